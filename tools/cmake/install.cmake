@@ -1,0 +1,1 @@
+# The installable package; see tools/README.md.
