@@ -1,0 +1,135 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/contract/registry.hpp"
+#include "graph/spec/plan.hpp"
+
+namespace hocket::host {
+
+/// Why a packet was not delivered. Every drop has exactly one reason.
+enum class drop_reason : std::uint8_t {
+  queue_full_oldest,  ///< policy drop_oldest made room
+  queue_full_newest,  ///< policy drop_newest refused it
+  replaced,           ///< policy latest kept a newer one
+  too_old,            ///< max_age_ms
+  old_epoch,          ///< an interruption made it stale
+  actor_lost,         ///< the receiving actor is gone for good
+  actor_restarting,   ///< it was at work in the component that failed
+  bad_packet,         ///< a component emitted what its port does not declare
+  late,               ///< came after its micro-turn was handed over and the policy forbids it
+  session_closed,
+  stopped,            ///< the graph stopped before it was taken
+};
+inline constexpr int drop_reason_count = 11;
+std::string_view to_string(drop_reason reason);
+
+/// The accounting of one link. sent = delivered + sum(dropped) + in_flight, at all times.
+struct link_account {
+  std::string from;  ///< "mic.audio"
+  std::string to;    ///< "ears.audio"
+  std::uint64_t sent = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t dropped[drop_reason_count] = {};
+  std::uint64_t in_flight = 0;
+  std::uint64_t depth_max = 0;
+  std::uint64_t blocked_ns = 0;  ///< time senders waited for room
+
+  bool holds() const;
+};
+
+enum class actor_state : std::uint8_t {
+  starting, idle, running, blocked, restarting, hung, lost, draining, stopped
+};
+std::string_view to_string(actor_state state);
+
+struct actor_status {
+  std::string name;
+  std::string component;
+  actor_state state = actor_state::starting;
+  std::uint64_t packets_in = 0;
+  std::uint64_t packets_out = 0;
+  std::uint64_t restarts = 0;
+  std::uint64_t queued = 0;
+  double busy_ratio = 0;          ///< share of wall time in the component since the last snapshot
+  double handler_p50_ms = 0;
+  double handler_p99_ms = 0;
+  std::string last_error;
+  std::vector<std::pair<std::string, std::int64_t>> counters;  ///< the component's own
+};
+
+/// Latency of one budgeted path, capture to the last actor's hand-over, per micro-turn.
+struct budget_status {
+  std::string path;               ///< "mic > ears > model > speaker"
+  double limit_ms = 0;
+  std::uint64_t checked = 0;
+  std::uint64_t missed = 0;
+  double p50_ms = 0;
+  double p99_ms = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> blamed;  ///< actor -> misses it caused
+};
+
+struct snapshot {
+  timestamp now;
+  std::vector<actor_status> actors;
+  std::vector<link_account> links;
+  std::vector<budget_status> budgets;
+  std::uint64_t sessions = 0;
+
+  bool law_holds() const;
+};
+
+/// What a run tells whoever watches it. Calls come from any thread, one at a time; they must be
+/// quick. `packet_emitted` sees every packet that leaves an actor (also on unconnected outputs).
+class observer {
+ public:
+  virtual ~observer() = default;
+  virtual void packet_emitted(const plan&, actor_index /*actor*/, std::size_t /*port*/,
+                              const packet&) {}
+  /// Life-cycle events (started, restarted, hung, input_lost, interrupted, end_of_stream, …).
+  virtual void event(timestamp, std::string_view /*actor*/, std::string_view /*what*/,
+                     std::string_view /*detail*/) {}
+};
+
+struct runtime_options {
+  bool virtual_time = false;      ///< deterministic, as fast as it can
+  int sessions = 1;               ///< conversations opened at the start
+  int threads = 0;                ///< CAF workers; 0 = number of cores
+  std::string output_dir = "out";
+  double drain_limit_s = 5;       ///< how long an orderly stop may take
+  std::vector<observer*> observers;
+};
+
+enum class end_reason : std::uint8_t { finished, stopped, failed };
+
+struct run_summary {
+  end_reason why = end_reason::finished;
+  std::string detail;             ///< last words: which actor, why
+  snapshot last;
+};
+
+/// Runs a plan on CAF inside this process.
+///
+/// Threads: all functions may be called from any thread.
+class runtime {
+ public:
+  /// Opens all actors, downstream first, then lets the sources go.
+  /// Errors: host.open_failed (names the actor and its reason); everything opened is closed again.
+  static result<std::unique_ptr<runtime>> start(const plan& graph, const registry& types,
+                                                runtime_options options);
+  virtual ~runtime() = default;
+
+  /// Waits until all sources ended and everything drained, or until stop() or a failure.
+  virtual run_summary wait() = 0;
+  /// Orderly stop: sources end, queues drain, last words, upstream first. Returns at once.
+  virtual void stop() = 0;
+  virtual snapshot status() const = 0;
+  virtual void interrupt(session_id session) = 0;
+  virtual session_id open_session() = 0;
+  virtual void close_session(session_id session) = 0;
+};
+
+}  // namespace hocket::host

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "graph/contract/registry.hpp"
+
+/// Changes whenever a class that crosses the plugin border changes its layout or meaning.
+#define HOCKET_PLUGIN_ABI "hocket-0.1-1-cxx20"
+
+/// Put once into a plugin's source: defines the C entry points by which the same plugin is built in
+/// (CMake lists the call) or loaded from a shared library, whose ABI string is compared first.
+///
+///     HOCKET_PLUGIN(calculator) { return into.add(tool_of<calculator>()); }
+#ifdef HOCKET_SHARED_PLUGIN
+#define HOCKET_PLUGIN(name)                                                                   \
+  static ::hocket::result<void> hocket_register_body(::hocket::registry& into);               \
+  extern "C" const char* hocket_plugin_abi() { return HOCKET_PLUGIN_ABI; }                    \
+  extern "C" const char* hocket_plugin_name() { return #name; }                               \
+  extern "C" void hocket_plugin_register(::hocket::registry* into, ::hocket::error* failure) { \
+    if (auto done = hocket_register_body(*into); !done) *failure = done.error();              \
+  }                                                                                           \
+  static ::hocket::result<void> hocket_register_body([[maybe_unused]] ::hocket::registry& into)
+#else
+#define HOCKET_PLUGIN(name)                                              \
+  namespace hocket::plugins {                                            \
+  ::hocket::result<void> register_##name(::hocket::registry& into);      \
+  }                                                                      \
+  ::hocket::result<void> hocket::plugins::register_##name(               \
+      [[maybe_unused]] ::hocket::registry& into)
+#endif
+
+namespace hocket {
+
+/// Loads a shared library and lets it register its types. The library stays loaded.
+///
+/// Errors: plugin.cannot_load (with the loader's words), plugin.not_a_plugin (no entry points),
+/// plugin.abi_mismatch (both values named), or what its registration reports.
+result<void> load_plugin(const std::string& path, registry& into);
+
+}  // namespace hocket

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/contract/component.hpp"
+#include "graph/core/diagnostic.hpp"
+#include "graph/core/ids.hpp"
+
+namespace hocket {
+
+/// What happens when an actor's component fails or hangs.
+struct restart_policy {
+  enum class mode : std::uint8_t { never, on_failure, always };
+  mode when = mode::on_failure;
+  std::int32_t max = 3;            ///< restarts within the window; one more stops the graph
+  double within_s = 60;
+  std::int32_t backoff_ms = 100;   ///< doubles with each restart in the window
+  std::int32_t backoff_max_ms = 5000;
+  /// When restarts are used up (or mode is never): stop the whole graph, or go on without the actor
+  /// (its neighbours get input_lost and its inputs are dropped with reason `actor_lost`).
+  bool stop_graph = true;
+};
+
+struct plan_actor {
+  std::string name;
+  const component_type* type = nullptr;   ///< lives in the registry
+  std::shared_ptr<config_base> config;    ///< checked and filled
+  input_policy policy = input_policy::immediate;
+  restart_policy restart;
+  std::int32_t watchdog_ms = 5000;        ///< a call that takes longer is a hang; 0 = off
+  std::string host;                       ///< name in `hosts:`; "" = this process
+  source_mark where;
+};
+
+/// A link from an output to an input with its queue.
+struct plan_link {
+  actor_index from = 0;
+  std::size_t from_port = 0;
+  actor_index to = 0;
+  std::size_t to_port = 0;
+  queue_spec queue;
+  bool back_edge = false;
+  source_mark where;
+};
+
+struct plan_budget {
+  enum class action : std::uint8_t { report, stop };
+  std::vector<actor_index> path;
+  double limit_ms = 0;
+  action on_miss = action::report;
+  source_mark where;
+};
+
+struct plan_host {
+  std::string name;
+  std::string listen;
+  std::string key;
+};
+
+/// A graph that passed validation: nothing in it can be wrong any more except the world.
+struct plan {
+  std::string name;
+  std::string file;
+  micro_turn_grid grid;
+  std::vector<plan_actor> actors;         ///< in file order; actor_index counts here
+  std::vector<plan_link> links;
+  std::vector<plan_budget> budgets;
+  std::vector<plan_host> hosts;
+  std::vector<actor_index> start_order;   ///< downstream first; back edges ignored
+  std::vector<std::string> plugins;       ///< shared libraries that were loaded for it
+  std::string hash;                       ///< of the expanded graph; equal graphs are equal here
+};
+
+struct load_options {
+  std::map<std::string, std::string> params;   ///< `--param name=value`, for ${param:name}
+  std::vector<std::string> sets;               ///< `--set actors.model.device=cpu`
+  /// Looks an environment variable up; replaced in tests.
+  std::optional<std::string> (*env)(const std::string& name) = nullptr;
+  /// Reads an included file; replaced in tests and fuzzing.
+  result<std::string> (*read_file)(const std::string& path) = nullptr;
+};
+
+/// YAML text -> validated plan. Pure: no device, network or weight file is touched.
+///
+/// Returns a plan only if `findings` has no error; collects all findings, sorted.
+std::optional<plan> load_plan(const std::string& file, const std::string& text,
+                              const registry& types, const load_options& options,
+                              diagnostics& findings);
+
+}  // namespace hocket
