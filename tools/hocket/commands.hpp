@@ -1,0 +1,151 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// The options of every command, filled by main.cpp, and the functions that carry them out.
+/// Each returns the exit code: 0 fine, 1 failed at run time, 2 the user's input is wrong.
+namespace hocket::cli {
+
+inline constexpr int exit_fine = 0;
+inline constexpr int exit_failed = 1;
+inline constexpr int exit_bad_input = 2;
+
+/// What every command that reads a graph takes.
+struct graph_options {
+  std::vector<std::string> sets;     ///< --set actors.model.device=cpu
+  std::vector<std::string> params;   ///< --param name=value
+  std::vector<std::string> plugins;  ///< --plugin libmine.so
+};
+
+struct run_options {
+  std::string graph;
+  graph_options how;
+  std::string out = "out";
+  bool virtual_time = false;
+  int sessions = 1;
+  int threads = 0;        ///< 0: number of cores
+  double duration_s = 0;  ///< orderly stop after that much stream time; 0: until the end
+  bool json = false;      ///< one object per micro-turn, then a summary object
+  bool plain = false;     ///< lines even on a terminal
+  bool no_pii = false;    ///< leave words out of the event log and the picture
+};
+int run_run(const run_options&);
+
+struct validate_options {
+  std::vector<std::string> graphs;
+  graph_options how;
+  bool json = false;
+};
+int run_validate(const validate_options&);
+
+struct graph_command_options {
+  std::string graph;
+  graph_options how;
+  std::string format;  ///< svg, png, dot; "": by the ending of `out`, else dot
+  std::string out;     ///< "": stdout
+  bool json = false;
+};
+int run_graph(const graph_command_options&);
+
+struct list_options {
+  std::string what;  ///< components, tools, "" = both
+  std::vector<std::string> plugins;
+  bool json = false;
+};
+int run_list(const list_options&);
+
+struct describe_options {
+  std::string type;
+  std::vector<std::string> plugins;
+  bool json = false;
+};
+int run_describe(const describe_options&);
+
+struct new_options {
+  std::string kind;  ///< component, tool
+  std::string name;  ///< group.name or name
+  std::string dir = "plugins";
+  std::string out_of_tree;  ///< a folder of its own with find_package(Hocket)
+  bool json = false;
+};
+int run_new(const new_options&);
+
+struct train_options {
+  std::string config;
+  bool resume = false;
+  std::int64_t steps = 0;         ///< 0: as the config says
+  std::int64_t decay_steps = -1;  ///< -1: as the config says
+  std::string out;                ///< "": as the config says
+  int workers = 0;                ///< 0: as the config says
+  bool json = false;              ///< one object per report instead of a progress bar
+};
+int run_train(const train_options&);
+
+struct eval_options {
+  std::string what = "closed-loop";
+  std::string model = "configs/models/nano";
+  std::int64_t conversations = 200;
+  std::uint64_t seed = 0;  ///< 0: the held-out seeds
+  int batch = 32;
+  std::string out;  ///< "": no files
+  bool json = false;
+};
+int run_eval(const eval_options&);
+
+struct scenarios_options {
+  std::string out = "out/scenarios";
+  std::int64_t count = 8;
+  std::uint64_t seed = 1;
+  std::string split = "train";  ///< train, heldout
+  std::string family;           ///< "": all
+  bool demo = false;            ///< the conversation that tools/run shows
+  bool json = false;
+};
+int run_scenarios(const scenarios_options&);
+
+struct bench_options {
+  std::string model = "configs/models/nano";  ///< session
+  double seconds = 0;                         ///< about how long to measure; 0: the default
+  int sessions = 0;                           ///< session: batch; 0: the default sweep
+  std::int64_t micro_turns = 0;               ///< session: 0 = 18000
+  bool quick = false;                         ///< a smoke run of a few seconds; not for reports
+  std::string out;                            ///< also writes the JSON there
+  bool json = false;
+};
+int run_bench_hop(const bench_options&);
+int run_bench_session(const bench_options&);
+
+struct top_options {
+  std::string out = "out";
+  std::string socket;  ///< "": <out>/hocket.sock
+  bool once = false;
+  bool json = false;
+  double every_s = 1;
+};
+int run_top(const top_options&);
+
+struct doctor_options {
+  std::string graph;  ///< "": the machine only
+  graph_options how;
+  std::string models = "configs/models";
+  bool json = false;
+};
+int run_doctor(const doctor_options&);
+
+struct docs_options {
+  std::string root = ".";  ///< repository root
+  bool check = false;
+};
+int run_docs(const docs_options&);
+
+struct picture_options {
+  std::string events;         ///< events.jsonl of a run
+  std::string out;            ///< .svg or .png; "": both, beside the events
+  std::uint64_t session = 0;  ///< 0: the first in the log
+};
+int run_picture(const picture_options&);
+
+}  // namespace hocket::cli
