@@ -1,0 +1,115 @@
+"""Who may include whom: graph <- engine <- actors, graph <- plugins; nobody includes tools/tests."""
+
+import re
+import sys
+
+from common import finding, run
+
+LAYERS = ("graph", "engine", "actors", "plugins", "tools", "tests")
+# Layer -> prefixes it may include. `{own}` is the file's own folder of two levels.
+ALLOWED = {
+    "graph": ("graph/",),
+    "engine": ("engine/", "graph/core/"),
+    "actors": ("actors/", "engine/", "graph/"),
+    "plugins": ("{own}/", "engine/", "graph/core/", "graph/schema/", "graph/contract/"),
+    "tools": ("tools/", "actors/", "engine/", "graph/", "plugins/"),
+    "tests": tuple(layer + "/" for layer in LAYERS),
+}
+# Inside graph/: core <- schema, contract <- spec.
+GRAPH_ALLOWED = {
+    "graph/core": ("graph/core/",),
+    "graph/contract": ("graph/core/", "graph/contract/"),
+    "graph/schema": ("graph/core/", "graph/contract/", "graph/schema/"),
+}
+# A library's headers -> the places that may use it.
+LIBRARIES = (
+    (re.compile(r"caf/"), ("actors/", "tests/"), "CAF belongs in actors/ only"),
+    (re.compile(r"(torch|ATen|c10)/"), ("engine/", "tests/"), "libtorch belongs in engine/ only"),
+    (re.compile(r"zmq"), ("actors/", "tests/"), "ZeroMQ belongs in actors/ only"),
+)
+HEAVY = {"torch/torch.h", "torch/extension.h", "torch/all.h", "caf/all.hpp", "caf/io/all.hpp"}
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def generated(files, target):
+    """CMake writes the header: the CMakeLists.txt of its folder names it."""
+    folder, name = target.rsplit("/", 1)
+    lists = folder + "/CMakeLists.txt"
+    return lists in files.paths and name in files.read(lists)
+
+
+def check(files):
+    found = []
+    known = set(files.paths)
+    heavy_users = []
+    for path in files.ending(".hpp", ".cpp", ".h"):
+        parts = path.split("/")
+        layer = parts[0]
+        if layer not in ALLOWED:
+            found.append(finding(path, 1, f"source outside {', '.join(LAYERS)}"))
+            continue
+        own = "/".join(parts[:2])
+        for number, line in enumerate(files.lines(path), 1):
+            match = INCLUDE.match(line)
+            if not match:
+                continue
+            quoted, target = match.group(1) == '"', match.group(2)
+            if target in HEAVY:
+                if path.endswith((".hpp", ".h")):
+                    found.append(finding(path, number, f"{target} in a header costs every user seconds"))
+                else:
+                    heavy_users.append(path)
+            for pattern, places, why in LIBRARIES:
+                if not quoted and pattern.match(target) and not path.startswith(places):
+                    found.append(finding(path, number, f"{target}: {why}"))
+            top = target.split("/")[0]
+            if quoted and (top not in LAYERS or "/" not in target):
+                found.append(finding(path, number,
+                                     f'"{target}": include paths begin at the repository root'))
+                continue
+            if top not in LAYERS:
+                continue
+            if not quoted:
+                found.append(finding(path, number, f"<{target}>: our own headers take quotes"))
+            allowed = [a.replace("{own}", own) for a in ALLOWED[layer]]
+            if layer == "graph" and not path.endswith((".test.cpp", ".bench.cpp")):
+                allowed = GRAPH_ALLOWED.get(own, allowed)
+            if not target.startswith(tuple(allowed)):
+                found.append(finding(path, number, f"{own} may not include {target} "
+                                                   f"(may: {', '.join(allowed)})"))
+            elif target not in known and not target.endswith(".pb.h") and not generated(files, target):
+                found.append(finding(path, number, f"{target} does not exist"))
+    if len(heavy_users) > 6:
+        found.append(finding(heavy_users[-1], 1, f"{len(heavy_users)} files include a whole library "
+                                                 "header; six are plenty", warning=True))
+    return found
+
+
+BAD = [
+    ("may not include actors/host/runtime.hpp",
+     {"graph/core/a.cpp": '#include "actors/host/runtime.hpp"\n', "actors/host/runtime.hpp": ""}),
+    ("may not include graph/spec/plan.hpp",
+     {"plugins/x/a.cpp": '#include "graph/spec/plan.hpp"\n', "graph/spec/plan.hpp": ""}),
+    ("may not include plugins/y/b.hpp",
+     {"plugins/x/a.cpp": '#include "plugins/y/b.hpp"\n', "plugins/y/b.hpp": ""}),
+    ("may not include graph/contract/packet.hpp",
+     {"engine/m/a.cpp": '#include "graph/contract/packet.hpp"\n', "graph/contract/packet.hpp": ""}),
+    ("may not include graph/spec/plan.hpp",
+     {"graph/contract/a.hpp": '#include "graph/spec/plan.hpp"\n', "graph/spec/plan.hpp": ""}),
+    ("may not include tests/support/t.hpp",
+     {"actors/host/a.cpp": '#include "tests/support/t.hpp"\n', "tests/support/t.hpp": ""}),
+    ("in a header", {"engine/m/a.hpp": "#include <torch/torch.h>\n"}),
+    ("in a header", {"actors/host/a.hpp": "#include <caf/all.hpp>\n"}),
+    ("CAF belongs", {"graph/core/a.cpp": "#include <caf/actor.hpp>\n"}),
+    ("libtorch belongs", {"plugins/x/a.cpp": "#include <ATen/core/Tensor.h>\n"}),
+    ("begin at the repository root", {"graph/core/a.cpp": '#include "b.hpp"\n'}),
+    ("does not exist", {"graph/core/a.cpp": '#include "graph/core/gone.hpp"\n'}),
+    ("source outside", {"lib/a.cpp": "\n"}),
+]
+GOOD = [
+    {"actors/host/a.cpp": '#include "graph/spec/p.hpp"\n#include "engine/m/m.hpp"\n#include <caf/actor.hpp>\n',
+     "graph/spec/p.hpp": "", "engine/m/m.hpp": '#include "graph/core/result.hpp"\n', "graph/core/result.hpp": ""},
+]
+
+if __name__ == "__main__":
+    sys.exit(run(check, BAD, GOOD))

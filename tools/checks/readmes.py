@@ -1,0 +1,32 @@
+"""Every folder that holds files has a README.md that says what it is."""
+
+import os
+import sys
+
+from common import finding, run
+
+
+def check(files):
+    folders = {os.path.dirname(p) for p in files.paths if os.path.basename(p) != "README.md"}
+    found = []
+    for folder in sorted(folders):
+        if any(part.startswith(".") for part in folder.split("/")):
+            continue
+        path = os.path.join(folder, "README.md")
+        if path not in files.paths:
+            found.append(finding(path, 1, "missing: what is this folder, and what is it not?"))
+            continue
+        lines = [line for line in files.lines(path) if line.strip()]
+        if len(lines) < 2 or not lines[0].startswith("# "):
+            found.append(finding(path, 1, "needs a title and at least one line of text"))
+    return found
+
+
+BAD = [
+    ("missing", {"README.md": "# a\nb\n", "graph/core/a.cpp": ""}),
+    ("needs a title", {"README.md": "# a\nb\n", "graph/a.cpp": "", "graph/README.md": "text\n"}),
+]
+GOOD = [{"README.md": "# a\nb\n", "graph/a.cpp": "", "graph/README.md": "# graph\nThe contract.\n", ".ci/run": ""}]
+
+if __name__ == "__main__":
+    sys.exit(run(check, BAD, GOOD))
