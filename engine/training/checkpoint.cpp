@@ -1,0 +1,55 @@
+#include "engine/training/checkpoint.hpp"
+
+#include <ATen/ATen.h>
+
+#include "engine/model/safetensors.hpp"
+
+namespace hocket::engine {
+namespace {
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string s = "[";
+  for (const auto n : shape) s += (s.size() > 1 ? ", " : "") + std::to_string(n);
+  return s + "]";
+}
+
+}  // namespace
+
+result<void> save_tensors(const std::string& path, const named_tensors& tensors,
+                          const std::map<std::string, std::string>& metadata) {
+  std::vector<stored_tensor> stored;
+  std::vector<at::Tensor> keep;
+  for (const auto& [name, value] : tensors) {
+    keep.push_back(value.detach().contiguous().cpu());
+    const auto& t = keep.back();
+    stored.push_back({name, t.scalar_type() == at::kBFloat16 ? "BF16" : "F32", t.sizes().vec(),
+                      {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()}});
+  }
+  return write_safetensors(path, stored, metadata);
+}
+
+result<std::map<std::string, std::string>> load_tensors(const std::string& path,
+                                                        const named_tensors& tensors) {
+  auto file = safetensors_file::open(path);
+  if (!file) return fail(file);
+  at::NoGradGuard no_grad;
+  for (const auto& [name, value] : tensors) {
+    const auto* stored = file->find(name);
+    if (!stored) return fail("checkpoint.missing", path + ": no tensor " + name);
+    if (stored->shape != value.sizes().vec())
+      return fail("checkpoint.shape", path + ": " + name + " is " + shape_text(stored->shape) +
+                                          ", the config needs " + shape_text(value.sizes().vec()));
+    at::ScalarType type;
+    if (stored->dtype == "F32") type = at::kFloat;
+    else if (stored->dtype == "BF16") type = at::kBFloat16;
+    else if (stored->dtype == "F16") type = at::kHalf;
+    else return fail("checkpoint.dtype", path + ": " + name + " has dtype " + stored->dtype);
+    const auto source = at::from_blob(const_cast<std::byte*>(stored->data.data()), stored->shape,
+                                      at::TensorOptions().dtype(type));
+    at::Tensor target = value;
+    target.copy_(source);
+  }
+  return file->metadata();
+}
+
+}  // namespace hocket::engine

@@ -1,0 +1,35 @@
+// Losses of one conversation. Internal header of engine/: it shows ATen types.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/model/network.hpp"
+#include "engine/training/example.hpp"
+
+namespace hocket::engine {
+
+/// Weights of the losses and the noise that makes the model robust to its own mistakes.
+struct loss_config {
+  double text_weight = 4;        ///< cross-entropy over all output text slots
+  double heard_weight = 6;       ///< cross-entropy over all audio frames
+  double gate_weight = 1;        ///< binary cross-entropy of the voice gate
+  double flow_weight = 0.3;      ///< squared error of the velocity, mean over numbers
+  int flow_frames = 64;          ///< voiced frames drawn from a conversation, twice each
+  double speech_noise = 0.3;     ///< up to this standard deviation on fed-back speech
+  double token_dropout = 0.03;   ///< chance that a fed-back word is replaced by nothing
+  double frequency_warp = 0.06;  ///< the user's voice is stretched by up to this in frequency
+};
+
+/// Sums over conversations; means are taken when printed.
+struct loss_report {
+  double conversations = 0, text = 0, heard = 0, gate = 0, flow = 0, flow_weight = 0;
+  double words = 0, words_right = 0, words_false = 0;  ///< teacher-forced output text
+  double heard_words = 0, heard_right = 0;             ///< frames in which a word ended
+  void add(const loss_report& other);
+};
+
+/// Weighted loss of one conversation; adds to `report`. Noise depends on `seed` only.
+at::Tensor conversation_loss(const network& net, const training_example& example,
+                             const loss_config& config, std::uint64_t seed, loss_report& report);
+
+}  // namespace hocket::engine

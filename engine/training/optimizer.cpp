@@ -1,0 +1,91 @@
+#include "engine/training/optimizer.hpp"
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+namespace hocket::engine {
+namespace {
+
+/// The nearest matrix with orthonormal rows or columns, roughly: singular values land in 0.7 to 1.2.
+at::Tensor orthogonalise(const at::Tensor& g) {
+  const bool tall = g.size(0) > g.size(1);
+  auto x = (g / (g.norm().item<double>() + 1e-7)).to(at::kBFloat16);
+  if (tall) x = x.t().contiguous();
+  for (int i = 0; i < 5; ++i) {
+    const auto a = at::mm(x, x.t());
+    const auto b = a * -4.7750 + at::mm(a, a) * 2.0315;
+    x = x * 3.4445 + at::mm(b, x);
+  }
+  return (tall ? x.t() : x).to(at::kFloat);
+}
+
+}  // namespace
+
+optimizer::optimizer(network& net, const optimizer_config& config)
+    : config_(config), parameters_(net.parameters()) {
+  for (const auto& p : parameters_) {
+    moments m{at::zeros_like(*p.value), {}};
+    if (p.kind != parameter_kind::hidden) m.second = at::zeros_like(*p.value);
+    moments_.push_back(std::move(m));
+  }
+}
+
+double optimizer::clip_factor(const std::vector<at::Tensor>& gradients) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    if (parameters_[i].kind != parameter_kind::hidden && gradients[i].defined())
+      sum += std::pow(gradients[i].norm().item<double>(), 2);
+  return std::min(1.0, config_.clip / (std::sqrt(sum) + 1e-9));
+}
+
+void optimizer::update(std::size_t i, const at::Tensor& gradient, double scale, double clip_factor,
+                       std::int64_t step) {
+  at::NoGradGuard no_grad;
+  const auto& p = parameters_[i];
+  if (p.kind == parameter_kind::hidden)
+    muon(p, moments_[i], gradient, config_.matrix_rate * scale);
+  else
+    adam(p, moments_[i], gradient * clip_factor, config_.rate * scale, step);
+  if (p.weight) ops::refresh_half(*p.weight);
+}
+
+void optimizer::muon(const parameter& p, moments& m, const at::Tensor& gradient, double rate) {
+  m.first.mul_(config_.matrix_momentum).add_(gradient);
+  const auto nesterov = gradient + m.first * config_.matrix_momentum;
+  p.value->mul_(1 - rate * config_.matrix_decay);
+  const std::int64_t rows = p.value->size(0) / p.pieces;
+  for (std::int64_t piece = 0; piece < p.pieces; ++piece) {
+    const auto step = orthogonalise(nesterov.slice(0, piece * rows, (piece + 1) * rows));
+    const double shape = std::sqrt(std::max(1.0, static_cast<double>(rows) /
+                                                     static_cast<double>(step.size(1))));
+    p.value->slice(0, piece * rows, (piece + 1) * rows).add_(step, -rate * shape);
+  }
+}
+
+void optimizer::adam(const parameter& p, moments& m, const at::Tensor& gradient, double rate,
+                     std::int64_t step) {
+  m.first.mul_(config_.beta1).add_(gradient, 1 - config_.beta1);
+  m.second.mul_(config_.beta2).addcmul_(gradient, gradient, 1 - config_.beta2);
+  const double correction1 = 1 - std::pow(config_.beta1, static_cast<double>(step));
+  const double correction2 = 1 - std::pow(config_.beta2, static_cast<double>(step));
+  if (p.kind != parameter_kind::vector) p.value->mul_(1 - rate * config_.decay);
+  const auto denominator = (m.second / correction2).sqrt_().add_(1e-9);
+  p.value->addcdiv_(m.first, denominator, -rate / correction1);
+}
+
+std::vector<std::pair<std::string, at::Tensor>> optimizer::state() const {
+  std::vector<std::pair<std::string, at::Tensor>> all;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const auto& m = moments_[i];
+    if (!m.second.defined()) {
+      all.emplace_back("momentum." + parameters_[i].name, m.first);
+    } else {
+      all.emplace_back("first." + parameters_[i].name, m.first);
+      all.emplace_back("second." + parameters_[i].name, m.second);
+    }
+  }
+  return all;
+}
+
+}  // namespace hocket::engine
