@@ -1,36 +1,75 @@
-# Everything comes from Debian 12 packages; tools/setup installs them. Each miss names the package.
+# Everything comes from Debian packages (tools/packages.txt; tools/setup installs them), or from
+# CMAKE_PREFIX_PATH where that holds a newer one. All that is missing is named at once, with its package.
+set(hocket_missing "")
+
+# hocket_need(NAME PACKAGE [find_package argument...])
+macro(hocket_need NAME PACKAGE)
+  find_package(${NAME} QUIET ${ARGN})
+  if(NOT ${NAME}_FOUND)
+    list(APPEND hocket_missing "${NAME} (package ${PACKAGE})")
+  endif()
+endmacro()
+
 find_package(Threads REQUIRED)
-find_package(PkgConfig REQUIRED)
-find_package(yaml-cpp REQUIRED)
-find_package(spdlog REQUIRED)
-find_package(fmt REQUIRED)
-find_package(nlohmann_json REQUIRED)
-find_package(CLI11 REQUIRED)
-find_package(SQLite3 REQUIRED)
-find_package(Protobuf REQUIRED)
-find_package(doctest REQUIRED)
-pkg_check_modules(GST REQUIRED IMPORTED_TARGET gstreamer-1.0 gstreamer-app-1.0 gstreamer-audio-1.0
-                  gstreamer-video-1.0)
-pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET cairo)
-find_package(cppzmq REQUIRED)
+hocket_need(PkgConfig pkg-config)
+hocket_need(yaml-cpp libyaml-cpp-dev)
+hocket_need(spdlog libspdlog-dev)
+hocket_need(fmt libfmt-dev)
+hocket_need(nlohmann_json nlohmann-json3-dev)
+hocket_need(CLI11 libcli11-dev)
+hocket_need(SQLite3 libsqlite3-dev)
+hocket_need(Protobuf libprotobuf-dev)
+hocket_need(doctest doctest-dev)
+hocket_need(cppzmq cppzmq-dev)
+if(PkgConfig_FOUND)
+  pkg_check_modules(GST QUIET IMPORTED_TARGET gstreamer-1.0 gstreamer-app-1.0 gstreamer-audio-1.0
+                    gstreamer-video-1.0)
+  pkg_check_modules(CAIRO QUIET IMPORTED_TARGET cairo)
+  if(NOT GST_FOUND)
+    list(APPEND hocket_missing "GStreamer 1.0 (package libgstreamer-plugins-base1.0-dev)")
+  endif()
+  if(NOT CAIRO_FOUND)
+    list(APPEND hocket_missing "cairo (package libcairo2-dev)")
+  endif()
+endif()
 
 # Debian ships CAF without CMake files: make the imported target by hand.
 find_path(CAF_INCLUDE_DIR caf/actor_system.hpp)
 find_library(CAF_CORE_LIBRARY caf_core)
-if(NOT CAF_INCLUDE_DIR OR NOT CAF_CORE_LIBRARY)
-  message(FATAL_ERROR "CAF 0.17 not found: install libcaf-dev (tools/setup does it)")
+if(CAF_INCLUDE_DIR AND CAF_CORE_LIBRARY)
+  add_library(caf_core SHARED IMPORTED)
+  set_target_properties(caf_core PROPERTIES IMPORTED_LOCATION ${CAF_CORE_LIBRARY}
+                        INTERFACE_INCLUDE_DIRECTORIES ${CAF_INCLUDE_DIR})
+else()
+  list(APPEND hocket_missing "CAF 0.17 (package libcaf-dev)")
 endif()
-add_library(caf_core SHARED IMPORTED)
-set_target_properties(caf_core PROPERTIES IMPORTED_LOCATION ${CAF_CORE_LIBRARY}
-                      INTERFACE_INCLUDE_DIRECTORIES ${CAF_INCLUDE_DIR})
 
 if(HOCKET_ENGINE)
-  find_package(Torch REQUIRED)
-  # Torch's own flags would lower the standard; keep only its libraries and includes.
-  find_file(HOCKET_OPENBLAS NAMES libopenblas.so.0 PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}
-            PATH_SUFFIXES openblas-pthread openblas-openmp .)
-  if(NOT HOCKET_OPENBLAS)
-    message(WARNING "OpenBLAS is missing: fp32 matmul will be 20 to 40 times slower. "
-                    "Install libopenblas0-pthread (tools/setup does it).")
+  hocket_need(Torch libtorch-dev)
+endif()
+
+if(hocket_missing)
+  list(JOIN hocket_missing "\n  " hocket_missing_text)
+  message(FATAL_ERROR "Missing:\n  ${hocket_missing_text}\ntools/setup installs all of them.")
+endif()
+
+if(HOCKET_ENGINE)
+  # What links libtorch links hocket_torch: all of its libraries (with CUDA there are more), its
+  # headers as system headers, its ABI switch. Its other flags would lower the C++ standard.
+  message(STATUS "libtorch ${Torch_VERSION}: ${TORCH_INSTALL_PREFIX}")
+  add_library(hocket_torch INTERFACE)
+  target_link_libraries(hocket_torch INTERFACE ${TORCH_LIBRARIES})
+  target_include_directories(hocket_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+  if("${TORCH_CXX_FLAGS}" MATCHES "_GLIBCXX_USE_CXX11_ABI=0")
+    message(FATAL_ERROR "This libtorch uses the C++ ABI of before 2011 and fits none of the other "
+                        "libraries: take its cxx11-abi variant.")
+  endif()
+  if("${TORCH_INSTALL_PREFIX}" MATCHES "^/usr/?$")
+    find_file(HOCKET_OPENBLAS NAMES libopenblas.so.0 PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}
+              PATH_SUFFIXES openblas-pthread openblas-openmp .)
+    if(NOT HOCKET_OPENBLAS)
+      message(WARNING "OpenBLAS is missing: fp32 matmul will be 20 to 40 times slower. "
+                      "Install libopenblas0-pthread (tools/setup does it).")
+    endif()
   endif()
 endif()
