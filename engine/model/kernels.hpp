@@ -66,6 +66,30 @@ void attention_backward(const attention_shape& shape, const bf16* qkv, const bf1
 void gemm_pairs(const bf16* a, std::int64_t lda, const bf16* b, std::int64_t ldb, float* c,
                 std::int64_t ldc, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate);
 
+/// Weights of a linear layer for infer_linear: [out, in] -> tiles [out / 64][in][64], zero padded,
+/// in fp32 or, where that loses nothing, bf16.
+std::int64_t packed_size(std::int64_t out, std::int64_t in);
+void pack_weights(const float* w, float* packed, std::int64_t out, std::int64_t in);
+void pack_weights(const float* w, bf16* packed, std::int64_t out, std::int64_t in);
+/// y[n, out] = x[n, in] W^T; every element is summed over `in` in order, one fused multiply-add each.
+void infer_linear(const float* x, const float* packed, float* y, std::int64_t n, std::int64_t in,
+                  std::int64_t out);
+void infer_linear(const float* x, const bf16* packed, float* y, std::int64_t n, std::int64_t in,
+                  std::int64_t out);
+void infer_rms_norm(const float* x, const float* gain, float* y, std::int64_t n, std::int64_t d,
+                    float epsilon);
+void infer_swiglu(const float* gu, float* y, std::int64_t n, std::int64_t f);
+void infer_silu(const float* x, float* y, std::int64_t count);
+
+/// One new row of a stream: writes its key and value into the ring, then attends.
+/// qkv [row()], out [heads * head_dim]; cosine and sine are those of this position [head_dim / 2].
+struct ring_view {
+  float *k = nullptr, *v = nullptr;  ///< [capacity, kv_heads * head_dim]
+  std::int64_t capacity = 0;
+};
+void infer_attention(const attention_shape& shape, const ring_view& ring, std::int64_t position,
+                     const float* qkv, float* out);
+
 /// True where the processor multiplies bfloat16 natively.
 bool has_native_bf16();
 

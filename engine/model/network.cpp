@@ -52,11 +52,20 @@ at::Tensor network::flow_condition(const at::Tensor& states) const {
 namespace {
 constexpr std::int64_t time_features = 64;
 
-/// cos and sin of t at 32 frequencies from 1 to 1000 rad, [n, 64].
+/// cos and sin of t at 32 frequencies from 1 to 1000 rad, [n, 64]; element by element, so that a row
+/// does not depend on the number of rows.
 at::Tensor embed_time(const at::Tensor& t, const at::TensorOptions& options) {
-  const auto frequency = at::pow(1000.0, at::arange(time_features / 2, at::kDouble) / 31.0);
-  const auto angle = at::outer(t.to(at::kDouble).cpu(), frequency);
-  return at::cat({angle.cos(), angle.sin()}, 1).to(options);
+  const auto times = t.detach().to(at::kCPU, at::kDouble).contiguous();
+  auto features = at::empty({times.numel(), time_features}, at::kDouble);
+  double* out = features.data_ptr<double>();
+  for (std::int64_t i = 0; i < times.numel(); ++i)
+    for (std::int64_t j = 0; j < time_features; ++j) {
+      const std::int64_t pair = j % (time_features / 2);
+      const double angle = times.data_ptr<double>()[i] *
+                           std::pow(1000.0, static_cast<double>(pair) / (time_features / 2 - 1));
+      *out++ = j < time_features / 2 ? std::cos(angle) : std::sin(angle);
+    }
+  return features.to(options);
 }
 
 /// x normalised, then scaled and shifted: adaptive layer norm.
