@@ -21,6 +21,7 @@ struct field_info {
   std::vector<std::string> choices = {};   ///< for strings: the valid values
   bool required = false;
   bool is_path = false;                    ///< relative paths are taken from the graph file's root
+  bool is_tool_list = false;               ///< for string lists: names of registered tools
 };
 
 /// Visits the fields of a config struct. The struct declares
@@ -50,8 +51,8 @@ class config_base {
 /// suggestion, types, ranges, choices, missing required keys. Keys in `reserved` are the graph's own
 /// (`component`, `inputs`, ...) and skipped.
 ///
-/// Errors: config.unknown-key, config.type, config.range, config.choice, config.missing-key;
-/// `owner` ("ears (audio.dmel)") begins each message.
+/// Errors: config.unknown-key, config.type, config.unit, config.range, config.choice,
+/// config.missing-key; `owner` ("ears (audio.dmel)") begins each message.
 void read_config(const value& from, config_base& into, const std::string& owner,
                  const std::vector<std::string>& reserved, diagnostics& findings);
 
@@ -62,5 +63,17 @@ struct field_doc {
   std::string default_text;   ///< as YAML; "" where required
 };
 std::vector<field_doc> document(config_base& config);
+
+/// The config as `name: value` lines in order of the visit: equal configs give equal text.
+std::string canonical_text(config_base& config);
+
+/// A string as a double-quoted YAML scalar.
+std::string quoted(std::string_view text);
+
+/// Adds a finding about a key that is not among `valid`: with the nearest valid one (also one that
+/// differs only in its unit) as hint and all valid ones as note.
+void add_unknown_key(const std::string& code, const std::string& owner, std::string_view key,
+                     const source_mark& where, const std::vector<std::string>& valid,
+                     diagnostics& findings);
 
 }  // namespace hocket

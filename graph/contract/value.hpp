@@ -45,11 +45,16 @@ class value {
   /// The scalar as the person wrote it; "" for lists and maps.
   const std::string& literal() const { return literal_; }
   void set_literal(std::string literal) { literal_ = std::move(literal); }
+  /// True for text from the environment or the command line, where nobody can quote: a field that
+  /// wants a string then takes the literal, whatever it looks like.
+  bool adapts() const { return adapts_; }
+  void set_adapts(bool adapts) { adapts_ = adapts; }
 
  private:
   std::variant<std::monostate, bool, std::int64_t, double, std::string, list, map> data_;
   source_mark where_;
   std::string literal_;
+  bool adapts_ = false;
 };
 
 struct value::entry {

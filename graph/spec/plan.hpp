@@ -57,8 +57,9 @@ struct plan_budget {
 
 struct plan_host {
   std::string name;
-  std::string listen;
-  std::string key;
+  std::string listen;      ///< "tcp://address:port"
+  std::string key;         ///< file with its public key; "" = plaintext
+  bool insecure = false;   ///< plaintext beyond this machine is wanted
 };
 
 /// A graph that passed validation: nothing in it can be wrong any more except the world.

@@ -1,0 +1,317 @@
+#include "graph/contract/config.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace hocket {
+namespace {
+
+std::string stem_without_unit(std::string_view key) {
+  const auto cut = key.rfind('_');
+  return std::string(cut == std::string_view::npos ? key : key.substr(0, cut));
+}
+
+/// "200ms" or "16 kHz": a number that carries its unit with it.
+bool is_number_with_unit(const std::string& s) {
+  std::size_t i = 0;
+  while (i < s.size() && (std::isdigit(static_cast<unsigned char>(s[i])) || s[i] == '.')) ++i;
+  if (i == 0) return false;
+  while (i < s.size() && s[i] == ' ') ++i;
+  if (i == s.size() || s.size() - i > 5) return false;
+  return std::all_of(s.begin() + static_cast<std::ptrdiff_t>(i), s.end(),
+                     [](unsigned char c) { return std::isalpha(c) || c == '%' || c == '/'; });
+}
+
+std::string number_text(double v) { return fmt::format("{}", v); }
+
+/// Fills the fields of a config from a map and collects what is wrong.
+class reader final : public config_visitor {
+ public:
+  reader(const value& from, const std::string& owner, diagnostics& findings)
+      : from_(from), owner_(owner), findings_(findings) {}
+
+  const std::vector<std::string>& names() const { return names_; }
+
+  void field(const field_info& info, bool& v) override {
+    const auto* item = take(info);
+    if (item == nullptr) return;
+    if (const auto* b = item->get_if<bool>())
+      v = *b;
+    else
+      wrong_type(info, *item, "true or false", yes_no_hint(*item));
+  }
+
+  void field(const field_info& info, std::int64_t& v) override {
+    const auto* item = take(info);
+    if (item == nullptr) return;
+    if (const auto* i = item->get_if<std::int64_t>()) {
+      if (in_range(info, static_cast<double>(*i), item->literal(), *item)) v = *i;
+    } else if (const auto* d = item->get_if<double>(); d != nullptr) {
+      wrong_type(info, *item, "an integer",
+                 std::abs(*d) < 9e15 && *d == std::floor(*d)
+                     ? fmt::format("write {}", static_cast<std::int64_t>(*d))
+                     : std::string());
+    } else {
+      wrong_type(info, *item, "an integer", "");
+    }
+  }
+
+  void field(const field_info& info, double& v) override {
+    const auto* item = take(info);
+    if (item == nullptr) return;
+    read_number(info, *item, v);
+  }
+
+  void field(const field_info& info, std::string& v) override {
+    const auto* item = take(info);
+    if (item == nullptr) return;
+    read_string(info, *item, v);
+  }
+
+  void field(const field_info& info, std::vector<std::string>& v) override {
+    read_list(info, v, "a list of strings",
+              [this](const field_info& i, const value& item, std::string& out) {
+                read_string(i, item, out);
+              });
+  }
+
+  void field(const field_info& info, std::vector<double>& v) override {
+    read_list(
+        info, v, "a list of numbers",
+        [this](const field_info& i, const value& item, double& out) { read_number(i, item, out); });
+  }
+
+ private:
+  const value* take(const field_info& info) {
+    names_.push_back(info.name);
+    const auto* item = from_.find(info.name);
+    if (item == nullptr && info.required)
+      add("config.missing-key", from_.where(), fmt::format("`{}` is missing", info.name),
+          info.doc.empty() ? "" : fmt::format("`{}`: {}", info.name, info.doc));
+    return item;
+  }
+
+  template <class T, class Read>
+  void read_list(const field_info& info, std::vector<T>& v, std::string_view expected, Read read) {
+    const auto* item = take(info);
+    if (item == nullptr) return;
+    const auto* list = item->get_if<value::list>();
+    if (list == nullptr) {
+      wrong_type(info, *item, expected,
+                 item->literal().empty() ? "" : fmt::format("write [{}]", item->literal()));
+      return;
+    }
+    std::vector<T> out(list->size());
+    for (std::size_t i = 0; i < list->size(); ++i) read(info, (*list)[i], out[i]);
+    v = std::move(out);
+  }
+
+  void read_number(const field_info& info, const value& item, double& v) {
+    double number = 0;
+    if (const auto* d = item.get_if<double>())
+      number = *d;
+    else if (const auto* i = item.get_if<std::int64_t>())
+      number = static_cast<double>(*i);
+    else
+      return wrong_type(info, item, "a number", "");
+    if (!std::isfinite(number)) return wrong_type(info, item, "a finite number", "");
+    if (in_range(info, number, item.literal(), item)) v = number;
+  }
+
+  void read_string(const field_info& info, const value& item, std::string& v) {
+    const auto* s = item.get_if<std::string>();
+    if (s == nullptr && item.adapts() && !item.literal().empty()) s = &item.literal();
+    if (s == nullptr) {
+      wrong_type(info, item, "a string",
+                 item.literal().empty() ? "" : fmt::format("write \"{}\"", item.literal()));
+      return;
+    }
+    const auto& valid = info.choices;
+    if (!valid.empty() && std::find(valid.begin(), valid.end(), *s) == valid.end()) {
+      const auto near = nearest(*s, valid);
+      add("config.choice", item.where(), fmt::format("`{}` cannot be `{}`", info.name, *s),
+          near.empty() ? "" : fmt::format("did you mean `{}`?", near),
+          fmt::format("valid values: {}", fmt::join(valid, ", ")));
+      return;
+    }
+    v = *s;
+  }
+
+  bool in_range(const field_info& info, double v, const std::string& literal, const value& item) {
+    if ((!info.min || v >= *info.min) && (!info.max || v <= *info.max)) return true;
+    const auto unit = info.unit.empty() ? "" : " " + info.unit;
+    std::string range;
+    if (info.min && info.max)
+      range = fmt::format("{} to {}{}", number_text(*info.min), number_text(*info.max), unit);
+    else if (info.min)
+      range = fmt::format("at least {}{}", number_text(*info.min), unit);
+    else
+      range = fmt::format("at most {}{}", number_text(*info.max), unit);
+    add("config.range", item.where(),
+        fmt::format("`{}` is {}{}, outside its range", info.name,
+                    literal.empty() ? number_text(v) : literal, unit),
+        "", fmt::format("valid range: {}", range));
+    return false;
+  }
+
+  static std::string yes_no_hint(const value& item) {
+    const auto* s = item.get_if<std::string>();
+    if (s == nullptr) return "";
+    std::string low = *s;
+    std::transform(low.begin(), low.end(), low.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (low == "yes" || low == "on" || low == "y") return "write true (YAML 1.2)";
+    if (low == "no" || low == "off" || low == "n") return "write false (YAML 1.2)";
+    return "";
+  }
+
+  void wrong_type(const field_info& info, const value& item, std::string_view expected,
+                  std::string hint) {
+    const auto* s = item.get_if<std::string>();
+    const bool wants_number = expected.find("integer") != std::string_view::npos ||
+                              expected.find("number") != std::string_view::npos;
+    if (s != nullptr && wants_number && is_number_with_unit(*s)) {
+      add("config.unit", item.where(),
+          fmt::format("`{}` is `{}`: a number carries no unit here", info.name, *s),
+          info.unit.empty() ? "write the number alone"
+                            : fmt::format("write the number alone; it is in {}", info.unit));
+      return;
+    }
+    const auto shown = item.literal().empty() ? "" : fmt::format(" ({})", item.literal());
+    add("config.type", item.where(),
+        fmt::format("`{}` must be {}, not {}{}", info.name, expected, item.kind_name(), shown),
+        std::move(hint));
+  }
+
+  void add(std::string code, source_mark where, const std::string& what, std::string hint,
+           std::string note = "") {
+    diagnostic d;
+    d.where = std::move(where);
+    d.code = std::move(code);
+    d.message = fmt::format("{}: {}", owner_, what);
+    d.hint = std::move(hint);
+    if (!note.empty()) d.notes.push_back(std::move(note));
+    findings_.add(std::move(d));
+  }
+
+  const value& from_;
+  const std::string& owner_;
+  diagnostics& findings_;
+  std::vector<std::string> names_;
+};
+
+template <class T>
+std::string list_text(const std::vector<T>& v) {
+  std::vector<std::string> items;
+  for (const auto& x : v) {
+    if constexpr (std::is_same_v<T, std::string>)
+      items.push_back(quoted(x));
+    else
+      items.push_back(number_text(x));
+  }
+  return fmt::format("[{}]", fmt::join(items, ", "));
+}
+
+class documenter final : public config_visitor {
+ public:
+  std::vector<field_doc> rows;
+
+  void field(const field_info& i, bool& v) override { row(i, "bool", v ? "true" : "false"); }
+  void field(const field_info& i, std::int64_t& v) override { row(i, "int", fmt::to_string(v)); }
+  void field(const field_info& i, double& v) override { row(i, "number", number_text(v)); }
+  void field(const field_info& i, std::string& v) override { row(i, "string", quoted(v)); }
+  void field(const field_info& i, std::vector<std::string>& v) override {
+    row(i, "string list", list_text(v));
+  }
+  void field(const field_info& i, std::vector<double>& v) override {
+    row(i, "number list", list_text(v));
+  }
+
+ private:
+  void row(const field_info& info, std::string type, std::string text) {
+    rows.push_back({info, std::move(type), std::move(text)});
+  }
+};
+
+}  // namespace
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\t': out += "\\t"; break;
+      case '\r': out += "\\r"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20)
+          out += fmt::format("\\x{:02x}", static_cast<int>(c));
+        else
+          out += c;
+    }
+  }
+  return out + "\"";
+}
+
+void add_unknown_key(const std::string& code, const std::string& owner, std::string_view key,
+                     const source_mark& where, const std::vector<std::string>& valid,
+                     diagnostics& findings) {
+  auto near = nearest(key, valid);
+  for (const auto& v : valid)  // `hold` or `hold_s` for `hold_ms`
+    if (near.empty() && v != key &&
+        (stem_without_unit(v) == key || stem_without_unit(v) == stem_without_unit(key)))
+      near = v;
+  diagnostic d;
+  d.where = where;
+  d.code = code;
+  d.message = fmt::format("{}: unknown key `{}`", owner, key);
+  if (!near.empty()) d.hint = fmt::format("did you mean `{}`?", near);
+  d.notes.push_back(valid.empty() ? "no keys are valid here"
+                                  : fmt::format("valid keys: {}", fmt::join(valid, ", ")));
+  findings.add(std::move(d));
+}
+
+void read_config(const value& from, config_base& into, const std::string& owner,
+                 const std::vector<std::string>& reserved, diagnostics& findings) {
+  const auto* map = from.get_if<value::map>();
+  if (map == nullptr) {
+    diagnostic d;
+    d.where = from.where();
+    d.code = "config.type";
+    d.message = fmt::format("{}: must be a map of keys, not {}", owner, from.kind_name());
+    findings.add(std::move(d));
+    return;
+  }
+  reader r(from, owner, findings);
+  into.visit(r);
+  const auto& names = r.names();
+  for (const auto& e : *map) {
+    if (std::find(names.begin(), names.end(), e.key) != names.end()) continue;
+    if (std::find(reserved.begin(), reserved.end(), e.key) != reserved.end()) continue;
+    std::vector<std::string> valid = names;
+    valid.insert(valid.end(), reserved.begin(), reserved.end());
+    add_unknown_key("config.unknown-key", owner, e.key, e.key_where, valid, findings);
+  }
+}
+
+std::vector<field_doc> document(config_base& config) {
+  documenter d;
+  config.visit(d);
+  for (auto& row : d.rows)
+    if (row.info.required) row.default_text.clear();
+  return std::move(d.rows);
+}
+
+std::string canonical_text(config_base& config) {
+  documenter d;
+  config.visit(d);
+  std::string out;
+  for (const auto& row : d.rows) out += fmt::format("{}: {}\n", row.info.name, row.default_text);
+  return out;
+}
+
+}  // namespace hocket

@@ -1,0 +1,21 @@
+#include "graph/contract/registry.hpp"
+#include "graph/spec/expand.hpp"
+#include "graph/spec/hash.hpp"
+#include "graph/spec/plan.hpp"
+#include "graph/spec/validate.hpp"
+
+namespace hocket {
+
+std::optional<plan> load_plan(const std::string& file, const std::string& text,
+                              const registry& types, const load_options& options,
+                              diagnostics& findings) {
+  std::optional<plan> out;
+  if (const auto graph = spec::expand(file, text, options, findings))
+    out = spec::validate(*graph, types, findings);
+  findings.sort();
+  if (!out || findings.has_errors()) return {};
+  out->hash = spec::hash_of(spec::canonical_text(*out));
+  return out;
+}
+
+}  // namespace hocket

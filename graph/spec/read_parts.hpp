@@ -1,0 +1,21 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "graph/spec/spec.hpp"
+
+/// The parts of `read_graph`.
+namespace hocket::spec {
+
+/// Refuses what is no lower-case word: `name.bad`. `what` is "actor", "host", "input", ...
+void check_name(const std::string& what, const std::string& name, const source_mark& where,
+                diagnostics& findings);
+
+actor_spec read_actor(const value::entry& entry, diagnostics& findings);
+
+/// `actor.port` or a map with `from`; nothing where it is neither (link.syntax).
+std::optional<link_spec> read_link(const value& item, const std::string& owner,
+                                   diagnostics& findings);
+
+}  // namespace hocket::spec

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/contract/port.hpp"
+#include "graph/contract/value.hpp"
+#include "graph/spec/plan.hpp"
+
+/// What the text of a graph says, before anything is looked up: names are still names.
+namespace hocket::spec {
+
+/// The name by which the actors of an included file reach the inputs of their sub-graph.
+inline constexpr std::string_view subgraph_actor = "graph";
+
+/// actor_index has 16 bits; nobody needs a tenth of it in one process.
+inline constexpr std::size_t max_actors = 4096;
+
+struct queue_override {
+  std::optional<std::int32_t> size;
+  std::optional<full_policy> full;
+  std::optional<std::int32_t> max_age_ms;
+  source_mark where;
+};
+
+/// One source of an input: `actor.port`, or a map with `from`.
+struct link_spec {
+  std::string actor;  ///< everything before the last dot
+  std::string port;
+  queue_override queue;
+  bool back_edge = false;
+  source_mark where;
+};
+
+struct input_spec {
+  std::string port;
+  source_mark where;
+  std::vector<link_spec> links;
+};
+
+struct include_spec {
+  std::string file;
+  source_mark where;
+  value with;  ///< a map, or null
+};
+
+struct actor_spec {
+  std::string name;
+  source_mark where;
+  std::string component;
+  source_mark component_where;
+  std::optional<include_spec> include;  ///< instead of a component
+  std::string on;
+  source_mark on_where;
+  std::optional<input_policy> policy;
+  source_mark policy_where;
+  restart_policy restart;
+  std::int32_t watchdog_ms = 5000;
+  std::vector<input_spec> inputs;
+  value body;  ///< the whole map, with the component's own keys
+
+  /// "ears (audio.dmel)": begins every message about the actor.
+  std::string title() const { return component.empty() ? name : name + " (" + component + ")"; }
+};
+
+struct budget_spec {
+  std::vector<std::pair<std::string, source_mark>> path;
+  double limit_ms = 0;
+  plan_budget::action on_miss = plan_budget::action::report;
+  source_mark where;
+};
+
+struct host_spec {
+  plan_host host;
+  source_mark where;
+};
+
+/// An included graph under its prefix: which inner ports its outputs stand for.
+struct subgraph_spec {
+  std::string name;
+  source_mark where;
+  std::map<std::string, link_spec> outputs;
+};
+
+struct port_declaration {
+  std::string name;
+  bool required = true;
+  source_mark where;
+};
+
+struct graph_spec {
+  std::string name;
+  std::string file;
+  source_mark where;
+  std::int64_t micro_turn_ms = 200;
+  std::vector<host_spec> hosts;
+  std::vector<actor_spec> actors;
+  std::vector<budget_spec> budgets;
+  std::vector<std::string> plugins;
+  std::vector<subgraph_spec> subgraphs;
+  std::vector<port_declaration> inputs;  ///< of a file that is meant to be included
+  std::map<std::string, link_spec> outputs;
+  bool incomplete = false;  ///< an include failed: do not complain about what it would have brought
+};
+
+/// The keys of an actor that are the graph's own; a component's config may not use them.
+const std::vector<std::string>& reserved_actor_keys();
+
+/// Reads a tree whose references are already replaced. `included`: keys that belong to the top file
+/// alone are refused.
+graph_spec read_graph(const value& root, const std::string& file, bool included,
+                      diagnostics& findings);
+
+}  // namespace hocket::spec

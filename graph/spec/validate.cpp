@@ -1,0 +1,125 @@
+#include "graph/spec/validate.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "graph/contract/config.hpp"
+#include "graph/spec/read_keys.hpp"
+
+namespace hocket::spec {
+namespace {
+
+/// Finds names of tools in a config: fields that say so.
+class tool_checker final : public config_visitor {
+ public:
+  tool_checker(validation& v, const actor_spec& actor) : v_(v), actor_(actor) {}
+
+  void field(const field_info&, bool&) override {}
+  void field(const field_info&, std::int64_t&) override {}
+  void field(const field_info&, double&) override {}
+  void field(const field_info&, std::string&) override {}
+  void field(const field_info&, std::vector<double>&) override {}
+  void field(const field_info& info, std::vector<std::string>& tools) override {
+    if (!info.is_tool_list) return;
+    const auto* item = actor_.body.find(info.name);
+    const auto* marks = item != nullptr ? item->get_if<value::list>() : nullptr;
+    const auto valid = v_.types.tool_names();
+    for (std::size_t i = 0; i < tools.size(); ++i) {
+      if (v_.types.find_tool(tools[i]) != nullptr) continue;
+      const auto near = nearest(tools[i], valid);
+      add_error(
+          v_.findings, marks != nullptr && i < marks->size() ? (*marks)[i].where() : actor_.where,
+          "actor.unknown-tool", fmt::format("{}: no tool is called `{}`", actor_.title(), tools[i]),
+          near.empty() ? "" : fmt::format("did you mean `{}`?", near),
+          {fmt::format("known tools: {}",
+                       valid.empty() ? "none" : fmt::format("{}", fmt::join(valid, ", ")))});
+    }
+  }
+
+ private:
+  validation& v_;
+  const actor_spec& actor_;
+};
+
+void resolve_policy(validation& v, const actor_spec& spec, plan_actor& actor) {
+  const auto& info = actor.type->info;
+  actor.policy = spec.policy.value_or(info.policy);
+  if (!spec.policy || *spec.policy == info.policy ||
+      std::find(info.policies.begin(), info.policies.end(), *spec.policy) != info.policies.end())
+    return;
+  std::vector<std::string_view> valid = {to_string(info.policy)};
+  for (const auto p : info.policies) valid.push_back(to_string(p));
+  add_error(v.findings, spec.policy_where, "actor.policy-unsupported",
+            fmt::format("{}: it cannot take its inputs with policy `{}`", spec.title(),
+                        to_string(*spec.policy)),
+            "", {fmt::format("supported policies: {}", fmt::join(valid, ", "))});
+}
+
+void resolve_component(validation& v, const actor_spec& spec, plan_actor& actor) {
+  actor.type = v.types.find_component(spec.component);
+  if (actor.type == nullptr) {
+    v.links_complete = false;
+    if (spec.component.empty()) return;  // told by the reader
+    const auto valid = v.types.component_names();
+    const auto near = nearest(spec.component, valid);
+    add_error(v.findings, spec.component_where, "actor.unknown-component",
+              fmt::format("{}: no component is called `{}`", spec.name, spec.component),
+              near.empty() ? "`hocket list` shows the components"
+                           : fmt::format("did you mean `{}`?", near),
+              {fmt::format("known components: {}",
+                           valid.empty() ? "none" : fmt::format("{}", fmt::join(valid, ", ")))});
+    return;
+  }
+  actor.config = actor.type->make_config();
+  read_config(spec.body, *actor.config, spec.title(), reserved_actor_keys(), v.findings);
+  tool_checker tools(v, spec);
+  actor.config->visit(tools);
+  resolve_policy(v, spec, actor);
+}
+
+}  // namespace
+
+std::vector<std::string> validation::actor_names() const {
+  std::vector<std::string> names;
+  for (const auto& a : graph.actors) names.push_back(a.name);
+  for (const auto& s : graph.subgraphs) names.push_back(s.name);
+  return names;
+}
+
+void resolve_actors(validation& v) {
+  for (const auto& spec : v.graph.actors) {
+    v.actors.emplace(spec.name, v.out.actors.size());
+    plan_actor actor;
+    actor.name = spec.name;
+    actor.restart = spec.restart;
+    actor.watchdog_ms = spec.watchdog_ms;
+    actor.host = spec.on;
+    actor.where = spec.where;
+    resolve_component(v, spec, actor);
+    v.out.actors.push_back(std::move(actor));
+  }
+}
+
+plan validate(const graph_spec& graph, const registry& types, diagnostics& findings) {
+  validation v{graph, types, findings, {}, {}, !graph.incomplete};
+  v.out.name = graph.name;
+  v.out.file = graph.file;
+  v.out.grid.length = std::chrono::milliseconds(graph.micro_turn_ms);
+  v.out.plugins = graph.plugins;
+  if (graph.actors.size() > max_actors) {
+    add_error(findings, graph.where, "graph.too-large",
+              fmt::format("{} actors are more than the {} a graph may have", graph.actors.size(),
+                          max_actors));
+    return std::move(v.out);
+  }
+  resolve_actors(v);
+  resolve_links(v);
+  check_hosts(v);
+  check_topology(v);
+  check_budgets(v);
+  return std::move(v.out);
+}
+
+}  // namespace hocket::spec

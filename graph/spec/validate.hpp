@@ -1,0 +1,34 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "graph/contract/registry.hpp"
+#include "graph/spec/spec.hpp"
+
+namespace hocket::spec {
+
+/// Looks every name of a spec up and checks what only the whole can tell. The plan is complete only
+/// where `findings` has no error.
+plan validate(const graph_spec& graph, const registry& types, diagnostics& findings);
+
+/// Shared by the checks: the spec, the plan that grows, and names to indices.
+struct validation {
+  const graph_spec& graph;
+  const registry& types;
+  diagnostics& findings;
+  plan out;
+  std::map<std::string, std::size_t> actors;  ///< name -> index in graph.actors and out.actors
+  bool links_complete = true;  ///< false: a link or component was wrong; whole-graph checks wait
+
+  std::vector<std::string> actor_names() const;
+};
+
+void resolve_actors(validation& v);
+void resolve_links(validation& v);
+void check_hosts(validation& v);
+void check_topology(validation& v);
+void check_budgets(validation& v);
+
+}  // namespace hocket::spec

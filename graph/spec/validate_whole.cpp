@@ -1,0 +1,206 @@
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "graph/spec/read_keys.hpp"
+#include "graph/spec/topology.hpp"
+#include "graph/spec/validate.hpp"
+
+namespace hocket::spec {
+namespace {
+
+std::string out_name(const plan& p, const plan_link& l) {
+  return p.actors[l.from].name + "." + p.actors[l.from].type->info.outputs[l.from_port].name;
+}
+
+std::string in_name(const plan& p, const plan_link& l) {
+  return p.actors[l.to].name + "." + p.actors[l.to].type->info.inputs[l.to_port].name;
+}
+
+/// tcp://address:port, address not empty, port 1..65535.
+bool is_address(const std::string& s, std::string& address) {
+  if (!s.starts_with("tcp://")) return false;
+  const auto rest = s.substr(6);
+  const auto colon = rest.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  address = rest.substr(0, colon);
+  const auto port = rest.substr(colon + 1);
+  if (port.empty() || port.size() > 5 ||
+      !std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }))
+    return false;
+  const int n = std::stoi(port);
+  return n >= 1 && n <= 65535;
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "localhost" || address == "[::1]";
+}
+
+void check_host(validation& v, const host_spec& h) {
+  std::string address;
+  const auto& host = h.host;
+  if (host.listen.empty()) return;  // told by the reader
+  if (!is_address(host.listen, address))
+    return add_error(v.findings, h.where, "host.bad-address",
+                     fmt::format("host {}: `{}` is no address", host.name, host.listen),
+                     "write `tcp://address:port`, such as `tcp://127.0.0.1:7400`");
+  if (host.key.empty() && !is_loopback(address) && !host.insecure)
+    add_error(v.findings, h.where, "host.insecure",
+              fmt::format("host {}: `{}` would carry plaintext beyond this machine", host.name,
+                          host.listen),
+              "add `key:` (`hocket keys` makes one), or say `insecure: true`");
+}
+
+void tell_cycle(validation& v, const std::vector<std::size_t>& cycle) {
+  std::vector<std::string> walk;
+  // The link that leads back to the actor that stands first in the file is the likely back edge.
+  auto first = std::min_element(cycle.begin(), cycle.end(), [&](std::size_t a, std::size_t b) {
+    return v.out.links[a].to < v.out.links[b].to;
+  });
+  for (const auto l : cycle)
+    walk.push_back(
+        fmt::format("{} -> {}", out_name(v.out, v.out.links[l]), in_name(v.out, v.out.links[l])));
+  const auto& back = v.out.links[*first];
+  add_error(v.findings, back.where, "link.cycle",
+            fmt::format("{} -> {} closes a cycle that is not declared", out_name(v.out, back),
+                        in_name(v.out, back)),
+            fmt::format("if it is meant, write `{}: {{from: {}, back_edge: true}}`",
+                        v.out.actors[back.to].type->info.inputs[back.to_port].name,
+                        out_name(v.out, back)),
+            {fmt::format("the cycle: {}", fmt::join(walk, "; "))});
+}
+
+void check_cycles(validation& v, const std::vector<edge>& all) {
+  std::vector<edge> forward;
+  std::vector<std::size_t> link_of;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (v.out.links[i].back_edge) continue;
+    forward.push_back(all[i]);
+    link_of.push_back(i);
+  }
+  const auto nodes = v.out.actors.size();
+  const auto cycles = find_cycles(nodes, forward);
+  for (const auto& cycle : cycles) {
+    std::vector<std::size_t> links;
+    for (const auto e : cycle) links.push_back(link_of[e]);
+    tell_cycle(v, links);
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!v.out.links[i].back_edge || reachable(nodes, all, {all[i].to})[all[i].from]) continue;
+    add_warning(v.findings, v.out.links[i].where, "link.useless-back-edge",
+                fmt::format("{} -> {} is marked as back edge, but closes no cycle",
+                            out_name(v.out, v.out.links[i]), in_name(v.out, v.out.links[i])),
+                "leave `back_edge` out");
+  }
+  if (cycles.empty())
+    for (const auto n : downstream_first(nodes, forward))
+      v.out.start_order.push_back(static_cast<actor_index>(n));
+}
+
+}  // namespace
+
+void check_hosts(validation& v) {
+  std::vector<std::string> names;
+  for (const auto& h : v.graph.hosts) {
+    names.push_back(h.host.name);
+    check_host(v, h);
+    v.out.hosts.push_back(h.host);
+  }
+  std::set<std::string> used;
+  for (const auto& a : v.graph.actors) {
+    if (a.on.empty()) {
+      if (!names.empty())
+        add_error(v.findings, a.where, "host.missing-on",
+                  fmt::format("{}: the graph has hosts, but `on` is missing", a.title()),
+                  fmt::format("write `on: {}`", names[0]),
+                  {fmt::format("hosts: {}", fmt::join(names, ", "))});
+      continue;
+    }
+    used.insert(a.on);
+    if (std::find(names.begin(), names.end(), a.on) != names.end()) continue;
+    const auto near = nearest(a.on, names);
+    add_error(v.findings, a.on_where, "host.unknown",
+              fmt::format("{}: no host is called `{}`", a.title(), a.on),
+              near.empty() ? "" : fmt::format("did you mean `{}`?", near),
+              {names.empty() ? "the graph has no `hosts:`: everything runs in one process"
+                             : fmt::format("hosts: {}", fmt::join(names, ", "))});
+  }
+  for (const auto& h : v.graph.hosts)
+    if (!used.contains(h.host.name))
+      add_warning(v.findings, h.where, "host.unused",
+                  fmt::format("host {}: no actor runs on it", h.host.name));
+}
+
+void check_topology(validation& v) {
+  std::vector<edge> all;
+  for (const auto& l : v.out.links) all.push_back({l.from, l.to});
+  check_cycles(v, all);
+  if (!v.links_complete) return;  // one mistake is told once
+  std::vector<std::size_t> sources;
+  for (std::size_t i = 0; i < v.out.actors.size(); ++i) {
+    const auto& info = v.out.actors[i].type->info;
+    if (info.source || (info.ticks && info.inputs.empty())) sources.push_back(i);
+  }
+  const auto fed = reachable(v.out.actors.size(), all, sources);
+  for (std::size_t i = 0; i < fed.size(); ++i)
+    if (!fed[i])
+      add_error(v.findings, v.out.actors[i].where, "actor.unreachable",
+                fmt::format("{}: nothing can reach it: no path from a source leads here",
+                            v.graph.actors[i].title()),
+                "connect an input, or take the actor out");
+}
+
+void check_budgets(validation& v) {
+  for (const auto& b : v.graph.budgets) {
+    plan_budget out;
+    out.limit_ms = b.limit_ms;
+    out.on_miss = b.on_miss;
+    out.where = b.where;
+    bool known = true;
+    for (const auto& [name, where] : b.path) {
+      const auto it = v.actors.find(name);
+      if (it == v.actors.end()) {
+        known = false;
+        const auto near = nearest(name, v.actor_names());
+        add_error(v.findings, where, "budget.unknown-actor",
+                  fmt::format("budget: no actor is called `{}`", name),
+                  near.empty() ? "" : fmt::format("did you mean `{}`?", near),
+                  {fmt::format("actors: {}", fmt::join(v.actor_names(), ", "))});
+        continue;
+      }
+      out.path.push_back(static_cast<actor_index>(it->second));
+      if (v.out.actors[it->second].type == nullptr) known = false;
+    }
+    if (!known) continue;
+    if (out.path.size() < 2) {
+      add_error(v.findings, b.where, "budget.path", "budget: a path has at least two actors");
+      continue;
+    }
+    double declared_ms = 0;
+    std::vector<std::string> parts;
+    for (std::size_t i = 0; i < out.path.size(); ++i) {
+      const auto& a = v.out.actors[out.path[i]];
+      declared_ms += a.type->info.latency_ms;
+      parts.push_back(fmt::format("{} {} ms", a.name, a.type->info.latency_ms));
+      if (i == 0) continue;
+      const auto before = out.path[i - 1];
+      const bool linked = std::any_of(v.out.links.begin(), v.out.links.end(), [&](const auto& l) {
+        return l.from == before && l.to == out.path[i];
+      });
+      if (!linked && v.links_complete)
+        add_error(
+            v.findings, b.path[i].second, "budget.path",
+            fmt::format("budget: no link leads from {} to {}", v.out.actors[before].name, a.name));
+    }
+    if (b.limit_ms > 0 && b.limit_ms < declared_ms)
+      add_error(v.findings, b.where, "budget.too-short",
+                fmt::format("budget: limit_ms {} is shorter than the {} ms its actors declare",
+                            b.limit_ms, declared_ms),
+                "", {fmt::format("declared: {}", fmt::join(parts, ", "))});
+    v.out.budgets.push_back(std::move(out));
+  }
+}
+
+}  // namespace hocket::spec
