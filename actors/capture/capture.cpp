@@ -1,0 +1,236 @@
+#include "actors/capture/capture.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "graph/core/samples.hpp"
+
+namespace hocket::capture {
+namespace {
+constexpr std::size_t audio_port = 0;
+constexpr std::size_t video_port = 1;
+constexpr std::int64_t grace_ms = 100;  ///< how long produce() waits for late live data
+}  // namespace
+
+void capture::config::visit(config_visitor& v) {
+  v.field({.name = "pipeline",
+           .doc = "GStreamer source pipeline, such as `autoaudiosrc` or `rtspsrc location=… ! "
+                  "decodebin`; with `media: both` it names its demultiplexer `src`"},
+          pipeline);
+  v.field({.name = "file", .doc = "any media file; instead of `pipeline`", .is_path = true}, file);
+  v.field({.name = "media", .doc = "what to take from it", .choices = {"audio", "video", "both"}},
+          media);
+  v.field({.name = "width", .doc = "video: scaled to this", .unit = "pixels", .min = 8, .max = 7680},
+          width);
+  v.field({.name = "height", .doc = "video: scaled to this", .unit = "pixels", .min = 8, .max = 4320},
+          height);
+  v.field({.name = "frames_per_s", .doc = "video: frames are dropped or repeated to this rate",
+           .unit = "1/s", .min = 0.1, .max = 120},
+          frames_per_s);
+  v.field({.name = "pad_s", .doc = "after the end of the source: silence for so long, so that the "
+                                   "model can finish its answer",
+           .unit = "s", .min = 0, .max = 3600},
+          pad_s);
+  v.field({.name = "gap_ms", .doc = "a source's own time that differs by more than this from the "
+                                    "count of samples is a gap",
+           .unit = "ms", .min = 10, .max = 1000},
+          gap_ms);
+  v.field({.name = "stall_ms", .doc = "a source that gives nothing for so long is lost", .unit = "ms",
+           .min = 200, .max = 60000},
+          stall_ms);
+}
+
+component_info capture::info() {
+  return {.type = "capture.gst",
+          .summary = "Takes audio and video from any GStreamer source: file, microphone, camera, "
+                     "network, test signal.",
+          .inputs = {},
+          .outputs = {{"audio",
+                       {.kind = payload_kind::audio, .rate_hz = rate_hz, .channels = 1,
+                        .packets_per_s = 50},
+                       "16 kHz mono, 20 ms a packet"},
+                      {"video", {.kind = payload_kind::video}, "RGB frames"}},
+          .blocking = true,
+          .source = true,
+          .period_ms = 20,
+          .latency_ms = 20};
+}
+
+result<void> capture::open(const context& where) {
+  context_ = where;
+  timeline_ = sample_timeline(chunk_samples, config_.gap_ms * rate_hz / 1000);
+  if (config_.pipeline.empty() == config_.file.empty())
+    return fail("capture.cannot_open", "give either `pipeline` or `file`");
+  auto made = gst_source::open({.pipeline = config_.file.empty() ? config_.pipeline : config_.file,
+                                .is_file = !config_.file.empty(),
+                                .audio = config_.media != "video",
+                                .video = config_.media != "audio",
+                                .rate_hz = rate_hz,
+                                .width = static_cast<std::int32_t>(config_.width),
+                                .height = static_cast<std::int32_t>(config_.height),
+                                .frames_per_s = config_.frames_per_s});
+  if (!made) {
+    if (config_.file.empty()) return fail(made);
+    return fail(made.error().code, config_.file + ": " + made.error().message);
+  }
+  source_ = std::move(*made);
+  last_data_ns_ = monotonic_ns();
+  const auto now = context_.time->now();
+  if (source_->live()) {
+    if (is_virtual())
+      return fail("capture.live_in_virtual_time",
+                  "a live source has a time of its own; run it in real time");
+    // Running time 0 of the pipeline on our clock: both count CLOCK_MONOTONIC.
+    start_ = now - duration(monotonic_ns() - source_->base_ns());
+  } else {
+    // A source without a time of its own begins at the next chunk.
+    const auto chunk = sample_index(now, rate_hz) / chunk_samples;
+    start_ = timestamp::of_samples(chunk * chunk_samples, rate_hz);
+  }
+  return {};
+}
+
+timestamp capture::to_stream_time(std::int64_t pts_ns) const {
+  if (source_->live()) return start_ + duration(pts_ns);
+  return start_ + duration(pts_ns - first_pts_ns_.value_or(pts_ns));
+}
+
+void capture::wait_until(timestamp t) const {
+  if (is_virtual()) return;
+  const auto wait = t - context_.time->now();
+  if (wait.count() > 0) std::this_thread::sleep_for(wait);
+}
+
+// One buffer into the timeline; false where none came.
+result<bool> capture::take_buffer(std::int64_t wait_ms) {
+  auto pulled = source_->pull_audio(wait_ms);
+  if (!pulled) return fail(pulled);
+  if (!*pulled) {
+    if (source_->audio_ended()) return false;
+    if (monotonic_ns() - last_data_ns_ > config_.stall_ms * 1'000'000)
+      return fail("capture.device_lost", "no sound for " + std::to_string(config_.stall_ms) + " ms");
+    return false;
+  }
+  last_data_ns_ = monotonic_ns();
+  const auto& buffer = **pulled;
+  if (buffer.pts_ns && !first_pts_ns_) first_pts_ns_ = buffer.pts_ns;
+  std::optional<std::int64_t> index;
+  if (buffer.pts_ns) index = sample_index(to_stream_time(*buffer.pts_ns), rate_hz);
+  if (!timeline_.started() && !index) index = sample_index(start_, rate_hz);
+  std::span<const float> samples = buffer.samples;
+  if (index && *index < 0) {  // captured before the graph's clock began
+    const auto before = std::min<std::int64_t>(-*index, static_cast<std::int64_t>(samples.size()));
+    samples = samples.subspan(static_cast<std::size_t>(before));
+    index = *index + before;
+  }
+  timeline_.put(index, samples);
+  return true;
+}
+
+result<void> capture::pull_audio(timestamp until) {
+  const auto wanted = sample_index(until, rate_hz);
+  while (!source_->audio_ended() && timeline_.end() < wanted) {
+    std::int64_t wait_ms = config_.stall_ms;
+    if (!is_virtual()) {
+      const auto left = (until + std::chrono::milliseconds(grace_ms)) - context_.time->now();
+      wait_ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+      if (source_->live() && wait_ms <= 0) break;  // late: the next call takes it
+      wait_ms = std::clamp<std::int64_t>(wait_ms, 10, grace_ms);
+    }
+    auto came = take_buffer(wait_ms);
+    if (!came) return fail(came);
+    if (!*came && !is_virtual() && source_->live()) break;
+  }
+  if (source_->audio_ended()) pad();
+  count_changes();
+  return {};
+}
+
+// Silence after the end, as far as pad_s goes; a source without any sound is padded from its start.
+void capture::pad() {
+  const auto total = static_cast<std::int64_t>(config_.pad_s * rate_hz);
+  if (padded_ >= total) return;
+  const std::int64_t n = std::min<std::int64_t>(total - padded_, rate_hz);
+  const std::vector<float> silence(static_cast<std::size_t>(n), 0.0f);
+  timeline_.put(timeline_.started() ? std::optional<std::int64_t>{} : sample_index(start_, rate_hz),
+                silence);
+  padded_ += n;
+  context_.count("padded_samples", n);
+}
+
+void capture::emit_chunk(sample_timeline::chunk c, emitter& out) {
+  const auto ts = timestamp::of_samples(c.first, rate_hz);
+  wait_until(timestamp::of_samples(c.end(), rate_hz));
+  out.emit(audio_port, ts, audio_chunk{rate_hz, 1, c.first, buffer::take(std::move(c.samples))});
+}
+
+result<source_state> capture::produce(timestamp until, emitter& out) {
+  const bool audio = config_.media != "video";
+  const bool video = config_.media != "audio";
+  if (audio) {
+    HOCKET_TRY(pull_audio(until));
+    while (const auto end = timeline_.next_end()) {
+      if (timestamp::of_samples(*end, rate_hz) > until) break;
+      emit_chunk(*timeline_.take(), out);
+    }
+  }
+  if (video) {
+    for (;;) {
+      HOCKET_TRY(pull_video(until));
+      if (!frame_) break;
+      const auto ts = to_stream_time(frame_->pts_ns);
+      if (ts >= until) break;
+      wait_until(ts);
+      out.emit(video_port, ts,
+               video_frame{frame_->width, frame_->height, buffer::take(std::move(frame_->pixels))});
+      frame_.reset();
+    }
+  }
+  const bool padding = padded_ < static_cast<std::int64_t>(config_.pad_s * rate_hz);
+  const bool audio_done = !audio || (source_->audio_ended() && !padding && !timeline_.next_end());
+  const bool video_done = !video || (source_->video_ended() && !frame_);
+  if (!audio_done || !video_done) {
+    if (!audio && !source_->live()) wait_until(until);
+    return source_state::more;
+  }
+  if (audio)
+    if (auto rest = timeline_.take(true)) emit_chunk(std::move(*rest), out);
+  return source_state::end_of_stream;
+}
+
+result<void> capture::pull_video(timestamp until) {
+  if (frame_ || source_->video_ended()) return {};
+  std::int64_t wait_ms = config_.stall_ms;
+  if (!is_virtual()) {
+    const auto left = (until + std::chrono::milliseconds(grace_ms)) - context_.time->now();
+    wait_ms = std::clamp<std::int64_t>(left.count() / 1'000'000, 0, grace_ms);
+  }
+  auto pulled = source_->pull_video(wait_ms);
+  if (!pulled) return fail(pulled);
+  if (*pulled) {
+    last_data_ns_ = monotonic_ns();
+    if (!first_pts_ns_) first_pts_ns_ = (*pulled)->pts_ns;
+    frame_ = std::move(**pulled);
+  } else if (!source_->video_ended() &&
+             monotonic_ns() - last_data_ns_ > config_.stall_ms * 1'000'000) {
+    return fail("capture.device_lost", "no picture for " + std::to_string(config_.stall_ms) + " ms");
+  }
+  return {};
+}
+
+void capture::count_changes() {
+  const auto add = [&](const char* name, std::int64_t now, std::int64_t& before) {
+    if (now != before) context_.count(name, now - before);
+    before = now;
+  };
+  add("gaps", timeline_.gaps(), counted_gaps_);
+  add("gap_samples", timeline_.gap_samples(), counted_gap_samples_);
+  add("dropped_samples", timeline_.dropped_samples(), counted_dropped_);
+}
+
+result<void> capture::close(emitter&) {
+  source_.reset();
+  return {};
+}
+
+}  // namespace hocket::capture

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/core/result.hpp"
+
+namespace hocket::capture {
+
+struct pulled_audio {
+  std::optional<std::int64_t> pts_ns;  ///< running time of the pipeline
+  std::vector<float> samples;          ///< mono f32
+};
+
+struct pulled_video {
+  std::int64_t pts_ns = 0;
+  std::int32_t width = 0;
+  std::int32_t height = 0;
+  std::vector<std::uint8_t> pixels;    ///< [height, width, 3] RGB
+};
+
+/// A GStreamer pipeline that ends in one audio and/or one video appsink, without GStreamer types.
+///
+/// Errors: capture.bad_pipeline, capture.cannot_open (open); capture.device_lost (pull, check).
+/// Threads: one at a time.
+class gst_source {
+ public:
+  struct options {
+    std::string pipeline;      ///< as written by the person
+    bool is_file = false;      ///< `pipeline` is a path: decode whatever it holds
+    bool audio = true;
+    bool video = false;
+    std::int32_t rate_hz = 16000;
+    std::int32_t width = 160;
+    std::int32_t height = 120;
+    double frames_per_s = 4;
+    std::int32_t open_ms = 5000;  ///< how long the first data of a file may take
+  };
+  static result<std::unique_ptr<gst_source>> open(const options&);
+  virtual ~gst_source() = default;
+
+  /// Data comes by itself, at its own pace.
+  virtual bool live() const = 0;
+  /// CLOCK_MONOTONIC ns at which the pipeline's running time was 0; live sources only.
+  virtual std::int64_t base_ns() const = 0;
+  /// Waits up to `wait_ms` for the next buffer; nothing where none came or the stream ended.
+  virtual result<std::optional<pulled_audio>> pull_audio(std::int64_t wait_ms) = 0;
+  virtual result<std::optional<pulled_video>> pull_video(std::int64_t wait_ms) = 0;
+  virtual bool audio_ended() const = 0;
+  virtual bool video_ended() const = 0;
+};
+
+}  // namespace hocket::capture

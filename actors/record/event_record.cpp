@@ -1,0 +1,147 @@
+#include "actors/record/event_record.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "actors/record/output_path.hpp"
+
+namespace hocket::record {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+const std::array<input_port, 10>& ports() {
+  const auto of = [](const char* name, payload_kind kind, const char* doc) {
+    return input_port{name, {.kind = kind}, doc, false, default_queue(kind)};
+  };
+  static const std::array<input_port, 10> all = {
+      of("words", payload_kind::text, "what the model says"),
+      of("heard", payload_kind::text, "what the model heard"),
+      of("console", payload_kind::text, "what was typed"),
+      of("results", payload_kind::text, "what the background answers"),
+      of("progress", payload_kind::text, "how far the background is"),
+      of("delegations", payload_kind::delegation, "what the model hands to the background"),
+      of("tool_calls", payload_kind::tool_call, "what the background asks of tools"),
+      of("tool_results", payload_kind::tool_result, "what tools answered"),
+      of("played", payload_kind::control, "what was really heard"),
+      of("state", payload_kind::tensor, "the model's state, one vector per micro-turn")};
+  return all;
+}
+
+double rounded(double v) { return std::round(v * 1000) / 1000; }
+
+// Writes one payload's fields into a line.
+struct line_writer {
+  json& line;
+  bool with_text;
+
+  void words(const char* key, const std::string& value) const {
+    if (with_text) {
+      line[key] = value;
+    } else {
+      line[std::string(key) + "_chars"] = value.size();
+    }
+  }
+  void operator()(const text& t) const {
+    line["role"] = t.role;
+    words("text", t.value);
+    if (t.request) line["request"] = t.request;
+    if (!t.final) line["final"] = false;
+  }
+  void operator()(const delegation& d) const {
+    line["action"] = d.what == delegation::action::start ? "start" : "cancel";
+    line["request"] = d.request;
+    words("task", d.task);
+    words("transcript", d.transcript);
+    line["from_micro_turn"] = d.from_micro_turn;
+    line["to_micro_turn"] = d.to_micro_turn;
+    if (d.supersedes) line["supersedes"] = d.supersedes;
+  }
+  void operator()(const tool_call& c) const {
+    line["call"] = c.call;
+    line["request"] = c.request;
+    line["tool"] = c.tool;
+    words("arguments", c.arguments_json);
+  }
+  void operator()(const tool_result& r) const {
+    line["call"] = r.call;
+    line["request"] = r.request;
+    line["tool"] = r.tool;
+    line["status"] = to_string(r.status);
+    words("content", r.content);
+  }
+  void operator()(const control& c) const {
+    line["what"] = to_string(c.what);
+    line["value"] = c.value;
+    if (!c.detail.empty()) line["detail"] = c.detail;
+  }
+  void operator()(const tensor& t) const {
+    if (t.type != dtype::f32) return;
+    auto values = json::array();
+    for (const float v : t.data.as<float>()) values.push_back(rounded(v));
+    line["values"] = std::move(values);
+  }
+  void operator()(const audio_chunk&) const {}
+  void operator()(const video_frame&) const {}
+  void operator()(const training_example&) const {}
+  void operator()(const adapter&) const {}
+};
+
+}  // namespace
+
+component_info event_record::info() {
+  return {.type = "record.events",
+          .summary = "Writes words, delegations, results and states as one JSON object per line.",
+          .inputs = {ports().begin(), ports().end()},
+          .outputs = {},
+          .blocking = true};
+}
+
+result<void> event_record::open(const context& where) {
+  context_ = where;
+  path_ = output_path(where, config_.file);
+  std::error_code ignored;
+  if (const auto folder = std::filesystem::path(path_).parent_path(); !folder.empty())
+    std::filesystem::create_directories(folder, ignored);
+  file_.reset(std::fopen(path_.c_str(), "we"));
+  if (!file_) return fail("record.cannot_write", path_ + ": " + std::strerror(errno));
+  return {};
+}
+
+result<void> event_record::process(std::size_t port, const packet& p, emitter&) {
+  if (!p.body || port >= ports().size()) return {};
+  json line;
+  line["t_ms"] = rounded(p.header.ts.ms());
+  line["session"] = static_cast<std::uint64_t>(p.header.session);
+  line["micro_turn"] = p.header.micro_turn;
+  if (p.header.epoch) line["epoch"] = p.header.epoch;
+  line["kind"] = ports()[port].name;
+  std::visit(line_writer{line, config_.text}, *p.body);
+  if (context_.time && !context_.time->is_virtual() && p.header.origin_ns > 0)
+    line["latency_ms"] = rounded(static_cast<double>(monotonic_ns() - p.header.origin_ns) / 1e6);
+  // A text that is no UTF-8 is written with its broken bytes replaced, never refused.
+  const auto out = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  if (std::fwrite(out.data(), 1, out.size(), file_.get()) != out.size() ||
+      std::fflush(file_.get()) != 0)
+    return fail("record.cannot_write", path_ + ": " + std::strerror(errno));
+  context_.count("lines", 1);
+  return {};
+}
+
+result<void> event_record::on_control(std::size_t port, const packet& p, emitter& out) {
+  const auto* c = p.get_if<control>();
+  if (c && c->what == control::kind::played) return process(port, p, out);
+  return {};
+}
+
+result<void> event_record::close(emitter&) {
+  if (file_) context_.log("wrote " + path_);
+  file_.reset();
+  return {};
+}
+
+}  // namespace hocket::record

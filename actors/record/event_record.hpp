@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "graph/contract/component.hpp"
+
+namespace hocket::record {
+
+/// `record.events`: everything it is linked to, as one JSON object per line, flushed line by line.
+///
+/// Inputs (all optional): words, heard, console, results, progress: text; delegations; tool_calls;
+/// tool_results; played: control; state: tensor f32 (interaction.model's, see its README).
+/// Outputs: none.
+/// A line: {"t_ms", "session", "micro_turn", "epoch", "kind", …}; `kind` is the input's name. Words
+/// are written only with `pii.text: true`; without, their number of characters stands instead.
+/// `latency_ms` (capture of the oldest input until here) is written in real time only.
+/// Errors: record.cannot_write.
+class event_record final : public component {
+ public:
+  struct config {
+    std::string file = "events.jsonl";
+    bool text = false;
+    void visit(config_visitor& v) {
+      v.field({.name = "file",
+               .doc = "path of the log, relative to the run's output folder; later sessions get "
+                      "their number before the extension"},
+              file);
+      v.field({.name = "pii.text",
+               .doc = "write what was said and asked, in words; off: only its length"},
+              text);
+    }
+  };
+  static component_info info();
+
+  explicit event_record(config c) : config_(std::move(c)) {}
+  result<void> open(const context&) override;
+  result<void> process(std::size_t port, const packet&, emitter&) override;
+  result<void> on_control(std::size_t port, const packet&, emitter&) override;
+  result<void> close(emitter&) override;
+
+ private:
+  struct file_closer {
+    void operator()(std::FILE* f) const { std::fclose(f); }
+  };
+
+  config config_;
+  context context_;
+  std::string path_;
+  std::unique_ptr<std::FILE, file_closer> file_;
+};
+
+}  // namespace hocket::record

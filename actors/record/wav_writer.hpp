@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/core/result.hpp"
+
+namespace hocket::record {
+
+/// A 16-bit PCM WAV file that is a timeline: samples are put at their index, what nobody put is
+/// silence, and a kill at any moment leaves a readable file.
+///
+/// The newest `window_frames` stay in memory and may still be changed; `flush` writes them and then
+/// the sizes in the header, so the header never promises samples that are not there.
+/// Errors: record.cannot_write (path and the system's words).
+/// Threads: one at a time. Memory: window_frames * channels * 2 bytes.
+class wav_writer {
+ public:
+  static result<std::unique_ptr<wav_writer>> create(const std::string& path, std::int32_t rate_hz,
+                                                    std::int32_t channels,
+                                                    std::int64_t window_frames = 5 * 16000);
+  ~wav_writer();
+  wav_writer(const wav_writer&) = delete;
+  wav_writer& operator=(const wav_writer&) = delete;
+
+  /// Puts mono samples in [-1, 1] into one channel from frame `first` on; beyond is cut off.
+  /// Returns how many frames came too late: before the window that can still be changed. More than
+  /// `max_jump_frames` beyond the end is refused, so that a wrong index cannot fill the disk.
+  result<std::int64_t> put(std::int32_t channel, std::int64_t first, std::span<const float> samples);
+  /// Makes the file at least this long, with silence.
+  result<void> extend_to(std::int64_t frames);
+  /// Data first, header after.
+  result<void> flush();
+
+  const std::string& path() const { return path_; }
+  std::int64_t frames() const { return start_ + window_size(); }
+
+  static constexpr std::int64_t max_jump_frames = 3600LL * 16000;
+
+ private:
+  wav_writer(int fd, std::string path, std::int32_t rate_hz, std::int32_t channels,
+             std::int64_t window_frames)
+      : fd_(fd), path_(std::move(path)), rate_hz_(rate_hz), channels_(channels),
+        window_frames_(window_frames) {}
+  std::int64_t window_size() const {
+    return static_cast<std::int64_t>(window_.size()) / channels_;
+  }
+  result<void> write_header();
+  result<void> write_at(std::int64_t offset, std::span<const std::byte> bytes);
+  result<void> trim();
+
+  int fd_ = -1;
+  std::string path_;
+  std::int32_t rate_hz_;
+  std::int32_t channels_;
+  std::int64_t window_frames_;
+  std::int64_t start_ = 0;             ///< frame index of window_[0]
+  std::int64_t clean_to_ = 0;          ///< frames before this are in the file as they are here
+  std::vector<std::int16_t> window_;   ///< [frames, channels]
+};
+
+}  // namespace hocket::record

@@ -1,0 +1,40 @@
+#include <ctime>
+#include <fmt/format.h>
+#include <regex>
+
+#include "graph/contract/plugin.hpp"
+
+using namespace hocket;
+
+namespace {
+
+// In virtual time there is no hour of the day that would be the same tomorrow: the tool then says
+// so by counting from 10:00, so that such a run is repeatable.
+struct clock_tool final : tool {
+  static tool_info info() {
+    return {"clock", "Says the local time of day (from 10:00 on in virtual time).",
+            R"({"type":"object","properties":{},"additionalProperties":false})",
+            {.time_limit_ms = 1000}};
+  }
+  result<std::string> call(const std::string&, const tool_context& context) override {
+    std::tm now{};
+    if (context.time && context.time->is_virtual()) {
+      const auto minutes = static_cast<int>(context.time->now().seconds() / 60);
+      now.tm_hour = (10 + minutes / 60) % 24;
+      now.tm_min = minutes % 60;
+    } else {
+      const auto seconds = std::time(nullptr);
+      if (!localtime_r(&seconds, &now)) return fail("clock.failed", "no local time");
+    }
+    return fmt::format("{}:{:02}", now.tm_hour, now.tm_min);
+  }
+  std::string match(std::string_view task) const override {
+    static const std::regex asked(R"(\bwhat time|\bthe time\b|^time$|\bo'?clock\b)",
+                                  std::regex::icase);
+    return std::regex_search(task.begin(), task.end(), asked) ? "{}" : "";
+  }
+};
+
+}  // namespace
+
+HOCKET_PLUGIN(clock) { return into.add(tool_of<clock_tool>()); }

@@ -1,0 +1,36 @@
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "graph/contract/plugin.hpp"
+
+using namespace hocket;
+
+namespace {
+
+constexpr std::array<std::pair<const char*, const char*>, 8> table = {
+    {{"paris", "sunny"}, {"london", "rainy"}, {"rome", "warm"}, {"berlin", "cloudy"},
+     {"madrid", "sunny"}, {"oslo", "cold"}, {"tokyo", "windy"}, {"boston", "snowy"}}};
+
+struct weather_demo final : tool {
+  static tool_info info() {
+    return {"weather_demo", "Canned demo data, not a forecast: one fixed word per city.",
+            R"({"type":"object","properties":{"city":{"type":"string"}},"required":["city"]})",
+            {.time_limit_ms = 1000}};
+  }
+  result<std::string> call(const std::string& arguments, const tool_context&) override {
+    const auto json = nlohmann::json::parse(arguments, nullptr, false);
+    for (const auto& [city, weather] : table)
+      if (json.is_object() && json.value("city", nlohmann::json()) == city) return weather;
+    return fail("weather_demo.unknown_city", "the demo table has no such city");
+  }
+  std::string match(std::string_view task) const override {
+    if (task.find("weather") == task.npos) return "";
+    for (const auto& [city, _] : table)
+      if (task.find(city) != task.npos) return nlohmann::json{{"city", city}}.dump();
+    return R"({"city":""})";
+  }
+};
+
+}  // namespace
+
+HOCKET_PLUGIN(weather_demo) { return into.add(tool_of<weather_demo>()); }

@@ -1,0 +1,21 @@
+#include <doctest/doctest.h>
+
+#include "graph/contract/registry.hpp"
+
+namespace hocket::plugins {
+result<void> register_weather_demo(registry&);
+}
+
+using namespace hocket;
+
+TEST_CASE("weather_demo reads its fixed table") {
+  registry types;
+  REQUIRE(plugins::register_weather_demo(types));
+  const auto demo = types.find_tool("weather_demo")->make();
+  CHECK(demo->match("weather in rome") == R"({"city":"rome"})");
+  CHECK(demo->match("seven times eight") == "");
+  CHECK(demo->call(demo->match("weather in rome"), {}).value() == "warm");
+  CHECK(demo->call(demo->match("weather on mars"), {}).error().code == "weather_demo.unknown_city");
+  CHECK(!demo->call("7", {}));
+  CHECK(!demo->call(R"({"city": 7})", {}));
+}
