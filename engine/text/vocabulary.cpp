@@ -1,0 +1,141 @@
+#include "engine/text/vocabulary.hpp"
+
+#include <array>
+#include <cctype>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace hocket::engine {
+namespace {
+
+constexpr std::array<const char*, 4> fixed_tokens{"<pad>", "<unk>", "<delegate>", "<end>"};
+
+constexpr std::array<const char*, 21> small_numbers{
+    "zero",     "one",     "two",     "three",     "four",     "five",    "six",
+    "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",  "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"};
+constexpr std::array<const char*, 10> tens{"",      "ten",   "twenty",  "thirty", "forty",
+                                           "fifty", "sixty", "seventy", "eighty", "ninety"};
+
+}  // namespace
+
+vocabulary::vocabulary() : vocabulary(std::span<const std::string>{}) {}
+
+vocabulary::vocabulary(std::span<const std::string> words) {
+  for (const char* token : fixed_tokens) add(token);
+  for (const std::string& word : words) add(word);
+}
+
+void vocabulary::add(std::string token) {
+  if (ids_.try_emplace(token, static_cast<std::int32_t>(tokens_.size())).second)
+    tokens_.push_back(std::move(token));
+}
+
+result<vocabulary> vocabulary::from_json(std::string_view text) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_array()) return fail("text.vocabulary", "the vocabulary is not a JSON list of tokens");
+  std::vector<std::string> words;
+  for (const auto& item : json) {
+    if (!item.is_string())
+      return fail("text.vocabulary", "token " + std::to_string(words.size()) + " is not a string");
+    words.push_back(item.get<std::string>());
+  }
+  for (std::size_t i = 0; i < fixed_tokens.size(); ++i)
+    if (i >= words.size() || words[i] != fixed_tokens[i])
+      return fail("text.vocabulary", "token " + std::to_string(i) + " must be `" +
+                                         std::string(fixed_tokens[i]) + "`");
+  vocabulary out(words);
+  if (out.size() != words.size()) return fail("text.vocabulary", "a token is listed twice");
+  return out;
+}
+
+result<vocabulary> vocabulary::load(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return fail("text.vocabulary", "cannot read " + path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return from_json(text.str());
+}
+
+std::string vocabulary::to_json() const { return nlohmann::json(tokens_).dump(1) + "\n"; }
+
+result<void> vocabulary::save(const std::string& path) const {
+  std::ofstream file(path);
+  file << to_json();
+  if (!file.flush()) return fail("text.vocabulary", "cannot write " + path);
+  return {};
+}
+
+bool vocabulary::contains(std::string_view word) const { return ids_.contains(std::string(word)); }
+
+std::int32_t vocabulary::id_of(std::string_view word) const {
+  const auto found = ids_.find(std::string(word));
+  return found == ids_.end() ? unknown : found->second;
+}
+
+const std::string& vocabulary::token_of(std::int32_t id) const {
+  const bool known = id >= 0 && static_cast<std::size_t>(id) < tokens_.size();
+  return tokens_[known ? static_cast<std::size_t>(id) : static_cast<std::size_t>(unknown)];
+}
+
+std::vector<std::int32_t> vocabulary::encode(std::string_view text) const {
+  std::vector<std::int32_t> ids;
+  for (const std::string& word : words_of(text)) ids.push_back(id_of(word));
+  return ids;
+}
+
+std::string vocabulary::decode(std::span<const std::int32_t> ids) const {
+  std::string text;
+  for (std::int32_t id : ids) {
+    if (id == pad) continue;
+    if (!text.empty()) text += ' ';
+    text += token_of(id);
+  }
+  return text;
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  std::istringstream stream{std::string(text)};
+  for (std::string word; stream >> word;) {
+    auto keep = [](unsigned char c) { return std::isalnum(c) || c >= 0x80 || c == '<' || c == '>'; };
+    while (!word.empty() && !keep(static_cast<unsigned char>(word.back()))) word.pop_back();
+    std::size_t from = 0;
+    while (from < word.size() && !keep(static_cast<unsigned char>(word[from]))) ++from;
+    word.erase(0, from);
+    for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (!word.empty()) words.push_back(word);
+  }
+  return words;
+}
+
+std::string number_words(int value) {
+  if (value < 0) return "minus " + number_words(-value);
+  if (value <= 20) return small_numbers[static_cast<std::size_t>(value)];
+  if (value < 100) {
+    const std::string ten = tens[static_cast<std::size_t>(value / 10)];
+    return value % 10 == 0 ? ten : ten + " " + number_words(value % 10);
+  }
+  if (value < 1000) {
+    const std::string hundreds = number_words(value / 100) + " hundred";
+    return value % 100 == 0 ? hundreds : hundreds + " " + number_words(value % 100);
+  }
+  std::string digits;
+  for (char c : std::to_string(value)) digits += (digits.empty() ? "" : " ") + number_words(c - '0');
+  return digits;
+}
+
+int number_of_words(std::string_view words) {
+  static const auto table = [] {
+    std::unordered_map<std::string, int> t;
+    for (int value = 0; value < 1000; ++value) t.emplace(number_words(value), value);
+    return t;
+  }();
+  std::string key;
+  for (const std::string& word : words_of(words)) key += (key.empty() ? "" : " ") + word;
+  const auto found = table.find(key);
+  return found == table.end() ? -1 : found->second;
+}
+
+}  // namespace hocket::engine

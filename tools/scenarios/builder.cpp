@@ -1,0 +1,228 @@
+#include "tools/scenarios/builder.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/audio/dmel.hpp"
+#include "engine/audio/resample.hpp"
+#include "engine/audio/speech_mel.hpp"
+#include "tools/scenarios/words.hpp"
+
+namespace hocket::scenarios {
+namespace {
+
+constexpr std::int64_t frame_samples = 800;
+
+std::int64_t at_16k(std::int64_t sample, double rate_hz) {
+  return std::llround(static_cast<double>(sample) * 16000.0 / rate_hz);
+}
+
+}  // namespace
+
+person draw_person(random_stream& rng, split which) {
+  person who;
+  who.voice = rng.pick(voices_of(which));
+  who.rate_wpm = rng.integer(130, 190);
+  who.pitch = rng.integer(25, 80);
+  who.gain_db = rng.uniform(-12.0, 3.0);
+  return who;
+}
+
+builder::builder(person_voice& voice, std::uint64_t seed, split which, std::int64_t micro_turns)
+    : rng(seed), total_turns(micro_turns), voice_(voice), which_(which), seed_(seed) {
+  speaker_ = draw_person(rng, which);
+  noise_dbfs_ = rng.chance(0.05) ? -std::numeric_limits<double>::infinity() : rng.uniform(-75, -45);
+  text_in_.resize(static_cast<std::size_t>(micro_turns));
+}
+
+person builder::somebody_else() {
+  person who = draw_person(rng, which_);
+  while (who.voice == speaker_.voice) who = draw_person(rng, which_);
+  who.gain_db = speaker_.gain_db;
+  return who;
+}
+
+builder::speech builder::speak(const std::string& text, const person* other) {
+  person who = other ? *other : speaker_;
+  who.rate_wpm += rng.integer(-8, 8);
+  who.pitch = std::clamp(who.pitch + rng.integer(-4, 4), 0, 99);
+  who.gain_db += rng.uniform(-1.0, 1.0);
+  speech out;
+  if (failed_) return out;
+  auto said = voice_.say(text, who);
+  if (!said) {
+    failed_ = said.error();
+    return out;
+  }
+  out.sound = std::move(*said);
+  out.length = at_16k(static_cast<std::int64_t>(out.sound.samples.size()), out.sound.rate_hz);
+  return out;
+}
+
+std::int64_t builder::place(const speech& what, std::int64_t at, bool labelled) {
+  for (const spoken_word& w : what.sound.words)
+    made_.person_words.push_back({w.word, at + at_16k(w.start, what.sound.rate_hz),
+                                  at + at_16k(w.end, what.sound.rate_hz), labelled});
+  placed_.push_back({what.sound, at});
+  return at + what.length;
+}
+
+std::int64_t builder::say_at(const std::string& text, std::int64_t at) {
+  return place(speak(text), at);
+}
+
+std::int64_t builder::model_says(std::int64_t k, const std::string& text) {
+  const phrase& what = model_voice::shared().say(text);
+  const int episode = static_cast<int>(made_.episodes.size()) - 1;
+  phrases_.push_back({&what, k, what.frames(), episode});
+  for (const phrase::word_time& w : what.words)
+    tokens_.push_back({k + w.start / turn_samples,
+                       {w.word, 0, heard_at(k) + w.start, heard_at(k) + w.end, true, episode}});
+  return k + what.micro_turns();
+}
+
+void builder::model_emits(std::int64_t k, const std::vector<std::string>& tokens) {
+  const int episode = static_cast<int>(made_.episodes.size()) - 1;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const std::int64_t turn = k + static_cast<std::int64_t>(i / 2);
+    // All under `k`: they take the slots from there on before any word that is said meanwhile.
+    tokens_.push_back({k, {tokens[i], 0, heard_at(turn), heard_at(turn + 1), false, episode}});
+  }
+}
+
+void builder::break_off(std::int64_t k) {
+  for (model_phrase& p : phrases_)
+    p.frames = std::clamp<std::int64_t>((k - p.k) * 4, 0, p.frames);
+  std::erase_if(tokens_, [&](const token_event& t) { return t.word.spoken && t.k >= k; });
+  for (token_event& t : tokens_) t.word.end = std::min(t.word.end, heard_at(k));
+}
+
+void builder::text_arrives(std::int64_t k, const std::string& words) {
+  for (const std::string& word : engine::words_of(words)) {
+    if (k < total_turns) text_in_[static_cast<std::size_t>(k)] = word;
+    ++k;
+  }
+}
+
+void builder::delegates(std::int64_t k, const std::string& task, const std::string& result,
+                        std::int64_t answered) {
+  made_.delegations.push_back({task, result, k, answered});
+  text_arrives(answered, result);
+}
+
+void builder::begin_episode(const std::string& family, std::int64_t at) {
+  made_.episodes.push_back({family, "", at, at});
+}
+
+void builder::end_episode(const std::string& what, std::int64_t at) {
+  made_.episodes.back().what = what;
+  made_.episodes.back().end = at;
+  cursor = at;
+}
+
+result<void> builder::take_error() {
+  if (failed_) return tl::unexpected<error>(*failed_);
+  return {};
+}
+
+conversation builder::finish() {
+  conversation out = std::move(made_);
+  out.seed = seed_;
+  out.speaker = speaker_;
+  out.noise_dbfs = noise_dbfs_;
+  out.micro_turns = total_turns;
+  mix_person(out);
+  mix_model(out);
+  write_labels(out);
+  return out;
+}
+
+void builder::mix_person(conversation& out) {
+  const auto total = static_cast<std::size_t>(total_turns * turn_samples);
+  out.person_audio.assign(total, 0.0f);
+  for (const placed_speech& p : placed_) {
+    const auto sound = engine::resample(p.sound.samples, p.sound.rate_hz, 16000.0);
+    if (!sound) continue;  // 22.05 kHz to 16 kHz is always possible
+    for (std::size_t i = 0; i < sound->size(); ++i) {
+      const std::int64_t at = p.at + static_cast<std::int64_t>(i);
+      if (at >= 0 && at < static_cast<std::int64_t>(total))
+        out.person_audio[static_cast<std::size_t>(at)] += (*sound)[i];
+    }
+  }
+  if (std::isfinite(noise_dbfs_)) {
+    random_stream noise(seed_of(seed_, 77));
+    const auto sigma = static_cast<float>(std::pow(10.0, noise_dbfs_ / 20.0));
+    for (float& x : out.person_audio) x += sigma * noise.rough_normal();
+  }
+  for (float& x : out.person_audio) x = std::clamp(x, -1.0f, 1.0f);
+  std::erase_if(out.person_words,
+                [&](const heard_word& w) { return w.end > static_cast<std::int64_t>(total); });
+  std::sort(out.person_words.begin(), out.person_words.end(),
+            [](const heard_word& a, const heard_word& b) { return a.end < b.end; });
+}
+
+void builder::mix_model(conversation& out) {
+  out.model_audio.assign(static_cast<std::size_t>((total_turns + 1) * turn_samples), 0.0f);
+  constexpr std::int64_t fade = 160;  // a broken-off word ends within 10 ms
+  for (const model_phrase& p : phrases_) {
+    const std::int64_t said = p.frames * frame_samples;
+    const auto length = static_cast<std::int64_t>(p.what->samples.size());
+    for (std::int64_t i = 0; i < std::min(length, said + fade); ++i) {
+      const std::int64_t at = heard_at(p.k) + i;
+      if (at < 0 || at >= static_cast<std::int64_t>(out.model_audio.size()) || said == 0) continue;
+      const float gain = i < said ? 1.0f : 1.0f - static_cast<float>(i - said) / fade;
+      out.model_audio[static_cast<std::size_t>(at)] +=
+          gain * p.what->samples[static_cast<std::size_t>(i)];
+    }
+  }
+}
+
+void builder::write_labels(conversation& out) {
+  const engine::vocabulary& words = nano_vocabulary();
+  engine::training_example& ex = out.example;
+  const auto turns = static_cast<std::size_t>(total_turns);
+  constexpr std::size_t patch = engine::speech_format::patch_size;
+  ex.micro_turns = total_turns;
+  ex.audio = engine::dmel_of(out.person_audio);
+  ex.text_in.assign(turns, engine::vocabulary::pad);
+  ex.text_out.assign(turns * 2, engine::vocabulary::pad);
+  ex.heard.assign(turns * 4, 0);
+  ex.voice.assign(turns * 4, 0);
+  ex.speech.assign(turns * 4 * patch, 0.0f);
+  for (const episode& e : out.episodes) ex.family += (ex.family.empty() ? "" : "+") + e.family;
+
+  for (std::size_t k = 0; k < turns; ++k)
+    if (!text_in_[k].empty()) ex.text_in[k] = words.id_of(text_in_[k]);
+
+  // Two slots per micro-turn; what does not fit waits for the next one.
+  std::stable_sort(tokens_.begin(), tokens_.end(),
+                   [](const token_event& a, const token_event& b) { return a.k < b.k; });
+  std::int64_t slot = 0;
+  for (token_event& t : tokens_) {
+    slot = std::max(slot, t.k * 2);
+    if (slot >= total_turns * 2) break;
+    ex.text_out[static_cast<std::size_t>(slot)] = words.id_of(t.word.word);
+    t.word.micro_turn = slot / 2;
+    out.model_words.push_back(t.word);
+    ++slot;
+  }
+
+  for (const heard_word& w : out.person_words) {
+    if (!w.labelled) continue;
+    auto frame = static_cast<std::size_t>((w.end - 1) / frame_samples);
+    while (frame < ex.heard.size() && ex.heard[frame] != 0) ++frame;
+    if (frame < ex.heard.size()) ex.heard[frame] = words.id_of(w.word);
+  }
+
+  for (const model_phrase& p : phrases_)
+    for (std::int64_t f = 0; f < p.frames; ++f) {
+      const auto at = static_cast<std::size_t>(p.k * 4 + f);
+      if (at >= ex.voice.size()) break;
+      ex.voice[at] = 1;
+      std::copy_n(p.what->patches.begin() + f * static_cast<std::int64_t>(patch), patch,
+                  ex.speech.begin() + static_cast<std::ptrdiff_t>(at * patch));
+    }
+}
+
+}  // namespace hocket::scenarios

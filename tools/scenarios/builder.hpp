@@ -1,0 +1,101 @@
+// Puts a conversation together on the clock: who says what when, and what the model should do.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/scenarios/conversation.hpp"
+#include "tools/scenarios/model_voice.hpp"
+#include "tools/scenarios/random.hpp"
+
+namespace hocket::scenarios {
+
+inline constexpr std::int64_t turn_samples = 3200;
+
+/// The first output that may depend on speech that ended at `sample`: one micro-turn of listening.
+inline std::int64_t answer_turn(std::int64_t sample) { return sample / turn_samples + 1; }
+/// When the sound of output k begins.
+inline std::int64_t heard_at(std::int64_t k) { return (k + 1) * turn_samples; }
+
+/// The families call this; it keeps the plan, `finish` turns it into sound and labels.
+/// *Errors*: a failed utterance is remembered, later calls do nothing, `finish` returns it.
+class builder {
+ public:
+  builder(person_voice& voice, std::uint64_t seed, split which, std::int64_t micro_turns);
+
+  random_stream rng;
+  std::int64_t cursor = 0;  ///< the next episode may begin here, samples
+  const std::int64_t total_turns;
+
+  struct speech {
+    utterance sound;
+    std::int64_t length = 0;  ///< samples at 16 kHz
+  };
+  /// Speaks without placing it. `other` replaces the conversation's person.
+  speech speak(const std::string& text, const person* other = nullptr);
+  /// Places it so that its first sound is at `at`; returns the sample after its last sound.
+  std::int64_t place(const speech& what, std::int64_t at, bool labelled = true);
+  std::int64_t say_at(const std::string& text, std::int64_t at);
+
+  /// The model says a phrase from output `k` on, its tokens with it; returns the output after it.
+  std::int64_t model_says(std::int64_t k, const std::string& text);
+  /// Tokens that are not spoken, two per micro-turn from `k` on.
+  void model_emits(std::int64_t k, const std::vector<std::string>& tokens);
+  /// What the model is saying breaks off where output `k` begins; words that have not begun vanish.
+  void break_off(std::int64_t k);
+  /// Text that comes in, one word per micro-turn from `k` on.
+  void text_arrives(std::int64_t k, const std::string& words);
+  void delegates(std::int64_t k, const std::string& task, const std::string& result,
+                 std::int64_t answered);
+
+  void begin_episode(const std::string& family, std::int64_t at);
+  void end_episode(const std::string& what, std::int64_t at);
+  bool full() const { return failed_ || cursor >= total_turns * turn_samples - turn_samples; }
+
+  /// Another person of the same split.
+  person somebody_else();
+  const person& speaker() const { return speaker_; }
+  split which() const { return which_; }
+
+  result<void> take_error();
+  /// The synthesiser is no longer needed from here on.
+  conversation finish();
+
+ private:
+  struct placed_speech {
+    utterance sound;
+    std::int64_t at = 0;
+  };
+  struct model_phrase {
+    const phrase* what = nullptr;
+    std::int64_t k = 0;
+    std::int64_t frames = 0;  // said before it broke off
+    int episode = 0;
+  };
+  struct token_event {
+    std::int64_t k = 0;
+    expected_word word;
+  };
+
+  void mix_person(conversation& out);
+  void mix_model(conversation& out);
+  void write_labels(conversation& out);
+
+  person_voice& voice_;
+  split which_;
+  std::uint64_t seed_;
+  person speaker_;
+  double noise_dbfs_ = -60;
+  std::vector<placed_speech> placed_;
+  std::vector<model_phrase> phrases_;
+  std::vector<token_event> tokens_;
+  std::vector<std::string> text_in_;
+  conversation made_;
+  std::optional<error> failed_;
+};
+
+/// A person with a voice of the split, rate, pitch and level drawn.
+person draw_person(random_stream& rng, split which);
+
+}  // namespace hocket::scenarios

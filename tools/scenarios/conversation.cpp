@@ -1,0 +1,99 @@
+#include "tools/scenarios/conversation.hpp"
+
+#include <cmath>
+#include <optional>
+
+#include "tools/scenarios/builder.hpp"
+#include "tools/scenarios/families.hpp"
+
+namespace hocket::scenarios {
+
+const std::vector<std::string>& family_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const family& f : all_families()) all.emplace_back(f.name);
+    return all;
+  }();
+  return names;
+}
+
+result<conversation> make_conversation(const source_options& options, std::uint64_t index) {
+  std::vector<family> chosen;
+  double weights = 0;
+  for (const std::string& name : options.families.empty() ? family_names() : options.families) {
+    const family* found = find_family(name);
+    if (!found) return fail("scenarios.family", "there is no scenario family `" + name + "`");
+    chosen.push_back(*found);
+    weights += found->weight;
+  }
+  const auto split_number = options.which == split::train ? 1u : 2u;
+  const std::uint64_t seed = seed_of(options.seed, index, split_number);
+  const auto turns = std::max<std::int64_t>(5, std::llround(options.seconds * 5.0));
+
+  // The synthesiser is shared by all threads: hold it only while the plan is made.
+  std::optional<builder> plan;
+  {
+    auto voice = person_voice::open();
+    if (!voice) return fail(voice);
+    plan.emplace(**voice, seed, options.which, turns);
+    plan->cursor = static_cast<std::int64_t>(plan->rng.uniform(0.1, 0.9) * 16000.0);
+    while (!plan->full()) {
+      double at = plan->rng.uniform(0, weights);
+      std::size_t which = 0;
+      while (which + 1 < chosen.size() && at >= chosen[which].weight) at -= chosen[which++].weight;
+      chosen[which].play(*plan);
+    }
+  }
+  HOCKET_TRY(plan->take_error());
+  conversation out = plan->finish();
+  out.seed = seed;
+  return out;
+}
+
+result<conversation> make_main_job(std::uint64_t seed, split which) {
+  std::optional<builder> plan;
+  std::int64_t end = 0;
+  {
+    auto voice = person_voice::open();
+    if (!voice) return fail(voice);
+    // Planned twice: the first pass tells how long it is.
+    for (std::int64_t turns : {std::int64_t{400}, std::int64_t{0}}) {
+      if (turns == 0) {
+        voice->reset();
+        voice = person_voice::open();
+        if (!voice) return fail(voice);
+        turns = end / turn_samples + 8;
+      }
+      plan.emplace(**voice, seed_of(seed, 0xde30), which, turns);
+      builder& b = *plan;
+      const auto pause = [&](double seconds) { b.cursor += static_cast<std::int64_t>(seconds * 16000); };
+      b.cursor = 16000;
+      play_small_talk(b, 0);
+      pause(0.8);
+      play_sum(b, {3, 4, 1.2, 4});
+      pause(1.0);
+      play_delegate(b, {"what is seven times eight", "seven times eight", "fifty six", 6, 0, ""});
+      pause(4.0);
+      play_bystander(b, "hey john what is two plus five", false);
+      pause(2.0);
+      play_count(b, 10, count_event::stop, 0.7);
+      pause(1.5);
+      play_timer(b, 2, 3, 0.5, false);
+      pause(1.5);
+      play_bystander(b, "hey mary what time is it", false);
+      pause(1.5);
+      play_sum(b, {5, 3, 0, 3});
+      pause(1.0);
+      play_small_talk(b, 2);
+      pause(1.0);
+      play_small_talk(b, 3);
+      end = b.cursor;
+    }
+  }
+  HOCKET_TRY(plan->take_error());
+  conversation out = plan->finish();
+  out.seed = seed;
+  return out;
+}
+
+}  // namespace hocket::scenarios

@@ -1,0 +1,43 @@
+// The voice that the model learns: flite's `slt`, one rendering per phrase.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+namespace hocket::scenarios {
+
+/// A phrase as the model should say it. It starts on a micro-turn; 30 ms of it are silence, so that a
+/// phrase that replaces another in mid-word is heard as a new one.
+struct phrase {
+  struct word_time {
+    std::string word;
+    std::int64_t start = 0, end = 0;  ///< samples at 16 kHz from the phrase's begin
+  };
+  std::vector<float> samples;  ///< 16 kHz, a whole number of 50 ms frames
+  std::vector<word_time> words;
+  std::vector<float> patches;  ///< [frames, 320] normalised log-mel
+
+  std::int64_t frames() const { return static_cast<std::int64_t>(samples.size()) / 800; }
+  /// Micro-turns that it occupies, the last one perhaps in part.
+  std::int64_t micro_turns() const { return (frames() + 3) / 4; }
+};
+
+/// Renders on first use and keeps. *Threads*: any; flite itself runs under a lock. A phrase is a pure
+/// function of its text. *Memory*: about 30 kB per phrase, never freed.
+class model_voice {
+ public:
+  static model_voice& shared();
+  /// Words of the vocabulary, also Spanish ones (spelt for an English voice inside).
+  const phrase& say(const std::string& text);
+
+ private:
+  model_voice() = default;
+  std::shared_mutex mutex_;
+  std::map<std::string, std::unique_ptr<phrase>> phrases_;
+};
+
+}  // namespace hocket::scenarios

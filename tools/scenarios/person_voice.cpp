@@ -1,0 +1,159 @@
+#include "tools/scenarios/person_voice.hpp"
+
+#include <dlfcn.h>
+#include <espeak-ng/speak_lib.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <mutex>
+
+#include "engine/text/vocabulary.hpp"
+
+namespace hocket::scenarios {
+namespace {
+
+std::mutex one_session;  // the library is not thread-safe
+
+struct raw_speech {
+  std::vector<short> samples;
+  std::vector<std::int64_t> word_starts;
+};
+raw_speech* collecting = nullptr;  // guarded by one_session
+
+int collect(short* wave, int count, espeak_EVENT* event) {
+  if (wave && count > 0) collecting->samples.insert(collecting->samples.end(), wave, wave + count);
+  for (; event->type != espeakEVENT_LIST_TERMINATED; ++event)
+    // An empty word at the end is an artefact of the library.
+    if (event->type == espeakEVENT_WORD && event->length > 0)
+      collecting->word_starts.push_back(event->sample);
+  return 0;
+}
+
+// First and one past the last sample that is louder than -34 dB below the loudest 5 ms.
+std::pair<std::size_t, std::size_t> sounding(const std::vector<float>& x, std::size_t from,
+                                             std::size_t to, double threshold) {
+  constexpr std::size_t block = 110;
+  std::size_t first = to, last = from;
+  for (std::size_t at = from; at < to; at += block) {
+    double power = 0;
+    const std::size_t stop = std::min(at + block, to);
+    for (std::size_t i = at; i < stop; ++i) power += double(x[i]) * double(x[i]);
+    if (power / double(stop - at) < threshold) continue;
+    first = std::min(first, at);
+    last = stop;
+  }
+  return {first, last};
+}
+
+double loudest_block(const std::vector<float>& x) {
+  constexpr std::size_t block = 110;
+  double best = 0;
+  for (std::size_t at = 0; at + block <= x.size(); at += block) {
+    double power = 0;
+    for (std::size_t i = at; i < at + block; ++i) power += double(x[i]) * double(x[i]);
+    best = std::max(best, power / block);
+  }
+  return best;
+}
+
+}  // namespace
+
+const std::vector<std::string>& voices_of(split which) {
+  static const std::vector<std::string> heldout{"en-us+m3", "en-us+m7", "en-us+f3",
+                                                "en+m3",    "en+f3",    "en+m7",
+                                                "en-gb-scotland+m7", "en-029+f3"};
+  static const std::vector<std::string> train = [] {
+    std::vector<std::string> all;
+    for (const char* accent : {"en-us", "en", "en-gb-scotland", "en-029"})
+      for (const char* variant : {"", "+m1", "+m2", "+m4", "+m5", "+m6", "+m8", "+f1", "+f2", "+f4",
+                                  "+f5", "+Andy", "+Annie", "+adam", "+edward", "+linda", "+belinda",
+                                  "+steph", "+michael"})
+        all.push_back(std::string(accent) + variant);
+    return all;
+  }();
+  return which == split::train ? train : heldout;
+}
+
+struct person_voice::library {
+  std::unique_lock<std::mutex> lock{one_session};
+  void* handle = nullptr;
+  decltype(&espeak_Initialize) initialize = nullptr;
+  decltype(&espeak_SetSynthCallback) set_callback = nullptr;
+  decltype(&espeak_SetVoiceByName) set_voice = nullptr;
+  decltype(&espeak_SetParameter) set_parameter = nullptr;
+  decltype(&espeak_Synth) synth = nullptr;
+  decltype(&espeak_Terminate) terminate = nullptr;
+
+  template <class F>
+  bool find(F& function, const char* name) {
+    function = reinterpret_cast<F>(dlsym(handle, name));
+    return function != nullptr;
+  }
+  bool load() {
+    handle = dlopen("libespeak-ng.so.1", RTLD_NOW | RTLD_LOCAL);
+    return handle && find(initialize, "espeak_Initialize") &&
+           find(set_callback, "espeak_SetSynthCallback") &&
+           find(set_voice, "espeak_SetVoiceByName") && find(set_parameter, "espeak_SetParameter") &&
+           find(synth, "espeak_Synth") && find(terminate, "espeak_Terminate") &&
+           initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, nullptr, 0) > 0;
+  }
+  ~library() {
+    if (terminate) terminate();
+    if (handle) dlclose(handle);
+  }
+};
+
+person_voice::person_voice() : library_(std::make_unique<library>()) {}
+person_voice::~person_voice() = default;
+
+result<std::unique_ptr<person_voice>> person_voice::open() {
+  std::unique_ptr<person_voice> voice(new person_voice);
+  if (!voice->library_->load())
+    return fail("scenarios.voice", "cannot load libespeak-ng.so.1: install libespeak-ng1 and "
+                                   "espeak-ng-data");
+  voice->library_->set_callback(collect);
+  return voice;
+}
+
+result<utterance> person_voice::say(const std::string& text, const person& who) {
+  library& lib = *library_;
+  raw_speech raw;
+  collecting = &raw;
+  if (lib.set_voice(who.voice.c_str()) != EE_OK)
+    return fail("scenarios.voice", "espeak-ng has no voice `" + who.voice + "`");
+  lib.set_parameter(espeakRATE, who.rate_wpm, 0);
+  lib.set_parameter(espeakPITCH, who.pitch, 0);
+  std::srand(1);  // breathy voices draw from it
+  lib.synth(text.c_str(), text.size() + 1, 0, POS_CHARACTER, 0, espeakCHARS_UTF8, nullptr, nullptr);
+  collecting = nullptr;
+
+  const std::vector<std::string> words = engine::words_of(text);
+  if (raw.word_starts.size() != words.size() || raw.samples.empty())
+    return fail("scenarios.voice", "`" + text + "` by " + who.voice + " has " +
+                                       std::to_string(raw.word_starts.size()) + " word events");
+  utterance out;
+  std::vector<float> x(raw.samples.size());
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(raw.samples[i]) / 32768.0f;
+  const double threshold = loudest_block(x) * 4e-4;  // -34 dB
+  const auto [first, last] = sounding(x, 0, x.size(), threshold);
+  double power = 0;
+  std::size_t counted = 0;
+  for (std::size_t i = first; i < last; ++i) power += double(x[i]) * double(x[i]), ++counted;
+  const double gain = 0.1 / std::sqrt(power / double(std::max<std::size_t>(counted, 1)) + 1e-12) *
+                      std::pow(10.0, who.gain_db / 20.0);
+  for (std::size_t w = 0; w < words.size(); ++w) {
+    const auto begin = std::max<std::size_t>(static_cast<std::size_t>(raw.word_starts[w]), first);
+    const auto limit = w + 1 < words.size() ? static_cast<std::size_t>(raw.word_starts[w + 1]) : last;
+    auto [s, e] = sounding(x, begin, std::min(limit, last), threshold);
+    if (s >= e) s = begin, e = std::min(limit, last);
+    out.words.push_back({words[w], static_cast<std::int64_t>(s - first),
+                         static_cast<std::int64_t>(e - first)});
+  }
+  out.samples.assign(x.begin() + static_cast<std::ptrdiff_t>(first),
+                     x.begin() + static_cast<std::ptrdiff_t>(last));
+  for (float& v : out.samples) v = std::clamp(v * static_cast<float>(gain), -1.0f, 1.0f);
+  return out;
+}
+
+}  // namespace hocket::scenarios

@@ -1,0 +1,64 @@
+// What people say: libespeak-ng with word times.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/core/result.hpp"
+
+namespace hocket::scenarios {
+
+enum class split { train, heldout };
+
+/// One way of speaking.
+struct person {
+  std::string voice;  ///< espeak-ng voice, such as `en-us+f2`
+  int rate_wpm = 160;
+  int pitch = 50;       ///< 0..100
+  double gain_db = 0;   ///< relative to speech at -20 dBFS rms
+};
+
+/// Voices of a split. Variants (the part after `+`) are never shared between the splits, whatever the
+/// accent.
+const std::vector<std::string>& voices_of(split which);
+
+/// A word in an utterance; samples of the utterance at its own rate.
+struct spoken_word {
+  std::string word;
+  std::int64_t start = 0, end = 0;
+};
+
+/// Speech as the synthesiser made it, silence at both ends cut off, speech at -20 dBFS rms.
+struct utterance {
+  double rate_hz = 22050;
+  std::vector<float> samples;
+  std::vector<spoken_word> words;
+  double seconds() const { return static_cast<double>(samples.size()) / rate_hz; }
+};
+
+/// A freshly loaded synthesiser, held by one thread at a time.
+///
+/// libespeak-ng keeps state between utterances (flutter, gain, random breath), so what it says depends
+/// on all it said before. Each session therefore loads and unloads the library: what is spoken in a
+/// session is a pure function of the calls in it. Loading takes about 2 ms.
+/// *Threads*: the constructor waits until no other session exists. *Errors*: `scenarios.voice`.
+class person_voice {
+ public:
+  static result<std::unique_ptr<person_voice>> open();
+  ~person_voice();
+  person_voice(const person_voice&) = delete;
+  person_voice& operator=(const person_voice&) = delete;
+
+  /// Lower-case words without punctuation. *Errors*: `scenarios.voice` for an unknown voice or when
+  /// the synthesiser's word events do not match the words.
+  result<utterance> say(const std::string& text, const person& who);
+
+ private:
+  struct library;
+  person_voice();
+  std::unique_ptr<library> library_;
+};
+
+}  // namespace hocket::scenarios
