@@ -49,6 +49,11 @@ struct media_type {
 /// Why an output of type `from` cannot feed an input of type `to`; empty where it can.
 std::string why_incompatible(const media_type& from, const media_type& to);
 
+/// Why a payload may not travel through a port of this type; empty where it may. Also finds payloads
+/// that contradict themselves, such as a tensor whose bytes do not fill its shape. Control passes
+/// everywhere.
+std::string why_unfit(const media_type& port, const payload& content);
+
 struct input_port {
   std::string name;
   media_type type;

@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "graph/contract/port.hpp"
+
+namespace hocket {
+namespace {
+
+/// Bytes that a dense tensor of this shape has; -1 where the shape is none or overflows.
+std::int64_t dense_bytes(const tensor& t) {
+  std::int64_t n = static_cast<std::int64_t>(size_bytes(t.type));
+  for (const auto extent : t.shape)
+    if (extent < 0 || __builtin_mul_overflow(n, extent, &n)) return -1;
+  return n;
+}
+
+std::string bad_tensor(const tensor& t) {
+  const auto want = dense_bytes(t);
+  if (want == static_cast<std::int64_t>(t.data.size_bytes())) return "";
+  return fmt::format("tensor {} [{}] with {} bytes of data", to_string(t.type),
+                     fmt::join(t.shape, ", "), t.data.size_bytes());
+}
+
+struct fit_check {
+  const media_type& port;
+
+  std::string operator()(const audio_chunk& v) const {
+    if (v.rate_hz <= 0 || v.channels <= 0)
+      return fmt::format("audio of {} Hz x{}", v.rate_hz, v.channels);
+    const auto frame_bytes = sizeof(float) * static_cast<std::size_t>(v.channels);
+    if (v.samples.size_bytes() % frame_bytes != 0)
+      return fmt::format("audio x{} with {} bytes of samples", v.channels, v.samples.size_bytes());
+    if (port.rate_hz != 0 && v.rate_hz != port.rate_hz)
+      return fmt::format("audio of {} Hz where {} Hz is declared", v.rate_hz, port.rate_hz);
+    if (port.channels != 0 && v.channels != port.channels)
+      return fmt::format("audio x{} where x{} is declared", v.channels, port.channels);
+    return "";
+  }
+  std::string operator()(const video_frame& v) const {
+    const auto want = std::int64_t{3} * v.width * v.height;
+    if (v.width > 0 && v.height > 0 && want == static_cast<std::int64_t>(v.pixels.size_bytes()))
+      return "";
+    return fmt::format("picture {} x {} with {} bytes of pixels", v.width, v.height,
+                       v.pixels.size_bytes());
+  }
+  std::string operator()(const tensor& v) const {
+    if (auto bad = bad_tensor(v); !bad.empty()) return bad;
+    if (port.element && v.type != *port.element)
+      return fmt::format("tensor of {} where {} is declared", to_string(v.type),
+                         to_string(*port.element));
+    bool fits = port.shape.empty() || port.shape.size() == v.shape.size();
+    for (std::size_t i = 0; fits && i < port.shape.size(); ++i)
+      fits = port.shape[i] == -1 || port.shape[i] == v.shape[i];
+    if (fits) return "";
+    return fmt::format("tensor [{}] where [{}] is declared", fmt::join(v.shape, ", "),
+                       fmt::join(port.shape, ", "));
+  }
+  std::string operator()(const training_example& v) const {
+    for (const auto& [name, t] : v.tensors)
+      if (auto bad = bad_tensor(t); !bad.empty()) return fmt::format("{}: {}", name, bad);
+    return "";
+  }
+  template <class T>
+  std::string operator()(const T&) const {
+    return "";
+  }
+};
+
+}  // namespace
+
+std::string why_unfit(const media_type& port, const payload& content) {
+  const auto kind = kind_of(content);
+  if (kind == payload_kind::control) return "";
+  if (kind != port.kind)
+    return fmt::format("{} where {} is declared", to_string(kind), to_string(port.kind));
+  return std::visit(fit_check{port}, content);
+}
+
+}  // namespace hocket
