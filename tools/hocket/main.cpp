@@ -1,5 +1,6 @@
 // Parses arguments and calls the command: the only file that knows CLI11 (10 s to compile).
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -173,7 +174,7 @@ void add_doctor(CLI::App& app, action& chosen) {
 
 // ---------------------------------------------------------------------------- models and numbers
 
-[[maybe_unused]] void add_train(CLI::App& app, action& chosen) {
+void add_train([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chosen) {
 #ifdef HOCKET_COMMAND_TRAIN
   static train_options o;
   auto& sub = command(app, chosen, "train", "Train a model", [] { return run_train(o); });
@@ -188,7 +189,7 @@ void add_doctor(CLI::App& app, action& chosen) {
 #endif
 }
 
-[[maybe_unused]] void add_eval(CLI::App& app, action& chosen) {
+void add_eval([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chosen) {
 #ifdef HOCKET_COMMAND_EVAL
   static eval_options o;
   auto& sub = command(app, chosen, "eval", "Evaluate a model", [] { return run_eval(o); });
@@ -204,7 +205,7 @@ void add_doctor(CLI::App& app, action& chosen) {
 #endif
 }
 
-[[maybe_unused]] void add_scenarios(CLI::App& app, action& chosen) {
+void add_scenarios([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chosen) {
 #ifdef HOCKET_COMMAND_SCENARIOS
   static scenarios_options o;
   auto& sub = command(app, chosen, "scenarios", "Make synthetic conversations with exact labels",
@@ -235,7 +236,7 @@ int run_bench(const std::string& what, const bench_options& o) {
 }
 #endif
 
-[[maybe_unused]] void add_bench(CLI::App& app, action& chosen) {
+void add_bench([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chosen) {
 #if defined(HOCKET_COMMAND_BENCH_HOP) || defined(HOCKET_COMMAND_BENCH_SESSION)
   static bench_options o;
   static std::string what = "all";
@@ -320,13 +321,15 @@ int run_main(int argc, char** argv) {
   for (auto add : {add_run, add_validate, add_graph, add_list, add_describe, add_top, add_picture,
                    add_new, add_train, add_eval, add_bench, add_scenarios, add_doctor, add_docs})
     add(app, chosen);
-  if (argc >= 2 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr)
+  const auto known = names_of(app, false);
+  if (argc >= 2 && argv[1][0] != '-' &&
+      std::find(known.begin(), known.end(), argv[1]) == known.end())
     return unknown("command", argv[1], app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     const auto subs = app.get_subcommands();
-    fmt::print("{}", subs.empty() ? app.help() : subs.front()->help());
+    fmt::print("{}", subs.empty() ? app.help() : subs.front()->help("hocket"));
     return exit_fine;
   } catch (const CLI::Success& e) {
     return app.exit(e);

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <deque>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/host/runtime.hpp"
+#include "tools/hocket/facts.hpp"
+
+namespace hocket::cli {
+
+/// Whose voice an actor's audio is.
+enum class voice_of : std::uint8_t { nobody, person, model };
+
+/// By actor, from the wiring alone: sources carry the person; an actor that hears or delegates and
+/// puts audio out is the model. Knows no component by name.
+std::vector<voice_of> voices_of(const plan& graph);
+
+/// Watches a run and turns packets into facts: levels and compute per micro-turn, words,
+/// delegations, tool calls and results, life-cycle events.
+///
+/// Threads: as for host::observer; facts reach the sinks one at a time, turns in order.
+class recorder final : public host::observer {
+ public:
+  recorder(const plan& graph, std::vector<fact_sink*> sinks);
+
+  void packet_emitted(const plan&, actor_index actor, std::size_t port, const packet& p) override;
+  void event(timestamp at, std::string_view actor, std::string_view what,
+             std::string_view detail) override;
+  /// Hands over the micro-turns that are still open, then the run's last words.
+  void finish(std::string_view why, std::string_view detail);
+
+ private:
+  struct cell_sum {
+    double squares = 0;
+    float peak = 0;
+    std::int64_t samples = 0;
+  };
+  using cells = std::array<cell_sum, level_cells::count>;
+  struct open_turn {
+    cells person{}, model{};
+    std::optional<double> compute_ms;
+  };
+  struct session_state {
+    std::map<std::int64_t, open_turn> open;
+    double heard_until_ms = 0;       ///< end of the newest audio of the person
+    std::deque<std::string> recent;  ///< words seen lately, to tell relays from speakers
+  };
+
+  void take_audio(session_state& s, const audio_chunk& a, timestamp ts, voice_of who);
+  void take_words(session_state& s, actor_index actor, const packet& p);
+  void take_compute(session_state& s, actor_index actor, const packet& p);
+  void close_turns(std::uint64_t session, session_state& s, double until_ms);
+  void send(const fact& f);
+
+  const plan& graph_;
+  std::vector<fact_sink*> sinks_;
+  std::vector<voice_of> voices_;
+  double turn_ms_;
+  bool has_person_ = false;
+  std::mutex lock_;
+  std::map<std::uint64_t, session_state> sessions_;
+  double last_ms_ = 0;
+};
+
+/// Writes facts as they happen; every line is flushed, so a killed run leaves a readable file.
+class event_log final : public fact_sink {
+ public:
+  /// Errors: run.cannot_write.
+  static result<std::unique_ptr<event_log>> open(const std::string& path, bool with_words);
+  void take(const fact& f) override;
+
+ private:
+  std::ofstream out_;
+  bool with_words_ = true;
+};
+
+}  // namespace hocket::cli

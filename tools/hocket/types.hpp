@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/contract/registry.hpp"
+#include "graph/spec/plan.hpp"
+#include "tools/hocket/commands.hpp"
+
+namespace hocket::cli {
+
+/// Everything that this program knows: built-in components and plugins, then the shared libraries.
+/// Errors: what loading a plugin reports; the message names the file.
+result<registry> known_types(const std::vector<std::string>& plugins);
+
+struct loaded_graph {
+  std::optional<plan> graph;  ///< empty where there are errors
+  diagnostics findings;
+};
+
+/// Reads and validates one graph file. A file that cannot be read is a finding (`graph.unreadable`).
+loaded_graph load_graph(const std::string& file, const registry& types, const graph_options& how);
+
+/// Prints findings to stderr; returns exit_bad_input where one is an error, else exit_fine.
+int report(const diagnostics& findings);
+
+/// Prints `error: message [code]` to stderr and returns `exit_code`.
+int complain(const error& e, int exit_code, const std::string& hint = "");
+
+}  // namespace hocket::cli
