@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# A bare Debian in a folder, this tree cloned into it, and the given commands run there as on a new
+# machine, with wall times. Needs root and the package mmdebstrap; takes its package sources from this
+# machine. Not part of `tools/test`: it downloads and installs everything (about 4 GB).
+#   tests/install/clean_machine.sh [--suite bookworm] [--keep DIR] [command...]
+# Without commands: tools/run, tools/test.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+
+suite=bookworm keep=''
+while (($#)); do
+  case $1 in
+    --suite) suite=$2; shift 2 ;;
+    --keep) keep=$2; shift 2 ;;
+    *) break ;;
+  esac
+done
+((EUID == 0)) || { echo "error: needs root (chroot)" >&2; exit 1; }
+command -v mmdebstrap >/dev/null || { echo "error: needs the package mmdebstrap" >&2; exit 1; }
+commands=("$@")
+((${#commands[@]})) || commands=(tools/run tools/test)
+
+target=${keep:-$(mktemp -d)}
+mounted=()
+cleanup() {
+  for ((i = ${#mounted[@]} - 1; i >= 0; i--)); do umount "${mounted[i]}"; done
+  [[ $keep ]] || rm -rf --one-file-system "$target"
+}
+trap cleanup EXIT
+
+if [[ ! -x $target/bin/bash ]]; then
+  sources=()
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
+    [[ -s $file ]] && sources+=("$file")
+  done
+  echo "== bare $suite"
+  mmdebstrap --quiet --variant=apt "$suite" "$target" "${sources[@]}"
+fi
+cp /etc/resolv.conf "$target/etc/resolv.conf"
+for part in proc sys dev; do
+  mount --rbind "/$part" "$target/$part"
+  mount --make-rslave "$target/$part"
+  mounted+=("$target/$part")
+done
+umount() { command umount --recursive --lazy "$1"; }
+
+# A space in the path, since people have them.
+tree="/srv/a place/hocket"
+if [[ ! -d $target$tree ]]; then
+  git clone --quiet --no-hardlinks "$here" "$target$tree"
+fi
+code=0
+for command in "${commands[@]}"; do
+  began=$SECONDS
+  chroot "$target" /usr/bin/env -i HOME=/ PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
+    bash -c 'cd / && exec "$0/"$1' "$tree" "$command" </dev/null || code=$?
+  printf '== %s: exit code %d after %d s\n' "$command" "$code" $((SECONDS - began))
+  ((code == 0)) || break
+done
+exit "$code"
