@@ -1,0 +1,216 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "graph/contract/config.hpp"
+#include "graph/spec/docs.hpp"
+#include "graph/spec/spec.hpp"
+
+namespace hocket::spec {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json ref(const char* name) { return {{"$ref", fmt::format("#/$defs/{}", name)}}; }
+
+/// A map with these keys and no others.
+json closed(json properties, std::vector<std::string> required = {}) {
+  json out = {{"type", "object"}};
+  if (!required.empty()) out["required"] = std::move(required);
+  out["additionalProperties"] = false;
+  out["properties"] = std::move(properties);
+  return out;
+}
+
+json described(json schema, std::string text) {
+  schema["description"] = std::move(text);
+  return schema;
+}
+
+/// Anything but a string may also be written as a reference.
+json or_reference(json schema) {
+  return {{"anyOf", json::array({std::move(schema), ref("reference")})}};
+}
+
+json integer(double min, double max) {
+  return or_reference({{"type", "integer"}, {"minimum", min}, {"maximum", max}});
+}
+
+json number(double min, double max) {
+  return or_reference({{"type", "number"}, {"minimum", min}, {"maximum", max}});
+}
+
+json choice(std::vector<std::string> values) { return or_reference({{"enum", std::move(values)}}); }
+
+json scalar_schema(const field_info& f, const std::string& type) {
+  json s;
+  if (type == "bool") s = {{"type", "boolean"}};
+  if (type == "int") s = {{"type", "integer"}};
+  if (type == "number") s = {{"type", "number"}};
+  if (type == "string") s = {{"type", "string"}};
+  if (f.min) s["minimum"] = *f.min;
+  if (f.max) s["maximum"] = *f.max;
+  if (!f.choices.empty()) s = {{"enum", f.choices}};
+  return s;
+}
+
+json field_schema(const field_doc& f, const registry& types) {
+  json s;
+  if (f.type == "string list" || f.type == "number list") {
+    auto item = scalar_schema(f.info, f.type.substr(0, f.type.find(' ')));
+    if (f.info.is_tool_list && !types.tool_names().empty()) item = {{"enum", types.tool_names()}};
+    s = {{"type", "array"}, {"items", or_reference(std::move(item))}};
+  } else {
+    s = scalar_schema(f.info, f.type);
+    if (f.type != "string" || !f.info.choices.empty()) s = or_reference(std::move(s));
+  }
+  auto doc = f.info.doc;
+  if (!f.info.unit.empty()) doc += fmt::format(" [{}]", f.info.unit);
+  s["description"] = doc;
+  if (!f.info.required) s["default"] = json::parse(f.default_text, nullptr, false);
+  return s;
+}
+
+json inputs_schema(const component_info& info) {
+  json properties = json::object();
+  std::vector<std::string> required;
+  for (const auto& p : info.inputs) {
+    properties[p.name] = described(ref("links"), fmt::format("{}: {}", p.type.to_string(), p.doc));
+    if (p.required) required.push_back(p.name);
+  }
+  return closed(std::move(properties), std::move(required));
+}
+
+json own_keys() {
+  return {{"component", {{"type", "string"}}},
+          {"on", described({{"type", "string"}}, "host that runs it")},
+          {"doc", {{"type", "string"}}},
+          {"policy", choice({"immediate", "latest", "aligned", "micro_turn"})},
+          {"restart", ref("restart")},
+          {"watchdog_ms",
+           described(integer(0, 3.6e6), "a call that takes longer is a hang; 0 = off [ms]")}};
+}
+
+json component_schema(const component_type& type, const registry& types) {
+  const auto& info = type.info;
+  auto properties = own_keys();
+  properties["component"] = described({{"const", info.type}}, info.summary);
+  std::vector<std::string> required = {"component"};
+  properties["inputs"] = inputs_schema(info);
+  for (const auto& p : info.inputs)
+    if (p.required && required.back() != "inputs") required.push_back("inputs");
+  const auto config = type.make_config();
+  for (const auto& f : document(*config)) {
+    properties[f.info.name] = field_schema(f, types);
+    if (f.info.required) required.push_back(f.info.name);
+  }
+  return closed(std::move(properties), std::move(required));
+}
+
+json actor_schema(const registry& types) {
+  json rules = json::array();
+  json names = json::array();
+  for (const auto& name : types.component_names()) {
+    names.push_back(name);
+    rules.push_back(
+        {{"if", {{"properties", {{"component", {{"const", name}}}}}, {"required", {"component"}}}},
+         {"then", ref(("component." + name).c_str())}});
+  }
+  rules.push_back({{"if", {{"required", {"include"}}}}, {"then", ref("include")}});
+  return {{"type", "object"},
+          {"properties", {{"component", {{"enum", names}}}}},
+          {"anyOf", {{{"required", {"component"}}}, {{"required", {"include"}}}}},
+          {"allOf", rules}};
+}
+
+json definitions(const registry& types) {
+  json defs;
+  defs["reference"] = {{"type", "string"}, {"pattern", R"(^\$\{(param|env):[^}]+\}$)"}};
+  defs["queue"] = closed(
+      {{"size", described(integer(1, 65536), "packets it holds")},
+       {"full", choice({"block", "drop_oldest", "drop_newest", "latest"})},
+       {"max_age_ms", described(integer(0, 3.6e6), "older packets are dropped; 0 = no limit")}});
+  defs["link"] = {{"anyOf",
+                   {{{"type", "string"}, {"pattern", R"(^.+\..+$)"}},
+                    closed({{"from", {{"type", "string"}}},
+                            {"queue", ref("queue")},
+                            {"back_edge", or_reference({{"type", "boolean"}})}},
+                           {"from"})}}};
+  defs["links"] = {
+      {"anyOf", {ref("link"), {{"type", "array"}, {"minItems", 1}, {"items", ref("link")}}}}};
+  defs["restart"] = closed({{"policy", choice({"never", "on_failure", "always"})},
+                            {"max", integer(0, 1e6)},
+                            {"within_s", number(0.001, 86400)},
+                            {"backoff_ms", integer(0, 3.6e6)},
+                            {"backoff_max_ms", integer(0, 3.6e6)},
+                            {"then", choice({"stop_graph", "continue"})}});
+  defs["include"] = closed(
+      {{"include",
+        {{"anyOf",
+          {{{"type", "string"}},
+           closed({{"file", {{"type", "string"}}}, {"with", {{"type", "object"}}}}, {"file"})}}}},
+       {"on", {{"type", "string"}}},
+       {"doc", {{"type", "string"}}},
+       {"inputs", {{"type", "object"}, {"additionalProperties", ref("links")}}}},
+      {"include"});
+  defs["actor"] = actor_schema(types);
+  for (const auto& name : types.component_names())
+    defs["component." + name] = component_schema(*types.find_component(name), types);
+  return defs;
+}
+
+json host_schema() {
+  return closed({{"listen", {{"type", "string"}, {"pattern", "^tcp://.+:[0-9]+$"}}},
+                 {"key", {{"type", "string"}}},
+                 {"insecure", {{"type", "boolean"}}}},
+                {"listen"});
+}
+
+json budget_schema() {
+  return closed({{"path", {{"type", "array"}, {"minItems", 2}, {"items", {{"type", "string"}}}}},
+                 {"limit_ms", number(1, 3.6e6)},
+                 {"on_miss", choice({"report", "stop"})}},
+                {"path", "limit_ms"});
+}
+
+json param_schema() {
+  return {{"anyOf",
+           {{{"type", {"string", "number", "boolean", "array", "null"}}},
+            closed({{"type", {{"enum", {"any", "string", "int", "number", "bool", "list", "map"}}}},
+                    {"default", json::object()},
+                    {"doc", {{"type", "string"}}},
+                    {"choices", {{"type", "array"}}}})}}};
+}
+
+json map_of(json schema) {
+  return {{"type", "object"},
+          {"propertyNames", {{"pattern", "^[a-z][a-z0-9_]*$"}}},
+          {"additionalProperties", std::move(schema)}};
+}
+
+}  // namespace
+
+std::string json_schema(const registry& types) {
+  const json properties = {
+      {"hocket", described({{"const", 1}}, "schema version")},
+      {"name", described({{"type", "string"}}, "name of the graph")},
+      {"doc", {{"type", "string"}}},
+      {"params", map_of(param_schema())},
+      {"clock", closed({{"micro_turn_ms", integer(10, 10000)}})},
+      {"hosts", map_of(host_schema())},
+      {"plugins", {{"type", "array"}, {"items", {{"type", "string"}}}}},
+      {"inputs",
+       map_of({{"anyOf",
+                {{{"type", "null"}},
+                 closed({{"doc", {{"type", "string"}}}, {"required", {{"type", "boolean"}}}})}}})},
+      {"outputs", map_of(ref("link"))},
+      {"actors", map_of(ref("actor"))},
+      {"budgets", {{"type", "array"}, {"items", budget_schema()}}}};
+  json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+              {"title", "Hocket graph"},
+              {"description", "Generated from the registered components: do not edit."}};
+  out.update(closed(properties, {"hocket", "actors"}));
+  out["$defs"] = definitions(types);
+  return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace hocket::spec
