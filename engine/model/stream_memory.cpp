@@ -36,4 +36,12 @@ stream_memory::stream_memory(const model_config& config, std::int64_t global_lim
   }
 }
 
+std::size_t stream_memory::bytes() const {
+  std::size_t sum = 0;
+  for (const auto& r : rings_) sum += (r.k.size() + r.v.size()) * sizeof(float);
+  for (const auto& p : plain_)
+    if (p.k.defined()) sum += p.k.nbytes() + p.v.nbytes();
+  return sum;
+}
+
 }  // namespace hocket::engine

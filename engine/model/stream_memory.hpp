@@ -1,6 +1,7 @@
 // Keys and values that a running stream remembers, layer by layer. Internal header of engine/.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -33,6 +34,7 @@ class stream_memory {
   explicit stream_memory(const model_config& config, std::int64_t global_limit = 4096);
   ring_cache& ring(int layer) { return rings_[layer]; }
   plain_cache& plain(int layer) { return plain_[layer]; }
+  std::size_t bytes() const;
 
  private:
   std::vector<ring_cache> rings_;

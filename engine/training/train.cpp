@@ -12,7 +12,7 @@
 #include <ATen/Parallel.h>
 #include <malloc.h>
 
-#include "engine/training/checkpoint.hpp"
+#include "engine/model/tensor_file.hpp"
 #include "engine/training/loss.hpp"
 #include "engine/training/optimizer.hpp"
 #include "engine/training/workers.hpp"
@@ -192,8 +192,9 @@ class trainer {
 result<void> train(const train_config& config, const example_source& source,
                    const std::function<bool(const train_progress&)>& report) {
   // Large tensors come and go thousands of times: keep their pages.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the largest that glibc takes
   mallopt(M_TRIM_THRESHOLD, 2000000000);
+  mallopt(M_ARENA_MAX, 1);  // other arenas unmap their heaps as soon as they are empty
   at::set_num_threads(1);
   try {
     trainer t(config, source);

@@ -1,4 +1,4 @@
-#include "engine/training/checkpoint.hpp"
+#include "engine/model/tensor_file.hpp"
 
 #include <ATen/ATen.h>
 
@@ -35,15 +35,15 @@ result<std::map<std::string, std::string>> load_tensors(const std::string& path,
   at::NoGradGuard no_grad;
   for (const auto& [name, value] : tensors) {
     const auto* stored = file->find(name);
-    if (!stored) return fail("checkpoint.missing", path + ": no tensor " + name);
+    if (!stored) return fail("model.missing_tensor", path + ": no tensor " + name);
     if (stored->shape != value.sizes().vec())
-      return fail("checkpoint.shape", path + ": " + name + " is " + shape_text(stored->shape) +
+      return fail("model.bad_shape", path + ": " + name + " is " + shape_text(stored->shape) +
                                           ", the config needs " + shape_text(value.sizes().vec()));
     at::ScalarType type;
     if (stored->dtype == "F32") type = at::kFloat;
     else if (stored->dtype == "BF16") type = at::kBFloat16;
     else if (stored->dtype == "F16") type = at::kHalf;
-    else return fail("checkpoint.dtype", path + ": " + name + " has dtype " + stored->dtype);
+    else return fail("model.bad_dtype", path + ": " + name + " has dtype " + stored->dtype);
     const auto source = at::from_blob(const_cast<std::byte*>(stored->data.data()), stored->shape,
                                       at::TensorOptions().dtype(type));
     at::Tensor target = value;
