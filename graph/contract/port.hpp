@@ -59,7 +59,9 @@ struct input_port {
   media_type type;
   std::string doc;
   bool required = true;
-  queue_spec queue;  ///< default; the graph file may override
+  /// Default; the graph file may override. Size 0: what `default_queue` says of the media type,
+  /// filled in when the type is registered.
+  queue_spec queue = {.size = 0};
 };
 
 struct output_port {

@@ -29,7 +29,26 @@ result<void> check_ports(const std::string& type, const Ports& ports) {
   return {};
 }
 
+result<void> check_fields(const component_type& type) {
+  const auto config = type.make_config();
+  std::set<std::string> seen(reserved_actor_keys().begin(), reserved_actor_keys().end());
+  for (const auto& f : document(*config))
+    if (!is_word(std::string_view(f.info.name).substr(f.info.name.starts_with("pii.") ? 4 : 0)) ||
+        !seen.insert(f.info.name).second)
+      return fail("registry.bad_field",
+                  fmt::format("{}: key `{}` is no lower-case word, stands twice or is one of the "
+                              "graph file's own keys",
+                              type.info.type, f.info.name));
+  return {};
+}
+
 }  // namespace
+
+const std::vector<std::string>& reserved_actor_keys() {
+  static const std::vector<std::string> keys = {"component", "on",          "inputs", "policy",
+                                                "restart",   "watchdog_ms", "doc",    "include"};
+  return keys;
+}
 
 result<void> registry::add(component_type type) {
   const auto name = type.info.type;
@@ -38,9 +57,11 @@ result<void> registry::add(component_type type) {
                 fmt::format("component type `{}` must read group.name in lower case", name));
   HOCKET_TRY(check_ports(name, type.info.inputs));
   HOCKET_TRY(check_ports(name, type.info.outputs));
+  HOCKET_TRY(check_fields(type));
+  for (auto& p : type.info.inputs)
+    if (p.queue.size == 0) p.queue = default_queue(p.type.kind);
   if (!components_.emplace(name, std::move(type)).second)
-    return fail("registry.duplicate",
-                fmt::format("component type `{}` is registered twice", name));
+    return fail("registry.duplicate", fmt::format("component type `{}` is registered twice", name));
   return {};
 }
 

@@ -9,11 +9,15 @@
 
 namespace hocket {
 
+/// The keys of an actor that are the graph file's own; no component's config may use them.
+const std::vector<std::string>& reserved_actor_keys();
+
 /// The component and tool types that a process knows. Filled by explicit calls; no static
 /// initialisers, which static libraries drop silently.
 class registry {
  public:
-  /// Errors: registry.duplicate, registry.bad_name (`group.name` in lower case), registry.bad_port.
+  /// Errors: registry.duplicate, registry.bad_name (`group.name` in lower case), registry.bad_port,
+  /// registry.bad_field (a config key that is no lower-case word, stands twice or is the graph's).
   result<void> add(component_type type);
   result<void> add(tool_type type);
 

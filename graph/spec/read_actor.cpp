@@ -166,12 +166,6 @@ void read_own_keys(actor_spec& actor, diagnostics& findings) {
 
 }  // namespace
 
-const std::vector<std::string>& reserved_actor_keys() {
-  static const std::vector<std::string> keys = {"component", "on",          "inputs", "policy",
-                                                "restart",   "watchdog_ms", "doc"};
-  return keys;
-}
-
 void check_name(const std::string& what, const std::string& name, const source_mark& where,
                 diagnostics& findings) {
   const bool word = !name.empty() && name[0] >= 'a' && name[0] <= 'z' &&

@@ -106,9 +106,6 @@ struct graph_spec {
   bool incomplete = false;  ///< an include failed: do not complain about what it would have brought
 };
 
-/// The keys of an actor that are the graph's own; a component's config may not use them.
-const std::vector<std::string>& reserved_actor_keys();
-
 /// Reads a tree whose references are already replaced. `included`: keys that belong to the top file
 /// alone are refused.
 graph_spec read_graph(const value& root, const std::string& file, bool included,
