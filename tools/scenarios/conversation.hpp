@@ -24,7 +24,7 @@ struct expected_word {
   std::int64_t micro_turn = 0;         ///< of the output slot that holds its token
   std::int64_t start = 0, end = 0;     ///< when it sounds, samples; of control tokens: its micro-turn
   bool spoken = true;                  ///< false for `<delegate>`, the task's words and `<end>`
-  int family = 0;                      ///< index into `episodes`
+  int episode = 0;                     ///< index into `episodes`
 };
 
 struct delegation {

@@ -84,6 +84,7 @@ struct person_voice::library {
   decltype(&espeak_SetParameter) set_parameter = nullptr;
   decltype(&espeak_Synth) synth = nullptr;
   decltype(&espeak_Terminate) terminate = nullptr;
+  std::string voice;  // the one that is set
 
   template <class F>
   bool find(F& function, const char* name) {
@@ -120,8 +121,9 @@ result<utterance> person_voice::say(const std::string& text, const person& who) 
   library& lib = *library_;
   raw_speech raw;
   collecting = &raw;
-  if (lib.set_voice(who.voice.c_str()) != EE_OK)
+  if (lib.voice != who.voice && lib.set_voice(who.voice.c_str()) != EE_OK)
     return fail("scenarios.voice", "espeak-ng has no voice `" + who.voice + "`");
+  lib.voice = who.voice;
   lib.set_parameter(espeakRATE, who.rate_wpm, 0);
   lib.set_parameter(espeakPITCH, who.pitch, 0);
   std::srand(1);  // breathy voices draw from it

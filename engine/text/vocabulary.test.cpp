@@ -1,0 +1,38 @@
+#include "engine/text/vocabulary.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace hocket::engine;
+
+TEST_CASE("a vocabulary encodes, decodes and survives JSON") {
+  const std::vector<std::string> words{"seven", "times", "eight", "seven"};
+  const vocabulary v(words);
+  CHECK(v.size() == 7);
+  CHECK(v.id_of("<delegate>") == vocabulary::delegate);
+  CHECK(v.encode("Seven, times EIGHT? nine") == std::vector<std::int32_t>{4, 5, 6, 1});
+  CHECK(v.decode(std::vector<std::int32_t>{2, 0, 4, 5, 6, 3, 99}) ==
+        "<delegate> seven times eight <end> <unk>");
+  const auto back = vocabulary::from_json(v.to_json());
+  REQUIRE(back);
+  CHECK(back->tokens() == v.tokens());
+}
+
+TEST_CASE("a broken vocabulary is refused with a reason") {
+  for (const char* bad : {"", "{}", "[1]", "[\"a\"]", "[\"<pad>\",\"<unk>\",\"<delegate>\",\"<end>\",\"a\",\"a\"]"}) {
+    const auto v = vocabulary::from_json(bad);
+    REQUIRE(!v);
+    CHECK(v.error().code == "text.vocabulary");
+    CHECK(!v.error().message.empty());
+  }
+}
+
+TEST_CASE("numbers go into words and back") {
+  CHECK(number_words(0) == "zero");
+  CHECK(number_words(56) == "fifty six");
+  CHECK(number_words(90) == "ninety");
+  CHECK(number_words(100) == "one hundred");
+  CHECK(number_words(342) == "three hundred forty two");
+  CHECK(number_words(-4) == "minus four");
+  for (int n = 0; n < 1000; ++n) CHECK(number_of_words(number_words(n)) == n);
+  CHECK(number_of_words("fifty paris") == -1);
+}
