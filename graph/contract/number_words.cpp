@@ -92,7 +92,7 @@ std::string say(const std::string& word) {
   if (!all_digits(right)) return word;
   if (body[at] == ':') {
     if (right.size() != 2) return word;
-    if (right == "00") return out + " o'clock";
+    if (right == "00") return out;
     return out + (right[0] == '0' ? " oh " : " ") + number_words(std::stoll(right));
   }
   out += " point";

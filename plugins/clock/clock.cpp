@@ -12,7 +12,7 @@ namespace {
 // so by counting from 10:00, so that such a run is repeatable.
 struct clock_tool final : tool {
   static tool_info info() {
-    return {"clock", "Says the local time of day (from 10:00 on in virtual time).",
+    return {"clock", "Says the local time of day on a 12-hour clock (from 10:00 on in virtual time).",
             R"({"type":"object","properties":{},"additionalProperties":false})",
             {.time_limit_ms = 1000}};
   }
@@ -26,7 +26,7 @@ struct clock_tool final : tool {
       const auto seconds = std::time(nullptr);
       if (!localtime_r(&seconds, &now)) return fail("clock.failed", "no local time");
     }
-    return fmt::format("{}:{:02}", now.tm_hour, now.tm_min);
+    return fmt::format("{}:{:02}", (now.tm_hour + 11) % 12 + 1, now.tm_min);
   }
   std::string match(std::string_view task) const override {
     static const std::regex asked(R"(\bwhat time|\bthe time\b|^time$|\bo'?clock\b)",

@@ -8,8 +8,8 @@ using namespace hocket;
 namespace {
 
 constexpr std::array<std::pair<const char*, const char*>, 8> table = {
-    {{"paris", "sunny"}, {"london", "rainy"}, {"rome", "warm"}, {"berlin", "cloudy"},
-     {"madrid", "sunny"}, {"oslo", "cold"}, {"tokyo", "windy"}, {"boston", "snowy"}}};
+    {{"paris", "sunny"}, {"london", "rainy"}, {"berlin", "cloudy"}, {"rome", "sunny"},
+     {"tokyo", "windy"}, {"madrid", "foggy"}, {"cairo", "sunny"}, {"oslo", "snowy"}}};
 
 struct weather_demo final : tool {
   static tool_info info() {

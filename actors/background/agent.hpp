@@ -1,0 +1,96 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "actors/background/job.hpp"
+#include "graph/contract/component.hpp"
+
+namespace hocket::background {
+
+/// `background.agent`: works on what the interaction model delegates, while it goes on talking.
+///
+/// Inputs: requests: delegations (start, cancel; `supersedes` ends an earlier one).
+/// Outputs: results: text, role "background", one packet per word in the words of speech ("56" ->
+/// "fifty six"), the last one final; progress: text; tool_calls, tool_results: for the record.
+/// Each request ends once: with its result, one failure notice, or silently when it was cancelled
+/// or superseded. A result comes `min_delay_ms` after its request at the earliest.
+/// In virtual time tools run inline and results come at exactly that time: deterministic.
+/// Errors: background.no_such_tool (open). Threads: one per task at work (`max_parallel`), each with
+/// time limits; a tool that does not come back in time is left behind and its result is `late`.
+/// Counters: requests, answered, failed, timed_out, cancelled, superseded, late_dropped,
+/// late_delivered, duplicate_requests, refused.
+class agent final : public component {
+ public:
+  struct config {
+    std::vector<std::string> tools;
+    std::int64_t min_delay_ms = 1000;
+    std::int64_t time_limit_ms = 10000;
+    std::int64_t max_parallel = 4;
+    std::string new_request = "parallel";
+    std::string late = "drop";
+    std::string failure_words = "no result";
+    std::int64_t max_words = 12;
+    bool speakable = true;
+    void visit(config_visitor& v);
+  };
+  static component_info info();
+
+  explicit agent(config c) : config_(std::move(c)) {}
+  ~agent() override;
+  result<void> open(const context&) override;
+  result<void> process(std::size_t port, const packet&, emitter&) override;
+  result<void> tick(std::int64_t micro_turn, emitter&) override;
+  result<void> close(emitter&) override;
+
+  /// Replaces the planner before open(); by default tools are matched by their words.
+  void use_planner(std::shared_ptr<planner> p) { planner_ = std::move(p); }
+
+ private:
+  struct request {
+    std::shared_ptr<job> work;
+    timestamp asked;
+    timestamp deadline;
+    bool started = false;     ///< a thread has it
+    bool holds_slot = false;  ///< and counts among those at work
+    enum class state {
+      wanted,
+      given_up,  ///< out of time: what still comes is late
+      unwanted,  ///< cancelled or superseded: what still comes is dropped
+    } now = state::wanted;
+  };
+  struct waiting_result {
+    timestamp due;
+    std::uint64_t request = 0;
+    std::string words;
+  };
+  struct crew;  ///< counts the threads at work; outlives the agent
+
+  void start(const delegation&, emitter&);
+  void launch(request&, emitter&);
+  void end_silently(std::uint64_t id, outcome why);
+  void take_event(std::uint64_t id, job_event, emitter&);
+  void finish(std::uint64_t id, request&, const job_end&, emitter&);
+  void free_slot(request&);
+  void launch_waiting(emitter&);
+  void say(timestamp asked, std::uint64_t id, const std::string& words);
+  void release(timestamp until, emitter&);
+  void check_limits(emitter&);
+
+  config config_;
+  context context_;
+  std::shared_ptr<planner> planner_ = std::make_shared<match_planner>();
+  std::shared_ptr<workshop> shop_;
+  std::shared_ptr<crew> crew_;
+  std::shared_ptr<agent*> alive_ = std::make_shared<agent*>(this);  ///< for events that come after us
+  std::map<std::uint64_t, request> requests_;
+  std::deque<std::uint64_t> queued_;            ///< waiting for a thread
+  std::vector<waiting_result> results_;         ///< waiting for their time
+  timestamp last_result_;
+  std::int64_t at_work_ = 0;
+};
+
+}  // namespace hocket::background
