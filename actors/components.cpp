@@ -1,0 +1,28 @@
+#include "actors/components.hpp"
+
+#include "actors/background/agent.hpp"
+#include "actors/capture/capture.hpp"
+#include "actors/console/console.hpp"
+#include "actors/encoder/dmel.hpp"
+#include "actors/encoder/patches.hpp"
+#include "actors/interaction/interaction.hpp"
+#include "actors/playout/playout.hpp"
+#include "actors/record/event_record.hpp"
+#include "actors/record/wav_record.hpp"
+
+namespace hocket {
+
+result<void> register_components(registry& into) {
+  HOCKET_TRY(into.add(type_of<capture::capture>()));
+  HOCKET_TRY(into.add(type_of<encoder::dmel>()));
+  HOCKET_TRY(into.add(type_of<encoder::patches>()));
+  HOCKET_TRY(into.add(type_of<interaction::interaction_model>()));
+  HOCKET_TRY(into.add(type_of<background::agent>()));
+  HOCKET_TRY(into.add(type_of<playout::playout>()));
+  HOCKET_TRY(into.add(type_of<record::wav_record>()));
+  HOCKET_TRY(into.add(type_of<record::event_record>()));
+  HOCKET_TRY(into.add(type_of<console::text_console>()));
+  return {};
+}
+
+}  // namespace hocket

@@ -1,0 +1,71 @@
+#include "actors/interaction/delegation_reader.hpp"
+
+namespace hocket::interaction {
+
+void delegation_reader::note(const char* who, const std::string& word, std::int64_t k) {
+  transcript_.push_back({who, word, k});
+  if (transcript_.size() > options_.transcript_words) transcript_.pop_front();
+}
+
+bool delegation_reader::take_token(const std::string& token, std::int64_t k) {
+  if (token == "<delegate>") {
+    if (open_) finish(k);
+    open_ = true;
+    opened_at_ = k;
+    return false;
+  }
+  if (token == "<end>") {
+    if (open_) finish(k);
+    return false;
+  }
+  if (token.empty() || token == "<pad>") return false;
+  if (open_) {
+    task_.push_back(token);
+    if (task_.size() >= options_.task_words) {
+      ++forced_;
+      finish(k);
+    }
+    return false;
+  }
+  note("model", token, k);
+  return true;
+}
+
+void delegation_reader::end_turn(std::int64_t k) {
+  if (!open_ || k - opened_at_ < options_.task_micro_turns) return;
+  ++forced_;
+  finish(k);
+}
+
+void delegation_reader::finish(std::int64_t k) {
+  open_ = false;
+  delegation d;
+  for (const auto& word : task_) d.task += (d.task.empty() ? "" : " ") + word;
+  task_.clear();
+  if (d.task.empty()) return;  // `<delegate> <end>` asks nothing
+  d.request = next_request_++;
+  d.supersedes = options_.supersede ? unanswered_ : 0;
+  unanswered_ = d.request;
+  d.from_micro_turn = transcript_.empty() ? opened_at_ : transcript_.front().micro_turn;
+  d.to_micro_turn = k;
+  std::string who;
+  for (const auto& s : transcript_) {
+    if (s.who != who) d.transcript += (who.empty() ? "" : "\n") + s.who + ":";
+    who = s.who;
+    d.transcript += " " + s.word;
+  }
+  ready_.push_back(std::move(d));
+}
+
+void delegation_reader::answered(std::uint64_t request) {
+  if (unanswered_ == request) unanswered_ = 0;
+}
+
+std::optional<delegation> delegation_reader::take_delegation() {
+  if (ready_.empty()) return {};
+  auto d = std::move(ready_.front());
+  ready_.pop_front();
+  return d;
+}
+
+}  // namespace hocket::interaction

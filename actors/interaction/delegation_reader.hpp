@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/contract/payload.hpp"
+
+namespace hocket::interaction {
+
+/// Reads `<delegate> seven times eight <end>` out of a model's tokens, and keeps what both said.
+///
+/// Threads: one at a time. Memory: the newest `transcript_words` words.
+class delegation_reader {
+ public:
+  struct options {
+    std::size_t transcript_words = 200;
+    std::size_t task_words = 16;        ///< a longer task is closed by force
+    std::int64_t task_micro_turns = 10; ///< so is one that stays open
+    bool supersede = false;             ///< a new request replaces the last one that is open
+  };
+  explicit delegation_reader(options o) : options_(o) {}
+
+  /// One token of micro-turn k. True if it is to be shown as said; control tokens and tasks are not.
+  bool take_token(const std::string& token, std::int64_t k);
+  void person_said(const std::string& word, std::int64_t k) { note("user", word, k); }
+  /// A request was answered: a new one no longer replaces it.
+  void answered(std::uint64_t request);
+  /// At the end of micro-turn k: closes a task that stayed open too long.
+  void end_turn(std::int64_t k);
+  /// A delegation that is complete, once.
+  std::optional<delegation> take_delegation();
+  std::int64_t forced() const { return forced_; }  ///< tasks that were closed by force
+
+ private:
+  struct spoken {
+    std::string who;
+    std::string word;
+    std::int64_t micro_turn;
+  };
+  void note(const char* who, const std::string& word, std::int64_t k);
+  void finish(std::int64_t k);
+
+  options options_;
+  std::deque<spoken> transcript_;
+  bool open_ = false;
+  std::int64_t opened_at_ = 0;
+  std::vector<std::string> task_;
+  std::deque<delegation> ready_;
+  std::uint64_t next_request_ = 1;
+  std::uint64_t unanswered_ = 0;
+  std::int64_t forced_ = 0;
+};
+
+}  // namespace hocket::interaction

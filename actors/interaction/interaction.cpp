@@ -1,0 +1,278 @@
+#include "actors/interaction/interaction.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "graph/contract/number_words.hpp"
+#include "graph/core/samples.hpp"
+
+namespace hocket::interaction {
+namespace {
+
+enum input : std::size_t { audio_in, text_in, keyboard_in, video_in };
+enum output : std::size_t { audio_out, text_out, heard_out, delegations_out, state_out };
+constexpr std::int32_t rate_hz = 16000;
+constexpr auto frame_length = std::chrono::milliseconds(50);
+constexpr std::int64_t longest_skip = 50;  ///< micro-turns that are made up with silence
+
+float level_dbfs(std::span<const float> samples) {
+  double sum = 0;
+  for (const float s : samples) sum += static_cast<double>(s) * s;
+  const double mean = samples.empty() ? 0 : sum / static_cast<double>(samples.size());
+  return static_cast<float>(std::max(-100.0, 10 * std::log10(mean + 1e-10)));
+}
+
+// Loudness of the person from dMel bins: 16 levels of log10 magnitude, as a share of full scale.
+float heard_level(std::span<const std::uint8_t> frames) {
+  double sum = 0;
+  for (const auto bin : frames) sum += bin;
+  return frames.empty() ? 0 : static_cast<float>(sum / static_cast<double>(frames.size()) / 15.0);
+}
+
+}  // namespace
+
+void interaction_model::config::visit(config_visitor& v) {
+  v.field({.name = "model", .doc = "folder of the model (config.json, vocabulary.json, "
+                                   "model.safetensors)",
+           .required = true, .is_path = true},
+          model);
+  v.field({.name = "device", .doc = "cpu, cuda, cuda:N, or auto: a GPU if there is one"}, device);
+  v.field({.name = "flow_steps", .doc = "Euler steps per 50 ms of speech", .min = 1, .max = 64},
+          flow_steps);
+  v.field({.name = "flow_noise", .doc = "standard deviation of the noise that speech is drawn from",
+           .min = 0, .max = 2},
+          flow_noise);
+  v.field({.name = "gate_threshold", .doc = "speaks where its voice gate's probability reaches this",
+           .min = 0, .max = 1},
+          gate_threshold);
+  v.field({.name = "nothing_bias", .doc = "added to the logit of saying nothing", .min = -20, .max = 20},
+          nothing_bias);
+  v.field({.name = "heard_bias", .doc = "added to the logit of having heard nothing", .min = -20,
+           .max = 20},
+          heard_bias);
+  v.field({.name = "seed", .doc = "of the noise; each session adds its number", .min = 0}, seed);
+  v.field({.name = "new_request", .doc = "what a new delegation does to one that is unanswered",
+           .choices = {"parallel", "supersede"}},
+          new_request);
+  v.field({.name = "max_queued_words", .doc = "incoming words that may wait for their micro-turn",
+           .min = 1, .max = 10000},
+          max_queued_words);
+}
+
+component_info interaction_model::info() {
+  const media_type words{.kind = payload_kind::text};
+  const auto text_queue = default_queue(payload_kind::text);
+  return {
+      .type = "interaction.model",
+      .summary = "Hears and speaks every 200 ms: the interaction model, for all sessions at once.",
+      .inputs = {{"audio",
+                  {.kind = payload_kind::tensor, .element = dtype::u8,
+                   .shape = {-1, static_cast<std::int64_t>(dmel_channels)}},
+                  "dMel frames, 50 ms a row", true,
+                  {.size = 64, .full = full_policy::drop_oldest}},
+                 {"text", words, "words from the background, for its text slots", false, text_queue},
+                 {"keyboard", words, "words that a person typed", false, text_queue},
+                 {"video",
+                  {.kind = payload_kind::tensor, .element = dtype::u8, .shape = {-1, 2, 40, 40, 3}},
+                  "patches; counted, no model here sees yet", false,
+                  default_queue(payload_kind::video)}},
+      .outputs = {{"audio",
+                   {.kind = payload_kind::audio, .rate_hz = rate_hz, .channels = 1, .packets_per_s = 5},
+                   "what it says, 200 ms a packet, ts = when it is to be heard"},
+                  {"text", words, "the words it says, role `model`"},
+                  {"heard", words, "the words it heard, role `heard`"},
+                  {"delegations", {.kind = payload_kind::delegation}, "tasks for the background"},
+                  {"state",
+                   {.kind = payload_kind::tensor, .element = dtype::f32, .shape = {8},
+                    .packets_per_s = 5},
+                   "levels, gates and compute time, one vector per micro-turn"}},
+      .policy = input_policy::micro_turn,
+      .scope = instance_scope::shared,
+      .blocking = true,
+      .latency_ms = 200};
+}
+
+result<void> interaction_model::open(const context& where) {
+  context_ = where;
+  engine_options options;
+  options.model = config_.model;
+  options.device = config_.device;
+  options.flow_steps = config_.flow_steps;
+  options.flow_noise = config_.flow_noise;
+  options.gate_threshold = config_.gate_threshold;
+  options.nothing_bias = config_.nothing_bias;
+  options.heard_bias = config_.heard_bias;
+  options.seed = static_cast<std::uint64_t>(config_.seed);
+  auto made = make_(options);
+  if (!made) return fail(made);
+  engine_ = std::move(*made);
+  context_.log(engine_->describe());
+  return {};
+}
+
+result<interaction_model::conversation*> interaction_model::conversation_of(const bundle& set) {
+  auto& slot = conversations_[set.session];
+  if (!slot) {
+    HOCKET_TRY(engine_->open_session(set.session));
+    slot = std::make_unique<conversation>(
+        delegation_reader::options{.supersede = config_.new_request == "supersede"});
+    slot->next = set.micro_turn;
+  }
+  return slot.get();
+}
+
+// All sessions step together; one that is behind is brought up first, alone, with silence.
+result<void> interaction_model::process_sets(std::span<const bundle> sets, emitter& out) {
+  std::vector<due_turn> due;
+  for (const auto& set : sets) {
+    auto who = conversation_of(set);
+    if (!who) return fail(who);
+    auto& c = **who;
+    if (set.micro_turn < c.next) continue;  // handed over twice: nothing to hear any more
+    if (set.micro_turn - c.next > longest_skip) {
+      context_.count("skipped_micro_turns", set.micro_turn - c.next - longest_skip);
+      c.next = set.micro_turn - longest_skip;
+    }
+    const bool again = std::ranges::any_of(due, [&](const due_turn& d) { return d.who == &c; });
+    if (again || c.next < set.micro_turn) {
+      HOCKET_TRY(step(due, out));
+      due.clear();
+    }
+    for (; c.next < set.micro_turn; ++c.next) {
+      context_.count("skipped_micro_turns", 1);
+      const due_turn silent{nullptr, &c, set.session, c.next};
+      HOCKET_TRY(step(std::span(&silent, 1), out));
+    }
+    due.push_back({&set, &c, set.session, set.micro_turn});
+    ++c.next;
+  }
+  return step(due, out);
+}
+
+turn_input interaction_model::input_of(const due_turn& due) {
+  turn_input in;
+  in.session = due.session;
+  in.frames.assign(frames_per_turn * dmel_channels, 0);  // bin 0 is silence
+  if (due.set) {
+    read_frames(*due.set, in);
+    for (const std::size_t port : {text_in, keyboard_in})
+      if (port < due.set->inputs.size())
+        for (const auto& p : due.set->inputs[port]) queue_words(*due.who, p);
+    if (video_in < due.set->inputs.size() && !due.set->inputs[video_in].empty())
+      context_.count("video_ignored", static_cast<std::int64_t>(due.set->inputs[video_in].size()));
+  } else {
+    context_.count("missing_audio", 1);
+  }
+  auto& waiting = due.who->words;
+  while (in.words.size() < engine_->text_slots() && !waiting.empty()) {
+    in.words.push_back(std::move(waiting.front()));
+    waiting.pop_front();
+  }
+  return in;
+}
+
+// Each row goes to its 50 ms by its time; rows that are not there stay silent.
+void interaction_model::read_frames(const bundle& set, turn_input& into) {
+  bool filled[frames_per_turn] = {};
+  for (const auto& p : set.inputs[audio_in]) {
+    const auto* t = p.get_if<tensor>();
+    if (!t || t->type != dtype::u8 || t->shape.size() != 2 ||
+        t->shape[1] != static_cast<std::int64_t>(dmel_channels))
+      continue;
+    const auto bins = t->data.as<std::uint8_t>();
+    const auto rows = static_cast<std::int64_t>(bins.size() / dmel_channels);
+    const auto first = (p.header.ts - set.from) / frame_length;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const auto slot = first + r;
+      if (slot < 0 || slot >= static_cast<std::int64_t>(frames_per_turn)) continue;
+      std::copy_n(bins.begin() + static_cast<std::ptrdiff_t>(r) * static_cast<std::ptrdiff_t>(dmel_channels),
+                  dmel_channels,
+                  into.frames.begin() + static_cast<std::ptrdiff_t>(slot) *
+                                            static_cast<std::ptrdiff_t>(dmel_channels));
+      filled[slot] = true;
+    }
+  }
+  const auto missing = std::count(std::begin(filled), std::end(filled), false);
+  if (missing == static_cast<std::ptrdiff_t>(frames_per_turn)) {
+    context_.count("missing_audio", 1);
+  } else if (missing > 0) {
+    context_.count("missing_frames", missing);
+  }
+}
+
+void interaction_model::queue_words(conversation& who, const packet& p) {
+  const auto* t = p.get_if<text>();
+  if (!t) return;
+  if (t->request && t->final) who.reader.answered(t->request);
+  std::istringstream stream(speakable(t->value));
+  for (std::string word; stream >> word;) {
+    if (!engine_->knows(word)) context_.count("unknown_words", 1);
+    if (who.words.size() >= static_cast<std::size_t>(config_.max_queued_words)) {
+      who.words.pop_front();
+      context_.count("dropped_words", 1);
+    }
+    who.words.push_back(std::move(word));
+  }
+}
+
+result<void> interaction_model::step(std::span<const due_turn> due, emitter& to) {
+  if (due.empty()) return {};
+  std::vector<turn_input> inputs;
+  for (const auto& d : due) inputs.push_back(input_of(d));
+  const auto begun = monotonic_ns();
+  auto outputs = engine_->step(inputs);
+  const double compute_ms = static_cast<double>(monotonic_ns() - begun) / 1e6;
+  if (!outputs) return fail(outputs);
+  if (compute_ms > std::chrono::duration<double, std::milli>(context_.grid.length).count())
+    context_.count("overruns", 1);
+  for (std::size_t i = 0; i < due.size(); ++i)
+    emit_turn(due[i], inputs[i], (*outputs)[i], compute_ms, due.size(), to);
+  context_.count("micro_turns", static_cast<std::int64_t>(due.size()));
+  return {};
+}
+
+void interaction_model::emit_turn(const due_turn& due, const turn_input& in, turn_output& out,
+                                  double compute_ms, std::size_t batch, emitter& to) {
+  const auto k = due.micro_turn;
+  const auto heard_at = context_.grid.start_of(k + 1);
+  auto& who = *due.who;
+  to.for_session(due.session);
+  for (const auto& h : out.heard) {
+    who.reader.person_said(h.word, k);
+    to.emit(heard_out, context_.grid.start_of(k) + h.frame * frame_length,
+            text{h.word, "heard", 0, true});
+  }
+  for (auto& token : out.text)
+    if (who.reader.take_token(token, k))
+      to.emit(text_out, heard_at, text{std::move(token), "model", 0, true});
+  who.reader.end_turn(k);
+  while (auto d = who.reader.take_delegation()) to.emit(delegations_out, heard_at, std::move(*d));
+  if (const auto forced = who.reader.forced(); forced != who.forced) {
+    context_.count("forced_delegations", forced - who.forced);
+    who.forced = forced;
+  }
+  std::vector<float> state{heard_level(in.frames), level_dbfs(out.samples), out.gates[0],
+                           out.gates[1],           out.gates[2],            out.gates[3],
+                           static_cast<float>(compute_ms), static_cast<float>(batch)};
+  out.samples.resize(samples_per_turn, 0.0f);
+  to.emit(audio_out, heard_at,
+          audio_chunk{rate_hz, 1, sample_index(heard_at, rate_hz), buffer::take(std::move(out.samples))});
+  to.emit(state_out, heard_at, tensor{dtype::f32, {8}, buffer::take(std::move(state))});
+}
+
+// The sound of a session ended: its state is of no more use.
+result<void> interaction_model::on_control(std::size_t port, const packet& p, emitter&) {
+  const auto* c = p.get_if<control>();
+  if (!c || c->what != control::kind::end_of_stream || port != audio_in) return {};
+  if (conversations_.erase(p.header.session) > 0) engine_->close_session(p.header.session);
+  return {};
+}
+
+result<void> interaction_model::close(emitter&) {
+  conversations_.clear();
+  engine_.reset();
+  return {};
+}
+
+}  // namespace hocket::interaction

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "actors/interaction/delegation_reader.hpp"
+#include "actors/interaction/micro_turn_engine.hpp"
+#include "graph/contract/component.hpp"
+
+namespace hocket::interaction {
+
+/// `interaction.model`: hears and speaks every 200 ms, for all conversations of the process at once.
+///
+/// Inputs, per micro-turn: audio: tensor u8 [T, 80] dMel (silence where it is missing); text:
+/// background results, queued word by word into the model's text slots; keyboard: the same from a
+/// person; video: optional, counted and not yet seen.
+/// Outputs: audio: 16 kHz mono, exactly 200 ms per micro-turn, ts = start of micro-turn k + 1, when
+/// it is to be heard; text: the model's words, role "model", same ts; heard: words it heard, role
+/// "heard", ts = the 50 ms in which they ended; delegations; state: tensor f32 [8], see README.
+/// `<delegate> … <end>` becomes a delegation and is never spoken.
+/// Errors: interaction.no_engine, model.*, session.*; a failed step restarts the actor.
+/// Threads: blocking; one thread computes all sessions of a micro-turn in one batch.
+/// Latency: p99 of a step is measured by `hocket bench session`.
+/// Counters: micro_turns, missing_audio (micro-turns), missing_frames, unknown_words,
+/// dropped_words, skipped_micro_turns, overruns, forced_delegations, video_ignored.
+class interaction_model final : public component {
+ public:
+  struct config {
+    std::string model;
+    std::string device = "auto";
+    std::int64_t flow_steps = 5;
+    double flow_noise = 1;
+    double gate_threshold = 0.5;
+    double nothing_bias = 0;
+    double heard_bias = 0;
+    std::int64_t seed = 0;
+    std::string new_request = "parallel";
+    std::int64_t max_queued_words = 64;
+    void visit(config_visitor& v);
+  };
+  static component_info info();
+
+  explicit interaction_model(config c, engine_factory make = make_engine)
+      : config_(std::move(c)), make_(std::move(make)) {}
+  result<void> open(const context&) override;
+  result<void> process_sets(std::span<const bundle> sets, emitter&) override;
+  result<void> on_control(std::size_t port, const packet&, emitter&) override;
+  result<void> close(emitter&) override;
+
+ private:
+  struct conversation {
+    explicit conversation(delegation_reader::options o) : reader(o) {}
+    std::int64_t next = 0;            ///< micro-turn it is due for
+    std::deque<std::string> words;    ///< waiting for text slots
+    delegation_reader reader;
+    std::int64_t forced = 0;          ///< of the reader, already counted
+  };
+  struct due_turn {
+    const bundle* set = nullptr;      ///< nullptr for a micro-turn that nobody handed over
+    conversation* who = nullptr;
+    session_id session = session_id::none;
+    std::int64_t micro_turn = 0;
+  };
+
+  result<conversation*> conversation_of(const bundle& set);
+  result<void> step(std::span<const due_turn> due, emitter&);
+  turn_input input_of(const due_turn& due);
+  void read_frames(const bundle& set, turn_input& into);
+  void queue_words(conversation& who, const packet& p);
+  void emit_turn(const due_turn& due, const turn_input& in, turn_output& out, double compute_ms,
+                 std::size_t batch, emitter& to);
+
+  config config_;
+  engine_factory make_;
+  context context_;
+  std::unique_ptr<micro_turn_engine> engine_;
+  std::map<session_id, std::unique_ptr<conversation>> conversations_;
+};
+
+}  // namespace hocket::interaction

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/core/ids.hpp"
+#include "graph/core/result.hpp"
+
+namespace hocket::interaction {
+
+inline constexpr std::size_t frames_per_turn = 4;    ///< 50 ms each
+inline constexpr std::size_t dmel_channels = 80;
+inline constexpr std::size_t samples_per_turn = 3200;
+
+/// What one person does in one micro-turn.
+struct turn_input {
+  session_id session = session_id::none;
+  std::vector<std::uint8_t> frames;  ///< [4, 80] dMel bins; silence where nothing came
+  std::vector<std::string> words;    ///< at most text_slots() of them
+};
+
+/// What the model does with it; heard in the next micro-turn.
+struct turn_output {
+  std::vector<float> samples;        ///< [3200] 16 kHz
+  std::vector<std::string> text;     ///< tokens, control tokens (`<delegate>`, `<end>`) included
+  struct heard_word {
+    std::string word;
+    int frame = 0;                   ///< of 50 ms, in which its sound ended
+  };
+  std::vector<heard_word> heard;
+  float gates[frames_per_turn] = {}; ///< 1 where it speaks
+};
+
+struct engine_options {
+  std::string model;                 ///< folder
+  std::string device = "auto";
+  std::int64_t flow_steps = 5;
+  double flow_noise = 1;
+  double gate_threshold = 0.5;
+  double nothing_bias = 0;
+  double heard_bias = 0;
+  std::uint64_t seed = 0;            ///< each session adds its number
+};
+
+/// The model behind the actor: several sessions, stepped together.
+///
+/// Errors: codes of the engine below; a failed step leaves the sessions as they were.
+/// Threads: one at a time.
+class micro_turn_engine {
+ public:
+  virtual ~micro_turn_engine() = default;
+  /// What was loaded, and on which device: "nano: 7.4 M parameters on cpu".
+  virtual std::string describe() const = 0;
+  /// Words it takes per micro-turn, and whether it knows a word.
+  virtual std::size_t text_slots() const = 0;
+  virtual bool knows(const std::string& word) const = 0;
+  virtual result<void> open_session(session_id session) = 0;
+  virtual void close_session(session_id session) = 0;
+  /// One micro-turn of each session; outputs in the order of the inputs.
+  virtual result<std::vector<turn_output>> step(std::span<const turn_input> inputs) = 0;
+};
+
+/// Makes the engine when the actor opens.
+using engine_factory =
+    std::function<result<std::unique_ptr<micro_turn_engine>>(const engine_options&)>;
+
+/// The one that a build has: libtorch's with HOCKET_ENGINE; without, it reports
+/// interaction.no_engine.
+result<std::unique_ptr<micro_turn_engine>> make_engine(const engine_options& options);
+
+}  // namespace hocket::interaction
