@@ -222,7 +222,7 @@ result<void> export_model(const std::string& checkpoint, const std::string& fold
     std::filesystem::create_directories(folder, failed);
     HOCKET_TRY(save_tensors(folder + "/model.safetensors", weights,
                             {{"step", (*file)["step"]}, {"seconds", (*file)["seconds"]},
-                             {"format", "pt"}}));
+                             {"weights", half ? "BF16" : "F32"}}));
     std::ofstream(folder + "/config.json") << to_json(*config) << '\n';
     return {};
   } catch (const c10::Error& e) {
