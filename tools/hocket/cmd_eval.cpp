@@ -122,8 +122,9 @@ int run_eval(const eval_options& o) {
     fmt::print(stderr, "error: eval {}: choose closed-loop [eval.what]\n", o.what);
     return exit_bad_input;
   }
-  if (o.conversations < 1 || o.batch < 1) {
-    fmt::print(stderr, "error: --conversations and --batch must be at least 1 [eval.range]\n");
+  if (o.conversations < 1 || o.batch < 1 || o.seconds < 1 || o.seconds > 3600) {
+    fmt::print(stderr, "error: --conversations and --batch must be at least 1, --seconds in [1, 3600] "
+                       "[eval.range]\n");
     return exit_bad_input;
   }
   auto model = engine::interaction_model::load(o.model, "cpu");
@@ -136,6 +137,7 @@ int run_eval(const eval_options& o) {
   scenarios::source_options source;
   source.seed = o.seed == 0 ? heldout_seed : o.seed;
   source.which = scenarios::split::heldout;
+  source.seconds = o.seconds;
   std::vector<engine::script> scripts;
   for (std::int64_t i = 0; i < o.conversations; ++i) {
     const auto made = scenarios::make_conversation(source, static_cast<std::uint64_t>(i));
@@ -149,10 +151,10 @@ int run_eval(const eval_options& o) {
   if (show) fmt::print(stderr, "\r\033[K");
   if (!done) return report(done.error(), exit_failed);
   measures out = summarise(*done);
-  out.note(fmt::format("{} free-running conversations of the held-out split, seed {}; a word counts "
+  out.note(fmt::format("{} free-running conversations of {} s of the held-out split, seed {}; a word counts "
                        "within +-{} micro-turn of the script, intervals are 95 % bootstraps over "
                        "conversations; results of delegations come in only for the right task.",
-                       o.conversations, source.seed, tolerance_micro_turns));
+                       o.conversations, o.seconds, source.seed, tolerance_micro_turns));
   if (!o.out.empty() && !out.save(o.out)) return exit_failed;
   return out.print(o.json);
 }

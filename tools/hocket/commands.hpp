@@ -89,6 +89,7 @@ struct eval_options {
   std::string model = "configs/models/nano";
   std::int64_t conversations = 200;
   std::uint64_t seed = 0;  ///< 0: the held-out seeds
+  double seconds = 15;     ///< length of a conversation
   int batch = 32;
   std::string out;  ///< "": no files
   bool json = false;

@@ -199,8 +199,9 @@ void add_eval([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chosen) {
   sub.add_option("--model", o.model, "Model folder")->capture_default_str();
   sub.add_option("--conversations", o.conversations, "How many")->capture_default_str();
   sub.add_option("--seed", o.seed, "First seed; 0 = the held-out seeds")->capture_default_str();
+  sub.add_option("--seconds", o.seconds, "Length of a conversation")->capture_default_str();
   sub.add_option("--batch", o.batch, "Conversations at once")->capture_default_str();
-  sub.add_option("--out", o.out, "Folder for details");
+  sub.add_option("--out", o.out, "JSON file to write too");
   add_json(sub, o.json);
 #endif
 }
