@@ -32,10 +32,13 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
 def generated(files, target):
-    """CMake writes the header: the CMakeLists.txt of its folder names it."""
+    """CMake writes the header: the CMakeLists.txt of its folder, or a part in tools/cmake, names it."""
     folder, name = target.rsplit("/", 1)
     lists = folder + "/CMakeLists.txt"
-    return lists in files.paths and name in files.read(lists)
+    if lists in files.paths and name in files.read(lists):
+        return True
+    return any(path.startswith("tools/cmake/") and f"generated/{target}" in files.read(path)
+               for path in files.ending(".cmake"))
 
 
 def check(files):

@@ -5,12 +5,16 @@ import sys
 
 from common import finding, run
 
+# Folders of cases and samples: the README.md above them speaks for them.
+DATA = ("tests/golden/", "tests/fuzz/corpus/", "tests/fuzz/seeds/")
 
 def check(files):
     folders = {os.path.dirname(p) for p in files.paths if os.path.basename(p) != "README.md"}
     found = []
     for folder in sorted(folders):
         if any(part.startswith(".") for part in folder.split("/")):
+            continue
+        if folder.startswith(DATA):
             continue
         path = os.path.join(folder, "README.md")
         if path not in files.paths:
@@ -26,7 +30,8 @@ BAD = [
     ("missing", {"README.md": "# a\nb\n", "graph/core/a.cpp": ""}),
     ("needs a title", {"README.md": "# a\nb\n", "graph/a.cpp": "", "graph/README.md": "text\n"}),
 ]
-GOOD = [{"README.md": "# a\nb\n", "graph/a.cpp": "", "graph/README.md": "# graph\nThe contract.\n", ".ci/run": ""}]
+GOOD = [{"README.md": "# a\nb\n", "graph/a.cpp": "", "graph/README.md": "# graph\nThe contract.\n",
+         ".ci/run": "", "tests/golden/README.md": "# golden\nCases.\n", "tests/golden/cli/a.txt": ""}]
 
 if __name__ == "__main__":
     sys.exit(run(check, BAD, GOOD))
