@@ -95,7 +95,10 @@ TEST_CASE("speech patches: frames begin at their time, the floor holds, normalis
   std::vector<float> patches = speech_patches_of(x);
   REQUIRE(patches.size() == 2 * speech_format::patch_size);
   denormalise_speech(patches);
-  for (std::size_t i = 0; i < mel.size(); ++i) CHECK(patches[i] == doctest::Approx(mel[i]).epsilon(1e-4));
+  double apart = 0;
+  for (std::size_t i = 0; i < mel.size(); ++i)
+    apart = std::max(apart, std::abs(double(patches[i] - mel[i])));
+  CHECK(apart < 1e-4);
 }
 
 TEST_CASE("resampling keeps length, level and pitch, whatever the chunking") {

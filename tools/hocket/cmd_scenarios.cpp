@@ -1,3 +1,4 @@
+#include <chrono>
 #include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -51,12 +52,16 @@ int run_scenarios(const scenarios_options& o) {
   if (!o.family.empty()) options.families = {o.family};
   std::error_code ignored;
   std::filesystem::create_directories(o.out, ignored);
+  const auto begin = std::chrono::steady_clock::now();
   const auto index = scenarios::write_scenarios(o.out, options, o.count);
   if (!index) return report(index.error());
+  const double took_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (o.json)
     fmt::print("{}\n", index->dump());
   else
-    fmt::print("{} conversations in {} ({}), see index.json\n", o.count, o.out, o.split);
+    fmt::print("{} conversations in {} ({}, {:.0f} times real time), see index.json\n", o.count,
+               o.out, o.split, static_cast<double>(o.count) * options.seconds / took_s);
   return exit_fine;
 }
 
