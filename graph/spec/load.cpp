@@ -18,4 +18,11 @@ std::optional<plan> load_plan(const std::string& file, const std::string& text,
   return out;
 }
 
+std::vector<std::string> plugins_of(const std::string& file, const std::string& text,
+                                    const load_options& options) {
+  diagnostics findings;
+  const auto graph = spec::expand(file, text, options, findings);
+  return graph ? graph->plugins : std::vector<std::string>();
+}
+
 }  // namespace hocket

@@ -92,4 +92,9 @@ std::optional<plan> load_plan(const std::string& file, const std::string& text,
                               const registry& types, const load_options& options,
                               diagnostics& findings);
 
+/// The `plugins:` of a graph file and of what it includes, so that they can be loaded into the
+/// registry before load_plan. Findings are left to load_plan.
+std::vector<std::string> plugins_of(const std::string& file, const std::string& text,
+                                    const load_options& options);
+
 }  // namespace hocket

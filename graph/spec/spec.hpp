@@ -16,8 +16,8 @@ namespace hocket::spec {
 /// The name by which the actors of an included file reach the inputs of their sub-graph.
 inline constexpr std::string_view subgraph_actor = "graph";
 
-/// actor_index has 16 bits; nobody needs a tenth of it in one process.
-inline constexpr std::size_t max_actors = 4096;
+/// Far above any deployment, far below what actor_index (16 bits) can name.
+inline constexpr std::size_t max_actors = 1024;
 
 struct queue_override {
   std::optional<std::int32_t> size;

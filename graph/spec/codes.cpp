@@ -1,0 +1,76 @@
+#include "graph/spec/codes.hpp"
+
+namespace hocket::spec {
+namespace {
+
+constexpr code_doc codes[] = {
+    {"yaml.syntax", "the text is no YAML"},
+    {"yaml.duplicate-key", "a key stands twice in the same map"},
+    {"yaml.number", "digits that YAML 1.1 and 1.2 read as different numbers"},
+    {"yaml.unsupported", "tags, merge keys, several documents, keys that are no words"},
+    {"yaml.limit", "the file, or what it expands to, is larger or deeper than a graph may be"},
+
+    {"config.unknown-key", "a key that nobody reads"},
+    {"config.missing-key", "a required key is missing"},
+    {"config.type", "a value of the wrong type"},
+    {"config.unit", "a number that carries its unit with it"},
+    {"config.range", "a number outside its range"},
+    {"config.choice", "a word that is not among the valid ones"},
+
+    {"graph.version", "the schema version is missing or not known"},
+    {"graph.no-actors", "the graph has no actors"},
+    {"graph.too-large", "more actors than a graph may have"},
+    {"name.bad", "a name that is no lower-case word, or is taken"},
+
+    {"param.declaration", "a parameter whose default contradicts its type"},
+    {"param.missing", "a parameter without default is not given"},
+    {"param.unknown", "a given parameter is not declared"},
+    {"param.type", "a parameter's value does not fit its declaration"},
+    {"reference.syntax", "`${…}` that is no reference"},
+    {"reference.unknown-param", "`${param:…}` of a parameter that is not declared"},
+    {"reference.env", "`${env:…}` of a variable that is not set"},
+    {"set.syntax", "a setting that does not read path=value"},
+    {"set.path", "a setting whose path leads nowhere"},
+
+    {"include.file", "an included file cannot be read"},
+    {"include.cycle", "a file includes itself"},
+    {"include.top-only", "an included file has keys that only the top file may have"},
+    {"include.not-alone", "a part of a graph is run as a graph"},
+    {"include.unknown-input", "an input that the included file does not declare"},
+    {"include.missing-input", "a required input of an included file is not connected"},
+
+    {"actor.no-component", "an actor without `component`"},
+    {"actor.unknown-component", "no component is registered under this name"},
+    {"actor.policy-unsupported", "an input policy that the component does not support"},
+    {"actor.unknown-tool", "no tool is registered under this name"},
+    {"actor.unreachable", "no path from a source leads to the actor"},
+
+    {"link.syntax", "a link that does not read actor.port"},
+    {"link.unknown-actor", "a link from an actor that does not exist"},
+    {"link.unknown-output", "a link from an output that does not exist"},
+    {"link.unknown-input", "a link to an input that does not exist"},
+    {"link.missing-input", "a required input is not connected"},
+    {"link.type-mismatch", "an output cannot feed an input"},
+    {"link.duplicate", "the same output feeds the same input twice"},
+    {"link.queue", "queue settings that contradict each other"},
+    {"link.cycle", "a cycle that no back edge declares"},
+    {"link.useless-back-edge", "a back edge that closes no cycle", severity::warning},
+
+    {"restart.backoff", "a back-off that begins above its maximum"},
+
+    {"host.missing-on", "the graph has hosts, but an actor names none"},
+    {"host.unknown", "no host has this name"},
+    {"host.bad-address", "a listen address that does not read tcp://address:port"},
+    {"host.insecure", "plaintext beyond this machine without saying so"},
+    {"host.unused", "no actor runs on a host", severity::warning},
+
+    {"budget.unknown-actor", "a budget over an actor that does not exist"},
+    {"budget.path", "a budget whose path is too short or not connected"},
+    {"budget.too-short", "a budget shorter than the latencies its actors declare"},
+};
+
+}  // namespace
+
+std::span<const code_doc> all_codes() { return codes; }
+
+}  // namespace hocket::spec
