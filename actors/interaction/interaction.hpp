@@ -24,7 +24,7 @@ namespace hocket::interaction {
 /// Latency: p99 of a step is measured by `hocket bench session`.
 /// Counters: micro_turns, missing_audio (micro-turns), missing_frames, unknown_words,
 /// dropped_words, skipped_micro_turns, overruns, forced_delegations, video_ignored.
-class interaction_model final : public component {
+class interaction_model : public component {
  public:
   struct config {
     std::string model;

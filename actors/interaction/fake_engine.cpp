@@ -1,0 +1,38 @@
+#include "actors/interaction/fake_engine.hpp"
+
+#include <cmath>
+#include <numbers>
+
+namespace hocket::interaction {
+
+result<std::vector<turn_output>> fake_engine::step(std::span<const turn_input> inputs) {
+  batches.push_back(inputs.size());
+  std::vector<turn_output> all;
+  for (const auto& in : inputs) {
+    if (!open.contains(in.session)) return fail("fake.no_session", "not open");
+    turn_output out;
+    out.samples.assign(samples_per_turn, 0.0f);
+    for (std::size_t f = 0; f < frames_per_turn; ++f) {
+      bool sound = false;
+      for (std::size_t c = 0; c < dmel_channels; ++c) sound |= in.frames[f * dmel_channels + c] > 6;
+      if (!sound) continue;
+      out.heard.push_back({"sound", static_cast<int>(f)});
+      out.gates[f] = 1;
+      for (std::size_t i = 0; i < 800; ++i)
+        out.samples[f * 800 + i] = 0.25f * static_cast<float>(std::sin(
+                                               2 * std::numbers::pi * 440 * static_cast<double>(i) / 16000));
+    }
+    for (const auto& word : in.words) {
+      if (word == "fail") return fail("fake.failed", "asked to");
+      if (word == "delegate") {
+        out.text = {"<delegate>", "seven", "times", "eight", "<end>", "wait"};
+      } else {
+        out.text.push_back(word);
+      }
+    }
+    all.push_back(std::move(out));
+  }
+  return all;
+}
+
+}  // namespace hocket::interaction

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "actors/interaction/micro_turn_engine.hpp"
+
+namespace hocket::interaction {
+
+/// A stand-in for tests, without weights: deterministic and easy to predict.
+///
+/// It hears the word "sound" in each frame with a bin above silence, and speaks (a tone, gates 1)
+/// in the micro-turn after it heard something. Each word that comes in as text it says, except
+/// "delegate": that makes it delegate "seven times eight" and say "wait". A step fails once for the
+/// word "fail".
+class fake_engine final : public micro_turn_engine {
+ public:
+  std::string describe() const override { return "fake engine on cpu"; }
+  std::size_t text_slots() const override { return 1; }
+  bool knows(const std::string& word) const override { return word != "unheardof"; }
+  result<void> open_session(session_id s) override {
+    open.insert(s);
+    return {};
+  }
+  void close_session(session_id s) override { open.erase(s); }
+  result<std::vector<turn_output>> step(std::span<const turn_input> inputs) override;
+
+  std::set<session_id> open;
+  std::vector<std::size_t> batches;  ///< size of each step
+};
+
+}  // namespace hocket::interaction

@@ -1,0 +1,103 @@
+// The engine of engine/interaction behind the actor's interface: sessions, batches, words, sound.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "actors/interaction/micro_turn_engine.hpp"
+#include "engine/audio/vocoder.hpp"
+#include "engine/interaction/session.hpp"
+
+namespace hocket::interaction {
+namespace {
+
+class torch_engine final : public micro_turn_engine {
+ public:
+  torch_engine(std::shared_ptr<const engine::interaction_model> model, const engine_options& o)
+      : model_(std::move(model)), options_(o) {}
+
+  std::string describe() const override {
+    const auto& d = model_->description();
+    return fmt::format("{}: {:.1f} M parameters, {} weights, {} steps, on {}", d.folder,
+                       static_cast<double>(d.parameters) / 1e6, d.weights, d.trained_steps, d.device);
+  }
+  std::size_t text_slots() const override {
+    return static_cast<std::size_t>(model_->description().config.layout.text_in);
+  }
+  bool knows(const std::string& word) const override { return model_->words().contains(word); }
+
+  result<void> open_session(session_id id) override {
+    engine::session_options o;
+    o.seed = options_.seed + static_cast<std::uint64_t>(id);
+    o.flow_steps = static_cast<int>(options_.flow_steps);
+    o.flow_noise = static_cast<float>(options_.flow_noise);
+    o.gate_threshold = static_cast<float>(options_.gate_threshold);
+    o.nothing_bias = static_cast<float>(options_.nothing_bias);
+    o.heard_bias = static_cast<float>(options_.heard_bias);
+    sessions_.insert_or_assign(id, voice{engine::session(model_, o), engine::vocoder()});
+    return {};
+  }
+  void close_session(session_id id) override { sessions_.erase(id); }
+
+  result<std::vector<turn_output>> step(std::span<const turn_input> inputs) override {
+    std::vector<engine::session*> sessions;
+    std::vector<engine::micro_turn_input> turns;
+    for (const auto& in : inputs) {
+      const auto found = sessions_.find(in.session);
+      if (found == sessions_.end()) return fail("interaction.no_session", "step of an unknown session");
+      sessions.push_back(&found->second.talk);
+      engine::micro_turn_input turn;
+      turn.audio = in.frames;
+      for (const auto& word : in.words) turn.text.push_back(model_->words().id_of(word));
+      turn.text.resize(text_slots(), engine::vocabulary::pad);
+      turns.push_back(std::move(turn));
+    }
+    auto outputs = engine::batch_step(sessions, turns);
+    if (!outputs) return fail(outputs);
+    std::vector<turn_output> all;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      all.push_back(said(sessions_.at(inputs[i].session).sound, (*outputs)[i]));
+    return all;
+  }
+
+ private:
+  struct voice {
+    engine::session talk;
+    engine::vocoder sound;
+  };
+
+  turn_output said(engine::vocoder& sound, const engine::micro_turn_output& out) const {
+    turn_output turn;
+    const auto& words = model_->words();
+    for (const auto id : out.text)
+      if (id != engine::vocabulary::pad) turn.text.push_back(words.token_of(id));
+    for (std::size_t f = 0; f < out.heard.size(); ++f)
+      if (out.heard[f] != engine::vocabulary::pad)
+        turn.heard.push_back({words.token_of(out.heard[f]), static_cast<int>(f)});
+    for (std::size_t f = 0; f < frames_per_turn && f < out.voice.size(); ++f)
+      turn.gates[f] = out.voice[f];
+    turn.samples.resize(samples_per_turn);
+    sound.push(out.speech, out.voice, turn.samples);
+    return turn;
+  }
+
+  std::shared_ptr<const engine::interaction_model> model_;
+  engine_options options_;
+  std::map<session_id, voice> sessions_;
+};
+
+}  // namespace
+
+result<std::unique_ptr<micro_turn_engine>> make_engine(const engine_options& options) {
+  auto model = engine::interaction_model::load(options.model, options.device);
+  if (!model) return fail(model);
+  const auto& layout = (*model)->description().config.layout;
+  if (layout.audio != static_cast<int>(frames_per_turn) ||
+      layout.speech != static_cast<int>(frames_per_turn))
+    return fail("interaction.bad_layout",
+                fmt::format("{}: hears {} and says {} frames per micro-turn; the clock of this actor "
+                            "has 4 of 50 ms",
+                            options.model, layout.audio, layout.speech));
+  return std::make_unique<torch_engine>(std::move(*model), options);
+}
+
+}  // namespace hocket::interaction
