@@ -22,7 +22,9 @@ namespace {
 std::vector<float> fixture_signal() {
   std::vector<float> out;
   std::int64_t state = 12345;
-  const auto floor_div = [](std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); };
+  const auto floor_div = [](std::int64_t a, std::int64_t b) {
+    return a >= 0 ? a / b : -((-a + b - 1) / b);
+  };
   for (int i = 0; i < 16480; ++i) {
     state = (1103515245 * state + 12345) % (std::int64_t{1} << 31);
     const std::int64_t noise = (state >> 15) - 32768;
@@ -109,7 +111,8 @@ TEST_CASE("resampling keeps length, level and pitch, whatever the chunking") {
     CHECK(std::abs(double(whole->size()) - 16000) <= 1);
     const std::vector<float> ideal = tone(500, 16000, 16000);
     double error = 0;
-    for (std::size_t i = 1000; i < 15000; ++i) error = std::max(error, std::abs(double((*whole)[i] - ideal[i])));
+    for (std::size_t i = 1000; i < 15000; ++i)
+      error = std::max(error, std::abs(double((*whole)[i] - ideal[i])));
     CHECK(error < 2e-3);
     auto stream = resampler::make(from, 16000);
     REQUIRE(stream);
@@ -119,7 +122,8 @@ TEST_CASE("resampling keeps length, level and pitch, whatever the chunking") {
     stream->flush(pieces);
     REQUIRE(pieces.size() == whole->size());
     double apart = 0;
-    for (std::size_t i = 0; i < pieces.size(); ++i) apart = std::max(apart, std::abs(double(pieces[i] - (*whole)[i])));
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+      apart = std::max(apart, std::abs(double(pieces[i] - (*whole)[i])));
     CHECK(apart < 1e-5);
   }
   CHECK(!resample(std::vector<float>(10), -1, 16000));

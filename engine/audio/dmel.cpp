@@ -15,8 +15,8 @@ std::uint8_t level_of(float mel) {
   static const auto centres = [] {
     std::array<double, format::levels> c{};
     for (std::size_t i = 0; i < c.size(); ++i)
-      c[i] = format::log10_low + (format::log10_high - format::log10_low) *
-                                     static_cast<double>(i) / static_cast<double>(c.size() - 1);
+      c[i] = format::log10_low + (format::log10_high - format::log10_low) * static_cast<double>(i) /
+                                     static_cast<double>(c.size() - 1);
     return c;
   }();
   const double log_mel = std::log10(std::max(static_cast<double>(mel), 1e-10));
@@ -39,8 +39,8 @@ dmel_encoder::dmel_encoder()
       mel_(format::channels),
       spectrum_(fft_.bins()) {
   for (std::size_t i = 0; i < window_.size(); ++i)
-    window_[i] = static_cast<float>(0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * double(i) /
-                                                         double(window_.size())));
+    window_[i] = static_cast<float>(
+        0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * double(i) / double(window_.size())));
 }
 
 void dmel_encoder::reset() {
@@ -51,10 +51,10 @@ void dmel_encoder::reset() {
 std::size_t dmel_encoder::push(std::span<const float> samples, std::vector<std::uint8_t>& out) {
   std::size_t frames = 0;
   while (!samples.empty()) {
-    if (filled_ == 0)
-      std::copy(ring_.begin() + format::hop_samples, ring_.end(), ring_.begin());
+    if (filled_ == 0) std::copy(ring_.begin() + format::hop_samples, ring_.end(), ring_.begin());
     const std::size_t take = std::min(samples.size(), format::hop_samples - filled_);
-    std::copy_n(samples.begin(), take, ring_.begin() + (ring_.size() - format::hop_samples + filled_));
+    std::copy_n(samples.begin(), take,
+                ring_.begin() + (ring_.size() - format::hop_samples + filled_));
     filled_ += take;
     samples = samples.subspan(take);
     if (filled_ == format::hop_samples) {

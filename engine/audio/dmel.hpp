@@ -24,14 +24,15 @@ struct dmel_format {
   static constexpr double log10_high = 2.0;
 };
 
-/// Turns samples into dMel frames as they arrive; frame i ends with sample (i + 1) * 800 - 1 and uses
-/// the 1600 samples before that, zeros before the beginning: no look-ahead.
+/// Turns samples into dMel frames as they arrive; frame i ends with sample (i + 1) * 800 - 1 and
+/// uses the 1600 samples before that, zeros before the beginning: no look-ahead.
 ///
 /// *Inputs*: 16 kHz mono f32, any chunking. *Outputs*: frames [n, 80] u8, 0..15, appended.
 /// The result does not depend on the chunking (bit-identical). *Threads*: one instance per stream.
 /// *Latency*: none beyond the 50 ms hop; about 20 us per frame on one core.
 /// *Source*: feature extractor of Inkling in transformers (Apache-2.0), after Bai et al.,
-/// arXiv 2407.15835: magnitude (re^2 + im^2 clamped at 1e-10 before the root), log10 of max(mel, 1e-10).
+/// arXiv 2407.15835: magnitude (re^2 + im^2 clamped at 1e-10 before the root), log10 of max(mel,
+/// 1e-10).
 class dmel_encoder {
  public:
   dmel_encoder();
@@ -47,9 +48,9 @@ class dmel_encoder {
 
   real_fft fft_;
   mel_filters filters_;
-  std::vector<float> window_;               // [1600]
-  std::vector<float> ring_;                 // [1600], the newest samples last
-  std::size_t filled_ = 0;                  // new samples in the last hop
+  std::vector<float> window_;  // [1600]
+  std::vector<float> ring_;    // [1600], the newest samples last
+  std::size_t filled_ = 0;     // new samples in the last hop
   std::vector<float> windowed_, magnitude_, mel_;
   std::vector<std::complex<float>> spectrum_;
 };

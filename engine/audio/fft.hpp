@@ -8,8 +8,8 @@
 
 namespace hocket::engine {
 
-/// *Threads*: one instance per thread (it owns scratch memory); different instances are independent.
-/// The result is a pure function of the input.
+/// *Threads*: one instance per thread (it owns scratch memory); different instances are
+/// independent. The result is a pure function of the input.
 class real_fft {
  public:
   /// `size`: even, product of small primes for speed (800 and 1600 are).

@@ -30,7 +30,8 @@ mel_filters::mel_filters(std::size_t count, std::size_t fft_size, double rate_hz
   std::vector<double> edge(count + 2);
   const double low = mel_of_hz(low_hz), high = mel_of_hz(high_hz);
   for (std::size_t i = 0; i < edge.size(); ++i)
-    edge[i] = hz_of_mel(low + (high - low) * static_cast<double>(i) / static_cast<double>(count + 1));
+    edge[i] =
+        hz_of_mel(low + (high - low) * static_cast<double>(i) / static_cast<double>(count + 1));
   for (std::size_t m = 0; m < count; ++m) {
     const double left = edge[m], centre = edge[m + 1], right = edge[m + 2];
     const double area = 2.0 / (right - left);

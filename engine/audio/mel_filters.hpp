@@ -1,4 +1,5 @@
-// Slaney-scale triangular filters with Slaney area normalisation (as librosa's and transformers' mel).
+// Slaney-scale triangular filters with Slaney area normalisation (as librosa's and transformers'
+// mel).
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,8 @@ namespace hocket::engine {
 /// (step ln(6.4)/27); each triangle is scaled by 2 / (its width in Hz).
 class mel_filters {
  public:
-  mel_filters(std::size_t count, std::size_t fft_size, double rate_hz, double low_hz, double high_hz);
+  mel_filters(std::size_t count, std::size_t fft_size, double rate_hz, double low_hz,
+              double high_hz);
 
   std::size_t count() const { return first_.size(); }
   std::size_t bins() const { return bins_; }

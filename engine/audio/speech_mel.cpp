@@ -22,7 +22,8 @@ std::vector<float> speech_mel_of(std::span<const float> samples) {
   for (std::size_t i = 0; i < n; ++i) {
     const std::size_t from = i * format::hop_samples;
     for (std::size_t j = 0; j < windowed.size(); ++j) {
-      const double w = 0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * double(j) / double(fft.size()));
+      const double w =
+          0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * double(j) / double(fft.size()));
       windowed[j] = from + j < samples.size() ? samples[from + j] * static_cast<float>(w) : 0.0f;
     }
     fft.forward(windowed, spectrum);
@@ -43,8 +44,7 @@ std::vector<float> speech_patches_of(std::span<const float> samples) {
 }
 
 void normalise_speech(std::span<float> log_mel) {
-  for (float& x : log_mel)
-    x = (std::max(x, format::log10_floor) - format::mean) / format::scale;
+  for (float& x : log_mel) x = (std::max(x, format::log10_floor) - format::mean) / format::scale;
 }
 
 void denormalise_speech(std::span<float> normalised) {

@@ -13,10 +13,10 @@ namespace {
 
 using format = speech_format;
 constexpr std::size_t window = format::window_samples, hop = format::hop_samples;
-constexpr std::size_t past = window / hop - 1;                  // 3 frames reach into this micro-turn
-constexpr std::size_t fresh = micro_turn_samples / hop;         // 16
-constexpr std::size_t frames = past + fresh;                    // 19
-constexpr std::size_t open = window - hop;                      // 600 samples
+constexpr std::size_t past = window / hop - 1;           // 3 frames reach into this micro-turn
+constexpr std::size_t fresh = micro_turn_samples / hop;  // 16
+constexpr std::size_t frames = past + fresh;             // 19
+constexpr std::size_t open = window - hop;               // 600 samples
 constexpr std::size_t length = open + micro_turn_samples + open;
 
 float wrapped(float phase) {
@@ -45,8 +45,8 @@ vocoder::vocoder(vocoder_options options)
       frame_(window),
       scratch_(fft_.bins()) {
   for (std::size_t i = 0; i < window; ++i)
-    window_[i] =
-        static_cast<float>(0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * double(i) / double(window)));
+    window_[i] = static_cast<float>(
+        0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * double(i) / double(window)));
   for (std::size_t f = 0; f < frames; ++f)
     for (std::size_t i = 0; i < window; ++i) cover_[f * hop + i] += window_[i] * window_[i];
   // A bin lies under two triangles at most.
@@ -81,8 +81,7 @@ void vocoder::magnitudes_of(const float* patch_frame, std::span<float> magnitude
     mel[m] = std::pow(10.0f, std::clamp(patch_frame[m] * format::scale + format::mean,
                                         format::log10_floor, 2.0f));
   const std::size_t bins = fft_.bins();
-  for (std::size_t b = 0; b < bins; ++b)
-    magnitude[b] = column_sum_[b] > 0 ? 1.0f : 0.0f;
+  for (std::size_t b = 0; b < bins; ++b) magnitude[b] = column_sum_[b] > 0 ? 1.0f : 0.0f;
   for (int step = 0; step < options_.nnls_steps; ++step) {
     float estimate[n] = {};
     for (std::size_t b = 0; b < bins; ++b) {
@@ -98,7 +97,8 @@ void vocoder::magnitudes_of(const float* patch_frame, std::span<float> magnitude
   }
 }
 
-// Single-pass inversion: every peak advances by its own frequency, its neighbourhood is locked to it.
+// Single-pass inversion: every peak advances by its own frequency, its neighbourhood is locked to
+// it.
 void vocoder::first_phases(std::size_t f) {
   const std::vector<float>& m = magnitude_[f];
   const std::size_t bins = fft_.bins();
@@ -166,7 +166,8 @@ void vocoder::push(std::span<const float> patches, std::span<const std::uint8_t>
                    std::span<float> out) {
   HOCKET_ASSERT(patches.size() == 4 * format::patch_size && voice.size() == 4);
   HOCKET_ASSERT(out.size() == micro_turn_samples);
-  const bool speaks = std::any_of(voice.begin(), voice.end(), [](std::uint8_t v) { return v != 0; });
+  const bool speaks =
+      std::any_of(voice.begin(), voice.end(), [](std::uint8_t v) { return v != 0; });
   if (!speaks && silent_) {
     std::fill(out.begin(), out.end(), 0.0f);
     return;

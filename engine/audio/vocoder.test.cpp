@@ -16,7 +16,8 @@ namespace {
 
 using format = speech_format;
 
-// A gliding voice-like sound of whole micro-turns: harmonics under a moving formant, faded at the ends.
+// A gliding voice-like sound of whole micro-turns: harmonics under a moving formant, faded at the
+// ends.
 std::vector<float> voice_like(std::size_t micro_turns) {
   std::vector<float> x(micro_turns * micro_turn_samples);
   double phase = 0;
@@ -66,7 +67,8 @@ double mel_error_db(const std::vector<float>& x, const std::vector<float>& y) {
 
 double largest_step(std::span<const float> x) {
   double best = 0;
-  for (std::size_t i = 1; i < x.size(); ++i) best = std::max(best, std::abs(double(x[i] - x[i - 1])));
+  for (std::size_t i = 1; i < x.size(); ++i)
+    best = std::max(best, std::abs(double(x[i] - x[i - 1])));
   return best;
 }
 

@@ -45,8 +45,8 @@ result<wav_sound> read_wav(const std::string& path) {
       if (!known) break;
       out.samples.resize(size / 2);
       for (std::size_t i = 0; i < out.samples.size(); ++i)
-        out.samples[i] = static_cast<float>(static_cast<std::int16_t>(get(bytes, at + 2 * i, 2))) /
-                         32768.0f;
+        out.samples[i] =
+            static_cast<float>(static_cast<std::int16_t>(get(bytes, at + 2 * i, 2))) / 32768.0f;
       return out;
     }
     at += size + (size & 1);
@@ -71,7 +71,8 @@ result<void> write_wav(const std::string& path, std::span<const float> interleav
   put(out, size);
   out.reserve(out.size() + size);
   for (float x : interleaved)
-    put(out, static_cast<std::uint16_t>(std::lrint(std::clamp(x, -1.0f, 32767.0f / 32768.0f) * 32768.0f)));
+    put(out, static_cast<std::uint16_t>(
+                 std::lrint(std::clamp(x, -1.0f, 32767.0f / 32768.0f) * 32768.0f)));
   std::ofstream file(path, std::ios::binary);
   file.write(out.data(), static_cast<std::streamsize>(out.size()));
   if (!file.flush()) return fail("audio.file", "cannot write " + path);

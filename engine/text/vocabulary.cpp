@@ -12,8 +12,8 @@ namespace {
 constexpr std::array<const char*, 4> fixed_tokens{"<pad>", "<unk>", "<delegate>", "<end>"};
 
 constexpr std::array<const char*, 21> small_numbers{
-    "zero",     "one",     "two",     "three",     "four",     "five",    "six",
-    "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",  "thirteen",
+    "zero",     "one",     "two",     "three",     "four",     "five",     "six",
+    "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
     "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"};
 constexpr std::array<const char*, 10> tens{"",      "ten",   "twenty",  "thirty", "forty",
                                            "fifty", "sixty", "seventy", "eighty", "ninety"};
@@ -34,7 +34,8 @@ void vocabulary::add(std::string token) {
 
 result<vocabulary> vocabulary::from_json(std::string_view text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_array()) return fail("text.vocabulary", "the vocabulary is not a JSON list of tokens");
+  if (!json.is_array())
+    return fail("text.vocabulary", "the vocabulary is not a JSON list of tokens");
   std::vector<std::string> words;
   for (const auto& item : json) {
     if (!item.is_string())
@@ -43,8 +44,8 @@ result<vocabulary> vocabulary::from_json(std::string_view text) {
   }
   for (std::size_t i = 0; i < fixed_tokens.size(); ++i)
     if (i >= words.size() || words[i] != fixed_tokens[i])
-      return fail("text.vocabulary", "token " + std::to_string(i) + " must be `" +
-                                         std::string(fixed_tokens[i]) + "`");
+      return fail("text.vocabulary",
+                  "token " + std::to_string(i) + " must be `" + std::string(fixed_tokens[i]) + "`");
   vocabulary out(words);
   if (out.size() != words.size()) return fail("text.vocabulary", "a token is listed twice");
   return out;
@@ -99,7 +100,9 @@ std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
   std::istringstream stream{std::string(text)};
   for (std::string word; stream >> word;) {
-    auto keep = [](unsigned char c) { return std::isalnum(c) || c >= 0x80 || c == '<' || c == '>'; };
+    auto keep = [](unsigned char c) {
+      return std::isalnum(c) || c >= 0x80 || c == '<' || c == '>';
+    };
     while (!word.empty() && !keep(static_cast<unsigned char>(word.back()))) word.pop_back();
     std::size_t from = 0;
     while (from < word.size() && !keep(static_cast<unsigned char>(word[from]))) ++from;
@@ -122,7 +125,8 @@ std::string number_words(int value) {
     return value % 100 == 0 ? hundreds : hundreds + " " + number_words(value % 100);
   }
   std::string digits;
-  for (char c : std::to_string(value)) digits += (digits.empty() ? "" : " ") + number_words(c - '0');
+  for (char c : std::to_string(value))
+    digits += (digits.empty() ? "" : " ") + number_words(c - '0');
   return digits;
 }
 

@@ -27,8 +27,8 @@ class vocabulary {
   /// The fixed tokens followed by `words`, without repeats.
   explicit vocabulary(std::span<const std::string> words);
 
-  /// From a JSON list of tokens, as `to_json` writes. *Errors*: `text.vocabulary` when it is no list of
-  /// distinct strings that begins with the fixed tokens.
+  /// From a JSON list of tokens, as `to_json` writes. *Errors*: `text.vocabulary` when it is no
+  /// list of distinct strings that begins with the fixed tokens.
   static result<vocabulary> from_json(std::string_view json);
   static result<vocabulary> load(const std::string& path);
   std::string to_json() const;

@@ -18,7 +18,8 @@ TEST_CASE("a vocabulary encodes, decodes and survives JSON") {
 }
 
 TEST_CASE("a broken vocabulary is refused with a reason") {
-  for (const char* bad : {"", "{}", "[1]", "[\"a\"]", "[\"<pad>\",\"<unk>\",\"<delegate>\",\"<end>\",\"a\",\"a\"]"}) {
+  for (const char* bad :
+       {"", "{}", "[1]", "[\"a\"]", "[\"<pad>\",\"<unk>\",\"<delegate>\",\"<end>\",\"a\",\"a\"]"}) {
     const auto v = vocabulary::from_json(bad);
     REQUIRE(!v);
     CHECK(v.error().code == "text.vocabulary");

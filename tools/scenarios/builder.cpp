@@ -92,8 +92,7 @@ void builder::model_emits(std::int64_t k, const std::vector<std::string>& tokens
 }
 
 void builder::break_off(std::int64_t k) {
-  for (model_phrase& p : phrases_)
-    p.frames = std::clamp<std::int64_t>((k - p.k) * 4, 0, p.frames);
+  for (model_phrase& p : phrases_) p.frames = std::clamp<std::int64_t>((k - p.k) * 4, 0, p.frames);
   std::erase_if(tokens_, [&](const token_event& t) { return t.word.spoken && t.k >= k; });
   for (token_event& t : tokens_) t.word.end = std::min(t.word.end, heard_at(k));
 }

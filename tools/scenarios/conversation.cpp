@@ -66,7 +66,9 @@ result<conversation> make_main_job(std::uint64_t seed, split which) {
       }
       plan.emplace(**voice, seed_of(seed, 0xde30), which, turns);
       builder& b = *plan;
-      const auto pause = [&](double seconds) { b.cursor += static_cast<std::int64_t>(seconds * 16000); };
+      const auto pause = [&](double seconds) {
+        b.cursor += static_cast<std::int64_t>(seconds * 16000);
+      };
       b.cursor = 16000;
       play_small_talk(b, 0);
       pause(0.8);

@@ -21,33 +21,34 @@ struct heard_word {
 /// A word of the ideal model.
 struct expected_word {
   std::string word;
-  std::int64_t micro_turn = 0;         ///< of the output slot that holds its token
-  std::int64_t start = 0, end = 0;     ///< when it sounds, samples; of control tokens: its micro-turn
-  bool spoken = true;                  ///< false for `<delegate>`, the task's words and `<end>`
-  int episode = 0;                     ///< index into `episodes`
+  std::int64_t micro_turn = 0;      ///< of the output slot that holds its token
+  std::int64_t start = 0, end = 0;  ///< when it sounds, samples; of control tokens: its micro-turn
+  bool spoken = true;               ///< false for `<delegate>`, the task's words and `<end>`
+  int episode = 0;                  ///< index into `episodes`
 };
 
 struct delegation {
-  std::string task;                 ///< "seven times eight"
-  std::string result;               ///< "fifty six"
-  std::int64_t asked = 0;           ///< micro-turn of `<delegate>`
-  std::int64_t answered = 0;        ///< micro-turn in which the first word of the result comes in
+  std::string task;           ///< "seven times eight"
+  std::string result;         ///< "fifty six"
+  std::int64_t asked = 0;     ///< micro-turn of `<delegate>`
+  std::int64_t answered = 0;  ///< micro-turn in which the first word of the result comes in
 };
 
 struct episode {
   std::string family;
-  std::string what;                        ///< a sentence for people
-  std::int64_t start = 0, end = 0;         ///< samples, from the first user sound to quiet
+  std::string what;                 ///< a sentence for people
+  std::int64_t start = 0, end = 0;  ///< samples, from the first user sound to quiet
 };
 
-/// Output k is heard in [(k + 1) * 200, (k + 2) * 200) ms, so its sound begins at sample (k + 1) * 3200.
+/// Output k is heard in [(k + 1) * 200, (k + 2) * 200) ms, so its sound begins at sample (k + 1) *
+/// 3200.
 struct conversation {
   std::uint64_t seed = 0;
   person speaker;
-  double noise_dbfs = -60;               ///< -infinity for digital silence
-  std::int64_t micro_turns = 0;          ///< K
-  std::vector<float> person_audio;       ///< [K * 3200] 16 kHz
-  std::vector<float> model_audio;        ///< [(K + 1) * 3200], the ideal model as it is heard
+  double noise_dbfs = -60;          ///< -infinity for digital silence
+  std::int64_t micro_turns = 0;     ///< K
+  std::vector<float> person_audio;  ///< [K * 3200] 16 kHz
+  std::vector<float> model_audio;   ///< [(K + 1) * 3200], the ideal model as it is heard
   std::vector<heard_word> person_words;
   std::vector<expected_word> model_words;
   std::vector<delegation> delegations;
@@ -66,7 +67,8 @@ struct source_options {
 const std::vector<std::string>& family_names();
 
 /// Conversation number `index` of the source. A pure function of its arguments.
-/// *Errors*: `scenarios.family` for an unknown name, `scenarios.voice` when libespeak-ng is missing.
+/// *Errors*: `scenarios.family` for an unknown name, `scenarios.voice` when libespeak-ng is
+/// missing.
 result<conversation> make_conversation(const source_options& options, std::uint64_t index);
 
 /// The conversation of the project's main job, 60 to 75 s: a sum with a pause in the middle, a

@@ -136,7 +136,8 @@ void draw_cue(builder& b) {
   const int count = b.rng.integer(4, 7);
   const int colors = b.rng.integer(1, 3);
   std::vector<bool> is_color(static_cast<std::size_t>(count), false);
-  for (int c = 0; c < colors; ++c) is_color[static_cast<std::size_t>(b.rng.integer(0, count - 1))] = true;
+  for (int c = 0; c < colors; ++c)
+    is_color[static_cast<std::size_t>(b.rng.integer(0, count - 1))] = true;
   for (const bool color : is_color) {
     end = b.say_at(color ? b.rng.pick(color_words()) : b.rng.pick(plain_words()), at);
     if (color) free = b.model_says(std::max(answer_turn(end), free), "yes");
@@ -151,7 +152,8 @@ void play_sum(builder& b, const sum_plan& plan) {
   b.begin_episode("sum", b.cursor);
   const std::string text = "what is " + number_words(plan.a) + " plus " + number_words(plan.b);
   const std::int64_t end = ask(b, text, plan.pause_s, plan.pause_after);
-  const std::int64_t done = b.model_says(answer_turn(end), "that is " + number_words(plan.a + plan.b));
+  const std::int64_t done =
+      b.model_says(answer_turn(end), "that is " + number_words(plan.a + plan.b));
   quiet_from(b, text + (plan.pause_s > 0 ? ", with a pause" : ""), end, done);
 }
 
@@ -168,7 +170,8 @@ void play_delegate(builder& b, const delegate_plan& plan) {
   const std::string answer = "it is " + plan.result;
 
   // The person may say something meanwhile; that is answered first, and a result which arrives from
-  // then on waits. A result that can still be said before is pushed behind, so that they never meet.
+  // then on waits. A result that can still be said before is pushed behind, so that they never
+  // meet.
   if (!plan.meanwhile.empty()) {
     const std::int64_t at = heard_at(free) + samples_of(b.rng.uniform(0.1, 0.8));
     person_end = b.say_at(plan.meanwhile, at);
@@ -179,7 +182,8 @@ void play_delegate(builder& b, const delegate_plan& plan) {
   }
   b.delegates(k, plan.task, plan.result, answered);
   const std::int64_t done = b.model_says(std::max(answered + 1, free), answer);
-  quiet_from(b, plan.request + (plan.meanwhile.empty() ? "" : ", " + plan.meanwhile), person_end, done);
+  quiet_from(b, plan.request + (plan.meanwhile.empty() ? "" : ", " + plan.meanwhile), person_end,
+             done);
 }
 
 void play_count(builder& b, int to, count_event event, double where) {
@@ -195,12 +199,13 @@ void play_count(builder& b, int to, count_event event, double where) {
     person other = b.somebody_else();
     other.gain_db = std::min(b.speaker().gain_db - b.rng.uniform(16, 22), -21.0);
     const bool faint = event == count_event::faint_stop;
-    const std::string words = event == count_event::backchannel ? (b.rng.chance(0.5) ? "uh huh" : "right")
-                                                                : "stop";
+    const std::string words =
+        event == count_event::backchannel ? (b.rng.chance(0.5) ? "uh huh" : "right") : "stop";
     const builder::speech said = b.speak(words, faint ? &other : nullptr);
     const std::int64_t low = std::max(heard_at(k + 2), end + said.length + turn_samples);
     const std::int64_t high = std::max(heard_at(done - 2), low);
-    end = b.place(said, low + static_cast<std::int64_t>(where * double(high - low)) - said.length, !faint);
+    end = b.place(said, low + static_cast<std::int64_t>(where * double(high - low)) - said.length,
+                  !faint);
     if (event == count_event::stop) {
       b.break_off(answer_turn(end));
       done = b.model_says(answer_turn(end), "okay");
@@ -223,7 +228,8 @@ void play_timer(builder& b, int seconds, int pings, double past_last, bool backc
   const std::int64_t last = heard_at(k + pings * period);
   const builder::speech stop = b.speak("stop");
   const std::int64_t stop_end =
-      last + turn_samples + static_cast<std::int64_t>(past_last * double((period - 2) * turn_samples));
+      last + turn_samples +
+      static_cast<std::int64_t>(past_last * double((period - 2) * turn_samples));
   end = b.place(stop, stop_end - stop.length);
   b.break_off(answer_turn(end));
   quiet_from(b, what, end, b.model_says(answer_turn(end), "okay"));
@@ -251,11 +257,14 @@ void play_bystander(builder& b, const std::string& words, bool faint) {
 }
 
 const std::vector<family>& all_families() {
-  static const std::vector<family> all{
-      {"sum", 1.6, draw_sum},           {"delegate", 1.6, draw_delegate},
-      {"count", 0.8, draw_count},       {"timer", 0.6, draw_timer},
-      {"smalltalk", 1.0, draw_small_talk}, {"bystander", 1.0, draw_bystander},
-      {"translate", 1.0, draw_translate}, {"cue", 1.0, draw_cue}};
+  static const std::vector<family> all{{"sum", 1.6, draw_sum},
+                                       {"delegate", 1.6, draw_delegate},
+                                       {"count", 0.8, draw_count},
+                                       {"timer", 0.6, draw_timer},
+                                       {"smalltalk", 1.0, draw_small_talk},
+                                       {"bystander", 1.0, draw_bystander},
+                                       {"translate", 1.0, draw_translate},
+                                       {"cue", 1.0, draw_cue}};
   return all;
 }
 

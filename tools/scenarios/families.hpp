@@ -18,7 +18,7 @@ const family* find_family(const std::string& name);
 /// Details that the main job fixes and the families draw.
 struct sum_plan {
   int a = 3, b = 4;
-  double pause_s = 0;  ///< 0: none
+  double pause_s = 0;   ///< 0: none
   int pause_after = 3;  ///< words before the pause
 };
 void play_sum(builder& b, const sum_plan& plan);

@@ -16,8 +16,8 @@ nlohmann::json metadata_of(const conversation& made);
 /// metadata.json into `folder`, which is made. *Errors*: `scenarios.file`.
 result<void> write_conversation(const std::string& folder, const conversation& made);
 
-/// Writes `count` conversations into `folder`/000000 ... and index.json with families, voices, seeds
-/// and words. *Errors*: as make_conversation and write_conversation.
+/// Writes `count` conversations into `folder`/000000 ... and index.json with families, voices,
+/// seeds and words. *Errors*: as make_conversation and write_conversation.
 result<nlohmann::json> write_scenarios(const std::string& folder, const source_options& options,
                                        std::int64_t count);
 

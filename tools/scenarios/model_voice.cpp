@@ -21,9 +21,9 @@ constexpr double lead_in_s = 0.03, tail_s = 0.05;
 // How an American voice has to read them.
 std::string spelling_of(const std::string& word) {
   static const std::map<std::string, std::string> spelt{
-      {"uno", "oono"},      {"dos", "dose"},   {"tres", "trace"},    {"cuatro", "kwahtro"},
-      {"cinco", "seenko"},  {"seis", "sayss"},  {"siete", "syettay"}, {"ocho", "oacho"},
-      {"nueve", "nuevay"}, {"diez", "dieth"},  {"uh", "uh"},         {"hocket", "hockit"}};
+      {"uno", "oono"},     {"dos", "dose"},   {"tres", "trace"},    {"cuatro", "kwahtro"},
+      {"cinco", "seenko"}, {"seis", "sayss"}, {"siete", "syettay"}, {"ocho", "oacho"},
+      {"nueve", "nuevay"}, {"diez", "dieth"}, {"uh", "uh"},         {"hocket", "hockit"}};
   const auto found = spelt.find(word);
   return found == spelt.end() ? word : found->second;
 }

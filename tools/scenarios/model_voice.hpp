@@ -10,8 +10,8 @@
 
 namespace hocket::scenarios {
 
-/// A phrase as the model should say it. It starts on a micro-turn; 30 ms of it are silence, so that a
-/// phrase that replaces another in mid-word is heard as a new one.
+/// A phrase as the model should say it. It starts on a micro-turn; 30 ms of it are silence, so that
+/// a phrase that replaces another in mid-word is heard as a new one.
 struct phrase {
   struct word_time {
     std::string word;
@@ -26,8 +26,8 @@ struct phrase {
   std::int64_t micro_turns() const { return (frames() + 3) / 4; }
 };
 
-/// Renders on first use and keeps. *Threads*: any; flite itself runs under a lock. A phrase is a pure
-/// function of its text. *Memory*: about 30 kB per phrase, never freed.
+/// Renders on first use and keeps. *Threads*: any; flite itself runs under a lock. A phrase is a
+/// pure function of its text. *Memory*: about 30 kB per phrase, never freed.
 class model_voice {
  public:
   static model_voice& shared();

@@ -60,15 +60,15 @@ double loudest_block(const std::vector<float>& x) {
 }  // namespace
 
 const std::vector<std::string>& voices_of(split which) {
-  static const std::vector<std::string> heldout{"en-us+m3", "en-us+m7", "en-us+f3",
-                                                "en+m3",    "en+f3",    "en+m7",
-                                                "en-gb-scotland+m7", "en-029+f3"};
+  static const std::vector<std::string> heldout{
+      "en-us+m3", "en-us+m7", "en-us+f3",          "en+m3",
+      "en+f3",    "en+m7",    "en-gb-scotland+m7", "en-029+f3"};
   static const std::vector<std::string> train = [] {
     std::vector<std::string> all;
     for (const char* accent : {"en-us", "en", "en-gb-scotland", "en-029"})
-      for (const char* variant : {"", "+m1", "+m2", "+m4", "+m5", "+m6", "+m8", "+f1", "+f2", "+f4",
-                                  "+f5", "+Andy", "+Annie", "+adam", "+edward", "+linda", "+belinda",
-                                  "+steph", "+michael"})
+      for (const char* variant :
+           {"", "+m1", "+m2", "+m4", "+m5", "+m6", "+m8", "+f1", "+f2", "+f4", "+f5", "+Andy",
+            "+Annie", "+adam", "+edward", "+linda", "+belinda", "+steph", "+michael"})
         all.push_back(std::string(accent) + variant);
     return all;
   }();
@@ -111,8 +111,9 @@ person_voice::~person_voice() = default;
 result<std::unique_ptr<person_voice>> person_voice::open() {
   std::unique_ptr<person_voice> voice(new person_voice);
   if (!voice->library_->load())
-    return fail("scenarios.voice", "cannot load libespeak-ng.so.1: install libespeak-ng1 and "
-                                   "espeak-ng-data");
+    return fail("scenarios.voice",
+                "cannot load libespeak-ng.so.1: install libespeak-ng1 and "
+                "espeak-ng-data");
   voice->library_->set_callback(collect);
   return voice;
 }
@@ -146,11 +147,12 @@ result<utterance> person_voice::say(const std::string& text, const person& who) 
                       std::pow(10.0, who.gain_db / 20.0);
   for (std::size_t w = 0; w < words.size(); ++w) {
     const auto begin = std::max<std::size_t>(static_cast<std::size_t>(raw.word_starts[w]), first);
-    const auto limit = w + 1 < words.size() ? static_cast<std::size_t>(raw.word_starts[w + 1]) : last;
+    const auto limit =
+        w + 1 < words.size() ? static_cast<std::size_t>(raw.word_starts[w + 1]) : last;
     auto [s, e] = sounding(x, begin, std::min(limit, last), threshold);
     if (s >= e) s = begin, e = std::min(limit, last);
-    out.words.push_back({words[w], static_cast<std::int64_t>(s - first),
-                         static_cast<std::int64_t>(e - first)});
+    out.words.push_back(
+        {words[w], static_cast<std::int64_t>(s - first), static_cast<std::int64_t>(e - first)});
   }
   out.samples.assign(x.begin() + static_cast<std::ptrdiff_t>(first),
                      x.begin() + static_cast<std::ptrdiff_t>(last));

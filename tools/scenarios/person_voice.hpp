@@ -16,12 +16,12 @@ enum class split { train, heldout };
 struct person {
   std::string voice;  ///< espeak-ng voice, such as `en-us+f2`
   int rate_wpm = 160;
-  int pitch = 50;       ///< 0..100
-  double gain_db = 0;   ///< relative to speech at -20 dBFS rms
+  int pitch = 50;      ///< 0..100
+  double gain_db = 0;  ///< relative to speech at -20 dBFS rms
 };
 
-/// Voices of a split. Variants (the part after `+`) are never shared between the splits, whatever the
-/// accent.
+/// Voices of a split. Variants (the part after `+`) are never shared between the splits, whatever
+/// the accent.
 const std::vector<std::string>& voices_of(split which);
 
 /// A word in an utterance; samples of the utterance at its own rate.
@@ -40,9 +40,9 @@ struct utterance {
 
 /// A freshly loaded synthesiser, held by one thread at a time.
 ///
-/// libespeak-ng keeps state between utterances (flutter, gain, random breath), so what it says depends
-/// on all it said before. Each session therefore loads and unloads the library: what is spoken in a
-/// session is a pure function of the calls in it. Loading takes about 2 ms.
+/// libespeak-ng keeps state between utterances (flutter, gain, random breath), so what it says
+/// depends on all it said before. Each session therefore loads and unloads the library: what is
+/// spoken in a session is a pure function of the calls in it. Loading takes about 2 ms.
 /// *Threads*: the constructor waits until no other session exists. *Errors*: `scenarios.voice`.
 class person_voice {
  public:

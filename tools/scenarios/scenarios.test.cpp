@@ -74,7 +74,8 @@ TEST_CASE("a source is a pure function of its options and the index, from any th
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < 2; ++t)
     threads.emplace_back([&, t] {
-      for (std::size_t i = 0; i < 4; ++i) second[7 - (2 * i + t)] = (*source)->make(7 - (2 * i + t));
+      for (std::size_t i = 0; i < 4; ++i)
+        second[7 - (2 * i + t)] = (*source)->make(7 - (2 * i + t));
     });
   for (std::thread& t : threads) t.join();
   for (std::size_t i = 0; i < 8; ++i) CHECK(same(first[i], second[i]));
@@ -131,9 +132,9 @@ TEST_CASE("labels are causal") {
         CHECK(heard_at(w.micro_turn + 1) > w.start);
         if (!w.spoken) continue;
         const auto k = w.micro_turn;
-        const bool after_speech = std::any_of(
-            c.person_words.begin(), c.person_words.end(),
-            [&](const heard_word& h) { return h.labelled && answer_turn(h.end) <= k; });
+        const bool after_speech =
+            std::any_of(c.person_words.begin(), c.person_words.end(),
+                        [&](const heard_word& h) { return h.labelled && answer_turn(h.end) <= k; });
         CHECK(after_speech);
       }
       // "it is ..." never begins before the first word of its result is in.
@@ -153,7 +154,8 @@ TEST_CASE("labels are causal") {
 }
 
 TEST_CASE("what comes before a point in time does not depend on what comes after it") {
-  // The same seed, cut at different lengths: the plan is the same, so all labels but the last must be.
+  // The same seed, cut at different lengths: the plan is the same, so all labels but the last must
+  // be.
   source_options small, large;
   small.seconds = 6;
   large.seconds = 15;
@@ -197,9 +199,12 @@ TEST_CASE("a delegation is one unbroken task, and the answer waits for the resul
     bool open = false;
     for (const std::int32_t t : c.example.text_out) {
       if (t == 0) continue;
-      if (t == engine::vocabulary::delegate) open = true, task.clear();
-      else if (t == engine::vocabulary::end) open = false, tasks.push_back(task);
-      else if (open) task += (task.empty() ? "" : " ") + words.token_of(t);
+      if (t == engine::vocabulary::delegate)
+        open = true, task.clear();
+      else if (t == engine::vocabulary::end)
+        open = false, tasks.push_back(task);
+      else if (open)
+        task += (task.empty() ? "" : " ") + words.token_of(t);
     }
     REQUIRE(tasks.size() <= c.delegations.size());
     for (std::size_t i = 0; i < tasks.size(); ++i) CHECK(tasks[i] == c.delegations[i].task);
@@ -229,7 +234,8 @@ TEST_CASE("an interrupted word breaks off in the middle and okay follows") {
       if (h.word != "stop" || !h.labelled) continue;
       const std::int64_t k = answer_turn(h.end);
       if (k >= c.micro_turns) continue;
-      CHECK(nano_vocabulary().token_of(c.example.text_out[static_cast<std::size_t>(k * 2)]) == "okay");
+      CHECK(nano_vocabulary().token_of(c.example.text_out[static_cast<std::size_t>(k * 2)]) ==
+            "okay");
       for (const expected_word& w : c.model_words) broken += w.spoken && w.end == heard_at(k);
     }
   }
@@ -258,7 +264,8 @@ TEST_CASE("conversations are written with their labels and an index") {
   const auto index = write_scenarios(folder.string(), options, 2);
   REQUIRE_MESSAGE(index, index.error().message);
   CHECK((*index)["items"].size() == 2);
-  for (const char* file : {"000000/input.wav", "000000/expected.wav", "000001/metadata.json", "index.json"})
+  for (const char* file :
+       {"000000/input.wav", "000000/expected.wav", "000001/metadata.json", "index.json"})
     CHECK(std::filesystem::exists(folder / file));
   std::filesystem::remove_all(folder);
   options.families = {"no such"};

@@ -46,13 +46,16 @@ const std::vector<exchange>& small_talk() {
 const engine::vocabulary& nano_vocabulary() {
   static const engine::vocabulary all = [] {
     strings words;
-    const auto add = [&](const strings& more) { words.insert(words.end(), more.begin(), more.end()); };
+    const auto add = [&](const strings& more) {
+      words.insert(words.end(), more.begin(), more.end());
+    };
     for (int n = 0; n <= 20; ++n) words.push_back(engine::number_words(n));
     for (int n = 30; n <= 90; n += 10) words.push_back(engine::number_words(n));
     add({"hundred", "oh"});
     add({"what", "is", "plus", "times", "that", "it", "the", "weather", "in", "time"});
     add({"let", "me", "check", "okay", "stop", "count", "to", "uh", "huh", "right"});
-    add({"say", "ping", "every", "seconds", "translate", "yes", "when", "you", "hear", "a", "color"});
+    add({"say", "ping", "every", "seconds", "translate", "yes", "when", "you", "hear", "a",
+         "color"});
     for (const exchange& e : small_talk()) {
       add(engine::words_of(e.person));
       add(engine::words_of(e.model));

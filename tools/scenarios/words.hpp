@@ -14,8 +14,8 @@ const engine::vocabulary& nano_vocabulary();
 const std::vector<std::string>& city_words();
 const std::vector<std::string>& weather_words();
 const std::vector<std::string>& color_words();
-const std::vector<std::string>& plain_words();   ///< nouns that are no colours
-const std::vector<std::string>& name_words();    ///< people who are not the model
+const std::vector<std::string>& plain_words();    ///< nouns that are no colours
+const std::vector<std::string>& name_words();     ///< people who are not the model
 const std::vector<std::string>& spanish_words();  ///< uno .. diez, for 1 .. 10 at index 0 .. 9
 
 struct exchange {
