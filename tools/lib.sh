@@ -5,6 +5,8 @@ hocket_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
 # ccache must be told that a precompiled header's defines and time stamps do not matter.
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
+# Build folders side by side share what ccache holds.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$hocket_root}
 # OpenMP threads that spin while another process wants the core cost a factor of 35.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
