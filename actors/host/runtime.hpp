@@ -100,6 +100,7 @@ struct runtime_options {
   int threads = 0;                ///< CAF workers; 0 = number of cores
   std::string output_dir = "out";
   double drain_limit_s = 5;       ///< how long an orderly stop may take
+  int grace_ms = 30;              ///< real time: how long a micro-turn waits for stragglers
   std::vector<observer*> observers;
 };
 

@@ -1,0 +1,199 @@
+#include "actors/host/caf_pool.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/spawn_options.hpp>
+
+#include "actors/host/cell.hpp"
+
+namespace hocket::host {
+namespace {
+
+using wake_atom = caf::atom_constant<caf::atom("wake")>;
+using quit_atom = caf::atom_constant<caf::atom("quit")>;
+
+/// One cell that the current thread runs when its turn is over: a hand-over without a message.
+struct next_slot {
+  std::mutex mutex;
+  std::shared_ptr<cell> next;
+  bool put(cell& c) {
+    std::lock_guard lock(mutex);
+    if (next) return false;
+    next = c.shared_from_this();
+    return true;
+  }
+  std::shared_ptr<cell> take() {
+    std::lock_guard lock(mutex);
+    return std::move(next);
+  }
+};
+
+/// What the pool knows about a cell.
+struct seat {
+  std::mutex mutex;
+  caf::actor who;
+  bool own_thread = false;
+  std::shared_ptr<next_slot> runs_on;  ///< of the pool thread that runs it, or ran it last
+};
+
+seat& seat_of(cell& c) { return *static_cast<seat*>(c.slot.get()); }
+
+thread_local std::shared_ptr<next_slot> this_thread;
+thread_local bool in_turn = false;
+
+/// Outlives the pool where a hung thread is left behind: CAF would wait for it for ever.
+struct caf_base {
+  caf::actor_system_config config;
+  std::unique_ptr<caf::actor_system> system;
+};
+
+class caf_pool final : public executor, public std::enable_shared_from_this<caf_pool> {
+ public:
+  explicit caf_pool(int threads) {
+    const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+    // One worker more than asked for: a hung call that is not declared as blocking takes one.
+    workers_ = std::max(threads > 0 ? threads : cores, 1) + 1;
+    base_ = std::make_unique<caf_base>();
+    base_->config.set("scheduler.policy", caf::atom("sharing"));
+    base_->config.set("scheduler.max-threads", static_cast<std::size_t>(workers_));
+    base_->system = std::make_unique<caf::actor_system>(base_->config);
+  }
+
+  void attach(cell& c) override {
+    auto s = std::make_shared<seat>();
+    s->own_thread = c.needs_thread();
+    s->who = spawn(c, s->own_thread);
+    c.slot = s;
+    std::lock_guard lock(mutex_);
+    std::erase_if(seats_, [](const auto& weak) { return weak.expired(); });
+    seats_.push_back(s);
+  }
+
+  void detach(cell& c) override { unseat(seat_of(c)); }
+
+  void post(cell& c) override {
+    if (in_turn && !seat_of(c).own_thread && this_thread->put(c)) return;
+    send(c);
+  }
+
+  void post_again(cell& c) override { send(c); }
+
+  void flush() override {
+    if (!in_turn) return;
+    if (auto c = this_thread->take()) send(*c);
+  }
+
+  void write_off(cell& c) override {
+    auto& s = seat_of(c);
+    std::shared_ptr<next_slot> held;
+    {
+      std::lock_guard lock(s.mutex);
+      if (!s.who) return;
+      left_behind_.store(true);
+      if (!s.own_thread) lost_.fetch_add(1);
+      held = std::move(s.runs_on);
+      s.own_thread = true;
+      caf::anon_send(s.who, quit_atom::value);
+      s.who = spawn(c, true);
+    }
+    if (held)
+      if (auto waiting = held->take()) send(*waiting);
+  }
+
+  void stop() override {
+    std::vector<std::shared_ptr<seat>> all;
+    {
+      std::lock_guard lock(mutex_);
+      for (auto& weak : seats_)
+        if (auto s = weak.lock()) all.push_back(std::move(s));
+      seats_.clear();
+    }
+    for (auto& s : all) unseat(*s);
+    if (left_behind_.load())
+      (void)base_.release();
+    else
+      base_.reset();
+  }
+
+ private:
+  static void unseat(seat& s) {
+    std::lock_guard lock(s.mutex);
+    if (s.who) caf::anon_send(s.who, quit_atom::value);
+    s.who = nullptr;
+  }
+
+  void send(cell& c) {
+    auto& s = seat_of(c);
+    std::lock_guard lock(s.mutex);
+    if (!s.who) return;
+    if (!s.own_thread && lost_.load(std::memory_order_relaxed) >= workers_ - 1) {
+      // Too few workers are left: from now on everybody brings a thread.
+      caf::anon_send(s.who, quit_atom::value);
+      s.own_thread = true;
+      s.who = spawn(c, true);
+    }
+    caf::anon_send(s.who, wake_atom::value);
+  }
+
+  caf::actor spawn(cell& c, bool own_thread) {
+    auto body = [own_thread](caf::event_based_actor* self, std::shared_ptr<cell> mine) {
+      return caf::behavior{
+          [mine, own_thread](wake_atom) {
+            if (own_thread)
+              mine->run();
+            else
+              turn(mine);
+          },
+          [self](quit_atom) { self->quit(); },
+      };
+    };
+    if (own_thread)
+      return base_->system->spawn<caf::detached>(body, c.shared_from_this());
+    return base_->system->spawn(body, c.shared_from_this());
+  }
+
+  static void sit(cell& c) {
+    auto& s = seat_of(c);
+    std::lock_guard lock(s.mutex);
+    if (s.runs_on != this_thread) s.runs_on = this_thread;
+  }
+
+  // Runs a cell and then whom it woke, and whom that woke, without a message in between.
+  static void turn(const std::shared_ptr<cell>& first) {
+    if (!this_thread) this_thread = std::make_shared<next_slot>();
+    in_turn = true;
+    sit(*first);
+    first->run();
+    for (int chain = 0; chain < 256; ++chain) {
+      auto next = this_thread->take();
+      if (!next) {
+        in_turn = false;
+        return;
+      }
+      sit(*next);
+      next->run();
+    }
+    in_turn = false;
+    if (auto next = this_thread->take()) next->repost();
+  }
+
+  std::unique_ptr<caf_base> base_;
+  int workers_ = 0;
+  std::atomic<int> lost_{0};
+  std::atomic<bool> left_behind_{false};
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<seat>> seats_;
+};
+
+}  // namespace
+
+std::shared_ptr<executor> make_caf_pool(int threads) { return std::make_shared<caf_pool>(threads); }
+
+}  // namespace hocket::host

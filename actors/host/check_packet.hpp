@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "graph/contract/packet.hpp"
+#include "graph/contract/port.hpp"
+
+namespace hocket::host {
+
+/// Why a packet may not leave through a port of this type; empty where it may. `last` is the ts of
+/// the packet before it on the same stream: sound never goes back in time.
+std::string why_bad(const packet& p, const media_type& declared, timestamp last);
+
+/// True for the control that the host itself reads: bound and end_of_stream.
+const control* as_marker(const packet& p);
+
+}  // namespace hocket::host

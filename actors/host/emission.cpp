@@ -1,0 +1,132 @@
+#include "actors/host/emission.hpp"
+
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "actors/host/check_packet.hpp"
+
+namespace hocket::host {
+
+void emission::emit(std::size_t port, packet p) {
+  std::lock_guard guard(who_.emitting);
+  if (who_.abandoned) {
+    cell_.late_emits_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  if (port >= cell_.info().outputs.size())
+    throw std::out_of_range(fmt::format("emit to output {} of {}", port,
+                                        cell_.info().outputs.size()));
+  if (!out_) {
+    // The session was closed while the component worked for it.
+    for (const auto link : cell_.world_.shape.out_links[cell_.actor()][port])
+      cell_.world_.count_orphan(link);
+    return;
+  }
+  if (out_->session || !cell_.is_shared()) return emit_to(*out_, port, std::move(p), epoch_);
+  // A shared actor without a session at hand speaks to everybody.
+  for (const auto id : cell_.world_.open_sessions())
+    if (auto out = cell_.outlet_of(id)) emit_to(*out, port, p, out->session->epoch.load());
+  emit_to(*out_, port, std::move(p), 0);
+}
+
+void emission::emit_to(outlet& out, std::size_t port, packet p, epoch_number epoch) {
+  auto& stream = out.streams[port];
+  auto& world = cell_.world_;
+  if (p.body)
+    if (const auto* marker = as_marker(p)) return mark(out, port, p, *marker);
+  if (stream.ended) return refuse_bad(out, port, "a packet after the end of its stream");
+  if (auto why = why_bad(p, cell_.info().outputs[port].type, stream.last_ts); !why.empty())
+    return refuse_bad(out, port, why);
+  stream.last_ts = p.header.ts;
+  const auto now_ns = monotonic_ns();
+  auto& h = p.header;
+  h.session = out.id();
+  h.stream = static_cast<std::uint32_t>(port);
+  h.seq = stream.next_seq++;
+  h.micro_turn = world.graph.grid.index_of(h.ts);
+  h.epoch = epoch;
+  h.origin_ts = from_.known ? from_.ts : h.ts;
+  h.origin_ns = from_.known ? from_.ns : now_ns;
+  if (from_.known)
+    h.way = from_.way;
+  else
+    h.way = {};
+  h.way.push({cell_.actor(), from_.known ? from_.queued_ns : started_ns_, started_ns_, now_ns});
+  cell_.packets_out_.fetch_add(1, std::memory_order_relaxed);
+  if (world.has_observers()) world.show(cell_.actor(), port, p);
+  const auto at = world.now();
+  auto& routes = out.routes[port];
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    auto& r = routes[i];
+    if (i + 1 == routes.size())
+      r.to->push(*r.queue, {std::move(p), now_ns, at}, &cell_);
+    else
+      r.to->push(*r.queue, {p, now_ns, at}, &cell_);
+  }
+}
+
+void emission::mark(outlet& out, std::size_t port, const packet& p, const control& what) {
+  const bool end = what.what == control::kind::end_of_stream;
+  if (end) out.streams[port].ended = true;
+  for (auto& r : out.routes[port]) {
+    if (end)
+      r.to->end_input(*r.queue);
+    else
+      r.to->raise_bound(*r.queue, p.header.ts);
+  }
+}
+
+void emission::refuse_bad(outlet& out, std::size_t port, const std::string& why) {
+  for (auto& r : out.routes[port]) r.to->refuse(*r.queue, drop_reason::bad_packet);
+  cell_.count_bad(port, why);
+}
+
+void emission::interrupt() {
+  if (!out_ || !out_->session) return;
+  {
+    std::lock_guard guard(who_.emitting);
+    if (who_.abandoned) return;
+  }
+  cell_.world_.interrupt(out_->id(), &cell_);
+  epoch_ = out_->session->epoch.load();
+  raised_.emplace_back(out_->id(), epoch_);
+}
+
+void emission::for_session(session_id session) {
+  if (!cell_.is_shared()) return;
+  out_ = cell_.outlet_of(session);
+  epoch_ = out_ && out_->session ? out_->session->epoch.load() : 0;
+  from_ = {};
+  if (!sets_) return;
+  for (std::size_t i = 0; i < sets_->size(); ++i) {
+    if ((*sets_)[i].session != session) continue;
+    epoch_ = (*sets_)[i].epoch;
+    from_ = (*origins_)[i];
+  }
+  for (const auto& [id, epoch] : raised_)
+    if (id == session) epoch_ = epoch;
+}
+
+namespace {
+class mailbox final : public mailbox_handle {
+ public:
+  mailbox(std::weak_ptr<cell> c, std::weak_ptr<instance> who)
+      : cell_(std::move(c)), who_(std::move(who)) {}
+  bool run(std::function<void(emitter&)> f) override {
+    auto c = cell_.lock();
+    auto who = who_.lock();
+    return c && who && c->post_task(who, std::move(f));
+  }
+
+ private:
+  std::weak_ptr<cell> cell_;
+  std::weak_ptr<instance> who_;
+};
+}  // namespace
+
+std::shared_ptr<mailbox_handle> make_mailbox(std::weak_ptr<cell> c, std::weak_ptr<instance> who) {
+  return std::make_shared<mailbox>(std::move(c), std::move(who));
+}
+
+}  // namespace hocket::host

@@ -1,0 +1,162 @@
+// How a run ends: sources first, then everything drains, then last words, upstream first.
+#include <fmt/format.h>
+
+#include "actors/host/cell.hpp"
+#include "actors/host/world.hpp"
+
+namespace hocket::host {
+
+void world::source_ended(cell& c) {
+  event(c.name(), "end_of_stream", "");
+  sources_open_.fetch_sub(1);
+  maybe_ending();
+}
+
+void world::maybe_ending() {
+  if (ending() || !gone.load()) return;
+  // Without sources, or as a server that began without sessions, only stop() ends a run.
+  const bool by_itself = has_sources_ && options.sessions > 0;
+  if (sources_open_.load() > 0 || !(by_itself || stopping())) return;
+  ending_at_ns_.store(time.axis_now_ns());
+  ending_.store(true, std::memory_order_release);
+  for (const auto& c : all_cells()) c->wake();
+  poke_driver();
+}
+
+void world::stop(end_reason why, std::string detail) {
+  {
+    std::lock_guard lock(end_mutex_);
+    if (stopping_.load()) return;
+    why_ = why;
+    detail_ = std::move(detail);
+    stop_at_ns_.store(monotonic_ns());
+    stopping_.store(true, std::memory_order_release);
+  }
+  event("", "stopping", detail_);
+  for (const auto& c : all_cells())
+    if (c->is_source()) c->stop_source();
+  maybe_ending();
+  poke_driver();
+}
+
+void world::lost(cell& c, const std::string& why) {
+  if (!gone.load()) {
+    if (c.spec().restart.stop_graph)
+      opened(c, fail("host.lost", why));
+    else
+      opened(c, {});
+    return;
+  }
+  if (c.spec().restart.stop_graph && !stopping())
+    stop(end_reason::failed, fmt::format("{} is lost: {}", c.name(), why));
+}
+
+void world::closed(cell&) {
+  if (unclosed_.fetch_sub(1) == 1) poke_driver();
+}
+
+bool world::anything_queued() const {
+  for (const auto& c : all_cells())
+    if (c->has_queued()) return true;
+  return false;
+}
+
+bool world::release_next(bool force) {
+  for (const auto& c : all_cells()) {
+    const auto p = c->state();
+    if (p == phase::closed || p == phase::lost) continue;
+    c->request_release(force);
+    return true;
+  }
+  return false;
+}
+
+void world::check_hangs() {
+  const auto now_ns = monotonic_ns();
+  std::int64_t limit_ns = 0;
+  // After twice the time to drain, no call is waited for, whatever its watchdog says.
+  const auto drain_ns = static_cast<std::int64_t>(options.drain_limit_s * 1e9);
+  if (const auto at = stop_at_ns_.load(); at != 0 && now_ns - at > 2 * drain_ns)
+    limit_ns = std::max<std::int64_t>(drain_ns, 1);
+  for (const auto& c : all_cells()) {
+    c->check_hang(now_ns);
+    if (limit_ns > 0) c->check_hang(now_ns, limit_ns);
+  }
+}
+
+void world::check_drain() {
+  if (finished() || !gone.load()) return;
+  if (all_closed()) return finish();
+  if (!ending()) return;
+  constexpr std::int64_t settle_ns = 300'000'000;
+  const auto now_ns = monotonic_ns();
+  const auto drain_ns = static_cast<std::int64_t>(options.drain_limit_s * 1e9);
+  if (const auto at = stop_at_ns_.load(); at != 0 && now_ns - at > drain_ns) {
+    release_next(true);
+    return;
+  }
+  const auto seen = activity.load();
+  const bool quiet = active.load(std::memory_order_acquire) == 0 && restarts_pending.load() == 0;
+  if (!quiet || seen != quiet_activity_ || quiet_since_ns_ == 0) {
+    quiet_activity_ = seen;
+    quiet_since_ns_ = now_ns;
+  } else if (now_ns - quiet_since_ns_ > settle_ns) {
+    quiet_since_ns_ = 0;
+    release_next(false);
+    return;
+  }
+  // An echo that never fades: packets run in a circle though nothing new comes in.
+  for (const auto& c : all_cells()) {
+    const auto p = c->state();
+    if (p == phase::closed || p == phase::lost) continue;
+    if (!c->waits_for_echo() || echo_of_ != c.get()) {
+      echo_of_ = c->waits_for_echo() ? c.get() : nullptr;
+      echo_since_ns_ = now_ns;
+    } else if (now_ns - echo_since_ns_ > drain_ns) {
+      echo_of_ = nullptr;
+      c->request_release(true);
+    }
+    return;
+  }
+}
+
+bool world::drain_virtual() {
+  if (finished() || !gone.load()) return false;
+  if (all_closed()) {
+    finish();
+    return true;
+  }
+  if (!ending()) return false;
+  const auto limit = duration(static_cast<std::int64_t>(options.drain_limit_s * 1e9));
+  const bool overdue = now() - timestamp(ending_at_ns_.load()) > limit;
+  if (!overdue && (timer.has_active() || anything_queued())) return false;
+  return release_next(overdue);
+}
+
+void world::finish() {
+  auto last = status();
+  {
+    std::lock_guard lock(end_mutex_);
+    if (finished_) return;
+    summary_.why = why_;
+    summary_.detail = detail_;
+    summary_.last = std::move(last);
+  }
+  event("", "finished", summary_.detail);
+  std::lock_guard lock(end_mutex_);
+  finished_ = true;
+  end_.notify_all();
+}
+
+bool world::finished() const {
+  std::lock_guard lock(end_mutex_);
+  return finished_;
+}
+
+run_summary world::wait() {
+  std::unique_lock lock(end_mutex_);
+  end_.wait(lock, [&] { return finished_; });
+  return summary_;
+}
+
+}  // namespace hocket::host

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "actors/host/fwd.hpp"
+
+namespace hocket::host {
+
+/// Gives cells a thread to run on: CAF in real time, one deterministic loop in virtual time.
+///
+/// Threads: any. A cell is posted at most once until its run() began; run() of one cell never
+/// overlaps with itself, unless the thread inside it was written off as hung.
+class executor {
+ public:
+  virtual ~executor() = default;
+  virtual void attach(cell& c) = 0;
+  /// Calls c.run() soon, on some thread.
+  virtual void post(cell& c) = 0;
+  /// Like post, but lets others that wait go first.
+  virtual void post_again(cell& c) { post(c); }
+  /// The thread inside c.run() hangs: c runs elsewhere from now on.
+  virtual void write_off(cell& c) = 0;
+  /// c will not be posted any more.
+  virtual void detach(cell& c) = 0;
+  /// The calling thread is about to do something long: whom it was to run next goes elsewhere.
+  virtual void flush() {}
+  /// Ends all threads; those that hang are left behind.
+  virtual void stop() = 0;
+};
+
+}  // namespace hocket::host

@@ -1,0 +1,267 @@
+// The inbox of a cell: what other threads do to it. Everything takes the mutex for a few lines.
+#include <algorithm>
+
+#include "actors/host/cell.hpp"
+
+namespace hocket::host {
+
+bool cell::schedule() {
+  if (scheduled_) return false;
+  scheduled_ = true;
+  world_.active.fetch_add(1, std::memory_order_relaxed);
+  world_.activity.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+void cell::wake() {
+  {
+    std::lock_guard lock(mutex_);
+    if (scheduled_ || !has_work() || !schedule()) return;
+  }
+  world_.exec->post(*this);
+}
+
+void cell::unblock() {
+  if (blocked_.fetch_sub(1, std::memory_order_acq_rel) == 1) wake();
+}
+
+void cell::push(input_queue& q, entry e, cell* sender) {
+  bool tell = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (q.gone) return world_.count_orphan(q.setup().link);
+    if (phase_ == phase::lost) return q.refuse(drop_reason::actor_lost);
+    if (phase_ == phase::closing || phase_ == phase::closed)
+      return q.refuse(drop_reason::stopped);
+    if (q.is_stale(e.item)) return q.refuse(drop_reason::old_epoch);
+    const bool sets = makes_sets();
+    const auto kind = e.item.kind();
+    if (sets && kind == payload_kind::control) {
+      q.lend();
+      control_.push_back({q.port(), std::move(e.item), &q});
+      control_waiting_.store(true, std::memory_order_relaxed);
+    } else {
+      // A late event (words, a result) joins the next set; late sound would stretch it.
+      if (sets && !q.back_edge() && e.item.header.ts < q.handed &&
+          (spec_.policy == input_policy::aligned || (kind != payload_kind::text && is_perishable(kind))))
+        return q.refuse(drop_reason::late);
+      const auto queued_ns = e.queued_ns;
+      const auto effect = q.push(std::move(e));
+      if (effect == input_queue::effect::refused) return;
+      const bool held = world_.is_virtual() && q.back_edge();
+      if (held && (effect == input_queue::effect::added || sets)) {
+        admit_later(q);
+      } else if (!sets && effect == input_queue::effect::added) {
+        order_.push_back({&q});
+      }
+      if (sender && q.setup().spec.full == full_policy::block && !q.back_edge() &&
+          q.blocked_since_ns == 0 && q.full() &&
+          !(sets && q.size() < q.hard_limit() && !group_ready(group_of(q.session())))) {
+        q.blocked_since_ns = queued_ns;
+        sender->blocked_.fetch_add(1, std::memory_order_acq_rel);
+      }
+    }
+    tell = !scheduled_ && has_work() && schedule();
+  }
+  if (tell) world_.exec->post(*this);
+}
+
+void cell::refuse(input_queue& q, drop_reason why) {
+  std::lock_guard lock(mutex_);
+  if (q.gone) return world_.count_orphan(q.setup().link);
+  q.refuse(why);
+}
+
+// In virtual time a packet on a back edge is handed over at a later stream time than that of its
+// sending: whatever the order within one step, the result is the same, and no echo runs in circles
+// while time stands still.
+void cell::admit_later(input_queue& q) {
+  world_.at(world_.now() + world_.shape.step, 0,
+            [weak = weak_from_this(), &q] {
+              if (auto self = weak.lock()) self->admit(q);
+            });
+}
+
+void cell::admit(input_queue& q) {
+  bool tell = false;
+  {
+    std::lock_guard lock(mutex_);
+    const bool here = std::any_of(queues_.begin(), queues_.end(),
+                                  [&](const auto& mine) { return mine.get() == &q; });
+    if (!here) return;
+    if (!makes_sets()) order_.push_back({&q});
+    tell = !scheduled_ && has_work() && schedule();
+  }
+  if (tell) world_.exec->post(*this);
+}
+
+void cell::raise_bound(input_queue& q, timestamp bound) {
+  {
+    std::lock_guard lock(mutex_);
+    q.raise_bound(bound);
+  }
+  wake();
+}
+
+void cell::end_input(input_queue& q) {
+  {
+    std::lock_guard lock(mutex_);
+    q.set_ended();
+  }
+  wake();
+}
+
+void cell::control_lane(std::size_t port, packet p) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!instance_) return;  // nobody to tell
+    control_.push_back({port, std::move(p), nullptr});
+    control_waiting_.store(true, std::memory_order_relaxed);
+  }
+  wake();
+}
+
+void cell::drop_tokens(input_queue& q, std::size_t n) {
+  if (n > 0 && !makes_sets()) dead_tokens_[&q] += n;
+}
+
+void cell::purge_older(session_id id, const std::vector<bool>& links, epoch_number epoch) {
+  std::vector<std::shared_ptr<cell>> freed;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& q : queues_) {
+      if (q->session() != id || q->back_edge() || !links[q->setup().link]) continue;
+      drop_tokens(*q, q->purge_older_than(epoch));
+      if (!q->full())
+        if (auto sender = q->release_sender(monotonic_ns())) freed.push_back(std::move(sender));
+    }
+  }
+  for (auto& sender : freed) sender->unblock();
+  wake();
+}
+
+bool cell::post_task(const std::shared_ptr<instance>& who, std::function<void(emitter&)> f) {
+  constexpr std::size_t limit = 65536;
+  {
+    std::lock_guard lock(mutex_);
+    if (instance_ != who || phase_ == phase::closed || tasks_.size() >= limit) return false;
+    tasks_.push_back({who, std::move(f)});
+    if (!makes_sets()) order_.push_back({nullptr});
+  }
+  wake();
+  world_.poke_driver();
+  return true;
+}
+
+void cell::source_due(timestamp until) {
+  {
+    std::lock_guard lock(mutex_);
+    due_until_ = std::max(due_until_, until);
+  }
+  wake();
+}
+
+void cell::tick_due(std::int64_t k) {
+  {
+    std::lock_guard lock(mutex_);
+    tick_due_ = std::max(tick_due_, k);
+  }
+  wake();
+}
+
+void cell::deadline(std::int64_t k) {
+  {
+    std::lock_guard lock(mutex_);
+    deadline_k_ = std::max(deadline_k_, k);
+  }
+  wake();
+}
+
+void cell::request_open() {
+  {
+    std::lock_guard lock(mutex_);
+    open_wanted_ = true;
+  }
+  wake();
+}
+
+void cell::request_release(bool force) {
+  {
+    std::lock_guard lock(mutex_);
+    release_ = true;
+    force_ = force_ || force;
+  }
+  wake();
+}
+
+void cell::restart_now() {
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ == phase::restarting) restart_wanted_ = true;
+  }
+  world_.restarts_pending.fetch_sub(1);
+  wake();
+}
+
+void cell::stop_source() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_source_ = true;
+  }
+  wake();
+}
+
+phase cell::state() const {
+  std::lock_guard lock(mutex_);
+  return phase_;
+}
+
+bool cell::has_queued() const {
+  std::lock_guard lock(mutex_);
+  if (phase_ == phase::closed || phase_ == phase::lost) return false;
+  return std::any_of(queues_.begin(), queues_.end(),
+                     [](const auto& q) { return q->in_flight() > 0; });
+}
+
+bool cell::has_work() const {
+  if (open_wanted_ || restart_wanted_) return true;
+  if (force_ && phase_ != phase::closed && phase_ != phase::closing) return true;
+  if (!instance_) return false;
+  if (!control_.empty()) return true;
+  if (blocked_.load(std::memory_order_acquire) > 0) return false;
+  if (hand_ && !hand_->empty()) return true;
+  if (is_source() && !source_ended_) {
+    if (stop_source_ || world_.stopping()) return true;
+    if (info_.blocking && !world_.is_virtual() && world_.gone.load()) return true;
+    if (next_until_ <= due_until_) return true;
+  }
+  if (info_.ticks && next_tick_ <= tick_due_) return true;
+  if (!order_.empty() || !tasks_.empty()) return true;
+  if (makes_sets() && sets_ready()) return true;
+  for (const auto& q : queues_)
+    if (q->drained() && !q->end_told) return true;
+  return may_close();
+}
+
+// Every forward input ended and drained, and the source, if it is one, ended. Back edges do not
+// hold the end up, but the echo of what went out last may still come: the world releases the cell
+// when all is quiet.
+bool cell::may_close() const {
+  if (phase_ != phase::open || (is_source() && !source_ended_)) return false;
+  if (force_) return true;
+  bool forward = is_source();
+  bool echoes = false;
+  for (const auto& q : queues_) {
+    if (q->back_edge()) {
+      echoes = echoes || !q->drained();
+      continue;
+    }
+    forward = true;
+    if (!q->drained()) return false;
+  }
+  if (is_shared() || !forward)
+    if (!world_.ending()) return false;
+  return !echoes || release_;
+}
+
+}  // namespace hocket::host

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "actors/host/fwd.hpp"
+#include "actors/host/ring.hpp"
+#include "actors/host/runtime.hpp"
+
+namespace hocket::host {
+
+/// A packet in a queue, with the times the trace, the ages and the virtual back edges need.
+struct entry {
+  packet item;
+  std::int64_t queued_ns = 0;  ///< monotonic
+  timestamp queued_at;         ///< stream time
+};
+
+/// What one queue did with its packets. in_flight is counted, not computed from the others, so
+/// that the law can be broken and seen to be.
+struct account {
+  std::uint64_t sent = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t dropped[drop_reason_count] = {};
+  std::uint64_t depth_max = 0;
+  std::uint64_t blocked_ns = 0;
+
+  void drop(drop_reason why, std::uint64_t n = 1) { dropped[static_cast<int>(why)] += n; }
+  void add_to(link_account& out) const;
+  void take(const account& other);
+};
+
+/// What never changes about a queue.
+struct queue_setup {
+  std::size_t link = 0;  ///< in the plan
+  std::size_t port = 0;  ///< of the receiver
+  queue_spec spec;
+  bool back_edge = false;
+  input_policy policy = input_policy::immediate;  ///< of the receiver
+  session_id session = session_id::none;
+  micro_turn_grid grid;
+  std::weak_ptr<cell> sender;
+};
+
+/// True for what an interruption makes worthless once it is old: sound, pictures, numbers, words.
+/// Delegations, tool calls and results, training data, adapters and control are transactions with
+/// ids and a cancellation of their own: an epoch never drops them.
+bool is_perishable(payload_kind kind);
+
+/// The bounded queue of one link in front of one actor instance, for one session.
+///
+/// Threads: everything under the mutex of the receiving cell, except is_stale().
+class input_queue {
+ public:
+  explicit input_queue(queue_setup setup) : setup_(std::move(setup)) {}
+
+  const queue_setup& setup() const { return setup_; }
+  session_id session() const { return setup_.session; }
+  std::size_t port() const { return setup_.port; }
+  bool back_edge() const { return setup_.back_edge; }
+
+  enum class effect {
+    refused,   ///< dropped at the door
+    swapped,   ///< took the place of an older one: the queue is as long as before
+    added,
+  };
+  /// Puts a packet in, by the policy. Counts it as sent, and what it displaces as dropped.
+  effect push(entry e);
+  /// Counts a packet as sent and dropped at once.
+  void refuse(drop_reason why) {
+    ++account_.sent;
+    account_.drop(why);
+  }
+
+  bool empty() const { return items_.empty(); }
+  std::size_t size() const { return items_.size(); }
+  const entry& at(std::size_t i) const { return items_[i]; }
+  /// Takes the oldest out and counts it as in hand.
+  entry take() {
+    ++in_hand_;
+    return items_.take_front();
+  }
+  /// Takes out, in order, all whose ts is before `end`; in hand afterwards.
+  void take_before(timestamp end, timestamp settled_at, std::vector<entry>& out);
+  /// Gives back what was in hand but never handed over.
+  void put_back(entry e) {
+    --in_hand_;
+    items_.push_front(std::move(e));
+  }
+  void settle_delivered(std::uint64_t n) {
+    in_hand_ -= n;
+    account_.delivered += n;
+  }
+  void settle_dropped(drop_reason why, std::uint64_t n = 1) {
+    in_hand_ -= n;
+    account_.drop(why, n);
+  }
+  /// Counts a packet that never enters the queue but goes straight to the component.
+  void lend() {
+    ++account_.sent;
+    ++in_hand_;
+  }
+  /// Drops what is queued (not what is in hand); returns how many went.
+  std::size_t purge(drop_reason why);
+  /// Drops perishable packets of an epoch before `epoch`, now and whenever they come.
+  std::size_t purge_older_than(epoch_number epoch);
+  bool is_stale(const packet& p) const {
+    return p.header.epoch < stale_below_.load(std::memory_order_acquire) &&
+           is_perishable(p.kind());
+  }
+  /// True where a packet is older than max_age_ms.
+  bool is_too_old(const entry& e, timestamp now) const {
+    return setup_.spec.max_age_ms > 0 &&
+           now - e.queued_at > std::chrono::milliseconds(setup_.spec.max_age_ms);
+  }
+
+  /// True where one more packet would find no room.
+  bool full() const { return items_.size() >= static_cast<std::size_t>(setup_.spec.size); }
+  /// Where even a queue that may not stop its sender must drop.
+  std::size_t hard_limit() const;
+
+  /// No packet before this will come.
+  timestamp bound() const { return bound_; }
+  void raise_bound(timestamp t) {
+    if (t > bound_) bound_ = t;
+  }
+  bool ended() const { return ended_; }
+  void set_ended() {
+    ended_ = true;
+    bound_ = timestamp::max();
+  }
+  bool drained() const { return ended_ && items_.empty() && in_hand_ == 0; }
+
+  const account& books() const { return account_; }
+  std::uint64_t in_flight() const { return items_.size() + in_hand_; }
+
+  std::int64_t blocked_since_ns = 0;  ///< the sender waits for room; 0 = it does not
+  bool gone = false;                  ///< its session was retired
+  bool end_told = false;              ///< on_control(end_of_stream) was called
+  timestamp handed = timestamp::min();  ///< sets before this were handed over: later ones are late
+
+  /// Ends a sender's wait; returns whom to wake.
+  std::shared_ptr<cell> release_sender(std::int64_t now_ns);
+
+ private:
+  bool keeps_beside(const packet& p) const;
+
+  queue_setup setup_;
+  ring<entry> items_;
+  account account_;
+  std::uint64_t in_hand_ = 0;
+  std::atomic<epoch_number> stale_below_{0};
+  timestamp bound_ = timestamp::min();
+  bool ended_ = false;
+};
+
+/// The time at which a packet's content ends: the bound it settles.
+timestamp end_of(const packet& p);
+
+}  // namespace hocket::host

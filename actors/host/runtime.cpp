@@ -1,0 +1,97 @@
+#include "actors/host/runtime.hpp"
+
+#include <chrono>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "actors/host/caf_pool.hpp"
+#include "actors/host/cell.hpp"
+#include "actors/host/virtual_driver.hpp"
+#include "actors/host/world.hpp"
+
+namespace hocket::host {
+namespace {
+
+/// The world with its threads: the executor's, one for timers (real time), one that watches.
+class runtime_impl final : public runtime {
+ public:
+  runtime_impl(const plan& graph, const registry& types, runtime_options options)
+      : world_(std::make_shared<world>(graph, types, std::move(options))) {
+    if (world_->is_virtual()) {
+      auto driver = std::make_shared<virtual_driver>(*world_);
+      world_->exec = driver;
+      driver->begin();
+    } else {
+      world_->exec = make_caf_pool(world_->options.threads);
+      timing_ = std::thread([this] { world_->timer.follow(); });
+    }
+    watching_ = std::thread([this] { watch(); });
+  }
+
+  ~runtime_impl() override {
+    if (!world_->finished() && began_) {
+      stop();
+      (void)wait();
+    }
+    world_->timer.stop();
+    over_.store(true);
+    if (timing_.joinable()) timing_.join();
+    watching_.join();
+    world_->exec->stop();
+    world_->disband();
+  }
+
+  result<void> begin() {
+    if (auto opened = world_->open_all(); !opened) {
+      undo();
+      return opened;
+    }
+    began_ = true;
+    world_->go();
+    world_->poke_driver();
+    return {};
+  }
+
+  run_summary wait() override { return world_->wait(); }
+  void stop() override { world_->stop(end_reason::stopped, ""); }
+  snapshot status() const override { return world_->status(); }
+  void interrupt(session_id session) override { world_->interrupt(session, nullptr); }
+  session_id open_session() override { return world_->open_session(); }
+  void close_session(session_id session) override { world_->close_session(session); }
+
+ private:
+  void watch() {
+    while (!over_.load()) {
+      world_->check_hangs();
+      if (!world_->is_virtual()) world_->check_drain();
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+
+  // Something did not open: what did is closed again.
+  void undo() {
+    for (const auto& c : world_->all_cells()) {
+      c->request_release(true);
+      while (c->state() != phase::closed && c->state() != phase::lost)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
+  std::shared_ptr<world> world_;
+  std::thread timing_;
+  std::thread watching_;
+  std::atomic<bool> over_{false};
+  bool began_ = false;
+};
+
+}  // namespace
+
+result<std::unique_ptr<runtime>> runtime::start(const plan& graph, const registry& types,
+                                                runtime_options options) {
+  auto made = std::make_unique<runtime_impl>(graph, types, std::move(options));
+  if (auto began = made->begin(); !began) return fail(began);
+  return made;
+}
+
+}  // namespace hocket::host

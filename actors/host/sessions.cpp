@@ -1,0 +1,223 @@
+// Cells come and go with sessions; the orderly start.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "actors/host/cell.hpp"
+#include "actors/host/world.hpp"
+
+namespace hocket::host {
+
+std::shared_ptr<cell> world::cell_of(actor_index actor, session_id id) const {
+  const bool shared = graph.actors[actor].type->info.scope == instance_scope::shared;
+  for (const auto& c : cells_)
+    if (c->actor() == actor && (shared || c->session() == id)) return c;
+  return nullptr;
+}
+
+// Cells, queues and ways out of one session; with `none`, of the shared actors.
+std::vector<std::shared_ptr<cell>> world::make_session(session_id id) {
+  const bool none = id == session_id::none;
+  std::vector<std::shared_ptr<cell>> made;
+  std::lock_guard lock(topology_);
+  auto state = none ? nullptr : std::make_shared<session_state>(id);
+  if (state) sessions_[id] = state;
+  for (const auto a : shape.upstream_first) {
+    const bool shared = graph.actors[a].type->info.scope == instance_scope::shared;
+    if (shared != none) continue;
+    auto c = std::make_shared<cell>(shared_from_this(), a, id);
+    made.push_back(c);
+    cells_.push_back(c);
+    unclosed_.fetch_add(1);
+    if (c->is_source()) sources_open_.fetch_add(1);
+  }
+  std::vector<std::size_t> rank(graph.actors.size());
+  for (std::size_t i = 0; i < shape.upstream_first.size(); ++i) rank[shape.upstream_first[i]] = i;
+  std::stable_sort(cells_.begin(), cells_.end(), [&](const auto& a, const auto& b) {
+    return std::pair(rank[a->actor()], a->session()) < std::pair(rank[b->actor()], b->session());
+  });
+  for (const auto& c : made) exec->attach(*c);
+
+  for (const auto a : shape.upstream_first) {
+    auto from = cell_of(a, id);
+    if (!from || (none && !from->is_shared())) continue;
+    auto out = std::make_shared<outlet>();
+    out->session = state;
+    out->routes.resize(from->info().outputs.size());
+    out->streams.resize(from->info().outputs.size());
+    for (std::size_t port = 0; port < out->routes.size(); ++port) {
+      for (const auto l : shape.out_links[a][port]) {
+        const auto& link = graph.links[l];
+        auto to = cell_of(link.to, id);
+        if (!to) continue;
+        queue_setup q;
+        q.link = l;
+        q.port = link.to_port;
+        q.spec = link.queue;
+        q.back_edge = link.back_edge;
+        q.policy = to->spec().policy;
+        q.session = id;
+        q.grid = graph.grid;
+        q.sender = from;
+        out->routes[port].push_back({to, to->add_queue(std::move(q))});
+      }
+    }
+    from->add_outlet(std::move(out));
+  }
+  return made;
+}
+
+result<void> world::open_cells(const std::vector<std::shared_ptr<cell>>& cells, bool fatal) {
+  // Downstream first: whoever emits finds everybody ready.
+  for (auto it = cells.rbegin(); it != cells.rend(); ++it) {
+    auto& c = *it;
+    {
+      std::lock_guard lock(end_mutex_);
+      openings_[c.get()] = {};
+    }
+    c->request_open();
+    if (!fatal) continue;
+    std::unique_lock lock(end_mutex_);
+    end_.wait(lock, [&] { return openings_[c.get()].done; });
+    if (auto& how = openings_[c.get()].how; !how)
+      return fail("host.open_failed",
+                  fmt::format("{} ({}) did not open: {} [{}]", c->name(), c->info().type,
+                              how.error().message, how.error().code));
+  }
+  return {};
+}
+
+void world::opened(cell& c, const result<void>& how) {
+  std::lock_guard lock(end_mutex_);
+  auto it = openings_.find(&c);
+  if (it == openings_.end()) return;
+  it->second.done = true;
+  it->second.how = how;
+  end_.notify_all();
+}
+
+result<void> world::open_all() {
+  make_session(session_id::none);
+  for (int i = 0; i < options.sessions; ++i) make_session(static_cast<session_id>(next_session_++));
+  return open_cells(all_cells(), true);
+}
+
+void world::go() {
+  time.begin();
+  gone.store(true);
+  for (const auto& c : all_cells()) start_cell_timers(c);
+  schedule_boundary(0);
+  if (stopping() && !ending()) maybe_ending();
+}
+
+session_id world::open_session() {
+  const auto id = [&] {
+    std::lock_guard lock(topology_);
+    return static_cast<session_id>(next_session_++);
+  }();
+  if (finished() || ending()) return session_id::none;
+  auto made = make_session(id);
+  (void)open_cells(made, false);
+  for (const auto& c : made) start_cell_timers(c);
+  event("", "session_opened", fmt::format("{}", static_cast<std::uint64_t>(id)));
+  poke_driver();
+  return id;
+}
+
+void world::close_session(session_id id) {
+  const auto session = find_session(id);
+  if (!session || session->closing.exchange(true)) return;
+  for (const auto& c : all_cells())
+    if (c->session() == id && c->is_source()) c->stop_source();
+  event("", "session_closing", fmt::format("{}", static_cast<std::uint64_t>(id)));
+  drain_session(id, time.axis_now_ns() + static_cast<std::int64_t>(options.drain_limit_s * 1e9));
+}
+
+// The most upstream cell that is still open goes when nothing waits in front of it: what feeds it
+// from its own session has closed before, and shared actors are told by nobody that a session ends.
+void world::drain_session(session_id id, std::int64_t deadline_ns) {
+  std::shared_ptr<cell> first;
+  for (const auto& c : all_cells()) {
+    if (c->session() != id || c->is_shared()) continue;
+    const auto p = c->state();
+    if (p == phase::closed || p == phase::lost) continue;
+    first = c;
+    break;
+  }
+  if (!first) return retire(id);
+  if (!first->has_queued() || time.axis_now_ns() > deadline_ns) first->request_release(true);
+  after(std::chrono::milliseconds(20), [this, id, deadline_ns] { drain_session(id, deadline_ns); });
+}
+
+void world::retire(session_id id) {
+  std::vector<std::shared_ptr<cell>> gone_cells;
+  std::vector<account> books(graph.links.size());
+  {
+    std::lock_guard lock(topology_);
+    for (const auto& c : cells_) c->remove_session(id, books);
+    std::erase_if(cells_, [&](const auto& c) {
+      if (c->session() != id || c->is_shared()) return false;
+      gone_cells.push_back(c);
+      return true;
+    });
+    sessions_.erase(id);
+    std::lock_guard retired(retired_mutex_);
+    for (std::size_t l = 0; l < books.size(); ++l) retired_[l].take(books[l]);
+  }
+  for (auto& c : gone_cells) {
+    exec->detach(*c);
+    c->break_routes();
+  }
+  event("", "session_closed", fmt::format("{}", static_cast<std::uint64_t>(id)));
+}
+
+void world::start_cell_timers(const std::shared_ptr<cell>& c) {
+  c->begin_at(now());
+  if (c->is_source() && (is_virtual() || !c->info().blocking))
+    follow_source(c, c->next_until());
+  c->wake();
+}
+
+void world::follow_source(const std::weak_ptr<cell>& weak, timestamp until) {
+  at(until, 0, [this, weak, until] {
+    auto c = weak.lock();
+    if (!c || c->source_done()) return;
+    c->source_due(until);
+    follow_source(weak, c->until_after(until));
+  });
+}
+
+void world::schedule_boundary(std::int64_t k) {
+  const bool any = std::any_of(graph.actors.begin(), graph.actors.end(), [](const auto& a) {
+    return a.type->info.ticks || a.policy == input_policy::micro_turn;
+  });
+  if (!any) return;
+  at(graph.grid.end_of(k), 1, [this, k] { boundary(k); }, true);
+}
+
+void world::boundary(std::int64_t k) {
+  for (const auto& c : all_cells())
+    if (c->info().ticks) c->tick_due(k);
+  tell_deadlines(k);
+  if (!finished()) schedule_boundary(k + 1);
+}
+
+// In virtual time upstream actors get their micro-turn first, and what they say is in that of
+// those behind them. In real time inputs get a little grace to arrive.
+void world::tell_deadlines(std::int64_t k) {
+  const auto tell = [this, k](actor_index a) {
+    for (const auto& c : all_cells())
+      if (c->actor() == a) c->deadline(k);
+  };
+  const auto end = graph.grid.end_of(k);
+  int rank = 10;
+  for (const auto a : shape.upstream_first) {
+    if (graph.actors[a].policy != input_policy::micro_turn) continue;
+    if (is_virtual())
+      at(end, rank++, [tell, a] { tell(a); }, true);
+    else
+      at(end + std::chrono::milliseconds(options.grace_ms), rank++, [tell, a] { tell(a); }, true);
+  }
+}
+
+}  // namespace hocket::host

@@ -1,0 +1,181 @@
+#include "actors/host/world.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "actors/host/cell.hpp"
+
+namespace hocket::host {
+
+world::world(const plan& g, const registry& t, runtime_options o)
+    : graph(g),
+      types(t),
+      options(std::move(o)),
+      shape(graph),
+      time(options.virtual_time),
+      budgets(graph),
+      retired_(graph.links.size()) {
+  for (const auto& a : graph.actors) has_sources_ = has_sources_ || a.type->info.source;
+}
+
+void world::disband() {
+  {
+    std::lock_guard lock(observers_mutex_);
+    muted_ = true;
+  }
+  std::vector<std::shared_ptr<cell>> cells;
+  {
+    std::lock_guard lock(topology_);
+    cells.swap(cells_);
+  }
+  for (auto& c : cells) c->break_routes();
+}
+
+std::vector<std::shared_ptr<cell>> world::all_cells() const {
+  std::lock_guard lock(topology_);
+  return cells_;
+}
+
+std::shared_ptr<session_state> world::find_session(session_id id) const {
+  std::lock_guard lock(topology_);
+  const auto it = sessions_.find(id);
+  return it == sessions_.end() ? nullptr : it->second;
+}
+
+std::vector<session_id> world::open_sessions() const {
+  std::lock_guard lock(topology_);
+  std::vector<session_id> ids;
+  for (const auto& [id, s] : sessions_)
+    if (!s->closing.load()) ids.push_back(id);
+  return ids;
+}
+
+void world::poke_driver() {
+  if (on_poke) on_poke();
+}
+
+void world::event(std::string_view actor, std::string_view what, std::string_view detail) {
+  if (options.observers.empty()) return;
+  std::lock_guard lock(observers_mutex_);
+  if (muted_) return;
+  for (auto* o : options.observers) o->event(now(), actor, what, detail);
+}
+
+void world::show(actor_index actor, std::size_t port, const packet& p) {
+  std::lock_guard lock(observers_mutex_);
+  if (muted_) return;
+  for (auto* o : options.observers) o->packet_emitted(graph, actor, port, p);
+}
+
+void world::count_orphan(std::size_t link) {
+  std::lock_guard lock(retired_mutex_);
+  ++retired_[link].sent;
+  retired_[link].drop(drop_reason::session_closed);
+}
+
+void world::note_hand_over(actor_index actor, const entry& e, std::int64_t now_ns) {
+  if (!budgets.ends_in(actor) || is_virtual()) return;
+  const auto broken =
+      budgets.note(actor, e.item, e.queued_ns, now_ns != 0 ? now_ns : monotonic_ns());
+  if (broken < 0 || stopping()) return;
+  // Not here: the caller may hold its mutex.
+  after(std::chrono::milliseconds(0), [this, broken] {
+    stop(end_reason::failed,
+         fmt::format("budget {} missed", budgets.path_text(static_cast<std::size_t>(broken))));
+  });
+}
+
+void world::neighbours(cell& c, control::kind what, const std::string& why) {
+  event(c.name(), to_string(what), why);
+  c.each_route([&](const outlet& out, const route& r) {
+    control content;
+    content.what = what;
+    content.detail = fmt::format("{}: {}", c.name(), why);
+    auto p = make_packet(now(), std::move(content));
+    p.header.session = out.id();
+    r.to->control_lane(r.queue->port(), std::move(p));
+  });
+}
+
+void world::interrupt(session_id id, const cell* by) {
+  const auto session = find_session(id);
+  if (!session) return;
+  auto links = std::vector<bool>(graph.links.size(), false);
+  const auto add = [&](actor_index a) {
+    for (std::size_t l = 0; l < links.size(); ++l) links[l] = links[l] || shape.behind[a][l];
+  };
+  if (by)
+    add(by->actor());
+  else
+    for (const auto a : shape.turn_takers) add(a);
+
+  std::lock_guard lock(session->interrupting);
+  const auto epoch = session->epoch.load() + 1;
+  const auto cells = all_cells();
+  const auto concerns = [&](const cell& c) {
+    return c.session() == id || c.is_shared();
+  };
+  // Queues first, then the epoch: who starts a call with the new epoch finds no old input.
+  for (const auto& c : cells)
+    if (concerns(*c)) c->purge_older(id, links, epoch);
+  session->epoch.store(epoch, std::memory_order_release);
+  event(by ? by->name() : "", "interrupted", fmt::format("epoch {}", epoch));
+  for (const auto& c : cells) {
+    if (!concerns(*c) || c.get() == by) continue;
+    control content;
+    content.what = control::kind::interrupt;
+    content.value = epoch;
+    auto p = make_packet(now(), std::move(content));
+    p.header.session = id;
+    p.header.epoch = epoch;
+    c->control_lane(0, std::move(p));
+  }
+}
+
+snapshot world::status() const {
+  std::lock_guard only_one(status_mutex_);
+  snapshot s;
+  s.now = now();
+  const auto n = graph.actors.size();
+  for (const auto& l : graph.links) {
+    link_account a;
+    const auto& from = graph.actors[l.from];
+    const auto& to = graph.actors[l.to];
+    a.from = from.name + "." + from.type->info.outputs[l.from_port].name;
+    a.to = to.name + "." + to.type->info.inputs[l.to_port].name;
+    s.links.push_back(std::move(a));
+  }
+  std::vector<histogram::counts> times(n);
+  std::vector<std::int64_t> busy(n, 0);
+  for (const auto& a : graph.actors) {
+    actor_status one;
+    one.name = a.name;
+    one.component = a.type->info.type;
+    s.actors.push_back(std::move(one));
+  }
+  {
+    std::lock_guard lock(topology_);
+    s.sessions = sessions_.size();
+    for (const auto& c : cells_)
+      c->add_status(s.actors[c->actor()], times[c->actor()], busy[c->actor()], s.links);
+    std::lock_guard retired(retired_mutex_);
+    for (std::size_t l = 0; l < s.links.size(); ++l) retired_[l].add_to(s.links[l]);
+  }
+  const auto now_ns = monotonic_ns();
+  const auto wall = last_status_ns_ == 0 ? 0 : now_ns - last_status_ns_;
+  last_status_ns_ = now_ns;
+  for (std::size_t a = 0; a < n; ++a) {
+    s.actors[a].handler_p50_ms = histogram::quantile_ms(times[a], .5);
+    s.actors[a].handler_p99_ms = histogram::quantile_ms(times[a], .99);
+    auto& last = last_busy_ns_[static_cast<actor_index>(a)];
+    if (wall > 0)
+      s.actors[a].busy_ratio =
+          std::max(0., static_cast<double>(busy[a] - last) / static_cast<double>(wall));
+    last = busy[a];
+  }
+  s.budgets = budgets.status();
+  return s;
+}
+
+}  // namespace hocket::host

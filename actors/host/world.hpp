@@ -1,0 +1,193 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "actors/host/budget.hpp"
+#include "actors/host/executor.hpp"
+#include "actors/host/fwd.hpp"
+#include "actors/host/input_queue.hpp"
+#include "actors/host/timers.hpp"
+
+namespace hocket::host {
+
+/// One conversation.
+struct session_state {
+  explicit session_state(session_id i) : id(i) {}
+  const session_id id;
+  std::atomic<epoch_number> epoch{0};
+  std::atomic<bool> closing{false};
+  std::mutex interrupting;
+};
+
+/// Stream time of a run: stands at zero until the sources go, then follows monotonic time, or, in
+/// virtual time, the loop.
+class run_clock final : public clock {
+ public:
+  explicit run_clock(bool is_virtual) : virtual_(is_virtual) {}
+  timestamp now() const override {
+    if (virtual_) return timestamp(now_ns_.load(std::memory_order_acquire));
+    const auto began = began_ns_.load(std::memory_order_acquire);
+    return timestamp(began == 0 ? 0 : monotonic_ns() - began);
+  }
+  bool is_virtual() const override { return virtual_; }
+  void begin() { began_ns_.store(monotonic_ns(), std::memory_order_release); }
+  void set(timestamp t) { now_ns_.store(t.ns(), std::memory_order_release); }
+  /// When a stream time is due, on the timers' axis.
+  std::int64_t due_ns(timestamp t) const {
+    return virtual_ ? t.ns() : began_ns_.load(std::memory_order_acquire) + t.ns();
+  }
+  std::int64_t axis_now_ns() const { return virtual_ ? now().ns() : monotonic_ns(); }
+
+ private:
+  const bool virtual_;
+  std::atomic<std::int64_t> began_ns_{0};
+  std::atomic<std::int64_t> now_ns_{0};
+};
+
+/// What is fixed about a plan and asked often.
+struct layout {
+  explicit layout(const plan& graph);
+  std::vector<std::vector<std::vector<std::size_t>>> out_links;  ///< [actor][port] -> links
+  std::vector<std::vector<std::size_t>> in_links;                ///< [actor] -> links
+  std::vector<actor_index> upstream_first;
+  /// [actor][link]: true where the link lies downstream of the actor, back edges not followed.
+  std::vector<std::vector<bool>> behind;
+  /// Who answers in a conversation, for interruptions from outside; see README.
+  std::vector<actor_index> turn_takers;
+  duration step{};  ///< common divisor of source periods and the grid
+};
+
+/// Everything that the cells of one run share.
+///
+/// Threads: any. Lock order: topology before a cell's mutex; never two cells at once.
+class world : public std::enable_shared_from_this<world> {
+ public:
+  world(const plan& graph, const registry& types, runtime_options options);
+  /// Lets cells and observers go; late threads find nobody.
+  void disband();
+
+  const plan graph;
+  const registry& types;
+  const runtime_options options;
+  const layout shape;
+  run_clock time;
+  timers timer;
+  budget_book budgets;
+  std::shared_ptr<executor> exec;
+
+  bool is_virtual() const { return options.virtual_time; }
+  timestamp now() const { return time.now(); }
+  void at(timestamp when, int rank, timers::task run, bool passive = false) {
+    timer.add(time.due_ns(when), rank, std::move(run), passive);
+  }
+  void after(std::chrono::milliseconds wait, timers::task run) {
+    timer.add(time.axis_now_ns() + std::chrono::nanoseconds(wait).count(), 0, std::move(run));
+  }
+
+  // Life: sessions.cpp, life.cpp
+  result<void> open_all();
+  void go();
+  session_id open_session();
+  void close_session(session_id id);
+  /// `by`: the cell whose component interrupts; nullptr = from outside.
+  void interrupt(session_id id, const cell* by);
+  void stop(end_reason why, std::string detail);
+  bool stopping() const { return stopping_.load(std::memory_order_acquire); }
+  /// All sources ended and none will come: what has drained may close.
+  bool ending() const { return ending_.load(std::memory_order_acquire); }
+  bool no_sources_open() const { return sources_open_.load() == 0; }
+  /// Lets the next cell go that waits for its own echo; true where one was there. Upstream first.
+  bool release_next(bool force);
+  bool anything_queued() const;
+  bool all_closed() const { return unclosed_.load(std::memory_order_acquire) == 0; }
+  run_summary wait();
+  void finish();
+  bool finished() const;
+  void check_hangs();
+  void check_drain();          ///< real time: called every few ms
+  bool drain_virtual();        ///< virtual time: nothing is ready; true where it moved something
+
+  // Told by cells.
+  void opened(cell& c, const result<void>& how);
+  void source_ended(cell& c);
+  void closed(cell& c);
+  void lost(cell& c, const std::string& why);
+  void neighbours(cell& c, control::kind what, const std::string& why);
+  void event(std::string_view actor, std::string_view what, std::string_view detail);
+  void show(actor_index actor, std::size_t port, const packet& p);
+  bool has_observers() const { return !options.observers.empty(); }
+  /// Checks the budgets that end in this actor; `now_ns` 0 = ask the clock.
+  void note_hand_over(actor_index actor, const entry& e, std::int64_t now_ns);
+  /// A packet for a session that is gone: counted on its link.
+  void count_orphan(std::size_t link);
+
+  snapshot status() const;
+  std::vector<std::shared_ptr<cell>> all_cells() const;
+  std::shared_ptr<session_state> find_session(session_id id) const;
+  std::vector<session_id> open_sessions() const;
+
+  std::atomic<int> active{0};              ///< cells that are scheduled or run
+  std::atomic<std::uint64_t> activity{0};  ///< counts up with each
+  std::atomic<int> restarts_pending{0};
+  std::atomic<bool> gone{false};           ///< sources go
+  void poke_driver();                      ///< something changed that the end may wait for
+  std::function<void()> on_poke;
+
+ private:
+  std::vector<std::shared_ptr<cell>> make_session(session_id id);
+  std::shared_ptr<cell> cell_of(actor_index actor, session_id id) const;
+  result<void> open_cells(const std::vector<std::shared_ptr<cell>>& cells, bool fatal);
+  void start_cell_timers(const std::shared_ptr<cell>& c);
+  void boundary(std::int64_t k);
+  void schedule_boundary(std::int64_t k);
+  void maybe_ending();
+  void retire(session_id id);
+  void drain_session(session_id id, std::int64_t deadline_ns);
+  void follow_source(const std::weak_ptr<cell>& c, timestamp until);
+  void tell_deadlines(std::int64_t k);
+
+  mutable std::mutex topology_;
+  std::vector<std::shared_ptr<cell>> cells_;
+  std::map<session_id, std::shared_ptr<session_state>> sessions_;
+  std::uint64_t next_session_ = 1;
+  mutable std::mutex retired_mutex_;
+  std::vector<account> retired_;  ///< by link
+  bool muted_ = false;
+  std::recursive_mutex observers_mutex_;  ///< an observer may interrupt or stop
+
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> ending_{false};
+  std::atomic<int> sources_open_{0};
+  std::atomic<int> unclosed_{0};
+  std::atomic<std::int64_t> stop_at_ns_{0};
+  std::atomic<std::int64_t> ending_at_ns_{0};  ///< on the timers' axis
+  const cell* echo_of_ = nullptr;              ///< overseer only
+  std::int64_t echo_since_ns_ = 0;
+  std::int64_t quiet_since_ns_ = 0;
+  std::uint64_t quiet_activity_ = 0;
+
+  mutable std::mutex end_mutex_;
+  std::condition_variable end_;
+  bool finished_ = false;
+  run_summary summary_;
+  struct opening {
+    bool done = false;
+    result<void> how;
+  };
+  std::map<const cell*, opening> openings_;
+  mutable std::mutex status_mutex_;
+  mutable std::int64_t last_status_ns_ = 0;
+  mutable std::map<actor_index, std::int64_t> last_busy_ns_;
+  end_reason why_ = end_reason::finished;
+  std::string detail_;
+  bool has_sources_ = false;
+};
+
+}  // namespace hocket::host
