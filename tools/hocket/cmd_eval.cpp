@@ -40,7 +40,8 @@ engine::script script_of(const scenarios::conversation& c) {
   for (const auto& w : c.model_words) {
     const auto token = words.id_of(w.word);
     if (token == engine::vocabulary::delegate || token == engine::vocabulary::end) continue;
-    s.words.push_back({token, w.micro_turn, family_number(c.episodes[static_cast<std::size_t>(w.episode)].family)});
+    s.words.push_back({token, w.micro_turn,
+                       family_number(c.episodes[static_cast<std::size_t>(w.episode)].family)});
   }
   for (const auto& w : c.person_words)
     if (w.labelled) s.person.push_back({words.id_of(w.word), (w.end - 1) / frame});
@@ -75,8 +76,14 @@ ratio bootstrap(const std::vector<std::pair<double, double>>& parts) {
 }
 
 void add(measures& out, const std::string& name, const ratio& r, bool with_target) {
-  measure m{.name = name, .value = r.value, .unit = "ratio", .low = r.low, .high = r.high,
-            .target = {}, .good = goal::none, .n = r.n};
+  measure m{.name = name,
+            .value = r.value,
+            .unit = "ratio",
+            .low = r.low,
+            .high = r.high,
+            .target = {},
+            .good = goal::none,
+            .n = r.n};
   if (with_target) m.target = target, m.good = goal::at_least;
   out.add(std::move(m));
 }
@@ -123,8 +130,9 @@ int run_eval(const eval_options& o) {
     return exit_bad_input;
   }
   if (o.conversations < 1 || o.batch < 1 || o.seconds < 1 || o.seconds > 3600) {
-    fmt::print(stderr, "error: --conversations and --batch must be at least 1, --seconds in [1, 3600] "
-                       "[eval.range]\n");
+    fmt::print(stderr,
+               "error: --conversations and --batch must be at least 1, --seconds in [1, 3600] "
+               "[eval.range]\n");
     return exit_bad_input;
   }
   auto model = engine::interaction_model::load(o.model, "cpu");
@@ -151,10 +159,11 @@ int run_eval(const eval_options& o) {
   if (show) fmt::print(stderr, "\r\033[K");
   if (!done) return report(done.error(), exit_failed);
   measures out = summarise(*done);
-  out.note(fmt::format("{} free-running conversations of {} s of the held-out split, seed {}; a word counts "
-                       "within +-{} micro-turn of the script, intervals are 95 % bootstraps over "
-                       "conversations; results of delegations come in only for the right task.",
-                       o.conversations, o.seconds, source.seed, tolerance_micro_turns));
+  out.note(fmt::format(
+      "{} free-running conversations of {} s of the held-out split, seed {}; a word counts "
+      "within +-{} micro-turn of the script, intervals are 95 % bootstraps over "
+      "conversations; results of delegations come in only for the right task.",
+      o.conversations, o.seconds, source.seed, tolerance_micro_turns));
   if (!o.out.empty() && !out.save(o.out)) return exit_failed;
   return out.print(o.json);
 }

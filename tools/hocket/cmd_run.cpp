@@ -1,0 +1,170 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "actors/host/runtime.hpp"
+#include "tools/hocket/accounts.hpp"
+#include "tools/hocket/commands.hpp"
+#include "tools/hocket/conversation.hpp"
+#include "tools/hocket/picture.hpp"
+#include "tools/hocket/recorder.hpp"
+#include "tools/hocket/screen.hpp"
+#include "tools/hocket/types.hpp"
+
+namespace hocket::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+volatile std::sig_atomic_t interrupts = 0;
+
+void on_interrupt(int) {
+  interrupts = interrupts + 1;
+  if (interrupts > 1) {
+    constexpr char words[] = "\nstopped at once\n";
+    [[maybe_unused]] const auto n = write(STDERR_FILENO, words, sizeof words - 1);
+    _exit(exit_failed);
+  }
+}
+
+/// Keeps the first conversation, for the picture at the end.
+class keeper final : public fact_sink {
+ public:
+  void take(const fact& f) override {
+    if (f.session != 0 && kept.session == 0) kept.session = f.session;
+    if (f.session == 0 || f.session == kept.session) kept.apply(f);
+  }
+  conversation kept;
+};
+
+std::unique_ptr<screen> make_screen(const run_options& o) {
+  const auto t = this_terminal();
+  if (o.json) return make_json_screen(!o.no_pii);
+  if (t.is_terminal && !o.plain) return make_terminal_screen(t);
+  return make_plain_screen();
+}
+
+std::string_view to_string(host::end_reason why) {
+  switch (why) {
+    case host::end_reason::finished: return "finished";
+    case host::end_reason::stopped: return "stopped";
+    case host::end_reason::failed: break;
+  }
+  return "failed";
+}
+
+/// Files in `dir` that this run wrote, by name.
+std::vector<std::string> written_since(const fs::path& dir, fs::file_time_type start) {
+  std::vector<std::string> out;
+  std::error_code ignored;
+  for (const auto& entry : fs::recursive_directory_iterator(dir, ignored))
+    if (entry.is_regular_file(ignored) && entry.last_write_time(ignored) >= start)
+      out.push_back(entry.path().string());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// Waits for the end while keeping the screen alive; stops in good order on a signal or when the
+/// asked duration of stream time is over.
+host::run_summary watch(host::runtime& run, const run_options& o, screen& view) {
+  auto end = std::async(std::launch::async, [&] { return run.wait(); });
+  bool stopping = false;
+  while (end.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) {
+    const auto now = run.status();
+    view.refresh(now);
+    const bool over = o.duration_s > 0 && now.now.seconds() >= o.duration_s;
+    if (!stopping && (interrupts > 0 || over)) {
+      stopping = true;
+      run.stop();
+    }
+  }
+  return end.get();
+}
+
+std::vector<std::string> draw(const conversation& what, const std::string& out) {
+  std::vector<std::string> problems;
+  for (const char* name : {"conversation.svg", "conversation.png"})
+    if (auto done = draw_conversation(what, (fs::path(out) / name).string()); !done)
+      problems.push_back(done.error().message);
+  return problems;
+}
+
+void print_end(const run_options& o, const host::run_summary& end,
+               const std::vector<std::string>& files, double wall_s) {
+  if (o.json) {
+    auto line = nlohmann::ordered_json::parse(accounts_json(end.last));
+    nlohmann::ordered_json summary = {{"type", "summary"},    {"why", to_string(end.why)},
+                                      {"detail", end.detail}, {"stream_s", end.last.now.seconds()},
+                                      {"wall_s", wall_s},     {"files", files}};
+    summary.update(line);
+    fmt::print("{}\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    return;
+  }
+  fmt::print("\n{}\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n",
+             accounts_text(end.last), to_string(end.why),
+             end.detail.empty() ? "" : ": " + end.detail, end.last.now.seconds(), wall_s);
+  for (const auto& file : files) fmt::print("wrote {}\n", file);
+}
+
+}  // namespace
+
+int run_run(const run_options& o) {
+  const auto types = known_types(o.how.plugins);
+  if (!types) return complain(types.error(), exit_bad_input);
+  const auto loaded = load_graph(o.graph, *types, o.how);
+  if (report(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
+
+  std::error_code failed;
+  fs::create_directories(o.out, failed);
+  if (failed)
+    return complain({"run.cannot_write", fmt::format("{}: {}", o.out, failed.message())},
+                    exit_bad_input, "give a folder that can be written with --out");
+  auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii);
+  if (!log) return complain(log.error(), exit_bad_input);
+
+  const auto view = make_screen(o);
+  keeper kept;
+  recorder watcher(*loaded.graph, {log->get(), &kept, view.get()});
+  const auto files_start = fs::file_time_type::clock::now() - std::chrono::seconds(1);
+  const auto start = std::chrono::steady_clock::now();
+
+  host::runtime_options how;
+  how.virtual_time = o.virtual_time;
+  how.sessions = o.sessions;
+  how.threads = o.threads;
+  how.output_dir = o.out;
+  how.observers = {&watcher};
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  auto run = host::runtime::start(*loaded.graph, *types, how);
+  if (!run) {
+    watcher.finish("failed", run.error().message);
+    view->finish();
+    return complain(run.error(), exit_failed,
+                    "`hocket doctor " + o.graph + "` checks what it needs");
+  }
+  const auto end = watch(**run, o, *view);
+  watcher.finish(to_string(end.why), end.detail);
+  view->finish();
+  run->reset();
+
+  const double wall_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (o.no_pii)
+    for (auto& d : kept.kept.delegations) d.task.clear(), d.answer.clear();
+  if (o.no_pii) kept.kept.words.clear();
+  for (const auto& problem : draw(kept.kept, o.out)) fmt::print(stderr, "warning: {}\n", problem);
+  print_end(o, end, written_since(o.out, files_start), wall_s);
+  if (!end.last.law_holds())
+    fmt::print(stderr, "error: a link's accounts do not add up [run.law_broken]\n");
+  return end.why == host::end_reason::failed || !end.last.law_holds() ? exit_failed : exit_fine;
+}
+
+}  // namespace hocket::cli
