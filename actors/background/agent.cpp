@@ -23,22 +23,32 @@ struct agent::crew {
 };
 
 void agent::config::visit(config_visitor& v) {
-  v.field({.name = "tools", .doc = "tools it may ask, the first that fits is taken", .is_tool_list = true},
+  v.field({.name = "tools",
+           .doc = "tools it may ask, the first that fits is taken",
+           .is_tool_list = true},
           tools);
-  v.field({.name = "min_delay_ms", .doc = "a result comes this long after its request at the earliest",
-           .unit = "ms", .min = 0, .max = 60000},
+  v.field({.name = "min_delay_ms",
+           .doc = "a result comes this long after its request at the earliest",
+           .unit = "ms",
+           .min = 0,
+           .max = 60000},
           min_delay_ms);
-  v.field({.name = "time_limit_ms", .doc = "a request that takes longer fails", .unit = "ms",
-           .min = 100, .max = 600000},
+  v.field({.name = "time_limit_ms",
+           .doc = "a request that takes longer fails",
+           .unit = "ms",
+           .min = 100,
+           .max = 600000},
           time_limit_ms);
-  v.field({.name = "max_parallel", .doc = "requests worked on at once; more wait", .min = 1, .max = 64},
-          max_parallel);
+  v.field(
+      {.name = "max_parallel", .doc = "requests worked on at once; more wait", .min = 1, .max = 64},
+      max_parallel);
   v.field({.name = "new_request",
            .doc = "what a new request does to those before it, unless it says itself which one it "
                   "replaces",
            .choices = {"parallel", "supersede"}},
           new_request);
-  v.field({.name = "late", .doc = "what happens to a result that comes after its request was given up",
+  v.field({.name = "late",
+           .doc = "what happens to a result that comes after its request was given up",
            .choices = {"drop", "deliver"}},
           late);
   v.field({.name = "failure_words", .doc = "what the model is told where there is no result"},
@@ -51,8 +61,11 @@ component_info agent::info() {
   const auto text_type = media_type{.kind = payload_kind::text};
   return {.type = "background.agent",
           .summary = "Works on delegated tasks with tools while the conversation goes on.",
-          .inputs = {{"requests", {.kind = payload_kind::delegation}, "tasks, and their cancellation",
-                      true, default_queue(payload_kind::delegation)}},
+          .inputs = {{"requests",
+                      {.kind = payload_kind::delegation},
+                      "tasks, and their cancellation",
+                      true,
+                      default_queue(payload_kind::delegation)}},
           .outputs = {{"results", text_type, "answers, word by word, role `background`"},
                       {"progress", text_type, "partial results of tools"},
                       {"tool_calls", {.kind = payload_kind::tool_call}, "what tools are asked"},
@@ -171,7 +184,7 @@ void agent::take_event(std::uint64_t id, job_event event, emitter& out) {
     out.emit(calls_port, now, std::move(*call));
   } else if (auto* answer = std::get_if<tool_result>(&event)) {
     out.emit(tool_results_port, now, std::move(*answer));
-  } else if (auto* partial = std::get_if<text>(&event); 
+  } else if (auto* partial = std::get_if<text>(&event);
              partial && found->second.now == request::state::wanted) {
     out.emit(progress_port, now, std::move(*partial));
   }
@@ -208,8 +221,8 @@ void agent::launch_waiting(emitter& out) {
 }
 
 void agent::say(timestamp asked, std::uint64_t id, const std::string& words) {
-  const auto due = std::max(asked + std::chrono::milliseconds(config_.min_delay_ms),
-                            context_.time->now());
+  const auto due =
+      std::max(asked + std::chrono::milliseconds(config_.min_delay_ms), context_.time->now());
   results_.push_back({due, id, config_.speakable ? speakable(words) : words});
 }
 
@@ -272,7 +285,8 @@ result<void> agent::close(emitter& out) {
   std::unique_lock lock(crew_->mutex);
   crew_->left.wait_for(lock, farewell, [&] { return crew_->count == 0; });
   if (crew_->count > 0)
-    context_.log(std::to_string(crew_->count) + " tool call(s) did not come back and are left behind");
+    context_.log(std::to_string(crew_->count) +
+                 " tool call(s) did not come back and are left behind");
   lock.unlock();
   requests_.clear();
   alive_.reset();

@@ -85,10 +85,11 @@ class agent final : public component {
   std::shared_ptr<planner> planner_ = std::make_shared<match_planner>();
   std::shared_ptr<workshop> shop_;
   std::shared_ptr<crew> crew_;
-  std::shared_ptr<agent*> alive_ = std::make_shared<agent*>(this);  ///< for events that come after us
+  std::shared_ptr<agent*> alive_ =
+      std::make_shared<agent*>(this);  ///< for events that come after us
   std::map<std::uint64_t, request> requests_;
-  std::deque<std::uint64_t> queued_;            ///< waiting for a thread
-  std::vector<waiting_result> results_;         ///< waiting for their time
+  std::deque<std::uint64_t> queued_;     ///< waiting for a thread
+  std::vector<waiting_result> results_;  ///< waiting for their time
   timestamp last_result_;
   std::int64_t at_work_ = 0;
 };

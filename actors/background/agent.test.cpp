@@ -27,9 +27,13 @@ struct scripted final : tool {
   }
 };
 
-tool_type scripted_tool(std::function<result<std::string>(const std::string&, const tool_context&)> f,
-                        int time_limit_ms = 5000, std::size_t max_bytes = 16384) {
-  return {{"scripted", "for tests", "{}", {.time_limit_ms = time_limit_ms, .max_result_bytes = max_bytes}},
+tool_type scripted_tool(
+    std::function<result<std::string>(const std::string&, const tool_context&)> f,
+    int time_limit_ms = 5000, std::size_t max_bytes = 16384) {
+  return {{"scripted",
+           "for tests",
+           "{}",
+           {.time_limit_ms = time_limit_ms, .max_result_bytes = max_bytes}},
           [f = std::move(f)] {
             auto t = std::make_unique<scripted>();
             t->body = f;
@@ -58,8 +62,7 @@ delegation request(std::uint64_t id, std::string task = "do it", std::uint64_t s
 
 std::string said(const harness& h) {
   std::string all;
-  for (const auto& t : h.values<text>("results"))
-    all += t.value + (t.final ? "." : "") + " ";
+  for (const auto& t : h.values<text>("results")) all += t.value + (t.final ? "." : "") + " ";
   return all;
 }
 
@@ -67,7 +70,8 @@ std::string said(const harness& h) {
 
 TEST_CASE("a delegated task is answered in words after the declared delay") {
   const auto types = tools_with(scripted_tool([](auto&, auto&) { return std::string("56"); }));
-  harness h(type_of<background::agent>(), {.config = config({{"min_delay_ms", 500}}), .types = &types});
+  harness h(type_of<background::agent>(),
+            {.config = config({{"min_delay_ms", 500}}), .types = &types});
   REQUIRE(h.open());
   REQUIRE(h.advance_to(timestamp::of_ms(300)));
   REQUIRE(h.push("requests", h.now(), request(7)));
@@ -146,7 +150,8 @@ TEST_CASE("a planner may go through several tools") {
                                        const tool_context&) override {
       using kind = background::plan_step::kind;
       if (so_far.size() < 2) return background::plan_step{kind::call, "scripted", "{}", ""};
-      return background::plan_step{kind::answer, "", "", so_far[0].content + " " + so_far[1].content};
+      return background::plan_step{kind::answer, "", "",
+                                   so_far[0].content + " " + so_far[1].content};
     }
   };
   const auto types = tools_with(scripted_tool([](auto&, auto&) { return std::string("1"); }));

@@ -35,20 +35,20 @@ tool_answer ask(job& j, workshop& shop, const plan_step& step,
     answer.content = "there is no such tool here";
     return answer;
   }
-  const tool_context where{shop.time, &j.cancelled, [&](std::string_view partial) {
-                             if (!j.cancelled)
-                               report(text{std::string(partial), "background", j.task.request, false});
-                           }};
+  const tool_context where{
+      shop.time, &j.cancelled, [&](std::string_view partial) {
+        if (!j.cancelled) report(text{std::string(partial), "background", j.task.request, false});
+      }};
   const auto& policy = chosen->info.policy;
   j.call_deadline_ns = monotonic_ns() + policy.time_limit_ms * 1'000'000LL;
   auto said = guarded<std::string>(
       "tool.threw", [&] { return chosen->instance->call(step.arguments_json, where); });
   const bool too_late = monotonic_ns() > j.call_deadline_ns.exchange(0);
   answer.content = limited(said ? std::move(*said) : said.error().message, policy.max_result_bytes);
-  answer.status = j.cancelled ? outcome::cancelled
+  answer.status = j.cancelled                      ? outcome::cancelled
                   : too_late && !shop.deliver_late ? outcome::timed_out
-                  : said      ? outcome::ok
-                              : outcome::failed;
+                  : said                           ? outcome::ok
+                                                   : outcome::failed;
   return answer;
 }
 
@@ -59,9 +59,8 @@ void work(job& j, workshop& shop, const std::function<void(job_event)>& report) 
   for (int step_number = 0; step_number < shop.max_steps; ++step_number) {
     if (j.cancelled) return report(job_end{outcome::cancelled, ""});
     const tool_context where{shop.time, &j.cancelled, {}};
-    auto step = guarded<plan_step>("planner.threw", [&] {
-      return shop.plan->next(j.task, shop.tools, so_far, where);
-    });
+    auto step = guarded<plan_step>(
+        "planner.threw", [&] { return shop.plan->next(j.task, shop.tools, so_far, where); });
     if (!step) return report(job_end{outcome::failed, step.error().message});
     if (step->what == plan_step::kind::answer) return report(job_end{outcome::ok, step->text});
     if (step->what == plan_step::kind::give_up) return report(job_end{outcome::failed, step->text});

@@ -20,40 +20,56 @@ void capture::config::visit(config_visitor& v) {
   v.field({.name = "file", .doc = "any media file; instead of `pipeline`", .is_path = true}, file);
   v.field({.name = "media", .doc = "what to take from it", .choices = {"audio", "video", "both"}},
           media);
-  v.field({.name = "width", .doc = "video: scaled to this", .unit = "pixels", .min = 8, .max = 7680},
-          width);
-  v.field({.name = "height", .doc = "video: scaled to this", .unit = "pixels", .min = 8, .max = 4320},
-          height);
-  v.field({.name = "frames_per_s", .doc = "video: frames are dropped or repeated to this rate",
-           .unit = "1/s", .min = 0.1, .max = 120},
+  v.field(
+      {.name = "width", .doc = "video: scaled to this", .unit = "pixels", .min = 8, .max = 7680},
+      width);
+  v.field(
+      {.name = "height", .doc = "video: scaled to this", .unit = "pixels", .min = 8, .max = 4320},
+      height);
+  v.field({.name = "frames_per_s",
+           .doc = "video: frames are dropped or repeated to this rate",
+           .unit = "1/s",
+           .min = 0.1,
+           .max = 120},
           frames_per_s);
-  v.field({.name = "pad_s", .doc = "after the end of the source: silence for so long, so that the "
-                                   "model can finish its answer",
-           .unit = "s", .min = 0, .max = 3600},
+  v.field({.name = "pad_s",
+           .doc = "after the end of the source: silence for so long, so that the "
+                  "model can finish its answer",
+           .unit = "s",
+           .min = 0,
+           .max = 3600},
           pad_s);
-  v.field({.name = "gap_ms", .doc = "a source's own time that differs by more than this from the "
-                                    "count of samples is a gap",
-           .unit = "ms", .min = 10, .max = 1000},
+  v.field({.name = "gap_ms",
+           .doc = "a source's own time that differs by more than this from the "
+                  "count of samples is a gap",
+           .unit = "ms",
+           .min = 10,
+           .max = 1000},
           gap_ms);
-  v.field({.name = "stall_ms", .doc = "a source that gives nothing for so long is lost", .unit = "ms",
-           .min = 200, .max = 60000},
+  v.field({.name = "stall_ms",
+           .doc = "a source that gives nothing for so long is lost",
+           .unit = "ms",
+           .min = 200,
+           .max = 60000},
           stall_ms);
 }
 
 component_info capture::info() {
-  return {.type = "capture.gst",
-          .summary = "Takes audio and video from any GStreamer source: file, microphone, camera, "
-                     "network, test signal.",
-          .inputs = {},
-          .outputs = {{"audio",
-                       {.kind = payload_kind::audio, .rate_hz = rate_hz, .channels = 1,
-                        .packets_per_s = 50},
-                       "16 kHz mono, 20 ms a packet"},
-                      {"video", {.kind = payload_kind::video}, "RGB frames"}},
-          .blocking = true,
-          .source = true,
-          .period_ms = 20,
-          .latency_ms = 20};
+  return {
+      .type = "capture.gst",
+      .summary =
+          "Takes audio and video from any GStreamer source: file, microphone, camera, "
+          "network, test signal.",
+      .inputs = {},
+      .outputs =
+          {{"audio",
+            {.kind = payload_kind::audio, .rate_hz = rate_hz, .channels = 1, .packets_per_s = 50},
+            "16 kHz mono, 20 ms a packet"},
+           {"video", {.kind = payload_kind::video}, "RGB frames"}},
+      .blocking = true,
+      .source = true,
+      .period_ms = 20,
+      .latency_ms = 20};
 }
 
 result<void> capture::open(const context& where) {
@@ -108,7 +124,8 @@ result<bool> capture::take_buffer(std::int64_t wait_ms) {
   if (!*pulled) {
     if (source_->audio_ended()) return false;
     if (monotonic_ns() - last_data_ns_ > config_.stall_ms * 1'000'000)
-      return fail("capture.device_lost", "no sound for " + std::to_string(config_.stall_ms) + " ms");
+      return fail("capture.device_lost",
+                  "no sound for " + std::to_string(config_.stall_ms) + " ms");
     return false;
   }
   last_data_ns_ = monotonic_ns();
@@ -142,7 +159,6 @@ result<void> capture::pull_audio(timestamp until) {
     if (!*came && !is_virtual() && source_->live()) break;
   }
   if (source_->audio_ended()) pad();
-  count_changes();
   return {};
 }
 
@@ -169,6 +185,7 @@ result<source_state> capture::produce(timestamp until, emitter& out) {
   const bool video = config_.media != "audio";
   if (audio) {
     HOCKET_TRY(pull_audio(until));
+    count_changes();
     while (const auto end = timeline_.next_end()) {
       if (timestamp::of_samples(*end, rate_hz) > until) break;
       emit_chunk(*timeline_.take(), out);
@@ -186,6 +203,9 @@ result<source_state> capture::produce(timestamp until, emitter& out) {
       frame_.reset();
     }
   }
+  // An error ends the stream too: it is told, not padded over.
+  if ((audio && source_->audio_ended()) || (video && source_->video_ended()))
+    HOCKET_TRY(source_->check());
   const bool padding = padded_ < static_cast<std::int64_t>(config_.pad_s * rate_hz);
   const bool audio_done = !audio || (source_->audio_ended() && !padding && !timeline_.next_end());
   const bool video_done = !video || (source_->video_ended() && !frame_);
@@ -213,7 +233,8 @@ result<void> capture::pull_video(timestamp until) {
     frame_ = std::move(**pulled);
   } else if (!source_->video_ended() &&
              monotonic_ns() - last_data_ns_ > config_.stall_ms * 1'000'000) {
-    return fail("capture.device_lost", "no picture for " + std::to_string(config_.stall_ms) + " ms");
+    return fail("capture.device_lost",
+                "no picture for " + std::to_string(config_.stall_ms) + " ms");
   }
   return {};
 }

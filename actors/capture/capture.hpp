@@ -59,8 +59,8 @@ class capture final : public component {
   context context_;
   std::unique_ptr<gst_source> source_;
   sample_timeline timeline_;
-  timestamp start_;                 ///< stream time of a file's beginning, or of a live base
-  std::int64_t skip_samples_ = 0;   ///< of a file that goes on after a restart
+  timestamp start_;                ///< stream time of a file's beginning, or of a live base
+  std::int64_t skip_samples_ = 0;  ///< of a file that goes on after a restart
   std::int64_t padded_ = 0;
   std::optional<std::int64_t> first_pts_ns_;
   std::optional<pulled_video> frame_;

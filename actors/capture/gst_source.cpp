@@ -29,20 +29,19 @@ std::string escaped(const std::string& path) {
 
 // `sync=false async=false`: we pace ourselves, and a branch that never gets data blocks nobody.
 std::string describe(const gst_source::options& o) {
-  const std::string audio =
-      fmt::format("audioconvert ! audioresample ! audio/x-raw,format=F32LE,layout=interleaved,"
-                  "channels=1,rate={} ! appsink name=hocket_audio sync=false async=false "
-                  "max-buffers=64",
-                  o.rate_hz);
-  const std::string video =
-      fmt::format("videoconvert ! videoscale ! videorate ! video/x-raw,format=RGB,width={},"
-                  "height={},pixel-aspect-ratio=1/1,framerate={}/1000 ! appsink name=hocket_video "
-                  "sync=false async=false max-buffers=8",
-                  o.width, o.height, static_cast<int>(o.frames_per_s * 1000));
-  std::string out = o.is_file
-                        ? fmt::format("filesrc location=\"{}\" ! decodebin name=src",
-                                      escaped(o.pipeline))
-                        : o.pipeline;
+  const std::string audio = fmt::format(
+      "audioconvert ! audioresample ! audio/x-raw,format=F32LE,layout=interleaved,"
+      "channels=1,rate={} ! appsink name=hocket_audio sync=false async=false "
+      "max-buffers=64",
+      o.rate_hz);
+  const std::string video = fmt::format(
+      "videoconvert ! videoscale ! videorate ! video/x-raw,format=RGB,width={},"
+      "height={},pixel-aspect-ratio=1/1,framerate={}/1000 ! appsink name=hocket_video "
+      "sync=false async=false max-buffers=8",
+      o.width, o.height, static_cast<int>(o.frames_per_s * 1000));
+  std::string out =
+      o.is_file ? fmt::format("filesrc location=\"{}\" ! decodebin name=src", escaped(o.pipeline))
+                : o.pipeline;
   // With both media the person's pipeline names its demultiplexer `src`; with one it just goes on.
   const bool by_name = o.is_file || (o.audio && o.video);
   if (o.audio) out += (by_name ? " src. ! " : " ! ") + audio;
@@ -109,8 +108,10 @@ class source final : public gst_source {
     if (!gst_video_info_from_caps(&info, gst_sample_get_caps(sample->get())) ||
         !gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample->get()), GST_MAP_READ))
       return fail("capture.device_lost", "a video frame that cannot be read");
-    pulled_video out{running_time(sample->get()).value_or(0), GST_VIDEO_FRAME_WIDTH(&frame),
-                     GST_VIDEO_FRAME_HEIGHT(&frame), {}};
+    pulled_video out{running_time(sample->get()).value_or(0),
+                     GST_VIDEO_FRAME_WIDTH(&frame),
+                     GST_VIDEO_FRAME_HEIGHT(&frame),
+                     {}};
     const auto row = static_cast<std::size_t>(out.width) * 3;
     out.pixels.resize(row * static_cast<std::size_t>(out.height));
     const auto* data = static_cast<const std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, 0));
@@ -121,6 +122,11 @@ class source final : public gst_source {
     return std::optional(std::move(out));
   }
 
+  result<void> check() override {
+    if (auto words = bus_error(pipeline_); !words.empty())
+      return fail("capture.device_lost", words);
+    return {};
+  }
   bool audio_ended() const override { return ended(audio_, audio_first_, audio_absent_); }
   bool video_ended() const override { return ended(video_, video_first_, video_absent_); }
 
@@ -162,15 +168,15 @@ class source final : public gst_source {
     sample_ptr sample(gst_app_sink_try_pull_sample(
         GST_APP_SINK(sink), static_cast<GstClockTime>(wait_ms) * GST_MSECOND));
     if (!sample)
-      if (auto words = bus_error(pipeline_); !words.empty())
-        return fail("capture.device_lost", words);
+      if (auto fine = check(); !fine) return fail(fine);
     return sample;
   }
 
   static std::optional<std::int64_t> running_time(GstSample* sample) {
     const auto pts = GST_BUFFER_PTS(gst_sample_get_buffer(sample));
     if (!GST_CLOCK_TIME_IS_VALID(pts)) return {};
-    const auto t = gst_segment_to_running_time(gst_sample_get_segment(sample), GST_FORMAT_TIME, pts);
+    const auto t =
+        gst_segment_to_running_time(gst_sample_get_segment(sample), GST_FORMAT_TIME, pts);
     if (!GST_CLOCK_TIME_IS_VALID(t)) return {};
     return static_cast<std::int64_t>(t);
   }

@@ -19,7 +19,7 @@ struct pulled_video {
   std::int64_t pts_ns = 0;
   std::int32_t width = 0;
   std::int32_t height = 0;
-  std::vector<std::uint8_t> pixels;    ///< [height, width, 3] RGB
+  std::vector<std::uint8_t> pixels;  ///< [height, width, 3] RGB
 };
 
 /// A GStreamer pipeline that ends in one audio and/or one video appsink, without GStreamer types.
@@ -29,8 +29,8 @@ struct pulled_video {
 class gst_source {
  public:
   struct options {
-    std::string pipeline;      ///< as written by the person
-    bool is_file = false;      ///< `pipeline` is a path: decode whatever it holds
+    std::string pipeline;  ///< as written by the person
+    bool is_file = false;  ///< `pipeline` is a path: decode whatever it holds
     bool audio = true;
     bool video = false;
     std::int32_t rate_hz = 16000;
@@ -49,6 +49,8 @@ class gst_source {
   /// Waits up to `wait_ms` for the next buffer; nothing where none came or the stream ended.
   virtual result<std::optional<pulled_audio>> pull_audio(std::int64_t wait_ms) = 0;
   virtual result<std::optional<pulled_video>> pull_video(std::int64_t wait_ms) = 0;
+  /// What went wrong since the last call; also the reason of a premature end.
+  virtual result<void> check() = 0;
   virtual bool audio_ended() const = 0;
   virtual bool video_ended() const = 0;
 };

@@ -17,22 +17,35 @@ std::string_view package_of_element(std::string_view element) {
     std::string_view name;  // an element, or the beginning of its name where it ends in '*'
     std::string_view package;
   };
-  static constexpr std::array<entry, 29> known = {
-      {{"alsasrc", "gstreamer1.0-alsa"},          {"alsasink", "gstreamer1.0-alsa"},
-       {"pulse*", "gstreamer1.0-pulseaudio"},     {"pipewire*", "gstreamer1.0-pipewire"},
-       {"jackaudio*", "gstreamer1.0-plugins-good"}, {"auto*", "gstreamer1.0-plugins-good"},
-       {"wavparse", "gstreamer1.0-plugins-good"}, {"wavenc", "gstreamer1.0-plugins-good"},
-       {"rtsp*", "gstreamer1.0-plugins-good"},    {"v4l2*", "gstreamer1.0-plugins-good"},
-       {"ximagesrc", "gstreamer1.0-plugins-good"}, {"flac*", "gstreamer1.0-plugins-good"},
-       {"mpg123*", "gstreamer1.0-plugins-good"},  {"qtdemux", "gstreamer1.0-plugins-good"},
-       {"matroska*", "gstreamer1.0-plugins-good"}, {"vp8*", "gstreamer1.0-plugins-good"},
-       {"avdec_*", "gstreamer1.0-libav"},         {"avenc_*", "gstreamer1.0-libav"},
-       {"x264enc", "gstreamer1.0-plugins-ugly"},  {"nice*", "gstreamer1.0-nice"},
-       {"webrtc*", "gstreamer1.0-plugins-bad"},   {"openh264*", "gstreamer1.0-plugins-bad"},
-       {"faad", "gstreamer1.0-plugins-bad"},      {"srt*", "gstreamer1.0-plugins-bad"},
-       {"audiotestsrc", "gstreamer1.0-plugins-base"}, {"videotestsrc", "gstreamer1.0-plugins-base"},
-       {"decodebin*", "gstreamer1.0-plugins-base"}, {"uridecodebin*", "gstreamer1.0-plugins-base"},
-       {"opus*", "gstreamer1.0-plugins-base"}}};
+  static constexpr std::array<entry, 29> known = {{{"alsasrc", "gstreamer1.0-alsa"},
+                                                   {"alsasink", "gstreamer1.0-alsa"},
+                                                   {"pulse*", "gstreamer1.0-pulseaudio"},
+                                                   {"pipewire*", "gstreamer1.0-pipewire"},
+                                                   {"jackaudio*", "gstreamer1.0-plugins-good"},
+                                                   {"auto*", "gstreamer1.0-plugins-good"},
+                                                   {"wavparse", "gstreamer1.0-plugins-good"},
+                                                   {"wavenc", "gstreamer1.0-plugins-good"},
+                                                   {"rtsp*", "gstreamer1.0-plugins-good"},
+                                                   {"v4l2*", "gstreamer1.0-plugins-good"},
+                                                   {"ximagesrc", "gstreamer1.0-plugins-good"},
+                                                   {"flac*", "gstreamer1.0-plugins-good"},
+                                                   {"mpg123*", "gstreamer1.0-plugins-good"},
+                                                   {"qtdemux", "gstreamer1.0-plugins-good"},
+                                                   {"matroska*", "gstreamer1.0-plugins-good"},
+                                                   {"vp8*", "gstreamer1.0-plugins-good"},
+                                                   {"avdec_*", "gstreamer1.0-libav"},
+                                                   {"avenc_*", "gstreamer1.0-libav"},
+                                                   {"x264enc", "gstreamer1.0-plugins-ugly"},
+                                                   {"nice*", "gstreamer1.0-nice"},
+                                                   {"webrtc*", "gstreamer1.0-plugins-bad"},
+                                                   {"openh264*", "gstreamer1.0-plugins-bad"},
+                                                   {"faad", "gstreamer1.0-plugins-bad"},
+                                                   {"srt*", "gstreamer1.0-plugins-bad"},
+                                                   {"audiotestsrc", "gstreamer1.0-plugins-base"},
+                                                   {"videotestsrc", "gstreamer1.0-plugins-base"},
+                                                   {"decodebin*", "gstreamer1.0-plugins-base"},
+                                                   {"uridecodebin*", "gstreamer1.0-plugins-base"},
+                                                   {"opus*", "gstreamer1.0-plugins-base"}}};
   for (const auto& [name, package] : known) {
     const bool prefix = name.back() == '*';
     if (prefix ? element.starts_with(name.substr(0, name.size() - 1)) : element == name)
@@ -45,8 +58,8 @@ result<_GstElement*> parse_pipeline(const std::string& description) {
   init_gstreamer();
   GError* failure = nullptr;
   GstParseContext* context = gst_parse_context_new();
-  GstElement* pipeline = gst_parse_launch_full(description.c_str(), context,
-                                               GST_PARSE_FLAG_FATAL_ERRORS, &failure);
+  GstElement* pipeline =
+      gst_parse_launch_full(description.c_str(), context, GST_PARSE_FLAG_FATAL_ERRORS, &failure);
   std::string hint;
   if (gchar** missing = gst_parse_context_get_missing_elements(context)) {
     for (gchar** name = missing; *name; ++name)

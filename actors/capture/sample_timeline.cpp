@@ -15,8 +15,8 @@ void sample_timeline::put(std::optional<std::int64_t> index, std::span<const flo
       gap_samples_ += *index - end_;
       end_ = *index;
     } else {
-      const auto again = std::min<std::int64_t>(end_ - *index,
-                                                static_cast<std::int64_t>(samples.size()));
+      const auto again =
+          std::min<std::int64_t>(end_ - *index, static_cast<std::int64_t>(samples.size()));
       dropped_samples_ += again;
       samples = samples.subspan(static_cast<std::size_t>(again));
     }

@@ -30,7 +30,7 @@ class sample_timeline {
   /// End of the next whole chunk that take() would give.
   std::optional<std::int64_t> next_end() const;
 
-  std::int64_t end() const { return end_; }   ///< index behind the last sample put
+  std::int64_t end() const { return end_; }  ///< index behind the last sample put
   bool started() const { return started_; }
   std::int64_t gap_samples() const { return gap_samples_; }
   std::int64_t gaps() const { return gaps_; }

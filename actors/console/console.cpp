@@ -15,7 +15,10 @@ constexpr std::size_t longest_line = 4096;
 component_info text_console::info() {
   return {.type = "text.console",
           .summary = "Lines from the keyboard (or a script) as text, and text printed as lines.",
-          .inputs = {{"text", {.kind = payload_kind::text}, "what to print", false,
+          .inputs = {{"text",
+                      {.kind = payload_kind::text},
+                      "what to print",
+                      false,
                       default_queue(payload_kind::text)}},
           .outputs = {{"text", {.kind = payload_kind::text}, "one packet per line, role `user`"}},
           .source = true,

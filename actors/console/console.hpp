@@ -14,7 +14,7 @@ namespace hocket::console {
 /// With `script` the lines come from there at their times instead of the keyboard; the source ends
 /// after the last one. The keyboard is read without waiting; it ends with end of file.
 /// Errors: console.bad_script (a line that is not "SECONDS WORDS").
-class text_console final : public component {
+class text_console : public component {
  public:
   struct config {
     std::vector<std::string> script;
@@ -47,8 +47,8 @@ class text_console final : public component {
   int out_;
   context context_;
   std::deque<line> script_;
-  std::string partial_;    ///< keyboard: a line without its end
-  std::string speaking_;   ///< printing: words of an utterance that is not finished
+  std::string partial_;   ///< keyboard: a line without its end
+  std::string speaking_;  ///< printing: words of an utterance that is not finished
 };
 
 }  // namespace hocket::console

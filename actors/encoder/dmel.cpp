@@ -11,18 +11,23 @@ constexpr std::int64_t longest_gap = 60LL * engine::sample_rate_hz;
 }  // namespace
 
 component_info dmel::info() {
-  return {.type = "audio.dmel",
-          .summary = "Turns sound into causal dMel frames, one per 50 ms: what the interaction "
-                     "model hears.",
-          .inputs = {{"audio",
-                      {.kind = payload_kind::audio, .rate_hz = engine::sample_rate_hz, .channels = 1},
-                      "sound in chunks of any length", true, default_queue(payload_kind::audio)}},
-          .outputs = {{"frames",
-                       {.kind = payload_kind::tensor, .element = dtype::u8,
-                        .shape = {-1, channels},
-                        .packets_per_s = 20},
-                       "dMel bins 0..15, [T, 80], 50 ms a row"}},
-          .latency_ms = 1};
+  return {
+      .type = "audio.dmel",
+      .summary =
+          "Turns sound into causal dMel frames, one per 50 ms: what the interaction "
+          "model hears.",
+      .inputs = {{"audio",
+                  {.kind = payload_kind::audio, .rate_hz = engine::sample_rate_hz, .channels = 1},
+                  "sound in chunks of any length",
+                  true,
+                  default_queue(payload_kind::audio)}},
+      .outputs = {{"frames",
+                   {.kind = payload_kind::tensor,
+                    .element = dtype::u8,
+                    .shape = {-1, channels},
+                    .packets_per_s = 20},
+                   "dMel bins 0..15, [T, 80], 50 ms a row"}},
+      .latency_ms = 1};
 }
 
 result<void> dmel::open(const context& where) {
@@ -52,10 +57,10 @@ result<void> dmel::process(std::size_t, const packet& p, emitter& out) {
   } else if (first > *next_) {
     context_.count("gap_samples", first - *next_);
   }
-  if (first > *next_)
-    push(std::vector<float>(static_cast<std::size_t>(first - *next_), 0.0f), out);
+  if (first > *next_) push(std::vector<float>(static_cast<std::size_t>(first - *next_), 0.0f), out);
   if (first < *next_) {
-    const auto again = std::min<std::int64_t>(*next_ - first, static_cast<std::int64_t>(samples.size()));
+    const auto again =
+        std::min<std::int64_t>(*next_ - first, static_cast<std::int64_t>(samples.size()));
     context_.count("repeated_samples", again);
     samples = samples.subspan(static_cast<std::size_t>(again));
   }
@@ -83,8 +88,7 @@ void dmel::send(bool all, emitter& out) {
     const auto at = timestamp::of_samples(frame_ * hop, engine::sample_rate_hz);
     frame_ += rows;
     const auto end = timestamp::of_samples(frame_ * hop, engine::sample_rate_hz);
-    out.emit(0, at,
-             tensor{dtype::u8, {rows, channels}, buffer::take(std::move(data))});
+    out.emit(0, at, tensor{dtype::u8, {rows, channels}, buffer::take(std::move(data))});
     out.emit(0, end, control{control::kind::bound, "", 0});
   }
 }

@@ -22,8 +22,10 @@ class dmel final : public component {
   struct config {
     std::int64_t frames_per_packet = 1;
     void visit(config_visitor& v) {
-      v.field({.name = "frames_per_packet", .doc = "50 ms frames in one packet; 4 are a micro-turn",
-               .min = 1, .max = 4},
+      v.field({.name = "frames_per_packet",
+               .doc = "50 ms frames in one packet; 4 are a micro-turn",
+               .min = 1,
+               .max = 4},
               frames_per_packet);
     }
   };
@@ -43,9 +45,9 @@ class dmel final : public component {
   config config_;
   context context_;
   engine::dmel_encoder encoder_;
-  std::optional<std::int64_t> next_;     ///< index of the next sample
-  std::int64_t frame_ = 0;               ///< index of the first frame in pending_
-  std::vector<std::uint8_t> pending_;    ///< [n, 80]
+  std::optional<std::int64_t> next_;   ///< index of the next sample
+  std::int64_t frame_ = 0;             ///< index of the first frame in pending_
+  std::vector<std::uint8_t> pending_;  ///< [n, 80]
 };
 
 }  // namespace hocket::encoder

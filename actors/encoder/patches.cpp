@@ -43,9 +43,12 @@ std::vector<std::uint8_t> scaled(std::span<const std::uint8_t> pixels, std::int3
   for (std::int32_t y = 0; y < height; ++y)
     for (std::int32_t x = 0; x < to_width; ++x) {
       const auto& w = across[static_cast<std::size_t>(x)];
-      float* out = lines.data() + static_cast<std::size_t>(y) * row + static_cast<std::size_t>(x) * 3;
-      const auto* in = pixels.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(width) +
-                                        static_cast<std::size_t>(w.from)) * 3;
+      float* out =
+          lines.data() + static_cast<std::size_t>(y) * row + static_cast<std::size_t>(x) * 3;
+      const auto* in =
+          pixels.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(width) +
+                           static_cast<std::size_t>(w.from)) *
+                              3;
       for (const float share : w.weights)
         for (int c = 0; c < 3; ++c) out[c] += share * *in++;
     }
@@ -66,12 +69,17 @@ std::vector<std::uint8_t> scaled(std::span<const std::uint8_t> pixels, std::int3
 
 component_info patches::info() {
   return {.type = "video.patches",
-          .summary = "Cuts pictures into 40x40 patches, two frames folded: what the interaction "
-                     "model sees.",
-          .inputs = {{"video", {.kind = payload_kind::video}, "RGB frames of any size", true,
+          .summary =
+              "Cuts pictures into 40x40 patches, two frames folded: what the interaction "
+              "model sees.",
+          .inputs = {{"video",
+                      {.kind = payload_kind::video},
+                      "RGB frames of any size",
+                      true,
                       default_queue(payload_kind::video)}},
           .outputs = {{"patches",
-                       {.kind = payload_kind::tensor, .element = dtype::u8,
+                       {.kind = payload_kind::tensor,
+                        .element = dtype::u8,
                         .shape = {-1, fold, side, side, 3}},
                        "[N, 2, 40, 40, 3], in rows of the picture"}},
           .latency_ms = 2};
@@ -96,15 +104,16 @@ result<void> patches::process(std::size_t, const packet& p, emitter& out) {
     context_.count("bad_frames", 1);
     return {};
   }
-  const auto instant = static_cast<std::int64_t>(std::floor(
-      p.header.ts.seconds() * config_.frames_per_s + 1e-6));
+  const auto instant =
+      static_cast<std::int64_t>(std::floor(p.header.ts.seconds() * config_.frames_per_s + 1e-6));
   if (due_ != INT64_MIN && instant < due_) {
     context_.count("skipped_frames", 1);
     return {};
   }
   if (due_ != INT64_MIN && instant > due_) context_.count("missed_frames", instant - due_);
   due_ = instant + 1;
-  auto picture = scaled(frame->pixels.as<std::uint8_t>(), frame->width, frame->height, width_, height_);
+  auto picture =
+      scaled(frame->pixels.as<std::uint8_t>(), frame->width, frame->height, width_, height_);
   if (first_.empty()) {
     first_ = std::move(picture);
     return {};
@@ -117,8 +126,10 @@ result<void> patches::process(std::size_t, const packet& p, emitter& out) {
     for (std::int32_t c = 0; c < columns; ++c)
       for (const auto* source : {&first_, &picture})
         for (std::int32_t y = 0; y < side; ++y) {
-          const auto at = (static_cast<std::size_t>(r * side + y) * static_cast<std::size_t>(width_) +
-                           static_cast<std::size_t>(c * side)) * 3;
+          const auto at =
+              (static_cast<std::size_t>(r * side + y) * static_cast<std::size_t>(width_) +
+               static_cast<std::size_t>(c * side)) *
+              3;
           data.insert(data.end(), source->begin() + static_cast<std::ptrdiff_t>(at),
                       source->begin() + static_cast<std::ptrdiff_t>(at + line));
         }

@@ -10,7 +10,8 @@ namespace hocket::encoder {
 /// RGB u8 [height, width, 3] scaled to another size: each target pixel is the mean of the area it
 /// covers when it shrinks, linear between neighbours when it grows.
 std::vector<std::uint8_t> scaled(std::span<const std::uint8_t> pixels, std::int32_t width,
-                                 std::int32_t height, std::int32_t to_width, std::int32_t to_height);
+                                 std::int32_t height, std::int32_t to_width,
+                                 std::int32_t to_height);
 
 /// `video.patches`: pictures as the interaction model sees them.
 ///
@@ -29,14 +30,23 @@ class patches final : public component {
     std::int64_t height = 120;
     double frames_per_s = 4;
     void visit(config_visitor& v) {
-      v.field({.name = "width", .doc = "scaled to this; rounded up to a multiple of 40",
-               .unit = "pixels", .min = 40, .max = 3840},
+      v.field({.name = "width",
+               .doc = "scaled to this; rounded up to a multiple of 40",
+               .unit = "pixels",
+               .min = 40,
+               .max = 3840},
               width);
-      v.field({.name = "height", .doc = "scaled to this; rounded up to a multiple of 40",
-               .unit = "pixels", .min = 40, .max = 2160},
+      v.field({.name = "height",
+               .doc = "scaled to this; rounded up to a multiple of 40",
+               .unit = "pixels",
+               .min = 40,
+               .max = 2160},
               height);
-      v.field({.name = "frames_per_s", .doc = "rate at which frames are taken", .unit = "1/s",
-               .min = 0.1, .max = 60},
+      v.field({.name = "frames_per_s",
+               .doc = "rate at which frames are taken",
+               .unit = "1/s",
+               .min = 0.1,
+               .max = 60},
               frames_per_s);
     }
   };
@@ -51,8 +61,8 @@ class patches final : public component {
   context context_;
   std::int32_t width_ = 0;
   std::int32_t height_ = 0;
-  std::int64_t due_ = INT64_MIN;             ///< next instant of the grid
-  std::vector<std::uint8_t> first_;          ///< the pair's first frame, scaled
+  std::int64_t due_ = INT64_MIN;     ///< next instant of the grid
+  std::vector<std::uint8_t> first_;  ///< the pair's first frame, scaled
 };
 
 }  // namespace hocket::encoder

@@ -17,9 +17,9 @@ class delegation_reader {
  public:
   struct options {
     std::size_t transcript_words = 200;
-    std::size_t task_words = 16;        ///< a longer task is closed by force
-    std::int64_t task_micro_turns = 10; ///< so is one that stays open
-    bool supersede = false;             ///< a new request replaces the last one that is open
+    std::size_t task_words = 16;         ///< a longer task is closed by force
+    std::int64_t task_micro_turns = 10;  ///< so is one that stays open
+    bool supersede = false;              ///< a new request replaces the last one that is open
   };
   explicit delegation_reader(options o) : options_(o) {}
 

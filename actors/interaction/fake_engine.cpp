@@ -19,8 +19,9 @@ result<std::vector<turn_output>> fake_engine::step(std::span<const turn_input> i
       out.heard.push_back({"sound", static_cast<int>(f)});
       out.gates[f] = 1;
       for (std::size_t i = 0; i < 800; ++i)
-        out.samples[f * 800 + i] = 0.25f * static_cast<float>(std::sin(
-                                               2 * std::numbers::pi * 440 * static_cast<double>(i) / 16000));
+        out.samples[f * 800 + i] =
+            0.25f * static_cast<float>(
+                        std::sin(2 * std::numbers::pi * 440 * static_cast<double>(i) / 16000));
     }
     for (const auto& word : in.words) {
       if (word == "fail") return fail("fake.failed", "asked to");

@@ -33,30 +33,44 @@ float heard_level(std::span<const std::uint8_t> frames) {
 }  // namespace
 
 void interaction_model::config::visit(config_visitor& v) {
-  v.field({.name = "model", .doc = "folder of the model (config.json, vocabulary.json, "
-                                   "model.safetensors)",
-           .required = true, .is_path = true},
+  v.field({.name = "model",
+           .doc = "folder of the model (config.json, vocabulary.json, "
+                  "model.safetensors)",
+           .required = true,
+           .is_path = true},
           model);
   v.field({.name = "device", .doc = "cpu, cuda, cuda:N, or auto: a GPU if there is one"}, device);
   v.field({.name = "flow_steps", .doc = "Euler steps per 50 ms of speech", .min = 1, .max = 64},
           flow_steps);
-  v.field({.name = "flow_noise", .doc = "standard deviation of the noise that speech is drawn from",
-           .min = 0, .max = 2},
+  v.field({.name = "flow_noise",
+           .doc = "standard deviation of the noise that speech is drawn from",
+           .min = 0,
+           .max = 2},
           flow_noise);
-  v.field({.name = "gate_threshold", .doc = "speaks where its voice gate's probability reaches this",
-           .min = 0, .max = 1},
+  v.field({.name = "gate_threshold",
+           .doc = "speaks where its voice gate's probability reaches this",
+           .min = 0,
+           .max = 1},
           gate_threshold);
-  v.field({.name = "nothing_bias", .doc = "added to the logit of saying nothing", .min = -20, .max = 20},
+  v.field({.name = "nothing_bias",
+           .doc = "added to the logit of saying nothing",
+           .min = -20,
+           .max = 20},
           nothing_bias);
-  v.field({.name = "heard_bias", .doc = "added to the logit of having heard nothing", .min = -20,
+  v.field({.name = "heard_bias",
+           .doc = "added to the logit of having heard nothing",
+           .min = -20,
            .max = 20},
           heard_bias);
   v.field({.name = "seed", .doc = "of the noise; each session adds its number", .min = 0}, seed);
-  v.field({.name = "new_request", .doc = "what a new delegation does to one that is unanswered",
+  v.field({.name = "new_request",
+           .doc = "what a new delegation does to one that is unanswered",
            .choices = {"parallel", "supersede"}},
           new_request);
-  v.field({.name = "max_queued_words", .doc = "incoming words that may wait for their micro-turn",
-           .min = 1, .max = 10000},
+  v.field({.name = "max_queued_words",
+           .doc = "incoming words that may wait for their micro-turn",
+           .min = 1,
+           .max = 10000},
           max_queued_words);
 }
 
@@ -67,26 +81,30 @@ component_info interaction_model::info() {
       .type = "interaction.model",
       .summary = "Hears and speaks every 200 ms: the interaction model, for all sessions at once.",
       .inputs = {{"audio",
-                  {.kind = payload_kind::tensor, .element = dtype::u8,
+                  {.kind = payload_kind::tensor,
+                   .element = dtype::u8,
                    .shape = {-1, static_cast<std::int64_t>(dmel_channels)}},
-                  "dMel frames, 50 ms a row", true,
+                  "dMel frames, 50 ms a row",
+                  true,
                   {.size = 64, .full = full_policy::drop_oldest}},
-                 {"text", words, "words from the background, for its text slots", false, text_queue},
+                 {"text", words, "words from the background, for its text slots", false,
+                  text_queue},
                  {"keyboard", words, "words that a person typed", false, text_queue},
                  {"video",
                   {.kind = payload_kind::tensor, .element = dtype::u8, .shape = {-1, 2, 40, 40, 3}},
-                  "patches; counted, no model here sees yet", false,
+                  "patches; counted, no model here sees yet",
+                  false,
                   default_queue(payload_kind::video)}},
-      .outputs = {{"audio",
-                   {.kind = payload_kind::audio, .rate_hz = rate_hz, .channels = 1, .packets_per_s = 5},
-                   "what it says, 200 ms a packet, ts = when it is to be heard"},
-                  {"text", words, "the words it says, role `model`"},
-                  {"heard", words, "the words it heard, role `heard`"},
-                  {"delegations", {.kind = payload_kind::delegation}, "tasks for the background"},
-                  {"state",
-                   {.kind = payload_kind::tensor, .element = dtype::f32, .shape = {8},
-                    .packets_per_s = 5},
-                   "levels, gates and compute time, one vector per micro-turn"}},
+      .outputs =
+          {{"audio",
+            {.kind = payload_kind::audio, .rate_hz = rate_hz, .channels = 1, .packets_per_s = 5},
+            "what it says, 200 ms a packet, ts = when it is to be heard"},
+           {"text", words, "the words it says, role `model`"},
+           {"heard", words, "the words it heard, role `heard`"},
+           {"delegations", {.kind = payload_kind::delegation}, "tasks for the background"},
+           {"state",
+            {.kind = payload_kind::tensor, .element = dtype::f32, .shape = {8}, .packets_per_s = 5},
+            "levels, gates and compute time, one vector per micro-turn"}},
       .policy = input_policy::micro_turn,
       .scope = instance_scope::shared,
       .blocking = true,
@@ -186,7 +204,8 @@ void interaction_model::read_frames(const bundle& set, turn_input& into) {
     for (std::int64_t r = 0; r < rows; ++r) {
       const auto slot = first + r;
       if (slot < 0 || slot >= static_cast<std::int64_t>(frames_per_turn)) continue;
-      std::copy_n(bins.begin() + static_cast<std::ptrdiff_t>(r) * static_cast<std::ptrdiff_t>(dmel_channels),
+      std::copy_n(bins.begin() +
+                      static_cast<std::ptrdiff_t>(r) * static_cast<std::ptrdiff_t>(dmel_channels),
                   dmel_channels,
                   into.frames.begin() + static_cast<std::ptrdiff_t>(slot) *
                                             static_cast<std::ptrdiff_t>(dmel_channels));
@@ -252,12 +271,18 @@ void interaction_model::emit_turn(const due_turn& due, const turn_input& in, tur
     context_.count("forced_delegations", forced - who.forced);
     who.forced = forced;
   }
-  std::vector<float> state{heard_level(in.frames), level_dbfs(out.samples), out.gates[0],
-                           out.gates[1],           out.gates[2],            out.gates[3],
-                           static_cast<float>(compute_ms), static_cast<float>(batch)};
+  std::vector<float> state{heard_level(in.frames),
+                           level_dbfs(out.samples),
+                           out.gates[0],
+                           out.gates[1],
+                           out.gates[2],
+                           out.gates[3],
+                           static_cast<float>(compute_ms),
+                           static_cast<float>(batch)};
   out.samples.resize(samples_per_turn, 0.0f);
   to.emit(audio_out, heard_at,
-          audio_chunk{rate_hz, 1, sample_index(heard_at, rate_hz), buffer::take(std::move(out.samples))});
+          audio_chunk{rate_hz, 1, sample_index(heard_at, rate_hz),
+                      buffer::take(std::move(out.samples))});
   to.emit(state_out, heard_at, tensor{dtype::f32, {8}, buffer::take(std::move(state))});
 }
 

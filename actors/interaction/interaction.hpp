@@ -51,13 +51,13 @@ class interaction_model : public component {
  private:
   struct conversation {
     explicit conversation(delegation_reader::options o) : reader(o) {}
-    std::int64_t next = 0;            ///< micro-turn it is due for
-    std::deque<std::string> words;    ///< waiting for text slots
+    std::int64_t next = 0;          ///< micro-turn it is due for
+    std::deque<std::string> words;  ///< waiting for text slots
     delegation_reader reader;
-    std::int64_t forced = 0;          ///< of the reader, already counted
+    std::int64_t forced = 0;  ///< of the reader, already counted
   };
   struct due_turn {
-    const bundle* set = nullptr;      ///< nullptr for a micro-turn that nobody handed over
+    const bundle* set = nullptr;  ///< nullptr for a micro-turn that nobody handed over
     conversation* who = nullptr;
     session_id session = session_id::none;
     std::int64_t micro_turn = 0;

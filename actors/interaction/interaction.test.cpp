@@ -27,7 +27,9 @@ component_type with_fake() { return type_of<fake_model>(); }
 
 // Rows of dMel: loud or silent.
 tensor rows(std::int64_t n, std::uint8_t bin) {
-  return {dtype::u8, {n, 80}, buffer::take(std::vector<std::uint8_t>(static_cast<std::size_t>(n) * 80, bin))};
+  return {dtype::u8,
+          {n, 80},
+          buffer::take(std::vector<std::uint8_t>(static_cast<std::size_t>(n) * 80, bin))};
 }
 
 value folder() { return settings({{"model", "none"}}); }
@@ -87,8 +89,9 @@ TEST_CASE("incoming words fill the text slots one per micro-turn") {
 
 TEST_CASE("a delegation is handed over and never spoken") {
   for (const bool supersede : {false, true}) {
-    harness h(with_fake(), {.config = settings({{"model", "none"},
-                                                {"new_request", supersede ? "supersede" : "parallel"}})});
+    harness h(with_fake(),
+              {.config = settings(
+                   {{"model", "none"}, {"new_request", supersede ? "supersede" : "parallel"}})});
     REQUIRE(h.open());
     REQUIRE(h.push("audio", timestamp::of_ms(0), rows(4, 12)));
     REQUIRE(h.push("keyboard", timestamp::of_ms(0), text{"delegate delegate", "user"}));

@@ -12,7 +12,7 @@
 
 namespace hocket::interaction {
 
-inline constexpr std::size_t frames_per_turn = 4;    ///< 50 ms each
+inline constexpr std::size_t frames_per_turn = 4;  ///< 50 ms each
 inline constexpr std::size_t dmel_channels = 80;
 inline constexpr std::size_t samples_per_turn = 3200;
 
@@ -25,25 +25,25 @@ struct turn_input {
 
 /// What the model does with it; heard in the next micro-turn.
 struct turn_output {
-  std::vector<float> samples;        ///< [3200] 16 kHz
-  std::vector<std::string> text;     ///< tokens, control tokens (`<delegate>`, `<end>`) included
+  std::vector<float> samples;     ///< [3200] 16 kHz
+  std::vector<std::string> text;  ///< tokens, control tokens (`<delegate>`, `<end>`) included
   struct heard_word {
     std::string word;
-    int frame = 0;                   ///< of 50 ms, in which its sound ended
+    int frame = 0;  ///< of 50 ms, in which its sound ended
   };
   std::vector<heard_word> heard;
-  float gates[frames_per_turn] = {}; ///< 1 where it speaks
+  float gates[frames_per_turn] = {};  ///< 1 where it speaks
 };
 
 struct engine_options {
-  std::string model;                 ///< folder
+  std::string model;  ///< folder
   std::string device = "auto";
   std::int64_t flow_steps = 5;
   double flow_noise = 1;
   double gate_threshold = 0.5;
   double nothing_bias = 0;
   double heard_bias = 0;
-  std::uint64_t seed = 0;            ///< each session adds its number
+  std::uint64_t seed = 0;  ///< each session adds its number
 };
 
 /// The model behind the actor: several sessions, stepped together.

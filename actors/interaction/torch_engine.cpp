@@ -18,7 +18,8 @@ class torch_engine final : public micro_turn_engine {
   std::string describe() const override {
     const auto& d = model_->description();
     return fmt::format("{}: {:.1f} M parameters, {} weights, {} steps, on {}", d.folder,
-                       static_cast<double>(d.parameters) / 1e6, d.weights, d.trained_steps, d.device);
+                       static_cast<double>(d.parameters) / 1e6, d.weights, d.trained_steps,
+                       d.device);
   }
   std::size_t text_slots() const override {
     return static_cast<std::size_t>(model_->description().config.layout.text_in);
@@ -43,7 +44,8 @@ class torch_engine final : public micro_turn_engine {
     std::vector<engine::micro_turn_input> turns;
     for (const auto& in : inputs) {
       const auto found = sessions_.find(in.session);
-      if (found == sessions_.end()) return fail("interaction.no_session", "step of an unknown session");
+      if (found == sessions_.end())
+        return fail("interaction.no_session", "step of an unknown session");
       sessions.push_back(&found->second.talk);
       engine::micro_turn_input turn;
       turn.audio = in.frames;
@@ -93,10 +95,11 @@ result<std::unique_ptr<micro_turn_engine>> make_engine(const engine_options& opt
   const auto& layout = (*model)->description().config.layout;
   if (layout.audio != static_cast<int>(frames_per_turn) ||
       layout.speech != static_cast<int>(frames_per_turn))
-    return fail("interaction.bad_layout",
-                fmt::format("{}: hears {} and says {} frames per micro-turn; the clock of this actor "
-                            "has 4 of 50 ms",
-                            options.model, layout.audio, layout.speech));
+    return fail(
+        "interaction.bad_layout",
+        fmt::format("{}: hears {} and says {} frames per micro-turn; the clock of this actor "
+                    "has 4 of 50 ms",
+                    options.model, layout.audio, layout.speech));
   return std::make_unique<torch_engine>(std::move(*model), options);
 }
 

@@ -47,9 +47,8 @@ class speaker final : public gst_speaker {
     gst_pipeline_use_clock(GST_PIPELINE(pipeline_), clock);
     gst_element_set_start_time(pipeline_, GST_CLOCK_TIME_NONE);
     const auto now = static_cast<std::int64_t>(gst_clock_get_time(clock));
-    gst_element_set_base_time(
-        pipeline_, static_cast<GstClockTime>(
-                       std::max<std::int64_t>(0, now - options_.time->now().ns())));
+    gst_element_set_base_time(pipeline_, static_cast<GstClockTime>(std::max<std::int64_t>(
+                                             0, now - options_.time->now().ns())));
     gst_object_unref(clock);
     if (gst_element_set_state(pipeline_, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
       const auto said = capture::bus_error(pipeline_);

@@ -17,10 +17,10 @@ namespace hocket::playout {
 class gst_speaker {
  public:
   struct options {
-    std::string sink;            ///< GStreamer description: "autoaudiosink"
+    std::string sink;  ///< GStreamer description: "autoaudiosink"
     std::int32_t rate_hz = 16000;
-    std::int64_t period = 320;   ///< samples
-    std::int64_t first = 0;      ///< stream-time index of the first sample that render gives
+    std::int64_t period = 320;  ///< samples
+    std::int64_t first = 0;     ///< stream-time index of the first sample that render gives
     const hocket::clock* time = nullptr;
   };
   static result<std::unique_ptr<gst_speaker>> open(

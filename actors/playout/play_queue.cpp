@@ -43,8 +43,8 @@ void play_queue::insert(std::int64_t first, std::span<const float> samples) {
         continue;
       }
     }
-    const auto room = next == segments_.end() ? length(samples)
-                                              : std::min(next->first - first, length(samples));
+    const auto room =
+        next == segments_.end() ? length(samples) : std::min(next->first - first, length(samples));
     const auto part = samples.first(static_cast<std::size_t>(room));
     segments_.emplace(first, std::vector<float>(part.begin(), part.end()));
     samples = samples.subspan(static_cast<std::size_t>(room));

@@ -22,15 +22,24 @@ void playout::config::visit(config_visitor& v) {
   v.field({.name = "delay_ms",
            .doc = "a sample of stream time t sounds at t + delay_ms: room for the model's compute "
                   "time and for jitter",
-           .unit = "ms", .min = 0, .max = 2000},
+           .unit = "ms",
+           .min = 0,
+           .max = 2000},
           delay_ms);
-  v.field({.name = "period_ms", .doc = "with `to: device`: how much is handed over at once",
-           .unit = "ms", .min = 5, .max = 100},
+  v.field({.name = "period_ms",
+           .doc = "with `to: device`: how much is handed over at once",
+           .unit = "ms",
+           .min = 5,
+           .max = 100},
           period_ms);
-  v.field({.name = "fade_ms", .doc = "fade-out at an interruption", .unit = "ms", .min = 0, .max = 50},
-          fade_ms);
-  v.field({.name = "reach_ms", .doc = "how far ahead of its time audio may come", .unit = "ms",
-           .min = 200, .max = 60000},
+  v.field(
+      {.name = "fade_ms", .doc = "fade-out at an interruption", .unit = "ms", .min = 0, .max = 50},
+      fade_ms);
+  v.field({.name = "reach_ms",
+           .doc = "how far ahead of its time audio may come",
+           .unit = "ms",
+           .min = 200,
+           .max = 60000},
           reach_ms);
 }
 
@@ -67,8 +76,10 @@ result<void> playout::open(const context& where) {
   if (where.time->is_virtual())
     return fail("playout.device_in_virtual_time",
                 "a device plays in real time only; use `to: file` or `to: null` in virtual time");
-  auto made = gst_speaker::open({.sink = config_.pipeline, .rate_hz = rate_hz,
-                                 .period = config_.period_ms * per_ms, .first = start + delay_,
+  auto made = gst_speaker::open({.sink = config_.pipeline,
+                                 .rate_hz = rate_hz,
+                                 .period = config_.period_ms * per_ms,
+                                 .first = start + delay_,
                                  .time = where.time},
                                 [this](std::int64_t n) {
                                   std::lock_guard lock(mutex_);
@@ -139,7 +150,8 @@ void playout::report(emitter& out) {
   if (!heard_.empty()) {
     const auto length = static_cast<std::int64_t>(heard_.size());
     const auto first = heard_first_ + delay_;
-    const auto skip = std::min(std::max<std::int64_t>(-first, 0), length);  // before the clock began
+    const auto skip =
+        std::min(std::max<std::int64_t>(-first, 0), length);  // before the clock began
     heard_.erase(heard_.begin(), heard_.begin() + static_cast<std::ptrdiff_t>(skip));
     if (!heard_.empty()) {
       audio_chunk chunk{rate_hz, 1, first + skip, buffer::take(std::move(heard_))};

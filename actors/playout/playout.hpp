@@ -59,11 +59,11 @@ class playout final : public component {
   std::int64_t delay_ = 0;  ///< samples
   std::mutex mutex_;        ///< guards queue_ and heard_ against the device's thread
   std::unique_ptr<play_queue> queue_;
-  std::vector<float> heard_;          ///< rendered since the last report
-  std::int64_t heard_first_ = 0;      ///< content index of heard_[0]
+  std::vector<float> heard_;      ///< rendered since the last report
+  std::int64_t heard_first_ = 0;  ///< content index of heard_[0]
   std::unique_ptr<record::wav_writer> file_;
   std::unique_ptr<gst_speaker> speaker_;
-  play_counts counted_;               ///< what was already given to context_.count
+  play_counts counted_;  ///< what was already given to context_.count
   std::int64_t reported_ = -1;
 };
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -52,15 +53,18 @@ result<std::int64_t> wav_writer::put(std::int32_t channel, std::int64_t first,
     samples = samples.subspan(static_cast<std::size_t>(late));
     first += late;
   }
-  if (samples.empty()) return late;
-  const auto end = first + static_cast<std::int64_t>(samples.size());
-  HOCKET_TRY(extend_to(end));
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    const auto frame = first + static_cast<std::int64_t>(i) - start_;
-    if (frame < 0) { ++late; continue; }  // the window moved on while it grew
-    window_[static_cast<std::size_t>(frame * channels_ + channel)] = to_pcm(samples[i]);
+  // In steps that fit the window: growing it may push its beginning out.
+  while (!samples.empty()) {
+    const auto n =
+        std::min<std::int64_t>(static_cast<std::int64_t>(samples.size()), window_frames_);
+    HOCKET_TRY(extend_to(first + n));
+    for (std::int64_t i = 0; i < n; ++i)
+      window_[static_cast<std::size_t>((first + i - start_) * channels_ + channel)] =
+          to_pcm(samples[static_cast<std::size_t>(i)]);
+    clean_to_ = std::min(clean_to_, first);
+    samples = samples.subspan(static_cast<std::size_t>(n));
+    first += n;
   }
-  clean_to_ = std::min(clean_to_, std::max(first, start_));
   return late;
 }
 

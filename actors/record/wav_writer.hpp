@@ -29,7 +29,8 @@ class wav_writer {
   /// Puts mono samples in [-1, 1] into one channel from frame `first` on; beyond is cut off.
   /// Returns how many frames came too late: before the window that can still be changed. More than
   /// `max_jump_frames` beyond the end is refused, so that a wrong index cannot fill the disk.
-  result<std::int64_t> put(std::int32_t channel, std::int64_t first, std::span<const float> samples);
+  result<std::int64_t> put(std::int32_t channel, std::int64_t first,
+                           std::span<const float> samples);
   /// Makes the file at least this long, with silence.
   result<void> extend_to(std::int64_t frames);
   /// Data first, header after.
@@ -43,11 +44,12 @@ class wav_writer {
  private:
   wav_writer(int fd, std::string path, std::int32_t rate_hz, std::int32_t channels,
              std::int64_t window_frames)
-      : fd_(fd), path_(std::move(path)), rate_hz_(rate_hz), channels_(channels),
+      : fd_(fd),
+        path_(std::move(path)),
+        rate_hz_(rate_hz),
+        channels_(channels),
         window_frames_(window_frames) {}
-  std::int64_t window_size() const {
-    return static_cast<std::int64_t>(window_.size()) / channels_;
-  }
+  std::int64_t window_size() const { return static_cast<std::int64_t>(window_.size()) / channels_; }
   result<void> write_header();
   result<void> write_at(std::int64_t offset, std::span<const std::byte> bytes);
   result<void> trim();
@@ -57,9 +59,9 @@ class wav_writer {
   std::int32_t rate_hz_;
   std::int32_t channels_;
   std::int64_t window_frames_;
-  std::int64_t start_ = 0;             ///< frame index of window_[0]
-  std::int64_t clean_to_ = 0;          ///< frames before this are in the file as they are here
-  std::vector<std::int16_t> window_;   ///< [frames, channels]
+  std::int64_t start_ = 0;            ///< frame index of window_[0]
+  std::int64_t clean_to_ = 0;         ///< frames before this are in the file as they are here
+  std::vector<std::int16_t> window_;  ///< [frames, channels]
 };
 
 }  // namespace hocket::record

@@ -103,7 +103,8 @@ std::string say(const std::string& word) {
 }  // namespace
 
 std::string number_words(std::int64_t value) {
-  if (value < 0) return value == INT64_MIN ? std::to_string(value) : "minus " + number_words(-value);
+  if (value < 0)
+    return value == INT64_MIN ? std::to_string(value) : "minus " + number_words(-value);
   if (value < 20) return std::string(units[static_cast<std::size_t>(value)]);
   if (value >= 1'000'000'000'000) return std::to_string(value);
   const auto join = [](std::string head, std::int64_t rest) {

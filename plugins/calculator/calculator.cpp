@@ -37,7 +37,8 @@ struct parser {
 
 struct calculator final : tool {
   static tool_info info() {
-    return {"calculator", "Works out a sum: + - * / and parentheses.",
+    return {"calculator",
+            "Works out a sum: + - * / and parentheses.",
             R"({"type":"object","properties":{"expression":{"type":"string","maxLength":200}},)"
             R"("required":["expression"],"additionalProperties":false})",
             {.time_limit_ms = 1000}};
@@ -50,7 +51,8 @@ struct calculator final : tool {
     std::erase(sum, ' ');
     parser work{sum.c_str()};
     const double v = sum.size() <= 200 ? work.sum() : NAN;
-    if (*work.p || !std::isfinite(v)) return fail("calculator.expression", "not a sum with a result");
+    if (*work.p || !std::isfinite(v))
+      return fail("calculator.expression", "not a sum with a result");
     return fmt::format("{:.10g}", v);
   }
   std::string match(std::string_view task) const override {
@@ -59,8 +61,11 @@ struct calculator final : tool {
     std::smatch found;
     if (!std::regex_search(words, found, sum)) return "";
     std::string expression = found.str();
-    for (const auto& [word, sign] : {std::pair{"plus", "+"}, {"minus", "-"}, {"times", "*"},
-                                     {"over", "/"}, {"divided by", "/"}})
+    for (const auto& [word, sign] : {std::pair{"plus", "+"},
+                                     {"minus", "-"},
+                                     {"times", "*"},
+                                     {"over", "/"},
+                                     {"divided by", "/"}})
       expression = std::regex_replace(expression, std::regex(word), sign);
     return nlohmann::json{{"expression", expression}}.dump();
   }

@@ -12,7 +12,8 @@ namespace {
 // so by counting from 10:00, so that such a run is repeatable.
 struct clock_tool final : tool {
   static tool_info info() {
-    return {"clock", "Says the local time of day on a 12-hour clock (from 10:00 on in virtual time).",
+    return {"clock",
+            "Says the local time of day on a 12-hour clock (from 10:00 on in virtual time).",
             R"({"type":"object","properties":{},"additionalProperties":false})",
             {.time_limit_ms = 1000}};
   }

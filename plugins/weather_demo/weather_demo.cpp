@@ -7,13 +7,19 @@ using namespace hocket;
 
 namespace {
 
-constexpr std::array<std::pair<const char*, const char*>, 8> table = {
-    {{"paris", "sunny"}, {"london", "rainy"}, {"berlin", "cloudy"}, {"rome", "sunny"},
-     {"tokyo", "windy"}, {"madrid", "foggy"}, {"cairo", "sunny"}, {"oslo", "snowy"}}};
+constexpr std::array<std::pair<const char*, const char*>, 8> table = {{{"paris", "sunny"},
+                                                                       {"london", "rainy"},
+                                                                       {"berlin", "cloudy"},
+                                                                       {"rome", "sunny"},
+                                                                       {"tokyo", "windy"},
+                                                                       {"madrid", "foggy"},
+                                                                       {"cairo", "sunny"},
+                                                                       {"oslo", "snowy"}}};
 
 struct weather_demo final : tool {
   static tool_info info() {
-    return {"weather_demo", "Canned demo data, not a forecast: one fixed word per city.",
+    return {"weather_demo",
+            "Canned demo data, not a forecast: one fixed word per city.",
             R"({"type":"object","properties":{"city":{"type":"string"}},"required":["city"]})",
             {.time_limit_ms = 1000}};
   }

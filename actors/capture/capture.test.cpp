@@ -1,0 +1,173 @@
+#include "actors/capture/capture.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "actors/capture/gst_support.hpp"
+#include "actors/record/wav_writer.hpp"
+#include "graph/contract/harness.hpp"
+
+using namespace hocket;
+
+namespace {
+
+std::string scratch(const std::string& name) {
+  const auto folder = std::filesystem::temp_directory_path() / "hocket-capture-test";
+  std::filesystem::create_directories(folder);
+  return (folder / name).string();
+}
+
+// A ramp makes every sample recognisable: sample i is (i % 1000) / 1000.
+std::string ramp_file(const std::string& name, std::int64_t samples, std::int32_t rate_hz = 16000) {
+  const auto path = scratch(name);
+  std::vector<float> ramp(static_cast<std::size_t>(samples));
+  for (std::size_t i = 0; i < ramp.size(); ++i) ramp[i] = static_cast<float>(i % 1000) / 1000;
+  auto file = record::wav_writer::create(path, rate_hz, 1);
+  REQUIRE(file);
+  REQUIRE((*file)->put(0, 0, ramp));
+  return path;
+}
+
+}  // namespace
+
+TEST_CASE("capture.gst takes a file at once in virtual time, in exact chunks of 20 ms") {
+  const auto path = ramp_file("ramp.wav", 16000 + 100);
+  harness h(type_of<capture::capture>(), {.config = settings({{"file", path}})});
+  REQUIRE(h.open());
+  REQUIRE(h.run_to_end(timestamp::of_ms(3000)));
+  const auto chunks = h.values<audio_chunk>("audio");
+  REQUIRE(chunks.size() == 51);
+  std::int64_t index = 0;
+  for (const auto& c : chunks) {
+    REQUIRE(c.first_sample == index);
+    for (const float v : c.samples.as<float>())
+      REQUIRE(std::abs(v - static_cast<float>(index++ % 1000) / 1000) < 1e-4f);
+  }
+  CHECK(index == 16100);
+  CHECK(h.outputs("audio")[7].header.ts == timestamp::of_ms(140));
+  CHECK(h.counter("gaps") == 0);
+  REQUIRE(h.close());
+  CHECK(h.violations().empty());
+}
+
+TEST_CASE("capture.gst resamples, and pads with silence after the end") {
+  const auto path = ramp_file("ramp48.wav", 48000, 48000);
+  harness h(type_of<capture::capture>(), {.config = settings({{"file", path}, {"pad_s", 0.5}})});
+  REQUIRE(h.open());
+  REQUIRE(h.run_to_end(timestamp::of_ms(3000)));
+  std::int64_t samples = 0;
+  for (const auto& c : h.values<audio_chunk>("audio")) {
+    CHECK(c.first_sample == samples);
+    samples += c.frames();
+  }
+  CHECK(std::abs(samples - 24000) <= 32);
+  CHECK(h.counter("padded_samples") == 8000);
+}
+
+TEST_CASE("capture.gst never runs ahead of the clock") {
+  harness h(
+      type_of<capture::capture>(),
+      {.config = settings({{"pipeline", "audiotestsrc num-buffers=100 samplesperbuffer=777"}})});
+  REQUIRE(h.open());
+  for (int ms = 50; ms <= 1000; ms += 50) {
+    REQUIRE(h.advance_to(timestamp::of_ms(ms)));
+    const auto& last = h.outputs("audio").back();
+    CHECK(timestamp::of_samples(last.get_if<audio_chunk>()->first_sample + 320, 16000) <= h.now());
+    CHECK(h.now().ms() - last.header.ts.ms() <= 60);
+  }
+}
+
+TEST_CASE("capture.gst gives video in the asked size and rate") {
+  harness h(
+      type_of<capture::capture>(),
+      {.config = settings({{"pipeline", "videotestsrc num-buffers=30 ! video/x-raw,framerate=15/1"},
+                           {"media", "video"},
+                           {"width", 90},
+                           {"height", 60},
+                           {"frames_per_s", 5.0}})});
+  REQUIRE(h.open());
+  REQUIRE(h.run_to_end(timestamp::of_ms(5000)));
+  const auto& frames = h.outputs("video");
+  REQUIRE(frames.size() >= 9);
+  for (std::size_t i = 0; i < 9; ++i) {
+    CHECK(frames[i].header.ts == timestamp::of_ms(static_cast<std::int64_t>(i) * 200));
+    CHECK(frames[i].get_if<video_frame>()->pixels.size_bytes() == 90 * 60 * 3);
+  }
+  CHECK(h.violations().empty());
+}
+
+TEST_CASE("capture.gst refuses what it cannot open, with a way out") {
+  const auto error_of = [](std::vector<setting> config) {
+    harness h(type_of<capture::capture>(), {.config = settings(std::move(config))});
+    const auto opened = h.open();
+    REQUIRE(!opened);
+    return opened.error();
+  };
+  auto e = error_of({{"file", scratch("no such file.wav")}});
+  CHECK(e.code == "capture.cannot_open");
+  CHECK(e.message.find("no such file.wav") != std::string::npos);
+  const auto garbage = scratch("garbage.wav");
+  std::ofstream(garbage, std::ios::binary) << std::string(20000, '\x07');
+  CHECK(error_of({{"file", garbage}}).code == "capture.cannot_open");
+  std::ofstream(scratch("empty.wav"), std::ios::binary).flush();
+  CHECK(error_of({{"file", scratch("empty.wav")}}).code == "capture.cannot_open");
+  e = error_of({{"pipeline", "nosuchelement"}});
+  CHECK(e.code == "capture.bad_pipeline");
+  CHECK(e.message.find("nosuchelement") != std::string::npos);
+  CHECK(error_of({{"pipeline", "audiotestsrc ! ! "}}).code == "capture.bad_pipeline");
+  CHECK(error_of({}).code == "capture.cannot_open");
+  e = error_of({{"pipeline", "audiotestsrc is-live=true"}});
+  CHECK(e.code == "capture.live_in_virtual_time");
+  CHECK(capture::package_of_element("rtspsrc") == "gstreamer1.0-plugins-good");
+  CHECK(capture::package_of_element("avdec_h264") == "gstreamer1.0-libav");
+  CHECK(capture::package_of_element("mine") == "");
+}
+
+TEST_CASE("a device that is lost on the way is an error with its words") {
+  harness h(type_of<capture::capture>(),
+            {.config = settings({{"pipeline", "audiotestsrc ! identity error-after=40"}})});
+  REQUIRE(h.open());
+  const auto r = h.run_to_end(timestamp::of_ms(60'000));
+  REQUIRE(!r);
+  CHECK(r.error().code == "capture.device_lost");
+  CHECK(r.error().message.find("identity") != std::string::npos);
+  CHECK(h.outputs("audio").size() > 10);
+}
+
+TEST_CASE("a truncated file ends or is lost, without a crash") {
+  const auto path = ramp_file("cut.wav", 32000);
+  std::filesystem::resize_file(path, 20'001);
+  harness h(type_of<capture::capture>(), {.config = settings({{"file", path}})});
+  REQUIRE(h.open());
+  (void)h.run_to_end(timestamp::of_ms(5000));
+  CHECK(h.outputs("audio").size() >= 30);
+}
+
+TEST_CASE("sample_timeline: gaps jump, overlaps are dropped, drift within tolerance is ignored") {
+  capture::sample_timeline t(320, 640);
+  const std::vector<float> some(500, 1.0f);
+  t.put(1000, some);
+  t.put(1500 + 600, some);  // within tolerance: follows on
+  CHECK(t.end() == 2000);
+  auto c = t.take();
+  REQUIRE(c);
+  CHECK(c->first == 1000);
+  CHECK(c->end() == 1280);  // grid of chunks
+  t.put(5000, some);
+  CHECK(t.gaps() == 1);
+  CHECK(t.gap_samples() == 3000);
+  std::int64_t last = 0;
+  while ((c = t.take())) last = c->end();
+  CHECK(last == 5440);
+  t.put(4600, some);  // 900 back: the first 500 are all known
+  CHECK(t.dropped_samples() == 500);
+  c = t.take(true);
+  REQUIRE(c);
+  CHECK(c->end() == 5500);
+  CHECK(!t.take(true));
+  t.put(std::nullopt, some);
+  CHECK(t.end() == 6000);
+}

@@ -1,0 +1,202 @@
+#include <doctest/doctest.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "actors/record/event_record.hpp"
+#include "actors/record/wav_record.hpp"
+#include "graph/contract/harness.hpp"
+
+using namespace hocket;
+
+namespace {
+
+std::string folder() {
+  const auto path = std::filesystem::temp_directory_path() / "hocket-record-test";
+  std::filesystem::create_directories(path);
+  return path.string();
+}
+
+struct wav {
+  std::uint16_t channels = 0;
+  std::uint32_t rate = 0, data = 0, riff = 0;
+  std::vector<std::int16_t> pcm;
+};
+
+// What a reader that trusts the header sees.
+wav read(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string all((std::istreambuf_iterator<char>(in)), {});
+  REQUIRE(all.size() >= 44);
+  REQUIRE(all.substr(0, 4) == "RIFF");
+  REQUIRE(all.substr(8, 8) == "WAVEfmt ");
+  wav w;
+  std::memcpy(&w.riff, all.data() + 4, 4);
+  std::memcpy(&w.channels, all.data() + 22, 2);
+  std::memcpy(&w.rate, all.data() + 24, 4);
+  std::memcpy(&w.data, all.data() + 40, 4);
+  CHECK(w.riff == w.data + 36);
+  REQUIRE(all.size() >= 44 + w.data);
+  w.pcm.resize(w.data / 2);
+  std::memcpy(w.pcm.data(), all.data() + 44, w.data);
+  return w;
+}
+
+audio_chunk tone(std::int64_t first, std::int64_t n, float level) {
+  return {16000, 1, first, buffer::take(std::vector<float>(static_cast<std::size_t>(n), level))};
+}
+
+std::vector<nlohmann::json> lines_of(const std::string& path) {
+  std::ifstream in(path);
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("record.wav puts both voices on one time axis") {
+  harness h(type_of<record::wav_record>(),
+            {.config = settings({{"file", "both.wav"}}), .output_dir = folder()});
+  REQUIRE(h.open());
+  REQUIRE(h.push("person", timestamp::of_ms(0), tone(0, 3200, 0.5f)));
+  REQUIRE(h.push("model", timestamp::of_ms(200), tone(3200, 3200, -0.5f)));
+  REQUIRE(
+      h.push("person", timestamp::of_ms(500), tone(8000, 1600, 2.0f)));  // after a gap; too loud
+  REQUIRE(h.advance_to(timestamp::of_ms(800)));
+  REQUIRE(h.close());
+  const auto w = read(folder() + "/both.wav");
+  CHECK(w.channels == 2);
+  CHECK(w.rate == 16000);
+  REQUIRE(w.pcm.size() == 2 * 12800);
+  const auto at = [&](int channel, int frame) {
+    return w.pcm[static_cast<std::size_t>(frame * 2 + channel)];
+  };
+  CHECK(at(0, 100) == 16384);
+  CHECK(at(1, 100) == 0);
+  CHECK(at(0, 3200) == 0);
+  CHECK(at(1, 3200) == -16384);
+  CHECK(at(0, 8000) == 32767);
+  CHECK(at(0, 9600) == 0);
+}
+
+TEST_CASE("record.wav: later sessions have files of their own; bad samples do no harm") {
+  harness h(type_of<record::wav_record>(), {.config = settings({{"file", "s.wav"}}),
+                                            .sessions = {session_id{3}},
+                                            .output_dir = folder()});
+  REQUIRE(h.open());
+  auto bad = tone(0, 320, 0);
+  std::vector<float> nan(320, std::nanf(""));
+  bad.samples = buffer::take(std::move(nan));
+  REQUIRE(h.push("person", timestamp::of_ms(0), bad));
+  const auto wild = h.push("person", timestamp::of_ms(0), tone(1LL << 50, 320, 0));
+  REQUIRE(!wild);
+  CHECK(wild.error().code == "record.bad_time");
+  REQUIRE(h.close());
+  CHECK(read(folder() + "/s.3.wav").pcm.size() == 640);
+}
+
+TEST_CASE("record.wav: an unwritable place is told") {
+  harness h(type_of<record::wav_record>(),
+            {.config = settings({{"file", "x.wav"}}), .output_dir = "/proc/nowhere"});
+  CHECK(h.open().error().code == "record.cannot_write");
+}
+
+TEST_CASE("wav_writer: late samples may still change the newest seconds, not older ones") {
+  const auto path = folder() + "/late.wav";
+  auto file = record::wav_writer::create(path, 16000, 1, 1000);
+  REQUIRE(file);
+  const std::vector<float> ones(3000, 1.0f);
+  REQUIRE((*file)->put(0, 0, ones));
+  CHECK(*(*file)->put(0, 2500, std::vector<float>(100, 0.0f)) == 0);
+  const auto late = *(*file)->put(0, 0, std::vector<float>(100, 0.0f));
+  CHECK(late == 100);
+  REQUIRE((*file)->flush());
+  const auto w = read(path);
+  CHECK(w.pcm.size() == 3000);
+  CHECK(w.pcm[50] == 32767);
+  CHECK(w.pcm[2550] == 0);
+  CHECK(w.pcm[2700] == 32767);
+}
+
+TEST_CASE("kill -9 leaves a readable file and whole lines") {
+  const auto place = folder();
+  std::filesystem::remove(place + "/killed.wav");
+  int ready[2];
+  REQUIRE(::pipe(ready) == 0);
+  const auto child = ::fork();
+  if (child == 0) {
+    harness voices(type_of<record::wav_record>(),
+                   {.config = settings({{"file", "killed.wav"}}), .output_dir = place});
+    harness log(type_of<record::event_record>(),
+                {.config = settings({{"file", "killed.jsonl"}}), .output_dir = place});
+    (void)voices.open();
+    (void)log.open();
+    for (std::int64_t k = 0;; ++k) {
+      (void)voices.push("person", timestamp::of_ms(k * 200), tone(k * 3200, 3200, 0.5f));
+      (void)voices.advance_to(timestamp::of_ms((k + 1) * 200));
+      (void)log.push("words", timestamp::of_ms(k * 200), text{"word", "model"});
+      if (k == 40 && ::write(ready[1], "x", 1) != 1) ::_exit(1);
+    }
+  }
+  char byte;
+  REQUIRE(::read(ready[0], &byte, 1) == 1);
+  ::kill(child, SIGKILL);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  const auto w = read(place + "/killed.wav");
+  CHECK(w.pcm.size() >= 40 * 3200 * 2);
+  CHECK(w.pcm[0] == 16384);
+  CHECK(w.pcm[w.pcm.size() / 4 * 2] == 16384);
+  std::ifstream log(place + "/killed.jsonl");
+  std::string all((std::istreambuf_iterator<char>(log)), {});
+  const auto whole = all.substr(0, all.rfind('\n'));
+  std::istringstream stream(whole);
+  std::size_t lines = 0;
+  for (std::string line; std::getline(stream, line); ++lines) REQUIRE(nlohmann::json::accept(line));
+  CHECK(lines >= 40);
+}
+
+TEST_CASE("record.events writes one line per event, words only if asked to") {
+  for (const bool words : {false, true}) {
+    harness h(
+        type_of<record::event_record>(),
+        {.config = settings({{"file", "e.jsonl"}, {"pii.text", words}}), .output_dir = folder()});
+    REQUIRE(h.open());
+    delegation d;
+    d.request = 4;
+    d.task = "seven times eight";
+    REQUIRE(h.push("words", timestamp::of_ms(400), text{"let", "model"}));
+    REQUIRE(h.push("delegations", timestamp::of_ms(600), d));
+    REQUIRE(h.push("tool_calls", timestamp::of_ms(600), tool_call{1, 4, "calculator", "{}"}));
+    REQUIRE(h.push("tool_results", timestamp::of_ms(600),
+                   tool_result{1, 4, "calculator", outcome::ok, "56"}));
+    REQUIRE(h.push("results", timestamp::of_ms(800), text{"\xff broken", "background", 4, false}));
+    REQUIRE(h.push("state", timestamp::of_ms(800),
+                   tensor{dtype::f32, {2}, buffer::take(std::vector<float>{0.5f, -20})}));
+    REQUIRE(h.control_packet("played", {control::kind::played, "", 3200}));
+    REQUIRE(h.close());
+    const auto lines = lines_of(folder() + "/e.jsonl");
+    REQUIRE(lines.size() == 7);
+    CHECK(lines[0]["kind"] == "words");
+    CHECK(lines[0]["t_ms"] == 400);
+    CHECK(lines[0]["micro_turn"] == 2);
+    CHECK(lines[0]["session"] == 1);
+    CHECK(lines[0].contains("text") == words);
+    CHECK(lines[0].contains("text_chars") == !words);
+    CHECK(lines[1]["request"] == 4);
+    CHECK(lines[1].contains("task") == words);
+    CHECK(lines[3]["status"] == "ok");
+    CHECK(lines[4]["final"] == false);
+    CHECK(lines[5]["values"][0] == 0.5);
+    CHECK(lines[6]["what"] == "played");
+    CHECK(lines[6]["value"] == 3200);
+  }
+}
