@@ -24,6 +24,8 @@ real_fft::real_fft(std::size_t size) : size_(size), state_(std::make_unique<stat
 }
 
 real_fft::~real_fft() = default;
+real_fft::real_fft(const real_fft& other) : real_fft(other.size_) {}
+real_fft& real_fft::operator=(const real_fft& other) { return *this = real_fft(other); }
 real_fft::real_fft(real_fft&&) noexcept = default;
 real_fft& real_fft::operator=(real_fft&&) noexcept = default;
 

@@ -15,6 +15,8 @@ class real_fft {
   /// `size`: even, product of small primes for speed (800 and 1600 are).
   explicit real_fft(std::size_t size);
   ~real_fft();
+  real_fft(const real_fft& other);
+  real_fft& operator=(const real_fft& other);
   real_fft(real_fft&&) noexcept;
   real_fft& operator=(real_fft&&) noexcept;
 

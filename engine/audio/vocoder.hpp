@@ -17,7 +17,8 @@ struct vocoder_options {
   float momentum = 0.9f;  ///< of the fast Griffin-Lim iteration
 };
 
-/// Streaming spectrogram inversion without a learnt part; one instance per session.
+/// Streaming spectrogram inversion without a learnt part; one instance per session. A copy goes on
+/// as the original would (a forked session).
 ///
 /// *Inputs*: per micro-turn 4 patches [4, 320] normalised log-mel (speech_mel.hpp) and 4 voice
 /// gates; a patch whose gate is 0 is silence, whatever it holds. *Outputs*: exactly 3200 samples,

@@ -126,6 +126,14 @@ TEST_CASE("silence is silence, and a reset vocoder is a new one") {
   CHECK(sounded(voc, patches, 2) == first);
 }
 
+TEST_CASE("a copied vocoder goes on as the original") {
+  const std::vector<float> patches = speech_patches_of(voice_like(3));
+  vocoder voc;
+  sounded(voc, patches, 2);
+  vocoder copy = voc;
+  CHECK(sounded(voc, patches, 1) == sounded(copy, patches, 1));
+}
+
 TEST_CASE("wild patches give finite sound") {
   vocoder voc;
   std::vector<float> patches(8 * format::patch_size);

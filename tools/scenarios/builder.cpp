@@ -36,6 +36,11 @@ builder::builder(person_voice& voice, std::uint64_t seed, split which, std::int6
   text_in_.resize(static_cast<std::size_t>(micro_turns));
 }
 
+void builder::cast(const person& speaker, double noise_dbfs) {
+  speaker_ = speaker;
+  noise_dbfs_ = noise_dbfs;
+}
+
 person builder::somebody_else() {
   person who = draw_person(rng, which_);
   while (who.voice == speaker_.voice) who = draw_person(rng, which_);

@@ -53,6 +53,8 @@ class builder {
   void end_episode(const std::string& what, std::int64_t at);
   bool full() const { return failed_ || cursor >= total_turns * turn_samples - turn_samples; }
 
+  /// Replaces the person and the noise that the seed drew; before anything is said.
+  void cast(const person& speaker, double noise_dbfs);
   /// Another person of the same split.
   person somebody_else();
   const person& speaker() const { return speaker_; }

@@ -22,7 +22,11 @@ result<conversation> make_conversation(const source_options& options, std::uint6
   double weights = 0;
   for (const std::string& name : options.families.empty() ? family_names() : options.families) {
     const family* found = find_family(name);
-    if (!found) return fail("scenarios.family", "there is no scenario family `" + name + "`");
+    if (!found) {
+      std::string known;
+      for (const std::string& other : family_names()) known += " " + other;
+      return fail("scenarios.family", "there is no family `" + name + "`; choose one of" + known);
+    }
     chosen.push_back(*found);
     weights += found->weight;
   }
@@ -66,6 +70,14 @@ result<conversation> make_main_job(std::uint64_t seed, split which) {
       }
       plan.emplace(**voice, seed_of(seed, 0xde30), which, turns);
       builder& b = *plan;
+      // An unhurried person at a common level, the voice chosen by the seed.
+      person speaker;
+      const auto& voices = voices_of(which);
+      speaker.voice = voices[static_cast<std::size_t>(seed + 1) % voices.size()];
+      speaker.rate_wpm = b.rng.integer(145, 165);
+      speaker.pitch = b.rng.integer(40, 60);
+      speaker.gain_db = b.rng.uniform(-5.0, -2.0);
+      b.cast(speaker, b.rng.uniform(-65.0, -58.0));
       const auto pause = [&](double seconds) {
         b.cursor += static_cast<std::int64_t>(seconds * 16000);
       };
@@ -75,15 +87,15 @@ result<conversation> make_main_job(std::uint64_t seed, split which) {
       play_sum(b, {3, 4, 1.2, 4});
       pause(1.0);
       play_delegate(b, {"what is seven times eight", "seven times eight", "fifty six", 6, 0, ""});
-      pause(4.0);
+      pause(4.5);
       play_bystander(b, "hey john what is two plus five", false);
       pause(2.0);
       play_count(b, 10, count_event::stop, 0.7);
-      pause(1.5);
+      pause(2.0);
       play_timer(b, 2, 3, 0.5, false);
-      pause(1.5);
+      pause(2.5);
       play_bystander(b, "hey mary what time is it", false);
-      pause(1.5);
+      pause(2.5);
       play_sum(b, {5, 3, 0, 3});
       pause(1.0);
       play_small_talk(b, 2);
