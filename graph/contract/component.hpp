@@ -56,6 +56,8 @@ struct context {
   std::shared_ptr<mailbox_handle> self;
   const registry* types = nullptr;         ///< for tools by name
   std::string output_dir = "out";          ///< where a run writes its files
+  std::uint32_t restarts = 0;              ///< lives of this actor before this one
+  timestamp began;                         ///< after a restart: stream time of its first life
   /// One line for the event log and, if a person watches, the screen. Never speech or transcripts.
   std::function<void(std::string_view message)> log = [](std::string_view) {};
   /// Adds to a named counter of this actor, shown by `hocket top`. Every degraded mode has one.

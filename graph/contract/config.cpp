@@ -91,7 +91,8 @@ class reader final : public config_visitor {
     if (item == nullptr && info.required)
       add("config.missing-key", from_.where(), fmt::format("`{}` is missing", info.name),
           info.doc.empty() ? "" : fmt::format("`{}`: {}", info.name, info.doc));
-    return item;
+    // Nothing from outside the file: a reference that failed, which is told already.
+    return item != nullptr && item->is_null() && item->adapts() ? nullptr : item;
   }
 
   template <class T, class Read>

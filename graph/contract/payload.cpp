@@ -80,9 +80,7 @@ struct sizer {
     return v.tool.size() + v.arguments_json.size();
   }
   std::size_t operator()(const tool_result& v) const { return v.tool.size() + v.content.size(); }
-  std::size_t operator()(const delegation& v) const {
-    return v.task.size() + v.transcript.size();
-  }
+  std::size_t operator()(const delegation& v) const { return v.task.size() + v.transcript.size(); }
   std::size_t operator()(const training_example& v) const {
     std::size_t n = 0;
     for (const auto& [name, value] : v.tensors) n += name.size() + value.data.size_bytes();

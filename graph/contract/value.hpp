@@ -46,7 +46,8 @@ class value {
   const std::string& literal() const { return literal_; }
   void set_literal(std::string literal) { literal_ = std::move(literal); }
   /// True for text from the environment or the command line, where nobody can quote: a field that
-  /// wants a string then takes the literal, whatever it looks like.
+  /// wants a string then takes the literal, whatever it looks like. Together with null: a reference
+  /// that failed; readers skip it.
   bool adapts() const { return adapts_; }
   void set_adapts(bool adapts) { adapts_ = adapts; }
 

@@ -19,7 +19,7 @@ constexpr code_doc codes[] = {
 
     {"graph.version", "the schema version is missing or not known"},
     {"graph.no-actors", "the graph has no actors"},
-    {"graph.too-large", "more actors than a graph may have"},
+    {"graph.too-large", "more actors or links than a graph may have"},
     {"name.bad", "a name that is no lower-case word, or is taken"},
 
     {"param.declaration", "a parameter whose default contradicts its type"},

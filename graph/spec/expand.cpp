@@ -108,10 +108,10 @@ class expander {
     subgraph_spec sub;
     sub.name = entry.name;
     sub.where = entry.where;
-    if (inc.file.empty()) return;  // told by the reader
+    if (inc.file.empty()) return graph.broken.push_back(entry.name);  // told by the reader
     const auto path = beside(graph.file, inc.file);
     auto tree = load(entry, path);
-    if (!tree) return graph.incomplete = true, void();
+    if (!tree) return graph.broken.push_back(entry.name);
     value::map given;
     if (const auto* with = inc.with.get_if<value::map>())
       given = *with;
@@ -175,15 +175,27 @@ class expander {
     return out;
   }
 
+  /// A link from an input of the sub-graph that is required or unknown: if nothing feeds it, that
+  /// was said.
+  static bool is_told(const graph_spec& inner, const link_spec& link) {
+    if (link.actor != subgraph_actor) return false;
+    for (const auto& p : inner.inputs)
+      if (p.name == link.port) return p.required;
+    return true;
+  }
+
   void merge(const actor_spec& entry, graph_spec inner, subgraph_spec sub, graph_spec& graph) {
     const auto prefix = entry.name + ".";
     for (auto& actor : inner.actors) {
       std::vector<input_spec> inputs;
       for (auto& input : actor.inputs) {
         input_spec flat{input.port, input.where, {}};
-        for (const auto& link : input.links)
+        bool told = input.links.empty();
+        for (const auto& link : input.links) {
           for (auto& l : outer_links(entry, inner, link)) flat.links.push_back(std::move(l));
-        if (!flat.links.empty()) inputs.push_back(std::move(flat));
+          told = told || is_told(inner, link);
+        }
+        if (!flat.links.empty() || told) inputs.push_back(std::move(flat));
       }
       actor.inputs = std::move(inputs);
       actor.name = prefix + actor.name;
@@ -210,7 +222,7 @@ class expander {
     for (auto& p : inner.plugins)
       if (std::find(graph.plugins.begin(), graph.plugins.end(), p) == graph.plugins.end())
         graph.plugins.push_back(std::move(p));
-    graph.incomplete = graph.incomplete || inner.incomplete;
+    for (const auto& b : inner.broken) graph.broken.push_back(prefix + b);
   }
 
   const load_options& options_;

@@ -16,9 +16,9 @@ namespace hocket {
 struct restart_policy {
   enum class mode : std::uint8_t { never, on_failure, always };
   mode when = mode::on_failure;
-  std::int32_t max = 3;            ///< restarts within the window; one more stops the graph
+  std::int32_t max = 3;  ///< restarts within the window; one more stops the graph
   double within_s = 60;
-  std::int32_t backoff_ms = 100;   ///< doubles with each restart in the window
+  std::int32_t backoff_ms = 100;  ///< doubles with each restart in the window
   std::int32_t backoff_max_ms = 5000;
   /// When restarts are used up (or mode is never): stop the whole graph, or go on without the actor
   /// (its neighbours get input_lost and its inputs are dropped with reason `actor_lost`).
@@ -27,12 +27,12 @@ struct restart_policy {
 
 struct plan_actor {
   std::string name;
-  const component_type* type = nullptr;   ///< lives in the registry
-  std::shared_ptr<config_base> config;    ///< checked and filled
+  const component_type* type = nullptr;  ///< lives in the registry
+  std::shared_ptr<config_base> config;   ///< checked and filled
   input_policy policy = input_policy::immediate;
   restart_policy restart;
-  std::int32_t watchdog_ms = 5000;        ///< a call that takes longer is a hang; 0 = off
-  std::string host;                       ///< name in `hosts:`; "" = this process
+  std::int32_t watchdog_ms = 5000;  ///< a call that takes longer is a hang; 0 = off
+  std::string host;                 ///< name in `hosts:`; "" = this process
   source_mark where;
 };
 
@@ -57,9 +57,9 @@ struct plan_budget {
 
 struct plan_host {
   std::string name;
-  std::string listen;      ///< "tcp://address:port"
-  std::string key;         ///< file with its public key; "" = plaintext
-  bool insecure = false;   ///< plaintext beyond this machine is wanted
+  std::string listen;     ///< "tcp://address:port"
+  std::string key;        ///< file with its public key; "" = plaintext
+  bool insecure = false;  ///< plaintext beyond this machine is wanted
 };
 
 /// A graph that passed validation: nothing in it can be wrong any more except the world.
@@ -67,18 +67,18 @@ struct plan {
   std::string name;
   std::string file;
   micro_turn_grid grid;
-  std::vector<plan_actor> actors;         ///< in file order; actor_index counts here
+  std::vector<plan_actor> actors;  ///< in file order; actor_index counts here
   std::vector<plan_link> links;
   std::vector<plan_budget> budgets;
   std::vector<plan_host> hosts;
-  std::vector<actor_index> start_order;   ///< downstream first; back edges ignored
-  std::vector<std::string> plugins;       ///< shared libraries that were loaded for it
-  std::string hash;                       ///< of the expanded graph; equal graphs are equal here
+  std::vector<actor_index> start_order;  ///< downstream first; back edges ignored
+  std::vector<std::string> plugins;      ///< shared libraries that were loaded for it
+  std::string hash;                      ///< of the expanded graph; equal graphs are equal here
 };
 
 struct load_options {
-  std::map<std::string, std::string> params;   ///< `--param name=value`, for ${param:name}
-  std::vector<std::string> sets;               ///< `--set actors.model.device=cpu`
+  std::map<std::string, std::string> params;  ///< `--param name=value`, for ${param:name}
+  std::vector<std::string> sets;              ///< `--set actors.model.device=cpu`
   /// Looks an environment variable up; replaced in tests.
   std::optional<std::string> (*env)(const std::string& name) = nullptr;
   /// Reads an included file; replaced in tests and fuzzing.

@@ -45,6 +45,7 @@ bool split_endpoint(const std::string& text, link_spec& link) {
 void read_inputs(const value& inputs, const std::string& owner, actor_spec& actor,
                  diagnostics& findings) {
   const auto* map = inputs.get_if<value::map>();
+  actor.inputs_broken = map == nullptr;
   if (map == nullptr)
     return add_error(findings, inputs.where(), "config.type",
                      fmt::format("{}: `inputs` must be a map, not {}", owner, inputs.kind_name()),
@@ -128,6 +129,8 @@ void read_include(const value& item, actor_spec& actor, diagnostics& findings) {
 
 void read_own_keys(actor_spec& actor, diagnostics& findings) {
   const auto& body = actor.body;
+  if (const auto* c = body.find("component"); c != nullptr && c->get_if<std::string>() != nullptr)
+    actor.component = *c->get_if<std::string>();
   const auto owner = actor.title();
   std::string policy;
   std::int64_t watchdog_ms = actor.watchdog_ms;
@@ -185,6 +188,7 @@ std::optional<link_spec> read_link(const value& item, const std::string& owner,
   link_spec link;
   link.where = item.where();
   std::string from;
+  if (item.is_null() && item.adapts()) return {};  // a failed reference, told already
   if (const auto* text = item.get_if<std::string>()) {
     from = *text;
   } else if (item.get_if<value::map>() != nullptr) {

@@ -47,13 +47,17 @@ class replacer {
   void replace(value& v, const std::string& text) {
     const auto where = v.where();
     if (text.starts_with("${") && text.find('}') == text.size() - 1) {
-      if (auto whole = resolve(text.substr(2, text.size() - 3), where)) {
-        if (!spend(count_values(*whole), 0, where)) return;
-        whole->set_where(where);
-        v = std::move(*whole);
-      }
+      auto whole = resolve(text.substr(2, text.size() - 3), where);
+      if (!whole || !spend(count_values(*whole), 0, where)) whole = failed();
+      whole->set_where(where);
+      v = std::move(*whole);
       return;
     }
+    compose(v, text, where);
+  }
+
+  /// A text with references inside.
+  void compose(value& v, const std::string& text, const source_mark& where) {
     std::string out;
     for (std::size_t at = 0; at < text.size();) {
       const auto dollar = text.find("${", at);
@@ -70,7 +74,10 @@ class replacer {
       const auto end = text.find('}', dollar);
       if (end == text.npos) return bad("`${` has no closing brace", where);
       const auto part = resolve(text.substr(dollar + 2, end - dollar - 2), where);
-      if (!part) return;
+      if (!part || (part->is_null() && part->adapts())) {
+        v = failed();
+        return v.set_where(where);
+      }
       if (part->get_if<value::list>() != nullptr || part->get_if<value::map>() != nullptr)
         return bad(fmt::format("`{}`: a list or a map cannot stand inside a text",
                                text.substr(dollar, end + 1 - dollar)),
@@ -125,6 +132,13 @@ class replacer {
     if (!spend(1, text->size(), where)) return {};
     auto v = plain_scalar(*text, where);
     if (text->empty()) v = value(std::string(), where);
+    v.set_adapts(true);
+    return v;
+  }
+
+  /// Stands for what a failed reference would have given; readers skip it.
+  static value failed() {
+    value v;
     v.set_adapts(true);
     return v;
   }
@@ -198,18 +212,21 @@ declaration read_declaration(const value::entry& e, diagnostics& findings) {
   return d;
 }
 
-void check_given(const std::string& name, const declaration& d, const value& v,
+bool check_given(const std::string& name, const declaration& d, const value& v,
                  diagnostics& findings) {
-  if (!fits(v, d.type))
-    return add_error(findings, v.where(), "param.type",
-                     fmt::format("parameter {}: must be {}, not {}", name, d.type, v.kind_name()));
-  if (d.choices.empty()) return;
+  if (!fits(v, d.type)) {
+    add_error(findings, v.where(), "param.type",
+              fmt::format("parameter {}: must be {}, not {}", name, d.type, v.kind_name()));
+    return false;
+  }
   const auto* s = v.get_if<std::string>();
   const auto& text = s != nullptr ? *s : v.literal();
-  if (std::find(d.choices.begin(), d.choices.end(), text) == d.choices.end())
-    add_error(findings, v.where(), "param.type",
-              fmt::format("parameter {}: cannot be `{}`", name, text), "",
-              {fmt::format("valid values: {}", fmt::join(d.choices, ", "))});
+  if (d.choices.empty() || std::find(d.choices.begin(), d.choices.end(), text) != d.choices.end())
+    return true;
+  add_error(findings, v.where(), "param.type",
+            fmt::format("parameter {}: cannot be `{}`", name, text), "",
+            {fmt::format("valid values: {}", fmt::join(d.choices, ", "))});
+  return false;
 }
 
 }  // namespace
@@ -233,15 +250,16 @@ parameters read_parameters(const value& root, const value::map& given, const sou
       valid.push_back(e.key);
       const auto d = read_declaration(e, findings);
       if (const auto* g = find_given(e.key)) {
-        check_given(e.key, d, *g, findings);
-        out.emplace(e.key, *g);
+        value told;
+        told.set_adapts(true);
+        out.emplace(e.key, check_given(e.key, d, *g, findings) ? *g : told);
       } else if (d.fallback) {
         out.emplace(e.key, *d.fallback);
       } else {
         add_error(findings, given_at, "param.missing",
                   fmt::format("{}: parameter `{}` has no default and is not given", user, e.key),
                   fmt::format("declared in {}:{}", e.key_where.file, e.key_where.line));
-        out.emplace(e.key, value());
+        out.emplace(e.key, value()).first->second.set_adapts(true);
       }
     }
   }

@@ -13,7 +13,11 @@ std::vector<std::string> split(const std::string& path) {
   std::size_t at = 0;
   while (true) {
     const auto dot = path.find('.', at);
-    parts.push_back(path.substr(at, dot == path.npos ? dot : dot - at));
+    const auto part = path.substr(at, dot == path.npos ? dot : dot - at);
+    if (!parts.empty() && parts.back() == "pii")  // the one kind of key with a dot in it
+      parts.back() += "." + part;
+    else
+      parts.push_back(part);
     if (dot == path.npos) return parts;
     at = dot + 1;
   }
@@ -75,8 +79,8 @@ class setter {
     const auto near = nearest(word, valid);
     add_error(findings_, where_, "set.path", what,
               near.empty() ? "" : fmt::format("did you mean `{}`?", near),
-              {valid.empty() ? "there is nothing here"
-                             : fmt::format("here are: {}", fmt::join(valid, ", "))});
+              valid.empty() ? std::vector<std::string>()
+                            : std::vector{fmt::format("here are: {}", fmt::join(valid, ", "))});
   }
 
   /// The value that the path names. Named things (actors, hosts) must exist, other keys may be new.

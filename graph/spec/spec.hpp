@@ -18,6 +18,7 @@ inline constexpr std::string_view subgraph_actor = "graph";
 
 /// Far above any deployment, far below what actor_index (16 bits) can name.
 inline constexpr std::size_t max_actors = 1024;
+inline constexpr std::size_t max_links = 16384;
 
 struct queue_override {
   std::optional<std::int32_t> size;
@@ -60,7 +61,8 @@ struct actor_spec {
   restart_policy restart;
   std::int32_t watchdog_ms = 5000;
   std::vector<input_spec> inputs;
-  value body;  ///< the whole map, with the component's own keys
+  bool inputs_broken = false;  ///< told already: do not complain about missing ones
+  value body;                  ///< the whole map, with the component's own keys
 
   /// "ears (audio.dmel)": begins every message about the actor.
   std::string title() const { return component.empty() ? name : name + " (" + component + ")"; }
@@ -103,7 +105,8 @@ struct graph_spec {
   std::vector<subgraph_spec> subgraphs;
   std::vector<port_declaration> inputs;  ///< of a file that is meant to be included
   std::map<std::string, link_spec> outputs;
-  bool incomplete = false;  ///< an include failed: do not complain about what it would have brought
+  std::vector<std::string>
+      broken;  ///< failed includes: do not complain about what they would bring
 };
 
 /// Reads a tree whose references are already replaced. `included`: keys that belong to the top file

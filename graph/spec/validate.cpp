@@ -103,7 +103,7 @@ void resolve_actors(validation& v) {
 }
 
 plan validate(const graph_spec& graph, const registry& types, diagnostics& findings) {
-  validation v{graph, types, findings, {}, {}, !graph.incomplete};
+  validation v{graph, types, findings, {}, {}, {}, graph.broken.empty()};
   v.out.name = graph.name;
   v.out.file = graph.file;
   v.out.grid.length = std::chrono::milliseconds(graph.micro_turn_ms);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "graph/contract/registry.hpp"
@@ -20,6 +22,7 @@ struct validation {
   diagnostics& findings;
   plan out;
   std::map<std::string, std::size_t> actors;  ///< name -> index in graph.actors and out.actors
+  std::set<std::tuple<std::size_t, std::size_t, std::size_t, std::size_t>> fed = {};  ///< links
   bool links_complete = true;  ///< false: a link or component was wrong; whole-graph checks wait
 
   std::vector<std::string> actor_names() const;

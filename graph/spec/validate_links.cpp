@@ -59,6 +59,8 @@ void unknown_source(validation& v, const actor_spec& spec, const input_spec& inp
                                  input.port, s.name, link.port),
                      did_you_mean(link.port, outputs), {known("its outputs", outputs)});
   }
+  for (const auto& b : v.graph.broken)
+    if (link.actor == b || link.actor.starts_with(b + ".")) return;  // the include is told
   const auto names = v.actor_names();
   add_error(v.findings, link.where, "link.unknown-actor",
             fmt::format("{}: input {} comes from `{}.{}`, but no actor is called `{}`",
@@ -128,17 +130,19 @@ void resolve_link(validation& v, std::size_t to, const input_spec& input, std::s
   out.queue = queue_of(v, spec, port, link);
   out.back_edge = link.back_edge;
   out.where = link.where;
-  for (const auto& other : v.out.links)
-    if (other.from == out.from && other.from_port == out.from_port && other.to == out.to &&
-        other.to_port == out.to_port)
-      return add_error(v.findings, link.where, "link.duplicate",
-                       fmt::format("{}: input {} is fed twice by {}.{}", spec.title(), port.name,
-                                   from_spec.name, link.port));
+  if (!v.fed.emplace(out.from, out.from_port, out.to, out.to_port).second)
+    return add_error(v.findings, link.where, "link.duplicate",
+                     fmt::format("{}: input {} is fed twice by {}.{}", spec.title(), port.name,
+                                 from_spec.name, link.port));
   v.out.links.push_back(std::move(out));
 }
 
 void check_required(validation& v, std::size_t to) {
   const auto& spec = v.graph.actors[to];
+  if (spec.inputs_broken) {
+    v.links_complete = false;
+    return;
+  }
   for (const auto& port : v.out.actors[to].type->info.inputs) {
     if (!port.required) continue;
     const bool given = std::any_of(spec.inputs.begin(), spec.inputs.end(),
@@ -162,6 +166,15 @@ void check_required(validation& v, std::size_t to) {
 }  // namespace
 
 void resolve_links(validation& v) {
+  std::size_t links = 0;
+  for (const auto& a : v.graph.actors)
+    for (const auto& i : a.inputs) links += i.links.size();
+  if (links > max_links) {
+    v.links_complete = false;
+    return add_error(
+        v.findings, v.graph.where, "graph.too-large",
+        fmt::format("{} links are more than the {} a graph may have", links, max_links));
+  }
   for (std::size_t to = 0; to < v.graph.actors.size(); ++to) {
     const auto& spec = v.graph.actors[to];
     const auto* type = v.out.actors[to].type;

@@ -102,9 +102,8 @@ TEST_CASE("golden: every code has a case of its own, and no case gives an unknow
     (void)load_plan(path, text, types, options_of(text), findings);
     for (const auto& d : findings.items()) {
       CAPTURE(d.code);
-      CHECK(std::any_of(spec::all_codes().begin(), spec::all_codes().end(), [&](const auto& c) {
-        return c.code == d.code && c.level == d.level;
-      }));
+      CHECK(std::any_of(spec::all_codes().begin(), spec::all_codes().end(),
+                        [&](const auto& c) { return c.code == d.code && c.level == d.level; }));
     }
   }
 }

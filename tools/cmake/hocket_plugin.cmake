@@ -15,6 +15,7 @@ function(hocket_plugin NAME)
     target_compile_definitions(plugin_${NAME} PRIVATE HOCKET_SHARED_PLUGIN)
     target_link_libraries(plugin_${NAME} PRIVATE hocket_contract fmt::fmt
                           nlohmann_json::nlohmann_json ${ARG_DEPS})
+    target_link_options(plugin_${NAME} PRIVATE -Wl,--exclude-libs,ALL)
   endif()
 endfunction()
 

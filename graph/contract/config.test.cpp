@@ -1,0 +1,112 @@
+#include "graph/contract/config.hpp"
+
+#include <doctest/doctest.h>
+
+#include "graph/contract/harness.hpp"
+
+namespace hocket {
+namespace {
+
+struct everything final : config_base {
+  bool loud = false;
+  std::int64_t rate_hz = 16000;
+  double gain_db = 0.5;
+  std::string mode = "fast";
+  std::string name;
+  std::vector<std::string> tags = {"a", "b\n"};
+  std::vector<double> weights = {1, 2.5};
+
+  void visit(config_visitor& v) override {
+    v.field({.name = "loud", .doc = "shout"}, loud);
+    v.field({.name = "rate_hz", .doc = "rate", .unit = "Hz", .min = 8000, .max = 48000}, rate_hz);
+    v.field({.name = "gain_db", .doc = "gain", .unit = "dB", .max = 20}, gain_db);
+    v.field({.name = "mode", .doc = "how", .choices = {"fast", "slow"}}, mode);
+    v.field({.name = "name", .doc = "who", .required = true}, name);
+    v.field({.name = "tags", .doc = "words"}, tags);
+    v.field({.name = "weights", .doc = "numbers", .min = 0}, weights);
+  }
+};
+
+std::vector<std::string> codes_of(const value& from, everything& into) {
+  diagnostics findings;
+  read_config(from, into, "it", {"component"}, findings);
+  std::vector<std::string> out;
+  for (const auto& d : findings.items()) out.push_back(d.code);
+  return out;
+}
+
+using codes = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("read_config fills what is given and keeps defaults") {
+  everything c;
+  const auto list = value(value::list{value(std::int64_t{3}), value(0.5)});
+  const auto got = codes_of(settings({{"name", "x"},
+                                      {"rate_hz", 8000},
+                                      {"gain_db", -3},
+                                      {"loud", true},
+                                      {"weights", list},
+                                      {"component", "a.b"}}),
+                            c);
+  CHECK(got.empty());
+  CHECK(c.name == "x");
+  CHECK(c.rate_hz == 8000);
+  CHECK(c.gain_db == -3.0);
+  CHECK(c.loud);
+  CHECK(c.weights == std::vector<double>{3, 0.5});
+  CHECK(c.mode == "fast");
+  CHECK(c.tags.size() == 2);
+}
+
+TEST_CASE("read_config collects every finding and leaves refused fields alone") {
+  everything c;
+  const auto got = codes_of(settings({{"rate_hz", 1},
+                                      {"gain_db", "3 dB"},
+                                      {"mode", "fats"},
+                                      {"loud", "yes"},
+                                      {"tags", "a"},
+                                      {"gain", 1.0}}),
+                            c);
+  CHECK(got == codes{"config.type", "config.range", "config.unit", "config.choice",
+                     "config.missing-key", "config.type", "config.unknown-key"});
+  CHECK(c.rate_hz == 16000);
+  CHECK(c.mode == "fast");
+}
+
+TEST_CASE("read_config: text from outside the file adapts, failed references are skipped") {
+  everything c;
+  auto number = value(std::int64_t{42});
+  number.set_literal("042");
+  number.set_adapts(true);
+  value failed;
+  failed.set_adapts(true);
+  CHECK(codes_of(settings({{"name", number}, {"rate_hz", failed}}), c).empty());
+  CHECK(c.name == "042");
+  CHECK(c.rate_hz == 16000);
+}
+
+TEST_CASE("read_config refuses what is no map, and infinite numbers") {
+  everything c;
+  CHECK(codes_of(value(std::string("x")), c) == codes{"config.type"});
+  CHECK(codes_of(settings({{"name", "x"}, {"gain_db", 1.0 / 0.0}}), c) == codes{"config.type"});
+}
+
+TEST_CASE("document gives one row per field with its default as YAML") {
+  everything c;
+  const auto rows = document(c);
+  REQUIRE(rows.size() == 7);
+  CHECK(rows[0].type == "bool");
+  CHECK(rows[0].default_text == "false");
+  CHECK(rows[1].default_text == "16000");
+  CHECK(rows[2].default_text == "0.5");
+  CHECK(rows[3].default_text == "\"fast\"");
+  CHECK(rows[4].default_text == "");
+  CHECK(rows[5].default_text == "[\"a\", \"b\\n\"]");
+  CHECK(rows[6].type == "number list");
+  everything other;
+  other.gain_db = 0.25;
+  CHECK(canonical_text(c) != canonical_text(other));
+}
+
+}  // namespace hocket

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "graph/contract/payload.hpp"
+#include "graph/core/result.hpp"
+
+/// The codec's inner half: payloads to fields of the message and back. Not for other folders.
+namespace hocket::wire {
+
+class Packet;
+
+/// Appends the payload's bulk buffers to `bulk` without copying them.
+void put_payload(const payload& from, Packet& to, std::vector<buffer>& bulk);
+
+/// Errors: codec.unknown_payload, codec.bad_bulk, codec.bad_value.
+result<payload> get_payload(const Packet& from, std::span<const buffer> bulk);
+
+}  // namespace hocket::wire

@@ -1,0 +1,1 @@
+hocket run good.yaml --sessions 0

@@ -1,0 +1,1 @@
+hocket docs --root "$TMP"

@@ -1,0 +1,1 @@
+hocket graph good.yaml --json | sed "s/\"hash\": .*/\"hash\": …/"

@@ -1,0 +1,1 @@
+h=$(command -v hocket); PATH=/nonexistent "$h" graph good.yaml --format svg

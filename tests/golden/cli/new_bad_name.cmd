@@ -1,0 +1,1 @@
+hocket new component gain --dir "$TMP"

@@ -1,0 +1,1 @@
+hocket new tool calculator --dir "$TMP"

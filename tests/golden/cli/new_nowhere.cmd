@@ -1,0 +1,1 @@
+hocket new tool word_count --dir "$TMP"

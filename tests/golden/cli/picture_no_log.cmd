@@ -1,0 +1,1 @@
+hocket picture "$TMP/events.jsonl"

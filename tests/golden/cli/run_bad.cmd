@@ -1,0 +1,1 @@
+hocket run bad.yaml --out "$TMP/out"

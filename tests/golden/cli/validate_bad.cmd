@@ -1,0 +1,1 @@
+hocket validate bad.yaml

@@ -1,0 +1,1 @@
+hocket validate missing.yaml good.yaml
