@@ -18,6 +18,7 @@ cell::cell(std::shared_ptr<world> w, actor_index actor, session_id session)
 
 void cell::begin_at(timestamp t) {
   std::lock_guard lock(mutex_);
+  began_ = t;
   next_tick_ = world_.graph.grid.index_of(t);
   next_until_ = until_after(t);
 }

@@ -249,6 +249,7 @@ class cell : public std::enable_shared_from_this<cell> {
   bool source_ended_ = false;
   timestamp due_until_ = timestamp::min();
   timestamp next_until_;
+  timestamp began_;
   std::int64_t tick_due_ = -1;
   std::int64_t next_tick_ = 0;
   std::int64_t deadline_k_ = -1;

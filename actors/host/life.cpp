@@ -16,6 +16,11 @@ context cell::make_context(const std::shared_ptr<instance>& who) {
   c.self = make_mailbox(weak_from_this(), who);
   c.types = &world_.types;
   c.output_dir = world_.options.output_dir;
+  {
+    std::lock_guard lock(mutex_);
+    c.restarts = static_cast<std::uint32_t>(restarts_);
+    c.began = began_;
+  }
   c.log = [weak = weak_from_this()](std::string_view message) {
     if (auto self = weak.lock()) self->world_.event(self->name(), "log", message);
   };
