@@ -26,6 +26,11 @@ person draw_person(random_stream& rng, split which) {
   who.rate_wpm = rng.integer(130, 190);
   who.pitch = rng.integer(25, 80);
   who.gain_db = rng.uniform(-12.0, 3.0);
+  // Training hears more people than the synthesiser has; held-out voices stay as they are.
+  if (which == split::train && rng.chance(0.75)) {
+    who.warp = rng.uniform(0.88, 1.14);
+    who.tilt = rng.uniform(-0.5, 0.5);
+  }
   return who;
 }
 

@@ -33,10 +33,9 @@ json metadata_of(const conversation& made) {
   out["seed"] = made.seed;
   out["rate_hz"] = 16000;
   out["micro_turns"] = made.micro_turns;
-  out["person"] = {{"voice", made.speaker.voice},
-                   {"rate_wpm", made.speaker.rate_wpm},
-                   {"pitch", made.speaker.pitch},
-                   {"gain_db", made.speaker.gain_db}};
+  out["person"] = {{"voice", made.speaker.voice}, {"rate_wpm", made.speaker.rate_wpm},
+                   {"pitch", made.speaker.pitch}, {"gain_db", made.speaker.gain_db},
+                   {"warp", made.speaker.warp},   {"tilt", made.speaker.tilt}};
   out["noise_dbfs"] = std::isfinite(made.noise_dbfs) ? json(made.noise_dbfs) : json(nullptr);
   out["episodes"] = json::array();
   for (const episode& e : made.episodes)

@@ -156,7 +156,15 @@ result<utterance> person_voice::say(const std::string& text, const person& who) 
   }
   out.samples.assign(x.begin() + static_cast<std::ptrdiff_t>(first),
                      x.begin() + static_cast<std::ptrdiff_t>(last));
-  for (float& v : out.samples) v = std::clamp(v * static_cast<float>(gain), -1.0f, 1.0f);
+  const double level = gain / std::sqrt(1.0 + who.tilt * who.tilt);
+  float before = 0;
+  for (float& v : out.samples) {
+    const float now = v;
+    v = static_cast<float>(level * (now + who.tilt * before));
+    v = std::clamp(v, -1.0f, 1.0f);
+    before = now;
+  }
+  out.rate_hz *= who.warp;
   return out;
 }
 

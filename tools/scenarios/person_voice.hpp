@@ -18,6 +18,8 @@ struct person {
   int rate_wpm = 160;
   int pitch = 50;      ///< 0..100
   double gain_db = 0;  ///< relative to speech at -20 dBFS rms
+  double warp = 1.0;   ///< plays the voice faster and higher by this factor: another vocal tract
+  double tilt = 0.0;   ///< y[n] = x[n] + tilt x[n-1], level kept: another microphone
 };
 
 /// Voices of a split. Variants (the part after `+`) are never shared between the splits, whatever
