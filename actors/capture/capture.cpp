@@ -91,19 +91,24 @@ result<void> capture::open(const context& where) {
   }
   source_ = std::move(*made);
   last_data_ns_ = monotonic_ns();
-  const auto now = context_.time->now();
-  if (source_->live()) {
-    if (is_virtual())
-      return fail("capture.live_in_virtual_time",
-                  "a live source has a time of its own; run it in real time");
-    // Running time 0 of the pipeline on our clock: both count CLOCK_MONOTONIC.
-    start_ = now - duration(monotonic_ns() - source_->base_ns());
-  } else {
-    // A source without a time of its own begins at the next chunk.
-    const auto chunk = sample_index(now, rate_hz) / chunk_samples;
-    start_ = timestamp::of_samples(chunk * chunk_samples, rate_hz);
-  }
+  if (source_->live() && is_virtual())
+    return fail("capture.live_in_virtual_time",
+                "a live source has a time of its own; run it in real time");
+  // A source without a time of its own begins at the next chunk; after a restart it goes on where
+  // it would be by now.
+  const auto begins = context_.restarts > 0 ? context_.began : context_.time->now();
+  const auto chunk = sample_index(begins, rate_hz) / chunk_samples;
+  start_ = timestamp::of_samples(chunk * chunk_samples, rate_hz);
+  if (context_.restarts > 0 && !source_->live()) resume_at_ = context_.time->now();
   return {};
+}
+
+// Running time 0 of a live pipeline on our clock: both count CLOCK_MONOTONIC. Known only when the
+// clock runs, which is after open().
+void capture::find_live_base() {
+  if (based_ || !source_->live()) return;
+  based_ = true;
+  start_ = context_.time->now() - duration(monotonic_ns() - source_->base_ns());
 }
 
 timestamp capture::to_stream_time(std::int64_t pts_ns) const {
@@ -135,10 +140,13 @@ result<bool> capture::take_buffer(std::int64_t wait_ms) {
   if (buffer.pts_ns) index = sample_index(to_stream_time(*buffer.pts_ns), rate_hz);
   if (!timeline_.started() && !index) index = sample_index(start_, rate_hz);
   std::span<const float> samples = buffer.samples;
-  if (index && *index < 0) {  // captured before the graph's clock began
-    const auto before = std::min<std::int64_t>(-*index, static_cast<std::int64_t>(samples.size()));
+  // Before the graph's clock began, or already given out before a restart.
+  const auto earliest = sample_index(resume_at_, rate_hz);
+  if (const auto at = index.value_or(timeline_.end()); at < earliest) {
+    const auto before = std::min(earliest - at, static_cast<std::int64_t>(samples.size()));
     samples = samples.subspan(static_cast<std::size_t>(before));
-    index = *index + before;
+    index = at + before;
+    if (samples.empty()) return true;
   }
   timeline_.put(index, samples);
   return true;
@@ -183,6 +191,7 @@ void capture::emit_chunk(sample_timeline::chunk c, emitter& out) {
 result<source_state> capture::produce(timestamp until, emitter& out) {
   const bool audio = config_.media != "video";
   const bool video = config_.media != "audio";
+  find_live_base();
   if (audio) {
     HOCKET_TRY(pull_audio(until));
     count_changes();

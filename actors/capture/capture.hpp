@@ -52,6 +52,7 @@ class capture final : public component {
   result<bool> take_buffer(std::int64_t wait_ms);
   void wait_until(timestamp t) const;
   void emit_chunk(sample_timeline::chunk, emitter&);
+  void find_live_base();
   void pad();
   void count_changes();
 
@@ -60,7 +61,8 @@ class capture final : public component {
   std::unique_ptr<gst_source> source_;
   sample_timeline timeline_;
   timestamp start_;                ///< stream time of a file's beginning, or of a live base
-  std::int64_t skip_samples_ = 0;  ///< of a file that goes on after a restart
+  timestamp resume_at_;             ///< what lies before this is not given out (again)
+  bool based_ = false;              ///< live: start_ is known
   std::int64_t padded_ = 0;
   std::optional<std::int64_t> first_pts_ns_;
   std::optional<pulled_video> frame_;

@@ -42,13 +42,8 @@ class speaker final : public gst_speaker {
     pipeline_ = static_cast<GstElement*>(*made);
     source_ = gst_bin_get_by_name(GST_BIN(pipeline_), "hocket_in");
     gst_object_unref(source_);  // the pipeline keeps it
-    // Running time 0 is stream time 0: both clocks are CLOCK_MONOTONIC.
-    GstClock* clock = gst_system_clock_obtain();
+    GstClock* clock = gst_system_clock_obtain();  // CLOCK_MONOTONIC, as our steady_clock
     gst_pipeline_use_clock(GST_PIPELINE(pipeline_), clock);
-    gst_element_set_start_time(pipeline_, GST_CLOCK_TIME_NONE);
-    const auto now = static_cast<std::int64_t>(gst_clock_get_time(clock));
-    gst_element_set_base_time(pipeline_, static_cast<GstClockTime>(std::max<std::int64_t>(
-                                             0, now - options_.time->now().ns())));
     gst_object_unref(clock);
     if (gst_element_set_state(pipeline_, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
       const auto said = capture::bus_error(pipeline_);
@@ -70,6 +65,10 @@ class speaker final : public gst_speaker {
     std::int64_t index = options_.first;
     const auto period = duration(options_.period * 1'000'000'000 / options_.rate_hz);
     std::unique_lock lock(mutex_);
+    // The graph's clock begins after everything is open.
+    while (!stopping_ && options_.time->now() <= timestamp())
+      wake_.wait_for(lock, std::chrono::milliseconds(2));
+    const auto offset = running_time() - options_.time->now().ns();
     while (!stopping_) {
       const auto sounds_at = timestamp::of_samples(index, options_.rate_hz);
       const auto wait = (sounds_at - period) - options_.time->now();
@@ -79,10 +78,17 @@ class speaker final : public gst_speaker {
       }
       lock.unlock();
       const auto samples = render_(options_.period);
-      push(samples, sounds_at, period);
+      push(samples, sounds_at + duration(offset), period);
       index += options_.period;
       lock.lock();
     }
+  }
+
+  std::int64_t running_time() const {
+    GstClock* clock = gst_pipeline_get_pipeline_clock(GST_PIPELINE(pipeline_));
+    const auto now = static_cast<std::int64_t>(gst_clock_get_time(clock));
+    gst_object_unref(clock);
+    return now - static_cast<std::int64_t>(gst_element_get_base_time(pipeline_));
   }
 
   void push(const std::vector<float>& samples, timestamp at, duration length) {

@@ -1,5 +1,7 @@
 #include "actors/playout/playout.hpp"
 
+#include <thread>
+
 #include "actors/playout/gst_speaker.hpp"
 #include "actors/record/output_path.hpp"
 #include "graph/core/samples.hpp"
@@ -51,7 +53,8 @@ component_info playout::info() {
           .outputs = {{"heard", voice, "what really sounded, when it sounded"},
                       {"played", {.kind = payload_kind::control}, "samples that sounded so far"}},
           .blocking = true,
-          .ticks = true};
+          .ticks = true,
+          .latency_ms = 100};
 }
 
 playout::playout(config c) : config_(std::move(c)) {}
@@ -68,7 +71,9 @@ result<void> playout::open(const context& where) {
   queue_ = std::make_unique<play_queue>(start, config_.reach_ms * per_ms, config_.fade_ms * per_ms);
   heard_first_ = start;
   if (config_.to == "file") {
-    auto made = record::wav_writer::create(record::output_path(where, config_.file), rate_hz, 1);
+    const auto make =
+        where.restarts > 0 ? record::wav_writer::resume : record::wav_writer::create;
+    auto made = make(record::output_path(where, config_.file), rate_hz, 1, 5 * rate_hz);
     if (!made) return fail(made);
     file_ = std::move(*made);
   }
@@ -181,11 +186,21 @@ void playout::count_changes() {
   counted_ = c;
 }
 
-// Last words: what is still queued is played to its end; for a device the host's drain time covers
-// what was handed over.
+// Last words: what is still queued is played to its end; a device gets at most a second for it.
 result<void> playout::close(emitter& out) {
   if (!queue_) return {};
-  speaker_.reset();
+  if (speaker_) {
+    const auto give_up = monotonic_ns() + 1'000'000'000;
+    while (monotonic_ns() < give_up) {
+      {
+        std::lock_guard lock(mutex_);
+        if (queue_->queued() == 0) break;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(config_.period_ms));
+    }
+    speaker_.reset();
+    queue_->interrupt(queue_->epoch() + 1);  // what is left will not sound
+  }
   std::lock_guard lock(mutex_);
   HOCKET_TRY(play_until(queue_->queued_to()));
   report(out);

@@ -107,7 +107,7 @@ result<void> event_record::open(const context& where) {
   std::error_code ignored;
   if (const auto folder = std::filesystem::path(path_).parent_path(); !folder.empty())
     std::filesystem::create_directories(folder, ignored);
-  file_.reset(std::fopen(path_.c_str(), "we"));
+  file_.reset(std::fopen(path_.c_str(), where.restarts > 0 ? "ae" : "we"));
   if (!file_) return fail("record.cannot_write", path_ + ": " + std::strerror(errno));
   return {};
 }

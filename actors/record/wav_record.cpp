@@ -21,7 +21,8 @@ component_info wav_record::info() {
 
 result<void> wav_record::open(const context& where) {
   context_ = where;
-  auto made = wav_writer::create(output_path(where, config_.file), rate_hz, 2);
+  const auto make = where.restarts > 0 ? wav_writer::resume : wav_writer::create;
+  auto made = make(output_path(where, config_.file), rate_hz, 2, 5 * rate_hz);
   if (!made) return fail(made);
   file_ = std::move(*made);
   return {};

@@ -30,12 +30,26 @@ std::int16_t to_pcm(float v) {
 result<std::unique_ptr<wav_writer>> wav_writer::create(const std::string& path,
                                                        std::int32_t rate_hz, std::int32_t channels,
                                                        std::int64_t window_frames) {
+  return open(path, rate_hz, channels, window_frames, false);
+}
+
+result<std::unique_ptr<wav_writer>> wav_writer::resume(const std::string& path,
+                                                       std::int32_t rate_hz, std::int32_t channels,
+                                                       std::int64_t window_frames) {
+  return open(path, rate_hz, channels, window_frames, true);
+}
+
+result<std::unique_ptr<wav_writer>> wav_writer::open(const std::string& path, std::int32_t rate_hz,
+                                                     std::int32_t channels,
+                                                     std::int64_t window_frames, bool keep) {
   std::error_code ignored;
   const auto folder = std::filesystem::path(path).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
-  const int fd = ::open(path.c_str(), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0644);
+  const int fd = ::open(path.c_str(), O_CREAT | (keep ? 0 : O_TRUNC) | O_RDWR | O_CLOEXEC, 0644);
   if (fd < 0) return fail(cannot_write(path));
   std::unique_ptr<wav_writer> made(new wav_writer(fd, path, rate_hz, channels, window_frames));
+  if (const auto there = ::lseek(fd, 0, SEEK_END); keep && there > header_bytes)
+    made->start_ = made->clean_to_ = (there - header_bytes) / (channels * 2);
   HOCKET_TRY(made->write_header());
   return made;
 }

@@ -22,6 +22,10 @@ class wav_writer {
   static result<std::unique_ptr<wav_writer>> create(const std::string& path, std::int32_t rate_hz,
                                                     std::int32_t channels,
                                                     std::int64_t window_frames = 5 * 16000);
+  /// Goes on with a file that an earlier life of its writer left; makes one where there is none.
+  static result<std::unique_ptr<wav_writer>> resume(const std::string& path, std::int32_t rate_hz,
+                                                    std::int32_t channels,
+                                                    std::int64_t window_frames = 5 * 16000);
   ~wav_writer();
   wav_writer(const wav_writer&) = delete;
   wav_writer& operator=(const wav_writer&) = delete;
@@ -50,6 +54,9 @@ class wav_writer {
         channels_(channels),
         window_frames_(window_frames) {}
   std::int64_t window_size() const { return static_cast<std::int64_t>(window_.size()) / channels_; }
+  static result<std::unique_ptr<wav_writer>> open(const std::string& path, std::int32_t rate_hz,
+                                                  std::int32_t channels,
+                                                  std::int64_t window_frames, bool keep);
   result<void> write_header();
   result<void> write_at(std::int64_t offset, std::span<const std::byte> bytes);
   result<void> trim();
