@@ -69,7 +69,7 @@ int replay_file(const std::string& name, const char* file) {
 
 int main(int argc, char** argv) {
   if (argc == 4 && std::strcmp(argv[1], "--file") == 0) return replay_file(argv[2], argv[3]);
-  const long rounds = argc > 1 ? std::atol(argv[1]) : 3000;
+  const long rounds = argc > 1 ? std::atol(argv[1]) : 1000;
   const auto seed = argc > 2 ? static_cast<unsigned>(std::atol(argv[2])) : 1u;
   for (const auto* t : targets) {
     const auto inputs = inputs_of(*t);
