@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "engine/training/train.hpp"
+#include "graph/core/diagnostic.hpp"
+
+namespace hocket::cli {
+
+/// What a training file says, beside what the engine needs.
+struct train_plan {
+  engine::train_config engine;
+  std::uint64_t data_seed = 1;
+  double seconds = 15;
+  double eval_minutes = 15;
+  std::int64_t eval_conversations = 32;
+};
+
+/// Reads configs/train/*.yaml. All findings are collected; the plan is usable when there are no
+/// errors among them. *Errors*: train.file (cannot read), those of the YAML and config readers.
+train_plan read_train_file(const std::string& path, diagnostics& findings);
+
+}  // namespace hocket::cli
