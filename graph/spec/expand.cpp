@@ -59,8 +59,12 @@ class expander {
                   bool included) {
     std::map<std::string, std::vector<std::string>> inner_settings;
     apply_settings(tree, settings, inner_settings, findings_);
+    auto* declared = tree.find("params");  // its defaults may name the environment
+    if (declared != nullptr) replace_references(*declared, {}, options_, budget_, findings_);
     const auto params = read_parameters(tree, given, given_at, user, findings_);
-    replace_references(tree, params, options_, budget_, findings_);
+    if (auto* entries = tree.get_if<value::map>())
+      for (auto& e : *entries)
+        if (&e.item != declared) replace_references(e.item, params, options_, budget_, findings_);
     auto graph = read_graph(tree, file, included, findings_);
     if (!included && !graph.inputs.empty())
       add_error(findings_, graph.inputs[0].where, "include.not-alone",

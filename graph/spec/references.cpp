@@ -271,11 +271,7 @@ parameters read_parameters(const value& root, const value::map& given, const sou
 
 void replace_references(value& tree, const parameters& params, const load_options& options,
                         expansion_budget& budget, diagnostics& findings) {
-  replacer r(params, options, budget, findings);
-  auto* map = tree.get_if<value::map>();
-  if (map == nullptr) return r.walk(tree);
-  for (auto& e : *map)
-    if (e.key != "params") r.walk(e.item);
+  replacer(params, options, budget, findings).walk(tree);
 }
 
 }  // namespace hocket::spec

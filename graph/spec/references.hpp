@@ -26,8 +26,8 @@ using parameters = std::map<std::string, value>;
 parameters read_parameters(const value& root, const value::map& given, const source_mark& given_at,
                            const std::string& user, diagnostics& findings);
 
-/// Replaces `${param:name}` and `${env:NAME}` (or `${env:NAME:-default}`) in every string of the
-/// tree; `$${` stands for `${`. A string that is one reference takes the referenced value's type.
+/// Replaces `${param:name}` and `${env:NAME}` (or `${env:NAME:-default}`) in every string below the
+/// given value; `$${` stands for `${`. A string that is one reference takes the referenced value's type.
 ///
 /// Errors: reference.syntax, reference.unknown-param, reference.env, yaml.limit.
 void replace_references(value& tree, const parameters& params, const load_options& options,

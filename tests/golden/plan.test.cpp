@@ -140,6 +140,29 @@ TEST_CASE("plan: includes nest, parameters travel, settings reach inside") {
   CHECK(config_of(*set, 0, "device") == "\"hdmi\"");
 }
 
+TEST_CASE("plan: references keep types, and text from outside adapts") {
+  load_options options;
+  options.params = {{"name", "007"}, {"rate", "8000"}};
+  options.env = [](const std::string& n) -> std::optional<std::string> {
+    return n == "GAIN" ? std::optional<std::string>("1.5") : std::nullopt;
+  };
+  diagnostics findings;
+  const auto p = load_plan("f.yaml",
+                           "hocket: 1\nname: \"${param:name}\"\n"
+                           "params: {name: x, rate: 16000, gain_db: \"${env:GAIN}\", w: [1, 2]}\n"
+                           "actors:\n  mic:\n    component: fake.mic\n"
+                           "    device: \"a ${param:rate} $${x} ${env:NONE:-b}\"\n"
+                           "    rate_hz: ${param:rate}\n    gain_db: ${param:gain_db}\n"
+                           "    weights: ${param:w}\n",
+                           types(), options, findings);
+  REQUIRE_MESSAGE(p, findings.to_string());
+  CHECK(p->name == "007");
+  CHECK(config_of(*p, 0, "device") == "\"a 8000 ${x} b\"");
+  CHECK(config_of(*p, 0, "rate_hz") == "8000");
+  CHECK(config_of(*p, 0, "gain_db") == "1.5");
+  CHECK(config_of(*p, 0, "weights") == "[1, 2]");
+}
+
 TEST_CASE("plan: settings of every shape") {
   const auto p = load(
       chain, {"actors.mic.weights=[3, 4]", "actors.mic.device=007", "actors.ears.restart.max=9",
