@@ -20,7 +20,7 @@ namespace hocket::record {
 class event_record final : public component {
  public:
   struct config {
-    std::string file = "events.jsonl";
+    std::string file = "record.jsonl";
     bool text = false;
     void visit(config_visitor& v) {
       v.field({.name = "file",
