@@ -23,6 +23,7 @@ using quit_atom = caf::atom_constant<caf::atom("quit")>;
 struct next_slot {
   std::mutex mutex;
   std::shared_ptr<cell> next;
+  std::shared_ptr<cell> host;  ///< whose CAF actor the thread is in; others run as its guests
   bool put(cell& c) {
     std::lock_guard lock(mutex);
     if (next) return false;
@@ -39,8 +40,17 @@ struct next_slot {
 struct seat {
   std::mutex mutex;
   caf::actor who;
+  std::uint64_t life = 0;  ///< of `who`: messages to an earlier one are void
+  bool pending = false;    ///< a wake-up is on its way to `who`
   bool own_thread = false;
   std::shared_ptr<next_slot> runs_on;  ///< of the pool thread that runs it, or ran it last
+
+  bool begin(std::uint64_t of) {
+    std::lock_guard lock(mutex);
+    if (of != life) return false;
+    pending = false;
+    return true;
+  }
 };
 
 seat& seat_of(cell& c) { return *static_cast<seat*>(c.slot.get()); }
@@ -69,7 +79,7 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
   void attach(cell& c) override {
     auto s = std::make_shared<seat>();
     s->own_thread = c.needs_thread();
-    s->who = spawn(c, s->own_thread);
+    s->who = spawn(c, s->own_thread, 0);
     c.slot = s;
     std::lock_guard lock(mutex_);
     std::erase_if(seats_, [](const auto& weak) { return weak.expired(); });
@@ -99,12 +109,21 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
       left_behind_.store(true);
       if (!s.own_thread) lost_.fetch_add(1);
       held = std::move(s.runs_on);
-      s.own_thread = true;
-      caf::anon_send(s.who, quit_atom::value);
-      s.who = spawn(c, true);
+      replace(c, s, true);
     }
-    if (held)
-      if (auto waiting = held->take()) send(*waiting);
+    if (!held) return;
+    std::shared_ptr<cell> waiting, host;
+    {
+      std::lock_guard lock(held->mutex);
+      waiting = std::move(held->next);
+      host = std::move(held->host);
+    }
+    if (waiting) send(*waiting);
+    if (!host || host.get() == &c) return;
+    // The actor whose turn it was cannot be woken any more: its cell gets another one.
+    auto& h = seat_of(*host);
+    std::lock_guard lock(h.mutex);
+    if (h.who) replace(*host, h, h.own_thread);
   }
 
   void stop() override {
@@ -135,17 +154,26 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
     if (!s.who) return;
     if (!s.own_thread && lost_.load(std::memory_order_relaxed) >= workers_ - 1) {
       // Too few workers are left: from now on everybody brings a thread.
-      caf::anon_send(s.who, quit_atom::value);
-      s.own_thread = true;
-      s.who = spawn(c, true);
+      replace(c, s, true);
     }
+    s.pending = true;
     caf::anon_send(s.who, wake_atom::value);
   }
 
-  caf::actor spawn(cell& c, bool own_thread) {
-    auto body = [own_thread](caf::event_based_actor* self, std::shared_ptr<cell> mine) {
+  // A new CAF actor for a cell; a wake-up that the old one has not seen goes to it. Mutex held.
+  void replace(cell& c, seat& s, bool own_thread) {
+    caf::anon_send(s.who, quit_atom::value);
+    ++s.life;
+    s.own_thread = own_thread;
+    s.who = spawn(c, own_thread, s.life);
+    if (s.pending) caf::anon_send(s.who, wake_atom::value);
+  }
+
+  caf::actor spawn(cell& c, bool own_thread, std::uint64_t life) {
+    auto body = [own_thread, life](caf::event_based_actor* self, std::shared_ptr<cell> mine) {
       return caf::behavior{
-          [mine, own_thread](wake_atom) {
+          [mine, own_thread, life](wake_atom) {
+            if (!seat_of(*mine).begin(life)) return;
             if (own_thread)
               mine->run();
             else
@@ -169,19 +197,25 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
   static void turn(const std::shared_ptr<cell>& first) {
     if (!this_thread) this_thread = std::make_shared<next_slot>();
     in_turn = true;
+    {
+      std::lock_guard lock(this_thread->mutex);
+      this_thread->host = first;
+    }
     sit(*first);
     first->run();
     for (int chain = 0; chain < 256; ++chain) {
       auto next = this_thread->take();
-      if (!next) {
-        in_turn = false;
-        return;
-      }
+      if (!next) break;
       sit(*next);
       next->run();
     }
     in_turn = false;
-    if (auto next = this_thread->take()) next->repost();
+    auto next = this_thread->take();
+    {
+      std::lock_guard lock(this_thread->mutex);
+      this_thread->host = nullptr;
+    }
+    if (next) next->repost();
   }
 
   std::unique_ptr<caf_base> base_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "actors/host/fwd.hpp"
 
 namespace hocket::host {
@@ -22,6 +24,8 @@ class executor {
   virtual void detach(cell& c) = 0;
   /// The calling thread is about to do something long: whom it was to run next goes elsewhere.
   virtual void flush() {}
+  /// Runs f between the runs of cells where there is such a moment (virtual time), else at once.
+  virtual void inside(std::function<void()> f) { f(); }
   /// Ends all threads; those that hang are left behind.
   virtual void stop() = 0;
 };

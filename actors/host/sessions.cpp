@@ -103,11 +103,15 @@ result<void> world::open_all() {
 }
 
 void world::go() {
-  time.begin();
-  gone.store(true);
-  for (const auto& c : all_cells()) start_cell_timers(c);
-  schedule_boundary(0);
-  if (stopping() && !ending()) maybe_ending();
+  // In one go for the virtual loop: it must not begin with half of the timers.
+  exec->inside([this] {
+    time.begin();
+    for (const auto& c : all_cells()) start_cell_timers(c);
+    schedule_boundary(0);
+    gone.store(true);
+    for (const auto& c : all_cells()) c->wake();
+    maybe_ending();
+  });
 }
 
 session_id world::open_session() {
@@ -118,7 +122,10 @@ session_id world::open_session() {
   if (finished() || ending()) return session_id::none;
   auto made = make_session(id);
   (void)open_cells(made, false);
-  for (const auto& c : made) start_cell_timers(c);
+  for (const auto& c : made) {
+    start_cell_timers(c);
+    c->wake();
+  }
   event("", "session_opened", fmt::format("{}", static_cast<std::uint64_t>(id)));
   poke_driver();
   return id;
@@ -175,7 +182,6 @@ void world::start_cell_timers(const std::shared_ptr<cell>& c) {
   c->begin_at(now());
   if (c->is_source() && (is_virtual() || !c->info().blocking))
     follow_source(c, c->next_until());
-  c->wake();
 }
 
 void world::follow_source(const std::weak_ptr<cell>& weak, timestamp until) {

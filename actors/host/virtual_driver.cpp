@@ -19,6 +19,12 @@ void virtual_driver::post(cell& c) {
   changed_.notify_all();
 }
 
+void virtual_driver::inside(std::function<void()> f) {
+  std::lock_guard lock(mutex_);
+  commands_.push_back(std::move(f));
+  changed_.notify_all();
+}
+
 void virtual_driver::write_off(cell&) {
   std::lock_guard lock(mutex_);
   if (stopped_) return;
@@ -36,6 +42,13 @@ void virtual_driver::loop(const std::shared_ptr<virtual_driver>& self, std::uint
 bool virtual_driver::step(std::uint64_t life) {
   std::unique_lock lock(mutex_);
   if (stopped_ || life != life_) return false;
+  if (!commands_.empty()) {
+    auto f = std::move(commands_.front());
+    commands_.pop_front();
+    lock.unlock();
+    f();
+    return true;
+  }
   if (!ready_.empty()) {
     auto c = std::move(ready_.front());
     ready_.pop_front();
@@ -46,7 +59,13 @@ bool virtual_driver::step(std::uint64_t life) {
   }
   poked_ = false;
   lock.unlock();
-  if (world_.gone.load() && !world_.finished()) {
+  if (!world_.gone.load()) {
+    // Still opening: only restarts can be due, and no stream time passes for them.
+    if (auto next = world_.timer.take_next()) {
+      next->run();
+      return true;
+    }
+  } else if (!world_.finished()) {
     if (world_.drain_virtual()) return true;
     // Where nothing is due but ticks, time stands still until somebody comes from outside.
     if (world_.timer.has_active() || world_.ending()) {
@@ -58,7 +77,7 @@ bool virtual_driver::step(std::uint64_t life) {
     }
   }
   lock.lock();
-  changed_.wait(lock, [&] { return stopped_ || poked_ || !ready_.empty() || life != life_; });
+  changed_.wait(lock, [&] { return stopped_ || poked_ || !ready_.empty() || !commands_.empty() || life != life_; });
   return true;
 }
 

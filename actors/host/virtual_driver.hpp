@@ -24,6 +24,7 @@ class virtual_driver final : public executor, public std::enable_shared_from_thi
   void detach(cell&) override {}
   void post(cell& c) override;
   void write_off(cell& c) override;
+  void inside(std::function<void()> f) override;
   void stop() override;
 
  private:
@@ -34,6 +35,7 @@ class virtual_driver final : public executor, public std::enable_shared_from_thi
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<cell>> ready_;
+  std::deque<std::function<void()>> commands_;
   std::uint64_t life_ = 0;
   bool poked_ = false;
   bool stopped_ = false;

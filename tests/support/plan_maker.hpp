@@ -1,11 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "graph/contract/registry.hpp"
@@ -71,6 +73,11 @@ class plan_maker {
     a.type = &type;
     a.config = std::make_shared<no_config>();
     return a;
+  }
+  /// Makes an actor a source with this period.
+  void source(const std::string& name, int period_ms = 20) {
+    info(name).source = true;
+    info(name).period_ms = period_ms;
   }
   component_info& info(const std::string& name) { return types_[index_of(name)]->info; }
   plan_actor& actor(const std::string& name) { return actors_[index_of(name)]; }
@@ -156,6 +163,23 @@ inline plan_maker::maker counter_source(int total, int per_call = 1) {
     };
     return c;
   };
+}
+
+/// Waits for something that other threads bring about; false after a generous while.
+template <class F>
+bool eventually(F&& holds, int limit_s = 30) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(limit_s);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+inline std::vector<std::string> numbers(int n) {
+  std::vector<std::string> out;
+  for (int i = 0; i < n; ++i) out.push_back(std::to_string(i));
+  return out;
 }
 
 /// Passes each packet on to output 0 and on to `others`.
