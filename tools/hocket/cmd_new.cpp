@@ -85,11 +85,12 @@ int run_new(const new_options& o) {
     return exit_fine;
   }
   for (const auto& path : written) fmt::print("wrote {}\n", path);
-  fmt::print(
-      outside
-          ? "next: build it as {0}/README.md says\n"
-          : "next: build the tree; `hocket describe {1}` shows it; hocket_plugins_tests tests it\n",
-      folder.string(), o.name);
+  if (outside) {
+    fmt::print("next: build it as {}/README.md says\n", folder.string());
+  } else {
+    fmt::print("next: build the tree; `hocket describe {}` shows it, hocket_plugins_tests tests it\n",
+               o.name);
+  }
   return exit_fine;
 }
 

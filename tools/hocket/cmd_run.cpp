@@ -34,14 +34,19 @@ void on_interrupt(int) {
   }
 }
 
-/// Keeps the first conversation, for the picture at the end.
+/// Keeps the first conversation, for the picture at the end: its last two hours.
 class keeper final : public fact_sink {
  public:
   void take(const fact& f) override {
     if (f.session != 0 && kept.session == 0) kept.session = f.session;
-    if (f.session == 0 || f.session == kept.session) kept.apply(f);
+    if (f.session != 0 && f.session != kept.session) return;
+    kept.apply(f);
+    if (kept.turns.size() > max_turns) kept.turns.erase(kept.turns.begin());
   }
   conversation kept;
+
+ private:
+  static constexpr std::size_t max_turns = 36'000;
 };
 
 std::unique_ptr<screen> make_screen(const run_options& o) {

@@ -7,8 +7,11 @@
 #include <fmt/format.h>
 
 #include "tools/hocket/canvas.hpp"
+#include "tools/hocket/picture_layout.hpp"
 
 namespace hocket::cli {
+using namespace picture;
+
 namespace {
 
 // Okabe and Ito's palette, darkened for text on white: told apart with any colour vision.
@@ -16,31 +19,6 @@ constexpr color ink = color::of(0x20242c), faint = color::of(0x8a909c), paper = 
                 grid_turn = color::of(0xeff1f5), grid_second = color::of(0xd9dde5),
                 blue = color::of(0x1f6fb2), orange = color::of(0xc9600a),
                 green = color::of(0x0b7a5c), pink = color::of(0xa8327d), red = color::of(0xc0272d);
-
-constexpr double width = 1500, left = 96, right = 28, header = 74, row_gap = 30;
-constexpr double max_row_ms = 16000;
-constexpr double axis_height = 20, wave_height = 54, latency_height = 24, word_line = 14,
-                 delegation_line = 36, compute_height = 34;
-
-/// A label at a time, put on one of several lines so that labels do not overlap.
-struct placed_label {
-  double t_ms, x;
-  int level;
-  std::string text;
-};
-
-/// Where everything of a row lies; the same for all rows, so that the eye can compare them.
-struct layout {
-  double row_ms = 0;
-  int rows = 1;
-  int person_levels = 0, model_levels = 0, delegation_levels = 0;
-  bool has_compute = false;
-  double person_words, person_axis, latency, model_axis, model_words, background, compute, bottom;
-
-  double x_of(double t_in_row) const { return left + t_in_row / row_ms * (width - left - right); }
-  double row_height() const { return bottom + row_gap; }
-  double height() const { return std::ceil((header + rows * row_height()) / 2) * 2; }
-};
 
 class painter {
  public:
@@ -50,7 +28,6 @@ class painter {
     answers_ = what.responses();
   }
 
-  static layout plan(const conversation& what, const canvas& measure);
   void draw(const layout& l);
 
  private:
@@ -76,108 +53,6 @@ class painter {
   double top_ = 0;            // its y
 };
 
-constexpr font word_font{11.5, false, false};
-
-/// Words of one side, those of one moment joined, spread over as few lines as their widths allow.
-std::vector<placed_label> place_words(const conversation& what, bool person, const layout& l,
-                                      const canvas& c) {
-  std::vector<std::pair<double, std::string>> joined;
-  std::vector<word_record> sorted = what.words;
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const auto& a, const auto& b) { return a.t_ms < b.t_ms; });
-  for (const auto& w : sorted) {
-    const bool is_person = w.role == "user" || w.role == "heard";
-    if (w.text.empty() || w.role == "background" || is_person != person) continue;
-    if (!joined.empty() && joined.back().first == w.t_ms) {
-      joined.back().second += " " + w.text;
-    } else {
-      joined.emplace_back(w.t_ms, w.text);
-    }
-  }
-  constexpr int max_levels = 4;
-  std::vector<placed_label> out;
-  double ends[max_levels] = {};
-  int row_before = -1;
-  for (const auto& [t, text] : joined) {
-    const int row = static_cast<int>(t / l.row_ms);
-    if (row != row_before) std::fill(std::begin(ends), std::end(ends), 0.0);
-    row_before = row;
-    const double wide = c.text_width(text, word_font);
-    const double at = std::min(l.x_of(t - row * l.row_ms), width - 4 - wide);
-    int level = 0;
-    while (level + 1 < max_levels && ends[level] + 5 > at) ++level;
-    if (ends[level] + 5 > at)  // all lines are taken: the one that is free first
-      level = static_cast<int>(std::min_element(std::begin(ends), std::end(ends)) - ends);
-    const double x = std::max(at, ends[level] + 5 <= at ? at : ends[level] + 5);
-    ends[level] = x + wide;
-    out.push_back({t, x, level, text});
-  }
-  return out;
-}
-
-std::string delegation_label(const delegation_record& d) {
-  std::string out = d.task.empty() ? fmt::format("request {}", d.request) : d.task;
-  for (const auto& tool : d.tools) out += " · " + tool;
-  return out;
-}
-
-std::string answer_label(const delegation_record& d) {
-  if (!d.outcome.empty() && d.outcome != "ok") return d.outcome;
-  return d.answer;
-}
-
-/// Line of each delegation, so that bars and their texts do not overlap.
-std::vector<int> place_delegations(const conversation& what, const layout& l, const canvas& c,
-                                   int& levels) {
-  std::vector<int> out;
-  std::vector<double> ends;
-  const double per_px = l.row_ms / (width - left - right);
-  for (const auto& d : what.delegations) {
-    const double task_end = d.asked_ms + c.text_width(delegation_label(d), {10.5}) * per_px;
-    const double answer_end = d.answered_ms.value_or(d.asked_ms) +
-                              (12 + c.text_width(answer_label(d), {11.5, true})) * per_px;
-    std::size_t level = 0;
-    while (level < ends.size() && ends[level] > d.asked_ms) ++level;
-    if (level == ends.size()) ends.push_back(0);
-    ends[level] = std::max(task_end, answer_end) + 8 * per_px;
-    out.push_back(static_cast<int>(level));
-  }
-  levels = static_cast<int>(ends.size());
-  return out;
-}
-
-layout painter::plan(const conversation& what, const canvas& measure) {
-  layout l;
-  const double length = std::max(what.length_ms(), what.micro_turn_ms * 10);
-  l.rows = std::max(1, static_cast<int>(std::ceil(length / max_row_ms)));
-  l.row_ms = std::max(6000.0, std::ceil(length / l.rows / 1000) * 1000);
-  for (const bool person : {true, false})
-    for (const auto& w : place_words(what, person, l, measure)) {
-      auto& levels = person ? l.person_levels : l.model_levels;
-      levels = std::max(levels, w.level + 1);
-    }
-  place_delegations(what, l, measure, l.delegation_levels);
-  for (const auto& [k, t] : what.turns) l.has_compute |= t.compute_ms.has_value();
-
-  double y = axis_height;
-  l.person_words = y;
-  y += l.person_levels * word_line + (l.person_levels > 0 ? 4 : 0);
-  l.person_axis = y + wave_height / 2;
-  y += wave_height;
-  l.latency = y;
-  y += latency_height;
-  l.model_axis = y + wave_height / 2;
-  y += wave_height;
-  l.model_words = y + 2;
-  y += l.model_levels * word_line + (l.model_levels > 0 ? 8 : 0);
-  l.background = y + 4;
-  y += l.delegation_levels * delegation_line + (l.delegation_levels > 0 ? 10 : 0);
-  l.compute = y + 6;
-  if (l.has_compute) y += compute_height + 6;
-  l.bottom = y;
-  return l;
-}
-
 void painter::draw(const layout& l) {
   c_.rectangle(0, 0, width, l.height(), paper);
   draw_header(l);
@@ -186,9 +61,10 @@ void painter::draw(const layout& l) {
 
 void painter::draw_header(const layout& l) {
   c_.text(what_.graph.empty() ? "conversation" : what_.graph, left, 34, {21, true}, ink);
-  c_.text(fmt::format("{:.1f} s, micro-turns of {:.0f} ms", what_.length_ms() / 1000,
-                      what_.micro_turn_ms),
-          left, 54, {12}, faint);
+  auto length = fmt::format("{:.1f} s, micro-turns of {:.0f} ms", what_.length_ms() / 1000,
+                            what_.micro_turn_ms);
+  if (l.origin_ms > 0) length += fmt::format("; the last {:.0f} minutes", max_shown_ms / 60000);
+  c_.text(length, left, 54, {12}, faint);
 
   std::vector<std::pair<std::string, std::string>> blocks;
   std::vector<double> latencies, computes;
@@ -217,7 +93,7 @@ void painter::draw_header(const layout& l) {
 }
 
 void painter::draw_row(const layout& l, int row) {
-  from_ = row * l.row_ms;
+  from_ = l.origin_ms + row * l.row_ms;
   to_ = from_ + l.row_ms;
   top_ = header + row * l.row_height();
   draw_grid(l);
@@ -344,12 +220,12 @@ void painter::draw_delegations(const layout& l) {
     if (inside(d.asked_ms)) {
       c_.line({a, top_ + l.model_axis}, {a, y}, k, 1.4);
       c_.arrow_head({a, y}, 0, 1, k, 6);
-      c_.text(delegation_label(d), a + 6, y - 8, {10.5, false, true}, k);
+      c_.text(delegation_label(d), a + 6, y - 8, task_font, k);
     }
     if (d.answered_ms && inside(*d.answered_ms)) {
       c_.line({b, y}, {b, top_ + l.model_axis + 4}, k, 1.4);
       c_.arrow_head({b, top_ + l.model_axis}, 0, -1, k, 6);
-      c_.text(answer_label(d), b + 7, y + 5, {11.5, true}, k);
+      c_.text(answer_label(d), b + 7, y + 5, answer_font, k);
     }
   }
 }
@@ -372,9 +248,9 @@ void painter::draw_compute(const layout& l) {
 }
 
 void painter::draw_events(const layout& l) {
-  static const std::vector<std::string> shown = {"interrupted",     "restarted",    "hung",
-                                                 "failed",          "lost",         "input_lost",
-                                                 "input_recovered", "budget_missed"};
+  static const std::vector<std::string> shown = {"interrupted", "restarting",     "recovered",
+                                                 "hung",        "failed",         "lost",
+                                                 "input_lost",  "input_recovered"};
   double free_from = 0;
   for (const auto& e : what_.events) {
     if (!inside(e.t_ms) || std::find(shown.begin(), shown.end(), e.what) == shown.end()) continue;
@@ -395,7 +271,7 @@ result<void> draw_conversation(const conversation& what, const std::string& path
   // Text is measured on a throw-away surface first: the height follows from the words.
   auto measure = canvas::open("measure.png", 8, 8, 1);
   if (!measure) return fail(measure);
-  const auto l = painter::plan(what, *measure);
+  const auto l = plan_picture(what, *measure);
   auto c = canvas::open(path, width, l.height(), 1.5);
   if (!c) return fail(c);
   painter(what, *c).draw(l);

@@ -135,6 +135,7 @@ void recorder::take_words(session_state& s, actor_index actor, const packet& p) 
   s.recent.push_back(std::move(same));
   if (s.recent.size() > 32) s.recent.pop_front();
   send(f);
+  s.open[graph_.grid.index_of(p.header.ts)];  // its row comes, whether or not there is sound
 }
 
 void recorder::close_turns(std::uint64_t session, session_state& s, double until_ms) {

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstdio>
+#include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -30,17 +32,19 @@ std::string short_text(const fact& f) {
                  ? fmt::format("← {}{}", f.request ? fmt::format("#{} ", f.request) : "", f.text)
                  : "";
     case fact::kind::event:
-      return fmt::format("! {}{}{}", f.actor.empty() ? "" : f.actor + " ", f.role,
-                         f.text.empty() ? "" : ": " + f.text);
+      return f.role == "log" ? fmt::format("{}: {}", f.actor, f.text)
+                             : fmt::format("! {}{}{}", f.actor.empty() ? "" : f.actor + " ", f.role,
+                                           f.text.empty() ? "" : ": " + f.text);
     default: return "";
   }
 }
 
 /// Every run has these; a row for each would only hide what matters.
 bool is_routine(const fact& f) {
-  return f.what == fact::kind::event &&
-         (f.role == "started" || f.role == "starting" || f.role == "stopped" ||
-          f.role == "opened" || f.role == "closed" || f.role == "drained");
+  static const std::set<std::string> every_run = {
+      "opened",         "closed",        "session_opened", "session_closing",
+      "session_closed", "end_of_stream", "stopping",       "finished"};
+  return f.what == fact::kind::event && every_run.contains(f.role);
 }
 
 std::string side_text(const timeline_row& row) {
@@ -147,7 +151,6 @@ class plain_screen final : public screen {
     if (f.session != 0 && session_ == 0) session_ = f.session;
     if (f.session != 0 && f.session != session_) return;
     for (const auto& row : rows_.take(f)) show_row(row);
-    std::fflush(stdout);
   }
 
   void show_row(const timeline_row& row) {
@@ -260,6 +263,7 @@ void screen::refresh(const host::snapshot& now) {
     ready.swap(queue_);
   }
   for (const auto& f : ready) show(f);
+  std::fflush(stdout);
   show_status(now);
 }
 
