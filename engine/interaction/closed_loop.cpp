@@ -15,12 +15,13 @@ struct run {
   std::vector<std::int32_t> text_in;
   std::vector<script::word> said;
   std::vector<script::heard> heard;
-  std::vector<bool> done;             ///< errands that were asked for
-  std::vector<std::int32_t> task;     ///< words since <delegate>
-  std::int64_t asked = -1;            ///< micro-turn of <delegate>; -1: none open
+  std::vector<bool> done;          ///< errands that were asked for
+  std::vector<std::int32_t> task;  ///< words since <delegate>
+  std::int64_t asked = -1;         ///< micro-turn of <delegate>; -1: none open
 
   run(const script& s, std::shared_ptr<const interaction_model> model, const session_options& o)
-      : what(&s), who(std::move(model), o),
+      : what(&s),
+        who(std::move(model), o),
         text_in(static_cast<std::size_t>(s.micro_turns), vocabulary::pad),
         done(s.errands.size(), false) {}
 
@@ -29,7 +30,8 @@ struct run {
     const std::size_t row = what->audio.size() / static_cast<std::size_t>(what->micro_turns);
     return {{what->audio.begin() + static_cast<std::ptrdiff_t>(k * row),
              what->audio.begin() + static_cast<std::ptrdiff_t>((k + 1) * row)},
-            {text_in[k]}, nullptr};
+            {text_in[k]},
+            nullptr};
   }
 
   void take(const micro_turn_output& out) {
@@ -99,15 +101,16 @@ std::vector<word_counts> count(const run& r, std::int64_t tolerance) {
   for (const auto& w : r.what->words) families[w.family].expected += 1;
   match_tokens(
       r.what->words, r.said, [](const auto& w) { return w.micro_turn; },
-      [](const auto& w) { return w.micro_turn; }, tolerance, [&](std::size_t e, std::size_t s) {
+      [](const auto& w) { return w.micro_turn; }, tolerance,
+      [&](std::size_t e, std::size_t s) {
         const auto& word = r.what->words[e];
         families[word.family].found += 1;
         families[word.family].exact += word.micro_turn == r.said[s].micro_turn;
         family_of_said[s] = word.family;
       });
   for (std::size_t i = 0; i < r.said.size(); ++i)
-    families[family_of_said[i] >= 0 ? family_of_said[i]
-                                    : family_at(*r.what, r.said[i].micro_turn)].said += 1;
+    families[family_of_said[i] >= 0 ? family_of_said[i] : family_at(*r.what, r.said[i].micro_turn)]
+        .said += 1;
   std::vector<word_counts> all;
   for (auto& [family, counts] : families) {
     counts.family = family;

@@ -50,22 +50,22 @@ void place(network& net, const at::Device& device) {
 interaction_model::interaction_model() = default;
 interaction_model::~interaction_model() = default;
 
-result<std::shared_ptr<const interaction_model>> interaction_model::load(const std::string& folder,
-                                                                         const std::string& device) {
+result<std::shared_ptr<const interaction_model>> interaction_model::load(
+    const std::string& folder, const std::string& device) {
   try {
     const auto chosen = pick_device(device);
     if (!chosen) return fail(chosen);
     auto text = read_text(folder + "/config.json");
     if (!text) return fail(text);
     auto config = parse_model_config(*text);
-    if (!config) return fail("model.bad_config", folder + "/config.json: " + config.error().message);
+    if (!config)
+      return fail("model.bad_config", folder + "/config.json: " + config.error().message);
     auto words = vocabulary::load(folder + "/vocabulary.json");
     if (!words) return fail(words);
     if (static_cast<int>(words->size()) != config->vocabulary)
-      return fail("model.bad_config", folder + ": config.json says " +
-                                          std::to_string(config->vocabulary) +
-                                          " tokens, vocabulary.json has " +
-                                          std::to_string(words->size()));
+      return fail("model.bad_config",
+                  folder + ": config.json says " + std::to_string(config->vocabulary) +
+                      " tokens, vocabulary.json has " + std::to_string(words->size()));
     std::shared_ptr<interaction_model> model(new interaction_model);
     model->net_ = std::make_unique<network>(*config, 0);
     named_tensors weights;
@@ -75,7 +75,10 @@ result<std::shared_ptr<const interaction_model>> interaction_model::load(const s
     place(*model->net_, *chosen);
     model->words_ = std::move(*words);
     const auto step = metadata->find("step");
-    model->description_ = {folder, chosen->str(), *config, model->net_->parameter_count(),
+    model->description_ = {folder,
+                           chosen->str(),
+                           *config,
+                           model->net_->parameter_count(),
                            (*metadata)["weights"],
                            step == metadata->end() ? 0 : std::atoll(step->second.c_str())};
     return std::shared_ptr<const interaction_model>(std::move(model));

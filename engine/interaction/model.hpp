@@ -17,10 +17,10 @@ class network;
 /// What a model says about itself.
 struct model_description {
   std::string folder;
-  std::string device;          ///< the one it took: "cpu" or "cuda:n"
+  std::string device;  ///< the one it took: "cpu" or "cuda:n"
   model_config config;
   std::int64_t parameters = 0;
-  std::string weights;         ///< "F32" or "BF16", as stored
+  std::string weights;  ///< "F32" or "BF16", as stored
   std::int64_t trained_steps = 0;
 };
 

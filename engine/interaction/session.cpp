@@ -68,8 +68,12 @@ namespace {
 class step {
  public:
   step(std::span<session* const> sessions, std::span<const micro_turn_input> inputs)
-      : sessions_(sessions), inputs_(inputs), model_(sessions[0]->model()), net_(model_.net()),
-        config_(net_.config()), layout_(config_.layout),
+      : sessions_(sessions),
+        inputs_(inputs),
+        model_(sessions[0]->model()),
+        net_(model_.net()),
+        config_(net_.config()),
+        layout_(config_.layout),
         options_(at::TensorOptions().device(at::Device(model_.description().device))),
         outputs_(sessions.size()) {
     for (auto& o : outputs_) {
@@ -154,9 +158,10 @@ class step {
     const auto logits = on_cpu(net_.text_logits(states));
     for (std::size_t i = 0; i < count(); ++i)
       outputs_[i].text[slot] =
-          forced(i) ? forced(i)->text[slot]
-                    : best(logits.data_ptr<float>() + static_cast<std::int64_t>(i) * config_.vocabulary,
-                           config_.vocabulary, state(i).options.nothing_bias);
+          forced(i)
+              ? forced(i)->text[slot]
+              : best(logits.data_ptr<float>() + static_cast<std::int64_t>(i) * config_.vocabulary,
+                     config_.vocabulary, state(i).options.nothing_bias);
   }
 
   void choose_speech(const at::Tensor& states, int frame) {
@@ -164,8 +169,8 @@ class step {
     std::vector<std::int64_t> voiced;
     for (std::size_t i = 0; i < count(); ++i) {
       const float probability = 1.0f / (1.0f + std::exp(-gates.data_ptr<float>()[i]));
-      const bool voice = forced(i) ? forced(i)->voice[frame] != 0
-                                   : probability >= state(i).options.gate_threshold;
+      const bool voice =
+          forced(i) ? forced(i)->voice[frame] != 0 : probability >= state(i).options.gate_threshold;
       outputs_[i].voice[frame] = voice;
       if (!voice) continue;
       if (forced(i))
@@ -237,7 +242,8 @@ class step {
   at::Tensor longs(const std::vector<std::int64_t>& values) const {
     return at::tensor(values, at::kLong).to(options_.device());
   }
-  at::Tensor floats(const std::vector<float>& values, std::int64_t rows, std::int64_t columns) const {
+  at::Tensor floats(const std::vector<float>& values, std::int64_t rows,
+                    std::int64_t columns) const {
     return at::tensor(values, at::kFloat).view({rows, columns}).to(options_.device());
   }
   static at::Tensor on_cpu(const at::Tensor& t) { return t.to(at::kCPU, at::kFloat).contiguous(); }
@@ -259,8 +265,8 @@ result<void> check(const micro_turn_input& input, const model_config& c) {
     return bad("audio: " + std::to_string(input.audio.size()) + " bins, a micro-turn has " +
                std::to_string(layout.audio * c.dmel_channels));
   if (input.text.size() > static_cast<std::size_t>(layout.text_in))
-    return bad("text: " + std::to_string(input.text.size()) + " tokens, a micro-turn has room for " +
-               std::to_string(layout.text_in));
+    return bad("text: " + std::to_string(input.text.size()) +
+               " tokens, a micro-turn has room for " + std::to_string(layout.text_in));
   auto token_ok = [&](std::int32_t t) { return t >= 0 && t < c.vocabulary; };
   for (const auto t : input.text)
     if (!token_ok(t)) return bad("text: token " + std::to_string(t) + " is not in the vocabulary");

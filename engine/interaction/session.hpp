@@ -13,12 +13,12 @@
 namespace hocket::engine {
 
 struct session_options {
-  std::uint64_t seed = 0;     ///< of the noise that speech is drawn from
-  int flow_steps = 5;         ///< Euler steps per mel patch
-  float flow_noise = 1;       ///< standard deviation of the starting noise
-  float gate_threshold = 0.5; ///< voice when its probability is at least this
-  float nothing_bias = 0;     ///< added to the logit of "nothing" in output text
-  float heard_bias = 0;       ///< the same for recognised words
+  std::uint64_t seed = 0;      ///< of the noise that speech is drawn from
+  int flow_steps = 5;          ///< Euler steps per mel patch
+  float flow_noise = 1;        ///< standard deviation of the starting noise
+  float gate_threshold = 0.5;  ///< voice when its probability is at least this
+  float nothing_bias = 0;      ///< added to the logit of "nothing" in output text
+  float heard_bias = 0;        ///< the same for recognised words
 };
 
 struct micro_turn_output;

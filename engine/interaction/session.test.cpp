@@ -150,11 +150,12 @@ TEST_CASE("a forced session has the states of whole-sequence evaluation") {
   }
   auto index = at::empty({turns * 4, 3 * 80}, at::kInt);
   audio_index(c, audio.data(), turns * 4, nullptr, index.data_ptr<std::int32_t>());
-  const auto x = at::cat({net.embed_audio(index).view({turns, 4, c.width}),
-                          net.embed_text(at::tensor(text_in)).view({turns, 1, c.width}),
-                          net.embed_text(at::tensor(text_out)).view({turns, 2, c.width}),
-                          net.embed_speech(at::tensor(speech).view({turns * 4, 48}))
-                              .view({turns, 4, c.width})}, 1);
+  const auto x = at::cat(
+      {net.embed_audio(index).view({turns, 4, c.width}),
+       net.embed_text(at::tensor(text_in)).view({turns, 1, c.width}),
+       net.embed_text(at::tensor(text_out)).view({turns, 2, c.width}),
+       net.embed_speech(at::tensor(speech).view({turns * 4, 48})).view({turns, 4, c.width})},
+      1);
   const auto slots = at::arange(11, at::kLong).repeat({turns});
   const auto states = net.trunk(net.place(x.view({turns * 11, c.width}), slots),
                                 {.sequences = 1, .length = turns * 11, .streams = {}})

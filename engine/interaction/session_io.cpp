@@ -18,7 +18,9 @@ struct writer {
     bytes.insert(bytes.end(), from, from + size);
   }
   template <class T>
-  void value(const T& v) { raw(&v, sizeof v); }
+  void value(const T& v) {
+    raw(&v, sizeof v);
+  }
   template <class T>
   void array(const std::vector<T>& v) {
     value<std::uint64_t>(v.size());

@@ -12,7 +12,7 @@ struct session::state {
   std::int64_t micro_turns = 0;
   std::int64_t position = 0;                 ///< of the next row
   std::vector<std::uint8_t> previous_audio;  ///< [audio_context - 1, channels]
-  std::vector<float> pending;                ///< last patch said, not yet in the sequence; may be empty
+  std::vector<float> pending;  ///< last patch said, not yet in the sequence; may be empty
   stream_memory memory;
 
   state(std::shared_ptr<const interaction_model> m, const session_options& o);

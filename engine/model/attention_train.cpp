@@ -17,7 +17,8 @@ std::int64_t round_up(std::int64_t v, std::int64_t m) { return (v + m - 1) / m *
 
 /// Work space of one thread.
 struct space {
-  scratch<bf16> q_rows, k_rows, v_rows, o_rows, q_d, k_d, v_t, o_d, k_cols, q_pairs, v_pairs, o_pairs;
+  scratch<bf16> q_rows, k_rows, v_rows, o_rows, q_d, k_d, v_t, o_d, k_cols, q_pairs, v_pairs,
+      o_pairs;
   scratch<bf16> p_rows, s_rows, s_pairs;
   scratch<float> s, p, dq_t, dk, dv, delta, inverse_q, inverse_k, tmp;
 };
@@ -222,8 +223,8 @@ void attend_head(const attention_shape& s, const head_view& v, space& w, const f
   }
 }
 
-void attend_head_backward(const attention_shape& s, const head_view& v, space& w,
-                          const float* bias, const float* lse, float* dbias) {
+void attend_head_backward(const attention_shape& s, const head_view& v, space& w, const float* bias,
+                          const float* lse, float* dbias) {
   const std::int64_t d = v.d;
   float* scores = w.s.get(tile * v.padded);
   float* dp = w.p.get(tile * v.padded);
@@ -234,15 +235,15 @@ void attend_head_backward(const attention_shape& s, const head_view& v, space& w
   const float* delta = w.delta.get(0);
   for (std::int64_t k0 = 0; k0 < v.length; k0 += tile) {
     const std::int64_t m = std::min(tile, v.length - k0);
-    const std::int64_t end =
-        v.window > 0 ? std::min(v.length, k0 + m - 1 + v.window) : v.length;
+    const std::int64_t end = v.window > 0 ? std::min(v.length, k0 + m - 1 + v.window) : v.length;
     const std::int64_t n = round_up(end - k0, 16);
     gemm_pairs(w.k_rows.get(0) + k0 * d, d, w.q_d.get(0) + k0 * 2, v.padded, scores, n, m, n, d,
                false);
     gemm_pairs(w.v_rows.get(0) + k0 * d, d, w.o_d.get(0) + k0 * 2, v.padded, dp, n, m, n, d, false);
     for (std::int64_t i = 0; i < tile; ++i) {
       const std::int64_t key = k0 + i;
-      const std::int64_t to = i < m ? std::min(v.length, v.window > 0 ? key + v.window : v.length) - k0 : i;
+      const std::int64_t to =
+          i < m ? std::min(v.length, v.window > 0 ? key + v.window : v.length) - k0 : i;
       float* row = scores + i * n;
       if (i < m && bias)
         for (std::int64_t j = i; j < std::min(to, i + s.extent); ++j) row[j] += bias[j - i];

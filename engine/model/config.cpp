@@ -120,7 +120,8 @@ result<model_config> parse_model_config(std::string_view text) {
   const auto& a = c.attention;
   if (problem.empty() && a.heads % a.kv_heads != 0)
     problem = "attention.kv_heads: must divide attention.heads";
-  if (problem.empty() && a.head_dim % 16 != 0) problem = "attention.head_dim: must be a multiple of 16";
+  if (problem.empty() && a.head_dim % 16 != 0)
+    problem = "attention.head_dim: must be a multiple of 16";
   if (problem.empty() && (c.width % 16 || c.feed_forward % 16 || c.flow.width % 16))
     problem = "width, feed_forward and flow.width must be multiples of 16";
   if (!problem.empty()) return fail("model.bad_config", "model config: " + problem);

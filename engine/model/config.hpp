@@ -27,19 +27,19 @@ struct layout_config {
 /// Attention of every layer. A layer sees `window` positions (itself included), 0 = all.
 struct attention_config {
   int heads = 4;
-  int kv_heads = 4;          ///< divides heads (grouped queries)
-  int head_dim = 64;         ///< even
+  int kv_heads = 4;   ///< divides heads (grouped queries)
+  int head_dim = 64;  ///< even
   int window = 300;
-  int global_every = 0;      ///< every n-th layer sees all positions; 0 = none
+  int global_every = 0;  ///< every n-th layer sees all positions; 0 = none
   bool rotary = true;
   double rotary_base = 10000;
-  int relative_extent = 0;   ///< learned bias per head and distance below this; 0 = none
-  bool qk_norm = true;       ///< RMS norm of queries and keys per head, with a learned gain
+  int relative_extent = 0;  ///< learned bias per head and distance below this; 0 = none
+  bool qk_norm = true;      ///< RMS norm of queries and keys per head, with a learned gain
 };
 
 /// Draws one mel patch per 50 ms frame from the hidden state by flow matching.
 struct flow_config {
-  int patch = 320;      ///< 4 mel frames of 12.5 ms x 80
+  int patch = 320;  ///< 4 mel frames of 12.5 ms x 80
   int width = 384;
   int blocks = 3;
   int expansion = 2;    ///< hidden width of a block's MLP / width
@@ -53,11 +53,11 @@ struct model_config {
   int width = 256;
   int layers = 6;
   int feed_forward = 640;
-  int vocabulary = 0;       ///< number of tokens; 0 is "nothing"
+  int vocabulary = 0;  ///< number of tokens; 0 is "nothing"
   int dmel_channels = 80;
   int dmel_bins = 16;
-  int audio_context = 1;    ///< frames summed into one audio embedding: this one and those before it
-  int video_patch = 40;     ///< pixels on a side
+  int audio_context = 1;  ///< frames summed into one audio embedding: this one and those before it
+  int video_patch = 40;   ///< pixels on a side
   double norm_epsilon = 1e-6;
 
   int attention_window(int layer) const {

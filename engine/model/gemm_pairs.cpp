@@ -39,8 +39,7 @@ HOCKET_BF16 void block(const bf16* a, std::int64_t lda, const bf16* b, std::int6
   for (std::int64_t p = 0; p < k; p += 2) {
     __m512bh right[Vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v)
-      right[v] = (__m512bh)_mm512_loadu_si512(b + p * ldb + v * 32);
+    for (int v = 0; v < Vectors; ++v) right[v] = (__m512bh)_mm512_loadu_si512(b + p * ldb + v * 32);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       int word;
@@ -64,16 +63,14 @@ HOCKET_BF16 void columns(const bf16* a, std::int64_t lda, const bf16* b, std::in
     block<6, Vectors>(a + i * lda, lda, b, ldb, c + i * ldc, ldc, k, accumulate);
   for (; i + 2 <= m; i += 2)
     block<2, Vectors>(a + i * lda, lda, b, ldb, c + i * ldc, ldc, k, accumulate);
-  for (; i < m; ++i)
-    block<1, Vectors>(a + i * lda, lda, b, ldb, c + i * ldc, ldc, k, accumulate);
+  for (; i < m; ++i) block<1, Vectors>(a + i * lda, lda, b, ldb, c + i * ldc, ldc, k, accumulate);
 }
 
 HOCKET_BF16 void native(const bf16* a, std::int64_t lda, const bf16* b, std::int64_t ldb, float* c,
                         std::int64_t ldc, std::int64_t m, std::int64_t n, std::int64_t k,
                         bool accumulate) {
   std::int64_t j = 0;
-  for (; j + 64 <= n; j += 64)
-    columns<4>(a, lda, b + 2 * j, ldb, c + j, ldc, m, k, accumulate);
+  for (; j + 64 <= n; j += 64) columns<4>(a, lda, b + 2 * j, ldb, c + j, ldc, m, k, accumulate);
   for (; j < n; j += 16) columns<1>(a, lda, b + 2 * j, ldb, c + j, ldc, m, k, accumulate);
 }
 #endif
@@ -82,7 +79,8 @@ HOCKET_BF16 void native(const bf16* a, std::int64_t lda, const bf16* b, std::int
 
 bool has_native_bf16() {
 #if defined(__x86_64__)
-  static const bool yes = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw");
+  static const bool yes =
+      __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw");
   return yes;
 #else
   return false;

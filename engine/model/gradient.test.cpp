@@ -15,8 +15,12 @@ namespace {
 model_config small(int window, int kv_heads, bool rotary, int extent) {
   model_config c;
   c.width = 64, c.layers = 2, c.feed_forward = 96, c.vocabulary = 20, c.audio_context = 2;
-  c.attention = {.heads = 4, .kv_heads = kv_heads, .head_dim = 32, .window = window,
-                 .rotary = rotary, .relative_extent = extent};
+  c.attention = {.heads = 4,
+                 .kv_heads = kv_heads,
+                 .head_dim = 32,
+                 .window = window,
+                 .rotary = rotary,
+                 .relative_extent = extent};
   c.flow = {.patch = 48, .width = 64, .blocks = 2, .expansion = 2, .condition = 32};
   return c;
 }
@@ -36,7 +40,8 @@ void randomise(network& net) {
 
 network in_double(const network& net) {
   network copy = net;
-  for (auto& p : copy.parameters()) *p.value = p.value->detach().to(at::kDouble).set_requires_grad(true);
+  for (auto& p : copy.parameters())
+    *p.value = p.value->detach().to(at::kDouble).set_requires_grad(true);
   return copy;
 }
 
@@ -63,7 +68,11 @@ double relative_error(const at::Tensor& a, const at::Tensor& b) {
 }  // namespace
 
 TEST_CASE("training kernels agree with double precision, gradients included") {
-  struct shape { int window, kv_heads; bool rotary; int extent; };
+  struct shape {
+    int window, kv_heads;
+    bool rotary;
+    int extent;
+  };
   for (const auto s : {shape{40, 4, true, 0}, shape{0, 2, true, 0}, shape{70, 1, false, 33}}) {
     CAPTURE(s.window);
     network net(small(s.window, s.kv_heads, s.rotary, s.extent), 5);
@@ -85,4 +94,26 @@ TEST_CASE("training kernels agree with double precision, gradients included") {
       CHECK(error < 0.03);
     }
   }
+}
+
+TEST_CASE("the video stem maps patches to the model's width and has gradients") {
+  model_config c = small(40, 4, true, 0);
+  c.layout.video = 2;
+  network net(c, 3);
+  for (auto& p : net.parameters())
+    if (p.weight) ops::refresh_half(*p.weight);
+  auto exact = in_double(net);
+  auto fast = net.alias();
+  const auto patches = at::rand({3, 3, 40, 40}, at::detail::createCPUGenerator(4));
+  const auto probe = at::randn({3, c.width}, at::detail::createCPUGenerator(5));
+  const auto want = exact.embed_video(patches.to(at::kDouble));
+  const auto got = fast.embed_video(patches);
+  CHECK(got.sizes() == at::IntArrayRef({3, c.width}));
+  CHECK(relative_error(got, want) < 0.02);
+  (want * probe).sum().backward();
+  (got * probe).sum().backward();
+  auto p = exact.parameters(), q = fast.parameters();
+  for (std::size_t i = 0; i < p.size(); ++i)
+    if (p[i].name.rfind("embed.video", 0) == 0)
+      CHECK(relative_error(q[i].value->grad(), p[i].value->grad()) < 0.03);
 }

@@ -49,7 +49,8 @@ __attribute__((always_inline)) inline void block(const float* x, std::int64_t in
         for (int r = 0; r < Rows; ++r) sum[r][t * 4 + v] += x[r * in + k] * weight;
       }
   for (int r = 0; r < Rows; ++r)
-    __builtin_memcpy(y + r * out, sum[r], sizeof(float) * std::min<std::int64_t>(valid, Tiles * tile));
+    __builtin_memcpy(y + r * out, sum[r],
+                     sizeof(float) * std::min<std::int64_t>(valid, Tiles * tile));
 }
 
 template <class Weight>
@@ -65,11 +66,9 @@ __attribute__((always_inline)) inline void linear(const float* x, const Weight* 
     for (; i + 4 <= n; i += 4)
       block<4, 1>(x + i * in, in, tile_w, y + i * out + j * tile, out, valid);
     if (pair) {
-      for (; i < n; ++i)
-        block<1, 2>(x + i * in, in, tile_w, y + i * out + j * tile, out, valid);
+      for (; i < n; ++i) block<1, 2>(x + i * in, in, tile_w, y + i * out + j * tile, out, valid);
     } else {
-      for (; i < n; ++i)
-        block<1, 1>(x + i * in, in, tile_w, y + i * out + j * tile, out, valid);
+      for (; i < n; ++i) block<1, 1>(x + i * in, in, tile_w, y + i * out + j * tile, out, valid);
     }
     j += pair ? 2 : 1;
   }

@@ -43,12 +43,13 @@ void bag_backward(const std::int32_t* index, const float* dy, float* dtable, std
 struct attention_shape {
   std::int64_t sequences = 0, length = 0;  ///< rows = sequences * length
   int heads = 0, kv_heads = 0, head_dim = 0;
-  int window = 0;           ///< positions seen, itself included; 0 = all before
+  int window = 0;                 ///< positions seen, itself included; 0 = all before
   const float* cosine = nullptr;  ///< [length, head_dim / 2] of the rotation; null = no rotary
   const float* sine = nullptr;
   const float* q_gain = nullptr;  ///< [head_dim]; null = no normalisation of q and k
   const float* k_gain = nullptr;
-  const float* bias = nullptr;    ///< [heads, extent] added to the score at this distance; may be null
+  const float* bias =
+      nullptr;  ///< [heads, extent] added to the score at this distance; may be null
   int extent = 0;
   float epsilon = 1e-6f;
   std::int64_t row() const { return static_cast<std::int64_t>(heads + 2 * kv_heads) * head_dim; }

@@ -43,9 +43,10 @@ class network {
   /// x [rows, width] -> normalised states [rows, width].
   at::Tensor trunk(at::Tensor x, const row_map& rows) const;
 
-  at::Tensor text_logits(const at::Tensor& states) const;   ///< next output token, [n, vocabulary]
-  at::Tensor heard_logits(const at::Tensor& states) const;  ///< word that ended here, [n, vocabulary]
-  at::Tensor gate_logits(const at::Tensor& states) const;   ///< next frame has voice, [n, 1]
+  at::Tensor text_logits(const at::Tensor& states) const;  ///< next output token, [n, vocabulary]
+  at::Tensor heard_logits(
+      const at::Tensor& states) const;  ///< word that ended here, [n, vocabulary]
+  at::Tensor gate_logits(const at::Tensor& states) const;  ///< next frame has voice, [n, 1]
   /// Part of the flow's condition that stays the same over its steps, [n, condition].
   at::Tensor flow_condition(const at::Tensor& states) const;
   /// Velocity of patches x [n, patch] at flow times t [n].

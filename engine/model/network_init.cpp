@@ -105,7 +105,7 @@ void audio_index(const model_config& config, const std::uint8_t* frames, std::in
   for (std::int64_t t = 0; t < n; ++t)
     for (std::int64_t back = 0; back < context; ++back) {
       const std::int64_t at = t - back;
-      const std::uint8_t* frame = at >= 0 ? frames + at * channels
+      const std::uint8_t* frame = at >= 0    ? frames + at * channels
                                   : previous ? previous + (context - 1 + at) * channels
                                              : nullptr;
       std::int32_t* out = index + (t * context + back) * channels;

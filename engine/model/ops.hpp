@@ -55,8 +55,8 @@ at::Tensor add(const at::Tensor& x, const at::Tensor& y);
 /// Sum of table rows: index [n, j] i32, table [rows, d] -> [n, d].
 at::Tensor bag(const at::Tensor& index, const at::Tensor& table);
 /// qkv [rows, (heads + 2 kv_heads) * head_dim] -> [rows, heads * head_dim].
-at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors, const model_config& config,
-                  int layer, const row_map& rows);
+at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors,
+                  const model_config& config, int layer, const row_map& rows);
 
 /// Derives `half` (for training) or `packed` (for streaming) from `value`.
 void refresh_half(matrix& w);

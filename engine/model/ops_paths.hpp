@@ -14,8 +14,8 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon)
 at::Tensor swiglu(const at::Tensor& x);
 at::Tensor add(const at::Tensor& x, const at::Tensor& y);
 at::Tensor bag(const at::Tensor& index, const at::Tensor& table);
-at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors, const model_config& config,
-                  int layer, const row_map& rows);
+at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors,
+                  const model_config& config, int layer, const row_map& rows);
 }  // namespace training
 
 namespace streaming {
@@ -24,13 +24,13 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon)
 at::Tensor swiglu(const at::Tensor& x);
 at::Tensor silu(const at::Tensor& x);
 at::Tensor bag(const at::Tensor& index, const at::Tensor& table);
-at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors, const model_config& config,
-                  int layer, const row_map& rows);
+at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors,
+                  const model_config& config, int layer, const row_map& rows);
 }  // namespace streaming
 
 namespace plain {
-at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors, const model_config& config,
-                  int layer, const row_map& rows);
+at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors,
+                  const model_config& config, int layer, const row_map& rows);
 }  // namespace plain
 
 /// cos and sin of position times frequency, [length, head_dim / 2] each, computed in double.

@@ -12,8 +12,8 @@ std::pair<at::Tensor, at::Tensor> rotary_table(std::int64_t first, std::int64_t 
                                                const attention_config& attention,
                                                at::ScalarType type) {
   const std::int64_t half = attention.head_dim / 2;
-  const auto frequency = at::pow(attention.rotary_base,
-                                 at::arange(half, at::kDouble) * (-1.0 / static_cast<double>(half)));
+  const auto frequency = at::pow(
+      attention.rotary_base, at::arange(half, at::kDouble) * (-1.0 / static_cast<double>(half)));
   const auto angle = at::outer(at::arange(first, first + length, at::kDouble), frequency);
   return {angle.cos().to(type).contiguous(), angle.sin().to(type).contiguous()};
 }

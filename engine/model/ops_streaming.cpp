@@ -19,7 +19,8 @@ void pack(matrix& w) {
   w.packed = at::empty({kernels::packed_size(out, in)}, exact ? at::kBFloat16 : at::kFloat);
   if (exact)
     kernels::pack_weights(value.data_ptr<float>(),
-                          reinterpret_cast<kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()), out, in);
+                          reinterpret_cast<kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()), out,
+                          in);
   else
     kernels::pack_weights(value.data_ptr<float>(), w.packed.data_ptr<float>(), out, in);
 }
@@ -109,9 +110,12 @@ at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors,
   const auto& a = config.attention;
   const auto input = qkv.contiguous();
   auto out = at::empty({input.size(0), std::int64_t{a.heads} * a.head_dim}, at::kFloat);
-  kernels::attention_shape shape{.heads = a.heads, .kv_heads = a.kv_heads, .head_dim = a.head_dim,
+  kernels::attention_shape shape{.heads = a.heads,
+                                 .kv_heads = a.kv_heads,
+                                 .head_dim = a.head_dim,
                                  .window = config.attention_window(layer),
-                                 .q_gain = data(vectors.q_gain), .k_gain = data(vectors.k_gain),
+                                 .q_gain = data(vectors.q_gain),
+                                 .k_gain = data(vectors.k_gain),
                                  .bias = data(vectors.bias),
                                  .extent = vectors.bias.defined() ? a.relative_extent : 0,
                                  .epsilon = static_cast<float>(config.norm_epsilon)};

@@ -11,10 +11,10 @@
 namespace hocket::engine::ops::training {
 namespace {
 
+using kernels::bf16;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
-using kernels::bf16;
 
 /// A learnt vector that a config may do without: autograd functions refuse undefined tensors.
 using maybe = c10::optional<at::Tensor>;
@@ -139,10 +139,17 @@ struct attention_job {
   kernels::attention_shape shape(const at::Tensor& q_gain, const at::Tensor& k_gain,
                                  const at::Tensor& bias) const {
     const auto& a = config.attention;
-    return {.sequences = sequences, .length = length, .heads = a.heads, .kv_heads = a.kv_heads,
-            .head_dim = a.head_dim, .window = config.attention_window(layer),
-            .cosine = float_data(cosine), .sine = float_data(sine), .q_gain = float_data(q_gain),
-            .k_gain = float_data(k_gain), .bias = float_data(bias),
+    return {.sequences = sequences,
+            .length = length,
+            .heads = a.heads,
+            .kv_heads = a.kv_heads,
+            .head_dim = a.head_dim,
+            .window = config.attention_window(layer),
+            .cosine = float_data(cosine),
+            .sine = float_data(sine),
+            .q_gain = float_data(q_gain),
+            .k_gain = float_data(k_gain),
+            .bias = float_data(bias),
             .extent = bias.defined() ? a.relative_extent : 0,
             .epsilon = static_cast<float>(config.norm_epsilon)};
   }
@@ -166,14 +173,15 @@ struct attend_function : Function<attend_function> {
     kernels::attention(job->shape(q_gain, k_gain, bias), half_data(input), half_data(out),
                        lse.data_ptr<float>());
     ctx->save_for_backward({input, q_gain, k_gain, bias, out, lse});
-    ctx->saved_data["job"] = c10::IValue::make_capsule(
-        c10::make_intrusive<attention_holder>(std::move(job)));
+    ctx->saved_data["job"] =
+        c10::IValue::make_capsule(c10::make_intrusive<attention_holder>(std::move(job)));
     return out;
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
     const auto job =
-        c10::static_intrusive_pointer_cast<attention_holder>(ctx->saved_data["job"].toCapsule())->job;
+        c10::static_intrusive_pointer_cast<attention_holder>(ctx->saved_data["job"].toCapsule())
+            ->job;
     const auto g = as_half(grads[0]);
     auto dqkv = half_like(g, saved[0].sizes().vec());
     auto zeros = [](const at::Tensor& t) { return t.defined() ? at::zeros_like(t) : at::Tensor(); };
@@ -210,8 +218,8 @@ at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors,
   job->length = rows.length;
   if (config.attention.rotary)
     std::tie(job->cosine, job->sine) = rotary_table(0, rows.length, config.attention, at::kFloat);
-  return attend_function::apply(qkv, wrap(vectors.q_gain), wrap(vectors.k_gain),
-                                wrap(vectors.bias), job);
+  return attend_function::apply(qkv, wrap(vectors.q_gain), wrap(vectors.k_gain), wrap(vectors.bias),
+                                job);
 }
 
 }  // namespace hocket::engine::ops::training

@@ -15,9 +15,9 @@ namespace hocket::engine {
 
 struct stored_tensor {
   std::string name;
-  std::string dtype;                  ///< "F32", "BF16", "F16", "I64", ... as in the file
+  std::string dtype;  ///< "F32", "BF16", "F16", "I64", ... as in the file
   std::vector<std::int64_t> shape;
-  std::span<const std::byte> data;    ///< row-major, little-endian
+  std::span<const std::byte> data;  ///< row-major, little-endian
 };
 
 /// A file read into memory and checked. *Errors* (`safetensors.*`): io, header_too_long (over 16 MiB

@@ -38,7 +38,7 @@ class scratch {
  public:
   T* get(std::int64_t count) {
     if (count > size_) {
-      data_.reset(static_cast<T*>(::operator new(sizeof(T) * count, std::align_val_t{64})));
+      data_.reset(static_cast<T*>(::operator new (sizeof(T) * count, std::align_val_t{64})));
       size_ = count;
     }
     return data_.get();
@@ -46,7 +46,7 @@ class scratch {
 
  private:
   struct release {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(T* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   std::unique_ptr<T, release> data_;
   std::int64_t size_ = 0;

@@ -25,8 +25,13 @@ struct variant {
 network make(const variant& v) {
   model_config c;
   c.width = 96, c.layers = 3, c.feed_forward = 112, c.vocabulary = 20, c.audio_context = 2;
-  c.attention = {.heads = 4, .kv_heads = v.kv_heads, .head_dim = 32, .window = v.window,
-                 .global_every = v.global_every, .rotary = v.rotary, .relative_extent = v.extent};
+  c.attention = {.heads = 4,
+                 .kv_heads = v.kv_heads,
+                 .head_dim = 32,
+                 .window = v.window,
+                 .global_every = v.global_every,
+                 .rotary = v.rotary,
+                 .relative_extent = v.extent};
   c.flow = {.patch = 48, .width = 64, .blocks = 2, .expansion = 2, .condition = 32};
   network net(c, 5);
   at::manual_seed(7);
@@ -89,7 +94,8 @@ TEST_CASE("streaming is bit-identical to whole sequences, whatever the chunks an
 
     network exact = net;
     for (auto& p : exact.parameters()) *p.value = p.value->to(at::kDouble);
-    const auto want = exact.trunk(x.to(at::kDouble), {.sequences = sequences, .length = length, .streams = {}});
+    const auto want =
+        exact.trunk(x.to(at::kDouble), {.sequences = sequences, .length = length, .streams = {}});
     CHECK((whole.to(at::kDouble) - want).abs().max().item<double>() < 1e-4);
   }
 }

@@ -22,7 +22,9 @@ result<void> save_tensors(const std::string& path, const named_tensors& tensors,
   for (const auto& [name, value] : tensors) {
     keep.push_back(value.detach().contiguous().cpu());
     const auto& t = keep.back();
-    stored.push_back({name, t.scalar_type() == at::kBFloat16 ? "BF16" : "F32", t.sizes().vec(),
+    stored.push_back({name,
+                      t.scalar_type() == at::kBFloat16 ? "BF16" : "F32",
+                      t.sizes().vec(),
                       {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()}});
   }
   return write_safetensors(path, stored, metadata);
@@ -38,12 +40,16 @@ result<std::map<std::string, std::string>> load_tensors(const std::string& path,
     if (!stored) return fail("model.missing_tensor", path + ": no tensor " + name);
     if (stored->shape != value.sizes().vec())
       return fail("model.bad_shape", path + ": " + name + " is " + shape_text(stored->shape) +
-                                          ", the config needs " + shape_text(value.sizes().vec()));
+                                         ", the config needs " + shape_text(value.sizes().vec()));
     at::ScalarType type;
-    if (stored->dtype == "F32") type = at::kFloat;
-    else if (stored->dtype == "BF16") type = at::kBFloat16;
-    else if (stored->dtype == "F16") type = at::kHalf;
-    else return fail("model.bad_dtype", path + ": " + name + " has dtype " + stored->dtype);
+    if (stored->dtype == "F32")
+      type = at::kFloat;
+    else if (stored->dtype == "BF16")
+      type = at::kBFloat16;
+    else if (stored->dtype == "F16")
+      type = at::kHalf;
+    else
+      return fail("model.bad_dtype", path + ": " + name + " has dtype " + stored->dtype);
     const auto source = at::from_blob(const_cast<std::byte*>(stored->data.data()), stored->shape,
                                       at::TensorOptions().dtype(type));
     at::Tensor target = value;

@@ -40,9 +40,9 @@ at::Tensor embed(const network& net, const training_example& e, const loss_confi
   std::uniform_real_distribution<double> uniform(-1, 1), chance(0, 1);
 
   auto index = at::empty({frames, int64_t{c.audio_context} * c.dmel_channels}, at::kInt);
-  const auto audio = config.frequency_warp > 0
-                         ? warp(e.audio, c.dmel_channels, 1 + config.frequency_warp * uniform(random))
-                         : e.audio;
+  const auto audio = config.frequency_warp > 0 ? warp(e.audio, c.dmel_channels,
+                                                      1 + config.frequency_warp * uniform(random))
+                                               : e.audio;
   audio_index(c, audio.data(), frames, nullptr, index.data_ptr<std::int32_t>());
 
   auto text_out = e.text_out;
@@ -55,8 +55,8 @@ at::Tensor embed(const network& net, const training_example& e, const loss_confi
   if (config.speech_noise > 0) {
     auto voiced = at::empty({k * layout.speech, 1}, at::kFloat);
     std::copy(e.voice.begin(), e.voice.end(), voiced.data_ptr<float>());
-    speech += at::randn(speech.sizes(), generator) * voiced *
-              (config.speech_noise * chance(random));
+    speech +=
+        at::randn(speech.sizes(), generator) * voiced * (config.speech_noise * chance(random));
   }
   auto x = at::cat({net.embed_audio(index).view({k, layout.audio, d}),
                     net.embed_text(tokens(e.text_in)).view({k, layout.text_in, d}),
@@ -76,7 +76,8 @@ at::Tensor flow_loss(const network& net, const at::Tensor& states, const trainin
     if (e.voice[i]) voiced.push_back(static_cast<int64_t>(i));
   if (voiced.empty()) return {};
   std::shuffle(voiced.begin(), voiced.end(), random);
-  if (voiced.size() > static_cast<std::size_t>(config.flow_frames)) voiced.resize(config.flow_frames);
+  if (voiced.size() > static_cast<std::size_t>(config.flow_frames))
+    voiced.resize(config.flow_frames);
   const auto once = voiced;
   voiced.insert(voiced.end(), once.begin(), once.end());
   const int64_t n = static_cast<int64_t>(voiced.size()), patch = net.config().flow.patch;

@@ -57,8 +57,8 @@ void optimizer::muon(const parameter& p, moments& m, const at::Tensor& gradient,
   const std::int64_t rows = p.value->size(0) / p.pieces;
   for (std::int64_t piece = 0; piece < p.pieces; ++piece) {
     const auto step = orthogonalise(nesterov.slice(0, piece * rows, (piece + 1) * rows));
-    const double shape = std::sqrt(std::max(1.0, static_cast<double>(rows) /
-                                                     static_cast<double>(step.size(1))));
+    const double shape =
+        std::sqrt(std::max(1.0, static_cast<double>(rows) / static_cast<double>(step.size(1))));
     p.value->slice(0, piece * rows, (piece + 1) * rows).add_(step, -rate * shape);
   }
 }

@@ -9,13 +9,13 @@
 namespace hocket::engine {
 
 struct optimizer_config {
-  double matrix_rate = 0.015;   ///< Muon: step of the orthogonalised momentum, see `step`
+  double matrix_rate = 0.015;  ///< Muon: step of the orthogonalised momentum, see `step`
   double matrix_momentum = 0.95;
-  double matrix_decay = 0.05;   ///< weights shrink by rate * decay per step
-  double rate = 3e-3;           ///< AdamW: tables, heads, vectors
+  double matrix_decay = 0.05;  ///< weights shrink by rate * decay per step
+  double rate = 3e-3;          ///< AdamW: tables, heads, vectors
   double beta1 = 0.9, beta2 = 0.98;
-  double decay = 0.01;          ///< AdamW: tables and heads only
-  double clip = 1.0;            ///< AdamW: limit of the gradient's norm over its parameters
+  double decay = 0.01;  ///< AdamW: tables and heads only
+  double clip = 1.0;    ///< AdamW: limit of the gradient's norm over its parameters
 };
 
 /// Updates one network's parameters from summed gradients. Parameters are independent of each

@@ -36,12 +36,17 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {  // splitmix64
 class trainer {
  public:
   trainer(const train_config& config, const example_source& source)
-      : config_(config), source_(source), net_(config.model, config.seed),
+      : config_(config),
+        source_(source),
+        net_(config.model, config.seed),
         optimizer_(net_, {.matrix_rate = config.matrix_rate, .rate = config.rate}),
         pool_(config.workers) {
-    loss_ = {.text_weight = config.text_weight, .heard_weight = config.heard_weight,
-             .gate_weight = config.gate_weight, .flow_weight = config.flow_weight,
-             .speech_noise = config.speech_noise, .token_dropout = config.token_dropout,
+    loss_ = {.text_weight = config.text_weight,
+             .heard_weight = config.heard_weight,
+             .gate_weight = config.gate_weight,
+             .flow_weight = config.flow_weight,
+             .speech_noise = config.speech_noise,
+             .token_dropout = config.token_dropout,
              .frequency_warp = config.frequency_warp};
     path_ = config.output + "/checkpoint.safetensors";
   }
@@ -102,8 +107,9 @@ class trainer {
   }
 
   double rate_scale() const {
-    const double warm = std::min(1.0, static_cast<double>(step_ + 1) /
-                                          static_cast<double>(std::max<std::int64_t>(1, config_.warmup_steps)));
+    const double warm =
+        std::min(1.0, static_cast<double>(step_ + 1) /
+                          static_cast<double>(std::max<std::int64_t>(1, config_.warmup_steps)));
     const double left = static_cast<double>(config_.steps - step_) /
                         static_cast<double>(std::max<std::int64_t>(1, config_.decay_steps));
     return std::min(config_.decay_now > 0 ? 1.0 : warm, std::min(1.0, left));
@@ -147,12 +153,18 @@ class trainer {
 
   train_progress progress(const loss_report& r, double seconds_per_step) const {
     const double n = std::max(1.0, r.conversations), words = std::max(1.0, r.words);
-    return {.step = step_, .steps = config_.steps, .rate_scale = rate_scale(),
-            .loss_text = r.text / n, .loss_heard = r.heard / n, .loss_gate = r.gate / n,
+    return {.step = step_,
+            .steps = config_.steps,
+            .rate_scale = rate_scale(),
+            .loss_text = r.text / n,
+            .loss_heard = r.heard / n,
+            .loss_gate = r.gate / n,
             .loss_flow = r.flow / std::max(1e-9, r.flow_weight),
-            .word_recall = r.words_right / words, .word_false = r.words_false / words,
+            .word_recall = r.words_right / words,
+            .word_false = r.words_false / words,
             .heard_recall = r.heard_right / std::max(1.0, r.heard_words),
-            .seconds_per_step = seconds_per_step, .seconds = seconds_};
+            .seconds_per_step = seconds_per_step,
+            .seconds = seconds_};
   }
 
   result<void> append_curve(const train_progress& p) const {
@@ -171,7 +183,8 @@ class trainer {
 
   result<void> save() {
     return save_tensors(path_, everything(),
-                        {{"step", std::to_string(step_)}, {"seconds", std::to_string(seconds_)},
+                        {{"step", std::to_string(step_)},
+                         {"seconds", std::to_string(seconds_)},
                          {"seed", std::to_string(config_.seed)},
                          {"model", to_json(config_.model)}});
   }
@@ -221,7 +234,8 @@ result<void> export_model(const std::string& checkpoint, const std::string& fold
     std::error_code failed;
     std::filesystem::create_directories(folder, failed);
     HOCKET_TRY(save_tensors(folder + "/model.safetensors", weights,
-                            {{"step", (*file)["step"]}, {"seconds", (*file)["seconds"]},
+                            {{"step", (*file)["step"]},
+                             {"seconds", (*file)["seconds"]},
                              {"weights", half ? "BF16" : "F32"}}));
     std::ofstream(folder + "/config.json") << to_json(*config) << '\n';
     return {};

@@ -15,30 +15,30 @@ namespace hocket::engine {
 /// be extended or decayed at any time from any checkpoint.
 struct train_config {
   model_config model;
-  std::string output;             ///< folder of checkpoints and curves
+  std::string output;  ///< folder of checkpoints and curves
   std::uint64_t seed = 1;
   std::int64_t steps = 10000;
   std::int64_t warmup_steps = 100;
   std::int64_t decay_steps = 2000;
-  int batch = 8;                  ///< conversations per step
-  int workers = 2;                ///< threads; each takes one conversation at a time
+  int batch = 8;    ///< conversations per step
+  int workers = 2;  ///< threads; each takes one conversation at a time
   std::int64_t log_every = 20;
   double checkpoint_minutes = 4;
   double matrix_rate = 0.015, rate = 3e-3;
   double text_weight = 4, heard_weight = 6, gate_weight = 1, flow_weight = 0.3;
   double speech_noise = 0.3, token_dropout = 0.03, frequency_warp = 0.06;
-  bool resume = false;            ///< go on from the newest checkpoint in `output`
-  std::int64_t decay_now = 0;     ///< with resume: end after this many steps, all of them decaying
+  bool resume = false;         ///< go on from the newest checkpoint in `output`
+  std::int64_t decay_now = 0;  ///< with resume: end after this many steps, all of them decaying
 };
 
 /// Means since the last report.
 struct train_progress {
   std::int64_t step = 0, steps = 0;
-  double rate_scale = 0;       ///< of the schedule, 0 to 1
+  double rate_scale = 0;  ///< of the schedule, 0 to 1
   double loss_text = 0, loss_heard = 0, loss_gate = 0, loss_flow = 0;
-  double word_recall = 0;      ///< teacher-forced: words exact in their slot
-  double word_false = 0;       ///< words where there should be none or others, per true word
-  double heard_recall = 0;     ///< words recognised in the frame in which they end
+  double word_recall = 0;   ///< teacher-forced: words exact in their slot
+  double word_false = 0;    ///< words where there should be none or others, per true word
+  double heard_recall = 0;  ///< words recognised in the frame in which they end
   double seconds_per_step = 0, seconds = 0;
 };
 

@@ -68,7 +68,8 @@ int run_bench_session(const bench_options& o) {
   out.add("session.weight_read_floor_ms", floor, "ms", 50);
   out.add("session.micro_turn.p50_over_floor", p50 / floor, "ratio", turns);
   out.add("session.tail_over_head.150",
-          tail_over_head({one->cpu_ms.begin(), one->cpu_ms.begin() + std::min<std::int64_t>(turns, 150)}, 50),
+          tail_over_head(
+              {one->cpu_ms.begin(), one->cpu_ms.begin() + std::min<std::int64_t>(turns, 150)}, 50),
           "ratio", 150);
   out.add("session.tail_over_head", tail_over_head(one->cpu_ms, 600), "ratio", turns, tail_target,
           goal::at_most);
@@ -77,7 +78,8 @@ int run_bench_session(const bench_options& o) {
   out.add("session.rss_growth_mib", one->rss_end_mib - one->rss_start_mib, "MiB", 1, 8.0,
           goal::at_most);
   out.add("session.voiced_share",
-          static_cast<double>(one->voiced_frames) / static_cast<double>(turns * 4), "ratio", turns * 4);
+          static_cast<double>(one->voiced_frames) / static_cast<double>(turns * 4), "ratio",
+          turns * 4);
 
   int fits = 0;
   const std::int64_t batch_turns = o.quick ? 30 : 150;
@@ -95,8 +97,8 @@ int run_bench_session(const bench_options& o) {
       "one thread, {} parameters as {}; a held-out conversation of 30 s over and over; wall times "
       "hold what other processes took; tail over head: mean CPU time of the last 600 micro-turns "
       "over the first 600; sessions per core: the largest power of two whose batch has a CPU p99 "
-      "within {} ms.", (*model)->description().parameters, (*model)->description().weights,
-      deadline_ms));
+      "within {} ms.",
+      (*model)->description().parameters, (*model)->description().weights, deadline_ms));
   if (!o.out.empty() && !out.save(o.out)) return exit_failed;
   return out.print(o.json);
 }

@@ -51,7 +51,8 @@ result<void> evaluate(const train_plan& plan, bool quiet) {
   const std::string path = out + "/eval.csv";
   const bool fresh = !std::filesystem::exists(path);
   std::ofstream file(path, std::ios::app);
-  if (fresh) file << "step,recall,recall_low,recall_high,precision,precision_low,precision_high,n\n";
+  if (fresh)
+    file << "step,recall,recall_low,recall_high,precision,precision_low,precision_high,n\n";
   file << fmt::format("{},{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{}\n",
                       (*model)->description().trained_steps, m[0].value, *m[0].low, *m[0].high,
                       m[1].value, *m[1].low, *m[1].high, plan.eval_conversations);
@@ -63,12 +64,19 @@ result<void> evaluate(const train_plan& plan, bool quiet) {
 
 void print_progress(const engine::train_progress& p, bool bar, bool json) {
   if (json) {
-    fmt::print("{}\n", nlohmann::json{{"step", p.step}, {"steps", p.steps}, {"seconds", p.seconds},
-                                      {"loss_text", p.loss_text}, {"loss_heard", p.loss_heard},
-                                      {"loss_gate", p.loss_gate}, {"loss_flow", p.loss_flow},
-                                      {"word_recall", p.word_recall}, {"word_false", p.word_false},
-                                      {"heard_recall", p.heard_recall}, {"rate_scale", p.rate_scale},
-                                      {"seconds_per_step", p.seconds_per_step}}.dump());
+    fmt::print("{}\n", nlohmann::json{{"step", p.step},
+                                      {"steps", p.steps},
+                                      {"seconds", p.seconds},
+                                      {"loss_text", p.loss_text},
+                                      {"loss_heard", p.loss_heard},
+                                      {"loss_gate", p.loss_gate},
+                                      {"loss_flow", p.loss_flow},
+                                      {"word_recall", p.word_recall},
+                                      {"word_false", p.word_false},
+                                      {"heard_recall", p.heard_recall},
+                                      {"rate_scale", p.rate_scale},
+                                      {"seconds_per_step", p.seconds_per_step}}
+                           .dump());
     return;
   }
   const double part = static_cast<double>(p.step) / static_cast<double>(p.steps);
@@ -79,10 +87,11 @@ void print_progress(const engine::train_progress& p, bool bar, bool json) {
     for (int i = 0; i < 24; ++i) blocks += i < part * 24 ? "█" : "░";
     head = "\r\033[K" + blocks + " " + head;
   }
-  fmt::print("{} text {:.4f} heard {:.4f} gate {:.4f} flow {:.4f} | words {:.3f} heard {:.3f} | "
-             "rate {:.2f} | {:.2f} s/step, {:.0f} min left{}", head, p.loss_text, p.loss_heard,
-             p.loss_gate, p.loss_flow, p.word_recall, p.heard_recall, p.rate_scale,
-             p.seconds_per_step, left / 60, bar ? "" : "\n");
+  fmt::print(
+      "{} text {:.4f} heard {:.4f} gate {:.4f} flow {:.4f} | words {:.3f} heard {:.3f} | "
+      "rate {:.2f} | {:.2f} s/step, {:.0f} min left{}",
+      head, p.loss_text, p.loss_heard, p.loss_gate, p.loss_flow, p.word_recall, p.heard_recall,
+      p.rate_scale, p.seconds_per_step, left / 60, bar ? "" : "\n");
   std::fflush(stdout);
 }
 

@@ -103,7 +103,8 @@ result<void> draw_training_curves(const std::string& folder, const std::string& 
         {"voice gate", color::of(0xb0770a), &steps, &curve["loss_gate"]},
         {"flow", color::of(0x8a4fd0), &steps, &curve["loss_flow"]}});
   const panel rates{top + h + gap, h, last, [](double v) { return v; }};
-  draw(c, rates, "words: lines teacher-forced on training voices, dots closed loop on held-out voices",
+  draw(c, rates,
+       "words: lines teacher-forced on training voices, dots closed loop on held-out voices",
        {0, 0.25, 0.5, 0.75, 0.85, 1},
        {{"recall", color::of(0x1f6feb), &steps, &curve["word_recall"]},
         {"false", color::of(0xc2453a), &steps, &curve["word_false"]},

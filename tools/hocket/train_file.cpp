@@ -13,12 +13,19 @@ struct model_part final : config_base {
   std::int64_t width = 256, layers = 6, heads = 4, feed_forward = 640, window = 300;
   std::int64_t audio_context = 3, flow_width = 384, flow_blocks = 3;
   void visit(config_visitor& v) override {
-    v.field({.name = "width", .doc = "of the states; a multiple of 16 times heads", .min = 16, .max = 8192}, width);
+    v.field({.name = "width",
+             .doc = "of the states; a multiple of 16 times heads",
+             .min = 16,
+             .max = 8192},
+            width);
     v.field({.name = "layers", .doc = "of the transformer", .min = 1, .max = 256}, layers);
     v.field({.name = "heads", .doc = "of attention", .min = 1, .max = 128}, heads);
-    v.field({.name = "feed_forward", .doc = "hidden width of a layer", .min = 16, .max = 65536}, feed_forward);
-    v.field({.name = "window", .doc = "positions a layer sees; 0 = all", .min = 0, .max = 65536}, window);
-    v.field({.name = "audio_context", .doc = "50 ms frames in one embedding", .min = 1, .max = 16}, audio_context);
+    v.field({.name = "feed_forward", .doc = "hidden width of a layer", .min = 16, .max = 65536},
+            feed_forward);
+    v.field({.name = "window", .doc = "positions a layer sees; 0 = all", .min = 0, .max = 65536},
+            window);
+    v.field({.name = "audio_context", .doc = "50 ms frames in one embedding", .min = 1, .max = 16},
+            audio_context);
     v.field({.name = "flow_width", .doc = "of the flow head", .min = 16, .max = 8192}, flow_width);
     v.field({.name = "flow_blocks", .doc = "of the flow head", .min = 1, .max = 64}, flow_blocks);
   }
@@ -47,13 +54,19 @@ struct train_part final : config_base {
     v.field({.name = "heard_weight", .doc = "of a loss", .min = 0}, c.heard_weight);
     v.field({.name = "gate_weight", .doc = "of a loss", .min = 0}, c.gate_weight);
     v.field({.name = "flow_weight", .doc = "of a loss", .min = 0}, c.flow_weight);
-    v.field({.name = "speech_noise", .doc = "on fed-back speech", .min = 0, .max = 10}, c.speech_noise);
-    v.field({.name = "token_dropout", .doc = "of fed-back words", .min = 0, .max = 1}, c.token_dropout);
-    v.field({.name = "frequency_warp", .doc = "of the person's voice", .min = 0, .max = 0.5}, c.frequency_warp);
-    v.field({.name = "checkpoint_minutes", .doc = "between checkpoints", .min = 0}, c.checkpoint_minutes);
+    v.field({.name = "speech_noise", .doc = "on fed-back speech", .min = 0, .max = 10},
+            c.speech_noise);
+    v.field({.name = "token_dropout", .doc = "of fed-back words", .min = 0, .max = 1},
+            c.token_dropout);
+    v.field({.name = "frequency_warp", .doc = "of the person's voice", .min = 0, .max = 0.5},
+            c.frequency_warp);
+    v.field({.name = "checkpoint_minutes", .doc = "between checkpoints", .min = 0},
+            c.checkpoint_minutes);
     v.field({.name = "log_every", .doc = "steps per report", .min = 1}, log_every);
-    v.field({.name = "eval_minutes", .doc = "between closed-loop evaluations; 0 = never", .min = 0}, eval_minutes);
-    v.field({.name = "eval_conversations", .doc = "of one evaluation", .min = 1}, eval_conversations);
+    v.field({.name = "eval_minutes", .doc = "between closed-loop evaluations; 0 = never", .min = 0},
+            eval_minutes);
+    v.field({.name = "eval_conversations", .doc = "of one evaluation", .min = 1},
+            eval_conversations);
   }
 };
 
@@ -64,8 +77,11 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   std::stringstream text;
   text << in.rdbuf();
   if (!in) {
-    findings.add({.where = {path, 0, 0}, .code = "train.file", .message = "cannot read the file",
-                  .hint = "configs/train/nano.yaml is one to start from", .notes = {}});
+    findings.add({.where = {path, 0, 0},
+                  .code = "train.file",
+                  .message = "cannot read the file",
+                  .hint = "configs/train/nano.yaml is one to start from",
+                  .notes = {}});
     return {};
   }
   const auto tree = spec::parse_yaml(path, text.str(), findings);
@@ -75,10 +91,13 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   read_config(*tree, whole, "training", {"model"}, findings);
   if (const auto* part = tree->find("model")) read_config(*part, model, "model", {}, findings);
   if (model.width % (16 * model.heads) != 0)
-    findings.add({.where = {path, 0, 0}, .code = "config.range",
+    findings.add({.where = {path, 0, 0},
+                  .code = "config.range",
                   .message = "model: width " + std::to_string(model.width) +
-                             " is no multiple of 16 times heads (" + std::to_string(model.heads) + ")",
-                  .hint = {}, .notes = {}});
+                             " is no multiple of 16 times heads (" + std::to_string(model.heads) +
+                             ")",
+                  .hint = {},
+                  .notes = {}});
   train_plan plan;
   auto& c = plan.engine = whole.c;
   c.output = whole.out, c.seed = static_cast<std::uint64_t>(whole.seed);
