@@ -61,8 +61,10 @@ result<std::map<fs::path, std::string>> generate(const fs::path& root, const reg
   std::map<fs::path, std::string> out;
   out[root / "configs" / "schema.json"] = spec::json_schema(types);
   std::map<fs::path, std::string> tables;
-  for (const auto& [type, folder] : folders_of(root, types))
-    tables[folder / "README.md"] += spec::readme_tables(*types.find_component(type));
+  for (const auto& [type, folder] : folders_of(root, types)) {
+    auto& text = tables[folder / "README.md"];
+    text += (text.empty() ? "" : "\n") + spec::readme_tables(*types.find_component(type));
+  }
   for (const auto& [path, text] : tables) {
     auto updated = spec::update_readme(read(path), text);
     if (!updated) return fail(updated.error().code, path.string() + ": " + updated.error().message);

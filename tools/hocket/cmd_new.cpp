@@ -88,8 +88,9 @@ int run_new(const new_options& o) {
   if (outside) {
     fmt::print("next: build it as {}/README.md says\n", folder.string());
   } else {
-    fmt::print("next: build the tree; `hocket describe {}` shows it, hocket_plugins_tests tests it\n",
-               o.name);
+    fmt::print(
+        "next: build the tree; `hocket describe {}` shows it, hocket_plugins_tests tests it\n",
+        o.name);
   }
   return exit_fine;
 }

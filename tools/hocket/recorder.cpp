@@ -7,20 +7,60 @@
 
 namespace hocket::cli {
 
-std::vector<voice_of> voices_of(const plan& graph) {
-  std::vector<voice_of> out;
-  for (const auto& a : graph.actors) {
-    const auto& info = a.type->info;
-    auto puts_out = [&](payload_kind kind) {
-      return std::any_of(info.outputs.begin(), info.outputs.end(),
-                         [&](const output_port& p) { return p.type.kind == kind; });
-    };
-    const bool thinks = a.policy == input_policy::micro_turn ||
-                        puts_out(payload_kind::delegation) || puts_out(payload_kind::text);
-    out.push_back(!puts_out(payload_kind::audio) ? voice_of::nobody
-                  : info.source                  ? voice_of::person
-                  : thinks                       ? voice_of::model
-                                                 : voice_of::nobody);
+namespace {
+
+bool puts_out(const plan_actor& a, payload_kind kind) {
+  const auto& outputs = a.type->info.outputs;
+  return std::any_of(outputs.begin(), outputs.end(),
+                     [&](const output_port& p) { return p.type.kind == kind; });
+}
+
+/// Which actors come after `start` along the links, itself left out.
+std::vector<bool> after(const plan& graph, std::size_t start) {
+  std::vector<bool> out(graph.actors.size());
+  std::vector<std::size_t> todo = {start};
+  while (!todo.empty()) {
+    const auto at = todo.back();
+    todo.pop_back();
+    for (const auto& l : graph.links)
+      if (l.from == at && !l.back_edge && !out[l.to]) {
+        out[l.to] = true;
+        todo.push_back(l.to);
+      }
+  }
+  return out;
+}
+
+}  // namespace
+
+cast cast_of(const plan& graph) {
+  const auto n = graph.actors.size();
+  cast out{std::vector<voice_of>(n, voice_of::nobody), std::vector<bool>(n)};
+  std::vector<bool> spoken(n);  // behind something that thinks, itself included
+  bool anybody_thinks = false;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto& a = graph.actors[i];
+    if (a.type->info.source || !puts_out(a, payload_kind::audio)) continue;
+    if (a.policy != input_policy::micro_turn && !puts_out(a, payload_kind::text) &&
+        !puts_out(a, payload_kind::delegation))
+      continue;
+    out.thinks[i] = spoken[i] = anybody_thinks = true;
+    const auto later = after(graph, i);
+    for (std::size_t k = 0; k < n; ++k) spoken[k] = spoken[k] || later[k];
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto& a = graph.actors[i];
+    if (!puts_out(a, payload_kind::audio)) continue;
+    if (a.type->info.source) {
+      out.voices[i] = voice_of::person;
+      continue;
+    }
+    if (anybody_thinks && !spoken[i]) continue;
+    const auto later = after(graph, i);
+    bool last = true;
+    for (std::size_t k = 0; k < n; ++k)
+      last = last && !(later[k] && puts_out(graph.actors[k], payload_kind::audio));
+    if (last) out.voices[i] = voice_of::model;
   }
   return out;
 }
@@ -28,9 +68,9 @@ std::vector<voice_of> voices_of(const plan& graph) {
 recorder::recorder(const plan& graph, std::vector<fact_sink*> sinks)
     : graph_(graph),
       sinks_(std::move(sinks)),
-      voices_(voices_of(graph)),
+      cast_(cast_of(graph)),
       turn_ms_(static_cast<double>(graph.grid.length.count()) / 1e6) {
-  has_person_ = std::count(voices_.begin(), voices_.end(), voice_of::person) > 0;
+  has_person_ = std::count(cast_.voices.begin(), cast_.voices.end(), voice_of::person) > 0;
   fact start;
   start.what = fact::kind::start;
   start.text = graph.name;
@@ -49,15 +89,15 @@ void recorder::packet_emitted(const plan&, actor_index actor, std::size_t, const
   const auto session = static_cast<std::uint64_t>(p.header.session);
   auto& s = sessions_[session];
   last_ms_ = std::max(last_ms_, p.header.ts.ms());
-  const auto who = voices_[actor];
+  const auto who = cast_.voices[actor];
   if (const auto* a = p.get_if<audio_chunk>(); a != nullptr && who != voice_of::nobody)
     take_audio(s, *a, p.header.ts, who);
-  if (who == voice_of::model) take_compute(s, actor, p);
+  if (cast_.thinks[actor]) take_compute(s, actor, p);
   take_words(s, actor, p);
   if (!has_person_) s.heard_until_ms = std::max(s.heard_until_ms, p.header.ts.ms());
-  // Output k is heard in micro-turn k + 1 and leaves as that begins: one micro-turn later all of it
-  // is here.
-  close_turns(session, s, s.heard_until_ms - 2 * turn_ms_);
+  // Output k is heard in micro-turn k + 1, and a playout tells of it when it was played: two
+  // micro-turns later all of it is here.
+  close_turns(session, s, s.heard_until_ms - 3 * turn_ms_);
 }
 
 void recorder::take_audio(session_state& s, const audio_chunk& a, timestamp ts, voice_of who) {

@@ -16,9 +16,13 @@ namespace hocket::cli {
 /// Whose voice an actor's audio is.
 enum class voice_of : std::uint8_t { nobody, person, model };
 
-/// By actor, from the wiring alone: sources carry the person; an actor that hears or delegates and
-/// puts audio out is the model. Knows no component by name.
-std::vector<voice_of> voices_of(const plan& graph);
+/// Who is who, by actor; from the wiring alone, no component is known by name.
+struct cast {
+  std::vector<voice_of> voices;  ///< sources carry the person; the last that puts sound out, the
+                                 ///< model: after a playout, what was really played
+  std::vector<bool> thinks;      ///< its compute time counts: it hears and puts sound or words out
+};
+cast cast_of(const plan& graph);
 
 /// Watches a run and turns packets into facts: levels and compute per micro-turn, words,
 /// delegations, tool calls and results, life-cycle events.
@@ -59,7 +63,7 @@ class recorder final : public host::observer {
 
   const plan& graph_;
   std::vector<fact_sink*> sinks_;
-  std::vector<voice_of> voices_;
+  cast cast_;
   double turn_ms_;
   bool has_person_ = false;
   std::mutex lock_;

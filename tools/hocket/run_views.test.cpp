@@ -151,7 +151,8 @@ TEST_CASE("packets become facts: levels on the grid, each word once, turns in or
   two_actors two;
   list_sink sink;
   recorder r(two.graph, {&sink});
-  CHECK(voices_of(two.graph) == std::vector{voice_of::person, voice_of::model});
+  CHECK(cast_of(two.graph).voices == std::vector{voice_of::person, voice_of::model});
+  CHECK(cast_of(two.graph).thinks == std::vector{false, true});
   for (int i = 0; i < 10; ++i) r.packet_emitted(two.graph, 0, 0, audio_packet(i * 100, 0.5f));
   auto word = make_packet(timestamp::of_ms(400), text{"seven", "model"});
   word.header.session = session_id{1};
@@ -177,6 +178,22 @@ TEST_CASE("packets become facts: levels on the grid, each word once, turns in or
   CHECK(words == 1);
   CHECK(sink.all.front().what == fact::kind::start);
   CHECK(sink.all.back().what == fact::kind::end);
+}
+
+TEST_CASE("behind a playout the model's voice is what was played") {
+  two_actors two;
+  component_type speaker;
+  speaker.info.type = "fake.speaker";
+  speaker.info.inputs = {{"audio", {.kind = payload_kind::audio}, ""}};
+  speaker.info.outputs = {{"heard", {.kind = payload_kind::audio}, ""}};
+  two.graph.actors.resize(3);
+  two.graph.actors[2].type = &speaker;
+  two.graph.links.resize(1);
+  two.graph.links[0].from = 1;
+  two.graph.links[0].to = 2;
+  const auto who = cast_of(two.graph);
+  CHECK(who.voices == std::vector{voice_of::person, voice_of::nobody, voice_of::model});
+  CHECK(who.thinks == std::vector{false, true, false});
 }
 
 TEST_CASE("a row takes what happened until its micro-turn ended") {

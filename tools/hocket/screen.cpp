@@ -236,12 +236,16 @@ std::vector<timeline_row> row_builder::take(const fact& f) {
   }
   timeline_row row;
   row.turn = f;
+  // What came after its micro-turn was closed is worth a row of its own only with words in it.
+  const bool again = f.turn <= last_turn_;
+  last_turn_ = std::max(last_turn_, f.turn);
   const double end_ms = f.t_ms + f.micro_turn_ms;
   std::erase_if(waiting_, [&](const fact& w) {
     if (w.t_ms >= end_ms) return false;
     row.happened.push_back(w);
     return true;
   });
+  if (again && row.happened.empty()) return {};
   return {row};
 }
 

@@ -30,6 +30,7 @@ class row_builder {
 
  private:
   std::deque<fact> waiting_;
+  std::int64_t last_turn_ = -1;
 };
 
 /// Shows a run while it goes on. take() comes from the run's threads and only queues; the thread

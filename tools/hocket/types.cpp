@@ -69,6 +69,7 @@ int report(const diagnostics& findings) {
 }
 
 int complain(const error& e, int exit_code, const std::string& hint) {
+  std::fflush(stdout);
   fmt::print(stderr, "{}", to_string(diagnostic{severity::error, {}, e.code, e.message, hint, {}}));
   return exit_code;
 }
