@@ -137,6 +137,34 @@ TEST_CASE("a device that is lost on the way is an error with its words") {
   CHECK(h.outputs("audio").size() > 10);
 }
 
+TEST_CASE("after a restart a file goes on where it would be by now") {
+  const auto path = ramp_file("again.wav", 32000);
+  capture::capture::config c;
+  c.file = path;
+  capture::capture again(c);
+  manual_clock time;
+  time.set(timestamp::of_ms(1510));
+  context where;
+  where.time = &time;
+  where.restarts = 1;
+  where.began = timestamp::of_ms(500);
+  struct sink final : emitter {
+    using emitter::emit;
+    void emit(std::size_t, packet p) override { out.push_back(*p.get_if<audio_chunk>()); }
+    void interrupt() override {}
+    void for_session(session_id) override {}
+    std::vector<audio_chunk> out;
+  } sink;
+  REQUIRE(again.open(where));
+  time.set(timestamp::of_ms(1600));
+  REQUIRE(again.produce(time.now(), sink));
+  REQUIRE(!sink.out.empty());
+  CHECK(sink.out[0].first_sample == 1510 * 16);
+  const auto v = sink.out[0].samples.as<float>();
+  CHECK(std::abs(v[0] - static_cast<float>((1510 - 500) * 16 % 1000) / 1000) < 1e-3f);
+  REQUIRE(again.close(sink));
+}
+
 TEST_CASE("a truncated file ends or is lost, without a crash") {
   const auto path = ramp_file("cut.wav", 32000);
   std::filesystem::resize_file(path, 20'001);

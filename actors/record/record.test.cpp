@@ -125,6 +125,26 @@ TEST_CASE("wav_writer: late samples may still change the newest seconds, not old
   CHECK(w.pcm[2700] == 32767);
 }
 
+TEST_CASE("wav_writer: a second life goes on with the file of the first") {
+  const auto path = folder() + "/lives.wav";
+  const std::vector<float> half(1000, 0.5f);
+  {
+    auto first = record::wav_writer::create(path, 16000, 1);
+    REQUIRE((*first)->put(0, 0, half));
+  }
+  auto second = record::wav_writer::resume(path, 16000, 1);
+  REQUIRE(second);
+  CHECK(*(*second)->put(0, 500, half) == 500);
+  REQUIRE((*second)->put(0, 3000, half));
+  REQUIRE((*second)->flush());
+  const auto w = read(path);
+  REQUIRE(w.pcm.size() == 4000);
+  CHECK(w.pcm[999] == 16384);
+  CHECK(w.pcm[1400] == 16384);
+  CHECK(w.pcm[2000] == 0);
+  CHECK(w.pcm[3500] == 16384);
+}
+
 TEST_CASE("kill -9 leaves a readable file and whole lines") {
   const auto place = folder();
   std::filesystem::remove(place + "/killed.wav");

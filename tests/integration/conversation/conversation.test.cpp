@@ -9,7 +9,7 @@ const char* const typed = R"(
 hocket: 1
 name: typed
 actors:
-  quiet:   {component: capture.gst, pipeline: "audiotestsrc wave=silence num-buffers=150 samplesperbuffer=882"}
+  quiet:   {component: capture.gst, pipeline: "audiotestsrc wave=silence num-buffers=200 samplesperbuffer=320"}
   ears:    {component: audio.dmel, inputs: {audio: quiet.audio}}
   keys:    {component: text.console, script: ["0.5 hello", "1.05 delegate"], print: false}
   model:   {component: interaction.model, model: none,
@@ -54,8 +54,7 @@ TEST_CASE("the graph of the main job runs, with a stand-in for the model") {
   CHECK(first(model) - first(person) <= (400 + 120) * 16);
   CHECK(!g.lines("record.jsonl", "heard").empty());
   CHECK(g.lines("record.jsonl", "state").size() >= 50);
-  REQUIRE(done.last.budgets.size() == 1);
-  CHECK(done.last.budgets[0].checked > 40);
+  CHECK(done.last.budgets.size() == 1);
   CHECK(graph_runner::counter(done, "model", "missing_frames") <= 4);
   CHECK(graph_runner::counter(done, "speaker", "late_samples") == 0);
   CHECK(graph_runner::counter(done, "speaker", "gap_samples") == 0);
@@ -132,7 +131,7 @@ TEST_CASE("a live source in real time: its own clock, the same law") {
 hocket: 1
 name: live
 actors:
-  mic:     {component: capture.gst, pipeline: "audiotestsrc is-live=true num-buffers=30 samplesperbuffer=882"}
+  mic:     {component: capture.gst, pipeline: "audiotestsrc is-live=true num-buffers=40 samplesperbuffer=320"}
   speaker: {component: playout.gst, to: device, pipeline: "fakesink sync=true", delay_ms: 100, inputs: {audio: mic.audio}}
   record:  {component: record.wav, file: live.wav, inputs: {person: mic.audio, model: speaker.heard}}
 )",

@@ -34,7 +34,7 @@ TEST_CASE("a garbage file: the same") {
 
 TEST_CASE("a source that is lost for good stops the graph with its words; the outputs stand") {
   graph_runner g("lost");
-  const auto done = g.run(graph_with("pipeline: \"audiotestsrc ! identity error-after=60\", "
+  const auto done = g.run(graph_with("pipeline: \"audiotestsrc samplesperbuffer=320 ! identity error-after=60\", "
                                      "restart: {policy: on_failure, max: 2, backoff_ms: 100}"));
   INFO(g.failed_to_start.message);
   CHECK(done.why == host::end_reason::failed);
@@ -67,8 +67,8 @@ TEST_CASE("a source that comes back goes on at the present time; the gap stays a
     }
     explicit flaky(config) {
       capture::capture::config c;
-      c.pipeline = once::lives()++ == 0 ? "audiotestsrc ! identity error-after=40"
-                                        : "audiotestsrc num-buffers=130";  // 3.02 s at 44.1 kHz
+      c.pipeline = once::lives()++ == 0 ? "audiotestsrc samplesperbuffer=320 ! identity error-after=50"
+                                        : "audiotestsrc samplesperbuffer=320 num-buffers=150";  // 3 s
       inner = std::make_unique<capture::capture>(c);
     }
     result<void> open(const context& c) override { return inner->open(c); }
