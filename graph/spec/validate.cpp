@@ -64,12 +64,17 @@ void resolve_component(validation& v, const actor_spec& spec, plan_actor& actor)
     if (spec.component.empty()) return;  // told by the reader
     const auto valid = v.types.component_names();
     const auto near = nearest(spec.component, valid);
+    std::vector<std::string> notes = {
+        fmt::format("known components: {}",
+                    valid.empty() ? "none" : fmt::format("{}", fmt::join(valid, ", ")))};
+    if (!v.graph.plugins.empty())
+      notes.push_back(fmt::format("the graph's plugins, if they were not loaded: --plugin {}",
+                                  fmt::join(v.graph.plugins, " --plugin ")));
     add_error(v.findings, spec.component_where, "actor.unknown-component",
               fmt::format("{}: no component is called `{}`", spec.name, spec.component),
               near.empty() ? "`hocket list` shows the components"
                            : fmt::format("did you mean `{}`?", near),
-              {fmt::format("known components: {}",
-                           valid.empty() ? "none" : fmt::format("{}", fmt::join(valid, ", ")))});
+              std::move(notes));
     return;
   }
   actor.config = actor.type->make_config();
