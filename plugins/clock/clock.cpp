@@ -6,16 +6,13 @@
 
 using namespace hocket;
 
-namespace {
-
-// In virtual time there is no hour of the day that would be the same tomorrow: the tool then says
-// so by counting from 10:00, so that such a run is repeatable.
+// In virtual time there is no hour of the day that would be the same tomorrow: the tool then counts
+// from 10:00, and its summary says so, so that such a run is repeatable.
 struct clock_tool final : tool {
   static tool_info info() {
     return {"clock",
             "Says the local time of day on a 12-hour clock (from 10:00 on in virtual time).",
-            R"({"type":"object","properties":{},"additionalProperties":false})",
-            {.time_limit_ms = 1000}};
+            R"({"type":"object","properties":{},"additionalProperties":false})"};
   }
   result<std::string> call(const std::string&, const tool_context& context) override {
     std::tm now{};
@@ -35,7 +32,5 @@ struct clock_tool final : tool {
     return std::regex_search(task.begin(), task.end(), asked) ? "{}" : "";
   }
 };
-
-}  // namespace
 
 HOCKET_PLUGIN(clock) { return into.add(tool_of<clock_tool>()); }

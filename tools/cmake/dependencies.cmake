@@ -31,6 +31,7 @@ if(PkgConfig_FOUND)
   hocket_need_pc(CAIRO libcairo2-dev cairo)
   hocket_need_pc(KISSFFT libkissfft-dev kissfft-float)
   hocket_need_pc(SOXR libsoxr-dev soxr)
+  hocket_need_pc(MUPARSER libmuparser-dev muparser)
 endif()
 
 # Debian ships CAF without CMake files: make the imported target by hand.
