@@ -1,47 +1,124 @@
 #include "tools/hocket/picture_layout.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
 namespace hocket::cli::picture {
+namespace {
 
+constexpr double gap = 5;  // between two labels
+
+struct span {
+  double from_ms, to_ms;
+};
+
+/// Stretches of time that no row should be cut in.
+std::vector<span> busy_of(const conversation& what) {
+  std::vector<span> out;
+  for (const auto& v : what.person_voice()) out.push_back({v.from_ms - 300, v.to_ms + 100});
+  for (const auto& v : what.model_voice()) out.push_back({v.from_ms - 300, v.to_ms + 100});
+  for (const auto& r : what.responses()) out.push_back({r.ended_ms, r.answered_ms});
+  for (const auto& d : what.delegations)
+    out.push_back({d.asked_ms - 100, d.answered_ms.value_or(d.asked_ms) + 800});
+  for (const auto& w : what.words) out.push_back({w.t_ms - 100, w.t_ms + 400});
+  return out;
+}
+
+void cut_into_rows(const conversation& what, layout& l) {
+  const auto busy = busy_of(what);
+  double last = 0;
+  for (const auto& s : busy) last = std::max(last, s.to_ms);
+  const double length = std::max(what.length_ms(), what.micro_turn_ms * 10);
+  const double end = std::min(length, std::max(std::ceil((last + 1500) / 1000) * 1000, 4000.0));
+  l.shown_to_ms = length - end > 2000 ? end : length;
+  if (l.shown_to_ms > max_shown_ms)
+    l.shown_from_ms = std::floor((l.shown_to_ms - max_shown_ms) / 1000) * 1000;
+  double from = l.shown_from_ms;
+  while (from < l.shown_to_ms) {
+    double to = from + max_row_ms;
+    if (to < l.shown_to_ms) {
+      for (double t = to; t > from + max_row_ms * 2 / 3; t -= 500) {
+        const bool quiet = std::none_of(
+            busy.begin(), busy.end(), [&](const span& s) { return s.from_ms < t && t < s.to_ms; });
+        if (!quiet) continue;
+        to = t;
+        break;
+      }
+    }
+    to = std::min(to, l.shown_to_ms);
+    row r;
+    r.from_ms = from;
+    r.to_ms = to;
+    l.rows.push_back(std::move(r));
+    from = to;
+  }
+  double widest = 6000;
+  for (const auto& r : l.rows) widest = std::max(widest, r.to_ms - r.from_ms);
+  l.px_per_ms = (width - left - right) / widest;
+}
+
+/// Words of one side in a row, those of one moment joined, on as few lines as their widths allow.
 std::vector<placed_label> place_words(const conversation& what, bool person, const layout& l,
-                                      const canvas& c) {
-  std::vector<std::pair<double, std::string>> joined;
+                                      const row& r, const canvas& c) {
+  std::vector<placed_label> out;
   std::vector<word_record> sorted = what.words;
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& a, const auto& b) { return a.t_ms < b.t_ms; });
   for (const auto& w : sorted) {
     const bool is_person = w.role == "user" || w.role == "heard";
-    if (w.text.empty() || w.role == "background" || is_person != person) continue;
-    if (!joined.empty() && joined.back().first == w.t_ms) {
-      joined.back().second += " " + w.text;
+    if (w.text.empty() || w.role == "background" || is_person != person || !r.holds(w.t_ms))
+      continue;
+    if (!out.empty() && out.back().t_ms == w.t_ms) {
+      out.back().text += " " + w.text;
     } else {
-      joined.emplace_back(w.t_ms, w.text);
+      auto& label = out.emplace_back();
+      label.t_ms = w.t_ms;
+      label.text = w.text;
     }
   }
   constexpr int max_levels = 4;
-  std::vector<placed_label> out;
   double ends[max_levels] = {};
-  int row_before = -1;
-  for (const auto& [t, text] : joined) {
-    if (t < l.origin_ms) continue;
-    const int row = static_cast<int>((t - l.origin_ms) / l.row_ms);
-    if (row != row_before) std::fill(std::begin(ends), std::end(ends), 0.0);
-    row_before = row;
-    const double wide = c.text_width(text, word_font);
-    const double at = std::min(l.x_of(t - l.origin_ms - row * l.row_ms), width - 4 - wide);
+  for (auto& label : out) {
+    label.width = c.text_width(label.text, word_font);
+    const double at = std::min(l.x_of(r, label.t_ms), width - 4 - label.width);
     int level = 0;
-    while (level + 1 < max_levels && ends[level] + 5 > at) ++level;
-    if (ends[level] + 5 > at)  // all lines are taken: the one that is free first
+    while (level + 1 < max_levels && ends[level] + gap > at) ++level;
+    if (ends[level] + gap > at)  // all lines are taken: the one that is free first
       level = static_cast<int>(std::min_element(std::begin(ends), std::end(ends)) - ends);
-    const double x = std::max(at, ends[level] + 5 <= at ? at : ends[level] + 5);
-    ends[level] = x + wide;
-    out.push_back({t, x, level, text});
+    label.x = std::max(at, ends[level] + gap);
+    label.level = level;
+    ends[level] = label.x + label.width;
   }
   return out;
 }
+
+/// Delegations that a row shows, on lines so that bars and their texts do not overlap.
+int place_delegations(const conversation& what, const layout& l, row& r, const canvas& c) {
+  std::vector<double> ends;
+  for (std::size_t i = 0; i < what.delegations.size(); ++i) {
+    const auto& d = what.delegations[i];
+    if (d.asked_ms >= r.to_ms || d.answered_ms.value_or(l.shown_to_ms) < r.from_ms) continue;
+    const double from = l.x_of(r, std::max(d.asked_ms, r.from_ms));
+    const double to = l.x_of(r, std::min(d.answered_ms.value_or(d.asked_ms), r.to_ms));
+    std::size_t level = 0;
+    while (level < ends.size() && ends[level] > from) ++level;
+    if (level == ends.size()) ends.push_back(0);
+    ends[level] = 8 + std::max(from + c.text_width(delegation_label(d), task_font),
+                               to + 12 + c.text_width(answer_label(d), answer_font));
+    r.delegations.emplace_back(i, static_cast<int>(level));
+  }
+  return static_cast<int>(ends.size());
+}
+
+int levels_of(const std::vector<placed_label>& labels) {
+  int out = 0;
+  for (const auto& label : labels) out = std::max(out, label.level + 1);
+  return out;
+}
+
+}  // namespace
 
 std::string delegation_label(const delegation_record& d) {
   std::string out = d.task.empty() ? fmt::format("request {}", d.request) : d.task;
@@ -54,56 +131,37 @@ std::string answer_label(const delegation_record& d) {
   return d.answer;
 }
 
-std::vector<int> place_delegations(const conversation& what, const layout& l, const canvas& c,
-                                   int& levels) {
-  std::vector<int> out;
-  std::vector<double> ends;
-  const double per_px = l.row_ms / (width - left - right);
-  for (const auto& d : what.delegations) {
-    const double task_end = d.asked_ms + c.text_width(delegation_label(d), task_font) * per_px;
-    const double answer_end = d.answered_ms.value_or(d.asked_ms) +
-                              (12 + c.text_width(answer_label(d), answer_font)) * per_px;
-    std::size_t level = 0;
-    while (level < ends.size() && ends[level] > d.asked_ms) ++level;
-    if (level == ends.size()) ends.push_back(0);
-    ends[level] = std::max(task_end, answer_end) + 8 * per_px;
-    out.push_back(static_cast<int>(level));
-  }
-  levels = static_cast<int>(ends.size());
-  return out;
-}
-
 layout plan_picture(const conversation& what, const canvas& measure) {
   layout l;
-  if (what.length_ms() > max_shown_ms)
-    l.origin_ms = std::floor((what.length_ms() - max_shown_ms) / 1000) * 1000;
-  const double length = std::max(what.length_ms() - l.origin_ms, what.micro_turn_ms * 10);
-  l.rows = std::max(1, static_cast<int>(std::ceil(length / max_row_ms)));
-  l.row_ms = std::max(6000.0, std::ceil(length / l.rows / 1000) * 1000);
-  for (const bool person : {true, false})
-    for (const auto& w : place_words(what, person, l, measure)) {
-      auto& levels = person ? l.person_levels : l.model_levels;
-      levels = std::max(levels, w.level + 1);
-    }
-  place_delegations(what, l, measure, l.delegation_levels);
   for (const auto& [k, t] : what.turns) l.has_compute |= t.compute_ms.has_value();
-
-  double y = axis_height;
-  l.person_words = y;
-  y += l.person_levels * word_line + (l.person_levels > 0 ? 4 : 0);
-  l.person_axis = y + wave_height / 2;
-  y += wave_height;
-  l.latency = y;
-  y += latency_height;
-  l.model_axis = y + wave_height / 2;
-  y += wave_height;
-  l.model_words = y + 2;
-  y += l.model_levels * word_line + (l.model_levels > 0 ? 8 : 0);
-  l.background = y + 4;
-  y += l.delegation_levels * delegation_line + (l.delegation_levels > 0 ? 10 : 0);
-  l.compute = y + 6;
-  if (l.has_compute) y += compute_height + 6;
-  l.bottom = y;
+  cut_into_rows(what, l);
+  double top = header;
+  for (auto& r : l.rows) {
+    r.top = top;
+    r.person_words = place_words(what, true, l, r, measure);
+    r.model_words = place_words(what, false, l, r, measure);
+    r.person_levels = levels_of(r.person_words);
+    const int model_levels = levels_of(r.model_words);
+    const int delegation_levels = place_delegations(what, l, r, measure);
+    double y = axis_height;
+    r.person_text = y;
+    y += std::max(r.person_levels, 1) * word_line + 4;
+    r.person_axis = y + wave_height / 2;
+    y += wave_height;
+    r.latency = y;
+    y += latency_height;
+    r.model_axis = y + wave_height / 2;
+    y += wave_height;
+    r.model_text = y + 2;
+    y += std::max(model_levels, 1) * word_line + 8;
+    r.background = y + 4;
+    y += delegation_levels > 0 ? delegation_levels * delegation_line + 10 : 0;
+    r.compute = y + 2;
+    if (l.has_compute) y += compute_height + 2;
+    r.bottom = y;
+    top += y + row_gap;
+  }
+  l.height = std::ceil(top / 2) * 2;
   return l;
 }
 
