@@ -15,7 +15,7 @@ constexpr std::size_t played_port = 1;
 }  // namespace
 
 void playout::config::visit(config_visitor& v) {
-  v.field({.name = "to", .doc = "where the sound goes", .choices = {"file", "device", "null"}}, to);
+  v.field({.name = "to", .doc = "where the sound goes", .choices = {"file", "device", "none"}}, to);
   v.field({.name = "file",
            .doc = "with `to: file`: WAV file relative to the run's output folder; later sessions "
                   "get their number before the extension"},
@@ -80,7 +80,7 @@ result<void> playout::open(const context& where) {
   if (!device) return {};
   if (where.time->is_virtual())
     return fail("playout.device_in_virtual_time",
-                "a device plays in real time only; use `to: file` or `to: null` in virtual time");
+                "a device plays in real time only; use `to: file` or `to: none` in virtual time");
   auto made = gst_speaker::open({.sink = config_.pipeline,
                                  .rate_hz = rate_hz,
                                  .period = config_.period_ms * per_ms,

@@ -24,7 +24,7 @@ void check_law(const play_queue& q) {
 }
 
 value to_null(std::vector<setting> more = {}) {
-  more.emplace_back("to", "null");
+  more.emplace_back("to", "none");
   return settings(std::move(more));
 }
 
@@ -143,7 +143,7 @@ TEST_CASE("playout.gst: an interruption is reported with what was really heard")
     std::vector<packet> played;
   } out;
   playout::playout::config c;
-  c.to = "null";
+  c.to = "none";
   c.delay_ms = 0;
   playout::playout p(c);
   manual_clock time;

@@ -16,7 +16,7 @@ actors:
             inputs: {audio: ears.frames, text: mind.results, keyboard: keys.text}}
   mind:    {component: background.agent, tools: [calculator, clock], min_delay_ms: 500,
             inputs: {requests: {from: model.delegations, back_edge: true}}}
-  speaker: {component: playout.gst, to: "null", delay_ms: 100, inputs: {audio: model.audio}}
+  speaker: {component: playout.gst, to: none, delay_ms: 100, inputs: {audio: model.audio}}
   record:  {component: record.wav, file: typed.wav, inputs: {person: quiet.audio, model: speaker.heard}}
   log:     {component: record.events, file: typed.jsonl, pii.text: true,
             inputs: {words: model.text, delegations: model.delegations, results: mind.results,
