@@ -85,7 +85,9 @@ class builder final : public YAML::EventHandler {
 
   value root;
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  source_mark start;  ///< of the document
+
+  void OnDocumentStart(const YAML::Mark& m) override { start = mark(m); }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& m, YAML::anchor_t anchor) override {
@@ -267,6 +269,18 @@ std::string line_of(const std::string& text, int line) {
   return out;
 }
 
+/// Where the next document begins, if there is one; what is in it does not matter.
+std::optional<source_mark> next_document(YAML::Parser& parser, const std::string& file,
+                                         const yaml_limits& limits) {
+  diagnostics ignored;
+  builder b(file, limits, ignored);
+  try {
+    if (!parser.HandleNextDocument(b)) return {};
+  } catch (const stop_parsing&) {
+  }
+  return b.start;
+}
+
 }  // namespace
 
 bool looks_octal(const std::string& text) {
@@ -311,10 +325,8 @@ std::optional<value> parse_yaml(const std::string& file, const std::string& text
       b.root.set_where({file, 1, 1});
       return b.root;
     }
-    diagnostics rest;
-    builder second(file, limits, rest);
-    if (parser.HandleNextDocument(second))
-      b.add(second.root.where(), "yaml.unsupported", "a second document in the same file",
+    if (const auto second = next_document(parser, file, limits))
+      b.add(*second, "yaml.unsupported", "a second document in the same file",
             "one file holds one graph: use `include:`");
     return std::move(b.root);
   } catch (const stop_parsing&) {

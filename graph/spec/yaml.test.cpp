@@ -110,6 +110,7 @@ TEST_CASE("yaml: what is refused") {
   CHECK(code_of("a: !!str 5\n") == "yaml.unsupported");
   CHECK(code_of("{~: 5}\n") == "yaml.unsupported");
   CHECK(code_of("a: 1\n---\nb: 2\n") == "yaml.unsupported");
+  CHECK(code_of("a: 1\n--- {? [a] : b}\n") == "yaml.unsupported");
   CHECK(code_of("a: 010\n") == "yaml.number");
 }
 
