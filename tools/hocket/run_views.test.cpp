@@ -153,14 +153,17 @@ TEST_CASE("packets become facts: levels on the grid, each word once, turns in or
   recorder r(two.graph, {&sink});
   CHECK(cast_of(two.graph).voices == std::vector{voice_of::person, voice_of::model});
   CHECK(cast_of(two.graph).thinks == std::vector{false, true});
-  for (int i = 0; i < 10; ++i) r.packet_emitted(two.graph, 0, 0, audio_packet(i * 100, 0.5f));
   auto word = make_packet(timestamp::of_ms(400), text{"seven", "model"});
   word.header.session = session_id{1};
-  r.packet_emitted(two.graph, 1, 1, word);
-  r.packet_emitted(two.graph, 0, 0, word);  // a relay
   auto voice = audio_packet(400, 0.25f);
   voice.header.way.push({1, 0, 1'000'000, 13'000'000});
-  r.packet_emitted(two.graph, 1, 0, voice);
+  for (int i = 0; i < 10; ++i) {
+    r.packet_emitted(two.graph, 0, 0, audio_packet(i * 100, 0.5f));
+    if (i != 4) continue;
+    r.packet_emitted(two.graph, 1, 1, word);
+    r.packet_emitted(two.graph, 0, 0, word);  // a relay
+    r.packet_emitted(two.graph, 1, 0, voice);
+  }
   r.finish("finished", "");
 
   std::vector<std::int64_t> turns;

@@ -1,1 +1,1 @@
-hocket describe calculator
+hocket describe calculator --json | grep -o '"name": *"calculator"'
