@@ -60,9 +60,9 @@ class capture final : public component {
   context context_;
   std::unique_ptr<gst_source> source_;
   sample_timeline timeline_;
-  timestamp start_;                ///< stream time of a file's beginning, or of a live base
-  timestamp resume_at_;             ///< what lies before this is not given out (again)
-  bool based_ = false;              ///< live: start_ is known
+  timestamp start_;      ///< stream time of a file's beginning, or of a live base
+  timestamp resume_at_;  ///< what lies before this is not given out (again)
+  bool based_ = false;   ///< live: start_ is known
   std::int64_t padded_ = 0;
   std::optional<std::int64_t> first_pts_ns_;
   std::optional<pulled_video> frame_;

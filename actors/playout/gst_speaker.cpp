@@ -41,7 +41,7 @@ class speaker final : public gst_speaker {
     if (!made) return fail("playout.cannot_open", made.error().message);
     pipeline_ = static_cast<GstElement*>(*made);
     source_ = gst_bin_get_by_name(GST_BIN(pipeline_), "hocket_in");
-    gst_object_unref(source_);  // the pipeline keeps it
+    gst_object_unref(source_);                    // the pipeline keeps it
     GstClock* clock = gst_system_clock_obtain();  // CLOCK_MONOTONIC, as our steady_clock
     gst_pipeline_use_clock(GST_PIPELINE(pipeline_), clock);
     gst_object_unref(clock);

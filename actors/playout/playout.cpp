@@ -71,8 +71,7 @@ result<void> playout::open(const context& where) {
   queue_ = std::make_unique<play_queue>(start, config_.reach_ms * per_ms, config_.fade_ms * per_ms);
   heard_first_ = start;
   if (config_.to == "file") {
-    const auto make =
-        where.restarts > 0 ? record::wav_writer::resume : record::wav_writer::create;
+    const auto make = where.restarts > 0 ? record::wav_writer::resume : record::wav_writer::create;
     auto made = make(record::output_path(where, config_.file), rate_hz, 1, 5 * rate_hz);
     if (!made) return fail(made);
     file_ = std::move(*made);

@@ -55,8 +55,8 @@ class wav_writer {
         window_frames_(window_frames) {}
   std::int64_t window_size() const { return static_cast<std::int64_t>(window_.size()) / channels_; }
   static result<std::unique_ptr<wav_writer>> open(const std::string& path, std::int32_t rate_hz,
-                                                  std::int32_t channels,
-                                                  std::int64_t window_frames, bool keep);
+                                                  std::int32_t channels, std::int64_t window_frames,
+                                                  bool keep);
   result<void> write_header();
   result<void> write_at(std::int64_t offset, std::span<const std::byte> bytes);
   result<void> trim();
