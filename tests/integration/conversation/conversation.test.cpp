@@ -101,9 +101,11 @@ TEST_CASE("each session has a conversation and files of its own") {
 }
 
 TEST_CASE("example graphs run to their end") {
-  const std::vector<std::pair<std::string, std::string>> graphs = {
-      {"loopback", "loopback.wav"}, {"video", "video.jsonl"}, {"tone", "tone.wav"},
-      {"console", ""},              {"words", ""}};
+  const std::vector<std::pair<std::string, std::string>> graphs = {{"loopback", "loopback.wav"},
+                                                                   {"video", "video.jsonl"},
+                                                                   {"tone", "tone.wav"},
+                                                                   {"console", ""},
+                                                                   {"words", ""}};
   for (const auto& [name, file] : graphs) {
     graph_runner g(name);
     const auto done = g.run(graph_runner::file_text("configs/graphs/" + name + ".yaml"));

@@ -34,8 +34,9 @@ TEST_CASE("a garbage file: the same") {
 
 TEST_CASE("a source that is lost for good stops the graph with its words; the outputs stand") {
   graph_runner g("lost");
-  const auto done = g.run(graph_with("pipeline: \"audiotestsrc samplesperbuffer=320 ! identity error-after=60\", "
-                                     "restart: {policy: on_failure, max: 2, backoff_ms: 100}"));
+  const auto done =
+      g.run(graph_with("pipeline: \"audiotestsrc samplesperbuffer=320 ! identity error-after=60\", "
+                       "restart: {policy: on_failure, max: 2, backoff_ms: 100}"));
   INFO(g.failed_to_start.message);
   CHECK(done.why == host::end_reason::failed);
   INFO(done.detail);
@@ -67,12 +68,15 @@ TEST_CASE("a source that comes back goes on at the present time; the gap stays a
     }
     explicit flaky(config) {
       capture::capture::config c;
-      c.pipeline = once::lives()++ == 0 ? "audiotestsrc samplesperbuffer=320 ! identity error-after=50"
-                                        : "audiotestsrc samplesperbuffer=320 num-buffers=150";  // 3 s
+      c.pipeline = once::lives()++ == 0
+                       ? "audiotestsrc samplesperbuffer=320 ! identity error-after=50"
+                       : "audiotestsrc samplesperbuffer=320 num-buffers=150";  // 3 s
       inner = std::make_unique<capture::capture>(c);
     }
     result<void> open(const context& c) override { return inner->open(c); }
-    result<source_state> produce(timestamp t, emitter& out) override { return inner->produce(t, out); }
+    result<source_state> produce(timestamp t, emitter& out) override {
+      return inner->produce(t, out);
+    }
     result<void> close(emitter& out) override { return inner->close(out); }
     std::unique_ptr<capture::capture> inner;
   };
