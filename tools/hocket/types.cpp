@@ -1,6 +1,8 @@
 #include "tools/hocket/types.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -27,6 +29,31 @@ result<registry> known_types(const std::vector<std::string>& plugins) {
   for (const auto& file : plugins) HOCKET_TRY(load_plugin(file, types));
   return types;
 }
+
+namespace {
+
+/// Loads the libraries that the graph names and `--plugin` has not loaded already.
+void load_own_plugins(const std::string& graph, const std::vector<std::string>& wanted,
+                      const std::vector<std::string>& loaded, registry& types,
+                      diagnostics& findings) {
+  const auto same = [](const std::string& a, const std::string& b) {
+    std::error_code failed;
+    return a == b || std::filesystem::equivalent(a, b, failed);
+  };
+  for (const auto& file : wanted) {
+    const auto is_file = [&](const std::string& other) { return same(file, other); };
+    if (std::any_of(loaded.begin(), loaded.end(), is_file)) continue;
+    if (const auto done = load_plugin(file, types); !done)
+      findings.add({severity::error,
+                    {graph, 0, 0},
+                    "graph.plugin",
+                    fmt::format("plugins: {}", done.error().message),
+                    "paths are taken from the current folder",
+                    {}});
+  }
+}
+
+}  // namespace
 
 loaded_graph load_graph(const std::string& file, const registry& types, const graph_options& how) {
   loaded_graph out;
@@ -58,7 +85,11 @@ loaded_graph load_graph(const std::string& file, const registry& types, const gr
     return out;
   }
   if (out.findings.has_errors()) return out;
-  out.graph = load_plan(file, text.str(), types, options, out.findings);
+  const auto known = std::make_shared<registry>(types);
+  load_own_plugins(file, plugins_of(file, text.str(), options), how.plugins, *known, out.findings);
+  out.types = known;
+  out.graph = load_plan(file, text.str(), *known, options, out.findings);
+  if (out.findings.has_errors()) out.graph.reset();
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,9 +18,11 @@ result<registry> known_types(const std::vector<std::string>& plugins);
 struct loaded_graph {
   std::optional<plan> graph;  ///< empty where there are errors
   diagnostics findings;
+  std::shared_ptr<const registry> types;  ///< what `graph` points into: `types` and its own plugins
 };
 
-/// Reads and validates one graph file. A file that cannot be read is a finding (`graph.unreadable`).
+/// Reads and validates one graph file, with the shared libraries of its `plugins:` loaded first. A
+/// file that cannot be read is a finding (`graph.unreadable`), so is a library (`graph.plugin`).
 loaded_graph load_graph(const std::string& file, const registry& types, const graph_options& how);
 
 /// Prints findings to stderr; returns exit_bad_input where one is an error, else exit_fine.
