@@ -71,8 +71,8 @@ std::string budget_book::blame(const plan_budget& b, const packet& p, std::int64
     const auto& h = p.header.way.hops[i];
     const auto& a = graph_.actors[h.actor];
     const auto wait = h.started_ns - h.queued_ns - expected_wait(h.actor);
-    const auto work = h.emitted_ns - h.started_ns -
-                      static_cast<std::int64_t>(a.type->info.latency_ms * 1e6);
+    const auto work =
+        h.emitted_ns - h.started_ns - static_cast<std::int64_t>(a.type->info.latency_ms * 1e6);
     if (wait > worst) {
       worst = wait;
       who = a.name + " (queue)";

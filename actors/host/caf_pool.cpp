@@ -182,8 +182,7 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
           [self](quit_atom) { self->quit(); },
       };
     };
-    if (own_thread)
-      return base_->system->spawn<caf::detached>(body, c.shared_from_this());
+    if (own_thread) return base_->system->spawn<caf::detached>(body, c.shared_from_this());
     return base_->system->spawn(body, c.shared_from_this());
   }
 

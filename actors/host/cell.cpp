@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "actors/host/cell_job.hpp"
 
 namespace hocket::host {
@@ -140,6 +142,16 @@ bool cell::waits_for_echo() const {
   if (phase_ != phase::open || (is_source() && !source_ended_)) return false;
   return std::all_of(queues_.begin(), queues_.end(),
                      [](const auto& q) { return q->back_edge() || q->drained(); });
+}
+
+std::string cell::describe() const {
+  std::lock_guard lock(mutex_);
+  auto text = fmt::format("{}: phase {}, blocked {}, tokens {}", spec_.name,
+                          static_cast<int>(phase_), blocked_.load(), order_.size());
+  for (const auto& q : queues_)
+    text += fmt::format(", {}{} queued, {} in hand{}", info_.inputs[q->port()].name + " ",
+                        q->size(), q->in_flight() - q->size(), q->ended() ? ", ended" : "");
+  return text + "; ";
 }
 
 namespace {

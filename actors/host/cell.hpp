@@ -79,9 +79,7 @@ struct set_group {
   std::int64_t next_k = 0;
 };
 
-enum class phase : std::uint8_t {
-  fresh, opening, open, restarting, lost, closing, closed
-};
+enum class phase : std::uint8_t { fresh, opening, open, restarting, lost, closing, closed };
 
 /// One actor instance with its inbox: the unit that is scheduled, supervised and accounted for.
 /// A session-scoped actor has one cell per session, a shared one has one cell.
@@ -145,6 +143,8 @@ class cell : public std::enable_shared_from_this<cell> {
   /// Sends a cell that was taken to be run to the executor once more.
   void repost() { world_.exec->post_again(*this); }
 
+  /// One line about what the cell waits for; for the event log.
+  std::string describe() const;
   void add_status(actor_status& s, histogram::counts& times, std::int64_t& busy_ns,
                   std::vector<link_account>& links) const;
   /// The stream time at which the cell takes part: its first micro-turn and first period.
@@ -173,7 +173,7 @@ class cell : public std::enable_shared_from_this<cell> {
   bool may_close() const;
   bool has_work() const;
   void settle_hand();
-  void relieve(input_queue& q);
+  void relieve(input_queue& q, std::vector<std::shared_ptr<cell>>& freed);
   void drop_all(drop_reason why);
   bool schedule();  ///< mutex held; true where the executor must be told
   void drop_tokens(input_queue& q, std::size_t n);

@@ -11,7 +11,15 @@ namespace hocket::host {
 /// One thing for a cell to do.
 struct cell::job {
   enum class kind : std::uint8_t {
-    open, control, produce, source_end, tick, items, sets, task, close
+    open,
+    control,
+    produce,
+    source_end,
+    tick,
+    items,
+    sets,
+    task,
+    close
   };
   kind what = kind::control;
   std::shared_ptr<instance> who;
@@ -24,8 +32,8 @@ struct cell::job {
 };
 
 template <class F>
-cell::outcome cell::call_as(const std::shared_ptr<instance>& who, std::int64_t began_ns,
-                            error& why, F&& f) {
+cell::outcome cell::call_as(const std::shared_ptr<instance>& who, std::int64_t began_ns, error& why,
+                            F&& f) {
   if (calling_ != who) calling_ = who;
   call_began_ns_.store(began_ns, std::memory_order_relaxed);
   const auto id = ++call_count_ * 2 + 1;

@@ -8,8 +8,8 @@
 namespace hocket::host {
 namespace {
 
-using field_value = std::variant<bool, std::int64_t, double, std::string,
-                                 std::vector<std::string>, std::vector<double>>;
+using field_value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>,
+                                 std::vector<double>>;
 
 struct reader final : config_visitor {
   std::vector<field_value> values;

@@ -15,8 +15,8 @@ void emission::emit(std::size_t port, packet p) {
     return;
   }
   if (port >= cell_.info().outputs.size())
-    throw std::out_of_range(fmt::format("emit to output {} of {}", port,
-                                        cell_.info().outputs.size()));
+    throw std::out_of_range(
+        fmt::format("emit to output {} of {}", port, cell_.info().outputs.size()));
   if (!out_) {
     // The session was closed while the component worked for it.
     for (const auto link : cell_.world_.shape.out_links[cell_.actor()][port])

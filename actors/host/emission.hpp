@@ -10,7 +10,8 @@ namespace hocket::host {
 /// receivers' queues.
 class emission final : public emitter {
  public:
-  emission(cell& c, instance& who, std::int64_t started_ns) : cell_(c), who_(who), started_ns_(started_ns) {}
+  emission(cell& c, instance& who, std::int64_t started_ns)
+      : cell_(c), who_(who), started_ns_(started_ns) {}
 
   /// The session of the emits that follow, and what they derive from.
   void aim(std::shared_ptr<outlet> out, epoch_number epoch, const origin& from) {

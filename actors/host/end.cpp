@@ -55,9 +55,11 @@ void world::closed(cell&) {
   if (unclosed_.fetch_sub(1) == 1) poke_driver();
 }
 
-bool world::anything_queued() const {
+// A micro-turn that is not over is waited for; what lies in front of an aligned actor is not: it
+// waits for the end of another input, and that comes when somebody upstream is released.
+bool world::time_will_tell() const {
   for (const auto& c : all_cells())
-    if (c->has_queued()) return true;
+    if (c->spec().policy == input_policy::micro_turn && c->has_queued()) return true;
   return false;
 }
 
@@ -105,6 +107,13 @@ void world::check_drain() {
     release_next(false);
     return;
   }
+  if (seen != stall_activity_) {
+    stall_activity_ = seen;
+    stall_since_ns_ = now_ns;
+  } else if (quiet && now_ns - stall_since_ns_ > drain_ns) {
+    stalled();
+    return;
+  }
   // An echo that never fades: packets run in a circle though nothing new comes in.
   for (const auto& c : all_cells()) {
     const auto p = c->state();
@@ -120,6 +129,16 @@ void world::check_drain() {
   }
 }
 
+// Packets wait and nobody will ever take them: a mistake of ours, and no reason never to end.
+void world::stalled() {
+  std::string who;
+  for (const auto& c : all_cells())
+    if (const auto p = c->state(); p != phase::closed && p != phase::lost) who += c->describe();
+  event("", "stalled", who);
+  stall_since_ns_ = monotonic_ns();
+  release_next(true);
+}
+
 bool world::drain_virtual() {
   if (finished() || !gone.load()) return false;
   if (all_closed()) {
@@ -129,7 +148,7 @@ bool world::drain_virtual() {
   if (!ending()) return false;
   const auto limit = duration(static_cast<std::int64_t>(options.drain_limit_s * 1e9));
   const bool overdue = now() - timestamp(ending_at_ns_.load()) > limit;
-  if (!overdue && (timer.has_active() || anything_queued())) return false;
+  if (!overdue && (timer.has_active() || time_will_tell())) return false;
   return release_next(overdue);
 }
 

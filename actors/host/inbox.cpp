@@ -31,8 +31,7 @@ void cell::push(input_queue& q, entry e, cell* sender) {
     std::lock_guard lock(mutex_);
     if (q.gone) return world_.count_orphan(q.setup().link);
     if (phase_ == phase::lost) return q.refuse(drop_reason::actor_lost);
-    if (phase_ == phase::closing || phase_ == phase::closed)
-      return q.refuse(drop_reason::stopped);
+    if (phase_ == phase::closing || phase_ == phase::closed) return q.refuse(drop_reason::stopped);
     if (q.is_stale(e.item)) return q.refuse(drop_reason::old_epoch);
     const bool sets = makes_sets();
     const auto kind = e.item.kind();
@@ -43,7 +42,8 @@ void cell::push(input_queue& q, entry e, cell* sender) {
     } else {
       // A late event (words, a result) joins the next set; late sound would stretch it.
       if (sets && !q.back_edge() && e.item.header.ts < q.handed &&
-          (spec_.policy == input_policy::aligned || (kind != payload_kind::text && is_perishable(kind))))
+          (spec_.policy == input_policy::aligned ||
+           (kind != payload_kind::text && is_perishable(kind))))
         return q.refuse(drop_reason::late);
       const auto queued_ns = e.queued_ns;
       const auto effect = q.push(std::move(e));
@@ -76,10 +76,9 @@ void cell::refuse(input_queue& q, drop_reason why) {
 // sending: whatever the order within one step, the result is the same, and no echo runs in circles
 // while time stands still.
 void cell::admit_later(input_queue& q) {
-  world_.at(world_.now() + world_.shape.step, 0,
-            [weak = weak_from_this(), &q] {
-              if (auto self = weak.lock()) self->admit(q);
-            });
+  world_.at(world_.now() + world_.shape.step, 0, [weak = weak_from_this(), &q] {
+    if (auto self = weak.lock()) self->admit(q);
+  });
 }
 
 void cell::admit(input_queue& q) {
@@ -132,9 +131,9 @@ void cell::purge_older(session_id id, const std::vector<bool>& links, epoch_numb
     for (auto& q : queues_) {
       if (q->session() != id || q->back_edge() || !links[q->setup().link]) continue;
       drop_tokens(*q, q->purge_older_than(epoch));
-      if (!q->full())
-        if (auto sender = q->release_sender(monotonic_ns())) freed.push_back(std::move(sender));
     }
+    for (auto& q : queues_)
+      if (q->session() == id) relieve(*q, freed);
   }
   for (auto& sender : freed) sender->unblock();
   wake();

@@ -60,8 +60,8 @@ class input_queue {
   bool back_edge() const { return setup_.back_edge; }
 
   enum class effect {
-    refused,   ///< dropped at the door
-    swapped,   ///< took the place of an older one: the queue is as long as before
+    refused,  ///< dropped at the door
+    swapped,  ///< took the place of an older one: the queue is as long as before
     added,
   };
   /// Puts a packet in, by the policy. Counts it as sent, and what it displaces as dropped.
@@ -105,8 +105,7 @@ class input_queue {
   /// Drops perishable packets of an epoch before `epoch`, now and whenever they come.
   std::size_t purge_older_than(epoch_number epoch);
   bool is_stale(const packet& p) const {
-    return p.header.epoch < stale_below_.load(std::memory_order_acquire) &&
-           is_perishable(p.kind());
+    return p.header.epoch < stale_below_.load(std::memory_order_acquire) && is_perishable(p.kind());
   }
   /// True where a packet is older than max_age_ms.
   bool is_too_old(const entry& e, timestamp now) const {
@@ -134,9 +133,9 @@ class input_queue {
   const account& books() const { return account_; }
   std::uint64_t in_flight() const { return items_.size() + in_hand_; }
 
-  std::int64_t blocked_since_ns = 0;  ///< the sender waits for room; 0 = it does not
-  bool gone = false;                  ///< its session was retired
-  bool end_told = false;              ///< on_control(end_of_stream) was called
+  std::int64_t blocked_since_ns = 0;    ///< the sender waits for room; 0 = it does not
+  bool gone = false;                    ///< its session was retired
+  bool end_told = false;                ///< on_control(end_of_stream) was called
   timestamp handed = timestamp::min();  ///< sets before this were handed over: later ones are late
 
   /// Ends a sender's wait; returns whom to wake.

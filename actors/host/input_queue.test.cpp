@@ -26,8 +26,7 @@ input_queue make(full_policy full, int size, input_policy policy = input_policy:
 
 std::string content(const input_queue& q) {
   std::string all;
-  for (std::size_t i = 0; i < q.size(); ++i)
-    all += q.at(i).item.get_if<text>()->value + " ";
+  for (std::size_t i = 0; i < q.size(); ++i) all += q.at(i).item.get_if<text>()->value + " ";
   return all;
 }
 

@@ -35,8 +35,8 @@ bool cell::perform_open() {
   error why;
   call_opens_.store(true);
   const auto done = call_as(who, monotonic_ns(), why, [&]() -> result<void> {
-    auto config = spec_.config ? clone_config(*spec_.type, *spec_.config)
-                               : spec_.type->make_config();
+    auto config =
+        spec_.config ? clone_config(*spec_.type, *spec_.config) : spec_.type->make_config();
     who->part = spec_.type->make(*config);
     who->surroundings = make_context(who);
     return who->part->open(who->surroundings);

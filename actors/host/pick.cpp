@@ -46,13 +46,13 @@ void cell::settle_hand() {
 
 // Lets the sender of a queue go on: when half of it is free, or when a set still waits for other
 // inputs and the sender may be the one that has to fill them.
-void cell::relieve(input_queue& q) {
+void cell::relieve(input_queue& q, std::vector<std::shared_ptr<cell>>& freed) {
   if (q.blocked_since_ns == 0) return;
   const auto half = static_cast<std::size_t>(q.setup().spec.size) / 2;
-  const bool starved = makes_sets() && q.size() < q.hard_limit() &&
-                       !group_ready(group_of(q.session()));
+  const bool starved =
+      makes_sets() && q.size() < q.hard_limit() && !group_ready(group_of(q.session()));
   if (q.size() > half && !starved) return;
-  if (auto sender = q.release_sender(monotonic_ns())) freed_.push_back(std::move(sender));
+  if (auto sender = q.release_sender(monotonic_ns())) freed.push_back(std::move(sender));
 }
 
 bool cell::pick_items() {
@@ -81,7 +81,7 @@ bool cell::pick_items() {
       }
     }
     items.push_back({q->take(), q});
-    relieve(*q);
+    relieve(*q, freed_);
   }
   return !items.empty();
 }
@@ -220,7 +220,7 @@ bool cell::pick_sets() {
     ++g->next_k;
   }
   for (auto* g : ready)
-    for (auto* q : g->queues) relieve(*q);
+    for (auto* q : g->queues) relieve(*q, freed_);
   return !hand_->sets.empty();
 }
 
@@ -285,8 +285,8 @@ bool cell::pick(job& j) {
     j.what = kind::items;
     return true;
   }
-  const bool task_first = makes_sets() ? !tasks_.empty()
-                                       : !order_.empty() && order_.front().queue == nullptr;
+  const bool task_first =
+      makes_sets() ? !tasks_.empty() : !order_.empty() && order_.front().queue == nullptr;
   if (task_first) {
     if (!makes_sets()) order_.take_front();
     if (tasks_.empty()) return pick(j);
@@ -300,6 +300,9 @@ bool cell::pick(job& j) {
     j.what = makes_sets() ? kind::sets : kind::items;
     return true;
   }
+  // A set that was complete when its sender was stopped may have lost a packet to another policy.
+  if (makes_sets())
+    for (auto& q : queues_) relieve(*q, freed_);
   if (!order_.empty()) return pick(j);
   if (pick_ended_input(j)) return true;
   if (may_close()) {

@@ -90,7 +90,8 @@ TEST_CASE("micro_turn: everything of a micro-turn in one bundle, never stretched
                                  "k2 [400,600) 0:- 1:450, 2:", "k3 [600,800) 0:610, 1:- 2:"});
 }
 
-TEST_CASE("micro_turn in real time: handed over when settled, at the deadline where one is silent") {
+TEST_CASE(
+    "micro_turn in real time: handed over when settled, at the deadline where one is silent") {
   plan_maker g;
   auto book = std::make_shared<notebook>();
   g.add("a", 0, 1, script({0, 100, 200, 300, 400}, 700));
@@ -108,7 +109,8 @@ TEST_CASE("micro_turn in real time: handed over when settled, at the deadline wh
   CHECK(lines[2] == "k2 [400,600) 0:400, 1:-");
 }
 
-TEST_CASE("micro_turn: an echo over a back edge is in the next bundle, and one run equals another") {
+TEST_CASE(
+    "micro_turn: an echo over a back edge is in the next bundle, and one run equals another") {
   const auto once = [] {
     plan_maker g;
     auto book = std::make_shared<notebook>();
@@ -125,7 +127,8 @@ TEST_CASE("micro_turn: an echo over a back edge is in the next bundle, and one r
   const auto lines = once();
   // t0 has ts 200 and goes out at 200: the bundle of [200,400) has it.
   CHECK(lines == std::vector<std::string>{"k0 [0,200) 0:10, 1:-", "k1 [200,400) 0:210, 1:t0,",
-                                          "k2 [400,600) 0:410, 1:t1,", "k3 [600,800) 0:610, 1:t2,"});
+                                          "k2 [400,600) 0:410, 1:t1,",
+                                          "k3 [600,800) 0:610, 1:t2,"});
   CHECK(once() == lines);
 }
 
@@ -133,37 +136,39 @@ TEST_CASE("micro_turn: late sound is dropped, late words join the next bundle") 
   for (const auto kind : {payload_kind::tensor, payload_kind::text}) {
     plan_maker g;
     std::vector<std::size_t> sizes;
-    g.add("src", 0, 1,
-          [kind] {
-            auto c = std::make_unique<lambda_component>();
-            c->on_produce = [kind](timestamp until, emitter& out) -> result<source_state> {
-              const auto one = [&](std::int64_t ms) {
-                if (kind == payload_kind::text) {
-                  out.emit(0, timestamp::of_ms(ms), word("w"));
-                } else {
-                  out.emit(0, timestamp::of_ms(ms), tensor{dtype::u8, {1}, buffer::take(std::vector<std::uint8_t>(1))});
-                }
-              };
-              if (until == timestamp::of_ms(100)) one(90);
-              if (until == timestamp::of_ms(300)) one(100);  // late: [0,200) is gone
-              if (until == timestamp::of_ms(320)) one(310);
-              return until < timestamp::of_ms(400) ? source_state::more
-                                                   : source_state::end_of_stream;
+    g.add(
+        "src", 0, 1,
+        [kind] {
+          auto c = std::make_unique<lambda_component>();
+          c->on_produce = [kind](timestamp until, emitter& out) -> result<source_state> {
+            const auto one = [&](std::int64_t ms) {
+              if (kind == payload_kind::text) {
+                out.emit(0, timestamp::of_ms(ms), word("w"));
+              } else {
+                out.emit(0, timestamp::of_ms(ms),
+                         tensor{dtype::u8, {1}, buffer::take(std::vector<std::uint8_t>(1))});
+              }
             };
-            return c;
-          },
-          kind);
+            if (until == timestamp::of_ms(100)) one(90);
+            if (until == timestamp::of_ms(300)) one(100);  // late: [0,200) is gone
+            if (until == timestamp::of_ms(320)) one(310);
+            return until < timestamp::of_ms(400) ? source_state::more : source_state::end_of_stream;
+          };
+          return c;
+        },
+        kind);
     g.source("src");
-    g.add("end", 1, 0,
-          [&sizes] {
-            auto c = std::make_unique<lambda_component>();
-            c->on_sets = [&sizes](std::span<const bundle> sets, emitter&) -> result<void> {
-              for (const auto& b : sets) sizes.push_back(b.inputs[0].size());
-              return {};
-            };
-            return c;
-          },
-          kind)
+    g.add(
+         "end", 1, 0,
+         [&sizes] {
+           auto c = std::make_unique<lambda_component>();
+           c->on_sets = [&sizes](std::span<const bundle> sets, emitter&) -> result<void> {
+             for (const auto& b : sets) sizes.push_back(b.inputs[0].size());
+             return {};
+           };
+           return c;
+         },
+         kind)
         .policy = input_policy::micro_turn;
     g.link("src", 0, "end", 0);
     const auto done = run_plan(g, true);
@@ -191,8 +196,8 @@ TEST_CASE("aligned: one set per timestamp, when every bound has passed it") {
     run_plan(g, virtual_time);
     std::vector<std::string> ends;
     for (const auto& l : book->lines()) ends.push_back(l.substr(l.find(") ") + 2));
-    CHECK(ends == std::vector<std::string>{"0:0, 1:0,", "0:20, 1:", "0:40, 1:40,", "0:60, 1:",
-                                           "0:- 1:80,"});
+    CHECK(ends == std::vector<std::string>{"0:0, 1:0,", "0:20, 1:", "0:40, 1:40,",
+                                           "0:60, 1:", "0:- 1:80,"});
   }
 }
 
@@ -241,22 +246,23 @@ TEST_CASE("aligned: a promised bound settles a silent input") {
   g.source("b", 20);
   std::vector<std::int64_t> when;
   g.add("end", 2, 1, [&when] {
-    auto c = std::make_unique<lambda_component>();
-    auto* self = c.get();
-    c->on_sets = [self, &when](std::span<const bundle> sets, emitter&) -> result<void> {
-      for (std::size_t i = 0; i < sets.size(); ++i)
-        when.push_back(self->where.time->now().ns() / 1'000'000);
-      return {};
-    };
-    return c;
-  }).policy = input_policy::aligned;
+     auto c = std::make_unique<lambda_component>();
+     auto* self = c.get();
+     c->on_sets = [self, &when](std::span<const bundle> sets, emitter&) -> result<void> {
+       for (std::size_t i = 0; i < sets.size(); ++i)
+         when.push_back(self->where.time->now().ns() / 1'000'000);
+       return {};
+     };
+     return c;
+   }).policy = input_policy::aligned;
   g.link("a", 0, "end", 0);
   g.link("b", 0, "end", 1);
   run_plan(g, true);
   CHECK(when == std::vector<std::int64_t>{60, 60, 200});
 }
 
-TEST_CASE("a shared actor gets the bundles of all sessions in one call, in the order of their ids") {
+TEST_CASE(
+    "a shared actor gets the bundles of all sessions in one call, in the order of their ids") {
   for (const bool virtual_time : {true, false}) {
     CAPTURE(virtual_time);
     plan_maker g;
@@ -265,19 +271,19 @@ TEST_CASE("a shared actor gets the bundles of all sessions in one call, in the o
     g.add("src", 0, 1, script({10, 210, 410}, 600));
     g.source("src");
     g.add("model", 1, 1, [book] {
-      auto c = std::make_unique<lambda_component>();
-      c->on_sets = [book](std::span<const bundle> sets, emitter& out) -> result<void> {
-        std::string line;
-        for (const auto& b : sets) {
-          line += fmt::format("{}:{} ", static_cast<std::uint64_t>(b.session), b.micro_turn);
-          out.for_session(b.session);
-          out.emit(0, b.to, word(fmt::format("for {}", static_cast<std::uint64_t>(b.session))));
-        }
-        book->add(line);
-        return {};
-      };
-      return c;
-    }).policy = input_policy::micro_turn;
+       auto c = std::make_unique<lambda_component>();
+       c->on_sets = [book](std::span<const bundle> sets, emitter& out) -> result<void> {
+         std::string line;
+         for (const auto& b : sets) {
+           line += fmt::format("{}:{} ", static_cast<std::uint64_t>(b.session), b.micro_turn);
+           out.for_session(b.session);
+           out.emit(0, b.to, word(fmt::format("for {}", static_cast<std::uint64_t>(b.session))));
+         }
+         book->add(line);
+         return {};
+       };
+       return c;
+     }).policy = input_policy::micro_turn;
     g.info("model").scope = instance_scope::shared;
     g.add("end", 1, 0, [heard] {
       auto c = std::make_unique<lambda_component>();

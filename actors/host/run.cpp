@@ -62,8 +62,7 @@ bool cell::perform(job& j) {
         j.task = nullptr;
         return result<void>{};
       });
-    case kind::control:
-      return perform_control(j);
+    case kind::control: return perform_control(j);
   }
   return true;
 }
@@ -165,8 +164,7 @@ bool cell::perform_sets(job& j) {
   out.aim(is_shared() ? outlet_of(first.session) : own_outlet_, first.epoch,
           h->set_origins.front());
   error why;
-  const auto done =
-      call_as(who, began, why, [&] { return who->part->process_sets(h->sets, out); });
+  const auto done = call_as(who, began, why, [&] { return who->part->process_sets(h->sets, out); });
   if (done == outcome::written_off) return false;
   h->sets_failed = done == outcome::failed;
   return conclude(done, why);

@@ -7,6 +7,7 @@
 
 #include "actors/host/caf_pool.hpp"
 #include "actors/host/cell.hpp"
+#include "actors/host/status_socket.hpp"
 #include "actors/host/virtual_driver.hpp"
 #include "actors/host/world.hpp"
 
@@ -34,6 +35,7 @@ class runtime_impl final : public runtime {
       stop();
       (void)wait();
     }
+    socket_.reset();
     world_->timer.stop();
     over_.store(true);
     if (timing_.joinable()) timing_.join();
@@ -48,6 +50,14 @@ class runtime_impl final : public runtime {
       return opened;
     }
     began_ = true;
+    if (const auto& path = world_->options.status_socket; !path.empty()) {
+      auto served = status_socket::serve(
+          path, [w = world_.get()] { return to_json(w->status(), w->graph.name); });
+      if (served)
+        socket_ = std::move(*served);
+      else
+        world_->event("", "no_status_socket", served.error().message);
+    }
     world_->go();
     world_->poke_driver();
     return {};
@@ -79,6 +89,7 @@ class runtime_impl final : public runtime {
   }
 
   std::shared_ptr<world> world_;
+  std::unique_ptr<status_socket> socket_;
   std::thread timing_;
   std::thread watching_;
   std::atomic<bool> over_{false};

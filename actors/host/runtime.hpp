@@ -22,7 +22,7 @@ enum class drop_reason : std::uint8_t {
   bad_packet,         ///< a component emitted what its port does not declare
   late,               ///< came after its micro-turn was handed over and the policy forbids it
   session_closed,
-  stopped,            ///< the graph stopped before it was taken
+  stopped,  ///< the graph stopped before it was taken
 };
 inline constexpr int drop_reason_count = 11;
 std::string_view to_string(drop_reason reason);
@@ -42,7 +42,15 @@ struct link_account {
 };
 
 enum class actor_state : std::uint8_t {
-  starting, idle, running, blocked, restarting, hung, lost, draining, stopped
+  starting,
+  idle,
+  running,
+  blocked,
+  restarting,
+  hung,
+  lost,
+  draining,
+  stopped
 };
 std::string_view to_string(actor_state state);
 
@@ -54,7 +62,7 @@ struct actor_status {
   std::uint64_t packets_out = 0;
   std::uint64_t restarts = 0;
   std::uint64_t queued = 0;
-  double busy_ratio = 0;          ///< share of wall time in the component since the last snapshot
+  double busy_ratio = 0;  ///< share of wall time in the component since the last snapshot
   double handler_p50_ms = 0;
   double handler_p99_ms = 0;
   std::string last_error;
@@ -63,7 +71,7 @@ struct actor_status {
 
 /// Latency of one budgeted path, capture to the last actor's hand-over, per micro-turn.
 struct budget_status {
-  std::string path;               ///< "mic > ears > model > speaker"
+  std::string path;  ///< "mic > ears > model > speaker"
   double limit_ms = 0;
   std::uint64_t checked = 0;
   std::uint64_t missed = 0;
@@ -95,20 +103,23 @@ class observer {
 };
 
 struct runtime_options {
-  bool virtual_time = false;      ///< deterministic, as fast as it can
-  int sessions = 1;               ///< conversations opened at the start
-  int threads = 0;                ///< CAF workers; 0 = number of cores
+  bool virtual_time = false;  ///< deterministic, as fast as it can
+  int sessions = 1;           ///< conversations opened at the start
+  int threads = 0;            ///< CAF workers; 0 = number of cores
   std::string output_dir = "out";
-  double drain_limit_s = 5;       ///< how long an orderly stop may take
-  int grace_ms = 30;              ///< real time: how long a micro-turn waits for stragglers
-  std::vector<observer*> observers;
+  double drain_limit_s = 5;  ///< how long an orderly stop may take
+  int grace_ms = 30;         ///< real time: how long a micro-turn waits for stragglers
+  std::vector<observer*> observers = {};
+  /// Unix socket that serves status() as JSON lines (`out/hocket.sock`); "" = none. Where it cannot
+  /// be made the run goes on and says so with an event.
+  std::string status_socket = {};
 };
 
 enum class end_reason : std::uint8_t { finished, stopped, failed };
 
 struct run_summary {
   end_reason why = end_reason::finished;
-  std::string detail;             ///< last words: which actor, why
+  std::string detail;  ///< last words: which actor, why
   snapshot last;
 };
 

@@ -132,8 +132,9 @@ TEST_CASE("a full queue stops its sender; diamonds and declared cycles do not lo
     CHECK(book->lines() == numbers(300));
     CHECK(done.last.links[1].delivered == 300);
     CHECK(done.last.links[4].sent == 600);
-    CHECK(done.last.links[4].delivered + done.last.links[4].dropped[static_cast<int>(
-              drop_reason::stopped)] == 600);
+    CHECK(done.last.links[4].delivered +
+              done.last.links[4].dropped[static_cast<int>(drop_reason::stopped)] ==
+          600);
   }
 }
 

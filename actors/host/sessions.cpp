@@ -180,8 +180,7 @@ void world::retire(session_id id) {
 
 void world::start_cell_timers(const std::shared_ptr<cell>& c) {
   c->begin_at(now());
-  if (c->is_source() && (is_virtual() || !c->info().blocking))
-    follow_source(c, c->next_until());
+  if (c->is_source() && (is_virtual() || !c->info().blocking)) follow_source(c, c->next_until());
 }
 
 void world::follow_source(const std::weak_ptr<cell>& weak, timestamp until) {
@@ -198,7 +197,8 @@ void world::schedule_boundary(std::int64_t k) {
     return a.type->info.ticks || a.policy == input_policy::micro_turn;
   });
   if (!any) return;
-  at(graph.grid.end_of(k), 1, [this, k] { boundary(k); }, true);
+  at(
+      graph.grid.end_of(k), 1, [this, k] { boundary(k); }, true);
 }
 
 void world::boundary(std::int64_t k) {
@@ -220,9 +220,11 @@ void world::tell_deadlines(std::int64_t k) {
   for (const auto a : shape.upstream_first) {
     if (graph.actors[a].policy != input_policy::micro_turn) continue;
     if (is_virtual())
-      at(end, rank++, [tell, a] { tell(a); }, true);
+      at(
+          end, rank++, [tell, a] { tell(a); }, true);
     else
-      at(end + std::chrono::milliseconds(options.grace_ms), rank++, [tell, a] { tell(a); }, true);
+      at(
+          end + std::chrono::milliseconds(options.grace_ms), rank++, [tell, a] { tell(a); }, true);
   }
 }
 

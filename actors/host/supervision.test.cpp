@@ -251,44 +251,46 @@ TEST_CASE("a hang before the first packet: in open(), and in the first produce()
 TEST_CASE("garbage is dropped and counted, and good packets stay gapless") {
   plan_maker g;
   auto seqs = std::make_shared<notebook>();
-  g.add("src", 0, 1,
-        [] {
-          auto c = std::make_unique<lambda_component>();
-          c->on_produce = [n = 0](timestamp until, emitter& out) mutable -> result<source_state> {
-            const auto ts = until - duration(20'000'000);
-            const auto sound = [](std::size_t samples, int rate) {
-              audio_chunk a;
-              a.rate_hz = rate;
-              a.samples = buffer::take(std::vector<float>(samples));
-              return a;
-            };
-            out.emit(0, packet{});
-            out.emit(0, ts, word("no sound"));
-            out.emit(0, ts, sound(320, 48000));
-            out.emit(0, ts, sound(0, 16000));
-            out.emit(0, timestamp::min(), sound(320, 16000));
-            out.emit(0, ts, sound(320, 16000));
-            out.emit(0, ts - duration(1), sound(320, 16000));
-            audio_chunk odd = sound(320, 16000);
-            odd.samples = odd.samples.slice(0, 7);
-            out.emit(0, ts, odd);
-            return ++n < 10 ? source_state::more : source_state::end_of_stream;
+  g.add(
+      "src", 0, 1,
+      [] {
+        auto c = std::make_unique<lambda_component>();
+        c->on_produce = [n = 0](timestamp until, emitter& out) mutable -> result<source_state> {
+          const auto ts = until - duration(20'000'000);
+          const auto sound = [](std::size_t samples, int rate) {
+            audio_chunk a;
+            a.rate_hz = rate;
+            a.samples = buffer::take(std::vector<float>(samples));
+            return a;
           };
-          return c;
-        },
-        payload_kind::audio);
+          out.emit(0, packet{});
+          out.emit(0, ts, word("no sound"));
+          out.emit(0, ts, sound(320, 48000));
+          out.emit(0, ts, sound(0, 16000));
+          out.emit(0, timestamp::min(), sound(320, 16000));
+          out.emit(0, ts, sound(320, 16000));
+          out.emit(0, ts - duration(1), sound(320, 16000));
+          audio_chunk odd = sound(320, 16000);
+          odd.samples = odd.samples.slice(0, 7);
+          out.emit(0, ts, odd);
+          return ++n < 10 ? source_state::more : source_state::end_of_stream;
+        };
+        return c;
+      },
+      payload_kind::audio);
   g.source("src");
   g.info("src").outputs[0].type.rate_hz = 16000;
-  g.add("end", 1, 0,
-        [seqs] {
-          auto c = std::make_unique<lambda_component>();
-          c->on_packet = [seqs](std::size_t, const packet& p, emitter&) -> result<void> {
-            seqs->add(std::to_string(p.header.seq));
-            return {};
-          };
-          return c;
-        },
-        payload_kind::audio);
+  g.add(
+      "end", 1, 0,
+      [seqs] {
+        auto c = std::make_unique<lambda_component>();
+        c->on_packet = [seqs](std::size_t, const packet& p, emitter&) -> result<void> {
+          seqs->add(std::to_string(p.header.seq));
+          return {};
+        };
+        return c;
+      },
+      payload_kind::audio);
   g.link("src", 0, "end", 0);
   const auto done = run_plan(g, true);
   CHECK(seqs->lines() == numbers(10));
@@ -299,7 +301,8 @@ TEST_CASE("garbage is dropped and counted, and good packets stay gapless") {
 }
 
 TEST_CASE("a flood stays within the queues") {
-  for (const auto full : {full_policy::drop_oldest, full_policy::drop_newest, full_policy::latest}) {
+  for (const auto full :
+       {full_policy::drop_oldest, full_policy::drop_newest, full_policy::latest}) {
     trio t(0, relay());
     t.g.add("flood", 0, 1, counter_source(20000, 5000));
     t.g.source("flood");

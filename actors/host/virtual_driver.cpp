@@ -74,10 +74,14 @@ bool virtual_driver::step(std::uint64_t life) {
         next->run();
         return true;
       }
+      world_.stalled();
+      return true;
     }
   }
   lock.lock();
-  changed_.wait(lock, [&] { return stopped_ || poked_ || !ready_.empty() || !commands_.empty() || life != life_; });
+  changed_.wait(lock, [&] {
+    return stopped_ || poked_ || !ready_.empty() || !commands_.empty() || life != life_;
+  });
   return true;
 }
 

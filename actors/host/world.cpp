@@ -113,9 +113,7 @@ void world::interrupt(session_id id, const cell* by) {
   std::lock_guard lock(session->interrupting);
   const auto epoch = session->epoch.load() + 1;
   const auto cells = all_cells();
-  const auto concerns = [&](const cell& c) {
-    return c.session() == id || c.is_shared();
-  };
+  const auto concerns = [&](const cell& c) { return c.session() == id || c.is_shared(); };
   // Queues first, then the epoch: who starts a call with the new epoch finds no old input.
   for (const auto& c : cells)
     if (concerns(*c)) c->purge_older(id, links, epoch);

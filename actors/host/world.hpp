@@ -105,14 +105,15 @@ class world : public std::enable_shared_from_this<world> {
   bool no_sources_open() const { return sources_open_.load() == 0; }
   /// Lets the next cell go that waits for its own echo; true where one was there. Upstream first.
   bool release_next(bool force);
-  bool anything_queued() const;
+  bool time_will_tell() const;
   bool all_closed() const { return unclosed_.load(std::memory_order_acquire) == 0; }
   run_summary wait();
   void finish();
   bool finished() const;
   void check_hangs();
-  void check_drain();          ///< real time: called every few ms
-  bool drain_virtual();        ///< virtual time: nothing is ready; true where it moved something
+  void check_drain();  ///< real time: called every few ms
+  void stalled();
+  bool drain_virtual();  ///< virtual time: nothing is ready; true where it moved something
 
   // Told by cells.
   void opened(cell& c, const result<void>& how);
@@ -136,8 +137,8 @@ class world : public std::enable_shared_from_this<world> {
   std::atomic<int> active{0};              ///< cells that are scheduled or run
   std::atomic<std::uint64_t> activity{0};  ///< counts up with each
   std::atomic<int> restarts_pending{0};
-  std::atomic<bool> gone{false};           ///< sources go
-  void poke_driver();                      ///< something changed that the end may wait for
+  std::atomic<bool> gone{false};  ///< sources go
+  void poke_driver();             ///< something changed that the end may wait for
   std::function<void()> on_poke;
 
  private:
@@ -172,6 +173,8 @@ class world : public std::enable_shared_from_this<world> {
   std::int64_t echo_since_ns_ = 0;
   std::int64_t quiet_since_ns_ = 0;
   std::uint64_t quiet_activity_ = 0;
+  std::int64_t stall_since_ns_ = 0;
+  std::uint64_t stall_activity_ = 0;
 
   mutable std::mutex end_mutex_;
   std::condition_variable end_;

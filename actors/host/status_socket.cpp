@@ -1,0 +1,180 @@
+#include "actors/host/status_socket.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace hocket::host {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json link_json(const link_account& l) {
+  json drops = json::object();
+  for (int i = 0; i < drop_reason_count; ++i)
+    if (l.dropped[i] > 0) drops[std::string(to_string(static_cast<drop_reason>(i)))] = l.dropped[i];
+  return {{"from", l.from},           {"to", l.to},
+          {"sent", l.sent},           {"delivered", l.delivered},
+          {"dropped", drops},         {"in_flight", l.in_flight},
+          {"depth_max", l.depth_max}, {"blocked_ns", l.blocked_ns},
+          {"holds", l.holds()}};
+}
+
+json actor_json(const actor_status& a) {
+  json counters = json::object();
+  for (const auto& [name, n] : a.counters) counters[name] = n;
+  return {{"name", a.name},
+          {"component", a.component},
+          {"state", to_string(a.state)},
+          {"packets_in", a.packets_in},
+          {"packets_out", a.packets_out},
+          {"restarts", a.restarts},
+          {"queued", a.queued},
+          {"busy_ratio", a.busy_ratio},
+          {"handler_p50_ms", a.handler_p50_ms},
+          {"handler_p99_ms", a.handler_p99_ms},
+          {"last_error", a.last_error},
+          {"counters", counters}};
+}
+
+json budget_json(const budget_status& b) {
+  json blamed = json::object();
+  for (const auto& [actor, n] : b.blamed) blamed[actor] = n;
+  return {{"path", b.path},     {"limit_ms", b.limit_ms}, {"checked", b.checked},
+          {"missed", b.missed}, {"p50_ms", b.p50_ms},     {"p99_ms", b.p99_ms},
+          {"blamed", blamed}};
+}
+
+}  // namespace
+
+std::string to_json(const snapshot& s, const std::string& graph) {
+  json actors = json::array(), links = json::array(), budgets = json::array();
+  for (const auto& a : s.actors) actors.push_back(actor_json(a));
+  for (const auto& l : s.links) links.push_back(link_json(l));
+  for (const auto& b : s.budgets) budgets.push_back(budget_json(b));
+  return json{{"graph", graph},         {"now_s", s.now.seconds()},
+              {"sessions", s.sessions}, {"law_holds", s.law_holds()},
+              {"actors", actors},       {"links", links},
+              {"budgets", budgets}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+class status_socket::impl {
+ public:
+  impl(int listener, std::string path, std::function<std::string()> answer)
+      : listener_(listener),
+        wake_(eventfd(0, EFD_CLOEXEC)),
+        path_(std::move(path)),
+        answer_(std::move(answer)),
+        thread_([this] { loop(); }) {}
+  ~impl() {
+    const std::uint64_t one = 1;
+    (void)!write(wake_, &one, sizeof one);
+    thread_.join();
+    for (const auto& c : clients_) close(c.fd);
+    close(listener_);
+    close(wake_);
+    unlink(path_.c_str());
+  }
+
+ private:
+  struct client {
+    int fd = -1;
+    std::string asked;
+  };
+  static constexpr std::size_t clients_max = 16;
+  static constexpr std::size_t line_max = 4096;
+
+  void loop() {
+    for (;;) {
+      std::vector<pollfd> fds{{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
+      for (const auto& c : clients_) fds.push_back({c.fd, POLLIN, 0});
+      if (poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
+      if (fds[0].revents != 0) return;
+      for (std::size_t i = 2; i < fds.size(); ++i)
+        if (fds[i].revents != 0 && !serve(clients_[i - 2])) {
+          close(clients_[i - 2].fd);
+          clients_[i - 2].fd = -1;
+        }
+      std::erase_if(clients_, [](const client& c) { return c.fd < 0; });
+      if (fds[1].revents != 0) admit();
+    }
+  }
+
+  void admit() {
+    const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd < 0) return;
+    if (clients_.size() >= clients_max) {
+      close(fd);
+      return;
+    }
+    // A client that asks and never reads must not hold the others up for long.
+    const timeval limit{1, 0};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    clients_.push_back({fd, ""});
+  }
+
+  bool serve(client& c) {
+    char block[512];
+    const auto n = read(c.fd, block, sizeof block);
+    if (n <= 0) return false;
+    c.asked.append(block, static_cast<std::size_t>(n));
+    for (auto end = c.asked.find('\n'); end != std::string::npos; end = c.asked.find('\n')) {
+      const auto line = c.asked.substr(0, end);
+      c.asked.erase(0, end + 1);
+      const auto reply =
+          (line == "status" ? answer_() : std::string(R"({"error":"ask `status`"})")) + "\n";
+      for (std::size_t sent = 0; sent < reply.size();) {
+        const auto m = send(c.fd, reply.data() + sent, reply.size() - sent, MSG_NOSIGNAL);
+        if (m <= 0) return false;
+        sent += static_cast<std::size_t>(m);
+      }
+    }
+    return c.asked.size() <= line_max;
+  }
+
+  const int listener_;
+  const int wake_;
+  const std::string path_;
+  const std::function<std::string()> answer_;
+  std::vector<client> clients_;
+  std::thread thread_;
+};
+
+status_socket::status_socket(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
+status_socket::~status_socket() = default;
+
+result<std::unique_ptr<status_socket>> status_socket::serve(const std::string& path,
+                                                            std::function<std::string()> answer) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return fail("host.no_socket", path + ": the path is too long for a socket");
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  const auto* where = reinterpret_cast<const sockaddr*>(&address);
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool taken = probe >= 0 && connect(probe, where, sizeof address) == 0;
+  if (probe >= 0) close(probe);
+  if (taken) return fail("host.no_socket", path + ": another run listens there");
+  unlink(path.c_str());  // left behind by a run that was killed
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || bind(fd, where, sizeof address) != 0 || listen(fd, 8) != 0) {
+    const auto why = fmt::format("{}: {}", path, std::strerror(errno));
+    if (fd >= 0) close(fd);
+    return fail("host.no_socket", why);
+  }
+  return std::unique_ptr<status_socket>(
+      new status_socket(std::make_unique<impl>(fd, path, std::move(answer))));
+}
+
+}  // namespace hocket::host

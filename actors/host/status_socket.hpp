@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "actors/host/runtime.hpp"
+
+namespace hocket::host {
+
+/// A snapshot as one line of JSON: graph, now_s, sessions, law_holds, actors, links, budgets; the
+/// fields are named as in the structs. Drops without packets are left out.
+std::string to_json(const snapshot& s, const std::string& graph);
+
+/// Answers each line "status" on a Unix socket with one line of JSON, for `hocket top`.
+///
+/// Threads: one of its own; at most 16 clients at a time.
+/// Errors: host.no_socket (path too long, folder not writable, another run listens there).
+class status_socket {
+ public:
+  static result<std::unique_ptr<status_socket>> serve(const std::string& path,
+                                                      std::function<std::string()> answer);
+  ~status_socket();
+
+ private:
+  class impl;
+  explicit status_socket(std::unique_ptr<impl> i);
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace hocket::host
