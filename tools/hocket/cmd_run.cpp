@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <future>
@@ -22,6 +23,8 @@ namespace hocket::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::array pictures = {"conversation.svg", "conversation.png"};
 
 volatile std::sig_atomic_t interrupts = 0;
 
@@ -95,7 +98,7 @@ host::run_summary watch(host::runtime& run, const run_options& o, screen& view) 
 
 std::vector<std::string> draw(const conversation& what, const std::string& out) {
   std::vector<std::string> problems;
-  for (const char* name : {"conversation.svg", "conversation.png"})
+  for (const char* name : pictures)
     if (auto done = draw_conversation(what, (fs::path(out) / name).string()); !done)
       problems.push_back(done.error().message);
   return problems;
@@ -131,6 +134,8 @@ int run_run(const run_options& o) {
   if (failed)
     return complain({"run.cannot_write", fmt::format("{}: {}", o.out, failed.message())},
                     exit_bad_input, "give a folder that can be written with --out");
+  // A picture of an earlier run would look like this one's, should this one be killed.
+  for (const char* name : pictures) fs::remove(fs::path(o.out) / name, failed);
   auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii);
   if (!log) return complain(log.error(), exit_bad_input);
 
@@ -145,10 +150,11 @@ int run_run(const run_options& o) {
   how.sessions = o.sessions;
   how.threads = o.threads;
   how.output_dir = o.out;
+  how.status_socket = (fs::path(o.out) / "hocket.sock").string();
   how.observers = {&watcher};
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
-  auto run = host::runtime::start(*loaded.graph, *types, how);
+  auto run = host::runtime::start(*loaded.graph, *loaded.types, how);
   if (!run) {
     watcher.finish("failed", run.error().message);
     view->finish();
@@ -160,8 +166,9 @@ int run_run(const run_options& o) {
   view->finish();
   run->reset();
 
+  const auto wall = std::chrono::steady_clock::now() - start;
   const double wall_s =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      std::chrono::duration_cast<std::chrono::milliseconds>(wall).count() / 1000.0;
   if (o.no_pii)
     for (auto& d : kept.kept.delegations) d.task.clear(), d.answer.clear();
   if (o.no_pii) kept.kept.words.clear();

@@ -67,6 +67,13 @@ class status_link {
   std::string text_;
 };
 
+/// Over the last look without a flicker: each line cleared to its end, then all below.
+std::string redrawn(const std::string& text) {
+  std::string out = "\033[H";
+  for (const char c : text) out += c == '\n' ? "\033[K\n" : std::string(1, c);
+  return out + "\033[J";
+}
+
 }  // namespace
 
 int run_top(const top_options& o) {
@@ -92,8 +99,9 @@ int run_top(const top_options& o) {
         usleep(500'000);
         continue;
       }
-      if (t.is_terminal && !o.once) fmt::print("\033[H\033[2J");
-      fmt::print("{}", top_text(before, *now, t));
+      auto text = top_text(before, *now, t);
+      if (t.is_terminal && !o.once) text = redrawn(text);
+      fmt::print("{}", text);
     }
     std::fflush(stdout);
     if (o.once) return exit_fine;

@@ -119,6 +119,10 @@ struct bench_options {
 int run_bench_hop(const bench_options&);
 int run_bench_session(const bench_options&);
 
+using benchmark = int (*)(const bench_options&);
+/// One after the other; several together give one JSON object where JSON is asked for.
+int run_benchmarks(const std::vector<benchmark>& parts, const bench_options& o);
+
 struct top_options {
   std::string out = "out";
   std::string socket;  ///< "": <out>/hocket.sock

@@ -225,15 +225,14 @@ void add_scenarios([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chos
 
 #if defined(HOCKET_COMMAND_BENCH_HOP) || defined(HOCKET_COMMAND_BENCH_SESSION)
 int run_bench(const std::string& what, const bench_options& o) {
-  int code = exit_fine;
-  [[maybe_unused]] const bool all = what == "all";
+  std::vector<benchmark> parts;
 #ifdef HOCKET_COMMAND_BENCH_HOP
-  if (all || what == "hop") code = std::max(code, run_bench_hop(o));
+  if (what == "all" || what == "hop") parts.push_back(run_bench_hop);
 #endif
 #ifdef HOCKET_COMMAND_BENCH_SESSION
-  if (all || what == "session") code = std::max(code, run_bench_session(o));
+  if (what == "all" || what == "session") parts.push_back(run_bench_session);
 #endif
-  return code;
+  return run_benchmarks(parts, o);
 }
 #endif
 

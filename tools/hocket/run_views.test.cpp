@@ -242,8 +242,8 @@ TEST_CASE("top shows actors, links and rates between two looks") {
     "links":[{"from":"mic.audio","to":"ears.audio","sent":150,"dropped":{"too_old":2}}],
     "budgets":[{"path":"mic > ears","limit_ms":400,"p50_ms":210.04,"checked":9,"missed":1,"blamed":{"ears":1}}]})";
   const auto text = top_text(before, now, terminal{});
-  for (const char* part :
-       {"talk  3.0 s", "holds", "50.0", "hung", "no device", "too_old 2", "210.0", "ears 1"})
+  for (const char* part : {"talk  3.0 s, sessions: 1", "holds", "50.0", "hung", "no device",
+                           "too_old 2", "210.0", "ears 1"})
     CHECK_MESSAGE(text.find(part) != std::string::npos, part, " is missing in\n", text);
   CHECK(top_text("", "nonsense", terminal{}).starts_with("not a status"));
 }

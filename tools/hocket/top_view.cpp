@@ -191,7 +191,7 @@ std::string top_text(const std::string& before, const std::string& now_text, con
   const rates per_s(old, now);
   const auto law = now.find("law_holds");
   auto out = paint(t, "1", word(now, "graph")) +
-             fmt::format("  {:.1f} s  {:.0f} sessions  sent = delivered + dropped + in flight: ",
+             fmt::format("  {:.1f} s, sessions: {:.0f}, sent = delivered + dropped + in flight: ",
                          number(now, "now_s"), number(now, "sessions"));
   out += law != now.end() && *law == json(true) ? "holds" : paint(t, "1;31", "BROKEN");
   return out + "\n\n" + actors_text(now, per_s, t) + "\n" + links_text(now, per_s, t) +
