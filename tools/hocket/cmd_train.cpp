@@ -116,7 +116,7 @@ int run_train(const train_options& o) {
     c.decay_steps = o.decay_steps;
   c.model.vocabulary = static_cast<int>(scenarios::nano_vocabulary().size());
   scenarios::source_options data;
-  data.seed = plan.data_seed, data.seconds = plan.seconds;
+  data.seed = plan.data_seed, data.seconds = plan.seconds, data.families = plan.families;
   auto source = scenarios::make_source(data);
   if (!source) return report(source.error(), exit_failed);
 

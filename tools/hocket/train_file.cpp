@@ -38,11 +38,15 @@ struct train_part final : config_base {
   std::int64_t decay = c.decay_steps, batch = c.batch, workers = c.workers, log_every = c.log_every;
   std::int64_t eval_conversations = 32;
   double seconds = 15, eval_minutes = 15;
+  std::vector<std::string> families;
   void visit(config_visitor& v) override {
     v.field({.name = "out", .doc = "folder of checkpoints and curves", .is_path = false}, out);
     v.field({.name = "seed", .doc = "of weights and noise", .min = 0}, seed);
     v.field({.name = "data_seed", .doc = "of the conversations", .min = 0}, data_seed);
     v.field({.name = "seconds", .doc = "length of a conversation", .min = 2, .max = 600}, seconds);
+    v.field({.name = "families",
+             .doc = "what happens in them; a repeated name comes more often; empty: all"},
+            families);
     v.field({.name = "steps", .doc = "in all", .min = 1}, steps);
     v.field({.name = "warmup_steps", .doc = "until the full rate", .min = 0}, warmup);
     v.field({.name = "decay_steps", .doc = "at the end, to rate 0", .min = 0}, decay);
@@ -113,6 +117,7 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   c.model.flow.width = static_cast<int>(model.flow_width);
   c.model.flow.blocks = static_cast<int>(model.flow_blocks);
   plan.data_seed = static_cast<std::uint64_t>(whole.data_seed);
+  plan.families = whole.families;
   plan.seconds = whole.seconds, plan.eval_minutes = whole.eval_minutes;
   plan.eval_conversations = whole.eval_conversations;
   return plan;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "engine/training/train.hpp"
 #include "graph/core/diagnostic.hpp"
@@ -12,6 +13,7 @@ struct train_plan {
   engine::train_config engine;
   std::uint64_t data_seed = 1;
   double seconds = 15;
+  std::vector<std::string> families;  ///< empty: all; a name that repeats is drawn more often
   double eval_minutes = 15;
   std::int64_t eval_conversations = 32;
 };
