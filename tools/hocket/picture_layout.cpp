@@ -26,6 +26,18 @@ std::vector<span> busy_of(const conversation& what) {
   return out;
 }
 
+/// The last moment in the last third of a full row when nothing goes on: at a full second if there
+/// is one, else between two micro-turns.
+double row_end(const std::vector<span>& busy, double from, double micro_turn_ms) {
+  const double full = from + max_row_ms;
+  for (const double step : {1000.0, micro_turn_ms})
+    for (double t = std::floor(full / step) * step; t > from + max_row_ms * 2 / 3; t -= step)
+      if (std::none_of(busy.begin(), busy.end(),
+                       [&](const span& s) { return s.from_ms < t && t < s.to_ms; }))
+        return t;
+  return full;
+}
+
 void cut_into_rows(const conversation& what, layout& l) {
   const auto busy = busy_of(what);
   double last = 0;
@@ -37,17 +49,7 @@ void cut_into_rows(const conversation& what, layout& l) {
     l.shown_from_ms = std::floor((l.shown_to_ms - max_shown_ms) / 1000) * 1000;
   double from = l.shown_from_ms;
   while (from < l.shown_to_ms) {
-    double to = from + max_row_ms;
-    if (to < l.shown_to_ms) {
-      for (double t = to; t > from + max_row_ms * 2 / 3; t -= 500) {
-        const bool quiet = std::none_of(
-            busy.begin(), busy.end(), [&](const span& s) { return s.from_ms < t && t < s.to_ms; });
-        if (!quiet) continue;
-        to = t;
-        break;
-      }
-    }
-    to = std::min(to, l.shown_to_ms);
+    const double to = std::min(row_end(busy, from, what.micro_turn_ms), l.shown_to_ms);
     row r;
     r.from_ms = from;
     r.to_ms = to;
