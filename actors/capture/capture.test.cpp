@@ -99,6 +99,21 @@ TEST_CASE("capture.gst gives video in the asked size and rate") {
   CHECK(h.violations().empty());
 }
 
+TEST_CASE("capture.gst takes sound and pictures from one demultiplexer, on one time axis") {
+  const std::string pipeline =
+      "videotestsrc num-buffers=30 ! video/x-raw,framerate=15/1 ! matroskamux name=m ! "
+      "matroskademux name=src audiotestsrc num-buffers=100 samplesperbuffer=320 ! "
+      "audio/x-raw,rate=16000 ! m.";
+  harness h(
+      type_of<capture::capture>(),
+      {.config = settings({{"pipeline", pipeline}, {"media", "both"}, {"frames_per_s", 5.0}})});
+  REQUIRE(h.open());
+  REQUIRE(h.run_to_end(timestamp::of_ms(5000)));
+  CHECK(h.outputs("audio").size() == 100);
+  CHECK(h.outputs("video").size() >= 9);
+  CHECK(h.outputs("video")[5].header.ts == timestamp::of_ms(1000));
+}
+
 TEST_CASE("capture.gst refuses what it cannot open, with a way out") {
   const auto error_of = [](std::vector<setting> config) {
     harness h(type_of<capture::capture>(), {.config = settings(std::move(config))});

@@ -79,7 +79,7 @@ class source final : public gst_source {
     if (change == GST_STATE_CHANGE_FAILURE ||
         gst_element_set_state(pipeline_, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
       return fail("capture.cannot_open", said("the pipeline refused to start"));
-    return live_ ? result<void>{} : await_first();
+    return await_first();
   }
 
   bool live() const override { return live_; }
@@ -134,6 +134,9 @@ class source final : public gst_source {
   // After one medium of a file flows, how long the other one may take.
   static constexpr std::int64_t other_medium_ms = 1000;
 
+  // A device that cannot be opened says so within this; one that is slow to begin is not waited for.
+  static constexpr std::int64_t live_open_ms = 500;
+
   // A file is opened when its first data are there: a missing or broken one is told at once.
   result<void> await_first() {
     const auto begun = monotonic_ns();
@@ -143,17 +146,19 @@ class source final : public gst_source {
       first.reset(gst_app_sink_try_pull_sample(GST_APP_SINK(sink), 10 * GST_MSECOND));
       return first != nullptr;
     };
-    while (passed_ms() < options_.open_ms) {
+    const auto limit_ms = live_ ? live_open_ms : options_.open_ms;
+    while (passed_ms() < limit_ms) {
       const bool audio = settled(audio_, audio_first_);
       const bool video = settled(video_, video_first_);
       if (audio && video) return {};
       if (auto words = bus_error(pipeline_); !words.empty())
         return fail("capture.cannot_open", words);
-      if ((audio_first_ || video_first_) && passed_ms() > other_medium_ms) {
+      if (!live_ && (audio_first_ || video_first_) && passed_ms() > other_medium_ms) {
         (audio_first_ ? video_absent_ : audio_absent_) = true;  // the file has only one medium
         return {};
       }
     }
+    if (live_) return {};  // a network source may take its time; stall_ms watches it
     return fail("capture.cannot_open", "no data came within the first seconds");
   }
 
