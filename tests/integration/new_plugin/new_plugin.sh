@@ -16,12 +16,12 @@ for library in "$@"; do
   [[ $library == /* ]] && libraries+=("$library") || libraries+=("-l$library")
 done
 flags=(-std=c++20 -O0 -Wall -Wextra -Werror -I"$source")
+sources=("$source/tests/support/main.cpp")
 for name in word_count audio_louder; do
-  folder=$work/plugins/$name
-  "$compiler" "${flags[@]}" -DDOCTEST_CONFIG_IMPLEMENT_WITH_MAIN "$folder/$name.cpp" \
-    "$folder/$name.test.cpp" -o "$work/$name" "${libraries[@]}" -lfmt -lpthread
-  "$work/$name"
+  sources+=("$work/plugins/$name/$name.cpp" "$work/plugins/$name/$name.test.cpp")
 done
+"$compiler" "${flags[@]}" "${sources[@]}" -o "$work/tests" "${libraries[@]}" -lfmt -lpthread
+"$work/tests"
 # The tool also as a shared library that the program loads.
 "$compiler" "${flags[@]}" -fPIC -shared -DHOCKET_SHARED_PLUGIN "$work/plugins/word_count/word_count.cpp" \
   -o "$work/word_count.so" "${libraries[@]}" -lfmt -Wl,--exclude-libs,ALL
