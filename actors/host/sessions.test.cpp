@@ -118,6 +118,52 @@ TEST_CASE("an interruption drops what was said before, and nothing that was hear
   }
 }
 
+TEST_CASE("an interruption reaches the speaker before any stream time passes") {
+  plan_maker g;
+  std::vector<std::int64_t> raised, reached, played;
+  g.add("mic", 0, 1, counter_source(50));
+  g.source("mic");
+  g.add("model", 1, 1, [&raised] {
+    auto c = std::make_unique<lambda_component>();
+    auto* self = c.get();
+    c->on_packet = [self, &raised](std::size_t, const packet& p, emitter& out) -> result<void> {
+      if (p.get_if<text>()->value == "25") {
+        raised.push_back(self->where.time->now().ns());
+        out.interrupt();
+      }
+      for (int i = 0; i < 5; ++i) out.emit(0, p.header.ts, word(p.get_if<text>()->value));
+      return {};
+    };
+    return c;
+  });
+  // Takes what was said once per micro-turn, so that old words wait in its queue.
+  g.add("speaker", 1, 0, [&] {
+     auto c = std::make_unique<lambda_component>();
+     auto* self = c.get();
+     c->on_sets = [&](std::span<const bundle> sets, emitter&) -> result<void> {
+       for (const auto& b : sets)
+         for (const auto& p : b.inputs[0]) played.push_back(std::stoi(p.get_if<text>()->value));
+       return {};
+     };
+     c->on_control_packet = [self, &reached](std::size_t, const packet& p,
+                                             emitter&) -> result<void> {
+       if (p.get_if<control>()->what == control::kind::interrupt)
+         reached.push_back(self->where.time->now().ns());
+       return {};
+     };
+     return c;
+   }).policy = input_policy::micro_turn;
+  g.link("mic", 0, "model", 0);
+  g.link("model", 0, "speaker", 0, {.size = 4});
+  const auto done = run_plan(g, true);
+  REQUIRE(raised.size() == 1);
+  CHECK(reached == raised);
+  // 20 to 24 were said in the micro-turn of the interruption, before it.
+  CHECK(dropped(done.last.links[1], drop_reason::old_epoch) == 25);
+  CHECK(std::count(played.begin(), played.end(), 24) == 0);
+  CHECK(std::count(played.begin(), played.end(), 25) == 5);
+}
+
 TEST_CASE("an interruption does not drop transactions") {
   conversation c({"one", "two", "stop"}, payload_kind::delegation);
   c.g.info("speaker").inputs[0].type.kind = payload_kind::delegation;

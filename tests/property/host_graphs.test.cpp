@@ -56,8 +56,10 @@ struct recipe {
 /// A component that relays to all outputs, sometimes fails, sometimes says something bad.
 plan_maker::maker troubled(std::shared_ptr<order_check> check, std::string name, std::size_t outs,
                            unsigned seed, double trouble) {
-  auto rng = std::make_shared<std::mt19937>(seed);
+  // Each life of each session's instance throws its own dice.
+  auto lives = std::make_shared<std::atomic<unsigned>>(0);
   return [=] {
+    auto rng = std::make_shared<std::mt19937>(seed + 7919 * lives->fetch_add(1));
     auto c = std::make_unique<lambda_component>();
     const auto say = [=](const packet& p, emitter& out) -> result<void> {
       const auto dice = std::uniform_real_distribution<double>(0, 1)(*rng);

@@ -1,0 +1,118 @@
+// Stands in for caf_pool.cpp where ThreadSanitizer watches: Debian's CAF is not instrumented, and
+// what it hands from thread to thread would look like races. Everything above the executor is the
+// same code. Built only with HOCKET_SANITIZE=thread.
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "actors/host/caf_pool.hpp"
+#include "actors/host/cell.hpp"
+
+namespace hocket::host {
+namespace {
+
+/// A queue of cells and the threads that serve it.
+struct lane {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<std::shared_ptr<cell>> ready;
+  int threads = 0;
+  bool stopped = false;
+
+  void put(std::shared_ptr<cell> c) {
+    std::lock_guard lock(mutex);
+    ready.push_back(std::move(c));
+    changed.notify_all();
+  }
+  void serve() {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      changed.wait(lock, [&] { return stopped || !ready.empty(); });
+      if (stopped) break;
+      auto c = std::move(ready.front());
+      ready.pop_front();
+      lock.unlock();
+      c->run();
+      c = nullptr;
+      lock.lock();
+    }
+    --threads;
+    changed.notify_all();
+  }
+};
+
+void staff(const std::shared_ptr<lane>& l) {
+  {
+    std::lock_guard lock(l->mutex);
+    ++l->threads;
+  }
+  std::thread([l] { l->serve(); }).detach();
+}
+
+struct seat {
+  std::mutex mutex;
+  std::shared_ptr<lane> where;
+};
+
+class plain_pool final : public executor {
+ public:
+  explicit plain_pool(int threads) : pool_(std::make_shared<lane>()) {
+    lanes_.push_back(pool_);
+    const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+    for (int i = 0; i < std::max(threads > 0 ? threads : cores, 1) + 1; ++i) staff(pool_);
+  }
+
+  void attach(cell& c) override {
+    auto s = std::make_shared<seat>();
+    s->where = c.needs_thread() ? new_lane() : pool_;
+    c.slot = s;
+  }
+  void detach(cell&) override {}
+  void post(cell& c) override {
+    auto& s = *static_cast<seat*>(c.slot.get());
+    std::lock_guard lock(s.mutex);
+    s.where->put(c.shared_from_this());
+  }
+  void write_off(cell& c) override {
+    auto& s = *static_cast<seat*>(c.slot.get());
+    std::lock_guard lock(s.mutex);
+    {
+      std::lock_guard of_lane(s.where->mutex);
+      --s.where->threads;  // not waited for
+    }
+    if (s.where == pool_) staff(pool_);
+    s.where = new_lane();
+  }
+  void stop() override {
+    std::lock_guard lock(mutex_);
+    for (auto& l : lanes_) {
+      std::unique_lock of_lane(l->mutex);
+      l->stopped = true;
+      l->changed.notify_all();
+      l->changed.wait(of_lane, [&] { return l->threads <= 0; });
+    }
+  }
+
+ private:
+  std::shared_ptr<lane> new_lane() {
+    auto l = std::make_shared<lane>();
+    staff(l);
+    std::lock_guard lock(mutex_);
+    lanes_.push_back(l);
+    return l;
+  }
+  std::shared_ptr<lane> pool_;
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<lane>> lanes_;
+};
+
+}  // namespace
+
+std::shared_ptr<executor> make_caf_pool(int threads) {
+  return std::make_shared<plain_pool>(threads);
+}
+
+}  // namespace hocket::host
