@@ -49,19 +49,19 @@ class mailbox_handle {
 
 /// What a component may use from its surroundings; stays valid until close() returned.
 struct context {
-  std::string actor;                       ///< name in the graph file
-  session_id session = session_id::none;   ///< none for shared components
-  const hocket::clock* time = nullptr;     ///< stream time; may be virtual
+  std::string actor;                      ///< name in the graph file
+  session_id session = session_id::none;  ///< none for shared components
+  const hocket::clock* time = nullptr;    ///< stream time; may be virtual
   micro_turn_grid grid;
   std::shared_ptr<mailbox_handle> self;
-  const registry* types = nullptr;         ///< for tools by name
-  std::string output_dir = "out";          ///< where a run writes its files
-  std::uint32_t restarts = 0;              ///< lives of this actor before this one
-  timestamp began;                         ///< after a restart: stream time of its first life
+  const registry* types = nullptr;  ///< for tools by name
+  std::string output_dir = "out";   ///< where a run writes its files
+  std::uint32_t restarts = 0;       ///< lives of this actor before this one
+  timestamp began;                  ///< after a restart: stream time of its first life
   /// One line for the event log and, if a person watches, the screen. Never speech or transcripts.
   std::function<void(std::string_view message)> log = [](std::string_view) {};
   /// Adds to a named counter of this actor, shown by `hocket top`. Every degraded mode has one.
-  std::function<void(std::string_view counter, std::int64_t add)> count =
+  std::function<void(std::string_view counter, std::int64_t add)> count =  // not counted by default
       [](std::string_view, std::int64_t) {};
 };
 
@@ -119,14 +119,14 @@ struct component_info {
   std::string summary;  ///< one sentence
   std::vector<input_port> inputs;
   std::vector<output_port> outputs;
-  input_policy policy = input_policy::immediate;        ///< default; the graph file may override
-  std::vector<input_policy> policies = {};              ///< others it supports
+  input_policy policy = input_policy::immediate;  ///< default; the graph file may override
+  std::vector<input_policy> policies = {};        ///< others it supports
   instance_scope scope = instance_scope::session;
-  bool blocking = false;      ///< may wait: gets a thread of its own
-  bool source = false;        ///< produce() makes its packets
-  bool ticks = false;         ///< wants tick()
-  std::int32_t period_ms = 20;    ///< sources: how often produce() is called
-  double latency_ms = 0;      ///< declared: what it adds between input and output
+  bool blocking = false;        ///< may wait: gets a thread of its own
+  bool source = false;          ///< produce() makes its packets
+  bool ticks = false;           ///< wants tick()
+  std::int32_t period_ms = 20;  ///< sources: how often produce() is called
+  double latency_ms = 0;        ///< declared: what it adds between input and output
 };
 
 /// A registered type: its info and how to make one from a checked config.

@@ -15,13 +15,13 @@ namespace hocket {
 struct field_info {
   std::string name;
   std::string doc;
-  std::string unit = {};                   ///< "Hz", "ms", "dBFS", ...; also ends the name
+  std::string unit = {};  ///< "Hz", "ms", "dBFS", ...; also ends the name
   std::optional<double> min = {};
   std::optional<double> max = {};
-  std::vector<std::string> choices = {};   ///< for strings: the valid values
+  std::vector<std::string> choices = {};  ///< for strings: the valid values
   bool required = false;
-  bool is_path = false;                    ///< relative paths are taken from the graph file's root
-  bool is_tool_list = false;               ///< for string lists: names of registered tools
+  bool is_path = false;       ///< relative paths are taken from the graph file's root
+  bool is_tool_list = false;  ///< for string lists: names of registered tools
 };
 
 /// Visits the fields of a config struct. The struct declares
@@ -59,8 +59,8 @@ void read_config(const value& from, config_base& into, const std::string& owner,
 /// One row per field, with its default, for docs and JSON schema.
 struct field_doc {
   field_info info;
-  std::string type;           ///< "bool", "int", "number", "string", "string list", "number list"
-  std::string default_text;   ///< as YAML; "" where required
+  std::string type;          ///< "bool", "int", "number", "string", "string list", "number list"
+  std::string default_text;  ///< as YAML; "" where required
 };
 std::vector<field_doc> document(config_base& config);
 

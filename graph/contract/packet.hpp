@@ -39,13 +39,13 @@ struct trace {
 /// component answers to an input of a certain epoch.
 struct packet_header {
   session_id session = session_id::none;
-  std::uint32_t stream = 0;      ///< index of the output port in the plan
-  std::uint64_t seq = 0;         ///< per stream and session, from 0, without gaps at the sender
-  timestamp ts;                  ///< stream time of the content's first sample or of the event
-  std::int64_t micro_turn = 0;   ///< grid index of ts
+  std::uint32_t stream = 0;     ///< index of the output port in the plan
+  std::uint64_t seq = 0;        ///< per stream and session, from 0, without gaps at the sender
+  timestamp ts;                 ///< stream time of the content's first sample or of the event
+  std::int64_t micro_turn = 0;  ///< grid index of ts
   epoch_number epoch = 0;
-  timestamp origin_ts;           ///< capture time of the oldest input it derives from
-  std::int64_t origin_ns = 0;    ///< monotonic_ns() when that input was captured
+  timestamp origin_ts;         ///< capture time of the oldest input it derives from
+  std::int64_t origin_ns = 0;  ///< monotonic_ns() when that input was captured
   trace way;
 };
 

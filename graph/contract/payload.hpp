@@ -61,9 +61,9 @@ struct tensor {
 /// Words, from or to anybody. Never logged unless a `pii.*` switch is on.
 struct text {
   std::string value;
-  std::string role;       ///< "user", "model", "heard", "background"
+  std::string role;           ///< "user", "model", "heard", "background"
   std::uint64_t request = 0;  ///< the delegation it answers, or 0
-  bool final = true;      ///< false: more of the same utterance follows
+  bool final = true;          ///< false: more of the same utterance follows
 };
 
 /// A request of the background agent (or of a model) to a tool.
@@ -91,8 +91,8 @@ struct delegation {
   enum class action : std::uint8_t { start, cancel };
   std::uint64_t request = 0;  ///< unique in the session
   action what = action::start;
-  std::string task;           ///< e.g. "seven times eight"
-  std::string transcript;     ///< both voices up to here, oldest first
+  std::string task;        ///< e.g. "seven times eight"
+  std::string transcript;  ///< both voices up to here, oldest first
   std::int64_t from_micro_turn = 0;
   std::int64_t to_micro_turn = 0;
   std::uint64_t supersedes = 0;  ///< an earlier request that this one replaces, or 0

@@ -10,21 +10,20 @@
 ///
 ///     HOCKET_PLUGIN(calculator) { return into.add(tool_of<calculator>()); }
 #ifdef HOCKET_SHARED_PLUGIN
-#define HOCKET_PLUGIN(name)                                                                   \
-  static ::hocket::result<void> hocket_register_body(::hocket::registry& into);               \
-  extern "C" const char* hocket_plugin_abi() { return HOCKET_PLUGIN_ABI; }                    \
-  extern "C" const char* hocket_plugin_name() { return #name; }                               \
+#define HOCKET_PLUGIN(name)                                                                    \
+  static ::hocket::result<void> hocket_register_body(::hocket::registry& into);                \
+  extern "C" const char* hocket_plugin_abi() { return HOCKET_PLUGIN_ABI; }                     \
+  extern "C" const char* hocket_plugin_name() { return #name; }                                \
   extern "C" void hocket_plugin_register(::hocket::registry* into, ::hocket::error* failure) { \
-    if (auto done = hocket_register_body(*into); !done) *failure = done.error();              \
-  }                                                                                           \
+    if (auto done = hocket_register_body(*into); !done) *failure = done.error();               \
+  }                                                                                            \
   static ::hocket::result<void> hocket_register_body([[maybe_unused]] ::hocket::registry& into)
 #else
-#define HOCKET_PLUGIN(name)                                              \
-  namespace hocket::plugins {                                            \
-  ::hocket::result<void> register_##name(::hocket::registry& into);      \
-  }                                                                      \
-  ::hocket::result<void> hocket::plugins::register_##name(               \
-      [[maybe_unused]] ::hocket::registry& into)
+#define HOCKET_PLUGIN(name)                                         \
+  namespace hocket::plugins {                                       \
+  ::hocket::result<void> register_##name(::hocket::registry& into); \
+  }                                                                 \
+  ::hocket::result<void> hocket::plugins::register_##name([[maybe_unused]] ::hocket::registry& into)
 #endif
 
 namespace hocket {

@@ -36,11 +36,11 @@ std::string_view to_string(input_policy policy);
 /// What flows through a port. 0, "" and -1 mean "any".
 struct media_type {
   payload_kind kind = payload_kind::control;
-  std::int32_t rate_hz = 0;                 ///< audio
-  std::int32_t channels = 0;                ///< audio
-  std::optional<dtype> element = {};        ///< tensor
-  std::vector<std::int64_t> shape = {};     ///< tensor; -1 = any extent; empty = any shape
-  double packets_per_s = 0;                 ///< 0 = irregular; used for budgets and describe
+  std::int32_t rate_hz = 0;              ///< audio
+  std::int32_t channels = 0;             ///< audio
+  std::optional<dtype> element = {};     ///< tensor
+  std::vector<std::int64_t> shape = {};  ///< tensor; -1 = any extent; empty = any shape
+  double packets_per_s = 0;              ///< 0 = irregular; used for budgets and describe
 
   /// For messages: "audio 16000 Hz x1", "tensor u8 [-1, 80]".
   std::string to_string() const;

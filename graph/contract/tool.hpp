@@ -18,8 +18,8 @@ struct tool_policy {
 };
 
 struct tool_info {
-  std::string name;         ///< "calculator"
-  std::string summary;      ///< for people and for a language model that chooses tools
+  std::string name;                    ///< "calculator"
+  std::string summary;                 ///< for people and for a language model that chooses tools
   std::string parameters_json_schema;  ///< JSON Schema of the arguments object
   tool_policy policy;
 };

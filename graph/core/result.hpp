@@ -24,13 +24,13 @@ using result = tl::expected<T, error>;
 inline tl::unexpected<error> fail(std::string code, std::string message) {
   return tl::unexpected<error>(error{std::move(code), std::move(message)});
 }
-
+// clang-format off
 template <class Enum>
   requires std::is_enum_v<Enum>
 tl::unexpected<error> fail(Enum code, std::string message) {
   return fail(std::string(code_of(code)), std::move(message));
 }
-
+// clang-format on
 /// Passes an error on under another result type.
 template <class T>
 tl::unexpected<error> fail(const tl::expected<T, error>& failed) {
@@ -40,8 +40,8 @@ tl::unexpected<error> fail(const tl::expected<T, error>& failed) {
 }  // namespace hocket
 
 /// Returns early with the error of a result<void> expression.
-#define HOCKET_TRY(expression)                                                 \
-  do {                                                                         \
-    if (auto hocket_try_result = (expression); !hocket_try_result)             \
-      return ::tl::unexpected<::hocket::error>(hocket_try_result.error());     \
+#define HOCKET_TRY(expression)                                             \
+  do {                                                                     \
+    if (auto hocket_try_result = (expression); !hocket_try_result)         \
+      return ::tl::unexpected<::hocket::error>(hocket_try_result.error()); \
   } while (false)
