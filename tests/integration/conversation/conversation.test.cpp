@@ -51,7 +51,7 @@ TEST_CASE("the graph of the main job runs, with a stand-in for the model") {
     return std::ranges::find_if(v, [](auto s) { return std::abs(s) > 2000; }) - v.begin();
   };
   CHECK(first(model) >= first(person));
-  CHECK(first(model) - first(person) <= (400 + 120) * 16);
+  CHECK(first(model) - first(person) <= (400 + 150) * 16);
   CHECK(!g.lines("record.jsonl", "heard").empty());
   CHECK(g.lines("record.jsonl", "state").size() >= 50);
   CHECK(done.last.budgets.size() == 1);
