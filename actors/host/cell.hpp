@@ -112,7 +112,7 @@ class cell : public std::enable_shared_from_this<cell> {
 
   // Inbox: inbox.cpp
   /// True where the sender must wait: it was blocked once more and will be unblocked.
-  void push(input_queue& q, entry e, cell* sender);
+  void push(input_queue& q, entry&& e, cell* sender);
   void refuse(input_queue& q, drop_reason why);
   void raise_bound(input_queue& q, timestamp bound);
   void end_input(input_queue& q);

@@ -26,11 +26,11 @@ void emission::emit(std::size_t port, packet p) {
   if (out_->session || !cell_.is_shared()) return emit_to(*out_, port, std::move(p), epoch_);
   // A shared actor without a session at hand speaks to everybody.
   for (const auto id : cell_.world_.open_sessions())
-    if (auto out = cell_.outlet_of(id)) emit_to(*out, port, p, out->session->epoch.load());
+    if (auto out = cell_.outlet_of(id)) emit_to(*out, port, packet(p), out->session->epoch.load());
   emit_to(*out_, port, std::move(p), 0);
 }
 
-void emission::emit_to(outlet& out, std::size_t port, packet p, epoch_number epoch) {
+void emission::emit_to(outlet& out, std::size_t port, packet&& p, epoch_number epoch) {
   auto& stream = out.streams[port];
   auto& world = cell_.world_;
   if (p.body)
@@ -46,16 +46,16 @@ void emission::emit_to(outlet& out, std::size_t port, packet p, epoch_number epo
   h.seq = stream.next_seq++;
   h.micro_turn = world.graph.grid.index_of(h.ts);
   h.epoch = epoch;
-  h.origin_ts = from_.known ? from_.ts : h.ts;
-  h.origin_ns = from_.known ? from_.ns : now_ns;
-  if (from_.known)
-    h.way = from_.way;
+  h.origin_ts = known_ ? origin_ts_ : h.ts;
+  h.origin_ns = known_ ? origin_ns_ : now_ns;
+  if (known_)
+    h.way = *way_;
   else
     h.way = {};
-  h.way.push({cell_.actor(), from_.known ? from_.queued_ns : started_ns_, started_ns_, now_ns});
+  h.way.push({cell_.actor(), known_ ? queued_ns_ : started_ns_, started_ns_, now_ns});
   cell_.packets_out_.fetch_add(1, std::memory_order_relaxed);
   if (world.has_observers()) world.show(cell_.actor(), port, p);
-  const auto at = world.now();
+  const auto at = world.time.at(now_ns);
   auto& routes = out.routes[port];
   for (std::size_t i = 0; i < routes.size(); ++i) {
     auto& r = routes[i];
@@ -97,12 +97,13 @@ void emission::for_session(session_id session) {
   if (!cell_.is_shared()) return;
   out_ = cell_.outlet_of(session);
   epoch_ = out_ && out_->session ? out_->session->epoch.load() : 0;
-  from_ = {};
+  derive(false, {}, 0, 0, nullptr);
   if (!sets_) return;
   for (std::size_t i = 0; i < sets_->size(); ++i) {
     if ((*sets_)[i].session != session) continue;
     epoch_ = (*sets_)[i].epoch;
-    from_ = (*origins_)[i];
+    const auto& o = (*origins_)[i];
+    derive(o.known, o.ts, o.ns, o.queued_ns, &o.way);
   }
   for (const auto& [id, epoch] : raised_)
     if (id == session) epoch_ = epoch;

@@ -17,7 +17,14 @@ class emission final : public emitter {
   void aim(std::shared_ptr<outlet> out, epoch_number epoch, const origin& from) {
     out_ = std::move(out);
     epoch_ = epoch;
-    from_ = from;
+    derive(from.known, from.ts, from.ns, from.queued_ns, from.known ? &from.way : nullptr);
+  }
+  /// The same, from one packet; it must stay where it is during the call.
+  void aim(std::shared_ptr<outlet> out, epoch_number epoch, const entry& from) {
+    out_ = std::move(out);
+    epoch_ = epoch;
+    const auto& h = from.item.header;
+    derive(true, h.origin_ts, h.origin_ns, from.queued_ns, &h.way);
   }
   /// For calls with sets of several sessions.
   void offer(const std::vector<bundle>* sets, const std::vector<origin>* origins) {
@@ -30,7 +37,14 @@ class emission final : public emitter {
   void for_session(session_id session) override;
 
  private:
-  void emit_to(outlet& out, std::size_t port, packet p, epoch_number epoch);
+  void derive(bool known, timestamp ts, std::int64_t ns, std::int64_t queued_ns, const trace* way) {
+    known_ = known;
+    origin_ts_ = ts;
+    origin_ns_ = ns;
+    queued_ns_ = queued_ns;
+    way_ = way;
+  }
+  void emit_to(outlet& out, std::size_t port, packet&& p, epoch_number epoch);
   void mark(outlet& out, std::size_t port, const packet& p, const control& what);
   void refuse_bad(outlet& out, std::size_t port, const std::string& why);
 
@@ -38,7 +52,11 @@ class emission final : public emitter {
   instance& who_;
   std::shared_ptr<outlet> out_;
   epoch_number epoch_ = 0;
-  origin from_;
+  bool known_ = false;
+  timestamp origin_ts_;
+  std::int64_t origin_ns_ = 0;
+  std::int64_t queued_ns_ = 0;
+  const trace* way_ = nullptr;  ///< where known_
   std::int64_t started_ns_ = 0;
   const std::vector<bundle>* sets_ = nullptr;
   const std::vector<origin>* origins_ = nullptr;

@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -32,6 +33,12 @@ void pin(int core) {
   CPU_SET(core % static_cast<int>(std::thread::hardware_concurrency()), &set);
   pthread_setaffinity_np(pthread_self(), sizeof set, &set);
   now = core;
+}
+
+std::int64_t cpu_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
 /// Contents to send, made before the clock runs and used in turn.
@@ -234,7 +241,7 @@ hop_times measure_hops(hop_kind kind, std::size_t size_bytes, bool pinned, int p
   HOCKET_ASSERT(false);
 }
 
-double measure_chain(int actors, double seconds) {
+chain_speed measure_chain(int actors, double seconds) {
   const contents what(64);
   std::atomic<std::uint64_t> arrived{0};
   std::int64_t began = 0, ended = 0;
@@ -283,12 +290,15 @@ double measure_chain(int actors, double seconds) {
   while ((*r)->status().links[0].sent == 0) std::this_thread::yield();
   const auto from = arrived.load();
   const auto t0 = monotonic_ns();
+  const auto cpu0 = cpu_ns();
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds * 0.8));
   const auto n = arrived.load() - from;
   ended = monotonic_ns();
+  const auto cpu = cpu_ns() - cpu0;
   const auto done = (*r)->wait();
   HOCKET_ASSERT(done.last.law_holds());
-  return static_cast<double>(n) * 1e9 / static_cast<double>(ended - t0);
+  return {static_cast<double>(n) * 1e9 / static_cast<double>(ended - t0),
+          static_cast<double>(cpu) / static_cast<double>(n)};
 }
 
 fan_out measure_fan_out(int packets) {

@@ -27,8 +27,12 @@ enum class hop_kind : std::uint8_t {
 /// `pinned`: sender and receiver each on a core of their own.
 hop_times measure_hops(hop_kind kind, std::size_t size_bytes, bool pinned, int packets);
 
-/// Packets per second through `actors` pooled actors one behind the other, queues `block`.
-double measure_chain(int actors, double seconds);
+/// A source with a thread of its own and pooled actors behind it, `actors` in all, queues `block`.
+struct chain_speed {
+  double packets_per_s = 0;
+  double cpu_ns_per_packet = 0;  ///< all threads together: hardly depends on who else computes
+};
+chain_speed measure_chain(int actors, double seconds);
 
 /// 4 MiB to 8 receivers: bytes copied anywhere, and whether all saw the same memory.
 struct fan_out {

@@ -25,7 +25,7 @@ void cell::unblock() {
   if (blocked_.fetch_sub(1, std::memory_order_acq_rel) == 1) wake();
 }
 
-void cell::push(input_queue& q, entry e, cell* sender) {
+void cell::push(input_queue& q, entry&& e, cell* sender) {
   bool tell = false;
   {
     std::lock_guard lock(mutex_);

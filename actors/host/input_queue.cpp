@@ -45,7 +45,7 @@ bool input_queue::keeps_beside(const packet& p) const {
              setup_.grid.index_of(p.header.ts);
 }
 
-input_queue::effect input_queue::push(entry e) {
+input_queue::effect input_queue::push(entry&& e) {
   ++account_.sent;
   raise_bound(end_of(e.item));
   auto done = effect::added;

@@ -65,7 +65,7 @@ class input_queue {
     added,
   };
   /// Puts a packet in, by the policy. Counts it as sent, and what it displaces as dropped.
-  effect push(entry e);
+  effect push(entry&& e);
   /// Counts a packet as sent and dropped at once.
   void refuse(drop_reason why) {
     ++account_.sent;

@@ -21,7 +21,7 @@ class ring {
   T& back() { return (*this)[size_ - 1]; }
   const T& front() const { return (*this)[0]; }
 
-  void push_back(T v) {
+  void push_back(T&& v) {
     reserve_one();
     slots_[(head_ + size_) & (slots_.size() - 1)] = std::move(v);
     ++size_;
@@ -34,8 +34,7 @@ class ring {
   }
   T take_front() {
     HOCKET_ASSERT(size_ > 0);
-    T v = std::move(slots_[head_]);
-    slots_[head_] = T();
+    T v = std::move(slots_[head_]);  // what stays there holds nothing any more
     head_ = (head_ + 1) & (slots_.size() - 1);
     --size_;
     return v;

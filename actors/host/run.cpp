@@ -71,7 +71,7 @@ bool cell::perform(job& j) {
 void cell::aim_at_home(emission& out) {
   auto home = is_shared() ? outlet_of(session_id::none) : own_outlet_;
   const auto epoch = epoch_of(*home);
-  out.aim(std::move(home), epoch, {});
+  out.aim(std::move(home), epoch, origin{});
 }
 
 bool cell::perform_simple(job& j, const std::function<result<void>(emitter&)>& f) {
@@ -87,7 +87,7 @@ bool cell::perform_control(job& j) {
   auto who = j.who;
   emission out(*this, *who, began);
   auto to = is_shared() ? outlet_of(j.message.header.session) : own_outlet_;
-  out.aim(to, to ? epoch_of(*to) : 0, {});
+  out.aim(to, to ? epoch_of(*to) : 0, origin{});
   error why;
   auto* lent = j.lent;
   const auto done =
@@ -129,9 +129,7 @@ bool cell::perform_items(job& j) {
     world_.note_hand_over(actor_, item.what, began);
     packets_in_.fetch_add(1, std::memory_order_relaxed);
     emission out(*this, *who, began);
-    origin from;
-    from.note(item.what);
-    out.aim(std::move(out_of), epoch, from);
+    out.aim(std::move(out_of), epoch, item.what);
     error why;
     const auto port = item.from->port();
     const auto done = call_as(who, began, why, [&] {

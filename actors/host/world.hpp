@@ -37,6 +37,12 @@ class run_clock final : public clock {
     return timestamp(began == 0 ? 0 : monotonic_ns() - began);
   }
   bool is_virtual() const override { return virtual_; }
+  /// Stream time at a monotonic time, without asking the system's clock again.
+  timestamp at(std::int64_t mono_ns) const {
+    if (virtual_) return timestamp(now_ns_.load(std::memory_order_acquire));
+    const auto began = began_ns_.load(std::memory_order_acquire);
+    return timestamp(began == 0 ? 0 : mono_ns - began);
+  }
   void begin() { began_ns_.store(monotonic_ns(), std::memory_order_release); }
   void set(timestamp t) { now_ns_.store(t.ns(), std::memory_order_release); }
   /// When a stream time is due, on the timers' axis.

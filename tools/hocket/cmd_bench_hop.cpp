@@ -63,11 +63,16 @@ int run_bench_hop(const bench_options& o) {
       out.add(fmt::format("hop.ratio_to_caf.{}.p50", size), wake / caf, "ratio", packets);
   }
   const double each = o.quick ? 0.5 : 2;
-  const auto three = host::measure_chain(3, each);
-  out.add("hop.chain3.packets_per_s", three, "1/s", static_cast<std::int64_t>(three * each), 1e6,
-          goal::at_least);
-  const auto four = host::measure_chain(4, each);
-  out.add("hop.chain4.packets_per_s", four, "1/s", static_cast<std::int64_t>(four * each));
+  for (const int actors : {3, 4}) {
+    const auto speed = host::measure_chain(actors, each);
+    const auto name = fmt::format("hop.chain{}", actors);
+    const auto n = static_cast<std::int64_t>(speed.packets_per_s * each);
+    if (actors == 3)
+      out.add(name + ".packets_per_s", speed.packets_per_s, "1/s", n, 1e6, goal::at_least);
+    else
+      out.add(name + ".packets_per_s", speed.packets_per_s, "1/s", n);
+    out.add(name + ".cpu_ns_per_packet", speed.cpu_ns_per_packet, "ns", n);
+  }
   const auto fan = host::measure_fan_out(o.quick ? 20 : 200);
   out.add("hop.fanout.copies", static_cast<double>(fan.copies), "",
           static_cast<std::int64_t>(fan.packets), 0, goal::at_most);
