@@ -57,7 +57,8 @@ cell::outcome cell::call_as(const std::shared_ptr<instance>& who, std::int64_t b
   const auto took = ended_ns - began_ns;
   times_.add(took);
   busy_ns_.store(busy_ns_.load(std::memory_order_relaxed) + took, std::memory_order_relaxed);
-  recent_max_ns_ = std::max(took, recent_max_ns_ - recent_max_ns_ / 16);
+  // Forgets a call that the machine held up within some twenty others.
+  recent_max_ns_ = std::max(took, recent_max_ns_ - recent_max_ns_ / 4);
   last_call_end_ns_ = ended_ns;
   return fine ? outcome::fine : outcome::failed;
 }
