@@ -98,6 +98,14 @@ measures summarise_closed_loop(const engine::closed_loop_result& r) {
   const auto& names = scenarios::family_names();
   for (const auto& [family, parts] : recall) {
     if (family < 0 || family >= static_cast<int>(names.size())) continue;
+    double expected = 0, said = 0;
+    for (const auto& part : parts) expected += part.second;
+    for (const auto& part : precision[family]) said += part.second;
+    if (expected == 0) {  // a family in which the model should be silent
+      out.add("closed_loop." + names[family] + ".false_words", said, "",
+              static_cast<std::int64_t>(parts.size()));
+      continue;
+    }
     add(out, "closed_loop." + names[family] + ".recall", bootstrap(parts), false);
     add(out, "closed_loop." + names[family] + ".precision", bootstrap(precision[family]), false);
   }
