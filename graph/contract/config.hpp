@@ -20,7 +20,7 @@ struct field_info {
   std::optional<double> max = {};
   std::vector<std::string> choices = {};  ///< for strings: the valid values
   bool required = false;
-  bool is_path = false;       ///< relative paths are taken from the graph file's root
+  bool is_path = false;       ///< a path; a relative one is taken from the current folder
   bool is_tool_list = false;  ///< for string lists: names of registered tools
 };
 
