@@ -245,6 +245,13 @@ void agent::release(timestamp until, emitter& out) {
                text{std::move(words[i]), "background", r.request, i + 1 == words.size()});
   }
   results_.erase(results_.begin(), results_.begin() + static_cast<std::ptrdiff_t>(sent));
+  const bool open = !results_.empty() || std::ranges::any_of(requests_, [](const auto& entry) {
+    return entry.second.now == request::state::wanted;
+  });
+  if (!open)
+    unfinished_.reset();
+  else if (!unfinished_)
+    unfinished_ = context_.hold();
 }
 
 // Gives up what has used up its time; its thread may still come back, and is late then.
@@ -289,6 +296,7 @@ result<void> agent::close(emitter& out) {
                  " tool call(s) did not come back and are left behind");
   lock.unlock();
   requests_.clear();
+  unfinished_.reset();
   alive_.reset();
   shop_.reset();
   return {};

@@ -88,8 +88,9 @@ class agent final : public component {
   std::shared_ptr<agent*> alive_ =
       std::make_shared<agent*>(this);  ///< for events that come after us
   std::map<std::uint64_t, request> requests_;
-  std::deque<std::uint64_t> queued_;     ///< waiting for a thread
-  std::vector<waiting_result> results_;  ///< waiting for their time
+  std::deque<std::uint64_t> queued_;        ///< waiting for a thread
+  std::vector<waiting_result> results_;     ///< waiting for their time
+  std::shared_ptr<const void> unfinished_;  ///< while anything is asked and not told
   timestamp last_result_;
   std::int64_t at_work_ = 0;
 };

@@ -144,6 +144,11 @@ bool cell::waits_for_echo() const {
                      [](const auto& q) { return q->back_edge() || q->drained(); });
 }
 
+bool cell::holds() const {
+  std::lock_guard lock(mutex_);
+  return phase_ == phase::open && instance_ && instance_->holds.load() > 0;
+}
+
 std::string cell::describe() const {
   std::lock_guard lock(mutex_);
   auto text = fmt::format("{}: phase {}, blocked {}, tokens {}", spec_.name,

@@ -49,8 +49,9 @@ struct origin {
 struct instance {
   std::unique_ptr<component> part;
   context surroundings;
-  std::mutex emitting;     ///< held per emit, so that a written-off thread is cut off cleanly
-  bool abandoned = false;  ///< under `emitting`
+  std::mutex emitting;        ///< held per emit, so that a written-off thread is cut off cleanly
+  bool abandoned = false;     ///< under `emitting`
+  std::atomic<int> holds{0};  ///< work under way that will still be told
 };
 
 /// What a cell took from its queues for the component: packets one by one, or sets.
@@ -143,6 +144,9 @@ class cell : public std::enable_shared_from_this<cell> {
   /// Sends a cell that was taken to be run to the executor once more.
   void repost() { world_.exec->post_again(*this); }
 
+  /// The component has work under way that it will still tell about.
+  bool holds() const;
+
   /// One line about what the cell waits for; for the event log.
   std::string describe() const;
   void add_status(actor_status& s, histogram::counts& times, std::int64_t& busy_ns,
@@ -200,6 +204,7 @@ class cell : public std::enable_shared_from_this<cell> {
   void decide(const error& why);
   void become_lost(const error& why);
   bool drop_instance();
+  void forget_calls();  ///< mutex held: what waited for the instance that is gone
   bool finish_close();
   void hang();
   void rescue_hand();

@@ -1,4 +1,6 @@
 // How a run ends: sources first, then everything drains, then last words, upstream first.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "actors/host/cell.hpp"
@@ -63,6 +65,28 @@ bool world::time_will_tell() const {
   return false;
 }
 
+bool world::anyone_holds() const {
+  const auto cells = all_cells();
+  return std::any_of(cells.begin(), cells.end(), [](const auto& c) { return c->holds(); });
+}
+
+// Time in which nobody worked, no echo came and none was to be expected. Ticks go on until the end,
+// and what they cause is no echo: it stops the count for as long as it takes, and no longer.
+bool world::quiet_for(std::int64_t limit_ns, std::int64_t now_ns) {
+  const auto passed = quiet_seen_ns_ == 0 ? 0 : now_ns - quiet_seen_ns_;
+  quiet_seen_ns_ = now_ns;
+  const auto echoes_now = echoes.load();
+  if (echoes_now != quiet_echoes_ || restarts_pending.load() > 0 || anyone_holds()) {
+    quiet_echoes_ = echoes_now;
+    quiet_ns_ = 0;
+  } else if (active.load(std::memory_order_acquire) == 0) {
+    quiet_ns_ += passed;
+  }
+  if (quiet_ns_ <= limit_ns) return false;
+  quiet_ns_ = 0;
+  return true;
+}
+
 bool world::release_next(bool force) {
   for (const auto& c : all_cells()) {
     const auto p = c->state();
@@ -97,16 +121,12 @@ void world::check_drain() {
     release_next(true);
     return;
   }
-  const auto seen = activity.load();
-  const bool quiet = active.load(std::memory_order_acquire) == 0 && restarts_pending.load() == 0;
-  if (!quiet || seen != quiet_activity_ || quiet_since_ns_ == 0) {
-    quiet_activity_ = seen;
-    quiet_since_ns_ = now_ns;
-  } else if (now_ns - quiet_since_ns_ > settle_ns) {
-    quiet_since_ns_ = 0;
+  if (quiet_for(settle_ns, now_ns)) {
     release_next(false);
     return;
   }
+  const auto seen = activity.load();
+  const bool quiet = active.load(std::memory_order_acquire) == 0 && restarts_pending.load() == 0;
   if (seen != stall_activity_) {
     stall_activity_ = seen;
     stall_since_ns_ = now_ns;
@@ -148,7 +168,7 @@ bool world::drain_virtual() {
   if (!ending()) return false;
   const auto limit = duration(static_cast<std::int64_t>(options.drain_limit_s * 1e9));
   const bool overdue = now() - timestamp(ending_at_ns_.load()) > limit;
-  if (!overdue && (timer.has_active() || time_will_tell())) return false;
+  if (!overdue && (timer.has_active() || time_will_tell() || anyone_holds())) return false;
   return release_next(overdue);
 }
 

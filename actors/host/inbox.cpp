@@ -48,6 +48,7 @@ void cell::push(input_queue& q, entry&& e, cell* sender) {
       const auto queued_ns = e.queued_ns;
       const auto effect = q.push(std::move(e));
       if (effect == input_queue::effect::refused) return;
+      if (q.back_edge()) world_.echoes.fetch_add(1, std::memory_order_relaxed);
       const bool held = world_.is_virtual() && q.back_edge();
       if (held && (effect == input_queue::effect::added || sets)) {
         admit_later(q);
@@ -147,6 +148,7 @@ bool cell::post_task(const std::shared_ptr<instance>& who, std::function<void(em
     tasks_.push_back({who, std::move(f)});
     if (!makes_sets()) order_.push_back({nullptr});
   }
+  world_.echoes.fetch_add(1, std::memory_order_relaxed);
   wake();
   world_.poke_driver();
   return true;
@@ -248,6 +250,7 @@ bool cell::has_work() const {
 bool cell::may_close() const {
   if (phase_ != phase::open || (is_source() && !source_ended_)) return false;
   if (force_) return true;
+  if (instance_ && instance_->holds.load() > 0) return false;
   bool forward = is_source();
   bool echoes = false;
   for (const auto& q : queues_) {

@@ -16,6 +16,19 @@ context cell::make_context(const std::shared_ptr<instance>& who) {
   c.self = make_mailbox(weak_from_this(), who);
   c.types = &world_.types;
   c.output_dir = world_.options.output_dir;
+  c.hold = [weak = weak_from_this(), life = std::weak_ptr(who)]() -> std::shared_ptr<const void> {
+    const auto now = life.lock();
+    if (!now) return nullptr;
+    now->holds.fetch_add(1);
+    // The last token may go in any thread, also after the actor.
+    return std::shared_ptr<const void>(now.get(), [weak, life](const void*) {
+      if (const auto then = life.lock()) then->holds.fetch_sub(1);
+      if (const auto self = weak.lock()) {
+        self->wake();
+        self->world_.poke_driver();
+      }
+    });
+  };
   {
     std::lock_guard lock(mutex_);
     c.restarts = static_cast<std::uint32_t>(restarts_);
@@ -92,12 +105,7 @@ bool cell::drop_instance() {
     std::lock_guard lock(mutex_);
     gone = std::move(instance_);
     instance_ = nullptr;
-    for (auto& c : control_)
-      if (c.lent) c.lent->settle_dropped(drop_reason::actor_restarting);
-    control_.clear();
-    control_waiting_.store(false, std::memory_order_relaxed);
-    tasks_.clear();
-    order_.remove_if([](const token& t) { return t.queue == nullptr; });
+    forget_calls();
   }
   if (!gone) return true;
   error why;
@@ -105,6 +113,15 @@ bool cell::drop_instance() {
            gone->part.reset();
            return {};
          }) != outcome::written_off;
+}
+
+void cell::forget_calls() {
+  for (auto& c : control_)
+    if (c.lent) c.lent->settle_dropped(drop_reason::actor_restarting);
+  control_.clear();
+  control_waiting_.store(false, std::memory_order_relaxed);
+  tasks_.clear();
+  order_.remove_if([](const token& t) { return t.queue == nullptr; });
 }
 
 // Restart, or the end of this actor. The token is ours; there is no instance.
@@ -252,12 +269,7 @@ void cell::hang() {
     std::lock_guard lock(mutex_);
     was = phase_;
     rescue_hand();
-    for (auto& c : control_)
-      if (c.lent) c.lent->settle_dropped(drop_reason::actor_restarting);
-    control_.clear();
-    control_waiting_.store(false, std::memory_order_relaxed);
-    tasks_.clear();
-    order_.remove_if([](const token& t) { return t.queue == nullptr; });
+    forget_calls();
     instance_ = nullptr;
     calling_ = nullptr;
   }

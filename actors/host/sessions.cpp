@@ -152,7 +152,8 @@ void world::drain_session(session_id id, std::int64_t deadline_ns) {
     break;
   }
   if (!first) return retire(id);
-  if (!first->has_queued() || time.axis_now_ns() > deadline_ns) first->request_release(true);
+  if ((!first->has_queued() && !first->holds()) || time.axis_now_ns() > deadline_ns)
+    first->request_release(true);
   after(std::chrono::milliseconds(20), [this, id, deadline_ns] { drain_session(id, deadline_ns); });
 }
 

@@ -112,6 +112,7 @@ class world : public std::enable_shared_from_this<world> {
   /// Lets the next cell go that waits for its own echo; true where one was there. Upstream first.
   bool release_next(bool force);
   bool time_will_tell() const;
+  bool anyone_holds() const;  ///< an actor has work under way
   bool all_closed() const { return unclosed_.load(std::memory_order_acquire) == 0; }
   run_summary wait();
   void finish();
@@ -142,6 +143,9 @@ class world : public std::enable_shared_from_this<world> {
 
   std::atomic<int> active{0};              ///< cells that are scheduled or run
   std::atomic<std::uint64_t> activity{0};  ///< counts up with each
+  /// Counts what may make an actor speak that only waits for echoes: packets on back edges, work
+  /// that components posted to themselves. What ticks cause is not among it.
+  std::atomic<std::uint64_t> echoes{0};
   std::atomic<int> restarts_pending{0};
   std::atomic<bool> gone{false};  ///< sources go
   void poke_driver();             ///< something changed that the end may wait for
@@ -159,6 +163,7 @@ class world : public std::enable_shared_from_this<world> {
   void drain_session(session_id id, std::int64_t deadline_ns);
   void follow_source(const std::weak_ptr<cell>& c, timestamp until);
   void tell_deadlines(std::int64_t k);
+  bool quiet_for(std::int64_t limit_ns, std::int64_t now_ns);
 
   mutable std::mutex topology_;
   std::vector<std::shared_ptr<cell>> cells_;
@@ -177,8 +182,9 @@ class world : public std::enable_shared_from_this<world> {
   std::atomic<std::int64_t> ending_at_ns_{0};  ///< on the timers' axis
   const cell* echo_of_ = nullptr;              ///< overseer only
   std::int64_t echo_since_ns_ = 0;
-  std::int64_t quiet_since_ns_ = 0;
-  std::uint64_t quiet_activity_ = 0;
+  std::int64_t quiet_ns_ = 0;  ///< how long nothing but ticks has happened
+  std::int64_t quiet_seen_ns_ = 0;
+  std::uint64_t quiet_echoes_ = 0;
   std::int64_t stall_since_ns_ = 0;
   std::uint64_t stall_activity_ = 0;
 

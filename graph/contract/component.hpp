@@ -56,8 +56,11 @@ struct context {
   std::shared_ptr<mailbox_handle> self;
   const registry* types = nullptr;  ///< for tools by name
   std::string output_dir = "out";   ///< where a run writes its files
-  std::uint32_t restarts = 0;       ///< lives of this actor before this one
-  timestamp began;                  ///< after a restart: stream time of its first life
+  /// While a token from here lives, the actor is not drained: for work under way that will still be
+  /// told, such as a tool call. The end of a run waits for it, at most its drain limit.
+  std::function<std::shared_ptr<const void>()> hold = [] { return nullptr; };
+  std::uint32_t restarts = 0;  ///< lives of this actor before this one
+  timestamp began;             ///< after a restart: stream time of its first life
   /// One line for the event log and, if a person watches, the screen. Never speech or transcripts.
   std::function<void(std::string_view message)> log = [](std::string_view) {};
   /// Adds to a named counter of this actor, shown by `hocket top`. Every degraded mode has one.
