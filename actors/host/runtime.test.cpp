@@ -138,6 +138,45 @@ TEST_CASE("a full queue stops its sender; diamonds and declared cycles do not lo
   }
 }
 
+TEST_CASE("virtual time gives the same order however slow the calls are") {
+  const auto run = [](std::int64_t spin_ns) {
+    auto book = std::make_shared<notebook>();
+    plan_maker g;
+    g.add("src", 0, 2, [] {
+      auto c = std::make_unique<lambda_component>();
+      c->on_produce = [](timestamp until, emitter& out) -> result<source_state> {
+        for (int i = 0; i < 40; ++i) out.emit(i % 2, until - duration(1), word(std::to_string(i)));
+        return source_state::end_of_stream;
+      };
+      return c;
+    });
+    g.source("src", 5);
+    const auto slow_relay = [spin_ns] {
+      auto c = std::make_unique<lambda_component>();
+      c->on_packet = [spin_ns](std::size_t, const packet& p, emitter& out) -> result<void> {
+        for (const auto end = monotonic_ns() + spin_ns; monotonic_ns() < end;) {
+        }
+        out.emit(0, p.header.ts, word(p.get_if<text>()->value));
+        return {};
+      };
+      return c;
+    };
+    g.add("a", 1, 1, slow_relay);
+    g.add("b", 1, 1, slow_relay);
+    g.add("end", 2, 0, listener(book));
+    const queue_spec wide{.size = 64, .full = full_policy::block};
+    g.link("src", 0, "a", 0, wide);
+    g.link("src", 1, "b", 0, wide);
+    g.link("a", 0, "end", 0, wide);
+    g.link("b", 0, "end", 1, wide);
+    run_plan(g, true);
+    return book->lines();
+  };
+  const auto quick = run(0);
+  CHECK(quick.size() == 40);
+  CHECK(run(500'000) == quick);
+}
+
 TEST_CASE("an echo that never fades does not hold the end up") {
   for (const bool virtual_time : {true, false}) {
     CAPTURE(virtual_time);

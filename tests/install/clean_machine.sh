@@ -29,12 +29,17 @@ cleanup() {
 trap cleanup EXIT
 
 if [[ ! -x $target/bin/bash ]]; then
-  sources=()
+  # The mirrors of this machine, with the wanted release in the place of its own.
+  sources=() copies=$(mktemp -d)
+  own=$(. /etc/os-release && echo "${VERSION_CODENAME:?}")
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
-    [[ -s $file ]] && sources+=("$file")
+    [[ -s $file ]] || continue
+    sed "s/\b$own\b/$suite/g" "$file" >"$copies/${file##*/}"
+    sources+=("$copies/${file##*/}")
   done
   echo "== bare $suite"
   mmdebstrap --quiet --variant=apt "$suite" "$target" "${sources[@]}"
+  rm -r "$copies"
 fi
 cp /etc/resolv.conf "$target/etc/resolv.conf"
 for part in proc sys dev; do
