@@ -18,13 +18,31 @@ constexpr std::array<const char*, 21> small_numbers{
 constexpr std::array<const char*, 10> tens{"",      "ten",   "twenty",  "thirty", "forty",
                                            "fifty", "sixty", "seventy", "eighty", "ninety"};
 
+constexpr const char* piece_mark = "##";
+
 }  // namespace
+
+const std::vector<std::string>& letter_pieces() {
+  static const std::vector<std::string> pieces = [] {
+    std::vector<std::string> all{piece_mark};
+    for (char c = 'a'; c <= 'z'; ++c) all.push_back(std::string(piece_mark) + c);
+    return all;
+  }();
+  return pieces;
+}
+
+std::string_view letter_of(std::string_view token) {
+  const bool piece = token.size() == 3 && token.substr(0, 2) == piece_mark;
+  return piece ? token.substr(2) : std::string_view();
+}
 
 vocabulary::vocabulary() : vocabulary(std::span<const std::string>{}) {}
 
 vocabulary::vocabulary(std::span<const std::string> words) {
   for (const char* token : fixed_tokens) add(token);
   for (const std::string& word : words) add(word);
+  spells_ = true;
+  for (const std::string& piece : letter_pieces()) spells_ = spells_ && contains(piece);
 }
 
 void vocabulary::add(std::string token) {
@@ -80,18 +98,53 @@ const std::string& vocabulary::token_of(std::int32_t id) const {
   return tokens_[known ? static_cast<std::size_t>(id) : static_cast<std::size_t>(unknown)];
 }
 
+std::vector<std::int32_t> vocabulary::pieces_of(std::string_view word) const {
+  if (contains(word) || !spells_) return {id_of(word)};
+  auto pieces = spelling_of(word);
+  if (pieces.empty()) pieces.push_back(unknown);
+  return pieces;
+}
+
+std::vector<std::int32_t> vocabulary::spelling_of(std::string_view word) const {
+  std::vector<std::int32_t> pieces;
+  if (!spells_) return pieces;
+  for (const char c : word) {
+    const auto letter = static_cast<unsigned char>(c);
+    if (std::isdigit(letter))
+      pieces.push_back(id_of(number_words(c - '0')));
+    else if (std::isalpha(letter) && letter < 0x80)
+      pieces.push_back(id_of(std::string(piece_mark) + static_cast<char>(std::tolower(letter))));
+  }
+  return pieces;
+}
+
 std::vector<std::int32_t> vocabulary::encode(std::string_view text) const {
   std::vector<std::int32_t> ids;
-  for (const std::string& word : words_of(text)) ids.push_back(id_of(word));
+  bool spelt = false;
+  for (const std::string& word : words_of(text)) {
+    const auto pieces = pieces_of(word);
+    const bool spelling = spells_ && !contains(word);
+    if (spelt && spelling) ids.push_back(id_of(piece_mark));
+    ids.insert(ids.end(), pieces.begin(), pieces.end());
+    spelt = spelling;
+  }
   return ids;
 }
 
 std::string vocabulary::decode(std::span<const std::int32_t> ids) const {
   std::string text;
+  bool spelling = false;
   for (std::int32_t id : ids) {
     if (id == pad) continue;
-    if (!text.empty()) text += ' ';
-    text += token_of(id);
+    const std::string& token = token_of(id);
+    const auto letter = letter_of(token);
+    if (token == piece_mark) {
+      spelling = false;
+      continue;
+    }
+    if (!text.empty() && !(spelling && !letter.empty())) text += ' ';
+    text += letter.empty() ? std::string_view(token) : letter;
+    spelling = !letter.empty();
   }
   return text;
 }

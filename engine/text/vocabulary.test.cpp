@@ -17,6 +17,23 @@ TEST_CASE("a vocabulary encodes, decodes and survives JSON") {
   CHECK(back->tokens() == v.tokens());
 }
 
+TEST_CASE("words outside the list are spelt when the vocabulary has letters") {
+  std::vector<std::string> words{"it", "is", "five", "a"};
+  words.insert(words.end(), letter_pieces().begin(), letter_pieces().end());
+  const vocabulary v(words);
+  CHECK(v.spells());
+  CHECK(!vocabulary(std::vector<std::string>{"a"}).spells());
+  const auto ids = v.encode("It is Rex b5 Zo, a");
+  CHECK(v.decode(ids) == "it is rex b five zo a");
+  CHECK(ids.size() == 2 + 3 + 1 + 2 + 1 + 2 + 1);  // `##` between rex and b5, and before zo
+  for (const auto id : ids) CHECK(id > vocabulary::end);
+  CHECK(v.encode("???") == std::vector<std::int32_t>{});
+  CHECK(v.pieces_of("\xc3\xa9") == std::vector<std::int32_t>{vocabulary::unknown});
+  CHECK(letter_of("##q") == "q");
+  CHECK(letter_of("##").empty());
+  CHECK(letter_of("q").empty());
+}
+
 TEST_CASE("a broken vocabulary is refused with a reason") {
   for (const char* bad :
        {"", "{}", "[1]", "[\"a\"]", "[\"<pad>\",\"<unk>\",\"<delegate>\",\"<end>\",\"a\",\"a\"]"}) {
