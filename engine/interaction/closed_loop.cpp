@@ -28,10 +28,16 @@ struct run {
   micro_turn_input input() const {
     const auto k = static_cast<std::size_t>(who.micro_turns());
     const std::size_t row = what->audio.size() / static_cast<std::size_t>(what->micro_turns);
-    return {{what->audio.begin() + static_cast<std::ptrdiff_t>(k * row),
-             what->audio.begin() + static_cast<std::ptrdiff_t>((k + 1) * row)},
-            {text_in[k]},
-            nullptr};
+    micro_turn_input in;
+    in.audio.assign(what->audio.begin() + static_cast<std::ptrdiff_t>(k * row),
+                    what->audio.begin() + static_cast<std::ptrdiff_t>((k + 1) * row));
+    in.text = {text_in[k]};
+    const std::size_t size =
+        static_cast<std::size_t>(who.model().description().config.video_size());
+    if (size > 0 && !what->video.empty() && what->pictured[k])
+      in.video.assign(what->video.begin() + static_cast<std::ptrdiff_t>(k * size),
+                      what->video.begin() + static_cast<std::ptrdiff_t>((k + 1) * size));
+    return in;
   }
 
   void take(const micro_turn_output& out) {

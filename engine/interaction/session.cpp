@@ -126,10 +126,15 @@ class step {
                   index.data_ptr<std::int32_t>());
       parts.push_back(net_.embed_audio(index.to(options_.device())));
       for (int a = 0; a < layout_.audio; ++a) slots.push_back(a), audio_rows.push_back(row++);
+      if (layout_.video > 0) {
+        parts.push_back(video_rows(inputs_[i].video));
+        for (int v = 0; v < layout_.video; ++v, ++row) slots.push_back(layout_.audio + v);
+      }
       auto text = inputs_[i].text;
       text.resize(layout_.text_in, 0);
       parts.push_back(net_.embed_text(longs({text.begin(), text.end()})));
-      for (int t = 0; t < layout_.text_in; ++t, ++row) slots.push_back(layout_.audio + t);
+      for (int t = 0; t < layout_.text_in; ++t, ++row)
+        slots.push_back(layout_.audio + layout_.video + t);
       last_rows.push_back(row - 1);
       rows.streams.push_back({&s.memory, first, row - start});
       s.position += row - start;
@@ -143,6 +148,16 @@ class step {
                                     config_.vocabulary, state(i).options.heard_bias);
       }
     return states.index_select(0, longs(last_rows));
+  }
+
+  at::Tensor video_rows(const std::vector<std::uint8_t>& pixels) const {
+    if (pixels.empty()) return net_.embed_no_video(layout_.video);
+    auto values = at::empty(
+        {layout_.video, config_.video_frames, config_.video_patch, config_.video_patch, 3},
+        at::kFloat);
+    std::transform(pixels.begin(), pixels.end(), values.data_ptr<float>(),
+                   [](std::uint8_t p) { return static_cast<float>(p) / 255.0f; });
+    return net_.embed_video(values.to(options_.device()));
   }
 
   /// One more row per session, all of the same slot.
@@ -270,6 +285,9 @@ result<void> check(const micro_turn_input& input, const model_config& c) {
   auto token_ok = [&](std::int32_t t) { return t >= 0 && t < c.vocabulary; };
   for (const auto t : input.text)
     if (!token_ok(t)) return bad("text: token " + std::to_string(t) + " is not in the vocabulary");
+  if (!input.video.empty() && static_cast<std::int64_t>(input.video.size()) != c.video_size())
+    return bad("video: " + std::to_string(input.video.size()) + " bytes, a micro-turn has " +
+               std::to_string(c.video_size()));
   if (const auto* f = input.forced) {
     if (f->text.size() != static_cast<std::size_t>(layout.text_out) ||
         f->voice.size() != static_cast<std::size_t>(layout.speech) ||

@@ -27,6 +27,8 @@ struct micro_turn_output;
 struct micro_turn_input {
   std::vector<std::uint8_t> audio;  ///< [layout.audio, 80] dMel bins, one row per 50 ms
   std::vector<std::int32_t> text;   ///< [layout.text_in] tokens, 0 = nothing; may be empty
+  /// [layout.video, frames, 40, 40, 3] RGB patches; empty = no picture.
+  std::vector<std::uint8_t> video;
   /// The session writes and says this instead of choosing itself (replay, tests); may be null.
   const micro_turn_output* forced = nullptr;
 };

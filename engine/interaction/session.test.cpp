@@ -14,20 +14,21 @@ using namespace hocket::engine;
 
 namespace {
 
-model_config small() {
+model_config small(bool seeing) {
   model_config c;
   c.width = 64, c.layers = 2, c.feed_forward = 96, c.vocabulary = 4, c.audio_context = 3;
   c.attention = {.heads = 2, .kv_heads = 2, .head_dim = 32, .window = 31};
   c.flow = {.patch = 48, .width = 64, .blocks = 1, .expansion = 2, .condition = 32};
+  if (seeing) c.layout.video = 2, c.attention.rotary_shared = true, c.video_width = 16;
   return c;
 }
 
-std::shared_ptr<const interaction_model> random_model() {
-  network net(small(), 1);
+std::shared_ptr<const interaction_model> random_model(bool seeing = true) {
+  network net(small(seeing), 1);
   at::manual_seed(5);
   for (auto& p : net.parameters())
-    if (p.kind != parameter_kind::vector)
-      p.value->copy_(at::randn_like(*p.value) / std::sqrt(p.value->size(1)) * 2);
+    if (p.kind != parameter_kind::vector || p.name == "embed.no_video")
+      p.value->copy_(at::randn_like(*p.value) / std::sqrt(p.value->size(-1)) * 2);
   return interaction_model::wrap(net, vocabulary());
 }
 
@@ -39,6 +40,15 @@ micro_turn_input person(std::uint32_t who, std::int64_t k) {
   return in;
 }
 
+/// The same with two patches, in two of three micro-turns.
+micro_turn_input seen_person(std::uint32_t who, std::int64_t k) {
+  auto in = person(who, k);
+  std::mt19937 random(who * 77 + static_cast<std::uint32_t>(k));
+  if (k % 3 != 1)
+    for (int i = 0; i < 2 * 2 * 40 * 40 * 3; ++i) in.video.push_back(random() % 256);
+  return in;
+}
+
 bool same(const micro_turn_output& a, const micro_turn_output& b) {
   return a.text == b.text && a.heard == b.heard && a.voice == b.voice && a.speech == b.speech;
 }
@@ -47,7 +57,7 @@ std::vector<micro_turn_output> alone(const std::shared_ptr<const interaction_mod
                                      std::uint32_t who, int turns) {
   session s(model, {.seed = who, .flow_steps = 3});
   std::vector<micro_turn_output> out;
-  for (int k = 0; k < turns; ++k) out.push_back(s.append(person(who, k)).value());
+  for (int k = 0; k < turns; ++k) out.push_back(s.append(seen_person(who, k)).value());
   return out;
 }
 
@@ -66,7 +76,7 @@ TEST_CASE("a session's outputs do not depend on the batch") {
     for (std::uint32_t who = 0; who < 5; ++who) {
       if (who == 3 && k < 4) continue;  // comes in late
       batch.push_back(&sessions[who]);
-      inputs.push_back(person(who, sessions[who].micro_turns()));
+      inputs.push_back(seen_person(who, sessions[who].micro_turns()));
     }
     auto outputs = batch_step(batch, inputs);
     REQUIRE(outputs);
@@ -88,15 +98,15 @@ TEST_CASE("suspend, resume and fork go on with the same bits") {
   const auto model = random_model();
   const auto straight = alone(model, 9, 10);
   session s(model, {.seed = 9, .flow_steps = 3});
-  for (int k = 0; k < 5; ++k) REQUIRE(s.append(person(9, k)));
+  for (int k = 0; k < 5; ++k) REQUIRE(s.append(seen_person(9, k)));
   const auto bytes = s.suspend();
   session twin = s.fork();
   auto back = session::resume(model, bytes);
   REQUIRE(back);
   for (int k = 5; k < 10; ++k) {
-    CHECK(same(back->append(person(9, k)).value(), straight[k]));
-    CHECK(same(twin.append(person(9, k)).value(), straight[k]));
-    CHECK(same(s.append(person(9, k)).value(), straight[k]));
+    CHECK(same(back->append(seen_person(9, k)).value(), straight[k]));
+    CHECK(same(twin.append(seen_person(9, k)).value(), straight[k]));
+    CHECK(same(s.append(seen_person(9, k)).value(), straight[k]));
   }
 }
 
@@ -126,42 +136,61 @@ TEST_CASE("bad input changes nothing and says what is wrong") {
   CHECK(!s.append(in));
   in.text = {1, 1};
   CHECK(!s.append(in));
+  in = seen_person(1, 0);
+  in.video.pop_back();
+  CHECK(s.append(in).error().message.find("video") != std::string::npos);
   CHECK(s.micro_turns() == 0);
+  session blind(random_model(false), {});
+  CHECK(!blind.append(seen_person(1, 0)));
+  CHECK(blind.append(person(1, 0)));
 }
 
 TEST_CASE("a forced session has the states of whole-sequence evaluation") {
   at::NoGradGuard no_grad;
-  const auto model = random_model();
-  const auto& net = model->net();
-  const auto& c = net.config();
-  const int turns = 9;
-  session s(model, {.seed = 2, .flow_steps = 2});
-  std::vector<std::uint8_t> audio;
-  std::vector<std::int64_t> text_in, text_out, heard;
-  std::vector<float> speech;
-  for (int k = 0; k < turns; ++k) {
-    const auto in = person(2, k);
-    const auto out = s.append(in).value();
-    audio.insert(audio.end(), in.audio.begin(), in.audio.end());
-    text_in.push_back(in.text[0]);
-    text_out.insert(text_out.end(), out.text.begin(), out.text.end());
-    heard.insert(heard.end(), out.heard.begin(), out.heard.end());
-    speech.insert(speech.end(), out.speech.begin(), out.speech.end());
+  for (const bool seeing : {false, true}) {
+    CAPTURE(seeing);
+    const auto model = random_model(seeing);
+    const auto& net = model->net();
+    const auto& c = net.config();
+    const std::int64_t turns = 9, video = c.layout.video, positions = c.layout.positions();
+    session s(model, {.seed = 2, .flow_steps = 2});
+    std::vector<std::uint8_t> audio;
+    std::vector<std::int64_t> text_in, text_out, heard;
+    std::vector<float> speech;
+    std::vector<at::Tensor> pictures;
+    for (int k = 0; k < turns; ++k) {
+      const auto in = seeing ? seen_person(2, k) : person(2, k);
+      const auto out = s.append(in).value();
+      audio.insert(audio.end(), in.audio.begin(), in.audio.end());
+      text_in.push_back(in.text[0]);
+      text_out.insert(text_out.end(), out.text.begin(), out.text.end());
+      heard.insert(heard.end(), out.heard.begin(), out.heard.end());
+      speech.insert(speech.end(), out.speech.begin(), out.speech.end());
+      if (!seeing) continue;
+      const std::vector<float> pixels(in.video.begin(), in.video.end());
+      pictures.push_back(
+          pixels.empty()
+              ? net.embed_no_video(video)
+              : net.embed_video(at::tensor(pixels).view({video, 2, 40, 40, 3}) / 255.0f));
+    }
+    auto index = at::empty({turns * 4, 3 * 80}, at::kInt);
+    audio_index(c, audio.data(), turns * 4, nullptr, index.data_ptr<std::int32_t>());
+    std::vector<at::Tensor> parts{net.embed_audio(index).view({turns, 4, c.width})};
+    if (seeing) parts.push_back(at::stack(pictures));
+    parts.push_back(net.embed_text(at::tensor(text_in)).view({turns, 1, c.width}));
+    parts.push_back(net.embed_text(at::tensor(text_out)).view({turns, 2, c.width}));
+    parts.push_back(
+        net.embed_speech(at::tensor(speech).view({turns * 4, 48})).view({turns, 4, c.width}));
+    const auto x = at::cat(parts, 1);
+    const auto slots = at::arange(positions, at::kLong).repeat({turns});
+    const auto states = net.trunk(net.place(x.view({turns * positions, c.width}), slots),
+                                  {.sequences = 1, .length = turns * positions, .streams = {}})
+                            .view({turns, positions, c.width});
+    const auto last = c.layout.inputs() - 1;
+    const auto words =
+        net.text_logits(states.slice(1, last, last + 2).reshape({-1, c.width})).argmax(1);
+    CHECK(words.equal(at::tensor(text_out)));
+    const auto ears = net.heard_logits(states.slice(1, 0, 4).reshape({-1, c.width})).argmax(1);
+    CHECK(ears.equal(at::tensor(heard)));
   }
-  auto index = at::empty({turns * 4, 3 * 80}, at::kInt);
-  audio_index(c, audio.data(), turns * 4, nullptr, index.data_ptr<std::int32_t>());
-  const auto x = at::cat(
-      {net.embed_audio(index).view({turns, 4, c.width}),
-       net.embed_text(at::tensor(text_in)).view({turns, 1, c.width}),
-       net.embed_text(at::tensor(text_out)).view({turns, 2, c.width}),
-       net.embed_speech(at::tensor(speech).view({turns * 4, 48})).view({turns, 4, c.width})},
-      1);
-  const auto slots = at::arange(11, at::kLong).repeat({turns});
-  const auto states = net.trunk(net.place(x.view({turns * 11, c.width}), slots),
-                                {.sequences = 1, .length = turns * 11, .streams = {}})
-                          .view({turns, 11, c.width});
-  const auto words = net.text_logits(states.slice(1, 4, 6).reshape({-1, c.width})).argmax(1);
-  CHECK(words.equal(at::tensor(text_out)));
-  const auto ears = net.heard_logits(states.slice(1, 0, 4).reshape({-1, c.width})).argmax(1);
-  CHECK(ears.equal(at::tensor(heard)));
 }

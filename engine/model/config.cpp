@@ -25,6 +25,7 @@ void visit_attention(attention_config& c, Visit&& visit) {
   visit("global_every", c.global_every, 0, 1024);
   visit("rotary", c.rotary, 0, 1);
   visit("rotary_base", c.rotary_base, 1, 1e9);
+  visit("rotary_shared", c.rotary_shared, 0, 1);
   visit("relative_extent", c.relative_extent, 0, 1 << 20);
   visit("qk_norm", c.qk_norm, 0, 1);
 }
@@ -46,6 +47,8 @@ void visit_model(model_config& c, Visit&& visit) {
   visit("dmel_bins", c.dmel_bins, 2, 256);
   visit("audio_context", c.audio_context, 1, 16);
   visit("video_patch", c.video_patch, 40, 40);
+  visit("video_frames", c.video_frames, 1, 8);
+  visit("video_width", c.video_width, 16, 1 << 12);
   visit("norm_epsilon", c.norm_epsilon, 0, 1);
 }
 
@@ -124,6 +127,7 @@ result<model_config> parse_model_config(std::string_view text) {
     problem = "attention.head_dim: must be a multiple of 16";
   if (problem.empty() && (c.width % 16 || c.feed_forward % 16 || c.flow.width % 16))
     problem = "width, feed_forward and flow.width must be multiples of 16";
+  if (problem.empty() && c.video_width % 16 != 0) problem = "video_width: must be a multiple of 16";
   if (!problem.empty()) return fail("model.bad_config", "model config: " + problem);
   return c;
 }

@@ -1,6 +1,7 @@
 // What a model is made of: sizes, the layout of a micro-turn, the attention of each layer.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,7 +15,7 @@ namespace hocket::engine {
 /// audio in, video in, text in (inputs), then text out, speech out (outputs).
 struct layout_config {
   int audio = 4;     ///< 50 ms dMel frames
-  int video = 0;     ///< 40x40 RGB patches
+  int video = 0;     ///< 40x40 RGB patches, two frames folded
   int text_in = 1;   ///< tokens: keyboard, background results
   int text_out = 2;  ///< tokens the model writes
   int speech = 4;    ///< 50 ms mel patches the model says
@@ -33,6 +34,9 @@ struct attention_config {
   int global_every = 0;  ///< every n-th layer sees all positions; 0 = none
   bool rotary = true;
   double rotary_base = 10000;
+  /// Video and text in share one rotary position: they happen at once, and a model may get or lose
+  /// such slots without moving what it has learnt about the others.
+  bool rotary_shared = false;
   int relative_extent = 0;  ///< learned bias per head and distance below this; 0 = none
   bool qk_norm = true;      ///< RMS norm of queries and keys per head, with a learned gain
 };
@@ -58,11 +62,26 @@ struct model_config {
   int dmel_bins = 16;
   int audio_context = 1;  ///< frames summed into one audio embedding: this one and those before it
   int video_patch = 40;   ///< pixels on a side
+  int video_frames = 2;   ///< frames in one patch
+  int video_width = 64;   ///< channels after the stem's first fold; the second has twice as many
   double norm_epsilon = 1e-6;
 
   int attention_window(int layer) const {
     const bool global = attention.global_every > 0 && (layer + 1) % attention.global_every == 0;
     return global ? 0 : attention.window;
+  }
+  /// Numbers in the patches of one micro-turn: [video, video_frames, 40, 40, 3].
+  std::int64_t video_size() const {
+    return std::int64_t{layout.video} * video_frames * video_patch * video_patch * 3;
+  }
+  /// Where position `p` of the sequence lies for rotary embeddings.
+  std::int64_t rotary_position(std::int64_t p) const {
+    if (!attention.rotary_shared) return p;
+    const std::int64_t positions = layout.positions(), slot = p % positions;
+    const std::int64_t shared = std::max(0, layout.video + layout.text_in - 1);
+    const std::int64_t at =
+        slot < layout.audio ? slot : std::max<std::int64_t>(layout.audio, slot - shared);
+    return p / positions * (positions - shared) + at;
   }
 };
 

@@ -104,7 +104,7 @@ TEST_CASE("the video stem maps patches to the model's width and has gradients") 
     if (p.weight) ops::refresh_half(*p.weight);
   auto exact = in_double(net);
   auto fast = net.alias();
-  const auto patches = at::rand({3, 3, 40, 40}, at::detail::createCPUGenerator(4));
+  const auto patches = at::rand({3, 2, 40, 40, 3}, at::detail::createCPUGenerator(4));
   const auto probe = at::randn({3, c.width}, at::detail::createCPUGenerator(5));
   const auto want = exact.embed_video(patches.to(at::kDouble));
   const auto got = fast.embed_video(patches);

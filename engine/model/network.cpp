@@ -104,6 +104,7 @@ std::vector<parameter> network::parameters() {
   tensor("embed.slot", slot_table_, kind::table);
   tensor("embed.gain", embed_gain_, kind::vector);
   linear("embed.speech", speech_in_, kind::head);
+  tensor("embed.no_video", no_video_, kind::vector);
   for (int i = 0; i < 3; ++i) linear("embed.video." + std::to_string(i), video_fold_[i]);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     layer& l = layers_[i];

@@ -36,7 +36,8 @@ class network {
   at::Tensor embed_audio(const at::Tensor& index) const;
   at::Tensor embed_text(const at::Tensor& tokens) const;     ///< [n] i64
   at::Tensor embed_speech(const at::Tensor& patches) const;  ///< [n, patch]
-  at::Tensor embed_video(const at::Tensor& patches) const;   ///< [n, 3, 40, 40] in 0..1
+  at::Tensor embed_video(const at::Tensor& patches) const;   ///< [n, frames, 40, 40, 3] in 0..1
+  at::Tensor embed_no_video(std::int64_t n) const;  ///< the learnt "no picture", [n, width]
   /// Adds the slot's vector and normalises: x [n, width], slots [n] i64 position in the micro-turn.
   at::Tensor place(const at::Tensor& x, const at::Tensor& slots) const;
 
@@ -67,7 +68,7 @@ class network {
   };
 
   model_config config_;
-  at::Tensor audio_table_, token_table_, slot_table_, embed_gain_, final_norm_;
+  at::Tensor audio_table_, token_table_, slot_table_, embed_gain_, no_video_, final_norm_;
   matrix speech_in_, video_fold_[3], text_head_, heard_head_, gate_head_;
   std::vector<layer> layers_;
   matrix flow_state_, flow_time_, flow_in_, flow_modulate_, flow_out_;

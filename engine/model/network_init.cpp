@@ -31,10 +31,12 @@ network::network(const model_config& config, std::uint64_t seed) : config_(confi
   slot_table_ = normal(config.layout.positions(), d, 0.5);
   embed_gain_ = ones(d);
   speech_in_ = linear(d, config.flow.patch);
-  if (config.layout.video > 0) {  // 5x5 fold, 2x2 fold, 4x4 fold: 40 -> 8 -> 4 -> 1
-    video_fold_[0] = linear(128, 75);
-    video_fold_[1] = linear(320, 512);
-    video_fold_[2] = linear(d, 5120);
+  if (config.layout.video > 0) {  // 5x5 fold, 2x2 fold, 4x4 and time fold: 40 -> 8 -> 4 -> 1
+    const std::int64_t c = config.video_width;
+    video_fold_[0] = linear(c, 75);
+    video_fold_[1] = linear(2 * c, 4 * c);
+    video_fold_[2] = linear(d, config.video_frames * 32 * c);
+    no_video_ = at::zeros({d}, at::kFloat);
   }
   for (int i = 0; i < config.layers; ++i) {
     layer l;
@@ -84,18 +86,27 @@ at::Tensor fold(const at::Tensor& x, std::int64_t k) {
 }  // namespace
 
 at::Tensor network::embed_video(const at::Tensor& patches) const {
-  // Hierarchical MLP stem (Touvron et al. 2022), folds as in Inkling: norm and GELU between them.
+  // Hierarchical MLP stem (Touvron et al. 2022) with the folds of Inkling, normalised between them;
+  // the last fold takes all frames. SiLU for GELU: its streaming path gives a row the same bits
+  // whatever the batch.
   HOCKET_ASSERT(video_fold_[0].value.defined());
-  auto x = patches.permute({0, 2, 3, 1});
+  const auto n = patches.size(0), frames = patches.size(1);
+  auto x = (patches * 2 - 1).flatten(0, 1);
   const std::int64_t folds[3] = {5, 2, 4};
   for (int i = 0; i < 3; ++i) {
     x = fold(x, folds[i]);
+    if (i == 2) x = x.view({n, 1, 1, -1});  // [n * frames, 1, 1, c]: a patch's frames side by side
     const auto sizes = x.sizes().vec();
     auto y = ops::linear(x.reshape({-1, sizes[3]}), video_fold_[i]).to(patches.scalar_type());
-    if (i < 2) y = at::gelu(ops::rms_norm(y, {}, config_.norm_epsilon).to(y.scalar_type()));
+    if (i < 2) y = ops::silu(ops::rms_norm(y, {}, config_.norm_epsilon).to(y.scalar_type()));
     x = y.view({sizes[0], sizes[1], sizes[2], -1});
   }
+  HOCKET_ASSERT(frames == config_.video_frames);
   return ops::rms_norm(x.flatten(1), {}, config_.norm_epsilon).to(patches.scalar_type());
+}
+
+at::Tensor network::embed_no_video(std::int64_t n) const {
+  return no_video_.unsqueeze(0).expand({n, -1});
 }
 
 void audio_index(const model_config& config, const std::uint8_t* frames, std::int64_t n,

@@ -35,7 +35,6 @@ at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors,
 
 /// cos and sin of position times frequency, [length, head_dim / 2] each, computed in double.
 std::pair<at::Tensor, at::Tensor> rotary_table(std::int64_t first, std::int64_t length,
-                                               const attention_config& attention,
-                                               at::ScalarType type);
+                                               const model_config& config, at::ScalarType type);
 
 }  // namespace hocket::engine::ops

@@ -9,12 +9,15 @@
 namespace hocket::engine::ops {
 
 std::pair<at::Tensor, at::Tensor> rotary_table(std::int64_t first, std::int64_t length,
-                                               const attention_config& attention,
-                                               at::ScalarType type) {
+                                               const model_config& config, at::ScalarType type) {
+  const auto& attention = config.attention;
   const std::int64_t half = attention.head_dim / 2;
   const auto frequency = at::pow(
       attention.rotary_base, at::arange(half, at::kDouble) * (-1.0 / static_cast<double>(half)));
-  const auto angle = at::outer(at::arange(first, first + length, at::kDouble), frequency);
+  auto position = at::empty({length}, at::kDouble);
+  for (std::int64_t i = 0; i < length; ++i)
+    position.data_ptr<double>()[i] = static_cast<double>(config.rotary_position(first + i));
+  const auto angle = at::outer(position, frequency);
   return {angle.cos().to(type).contiguous(), angle.sin().to(type).contiguous()};
 }
 
@@ -26,7 +29,7 @@ at::Tensor prepare(at::Tensor x, const at::Tensor& gain, const model_config& con
                    std::int64_t first) {
   if (gain.defined()) x = rms_norm(x, gain, config.norm_epsilon);
   if (!config.attention.rotary) return x;
-  auto [c, s] = rotary_table(first, x.size(1), config.attention, x.scalar_type());
+  auto [c, s] = rotary_table(first, x.size(1), config, x.scalar_type());
   c = c.to(x.device()), s = s.to(x.device());
   const auto half = x.chunk(2, -1);
   return at::cat({half[0] * c - half[1] * s, half[1] * c + half[0] * s}, -1);

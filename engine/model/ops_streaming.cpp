@@ -124,7 +124,7 @@ at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors,
   auto one = [&](const kernels::ring_view& ring, std::int64_t first, std::int64_t count) {
     for (std::int64_t position = first; position < first + count; ++position, ++row) {
       if (a.rotary) {
-        const auto& r = rotations.at(position, a);
+        const auto& r = rotations.at(config.rotary_position(position), a);
         shape.cosine = r.cosine.data(), shape.sine = r.sine.data();
       }
       kernels::infer_attention(shape, ring, position, input.data_ptr<float>() + row * shape.row(),

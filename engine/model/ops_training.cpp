@@ -217,7 +217,7 @@ at::Tensor attend(const at::Tensor& qkv, const attention_vectors& vectors,
   job->sequences = rows.sequences;
   job->length = rows.length;
   if (config.attention.rotary)
-    std::tie(job->cosine, job->sine) = rotary_table(0, rows.length, config.attention, at::kFloat);
+    std::tie(job->cosine, job->sine) = rotary_table(0, rows.length, config, at::kFloat);
   return attend_function::apply(qkv, wrap(vectors.q_gain), wrap(vectors.k_gain), wrap(vectors.bias),
                                 job);
 }

@@ -19,7 +19,9 @@ struct training_example {
   std::vector<std::uint8_t> voice;  ///< [K*4] 1 where the model speaks
   std::vector<float> speech;        ///< [K*4, 320] normalised log-mel of the model's voice (4 mel
                                     ///< frames of 12.5 ms x 80), zeros when silent
-  std::string family;               ///< for evaluation; a conversation may hold several episodes
+  std::vector<std::uint8_t> video;  ///< [K, patches, frames, 40, 40, 3] RGB; empty: none at all
+  std::vector<std::uint8_t> pictured;  ///< [K] 1 where there is a picture; empty as `video`
+  std::string family;                  ///< for evaluation; a conversation may hold several episodes
 };
 
 /// Makes conversations. *Threads*: `make` is called from several threads at once and is a pure

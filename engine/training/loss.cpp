@@ -32,6 +32,28 @@ std::vector<std::uint8_t> warp(const std::vector<std::uint8_t>& frames, int chan
   return out;
 }
 
+/// [K, video, width]: the patches where there is a picture, the learnt "no picture" elsewhere.
+at::Tensor embed_video(const network& net, const training_example& e) {
+  const auto& c = net.config();
+  const int64_t k = e.micro_turns, rows = c.layout.video, d = c.width, size = c.video_size();
+  const auto nothing = net.embed_no_video(k * rows).view({k, rows, d});
+  if (e.video.empty()) return nothing;
+  HOCKET_ASSERT(static_cast<int64_t>(e.video.size()) == k * size);
+  HOCKET_ASSERT(static_cast<int64_t>(e.pictured.size()) == k);
+  std::vector<int64_t> seen;
+  for (int64_t i = 0; i < k; ++i)
+    if (e.pictured[i]) seen.push_back(i);
+  if (seen.empty()) return nothing;
+  const auto n = static_cast<int64_t>(seen.size());
+  auto pixels = at::empty({n * rows, c.video_frames, c.video_patch, c.video_patch, 3}, at::kFloat);
+  for (int64_t i = 0; i < n; ++i)
+    std::transform(e.video.begin() + seen[i] * size, e.video.begin() + (seen[i] + 1) * size,
+                   pixels.data_ptr<float>() + i * size,
+                   [](std::uint8_t p) { return static_cast<float>(p) / 255.0f; });
+  const auto shown = net.embed_video(pixels).view({n, rows, d});
+  return nothing.index_put({at::tensor(seen)}, shown.to(nothing.scalar_type()));
+}
+
 at::Tensor embed(const network& net, const training_example& e, const loss_config& config,
                  std::mt19937_64& random, at::Generator& generator) {
   const auto& c = net.config();
@@ -58,11 +80,12 @@ at::Tensor embed(const network& net, const training_example& e, const loss_confi
     speech +=
         at::randn(speech.sizes(), generator) * voiced * (config.speech_noise * chance(random));
   }
-  auto x = at::cat({net.embed_audio(index).view({k, layout.audio, d}),
-                    net.embed_text(tokens(e.text_in)).view({k, layout.text_in, d}),
-                    net.embed_text(tokens(text_out)).view({k, layout.text_out, d}),
-                    net.embed_speech(speech).view({k, layout.speech, d})},
-                   1);
+  std::vector<at::Tensor> parts{net.embed_audio(index).view({k, layout.audio, d})};
+  if (layout.video > 0) parts.push_back(embed_video(net, e));
+  parts.push_back(net.embed_text(tokens(e.text_in)).view({k, layout.text_in, d}));
+  parts.push_back(net.embed_text(tokens(text_out)).view({k, layout.text_out, d}));
+  parts.push_back(net.embed_speech(speech).view({k, layout.speech, d}));
+  const auto x = at::cat(parts, 1);
   const auto slots = at::arange(layout.positions(), at::kLong).repeat({k});
   return net.place(x.view({k * layout.positions(), d}), slots);
 }

@@ -15,6 +15,7 @@
 #include "engine/model/tensor_file.hpp"
 #include "engine/training/loss.hpp"
 #include "engine/training/optimizer.hpp"
+#include "engine/training/warm_start.hpp"
 #include "engine/training/workers.hpp"
 
 namespace hocket::engine {
@@ -61,6 +62,8 @@ class trainer {
       step_ = std::stoll((*metadata)["step"]);
       seconds_ = std::stod((*metadata)["seconds"]);
     }
+    if (!config_.resume && !config_.from.empty())
+      HOCKET_TRY(warm_start(net_, config_.words, config_.from));
     if (config_.decay_now > 0) {
       config_.steps = step_ + config_.decay_now;
       config_.decay_steps = config_.decay_now;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/model/config.hpp"
+#include "engine/text/vocabulary.hpp"
 #include "engine/training/example.hpp"
 #include "graph/core/result.hpp"
 
@@ -27,6 +28,9 @@ struct train_config {
   double matrix_rate = 0.015, rate = 3e-3;
   double text_weight = 4, heard_weight = 6, gate_weight = 1, flow_weight = 0.3;
   double speech_noise = 0.3, token_dropout = 0.03, frequency_warp = 0.06;
+  /// Folder of a trained model to begin with instead of fresh weights; see warm_start. Empty: none.
+  std::string from;
+  vocabulary words;            ///< of the model; needed with `from`
   bool resume = false;         ///< go on from the newest checkpoint in `output`
   std::int64_t decay_now = 0;  ///< with resume: end after this many steps, all of them decaying
 };
@@ -44,7 +48,7 @@ struct train_progress {
 
 /// Trains until `steps` are done or `stop` says so; writes checkpoints `checkpoint.safetensors`
 /// (weights, moments, step) by rename, and a row per report to `curve.csv`.
-/// *Errors*: train.resume (no or unfitting checkpoint), train.io, train.diverged (loss not finite).
+/// *Errors*: train.resume (no or unfitting checkpoint), train.from (see warm_start), train.io, train.diverged (loss not finite).
 /// *Threads*: blocks; uses `workers` threads of its own and one torch thread in each.
 /// Data order depends on the seed and the step only; sums over workers are not ordered, so two runs
 /// differ by rounding.

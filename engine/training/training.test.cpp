@@ -2,6 +2,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include <ATen/ATen.h>
 
@@ -10,6 +11,7 @@
 #include "engine/training/loss.hpp"
 #include "engine/training/optimizer.hpp"
 #include "engine/training/train.hpp"
+#include "engine/training/warm_start.hpp"
 
 #undef CHECK
 #include <doctest/doctest.h>
@@ -122,6 +124,43 @@ TEST_CASE("a stopped run goes on where it was; one worker gives the same bits") 
         "train.resume");
   std::filesystem::remove_all(whole.output);
   std::filesystem::remove_all(parts.output);
+}
+
+TEST_CASE("a warm start finds words by name and slots by role") {
+  const auto old_config = toy("hocket_training_old");
+  REQUIRE(train(old_config, echo_source(), [](const train_progress&) { return true; }));
+  const std::string folder = old_config.output + "/model";
+  REQUIRE(export_model(old_config.output + "/checkpoint.safetensors", folder, false));
+  const std::vector<std::string> words{"a", "b", "c", "d"}, more{"x", "d", "c", "b", "a", "y"};
+  std::ofstream(folder + "/vocabulary.json") << vocabulary(words).to_json();
+  const auto old = interaction_model::load(folder, "cpu");
+  REQUIRE(old);
+
+  auto config = old_config.model;
+  config.vocabulary = 10, config.layout.video = 1, config.attention.rotary_shared = true;
+  network net(config, 7);
+  REQUIRE(warm_start(net, vocabulary(more), folder));
+  std::map<std::string, at::Tensor> mine, theirs;
+  for (auto& p : net.parameters()) mine[p.name] = *p.value;
+  network original = (*old)->net();
+  for (auto& p : original.parameters()) theirs[p.name] = *p.value;
+  CHECK(mine["layers.1.feed.up"].equal(theirs["layers.1.feed.up"]));
+  CHECK(mine["head.text"][8].equal(theirs["head.text"][4]));      // a
+  CHECK(mine["embed.token"][5].equal(theirs["embed.token"][7]));  // d
+  CHECK(mine["head.text"][4].abs().sum().item<double>() == 0);    // x is new
+  CHECK(mine["embed.slot"][3].equal(theirs["embed.slot"][3]));    // audio
+  CHECK(mine["embed.slot"][5].equal(theirs["embed.slot"][4]));    // text in
+  CHECK(mine["embed.slot"][11].equal(theirs["embed.slot"][10]));  // speech
+  CHECK(mine["embed.no_video"].equal(mine["embed.token"][0]));
+
+  config.feed_forward = 128;
+  network wider(config, 7);
+  const auto refused = warm_start(wider, vocabulary(more), folder);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == "train.from");
+  CHECK(refused.error().message.find("layers.0.feed.up") != std::string::npos);
+  CHECK(!warm_start(net, vocabulary(more), old_config.output + "/nothing"));
+  std::filesystem::remove_all(old_config.output);
 }
 
 TEST_CASE("Muon steps are near orthogonal, whatever the gradient's scale") {
