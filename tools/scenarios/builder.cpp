@@ -20,9 +20,10 @@ std::int64_t at_16k(std::int64_t sample, double rate_hz) {
 
 }  // namespace
 
-person draw_person(random_stream& rng, split which) {
+person draw_person(random_stream& rng, split which, variety sound) {
   person who;
-  who.voice = rng.pick(voices_of(which));
+  const bool flite = sound == variety::rich && rng.chance(0.3);
+  who.voice = rng.pick(flite ? flite_voices_of(which) : voices_of(which));
   who.rate_wpm = rng.integer(130, 190);
   who.pitch = rng.integer(25, 80);
   who.gain_db = rng.uniform(-12.0, 3.0);
@@ -34,9 +35,16 @@ person draw_person(random_stream& rng, split which) {
   return who;
 }
 
-builder::builder(person_voice& voice, std::uint64_t seed, split which, std::int64_t micro_turns)
-    : rng(seed), total_turns(micro_turns), voice_(voice), which_(which), seed_(seed) {
-  speaker_ = draw_person(rng, which);
+builder::builder(person_voice& voice, std::uint64_t seed, split which, std::int64_t micro_turns,
+                 variety sound)
+    : rng(seed),
+      total_turns(micro_turns),
+      voice_(voice),
+      which_(which),
+      sound_(sound),
+      seed_(seed) {
+  speaker_ = draw_person(rng, which, sound);
+  if (sound == variety::rich) heard_through_ = draw_acoustics(rng);
   noise_dbfs_ = rng.chance(0.05) ? -std::numeric_limits<double>::infinity() : rng.uniform(-75, -45);
   text_in_.resize(static_cast<std::size_t>(micro_turns));
 }
@@ -47,8 +55,8 @@ void builder::cast(const person& speaker, double noise_dbfs) {
 }
 
 person builder::somebody_else() {
-  person who = draw_person(rng, which_);
-  while (who.voice == speaker_.voice) who = draw_person(rng, which_);
+  person who = draw_person(rng, which_, sound_);
+  while (who.voice == speaker_.voice) who = draw_person(rng, which_, sound_);
   who.gain_db = speaker_.gain_db;
   return who;
 }
@@ -58,6 +66,8 @@ builder::speech builder::speak(const std::string& text, const person* other) {
   who.rate_wpm += rng.integer(-8, 8);
   who.pitch = std::clamp(who.pitch + rng.integer(-4, 4), 0, 99);
   who.gain_db += rng.uniform(-1.0, 1.0);
+  if (sound_ == variety::rich && which_ == split::train && heldout_rate(who.rate_wpm))
+    ++who.rate_wpm;
   speech out;
   if (failed_) return out;
   auto said = voice_.say(text, who);
@@ -80,6 +90,21 @@ std::int64_t builder::place(const speech& what, std::int64_t at, bool labelled) 
 
 std::int64_t builder::say_at(const std::string& text, std::int64_t at) {
   return place(speak(text), at);
+}
+
+std::int64_t builder::word_end(const speech& what, std::size_t i) {
+  const auto& words = what.sound.words;
+  return i < words.size() ? at_16k(words[i].end, what.sound.rate_hz) : what.length;
+}
+
+std::int64_t builder::model_spells(std::int64_t k, const std::string& word) {
+  constexpr std::int64_t step = 2;
+  const engine::vocabulary& words = nano_vocabulary();
+  for (const std::int32_t piece : words.spelling_of(word)) {
+    const std::int64_t done = model_says(k, words.token_of(piece));
+    k = std::max(k + step, done);
+  }
+  return k;
 }
 
 std::int64_t builder::model_says(std::int64_t k, const std::string& text) {
@@ -108,8 +133,8 @@ void builder::break_off(std::int64_t k) {
 }
 
 void builder::text_arrives(std::int64_t k, const std::string& words) {
-  for (const std::string& word : engine::words_of(words)) {
-    if (k < total_turns) text_in_[static_cast<std::size_t>(k)] = word;
+  for (const std::int32_t token : nano_vocabulary().encode(words)) {
+    if (k < total_turns) text_in_[static_cast<std::size_t>(k)] = nano_vocabulary().token_of(token);
     ++k;
   }
 }
@@ -117,7 +142,7 @@ void builder::text_arrives(std::int64_t k, const std::string& words) {
 void builder::delegates(std::int64_t k, const std::string& task, const std::string& result,
                         std::int64_t answered) {
   made_.delegations.push_back({task, result, k, answered});
-  text_arrives(answered, result);
+  text_arrives(answered, result);  // an empty result never comes
 }
 
 void builder::begin_episode(const std::string& family, std::int64_t at) {
@@ -141,13 +166,14 @@ conversation builder::finish() {
   out.speaker = speaker_;
   out.noise_dbfs = noise_dbfs_;
   out.micro_turns = total_turns;
-  mix_person(out);
   mix_model(out);
+  mix_person(out);
   write_labels(out);
+  if (scene) write_pictures(out.example);
   return out;
 }
 
-void builder::mix_person(conversation& out) {
+void builder::place_people(conversation& out) {
   const auto total = static_cast<std::size_t>(total_turns * turn_samples);
   out.person_audio.assign(total, 0.0f);
   for (const placed_speech& p : placed_) {
@@ -159,14 +185,20 @@ void builder::mix_person(conversation& out) {
         out.person_audio[static_cast<std::size_t>(at)] += (*sound)[i];
     }
   }
-  if (std::isfinite(noise_dbfs_)) {
+}
+
+void builder::mix_person(conversation& out) {
+  const auto total = static_cast<std::int64_t>(total_turns * turn_samples);
+  place_people(out);
+  if (heard_through_) {
+    apply(*heard_through_, out.person_audio, out.model_audio, seed_of(seed_, 78));
+  } else if (std::isfinite(noise_dbfs_)) {
     random_stream noise(seed_of(seed_, 77));
     const auto sigma = static_cast<float>(std::pow(10.0, noise_dbfs_ / 20.0));
     for (float& x : out.person_audio) x += sigma * noise.rough_normal();
   }
   for (float& x : out.person_audio) x = std::clamp(x, -1.0f, 1.0f);
-  std::erase_if(out.person_words,
-                [&](const heard_word& w) { return w.end > static_cast<std::int64_t>(total); });
+  std::erase_if(out.person_words, [&](const heard_word& w) { return w.end > total; });
   std::sort(out.person_words.begin(), out.person_words.end(),
             [](const heard_word& a, const heard_word& b) { return a.end < b.end; });
 }
@@ -232,6 +264,21 @@ void builder::write_labels(conversation& out) {
       std::copy_n(p.what->patches.begin() + f * static_cast<std::int64_t>(patch), patch,
                   ex.speech.begin() + static_cast<std::ptrdiff_t>(at * patch));
     }
+}
+
+void builder::write_pictures(engine::training_example& out) const {
+  constexpr std::size_t frames = video_scene::frames_per_turn, bytes = video_scene::frame_bytes;
+  const auto turns = static_cast<std::size_t>(total_turns);
+  out.video.resize(turns * frames * bytes);
+  out.pictured.assign(turns, 1);
+  random_stream lost(seed_of(seed_, 79));
+  for (std::size_t k = 0; k < turns; ++k) {
+    if (sound_ == variety::rich && lost.chance(0.02)) out.pictured[k] = 0;
+    for (std::size_t f = 0; f < frames; ++f)
+      scene->draw(static_cast<std::int64_t>(k) * turn_samples +
+                      static_cast<std::int64_t>(f) * turn_samples / std::int64_t{frames},
+                  std::span(out.video).subspan((k * frames + f) * bytes, bytes));
+  }
 }
 
 }  // namespace hocket::scenarios

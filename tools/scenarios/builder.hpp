@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "tools/scenarios/acoustics.hpp"
 #include "tools/scenarios/conversation.hpp"
 #include "tools/scenarios/model_voice.hpp"
 #include "tools/scenarios/random.hpp"
+#include "tools/scenarios/video_scene.hpp"
 
 namespace hocket::scenarios {
 
@@ -22,10 +24,12 @@ inline std::int64_t heard_at(std::int64_t k) { return (k + 1) * turn_samples; }
 /// *Errors*: a failed utterance is remembered, later calls do nothing, `finish` returns it.
 class builder {
  public:
-  builder(person_voice& voice, std::uint64_t seed, split which, std::int64_t micro_turns);
+  builder(person_voice& voice, std::uint64_t seed, split which, std::int64_t micro_turns,
+          variety sound = variety::plain);
 
   random_stream rng;
-  std::int64_t cursor = 0;  ///< the next episode may begin here, samples
+  std::optional<video_scene> scene;  ///< what the camera sees; none: there is no camera
+  std::int64_t cursor = 0;           ///< the next episode may begin here, samples
   const std::int64_t total_turns;
 
   struct speech {
@@ -37,14 +41,18 @@ class builder {
   /// Places it so that its first sound is at `at`; returns the sample after its last sound.
   std::int64_t place(const speech& what, std::int64_t at, bool labelled = true);
   std::int64_t say_at(const std::string& text, std::int64_t at);
+  /// When word `i` ends, samples at 16 kHz from the begin of the speech.
+  static std::int64_t word_end(const speech& what, std::size_t i);
 
   /// The model says a phrase from output `k` on, its tokens with it; returns the output after it.
   std::int64_t model_says(std::int64_t k, const std::string& text);
+  /// The model spells a word letter by letter, 0.4 s each or longer; returns the output after it.
+  std::int64_t model_spells(std::int64_t k, const std::string& word);
   /// Tokens that are not spoken, two per micro-turn from `k` on.
   void model_emits(std::int64_t k, const std::vector<std::string>& tokens);
   /// What the model is saying breaks off where output `k` begins; words that have not begun vanish.
   void break_off(std::int64_t k);
-  /// Text that comes in, one word per micro-turn from `k` on.
+  /// Text that comes in, a token per micro-turn from `k` on; unknown words come in letters.
   void text_arrives(std::int64_t k, const std::string& words);
   void delegates(std::int64_t k, const std::string& task, const std::string& result,
                  std::int64_t answered);
@@ -80,15 +88,19 @@ class builder {
     expected_word word;
   };
 
+  void place_people(conversation& out);
   void mix_person(conversation& out);
   void mix_model(conversation& out);
   void write_labels(conversation& out);
+  void write_pictures(engine::training_example& out) const;
 
   person_voice& voice_;
   split which_;
+  variety sound_;
   std::uint64_t seed_;
   person speaker_;
   double noise_dbfs_ = -60;
+  std::optional<acoustics> heard_through_;  ///< rich sound only
   std::vector<placed_speech> placed_;
   std::vector<model_phrase> phrases_;
   std::vector<token_event> tokens_;
@@ -98,6 +110,6 @@ class builder {
 };
 
 /// A person with a voice of the split, rate, pitch and level drawn.
-person draw_person(random_stream& rng, split which);
+person draw_person(random_stream& rng, split which, variety sound = variety::plain);
 
 }  // namespace hocket::scenarios

@@ -1,10 +1,12 @@
 #include "tools/scenarios/conversation.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
 #include "tools/scenarios/builder.hpp"
 #include "tools/scenarios/families.hpp"
+#include "tools/scenarios/words.hpp"
 
 namespace hocket::scenarios {
 
@@ -17,10 +19,16 @@ const std::vector<std::string>& family_names() {
   return names;
 }
 
-result<conversation> make_conversation(const source_options& options, std::uint64_t index) {
+const std::vector<std::string>& core_families() {
+  static const std::vector<std::string> names(family_names().begin(), family_names().begin() + 8);
+  return names;
+}
+
+namespace {
+
+result<std::vector<family>> chosen_families(const source_options& options) {
   std::vector<family> chosen;
-  double weights = 0;
-  for (const std::string& name : options.families.empty() ? family_names() : options.families) {
+  for (const std::string& name : options.families.empty() ? core_families() : options.families) {
     const family* found = find_family(name);
     if (!found) {
       std::string known;
@@ -28,8 +36,41 @@ result<conversation> make_conversation(const source_options& options, std::uint6
       return fail("scenarios.family", "there is no family `" + name + "`; choose one of" + known);
     }
     chosen.push_back(*found);
-    weights += found->weight;
   }
+  return chosen;
+}
+
+/// A camera is there when only seeing families may come, or by chance; without one they are left out.
+void open_eyes(builder& plan, std::vector<family>& chosen) {
+  const auto sees = [](const family& f) { return f.sees; };
+  if (std::none_of(chosen.begin(), chosen.end(), sees)) return;
+  const bool only = std::all_of(chosen.begin(), chosen.end(), sees);
+  if (plan.rng.chance(0.6) || only)
+    plan.scene.emplace(plan.rng);
+  else
+    std::erase_if(chosen, sees);
+}
+
+/// Something to look at that is not for the model, over what was just played.
+void add_distraction(builder& plan, std::int64_t from) {
+  random_stream& rng = plan.rng;
+  if (!rng.chance(0.4)) return;
+  sprite s = draw_sprite(rng, rng.pick(color_words()), rng.pick(shape_words()));
+  s.from = from, s.to = plan.cursor;
+  if (rng.chance(0.5)) {
+    s.moves = sprite::motion::drifts;
+    s.speed_x = rng.uniform(-15, 15), s.speed_y = rng.uniform(-15, 15);
+    s.spans.emplace_back(from + (s.to - from) / 4, from + (s.to - from) * 3 / 4);
+  }
+  plan.scene->add(std::move(s));
+}
+
+}  // namespace
+
+result<conversation> make_conversation(const source_options& options, std::uint64_t index) {
+  auto families = chosen_families(options);
+  if (!families) return fail(families);
+  std::vector<family>& chosen = *families;
   const auto split_number = options.which == split::train ? 1u : 2u;
   const std::uint64_t seed = seed_of(options.seed, index, split_number);
   const auto turns = std::max<std::int64_t>(5, std::llround(options.seconds * 5.0));
@@ -39,13 +80,18 @@ result<conversation> make_conversation(const source_options& options, std::uint6
   {
     auto voice = person_voice::open();
     if (!voice) return fail(voice);
-    plan.emplace(**voice, seed, options.which, turns);
+    plan.emplace(**voice, seed, options.which, turns, options.sound);
+    open_eyes(*plan, chosen);
+    double weights = 0;
+    for (const family& f : chosen) weights += f.weight;
     plan->cursor = static_cast<std::int64_t>(plan->rng.uniform(0.1, 0.9) * 16000.0);
     while (!plan->full()) {
       double at = plan->rng.uniform(0, weights);
       std::size_t which = 0;
       while (which + 1 < chosen.size() && at >= chosen[which].weight) at -= chosen[which++].weight;
+      const std::int64_t from = plan->cursor;
       chosen[which].play(*plan);
+      if (plan->scene && !chosen[which].sees) add_distraction(*plan, from);
     }
   }
   HOCKET_TRY(plan->take_error());

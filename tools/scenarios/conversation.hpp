@@ -56,15 +56,23 @@ struct conversation {
   engine::training_example example;
 };
 
+/// How many-sided the sound is. `plain`: espeak-ng, one clean microphone, white noise: what the first
+/// models were trained and are compared on. `rich`: flite's voices too, rooms, coloured noise, the
+/// model's own echo, bursts of loss.
+enum class variety { plain, rich };
+
 struct source_options {
   std::uint64_t seed = 1;
   split which = split::train;
   double seconds = 15.0;
-  std::vector<std::string> families;  ///< empty: all
+  std::vector<std::string> families;  ///< empty: core_families()
+  variety sound = variety::plain;
 };
 
-/// The families in a fixed order: sum delegate count timer smalltalk bystander translate cue.
+/// All families in a fixed order, the core first.
 const std::vector<std::string>& family_names();
+/// sum delegate count timer smalltalk bystander translate cue: what every model since the first knows.
+const std::vector<std::string>& core_families();
 
 /// Conversation number `index` of the source. A pure function of its arguments.
 /// *Errors*: `scenarios.family` for an unknown name, `scenarios.voice` when libespeak-ng is

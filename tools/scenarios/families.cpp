@@ -9,10 +9,6 @@ namespace {
 
 using engine::number_words;
 
-constexpr std::int64_t samples_of(double seconds) {
-  return static_cast<std::int64_t>(seconds * 16000.0);
-}
-
 // Says a request, in two parts when `pause_s` is not 0. Returns the end of its sound.
 std::int64_t ask(builder& b, const std::string& text, double pause_s, int pause_after) {
   if (pause_s <= 0) return b.say_at(text, b.cursor);
@@ -24,11 +20,6 @@ std::int64_t ask(builder& b, const std::string& text, double pause_s, int pause_
   }
   const std::int64_t first_end = b.say_at(parts[0], b.cursor);
   return b.say_at(parts[1], first_end + samples_of(pause_s));
-}
-
-void quiet_from(builder& b, const std::string& what, std::int64_t person_end, std::int64_t k_end) {
-  const std::int64_t quiet = std::max(person_end, k_end > 0 ? heard_at(k_end) : 0);
-  b.end_episode(what, quiet + samples_of(b.rng.uniform(0.1, 0.7)));
 }
 
 void draw_sum(builder& b) {
@@ -107,13 +98,6 @@ void draw_bystander(builder& b) {
   play_bystander(b, faint ? request : "hey " + rng.pick(name_words()) + " " + request, faint);
 }
 
-// Turns the mode on; returns the sample from which the person goes on.
-std::int64_t acknowledged(builder& b, const std::string& command) {
-  const std::int64_t end = b.say_at(command, b.cursor);
-  const std::int64_t done = b.model_says(answer_turn(end), "okay");
-  return heard_at(done) + samples_of(b.rng.uniform(0.1, 0.6));
-}
-
 void draw_translate(builder& b) {
   b.begin_episode("translate", b.cursor);
   std::int64_t at = acknowledged(b, "translate"), end = at, free = 0;
@@ -147,6 +131,18 @@ void draw_cue(builder& b) {
 }
 
 }  // namespace
+
+void quiet_from(builder& b, const std::string& what, std::int64_t person_end, std::int64_t k_end) {
+  const std::int64_t quiet = std::max(person_end, k_end > 0 ? heard_at(k_end) : 0);
+  b.end_episode(what, quiet + samples_of(b.rng.uniform(0.1, 0.7)));
+}
+
+// Turns the mode on; returns the sample from which the person goes on.
+std::int64_t acknowledged(builder& b, const std::string& command) {
+  const std::int64_t end = b.say_at(command, b.cursor);
+  const std::int64_t done = b.model_says(answer_turn(end), "okay");
+  return heard_at(done) + samples_of(b.rng.uniform(0.1, 0.6));
+}
 
 void play_sum(builder& b, const sum_plan& plan) {
   b.begin_episode("sum", b.cursor);
@@ -264,7 +260,21 @@ const std::vector<family>& all_families() {
                                        {"smalltalk", 1.0, draw_small_talk},
                                        {"bystander", 1.0, draw_bystander},
                                        {"translate", 1.0, draw_translate},
-                                       {"cue", 1.0, draw_cue}};
+                                       {"cue", 1.0, draw_cue},
+                                       {"interrupt", 1.4, draw_interrupt},
+                                       {"story", 0.7, draw_story},
+                                       {"correct", 1.2, draw_correct},
+                                       {"cancel", 0.7, draw_cancel},
+                                       {"followup", 0.8, draw_followup},
+                                       {"multi", 1.0, draw_multi},
+                                       {"refuse", 1.0, draw_refuse},
+                                       {"howlong", 0.8, draw_how_long},
+                                       {"spell", 0.8, draw_spell},
+                                       {"lookup", 0.9, draw_lookup},
+                                       {"repcount", 1.2, draw_rep_count, true},
+                                       {"flash", 1.0, draw_flash, true},
+                                       {"motion", 1.0, draw_motion, true},
+                                       {"watch", 1.2, draw_watch, true}};
   return all;
 }
 

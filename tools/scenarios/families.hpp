@@ -10,10 +10,37 @@ struct family {
   const char* name;
   double weight;
   void (*play)(builder&);
+  bool sees = false;  ///< needs a camera
 };
 
 const std::vector<family>& all_families();
 const family* find_family(const std::string& name);
+
+inline constexpr std::int64_t samples_of(double seconds) {
+  return static_cast<std::int64_t>(seconds * 16000.0);
+}
+
+/// Ends the episode a little after both are quiet: the person's sound and the model's output `k_end`.
+void quiet_from(builder& b, const std::string& what, std::int64_t person_end, std::int64_t k_end);
+/// The person asks for a mode and the model says "okay"; returns the sample from which it goes on.
+std::int64_t acknowledged(builder& b, const std::string& command);
+
+// families_talk.cpp
+void draw_interrupt(builder& b);
+void draw_story(builder& b);
+void draw_correct(builder& b);
+void draw_cancel(builder& b);
+void draw_followup(builder& b);
+void draw_multi(builder& b);
+void draw_refuse(builder& b);
+void draw_how_long(builder& b);
+void draw_spell(builder& b);
+void draw_lookup(builder& b);
+// families_video.cpp
+void draw_rep_count(builder& b);
+void draw_flash(builder& b);
+void draw_motion(builder& b);
+void draw_watch(builder& b);
 
 /// Details that the main job fixes and the families draw.
 struct sum_plan {

@@ -1,7 +1,5 @@
 #include "tools/scenarios/model_voice.hpp"
 
-#include <flite/flite.h>
-
 #include <algorithm>
 #include <cmath>
 #include <mutex>
@@ -10,8 +8,7 @@
 #include "engine/audio/speech_mel.hpp"
 #include "engine/text/vocabulary.hpp"
 #include "graph/core/assert.hpp"
-
-extern "C" cst_voice* register_cmu_us_slt(const char* voice_directory);
+#include "tools/scenarios/flite_voice.hpp"
 
 namespace hocket::scenarios {
 namespace {
@@ -23,70 +20,44 @@ std::string spelling_of(const std::string& word) {
   static const std::map<std::string, std::string> spelt{
       {"uno", "oono"},     {"dos", "dose"},   {"tres", "trace"},    {"cuatro", "kwahtro"},
       {"cinco", "seenko"}, {"seis", "sayss"}, {"siete", "syettay"}, {"ocho", "oacho"},
-      {"nueve", "nuevay"}, {"diez", "dieth"}, {"uh", "uh"},         {"hocket", "hockit"}};
+      {"nueve", "nuevay"}, {"diez", "dieth"}, {"uh", "uh"},         {"hocket", "hockit"},
+      {"##a", "ay"},       {"##b", "bee"},    {"##c", "see"},       {"##d", "dee"},
+      {"##e", "ee"},       {"##f", "eff"},    {"##g", "gee"},       {"##h", "aitch"},
+      {"##i", "eye"},      {"##j", "jay"},    {"##k", "kay"},       {"##l", "ell"},
+      {"##m", "em"},       {"##n", "en"},     {"##o", "oh"},        {"##p", "pea"},
+      {"##q", "queue"},    {"##r", "are"},    {"##s", "ess"},       {"##t", "tea"},
+      {"##u", "you"},      {"##v", "vee"},    {"##w", "doubleyou"}, {"##x", "ex"},
+      {"##y", "why"},      {"##z", "zee"}};
   const auto found = spelt.find(word);
   return found == spelt.end() ? word : found->second;
 }
 
-// End times in seconds of the sounds of each word, begin of the first one, from flite's segments.
-struct segment_times {
-  double begin = 0;
-  std::vector<std::pair<double, double>> words;
-};
-
-segment_times times_of(cst_utterance* utt) {
-  segment_times out;
-  double previous_end = 0;
-  const void* current = nullptr;
-  for (cst_item* s = relation_head(utt_relation(utt, "Segment")); s; s = item_next(s)) {
-    const double end = item_feat_float(s, "end");
-    const cst_item* syllable = item_parent(item_as(s, "SylStructure"));
-    const cst_item* word = syllable ? item_parent(syllable) : nullptr;
-    if (word) {
-      const void* id = static_cast<const void*>(word->contents);
-      if (id != current) {
-        if (out.words.empty()) out.begin = previous_end;
-        out.words.emplace_back(previous_end, end);
-        current = id;
-      }
-      out.words.back().second = end;
-    }
-    previous_end = end;
-  }
-  return out;
-}
-
 phrase render(const std::string& text) {
-  static cst_voice* voice = [] {
-    flite_init();
-    return register_cmu_us_slt(nullptr);
-  }();
-  const std::vector<std::string> words = engine::words_of(text);
+  const std::vector<std::string> words =
+      engine::letter_of(text).empty() ? engine::words_of(text) : std::vector<std::string>{text};
   std::string spelt;
   for (const std::string& word : words) spelt += (spelt.empty() ? "" : " ") + spelling_of(word);
-  cst_utterance* utt = flite_synth_text(spelt.c_str(), voice);
-  const cst_wave* wave = utt_wave(utt);
-  const segment_times times = times_of(utt);
-  HOCKET_ASSERT(wave->sample_rate == engine::sample_rate_hz);
-  HOCKET_ASSERT(times.words.size() == words.size());
+  const flite_speech speech = flite_say("slt", spelt);
+  HOCKET_ASSERT(speech.words.size() == words.size());
 
   phrase out;
-  const double from_s = times.begin - lead_in_s, to_s = times.words.back().second + tail_s;
-  const auto rate = static_cast<double>(wave->sample_rate);
+  const double from_s = speech.words.front().start_s - lead_in_s;
+  const double to_s = speech.words.back().end_s + tail_s;
+  const double rate = engine::sample_rate_hz;
   const auto from = static_cast<std::int64_t>(std::llround(from_s * rate));
-  const auto to = std::min<std::int64_t>(std::llround(to_s * rate), wave->num_samples);
+  const auto to = std::min<std::int64_t>(std::llround(to_s * rate),
+                                         static_cast<std::int64_t>(speech.samples.size()));
   const std::int64_t length = (to - from + 799) / 800 * 800;
   out.samples.assign(static_cast<std::size_t>(length), 0.0f);
   for (std::int64_t i = std::max<std::int64_t>(0, from); i < to; ++i) {
     const double edge_in = double(i - from) / 160.0, edge_out = double(to - i) / 400.0;
     const double fade = std::clamp(std::min(edge_in, edge_out), 0.0, 1.0);
     out.samples[static_cast<std::size_t>(i - from)] =
-        static_cast<float>(wave->samples[i] / 32768.0 * fade);
+        static_cast<float>(speech.samples[static_cast<std::size_t>(i)] * fade);
   }
   for (std::size_t w = 0; w < words.size(); ++w)
-    out.words.push_back({words[w], std::llround((times.words[w].first - from_s) * rate),
-                         std::llround((times.words[w].second - from_s) * rate)});
-  delete_utterance(utt);
+    out.words.push_back({words[w], std::llround((speech.words[w].start_s - from_s) * rate),
+                         std::llround((speech.words[w].end_s - from_s) * rate)});
   out.patches = engine::speech_patches_of(out.samples);
   return out;
 }

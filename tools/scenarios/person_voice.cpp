@@ -9,25 +9,60 @@
 #include <mutex>
 
 #include "engine/text/vocabulary.hpp"
+#include "tools/scenarios/flite_voice.hpp"
 
 namespace hocket::scenarios {
 namespace {
 
 std::mutex one_session;  // the library is not thread-safe
 
-struct raw_speech {
+constexpr std::string_view flite_prefix = "flite:";
+
+struct collected {
   std::vector<short> samples;
   std::vector<std::int64_t> word_starts;
+  std::vector<int> text_positions;  // of each word, from 1
 };
-raw_speech* collecting = nullptr;  // guarded by one_session
+collected* collecting = nullptr;  // guarded by one_session
 
 int collect(short* wave, int count, espeak_EVENT* event) {
   if (wave && count > 0) collecting->samples.insert(collecting->samples.end(), wave, wave + count);
   for (; event->type != espeakEVENT_LIST_TERMINATED; ++event)
     // An empty word at the end is an artefact of the library.
-    if (event->type == espeakEVENT_WORD && event->length > 0)
+    if (event->type == espeakEVENT_WORD && event->length > 0) {
       collecting->word_starts.push_back(event->sample);
+      collecting->text_positions.push_back(event->text_position);
+    }
   return 0;
+}
+
+// One start per word of `text`. The library speaks some words as one ("of the"): those that have no
+// event of their own share the time up to the next event by their letters.
+std::vector<std::int64_t> starts_of(const std::string& text, const collected& raw) {
+  struct place {
+    int from, letters;
+  };
+  std::vector<place> words;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    if (end > at) words.push_back({static_cast<int>(at), static_cast<int>(end - at)});
+    at = end + 1;
+  }
+  std::vector<std::int64_t> starts;
+  std::size_t word = 0;
+  for (std::size_t e = 0; e < raw.word_starts.size(); ++e) {
+    const bool last = e + 1 == raw.word_starts.size();
+    const int next = last ? static_cast<int>(text.size()) + 1 : raw.text_positions[e + 1] - 1;
+    const std::int64_t from = raw.word_starts[e];
+    const std::int64_t to =
+        last ? static_cast<std::int64_t>(raw.samples.size()) : raw.word_starts[e + 1];
+    int letters = 0, before = 0;
+    std::size_t end = word;
+    for (; end < words.size() && words[end].from < next; ++end) letters += words[end].letters;
+    for (; word < end; before += words[word++].letters)
+      starts.push_back(from + (to - from) * before / std::max(1, letters));
+  }
+  return starts;
 }
 
 // First and one past the last sample that is louder than -34 dB below the loudest 5 ms.
@@ -118,9 +153,25 @@ result<std::unique_ptr<person_voice>> person_voice::open() {
   return voice;
 }
 
-result<utterance> person_voice::say(const std::string& text, const person& who) {
+const std::vector<std::string>& flite_voices_of(split which) {
+  static const std::vector<std::string> train{"flite:awb", "flite:kal16"}, heldout{"flite:rms"};
+  return which == split::train ? train : heldout;
+}
+
+result<raw_speech> person_voice::by_flite(const std::string& text, const person& who) {
+  const flite_speech said = flite_say(who.voice.substr(flite_prefix.size()), text,
+                                      160.0 / who.rate_wpm, 0.85 + 0.003 * who.pitch);
+  if (said.samples.empty())
+    return fail("scenarios.voice", "flite has no voice `" + who.voice + "`");
+  raw_speech raw{said.samples, {}, 16000};
+  for (const auto& w : said.words)
+    raw.word_starts.push_back(static_cast<std::int64_t>(w.start_s * 16000));
+  return raw;
+}
+
+result<raw_speech> person_voice::by_espeak(const std::string& text, const person& who) {
   library& lib = *library_;
-  raw_speech raw;
+  collected raw;
   collecting = &raw;
   if (lib.voice != who.voice && lib.set_voice(who.voice.c_str()) != EE_OK)
     return fail("scenarios.voice", "espeak-ng has no voice `" + who.voice + "`");
@@ -130,14 +181,22 @@ result<utterance> person_voice::say(const std::string& text, const person& who) 
   std::srand(1);  // breathy voices draw from it
   lib.synth(text.c_str(), text.size() + 1, 0, POS_CHARACTER, 0, espeakCHARS_UTF8, nullptr, nullptr);
   collecting = nullptr;
+  raw_speech out{std::vector<float>(raw.samples.size()), starts_of(text, raw), 22050};
+  for (std::size_t i = 0; i < raw.samples.size(); ++i)
+    out.samples[i] = static_cast<float>(raw.samples[i]) / 32768.0f;
+  return out;
+}
 
+result<utterance> person_voice::say(const std::string& text, const person& who) {
+  auto made = who.voice.starts_with(flite_prefix) ? by_flite(text, who) : by_espeak(text, who);
+  if (!made) return fail(made);
+  const raw_speech& raw = *made;
   const std::vector<std::string> words = engine::words_of(text);
   if (raw.word_starts.size() != words.size() || raw.samples.empty())
     return fail("scenarios.voice", "`" + text + "` by " + who.voice + " has " +
                                        std::to_string(raw.word_starts.size()) + " word events");
   utterance out;
-  std::vector<float> x(raw.samples.size());
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(raw.samples[i]) / 32768.0f;
+  const std::vector<float>& x = raw.samples;
   const double threshold = loudest_block(x) * 4e-4;  // -34 dB
   const auto [first, last] = sounding(x, 0, x.size(), threshold);
   double power = 0;
@@ -164,7 +223,7 @@ result<utterance> person_voice::say(const std::string& text, const person& who) 
     v = std::clamp(v, -1.0f, 1.0f);
     before = now;
   }
-  out.rate_hz *= who.warp;
+  out.rate_hz = raw.rate_hz * who.warp;
   return out;
 }
 

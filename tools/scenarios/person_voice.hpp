@@ -1,4 +1,4 @@
-// What people say: libespeak-ng with word times.
+// What people say: libespeak-ng and flite with word times.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ enum class split { train, heldout };
 
 /// One way of speaking.
 struct person {
-  std::string voice;  ///< espeak-ng voice, such as `en-us+f2`
+  std::string voice;  ///< espeak-ng voice, such as `en-us+f2`, or `flite:awb`
   int rate_wpm = 160;
   int pitch = 50;      ///< 0..100
   double gain_db = 0;  ///< relative to speech at -20 dBFS rms
@@ -25,6 +25,11 @@ struct person {
 /// Voices of a split. Variants (the part after `+`) are never shared between the splits, whatever
 /// the accent.
 const std::vector<std::string>& voices_of(split which);
+/// The same of flite, as `flite:<name>`; slt is in neither, it is the model's own voice.
+const std::vector<std::string>& flite_voices_of(split which);
+
+/// Rates that training with rich sound never uses, so that a test may be sure to be new.
+inline bool heldout_rate(int rate_wpm) { return rate_wpm % 5 == 0; }
 
 /// A word in an utterance; samples of the utterance at its own rate.
 struct spoken_word {
@@ -38,6 +43,13 @@ struct utterance {
   std::vector<float> samples;
   std::vector<spoken_word> words;
   double seconds() const { return static_cast<double>(samples.size()) / rate_hz; }
+};
+
+/// As a synthesiser gives it.
+struct raw_speech {
+  std::vector<float> samples;
+  std::vector<std::int64_t> word_starts;
+  double rate_hz = 22050;
 };
 
 /// A freshly loaded synthesiser, held by one thread at a time.
@@ -61,6 +73,8 @@ class person_voice {
  private:
   struct library;
   person_voice();
+  result<raw_speech> by_espeak(const std::string& text, const person& who);
+  static result<raw_speech> by_flite(const std::string& text, const person& who);
   std::unique_ptr<library> library_;
 };
 

@@ -22,7 +22,8 @@ namespace {
 bool same(const engine::training_example& a, const engine::training_example& b) {
   return a.micro_turns == b.micro_turns && a.audio == b.audio && a.text_in == b.text_in &&
          a.text_out == b.text_out && a.heard == b.heard && a.voice == b.voice &&
-         a.speech == b.speech && a.family == b.family;
+         a.speech == b.speech && a.video == b.video && a.pictured == b.pictured &&
+         a.family == b.family;
 }
 
 conversation made_of(const std::string& family, std::uint64_t index, split which = split::train) {
@@ -137,19 +138,20 @@ TEST_CASE("labels are causal") {
                         [&](const heard_word& h) { return h.labelled && answer_turn(h.end) <= k; });
         CHECK(after_speech);
       }
-      // "it is ..." never begins before the first word of its result is in.
-      std::size_t answers = 0;
-      for (const expected_word& w : c.model_words) {
-        if (w.word != "it" || answers >= c.delegations.size()) continue;
-        CHECK(w.micro_turn > c.delegations[answers].answered);
-        ++answers;
-      }
       // Heard words stand in the frame in which their sound ends, or a little later.
       std::size_t labels = 0;
       for (const std::int32_t t : c.example.heard) labels += t != 0;
       std::size_t words = 0;
       for (const heard_word& h : c.person_words) words += h.labelled;
       CHECK(labels == words);
+      // "it is ..." never begins before the first word of its result is in.
+      if (family != "delegate") continue;
+      std::size_t answers = 0;
+      for (const expected_word& w : c.model_words) {
+        if (w.word != "it" || answers >= c.delegations.size()) continue;
+        CHECK(w.micro_turn > c.delegations[answers].answered);
+        ++answers;
+      }
     }
 }
 

@@ -23,4 +23,12 @@ struct exchange {
 };
 const std::vector<exchange>& small_talk();
 
+const std::vector<std::string>& shape_words();
+/// What the model says when it is told to tell about something: person "dog", model the sentence.
+const std::vector<exchange>& sentences_about();
+/// Requests that are refused, and near ones that are answered.
+const std::vector<std::string>& disallowed_requests();
+const std::vector<exchange>& allowed_requests();
+inline constexpr const char* refusal = "sorry i can't help with that";
+
 }  // namespace hocket::scenarios
