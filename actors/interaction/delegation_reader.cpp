@@ -1,6 +1,25 @@
 #include "actors/interaction/delegation_reader.hpp"
 
 namespace hocket::interaction {
+namespace {
+
+bool is_letter(const std::string& token) { return token.size() == 3 && token.starts_with("##"); }
+
+}  // namespace
+
+std::string spoken_form(const std::string& token) {
+  if (is_letter(token)) return token.substr(2);
+  return token == "##" ? "" : token;
+}
+
+void delegation_reader::add_to_task(const std::string& token) {
+  const bool letter = is_letter(token);
+  if (letter && spelling_)
+    task_.back() += token.substr(2);
+  else if (token != "##")
+    task_.push_back(spoken_form(token));
+  spelling_ = letter;
+}
 
 void delegation_reader::note(const char* who, const std::string& word, std::int64_t k) {
   transcript_.push_back({who, word, k});
@@ -11,6 +30,7 @@ bool delegation_reader::take_token(const std::string& token, std::int64_t k) {
   if (token == "<delegate>") {
     if (open_) finish(k);
     open_ = true;
+    spelling_ = false;
     opened_at_ = k;
     return false;
   }
@@ -20,14 +40,15 @@ bool delegation_reader::take_token(const std::string& token, std::int64_t k) {
   }
   if (token.empty() || token == "<pad>") return false;
   if (open_) {
-    task_.push_back(token);
+    add_to_task(token);
     if (task_.size() >= options_.task_words) {
       ++forced_;
       finish(k);
     }
     return false;
   }
-  note("model", token, k);
+  if (token == "##") return false;
+  note("model", spoken_form(token), k);
   return true;
 }
 

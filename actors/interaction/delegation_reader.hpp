@@ -10,8 +10,13 @@
 
 namespace hocket::interaction {
 
+/// A token as it is said: the letter of a piece ("d" for `##d`), any other as it is; empty for the
+/// mark `##` between two spelt words.
+std::string spoken_form(const std::string& token);
+
 /// Reads `<delegate> seven times eight <end>` out of a model's tokens, and keeps what both said.
 ///
+/// Letter pieces are put together: `##r ##e ##x` is the word "rex".
 /// Threads: one at a time. Memory: the newest `transcript_words` words.
 class delegation_reader {
  public:
@@ -41,6 +46,7 @@ class delegation_reader {
     std::int64_t micro_turn;
   };
   void note(const char* who, const std::string& word, std::int64_t k);
+  void add_to_task(const std::string& token);
   void finish(std::int64_t k);
 
   options options_;
@@ -48,6 +54,7 @@ class delegation_reader {
   bool open_ = false;
   std::int64_t opened_at_ = 0;
   std::vector<std::string> task_;
+  bool spelling_ = false;  ///< the last token of the task was a letter
   std::deque<delegation> ready_;
   std::uint64_t next_request_ = 1;
   std::uint64_t unanswered_ = 0;

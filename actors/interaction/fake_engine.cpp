@@ -2,8 +2,21 @@
 
 #include <cmath>
 #include <numbers>
+#include <sstream>
 
 namespace hocket::interaction {
+
+std::vector<std::string> fake_engine::tokens_of(const std::string& text) const {
+  std::vector<std::string> tokens;
+  std::istringstream stream(text);
+  for (std::string word; stream >> word;) {
+    if (word == "rex")
+      for (const char* letter : {"##r", "##e", "##x"}) tokens.emplace_back(letter);
+    else
+      tokens.push_back(word == "unheardof" ? "<unk>" : word);
+  }
+  return tokens;
+}
 
 result<std::vector<turn_output>> fake_engine::step(std::span<const turn_input> inputs) {
   batches.push_back(inputs.size());
@@ -23,6 +36,7 @@ result<std::vector<turn_output>> fake_engine::step(std::span<const turn_input> i
             0.25f * static_cast<float>(
                         std::sin(2 * std::numbers::pi * 440 * static_cast<double>(i) / 16000));
     }
+    if (!in.video.empty()) out.text = {"picture", std::to_string(in.video.front())};
     for (const auto& word : in.words) {
       if (word == "fail") return fail("fake.failed", "asked to");
       if (word == "delegate") {

@@ -11,13 +11,15 @@ namespace hocket::interaction {
 ///
 /// It hears the word "sound" in each frame with a bin above silence, and speaks (a tone, gates 1)
 /// in the micro-turn after it heard something. Each word that comes in as text it says, except
-/// "delegate": that makes it delegate "seven times eight" and say "wait". A step fails once for the
-/// word "fail".
+/// "delegate": that makes it delegate "seven times eight" and say "wait". It knows every word but
+/// "unheardof", and spells "rex". A picture it names by its first byte: "picture 7". A step fails
+/// once for the word "fail".
 class fake_engine final : public micro_turn_engine {
  public:
   std::string describe() const override { return "fake engine on cpu"; }
   std::size_t text_slots() const override { return 1; }
-  bool knows(const std::string& word) const override { return word != "unheardof"; }
+  std::vector<std::string> tokens_of(const std::string& text) const override;
+  std::size_t video_bytes() const override { return std::size_t{2} * 40 * 40 * 3; }
   result<void> open_session(session_id s) override {
     open.insert(s);
     return {};

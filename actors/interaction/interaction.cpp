@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "graph/contract/number_words.hpp"
 #include "graph/core/samples.hpp"
@@ -92,7 +91,7 @@ component_info interaction_model::info() {
                  {"keyboard", words, "words that a person typed", false, text_queue},
                  {"video",
                   {.kind = payload_kind::tensor, .element = dtype::u8, .shape = {-1, 2, 40, 40, 3}},
-                  "patches; counted, no model here sees yet",
+                  "patches; a model without eyes counts them",
                   false,
                   default_queue(payload_kind::video)}},
       .outputs =
@@ -177,8 +176,8 @@ turn_input interaction_model::input_of(const due_turn& due) {
     for (const std::size_t port : {text_in, keyboard_in})
       if (port < due.set->inputs.size())
         for (const auto& p : due.set->inputs[port]) queue_words(*due.who, p);
-    if (video_in < due.set->inputs.size() && !due.set->inputs[video_in].empty())
-      context_.count("video_ignored", static_cast<std::int64_t>(due.set->inputs[video_in].size()));
+    if (video_in < due.set->inputs.size())
+      for (const auto& p : due.set->inputs[video_in]) read_picture(p, in);
   } else {
     context_.count("missing_audio", 1);
   }
@@ -220,13 +219,25 @@ void interaction_model::read_frames(const bundle& set, turn_input& into) {
   }
 }
 
+// The newest picture of the micro-turn is the one that is seen.
+void interaction_model::read_picture(const packet& p, turn_input& into) {
+  const auto* t = p.get_if<tensor>();
+  if (!t || t->type != dtype::u8) return;
+  const auto pixels = t->data.as<std::uint8_t>();
+  if (engine_->video_bytes() == 0)
+    context_.count("video_ignored", 1);
+  else if (pixels.size() != engine_->video_bytes())
+    context_.count("video_misfits", 1);
+  else
+    into.video.assign(pixels.begin(), pixels.end());
+}
+
 void interaction_model::queue_words(conversation& who, const packet& p) {
   const auto* t = p.get_if<text>();
   if (!t) return;
   if (t->request && t->final) who.reader.answered(t->request);
-  std::istringstream stream(speakable(t->value));
-  for (std::string word; stream >> word;) {
-    if (!engine_->knows(word)) context_.count("unknown_words", 1);
+  for (std::string& word : engine_->tokens_of(speakable(t->value))) {
+    if (word == "<unk>") context_.count("unknown_words", 1);
     if (who.words.size() >= static_cast<std::size_t>(config_.max_queued_words)) {
       who.words.pop_front();
       context_.count("dropped_words", 1);
@@ -262,9 +273,9 @@ void interaction_model::emit_turn(const due_turn& due, const turn_input& in, tur
     to.emit(heard_out, context_.grid.start_of(k) + h.frame * frame_length,
             text{h.word, "heard", 0, true});
   }
-  for (auto& token : out.text)
+  for (const auto& token : out.text)
     if (who.reader.take_token(token, k))
-      to.emit(text_out, heard_at, text{std::move(token), "model", 0, true});
+      to.emit(text_out, heard_at, text{spoken_form(token), "model", 0, true});
   who.reader.end_turn(k);
   while (auto d = who.reader.take_delegation()) to.emit(delegations_out, heard_at, std::move(*d));
   if (const auto forced = who.reader.forced(); forced != who.forced) {

@@ -14,7 +14,7 @@ namespace hocket::interaction {
 ///
 /// Inputs, per micro-turn: audio: tensor u8 [T, 80] dMel (silence where it is missing); text:
 /// background results, queued word by word into the model's text slots; keyboard: the same from a
-/// person; video: optional, counted and not yet seen.
+/// person; video: optional, the newest patches of the micro-turn; none is "no picture".
 /// Outputs: audio: 16 kHz mono, exactly 200 ms per micro-turn, ts = start of micro-turn k + 1, when
 /// it is to be heard; text: the model's words, role "model", same ts; heard: words it heard, role
 /// "heard", ts = the 50 ms in which they ended; delegations; state: tensor f32 [8], see README.
@@ -23,7 +23,8 @@ namespace hocket::interaction {
 /// Threads: blocking; one thread computes all sessions of a micro-turn in one batch.
 /// Latency: p99 of a step is measured by `hocket bench session`.
 /// Counters: micro_turns, missing_audio (micro-turns), missing_frames, unknown_words,
-/// dropped_words, skipped_micro_turns, overruns, forced_delegations, video_ignored.
+/// dropped_words, skipped_micro_turns, overruns, forced_delegations, video_ignored (a blind model),
+/// video_misfits (patches of another number than the model sees).
 class interaction_model : public component {
  public:
   struct config {
@@ -67,6 +68,7 @@ class interaction_model : public component {
   result<void> step(std::span<const due_turn> due, emitter&);
   turn_input input_of(const due_turn& due);
   void read_frames(const bundle& set, turn_input& into);
+  void read_picture(const packet& p, turn_input& into);
   void queue_words(conversation& who, const packet& p);
   void emit_turn(const due_turn& due, const turn_input& in, turn_output& out, double compute_ms,
                  std::size_t batch, emitter& to);

@@ -80,11 +80,39 @@ TEST_CASE("incoming words fill the text slots one per micro-turn") {
   REQUIRE(h.advance_to(timestamp::of_ms(1000)));
   std::vector<std::string> said;
   for (const auto& t : h.values<text>("text")) said.push_back(t.value);
-  CHECK(said == std::vector<std::string>{"six", "hello", "unheardof"});
+  CHECK(said == std::vector<std::string>{"six", "hello", "<unk>"});
   CHECK(h.counter("dropped_words") == 1);
   CHECK(h.counter("unknown_words") == 1);
   CHECK(h.outputs("text")[0].header.ts == timestamp::of_ms(200));
   CHECK(h.outputs("text")[1].header.ts == timestamp::of_ms(400));
+}
+
+TEST_CASE("a word that the model does not know comes in letters and goes out in letters") {
+  harness h(with_fake(), {.config = folder()});
+  REQUIRE(h.open());
+  REQUIRE(h.push("text", timestamp::of_ms(10), text{"it is Rex", "background", 1}));
+  REQUIRE(h.advance_to(timestamp::of_ms(1400)));
+  std::vector<std::string> said;
+  for (const auto& t : h.values<text>("text")) said.push_back(t.value);
+  CHECK(said == std::vector<std::string>{"it", "is", "r", "e", "x"});
+}
+
+TEST_CASE("the newest picture of a micro-turn is seen; what does not fit is counted") {
+  harness h(with_fake(), {.config = folder()});
+  REQUIRE(h.open());
+  const auto picture = [](std::int64_t n, std::uint8_t value) {
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(n) * 2 * 40 * 40 * 3, value);
+    return tensor{dtype::u8, {n, 2, 40, 40, 3}, buffer::take(std::move(bytes))};
+  };
+  REQUIRE(h.push("video", timestamp::of_ms(100), picture(1, 7)));
+  REQUIRE(h.advance_to(timestamp::of_ms(400)));
+  REQUIRE(h.push("video", timestamp::of_ms(500), picture(2, 9)));
+  REQUIRE(h.advance_to(timestamp::of_ms(800)));
+  std::vector<std::string> said;
+  for (const auto& t : h.values<text>("text")) said.push_back(t.value);
+  CHECK(said == std::vector<std::string>{"picture", "7"});
+  CHECK(h.outputs("text")[0].header.ts == timestamp::of_ms(200));
+  CHECK(h.counter("video_misfits") == 1);
 }
 
 TEST_CASE("a delegation is handed over and never spoken") {
@@ -194,4 +222,15 @@ TEST_CASE("delegation_reader closes what stays open") {
   CHECK(!r.take_delegation());
   CHECK(!r.take_token("<end>", 4));
   CHECK(!r.take_token("<pad>", 4));
+}
+
+TEST_CASE("delegation_reader puts spelt words together") {
+  delegation_reader r({});
+  for (const char* t : {"<delegate>", "name", "##r", "##e", "##x", "##", "##z", "##o", "dog"})
+    CHECK(!r.take_token(t, 0));
+  CHECK(!r.take_token("<end>", 1));
+  CHECK(r.take_delegation()->task == "name rex zo dog");
+  CHECK(r.take_token("##r", 2));
+  CHECK(!r.take_token("##", 2));
+  CHECK(spoken_form("##r") == "r");
 }

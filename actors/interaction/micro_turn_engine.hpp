@@ -20,13 +20,15 @@ inline constexpr std::size_t samples_per_turn = 3200;
 struct turn_input {
   session_id session = session_id::none;
   std::vector<std::uint8_t> frames;  ///< [4, 80] dMel bins; silence where nothing came
-  std::vector<std::string> words;    ///< at most text_slots() of them
+  std::vector<std::string> words;    ///< tokens, at most text_slots() of them
+  std::vector<std::uint8_t> video;   ///< RGB patches, video_bytes() of them; empty: no picture
 };
 
 /// What the model does with it; heard in the next micro-turn.
 struct turn_output {
-  std::vector<float> samples;     ///< [3200] 16 kHz
-  std::vector<std::string> text;  ///< tokens, control tokens (`<delegate>`, `<end>`) included
+  std::vector<float> samples;  ///< [3200] 16 kHz
+  /// Tokens, control tokens (`<delegate>`, `<end>`) and letter pieces (`##d`) included.
+  std::vector<std::string> text;
   struct heard_word {
     std::string word;
     int frame = 0;  ///< of 50 ms, in which its sound ended
@@ -55,9 +57,12 @@ class micro_turn_engine {
   virtual ~micro_turn_engine() = default;
   /// What was loaded, and on which device: "nano: 7.4 M parameters on cpu".
   virtual std::string describe() const = 0;
-  /// Words it takes per micro-turn, and whether it knows a word.
+  /// Tokens it takes per micro-turn.
   virtual std::size_t text_slots() const = 0;
-  virtual bool knows(const std::string& word) const = 0;
+  /// A text as it reads it: words it knows, letter pieces of others, `<unk>` for what it cannot read.
+  virtual std::vector<std::string> tokens_of(const std::string& text) const = 0;
+  /// Size of the patches [n, 2, 40, 40, 3] that it sees per micro-turn; 0: it is blind.
+  virtual std::size_t video_bytes() const = 0;
   virtual result<void> open_session(session_id session) = 0;
   virtual void close_session(session_id session) = 0;
   /// One micro-turn of each session; outputs in the order of the inputs.

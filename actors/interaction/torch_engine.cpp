@@ -24,7 +24,15 @@ class torch_engine final : public micro_turn_engine {
   std::size_t text_slots() const override {
     return static_cast<std::size_t>(model_->description().config.layout.text_in);
   }
-  bool knows(const std::string& word) const override { return model_->words().contains(word); }
+  std::vector<std::string> tokens_of(const std::string& text) const override {
+    std::vector<std::string> tokens;
+    for (const auto id : model_->words().encode(text))
+      tokens.push_back(model_->words().token_of(id));
+    return tokens;
+  }
+  std::size_t video_bytes() const override {
+    return static_cast<std::size_t>(model_->description().config.video_size());
+  }
 
   result<void> open_session(session_id id) override {
     engine::session_options o;
@@ -51,6 +59,7 @@ class torch_engine final : public micro_turn_engine {
       turn.audio = in.frames;
       for (const auto& word : in.words) turn.text.push_back(model_->words().id_of(word));
       turn.text.resize(text_slots(), engine::vocabulary::pad);
+      turn.video = in.video;
       turns.push_back(std::move(turn));
     }
     auto outputs = engine::batch_step(sessions, turns);
