@@ -6,7 +6,6 @@
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/heldout.hpp"
 #include "tools/hocket/measures.hpp"
-#include "tools/scenarios/words.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -31,14 +30,16 @@ int run_eval(const eval_options& o) {
   }
   auto model = engine::interaction_model::load(o.model, "cpu");
   if (!model) return report(model.error(), exit_bad_input);
-  if ((*model)->words().tokens() != scenarios::nano_vocabulary().tokens())
-    return report({"eval.vocabulary", o.model + ": trained with another vocabulary than the "
-                                                "scenarios of this build; train it again"},
-                  exit_bad_input);
+  scenarios::source_options source;
+  source.seed = o.seed == 0 ? heldout_seed : o.seed;
+  source.seconds = o.seconds;
+  source.families = o.families;
+  source.sound = o.rich ? scenarios::variety::rich : scenarios::variety::plain;
   const bool show = !o.json && isatty(STDERR_FILENO);
-  const std::uint64_t seed = o.seed == 0 ? heldout_seed : o.seed;
-  const auto scripts = heldout_scripts(seed, o.seconds, o.conversations);
-  if (!scripts) return report(scripts.error(), exit_failed);
+  const auto scripts = heldout_scripts(source, (*model)->words(), o.conversations);
+  if (!scripts)
+    return report(scripts.error(),
+                  scripts.error().code == "scenarios.family" ? exit_bad_input : exit_failed);
   const auto done = engine::run_closed_loop(
       *model, *scripts, {}, o.batch, tolerance_micro_turns, [&](std::size_t n) {
         if (show) fmt::print(stderr, "\r{} of {} conversations", n, o.conversations);
@@ -50,7 +51,7 @@ int run_eval(const eval_options& o) {
       "{} free-running conversations of {} s of the held-out split, seed {}; a word counts "
       "within +-{} micro-turn of the script, intervals are 95 % bootstraps over "
       "conversations; results of delegations come in only for the right task.",
-      o.conversations, o.seconds, seed, tolerance_micro_turns));
+      o.conversations, o.seconds, source.seed, tolerance_micro_turns));
   if (!o.out.empty() && !out.save(o.out)) return exit_failed;
   return out.print(o.json);
 }

@@ -49,7 +49,8 @@ int run_scenarios(const scenarios_options& o) {
   scenarios::source_options options;
   options.seed = o.seed;
   options.which = o.split == "train" ? scenarios::split::train : scenarios::split::heldout;
-  if (!o.family.empty()) options.families = {o.family};
+  options.families = o.families;
+  if (o.rich) options.sound = scenarios::variety::rich;
   std::error_code ignored;
   std::filesystem::create_directories(o.out, ignored);
   const auto begin = std::chrono::steady_clock::now();

@@ -43,7 +43,10 @@ result<void> evaluate(const train_plan& plan, bool quiet) {
   if (!folder) return fail(folder);
   auto model = engine::interaction_model::load(*folder, "cpu");
   if (!model) return fail(model);
-  const auto scripts = heldout_scripts(0, plan.seconds, plan.eval_conversations);
+  scenarios::source_options source;
+  source.seed = heldout_seed, source.seconds = plan.seconds, source.families = plan.families;
+  source.sound = plan.variety;
+  const auto scripts = heldout_scripts(source, (*model)->words(), plan.eval_conversations);
   if (!scripts) return fail(scripts);
   auto done = engine::run_closed_loop(*model, *scripts, {}, 32, tolerance_micro_turns, {});
   if (!done) return fail(done);
@@ -77,6 +80,7 @@ void print_progress(const engine::train_progress& p, bool bar, bool json) {
                                       {"rate_scale", p.rate_scale},
                                       {"seconds_per_step", p.seconds_per_step}}
                            .dump());
+    std::fflush(stdout);
     return;
   }
   const double part = static_cast<double>(p.step) / static_cast<double>(p.steps);
@@ -114,9 +118,12 @@ int run_train(const train_options& o) {
     c.decay_now = o.decay_steps;
   else if (o.decay_steps >= 0)
     c.decay_steps = o.decay_steps;
-  c.model.vocabulary = static_cast<int>(scenarios::nano_vocabulary().size());
+  if (!o.from.empty()) c.from = o.from;
+  c.words = scenarios::nano_vocabulary();
+  c.model.vocabulary = static_cast<int>(c.words.size());
   scenarios::source_options data;
   data.seed = plan.data_seed, data.seconds = plan.seconds, data.families = plan.families;
+  data.sound = plan.variety;
   auto source = scenarios::make_source(data);
   if (!source) return report(source.error(), exit_failed);
 

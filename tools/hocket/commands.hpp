@@ -79,6 +79,7 @@ struct train_options {
   std::int64_t steps = 0;         ///< 0: as the config says
   std::int64_t decay_steps = -1;  ///< -1: as the config says
   std::string out;                ///< "": as the config says
+  std::string from;               ///< "": as the config says
   int workers = 0;                ///< 0: as the config says
   bool json = false;              ///< one object per report instead of a progress bar
 };
@@ -88,8 +89,10 @@ struct eval_options {
   std::string what = "closed-loop";
   std::string model = "configs/models/nano";
   std::int64_t conversations = 200;
-  std::uint64_t seed = 0;  ///< 0: the held-out seeds
-  double seconds = 15;     ///< length of a conversation
+  std::uint64_t seed = 0;             ///< 0: the held-out seeds
+  double seconds = 15;                ///< length of a conversation
+  std::vector<std::string> families;  ///< empty: the core
+  bool rich = false;                  ///< flite voices, rooms, echo, loss
   int batch = 32;
   std::string out;  ///< "": no files
   bool json = false;
@@ -100,9 +103,10 @@ struct scenarios_options {
   std::string out = "out/scenarios";
   std::int64_t count = 8;
   std::uint64_t seed = 1;
-  std::string split = "train";  ///< train, heldout
-  std::string family;           ///< "": all
-  bool demo = false;            ///< the conversation that tools/run shows
+  std::string split = "train";        ///< train, heldout
+  std::vector<std::string> families;  ///< empty: the core
+  bool rich = false;                  ///< flite voices, rooms, echo, loss
+  bool demo = false;                  ///< the conversation that tools/run shows
   bool json = false;
 };
 int run_scenarios(const scenarios_options&);

@@ -17,12 +17,13 @@ int family_number(const std::string& name) {
   return static_cast<int>(std::find(names.begin(), names.end(), name) - names.begin());
 }
 
-engine::script script_of(const scenarios::conversation& c) {
-  const auto& words = scenarios::nano_vocabulary();
+engine::script script_of(scenarios::conversation c, const engine::vocabulary& words) {
   constexpr std::int64_t turn = 3200, frame = 800;
   engine::script s;
   s.micro_turns = c.micro_turns;
-  s.audio = c.example.audio;
+  s.audio = std::move(c.example.audio);
+  s.video = std::move(c.example.video);
+  s.pictured = std::move(c.example.pictured);
   for (const auto& e : c.episodes)
     s.episodes.push_back({family_number(e.family), e.start / turn, e.end / turn});
   for (const auto& w : c.model_words) {
@@ -120,17 +121,15 @@ measures summarise_closed_loop(const engine::closed_loop_result& r) {
   return out;
 }
 
-result<std::vector<engine::script>> heldout_scripts(std::uint64_t seed, double seconds,
+result<std::vector<engine::script>> heldout_scripts(scenarios::source_options source,
+                                                    const engine::vocabulary& words,
                                                     std::int64_t count) {
-  scenarios::source_options source;
-  source.seed = seed == 0 ? heldout_seed : seed;
   source.which = scenarios::split::heldout;
-  source.seconds = seconds;
   std::vector<engine::script> scripts;
   for (std::int64_t i = 0; i < count; ++i) {
     const auto made = scenarios::make_conversation(source, static_cast<std::uint64_t>(i));
     if (!made) return fail(made);
-    scripts.push_back(script_of(*made));
+    scripts.push_back(script_of(std::move(*made), words));
   }
   return scripts;
 }

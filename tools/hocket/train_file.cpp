@@ -11,7 +11,7 @@ namespace {
 
 struct model_part final : config_base {
   std::int64_t width = 256, layers = 6, heads = 4, feed_forward = 640, window = 300;
-  std::int64_t audio_context = 3, flow_width = 384, flow_blocks = 3;
+  std::int64_t audio_context = 3, flow_width = 384, flow_blocks = 3, video = 0;
   void visit(config_visitor& v) override {
     v.field({.name = "width",
              .doc = "of the states; a multiple of 16 times heads",
@@ -26,6 +26,9 @@ struct model_part final : config_base {
             window);
     v.field({.name = "audio_context", .doc = "50 ms frames in one embedding", .min = 1, .max = 16},
             audio_context);
+    v.field(
+        {.name = "video", .doc = "40x40 patches per micro-turn; 0 = blind", .min = 0, .max = 64},
+        video);
     v.field({.name = "flow_width", .doc = "of the flow head", .min = 16, .max = 8192}, flow_width);
     v.field({.name = "flow_blocks", .doc = "of the flow head", .min = 1, .max = 64}, flow_blocks);
   }
@@ -39,6 +42,7 @@ struct train_part final : config_base {
   std::int64_t eval_conversations = 32;
   double seconds = 15, eval_minutes = 15;
   std::vector<std::string> families;
+  std::string variety = "plain", from;
   void visit(config_visitor& v) override {
     v.field({.name = "out", .doc = "folder of checkpoints and curves", .is_path = false}, out);
     v.field({.name = "seed", .doc = "of weights and noise", .min = 0}, seed);
@@ -47,6 +51,12 @@ struct train_part final : config_base {
     v.field({.name = "families",
              .doc = "what happens in them; a repeated name comes more often; empty: all"},
             families);
+    v.field({.name = "variety",
+             .doc = "of the sound: plain (espeak-ng, white noise) or rich (flite too, rooms, echo, "
+                    "loss)",
+             .choices = {"plain", "rich"}},
+            variety);
+    v.field({.name = "from", .doc = "folder of a trained model to begin with; empty: none"}, from);
     v.field({.name = "steps", .doc = "in all", .min = 1}, steps);
     v.field({.name = "warmup_steps", .doc = "until the full rate", .min = 0}, warmup);
     v.field({.name = "decay_steps", .doc = "at the end, to rate 0", .min = 0}, decay);
@@ -116,6 +126,11 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   c.model.attention.window = static_cast<int>(model.window);
   c.model.flow.width = static_cast<int>(model.flow_width);
   c.model.flow.blocks = static_cast<int>(model.flow_blocks);
+  // Seeing takes no place on the time axis: weights of a model that does not see stay usable.
+  c.model.layout.video = static_cast<int>(model.video);
+  c.model.attention.rotary_shared = model.video > 0;
+  plan.variety = whole.variety == "rich" ? scenarios::variety::rich : scenarios::variety::plain;
+  c.from = whole.from;
   plan.data_seed = static_cast<std::uint64_t>(whole.data_seed);
   plan.families = whole.families;
   plan.seconds = whole.seconds, plan.eval_minutes = whole.eval_minutes;

@@ -5,6 +5,7 @@
 
 #include "engine/training/train.hpp"
 #include "graph/core/diagnostic.hpp"
+#include "tools/scenarios/conversation.hpp"
 
 namespace hocket::cli {
 
@@ -14,6 +15,7 @@ struct train_plan {
   std::uint64_t data_seed = 1;
   double seconds = 15;
   std::vector<std::string> families;  ///< empty: all; a name that repeats is drawn more often
+  scenarios::variety variety = scenarios::variety::plain;
   double eval_minutes = 15;
   std::int64_t eval_conversations = 32;
 };
