@@ -53,6 +53,7 @@ int budget_book::note(actor_index actor, const packet& p, std::int64_t queued_ns
 void budget_book::finish(line& l, const turn& t) {
   ++l.checked;
   l.times.add(static_cast<std::int64_t>(t.worst_ms * 1e6));
+  l.sum_ms += t.worst_ms;
   if (!t.missed) return;
   ++l.missed;
   ++l.blamed[t.blame];
@@ -107,6 +108,7 @@ std::vector<budget_status> budget_book::status() const {
     l.times.add_to(c);
     s.p50_ms = histogram::quantile_ms(c, .5);
     s.p99_ms = histogram::quantile_ms(c, .99);
+    s.latencies = histogram::buckets_of(c, l.sum_ms / 1e3);
     s.blamed.assign(blamed.begin(), blamed.end());
     all.push_back(std::move(s));
   }

@@ -38,6 +38,7 @@ class budget_book {
     std::uint64_t checked = 0;
     std::uint64_t missed = 0;
     histogram times;
+    double sum_ms = 0;
     std::map<std::string, std::uint64_t> blamed;
   };
   std::string blame(const plan_budget& b, const packet& p, std::int64_t queued_ns,

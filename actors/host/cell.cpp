@@ -178,11 +178,15 @@ actor_state state_of(phase p, bool scheduled, bool blocked, bool ending) {
 
 void cell::add_status(actor_status& s, histogram::counts& times, std::int64_t& busy_ns,
                       std::vector<link_account>& links) const {
+  const auto now_ns = monotonic_ns();
   std::lock_guard lock(mutex_);
   for (const auto& q : queues_) {
     auto& link = links[q->setup().link];
     q->books().add_to(link);
     link.in_flight += q->in_flight();
+    if (q->blocked_since_ns != 0)
+      link.waiting_ms =
+          std::max(link.waiting_ms, static_cast<double>(now_ns - q->blocked_since_ns) / 1e6);
     s.queued += q->in_flight();
   }
   const auto mine = state_of(phase_, scheduled_, blocked_.load() > 0, world_.ending());
@@ -193,6 +197,15 @@ void cell::add_status(actor_status& s, histogram::counts& times, std::int64_t& b
   s.packets_in += packets_in_.load(std::memory_order_relaxed);
   s.packets_out += packets_out_.load(std::memory_order_relaxed);
   s.restarts += restarts_;
+  const auto axis_now = world_.time.axis_now_ns();
+  const auto window = static_cast<std::int64_t>(spec_.restart.within_s * 1e9);
+  const auto recent = std::count_if(restarts_at_ns_.begin(), restarts_at_ns_.end(),
+                                    [&](std::int64_t t) { return axis_now - t <= window; });
+  s.restarts_in_window = std::max(s.restarts_in_window, static_cast<std::uint64_t>(recent));
+  if ((call_id_.load(std::memory_order_acquire) & 1) != 0) {
+    const auto lasted = now_ns - call_began_ns_.load(std::memory_order_relaxed);
+    s.call_ms = std::max(s.call_ms, static_cast<double>(lasted) / 1e6);
+  }
   if (!last_error_.empty()) s.last_error = last_error_;
   times_.add_to(times);
   busy_ns += busy_ns_.load(std::memory_order_relaxed);

@@ -216,6 +216,10 @@ class cell : public std::enable_shared_from_this<cell> {
   void count_bad(std::size_t port, const std::string& why);
   void add_count(std::string_view counter, std::int64_t add);
   void give_token_back();
+  void tell_call(call_kind what, session_id session, std::int64_t began_ns, outcome how,
+                 std::int64_t k = -1, std::span<const call_input> inputs = {});
+  void tell_sets(std::int64_t began_ns, outcome how);
+  void tell_hung();
 
   const std::shared_ptr<world> keep_;  ///< a thread that was left behind may come back late
   world& world_;

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "actors/host/duration_buckets.hpp"
+
 namespace hocket::host {
 
 /// Times in ns in buckets of an eighth of an octave (at most 9 % wide): one writer, any readers.
@@ -30,6 +32,19 @@ class histogram {
     for (std::size_t i = 0; i < c.size(); ++i)
       if ((seen += c[i]) >= wanted) return middle_of(i) / 1e6;
     return 0;
+  }
+  /// The counts at fixed bounds; the sum of the durations is known to whoever added them up.
+  static duration_buckets buckets_of(const counts& c, double sum_s) {
+    duration_buckets out;
+    out.sum_s = sum_s;
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < c.size(); ++i) {
+      for (; next < out.size && duration_buckets::edges[next] == i; ++next)
+        out.below[next] = out.count;
+      out.count += c[i];
+    }
+    for (; next < out.size; ++next) out.below[next] = out.count;
+    return out;
   }
 
  private:

@@ -47,7 +47,8 @@ bool cell::perform_open() {
   auto who = std::make_shared<instance>();
   error why;
   call_opens_.store(true);
-  const auto done = call_as(who, monotonic_ns(), why, [&]() -> result<void> {
+  const auto began_ns = monotonic_ns();
+  const auto done = call_as(who, began_ns, why, [&]() -> result<void> {
     auto config =
         spec_.config ? clone_config(*spec_.type, *spec_.config) : spec_.type->make_config();
     who->part = spec_.type->make(*config);
@@ -55,6 +56,7 @@ bool cell::perform_open() {
     return who->part->open(who->surroundings);
   });
   if (done == outcome::written_off) return false;
+  if (world_.is_traced()) tell_call(call_kind::open, session_, began_ns, done);
   call_opens_.store(false);
   bool again = false;
   {
@@ -216,6 +218,7 @@ bool cell::perform_close(job&) {
     error why;
     const auto done = call_as(who, began, why, [&] { return who->part->close(out); });
     if (done == outcome::written_off) return false;
+    if (world_.is_traced()) tell_call(call_kind::close, session_, began, done);
     if (done == outcome::failed)
       world_.event(name(), "failed", fmt::format("last words: {} [{}]", why.message, why.code));
   }
@@ -264,6 +267,7 @@ void cell::hang() {
     std::lock_guard guard(calling_->emitting);
     calling_->abandoned = true;
   }
+  if (world_.is_traced()) tell_hung();
   phase was;
   {
     std::lock_guard lock(mutex_);

@@ -35,6 +35,20 @@ std::string_view to_string(actor_state state) {
   HOCKET_ASSERT(false);
 }
 
+std::string_view to_string(call_kind kind) {
+  switch (kind) {
+    case call_kind::open: return "open";
+    case call_kind::packet: return "packet";
+    case call_kind::sets: return "sets";
+    case call_kind::produce: return "produce";
+    case call_kind::tick: return "tick";
+    case call_kind::control: return "control";
+    case call_kind::task: return "task";
+    case call_kind::close: return "close";
+  }
+  HOCKET_ASSERT(false);
+}
+
 bool link_account::holds() const {
   std::uint64_t gone = delivered + in_flight;
   for (const auto n : dropped) gone += n;

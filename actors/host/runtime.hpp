@@ -2,9 +2,11 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "actors/host/duration_buckets.hpp"
 #include "graph/contract/registry.hpp"
 #include "graph/spec/plan.hpp"
 
@@ -37,6 +39,10 @@ struct link_account {
   std::uint64_t in_flight = 0;
   std::uint64_t depth_max = 0;
   std::uint64_t blocked_ns = 0;  ///< time senders waited for room
+  double waiting_ms = 0;         ///< a sender waits for room right now, since; 0 = none does
+  std::int32_t queue_size = 0;   ///< packets, of one session
+  full_policy full = full_policy::block;
+  bool back_edge = false;
 
   bool holds() const;
 };
@@ -63,8 +69,13 @@ struct actor_status {
   std::uint64_t restarts = 0;
   std::uint64_t queued = 0;
   double busy_ratio = 0;  ///< share of wall time in the component since the last snapshot
+  double call_ms = 0;     ///< how long the call that it is in has lasted; 0 = it is in none
+  std::uint64_t restarts_in_window = 0;  ///< of `restart_max` in `restart_within_s`
+  std::int32_t restart_max = 0;
+  double restart_within_s = 0;
   double handler_p50_ms = 0;
   double handler_p99_ms = 0;
+  duration_buckets handlers;  ///< all calls into the component
   std::string last_error;
   std::vector<std::pair<std::string, std::int64_t>> counters;  ///< the component's own
 };
@@ -77,6 +88,7 @@ struct budget_status {
   std::uint64_t missed = 0;
   double p50_ms = 0;
   double p99_ms = 0;
+  duration_buckets latencies;                                 ///< one per finished micro-turn
   std::vector<std::pair<std::string, std::uint64_t>> blamed;  ///< actor -> misses it caused
 };
 
@@ -90,6 +102,29 @@ struct snapshot {
   bool law_holds() const;
 };
 
+/// What a call into a component was for.
+enum class call_kind : std::uint8_t { open, packet, sets, produce, tick, control, task, close };
+std::string_view to_string(call_kind kind);
+
+/// A packet that was handed over in a call.
+struct call_input {
+  std::size_t port = 0;
+  const packet_header* header = nullptr;  ///< valid during `called`
+  std::int64_t queued_ns = 0;             ///< monotonic: when it came into the queue
+};
+
+/// One call into a component, when it is over. Times are monotonic_ns() of this process.
+struct call_record {
+  actor_index actor = 0;
+  session_id session = session_id::none;  ///< none: of a shared actor, for nobody or for several
+  call_kind what = call_kind::packet;
+  bool failed = false;
+  std::int64_t began_ns = 0;
+  std::int64_t ended_ns = 0;
+  std::int64_t micro_turn = -1;        ///< sets and ticks: which one
+  std::span<const call_input> inputs;  ///< valid during `called`
+};
+
 /// What a run tells whoever watches it. Calls come from any thread, one at a time; they must be
 /// quick. `packet_emitted` sees every packet that leaves an actor (also on unconnected outputs).
 class observer {
@@ -100,6 +135,10 @@ class observer {
   /// Life-cycle events (started, restarted, hung, input_lost, interrupted, end_of_stream, …).
   virtual void event(timestamp, std::string_view /*actor*/, std::string_view /*what*/,
                      std::string_view /*detail*/) {}
+  /// Asked once, when the run starts: only who wants calls is told of them, and only then do they
+  /// cost anything.
+  virtual bool wants_calls() const { return false; }
+  virtual void called(const plan&, const call_record&) {}
 };
 
 struct runtime_options {

@@ -171,6 +171,11 @@ void world::retire(session_id id) {
     sessions_.erase(id);
     std::lock_guard retired(retired_mutex_);
     for (std::size_t l = 0; l < books.size(); ++l) retired_[l].take(books[l]);
+    std::vector<link_account> unused(graph.links.size());
+    for (const auto& c : gone_cells) {
+      auto& past = past_[c->actor()];
+      c->add_status(past.totals, past.times, past.busy_ns, unused);
+    }
   }
   for (auto& c : gone_cells) {
     exec->detach(*c);

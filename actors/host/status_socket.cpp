@@ -23,11 +23,19 @@ json link_json(const link_account& l) {
   json drops = json::object();
   for (int i = 0; i < drop_reason_count; ++i)
     if (l.dropped[i] > 0) drops[std::string(to_string(static_cast<drop_reason>(i)))] = l.dropped[i];
-  return {{"from", l.from},           {"to", l.to},
-          {"sent", l.sent},           {"delivered", l.delivered},
-          {"dropped", drops},         {"in_flight", l.in_flight},
-          {"depth_max", l.depth_max}, {"blocked_ns", l.blocked_ns},
-          {"holds", l.holds()}};
+  return {{"from", l.from},
+          {"to", l.to},
+          {"sent", l.sent},
+          {"delivered", l.delivered},
+          {"dropped", drops},
+          {"in_flight", l.in_flight},
+          {"depth_max", l.depth_max},
+          {"blocked_ns", l.blocked_ns},
+          {"holds", l.holds()},
+          {"waiting_ms", l.waiting_ms},
+          {"queue_size", l.queue_size},
+          {"full", to_string(l.full)},
+          {"back_edge", l.back_edge}};
 }
 
 json actor_json(const actor_status& a) {
@@ -43,6 +51,11 @@ json actor_json(const actor_status& a) {
           {"busy_ratio", a.busy_ratio},
           {"handler_p50_ms", a.handler_p50_ms},
           {"handler_p99_ms", a.handler_p99_ms},
+          {"busy_s", a.handlers.sum_s},
+          {"call_ms", a.call_ms},
+          {"restarts_in_window", a.restarts_in_window},
+          {"restart_max", a.restart_max},
+          {"restart_within_s", a.restart_within_s},
           {"last_error", a.last_error},
           {"counters", counters}};
 }

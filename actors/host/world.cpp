@@ -15,7 +15,10 @@ world::world(const plan& g, const registry& t, runtime_options o)
       shape(graph),
       time(options.virtual_time),
       budgets(graph),
-      retired_(graph.links.size()) {
+      retired_(graph.links.size()),
+      past_(graph.actors.size()) {
+  for (auto* o : options.observers)
+    if (o->wants_calls()) tracers_.push_back(o);
   for (const auto& a : graph.actors) has_sources_ = has_sources_ || a.type->info.source;
 }
 
@@ -66,6 +69,12 @@ void world::show(actor_index actor, std::size_t port, const packet& p) {
   std::lock_guard lock(observers_mutex_);
   if (muted_) return;
   for (auto* o : options.observers) o->packet_emitted(graph, actor, port, p);
+}
+
+void world::tell_call(const call_record& r) {
+  std::lock_guard lock(observers_mutex_);
+  if (muted_) return;
+  for (auto* o : tracers_) o->called(graph, r);
 }
 
 void world::count_orphan(std::size_t link) {
@@ -131,6 +140,24 @@ void world::interrupt(session_id id, const cell* by) {
   }
 }
 
+namespace {
+// What only grows of one actor_status, added to another.
+void add_totals(actor_status& into, const actor_status& from) {
+  into.packets_in += from.packets_in;
+  into.packets_out += from.packets_out;
+  into.restarts += from.restarts;
+  if (into.last_error.empty()) into.last_error = from.last_error;
+  for (const auto& [name, n] : from.counters) {
+    const auto it = std::find_if(into.counters.begin(), into.counters.end(),
+                                 [&](const auto& c) { return c.first == name; });
+    if (it == into.counters.end())
+      into.counters.emplace_back(name, n);
+    else
+      it->second += n;
+  }
+}
+}  // namespace
+
 snapshot world::status() const {
   std::lock_guard only_one(status_mutex_);
   snapshot s;
@@ -142,6 +169,9 @@ snapshot world::status() const {
     const auto& to = graph.actors[l.to];
     a.from = from.name + "." + from.type->info.outputs[l.from_port].name;
     a.to = to.name + "." + to.type->info.inputs[l.to_port].name;
+    a.queue_size = l.queue.size;
+    a.full = l.queue.full;
+    a.back_edge = l.back_edge;
     s.links.push_back(std::move(a));
   }
   std::vector<histogram::counts> times(n);
@@ -150,6 +180,8 @@ snapshot world::status() const {
     actor_status one;
     one.name = a.name;
     one.component = a.type->info.type;
+    one.restart_max = a.restart.max;
+    one.restart_within_s = a.restart.within_s;
     s.actors.push_back(std::move(one));
   }
   {
@@ -159,6 +191,11 @@ snapshot world::status() const {
       c->add_status(s.actors[c->actor()], times[c->actor()], busy[c->actor()], s.links);
     std::lock_guard retired(retired_mutex_);
     for (std::size_t l = 0; l < s.links.size(); ++l) retired_[l].add_to(s.links[l]);
+    for (std::size_t a = 0; a < n; ++a) {
+      add_totals(s.actors[a], past_[a].totals);
+      for (std::size_t i = 0; i < times[a].size(); ++i) times[a][i] += past_[a].times[i];
+      busy[a] += past_[a].busy_ns;
+    }
   }
   const auto now_ns = monotonic_ns();
   const auto wall = last_status_ns_ == 0 ? 0 : now_ns - last_status_ns_;
@@ -166,6 +203,7 @@ snapshot world::status() const {
   for (std::size_t a = 0; a < n; ++a) {
     s.actors[a].handler_p50_ms = histogram::quantile_ms(times[a], .5);
     s.actors[a].handler_p99_ms = histogram::quantile_ms(times[a], .99);
+    s.actors[a].handlers = histogram::buckets_of(times[a], static_cast<double>(busy[a]) / 1e9);
     auto& last = last_busy_ns_[static_cast<actor_index>(a)];
     if (wall > 0)
       s.actors[a].busy_ratio =

@@ -131,6 +131,9 @@ class world : public std::enable_shared_from_this<world> {
   void event(std::string_view actor, std::string_view what, std::string_view detail);
   void show(actor_index actor, std::size_t port, const packet& p);
   bool has_observers() const { return !options.observers.empty(); }
+  /// Somebody wants every call; asked once per call.
+  bool is_traced() const { return !tracers_.empty(); }
+  void tell_call(const call_record& r);
   /// Checks the budgets that end in this actor; `now_ns` 0 = ask the clock.
   void note_hand_over(actor_index actor, const entry& e, std::int64_t now_ns);
   /// A packet for a session that is gone: counted on its link.
@@ -171,6 +174,14 @@ class world : public std::enable_shared_from_this<world> {
   std::uint64_t next_session_ = 1;
   mutable std::mutex retired_mutex_;
   std::vector<account> retired_;  ///< by link
+  /// What the cells of closed sessions did, by actor: counters never fall.
+  struct actor_past {
+    actor_status totals;
+    histogram::counts times{};
+    std::int64_t busy_ns = 0;
+  };
+  std::vector<actor_past> past_;
+  std::vector<observer*> tracers_;
   bool muted_ = false;
   std::recursive_mutex observers_mutex_;  ///< an observer may interrupt or stop
 
