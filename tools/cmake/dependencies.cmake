@@ -32,6 +32,7 @@ if(PkgConfig_FOUND)
   hocket_need_pc(KISSFFT libkissfft-dev kissfft-float)
   hocket_need_pc(SOXR libsoxr-dev soxr)
   hocket_need_pc(MUPARSER libmuparser-dev muparser)
+  hocket_need_pc(HTTPLIB libcpp-httplib-dev cpp-httplib)
 endif()
 
 # Debian ships CAF without CMake files: make the imported target by hand.
