@@ -18,6 +18,7 @@
 #include "tools/hocket/recorder.hpp"
 #include "tools/hocket/screen.hpp"
 #include "tools/hocket/types.hpp"
+#include "tools/hocket/watchers.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -81,15 +82,17 @@ std::vector<std::string> written_since(const fs::path& dir, fs::file_time_type s
 
 /// Waits for the end while keeping the screen alive; stops in good order on a signal or when the
 /// asked duration of stream time is over.
-host::run_summary watch(host::runtime& run, const run_options& o, screen& view) {
+host::run_summary watch(host::runtime& run, const run_options& o, screen& view, watchers& others) {
   auto end = std::async(std::launch::async, [&] { return run.wait(); });
   bool stopping = false;
   while (end.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) {
     const auto now = run.status();
     view.refresh(now);
+    others.look(now);
     const bool over = o.duration_s > 0 && now.now.seconds() >= o.duration_s;
     if (!stopping && (interrupts > 0 || over)) {
       stopping = true;
+      others.stopping();
       run.stop();
     }
   }
@@ -139,6 +142,13 @@ int run_run(const run_options& o) {
   auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii);
   if (!log) return complain(log.error(), exit_bad_input);
 
+  auto others = watchers::make(o, *loaded.graph);
+  if (!others)
+    return complain(others.error(),
+                    others.error().code == "observe.cannot_listen" ? exit_failed : exit_bad_input,
+                    others.error().code == "observe.not_loopback"
+                        ? "take an address of this machine (127.0.0.1), or say --metrics-public"
+                        : "");
   const auto view = make_screen(o);
   keeper kept;
   recorder watcher(*loaded.graph, {log->get(), &kept, view.get()});
@@ -151,7 +161,8 @@ int run_run(const run_options& o) {
   how.threads = o.threads;
   how.output_dir = o.out;
   how.status_socket = (fs::path(o.out) / "hocket.sock").string();
-  how.observers = {&watcher};
+  how.observers = (*others)->observers();
+  how.observers.insert(how.observers.begin(), &watcher);
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   auto run = host::runtime::start(*loaded.graph, *loaded.types, how);
@@ -161,7 +172,9 @@ int run_run(const run_options& o) {
     return complain(run.error(), exit_failed,
                     "`hocket doctor " + o.graph + "` checks what it needs");
   }
-  const auto end = watch(**run, o, *view);
+  (*others)->running(**run);
+  const auto end = watch(**run, o, *view, **others);
+  (*others)->closed();
   watcher.finish(to_string(end.why), end.detail);
   view->finish();
   run->reset();
@@ -174,6 +187,7 @@ int run_run(const run_options& o) {
   if (o.no_pii) kept.kept.words.clear();
   for (const auto& problem : draw(kept.kept, o.out)) fmt::print(stderr, "warning: {}\n", problem);
   print_end(o, end, written_since(o.out, files_start), wall_s);
+  (*others)->finish(o.json);
   if (!end.last.law_holds())
     fmt::print(stderr, "error: a link's accounts do not add up [run.law_broken]\n");
   return end.why == host::end_reason::failed || !end.last.law_holds() ? exit_failed : exit_fine;

@@ -1,17 +1,13 @@
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <csignal>
-#include <cstring>
-#include <filesystem>
-#include <optional>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "tools/hocket/commands.hpp"
+#include "tools/hocket/status_source.hpp"
 #include "tools/hocket/top_view.hpp"
 #include "tools/hocket/types.hpp"
 
@@ -20,53 +16,6 @@ namespace {
 
 volatile std::sig_atomic_t stop_asked = 0;
 
-/// Our end of a run's status socket: lines of JSON.
-class status_link {
- public:
-  static result<status_link> connect(const std::string& path) {
-    status_link out;
-    out.fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path)
-      return fail("top.bad_socket", path + ": a socket's path may not be that long");
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    if (out.fd_ < 0 ||
-        ::connect(out.fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-      return fail("top.no_run", fmt::format("{}: {}", path, std::strerror(errno)));
-    return out;
-  }
-  status_link(status_link&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), text_(std::move(other.text_)) {}
-  status_link& operator=(status_link&&) = delete;
-  ~status_link() {
-    if (fd_ >= 0) close(fd_);
-  }
-
-  /// The next line; empty when the run is over or nothing came in time.
-  std::optional<std::string> line(int limit_ms) {
-    while (text_.find('\n') == std::string::npos) {
-      pollfd ready{fd_, POLLIN, 0};
-      if (poll(&ready, 1, limit_ms) <= 0) return std::nullopt;
-      char block[65536];
-      const auto n = read(fd_, block, sizeof block);
-      if (n <= 0) return std::nullopt;
-      text_.append(block, static_cast<std::size_t>(n));
-    }
-    const auto end = text_.find('\n');
-    auto out = text_.substr(0, end);
-    text_.erase(0, end + 1);
-    return out;
-  }
-
-  bool ask() { return send(fd_, "status\n", 7, MSG_NOSIGNAL) == 7; }
-
- private:
-  status_link() = default;
-  int fd_ = -1;
-  std::string text_;
-};
-
 /// Over the last look without a flicker: each line cleared to its end, then all below.
 std::string redrawn(const std::string& text) {
   std::string out = "\033[H";
@@ -74,41 +23,75 @@ std::string redrawn(const std::string& text) {
   return out + "\033[J";
 }
 
+using sources = std::vector<std::unique_ptr<status_source>>;
+
+std::vector<run_look> look_at(const sources& all, const std::vector<run_look>& before) {
+  std::vector<run_look> out;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    run_look one;
+    one.source = all[i]->name();
+    // What was last seen is what rates are counted from.
+    if (i < before.size()) one.before = before[i].now.empty() ? before[i].before : before[i].now;
+    if (auto now = all[i]->ask(5000))
+      one.now = std::move(*now);
+    else
+      one.fault = now.error();
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+bool any_answers(const std::vector<run_look>& all) {
+  return std::any_of(all.begin(), all.end(), [](const run_look& r) { return !r.now.empty(); });
+}
+
+void print_json(const std::vector<run_look>& all) {
+  using json = nlohmann::ordered_json;
+  for (const auto& r : all) {
+    // One run: its line as it came. Several: each line says whose it is.
+    if (all.size() == 1) {
+      fmt::print("{}\n", r.now);
+      continue;
+    }
+    json line{{"source", r.source}};
+    if (const auto status = json::parse(r.now, nullptr, false); status.is_object())
+      line.update(status);
+    else
+      line["fault"] = r.fault.message;
+    fmt::print("{}\n", line.dump(-1, ' ', false, json::error_handler_t::replace));
+  }
+}
+
 }  // namespace
 
 int run_top(const top_options& o) {
-  const auto path =
-      o.socket.empty() ? (std::filesystem::path(o.out) / "hocket.sock").string() : o.socket;
-  auto link = status_link::connect(path);
-  if (!link)
-    return complain(link.error(), exit_failed,
-                    "is a graph running? give its --out folder or --socket");
+  const auto all = status_sources(o.where);
+  auto looks = look_at(all, {});
+  if (!any_answers(looks))
+    return complain(looks.front().fault, exit_failed,
+                    "is a graph running? give its --out folder, --socket or --connect");
   std::signal(SIGINT, [](int) { stop_asked = 1; });
   const auto t = this_terminal();
-  std::string before;
-  while (stop_asked == 0) {
-    if (!link->ask()) break;
-    const auto now = link->line(5000);
-    if (!now) break;
+  // Two looks a moment apart give rates also with --once.
+  if (o.once && !o.json) {
+    usleep(500'000);
+    looks = look_at(all, looks);
+  }
+  while (stop_asked == 0 && any_answers(looks)) {
     if (o.json) {
-      fmt::print("{}\n", *now);
+      print_json(looks);
     } else {
-      // Two looks a moment apart give rates also with --once.
-      if (o.once && before.empty()) {
-        before = *now;
-        usleep(500'000);
-        continue;
-      }
-      auto text = top_text(before, *now, t);
+      auto text = top_text(looks, t);
       if (t.is_terminal && !o.once) text = redrawn(text);
       fmt::print("{}", text);
     }
     std::fflush(stdout);
     if (o.once) return exit_fine;
-    before = *now;
     usleep(static_cast<useconds_t>(o.every_s * 1e6));
+    looks = look_at(all, looks);
   }
-  if (stop_asked == 0) fmt::print(stderr, "the run has ended\n");
+  if (stop_asked == 0)
+    fmt::print(stderr, "{}\n", all.size() == 1 ? "the run has ended" : "all runs have ended");
   return exit_fine;
 }
 

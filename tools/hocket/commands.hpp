@@ -26,11 +26,15 @@ struct run_options {
   std::string out = "out";
   bool virtual_time = false;
   int sessions = 1;
-  int threads = 0;        ///< 0: number of cores
-  double duration_s = 0;  ///< orderly stop after that much stream time; 0: until the end
-  bool json = false;      ///< one object per micro-turn, then a summary object
-  bool plain = false;     ///< lines even on a terminal
-  bool no_pii = false;    ///< leave words out of the event log and the picture
+  int threads = 0;              ///< 0: number of cores
+  double duration_s = 0;        ///< orderly stop after that much stream time; 0: until the end
+  bool json = false;            ///< one object per micro-turn, then a summary object
+  bool plain = false;           ///< lines even on a terminal
+  bool no_pii = false;          ///< leave words out of the event log and the picture
+  std::string metrics;          ///< address for Prometheus and health; "": none
+  bool metrics_public = false;  ///< may be reached from other machines
+  std::string trace;            ///< file for trace events; "": none
+  int trace_every = 1;          ///< only packets of every n-th micro-turn
 };
 int run_run(const run_options&);
 
@@ -127,9 +131,15 @@ using benchmark = int (*)(const bench_options&);
 /// One after the other; several together give one JSON object where JSON is asked for.
 int run_benchmarks(const std::vector<benchmark>& parts, const bench_options& o);
 
+/// Where running graphs are asked how they are.
+struct watch_options {
+  std::vector<std::string> outs;      ///< --out folders; their hocket.sock
+  std::vector<std::string> sockets;   ///< sockets that lie elsewhere
+  std::vector<std::string> connects;  ///< what `run --metrics` says: http://host:9464
+};
+
 struct top_options {
-  std::string out = "out";
-  std::string socket;  ///< "": <out>/hocket.sock
+  watch_options where;  ///< nothing given: out/
   bool once = false;
   bool json = false;
   double every_s = 1;
@@ -139,10 +149,27 @@ int run_top(const top_options&);
 struct doctor_options {
   std::string graph;  ///< "": the machine only
   graph_options how;
+  watch_options where;  ///< running graphs; nothing else is looked at then
   std::string models = "configs/models";
   bool json = false;
 };
 int run_doctor(const doctor_options&);
+
+struct export_options {
+  std::string kind;  ///< systemd, kubernetes
+  std::string graph;
+  graph_options how;
+  std::string out = "deploy";
+  std::string host;  ///< "": all hosts
+  std::string program = "/usr/bin/hocket";
+  std::string dir = "/srv/hocket";      ///< working folder on the target: models, recordings
+  std::string user = "hocket";          ///< systemd
+  std::string image = "hocket:latest";  ///< kubernetes
+  std::string name_space;               ///< kubernetes; "": the current one
+  int metrics_port = 9464;
+  bool json = false;
+};
+int run_export(const export_options&);
 
 struct docs_options {
   std::string root = ".";  ///< repository root

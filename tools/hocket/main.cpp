@@ -62,6 +62,17 @@ void add_run(CLI::App& app, action& chosen) {
       ->check(CLI::NonNegativeNumber);
   sub.add_flag("--plain", o.plain, "Plain lines also on a terminal");
   sub.add_flag("--no-pii", o.no_pii, "Leave words out of the event log and the picture");
+  sub.add_option("--metrics", o.metrics,
+                 "Serve /metrics (Prometheus), /status, /healthz and /readyz over HTTP there")
+      ->type_name("tcp://127.0.0.1:PORT");
+  sub.add_flag("--metrics-public", o.metrics_public,
+               "Let other machines ask too: plain HTTP without a password");
+  sub.add_option("--trace", o.trace, "Write a trace for ui.perfetto.dev")->type_name("FILE.json");
+  sub.add_option("--trace-every", o.trace_every,
+                 "Trace only packets whose origin lies in every N-th micro-turn")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
   add_json(sub, o.json);
   sub.footer(
       "Writes events.jsonl, conversation.svg and conversation.png to --out, beside what the\n"
@@ -111,17 +122,31 @@ void add_describe(CLI::App& app, action& chosen) {
   add_json(sub, o.json);
 }
 
+void add_watch_options(CLI::App& sub, watch_options& o) {
+  sub.add_option("--out", o.outs, "The --out folder of a run")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  sub.add_option("--socket", o.sockets, "A run's socket, if it lies elsewhere")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  sub.add_option("--connect", o.connects, "A run on another machine, by its --metrics address")
+      ->type_name("http://HOST:PORT")
+      ->allow_extra_args(false);
+}
+
 void add_top(CLI::App& app, action& chosen) {
   static top_options o;
-  auto& sub = command(app, chosen, "top", "Watch a running graph: actors, queues, drops, budgets",
+  auto& sub = command(app, chosen, "top", "Watch running graphs: actors, queues, drops, budgets",
                       [] { return run_top(o); });
-  sub.add_option("--out", o.out, "The run's --out folder")->capture_default_str();
-  sub.add_option("--socket", o.socket, "The run's socket, if it lies elsewhere")->type_name("FILE");
+  add_watch_options(sub, o.where);
   sub.add_option("--every", o.every_s, "Seconds between two looks")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 60.0));
   sub.add_flag("--once", o.once, "One look, then end");
   add_json(sub, o.json);
+  sub.footer(
+      "Each of --out, --socket and --connect can be given several times, one for each host of a\n"
+      "graph; without any, the run in out/ is shown.");
 }
 
 void add_picture(CLI::App& app, action& chosen) {
@@ -164,11 +189,41 @@ void add_docs(CLI::App& app, action& chosen) {
 
 void add_doctor(CLI::App& app, action& chosen) {
   static doctor_options o;
-  auto& sub = command(app, chosen, "doctor", "Check this machine, and what a graph needs of it",
+  auto& sub = command(app, chosen, "doctor",
+                      "Check this machine, what a graph needs of it, or running graphs",
                       [] { return run_doctor(o); });
   sub.add_option("graph", o.graph, "Graph file (YAML)");
   add_graph_options(sub, o.how);
   sub.add_option("--models", o.models, "Folder of model folders")->capture_default_str();
+  add_watch_options(sub, o.where);
+  add_json(sub, o.json);
+  sub.footer(
+      "With --out, --socket or --connect it looks at running graphs twice within a second and "
+      "names\n"
+      "the stalled actor, the full queue and whom it blocks, losses and their reasons.\n"
+      "Exit code 1 if something is to be mended.");
+}
+
+void add_export(CLI::App& app, action& chosen) {
+  static export_options o;
+  auto& sub =
+      command(app, chosen, "export", "Write systemd units or Kubernetes manifests of a graph",
+              [] { return run_export(o); });
+  sub.add_option("kind", o.kind, "systemd or kubernetes")
+      ->required()
+      ->check(CLI::IsMember({"systemd", "kubernetes"}));
+  sub.add_option("graph", o.graph, "Graph file (YAML)")->required();
+  add_graph_options(sub, o.how);
+  sub.add_option("-o,--out", o.out, "Folder to write")->capture_default_str();
+  sub.add_option("--host", o.host, "Only this host of the graph")->type_name("NAME");
+  sub.add_option("--program", o.program, "The program on the target")->capture_default_str();
+  sub.add_option("--dir", o.dir, "Working folder on the target")->capture_default_str();
+  sub.add_option("--user", o.user, "systemd: who runs it")->capture_default_str();
+  sub.add_option("--image", o.image, "kubernetes: container image")->capture_default_str();
+  sub.add_option("--namespace", o.name_space, "kubernetes: namespace")->type_name("NAME");
+  sub.add_option("--metrics-port", o.metrics_port, "Port of metrics and health")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 65535));
   add_json(sub, o.json);
 }
 
@@ -322,8 +377,9 @@ int run_main(int argc, char** argv) {
       "Exit codes: 0 fine, 1 failed at run time, 2 the input is wrong.\n"
       "Start: hocket validate configs/graphs/*.yaml; hocket run GRAPH; hocket describe TYPE");
   action chosen;
-  for (auto add : {add_run, add_validate, add_graph, add_list, add_describe, add_top, add_picture,
-                   add_new, add_train, add_eval, add_bench, add_scenarios, add_doctor, add_docs})
+  for (auto add :
+       {add_run, add_validate, add_graph, add_list, add_describe, add_top, add_picture, add_new,
+        add_train, add_eval, add_bench, add_scenarios, add_doctor, add_export, add_docs})
     add(app, chosen);
   const auto known = names_of(app, false);
   if (argc >= 2 && argv[1][0] != '-' &&

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <sstream>
 
+#include <fmt/format.h>
+
 #include "tools/hocket/conversation.hpp"
 #include "tools/hocket/picture.hpp"
 #include "tools/hocket/recorder.hpp"
@@ -241,9 +243,27 @@ TEST_CASE("top shows actors, links and rates between two looks") {
     "actors":[{"name":"mic","component":"capture.gst","state":"hung","packets_out":150,"last_error":"no device"}],
     "links":[{"from":"mic.audio","to":"ears.audio","sent":150,"dropped":{"too_old":2}}],
     "budgets":[{"path":"mic > ears","limit_ms":400,"p50_ms":210.04,"checked":9,"missed":1,"blamed":{"ears":1}}]})";
-  const auto text = top_text(before, now, terminal{});
+  const auto text = top_text({{"out", before, now}}, terminal{});
   for (const char* part : {"talk  3.0 s, sessions: 1", "holds", "50.0", "hung", "no device",
                            "too_old 2", "210.0", "ears 1"})
     CHECK_MESSAGE(text.find(part) != std::string::npos, part, " is missing in\n", text);
-  CHECK(top_text("", "nonsense", terminal{}).starts_with("not a status"));
+  CHECK(text.find("host") == std::string::npos);
+  CHECK(top_text({{"out", "", "nonsense"}}, terminal{}).starts_with("not a status"));
+}
+
+TEST_CASE("top shows several hosts in one table, and who does not answer") {
+  const auto status = [](const char* host, const char* actor, double now_s, double busy_s) {
+    return fmt::format(R"({{"graph":"talk","host":"{}","now_s":{},"sessions":1,"law_holds":true,
+      "actors":[{{"name":"{}","component":"c","state":"idle","busy_s":{}}}],"links":[]}})",
+                       host, now_s, actor, busy_s);
+  };
+  const auto text =
+      top_text({{"b.sock", status("gpu", "model", 2, 1), status("gpu", "model", 4, 2.5)},
+                {"http://10.0.0.5:9464", "", "", {"observe.no_answer", "no route"}},
+                {"a.sock", "", status("edge", "mic", 4, 0)}},
+               terminal{});
+  for (const char* part :
+       {"edge: talk", "gpu: talk", "http://10.0.0.5:9464: no route", "75 %", "host  actor"})
+    CHECK_MESSAGE(text.find(part) != std::string::npos, part, " is missing in\n", text);
+  CHECK(text.find("edge  mic") < text.find("gpu   model"));
 }

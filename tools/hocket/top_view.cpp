@@ -1,6 +1,7 @@
 #include "tools/hocket/top_view.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -91,6 +92,13 @@ class rates {
   std::string of_actor(const json& a, const char* key) const {
     return rate(actors_, word(a, "name"), a, key);
   }
+  /// Share of the time between the looks that an actor spent in its component.
+  std::string busy(const json& a) const {
+    const auto at = actors_.find(word(a, "name"));
+    if (at == actors_.end() || seconds_ <= 0 || !a.contains("busy_s")) return "-";
+    return fmt::format("{:.0f} %",
+                       100 * (number(a, "busy_s") - number(at->second, "busy_s")) / seconds_);
+  }
   std::string of_link(const json& l, const char* key) const {
     return rate(links_, word(l, "from") + word(l, "to"), l, key);
   }
@@ -106,96 +114,146 @@ class rates {
   std::map<std::string, json> actors_, links_;
 };
 
-std::string actors_text(const json& now, const rates& per_s, const terminal& t) {
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& a : list(now, "actors"))
-    rows.push_back({word(a, "name"), word(a, "component"), word(a, "state"),
-                    per_s.of_actor(a, "packets_in"), per_s.of_actor(a, "packets_out"),
-                    short_count(number(a, "queued")),
-                    fmt::format("{:.0f} %", 100 * number(a, "busy_ratio")),
-                    fmt::format("{:.2f}", number(a, "handler_p50_ms")),
-                    fmt::format("{:.2f}", number(a, "handler_p99_ms")),
-                    short_count(number(a, "restarts")), word(a, "last_error")});
-  return table({{"actor", false},
-                {"component", false},
-                {"state", false},
-                {"in/s"},
-                {"out/s"},
-                {"queued"},
-                {"busy"},
-                {"p50 ms"},
-                {"p99 ms"},
-                {"restarts"},
-                {"last error", false}},
-               rows, t);
-}
+/// A run that answered, ready to be shown.
+struct shown {
+  std::string host;
+  json now;
+  rates per_s;
+};
+using shown_runs = std::vector<shown>;
+using rows = std::vector<std::vector<std::string>>;
 
-std::string links_text(const json& now, const rates& per_s, const terminal& t) {
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& l : list(now, "links"))
-    rows.push_back({word(l, "from") + " > " + word(l, "to"), short_count(number(l, "sent")),
-                    per_s.of_link(l, "sent"), short_count(number(l, "in_flight")),
-                    short_count(number(l, "depth_max")), short_count(number(l, "blocked_ns") / 1e6),
-                    short_count(total_dropped(l)), drop_reasons(l)});
-  return table({{"link", false},
-                {"sent"},
-                {"per s"},
-                {"in flight"},
-                {"deepest"},
-                {"blocked ms"},
-                {"dropped"},
-                {"reasons", false}},
-               rows, t);
-}
-
-std::string budgets_text(const json& now, const terminal& t) {
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& b : list(now, "budgets")) {
-    std::string blame;
-    if (const auto at = b.find("blamed"); at != b.end() && at->is_object())
-      for (const auto& [actor, n] : at->items())
-        blame += fmt::format("{}{} {}", blame.empty() ? "" : ", ", actor, n.dump());
-    rows.push_back({word(b, "path"), fmt::format("{:.0f}", number(b, "limit_ms")),
-                    fmt::format("{:.1f}", number(b, "p50_ms")),
-                    fmt::format("{:.1f}", number(b, "p99_ms")), short_count(number(b, "checked")),
-                    short_count(number(b, "missed")), blame});
+/// The table of all runs; where there are several, the host of each row stands in front.
+std::string grouped(const shown_runs& runs, std::vector<column> columns, const terminal& t,
+                    const std::function<void(const shown&, rows&)>& add) {
+  rows all;
+  if (runs.size() > 1) columns.insert(columns.begin(), {"host", false});
+  for (const auto& run : runs) {
+    rows mine;
+    add(run, mine);
+    for (auto& row : mine) {
+      if (runs.size() > 1) row.insert(row.begin(), run.host);
+      all.push_back(std::move(row));
+    }
   }
-  if (rows.empty()) return "";
-  return "\n" + table({{"budget", false},
-                       {"limit ms"},
-                       {"p50 ms"},
-                       {"p99 ms"},
-                       {"checked"},
-                       {"missed"},
-                       {"to blame", false}},
-                      rows, t);
+  return all.empty() ? "" : "\n" + table(columns, all, t);
 }
 
-std::string counters_text(const json& now, const terminal& t) {
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& a : list(now, "actors"))
-    if (const auto at = a.find("counters"); at != a.end() && at->is_object())
-      for (const auto& [name, n] : at->items())
-        if (n.is_number()) rows.push_back({word(a, "name"), name, short_count(n.get<double>())});
-  if (rows.empty()) return "";
-  return "\n" + table({{"actor", false}, {"counter", false}, {"value"}}, rows, t);
+std::string actors_text(const shown_runs& runs, const terminal& t) {
+  const auto add = [](const shown& run, rows& out) {
+    for (const auto& a : list(run.now, "actors"))
+      out.push_back({word(a, "name"), word(a, "component"), word(a, "state"),
+                     run.per_s.of_actor(a, "packets_in"), run.per_s.of_actor(a, "packets_out"),
+                     short_count(number(a, "queued")), run.per_s.busy(a),
+                     fmt::format("{:.2f}", number(a, "handler_p50_ms")),
+                     fmt::format("{:.2f}", number(a, "handler_p99_ms")),
+                     short_count(number(a, "restarts")), word(a, "last_error")});
+  };
+  return grouped(runs,
+                 {{"actor", false},
+                  {"component", false},
+                  {"state", false},
+                  {"in/s"},
+                  {"out/s"},
+                  {"queued"},
+                  {"busy"},
+                  {"p50 ms"},
+                  {"p99 ms"},
+                  {"restarts"},
+                  {"last error", false}},
+                 t, add);
+}
+
+std::string links_text(const shown_runs& runs, const terminal& t) {
+  const auto add = [](const shown& run, rows& out) {
+    for (const auto& l : list(run.now, "links"))
+      out.push_back({word(l, "from") + " > " + word(l, "to"), short_count(number(l, "sent")),
+                     run.per_s.of_link(l, "sent"), short_count(number(l, "in_flight")),
+                     short_count(number(l, "depth_max")),
+                     short_count(number(l, "blocked_ns") / 1e6), short_count(total_dropped(l)),
+                     drop_reasons(l)});
+  };
+  return grouped(runs,
+                 {{"link", false},
+                  {"sent"},
+                  {"per s"},
+                  {"in flight"},
+                  {"deepest"},
+                  {"blocked ms"},
+                  {"dropped"},
+                  {"reasons", false}},
+                 t, add);
+}
+
+std::string budgets_text(const shown_runs& runs, const terminal& t) {
+  const auto add = [](const shown& run, rows& out) {
+    for (const auto& b : list(run.now, "budgets")) {
+      std::string blame;
+      if (const auto at = b.find("blamed"); at != b.end() && at->is_object())
+        for (const auto& [actor, n] : at->items())
+          blame += fmt::format("{}{} {}", blame.empty() ? "" : ", ", actor, n.dump());
+      out.push_back({word(b, "path"), fmt::format("{:.0f}", number(b, "limit_ms")),
+                     fmt::format("{:.1f}", number(b, "p50_ms")),
+                     fmt::format("{:.1f}", number(b, "p99_ms")), short_count(number(b, "checked")),
+                     short_count(number(b, "missed")), blame});
+    }
+  };
+  return grouped(runs,
+                 {{"budget", false},
+                  {"limit ms"},
+                  {"p50 ms"},
+                  {"p99 ms"},
+                  {"checked"},
+                  {"missed"},
+                  {"to blame", false}},
+                 t, add);
+}
+
+std::string counters_text(const shown_runs& runs, const terminal& t) {
+  const auto add = [](const shown& run, rows& out) {
+    for (const auto& a : list(run.now, "actors"))
+      if (const auto at = a.find("counters"); at != a.end() && at->is_object())
+        for (const auto& [name, n] : at->items())
+          if (n.is_number()) out.push_back({word(a, "name"), name, short_count(n.get<double>())});
+  };
+  return grouped(runs, {{"actor", false}, {"counter", false}, {"value"}}, t, add);
+}
+
+/// The line above the tables: what runs, for how long, and whether the accounts hold.
+std::string title(const shown& run, bool with_host, const terminal& t) {
+  const auto law = run.now.find("law_holds");
+  const bool holds = law != run.now.end() && *law == json(true);
+  return paint(t, "1", (with_host ? run.host + ": " : "") + word(run.now, "graph")) +
+         fmt::format("  {:.1f} s, sessions: {:.0f}, sent = delivered + dropped + in flight: ",
+                     number(run.now, "now_s"), number(run.now, "sessions")) +
+         (holds ? "holds" : paint(t, "1;31", "BROKEN")) + "\n";
 }
 
 }  // namespace
 
-std::string top_text(const std::string& before, const std::string& now_text, const terminal& t) {
-  const auto now = json::parse(now_text, nullptr, false);
-  if (!now.is_object()) return "not a status: " + now_text.substr(0, 200) + "\n";
-  auto old = json::parse(before.empty() ? "{}" : before, nullptr, false);
-  if (!old.is_object()) old = json::object();
-  const rates per_s(old, now);
-  const auto law = now.find("law_holds");
-  auto out = paint(t, "1", word(now, "graph")) +
-             fmt::format("  {:.1f} s, sessions: {:.0f}, sent = delivered + dropped + in flight: ",
-                         number(now, "now_s"), number(now, "sessions"));
-  out += law != now.end() && *law == json(true) ? "holds" : paint(t, "1;31", "BROKEN");
-  return out + "\n\n" + actors_text(now, per_s, t) + "\n" + links_text(now, per_s, t) +
-         budgets_text(now, t) + counters_text(now, t);
+std::string top_text(const std::vector<run_look>& runs, const terminal& t) {
+  shown_runs answered;
+  std::string faults;
+  for (const auto& r : runs) {
+    auto now = json::parse(r.now, nullptr, false);
+    if (!now.is_object()) {
+      faults += r.now.empty()
+                    ? paint(t, "31", fmt::format("{}: {}", r.source, r.fault.message)) + "\n"
+                    : "not a status: " + r.now.substr(0, 200) + "\n";
+      continue;
+    }
+    auto before = json::parse(r.before.empty() ? "{}" : r.before, nullptr, false);
+    if (!before.is_object()) before = json::object();
+    const auto host = word(now, "host");
+    rates per_s(before, now);
+    answered.push_back({host.empty() ? r.source : host, std::move(now), std::move(per_s)});
+  }
+  std::stable_sort(answered.begin(), answered.end(),
+                   [](const shown& a, const shown& b) { return a.host < b.host; });
+  std::string out;
+  for (const auto& run : answered) out += title(run, runs.size() > 1, t);
+  return out + faults + actors_text(answered, t) + links_text(answered, t) +
+         budgets_text(answered, t) + counters_text(answered, t);
 }
 
 }  // namespace hocket::cli

@@ -1,0 +1,1 @@
+hocket run good.yaml --virtual --metrics 9464 --out "$TMP"

@@ -1,0 +1,1 @@
+hocket run good.yaml --virtual --metrics tcp://0.0.0.0:0 --out "$TMP"

@@ -1,0 +1,113 @@
+#include "tools/hocket/status_source.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "actors/observe/http_server.hpp"
+
+namespace hocket::cli {
+namespace {
+
+/// Our end of a run's status socket: lines of JSON.
+class socket_source final : public status_source {
+ public:
+  socket_source(std::string name, std::string path)
+      : name_(std::move(name)), path_(std::move(path)) {}
+  socket_source(const socket_source&) = delete;
+  ~socket_source() override { hang_up(); }
+
+  const std::string& name() const override { return name_; }
+
+  result<std::string> ask(int limit_ms) override {
+    if (fd_ < 0) HOCKET_TRY(connect());
+    auto answer = exchange(limit_ms);
+    if (!answer) hang_up();
+    return answer;
+  }
+
+ private:
+  result<void> connect() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path_.size() >= sizeof address.sun_path)
+      return fail("status.bad_socket", path_ + ": a socket's path may not be that long");
+    std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
+    fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd_ >= 0 && ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
+      return {};
+    const auto why = fmt::format("{}: {}", path_, std::strerror(errno));
+    hang_up();
+    return fail("status.no_run", why);
+  }
+
+  result<std::string> exchange(int limit_ms) {
+    using clock = std::chrono::steady_clock;
+    const auto until = clock::now() + std::chrono::milliseconds(limit_ms);
+    if (send(fd_, "status\n", 7, MSG_NOSIGNAL) != 7)
+      return fail("status.no_run", path_ + ": the run has ended");
+    std::string text;
+    while (text.empty() || text.back() != '\n') {
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
+      pollfd ready{fd_, POLLIN, 0};
+      const int n = left > 0 ? poll(&ready, 1, static_cast<int>(left)) : 0;
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0)
+        return fail("status.no_run", fmt::format("{}: no answer within {} ms", path_, limit_ms));
+      char block[65536];
+      const auto got = read(fd_, block, sizeof block);
+      if (got <= 0) return fail("status.no_run", path_ + ": the run has ended");
+      text.append(block, static_cast<std::size_t>(got));
+    }
+    text.pop_back();
+    return text;
+  }
+
+  void hang_up() {
+    if (fd_ >= 0) close(fd_);
+    fd_ = -1;
+  }
+
+  const std::string name_;
+  const std::string path_;
+  int fd_ = -1;
+};
+
+class http_source final : public status_source {
+ public:
+  explicit http_source(std::string address) : address_(std::move(address)) {}
+  const std::string& name() const override { return address_; }
+  result<std::string> ask(int limit_ms) override {
+    auto text = observe::http_get(address_, "/status", limit_ms);
+    if (text && !text->empty() && text->back() == '\n') text->pop_back();
+    return text;
+  }
+
+ private:
+  const std::string address_;
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<status_source>> status_sources(const watch_options& o) {
+  std::vector<std::unique_ptr<status_source>> all;
+  auto outs = o.outs;
+  if (outs.empty() && o.sockets.empty() && o.connects.empty()) outs = {"out"};
+  for (const auto& dir : outs)
+    all.push_back(std::make_unique<socket_source>(
+        dir, (std::filesystem::path(dir) / "hocket.sock").string()));
+  for (const auto& path : o.sockets) all.push_back(std::make_unique<socket_source>(path, path));
+  for (const auto& address : o.connects) all.push_back(std::make_unique<http_source>(address));
+  return all;
+}
+
+}  // namespace hocket::cli

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/core/result.hpp"
+#include "tools/hocket/commands.hpp"
+
+namespace hocket::cli {
+
+/// A running graph that can be asked for its status: a Unix socket, or HTTP on another machine.
+///
+/// Threads: one at a time.
+class status_source {
+ public:
+  virtual ~status_source() = default;
+  /// The folder, file or address that the user gave.
+  virtual const std::string& name() const = 0;
+  /// One status as JSON without a newline, within `limit_ms`. After a failure the next call tries
+  /// to reach the run anew. Errors: status.no_run, status.bad_socket, observe.no_answer.
+  virtual result<std::string> ask(int limit_ms) = 0;
+};
+
+/// In the order folders, sockets, addresses; nothing given: the folder `out`.
+std::vector<std::unique_ptr<status_source>> status_sources(const watch_options& o);
+
+}  // namespace hocket::cli
