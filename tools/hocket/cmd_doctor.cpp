@@ -1,10 +1,14 @@
+#include <unistd.h>
+
 #include <algorithm>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "tools/hocket/commands.hpp"
+#include "tools/hocket/diagnose.hpp"
 #include "tools/hocket/doctor.hpp"
+#include "tools/hocket/status_source.hpp"
 #include "tools/hocket/terminal.hpp"
 #include "tools/hocket/types.hpp"
 
@@ -34,26 +38,32 @@ void print(const std::vector<finding>& all) {
   }
 }
 
-}  // namespace
-
-int run_doctor(const doctor_options& o) {
-  const auto types = known_types(o.how.plugins);
-  if (!types) return complain(types.error(), exit_bad_input);
-  auto all = examine_machine("out");
-  for (auto more :
-       {examine_gstreamer({"appsrc", "appsink", "audioconvert", "audioresample", "decodebin",
-                           "filesrc", "filesink", "videoconvert", "wavparse", "wavenc"}),
-        examine_models(o.models)})
-    all.insert(all.end(), more.begin(), more.end());
-  if (!o.graph.empty()) {
-    const auto loaded = load_graph(o.graph, *types, o.how);
-    if (report(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
-    const auto more = examine_graph(*loaded.graph);
-    all.insert(all.end(), more.begin(), more.end());
+/// Running graphs, looked at twice.
+std::vector<finding> examine_runs(const watch_options& where) {
+  const auto sources = status_sources(where);
+  std::vector<result<std::string>> first;
+  for (const auto& s : sources) first.push_back(s->ask(5000));
+  usleep(1'000'000);
+  std::vector<finding> all;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto now = sources[i]->ask(5000);
+    if (!now) {
+      all.push_back({sources[i]->name(), finding::grade::bad, now.error().message,
+                     "is `hocket run` alive there? see the end of its events.jsonl"});
+      continue;
+    }
+    for (auto& f : diagnose(first[i] ? *first[i] : "", *now)) {
+      if (sources.size() > 1) f.what = sources[i]->name() + ": " + f.what;
+      all.push_back(std::move(f));
+    }
   }
+  return all;
+}
+
+int conclude(const std::vector<finding>& all, bool as_json) {
   const auto bad = std::count_if(all.begin(), all.end(),
                                  [](const finding& f) { return f.how == finding::grade::bad; });
-  if (o.json) {
+  if (as_json) {
     using json = nlohmann::ordered_json;
     json list = json::array();
     for (const auto& f : all)
@@ -68,6 +78,28 @@ int run_doctor(const doctor_options& o) {
     fmt::print("{}\n", bad == 0 ? "nothing stands in the way" : fmt::format("{} to mend", bad));
   }
   return bad == 0 ? exit_fine : exit_failed;
+}
+
+}  // namespace
+
+int run_doctor(const doctor_options& o) {
+  if (!o.where.outs.empty() || !o.where.sockets.empty() || !o.where.connects.empty())
+    return conclude(examine_runs(o.where), o.json);
+  const auto types = known_types(o.how.plugins);
+  if (!types) return complain(types.error(), exit_bad_input);
+  auto all = examine_machine("out");
+  for (auto more :
+       {examine_gstreamer({"appsrc", "appsink", "audioconvert", "audioresample", "decodebin",
+                           "filesrc", "filesink", "videoconvert", "wavparse", "wavenc"}),
+        examine_models(o.models)})
+    all.insert(all.end(), more.begin(), more.end());
+  if (!o.graph.empty()) {
+    const auto loaded = load_graph(o.graph, *types, o.how);
+    if (report(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
+    const auto more = examine_graph(*loaded.graph);
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return conclude(all, o.json);
 }
 
 }  // namespace hocket::cli

@@ -12,6 +12,7 @@
 #include "engine/training/train.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/curves.hpp"
+#include "tools/hocket/doctor.hpp"
 #include "tools/hocket/heldout.hpp"
 #include "tools/hocket/train_file.hpp"
 #include "tools/scenarios/source.hpp"
@@ -32,6 +33,7 @@ result<std::string> export_newest(const std::string& out) {
   const std::string folder = out + "/model";
   HOCKET_TRY(engine::export_model(out + "/checkpoint.safetensors", folder, true));
   HOCKET_TRY(scenarios::nano_vocabulary().save(folder + "/vocabulary.json"));
+  HOCKET_TRY(write_checksums(folder));
   return folder;
 }
 

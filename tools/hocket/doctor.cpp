@@ -205,11 +205,21 @@ std::vector<finding> examine_models(const std::string& folder) {
     }
     if (!fs::exists(model / "config.json")) faults.push_back("config.json is missing");
     if (weights == 0) faults.push_back("no .safetensors file");
-    out.push_back(
-        {"model " + model.filename().string(), faults.empty() ? grade::good : grade::bad,
-         faults.empty() ? fmt::format("{} weight file, {:.1f} MiB", weights, mib)
-                        : fmt::format("{}", fmt::join(faults, "; ")),
-         faults.empty() ? "" : "restore the folder from the repository, or train it anew"});
+    bool unsigned_ = false;
+    for (auto& fault : checksum_faults(model.string(), unsigned_))
+      faults.push_back(std::move(fault));
+    out.push_back({"model " + model.filename().string(),
+                   !faults.empty() ? grade::bad
+                   : unsigned_     ? grade::warning
+                                   : grade::good,
+                   faults.empty()
+                       ? fmt::format("{} weight file, {:.1f} MiB{}", weights, mib,
+                                     unsigned_ ? ", without checksums" : ", as its checksums say")
+                       : fmt::format("{}", fmt::join(faults, "; ")),
+                   !faults.empty() ? "restore the folder from the repository, or train it anew"
+                   : unsigned_     ? fmt::format("cd {} && sha256sum *.json *.safetensors > {}",
+                                                 model.string(), checksum_file)
+                                   : ""});
   }
   return out;
 }
@@ -254,6 +264,14 @@ std::vector<finding> examine_graph(const plan& graph) {
       out.push_back({fmt::format("{}.{}", a.name, key), there ? grade::good : grade::bad,
                      there ? path : path + ": no such file or folder",
                      there ? "" : "check the path in " + graph.file + " or its --param"});
+      if (!fs::exists(fs::path(path) / checksum_file)) continue;
+      bool missing = false;
+      const auto faults = checksum_faults(path, missing);
+      auto& f = out.back();
+      f.how = faults.empty() ? grade::good : grade::bad;
+      f.detail = path + (faults.empty() ? ", as its checksums say"
+                                        : fmt::format(": {}", fmt::join(faults, "; ")));
+      f.remedy = faults.empty() ? "" : "restore the folder, or train it anew";
     }
     if (!seen.elements.empty())
       for (auto f : examine_gstreamer(seen.elements)) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/core/result.hpp"
 #include "graph/spec/plan.hpp"
 
 namespace hocket::cli {
@@ -24,6 +25,14 @@ std::vector<finding> examine_gstreamer(const std::vector<std::string>& elements)
 std::vector<finding> examine_models(const std::string& folder);
 /// Files and pipeline elements that a graph names.
 std::vector<finding> examine_graph(const plan& graph);
+
+/// Name of the file in a model folder that holds the SHA-256 of the others, as sha256sum writes it.
+inline constexpr const char* checksum_file = "SHA256SUMS";
+/// What does not agree with a folder's checksum file; empty where all does. A folder without one
+/// gives `missing` alone.
+std::vector<std::string> checksum_faults(const std::string& folder, bool& missing);
+/// Writes a model folder's checksum file anew. Errors: doctor.cannot_write.
+result<void> write_checksums(const std::string& folder);
 
 /// What is wrong with a safetensors file; empty where its header covers exactly its bytes.
 std::string safetensors_fault(const std::string& path);

@@ -1,0 +1,1 @@
+hocket doctor --out "$TMP"
