@@ -13,9 +13,6 @@
 #include "graph/spec/yaml.hpp"
 
 namespace hocket::spec {
-namespace {
-
-constexpr std::size_t max_include_depth = 8;
 
 result<std::string> read_from_disk(const std::string& path) {
   std::error_code ec;
@@ -28,6 +25,10 @@ result<std::string> read_from_disk(const std::string& path) {
   if (!in) return fail("file.unreadable", "cannot be read");
   return std::move(out).str();
 }
+
+namespace {
+
+constexpr std::size_t max_include_depth = 8;
 
 /// Normal form without looking at the disk, so that validation is the same everywhere.
 std::string beside(const std::string& file, const std::string& relative) {

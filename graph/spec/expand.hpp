@@ -14,4 +14,8 @@ namespace hocket::spec {
 std::optional<graph_spec> expand(const std::string& file, const std::string& text,
                                  const load_options& options, diagnostics& findings);
 
+/// How an included file is read where load_options name no other way.
+/// Errors: file.missing, file.too_large, file.unreadable.
+result<std::string> read_from_disk(const std::string& path);
+
 }  // namespace hocket::spec

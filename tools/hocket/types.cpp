@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "graph/contract/plugin.hpp"
+#include "graph/spec/expand.hpp"
 #ifdef HOCKET_HAS_COMPONENTS
 #include "actors/components.hpp"
 #endif
@@ -55,10 +56,25 @@ void load_own_plugins(const std::string& graph, const std::vector<std::string>& 
 
 }  // namespace
 
+namespace {
+
+/// Files that load_plan read on this thread: its reader is a plain function.
+thread_local std::vector<std::string> noted;
+
+result<std::string> read_and_note(const std::string& path) {
+  auto text = spec::read_from_disk(path);
+  if (text) noted.push_back(path);
+  return text;
+}
+
+}  // namespace
+
 loaded_graph load_graph(const std::string& file, const registry& types, const graph_options& how) {
   loaded_graph out;
   load_options options;
   options.sets = how.sets;
+  options.read_file = read_and_note;
+  noted.clear();
   for (const auto& param : how.params) {
     const auto at = param.find('=');
     if (at == std::string::npos || at == 0) {
@@ -89,6 +105,7 @@ loaded_graph load_graph(const std::string& file, const registry& types, const gr
   load_own_plugins(file, plugins_of(file, text.str(), options), how.plugins, *known, out.findings);
   out.types = known;
   out.graph = load_plan(file, text.str(), *known, options, out.findings);
+  out.includes.swap(noted);
   if (out.findings.has_errors()) out.graph.reset();
   return out;
 }

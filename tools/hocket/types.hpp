@@ -18,6 +18,7 @@ result<registry> known_types(const std::vector<std::string>& plugins);
 struct loaded_graph {
   std::optional<plan> graph;  ///< empty where there are errors
   diagnostics findings;
+  std::vector<std::string> includes;      ///< files that `graph` consists of besides its own
   std::shared_ptr<const registry> types;  ///< what `graph` points into: `types` and its own plugins
 };
 

@@ -1,0 +1,1 @@
+hocket export systemd hosts.yaml --host moon -o "$TMP"
