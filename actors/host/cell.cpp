@@ -14,7 +14,8 @@ cell::cell(std::shared_ptr<world> w, actor_index actor, session_id session)
       actor_(actor),
       session_(session),
       spec_(world_.graph.actors[actor]),
-      info_(world_.graph.actors[actor].type->info) {
+      info_(world_.graph.actors[actor].type->info),
+      traced_(world_.is_traced()) {
   begin_at(timestamp());
 }
 

@@ -227,6 +227,7 @@ class cell : public std::enable_shared_from_this<cell> {
   const session_id session_;
   const plan_actor& spec_;
   const component_info& info_;
+  const bool traced_;  ///< a copy: asked for every call, it must not cost a line of the cache
 
   mutable std::mutex mutex_;
   // --- under mutex_

@@ -56,7 +56,7 @@ bool cell::perform_open() {
     return who->part->open(who->surroundings);
   });
   if (done == outcome::written_off) return false;
-  if (world_.is_traced()) tell_call(call_kind::open, session_, began_ns, done);
+  if (traced_) tell_call(call_kind::open, session_, began_ns, done);
   call_opens_.store(false);
   bool again = false;
   {
@@ -218,7 +218,7 @@ bool cell::perform_close(job&) {
     error why;
     const auto done = call_as(who, began, why, [&] { return who->part->close(out); });
     if (done == outcome::written_off) return false;
-    if (world_.is_traced()) tell_call(call_kind::close, session_, began, done);
+    if (traced_) tell_call(call_kind::close, session_, began, done);
     if (done == outcome::failed)
       world_.event(name(), "failed", fmt::format("last words: {} [{}]", why.message, why.code));
   }
@@ -267,7 +267,7 @@ void cell::hang() {
     std::lock_guard guard(calling_->emitting);
     calling_->abandoned = true;
   }
-  if (world_.is_traced()) tell_hung();
+  if (traced_) tell_hung();
   phase was;
   {
     std::lock_guard lock(mutex_);

@@ -83,7 +83,7 @@ bool cell::perform_simple(job& j, const std::function<result<void>(emitter&)>& f
   aim_at_home(out);
   error why;
   const auto done = call_as(j.who, began, why, [&] { return f(out); });
-  if (world_.is_traced() && done != outcome::written_off) {
+  if (traced_ && done != outcome::written_off) {
     const bool tick = j.what == job::kind::tick;
     tell_call(tick ? call_kind::tick : call_kind::task, session_, began, done, tick ? j.k : -1);
   }
@@ -101,7 +101,7 @@ bool cell::perform_control(job& j) {
   const auto done =
       call_as(who, began, why, [&] { return who->part->on_control(j.port, j.message, out); });
   if (done == outcome::written_off) return false;
-  if (world_.is_traced()) tell_call(call_kind::control, session_, began, done);
+  if (traced_) tell_call(call_kind::control, session_, began, done);
   if (lent) {
     std::lock_guard lock(mutex_);
     if (done == outcome::fine)
@@ -146,7 +146,7 @@ bool cell::perform_items(job& j) {
                                                : who->part->process(port, p, out);
     });
     if (done == outcome::written_off) return false;
-    if (world_.is_traced()) {
+    if (traced_) {
       const call_input handed{port, &p.header, item.what.queued_ns};
       tell_call(call_kind::packet, item.from->session(), began, done, -1, {&handed, 1});
     }
@@ -177,7 +177,7 @@ bool cell::perform_sets(job& j) {
   error why;
   const auto done = call_as(who, began, why, [&] { return who->part->process_sets(h->sets, out); });
   if (done == outcome::written_off) return false;
-  if (world_.is_traced()) tell_sets(began, done);
+  if (traced_) tell_sets(began, done);
   h->sets_failed = done == outcome::failed;
   return conclude(done, why);
 }
@@ -196,7 +196,7 @@ bool cell::perform_produce(job& j) {
     return {};
   });
   if (done == outcome::written_off) return false;
-  if (world_.is_traced()) tell_call(call_kind::produce, session_, began, done);
+  if (traced_) tell_call(call_kind::produce, session_, began, done);
   if (done == outcome::failed) return conclude(done, why);
   {
     std::lock_guard lock(mutex_);

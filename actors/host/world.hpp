@@ -131,7 +131,7 @@ class world : public std::enable_shared_from_this<world> {
   void event(std::string_view actor, std::string_view what, std::string_view detail);
   void show(actor_index actor, std::size_t port, const packet& p);
   bool has_observers() const { return !options.observers.empty(); }
-  /// Somebody wants every call; asked once per call.
+  /// Somebody wants every call.
   bool is_traced() const { return !tracers_.empty(); }
   void tell_call(const call_record& r);
   /// Checks the budgets that end in this actor; `now_ns` 0 = ask the clock.
