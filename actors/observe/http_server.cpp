@@ -1,5 +1,6 @@
 #include "actors/observe/http_server.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -59,9 +60,12 @@ class http_server::impl {
                      : server_.bind_to_port(at.host, at.port) ? at.port
                                                               : -1;
     if (port < 0) return -1;
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    thread_ = std::thread([this] {
+      server_.listen_after_bind();
+      over_.store(true);
+    });
     // stop() before the thread listens would be forgotten.
-    while (!server_.is_running()) std::this_thread::yield();
+    while (!server_.is_running() && !over_.load()) std::this_thread::yield();
     return port;
   }
 
@@ -92,6 +96,7 @@ class http_server::impl {
   const run_identity who_;
   const run_window& run_;
   httplib::Server server_;
+  std::atomic<bool> over_{false};
   std::thread thread_;
 };
 

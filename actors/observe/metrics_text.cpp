@@ -1,5 +1,7 @@
 #include "actors/observe/metrics_text.hpp"
 
+#include <fmt/format.h>
+
 #include "actors/observe/exposition.hpp"
 
 namespace hocket::observe {
@@ -91,20 +93,32 @@ void write_actors(exposition& out, const host::snapshot& s) {
 
 void write_budgets(exposition& out, const host::snapshot& s) {
   if (s.budgets.empty()) return;
+  // Two budgets may watch one path: the limit tells them apart.
+  const auto each = [&](auto write) {
+    for (const auto& b : s.budgets) write(b, fmt::format("{}", b.limit_ms));
+  };
+  const auto each_number = [&](auto value) {
+    each([&](const auto& b, const std::string& limit) {
+      out.sample({{"path", b.path}, {"limit_ms", limit}}, value(b));
+    });
+  };
   out.family("hocket_budget_limit_seconds", "gauge", "What the graph file allows on a path.");
-  for (const auto& b : s.budgets) out.sample({{"path", b.path}}, b.limit_ms / 1e3);
+  each_number([](const auto& b) { return b.limit_ms / 1e3; });
   out.family("hocket_budget_checks_total", "counter", "Micro-turns that a budget was checked for.");
-  for (const auto& b : s.budgets) out.sample({{"path", b.path}}, as_double(b.checked));
+  each_number([](const auto& b) { return as_double(b.checked); });
   out.family("hocket_budget_misses_total", "counter", "Micro-turns that took longer.");
-  for (const auto& b : s.budgets) out.sample({{"path", b.path}}, as_double(b.missed));
+  each_number([](const auto& b) { return as_double(b.missed); });
   out.family("hocket_budget_blamed_misses_total", "counter",
              "Misses by the hop that took the largest share over what was to be expected.");
-  for (const auto& b : s.budgets)
+  each([&](const auto& b, const std::string& limit) {
     for (const auto& [hop, n] : b.blamed)
-      out.sample({{"path", b.path}, {"blame", hop}}, as_double(n));
+      out.sample({{"path", b.path}, {"limit_ms", limit}, {"blame", hop}}, as_double(n));
+  });
   out.family("hocket_budget_latency_seconds", "histogram",
              "From capture to hand-over, the worst of each micro-turn.");
-  for (const auto& b : s.budgets) out.sample({{"path", b.path}}, b.latencies);
+  each([&](const auto& b, const std::string& limit) {
+    out.sample({{"path", b.path}, {"limit_ms", limit}}, b.latencies);
+  });
 }
 
 }  // namespace

@@ -51,6 +51,8 @@ host::snapshot a_snapshot() {
   b.checked = 9;
   b.missed = 1;
   b.blamed = {{"model (compute)", 1}};
+  s.budgets.push_back(b);  // one path, two budgets
+  s.budgets.back().limit_ms = 600;
   return s;
 }
 
@@ -79,8 +81,8 @@ hocket_actor_handler_seconds_bucket{actor="model",le="0.100663296"} 2
 hocket_actor_handler_seconds_bucket{actor="model",le="+Inf"} 3
 hocket_actor_handler_seconds_count{actor="model"} 3
 hocket_actor_handler_seconds_sum{actor="model"} 0.2400005
-hocket_budget_misses_total{path="mic > \"model\""} 1
-hocket_budget_blamed_misses_total{path="mic > \"model\"",blame="model (compute)"} 1
+hocket_budget_misses_total{path="mic > \"model\"",limit_ms="400"} 1
+hocket_budget_blamed_misses_total{path="mic > \"model\"",limit_ms="400",blame="model (compute)"} 1
 )x");
   for (std::string line; std::getline(expected, line);) CHECK_MESSAGE(has(text, line), line);
 }

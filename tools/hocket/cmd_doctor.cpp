@@ -1,6 +1,6 @@
-#include <unistd.h>
-
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -43,7 +43,7 @@ std::vector<finding> examine_runs(const watch_options& where) {
   const auto sources = status_sources(where);
   std::vector<result<std::string>> first;
   for (const auto& s : sources) first.push_back(s->ask(5000));
-  usleep(1'000'000);
+  std::this_thread::sleep_for(std::chrono::seconds(1));
   std::vector<finding> all;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto now = sources[i]->ask(5000);

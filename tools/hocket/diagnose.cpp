@@ -62,6 +62,7 @@ class patient {
     for (const auto& a : list(now_, "actors")) examine_actor(a);
     examine_full_queues();
     for (const auto& l : links_) examine_losses(l);
+    for (const auto& w : list(now_, "wires")) examine_wire(w);
     for (const auto& b : list(now_, "budgets")) examine_budget(b);
     if (!truth(now_, "law_holds", true))
       add("accounts", grade::bad, "sent = delivered + dropped + in flight is broken on a link",
@@ -90,7 +91,8 @@ class patient {
       const auto state = word(p, "state");
       if (state == "up" || state == "ready" || state.empty()) continue;
       const auto why = word(p, "reason");
-      add("host " + word(p, "name"), state == "connecting" ? grade::warning : grade::bad,
+      const bool may_pass = state == "connecting" || state == "suspect";
+      add("host " + word(p, "name"), may_pass ? grade::warning : grade::bad,
           fmt::format("its link is {}{}", state, why.empty() ? "" : ": " + why),
           state == "refused" ? "start it with the same graph file, version and keys as this host"
                              : "is `hocket run --host " + word(p, "name") +
@@ -228,6 +230,20 @@ class patient {
               fresh > 0 && known ? fmt::format(" ({:.1f} per s now)", fresh / seconds_) : ""),
           harmless ? "" : remedy_of(reason));
     }
+  }
+
+  // A link to another host: what its breaking and healing cost.
+  void examine_wire(const json& w) {
+    double lost = 0;
+    const auto drops = object(w, "dropped");
+    for (const auto& [reason, n] : drops.items())
+      if (n.is_number()) lost += n.get<double>();
+    if (lost == 0 && number(w, "gaps") == 0) return;
+    add(fmt::format("wire {} {} {}", word(w, "link"), truth(w, "outgoing", true) ? "to" : "from",
+                    word(w, "peer")),
+        grade::warning,
+        fmt::format("{:.0f} packets dropped, {:.0f} gaps announced", lost, number(w, "gaps")),
+        "the link broke, or could not keep up; `full: block` on its queue makes it lossless");
   }
 
   void examine_budget(const json& b) {

@@ -182,6 +182,15 @@ TEST_CASE("missed budgets name the hop, dead links their host, broken accounts u
   const auto f = only(earlier(healthy()), now);
   CHECK(f.what == "host gpu");
   CHECK(f.detail == "its link is lost: no heartbeat for 1.5 s");
+  now["peers"][0]["state"] = "suspect";
+  CHECK(only(earlier(healthy()), now).how == finding::grade::warning);
+  now = healthy();
+  now["wires"] = {{{"link", "mic.audio"},
+                   {"peer", "gpu"},
+                   {"outgoing", true},
+                   {"gaps", 2},
+                   {"dropped", {{"disconnect", 7}}}}};
+  CHECK(only(earlier(healthy()), now).what == "wire mic.audio to gpu");
   now = healthy();
   now["law_holds"] = false;
   CHECK(only(earlier(healthy()), now).what == "accounts");

@@ -254,7 +254,10 @@ TEST_CASE("top shows actors, links and rates between two looks") {
 TEST_CASE("top shows several hosts in one table, and who does not answer") {
   const auto status = [](const char* host, const char* actor, double now_s, double busy_s) {
     return fmt::format(R"({{"graph":"talk","host":"{}","now_s":{},"sessions":1,"law_holds":true,
-      "actors":[{{"name":"{}","component":"c","state":"idle","busy_s":{}}}],"links":[]}})",
+      "actors":[{{"name":"{}","component":"c","state":"idle","busy_s":{}}}],"links":[],
+      "peers":[{{"name":"far","state":"lost","rtt_us":80,"reason":"silent","connects":2}}],
+      "wires":[{{"link":"mic.audio","peer":"far","outgoing":true,"sent":9,"gaps":1,
+                 "dropped":{{"disconnect":3}}}}]}})",
                        host, now_s, actor, busy_s);
   };
   const auto text =
@@ -262,8 +265,8 @@ TEST_CASE("top shows several hosts in one table, and who does not answer") {
                 {"http://10.0.0.5:9464", "", "", {"observe.no_answer", "no route"}},
                 {"a.sock", "", status("edge", "mic", 4, 0)}},
                terminal{});
-  for (const char* part :
-       {"edge: talk", "gpu: talk", "http://10.0.0.5:9464: no route", "75 %", "host  actor"})
+  for (const char* part : {"edge: talk", "gpu: talk", "http://10.0.0.5:9464: no route", "75 %",
+                           "host  actor", "mic.audio to far", "disconnect 3", "silent"})
     CHECK_MESSAGE(text.find(part) != std::string::npos, part, " is missing in\n", text);
   CHECK(text.find("edge  mic") < text.find("gpu   model"));
 }

@@ -74,7 +74,7 @@ std::string table(const std::vector<column>& columns,
   for (const auto& row : rows) {
     auto text = line([&](std::size_t i) { return row[i]; });
     const bool trouble = std::any_of(row.begin(), row.end(), [](const std::string& s) {
-      return s == "hung" || s == "lost" || s == "restarting" || s == "broken";
+      return s == "hung" || s == "lost" || s == "restarting" || s == "broken" || s == "refused";
     });
     out += (trouble ? paint(t, "31", text) : text) + "\n";
   }
@@ -209,6 +209,47 @@ std::string budgets_text(const shown_runs& runs, const terminal& t) {
                  t, add);
 }
 
+/// The other processes of a graph, and the links that cross to them.
+std::string peers_text(const shown_runs& runs, const terminal& t) {
+  const auto peers = [](const shown& run, rows& out) {
+    for (const auto& p : list(run.now, "peers"))
+      out.push_back({word(p, "name"), word(p, "state"), fmt::format("{:.0f}", number(p, "rtt_us")),
+                     fmt::format("{:.0f} ± {:.0f}", number(p, "clock_offset_us"),
+                                 number(p, "clock_uncertainty_us")),
+                     short_count(number(p, "bytes_out")), short_count(number(p, "bytes_in")),
+                     short_count(number(p, "connects")), word(p, "reason")});
+  };
+  const auto wires = [](const shown& run, rows& out) {
+    for (const auto& w : list(run.now, "wires")) {
+      const auto out_there = w.find("outgoing");
+      const bool outgoing = out_there != w.end() && *out_there == json(true);
+      out.push_back({word(w, "link") + (outgoing ? " to " : " from ") + word(w, "peer"),
+                     short_count(number(w, "sent")), short_count(number(w, "in_flight")),
+                     short_count(number(w, "sent_again")), short_count(number(w, "gaps")),
+                     short_count(total_dropped(w)), drop_reasons(w)});
+    }
+  };
+  return grouped(runs,
+                 {{"peer", false},
+                  {"state", false},
+                  {"rtt us"},
+                  {"clock us"},
+                  {"bytes out"},
+                  {"bytes in"},
+                  {"connects"},
+                  {"reason", false}},
+                 t, peers) +
+         grouped(runs,
+                 {{"wire", false},
+                  {"sent"},
+                  {"in flight"},
+                  {"again"},
+                  {"gaps"},
+                  {"dropped"},
+                  {"reasons", false}},
+                 t, wires);
+}
+
 std::string counters_text(const shown_runs& runs, const terminal& t) {
   const auto add = [](const shown& run, rows& out) {
     for (const auto& a : list(run.now, "actors"))
@@ -253,7 +294,7 @@ std::string top_text(const std::vector<run_look>& runs, const terminal& t) {
   std::string out;
   for (const auto& run : answered) out += title(run, runs.size() > 1, t);
   return out + faults + actors_text(answered, t) + links_text(answered, t) +
-         budgets_text(answered, t) + counters_text(answered, t);
+         peers_text(answered, t) + budgets_text(answered, t) + counters_text(answered, t);
 }
 
 }  // namespace hocket::cli
