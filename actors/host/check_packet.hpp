@@ -8,8 +8,10 @@
 namespace hocket::host {
 
 /// Why a packet may not leave through a port of this type; empty where it may. `last` is the ts of
-/// the packet before it on the same stream: sound never goes back in time.
-std::string why_bad(const packet& p, const media_type& declared, timestamp last);
+/// the packet before it on the same stream: sound never goes back in time. `now` is stream time:
+/// what lies more than an hour ahead of it is a mistake, and would make all later sound of the
+/// stream go back in time and every bundle look complete.
+std::string why_bad(const packet& p, const media_type& declared, timestamp last, timestamp now);
 
 /// True for the control that the host itself reads: bound and end_of_stream.
 const control* as_marker(const packet& p);

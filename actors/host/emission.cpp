@@ -36,10 +36,11 @@ void emission::emit_to(outlet& out, std::size_t port, packet&& p, epoch_number e
   if (p.body)
     if (const auto* marker = as_marker(p)) return mark(out, port, p, *marker);
   if (stream.ended) return refuse_bad(out, port, "a packet after the end of its stream");
-  if (auto why = why_bad(p, cell_.info().outputs[port].type, stream.last_ts); !why.empty())
+  const auto now_ns = monotonic_ns();
+  const auto at = world.time.at(now_ns);
+  if (auto why = why_bad(p, cell_.info().outputs[port].type, stream.last_ts, at); !why.empty())
     return refuse_bad(out, port, why);
   stream.last_ts = p.header.ts;
-  const auto now_ns = monotonic_ns();
   auto& h = p.header;
   h.session = out.id();
   h.stream = static_cast<std::uint32_t>(port);
@@ -55,7 +56,6 @@ void emission::emit_to(outlet& out, std::size_t port, packet&& p, epoch_number e
   h.way.push({cell_.actor(), known_ ? queued_ns_ : started_ns_, started_ns_, now_ns});
   cell_.packets_out_.fetch_add(1, std::memory_order_relaxed);
   if (world.has_observers()) world.show(cell_.actor(), port, p);
-  const auto at = world.time.at(now_ns);
   auto& routes = out.routes[port];
   for (std::size_t i = 0; i < routes.size(); ++i) {
     auto& r = routes[i];

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "actors/host/run_plan.test.hpp"
 
@@ -273,6 +274,10 @@ TEST_CASE("garbage is dropped and counted, and good packets stay gapless") {
           audio_chunk odd = sound(320, 16000);
           odd.samples = odd.samples.slice(0, 7);
           out.emit(0, ts, odd);
+          odd.samples = buffer::take(std::vector<float>(320, NAN));
+          out.emit(0, ts, odd);
+          // Far ahead, and so that all later sound would go back in time.
+          out.emit(0, ts + std::chrono::hours(2), sound(320, 16000));
           return ++n < 10 ? source_state::more : source_state::end_of_stream;
         };
         return c;
@@ -294,10 +299,10 @@ TEST_CASE("garbage is dropped and counted, and good packets stay gapless") {
   g.link("src", 0, "end", 0);
   const auto done = run_plan(g, true);
   CHECK(seqs->lines() == numbers(10));
-  CHECK(done.last.links[0].sent == 80);
-  CHECK(dropped(done.last.links[0], drop_reason::bad_packet) == 70);
+  CHECK(done.last.links[0].sent == 100);
+  CHECK(dropped(done.last.links[0], drop_reason::bad_packet) == 90);
   CHECK(done.last.actors[0].counters ==
-        std::vector<std::pair<std::string, std::int64_t>>{{"bad_packets", 70}});
+        std::vector<std::pair<std::string, std::int64_t>>{{"bad_packets", 90}});
 }
 
 TEST_CASE("a flood stays within the queues") {

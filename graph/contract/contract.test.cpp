@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <doctest/doctest.h>
 
 #include "graph/contract/packet.hpp"
@@ -118,6 +120,12 @@ TEST_CASE("ports: payloads that do not fit or contradict themselves") {
   CHECK(unfit(audio, audio_chunk{16000, 1, 0, floats(8)}).empty());
   CHECK(unfit(audio, control{control::kind::bound, "", 0}).empty());
   CHECK(!unfit(audio, audio_chunk{16000, 2, 0, floats(8)}).empty());
+  for (const float s : {NAN, INFINITY, -INFINITY}) {
+    const auto one_bad = buffer::take(std::vector<float>{0.5f, s, 3e38f});
+    CHECK(unfit(audio, audio_chunk{16000, 1, 0, one_bad}) ==
+          "audio with a sample that is no number");
+    CHECK(unfit({.kind = payload_kind::tensor}, tensor{dtype::f32, {3}, one_bad}).empty());
+  }
   CHECK(!unfit(audio, audio_chunk{16000, 0, 0, floats(8)}).empty());
   CHECK(!unfit(audio, audio_chunk{16000, 1, 0, floats(8).slice(0, 7)}).empty());
   CHECK(!unfit({.kind = payload_kind::video}, video_frame{2, 2, floats(2)}).empty());

@@ -50,8 +50,8 @@ struct media_type {
 std::string why_incompatible(const media_type& from, const media_type& to);
 
 /// Why a payload may not travel through a port of this type; empty where it may. Also finds payloads
-/// that contradict themselves, such as a tensor whose bytes do not fill its shape. Control passes
-/// everywhere.
+/// that contradict themselves, such as a tensor whose bytes do not fill its shape, and sound that is
+/// not finite (numbers in tensors are not looked at: they may be many). Control passes everywhere.
 std::string why_unfit(const media_type& port, const payload& content);
 
 struct input_port {

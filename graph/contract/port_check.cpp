@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -21,6 +23,18 @@ std::string bad_tensor(const tensor& t) {
                      fmt::join(t.shape, ", "), t.data.size_bytes());
 }
 
+// Byte by byte, since a frame from a wire may lie at any address.
+bool all_finite(const buffer& floats) {
+  const auto* at = floats.bytes().data();
+  bool fine = true;
+  for (std::size_t n = floats.size_bytes() / sizeof(float); n > 0; --n, at += sizeof(float)) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, at, sizeof bits);
+    fine &= (bits & 0x7f800000u) != 0x7f800000u;
+  }
+  return fine;
+}
+
 struct fit_check {
   const media_type& port;
 
@@ -34,6 +48,8 @@ struct fit_check {
       return fmt::format("audio of {} Hz where {} Hz is declared", v.rate_hz, port.rate_hz);
     if (port.channels != 0 && v.channels != port.channels)
       return fmt::format("audio x{} where x{} is declared", v.channels, port.channels);
+    // One of them in a filter or in a model's memory, and nothing after it is sound.
+    if (!all_finite(v.samples)) return "audio with a sample that is no number";
     return "";
   }
   std::string operator()(const video_frame& v) const {

@@ -37,7 +37,7 @@ class maker {
         const auto channels = static_cast<std::int32_t>(1 + below(4));
         return audio_chunk{static_cast<std::int32_t>(1 + below(192000)), channels,
                            static_cast<std::int64_t>(any()),
-                           bytes(4 * static_cast<std::size_t>(channels) * below(100))};
+                           sound(static_cast<std::size_t>(channels) * below(100))};
       }
       case payload_kind::video: {
         const auto w = static_cast<std::int32_t>(1 + below(30));
@@ -83,6 +83,12 @@ class maker {
     }
     t.data = bytes(n);
     return t;
+  }
+
+  buffer sound(std::size_t n) {
+    std::vector<float> v(n);
+    for (auto& x : v) x = static_cast<float>(static_cast<int>(below(2001)) - 1000) / 1000;
+    return buffer::take(std::move(v));
   }
 
   buffer bytes(std::size_t n) {
