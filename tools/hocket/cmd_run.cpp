@@ -14,6 +14,7 @@
 #include "tools/hocket/accounts.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/conversation.hpp"
+#include "tools/hocket/event_log.hpp"
 #include "tools/hocket/picture.hpp"
 #include "tools/hocket/recorder.hpp"
 #include "tools/hocket/screen.hpp"
@@ -101,9 +102,14 @@ host::run_summary watch(host::runtime& run, const run_options& o, screen& view, 
 
 std::vector<std::string> draw(const conversation& what, const std::string& out) {
   std::vector<std::string> problems;
-  for (const char* name : pictures)
-    if (auto done = draw_conversation(what, (fs::path(out) / name).string()); !done)
+  for (const char* name : pictures) {
+    const auto path = fs::path(out) / name;
+    if (auto done = draw_conversation(what, path.string()); !done) {
       problems.push_back(done.error().message);
+      std::error_code ignored;
+      fs::remove(path, ignored);  // half a picture is none
+    }
+  }
   return problems;
 }
 
@@ -186,6 +192,7 @@ int run_run(const run_options& o) {
     for (auto& d : kept.kept.delegations) d.task.clear(), d.answer.clear();
   if (o.no_pii) kept.kept.words.clear();
   for (const auto& problem : draw(kept.kept, o.out)) fmt::print(stderr, "warning: {}\n", problem);
+  if (const auto gap = (*log)->problem(); !gap.empty()) fmt::print(stderr, "warning: {}\n", gap);
   print_end(o, end, written_since(o.out, files_start), wall_s);
   (*others)->finish(o.json);
   if (!end.last.law_holds())

@@ -229,14 +229,4 @@ void recorder::finish(std::string_view why, std::string_view detail) {
   send(f);
 }
 
-result<std::unique_ptr<event_log>> event_log::open(const std::string& path, bool with_words) {
-  auto log = std::make_unique<event_log>();
-  log->out_.open(path, std::ios::trunc);
-  log->with_words_ = with_words;
-  if (!log->out_) return fail("run.cannot_write", fmt::format("{}: cannot write this file", path));
-  return log;
-}
-
-void event_log::take(const fact& f) { out_ << to_json_line(f, with_words_) + "\n" << std::flush; }
-
 }  // namespace hocket::cli

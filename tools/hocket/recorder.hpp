@@ -1,7 +1,6 @@
 #pragma once
 
 #include <deque>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <set>
@@ -69,18 +68,6 @@ class recorder final : public host::observer {
   std::mutex lock_;
   std::map<std::uint64_t, session_state> sessions_;
   double last_ms_ = 0;
-};
-
-/// Writes facts as they happen; every line is flushed, so a killed run leaves a readable file.
-class event_log final : public fact_sink {
- public:
-  /// Errors: run.cannot_write.
-  static result<std::unique_ptr<event_log>> open(const std::string& path, bool with_words);
-  void take(const fact& f) override;
-
- private:
-  std::ofstream out_;
-  bool with_words_ = true;
 };
 
 }  // namespace hocket::cli

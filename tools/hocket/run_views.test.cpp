@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "tools/hocket/conversation.hpp"
+#include "tools/hocket/event_log.hpp"
 #include "tools/hocket/picture.hpp"
 #include "tools/hocket/recorder.hpp"
 #include "tools/hocket/screen.hpp"
@@ -128,6 +129,15 @@ TEST_CASE("a torn log is read up to the tear") {
   CHECK(read_facts(path, skipped).size() == 1);
   CHECK(skipped == 1);
   std::filesystem::remove(path);
+}
+
+TEST_CASE("an event log counts the lines that a full disk refuses") {
+  auto log = event_log::open("/dev/full", true);
+  REQUIRE(log);
+  CHECK((*log)->problem() == "");
+  for (int k = 0; k < 3; ++k) (*log)->take(turn_fact(k, .1f, .1f));
+  CHECK((*log)->problem() == "/dev/full: 3 lines are missing: No space left on device");
+  CHECK(event_log::open("/nowhere/at/all", true).error().code == "run.cannot_write");
 }
 
 TEST_CASE("a conversation knows who spoke when, and how long the answer took") {
