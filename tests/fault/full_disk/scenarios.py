@@ -1,0 +1,74 @@
+"""A run whose output folder is on a disk that fills up, and gets room again."""
+
+import contextlib
+import os
+import signal
+import subprocess
+
+from support import claims
+from support.relay import GRAPH
+from support.scenario import Skipped, check, scenario
+
+DISK_MIB = 1
+
+
+@contextlib.contextmanager
+def small_disk(folder):
+    """A file system of 1 MiB in memory; needs root and the right to mount."""
+    if os.geteuid() != 0:
+        raise Skipped("only root can mount a small disk")
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", folder],
+                          capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        raise Skipped(f"cannot mount a small disk: {made.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
+def fill(path):
+    """Takes all the room that is left, to the last byte."""
+    with open(path, "wb", buffering=0) as file:
+        for size in (65536, 4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)) == size:
+                    pass
+
+
+@scenario(
+    setup="a tone through a relay, recorded to a disk of 1 MiB; the recorder may restart 50 times",
+    fault="the disk fills up after five micro-turns, and has room again after three failures",
+    recovery="the recorder fails with `No space left on device`, is restarted until writing works, "
+             "and goes on with its file; the others go on all the time; SIGTERM ends it in order",
+    invariant="the law holds; the neighbour misses nothing; the event log has whole lines only and "
+              "says how many are missing; the recording is readable to the end of the run")
+def full_disk(bench):
+    disk = bench.stack.enter_context(small_disk(bench.folder / "disk"))
+    run = bench.start(GRAPH, {
+        "actors.tone.pipeline": "audiotestsrc num-buffers=3000 samplesperbuffer=320 ! "
+                                "audio/x-raw,rate=16000",
+        "actors.record.restart.max": 50, "actors.record.restart.backoff_max_ms": 200},
+        out="disk/out", log=bench.folder / "log.txt")
+    run.wait_for_turns(5)
+    fill(disk / "ballast")
+    run.wait_for(lambda: run.log().count("record failed") >= 3, "the recorder fails")
+    check("No space left on device" in run.log(), "the message says what is wrong")
+    (disk / "ballast").unlink()
+    run.wait_for(lambda: run.all_of("", "log_gap"), "the event log goes on")
+    turns = sum(e["type"] == "turn" for e in run.events)
+    run.wait_for_turns(turns + 5)
+    run.signal(signal.SIGTERM)
+    claims.exits(run, 0)
+    claims.last_word(run, "stopped after")
+    claims.balanced(run)
+    claims.log_complete(run)
+    check("lines are missing: No space left" in run.log(), "the run says that its log has a gap")
+    neighbour = run.links()["tone.audio > neighbour.audio"]
+    claims.untouched(run, "neighbour", neighbour["sent"])
+    into = run.links()["tone.audio > record.person"]
+    check(set(into["reasons"]) <= {"actor_restarting"}, f"the recorder lost only what it held: {into}")
+    recorded_s = run.wav("faults.wav") / 16000
+    check(recorded_s > run.events[-1]["t_ms"] / 1000 - 0.5,
+          f"the recording reaches the end of the run: {recorded_s:.1f} s")

@@ -1,0 +1,133 @@
+"""What a scenario is, how scenario files declare one, and how one is run."""
+
+import contextlib
+import dataclasses
+import importlib.util
+import pathlib
+import shutil
+import tempfile
+
+from support import hocket_process
+
+
+class Failure(Exception):
+    """A claim of a scenario does not hold."""
+
+
+class Skipped(Exception):
+    """This machine cannot make the fault."""
+
+
+def check(holds, words):
+    """One claim: `words` say what should be true."""
+    if not holds:
+        raise Failure(words)
+
+
+@dataclasses.dataclass
+class Tools:
+    hocket: pathlib.Path
+    plugin: pathlib.Path
+
+
+def tools_in(build):
+    """The programs of a build folder, or the path of the one that is missing."""
+    tools = Tools(build / "hocket", build / "plugins_for_tests" / "faulty.so")
+    for path in (tools.hocket, tools.plugin):
+        if not path.exists():
+            return str(path)
+    return tools
+
+
+class Bench:
+    """What a scenario works with: a folder of its own, processes, and the times it found."""
+
+    def __init__(self, tools, folder):
+        self.tools = tools
+        self.folder = folder
+        self.times = {}  # "detection_ms" and "restart_ms", where the scenario has them
+        self.stack = contextlib.ExitStack()
+        self.processes = []
+
+    def start(self, graph, settings=(), out="out", log=None):
+        """`hocket run GRAPH` in real time; ends with the scenario at the latest. What it prints
+        goes to `log`, if not beside `out`."""
+        made = hocket_process.HocketProcess(
+            self.tools, graph, self.folder / out, dict(settings), log)
+        self.stack.callback(made.kill)
+        self.processes.append(made)
+        return made
+
+    def took(self, name, value_ms, limit_ms=None):
+        """A time to report; a claim too, where it has a limit."""
+        self.times[name] = (value_ms, limit_ms)
+        check(limit_ms is None or value_ms <= limit_ms,
+              f"{name} is {value_ms:.0f}, at most {limit_ms} is promised")
+
+
+@dataclasses.dataclass
+class Result:
+    scenario: "Scenario"
+    holds: bool
+    skipped: str = ""
+    problem: str = ""
+    times: dict = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
+class Scenario:
+    name: str
+    family: str
+    setup: str
+    fault: str
+    recovery: str
+    invariant: str
+    body: object
+
+    def run(self, tools, keep=None):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"hocket_{self.name}_"))
+        bench = Bench(tools, folder)
+        try:
+            with bench.stack:
+                try:
+                    self.body(bench)
+                finally:
+                    if keep:  # here, since a disk that the scenario mounted goes with the stack
+                        copy(folder, keep / self.name)
+            return Result(self, True, times=bench.times)
+        except Skipped as why:
+            return Result(self, False, skipped=str(why))
+        except Failure as why:
+            told = [str(why)] + [p.last_lines() for p in bench.processes[-1:]]
+            return Result(self, False, problem="\n".join(told), times=bench.times)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy(folder, to):
+    shutil.copytree(folder, to, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+
+
+_declared = []
+
+
+def scenario(setup, fault, recovery, invariant):
+    """Declares the function below it, which gets a Bench, as the scenario of its name."""
+    def declare(body):
+        _declared.append(Scenario(body.__name__, "", setup, fault, recovery, invariant, body))
+        return body
+    return declare
+
+
+def load(root):
+    """All scenarios below `root`, by name: each folder there with a `scenarios.py` is a family."""
+    known = {}
+    for path in sorted(root.glob("*/scenarios.py")):
+        _declared.clear()
+        spec = importlib.util.spec_from_file_location(f"fault_{path.parent.name}", path)
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        for one in _declared:
+            assert one.name not in known, f"{path}: a second {one.name}"
+            one.family = path.parent.name
+            known[one.name] = one
+    return known
