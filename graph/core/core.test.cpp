@@ -68,6 +68,10 @@ TEST_CASE("nearest: a typo finds its word, a stranger finds none") {
   CHECK(nearest("bin", words) == "bins");
   CHECK(nearest("elephant", words).empty());
   CHECK(nearest("x", {}).empty());
+  const std::string far(200, 'a');
+  CHECK(nearest("left." + far + ".mcir", {far, "right." + far + ".mic", "left." + far + ".mic"}) ==
+        "left." + far + ".mic");
+  CHECK(nearest(std::string(30, 'b'), {std::string(20, 'a') + std::string(10, 'b')}).empty());
 }
 
 TEST_CASE("result: errors pass on under other types") {

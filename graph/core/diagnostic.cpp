@@ -8,19 +8,31 @@
 namespace hocket {
 namespace {
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
+/// Insertions, deletions and changes from `a` to `b`; `limit` where there are that many or more. What
+/// begins or ends alike is cut off first: in a graph of many includes names share long beginnings.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
+  const auto same = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
+  a.remove_prefix(static_cast<std::size_t>(same));
+  b.remove_prefix(static_cast<std::size_t>(same));
+  while (!a.empty() && !b.empty() && a.back() == b.back()) {
+    a.remove_suffix(1);
+    b.remove_suffix(1);
+  }
+  if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= limit) return limit;
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
     std::size_t diagonal = row[0];
-    row[0] = i;
+    std::size_t least = row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t up = row[j];
       row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
       diagonal = up;
+      least = std::min(least, row[j]);
     }
+    if (least >= limit) return limit;
   }
-  return row[b.size()];
+  return std::min(row[b.size()], limit);
 }
 
 auto key(const diagnostic& d) {
@@ -61,9 +73,10 @@ std::string diagnostics::to_string() const {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  // A third of the word, and at most eight letters of a long one: more is no slip of the hand.
+  std::size_t best_distance = std::clamp<std::size_t>(word.size() / 3, 2, 8) + 1;
   for (const auto& c : candidates) {
-    const auto d = edit_distance(word, c);
+    const auto d = edit_distance(word, c, best_distance);
     if (d < best_distance) {
       best_distance = d;
       best = c;

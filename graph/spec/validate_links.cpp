@@ -30,8 +30,13 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
 }
 
 std::string known(std::string_view what, const std::vector<std::string>& valid) {
-  return valid.empty() ? fmt::format("{}: none", what)
-                       : fmt::format("{}: {}", what, fmt::join(valid, ", "));
+  if (valid.empty()) return fmt::format("{}: none", what);
+  // Nobody reads a thousand names; a large graph that lacks one actor would list them each time.
+  constexpr std::size_t most = 40;
+  const auto end = valid.begin() + static_cast<std::ptrdiff_t>(std::min(most, valid.size()));
+  auto out = fmt::format("{}: {}", what, fmt::join(valid.begin(), end, ", "));
+  if (valid.size() > most) out += fmt::format(" and {} more", valid.size() - most);
+  return out;
 }
 
 /// The link with a sub-graph's output replaced by the port that it stands for.
