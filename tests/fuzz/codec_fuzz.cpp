@@ -62,6 +62,7 @@ std::vector<std::string> seeds() {
 
 }  // namespace
 
+extern const target codec;
 const target codec = {"codec", run, seeds};
 
 }  // namespace hocket::fuzz

@@ -46,6 +46,7 @@ std::vector<std::string> seeds() {
 
 }  // namespace
 
+extern const target graph;
 const target graph = {"graph", run, seeds};
 
 }  // namespace hocket::fuzz

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -13,11 +12,13 @@
 // check of every run, and a fuzzer for machines without libFuzzer.
 //
 //   hocket_fuzz_replay [rounds [seed]]         all targets
+//   hocket_fuzz_replay --list                  the targets' names
 //   hocket_fuzz_replay --file TARGET FILE      one input, such as one that a fuzzer found
+//   hocket_fuzz_replay --seeds TARGET FOLDER   writes its seeds as files, for another fuzzer
 namespace {
 
+using hocket::fuzz::all_targets;
 using hocket::fuzz::target;
-const target* const targets[] = {&hocket::fuzz::codec, &hocket::fuzz::graph};
 
 std::string read(const std::filesystem::path& path) {
   std::ostringstream out;
@@ -58,20 +59,43 @@ void damage(std::string& s, const std::vector<std::string>& others, std::mt19937
   }
 }
 
-int replay_file(const std::string& name, const char* file) {
-  for (const auto* t : targets)
-    if (t->name == name) return run(*t, read(file)), 0;
+const target* find(const std::string& name) {
+  for (const auto* t : all_targets())
+    if (t->name == name) return t;
   std::fprintf(stderr, "no target is called %s\n", name.c_str());
-  return 2;
+  return nullptr;
+}
+
+int replay_file(const std::string& name, const char* file) {
+  const auto* t = find(name);
+  if (t == nullptr) return 2;
+  run(*t, read(file));
+  return 0;
+}
+
+int write_seeds(const std::string& name, const std::filesystem::path& folder) {
+  const auto* t = find(name);
+  if (t == nullptr) return 2;
+  std::filesystem::create_directories(folder);
+  int k = 0;
+  for (const auto& seed : t->seeds())
+    std::ofstream(folder / ("seed_" + std::to_string(k++)), std::ios::binary) << seed;
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 4 && std::strcmp(argv[1], "--file") == 0) return replay_file(argv[2], argv[3]);
+  const std::string what = argc > 1 ? argv[1] : "";
+  if (argc == 4 && what == "--file") return replay_file(argv[2], argv[3]);
+  if (argc == 4 && what == "--seeds") return write_seeds(argv[2], argv[3]);
+  if (what == "--list") {
+    for (const auto* t : all_targets()) std::printf("%s\n", t->name);
+    return 0;
+  }
   const long rounds = argc > 1 ? std::atol(argv[1]) : 1000;
   const auto seed = argc > 2 ? static_cast<unsigned>(std::atol(argv[2])) : 1u;
-  for (const auto* t : targets) {
+  for (const auto* t : all_targets()) {
     const auto inputs = inputs_of(*t);
     for (const auto& i : inputs) run(*t, i);
     std::mt19937 random(seed);

@@ -15,7 +15,7 @@ struct target {
   std::vector<std::string> (*seeds)();
 };
 
-extern const target codec;  ///< graph/schema: what a peer sends
-extern const target graph;  ///< graph/spec: what a person writes
+/// Every target that CMakeLists.txt names, in its order.
+const std::vector<const target*>& all_targets();
 
 }  // namespace hocket::fuzz

@@ -32,6 +32,28 @@ mkdir -p "$out"
 expect 25 "$out/tally.txt"
 echo "a graph of its components ran: 25 of 25 packets"
 
+# What `hocket new` writes for somebody else's project builds as its README says.
+new="$work/new project"
+"$hocket" new component audio.louder --out-of-tree "$new" >"$work/new.txt"
+(cd "$new" && export CMAKE_PREFIX_PATH="$prefix" CXX="$compiler" &&
+  "$cmake" -B build && "$cmake" --build build --parallel 2 && ctest --test-dir build --no-tests=error) \
+  >"$work/new.log" 2>&1 || { cat "$work/new.log"; exit 1; }
+"$hocket" describe audio.louder --plugin "$new/build/audio_louder.so" >"$work/describe.txt"
+expect gain_db "$work/describe.txt"
+cat >"$new/loud.yaml" <<'YAML'
+hocket: 1
+name: loud
+actors:
+  tone:   {component: capture.gst, pipeline: "audiotestsrc num-buffers=20 samplesperbuffer=882"}
+  louder: {component: audio.louder, gain_db: 6, inputs: {audio: tone.audio}}
+  record: {component: record.wav, file: loud.wav, inputs: {person: tone.audio, model: louder.audio}}
+YAML
+"$hocket" run "$new/loud.yaml" --plugin "$new/build/audio_louder.so" --virtual --plain --out "$out" \
+  >"$work/loud.txt" 2>&1 || { cat "$work/loud.txt"; exit 1; }
+expect 'in flight: holds on 3 links' "$work/loud.txt"
+[[ -s $out/loud.wav ]]
+echo "a component from \`hocket new --out-of-tree\` builds, passes its test and runs"
+
 code=0
 "$hocket" list --plugin "$guest/stranger.so" >"$work/stranger.txt" 2>&1 || code=$?
 ((code == 2)) || { echo "a foreign ABI gave exit code $code, not 2"; cat "$work/stranger.txt"; exit 1; }

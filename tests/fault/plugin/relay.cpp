@@ -22,11 +22,12 @@ struct relay final : component {
     std::int64_t lives = 1;
     std::int64_t packets = 1000;
     void visit(config_visitor& v) {
-      v.field({.name = "fault",
-               .doc = "what goes wrong",
-               .choices = {"none", "throw", "throw_int", "error", "throw_open", "fail_start", "hang",
-                           "hang_open", "hang_close", "flood", "garbage", "abort", "segfault"}},
-              fault);
+      v.field(
+          {.name = "fault",
+           .doc = "what goes wrong",
+           .choices = {"none", "throw", "throw_int", "error", "throw_open", "fail_start", "hang",
+                       "hang_open", "hang_close", "flood", "garbage", "abort", "segfault"}},
+          fault);
       v.field({.name = "at_ms", .doc = "stream time from which on", .unit = "ms", .min = 0}, at_ms);
       v.field({.name = "lives", .doc = "how many lives have the fault", .min = 0}, lives);
       v.field({.name = "packets", .doc = "flood: packets per input packet", .min = 1}, packets);
@@ -55,8 +56,7 @@ struct relay final : component {
     if (p.header.ts >= timestamp::of_ms(config_.at_ms)) HOCKET_TRY(break_down(p, out));
     out.emit(0, p.header.ts, audio_chunk(*p.get_if<audio_chunk>()));
     const auto level = p.get_if<audio_chunk>()->samples.as<float>().front();
-    out.emit(1, p.header.ts,
-             tensor{dtype::f32, {4}, buffer::take(std::vector<float>(4, level))});
+    out.emit(1, p.header.ts, tensor{dtype::f32, {4}, buffer::take(std::vector<float>(4, level))});
     return {};
   }
 
