@@ -4,8 +4,9 @@ what is left, and that the same command can be given again."""
 import signal
 
 from support import claims
+from support.failure import check
 from support.relay import last_fault, relay
-from support.scenario import check, scenario
+from support.scenario import scenario
 
 SETUP = "two seconds of a tone through a relay, in real time"
 
@@ -15,13 +16,13 @@ def dies_readably(bench, fault, number):
     claims.exits(run, -number)
     cause = next((e for e in run.all_of("faulty", "log")), None)
     check(cause is not None, "the event log reaches up to the fault")
-    bench.took("detection_ms", (run.ended_s - cause["seen_s"]) * 1000, claims.DETECTION_LIMIT_MS)
+    bench.found("detection_ms", (run.ended_s - cause["seen_s"]) * 1000, claims.DETECTION_LIMIT_MS)
     claims.readable_after_death(bench, run, "faults.wav")
     check(run.wav("faults.wav") >= 16000, "the first second is in the recording")
     again = relay(bench, {"fault": "none"})
     claims.exits(again, 0)
     opened = again.all_of("tone", "opened")[0]
-    bench.took("restart_ms", (opened["seen_s"] - again.started_s) * 1000)
+    bench.found("restart_ms", (opened["seen_s"] - again.started_s) * 1000)
     last_fault(again)
 
 

@@ -3,8 +3,9 @@
 import pathlib
 
 from support import claims
+from support.failure import check
 from support.relay import PACKETS, last_fault, relay
-from support.scenario import check, scenario
+from support.scenario import scenario
 
 GRAPH = pathlib.Path(__file__).parent / "flood.yaml"
 PACKET_BYTES = 320 * 4
@@ -25,8 +26,7 @@ def flood_drop(bench):
     claims.life(run, "faulty")
     flooded = run.counters("faulty")["flooded"]
     check(flooded * PACKET_BYTES > 100 * 2**20, f"the flood is large: {flooded} packets")
-    grown = run.peak_rss_mib - calm.peak_rss_mib
-    check(grown < 32, f"peak memory {run.peak_rss_mib:.0f} MiB, {grown:.0f} more than without")
+    bench.found("memory_grown_mib", run.peak_rss_mib - calm.peak_rss_mib, 32)
     link = run.links()["faulty.audio > witness.audio"]
     check(link["sent"] == flooded + run.links()["tone.audio > faulty.audio"]["delivered"],
           "every packet of the flood is accounted for")

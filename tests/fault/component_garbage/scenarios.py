@@ -1,8 +1,9 @@
 """A component that emits what its ports do not declare."""
 
 from support import claims
+from support.failure import check
 from support.relay import PACKETS, last_fault, relay
-from support.scenario import check, scenario
+from support.scenario import scenario
 
 
 @scenario(

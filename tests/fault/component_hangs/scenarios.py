@@ -1,8 +1,9 @@
 """A component whose call never returns."""
 
 from support import claims
+from support.failure import check
 from support.relay import PACKETS, last_fault, relay
-from support.scenario import check, scenario
+from support.scenario import scenario
 
 SETUP = "two seconds of a tone through a relay, in real time; watchdog_ms: 300"
 

@@ -6,8 +6,9 @@ import signal
 import subprocess
 
 from support import claims
+from support.failure import Skipped, check
 from support.relay import GRAPH
-from support.scenario import Skipped, check, scenario
+from support.scenario import scenario
 
 DISK_MIB = 1
 

@@ -7,7 +7,8 @@ import subprocess
 import time
 
 from support import claims
-from support.scenario import check, scenario
+from support.failure import check
+from support.scenario import scenario
 
 GRAPH = pathlib.Path(__file__).parents[3] / "configs/graphs/loopback.yaml"
 WAV = "loopback.wav"
@@ -26,7 +27,7 @@ def stopped_in_order(bench, number):
     run = under_way(bench)
     sent_s = signalled(run, number)
     claims.exits(run, 0)
-    bench.took("detection_ms", (run.ended_s - sent_s) * 1000, claims.DETECTION_LIMIT_MS)
+    bench.found("detection_ms", (run.ended_s - sent_s) * 1000, claims.DETECTION_LIMIT_MS)
     claims.last_word(run, "stopped after")
     claims.balanced(run)
     claims.log_complete(run)
@@ -51,12 +52,12 @@ def kill_9(bench):
     run = under_way(bench)
     sent_s = signalled(run, signal.SIGKILL)
     claims.exits(run, -signal.SIGKILL)
-    bench.took("detection_ms", (run.ended_s - sent_s) * 1000, claims.DETECTION_LIMIT_MS)
+    bench.found("detection_ms", (run.ended_s - sent_s) * 1000, claims.DETECTION_LIMIT_MS)
     claims.readable_after_death(bench, run, WAV)
     check(run.wav(WAV) > 8000, "the recording holds what was heard")
     again = under_way(bench, turns=1)
     opened = again.all_of("tone", "opened")[0]
-    bench.took("restart_ms", (opened["seen_s"] - again.started_s) * 1000)
+    bench.found("restart_ms", (opened["seen_s"] - again.started_s) * 1000)
     top = subprocess.run([bench.tools.hocket, "top", "--once", "--json", "--out", again.out],
                          capture_output=True, text=True, check=False)
     check(top.returncode == 0, f"`hocket top` sees the new run: {top.stderr}")

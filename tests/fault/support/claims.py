@@ -2,7 +2,7 @@
 
 import subprocess
 
-from support.scenario import check
+from support.failure import check
 
 DETECTION_LIMIT_MS = 2000
 RESTART_LIMIT_MS = 1000
@@ -83,7 +83,7 @@ def detected(bench, run, actor="faulty", roles=("failed", "hung"), reported_by=N
     effect = next((e for e in run.events if e["type"] == "event" and e.get("role") in names
                    and e.get("actor") == (reported_by or actor)), None)
     check(effect is not None, f"the host notices: one of {', '.join(names)}")
-    bench.took("detection_ms", _between_ms(cause, effect), DETECTION_LIMIT_MS)
+    bench.found("detection_ms", _between_ms(cause, effect), DETECTION_LIMIT_MS)
     return effect
 
 
@@ -91,7 +91,7 @@ def restarted(bench, run, detection, actor="faulty"):
     """From the host's notice to the actor's next life."""
     back = next((e for e in run.all_of(actor, "recovered")), None)
     check(back is not None, f"{actor} recovers")
-    bench.took("restart_ms", _between_ms(detection, back), RESTART_LIMIT_MS)
+    bench.found("restart_ms", _between_ms(detection, back), RESTART_LIMIT_MS)
 
 
 def _between_ms(first, second):

@@ -9,6 +9,8 @@ import subprocess
 import time
 import wave
 
+from support.failure import Failure
+
 POLL_S = 0.005
 LIMIT_S = 60  # for anything to happen, on a machine that is busy with a build
 
@@ -43,7 +45,6 @@ class HocketProcess:
 
     def wait_for(self, condition, words):
         """Until `condition()`; a process that ended, or that takes too long, is a failure."""
-        from support.scenario import Failure
         limit_s = time.monotonic() + LIMIT_S
         while True:
             alive = self._poll()

@@ -30,18 +30,21 @@ def print_table(results):
     print(f"{'fault':<{wide}}  {'holds':<7}  detection ms  restart ms")
     for r in results:
         word = "skipped" if r.skipped else "yes" if r.holds else "NO"
-        times = [f"{r.times[k][0]:.0f}" if k in r.times else "-"
+        times = [f"{r.figures[k][0]:.0f}" if k in r.figures else "-"
                  for k in ("detection_ms", "restart_ms")]
-        print(f"{r.scenario.name:<{wide}}  {word:<7}  {times[0]:>12}  {times[1]:>10}")
+        others = [f"{k} {v:.0f}" for k, (v, _) in r.figures.items()
+                  if k not in ("detection_ms", "restart_ms")]
+        line = f"{r.scenario.name:<{wide}}  {word:<7}  {times[0]:>12}  {times[1]:>10}"
+        print("  ".join([line, *others]))
 
 
 def measures_of(result):
-    """One measure that says whether the fault ended as declared, and one for each time."""
+    """One measure that says whether the fault ended as declared, and one for each figure."""
     base = f"fault.{result.scenario.name}"
     yield measure(base, float(result.holds), "", 1.0, result.holds)
-    for name, (value, limit) in result.times.items():
+    for name, (value, limit) in result.figures.items():
         met = None if limit is None else value <= limit
-        yield measure(f"{base}.{name}", round(value, 3), "ms", limit, met)
+        yield measure(f"{base}.{name}", round(value, 3), name.rpartition("_")[2], limit, met)
 
 
 def measure(name, value, unit, target, met):

@@ -8,20 +8,7 @@ import shutil
 import tempfile
 
 from support import hocket_process
-
-
-class Failure(Exception):
-    """A claim of a scenario does not hold."""
-
-
-class Skipped(Exception):
-    """This machine cannot make the fault."""
-
-
-def check(holds, words):
-    """One claim: `words` say what should be true."""
-    if not holds:
-        raise Failure(words)
+from support.failure import Failure, Skipped, check
 
 
 @dataclasses.dataclass
@@ -40,12 +27,12 @@ def tools_in(build):
 
 
 class Bench:
-    """What a scenario works with: a folder of its own, processes, and the times it found."""
+    """What a scenario works with: a folder of its own, processes, and the figures it found."""
 
     def __init__(self, tools, folder):
         self.tools = tools
         self.folder = folder
-        self.times = {}  # "detection_ms" and "restart_ms", where the scenario has them
+        self.figures = {}  # name with its unit last, such as "detection_ms": (value, limit)
         self.stack = contextlib.ExitStack()
         self.processes = []
 
@@ -58,11 +45,10 @@ class Bench:
         self.processes.append(made)
         return made
 
-    def took(self, name, value_ms, limit_ms=None):
-        """A time to report; a claim too, where it has a limit."""
-        self.times[name] = (value_ms, limit_ms)
-        check(limit_ms is None or value_ms <= limit_ms,
-              f"{name} is {value_ms:.0f}, at most {limit_ms} is promised")
+    def found(self, name, value, limit=None):
+        """A figure to report; a claim too, where it has a limit."""
+        self.figures[name] = (value, limit)
+        check(limit is None or value <= limit, f"{name} is {value:.0f}, at most {limit} is promised")
 
 
 @dataclasses.dataclass
@@ -71,7 +57,7 @@ class Result:
     holds: bool
     skipped: str = ""
     problem: str = ""
-    times: dict = dataclasses.field(default_factory=dict)
+    figures: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -94,12 +80,12 @@ class Scenario:
                 finally:
                     if keep:  # here, since a disk that the scenario mounted goes with the stack
                         copy(folder, keep / self.name)
-            return Result(self, True, times=bench.times)
+            return Result(self, True, figures=bench.figures)
         except Skipped as why:
             return Result(self, False, skipped=str(why))
         except Failure as why:
             told = [str(why)] + [p.last_lines() for p in bench.processes[-1:]]
-            return Result(self, False, problem="\n".join(told), times=bench.times)
+            return Result(self, False, problem="\n".join(told), figures=bench.figures)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
