@@ -92,8 +92,9 @@ TEST_CASE("record.wav: later sessions have files of their own; bad samples do no
                                             .output_dir = folder()});
   REQUIRE(h.open());
   auto bad = tone(0, 320, 0);
-  std::vector<float> nan(320, std::nanf(""));
-  bad.samples = buffer::take(std::move(nan));
+  bad.samples = buffer::take(std::vector<float>(320, std::nanf("")));
+  CHECK(!h.push("person", timestamp::of_ms(0), bad));  // not even handed over
+  bad.samples = buffer::take(std::vector<float>(320, 1e30f));
   REQUIRE(h.push("person", timestamp::of_ms(0), bad));
   const auto wild = h.push("person", timestamp::of_ms(0), tone(1LL << 50, 320, 0));
   REQUIRE(!wild);
@@ -114,6 +115,7 @@ TEST_CASE("wav_writer: late samples may still change the newest seconds, not old
   REQUIRE(file);
   const std::vector<float> ones(3000, 1.0f);
   REQUIRE((*file)->put(0, 0, ones));
+  REQUIRE((*file)->put(0, 2900, std::vector<float>(1, std::nanf(""))));
   CHECK(*(*file)->put(0, 2500, std::vector<float>(100, 0.0f)) == 0);
   const auto late = *(*file)->put(0, 0, std::vector<float>(100, 0.0f));
   CHECK(late == 100);
@@ -123,6 +125,7 @@ TEST_CASE("wav_writer: late samples may still change the newest seconds, not old
   CHECK(w.pcm[50] == 32767);
   CHECK(w.pcm[2550] == 0);
   CHECK(w.pcm[2700] == 32767);
+  CHECK(w.pcm[2900] == 0);
 }
 
 TEST_CASE("wav_writer: a second life goes on with the file of the first") {
