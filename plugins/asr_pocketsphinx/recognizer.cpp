@@ -82,8 +82,8 @@ result<std::unique_ptr<recognizer>> recognizer::open(const recognizer_options& o
   if (wanted.empty()) return fail("asr.cannot_load", path + " holds no words");
   // The library ends the process where its model is missing, so look first.
   if (!std::filesystem::exists(o.acoustic_model + "/mdef"))
-    return fail("asr.no_file", o.acoustic_model + " holds no acoustic model (package " +
-                                   "pocketsphinx-en-us)");
+    return fail("asr.no_file",
+                o.acoustic_model + " holds no acoustic model (package " + "pocketsphinx-en-us)");
   const auto known = pronounce(wanted, o);
   if (!known) return fail(known);
 
@@ -93,15 +93,15 @@ result<std::unique_ptr<recognizer>> recognizer::open(const recognizer_options& o
   auto& d = *made->decoder_;
   err_set_logfp(nullptr);
   d.config = cmd_ln_init(nullptr, ps_args(), TRUE, "-hmm", o.acoustic_model.c_str(),
-                         "-remove_silence", "no", nullptr);
+                         "-remove_silence", "no", "-cmn", "live", nullptr);
   d.search = d.config ? ps_init(d.config) : nullptr;
   if (!d.search) return fail("asr.cannot_load", "PocketSphinx refuses " + o.acoustic_model);
   for (const auto& [word, ways] : *known)
     for (std::size_t i = 0; i < ways.size(); ++i) {
       const auto name = i == 0 ? word : word + "(" + std::to_string(i + 1) + ")";
       if (ps_add_word(d.search, name.c_str(), ways[i].c_str(), FALSE) < 0)
-        return fail("asr.bad_words", "`" + word + " " + ways[i] +
-                                         "`: no pronunciation in the phones of this model");
+        return fail("asr.bad_words",
+                    "`" + word + " " + ways[i] + "`: no pronunciation in the phones of this model");
     }
   const int loaded = o.grammar.empty() ? ps_set_lm_file(d.search, "domain", path.c_str())
                                        : ps_set_jsgf_file(d.search, "domain", path.c_str());
@@ -117,7 +117,7 @@ result<std::string> recognizer::recognize(std::span<const float> samples) {
     pcm.push_back(static_cast<int16>(std::clamp(s, -1.0f, 1.0f) * 32767.0f));
   auto* search = decoder_->search;
   if (ps_start_utt(search) < 0) return fail("asr.failed", "PocketSphinx cannot begin an utterance");
-  const int taken = ps_process_raw(search, pcm.data(), pcm.size(), FALSE, TRUE);
+  const int taken = ps_process_raw(search, pcm.data(), pcm.size(), FALSE, FALSE);
   if (ps_end_utt(search) < 0 || taken < 0)
     return fail("asr.failed", "PocketSphinx cannot decode an utterance");
   std::int32_t score = 0;

@@ -10,11 +10,11 @@
 namespace hocket::asr_pocketsphinx {
 
 struct recognizer_options {
-  std::string grammar;         ///< JSGF file; or
-  std::string language_model;  ///< ARPA or binary n-gram file
-  std::string words;           ///< dictionary of what the package's lacks, or empty
-  std::string acoustic_model;  ///< folder; empty: the package's en-us
-  std::string dictionary;      ///< empty: the package's cmudict
+  std::string grammar = {};         ///< JSGF file; or
+  std::string language_model = {};  ///< ARPA or binary n-gram file
+  std::string words = {};           ///< dictionary of what the package's lacks, or empty
+  std::string acoustic_model = {};  ///< folder; empty: the package's en-us
+  std::string dictionary = {};      ///< empty: the package's cmudict
 };
 
 /// PocketSphinx behind a plain class: whole utterances in, words out.

@@ -17,6 +17,13 @@ constexpr std::size_t longest_transcript = 8;
 // A timer runs from where the model would begin to answer: so soon after the person's last sound.
 constexpr auto answer_delay = milliseconds(300);
 
+delegation cancellation_of(std::uint64_t request) {
+  delegation d;
+  d.request = request;
+  d.what = delegation::action::cancel;
+  return d;
+}
+
 }  // namespace
 
 void dialogue::config::visit(config_visitor& v) {
@@ -41,16 +48,16 @@ void dialogue::config::visit(config_visitor& v) {
 component_info dialogue::info() {
   const media_type words{.kind = payload_kind::text};
   const auto queue = default_queue(payload_kind::text);
-  return {.type = "dialogue.rules",
-          .summary = "A turn-based manager of the domain: one utterance in, one answer out.",
-          .inputs = {{"text", words, "what was heard, an utterance a packet", true, queue},
-                     {"events", words, "`speech_begin` and `speech_end` of the person", false,
-                      queue},
-                     {"results", words, "answers of the background, word by word", false, queue}},
-          .outputs = {{"say", words, "what to say, role `model`, or `resume`"},
-                      {"delegations", {.kind = payload_kind::delegation}, "for the background"}},
-          .ticks = true,
-          .latency_ms = 1};
+  return {
+      .type = "dialogue.rules",
+      .summary = "A turn-based manager of the domain: one utterance in, one answer out.",
+      .inputs = {{"text", words, "what was heard, an utterance a packet", true, queue},
+                 {"events", words, "`speech_begin` and `speech_end` of the person", false, queue},
+                 {"results", words, "answers of the background, word by word", false, queue}},
+      .outputs = {{"say", words, "what to say, role `model`, or `resume`"},
+                  {"delegations", {.kind = payload_kind::delegation}, "for the background"}},
+      .ticks = true,
+      .latency_ms = 1};
 }
 
 result<void> dialogue::open(const context& where) {
@@ -68,14 +75,13 @@ result<void> dialogue::process(std::size_t port, const packet& p, emitter& out) 
   const auto* t = p.get_if<text>();
   if (!t) return {};
   if (port == events_in) {
-    hear_event(p, out);
+    hear_event(p);
   } else if (port == results_in) {
-    hear_result(*t, out);
+    hear_result(*t);
   } else {
     // The words belong to the utterance that began last before their end.
-    const auto its = std::find_if(turns_.rbegin(), turns_.rend(), [&](const turn& u) {
-      return u.begin < p.header.ts && !u.words;
-    });
+    const auto its = std::find_if(turns_.rbegin(), turns_.rend(),
+                                  [&](const turn& u) { return u.begin < p.header.ts && !u.words; });
     if (its != turns_.rend())
       its->words = t->value;
     else
@@ -85,7 +91,7 @@ result<void> dialogue::process(std::size_t port, const packet& p, emitter& out) 
   return {};
 }
 
-void dialogue::hear_event(const packet& p, emitter&) {
+void dialogue::hear_event(const packet& p) {
   const auto& what = p.get_if<text>()->value;
   if (what == "speech_begin") turns_.push_back({p.header.ts, {}, {}, {}});
   if (what != "speech_end") return;
@@ -125,66 +131,67 @@ void dialogue::take_turns(emitter& out) {
     }
     turns_.pop_front();
   }
+  if (!floor_is_free()) return;
   say_results();
   speak(out);
 }
 
+// Nothing is said while the person speaks or while the words of an utterance are awaited.
 bool dialogue::floor_is_free() const { return turns_.empty(); }
+
+// What an utterance says together with the beginning that waits for it, if they fit.
+understanding dialogue::understand_turn(const turn& u) {
+  using kind = understanding::kind;
+  auto heard = understand(*u.words, replies_, last_tokens_);
+  auto words = *u.words;
+  if (!pending_.empty() && u.begin - pending_end_ <= milliseconds(config_.join_ms)) {
+    const auto both = pending_ + " " + words;
+    auto joined = understand(both, replies_, last_tokens_);
+    if (joined.what == kind::requests || joined.what == kind::incomplete ||
+        joined.what == kind::bystander) {
+      context_.count("joined", 1);
+      heard = std::move(joined);
+      words = both;
+    }
+  }
+  // "ten" may go on with "plus four".
+  if (heard.what == kind::items && !translating_ && !cueing_) heard.what = kind::incomplete;
+  pending_ = heard.what == kind::incomplete ? words : "";
+  pending_end_ = *u.end;
+  return heard;
+}
 
 void dialogue::answer(const turn& u, emitter& out) {
   using kind = understanding::kind;
   context_.count("utterances", 1);
   note("person", *u.words);
-  understanding heard;
-  const bool in_time = u.begin - pending_end_ <= milliseconds(config_.join_ms);
-  if (!pending_.empty() && in_time) {
-    const auto both = pending_ + " " + *u.words;
-    heard = understand(both, replies_, last_tokens_);
-    const bool fits = heard.what == kind::requests || heard.what == kind::incomplete ||
-                      heard.what == kind::bystander;
-    if (fits) context_.count("joined", 1);
-    if (heard.what == kind::incomplete) pending_ = both;
-    if (!fits) heard = understand(*u.words, replies_, last_tokens_);
-  } else {
-    heard = understand(*u.words, replies_, last_tokens_);
-    if (heard.what == kind::incomplete) pending_ = *u.words;
-  }
-  const bool mode = translating_ || cueing_;
-  if (heard.what == kind::items && !mode) {
-    // "ten" may go on with "plus four".
-    pending_ = *u.words;
-    heard.what = kind::incomplete;
-  }
-  if (heard.what == kind::incomplete) {
-    pending_end_ = *u.end;
-    return;
-  }
-  pending_.clear();
-  const bool story_ends =
-      std::ranges::any_of(heard.requests, [](const auto& r) {
-        return r.what == request::kind::story_end || r.what == request::kind::stop;
-      });
+  const auto heard = understand_turn(u);
+  const bool story_ends = std::ranges::any_of(heard.requests, [](const auto& r) {
+    return r.what == request::kind::story_end || r.what == request::kind::stop;
+  });
   if (listening_ && !story_ends) return say("uh huh");
-  if (heard.what == kind::backchannel || heard.what == kind::bystander) {
-    if (heard.what == kind::bystander) context_.count("bystander", 1);
-    return say("", "resume");
+  switch (heard.what) {
+    case kind::incomplete: return;
+    case kind::items: return answer_items(heard);
+    case kind::requests: return answer_requests(heard, u, out);
+    case kind::backchannel: break;
+    case kind::bystander: context_.count("bystander", 1); break;
+    case kind::nothing: context_.count("not_understood", 1); break;
   }
-  if (heard.what == kind::items && answer_items(heard)) return;
-  if (heard.what != kind::requests) {
-    context_.count("not_understood", 1);
-    return say("", "resume");
-  }
+  say("", "resume");
+}
+
+void dialogue::answer_requests(const understanding& heard, const turn& u, emitter& out) {
   if (heard.corrects) context_.count("corrected", 1);
   last_tokens_ = heard.tokens;
-  const auto earlier = std::exchange(last_group_, {});
-  if (heard.corrects) last_group_ = earlier;
+  if (!heard.corrects) last_group_.clear();
   cueing_ = false;
   const auto wanted = static_cast<std::size_t>(
       std::ranges::count(heard.requests, request::kind::delegate, &request::what));
   std::size_t delegated = 0;
   for (const auto& r : heard.requests) {
     if (r.what != request::kind::delegate) {
-      answer_request(r, u, heard.corrects, out);
+      answer_request(r, u, out);
       continue;
     }
     delegate(r, wanted, u, heard.corrects && delegated == 0, out);
@@ -193,7 +200,7 @@ void dialogue::answer(const turn& u, emitter& out) {
 }
 
 // In a mode: every number in Spanish, or yes where one of the things is a colour.
-bool dialogue::answer_items(const understanding& heard) {
+void dialogue::answer_items(const understanding& heard) {
   std::string words;
   for (const auto& token : heard.tokens) {
     if (cueing_ && is_color(token)) words = "yes";
@@ -202,16 +209,15 @@ bool dialogue::answer_items(const understanding& heard) {
     if (!other.empty()) words += (words.empty() ? "" : ", ") + std::string(other);
   }
   if (!words.empty()) say(words);
-  return true;
 }
 
-void dialogue::answer_request(const request& r, const turn& u, bool, emitter& out) {
+void dialogue::answer_request(const request& r, const turn& u, emitter& out) {
   using kind = request::kind;
   const auto number = [&](std::size_t i) { return i < r.numbers.size() ? r.numbers[i] : 0; };
   switch (r.what) {
     case kind::sum:
-      return say("that is " + number_words(r.sign == '-' ? number(0) - number(1)
-                                                         : number(0) + number(1)));
+      return say("that is " +
+                 number_words(r.sign == '-' ? number(0) - number(1) : number(0) + number(1)));
     case kind::count: {
       std::string words;
       for (std::int64_t n = 1; n <= std::min<std::int64_t>(number(0), 100); ++n)
@@ -221,8 +227,8 @@ void dialogue::answer_request(const request& r, const turn& u, bool, emitter& ou
     case kind::timer:
     case kind::ping_once: {
       const auto period = std::chrono::seconds(std::clamp<std::int64_t>(number(0), 1, 3600));
-      timers_.push_back({*u.end + answer_delay + period,
-                         r.what == kind::timer ? duration(period) : duration(0)});
+      timers_.push_back(
+          {*u.end + answer_delay + period, r.what == kind::timer ? duration(period) : duration(0)});
       return say("okay");
     }
     case kind::spell: {
@@ -270,7 +276,7 @@ void dialogue::delegate(const request& r, std::size_t of, const turn& u, bool re
       if (d.supersedes == 0)
         d.supersedes = id;
       else
-        out.emit(delegations_out, now, delegation{id, delegation::action::cancel});
+        out.emit(delegations_out, now, cancellation_of(id));
     }
   }
   last_group_.push_back(d.request);
@@ -280,12 +286,11 @@ void dialogue::delegate(const request& r, std::size_t of, const turn& u, bool re
 
 void dialogue::cancel_tasks(emitter& out) {
   for (const auto& t : tasks_)
-    out.emit(delegations_out, context_.time->now(),
-             delegation{t.request, delegation::action::cancel});
+    out.emit(delegations_out, context_.time->now(), cancellation_of(t.request));
   tasks_.clear();
 }
 
-void dialogue::hear_result(const text& t, emitter&) {
+void dialogue::hear_result(const text& t) {
   const auto its = std::ranges::find(tasks_, t.request, &task::request);
   if (its == tasks_.end()) return;  // given up meanwhile
   its->result += (its->result.empty() ? "" : " ") + t.value;
@@ -313,9 +318,7 @@ void dialogue::say(const std::string& words, const std::string& role) {
   unsaid_.push_back({words, role, 0, true});
 }
 
-// Nothing is said while the person speaks or while the words of an utterance are awaited.
 void dialogue::speak(emitter& out) {
-  if (!floor_is_free()) return;
   last_said_ = std::max(last_said_, context_.time->now());
   for (auto& t : unsaid_) {
     if (t.role == "model") note("model", t.value);

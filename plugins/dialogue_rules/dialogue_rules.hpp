@@ -57,12 +57,14 @@ class dialogue final : public component {
     duration period{};  ///< 0: once
   };
 
-  void hear_event(const packet&, emitter&);
-  void hear_result(const text&, emitter&);
+  void hear_event(const packet&);
+  void hear_result(const text&);
   void take_turns(emitter&);
   void answer(const turn&, emitter&);
-  bool answer_items(const understanding&);
-  void answer_request(const request&, const turn&, bool replaces, emitter&);
+  understanding understand_turn(const turn&);
+  void answer_items(const understanding&);
+  void answer_requests(const understanding&, const turn&, emitter&);
+  void answer_request(const request&, const turn&, emitter&);
   void delegate(const request&, std::size_t of, const turn&, bool replaces, emitter&);
   void cancel_tasks(emitter&);
   void stop_all();

@@ -18,14 +18,13 @@ constexpr std::array<std::string_view, 2> own_names{"hocket", "computer"};
 constexpr std::array<std::string_view, 4> other_names{"john", "mary", "bob", "anna"};
 constexpr std::array<std::string_view, 8> cities{"paris", "london", "berlin", "rome",
                                                  "tokyo", "madrid", "cairo",  "oslo"};
-constexpr std::array<std::string_view, 6> colors{"red", "blue", "green", "yellow", "black",
-                                                 "white"};
+constexpr std::array<std::string_view, 6> colors{"red",    "blue",  "green",
+                                                 "yellow", "black", "white"};
 constexpr std::array<std::string_view, 8> things{"dog",   "cat",  "tree", "house",
                                                  "table", "bird", "car",  "apple"};
 constexpr std::array<std::string_view, 11> spanish_words{
     "", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez"};
-constexpr std::array<std::string_view, 5> backchannels{"uh huh", "right", "mm hm", "okay",
-                                                       "i see"};
+constexpr std::array<std::string_view, 5> backchannels{"uh huh", "right", "mm hm", "okay", "i see"};
 
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& words, std::string_view word) {
@@ -58,7 +57,8 @@ struct pattern {
   const char* words;
   request::kind what;
   char sign = '+';
-  const char* task = nullptr;  ///< delegate: its words, with the numbers (#) or the word ($) filled in
+  const char* task =
+      nullptr;  ///< delegate: its words, with the numbers (#) or the word ($) filled in
 };
 constexpr std::array patterns{
     pattern{"what is # plus #", request::kind::sum, '+'},
@@ -196,6 +196,7 @@ tokens corrected(const tokens& said, const reply_table& replies, const tokens& b
     if (!is_marker(said, i, length)) continue;
     const tokens after(said.begin() + static_cast<std::ptrdiff_t>(i + length), said.end());
     tokens head(said.begin(), said.begin() + static_cast<std::ptrdiff_t>(i));
+    while (!head.empty() && is_marker(head, head.size() - 1, length)) head.pop_back();
     const bool earlier = head.empty();
     if (earlier) head = before;
     if (after.empty() || head.empty()) continue;
@@ -271,7 +272,8 @@ understanding understand(std::string_view words, const reply_table& replies,
   }
   out.requests.clear();
   std::size_t marker = 0;
-  if (how == fit::beginning || is_marker(said, said.size() - 1, marker)) out.what = kind::incomplete;
+  if (how == fit::beginning || is_marker(said, said.size() - 1, marker))
+    out.what = kind::incomplete;
   const auto is_item = [](const auto& w) {
     return number_of(w) || among(colors, w) || among(things, w);
   };

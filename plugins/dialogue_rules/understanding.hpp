@@ -20,15 +20,15 @@ result<reply_table> read_replies(std::string_view text);
 /// Something that a person wants.
 struct request {
   enum class kind {
-    sum,          ///< numbers: both operands; sign
-    delegate,     ///< words: the task for the background; about: what the answer is about
-    count,        ///< numbers: up to
-    timer,        ///< numbers: period in seconds
-    ping_once,    ///< numbers: delay in seconds
-    reply,        ///< words: what to answer
-    spell,        ///< words: the word
-    translate,    ///< from now on
-    cue,          ///< say yes at colours, from now on
+    sum,        ///< numbers: both operands; sign
+    delegate,   ///< words: the task for the background; about: what the answer is about
+    count,      ///< numbers: up to
+    timer,      ///< numbers: period in seconds
+    ping_once,  ///< numbers: delay in seconds
+    reply,      ///< words: what to answer
+    spell,      ///< words: the word
+    translate,  ///< from now on
+    cue,        ///< say yes at colours, from now on
     story_begin,
     story_end,
     start_clock,

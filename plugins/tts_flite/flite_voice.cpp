@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstdlib>
 #include <mutex>
 #include <sstream>
 
@@ -114,6 +115,8 @@ result<spoken> flite_voice::say(const std::string& text) const {
   const std::lock_guard guard(flite_lock());
   auto* voice = voice_of(name_);
   if (!voice) return fail("tts.no_voice", "flite has no voice " + name_);
+  // Its breath is drawn with rand(): from the same seed, so that the same text sounds the same.
+  std::srand(1);
   cst_utterance* utt = flite_synth_text(read.c_str(), voice);
   const cst_wave* wave = utt ? utt_wave(utt) : nullptr;
   if (!wave || wave->sample_rate != static_cast<int>(rate_hz)) {

@@ -23,8 +23,9 @@ struct spoken {
 
 /// One of flite's 16 kHz voices: slt, rms, awb, kal16.
 ///
-/// What it says is a pure function of the text. Threads: any; flite itself runs under a lock of the
-/// process.
+/// What it says is a pure function of the text: flite draws its breath with rand(), which is seeded
+/// anew each time (other users of rand() in the process notice). Threads: any; flite itself runs
+/// under a lock.
 class flite_voice {
  public:
   /// `spelling`: how it has to read words of other languages; whole words, lower case.

@@ -20,12 +20,13 @@ timestamp time_of(std::int64_t sample) { return timestamp::of_samples(sample, ra
 
 void tts::config::visit(config_visitor& v) {
   v.field({.name = "voice", .doc = "flite's", .choices = {"slt", "rms", "awb", "kal16"}}, voice);
-  v.field({.name = "playout_delay_ms",
-           .doc = "the playout's delay_ms: what an interruption finds already sounding is told by it",
-           .unit = "ms",
-           .min = 0,
-           .max = 2000},
-          playout_delay_ms);
+  v.field(
+      {.name = "playout_delay_ms",
+       .doc = "the playout's delay_ms: what an interruption finds already sounding is told by it",
+       .unit = "ms",
+       .min = 0,
+       .max = 2000},
+      playout_delay_ms);
   v.field({.name = "spelling", .doc = "`word=as an English voice has to read it`"}, spelling);
 }
 

@@ -25,9 +25,10 @@ class tts final : public component {
   struct config {
     std::string voice = "slt";
     std::int64_t playout_delay_ms = 60;
-    std::vector<std::string> spelling = {
-        "uno=oono",  "dos=dose",     "tres=trace", "cuatro=kwahtro", "cinco=seenko", "seis=sayss",
-        "siete=syettay", "ocho=oacho", "nueve=nuevay", "diez=dieth",  "hocket=hockit"};
+    std::vector<std::string> spelling = {"uno=oono",       "dos=dose",     "tres=trace",
+                                         "cuatro=kwahtro", "cinco=seenko", "seis=sayss",
+                                         "siete=syettay",  "ocho=oacho",   "nueve=nuevay",
+                                         "diez=dieth",     "hocket=hockit"};
     void visit(config_visitor& v);
   };
   static component_info info();
@@ -42,10 +43,10 @@ class tts final : public component {
  private:
   /// A text on the time axis; sample numbers are those of the stream.
   struct utterance {
-    spoken what;
+    spoken what = {};
     std::int64_t begin = 0;
-    std::int64_t sent = 0;       ///< samples of it handed over
-    std::size_t reported = 0;    ///< words of it reported
+    std::int64_t sent = 0;     ///< samples of it handed over
+    std::size_t reported = 0;  ///< words of it reported
     std::int64_t end() const { return begin + static_cast<std::int64_t>(what.samples.size()); }
   };
 
@@ -58,8 +59,8 @@ class tts final : public component {
   config config_;
   context context_;
   std::unique_ptr<flite_voice> voice_;
-  std::deque<utterance> queue_;  ///< what sounds or waits, in order of time
-  std::string rest_;             ///< of what was broken off
+  std::deque<utterance> queue_;         ///< what sounds or waits, in order of time
+  std::string rest_;                    ///< of what was broken off
   std::int64_t last_sent_ = INT64_MIN;  ///< begin of the last packet handed over
 };
 

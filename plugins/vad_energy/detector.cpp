@@ -7,9 +7,9 @@ namespace hocket::vad_energy {
 namespace {
 
 constexpr std::int64_t per_ms = rate_hz / 1000;
-constexpr std::size_t smoothed_frames = 3;     // 30 ms: a glottal pulse does not decide
-constexpr std::int64_t quiet_step = 10;        // frames over which one lowest level is kept
-constexpr std::size_t quiet_steps = 30;        // 3 s: an utterance without a dip is shorter
+constexpr std::size_t smoothed_frames = 3;      // 30 ms: a glottal pulse does not decide
+constexpr std::int64_t quiet_step = 10;         // frames over which one lowest level is kept
+constexpr std::size_t quiet_steps = 30;         // 3 s: an utterance without a dip is shorter
 constexpr double room_before_known_dbfs = -50;  // for the first half second
 constexpr double hysteresis_db = 3;
 constexpr double forget_db_per_frame = 0.01;  // 1 dB/s
@@ -47,8 +47,8 @@ std::vector<detection> detector::push(std::span<const float> samples) {
 double detector::threshold() const {
   double noise = quiet_.empty() ? room_before_known_dbfs : *std::ranges::min_element(quiet_);
   if (frames_ < 50) noise = std::min(noise, room_before_known_dbfs);
-  return std::max({options_.min_level_dbfs, noise + options_.margin_db,
-                   person_dbfs_ - options_.near_db});
+  return std::max(
+      {options_.min_level_dbfs, noise + options_.margin_db, person_dbfs_ - options_.near_db});
 }
 
 void detector::note_noise(double level) {

@@ -54,18 +54,18 @@ class detector {
 
   detector_options options_;
   std::int64_t next_;
-  std::vector<float> held_;        ///< sound since held_first_: of the utterance, or before one
-  std::int64_t held_first_;        ///< sample of held_[0]
-  std::size_t judged_ = 0;         ///< of held_
-  std::deque<double> smoothing_;   ///< powers of the last frames
-  std::deque<double> quiet_;       ///< lowest level of each of the last 100 ms
-  std::int64_t frames_ = 0;        ///< so far
-  double person_dbfs_ = -1000;     ///< level of the person so far, forgotten slowly
+  std::vector<float> held_;       ///< sound since held_first_: of the utterance, or before one
+  std::int64_t held_first_;       ///< sample of held_[0]
+  std::size_t judged_ = 0;        ///< of held_
+  std::deque<double> smoothing_;  ///< powers of the last frames
+  std::deque<double> quiet_;      ///< lowest level of each of the last 100 ms
+  std::int64_t frames_ = 0;       ///< so far
+  double person_dbfs_ = -1000;    ///< level of the person so far, forgotten slowly
   bool speaking_ = false;
-  std::int64_t run_ = 0;           ///< samples over the threshold in a row, before an utterance
-  std::int64_t voiced_ = 0;        ///< samples over the threshold in this utterance
-  std::int64_t begin_ = 0;         ///< first sample over the threshold
-  std::int64_t last_ = 0;          ///< behind the last sample over the threshold
+  std::int64_t run_ = 0;     ///< samples over the threshold in a row, before an utterance
+  std::int64_t voiced_ = 0;  ///< samples over the threshold in this utterance
+  std::int64_t begin_ = 0;   ///< first sample over the threshold
+  std::int64_t last_ = 0;    ///< behind the last sample over the threshold
   bool barged_ = false;
 };
 

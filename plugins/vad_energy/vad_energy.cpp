@@ -151,6 +151,4 @@ result<void> vad::close(emitter& out) {
 
 }  // namespace hocket::vad_energy
 
-HOCKET_PLUGIN(vad_energy) {
-  return into.add(hocket::type_of<hocket::vad_energy::vad>());
-}
+HOCKET_PLUGIN(vad_energy) { return into.add(hocket::type_of<hocket::vad_energy::vad>()); }
