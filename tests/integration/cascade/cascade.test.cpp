@@ -119,8 +119,8 @@ TEST_CASE("the recogniser understands flite's voices") {
       right += *heard == sentence;
       if (*heard != sentence) wrong += "\n" + sentence + " -> " + *heard;
     }
-    MESSAGE(voice, ": ", right, " of ", sentences.size(), wrong);
-    CHECK(right >= sentences.size() * 8 / 10);
+    MESSAGE(std::string(voice), ": ", right, " of ", sentences.size(), wrong);
+    CHECK(right + 2 >= sentences.size());
   }
 }
 
