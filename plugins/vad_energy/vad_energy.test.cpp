@@ -93,8 +93,8 @@ TEST_CASE("the endpoint delay decides whether a pause ends an utterance") {
 }
 
 TEST_CASE("what is no near speech is not heard") {
-  CHECK(detect(room(5, -42)).empty());                     // a noisy room
-  CHECK(detect(room(3, -60).tone(1, 2, -43)).empty());     // somebody far
+  CHECK(detect(room(5, -42)).empty());                      // a noisy room
+  CHECK(detect(room(3, -60).tone(1, 2, -43)).empty());      // somebody far
   CHECK(detect(room(3, -60).tone(1, 1.015, -20)).empty());  // a click
   CHECK(detect(room(3, -90).tone(1, 2, -22), {.min_level_dbfs = -10}).empty());
   // After a loud person, a level that would have been heard alone is somebody far.
