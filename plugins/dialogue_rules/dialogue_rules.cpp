@@ -17,6 +17,13 @@ constexpr std::size_t longest_transcript = 8;
 // A timer runs from where the model would begin to answer: so soon after the person's last sound.
 constexpr auto answer_delay = milliseconds(300);
 
+std::string spelt(const std::string& word) {
+  std::string letters;
+  for (const char c : word)
+    if (c != ' ') letters += (letters.empty() ? "" : ", ") + std::string(1, c);
+  return letters;
+}
+
 delegation cancellation_of(std::uint64_t request) {
   delegation d;
   d.request = request;
@@ -231,11 +238,7 @@ void dialogue::answer_request(const request& r, const turn& u, emitter& out) {
           {*u.end + answer_delay + period, r.what == kind::timer ? duration(period) : duration(0)});
       return say("okay");
     }
-    case kind::spell: {
-      std::string letters;
-      for (const char c : r.words) letters += (letters.empty() ? "" : ", ") + std::string(1, c);
-      return say(letters);
-    }
+    case kind::spell: return say(spelt(r.words));
     case kind::translate: translating_ = true; return say("okay");
     case kind::cue: cueing_ = true; return say("okay");
     case kind::story_begin: listening_ = true; return say("okay");
@@ -280,7 +283,8 @@ void dialogue::delegate(const request& r, std::size_t of, const turn& u, bool re
     }
   }
   last_group_.push_back(d.request);
-  tasks_.push_back({d.request, last_group_.front(), r.about, of == 1, "", false});
+  tasks_.push_back(
+      {d.request, last_group_.front(), r.about, of == 1, "", false, r.words.starts_with("name ")});
   out.emit(delegations_out, now, std::move(d));
 }
 
@@ -308,6 +312,8 @@ void dialogue::say_results() {
     context_.count("answered", 1);
     if (t->result.starts_with("no "))
       say(t->result);
+    else if (t->spelt)  // a name: nobody knows how to read it
+      say("it is " + spelt(t->result));
     else
       say((t->alone || t->about.empty() ? "it" : t->about) + " is " + t->result);
     t = tasks_.erase(t);

@@ -51,6 +51,7 @@ class dialogue final : public component {
     bool alone = true;  ///< the only one of its utterance
     std::string result;
     bool done = false;
+    bool spelt = false;  ///< its result is spelt
   };
   struct timer {
     timestamp next;

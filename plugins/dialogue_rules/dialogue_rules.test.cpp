@@ -190,6 +190,10 @@ TEST_CASE("dialogue.rules: delegates, holds a result while the person speaks, ke
   CHECK(c.said().empty());
   c.result(asked[0].request, {"rainy"});
   CHECK(c.said() == "paris is rainy\nrome is sunny");
+  c.hear(12000, "what is the name of the dog");
+  c.said();
+  c.result(c.asked().at(0).request, {"mud"});
+  CHECK(c.said() == "it is m, u, d");
   c.result(99, {"nobody", "asked"});
   CHECK(c.said().empty());
   CHECK(c.h.violations().empty());
