@@ -256,7 +256,7 @@ void add_eval([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chosen) {
   sub.add_option("--conversations", o.conversations, "How many")->capture_default_str();
   sub.add_option("--seed", o.seed, "First seed; 0 = the held-out seeds")->capture_default_str();
   sub.add_option("--seconds", o.seconds, "Length of a conversation")->capture_default_str();
-  sub.add_option("--family", o.families, "Only these families (repeat); none = the core");
+  sub.add_option("--family", o.families, "Only these families (repeat), or all; none = the core");
   sub.add_flag("--rich", o.rich, "flite voices too, rooms, noise, echo, loss");
   sub.add_option("--batch", o.batch, "Conversations at once")->capture_default_str();
   sub.add_option("--out", o.out, "JSON file to write too");
@@ -275,7 +275,7 @@ void add_scenarios([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chos
   sub.add_option("--split", o.split, "Voices and seeds")
       ->capture_default_str()
       ->check(CLI::IsMember({"train", "heldout"}));
-  sub.add_option("--family", o.families, "Only these families (repeat); none = the core");
+  sub.add_option("--family", o.families, "Only these families (repeat), or all; none = the core");
   sub.add_flag("--rich", o.rich, "flite voices too, rooms, noise, echo, loss");
   sub.add_flag("--demo", o.demo, "The conversation that tools/run shows");
   add_json(sub, o.json);

@@ -26,9 +26,11 @@ struct model_part final : config_base {
             window);
     v.field({.name = "audio_context", .doc = "50 ms frames in one embedding", .min = 1, .max = 16},
             audio_context);
-    v.field(
-        {.name = "video", .doc = "40x40 patches per micro-turn; 0 = blind", .min = 0, .max = 64},
-        video);
+    v.field({.name = "video",
+             .doc = "40x40 patches per micro-turn, 0 = blind; the conversations draw one",
+             .min = 0,
+             .max = 1},
+            video);
     v.field({.name = "flow_width", .doc = "of the flow head", .min = 16, .max = 8192}, flow_width);
     v.field({.name = "flow_blocks", .doc = "of the flow head", .min = 1, .max = 64}, flow_blocks);
   }

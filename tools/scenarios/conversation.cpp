@@ -27,11 +27,19 @@ const std::vector<std::string>& core_families() {
 namespace {
 
 result<std::vector<family>> chosen_families(const source_options& options) {
+  std::vector<std::string> names;
+  for (const std::string& name : options.families) {
+    if (name == "all")
+      names.insert(names.end(), family_names().begin(), family_names().end());
+    else
+      names.push_back(name);
+  }
+  if (names.empty()) names = core_families();
   std::vector<family> chosen;
-  for (const std::string& name : options.families.empty() ? core_families() : options.families) {
+  for (const std::string& name : names) {
     const family* found = find_family(name);
     if (!found) {
-      std::string known;
+      std::string known = " all";
       for (const std::string& other : family_names()) known += " " + other;
       return fail("scenarios.family", "there is no family `" + name + "`; choose one of" + known);
     }

@@ -65,7 +65,7 @@ struct source_options {
   std::uint64_t seed = 1;
   split which = split::train;
   double seconds = 15.0;
-  std::vector<std::string> families;  ///< empty: core_families()
+  std::vector<std::string> families;  ///< `all` stands for every one; empty: core_families()
   variety sound = variety::plain;
 };
 
