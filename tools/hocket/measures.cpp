@@ -48,7 +48,7 @@ json or_null(const std::optional<double>& v) { return v && std::isfinite(*v) ? j
 }  // namespace
 
 std::optional<bool> measure::met() const {
-  if (!target || good == goal::none) return std::nullopt;
+  if (!target || good == goal::none || !not_run.empty()) return std::nullopt;
   if (!std::isfinite(value)) return false;
   return good == goal::at_most ? value <= *target : value >= *target;
 }
@@ -94,13 +94,14 @@ std::string measures::to_json() const {
   json list = json::array();
   for (const auto& m : items_) {
     list.push_back({{"name", m.name},
-                    {"value", or_null(m.value)},
+                    {"value", m.not_run.empty() ? or_null(m.value) : json()},
                     {"unit", m.unit},
                     {"low", or_null(m.low)},
                     {"high", or_null(m.high)},
                     {"target", or_null(m.target)},
                     {"met", m.met() ? json(*m.met()) : json()},
                     {"n", m.n}});
+    if (!m.not_run.empty()) list.back()["not_run"] = m.not_run;
   }
   const auto m = this_machine();
   json all = {{"measures", list},
@@ -128,11 +129,12 @@ std::string measures::to_table() const {
         m.target ? (m.good == goal::at_least ? ">= " : "<= ") + short_number(*m.target) : "";
     const auto met = m.met();
     out += fmt::format("{:<{}}  {:>10} {:<8} {:>19}  {:>10}  {:<4} {:>8}\n", m.name, wide,
-                       short_number(m.value), m.unit, range, target,
+                       m.not_run.empty() ? short_number(m.value) : "not run", m.unit, range, target,
                        !met   ? ""
                        : *met ? "yes"
                               : "NO",
                        m.n ? std::to_string(m.n) : "");
+    if (!m.not_run.empty()) out.insert(out.size() - 1, "  " + m.not_run);
   }
   for (const auto& sentence : notes_) out += "note: " + sentence + "\n";
   const auto m = this_machine();

@@ -19,8 +19,9 @@ struct measure {
   std::optional<double> low;  ///< interval or spread of the value, where it is known
   std::optional<double> high;
   std::optional<double> target;
-  goal good = goal::none;  ///< how `value` compares with `target`
-  std::int64_t n = 0;      ///< samples behind the value
+  goal good = goal::none;    ///< how `value` compares with `target`
+  std::int64_t n = 0;        ///< samples behind the value
+  std::string not_run = {};  ///< why there is no value; then `value` means nothing
 
   /// Whether the target is met; empty where there is none.
   std::optional<bool> met() const;

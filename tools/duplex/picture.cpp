@@ -1,0 +1,185 @@
+#include "tools/duplex/picture.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fmt/format.h>
+#include <map>
+
+#include "tools/duplex/families.hpp"
+#include "tools/hocket/canvas.hpp"
+
+namespace hocket::duplex {
+namespace {
+
+using cli::align;
+using cli::canvas;
+using cli::color;
+
+// The palette of tools/hocket/picture.cpp: told apart with any colour vision.
+constexpr color ink = color::of(0x20242c), faint = color::of(0x7c828e), paper = color::of(0xffffff),
+                grid = color::of(0xe3e6ec), blue = color::of(0x1f6fb2),
+                orange = color::of(0xc9600a), green = color::of(0x0b7a5c),
+                pink = color::of(0xa8327d), red = color::of(0xc0272d);
+
+constexpr double width = 1160, left = 84, right = 24, header = 62, panel = 226, wave = 26;
+constexpr double longest_s = 40;  ///< of a long session only its begin is shown
+
+class painter {
+ public:
+  painter(canvas& c, const played_item& o, double top) : c_(c), o_(o), top_(top) {
+    length_s_ = std::min(longest_s, std::max(1.0, o.of.length_s()));
+  }
+
+  void draw() {
+    draw_title();
+    draw_window();
+    draw_axis();
+    draw_wave(person_y(), o_.did.person_db, blue);
+    draw_wave(model_y(), o_.did.model_db, orange);
+    draw_said();
+    draw_words();
+    draw_events();
+  }
+
+ private:
+  double x(double s) const { return left + s / length_s_ * (width - left - right); }
+  double person_y() const { return top_ + 78; }
+  double model_y() const { return top_ + 140; }
+
+  void draw_title() {
+    const bool good = o_.judged.good >= 0.5;
+    c_.text(o_.of.key(), left, top_ + 16, {13, true}, ink);
+    const double at = left + c_.text_width(o_.of.key(), {13, true}) + 14;
+    c_.text(o_.judged.verdict, at, top_ + 16, {13}, good ? green : red);
+    std::string values;
+    for (const auto& [key, value] : o_.judged.values)
+      if (!key.starts_with("label_") && key.find("disagree") == key.npos)
+        values += fmt::format("{}{} {:.3g}", values.empty() ? "" : "   ", key, value);
+    while (c_.text_width(values, {9.5}) > width - left - right && values.size() > 10)
+      values.resize(values.size() - 1);
+    c_.text(values, left, top_ + 31, {9.5}, faint);
+  }
+
+  // What the score looks at: the pause, the overlap, the windows of due words.
+  void draw_window() {
+    const double y = top_ + 44, height = model_y() + wave - y;
+    const double from = std::min(o_.of.from_s, length_s_), to = std::min(o_.of.to_s, length_s_);
+    if (o_.of.expect.due.empty() && to > from)
+      c_.rectangle(x(from), y, x(to) - x(from), height, blue.with_alpha(0.08));
+    for (const auto& d : o_.of.expect.due) {
+      if (d.to_s > length_s_) continue;
+      c_.rectangle(x(d.from_s), y, x(d.to_s) - x(d.from_s), height, green.with_alpha(0.10));
+      c_.line({x(d.at_s), y}, {x(d.at_s), y + height}, green, 1, true);
+    }
+    for (const double end : o_.of.expect.clause_ends_s)
+      if (end < length_s_)
+        c_.line({x(end), y}, {x(end), y + height}, green.with_alpha(0.6), 1, true);
+  }
+
+  void draw_axis() {
+    const double step = length_s_ > 20 ? 5 : 1;
+    for (double s = 0; s <= length_s_ + 1e-9; s += step) {
+      c_.line({x(s), top_ + 44}, {x(s), top_ + panel - 26}, grid, 1);
+      c_.text(fmt::format("{:.0f} s", s), x(s), top_ + panel - 12, {9.5}, faint, align::center);
+    }
+    c_.text("person", left - 12, person_y() + 4, {11, true}, blue, align::right);
+    c_.text("model", left - 12, model_y() + 4, {11, true}, orange, align::right);
+  }
+
+  void draw_wave(double y, const std::vector<std::int8_t>& levels, color k) {
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+      const double s = static_cast<double>(i) / 50;
+      if (s >= length_s_) break;
+      const double h = std::clamp((levels[i] + 55) / 45.0, 0.0, 1.0) * wave;
+      if (h > 0.5) c_.rectangle(x(s), y - h, std::max(0.6, x(s + 0.02) - x(s)), 2 * h, k);
+    }
+    c_.line({left, y}, {width - right, y}, k.with_alpha(0.5), 0.8);
+  }
+
+  void draw_said() {
+    double free = 0;
+    for (const auto& s : o_.of.sounds) {
+      if (s.from_s() > length_s_) break;
+      const std::string text = s.who == "user" ? s.text : s.who + ": " + s.text;
+      const double at = std::max(x(s.from_s()), free);
+      c_.text(text, at, person_y() - wave - 3, {10, false, s.who != "user"}, blue);
+      free = at + c_.text_width(text, {10, false, s.who != "user"}) + 8;
+    }
+  }
+
+  void draw_words() {
+    double free[2] = {0, 0};
+    for (const auto& w : o_.did.words) {
+      if (w.at_s > length_s_) break;
+      const int line = x(w.at_s) >= free[0] ? 0 : 1;
+      const double at = std::max(x(w.at_s), free[line]);
+      c_.line({x(w.at_s), model_y() + wave}, {x(w.at_s), model_y() + wave + 5}, orange, 1);
+      c_.text(w.word, at, model_y() + wave + 16 + 12 * line, {10}, orange);
+      free[line] = at + c_.text_width(w.word, {10}) + 5;
+    }
+  }
+
+  void draw_events() {
+    for (const double d : o_.did.delegations_s)
+      if (d < length_s_) c_.line({x(d), top_ + 44}, {x(d), model_y() + wave}, pink, 1.4);
+    double free = 0;
+    for (const auto& call : o_.did.calls) {
+      if (call.at_s > length_s_) continue;
+      const auto text =
+          call.tool + " " + call.arguments.dump() + (call.in_force ? "" : " (taken back)");
+      const double at = std::max(x(call.at_s), free);
+      c_.text(text, at, top_ + 50, {9}, pink);
+      free = at + c_.text_width(text, {9}) + 8;
+    }
+  }
+
+  canvas& c_;
+  const played_item& o_;
+  const double top_;
+  double length_s_ = 1;
+};
+
+}  // namespace
+
+result<void> draw_items(const std::vector<const played_item*>& items, const std::string& title,
+                        const std::string& path) {
+  const double height = header + panel * static_cast<double>(items.size());
+  auto c = canvas::open(path, width, height, 2);
+  if (!c) return fail(c);
+  c->rectangle(0, 0, width, height, paper);
+  c->text(title, left, 30, {18, true}, ink);
+  const auto* family = find_family(items.front()->of.family);
+  c->text(family ? family->what : "", left, 48, {11}, faint);
+  for (std::size_t i = 0; i < items.size(); ++i)
+    painter(*c, *items[i], header + panel * static_cast<double>(i)).draw();
+  return c->finish();
+}
+
+result<std::vector<std::string>> draw_families(const std::vector<played_item>& all,
+                                               const std::string& folder) {
+  std::map<std::string, std::vector<const played_item*>> families;
+  for (const auto& o : all)
+    if (o.of.condition == "clean" && !o.judged.verdict.empty()) families[o.of.family].push_back(&o);
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed) return fail("picture.cannot_write", folder + ": " + failed.message());
+  std::vector<std::string> files;
+  for (auto& [name, items] : families) {
+    const auto better = [](const auto* a, const auto* b) {
+      return a->judged.good < b->judged.good;
+    };
+    const auto* best = *std::ranges::max_element(items, better);
+    const auto* worst = *std::ranges::min_element(items, better);
+    std::vector<const played_item*> shown{best};
+    if (worst->judged.good < best->judged.good) shown.push_back(worst);
+    for (const char* ending : {".svg", ".png"}) {
+      const auto path = (std::filesystem::path(folder) / (name + ending)).string();
+      HOCKET_TRY(draw_items(shown, name, path));
+      files.push_back(path);
+    }
+  }
+  return files;
+}
+
+}  // namespace hocket::duplex

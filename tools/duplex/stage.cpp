@@ -1,0 +1,138 @@
+#include "tools/duplex/stage.hpp"
+
+#include <flite/flite.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "engine/audio/resample.hpp"
+#include "tools/duplex/timeline.hpp"
+
+extern "C" cst_voice* register_cmu_us_rms(const char* voice_directory);
+
+namespace hocket::duplex {
+namespace {
+
+using scenarios::random_stream;
+
+constexpr double flite_normal_wpm = 165;
+
+// Cuts the silence off and sets the level.
+std::vector<float> levelled(std::span<const float> samples, double gain_db) {
+  const auto sound = segments_of(samples, 10);
+  if (sound.empty()) return {};
+  const auto from = static_cast<std::size_t>(std::llround(sound.front().from_s * rate_hz));
+  const auto to =
+      std::min(samples.size(), static_cast<std::size_t>(std::llround(sound.back().to_s * rate_hz)));
+  std::vector<float> out(samples.begin() + static_cast<std::ptrdiff_t>(from),
+                         samples.begin() + static_cast<std::ptrdiff_t>(to));
+  double power = 1e-12;
+  for (const float v : out) power += double(v) * double(v) / static_cast<double>(out.size());
+  const double gain = 0.1 / std::sqrt(power) * std::pow(10.0, gain_db / 20);
+  for (float& v : out) v = std::clamp(static_cast<float>(v * gain), -1.0f, 1.0f);
+  return out;
+}
+
+std::vector<float> flite_speech(const std::string& text, const scenarios::person& who) {
+  static cst_voice* const voice = [] {
+    flite_init();
+    return register_cmu_us_rms(nullptr);
+  }();
+  feat_set_float(voice->features, "duration_stretch",
+                 static_cast<float>(flite_normal_wpm / who.rate_wpm));
+  feat_set_float(voice->features, "int_f0_target_mean", static_cast<float>(80 + who.pitch * 0.5));
+  std::srand(1);  // its noise comes from rand()
+  cst_utterance* said = flite_synth_text(text.c_str(), voice);
+  const cst_wave* wave = utt_wave(said);
+  std::vector<float> out(static_cast<std::size_t>(wave->num_samples));
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<float>(wave->samples[i]) / 32768.0f;
+  delete_utterance(said);
+  return out;
+}
+
+}  // namespace
+
+speaker draw_speaker(random_stream& rng, bool flite) {
+  speaker out;
+  out.flite = flite;
+  const auto& all = scenarios::voices_of(scenarios::split::heldout);
+  out.who.voice = flite ? "flite:rms" : rng.pick(all);
+  if (!flite && out.who.voice.starts_with("flite:")) out.who.voice = all.front();
+  out.who.rate_wpm = 5 * rng.integer(26, 38);  // 130 to 190, test rates alone
+  out.who.pitch = rng.integer(30, 75);
+  out.who.gain_db = rng.uniform(-9.0, 2.0);
+  return out;
+}
+
+result<std::unique_ptr<voices>> voices::open() {
+  auto espeak = scenarios::person_voice::open();
+  if (!espeak) return fail(espeak);
+  std::unique_ptr<voices> out(new voices);
+  out->espeak_ = std::move(*espeak);
+  return out;
+}
+
+result<std::vector<float>> voices::say(const std::string& text, const speaker& who) {
+  if (who.flite) return levelled(flite_speech(text, who.who), who.who.gain_db);
+  auto said = espeak_->say(text, who.who);
+  if (!said) return fail(said);
+  auto at_16k = engine::resample(said->samples, said->rate_hz, double(rate_hz));
+  if (!at_16k) return fail(at_16k);
+  return levelled(*at_16k, who.who.gain_db);
+}
+
+stage::stage(voices& from, item& into, std::uint64_t seed, bool flite)
+    : rng(seed), from_(from), into_(into), user_(draw_speaker(rng, flite)) {
+  far_ = draw_speaker(rng, false);
+  while (far_.who.voice == user_.who.voice) far_ = draw_speaker(rng, false);
+  far_.who.gain_db = std::min(user_.who.gain_db - rng.uniform(16, 22), -21.0);
+  into_.seed = seed;
+  into_.synthesiser = user_.synthesiser();
+  into_.voice = user_.who.voice;
+  into_.rate_wpm = user_.who.rate_wpm;
+}
+
+double stage::say(const std::string& text, double at_s, const std::string& who, bool overlap) {
+  if (failed_) return at_s;
+  auto sound = from_.say(text, who == "background" ? far_ : user_);
+  if (!sound) {
+    failed_ = sound.error();
+    return at_s;
+  }
+  const auto at = static_cast<std::int64_t>(std::llround(at_s * rate_hz));
+  const auto end = at + static_cast<std::int64_t>(sound->size());
+  into_.sounds.push_back({who, text, at, end});
+  placed_.push_back({std::move(*sound), at, overlap});
+  return static_cast<double>(end) / rate_hz;
+}
+
+std::vector<float> stage::mix(std::int64_t length, bool with_overlap) const {
+  std::vector<float> out(static_cast<std::size_t>(length), 0.0f);
+  for (const auto& p : placed_) {
+    if (p.overlap && !with_overlap) continue;
+    for (std::size_t i = 0; i < p.samples.size(); ++i) {
+      const auto at = p.at + static_cast<std::int64_t>(i);
+      if (at >= 0 && at < length) out[static_cast<std::size_t>(at)] += p.samples[i];
+    }
+  }
+  random_stream noise(scenarios::seed_of(into_.seed, 77));
+  const auto sigma = static_cast<float>(std::pow(10.0, noise.uniform(-68, -55) / 20));
+  for (float& v : out) v = std::clamp(v + sigma * noise.rough_normal(), -1.0f, 1.0f);
+  return out;
+}
+
+result<void> stage::finish(double length_s) {
+  if (failed_) return tl::unexpected<error>(*failed_);
+  // Whole micro-turns, so that the end of an item is no event of its own.
+  const auto turns = static_cast<std::int64_t>(std::ceil(length_s * 5 - 1e-9));
+  const std::int64_t length = turns * rate_hz / 5;
+  std::ranges::stable_sort(into_.sounds, {}, &sounding::start);
+  into_.samples = length;
+  into_.input = mix(length, true);
+  if (std::ranges::any_of(placed_, &placed::overlap)) into_.clean_input = mix(length, false);
+  return {};
+}
+
+}  // namespace hocket::duplex

@@ -1,0 +1,78 @@
+// Who speaks in the tests, and the tape on which an item is put together.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/core/result.hpp"
+#include "tools/duplex/item.hpp"
+#include "tools/scenarios/person_voice.hpp"
+#include "tools/scenarios/random.hpp"
+
+namespace hocket::duplex {
+
+/// Test items draw from numbers of their own: seed_of(base, n, test_split). Training uses 1, the
+/// held-out conversations 2.
+inline constexpr std::uint64_t test_split = 3;
+
+/// Rates of speech that only tests use: whole words per minute divisible by five.
+inline constexpr bool is_test_rate(int wpm) { return wpm % 5 == 0; }
+
+struct speaker {
+  bool flite = false;  ///< flite's `rms`, which training never hears; else espeak-ng
+  scenarios::person who;
+  std::string synthesiser() const { return flite ? "flite" : "espeak-ng"; }
+};
+
+/// Every second speaker is flite's, so that systems whose recogniser does not understand espeak-ng
+/// can be compared on those alone.
+speaker draw_speaker(scenarios::random_stream& rng, bool flite);
+
+/// The synthesisers. *Threads*: one at a time in the process. *Errors*: scenarios.voice.
+class voices {
+ public:
+  static result<std::unique_ptr<voices>> open();
+  /// Speech at -20 dBFS rms plus the speaker's gain, silence at both ends cut off; 16 kHz.
+  result<std::vector<float>> say(const std::string& text, const speaker& who);
+
+ private:
+  voices() = default;
+  std::unique_ptr<scenarios::person_voice> espeak_;
+};
+
+/// Puts an item together. After the first failure the calls do nothing and `finish` tells it.
+class stage {
+ public:
+  /// `flite`: the user's synthesiser.
+  stage(voices& from, item& into, std::uint64_t seed, bool flite);
+
+  scenarios::random_stream rng;
+
+  /// Speaks so that the sound begins at `at_s`; returns its end. `who` as in sounding; an "other"
+  /// speaks with the user's voice (to somebody else), a "background" with another one, 16 to 22 dB
+  /// below. What is said with `overlap` is not in clean_input.
+  double say(const std::string& text, double at_s, const std::string& who = "user",
+             bool overlap = false);
+  /// Mixes, adds a quiet noise floor, cuts to `length_s`.
+  result<void> finish(double length_s);
+
+  const speaker& user() const { return user_; }
+
+ private:
+  struct placed {
+    std::vector<float> samples;
+    std::int64_t at = 0;
+    bool overlap = false;
+  };
+  std::vector<float> mix(std::int64_t length, bool with_overlap) const;
+
+  voices& from_;
+  item& into_;
+  speaker user_, far_;
+  std::vector<placed> placed_;
+  std::optional<error> failed_;
+};
+
+}  // namespace hocket::duplex

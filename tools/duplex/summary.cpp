@@ -1,0 +1,242 @@
+#include "tools/duplex/summary.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+
+#include "tools/duplex/conditions.hpp"
+#include "tools/duplex/rules.hpp"
+#include "tools/duplex/statistics.hpp"
+
+namespace hocket::duplex {
+namespace {
+
+using groups = std::vector<std::vector<double>>;
+
+/// tau-voice hides rates of fewer events.
+constexpr std::int64_t fewest_events = 10;
+
+bool same_text(const char* a, const std::string& b) { return b == a; }
+
+groups values_of(const std::vector<played_item>& all, const measure_rule& rule, bool flite_only) {
+  groups out;
+  std::vector<double> together;
+  for (const char* family : rule.families)
+    for (const char* key : rule.keys) {
+      std::vector<double> values;
+      for (const auto& o : all) {
+        if (!same_text(family, o.of.family) || o.of.condition != "clean") continue;
+        if (flite_only && o.of.synthesiser != "flite") continue;
+        if (const auto v = o.judged.values.find(key); v != o.judged.values.end())
+          values.push_back(v->second);
+      }
+      if (rule.how != statistic_of::macro)
+        together.insert(together.end(), values.begin(), values.end());
+      else if (!values.empty())
+        out.push_back(std::move(values));
+    }
+  if (!together.empty()) out.push_back(std::move(together));
+  return out;
+}
+
+statistic statistic_for(statistic_of how) {
+  switch (how) {
+    case statistic_of::p50: return [](auto g) { return quantile_of(g[0], 0.5); };
+    case statistic_of::p90: return [](auto g) { return quantile_of(g[0], 0.9); };
+    case statistic_of::p95: return [](auto g) { return quantile_of(g[0], 0.95); };
+    case statistic_of::mean: return [](auto g) { return mean_of(g[0]); };
+    case statistic_of::macro: break;
+  }
+  return [](auto groups) {
+    double sum = 0;
+    for (const auto& g : groups) sum += mean_of(g);
+    return sum / static_cast<double>(groups.size());
+  };
+}
+
+cli::measure measure_of(std::string name, const std::string& unit, const estimate& e,
+                        std::optional<double> target = {}, cli::goal good = cli::goal::none) {
+  return {.name = std::move(name),
+          .value = e.value,
+          .unit = unit,
+          .low = e.low,
+          .high = e.high,
+          .target = target,
+          .good = good,
+          .n = e.n};
+}
+
+class summary {
+ public:
+  summary(const std::vector<played_item>& all, const left_out& missing)
+      : all_(all), missing_(missing) {}
+
+  bench_report make() {
+    for (const auto& rule : turn_rules()) add(rule, false);
+    for (const auto& rule : more_rules()) add(rule, false);
+    add_conditions();
+    add_sessions();
+    for (const auto* rules : {&turn_rules(), &more_rules()})
+      for (const auto& rule : *rules)
+        if (rule.per_voice) add(rule, true);
+    for (const auto& m : out_.numbers.items())
+      if (m.name == "timing.disagree" && m.met() == false)
+        out_.errors.push_back(fmt::format(
+            "the text stream and the sound disagree by more than 0.5 s in {:.0f} % of the answers: "
+            "one of the two outputs is not what is said (choose with --audio and --text)",
+            100 * m.value));
+    return std::move(out_);
+  }
+
+ private:
+  void not_run(const std::string& name, const std::string& unit, std::optional<double> target,
+               cli::goal good, const std::string& why) {
+    cli::measure m;
+    m.name = name;
+    m.unit = unit;
+    m.target = target;
+    m.good = good;
+    m.not_run = why;
+    out_.numbers.add(std::move(m));
+  }
+
+  std::string why_missing(const std::vector<const char*>& families) const {
+    for (const auto& [family, why] : missing_)
+      for (const char* f : families)
+        if (same_text(f, family)) return why;
+    return "no item gave this value";
+  }
+
+  void add(const measure_rule& rule, bool flite_only) {
+    const std::string name = (flite_only ? "flite." : "") + std::string(rule.name);
+    if (!flite_only) out_.definitions.push_back({name, rule.what});
+    const auto found = values_of(all_, rule, flite_only);
+    const auto wanted =
+        rule.how == statistic_of::macro
+            ? std::max(rule.families.size(),
+                       rule.families.size() == 1 ? rule.keys.size() : std::size_t{1})
+            : std::size_t{1};
+    // Targets are for all voices together.
+    const auto target = flite_only ? std::nullopt : rule.target;
+    if (found.size() < wanted)
+      return not_run(name, rule.unit, target, rule.good, why_missing(rule.families));
+    const auto e = bootstrap(found, statistic_for(rule.how));
+    if (std::string_view(rule.name).starts_with("tau.") && e.n < fewest_events)
+      return not_run(name, rule.unit, target, rule.good, "fewer than 10 events");
+    out_.numbers.add(measure_of(name, rule.unit, e, target, rule.good));
+  }
+
+  // Points lost under a condition: the same items clean and not, 100 points for a good one.
+  void add_conditions() {
+    std::map<std::string, double> clean;
+    for (const auto& o : all_)
+      if (o.of.condition == "clean") clean[o.of.family + "/" + o.of.id] = o.judged.good;
+    for (const auto& c : all_conditions()) {
+      const std::string condition = c.name;
+      const bool target = condition == "loss_jitter";
+      const auto name =
+          target ? std::string("loss.points_lost") : "robustness." + condition + ".points_lost";
+      std::vector<double> lost;
+      for (const auto& o : all_)
+        if (o.of.condition == condition)
+          if (const auto twin = clean.find(o.of.family + "/" + o.of.id); twin != clean.end())
+            lost.push_back(100 * (twin->second - o.judged.good));
+      out_.definitions.push_back(
+          {name, std::string("points that pauses, turns, interruptions and backchannels lose "
+                             "against the same items clean: ") +
+                     c.what});
+      const auto limit = target ? std::optional(5.0) : std::nullopt;
+      const auto good = target ? cli::goal::at_most : cli::goal::none;
+      if (lost.empty())
+        not_run(name, "points", limit, good, why_missing({"robustness"}));
+      else
+        out_.numbers.add(measure_of(
+            name, "points", bootstrap({lost}, [](auto g) { return mean_of(g[0]); }), limit, good));
+    }
+  }
+
+  void add_sessions() {
+    const played_item* longest = nullptr;
+    for (const auto& o : all_)
+      if (o.of.family == "session" && (!longest || o.of.samples > longest->of.samples))
+        longest = &o;
+    static const measure_rule rows[] = {
+        {"points_lost",
+         {},
+         {},
+         statistic_of::mean,
+         "points",
+         3,
+         cli::goal::at_most,
+         "score of the session's first tenth minus that of its last, 100 points for a good part"},
+        {"tail_over_head",
+         {},
+         {},
+         statistic_of::mean,
+         "",
+         1.15,
+         cli::goal::at_most,
+         "wall time per minute of stream time, last fifth over first fifth"},
+        {"rss_mib_per_h",
+         {},
+         {},
+         statistic_of::mean,
+         "MiB/h",
+         16,
+         cli::goal::at_most,
+         "slope of the resident memory over the session, first minute left out"},
+        {"points_start",
+         {},
+         {},
+         statistic_of::mean,
+         "points",
+         {},
+         cli::goal::none,
+         "score of the first tenth"},
+        {"points_end",
+         {},
+         {},
+         statistic_of::mean,
+         "points",
+         {},
+         cli::goal::none,
+         "score of the last tenth"}};
+    for (const auto& row : rows) {
+      const auto name = std::string("session.") + row.name;
+      out_.definitions.push_back({name, row.what});
+      if (!longest) not_run(name, row.unit, row.target, row.good, why_missing({"session"}));
+      for (const auto& o : all_) {
+        if (o.of.family != "session") continue;
+        const auto minutes = std::to_string(std::stoi(o.of.id));
+        const auto value = o.judged.values.find(row.name);
+        const bool main = &o == longest;
+        const auto full = main ? name : "session" + minutes + "." + row.name;
+        const auto target = main ? row.target : std::nullopt;
+        if (value == o.judged.values.end())
+          not_run(full, row.unit, target, row.good, "the session is too short");
+        else
+          out_.numbers.add({full,
+                            value->second,
+                            row.unit,
+                            {},
+                            {},
+                            target,
+                            row.good,
+                            static_cast<std::int64_t>(o.of.parts.size()),
+                            {}});
+      }
+    }
+  }
+
+  const std::vector<played_item>& all_;
+  const left_out& missing_;
+  bench_report out_;
+};
+
+}  // namespace
+
+bench_report summarise(const std::vector<played_item>& all, const left_out& missing) {
+  return summary(all, missing).make();
+}
+
+}  // namespace hocket::duplex

@@ -1,0 +1,97 @@
+// What a system did with an item, and the questions that scores ask of it. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace hocket::duplex {
+
+/// A stretch of sound, seconds.
+struct segment {
+  double from_s = 0, to_s = 0;
+  double length_s() const { return to_s - from_s; }
+};
+
+struct said_word {
+  double at_s = 0;
+  std::string word;
+};
+
+/// A tool call, and whether its request was taken back (cancelled, superseded) later.
+struct tool_use {
+  double at_s = 0;
+  std::string tool;
+  nlohmann::json arguments;
+  std::uint64_t request = 0;
+  bool in_force = true;
+};
+
+/// What came out. Times are the input's. `levels` are for pictures.
+struct timeline {
+  double length_s = 0;
+  bool has_words = true;        ///< false: only sound is known, such as of a recording
+  bool has_tools = true;        ///< false: tool calls were not seen
+  std::vector<segment> speech;  ///< by energy, gaps under 0.1 s closed
+  std::vector<said_word> words;
+  std::vector<tool_use> calls;
+  std::vector<double> delegations_s;
+  std::vector<std::int8_t> person_db, model_db;  ///< dBFS per 20 ms
+  /// Long sessions: what each minute of stream time took of this machine.
+  std::vector<double> minute_wall_s, minute_rss_mib;
+};
+
+nlohmann::json json_of(const timeline& t);
+/// Throws nlohmann::json::exception.
+timeline timeline_of(const nlohmann::json& j);
+
+/// Sound that is louder than -45 dBFS and than 35 dB below the loudest 10 ms; gaps under `gap_s`
+/// closed, what is shorter than 40 ms left out. `samples` [n] 16 kHz.
+std::vector<segment> segments_of(std::span<const float> samples, double gap_s = 0.1);
+/// Gaps up to `gap_s` closed.
+std::vector<segment> merged(std::vector<segment> segments, double gap_s);
+/// dBFS per 20 ms, -100 to 0.
+std::vector<std::int8_t> levels_of(std::span<const float> samples);
+
+/// Full-Duplex-Bench's rule of a take-over: sound of a whole span (last end - first start) of at
+/// least `span_s`, or more than `words` words. Anything shorter is a backchannel.
+struct take_over_rule {
+  double span_s = 1.0;
+  std::int64_t words = 3;
+};
+/// Of everything that begins in [from_s, to_s): sound whole, words in it.
+bool takes_over(const timeline& t, double from_s, double to_s, const take_over_rule& rule = {});
+
+/// Time of the first word of `phrase` where all of its words follow each other (up to `skip` words
+/// between two of them) at or after `from_s`.
+std::optional<double> find_phrase(const timeline& t, const std::string& phrase, double from_s,
+                                  int skip = 0);
+/// The earliest of several.
+std::optional<double> find_any(const timeline& t, const std::vector<std::string>& phrases,
+                               double from_s, int skip = 0);
+
+/// When the sound of a word that the text stream has at `at_s` begins: the begin of the segment
+/// that is there, or that begins within [-0.3, 0.6] s of it; nothing where no sound is near.
+std::optional<double> sound_of(const timeline& t, double at_s);
+
+/// The four labels of Full-Duplex-Bench V1.5.
+enum class behaviour : std::uint8_t { respond, resume, uncertain, unknown };
+std::string_view to_string(behaviour b);
+
+/// The first new thing after the overlap [from_s, to_s] decides: a wanted reply is RESPOND; two more
+/// items of the enumeration that was being spoken (one where only one is left), begun more than
+/// 0.6 s after the overlap, are RESUME; asking back is UNCERTAIN; all else, and silence, is UNKNOWN.
+behaviour behaviour_of(const timeline& t, double from_s, double to_s,
+                       const std::vector<std::string>& replies,
+                       const std::vector<std::string>& sequence);
+
+/// The part of [from_s, to_s), times from its begin.
+timeline cropped(const timeline& t, double from_s, double to_s);
+
+/// Seconds in which both lists sound.
+double overlap_s(std::span<const segment> a, double from_s, double to_s);
+
+}  // namespace hocket::duplex
