@@ -31,7 +31,7 @@ void single(stage& s, item& it) {
     const auto& city = s.rng.pick(scenarios::city_words());
     it.current_turn_text = "what is the weather in " + filler + city;
     it.expect.calls.push_back({weather(city)});
-    it.expect.replies = {"it is"};
+    it.expect.replies = {"it is " + weather_of(city)};
   } else {
     it.current_turn_text = "what time is it";
     it.expect.calls.push_back({wanted_call{"clock", json::object()}});
@@ -49,7 +49,7 @@ void several(stage& s, item& it) {
   it.expect.calls.emplace_back();
   for (std::size_t i = 0; i < (three ? 3u : 2u); ++i) {
     it.expect.calls[0].push_back(weather(cities[i]));
-    it.expect.replies.push_back(cities[i] + " is");
+    it.expect.replies.push_back(cities[i] + " is " + weather_of(cities[i]));
   }
 }
 

@@ -1,5 +1,7 @@
 #include "tools/duplex/phrases.hpp"
 
+#include <map>
+
 namespace hocket::duplex {
 
 using scenarios::exchange;
@@ -25,6 +27,13 @@ const std::vector<exchange>& told_about() {
       {"car", "the car is blue and it is good when it is rainy in london"},
   };
   return all;
+}
+
+const std::string& weather_of(const std::string& city) {
+  static const std::map<std::string, std::string> table{
+      {"paris", "sunny"}, {"london", "rainy"}, {"berlin", "cloudy"}, {"rome", "sunny"},
+      {"tokyo", "windy"}, {"madrid", "foggy"}, {"cairo", "sunny"},   {"oslo", "snowy"}};
+  return table.at(city);
 }
 
 const std::vector<std::string>& refused() {

@@ -15,6 +15,9 @@ std::string draw_clause(scenarios::random_stream& rng);
 /// "tell me about the dog": the thing, and the sentence that the model says about it.
 const std::vector<scenarios::exchange>& told_about();
 
+/// What the tool `weather_demo` says of a city: its table is fixed, so the answer can be checked.
+const std::string& weather_of(const std::string& city);
+
 /// Requests that are refused, and harmless ones that look alike with their answers.
 const std::vector<std::string>& refused();
 const std::vector<scenarios::exchange>& near_misses();

@@ -74,6 +74,7 @@ class summary {
   bench_report make() {
     for (const auto& rule : turn_rules()) add(rule, false);
     for (const auto& rule : more_rules()) add(rule, false);
+    add_recognition();
     add_conditions();
     add_sessions();
     for (const auto* rules : {&turn_rules(), &more_rules()})
@@ -124,6 +125,39 @@ class summary {
     if (std::string_view(rule.name).starts_with("tau.") && e.n < fewest_events)
       return not_run(name, rule.unit, target, rule.good, "fewer than 10 events");
     out_.numbers.add(measure_of(name, rule.unit, e, target, rule.good));
+  }
+
+  // A ratio of two sums over the same items: items are drawn, not words.
+  void add_recognition() {
+    const std::string name = "speech.relative_recognition";
+    out_.definitions.push_back(
+        {name,
+         "words of the text stream that PocketSphinx, with a grammar of the answers' words, "
+         "understands in the model's speech, over those that it understands in the teacher "
+         "voice's rendering of the same words; the turn family's answers"});
+    std::vector<const timeline*> heard;
+    std::vector<double> indices;
+    for (const auto& o : all_)
+      if (o.did.spoken_words > 0) {
+        indices.push_back(static_cast<double>(heard.size()));
+        heard.push_back(&o.did);
+      }
+    if (heard.empty()) return not_run(name, "", 0.95, cli::goal::at_least, why_not_heard());
+    const auto ratio = [&](std::span<const std::vector<double>> drawn) {
+      double model = 0, teacher = 0;
+      for (const double i : drawn[0]) {
+        model += static_cast<double>(heard[static_cast<std::size_t>(i)]->understood_words);
+        teacher += static_cast<double>(heard[static_cast<std::size_t>(i)]->teacher_words);
+      }
+      return teacher > 0 ? model / teacher : 0;
+    };
+    out_.numbers.add(measure_of(name, "", bootstrap({indices}, ratio), 0.95, cli::goal::at_least));
+  }
+
+  std::string why_not_heard() const {
+    for (const auto& [family, why] : missing_)
+      if (family == "turn") return why;
+    return "no recogniser listened (asr.pocketsphinx), or nothing was said";
   }
 
   // Points lost under a condition: the same items clean and not, 100 points for a good one.

@@ -13,6 +13,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(said_word, at_s, word)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(tool_use, at_s, tool, arguments, request, in_force)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(timeline, length_s, has_words, has_tools, speech,
                                                 words, calls, delegations_s, person_db, model_db,
+                                                spoken_words, understood_words, teacher_words,
                                                 minute_wall_s, minute_rss_mib)
 
 nlohmann::json json_of(const timeline& t) { return t; }

@@ -40,6 +40,9 @@ struct timeline {
   std::vector<tool_use> calls;
   std::vector<double> delegations_s;
   std::vector<std::int8_t> person_db, model_db;  ///< dBFS per 20 ms
+  /// Words of the text stream that a recogniser was asked for, those that it understood in the
+  /// sound, and those in the teacher voice's rendering of the same words; 0 where it did not listen.
+  std::int64_t spoken_words = 0, understood_words = 0, teacher_words = 0;
   /// Long sessions: what each minute of stream time took of this machine.
   std::vector<double> minute_wall_s, minute_rss_mib;
 };
