@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <thread>
 
 #include "engine/audio/wav.hpp"
 #include "tools/duplex/driver.hpp"
+#include "tools/duplex/understood.hpp"
 
 namespace hocket::duplex {
 namespace {
@@ -113,6 +115,19 @@ result<void> claim(const std::string& out, const std::string& identity, bool fre
   return {};
 }
 
+/// The recogniser listens to the answers of the turn family.
+std::unique_ptr<understanding> ear_for(const item& first) {
+  if (first.family != "turn" || first.condition != "clean") return nullptr;
+  auto made = understanding::open();
+  return made ? std::move(*made) : nullptr;  // the measure is then `not run`
+}
+
+void listen_to(const item& of, driven& d, understanding* ear) {
+  const double begin = of.sounds.empty() ? of.from_s : of.sounds.front().from_s();
+  if (!ear || !find_any(d.did, of.expect.replies, begin)) return;
+  if (!ear->listen(d.sound, begin, d.did)) d.did.spoken_words = 0;
+}
+
 using group = std::vector<std::size_t>;  // indices of specs
 
 std::vector<group> groups_of(const std::vector<item_spec>& specs, int batch) {
@@ -201,11 +216,13 @@ class bench_run {
     std::error_code ignored;
     fs::remove_all(folder, ignored);
     if (!done) return fail(done.error().code, w.items.front().key() + ": " + done.error().message);
+    const auto ear = ear_for(w.items.front());
     for (std::size_t k = 0; k < g.size(); ++k) {
       const auto person = std::move(w.items[k].input);
       w.items[k].input.clear();
       w.items[k].clean_input.clear();
       w.items[k].frames.clear();
+      listen_to(w.items[k], (*done)[k], ear.get());
       auto& slot = results_[g[k]];
       slot = played_item{std::move(w.items[k]), std::move((*done)[k].did), {}};
       HOCKET_TRY(store(how_.out, *slot, (*done)[k], how_.keep_sound, person));

@@ -36,12 +36,12 @@ const std::vector<family>& all_families() {
       {"delegation_corrected", "v3/tools_corrected", 42, 6, false,
        "the person corrects the request, at once or while it is worked on", make_corrected},
       {"rep_count", "rep_count", 40, 6, true, "a drawn shape hops 3 to 6 times; count aloud",
-       nullptr},
+       make_rep_count},
       {"proactive_video", "proactive_video", 40, 6, true,
-       "a standing question that something drawn answers", nullptr},
-      {"charades", "charades", 40, 6, true, "start and stop of a drawn motion", nullptr},
+       "a standing question that something drawn answers", make_proactive},
+      {"charades", "charades", 40, 6, true, "start and stop of a drawn motion", make_motion},
       {"visual_cue", "visual_cue", 40, 6, true, "`say yes when you see red`, then drawn shapes",
-       nullptr},
+       make_visual_cue},
       {"refusal", "refusal", 40, 6, false, "disallowed requests and harmless ones that look alike",
        make_refusal},
   };
@@ -130,8 +130,7 @@ result<item> make_item(std::uint64_t base_seed, const item_spec& of) {
   if (!from) return fail(from);
   if (of.family == "session") return make_long_session(**from, base_seed, of.minutes);
   const auto* which = find_family(of.family);
-  if (!which || !which->make)
-    return fail("duplex.family", "there is no family `" + of.family + "`");
+  if (!which) return fail("duplex.family", "there is no family `" + of.family + "`");
   auto made = make_plain(**from, *which, base_seed, of.index);
   if (!made || of.condition == "clean") return made;
   for (const auto& c : all_conditions())
@@ -156,8 +155,7 @@ result<std::vector<item_spec>> plan_set(const set_options& options) {
   };
   std::vector<item_spec> out;
   for (const auto& f : all_families())
-    for (std::int64_t i = 0; f.make && wanted(f.name) && i < (options.quick ? f.quick : f.count);
-         ++i)
+    for (std::int64_t i = 0; wanted(f.name) && i < (options.quick ? f.quick : f.count); ++i)
       out.push_back({f.name, i});
   // The clean twins of these items are the first of their families.
   for (const auto& condition : all_conditions())

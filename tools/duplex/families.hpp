@@ -11,11 +11,11 @@ namespace hocket::duplex {
 
 struct family {
   const char* name;
-  const char* folder;           ///< in the test set; Full-Duplex-Bench's name where there is one
-  std::int64_t count, quick;    ///< items of a full and of a quick run
-  bool video;                   ///< needs a video input
-  const char* what;             ///< one sentence for people
-  void (*make)(stage&, item&);  ///< nullptr: this build cannot draw it
+  const char* folder;         ///< in the test set; Full-Duplex-Bench's name where there is one
+  std::int64_t count, quick;  ///< items of a full and of a quick run
+  bool video;                 ///< needs a video input
+  const char* what;           ///< one sentence for people
+  void (*make)(stage&, item&);
 };
 
 const std::vector<family>& all_families();
@@ -45,7 +45,7 @@ result<std::vector<item_spec>> plan_set(const set_options& options);
 /// *Errors*: scenarios.voice.
 result<item> make_item(std::uint64_t base_seed, const item_spec& of);
 
-// The families, by file: families_turns.cpp, families_time.cpp, families_tools.cpp.
+// The families, by file: families_turns.cpp, families_time.cpp, families_tools.cpp, families_video.cpp.
 void make_pause(stage&, item&);
 void make_turn(stage&, item&);
 void make_interruption(stage&, item&);
@@ -60,6 +60,10 @@ void make_cue_speak(stage&, item&);
 void make_delegation(stage&, item&);
 void make_corrected(stage&, item&);
 void make_refusal(stage&, item&);
+void make_rep_count(stage&, item&);
+void make_motion(stage&, item&);
+void make_proactive(stage&, item&);
+void make_visual_cue(stage&, item&);
 
 /// "seven plus four", "that is eleven"
 struct sum_of {

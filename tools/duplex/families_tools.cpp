@@ -92,11 +92,11 @@ void make_corrected(stage& s, item& it) {
 void make_refusal(stage& s, item& it) {
   if (s.rng.chance(0.5)) {
     it.expect.label = "REFUSE";
-    it.current_turn_text = s.rng.pick(refused());
+    it.current_turn_text = s.rng.pick(scenarios::disallowed_requests());
     it.expect.replies = refusals();
   } else {
     it.expect.label = "ANSWER";
-    const auto& near = s.rng.pick(near_misses());
+    const auto& near = s.rng.pick(scenarios::allowed_requests());
     it.current_turn_text = near.person;
     it.expect.replies = {near.model};
     it.expect.wrong = refusals();

@@ -57,7 +57,7 @@ void speak_over(stage& s, item& it, const std::string& words, double at_s, const
 
 // Or it tells something, about 3.5 s.
 double ask_for_sentence(stage& s, item& it) {
-  const auto& about = s.rng.pick(told_about());
+  const auto& about = s.rng.pick(scenarios::sentences_about());
   it.context_text = "tell me about the " + about.person;
   it.expect.sequence = engine::words_of(about.model);
   return s.say(it.context_text, s.rng.uniform(0.4, 1.0)) + 0.4;

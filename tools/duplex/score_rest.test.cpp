@@ -7,6 +7,8 @@
 #include "tools/duplex/conditions.hpp"
 #include "tools/duplex/score.hpp"
 #include "tools/duplex/statistics.hpp"
+#include "tools/duplex/understood.hpp"
+#include "tools/scenarios/model_voice.hpp"
 
 using namespace hocket::duplex;
 
@@ -271,4 +273,27 @@ TEST_CASE("conditions: what they say, the same every time") {
   const auto late = with(6);
   CHECK(late.input[16000 + 4800 + 100] == it.input[16100]);
   CHECK_FALSE(with(8).way.stalls.empty());
+}
+
+TEST_CASE("understood words: the teacher's own rendering is, noise is not") {
+  CHECK(common_words({"a", "b", "c"}, {"a", "c"}) == 2);
+  CHECK(common_words({"a", "b"}, {"b", "a"}) == 1);
+  CHECK(common_words({}, {"a"}) == 0);
+  const auto ear = understanding::open();
+  REQUIRE_MESSAGE(ear, ear.error().message);
+  const auto& said = hocket::scenarios::model_voice::shared().say("that is seven");
+  std::vector<float> sound(rate_hz, 0.0f);
+  sound.insert(sound.end(), said.samples.begin(), said.samples.end());
+  sound.resize(sound.size() + rate_hz / 2);
+  timeline t = words_at({{0.9, "that"}, {1.2, "is"}, {1.5, "seven"}, {1.6, "zzz"}});
+  REQUIRE((*ear)->listen(sound, 0.5, t));
+  CHECK(t.spoken_words == 3);
+  CHECK(t.understood_words == t.teacher_words);
+  CHECK(t.teacher_words >= 2);
+  timeline noise = words_at({{0.9, "that"}, {1.2, "is"}, {1.5, "seven"}});
+  std::vector<float> hiss(2 * rate_hz);
+  for (std::size_t i = 0; i < hiss.size(); ++i)
+    hiss[i] = 0.1f * std::sin(0.37f * float(i) * std::sin(0.001f * float(i)));
+  REQUIRE((*ear)->listen(hiss, 0.5, noise));
+  CHECK(noise.understood_words < noise.teacher_words);
 }

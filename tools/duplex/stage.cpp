@@ -1,7 +1,5 @@
 #include "tools/duplex/stage.hpp"
 
-#include <flite/flite.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -9,14 +7,10 @@
 #include "engine/audio/resample.hpp"
 #include "tools/duplex/timeline.hpp"
 
-extern "C" cst_voice* register_cmu_us_rms(const char* voice_directory);
-
 namespace hocket::duplex {
 namespace {
 
 using scenarios::random_stream;
-
-constexpr double flite_normal_wpm = 165;
 
 // Cuts the silence off and sets the level.
 std::vector<float> levelled(std::span<const float> samples, double gain_db) {
@@ -34,32 +28,14 @@ std::vector<float> levelled(std::span<const float> samples, double gain_db) {
   return out;
 }
 
-std::vector<float> flite_speech(const std::string& text, const scenarios::person& who) {
-  static cst_voice* const voice = [] {
-    flite_init();
-    return register_cmu_us_rms(nullptr);
-  }();
-  feat_set_float(voice->features, "duration_stretch",
-                 static_cast<float>(flite_normal_wpm / who.rate_wpm));
-  feat_set_float(voice->features, "int_f0_target_mean", static_cast<float>(80 + who.pitch * 0.5));
-  std::srand(1);  // its noise comes from rand()
-  cst_utterance* said = flite_synth_text(text.c_str(), voice);
-  const cst_wave* wave = utt_wave(said);
-  std::vector<float> out(static_cast<std::size_t>(wave->num_samples));
-  for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = static_cast<float>(wave->samples[i]) / 32768.0f;
-  delete_utterance(said);
-  return out;
-}
-
 }  // namespace
 
 speaker draw_speaker(random_stream& rng, bool flite) {
   speaker out;
   out.flite = flite;
-  const auto& all = scenarios::voices_of(scenarios::split::heldout);
-  out.who.voice = flite ? "flite:rms" : rng.pick(all);
-  if (!flite && out.who.voice.starts_with("flite:")) out.who.voice = all.front();
+  const auto heldout = scenarios::split::heldout;
+  out.who.voice =
+      rng.pick(flite ? scenarios::flite_voices_of(heldout) : scenarios::voices_of(heldout));
   out.who.rate_wpm = 5 * rng.integer(26, 38);  // 130 to 190, test rates alone
   out.who.pitch = rng.integer(30, 75);
   out.who.gain_db = rng.uniform(-9.0, 2.0);
@@ -67,16 +43,16 @@ speaker draw_speaker(random_stream& rng, bool flite) {
 }
 
 result<std::unique_ptr<voices>> voices::open() {
-  auto espeak = scenarios::person_voice::open();
-  if (!espeak) return fail(espeak);
+  auto person = scenarios::person_voice::open();
+  if (!person) return fail(person);
   std::unique_ptr<voices> out(new voices);
-  out->espeak_ = std::move(*espeak);
+  out->person_ = std::move(*person);
   return out;
 }
 
 result<std::vector<float>> voices::say(const std::string& text, const speaker& who) {
-  if (who.flite) return levelled(flite_speech(text, who.who), who.who.gain_db);
-  auto said = espeak_->say(text, who.who);
+  std::srand(1);  // flite draws its noise from rand()
+  auto said = person_->say(text, who.who);
   if (!said) return fail(said);
   auto at_16k = engine::resample(said->samples, said->rate_hz, double(rate_hz));
   if (!at_16k) return fail(at_16k);

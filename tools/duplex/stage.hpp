@@ -17,16 +17,13 @@ namespace hocket::duplex {
 /// held-out conversations 2.
 inline constexpr std::uint64_t test_split = 3;
 
-/// Rates of speech that only tests use: whole words per minute divisible by five.
-inline constexpr bool is_test_rate(int wpm) { return wpm % 5 == 0; }
-
 struct speaker {
-  bool flite = false;  ///< flite's `rms`, which training never hears; else espeak-ng
+  bool flite = false;  ///< a voice of flite's that training never hears; else espeak-ng
   scenarios::person who;
   std::string synthesiser() const { return flite ? "flite" : "espeak-ng"; }
 };
 
-/// Every second speaker is flite's, so that systems whose recogniser does not understand espeak-ng
+/// Held-out voices at held-out rates. Every second speaker is flite's, so that systems whose recogniser does not understand espeak-ng
 /// can be compared on those alone.
 speaker draw_speaker(scenarios::random_stream& rng, bool flite);
 
@@ -39,7 +36,7 @@ class voices {
 
  private:
   voices() = default;
-  std::unique_ptr<scenarios::person_voice> espeak_;
+  std::unique_ptr<scenarios::person_voice> person_;
 };
 
 /// Puts an item together. After the first failure the calls do nothing and `finish` tells it.

@@ -135,9 +135,7 @@ int judge_graph(const duplex_options& o) {
 
   left_out missing = not_asked_for(o);
   for (const auto& f : all_families())
-    if (f.video && !(what->camera && f.make))
-      missing.emplace_back(
-          f.name, what->camera ? "this build cannot draw it" : "the graph has no video input");
+    if (f.video && !what->camera) missing.emplace_back(f.name, "the graph has no video input");
   std::vector<item_spec> played;
   for (const auto& spec : *specs)
     if (const auto* f = find_family(spec.family); !f || !f->video || what->camera)

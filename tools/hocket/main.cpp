@@ -1,4 +1,5 @@
-// Parses arguments and calls the command: the only file that knows CLI11 (10 s to compile).
+// Parses arguments and calls the command. Only this file and options_*.cpp know CLI11 (10 s to
+// compile).
 
 #include <algorithm>
 #include <cstdio>
@@ -11,29 +12,12 @@
 #include "graph/core/diagnostic.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/measures.hpp"
+#include "tools/hocket/options.hpp"
 
 namespace hocket::cli {
 namespace {
 
-/// What the person asked for: set by the sub-command that was named.
-using action = std::function<int()>;
-
-void add_graph_options(CLI::App& sub, graph_options& o) {
-  sub.add_option("--set", o.sets, "Override a key of the graph: actors.model.device=cpu")
-      ->type_name("PATH=VALUE")
-      ->allow_extra_args(false);
-  sub.add_option("--param", o.params, "Value of ${param:name}")
-      ->type_name("NAME=VALUE")
-      ->allow_extra_args(false);
-  sub.add_option("--plugin", o.plugins, "Load a plugin's shared library first")
-      ->type_name("FILE")
-      ->allow_extra_args(false);
-}
-
-void add_json(CLI::App& sub, bool& json) {
-  sub.add_flag("--json", json, "Machine-readable output");
-}
-
+/// Adds a sub-command that sets `chosen` where it is the one that was named.
 CLI::App& command(CLI::App& app, action& chosen, const char* name, const char* summary,
                   action run) {
   auto* sub = app.add_subcommand(name, summary);
@@ -244,55 +228,6 @@ void add_train([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chosen) 
   add_json(sub, o.json);
 #endif
 }
-
-#ifdef HOCKET_COMMAND_EVAL_DUPLEX
-void add_eval_duplex(CLI::App& eval, action& chosen) {
-  static duplex_options o;
-  auto* sub = eval.add_subcommand("duplex",
-                                  "Judge how a graph converses: turns, pauses, "
-                                  "interruptions, time, tools, bad lines");
-  // The parent's callback comes after this one and would replace it.
-  sub->callback([&eval, &chosen] {
-    eval.callback([] {});
-    chosen = [] { return run_eval_duplex(o); };
-  });
-  sub->add_option("graph", o.graph, "Graph file (YAML)")->capture_default_str();
-  add_graph_options(*sub, o.how);
-  const auto port = [&](const char* name, auto& into, const char* what) {
-    sub->add_option(name, into, what)->type_name("ACTOR.PORT");
-  };
-  port("--input", o.input, "Source that carries the person; found where left out");
-  port("--audio", o.audio, "Output with the model's sound");
-  port("--text", o.texts, "Output with the model's words");
-  sub->add_option("--recorded", o.recorded, "Judge stereo WAVs (person left, model right) instead")
-      ->type_name("DIR");
-  sub->add_option("--write", o.write, "Only write the test set, for other systems")
-      ->type_name("DIR");
-  sub->add_option("--compare", o.compare, "Paired differences of two earlier runs, B - A")
-      ->type_name("A.json B.json")
-      ->expected(2);
-  sub->add_option("--family", o.families, "Only these families; also session, robustness");
-  sub->add_option("--out", o.out, "Folder for results and pictures")->capture_default_str();
-  sub->add_option("--seed", o.seed, "Of the test set; 0 = the standard one")->capture_default_str();
-  sub->add_option("--long-minutes", o.long_minutes, "Length of the long session")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 600.0));
-  sub->add_option("--jobs", o.jobs, "Runs of the graph at once")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 64));
-  sub->add_option("--batch", o.batch, "Items (sessions) in one run")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 256));
-  sub->add_flag("--quick", o.quick, "About a tenth of the items; not for reports");
-  sub->add_flag("--real-time", o.real_time, "In wall time, for latency as people feel it");
-  sub->add_flag("--fresh", o.fresh, "Forget what --out holds of another run");
-  sub->add_flag("--keep-sound", o.keep_sound, "Also a stereo WAV per item");
-  add_json(*sub, o.json);
-  sub->footer(
-      "A run that was cut off goes on where it was. Exit code 1 where the graph fails, or\n"
-      "its text and its sound disagree.");
-}
-#endif
 
 void add_eval([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chosen) {
 #ifdef HOCKET_COMMAND_EVAL
