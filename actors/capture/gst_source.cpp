@@ -31,13 +31,12 @@ std::string escaped(const std::string& path) {
 std::string describe(const gst_source::options& o) {
   const std::string audio = fmt::format(
       "audioconvert ! audioresample ! audio/x-raw,format=F32LE,layout=interleaved,"
-      "channels=1,rate={} ! appsink name=hocket_audio sync=false async=false "
-      "max-buffers=64",
+      "channels=1,rate={} ! appsink name=hocket_audio sync=false async=false",
       o.rate_hz);
   const std::string video = fmt::format(
       "videoconvert ! videoscale ! videorate ! video/x-raw,format=RGB,width={},"
       "height={},pixel-aspect-ratio=1/1,framerate={}/1000 ! appsink name=hocket_video "
-      "sync=false async=false max-buffers=8",
+      "sync=false async=false",
       o.width, o.height, static_cast<int>(o.frames_per_s * 1000));
   std::string out =
       o.is_file ? fmt::format("filesrc location=\"{}\" ! decodebin name=src", escaped(o.pipeline))
@@ -79,7 +78,16 @@ class source final : public gst_source {
     if (change == GST_STATE_CHANGE_FAILURE ||
         gst_element_set_state(pipeline_, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
       return fail("capture.cannot_open", said("the pipeline refused to start"));
+    bound_queues();
     return await_first();
+  }
+
+  // Only when all plays: a sink that is full before that waits for room with the lock that its own
+  // change to playing needs, and a quick source fills it in the time that a busy machine takes.
+  void bound_queues() {
+    constexpr guint audio_buffers = 64, video_frames = 8;
+    if (audio_) gst_app_sink_set_max_buffers(GST_APP_SINK(audio_), audio_buffers);
+    if (video_) gst_app_sink_set_max_buffers(GST_APP_SINK(video_), video_frames);
   }
 
   bool live() const override { return live_; }
