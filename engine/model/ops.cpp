@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "engine/model/kernels.hpp"
 #include "engine/model/ops_paths.hpp"
@@ -19,7 +20,7 @@ bool own_kernels(const at::Tensor& x) {
 
 path path_of(const at::Tensor& x) {
   if (!own_kernels(x)) return path::plain;
-  return at::GradMode::is_enabled() ? path::training : path::streaming;
+  return c10::GradMode::is_enabled() ? path::training : path::streaming;
 }
 
 at::Tensor linear(const at::Tensor& x, const matrix& w) {

@@ -25,7 +25,7 @@ std::string read(const fs::path& path) {
 }
 
 std::string outcome_of(const fs::path& command) {
-  const auto scratch = fs::temp_directory_path() / fmt::format("hocket_cli_{}", getpid());
+  const auto scratch = fs::temp_directory_path() / fmt::format("hocket_cli_{:010}", getpid());
   fs::remove_all(scratch);
   fs::create_directories(scratch / "tmp");
   const auto line = fmt::format(
