@@ -50,7 +50,9 @@ TEST_CASE("items: sounds inside, window inside, every second one by flite, the s
     const auto again = made(spec);
     CHECK(again.input == it.input);
     CHECK(metadata_of(again) == metadata_of(it));
-    CHECK(metadata_of(item_of(metadata_of(it))) == metadata_of(it));
+    item light = it;  // pictures are not in the metadata
+    light.frames.clear();
+    CHECK(metadata_of(item_of(metadata_of(light))) == metadata_of(light));
     CHECK(made(spec, 5).input != it.input);
   }
 }
