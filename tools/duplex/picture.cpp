@@ -22,7 +22,7 @@ constexpr color ink = color::of(0x20242c), faint = color::of(0x7c828e), paper = 
                 orange = color::of(0xc9600a), green = color::of(0x0b7a5c),
                 pink = color::of(0xa8327d), red = color::of(0xc0272d);
 
-constexpr double width = 1160, left = 84, right = 24, header = 62, panel = 226, wave = 26;
+constexpr double width = 1160, left = 84, right = 24, header = 62, panel = 242, wave = 26;
 constexpr double longest_s = 40;  ///< of a long session only its begin is shown
 
 class painter {
@@ -44,8 +44,8 @@ class painter {
 
  private:
   double x(double s) const { return left + s / length_s_ * (width - left - right); }
-  double person_y() const { return top_ + 78; }
-  double model_y() const { return top_ + 140; }
+  double person_y() const { return top_ + 86; }
+  double model_y() const { return top_ + 148; }
 
   void draw_title() {
     const bool good = o_.judged.good >= 0.5;
@@ -63,7 +63,7 @@ class painter {
 
   // What the score looks at: the pause, the overlap, the windows of due words.
   void draw_window() {
-    const double y = top_ + 44, height = model_y() + wave - y;
+    const double y = top_ + 42, height = model_y() + wave - y;
     const double from = std::min(o_.of.from_s, length_s_), to = std::min(o_.of.to_s, length_s_);
     if (o_.of.expect.due.empty() && to > from)
       c_.rectangle(x(from), y, x(to) - x(from), height, blue.with_alpha(0.08));
@@ -80,7 +80,7 @@ class painter {
   void draw_axis() {
     const double step = length_s_ > 20 ? 5 : 1;
     for (double s = 0; s <= length_s_ + 1e-9; s += step) {
-      c_.line({x(s), top_ + 44}, {x(s), top_ + panel - 26}, grid, 1);
+      c_.line({x(s), top_ + 42}, {x(s), top_ + panel - 26}, grid, 1);
       c_.text(fmt::format("{:.0f} s", s), x(s), top_ + panel - 12, {9.5}, faint, align::center);
     }
     c_.text("person", left - 12, person_y() + 4, {11, true}, blue, align::right);
@@ -97,14 +97,18 @@ class painter {
     c_.line({left, y}, {width - right, y}, k.with_alpha(0.5), 0.8);
   }
 
+  // Two lines above the person's sound; what fits on neither is left out.
   void draw_said() {
-    double free = 0;
+    double free[2] = {0, 0};
     for (const auto& s : o_.of.sounds) {
       if (s.from_s() > length_s_) break;
       const std::string text = s.who == "user" ? s.text : s.who + ": " + s.text;
-      const double at = std::max(x(s.from_s()), free);
-      c_.text(text, at, person_y() - wave - 3, {10, false, s.who != "user"}, blue);
-      free = at + c_.text_width(text, {10, false, s.who != "user"}) + 8;
+      const cli::font how{10, false, s.who != "user"};
+      const double at = x(s.from_s());
+      const int line = at >= free[0] ? 0 : 1;
+      if (at < free[line]) continue;
+      c_.text(text, at, person_y() - wave - 3 - 11 * line, how, blue);
+      free[line] = at + c_.text_width(text, how) + 6;
     }
   }
 
@@ -122,14 +126,14 @@ class painter {
 
   void draw_events() {
     for (const double d : o_.did.delegations_s)
-      if (d < length_s_) c_.line({x(d), top_ + 44}, {x(d), model_y() + wave}, pink, 1.4);
+      if (d < length_s_) c_.line({x(d), top_ + 42}, {x(d), model_y() + wave}, pink, 1.4);
     double free = 0;
     for (const auto& call : o_.did.calls) {
       if (call.at_s > length_s_) continue;
       const auto text =
           call.tool + " " + call.arguments.dump() + (call.in_force ? "" : " (taken back)");
       const double at = std::max(x(call.at_s), free);
-      c_.text(text, at, top_ + 50, {9}, pink);
+      c_.text(text, at, model_y() + wave + 42, {9}, pink);
       free = at + c_.text_width(text, {9}) + 8;
     }
   }
