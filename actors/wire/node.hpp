@@ -1,0 +1,219 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/contract/packet.hpp"
+#include "graph/core/result.hpp"
+#include "graph/schema/codec.hpp"
+#include "graph/schema/host_message.hpp"
+
+/// Packets between processes: sockets, keys, credit, heartbeats, clocks. Knows no plan and no actor.
+namespace hocket::wire {
+
+/// Why a node could not start, or refused somebody.
+enum class wire_error : std::uint8_t {
+  bad_address,      ///< no tcp://host:port and no ipc://path
+  plaintext,        ///< no key, and an address that others can reach
+  bad_key,          ///< no Z85 key, a wrong pair, an unsafe or unreadable key file
+  cannot_listen,    ///< the address is taken or not ours
+  bad_option,       ///< a link without peer, two of one id, ...
+  wrong_version,    ///< the peer speaks another protocol
+  wrong_graph,      ///< the peer runs another graph
+  wrong_schema,     ///< the peer was built from other message definitions
+  wrong_name,       ///< the peer is not who we expected
+  malformed,        ///< bytes that are no message of ours
+  no_shared_memory  ///< the arena could not be made or mapped; the socket carries on
+};
+std::string_view code_of(wire_error e);
+
+/// What a link promises across a failure; follows from its queue's policy.
+enum class delivery : std::uint8_t {
+  latest,   ///< what was on its way at a disconnect is dropped, counted and announced as a gap
+  bounded,  ///< the same
+  lossless,  ///< what the receiver had not consumed at a disconnect is sent again, without duplicates
+};
+
+/// One link of the plan that crosses between two hosts; both ends name it with the same id.
+struct remote_link {
+  std::uint32_t id = 0;  ///< > 0; the same on both hosts
+  std::string name;      ///< for people: "mic.audio -> model.audio"
+  std::string peer;
+  bool outgoing = false;
+  delivery how = delivery::bounded;
+  /// What the receiver grants: packets and payload bytes that it has room for. Only the receiving
+  /// side's value counts.
+  std::uint32_t credit_packets = 64;
+  std::size_t credit_bytes = 16u << 20;
+};
+
+struct peer_options {
+  std::string name;
+  std::string address;     ///< tcp://host:port or ipc://path to connect to; "": the peer connects
+  std::string public_key;  ///< Z85, 40 characters; "" only without keys
+};
+
+/// Which of two hosts connects: the one with the smaller name, or the only one that can.
+/// `our_listen`, `their_listen`: the addresses of the graph file, "" where there is none.
+bool we_connect(std::string_view our_name, std::string_view our_listen, std::string_view their_name,
+                std::string_view their_listen);
+
+struct node_options {
+  std::string name;
+  /// Control lane; port 0 = any. The data lane listens at the next port (ipc: path + ".data").
+  /// "": we only connect.
+  std::string listen;
+  std::string secret_key;  ///< Z85, 40 characters; "": plaintext, loopback and ipc only
+  bool insecure = false;   ///< plaintext beyond loopback too
+  std::string graph_hash, schema_hash;
+  std::vector<peer_options> peers;
+  std::vector<remote_link> links;
+  codec_limits limits;
+  int heartbeat_ms = 250;
+  int lost_after_ms = 1500;   ///< silence on one lane; half of it: suspect
+  bool shared_memory = true;  ///< use it where both processes prove that they share a machine
+  std::size_t shm_bytes = 64u << 20;  ///< arena per direction and peer
+  std::string shm_dir = "/dev/shm";
+};
+
+enum class peer_state : std::uint8_t {
+  connecting,  ///< not yet, or not again
+  up,          ///< handshake done on both lanes
+  suspect,     ///< up, but a lane has been silent for half of lost_after_ms
+  lost,        ///< was up; a lane fell silent or broke. We try again.
+  refused,  ///< a handshake that cannot succeed: other graph, version, key. We try again, slowly.
+};
+std::string_view to_string(peer_state s);
+
+enum class sent_how : std::uint8_t {
+  sent,
+  no_credit,  ///< the receiver has no room: keep the packet; room_again() will tell
+  no_peer,    ///< not connected: keep or drop it as the queue's policy says; room_again() on return
+  unfit,      ///< can never be sent (too large, not UTF-8, ...): drop it with a reason
+};
+
+/// What the node tells its host. Calls come from the node's own threads; calls about one link, and
+/// calls of control_arrived and peer_changed for one peer, never overlap each other, others may.
+/// They must be quick and must not block; they may call the node.
+class node_events {
+ public:
+  virtual ~node_events() = default;
+  /// Times in the header are already in this host's monotonic clock.
+  /// False: no room; counted as a drop here (never return it on a lossless link within its credit).
+  /// Call node::consumed() once for every packet taken, when it has left the queue.
+  virtual bool packet_arrived(std::uint32_t link, packet&& p) = 0;
+  virtual void control_arrived(const std::string& peer, const host_message& m) = 0;
+  /// Credit came back, or the peer did: a sender that was told no_credit or no_peer may go on.
+  virtual void room_again(std::uint32_t link) = 0;
+  /// `reason` is for people. `restarted`: up, and it is a new process that knows nothing of before:
+  /// tell it about sessions first. True for the first time, too.
+  virtual void peer_changed(const std::string& peer, peer_state s, const std::string& reason,
+                            bool restarted) = 0;
+  /// Packets [from_seq, to_seq] of this session were lost on the way (header numbers, inclusive).
+  virtual void gap(std::uint32_t link, session_id session, std::uint64_t from_seq,
+                   std::uint64_t to_seq) = 0;
+};
+
+/// Why the wire dropped a packet that had been taken for sending, or that had arrived.
+enum class wire_drop : std::uint8_t {
+  disconnected,  ///< on its way when the connection broke (latest, bounded)
+  peer_gone,     ///< still unsent or unconfirmed when the node closed
+  no_room,       ///< packet_arrived said no
+  undecodable,   ///< its bytes made no packet here; unknown payloads of newer releases, too
+};
+inline constexpr int wire_drop_count = 4;
+std::string_view to_string(wire_drop d);
+
+/// One half of a link. Sender: sent = delivered + dropped + in_flight, each counted on its own.
+/// Receiver: sent = packets that arrived (each once) = delivered + dropped + in_flight, where
+/// delivered = consumed() and in_flight = handed over, not yet consumed.
+struct wire_account {
+  std::uint32_t id = 0;
+  std::string name, peer;
+  bool outgoing = false;
+  delivery how = delivery::bounded;
+  std::uint64_t sent = 0;
+  std::uint64_t delivered = 0;
+  std::array<std::uint64_t, wire_drop_count> dropped{};
+  std::uint64_t in_flight = 0;
+  std::uint64_t in_flight_bytes = 0;
+  std::uint64_t sent_again = 0;  ///< sender: retransmissions
+  std::uint64_t duplicates = 0;  ///< receiver: arrived once more and were left out
+  std::uint64_t gaps = 0;        ///< receiver: packets that the sender announced as lost
+  std::uint64_t no_credit = 0;   ///< sender: how often it had to wait
+  std::uint64_t dropped_total() const;
+  bool holds() const { return sent == delivered + dropped_total() + in_flight; }
+};
+
+/// What is known about a peer's clock: theirs = ours + offset.
+struct clock_status {
+  std::int64_t offset_ns = 0;
+  std::int64_t uncertainty_ns = 0;  ///< the true offset lies within +- this
+  double drift_ppm = 0;
+  std::uint64_t samples = 0;
+};
+
+struct peer_status {
+  std::string name;
+  peer_state state = peer_state::connecting;
+  std::string reason;
+  std::int64_t rtt_ns = 0;  ///< smallest of the last minute
+  clock_status clock;
+  std::int64_t control_silent_ms = 0, data_silent_ms = 0;
+  std::uint64_t bytes_out = 0, bytes_in = 0;
+  std::uint64_t connects = 0;  ///< successful handshakes
+  std::uint64_t incarnation = 0;
+  std::uint64_t malformed = 0;  ///< messages of the peer that were none
+  bool shared_memory = false;
+  std::uint64_t shm_packets = 0;
+  std::uint64_t shm_fallbacks = 0;  ///< packets that took the socket because the arena was full
+  std::string shm_reason;           ///< why not, where both are on one machine
+};
+
+struct node_status {
+  std::vector<wire_account> links;
+  std::vector<peer_status> peers;
+  std::uint64_t refused = 0;  ///< handshakes of strangers: unknown key, plaintext, garbage
+  bool law_holds() const;
+};
+
+/// One process's end of all its links to other processes.
+///
+/// Threads: any; one caller at a time per link for send(). The node has a thread for its sockets,
+/// one for authentication where keys are used, and one per peer that is reached by shared memory.
+class node {
+ public:
+  /// Checks the options and binds; nothing is received or sent before begin().
+  /// Errors: wire.bad_address, wire.plaintext, wire.bad_key, wire.cannot_listen, wire.bad_option.
+  static result<std::unique_ptr<node>> open(node_options options, node_events& events);
+  /// Starts the threads. `events` must outlive the node.
+  void begin();
+  /// Stops them; nothing is called after it. Unconfirmed packets are counted as dropped.
+  ~node();
+
+  /// Never blocks; bulk bytes are not copied (into shared memory: once).
+  sent_how send(std::uint32_t link, const packet& p);
+  /// Ordered, and sent again after a reconnect to the same process; dropped when the peer restarted
+  /// (peer_changed says so). False: no such peer, or more than 4096 messages wait for it.
+  bool send_control(const std::string& peer, host_message m);
+  /// `packets` that packet_arrived() took have left the queue, in whatever order.
+  void consumed(std::uint32_t link, std::uint32_t packets = 1);
+  /// Waits until everything sent was confirmed, or the time is up; true in the first case.
+  bool flush(int limit_ms);
+
+  node_status status() const;
+  /// Where the control lane listens, with the port that was given; "" without.
+  std::string listening() const;
+
+  class impl;
+
+ private:
+  explicit node(std::unique_ptr<impl> i);
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace hocket::wire
