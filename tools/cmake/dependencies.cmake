@@ -33,6 +33,7 @@ if(PkgConfig_FOUND)
   hocket_need_pc(SOXR libsoxr-dev soxr)
   hocket_need_pc(MUPARSER libmuparser-dev muparser)
   hocket_need_pc(HTTPLIB libcpp-httplib-dev cpp-httplib)
+  hocket_need_pc(ZMQ libzmq3-dev libzmq)
 endif()
 
 # Debian ships CAF without CMake files: make the imported target by hand.

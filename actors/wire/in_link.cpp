@@ -1,0 +1,131 @@
+#include "actors/wire/in_link.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "actors/wire/out_link.hpp"
+
+namespace hocket::wire {
+
+result<void> in_link::arrived(arrival a, std::vector<arrival>& ready) {
+  if (a.seq < next_ || waiting_.count(a.seq) > 0) {
+    ++account_.duplicates;
+    return {};
+  }
+  const auto cost = cost_bytes(a.content);
+  const auto packets = a.seq - consumed_;
+  const auto bytes = received_bytes_ + waiting_bytes_ - consumed_bytes_;
+  if (packets >= options_.credit_packets || (packets > 0 && bytes + cost > options_.credit_bytes))
+    return fail(
+        wire_error::malformed,
+        fmt::format("link {} ({}): packet {} of {} bytes is beyond the credit of {} packets "
+                    "and {} bytes after {}",
+                    options_.id, options_.name, a.seq, cost, options_.credit_packets,
+                    options_.credit_bytes, consumed_));
+  if (a.seq > next_) {
+    waiting_bytes_ += cost;
+    waiting_.emplace(a.seq, std::move(a));
+    return {};
+  }
+  accept(std::move(a), ready);
+  return {};
+}
+
+void in_link::accept(arrival&& a, std::vector<arrival>& ready) {
+  received_bytes_ += cost_bytes(a.content);
+  ++next_;
+  ready.push_back(std::move(a));
+  while (!waiting_.empty() && waiting_.begin()->first <= next_) {
+    auto node = waiting_.extract(waiting_.begin());
+    const auto cost = cost_bytes(node.mapped().content);
+    waiting_bytes_ -= cost;
+    if (node.key() < next_) continue;
+    received_bytes_ += cost;
+    ++next_;
+    ready.push_back(std::move(node.mapped()));
+  }
+}
+
+result<void> in_link::gap(const gap_record& g, std::vector<arrival>& ready) {
+  if (g.to_seq <= next_) return {};  // heard before
+  if (g.from_seq != next_ || g.to_seq - next_ > options_.credit_packets)
+    return fail(wire_error::malformed,
+                fmt::format("link {} ({}): a gap [{}, {}) where {} is next", options_.id,
+                            options_.name, g.from_seq, g.to_seq, next_));
+  account_.gaps += g.to_seq - next_;
+  consumed_ += g.to_seq - next_;
+  consumed_bytes_ += g.bytes;
+  received_bytes_ += g.bytes;
+  next_ = g.to_seq;
+  if (!waiting_.empty() && waiting_.begin()->first == next_) {
+    auto node = waiting_.extract(waiting_.begin());
+    waiting_bytes_ -= cost_bytes(node.mapped().content);
+    accept(std::move(node.mapped()), ready);
+  }
+  return {};
+}
+
+void in_link::taken(std::size_t cost) {
+  ++account_.sent;
+  account_.in_flight_bytes += cost;
+  queued_.push_back({cost, numbering_});
+}
+
+void in_link::dropped(std::size_t cost, wire_drop why) {
+  ++account_.sent;
+  ++account_.dropped[static_cast<std::size_t>(why)];
+  release(cost);
+}
+
+void in_link::release(std::size_t cost) {
+  ++consumed_;
+  consumed_bytes_ += cost;
+}
+
+std::uint32_t in_link::consumed(std::uint32_t packets) {
+  while (packets > 0 && !queued_.empty()) {
+    const auto h = queued_.front();
+    queued_.pop_front();
+    --packets;
+    ++account_.delivered;
+    account_.in_flight_bytes -= h.cost;
+    if (h.numbering == numbering_) release(h.cost);
+  }
+  return packets;
+}
+
+void in_link::reset() {
+  disconnected();
+  ++numbering_;
+  next_ = received_bytes_ = consumed_ = consumed_bytes_ = 0;
+  told_ = {};
+}
+
+bool in_link::ack_due() const {
+  const auto packets = std::max<std::uint64_t>(1, options_.credit_packets / 4);
+  const auto bytes = std::max<std::uint64_t>(1, options_.credit_bytes / 4);
+  return consumed_ - told_.consumed >= packets || consumed_bytes_ - told_.consumed_bytes >= bytes;
+}
+
+bool in_link::ack_pending() const {
+  return next_ != told_.received || consumed_ != told_.consumed ||
+         consumed_bytes_ != told_.consumed_bytes;
+}
+
+ack_record in_link::ack() { return told_ = {next_, consumed_, consumed_bytes_}; }
+
+resume_record in_link::resume() { return {ack(), options_.credit_packets, options_.credit_bytes}; }
+
+wire_account in_link::account() const {
+  auto a = account_;
+  a.id = options_.id;
+  a.name = options_.name;
+  a.peer = options_.peer;
+  a.outgoing = false;
+  a.how = options_.how;
+  a.in_flight = queued_.size();
+  return a;
+}
+
+}  // namespace hocket::wire

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "actors/wire/node.hpp"
+#include "graph/schema/wire_messages.hpp"
+
+namespace hocket::wire {
+
+/// The receiving end of a link: order, duplicates, credit, books. Pure: no clock, no socket.
+///
+/// Packets may come over two ways (socket and shared memory) and overtake each other there; they
+/// are handed on in order. Threads: one at a time.
+class in_link {
+ public:
+  explicit in_link(const remote_link& options) : options_(options) {}
+
+  /// A packet as it came, its bulk frames found.
+  struct arrival {
+    std::uint64_t seq = 0;
+    encoded_packet content;
+  };
+  /// Appends to `ready` what can be handed on now: nothing for a duplicate or one that waits for an
+  /// earlier one. Errors: wire.malformed where the sender went beyond its credit.
+  result<void> arrived(arrival a, std::vector<arrival>& ready);
+  /// The sender announced a loss. Errors: wire.malformed where it does not begin where we are.
+  result<void> gap(const gap_record& g, std::vector<arrival>& ready);
+
+  /// What became of a packet that arrived() handed on; exactly one of the two for each.
+  void taken(std::size_t cost);
+  void dropped(std::size_t cost, wire_drop why);
+  /// Packets left the queue. Counts beyond what was taken are left out (and returned).
+  std::uint32_t consumed(std::uint32_t packets);
+
+  void disconnected() { waiting_.clear(), waiting_bytes_ = 0; }
+  /// One of the two processes is new: numbering starts afresh. What was taken and is not consumed
+  /// yet stays in the books, but gives no credit to the new numbering.
+  void reset();
+
+  /// The sender should hear of our progress now: a quarter of its room came back.
+  bool ack_due() const;
+  /// There is progress that was not told yet.
+  bool ack_pending() const;
+  /// Marks it as told.
+  ack_record ack();
+  resume_record resume();
+
+  std::uint64_t next_seq() const { return next_; }
+  const remote_link& options() const { return options_; }
+  wire_account account() const;
+
+ private:
+  struct held {
+    std::size_t cost = 0;
+    std::uint64_t numbering = 0;
+  };
+  void accept(arrival&& a, std::vector<arrival>& ready);
+  void release(std::size_t cost);
+
+  remote_link options_;
+  std::uint64_t next_ = 0;            ///< first number that is missing
+  std::uint64_t received_bytes_ = 0;  ///< of this numbering, gaps included
+  std::map<std::uint64_t, arrival> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  std::deque<held> queued_;  ///< taken, not consumed
+  std::uint64_t numbering_ = 0;
+  std::uint64_t consumed_ = 0, consumed_bytes_ = 0;
+  ack_record told_;
+  wire_account account_;
+};
+
+}  // namespace hocket::wire

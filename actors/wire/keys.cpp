@@ -1,0 +1,114 @@
+#include "actors/wire/keys.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "actors/wire/node.hpp"
+
+namespace hocket::wire {
+namespace {
+
+namespace fs = std::filesystem;
+
+result<void> write_new(const fs::path& file, const std::string& text, mode_t mode) {
+  const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+  if (fd < 0)
+    return fail(wire_error::bad_key,
+                fmt::format("{}: {}{}", file.string(), std::strerror(errno),
+                            errno == EEXIST ? "; remove it first if it is no longer needed" : ""));
+  fchmod(fd, mode);  // whatever the umask says
+  const bool written =
+      write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
+  const int why = errno;
+  close(fd);
+  if (written) return {};
+  unlink(file.c_str());
+  return fail(wire_error::bad_key, fmt::format("{}: {}", file.string(), std::strerror(why)));
+}
+
+result<std::string> read_key(const fs::path& file) {
+  std::ifstream in(file);
+  if (!in)
+    return fail(wire_error::bad_key,
+                fmt::format("{}: cannot be read; `hocket keys` makes keys", file.string()));
+  std::string line, key;
+  int keys = 0;
+  while (std::getline(in, line) && keys < 2) {
+    while (!line.empty() && std::strchr(" \t\r", line.back()) != nullptr) line.pop_back();
+    if (line.empty() || line[0] == '#') continue;
+    key = line;
+    ++keys;
+  }
+  if (keys != 1 || !is_key(key))
+    return fail(wire_error::bad_key,
+                fmt::format("{}: not one key of 40 characters (Z85); `hocket keys` makes keys",
+                            file.string()));
+  return key;
+}
+
+}  // namespace
+
+bool is_key(const std::string& text) {
+  static constexpr std::string_view alphabet =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+  if (text.size() != 40 || text.find_first_not_of(alphabet) != std::string::npos) return false;
+  std::uint8_t raw[32];
+  return zmq_z85_decode(raw, text.c_str()) != nullptr;
+}
+
+result<key_pair> make_keys() {
+  char pub[41], secret[41];
+  do {
+    if (zmq_curve_keypair(pub, secret) != 0)
+      return fail(wire_error::bad_key, "this libzmq was built without CURVE");
+    // A key that begins with # would read as a comment.
+  } while (pub[0] == '#' || secret[0] == '#');
+  return key_pair{pub, secret};
+}
+
+result<std::string> public_key_of(const std::string& secret_key) {
+  char pub[41];
+  if (!is_key(secret_key) || zmq_curve_public(pub, secret_key.c_str()) != 0)
+    return fail(wire_error::bad_key, "the secret key is no key of 40 characters (Z85)");
+  return std::string(pub);
+}
+
+result<void> write_keys(const fs::path& folder, const std::string& name, const key_pair& keys) {
+  std::error_code failed;
+  if (!fs::exists(folder)) {
+    fs::create_directories(folder, failed);
+    fs::permissions(folder, fs::perms::owner_all, failed);
+  }
+  const auto secret = folder / (name + ".key"), pub = folder / (name + ".pub");
+  HOCKET_TRY(
+      write_new(secret,
+                fmt::format("# Secret key of host {}: keep it there, show it to nobody.\n{}\n",
+                            name, keys.secret_key),
+                0600));
+  auto ok =
+      write_new(pub, fmt::format("# Public key of host {}.\n{}\n", name, keys.public_key), 0644);
+  if (!ok) fs::remove(secret, failed);
+  return ok;
+}
+
+result<std::string> read_public_key(const fs::path& file) { return read_key(file); }
+
+result<std::string> read_secret_key(const fs::path& file) {
+  struct stat info {};
+  if (stat(file.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
+    return fail(wire_error::bad_key,
+                fmt::format("{}: others can read this secret key (mode {:04o}); chmod 600 it, or "
+                            "better make a new pair",
+                            file.string(), info.st_mode & 07777));
+  return read_key(file);
+}
+
+}  // namespace hocket::wire

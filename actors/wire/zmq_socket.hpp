@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/contract/buffer.hpp"
+#include "graph/core/result.hpp"
+
+namespace hocket::wire {
+
+/// One ZeroMQ context with its threads; ends when the last socket is closed.
+class zmq_context {
+ public:
+  zmq_context();
+  ~zmq_context();
+  zmq_context(const zmq_context&) = delete;
+  zmq_context& operator=(const zmq_context&) = delete;
+  void* get() const { return context_; }
+
+ private:
+  void* context_;
+};
+
+/// A message as it came off a socket.
+struct zmq_parts {
+  std::string route;  ///< ROUTER only: who sent it
+  std::string user;   ///< the name that authentication gave to the sender; "" without
+  std::vector<buffer> frames;
+};
+
+/// How a socket proves who it is.
+struct zmq_security {
+  std::string secret_key, public_key;  ///< ours; "": plaintext
+  std::string server_key;              ///< theirs, on the connecting side; "": we are the server
+};
+
+/// A ROUTER or DEALER socket, never blocking. Threads: one at a time (see shared_socket).
+class zmq_socket {
+ public:
+  enum class kind : std::uint8_t { router, dealer };
+  zmq_socket(zmq_context& context, kind k, std::size_t frame_bytes_max, const zmq_security& how,
+             const std::string& routing_id);
+  ~zmq_socket();
+  zmq_socket(const zmq_socket&) = delete;
+  zmq_socket& operator=(const zmq_socket&) = delete;
+
+  /// Errors: wire.cannot_listen, with the address and the reason.
+  result<std::string> bind(const std::string& where);
+  /// Errors: wire.bad_address. A peer that does not answer is no error here.
+  result<void> connect(const std::string& where);
+
+  /// Bulk frames are shared, not copied, and live until they are written to the network.
+  /// False: the receiver is gone or its queue is full; then nothing was sent.
+  bool send(const std::string& route, std::string&& head, std::span<const buffer> bulk = {});
+  std::optional<zmq_parts> receive();
+
+  /// Becomes readable when something may have happened; edge-triggered: receive() until it gives
+  /// nothing before waiting again.
+  int fd() const;
+  bool readable() const;
+
+  /// What happened to the connection below, one at a time.
+  enum class event : std::uint8_t {
+    connected,
+    handshaken,
+    disconnected,
+    refused_key,
+    bad_handshake
+  };
+  /// Begins to watch; its fd becomes readable on events.
+  void watch();
+  int watch_fd() const;
+  std::optional<event> next_event();
+
+ private:
+  zmq_context& context_;
+  void* socket_ = nullptr;
+  void* monitor_ = nullptr;
+  kind kind_;
+};
+
+/// A socket that several threads use: any thread sends, one receives.
+///
+/// A send can swallow the edge by which fd() tells that something arrived; then it calls `wake`, and
+/// the receiving thread looks again.
+class shared_socket {
+ public:
+  template <class Wake>
+  shared_socket(std::unique_ptr<zmq_socket> s, Wake wake)
+      : socket_(std::move(s)), wake_(std::move(wake)) {}
+
+  bool send(const std::string& route, std::string&& head, std::span<const buffer> bulk);
+  /// Takes up to `most` messages at once.
+  std::vector<zmq_parts> receive(std::size_t most);
+  int fd() const { return socket_->fd(); }
+  /// For set-up and events, by the receiving thread; not for messages.
+  zmq_socket& bare() { return *socket_; }
+
+ private:
+  std::mutex mutex_;
+  std::unique_ptr<zmq_socket> socket_;
+  std::function<void()> wake_;
+};
+
+}  // namespace hocket::wire
