@@ -72,6 +72,15 @@ void in_link::taken(std::size_t cost) {
   queued_.push_back({cost, numbering_});
 }
 
+void in_link::untaken(wire_drop why) {
+  if (queued_.empty()) return;  // the host consumed what it says it never took
+  const auto h = queued_.back();
+  queued_.pop_back();
+  account_.in_flight_bytes -= h.cost;
+  ++account_.dropped[static_cast<std::size_t>(why)];
+  if (h.numbering == numbering_) release(h.cost);
+}
+
 void in_link::dropped(std::size_t cost, wire_drop why) {
   ++account_.sent;
   ++account_.dropped[static_cast<std::size_t>(why)];

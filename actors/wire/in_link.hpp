@@ -29,8 +29,10 @@ class in_link {
   /// The sender announced a loss. Errors: wire.malformed where it does not begin where we are.
   result<void> gap(const gap_record& g, std::vector<arrival>& ready);
 
-  /// What became of a packet that arrived() handed on; exactly one of the two for each.
+  /// What became of a packet that arrived() handed on; taken() or dropped() for each.
   void taken(std::size_t cost);
+  /// The last taken() was premature: the host had no room after all.
+  void untaken(wire_drop why);
   void dropped(std::size_t cost, wire_drop why);
   /// Packets left the queue. Counts beyond what was taken are left out (and returned).
   std::uint32_t consumed(std::uint32_t packets);

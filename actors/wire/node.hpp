@@ -198,7 +198,8 @@ class node {
   /// Never blocks; bulk bytes are not copied (into shared memory: once).
   sent_how send(std::uint32_t link, const packet& p);
   /// Ordered, and sent again after a reconnect to the same process; dropped when the peer restarted
-  /// (peer_changed says so). False: no such peer, or more than 4096 messages wait for it.
+  /// (peer_changed says so). False: no such peer, it was never up, the message is unfit (detail not
+  /// UTF-8 or over 256 KiB, more than 4096 values), or more than 4096 messages wait for it.
   bool send_control(const std::string& peer, host_message m);
   /// `packets` that packet_arrived() took have left the queue, in whatever order.
   void consumed(std::uint32_t link, std::uint32_t packets = 1);

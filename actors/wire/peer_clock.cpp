@@ -27,6 +27,7 @@ void peer_clock::exchange(std::int64_t t0, std::int64_t t1, std::int64_t t2, std
   ++count_;
   while (samples_.size() > 512 || samples_.front().at_ns < t3 - window_ns) samples_.pop_front();
   current_ns_ = best(t3)->offset_ns;
+  current_bound_ns_ = best(t3)->bound_ns(t3);
 }
 
 const peer_clock::sample* peer_clock::best(std::int64_t now_ns) const {
@@ -69,6 +70,10 @@ clock_status peer_clock::status(std::int64_t now_ns) const {
 }
 
 std::int64_t peer_clock::to_ours(std::int64_t theirs_ns) const { return theirs_ns - current_ns_; }
+
+bool peer_clock::is_ours(bool same_machine) const {
+  return same_machine && std::abs(current_ns_) <= current_bound_ns_;
+}
 
 std::int64_t peer_clock::min_rtt_ns() const {
   std::int64_t least = 0;

@@ -27,6 +27,9 @@ class peer_clock {
   clock_status status(std::int64_t now_ns) const;
   /// A time of theirs in our clock; unchanged while nothing is known.
   std::int64_t to_ours(std::int64_t theirs_ns) const;
+  /// Whether their clock can be taken for ours: on one machine, unless the measurements rule it out.
+  /// False while nothing is known of another machine.
+  bool is_ours(bool same_machine) const;
   std::int64_t min_rtt_ns() const;
   std::uint64_t jumps() const { return jumps_; }
   void reset() { *this = {}; }
@@ -42,7 +45,7 @@ class peer_clock {
   double drift_ppm() const;
 
   std::deque<sample> samples_;
-  std::int64_t current_ns_ = 0;  ///< the offset in use
+  std::int64_t current_ns_ = 0, current_bound_ns_ = 0;  ///< the offset in use, and its bound
   std::uint64_t count_ = 0, jumps_ = 0;
 };
 

@@ -73,7 +73,6 @@ zmq_socket::zmq_socket(zmq_context& context, kind k, std::size_t frame_bytes_max
   set(socket_, ZMQ_RCVHWM, 1000);
   const auto most = static_cast<std::int64_t>(frame_bytes_max);
   HOCKET_ASSERT(zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0);
-  set(socket_, ZMQ_IPV6, 1);
   set(socket_, ZMQ_HANDSHAKE_IVL, 2000);
   if (k == kind::router) {
     set(socket_, ZMQ_ROUTER_MANDATORY, 1);
@@ -102,6 +101,8 @@ zmq_socket::~zmq_socket() {
 }
 
 result<std::string> zmq_socket::bind(const std::string& where) {
+  // Not always: with it, ZeroMQ reports 127.0.0.1 as ::ffff:127.0.0.1.
+  set(socket_, ZMQ_IPV6, where.find('[') != std::string::npos ? 1 : 0);
   if (zmq_bind(socket_, where.c_str()) != 0)
     return fail(wire_error::cannot_listen,
                 fmt::format("cannot listen at {}: {}", where, zmq_strerror(zmq_errno())));
@@ -112,6 +113,7 @@ result<std::string> zmq_socket::bind(const std::string& where) {
 }
 
 result<void> zmq_socket::connect(const std::string& where) {
+  set(socket_, ZMQ_IPV6, 1);  // names may have such addresses only
   if (zmq_connect(socket_, where.c_str()) == 0) return {};
   return fail(wire_error::bad_address,
               fmt::format("cannot connect to {}: {}", where, zmq_strerror(zmq_errno())));
@@ -159,6 +161,8 @@ std::optional<zmq_parts> zmq_socket::receive() {
     if (!more) return parts;
   }
 }
+
+void zmq_socket::linger(int ms) { set(socket_, ZMQ_LINGER, ms); }
 
 int zmq_socket::fd() const {
   int fd = -1;

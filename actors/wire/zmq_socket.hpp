@@ -60,6 +60,9 @@ class zmq_socket {
   bool send(const std::string& route, std::string&& head, std::span<const buffer> bulk = {});
   std::optional<zmq_parts> receive();
 
+  /// On closing, what was sent last (a goodbye) gets this long to leave.
+  void linger(int ms = 200);
+
   /// Becomes readable when something may have happened; edge-triggered: receive() until it gives
   /// nothing before waiting again.
   int fd() const;

@@ -125,6 +125,10 @@ std::string_view code_of(codec_error e) {
   HOCKET_ASSERT(false);
 }
 
+void silence_protobuf() {
+  [[maybe_unused]] static const auto silenced = google::protobuf::SetLogHandler(nullptr);
+}
+
 std::string_view schema_hash() { return HOCKET_SCHEMA_HASH; }
 
 result<encoded_packet> encode(const packet& p, const codec_limits& limits) {
@@ -150,8 +154,7 @@ result<packet> decode(std::span<const std::byte> head, std::span<const buffer> b
     return fail(codec_error::too_large, fmt::format("{} bytes of header and text are more than {}",
                                                     head.size(), limits.head_bytes));
   HOCKET_TRY(check_bulk(bulk, limits));
-  // Protobuf prints what a peer gets wrong; we report it as an error instead.
-  [[maybe_unused]] static const auto silenced = google::protobuf::SetLogHandler(nullptr);
+  silence_protobuf();
   Packet message;
   if (!message.ParseFromArray(head.data(), static_cast<int>(head.size())))
     return fail(codec_error::malformed, fmt::format("{} bytes are no packet", head.size()));

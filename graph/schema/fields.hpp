@@ -11,6 +11,9 @@ namespace hocket::wire {
 
 class Packet;
 
+/// Protobuf prints to stderr what a peer gets wrong; we report it as an error instead.
+void silence_protobuf();
+
 /// Appends the payload's bulk buffers to `bulk` without copying them.
 void put_payload(const payload& from, Packet& to, std::vector<buffer>& bulk);
 

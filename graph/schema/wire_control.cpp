@@ -3,6 +3,7 @@
 
 #include "graph/core/assert.hpp"
 #include "graph/schema/codec.hpp"
+#include "graph/schema/fields.hpp"
 #include "graph/schema/wire.pb.h"
 #include "graph/schema/wire_messages.hpp"
 
@@ -145,6 +146,7 @@ std::string encode(const control_frame& f) {
 }
 
 result<control_frame> decode_control(std::span<const std::byte> bytes) {
+  silence_protobuf();
   ControlFrame f;
   if (!f.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return fail(codec_error::malformed,

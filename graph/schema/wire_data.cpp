@@ -3,6 +3,7 @@
 #include <google/protobuf/arena.h>
 
 #include "graph/schema/codec.hpp"
+#include "graph/schema/fields.hpp"
 #include "graph/schema/wire.pb.h"
 #include "graph/schema/wire_messages.hpp"
 
@@ -154,6 +155,7 @@ std::string encode(const data_frame& f) {
 }
 
 result<data_frame> decode_data(std::span<const std::byte> bytes, std::uint64_t* unknown) {
+  silence_protobuf();
   small_arena arena;
   auto& f = arena.frame();
   if (!f.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))

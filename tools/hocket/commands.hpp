@@ -140,10 +140,12 @@ struct bench_options {
   std::int64_t micro_turns = 0;               ///< session: 0 = 18000
   bool quick = false;                         ///< a smoke run of a few seconds; not for reports
   std::string out;                            ///< also writes the JSON there
+  std::string csv;                            ///< wire: also in dora-benchmark's form, to this file
   bool json = false;
 };
 int run_bench_hop(const bench_options&);
 int run_bench_session(const bench_options&);
+int run_bench_wire(const bench_options&);
 
 using benchmark = int (*)(const bench_options&);
 /// One after the other; several together give one JSON object where JSON is asked for.

@@ -269,7 +269,8 @@ void add_scenarios([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chos
 #endif
 }
 
-#if defined(HOCKET_COMMAND_BENCH_HOP) || defined(HOCKET_COMMAND_BENCH_SESSION)
+#if defined(HOCKET_COMMAND_BENCH_HOP) || defined(HOCKET_COMMAND_BENCH_SESSION) || \
+    defined(HOCKET_COMMAND_BENCH_WIRE)
 int run_bench(const std::string& what, const bench_options& o) {
   std::vector<benchmark> parts;
 #ifdef HOCKET_COMMAND_BENCH_HOP
@@ -278,12 +279,16 @@ int run_bench(const std::string& what, const bench_options& o) {
 #ifdef HOCKET_COMMAND_BENCH_SESSION
   if (what == "all" || what == "session") parts.push_back(run_bench_session);
 #endif
+#ifdef HOCKET_COMMAND_BENCH_WIRE
+  if (what == "all" || what == "wire") parts.push_back(run_bench_wire);
+#endif
   return run_benchmarks(parts, o);
 }
 #endif
 
 void add_bench([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chosen) {
-#if defined(HOCKET_COMMAND_BENCH_HOP) || defined(HOCKET_COMMAND_BENCH_SESSION)
+#if defined(HOCKET_COMMAND_BENCH_HOP) || defined(HOCKET_COMMAND_BENCH_SESSION) || \
+    defined(HOCKET_COMMAND_BENCH_WIRE)
   static bench_options o;
   static std::string what = "all";
   auto& sub =
@@ -295,14 +300,21 @@ void add_bench([[maybe_unused]] CLI::App& app, [[maybe_unused]] action& chosen) 
 #ifdef HOCKET_COMMAND_BENCH_SESSION
   parts.push_back("session");
 #endif
+#ifdef HOCKET_COMMAND_BENCH_WIRE
+  parts.push_back("wire");
+#endif
   parts.push_back("all");
-  sub.add_option("what", what, "hop: packets between actors; session: micro-turns of a model")
+  sub.add_option("what", what,
+                 "hop: packets between actors; session: micro-turns of a model;\n"
+                 "wire: packets between processes")
       ->check(CLI::IsMember(parts))
       ->capture_default_str();
   sub.add_option("--model", o.model, "session: model folder")->capture_default_str();
   sub.add_option("--sessions", o.sessions, "session: conversations at once; 0 = a sweep");
   sub.add_option("--micro-turns", o.micro_turns, "session: length of the long run; 0 = 18000");
   sub.add_option("--seconds", o.seconds, "About how long to measure; 0 = the default");
+  sub.add_option("--csv", o.csv, "wire: also write dora-benchmark's CSV columns to this file")
+      ->type_name("FILE");
   sub.add_flag("--quick", o.quick, "A smoke run of a few seconds; not for reports");
   sub.add_option("--out", o.out, "Also write the JSON to this file")->type_name("FILE");
   add_json(sub, o.json);

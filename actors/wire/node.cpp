@@ -1,0 +1,326 @@
+#include "actors/wire/node.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "actors/wire/address.hpp"
+#include "actors/wire/keys.hpp"
+#include "actors/wire/peer.hpp"
+#include "actors/wire/zap.hpp"
+#include "graph/core/assert.hpp"
+#include "graph/core/clock.hpp"
+
+namespace hocket::wire {
+namespace {
+
+constexpr std::size_t control_bytes_max = 1u << 20;
+
+tl::unexpected<error> bad_option(const std::string& what) {
+  return fail(wire_error::bad_option, what);
+}
+
+result<void> check_links(const node_options& o) {
+  std::set<std::uint32_t> ids;
+  for (const auto& l : o.links) {
+    const bool known = std::any_of(o.peers.begin(), o.peers.end(),
+                                   [&](const auto& p) { return p.name == l.peer; });
+    if (!known) return bad_option(fmt::format("link {}: no peer `{}`", l.name, l.peer));
+    if (l.id == 0 || !ids.insert(l.id).second)
+      return bad_option(fmt::format("link {}: its number {} is 0 or taken", l.name, l.id));
+    if (l.credit_packets == 0 || l.credit_bytes == 0)
+      return bad_option(fmt::format("link {}: no credit", l.name));
+  }
+  return {};
+}
+
+/// Where no keys are used, nobody on another machine may be able to reach us or be reached.
+result<void> check_plaintext(const node_options& o, const std::string& where,
+                             const std::string& what) {
+  const auto a = address::parse(where);
+  if (!a) return fail(a);
+  if (!o.secret_key.empty() || o.insecure || a->is_local()) return {};
+  return fail(
+      wire_error::plaintext,
+      fmt::format("host {}: {} {} without keys: everybody could read and send; make keys with "
+                  "`hocket keys`, or say `insecure: true`",
+                  o.name, what, where));
+}
+
+result<void> check_peers(const node_options& o) {
+  std::set<std::string> names{o.name};
+  for (const auto& p : o.peers) {
+    if (p.name.empty() || !names.insert(p.name).second)
+      return bad_option(fmt::format("two hosts are called `{}`", p.name));
+    if (!p.address.empty()) HOCKET_TRY(check_plaintext(o, p.address, "connects to"));
+    if (p.address.empty() && o.listen.empty())
+      return bad_option(
+          fmt::format("hosts {} and {}: neither has an address to `listen` at", o.name, p.name));
+    if (!o.secret_key.empty() && !is_key(p.public_key))
+      return fail(wire_error::bad_key,
+                  fmt::format("host {}: no public key of 40 characters (Z85)", p.name));
+  }
+  return {};
+}
+
+}  // namespace
+
+waker::waker() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { HOCKET_ASSERT(fd_ >= 0); }
+waker::~waker() { ::close(fd_); }
+
+void waker::wake() {
+  if (pending_.exchange(true)) return;
+  const std::uint64_t one = 1;
+  (void)!write(fd_, &one, sizeof one);
+}
+
+void waker::clear() {
+  // In this order: a wake() between the two leaves the descriptor readable.
+  pending_.store(false);
+  std::uint64_t n = 0;
+  (void)!read(fd_, &n, sizeof n);
+}
+
+class node::impl {
+ public:
+  impl(node_options o, node_events& e) : core_(std::move(o), e) {}
+  ~impl() {
+    if (thread_.joinable()) {
+      stop_.store(true);
+      core_.awake.wake();
+      thread_.join();
+    }
+    if (core_.control_router) core_.control_router->linger();
+  }
+
+  result<void> open();
+  void begin() {
+    thread_ = std::thread([this] { loop(); });
+  }
+  peer* find(const std::string& name) const {
+    for (const auto& p : peers_)
+      if (p->name() == name) return p.get();
+    return nullptr;
+  }
+  peer& of_link(std::uint32_t link) const {
+    const auto found = by_link_.find(link);
+    HOCKET_ASSERT(found != by_link_.end());
+    return *found->second;
+  }
+  bool flush(int limit_ms);
+  node_status status() const;
+  const std::string& listening() const { return listening_; }
+
+ private:
+  result<void> listen();
+  void loop();
+  bool drain();
+  void greet(const zmq_parts& m);
+
+  node_core core_;
+  std::unique_ptr<zap_handler> zap_;
+  std::vector<std::unique_ptr<peer>> peers_;
+  std::map<std::uint32_t, peer*> by_link_;
+  std::string listening_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+result<void> node::impl::open() {
+  const auto& o = core_.options;
+  HOCKET_TRY(check_links(o));
+  HOCKET_TRY(check_peers(o));
+  if (!o.secret_key.empty()) {
+    const auto pub = public_key_of(o.secret_key);
+    if (!pub) return fail(pub);
+    core_.security = {o.secret_key, *pub, ""};
+  }
+  std::uint64_t incarnation = 0;
+  HOCKET_ASSERT(getrandom(&incarnation, sizeof incarnation, 0) == sizeof incarnation);
+  core_.us = {o.name, incarnation | 1, o.graph_hash, o.schema_hash, boot_id(), o.shared_memory};
+  if (o.shared_memory) remove_stale_arenas(o.shm_dir);
+  if (!o.listen.empty()) HOCKET_TRY(listen());
+  for (const auto& p : o.peers) {
+    peers_.push_back(std::make_unique<peer>(core_, p, o.links));
+    for (const auto& l : o.links)
+      if (l.peer == p.name) by_link_[l.id] = peers_.back().get();
+  }
+  return {};
+}
+
+result<void> node::impl::listen() {
+  const auto& o = core_.options;
+  HOCKET_TRY(check_plaintext(o, o.listen, "listens at"));
+  if (!core_.security.secret_key.empty()) {
+    std::map<std::string, std::string> allowed;
+    for (const auto& p : o.peers) allowed[p.public_key] = p.name;
+    zap_ = std::make_unique<zap_handler>(core_.context, std::move(allowed));
+  }
+  const auto where = *address::parse(o.listen);
+  core_.control_router = std::make_unique<zmq_socket>(core_.context, zmq_socket::kind::router,
+                                                      control_bytes_max, core_.security, "");
+  auto data =
+      std::make_unique<zmq_socket>(core_.context, zmq_socket::kind::router,
+                                   o.limits.bulk_bytes + control_bytes_max, core_.security, "");
+  core_.control_router->watch();
+  const auto at = core_.control_router->bind(where.to_string());
+  if (!at) return fail(at);
+  listening_ = *at;
+  const auto data_at = data->bind(where.data_lane().to_string());
+  if (!data_at) return fail(data_at);
+  const auto data_address = address::parse(*data_at);
+  if (!data_address) return fail(data_address);
+  core_.data_announcement = data_address->announce();
+  core_.data_router =
+      std::make_shared<shared_socket>(std::move(data), [this] { core_.awake.wake(); });
+  return {};
+}
+
+/// A message on the listening control lane: from a peer, or from somebody who would be one.
+void node::impl::greet(const zmq_parts& m) {
+  const auto f = m.frames.size() == 1 ? decode_control(m.frames[0].bytes())
+                                      : fail(wire_error::malformed, "a control message in parts");
+  peer* from = m.user.empty() ? nullptr : find(m.user);
+  if (!f) {
+    core_.refused.fetch_add(1);
+    if (from != nullptr) from->garbage();
+    return;
+  }
+  if (const auto* h = std::get_if<hello>(&f->body)) {
+    if (from == nullptr) from = find(h->host);
+    if (from != nullptr) return from->control_message(m.route, m.user, *f);
+    core_.refused.fetch_add(1);
+    core_.look_again = true;
+    core_.control_router->send(
+        m.route, encode(control_frame{
+                     f->connection, refusal{std::string(code_of(wire_error::wrong_name)),
+                                            fmt::format("{} knows no such host; check `hosts:` and "
+                                                        "--host",
+                                                        core_.us.host)}}));
+    return;
+  }
+  for (const auto& p : peers_)
+    if (p->is_connection(f->connection) && (m.user.empty() || m.user == p->name()))
+      return p->control_message(m.route, m.user, *f);
+}
+
+bool node::impl::drain() {
+  bool any = false;
+  if (core_.control_router) {
+    while (const auto m = core_.control_router->receive()) {
+      any = true;
+      if (!m->frames.empty()) greet(*m);
+    }
+    while (const auto e = core_.control_router->next_event())
+      if (*e == zmq_socket::event::bad_handshake) core_.refused.fetch_add(1);
+  }
+  for (const auto& p : peers_) any = p->drain() || any;
+  if (core_.data_router) {
+    // A few at a time: control is looked at again in between.
+    for (const auto& m : core_.data_router->receive(64)) {
+      any = true;
+      if (m.frames.empty()) continue;
+      for (const auto& p : peers_)
+        if (m.user.empty() || m.user == p->name())
+          p->data_message(m.route, m.frames[0].bytes(), std::span(m.frames).subspan(1), nullptr);
+    }
+  }
+  return any;
+}
+
+void node::impl::loop() {
+  std::vector<pollfd> fds;
+  auto last = monotonic_ns();
+  std::int64_t planned = 0;
+  while (!stop_.load()) {
+    core_.awake.clear();
+    core_.look_again = false;
+    const bool any = drain();
+    auto now = monotonic_ns();
+    // Longer away than planned: we were stopped or suspended, and so was our hearing.
+    const auto away = now - last - planned;
+    if (away > core_.options.lost_after_ms * std::int64_t{500'000})
+      for (const auto& p : peers_) p->forgive(away);
+    last = now;
+    planned = 0;
+    auto due = now + 1'000'000'000;
+    for (const auto& p : peers_) {
+      p->work(now);
+      due = std::min(due, p->due_ns());
+    }
+    if (any || core_.look_again) continue;
+    fds.clear();
+    fds.push_back({core_.awake.fd(), POLLIN, 0});
+    if (core_.control_router) {
+      fds.push_back({core_.control_router->fd(), POLLIN, 0});
+      fds.push_back({core_.control_router->watch_fd(), POLLIN, 0});
+      fds.push_back({core_.data_router->fd(), POLLIN, 0});
+    }
+    for (const auto& p : peers_) p->add_fds(fds);
+    now = monotonic_ns();
+    const auto wait = std::max<std::int64_t>(0, due - now);
+    const timespec limit{wait / 1'000'000'000, wait % 1'000'000'000};
+    ppoll(fds.data(), fds.size(), &limit, nullptr);
+    planned = std::min(wait, monotonic_ns() - now);
+  }
+  for (const auto& p : peers_) p->close();
+}
+
+bool node::impl::flush(int limit_ms) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(limit_ms);
+  const auto done = [&] {
+    return std::all_of(peers_.begin(), peers_.end(),
+                       [](const auto& p) { return p->all_confirmed(); });
+  };
+  std::unique_lock lock(core_.progress_mutex);
+  while (!done()) {
+    if (std::chrono::steady_clock::now() >= until) return false;
+    // The limit stands in for a notice that came between the look and the wait.
+    core_.progress.wait_for(lock, std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+node_status node::impl::status() const {
+  node_status s;
+  for (const auto& p : peers_) {
+    p->accounts(s.links);
+    s.peers.push_back(p->status());
+  }
+  s.refused = core_.refused.load() + (zap_ ? zap_->refused() : 0);
+  return s;
+}
+
+node::node(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
+node::~node() = default;
+
+result<std::unique_ptr<node>> node::open(node_options options, node_events& events) {
+  auto i = std::make_unique<impl>(std::move(options), events);
+  HOCKET_TRY(i->open());
+  return std::unique_ptr<node>(new node(std::move(i)));
+}
+
+void node::begin() { impl_->begin(); }
+sent_how node::send(std::uint32_t link, const packet& p) {
+  return impl_->of_link(link).send(link, p);
+}
+void node::consumed(std::uint32_t link, std::uint32_t packets) {
+  impl_->of_link(link).consumed(link, packets);
+}
+bool node::flush(int limit_ms) { return impl_->flush(limit_ms); }
+node_status node::status() const { return impl_->status(); }
+std::string node::listening() const { return impl_->listening(); }
+
+bool node::send_control(const std::string& peer, host_message m) {
+  auto* to = impl_->find(peer);
+  return to != nullptr && to->send_control(std::move(m));
+}
+
+}  // namespace hocket::wire

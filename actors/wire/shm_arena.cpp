@@ -1,0 +1,160 @@
+#include "actors/wire/shm_arena.hpp"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "actors/wire/node.hpp"
+
+namespace hocket::wire {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::array<char, 8> magic = {'h', 'o', 'c', 'k', 'e', 't', '0', '1'};
+constexpr std::string_view prefix = "hocket-arena-";
+
+/// When a process started, in clock ticks since boot; 0 where there is no such process.
+std::uint64_t start_time(long pid) {
+  std::ifstream in(fmt::format("/proc/{}/stat", pid));
+  std::string all;
+  std::getline(in, all);
+  const auto end = all.rfind(')');  // the name may hold anything
+  if (end == std::string::npos) return 0;
+  std::istringstream rest(all.substr(end + 1));
+  std::string word;
+  for (int i = 0; i < 20; ++i) rest >> word;
+  return std::strtoull(word.c_str(), nullptr, 10);
+}
+
+tl::unexpected<error> refuse(const std::string& what) {
+  return fail(wire_error::no_shared_memory, what);
+}
+
+/// Maps an open file, or says why not; closes it in any case.
+result<std::byte*> map(int fd, std::size_t size, const std::string& file) {
+  // With all page tables made now: the first packets would pay for them.
+  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+  const int why = errno;
+  close(fd);
+  if (base == MAP_FAILED) return refuse(fmt::format("{}: {}", file, std::strerror(why)));
+  return static_cast<std::byte*>(base);
+}
+
+}  // namespace
+
+std::string boot_id() {
+  std::ifstream in("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(in, id);
+  return id;
+}
+
+int remove_stale_arenas(const std::string& folder) {
+  int removed = 0;
+  std::error_code failed;
+  for (const auto& e : fs::directory_iterator(folder, failed)) {
+    const auto name = e.path().filename().string();
+    long pid = 0;
+    unsigned long long started = 0;
+    if (name.rfind(prefix, 0) != 0 ||
+        std::sscanf(name.c_str() + prefix.size(), "%ld-%llu-", &pid, &started) != 2)
+      continue;
+    if (start_time(pid) == started) continue;
+    std::error_code ignored;
+    if (fs::remove(e.path(), ignored)) ++removed;
+  }
+  return removed;
+}
+
+result<std::shared_ptr<shm_arena>> shm_arena::create(const std::string& folder,
+                                                     std::size_t size_bytes) {
+  const auto size = std::max(size_bytes, least_bytes()) / 4096 * 4096;
+  std::array<std::uint8_t, 40> random{};
+  if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+    return refuse("no random numbers");
+  std::uint64_t id = 0;
+  std::memcpy(&id, random.data() + 32, sizeof id);
+  const auto file =
+      fmt::format("{}/{}{}-{}-{:016x}", folder, prefix, getpid(), start_time(getpid()), id);
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return refuse(fmt::format("{}: {}", file, std::strerror(errno)));
+  // All pages now: a full file system is an error here, not a SIGBUS later.
+  if (const int why = posix_fallocate(fd, 0, static_cast<off_t>(size)); why != 0) {
+    close(fd);
+    ::unlink(file.c_str());
+    return refuse(fmt::format("{}: no room for {} bytes: {}", file, size, std::strerror(why)));
+  }
+  const auto base = map(fd, size, file);
+  if (!base) {
+    ::unlink(file.c_str());
+    return fail(base);
+  }
+  auto arena = std::shared_ptr<shm_arena>(new shm_arena(file, *base, size, true));
+  auto& h = *new (*base) header{};
+  h.magic = magic;
+  h.total_bytes = size;
+  std::memcpy(h.secret.data(), random.data(), h.secret.size());
+  return arena;
+}
+
+result<std::shared_ptr<shm_arena>> shm_arena::open(const std::string& folder,
+                                                   const std::string& file,
+                                                   std::size_t size_bytes) {
+  // The peer names a file: nothing but an arena in the folder that we use ourselves.
+  const auto name = file.substr(file.rfind('/') + 1);
+  if (file != folder + "/" + name || name.rfind(prefix, 0) != 0)
+    return refuse(fmt::format("the offered file is no arena in {}", folder));
+  const int fd = ::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return refuse(fmt::format("{}: {}", file, std::strerror(errno)));
+  struct stat info {};
+  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != geteuid() ||
+      static_cast<std::size_t>(info.st_size) != size_bytes || size_bytes < least_bytes()) {
+    close(fd);
+    return refuse(file + ": not of our user, or not of the announced size");
+  }
+  const auto base = map(fd, size_bytes, file);
+  if (!base) return fail(base);
+  auto arena = std::shared_ptr<shm_arena>(new shm_arena(file, *base, size_bytes, false));
+  if (arena->head().magic != magic || arena->head().total_bytes != size_bytes)
+    return refuse(file + ": no arena of this release");
+  return arena;
+}
+
+shm_arena::~shm_arena() {
+  unlink();
+  munmap(base_, size_);
+}
+
+void shm_arena::unlink() {
+  if (ours_) ::unlink(file_.c_str());
+  ours_ = false;
+}
+
+std::string shm_arena::secret() const {
+  return {reinterpret_cast<const char*>(head().secret.data()), head().secret.size()};
+}
+
+void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::int64_t limit_ns) {
+  const timespec limit{limit_ns / 1'000'000'000, limit_ns % 1'000'000'000};
+  syscall(SYS_futex, &word, FUTEX_WAIT, value, &limit, nullptr, 0);
+}
+
+void futex_wake(std::atomic<std::uint32_t>& word) {
+  syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
+}  // namespace hocket::wire

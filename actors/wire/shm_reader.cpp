@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <cstring>
+
+#include "actors/wire/shm_channel.hpp"
+#include "graph/core/clock.hpp"
+
+namespace hocket::wire {
+namespace {
+constexpr std::uint64_t word = 8;
+constexpr std::uint64_t wrap = UINT64_MAX;
+/// How long to look for the next message before sleeping: what a wake-up costs is worth spending,
+/// more is not. Halved each time it was in vain, so that slow traffic costs next to nothing.
+constexpr std::int64_t spin_most_ns = 40'000, spin_least_ns = 500;
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+}  // namespace
+
+shm_reader::shm_reader(std::shared_ptr<shm_arena> arena, handler on_message)
+    : arena_(std::move(arena)),
+      on_message_(std::move(on_message)),
+      spin_ns_(spin_most_ns),
+      thread_([this] { loop(); }) {}
+
+shm_reader::~shm_reader() {
+  stop_.store(true);
+  auto& h = arena_->head();
+  h.asleep.store(0);
+  futex_wake(h.asleep);
+  thread_.join();
+}
+
+void shm_reader::loop() {
+  while (!stop_.load(std::memory_order_relaxed))
+    if (!take() && !await()) return;
+}
+
+bool shm_reader::take() {
+  constexpr std::uint64_t size = shm_arena::ring_bytes;
+  auto& h = arena_->head();
+  const auto there = h.written.load(std::memory_order_acquire) - read_;
+  if (there == 0) return false;
+  auto at = read_ % size;
+  std::uint64_t length = 0;
+  bool sound = there <= size && there >= word;
+  if (sound) std::memcpy(&length, arena_->ring() + at, word);
+  if (sound && length == wrap) {
+    const auto skip = size - at;
+    sound = skip + word <= there;
+    if (sound) {
+      read_ += skip;
+      at = 0;
+      std::memcpy(&length, arena_->ring(), word);
+    }
+  }
+  sound = sound && length > 0 && length <= size - at - word && length <= there - word;
+  if (!sound) {
+    broken_.store(true);
+    stop_.store(true);
+    return false;
+  }
+  // A private copy: the writer could change the bytes while they are checked.
+  message_.resize(length);
+  std::memcpy(message_.data(), arena_->ring() + at + word, length);
+  read_ += word + (length + word - 1) / word * word;
+  h.read.store(read_, std::memory_order_release);
+  on_message_(*this, message_);
+  return true;
+}
+
+/// False: nothing more will come.
+bool shm_reader::await() {
+  auto& h = arena_->head();
+  const auto until = monotonic_ns() + spin_ns_;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (h.written.load(std::memory_order_acquire) != read_) {
+        spin_ns_ = std::min(spin_most_ns, spin_ns_ * 2);
+        return true;
+      }
+      relax();
+    }
+  } while (monotonic_ns() < until && !stop_.load(std::memory_order_relaxed));
+  spin_ns_ = std::max(spin_least_ns, spin_ns_ / 2);
+  h.asleep.store(1);
+  if (h.written.load() != read_ || stop_.load()) {
+    h.asleep.store(0);
+    return true;
+  }
+  if (h.closed.load() != 0) return false;
+  // With a limit, so that a wake-up that a dying writer left out cannot hold us for ever.
+  futex_wait(h.asleep, 1, 1'000'000'000);
+  return true;
+}
+
+std::optional<buffer> shm_reader::find(std::uint32_t lease, std::uint64_t offset,
+                                       std::uint64_t size) {
+  if (lease >= shm_arena::lease_count || offset > arena_->heap_bytes() ||
+      size > arena_->heap_bytes() - offset)
+    return {};
+  struct owner {
+    std::shared_ptr<shm_arena> arena;
+    std::uint32_t lease;
+    ~owner() { arena->head().leases[lease].store(0, std::memory_order_release); }
+  };
+  auto keeps = std::make_shared<owner>(arena_, lease);
+  return buffer::share(std::move(keeps), {arena_->heap() + offset, size});
+}
+
+}  // namespace hocket::wire
