@@ -49,6 +49,7 @@ TEST_CASE("shared memory is chosen by itself on one machine, and bulk bytes lie 
   two_nodes n(o);
   n.wait_up();
   REQUIRE(eventually([&] { return n.right->status().peers[0].shared_memory; }));
+  REQUIRE(eventually([&] { return n.left->status().peers[0].shared_memory; }));
   CHECK(std::filesystem::is_empty(o.place.path));  // unlinked as soon as both had mapped it
   n.left_host.consumes = n.left.get();
   for (int i = 0; i < 200; ++i)

@@ -304,9 +304,10 @@ TEST_CASE("garbage on the port does not disturb those who talk") {
     two_nodes n(o);
     n.wait_up();
     const auto at = *address::parse(n.left->listening());
-    for (const int port : {at.port, at.data_lane().port}) {
-      const int fd = connect_to(port);
-      const std::string junk = "GET / HTTP/1.1\r\nHost: x\r\n\r\n" + std::string(10'000, '\xff');
+    const std::string signature = std::string("\xff\0\0\0\0\0\0\0\x01\x7f", 10) + "\x03";
+    for (const auto& junk : {std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+                             std::string(10'000, '\xff'), signature + std::string(200, '\x7f')}) {
+      const int fd = connect_to(at.port);
       (void)!::send(fd, junk.data(), junk.size(), MSG_NOSIGNAL);
       close(fd);
     }
