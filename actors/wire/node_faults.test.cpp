@@ -1,15 +1,11 @@
 // What happens to a node when the other side, or the way to it, is bad.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <zmq.h>
 
-#include <atomic>
 #include <thread>
 
 #include "actors/wire/address.hpp"
+#include "actors/wire/cable.test.hpp"
 #include "actors/wire/node.hpp"
 #include "actors/wire/two_nodes.test.hpp"
 #include "graph/schema/wire_messages.hpp"
@@ -19,113 +15,6 @@ using namespace hocket::wire;
 using namespace hocket::wire::testing;
 
 namespace {
-
-sockaddr_in local(int port) {
-  sockaddr_in a{};
-  a.sin_family = AF_INET;
-  a.sin_port = htons(static_cast<std::uint16_t>(port));
-  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return a;
-}
-
-int listen_at(int port, int& got) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  auto a = local(port);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) != 0 || listen(fd, 16) != 0) {
-    close(fd);
-    return -1;
-  }
-  socklen_t size = sizeof a;
-  getsockname(fd, reinterpret_cast<sockaddr*>(&a), &size);
-  got = ntohs(a.sin_port);
-  return fd;
-}
-
-int connect_to(int port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const auto a = local(port);
-  REQUIRE(connect(fd, reinterpret_cast<const sockaddr*>(&a), sizeof a) == 0);
-  return fd;
-}
-
-/// A cable that a test can cut or block: passes TCP connections on to a port. One per lane.
-class cable {
- public:
-  explicit cable(int to) : to_(to) {
-    listener_ = listen_at(0, port_);
-    REQUIRE(listener_ >= 0);
-    thread_ = std::thread([this] { loop(); });
-  }
-  ~cable() {
-    stop_ = true;
-    thread_.join();
-    close(listener_);
-  }
-  int port() const { return port_; }
-  /// All connections at once, once.
-  void cut() {
-    cut_ = true;
-    while (cut_) std::this_thread::yield();
-  }
-  void block(bool on) { blocked_ = on; }  ///< half-open: nothing passes, nothing closes
-
- private:
-  struct way {
-    int a, b;
-  };
-  void loop() {
-    std::vector<way> ways;
-    auto drop = [&](way& w) {
-      close(w.a);
-      close(w.b);
-      w.a = -1;
-    };
-    while (!stop_) {
-      if (cut_) {
-        for (auto& w : ways) drop(w);
-        cut_ = false;
-      }
-      std::erase_if(ways, [](const way& w) { return w.a < 0; });
-      std::vector<pollfd> fds{{listener_, POLLIN, 0}};
-      const bool blocked = blocked_;
-      if (!blocked)
-        for (const auto& w : ways) fds.push_back({w.a, POLLIN, 0}), fds.push_back({w.b, POLLIN, 0});
-      poll(fds.data(), fds.size(), 5);
-      for (std::size_t i = 0; !blocked && i < ways.size(); ++i)
-        if (!pass(fds[1 + 2 * i], ways[i].b) || !pass(fds[2 + 2 * i], ways[i].a)) drop(ways[i]);
-      if ((fds[0].revents & POLLIN) != 0) {
-        const int a = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        const int b = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        const auto to = local(to_);
-        if (connect(b, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0)
-          ways.push_back({a, b});
-        else
-          close(a), close(b);
-      }
-    }
-    for (auto& w : ways)
-      if (w.a >= 0) drop(w);
-  }
-  static bool pass(const pollfd& from, int to) {
-    if (from.revents == 0) return true;
-    char block[65536];
-    const auto n = recv(from.fd, block, sizeof block, MSG_DONTWAIT);
-    if (n < 0) return errno == EAGAIN;
-    if (n == 0) return false;
-    for (ssize_t sent = 0; sent < n;) {
-      const auto m = ::send(to, block + sent, static_cast<std::size_t>(n - sent), MSG_NOSIGNAL);
-      if (m <= 0) return false;
-      sent += m;
-    }
-    return true;
-  }
-
-  int to_, listener_ = -1, port_ = 0;
-  std::atomic<bool> stop_{false}, cut_{false}, blocked_{false};
-  std::thread thread_;
-};
 
 /// Two nodes whose control lane runs over a cable. The data lane goes directly.
 struct cabled_nodes {
@@ -142,6 +31,46 @@ struct cabled_nodes {
     right->begin();
     REQUIRE(left_host.wait_state(peer_state::up));
     REQUIRE(right_host.wait_state(peer_state::up));
+  }
+};
+
+/// Plays a peer with bare sockets: plaintext on loopback only.
+struct bare_peer {
+  address at;
+  void* context = zmq_ctx_new();
+  std::vector<void*> sockets;
+  void* control;
+
+  explicit bare_peer(const node& n)
+      : at(*address::parse(n.listening())), control(dealer(at.to_string())) {}
+  ~bare_peer() {
+    for (auto* s : sockets) zmq_close(s);
+    zmq_ctx_term(context);
+  }
+  void* dealer(const std::string& where) {
+    void* s = sockets.emplace_back(::zmq_socket(context, ZMQ_DEALER));
+    const int zero = 0, limit_ms = 20'000;
+    zmq_setsockopt(s, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(s, ZMQ_RCVTIMEO, &limit_ms, sizeof limit_ms);
+    REQUIRE(zmq_connect(s, where.c_str()) == 0);
+    return s;
+  }
+  static void send(void* s, const std::string& bytes) {
+    REQUIRE(zmq_send(s, bytes.data(), bytes.size(), 0) == static_cast<int>(bytes.size()));
+  }
+  static hello greeting() {
+    hello h;
+    h.host = "right";
+    h.incarnation = 9;
+    h.graph_hash = "graph";
+    h.schema_hash = "schema";
+    return h;
+  }
+  control_frame receive() const {
+    char block[4096];
+    const int size = zmq_recv(control, block, sizeof block, 0);
+    REQUIRE(size > 0);
+    return decode_control(std::as_bytes(std::span(block, static_cast<std::size_t>(size)))).value();
   }
 };
 
@@ -318,42 +247,19 @@ TEST_CASE("garbage on the port does not disturb those who talk") {
 }
 
 TEST_CASE("a peer with a good handshake and bad messages is cut off and counted") {
-  // Plaintext on loopback, so that the test can play the peer with a bare socket.
   pair_of_options o(false);
   recorder host;
   auto n = node::open(o.left, host).value();
   n->begin();
-  void* context = zmq_ctx_new();
-  auto dealer = [&](const std::string& where) {
-    void* s = zmq_socket(context, ZMQ_DEALER);
-    const int zero = 0;
-    zmq_setsockopt(s, ZMQ_LINGER, &zero, sizeof zero);
-    REQUIRE(zmq_connect(s, where.c_str()) == 0);
-    return s;
-  };
-  auto send = [](void* s, const std::string& bytes) {
-    REQUIRE(zmq_send(s, bytes.data(), bytes.size(), 0) == static_cast<int>(bytes.size()));
-  };
-  const auto at = *address::parse(n->listening());
-  void* control = dealer(at.to_string());
-  send(control, "not a message");
-  hello h;
-  h.host = "right";
-  h.incarnation = 9;
-  h.graph_hash = "graph";
-  h.schema_hash = "schema";
-  send(control, encode(control_frame{77, h}));
-  char block[4096];
-  const int size = zmq_recv(control, block, sizeof block, 0);
-  REQUIRE(size > 0);
-  const auto answer =
-      decode_control(std::as_bytes(std::span(block, static_cast<std::size_t>(size))));
-  REQUIRE(answer);
-  const auto* theirs = std::get_if<hello>(&answer->body);
+  bare_peer peer(*n);
+  peer.send(peer.control, "not a message");
+  peer.send(peer.control, encode(control_frame{77, peer.greeting()}));
+  const auto answer = peer.receive();
+  const auto* theirs = std::get_if<hello>(&answer.body);
   REQUIRE(theirs != nullptr);
-  void* data = dealer(at.with_announced(theirs->data_lane)->to_string());
+  void* data = peer.dealer(peer.at.with_announced(theirs->data_lane)->to_string());
   data_frame f{77, {{0, beat{1, 0, 0, 0}}}};
-  send(data, encode(f));
+  peer.send(data, encode(f));
   REQUIRE(host.wait_state(peer_state::up));
   SUBCASE("an unknown link") { f.records = {{99, packet_record{0, "", {}}}}; }
   SUBCASE("a missing bulk frame") {
@@ -368,16 +274,45 @@ TEST_CASE("a peer with a good handshake and bad messages is cut off and counted"
   }
   SUBCASE("a flood beyond the credit") { f.records = {{1, packet_record{16, "x", {}}}}; }
   SUBCASE("credit for packets that were never sent") { f.records = {{3, ack_record{5, 5, 5}}}; }
-  send(data, encode(f));
+  peer.send(data, encode(f));
   REQUIRE(host.wait_state(peer_state::lost));
   CHECK(host.last_change().reason.find("it broke the protocol") == 0);
   const auto s = n->status();
   CHECK(s.peers[0].malformed > 0);
   CHECK(s.refused > 0);
   CHECK(s.law_holds());
-  zmq_close(control);
-  zmq_close(data);
-  zmq_ctx_term(context);
+}
+
+TEST_CASE("another protocol version is refused with both named, before anything else counts") {
+  pair_of_options o(false);
+  recorder host;
+  auto n = node::open(o.left, host).value();
+  n->begin();
+  bare_peer peer(*n);
+  auto h = peer.greeting();
+  h.protocol = 99;
+  peer.send(peer.control, encode(control_frame{77, h}));
+  const auto answer = peer.receive();
+  const auto* no = std::get_if<refusal>(&answer.body);
+  REQUIRE(no != nullptr);
+  CHECK(no->code == "wire.wrong_version");
+  CHECK(no->text.find("left has 1, right has 99") != std::string::npos);
+  REQUIRE(host.wait_state(peer_state::refused));
+}
+
+TEST_CASE("a message above the limit ends the connection of its sender and nobody else's") {
+  pair_of_options o(false);
+  two_nodes n(o);
+  n.wait_up();
+  bare_peer stranger(*n.left);
+  stranger.send(stranger.control, std::string(3u << 20, 'x'));
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    send_when_possible(*n.right, n.right_host, 2, words("fine", i));
+    REQUIRE(n.left_host.wait_packets(i + 1));
+    n.left->consumed(2);
+  }
+  CHECK(n.left->status().law_holds());
+  CHECK(n.left_host.last_change().state == peer_state::up);
 }
 
 TEST_CASE("a packet that does not decode is dropped and counted; the link goes on") {
