@@ -82,10 +82,11 @@ void waker::wake() {
 }
 
 void waker::clear() {
-  // In this order: a wake() between the two leaves the descriptor readable.
-  pending_.store(false);
   std::uint64_t n = 0;
   (void)!read(fd_, &n, sizeof n);
+  // In this order: what a wake() between the two is about is looked at right after this. The other
+  // way round, its write would be read away and every later wake() believe it pending.
+  pending_.exchange(false);
 }
 
 class node::impl {
