@@ -32,7 +32,7 @@ struct wire_times {
 
 struct wire_result {
   wire_times ping;   ///< half of a round trip, one packet at a time, as fast as they go
-  wire_times paced;  ///< one way, a packet each millisecond: everybody has gone to sleep in between
+  wire_times paced;  ///< one way, a packet each ms (above 64 KiB: each 10 ms): everybody slept
   double packets_per_s = 0;      ///< one way, as many as go
   double cpu_us_per_packet = 0;  ///< of that, both processes together
   std::uint64_t fallbacks = 0;   ///< shm: packets that took the socket

@@ -236,7 +236,7 @@ class floor_pair final : public wire_pair {
     }
     r.ping = wire_times::of(std::move(ns));
     channel_->send(order::reset, what.next().bytes());
-    pace(seconds, [&] { channel_->send(order::time, what.next().bytes()); });
+    pace(seconds, size, [&] { channel_->send(order::time, what.next().bytes()); });
     r.paced = ask().times;
     channel_->send(order::reset, what.next().bytes());
     const auto cpu = cpu_ns(), began = monotonic_ns();

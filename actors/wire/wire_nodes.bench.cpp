@@ -133,7 +133,7 @@ class node_pair final : public wire_pair {
     const auto before = end_.wire->status().peers[0].shm_fallbacks;
     r.ping = ping(what, seconds);
     end_.send(order::reset, what.next());
-    pace(seconds, [&] { end_.send(order::time, what.next()); });
+    pace(seconds, size, [&] { end_.send(order::time, what.next()); });
     r.paced = ask().times;
     end_.send(order::reset, what.next());
     const auto cpu = cpu_ns(), began = monotonic_ns();

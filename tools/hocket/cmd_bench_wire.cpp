@@ -107,8 +107,9 @@ int run_bench_wire(const bench_options& o) {
   }
   out.note(
       "p50_us, p99_us, p999_us: half of a round trip between two processes, from send() to the "
-      "receiver's first line, one packet at a time; paced_*: one way, one packet each millisecond, "
-      "everybody asleep in between. Ours with credit, accounts, acknowledgements and heartbeats "
+      "receiver's first line, one packet at a time; paced_*: one way, one packet each millisecond "
+      "(above 64 KiB each 10 ms), everybody asleep in between. Ours with credit, accounts, "
+      "acknowledgements and heartbeats "
       "on.");
   out.note(
       "floor_shm: four slots and a futex, one copy; floor_zmq: a DEALER pair; packets_per_s and "
