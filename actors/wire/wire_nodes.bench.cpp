@@ -19,11 +19,17 @@ namespace {
 class end final : public node_events {
  public:
   std::unique_ptr<node> wire;
-  std::function<void(packet&&)> on_packet;
-  std::uint32_t in = 0, out = 0;
+  std::uint32_t out = 0;
 
+  using handler = std::function<void(packet&&)>;
+  /// Waits until the old one has returned: what it refers to may go then.
+  void on_packet(handler h) {
+    std::lock_guard lock(handling_);
+    handler_ = std::move(h);
+  }
   bool packet_arrived(std::uint32_t link, packet&& p) override {
-    if (on_packet) on_packet(std::move(p));
+    std::lock_guard lock(handling_);
+    if (handler_) handler_(std::move(p));
     wire->consumed(link);
     return true;
   }
@@ -68,7 +74,8 @@ class end final : public node_events {
   peer_state state() const { return state_; }
 
  private:
-  std::mutex mutex_;
+  std::mutex handling_, mutex_;
+  handler handler_;
   std::condition_variable news_;
   std::uint64_t rooms_ = 0;
   peer_state state_ = peer_state::connecting;
@@ -161,7 +168,7 @@ class node_pair final : public wire_pair {
     bool done = false;
     const auto began = monotonic_ns();
     auto sent = began;
-    end_.on_packet = [&](packet&& p) {
+    end_.on_packet([&](packet&& p) {
       p = {};  // gives its lease back
       const auto now = monotonic_ns();
       ns.push_back((now - sent) / 2);
@@ -169,25 +176,27 @@ class node_pair final : public wire_pair {
       const auto& next = what.next();
       sent = monotonic_ns();
       end_.send(order::echo, next);
-    };
+    });
     end_.send(order::echo, what.next());
     end_.wait([&] { return done; });
+    end_.on_packet({});
     return wire_times::of(std::move(ns));
   }
 
   report ask() {
     report got;
     bool done = false;
-    end_.on_packet = [&](packet&& p) {
+    end_.on_packet([&](packet&& p) {
       const auto bytes = p.get_if<tensor>()->data.bytes();
       HOCKET_ASSERT(bytes.size() == sizeof got);
       end_.tell([&] {
         std::memcpy(&got, bytes.data(), sizeof got);
         done = true;
       });
-    };
+    });
     end_.send(order::report, buffer::copy_of({}));
     end_.wait([&] { return done; });
+    end_.on_packet({});
     return got;
   }
 
@@ -211,7 +220,7 @@ int serve_node(wire_kind k, const std::string& where) {
   end e;
   notes noted;
   e.out = 2;
-  e.on_packet = [&](packet&& p) {
+  e.on_packet([&](packet&& p) {
     const auto what = static_cast<order>(p.header.stream);
     noted.take(what, p.header.origin_ns);
     if (what == order::echo) e.send(order::echo, p.get_if<tensor>()->data);
@@ -219,7 +228,7 @@ int serve_node(wire_kind k, const std::string& where) {
       const auto r = noted.close();
       e.send(order::echo, buffer::copy_of(std::as_bytes(std::span(&r, 1))));
     }
-  };
+  });
   auto n = node::open(o, e);
   if (!n) return 1;
   e.wire = std::move(*n);
