@@ -45,8 +45,9 @@ result<void> check_fields(const component_type& type) {
 }  // namespace
 
 const std::vector<std::string>& reserved_actor_keys() {
-  static const std::vector<std::string> keys = {"component", "on",          "inputs", "policy",
-                                                "restart",   "watchdog_ms", "doc",    "include"};
+  static const std::vector<std::string> keys = {"component", "on",      "inputs",
+                                                "policy",    "restart", "watchdog_ms",
+                                                "doc",       "include", "replicas"};
   return keys;
 }
 

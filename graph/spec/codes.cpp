@@ -61,8 +61,13 @@ constexpr code_doc codes[] = {
     {"host.missing-on", "the graph has hosts, but an actor names none"},
     {"host.unknown", "no host has this name"},
     {"host.bad-address", "a listen address that does not read tcp://address:port"},
+    {"host.address-taken", "two hosts whose ports overlap"},
+    {"host.mixed-keys", "one host has a key and another has none"},
     {"host.insecure", "plaintext beyond this machine without saying so"},
     {"host.unused", "no actor runs on a host", severity::warning},
+
+    {"replicas.scope", "replicas of an actor of which there is one per conversation"},
+    {"replicas.hosts", "more hosts than replicas"},
 
     {"budget.unknown-actor", "a budget over an actor that does not exist"},
     {"budget.path", "a budget whose path is too short or not connected"},

@@ -20,6 +20,7 @@ std::string canonical_text(const plan& g) {
                        a.name, a.type->info.type, quoted(a.host), to_string(a.policy),
                        static_cast<int>(r.when), r.max, r.within_s, r.backoff_ms, r.backoff_max_ms,
                        r.stop_graph, a.watchdog_ms);
+    if (a.replicas > 1) out += fmt::format("replica {} of {}\n", a.replica, a.replicas);
     out += canonical_text(*a.config);
   }
   for (const auto& l : g.links)

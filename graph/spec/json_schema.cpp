@@ -82,7 +82,10 @@ json inputs_schema(const component_info& info) {
 
 json own_keys() {
   return {{"component", {{"type", "string"}}},
-          {"on", described({{"type", "string"}}, "host that runs it")},
+          {"on",
+           {{"anyOf", {{{"type", "string"}}, {{"type", "array"}, {"items", {{"type", "string"}}}}}},
+            {"description", "host that runs it; of replicas, a list"}}},
+          {"replicas", described(integer(1, 64), "instances that share the conversations")},
           {"doc", {{"type", "string"}}},
           {"policy", choice({"immediate", "latest", "aligned", "micro_turn"})},
           {"restart", ref("restart")},
@@ -159,7 +162,7 @@ json definitions(const registry& types) {
 }
 
 json host_schema() {
-  return closed({{"listen", {{"type", "string"}, {"pattern", "^tcp://.+:[0-9]+$"}}},
+  return closed({{"listen", {{"type", "string"}, {"pattern", "^(tcp://.+:[0-9]+|ipc://.+)$"}}},
                  {"key", {{"type", "string"}}},
                  {"insecure", {{"type", "boolean"}}}},
                 {"listen"});

@@ -33,6 +33,9 @@ struct plan_actor {
   restart_policy restart;
   std::int32_t watchdog_ms = 5000;  ///< a call that takes longer is a hang; 0 = off
   std::string host;                 ///< name in `hosts:`; "" = this process
+  std::int32_t replicas = 1;  ///< how many share the conversations among them (see replicas.hpp)
+  std::int32_t replica = 0;   ///< which of them this is
+  std::string family;         ///< the name in the file that they share; "" without replicas
   source_mark where;
 };
 

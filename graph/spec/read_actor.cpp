@@ -133,14 +133,24 @@ void read_own_keys(actor_spec& actor, diagnostics& findings) {
     actor.component = *c->get_if<std::string>();
   const auto owner = actor.title();
   std::string policy;
-  std::int64_t watchdog_ms = actor.watchdog_ms;
+  std::int64_t watchdog_ms = actor.watchdog_ms, replicas = 0;
   std::string doc;
+  const auto* on = body.find("on");
+  const bool several = on != nullptr && on->get_if<value::list>() != nullptr;
   diagnostics own;  // the component's keys are checked later, against its own config
   std::vector<std::string> all;
   for (const auto& e : *body.get_if<value::map>()) all.push_back(e.key);
   read_keys(body, owner, all, own, [&](config_visitor& v) {
     v.field({.name = "component", .doc = "registered type"}, actor.component);
-    v.field({.name = "on", .doc = "host"}, actor.on);
+    if (several)
+      v.field({.name = "on", .doc = "hosts of its replicas"}, actor.on_each);
+    else
+      v.field({.name = "on", .doc = "host"}, actor.on);
+    v.field({.name = "replicas",
+             .doc = "instances that share the conversations",
+             .min = 1,
+             .max = max_replicas},
+            replicas);
     v.field({.name = "doc", .doc = "what it is for"}, doc);
     v.field({.name = "policy",
              .doc = "how inputs are handed over",
@@ -155,6 +165,10 @@ void read_own_keys(actor_spec& actor, diagnostics& findings) {
   });
   for (const auto& d : own.items()) findings.add(d);
   actor.watchdog_ms = static_cast<std::int32_t>(watchdog_ms);
+  const auto hosts = static_cast<std::int64_t>(actor.on_each.size());
+  actor.replicas = static_cast<std::int32_t>(
+      replicas > 0 ? replicas : std::clamp<std::int64_t>(hosts, 1, max_replicas));
+  if (several && !actor.on_each.empty()) actor.on = actor.on_each.front();
   for (const auto p : {input_policy::immediate, input_policy::latest, input_policy::aligned,
                        input_policy::micro_turn})
     if (policy == to_string(p)) actor.policy = p;
@@ -164,6 +178,7 @@ void read_own_keys(actor_spec& actor, diagnostics& findings) {
   };
   actor.component_where = place("component");
   actor.on_where = place("on");
+  actor.replicas_where = body.find("replicas") != nullptr ? place("replicas") : actor.on_where;
   actor.policy_where = place("policy");
 }
 

@@ -19,6 +19,7 @@ inline constexpr std::string_view subgraph_actor = "graph";
 /// Far above any deployment, far below what actor_index (16 bits) can name.
 inline constexpr std::size_t max_actors = 1024;
 inline constexpr std::size_t max_links = 16384;
+inline constexpr std::int32_t max_replicas = 64;
 
 struct queue_override {
   std::optional<std::int32_t> size;
@@ -55,7 +56,10 @@ struct actor_spec {
   source_mark component_where;
   std::optional<include_spec> include;  ///< instead of a component
   std::string on;
+  std::vector<std::string> on_each;  ///< of replicas, where they run on several hosts
   source_mark on_where;
+  std::int32_t replicas = 1;
+  source_mark replicas_where;
   std::optional<input_policy> policy;
   source_mark policy_where;
   restart_policy restart;

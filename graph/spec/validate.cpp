@@ -7,6 +7,7 @@
 
 #include "graph/contract/config.hpp"
 #include "graph/spec/read_keys.hpp"
+#include "graph/spec/replicas.hpp"
 
 namespace hocket::spec {
 namespace {
@@ -101,6 +102,7 @@ void resolve_actors(validation& v) {
     actor.restart = spec.restart;
     actor.watchdog_ms = spec.watchdog_ms;
     actor.host = spec.on;
+    actor.replicas = spec.replicas;
     actor.where = spec.where;
     resolve_component(v, spec, actor);
     v.out.actors.push_back(std::move(actor));
@@ -124,6 +126,7 @@ plan validate(const graph_spec& graph, const registry& types, diagnostics& findi
   check_hosts(v);
   check_topology(v);
   check_budgets(v);
+  check_replicas(v);
   return std::move(v.out);
 }
 

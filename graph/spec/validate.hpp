@@ -33,5 +33,7 @@ void resolve_links(validation& v);
 void check_hosts(validation& v);
 void check_topology(validation& v);
 void check_budgets(validation& v);
+/// Checks replicas, and puts them into the plan: the last step.
+void check_replicas(validation& v);
 
 }  // namespace hocket::spec

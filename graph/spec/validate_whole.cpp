@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "graph/spec/read_keys.hpp"
+#include "graph/spec/replicas.hpp"
 #include "graph/spec/topology.hpp"
 #include "graph/spec/validate.hpp"
 
@@ -38,19 +40,62 @@ bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address == "localhost" || address == "[::1]";
 }
 
+bool is_path(const std::string& s) { return s.starts_with("ipc://") && s.size() > 6; }
+
 void check_host(validation& v, const host_spec& h) {
   std::string address;
   const auto& host = h.host;
-  if (host.listen.empty()) return;  // told by the reader
+  if (host.listen.empty() || is_path(host.listen)) return;  // told by the reader; never off here
   if (!is_address(host.listen, address))
     return add_error(v.findings, h.where, "host.bad-address",
                      fmt::format("host {}: `{}` is no address", host.name, host.listen),
-                     "write `tcp://address:port`, such as `tcp://127.0.0.1:7400`");
+                     "write `tcp://address:port`, such as `tcp://127.0.0.1:7400`, or `ipc://path` "
+                     "between processes of one machine");
   if (host.key.empty() && !is_loopback(address) && !host.insecure)
     add_error(v.findings, h.where, "host.insecure",
               fmt::format("host {}: `{}` would carry plaintext beyond this machine", host.name,
                           host.listen),
               "add `key:` (`hocket keys` makes one), or say `insecure: true`");
+}
+
+/// Each host takes its port and the next one: control and data.
+void check_ports(validation& v) {
+  struct taken {
+    std::string host, address;
+    int port;
+  };
+  std::vector<taken> before;
+  for (const auto& h : v.graph.hosts) {
+    std::string address;
+    if (!is_address(h.host.listen, address)) continue;
+    const int port = std::stoi(h.host.listen.substr(h.host.listen.rfind(':') + 1));
+    if (port == 65535)
+      add_error(v.findings, h.where, "host.bad-address",
+                fmt::format("host {}: `{}` leaves no next port for its data lane", h.host.name,
+                            h.host.listen),
+                "take a port below 65535");
+    for (const auto& other : before)
+      if (other.address == address && std::abs(other.port - port) < 2)
+        add_error(v.findings, h.where, "host.address-taken",
+                  fmt::format("host {}: `{}` is too near to `tcp://{}:{}` of host {}", h.host.name,
+                              h.host.listen, other.address, other.port, other.host),
+                  "a host takes its port for control and the next one for data: leave one between");
+    before.push_back({h.host.name, address, port});
+  }
+}
+
+/// Two hosts that talk do it both with keys or both without.
+void check_keys(validation& v) {
+  const host_spec* with = nullptr;
+  for (const auto& h : v.graph.hosts)
+    if (!h.host.key.empty()) with = with == nullptr ? &h : with;
+  if (with == nullptr) return;
+  for (const auto& h : v.graph.hosts)
+    if (h.host.key.empty())
+      add_error(v.findings, h.where, "host.mixed-keys",
+                fmt::format("host {}: it has no `key`, but host {} has one; they could not talk",
+                            h.host.name, with->host.name),
+                "give every host a `key:` (`hocket keys` makes them), or none");
 }
 
 void tell_cycle(validation& v, const std::vector<std::size_t>& cycle) {
@@ -108,6 +153,8 @@ void check_hosts(validation& v) {
     check_host(v, h);
     v.out.hosts.push_back(h.host);
   }
+  check_ports(v);
+  check_keys(v);
   std::set<std::string> used;
   for (const auto& a : v.graph.actors) {
     if (a.on.empty()) {
@@ -118,19 +165,54 @@ void check_hosts(validation& v) {
                   {fmt::format("hosts: {}", fmt::join(names, ", "))});
       continue;
     }
-    used.insert(a.on);
-    if (std::find(names.begin(), names.end(), a.on) != names.end()) continue;
-    const auto near = nearest(a.on, names);
-    add_error(v.findings, a.on_where, "host.unknown",
-              fmt::format("{}: no host is called `{}`", a.title(), a.on),
-              near.empty() ? "" : fmt::format("did you mean `{}`?", near),
-              {names.empty() ? "the graph has no `hosts:`: everything runs in one process"
-                             : fmt::format("hosts: {}", fmt::join(names, ", "))});
+    for (const auto& on : a.on_each.empty() ? std::vector{a.on} : a.on_each) {
+      used.insert(on);
+      if (std::find(names.begin(), names.end(), on) != names.end()) continue;
+      const auto near = nearest(on, names);
+      add_error(v.findings, a.on_where, "host.unknown",
+                fmt::format("{}: no host is called `{}`", a.title(), on),
+                near.empty() ? "" : fmt::format("did you mean `{}`?", near),
+                {names.empty() ? "the graph has no `hosts:`: everything runs in one process"
+                               : fmt::format("hosts: {}", fmt::join(names, ", "))});
+    }
   }
   for (const auto& h : v.graph.hosts)
     if (!used.contains(h.host.name))
       add_warning(v.findings, h.where, "host.unused",
                   fmt::format("host {}: no actor runs on it", h.host.name));
+}
+
+void check_replicas(validation& v) {
+  std::vector<std::vector<std::string>> hosts;
+  std::size_t actors = 0;
+  bool fine = v.links_complete;
+  for (std::size_t i = 0; i < v.graph.actors.size(); ++i) {
+    const auto& spec = v.graph.actors[i];
+    hosts.push_back(spec.on_each);
+    actors += static_cast<std::size_t>(spec.replicas);
+    if (spec.replicas > 1 && v.out.actors[i].type != nullptr &&
+        v.out.actors[i].type->info.scope != instance_scope::shared) {
+      fine = false;
+      add_error(v.findings, spec.replicas_where, "replicas.scope",
+                fmt::format("{}: only an actor that all conversations share can have replicas; of "
+                            "this one there is an instance per conversation anyway",
+                            spec.title()),
+                "leave `replicas` out, and name one host");
+    }
+    if (static_cast<std::int64_t>(spec.on_each.size()) > spec.replicas) {
+      fine = false;
+      add_error(v.findings, spec.on_where, "replicas.hosts",
+                fmt::format("{}: `replicas: {}` is fewer than the {} hosts of `on`", spec.title(),
+                            spec.replicas, spec.on_each.size()),
+                "raise `replicas`, or leave it out for one on each host");
+    }
+  }
+  if (actors > max_actors)
+    add_error(v.findings, v.graph.where, "graph.too-large",
+              fmt::format("{} actors, replicas counted, are more than the {} a graph may have",
+                          actors, max_actors));
+  else if (fine)
+    expand_replicas(v.out, hosts);
 }
 
 void check_topology(validation& v) {

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/spec/plan.hpp"
+
+namespace hocket {
+
+/// How an actor of a part takes part in this process.
+enum class standing : std::uint8_t {
+  here,       ///< runs in this process
+  elsewhere,  ///< runs on another host and has no link with this one
+  outlet,     ///< stands for the receiver of one outgoing link: what it is handed goes on the wire
+  inlet,      ///< stands for the sender of one incoming link: what comes off the wire comes from it
+};
+
+/// A link of the whole plan that joins this host with another one.
+struct crossing {
+  std::size_t link = 0;  ///< in the plan
+  std::string name;      ///< "ears.frames > model.audio"
+  std::string peer;
+  bool outgoing = false;
+  actor_index proxy = 0;  ///< the outlet or inlet, in the part's plan
+};
+
+/// What one process runs of a plan.
+///
+/// Indices of actors, links and budgets are those of the whole plan: a trace or a stream number
+/// means the same on every host. Proxies stand behind the last actor.
+struct part {
+  std::string host;  ///< "": the plan names no hosts, everything is here
+  plan whole;
+  plan graph;  ///< the whole plan; crossing links lead to an outlet here, or come from an inlet
+  std::vector<standing> standings;  ///< by actor of `graph`
+  std::vector<crossing> crossings;  ///< in the order of their links
+  std::vector<std::string> peers;   ///< the other hosts that run actors, in the order of the file
+  /// Who opens sessions and says when the run begins and ends: the host of the first source, or,
+  /// without sources, of the first actor.
+  std::string leader;
+  /// The types of the proxies; `make` is empty until somebody who knows a wire fills it.
+  std::vector<std::shared_ptr<component_type>> proxy_types;
+
+  bool leads() const { return leader == host; }
+  bool alone() const { return peers.empty(); }
+  /// True where both ends of a link, proxies included, are in this process.
+  bool realised(std::size_t link) const;
+};
+
+/// Cuts the part of `host` out of a validated plan; pure. A plan without hosts takes host "" and is
+/// one part. A proxy has the scope of the actor that it stands for, so that sessions, ends and
+/// waits are the same as in one process.
+/// Errors: placement.no_host (the plan names hosts, `host` is empty), placement.no_hosts (the other
+/// way round), placement.unknown_host, placement.idle_host (no actor runs on it).
+result<part> partition(const plan& whole, const std::string& host);
+
+}  // namespace hocket
