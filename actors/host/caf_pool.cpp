@@ -8,6 +8,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/logger.hpp>
 #include <caf/send.hpp>
 #include <caf/spawn_options.hpp>
 
@@ -190,8 +191,12 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
           [self](quit_atom) { self->quit(); },
       };
     };
-    if (own_thread) return base_->system->spawn<caf::detached>(body, c.shared_from_this());
-    return base_->system->spawn(body, c.shared_from_this());
+    auto who = own_thread ? base_->system->spawn<caf::detached>(body, c.shared_from_this())
+                          : base_->system->spawn(body, c.shared_from_this());
+    // CAF 0.17: spawning leaves the system's logger with this thread, and the system's end waits
+    // until every thread has let it go. Ours may live longer, or wait for that end.
+    if (!in_turn) caf::logger::set_current_actor_system(nullptr);
+    return who;
   }
 
   static void sit(cell& c) {

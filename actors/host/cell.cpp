@@ -13,6 +13,7 @@ cell::cell(std::shared_ptr<world> w, actor_index actor, session_id session)
       world_(*keep_),
       actor_(actor),
       session_(session),
+      stand_(world_.place.standings[actor]),
       spec_(world_.graph.actors[actor]),
       info_(world_.graph.actors[actor].type->info),
       traced_(world_.is_traced()) {
@@ -140,6 +141,7 @@ bool cell::source_done() const {
 
 bool cell::waits_for_echo() const {
   std::lock_guard lock(mutex_);
+  if (stand_ != standing::here) return false;
   if (phase_ != phase::open || (is_source() && !source_ended_)) return false;
   return std::all_of(queues_.begin(), queues_.end(),
                      [](const auto& q) { return q->back_edge() || q->drained(); });

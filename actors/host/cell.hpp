@@ -98,6 +98,8 @@ class cell : public std::enable_shared_from_this<cell> {
   const component_info& info() const { return info_; }
   bool is_shared() const { return info_.scope == instance_scope::shared; }
   bool is_source() const { return info_.source; }
+  /// Here, or a proxy for somebody on another host.
+  standing stand() const { return stand_; }
   bool makes_sets() const {
     return spec_.policy == input_policy::aligned || spec_.policy == input_policy::micro_turn;
   }
@@ -125,6 +127,13 @@ class cell : public std::enable_shared_from_this<cell> {
   void deadline(std::int64_t k);
   void unblock();
   void wake();
+  /// An outlet: no room on the wire; unblock() ends it.
+  void wait_for_room() { blocked_.fetch_add(1, std::memory_order_acq_rel); }
+  bool blocked() const { return blocked_.load(std::memory_order_acquire) > 0; }
+  /// An inlet: whether everything that it stands for has ended.
+  void set_inlet_ended(bool ended);
+  /// An inlet: called when nobody behind it is full any more. Set before anything arrives.
+  std::function<void()> on_unblocked;
 
   // Life: life of one component
   void request_open();
@@ -225,6 +234,7 @@ class cell : public std::enable_shared_from_this<cell> {
   world& world_;
   const actor_index actor_;
   const session_id session_;
+  const standing stand_;
   const plan_actor& spec_;
   const component_info& info_;
   const bool traced_;  ///< a copy: asked for every call, it must not cost a line of the cache

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "actors/host/cell.hpp"
+#include "actors/host/team.hpp"
 #include "actors/host/world.hpp"
 
 namespace hocket::host {
@@ -16,16 +17,22 @@ void world::source_ended(cell& c) {
 
 void world::maybe_ending() {
   if (ending() || !gone.load()) return;
+  if (sources_open_.load() > 0) return;
+  // Other hosts may have sources left: the leader says when none is.
+  if (others && !stopping()) return poke_driver();
   // Without sources, or as a server that began without sessions, only stop() ends a run.
-  const bool by_itself = has_sources_ && options.sessions > 0;
-  if (sources_open_.load() > 0 || !(by_itself || stopping())) return;
+  if (ends_by_itself() || stopping()) begin_ending();
+}
+
+void world::begin_ending() {
+  if (ending() || !gone.load()) return;
   ending_at_ns_.store(time.axis_now_ns());
   ending_.store(true, std::memory_order_release);
   for (const auto& c : all_cells()) c->wake();
   poke_driver();
 }
 
-void world::stop(end_reason why, std::string detail) {
+void world::stop(end_reason why, std::string detail, bool told) {
   {
     std::lock_guard lock(end_mutex_);
     if (stopping_.load()) return;
@@ -35,6 +42,8 @@ void world::stop(end_reason why, std::string detail) {
     stopping_.store(true, std::memory_order_release);
   }
   event("", "stopping", detail_);
+  if (others && !told) others->tell_stop(why, detail_);
+  if (others) others->stop_waiting();
   for (const auto& c : all_cells())
     if (c->is_source()) c->stop_source();
   maybe_ending();
@@ -72,7 +81,7 @@ bool world::anyone_holds() const {
 
 // Time in which nobody worked, no echo came and none was to be expected. Ticks go on until the end,
 // and what they cause is no echo: it stops the count for as long as it takes, and no longer.
-bool world::quiet_for(std::int64_t limit_ns, std::int64_t now_ns) {
+std::int64_t world::count_quiet_ns(std::int64_t now_ns) {
   const auto passed = quiet_seen_ns_ == 0 ? 0 : now_ns - quiet_seen_ns_;
   quiet_seen_ns_ = now_ns;
   const auto echoes_now = echoes.load();
@@ -82,12 +91,11 @@ bool world::quiet_for(std::int64_t limit_ns, std::int64_t now_ns) {
   } else if (active.load(std::memory_order_acquire) == 0) {
     quiet_ns_ += passed;
   }
-  if (quiet_ns_ <= limit_ns) return false;
-  quiet_ns_ = 0;
-  return true;
+  return quiet_ns_;
 }
 
 bool world::release_next(bool force) {
+  quiet_ns_ = 0;
   for (const auto& c : all_cells()) {
     const auto p = c->state();
     if (p == phase::closed || p == phase::lost) continue;
@@ -95,6 +103,14 @@ bool world::release_next(bool force) {
     return true;
   }
   return false;
+}
+
+std::shared_ptr<cell> world::next_to_release() const {
+  for (const auto& c : all_cells()) {
+    const auto p = c->state();
+    if (c->stand() == standing::here && p != phase::closed && p != phase::lost) return c;
+  }
+  return nullptr;
 }
 
 void world::check_hangs() {
@@ -111,7 +127,9 @@ void world::check_hangs() {
 }
 
 void world::check_drain() {
-  if (finished() || !gone.load()) return;
+  if (finished()) return;
+  if (others) return others->check();
+  if (!gone.load()) return;
   if (all_closed()) return finish();
   if (!ending()) return;
   constexpr std::int64_t settle_ns = 300'000'000;
@@ -121,7 +139,7 @@ void world::check_drain() {
     release_next(true);
     return;
   }
-  if (quiet_for(settle_ns, now_ns)) {
+  if (count_quiet_ns(now_ns) > settle_ns) {
     release_next(false);
     return;
   }
@@ -134,7 +152,12 @@ void world::check_drain() {
     stalled();
     return;
   }
-  // An echo that never fades: packets run in a circle though nothing new comes in.
+  end_echo(now_ns);
+}
+
+// An echo that never fades: packets run in a circle though nothing new comes in.
+void world::end_echo(std::int64_t now_ns) {
+  const auto drain_ns = static_cast<std::int64_t>(options.drain_limit_s * 1e9);
   for (const auto& c : all_cells()) {
     const auto p = c->state();
     if (p == phase::closed || p == phase::lost) continue;
@@ -159,6 +182,11 @@ void world::stalled() {
   release_next(true);
 }
 
+bool world::overdue_virtual() const {
+  const auto limit = duration(static_cast<std::int64_t>(options.drain_limit_s * 1e9));
+  return ending() && now() - timestamp(ending_at_ns_.load()) > limit;
+}
+
 bool world::drain_virtual() {
   if (finished() || !gone.load()) return false;
   if (all_closed()) {
@@ -166,10 +194,31 @@ bool world::drain_virtual() {
     return true;
   }
   if (!ending()) return false;
-  const auto limit = duration(static_cast<std::int64_t>(options.drain_limit_s * 1e9));
-  const bool overdue = now() - timestamp(ending_at_ns_.load()) > limit;
+  const bool overdue = overdue_virtual();
   if (!overdue && (timer.has_active() || time_will_tell() || anyone_holds())) return false;
   return release_next(overdue);
+}
+
+// Nothing is ready: what drained goes, then time does.
+bool world::next_virtual() {
+  if (!gone.load()) {
+    // Still opening: only restarts can be due, and no stream time passes for them.
+    auto next = timer.take_next();
+    if (next) next->run();
+    return next.has_value();
+  }
+  if (finished()) return false;
+  if (others) return others->idle_virtual();
+  if (drain_virtual()) return true;
+  // Where nothing is due but ticks, time stands still until somebody comes from outside.
+  if (!timer.has_active() && !ending()) return false;
+  if (auto next = timer.take_next()) {
+    if (next->when_ns > now().ns()) time.set(timestamp(next->when_ns));
+    next->run();
+  } else {
+    stalled();
+  }
+  return true;
 }
 
 void world::finish() {

@@ -1,9 +1,11 @@
 #pragma once
 namespace hocket::host {
+class border;
 class cell;
 class emission;
 class executor;
 class input_queue;
+class team;
 class world;
 struct entry;
 struct session_state;

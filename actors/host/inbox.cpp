@@ -1,9 +1,13 @@
 // The inbox of a cell: what other threads do to it. Everything takes the mutex for a few lines.
 #include <algorithm>
 
+#include "actors/host/border.hpp"
 #include "actors/host/cell.hpp"
 
 namespace hocket::host {
+namespace {
+constexpr std::size_t tasks_max = 65536;
+}
 
 bool cell::schedule() {
   if (scheduled_) return false;
@@ -22,7 +26,17 @@ void cell::wake() {
 }
 
 void cell::unblock() {
-  if (blocked_.fetch_sub(1, std::memory_order_acq_rel) == 1) wake();
+  if (blocked_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (on_unblocked) on_unblocked();
+  wake();
+}
+
+void cell::set_inlet_ended(bool ended) {
+  {
+    std::lock_guard lock(mutex_);
+    source_ended_ = ended;
+  }
+  if (ended) wake();
 }
 
 void cell::push(input_queue& q, entry&& e, cell* sender) {
@@ -55,7 +69,7 @@ void cell::push(input_queue& q, entry&& e, cell* sender) {
       } else if (!sets && effect == input_queue::effect::added) {
         order_.push_back({&q});
       }
-      if (sender && q.setup().spec.full == full_policy::block && !q.back_edge() &&
+      if (sender && q.setup().spec.full == full_policy::block && !q.setup().lets_sender_go &&
           q.blocked_since_ns == 0 && q.full() &&
           !(sets && q.size() < q.hard_limit() && !group_ready(group_of(q.session())))) {
         q.blocked_since_ns = queued_ns;
@@ -99,6 +113,13 @@ void cell::raise_bound(input_queue& q, timestamp bound) {
   {
     std::lock_guard lock(mutex_);
     q.raise_bound(bound);
+    // On its way to another host a bound keeps its place behind the packets that it closes.
+    if (stand_ == standing::outlet && instance_ && tasks_.size() < tasks_max) {
+      tasks_.push_back({instance_, [this, session = q.session(), bound](emitter&) {
+                          world_.edge->send_bound(actor_, session, bound);
+                        }});
+      order_.push_back({nullptr});
+    }
   }
   wake();
 }
@@ -141,10 +162,9 @@ void cell::purge_older(session_id id, const std::vector<bool>& links, epoch_numb
 }
 
 bool cell::post_task(const std::shared_ptr<instance>& who, std::function<void(emitter&)> f) {
-  constexpr std::size_t limit = 65536;
   {
     std::lock_guard lock(mutex_);
-    if (instance_ != who || phase_ == phase::closed || tasks_.size() >= limit) return false;
+    if (instance_ != who || phase_ == phase::closed || tasks_.size() >= tasks_max) return false;
     tasks_.push_back({who, std::move(f)});
     if (!makes_sets()) order_.push_back({nullptr});
   }
@@ -251,6 +271,7 @@ bool cell::may_close() const {
   if (phase_ != phase::open || (is_source() && !source_ended_)) return false;
   if (force_) return true;
   if (instance_ && instance_->holds.load() > 0) return false;
+  if (stand_ == standing::inlet) return source_ended_ && (!is_shared() || world_.ending());
   bool forward = is_source();
   bool echoes = false;
   for (const auto& q : queues_) {

@@ -36,6 +36,7 @@ struct queue_setup {
   std::size_t port = 0;  ///< of the receiver
   queue_spec spec;
   bool back_edge = false;
+  bool lets_sender_go = false;                    ///< a full queue never stops its sender
   input_policy policy = input_policy::immediate;  ///< of the receiver
   session_id session = session_id::none;
   micro_turn_grid grid;

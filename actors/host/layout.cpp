@@ -30,27 +30,47 @@ std::vector<actor_index> sort_upstream_first(const plan& graph) {
 
 }  // namespace
 
-layout::layout(const plan& graph) {
+void layout::rank_actors(const part& place) {
+  const auto order = sort_upstream_first(place.whole);
+  rank.resize(place.graph.actors.size());
+  for (std::size_t i = 0; i < order.size(); ++i) rank[order[i]] = i;
+  for (const auto& c : place.crossings) {
+    const auto& link = place.whole.links[c.link];
+    rank[c.proxy] = rank[c.outgoing ? link.to : link.from];
+  }
+  for (std::size_t a = 0; a < place.standings.size(); ++a)
+    if (place.standings[a] != standing::elsewhere)
+      upstream_first.push_back(static_cast<actor_index>(a));
+  std::stable_sort(upstream_first.begin(), upstream_first.end(),
+                   [&](actor_index a, actor_index b) { return rank[a] < rank[b]; });
+}
+
+layout::layout(const part& place) {
+  const auto& graph = place.whole;
   const auto n = graph.actors.size();
-  out_links.resize(n);
-  in_links.resize(n);
+  const auto mine = place.graph.actors.size();
+  out_links.resize(mine);
+  in_links.resize(mine);
   step = graph.grid.length;
-  for (std::size_t a = 0; a < n; ++a) {
-    const auto& info = graph.actors[a].type->info;
+  for (std::size_t a = 0; a < mine; ++a) {
+    const auto& info = place.graph.actors[a].type->info;
     out_links[a].resize(info.outputs.size());
     if (!info.source) continue;
     const auto period = duration(std::chrono::milliseconds(std::max(info.period_ms, 1)));
     step = duration(std::gcd(step.count(), period.count()));
   }
   for (std::size_t l = 0; l < graph.links.size(); ++l) {
-    out_links[graph.links[l].from][graph.links[l].from_port].push_back(l);
-    in_links[graph.links[l].to].push_back(l);
+    if (!place.realised(l)) continue;
+    const auto& link = place.graph.links[l];
+    out_links[link.from][link.from_port].push_back(l);
+    in_links[link.to].push_back(l);
   }
-  upstream_first = sort_upstream_first(graph);
+  rank_actors(place);
+  const auto whole_order = sort_upstream_first(graph);
 
-  behind.assign(n, std::vector<bool>(graph.links.size(), false));
+  behind.assign(mine, std::vector<bool>(graph.links.size(), false));
   std::vector<std::vector<bool>> reaches(n, std::vector<bool>(n, false));
-  for (auto it = upstream_first.rbegin(); it != upstream_first.rend(); ++it) {
+  for (auto it = whole_order.rbegin(); it != whole_order.rend(); ++it) {
     for (std::size_t l = 0; l < graph.links.size(); ++l) {
       const auto& link = graph.links[l];
       if (link.from != *it || link.back_edge) continue;
@@ -66,8 +86,8 @@ layout::layout(const plan& graph) {
   // Candidates in order of trust: who takes turns by the micro-turn and says something; who hears
   // an echo; the sources. Of those, the last ones: nobody upstream of another candidate.
   const auto speaks = [&](std::size_t a) {
-    return std::any_of(out_links[a].begin(), out_links[a].end(),
-                       [](const auto& links) { return !links.empty(); });
+    return std::any_of(graph.links.begin(), graph.links.end(),
+                       [&](const plan_link& l) { return l.from == a; });
   };
   const auto pick = [&](auto is_candidate) {
     for (std::size_t a = 0; a < n; ++a) {
@@ -82,8 +102,8 @@ layout::layout(const plan& graph) {
            return graph.actors[a].policy == input_policy::micro_turn && speaks(a);
          }) ||
          pick([&](std::size_t a) {
-           return std::any_of(in_links[a].begin(), in_links[a].end(),
-                              [&](std::size_t l) { return graph.links[l].back_edge; });
+           return std::any_of(graph.links.begin(), graph.links.end(),
+                              [&](const plan_link& l) { return l.to == a && l.back_edge; });
          }) ||
          pick([&](std::size_t a) { return graph.actors[a].type->info.source; }));
 }

@@ -58,6 +58,8 @@ bool link_account::holds() const {
 bool snapshot::law_holds() const {
   for (const auto& link : links)
     if (!link.holds()) return false;
+  for (const auto& wire : wires)
+    if (!wire.holds()) return false;
   return true;
 }
 

@@ -5,9 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "actors/host/border.hpp"
 #include "actors/host/caf_pool.hpp"
 #include "actors/host/cell.hpp"
 #include "actors/host/status_socket.hpp"
+#include "actors/host/team.hpp"
 #include "actors/host/virtual_driver.hpp"
 #include "actors/host/world.hpp"
 
@@ -17,8 +19,8 @@ namespace {
 /// The world with its threads: the executor's, one for timers (real time), one that watches.
 class runtime_impl final : public runtime {
  public:
-  runtime_impl(const plan& graph, const registry& types, runtime_options options)
-      : world_(std::make_shared<world>(graph, types, std::move(options))) {
+  runtime_impl(part place, const registry& types, runtime_options options)
+      : world_(std::make_shared<world>(std::move(place), types, std::move(options))) {
     if (world_->is_virtual()) {
       auto driver = std::make_shared<virtual_driver>(*world_);
       world_->exec = driver;
@@ -36,6 +38,7 @@ class runtime_impl final : public runtime {
       (void)wait();
     }
     socket_.reset();
+    if (joining_.joinable()) joining_.join();
     world_->timer.stop();
     over_.store(true);
     if (timing_.joinable()) timing_.join();
@@ -45,8 +48,10 @@ class runtime_impl final : public runtime {
   }
 
   result<void> begin() {
-    if (auto opened = world_->open_all(); !opened) {
-      undo();
+    if (world_->others) {
+      HOCKET_TRY(world_->edge->open(*world_->others));
+    } else if (auto opened = world_->open_all(world_->first_sessions()); !opened) {
+      world_->undo();
       return opened;
     }
     began_ = true;
@@ -58,7 +63,12 @@ class runtime_impl final : public runtime {
       else
         world_->event("", "no_status_socket", served.error().message);
     }
-    world_->go();
+    if (world_->others) {
+      world_->edge->begin();
+      joining_ = std::thread([this] { world_->others->join(); });
+      return {};
+    }
+    world_->go(monotonic_ns());
     world_->poke_driver();
     return {};
   }
@@ -74,23 +84,15 @@ class runtime_impl final : public runtime {
   void watch() {
     while (!over_.load()) {
       world_->check_hangs();
-      if (!world_->is_virtual()) world_->check_drain();
+      if (!world_->is_virtual() || world_->others) world_->check_drain();
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }
-
-  // Something did not open: what did is closed again.
-  void undo() {
-    for (const auto& c : world_->all_cells()) {
-      c->request_release(true);
-      while (c->state() != phase::closed && c->state() != phase::lost)
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
 
   std::shared_ptr<world> world_;
   std::unique_ptr<status_socket> socket_;
   std::thread timing_;
+  std::thread joining_;  ///< the other hosts
   std::thread watching_;
   std::atomic<bool> over_{false};
   bool began_ = false;
@@ -100,7 +102,9 @@ class runtime_impl final : public runtime {
 
 result<std::unique_ptr<runtime>> runtime::start(const plan& graph, const registry& types,
                                                 runtime_options options) {
-  auto made = std::make_unique<runtime_impl>(graph, types, std::move(options));
+  auto place = partition(graph, options.host.name);
+  if (!place) return fail(place);
+  auto made = std::make_unique<runtime_impl>(std::move(*place), types, std::move(options));
   if (auto began = made->begin(); !began) return fail(began);
   return made;
 }

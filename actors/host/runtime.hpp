@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/host/duration_buckets.hpp"
+#include "actors/host/transport.hpp"
 #include "graph/contract/registry.hpp"
 #include "graph/spec/plan.hpp"
 
@@ -31,8 +32,8 @@ std::string_view to_string(drop_reason reason);
 
 /// The accounting of one link. sent = delivered + sum(dropped) + in_flight, at all times.
 struct link_account {
-  std::string from;  ///< "mic.audio"
-  std::string to;    ///< "ears.audio"
+  std::string from;  ///< "mic.audio"; "mic.audio @edge" where it comes from another host
+  std::string to;    ///< "ears.audio"; "ears.audio @gpu" where it goes to another host
   std::uint64_t sent = 0;
   std::uint64_t delivered = 0;
   std::uint64_t dropped[drop_reason_count] = {};
@@ -98,6 +99,8 @@ struct snapshot {
   std::vector<link_account> links;
   std::vector<budget_status> budgets;
   std::uint64_t sessions = 0;
+  std::vector<wire::wire_account> wires;  ///< what crosses to other processes, by link
+  std::vector<wire::peer_status> peers;   ///< the other processes
 
   bool law_holds() const;
 };
@@ -152,6 +155,8 @@ struct runtime_options {
   /// Unix socket that serves status() as JSON lines (`out/hocket.sock`); "" = none. Where it cannot
   /// be made the run goes on and says so with an event.
   std::string status_socket = {};
+  /// Which part of a plan with `hosts:` this process runs.
+  host_options host = {};
 };
 
 enum class end_reason : std::uint8_t { finished, stopped, failed };
@@ -162,13 +167,15 @@ struct run_summary {
   snapshot last;
 };
 
-/// Runs a plan on CAF inside this process.
+/// Runs a plan, or the part of one host, on CAF inside this process.
 ///
 /// Threads: all functions may be called from any thread.
 class runtime {
  public:
-  /// Opens all actors, downstream first, then lets the sources go.
-  /// Errors: host.open_failed (names the actor and its reason); everything opened is closed again.
+  /// Opens all actors, downstream first, then lets the sources go. With `hosts:` it returns as soon
+  /// as this process listens: opening waits for the other hosts, and what fails then ends the run.
+  /// Errors: host.open_failed (names the actor and its reason); everything opened is closed again;
+  /// placement.* (which host this is) and wire.* (keys and addresses).
   static result<std::unique_ptr<runtime>> start(const plan& graph, const registry& types,
                                                 runtime_options options);
   virtual ~runtime() = default;

@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "actors/host/border.hpp"
 #include "actors/host/cell.hpp"
+#include "actors/host/team.hpp"
+#include "graph/spec/replicas.hpp"
 #include "actors/host/world.hpp"
 
 namespace hocket::host {
@@ -16,12 +19,16 @@ std::shared_ptr<cell> world::cell_of(actor_index actor, session_id id) const {
 }
 
 // Cells, queues and ways out of one session; with `none`, of the shared actors.
-std::vector<std::shared_ptr<cell>> world::make_session(session_id id) {
+std::vector<std::shared_ptr<cell>> world::make_session(session_id id, epoch_number epoch) {
   const bool none = id == session_id::none;
   std::vector<std::shared_ptr<cell>> made;
   std::lock_guard lock(topology_);
   auto state = none ? nullptr : std::make_shared<session_state>(id);
-  if (state) sessions_[id] = state;
+  if (state) {
+    state->epoch.store(epoch);
+    sessions_[id] = state;
+    next_session_ = std::max(next_session_, static_cast<std::uint64_t>(id) + 1);
+  }
   for (const auto a : shape.upstream_first) {
     const bool shared = graph.actors[a].type->info.scope == instance_scope::shared;
     if (shared != none) continue;
@@ -31,12 +38,14 @@ std::vector<std::shared_ptr<cell>> world::make_session(session_id id) {
     unclosed_.fetch_add(1);
     if (c->is_source()) sources_open_.fetch_add(1);
   }
-  std::vector<std::size_t> rank(graph.actors.size());
-  for (std::size_t i = 0; i < shape.upstream_first.size(); ++i) rank[shape.upstream_first[i]] = i;
+  const auto& rank = shape.rank;
   std::stable_sort(cells_.begin(), cells_.end(), [&](const auto& a, const auto& b) {
     return std::pair(rank[a->actor()], a->session()) < std::pair(rank[b->actor()], b->session());
   });
-  for (const auto& c : made) exec->attach(*c);
+  for (const auto& c : made) {
+    if (c->stand() != standing::here) edge->attach(c);
+    exec->attach(*c);
+  }
 
   for (const auto a : shape.upstream_first) {
     auto from = cell_of(a, id);
@@ -48,6 +57,7 @@ std::vector<std::shared_ptr<cell>> world::make_session(session_id id) {
     for (std::size_t port = 0; port < out->routes.size(); ++port) {
       for (const auto l : shape.out_links[a][port]) {
         const auto& link = graph.links[l];
+        if (!carries(place.whole, place.whole.links[l], id)) continue;
         auto to = cell_of(link.to, id);
         if (!to) continue;
         queue_setup q;
@@ -55,11 +65,14 @@ std::vector<std::shared_ptr<cell>> world::make_session(session_id id) {
         q.port = link.to_port;
         q.spec = link.queue;
         q.back_edge = link.back_edge;
-        q.policy = to->spec().policy;
+        const auto& whole = place.whole.links[l];
+        q.lets_sender_go = whole.back_edge;
+        q.policy = place.whole.actors[whole.to].policy;
         q.session = id;
         q.grid = graph.grid;
         q.sender = from;
         out->routes[port].push_back({to, to->add_queue(std::move(q))});
+        if (from->stand() == standing::inlet) edge->add_route(*from, id, out->routes[port].back());
       }
     }
     from->add_outlet(std::move(out));
@@ -96,16 +109,30 @@ void world::opened(cell& c, const result<void>& how) {
   end_.notify_all();
 }
 
-result<void> world::open_all() {
+std::vector<world::session_start> world::first_sessions() {
+  std::vector<session_start> out;
+  for (int i = 0; i < options.sessions; ++i) out.push_back({static_cast<session_id>(i + 1), 0});
+  return out;
+}
+
+result<void> world::open_all(const std::vector<session_start>& sessions) {
   make_session(session_id::none);
-  for (int i = 0; i < options.sessions; ++i) make_session(static_cast<session_id>(next_session_++));
+  for (const auto& s : sessions) make_session(s.id, s.epoch);
   return open_cells(all_cells(), true);
 }
 
-void world::go() {
+void world::undo() {
+  for (const auto& c : all_cells()) {
+    c->request_release(true);
+    while (c->state() != phase::closed && c->state() != phase::lost)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+void world::go(std::int64_t began_ns) {
   // In one go for the virtual loop: it must not begin with half of the timers.
-  exec->inside([this] {
-    time.begin();
+  exec->inside([this, began_ns] {
+    time.begin(began_ns);
     for (const auto& c : all_cells()) start_cell_timers(c);
     schedule_boundary(0);
     gone.store(true);
@@ -115,25 +142,47 @@ void world::go() {
 }
 
 session_id world::open_session() {
+  // One place gives out the numbers; and rounds have no moment for somebody new.
+  if (others && (!place.leads() || is_virtual())) return session_id::none;
   const auto id = [&] {
     std::lock_guard lock(topology_);
     return static_cast<session_id>(next_session_++);
   }();
   if (finished() || ending()) return session_id::none;
-  auto made = make_session(id);
-  (void)open_cells(made, false);
-  for (const auto& c : made) {
-    start_cell_timers(c);
-    c->wake();
-  }
-  event("", "session_opened", fmt::format("{}", static_cast<std::uint64_t>(id)));
-  poke_driver();
+  prepare_session(id);
+  if (others)
+    others->announce_session(id);
+  else
+    start_session(id);
   return id;
 }
 
-void world::close_session(session_id id) {
+// Its actors open; its sources wait until every host has got as far.
+void world::prepare_session(session_id id) {
+  if (find_session(id)) return;
+  auto made = make_session(id);
+  for (const auto& c : made)
+    if (c->is_source()) c->wait_for_room();
+  (void)open_cells(made, false);
+}
+
+void world::start_session(session_id id) {
+  for (const auto& c : all_cells()) {
+    if (c->session() != id) continue;
+    start_cell_timers(c);
+    if (c->is_source())
+      c->unblock();
+    else
+      c->wake();
+  }
+  event("", "session_opened", fmt::format("{}", static_cast<std::uint64_t>(id)));
+  poke_driver();
+}
+
+void world::close_session(session_id id, bool told) {
   const auto session = find_session(id);
   if (!session || session->closing.exchange(true)) return;
+  if (others && !told) others->tell_closing(id);
   for (const auto& c : all_cells())
     if (c->session() == id && c->is_source()) c->stop_source();
   event("", "session_closing", fmt::format("{}", static_cast<std::uint64_t>(id)));
@@ -177,6 +226,7 @@ void world::retire(session_id id) {
       c->add_status(past.totals, past.times, past.busy_ns, unused);
     }
   }
+  if (edge) edge->remove_session(id);
   for (auto& c : gone_cells) {
     exec->detach(*c);
     c->break_routes();
@@ -199,9 +249,11 @@ void world::follow_source(const std::weak_ptr<cell>& weak, timestamp until) {
 }
 
 void world::schedule_boundary(std::int64_t k) {
-  const bool any = std::any_of(graph.actors.begin(), graph.actors.end(), [](const auto& a) {
-    return a.type->info.ticks || a.policy == input_policy::micro_turn;
-  });
+  const bool any =
+      std::any_of(shape.upstream_first.begin(), shape.upstream_first.end(), [this](actor_index a) {
+        return graph.actors[a].type->info.ticks ||
+               graph.actors[a].policy == input_policy::micro_turn;
+      });
   if (!any) return;
   at(
       graph.grid.end_of(k), 1, [this, k] { boundary(k); }, true);
@@ -222,15 +274,12 @@ void world::tell_deadlines(std::int64_t k) {
       if (c->actor() == a) c->deadline(k);
   };
   const auto end = graph.grid.end_of(k);
-  int rank = 10;
   for (const auto a : shape.upstream_first) {
     if (graph.actors[a].policy != input_policy::micro_turn) continue;
-    if (is_virtual())
-      at(
-          end, rank++, [tell, a] { tell(a); }, true);
-    else
-      at(
-          end + std::chrono::milliseconds(options.grace_ms), rank++, [tell, a] { tell(a); }, true);
+    const auto grace = std::chrono::milliseconds(is_virtual() ? 0 : options.grace_ms);
+    const auto rank = 10 + static_cast<int>(shape.rank[a]);
+    at(
+        end + grace, rank, [tell, a] { tell(a); }, true);
   }
 }
 

@@ -20,6 +20,12 @@ std::optional<timers::due> timers::take_next() {
   return std::move(node.mapped());
 }
 
+std::optional<std::pair<std::int64_t, int>> timers::next() const {
+  std::lock_guard lock(mutex_);
+  if (list_.empty()) return std::nullopt;
+  return std::pair(list_.begin()->first.when_ns, list_.begin()->first.rank);
+}
+
 bool timers::has_active() const {
   std::lock_guard lock(mutex_);
   return active_ > 0;

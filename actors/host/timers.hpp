@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 namespace hocket::host {
 
@@ -27,6 +28,8 @@ class timers {
   void add(std::int64_t when_ns, int rank, task run, bool passive = false);
   /// Takes the next one, whenever it is due.
   std::optional<due> take_next();
+  /// When and at which rank the next one is due.
+  std::optional<std::pair<std::int64_t, int>> next() const;
   bool has_active() const;
 
   /// Follows monotonic time until stop().

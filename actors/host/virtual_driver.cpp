@@ -59,25 +59,7 @@ bool virtual_driver::step(std::uint64_t life) {
   }
   poked_ = false;
   lock.unlock();
-  if (!world_.gone.load()) {
-    // Still opening: only restarts can be due, and no stream time passes for them.
-    if (auto next = world_.timer.take_next()) {
-      next->run();
-      return true;
-    }
-  } else if (!world_.finished()) {
-    if (world_.drain_virtual()) return true;
-    // Where nothing is due but ticks, time stands still until somebody comes from outside.
-    if (world_.timer.has_active() || world_.ending()) {
-      if (auto next = world_.timer.take_next()) {
-        if (next->when_ns > world_.now().ns()) world_.time.set(timestamp(next->when_ns));
-        next->run();
-        return true;
-      }
-      world_.stalled();
-      return true;
-    }
-  }
+  if (world_.next_virtual()) return true;
   lock.lock();
   changed_.wait(lock, [&] {
     return stopped_ || poked_ || !ready_.empty() || !commands_.empty() || life != life_;

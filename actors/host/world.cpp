@@ -4,22 +4,33 @@
 
 #include <fmt/format.h>
 
+#include "actors/host/border.hpp"
 #include "actors/host/cell.hpp"
+#include "actors/host/team.hpp"
 
 namespace hocket::host {
 
-world::world(const plan& g, const registry& t, runtime_options o)
-    : graph(g),
+world::world(part p, const registry& t, runtime_options o)
+    : place(std::move(p)),
+      graph(place.graph),
       types(t),
       options(std::move(o)),
-      shape(graph),
+      shape(place),
       time(options.virtual_time),
       budgets(graph),
       retired_(graph.links.size()),
       past_(graph.actors.size()) {
   for (auto* o : options.observers)
     if (o->wants_calls()) tracers_.push_back(o);
-  for (const auto& a : graph.actors) has_sources_ = has_sources_ || a.type->info.source;
+  for (const auto& a : place.whole.actors) has_sources_ = has_sources_ || a.type->info.source;
+  if (place.alone()) return;
+  edge = std::make_unique<border>(*this);
+  others = std::make_unique<team>(*this);
+}
+
+// The wire's threads call the team until they are gone.
+world::~world() {
+  if (edge) edge->close();
 }
 
 void world::disband() {
@@ -33,6 +44,7 @@ void world::disband() {
     cells.swap(cells_);
   }
   for (auto& c : cells) c->break_routes();
+  if (edge) edge->disband();
 }
 
 std::vector<std::shared_ptr<cell>> world::all_cells() const {
@@ -110,24 +122,33 @@ void world::neighbours(cell& c, control::kind what, const std::string& why) {
 void world::interrupt(session_id id, const cell* by) {
   const auto session = find_session(id);
   if (!session) return;
-  auto links = std::vector<bool>(graph.links.size(), false);
-  const auto add = [&](actor_index a) {
-    for (std::size_t l = 0; l < links.size(); ++l) links[l] = links[l] || shape.behind[a][l];
-  };
-  if (by)
-    add(by->actor());
-  else
-    for (const auto a : shape.turn_takers) add(a);
-
   std::lock_guard lock(session->interrupting);
   const auto epoch = session->epoch.load() + 1;
+  apply_interrupt(*session, by ? std::vector{by->actor()} : shape.turn_takers, epoch, by);
+  event(by ? by->name() : "", "interrupted", fmt::format("epoch {}", epoch));
+  if (others) others->tell_interrupt(id, epoch, by ? std::optional(by->actor()) : std::nullopt);
+}
+
+void world::interrupt_elsewhere(session_id id, epoch_number epoch, std::optional<actor_index> by) {
+  const auto session = find_session(id);
+  if (!session || (by && *by >= place.whole.actors.size())) return;
+  std::lock_guard lock(session->interrupting);
+  apply_interrupt(*session, by ? std::vector{*by} : shape.turn_takers, epoch, nullptr);
+  event("", "interrupted", fmt::format("epoch {}", epoch));
+}
+
+void world::apply_interrupt(session_state& session, const std::vector<actor_index>& from,
+                            epoch_number epoch, const cell* by) {
+  auto links = std::vector<bool>(graph.links.size(), false);
+  for (const auto a : from)
+    for (std::size_t l = 0; l < links.size(); ++l) links[l] = links[l] || shape.behind[a][l];
+  const auto id = session.id;
   const auto cells = all_cells();
   const auto concerns = [&](const cell& c) { return c.session() == id || c.is_shared(); };
   // Queues first, then the epoch: who starts a call with the new epoch finds no old input.
   for (const auto& c : cells)
     if (concerns(*c)) c->purge_older(id, links, epoch);
-  session->epoch.store(epoch, std::memory_order_release);
-  event(by ? by->name() : "", "interrupted", fmt::format("epoch {}", epoch));
+  session.epoch.store(std::max(epoch, session.epoch.load()), std::memory_order_release);
   for (const auto& c : cells) {
     if (!concerns(*c) || c.get() == by) continue;
     control content;
@@ -211,6 +232,7 @@ snapshot world::status() const {
     last = busy[a];
   }
   s.budgets = budgets.status();
+  if (edge) edge->add_status(s);
   return s;
 }
 

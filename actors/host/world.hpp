@@ -14,6 +14,7 @@
 #include "actors/host/fwd.hpp"
 #include "actors/host/input_queue.hpp"
 #include "actors/host/timers.hpp"
+#include "graph/spec/partition.hpp"
 
 namespace hocket::host {
 
@@ -43,7 +44,8 @@ class run_clock final : public clock {
     const auto began = began_ns_.load(std::memory_order_acquire);
     return timestamp(began == 0 ? 0 : mono_ns - began);
   }
-  void begin() { began_ns_.store(monotonic_ns(), std::memory_order_release); }
+  /// Stream time zero is at this monotonic time.
+  void begin(std::int64_t mono_ns) { began_ns_.store(mono_ns, std::memory_order_release); }
   void set(timestamp t) { now_ns_.store(t.ns(), std::memory_order_release); }
   /// When a stream time is due, on the timers' axis.
   std::int64_t due_ns(timestamp t) const {
@@ -59,15 +61,22 @@ class run_clock final : public clock {
 
 /// What is fixed about a plan and asked often.
 struct layout {
-  explicit layout(const plan& graph);
+  explicit layout(const part& place);
   std::vector<std::vector<std::vector<std::size_t>>> out_links;  ///< [actor][port] -> links
   std::vector<std::vector<std::size_t>> in_links;                ///< [actor] -> links
+  /// Who has cells in this process, proxies included, each where whom it stands for would be.
   std::vector<actor_index> upstream_first;
+  /// Place in the order of the whole plan, the same on every host; a proxy has that of whom it
+  /// stands for.
+  std::vector<std::size_t> rank;
   /// [actor][link]: true where the link lies downstream of the actor, back edges not followed.
   std::vector<std::vector<bool>> behind;
   /// Who answers in a conversation, for interruptions from outside; see README.
   std::vector<actor_index> turn_takers;
   duration step{};  ///< common divisor of source periods and the grid
+
+ private:
+  void rank_actors(const part& place);
 };
 
 /// Everything that the cells of one run share.
@@ -75,11 +84,13 @@ struct layout {
 /// Threads: any. Lock order: topology before a cell's mutex; never two cells at once.
 class world : public std::enable_shared_from_this<world> {
  public:
-  world(const plan& graph, const registry& types, runtime_options options);
+  world(part place, const registry& types, runtime_options options);
+  ~world();
   /// Lets cells and observers go; late threads find nobody.
   void disband();
 
-  const plan graph;
+  const part place;
+  const plan& graph;  ///< this process's part
   const registry& types;
   const runtime_options options;
   const layout shape;
@@ -87,6 +98,9 @@ class world : public std::enable_shared_from_this<world> {
   timers timer;
   budget_book budgets;
   std::shared_ptr<executor> exec;
+  /// Where other hosts take part; nullptr in one process.
+  std::unique_ptr<border> edge;
+  std::unique_ptr<team> others;
 
   bool is_virtual() const { return options.virtual_time; }
   timestamp now() const { return time.now(); }
@@ -98,20 +112,44 @@ class world : public std::enable_shared_from_this<world> {
   }
 
   // Life: sessions.cpp, life.cpp
-  result<void> open_all();
-  void go();
+  struct session_start {
+    session_id id = session_id::none;
+    epoch_number epoch = 0;
+  };
+  /// Conversations of a run that begins by itself: 1, 2, …
+  std::vector<session_start> first_sessions();
+  result<void> open_all(const std::vector<session_start>& sessions);
+  /// Lets the sources go; stream time zero was at `began_ns` (monotonic).
+  void go(std::int64_t began_ns);
   session_id open_session();
-  void close_session(session_id id);
+  void prepare_session(session_id id);
+  void start_session(session_id id);
+  /// `told`: another host closes it, and the others know.
+  void close_session(session_id id, bool told = false);
   /// `by`: the cell whose component interrupts; nullptr = from outside.
   void interrupt(session_id id, const cell* by);
-  void stop(end_reason why, std::string detail);
+  /// Another host raised it; `by`: the actor there, or none of ours.
+  void interrupt_elsewhere(session_id id, epoch_number epoch, std::optional<actor_index> by);
+  /// `told`: another host stops; the others know it already.
+  void stop(end_reason why, std::string detail, bool told = false);
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   /// All sources ended and none will come: what has drained may close.
   bool ending() const { return ending_.load(std::memory_order_acquire); }
-  bool no_sources_open() const { return sources_open_.load() == 0; }
+  int sources_open() const { return sources_open_.load(); }
+  /// The plan has sources, and this is no server that waits for conversations.
+  bool ends_by_itself() const { return has_sources_ && options.sessions > 0; }
+  void begin_ending();
+  /// When stop() came (monotonic); 0: not yet.
+  std::int64_t stop_at_ns() const { return stop_at_ns_.load(); }
   /// Lets the next cell go that waits for its own echo; true where one was there. Upstream first.
   bool release_next(bool force);
+  /// The one that would be next; nullptr where all are closed. Proxies are not asked.
+  std::shared_ptr<cell> next_to_release() const;
+  /// Closes what is open, before the sources went.
+  void undo();
   bool time_will_tell() const;
+  /// How long nothing but ticks has happened; to be asked every few ms.
+  std::int64_t count_quiet_ns(std::int64_t now_ns);
   bool anyone_holds() const;  ///< an actor has work under way
   bool all_closed() const { return unclosed_.load(std::memory_order_acquire) == 0; }
   run_summary wait();
@@ -121,6 +159,9 @@ class world : public std::enable_shared_from_this<world> {
   void check_drain();  ///< real time: called every few ms
   void stalled();
   bool drain_virtual();  ///< virtual time: nothing is ready; true where it moved something
+  bool next_virtual();   ///< the same, and then what is due next
+  void end_echo(std::int64_t now_ns);
+  bool overdue_virtual() const;
 
   // Told by cells.
   void opened(cell& c, const result<void>& how);
@@ -155,7 +196,9 @@ class world : public std::enable_shared_from_this<world> {
   std::function<void()> on_poke;
 
  private:
-  std::vector<std::shared_ptr<cell>> make_session(session_id id);
+  std::vector<std::shared_ptr<cell>> make_session(session_id id, epoch_number epoch = 0);
+  void apply_interrupt(session_state& session, const std::vector<actor_index>& from,
+                       epoch_number epoch, const cell* by);
   std::shared_ptr<cell> cell_of(actor_index actor, session_id id) const;
   result<void> open_cells(const std::vector<std::shared_ptr<cell>>& cells, bool fatal);
   void start_cell_timers(const std::shared_ptr<cell>& c);
@@ -166,7 +209,6 @@ class world : public std::enable_shared_from_this<world> {
   void drain_session(session_id id, std::int64_t deadline_ns);
   void follow_source(const std::weak_ptr<cell>& c, timestamp until);
   void tell_deadlines(std::int64_t k);
-  bool quiet_for(std::int64_t limit_ns, std::int64_t now_ns);
 
   mutable std::mutex topology_;
   std::vector<std::shared_ptr<cell>> cells_;

@@ -1,0 +1,460 @@
+#include "actors/host/border.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "actors/host/team.hpp"
+#include "actors/host/wire_transport.hpp"
+
+namespace hocket::host {
+namespace {
+
+struct no_config final : config_base {
+  void visit(config_visitor&) override {}
+};
+
+/// The component of an outlet: whatever it is handed goes to the other host.
+class outlet_part final : public component {
+ public:
+  outlet_part(border& edge, std::size_t crossing) : edge_(edge), crossing_(crossing) {}
+  result<void> open(const context& c) override {
+    session_ = c.session;
+    return {};
+  }
+  result<void> process(std::size_t, const packet& p, emitter&) override {
+    edge_.send(crossing_, session_, p);
+    return {};
+  }
+  result<void> on_control(std::size_t, const packet& p, emitter&) override {
+    const auto& c = *p.get_if<control>();
+    using kind = control::kind;
+    switch (c.what) {
+      case kind::interrupt: break;  // every host is told once, not per link
+      case kind::input_lost:
+        edge_.send_control(crossing_, wire::host_event::input_lost, p.header.session, c.detail);
+        break;
+      case kind::input_recovered:
+        edge_.send_control(crossing_, wire::host_event::input_recovered, p.header.session);
+        break;
+      case kind::end_of_stream:
+        edge_.send_control(crossing_, wire::host_event::end_of_stream, p.header.session, "", true);
+        break;
+      case kind::bound:
+      case kind::played:
+      case kind::stop: edge_.send(crossing_, session_, p); break;
+    }
+    return {};
+  }
+
+ private:
+  border& edge_;
+  const std::size_t crossing_;
+  session_id session_ = session_id::none;
+};
+
+class inlet_part final : public component {};
+
+wire::delivery delivery_of(const queue_spec& q) {
+  switch (q.full) {
+    case full_policy::block: return wire::delivery::lossless;
+    case full_policy::latest: return wire::delivery::latest;
+    case full_policy::drop_oldest:
+    case full_policy::drop_newest: break;
+  }
+  return wire::delivery::bounded;
+}
+
+}  // namespace
+
+border::border(world& w) : world_(w) {
+  const auto& place = w.place;
+  for (std::size_t i = 0; i < place.crossings.size(); ++i) {
+    const auto& c = place.crossings[i];
+    halves_.push_back(std::make_unique<half>());
+    by_proxy_[c.proxy] = i;
+    by_wire_[wire_id(i)] = i;
+    auto& type = *place.proxy_types[i];
+    type.make_config = [] { return std::make_unique<no_config>(); };
+    if (c.outgoing)
+      type.make = [this, i](config_base&) { return std::make_unique<outlet_part>(*this, i); };
+    else
+      type.make = [](config_base&) { return std::make_unique<inlet_part>(); };
+  }
+  for (const auto& peer : place.peers) sent_[peer] = 0;
+}
+
+border::~border() = default;
+
+// The number of the plan's link; the wire keeps 0 for "no link".
+std::uint32_t border::wire_id(std::size_t crossing) const {
+  return static_cast<std::uint32_t>(world_.place.crossings[crossing].link + 1);
+}
+
+std::optional<std::size_t> border::find(std::uint32_t wire_link) const {
+  const auto it = by_wire_.find(wire_link);
+  return it == by_wire_.end() ? std::nullopt : std::optional(it->second);
+}
+
+wire::node_options border::node_options() const {
+  const auto& place = world_.place;
+  const auto& mine = world_.options.host;
+  wire::node_options o;
+  o.name = place.host;
+  o.secret_key = mine.secret_key;
+  // One graph, and one way of keeping time: a host in virtual time has nothing to say to others.
+  o.graph_hash = place.whole.hash;
+  o.schema_hash = wire::schema_hash();
+  std::map<std::string, plan_host> hosts;
+  for (const auto& h : place.whole.hosts) hosts[h.name] = h;
+  o.listen = mine.listen.empty() ? hosts[place.host].listen : mine.listen;
+  o.insecure = hosts[place.host].insecure;
+  for (const auto& name : place.peers) {
+    wire::peer_options p;
+    p.name = name;
+    const auto given = mine.peer_addresses.find(name);
+    const auto& theirs = given == mine.peer_addresses.end() ? hosts[name].listen : given->second;
+    if (wire::we_connect(place.host, o.listen, name, theirs)) p.address = theirs;
+    if (const auto key = mine.public_keys.find(name); key != mine.public_keys.end())
+      p.public_key = key->second;
+    o.peers.push_back(std::move(p));
+  }
+  for (std::size_t i = 0; i < place.crossings.size(); ++i) {
+    const auto& c = place.crossings[i];
+    const auto& queue = place.whole.links[c.link].queue;
+    wire::remote_link l;
+    l.id = wire_id(i);
+    l.name = c.name;
+    l.peer = c.peer;
+    l.outgoing = c.outgoing;
+    l.how = delivery_of(queue);
+    // Enough for a fast link, little enough that the queue's policy keeps its say over the rest.
+    l.credit_packets = static_cast<std::uint32_t>(std::clamp(2 * queue.size, 16, 1024));
+    if (world_.is_virtual()) {
+      // Time stands still until everything has arrived: nothing may be lost or wait on the way.
+      l.how = wire::delivery::lossless;
+      l.credit_packets = 1u << 20;
+      l.credit_bytes = std::size_t{1} << 32;
+    }
+    o.links.push_back(std::move(l));
+  }
+  return o;
+}
+
+result<void> border::open(wire::node_events& events) {
+  const auto& make = world_.options.host.open;
+  auto made = make ? make(node_options(), events) : open_wire(node_options(), events);
+  if (!made) return fail(made);
+  wire_ = std::move(*made);
+  if (const auto& tell = world_.options.host.listening) tell(wire_->listening());
+  return {};
+}
+
+// ---------------------------------------------------------------------------- wiring
+
+void border::attach(const std::shared_ptr<cell>& proxy) {
+  const auto crossing = by_proxy_.at(proxy->actor());
+  auto& h = *halves_[crossing];
+  std::lock_guard lock(h.mutex);
+  if (proxy->stand() == standing::outlet) {
+    h.outlets[proxy->session()] = {proxy, std::nullopt};
+    return;
+  }
+  auto back = std::make_shared<half::returning>();
+  back->proxy = proxy;
+  h.credit[proxy->session()] = back;
+  proxy->on_unblocked = [this, crossing, back] { give_back(crossing, *back); };
+  proxy->set_inlet_ended(true);  // until it has somebody behind it
+}
+
+void border::add_route(const cell& inlet, session_id session, const route& r) {
+  auto& h = *halves_[by_proxy_.at(inlet.actor())];
+  auto proxy = h.credit.at(inlet.session())->proxy.lock();
+  proxy->set_inlet_ended(false);
+  std::lock_guard lock(h.mutex);
+  h.routes[session] = {r, std::move(proxy), false};
+}
+
+void border::disband() {
+  for (auto& h : halves_) {
+    std::lock_guard lock(h->mutex);
+    h->routes.clear();
+    h->outlets.clear();
+    h->credit.clear();
+  }
+}
+
+void border::remove_session(session_id session) {
+  for (auto& h : halves_) {
+    std::lock_guard lock(h->mutex);
+    h->routes.erase(session);
+    h->outlets.erase(session);
+    h->credit.erase(session);
+    h->ended.erase(session);
+  }
+}
+
+void border::add_status(snapshot& s) const {
+  const auto& place = world_.place;
+  for (const auto& c : place.crossings) {
+    auto& row = s.links[c.link];
+    const auto& whole = place.whole.links[c.link];
+    const auto& from = place.whole.actors[whole.from];
+    const auto& to = place.whole.actors[whole.to];
+    row.from = from.name + "." + from.type->info.outputs[whole.from_port].name;
+    row.to = to.name + "." + to.type->info.inputs[whole.to_port].name;
+    (c.outgoing ? row.to : row.from) += " @" + c.peer;
+  }
+  std::size_t l = 0;
+  std::erase_if(s.links, [&](const link_account&) { return !place.realised(l++); });
+  std::size_t a = 0;
+  std::erase_if(s.actors,
+                [&](const actor_status&) { return place.standings[a++] != standing::here; });
+  std::size_t b = 0;
+  std::erase_if(s.budgets, [&](const budget_status&) {
+    return place.standings[place.whole.budgets[b++].path.back()] != standing::here;
+  });
+  if (!wire_) return;
+  auto status = wire_->status();
+  s.wires = std::move(status.links);
+  s.peers = std::move(status.peers);
+}
+
+// ---------------------------------------------------------------------------- outlets
+
+// The link's mutex is held.
+bool border::try_send(std::size_t crossing, const packet& p) {
+  switch (wire_->send(wire_id(crossing), p)) {
+    case wire::sent_how::sent:
+      sent_.at(world_.place.crossings[crossing].peer).fetch_add(1);
+      return true;
+    case wire::sent_how::unfit:
+      if (halves_[crossing]->unfit++ == 0)
+        world_.event("", "unfit_packet", world_.place.crossings[crossing].name);
+      return true;
+    case wire::sent_how::no_credit:
+    case wire::sent_how::no_peer: break;
+  }
+  return false;
+}
+
+void border::send(std::size_t crossing, session_id cell_session, const packet& p) {
+  auto& h = *halves_[crossing];
+  std::shared_ptr<cell> freed;
+  {
+    std::lock_guard lock(h.mutex);
+    if (try_send(crossing, p)) return;
+    const auto it = h.outlets.find(cell_session);
+    const auto proxy = it == h.outlets.end() ? nullptr : it->second.proxy.lock();
+    if (!proxy) return;
+    proxy->wait_for_room();
+    // Room may have come in between, and its news before we were on the list.
+    if (try_send(crossing, p))
+      freed = proxy;
+    else
+      it->second.pending = p;
+  }
+  if (freed) freed->unblock();
+}
+
+void border::room_again(std::uint32_t wire_link) {
+  const auto crossing = find(wire_link);
+  if (!crossing) return;
+  auto& h = *halves_[*crossing];
+  std::vector<std::shared_ptr<cell>> freed;
+  {
+    std::lock_guard lock(h.mutex);
+    for (auto& [session, o] : h.outlets) {
+      if (!o.pending) continue;
+      if (!try_send(*crossing, *o.pending)) break;
+      o.pending.reset();
+      if (auto proxy = o.proxy.lock()) freed.push_back(std::move(proxy));
+    }
+  }
+  for (auto& proxy : freed) proxy->unblock();
+}
+
+void border::send_control(std::size_t crossing, wire::host_event what, session_id session,
+                          std::string detail, bool after_packets) {
+  auto& h = *halves_[crossing];
+  const auto& peer = world_.place.crossings[crossing].peer;
+  wire::host_message m;
+  m.what = what;
+  m.link = wire_id(crossing);
+  m.session = session;
+  m.detail = std::move(detail);
+  m.after_packets = after_packets;
+  std::lock_guard lock(h.mutex);
+  if (what == wire::host_event::end_of_stream) h.ended[session] = true;
+  count_sent(peer);
+  wire_->send_control(peer, std::move(m));
+}
+
+void border::send_bound(actor_index outlet, session_id session, timestamp bound) {
+  const auto crossing = by_proxy_.at(outlet);
+  const auto& peer = world_.place.crossings[crossing].peer;
+  wire::host_message m;
+  m.what = wire::host_event::bound;
+  m.link = wire_id(crossing);
+  m.session = session;
+  m.ts = bound;
+  m.after_packets = true;
+  std::lock_guard lock(halves_[crossing]->mutex);
+  count_sent(peer);
+  wire_->send_control(peer, std::move(m));
+}
+
+void border::repeat_ends(const std::string& peer) {
+  for (std::size_t i = 0; i < halves_.size(); ++i) {
+    if (world_.place.crossings[i].peer != peer) continue;
+    std::vector<session_id> ended;
+    {
+      std::lock_guard lock(halves_[i]->mutex);
+      for (const auto& [session, told] : halves_[i]->ended) ended.push_back(session);
+    }
+    for (const auto session : ended)
+      send_control(i, wire::host_event::end_of_stream, session, "", true);
+  }
+}
+
+void border::count_sent(const std::string& peer) { sent_.at(peer).fetch_add(1); }
+
+std::vector<std::int64_t> border::sent_to() const {
+  std::vector<std::int64_t> out;
+  for (const auto& h : world_.place.whole.hosts) {
+    const auto it = sent_.find(h.name);
+    out.push_back(it == sent_.end() ? 0 : it->second.load());
+  }
+  return out;
+}
+
+bool border::anything_under_way() const {
+  const auto status = wire_->status();
+  const auto there = [&](const std::string& peer) {
+    return std::any_of(status.peers.begin(), status.peers.end(), [&](const auto& p) {
+      return p.name == peer &&
+             (p.state == wire::peer_state::up || p.state == wire::peer_state::suspect);
+    });
+  };
+  for (const auto& l : status.links)
+    if (l.outgoing && l.in_flight > 0 && there(l.peer)) return true;
+  for (std::size_t i = 0; i < halves_.size(); ++i) {
+    std::lock_guard lock(halves_[i]->mutex);
+    for (const auto& [session, o] : halves_[i]->outlets)
+      if (o.pending && there(world_.place.crossings[i].peer)) return true;
+  }
+  return false;
+}
+
+bool border::anyone_waits() const {
+  for (const auto& h : halves_) {
+    std::lock_guard lock(h->mutex);
+    for (const auto& [session, o] : h->outlets)
+      if (o.pending) return true;
+  }
+  return false;
+}
+
+// ---------------------------------------------------------------------------- inlets
+
+void border::deliver(arrival&& a) {
+  if (a.item)
+    deliver_packet(a.crossing, std::move(*a.item));
+  else
+    deliver_message(a.crossing, a.message);
+}
+
+void border::deliver_packet(std::size_t crossing, packet&& p) {
+  auto& h = *halves_[crossing];
+  route to;
+  std::shared_ptr<cell> proxy;
+  std::shared_ptr<half::returning> back;
+  {
+    std::lock_guard lock(h.mutex);
+    if (const auto it = h.routes.find(p.header.session); it != h.routes.end()) {
+      to = it->second.to;
+      proxy = it->second.proxy;
+      back = h.credit.at(proxy->session());
+    }
+  }
+  if (!to.to) {
+    world_.count_orphan(world_.place.crossings[crossing].link);
+    wire_->consumed(wire_id(crossing), 1);
+    return;
+  }
+  const auto now_ns = monotonic_ns();
+  // Its age counts from when it was sent, on our clock; the estimate may be off a little.
+  auto queued_ns = now_ns;
+  if (const auto& way = p.header.way; way.count > 0 && !world_.is_virtual())
+    queued_ns = std::min(now_ns, way.hops[way.count - 1].emitted_ns);
+  entry e{std::move(p), queued_ns, world_.time.at(queued_ns)};
+  to.to->push(*to.queue, std::move(e), world_.is_virtual() ? nullptr : proxy.get());
+  back->owed.fetch_add(1);
+  if (!proxy->blocked()) give_back(crossing, *back);
+}
+
+void border::give_back(std::size_t crossing, half::returning& r) {
+  if (const auto n = r.owed.exchange(0); n > 0 && wire_) wire_->consumed(wire_id(crossing), n);
+}
+
+void border::deliver_message(std::size_t crossing, const wire::host_message& m) {
+  using event = wire::host_event;
+  if (m.what == event::end_of_stream) return end_route(crossing, m.session);
+  auto& h = *halves_[crossing];
+  route to;
+  {
+    std::lock_guard lock(h.mutex);
+    if (const auto it = h.routes.find(m.session); it != h.routes.end()) to = it->second.to;
+  }
+  if (!to.to) return;
+  if (m.what == event::bound) return to.to->raise_bound(*to.queue, m.ts);
+  if (m.what != event::input_lost && m.what != event::input_recovered) return;
+  control content;
+  content.what =
+      m.what == event::input_lost ? control::kind::input_lost : control::kind::input_recovered;
+  content.detail = m.detail;
+  auto p = make_packet(world_.now(), std::move(content));
+  p.header.session = m.session;
+  to.to->control_lane(to.queue->port(), std::move(p));
+}
+
+void border::end_route(std::size_t crossing, session_id session) {
+  auto& h = *halves_[crossing];
+  route to;
+  std::shared_ptr<cell> proxy;
+  bool all = true;
+  {
+    std::lock_guard lock(h.mutex);
+    const auto it = h.routes.find(session);
+    if (it == h.routes.end()) return;
+    to = it->second.to;
+    proxy = it->second.proxy;
+    it->second.ended = true;
+    for (const auto& [id, r] : h.routes) all = all && (r.ended || r.proxy != proxy);
+  }
+  to.to->end_input(*to.queue);
+  if (all) proxy->set_inlet_ended(true);
+}
+
+void border::tell_receivers(const std::string& peer, control::kind what, const std::string& why) {
+  for (std::size_t i = 0; i < halves_.size(); ++i) {
+    const auto& c = world_.place.crossings[i];
+    if (c.outgoing || c.peer != peer) continue;
+    std::vector<std::pair<session_id, route>> open;
+    {
+      std::lock_guard lock(halves_[i]->mutex);
+      for (const auto& [session, r] : halves_[i]->routes)
+        if (!r.ended) open.emplace_back(session, r.to);
+    }
+    for (auto& [session, r] : open) {
+      control content;
+      content.what = what;
+      content.detail = fmt::format("host {}: {}", peer, why);
+      auto p = make_packet(world_.now(), std::move(content));
+      p.header.session = session;
+      r.to->control_lane(r.queue->port(), std::move(p));
+    }
+  }
+}
+
+}  // namespace hocket::host

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/host/cell.hpp"
+#include "actors/host/transport.hpp"
+
+namespace hocket::host {
+
+/// Something that came off the wire for one crossing link.
+struct arrival {
+  std::size_t crossing = 0;  ///< in part::crossings
+  std::optional<packet> item;
+  wire::host_message message;  ///< where there is no item
+};
+
+/// The links of this process's part that lead to other processes.
+///
+/// An *outlet* is the cell at the end of an outgoing link: its queue has the link's declared policy,
+/// and it takes a packet only while the wire has room, so that `block` stops the sender and `latest`
+/// keeps the newest. An *inlet* is the cell from which the packets of an incoming link come: it
+/// gives credit back as soon as its receiver's queue is not full. Both have the scope of the actor
+/// that they stand for.
+///
+/// Threads: any. Locks: a link's own mutex is never held while a cell is called, and no other lock
+/// is taken under it but the transport's.
+class border {
+ public:
+  explicit border(world& w);
+  ~border();
+
+  /// Listens; nothing comes or goes before begin().
+  result<void> open(wire::node_events& events);
+  void begin() { wire_->begin(); }
+  /// Ends the transport's threads; nothing arrives any more.
+  void close() { wire_.reset(); }
+  transport& wire() { return *wire_; }
+
+  // World: wiring.
+  void attach(const std::shared_ptr<cell>& proxy);
+  void add_route(const cell& inlet, session_id session, const route& r);
+  void remove_session(session_id session);
+  /// Lets all cells go.
+  void disband();
+  /// Takes what the part has no row for out of a snapshot, and adds the wire's rows.
+  void add_status(snapshot& s) const;
+
+  // Outlets.
+  void send(std::size_t crossing, session_id cell_session, const packet& p);
+  void send_bound(actor_index outlet, session_id session, timestamp bound);
+  void send_control(std::size_t crossing, wire::host_event what, session_id session,
+                    std::string detail = {}, bool after_packets = false);
+  /// The wire takes packets again.
+  void room_again(std::uint32_t wire_link);
+  /// Tells a peer that began anew what has ended.
+  void repeat_ends(const std::string& peer);
+
+  // Inlets.
+  /// The link's number on the wire, or none: a number that is not ours.
+  std::optional<std::size_t> find(std::uint32_t wire_link) const;
+  void deliver(arrival&& a);
+  /// The peer is gone, or back: its inlets' receivers are told.
+  void tell_receivers(const std::string& peer, control::kind what, const std::string& why);
+
+  /// True where a packet waits for the wire, or is on it, on a link to a peer that is there.
+  bool anything_under_way() const;
+  bool anyone_waits() const;
+  /// Packets and messages about links that went to, and came from, each host (`hosts` of the plan).
+  std::vector<std::int64_t> sent_to() const;
+  void count_sent(const std::string& peer);
+
+ private:
+  struct waiting_outlet {
+    std::weak_ptr<cell> proxy;
+    std::optional<packet> pending;  ///< taken from the queue, and the wire had no room
+  };
+  struct half {
+    mutable std::mutex mutex;
+    // outgoing
+    std::map<session_id, waiting_outlet> outlets;  ///< by the session of the proxy cell
+    std::map<session_id, bool> ended;              ///< sessions whose end was told
+    std::uint64_t unfit = 0;
+    // incoming
+    struct arriving {
+      route to;
+      std::shared_ptr<cell> proxy;
+      bool ended = false;
+    };
+    std::map<session_id, arriving> routes;
+    struct returning {
+      std::weak_ptr<cell> proxy;
+      std::atomic<std::uint32_t> owed{0};
+    };
+    std::map<session_id, std::shared_ptr<returning>> credit;  ///< by the proxy's session
+  };
+
+  std::uint32_t wire_id(std::size_t crossing) const;
+  std::size_t crossing_of(actor_index proxy) const;
+  bool try_send(std::size_t crossing, const packet& p);
+  void deliver_packet(std::size_t crossing, packet&& p);
+  void deliver_message(std::size_t crossing, const wire::host_message& m);
+  void end_route(std::size_t crossing, session_id session);
+  void give_back(std::size_t crossing, half::returning& r);
+  component_type make_type(std::size_t crossing, const component_info& info);
+  wire::node_options node_options() const;
+
+  world& world_;
+  std::vector<std::unique_ptr<half>> halves_;  ///< by crossing
+  std::map<actor_index, std::size_t> by_proxy_;
+  std::map<std::uint32_t, std::size_t> by_wire_;
+  std::map<std::string, std::atomic<std::int64_t>> sent_;  ///< by peer
+  std::unique_ptr<transport> wire_;
+};
+
+}  // namespace hocket::host

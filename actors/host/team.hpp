@@ -1,0 +1,175 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "actors/host/border.hpp"
+#include "actors/host/world.hpp"
+
+namespace hocket::host {
+
+/// What a host tells the leader about itself: enough to see the whole run at rest.
+struct host_report {
+  std::int64_t round = 0;  ///< virtual time: which round it has finished
+  std::int64_t sources_open = 0;
+  bool closed = false;           ///< all its actors have closed
+  bool busy = false;             ///< real time: packets are on the wire or wait for it
+  bool active_timers = false;    ///< virtual: something other than ticks is due
+  bool time_will_tell = false;   ///< virtual: a micro-turn is not over, or somebody holds work
+  std::int64_t quiet_ms = 0;     ///< real time: how long nothing but ticks has happened
+  std::int64_t first_rank = -1;  ///< the actor that would be released next; -1: none
+  std::int64_t first_session = 0;
+  std::int64_t due_ns = -1;  ///< virtual: the next timer; -1: none
+  std::int64_t due_rank = 0;
+  std::vector<std::int64_t> sent;  ///< packets and messages, by host as `hosts:` counts them
+
+  std::vector<std::int64_t> pack() const;
+  static std::optional<host_report> unpack(const std::vector<std::int64_t>& values,
+                                           std::size_t hosts);
+};
+
+/// One host among those that run a plan together. There is no coordinator process: the host of the
+/// first source (`part::leader`) opens sessions and says when the run begins and ends; everybody
+/// else goes on alone as long as nothing begins or ends.
+///
+/// Start: each host listens and greets the leader; when all are there the leader names the sessions,
+/// everybody opens its actors, and when all are open the sources go. A process that comes back later
+/// takes the same steps alone, and stream time goes on. When the leader comes back, the others tell
+/// it the sessions and the time.
+///
+/// End: when no source is left anywhere the leader says so; packets and ends of streams then close
+/// actor after actor. Those that may still hear an echo are released upstream first over all hosts,
+/// when all are quiet and nothing is on the wire. When all actors have closed everybody ends.
+///
+/// Virtual time goes in rounds. In each, every host takes in what was sent to it in the round before
+/// (in an order that does not depend on the wire), runs its timers that the leader lets go, works
+/// until nothing is left to do, and reports. When nothing is on the way the leader lets the timers
+/// of the next instant and rank go. So the result is the same every time, and that of one process.
+///
+/// Threads: any. Locks: `mutex_` is never held while the world or a cell is called.
+class team final : public wire::node_events {
+ public:
+  explicit team(world& w);
+
+  /// Runs on a thread of its own: from the first greeting until the sources go, or the end.
+  void join();
+  void stop_waiting();
+  /// Every few ms: reports, and leads where it is on us.
+  void check();
+
+  // Told by the world.
+  void tell_interrupt(session_id session, epoch_number epoch, std::optional<actor_index> by);
+  /// Leader, real time: the others open their actors for it; then its sources go everywhere.
+  void announce_session(session_id session);
+  void tell_closing(session_id session);
+  void tell_stop(end_reason why, const std::string& detail);
+  /// Virtual time, nothing is ready to run: runs a timer that may go, or reports.
+  bool idle_virtual();
+
+  // wire::node_events
+  bool packet_arrived(std::uint32_t link, packet&& p) override;
+  void control_arrived(const std::string& peer, const wire::host_message& m) override;
+  void room_again(std::uint32_t link) override;
+  void peer_changed(const std::string& peer, wire::peer_state s, const std::string& reason,
+                    bool restarted) override;
+  void gap(std::uint32_t link, session_id session, std::uint64_t from_seq,
+           std::uint64_t to_seq) override;
+
+ private:
+  enum class order : std::int64_t { open, go, end, release, round, finish };
+  enum class greeting : std::int64_t { here, running, opened, session };
+  enum class step : std::int64_t { deliver, advance, release, force, end };
+  /// What the others agreed on: conversations and the monotonic time of stream time zero.
+  struct agreement {
+    std::vector<world::session_start> sessions;
+    std::string from;  ///< whose clock began_ns is on; "": ours
+    std::int64_t began_ns = 0;
+  };
+  struct round_order {
+    std::int64_t round = 0;
+    step what = step::deliver;
+    std::int64_t due_ns = 0, due_rank = 0;
+    std::int64_t target = -1;            ///< host that releases
+    std::vector<std::int64_t> expected;  ///< by host: what must have come before it begins
+  };
+  struct companion {
+    bool up = false, greeted = false, running = false, opened = false, lost = false;
+    std::optional<host_report> last;
+    std::int64_t last_ns = 0;
+    std::int64_t received = 0;
+  };
+
+  // Start: team.cpp
+  void lead();
+  void follow();
+  bool wait_until(const std::function<bool()>& holds);
+  bool open(const std::vector<world::session_start>& sessions);
+  void go(std::int64_t began_ns);
+  void give_up();
+  void greet_leader();
+  void tell_agreement(const std::string& peer);
+  std::int64_t here_from(const std::string& peer, std::int64_t their_ns);
+  void take_greeting(const std::string& peer, const wire::host_message& m);
+  void take_session(const std::string& peer, const wire::host_message& m);
+  void take_order(const std::string& peer, const wire::host_message& m);
+  void send_order(const std::string& peer, order what, std::vector<std::int64_t> values = {});
+  void send_orders(order what, const std::vector<std::int64_t>& values = {});
+  void accept(const std::string& peer, arrival&& a);
+  void follow_clock(std::int64_t now_ns);
+
+  // End and rounds: team_rounds.cpp
+  host_report report_now(std::int64_t now_ns);
+  void send_report(const host_report& r);
+  void take_report(const std::string& peer, host_report r);
+  void lead_end(std::int64_t now_ns);
+  void finish_when_told(std::int64_t now_ns);
+  void release(std::size_t host, const host_report& r);
+  /// All reports, by the number of the host; none where one is missing.
+  std::vector<std::pair<std::size_t, host_report>> all_reports(const host_report& own) const;
+  void lead_round();
+  round_order next_round(const std::vector<std::pair<std::size_t, host_report>>& all);
+  void begin_round_if_complete();
+  void run_round(const round_order& o, std::vector<std::pair<std::string, arrival>> inbox);
+  void report_round();
+  std::size_t host_index(const std::string& name) const;
+
+  world& world_;
+  const part& place_;
+  border& edge_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, companion> others_;  ///< the peers
+  std::optional<agreement> agreed_;
+  bool opening_ = false;  ///< leader: sessions were named
+  bool going_ = false;
+  bool go_wanted_ = false;
+  bool finish_wanted_ = false;
+  bool finished_ = false;
+  bool end_told_ = false;
+  std::vector<std::pair<std::string, arrival>> inbox_;  ///< before we go; virtual: until the round
+  std::int64_t leader_began_ns_ = 0;                    ///< on the leader's clock
+  std::int64_t next_report_ns_ = 0, next_clock_ns_ = 0, released_ns_ = 0, closed_since_ns_ = 0;
+  int released_again_ = 0;  ///< how often the same actor was released
+  std::pair<std::int64_t, std::int64_t> released_{-1, -1};
+
+  std::map<session_id, std::size_t> announced_;  ///< leader: how many hosts have not opened it
+
+  // Rounds.
+  std::optional<round_order> wanted_;
+  std::int64_t round_ = 0;      ///< begun here
+  std::int64_t led_round_ = 0;  ///< leader: ordered
+  /// Leader: by host, what it had sent when the last round was ordered.
+  std::map<std::size_t, std::vector<std::int64_t>> known_sent_;
+  std::optional<host_report> own_;  ///< leader: of the round
+  bool report_due_ = true;
+  std::uint64_t reported_activity_ = 0;
+  std::pair<std::int64_t, std::int64_t> granted_{-1, -1};  ///< driver's thread only
+};
+
+}  // namespace hocket::host

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "actors/wire/node.hpp"
+
+namespace hocket::host {
+
+/// What the host needs of `actors/wire`: one process's end of all its links. In tests a fake that
+/// delivers within the process stands in for it.
+///
+/// Threads and meaning: as `wire::node` says.
+class transport {
+ public:
+  virtual ~transport() = default;
+  virtual void begin() = 0;
+  virtual wire::sent_how send(std::uint32_t link, const packet& p) = 0;
+  virtual bool send_control(const std::string& peer, wire::host_message m) = 0;
+  virtual void consumed(std::uint32_t link, std::uint32_t packets) = 0;
+  virtual bool flush(int limit_ms) = 0;
+  virtual wire::node_status status() const = 0;
+  virtual std::string listening() const = 0;
+};
+
+using open_transport = std::function<result<std::unique_ptr<transport>>(wire::node_options options,
+                                                                        wire::node_events& events)>;
+
+/// How this process takes part in a plan with `hosts:`.
+struct host_options {
+  std::string name;                                   ///< in `hosts:`; "" where the plan names none
+  std::string listen;                                 ///< instead of the graph file's; port 0 = any
+  std::string secret_key;                             ///< Z85; "" = plaintext
+  std::map<std::string, std::string> public_keys;     ///< of the peers, by host
+  std::map<std::string, std::string> peer_addresses;  ///< instead of the graph file's, by host
+  /// Told once, before anybody is waited for: where this process listens.
+  std::function<void(const std::string& address)> listening = {};
+  open_transport open = {};  ///< empty: ZeroMQ (`actors/wire`)
+};
+
+}  // namespace hocket::host

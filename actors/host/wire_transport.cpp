@@ -1,0 +1,34 @@
+#include "actors/host/wire_transport.hpp"
+
+namespace hocket::host {
+namespace {
+
+class wire_transport final : public transport {
+ public:
+  explicit wire_transport(std::unique_ptr<wire::node> n) : node_(std::move(n)) {}
+  void begin() override { node_->begin(); }
+  wire::sent_how send(std::uint32_t link, const packet& p) override { return node_->send(link, p); }
+  bool send_control(const std::string& peer, wire::host_message m) override {
+    return node_->send_control(peer, std::move(m));
+  }
+  void consumed(std::uint32_t link, std::uint32_t packets) override {
+    node_->consumed(link, packets);
+  }
+  bool flush(int limit_ms) override { return node_->flush(limit_ms); }
+  wire::node_status status() const override { return node_->status(); }
+  std::string listening() const override { return node_->listening(); }
+
+ private:
+  std::unique_ptr<wire::node> node_;
+};
+
+}  // namespace
+
+result<std::unique_ptr<transport>> open_wire(wire::node_options options,
+                                             wire::node_events& events) {
+  auto made = wire::node::open(std::move(options), events);
+  if (!made) return fail(made);
+  return std::make_unique<wire_transport>(std::move(*made));
+}
+
+}  // namespace hocket::host
