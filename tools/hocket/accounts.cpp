@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/host/wire_rows.hpp"
+
 namespace hocket::cli {
 namespace {
 
@@ -75,7 +77,7 @@ std::string actors_text(const host::snapshot& s) {
 }  // namespace
 
 std::string accounts_text(const host::snapshot& last) {
-  auto out = links_text(last) + budgets_text(last) + actors_text(last);
+  auto out = links_text(last) + host::wire_rows_text(last) + budgets_text(last) + actors_text(last);
   return out + fmt::format("\nsent = delivered + dropped + in flight: {} on {} links\n",
                            last.law_holds() ? "holds" : "BROKEN", last.links.size());
 }
@@ -122,9 +124,10 @@ std::string accounts_json(const host::snapshot& last) {
                       {"last_error", a.last_error},
                       {"counters", counters}});
   }
-  return json{
-      {"law_holds", last.law_holds()}, {"links", links}, {"budgets", budgets}, {"actors", actors}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  json out = {
+      {"law_holds", last.law_holds()}, {"links", links}, {"budgets", budgets}, {"actors", actors}};
+  host::add_wire_rows(last, out);
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace hocket::cli

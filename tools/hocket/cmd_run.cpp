@@ -16,6 +16,7 @@
 #include "tools/hocket/conversation.hpp"
 #include "tools/hocket/event_log.hpp"
 #include "tools/hocket/picture.hpp"
+#include "tools/hocket/placement.hpp"
 #include "tools/hocket/recorder.hpp"
 #include "tools/hocket/screen.hpp"
 #include "tools/hocket/types.hpp"
@@ -138,6 +139,11 @@ int run_run(const run_options& o) {
   const auto loaded = load_graph(o.graph, *types, o.how);
   if (report(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
 
+  auto where = place_here(*loaded.graph, o);
+  if (!where)
+    return complain(where.error(), exit_bad_input,
+                    where.error().code == "placement.no_host" ? "add --host NAME" : "");
+
   std::error_code failed;
   fs::create_directories(o.out, failed);
   if (failed)
@@ -169,6 +175,7 @@ int run_run(const run_options& o) {
   how.status_socket = (fs::path(o.out) / "hocket.sock").string();
   how.observers = (*others)->observers();
   how.observers.insert(how.observers.begin(), &watcher);
+  how.host = std::move(*where);
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   auto run = host::runtime::start(*loaded.graph, *loaded.types, how);

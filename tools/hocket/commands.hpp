@@ -26,15 +26,20 @@ struct run_options {
   std::string out = "out";
   bool virtual_time = false;
   int sessions = 1;
-  int threads = 0;              ///< 0: number of cores
-  double duration_s = 0;        ///< orderly stop after that much stream time; 0: until the end
-  bool json = false;            ///< one object per micro-turn, then a summary object
-  bool plain = false;           ///< lines even on a terminal
-  bool no_pii = false;          ///< leave words out of the event log and the picture
-  std::string metrics;          ///< address for Prometheus and health; "": none
-  bool metrics_public = false;  ///< may be reached from other machines
-  std::string trace;            ///< file for trace events; "": none
-  int trace_every = 1;          ///< only packets of every n-th micro-turn
+  int threads = 0;                 ///< 0: number of cores
+  double duration_s = 0;           ///< orderly stop after that much stream time; 0: until the end
+  bool json = false;               ///< one object per micro-turn, then a summary object
+  bool plain = false;              ///< lines even on a terminal
+  bool no_pii = false;             ///< leave words out of the event log and the picture
+  std::string metrics;             ///< address for Prometheus and health; "": none
+  bool metrics_public = false;     ///< may be reached from other machines
+  std::string trace;               ///< file for trace events; "": none
+  int trace_every = 1;             ///< only packets of every n-th micro-turn
+  std::string host;                ///< which of the graph's `hosts:` this process is
+  std::string secret_key;          ///< file; "": beside the host's public key
+  std::string listen;              ///< instead of the graph file's; port 0 = any
+  std::vector<std::string> peers;  ///< NAME=ADDRESS instead of the graph file's
+  std::string address_file;        ///< where to write the address that we listen at
 };
 int run_run(const run_options&);
 
@@ -76,6 +81,13 @@ struct new_options {
   bool json = false;
 };
 int run_new(const new_options&);
+
+struct keys_options {
+  std::vector<std::string> names;  ///< pairs to make; none: list
+  std::string dir = "keys";
+  bool json = false;
+};
+int run_keys(const keys_options&);
 
 struct train_options {
   std::string config;

@@ -44,6 +44,16 @@ void add_run(CLI::App& app, action& chosen) {
       ->check(CLI::Range(0, 1024));
   sub.add_option("--duration", o.duration_s, "Stop in good order after that many seconds")
       ->check(CLI::NonNegativeNumber);
+  sub.add_option("--host", o.host, "Which of the graph's hosts this process is")->type_name("NAME");
+  sub.add_option("--listen", o.listen, "Where it listens, instead of the graph's; port 0 = any")
+      ->type_name("ADDRESS");
+  sub.add_option("--peer", o.peers, "Where another host listens, instead of the graph's")
+      ->type_name("NAME=ADDRESS")
+      ->allow_extra_args(false);
+  sub.add_option("--secret-key", o.secret_key, "Its secret key, if not beside the public one")
+      ->type_name("FILE");
+  sub.add_option("--address-file", o.address_file, "File to write the address to, once it listens")
+      ->type_name("FILE");
   sub.add_flag("--plain", o.plain, "Plain lines also on a terminal");
   sub.add_flag("--no-pii", o.no_pii, "Leave words out of the event log and the picture");
   sub.add_option("--metrics", o.metrics,
@@ -159,6 +169,18 @@ void add_new(CLI::App& app, action& chosen) {
   sub.add_option("--out-of-tree", o.out_of_tree,
                  "A project of its own in DIR, for an installed Hocket")
       ->type_name("DIR");
+  add_json(sub, o.json);
+}
+
+void add_keys(CLI::App& app, action& chosen) {
+  static keys_options o;
+  auto& sub = command(app, chosen, "keys", "Make the key pairs of hosts, or list them",
+                      [] { return run_keys(o); });
+  sub.add_option("names", o.names, "Hosts to make a pair for; none: list what is there");
+  sub.add_option("--dir", o.dir, "Folder of the keys")->capture_default_str();
+  sub.footer(
+      "NAME.pub goes to every host (`key: keys/NAME.pub` under `hosts:`), NAME.key to that host\n"
+      "alone; it is refused where others than its owner can read it. Nothing is ever replaced.");
   add_json(sub, o.json);
 }
 
@@ -378,7 +400,7 @@ int run_main(int argc, char** argv) {
   action chosen;
   for (auto add :
        {add_run, add_validate, add_graph, add_list, add_describe, add_top, add_picture, add_new,
-        add_train, add_eval, add_bench, add_scenarios, add_doctor, add_export, add_docs})
+        add_keys, add_train, add_eval, add_bench, add_scenarios, add_doctor, add_export, add_docs})
     add(app, chosen);
   const auto known = names_of(app, false);
   if (argc >= 2 && argv[1][0] != '-' &&

@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+"""place.py GRAPH HOSTS PLACES: the graph with `hosts:` and `on:` added, and nothing else changed.
+
+HOSTS: name=listen[,key] ...; PLACES: actor=host ... (both one argument, separated by blanks).
+"""
+import re
+import sys
+
+graph, hosts, places = sys.argv[1:4]
+where = dict(p.split("=") for p in places.split())
+out = []
+for line in open(graph, encoding="utf-8"):
+    if line.startswith("actors:"):
+        out.append("hosts:\n")
+        for host in hosts.split():
+            name, listen = host.split("=", 1)
+            listen, _, key = listen.partition(",")
+            out.append(f"  {name}: {{listen: {listen}{', key: ' + key if key else ''}}}\n")
+    placed = re.match(r"  (\w+): +\{component: [\w.]+", line)
+    if placed:
+        line = f"{placed.group(0)}, on: {where.pop(placed.group(1))}{line[placed.end():]}"
+    out.append(line)
+assert not where, f"not in {graph}: {where}"
+sys.stdout.write("".join(out))
