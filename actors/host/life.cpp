@@ -31,7 +31,8 @@ context cell::make_context(const std::shared_ptr<instance>& who) {
   };
   {
     std::lock_guard lock(mutex_);
-    c.restarts = static_cast<std::uint32_t>(restarts_);
+    // A life in a process that died counts, too: what it wrote is there, and time has passed.
+    c.restarts = static_cast<std::uint32_t>(restarts_) + (world_.resumed.load() ? 1 : 0);
     c.began = began_;
   }
   c.log = [weak = weak_from_this()](std::string_view message) {

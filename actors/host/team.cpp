@@ -75,6 +75,13 @@ void team::lead() {
     for (auto& [name, o] : others_)
       if (!o.running) tell.push_back(name);
   }
+  std::int64_t began = 0;
+  if (running && !world_.is_virtual()) {
+    began = here_from(agreed_->from, agreed_->began_ns);
+    world_.resume(began);
+    std::lock_guard lock(mutex_);
+    agreed_->began_ns = began;
+  }
   for (const auto& name : tell) tell_agreement(name);
   if (!open(sessions)) return give_up();
   const auto ready = [&] {
@@ -83,11 +90,9 @@ void team::lead() {
     });
   };
   if (!wait_until(ready)) return give_up();
-  auto began = monotonic_ns();
-  if (running && !world_.is_virtual()) began = here_from(agreed_->from, agreed_->began_ns);
+  if (began == 0) began = monotonic_ns();
   {
     std::lock_guard lock(mutex_);
-    agreed_->from.clear();
     agreed_->began_ns = began;
   }
   send_orders(order::go, {began});
@@ -97,12 +102,14 @@ void team::lead() {
 void team::follow() {
   world_.event("", "waiting", fmt::format("for {}", place_.leader));
   if (!wait_until([&] { return agreed_.has_value(); })) return give_up();
-  std::vector<world::session_start> sessions;
+  agreement agreed;
   {
     std::lock_guard lock(mutex_);
-    sessions = agreed_->sessions;
+    agreed = *agreed_;
   }
-  if (!open(sessions)) return give_up();
+  if (agreed.began_ns != 0 && !world_.is_virtual())
+    world_.resume(here_from(place_.leader, agreed.began_ns));
+  if (!open(agreed.sessions)) return give_up();
   // Nobody sends before those that it sends to are there.
   const auto reached = [this] {
     return std::all_of(others_.begin(), others_.end(),
@@ -178,8 +185,9 @@ void team::greet_leader() {
 }
 
 void team::tell_agreement(const std::string& peer) {
-  std::vector<std::int64_t> values;
   std::lock_guard lock(mutex_);
+  // When stream time began on our clock, where it runs already; then the conversations.
+  std::vector<std::int64_t> values = {agreed_->began_ns};
   for (const auto& s : agreed_->sessions) {
     const auto now = world_.find_session(s.id);
     if (going_ && (!now || now->closing.load())) continue;
@@ -244,7 +252,8 @@ void team::take_order(const std::string& peer, const host_message& m) {
       std::lock_guard lock(mutex_);
       if (agreed_) return;
       agreed_.emplace();
-      for (std::size_t i = 0; i + 1 < v.size(); i += 2)
+      if (!v.empty()) agreed_->began_ns = v[0];
+      for (std::size_t i = 1; i + 1 < v.size(); i += 2)
         agreed_->sessions.push_back(
             {static_cast<session_id>(v[i]), static_cast<epoch_number>(v[i + 1])});
       changed_.notify_all();

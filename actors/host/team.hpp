@@ -88,8 +88,8 @@ class team final : public wire::node_events {
   /// What the others agreed on: conversations and the monotonic time of stream time zero.
   struct agreement {
     std::vector<world::session_start> sessions;
-    std::string from;  ///< whose clock began_ns is on; "": ours
-    std::int64_t began_ns = 0;
+    std::string from;           ///< leader that came back: who told it, on whose clock
+    std::int64_t began_ns = 0;  ///< 0: not yet
   };
   struct round_order {
     std::int64_t round = 0;

@@ -119,6 +119,12 @@ class world : public std::enable_shared_from_this<world> {
   /// Conversations of a run that begins by itself: 1, 2, …
   std::vector<session_start> first_sessions();
   result<void> open_all(const std::vector<session_start>& sessions);
+  /// This process comes back to a run that goes on: its actors open in the middle of it.
+  void resume(std::int64_t began_ns) {
+    time.begin(began_ns);
+    resumed.store(true);
+  }
+  std::atomic<bool> resumed{false};
   /// Lets the sources go; stream time zero was at `began_ns` (monotonic).
   void go(std::int64_t began_ns);
   session_id open_session();
