@@ -1,0 +1,110 @@
+// What comes off the wire: to its queue, or, a message, to what it is about.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "actors/host/border.hpp"
+
+namespace hocket::host {
+
+void border::deliver(arrival&& a) {
+  if (a.item)
+    deliver_packet(a.crossing, std::move(*a.item));
+  else
+    deliver_message(a.crossing, a.message);
+}
+
+void border::deliver_packet(std::size_t crossing, packet&& p) {
+  auto& h = *halves_[crossing];
+  route to;
+  std::shared_ptr<cell> proxy;
+  std::shared_ptr<half::returning> back;
+  {
+    std::lock_guard lock(h.mutex);
+    if (const auto it = h.routes.find(p.header.session); it != h.routes.end()) {
+      to = it->second.to;
+      proxy = it->second.proxy;
+      back = h.credit.at(proxy->session());
+    }
+  }
+  if (!to.to) {
+    world_.count_orphan(world_.place.crossings[crossing].link);
+    wire_->consumed(wire_id(crossing), 1);
+    return;
+  }
+  const auto now_ns = monotonic_ns();
+  // Its age counts from when it was sent, on our clock; the estimate may be off a little.
+  auto queued_ns = now_ns;
+  if (const auto& way = p.header.way; way.count > 0 && !world_.is_virtual())
+    queued_ns = std::min(now_ns, way.hops[way.count - 1].emitted_ns);
+  entry e{std::move(p), queued_ns, world_.time.at(queued_ns)};
+  to.to->push(*to.queue, std::move(e), world_.is_virtual() ? nullptr : proxy.get());
+  back->owed.fetch_add(1);
+  if (!proxy->blocked()) give_back(crossing, *back);
+}
+
+void border::give_back(std::size_t crossing, half::returning& r) {
+  if (const auto n = r.owed.exchange(0); n > 0 && wire_) wire_->consumed(wire_id(crossing), n);
+}
+
+void border::deliver_message(std::size_t crossing, const wire::host_message& m) {
+  using event = wire::host_event;
+  if (m.what == event::end_of_stream) return end_route(crossing, m.session);
+  auto& h = *halves_[crossing];
+  route to;
+  {
+    std::lock_guard lock(h.mutex);
+    if (const auto it = h.routes.find(m.session); it != h.routes.end()) to = it->second.to;
+  }
+  if (!to.to) return;
+  if (m.what == event::bound) return to.to->raise_bound(*to.queue, m.ts);
+  if (m.what != event::input_lost && m.what != event::input_recovered) return;
+  control content;
+  content.what =
+      m.what == event::input_lost ? control::kind::input_lost : control::kind::input_recovered;
+  content.detail = m.detail;
+  auto p = make_packet(world_.now(), std::move(content));
+  p.header.session = m.session;
+  to.to->control_lane(to.queue->port(), std::move(p));
+}
+
+void border::end_route(std::size_t crossing, session_id session) {
+  auto& h = *halves_[crossing];
+  route to;
+  std::shared_ptr<cell> proxy;
+  bool all = true;
+  {
+    std::lock_guard lock(h.mutex);
+    const auto it = h.routes.find(session);
+    if (it == h.routes.end()) return;
+    to = it->second.to;
+    proxy = it->second.proxy;
+    it->second.ended = true;
+    for (const auto& [id, r] : h.routes) all = all && (r.ended || r.proxy != proxy);
+  }
+  to.to->end_input(*to.queue);
+  if (all) proxy->set_inlet_ended(true);
+}
+
+void border::tell_receivers(const std::string& peer, control::kind what, const std::string& why) {
+  for (std::size_t i = 0; i < halves_.size(); ++i) {
+    const auto& c = world_.place.crossings[i];
+    if (c.outgoing || c.peer != peer) continue;
+    std::vector<std::pair<session_id, route>> open;
+    {
+      std::lock_guard lock(halves_[i]->mutex);
+      for (const auto& [session, r] : halves_[i]->routes)
+        if (!r.ended) open.emplace_back(session, r.to);
+    }
+    for (auto& [session, r] : open) {
+      control content;
+      content.what = what;
+      content.detail = fmt::format("host {}: {}", peer, why);
+      auto p = make_packet(world_.now(), std::move(content));
+      p.header.session = session;
+      r.to->control_lane(r.queue->port(), std::move(p));
+    }
+  }
+}
+
+}  // namespace hocket::host
