@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "actors/host/team.hpp"
 #include "actors/host/wire_transport.hpp"
 
