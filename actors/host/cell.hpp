@@ -222,6 +222,7 @@ class cell : public std::enable_shared_from_this<cell> {
     return o.session ? o.session->epoch.load(std::memory_order_acquire) : 0;
   }
   void end_outputs();
+  void show_end();  ///< tells observers that the outputs end
   void count_bad(std::size_t port, const std::string& why);
   void add_count(std::string_view counter, std::int64_t add);
   void give_token_back();

@@ -69,6 +69,7 @@ void emission::emit_to(outlet& out, std::size_t port, packet&& p, epoch_number e
 void emission::mark(outlet& out, std::size_t port, const packet& p, const control& what) {
   const bool end = what.what == control::kind::end_of_stream;
   if (end) out.streams[port].ended = true;
+  cell_.world_.show_mark(cell_.actor(), port, out.id(), p.header.ts, what);
   for (auto& r : out.routes[port]) {
     if (end)
       r.to->end_input(*r.queue);
@@ -91,6 +92,8 @@ void emission::interrupt() {
   cell_.world_.interrupt(out_->id(), &cell_);
   epoch_ = out_->session->epoch.load();
   raised_.emplace_back(out_->id(), epoch_);
+  cell_.world_.show_mark(cell_.actor(), 0, out_->id(), cell_.world_.now(),
+                         {control::kind::interrupt, "", epoch_});
 }
 
 void emission::for_session(session_id session) {

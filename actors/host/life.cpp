@@ -15,6 +15,7 @@ context cell::make_context(const std::shared_ptr<instance>& who) {
   c.grid = world_.graph.grid;
   c.self = make_mailbox(weak_from_this(), who);
   c.types = &world_.types;
+  c.graph = &world_.view;
   c.output_dir = world_.options.output_dir;
   c.hold = [weak = weak_from_this(), life = std::weak_ptr(who)]() -> std::shared_ptr<const void> {
     const auto now = life.lock();
@@ -172,6 +173,7 @@ void cell::become_lost(const error& why) {
   world_.event(name(), "lost", why.message);
   world_.neighbours(*this, control::kind::input_lost, why.message);
   world_.lost(*this, fmt::format("{} [{}]", why.message, why.code));
+  if (was_source) show_end();
   if (was_source) world_.source_ended(*this);
   end_outputs();
   world_.closed(*this);
@@ -244,7 +246,19 @@ bool cell::finish_close() {
   return true;
 }
 
+void cell::show_end() {
+  std::vector<session_id> ids;  // an observer may come back to us: not under the lock
+  {
+    std::lock_guard lock(outlets_mutex_);
+    for (const auto& [id, out] : outlets_) ids.push_back(id);
+  }
+  for (const auto id : ids)
+    for (std::size_t port = 0; port < info_.outputs.size(); ++port)
+      world_.show_mark(actor_, port, id, world_.now(), {control::kind::end_of_stream, "", 0});
+}
+
 void cell::end_outputs() {
+  if (!is_source()) show_end();  // a source told so when it had no more to give
   each_route([](const outlet&, const route& r) { r.to->end_input(*r.queue); });
 }
 

@@ -215,6 +215,7 @@ void cell::end_source() {
     if (source_ended_) return;
     source_ended_ = true;
   }
+  show_end();
   world_.source_ended(*this);
 }
 

@@ -48,6 +48,7 @@ class runtime_impl final : public runtime {
   }
 
   result<void> begin() {
+    for (auto* o : world_->options.observers) o->started(world_->graph, world_->time);
     if (world_->others) {
       HOCKET_TRY(world_->edge->open(*world_->others));
     } else if (auto opened = world_->open_all(world_->first_sessions()); !opened) {

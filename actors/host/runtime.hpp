@@ -133,8 +133,13 @@ struct call_record {
 class observer {
  public:
   virtual ~observer() = default;
+  /// Before anything runs. The plan and the clock of stream time stay valid until the run is over.
+  virtual void started(const plan&, const clock&) {}
   virtual void packet_emitted(const plan&, actor_index /*actor*/, std::size_t /*port*/,
                               const packet&) {}
+  /// What an actor tells of its stream besides packets, as a control payload with session and ts:
+  /// `bound`, `end_of_stream` and, with port 0 and the new epoch as value, `interrupt`.
+  virtual void marked(const plan&, actor_index /*actor*/, std::size_t /*port*/, const packet&) {}
   /// Life-cycle events (started, restarted, hung, input_lost, interrupted, end_of_stream, …).
   virtual void event(timestamp, std::string_view /*actor*/, std::string_view /*what*/,
                      std::string_view /*detail*/) {}

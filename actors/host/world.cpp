@@ -16,6 +16,7 @@ world::world(part p, const registry& t, runtime_options o)
       types(t),
       options(std::move(o)),
       shape(place),
+      view(graph),
       time(options.virtual_time),
       budgets(graph),
       retired_(graph.links.size()),
@@ -87,6 +88,18 @@ void world::tell_call(const call_record& r) {
   std::lock_guard lock(observers_mutex_);
   if (muted_) return;
   for (auto* o : tracers_) o->called(graph, r);
+}
+
+void world::show_mark(actor_index actor, std::size_t port, session_id session, timestamp ts,
+                      control what) {
+  if (options.observers.empty()) return;
+  auto p = make_packet(ts, std::move(what));
+  p.header.session = session;
+  p.header.stream = static_cast<std::uint32_t>(port);
+  p.header.micro_turn = graph.grid.index_of(ts);
+  std::lock_guard lock(observers_mutex_);
+  if (muted_) return;
+  for (auto* o : options.observers) o->marked(graph, actor, port, p);
 }
 
 void world::count_orphan(std::size_t link) {

@@ -13,6 +13,7 @@
 #include "actors/host/executor.hpp"
 #include "actors/host/fwd.hpp"
 #include "actors/host/input_queue.hpp"
+#include "actors/host/plan_view.hpp"
 #include "actors/host/timers.hpp"
 #include "graph/spec/partition.hpp"
 
@@ -94,6 +95,7 @@ class world : public std::enable_shared_from_this<world> {
   const registry& types;
   const runtime_options options;
   const layout shape;
+  const plan_view view;
   run_clock time;
   timers timer;
   budget_book budgets;
@@ -177,6 +179,8 @@ class world : public std::enable_shared_from_this<world> {
   void neighbours(cell& c, control::kind what, const std::string& why);
   void event(std::string_view actor, std::string_view what, std::string_view detail);
   void show(actor_index actor, std::size_t port, const packet& p);
+  void show_mark(actor_index actor, std::size_t port, session_id session, timestamp ts,
+                 control what);
   bool has_observers() const { return !options.observers.empty(); }
   /// Somebody wants every call.
   bool is_traced() const { return !tracers_.empty(); }

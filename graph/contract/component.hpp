@@ -47,6 +47,18 @@ class mailbox_handle {
   virtual bool run(std::function<void(emitter&)> f) = 0;
 };
 
+/// What a component may know of the graph that it is part of. Threads: any.
+class graph_view {
+ public:
+  virtual ~graph_view() = default;
+  virtual std::string name() const = 0;
+  virtual std::string hash() const = 0;
+  /// The whole graph as one file, includes in place and references replaced.
+  virtual std::string expanded_yaml() const = 0;
+  /// "mic.audio": the output that a packet came out of; "" where its header does not say.
+  virtual std::string output_of(const packet_header& header) const = 0;
+};
+
 /// What a component may use from its surroundings; stays valid until close() returned.
 struct context {
   std::string actor;                      ///< name in the graph file
@@ -54,8 +66,9 @@ struct context {
   const hocket::clock* time = nullptr;    ///< stream time; may be virtual
   micro_turn_grid grid;
   std::shared_ptr<mailbox_handle> self;
-  const registry* types = nullptr;  ///< for tools by name
-  std::string output_dir = "out";   ///< where a run writes its files
+  const registry* types = nullptr;    ///< for tools by name
+  const graph_view* graph = nullptr;  ///< none in a harness
+  std::string output_dir = "out";     ///< where a run writes its files
   /// While a token from here lives, the actor is not drained: for work under way that will still be
   /// told, such as a tool call. The end of a run waits for it, at most its drain limit.
   std::function<std::shared_ptr<const void>()> hold = [] { return nullptr; };

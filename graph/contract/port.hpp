@@ -68,6 +68,9 @@ struct output_port {
   std::string name;
   media_type type;
   std::string doc;
+  /// Tensor f32: places in the last axis that hold measurements of the run (wall time, load). They
+  /// differ between runs, so a replay does not compare them.
+  std::vector<std::int64_t> measured = {};
 };
 
 /// Default queue of a media type: audio, text, tool and training data are lossless, video and

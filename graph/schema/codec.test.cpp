@@ -4,6 +4,7 @@
 #include <random>
 
 #include "graph/contract/port.hpp"
+#include "graph/schema/recorded.hpp"
 
 namespace hocket::wire {
 namespace {
@@ -224,6 +225,28 @@ TEST_CASE("codec: a frame that is not aligned for its elements is copied once") 
   const auto back = decode(bytes_of(sent.head), std::vector{odd}).value();
   CHECK(buffer::copies_made() == copies + 1);
   CHECK(same(back.get_if<audio_chunk>()->samples, odd));
+}
+
+TEST_CASE("recorded: every kind of packet comes back out of one message") {
+  maker make(5);
+  for (int round = 0; round < 2000; ++round) {
+    const auto p = make.make(round % payload_kind_count);
+    std::string bytes = "before";
+    if (!append_recorded(p, bytes)) {
+      CHECK(bytes == "before");
+      continue;
+    }
+    const auto back = read_recorded(buffer::copy_of(bytes_of(bytes).subspan(6)));
+    REQUIRE(back);
+    const auto one = encode(p).value(), two = encode(*back).value();
+    CHECK(one.head == two.head);
+    REQUIRE(one.bulk.size() == two.bulk.size());
+    for (std::size_t i = 0; i < one.bulk.size(); ++i) CHECK(same(one.bulk[i], two.bulk[i]));
+    for (auto cut = bytes.size() - 6; cut-- > 0 && round < 20;)
+      (void)read_recorded(buffer::copy_of(bytes_of(bytes).subspan(6, cut)));
+  }
+  CHECK(code(read_recorded({})) == "codec.malformed");
+  CHECK(recorded_descriptors().find(".hocket.wire.Packet") != std::string::npos);
 }
 
 TEST_CASE("codec: what a peer may not do") {

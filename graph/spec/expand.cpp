@@ -66,7 +66,7 @@ class expander {
     if (auto* entries = tree.get_if<value::map>())
       for (auto& e : *entries)
         if (&e.item != declared) replace_references(e.item, params, options_, budget_, findings_);
-    auto graph = read_graph(tree, file, included, findings_);
+    auto graph = read_graph(tree, file, included, options_.expanded, findings_);
     if (!included && !graph.inputs.empty())
       add_error(findings_, graph.inputs[0].where, "include.not-alone",
                 "this file declares `inputs:`: it is a part of a graph and cannot run alone",

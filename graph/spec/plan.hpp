@@ -82,6 +82,8 @@ struct plan {
 struct load_options {
   std::map<std::string, std::string> params;  ///< `--param name=value`, for ${param:name}
   std::vector<std::string> sets;              ///< `--set actors.model.device=cpu`
+  /// The text was written by spec::to_yaml: names of actors may have the dots of their includes.
+  bool expanded = false;
   /// Looks an environment variable up; replaced in tests.
   std::optional<std::string> (*env)(const std::string& name) = nullptr;
   /// Reads an included file; replaced in tests and fuzzing.

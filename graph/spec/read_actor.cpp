@@ -226,12 +226,15 @@ std::optional<link_spec> read_link(const value& item, const std::string& owner,
   return {};
 }
 
-actor_spec read_actor(const value::entry& entry, diagnostics& findings) {
+actor_spec read_actor(const value::entry& entry, bool dotted, diagnostics& findings) {
   actor_spec actor;
   actor.name = entry.key;
   actor.where = entry.key_where;
   actor.body = entry.item;
-  check_name("actor", actor.name, actor.where, findings);
+  auto rest = actor.name;
+  for (std::size_t dot; dotted && (dot = rest.find('.')) != rest.npos; rest.erase(0, dot + 1))
+    check_name("actor", rest.substr(0, dot), actor.where, findings);
+  check_name("actor", rest, actor.where, findings);
   if (entry.item.get_if<value::map>() == nullptr) {
     add_error(findings, entry.item.where(), "config.type",
               fmt::format("{}: an actor must be a map of keys, not {}", actor.name,

@@ -120,7 +120,7 @@ void read_declared_outputs(const value& root, graph_spec& graph, diagnostics& fi
   }
 }
 
-void read_actors(const value& root, graph_spec& graph, diagnostics& findings) {
+void read_actors(const value& root, bool expanded, graph_spec& graph, diagnostics& findings) {
   const auto* actors = root.find("actors");
   const auto* map = actors != nullptr ? actors->get_if<value::map>() : nullptr;
   if (actors != nullptr && map == nullptr && !actors->is_null())
@@ -130,7 +130,7 @@ void read_actors(const value& root, graph_spec& graph, diagnostics& findings) {
     return add_error(findings, actors != nullptr ? actors->where() : root.where(),
                      "graph.no-actors", "the graph has no actors",
                      "write `actors: {mic: {component: …}}`; `hocket list` shows the components");
-  for (const auto& e : *map) graph.actors.push_back(read_actor(e, findings));
+  for (const auto& e : *map) graph.actors.push_back(read_actor(e, expanded, findings));
 }
 
 void refuse_top_keys(const value& root, diagnostics& findings) {
@@ -142,7 +142,7 @@ void refuse_top_keys(const value& root, diagnostics& findings) {
 
 }  // namespace
 
-graph_spec read_graph(const value& root, const std::string& file, bool included,
+graph_spec read_graph(const value& root, const std::string& file, bool included, bool expanded,
                       diagnostics& findings) {
   graph_spec graph;
   graph.file = file;
@@ -180,7 +180,7 @@ graph_spec read_graph(const value& root, const std::string& file, bool included,
   }
   read_declared_inputs(root, graph, findings);
   read_declared_outputs(root, graph, findings);
-  read_actors(root, graph, findings);
+  read_actors(root, expanded, graph, findings);
   read_budgets(root, graph, findings);
   return graph;
 }

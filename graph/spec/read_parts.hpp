@@ -12,7 +12,8 @@ namespace hocket::spec {
 void check_name(const std::string& what, const std::string& name, const source_mark& where,
                 diagnostics& findings);
 
-actor_spec read_actor(const value::entry& entry, diagnostics& findings);
+/// `dotted`: the name may have dots, as those of actors from included files.
+actor_spec read_actor(const value::entry& entry, bool dotted, diagnostics& findings);
 
 /// `actor.port` or a map with `from`; nothing where it is neither (link.syntax).
 std::optional<link_spec> read_link(const value& item, const std::string& owner,

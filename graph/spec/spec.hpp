@@ -114,8 +114,8 @@ struct graph_spec {
 };
 
 /// Reads a tree whose references are already replaced. `included`: keys that belong to the top file
-/// alone are refused.
-graph_spec read_graph(const value& root, const std::string& file, bool included,
+/// alone are refused. `expanded`: as load_options says.
+graph_spec read_graph(const value& root, const std::string& file, bool included, bool expanded,
                       diagnostics& findings);
 
 }  // namespace hocket::spec

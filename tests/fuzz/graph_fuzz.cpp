@@ -28,7 +28,8 @@ void run(std::span<const std::uint8_t> bytes) {
   static const registry types = test::fake_types();
   text_.assign(bytes.begin(), bytes.end());
   includes_left_ = 3;
-  const load_options options = {{{"p", "1"}}, {"actors.mic.device=usb"}, some_env, same_again};
+  const load_options options = {
+      {{"p", "1"}}, {"actors.mic.device=usb"}, false, some_env, same_again};
   diagnostics findings;
   const auto p = load_plan("fuzz.yaml", text_, types, options, findings);
   HOCKET_ASSERT(p.has_value() != findings.has_errors());

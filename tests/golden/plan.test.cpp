@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <map>
 
+#include "graph/spec/to_yaml.hpp"
 #include "tests/golden/fake_types.hpp"
 
 // What is in a plan: the parts of a graph file that end up where the host reads them.
@@ -190,6 +191,45 @@ TEST_CASE("plan: equal graphs have equal hashes, however they are written") {
     CAPTURE(change);
     CHECK(load(chain, {change})->hash != p->hash);
   }
+}
+
+TEST_CASE("plan: written out as one file and read again, it is the same plan") {
+  const auto included = std::string(R"(
+hocket: 1
+name: "odd ${param:x} \"name\""
+params: {x: "$${kept}"}
+actors:
+  voice: {include: part.yaml}
+  ears: {component: fake.ears, inputs: {audio: voice.sound}}
+)");
+  for (const auto& text : {chain, included}) {
+    const auto p = load(text);
+    REQUIRE(p);
+    const auto flat = spec::to_yaml(*p);
+    INFO(flat);
+    load_options options;
+    options.expanded = true;
+    diagnostics findings;
+    const auto again = load_plan("flat.yaml", flat, types(), options, findings);
+    INFO(findings.to_string());
+    REQUIRE(again);
+    CHECK(again->hash == p->hash);
+    CHECK(spec::to_yaml(*again) == flat);
+    // Only where it says so may names have dots.
+    options.expanded = false;
+    diagnostics strict;
+    CHECK(load_plan("flat.yaml", flat, types(), options, strict).has_value() ==
+          (flat.find("voice.deep.mic:") == flat.npos));
+  }
+}
+
+TEST_CASE("plan: written out with another component, without the old one's keys") {
+  const auto p = load(chain);
+  REQUIRE(p);
+  const auto flat = spec::to_yaml(*p, {{"mic", "fake.mic2"}});
+  CHECK(flat.find("component: fake.mic2") != flat.npos);
+  CHECK(flat.find("device:") == flat.npos);
+  CHECK(spec::to_yaml(*p).find("device: \"usb\"") != flat.npos);
 }
 
 }  // namespace hocket
