@@ -8,6 +8,7 @@
 #include "actors/interaction/interaction.hpp"
 #include "actors/playout/playout.hpp"
 #include "actors/record/event_record.hpp"
+#include "actors/record/mcap_record.hpp"
 #include "actors/record/wav_record.hpp"
 
 namespace hocket {
@@ -21,6 +22,7 @@ result<void> register_components(registry& into) {
   HOCKET_TRY(into.add(type_of<playout::playout>()));
   HOCKET_TRY(into.add(type_of<record::wav_record>()));
   HOCKET_TRY(into.add(type_of<record::event_record>()));
+  HOCKET_TRY(into.add(type_of<record::mcap_record>()));
   HOCKET_TRY(into.add(type_of<console::text_console>()));
   return {};
 }

@@ -1,0 +1,259 @@
+#include "actors/record/graph_recorder.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "actors/host/plan_view.hpp"
+#include "graph/contract/plugin.hpp"
+#include "graph/schema/codec.hpp"
+#include "graph/spec/to_yaml.hpp"
+
+namespace hocket::record {
+namespace {
+
+/// Types that the graph is made of: what a later program must know to run it again.
+std::string component_names(const plan& graph) {
+  std::vector<std::string> names;
+  for (const auto& a : graph.actors) names.push_back(a.type->info.type);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
+std::int64_t unix_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+mcap_map facts_of(const plan& graph, const registry& types, const graph_recorder_options& o) {
+  return {{"graph_name", graph.name},
+          {"graph_file", graph.file},
+          {"graph_hash", graph.hash},
+          {"micro_turn_ms", fmt::to_string(graph.grid.length / std::chrono::milliseconds(1))},
+          {"schema_hash", std::string(wire::schema_hash())},
+          {"hocket_version", o.version},
+          {"plugin_abi", HOCKET_PLUGIN_ABI},
+          {"components", component_names(graph)},
+          {"tools", fmt::format("{}", fmt::join(types.tool_names(), ","))},
+          {"plugins", fmt::format("{}", fmt::join(graph.plugins, ","))},
+          {"clock", o.virtual_time ? "virtual" : "real"},
+          {"sessions", fmt::to_string(o.sessions)},
+          {"edges", o.edges.empty() ? "*" : fmt::format("{}", fmt::join(o.edges, ","))},
+          {"recorder", "run"}};
+}
+
+}  // namespace
+
+bool matches_glob(std::string_view glob, std::string_view name) {
+  // The last `*` is the only one to come back to.
+  std::size_t g = 0, n = 0, star = glob.npos, from = 0;
+  while (n < name.size()) {
+    if (g < glob.size() && (glob[g] == '?' || glob[g] == name[n]) && glob[g] != '*') {
+      ++g, ++n;
+    } else if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      from = n;
+    } else if (star != glob.npos) {
+      g = star + 1;
+      n = ++from;
+    } else {
+      return false;
+    }
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+result<std::vector<std::vector<bool>>> choose_outputs(const plan& graph,
+                                                      const std::vector<std::string>& globs) {
+  std::vector<std::vector<bool>> out;
+  for (const auto& a : graph.actors) out.emplace_back(a.type->info.outputs.size(), globs.empty());
+  std::vector<std::string> names;
+  for (const auto& glob : globs) {
+    bool any = false;
+    const auto offer = [&](std::size_t actor, std::size_t port, const std::string& name) {
+      names.push_back(name);
+      if (!matches_glob(glob, name)) return;
+      any = out[actor][port] = true;
+    };
+    for (std::size_t a = 0; a < out.size(); ++a)
+      for (std::size_t port = 0; port < out[a].size(); ++port)
+        offer(a, port, host::output_name(graph, static_cast<actor_index>(a), port));
+    for (const auto& l : graph.links)
+      offer(l.from, l.from_port,
+            graph.actors[l.to].name + "." + graph.actors[l.to].type->info.inputs[l.to_port].name);
+    if (!any) {
+      const auto near = nearest(glob, names);
+      return fail("record.no_such_edge",
+                  fmt::format("no output or connected input of {} matches `{}`{}", graph.name, glob,
+                              near.empty() ? "" : fmt::format("; did you mean `{}`?", near)));
+    }
+  }
+  return out;
+}
+
+result<std::unique_ptr<graph_recorder>> graph_recorder::create(const plan& graph,
+                                                               const registry& types,
+                                                               graph_recorder_options options) {
+  // A wrong glob must not empty a file that is there.
+  if (const auto chosen = choose_outputs(graph, options.edges); !chosen) return fail(chosen);
+  auto to = open_sink(options.path);
+  if (!to) return fail(to);
+  return create(graph, types, std::move(options), std::move(*to));
+}
+
+result<std::unique_ptr<graph_recorder>> graph_recorder::create(const plan& graph,
+                                                               const registry& types,
+                                                               graph_recorder_options options,
+                                                               std::unique_ptr<byte_sink> to) {
+  recording_writer_options how;
+  how.path = options.path;
+  how.facts = facts_of(graph, types, options);
+  how.graph_yaml = spec::to_yaml(graph);
+  how.unix_zero_ns = options.virtual_time ? 0 : unix_ns();
+  how.compress = options.compress;
+  auto file = recording_writer::create(std::move(how), std::move(to));
+  if (!file) return fail(file);
+  std::unique_ptr<graph_recorder> made(new graph_recorder(std::move(options), std::move(*file)));
+  HOCKET_TRY(made->choose(graph));
+  made->writer_ = std::thread([self = made.get()] { self->write_all(); });
+  return made;
+}
+
+graph_recorder::graph_recorder(graph_recorder_options options,
+                               std::unique_ptr<recording_writer> file)
+    : options_(std::move(options)), file_(std::move(file)) {}
+
+graph_recorder::~graph_recorder() { (void)finish(); }
+
+// All channels are made before the run, so that a file of a killed run names them too.
+result<void> graph_recorder::choose(const plan& graph) {
+  const auto chosen = choose_outputs(graph, options_.edges);
+  if (!chosen) return fail(chosen);
+  std::uint16_t last = 0;
+  for (std::size_t a = 0; a < chosen->size(); ++a) {
+    const auto& actor = graph.actors[a];
+    auto& row = channels_.emplace_back((*chosen)[a].size(), std::uint16_t{0});
+    for (std::size_t port = 0; port < row.size(); ++port) {
+      if (!(*chosen)[a][port]) continue;
+      const auto made = file_->channel(host::output_name(graph, static_cast<actor_index>(a), port),
+                                       {{"component", actor.type->info.type},
+                                        {"media", actor.type->info.outputs[port].type.to_string()},
+                                        {"source", actor.type->info.source ? "true" : "false"}});
+      if (!made) return fail(made);
+      row[port] = last = *made;
+    }
+  }
+  dropped_.resize(last + 1u);
+  return {};
+}
+
+void graph_recorder::started(const plan&, const clock& stream_time) { time_ = &stream_time; }
+
+void graph_recorder::packet_emitted(const plan&, actor_index actor, std::size_t port,
+                                    const packet& p) {
+  const auto channel = channels_[actor][port];
+  if (channel == 0 || time_ == nullptr) return;
+  put({channel, time_->now(), p, "", 256 + size_bytes(*p.body)}, time_->is_virtual());
+}
+
+void graph_recorder::marked(const plan&, actor_index actor, std::size_t port, const packet& p) {
+  const auto& row = channels_[actor];
+  auto channel = row[port];
+  // An interruption belongs to the actor, not to an output: the first that is recorded carries it.
+  const auto* what = p.get_if<control>();
+  if (what != nullptr && what->what == control::kind::interrupt)
+    for (auto it = row.rbegin(); it != row.rend(); ++it)
+      if (*it != 0) channel = *it;
+  if (channel == 0 || time_ == nullptr) return;
+  put({channel, time_->now(), p, "", 256}, time_->is_virtual());
+}
+
+void graph_recorder::event(timestamp at, std::string_view actor, std::string_view what,
+                           std::string_view detail) {
+  nlohmann::ordered_json line = {{"actor", actor}, {"what", what}, {"detail", detail}};
+  auto text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const auto n = 256 + text.size();
+  put({0, at, {}, std::move(text), n}, false);
+}
+
+void graph_recorder::put(item i, bool may_wait) {
+  // The watchdog of the calling actor runs on: a disk that hangs longer than this costs packets.
+  constexpr auto patience = std::chrono::seconds(2);
+  std::unique_lock lock(mutex_);
+  const auto has_room = [&] {
+    return over_ || (queue_.size() < options_.queue_packets &&
+                     (queue_.empty() || queued_bytes_ + i.size_bytes <= options_.queue_bytes));
+  };
+  if (may_wait && !has_room()) emptied_.wait_for(lock, patience, has_room);
+  if (over_) return;
+  if (!has_room()) {
+    ++dropped_[i.channel];
+    if (trouble_.empty())
+      trouble_ = "the recorder does not keep up: packets are missing in " + options_.path;
+    return;
+  }
+  queued_bytes_ += i.size_bytes;
+  queue_.push_back(std::move(i));
+  // A writer that is woken for each packet would cost more than it writes.
+  if (queue_.size() == 1) filled_.notify_one();
+}
+
+void graph_recorder::write_all() {
+  std::unique_lock lock(mutex_);
+  while (!over_ || !queue_.empty()) {
+    filled_.wait_for(lock, std::chrono::milliseconds(100),
+                     [&] { return over_ || !queue_.empty(); });
+    std::vector<item> batch(std::make_move_iterator(queue_.begin()),
+                            std::make_move_iterator(queue_.end()));
+    queue_.clear();
+    const auto dropped = std::exchange(dropped_, std::vector<std::uint64_t>(dropped_.size()));
+    lock.unlock();
+    take(batch);
+    for (std::size_t c = 0; c < dropped.size(); ++c)
+      file_->add_lost(static_cast<std::uint16_t>(c), dropped[c], "recorder_too_slow");
+    file_->tick(monotonic_ns());
+    lock.lock();
+    // Bytes count until they are written: the batch in hand is part of the bound.
+    for (const auto& i : batch) queued_bytes_ -= i.size_bytes;
+    if (trouble_.empty() && !file_->trouble().empty())
+      trouble_ = file_->trouble() + ": the recording has a gap";
+    emptied_.notify_all();
+  }
+}
+
+void graph_recorder::take(std::vector<item>& batch) {
+  for (auto& i : batch) {
+    if (!i.event.empty())
+      file_->add_event(i.at, i.event);
+    else
+      file_->add(i.channel, i.at, i.what);
+    i.what = {};
+  }
+}
+
+verdict graph_recorder::finish() {
+  if (!writer_.joinable()) return {};
+  {
+    std::lock_guard lock(mutex_);
+    over_ = true;
+    filled_.notify_all();
+    emptied_.notify_all();
+  }
+  writer_.join();
+  for (std::size_t c = 0; c < dropped_.size(); ++c)
+    file_->add_lost(static_cast<std::uint16_t>(c), dropped_[c], "recorder_too_slow");
+  return file_->close("");
+}
+
+std::string graph_recorder::trouble() const {
+  std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
+}  // namespace hocket::record

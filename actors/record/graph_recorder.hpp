@@ -1,0 +1,97 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "actors/host/runtime.hpp"
+#include "actors/record/recording_writer.hpp"
+
+namespace hocket::record {
+
+struct graph_recorder_options {
+  std::string path;
+  /// Globs (`*`, `?`) of outputs (`model.audio`) or of inputs that they feed (`speaker.audio`); none:
+  /// everything.
+  std::vector<std::string> edges = {};
+  std::string version = {};  ///< of the program
+  bool virtual_time = false;
+  int sessions = 1;
+  std::size_t queue_bytes = 64u << 20;
+  std::size_t queue_packets = 65'536;
+  bool compress = true;
+};
+
+/// Records a run from outside the graph: every packet that leaves a chosen output, what actors say
+/// about their streams, and the events of the run.
+///
+/// The graph never waits for it in real time: packets go into a bounded queue (payloads are shared,
+/// not copied), a thread of its own writes them, and what finds the queue full is dropped, counted by
+/// output and told by `on_trouble`; the file then ends INCOMPLETE. In virtual time the graph waits
+/// for room, since nobody is in a hurry there.
+///
+/// Threads: the observer's calls as runtime.hpp says; the rest from one thread.
+class graph_recorder final : public host::observer {
+ public:
+  /// Errors: record.no_such_edge (a glob that names nothing), mcap.cannot_write.
+  static result<std::unique_ptr<graph_recorder>> create(const plan& graph, const registry& types,
+                                                        graph_recorder_options options);
+  /// The same on any sink, for tests.
+  static result<std::unique_ptr<graph_recorder>> create(const plan& graph, const registry& types,
+                                                        graph_recorder_options options,
+                                                        std::unique_ptr<byte_sink> to);
+  ~graph_recorder() override;
+
+  void started(const plan&, const clock& stream_time) override;
+  void packet_emitted(const plan&, actor_index actor, std::size_t port, const packet& p) override;
+  void marked(const plan&, actor_index actor, std::size_t port, const packet& p) override;
+  void event(timestamp at, std::string_view actor, std::string_view what,
+             std::string_view detail) override;
+
+  /// Writes what waits and ends the file. After the run is over.
+  verdict finish();
+  /// One line about what goes wrong, the first time it does; "" while all is well.
+  std::string trouble() const;
+
+ private:
+  struct item {
+    std::uint16_t channel = 0;
+    timestamp at;
+    packet what;
+    std::string event;  ///< instead of a packet
+    std::size_t size_bytes = 0;
+  };
+
+  graph_recorder(graph_recorder_options options, std::unique_ptr<recording_writer> file);
+  result<void> choose(const plan& graph);
+  void put(item i, bool may_wait);
+  void write_all();
+  void take(std::vector<item>& batch);
+
+  const graph_recorder_options options_;
+  std::unique_ptr<recording_writer> file_;
+  std::vector<std::vector<std::uint16_t>> channels_;  ///< [actor][port]; 0: not recorded
+  const clock* time_ = nullptr;
+
+  mutable std::mutex mutex_;
+  std::condition_variable filled_, emptied_;
+  std::deque<item> queue_;
+  std::size_t queued_bytes_ = 0;
+  std::vector<std::uint64_t> dropped_;  ///< by channel, since the writer last looked
+  std::string trouble_;
+  bool over_ = false;
+  std::thread writer_;
+};
+
+/// `*` any characters, `?` one.
+bool matches_glob(std::string_view glob, std::string_view name);
+
+/// Marks which outputs globs choose, [actor][port]. Errors: record.no_such_edge, with the nearest.
+result<std::vector<std::vector<bool>>> choose_outputs(const plan& graph,
+                                                      const std::vector<std::string>& globs);
+
+}  // namespace hocket::record

@@ -1,0 +1,141 @@
+#include "actors/record/mcap_record.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "actors/record/output_path.hpp"
+#include "graph/contract/plugin.hpp"
+#include "graph/schema/codec.hpp"
+
+namespace hocket::record {
+namespace {
+
+constexpr std::array names = {"audio",      "video",        "tensor",      "text",
+                              "tool_calls", "tool_results", "delegations", "training_examples",
+                              "adapters",   "control"};
+static_assert(names.size() == payload_kind_count);
+
+std::vector<input_port> ports() {
+  std::vector<input_port> out;
+  for (int k = 0; k < payload_kind_count; ++k) {
+    const auto kind = static_cast<payload_kind>(k);
+    out.push_back({names[static_cast<std::size_t>(k)],
+                   {.kind = kind},
+                   "any output of this kind",
+                   false,
+                   {.size = 256, .full = full_policy::block}});
+  }
+  return out;
+}
+
+std::int64_t unix_zero_ns(const clock* time) {
+  if (time == nullptr || time->is_virtual()) return 0;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count() - time->now().ns();
+}
+
+}  // namespace
+
+component_info mcap_record::info() {
+  return {.type = "record.mcap",
+          .summary = "Writes whatever it is linked to into one crash-safe MCAP file.",
+          .inputs = ports(),
+          .outputs = {},
+          .scope = instance_scope::shared,
+          .blocking = true,
+          .ticks = true};
+}
+
+result<void> mcap_record::open(const context& where) {
+  context_ = where;
+  // A restart must not empty the file of the life before it.
+  auto file = config_.file;
+  if (where.restarts > 0) {
+    const auto dot = file.rfind('.');
+    const auto at = dot == file.npos || file.find('/', dot) != file.npos ? file.size() : dot;
+    file.insert(at, fmt::format(".restart{}", where.restarts));
+  }
+  path_ = output_path(where, file);
+  recording_writer_options how;
+  how.path = path_;
+  how.compress = config_.compress;
+  how.unix_zero_ns = unix_zero_ns(where.time);
+  how.facts = {{"micro_turn_ms", fmt::to_string(where.grid.length / std::chrono::milliseconds(1))},
+               {"schema_hash", std::string(wire::schema_hash())},
+               {"plugin_abi", HOCKET_PLUGIN_ABI},
+               {"clock", where.time != nullptr && where.time->is_virtual() ? "virtual" : "real"},
+               {"recorder", where.actor}};
+  if (where.graph != nullptr) {
+    how.facts["graph_name"] = where.graph->name();
+    how.facts["graph_hash"] = where.graph->hash();
+    how.graph_yaml = where.graph->expanded_yaml();
+  }
+  auto made = recording_writer::create(std::move(how));
+  if (!made) return fail(made);
+  file_ = std::move(*made);
+  return {};
+}
+
+void mcap_record::take(const packet& p) {
+  auto output = context_.graph != nullptr ? context_.graph->output_of(p.header) : "";
+  if (output.empty()) output = fmt::format("unknown.{}", to_string(p.kind()));
+  const auto channel = file_->channel(output, {{"media", std::string(to_string(p.kind()))}});
+  if (!channel) {
+    file_->add_lost(0, 1, channel.error().code);
+    return tell();
+  }
+  // Senders number without gaps: what is missing was dropped on the way here. After a restart the
+  // first number is not known.
+  auto& next =
+      next_seq_.try_emplace({output, p.header.session}, context_.restarts > 0 ? p.header.seq : 0)
+          .first->second;
+  if (p.header.seq > next) file_->add_lost(*channel, p.header.seq - next, "dropped_on_the_way");
+  next = std::max(next, p.header.seq + 1);
+  file_->add(*channel, context_.time != nullptr ? context_.time->now() : p.header.ts, p);
+  tell();
+}
+
+void mcap_record::tell() {
+  if (const auto lost = file_->lost(); lost > told_lost_) {
+    context_.count("lost_packets", static_cast<std::int64_t>(lost - told_lost_));
+    told_lost_ = lost;
+  }
+  if (told_ == file_->trouble().empty()) {
+    told_ = !told_;
+    context_.log(told_ ? file_->trouble() + ": the recording has a gap"
+                       : path_ + ": written again");
+  }
+}
+
+result<void> mcap_record::process(std::size_t, const packet& p, emitter&) {
+  if (p.body) take(p);
+  return {};
+}
+
+result<void> mcap_record::on_control(std::size_t, const packet& p, emitter&) {
+  const auto* c = p.get_if<control>();
+  // Only what came over a link has a way; the host's own words to us have none.
+  if (c != nullptr && p.header.way.count > 0) take(p);
+  return {};
+}
+
+result<void> mcap_record::tick(std::int64_t, emitter&) {
+  file_->tick(monotonic_ns());
+  tell();
+  return {};
+}
+
+result<void> mcap_record::close(emitter&) {
+  if (!file_) return {};
+  const auto end = file_->close("");
+  tell();
+  context_.log(fmt::format("wrote {}: {} packets, {}", path_, end.packets,
+                           end.complete ? "COMPLETE" : "INCOMPLETE: " + end.why));
+  file_.reset();
+  return {};
+}
+
+}  // namespace hocket::record

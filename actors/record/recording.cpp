@@ -1,0 +1,231 @@
+#include "actors/record/recording.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "graph/schema/recorded.hpp"
+
+namespace hocket::record {
+namespace {
+
+constexpr std::size_t problems_max = 20;
+
+std::uint64_t number(const mcap_map& m, const std::string& key) {
+  const auto it = m.find(key);
+  std::uint64_t n = 0;
+  if (it != m.end()) std::from_chars(it->second.data(), it->second.data() + it->second.size(), n);
+  return n;
+}
+
+recorded_event event_of(timestamp at, const mcap_message& m) {
+  recorded_event e;
+  e.at = at;
+  const auto text = chars(m.data.bytes());
+  const auto json = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
+  const auto field = [&](const char* key) {
+    const bool has = json.is_object() && json.contains(key) && json[key].is_string();
+    return has ? json[key].get<std::string>() : std::string();
+  };
+  e.actor = field("actor");
+  e.what = field("what");
+  e.detail = field("detail");
+  return e;
+}
+
+/// Bounds, ends and interruptions are what an actor says about a stream; the host never sends them.
+bool is_mark(const packet& p) {
+  const auto* c = p.get_if<control>();
+  return c != nullptr &&
+         (c->what == control::kind::bound || c->what == control::kind::end_of_stream ||
+          c->what == control::kind::interrupt);
+}
+
+}  // namespace
+
+result<std::shared_ptr<const recording>> recording::open(const std::string& path,
+                                                         const mcap_limits& limits) {
+  auto from = open_source(path);
+  if (!from) return fail(from);
+  auto opened = open(std::move(*from), limits);
+  if (!opened) return fail(opened.error().code, path + ": " + opened.error().message);
+  return opened;
+}
+
+result<std::shared_ptr<const recording>> recording::open(std::unique_ptr<byte_source> from,
+                                                         const mcap_limits& limits) {
+  std::shared_ptr<recording> made(new recording(std::move(from), limits));
+  HOCKET_TRY(made->index());
+  return std::shared_ptr<const recording>(std::move(made));
+}
+
+void recording::complain(std::string what) {
+  if (problems_.size() < problems_max) problems_.push_back(std::move(what));
+  if (problems_.size() == problems_max) problems_.push_back("… and more");
+}
+
+result<void> recording::index() {
+  auto contents = read_contents(*from_, limits_);
+  if (!contents) return fail(contents);
+  contents_ = std::move(*contents);
+  for (const auto& [name, values] : contents_.metadata)
+    if (name == facts_name) facts_ = values;
+  unix_zero_ns_ = static_cast<std::int64_t>(number(facts_, "unix_zero_ns"));
+  if (!contents_.problem.empty()) complain(contents_.problem);
+  if (contents_.loose_messages > 0)
+    complain(fmt::format("{} messages outside of chunks are not read", contents_.loose_messages));
+  for (const auto& a : contents_.attachments) {
+    if (a.name != graph_attachment) continue;
+    auto text = read_attachment(*from_, a, limits_);
+    if (!text) return fail(text);
+    graph_yaml_ = std::move(*text);
+  }
+  for (std::uint32_t i = 0; i < contents_.chunks.size(); ++i) {
+    const auto bytes = read_chunk(*from_, contents_.chunks[i], limits_);
+    if (!bytes && bytes.error().code == code_of(mcap_error::cannot_read)) return fail(bytes);
+    const auto done = bytes ? index_chunk(i, *bytes) : result<void>(fail(bytes));
+    if (!done) complain(done.error().message);
+  }
+  finish_index();
+  if (outputs_.empty() && facts_.empty())
+    return fail("record.not_a_recording", "an MCAP file, but not one of Hocket's recordings");
+  read_verdict();
+  return {};
+}
+
+timestamp recording::stream_time(std::uint64_t file_time) const {
+  // Unsigned: a stranger's file may hold any two numbers.
+  return timestamp(
+      static_cast<std::int64_t>(file_time - static_cast<std::uint64_t>(unix_zero_ns_)));
+}
+
+result<void> recording::index_chunk(std::uint32_t number, const buffer& chunk) {
+  return each_message(chunk, &contents_,
+                      [&](const mcap_message& m, std::uint64_t offset) -> result<void> {
+                        index_packet(number, offset, m);
+                        return {};
+                      });
+}
+
+void recording::index_packet(std::uint32_t chunk, std::uint64_t offset, const mcap_message& m) {
+  const auto c = contents_.channels.find(m.channel_id);
+  if (c == contents_.channels.end()) return complain("a message of an unknown channel");
+  const auto at = stream_time(m.log_time_ns);
+  if (c->second.topic == events_topic) return events_.push_back(event_of(at, m));
+  const auto schema = contents_.schemas.find(c->second.schema_id);
+  if (schema == contents_.schemas.end() || schema->second.name != wire::recorded_name) return;
+  const auto p = wire::read_recorded(m.data);
+  if (!p) return complain(fmt::format("{}: {}", c->second.topic, p.error().message));
+  auto& out = by_channel_[m.channel_id];
+  recorded_packet r;
+  r.chunk = chunk;
+  r.offset_bytes = static_cast<std::uint32_t>(offset);
+  r.at = at;
+  r.ts = p->header.ts;
+  r.session = p->header.session;
+  r.seq = p->header.seq;
+  r.epoch = p->header.epoch;
+  r.is_mark = is_mark(*p);
+  out.items.push_back(r);
+  out.packets += r.is_mark ? 0 : 1;
+  packets_ += r.is_mark ? 0 : 1;
+  first_ = std::min(first_, at);
+  last_ = std::max(last_, at);
+}
+
+void recording::finish_index() {
+  for (const auto& [id, channel] : contents_.channels) {
+    const auto schema = contents_.schemas.find(channel.schema_id);
+    if (schema == contents_.schemas.end() || schema->second.name != wire::recorded_name) continue;
+    auto out = std::move(by_channel_[id]);
+    out.name = channel.topic;
+    const auto dot = channel.topic.rfind('.');
+    out.actor = channel.topic.substr(0, dot);
+    out.port = dot == std::string::npos ? "" : channel.topic.substr(dot + 1);
+    out.about = channel.metadata;
+    // Senders number from 0 without gaps.
+    std::map<session_id, std::pair<std::uint64_t, std::uint64_t>> seen;  // packets, last number
+    for (const auto& i : out.items) {
+      if (i.is_mark) continue;
+      auto& [n, last] = seen[i.session];
+      ++n;
+      last = std::max(last, i.seq);
+    }
+    for (const auto& [session, s] : seen)
+      if (s.second >= s.first) out.missing += s.second - s.first + 1;
+    outputs_.push_back(std::move(out));
+  }
+  by_channel_.clear();
+  std::sort(outputs_.begin(), outputs_.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  if (packets_ == 0 && first_ == timestamp::max()) first_ = last_;
+}
+
+void recording::read_verdict() {
+  verdict_.complete = false;
+  verdict_.packets = packets_;
+  verdict_.why = contents_.closed ? "the file does not say how it ended"
+                                  : "the recorder did not come to its end";
+  for (const auto& [name, values] : contents_.metadata) {
+    if (name != verdict_name) continue;
+    const auto said = [&](const char* key) {
+      const auto it = values.find(key);
+      return it == values.end() ? std::string() : it->second;
+    };
+    verdict_.lost = number(values, "lost");
+    verdict_.complete = said("complete") == "true";
+    verdict_.why = said("why");
+  }
+  // Whatever the recorder knew when it wrote that: what is not here now is not here.
+  if (verdict_.complete && !problems_.empty()) {
+    verdict_.complete = false;
+    verdict_.why = problems_.front();
+  }
+}
+
+const recorded_output* recording::find(const std::string& output) const {
+  const auto it = std::find_if(outputs_.begin(), outputs_.end(),
+                               [&](const auto& o) { return o.name == output; });
+  return it == outputs_.end() ? nullptr : &*it;
+}
+
+std::string recording::fact(const std::string& name) const {
+  const auto it = facts_.find(name);
+  return it == facts_.end() ? "" : it->second;
+}
+
+std::vector<session_id> recording::sessions() const {
+  std::set<session_id> all;
+  for (const auto& o : outputs_)
+    for (const auto& i : o.items) all.insert(i.session);
+  all.erase(session_id::none);
+  return {all.begin(), all.end()};
+}
+
+result<buffer> recording::chunk(std::uint32_t number) const {
+  std::lock_guard lock(mutex_);
+  const auto it =
+      std::find_if(kept_.begin(), kept_.end(), [&](const auto& k) { return k.first == number; });
+  if (it != kept_.end()) {
+    kept_.splice(kept_.begin(), kept_, it);
+    return kept_.front().second;
+  }
+  auto bytes = read_chunk(*from_, contents_.chunks[number], limits_);
+  if (!bytes) return bytes;
+  kept_.emplace_front(number, *bytes);
+  if (kept_.size() > kept_chunks) kept_.pop_back();
+  return bytes;
+}
+
+result<packet> recording::read(const recorded_packet& what) const {
+  const auto bytes = chunk(what.chunk);
+  if (!bytes) return fail(bytes);
+  const auto m = message_at(*bytes, what.offset_bytes);
+  if (!m) return fail(m);
+  return wire::read_recorded(m->data);
+}
+
+}  // namespace hocket::record

@@ -1,0 +1,197 @@
+#include "actors/record/recording_writer.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "graph/core/clock.hpp"
+#include "graph/schema/recorded.hpp"
+
+namespace hocket::record {
+namespace {
+
+constexpr std::uint16_t packet_schema = 1;
+constexpr std::uint16_t event_schema = 2;
+constexpr std::uint16_t event_channel = 0;
+constexpr std::int64_t retry_ns = 500'000'000;
+constexpr std::int64_t sync_every_ns = 2'000'000'000;
+
+constexpr const char* event_json_schema = R"({
+  "type": "object",
+  "title": "hocket.Event",
+  "properties": {
+    "actor": {"type": "string", "description": "empty: the graph as a whole"},
+    "what": {"type": "string"},
+    "detail": {"type": "string"}
+  }
+})";
+
+buffer owned(std::string bytes) {
+  auto keep = std::make_shared<const std::string>(std::move(bytes));
+  return buffer::share(keep, std::as_bytes(std::span(*keep)));
+}
+
+}  // namespace
+
+result<std::unique_ptr<recording_writer>> recording_writer::create(
+    recording_writer_options options) {
+  auto to = open_sink(options.path);
+  if (!to) return fail(to);
+  return create(std::move(options), std::move(*to));
+}
+
+result<std::unique_ptr<recording_writer>> recording_writer::create(recording_writer_options options,
+                                                                   std::unique_ptr<byte_sink> to) {
+  mcap_writer_options how;
+  how.library = "hocket";
+  how.compress = options.compress;
+  auto file = mcap_writer::create(std::move(to), how);
+  if (!file) return fail(file);
+  std::unique_ptr<recording_writer> made(
+      new recording_writer(std::move(options), std::move(*file)));
+  HOCKET_TRY(made->begin());
+  return made;
+}
+
+recording_writer::~recording_writer() {
+  if (file_) (void)close("the recorder was not closed");
+}
+
+// What explains the packets stands before them: a file of a killed run has it too.
+result<void> recording_writer::begin() {
+  auto facts = options_.facts;
+  facts["unix_zero_ns"] = fmt::to_string(options_.unix_zero_ns);
+  HOCKET_TRY(file_->add_metadata(std::string(facts_name), facts));
+  if (!options_.graph_yaml.empty())
+    HOCKET_TRY(file_->attach(std::string(graph_attachment), "application/yaml", options_.graph_yaml,
+                             file_time({})));
+  HOCKET_TRY(file_->add(mcap_schema{packet_schema, std::string(wire::recorded_name), "protobuf",
+                                    wire::recorded_descriptors()}));
+  HOCKET_TRY(
+      file_->add(mcap_schema{event_schema, "hocket.Event", "jsonschema", event_json_schema}));
+  HOCKET_TRY(
+      file_->add(mcap_channel{event_channel, event_schema, std::string(events_topic), "json", {}}));
+  flushed_at_ns_ = synced_at_ns_ = monotonic_ns();
+  return {};
+}
+
+std::uint64_t recording_writer::file_time(timestamp t) const {
+  // The file's times have no sign; stream time before zero is rare, and the header has it exactly.
+  return static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, options_.unix_zero_ns + std::max<std::int64_t>(0, t.ns())));
+}
+
+result<std::uint16_t> recording_writer::channel(const std::string& output, const mcap_map& about) {
+  if (const auto it = channels_.find(output); it != channels_.end()) return it->second;
+  if (channels_.size() >= UINT16_MAX)
+    return fail(mcap_error::not_recordable, "more outputs than a file can hold");
+  mcap_channel c;
+  c.id = static_cast<std::uint16_t>(channels_.size() + 1);
+  c.schema_id = packet_schema;
+  c.topic = output;
+  c.encoding = "protobuf";
+  c.metadata = about;
+  const auto added = file_->add(c);
+  note(added);
+  if (!added) return fail(added);
+  channels_[output] = c.id;
+  return c.id;
+}
+
+void recording_writer::note(const result<void>& done) {
+  if (done) {
+    trouble_.clear();
+    return;
+  }
+  trouble_ = done.error().message;
+  if (first_trouble_.empty()) first_trouble_ = trouble_;
+  retry_at_ns_ = monotonic_ns() + retry_ns;
+}
+
+bool recording_writer::write(const mcap_message& m) {
+  // A disk that just refused is not asked for every packet.
+  if (!trouble_.empty() && file_->full() && monotonic_ns() < retry_at_ns_) return false;
+  const bool asks_disk = file_->full();
+  const auto done = file_->write(m);
+  if (!done || asks_disk) note(done);
+  return done.has_value();
+}
+
+void recording_writer::add(std::uint16_t channel, timestamp at, const packet& p) {
+  std::string bytes;
+  if (const auto coded = wire::append_recorded(p, bytes); !coded)
+    return add_lost(channel, 1, coded.error().code);
+  mcap_message m;
+  m.channel_id = channel;
+  m.sequence = static_cast<std::uint32_t>(p.header.seq);
+  m.log_time_ns = file_time(at);
+  m.publish_time_ns = file_time(p.header.ts);
+  m.data = owned(std::move(bytes));
+  if (write(m))
+    ++packets_;
+  else
+    add_lost(channel, 1, "cannot_write");
+}
+
+void recording_writer::add_event(timestamp at, const std::string& json) {
+  mcap_message m;
+  m.channel_id = event_channel;
+  m.sequence = events_++;
+  m.log_time_ns = m.publish_time_ns = file_time(at);
+  m.data = owned(json);
+  if (!write(m)) add_lost(event_channel, 1, "cannot_write");
+}
+
+void recording_writer::add_lost(std::uint16_t channel, std::uint64_t n, const std::string& why) {
+  if (n > 0) lost_[channel][why] += n;
+}
+
+std::uint64_t recording_writer::lost() const {
+  std::uint64_t n = 0;
+  for (const auto& [channel, reasons] : lost_)
+    for (const auto& [why, count] : reasons) n += count;
+  return n;
+}
+
+void recording_writer::tick(std::int64_t now_ns) {
+  if (now_ns - flushed_at_ns_ < options_.flush_every_ns) return;
+  flushed_at_ns_ = now_ns;
+  if (!trouble_.empty() && now_ns < retry_at_ns_) return;
+  note(file_->flush());
+  if (now_ns - synced_at_ns_ < sync_every_ns) return;
+  synced_at_ns_ = now_ns;
+  if (trouble_.empty()) note(file_->sync());
+}
+
+verdict recording_writer::close(const std::string& fate) {
+  verdict out;
+  if (!file_) return out;
+  // The verdict must know whether the last chunk arrived, and stands before the index.
+  file_->begin_end();
+  note(file_->flush());
+  for (const auto& [channel, n] : file_->drop_open_chunk()) {
+    add_lost(channel, n, "cannot_write");
+    if (channel != event_channel) packets_ -= n;
+  }
+  out.lost = lost();
+  out.packets = packets_;
+  out.why = fate;
+  if (out.lost > 0 && out.why.empty())
+    out.why = first_trouble_.empty() ? "packets were lost on the way to the file" : first_trouble_;
+  out.complete = out.why.empty();
+  mcap_map said = {{"complete", out.complete ? "true" : "false"},
+                   {"lost", fmt::to_string(out.lost)},
+                   {"why", out.why}};
+  for (const auto& [output, id] : channels_)
+    for (const auto& [why, n] : lost_[id]) said["lost." + output + "." + why] = fmt::to_string(n);
+  const auto ended = file_->add_metadata(std::string(verdict_name), said);
+  const auto closed = ended ? file_->close() : ended;
+  if (!closed && out.complete) {
+    out.complete = false;
+    out.why = closed.error().message;
+  }
+  file_.reset();
+  return out;
+}
+
+}  // namespace hocket::record

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/record/mcap_writer.hpp"
+#include "graph/contract/packet.hpp"
+
+namespace hocket::record {
+
+/// Names of what a recording holds besides packets; README.md describes them.
+inline constexpr std::string_view facts_name = "hocket.recording";
+inline constexpr std::string_view verdict_name = "hocket.verdict";
+inline constexpr std::string_view events_topic = "hocket.events";
+inline constexpr std::string_view graph_attachment = "graph.yaml";
+
+struct recording_writer_options {
+  std::string path;
+  /// Written first: graph, hash, version, ... (see README.md).
+  mcap_map facts = {};
+  std::string graph_yaml = {};
+  /// Unix time of stream time 0, so that viewers show the hour; 0 where time is virtual.
+  std::int64_t unix_zero_ns = 0;
+  bool compress = true;
+  std::int64_t flush_every_ns = 500'000'000;  ///< what a kill -9 can take, at most, of wall time
+};
+
+/// How a recording ended. Complete: no packet that was to be recorded is missing.
+struct verdict {
+  bool complete = true;
+  std::uint64_t packets = 0;
+  std::uint64_t lost = 0;
+  std::string why = {};  ///< "": complete
+};
+
+/// A recording while it is written: packets of named outputs, one channel each, and events.
+///
+/// A packet that cannot be written is counted with its output and its reason, never passed over; the
+/// file then says INCOMPLETE. A full disk is tried again every half second; the packets since then
+/// are lost, what came before and comes after is in the file.
+///
+/// Threads: one at a time.
+class recording_writer {
+ public:
+  static result<std::unique_ptr<recording_writer>> create(recording_writer_options options);
+  /// The same on any sink, for tests. `now_ns`: monotonic.
+  static result<std::unique_ptr<recording_writer>> create(recording_writer_options options,
+                                                          std::unique_ptr<byte_sink> to);
+  ~recording_writer();
+
+  /// The channel of an output such as "mic.audio"; made where it is new. `about`: component, media,
+  /// ... Errors: mcap.cannot_write, mcap.not_recordable (65 535 outputs).
+  result<std::uint16_t> channel(const std::string& output, const mcap_map& about = {});
+  /// A packet at the stream time at which it was emitted. What goes wrong is counted.
+  void add(std::uint16_t channel, timestamp at, const packet& p);
+  void add_event(timestamp at, const std::string& json);
+  /// Packets that never came here.
+  void add_lost(std::uint16_t channel, std::uint64_t n, const std::string& why);
+  /// Called now and then: appends what has waited for `flush_every_ns`. `now_ns`: monotonic.
+  void tick(std::int64_t now_ns);
+  /// Ends the file. `fate` "": all is well; else why it ends early.
+  verdict close(const std::string& fate);
+
+  /// The last error of the disk; "" while all is well.
+  const std::string& trouble() const { return trouble_; }
+  std::uint64_t lost() const;
+
+ private:
+  recording_writer(recording_writer_options options, std::unique_ptr<mcap_writer> file)
+      : options_(std::move(options)), file_(std::move(file)) {}
+  result<void> begin();
+  std::uint64_t file_time(timestamp t) const;
+  bool write(const mcap_message& m);
+  void note(const result<void>& done);
+
+  const recording_writer_options options_;
+  std::unique_ptr<mcap_writer> file_;
+  std::map<std::string, std::uint16_t> channels_;
+  std::map<std::uint16_t, std::map<std::string, std::uint64_t>> lost_;  ///< channel, reason
+  std::string trouble_, first_trouble_;
+  std::int64_t retry_at_ns_ = 0;
+  std::int64_t flushed_at_ns_ = 0;
+  std::int64_t synced_at_ns_ = 0;
+  std::uint32_t events_ = 0;
+  std::uint64_t packets_ = 0;
+};
+
+}  // namespace hocket::record
