@@ -87,6 +87,7 @@ std::vector<std::string> seeds() {
 
 }  // namespace
 
+extern const target mcap;
 const target mcap = {"mcap", run, seeds};
 
 }  // namespace hocket::fuzz

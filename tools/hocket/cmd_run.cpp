@@ -11,10 +11,12 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/host/runtime.hpp"
+#include "actors/record/graph_recorder.hpp"
 #include "tools/hocket/accounts.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/conversation.hpp"
 #include "tools/hocket/event_log.hpp"
+#include "tools/hocket/measures.hpp"
 #include "tools/hocket/picture.hpp"
 #include "tools/hocket/placement.hpp"
 #include "tools/hocket/recorder.hpp"
@@ -84,13 +86,19 @@ std::vector<std::string> written_since(const fs::path& dir, fs::file_time_type s
 
 /// Waits for the end while keeping the screen alive; stops in good order on a signal or when the
 /// asked duration of stream time is over.
-host::run_summary watch(host::runtime& run, const run_options& o, screen& view, watchers& others) {
+host::run_summary watch(host::runtime& run, const run_options& o, screen& view, watchers& others,
+                        const record::graph_recorder* recording) {
+  bool told = false;
   auto end = std::async(std::launch::async, [&] { return run.wait(); });
   bool stopping = false;
   while (end.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) {
     const auto now = run.status();
     view.refresh(now);
     others.look(now);
+    if (recording != nullptr && !told && !recording->trouble().empty()) {
+      told = true;
+      fmt::print(stderr, "warning: {} [record.gap]\n", recording->trouble());
+    }
     const bool over = o.duration_s > 0 && now.now.seconds() >= o.duration_s;
     if (!stopping && (interrupts > 0 || over)) {
       stopping = true;
@@ -133,6 +141,31 @@ void print_end(const run_options& o, const host::run_summary& end,
 
 }  // namespace
 
+/// The recording that --record asks for; nothing where it asks for none.
+result<std::unique_ptr<record::graph_recorder>> make_recording(const run_options& o,
+                                                               const loaded_graph& loaded) {
+  if (o.record.empty()) return nullptr;
+  record::graph_recorder_options how;
+  how.path = o.record;
+  how.edges = o.record_edges;
+  how.version = fmt::format("{} ({})", version(), revision());
+  how.virtual_time = o.virtual_time;
+  how.sessions = o.sessions;
+  // A full disk or a file limit is an error to be counted, not a signal to die of.
+  std::signal(SIGXFSZ, SIG_IGN);
+  return record::graph_recorder::create(*loaded.graph, *loaded.types, how);
+}
+
+/// Ends the recording and says what became of it.
+void end_recording(const run_options& o, record::graph_recorder* recording) {
+  if (recording == nullptr) return;
+  const auto end = recording->finish();
+  if (!end.complete)
+    fmt::print(stderr,
+               "warning: {} is INCOMPLETE: {}; {} packets are missing [record.incomplete]\n",
+               o.record, end.why, end.lost);
+}
+
 int run_run(const run_options& o) {
   const auto types = known_types(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
@@ -161,6 +194,9 @@ int run_run(const run_options& o) {
                     others.error().code == "observe.not_loopback"
                         ? "take an address of this machine (127.0.0.1), or say --metrics-public"
                         : "");
+  auto recording = make_recording(o, loaded);
+  if (!recording) return complain(recording.error(), exit_bad_input);
+
   const auto view = make_screen(o);
   keeper kept;
   recorder watcher(*loaded.graph, {log->get(), &kept, view.get()});
@@ -176,6 +212,7 @@ int run_run(const run_options& o) {
   how.observers = (*others)->observers();
   how.observers.insert(how.observers.begin(), &watcher);
   how.host = std::move(*where);
+  if (*recording) how.observers.push_back(recording->get());
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   auto run = host::runtime::start(*loaded.graph, *loaded.types, how);
@@ -186,11 +223,12 @@ int run_run(const run_options& o) {
                     "`hocket doctor " + o.graph + "` checks what it needs");
   }
   (*others)->running(**run);
-  const auto end = watch(**run, o, *view, **others);
+  const auto end = watch(**run, o, *view, **others, recording->get());
   (*others)->closed();
   watcher.finish(to_string(end.why), end.detail);
   view->finish();
   run->reset();
+  end_recording(o, recording->get());
 
   const auto wall = std::chrono::steady_clock::now() - start;
   const double wall_s =

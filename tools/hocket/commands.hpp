@@ -40,8 +40,31 @@ struct run_options {
   std::string listen;              ///< instead of the graph file's; port 0 = any
   std::vector<std::string> peers;  ///< NAME=ADDRESS instead of the graph file's
   std::string address_file;        ///< where to write the address that we listen at
+  std::string record;              ///< MCAP file to write; "": none
+  std::vector<std::string> record_edges;  ///< globs; empty: the whole graph
 };
 int run_run(const run_options&);
+
+struct record_options {
+  std::string what;  ///< info, recover
+  std::string file;
+  std::string out;  ///< recover
+  bool json = false;
+};
+int run_record(const record_options&);
+
+struct replay_options {
+  std::string file;   ///< an MCAP recording
+  std::string graph;  ///< "": the one in the recording
+  graph_options how;
+  std::vector<std::string> only, play;  ///< globs of actors
+  std::vector<std::string> replace;     ///< actor=component
+  std::string out = "out/replay";
+  bool check = false;      ///< compare with what was recorded
+  bool real_time = false;  ///< instead of virtual time
+  bool json = false;
+};
+int run_replay(const replay_options&);
 
 struct validate_options {
   std::vector<std::string> graphs;

@@ -54,6 +54,12 @@ void add_run(CLI::App& app, action& chosen) {
       ->type_name("FILE");
   sub.add_option("--address-file", o.address_file, "File to write the address to, once it listens")
       ->type_name("FILE");
+  sub.add_option("--record", o.record, "Also record the run in an MCAP file")->type_name("FILE");
+  sub.add_option("--record-edges", o.record_edges,
+                 "Only outputs (model.audio) or inputs (speaker.*) that match")
+      ->type_name("GLOB")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   sub.add_flag("--plain", o.plain, "Plain lines also on a terminal");
   sub.add_flag("--no-pii", o.no_pii, "Leave words out of the event log and the picture");
   sub.add_option("--metrics", o.metrics,
@@ -72,6 +78,41 @@ void add_run(CLI::App& app, action& chosen) {
       "Writes events.jsonl, conversation.svg and conversation.png to --out, beside what the\n"
       "graph records. Ctrl-C stops in good order, a second one at once.\n"
       "Exit code 1 if the graph failed or a link's accounts do not add up.");
+}
+
+void add_record(CLI::App& app, action& chosen) {
+  static record_options o;
+  auto& sub = command(app, chosen, "record", "Look into a recording, or save a torn one",
+                      [] { return run_record(o); });
+  sub.add_option("what", o.what, "info: what is in it; recover: a whole file of what is left")
+      ->required()
+      ->check(CLI::IsMember({"info", "recover"}));
+  sub.add_option("file", o.file, "Recording (MCAP)")->required();
+  sub.add_option("out", o.out, "recover: file to write");
+  add_json(sub, o.json);
+  sub.footer("`hocket run GRAPH --record FILE` makes recordings, `hocket replay FILE` plays them.");
+}
+
+void add_replay(CLI::App& app, action& chosen) {
+  static replay_options o;
+  auto& sub = command(app, chosen, "replay", "Run a graph again on what was recorded",
+                      [] { return run_replay(o); });
+  sub.add_option("file", o.file, "Recording (MCAP)")->required();
+  sub.add_option("--graph", o.graph, "Graph file instead of the recorded graph")->type_name("FILE");
+  add_graph_options(sub, o.how);
+  const auto names = [&](const char* name, std::vector<std::string>& into, const char* doc) {
+    sub.add_option(name, into, doc)->type_name("GLOB")->delimiter(',')->allow_extra_args(false);
+  };
+  names("--only", o.only, "Run only these actors; what feeds them is played");
+  names("--play", o.play, "Play these actors too, not only the sources");
+  sub.add_option("--replace", o.replace, "Another component for an actor")
+      ->type_name("ACTOR=TYPE")
+      ->allow_extra_args(false);
+  sub.add_flag("--check", o.check, "Compare every output with the recorded one, bit for bit");
+  sub.add_flag("--real-time", o.real_time, "At the speed of the recording, not as fast as it can");
+  sub.add_option("--out", o.out, "Folder for what the graph writes")->capture_default_str();
+  add_json(sub, o.json);
+  sub.footer("Exit code 1 if the graph failed or --check found a difference.");
 }
 
 void add_validate(CLI::App& app, action& chosen) {
@@ -398,9 +439,9 @@ int run_main(int argc, char** argv) {
       "Exit codes: 0 fine, 1 failed at run time, 2 the input is wrong.\n"
       "Start: hocket validate configs/graphs/*.yaml; hocket run GRAPH; hocket describe TYPE");
   action chosen;
-  for (auto add :
-       {add_run, add_validate, add_graph, add_list, add_describe, add_top, add_picture, add_new,
-        add_keys, add_train, add_eval, add_bench, add_scenarios, add_doctor, add_export, add_docs})
+  for (auto add : {add_run, add_record, add_replay, add_validate, add_graph, add_list, add_describe,
+                   add_top, add_picture, add_new, add_keys, add_train, add_eval, add_bench,
+                   add_scenarios, add_doctor, add_export, add_docs})
     add(app, chosen);
   const auto known = names_of(app, false);
   if (argc >= 2 && argv[1][0] != '-' &&

@@ -69,9 +69,11 @@ result<std::string> read_and_note(const std::string& path) {
 
 }  // namespace
 
-loaded_graph load_graph(const std::string& file, const registry& types, const graph_options& how) {
+loaded_graph load_graph_text(const std::string& file, const std::string& text,
+                             const registry& types, const graph_options& how, bool expanded) {
   loaded_graph out;
   load_options options;
+  options.expanded = expanded;
   options.sets = how.sets;
   options.read_file = read_and_note;
   noted.clear();
@@ -88,10 +90,22 @@ loaded_graph load_graph(const std::string& file, const registry& types, const gr
     }
     options.params[param.substr(0, at)] = param.substr(at + 1);
   }
+  if (out.findings.has_errors()) return out;
+  const auto known = std::make_shared<registry>(types);
+  load_own_plugins(file, plugins_of(file, text, options), how.plugins, *known, out.findings);
+  out.types = known;
+  out.graph = load_plan(file, text, *known, options, out.findings);
+  out.includes.swap(noted);
+  if (out.findings.has_errors()) out.graph.reset();
+  return out;
+}
+
+loaded_graph load_graph(const std::string& file, const registry& types, const graph_options& how) {
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
   if (in) text << in.rdbuf();
   if (!in || !text) {
+    loaded_graph out;
     out.findings.add({severity::error,
                       {file, 0, 0},
                       "graph.unreadable",
@@ -100,14 +114,7 @@ loaded_graph load_graph(const std::string& file, const registry& types, const gr
                       {}});
     return out;
   }
-  if (out.findings.has_errors()) return out;
-  const auto known = std::make_shared<registry>(types);
-  load_own_plugins(file, plugins_of(file, text.str(), options), how.plugins, *known, out.findings);
-  out.types = known;
-  out.graph = load_plan(file, text.str(), *known, options, out.findings);
-  out.includes.swap(noted);
-  if (out.findings.has_errors()) out.graph.reset();
-  return out;
+  return load_graph_text(file, text.str(), types, how, false);
 }
 
 int report(const diagnostics& findings) {

@@ -26,6 +26,10 @@ struct loaded_graph {
 /// file that cannot be read is a finding (`graph.unreadable`), so is a library (`graph.plugin`).
 loaded_graph load_graph(const std::string& file, const registry& types, const graph_options& how);
 
+/// The same for a text; `file` is its name in findings. `expanded`: see load_options.
+loaded_graph load_graph_text(const std::string& file, const std::string& text,
+                             const registry& types, const graph_options& how, bool expanded);
+
 /// Prints findings to stderr; returns exit_bad_input where one is an error, else exit_fine.
 int report(const diagnostics& findings);
 

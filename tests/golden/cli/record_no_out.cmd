@@ -1,0 +1,1 @@
+hocket record recover torn.mcap

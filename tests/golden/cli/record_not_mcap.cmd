@@ -1,0 +1,1 @@
+hocket record info good.yaml
