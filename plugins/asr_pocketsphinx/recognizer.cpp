@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <sstream>
 
 namespace hocket::asr_pocketsphinx {
@@ -91,6 +92,9 @@ result<std::unique_ptr<recognizer>> recognizer::open(const recognizer_options& o
   made->decoder_ = std::make_unique<decoder>();
   made->vocabulary_size_ = wanted.size();
   auto& d = *made->decoder_;
+  // Two that load at once, in two runs of a graph, refuse their grammars now and then.
+  static std::mutex one_loads;
+  const std::lock_guard loading(one_loads);
   err_set_logfp(nullptr);
   d.config = cmd_ln_init(nullptr, ps_args(), TRUE, "-hmm", o.acoustic_model.c_str(),
                          "-remove_silence", "no", "-cmn", "live", nullptr);
