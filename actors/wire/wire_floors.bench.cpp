@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include <algorithm>
 #include <atomic>
 #include <sstream>
 #include <tuple>
@@ -33,6 +34,8 @@ class channel {
   virtual ~channel() = default;
   virtual void send(order what, std::span<const std::byte> bytes) = 0;
   virtual letterhead receive(std::vector<std::byte>& into) = 0;
+  /// What size comes next: so much of it may wait to be sent as our credit allows.
+  virtual void prepare(std::size_t) {}
   /// Tells the other end, where it cannot see by itself that this one is gone.
   virtual void finish() {}
 };
@@ -130,6 +133,11 @@ class zmq_channel final : public channel {
         &m, const_cast<std::byte*>(bytes.data()), bytes.size(), [](void*, void*) {}, nullptr);
     zmq_msg_send(&m, socket_, 0);
   }
+  void prepare(std::size_t size_bytes) override {
+    const int most = static_cast<int>(
+        std::clamp<std::size_t>((32u << 20) / std::max<std::size_t>(1, size_bytes), 4, 1000));
+    zmq_setsockopt(socket_, ZMQ_SNDHWM, &most, sizeof most);
+  }
   void finish() override {
     const letterhead h{order::reset, 0, UINT64_MAX};
     zmq_send(socket_, &h, sizeof h, ZMQ_SNDMORE);
@@ -223,6 +231,7 @@ class floor_pair final : public wire_pair {
 
   wire_result measure(std::size_t size, double seconds) override {
     contents what(size);
+    channel_->prepare(size);
     wire_result r;
     std::vector<std::int64_t> ns;
     const auto until = monotonic_ns() + static_cast<std::int64_t>(seconds * 1e9);
