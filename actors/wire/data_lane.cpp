@@ -5,8 +5,9 @@
 namespace hocket::wire {
 namespace {
 
-/// Bulk bytes up to this travel inside the message: a frame of their own costs more than the copy.
-constexpr std::size_t inside_bytes = 512;
+/// Bulk bytes up to this travel inside the message: a block, or a frame of ZeroMQ with its hand-over
+/// between two threads on each side, costs more than the copies.
+constexpr std::size_t inside_arena_bytes = 512, inside_socket_bytes = 4096;
 /// Records closer together than this belong to a burst.
 constexpr std::int64_t burst_ns = 15'000;
 constexpr std::size_t batch_bytes_max = 64u << 10, batch_records_max = 128;
@@ -57,7 +58,7 @@ void data_lane::put(std::uint32_t link, std::uint64_t seq, const encoded_packet&
   std::size_t size = p.head.size();
   for (const auto& b : p.bulk) {
     size += b.size_bytes();
-    if (b.size_bytes() <= inside_bytes) {
+    if (b.size_bytes() <= inside_socket_bytes) {
       record.bulk.push_back(inside(b));
       continue;
     }
@@ -77,7 +78,7 @@ bool data_lane::put_shared(std::uint32_t link, std::uint64_t seq, const encoded_
   std::size_t size = p.head.size();
   for (const auto& b : p.bulk) {
     size += b.size_bytes();
-    if (b.size_bytes() <= inside_bytes) {
+    if (b.size_bytes() <= inside_arena_bytes) {
       record.bulk.push_back(inside(b));
       continue;
     }
