@@ -142,12 +142,13 @@ std::int64_t team::here_from(const std::string& peer, std::int64_t their_ns) {
 void team::go(std::int64_t began_ns) {
   world_.go(began_ns);
   std::vector<std::pair<std::string, arrival>> early;
-  {
-    std::lock_guard lock(mutex_);
-    if (world_.is_virtual()) {
+  if (world_.is_virtual()) {
+    {
+      std::lock_guard lock(mutex_);
       going_ = true;
-      return;
     }
+    // The first round may have been ordered since the loop reported itself idle.
+    return begin_round_if_complete();
   }
   // What came before us, in its order; more may come while we hand it over.
   for (;;) {
