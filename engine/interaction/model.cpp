@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <nlohmann/json.hpp>
 
 #include "engine/model/network.hpp"
@@ -38,7 +39,7 @@ result<std::string> read_text(const std::string& path) {
 }
 
 void place(network& net, const at::Device& device) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   for (auto& p : net.parameters()) {
     *p.value = p.value->detach().to(device);
     if (p.weight && device.is_cpu()) ops::pack(*p.weight);

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "engine/interaction/session_state.hpp"
 #include "engine/model/network.hpp"
@@ -311,7 +312,7 @@ result<std::vector<micro_turn_output>> batch_step(std::span<session* const> sess
     HOCKET_TRY(check(inputs[i], config));
   }
   try {
-    at::NoGradGuard no_grad;
+    c10::NoGradGuard no_grad;
     return step(sessions, inputs).run();
   } catch (const c10::Error& e) {
     return fail("session.engine", e.what_without_backtrace());

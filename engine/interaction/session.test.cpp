@@ -3,6 +3,7 @@
 #include <random>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "engine/interaction/session.hpp"
 #include "engine/model/network.hpp"
@@ -146,7 +147,7 @@ TEST_CASE("bad input changes nothing and says what is wrong") {
 }
 
 TEST_CASE("a forced session has the states of whole-sequence evaluation") {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   for (const bool seeing : {false, true}) {
     CAPTURE(seeing);
     const auto model = random_model(seeing);

@@ -1,5 +1,6 @@
 // The training path's kernels against the plain path in double precision, gradients included.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/variable.h>
 
@@ -27,7 +28,7 @@ model_config small(int window, int kv_heads, bool rotary, int extent) {
 
 /// Random weights everywhere, also where a fresh network is zero.
 void randomise(network& net) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   at::manual_seed(7);
   for (auto& p : net.parameters()) {
     if (p.kind == parameter_kind::vector)

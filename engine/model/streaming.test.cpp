@@ -3,6 +3,7 @@
 #include <random>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "engine/model/network.hpp"
 #include "engine/model/stream_memory.hpp"
@@ -54,7 +55,7 @@ const variant variants[] = {{"sliding", 20, 0, 4, true, 0, false},
 }  // namespace
 
 TEST_CASE("streaming is bit-identical to whole sequences, whatever the chunks and the batch") {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   for (const auto& v : variants) {
     CAPTURE(v.name);
     const network net = make(v);
@@ -101,7 +102,7 @@ TEST_CASE("streaming is bit-identical to whole sequences, whatever the chunks an
 }
 
 TEST_CASE("heads and flow of a row do not depend on the other rows") {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   const network net = make(variants[0]);
   auto generator = at::detail::createCPUGenerator(2);
   const auto states = at::randn({9, net.config().width}, generator);
@@ -117,7 +118,7 @@ TEST_CASE("heads and flow of a row do not depend on the other rows") {
 }
 
 TEST_CASE("the plain path streams like whole sequences") {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   for (const auto& v : variants) {
     CAPTURE(v.name);
     network net = make(v);

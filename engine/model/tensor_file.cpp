@@ -1,6 +1,7 @@
 #include "engine/model/tensor_file.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "engine/model/safetensors.hpp"
 
@@ -34,7 +35,7 @@ result<std::map<std::string, std::string>> load_tensors(const std::string& path,
                                                         const named_tensors& tensors) {
   auto file = safetensors_file::open(path);
   if (!file) return fail(file);
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   for (const auto& [name, value] : tensors) {
     const auto* stored = file->find(name);
     if (!stored) return fail("model.missing_tensor", path + ": no tensor " + name);

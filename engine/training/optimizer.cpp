@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 namespace hocket::engine {
 namespace {
@@ -41,7 +42,7 @@ double optimizer::clip_factor(const std::vector<at::Tensor>& gradients) const {
 
 void optimizer::update(std::size_t i, const at::Tensor& gradient, double scale, double clip_factor,
                        std::int64_t step) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   const auto& p = parameters_[i];
   if (p.kind == parameter_kind::hidden)
     muon(p, moments_[i], gradient, config_.matrix_rate * scale);

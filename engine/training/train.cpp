@@ -10,6 +10,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <malloc.h>
 
 #include "engine/model/tensor_file.hpp"
@@ -139,7 +140,7 @@ class trainer {
       for (auto& l : leaves) {
         const auto& g = l[i].value->grad();
         if (!g.defined()) continue;
-        at::NoGradGuard no_grad;
+        c10::NoGradGuard no_grad;
         gradients[i] = gradients[i].defined() ? gradients[i].add_(g) : g;
       }
     const double clip = optimizer_.clip_factor(gradients), scale = rate_scale();

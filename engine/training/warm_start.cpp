@@ -4,6 +4,7 @@
 #include <map>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "engine/interaction/model.hpp"
 
@@ -57,7 +58,7 @@ void blank_video(network& net, const std::map<std::string, at::Tensor*>& mine) {
 result<void> warm_start(network& net, const vocabulary& words, const std::string& folder) {
   const auto loaded = interaction_model::load(folder, "cpu");
   if (!loaded) return fail("train.from", loaded.error().message);
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   network old = (*loaded)->net();
   std::map<std::string, at::Tensor*> mine;
   for (auto& p : net.parameters()) mine[p.name] = p.value;
