@@ -2,6 +2,7 @@
 
 #include <flite/flite.h>
 
+#include <cstdlib>
 #include <map>
 #include <mutex>
 
@@ -69,6 +70,8 @@ flite_speech flite_say(const std::string& voice, const std::string& text, double
   feat_set_float(chosen->voice->features, "duration_stretch",
                  chosen->stretch * static_cast<float>(stretch));
   feat_set_float(chosen->voice->features, "f0_shift", static_cast<float>(pitch));
+  // The voices draw their breath with rand(): from the same seed the same text sounds the same.
+  std::srand(1);
   cst_utterance* utt = flite_synth_text(text.c_str(), chosen->voice);
   if (!utt) return {};
   const cst_wave* wave = utt_wave(utt);
