@@ -106,6 +106,7 @@ class node_events {
   /// False: no room; counted as a drop here (never return it on a lossless link within its credit).
   /// Call node::consumed() once for every packet taken, when it has left the queue.
   virtual bool packet_arrived(std::uint32_t link, packet&& p) = 0;
+  /// Not before the peer is up.
   virtual void control_arrived(const std::string& peer, const host_message& m) = 0;
   /// Credit came back, or the peer did: a sender that was told no_credit or no_peer may go on.
   virtual void room_again(std::uint32_t link) = 0;

@@ -283,6 +283,31 @@ TEST_CASE("a peer with a good handshake and bad messages is cut off and counted"
   CHECK(s.law_holds());
 }
 
+TEST_CASE("a host message that overtakes the first data is told after the peer is up") {
+  pair_of_options o(false);
+  recorder host;
+  auto n = node::open(o.left, host).value();
+  n->begin();
+  bare_peer peer(*n);
+  peer.send(peer.control, encode(control_frame{77, peer.greeting()}));
+  const auto answer = peer.receive();
+  const auto* theirs = std::get_if<hello>(&answer.body);
+  REQUIRE(theirs != nullptr);
+  host_message m;
+  m.what = host_event::ready;
+  peer.send(peer.control, encode(control_frame{77, host_letter{0, 0, m}}));
+  REQUIRE(std::holds_alternative<letter_ack>(peer.receive().body));
+  {
+    std::lock_guard lock(host.mutex);
+    CHECK(host.changes.empty());
+    CHECK(host.letters.empty());
+  }
+  void* data = peer.dealer(peer.at.with_announced(theirs->data_lane)->to_string());
+  peer.send(data, encode(data_frame{77, {{0, beat{1, 0, 0, 0}}}}));
+  REQUIRE(host.wait_state(peer_state::up));
+  CHECK(host.wait([&] { return host.letters.size() == 1; }));
+}
+
 TEST_CASE("another protocol version is refused with both named, before anything else counts") {
   pair_of_options o(false);
   recorder host;

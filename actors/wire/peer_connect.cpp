@@ -104,8 +104,8 @@ void peer::greeted(const std::string& route, const std::string& user, std::uint6
 void peer::adopt(std::uint64_t connection, const hello& h) {
   const auto now = monotonic_ns();
   std::lock_guard lock(books_);
-  restarted_ = !goes_on(core_.us, known_, h);
-  if (restarted_) {
+  if (!goes_on(core_.us, known_, h)) {
+    restarted_ = true;
     for (auto& [id, l] : out_) l.reset();
     for (auto& [id, l] : in_) l.reset();
     letters_.reset();

@@ -53,7 +53,7 @@ bool peer::become_up(const std::string& route) {
       lane_.flush();
     }
     ++connects_count_;
-    restarted = restarted_;
+    restarted = std::exchange(restarted_, false);
     state_ = peer_state::up;
     reason_ = restarted ? "connected" : "connected again";
   }
@@ -216,12 +216,15 @@ void peer::letter(const host_letter& l) {
   hand_over_letters();
 }
 
-/// Those whose packets have been handed over. deliver_ is held.
+/// Those whose packets have been handed over. deliver_ is held. Not before we are up: the other side
+/// may be up earlier, and the control lane faster than the data lane; a host that heard a greeting
+/// before it heard who is there would forget it.
 void peer::hand_over_letters() {
   for (;;) {
     std::optional<host_letter> next;
     {
       std::lock_guard lock(books_);
+      if (phase_ != phase::up) return;
       for (auto at = held_letters_.begin(); at != held_letters_.end(); ++at) {
         const auto link = in_.find(at->message.link);
         if (at->after_seq > 0 && link != in_.end() && link->second.next_seq() < at->after_seq)
