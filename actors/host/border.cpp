@@ -79,7 +79,6 @@ border::border(world& w) : world_(w) {
     else
       type.make = [](config_base&) { return std::make_unique<inlet_part>(); };
   }
-  for (const auto& peer : place.peers) sent_[peer] = 0;
 }
 
 border::~border() = default;
@@ -224,7 +223,7 @@ void border::add_status(snapshot& s) const {
 bool border::try_send(std::size_t crossing, const packet& p) {
   switch (wire_->send(wire_id(crossing), p)) {
     case wire::sent_how::sent:
-      sent_.at(world_.place.crossings[crossing].peer).fetch_add(1);
+      count_sent(world_.place.crossings[crossing].peer, wire_id(crossing), channel::lane::packets);
       return true;
     case wire::sent_how::unfit:
       if (halves_[crossing]->unfit++ == 0)
@@ -275,31 +274,40 @@ void border::room_again(std::uint32_t wire_link) {
 void border::send_control(std::size_t crossing, wire::host_event what, session_id session,
                           std::string detail, bool after_packets) {
   auto& h = *halves_[crossing];
-  const auto& peer = world_.place.crossings[crossing].peer;
   wire::host_message m;
   m.what = what;
   m.link = wire_id(crossing);
   m.session = session;
   m.detail = std::move(detail);
   m.after_packets = after_packets;
-  std::lock_guard lock(h.mutex);
-  if (what == wire::host_event::end_of_stream) h.ended[session] = true;
-  count_sent(peer);
-  wire_->send_control(peer, std::move(m));
+  if (what == wire::host_event::end_of_stream) {
+    std::lock_guard lock(h.mutex);
+    h.ended[session] = true;
+  }
+  send_message_or_stop(crossing, std::move(m));
 }
 
 void border::send_bound(actor_index outlet, session_id session, timestamp bound) {
   const auto crossing = by_proxy_.at(outlet);
-  const auto& peer = world_.place.crossings[crossing].peer;
   wire::host_message m;
   m.what = wire::host_event::bound;
   m.link = wire_id(crossing);
   m.session = session;
   m.ts = bound;
   m.after_packets = true;
-  std::lock_guard lock(halves_[crossing]->mutex);
-  count_sent(peer);
-  wire_->send_control(peer, std::move(m));
+  send_message_or_stop(crossing, std::move(m));
+}
+
+// In real time a peer that is not there learns what matters when it is back (repeat_ends, the next
+// bound). Virtual time waits for every message.
+void border::send_message_or_stop(std::size_t crossing, wire::host_message m) {
+  const auto& c = world_.place.crossings[crossing];
+  {
+    std::lock_guard lock(halves_[crossing]->mutex);
+    if (send_message(c.peer, std::move(m))) return;
+  }
+  if (world_.is_virtual())
+    world_.stop(end_reason::failed, "host " + c.peer + " takes no more messages about " + c.name);
 }
 
 void border::repeat_ends(const std::string& peer) {
@@ -315,15 +323,37 @@ void border::repeat_ends(const std::string& peer) {
   }
 }
 
-void border::count_sent(const std::string& peer) { sent_.at(peer).fetch_add(1); }
+bool border::send_message(const std::string& peer, wire::host_message m) {
+  const auto link = m.link;
+  const auto which = channel::of(m);
+  if (!wire_->send_control(peer, std::move(m))) return false;
+  count_sent(peer, link, which);
+  return true;
+}
 
-std::vector<std::int64_t> border::sent_to() const {
-  std::vector<std::int64_t> out;
-  for (const auto& h : world_.place.whole.hosts) {
-    const auto it = sent_.find(h.name);
-    out.push_back(it == sent_.end() ? 0 : it->second.load());
-  }
-  return out;
+void border::count_sent(const std::string& peer, std::uint32_t link, channel::lane which) {
+  std::lock_guard lock(sent_mutex_);
+  ++sent_[{world_.place.host_index(peer), link, which}];
+}
+
+channel_counts border::sent() const {
+  std::lock_guard lock(sent_mutex_);
+  return sent_;
+}
+
+channel::lane channel::of(const wire::host_message& m) {
+  const bool ends = m.what == wire::host_event::bound || m.what == wire::host_event::end_of_stream;
+  return ends ? lane::ends : lane::messages;
+}
+
+std::int64_t channel::pack() const {
+  return static_cast<std::int64_t>(host) << 34 | static_cast<std::int64_t>(link) << 2 |
+         static_cast<std::int64_t>(which);
+}
+
+channel channel::unpack(std::int64_t number) {
+  return {static_cast<std::size_t>(number >> 34), static_cast<std::uint32_t>(number >> 2),
+          static_cast<lane>(number & 3)};
 }
 
 bool border::anything_under_way() const {

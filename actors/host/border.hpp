@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <compare>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,23 @@
 #include "actors/host/transport.hpp"
 
 namespace hocket::host {
+
+/// What of one host's sending keeps its order on the way to another: the packets of a link, its
+/// bounds and ends, which follow packets, and other messages (link 0: about the host as a whole).
+struct channel {
+  enum class lane : std::int64_t { packets, ends, messages };
+  std::size_t host = 0;    ///< the other host, as `hosts` of the plan counts them
+  std::uint32_t link = 0;  ///< its number on the wire
+  lane which = lane::packets;
+
+  /// For a message between hosts: one number, and back. A stranger's number gives a strange channel.
+  std::int64_t pack() const;
+  static channel unpack(std::int64_t number);
+  static lane of(const wire::host_message& m);
+  auto operator<=>(const channel&) const = default;
+};
+/// How much was sent, or has arrived, by channel.
+using channel_counts = std::map<channel, std::int64_t>;
 
 /// Something that came off the wire for one crossing link.
 struct arrival {
@@ -65,6 +83,7 @@ class border {
   // Inlets.
   /// The link's number on the wire, or none: a number that is not ours.
   std::optional<std::size_t> find(std::uint32_t wire_link) const;
+  std::uint32_t wire_id(std::size_t crossing) const;
   void deliver(arrival&& a);
   /// The peer is gone, or back: its inlets' receivers are told.
   void tell_receivers(const std::string& peer, control::kind what, const std::string& why);
@@ -72,9 +91,10 @@ class border {
   /// True where a packet waits for the wire, or is on it, on a link to a peer that is there.
   bool anything_under_way() const;
   bool anyone_waits() const;
-  /// Packets and messages about links that went to, and came from, each host (`hosts` of the plan).
-  std::vector<std::int64_t> sent_to() const;
-  void count_sent(const std::string& peer);
+  /// Packets and messages that went out, by receiver and channel.
+  channel_counts sent() const;
+  /// Sends and counts; false: the wire does not take it (see wire::node::send_control).
+  bool send_message(const std::string& peer, wire::host_message m);
 
  private:
   struct waiting_outlet {
@@ -101,13 +121,14 @@ class border {
     std::map<session_id, std::shared_ptr<returning>> credit;  ///< by the proxy's session
   };
 
-  std::uint32_t wire_id(std::size_t crossing) const;
   std::size_t crossing_of(actor_index proxy) const;
   bool try_send(std::size_t crossing, const packet& p);
   void deliver_packet(std::size_t crossing, packet&& p);
   void deliver_message(std::size_t crossing, const wire::host_message& m);
   void end_route(std::size_t crossing, session_id session);
   void give_back(std::size_t crossing, half::returning& r);
+  void count_sent(const std::string& peer, std::uint32_t link, channel::lane which);
+  void send_message_or_stop(std::size_t crossing, wire::host_message m);
   component_type make_type(std::size_t crossing, const component_info& info);
   wire::node_options node_options() const;
 
@@ -115,7 +136,8 @@ class border {
   std::vector<std::unique_ptr<half>> halves_;  ///< by crossing
   std::map<actor_index, std::size_t> by_proxy_;
   std::map<std::uint32_t, std::size_t> by_wire_;
-  std::map<std::string, std::atomic<std::int64_t>> sent_;  ///< by peer
+  mutable std::mutex sent_mutex_;  ///< nothing is called under it
+  channel_counts sent_;
   std::unique_ptr<transport> wire_;
 };
 

@@ -15,12 +15,7 @@ team::team(world& w) : world_(w), place_(w.place), edge_(*w.edge) {
   for (const auto& p : place_.peers) others_[p];
 }
 
-std::size_t team::host_index(const std::string& name) const {
-  const auto& hosts = place_.whole.hosts;
-  const auto it =
-      std::find_if(hosts.begin(), hosts.end(), [&](const auto& h) { return h.name == name; });
-  return static_cast<std::size_t>(it - hosts.begin());
-}
+std::size_t team::host_index(const std::string& name) const { return place_.host_index(name); }
 
 // ---------------------------------------------------------------------------- start
 
@@ -115,10 +110,11 @@ void team::follow() {
                        [](const auto& o) { return o.second.up || o.second.lost; });
   };
   if (!wait_until(reached)) return give_up();
-  host_message m;
-  m.what = host_event::ready;
-  m.value = static_cast<std::int64_t>(greeting::opened);
-  edge_.wire().send_control(place_.leader, std::move(m));
+  {
+    std::lock_guard lock(mutex_);
+    opened_ = true;
+  }
+  tell_opened();
   if (!wait_until([&] { return go_wanted_; })) return give_up();
   const auto began =
       world_.is_virtual() ? monotonic_ns() : here_from(place_.leader, leader_began_ns_);
@@ -141,7 +137,7 @@ std::int64_t team::here_from(const std::string& peer, std::int64_t their_ns) {
 
 void team::go(std::int64_t began_ns) {
   world_.go(began_ns);
-  std::vector<std::pair<std::string, arrival>> early;
+  std::vector<waiting> early;
   if (world_.is_virtual()) {
     {
       std::lock_guard lock(mutex_);
@@ -160,17 +156,26 @@ void team::go(std::int64_t began_ns) {
         break;
       }
     }
-    for (auto& [peer, a] : early) edge_.deliver(std::move(a));
+    for (auto& w : early) edge_.deliver(std::move(w.what));
     early.clear();
   }
+}
+
+void team::tell_opened() {
+  host_message m;
+  m.what = host_event::ready;
+  m.value = static_cast<std::int64_t>(greeting::opened);
+  edge_.wire().send_control(place_.leader, std::move(m));
 }
 
 void team::greet_leader() {
   host_message m;
   m.what = host_event::ready;
   m.values = {world_.is_virtual() ? 1 : 0};
+  bool opened = false;
   {
     std::lock_guard lock(mutex_);
+    opened = opened_ && !going_;
     m.value = static_cast<std::int64_t>(going_ ? greeting::running : greeting::here);
     // On our clock: the leader maps it to its own.
     if (going_) m.values.push_back(agreed_->began_ns);
@@ -182,6 +187,7 @@ void team::greet_leader() {
         m.values.push_back(s->epoch.load());
       }
   edge_.wire().send_control(place_.leader, std::move(m));
+  if (opened) tell_opened();
 }
 
 void team::tell_agreement(const std::string& peer) {

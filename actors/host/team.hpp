@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,12 +28,15 @@ struct host_report {
   std::int64_t first_session = 0;
   std::int64_t due_ns = -1;  ///< virtual: the next timer; -1: none
   std::int64_t due_rank = 0;
-  std::vector<std::int64_t> sent;  ///< packets and messages, by host as `hosts:` counts them
+  channel_counts sent;  ///< packets and messages to the others
 
   std::vector<std::int64_t> pack() const;
   static std::optional<host_report> unpack(const std::vector<std::int64_t>& values,
                                            std::size_t hosts);
 };
+
+/// Counts as they stand in a message: number of the channel, count, and so on.
+channel_counts unpack_counts(std::span<const std::int64_t> pairs);
 
 /// One host among those that run a plan together. There is no coordinator process: the host of the
 /// first source (`part::leader`) opens sessions and says when the run begins and ends; everybody
@@ -48,7 +52,8 @@ struct host_report {
 /// when all are quiet and nothing is on the wire. When all actors have closed everybody ends.
 ///
 /// Virtual time goes in rounds. In each, every host takes in what was sent to it in the round before
-/// (in an order that does not depend on the wire), runs its timers that the leader lets go, works
+/// (no more, though a quick host may have sent it: the leader tells how much; and in an order that
+/// does not depend on the wire), runs its timers that the leader lets go, works
 /// until nothing is left to do, and reports. When nothing is on the way the leader lets the timers
 /// of the next instant and rank go. So the result is the same every time, and that of one process.
 ///
@@ -95,14 +100,18 @@ class team final : public wire::node_events {
     std::int64_t round = 0;
     step what = step::deliver;
     std::int64_t due_ns = 0, due_rank = 0;
-    std::int64_t target = -1;            ///< host that releases
-    std::vector<std::int64_t> expected;  ///< by host: what must have come before it begins
+    std::int64_t target = -1;  ///< host that releases
+    channel_counts expected;   ///< what must have come before it begins, and what it takes in
   };
   struct companion {
     bool up = false, greeted = false, running = false, opened = false, lost = false;
     std::optional<host_report> last;
     std::int64_t last_ns = 0;
-    std::int64_t received = 0;
+  };
+  struct waiting {
+    channel from;
+    std::int64_t number = 0;  ///< in its channel, from 1
+    arrival what;
   };
 
   // Start: team.cpp
@@ -113,6 +122,7 @@ class team final : public wire::node_events {
   void go(std::int64_t began_ns);
   void give_up();
   void greet_leader();
+  void tell_opened();
   void tell_agreement(const std::string& peer);
   std::int64_t here_from(const std::string& peer, std::int64_t their_ns);
   void take_greeting(const std::string& peer, const wire::host_message& m);
@@ -135,7 +145,7 @@ class team final : public wire::node_events {
   void lead_round();
   round_order next_round(const std::vector<std::pair<std::size_t, host_report>>& all);
   void begin_round_if_complete();
-  void run_round(const round_order& o, std::vector<std::pair<std::string, arrival>> inbox);
+  void run_round(const round_order& o, std::vector<waiting> inbox);
   void report_round();
   std::size_t host_index(const std::string& name) const;
 
@@ -147,13 +157,15 @@ class team final : public wire::node_events {
   std::map<std::string, companion> others_;  ///< the peers
   std::optional<agreement> agreed_;
   bool opening_ = false;  ///< leader: sessions were named
+  bool opened_ = false;   ///< follower: all its actors are open
   bool going_ = false;
   bool go_wanted_ = false;
   bool finish_wanted_ = false;
   bool finished_ = false;
   bool end_told_ = false;
-  std::vector<std::pair<std::string, arrival>> inbox_;  ///< before we go; virtual: until the round
-  std::int64_t leader_began_ns_ = 0;                    ///< on the leader's clock
+  std::vector<waiting> inbox_;        ///< before we go; virtual: until the round
+  channel_counts received_;           ///< all that was put into inbox_
+  std::int64_t leader_began_ns_ = 0;  ///< on the leader's clock
   std::int64_t next_report_ns_ = 0, next_clock_ns_ = 0, released_ns_ = 0, closed_since_ns_ = 0;
   int released_again_ = 0;  ///< how often the same actor was released
   std::pair<std::int64_t, std::int64_t> released_{-1, -1};
@@ -165,7 +177,7 @@ class team final : public wire::node_events {
   std::int64_t round_ = 0;      ///< begun here
   std::int64_t led_round_ = 0;  ///< leader: ordered
   /// Leader: by host, what it had sent when the last round was ordered.
-  std::map<std::size_t, std::vector<std::int64_t>> known_sent_;
+  std::map<std::size_t, channel_counts> known_sent_;
   std::optional<host_report> own_;  ///< leader: of the round
   bool report_due_ = true;
   std::uint64_t reported_activity_ = 0;

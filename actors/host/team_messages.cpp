@@ -56,11 +56,12 @@ void team::take_order(const std::string& peer, const host_message& m) {
       return;
     }
     case order::round: {
-      if (v.size() != 5 + place_.whole.hosts.size()) return;
+      if (v.size() < 5 || v.size() % 2 == 0) return;
       {
         std::lock_guard lock(mutex_);
-        wanted_ =
-            round_order{v[0], static_cast<step>(v[1]), v[2], v[3], v[4], {v.begin() + 5, v.end()}};
+        wanted_ = round_order{v[0], static_cast<step>(v[1]),
+                              v[2], v[3],
+                              v[4], unpack_counts(std::span(v).subspan(5))};
       }
       return begin_round_if_complete();
     }
@@ -74,8 +75,8 @@ void team::tell_interrupt(session_id session, epoch_number epoch, std::optional<
   m.epoch = epoch;
   m.value = by ? std::int64_t{*by} : -1;
   for (const auto& p : place_.peers) {
-    edge_.count_sent(p);
-    edge_.wire().send_control(p, m);
+    if (edge_.send_message(p, m) || !world_.is_virtual()) continue;
+    return world_.stop(end_reason::failed, "host " + p + " takes no more messages");
   }
 }
 
@@ -138,9 +139,13 @@ void team::tell_stop(end_reason why, const std::string& detail) {
 void team::accept(const std::string& peer, arrival&& a) {
   {
     std::lock_guard lock(mutex_);
-    ++others_.at(peer).received;
     if (world_.is_virtual() || !going_) {
-      inbox_.emplace_back(peer, std::move(a));
+      const auto& m = a.message;
+      const channel from =
+          a.item ? channel{host_index(peer), edge_.wire_id(a.crossing), channel::lane::packets}
+                 : channel{host_index(peer), m.link, channel::of(m)};
+      const auto number = ++received_[from];
+      inbox_.push_back({from, number, std::move(a)});
       if (!world_.is_virtual()) return;
     }
   }
@@ -228,7 +233,8 @@ void team::peer_changed(const std::string& peer, peer_state s, const std::string
     edge_.tell_receivers(peer, control::kind::input_lost, reason);
   }
   if (s != peer_state::up) return;
-  if (restarted && peer == place_.leader) greet_leader();
+  // Also after a mere interruption: a leader that lost us forgot our greeting.
+  if (peer == place_.leader) greet_leader();
   if (going && restarted) edge_.repeat_ends(peer);
   if (going && was_lost) edge_.tell_receivers(peer, control::kind::input_recovered, "");
 }

@@ -14,17 +14,24 @@ constexpr std::int64_t settle_ms = 300;  ///< as in one process
 
 }  // namespace
 
+channel_counts unpack_counts(std::span<const std::int64_t> pairs) {
+  channel_counts out;
+  for (std::size_t i = 0; i + 1 < pairs.size(); i += 2)
+    out[channel::unpack(pairs[i])] = pairs[i + 1];
+  return out;
+}
+
 std::vector<std::int64_t> host_report::pack() const {
   std::vector<std::int64_t> out = {round,         sources_open,   closed,   busy,
                                    active_timers, time_will_tell, quiet_ms, first_rank,
                                    first_session, due_ns,         due_rank};
-  out.insert(out.end(), sent.begin(), sent.end());
+  for (const auto& [to, n] : sent) out.insert(out.end(), {to.pack(), n});
   return out;
 }
 
 std::optional<host_report> host_report::unpack(const std::vector<std::int64_t>& v,
                                                std::size_t hosts) {
-  if (v.size() != report_fields + hosts) return std::nullopt;
+  if (v.size() < report_fields || (v.size() - report_fields) % 2 != 0) return std::nullopt;
   host_report r;
   r.round = v[0];
   r.sources_open = v[1];
@@ -37,7 +44,9 @@ std::optional<host_report> host_report::unpack(const std::vector<std::int64_t>& 
   r.first_session = v[8];
   r.due_ns = v[9];
   r.due_rank = v[10];
-  r.sent.assign(v.begin() + report_fields, v.end());
+  r.sent = unpack_counts(std::span(v).subspan(report_fields));
+  for (const auto& [to, n] : r.sent)
+    if (to.host >= hosts) return std::nullopt;
   return r;
 }
 
@@ -50,7 +59,7 @@ host_report team::report_now(std::int64_t now_ns) {
     r.first_rank = static_cast<std::int64_t>(world_.shape.rank[c->actor()]);
     r.first_session = static_cast<std::int64_t>(c->session());
   }
-  r.sent = edge_.sent_to();
+  r.sent = edge_.sent();
   if (world_.is_virtual()) {
     r.active_timers = world_.timer.has_active();
     r.time_will_tell = world_.time_will_tell() || world_.anyone_holds();
@@ -249,12 +258,10 @@ void team::lead_round() {
     if (!finish && next.round == led_round_) return;  // until somebody comes from outside
     led_round_ = next.round;
     for (const auto& [host, r] : all) known_sent_[host] = r.sent;
-    for (const auto& h : place_.whole.hosts) {
-      auto& o = orders[h.name] = next;
-      for (std::size_t from = 0; from < place_.whole.hosts.size(); ++from)
-        o.expected.push_back(known_sent_.contains(from) ? known_sent_[from][host_index(h.name)]
-                                                        : 0);
-    }
+    for (const auto& h : place_.whole.hosts) orders[h.name] = next;
+    for (const auto& [from, sent] : known_sent_)
+      for (const auto& [to, n] : sent)
+        orders[place_.whole.hosts[to.host].name].expected[{from, to.link, to.which}] = n;
     if (!finish) wanted_ = orders[place_.host];
   }
   if (finish) return send_orders(order::finish);
@@ -262,7 +269,7 @@ void team::lead_round() {
     const auto& o = orders[p];
     std::vector<std::int64_t> values = {o.round, static_cast<std::int64_t>(o.what), o.due_ns,
                                         o.due_rank, o.target};
-    values.insert(values.end(), o.expected.begin(), o.expected.end());
+    for (const auto& [from, n] : o.expected) values.insert(values.end(), {from.pack(), n});
     send_order(p, order::round, std::move(values));
   }
   begin_round_if_complete();
@@ -316,15 +323,21 @@ team::round_order team::next_round(const std::vector<std::pair<std::size_t, host
 
 void team::begin_round_if_complete() {
   round_order o;
-  std::vector<std::pair<std::string, arrival>> inbox;
+  std::vector<waiting> inbox;
   {
     std::lock_guard lock(mutex_);
     if (!wanted_ || !going_) return;
-    for (const auto& [name, other] : others_)
-      if (other.received < wanted_->expected[host_index(name)]) return;
+    for (const auto& [from, n] : wanted_->expected)
+      if (const auto it = received_.find(from); it == received_.end() || it->second < n) return;
     o = std::move(*wanted_);
     wanted_.reset();
-    inbox.swap(inbox_);
+    // What a host sent that has begun this round already belongs to the next.
+    const auto later = std::stable_partition(inbox_.begin(), inbox_.end(), [&](const waiting& w) {
+      const auto it = o.expected.find(w.from);
+      return it != o.expected.end() && w.number <= it->second;
+    });
+    inbox.assign(std::make_move_iterator(inbox_.begin()), std::make_move_iterator(later));
+    inbox_.erase(inbox_.begin(), later);
   }
   world_.exec->inside(
       [this, o, inbox = std::move(inbox)]() mutable { run_round(o, std::move(inbox)); });
@@ -332,11 +345,12 @@ void team::begin_round_if_complete() {
 
 // On the loop's thread: what was sent to us comes in, in an order of its own; then what the leader
 // lets happen. The loop runs until nothing is ready, and reports.
-void team::run_round(const round_order& o, std::vector<std::pair<std::string, arrival>> inbox) {
-  std::stable_sort(inbox.begin(), inbox.end(), [&](const auto& a, const auto& b) {
-    const auto key = [&](const auto& in) {
-      const bool whole_host = in.second.crossing >= place_.crossings.size();
-      return std::tuple(whole_host ? 0 : 1, whole_host ? host_index(in.first) : in.second.crossing);
+void team::run_round(const round_order& o, std::vector<waiting> inbox) {
+  std::sort(inbox.begin(), inbox.end(), [&](const auto& a, const auto& b) {
+    const auto key = [&](const waiting& w) {
+      const bool whole_host = w.what.crossing >= place_.crossings.size();
+      return std::tuple(whole_host ? 0 : 1, whole_host ? w.from.host : w.what.crossing,
+                        w.from.which, w.number);
     };
     return key(a) < key(b);
   });
@@ -344,7 +358,7 @@ void team::run_round(const round_order& o, std::vector<std::pair<std::string, ar
     granted_ = {o.due_ns, o.due_rank};
     if (o.due_ns > world_.now().ns()) world_.time.set(timestamp(o.due_ns));
   }
-  for (auto& [peer, a] : inbox) {
+  for (auto& [from, number, a] : inbox) {
     if (a.crossing < place_.crossings.size()) {
       edge_.deliver(std::move(a));
       continue;

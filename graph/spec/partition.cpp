@@ -102,6 +102,12 @@ result<void> check_name(const plan& whole, const std::string& host) {
 
 }  // namespace
 
+std::size_t part::host_index(const std::string& name) const {
+  const auto it = std::find_if(whole.hosts.begin(), whole.hosts.end(),
+                               [&](const auto& h) { return h.name == name; });
+  return static_cast<std::size_t>(it - whole.hosts.begin());
+}
+
 bool part::realised(std::size_t link) const {
   const auto& l = graph.links[link];
   return standings[l.from] != standing::elsewhere && standings[l.to] != standing::elsewhere;

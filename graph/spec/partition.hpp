@@ -44,6 +44,8 @@ struct part {
 
   bool leads() const { return leader == host; }
   bool alone() const { return peers.empty(); }
+  /// Its place in `whole.hosts`; past the end: no such host.
+  std::size_t host_index(const std::string& name) const;
   /// True where both ends of a link, proxies included, are in this process.
   bool realised(std::size_t link) const;
 };

@@ -28,8 +28,10 @@ class fake_network {
  public:
   struct weather {
     unsigned seed = 1;
-    int delay_us = 0;  ///< each message takes up to this long
-    double loss = 0;   ///< of packets on links that may lose
+    int delay_us = 0;           ///< each message takes up to this long
+    double loss = 0;            ///< of packets on links that may lose
+    std::string slow_for = "";  ///< this host's control lanes are behind everything else,
+    int slow_us = 0;            ///< by this much
   };
 
   explicit fake_network(weather w) : weather_(w), random_(w.seed) {
@@ -54,6 +56,15 @@ class fake_network {
   void cut(const std::string& name) {
     std::lock_guard lock(mutex_);
     if (const auto it = hosts_.find(name); it != hosts_.end()) remove(it->second.id, "cut");
+  }
+  /// The connection of two hosts breaks and is mended; no message is lost.
+  void blink(const std::string& one, const std::string& other) {
+    std::lock_guard lock(mutex_);
+    for (const auto& [to, peer] : {std::pair(one, other), std::pair(other, one)})
+      post(to, peer + ">" + to + ".control", [peer = peer](wire::node_events& e) {
+        e.peer_changed(peer, wire::peer_state::lost, "blink", false);
+        e.peer_changed(peer, wire::peer_state::up, "connected again", false);
+      });
   }
 
  private:
@@ -287,6 +298,8 @@ class fake_network {
     if (weather_.delay_us > 0)
       due += std::chrono::microseconds(
           std::uniform_int_distribution<int>(0, weather_.delay_us)(random_));
+    if (to == weather_.slow_for && lane.ends_with(".control"))
+      due += std::chrono::microseconds(weather_.slow_us);
     auto& last = lanes_[lane];
     last = due = std::max(due, last);
     const auto host = hosts_.find(to);

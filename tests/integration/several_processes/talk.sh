@@ -52,7 +52,7 @@ start() {  # HOST [option...]
   local host=$1 inside=()
   shift
   [[ -z $namespaces ]] || inside=(ip netns exec "$tag-$host")
-  "${inside[@]}" "$hocket" run "$work/talk.yaml" --host "$host" --virtual --plain \
+  "${inside[@]}" timeout -k 5 240 "$hocket" run "$work/talk.yaml" --host "$host" --virtual --plain \
     --out "$work/$host" "$@" >"$work/$host.log" 2>&1 &
   runs+=($!)
 }
