@@ -227,6 +227,23 @@ TEST_CASE("a wrong key never gets as far as a handshake") {
   CHECK(n.left_host.changes.empty());
 }
 
+TEST_CASE("who takes a connection and says nothing is waited for, not refused") {
+  pair_of_options o(true);
+  int port = 0;
+  const int mute = listen_at(0, port);
+  REQUIRE(mute >= 0);
+  o.right.peers[0].address = "tcp://127.0.0.1:" + std::to_string(port);
+  recorder host;
+  {
+    auto n = node::open(o.right, host).value();
+    n->begin();
+    REQUIRE(host.wait([&] { return !host.changes.empty(); }));
+    CHECK(host.changes[0].state == peer_state::connecting);
+    CHECK(host.changes[0].reason.find("does not answer") != std::string::npos);
+  }
+  close(mute);
+}
+
 TEST_CASE("garbage on the port does not disturb those who talk") {
   for (const bool keys : {false, true}) {
     pair_of_options o(keys);

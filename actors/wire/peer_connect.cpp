@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::int64_t ms = 1'000'000;
 constexpr std::int64_t handshake_limit_ns = 3000 * ms;
+/// A little less than ZeroMQ gives a handshake (zmq_socket.cpp): who takes that long has not said no.
+constexpr std::int64_t silence_ns = 1900 * ms;
 constexpr std::size_t control_bytes_max = 1u << 20;
 
 std::uint64_t random_number() {
@@ -185,7 +187,8 @@ void peer::control_message(const std::string& route, const std::string& user,
 
 bool peer::drain() {
   bool any = false;
-  while (control_) {
+  // A handful at a time, as in the node's loop.
+  for (int i = 0; i < 64 && control_; ++i) {
     const auto m = control_->receive();
     if (!m) break;
     any = true;
@@ -219,14 +222,18 @@ void peer::watch_sockets() {
                               "compare the .pub files on both",
                               options_.address, core_.us.host));
     if (*e == event::bad_handshake || *e == event::disconnected) {
-      if (tcp_connected_ && !handshaken_)
+      const bool at_once = monotonic_ns() - (deadline_ns_ - handshake_limit_ns) < silence_ns;
+      if (tcp_connected_ && !handshaken_ && at_once)
         return lose(peer_state::refused,
                     fmt::format("{} answers, but not as `{}`: another key than in our graph, "
                                 "plaintext against keys, or no hocket at all",
                                 options_.address, options_.name));
-      return lose(peer_state::lost, handshaken_
-                                        ? std::string("the control connection broke")
-                                        : fmt::format("nobody listens at {}", options_.address));
+      return lose(peer_state::lost,
+                  handshaken_      ? std::string("the control connection broke")
+                  : tcp_connected_ ? fmt::format("{} takes connections and does not answer: is its "
+                                                 "process stopped, or the machine too busy?",
+                                                 options_.address)
+                                   : fmt::format("nobody listens at {}", options_.address));
     }
   }
   while (data_) {
