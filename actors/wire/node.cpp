@@ -22,6 +22,8 @@ namespace hocket::wire {
 namespace {
 
 constexpr std::size_t control_bytes_max = 1u << 20;
+/// Messages of a socket that are looked at in one go: who sends without end gets no further.
+constexpr std::size_t turn_messages = 64;
 
 tl::unexpected<error> bad_option(const std::string& what) {
   return fail(wire_error::bad_option, what);
@@ -170,6 +172,8 @@ result<void> node::impl::listen() {
   auto data =
       std::make_unique<zmq_socket>(core_.context, zmq_socket::kind::router,
                                    o.limits.bulk_bytes + control_bytes_max, core_.security, "");
+  // More than the letter book ever has under way.
+  core_.control_router->limit_unsent(4 * static_cast<int>(letter_book::unconfirmed_max));
   core_.control_router->watch();
   const auto at = core_.control_router->bind(where.to_string());
   if (!at) return fail(at);
@@ -215,17 +219,23 @@ void node::impl::greet(const zmq_parts& m) {
 bool node::impl::drain() {
   bool any = false;
   if (core_.control_router) {
-    while (const auto m = core_.control_router->receive()) {
+    for (std::size_t i = 0; i < turn_messages; ++i) {
+      const auto m = core_.control_router->receive();
+      if (!m) break;
       any = true;
       if (!m->frames.empty()) greet(*m);
     }
-    while (const auto e = core_.control_router->next_event())
+    for (std::size_t i = 0; i < turn_messages; ++i) {
+      const auto e = core_.control_router->next_event();
+      if (!e) break;
+      any = true;
       if (*e == zmq_socket::event::bad_handshake) core_.refused.fetch_add(1);
+    }
   }
   for (const auto& p : peers_) any = p->drain() || any;
   if (core_.data_router) {
     // A few at a time: control is looked at again in between.
-    for (const auto& m : core_.data_router->receive(64)) {
+    for (const auto& m : core_.data_router->receive(turn_messages)) {
       any = true;
       if (m.frames.empty()) continue;
       for (const auto& p : peers_)

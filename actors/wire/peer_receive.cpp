@@ -5,6 +5,10 @@
 #include "graph/core/clock.hpp"
 
 namespace hocket::wire {
+namespace {
+/// Letters that wait for their packets, which are on the other lane and not far behind.
+constexpr std::size_t held_letters_max = 4 * letter_book::unconfirmed_max;
+}  // namespace
 
 void peer::data_message(const std::string& route, std::span<const std::byte> head,
                         std::span<const buffer> frames, shm_reader* arena) {
@@ -206,6 +210,10 @@ void peer::letter(const host_letter& l) {
     const auto fresh = letters_.arrived(l);
     if (!fresh) {
       broken_ = fresh.error().message;
+      return;
+    }
+    if (*fresh && held_letters_.size() >= held_letters_max) {
+      broken_ = "it sends letters whose packets do not come";
       return;
     }
     if (*fresh) held_letters_.push_back(l);

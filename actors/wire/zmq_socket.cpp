@@ -21,11 +21,27 @@ void set(void* socket, int option, const std::string& value) {
   HOCKET_ASSERT(zmq_setsockopt(socket, option, value.data(), value.size()) == 0);
 }
 
-void release_string(void*, void* owner) { delete static_cast<std::string*>(owner); }
-void release_buffer(void*, void* owner) { delete static_cast<buffer*>(owner); }
+/// What ZeroMQ holds of ours until it is on the network. Its thread deletes it; `whole` orders that
+/// after our thread's making of it, where ZeroMQ's own hand-over is not to be seen: Debian's library
+/// is not built with ThreadSanitizer. A plain store and load on x86.
+template <class T>
+struct lent {
+  T what;
+  std::atomic<bool> whole{false};
+  explicit lent(T&& t) : what(std::move(t)) { whole.store(true, std::memory_order_release); }
+  static void release(void*, void* self) {
+    auto* l = static_cast<lent*>(self);
+    HOCKET_ASSERT(l->whole.load(std::memory_order_acquire));
+    delete l;
+  }
+};
 
 /// Below this, copying is cheaper than a second allocation for the owner.
 constexpr std::size_t copied_bytes = 256;
+/// Messages taken at once hold no more than this and the last of them.
+constexpr std::size_t receive_bytes = 8u << 20;
+/// Messages of one connection that ZeroMQ keeps for us; then TCP holds up the sender.
+constexpr int waiting_messages = 128;
 
 void to_message(zmq_msg_t& m, std::string&& text) {
   if (text.size() <= copied_bytes) {
@@ -33,8 +49,9 @@ void to_message(zmq_msg_t& m, std::string&& text) {
     std::memcpy(zmq_msg_data(&m), text.data(), text.size());
     return;
   }
-  auto* owner = new std::string(std::move(text));
-  HOCKET_ASSERT(zmq_msg_init_data(&m, owner->data(), owner->size(), release_string, owner) == 0);
+  auto* owner = new lent<std::string>(std::move(text));
+  HOCKET_ASSERT(
+      zmq_msg_init_data(&m, owner->what.data(), owner->what.size(), owner->release, owner) == 0);
 }
 
 void to_message(zmq_msg_t& m, const buffer& b) {
@@ -44,10 +61,10 @@ void to_message(zmq_msg_t& m, const buffer& b) {
     if (!bytes.empty()) std::memcpy(zmq_msg_data(&m), bytes.data(), bytes.size());
     return;
   }
-  auto* owner = new buffer(b);
+  auto* owner = new lent<buffer>(buffer(b));
   // ZeroMQ takes a mutable pointer and only reads.
   HOCKET_ASSERT(zmq_msg_init_data(&m, const_cast<std::byte*>(bytes.data()), bytes.size(),
-                                  release_buffer, owner) == 0);
+                                  owner->release, owner) == 0);
 }
 
 /// A received frame that lives as long as its buffer.
@@ -70,7 +87,7 @@ zmq_socket::zmq_socket(zmq_context& context, kind k, std::size_t frame_bytes_max
   set(socket_, ZMQ_LINGER, 0);
   // Credit bounds what waits here; a full queue that drops or blocks would only hide it.
   set(socket_, ZMQ_SNDHWM, 0);
-  set(socket_, ZMQ_RCVHWM, 1000);
+  set(socket_, ZMQ_RCVHWM, waiting_messages);
   const auto most = static_cast<std::int64_t>(frame_bytes_max);
   HOCKET_ASSERT(zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0);
   set(socket_, ZMQ_HANDSHAKE_IVL, 2000);
@@ -162,6 +179,8 @@ std::optional<zmq_parts> zmq_socket::receive() {
   }
 }
 
+void zmq_socket::limit_unsent(int messages) { set(socket_, ZMQ_SNDHWM, messages); }
+
 void zmq_socket::linger(int ms) { set(socket_, ZMQ_LINGER, ms); }
 
 int zmq_socket::fd() const {
@@ -230,10 +249,12 @@ bool shared_socket::send(const std::string& route, std::string&& head,
 
 std::vector<zmq_parts> shared_socket::receive(std::size_t most) {
   std::vector<zmq_parts> out;
+  std::size_t bytes = 0;
   std::lock_guard lock(mutex_);
-  while (out.size() < most) {
+  while (out.size() < most && bytes < receive_bytes) {
     auto parts = socket_->receive();
     if (!parts) break;
+    for (const auto& f : parts->frames) bytes += f.size_bytes();
     out.push_back(std::move(*parts));
   }
   return out;

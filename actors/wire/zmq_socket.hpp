@@ -60,6 +60,9 @@ class zmq_socket {
   bool send(const std::string& route, std::string&& head, std::span<const buffer> bulk = {});
   std::optional<zmq_parts> receive();
 
+  /// Before bind(): how many messages may wait for one receiver; send() is false then. For a socket
+  /// that answers strangers, who may ask and never read.
+  void limit_unsent(int messages);
   /// On closing, what was sent last (a goodbye) gets this long to leave.
   void linger(int ms = 200);
 
