@@ -166,9 +166,9 @@ void border::attach(const std::shared_ptr<cell>& proxy) {
 
 void border::add_route(const cell& inlet, session_id session, const route& r) {
   auto& h = *halves_[by_proxy_.at(inlet.actor())];
+  std::lock_guard lock(h.mutex);
   auto proxy = h.credit.at(inlet.session())->proxy.lock();
   proxy->set_inlet_ended(false);
-  std::lock_guard lock(h.mutex);
   h.routes[session] = {r, std::move(proxy), false};
 }
 

@@ -52,11 +52,11 @@ bool team::open(const std::vector<world::session_start>& sessions) {
 
 void team::lead() {
   world_.event("", "waiting", fmt::format("for {}", fmt::join(place_.peers, ", ")));
-  const auto all = [this](bool companion::*what) {
+  const auto all_there = [this] {
     return std::all_of(others_.begin(), others_.end(),
-                       [&](const auto& o) { return o.second.*what; });
+                       [](const auto& o) { return o.second.greeted && !o.second.lost; });
   };
-  if (!wait_until([&] { return all(&companion::greeted); })) return give_up();
+  if (!wait_until(all_there)) return give_up();
   std::vector<world::session_start> sessions;
   std::vector<std::string> tell;
   bool running = false;
@@ -110,14 +110,17 @@ void team::follow() {
                        [](const auto& o) { return o.second.up || o.second.lost; });
   };
   if (!wait_until(reached)) return give_up();
+  host_message m;
+  m.what = host_event::ready;
+  m.value = static_cast<std::int64_t>(greeting::opened);
+  edge_.wire().send_control(place_.leader, std::move(m));
+  if (!wait_until([&] { return go_wanted_; })) return give_up();
+  std::int64_t leader_began = 0;
   {
     std::lock_guard lock(mutex_);
-    opened_ = true;
+    leader_began = leader_began_ns_;
   }
-  tell_opened();
-  if (!wait_until([&] { return go_wanted_; })) return give_up();
-  const auto began =
-      world_.is_virtual() ? monotonic_ns() : here_from(place_.leader, leader_began_ns_);
+  const auto began = world_.is_virtual() ? monotonic_ns() : here_from(place_.leader, leader_began);
   {
     std::lock_guard lock(mutex_);
     agreed_->began_ns = began;
@@ -161,21 +164,12 @@ void team::go(std::int64_t began_ns) {
   }
 }
 
-void team::tell_opened() {
-  host_message m;
-  m.what = host_event::ready;
-  m.value = static_cast<std::int64_t>(greeting::opened);
-  edge_.wire().send_control(place_.leader, std::move(m));
-}
-
 void team::greet_leader() {
   host_message m;
   m.what = host_event::ready;
   m.values = {world_.is_virtual() ? 1 : 0};
-  bool opened = false;
   {
     std::lock_guard lock(mutex_);
-    opened = opened_ && !going_;
     m.value = static_cast<std::int64_t>(going_ ? greeting::running : greeting::here);
     // On our clock: the leader maps it to its own.
     if (going_) m.values.push_back(agreed_->began_ns);
@@ -187,7 +181,6 @@ void team::greet_leader() {
         m.values.push_back(s->epoch.load());
       }
   edge_.wire().send_control(place_.leader, std::move(m));
-  if (opened) tell_opened();
 }
 
 void team::tell_agreement(const std::string& peer) {

@@ -122,7 +122,6 @@ class team final : public wire::node_events {
   void go(std::int64_t began_ns);
   void give_up();
   void greet_leader();
-  void tell_opened();
   void tell_agreement(const std::string& peer);
   std::int64_t here_from(const std::string& peer, std::int64_t their_ns);
   void take_greeting(const std::string& peer, const wire::host_message& m);
@@ -157,7 +156,6 @@ class team final : public wire::node_events {
   std::map<std::string, companion> others_;  ///< the peers
   std::optional<agreement> agreed_;
   bool opening_ = false;  ///< leader: sessions were named
-  bool opened_ = false;   ///< follower: all its actors are open
   bool going_ = false;
   bool go_wanted_ = false;
   bool finish_wanted_ = false;

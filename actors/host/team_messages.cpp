@@ -216,10 +216,9 @@ void team::peer_changed(const std::string& peer, peer_state s, const std::string
     o.up = s == peer_state::up || s == peer_state::suspect;
     if (s == peer_state::up) o.lost = false;
     if (s == peer_state::lost) o.lost = true;
-    if (s == peer_state::lost || (s == peer_state::up && restarted)) {
-      o.greeted = o.opened = o.running = false;
-      o.last.reset();
-    }
+    // One that comes back as it was has told us and does not tell again.
+    if (s == peer_state::up && restarted) o.greeted = o.opened = o.running = false;
+    if (s == peer_state::lost || (s == peer_state::up && restarted)) o.last.reset();
     changed_.notify_all();
   }
   if (over) return;
@@ -233,8 +232,7 @@ void team::peer_changed(const std::string& peer, peer_state s, const std::string
     edge_.tell_receivers(peer, control::kind::input_lost, reason);
   }
   if (s != peer_state::up) return;
-  // Also after a mere interruption: a leader that lost us forgot our greeting.
-  if (peer == place_.leader) greet_leader();
+  if (restarted && peer == place_.leader) greet_leader();
   if (going && restarted) edge_.repeat_ends(peer);
   if (going && was_lost) edge_.tell_receivers(peer, control::kind::input_recovered, "");
 }

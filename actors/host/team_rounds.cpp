@@ -128,12 +128,17 @@ void team::check() {
 void team::follow_clock(std::int64_t now_ns) {
   if (place_.leads() || now_ns < next_clock_ns_) return;
   next_clock_ns_ = now_ns + 1'000'000'000;
+  std::int64_t leader_began = 0;
+  {
+    std::lock_guard lock(mutex_);
+    leader_began = leader_began_ns_;
+  }
   for (const auto& p : edge_.wire().status().peers) {
     if (p.name != place_.leader || p.state != wire::peer_state::up || p.clock.samples == 0)
       continue;
     constexpr std::int64_t step_ns = 500'000;
     const auto was = world_.time.due_ns(timestamp());
-    const auto want = leader_began_ns_ - p.clock.offset_ns;
+    const auto want = leader_began - p.clock.offset_ns;
     world_.time.begin(was + std::clamp(want - was, -step_ns, step_ns));
   }
 }

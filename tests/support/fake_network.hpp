@@ -57,14 +57,25 @@ class fake_network {
     std::lock_guard lock(mutex_);
     if (const auto it = hosts_.find(name); it != hosts_.end()) remove(it->second.id, "cut");
   }
-  /// The connection of two hosts breaks and is mended; no message is lost.
-  void blink(const std::string& one, const std::string& other) {
+  /// Everybody loses a host and finds it again as it was: nothing of it is gone.
+  void blip(const std::string& name) {
     std::lock_guard lock(mutex_);
-    for (const auto& [to, peer] : {std::pair(one, other), std::pair(other, one)})
-      post(to, peer + ">" + to + ".control", [peer = peer](wire::node_events& e) {
-        e.peer_changed(peer, wire::peer_state::lost, "blink", false);
-        e.peer_changed(peer, wire::peer_state::up, "connected again", false);
-      });
+    const auto tell = [&](const std::string& who, const std::string& peer) {
+      for (const auto s : {wire::peer_state::lost, wire::peer_state::up})
+        post(who, peer + ">" + who + ".control",
+             [peer, s](wire::node_events& e) { e.peer_changed(peer, s, "a blip", false); });
+    };
+    for (const auto& p : hosts_.at(name).options.peers) {
+      const auto it = hosts_.find(p.name);
+      if (it == hosts_.end() || !it->second.begun) continue;
+      tell(name, p.name);
+      tell(p.name, name);
+    }
+  }
+  /// Nothing is on its way, and nobody is being told anything.
+  bool idle() const {
+    std::lock_guard lock(mutex_);
+    return queue_.empty() && calling_ == 0;
   }
 
  private:
