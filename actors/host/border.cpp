@@ -218,6 +218,7 @@ void border::add_status(snapshot& s) const {
   auto status = wire_->status();
   s.wires = std::move(status.links);
   s.peers = std::move(status.peers);
+  s.refused_handshakes = status.refused;
 }
 
 // ---------------------------------------------------------------------------- outlets

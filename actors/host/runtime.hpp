@@ -94,6 +94,7 @@ struct budget_status {
 };
 
 struct snapshot {
+  std::string host;  ///< name in `hosts:` of the process that speaks; "" where all runs in one
   timestamp now;
   std::vector<actor_status> actors;
   std::vector<link_account> links;
@@ -101,6 +102,7 @@ struct snapshot {
   std::uint64_t sessions = 0;
   std::vector<wire::wire_account> wires;  ///< what crosses to other processes, by link
   std::vector<wire::peer_status> peers;   ///< the other processes
+  std::uint64_t refused_handshakes = 0;   ///< of strangers: unknown key, plaintext, garbage
 
   bool law_holds() const;
 };

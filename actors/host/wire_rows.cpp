@@ -29,6 +29,8 @@ json account_json(const wire::wire_account& w) {
           {"sent_again", w.sent_again},
           {"duplicates", w.duplicates},
           {"gaps", w.gaps},
+          {"credit_waits", w.no_credit},
+          {"in_flight_bytes", w.in_flight_bytes},
           {"holds", w.holds()}};
 }
 
@@ -42,6 +44,9 @@ void add_wire_rows(const snapshot& s, json& out) {
     peers.push_back({{"name", p.name},
                      {"state", wire::to_string(p.state)},
                      {"reason", p.reason},
+                     {"state_ms", p.state_ms},
+                     {"control_silent_ms", p.control_silent_ms},
+                     {"data_silent_ms", p.data_silent_ms},
                      {"rtt_us", static_cast<double>(p.rtt_ns) / 1e3},
                      {"clock_offset_us", static_cast<double>(p.clock.offset_ns) / 1e3},
                      {"clock_uncertainty_us", static_cast<double>(p.clock.uncertainty_ns) / 1e3},
@@ -49,6 +54,7 @@ void add_wire_rows(const snapshot& s, json& out) {
                      {"bytes_out", p.bytes_out},
                      {"bytes_in", p.bytes_in},
                      {"connects", p.connects},
+                     {"malformed", p.malformed},
                      {"shared_memory", p.shared_memory}});
   out["wires"] = std::move(wires);
   out["peers"] = std::move(peers);

@@ -195,6 +195,7 @@ void add_totals(actor_status& into, const actor_status& from) {
 snapshot world::status() const {
   std::lock_guard only_one(status_mutex_);
   snapshot s;
+  s.host = place.host;
   s.now = now();
   const auto n = graph.actors.size();
   for (const auto& l : graph.links) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "actors/observe/exposition.hpp"
+#include "actors/observe/peer_metrics.hpp"
 
 namespace hocket::observe {
 namespace {
@@ -138,6 +139,7 @@ std::string metrics_text(const run_identity& who, const std::optional<host::snap
     write_run(out, *s);
     write_actors(out, *s);
     write_edges(out, *s);
+    write_peers(out, *s);
     write_budgets(out, *s);
   }
   return std::move(out).text();

@@ -16,7 +16,7 @@ struct run_identity {
   std::string revision;
 };
 
-/// A run as Prometheus metrics: per actor, per edge, per budget, and of the process itself.
+/// A run as Prometheus metrics: per actor, edge, budget and peer.
 ///
 /// Only names from the graph file stand in it: no error texts, no content of packets.
 /// `s` empty: the run is not open yet, or over; the families of the run are left out.

@@ -56,6 +56,45 @@ host::snapshot a_snapshot() {
   return s;
 }
 
+/// As host `gpu` sees `edge`, and `far`, which never came.
+host::snapshot seen_by_gpu() {
+  auto s = a_snapshot();
+  s.host = "gpu";
+  auto& edge = s.peers.emplace_back();
+  edge.name = "edge";
+  edge.state = wire::peer_state::suspect;
+  edge.state_ms = 250;
+  edge.rtt_ns = 80'000;
+  edge.clock = {-1'500'000'000, 41'000, 12.5, 9, 1};
+  edge.control_silent_ms = 900;
+  edge.data_silent_ms = 20;
+  edge.bytes_out = 7;
+  edge.bytes_in = 1 << 30;
+  edge.connects = 2;
+  edge.shared_memory = true;
+  edge.shm_packets = 5;
+  edge.shm_fallbacks = 1;
+  s.peers.emplace_back().name = "far";
+  s.refused_handshakes = 3;
+  auto& in = s.wires.emplace_back();
+  in.name = "ears.frames > model.audio";
+  in.peer = "edge";
+  in.sent = 100;
+  in.delivered = 97;
+  in.in_flight = 2;
+  in.in_flight_bytes = 640;
+  in.dropped[static_cast<std::size_t>(wire::wire_drop::undecodable)] = 1;
+  in.gaps = 4;
+  in.duplicates = 6;
+  auto& out = s.wires.emplace_back();
+  out.name = "model.audio > speaker.audio";
+  out.peer = "edge";
+  out.outgoing = true;
+  out.sent_again = 11;
+  out.no_credit = 12;
+  return s;
+}
+
 const run_identity who{"talk", "00ff", "gpu", "0.1.0", "abc"};
 
 }  // namespace
@@ -85,6 +124,47 @@ hocket_budget_misses_total{path="mic > \"model\"",limit_ms="400"} 1
 hocket_budget_blamed_misses_total{path="mic > \"model\"",limit_ms="400",blame="model (compute)"} 1
 )x");
   for (std::string line; std::getline(expected, line);) CHECK_MESSAGE(has(text, line), line);
+}
+
+TEST_CASE("metrics tell the peers: lanes, clocks, bytes, and both halves of the links") {
+  const auto text = metrics_text(who, seen_by_gpu());
+  std::istringstream expected(
+      R"x(hocket_peer_state{peer="edge",state="suspect"} 1
+hocket_peer_state{peer="edge",state="up"} 0
+hocket_peer_state{peer="far",state="connecting"} 1
+hocket_peer_state_seconds{peer="edge"} 0.25
+hocket_peer_lane_silent_seconds{peer="edge",lane="control"} 0.9
+hocket_peer_lane_silent_seconds{peer="edge",lane="data"} 0.02
+hocket_peer_round_trip_seconds{peer="edge"} 8e-05
+hocket_peer_clock_offset_seconds{peer="edge"} -1.5
+hocket_peer_clock_uncertainty_seconds{peer="edge"} 4.1e-05
+hocket_peer_clock_drift_ratio{peer="edge"} 1.25e-05
+hocket_peer_clock_exchanges_total{peer="edge"} 9
+hocket_peer_clock_exchanges_total{peer="far"} 0
+hocket_peer_clock_jumps_total{peer="edge"} 1
+hocket_peer_bytes_total{peer="edge",direction="in"} 1073741824
+hocket_peer_bytes_total{peer="edge",direction="out"} 7
+hocket_peer_connects_total{peer="edge"} 2
+hocket_peer_shared_memory{peer="edge"} 1
+hocket_peer_shared_memory_packets_total{peer="edge"} 5
+hocket_peer_shared_memory_fallbacks_total{peer="edge"} 1
+hocket_refused_handshakes_total 3
+hocket_peer_sent_packets_total{peer="edge",link="ears.frames > model.audio",direction="in"} 100
+hocket_peer_packets_total{peer="edge",link="ears.frames > model.audio",direction="in",fate="delivered",reason=""} 97
+hocket_peer_packets_total{peer="edge",link="ears.frames > model.audio",direction="in",fate="dropped",reason="undecodable"} 1
+hocket_peer_in_flight_packets{peer="edge",link="ears.frames > model.audio",direction="in"} 2
+hocket_peer_in_flight_bytes{peer="edge",link="ears.frames > model.audio",direction="in"} 640
+hocket_peer_gap_packets_total{peer="edge",link="ears.frames > model.audio",direction="in"} 4
+hocket_peer_duplicate_packets_total{peer="edge",link="ears.frames > model.audio",direction="in"} 6
+hocket_peer_retransmitted_packets_total{peer="edge",link="model.audio > speaker.audio",direction="out"} 11
+hocket_peer_credit_waits_total{peer="edge",link="model.audio > speaker.audio",direction="out"} 12
+)x");
+  for (std::string line; std::getline(expected, line);) CHECK_MESSAGE(has(text, line), line);
+  // Of a clock that nobody has seen, and lanes that are not there, there is no figure.
+  for (const char* unknown : {"clock_offset_seconds{peer=\"far", "round_trip_seconds{peer=\"far",
+                              "lane_silent_seconds{peer=\"far"})
+    CHECK_MESSAGE(text.find(unknown) == std::string::npos, unknown);
+  CHECK(metrics_text(who, a_snapshot()).find("hocket_peer") == std::string::npos);
 }
 
 TEST_CASE("buckets count exactly what lies below their bounds") {
@@ -131,7 +211,7 @@ TEST_CASE("promtool finds no fault") {
     const auto line = "promtool check metrics <'" + path.string() + "'";
     return std::system(line.c_str());
   };
-  CHECK(faults(metrics_text(who, a_snapshot()) + process_metrics()) == 0);
+  CHECK(faults(metrics_text(who, seen_by_gpu()) + process_metrics()) == 0);
   CHECK(faults("# TYPE hocket_x counter\nhocket_x 1\nhocket_x 2\n") != 0);  // it can find some
   std::filesystem::remove(path);
 }

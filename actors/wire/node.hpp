@@ -156,15 +156,19 @@ struct clock_status {
   std::int64_t uncertainty_ns = 0;  ///< the true offset lies within +- this
   double drift_ppm = 0;
   std::uint64_t samples = 0;
+  std::uint64_t jumps = 0;  ///< how often one of the two clocks was set
 };
 
 struct peer_status {
   std::string name;
   peer_state state = peer_state::connecting;
   std::string reason;
-  std::int64_t rtt_ns = 0;  ///< smallest of the last minute
+  std::int64_t state_ms = 0;  ///< how long it has been in this state
+  std::int64_t rtt_ns = 0;    ///< smallest of the last minute
   clock_status clock;
   std::int64_t control_silent_ms = 0, data_silent_ms = 0;
+  /// Of packets, repeats included, over socket and shared memory; what one end counts as out is what
+  /// the other counts as in.
   std::uint64_t bytes_out = 0, bytes_in = 0;
   std::uint64_t connects = 0;  ///< successful handshakes
   std::uint64_t incarnation = 0;

@@ -38,6 +38,8 @@ TEST_CASE("packets cross over tcp and ipc, with and without keys, unchanged and 
       CHECK(n.right->flush(20'000));
       const auto s = n.right->status();
       CHECK(account(s, 1).delivered == 2);
+      CHECK(s.peers[0].bytes_out > 1'200'000);
+      CHECK(n.left->status().peers[0].bytes_in == s.peers[0].bytes_out);
       CHECK(s.law_holds());
       CHECK(n.left->status().law_holds());
       CHECK_FALSE(s.peers[0].shared_memory);
@@ -66,6 +68,7 @@ TEST_CASE("shared memory is chosen by itself on one machine, and bulk bytes lie 
   const auto s = n.right->status();
   CHECK(s.law_holds());
   // The recorder keeps all packets, so the arena filled up: the rest took the socket, in order.
+  CHECK(n.left->status().peers[0].bytes_in == s.peers[0].bytes_out);
   CHECK(s.peers[0].shm_packets > 10);
   CHECK(s.peers[0].shm_fallbacks > 10);
 }
@@ -154,6 +157,8 @@ TEST_CASE("the peer's clock is found, and header times are in ours") {
   REQUIRE(eventually([&] { return n.right->status().peers[0].clock.samples >= 3; }));
   const auto s = n.right->status().peers[0];
   CHECK(std::abs(s.clock.offset_ns) <= s.clock.uncertainty_ns);
+  CHECK(s.state_ms >= 0);
+  CHECK(s.state_ms < 30'000);
   send_when_possible(*n.right, n.right_host, 1, p);
   REQUIRE(n.left_host.wait_packets(1));
   // One machine: the very same clock.

@@ -22,6 +22,7 @@ peer::peer(node_core& core, peer_options options, const std::vector<remote_link>
       live_(core.options.lost_after_ms * ms),
       retry_(20 * ms, 400 * ms, std::random_device{}()),
       slow_retry_(500 * ms, 3000 * ms, std::random_device{}()) {
+  state_since_ns_ = monotonic_ns();
   for (const auto& l : links) {
     if (l.peer != options_.name) continue;
     if (l.outgoing)
@@ -204,6 +205,7 @@ peer_status peer::status() const {
   s.name = options_.name;
   s.state = state_;
   s.reason = reason_;
+  s.state_ms = (now - state_since_ns_) / ms;
   s.rtt_ns = clock_.min_rtt_ns();
   s.clock = clock_.status(now);
   if (phase_ == phase::up) {

@@ -115,6 +115,7 @@ class peer {
   phase phase_ = phase::idle;
   peer_state state_ = peer_state::connecting;
   std::string reason_;
+  clock_ns state_since_ns_ = 0;
   std::uint64_t connection_ = 0;
   std::uint64_t known_ = 0;  ///< incarnation whose links are in our books
   /// The host has not been told yet that this process is there. Outlives attempts that never came up.

@@ -61,6 +61,7 @@ double peer_clock::drift_ppm() const {
 clock_status peer_clock::status(std::int64_t now_ns) const {
   clock_status s;
   s.samples = count_;
+  s.jumps = jumps_;
   if (const auto* b = best(now_ns)) {
     s.offset_ns = b->offset_ns;
     s.uncertainty_ns = b->bound_ns(now_ns);

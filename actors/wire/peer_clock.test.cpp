@@ -71,6 +71,7 @@ TEST_CASE("a clock that jumps is noticed and the estimate follows at once") {
   world.offset_ns = -3 * s;
   world.exchange(clock, 10 * s);
   CHECK(clock.jumps() == 1);
+  CHECK(clock.status(10 * s).jumps == 1);
   CHECK(std::abs(clock.to_ours(-2 * s) - s) < ms);
 }
 

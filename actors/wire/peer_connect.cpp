@@ -277,6 +277,7 @@ void peer::change(peer_state s, const std::string& why, bool restarted) {
   {
     std::lock_guard lock(books_);
     if (state_ == s && reason_ == why) return;
+    if (state_ != s) state_since_ns_ = monotonic_ns();
     state_ = s;
     reason_ = why;
   }

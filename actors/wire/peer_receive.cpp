@@ -21,8 +21,6 @@ void peer::data_message(const std::string& route, std::span<const std::byte> hea
     if (f->connection != connection_ || !broken_.empty()) return;
     if (phase_ != phase::lanes && phase_ != phase::up) return;
     live_.heard_data(monotonic_ns());
-    bytes_in_ += head.size();
-    for (const auto& b : frames) bytes_in_ += b.size_bytes();
   }
   if (arena == nullptr) become_up(route);
   std::size_t next_frame = 0;
@@ -59,6 +57,7 @@ bool peer::become_up(const std::string& route) {
     ++connects_count_;
     restarted = std::exchange(restarted_, false);
     state_ = peer_state::up;
+    state_since_ns_ = monotonic_ns();
     reason_ = restarted ? "connected" : "connected again";
   }
   retry_.reset();
@@ -145,6 +144,7 @@ result<void> peer::take_packet(std::uint32_t id, packet_record& r, std::span<con
     if (found == in_.end())
       return fail(wire_error::malformed, fmt::format("a packet of unknown link {}", id));
     link = &found->second;
+    bytes_in_ += cost_bytes(a.content);
     HOCKET_TRY(link->arrived(std::move(a), ready));
   }
   hand_over(*link, ready);
