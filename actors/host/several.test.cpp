@@ -26,6 +26,7 @@ TEST_CASE("several hosts: what goes in on one comes out on the other, all of it 
       CAPTURE(name);
       CHECK(s.why == end_reason::finished);
       CHECK(s.detail == "");
+      CHECK(s.last.host == name);
       for (const auto& l : s.last.links) CHECK(l.in_flight == 0);
     }
     CHECK(book->lines() == numbers(100));

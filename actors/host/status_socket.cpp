@@ -77,10 +77,14 @@ std::string to_json(const snapshot& s, const std::string& graph) {
   for (const auto& a : s.actors) actors.push_back(actor_json(a));
   for (const auto& l : s.links) links.push_back(link_json(l));
   for (const auto& b : s.budgets) budgets.push_back(budget_json(b));
-  json out = {{"graph", graph},         {"now_s", s.now.seconds()},
-              {"sessions", s.sessions}, {"law_holds", s.law_holds()},
-              {"actors", actors},       {"links", links},
-              {"budgets", budgets}};
+  json out = {{"graph", graph}};
+  if (!s.host.empty()) out["host"] = s.host;
+  out.update({{"now_s", s.now.seconds()},
+              {"sessions", s.sessions},
+              {"law_holds", s.law_holds()},
+              {"actors", actors},
+              {"links", links},
+              {"budgets", budgets}});
   add_wire_rows(s, out);
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }

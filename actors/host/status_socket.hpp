@@ -8,7 +8,7 @@
 
 namespace hocket::host {
 
-/// A snapshot as one line of JSON: graph, now_s, sessions, law_holds, actors, links, budgets; the
+/// A snapshot as one line of JSON: graph, host (where the graph has several), now_s, sessions, law_holds, actors, links, budgets; the
 /// fields are named as in the structs. Drops without packets are left out.
 std::string to_json(const snapshot& s, const std::string& graph);
 

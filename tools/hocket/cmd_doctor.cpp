@@ -38,6 +38,13 @@ void print(const std::vector<finding>& all) {
   }
 }
 
+/// The host that a status names; "" where it names none.
+std::string host_of(const std::string& status) {
+  const auto s = nlohmann::json::parse(status, nullptr, false);
+  const auto at = s.is_object() ? s.find("host") : s.end();
+  return at != s.end() && at->is_string() ? at->get<std::string>() : "";
+}
+
 /// Running graphs, looked at twice.
 std::vector<finding> examine_runs(const watch_options& where) {
   const auto sources = status_sources(where);
@@ -46,14 +53,19 @@ std::vector<finding> examine_runs(const watch_options& where) {
   std::this_thread::sleep_for(std::chrono::seconds(1));
   std::vector<finding> all;
   for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto before = first[i] ? *first[i] : "";
     const auto now = sources[i]->ask(5000);
     if (!now) {
-      all.push_back({sources[i]->name(), finding::grade::bad, now.error().message,
+      const auto who = host_of(before);
+      all.push_back({who.empty() ? sources[i]->name() : who, finding::grade::bad,
+                     now.error().message,
                      "is `hocket run` alive there? see the end of its events.jsonl"});
       continue;
     }
-    for (auto& f : diagnose(first[i] ? *first[i] : "", *now)) {
-      if (sources.size() > 1) f.what = sources[i]->name() + ": " + f.what;
+    // diagnose() names the host itself, where the status does.
+    const auto who = host_of(*now);
+    for (auto& f : diagnose(before, *now)) {
+      if (sources.size() > 1 && who.empty()) f.what = sources[i]->name() + ": " + f.what;
       all.push_back(std::move(f));
     }
   }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/core/clock.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/status_source.hpp"
 #include "tools/hocket/top_view.hpp"
@@ -23,23 +25,38 @@ std::string redrawn(const std::string& text) {
   return out + "\033[J";
 }
 
-using sources = std::vector<std::unique_ptr<status_source>>;
-
-std::vector<run_look> look_at(const sources& all, const std::vector<run_look>& before) {
-  std::vector<run_look> out;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    run_look one;
-    one.source = all[i]->name();
-    // What was last seen is what rates are counted from.
-    if (i < before.size()) one.before = before[i].now.empty() ? before[i].before : before[i].now;
-    if (auto now = all[i]->ask(5000))
-      one.now = std::move(*now);
-    else
-      one.fault = now.error();
-    out.push_back(std::move(one));
+/// Runs that are looked at again and again.
+class watched {
+ public:
+  explicit watched(const watch_options& where) : sources_(status_sources(where)) {
+    looks_.resize(sources_.size());
+    answered_ns_.resize(sources_.size());
   }
-  return out;
-}
+
+  const std::vector<run_look>& look() {
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      auto& one = looks_[i];
+      one.source = sources_[i]->name();
+      // What was last seen is what rates are counted from.
+      if (!one.now.empty()) one.before = std::exchange(one.now, "");
+      auto now = sources_[i]->ask(5000);
+      if (now) {
+        one.now = std::move(*now);
+        one.fault = {};
+        answered_ns_[i] = monotonic_ns();
+      } else {
+        one.fault = now.error();
+      }
+      one.silent_s = static_cast<double>(monotonic_ns() - answered_ns_[i]) / 1e9;
+    }
+    return looks_;
+  }
+
+ private:
+  std::vector<std::unique_ptr<status_source>> sources_;
+  std::vector<run_look> looks_;
+  std::vector<std::int64_t> answered_ns_;
+};
 
 bool any_answers(const std::vector<run_look>& all) {
   return std::any_of(all.begin(), all.end(), [](const run_look& r) { return !r.now.empty(); });
@@ -54,10 +71,19 @@ void print_json(const std::vector<run_look>& all) {
       continue;
     }
     json line{{"source", r.source}};
-    if (const auto status = json::parse(r.now, nullptr, false); status.is_object())
+    const auto status = json::parse(r.now, nullptr, false);
+    const auto before = json::parse(r.before, nullptr, false);
+    if (status.is_object()) {
       line.update(status);
-    else
+    } else if (before.is_object()) {
+      // It answered before: who it was, and since when it does not.
+      if (const auto host = before.find("host"); host != before.end()) line["host"] = *host;
+      line["state"] = fate_of(r.fault);
+      line["silent_s"] = r.silent_s;
       line["fault"] = r.fault.message;
+    } else {
+      line["fault"] = r.fault.message;
+    }
     fmt::print("{}\n", line.dump(-1, ' ', false, json::error_handler_t::replace));
   }
 }
@@ -65,33 +91,33 @@ void print_json(const std::vector<run_look>& all) {
 }  // namespace
 
 int run_top(const top_options& o) {
-  const auto all = status_sources(o.where);
-  auto looks = look_at(all, {});
-  if (!any_answers(looks))
-    return complain(looks.front().fault, exit_failed,
+  watched all(o.where);
+  const auto* looks = &all.look();
+  if (!any_answers(*looks))
+    return complain(looks->front().fault, exit_failed,
                     "is a graph running? give its --out folder, --socket or --connect");
   std::signal(SIGINT, [](int) { stop_asked = 1; });
   const auto t = this_terminal();
   // Two looks a moment apart give rates also with --once.
   if (o.once && !o.json) {
     usleep(500'000);
-    looks = look_at(all, looks);
+    looks = &all.look();
   }
-  while (stop_asked == 0 && any_answers(looks)) {
+  while (stop_asked == 0 && any_answers(*looks)) {
     if (o.json) {
-      print_json(looks);
+      print_json(*looks);
     } else {
-      auto text = top_text(looks, t);
+      auto text = top_text(*looks, t);
       if (t.is_terminal && !o.once) text = redrawn(text);
       fmt::print("{}", text);
     }
     std::fflush(stdout);
     if (o.once) return exit_fine;
     usleep(static_cast<useconds_t>(o.every_s * 1e6));
-    looks = look_at(all, looks);
+    looks = &all.look();
   }
   if (stop_asked == 0)
-    fmt::print(stderr, "{}\n", all.size() == 1 ? "the run has ended" : "all runs have ended");
+    fmt::print(stderr, "{}\n", looks->size() == 1 ? "the run has ended" : "all runs have ended");
   return exit_fine;
 }
 

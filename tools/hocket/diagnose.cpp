@@ -92,8 +92,15 @@ class patient {
       if (state == "up" || state == "ready" || state.empty()) continue;
       const auto why = word(p, "reason");
       const bool may_pass = state == "connecting" || state == "suspect";
+      if (state != "suspect") gone_.insert(word(p, "name"));
+      std::set<std::string> waiting;
+      for (const auto& l : links_)
+        if (goes_nowhere(l) && is_full(l)) waiting.insert(actor_of(word(l, "from")));
+      const auto blocks =
+          waiting.empty() ? "" : fmt::format("; it blocks {}", fmt::join(waiting, ", "));
       add("host " + word(p, "name"), may_pass ? grade::warning : grade::bad,
-          fmt::format("its link is {}{}", state, why.empty() ? "" : ": " + why),
+          fmt::format("its link is {} for {:.1f} s{}{}", state, number(p, "state_ms") / 1000,
+                      why.empty() ? "" : ": " + why, blocks),
           state == "refused" ? "start it with the same graph file, version and keys as this host"
                              : "is `hocket run --host " + word(p, "name") +
                                    "` alive there, and its address reachable from here?");
@@ -151,6 +158,13 @@ class patient {
         silent.empty() ? "see `hocket run --trace`" : "look at who feeds the silent input");
   }
 
+  /// A link to a host that is not there ("ears.audio @gpu"): nobody is too slow, nobody takes.
+  bool goes_nowhere(const json& l) const {
+    const auto to = word(l, "to");
+    const auto at = to.find(" @");
+    return at != std::string::npos && gone_.contains(to.substr(at + 2));
+  }
+
   bool is_full(const json& l) const {
     const auto size = number(l, "queue_size");
     return word(l, "full") == "block" && !truth(l, "back_edge", false) && size > 0 &&
@@ -197,7 +211,9 @@ class patient {
   // One finding per culprit: the queues in front of those who only wait are a consequence.
   void examine_full_queues() {
     for (const auto& l : links_) {
-      if (!stays_full(l) || culprit(actor_of(word(l, "to"))) != actor_of(word(l, "to"))) continue;
+      if (!stays_full(l) || goes_nowhere(l) ||
+          culprit(actor_of(word(l, "to"))) != actor_of(word(l, "to")))
+        continue;
       const auto to = actor_of(word(l, "to"));
       const auto waiting_ms = number(l, "waiting_ms");
       const auto taken = seconds_ > 0 ? link_growth(l, "delivered") / seconds_ : 0;
@@ -267,6 +283,7 @@ class patient {
   double seconds_ = 0;
   std::map<std::string, json> actors_, old_actors_, old_links_, old_budgets_;
   std::vector<json> links_;
+  std::set<std::string> gone_;  ///< hosts that are not there
   std::vector<finding> found_;
 };
 

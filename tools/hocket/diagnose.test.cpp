@@ -177,11 +177,22 @@ TEST_CASE("missed budgets name the hop, dead links their host, broken accounts u
       only(earlier(healthy()), now).detail ==
       "7 of 50 micro-turns took more than 400 ms (p99 512 ms); model (compute) is to blame for 6");
   now = healthy();
-  now["peers"] = {{{"name", "gpu"}, {"state", "lost"}, {"reason", "no heartbeat for 1.5 s"}},
+  now["peers"] = {{{"name", "gpu"},
+                   {"state", "lost"},
+                   {"state_ms", 1500},
+                   {"reason", "no heartbeat for 1.5 s"}},
                   {{"name", "edge"}, {"state", "up"}}};
   const auto f = only(earlier(healthy()), now);
   CHECK(f.what == "host gpu");
-  CHECK(f.detail == "its link is lost: no heartbeat for 1.5 s");
+  CHECK(f.detail == "its link is lost for 1.5 s: no heartbeat for 1.5 s");
+  // Queues to a host that is not there are its doing, not that of a slow actor.
+  now["links"][1]["to"] = "model.audio @gpu";
+  now["links"][1]["in_flight"] = 16;
+  now["links"][1]["waiting_ms"] = 2000;
+  const auto dead = only(earlier(healthy()), now);
+  CHECK(dead.what == "host gpu");
+  CHECK(speaks_of(dead.detail, "1.5 s; it blocks ears"));
+  now["links"] = healthy()["links"];
   now["peers"][0]["state"] = "suspect";
   CHECK(only(earlier(healthy()), now).how == finding::grade::warning);
   now = healthy();

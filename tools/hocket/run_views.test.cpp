@@ -280,3 +280,28 @@ TEST_CASE("top shows several hosts in one table, and who does not answer") {
     CHECK_MESSAGE(text.find(part) != std::string::npos, part, " is missing in\n", text);
   CHECK(text.find("edge  mic") < text.find("gpu   model"));
 }
+
+TEST_CASE("top keeps a host that no longer answers, and tells one that only its peers know") {
+  const std::string edge = R"({"graph":"talk","host":"edge","now_s":9,"sessions":1,"law_holds":true,
+    "actors":[{"name":"mic","component":"c","state":"running"}],
+    "peers":[{"name":"gpu","state":"lost","state_ms":3100,"reason":"silent"},
+             {"name":"mind","state":"lost","state_ms":12500,"reason":"nobody listens"},
+             {"name":"tv","state":"up","state_ms":9000}]})";
+  const std::string gpu = R"({"graph":"talk","host":"gpu","now_s":6,"sessions":1,"law_holds":true,
+    "actors":[{"name":"model","component":"c","state":"running","restarts":2}],
+    "links":[{"from":"model.audio","to":"speaker.audio","sent":50}]})";
+  const auto look = [&](const char* code) {
+    return top_text({{"a", edge, edge}, {"b", gpu, "", {code, "b/hocket.sock: why"}, 3.2}},
+                    terminal{});
+  };
+  auto text = look("status.dead");
+  for (const char* part : {"gpu: talk  dead, last heard 3.2 s ago (b/hocket.sock: why)",
+                           "gpu   model  c          dead", "mic    c          running",
+                           "mind: lost for 12.5 s, says edge: nobody listens", "3.1"})
+    CHECK_MESSAGE(text.find(part) != std::string::npos, part, " is missing in\n", text);
+  // Its links say nothing any more; who is up, or stands there as dead, needs no peer's word.
+  for (const char* part : {"speaker.audio", "tv: ", "gpu: lost"})
+    CHECK_MESSAGE(text.find(part) == std::string::npos, part, " stands in\n", text);
+  CHECK(look("status.no_run").find("gpu: talk  ended, last heard") != std::string::npos);
+  CHECK(look("status.no_answer").find("gpu: talk  silent, last heard") != std::string::npos);
+}

@@ -28,8 +28,15 @@ class socket_source final : public status_source {
   const std::string& name() const override { return name_; }
 
   result<std::string> ask(int limit_ms) override {
-    if (fd_ < 0) HOCKET_TRY(connect());
+    const bool known = fd_ >= 0;
+    if (!known) HOCKET_TRY(connect());
     auto answer = exchange(limit_ms);
+    if (answer) return answer;
+    hang_up();
+    // A connection that broke does not say why; the next one does.
+    if (!known || answer.error().code != "status.dead") return answer;
+    HOCKET_TRY(connect());
+    answer = exchange(limit_ms);
     if (!answer) hang_up();
     return answer;
   }
@@ -44,16 +51,18 @@ class socket_source final : public status_source {
     fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd_ >= 0 && ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
       return {};
+    // A run that ends takes its socket away; one that is killed leaves it behind.
+    const char* code = errno == ENOENT ? "status.no_run" : "status.dead";
     const auto why = fmt::format("{}: {}", path_, std::strerror(errno));
     hang_up();
-    return fail("status.no_run", why);
+    return fail(code, why);
   }
 
   result<std::string> exchange(int limit_ms) {
     using clock = std::chrono::steady_clock;
     const auto until = clock::now() + std::chrono::milliseconds(limit_ms);
     if (send(fd_, "status\n", 7, MSG_NOSIGNAL) != 7)
-      return fail("status.no_run", path_ + ": the run has ended");
+      return fail("status.dead", path_ + ": the run is gone");
     std::string text;
     while (text.empty() || text.back() != '\n') {
       const auto left =
@@ -62,10 +71,10 @@ class socket_source final : public status_source {
       const int n = left > 0 ? poll(&ready, 1, static_cast<int>(left)) : 0;
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0)
-        return fail("status.no_run", fmt::format("{}: no answer within {} ms", path_, limit_ms));
+        return fail("status.no_answer", fmt::format("{}: no answer within {} ms", path_, limit_ms));
       char block[65536];
       const auto got = read(fd_, block, sizeof block);
-      if (got <= 0) return fail("status.no_run", path_ + ": the run has ended");
+      if (got <= 0) return fail("status.dead", path_ + ": the run is gone");
       text.append(block, static_cast<std::size_t>(got));
     }
     text.pop_back();

@@ -18,7 +18,9 @@ class status_source {
   /// The folder, file or address that the user gave.
   virtual const std::string& name() const = 0;
   /// One status as JSON without a newline, within `limit_ms`. After a failure the next call tries
-  /// to reach the run anew. Errors: status.no_run, status.bad_socket, observe.no_answer.
+  /// to reach the run anew. Errors: status.no_run (no such socket: it ended in order, or never
+  /// was), status.dead (nobody at its socket), status.no_answer, status.bad_socket,
+  /// observe.no_answer.
   virtual result<std::string> ask(int limit_ms) = 0;
 };
 

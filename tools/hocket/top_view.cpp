@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -74,7 +75,8 @@ std::string table(const std::vector<column>& columns,
   for (const auto& row : rows) {
     auto text = line([&](std::size_t i) { return row[i]; });
     const bool trouble = std::any_of(row.begin(), row.end(), [](const std::string& s) {
-      return s == "hung" || s == "lost" || s == "restarting" || s == "broken" || s == "refused";
+      return s == "hung" || s == "lost" || s == "restarting" || s == "broken" || s == "refused" ||
+             s == "dead" || s == "silent";
     });
     out += (trouble ? paint(t, "31", text) : text) + "\n";
   }
@@ -117,18 +119,22 @@ class rates {
 /// A run that answered, ready to be shown.
 struct shown {
   std::string host;
-  json now;
+  json now;  ///< of one that is gone: what it last said
   rates per_s;
+  std::string gone = {};  ///< dead, ended, silent; "": it answers
+  std::string last_words = {};
 };
 using shown_runs = std::vector<shown>;
 using rows = std::vector<std::vector<std::string>>;
 
 /// The table of all runs; where there are several, the host of each row stands in front.
+/// `with_gone`: also those that no longer answer.
 std::string grouped(const shown_runs& runs, std::vector<column> columns, const terminal& t,
-                    const std::function<void(const shown&, rows&)>& add) {
+                    const std::function<void(const shown&, rows&)>& add, bool with_gone = false) {
   rows all;
   if (runs.size() > 1) columns.insert(columns.begin(), {"host", false});
   for (const auto& run : runs) {
+    if (!run.gone.empty() && !with_gone) continue;
     rows mine;
     add(run, mine);
     for (auto& row : mine) {
@@ -141,13 +147,19 @@ std::string grouped(const shown_runs& runs, std::vector<column> columns, const t
 
 std::string actors_text(const shown_runs& runs, const terminal& t) {
   const auto add = [](const shown& run, rows& out) {
-    for (const auto& a : list(run.now, "actors"))
+    for (const auto& a : list(run.now, "actors")) {
+      if (!run.gone.empty()) {
+        out.push_back({word(a, "name"), word(a, "component"), run.gone, "-", "-", "-", "-", "-",
+                       "-", short_count(number(a, "restarts")), word(a, "last_error")});
+        continue;
+      }
       out.push_back({word(a, "name"), word(a, "component"), word(a, "state"),
                      run.per_s.of_actor(a, "packets_in"), run.per_s.of_actor(a, "packets_out"),
                      short_count(number(a, "queued")), run.per_s.busy(a),
                      fmt::format("{:.2f}", number(a, "handler_p50_ms")),
                      fmt::format("{:.2f}", number(a, "handler_p99_ms")),
                      short_count(number(a, "restarts")), word(a, "last_error")});
+    }
   };
   return grouped(runs,
                  {{"actor", false},
@@ -161,7 +173,7 @@ std::string actors_text(const shown_runs& runs, const terminal& t) {
                   {"p99 ms"},
                   {"restarts"},
                   {"last error", false}},
-                 t, add);
+                 t, add, true);
 }
 
 std::string links_text(const shown_runs& runs, const terminal& t) {
@@ -213,7 +225,9 @@ std::string budgets_text(const shown_runs& runs, const terminal& t) {
 std::string peers_text(const shown_runs& runs, const terminal& t) {
   const auto peers = [](const shown& run, rows& out) {
     for (const auto& p : list(run.now, "peers"))
-      out.push_back({word(p, "name"), word(p, "state"), fmt::format("{:.0f}", number(p, "rtt_us")),
+      out.push_back({word(p, "name"), word(p, "state"),
+                     fmt::format("{:.1f}", number(p, "state_ms") / 1000),
+                     fmt::format("{:.0f}", number(p, "rtt_us")),
                      fmt::format("{:.0f} ± {:.0f}", number(p, "clock_offset_us"),
                                  number(p, "clock_uncertainty_us")),
                      short_count(number(p, "bytes_out")), short_count(number(p, "bytes_in")),
@@ -232,6 +246,7 @@ std::string peers_text(const shown_runs& runs, const terminal& t) {
   return grouped(runs,
                  {{"peer", false},
                   {"state", false},
+                  {"for s"},
                   {"rtt us"},
                   {"clock us"},
                   {"bytes out"},
@@ -262,39 +277,77 @@ std::string counters_text(const shown_runs& runs, const terminal& t) {
 
 /// The line above the tables: what runs, for how long, and whether the accounts hold.
 std::string title(const shown& run, bool with_host, const terminal& t) {
+  const auto name = paint(t, "1", (with_host ? run.host + ": " : "") + word(run.now, "graph"));
+  if (!run.gone.empty()) return name + "  " + paint(t, "1;31", run.last_words) + "\n";
   const auto law = run.now.find("law_holds");
   const bool holds = law != run.now.end() && *law == json(true);
-  return paint(t, "1", (with_host ? run.host + ": " : "") + word(run.now, "graph")) +
+  return name +
          fmt::format("  {:.1f} s, sessions: {:.0f}, sent = delivered + dropped + in flight: ",
                      number(run.now, "now_s"), number(run.now, "sessions")) +
          (holds ? "holds" : paint(t, "1;31", "BROKEN")) + "\n";
 }
 
+/// Hosts that nobody asks, or that never answered, and that their peers have lost.
+std::string lost_hosts(const shown_runs& runs, const terminal& t) {
+  std::set<std::string> told;
+  for (const auto& run : runs) told.insert(run.host);
+  std::string out;
+  for (const auto& run : runs) {
+    if (!run.gone.empty()) continue;
+    for (const auto& p : list(run.now, "peers"))
+      if (const auto state = word(p, "state"); state == "lost" || state == "refused") {
+        if (!told.insert(word(p, "name")).second) continue;
+        out += paint(t, "1;31",
+                     fmt::format("{}: {} for {:.1f} s, says {}: {}", word(p, "name"), state,
+                                 number(p, "state_ms") / 1000, run.host, word(p, "reason"))) +
+               "\n";
+      }
+  }
+  return out;
+}
+
+/// One that answered before and no longer does, as it last was.
+shown gone(const run_look& r, json last) {
+  const auto host = word(last, "host");
+  const auto how = fate_of(r.fault);
+  return {host.empty() ? r.source : host, std::move(last), rates(json::object(), json::object()),
+          how, fmt::format("{}, last heard {:.1f} s ago ({})", how, r.silent_s, r.fault.message)};
+}
+
 }  // namespace
 
+std::string fate_of(const error& fault) {
+  return fault.code == "status.no_run"      ? "ended"
+         : fault.code == "status.no_answer" ? "silent"
+                                            : "dead";
+}
+
 std::string top_text(const std::vector<run_look>& runs, const terminal& t) {
-  shown_runs answered;
+  shown_runs all;
   std::string faults;
   for (const auto& r : runs) {
     auto now = json::parse(r.now, nullptr, false);
-    if (!now.is_object()) {
-      faults += r.now.empty()
-                    ? paint(t, "31", fmt::format("{}: {}", r.source, r.fault.message)) + "\n"
-                    : "not a status: " + r.now.substr(0, 200) + "\n";
-      continue;
-    }
     auto before = json::parse(r.before.empty() ? "{}" : r.before, nullptr, false);
     if (!before.is_object()) before = json::object();
+    if (!now.is_object()) {
+      if (r.now.empty() && !r.before.empty())
+        all.push_back(gone(r, std::move(before)));
+      else
+        faults += r.now.empty()
+                      ? paint(t, "31", fmt::format("{}: {}", r.source, r.fault.message)) + "\n"
+                      : "not a status: " + r.now.substr(0, 200) + "\n";
+      continue;
+    }
     const auto host = word(now, "host");
     rates per_s(before, now);
-    answered.push_back({host.empty() ? r.source : host, std::move(now), std::move(per_s)});
+    all.push_back({host.empty() ? r.source : host, std::move(now), std::move(per_s)});
   }
-  std::stable_sort(answered.begin(), answered.end(),
+  std::stable_sort(all.begin(), all.end(),
                    [](const shown& a, const shown& b) { return a.host < b.host; });
   std::string out;
-  for (const auto& run : answered) out += title(run, runs.size() > 1, t);
-  return out + faults + actors_text(answered, t) + links_text(answered, t) +
-         peers_text(answered, t) + budgets_text(answered, t) + counters_text(answered, t);
+  for (const auto& run : all) out += title(run, runs.size() > 1, t);
+  return out + lost_hosts(all, t) + faults + actors_text(all, t) + links_text(all, t) +
+         peers_text(all, t) + budgets_text(all, t) + counters_text(all, t);
 }
 
 }  // namespace hocket::cli
