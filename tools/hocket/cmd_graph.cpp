@@ -35,7 +35,8 @@ std::string to_json(const plan& graph) {
                       {{"size", l.queue.size},
                        {"full", to_string(l.queue.full)},
                        {"max_age_ms", l.queue.max_age_ms}}},
-                     {"back_edge", l.back_edge}});
+                     {"back_edge", l.back_edge},
+                     {"crosses", spec::crosses(graph, l)}});
   }
   return json{{"name", graph.name}, {"hash", graph.hash}, {"actors", actors}, {"links", links}}
              .dump(2) +
