@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-/// The options of every command, filled by main.cpp, and the functions that carry them out.
+/// The options of every command, filled by options_*.cpp, and the functions that carry them out.
 /// Each returns the exit code: 0 fine, 1 failed at run time, 2 the user's input is wrong.
 namespace hocket::cli {
 

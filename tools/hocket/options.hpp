@@ -6,11 +6,19 @@
 
 #include "tools/hocket/commands.hpp"
 
-/// What the parts of the argument parser share; main.cpp holds all but the longest.
+/// The parts of the argument parser: a file per family of commands, joined by main.cpp.
 namespace hocket::cli {
 
 /// What the chosen command does; gives the exit code.
 using action = std::function<int()>;
+
+/// Adds a sub-command that sets `chosen` where it is the one that was named.
+inline CLI::App& command(CLI::App& app, action& chosen, const char* name, const char* summary,
+                         action run) {
+  auto* sub = app.add_subcommand(name, summary);
+  sub->callback([&chosen, run] { chosen = run; });
+  return *sub;
+}
 
 inline void add_graph_options(CLI::App& sub, graph_options& o) {
   sub.add_option("--set", o.sets, "Override a key of the graph: actors.model.device=cpu")
@@ -28,6 +36,28 @@ inline void add_json(CLI::App& sub, bool& json) {
   sub.add_flag("--json", json, "Machine-readable output");
 }
 
+// options_run.cpp
+void add_run(CLI::App& app, action& chosen);
+void add_record(CLI::App& app, action& chosen);
+void add_replay(CLI::App& app, action& chosen);
+// options_graphs.cpp
+void add_validate(CLI::App& app, action& chosen);
+void add_graph(CLI::App& app, action& chosen);
+void add_list(CLI::App& app, action& chosen);
+void add_describe(CLI::App& app, action& chosen);
+void add_new(CLI::App& app, action& chosen);
+void add_keys(CLI::App& app, action& chosen);
+void add_export(CLI::App& app, action& chosen);
+void add_docs(CLI::App& app, action& chosen);
+// options_watch.cpp
+void add_top(CLI::App& app, action& chosen);
+void add_picture(CLI::App& app, action& chosen);
+void add_doctor(CLI::App& app, action& chosen);
+// options_models.cpp
+void add_train(CLI::App& app, action& chosen);
+void add_eval(CLI::App& app, action& chosen);
+void add_bench(CLI::App& app, action& chosen);
+void add_scenarios(CLI::App& app, action& chosen);
 /// `eval duplex` below `eval` (options_eval_duplex.cpp).
 void add_eval_duplex(CLI::App& eval, action& chosen);
 
