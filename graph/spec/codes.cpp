@@ -74,8 +74,21 @@ constexpr code_doc codes[] = {
     {"budget.too-short", "a budget shorter than the latencies its actors declare"},
 };
 
+constexpr code_doc of_rewires[] = {
+    {"rewire.other-graph", "the new file has another name"},
+    {"rewire.clock", "another length of the micro-turn"},
+    {"rewire.plugins", "a plugin that the running process has not loaded"},
+    {"rewire.hosts", "hosts that come, go, or change address or key"},
+    {"rewire.no-process", "an actor on a host on which nothing runs"},
+    {"rewire.idle-host", "a host without an actor left"},
+    {"rewire.leader", "the first source is on another host"},
+    {"rewire.replicas", "another number of replicas"},
+    {"rewire.worn-out", "numbers of actors are used up"},
+};
+
 }  // namespace
 
 std::span<const code_doc> all_codes() { return codes; }
+std::span<const code_doc> rewire_codes() { return of_rewires; }
 
 }  // namespace hocket::spec

@@ -17,4 +17,7 @@ struct code_doc {
 /// Every code that reading a graph file can give; each has a golden case in tests/golden/graph.
 std::span<const code_doc> all_codes();
 
+/// Every code with which a running graph refuses a new file; cases in tests/golden/rewire.
+std::span<const code_doc> rewire_codes();
+
 }  // namespace hocket::spec

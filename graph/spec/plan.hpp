@@ -36,6 +36,7 @@ struct plan_actor {
   std::int32_t replicas = 1;  ///< how many share the conversations among them (see replicas.hpp)
   std::int32_t replica = 0;   ///< which of them this is
   std::string family;         ///< the name in the file that they share; "" without replicas
+  bool removed = false;       ///< a rewire took it out: its number stays taken
   source_mark where;
 };
 
@@ -47,6 +48,7 @@ struct plan_link {
   std::size_t to_port = 0;
   queue_spec queue;
   bool back_edge = false;
+  bool removed = false;  ///< as for actors
   source_mark where;
 };
 
@@ -77,6 +79,9 @@ struct plan {
   std::vector<actor_index> start_order;  ///< downstream first; back edges ignored
   std::vector<std::string> plugins;      ///< shared libraries that were loaded for it
   std::string hash;                      ///< of the expanded graph; equal graphs are equal here
+  /// After a rewire: those that run, in the order of the newest file, whatever their numbers. Empty:
+  /// all, by number.
+  std::vector<actor_index> file_order;
 };
 
 struct load_options {

@@ -1,0 +1,155 @@
+// What cannot change while a graph runs, and what to do instead.
+#include "graph/spec/rewire_limits.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "graph/spec/spec.hpp"
+
+namespace hocket::spec {
+namespace {
+
+constexpr std::string_view start_anew = "stop the run and start it with the new file";
+
+class checker {
+ public:
+  checker(const plan& running, const plan& wanted, diagnostics& findings)
+      : running_(running), wanted_(wanted), findings_(findings) {}
+
+  void run() {
+    check_identity();
+    check_hosts();
+    check_replicas();
+    if (running_.actors.size() + wanted_.actors.size() > 32 * max_actors)
+      refuse({wanted_.file, 0, 0}, "rewire.worn-out",
+             "this run was rewired so often that its actors' numbers are used up",
+             std::string(start_anew));
+  }
+
+ private:
+  void refuse(source_mark where, std::string code, std::string message, std::string hint) {
+    findings_.add({severity::error,
+                   std::move(where),
+                   std::move(code),
+                   std::move(message),
+                   std::move(hint),
+                   {}});
+  }
+  source_mark whole() const { return {wanted_.file, 0, 0}; }
+
+  void check_identity() {
+    if (wanted_.name != running_.name)
+      refuse(whole(), "rewire.other-graph",
+             fmt::format("the file's `name` is `{}`, and `{}` runs", wanted_.name, running_.name),
+             "is this the file that you meant? A graph keeps its name while it runs");
+    if (wanted_.grid.length != running_.grid.length) {
+      const auto ms = [](duration d) { return d / std::chrono::milliseconds(1); };
+      refuse(whole(), "rewire.clock",
+             fmt::format("clock.micro_turn_ms is {}, and the run counts in {} ms",
+                         ms(wanted_.grid.length), ms(running_.grid.length)),
+             std::string(start_anew));
+    }
+    for (const auto& p : wanted_.plugins)
+      if (std::find(running_.plugins.begin(), running_.plugins.end(), p) == running_.plugins.end())
+        refuse(whole(), "rewire.plugins",
+               fmt::format("plugin {} is not loaded, and a running process loads none", p),
+               std::string(start_anew) + ", or start it with --plugin " + p);
+  }
+
+  std::set<std::string> hosts_in_use(const plan& p) const {
+    std::set<std::string> out;
+    for (const auto& a : p.actors)
+      if (!a.removed) out.insert(a.host);
+    return out;
+  }
+
+  static std::string leader_of(const plan& p) {
+    const plan_actor* first = nullptr;
+    const auto look = [&](const plan_actor& a) {
+      if (a.removed) return;
+      if (first == nullptr || (a.type->info.source && !first->type->info.source)) first = &a;
+    };
+    if (p.file_order.empty())
+      for (const auto& a : p.actors) look(a);
+    for (const auto i : p.file_order) look(p.actors[i]);
+    return first == nullptr ? "" : first->host;
+  }
+
+  void check_hosts() {
+    std::map<std::string, plan_host> before;
+    for (const auto& h : running_.hosts) before[h.name] = h;
+    for (const auto& h : wanted_.hosts) {
+      const auto it = before.find(h.name);
+      if (it == before.end()) {
+        refuse(whole(), "rewire.hosts", fmt::format("hosts.{} is new", h.name),
+               std::string(start_anew) + " on all hosts");
+        continue;
+      }
+      const auto& b = it->second;
+      if (b.listen != h.listen || b.key != h.key || b.insecure != h.insecure)
+        refuse(whole(), "rewire.hosts",
+               fmt::format("hosts.{}: its address or key is another than the run's", h.name),
+               std::string(start_anew) + " on all hosts");
+      before.erase(it);
+    }
+    for (const auto& [name, h] : before)
+      refuse(whole(), "rewire.hosts", fmt::format("hosts.{} is gone", name),
+             "leave it in the file; " + std::string(start_anew) + " to do without it");
+    if (running_.hosts.empty() || findings_.has_errors()) return;
+    check_team();
+  }
+
+  // A process runs for each host that has actors, and for no other.
+  void check_team() {
+    const auto before = hosts_in_use(running_), after = hosts_in_use(wanted_);
+    for (const auto& a : wanted_.actors)
+      if (!before.contains(a.host))
+        refuse(a.where, "rewire.no-process",
+               fmt::format("{} is on `{}`, where no process of this run is", a.name, a.host),
+               fmt::format("take one of: {}", fmt::join(before, ", ")));
+    for (const auto& name : before)
+      if (!after.contains(name))
+        refuse(whole(), "rewire.idle-host",
+               fmt::format("nothing would be left to do on host `{}`", name),
+               "leave an actor on it; " + std::string(start_anew) + " to do without it");
+    if (leader_of(running_) != leader_of(wanted_))
+      refuse(whole(), "rewire.leader",
+             fmt::format("host `{}` leads the run, the one of the first source; in the new file "
+                         "that is `{}`",
+                         leader_of(running_), leader_of(wanted_)),
+             fmt::format("put a source on `{}` first in the file", leader_of(running_)));
+  }
+
+  void check_replicas() {
+    std::map<std::string, std::int32_t> before;
+    for (const auto& a : running_.actors)
+      if (!a.removed) before[a.family.empty() ? a.name : a.family] = a.replicas;
+    std::set<std::string> told;
+    for (const auto& a : wanted_.actors) {
+      const auto& name = a.family.empty() ? a.name : a.family;
+      const auto it = before.find(name);
+      if (it == before.end() || it->second == a.replicas || !told.insert(name).second) continue;
+      refuse(a.where, "rewire.replicas",
+             fmt::format("{}: {} replicas, and {} run: conversations would change places", name,
+                         a.replicas, it->second),
+             std::string(start_anew));
+    }
+  }
+
+  const plan& running_;
+  const plan& wanted_;
+  diagnostics& findings_;
+};
+
+}  // namespace
+
+void check_rewire(const plan& running, const plan& wanted, diagnostics& findings) {
+  checker(running, wanted, findings).run();
+}
+
+}  // namespace hocket::spec
