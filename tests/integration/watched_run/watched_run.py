@@ -16,14 +16,14 @@ import urllib.request
 LIMIT_S = 40
 
 
-def until(condition, what):
-    end = time.monotonic() + LIMIT_S
+def until(condition, what, limit_s=LIMIT_S):
+    end = time.monotonic() + limit_s
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.05)
-    raise AssertionError("waited %d s for %s" % (LIMIT_S, what))
+    raise AssertionError("waited %d s for %s" % (limit_s, what))
 
 
 def get(url):
