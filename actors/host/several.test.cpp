@@ -2,7 +2,9 @@
 #include "actors/host/several.test.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <functional>
 
 using namespace hocket;
 using namespace hocket::host;
@@ -192,6 +194,50 @@ TEST_CASE("several hosts: a slow receiver stops the sender of a `block` link on 
   open.store(true);
   for (const auto& [name, s] : t.wait()) CHECK(s.why == end_reason::finished);
   CHECK(book->lines() == numbers(400));
+}
+
+// The limit that the README tells: credit is per link, so what waits for one session holds up the
+// others of its own link. Nobody else is held up, and nothing is lost by it.
+TEST_CASE("several hosts: a slow session holds up its own link only, and only until it is taken") {
+  constexpr int packets = 600;
+  std::atomic<bool> open{false};
+  std::array<std::atomic<int>, 3> slow{}, quick{};  // by session
+  plan_maker g;
+  const auto sink = [](auto& counts, std::function<void(std::size_t)> wait) {
+    return [&counts, wait] {
+      auto c = std::make_unique<lambda_component>();
+      c->on_packet = [&counts, wait](std::size_t, const packet& p, emitter&) -> result<void> {
+        const auto session = static_cast<std::size_t>(p.header.session);
+        wait(session);
+        ++counts[session];
+        return {};
+      };
+      return c;
+    };
+  };
+  for (const char* name : {"src", "other"}) {
+    g.add(name, 0, 1, counter_source(packets));
+    g.source(name, 1);
+  }
+  g.add("slow", 1, 0,
+        sink(slow,
+             [&](std::size_t session) {
+               while (session == 1 && !open.load())
+                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
+             }))
+      .watchdog_ms = 0;
+  g.info("slow").blocking = true;
+  g.add("quick", 1, 0, sink(quick, [](std::size_t) {}));
+  g.link("src", 0, "slow", 0, {4, full_policy::block});
+  g.link("other", 0, "quick", 0, {4, full_policy::block});
+  troupe t(g, {{"src", "a"}, {"other", "a"}, {"slow", "b"}, {"quick", "b"}}, false, {},
+           {.sessions = 2});
+  REQUIRE(eventually([&] { return quick[1].load() == packets && quick[2].load() == packets; }));
+  CHECK(slow[1].load() == 0);
+  CHECK(slow[2].load() < packets);  // a credit per session would let it go on
+  open.store(true);
+  for (const auto& [name, s] : t.wait()) CHECK(s.why == end_reason::finished);
+  for (const std::size_t s : {1, 2}) CHECK(slow[s].load() == packets);
 }
 
 TEST_CASE("several hosts: an interruption on one drops what is queued on the others") {
