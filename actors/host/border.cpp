@@ -106,6 +106,7 @@ wire::node_options border::node_options() const {
   for (const auto& h : place.whole.hosts) hosts[h.name] = h;
   o.listen = mine.listen.empty() ? hosts[place.host].listen : mine.listen;
   o.insecure = hosts[place.host].insecure;
+  o.shared_memory = hosts[place.host].shared_memory;
   for (const auto& name : place.peers) {
     wire::peer_options p;
     p.name = name;

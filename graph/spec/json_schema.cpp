@@ -164,7 +164,8 @@ json definitions(const registry& types) {
 json host_schema() {
   return closed({{"listen", {{"type", "string"}, {"pattern", "^(tcp://.+:[0-9]+|ipc://.+)$"}}},
                  {"key", {{"type", "string"}}},
-                 {"insecure", {{"type", "boolean"}}}},
+                 {"insecure", {{"type", "boolean"}}},
+                 {"shared_memory", {{"type", "boolean"}}}},
                 {"listen"});
 }
 

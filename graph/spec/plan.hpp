@@ -62,9 +62,10 @@ struct plan_budget {
 
 struct plan_host {
   std::string name;
-  std::string listen;     ///< "tcp://address:port"
-  std::string key;        ///< file with its public key; "" = plaintext
-  bool insecure = false;  ///< plaintext beyond this machine is wanted
+  std::string listen;         ///< "tcp://address:port"
+  std::string key;            ///< file with its public key; "" = plaintext
+  bool insecure = false;      ///< plaintext beyond this machine is wanted
+  bool shared_memory = true;  ///< with hosts of the same machine; false: sockets alone
 };
 
 /// A graph that passed validation: nothing in it can be wrong any more except the world.

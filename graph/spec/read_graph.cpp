@@ -43,6 +43,8 @@ void read_hosts(const value& root, graph_spec& graph, diagnostics& findings) {
       v.field({.name = "key", .doc = "file with the public key of the host", .is_path = true},
               h.host.key);
       v.field({.name = "insecure", .doc = "allow plaintext beyond this machine"}, h.host.insecure);
+      v.field({.name = "shared_memory", .doc = "use it with hosts of the same machine"},
+              h.host.shared_memory);
     });
     graph.hosts.push_back(std::move(h));
   }
