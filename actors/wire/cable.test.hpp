@@ -66,6 +66,8 @@ class cable {
     while (cut_) std::this_thread::yield();
   }
   void block(bool on) { blocked_ = on; }  ///< half-open: nothing passes, nothing closes
+  /// The same for what comes from the side that connects, alone.
+  void block_forth(bool on) { blocked_forth_ = on; }
 
  private:
   struct way {
@@ -86,8 +88,9 @@ class cable {
       std::erase_if(ways, [](const way& w) { return w.a < 0; });
       std::vector<pollfd> fds{{listener_, POLLIN, 0}};
       const bool blocked = blocked_;
+      const short forth = blocked_forth_ ? 0 : POLLIN;
       if (!blocked)
-        for (const auto& w : ways) fds.push_back({w.a, POLLIN, 0}), fds.push_back({w.b, POLLIN, 0});
+        for (const auto& w : ways) fds.push_back({w.a, forth, 0}), fds.push_back({w.b, POLLIN, 0});
       poll(fds.data(), fds.size(), 5);
       for (std::size_t i = 0; !blocked && i < ways.size(); ++i)
         if (!pass(fds[1 + 2 * i], ways[i].b) || !pass(fds[2 + 2 * i], ways[i].a)) drop(ways[i]);
@@ -119,7 +122,7 @@ class cable {
   }
 
   int to_, listener_ = -1, port_ = 0;
-  std::atomic<bool> stop_{false}, cut_{false}, blocked_{false};
+  std::atomic<bool> stop_{false}, cut_{false}, blocked_{false}, blocked_forth_{false};
   std::thread thread_;
 };
 

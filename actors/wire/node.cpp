@@ -258,7 +258,7 @@ void node::impl::loop() {
     // Longer away than planned: we were stopped or suspended, and so was our hearing.
     const auto away = now - last - planned;
     if (away > core_.options.lost_after_ms * std::int64_t{500'000})
-      for (const auto& p : peers_) p->forgive(away);
+      for (const auto& p : peers_) p->forgive(away, now);
     last = now;
     planned = 0;
     auto due = now + 1'000'000'000;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "actors/wire/address.hpp"
@@ -148,6 +149,24 @@ TEST_CASE("half-open: nothing closes and nothing passes; both notice by silence 
   REQUIRE(n.left_host.wait_state(peer_state::up));
   send_when_possible(*n.right, n.right_host, 2, words("after"));
   REQUIRE(n.left_host.wait_packets(2));
+  CHECK(n.left->status().law_holds());
+}
+
+TEST_CASE("one direction dead: who hears nothing tells the other, who would wait as long again") {
+  pair_of_options o(true);
+  cabled_nodes n(o);
+  n.control->block_forth(true);
+  REQUIRE(n.left_host.wait_state(peer_state::lost));
+  CHECK(n.left_host.last_change().reason.find("silent: control lane for") == 0);
+  REQUIRE(n.right_host.wait([&] {
+    return std::any_of(n.right_host.changes.begin(), n.right_host.changes.end(), [](const auto& c) {
+      return c.reason.find("it said goodbye: silent: control lane for") == 0;
+    });
+  }));
+  n.control->block_forth(false);
+  n.control->cut();
+  REQUIRE(n.left_host.wait_state(peer_state::up));
+  REQUIRE(n.right_host.wait_state(peer_state::up));
   CHECK(n.left->status().law_holds());
 }
 

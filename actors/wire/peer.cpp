@@ -20,7 +20,7 @@ peer::peer(node_core& core, peer_options options, const std::vector<remote_link>
       options_(std::move(options)),
       lane_([&core] { core.awake.wake(); }),
       live_(core.options.lost_after_ms * ms),
-      retry_(20 * ms, 400 * ms, std::random_device{}()),
+      retry_(20 * ms, 250 * ms, std::random_device{}()),
       slow_retry_(500 * ms, 3000 * ms, std::random_device{}()) {
   state_since_ns_ = monotonic_ns();
   for (const auto& l : links) {
@@ -140,7 +140,8 @@ void peer::work(clock_ns now) {
     lost = broken;
   else if (at == phase::up && verdict == liveness::verdict::dead)
     lost = fmt::format("silent: control lane for {} ms, data lane for {} ms", control_ms, data_ms);
-  else if (at == phase::greeting && now >= deadline_ns_)
+  else if (at == phase::greeting &&
+           now >= (tcp_connected_ ? deadline_ns_ : std::min(deadline_ns_, tcp_deadline_ns_)))
     lost = fmt::format("no answer at {}", options_.address);
   else if (at == phase::lanes && now >= deadline_ns_)
     lost = "its data lane does not answer";
@@ -171,12 +172,14 @@ void peer::work(clock_ns now) {
     if (ack_at_ns_ != 0) due_ns_ = std::min(due_ns_, ack_at_ns_);
   } else if (phase_ == phase::idle && connects()) {
     due_ns_ = retry_at_ns_;
+  } else if (phase_ == phase::greeting && !tcp_connected_) {
+    due_ns_ = std::min(due_ns_, tcp_deadline_ns_);
   }
 }
 
-void peer::forgive(std::int64_t slept_ns) {
+void peer::forgive(std::int64_t slept_ns, clock_ns now) {
   std::lock_guard lock(books_);
-  live_.forgive(slept_ns);
+  live_.forgive(slept_ns, now);
 }
 
 bool peer::is_connection(std::uint64_t connection) const {

@@ -49,7 +49,7 @@ class peer {
   bool drain();
   void control_message(const std::string& route, const std::string& user, const control_frame& f);
   void garbage();
-  void forgive(std::int64_t slept_ns);
+  void forgive(std::int64_t slept_ns, std::int64_t now_ns);
   /// Says goodbye and counts what is left.
   void close();
 
@@ -136,6 +136,7 @@ class peer {
   backoff retry_, slow_retry_;
   bool tcp_connected_ = false, handshaken_ = false, offer_due_ = false;
   clock_ns due_ns_ = 0, retry_at_ns_ = 0, deadline_ns_ = 0, beat_at_ns_ = 0, ack_at_ns_ = 0;
+  clock_ns tcp_deadline_ns_ = 0;  ///< of an attempt whose TCP connection does not stand yet
   std::uint64_t beats_ = 0;
   clock_ns echo_sent_ns_ = 0, echo_received_ns_ = 0;
 };

@@ -99,8 +99,11 @@ TEST_CASE("each lane is judged by itself") {
   for (std::int64_t t = 1500 * ms; t <= 4000 * ms; t += 100 * ms) live.heard_control(t);
   CHECK(live.judge(4000 * ms) == liveness::verdict::dead);
   CHECK(live.data_silent_ns(4000 * ms) == 2600 * ms);
-  live.forgive(2500 * ms);
+  live.forgive(2500 * ms, 4000 * ms);
   CHECK(live.judge(4000 * ms) == liveness::verdict::alive);
+  // What was heard on waking is not moved into the future: silence from then on counts at once.
+  CHECK(live.control_silent_ns(4000 * ms) == 0);
+  CHECK(live.judge(5500 * ms) == liveness::verdict::dead);
 }
 
 TEST_CASE("waiting times grow, stay below their limit, and differ") {

@@ -1,6 +1,8 @@
 // From nothing to a connection that is up, and back. All of it on the node's thread.
 #include <sys/random.h>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "actors/wire/address.hpp"
@@ -16,6 +18,9 @@ constexpr std::int64_t handshake_limit_ns = 3000 * ms;
 /// A little less than ZeroMQ gives a handshake (zmq_socket.cpp): who takes that long has not said no.
 constexpr std::int64_t silence_ns = 1900 * ms;
 constexpr std::size_t control_bytes_max = 1u << 20;
+/// How long an attempt waits for TCP alone. The kernel repeats a lost SYN after 1, 3, 7 s: on a link
+/// that was cut and is whole again, a new attempt is through long before.
+constexpr std::int64_t tcp_limit_ns = 500 * ms;
 
 std::uint64_t random_number() {
   std::uint64_t n = 0;
@@ -42,6 +47,9 @@ void peer::dial(clock_ns now) {
   std::uint64_t known = 0;
   {
     std::lock_guard lock(books_);
+    // Nobody knows how far away a peer is that was never reached.
+    const auto rtt_ns = known_ == 0 ? handshake_limit_ns : 4 * clock_.min_rtt_ns();
+    tcp_deadline_ns_ = now + std::clamp(rtt_ns, tcp_limit_ns, handshake_limit_ns);
     phase_ = phase::greeting;
     connection_ = connection;
     known = known_;
@@ -250,6 +258,15 @@ void peer::lose(peer_state then, const std::string& why) {
   {
     std::lock_guard lock(books_);
     was_up = phase_ == phase::up;
+  }
+  if (was_up) {
+    // Where only the way to us is dead, or the peer was stopped, it would believe in this
+    // connection for as long again as we did.
+    send_control_frame(goodbye{why});
+    if (control_) control_->linger();
+  }
+  {
+    std::lock_guard lock(books_);
     phase_ = phase::idle;
     connection_ = 0;
     lane_.close();
