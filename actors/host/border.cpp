@@ -131,6 +131,9 @@ wire::node_options border::node_options() const {
     l.how = delivery_of(queue);
     // Enough for a fast link, little enough that the queue's policy keeps its say over the rest.
     l.credit_packets = static_cast<std::uint32_t>(std::clamp(2 * queue.size, 16, 1024));
+    // There what waits in the receiver's queue is not confirmed yet.
+    if (!c.outgoing && confirms_late(i))
+      l.credit_packets += static_cast<std::uint32_t>(std::clamp(queue.size, 0, 1024));
     if (world_.is_virtual()) {
       // Time stands still until everything has arrived: nothing may be lost or wait on the way.
       l.how = wire::delivery::lossless;
@@ -168,9 +171,26 @@ void border::attach(const std::shared_ptr<cell>& proxy) {
   proxy->set_inlet_ended(true);  // until it has somebody behind it
 }
 
+// Whether an incoming link confirms a packet when the actor is done with it, not when the queue took
+// it: should this process die, the sender of a lossless link sends again what waited in the queue.
+// Not where a set may need more packets than the sender has credit for; in virtual time a lost host
+// ends the run anyway.
+bool border::confirms_late(std::size_t crossing) const {
+  const auto& whole = world_.place.whole;
+  const auto& link = whole.links[world_.place.crossings[crossing].link];
+  const auto policy = whole.actors[link.to].policy;
+  return !world_.is_virtual() && delivery_of(link.queue) == wire::delivery::lossless &&
+         !link.back_edge && policy != input_policy::aligned && policy != input_policy::micro_turn;
+}
+
 void border::add_route(const cell& inlet, session_id session, const route& r) {
-  auto& h = *halves_[by_proxy_.at(inlet.actor())];
+  const auto crossing = by_proxy_.at(inlet.actor());
+  auto& h = *halves_[crossing];
   std::lock_guard lock(h.mutex);
+  if (confirms_late(crossing))
+    r.queue->on_left = [this, id = wire_id(crossing)](std::uint32_t n) {
+      if (wire_) wire_->consumed(id, n);
+    };
   auto proxy = h.credit.at(inlet.session())->proxy.lock();
   proxy->set_inlet_ended(false);
   h.routes[session] = {r, std::move(proxy), false};

@@ -44,11 +44,12 @@ struct arrival {
 /// An *outlet* is the cell at the end of an outgoing link: its queue has the link's declared policy,
 /// and it takes a packet only while the wire has room, so that `block` stops the sender and `latest`
 /// keeps the newest. An *inlet* is the cell from which the packets of an incoming link come: it
-/// gives credit back as soon as its receiver's queue is not full. Both have the scope of the actor
-/// that they stand for.
+/// gives credit back as soon as its receiver's queue is not full; on a lossless link whose actor
+/// takes packets one by one, when that is done with them. Both have the scope of the actor that they
+/// stand for.
 ///
 /// Threads: any. Locks: a link's own mutex is never held while a cell is called, and no other lock
-/// is taken under it but the transport's.
+/// is taken under it but the transport's. Credit is given back under a cell's mutex.
 class border {
  public:
   explicit border(world& w);
@@ -122,6 +123,7 @@ class border {
   };
 
   std::size_t crossing_of(actor_index proxy) const;
+  bool confirms_late(std::size_t crossing) const;
   bool try_send(std::size_t crossing, const packet& p);
   void deliver_packet(std::size_t crossing, packet&& p);
   void deliver_message(std::size_t crossing, const wire::host_message& m);

@@ -39,6 +39,7 @@ void border::deliver_packet(std::size_t crossing, packet&& p) {
     queued_ns = std::min(now_ns, way.hops[way.count - 1].emitted_ns);
   entry e{std::move(p), queued_ns, world_.time.at(queued_ns)};
   to.to->push(*to.queue, std::move(e), world_.is_virtual() ? nullptr : proxy.get());
+  if (confirms_late(crossing)) return;
   back->owed.fetch_add(1);
   if (!proxy->blocked()) give_back(crossing, *back);
 }

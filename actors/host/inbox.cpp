@@ -43,7 +43,10 @@ void cell::push(input_queue& q, entry&& e, cell* sender) {
   bool tell = false;
   {
     std::lock_guard lock(mutex_);
-    if (q.gone) return world_.count_orphan(q.setup().link);
+    if (q.gone) {
+      q.left(1);
+      return world_.count_orphan(q.setup().link);
+    }
     if (phase_ == phase::lost) return q.refuse(drop_reason::actor_lost);
     if (phase_ == phase::closing || phase_ == phase::closed) return q.refuse(drop_reason::stopped);
     if (q.is_stale(e.item)) return q.refuse(drop_reason::old_epoch);

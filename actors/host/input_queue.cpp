@@ -56,6 +56,7 @@ input_queue::effect input_queue::push(entry&& e) {
       if (items_.size() >= hard_limit()) {
         items_.take_front();
         account_.drop(drop_reason::queue_full_oldest);
+        left(1);
         done = effect::swapped;
       }
       break;
@@ -63,12 +64,14 @@ input_queue::effect input_queue::push(entry&& e) {
       if (full()) {
         items_.take_front();
         account_.drop(drop_reason::queue_full_oldest);
+        left(1);
         done = effect::swapped;
       }
       break;
     case full_policy::drop_newest:
       if (full()) {
         account_.drop(drop_reason::queue_full_newest);
+        left(1);
         return effect::refused;
       }
       break;
@@ -76,6 +79,7 @@ input_queue::effect input_queue::push(entry&& e) {
       if (!items_.empty() && !keeps_beside(e.item)) {
         items_.back() = std::move(e);
         account_.drop(drop_reason::replaced);
+        left(1);
         return effect::swapped;
       }
       break;
@@ -100,6 +104,7 @@ std::size_t input_queue::purge(drop_reason why) {
   const auto n = items_.size();
   items_.remove_if([](const entry&) { return true; });
   account_.drop(why, n);
+  left(n);
   return n;
 }
 
@@ -107,6 +112,7 @@ std::size_t input_queue::purge_older_than(epoch_number epoch) {
   stale_below_.store(epoch, std::memory_order_release);
   const auto n = items_.remove_if([&](const entry& e) { return is_stale(e.item); });
   account_.drop(drop_reason::old_epoch, n);
+  left(n);
   return n;
 }
 

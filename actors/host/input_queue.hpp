@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 
 #include "actors/host/fwd.hpp"
@@ -71,6 +72,13 @@ class input_queue {
   void refuse(drop_reason why) {
     ++account_.sent;
     account_.drop(why);
+    left(1);
+  }
+  /// Called with how many packets are gone for good, handed to the component or dropped. Under the
+  /// receiver's mutex; set before the first packet comes.
+  std::function<void(std::uint32_t)> on_left;
+  void left(std::size_t n) const {
+    if (on_left && n > 0) on_left(static_cast<std::uint32_t>(n));
   }
 
   bool empty() const { return items_.empty(); }
@@ -91,10 +99,12 @@ class input_queue {
   void settle_delivered(std::uint64_t n) {
     in_hand_ -= n;
     account_.delivered += n;
+    left(n);
   }
   void settle_dropped(drop_reason why, std::uint64_t n = 1) {
     in_hand_ -= n;
     account_.drop(why, n);
+    left(n);
   }
   /// Counts a packet that never enters the queue but goes straight to the component.
   void lend() {

@@ -191,6 +191,54 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "several hosts: what waited for a dead process on a lossless link comes to the next one") {
+  auto book = std::make_shared<notebook>();
+  std::atomic<bool> dead{false};
+  plan_maker g;
+  g.add("src", 0, 1, counter_source(60));
+  g.source("src", 5);
+  // The first life takes five and stands still over the sixth, with its queue full behind it.
+  g.add("end", 1, 0, [&dead, book] {
+    auto c = std::make_unique<lambda_component>();
+    c->on_packet = [&dead, book, first = book->size() == 0](std::size_t, const packet& p,
+                                                            emitter&) -> result<void> {
+      while (first && book->size() == 5 && !dead.load()) std::this_thread::yield();
+      if (!first || !dead.load()) book->add(p.get_if<text>()->value);
+      return {};
+    };
+    return c;
+  });
+  g.link("src", 0, "end", 0, {8, full_policy::block});
+  troupe t(g, {{"src", "a"}, {"end", "b"}}, false, {.seed = 5, .delay_us = 300});
+  // Its queue, and as much again on the way: nobody takes any more.
+  REQUIRE(eventually([&] {
+    const auto links = t.hosts["b"]->status().links;
+    return book->size() == 5 && links.size() == 1 && links[0].in_flight >= 8;
+  }));
+  t.net.cut("b");
+  dead.store(true);
+  t.hosts["b"]->stop();
+  (void)t.hosts["b"]->wait();
+  t.hosts.erase("b");
+  runtime_options o;
+  o.host.open = t.net.opener();
+  o.host.name = "b";
+  auto again = runtime::start(t.graph, g.types, o);
+  REQUIRE(again);
+  t.hosts["b"] = std::move(*again);
+  for (const auto& [name, s] : t.wait()) CHECK(s.why == end_reason::finished);
+  // None is missing. Of the first five, those come twice whose confirmation was still on its way.
+  auto lines = book->lines();
+  const std::vector<std::string> first(lines.begin(), lines.begin() + 5);
+  const std::vector<std::string> second(lines.begin() + 5, lines.end());
+  const auto all = numbers(60);
+  CHECK(first == std::vector<std::string>(all.begin(), all.begin() + 5));
+  REQUIRE(second.size() >= 55);
+  REQUIRE(second.size() <= 60);
+  CHECK(std::equal(second.rbegin(), second.rend(), all.rbegin()));
+}
+
 TEST_CASE("several hosts: conversations come and go at run time, opened by the leader") {
   auto book = std::make_shared<notebook>();
   plan_maker g;
