@@ -1,12 +1,14 @@
 """A run whose output folder is on a disk that fills up, and gets room again."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 
-from support import claims
+from support import claims, host_claims
 from support.failure import Skipped, check
+from support.hosts import NAMES, Hosts
 from support.relay import GRAPH
 from support.scenario import scenario
 
@@ -14,12 +16,12 @@ DISK_MIB = 1
 
 
 @contextlib.contextmanager
-def small_disk(folder):
-    """A file system of 1 MiB in memory; needs root and the right to mount."""
+def small_disk(folder, mib=DISK_MIB):
+    """A small file system in memory; needs root and the right to mount."""
     if os.geteuid() != 0:
         raise Skipped("only root can mount a small disk")
     folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", folder],
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", folder],
                           capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise Skipped(f"cannot mount a small disk: {made.stderr.strip()}")
@@ -73,3 +75,39 @@ def full_disk(bench):
     recorded_s = run.wav("faults.wav") / 16000
     check(recorded_s > run.events[-1]["t_ms"] / 1000 - 0.5,
           f"the recording reaches the end of the run: {recorded_s:.1f} s")
+
+
+@scenario(
+    setup="three hosts as processes of one machine, each with `--record` of all that it emits to one "
+          "disk of 12 MiB",
+    fault="the disk fills up after some seconds, and stays full",
+    recovery="each recorder says so at once and keeps what fits; the run goes on",
+    invariant="no host is called lost, no lossless flow waits for half a second, lossless links lose "
+              "nothing, the law holds; what was recorded can be read, and says that it is not whole")
+def full_disk_hosts(bench):
+    disk = bench.stack.enter_context(small_disk(bench.folder / "disk", mib=12))
+    hosts = Hosts(bench, settings={f"actors.{a}.bytes": 8192 for a in ("pulse", "steady", "echo")})
+    hosts.arguments = {name: ["--record", disk / f"{name}.mcap"] for name in NAMES}
+    hosts.start_all()
+    marks = hosts.marks()
+    from_s = hosts.wait_for_flows() / 1000
+    hosts.wait_for(lambda: all("[record.gap]" in p.log() for p in hosts.now.values()),
+                   "each recorder warns that its disk is full")
+    hosts.run_for(2)
+    lost = [e for name, p in hosts.now.items() for e in p.heard("host_lost", None, marks[name])]
+    check(not lost, f"nobody is called lost: {lost}")
+    to_s = min(hosts.ledger(a)[-1][2] for a in host_claims.LOSSLESS)
+    host_claims.memory_bounded(bench, hosts)
+    hosts.stop()
+    host_claims.law(hosts)
+    host_claims.all_ledgers(hosts)
+    gap_ms = max(host_claims.longest_gap_ms(hosts.ledger(a), from_s, to_s)
+                 for a in host_claims.LOSSLESS)
+    bench.found("longest_gap_ms", gap_ms, 500)
+    for name, process in hosts.now.items():
+        check("No space left on device" in process.log() and "is INCOMPLETE" in process.log(),
+              f"{name} says at its end that the recording is not whole, and why")
+        told = subprocess.run([bench.tools.hocket, "record", "info", "--json",
+                               disk / f"{name}.mcap"], capture_output=True, text=True, check=False)
+        check(told.returncode == 0, f"the recording of {name} can be read: {told.stderr}")
+        check(json.loads(told.stdout)["packets"] > 20, f"{name} recorded until the disk was full")

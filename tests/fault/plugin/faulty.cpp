@@ -4,5 +4,8 @@
 
 HOCKET_PLUGIN(faulty) {
   HOCKET_TRY(into.add(hocket::faulty::relay_type()));
-  return into.add(hocket::faulty::witness_type());
+  HOCKET_TRY(into.add(hocket::faulty::witness_type()));
+  HOCKET_TRY(into.add(hocket::faulty::pulse_type()));
+  HOCKET_TRY(into.add(hocket::faulty::pass_type()));
+  return into.add(hocket::faulty::ledger_type());
 }

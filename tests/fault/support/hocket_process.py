@@ -19,9 +19,11 @@ LINK = re.compile(r"^(\S+ > \S+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +([\d.]+) *(
 
 class HocketProcess:
     """Starts at once. `events` are the lines of events.jsonl so far, each with `seen_s`, the time
-    (of time.monotonic) at which this process saw it: right to 5 ms or so."""
+    (of time.monotonic) at which this process saw it: right to 5 ms or so. `enter` is called in the
+    child before it becomes hocket."""
 
-    def __init__(self, tools, graph, out, settings, log=None):
+    def __init__(self, tools, graph, out, settings, log=None, form="--plain", arguments=(),
+                 environment=None, enter=None):
         out.mkdir(parents=True, exist_ok=True)
         self.out = out
         self.events = []
@@ -32,14 +34,16 @@ class HocketProcess:
         self._torn = ""
         (out / "events.jsonl").unlink(missing_ok=True)
         command = [str(tools.hocket), "run", str(graph), "--plugin", str(tools.plugin),
-                   "--plain", "--out", str(out)]
+                   form, "--out", str(out), *arguments]
         for path, value in settings.items():
             command += ["--set", f"{path}={value}"]
         self.started_s = time.monotonic()
         with open(self.log_path, "w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
+                env={**os.environ, **(environment or {})},
+                preexec_fn=lambda: (resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
+                                    enter and enter()))
 
     # -- while it runs
 
@@ -67,6 +71,9 @@ class HocketProcess:
 
     def signal(self, number):
         os.kill(self._process.pid, number)
+
+    def pid(self):
+        return self._process.pid
 
     def kill(self):
         if self.exit_code is None:

@@ -53,11 +53,23 @@ def measure(name, value, unit, target, met):
 
 
 def print_json(results, root):
-    out = {"measures": [m for r in results if not r.skipped for m in measures_of(r)],
-           "machine": machine(), "revision": revision(root),
-           "notes": [f"{r.scenario.name}: {text}" for r in results
-                     for text in (r.skipped, r.problem) if text]}
-    print(json.dumps(out, indent=2))
+    print_measures([m for r in results if not r.skipped for m in measures_of(r)], root,
+                   [f"{r.scenario.name}: {text}" for r in results
+                    for text in (r.skipped, r.problem) if text], True)
+
+
+def print_measures(measures, root, notes, as_json):
+    if as_json:
+        print(json.dumps({"measures": measures, "machine": machine(), "revision": revision(root),
+                          "notes": notes}, indent=2))
+        return
+    wide = max(len(m["name"]) for m in measures)
+    for m in measures:
+        target = "" if m["target"] is None else f"target {m['target']:g}"
+        word = {None: "", True: "met", False: "MISSED"}[m["met"]]
+        print(f"{m['name']:<{wide}}  {m['value']:>10g} {m['unit']:<8} {target:<12} {word}".rstrip())
+    for note in notes:
+        print(note)
 
 
 def machine():

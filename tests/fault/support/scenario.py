@@ -91,7 +91,7 @@ class Scenario:
 
 
 def copy(folder, to):
-    shutil.copytree(folder, to, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+    shutil.copytree(folder, to, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock", "*.ipc*"))
 
 
 _declared = []

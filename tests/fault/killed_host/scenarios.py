@@ -1,0 +1,75 @@
+"""A host that is killed (-9) and started again by the same command."""
+
+import time
+
+from support import claims, host_claims
+from support.hosts import NAMES, Hosts
+from support.scenario import scenario
+
+SETUP = ("three hosts as processes of one machine (Unix sockets, shared memory), numbers on lossless, "
+         "latest and bounded links between them")
+
+
+def killed(bench, victim, receivers=(), relays=()):
+    """`receivers`: lossless ledgers on the victim; `relays`: those that it is on the way to."""
+    hosts = Hosts(bench).start_all()
+    hosts.run_for(1)
+    marks = hosts.marks()
+    killed_s = time.monotonic()
+    hosts.now.pop(victim).kill()
+    others = [name for name in NAMES if name != victim]
+    bench.found("detection_ms", hosts.wait_lost([(by, victim) for by in others], marks, killed_s),
+                claims.DETECTION_LIMIT_MS)
+    hosts.run_for(1)
+    started_s = time.monotonic()
+    first_ms, flows_ms = hosts.start_again(victim)
+    bench.found("process_start_ms", first_ms)
+    bench.found("restart_ms", flows_ms, claims.RESTART_LIMIT_MS)
+    hosts.run_for(1)
+    host_claims.memory_bounded(bench, hosts)
+    hosts.stop(by=others[0])
+    host_claims.law(hosts)
+    for ledger, (source, _) in host_claims.LOSSLESS.items():
+        if ledger in receivers:
+            repeated = host_claims.at_least_once(hosts, ledger, source)
+            bench.found(f"{ledger}_repeated_packets", repeated)
+        elif ledger not in relays:
+            host_claims.lossless(hosts, ledger, source)
+    for ledger in host_claims.LOSSY:
+        host_claims.in_order(hosts, ledger)
+    host_claims.others_unmoved(hosts, (victim,), killed_s, started_s)
+    return hosts
+
+
+@scenario(
+    setup=SETUP,
+    fault="kill -9 of the first host, which leads: sources of three links, receiver of one",
+    recovery="both others notice; the new process is told stream time and sessions, and all flows go on",
+    invariant="what left the dead source arrives once and in order, without holes; what was sent to "
+              "it arrives, what it had in hand at its death twice; the law holds everywhere")
+def kill_9_left(bench):
+    killed(bench, "left", receivers=("home",))
+
+
+@scenario(
+    setup=SETUP,
+    fault="kill -9 of the host in the middle: a relay, and the receiver of a bounded link",
+    recovery="both others notice; the new process joins, and all flows go on",
+    invariant="links between the others lose nothing and never wait; in the chain through the dead "
+              "relay only what it held may be missing or come twice; the law holds everywhere")
+def kill_9_mid(bench):
+    hosts = killed(bench, "mid", relays=("chain",))
+    lost, repeated = host_claims.chain_through_dead_relay(hosts, "chain", "pulse")
+    bench.found("relay_lost_packets", lost)
+    bench.found("relay_repeated_packets", repeated)
+
+
+@scenario(
+    setup=SETUP,
+    fault="kill -9 of the last host: receiver of three links, sources of two",
+    recovery="both others notice; senders of lossless links wait, and send again what the dead "
+             "process had not handled; all flows go on",
+    invariant="nothing on a lossless link is missing over both lives; what the dead process had in "
+              "hand comes twice; the law holds everywhere")
+def kill_9_right(bench):
+    killed(bench, "right", receivers=("direct", "chain"))
