@@ -117,6 +117,13 @@ struct folder {
   ~folder() { std::filesystem::remove_all(path); }
 };
 
+/// Short, so that tests of silence are quick; a sanitizer's slow program is not to be thought silent.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr int lost_after_ms = 3000;
+#else
+constexpr int lost_after_ms = 600;
+#endif
+
 /// Options of two hosts, `left` listens and `right` connects, with links 1 (right to left, bounded),
 /// 2 (right to left, lossless) and 3 (left to right, lossless).
 struct pair_of_options {
@@ -128,7 +135,7 @@ struct pair_of_options {
       o->graph_hash = "graph";
       o->schema_hash = "schema";
       o->heartbeat_ms = 50;
-      o->lost_after_ms = 600;
+      o->lost_after_ms = lost_after_ms;
       o->shared_memory = shared_memory;
       o->shm_bytes = 4u << 20;
       o->shm_dir = place.path;

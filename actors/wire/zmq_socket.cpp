@@ -21,17 +21,24 @@ void set(void* socket, int option, const std::string& value) {
   HOCKET_ASSERT(zmq_setsockopt(socket, option, value.data(), value.size()) == 0);
 }
 
-/// What ZeroMQ holds of ours until it is on the network. Its thread deletes it; `whole` orders that
-/// after our thread's making of it, where ZeroMQ's own hand-over is not to be seen: Debian's library
-/// is not built with ThreadSanitizer. A plain store and load on x86.
+/// What ZeroMQ holds of ours until it is on the network. Its thread deletes it; `given` orders that
+/// after all that our thread did with it, where ZeroMQ's own hand-over is not to be seen: Debian's
+/// library is not built with ThreadSanitizer. A plain store and load on x86.
 template <class T>
 struct lent {
   T what;
-  std::atomic<bool> whole{false};
-  explicit lent(T&& t) : what(std::move(t)) { whole.store(true, std::memory_order_release); }
+  std::atomic<bool> given{false};
+
+  /// `bytes` lie in `what` or live as long.
+  static void give(zmq_msg_t& m, lent* l, std::span<const std::byte> bytes) {
+    l->given.store(true, std::memory_order_release);
+    // ZeroMQ takes a mutable pointer and only reads.
+    HOCKET_ASSERT(
+        zmq_msg_init_data(&m, const_cast<std::byte*>(bytes.data()), bytes.size(), release, l) == 0);
+  }
   static void release(void*, void* self) {
     auto* l = static_cast<lent*>(self);
-    HOCKET_ASSERT(l->whole.load(std::memory_order_acquire));
+    HOCKET_ASSERT(l->given.load(std::memory_order_acquire));
     delete l;
   }
 };
@@ -49,9 +56,8 @@ void to_message(zmq_msg_t& m, std::string&& text) {
     std::memcpy(zmq_msg_data(&m), text.data(), text.size());
     return;
   }
-  auto* owner = new lent<std::string>(std::move(text));
-  HOCKET_ASSERT(
-      zmq_msg_init_data(&m, owner->what.data(), owner->what.size(), owner->release, owner) == 0);
+  auto* owner = new lent<std::string>{std::move(text)};
+  owner->give(m, owner, std::as_bytes(std::span(owner->what)));
 }
 
 void to_message(zmq_msg_t& m, const buffer& b) {
@@ -61,10 +67,8 @@ void to_message(zmq_msg_t& m, const buffer& b) {
     if (!bytes.empty()) std::memcpy(zmq_msg_data(&m), bytes.data(), bytes.size());
     return;
   }
-  auto* owner = new lent<buffer>(buffer(b));
-  // ZeroMQ takes a mutable pointer and only reads.
-  HOCKET_ASSERT(zmq_msg_init_data(&m, const_cast<std::byte*>(bytes.data()), bytes.size(),
-                                  owner->release, owner) == 0);
+  auto* owner = new lent<buffer>{b};
+  owner->give(m, owner, bytes);
 }
 
 /// A received frame that lives as long as its buffer.
