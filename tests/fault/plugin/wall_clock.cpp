@@ -59,7 +59,7 @@ int clock_gettime(clockid_t which, timespec* out) noexcept {
 int gettimeofday(timeval* out, void*) noexcept {
   timespec now{};
   const int rc = clock_gettime(CLOCK_REALTIME, &now);
-  if (rc == 0 && out != nullptr) *out = {now.tv_sec, now.tv_nsec / 1000};
+  if (rc == 0) *out = {now.tv_sec, now.tv_nsec / 1000};
   return rc;
 }
 
