@@ -248,7 +248,7 @@ bool cell::finish_close() {
 
 void cell::show_end() {
   if (stand_ != standing::here) return;  // observers know the actors of the graph, no proxies
-  std::vector<session_id> ids;  // an observer may come back to us: not under the lock
+  std::vector<session_id> ids;           // an observer may come back to us: not under the lock
   {
     std::lock_guard lock(outlets_mutex_);
     for (const auto& [id, out] : outlets_) ids.push_back(id);

@@ -252,6 +252,29 @@ TEST_CASE("a restarted receiver gets from a lossless link what the dead one had 
   }
 }
 
+TEST_CASE("a bounded link to a restarted receiver confirms, and loses, by its new numbers") {
+  out_link out(link_of(delivery::bounded));
+  CHECK(out.resume({{0, 0, 0}, 8, 1000}));
+  for (std::uint64_t n = 0; n < 5; ++n) out.add(header_of(n), content(10));
+  CHECK(out.ack({5, 5, 50}));
+  out.add(header_of(5), content(10));
+  out.disconnected();
+  out.reset();  // the peer is a new process: what was under way is dropped, nobody is told
+  CHECK(out.account().dropped_total() == 1);
+  CHECK_FALSE(out.resume({{0, 0, 0}, 8, 1000})->gap);
+  for (std::uint64_t n = 6; n < 10; ++n) CHECK(out.add(header_of(n), content(10)) == n - 6);
+  CHECK(out.ack({3, 3, 30}));
+  CHECK(out.account().in_flight == 1);
+  CHECK(out.account().delivered == 8);
+  out.disconnected();
+  const auto again = out.resume({{3, 3, 30}, 8, 1000});
+  REQUIRE(again);
+  REQUIRE(again->gap);
+  CHECK(again->gap->from_seq == 3);  // where the receiver is: any other place breaks the protocol
+  CHECK(again->gap->to_seq == 4);
+  CHECK(out.account().holds());
+}
+
 TEST_CASE("credit: packets, bytes, and one packet whatever its size") {
   auto o = link_of(delivery::bounded, 2, 100);
   out_link out(o);

@@ -57,7 +57,6 @@ result<void> out_link::ack(const ack_record& a) {
 void out_link::reset() {
   open_ = false;
   at_ = {};
-  first_ = 0;
   sent_bytes_ = 0;
   if (!lossless()) {
     // Numbers of the old life; nobody is left to be told about the gap.
@@ -67,6 +66,7 @@ void out_link::reset() {
     next_ = unconfirmed_.size();
     for (const auto& e : unconfirmed_) sent_bytes_ += e.cost;
   }
+  first_ = 0;  // drop_all left it at the old life's next number
 }
 
 gap_record out_link::drop_all() {
