@@ -75,7 +75,7 @@ class Hosts:
         self.network = network
         self.names = names
         self.settings = dict(settings)
-        self._ledgers = {}  # by actor: [file, clock ahead [s], entries]
+        self._ledgers = {}  # by actor: [file, clock ahead [s], entries, half a line]
         self.now = {}  # the process that runs under each name
         self.all = []
         self.environment = {}  # by name: more variables
@@ -226,10 +226,13 @@ class Hosts:
             if not found:
                 return []
             path = self.bench.folder / found[0] / f"{actor}.ledger"
-            self._ledgers[actor] = [open(path, "rb"), self.clock_ahead_s.get(found[0], 0), []]
+            self._ledgers[actor] = [open(path, "rb"), self.clock_ahead_s.get(found[0], 0), [], b""]
             self.bench.stack.callback(self._ledgers[actor][0].close)
-        file, ahead_s, entries = self._ledgers[actor]
-        for line in file:  # goes on where it ended; a line is written at once, so it is whole
+        book = self._ledgers[actor]
+        file, ahead_s, entries, torn = book
+        # Goes on where it ended; of a line that crosses a page, half may be seen first.
+        whole, _, book[3] = (torn + file.read()).rpartition(b"\n")
+        for line in whole.splitlines():
             life, number, at_ns = line.split()
             entries.append((int(life), int(number), int(at_ns) / 1e9 - ahead_s))
         return entries
