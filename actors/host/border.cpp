@@ -4,6 +4,7 @@
 
 #include "actors/host/team.hpp"
 #include "actors/host/wire_transport.hpp"
+#include "graph/core/assert.hpp"
 
 namespace hocket::host {
 namespace {
@@ -66,26 +67,51 @@ wire::delivery delivery_of(const queue_spec& q) {
 }  // namespace
 
 border::border(world& w) : world_(w) {
-  const auto& place = w.place;
+  const auto& place = w.place();
   for (std::size_t i = 0; i < place.crossings.size(); ++i) {
     const auto& c = place.crossings[i];
     halves_.push_back(std::make_unique<half>());
     by_proxy_[c.proxy] = i;
     by_wire_[wire_id(i)] = i;
+  }
+  fit(place);
+  for (std::size_t i = 0; i < halves_.size(); ++i) halves_[i]->late = should_confirm_late(i);
+}
+
+border::~border() = default;
+
+void border::fit(const part& place) {
+  HOCKET_ASSERT(place.crossings.size() == halves_.size());
+  for (std::size_t i = 0; i < place.crossings.size(); ++i) {
     auto& type = *place.proxy_types[i];
     type.make_config = [] { return std::make_unique<no_config>(); };
-    if (c.outgoing)
+    if (place.crossings[i].outgoing)
       type.make = [this, i](config_base&) { return std::make_unique<outlet_part>(*this, i); };
     else
       type.make = [](config_base&) { return std::make_unique<inlet_part>(); };
   }
 }
 
-border::~border() = default;
+void border::confirm_from(std::size_t crossing, input_queue& q) {
+  if (!confirms_late(crossing)) return;
+  q.on_left = [this, id = wire_id(crossing)](std::uint32_t n) {
+    if (wire_) wire_->consumed(id, n);
+  };
+}
 
-// The number of the plan's link; the wire keeps 0 for "no link".
+void border::reroute(const cell& inlet, session_id session, const route& r,
+                     const std::function<void()>& moved) {
+  const auto crossing = by_proxy_.at(inlet.actor());
+  auto& h = *halves_[crossing];
+  std::lock_guard still(h.passing);
+  confirm_from(crossing, *r.queue);
+  moved();
+  std::lock_guard lock(h.mutex);
+  if (const auto it = h.routes.find(session); it != h.routes.end()) it->second.to = r;
+}
+
 std::uint32_t border::wire_id(std::size_t crossing) const {
-  return static_cast<std::uint32_t>(world_.place.crossings[crossing].link + 1);
+  return world_.place().crossings[crossing].wire_id;
 }
 
 std::optional<std::size_t> border::find(std::uint32_t wire_link) const {
@@ -94,7 +120,7 @@ std::optional<std::size_t> border::find(std::uint32_t wire_link) const {
 }
 
 wire::node_options border::node_options() const {
-  const auto& place = world_.place;
+  const auto& place = world_.place();
   const auto& mine = world_.options.host;
   wire::node_options o;
   o.name = place.host;
@@ -175,9 +201,12 @@ void border::attach(const std::shared_ptr<cell>& proxy) {
 // it: should this process die, the sender of a lossless link sends again what waited in the queue.
 // Not where a set may need more packets than the sender has credit for; in virtual time a lost host
 // ends the run anyway.
-bool border::confirms_late(std::size_t crossing) const {
-  const auto& whole = world_.place.whole;
-  const auto& link = whole.links[world_.place.crossings[crossing].link];
+// It stays so over a rewire: what is on its way was sent for the one or the other.
+bool border::confirms_late(std::size_t crossing) const { return halves_[crossing]->late; }
+
+bool border::should_confirm_late(std::size_t crossing) const {
+  const auto& whole = world_.place().whole;
+  const auto& link = whole.links[world_.place().crossings[crossing].link];
   const auto policy = whole.actors[link.to].policy;
   return !world_.is_virtual() && delivery_of(link.queue) == wire::delivery::lossless &&
          !link.back_edge && policy != input_policy::aligned && policy != input_policy::micro_turn;
@@ -187,10 +216,7 @@ void border::add_route(const cell& inlet, session_id session, const route& r) {
   const auto crossing = by_proxy_.at(inlet.actor());
   auto& h = *halves_[crossing];
   std::lock_guard lock(h.mutex);
-  if (confirms_late(crossing))
-    r.queue->on_left = [this, id = wire_id(crossing)](std::uint32_t n) {
-      if (wire_) wire_->consumed(id, n);
-    };
+  confirm_from(crossing, *r.queue);
   auto proxy = h.credit.at(inlet.session())->proxy.lock();
   proxy->set_inlet_ended(false);
   h.routes[session] = {r, std::move(proxy), false};
@@ -216,7 +242,7 @@ void border::remove_session(session_id session) {
 }
 
 void border::add_status(snapshot& s) const {
-  const auto& place = world_.place;
+  const auto& place = world_.place();
   for (const auto& c : place.crossings) {
     auto& row = s.links[c.link];
     const auto& whole = place.whole.links[c.link];
@@ -248,11 +274,12 @@ void border::add_status(snapshot& s) const {
 bool border::try_send(std::size_t crossing, const packet& p) {
   switch (wire_->send(wire_id(crossing), p)) {
     case wire::sent_how::sent:
-      count_sent(world_.place.crossings[crossing].peer, wire_id(crossing), channel::lane::packets);
+      count_sent(world_.place().crossings[crossing].peer, wire_id(crossing),
+                 channel::lane::packets);
       return true;
     case wire::sent_how::unfit:
       if (halves_[crossing]->unfit++ == 0)
-        world_.event("", "unfit_packet", world_.place.crossings[crossing].name);
+        world_.event("", "unfit_packet", world_.place().crossings[crossing].name);
       return true;
     case wire::sent_how::no_credit:
     case wire::sent_how::no_peer: break;
@@ -326,7 +353,7 @@ void border::send_bound(actor_index outlet, session_id session, timestamp bound)
 // In real time a peer that is not there learns what matters when it is back (repeat_ends, the next
 // bound). Virtual time waits for every message.
 void border::send_message_or_stop(std::size_t crossing, wire::host_message m) {
-  const auto& c = world_.place.crossings[crossing];
+  const auto& c = world_.place().crossings[crossing];
   {
     std::lock_guard lock(halves_[crossing]->mutex);
     if (send_message(c.peer, std::move(m))) return;
@@ -337,7 +364,7 @@ void border::send_message_or_stop(std::size_t crossing, wire::host_message m) {
 
 void border::repeat_ends(const std::string& peer) {
   for (std::size_t i = 0; i < halves_.size(); ++i) {
-    if (world_.place.crossings[i].peer != peer) continue;
+    if (world_.place().crossings[i].peer != peer) continue;
     std::vector<session_id> ended;
     {
       std::lock_guard lock(halves_[i]->mutex);
@@ -358,7 +385,7 @@ bool border::send_message(const std::string& peer, wire::host_message m) {
 
 void border::count_sent(const std::string& peer, std::uint32_t link, channel::lane which) {
   std::lock_guard lock(sent_mutex_);
-  ++sent_[{world_.place.host_index(peer), link, which}];
+  ++sent_[{world_.place().host_index(peer), link, which}];
 }
 
 channel_counts border::sent() const {
@@ -394,7 +421,7 @@ bool border::anything_under_way() const {
   for (std::size_t i = 0; i < halves_.size(); ++i) {
     std::lock_guard lock(halves_[i]->mutex);
     for (const auto& [session, o] : halves_[i]->outlets)
-      if (o.pending && there(world_.place.crossings[i].peer)) return true;
+      if (o.pending && there(world_.place().crossings[i].peer)) return true;
   }
   return false;
 }

@@ -65,6 +65,11 @@ class border {
   // World: wiring.
   void attach(const std::shared_ptr<cell>& proxy);
   void add_route(const cell& inlet, session_id session, const route& r);
+  /// Another receiver behind an inlet; `moved` is called while nothing can arrive.
+  void reroute(const cell& inlet, session_id session, const route& r,
+               const std::function<void()>& moved);
+  /// Makes proxies of this part work: it has the same crossings as the one before.
+  void fit(const part& place);
   void remove_session(session_id session);
   /// Lets all cells go.
   void disband();
@@ -103,6 +108,8 @@ class border {
     std::optional<packet> pending;  ///< taken from the queue, and the wire had no room
   };
   struct half {
+    bool late = false;   ///< incoming: see confirms_late(); set once
+    std::mutex passing;  ///< incoming: held while something is on its way to the receiver
     mutable std::mutex mutex;
     // outgoing
     std::map<session_id, waiting_outlet> outlets;  ///< by the session of the proxy cell
@@ -124,6 +131,8 @@ class border {
 
   std::size_t crossing_of(actor_index proxy) const;
   bool confirms_late(std::size_t crossing) const;
+  bool should_confirm_late(std::size_t crossing) const;
+  void confirm_from(std::size_t crossing, input_queue& q);
   bool try_send(std::size_t crossing, const packet& p);
   void deliver_packet(std::size_t crossing, packet&& p);
   void deliver_message(std::size_t crossing, const wire::host_message& m);

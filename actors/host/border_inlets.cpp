@@ -8,6 +8,7 @@
 namespace hocket::host {
 
 void border::deliver(arrival&& a) {
+  std::lock_guard passing(halves_[a.crossing]->passing);
   if (a.item)
     deliver_packet(a.crossing, std::move(*a.item));
   else
@@ -28,7 +29,7 @@ void border::deliver_packet(std::size_t crossing, packet&& p) {
     }
   }
   if (!to.to) {
-    world_.count_orphan(world_.place.crossings[crossing].link);
+    world_.count_orphan(world_.place().crossings[crossing].link);
     wire_->consumed(wire_id(crossing), 1);
     return;
   }
@@ -89,7 +90,7 @@ void border::end_route(std::size_t crossing, session_id session) {
 
 void border::tell_receivers(const std::string& peer, control::kind what, const std::string& why) {
   for (std::size_t i = 0; i < halves_.size(); ++i) {
-    const auto& c = world_.place.crossings[i];
+    const auto& c = world_.place().crossings[i];
     if (c.outgoing || c.peer != peer) continue;
     std::vector<std::pair<session_id, route>> open;
     {

@@ -4,7 +4,7 @@
 
 namespace hocket::host {
 
-budget_book::budget_book(const plan& graph)
+budget_book::budget_book(const plan& graph, const budget_book* before)
     : graph_(graph), ends_(graph.actors.size(), false), lines_(graph.budgets.size()) {
   for (std::size_t i = 0; i < graph.budgets.size(); ++i) {
     for (const auto a : graph.budgets[i].path) {
@@ -13,6 +13,25 @@ budget_book::budget_book(const plan& graph)
     }
     if (!graph.budgets[i].path.empty()) ends_[graph.budgets[i].path.back()] = true;
   }
+  if (before != nullptr) take_over(*before);
+}
+
+void budget_book::take_over(const budget_book& before) {
+  std::lock_guard lock(before.mutex_);
+  for (std::size_t i = 0; i < lines_.size(); ++i)
+    for (std::size_t k = 0; k < before.lines_.size(); ++k) {
+      if (before.lines_[k].text != lines_[i].text ||
+          before.graph_.budgets[k].limit_ms != graph_.budgets[i].limit_ms)
+        continue;
+      const auto& was = before.lines_[k];
+      auto& is = lines_[i];
+      is.open = was.open;
+      is.checked = was.checked;
+      is.missed = was.missed;
+      is.times.take(was.times);
+      is.sum_ms = was.sum_ms;
+      is.blamed = was.blamed;
+    }
 }
 
 namespace {

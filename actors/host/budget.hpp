@@ -15,7 +15,8 @@ namespace hocket::host {
 /// Threads: any.
 class budget_book {
  public:
-  explicit budget_book(const plan& graph);
+  /// `before`: after a rewire, the book of the plan before; budgets that stay go on counting.
+  explicit budget_book(const plan& graph, const budget_book* before = nullptr);
 
   /// True where a path ends in this actor; asked before each hand-over.
   bool ends_in(actor_index actor) const { return ends_[actor]; }
@@ -44,6 +45,7 @@ class budget_book {
   std::string blame(const plan_budget& b, const packet& p, std::int64_t queued_ns,
                     std::int64_t now_ns) const;
   static void finish(line& l, const turn& t);
+  void take_over(const budget_book& before);
 
   const plan& graph_;
   std::vector<bool> ends_;

@@ -8,14 +8,16 @@
 
 namespace hocket::host {
 
-cell::cell(std::shared_ptr<world> w, actor_index actor, session_id session)
+cell::cell(std::shared_ptr<world> w, const wiring& wired, actor_index actor, session_id session)
     : keep_(std::move(w)),
       world_(*keep_),
       actor_(actor),
       session_(session),
-      stand_(world_.place.standings[actor]),
-      spec_(world_.graph.actors[actor]),
-      info_(world_.graph.actors[actor].type->info),
+      stand_(wired.place.standings[actor]),
+      spec_(&wired.graph.actors[actor]),
+      name_(wired.graph.actors[actor].name),
+      policy_(wired.graph.actors[actor].policy),
+      info_(wired.graph.actors[actor].type->info),
       traced_(world_.is_traced()) {
   begin_at(timestamp());
 }
@@ -23,7 +25,7 @@ cell::cell(std::shared_ptr<world> w, actor_index actor, session_id session)
 void cell::begin_at(timestamp t) {
   std::lock_guard lock(mutex_);
   began_ = t;
-  next_tick_ = world_.graph.grid.index_of(t);
+  next_tick_ = world_.graph().grid.index_of(t);
   next_until_ = until_after(t);
 }
 
@@ -37,7 +39,7 @@ timestamp cell::next_until() const {
 timestamp cell::until_after(timestamp t) const {
   const auto period = duration(std::chrono::milliseconds(std::max(info_.period_ms, 1))).count();
   const timestamp next((t.ns() / period + 1) * period);
-  const auto& grid = world_.graph.grid;
+  const auto& grid = world_.graph().grid;
   return std::min(next, grid.end_of(grid.index_of(t)));
 }
 
@@ -52,7 +54,7 @@ std::shared_ptr<input_queue> cell::add_queue(queue_setup setup) {
   if (it == groups_.end() || it->session != id) {
     set_group g;
     g.session = id;
-    g.next_k = std::max<std::int64_t>(world_.graph.grid.index_of(world_.now()), 0);
+    g.next_k = std::max<std::int64_t>(world_.graph().grid.index_of(world_.now()), 0);
     it = groups_.insert(it, std::move(g));
   }
   it->queues.push_back(q.get());
@@ -69,6 +71,14 @@ std::shared_ptr<outlet> cell::outlet_of(session_id id) const {
   std::lock_guard lock(outlets_mutex_);
   const auto it = outlets_.find(id);
   return it == outlets_.end() ? nullptr : it->second;
+}
+
+std::vector<std::shared_ptr<outlet>> cell::open_outlets() const {
+  std::vector<std::shared_ptr<outlet>> out;
+  std::lock_guard lock(outlets_mutex_);
+  for (const auto& [id, o] : outlets_)
+    if (o->session && !o->session->closing.load()) out.push_back(o);
+  return out;
 }
 
 // The session's queues go, with what is still in them, and its way out.
@@ -105,9 +115,15 @@ void cell::each_route(const std::function<void(const outlet&, const route&)>& f)
     std::lock_guard lock(outlets_mutex_);
     for (const auto& [id, o] : outlets_) all.push_back(o);
   }
-  for (const auto& o : all)
-    for (const auto& port : o->routes)
+  for (const auto& o : all) {
+    std::vector<std::vector<route>> routes;
+    {
+      std::lock_guard lock(outlets_mutex_);
+      routes = o->routes;
+    }
+    for (const auto& port : routes)
       for (const auto& r : port) f(*o, r);
+  }
 }
 
 void cell::break_routes() {
@@ -154,8 +170,8 @@ bool cell::holds() const {
 
 std::string cell::describe() const {
   std::lock_guard lock(mutex_);
-  auto text = fmt::format("{}: phase {}, blocked {}, tokens {}", spec_.name,
-                          static_cast<int>(phase_), blocked_.load(), order_.size());
+  auto text = fmt::format("{}: phase {}, blocked {}, tokens {}", name_, static_cast<int>(phase_),
+                          blocked_.load(), order_.size());
   for (const auto& q : queues_)
     text += fmt::format(", {}{} queued, {} in hand{}", info_.inputs[q->port()].name + " ",
                         q->size(), q->in_flight() - q->size(), q->ended() ? ", ended" : "");
@@ -201,7 +217,7 @@ void cell::add_status(actor_status& s, histogram::counts& times, std::int64_t& b
   s.packets_out += packets_out_.load(std::memory_order_relaxed);
   s.restarts += restarts_;
   const auto axis_now = world_.time.axis_now_ns();
-  const auto window = static_cast<std::int64_t>(spec_.restart.within_s * 1e9);
+  const auto window = static_cast<std::int64_t>(spec().restart.within_s * 1e9);
   const auto recent = std::count_if(restarts_at_ns_.begin(), restarts_at_ns_.end(),
                                     [&](std::int64_t t) { return axis_now - t <= window; });
   s.restarts_in_window = std::max(s.restarts_in_window, static_cast<std::uint64_t>(recent));

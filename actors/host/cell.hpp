@@ -18,6 +18,8 @@ namespace hocket::host {
 struct route {
   std::shared_ptr<cell> to;
   std::shared_ptr<input_queue> queue;
+  /// The sender goes with a rewire, and another instance goes on with this link: it does not end.
+  bool passes_on = false;
 };
 
 /// What is known of one output stream of one session.
@@ -27,7 +29,8 @@ struct stream_state {
   bool ended = false;
 };
 
-/// Where the packets of one session go from one cell.
+/// Where the packets of one session go from one cell. The routes change under the `emitting` of the
+/// cell's instance and its outlets_mutex_ both: who holds one of them may read.
 struct outlet {
   std::shared_ptr<session_state> session;  ///< nullptr: no session
   std::vector<std::vector<route>> routes;  ///< by output port
@@ -89,19 +92,20 @@ enum class phase : std::uint8_t { fresh, opening, open, restarting, lost, closin
 /// it. Who set `scheduled_` owns the cell's token: all members marked (token) are his.
 class cell : public std::enable_shared_from_this<cell> {
  public:
-  cell(std::shared_ptr<world> w, actor_index actor, session_id session);
+  cell(std::shared_ptr<world> w, const wiring& wired, actor_index actor, session_id session);
 
-  const std::string& name() const { return spec_.name; }
+  const std::string& name() const { return name_; }
   actor_index actor() const { return actor_; }
   session_id session() const { return session_; }
-  const plan_actor& spec() const { return spec_; }
+  /// A rewire may put another one in its place, for supervision; old ones stay valid.
+  const plan_actor& spec() const { return *spec_.load(std::memory_order_acquire); }
   const component_info& info() const { return info_; }
   bool is_shared() const { return info_.scope == instance_scope::shared; }
   bool is_source() const { return info_.source; }
   /// Here, or a proxy for somebody on another host.
   standing stand() const { return stand_; }
   bool makes_sets() const {
-    return spec_.policy == input_policy::aligned || spec_.policy == input_policy::micro_turn;
+    return policy_ == input_policy::aligned || policy_ == input_policy::micro_turn;
   }
 
   // Wiring (topology lock held).
@@ -148,6 +152,38 @@ class cell : public std::enable_shared_from_this<cell> {
   /// Everything that comes forward ended and drained; only echoes may still come.
   bool waits_for_echo() const;
 
+  // Rewire: splice.cpp
+  /// Before request_open(): it opens on trial, is fed nothing and makes nothing until take_up().
+  /// `heir_of`: whose place it is to take, or nobody's; `begins`: when it will take part.
+  void stand_by(const cell* heir_of, timestamp begins);
+  /// Its place is its own now, though it does not take part yet.
+  void take_seat() { trial_.store(false, std::memory_order_release); }
+  bool on_trial() const { return trial_.load(std::memory_order_acquire); }
+  /// From stream time `t` on: the end of standing by. `before`: whose streams it goes on with.
+  void take_up(timestamp t, cell* before);
+  /// Finishes what it has in hand and closes, with its last words. `passes_on`: another instance
+  /// goes on with its streams, which do not end. A source makes what belongs before `at`.
+  void leave(bool passes_on, timestamp at);
+  bool is_leaving() const { return leaving_.load(std::memory_order_acquire); }
+  bool is_over() const;  ///< closed or lost
+  void adjust(const plan_actor& spec) { spec_.store(&spec, std::memory_order_release); }
+  /// Other routes for one session; `moved` is called while nothing can be emitted.
+  void reroute(session_id id, std::vector<std::vector<route>> routes,
+               const std::function<void()>& moved);
+  std::vector<std::vector<route>> routes_of(session_id id) const;
+  std::shared_ptr<input_queue> queue_of(std::size_t link, session_id id) const;
+  std::vector<std::shared_ptr<input_queue>> all_queues() const;
+  std::shared_ptr<cell> sender_of(const input_queue& q) const;
+  input_queue::estate surrender(input_queue& q);
+  void inherit(input_queue& q, input_queue::estate&& e);
+  /// The queue drains and goes; nobody is told of its end. `now`: its sender is rerouted already.
+  void let_go(input_queue& q, bool now);
+  void requeue(input_queue& q, const queue_spec& spec);
+  /// Takes queues away that were let go and have drained.
+  void reap();
+  /// All that is left of it, into the books of the run.
+  void bury(const std::function<void(std::size_t link, const account& books)>& keep);
+
   /// One turn on a thread; returns when there is nothing to do or others should go first.
   void run();
   /// Sends a cell that was taken to be run to the executor once more.
@@ -171,6 +207,7 @@ class cell : public std::enable_shared_from_this<cell> {
  private:
   friend class emission;
   struct job;
+  void enter_sender(input_queue& q, const std::shared_ptr<cell>& sender);
   bool next_job(job& j);
   bool pick(job& j);
   bool pick_items();
@@ -185,6 +222,9 @@ class cell : public std::enable_shared_from_this<cell> {
   bool pick_ended_input(job& j);
   bool may_close() const;
   bool has_work() const;
+  drop_reason gone_reason() const {
+    return is_leaving() ? drop_reason::rewired : drop_reason::session_closed;
+  }
   void settle_hand();
   void relieve(input_queue& q, std::vector<std::shared_ptr<cell>>& freed);
   void drop_all(drop_reason why);
@@ -218,6 +258,7 @@ class cell : public std::enable_shared_from_this<cell> {
   void hang();
   void rescue_hand();
   std::shared_ptr<outlet> outlet_of(session_id id) const;
+  std::vector<std::shared_ptr<outlet>> open_outlets() const;  ///< of conversations that go on
   static epoch_number epoch_of(const outlet& o) {
     return o.session ? o.session->epoch.load(std::memory_order_acquire) : 0;
   }
@@ -236,7 +277,9 @@ class cell : public std::enable_shared_from_this<cell> {
   const actor_index actor_;
   const session_id session_;
   const standing stand_;
-  const plan_actor& spec_;
+  std::atomic<const plan_actor*> spec_;
+  const std::string name_;
+  const input_policy policy_;
   const component_info& info_;
   const bool traced_;  ///< a copy: asked for every call, it must not cost a line of the cache
 
@@ -280,6 +323,10 @@ class cell : public std::enable_shared_from_this<cell> {
   std::map<std::string, std::int64_t, std::less<>> counters_;
   std::shared_ptr<instance> instance_;
   std::shared_ptr<hand> hand_;
+  std::unique_ptr<clock> late_clock_;  ///< on trial: stream time as of when it will take part
+  std::int64_t lives_before_ = 0;      ///< those whose place it took
+  bool has_leavers_ = false;           ///< queues that were let go
+  timestamp leaves_at_ = timestamp::min();
   // --- (token)
   std::vector<std::shared_ptr<cell>> freed_;
   std::int64_t recent_max_ns_ = 0;
@@ -292,6 +339,10 @@ class cell : public std::enable_shared_from_this<cell> {
   mutable std::mutex outlets_mutex_;
   std::map<session_id, std::shared_ptr<outlet>> outlets_;
   std::shared_ptr<outlet> own_outlet_;  ///< session scope: the only one
+  std::atomic<bool> trial_{false};
+  std::atomic<bool> leaving_{false};
+  std::atomic<bool> passes_on_{false};  ///< leaving, and another instance goes on with its streams
+  timestamp emits_from_ = timestamp::min();  ///< a source that came later: nothing from before
   std::atomic<int> blocked_{0};
   std::atomic<bool> control_waiting_{false};
   std::atomic<std::uint64_t> call_id_{0};  ///< odd: inside the component; 2: written off

@@ -19,14 +19,14 @@ void emission::emit(std::size_t port, packet p) {
         fmt::format("emit to output {} of {}", port, cell_.info().outputs.size()));
   if (!out_) {
     // The session was closed while the component worked for it.
-    for (const auto link : cell_.world_.shape.out_links[cell_.actor()][port])
+    for (const auto link : cell_.world_.shape().out_links[cell_.actor()][port])
       cell_.world_.count_orphan(link);
     return;
   }
   if (out_->session || !cell_.is_shared()) return emit_to(*out_, port, std::move(p), epoch_);
   // A shared actor without a session at hand speaks to everybody.
-  for (const auto id : cell_.world_.open_sessions())
-    if (auto out = cell_.outlet_of(id)) emit_to(*out, port, packet(p), out->session->epoch.load());
+  for (const auto& out : cell_.open_outlets())
+    emit_to(*out, port, packet(p), out->session->epoch.load());
   emit_to(*out_, port, std::move(p), 0);
 }
 
@@ -35,6 +35,7 @@ void emission::emit_to(outlet& out, std::size_t port, packet&& p, epoch_number e
   auto& world = cell_.world_;
   if (p.body)
     if (const auto* marker = as_marker(p)) return mark(out, port, p, *marker);
+  if (p.header.ts < cell_.emits_from_) return;  // from before it took part
   if (stream.ended) return refuse_bad(out, port, "a packet after the end of its stream");
   const auto now_ns = monotonic_ns();
   const auto at = world.time.at(now_ns);
@@ -45,7 +46,7 @@ void emission::emit_to(outlet& out, std::size_t port, packet&& p, epoch_number e
   h.session = out.id();
   h.stream = static_cast<std::uint32_t>(port);
   h.seq = stream.next_seq++;
-  h.micro_turn = world.graph.grid.index_of(h.ts);
+  h.micro_turn = world.graph().grid.index_of(h.ts);
   h.epoch = epoch;
   h.origin_ts = known_ ? origin_ts_ : h.ts;
   h.origin_ns = known_ ? origin_ns_ : now_ns;
@@ -68,6 +69,8 @@ void emission::emit_to(outlet& out, std::size_t port, packet&& p, epoch_number e
 
 void emission::mark(outlet& out, std::size_t port, const packet& p, const control& what) {
   const bool end = what.what == control::kind::end_of_stream;
+  // Who leaves, and whose place another instance takes, has no say over the stream any more.
+  if (end && !out.routes[port].empty() && out.routes[port].front().passes_on) return;
   if (end) out.streams[port].ended = true;
   cell_.world_.show_mark(cell_.actor(), port, out.id(), p.header.ts, what);
   for (auto& r : out.routes[port]) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "actors/host/cell.hpp"
+#include "actors/host/rewirer.hpp"
 #include "actors/host/team.hpp"
 #include "actors/host/world.hpp"
 
@@ -51,6 +52,7 @@ void world::stop(end_reason why, std::string detail, bool told) {
 }
 
 void world::lost(cell& c, const std::string& why) {
+  if (c.is_leaving()) return;  // a rewire takes it out anyway
   if (!gone.load()) {
     if (c.spec().restart.stop_graph)
       opened(c, fail("host.lost", why));
@@ -62,7 +64,9 @@ void world::lost(cell& c, const std::string& why) {
     stop(end_reason::failed, fmt::format("{} is lost: {}", c.name(), why));
 }
 
-void world::closed(cell&) {
+void world::closed(cell& c) {
+  if (c.on_trial()) return;  // it never took part
+  if (c.is_leaving()) changes->left(c);
   if (unclosed_.fetch_sub(1) == 1) poke_driver();
 }
 
@@ -120,7 +124,9 @@ void world::check_hangs() {
   const auto drain_ns = static_cast<std::int64_t>(options.drain_limit_s * 1e9);
   if (const auto at = stop_at_ns_.load(); at != 0 && now_ns - at > 2 * drain_ns)
     limit_ns = std::max<std::int64_t>(drain_ns, 1);
-  for (const auto& c : all_cells()) {
+  auto cells = all_cells();
+  changes->add_standing_by(cells);
+  for (const auto& c : cells) {
     c->check_hang(now_ns);
     if (limit_ns > 0) c->check_hang(now_ns, limit_ns);
   }

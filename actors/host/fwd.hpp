@@ -5,8 +5,10 @@ class cell;
 class emission;
 class executor;
 class input_queue;
+class rewirer;
 class team;
 class world;
 struct entry;
+struct wiring;
 struct session_state;
 }  // namespace hocket::host

@@ -45,7 +45,7 @@ void cell::push(input_queue& q, entry&& e, cell* sender) {
     std::lock_guard lock(mutex_);
     if (q.gone) {
       q.left(1);
-      return world_.count_orphan(q.setup().link);
+      return world_.count_orphan(q.setup().link, gone_reason());
     }
     if (phase_ == phase::lost) return q.refuse(drop_reason::actor_lost);
     if (phase_ == phase::closing || phase_ == phase::closed) return q.refuse(drop_reason::stopped);
@@ -59,8 +59,7 @@ void cell::push(input_queue& q, entry&& e, cell* sender) {
     } else {
       // A late event (words, a result) joins the next set; late sound would stretch it.
       if (sets && !q.back_edge() && e.item.header.ts < q.handed &&
-          (spec_.policy == input_policy::aligned ||
-           (kind != payload_kind::text && is_perishable(kind))))
+          (policy_ == input_policy::aligned || (kind != payload_kind::text && is_perishable(kind))))
         return q.refuse(drop_reason::late);
       const auto queued_ns = e.queued_ns;
       const auto effect = q.push(std::move(e));
@@ -86,7 +85,7 @@ void cell::push(input_queue& q, entry&& e, cell* sender) {
 
 void cell::refuse(input_queue& q, drop_reason why) {
   std::lock_guard lock(mutex_);
-  if (q.gone) return world_.count_orphan(q.setup().link);
+  if (q.gone) return world_.count_orphan(q.setup().link, gone_reason());
   q.refuse(why);
 }
 
@@ -94,9 +93,12 @@ void cell::refuse(input_queue& q, drop_reason why) {
 // sending: whatever the order within one step, the result is the same, and no echo runs in circles
 // while time stands still.
 void cell::admit_later(input_queue& q) {
-  world_.at(world_.now() + world_.shape.step, 0, [weak = weak_from_this(), &q] {
-    if (auto self = weak.lock()) self->admit(q);
-  });
+  world_.at(world_.now() + world_.shape().step, 0,
+            [weak = weak_from_this(), queue = q.weak_from_this()] {
+              const auto self = weak.lock();
+              const auto q = queue.lock();
+              if (self && q) self->admit(*q);
+            });
 }
 
 void cell::admit(input_queue& q) {
@@ -105,7 +107,8 @@ void cell::admit(input_queue& q) {
     std::lock_guard lock(mutex_);
     const bool here = std::any_of(queues_.begin(), queues_.end(),
                                   [&](const auto& mine) { return mine.get() == &q; });
-    if (!here) return;
+    // What a rewire moved on waits elsewhere.
+    if (!here || q.empty()) return;
     if (!makes_sets()) order_.push_back({&q});
     tell = !scheduled_ && has_work() && schedule();
   }
@@ -154,7 +157,8 @@ void cell::purge_older(session_id id, const std::vector<bool>& links, epoch_numb
   {
     std::lock_guard lock(mutex_);
     for (auto& q : queues_) {
-      if (q->session() != id || q->back_edge() || !links[q->setup().link]) continue;
+      const auto link = q->setup().link;
+      if (q->session() != id || q->back_edge() || link >= links.size() || !links[link]) continue;
       drop_tokens(*q, q->purge_older_than(epoch));
     }
     for (auto& q : queues_)
@@ -274,6 +278,10 @@ bool cell::may_close() const {
   if (phase_ != phase::open || (is_source() && !source_ended_)) return false;
   if (force_) return true;
   if (instance_ && instance_->holds.load() > 0) return false;
+  if (is_leaving())
+    return std::all_of(queues_.begin(), queues_.end(), [](const auto& q) {
+      return q->back_edge() ? q->in_flight() == 0 : q->drained();
+    });
   if (stand_ == standing::inlet) return source_ended_ && (!is_shared() || world_.ending());
   bool forward = is_source();
   bool echoes = false;

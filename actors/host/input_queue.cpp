@@ -1,6 +1,7 @@
 #include "actors/host/input_queue.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace hocket::host {
 
@@ -114,6 +115,43 @@ std::size_t input_queue::purge_older_than(epoch_number epoch) {
   account_.drop(drop_reason::old_epoch, n);
   left(n);
   return n;
+}
+
+input_queue::estate input_queue::surrender() {
+  estate e;
+  e.items.reserve(items_.size());
+  while (!items_.empty()) e.items.push_back(items_.take_front());
+  account_.sent -= e.items.size();
+  e.bound = bound_;
+  e.handed = handed;
+  e.stale_below = stale_below_.load(std::memory_order_acquire);
+  e.blocked_since_ns = std::exchange(blocked_since_ns, 0);
+  e.ended = ended_;
+  e.end_told = end_told;
+  return e;
+}
+
+void input_queue::inherit(estate&& e) {
+  account_.sent += e.items.size();
+  for (auto& i : e.items) items_.push_back(std::move(i));
+  account_.depth_max = std::max<std::uint64_t>(account_.depth_max, items_.size());
+  raise_bound(e.bound);
+  handed = std::max(handed, e.handed);
+  stale_below_.store(std::max(e.stale_below, stale_below_.load()), std::memory_order_release);
+  blocked_since_ns = e.blocked_since_ns;
+  ended_ = e.ended;
+  end_told = e.end_told;
+}
+
+std::size_t input_queue::requeue(const queue_spec& spec) {
+  setup_.spec = spec;
+  if (spec.full == full_policy::block) return 0;
+  const auto room = spec.full == full_policy::latest ? 1 : static_cast<std::size_t>(spec.size);
+  std::size_t dropped = 0;
+  for (; items_.size() > room; ++dropped) items_.take_front();
+  account_.drop(drop_reason::rewired, dropped);
+  left(dropped);
+  return dropped;
 }
 
 std::shared_ptr<cell> input_queue::release_sender(std::int64_t now_ns) {

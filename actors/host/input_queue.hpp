@@ -52,7 +52,7 @@ bool is_perishable(payload_kind kind);
 /// The bounded queue of one link in front of one actor instance, for one session.
 ///
 /// Threads: everything under the mutex of the receiving cell, except is_stale().
-class input_queue {
+class input_queue : public std::enable_shared_from_this<input_queue> {
  public:
   explicit input_queue(queue_setup setup) : setup_(std::move(setup)) {}
 
@@ -148,6 +148,25 @@ class input_queue {
   bool gone = false;                    ///< its session was retired
   bool end_told = false;                ///< on_control(end_of_stream) was called
   timestamp handed = timestamp::min();  ///< sets before this were handed over: later ones are late
+
+  // Rewire.
+  bool leaving = false;  ///< its link was taken out: drains, and nobody is told of its end
+  /// What one queue leaves to the one that takes its place.
+  struct estate {
+    std::vector<entry> items;
+    timestamp bound = timestamp::min(), handed = timestamp::min();
+    epoch_number stale_below = 0;
+    std::int64_t blocked_since_ns = 0;
+    bool ended = false, end_told = false;
+  };
+  /// Gives up what is queued (not what is in hand): it counts as sent to the heir alone.
+  estate surrender();
+  void inherit(estate&& e);
+  /// Another policy from now on; what it has no room for is dropped as `rewired`. Returns how many.
+  std::size_t requeue(const queue_spec& spec);
+  void set_sender(const std::shared_ptr<cell>& sender) { setup_.sender = sender; }
+  /// A new life of the sender goes on after the end of the old one.
+  void reopen() { ended_ = end_told = false; }
 
   /// Ends a sender's wait; returns whom to wake.
   std::shared_ptr<cell> release_sender(std::int64_t now_ns);

@@ -1,27 +1,33 @@
 #include <algorithm>
 #include <numeric>
 
-#include "actors/host/world.hpp"
+#include "actors/host/wiring.hpp"
+#include "graph/core/assert.hpp"
 
 namespace hocket::host {
 namespace {
+
+bool is_forward(const plan_link& l) { return !l.back_edge && !l.removed; }
 
 std::vector<actor_index> sort_upstream_first(const plan& graph) {
   const auto n = graph.actors.size();
   std::vector<std::size_t> waits(n, 0);
   for (const auto& l : graph.links)
-    if (!l.back_edge) ++waits[l.to];
+    if (is_forward(l)) ++waits[l.to];
+  auto file_order = graph.file_order;
+  if (file_order.empty())
+    for (std::size_t a = 0; a < n; ++a) file_order.push_back(static_cast<actor_index>(a));
   std::vector<actor_index> order;
   std::vector<bool> placed(n, false);
-  while (order.size() < n) {
+  while (order.size() < file_order.size()) {
     bool moved = false;
-    for (std::size_t a = 0; a < n; ++a) {
+    for (const auto a : file_order) {
       if (placed[a] || waits[a] > 0) continue;
       placed[a] = moved = true;
-      order.push_back(static_cast<actor_index>(a));
+      order.push_back(a);
       for (const auto& l : graph.links)
-        if (!l.back_edge && l.from == a) --waits[l.to];
-      break;  // lowest index first: the order of the file where the graph leaves it open
+        if (is_forward(l) && l.from == a) --waits[l.to];
+      break;  // the order of the file where the graph leaves it open
     }
     HOCKET_ASSERT(moved && "an undeclared cycle passed validation");
   }
@@ -33,6 +39,7 @@ std::vector<actor_index> sort_upstream_first(const plan& graph) {
 void layout::rank_actors(const part& place) {
   const auto order = sort_upstream_first(place.whole);
   rank.resize(place.graph.actors.size());
+  for (std::size_t a = 0; a < rank.size(); ++a) rank[a] = rank.size();  // those that are gone: last
   for (std::size_t i = 0; i < order.size(); ++i) rank[order[i]] = i;
   for (const auto& c : place.crossings) {
     const auto& link = place.whole.links[c.link];
@@ -73,7 +80,7 @@ layout::layout(const part& place) {
   for (auto it = whole_order.rbegin(); it != whole_order.rend(); ++it) {
     for (std::size_t l = 0; l < graph.links.size(); ++l) {
       const auto& link = graph.links[l];
-      if (link.from != *it || link.back_edge) continue;
+      if (link.from != *it || !is_forward(link)) continue;
       behind[*it][l] = true;
       reaches[*it][link.to] = true;
       for (std::size_t other = 0; other < graph.links.size(); ++other)
@@ -87,11 +94,11 @@ layout::layout(const part& place) {
   // an echo; the sources. Of those, the last ones: nobody upstream of another candidate.
   const auto speaks = [&](std::size_t a) {
     return std::any_of(graph.links.begin(), graph.links.end(),
-                       [&](const plan_link& l) { return l.from == a; });
+                       [&](const plan_link& l) { return l.from == a && !l.removed; });
   };
   const auto pick = [&](auto is_candidate) {
     for (std::size_t a = 0; a < n; ++a) {
-      if (!is_candidate(a)) continue;
+      if (graph.actors[a].removed || !is_candidate(a)) continue;
       bool last = true;
       for (std::size_t b = 0; b < n; ++b) last = last && !(reaches[a][b] && is_candidate(b));
       if (last) turn_takers.push_back(static_cast<actor_index>(a));
@@ -102,8 +109,9 @@ layout::layout(const part& place) {
            return graph.actors[a].policy == input_policy::micro_turn && speaks(a);
          }) ||
          pick([&](std::size_t a) {
-           return std::any_of(graph.links.begin(), graph.links.end(),
-                              [&](const plan_link& l) { return l.to == a && l.back_edge; });
+           return std::any_of(graph.links.begin(), graph.links.end(), [&](const plan_link& l) {
+             return l.to == a && l.back_edge && !l.removed;
+           });
          }) ||
          pick([&](std::size_t a) { return graph.actors[a].type->info.source; }));
 }

@@ -9,10 +9,10 @@ namespace hocket::host {
 
 context cell::make_context(const std::shared_ptr<instance>& who) {
   context c;
-  c.actor = spec_.name;
+  c.actor = name_;
   c.session = session_;
-  c.time = &world_.time;
-  c.grid = world_.graph.grid;
+  c.time = late_clock_ ? late_clock_.get() : &world_.time;
+  c.grid = world_.graph().grid;
   c.self = make_mailbox(weak_from_this(), who);
   c.types = &world_.types;
   c.graph = &world_.view;
@@ -33,7 +33,8 @@ context cell::make_context(const std::shared_ptr<instance>& who) {
   {
     std::lock_guard lock(mutex_);
     // A life in a process that died counts, too: what it wrote is there, and time has passed.
-    c.restarts = static_cast<std::uint32_t>(restarts_) + (world_.resumed.load() ? 1 : 0);
+    c.restarts = static_cast<std::uint32_t>(restarts_) + static_cast<std::uint32_t>(lives_before_) +
+                 (world_.resumed.load() ? 1 : 0);
     c.began = began_;
   }
   c.log = [weak = weak_from_this()](std::string_view message) {
@@ -52,8 +53,8 @@ bool cell::perform_open() {
   const auto began_ns = monotonic_ns();
   const auto done = call_as(who, began_ns, why, [&]() -> result<void> {
     auto config =
-        spec_.config ? clone_config(*spec_.type, *spec_.config) : spec_.type->make_config();
-    who->part = spec_.type->make(*config);
+        spec().config ? clone_config(*spec().type, *spec().config) : spec().type->make_config();
+    who->part = spec().type->make(*config);
     who->surroundings = make_context(who);
     return who->part->open(who->surroundings);
   });
@@ -76,7 +77,7 @@ bool cell::perform_open() {
     world_.opened(*this, {});
     return true;
   }
-  if (!again && !world_.gone.load()) {
+  if (!again && (on_trial() || !world_.gone.load())) {
     // A graph that cannot even begin tells so at once.
     {
       std::lock_guard lock(mutex_);
@@ -134,11 +135,11 @@ void cell::decide(const error& why) {
   {
     std::lock_guard lock(mutex_);
     last_error_ = fmt::format("{} [{}]", why.message, why.code);
-    const auto& r = spec_.restart;
+    const auto& r = spec().restart;
     const auto now = world_.time.axis_now_ns();
     const auto window = static_cast<std::int64_t>(r.within_s * 1e9);
     std::erase_if(restarts_at_ns_, [&](std::int64_t t) { return now - t > window; });
-    const bool may = r.when != restart_policy::mode::never && !force_ &&
+    const bool may = r.when != restart_policy::mode::never && !force_ && !is_leaving() &&
                      restarts_at_ns_.size() < static_cast<std::size_t>(std::max(r.max, 0));
     if (may) {
       const auto doublings = std::min<std::size_t>(restarts_at_ns_.size(), 20);
@@ -171,7 +172,7 @@ void cell::become_lost(const error& why) {
   }
   for (auto& sender : freed) sender->unblock();
   world_.event(name(), "lost", why.message);
-  world_.neighbours(*this, control::kind::input_lost, why.message);
+  if (!is_leaving()) world_.neighbours(*this, control::kind::input_lost, why.message);
   world_.lost(*this, fmt::format("{} [{}]", why.message, why.code));
   if (was_source) show_end();
   if (was_source) world_.source_ended(*this);
@@ -235,8 +236,10 @@ bool cell::finish_close() {
     std::lock_guard lock(mutex_);
     settle_hand();
     phase_ = phase::closed;
-    const bool hung_up = !is_shared() && own_outlet_->session->closing.load();
-    drop_all(hung_up ? drop_reason::session_closed : drop_reason::stopped);
+    const bool hung_up = !is_shared() && own_outlet_ && own_outlet_->session->closing.load();
+    drop_all(hung_up        ? drop_reason::session_closed
+             : is_leaving() ? drop_reason::rewired
+                            : drop_reason::stopped);
     freed.swap(freed_);
   }
   for (auto& sender : freed) sender->unblock();
@@ -248,7 +251,8 @@ bool cell::finish_close() {
 
 void cell::show_end() {
   if (stand_ != standing::here) return;  // observers know the actors of the graph, no proxies
-  std::vector<session_id> ids;           // an observer may come back to us: not under the lock
+  if (on_trial() || passes_on_.load()) return;  // its streams do not end, or never began
+  std::vector<session_id> ids;  // an observer may come back to us: not under the lock
   {
     std::lock_guard lock(outlets_mutex_);
     for (const auto& [id, out] : outlets_) ids.push_back(id);
@@ -260,7 +264,9 @@ void cell::show_end() {
 
 void cell::end_outputs() {
   if (!is_source()) show_end();  // a source told so when it had no more to give
-  each_route([](const outlet&, const route& r) { r.to->end_input(*r.queue); });
+  each_route([](const outlet&, const route& r) {
+    if (!r.passes_on) r.to->end_input(*r.queue);
+  });
 }
 
 void cell::check_hang(std::int64_t now_ns, std::int64_t limit_ns) {
@@ -268,7 +274,7 @@ void cell::check_hang(std::int64_t now_ns, std::int64_t limit_ns) {
   if ((id & 1) == 0) return;
   // Opening may load weights from a slow disk: six times the limit of a call.
   const std::int64_t factor = call_opens_.load() ? 6 : 1;
-  if (limit_ns == 0) limit_ns = std::int64_t{spec_.watchdog_ms} * 1'000'000 * factor;
+  if (limit_ns == 0) limit_ns = std::int64_t{spec().watchdog_ms} * 1'000'000 * factor;
   if (limit_ns <= 0) return;
   if (now_ns - call_began_ns_.load(std::memory_order_relaxed) <= limit_ns) return;
   if (!call_id_.compare_exchange_strong(id, 2, std::memory_order_acq_rel)) return;
@@ -295,10 +301,16 @@ void cell::hang() {
   }
   call_opens_.store(false);
   call_id_.store(0, std::memory_order_release);
-  const error why{"host.hang", fmt::format("a call took more than {} ms", spec_.watchdog_ms)};
+  const error why{"host.hang", fmt::format("a call took more than {} ms", spec().watchdog_ms)};
   world_.event(name(), "hung", why.message);
   world_.exec->write_off(*this);
-  if (was == phase::closing || was == phase::closed)
+  if (on_trial()) {
+    std::lock_guard lock(mutex_);
+    phase_ = phase::lost;
+  }
+  if (on_trial())
+    world_.opened(*this, fail(why.code, why.message));
+  else if (was == phase::closing || was == phase::closed)
     finish_close();
   else
     decide(why);

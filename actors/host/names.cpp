@@ -16,6 +16,7 @@ std::string_view to_string(drop_reason reason) {
     case drop_reason::late: return "late";
     case drop_reason::session_closed: return "session_closed";
     case drop_reason::stopped: return "stopped";
+    case drop_reason::rewired: return "rewired";
   }
   HOCKET_ASSERT(false);
 }

@@ -73,7 +73,7 @@ bool cell::pick_items() {
       }
     }
     HOCKET_ASSERT(!q->empty());
-    if (spec_.policy == input_policy::latest) {
+    if (policy_ == input_policy::latest) {
       while (q->size() > 1) {
         q->take();
         q->settle_dropped(drop_reason::replaced);
@@ -104,7 +104,7 @@ bool cell::forward_ended(const set_group& g) const {
 }
 
 bool cell::micro_turn_settled(const set_group& g) const {
-  const auto end = world_.graph.grid.end_of(g.next_k);
+  const auto end = world_.graph().grid.end_of(g.next_k);
   bool any = false;
   for (const auto* q : g.queues) {
     if (q->back_edge()) continue;
@@ -128,7 +128,7 @@ bool cell::aligned_ready(const set_group& g, timestamp& t) const {
 }
 
 bool cell::group_ready(const set_group& g) const {
-  if (spec_.policy == input_policy::aligned) {
+  if (policy_ == input_policy::aligned) {
     timestamp t;
     return aligned_ready(g, t);
   }
@@ -196,13 +196,13 @@ void cell::collect(set_group& g, std::int64_t k, timestamp from, timestamp to) {
 
 bool cell::pick_sets() {
   if (!hand_) hand_ = std::make_shared<hand>();
-  const auto& grid = world_.graph.grid;
+  const auto& grid = world_.graph().grid;
   // First who is ready, then the taking: taking changes what is ready.
   std::vector<set_group*> ready;
   for (auto& g : groups_)
     if (group_ready(g)) ready.push_back(&g);
   for (auto* g : ready) {
-    if (spec_.policy == input_policy::aligned) {
+    if (policy_ == input_policy::aligned) {
       timestamp t;
       aligned_ready(*g, t);
       collect(*g, grid.index_of(t), t, t + duration(1));
@@ -265,12 +265,14 @@ bool cell::pick(job& j) {
   }
   if (blocked_.load(std::memory_order_acquire) > 0) return false;
   if (is_source() && !source_ended_) {
-    if (stop_source_ || world_.stopping()) {
+    // Who leaves makes what belongs to the time before: its heir begins at the boundary.
+    const bool owes = is_leaving() && next_until_ <= leaves_at_;
+    if ((stop_source_ && !owes) || world_.stopping()) {
       j.what = kind::source_end;
       return true;
     }
     const bool free_running = info_.blocking && !world_.is_virtual() && world_.gone.load();
-    if (free_running || next_until_ <= due_until_) {
+    if (free_running || owes || next_until_ <= due_until_) {
       j.what = kind::produce;
       j.until = next_until_;
       return true;

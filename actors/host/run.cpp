@@ -29,7 +29,7 @@ void cell::run() {
 }
 
 bool cell::next_job(job& j) {
-  bool found = false;
+  bool found = false, leavers = false;
   std::vector<std::shared_ptr<cell>> freed;
   {
     std::lock_guard lock(mutex_);
@@ -38,12 +38,14 @@ bool cell::next_job(job& j) {
     calling_kind_ = static_cast<int>(j.what);
     lent_now_ = found ? j.lent : nullptr;
     if (!freed_.empty()) freed.swap(freed_);
+    leavers = has_leavers_;
     if (!found) {
       scheduled_ = false;
       world_.active.fetch_sub(1, std::memory_order_release);
     }
   }
   for (auto& sender : freed) sender->unblock();
+  if (leavers) reap();
   if (!found) world_.poke_driver();
   return found;
 }
@@ -203,7 +205,7 @@ bool cell::perform_produce(job& j) {
     next_until_ = until_after(j.until);
   }
   if (state == source_state::more) return true;
-  if (spec_.restart.when == restart_policy::mode::always)
+  if (spec().restart.when == restart_policy::mode::always)
     return conclude(outcome::failed, {"host.ended", "the source ended and its policy is `always`"});
   end_source();
   return true;
@@ -215,6 +217,7 @@ void cell::end_source() {
     if (source_ended_) return;
     source_ended_ = true;
   }
+  if (on_trial()) return;  // nobody counts on it
   show_end();
   world_.source_ended(*this);
 }

@@ -8,6 +8,8 @@
 #include "actors/host/border.hpp"
 #include "actors/host/caf_pool.hpp"
 #include "actors/host/cell.hpp"
+#include "actors/host/rewire_desk.hpp"
+#include "actors/host/rewirer.hpp"
 #include "actors/host/status_socket.hpp"
 #include "actors/host/team.hpp"
 #include "actors/host/virtual_driver.hpp"
@@ -38,7 +40,9 @@ class runtime_impl final : public runtime {
       (void)wait();
     }
     socket_.reset();
+    desk_.close();
     if (joining_.joinable()) joining_.join();
+    if (world_->others) world_->others->finish_rewires();
     world_->timer.stop();
     over_.store(true);
     if (timing_.joinable()) timing_.join();
@@ -48,7 +52,7 @@ class runtime_impl final : public runtime {
   }
 
   result<void> begin() {
-    for (auto* o : world_->options.observers) o->started(world_->graph, world_->time);
+    for (auto* o : world_->options.observers) o->started(world_->graph(), world_->time);
     if (world_->others) {
       HOCKET_TRY(world_->edge->open(*world_->others));
     } else if (auto opened = world_->open_all(world_->first_sessions()); !opened) {
@@ -57,8 +61,10 @@ class runtime_impl final : public runtime {
     }
     began_ = true;
     if (const auto& path = world_->options.status_socket; !path.empty()) {
-      auto served = status_socket::serve(
-          path, [w = world_.get()] { return to_json(w->status(), w->graph.name); });
+      auto served =
+          status_socket::serve(path, [w = world_.get(), desk = &desk_](const std::string& line) {
+            return line == "status" ? to_json(w->status(), w->graph().name) : desk->answer(line);
+          });
       if (served)
         socket_ = std::move(*served);
       else
@@ -80,6 +86,9 @@ class runtime_impl final : public runtime {
   void interrupt(session_id session) override { world_->interrupt(session, nullptr); }
   session_id open_session() override { return world_->open_session(); }
   void close_session(session_id session) override { world_->close_session(session); }
+  rewire_outcome rewire(const rewire_request& request) override {
+    return world_->others ? world_->others->rewire(request) : world_->changes->run(request);
+  }
 
  private:
   void watch() {
@@ -91,6 +100,7 @@ class runtime_impl final : public runtime {
   }
 
   std::shared_ptr<world> world_;
+  rewire_desk desk_{[this](const rewire_request& r) { return rewire(r); }};
   std::unique_ptr<status_socket> socket_;
   std::thread timing_;
   std::thread joining_;  ///< the other hosts

@@ -26,8 +26,9 @@ enum class drop_reason : std::uint8_t {
   late,               ///< came after its micro-turn was handed over and the policy forbids it
   session_closed,
   stopped,  ///< the graph stopped before it was taken
+  rewired,  ///< its link or its receiver went with a rewire
 };
-inline constexpr int drop_reason_count = 11;
+inline constexpr int drop_reason_count = 12;
 std::string_view to_string(drop_reason reason);
 
 /// The accounting of one link. sent = delivered + sum(dropped) + in_flight, at all times.
@@ -145,11 +146,17 @@ class observer {
   /// Life-cycle events (started, restarted, hung, input_lost, interrupted, end_of_stream, …).
   virtual void event(timestamp, std::string_view /*actor*/, std::string_view /*what*/,
                      std::string_view /*detail*/) {}
+  /// The run goes on with another plan. Numbers of before mean what they meant; there may be more.
+  virtual void rewired(const plan&) {}
   /// Asked once, when the run starts: only who wants calls is told of them, and only then do they
   /// cost anything.
   virtual bool wants_calls() const { return false; }
   virtual void called(const plan&, const call_record&) {}
 };
+
+struct rewire_outcome;
+struct rewire_request;
+struct graph_text;
 
 struct runtime_options {
   bool virtual_time = false;  ///< deterministic, as fast as it can
@@ -164,6 +171,12 @@ struct runtime_options {
   std::string status_socket = {};
   /// Which part of a plan with `hosts:` this process runs.
   host_options host = {};
+  /// How the text of a new graph file becomes a plan here: with the parameters and settings of this
+  /// run. What it had to read from files is in `includes` afterwards. An error's message holds all
+  /// findings. Empty: the run cannot be rewired.
+  std::function<result<plan>(graph_text&)> load = {};
+  /// Told once for each rewire that this process took part in, whoever asked for it.
+  std::function<void(const rewire_request&, const rewire_outcome&)> rewired = {};
 };
 
 enum class end_reason : std::uint8_t { finished, stopped, failed };
@@ -195,6 +208,8 @@ class runtime {
   virtual void interrupt(session_id session) = 0;
   virtual session_id open_session() = 0;
   virtual void close_session(session_id session) = 0;
+  /// Makes the running graph another one: see rewire.hpp. Waits until it is done.
+  virtual rewire_outcome rewire(const rewire_request& request) = 0;
 };
 
 }  // namespace hocket::host

@@ -12,9 +12,9 @@
 namespace hocket::host {
 
 std::shared_ptr<cell> world::cell_of(actor_index actor, session_id id) const {
-  const bool shared = graph.actors[actor].type->info.scope == instance_scope::shared;
+  const bool shared = graph().actors[actor].type->info.scope == instance_scope::shared;
   for (const auto& c : cells_)
-    if (c->actor() == actor && (shared || c->session() == id)) return c;
+    if (c->actor() == actor && (shared || c->session() == id) && !c->is_leaving()) return c;
   return nullptr;
 }
 
@@ -23,22 +23,23 @@ std::vector<std::shared_ptr<cell>> world::make_session(session_id id, epoch_numb
   const bool none = id == session_id::none;
   std::vector<std::shared_ptr<cell>> made;
   std::lock_guard lock(topology_);
+  const auto& w = wired();
   auto state = none ? nullptr : std::make_shared<session_state>(id);
   if (state) {
     state->epoch.store(epoch);
     sessions_[id] = state;
     next_session_ = std::max(next_session_, static_cast<std::uint64_t>(id) + 1);
   }
-  for (const auto a : shape.upstream_first) {
-    const bool shared = graph.actors[a].type->info.scope == instance_scope::shared;
+  for (const auto a : shape().upstream_first) {
+    const bool shared = graph().actors[a].type->info.scope == instance_scope::shared;
     if (shared != none) continue;
-    auto c = std::make_shared<cell>(shared_from_this(), a, id);
+    auto c = std::make_shared<cell>(shared_from_this(), w, a, id);
     made.push_back(c);
     cells_.push_back(c);
     unclosed_.fetch_add(1);
     if (c->is_source()) sources_open_.fetch_add(1);
   }
-  const auto& rank = shape.rank;
+  const auto& rank = shape().rank;
   std::stable_sort(cells_.begin(), cells_.end(), [&](const auto& a, const auto& b) {
     return std::pair(rank[a->actor()], a->session()) < std::pair(rank[b->actor()], b->session());
   });
@@ -47,7 +48,7 @@ std::vector<std::shared_ptr<cell>> world::make_session(session_id id, epoch_numb
     exec->attach(*c);
   }
 
-  for (const auto a : shape.upstream_first) {
+  for (const auto a : shape().upstream_first) {
     auto from = cell_of(a, id);
     if (!from || (none && !from->is_shared())) continue;
     auto out = std::make_shared<outlet>();
@@ -55,29 +56,35 @@ std::vector<std::shared_ptr<cell>> world::make_session(session_id id, epoch_numb
     out->routes.resize(from->info().outputs.size());
     out->streams.resize(from->info().outputs.size());
     for (std::size_t port = 0; port < out->routes.size(); ++port) {
-      for (const auto l : shape.out_links[a][port]) {
-        const auto& link = graph.links[l];
-        if (!carries(place.whole, place.whole.links[l], id)) continue;
+      for (const auto l : shape().out_links[a][port]) {
+        const auto& link = graph().links[l];
+        if (!carries(place().whole, place().whole.links[l], id)) continue;
         auto to = cell_of(link.to, id);
         if (!to) continue;
-        queue_setup q;
-        q.link = l;
-        q.port = link.to_port;
-        q.spec = link.queue;
-        q.back_edge = link.back_edge;
-        const auto& whole = place.whole.links[l];
-        q.lets_sender_go = whole.back_edge;
-        q.policy = place.whole.actors[whole.to].policy;
-        q.session = id;
-        q.grid = graph.grid;
-        q.sender = from;
-        out->routes[port].push_back({to, to->add_queue(std::move(q))});
+        out->routes[port].push_back({to, to->add_queue(setup_of(w, l, id, from))});
         if (from->stand() == standing::inlet) edge->add_route(*from, id, out->routes[port].back());
       }
     }
     from->add_outlet(std::move(out));
   }
   return made;
+}
+
+queue_setup world::setup_of(const wiring& w, std::size_t l, session_id id,
+                            const std::shared_ptr<cell>& from) const {
+  const auto& link = w.graph.links[l];
+  const auto& whole = w.place.whole.links[l];
+  queue_setup q;
+  q.link = l;
+  q.port = link.to_port;
+  q.spec = link.queue;
+  q.back_edge = link.back_edge;
+  q.lets_sender_go = whole.back_edge;
+  q.policy = w.place.whole.actors[whole.to].policy;
+  q.session = id;
+  q.grid = w.graph.grid;
+  q.sender = from;
+  return q;
 }
 
 result<void> world::open_cells(const std::vector<std::shared_ptr<cell>>& cells, bool fatal) {
@@ -143,7 +150,7 @@ void world::go(std::int64_t began_ns) {
 
 session_id world::open_session() {
   // One place gives out the numbers; and rounds have no moment for somebody new.
-  if (others && (!place.leads() || is_virtual())) return session_id::none;
+  if (others && (!place().leads() || is_virtual())) return session_id::none;
   const auto id = [&] {
     std::lock_guard lock(topology_);
     return static_cast<session_id>(next_session_++);
@@ -208,9 +215,9 @@ void world::drain_session(session_id id, std::int64_t deadline_ns) {
 
 void world::retire(session_id id) {
   std::vector<std::shared_ptr<cell>> gone_cells;
-  std::vector<account> books(graph.links.size());
   {
     std::lock_guard lock(topology_);
+    std::vector<account> books(graph().links.size());
     for (const auto& c : cells_) c->remove_session(id, books);
     std::erase_if(cells_, [&](const auto& c) {
       if (c->session() != id || c->is_shared()) return false;
@@ -220,7 +227,7 @@ void world::retire(session_id id) {
     sessions_.erase(id);
     std::lock_guard retired(retired_mutex_);
     for (std::size_t l = 0; l < books.size(); ++l) retired_[l].take(books[l]);
-    std::vector<link_account> unused(graph.links.size());
+    std::vector<link_account> unused(graph().links.size());
     for (const auto& c : gone_cells) {
       auto& past = past_[c->actor()];
       c->add_status(past.totals, past.times, past.busy_ns, unused);
@@ -249,20 +256,23 @@ void world::follow_source(const std::weak_ptr<cell>& weak, timestamp until) {
 }
 
 void world::schedule_boundary(std::int64_t k) {
-  const bool any =
-      std::any_of(shape.upstream_first.begin(), shape.upstream_first.end(), [this](actor_index a) {
-        return graph.actors[a].type->info.ticks ||
-               graph.actors[a].policy == input_policy::micro_turn;
-      });
+  if (has_boundaries_) return;
+  const bool any = std::any_of(shape().upstream_first.begin(), shape().upstream_first.end(),
+                               [this](actor_index a) {
+                                 return graph().actors[a].type->info.ticks ||
+                                        graph().actors[a].policy == input_policy::micro_turn;
+                               });
   if (!any) return;
+  has_boundaries_ = true;
   at(
-      graph.grid.end_of(k), 1, [this, k] { boundary(k); }, true);
+      graph().grid.end_of(k), 1, [this, k] { boundary(k); }, true);
 }
 
 void world::boundary(std::int64_t k) {
   for (const auto& c : all_cells())
     if (c->info().ticks) c->tick_due(k);
   tell_deadlines(k);
+  has_boundaries_ = false;
   if (!finished()) schedule_boundary(k + 1);
 }
 
@@ -273,11 +283,11 @@ void world::tell_deadlines(std::int64_t k) {
     for (const auto& c : all_cells())
       if (c->actor() == a) c->deadline(k);
   };
-  const auto end = graph.grid.end_of(k);
-  for (const auto a : shape.upstream_first) {
-    if (graph.actors[a].policy != input_policy::micro_turn) continue;
+  const auto end = graph().grid.end_of(k);
+  for (const auto a : shape().upstream_first) {
+    if (graph().actors[a].policy != input_policy::micro_turn) continue;
     const auto grace = std::chrono::milliseconds(is_virtual() ? 0 : options.grace_ms);
-    const auto rank = 10 + static_cast<int>(shape.rank[a]);
+    const auto rank = 10 + static_cast<int>(shape().rank[a]);
     at(
         end + grace, rank, [tell, a] { tell(a); }, true);
   }

@@ -91,7 +91,7 @@ std::string to_json(const snapshot& s, const std::string& graph) {
 
 class status_socket::impl {
  public:
-  impl(int listener, std::string path, std::function<std::string()> answer)
+  impl(int listener, std::string path, status_answer answer)
       : listener_(listener),
         wake_(eventfd(0, EFD_CLOEXEC)),
         path_(std::move(path)),
@@ -113,7 +113,7 @@ class status_socket::impl {
     std::string asked;
   };
   static constexpr std::size_t clients_max = 16;
-  static constexpr std::size_t line_max = 4096;
+  static constexpr std::size_t line_max = 4u << 20;  ///< a graph file with what it includes
 
   void loop() {
     for (;;) {
@@ -145,15 +145,16 @@ class status_socket::impl {
   }
 
   bool serve(client& c) {
-    char block[512];
+    char block[4096];
     const auto n = read(c.fd, block, sizeof block);
     if (n <= 0) return false;
     c.asked.append(block, static_cast<std::size_t>(n));
     for (auto end = c.asked.find('\n'); end != std::string::npos; end = c.asked.find('\n')) {
       const auto line = c.asked.substr(0, end);
       c.asked.erase(0, end + 1);
-      const auto reply =
-          (line == "status" ? answer_() : std::string(R"({"error":"ask `status`"})")) + "\n";
+      auto reply = answer_(line);
+      if (reply.empty()) reply = R"({"error":"ask `status`"})";
+      reply += "\n";
       for (std::size_t sent = 0; sent < reply.size();) {
         const auto m = send(c.fd, reply.data() + sent, reply.size() - sent, MSG_NOSIGNAL);
         if (m <= 0) return false;
@@ -166,7 +167,7 @@ class status_socket::impl {
   const int listener_;
   const int wake_;
   const std::string path_;
-  const std::function<std::string()> answer_;
+  const status_answer answer_;
   std::vector<client> clients_;
   std::thread thread_;
 };
@@ -175,7 +176,7 @@ status_socket::status_socket(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
 status_socket::~status_socket() = default;
 
 result<std::unique_ptr<status_socket>> status_socket::serve(const std::string& path,
-                                                            std::function<std::string()> answer) {
+                                                            status_answer answer) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path)

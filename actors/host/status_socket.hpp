@@ -12,14 +12,18 @@ namespace hocket::host {
 /// fields are named as in the structs. Drops without packets are left out.
 std::string to_json(const snapshot& s, const std::string& graph);
 
-/// Answers each line "status" on a Unix socket with one line of JSON, for `hocket top`.
+/// The answer to one line, without a newline; "": nobody understands it.
+using status_answer = std::function<std::string(const std::string& line)>;
+
+/// Answers each line on a Unix socket with one line of JSON: "status" for `hocket top`, and what
+/// rewire_desk understands for `hocket apply`.
 ///
 /// Threads: one of its own; at most 16 clients at a time.
 /// Errors: host.no_socket (path too long, folder not writable, another run listens there).
 class status_socket {
  public:
   static result<std::unique_ptr<status_socket>> serve(const std::string& path,
-                                                      std::function<std::string()> answer);
+                                                      status_answer answer);
   ~status_socket();
 
  private:

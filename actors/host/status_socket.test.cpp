@@ -58,7 +58,7 @@ TEST_CASE("a running graph is watched through its socket, which goes with the ru
     CHECK(s["links"][0]["to"] == "end.in0");
     CHECK(s["links"][0]["delivered"] > 3);
     // A second run does not take the socket away.
-    auto second = status_socket::serve(path, [] { return std::string(); });
+    auto second = status_socket::serve(path, [](const std::string&) { return std::string(); });
     REQUIRE(!second);
     CHECK(second.error().code == "host.no_socket");
   }

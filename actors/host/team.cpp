@@ -11,7 +11,7 @@ namespace hocket::host {
 using wire::host_event;
 using wire::host_message;
 
-team::team(world& w) : world_(w), place_(w.place), edge_(*w.edge) {
+team::team(world& w) : world_(w), place_(w.place()), edge_(*w.edge), party_(w) {
   for (const auto& p : place_.peers) others_[p];
 }
 

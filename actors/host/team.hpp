@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/host/border.hpp"
+#include "actors/host/rewire_party.hpp"
 #include "actors/host/world.hpp"
 
 namespace hocket::host {
@@ -76,6 +77,10 @@ class team final : public wire::node_events {
   void tell_stop(end_reason why, const std::string& detail);
   /// Virtual time, nothing is ready to run: runs a timer that may go, or reports.
   bool idle_virtual();
+
+  /// Makes the run another one on all hosts; waits until it is done.
+  rewire_outcome rewire(const rewire_request& request) { return party_.run(request); }
+  void finish_rewires() { party_.finish(); }
 
   // wire::node_events
   bool packet_arrived(std::uint32_t link, packet&& p) override;
@@ -169,6 +174,8 @@ class team final : public wire::node_events {
   std::pair<std::int64_t, std::int64_t> released_{-1, -1};
 
   std::map<session_id, std::size_t> announced_;  ///< leader: how many hosts have not opened it
+
+  rewire_party party_;
 
   // Rounds.
   std::optional<round_order> wanted_;

@@ -73,7 +73,8 @@ void team::tell_interrupt(session_id session, epoch_number epoch, std::optional<
   m.what = host_event::epoch_raised;
   m.session = session;
   m.epoch = epoch;
-  m.value = by ? std::int64_t{*by} : -1;
+  // By name: a process that was started after a rewire may number its actors otherwise.
+  if (by) m.detail = world_.graph().actors[*by].name;
   for (const auto& p : place_.peers) {
     if (edge_.send_message(p, m) || !world_.is_virtual()) continue;
     return world_.stop(end_reason::failed, "host " + p + " takes no more messages");
@@ -175,9 +176,7 @@ void team::control_arrived(const std::string& peer, const host_message& m) {
       return;
     case host_event::epoch_raised:
       if (world_.is_virtual()) return accept(peer, {place_.crossings.size(), {}, m});
-      return world_.interrupt_elsewhere(
-          m.session, m.epoch,
-          m.value < 0 ? std::nullopt : std::optional(static_cast<actor_index>(m.value)));
+      return world_.interrupt_elsewhere(m.session, m.epoch, m.detail);
     case host_event::bound:
     case host_event::end_of_stream:
     case host_event::input_lost:
@@ -186,7 +185,7 @@ void team::control_arrived(const std::string& peer, const host_message& m) {
       return;
     case host_event::session_opened: return take_session(peer, m);
     case host_event::session_closed: return world_.close_session(m.session, true);
-    case host_event::rewire: return;
+    case host_event::rewire: return party_.take(peer, m);
   }
 }
 

@@ -56,7 +56,7 @@ host_report team::report_now(std::int64_t now_ns) {
   r.sources_open = world_.sources_open();
   r.closed = world_.all_closed();
   if (const auto c = world_.next_to_release()) {
-    r.first_rank = static_cast<std::int64_t>(world_.shape.rank[c->actor()]);
+    r.first_rank = static_cast<std::int64_t>(world_.shape().rank[c->actor()]);
     r.first_session = static_cast<std::int64_t>(c->session());
   }
   r.sent = edge_.sent();
@@ -369,9 +369,7 @@ void team::run_round(const round_order& o, std::vector<waiting> inbox) {
       continue;
     }
     const auto& m = a.message;
-    world_.interrupt_elsewhere(
-        m.session, m.epoch,
-        m.value < 0 ? std::nullopt : std::optional(static_cast<actor_index>(m.value)));
+    world_.interrupt_elsewhere(m.session, m.epoch, m.detail);
   }
   if (o.what == step::end) world_.begin_ending();
   const bool ours = o.target == static_cast<std::int64_t>(host_index(place_.host));

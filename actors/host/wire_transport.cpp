@@ -14,6 +14,9 @@ class wire_transport final : public transport {
   void consumed(std::uint32_t link, std::uint32_t packets) override {
     node_->consumed(link, packets);
   }
+  void set_graph(const std::string& hash, const std::string& note) override {
+    node_->set_graph(hash, note);
+  }
   bool flush(int limit_ms) override { return node_->flush(limit_ms); }
   wire::node_status status() const override { return node_->status(); }
   std::string listening() const override { return node_->listening(); }

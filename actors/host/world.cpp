@@ -6,27 +6,44 @@
 
 #include "actors/host/border.hpp"
 #include "actors/host/cell.hpp"
+#include "actors/host/rewirer.hpp"
 #include "actors/host/team.hpp"
 
 namespace hocket::host {
 
 world::world(part p, const registry& t, runtime_options o)
-    : place(std::move(p)),
-      graph(place.graph),
-      types(t),
+    : types(t),
       options(std::move(o)),
-      shape(place),
-      view(graph),
       time(options.virtual_time),
-      budgets(graph),
-      retired_(graph.links.size()),
-      past_(graph.actors.size()) {
+      view(*this),
+      changes(std::make_unique<rewirer>(*this)) {
+  install(std::make_unique<const wiring>(std::move(p)));
   for (auto* o : options.observers)
     if (o->wants_calls()) tracers_.push_back(o);
-  for (const auto& a : place.whole.actors) has_sources_ = has_sources_ || a.type->info.source;
-  if (place.alone()) return;
+  if (place().alone()) return;
   edge = std::make_unique<border>(*this);
   others = std::make_unique<team>(*this);
+}
+
+std::string live_view::name() const { return world_.wired().view.name(); }
+std::string live_view::hash() const { return world_.wired().view.hash(); }
+std::string live_view::expanded_yaml() const { return world_.wired().view.expanded_yaml(); }
+std::string live_view::output_of(const packet_header& header) const {
+  return world_.wired().view.output_of(header);
+}
+
+void world::install(std::unique_ptr<const wiring> next) {
+  bool sources = false;
+  for (const auto& a : next->place.whole.actors)
+    sources = sources || (a.type->info.source && !a.removed);
+  has_sources_.store(sources);
+  {
+    std::lock_guard lock(retired_mutex_);
+    retired_.resize(next->graph.links.size());
+  }
+  past_.resize(next->graph.actors.size());
+  wired_.store(next.get(), std::memory_order_release);
+  wirings_.push_back(std::move(next));
 }
 
 // The wire's threads call the team until they are gone.
@@ -81,13 +98,13 @@ void world::event(std::string_view actor, std::string_view what, std::string_vie
 void world::show(actor_index actor, std::size_t port, const packet& p) {
   std::lock_guard lock(observers_mutex_);
   if (muted_) return;
-  for (auto* o : options.observers) o->packet_emitted(graph, actor, port, p);
+  for (auto* o : options.observers) o->packet_emitted(graph(), actor, port, p);
 }
 
 void world::tell_call(const call_record& r) {
   std::lock_guard lock(observers_mutex_);
   if (muted_) return;
-  for (auto* o : tracers_) o->called(graph, r);
+  for (auto* o : tracers_) o->called(graph(), r);
 }
 
 void world::show_mark(actor_index actor, std::size_t port, session_id session, timestamp ts,
@@ -96,25 +113,31 @@ void world::show_mark(actor_index actor, std::size_t port, session_id session, t
   auto p = make_packet(ts, std::move(what));
   p.header.session = session;
   p.header.stream = static_cast<std::uint32_t>(port);
-  p.header.micro_turn = graph.grid.index_of(ts);
+  p.header.micro_turn = graph().grid.index_of(ts);
   std::lock_guard lock(observers_mutex_);
   if (muted_) return;
-  for (auto* o : options.observers) o->marked(graph, actor, port, p);
+  for (auto* o : options.observers) o->marked(graph(), actor, port, p);
 }
 
-void world::count_orphan(std::size_t link) {
+void world::count_orphan(std::size_t link, drop_reason why) {
   std::lock_guard lock(retired_mutex_);
   ++retired_[link].sent;
-  retired_[link].drop(drop_reason::session_closed);
+  retired_[link].drop(why);
+}
+
+void world::retire_books(std::size_t link, const account& books) {
+  std::lock_guard lock(retired_mutex_);
+  retired_[link].take(books);
 }
 
 void world::note_hand_over(actor_index actor, const entry& e, std::int64_t now_ns) {
+  auto& budgets = wired().budgets;
   if (!budgets.ends_in(actor) || is_virtual()) return;
   const auto broken =
       budgets.note(actor, e.item, e.queued_ns, now_ns != 0 ? now_ns : monotonic_ns());
   if (broken < 0 || stopping()) return;
   // Not here: the caller may hold its mutex.
-  after(std::chrono::milliseconds(0), [this, broken] {
+  after(std::chrono::milliseconds(0), [this, broken, &budgets] {
     stop(end_reason::failed,
          fmt::format("budget {} missed", budgets.path_text(static_cast<std::size_t>(broken))));
   });
@@ -137,24 +160,33 @@ void world::interrupt(session_id id, const cell* by) {
   if (!session) return;
   std::lock_guard lock(session->interrupting);
   const auto epoch = session->epoch.load() + 1;
-  apply_interrupt(*session, by ? std::vector{by->actor()} : shape.turn_takers, epoch, by);
+  apply_interrupt(*session, by ? std::vector{by->actor()} : shape().turn_takers, epoch, by);
   event(by ? by->name() : "", "interrupted", fmt::format("epoch {}", epoch));
   if (others) others->tell_interrupt(id, epoch, by ? std::optional(by->actor()) : std::nullopt);
 }
 
-void world::interrupt_elsewhere(session_id id, epoch_number epoch, std::optional<actor_index> by) {
+void world::interrupt_elsewhere(session_id id, epoch_number epoch, const std::string& by) {
   const auto session = find_session(id);
-  if (!session || (by && *by >= place.whole.actors.size())) return;
+  if (!session) return;
+  auto from = shape().turn_takers;
+  if (!by.empty()) {
+    const auto& actors = place().whole.actors;
+    const auto it = std::find_if(actors.begin(), actors.end(),
+                                 [&](const auto& a) { return a.name == by && !a.removed; });
+    if (it == actors.end()) return;
+    from = {static_cast<actor_index>(it - actors.begin())};
+  }
   std::lock_guard lock(session->interrupting);
-  apply_interrupt(*session, by ? std::vector{*by} : shape.turn_takers, epoch, nullptr);
+  apply_interrupt(*session, from, epoch, nullptr);
   event("", "interrupted", fmt::format("epoch {}", epoch));
 }
 
 void world::apply_interrupt(session_state& session, const std::vector<actor_index>& from,
                             epoch_number epoch, const cell* by) {
-  auto links = std::vector<bool>(graph.links.size(), false);
+  const auto& behind = shape().behind;
+  auto links = std::vector<bool>(behind.empty() ? 0 : behind.front().size(), false);
   for (const auto a : from)
-    for (std::size_t l = 0; l < links.size(); ++l) links[l] = links[l] || shape.behind[a][l];
+    for (std::size_t l = 0; l < links.size(); ++l) links[l] = links[l] || behind[a][l];
   const auto id = session.id;
   const auto cells = all_cells();
   const auto concerns = [&](const cell& c) { return c.session() == id || c.is_shared(); };
@@ -190,12 +222,47 @@ void add_totals(actor_status& into, const actor_status& from) {
       it->second += n;
   }
 }
+
+// What a rewire took out and put back, or replaced, under the same name is one row: its counters go
+// on. What is gone for good keeps its row.
+void fold_removed(const plan& graph, snapshot& s) {
+  for (std::size_t l = 0; l < s.links.size() && l < graph.links.size(); ++l) {
+    if (!graph.links[l].removed) continue;
+    auto& gone = s.links[l];
+    for (std::size_t k = 0; k < s.links.size(); ++k) {
+      auto& here = s.links[k];
+      if (k == l || here.from.empty() || here.from != gone.from || here.to != gone.to) continue;
+      here.sent += gone.sent;
+      here.delivered += gone.delivered;
+      for (int i = 0; i < drop_reason_count; ++i) here.dropped[i] += gone.dropped[i];
+      here.in_flight += gone.in_flight;
+      here.blocked_ns += gone.blocked_ns;
+      gone.from.clear();
+      break;
+    }
+  }
+  std::erase_if(s.links, [](const auto& l) { return l.from.empty(); });
+  for (std::size_t a = 0; a < s.actors.size() && a < graph.actors.size(); ++a) {
+    if (!graph.actors[a].removed) continue;
+    for (std::size_t b = 0; b < s.actors.size(); ++b) {
+      if (b == a || s.actors[b].name != s.actors[a].name) continue;
+      add_totals(s.actors[b], s.actors[a]);
+      s.actors[a].name.clear();
+      break;
+    }
+  }
+  std::erase_if(s.actors, [](const auto& a) { return a.name.empty(); });
+}
 }  // namespace
 
 snapshot world::status() const {
   std::lock_guard only_one(status_mutex_);
+  // In this order: nothing changes queues, and no rewire comes in between.
+  std::unique_lock still(hand_over_);
+  std::unique_lock topology(topology_);
+  const auto& graph = this->graph();
   snapshot s;
-  s.host = place.host;
+  s.host = place().host;
   s.now = now();
   const auto n = graph.actors.size();
   for (const auto& l : graph.links) {
@@ -217,10 +284,10 @@ snapshot world::status() const {
     one.component = a.type->info.type;
     one.restart_max = a.restart.max;
     one.restart_within_s = a.restart.within_s;
+    if (a.removed) one.state = actor_state::stopped;
     s.actors.push_back(std::move(one));
   }
   {
-    std::lock_guard lock(topology_);
     s.sessions = sessions_.size();
     for (const auto& c : cells_)
       c->add_status(s.actors[c->actor()], times[c->actor()], busy[c->actor()], s.links);
@@ -232,6 +299,8 @@ snapshot world::status() const {
       busy[a] += past_[a].busy_ns;
     }
   }
+  topology.unlock();
+  still.unlock();
   const auto now_ns = monotonic_ns();
   const auto wall = last_status_ns_ == 0 ? 0 : now_ns - last_status_ns_;
   last_status_ns_ = now_ns;
@@ -245,8 +314,11 @@ snapshot world::status() const {
           std::max(0., static_cast<double>(busy[a] - last) / static_cast<double>(wall));
     last = busy[a];
   }
-  s.budgets = budgets.status();
-  if (edge) edge->add_status(s);
+  s.budgets = wired().budgets.status();
+  if (edge)
+    edge->add_status(s);  // rows of what a rewire took out go, too
+  else
+    fold_removed(graph, s);
   return s;
 }
 

@@ -9,13 +9,11 @@
 #include <thread>
 #include <vector>
 
-#include "actors/host/budget.hpp"
 #include "actors/host/executor.hpp"
 #include "actors/host/fwd.hpp"
 #include "actors/host/input_queue.hpp"
-#include "actors/host/plan_view.hpp"
 #include "actors/host/timers.hpp"
-#include "graph/spec/partition.hpp"
+#include "actors/host/wiring.hpp"
 
 namespace hocket::host {
 
@@ -60,29 +58,23 @@ class run_clock final : public clock {
   std::atomic<std::int64_t> now_ns_{0};
 };
 
-/// What is fixed about a plan and asked often.
-struct layout {
-  explicit layout(const part& place);
-  std::vector<std::vector<std::vector<std::size_t>>> out_links;  ///< [actor][port] -> links
-  std::vector<std::vector<std::size_t>> in_links;                ///< [actor] -> links
-  /// Who has cells in this process, proxies included, each where whom it stands for would be.
-  std::vector<actor_index> upstream_first;
-  /// Place in the order of the whole plan, the same on every host; a proxy has that of whom it
-  /// stands for.
-  std::vector<std::size_t> rank;
-  /// [actor][link]: true where the link lies downstream of the actor, back edges not followed.
-  std::vector<std::vector<bool>> behind;
-  /// Who answers in a conversation, for interruptions from outside; see README.
-  std::vector<actor_index> turn_takers;
-  duration step{};  ///< common divisor of source periods and the grid
+/// The newest plan of a run, for components.
+class live_view final : public graph_view {
+ public:
+  explicit live_view(const world& w) : world_(w) {}
+  std::string name() const override;
+  std::string hash() const override;
+  std::string expanded_yaml() const override;
+  std::string output_of(const packet_header& header) const override;
 
  private:
-  void rank_actors(const part& place);
+  const world& world_;
 };
 
 /// Everything that the cells of one run share.
 ///
-/// Threads: any. Lock order: topology before a cell's mutex; never two cells at once.
+/// Threads: any. Lock order: an instance's `emitting`, hand_over_, topology_, a cell's mutex; never
+/// two cells at once.
 class world : public std::enable_shared_from_this<world> {
  public:
   world(part place, const registry& types, runtime_options options);
@@ -90,19 +82,23 @@ class world : public std::enable_shared_from_this<world> {
   /// Lets cells and observers go; late threads find nobody.
   void disband();
 
-  const part place;
-  const plan& graph;  ///< this process's part
   const registry& types;
   const runtime_options options;
-  const layout shape;
-  const plan_view view;
   run_clock time;
   timers timer;
-  budget_book budgets;
+  const live_view view;  ///< what components see of the plan, whatever it is at the time
   std::shared_ptr<executor> exec;
   /// Where other hosts take part; nullptr in one process.
   std::unique_ptr<border> edge;
   std::unique_ptr<team> others;
+  /// Changes the graph while it runs.
+  std::unique_ptr<rewirer> changes;
+
+  /// What runs now. Never goes before the world does: a rewire puts a newer one in its place.
+  const wiring& wired() const { return *wired_.load(std::memory_order_acquire); }
+  const plan& graph() const { return wired().graph; }  ///< this process's part
+  const part& place() const { return wired().place; }
+  const layout& shape() const { return wired().shape; }
 
   bool is_virtual() const { return options.virtual_time; }
   timestamp now() const { return time.now(); }
@@ -136,8 +132,8 @@ class world : public std::enable_shared_from_this<world> {
   void close_session(session_id id, bool told = false);
   /// `by`: the cell whose component interrupts; nullptr = from outside.
   void interrupt(session_id id, const cell* by);
-  /// Another host raised it; `by`: the actor there, or none of ours.
-  void interrupt_elsewhere(session_id id, epoch_number epoch, std::optional<actor_index> by);
+  /// Another host raised it; `by`: the name of the actor there; "": somebody from outside.
+  void interrupt_elsewhere(session_id id, epoch_number epoch, const std::string& by);
   /// `told`: another host stops; the others know it already.
   void stop(end_reason why, std::string detail, bool told = false);
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
@@ -171,6 +167,10 @@ class world : public std::enable_shared_from_this<world> {
   void end_echo(std::int64_t now_ns);
   bool overdue_virtual() const;
 
+  /// Queues and ways out of one session's cells, as the newest wiring says (topology lock held).
+  queue_setup setup_of(const wiring& w, std::size_t link, session_id id,
+                       const std::shared_ptr<cell>& from) const;
+
   // Told by cells.
   void opened(cell& c, const result<void>& how);
   void source_ended(cell& c);
@@ -187,8 +187,9 @@ class world : public std::enable_shared_from_this<world> {
   void tell_call(const call_record& r);
   /// Checks the budgets that end in this actor; `now_ns` 0 = ask the clock.
   void note_hand_over(actor_index actor, const entry& e, std::int64_t now_ns);
-  /// A packet for a session that is gone: counted on its link.
-  void count_orphan(std::size_t link);
+  /// A packet for a session, or over a link, that is gone: counted on its link.
+  void count_orphan(std::size_t link, drop_reason why = drop_reason::session_closed);
+  void retire_books(std::size_t link, const account& books);
 
   snapshot status() const;
   std::vector<std::shared_ptr<cell>> all_cells() const;
@@ -206,6 +207,9 @@ class world : public std::enable_shared_from_this<world> {
   std::function<void()> on_poke;
 
  private:
+  friend class rewirer;
+  friend class cell;
+  void install(std::unique_ptr<const wiring> next);  ///< topology lock held, or before the start
   std::vector<std::shared_ptr<cell>> make_session(session_id id, epoch_number epoch = 0);
   void apply_interrupt(session_state& session, const std::vector<actor_index>& from,
                        epoch_number epoch, const cell* by);
@@ -220,6 +224,10 @@ class world : public std::enable_shared_from_this<world> {
   void follow_source(const std::weak_ptr<cell>& c, timestamp until);
   void tell_deadlines(std::int64_t k);
 
+  std::vector<std::unique_ptr<const wiring>> wirings_;  ///< oldest first
+  std::atomic<const wiring*> wired_{nullptr};
+  /// Held while packets change queues, and while books are read: after `emitting`, before topology_.
+  mutable std::mutex hand_over_;
   mutable std::mutex topology_;
   std::vector<std::shared_ptr<cell>> cells_;
   std::map<session_id, std::shared_ptr<session_state>> sessions_;
@@ -265,7 +273,8 @@ class world : public std::enable_shared_from_this<world> {
   mutable std::map<actor_index, std::int64_t> last_busy_ns_;
   end_reason why_ = end_reason::finished;
   std::string detail_;
-  bool has_sources_ = false;
+  std::atomic<bool> has_sources_{false};
+  std::atomic<bool> has_boundaries_{false};  ///< the next end of a micro-turn is waited for
 };
 
 }  // namespace hocket::host

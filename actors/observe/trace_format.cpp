@@ -30,7 +30,8 @@ std::string id_of(const traced_call& c, const traced_input& in) {
 
 }  // namespace
 
-trace_format::trace_format(const plan& graph) : graph_(graph) {}
+trace_format::trace_format(const plan& graph)
+    : graph_(&graph), first_actors_(graph.actors.size()) {}
 
 void trace_format::append(std::string& out, const trace_record& r) {
   // A server sees more conversations than we want to remember: a track may be named twice.
@@ -44,8 +45,8 @@ void trace_format::begin(std::string& out) {
 }
 
 int trace_format::process_of(actor_index actor) const {
-  for (std::size_t i = 0; i < graph_.hosts.size(); ++i)
-    if (graph_.hosts[i].name == graph_.actors[actor].host) return static_cast<int>(i) + 1;
+  for (std::size_t i = 0; i < graph().hosts.size(); ++i)
+    if (graph().hosts[i].name == graph().actors[actor].host) return static_cast<int>(i) + 1;
   return 1;
 }
 
@@ -53,7 +54,7 @@ void trace_format::name_process(std::string& out, int pid) {
   if (!named_.insert({pid, -1}).second) return;
   const auto host = static_cast<std::size_t>(pid - 1);
   const auto name =
-      host < graph_.hosts.size() ? graph_.name + " on " + graph_.hosts[host].name : graph_.name;
+      host < graph().hosts.size() ? graph().name + " on " + graph().hosts[host].name : graph().name;
   begin(out);
   out += fmt::format(R"({{"ph":"M","pid":{},"name":"process_name","args":{{"name":{}}}}})", pid,
                      as_json(name));
@@ -61,10 +62,14 @@ void trace_format::name_process(std::string& out, int pid) {
 
 trace_format::track trace_format::track_of(std::string& out, actor_index actor,
                                            std::uint64_t session) {
-  const auto& a = graph_.actors[actor];
+  const auto& a = graph().actors[actor];
   if (a.type->info.scope == instance_scope::shared) session = 0;
-  const auto width = static_cast<std::int64_t>(graph_.actors.size()) + 1;
-  const track t{process_of(actor), static_cast<std::int64_t>(session) * width + actor + 1};
+  // Those that came with a rewire have tracks behind all others: numbers once given stay.
+  const auto width = static_cast<std::int64_t>(first_actors_) + 1;
+  const bool late = actor >= first_actors_;
+  const track t{process_of(actor),
+                late ? (std::int64_t{1} << 40) + (static_cast<std::int64_t>(session) << 16) + actor
+                     : static_cast<std::int64_t>(session) * width + actor + 1};
   name_process(out, t.pid);
   if (!named_.insert({t.pid, t.tid}).second) return t;
   const auto name = session > 1 ? fmt::format("{} #{}", a.name, session) : a.name;
@@ -81,12 +86,12 @@ trace_format::track trace_format::track_of(std::string& out, actor_index actor,
 
 void trace_format::write(std::string& out, const traced_call& c) {
   const auto at = track_of(out, c.actor, c.session);
-  const auto& info = graph_.actors[c.actor].type->info;
+  const auto& info = graph().actors[c.actor].type->info;
   std::string name(to_string(c.what));
   if (c.what == host::call_kind::packet && !c.inputs.empty())
     name = info.inputs[c.inputs.front().port].name;
   if (c.what == host::call_kind::sets)
-    name = graph_.actors[c.actor].policy == input_policy::micro_turn ? "micro-turn" : "set";
+    name = graph().actors[c.actor].policy == input_policy::micro_turn ? "micro-turn" : "set";
   begin(out);
   out += fmt::format(
       R"({{"ph":"X","cat":"call","name":{},"pid":{},"tid":{},"ts":{},"dur":{},"args":{{)",
@@ -113,8 +118,8 @@ void trace_format::write(std::string& out, const traced_call& c) {
 void trace_format::write_input(std::string& out, const traced_call& c, const traced_input& in) {
   const auto to = track_of(out, c.actor, c.session);
   const auto id = id_of(c, in);
-  const auto name = as_json(graph_.actors[c.actor].name + "." +
-                            graph_.actors[c.actor].type->info.inputs[in.port].name);
+  const auto name = as_json(graph().actors[c.actor].name + "." +
+                            graph().actors[c.actor].type->info.inputs[in.port].name);
   if (in.queued_ns > 0 && in.queued_ns < c.began_ns) {
     begin(out);
     out += fmt::format(R"({{"ph":"b","cat":"queue","name":{},"id":{},"pid":{},"tid":{},"ts":{}}})",
@@ -136,8 +141,8 @@ void trace_format::write_input(std::string& out, const traced_call& c, const tra
 
 void trace_format::write(std::string& out, const traced_event& e) {
   int pid = 1;
-  for (std::size_t a = 0; a < graph_.actors.size(); ++a)
-    if (graph_.actors[a].name == e.actor) pid = process_of(static_cast<actor_index>(a));
+  for (std::size_t a = 0; a < graph().actors.size(); ++a)
+    if (graph().actors[a].name == e.actor) pid = process_of(static_cast<actor_index>(a));
   name_process(out, pid);
   if (named_.insert({pid, 0}).second) {
     begin(out);
@@ -153,8 +158,8 @@ void trace_format::write(std::string& out, const traced_event& e) {
 }
 
 void trace_format::write(std::string& out, const traced_depth& d) {
-  const auto& l = graph_.links[d.link];
-  const auto& to = graph_.actors[l.to];
+  const auto& l = graph().links[d.link];
+  const auto& to = graph().actors[l.to];
   const auto name = as_json(to.name + "." + to.type->info.inputs[l.to_port].name + " queue");
   const int pid = process_of(l.to);
   name_process(out, pid);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -65,6 +66,8 @@ using trace_record = std::variant<traced_call, traced_event, traced_depth>;
 class trace_format {
  public:
   explicit trace_format(const plan& graph);
+  /// Any thread: the run goes on with another plan, in which numbers of before mean the same.
+  void rewired(const plan& graph) { graph_.store(&graph, std::memory_order_release); }
 
   /// Appends the events of a record, each a whole JSON object behind ",\n" (the first: "\n").
   void append(std::string& out, const trace_record& r);
@@ -83,7 +86,9 @@ class trace_format {
   void begin(std::string& out);
   int process_of(actor_index actor) const;
 
-  const plan& graph_;
+  const plan& graph() const { return *graph_.load(std::memory_order_acquire); }
+  std::atomic<const plan*> graph_;
+  const std::size_t first_actors_;
   std::set<std::pair<int, std::int64_t>> named_;
   bool first_ = true;
 };

@@ -147,6 +147,7 @@ result<void> graph_recorder::choose(const plan& graph) {
                                         {"source", actor.type->info.source ? "true" : "false"}});
       if (!made) return fail(made);
       row[port] = last = *made;
+      names_[host::output_name(graph, static_cast<actor_index>(a), port)] = *made;
     }
   }
   dropped_.resize(last + 1u);
@@ -154,6 +155,27 @@ result<void> graph_recorder::choose(const plan& graph) {
 }
 
 void graph_recorder::started(const plan&, const clock& stream_time) { time_ = &stream_time; }
+
+// Called like all observers: never beside packet_emitted(). The file's channels are made before the
+// run, so that a file of a killed run names them; one that comes later has none.
+void graph_recorder::rewired(const plan& graph) {
+  std::string missing;
+  for (auto a = channels_.size(); a < graph.actors.size(); ++a) {
+    auto& row = channels_.emplace_back(graph.actors[a].type->info.outputs.size(), std::uint16_t{0});
+    for (std::size_t port = 0; port < row.size(); ++port) {
+      const auto name = host::output_name(graph, static_cast<actor_index>(a), port);
+      if (const auto it = names_.find(name); it != names_.end())
+        row[port] = it->second;
+      else if (options_.edges.empty())
+        missing += (missing.empty() ? "" : ", ") + name;
+    }
+  }
+  std::lock_guard lock(mutex_);
+  if (!missing.empty() && trouble_.empty())
+    trouble_ = options_.path +
+               " holds the outputs of the graph that the run began with; new ones " +
+               "are not recorded: " + missing;
+}
 
 void graph_recorder::packet_emitted(const plan&, actor_index actor, std::size_t port,
                                     const packet& p) {

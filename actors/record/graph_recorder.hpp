@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -47,6 +48,8 @@ class graph_recorder final : public host::observer {
   ~graph_recorder() override;
 
   void started(const plan&, const clock& stream_time) override;
+  /// Outputs that a rewire brings are not in the file, but for those whose name is: `trouble` says so.
+  void rewired(const plan& graph) override;
   void packet_emitted(const plan&, actor_index actor, std::size_t port, const packet& p) override;
   void marked(const plan&, actor_index actor, std::size_t port, const packet& p) override;
   void event(timestamp at, std::string_view actor, std::string_view what,
@@ -83,6 +86,7 @@ class graph_recorder final : public host::observer {
   std::size_t queued_bytes_ = 0;
   std::vector<std::uint64_t> dropped_;  ///< by channel, since the writer last looked
   std::string trouble_;
+  std::map<std::string, std::uint16_t> names_;  ///< channels by output; observers' lock
   bool over_ = false;
   std::thread writer_;
 };

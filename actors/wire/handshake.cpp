@@ -50,7 +50,8 @@ std::optional<refusal> refuse(const identity& us, const std::string& expected,
   if (theirs.graph_hash != us.graph_hash)
     return differ(wire_error::wrong_graph, "graph hash", us.host, us.graph_hash,
                   shown(theirs.graph_hash), them,
-                  "give both the same graph file, parameters and --set");
+                  us.graph_note.empty() ? "give both the same graph file, parameters and --set"
+                                        : us.graph_note);
   if (theirs.schema_hash != us.schema_hash)
     return differ(wire_error::wrong_schema, "schema hash", us.host, us.schema_hash,
                   shown(theirs.schema_hash), them, "run the same release of hocket on both");

@@ -14,6 +14,7 @@ struct identity {
   std::uint64_t incarnation = 0;
   std::string graph_hash, schema_hash, boot_id;
   bool shared_memory = false;
+  std::string graph_note = {};  ///< what to do for who comes with another graph hash
 };
 
 hello hello_of(const identity& us, std::uint64_t knows, std::string data_lane);

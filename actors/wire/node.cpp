@@ -117,6 +117,11 @@ class node::impl {
     HOCKET_ASSERT(found != by_link_.end());
     return *found->second;
   }
+  void set_graph(const std::string& hash, const std::string& note) {
+    std::lock_guard lock(core_.us_mutex);
+    core_.us.graph_hash = hash;
+    core_.us.graph_note = note;
+  }
   bool flush(int limit_ms);
   node_status status() const;
   const std::string& listening() const { return listening_; }
@@ -319,6 +324,9 @@ result<std::unique_ptr<node>> node::open(node_options options, node_events& even
 }
 
 void node::begin() { impl_->begin(); }
+void node::set_graph(const std::string& hash, const std::string& note) {
+  impl_->set_graph(hash, note);
+}
 sent_how node::send(std::uint32_t link, const packet& p) {
   return impl_->of_link(link).send(link, p);
 }

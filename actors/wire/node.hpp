@@ -208,6 +208,9 @@ class node {
   bool send_control(const std::string& peer, host_message m);
   /// `packets` that packet_arrived() took have left the queue, in whatever order.
   void consumed(std::uint32_t link, std::uint32_t packets = 1);
+  /// The run goes on with another graph: what handshakes compare from now on. `note` is told to who
+  /// comes with another one. Connections that are up stay.
+  void set_graph(const std::string& hash, const std::string& note);
   /// Waits until everything sent was confirmed, or the time is up; true in the first case.
   bool flush(int limit_ms);
 

@@ -35,7 +35,12 @@ struct node_core {
 
   node_options options;
   node_events& events;
-  identity us;
+  identity us;  ///< before begin(); then `who()`
+  mutable std::mutex us_mutex;
+  identity who() const {
+    std::lock_guard lock(us_mutex);
+    return us;
+  }
   zmq_context context;
   zmq_security security;                       ///< server_key empty
   std::unique_ptr<zmq_socket> control_router;  ///< node thread only; none where we only connect

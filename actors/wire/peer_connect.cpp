@@ -56,7 +56,7 @@ void peer::dial(clock_ns now) {
   }
   if (const auto ok = control_->connect(options_.address); !ok)
     return lose(peer_state::refused, ok.error().message);
-  send_control_frame(hello_of(core_.us, known, ""));
+  send_control_frame(hello_of(core_.who(), known, ""));
 }
 
 void peer::send_control_frame(control_body body) {
@@ -80,7 +80,7 @@ void peer::refuse_to(const std::string& route, std::uint64_t connection, const r
 void peer::greeted(const std::string& route, const std::string& user, std::uint64_t connection,
                    const hello& h) {
   if (is_connection(connection)) return;  // twice the same
-  auto no = refuse(core_.us, options_.name, h);
+  auto no = refuse(core_.who(), options_.name, h);
   if (!no && !core_.security.secret_key.empty() && user != options_.name)
     no = refusal{std::string(code_of(wire_error::wrong_name)),
                  fmt::format("the key of this connection belongs to `{}`, not to `{}`", user,
@@ -108,13 +108,13 @@ void peer::greeted(const std::string& route, const std::string& user, std::uint6
   }
   control_route_ = route;
   adopt(connection, h);
-  send_control_frame(hello_of(core_.us, known, core_.data_announcement));
+  send_control_frame(hello_of(core_.who(), known, core_.data_announcement));
 }
 
 void peer::adopt(std::uint64_t connection, const hello& h) {
   const auto now = monotonic_ns();
   std::lock_guard lock(books_);
-  if (!goes_on(core_.us, known_, h)) {
+  if (!goes_on(core_.who(), known_, h)) {
     restarted_ = true;
     for (auto& [id, l] : out_) l.reset();
     for (auto& [id, l] : in_) l.reset();
@@ -125,7 +125,7 @@ void peer::adopt(std::uint64_t connection, const hello& h) {
   known_ = h.incarnation;
   connection_ = connection;
   letters_sent_ = 0;
-  same_machine_ = !h.boot_id.empty() && h.boot_id == core_.us.boot_id;
+  same_machine_ = !h.boot_id.empty() && h.boot_id == core_.who().boot_id;
   their_shm_ = h.shared_memory;
   live_.begin(now);
   phase_ = phase::lanes;
@@ -161,7 +161,7 @@ void peer::control_message(const std::string& route, const std::string& user,
   if (const auto* h = std::get_if<hello>(&f.body)) {
     if (!connects()) return greeted(route, user, f.connection, *h);
     if (phase_ != phase::greeting || !is_connection(f.connection)) return;
-    if (const auto no = refuse(core_.us, options_.name, *h))
+    if (const auto no = refuse(core_.who(), options_.name, *h))
       return lose(peer_state::refused, no->text);
     adopt(f.connection, *h);
     if (const auto ok = open_data_socket(*h); !ok) lose(peer_state::lost, ok.error().message);
@@ -228,7 +228,7 @@ void peer::watch_sockets() {
       return lose(peer_state::refused,
                   fmt::format("{} does not accept our key: its graph names another one for `{}`; "
                               "compare the .pub files on both",
-                              options_.address, core_.us.host));
+                              options_.address, core_.who().host));
     if (*e == event::bad_handshake || *e == event::disconnected) {
       const bool at_once = monotonic_ns() - (deadline_ns_ - handshake_limit_ns) < silence_ns;
       if (tcp_connected_ && !handshaken_ && at_once)

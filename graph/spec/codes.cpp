@@ -83,6 +83,7 @@ constexpr code_doc of_rewires[] = {
     {"rewire.idle-host", "a host without an actor left"},
     {"rewire.leader", "the first source is on another host"},
     {"rewire.replicas", "another number of replicas"},
+    {"rewire.crossing", "a link between hosts that comes, goes or changes"},
     {"rewire.worn-out", "numbers of actors are used up"},
 };
 

@@ -1,6 +1,8 @@
 #include "graph/spec/partition.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -16,9 +18,15 @@ std::string link_name(const plan& p, const plan_link& l) {
 }
 
 std::string leader_of(const plan& p) {
-  for (const auto& a : p.actors)
-    if (a.type->info.source) return a.host;
-  return p.actors.empty() ? "" : p.actors.front().host;
+  const plan_actor* first = nullptr;
+  const auto look = [&](const plan_actor& a) {
+    if (a.removed) return;
+    if (first == nullptr || (a.type->info.source && !first->type->info.source)) first = &a;
+  };
+  if (p.file_order.empty())
+    for (const auto& a : p.actors) look(a);
+  for (const auto i : p.file_order) look(p.actors[i]);
+  return first == nullptr ? "" : first->host;
 }
 
 plan_actor proxy_actor(component_type& type, const std::string& name) {
@@ -49,6 +57,38 @@ std::shared_ptr<component_type> inlet_type(const plan& p, const plan_link& l) {
   return type;
 }
 
+/// Stands where another host has a proxy, or had one.
+plan_actor nobody() {
+  static component_type type;
+  plan_actor a;
+  a.type = &type;
+  a.removed = true;
+  a.watchdog_ms = 0;
+  return a;
+}
+
+bool crosses(const plan& p, const plan_link& l) {
+  return !l.removed && p.actors[l.from].host != p.actors[l.to].host;
+}
+
+/// From the name alone, so that a process that was started with the newest file agrees with those
+/// that came to it by rewires. Where two fall together, the later name takes the next number.
+std::map<std::size_t, std::uint32_t> wire_ids(const plan& p) {
+  std::map<std::string, std::size_t> names;
+  for (std::size_t l = 0; l < p.links.size(); ++l)
+    if (crosses(p, p.links[l]))
+      names[link_name(p, p.links[l]) + (p.links[l].back_edge ? " back" : "")] = l;
+  std::map<std::size_t, std::uint32_t> out;
+  std::set<std::uint32_t> taken{0};
+  for (const auto& [name, link] : names) {
+    std::uint32_t h = 2166136261u;  // FNV-1a
+    for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 16777619u;
+    while (!taken.insert(h).second) ++h;
+    out[link] = h;
+  }
+  return out;
+}
+
 void add_proxy(part& out, std::size_t link, bool outgoing) {
   const auto& whole = out.whole.links[link];
   auto type = outgoing ? outlet_type(out.whole, whole) : inlet_type(out.whole, whole);
@@ -57,7 +97,7 @@ void add_proxy(part& out, std::size_t link, bool outgoing) {
   c.name = link_name(out.whole, whole);
   c.peer = out.whole.actors[outgoing ? whole.to : whole.from].host;
   c.outgoing = outgoing;
-  c.proxy = static_cast<actor_index>(out.graph.actors.size());
+  c.proxy = out.graph.links[link].slot;
   auto& here = out.graph.links[link];
   if (outgoing) {
     here.to = c.proxy;
@@ -68,8 +108,8 @@ void add_proxy(part& out, std::size_t link, bool outgoing) {
     here.from = c.proxy;
     here.from_port = 0;
   }
-  out.graph.actors.push_back(proxy_actor(*type, fmt::format("{} @{}", c.name, c.peer)));
-  out.standings.push_back(outgoing ? standing::outlet : standing::inlet);
+  out.graph.actors[c.proxy] = proxy_actor(*type, fmt::format("{} @{}", c.name, c.peer));
+  out.standings[c.proxy] = outgoing ? standing::outlet : standing::inlet;
   out.proxy_types.push_back(std::move(type));
   out.crossings.push_back(std::move(c));
 }
@@ -95,7 +135,7 @@ result<void> check_name(const plan& whole, const std::string& host) {
                     near.empty() ? "" : fmt::format(" (did you mean `{}`?)", near), listed));
   }
   if (std::none_of(whole.actors.begin(), whole.actors.end(),
-                   [&](const auto& a) { return a.host == host; }))
+                   [&](const auto& a) { return a.host == host && !a.removed; }))
     return fail("placement.idle_host", fmt::format("no actor runs on host `{}`", host));
   return {};
 }
@@ -110,7 +150,8 @@ std::size_t part::host_index(const std::string& name) const {
 
 bool part::realised(std::size_t link) const {
   const auto& l = graph.links[link];
-  return standings[l.from] != standing::elsewhere && standings[l.to] != standing::elsewhere;
+  return !l.removed && standings[l.from] != standing::elsewhere &&
+         standings[l.to] != standing::elsewhere;
 }
 
 result<part> partition(const plan& whole, const std::string& host) {
@@ -121,21 +162,38 @@ result<part> partition(const plan& whole, const std::string& host) {
   out.graph = whole;
   out.leader = leader_of(whole);
   for (const auto& a : whole.actors)
-    out.standings.push_back(a.host == host || host.empty() ? standing::here : standing::elsewhere);
+    out.standings.push_back(!a.removed && (a.host == host || host.empty()) ? standing::here
+                                                                           : standing::elsewhere);
   if (host.empty()) {
     out.leader = "";
     return out;
   }
   for (const auto& h : whole.hosts)
-    if (h.name != host && std::any_of(whole.actors.begin(), whole.actors.end(),
-                                      [&](const auto& a) { return a.host == h.name; }))
+    if (h.name != host && std::any_of(whole.actors.begin(), whole.actors.end(), [&](const auto& a) {
+          return a.host == h.name && !a.removed;
+        }))
       out.peers.push_back(h.name);
+  // In the part alone: the whole plan stays what all hosts agree on.
+  keep_slots(out.graph);
+  out.standings.resize(out.graph.actors.size(), standing::elsewhere);
+  const auto ids = wire_ids(whole);
   for (std::size_t l = 0; l < whole.links.size(); ++l) {
     const bool from = out.standings[whole.links[l].from] == standing::here;
     const bool to = out.standings[whole.links[l].to] == standing::here;
-    if (from != to) add_proxy(out, l, from);
+    if (from == to || whole.links[l].removed) continue;
+    add_proxy(out, l, from);
+    out.crossings.back().wire_id = ids.at(l);
   }
   return out;
+}
+
+void keep_slots(plan& whole) {
+  const auto n = whole.links.size();
+  for (std::size_t l = 0; l < n; ++l) {
+    if (!crosses(whole, whole.links[l]) || whole.links[l].slot != 0) continue;
+    whole.links[l].slot = static_cast<actor_index>(whole.actors.size());
+    whole.actors.push_back(nobody());
+  }
 }
 
 }  // namespace hocket

@@ -21,6 +21,7 @@ struct crossing {
   std::size_t link = 0;  ///< in the plan
   std::string name;      ///< "ears.frames > model.audio"
   std::string peer;
+  std::uint32_t wire_id = 0;  ///< on the wire: follows from the name, on all hosts alike, never 0
   bool outgoing = false;
   actor_index proxy = 0;  ///< the outlet or inlet, in the part's plan
 };
@@ -28,7 +29,9 @@ struct crossing {
 /// What one process runs of a plan.
 ///
 /// Indices of actors, links and budgets are those of the whole plan: a trace or a stream number
-/// means the same on every host. Proxies stand behind the last actor.
+/// means the same on every host. Proxies stand behind the last actor, with a number for each link
+/// between any two hosts, or, after a rewire, where their link's `slot` says: nobody's number changes
+/// while a run goes on. Numbers of other hosts' proxies are `nobody()`'s.
 struct part {
   std::string host;  ///< "": the plan names no hosts, everything is here
   plan whole;
@@ -56,5 +59,8 @@ struct part {
 /// Errors: placement.no_host (the plan names hosts, `host` is empty), placement.no_hosts (the other
 /// way round), placement.unknown_host, placement.idle_host (no actor runs on it).
 result<part> partition(const plan& whole, const std::string& host);
+
+/// Keeps a number free for each proxy of a plan that is about to grow: see `plan_link::slot`.
+void keep_slots(plan& whole);
 
 }  // namespace hocket

@@ -49,6 +49,9 @@ struct plan_link {
   queue_spec queue;
   bool back_edge = false;
   bool removed = false;  ///< as for actors
+  /// Between hosts: the number kept free among the actors for whoever stands for the other end; 0 =
+  /// behind the last one (see partition.hpp).
+  actor_index slot = 0;
   source_mark where;
 };
 

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "graph/contract/config.hpp"
+#include "graph/spec/partition.hpp"
 #include "graph/spec/rewire_limits.hpp"
 
 namespace hocket {
@@ -71,6 +72,7 @@ class comparison {
     n.file = wanted.file;
     n.hash = wanted.hash;
     n.plugins = wanted.plugins;
+    keep_slots(n);
     for (auto& a : n.actors) a.removed = true;
     for (auto& l : n.links) l.removed = true;
   }
@@ -115,8 +117,10 @@ class comparison {
     });
     if (it == links.end())
       links.push_back(link);
-    else
+    else {
+      link.slot = it->slot;
       *it = link;
+    }
   }
 
   bool ran(std::size_t actor) const {
@@ -273,7 +277,10 @@ std::optional<rewire_plan> plan_rewire(const plan& running, const plan& wanted,
   spec::check_rewire(running, wanted, findings);
   findings.sort();
   if (findings.has_errors()) return {};
-  return comparison(running, wanted).run();
+  auto out = comparison(running, wanted).run();
+  spec::check_crossings(out, findings);
+  if (findings.has_errors()) return {};
+  return out;
 }
 
 std::string to_text(const rewire_plan& r) {

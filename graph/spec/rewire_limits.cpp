@@ -148,6 +148,26 @@ class checker {
 
 }  // namespace
 
+void check_crossings(const rewire_plan& r, diagnostics& findings) {
+  const auto& p = r.next;
+  for (std::size_t i = 0; i < p.links.size(); ++i) {
+    const auto& l = p.links[i];
+    const auto& from = p.actors[l.from];
+    const auto& to = p.actors[l.to];
+    if (r.links[i] == link_fate::untouched || from.host == to.host) continue;
+    findings.add(
+        {severity::error,
+         l.removed ? source_mark{p.file, 0, 0} : l.where,
+         "rewire.crossing",
+         fmt::format("{}.{} ({}) > {}.{} ({}): a link between hosts is {}, and those stay "
+                     "as they are while a graph runs",
+                     from.name, from.type->info.outputs[l.from_port].name, from.host, to.name,
+                     to.type->info.inputs[l.to_port].name, to.host, to_string(r.links[i])),
+         "change what is within one host, or " + std::string(start_anew) + " on all hosts",
+         {}});
+  }
+}
+
 void check_rewire(const plan& running, const plan& wanted, diagnostics& findings) {
   checker(running, wanted, findings).run();
 }

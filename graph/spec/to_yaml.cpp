@@ -76,13 +76,14 @@ std::string link_text(const plan& graph, const plan_link& l) {
 std::string input_lines(const plan& graph, actor_index actor) {
   std::vector<std::size_t> ports;  // in the order of the file
   for (const auto& l : graph.links)
-    if (l.to == actor && std::find(ports.begin(), ports.end(), l.to_port) == ports.end())
+    if (l.to == actor && !l.removed &&
+        std::find(ports.begin(), ports.end(), l.to_port) == ports.end())
       ports.push_back(l.to_port);
   std::string out = ports.empty() ? "" : "    inputs:\n";
   for (const auto port : ports) {
     out += fmt::format("      {}:\n", graph.actors[actor].type->info.inputs[port].name);
     for (const auto& l : graph.links)
-      if (l.to == actor && l.to_port == port)
+      if (l.to == actor && l.to_port == port && !l.removed)
         out += fmt::format("        - {}\n", link_text(graph, l));
   }
   return out;
@@ -103,6 +104,7 @@ std::string to_yaml(const plan& graph, const std::map<std::string, std::string>&
   out += "actors:\n";
   for (std::size_t i = 0; i < graph.actors.size(); ++i) {
     const auto& a = graph.actors[i];
+    if (a.removed) continue;
     const auto other = components.find(a.name);
     const bool same = other == components.end();
     out +=

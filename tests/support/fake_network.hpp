@@ -138,6 +138,7 @@ class fake_network {
       net_.consumed(name_, id_, link, n);
     }
     bool flush(int) override { return true; }
+    void set_graph(const std::string&, const std::string&) override {}
     wire::node_status status() const override {
       std::lock_guard lock(net_.mutex_);
       wire::node_status s;

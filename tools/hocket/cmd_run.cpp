@@ -4,14 +4,18 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <future>
+#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/host/rewire.hpp"
 #include "actors/host/runtime.hpp"
 #include "actors/record/graph_recorder.hpp"
+#include "graph/spec/expand.hpp"
 #include "tools/hocket/accounts.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/conversation.hpp"
@@ -20,6 +24,7 @@
 #include "tools/hocket/picture.hpp"
 #include "tools/hocket/placement.hpp"
 #include "tools/hocket/recorder.hpp"
+#include "tools/hocket/revisions.hpp"
 #include "tools/hocket/screen.hpp"
 #include "tools/hocket/types.hpp"
 #include "tools/hocket/watchers.hpp"
@@ -166,6 +171,34 @@ void end_recording(const run_options& o, record::graph_recorder* recording) {
                o.record, end.why, end.lost);
 }
 
+/// What `hocket apply` needs of a run: how a new file is read here, and the history.
+void allow_rewires(host::runtime_options& how, const run_options& o, const loaded_graph& loaded) {
+  how.load = [types = loaded.types, given = o.how](host::graph_text& g) {
+    return load_again(g.file, g.text, g.includes, *types, given);
+  };
+  auto history = std::make_shared<revisions>(o.out);
+  const auto warn = [](const result<void>& done) {
+    if (!done) fmt::print(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
+  };
+  std::ifstream in(o.graph, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  std::error_code ignored;
+  host::graph_text first{
+      fs::absolute(o.graph, ignored).lexically_normal().string(), text.str(), {}};
+  for (const auto& path : loaded.includes)
+    if (auto content = spec::read_from_disk(path))
+      first.includes[fs::absolute(path, ignored).lexically_normal().string()] = *content;
+  warn(history->start(first, loaded.graph->hash));
+  how.rewired = [history, warn](const host::rewire_request& asked,
+                                const host::rewire_outcome& out) {
+    const history_line line{out.revision,      utc_now(),        std::string(to_string(out.state)),
+                            out.hash_after,    asked.graph.file, out.why,
+                            host::to_json(out)};
+    warn(history->note(line, {asked.graph.file, asked.graph.text, asked.graph.includes}));
+  };
+}
+
 int run_run(const run_options& o) {
   const auto types = known_types(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
@@ -213,6 +246,7 @@ int run_run(const run_options& o) {
   how.observers.insert(how.observers.begin(), &watcher);
   how.host = std::move(*where);
   if (*recording) how.observers.push_back(recording->get());
+  allow_rewires(how, o, loaded);
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   auto run = host::runtime::start(*loaded.graph, *loaded.types, how);

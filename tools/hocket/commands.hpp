@@ -201,6 +201,21 @@ struct top_options {
 };
 int run_top(const top_options&);
 
+struct apply_options {
+  std::string graph;           ///< the new file
+  graph_options how;           ///< with --from only: a run keeps its own
+  std::string out = "out";     ///< the run's folder, with its socket and its revisions
+  std::string from;            ///< compare with this file; no run is asked
+  bool dry_run = false;        ///< what would change; nothing is touched
+  bool back = false;           ///< the revision before the one that runs
+  std::int64_t revision = 0;   ///< that one again; 0: none
+  bool history = false;        ///< list the revisions
+  double at_s = 0;             ///< commit at the first boundary from this stream time on
+  std::int64_t limit_s = 120;  ///< how long opening the new actors may take
+  bool json = false;
+};
+int run_apply(const apply_options&);
+
 struct doctor_options {
   std::string graph;  ///< "": the machine only
   graph_options how;

@@ -310,6 +310,7 @@ std::string remedy_of(const std::string& reason) {
       {"late", "they came after their micro-turn was handed over: the way to it is too slow"},
       {"session_closed", "their conversation was closed: nothing is wrong"},
       {"stopped", "the graph was stopping: nothing is wrong"},
+      {"rewired", "a rewire took their link or their receiver out: see `hocket apply --history`"},
   };
   const auto at = known.find(reason);
   return at == known.end() ? "see actors/host/README.md" : at->second;

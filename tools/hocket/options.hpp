@@ -40,6 +40,8 @@ inline void add_json(CLI::App& sub, bool& json) {
 void add_run(CLI::App& app, action& chosen);
 void add_record(CLI::App& app, action& chosen);
 void add_replay(CLI::App& app, action& chosen);
+// options_apply.cpp
+void add_apply(CLI::App& app, action& chosen);
 // options_graphs.cpp
 void add_validate(CLI::App& app, action& chosen);
 void add_graph(CLI::App& app, action& chosen);

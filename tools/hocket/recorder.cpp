@@ -23,7 +23,7 @@ std::vector<bool> after(const plan& graph, std::size_t start) {
     const auto at = todo.back();
     todo.pop_back();
     for (const auto& l : graph.links)
-      if (l.from == at && !l.back_edge && !out[l.to]) {
+      if (l.from == at && !l.back_edge && !l.removed && !out[l.to]) {
         out[l.to] = true;
         todo.push_back(l.to);
       }
@@ -40,7 +40,7 @@ cast cast_of(const plan& graph) {
   bool anybody_thinks = false;
   for (std::size_t i = 0; i < n; ++i) {
     const auto& a = graph.actors[i];
-    if (a.type->info.source || !puts_out(a, payload_kind::audio)) continue;
+    if (a.removed || a.type->info.source || !puts_out(a, payload_kind::audio)) continue;
     if (a.policy != input_policy::micro_turn && !puts_out(a, payload_kind::text) &&
         !puts_out(a, payload_kind::delegation))
       continue;
@@ -50,7 +50,7 @@ cast cast_of(const plan& graph) {
   }
   for (std::size_t i = 0; i < n; ++i) {
     const auto& a = graph.actors[i];
-    if (!puts_out(a, payload_kind::audio)) continue;
+    if (a.removed || !puts_out(a, payload_kind::audio)) continue;
     if (a.type->info.source) {
       out.voices[i] = voice_of::person;
       continue;
@@ -66,7 +66,7 @@ cast cast_of(const plan& graph) {
 }
 
 recorder::recorder(const plan& graph, std::vector<fact_sink*> sinks)
-    : graph_(graph),
+    : graph_(&graph),
       sinks_(std::move(sinks)),
       cast_(cast_of(graph)),
       turn_ms_(static_cast<double>(graph.grid.length.count()) / 1e6) {
@@ -81,6 +81,12 @@ recorder::recorder(const plan& graph, std::vector<fact_sink*> sinks)
 
 void recorder::send(const fact& f) {
   for (auto* sink : sinks_) sink->take(f);
+}
+
+void recorder::rewired(const plan& graph) {
+  std::lock_guard hold(lock_);
+  graph_ = &graph;
+  cast_ = cast_of(graph);
 }
 
 void recorder::packet_emitted(const plan&, actor_index actor, std::size_t, const packet& p) {
@@ -135,7 +141,7 @@ void recorder::take_compute(session_state& s, actor_index actor, const packet& p
   const auto& hop = way.hops[way.count - 1u];
   if (hop.actor != actor || hop.emitted_ns <= hop.started_ns) return;
   const double ms = static_cast<double>(hop.emitted_ns - hop.started_ns) / 1e6;
-  auto& slot = s.open[graph_.grid.index_of(p.header.ts)].compute_ms;
+  auto& slot = s.open[graph_->grid.index_of(p.header.ts)].compute_ms;
   slot = std::max(slot.value_or(0), ms);
 }
 
@@ -143,7 +149,7 @@ void recorder::take_words(session_state& s, actor_index actor, const packet& p) 
   fact f;
   f.session = static_cast<std::uint64_t>(p.header.session);
   f.t_ms = p.header.ts.ms();
-  f.actor = graph_.actors[actor].name;
+  f.actor = graph_->actors[actor].name;
   if (const auto* t = p.get_if<text>()) {
     f.what = fact::kind::text;
     f.role = t->role;
@@ -175,7 +181,7 @@ void recorder::take_words(session_state& s, actor_index actor, const packet& p) 
   s.recent.push_back(std::move(same));
   if (s.recent.size() > 32) s.recent.pop_front();
   send(f);
-  s.open[graph_.grid.index_of(p.header.ts)];  // its row comes, whether or not there is sound
+  s.open[graph_->grid.index_of(p.header.ts)];  // its row comes, whether or not there is sound
 }
 
 void recorder::close_turns(std::uint64_t session, session_state& s, double until_ms) {

@@ -34,6 +34,7 @@ class recorder final : public host::observer {
   void packet_emitted(const plan&, actor_index actor, std::size_t port, const packet& p) override;
   void event(timestamp at, std::string_view actor, std::string_view what,
              std::string_view detail) override;
+  void rewired(const plan& graph) override;
   /// Hands over the micro-turns that are still open, then the run's last words.
   void finish(std::string_view why, std::string_view detail);
 
@@ -60,7 +61,7 @@ class recorder final : public host::observer {
   void close_turns(std::uint64_t session, session_state& s, double until_ms);
   void send(const fact& f);
 
-  const plan& graph_;
+  const plan* graph_;
   std::vector<fact_sink*> sinks_;
   cast cast_;
   double turn_ms_;

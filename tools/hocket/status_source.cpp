@@ -27,16 +27,17 @@ class socket_source final : public status_source {
 
   const std::string& name() const override { return name_; }
 
-  result<std::string> ask(int limit_ms) override {
+  result<std::string> ask(int limit_ms) override { return say("status", limit_ms); }
+  result<std::string> say(const std::string& line, int limit_ms) override {
     const bool known = fd_ >= 0;
     if (!known) HOCKET_TRY(connect());
-    auto answer = exchange(limit_ms);
+    auto answer = exchange(line + "\n", limit_ms);
     if (answer) return answer;
     hang_up();
     // A connection that broke does not say why; the next one does.
     if (!known || answer.error().code != "status.dead") return answer;
     HOCKET_TRY(connect());
-    answer = exchange(limit_ms);
+    answer = exchange(line + "\n", limit_ms);
     if (!answer) hang_up();
     return answer;
   }
@@ -58,11 +59,14 @@ class socket_source final : public status_source {
     return fail(code, why);
   }
 
-  result<std::string> exchange(int limit_ms) {
+  result<std::string> exchange(const std::string& line, int limit_ms) {
     using clock = std::chrono::steady_clock;
     const auto until = clock::now() + std::chrono::milliseconds(limit_ms);
-    if (send(fd_, "status\n", 7, MSG_NOSIGNAL) != 7)
-      return fail("status.dead", path_ + ": the run is gone");
+    for (std::size_t sent = 0; sent < line.size();) {
+      const auto n = send(fd_, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+      if (n <= 0) return fail("status.dead", path_ + ": the run is gone");
+      sent += static_cast<std::size_t>(n);
+    }
     std::string text;
     while (text.empty() || text.back() != '\n') {
       const auto left =
@@ -95,6 +99,9 @@ class http_source final : public status_source {
  public:
   explicit http_source(std::string address) : address_(std::move(address)) {}
   const std::string& name() const override { return address_; }
+  result<std::string> say(const std::string&, int) override {
+    return fail("status.not_here", address_ + ": HTTP only shows the run; ask on its machine");
+  }
   result<std::string> ask(int limit_ms) override {
     auto text = observe::http_get(address_, "/status", limit_ms);
     if (text && !text->empty() && text->back() == '\n') text->pop_back();

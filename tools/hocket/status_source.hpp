@@ -22,6 +22,8 @@ class status_source {
   /// was), status.dead (nobody at its socket), status.no_answer, status.bad_socket,
   /// observe.no_answer.
   virtual result<std::string> ask(int limit_ms) = 0;
+  /// Another line than "status", and its answer. Errors: the same, status.not_here.
+  virtual result<std::string> say(const std::string& line, int limit_ms) = 0;
 };
 
 /// In the order folders, sockets, addresses; nothing given: the folder `out`.

@@ -67,7 +67,51 @@ result<std::string> read_and_note(const std::string& path) {
   return text;
 }
 
+/// The included files of a text that came from elsewhere.
+thread_local std::map<std::string, std::string>* bundled = nullptr;
+
+result<std::string> read_bundled(const std::string& path) {
+  std::error_code failed;
+  const auto name = std::filesystem::absolute(path, failed).lexically_normal().string();
+  if (const auto it = bundled->find(name); it != bundled->end()) return it->second;
+  auto text = spec::read_from_disk(path);
+  if (text) (*bundled)[name] = *text;
+  return text;
+}
+
+/// False where one does not read name=value: told.
+bool read_params(const graph_options& how, load_options& options, diagnostics& findings) {
+  for (const auto& param : how.params) {
+    const auto at = param.find('=');
+    if (at == std::string::npos || at == 0)
+      findings.add({severity::error,
+                    {},
+                    "cli.bad-param",
+                    fmt::format("--param takes name=value, got `{}`", param),
+                    "",
+                    {}});
+    else
+      options.params[param.substr(0, at)] = param.substr(at + 1);
+  }
+  return !findings.has_errors();
+}
+
 }  // namespace
+
+result<plan> load_again(const std::string& file, const std::string& text,
+                        std::map<std::string, std::string>& includes, const registry& types,
+                        const graph_options& how) {
+  diagnostics findings;
+  load_options options;
+  options.sets = how.sets;
+  options.read_file = read_bundled;
+  if (!read_params(how, options, findings)) return fail("apply.bad_graph", findings.to_string());
+  bundled = &includes;
+  auto graph = load_plan(file, text, types, options, findings);
+  bundled = nullptr;
+  if (!graph) return fail("apply.bad_graph", findings.to_string());
+  return std::move(*graph);
+}
 
 loaded_graph load_graph_text(const std::string& file, const std::string& text,
                              const registry& types, const graph_options& how, bool expanded) {
@@ -77,20 +121,7 @@ loaded_graph load_graph_text(const std::string& file, const std::string& text,
   options.sets = how.sets;
   options.read_file = read_and_note;
   noted.clear();
-  for (const auto& param : how.params) {
-    const auto at = param.find('=');
-    if (at == std::string::npos || at == 0) {
-      out.findings.add({severity::error,
-                        {},
-                        "cli.bad-param",
-                        fmt::format("--param takes name=value, got `{}`", param),
-                        "",
-                        {}});
-      continue;
-    }
-    options.params[param.substr(0, at)] = param.substr(at + 1);
-  }
-  if (out.findings.has_errors()) return out;
+  if (!read_params(how, options, out.findings)) return out;
   const auto known = std::make_shared<registry>(types);
   load_own_plugins(file, plugins_of(file, text, options), how.plugins, *known, out.findings);
   out.types = known;

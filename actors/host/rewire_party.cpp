@@ -1,0 +1,316 @@
+#include "actors/host/rewire_party.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "actors/host/border.hpp"
+#include "actors/host/rewirer.hpp"
+#include "actors/host/world.hpp"
+
+namespace hocket::host {
+namespace {
+
+using clock = std::chrono::steady_clock;
+constexpr auto look_again = std::chrono::milliseconds(50);
+/// How long a message to all hosts may be under way before the boundary that it names.
+constexpr std::int64_t notice_ns = 300'000'000;
+constexpr int settle_limit_s = 30;
+
+rewire_outcome refused(std::string host, std::string code, std::string why) {
+  rewire_outcome out;
+  out.host = std::move(host);
+  out.code = std::move(code);
+  out.why = std::move(why);
+  return out;
+}
+
+}  // namespace
+
+rewire_party::~rewire_party() { finish(); }
+
+void rewire_party::finish() {
+  std::list<std::thread> all;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+    all.swap(threads_);
+  }
+  for (auto& t : all) t.join();
+}
+
+void rewire_party::spawn(std::function<void()> f) {
+  std::lock_guard lock(mutex_);
+  if (!closed_) threads_.emplace_back(std::move(f));
+}
+
+bool rewire_party::over() const { return closed_ || world_.stopping() || world_.finished(); }
+
+bool rewire_party::tell(const std::string& to, step what, std::vector<std::int64_t> values,
+                        std::string detail) {
+  wire::host_message m;
+  m.what = wire::host_event::rewire;
+  m.value = static_cast<std::int64_t>(what);
+  m.values = std::move(values);
+  m.detail = std::move(detail);
+  return world_.edge->wire().send_control(to, std::move(m));
+}
+
+void rewire_party::tell_all(step what, const std::vector<std::int64_t>& values,
+                            const std::string& detail) {
+  for (const auto& p : world_.place().peers) tell(p, what, values, detail);
+}
+
+bool rewire_party::is_there(const std::string& host) const {
+  for (const auto& p : world_.edge->wire().status().peers)
+    if (p.name == host)
+      return p.state == wire::peer_state::up || p.state == wire::peer_state::suspect;
+  return false;
+}
+
+std::optional<std::string> rewire_party::missing_host() const {
+  for (const auto& p : world_.place().peers)
+    if (!is_there(p)) return p;
+  return {};
+}
+
+// ---------------------------------------------------------------------------- asking
+
+rewire_outcome rewire_party::run(const rewire_request& request) {
+  return world_.place().leads() ? lead(request) : ask(request);
+}
+
+rewire_outcome rewire_party::ask(const rewire_request& request) {
+  // Read here first: files that it includes are on this machine, and so is who asks.
+  auto mine = world_.changes->draft(request);
+  if (mine->out.state == rewire_state::refused || mine->out.state == rewire_state::unchanged)
+    return mine->out;
+  const auto& leader = world_.place().leader;
+  const auto number = [&] {
+    std::lock_guard lock(mutex_);
+    return ++last_;
+  }();
+  mine->request.hash = mine->what.next.hash;
+  if (!is_there(leader) || !tell(leader, step::ask, {number}, to_json(mine->request)))
+    return refused(leader, "rewire.no_leader",
+                   "host " + leader +
+                       " leads this run and is not there, or the file is longer than "
+                       "256 KiB");
+  const auto until =
+      clock::now() + std::chrono::seconds(request.prepare_limit_s + 2 * settle_limit_s);
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (const auto it = answers_.find(number); it != answers_.end()) {
+      auto out = std::move(it->second);
+      answers_.erase(it);
+      return out;
+    }
+    if (over()) return refused("", "rewire.run-ended", "the run is about to end");
+    if (clock::now() > until)
+      return refused(leader, "rewire.no_answer",
+                     "host " + leader + " did not say what became of it");
+    changed_.wait_for(lock, look_again);
+  }
+}
+
+void rewire_party::take(const std::string& peer, const wire::host_message& m) {
+  if (m.values.empty()) return;
+  const auto number = m.values[0];
+  const bool from_leader = peer == world_.place().leader;
+  switch (static_cast<step>(m.value)) {
+    case step::ask:
+      if (!world_.place().leads()) return;
+      return spawn([this, peer, number, text = m.detail] {
+        const auto request = read_request(text);
+        const auto out =
+            request ? lead(*request) : refused("", "rewire.garbage", "the request cannot be read");
+        tell(peer, step::answer, {number}, to_json(out));
+      });
+    case step::prepare:
+      if (!from_leader) return;
+      return spawn([this, peer, number, text = m.detail] { take_part(peer, number, text); });
+    case step::commit:
+    case step::give_up: {
+      if (!from_leader) return;
+      std::lock_guard lock(mutex_);
+      const bool commit = static_cast<step>(m.value) == step::commit && m.values.size() > 1;
+      decisions_[number] = {commit, commit ? m.values[1] : 0};
+      changed_.notify_all();
+      return;
+    }
+    case step::answer:
+    case step::vote:
+    case step::done: {
+      auto out = read_outcome(m.detail);
+      if (!out) return;
+      if (out->host.empty()) out->host = peer;
+      std::lock_guard lock(mutex_);
+      if (static_cast<step>(m.value) == step::answer)
+        answers_[number] = std::move(*out);
+      else if (const auto it = ballots_.find(number); it != ballots_.end())
+        (static_cast<step>(m.value) == step::vote ? it->second.votes : it->second.done)[peer] =
+            std::move(*out);
+      changed_.notify_all();
+      return;
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------- the leader
+
+rewire_outcome rewire_party::lead(rewire_request request) {
+  std::unique_lock one(leading_, std::try_to_lock);
+  if (!one)
+    return refused("", "rewire.under-way",
+                   "another rewire of this run is under way; try again when it is done");
+  auto c = world_.changes->draft(std::move(request));
+  if (c->out.state != rewire_state::planned) return c->out;
+  if (const auto gone = missing_host())
+    return refused(
+        *gone, "rewire.host_missing",
+        "it is not there; all hosts take part in a rewire, so try again when it is back");
+  const auto number = [&] {
+    std::lock_guard lock(mutex_);
+    ballots_[++last_] = {};
+    return last_;
+  }();
+  auto& asked = c->request;
+  asked.hash = c->what.next.hash;
+  asked.revision = c->out.revision + 1;
+  const auto text = to_json(asked);
+  for (const auto& p : world_.place().peers)
+    if (!tell(p, step::prepare, {number}, text)) {
+      tell_all(step::give_up, {number});
+      return refused(p, "rewire.too-large", "the file, with what it includes, is over 256 KiB");
+    }
+  if (!asked.dry_run) world_.changes->prepare(c);
+  rewire_outcome why = c->out;
+  auto host = std::optional(world_.place().host);
+  if (c->out.state == rewire_state::planned) host = against(number, asked.prepare_limit_s, why);
+  if (asked.dry_run && !host) {
+    tell_all(step::give_up, {number});
+    return c->out;
+  }
+  if (host) {
+    tell_all(step::give_up, {number});
+    if (asked.dry_run) return refused(*host, why.code, why.why);
+    world_.changes->give_up(*c, *host, why.code, why.why);
+    return c->out;
+  }
+  const auto& grid = world_.graph().grid;
+  const auto soon = std::max(world_.now() + duration(notice_ns), asked.not_before - duration(1));
+  const auto k = grid.index_of(soon);
+  tell_all(step::commit, {number, k});
+  world_.changes->commit_at(c, k);
+  gather(number, c->out);
+  return c->out;
+}
+
+std::optional<std::string> rewire_party::against(std::int64_t number, int limit_s,
+                                                 rewire_outcome& why) {
+  const auto until = clock::now() + std::chrono::seconds(limit_s + 5);
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      const auto& votes = ballots_[number].votes;
+      for (const auto& [host, vote] : votes)
+        if (vote.state != rewire_state::planned) {
+          why = vote;
+          return host;
+        }
+      if (votes.size() == world_.place().peers.size()) return {};
+      if (over()) {
+        why = refused("", "rewire.run-ended", "the run is about to end");
+        return world_.place().host;
+      }
+      changed_.wait_for(lock, look_again);
+    }
+    const auto gone = missing_host();
+    if (gone) {
+      why = refused(*gone, "rewire.host_lost", "it was lost while it prepared");
+      return gone;
+    }
+    if (clock::now() < until) continue;
+    std::lock_guard lock(mutex_);
+    for (const auto& p : world_.place().peers)
+      if (!ballots_[number].votes.contains(p)) {
+        why = refused(p, "rewire.too-slow", "it was not ready in time");
+        return p;
+      }
+  }
+}
+
+// The others' packets belong into the report; and who did not change over is told at once.
+void rewire_party::gather(std::int64_t number, rewire_outcome& out) {
+  const auto until = clock::now() + std::chrono::seconds(settle_limit_s);
+  std::unique_lock lock(mutex_);
+  auto& ballot = ballots_[number];
+  while (ballot.done.size() < world_.place().peers.size() && !over() && clock::now() < until)
+    changed_.wait_for(lock, look_again);
+  for (const auto& p : world_.place().peers) {
+    const auto it = ballot.done.find(p);
+    if (it == ballot.done.end()) {
+      out.notes.push_back("host " + p + " has not said that it changed over");
+      continue;
+    }
+    if (it->second.state != rewire_state::committed)
+      out.notes.push_back(fmt::format(
+          "host {} did NOT change over: {}; start it anew with this file", p, it->second.why));
+    for (auto& one : it->second.packets) {
+      one.link += " @" + p;
+      out.packets.push_back(std::move(one));
+    }
+    for (const auto& n : it->second.notes) out.notes.push_back("host " + p + ": " + n);
+    out.settled_ms = std::max(out.settled_ms, it->second.settled_ms);
+    out.prepared_ms = std::max(out.prepared_ms, it->second.prepared_ms);
+  }
+  ballots_.erase(number);
+}
+
+// ---------------------------------------------------------------------------- the others
+
+void rewire_party::take_part(std::string leader, std::int64_t number, std::string text) {
+  const auto request = read_request(text);
+  if (!request) return;
+  auto c = world_.changes->draft(*request);
+  if (c->out.state == rewire_state::planned && !request->dry_run) world_.changes->prepare(c);
+  if (c->out.state == rewire_state::unchanged) {
+    c->out.state = rewire_state::refused;
+    c->out.why = "this host runs that graph already";
+  }
+  auto vote = c->out;
+  vote.host = world_.place().host;
+  tell(leader, step::vote, {number}, to_json(vote));
+  const auto until = clock::now() + std::chrono::seconds(request->prepare_limit_s + 10);
+  decision what;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      if (const auto it = decisions_.find(number); it != decisions_.end()) {
+        what = it->second;
+        decisions_.erase(it);
+        break;
+      }
+      if (over()) break;
+      changed_.wait_for(lock, look_again);
+    }
+    if (!is_there(leader) || clock::now() > until) break;
+  }
+  if (request->dry_run || c->out.state == rewire_state::refused) return;
+  if (!what.commit || c->out.state != rewire_state::planned) {
+    const auto why =
+        c->out.why.empty() ? "another host could not do it, or the leader was lost" : c->out.why;
+    world_.changes->give_up(*c, c->out.why.empty() ? leader : "",
+                            c->out.code.empty() ? "rewire.called_off" : c->out.code, why);
+  } else {
+    world_.changes->commit_at(c, what.micro_turn);
+  }
+  auto done = c->out;
+  done.host = world_.place().host;
+  done.actors.clear();  // the leader knows
+  done.links.clear();
+  tell(leader, step::done, {number}, to_json(done));
+}
+
+}  // namespace hocket::host

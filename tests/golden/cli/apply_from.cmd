@@ -1,0 +1,1 @@
+hocket apply changed.yaml --from good.yaml

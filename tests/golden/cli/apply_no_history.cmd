@@ -1,0 +1,1 @@
+hocket apply --history --out "$TMP"

@@ -1,0 +1,1 @@
+hocket apply good.yaml --out "$TMP"

@@ -1,0 +1,1 @@
+hocket apply hosts.yaml --from good.yaml
