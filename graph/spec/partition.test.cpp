@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include "tests/support/plan_maker.hpp"
 
 using namespace hocket;
@@ -76,11 +78,15 @@ TEST_CASE("partition: links that cross get a proxy at each end, with the same nu
   REQUIRE(desk.crossings.size() == 2);
   // Every crossing link has its sender's half on one host and its receiver's half on another.
   std::vector<int> halves(p.links.size(), 0);
+  std::map<std::size_t, std::uint32_t> wire_ids;
   for (const auto* part : {&edge, &gpu, &desk}) {
-    CHECK(part->graph.actors.size() == p.actors.size() + part->crossings.size());
+    // A number for each link between any two hosts: the same on all of them.
+    CHECK(part->graph.actors.size() == p.actors.size() + 4);
     CHECK(part->graph.links.size() == p.links.size());
     for (const auto& c : part->crossings) {
       halves[c.link] += c.outgoing ? 1 : 10;
+      CHECK(c.wire_id != 0);
+      CHECK(wire_ids.emplace(c.link, c.wire_id).first->second == c.wire_id);
       const auto& l = part->graph.links[c.link];
       CHECK((c.outgoing ? l.to : l.from) == c.proxy);
       CHECK((c.outgoing ? l.from : l.to) ==

@@ -91,7 +91,8 @@ class checker {
         continue;
       }
       const auto& b = it->second;
-      if (b.listen != h.listen || b.key != h.key || b.insecure != h.insecure)
+      if (b.listen != h.listen || b.key != h.key || b.insecure != h.insecure ||
+          b.shared_memory != h.shared_memory)
         refuse(whole(), "rewire.hosts",
                fmt::format("hosts.{}: its address or key is another than the run's", h.name),
                std::string(start_anew) + " on all hosts");
