@@ -9,17 +9,11 @@
 
 #include "graph/contract/config.hpp"
 #include "graph/spec/partition.hpp"
+#include "graph/spec/plan_names.hpp"
 #include "graph/spec/rewire_limits.hpp"
 
 namespace hocket {
 namespace {
-
-std::string link_name(const plan& p, const plan_link& l) {
-  const auto& from = p.actors[l.from];
-  const auto& to = p.actors[l.to];
-  return fmt::format("{}.{} > {}.{}", from.name, from.type->info.outputs[l.from_port].name, to.name,
-                     to.type->info.inputs[l.to_port].name);
-}
 
 std::string queue_text(const queue_spec& q) {
   auto text = std::string(to_string(q.full));

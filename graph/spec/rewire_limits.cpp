@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "graph/spec/plan_names.hpp"
 #include "graph/spec/spec.hpp"
 
 namespace hocket::spec {
@@ -66,18 +67,6 @@ class checker {
     for (const auto& a : p.actors)
       if (!a.removed) out.insert(a.host);
     return out;
-  }
-
-  static std::string leader_of(const plan& p) {
-    const plan_actor* first = nullptr;
-    const auto look = [&](const plan_actor& a) {
-      if (a.removed) return;
-      if (first == nullptr || (a.type->info.source && !first->type->info.source)) first = &a;
-    };
-    if (p.file_order.empty())
-      for (const auto& a : p.actors) look(a);
-    for (const auto i : p.file_order) look(p.actors[i]);
-    return first == nullptr ? "" : first->host;
   }
 
   void check_hosts() {
