@@ -61,12 +61,15 @@ void delegation_reader::end_turn(std::int64_t k) {
 void delegation_reader::finish(std::int64_t k) {
   open_ = false;
   delegation d;
+  const bool corrects =
+      task_.size() > 1 && !options_.correction.empty() && task_.front() == options_.correction;
+  if (corrects) task_.erase(task_.begin());
   for (const auto& word : task_) d.task += (d.task.empty() ? "" : " ") + word;
   task_.clear();
   if (d.task.empty()) return;  // `<delegate> <end>` asks nothing
   d.request = next_request_++;
-  d.supersedes = options_.supersede ? unanswered_ : 0;
-  unanswered_ = d.request;
+  d.supersedes = corrects ? last_ : options_.supersede ? unanswered_ : 0;
+  last_ = unanswered_ = d.request;
   d.from_micro_turn = transcript_.empty() ? opened_at_ : transcript_.front().micro_turn;
   d.to_micro_turn = k;
   std::string who;

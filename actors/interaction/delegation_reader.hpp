@@ -16,7 +16,9 @@ std::string spoken_form(const std::string& token);
 
 /// Reads `<delegate> seven times eight <end>` out of a model's tokens, and keeps what both said.
 ///
-/// Letter pieces are put together: `##r ##e ##x` is the word "rex".
+/// Letter pieces are put together: `##r ##e ##x` is the word "rex". `<delegate> no seven times nine
+/// <end>` is "seven times nine" instead of what was asked last, whether that was answered or not:
+/// its result may be here and not said yet.
 /// Threads: one at a time. Memory: the newest `transcript_words` words.
 class delegation_reader {
  public:
@@ -25,6 +27,7 @@ class delegation_reader {
     std::size_t task_words = 16;         ///< a longer task is closed by force
     std::int64_t task_micro_turns = 10;  ///< so is one that stays open
     bool supersede = false;              ///< a new request replaces the last one that is open
+    std::string correction = "no";  ///< a task that begins so replaces the last one; empty: none
   };
   explicit delegation_reader(options o) : options_(o) {}
 
@@ -57,7 +60,7 @@ class delegation_reader {
   bool spelling_ = false;  ///< the last token of the task was a letter
   std::deque<delegation> ready_;
   std::uint64_t next_request_ = 1;
-  std::uint64_t unanswered_ = 0;
+  std::uint64_t last_ = 0, unanswered_ = 0;
   std::int64_t forced_ = 0;
 };
 

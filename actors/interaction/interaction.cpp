@@ -66,6 +66,9 @@ void interaction_model::config::visit(config_visitor& v) {
            .doc = "what a new delegation does to one that is unanswered",
            .choices = {"parallel", "supersede"}},
           new_request);
+  v.field({.name = "correction_word",
+           .doc = "a task that begins with it replaces the last one; empty: none does"},
+          correction_word);
   v.field({.name = "max_queued_words",
            .doc = "incoming words that may wait for their micro-turn",
            .min = 1,
@@ -133,8 +136,8 @@ result<interaction_model::conversation*> interaction_model::conversation_of(cons
   auto& slot = conversations_[set.session];
   if (!slot) {
     HOCKET_TRY(engine_->open_session(set.session));
-    slot = std::make_unique<conversation>(
-        delegation_reader::options{.supersede = config_.new_request == "supersede"});
+    slot = std::make_unique<conversation>(delegation_reader::options{
+        .supersede = config_.new_request == "supersede", .correction = config_.correction_word});
     slot->next = set.micro_turn;
   }
   return slot.get();
@@ -184,7 +187,7 @@ turn_input interaction_model::input_of(const due_turn& due) {
   }
   auto& waiting = due.who->words;
   while (in.words.size() < engine_->text_slots() && !waiting.empty()) {
-    in.words.push_back(std::move(waiting.front()));
+    in.words.push_back(std::move(waiting.front().word));
     waiting.pop_front();
   }
   return in;
@@ -243,7 +246,7 @@ void interaction_model::queue_words(conversation& who, const packet& p) {
       who.words.pop_front();
       context_.count("dropped_words", 1);
     }
-    who.words.push_back(std::move(word));
+    who.words.push_back({std::move(word), t->request});
   }
 }
 
@@ -278,7 +281,11 @@ void interaction_model::emit_turn(const due_turn& due, const turn_input& in, tur
     if (who.reader.take_token(token, k))
       to.emit(text_out, heard_at, text{spoken_form(token), "model", 0, true});
   who.reader.end_turn(k);
-  while (auto d = who.reader.take_delegation()) to.emit(delegations_out, heard_at, std::move(*d));
+  while (auto d = who.reader.take_delegation()) {
+    if (d->supersedes)  // what has come of it and was not read yet is not wanted any more
+      std::erase_if(who.words, [&](const auto& w) { return w.request == d->supersedes; });
+    to.emit(delegations_out, heard_at, std::move(*d));
+  }
   if (const auto forced = who.reader.forced(); forced != who.forced) {
     context_.count("forced_delegations", forced - who.forced);
     who.forced = forced;

@@ -37,6 +37,7 @@ class interaction_model : public component {
     double heard_bias = 0;
     std::int64_t seed = 0;
     std::string new_request = "parallel";
+    std::string correction_word = "no";
     std::int64_t max_queued_words = 64;
     void visit(config_visitor& v);
   };
@@ -52,8 +53,12 @@ class interaction_model : public component {
  private:
   struct conversation {
     explicit conversation(delegation_reader::options o) : reader(o) {}
-    std::int64_t next = 0;          ///< micro-turn it is due for
-    std::deque<std::string> words;  ///< waiting for text slots
+    std::int64_t next = 0;  ///< micro-turn it is due for
+    struct waiting {
+      std::string word;
+      std::uint64_t request = 0;
+    };
+    std::deque<waiting> words;  ///< for text slots
     delegation_reader reader;
     std::int64_t forced = 0;  ///< of the reader, already counted
   };

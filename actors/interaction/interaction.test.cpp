@@ -115,6 +115,28 @@ TEST_CASE("the newest picture of a micro-turn is seen; what does not fit is coun
   CHECK(h.counter("video_misfits") == 1);
 }
 
+TEST_CASE("a task that begins with `no` replaces the one before, answered or not") {
+  const auto read = [](delegation_reader& r, const std::vector<std::string>& tokens) {
+    for (const auto& t : tokens) CHECK(!r.take_token(t, 1));
+    return r.take_delegation();
+  };
+  delegation_reader r({});
+  const auto first = read(r, {"<delegate>", "no", "seven", "<end>"});
+  REQUIRE(first);
+  CHECK(first->task == "seven");
+  CHECK(first->supersedes == 0);  // there is nothing to replace
+  r.answered(first->request);
+  const auto second = read(r, {"<delegate>", "no", "eight", "<end>"});
+  CHECK(second->supersedes == first->request);
+  const auto beside = read(r, {"<delegate>", "weather", "no", "<end>"});
+  CHECK(beside->supersedes == 0);
+  CHECK(beside->task == "weather no");
+  CHECK(read(r, {"<delegate>", "no", "<end>"})->task == "no");
+
+  delegation_reader plain({.correction = ""});
+  CHECK(read(plain, {"<delegate>", "no", "seven", "<end>"})->task == "no seven");
+}
+
 TEST_CASE("a delegation is handed over and never spoken") {
   for (const bool supersede : {false, true}) {
     harness h(with_fake(),
