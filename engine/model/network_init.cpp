@@ -88,17 +88,22 @@ at::Tensor fold(const at::Tensor& x, std::int64_t k) {
 at::Tensor network::embed_video(const at::Tensor& patches) const {
   // Hierarchical MLP stem (Touvron et al. 2022) with the folds of Inkling, normalised between them;
   // the last fold takes all frames. SiLU for GELU: its streaming path gives a row the same bits
-  // whatever the batch.
+  // whatever the batch. Frames after the first come in as what changed since the one before: without
+  // that, a motion is a small difference of large numbers, of either sign, and was never learnt.
   HOCKET_ASSERT(video_fold_[0].value.defined());
+  constexpr double quiet =
+      0.25;  // squares below it stay small: plain grey must not become a colour
   const auto n = patches.size(0), frames = patches.size(1);
-  auto x = (patches * 2 - 1).flatten(0, 1);
+  auto x = patches * 2 - 1;
+  if (frames > 1) x = at::cat({x.slice(1, 0, 1), x.slice(1, 1) - x.slice(1, 0, frames - 1)}, 1);
+  x = x.flatten(0, 1);
   const std::int64_t folds[3] = {5, 2, 4};
   for (int i = 0; i < 3; ++i) {
     x = fold(x, folds[i]);
     if (i == 2) x = x.view({n, 1, 1, -1});  // [n * frames, 1, 1, c]: a patch's frames side by side
     const auto sizes = x.sizes().vec();
     auto y = ops::linear(x.reshape({-1, sizes[3]}), video_fold_[i]).to(patches.scalar_type());
-    if (i < 2) y = ops::silu(ops::rms_norm(y, {}, config_.norm_epsilon).to(y.scalar_type()));
+    if (i < 2) y = ops::silu(ops::rms_norm(y, {}, quiet).to(y.scalar_type()));
     x = y.view({sizes[0], sizes[1], sizes[2], -1});
   }
   HOCKET_ASSERT(frames == config_.video_frames);
