@@ -28,6 +28,7 @@ class builder {
           variety sound = variety::plain);
 
   random_stream rng;
+  bool rich() const { return sound_ == variety::rich; }
   std::optional<video_scene> scene;  ///< what the camera sees; none: there is no camera
   std::int64_t cursor = 0;           ///< the next episode may begin here, samples
   const std::int64_t total_turns;

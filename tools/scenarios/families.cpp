@@ -25,7 +25,7 @@ std::int64_t ask(builder& b, const std::string& text, double pause_s, int pause_
 void draw_sum(builder& b) {
   sum_plan plan{b.rng.integer(0, 10), b.rng.integer(0, 10), 0, 3};
   if (b.rng.chance(1.0 / 3)) {
-    plan.pause_s = b.rng.uniform(0.5, 1.8);
+    plan.pause_s = b.rng.uniform(0.5, b.rich() ? 2.6 : 1.8);
     plan.pause_after = b.rng.integer(2, 4);
   }
   play_sum(b, plan);
@@ -46,12 +46,15 @@ void draw_delegate(builder& b) {
     plan.task = number_words(x) + " times " + number_words(y);
     plan.request = "what is " + plan.task;
     plan.result = number_words(x * y);
-    if (b.rng.chance(0.2)) plan.pause_s = b.rng.uniform(0.5, 1.5);
+    if (b.rng.chance(0.2)) plan.pause_s = b.rng.uniform(0.5, b.rich() ? 2.6 : 1.5);
+    if (b.rich() && plan.pause_s > 0) plan.pause_after = b.rng.integer(3, 4);
   } else if (kind < 0.8) {
     const std::string city = b.rng.pick(city_words());
     plan.request = "what is the weather in " + city;
     plan.task = "weather " + city;
     plan.result = b.rng.pick(weather_words());
+    if (b.rich() && b.rng.chance(0.2))
+      plan.pause_s = b.rng.uniform(0.5, 2.6), plan.pause_after = b.rng.integer(4, 5);
   } else {
     plan.request = "what time is it";
     plan.task = "time";
@@ -155,7 +158,7 @@ void play_sum(builder& b, const sum_plan& plan) {
 
 void play_delegate(builder& b, const delegate_plan& plan) {
   b.begin_episode("delegate", b.cursor);
-  std::int64_t person_end = ask(b, plan.request, plan.pause_s, 3);
+  std::int64_t person_end = ask(b, plan.request, plan.pause_s, plan.pause_after);
   const std::int64_t k = answer_turn(person_end);
   std::vector<std::string> tokens = engine::words_of(plan.task);
   tokens.insert(tokens.begin(), "<delegate>");
@@ -274,7 +277,9 @@ const std::vector<family>& all_families() {
                                        {"repcount", 1.2, draw_rep_count, true},
                                        {"flash", 1.0, draw_flash, true},
                                        {"motion", 1.0, draw_motion, true},
-                                       {"watch", 1.2, draw_watch, true}};
+                                       {"watch", 1.2, draw_watch, true},
+                                       {"describe", 1.0, draw_describe, true},
+                                       {"once", 0.8, draw_once}};
   return all;
 }
 

@@ -34,6 +34,7 @@ void draw_followup(builder& b);
 void draw_multi(builder& b);
 void draw_refuse(builder& b);
 void draw_how_long(builder& b);
+void draw_once(builder& b);
 void draw_spell(builder& b);
 void draw_lookup(builder& b);
 // families_video.cpp
@@ -41,6 +42,7 @@ void draw_rep_count(builder& b);
 void draw_flash(builder& b);
 void draw_motion(builder& b);
 void draw_watch(builder& b);
+void draw_describe(builder& b);
 
 /// Details that the main job fixes and the families draw.
 struct sum_plan {
@@ -55,6 +57,7 @@ struct delegate_plan {
   std::int64_t delay_turns = 5;  ///< from the first output of the delegation to the first word
   double pause_s = 0;
   std::string meanwhile;  ///< small talk of the person while it waits; empty: none
+  int pause_after = 3;    ///< words
 };
 void play_delegate(builder& b, const delegate_plan& plan);
 

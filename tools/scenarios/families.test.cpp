@@ -80,7 +80,7 @@ TEST_CASE("an interrupting question silences the model after its first word") {
 }
 
 TEST_CASE("what is seen decides what is said, never earlier") {
-  for (const char* family : {"repcount", "flash", "motion", "watch"}) {
+  for (const char* family : {"repcount", "flash", "motion", "watch", "describe"}) {
     CAPTURE(family);
     const conversation c = made_of(family, 2);
     REQUIRE(c.example.video.size() ==

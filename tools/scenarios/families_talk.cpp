@@ -103,7 +103,7 @@ void draw_interrupt(builder& b) {
   enum { question_asked, stop, backchannel, other, faint };
   random_stream& rng = b.rng;
   b.begin_episode("interrupt", b.cursor);
-  const std::string about = rng.chance(0.6) ? rng.pick(plain_words()) : "";
+  const std::string about = rng.chance(0.5) ? rng.pick(plain_words()) : "";
   const int count = rng.integer(6, 10);
   const std::string request =
       about.empty() ? "count to " + number_words(count) : "tell me about the " + about;
@@ -112,10 +112,10 @@ void draw_interrupt(builder& b) {
   std::int64_t done = long_speech(b, k, about, count);
 
   const double draw = rng.unit();
-  const int kind = draw < 0.4    ? question_asked
-                   : draw < 0.55 ? stop
-                   : draw < 0.7  ? backchannel
-                   : draw < 0.85 ? other
+  const int kind = draw < 0.44   ? question_asked
+                   : draw < 0.53 ? stop
+                   : draw < 0.69 ? backchannel
+                   : draw < 0.86 ? other
                                  : faint;
   const question asked = draw_question(rng);
   std::string words = asked.person;
@@ -181,9 +181,11 @@ void draw_correct(builder& b) {
   b.delegates(k, first + number_words(y), "", k + 4);
   const std::string task = first + number_words(z);
   end = b.say_at("no " + task, heard_at(begun) + samples_of(rng.uniform(0.1, 0.8)));
-  const std::int64_t again = answer_turn(end), free = delegate_from(b, again, {task}, "okay");
+  const std::string corrected = "no " + task;
+  const std::int64_t again = answer_turn(end);
+  const std::int64_t free = delegate_from(b, again, {corrected}, "okay");
   const std::int64_t answered = again + draw_delay(rng);
-  b.delegates(again, task, number_words(x * z), answered);
+  b.delegates(again, corrected, number_words(x * z), answered);
   quiet_from(b, task + ", corrected late", end,
              b.model_says(std::max(answered + 1, free), "it is " + number_words(x * z)));
 }
@@ -265,6 +267,15 @@ void draw_how_long(builder& b) {
   end = b.say_at("how long did that take", end + samples_of(seconds + b.rng.uniform(-0.15, 0.15)));
   quiet_from(b, "how long", end,
              b.model_says(answer_turn(end), number_words(seconds) + " seconds"));
+}
+
+void draw_once(builder& b) {
+  const int seconds = b.rng.integer(2, 6);
+  b.begin_episode("once", b.cursor);
+  const std::string what = "say ping in " + number_words(seconds) + " seconds";
+  const std::int64_t end = b.say_at(what, b.cursor), k = answer_turn(end);
+  b.model_says(k, "okay");
+  quiet_from(b, what, end, b.model_says(k + seconds * 5, "ping"));
 }
 
 void draw_spell(builder& b) {

@@ -79,10 +79,10 @@ void draw_motion(builder& b) {
   const double speed = rng.uniform(12.0, 28.0) * (rng.chance(0.5) ? 1 : -1);
   (rng.chance(0.5) ? s.speed_x : s.speed_y) = speed;
   std::int64_t at = acknowledged(b, "tell me when it moves"), free = 0;
-  const int count = rng.integer(1, 3);
+  const int count = rng.integer(1, 5);
   for (int i = 0; i < count; ++i) {
     at += samples_of(rng.uniform(0.5, 1.6));
-    const std::int64_t end = at + samples_of(rng.uniform(1.2, 3.0));
+    const std::int64_t end = at + samples_of(rng.uniform(0.8, 3.0));
     s.spans.emplace_back(at, end);
     free = b.model_says(std::max(answer_turn(at), free), "start");
     free = b.model_says(std::max(answer_turn(end), free), "stop");
@@ -110,6 +110,24 @@ void draw_watch(builder& b) {
   s.to = heard_at(done) + samples_of(rng.uniform(0.0, 0.5));
   b.scene->add(std::move(s));
   quiet_from(b, std::string("what ") + (by_color ? "color" : "shape"), end, done);
+}
+
+void draw_describe(builder& b) {
+  HOCKET_ASSERT(b.scene);
+  random_stream& rng = b.rng;
+  b.begin_episode("describe", b.cursor);
+  std::int64_t at = acknowledged(b, "tell me what you see"), free = 0;
+  const int count = rng.integer(3, 8);
+  for (int i = 0; i < count; ++i) {
+    const std::string color = rng.pick(color_words()), shape = rng.pick(shape_words());
+    sprite s = draw_sprite(rng, color, shape);
+    free = b.model_says(std::max(answer_turn(at), free), color + " " + shape);
+    // The next one comes when this one is named, so that every name is of what is there.
+    s.from = at, s.to = heard_at(free) + samples_of(rng.uniform(-0.2, 0.4));
+    at = s.to + samples_of(rng.chance(0.5) ? 0 : rng.uniform(0.1, 0.6));
+    b.scene->add(std::move(s));
+  }
+  stop(b, "names what it sees", std::max(at, heard_at(free)) + samples_of(rng.uniform(0.1, 0.5)));
 }
 
 }  // namespace hocket::scenarios
