@@ -2,7 +2,7 @@
 
 import time
 
-from support import claims, host_claims
+from support import host_claims
 from support.hosts import NAMES, Hosts
 from support.scenario import scenario
 
@@ -17,17 +17,13 @@ def killed(bench, victim, receivers=(), relays=()):
     marks = hosts.marks()
     killed_s = time.monotonic()
     hosts.now.pop(victim).kill()
-    others = [name for name in NAMES if name != victim]
-    bench.found("detection_ms", hosts.wait_lost([(by, victim) for by in others], marks, killed_s),
-                claims.DETECTION_LIMIT_MS)
+    host_claims.noticed_by_others(bench, hosts, victim, marks, killed_s)
     hosts.run_for(1)
     started_s = time.monotonic()
-    first_ms, flows_ms = hosts.start_again(victim)
-    bench.found("process_start_ms", first_ms)
-    bench.found("restart_ms", flows_ms, claims.RESTART_LIMIT_MS)
+    host_claims.joins_again(bench, hosts, victim)
     hosts.run_for(1)
     host_claims.memory_bounded(bench, hosts)
-    hosts.stop(by=others[0])
+    hosts.stop(by=next(name for name in NAMES if name != victim))
     host_claims.law(hosts)
     for ledger, (source, _) in host_claims.LOSSLESS.items():
         if ledger in receivers:

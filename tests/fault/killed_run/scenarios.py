@@ -56,8 +56,7 @@ def kill_9(bench):
     claims.readable_after_death(bench, run, WAV)
     check(run.wav(WAV) > 8000, "the recording holds what was heard")
     again = under_way(bench, turns=1)
-    opened = again.all_of("tone", "opened")[0]
-    bench.found("restart_ms", (opened["seen_s"] - again.started_s) * 1000)
+    claims.started_anew(bench, again, "tone")
     top = subprocess.run([bench.tools.hocket, "top", "--once", "--json", "--out", again.out],
                          capture_output=True, text=True, check=False)
     check(top.returncode == 0, f"`hocket top` sees the new run: {top.stderr}")

@@ -3,7 +3,7 @@
 import signal
 import time
 
-from support import claims, host_claims
+from support import host_claims
 from support.hosts import NAMES, Hosts
 from support.scenario import scenario
 
@@ -20,16 +20,14 @@ def stopped(bench, victim):
     marks = hosts.marks()
     stopped_s = time.monotonic()
     hosts.now[victim].signal(signal.SIGSTOP)
-    others = [name for name in NAMES if name != victim]
-    bench.found("detection_ms", hosts.wait_lost([(by, victim) for by in others], marks, stopped_s),
-                claims.DETECTION_LIMIT_MS)
+    host_claims.noticed_by_others(bench, hosts, victim, marks, stopped_s)
     hosts.run_for(1)
     going_s = time.monotonic()
     hosts.now[victim].signal(signal.SIGCONT)
-    bench.found("restart_ms", hosts.wait_for_flows(going_s), claims.RESTART_LIMIT_MS)
+    host_claims.flows_again(bench, hosts, going_s)
     hosts.run_for(1)
     host_claims.memory_bounded(bench, hosts)
-    hosts.stop(by=others[0])
+    hosts.stop(by=next(name for name in NAMES if name != victim))
     host_claims.law(hosts)
     host_claims.all_ledgers(hosts)
     host_claims.others_unmoved(hosts, (victim,), stopped_s, going_s)

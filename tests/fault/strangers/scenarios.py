@@ -58,6 +58,13 @@ class Talk:
         return process.log()
 
 
+def with_strange_keys(talk, ours):
+    """What a process says at its end that calls itself left, with new pairs of keys for `ours`."""
+    made = stranger_keys(talk.bench, ours)
+    return talk.intruder(other_graph(talk.hosts, "intruder.yaml", lambda text: text.replace(
+        f"{talk.bench.folder}/keys", str(made))))
+
+
 def other_graph(hosts, name, change):
     path = hosts.graph.parent / name
     path.write_text(change(hosts.graph.read_text(encoding="utf-8")), encoding="utf-8")
@@ -84,9 +91,7 @@ def stranger_keys(bench, ours):
     invariant=UNMOVED)
 def wrong_key(bench):
     talk = Talk(bench, keys=True)
-    made = stranger_keys(bench, ["left"])
-    said = talk.intruder(other_graph(
-        talk.hosts, "intruder.yaml", lambda text: text.replace(f"{bench.folder}/keys", str(made))))
+    said = with_strange_keys(talk, ["left"])
     check("does not accept our key" in said, f"it is told why: {said[-600:]}")
     talk.end()
 
@@ -98,9 +103,7 @@ def wrong_key(bench):
     invariant=UNMOVED)
 def wrong_server_key(bench):
     talk = Talk(bench, keys=True)
-    made = stranger_keys(bench, ["mid", "right"])
-    said = talk.intruder(other_graph(
-        talk.hosts, "intruder.yaml", lambda text: text.replace(f"{bench.folder}/keys", str(made))))
+    said = with_strange_keys(talk, ["mid", "right"])
     check("another key than in our graph" in said, f"it says why: {said[-600:]}")
     talk.end()
 

@@ -94,6 +94,20 @@ def restarted(bench, run, detection, actor="faulty"):
     bench.found("restart_ms", _between_ms(detection, back), RESTART_LIMIT_MS)
 
 
+def process_started(bench, first_ms):
+    """From the start of a new process to its first word: loading libraries and the graph. Not a
+    promise of ours (it is the machine's and the linker's time), but measured against the same limit."""
+    bench.found("process_start_ms", first_ms, RESTART_LIMIT_MS, claimed=False)
+
+
+def started_anew(bench, run, actor):
+    """The same command after a death: how soon the new process speaks, and its first actor is open."""
+    opened = run.all_of(actor, "opened")[0]
+    first_s = run.events[0]["seen_s"]
+    process_started(bench, (first_s - run.started_s) * 1000)
+    bench.found("restart_ms", (opened["seen_s"] - first_s) * 1000, RESTART_LIMIT_MS)
+
+
 def _between_ms(first, second):
     if first["t_ms"] > 0:
         return second["t_ms"] - first["t_ms"]

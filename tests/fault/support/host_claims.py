@@ -1,5 +1,6 @@
 """Claims about several hosts of one graph."""
 
+from support import claims
 from support.failure import check
 
 # Of support/three_hosts.yaml, by ledger: its source, and the hosts on the way.
@@ -131,6 +132,28 @@ def others_unmoved(hosts, victims, from_s, to_s):
         if not set(way) & set(victims):
             gap_ms = longest_gap_ms(hosts.ledger(ledger), from_s, to_s)
             check(gap_ms < 500, f"{ledger} has nothing to do with it, but waits {gap_ms:.0f} ms")
+
+
+def noticed(bench, hosts, pairs, marks, cause_s):
+    """Each (by, name) says in time that it lost the other."""
+    bench.found("detection_ms", hosts.wait_lost(pairs, marks, cause_s), claims.DETECTION_LIMIT_MS)
+
+
+def noticed_by_others(bench, hosts, victim, marks, cause_s):
+    pairs = [(by, victim) for by in hosts.names if by != victim]
+    noticed(bench, hosts, pairs, marks, cause_s)
+
+
+def flows_again(bench, hosts, since_s):
+    """Packets have arrived over every flow, in time after what was wrong is right again."""
+    bench.found("restart_ms", hosts.wait_for_flows(since_s), claims.RESTART_LIMIT_MS)
+
+
+def joins_again(bench, hosts, name):
+    """The command of a dead host once more: all flows go on in time after its first word."""
+    first_ms, flows_ms = hosts.start_again(name)
+    claims.process_started(bench, first_ms)
+    bench.found("restart_ms", flows_ms, claims.RESTART_LIMIT_MS)
 
 
 def memory_bounded(bench, hosts, limit_mib=MEMORY_LIMIT_MIB):
