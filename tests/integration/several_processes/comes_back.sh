@@ -17,9 +17,27 @@ start() {  # HOST LIFE
     >"$work/$1.$2.json" 2>"$work/$1.$2.log" &
   printf -v "$1" %s $!
 }
+kill_9() {  # HOST
+  kill -9 "${!1}"
+  wait "${!1}" 2>/dev/null || true
+  printf -v "$1" ''
+}
+# Who ended without being told to: nobody needs to wait for what he would have done.
+nobody_died() {  # WORDS for what is waited for
+  local name code
+  for name in desk edge; do
+    [[ -z ${!name} ]] || kill -0 "${!name}" 2>/dev/null && continue
+    code=0
+    wait "${!name}" || code=$?
+    echo "$name ended by itself with exit code $code, before $1"
+    tail -n 40 "$work/$name".*.log
+    exit 1
+  done
+}
 # Asks a host until what it says of itself is true.
 until_true() {  # HOST PYTHON-EXPRESSION over `s`
   for ((i = 0; i < 300; ++i)); do
+    nobody_died "$1 came to: $2"
     if "$hocket" top --once --json --out "$work/$1" 2>/dev/null >"$work/now.json" &&
       python3 -c 'import json, sys
 s = json.load(open(sys.argv[1]))
@@ -37,12 +55,10 @@ sys.exit(not eval(sys.argv[2]))' "$work/now.json" "$2" 2>/dev/null; then
 start edge 1
 start desk 1
 until_true edge 's["now_s"] > 2 and s["links"][0]["delivered"] > 50'
-kill -9 "$edge"
-wait "$edge" 2>/dev/null || true
+kill_9 edge
 start edge 2
 until_true edge 's["now_s"] > 3 and s["links"][0]["delivered"] > 50'
-kill -9 "$desk"
-wait "$desk" 2>/dev/null || true
+kill_9 desk
 until_true edge 's["peers"][0]["state"] == "lost"'
 before=$(python3 -c 'import json, sys; s = json.load(open(sys.argv[1])); s = s.get("hosts", [s])[0]
 print(s["links"][0]["delivered"])' "$work/now.json")
