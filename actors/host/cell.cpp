@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "actors/host/cell_job.hpp"
+#include "actors/host/counters.hpp"
 
 namespace hocket::host {
 
@@ -231,14 +232,7 @@ void cell::add_status(actor_status& s, histogram::counts& times, std::int64_t& b
   auto counted = counters_;
   if (const auto late = late_emits_.load(); late > 0)
     counted["late_emits"] = static_cast<std::int64_t>(late);
-  for (const auto& [name, n] : counted) {
-    auto it = std::find_if(s.counters.begin(), s.counters.end(),
-                           [&](const auto& c) { return c.first == name; });
-    if (it == s.counters.end())
-      s.counters.emplace_back(name, n);
-    else
-      it->second += n;
-  }
+  for (const auto& [name, n] : counted) add_counter(s, name, n);
 }
 
 }  // namespace hocket::host

@@ -30,7 +30,7 @@ void team::take_order(const std::string& peer, const host_message& m) {
     case order::open: {
       std::lock_guard lock(mutex_);
       if (agreed_) return;
-      agreed_.emplace();
+      agreed_ = agreement{};
       if (!v.empty()) agreed_->began_ns = v[0];
       for (std::size_t i = 1; i + 1 < v.size(); i += 2)
         agreed_->sessions.push_back(

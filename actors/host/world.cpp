@@ -6,6 +6,7 @@
 
 #include "actors/host/border.hpp"
 #include "actors/host/cell.hpp"
+#include "actors/host/counters.hpp"
 #include "actors/host/rewirer.hpp"
 #include "actors/host/team.hpp"
 
@@ -213,14 +214,7 @@ void add_totals(actor_status& into, const actor_status& from) {
   into.packets_out += from.packets_out;
   into.restarts += from.restarts;
   if (into.last_error.empty()) into.last_error = from.last_error;
-  for (const auto& [name, n] : from.counters) {
-    const auto it = std::find_if(into.counters.begin(), into.counters.end(),
-                                 [&](const auto& c) { return c.first == name; });
-    if (it == into.counters.end())
-      into.counters.emplace_back(name, n);
-    else
-      it->second += n;
-  }
+  for (const auto& [name, n] : from.counters) add_counter(into, name, n);
 }
 
 // What a rewire took out and put back, or replaced, under the same name is one row: its counters go

@@ -169,8 +169,9 @@ void recording::read_verdict() {
   verdict_.packets = packets_;
   verdict_.why = contents_.closed ? "the file does not say how it ended"
                                   : "the recorder did not come to its end";
-  for (const auto& [name, values] : contents_.metadata) {
-    if (name != verdict_name) continue;
+  for (const auto& entry : contents_.metadata) {
+    if (entry.first != verdict_name) continue;
+    const auto& values = entry.second;
     const auto said = [&](const char* key) {
       const auto it = values.find(key);
       return it == values.end() ? std::string() : it->second;
