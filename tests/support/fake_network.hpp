@@ -28,10 +28,11 @@ class fake_network {
  public:
   struct weather {
     unsigned seed = 1;
-    int delay_us = 0;           ///< each message takes up to this long
-    double loss = 0;            ///< of packets on links that may lose
-    std::string slow_for = "";  ///< this host's control lanes are behind everything else,
-    int slow_us = 0;            ///< by this much
+    int delay_us = 0;            ///< each message takes up to this long
+    double loss = 0;             ///< of packets on links that may lose
+    std::string slow_for = "";   ///< this host's control lanes are behind everything else,
+    int slow_us = 0;             ///< by this much;
+    std::string slow_from = "";  ///< only that from this host, where one is named
   };
 
   explicit fake_network(weather w) : weather_(w), random_(w.seed) {
@@ -310,7 +311,8 @@ class fake_network {
     if (weather_.delay_us > 0)
       due += std::chrono::microseconds(
           std::uniform_int_distribution<int>(0, weather_.delay_us)(random_));
-    if (to == weather_.slow_for && lane.ends_with(".control"))
+    if (to == weather_.slow_for && lane.ends_with(".control") &&
+        (weather_.slow_from.empty() || lane.starts_with(weather_.slow_from + ">")))
       due += std::chrono::microseconds(weather_.slow_us);
     auto& last = lanes_[lane];
     last = due = std::max(due, last);
