@@ -1,20 +1,11 @@
 #include "plugins/tts_flite/flite_voice.hpp"
 
-#include <flite/flite.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <cstdlib>
-#include <mutex>
 #include <sstream>
 
-extern "C" {
-cst_voice* register_cmu_us_slt(const char* folder);
-cst_voice* register_cmu_us_rms(const char* folder);
-cst_voice* register_cmu_us_awb(const char* folder);
-cst_voice* register_cmu_us_kal16(const char* folder);
-}
+#include "plugins/tts_flite/synthesis.hpp"
 
 namespace hocket::tts_flite {
 namespace {
@@ -23,46 +14,15 @@ constexpr double rate_hz = 16000;
 constexpr double lead_in_s = 0.03, tail_s = 0.06;
 constexpr double fade_in_samples = 160, fade_out_samples = 400;
 
-std::mutex& flite_lock() {
-  static std::mutex lock;
-  return lock;
-}
-
-// Under the lock. Voices stay loaded until the process ends; flite has no way to unload them.
-cst_voice* voice_of(const std::string& name) {
-  static std::map<std::string, cst_voice*> loaded;
-  static const bool begun = flite_init() == 0;
-  if (!begun) return nullptr;
-  auto& voice = loaded[name];
-  if (voice) return voice;
-  if (name == "slt") voice = register_cmu_us_slt(nullptr);
-  if (name == "rms") voice = register_cmu_us_rms(nullptr);
-  if (name == "awb") voice = register_cmu_us_awb(nullptr);
-  if (name == "kal16") voice = register_cmu_us_kal16(nullptr);
-  return voice;
-}
-
-// Sounds of words in seconds; flite's segments know the word that they belong to.
-std::vector<spoken::word_time> words_of(cst_utterance* utt) {
+// Sounds of words in samples.
+std::vector<spoken::word_time> times_of(const synthesis& said) {
   std::vector<spoken::word_time> out;
-  const void* current = nullptr;
-  double before_s = 0;
-  for (cst_item* s = relation_head(utt_relation(utt, "Segment")); s; s = item_next(s)) {
-    const double end_s = item_feat_float(s, "end");
-    cst_item* syllable = item_parent(item_as(s, "SylStructure"));
-    cst_item* word = syllable ? item_parent(syllable) : nullptr;
-    if (word) {
-      if (word->contents != current)
-        out.push_back({item_name(word), std::llround(before_s * rate_hz), 0});
-      current = word->contents;
-      out.back().end = std::llround(end_s * rate_hz);
-    }
-    before_s = end_s;
-  }
+  for (const auto& w : said.words)
+    out.push_back({w.name, std::llround(w.begin_s * rate_hz), std::llround(w.end_s * rate_hz)});
   return out;
 }
 
-spoken cut(const cst_wave* wave, std::vector<spoken::word_time> words) {
+spoken cut(const std::vector<float>& samples, std::vector<spoken::word_time> words) {
   spoken out;
   if (words.empty()) return out;
   const auto from = words.front().begin - std::llround(lead_in_s * rate_hz);
@@ -70,7 +30,8 @@ spoken cut(const cst_wave* wave, std::vector<spoken::word_time> words) {
   for (auto i = from; i < to; ++i) {
     const double edge = std::min(static_cast<double>(i - from) / fade_in_samples,
                                  static_cast<double>(to - i) / fade_out_samples);
-    const double sample = i >= 0 && i < wave->num_samples ? wave->samples[i] / 32768.0 : 0;
+    const bool inside = i >= 0 && i < static_cast<std::int64_t>(samples.size());
+    const double sample = inside ? double(samples[static_cast<std::size_t>(i)]) : 0;
     out.samples.push_back(static_cast<float>(sample * std::clamp(edge, 0.0, 1.0)));
   }
   for (auto& w : words) {
@@ -112,26 +73,17 @@ result<spoken> flite_voice::say(const std::string& text) const {
     }
     read += (read.empty() ? "" : " ") + word;
   }
-  const std::lock_guard guard(flite_lock());
-  auto* voice = voice_of(name_);
-  if (!voice) return fail("tts.no_voice", "flite has no voice " + name_);
-  // Its breath is drawn with rand(): from the same seed, so that the same text sounds the same.
-  std::srand(1);
-  cst_utterance* utt = flite_synth_text(read.c_str(), voice);
-  const cst_wave* wave = utt ? utt_wave(utt) : nullptr;
-  if (!wave || wave->sample_rate != static_cast<int>(rate_hz)) {
-    if (utt) delete_utterance(utt);
-    return fail("tts.failed", "flite made no 16 kHz sound");
-  }
-  auto words = words_of(utt);
+  synthesis said;
+  const auto end = synthesise(name_, read, 1, 1, said);
+  if (end == synthesis_end::no_voice) return fail("tts.no_voice", "flite has no voice " + name_);
+  if (end == synthesis_end::failed) return fail("tts.failed", "flite made no 16 kHz sound");
+  auto words = times_of(said);
   const bool ours = words.size() == wanted.size() && written.size() == wanted.size();
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (ours) words[i].word = wanted[i];
     words[i].written = ours ? written[i] : words[i].word;
   }
-  auto out = cut(wave, std::move(words));
-  delete_utterance(utt);
-  return out;
+  return cut(said.samples, std::move(words));
 }
 
 }  // namespace hocket::tts_flite
