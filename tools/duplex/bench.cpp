@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -246,8 +247,32 @@ std::string identity_of(const subject& what, std::uint64_t seed, const bench_set
     if (a.config && !a.type->info.source) a.config->visit(facts);
   std::string ports = name_of(what.graph, what.person) + name_of(what.graph, what.audio);
   for (const auto& p : what.texts) ports += name_of(what.graph, p);
+  // Runs side by side disturb each other's clock, but not virtual time.
   return short_hash(fmt::format("{}|{}|{}|{}|{}|{}", what.graph.hash, facts.text, ports, seed,
-                                how.batch, how.real_time));
+                                how.batch, how.real_time ? how.jobs : 0));
+}
+
+result<work_left> left_to_play(std::uint64_t seed, const std::vector<item_spec>& specs,
+                               const std::string& out) {
+  work_left left;
+  std::map<std::string, double> length_s;
+  for (const auto& spec : specs) {
+    std::error_code ignored;
+    if (!out.empty() && fs::exists(file_of(out, spec.key()), ignored)) continue;
+    ++left.items;
+    if (spec.family == "session") {
+      left.seconds += 60 * spec.minutes;
+      continue;
+    }
+    auto& length = length_s[spec.family];
+    if (length == 0) {
+      auto made = make_item(seed, spec);
+      if (!made) return fail(made);
+      length = made->length_s();
+    }
+    left.seconds += length;
+  }
+  return left;
 }
 
 result<std::vector<played_item>> run_bench(const subject& what, std::uint64_t seed,

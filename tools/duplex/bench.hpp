@@ -29,6 +29,15 @@ struct bench_settings {
   std::function<void(std::size_t done, std::size_t all, const std::string& what)> progress;
 };
 
+/// What is still to be played, and how long it lasts: the length of a family is that of one of its
+/// items. *Errors*: those of make_item.
+struct work_left {
+  std::size_t items = 0;
+  double seconds = 0;
+};
+result<work_left> left_to_play(std::uint64_t seed, const std::vector<item_spec>& specs,
+                               const std::string& out);
+
 /// Plays all items that `out` does not hold yet; long sessions last, alone, since their times are
 /// measured. In virtual time the result depends on graph, seed, specs and `batch` alone: an item's
 /// place in its batch is the number of its session, which seeds the model's noise. A batch that was

@@ -6,90 +6,11 @@
 
 #include "actors/host/runtime.hpp"
 #include "engine/audio/resample.hpp"
-#include "engine/text/vocabulary.hpp"
+#include "tools/duplex/listener.hpp"
 #include "tools/duplex/player.hpp"
 
 namespace hocket::duplex {
 namespace {
-
-struct asked {
-  double at_s = 0;
-  bool in_force = true;
-};
-
-/// Writes down what leaves the graph's ports, by session.
-class listener final : public host::observer {
- public:
-  listener(const subject& what, std::vector<session_tape>& tapes) : what_(what), tapes_(tapes) {
-    for (const auto& p : tapes) {
-      timeline t;
-      t.length_s = p.plays->length_s();
-      t.has_words = !what.texts.empty();
-      t.has_tools = what.has_tools;
-      seen_.push_back({std::move(t), {}});
-    }
-  }
-
-  void packet_emitted(const plan&, actor_index actor, std::size_t port, const packet& p) override {
-    const auto number = static_cast<std::size_t>(p.header.session);
-    if (!p.body || number < 1 || number > seen_.size()) return;
-    auto& [did, requests] = seen_[number - 1];
-    const port_of from{actor, port};
-    const double at_s = p.header.ts.seconds();
-    if (from == what_.audio) {
-      if (const auto* a = p.get_if<audio_chunk>()) take_sound(tapes_[number - 1], *a, p.header.ts);
-    } else if (std::ranges::count(what_.texts, from) > 0) {
-      if (const auto* t = p.get_if<text>(); t && (t->role.empty() || t->role == "model"))
-        for (const auto& word : engine::words_of(t->value)) did.words.push_back({at_s, word});
-    } else if (const auto* call = p.get_if<tool_call>()) {
-      did.calls.push_back({at_s, call->tool,
-                           nlohmann::json::parse(call->arguments_json, nullptr, false),
-                           call->request});
-    } else if (const auto* d = p.get_if<delegation>()) {
-      take_delegation(did, requests, *d, at_s);
-    }
-  }
-
-  timeline& of(std::size_t index) {
-    auto& [did, requests] = seen_[index];
-    for (auto& c : did.calls)
-      if (const auto r = requests.find(c.request); r != requests.end())
-        c.in_force = r->second.in_force;
-    std::ranges::stable_sort(did.words, {}, &said_word::at_s);
-    return did;
-  }
-
- private:
-  static void take_delegation(timeline& did, std::map<std::uint64_t, asked>& requests,
-                              const delegation& d, double at_s) {
-    if (d.what == delegation::action::cancel) {
-      requests[d.request].in_force = false;
-      return;
-    }
-    requests[d.request].at_s = at_s;
-    did.delegations_s.push_back(at_s);
-    if (d.supersedes) requests[d.supersedes].in_force = false;
-  }
-
-  static void take_sound(session_tape& tape, const audio_chunk& a, timestamp at) {
-    const std::lock_guard hold(tape.lock);
-    tape.sound_rate_hz = a.rate_hz;
-    const auto first = std::llround(at.seconds() * a.rate_hz);
-    const auto samples = a.samples.as<float>();
-    for (std::int64_t i = 0; i < a.frames(); ++i) {
-      const auto to = first + i;
-      if (to < 0) continue;
-      if (tape.sound.size() <= static_cast<std::size_t>(to))
-        tape.sound.resize(static_cast<std::size_t>(to) + 1);
-      tape.sound[static_cast<std::size_t>(to)] =
-          samples[static_cast<std::size_t>(i) * static_cast<std::size_t>(a.channels)];
-    }
-  }
-
-  const subject& what_;
-  std::vector<session_tape>& tapes_;
-  std::vector<std::pair<timeline, std::map<std::uint64_t, asked>>> seen_;
-};
 
 /// Takes everything and does nothing: in the place of recorders.
 struct nothing final : component {};
@@ -157,6 +78,24 @@ std::vector<float> on_the_items_clock(session_tape& tape) {
   return sound;
 }
 
+// What the clock cost the whole run; an item of `items` takes its share of the lost sound.
+run_costs costs_of(const host::run_summary& end, const subject& what, std::size_t items) {
+  run_costs out;
+  const auto& sound = what.graph.actors[what.audio.actor].name;
+  for (const auto& a : end.last.actors)
+    for (const auto& [name, value] : a.counters)
+      if (a.name == sound && name == "late_samples")
+        out.lost_sound_s += static_cast<double>(value) / rate_hz / static_cast<double>(items);
+  if (!end.last.budgets.empty()) {
+    const auto& b = end.last.budgets.front();
+    out.budget_checked = static_cast<std::int64_t>(b.checked);
+    out.budget_missed = static_cast<std::int64_t>(b.missed);
+    out.budget_p50_ms = b.p50_ms;
+    out.budget_p99_ms = b.p99_ms;
+  }
+  return out;
+}
+
 }  // namespace
 
 result<std::vector<driven>> drive(const subject& what, std::span<const item* const> items,
@@ -169,7 +108,7 @@ result<std::vector<driven>> drive(const subject& what, std::span<const item* con
   }
   stand_ins kept;
   const plan graph = with_stand_ins(what, tapes, kept);
-  listener ear(what, tapes);
+  listener ear(what, tapes, how.real_time);
   host::runtime_options options;
   options.virtual_time = !how.real_time;
   options.sessions = static_cast<int>(items.size());
@@ -185,7 +124,8 @@ result<std::vector<driven>> drive(const subject& what, std::span<const item* con
   for (std::size_t i = 0; i < items.size(); ++i) {
     driven d;
     d.sound = on_the_items_clock(tapes[i]);
-    d.did = std::move(ear.of(i));
+    d.did = ear.take(i);
+    if (how.real_time) d.did.cost = costs_of(end, what, items.size());
     d.did.speech = segments_of(d.sound);
     d.did.person_db = levels_of(items[i]->input);
     d.did.model_db = levels_of(d.sound);

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include "tools/duplex/bench.hpp"
 #include "tools/duplex/compare.hpp"
 #include "tools/duplex/driver.hpp"
+#include "tools/duplex/listener.hpp"
 #include "tools/duplex/picture.hpp"
 #include "tools/duplex/summary.hpp"
 #include "tools/hocket/types.hpp"
@@ -123,6 +125,108 @@ TEST_CASE("the echo comes back quieter; late chunks keep their times") {
   CHECK((*done)[1].did.speech.front().from_s == doctest::Approx(0.6).epsilon(0.03));
 }
 
+TEST_CASE("in real time an item lasts as long as it is, and its costs are told") {
+  const auto what = subject_of("loopback");
+  CHECK(what->tells_what_sounded);
+  const item a = tone_item(1, 0.2, 0.6);
+  const item* items[] = {&a};
+  const auto before = std::chrono::steady_clock::now();
+  const auto done = drive(*what, items, {true, work()});
+  REQUIRE_MESSAGE(done, done.error().message);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
+  CHECK(took.count() >= 1.0);
+  const auto& did = (*done)[0].did;
+  CHECK(did.real_time);
+  CHECK(json_of(timeline_of(json_of(did))) == json_of(did));
+  // On a machine that is too slow the playout drops what comes late: then it is counted.
+  const auto judged = score(a, did);
+  REQUIRE(judged.values.count("lost_sound_ms_per_min") == 1);
+  if (judged.values.at("lost_sound_ms_per_min") == 0) {
+    REQUIRE(did.speech.size() == 1);
+    CHECK(did.speech[0].from_s == doctest::Approx(0.3).epsilon(0.03));
+  }
+  CHECK(score(a, (*drive(*what, items, {false, work()}))[0].did)
+            .values.count("lost_sound_ms_per_min") == 0);
+}
+
+namespace {
+
+class fixed_clock final : public clock {
+ public:
+  timestamp now() const override { return at; }
+  bool is_virtual() const override { return false; }
+  timestamp at;
+};
+
+}  // namespace
+
+TEST_CASE(
+    "real time: words and bare sound are there when they left the graph, not before their time") {
+  const auto what = subject_of("talk", {"", "model.audio", {}});
+  REQUIRE(what);
+  CHECK_FALSE(what->tells_what_sounded);
+  const item it = tone_item(2, 0.2, 0.4);
+  const auto put = [&](bool real_time) {
+    std::vector<session_tape> tapes(1);
+    tapes[0].plays = &it;
+    listener ear(*what, tapes, real_time);
+    fixed_clock time;
+    ear.started(what->graph, time);
+    const auto emit = [&](const port_of& from, std::int64_t ts_ms, std::int64_t now_ms,
+                          payload body) {
+      time.at = timestamp::of_ms(now_ms);
+      auto p = make_packet(timestamp::of_ms(ts_ms), std::move(body));
+      p.header.session = session_id{1};
+      ear.packet_emitted(what->graph, from.actor, from.port, p);
+    };
+    const auto chunk = [](float level) {
+      return audio_chunk{16000, 1, 0, buffer::take(std::vector<float>(3200, level))};
+    };
+    emit(what->texts.front(), 400, 450, text{"one", "model", 0, true});
+    emit(what->texts.front(), 900, 650, text{"two", "model", 0, true});  // said ahead of its time
+    emit(what->audio, 400, 450, chunk(0.1f));
+    emit(what->audio, 600, 610, chunk(0.2f));  // goes on where the first one ends: 650
+    emit(what->audio, 1200, 1210, chunk(0.3f));
+    return std::pair(ear.take(0), std::move(tapes[0].sound));
+  };
+  const auto [real, real_sound] = put(true);
+  REQUIRE(real.words.size() == 2);
+  CHECK(real.words[0].at_s == doctest::Approx(0.45));
+  CHECK(real.words[1].at_s == doctest::Approx(0.9));
+  REQUIRE(real.word_waits_s.size() == 2);
+  CHECK(real.word_waits_s[0] == doctest::Approx(0.05));
+  CHECK(real.word_waits_s[1] == 0);
+  const auto level = [](const std::vector<float>& sound, double at_s) {
+    return sound[static_cast<std::size_t>(at_s * 16000)];
+  };
+  CHECK(level(real_sound, 0.449) == 0.0f);
+  CHECK(level(real_sound, 0.451) == 0.1f);
+  CHECK(level(real_sound, 0.651) == 0.2f);
+  CHECK(level(real_sound, 0.851) == 0.0f);
+  CHECK(level(real_sound, 1.211) == 0.3f);
+  const auto [ideal, ideal_sound] = put(false);
+  CHECK(ideal.words[0].at_s == doctest::Approx(0.4));
+  CHECK(ideal.word_waits_s.empty());
+  CHECK(level(ideal_sound, 0.401) == 0.1f);
+  CHECK(level(ideal_sound, 0.601) == 0.2f);
+}
+
+TEST_CASE("what is left to play: less by what is stored, sessions by their minutes") {
+  const auto out = std::filesystem::temp_directory_path() / "hocket-duplex-left";
+  std::filesystem::remove_all(out);
+  const std::vector<item_spec> specs{{"turn", 0}, {"turn", 1}, {"session", 0, "clean", 2}};
+  const auto all = left_to_play(7, specs, out.string());
+  REQUIRE(all);
+  CHECK(all->items == 3);
+  const auto turn_s = make_item(7, specs[0])->length_s();
+  CHECK(all->seconds == doctest::Approx(2 * turn_s + 120));
+  std::filesystem::create_directories(out / "items" / "turn");
+  std::ofstream(out / "items" / "turn" / "0000.json") << "{}";
+  CHECK(left_to_play(7, specs, out.string())->items == 2);
+  CHECK(left_to_play(7, specs, "")->items == 3);
+  std::filesystem::remove_all(out);
+}
+
 TEST_CASE("a run is stored, resumed, refused for another seed, and begun afresh") {
   const auto out = std::filesystem::temp_directory_path() / "hocket-duplex-run";
   std::filesystem::remove_all(out);
@@ -211,6 +315,20 @@ TEST_CASE("compare: paired by item, B - A; reports without a common item are ref
   CHECK(found->items()[1].name == "turn.latency_s");
   CHECK(found->items()[1].value == doctest::Approx(-0.2));
   CHECK(found->items()[1].n == 1);
+  // Reports say by which clock and in which batches they were taken; what differs is noted.
+  const auto item = R"("items": {"turn/0000": {"good": 1, "values": {}}}})";
+  const auto v =
+      write("hocket-duplex-v.json",
+            (R"({"clock": "virtual", "at_once": {"batch": 16}, )" + std::string(item)).c_str());
+  const auto w =
+      write("hocket-duplex-w.json",
+            (R"({"clock": "real", "at_once": {"batch": 1}, )" + std::string(item)).c_str());
+  const auto clocks = compare_runs(v, w);
+  REQUIRE(clocks);
+  REQUIRE(clocks->notes().size() == 3);
+  CHECK(clocks->notes()[1].find("B real time") != std::string::npos);
+  CHECK(clocks->notes()[2].find("16 and 1") != std::string::npos);
+  CHECK(found->notes().size() == 1);
   CHECK(compare_runs(a, write("hocket-duplex-c.json", R"({"items": {}})")).error().code ==
         "duplex.compare");
   CHECK(compare_runs(a, write("hocket-duplex-c.json", "[]")).error().code == "duplex.file");

@@ -153,19 +153,24 @@ result<std::vector<item_spec>> plan_set(const set_options& options) {
   const auto wanted = [&](const std::string& name) {
     return options.families.empty() || std::ranges::count(options.families, name) > 0;
   };
+  const auto count_of = [&](std::int64_t full, std::int64_t quick) {
+    return options.items > 0 ? std::min(options.items, full) : options.quick ? quick : full;
+  };
   std::vector<item_spec> out;
   for (const auto& f : all_families())
-    for (std::int64_t i = 0; wanted(f.name) && i < (options.quick ? f.quick : f.count); ++i)
+    for (std::int64_t i = 0; wanted(f.name) && i < count_of(f.count, f.quick); ++i)
       out.push_back({f.name, i});
   // The clean twins of these items are the first of their families.
   for (const auto& condition : all_conditions())
     for (const auto& [name, count] : core)
-      for (std::int64_t i = 0; wanted("robustness") && i < (options.quick ? count / 4 : count); ++i)
+      for (std::int64_t i = 0;
+           options.robustness && wanted("robustness") && i < count_of(count, count / 4); ++i)
         out.push_back({name, i, condition.name});
-  if (wanted("session") && options.quick) out.push_back({"session", 0, "clean", 2});
-  if (wanted("session") && !options.quick)
+  const bool sessions = wanted("session") && options.long_minutes > 0;
+  if (sessions && options.quick) out.push_back({"session", 0, "clean", 2});
+  if (sessions && !options.quick)
     for (const double minutes : {10.0, options.long_minutes})
-      if (minutes > 0) out.push_back({"session", 0, "clean", minutes});
+      out.push_back({"session", 0, "clean", minutes});
   return out;
 }
 

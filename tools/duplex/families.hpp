@@ -24,6 +24,7 @@ const family* find_family(const std::string& name);
 struct set_options {
   std::uint64_t seed = 770001;  ///< base of the test seeds
   bool quick = false;
+  std::int64_t items = 0;             ///< of each family, at most; 0: as many as it has
   std::vector<std::string> families;  ///< empty: all
   bool robustness = true;             ///< also the core items under each condition
   double long_minutes = 60;           ///< the long session beside the one of 10 min; 0: neither

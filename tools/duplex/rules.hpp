@@ -17,10 +17,12 @@ enum class statistic_of : std::uint8_t {
   macro,  ///< mean of the families' means (or of the keys', where several are named)
 };
 
+inline constexpr const char* any_family = "*";
+
 struct measure_rule {
   const char* name;
-  std::vector<const char*> families;
-  std::vector<const char*> keys;  ///< of scored::values; several: one group each
+  std::vector<const char*> families;  ///< any_family alone: all of them
+  std::vector<const char*> keys;      ///< of scored::values; several: one group each
   statistic_of how = statistic_of::mean;
   const char* unit = "";
   std::optional<double> target = {};

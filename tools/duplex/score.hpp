@@ -20,6 +20,12 @@ struct scored {
 /// Judges by the item's family; definitions stand beside the measures (summary.cpp).
 scored score(const item& of, const timeline& did);
 
+/// Of a run in real time: `word_wait_s`, `word_wait_max_s` (how long after its stream time a word
+/// was there), `lost_sound_ms_per_min`, and, where the graph has a budget, `budget_p50_ms`,
+/// `budget_p99_ms`, `budget_missed` (a share). All but the waits are of the run that the item was in.
+/// Nothing in virtual time.
+void score_costs(scored& out, const item& of, const timeline& did);
+
 /// When the model, speaking at `from_s`, fell silent: the end of the sound before the reply where
 /// there is one, else of the stretch of sound (gaps up to 0.5 s closed) that covers `from_s`.
 /// Nothing where it did not speak.

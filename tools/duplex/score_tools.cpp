@@ -118,29 +118,4 @@ scored score_refusal(const item& of, const timeline& t) {
   return out;
 }
 
-scored score(const item& of, const timeline& did) {
-  using judge = scored (*)(const item&, const timeline&);
-  static const std::map<std::string, judge> judges{{"pause", score_pause},
-                                                   {"turn", score_turn},
-                                                   {"interruption", score_interruption},
-                                                   {"barge_in", score_barge_in},
-                                                   {"backchannel", score_resume},
-                                                   {"other", score_resume},
-                                                   {"background", score_resume},
-                                                   {"bystander", score_bystander},
-                                                   {"model_backchannel", score_story},
-                                                   {"time_speak", score_time_speak},
-                                                   {"cue_speak", score_cue_speak},
-                                                   {"delegation", score_delegation},
-                                                   {"delegation_corrected", score_delegation},
-                                                   {"refusal", score_refusal},
-                                                   {"session", score_session},
-                                                   {"rep_count", score_rep_count},
-                                                   {"proactive_video", score_proactive},
-                                                   {"charades", score_motion},
-                                                   {"visual_cue", score_visual_cue}};
-  const auto found = judges.find(of.family);
-  return found == judges.end() ? scored{} : found->second(of, did);
-}
-
 }  // namespace hocket::duplex

@@ -137,6 +137,16 @@ TEST_CASE("plan: families by name, robustness twins, sessions, unknown names") {
   set_options one;
   one.families = {"turn"};
   CHECK(plan_set(one)->size() == 119);
+  one.items = 5;
+  one.quick = true;
+  CHECK(plan_set(one)->size() == 5);
+  one.items = 1000;  // more than there are
+  CHECK(plan_set(one)->size() == 119);
+  set_options bare;
+  bare.items = 2;
+  bare.robustness = false;
+  bare.long_minutes = 0;
+  CHECK(plan_set(bare)->size() == 2 * all_families().size());
   one.families = {"turns"};
   REQUIRE_FALSE(plan_set(one));
   CHECK(plan_set(one).error().message.find("pause turn interruption") != std::string::npos);

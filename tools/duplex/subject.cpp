@@ -105,6 +105,10 @@ result<subject> make_subject(const plan& graph, const registry& types, const sub
     if (!any)
       return fail("duplex.port", graph.file + " puts no sound out; name an output with --audio");
   }
+  const auto& beside = graph.actors[out.audio.actor].type->info.outputs;
+  out.tells_what_sounded = std::ranges::any_of(beside, [](const output_port& p) {
+    return p.name == "played" && p.type.kind == payload_kind::control;
+  });
   for (const auto& name : how.texts) {
     auto found = port_named(graph, name, payload_kind::text);
     if (!found) return fail(found);

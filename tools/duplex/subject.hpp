@@ -30,8 +30,10 @@ struct subject {
   port_of person;                 ///< replaced by the item's sound
   std::optional<port_of> camera;  ///< replaced by the item's pictures; none: the graph cannot see
   port_of audio;                  ///< what is heard
-  std::vector<port_of> texts;     ///< what it says, role `model`
-  bool has_tools = false;         ///< some output carries tool calls
+  /// `audio` is a playout's: told when it has sounded. Known by its other output, `played`.
+  bool tells_what_sounded = false;
+  std::vector<port_of> texts;  ///< what it says, role `model`
+  bool has_tools = false;      ///< some output carries tool calls
 };
 
 /// Finds the ports: the person is the one source with an audio output that is linked, the camera the

@@ -25,7 +25,8 @@ groups values_of(const std::vector<played_item>& all, const measure_rule& rule, 
     for (const char* key : rule.keys) {
       std::vector<double> values;
       for (const auto& o : all) {
-        if (!same_text(family, o.of.family) || o.of.condition != "clean") continue;
+        if (!same_text(family, o.of.family) && family != std::string_view(any_family)) continue;
+        if (o.of.condition != "clean") continue;
         if (flite_only && o.of.synthesiser != "flite") continue;
         if (const auto v = o.judged.values.find(key); v != o.judged.values.end())
           values.push_back(v->second);

@@ -11,10 +11,13 @@ namespace hocket::duplex {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(segment, from_s, to_s)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(said_word, at_s, word)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(tool_use, at_s, tool, arguments, request, in_force)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(run_costs, lost_sound_s, budget_checked,
+                                                budget_missed, budget_p50_ms, budget_p99_ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(timeline, length_s, has_words, has_tools, speech,
                                                 words, calls, delegations_s, person_db, model_db,
                                                 spoken_words, understood_words, teacher_words,
-                                                minute_wall_s, minute_rss_mib)
+                                                minute_wall_s, minute_rss_mib, real_time,
+                                                word_waits_s, cost)
 
 nlohmann::json json_of(const timeline& t) { return t; }
 timeline timeline_of(const nlohmann::json& j) { return j.get<timeline>(); }

@@ -30,6 +30,13 @@ struct tool_use {
   bool in_force = true;
 };
 
+/// What a run in real time cost. The budget is the graph's first one, over all items of the run.
+struct run_costs {
+  double lost_sound_s = 0;  ///< per item: came after its time, the playout had gone on
+  std::int64_t budget_checked = 0, budget_missed = 0;  ///< micro-turns
+  double budget_p50_ms = 0, budget_p99_ms = 0;
+};
+
 /// What came out. Times are the input's. `levels` are for pictures.
 struct timeline {
   double length_s = 0;
@@ -45,6 +52,9 @@ struct timeline {
   std::int64_t spoken_words = 0, understood_words = 0, teacher_words = 0;
   /// Long sessions: what each minute of stream time took of this machine.
   std::vector<double> minute_wall_s, minute_rss_mib;
+  bool real_time = false;            ///< else virtual: computing took no time
+  std::vector<double> word_waits_s;  ///< real time: how long after its stream time a word was there
+  run_costs cost;                    ///< real time
 };
 
 nlohmann::json json_of(const timeline& t);

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,9 +12,10 @@
 #include "tools/duplex/compare.hpp"
 #include "tools/duplex/picture.hpp"
 #include "tools/duplex/recorded.hpp"
+#include "tools/duplex/rules.hpp"
 #include "tools/duplex/set_files.hpp"
 #include "tools/duplex/summary.hpp"
-#include "tools/hocket/commands.hpp"
+#include "tools/hocket/eval_duplex.hpp"
 #include "tools/hocket/terminal.hpp"
 #include "tools/hocket/types.hpp"
 
@@ -22,15 +25,61 @@ namespace {
 using namespace duplex;
 namespace fs = std::filesystem;
 
-std::uint64_t seed_of(const duplex_options& o) { return o.seed ? o.seed : set_options{}.seed; }
+std::uint64_t seed_of(const duplex_request& o) { return o.seed ? o.seed : set_options{}.seed; }
 
-set_options set_of(const duplex_options& o) {
+// In real time everything takes as long as it lasts: a few of each family, and what has to be long,
+// or is there nine times, only where it is asked for.
+set_options set_of(const duplex_request& o) {
   set_options set;
   set.seed = seed_of(o);
   set.quick = o.quick;
+  set.items = o.items;
   set.families = o.families;
   set.long_minutes = o.long_minutes;
+  if (!o.real_time) return set;
+  if (o.items == 0) set.items = 4;
+  set.robustness = std::ranges::count(o.families, "robustness") > 0;
+  if (std::ranges::count(o.families, "session") == 0) set.long_minutes = 0;
   return set;
+}
+
+// What was left to the command is chosen by the clock.
+duplex_request completed(duplex_request o) {
+  if (o.out.empty()) o.out = o.real_time ? "out/duplex-real-time" : "out/duplex";
+  if (o.jobs == 0) o.jobs = o.real_time ? 1 : 2;
+  if (o.batch == 0) o.batch = o.real_time ? 1 : 16;
+  return o;
+}
+
+double load_average() {
+  double load = 0;
+  return ::getloadavg(&load, 1) == 1 ? load : 0;
+}
+
+// The clock, said where the numbers are read.
+std::string clock_note(const duplex_request& o, double load_before) {
+  if (!o.real_time)
+    return "virtual time: computing takes none; `--real-time` measures latency with it";
+  const auto at_once = o.jobs * o.batch;
+  return fmt::format(
+      "real time: latencies hold the computing; {}; load average of the machine {:.1f} before and "
+      "{:.1f} after, on {} cores",
+      at_once == 1 ? "one conversation at a time"
+                   : fmt::format("{} conversations at once", at_once),
+      load_before, load_average(), this_machine().cores);
+}
+
+// Before it begins: how long it will take.
+result<void> announce(const duplex_request& o, const std::vector<item_spec>& specs) {
+  if (!o.real_time) return {};
+  const auto left = left_to_play(seed_of(o), specs, o.fresh ? "" : o.out);
+  if (!left) return fail(left);
+  const double minutes = (left->seconds / (o.jobs * o.batch) + 1.0 * double(left->items)) / 60;
+  fmt::print(stderr,
+             "real time: {} of {} items still to be played, {} at a time: about {:.0f} min. "
+             "What is done is kept: the same command goes on from there.\n",
+             left->items, specs.size(), o.jobs * o.batch, std::ceil(minutes));
+  return {};
 }
 
 void show_progress(bool terminal, std::size_t done, std::size_t all, const std::string& what) {
@@ -44,21 +93,25 @@ void show_progress(bool terminal, std::size_t done, std::size_t all, const std::
 }
 
 // The numbers, with what each item gave, so that runs can be compared item by item.
-std::string json_of(const bench_report& r, const std::vector<played_item>& all) {
+std::string json_of(const duplex_request& o, const bench_report& r,
+                    const std::vector<played_item>& all) {
   auto out = nlohmann::ordered_json::parse(r.numbers.to_json());
+  out["clock"] = !o.recorded.empty() ? "recorded" : o.real_time ? "real" : "virtual";
+  if (o.recorded.empty()) out["at_once"] = {{"jobs", o.jobs}, {"batch", o.batch}};
   for (const auto& d : r.definitions) out["definitions"][d.name] = d.what;
   for (const auto& e : r.errors) out["errors"].push_back(e);
-  for (const auto& o : all) {
-    nlohmann::ordered_json one{{"good", o.judged.good}, {"verdict", o.judged.verdict}};
-    for (const auto& [key, value] : o.judged.values) one["values"][key] = value;
-    out["items"][o.of.key()] = one;
+  for (const auto& played : all) {
+    const auto& judged = played.judged;
+    nlohmann::ordered_json one{{"good", judged.good}, {"verdict", judged.verdict}};
+    for (const auto& [key, value] : judged.values) one["values"][key] = value;
+    out["items"][played.of.key()] = one;
   }
   return out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-int print_report(const duplex_options& o, const bench_report& r,
+int print_report(const duplex_request& o, const bench_report& r,
                  const std::vector<played_item>& all) {
-  const auto json = json_of(r, all);
+  const auto json = json_of(o, r, all);
   std::error_code ignored;
   fs::create_directories(o.out, ignored);
   const auto file = (fs::path(o.out) / "report.json").string();
@@ -76,9 +129,18 @@ int print_report(const duplex_options& o, const bench_report& r,
   return r.errors.empty() ? exit_fine : exit_failed;
 }
 
-left_out not_asked_for(const duplex_options& o) {
+left_out not_asked_for(const duplex_request& o) {
   left_out out;
-  if (o.families.empty()) return out;
+  if (!o.recorded.empty())
+    out.emplace_back(any_family, "a recording does not tell");
+  else if (!o.real_time)
+    out.emplace_back(any_family, "virtual time: computing takes none; see --real-time");
+  if (o.families.empty()) {
+    if (o.real_time)
+      for (const char* name : {"session", "robustness"})
+        out.emplace_back(name, fmt::format("left out in real time; --family {}", name));
+    return out;
+  }
   std::vector<std::string> names{"session", "robustness"};
   for (const auto& f : all_families()) names.emplace_back(f.name);
   for (const auto& name : names)
@@ -86,7 +148,7 @@ left_out not_asked_for(const duplex_options& o) {
   return out;
 }
 
-int judge_recording(const duplex_options& o) {
+int judge_recording(const duplex_request& o) {
   const auto specs = plan_set(set_of(o));
   if (!specs) return complain(specs.error(), exit_bad_input);
   std::vector<std::string> absent;
@@ -105,7 +167,7 @@ int judge_recording(const duplex_options& o) {
   return print_report(o, r, *all);
 }
 
-int write_test_set(const duplex_options& o) {
+int write_test_set(const duplex_request& o) {
   const auto specs = plan_set(set_of(o));
   if (!specs) return complain(specs.error(), exit_bad_input);
   const bool terminal = this_terminal().is_terminal;
@@ -117,13 +179,13 @@ int write_test_set(const duplex_options& o) {
   return exit_fine;
 }
 
-int compare_reports(const duplex_options& o) {
+int compare_reports(const duplex_request& o) {
   const auto found = compare_runs(o.compare.at(0), o.compare.at(1));
   if (!found) return complain(found.error(), exit_bad_input);
   return found->print(o.json);
 }
 
-int judge_graph(const duplex_options& o) {
+int judge_graph(const duplex_request& o) {
   const auto types = known_types(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
   const auto loaded = load_graph(o.graph, *types, o.how);
@@ -151,16 +213,21 @@ int judge_graph(const duplex_options& o) {
   how.progress = [&](std::size_t done, std::size_t all, const std::string& item) {
     if (!o.json) show_progress(terminal, done, all, item);
   };
+  if (const auto said = announce(o, played); !said) return complain(said.error(), exit_failed);
+  const double load_before = load_average();
   const auto all = run_bench(*what, seed_of(o), played, how);
   if (!all)
     return complain(all.error(),
                     all.error().code == "duplex.other_run" ? exit_bad_input : exit_failed);
-  return print_report(o, summarise(*all, missing), *all);
+  auto r = summarise(*all, missing);
+  r.numbers.note(clock_note(o, load_before));
+  return print_report(o, r, *all);
 }
 
 }  // namespace
 
-int run_eval_duplex(const duplex_options& o) {
+int judge_duplex(const duplex_request& given) {
+  const auto o = completed(given);
   if (!o.compare.empty()) return compare_reports(o);
   if (!o.write.empty()) return write_test_set(o);
   return o.recorded.empty() ? judge_graph(o) : judge_recording(o);

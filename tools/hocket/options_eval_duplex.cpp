@@ -1,16 +1,17 @@
+#include "tools/hocket/eval_duplex.hpp"
 #include "tools/hocket/options.hpp"
 
 namespace hocket::cli {
 
 void add_eval_duplex(CLI::App& eval, action& chosen) {
-  static duplex_options o;
+  static duplex_request o;
   auto* sub = eval.add_subcommand("duplex",
                                   "Judge how a graph converses: turns, pauses, "
                                   "interruptions, time, tools, bad lines");
   // The parent's callback comes after this one and would replace it.
   sub->callback([&eval, &chosen] {
     eval.callback([] {});
-    chosen = [] { return run_eval_duplex(o); };
+    chosen = [] { return judge_duplex(o); };
   });
   sub->add_option("graph", o.graph, "Graph file (YAML)")->capture_default_str();
   add_graph_options(*sub, o.how);
@@ -30,19 +31,22 @@ void add_eval_duplex(CLI::App& eval, action& chosen) {
   sub->add_option("--family", o.families, "Only these families; also session, robustness")
       ->type_name("NAME")
       ->allow_extra_args(false);
-  sub->add_option("--out", o.out, "Folder for results and pictures")->capture_default_str();
+  sub->add_option("--out", o.out,
+                  "Folder for results and pictures; out/duplex, in real time out/duplex-real-time");
   sub->add_option("--seed", o.seed, "Of the test set; 0 = the standard one")->capture_default_str();
+  sub->add_option("--items", o.items, "Of each family, at most; all, in real time 4")
+      ->check(CLI::Range(1, 1000));
   sub->add_option("--long-minutes", o.long_minutes, "Length of the long session")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 600.0));
-  sub->add_option("--jobs", o.jobs, "Runs of the graph at once")
-      ->capture_default_str()
+  sub->add_option("--jobs", o.jobs, "Runs of the graph at once; 2, in real time 1")
       ->check(CLI::Range(1, 64));
-  sub->add_option("--batch", o.batch, "Items (sessions) in one run")
-      ->capture_default_str()
+  sub->add_option("--batch", o.batch, "Items (sessions) in one run; 16, in real time 1")
       ->check(CLI::Range(1, 256));
   sub->add_flag("--quick", o.quick, "About a tenth of the items; not for reports");
-  sub->add_flag("--real-time", o.real_time, "In wall time, for latency as people feel it");
+  sub->add_flag("--real-time", o.real_time,
+                "By the wall clock, so that latencies hold the computing; a few items, one at a "
+                "time");
   sub->add_flag("--fresh", o.fresh, "Forget what --out holds of another run");
   sub->add_flag("--keep-sound", o.keep_sound, "Also a stereo WAV per item");
   add_json(*sub, o.json);

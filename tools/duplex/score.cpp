@@ -1,0 +1,51 @@
+#include "tools/duplex/score.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace hocket::duplex {
+
+void score_costs(scored& out, const item& of, const timeline& did) {
+  if (!did.real_time) return;
+  if (const auto& waits = did.word_waits_s; !waits.empty()) {
+    out.values["word_wait_s"] =
+        std::accumulate(waits.begin(), waits.end(), 0.0) / static_cast<double>(waits.size());
+    out.values["word_wait_max_s"] = *std::ranges::max_element(waits);
+  }
+  out.values["lost_sound_ms_per_min"] = 60'000 * did.cost.lost_sound_s / of.length_s();
+  if (did.cost.budget_checked == 0) return;
+  out.values["budget_p50_ms"] = did.cost.budget_p50_ms;
+  out.values["budget_p99_ms"] = did.cost.budget_p99_ms;
+  out.values["budget_missed"] =
+      static_cast<double>(did.cost.budget_missed) / static_cast<double>(did.cost.budget_checked);
+}
+
+scored score(const item& of, const timeline& did) {
+  using judge = scored (*)(const item&, const timeline&);
+  static const std::map<std::string, judge> judges{{"pause", score_pause},
+                                                   {"turn", score_turn},
+                                                   {"interruption", score_interruption},
+                                                   {"barge_in", score_barge_in},
+                                                   {"backchannel", score_resume},
+                                                   {"other", score_resume},
+                                                   {"background", score_resume},
+                                                   {"bystander", score_bystander},
+                                                   {"model_backchannel", score_story},
+                                                   {"time_speak", score_time_speak},
+                                                   {"cue_speak", score_cue_speak},
+                                                   {"delegation", score_delegation},
+                                                   {"delegation_corrected", score_delegation},
+                                                   {"refusal", score_refusal},
+                                                   {"session", score_session},
+                                                   {"rep_count", score_rep_count},
+                                                   {"proactive_video", score_proactive},
+                                                   {"charades", score_motion},
+                                                   {"visual_cue", score_visual_cue}};
+  const auto found = judges.find(of.family);
+  if (found == judges.end()) return {};
+  scored out = found->second(of, did);
+  score_costs(out, of, did);
+  return out;
+}
+
+}  // namespace hocket::duplex
