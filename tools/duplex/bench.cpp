@@ -14,6 +14,7 @@
 #include "engine/audio/wav.hpp"
 #include "tools/duplex/driver.hpp"
 #include "tools/duplex/understood.hpp"
+#include "tools/duplex/voice.hpp"
 
 namespace hocket::duplex {
 namespace {
@@ -223,6 +224,8 @@ class bench_run {
       w.items[k].input.clear();
       w.items[k].clean_input.clear();
       w.items[k].frames.clear();
+      auto& [did, sound] = (*done)[k];
+      if (const auto voice = voice_around(w.items[k], sound, did)) did.voice = values_of(*voice);
       listen_to(w.items[k], (*done)[k], ear.get());
       auto& slot = results_[g[k]];
       slot = played_item{std::move(w.items[k]), std::move((*done)[k].did), {}};

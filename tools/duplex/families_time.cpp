@@ -40,6 +40,16 @@ void make_how_long(stage& s, item& it) {
 
 }  // namespace
 
+void make_time_once(stage& s, item& it) {
+  const int seconds = s.rng.integer(2, 6);
+  it.current_turn_text = "say ping in " + number_words(seconds) + " seconds";
+  it.from_s = s.say(it.current_turn_text, s.rng.uniform(0.4, 1.0));
+  it.expect.due.push_back(due_at({"ping"}, it.from_s + seconds));
+  // Long enough for a model that takes it for `every`: its second ping is a false alarm.
+  it.to_s = it.from_s + 2 * seconds + 1;
+  (void)s.finish(it.to_s);
+}
+
 void make_time_speak(stage& s, item& it) {
   if (s.rng.chance(0.5))
     make_pings(s, it);

@@ -162,6 +162,18 @@ void make_background(stage& s, item& it) {
   (void)s.finish(count_end(first_word) + 2.5);
 }
 
+void make_vocal_tic(stage& s, item& it) {
+  const bool silent = s.rng.chance(1.0 / 3);
+  it.expect.label = silent ? "SILENCE" : "RESUME";
+  const double answer_s = silent ? 0 : ask_for_count(s, it);
+  it.from_s = silent ? s.rng.uniform(0.6, 1.4) : answer_s + s.rng.uniform(1.0, 3.0);
+  const double kind = s.rng.unit();
+  it.current_turn_text = kind < 0.5 ? "cough" : kind < 0.75 ? "um" : "ah";
+  it.to_s =
+      kind < 0.5 ? s.cough(it.from_s, true) : s.say(it.current_turn_text, it.from_s, "user", true);
+  (void)s.finish(silent ? it.to_s + 3 : count_end(answer_s) + 2.5);
+}
+
 void make_bystander(stage& s, item& it) {
   it.expect.label = "SILENCE";
   const auto asked = draw_request(s.rng).words;

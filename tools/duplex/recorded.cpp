@@ -7,6 +7,7 @@
 #include "engine/audio/wav.hpp"
 #include "engine/text/vocabulary.hpp"
 #include "tools/duplex/set_files.hpp"
+#include "tools/duplex/voice.hpp"
 
 namespace hocket::duplex {
 namespace {
@@ -73,6 +74,7 @@ result<std::vector<played_item>> read_recorded(const std::string& folder, std::u
     auto words = path;
     one.did.has_words = read_words(words.replace_extension(".json"), one.did);
     one.of = std::move(*made);
+    if (const auto voice = voice_around(one.of, *sound, one.did)) one.did.voice = values_of(*voice);
     one.of.input.clear();
     one.of.clean_input.clear();
     one.of.frames.clear();

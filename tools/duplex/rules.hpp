@@ -31,8 +31,10 @@ struct measure_rule {
   bool per_voice = false;  ///< also over flite's items alone
 };
 
-/// In the order of the report: turns first (rules_turns.cpp), then the rest (rules_more.cpp).
+/// In the order of the report: turns first (rules_turns.cpp), the voice around an overlap and
+/// what the clock cost (rules_voice.cpp), then the rest (rules_more.cpp).
 const std::vector<measure_rule>& turn_rules();
+const std::vector<measure_rule>& voice_rules();
 const std::vector<measure_rule>& more_rules();
 
 }  // namespace hocket::duplex

@@ -20,6 +20,32 @@ void score_costs(scored& out, const item& of, const timeline& did) {
       static_cast<double>(did.cost.budget_missed) / static_cast<double>(did.cost.budget_checked);
 }
 
+void score_around(scored& out, const item& of, const timeline& did) {
+  if (of.expect.sequence.empty() && did.voice.empty()) return;
+  constexpr double sudden_db = 18;
+  const auto stretches = merged(did.speech, 0.5);
+  if (yields_at(did, of.from_s, std::nullopt))
+    out.values["overlap_s"] = overlap_s(stretches, of.from_s, of.to_s);
+  for (const auto& s : stretches)
+    if (s.from_s >= of.to_s) {
+      out.values["response_s"] = s.from_s - of.to_s;
+      break;
+    }
+  if (const auto fall = did.voice.find("cut_off_db"); fall != did.voice.end())
+    out.values["voice_sudden_end"] = fall->second >= sudden_db ? 1 : 0;
+  const bool wanted =
+      out.good == 1 && (of.expect.label == "RESPOND" || of.expect.label == "RESUME");
+  const std::string before = "before_";
+  for (const auto& [name, was] : did.voice) {
+    if (!wanted || !name.starts_with(before)) continue;
+    const auto what = name.substr(before.size());
+    const auto is = did.voice.find("after_" + what);
+    if (is == did.voice.end()) continue;
+    out.values["voice_" + what + "_before"] = was;
+    out.values["voice_" + what + "_change"] = is->second - was;
+  }
+}
+
 scored score(const item& of, const timeline& did) {
   using judge = scored (*)(const item&, const timeline&);
   static const std::map<std::string, judge> judges{{"pause", score_pause},
@@ -30,8 +56,10 @@ scored score(const item& of, const timeline& did) {
                                                    {"other", score_resume},
                                                    {"background", score_resume},
                                                    {"bystander", score_bystander},
+                                                   {"vocal_tic", score_vocal_tic},
                                                    {"model_backchannel", score_story},
                                                    {"time_speak", score_time_speak},
+                                                   {"time_once", score_time_once},
                                                    {"cue_speak", score_cue_speak},
                                                    {"delegation", score_delegation},
                                                    {"delegation_corrected", score_delegation},
@@ -44,6 +72,7 @@ scored score(const item& of, const timeline& did) {
   const auto found = judges.find(of.family);
   if (found == judges.end()) return {};
   scored out = found->second(of, did);
+  score_around(out, of, did);
   score_costs(out, of, did);
   return out;
 }

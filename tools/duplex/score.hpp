@@ -26,6 +26,12 @@ scored score(const item& of, const timeline& did);
 /// Nothing in virtual time.
 void score_costs(scored& out, const item& of, const timeline& did);
 
+/// What Full-Duplex-Bench V1.5 measures around an overlap: `overlap_s` (both sound, from the
+/// overlap's begin, where the model was speaking), `response_s` (to the model's next begin) and,
+/// where the label is the wanted one, `voice_<what>_before` and `voice_<what>_change`; also
+/// `voice_sudden_end`, 1 where what was sounding ends with a fall of 18 dB between 30 ms frames.
+void score_around(scored& out, const item& of, const timeline& did);
+
 /// When the model, speaking at `from_s`, fell silent: the end of the sound before the reply where
 /// there is one, else of the stretch of sound (gaps up to 0.5 s closed) that covers `from_s`.
 /// Nothing where it did not speak.
@@ -46,8 +52,10 @@ scored score_interruption(const item&, const timeline&);
 scored score_barge_in(const item&, const timeline&);
 scored score_resume(const item&, const timeline&);
 scored score_bystander(const item&, const timeline&);
+scored score_vocal_tic(const item&, const timeline&);
 scored score_story(const item&, const timeline&);
 scored score_time_speak(const item&, const timeline&);
+scored score_time_once(const item&, const timeline&);
 scored score_cue_speak(const item&, const timeline&);
 scored score_delegation(const item&, const timeline&);
 scored score_refusal(const item&, const timeline&);

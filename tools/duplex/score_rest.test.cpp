@@ -55,6 +55,39 @@ TEST_CASE("TimeSpeak: early, late, missing and superfluous words") {
   CHECK(score(it, recording).values.empty());
 }
 
+TEST_CASE("TimeSpeak, once: a model that pings again and again is told from one that knows when") {
+  auto it = of_family("time_once");
+  it.from_s = 2;
+  it.to_s = 13;
+  it.expect.due = {due("ping", 7, 6.7, 8)};
+  CHECK(score(it, words_at({{7.2, "ping"}})).good == 1);
+  const auto every = score(it, words_at({{7.2, "ping"}, {12.2, "ping"}}));
+  CHECK(every.good == doctest::Approx(0.5));
+  CHECK(every.values.at("on_time") == 1);
+  CHECK(every.verdict == "again and again");
+  const auto soon = score(it, words_at({{3.0, "ping"}}));
+  CHECK(soon.good == 0);
+  CHECK(soon.values.at("on_time") == 0);
+  CHECK(score(it, words_at({})).good == 0);
+}
+
+TEST_CASE("a cough: no reason to stop, none to speak") {
+  auto it = of_family("vocal_tic", 10);
+  it.from_s = 4;
+  it.to_s = 4.3;
+  it.expect.label = "RESUME";
+  timeline t = words_at({}, 10);
+  t.speech = {{2, 4.6}};
+  CHECK(score(it, t).values.at("selective") == 0);
+  t.speech = {{2, 7}};
+  CHECK(score(it, t).values.at("selective") == 1);
+  it.expect.label = "SILENCE";
+  t.speech = {{5, 5.5}};
+  CHECK(score(it, t).values.at("selective") == 0);
+  t.speech = {{6.5, 7}};
+  CHECK(score(it, t).values.at("selective") == 1);
+}
+
 TEST_CASE("CueSpeak: in time is not enough, it must be over the person's speech") {
   auto it = of_family("cue_speak");
   it.expect.due = {due("yes", 4.0, 4.0, 5.5)};

@@ -66,6 +66,18 @@ scored score_time_speak(const item& of, const timeline& t) {
   return out;
 }
 
+scored score_time_once(const item& of, const timeline& t) {
+  scored out;
+  if (!t.has_words) return out;
+  const auto found = match_due(of.expect.due, t, of.from_s, of.to_s, always);
+  out.good = found.value(of.expect.due.size());
+  out.values["once"] = out.good;
+  out.values["on_time"] = found.hits;
+  if (!found.late_s.empty()) out.values["late_s"] = mean(found.late_s);
+  out.verdict = found.hits == 0 ? "not on time" : out.good == 1 ? "on time" : "again and again";
+  return out;
+}
+
 scored score_visual_cue(const item& of, const timeline& t) {
   scored out;
   if (!t.has_words) return out;

@@ -172,6 +172,10 @@ scored score_bystander(const item& of, const timeline& t) {
   return out;
 }
 
+scored score_vocal_tic(const item& of, const timeline& t) {
+  return of.expect.label == "SILENCE" ? score_bystander(of, t) : score_resume(of, t);
+}
+
 scored score_session(const item& of, const timeline& t) {
   scored out;
   std::vector<double> goods;

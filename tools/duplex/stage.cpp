@@ -77,11 +77,33 @@ double stage::say(const std::string& text, double at_s, const std::string& who, 
     failed_ = sound.error();
     return at_s;
   }
+  return place(std::move(*sound), at_s, who, text, overlap);
+}
+
+double stage::place(std::vector<float> sound, double at_s, const std::string& who,
+                    const std::string& text, bool overlap) {
   const auto at = static_cast<std::int64_t>(std::llround(at_s * rate_hz));
-  const auto end = at + static_cast<std::int64_t>(sound->size());
+  const auto end = at + static_cast<std::int64_t>(sound.size());
   into_.sounds.push_back({who, text, at, end});
-  placed_.push_back({std::move(*sound), at, overlap});
+  placed_.push_back({std::move(sound), at, overlap});
   return static_cast<double>(end) / rate_hz;
+}
+
+double stage::cough(double at_s, bool overlap) {
+  if (failed_) return at_s;
+  std::vector<float> sound;
+  float low = 0;
+  for (const double burst_s : {rng.uniform(0.12, 0.18), rng.uniform(0.15, 0.25)}) {
+    const auto length = std::llround(burst_s * rate_hz);
+    for (std::int64_t i = 0; i < length; ++i) {
+      // A sharp begin and a decay; the throat takes the highs away.
+      const double shape =
+          std::min(1.0, double(i) / 80) * std::exp(-4.0 * double(i) / double(length));
+      low += 0.45f * (rng.rough_normal() - low);
+      sound.push_back(static_cast<float>(shape) * low);
+    }
+  }
+  return place(levelled(sound, user_.who.gain_db), at_s, "sound", "cough", overlap);
 }
 
 std::vector<float> stage::mix(std::int64_t length, bool with_overlap) const {

@@ -52,6 +52,8 @@ class stage {
   /// below. What is said with `overlap` is not in clean_input.
   double say(const std::string& text, double at_s, const std::string& who = "user",
              bool overlap = false);
+  /// The user coughs: two bursts of noise. Returns the end.
+  double cough(double at_s, bool overlap = false);
   /// Mixes, adds a quiet noise floor, cuts to `length_s`.
   result<void> finish(double length_s);
 
@@ -63,6 +65,8 @@ class stage {
     std::int64_t at = 0;
     bool overlap = false;
   };
+  double place(std::vector<float> sound, double at_s, const std::string& who,
+               const std::string& text, bool overlap);
   std::vector<float> mix(std::int64_t length, bool with_overlap) const;
 
   voices& from_;

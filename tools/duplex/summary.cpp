@@ -74,6 +74,7 @@ class summary {
 
   bench_report make() {
     for (const auto& rule : turn_rules()) add(rule, false);
+    for (const auto& rule : voice_rules()) add(rule, false);
     for (const auto& rule : more_rules()) add(rule, false);
     add_recognition();
     add_conditions();
@@ -113,11 +114,10 @@ class summary {
     const std::string name = (flite_only ? "flite." : "") + std::string(rule.name);
     if (!flite_only) out_.definitions.push_back({name, rule.what});
     const auto found = values_of(all_, rule, flite_only);
-    const auto wanted =
-        rule.how == statistic_of::macro
-            ? std::max(rule.families.size(),
-                       rule.families.size() == 1 ? rule.keys.size() : std::size_t{1})
-            : std::size_t{1};
+    // Each group of a macro mean has a family or a key of its own; none may be missing.
+    const auto wanted = rule.how == statistic_of::macro
+                            ? std::max(rule.families.size(), rule.keys.size())
+                            : std::size_t{1};
     // Targets are for all voices together.
     const auto target = flite_only ? std::nullopt : rule.target;
     if (found.size() < wanted)

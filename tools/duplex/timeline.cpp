@@ -16,7 +16,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(run_costs, lost_sound_s, budget_
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(timeline, length_s, has_words, has_tools, speech,
                                                 words, calls, delegations_s, person_db, model_db,
                                                 spoken_words, understood_words, teacher_words,
-                                                minute_wall_s, minute_rss_mib, real_time,
+                                                minute_wall_s, minute_rss_mib, voice, real_time,
                                                 word_waits_s, cost)
 
 nlohmann::json json_of(const timeline& t) { return t; }

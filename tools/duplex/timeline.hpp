@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -52,7 +53,8 @@ struct timeline {
   std::int64_t spoken_words = 0, understood_words = 0, teacher_words = 0;
   /// Long sessions: what each minute of stream time took of this machine.
   std::vector<double> minute_wall_s, minute_rss_mib;
-  bool real_time = false;            ///< else virtual: computing took no time
+  std::map<std::string, double> voice;  ///< values_of(voice_around()); empty without an overlap
+  bool real_time = false;               ///< else virtual: computing took no time
   std::vector<double> word_waits_s;  ///< real time: how long after its stream time a word was there
   run_costs cost;                    ///< real time
 };
