@@ -25,9 +25,17 @@ constexpr color ink = color::of(0x20242c), faint = color::of(0x7c828e), paper = 
 constexpr double width = 1160, left = 84, right = 24, header = 62, panel = 242, wave = 26;
 constexpr double longest_s = 40;  ///< of a long session only its begin is shown
 
+std::string quoted(const std::vector<std::string>& words, std::size_t most) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(most, words.size()); ++i)
+    out += (i ? " or \u201c" : "\u201c") + words[i] + "\u201d";
+  return out;
+}
+
 class painter {
  public:
-  painter(canvas& c, const played_item& o, double top) : c_(c), o_(o), top_(top) {
+  painter(canvas& c, const played_item& o, double top, const char* which)
+      : c_(c), o_(o), top_(top), which_(which) {
     length_s_ = std::min(longest_s, std::max(1.0, o.of.length_s()));
   }
 
@@ -51,7 +59,9 @@ class painter {
     const bool good = o_.judged.good >= 0.5;
     c_.text(o_.of.key(), left, top_ + 16, {13, true}, ink);
     const double at = left + c_.text_width(o_.of.key(), {13, true}) + 14;
-    c_.text(o_.judged.verdict, at, top_ + 16, {13}, good ? green : red);
+    c_.text(fmt::format("{}: {}", which_, o_.judged.verdict), at, top_ + 16, {13},
+            good ? green : red);
+    c_.text("wanted: " + wanted_of(o_.of), width - right, top_ + 16, {11}, green, align::right);
     std::string values;
     for (const auto& [key, value] : o_.judged.values)
       if (!key.starts_with("label_") && key.find("disagree") == key.npos)
@@ -65,8 +75,11 @@ class painter {
   void draw_window() {
     const double y = top_ + 42, height = model_y() + wave - y;
     const double from = std::min(o_.of.from_s, length_s_), to = std::min(o_.of.to_s, length_s_);
-    if (o_.of.expect.due.empty() && to > from)
+    if (o_.of.expect.due.empty() && to > from) {
       c_.rectangle(x(from), y, x(to) - x(from), height, blue.with_alpha(0.08));
+      // Between the two sounds.
+      c_.text(window_of(o_.of), x(from) + 3, top_ + 120, {9, false, true}, blue.with_alpha(0.8));
+    }
     for (const auto& d : o_.of.expect.due) {
       if (d.to_s > length_s_) continue;
       c_.rectangle(x(d.from_s), y, x(d.to_s) - x(d.from_s), height, green.with_alpha(0.10));
@@ -141,10 +154,51 @@ class painter {
   canvas& c_;
   const played_item& o_;
   const double top_;
+  const char* which_;
   double length_s_ = 1;
 };
 
+/// The model was silent where it was to be spoken over: no example of how it handles that.
+bool says_little(const played_item& o) {
+  const auto v = o.judged.values.find("was_speaking");
+  return v != o.judged.values.end() && v->second == 0;
+}
+
 }  // namespace
+
+std::string wanted_of(const item& of) {
+  const auto& e = of.expect;
+  const auto calls = [&] {
+    std::string out;
+    for (const auto& c : e.calls.front())
+      out += (out.empty() ? "" : ", ") + c.tool + " " + c.arguments.dump();
+    return out.size() > 90 ? out.substr(0, 87) + "…" : out;
+  };
+  if (e.label == "SILENCE") return "not a word";
+  if (e.label == "RESUME") return "goes on with its answer";
+  if (of.family == "barge_in") return "falls silent at once";
+  if (of.family == "rep_count") return fmt::format("counts to {}", e.count);
+  if (!e.clause_ends_s.empty()) return "a short sound after each dotted line";
+  if (!e.due.empty()) {
+    std::vector<std::string> words;
+    for (const auto& d : e.due)
+      if (std::ranges::count(words, d.words.front()) == 0) words.push_back(d.words.front());
+    return quoted(words, 2) + " in the green windows";
+  }
+  if (!e.calls.empty() && !e.calls.front().empty()) return calls();
+  const auto reply = e.replies.empty() ? "" : quoted(e.replies, 1);
+  if (of.family == "pause") return "silence in the pause, then " + reply;
+  return reply.empty() ? "see the family" : reply;
+}
+
+std::string window_of(const item& of) {
+  if (of.family == "pause") return "pause";
+  if (of.family == "session") return "";
+  if (of.family == "bystander") return "not for the model";
+  if (of.family == "rep_count") return "count";
+  if (!of.expect.clause_ends_s.empty()) return "story";
+  return of.expect.sequence.empty() ? "the answer is awaited" : "overlap";
+}
 
 result<void> draw_items(const std::vector<const played_item*>& items, const std::string& title,
                         const std::string& path) {
@@ -156,7 +210,8 @@ result<void> draw_items(const std::vector<const played_item*>& items, const std:
   const auto* family = find_family(items.front()->of.family);
   c->text(family ? family->what : "", left, 48, {11}, faint);
   for (std::size_t i = 0; i < items.size(); ++i)
-    painter(*c, *items[i], header + panel * static_cast<double>(i)).draw();
+    painter(*c, *items[i], header + panel * static_cast<double>(i), i == 0 ? "best" : "worst")
+        .draw();
   return c->finish();
 }
 
@@ -170,11 +225,16 @@ result<std::vector<std::string>> draw_families(const std::vector<played_item>& a
   if (failed) return fail("picture.cannot_write", folder + ": " + failed.message());
   std::vector<std::string> files;
   for (auto& [name, items] : families) {
+    // Of those that are alike rather one in which something happened.
     const auto better = [](const auto* a, const auto* b) {
-      return a->judged.good < b->judged.good;
+      return std::pair(a->judged.good, !says_little(*a)) <
+             std::pair(b->judged.good, !says_little(*b));
     };
     const auto* best = *std::ranges::max_element(items, better);
-    const auto* worst = *std::ranges::min_element(items, better);
+    const auto* worst = *std::ranges::min_element(items, [](const auto* a, const auto* b) {
+      return std::pair(a->judged.good, says_little(*a)) <
+             std::pair(b->judged.good, says_little(*b));
+    });
     std::vector<const played_item*> shown{best};
     if (worst->judged.good < best->judged.good) shown.push_back(worst);
     for (const char* ending : {".svg", ".png"}) {

@@ -20,4 +20,9 @@ result<void> draw_items(const std::vector<const played_item*>& items, const std:
 result<std::vector<std::string>> draw_families(const std::vector<played_item>& all,
                                                const std::string& folder);
 
+/// What the model should do, for people: "goes on with its answer".
+std::string wanted_of(const item& of);
+/// What the shaded window of an item is: "pause".
+std::string window_of(const item& of);
+
 }  // namespace hocket::duplex
