@@ -77,8 +77,7 @@ result<item> make_plain(voices& from, const family& of, std::uint64_t base_seed,
   item out;
   out.family = of.name;
   out.id = id_of(index);
-  const auto seed = scenarios::seed_of(base_seed ^ number_of(of.name),
-                                       static_cast<std::uint64_t>(index), test_split);
+  const auto seed = item_seed(base_seed, {of.name, index});
   stage s(from, out, seed, index % 2 == 1);
   of.make(s, out);
   // `finish` tells what failed on the way.
@@ -93,7 +92,7 @@ result<item> make_long_session(voices& from, std::uint64_t base_seed, double min
   item out;
   out.family = "session";
   out.id = id_of(static_cast<std::int64_t>(minutes));
-  out.seed = scenarios::seed_of(base_seed, number_of("session"), test_split);
+  out.seed = item_seed(base_seed, {"session"});
   out.synthesiser = "espeak-ng and flite";
   std::vector<item> cycle;
   for (std::int64_t i = 0; i < 12; ++i)
@@ -126,6 +125,13 @@ result<item> make_long_session(voices& from, std::uint64_t base_seed, double min
 std::string item_spec::key() const {
   return family + "/" + id_of(family == "session" ? static_cast<std::int64_t>(minutes) : index) +
          (condition == "clean" ? "" : "@" + condition);
+}
+
+std::uint64_t item_seed(std::uint64_t base_seed, const item_spec& of) {
+  if (of.family == "session")
+    return scenarios::seed_of(base_seed, number_of("session"), test_split);
+  return scenarios::seed_of(base_seed ^ number_of(of.family), static_cast<std::uint64_t>(of.index),
+                            test_split);
 }
 
 result<item> make_item(std::uint64_t base_seed, const item_spec& of) {

@@ -42,6 +42,9 @@ struct item_spec {
 /// The items of a set in a fixed order. *Errors*: duplex.family for an unknown name.
 result<std::vector<item_spec>> plan_set(const set_options& options);
 
+/// Of an item: what all else is drawn from. Conditions share it with their clean twin.
+std::uint64_t item_seed(std::uint64_t base_seed, const item_spec& of);
+
 /// Makes items; a pure function of seed and spec. *Threads*: any; one item at a time.
 /// *Errors*: scenarios.voice.
 result<item> make_item(std::uint64_t base_seed, const item_spec& of);

@@ -84,45 +84,6 @@ TEST_CASE("an interruption leaves the model two seconds; its clean twin has no o
   }
 }
 
-TEST_CASE("voices, rates and seeds of the tests never occur in training") {
-  using scenarios::split;
-  const auto& train = scenarios::voices_of(split::train);
-  std::set<std::string> train_variants;
-  const auto variant = [](const std::string& voice) {
-    const auto plus = voice.find('+');
-    return plus == voice.npos ? std::string() : voice.substr(plus);
-  };
-  for (const auto& v : train) train_variants.insert(variant(v));
-  std::set<std::uint64_t> test_seeds;
-  for (const auto& spec : first_of_each(3)) {
-    const auto it = made(spec);
-    INFO(it.key(), " ", it.voice);
-    CHECK(std::ranges::count(train, it.voice) == 0);
-    CHECK(std::ranges::count(scenarios::flite_voices_of(split::train), it.voice) == 0);
-    CHECK(it.voice.starts_with("flite:") == (it.synthesiser == "flite"));
-    if (it.synthesiser != "flite") CHECK(train_variants.count(variant(it.voice)) == 0);
-    CHECK(scenarios::heldout_rate(static_cast<int>(it.rate_wpm)));
-    test_seeds.insert(it.seed);
-  }
-  // What is taught in rich sound, by its own list.
-  scenarios::source_options taught;
-  taught.sound = scenarios::variety::rich;
-  for (std::uint64_t n = 0; n < 40; ++n) {
-    const auto heard = scenarios::make_conversation(taught, n);
-    REQUIRE(heard);
-    INFO(heard->speaker.voice, " ", heard->speaker.rate_wpm);
-    CHECK(std::ranges::count(scenarios::voices_of(split::heldout), heard->speaker.voice) == 0);
-    CHECK(std::ranges::count(scenarios::flite_voices_of(split::heldout), heard->speaker.voice) ==
-          0);
-  }
-  // Training item n of data seed s is seed_of(s, n, 1), held-out conversations seed_of(s, n, 2).
-  for (const std::uint64_t data_seed : {1, 3, 20, 40})
-    for (std::uint64_t n = 0; n < 60'000; ++n)
-      for (const std::uint64_t which : {1, 2})
-        if (test_seeds.count(scenarios::seed_of(data_seed, n, which)) != 0)
-          FAIL("training item ", n, " of seed ", data_seed, " has the seed of a test");
-}
-
 TEST_CASE("plan: families by name, robustness twins, sessions, unknown names") {
   set_options quick;
   quick.quick = true;

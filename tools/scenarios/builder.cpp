@@ -7,6 +7,7 @@
 #include "engine/audio/dmel.hpp"
 #include "engine/audio/resample.hpp"
 #include "engine/audio/speech_mel.hpp"
+#include "tools/scenarios/speaking.hpp"
 #include "tools/scenarios/words.hpp"
 
 namespace hocket::scenarios {
@@ -32,6 +33,14 @@ person draw_person(random_stream& rng, split which, variety sound) {
     who.warp = rng.uniform(0.88, 1.14);
     who.tilt = rng.uniform(-0.5, 0.5);
   }
+  return who;
+}
+
+person as_spoken(random_stream& rng, person who, split which, variety sound) {
+  who.rate_wpm += rng.integer(-8, 8);
+  who.pitch = std::clamp(who.pitch + rng.integer(-4, 4), 0, 99);
+  who.gain_db += rng.uniform(-1.0, 1.0);
+  if (sound == variety::rich && which == split::train && heldout_rate(who.rate_wpm)) ++who.rate_wpm;
   return who;
 }
 
@@ -62,12 +71,7 @@ person builder::somebody_else() {
 }
 
 builder::speech builder::speak(const std::string& text, const person* other) {
-  person who = other ? *other : speaker_;
-  who.rate_wpm += rng.integer(-8, 8);
-  who.pitch = std::clamp(who.pitch + rng.integer(-4, 4), 0, 99);
-  who.gain_db += rng.uniform(-1.0, 1.0);
-  if (sound_ == variety::rich && which_ == split::train && heldout_rate(who.rate_wpm))
-    ++who.rate_wpm;
+  const person who = as_spoken(rng, other ? *other : speaker_, which_, sound_);
   speech out;
   if (failed_) return out;
   auto said = voice_.say(text, who);
