@@ -55,10 +55,12 @@ class HostProcess(HocketProcess):
                 and (peer is None or re.match(rf"{peer}(:|$)", e.get("text", "")))]
 
     def rss_mib(self):
-        """Resident memory now and at its peak."""
+        """Resident memory now and at its peak, but for the arenas: their size is fixed, and they
+        come a moment after the first packets, which then still go over sockets."""
         with open(f"/proc/{self.pid()}/status", encoding="utf-8") as file:
-            found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", file.read(), re.M))
-        return int(found["VmRSS"]) / 1024, int(found["VmHWM"]) / 1024
+            found = dict(re.findall(r"^(VmRSS|VmHWM|RssShmem):\s+(\d+) kB", file.read(), re.M))
+        arenas = int(found["RssShmem"])
+        return (int(found["VmRSS"]) - arenas) / 1024, (int(found["VmHWM"]) - arenas) / 1024
 
 
 class Hosts:
