@@ -37,6 +37,11 @@ void data_lane::close() {
   batch_bytes_ = 0;
 }
 
+std::optional<writable_buffer> data_lane::allocate(std::size_t size_bytes) {
+  if (!writer_ || size_bytes <= inside_arena_bytes) return {};
+  return writer_->allocate(size_bytes);
+}
+
 void data_lane::put(std::uint32_t link, data_body body) {
   if (!is_open()) return;
   data_record r{link, std::move(body)};
@@ -74,7 +79,7 @@ void data_lane::put(std::uint32_t link, std::uint64_t seq, const encoded_packet&
 bool data_lane::put_shared(std::uint32_t link, std::uint64_t seq, const encoded_packet& p) {
   packet_record record{seq, p.head, {}};
   std::vector<shm_writer::block> blocks;
-  bool placed = true;
+  bool placed = true, copied = false;
   std::size_t size = p.head.size();
   for (const auto& b : p.bulk) {
     size += b.size_bytes();
@@ -82,7 +87,11 @@ bool data_lane::put_shared(std::uint32_t link, std::uint64_t seq, const encoded_
       record.bulk.push_back(inside(b));
       continue;
     }
-    const auto block = writer_->place(b.bytes());
+    auto block = writer_->lend(b);
+    if (!block) {
+      copied = true;
+      block = writer_->place(b.bytes());
+    }
     if (!block) {
       placed = false;
       break;
@@ -93,6 +102,7 @@ bool data_lane::put_shared(std::uint32_t link, std::uint64_t seq, const encoded_
   }
   placed = placed && write_shared({link, std::move(record)});
   if (placed) bytes += size;
+  if (placed && !copied && !blocks.empty()) ++shm_in_place;
   if (!placed)
     for (const auto& block : blocks) writer_->take_back(block);
   return placed;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,10 @@ class data_lane {
   bool is_open() const { return socket_ != nullptr; }
   shm_writer* writer() const { return writer_.get(); }
 
+  /// Room for a payload in the memory that the peer shares; see shm_writer::allocate(). Empty without
+  /// such memory, and for what is so small that it travels inside the message.
+  std::optional<writable_buffer> allocate(std::size_t size_bytes);
+
   /// A record without bulk frames.
   void put(std::uint32_t link, data_body body);
   void put(std::uint32_t link, std::uint64_t seq, const encoded_packet& p);
@@ -35,7 +40,7 @@ class data_lane {
   void put_beat(std::uint64_t number);
   void flush();
 
-  std::uint64_t bytes = 0, shm_packets = 0, shm_fallbacks = 0;
+  std::uint64_t bytes = 0, shm_packets = 0, shm_fallbacks = 0, shm_in_place = 0;
 
  private:
   bool put_shared(std::uint32_t link, std::uint64_t seq, const encoded_packet& p);

@@ -330,6 +330,9 @@ void node::set_graph(const std::string& hash, const std::string& note) {
 sent_how node::send(std::uint32_t link, const packet& p) {
   return impl_->of_link(link).send(link, p);
 }
+std::optional<writable_buffer> node::allocate(std::uint32_t link, std::size_t size_bytes) {
+  return impl_->of_link(link).allocate(size_bytes);
+}
 void node::consumed(std::uint32_t link, std::uint32_t packets) {
   impl_->of_link(link).consumed(link, packets);
 }

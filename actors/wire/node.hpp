@@ -3,11 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "graph/contract/packet.hpp"
+#include "graph/contract/writable_buffer.hpp"
 #include "graph/core/result.hpp"
 #include "graph/schema/codec.hpp"
 #include "graph/schema/host_message.hpp"
@@ -176,6 +178,7 @@ struct peer_status {
   bool shared_memory = false;
   std::uint64_t shm_packets = 0;
   std::uint64_t shm_fallbacks = 0;  ///< packets that took the socket because the arena was full
+  std::uint64_t shm_in_place = 0;   ///< packets whose bulk bytes were made in the arena: no copy
   std::string shm_reason;           ///< why not, where both are on one machine
 };
 
@@ -200,8 +203,14 @@ class node {
   /// Stops them; nothing is called after it. Unconfirmed packets are counted as dropped.
   ~node();
 
-  /// Never blocks; bulk bytes are not copied (into shared memory: once).
+  /// Never blocks; bulk bytes are not copied (into shared memory: once, or not at all where
+  /// allocate() gave the room that they were made in).
   sent_how send(std::uint32_t link, const packet& p);
+  /// Room for a payload that the link's next packet will carry, in the memory that its receiver maps.
+  /// Sealed, it is a buffer like any other: it may go elsewhere too, again, or nowhere, and stays
+  /// valid whatever becomes of the peer. Empty where the link has no such memory now, or no room in
+  /// it: then any other memory does. Threads: any.
+  std::optional<writable_buffer> allocate(std::uint32_t link, std::size_t size_bytes);
   /// Ordered, and sent again after a reconnect to the same process; dropped when the peer restarted
   /// (peer_changed says so). False: no such peer, it was never up, the message is unfit (detail not
   /// UTF-8 or over 256 KiB, more than 4096 values), or more than 4096 messages wait for it.

@@ -223,6 +223,7 @@ peer_status peer::status() const {
   s.shared_memory = lane_.writer() != nullptr;
   s.shm_packets = lane_.shm_packets;
   s.shm_fallbacks = lane_.shm_fallbacks;
+  s.shm_in_place = lane_.shm_in_place;
   s.shm_reason = shm_reason_;
   return s;
 }

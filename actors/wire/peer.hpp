@@ -34,6 +34,7 @@ class peer {
 
   // Any thread.
   sent_how send(std::uint32_t link, const packet& p);
+  std::optional<writable_buffer> allocate(std::size_t size_bytes);
   bool send_control(host_message m);
   void consumed(std::uint32_t link, std::uint32_t packets);
   peer_status status() const;

@@ -7,6 +7,11 @@
 
 namespace hocket::wire {
 
+std::optional<writable_buffer> peer::allocate(std::size_t size_bytes) {
+  std::lock_guard lock(books_);
+  return lane_.allocate(size_bytes);
+}
+
 void peer::offer_arena() {
   offer_due_ = false;
   offered_.reset();

@@ -131,6 +131,9 @@ result<std::shared_ptr<shm_arena>> shm_arena::open(const std::string& folder,
   auto arena = std::shared_ptr<shm_arena>(new shm_arena(file, *base, size_bytes, false));
   if (arena->head().magic != magic || arena->head().total_bytes != size_bytes)
     return refuse(file + ": no arena of this release");
+  // The writer's side may still show the same bytes to its own actors.
+  if (mprotect(arena->heap(), arena->heap_bytes(), PROT_READ) != 0)
+    return refuse(fmt::format("{}: {}", file, std::strerror(errno)));
   return arena;
 }
 

@@ -40,7 +40,8 @@ class shm_arena {
   /// Makes one in `folder`. `size_bytes`: heap and all. Errors: wire.no_shared_memory.
   static result<std::shared_ptr<shm_arena>> create(const std::string& folder,
                                                    std::size_t size_bytes);
-  /// Maps another process's. Only a file of our own user, of the very size, in `folder`.
+  /// Maps another process's, its heap for reading only. Only a file of our own user, of the very
+  /// size, in `folder`.
   static result<std::shared_ptr<shm_arena>> open(const std::string& folder, const std::string& file,
                                                  std::size_t size_bytes);
   ~shm_arena();

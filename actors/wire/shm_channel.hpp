@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,14 +12,14 @@
 #include <vector>
 
 #include "actors/wire/shm_arena.hpp"
-#include "graph/contract/buffer.hpp"
+#include "graph/contract/writable_buffer.hpp"
 
 namespace hocket::wire {
 
-/// The sending end of an arena. Threads: one at a time.
+/// The sending end of an arena. Threads: one at a time; buffers made in it live and go on any.
 ///
-/// Latency: one copy of the bulk bytes, and a system call only where the reader sleeps
-/// (`hocket bench wire`).
+/// Latency: one copy of the bulk bytes, none of those that were made here, and a system call only
+/// where the reader sleeps (`hocket bench wire`).
 class shm_writer {
  public:
   explicit shm_writer(std::shared_ptr<shm_arena> arena);
@@ -30,6 +31,14 @@ class shm_writer {
   };
   /// Copies bulk bytes into the heap, at a multiple of 64. Empty where there is no room.
   std::optional<block> place(std::span<const std::byte> bytes);
+  /// Room in the heap for a payload that is made in place. It comes back when the last buffer that
+  /// shows it is gone here, and the reader has given back every block of it that was lent. Empty
+  /// where there is no room, or where most of the heap is in such use already: who keeps buffers
+  /// must not push everybody else's packets onto the socket.
+  std::optional<writable_buffer> allocate(std::size_t size_bytes);
+  /// Bytes that were made in place (or a slice of them), as a block for the reader: no copy. May be
+  /// lent as often as they are sent. Empty where they lie elsewhere.
+  std::optional<block> lend(const buffer& b);
   /// Gives back a block that no message names.
   void take_back(const block& b);
   /// Puts a message into the ring and wakes the reader. False: no room.
@@ -39,15 +48,35 @@ class shm_writer {
   shm_arena& arena() { return *arena_; }
 
  private:
+  /// Where buffers of this process say that they are gone. It is not in the arena: what the peer
+  /// writes there must not give away room that somebody here still writes.
+  struct returns {
+    std::mutex mutex;
+    std::vector<std::uint64_t> offsets;
+  };
+  struct made {
+    std::uint64_t room = 0;
+    bool held = true;        ///< by buffers of this process
+    std::uint32_t lent = 0;  ///< leases on it
+  };
+  struct lease {
+    block where;
+    std::uint64_t room = 0;                ///< of its own; none where it is lent
+    std::optional<std::uint64_t> of = {};  ///< in made_, where it is lent
+  };
+  std::optional<std::uint64_t> take_room(std::uint64_t room);
   void reclaim(std::size_t most);
+  void reclaim_made();
+  void release_made(std::uint64_t offset);
   void release(std::uint64_t offset, std::uint64_t size);
+  block note_lease(std::uint64_t offset, std::uint64_t size, std::uint64_t room,
+                   std::optional<std::uint64_t> of);
 
   std::shared_ptr<shm_arena> arena_;
   std::map<std::uint64_t, std::uint64_t> free_;  ///< offset -> size; the lowest is used first
-  struct lease {
-    block where;
-    std::uint64_t room = 0;
-  };
+  std::map<std::uint64_t, made> made_;           ///< by offset: what allocate() gave out
+  std::uint64_t made_bytes_ = 0;                 ///< room of all of them
+  std::shared_ptr<returns> returns_ = std::make_shared<returns>();
   std::vector<lease> leased_;
   std::vector<std::uint32_t> free_leases_;
   std::size_t look_ = 0;  ///< where reclaim() goes on

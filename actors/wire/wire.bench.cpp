@@ -22,6 +22,7 @@ namespace hocket::wire {
 std::string_view to_string(wire_kind k) {
   switch (k) {
     case wire_kind::shm: return "shm";
+    case wire_kind::shm_copy: return "shm_copy";
     case wire_kind::tcp: return "tcp";
     case wire_kind::tcp_curve: return "tcp_curve";
     case wire_kind::floor_shm: return "floor_shm";

@@ -11,16 +11,17 @@ namespace hocket::wire {
 
 /// What carries the packets between the two processes of a measurement.
 enum class wire_kind : std::uint8_t {
-  shm,              ///< node to node, shared memory
+  shm,              ///< node to node, shared memory, payloads made in it (node::allocate)
+  shm_copy,         ///< node to node, shared memory, payloads made elsewhere and copied into it
   tcp,              ///< node to node, loopback, plaintext
   tcp_curve,        ///< node to node, loopback, CURVE
-  floor_shm,        ///< shared memory and a futex, one copy
+  floor_shm,        ///< shared memory and a futex; the sender copies the payload into it
   floor_unix,       ///< a Unix socket pair
   floor_tcp,        ///< a TCP connection over loopback
   floor_zmq,        ///< a bare ZeroMQ DEALER pair over loopback
   floor_zmq_curve,  ///< the same with CURVE
 };
-inline constexpr int wire_kind_count = 8;
+inline constexpr int wire_kind_count = 9;
 std::string_view to_string(wire_kind k);
 
 /// Quantiles of one-way times.
@@ -31,12 +32,20 @@ struct wire_times {
 };
 
 struct wire_result {
-  wire_times ping;   ///< half of a round trip, one packet at a time, as fast as they go
+  /// Half of a round trip, one packet at a time, as fast as they go. Nobody's payload is made while
+  /// the clock runs: shm makes a new one for each packet with the clock stopped (finding room for it
+  /// counts), all others send the same few again and again.
+  wire_times ping;
   wire_times paced;  ///< one way, a packet each ms (above 64 KiB: each 10 ms): everybody slept
-  double packets_per_s = 0;      ///< one way, as many as go
+  wire_times make;   ///< shm: how long the clock stood still for this end's payload
+  double packets_per_s = 0;      ///< one way, as many as go; shm makes each of them
   double cpu_us_per_packet = 0;  ///< of that, both processes together
-  std::uint64_t fallbacks = 0;   ///< shm: packets that took the socket
+  std::uint64_t fallbacks = 0;   ///< shm, shm_copy: packets that took the socket
+  std::uint64_t in_place = 0;    ///< shm: packets of which no bulk byte was copied
 };
+
+/// Whether nodes of this kind share memory.
+inline bool shares_memory(wire_kind k) { return k == wire_kind::shm || k == wire_kind::shm_copy; }
 
 /// Two processes: this one, and another of the same program.
 class wire_pair {

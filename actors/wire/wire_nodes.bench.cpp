@@ -15,6 +15,12 @@
 namespace hocket::wire::bench {
 namespace {
 
+/// What a packet carries, and how long it took to fill it while a clock ran.
+struct load {
+  buffer content;
+  std::int64_t made_ns = 0;
+};
+
 /// A host that is nothing but a function called with each packet.
 class end final : public node_events {
  public:
@@ -42,10 +48,22 @@ class end final : public node_events {
   }
   void gap(std::uint32_t, session_id, std::uint64_t, std::uint64_t) override {}
 
-  void send(order o, const buffer& b) {
+  /// A new payload, where it will be sent from.
+  load make(std::size_t size_bytes) {
+    auto room = wire->allocate(out, size_bytes);
+    if (!room) room = writable_buffer::on_heap(size_bytes);
+    const auto began = monotonic_ns();
+    std::memset(room->bytes().data(), static_cast<int>(++made_ & 0xff), size_bytes);
+    const auto took = monotonic_ns() - began;
+    return {std::move(*room).seal(), took};
+  }
+
+  void send(order o, const load& l) {
+    const auto& b = l.content;
     auto p = make_packet(timestamp(0),
                          tensor{dtype::u8, {static_cast<std::int64_t>(b.size_bytes())}, b});
     p.header.stream = static_cast<std::uint32_t>(o);
+    p.header.origin_ts = timestamp(l.made_ns);
     for (;;) {
       std::uint64_t rooms = 0;
       {
@@ -78,6 +96,7 @@ class end final : public node_events {
   handler handler_;
   std::condition_variable news_;
   std::uint64_t rooms_ = 0;
+  std::uint64_t made_ = 0;
   peer_state state_ = peer_state::connecting;
 };
 
@@ -85,7 +104,7 @@ node_options options_of(wire_kind k, bool parent) {
   node_options o;
   o.name = parent ? "near" : "far";
   o.graph_hash = o.schema_hash = "bench";
-  o.shared_memory = k == wire_kind::shm;
+  o.shared_memory = shares_memory(k);
   o.peers = {{parent ? "far" : "near", "", ""}};
   for (const std::uint32_t id : {1u, 2u}) {
     remote_link l;
@@ -134,23 +153,28 @@ class node_pair final : public wire_pair {
   }
 
   wire_result measure(std::size_t size, double seconds) override {
-    contents what(size);
-    if (kind_ == wire_kind::shm) await_shared_memory();
+    contents prepared(size);
+    const loads next = [&] {
+      return kind_ == wire_kind::shm ? end_.make(size) : load{prepared.next()};
+    };
+    if (shares_memory(kind_)) await_shared_memory();
     wire_result r;
-    const auto before = end_.wire->status().peers[0].shm_fallbacks;
-    r.ping = ping(what, seconds);
-    end_.send(order::reset, what.next());
-    pace(seconds, size, [&] { end_.send(order::time, what.next()); });
+    const auto before = end_.wire->status().peers[0];
+    ping(next, seconds, r);
+    end_.send(order::reset, next());
+    pace(seconds, size, [&] { end_.send(order::time, next()); });
     r.paced = ask().times;
-    end_.send(order::reset, what.next());
+    end_.send(order::reset, next());
     const auto cpu = cpu_ns(), began = monotonic_ns();
     while (static_cast<double>(monotonic_ns() - began) < seconds * 1e9)
-      end_.send(order::count, what.next());
+      end_.send(order::count, next());
     const auto found = ask();
     const auto n = static_cast<double>(found.count);
     r.packets_per_s = n * 1e9 / static_cast<double>(monotonic_ns() - began);
     r.cpu_us_per_packet = static_cast<double>(cpu_ns() - cpu + found.cpu_ns) / n / 1e3;
-    r.fallbacks = end_.wire->status().peers[0].shm_fallbacks - before;
+    const auto after = end_.wire->status().peers[0];
+    r.fallbacks = after.shm_fallbacks - before.shm_fallbacks;
+    r.in_place = after.shm_in_place - before.shm_in_place;
     return r;
   }
 
@@ -162,25 +186,34 @@ class node_pair final : public wire_pair {
     for (int i = 0; i < 100; ++i) ask();  // the other direction follows at once
   }
 
-  wire_times ping(contents& what, double seconds) {
-    std::vector<std::int64_t> ns;
+  using loads = std::function<load()>;
+
+  void ping(const loads& next, double seconds, wire_result& r) {
+    std::vector<std::int64_t> ns, made;
     ns.reserve(1'000'000);
+    made.reserve(1'000'000);
     bool done = false;
     const auto began = monotonic_ns();
-    auto sent = began;
+    std::int64_t sent = 0;
+    const auto throw_one = [&] {
+      sent = monotonic_ns();
+      const auto l = next();
+      made.push_back(l.made_ns);
+      end_.send(order::echo, l);
+    };
     end_.on_packet([&](packet&& p) {
+      const auto made_there_ns = p.header.origin_ts.ns();
       p = {};  // gives its lease back
       const auto now = monotonic_ns();
-      ns.push_back((now - sent) / 2);
+      ns.push_back((now - sent - made.back() - made_there_ns) / 2);
       if (static_cast<double>(now - began) > seconds * 1e9) return end_.tell([&] { done = true; });
-      const auto& next = what.next();
-      sent = monotonic_ns();
-      end_.send(order::echo, next);
+      throw_one();
     });
-    end_.send(order::echo, what.next());
+    throw_one();
     end_.wait([&] { return done; });
     end_.on_packet({});
-    return wire_times::of(std::move(ns));
+    r.ping = wire_times::of(std::move(ns));
+    if (kind_ == wire_kind::shm) r.make = wire_times::of(std::move(made));
   }
 
   report ask() {
@@ -194,7 +227,7 @@ class node_pair final : public wire_pair {
         done = true;
       });
     });
-    end_.send(order::report, buffer::copy_of({}));
+    end_.send(order::report, {});
     end_.wait([&] { return done; });
     end_.on_packet({});
     return got;
@@ -223,10 +256,13 @@ int serve_node(wire_kind k, const std::string& where) {
   e.on_packet([&](packet&& p) {
     const auto what = static_cast<order>(p.header.stream);
     noted.take(what, p.header.origin_ns);
-    if (what == order::echo) e.send(order::echo, p.get_if<tensor>()->data);
+    if (what == order::echo) {
+      const auto& came = p.get_if<tensor>()->data;
+      e.send(order::echo, k == wire_kind::shm ? e.make(came.size_bytes()) : load{came});
+    }
     if (what == order::report) {
       const auto r = noted.close();
-      e.send(order::echo, buffer::copy_of(std::as_bytes(std::span(&r, 1))));
+      e.send(order::echo, {buffer::copy_of(std::as_bytes(std::span(&r, 1)))});
     }
   });
   auto n = node::open(o, e);

@@ -41,7 +41,11 @@ void add_result(measures& out, wire_kind k, std::size_t size, const wire::wire_r
   add_times(out, name + "paced_", r.paced);
   out.add(name + "packets_per_s", r.packets_per_s, "1/s");
   out.add(name + "cpu_us_per_packet", r.cpu_us_per_packet, "us");
-  if (k == wire_kind::shm) out.add(name + "fallbacks", static_cast<double>(r.fallbacks), "packets");
+  if (wire::shares_memory(k))
+    out.add(name + "fallbacks", static_cast<double>(r.fallbacks), "packets");
+  if (k != wire_kind::shm) return;
+  out.add(name + "in_place", static_cast<double>(r.in_place), "packets");
+  out.add(name + "make_p50_us", r.make.p50_us, "us", static_cast<std::int64_t>(r.make.n));
 }
 
 void add_ratios(measures& out, std::size_t size, const std::map<wire_kind, wire::wire_result>& r) {
@@ -59,6 +63,7 @@ void add_ratios(measures& out, std::size_t size, const std::map<wire_kind, wire:
   ratio("tcp_curve_to_zmq", wire_kind::tcp_curve, wire_kind::floor_zmq, false);
   ratio("tcp_curve_to_zmq_curve", wire_kind::tcp_curve, wire_kind::floor_zmq_curve, false);
   ratio("shm_to_floor_shm", wire_kind::shm, wire_kind::floor_shm, false);
+  ratio("shm_copy_to_floor_shm", wire_kind::shm_copy, wire_kind::floor_shm, false);
 }
 
 /// One line per measurement in the columns of dora-benchmark, so that tables can be merged.
@@ -112,8 +117,16 @@ int run_bench_wire(const bench_options& o) {
       "acknowledgements and heartbeats "
       "on.");
   out.note(
-      "floor_shm: four slots and a futex, one copy; floor_zmq: a DEALER pair; packets_per_s and "
-      "cpu_us_per_packet: one way, as many as go, CPU of both processes.");
+      "shm: each payload is made anew in memory of the sender's that the receiver maps "
+      "(node::allocate), both ways, and is never copied; filling it is the producer's work, so "
+      "the clock of p50_us stands still for it (make_p50_us: memset), and finding room counts. "
+      "shm_copy: payloads made elsewhere beforehand; the sender copies each into that memory. "
+      "floor_shm: four slots and a futex; the sender copies, as shm_copy does, so that "
+      "shm_copy_to_floor_shm compares like with like. No receiver reads the payload. "
+      "in_place: packets of more than 512 B that were sent so.");
+  out.note(
+      "floor_zmq: a DEALER pair; packets_per_s and cpu_us_per_packet: one way, as many as go, CPU "
+      "of both processes; shm fills each payload there, which the others do not, and copies none.");
   if (!o.csv.empty() && !(std::ofstream(o.csv) << csv)) {
     fmt::print(stderr, "error: cannot write {}\n", o.csv);
     return exit_failed;
