@@ -202,13 +202,13 @@ result<source_state> capture::produce(timestamp until, emitter& out) {
   }
   if (video) {
     for (;;) {
-      HOCKET_TRY(pull_video(until));
+      HOCKET_TRY(pull_video(until, out));
       if (!frame_) break;
       const auto ts = to_stream_time(frame_->pts_ns);
       if (ts >= until) break;
       wait_until(ts);
       out.emit(video_port, ts,
-               video_frame{frame_->width, frame_->height, buffer::take(std::move(frame_->pixels))});
+               video_frame{frame_->width, frame_->height, std::move(frame_->pixels).seal()});
       frame_.reset();
     }
   }
@@ -227,14 +227,15 @@ result<source_state> capture::produce(timestamp until, emitter& out) {
   return source_state::end_of_stream;
 }
 
-result<void> capture::pull_video(timestamp until) {
+result<void> capture::pull_video(timestamp until, emitter& out) {
   if (frame_ || source_->video_ended()) return {};
   std::int64_t wait_ms = config_.stall_ms;
   if (!is_virtual()) {
     const auto left = (until + std::chrono::milliseconds(grace_ms)) - context_.time->now();
     wait_ms = std::clamp<std::int64_t>(left.count() / 1'000'000, 0, grace_ms);
   }
-  auto pulled = source_->pull_video(wait_ms);
+  auto pulled = source_->pull_video(
+      wait_ms, [&](std::size_t size_bytes) { return out.allocate(video_port, size_bytes); });
   if (!pulled) return fail(pulled);
   if (*pulled) {
     last_data_ns_ = monotonic_ns();

@@ -48,7 +48,7 @@ class capture final : public component {
   bool is_virtual() const { return context_.time->is_virtual(); }
   timestamp to_stream_time(std::int64_t pts_ns) const;
   result<void> pull_audio(timestamp until);
-  result<void> pull_video(timestamp until);
+  result<void> pull_video(timestamp until, emitter&);
   result<bool> take_buffer(std::int64_t wait_ms);
   void wait_until(timestamp t) const;
   void emit_chunk(sample_timeline::chunk, emitter&);

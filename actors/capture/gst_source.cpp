@@ -107,7 +107,8 @@ class source final : public gst_source {
     return std::optional(std::move(out));
   }
 
-  result<std::optional<pulled_video>> pull_video(std::int64_t wait_ms) override {
+  result<std::optional<pulled_video>> pull_video(std::int64_t wait_ms,
+                                                 const make_room& room) override {
     auto sample = pull(video_, wait_ms, video_first_);
     if (!sample) return fail(sample);
     if (!*sample) return std::optional<pulled_video>{};
@@ -121,11 +122,12 @@ class source final : public gst_source {
                      GST_VIDEO_FRAME_HEIGHT(&frame),
                      {}};
     const auto row = static_cast<std::size_t>(out.width) * 3;
-    out.pixels.resize(row * static_cast<std::size_t>(out.height));
+    out.pixels = room(row * static_cast<std::size_t>(out.height));
+    auto* pixels = out.pixels.bytes().data();
     const auto* data = static_cast<const std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, 0));
     const auto stride = static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0));
     for (std::size_t y = 0; y < static_cast<std::size_t>(out.height); ++y)
-      std::memcpy(out.pixels.data() + y * row, data + y * stride, row);
+      std::memcpy(pixels + y * row, data + y * stride, row);
     gst_video_frame_unmap(&frame);
     return std::optional(std::move(out));
   }

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "graph/contract/writable_buffer.hpp"
 #include "graph/core/result.hpp"
 
 namespace hocket::capture {
@@ -19,8 +21,11 @@ struct pulled_video {
   std::int64_t pts_ns = 0;
   std::int32_t width = 0;
   std::int32_t height = 0;
-  std::vector<std::uint8_t> pixels;  ///< [height, width, 3] RGB
+  writable_buffer pixels;  ///< [height, width, 3] u8 RGB
 };
+
+/// Gives room for so many bytes.
+using make_room = std::function<writable_buffer(std::size_t size_bytes)>;
 
 /// A GStreamer pipeline that ends in one audio and/or one video appsink, without GStreamer types.
 ///
@@ -48,7 +53,8 @@ class gst_source {
   virtual std::int64_t base_ns() const = 0;
   /// Waits up to `wait_ms` for the next buffer; nothing where none came or the stream ended.
   virtual result<std::optional<pulled_audio>> pull_audio(std::int64_t wait_ms) = 0;
-  virtual result<std::optional<pulled_video>> pull_video(std::int64_t wait_ms) = 0;
+  virtual result<std::optional<pulled_video>> pull_video(std::int64_t wait_ms,
+                                                         const make_room& room) = 0;
   /// What went wrong since the last call; also the reason of a premature end.
   virtual result<void> check() = 0;
   virtual bool audio_ended() const = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace hocket::encoder {
 namespace {
@@ -120,8 +121,8 @@ result<void> patches::process(std::size_t, const packet& p, emitter& out) {
   }
   const auto rows = height_ / side, columns = width_ / side;
   constexpr std::size_t line = side * 3;
-  std::vector<std::uint8_t> data;
-  data.reserve(first_.size() * fold);
+  auto data = out.allocate(0, first_.size() * fold);
+  auto* to = data.bytes().data();
   for (std::int32_t r = 0; r < rows; ++r)
     for (std::int32_t c = 0; c < columns; ++c)
       for (const auto* source : {&first_, &picture})
@@ -130,12 +131,12 @@ result<void> patches::process(std::size_t, const packet& p, emitter& out) {
               (static_cast<std::size_t>(r * side + y) * static_cast<std::size_t>(width_) +
                static_cast<std::size_t>(c * side)) *
               3;
-          data.insert(data.end(), source->begin() + static_cast<std::ptrdiff_t>(at),
-                      source->begin() + static_cast<std::ptrdiff_t>(at + line));
+          std::memcpy(to, source->data() + at, line);
+          to += line;
         }
   first_.clear();
   out.emit(0, p.header.ts,
-           tensor{dtype::u8, {rows * columns, fold, side, side, 3}, buffer::take(std::move(data))});
+           tensor{dtype::u8, {rows * columns, fold, side, side, 3}, std::move(data).seal()});
   return {};
 }
 

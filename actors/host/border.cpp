@@ -266,5 +266,4 @@ void border::add_status(snapshot& s) const {
   s.peers = std::move(status.peers);
   s.refused_handshakes = status.refused;
 }
-
 }  // namespace hocket::host

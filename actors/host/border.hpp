@@ -78,6 +78,8 @@ class border {
 
   // Outlets.
   void send(std::size_t crossing, session_id cell_session, const packet& p);
+  /// Room in the memory that the host behind this outlet shares with us; empty where there is none.
+  std::optional<writable_buffer> allocate(const cell& outlet, std::size_t size_bytes);
   void send_bound(actor_index outlet, session_id session, timestamp bound);
   void send_control(std::size_t crossing, wire::host_event what, session_id session,
                     std::string detail = {}, bool after_packets = false);

@@ -41,6 +41,10 @@ void border::send(std::size_t crossing, session_id cell_session, const packet& p
   if (freed) freed->unblock();
 }
 
+std::optional<writable_buffer> border::allocate(const cell& outlet, std::size_t size_bytes) {
+  return wire_->allocate(wire_id(by_proxy_.at(outlet.actor())), size_bytes);
+}
+
 void border::room_again(std::uint32_t wire_link) {
   const auto crossing = find(wire_link);
   if (!crossing) return;

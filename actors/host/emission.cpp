@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/host/border.hpp"
 #include "actors/host/check_packet.hpp"
 
 namespace hocket::host {
@@ -28,6 +29,22 @@ void emission::emit(std::size_t port, packet p) {
   for (const auto& out : cell_.open_outlets())
     emit_to(*out, port, packet(p), out->session->epoch.load());
   emit_to(*out_, port, std::move(p), 0);
+}
+
+writable_buffer emission::allocate(std::size_t port, std::size_t size_bytes) {
+  std::lock_guard guard(who_.emitting);
+  if (who_.abandoned || !out_ || port >= out_->routes.size())
+    return writable_buffer::on_heap(size_bytes);
+  const cell* crossing = nullptr;
+  for (const auto& r : out_->routes[port]) {
+    if (r.to->stand() != standing::outlet) continue;
+    // Memory is shared between two: for more receivers, no place is better than another.
+    if (crossing != nullptr) return writable_buffer::on_heap(size_bytes);
+    crossing = r.to.get();
+  }
+  if (crossing != nullptr)
+    if (auto room = cell_.world_.edge->allocate(*crossing, size_bytes)) return std::move(*room);
+  return writable_buffer::on_heap(size_bytes);
 }
 
 void emission::emit_to(outlet& out, std::size_t port, packet&& p, epoch_number epoch) {

@@ -33,6 +33,7 @@ class emission final : public emitter {
   }
 
   void emit(std::size_t port, packet p) override;
+  writable_buffer allocate(std::size_t port, std::size_t size_bytes) override;
   void interrupt() override;
   void for_session(session_id session) override;
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/wire/node.hpp"
@@ -18,6 +19,10 @@ class transport {
   virtual ~transport() = default;
   virtual void begin() = 0;
   virtual wire::sent_how send(std::uint32_t link, const packet& p) = 0;
+  virtual std::optional<writable_buffer> allocate(std::uint32_t /*link*/,
+                                                  std::size_t /*size_bytes*/) {
+    return {};
+  }
   virtual bool send_control(const std::string& peer, wire::host_message m) = 0;
   virtual void consumed(std::uint32_t link, std::uint32_t packets) = 0;
   virtual bool flush(int limit_ms) = 0;

@@ -8,6 +8,9 @@ class wire_transport final : public transport {
   explicit wire_transport(std::unique_ptr<wire::node> n) : node_(std::move(n)) {}
   void begin() override { node_->begin(); }
   wire::sent_how send(std::uint32_t link, const packet& p) override { return node_->send(link, p); }
+  std::optional<writable_buffer> allocate(std::uint32_t link, std::size_t size_bytes) override {
+    return node_->allocate(link, size_bytes);
+  }
   bool send_control(const std::string& peer, wire::host_message m) override {
     return node_->send_control(peer, std::move(m));
   }

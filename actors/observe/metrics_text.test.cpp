@@ -74,6 +74,7 @@ host::snapshot seen_by_gpu() {
   edge.shared_memory = true;
   edge.shm_packets = 5;
   edge.shm_fallbacks = 1;
+  edge.shm_in_place = 3;
   s.peers.emplace_back().name = "far";
   s.refused_handshakes = 3;
   auto& in = s.wires.emplace_back();
@@ -148,6 +149,7 @@ hocket_peer_connects_total{peer="edge"} 2
 hocket_peer_shared_memory{peer="edge"} 1
 hocket_peer_shared_memory_packets_total{peer="edge"} 5
 hocket_peer_shared_memory_fallbacks_total{peer="edge"} 1
+hocket_peer_shared_memory_in_place_total{peer="edge"} 3
 hocket_refused_handshakes_total 3
 hocket_peer_sent_packets_total{peer="edge",link="ears.frames > model.audio",direction="in"} 100
 hocket_peer_packets_total{peer="edge",link="ears.frames > model.audio",direction="in",fate="delivered",reason=""} 97

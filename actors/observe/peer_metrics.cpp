@@ -87,6 +87,9 @@ void write_bytes(exposition& out, const snapshot& s) {
   out.family("hocket_peer_shared_memory_fallbacks_total", "counter",
              "Packets that took the socket because the shared memory was full.");
   each([](const auto& p) { return as_double(p.shm_fallbacks); });
+  out.family("hocket_peer_shared_memory_in_place_total", "counter",
+             "Packets that were made in the shared memory, so that none of their bulk was copied.");
+  each([](const auto& p) { return as_double(p.shm_in_place); });
 }
 
 class link_rows {

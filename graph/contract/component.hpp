@@ -9,6 +9,7 @@
 #include "graph/contract/config.hpp"
 #include "graph/contract/packet.hpp"
 #include "graph/contract/port.hpp"
+#include "graph/contract/writable_buffer.hpp"
 #include "graph/core/clock.hpp"
 #include "graph/core/result.hpp"
 
@@ -27,6 +28,12 @@ class emitter {
   /// Sends to output `port` of the session at hand (the input's session; for shared components that
   /// handle a batch, the session given by `for_session`).
   virtual void emit(std::size_t port, packet p) = 0;
+  /// Room for a large payload that goes out of `port` next: where the output's packets go through
+  /// memory shared with one other process, in that memory, so that they cross without a copy; else
+  /// on the heap. What is made here may go elsewhere too, or nowhere.
+  virtual writable_buffer allocate(std::size_t /*port*/, std::size_t size_bytes) {
+    return writable_buffer::on_heap(size_bytes);
+  }
   /// Raises the session's epoch: everything older is dropped wherever it is queued or playing.
   virtual void interrupt() = 0;
   /// Directs the following emits to another session of this shared component.
