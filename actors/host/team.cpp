@@ -140,7 +140,6 @@ std::int64_t team::here_from(const std::string& peer, std::int64_t their_ns) {
 
 void team::go(std::int64_t began_ns) {
   world_.go(began_ns);
-  std::vector<waiting> early;
   if (world_.is_virtual()) {
     {
       std::lock_guard lock(mutex_);
@@ -151,16 +150,16 @@ void team::go(std::int64_t began_ns) {
   }
   // What came before us, in its order; more may come while we hand it over.
   for (;;) {
+    std::vector<arrival> early;
     {
       std::lock_guard lock(mutex_);
-      early.swap(inbox_);
+      early = early_.take();
       if (early.empty()) {
         going_ = true;
         break;
       }
     }
-    for (auto& w : early) edge_.deliver(std::move(w.what));
-    early.clear();
+    for (auto& a : early) edge_.deliver(std::move(a));
   }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/host/border.hpp"
+#include "actors/host/early_mail.hpp"
 #include "actors/host/rewire_party.hpp"
 #include "actors/host/world.hpp"
 
@@ -166,7 +167,8 @@ class team final : public wire::node_events {
   bool finish_wanted_ = false;
   bool finished_ = false;
   bool end_told_ = false;
-  std::vector<waiting> inbox_;        ///< before we go; virtual: until the round
+  early_mail early_;                  ///< real time: before we go
+  std::vector<waiting> inbox_;        ///< virtual time: until the round
   channel_counts received_;           ///< all that was put into inbox_
   std::int64_t leader_began_ns_ = 0;  ///< on the leader's clock
   std::int64_t next_report_ns_ = 0, next_clock_ns_ = 0, released_ns_ = 0, closed_since_ns_ = 0;

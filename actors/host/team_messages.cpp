@@ -136,19 +136,31 @@ void team::tell_stop(end_reason why, const std::string& detail) {
 
 // ---------------------------------------------------------------------------- arrivals
 
-// To its queue; before we go, and in virtual time until the round begins, into the inbox.
+// To its queue; before we go, and in virtual time until the round begins, it waits.
 void team::accept(const std::string& peer, arrival&& a) {
+  std::uint64_t refused = 0;
   {
     std::lock_guard lock(mutex_);
-    if (world_.is_virtual() || !going_) {
+    if (!world_.is_virtual() && !going_) {
+      if (early_.put(std::move(a))) return;
+      refused = early_.refused();
+    } else if (world_.is_virtual()) {
       const auto& m = a.message;
       const channel from =
           a.item ? channel{host_index(peer), edge_.wire_id(a.crossing), channel::lane::packets}
                  : channel{host_index(peer), m.link, channel::of(m)};
       const auto number = ++received_[from];
       inbox_.push_back({from, number, std::move(a)});
-      if (!world_.is_virtual()) return;
     }
+  }
+  if (refused > 0) {
+    if (refused == 1 || refused % early_mail::messages_max == 0)
+      world_.event(
+          "", "early_message_refused",
+          fmt::format("host {} speaks of more than {} streams before this host takes part; "
+                      "{} messages refused",
+                      peer, early_mail::messages_max, refused));
+    return;
   }
   if (world_.is_virtual()) return begin_round_if_complete();
   edge_.deliver(std::move(a));

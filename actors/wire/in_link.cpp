@@ -16,13 +16,13 @@ result<void> in_link::arrived(arrival a, std::vector<arrival>& ready) {
   const auto cost = cost_bytes(a.content);
   const auto packets = a.seq - consumed_;
   const auto bytes = received_bytes_ + waiting_bytes_ - consumed_bytes_;
-  if (packets >= options_.credit_packets || (packets > 0 && bytes + cost > options_.credit_bytes))
+  if (packets >= told_.window_packets || (packets > 0 && bytes + cost > told_.window_bytes))
     return fail(
         wire_error::malformed,
         fmt::format("link {} ({}): packet {} of {} bytes is beyond the credit of {} packets "
                     "and {} bytes after {}",
-                    options_.id, options_.name, a.seq, cost, options_.credit_packets,
-                    options_.credit_bytes, consumed_));
+                    options_.id, options_.name, a.seq, cost, told_.window_packets,
+                    told_.window_bytes, consumed_));
   if (a.seq > next_) {
     waiting_bytes_ += cost;
     waiting_.emplace(a.seq, std::move(a));
@@ -78,7 +78,7 @@ void in_link::untaken(wire_drop why) {
   queued_.pop_back();
   account_.in_flight_bytes -= h.cost;
   ++account_.dropped[static_cast<std::size_t>(why)];
-  if (h.numbering == numbering_) release(h.cost);
+  settle(h);
 }
 
 void in_link::dropped(std::size_t cost, wire_drop why) {
@@ -99,32 +99,62 @@ std::uint32_t in_link::consumed(std::uint32_t packets) {
     --packets;
     ++account_.delivered;
     account_.in_flight_bytes -= h.cost;
-    if (h.numbering == numbering_) release(h.cost);
+    settle(h);
   }
   return packets;
+}
+
+void in_link::settle(const held& h) {
+  if (h.numbering == numbering_) return release(h.cost);
+  --old_packets_;
+  old_bytes_ -= h.cost;
 }
 
 void in_link::reset() {
   disconnected();
   ++numbering_;
   next_ = received_bytes_ = consumed_ = consumed_bytes_ = 0;
+  old_packets_ = queued_.size();
+  old_bytes_ = account_.in_flight_bytes;
   told_ = {};
+}
+
+std::uint32_t in_link::window_packets() const {
+  return options_.credit_packets -
+         static_cast<std::uint32_t>(std::min<std::uint64_t>(old_packets_, options_.credit_packets));
+}
+
+std::uint64_t in_link::window_bytes() const {
+  return options_.credit_bytes - std::min<std::uint64_t>(old_bytes_, options_.credit_bytes);
 }
 
 bool in_link::ack_due() const {
   const auto packets = std::max<std::uint64_t>(1, options_.credit_packets / 4);
   const auto bytes = std::max<std::uint64_t>(1, options_.credit_bytes / 4);
-  return consumed_ - told_.consumed >= packets || consumed_bytes_ - told_.consumed_bytes >= bytes;
+  return consumed_ - told_.consumed + window_packets() - told_.window_packets >= packets ||
+         consumed_bytes_ - told_.consumed_bytes + window_bytes() - told_.window_bytes >= bytes;
 }
 
 bool in_link::ack_pending() const {
   return next_ != told_.received || consumed_ != told_.consumed ||
-         consumed_bytes_ != told_.consumed_bytes;
+         consumed_bytes_ != told_.consumed_bytes || window_packets() != told_.window_packets ||
+         window_bytes() != told_.window_bytes;
 }
 
-ack_record in_link::ack() { return told_ = {next_, consumed_, consumed_bytes_}; }
+// The room is in each confirmation once it was not all there: one that is lost does no harm.
+ack_record in_link::ack() {
+  told_ = {next_, consumed_, consumed_bytes_, window_packets(), window_bytes()};
+  auto said = told_;
+  if (resumed_whole_) said.window_packets = 0, said.window_bytes = 0;
+  return said;
+}
 
-resume_record in_link::resume() { return {ack(), options_.credit_packets, options_.credit_bytes}; }
+resume_record in_link::resume() {
+  resumed_whole_ = true;
+  const auto at = ack();
+  resumed_whole_ = old_packets_ == 0;
+  return {at, told_.window_packets, told_.window_bytes};
+}
 
 wire_account in_link::account() const {
   auto a = account_;

@@ -39,7 +39,8 @@ class in_link {
 
   void disconnected() { waiting_.clear(), waiting_bytes_ = 0; }
   /// One of the two processes is new: numbering starts afresh. What was taken and is not consumed
-  /// yet stays in the books, but gives no credit to the new numbering.
+  /// yet stays in the books and goes on taking its room: the new numbering is granted what is left,
+  /// and more as that is consumed.
   void reset();
 
   /// The sender should hear of our progress now: a quarter of its room came back.
@@ -61,6 +62,9 @@ class in_link {
   };
   void accept(arrival&& a, std::vector<arrival>& ready);
   void release(std::size_t cost);
+  void settle(const held& h);
+  std::uint32_t window_packets() const;
+  std::uint64_t window_bytes() const;
 
   remote_link options_;
   std::uint64_t next_ = 0;            ///< first number that is missing
@@ -70,7 +74,9 @@ class in_link {
   std::deque<held> queued_;  ///< taken, not consumed
   std::uint64_t numbering_ = 0;
   std::uint64_t consumed_ = 0, consumed_bytes_ = 0;
-  ack_record told_;
+  std::uint64_t old_packets_ = 0, old_bytes_ = 0;  ///< of queued_, of numberings before this one
+  bool resumed_whole_ = true;                      ///< all room was granted when it resumed
+  ack_record told_;  ///< with the room granted so far; none before resume()
   wire_account account_;
 };
 

@@ -295,11 +295,115 @@ TEST_CASE("credit: packets, bytes, and one packet whatever its size") {
   CHECK(out.has_room(100));
 }
 
+TEST_CASE(
+    "a new process that sends is granted what the dead one's packets leave, and more in time") {
+  const auto o = link_of(delivery::lossless, 8, 1000);
+  in_link in(o);
+  const auto take = [&](std::uint64_t seq) {
+    std::vector<in_link::arrival> ready;
+    REQUIRE(in.arrived({seq, content(100)}, ready));
+    in.taken(100);
+  };
+  in.resume();
+  for (std::uint64_t n = 0; n < 6; ++n) take(n);
+  in.disconnected();
+  in.reset();
+  auto told = in.resume();
+  CHECK(told.window_packets == 2);
+  CHECK(told.window_bytes == 400);
+  out_link out(o);
+  REQUIRE(out.resume(told));
+  for (std::uint64_t n = 0; n < 2; ++n) {
+    REQUIRE(out.has_room(100));
+    out.add(header_of(n), content(100));
+    take(n);
+  }
+  CHECK_FALSE(out.has_room(0));
+  std::vector<in_link::arrival> over;
+  CHECK_FALSE(in.arrived({2, content(1)}, over));
+  CHECK(in.account().in_flight == o.credit_packets);
+
+  // A third one comes before anything was consumed: no room at all, and none is invented.
+  in.disconnected();
+  in.reset();
+  told = in.resume();
+  CHECK(told.window_packets == 0);
+  out = out_link(o);
+  REQUIRE(out.resume(told));
+  CHECK_FALSE(out.has_room(0));
+  out.wait();
+  CHECK_FALSE(in.arrived({0, content(1)}, over));
+
+  in.consumed(1);
+  CHECK(in.ack_pending());
+  in.consumed(2);
+  REQUIRE(in.ack_due());
+  REQUIRE(out.ack(in.ack()));
+  CHECK(out.stop_waiting());  // who waits for room is told
+  for (std::uint64_t n = 0; n < 3; ++n) {
+    REQUIRE(out.has_room(100));
+    out.add(header_of(n), content(100));
+    take(n);
+  }
+  CHECK_FALSE(out.has_room(0));
+  CHECK(in.account().in_flight == o.credit_packets);
+  in.consumed(8);
+  REQUIRE(out.ack(in.ack()));
+  for (std::uint64_t n = 3; n < 11; ++n) {
+    REQUIRE(out.has_room(100));
+    out.add(header_of(n), content(100));
+  }
+  CHECK_FALSE(out.has_room(0));
+  CHECK(out.account().holds());
+  CHECK(in.account().holds());
+}
+
+TEST_CASE("restarts of the sender at random: never more in the receiver's hands than its credit") {
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    CAPTURE(seed);
+    world w(seed % 2 == 0 ? delivery::lossless : delivery::bounded, seed);
+    w.connect(false);
+    for (int step = 0; step < 400; ++step) {
+      switch (w.dice(12)) {
+        case 0:
+          w.disconnect();
+          w.out = out_link(w.options);
+          w.in.reset();
+          w.of.clear();
+          w.connect(false);
+          break;
+        case 1:
+        case 2:
+        case 3: w.send(); break;
+        case 4:
+        case 5:
+        case 6: w.arrive(); break;
+        case 7: w.consume(); break;
+        default: w.confirm();
+      }
+      w.check();
+      CHECK(w.in.account().in_flight <= w.options.credit_packets);
+    }
+    w.settle();
+    CHECK(w.out.account().in_flight == 0);
+    w.in.consumed(1000);
+    REQUIRE(w.out.ack(w.in.ack()));
+    // All that was taken over all its lives has been consumed: the last one has the whole room.
+    for (std::uint32_t n = 0; n < w.options.credit_packets; ++n) {
+      REQUIRE(w.out.has_room(1));
+      w.out.add(header_of(n), content(1));
+    }
+    CHECK_FALSE(w.out.has_room(0));
+  }
+}
+
 TEST_CASE("a peer that breaks the rules is told apart") {
   auto o = link_of(delivery::lossless, 2, 100);
   std::vector<in_link::arrival> ready;
   SUBCASE("beyond its credit") {
     in_link in(o);
+    CHECK_FALSE(in.arrived({0, content(10)}, ready));  // nothing was granted yet
+    in.resume();
     CHECK(in.arrived({0, content(10)}, ready));
     CHECK_FALSE(in.arrived({2, content(10)}, ready));
     const auto over = in.arrived({1, content(200)}, ready);
@@ -327,6 +431,7 @@ TEST_CASE("a peer that breaks the rules is told apart") {
 TEST_CASE("a receiver without room: counted, credit comes back, the law holds") {
   auto o = link_of(delivery::bounded);
   in_link in(o);
+  in.resume();
   std::vector<in_link::arrival> ready;
   REQUIRE(in.arrived({0, content(10)}, ready));
   in.taken(10);

@@ -15,9 +15,9 @@ std::size_t cost_bytes(const encoded_packet& p) {
 bool out_link::has_room(std::size_t cost) const {
   if (!open_) return false;
   const auto packets = next_ - at_.consumed;
-  if (packets == 0) return true;
+  if (packets >= window_packets_) return false;
   const auto bytes = sent_bytes_ - at_.consumed_bytes;
-  return packets < window_packets_ && bytes + cost <= window_bytes_;
+  return packets == 0 || bytes + cost <= window_bytes_;
 }
 
 std::uint64_t out_link::add(const packet_header& header, const encoded_packet& p) {
@@ -49,6 +49,8 @@ result<void> out_link::ack(const ack_record& a) {
   at_.received = std::max(at_.received, a.received);
   at_.consumed = std::max(at_.consumed, a.consumed);
   at_.consumed_bytes = std::max(at_.consumed_bytes, a.consumed_bytes);
+  window_packets_ = std::max(window_packets_, a.window_packets);
+  window_bytes_ = std::max(window_bytes_, a.window_bytes);
   // A process may die with packets in its queue: a lossless link keeps them until they are consumed.
   release_before(lossless() ? at_.consumed : at_.received);
   return {};

@@ -21,7 +21,8 @@ class out_link {
  public:
   explicit out_link(const remote_link& options) : options_(options) {}
 
-  /// Whether a packet of this cost may go now. One packet may always be under way, whatever its size.
+  /// Whether a packet of this cost may go now. Where there is room for packets at all, one may always
+  /// be under way, whatever its size.
   bool has_room(std::size_t cost) const;
   bool is_open() const { return open_; }
   /// Takes a packet into the books; has_room() must hold. Returns its number on the wire.

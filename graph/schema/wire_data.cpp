@@ -30,6 +30,8 @@ void put(const ack_record& from, AckRecord& to) {
   to.set_received(from.received);
   to.set_consumed(from.consumed);
   to.set_consumed_bytes(from.consumed_bytes);
+  to.set_window_packets(from.window_packets);
+  to.set_window_bytes(from.window_bytes);
 }
 
 struct record_writer {
@@ -104,14 +106,13 @@ result<ack_record> read(const AckRecord& a) {
   if (a.consumed() > a.received())
     return fail(codec_error::bad_value,
                 fmt::format("{} packets consumed of {} received", a.consumed(), a.received()));
-  return ack_record{a.received(), a.consumed(), a.consumed_bytes()};
+  return ack_record{a.received(), a.consumed(), a.consumed_bytes(), a.window_packets(),
+                    a.window_bytes()};
 }
 
 result<data_body> read(const ResumeRecord& r) {
   const auto at = read(r.at());
   if (!at) return fail(at);
-  if (r.window_packets() == 0 || r.window_bytes() == 0)
-    return fail(codec_error::bad_value, "a link without room");
   return data_body(resume_record{*at, r.window_packets(), r.window_bytes()});
 }
 

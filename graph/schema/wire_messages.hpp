@@ -70,6 +70,8 @@ struct packet_record {
 };
 struct ack_record {
   std::uint64_t received = 0, consumed = 0, consumed_bytes = 0;
+  std::uint32_t window_packets = 0;  ///< as in resume_record where it has grown; 0: as it was
+  std::uint64_t window_bytes = 0;
 };
 struct resume_record {
   ack_record at;
