@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include "actors/host/team.hpp"
 #include "actors/host/wire_transport.hpp"
 #include "graph/core/assert.hpp"
 
@@ -175,8 +178,16 @@ result<void> border::open(wire::node_events& events) {
   auto made = make ? make(node_options(), events) : open_wire(node_options(), events);
   if (!made) return fail(made);
   wire_ = std::move(*made);
+  if (const auto n = world_.options.revision; n > 1) tell_graph(world_.place().whole.hash, n);
   if (const auto& tell = world_.options.host.listening) tell(wire_->listening());
   return {};
+}
+
+void border::tell_graph(const std::string& hash, int revision) {
+  wire_->set_graph(hash, fmt::format("the run was rewired: start it with the file of revision {}, "
+                                     "which the others have in their output folder "
+                                     "(revisions/{:04}.yaml)",
+                                     revision, revision));
 }
 
 // ---------------------------------------------------------------------------- wiring

@@ -61,6 +61,8 @@ class border {
   /// Ends the transport's threads; nothing arrives any more.
   void close() { wire_.reset(); }
   transport& wire() { return *wire_; }
+  /// The graph that peers must have from now on, and the number under which they find it.
+  void tell_graph(const std::string& hash, int revision);
 
   // World: wiring.
   void attach(const std::shared_ptr<cell>& proxy);

@@ -218,6 +218,7 @@ bool world::next_virtual() {
   if (drain_virtual()) return true;
   // Where nothing is due but ticks, time stands still until somebody comes from outside.
   if (!timer.has_active() && !ending()) return false;
+  if (const auto due = timer.next(); due && due->first >= hold_ns_.load()) return false;
   if (auto next = timer.take_next()) {
     if (next->when_ns > now().ns()) time.set(timestamp(next->when_ns));
     next->run();

@@ -9,6 +9,7 @@ class rewirer;
 class team;
 class world;
 struct entry;
+struct planned_rewire;
 struct wiring;
 struct session_state;
 }  // namespace hocket::host

@@ -280,6 +280,50 @@ TEST_CASE("a source that is replaced goes on at the boundary, not before and not
   }
 }
 
+TEST_CASE("an agenda: rewires known beforehand come at their boundaries, nobody waits for them") {
+  for (const bool virtual_time : {true, false}) {
+    CAPTURE(virtual_time);
+    std::vector<std::string> before;
+    for (int round = 0; round < (virtual_time ? 2 : 1); ++round) {
+      auto book = std::make_shared<notebook>();
+      rewire_stage s(virtual_time);
+      chain(s, 400, book, {});
+      s.offer("a", [&](plan& p) { s.set_value(p, "mid", 2); });
+      s.offer("wrong", [&](plan& p) { p.name = "another"; });
+      s.offer("b", [&](plan& p) { s.set_value(p, "mid", 3); });
+      s.options.agenda = {{"a", timestamp(400'000'000)},
+                          {"wrong", timestamp(600'000'000)},
+                          {"b", timestamp(900'000'000)}};
+      std::vector<rewire_outcome> outcomes;
+      s.options.rewired = [&](const rewire_request&, const rewire_outcome& o) {
+        outcomes.push_back(o);
+      };
+      s.start();
+      if (!virtual_time) CHECK(s.rewire("a").code == "rewire.under-way");
+      s.wait();
+      s.run.reset();
+      REQUIRE(outcomes.size() == 3);
+      CHECK(outcomes[0].at == timestamp(400'000'000));
+      CHECK(outcomes[1].state == rewire_state::refused);
+      CHECK(outcomes[2].at == timestamp(1'000'000'000));  // the boundary behind 900 ms
+      CHECK(outcomes[2].revision == 3);
+      const auto lines = book->lines();
+      check_nothing_lost(lines, 400);
+      if (!virtual_time) continue;
+      const auto of = [&](const char* stamp) {
+        return std::count_if(lines.begin(), lines.end(),
+                             [&](const auto& l) { return l.starts_with(stamp); });
+      };
+      CHECK(of("1:") == 80);
+      CHECK(of("2:") == 120);
+      if (round == 0)
+        before = lines;
+      else
+        CHECK(lines == before);
+    }
+  }
+}
+
 TEST_CASE("dry run, wrong files and the wrong moment touch nothing") {
   auto book = std::make_shared<notebook>();
   rewire_stage s(false);

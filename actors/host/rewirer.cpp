@@ -2,6 +2,7 @@
 #include "actors/host/rewirer.hpp"
 
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,12 @@ constexpr int commit_rank = 1'000'001;
 /// Real time: how long before a boundary it may still be chosen.
 constexpr std::int64_t notice_ns = 5'000'000;
 }  // namespace
+
+rewirer::rewirer(world& w)
+    : world_(w),
+      revision_(w.options.revision),
+      follows_(!w.options.agenda.empty()),
+      hold_next_ns_(world::no_hold) {}
 
 void rewirer::fail(change& c, std::string code, std::string why) {
   c.out.state = rewire_state::rolled_back;
@@ -55,7 +62,7 @@ bool rewirer::may_begin(rewire_outcome& out) const {
 }
 
 result<void> rewirer::plan_change(change& c) {
-  const auto wanted = world_.options.load(c.request.graph);
+  auto wanted = world_.options.load(c.request.graph);
   if (!wanted) return hocket::fail(wanted.error().code, wanted.error().message);
   if (!c.request.hash.empty() && wanted->hash != c.request.hash)
     return hocket::fail(
@@ -78,6 +85,7 @@ result<void> rewirer::plan_change(change& c) {
   }
   what->takes_over.resize(next.graph.actors.size());
   c.what = std::move(*what);
+  c.wanted = std::move(*wanted);
   return {};
 }
 
@@ -102,13 +110,35 @@ std::shared_ptr<rewirer::change> rewirer::draft(rewire_request request) {
 }
 
 rewire_outcome rewirer::run(rewire_request request) {
-  std::unique_lock one(running_, std::try_to_lock);
-  if (!one) {
-    rewire_outcome out;
-    out.code = "rewire.under-way";
-    out.why = "another rewire of this run is under way; try again when it is done";
+  rewire_outcome out;
+  out.code = "rewire.under-way";
+  if (follows_.load()) {
+    out.why =
+        "this run goes through rewires that were planned before it began; try again after that";
     return out;
   }
+  if (std::unique_lock one(running_, std::try_to_lock); one) return run_one(std::move(request));
+  out.why = "another rewire of this run is under way; try again when it is done";
+  return out;
+}
+
+void rewirer::follow(const std::vector<planned_rewire>& agenda) {
+  while (!world_.gone.load() && !world_.is_virtual() && !world_.finished())
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (auto it = agenda.begin(); it != agenda.end(); ++it) {
+    hold_next_ns_.store(it + 1 == agenda.end() ? world::no_hold : (it + 1)->at.ns());
+    rewire_request request{{it->file, ""}};
+    request.not_before = it->at;
+    const auto out = run_one(request);
+    // Who was refused was not told of, and nobody let time go on.
+    if (out.state == rewire_state::refused && world_.options.rewired)
+      world_.options.rewired(request, out);
+    world_.hold(hold_next_ns_.load());
+  }
+  follows_.store(false);
+}
+
+rewire_outcome rewirer::run_one(rewire_request request) {
   const auto c = draft(std::move(request));
   if (c->out.state != rewire_state::planned || c->request.dry_run) return c->out;
   if (world_.is_virtual()) {
@@ -131,6 +161,11 @@ void rewirer::tell_host(change& c) {
     world_.event("", "rewire_rolled_back", c.out.why);
   }
   if (world_.options.rewired) world_.options.rewired(c.request, c.out);
+}
+
+void rewirer::tell_committed(const change& c) const {
+  if (c.out.state == rewire_state::committed && world_.options.committed)
+    world_.options.committed(c.request, c.out);
 }
 
 timestamp rewirer::next_boundary(timestamp not_before) const {
@@ -161,7 +196,10 @@ void rewirer::commit_at(const std::shared_ptr<change>& c, std::int64_t k) {
     c->over = true;
     changed_.notify_all();
   });
-  if (wait_until_over(*c)) settle(*c, before, monotonic_ns());
+  if (wait_until_over(*c)) {
+    tell_committed(*c);
+    settle(*c, before, monotonic_ns());
+  }
   if (c->out.state != rewire_state::committed) roll_back(*c);
   tell_host(*c);
 }
@@ -193,11 +231,13 @@ void rewirer::run_virtual(const std::shared_ptr<change>& c) {
       c->over = true;
       changed_.notify_all();
     });
-    world_.poke_driver();
+    world_.hold(hold_next_ns_.load());
   });
   world_.event("", "rewire_prepares", c->what.next.hash);
-  if (wait_until_over(*c) && c->out.state == rewire_state::committed)
+  if (wait_until_over(*c) && c->out.state == rewire_state::committed) {
+    tell_committed(*c);
     settle(*c, *before, monotonic_ns());
+  }
 }
 
 bool rewirer::wait_until_over(change& c) {

@@ -25,12 +25,16 @@ namespace hocket::host {
 /// loop's.
 class rewirer {
  public:
-  explicit rewirer(world& w) : world_(w) {}
+  explicit rewirer(world& w);
 
   rewire_outcome run(rewire_request request);
+  /// Goes through what is known beforehand; returns when that is done, or the run is over. Virtual
+  /// time waits before each boundary until its rewire was asked for.
+  void follow(const std::vector<planned_rewire>& agenda);
 
   /// A change from its plan to its end.
   struct change {
+    plan wanted;  ///< as the new file says it
     rewire_plan what;
     std::unique_ptr<const wiring> next;
     const wiring* wired = nullptr;  ///< the same, also after it was installed
@@ -58,12 +62,14 @@ class rewirer {
   using seat = std::pair<actor_index, session_id>;
   struct splice;
 
+  rewire_outcome run_one(rewire_request request);
   result<void> plan_change(change& c);
   bool may_begin(rewire_outcome& out) const;
   void run_virtual(const std::shared_ptr<change>& c);
   bool wait_until_over(change& c);
   timestamp next_boundary(timestamp not_before) const;
   void tell_host(change& c);
+  void tell_committed(const change& c) const;
 
   // Prepare.
   void stand_by(change& c, bool sources, timestamp begins);
@@ -86,7 +92,9 @@ class rewirer {
 
   world& world_;
   std::mutex running_;  ///< one rewire at a time
-  std::atomic<int> revision_{1};
+  std::atomic<int> revision_;
+  std::atomic<bool> follows_{false};        ///< an agenda
+  std::atomic<std::int64_t> hold_next_ns_;  ///< until where time may go when this one was asked for
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<seat, std::shared_ptr<cell>> standing_by_;

@@ -48,10 +48,13 @@ void rewirer::commit(change& c) {
     give_outlets(c, s);
   }
   at_ = c.at;
+  c.out.at = c.at;
+  c.out.revision = c.request.revision > 0 ? c.request.revision : revision() + 1;
   {
     std::lock_guard lock(world_.observers_mutex_);
+    const graph_revision now{s.next.graph, s.next.place.whole, c.wanted, c.out.revision, c.at};
     if (!world_.muted_)
-      for (auto* o : world_.options.observers) o->rewired(s.next.graph);
+      for (auto* o : world_.options.observers) o->rewired(now);
   }
   for (const auto& one : s.old) {
     if (s.stays(*one)) one->adjust(s.next.graph.actors[one->actor()]);
@@ -82,15 +85,8 @@ void rewirer::commit(change& c) {
   set_limits(c, s);
   world_.schedule_boundary(s.next.graph.grid.index_of(c.at));
   c.out.state = rewire_state::committed;
-  c.out.revision = c.request.revision > 0 ? c.request.revision : revision() + 1;
   revision_.store(c.out.revision);
-  if (world_.edge)
-    world_.edge->wire().set_graph(
-        c.out.hash_after,
-        fmt::format("the run was rewired: start it with the file of revision {}, which the others "
-                    "have in their output folder (revisions/{:04}.yaml)",
-                    c.out.revision, c.out.revision));
-  c.out.at = c.at;
+  if (world_.edge) world_.edge->tell_graph(c.out.hash_after, c.out.revision);
   for (const auto& [link, n] : s.handed_over) {
     if (n == 0) continue;
     const auto& l = s.next.graph.links[link];

@@ -42,6 +42,7 @@ class runtime_impl final : public runtime {
     socket_.reset();
     desk_.close();
     if (joining_.joinable()) joining_.join();
+    if (following_.joinable()) following_.join();
     if (world_->others) world_->others->finish_rewires();
     world_->timer.stop();
     over_.store(true);
@@ -52,6 +53,9 @@ class runtime_impl final : public runtime {
   }
 
   result<void> begin() {
+    const auto& agenda = world_->options.agenda;
+    if (!agenda.empty() && world_->others)
+      return fail("rewire.agenda", "a run over several hosts goes through no planned rewires");
     for (auto* o : world_->options.observers) o->started(world_->graph(), world_->time);
     if (world_->others) {
       HOCKET_TRY(world_->edge->open(*world_->others));
@@ -75,7 +79,10 @@ class runtime_impl final : public runtime {
       joining_ = std::thread([this] { world_->others->join(); });
       return {};
     }
+    if (!agenda.empty()) world_->hold(agenda.front().at.ns());
     world_->go(monotonic_ns());
+    if (!agenda.empty())
+      following_ = std::thread([this] { world_->changes->follow(world_->options.agenda); });
     world_->poke_driver();
     return {};
   }
@@ -103,7 +110,8 @@ class runtime_impl final : public runtime {
   rewire_desk desk_{[this](const rewire_request& r) { return rewire(r); }};
   std::unique_ptr<status_socket> socket_;
   std::thread timing_;
-  std::thread joining_;  ///< the other hosts
+  std::thread joining_;    ///< the other hosts
+  std::thread following_;  ///< the agenda
   std::thread watching_;
   std::atomic<bool> over_{false};
   bool began_ = false;

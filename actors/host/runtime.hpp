@@ -131,6 +131,16 @@ struct call_record {
   std::span<const call_input> inputs;  ///< valid during `called`
 };
 
+/// The graph that a run goes on with after a rewire. The plans stay valid until the run is over, but
+/// `file`, which does during the call.
+struct graph_revision {
+  const plan& graph;  ///< this process's part; numbers of before mean what they meant
+  const plan& whole;  ///< all hosts' parts, under the same numbers
+  const plan& file;   ///< what the new file says, under its own numbers
+  int number = 0;     ///< the one a run starts with is 1
+  timestamp from;     ///< the boundary at which it takes over
+};
+
 /// What a run tells whoever watches it. Calls come from any thread, one at a time; they must be
 /// quick. `packet_emitted` sees every packet that leaves an actor (also on unconnected outputs).
 class observer {
@@ -146,8 +156,8 @@ class observer {
   /// Life-cycle events (started, restarted, hung, input_lost, interrupted, end_of_stream, …).
   virtual void event(timestamp, std::string_view /*actor*/, std::string_view /*what*/,
                      std::string_view /*detail*/) {}
-  /// The run goes on with another plan. Numbers of before mean what they meant; there may be more.
-  virtual void rewired(const plan&) {}
+  /// The run goes on with another plan.
+  virtual void rewired(const graph_revision&) {}
   /// Asked once, when the run starts: only who wants calls is told of them, and only then do they
   /// cost anything.
   virtual bool wants_calls() const { return false; }
@@ -157,6 +167,12 @@ class observer {
 struct rewire_outcome;
 struct rewire_request;
 struct graph_text;
+
+/// A rewire that is known before the run begins: its text is what `load` makes of `file`.
+struct planned_rewire {
+  std::string file;
+  timestamp at;  ///< at the first boundary from here on
+};
 
 struct runtime_options {
   bool virtual_time = false;  ///< deterministic, as fast as it can
@@ -175,7 +191,16 @@ struct runtime_options {
   /// run. What it had to read from files is in `includes` afterwards. An error's message holds all
   /// findings. Empty: the run cannot be rewired.
   std::function<result<plan>(graph_text&)> load = {};
-  /// Told once for each rewire that this process took part in, whoever asked for it.
+  /// The number of the plan that this run starts with: over 1 where a killed process comes back.
+  int revision = 1;
+  /// Told at once when the run goes on with a new graph, while what leaves still closes: for who keeps
+  /// what a restart needs. The outcome is not whole yet.
+  std::function<void(const rewire_request&, const rewire_outcome&)> committed = {};
+  /// Rewires that this run goes through by itself, in order of time; others are refused until the
+  /// last is done. In virtual time each comes at its boundary, every time. Not over several hosts.
+  std::vector<planned_rewire> agenda = {};
+  /// Told once for each rewire that this process took part in, whoever asked for it. Where one of
+  /// the agenda's could not be done its outcome says so, and the run goes on as it is.
   std::function<void(const rewire_request&, const rewire_outcome&)> rewired = {};
 };
 

@@ -89,6 +89,11 @@ void world::poke_driver() {
   if (on_poke) on_poke();
 }
 
+void world::hold(std::int64_t before_ns) {
+  hold_ns_.store(before_ns);
+  poke_driver();
+}
+
 void world::event(std::string_view actor, std::string_view what, std::string_view detail) {
   if (options.observers.empty()) return;
   std::lock_guard lock(observers_mutex_);

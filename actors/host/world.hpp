@@ -204,6 +204,9 @@ class world : public std::enable_shared_from_this<world> {
   std::atomic<int> restarts_pending{0};
   std::atomic<bool> gone{false};  ///< sources go
   void poke_driver();             ///< something changed that the end may wait for
+  /// Virtual time stays before this stream time until it is called again.
+  static constexpr std::int64_t no_hold = INT64_MAX;
+  void hold(std::int64_t before_ns);
   std::function<void()> on_poke;
 
  private:
@@ -274,6 +277,7 @@ class world : public std::enable_shared_from_this<world> {
   end_reason why_ = end_reason::finished;
   std::string detail_;
   std::atomic<bool> has_sources_{false};
+  std::atomic<std::int64_t> hold_ns_{no_hold};
   std::atomic<bool> has_boundaries_{false};  ///< the next end of a micro-turn is waited for
 };
 

@@ -39,7 +39,7 @@ class trace_file final : public host::observer {
 
   bool wants_calls() const override { return true; }
   void called(const plan&, const host::call_record& r) override;
-  void rewired(const plan& graph) override { format_.rewired(graph); }
+  void rewired(const host::graph_revision& r) override { format_.rewired(r.graph); }
   void event(timestamp, std::string_view actor, std::string_view what,
              std::string_view detail) override;
   /// Notes how full the queues are, where that changed. One thread at a time.

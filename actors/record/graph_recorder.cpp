@@ -24,6 +24,12 @@ std::string component_names(const plan& graph) {
   return fmt::format("{}", fmt::join(names, ","));
 }
 
+mcap_map about(const plan_actor& actor, std::size_t port) {
+  return {{"component", actor.type->info.type},
+          {"media", actor.type->info.outputs[port].type.to_string()},
+          {"source", actor.type->info.source ? "true" : "false"}};
+}
+
 std::int64_t unix_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -34,6 +40,7 @@ mcap_map facts_of(const plan& graph, const registry& types, const graph_recorder
   return {{"graph_name", graph.name},
           {"graph_file", graph.file},
           {"graph_hash", graph.hash},
+          {"graph_revision", fmt::to_string(o.revision)},
           {"micro_turn_ms", fmt::to_string(graph.grid.length / std::chrono::milliseconds(1))},
           {"schema_hash", std::string(wire::schema_hash())},
           {"hocket_version", o.version},
@@ -70,9 +77,11 @@ bool matches_glob(std::string_view glob, std::string_view name) {
 }
 
 result<std::vector<std::vector<bool>>> choose_outputs(const plan& graph,
-                                                      const std::vector<std::string>& globs) {
+                                                      const std::vector<std::string>& globs,
+                                                      bool all_must_match) {
   std::vector<std::vector<bool>> out;
-  for (const auto& a : graph.actors) out.emplace_back(a.type->info.outputs.size(), globs.empty());
+  for (const auto& a : graph.actors)
+    out.emplace_back(a.type->info.outputs.size(), globs.empty() && !a.removed);
   std::vector<std::string> names;
   for (const auto& glob : globs) {
     bool any = false;
@@ -82,12 +91,13 @@ result<std::vector<std::vector<bool>>> choose_outputs(const plan& graph,
       any = out[actor][port] = true;
     };
     for (std::size_t a = 0; a < out.size(); ++a)
-      for (std::size_t port = 0; port < out[a].size(); ++port)
+      for (std::size_t port = 0; port < out[a].size() && !graph.actors[a].removed; ++port)
         offer(a, port, host::output_name(graph, static_cast<actor_index>(a), port));
     for (const auto& l : graph.links)
-      offer(l.from, l.from_port,
-            graph.actors[l.to].name + "." + graph.actors[l.to].type->info.inputs[l.to_port].name);
-    if (!any) {
+      if (!l.removed)
+        offer(l.from, l.from_port,
+              graph.actors[l.to].name + "." + graph.actors[l.to].type->info.inputs[l.to_port].name);
+    if (!any && all_must_match) {
       const auto near = nearest(glob, names);
       return fail("record.no_such_edge",
                   fmt::format("no output or connected input of {} matches `{}`{}", graph.name, glob,
@@ -135,53 +145,64 @@ graph_recorder::~graph_recorder() { (void)finish(); }
 result<void> graph_recorder::choose(const plan& graph) {
   const auto chosen = choose_outputs(graph, options_.edges);
   if (!chosen) return fail(chosen);
-  std::uint16_t last = 0;
   for (std::size_t a = 0; a < chosen->size(); ++a) {
     const auto& actor = graph.actors[a];
     auto& row = channels_.emplace_back((*chosen)[a].size(), std::uint16_t{0});
     for (std::size_t port = 0; port < row.size(); ++port) {
       if (!(*chosen)[a][port]) continue;
       const auto made = file_->channel(host::output_name(graph, static_cast<actor_index>(a), port),
-                                       {{"component", actor.type->info.type},
-                                        {"media", actor.type->info.outputs[port].type.to_string()},
-                                        {"source", actor.type->info.source ? "true" : "false"}});
+                                       about(actor, port));
       if (!made) return fail(made);
-      row[port] = last = *made;
-      names_[host::output_name(graph, static_cast<actor_index>(a), port)] = *made;
+      row[port] = last_channel_ = *made;
     }
+    ran_.push_back(true);
   }
-  dropped_.resize(last + 1u);
+  dropped_.resize(last_channel_ + 1u);
   return {};
 }
 
 void graph_recorder::started(const plan&, const clock& stream_time) { time_ = &stream_time; }
 
-// Called like all observers: never beside packet_emitted(). The file's channels are made before the
-// run, so that a file of a killed run names them; one that comes later has none.
-void graph_recorder::rewired(const plan& graph) {
-  std::string missing;
-  for (auto a = channels_.size(); a < graph.actors.size(); ++a) {
-    auto& row = channels_.emplace_back(graph.actors[a].type->info.outputs.size(), std::uint16_t{0});
+// Called like all observers: never beside packet_emitted(). An actor that comes, or comes back, counts
+// its packets from zero: its outputs get channels of their own, also under a name that was there.
+void graph_recorder::rewired(const host::graph_revision& r) {
+  auto next = std::make_shared<new_graph>(new_graph{r.file, r.number, r.from, {}});
+  const auto& actors = r.whole.actors;
+  const auto chosen = choose_outputs(r.whole, options_.edges, false).value();
+  channels_.resize(std::max(channels_.size(), actors.size()));
+  ran_.resize(channels_.size());
+  bool full = false;
+  for (std::size_t a = 0; a < actors.size(); ++a) {
+    auto& row = channels_[a];
+    if (!ran_[a]) row.assign(actors[a].type->info.outputs.size(), 0);
+    ran_[a] = !actors[a].removed;
     for (std::size_t port = 0; port < row.size(); ++port) {
-      const auto name = host::output_name(graph, static_cast<actor_index>(a), port);
-      if (const auto it = names_.find(name); it != names_.end())
-        row[port] = it->second;
-      else if (options_.edges.empty())
-        missing += (missing.empty() ? "" : ", ") + name;
+      if (!chosen[a][port] || row[port] != 0) continue;
+      full = full || last_channel_ == UINT16_MAX;
+      if (full) continue;
+      row[port] = ++last_channel_;
+      auto what = about(actors[a], port);
+      what["revision"] = fmt::to_string(r.number);
+      next->channels.emplace_back(host::output_name(r.whole, static_cast<actor_index>(a), port),
+                                  std::move(what));
     }
   }
   std::lock_guard lock(mutex_);
-  if (!missing.empty() && trouble_.empty())
-    trouble_ = options_.path +
-               " holds the outputs of the graph that the run began with; new ones " +
-               "are not recorded: " + missing;
+  if (over_) return;
+  if (full && trouble_.empty())
+    trouble_ = options_.path + " holds no more outputs: those of revision " +
+               fmt::to_string(r.number) + " are missing";
+  dropped_.resize(last_channel_ + 1u);
+  // Whether or not there is room: without it what follows means nothing.
+  queue_.push_back({0, r.from, {}, "", std::move(next), 0});
+  if (queue_.size() == 1) filled_.notify_one();
 }
 
 void graph_recorder::packet_emitted(const plan&, actor_index actor, std::size_t port,
                                     const packet& p) {
   const auto channel = channels_[actor][port];
   if (channel == 0 || time_ == nullptr) return;
-  put({channel, time_->now(), p, "", 256 + size_bytes(*p.body)}, time_->is_virtual());
+  put({channel, time_->now(), p, "", nullptr, 256 + size_bytes(*p.body)}, time_->is_virtual());
 }
 
 void graph_recorder::marked(const plan&, actor_index actor, std::size_t port, const packet& p) {
@@ -193,7 +214,7 @@ void graph_recorder::marked(const plan&, actor_index actor, std::size_t port, co
     for (auto it = row.rbegin(); it != row.rend(); ++it)
       if (*it != 0) channel = *it;
   if (channel == 0 || time_ == nullptr) return;
-  put({channel, time_->now(), p, "", 256}, time_->is_virtual());
+  put({channel, time_->now(), p, "", nullptr, 256}, time_->is_virtual());
 }
 
 void graph_recorder::event(timestamp at, std::string_view actor, std::string_view what,
@@ -201,7 +222,7 @@ void graph_recorder::event(timestamp at, std::string_view actor, std::string_vie
   nlohmann::ordered_json line = {{"actor", actor}, {"what", what}, {"detail", detail}};
   auto text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   const auto n = 256 + text.size();
-  put({0, at, {}, std::move(text), n}, false);
+  put({0, at, {}, std::move(text), nullptr, n}, false);
 }
 
 void graph_recorder::put(item i, bool may_wait) {
@@ -251,7 +272,12 @@ void graph_recorder::write_all() {
 
 void graph_recorder::take(std::vector<item>& batch) {
   for (auto& i : batch) {
-    if (!i.event.empty())
+    if (i.graph) {
+      const auto k = i.graph->file.grid.index_of(i.graph->from);
+      file_->add_revision(
+          {i.graph->number, i.graph->from, k, i.graph->file.hash, spec::to_yaml(i.graph->file)});
+      for (const auto& [output, what] : i.graph->channels) file_->add_channel(output, what);
+    } else if (!i.event.empty())
       file_->add_event(i.at, i.event);
     else
       file_->add(i.channel, i.at, i.what);

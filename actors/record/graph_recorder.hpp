@@ -2,7 +2,6 @@
 
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,6 +21,7 @@ struct graph_recorder_options {
   std::string version = {};  ///< of the program
   bool virtual_time = false;
   int sessions = 1;
+  int revision = 1;  ///< of the graph that the run begins with
   std::size_t queue_bytes = 64u << 20;
   std::size_t queue_packets = 65'536;
   bool compress = true;
@@ -48,8 +48,8 @@ class graph_recorder final : public host::observer {
   ~graph_recorder() override;
 
   void started(const plan&, const clock& stream_time) override;
-  /// Outputs that a rewire brings are not in the file, but for those whose name is: `trouble` says so.
-  void rewired(const plan& graph) override;
+  /// The new graph goes into the file, and so do the outputs that it brings and `edges` choose.
+  void rewired(const host::graph_revision& r) override;
   void packet_emitted(const plan&, actor_index actor, std::size_t port, const packet& p) override;
   void marked(const plan&, actor_index actor, std::size_t port, const packet& p) override;
   void event(timestamp at, std::string_view actor, std::string_view what,
@@ -61,11 +61,19 @@ class graph_recorder final : public host::observer {
   std::string trouble() const;
 
  private:
+  /// A new graph and its new channels, for the thread that writes.
+  struct new_graph {
+    plan file;
+    int number = 0;
+    timestamp from;
+    std::vector<std::pair<std::string, mcap_map>> channels;  ///< outputs, and about them
+  };
   struct item {
     std::uint16_t channel = 0;
     timestamp at;
     packet what;
-    std::string event;  ///< instead of a packet
+    std::string event;                       ///< instead of a packet
+    std::shared_ptr<const new_graph> graph;  ///< or this
     std::size_t size_bytes = 0;
   };
 
@@ -78,6 +86,8 @@ class graph_recorder final : public host::observer {
   const graph_recorder_options options_;
   std::unique_ptr<recording_writer> file_;
   std::vector<std::vector<std::uint16_t>> channels_;  ///< [actor][port]; 0: not recorded
+  std::vector<bool> ran_;                             ///< by actor, before the newest rewire
+  std::uint16_t last_channel_ = 0;
   const clock* time_ = nullptr;
 
   mutable std::mutex mutex_;
@@ -86,7 +96,6 @@ class graph_recorder final : public host::observer {
   std::size_t queued_bytes_ = 0;
   std::vector<std::uint64_t> dropped_;  ///< by channel, since the writer last looked
   std::string trouble_;
-  std::map<std::string, std::uint16_t> names_;  ///< channels by output; observers' lock
   bool over_ = false;
   std::thread writer_;
 };
@@ -94,8 +103,10 @@ class graph_recorder final : public host::observer {
 /// `*` any characters, `?` one.
 bool matches_glob(std::string_view glob, std::string_view name);
 
-/// Marks which outputs globs choose, [actor][port]. Errors: record.no_such_edge, with the nearest.
+/// Marks which outputs globs choose, [actor][port]; what a rewire took out has none.
+/// Errors: record.no_such_edge, with the nearest; not where `all_must_match` is false.
 result<std::vector<std::vector<bool>>> choose_outputs(const plan& graph,
-                                                      const std::vector<std::string>& globs);
+                                                      const std::vector<std::string>& globs,
+                                                      bool all_must_match = true);
 
 }  // namespace hocket::record

@@ -194,6 +194,39 @@ TEST_CASE("graph_recorder: a full disk ends INCOMPLETE, the run goes on") {
   CHECK(items == end.packets);
 }
 
+TEST_CASE("recording_writer: a new graph that the disk refuses is asked for again, and counted") {
+  for (const bool frees_up : {true, false}) {
+    CAPTURE(frees_up);
+    const auto disk = std::make_shared<memory_disk>();
+    auto file = recording_writer::create({.path = "x", .graph_yaml = "first"},
+                                         std::make_unique<memory_sink>(disk))
+                    .value();
+    const auto one = file->channel("a.out0").value();
+    file->add(one, timestamp::of_ms(1), make_packet(timestamp::of_ms(1), word("a")));
+    disk->room = disk->content().size() + 10;
+    file->add_revision({2, timestamp::of_ms(200), 1, "hash", "second"});
+    file->add_channel("b.out0", {});
+    CHECK(!file->trouble().empty());
+    file->add(one + 1, timestamp::of_ms(201), make_packet(timestamp::of_ms(201), word("b")));
+    file->add(one, timestamp::of_ms(202), make_packet(timestamp::of_ms(202), word("a")));
+    CHECK(file->lost() == 1);
+    if (frees_up)
+      disk->room = SIZE_MAX;
+    else
+      disk->reserve = 2 << 10;  // enough for the verdict and the rest, as `byte_sink` keeps it
+    const auto end = file->close("");
+    CHECK(!end.complete);
+    CHECK(end.packets == 2);
+    const auto r = recording::open(memory_source(disk->content())).value();
+    CHECK(r->how_it_ended().lost == end.lost);
+    REQUIRE(r->revisions().size() == 1);
+    CHECK(r->revisions()[0].graph_yaml == "second");
+    CHECK(r->revisions()[0].micro_turn == 1);
+    CHECK(r->find("a.out0")->packets == 2);
+    CHECK(r->find("b.out0")->packets == 0);
+  }
+}
+
 TEST_CASE("graph_recorder: a limit on the file size is an error with words, not a signal") {
   std::signal(SIGXFSZ, SIG_IGN);
   const auto path = path_of("limited.mcap");

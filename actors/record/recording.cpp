@@ -13,6 +13,7 @@ namespace hocket::record {
 namespace {
 
 constexpr std::size_t problems_max = 20;
+constexpr std::size_t revisions_max = 10'000;
 
 std::uint64_t number(const mcap_map& m, const std::string& key) {
   const auto it = m.find(key);
@@ -42,6 +43,21 @@ bool is_mark(const packet& p) {
   return c != nullptr &&
          (c->what == control::kind::bound || c->what == control::kind::end_of_stream ||
           c->what == control::kind::interrupt);
+}
+
+/// Senders number from 0 without gaps: how many of their packets are not here, over all sessions.
+std::uint64_t missing_in(const std::vector<recorded_packet>& items) {
+  std::map<session_id, std::pair<std::uint64_t, std::uint64_t>> seen;  // packets, last number
+  for (const auto& i : items) {
+    if (i.is_mark) continue;
+    auto& [n, last] = seen[i.session];
+    ++n;
+    last = std::max(last, i.seq);
+  }
+  std::uint64_t out = 0;
+  for (const auto& [session, s] : seen)
+    if (s.second >= s.first) out += s.second - s.first + 1;
+  return out;
 }
 
 }  // namespace
@@ -77,12 +93,10 @@ result<void> recording::index() {
   if (!contents_.problem.empty()) complain(contents_.problem);
   if (contents_.loose_messages > 0)
     complain(fmt::format("{} messages outside of chunks are not read", contents_.loose_messages));
-  for (const auto& a : contents_.attachments) {
-    if (a.name != graph_attachment) continue;
-    auto text = read_attachment(*from_, a, limits_);
-    if (!text) return fail(text);
-    graph_yaml_ = std::move(*text);
-  }
+  auto text = attached(std::string(graph_attachment));
+  if (!text) return fail(text);
+  graph_yaml_ = std::move(*text);
+  HOCKET_TRY(read_revisions());
   for (std::uint32_t i = 0; i < contents_.chunks.size(); ++i) {
     const auto bytes = read_chunk(*from_, contents_.chunks[i], limits_);
     if (!bytes && bytes.error().code == code_of(mcap_error::cannot_read)) return fail(bytes);
@@ -93,6 +107,43 @@ result<void> recording::index() {
   if (outputs_.empty() && facts_.empty())
     return fail("record.not_a_recording", "an MCAP file, but not one of Hocket's recordings");
   read_verdict();
+  return {};
+}
+
+result<std::string> recording::attached(const std::string& name) const {
+  for (const auto& a : contents_.attachments)
+    if (a.name == name) return read_attachment(*from_, a, limits_);
+  return std::string();
+}
+
+result<void> recording::read_revisions() {
+  std::size_t size_bytes = 0;
+  for (const auto& [name, values] : contents_.metadata) {
+    if (name != revision_name) continue;
+    const auto said = [&](const char* key) {
+      const auto it = values.find(key);
+      return it == values.end() ? std::string() : it->second;
+    };
+    recorded_revision r;
+    r.number = static_cast<int>(number(values, "revision"));
+    r.from = timestamp(static_cast<std::int64_t>(number(values, "from_ns")));
+    r.micro_turn = static_cast<std::int64_t>(number(values, "micro_turn"));
+    r.hash = said("graph_hash");
+    auto text = attached(said("graph"));
+    if (!text) return fail(text);
+    r.graph_yaml = std::move(*text);
+    size_bytes += r.graph_yaml.size();
+    if (size_bytes > limits_.record_bytes || revisions_.size() >= revisions_max) {
+      complain("more revisions than a recording holds");
+      return {};
+    }
+    if (r.graph_yaml.empty())
+      complain(fmt::format("the graph of revision {} is not in the file", r.number));
+    if (!revisions_.empty() && r.from <= revisions_.back().from)
+      complain(fmt::format("revision {} is out of order", r.number));
+    else
+      revisions_.push_back(std::move(r));
+  }
   return {};
 }
 
@@ -136,27 +187,27 @@ void recording::index_packet(std::uint32_t chunk, std::uint64_t offset, const mc
   last_ = std::max(last_, at);
 }
 
+// Channels of one output lie behind each other: they were made in the order of their ids.
 void recording::finish_index() {
+  std::map<std::string, std::size_t> places;
   for (const auto& [id, channel] : contents_.channels) {
     const auto schema = contents_.schemas.find(channel.schema_id);
     if (schema == contents_.schemas.end() || schema->second.name != wire::recorded_name) continue;
-    auto out = std::move(by_channel_[id]);
-    out.name = channel.topic;
-    const auto dot = channel.topic.rfind('.');
-    out.actor = channel.topic.substr(0, dot);
-    out.port = dot == std::string::npos ? "" : channel.topic.substr(dot + 1);
-    out.about = channel.metadata;
-    // Senders number from 0 without gaps.
-    std::map<session_id, std::pair<std::uint64_t, std::uint64_t>> seen;  // packets, last number
-    for (const auto& i : out.items) {
-      if (i.is_mark) continue;
-      auto& [n, last] = seen[i.session];
-      ++n;
-      last = std::max(last, i.seq);
+    auto& from = by_channel_[id];
+    const auto [place, is_new] = places.emplace(channel.topic, outputs_.size());
+    auto& out = is_new ? outputs_.emplace_back() : outputs_[place->second];
+    if (is_new) {
+      out.name = channel.topic;
+      const auto dot = channel.topic.rfind('.');
+      out.actor = channel.topic.substr(0, dot);
+      out.port = dot == std::string::npos ? "" : channel.topic.substr(dot + 1);
+      out.about = channel.metadata;
+    } else {
+      out.begins.push_back(out.items.size());
     }
-    for (const auto& [session, s] : seen)
-      if (s.second >= s.first) out.missing += s.second - s.first + 1;
-    outputs_.push_back(std::move(out));
+    out.missing += missing_in(from.items);
+    out.packets += from.packets;
+    out.items.insert(out.items.end(), from.items.begin(), from.items.end());
   }
   by_channel_.clear();
   std::sort(outputs_.begin(), outputs_.end(),

@@ -26,15 +26,17 @@ struct recorded_packet {
   bool is_mark = false;
 };
 
-/// Everything that came out of one output, in the order in which it did.
+/// Everything that came out of one output, in the order in which it did. Where a rewire put somebody
+/// else in its actor's place, or took the actor out and put it back, numbers begin anew there.
 struct recorded_output {
   std::string name;   ///< "mic.audio"
   std::string actor;  ///< everything before the last dot
   std::string port;
-  mcap_map about;  ///< component, media, source
+  mcap_map about;  ///< component, media, source; of the first, where there were several
   std::vector<recorded_packet> items;
-  std::uint64_t packets = 0;  ///< without marks
-  std::uint64_t missing = 0;  ///< numbers that never came, over all sessions
+  std::vector<std::size_t> begins;  ///< places in `items` where numbers begin anew
+  std::uint64_t packets = 0;        ///< without marks
+  std::uint64_t missing = 0;        ///< numbers that never came, over all sessions
 };
 
 struct recorded_event {
@@ -61,6 +63,8 @@ class recording {
   std::string fact(const std::string& name) const;
   const mcap_map& facts() const { return facts_; }
   const std::string& graph_yaml() const { return graph_yaml_; }
+  /// What a rewired run went on with, in order.
+  const std::vector<recorded_revision>& revisions() const { return revisions_; }
   bool is_virtual() const { return fact("clock") == "virtual"; }
 
   /// The recorder's own verdict, or that there is none because it did not come to its end.
@@ -81,9 +85,11 @@ class recording {
   result<void> index();
   result<void> index_chunk(std::uint32_t number, const buffer& chunk);
   void index_packet(std::uint32_t chunk, std::uint64_t offset, const mcap_message& m);
+  result<void> read_revisions();
   void finish_index();
   void read_verdict();
   void complain(std::string what);
+  result<std::string> attached(const std::string& name) const;
   timestamp stream_time(std::uint64_t file_time) const;
   result<buffer> chunk(std::uint32_t number) const;
 
@@ -92,6 +98,7 @@ class recording {
   mcap_contents contents_;
   mcap_map facts_;
   std::string graph_yaml_;
+  std::vector<recorded_revision> revisions_;
   std::map<std::uint16_t, recorded_output> by_channel_;
   std::vector<recorded_output> outputs_;
   std::vector<recorded_event> events_;

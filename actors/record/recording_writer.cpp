@@ -26,6 +26,16 @@ constexpr const char* event_json_schema = R"({
   }
 })";
 
+mcap_channel channel_of(std::uint16_t id, const std::string& output, const mcap_map& about) {
+  mcap_channel c;
+  c.id = id;
+  c.schema_id = packet_schema;
+  c.topic = output;
+  c.encoding = "protobuf";
+  c.metadata = about;
+  return c;
+}
+
 buffer owned(std::string bytes) {
   auto keep = std::make_shared<const std::string>(std::move(bytes));
   return buffer::share(keep, std::as_bytes(std::span(*keep)));
@@ -82,20 +92,55 @@ std::uint64_t recording_writer::file_time(timestamp t) const {
 }
 
 result<std::uint16_t> recording_writer::channel(const std::string& output, const mcap_map& about) {
-  if (const auto it = channels_.find(output); it != channels_.end()) return it->second;
+  const auto known = std::find(channels_.begin(), channels_.end(), output);
+  if (known != channels_.end()) return static_cast<std::uint16_t>(known - channels_.begin() + 1);
   if (channels_.size() >= UINT16_MAX)
     return fail(mcap_error::not_recordable, "more outputs than a file can hold");
-  mcap_channel c;
-  c.id = static_cast<std::uint16_t>(channels_.size() + 1);
-  c.schema_id = packet_schema;
-  c.topic = output;
-  c.encoding = "protobuf";
-  c.metadata = about;
+  const auto c = channel_of(static_cast<std::uint16_t>(channels_.size() + 1), output, about);
   const auto added = file_->add(c);
   note(added);
   if (!added) return fail(added);
-  channels_[output] = c.id;
+  channels_.push_back(output);
+  defined_ = c.id;
   return c.id;
+}
+
+void recording_writer::add_channel(const std::string& output, const mcap_map& about) {
+  if (channels_.size() >= UINT16_MAX) return;
+  channels_.push_back(output);
+  const auto c = channel_of(static_cast<std::uint16_t>(channels_.size()), output, about);
+  owe([this, c]() -> result<void> {
+    HOCKET_TRY(file_->add(c));
+    defined_ = c.id;
+    return {};
+  });
+}
+
+void recording_writer::add_revision(const recorded_revision& r) {
+  const auto name = fmt::format("graph.{:04}.yaml", r.number);
+  const mcap_map said = {{"revision", fmt::to_string(r.number)},
+                         {"graph_hash", r.hash},
+                         {"graph", name},
+                         {"micro_turn", fmt::to_string(r.micro_turn)},
+                         {"from_ns", fmt::to_string(r.from.ns())}};
+  owe([this, name, text = r.graph_yaml, at = file_time(r.from)] {
+    return file_->attach(name, "application/yaml", text, at);
+  });
+  owe([this, said] { return file_->add_metadata(std::string(revision_name), said); });
+}
+
+void recording_writer::owe(std::function<result<void>()> what) {
+  owed_.push_back(std::move(what));
+  pay();
+}
+
+void recording_writer::pay() {
+  while (!owed_.empty() && (trouble_.empty() || monotonic_ns() >= retry_at_ns_)) {
+    const auto done = owed_.front()();
+    note(done);
+    if (!done) return;
+    owed_.pop_front();
+  }
 }
 
 void recording_writer::note(const result<void>& done) {
@@ -109,6 +154,8 @@ void recording_writer::note(const result<void>& done) {
 }
 
 bool recording_writer::write(const mcap_message& m) {
+  if (!owed_.empty()) pay();
+  if (m.channel_id > defined_) return false;
   // A disk that just refused is not asked for every packet.
   if (!trouble_.empty() && file_->full() && monotonic_ns() < retry_at_ns_) return false;
   const bool asks_disk = file_->full();
@@ -157,6 +204,7 @@ void recording_writer::tick(std::int64_t now_ns) {
   if (now_ns - flushed_at_ns_ < options_.flush_every_ns) return;
   flushed_at_ns_ = now_ns;
   if (!trouble_.empty() && now_ns < retry_at_ns_) return;
+  pay();
   note(file_->flush());
   if (now_ns - synced_at_ns_ < sync_every_ns) return;
   synced_at_ns_ = now_ns;
@@ -168,6 +216,9 @@ verdict recording_writer::close(const std::string& fate) {
   if (!file_) return out;
   // The verdict must know whether the last chunk arrived, and stands before the index.
   file_->begin_end();
+  retry_at_ns_ = 0;
+  pay();
+  if (!owed_.empty()) add_lost(event_channel, owed_.size(), "cannot_write");
   note(file_->flush());
   for (const auto& [channel, n] : file_->drop_open_chunk()) {
     add_lost(channel, n, "cannot_write");
@@ -182,8 +233,11 @@ verdict recording_writer::close(const std::string& fate) {
   mcap_map said = {{"complete", out.complete ? "true" : "false"},
                    {"lost", fmt::to_string(out.lost)},
                    {"why", out.why}};
-  for (const auto& [output, id] : channels_)
-    for (const auto& [why, n] : lost_[id]) said["lost." + output + "." + why] = fmt::to_string(n);
+  std::map<std::string, std::uint64_t> missing;  // an output may have had several channels
+  for (std::size_t i = 0; i < channels_.size(); ++i)
+    for (const auto& [why, n] : lost_[static_cast<std::uint16_t>(i + 1)])
+      missing["lost." + channels_[i] + "." + why] += n;
+  for (const auto& [what, n] : missing) said[what] = fmt::to_string(n);
   const auto ended = file_->add_metadata(std::string(verdict_name), said);
   const auto closed = ended ? file_->close() : ended;
   if (!closed && out.complete) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,7 +16,17 @@ namespace hocket::record {
 inline constexpr std::string_view facts_name = "hocket.recording";
 inline constexpr std::string_view verdict_name = "hocket.verdict";
 inline constexpr std::string_view events_topic = "hocket.events";
+inline constexpr std::string_view revision_name = "hocket.revision";
 inline constexpr std::string_view graph_attachment = "graph.yaml";
+
+/// The graph that a rewired run went on with.
+struct recorded_revision {
+  int number = 2;               ///< the one that the run began with is 1
+  timestamp from;               ///< stream time at which it took over: a boundary
+  std::int64_t micro_turn = 0;  ///< its first
+  std::string hash = {};
+  std::string graph_yaml = {};
+};
 
 struct recording_writer_options {
   std::string path;
@@ -53,6 +65,11 @@ class recording_writer {
   /// The channel of an output such as "mic.audio"; made where it is new. `about`: component, media,
   /// ... Errors: mcap.cannot_write, mcap.not_recordable (65 535 outputs).
   result<std::uint16_t> channel(const std::string& output, const mcap_map& about = {});
+  /// One more channel while packets are written, also of an output that has one: its numbers begin
+  /// anew. Channels count up by one; a disk that refuses it is asked again before its first packet.
+  void add_channel(const std::string& output, const mcap_map& about);
+  /// The graph changes; asked for again like a channel where the disk refuses it.
+  void add_revision(const recorded_revision& r);
   /// A packet at the stream time at which it was emitted. What goes wrong is counted.
   void add(std::uint16_t channel, timestamp at, const packet& p);
   void add_event(timestamp at, const std::string& json);
@@ -74,10 +91,14 @@ class recording_writer {
   std::uint64_t file_time(timestamp t) const;
   bool write(const mcap_message& m);
   void note(const result<void>& done);
+  void owe(std::function<result<void>()> what);
+  void pay();
 
   const recording_writer_options options_;
   std::unique_ptr<mcap_writer> file_;
-  std::map<std::string, std::uint16_t> channels_;
+  std::vector<std::string> channels_;  ///< output by channel - 1; twice where numbers began anew
+  std::deque<std::function<result<void>()>> owed_;  ///< definitions that the disk has refused
+  std::uint16_t defined_ = 0;                       ///< the last channel that is in the file
   std::map<std::uint16_t, std::map<std::string, std::uint64_t>> lost_;  ///< channel, reason
   std::string trouble_, first_trouble_;
   std::int64_t retry_at_ns_ = 0;

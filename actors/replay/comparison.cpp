@@ -150,27 +150,52 @@ std::string difference(const payload& recorded, const payload& replayed,
 
 comparison::comparison(const plan& graph, std::shared_ptr<const record::recording> from,
                        const std::vector<std::string>& live, bool epochs)
-    : from_(std::move(from)), epochs_(epochs) {
+    : from_(std::move(from)), live_(live), epochs_(epochs) {
+  take_up(graph);
+}
+
+// As the recorder does it: who comes, or comes back, counts its packets from zero.
+void comparison::take_up(const plan& graph) {
+  outputs_.resize(graph.actors.size());
+  runs_.resize(graph.actors.size());
   for (std::size_t a = 0; a < graph.actors.size(); ++a) {
     const auto& actor = graph.actors[a];
-    auto& row = outputs_.emplace_back(actor.type->info.outputs.size(), -1);
-    if (std::find(live.begin(), live.end(), actor.name) == live.end()) continue;
+    const bool came = !actor.removed && !runs_[a];
+    runs_[a] = !actor.removed;
+    if (!came) continue;
+    auto& row = outputs_[a];
+    row.assign(actor.type->info.outputs.size(), {});
+    if (std::find(live_.begin(), live_.end(), actor.name) == live_.end()) continue;
     for (std::size_t port = 0; port < row.size(); ++port) {
       const auto* recorded =
           from_->find(host::output_name(graph, static_cast<actor_index>(a), port));
       if (recorded == nullptr) continue;
-      row[port] = static_cast<int>(all_.size());
-      auto& out = all_.emplace_back();
-      out.sum.name = recorded->name;
-      out.measured = actor.type->info.outputs[port].measured;
-      out.sum.recorded = recorded->packets;
-      for (const auto& i : recorded->items)
-        if (!i.is_mark) out.sessions[i.session].expected.push_back(&i);
-      for (auto& [id, s] : out.sessions)
-        std::stable_sort(s.expected.begin(), s.expected.end(),
-                         [](const auto* x, const auto* y) { return x->seq < y->seq; });
+      auto& out = output_of(*recorded, actor.type->info.outputs[port].measured);
+      row[port] = {&out, out.taken++};
     }
   }
+}
+
+comparison::output& comparison::output_of(const record::recorded_output& recorded,
+                                          const std::vector<std::int64_t>& measured) {
+  for (auto& o : all_)
+    if (o.sum.name == recorded.name) return o;
+  auto& out = all_.emplace_back();
+  out.sum.name = recorded.name;
+  out.measured = measured;
+  out.sum.recorded = recorded.packets;
+  out.lives.emplace_back();
+  auto begins = recorded.begins.begin();
+  for (std::size_t i = 0; i < recorded.items.size(); ++i) {
+    for (; begins != recorded.begins.end() && *begins == i; ++begins) out.lives.emplace_back();
+    const auto& item = recorded.items[i];
+    if (!item.is_mark) out.lives.back()[item.session].expected.push_back(&item);
+  }
+  for (auto& l : out.lives)
+    for (auto& [id, s] : l)
+      std::stable_sort(s.expected.begin(), s.expected.end(),
+                       [](const auto* x, const auto* y) { return x->seq < y->seq; });
+  return out;
 }
 
 std::string comparison::compare(const record::recorded_packet& expected, const packet& p,
@@ -184,11 +209,12 @@ std::string comparison::compare(const record::recorded_packet& expected, const p
 }
 
 void comparison::packet_emitted(const plan&, actor_index actor, std::size_t port, const packet& p) {
-  const auto index = outputs_[actor][port];
-  if (index < 0) return;
-  auto& out = all_[static_cast<std::size_t>(index)];
+  const auto& place = outputs_[actor][port];
+  if (place.what == nullptr) return;
+  auto& out = *place.what;
   ++out.sum.replayed;
-  auto& s = out.sessions[p.header.session];
+  if (out.lives.size() <= place.life) out.lives.resize(place.life + 1);
+  auto& s = out.lives[place.life][p.header.session];
   while (s.next < s.expected.size() && s.expected[s.next]->seq < p.header.seq) ++s.next;
   const bool more_in_recording = s.next < s.expected.size();
   std::string why;
@@ -211,11 +237,12 @@ std::vector<compared_output> comparison::results() const {
   std::vector<compared_output> out;
   for (const auto& o : all_) {
     out.push_back(o.sum);
-    for (const auto& [id, s] : o.sessions)
-      if (s.next < s.expected.size() && out.back().first_difference.empty())
-        out.back().first_difference =
-            fmt::format("{} ({:.3f} s): was never emitted again",
-                        where(id, s.expected[s.next]->seq), s.expected[s.next]->ts.seconds());
+    for (const auto& l : o.lives)
+      for (const auto& [id, s] : l)
+        if (s.next < s.expected.size() && out.back().first_difference.empty())
+          out.back().first_difference =
+              fmt::format("{} ({:.3f} s): was never emitted again",
+                          where(id, s.expected[s.next]->seq), s.expected[s.next]->ts.seconds());
   }
   return out;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,7 @@ class comparison final : public host::observer {
   comparison(const plan& graph, std::shared_ptr<const record::recording> from,
              const std::vector<std::string>& live, bool epochs = true);
   void packet_emitted(const plan&, actor_index actor, std::size_t port, const packet& p) override;
+  void rewired(const host::graph_revision& r) override { take_up(r.graph); }
   std::vector<compared_output> results() const;
 
  private:
@@ -46,18 +48,30 @@ class comparison final : public host::observer {
     std::vector<const record::recorded_packet*> expected;  ///< by number
     std::size_t next = 0;
   };
+  /// Between two places where numbers begin anew; by session.
+  using life = std::map<session_id, stream>;
   struct output {
     compared_output sum;
     std::vector<std::int64_t> measured;
-    std::map<session_id, stream> sessions;
+    std::vector<life> lives;
+    std::size_t taken = 0;  ///< how many have begun in the replay
   };
+  struct place {
+    output* what = nullptr;  ///< none: not compared
+    std::size_t life = 0;
+  };
+  void take_up(const plan& graph);
+  output& output_of(const record::recorded_output& recorded,
+                    const std::vector<std::int64_t>& measured);
   std::string compare(const record::recorded_packet& expected, const packet& p,
                       const std::vector<std::int64_t>& measured) const;
 
   std::shared_ptr<const record::recording> from_;
+  const std::vector<std::string> live_;
   const bool epochs_;
-  std::vector<std::vector<int>> outputs_;  ///< [actor][port] -> index, -1: not compared
-  std::vector<output> all_;
+  std::vector<std::vector<place>> outputs_;  ///< [actor][port]
+  std::vector<bool> runs_;                   ///< by actor
+  std::deque<output> all_;
 };
 
 }  // namespace hocket::replay

@@ -58,8 +58,14 @@ std::shared_ptr<const track> track_of(std::shared_ptr<const record::recording> f
 
 result<void> player::open(const context& where) {
   shared_ = where.session == session_id::none;
-  for (const auto& [id, s] : track_->sessions)
-    if (shared_ || id == where.session) cursors_.push_back({id, &s, 0});
+  // One that comes with a rewire says nothing of what was said before it.
+  const auto now = where.time != nullptr ? where.time->now() : timestamp();
+  for (const auto& [id, s] : track_->sessions) {
+    if (!shared_ && id != where.session) continue;
+    std::size_t next = 0;
+    while (now.ns() > 0 && next < s.items.size() && s.items[next].what.at <= now) ++next;
+    cursors_.push_back({id, &s, next});
+  }
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "actors/replay/replay_plan.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -14,33 +15,40 @@ namespace {
 
 enum class role : std::uint8_t { live, played, left_out };
 
-result<std::vector<bool>> chosen(const plan& graph, const std::vector<std::string>& globs) {
-  std::vector<bool> out(graph.actors.size());
+using graphs = std::vector<const plan*>;
+
+/// A glob may mean somebody who is in one of the graphs alone.
+result<void> check_globs(const graphs& all, const std::vector<std::string>& globs) {
+  const auto& graph = *all.front();
   std::vector<std::string> names;
-  for (const auto& a : graph.actors) names.push_back(a.name);
+  for (const auto* g : all)
+    for (const auto& a : g->actors)
+      if (std::find(names.begin(), names.end(), a.name) == names.end()) names.push_back(a.name);
   for (const auto& glob : globs) {
-    bool any = false;
-    for (std::size_t i = 0; i < names.size(); ++i)
-      if (record::matches_glob(glob, names[i])) any = out[i] = true;
-    if (any) continue;
+    if (std::any_of(names.begin(), names.end(),
+                    [&](const auto& name) { return record::matches_glob(glob, name); }))
+      continue;
     const auto near = nearest(glob, names);
     return fail("replay.no_such_actor",
                 fmt::format("no actor of {} matches `{}`; {}", graph.name, glob,
                             near.empty() ? fmt::format("its actors: {}", fmt::join(names, ", "))
                                          : fmt::format("did you mean `{}`?", near)));
   }
-  return out;
+  return {};
+}
+
+bool matches_any(const std::vector<std::string>& globs, const std::string& name) {
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const auto& glob) { return record::matches_glob(glob, name); });
 }
 
 result<std::vector<role>> cast(const plan& graph, const replay_request& request) {
-  const auto only = chosen(graph, request.only);
-  if (!only) return fail(only);
-  const auto play = chosen(graph, request.play);
-  if (!play) return fail(play);
   std::vector<role> roles(graph.actors.size(), role::left_out);
   for (std::size_t i = 0; i < roles.size(); ++i) {
-    const bool runs = request.only.empty() ? !graph.actors[i].type->info.source : bool((*only)[i]);
-    if (runs && !(*play)[i]) roles[i] = role::live;
+    const auto& a = graph.actors[i];
+    const bool runs =
+        request.only.empty() ? !a.type->info.source : matches_any(request.only, a.name);
+    if (runs && !matches_any(request.play, a.name)) roles[i] = role::live;
   }
   for (const auto& l : graph.links)
     if (roles[l.to] == role::live && roles[l.from] != role::live) roles[l.from] = role::played;
@@ -127,32 +135,81 @@ void copy_part(const plan& original, const std::vector<role>& roles, plan& out) 
     if (roles[i] != role::left_out) out.start_order.push_back(place[i]);
 }
 
+/// The plans of a replay, one graph after the other.
+class maker {
+ public:
+  maker(std::shared_ptr<const record::recording> from, const replay_request& request,
+        replay_plan& out)
+      : from_(std::move(from)), request_(request), out_(out) {}
+
+  result<plan> make(const plan& original) {
+    const auto roles = cast(original, request_);
+    if (!roles) return fail(roles);
+    HOCKET_TRY(check_recorded(original, *roles, *from_));
+    plan made;
+    copy_part(original, *roles, made);
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < roles->size(); ++i) {
+      const auto is = (*roles)[i];
+      note(is == role::live     ? out_.live
+           : is == role::played ? out_.played
+                                : out_.left_out,
+           original.actors[i].name);
+      if (is == role::left_out) continue;
+      if (is == role::played) put_player(made.actors[next], original.grid);
+      ++next;
+    }
+    return made;
+  }
+
+ private:
+  static void note(std::vector<std::string>& list, const std::string& name) {
+    if (std::find(list.begin(), list.end(), name) == list.end()) list.push_back(name);
+  }
+
+  // One type for an actor that is the same one in several graphs: it is played on.
+  void put_player(plan_actor& a, const micro_turn_grid& grid) {
+    auto& type = players_[{a.name, a.type}];
+    if (type == nullptr) {
+      auto what = track_of(from_, a.name, a.type->info);
+      out_.types.push_back(
+          std::make_unique<component_type>(player_type(std::move(what), a.type->info, grid)));
+      type = out_.types.back().get();
+    }
+    a.type = type;
+    a.config = type->make_config();
+    a.policy = input_policy::immediate;
+    a.restart = {};
+    a.restart.when = restart_policy::mode::never;
+    a.restart.stop_graph = true;
+  }
+
+  std::shared_ptr<const record::recording> from_;
+  const replay_request& request_;
+  replay_plan& out_;
+  std::map<std::pair<std::string, const component_type*>, const component_type*> players_;
+};
+
 }  // namespace
 
 result<replay_plan> make_replay(const plan& original, std::shared_ptr<const record::recording> from,
-                                const replay_request& request) {
-  const auto roles = cast(original, request);
-  if (!roles) return fail(roles);
-  HOCKET_TRY(check_recorded(original, *roles, *from));
+                                const replay_request& request,
+                                const std::vector<later_graph>& later) {
+  graphs all{&original};
+  for (const auto& l : later) all.push_back(&l.graph);
+  HOCKET_TRY(check_globs(all, request.only));
+  HOCKET_TRY(check_globs(all, request.play));
   replay_plan out;
-  copy_part(original, *roles, out.graph);
-  for (std::size_t i = 0; i < roles->size(); ++i) {
-    const auto& name = original.actors[i].name;
-    auto& list = (*roles)[i] == role::live     ? out.live
-                 : (*roles)[i] == role::played ? out.played
-                                               : out.left_out;
-    list.push_back(name);
-  }
-  for (auto& a : out.graph.actors) {
-    if (std::find(out.played.begin(), out.played.end(), a.name) == out.played.end()) continue;
-    auto what = track_of(from, a.name, a.type->info);
-    out.types.push_back(std::make_unique<component_type>(
-        player_type(std::move(what), a.type->info, original.grid)));
-    a.type = out.types.back().get();
-    a.config = a.type->make_config();
-    a.policy = input_policy::immediate;
-    a.restart.when = restart_policy::mode::never;
-    a.restart.stop_graph = true;
+  maker make(from, request, out);
+  auto first = make.make(original);
+  if (!first) return fail(first);
+  out.graph = std::move(*first);
+  for (const auto& l : later) {
+    auto next = make.make(l.graph);
+    if (!next)
+      return fail(next.error().code,
+                  fmt::format("revision {}: {}", l.number, next.error().message));
+    out.later.push_back({l.number, l.from, std::move(*next)});
   }
   if (const auto ids = from->sessions(); !ids.empty())
     out.sessions =

@@ -16,11 +16,21 @@ struct replay_request {
   std::vector<std::string> play = {};  ///< these are played too
 };
 
+/// A graph that the recorded run went on with, as a plan of now.
+struct later_graph {
+  int number = 2;
+  timestamp from;
+  plan graph;
+};
+
 /// A plan in which recorded actors are played. It lives as long as `types`.
 struct replay_plan {
   plan graph;
+  /// What the replay goes on with, at the times at which the recorded run did: an agenda for the
+  /// runtime. Who is played in both takes no notice.
+  std::vector<later_graph> later;
   std::vector<std::unique_ptr<component_type>> types;
-  std::vector<std::string> live, played, left_out;  ///< names of actors
+  std::vector<std::string> live, played, left_out;  ///< names of actors, over all graphs
   std::vector<std::string> warnings;  ///< why the replay may differ from the recorded run
   int sessions = 1;
   /// Everybody who may have interrupted is there: epochs come out the same.
@@ -29,7 +39,10 @@ struct replay_plan {
 
 /// Errors: replay.no_such_actor (a glob that names nothing), replay.not_recorded (an output that a
 /// live actor needs is not in the recording), replay.nothing_runs.
+///
+/// `later`: the recorded run's revisions, with the component types of `original`.
 result<replay_plan> make_replay(const plan& original, std::shared_ptr<const record::recording> from,
-                                const replay_request& request);
+                                const replay_request& request,
+                                const std::vector<later_graph>& later = {});
 
 }  // namespace hocket::replay

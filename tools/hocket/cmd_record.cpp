@@ -33,7 +33,13 @@ json to_json(const std::string& file, const recording& r) {
               {"graph_hash", r.fact("graph_hash")},
               {"problems", r.problems()},
               {"facts", r.facts()},
+              {"revisions", json::array()},
               {"outputs", json::array()}};
+  for (const auto& n : r.revisions())
+    out["revisions"].push_back({{"revision", n.number},
+                                {"from_s", n.from.seconds()},
+                                {"micro_turn", n.micro_turn},
+                                {"graph_hash", n.hash}});
   for (const auto& o : r.outputs())
     out["outputs"].push_back(
         {{"name", o.name}, {"packets", o.packets}, {"missing", o.missing}, {"about", o.about}});
@@ -49,6 +55,9 @@ void print(const std::string& file, const recording& r) {
   fmt::print("{}: {}\n", file, verdict_text(r.how_it_ended()));
   fmt::print("graph {} ({}), recorded by hocket {} in {} time\n", r.fact("graph_name"),
              r.fact("graph_hash"), r.fact("hocket_version"), r.fact("clock"));
+  for (const auto& n : r.revisions())
+    fmt::print("rewired at {:.3f} s: revision {} ({}) from micro-turn {} on\n", n.from.seconds(),
+               n.number, n.hash, n.micro_turn);
   fmt::print("{} packets of {} sessions, {:.3f} to {:.3f} s, {} events, {:.1f} MB\n\n", r.packets(),
              r.sessions().size(), r.first().seconds(), r.last().seconds(), r.events().size(),
              static_cast<double>(r.size_bytes()) / 1e6);

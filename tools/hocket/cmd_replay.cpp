@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/host/rewire.hpp"
 #include "actors/host/runtime.hpp"
 #include "actors/replay/comparison.hpp"
 #include "actors/replay/replay_plan.hpp"
@@ -66,6 +67,48 @@ loaded_graph graph_to_replay(const replay_options& o, const record::recording& f
                          *loaded.types, o.how, true);
 }
 
+/// What the recorded run was rewired to. Errors: apply.bad_graph, replay.no_graph.
+result<std::vector<replay::later_graph>> later_graphs(const replay_options& o,
+                                                      const record::recording& from,
+                                                      const registry& types) {
+  std::vector<replay::later_graph> out;
+  if (!o.graph.empty()) return out;
+  std::map<std::string, std::string> others;
+  for (const auto& r : o.replace) others[r.substr(0, r.find('='))] = r.substr(r.find('=') + 1);
+  auto as_it_was = o.how;
+  if (!others.empty()) as_it_was.sets.clear();
+  for (const auto& r : from.revisions()) {
+    const auto name = fmt::format("{}:graph.{:04}.yaml", o.file, r.number);
+    if (r.graph_yaml.empty())
+      return fail("replay.no_graph", name + ": the graph of this revision is not in the recording");
+    std::map<std::string, std::string> none;
+    auto next = load_again(name, r.graph_yaml, none, types, as_it_was, true);
+    if (next && !others.empty())
+      next = load_again(name, spec::to_yaml(*next, others), none, types, o.how, true);
+    if (!next) return fail(next);
+    out.push_back({r.number, r.from, std::move(*next)});
+  }
+  return out;
+}
+
+/// What becomes of the recorded run's rewires, for who reads the end of this.
+std::vector<std::string> rewire_warnings(const replay_options& o, const record::recording& from) {
+  std::vector<std::string> out;
+  for (const auto& r : from.revisions()) {
+    if (o.graph.empty())
+      out.push_back(
+          fmt::format("the run was rewired to revision {} at {:.3f} s (micro-turn {}), "
+                      "and so is the replay",
+                      r.number, r.from.seconds(), r.micro_turn));
+    else
+      out.push_back(
+          fmt::format("the run was rewired to revision {} at {:.3f} s; --graph runs one "
+                      "graph from beginning to end",
+                      r.number, r.from.seconds()));
+  }
+  return out;
+}
+
 host::run_summary wait_for(host::runtime& run) {
   auto end = std::async(std::launch::async, [&] { return run.wait(); });
   bool stopping = false;
@@ -80,6 +123,7 @@ host::run_summary wait_for(host::runtime& run) {
 struct outcome_of_replay {
   host::run_summary end;
   std::vector<replay::compared_output> compared;
+  std::vector<std::string> not_rewired;  ///< rewires that could not be repeated, and why
   double wall_s = 0;
 };
 
@@ -110,7 +154,8 @@ void print_json(const replay::replay_plan& what, const outcome_of_replay& r) {
               {"detail", r.end.detail},    {"stream_s", r.end.last.now.seconds()},
               {"wall_s", r.wall_s},        {"played", what.played},
               {"ran", what.live},          {"left_out", what.left_out},
-              {"warnings", what.warnings}, {"compared", json::array()}};
+              {"warnings", what.warnings}, {"not_rewired", r.not_rewired},
+              {"compared", json::array()}};
   for (const auto& c : r.compared)
     out["compared"].push_back({{"output", c.name},
                                {"recorded", c.recorded},
@@ -130,12 +175,22 @@ result<outcome_of_replay> run_it(const replay_options& o, const replay::replay_p
   how.sessions = what.sessions;
   how.output_dir = o.out;
   if (o.check) how.observers = {&compare};
+  outcome_of_replay out;
+  for (const auto& l : what.later) how.agenda.push_back({fmt::to_string(l.number), l.from});
+  how.load = [&](host::graph_text& t) -> result<plan> {
+    for (const auto& l : what.later)
+      if (fmt::to_string(l.number) == t.file) return l.graph;
+    return fail("replay.no_graph", "no revision " + t.file);
+  };
+  how.rewired = [&](const host::rewire_request& asked, const host::rewire_outcome& is) {
+    if (is.state != host::rewire_state::committed)
+      out.not_rewired.push_back(fmt::format("revision {}: {}", asked.graph.file, is.why));
+  };
   std::signal(SIGINT, [](int) { stop_wanted = 1; });
   std::signal(SIGTERM, [](int) { stop_wanted = 1; });
   const auto start = std::chrono::steady_clock::now();
   auto run = host::runtime::start(what.graph, types, how);
   if (!run) return fail(run);
-  outcome_of_replay out;
   out.end = wait_for(**run);
   run->reset();
   out.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -157,8 +212,13 @@ int run_replay(const replay_options& o) {
   if (!types) return complain(types.error(), exit_bad_input);
   const auto loaded = graph_to_replay(o, **from, *types);
   if (report(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
-  const auto what = replay::make_replay(*loaded.graph, *from, {o.only, o.play});
+  const auto later = later_graphs(o, **from, *loaded.types);
+  if (!later)
+    return complain(later.error(), exit_bad_input,
+                    "the recorded run was rewired; give one graph for all of it with --graph");
+  auto what = replay::make_replay(*loaded.graph, *from, {o.only, o.play}, *later);
   if (!what) return complain(what.error(), exit_bad_input);
+  for (auto& w : rewire_warnings(o, **from)) what->warnings.push_back(std::move(w));
   if (!o.json)
     for (const auto& w : what->warnings) fmt::print(stderr, "warning: {}\n", w);
   std::error_code failed;
@@ -172,7 +232,9 @@ int run_replay(const replay_options& o) {
     print_json(*what, *done);
   else
     print_text(o, *what, *done);
-  bool same = true;
+  for (const auto& n : done->not_rewired)
+    fmt::print(stderr, "error: could not rewire as the run did: {} [replay.not_rewired]\n", n);
+  bool same = done->not_rewired.empty();
   for (const auto& c : done->compared) same = same && c.fine();
   const bool fine = done->end.why != host::end_reason::failed && done->end.last.law_holds();
   return fine && same ? exit_fine : exit_failed;

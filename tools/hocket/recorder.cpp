@@ -83,10 +83,10 @@ void recorder::send(const fact& f) {
   for (auto* sink : sinks_) sink->take(f);
 }
 
-void recorder::rewired(const plan& graph) {
+void recorder::rewired(const host::graph_revision& r) {
   std::lock_guard hold(lock_);
-  graph_ = &graph;
-  cast_ = cast_of(graph);
+  graph_ = &r.graph;
+  cast_ = cast_of(r.graph);
 }
 
 void recorder::packet_emitted(const plan&, actor_index actor, std::size_t, const packet& p) {

@@ -100,9 +100,10 @@ bool read_params(const graph_options& how, load_options& options, diagnostics& f
 
 result<plan> load_again(const std::string& file, const std::string& text,
                         std::map<std::string, std::string>& includes, const registry& types,
-                        const graph_options& how) {
+                        const graph_options& how, bool expanded) {
   diagnostics findings;
   load_options options;
+  options.expanded = expanded;
   options.sets = how.sets;
   options.read_file = read_bundled;
   if (!read_params(how, options, findings)) return fail("apply.bad_graph", findings.to_string());

@@ -33,10 +33,10 @@ loaded_graph load_graph_text(const std::string& file, const std::string& text,
 
 /// Reads a new graph for a run that goes on, with the run's types and parameters. Included files come
 /// from `includes` (path to text), and from disk where they are not in it: those are added to it.
-/// Errors: apply.bad_graph, whose message holds all findings.
+/// `expanded`: see load_options. Errors: apply.bad_graph, whose message holds all findings.
 result<plan> load_again(const std::string& file, const std::string& text,
                         std::map<std::string, std::string>& includes, const registry& types,
-                        const graph_options& how);
+                        const graph_options& how, bool expanded = false);
 
 /// Prints findings to stderr; returns exit_bad_input where one is an error, else exit_fine.
 int report(const diagnostics& findings);
