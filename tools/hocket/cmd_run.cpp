@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
-#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
@@ -15,7 +14,6 @@
 #include "actors/host/rewire.hpp"
 #include "actors/host/runtime.hpp"
 #include "actors/record/graph_recorder.hpp"
-#include "graph/spec/expand.hpp"
 #include "tools/hocket/accounts.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/conversation.hpp"
@@ -24,7 +22,7 @@
 #include "tools/hocket/picture.hpp"
 #include "tools/hocket/placement.hpp"
 #include "tools/hocket/recorder.hpp"
-#include "tools/hocket/revisions.hpp"
+#include "tools/hocket/run_history.hpp"
 #include "tools/hocket/screen.hpp"
 #include "tools/hocket/types.hpp"
 #include "tools/hocket/watchers.hpp"
@@ -148,7 +146,8 @@ void print_end(const run_options& o, const host::run_summary& end,
 
 /// The recording that --record asks for; nothing where it asks for none.
 result<std::unique_ptr<record::graph_recorder>> make_recording(const run_options& o,
-                                                               const loaded_graph& loaded) {
+                                                               const loaded_graph& loaded,
+                                                               int graph_revision) {
   if (o.record.empty()) return nullptr;
   record::graph_recorder_options how;
   how.path = o.record;
@@ -156,6 +155,7 @@ result<std::unique_ptr<record::graph_recorder>> make_recording(const run_options
   how.version = fmt::format("{} ({})", version(), revision());
   how.virtual_time = o.virtual_time;
   how.sessions = o.sessions;
+  how.revision = graph_revision;
   // A full disk or a file limit is an error to be counted, not a signal to die of.
   std::signal(SIGXFSZ, SIG_IGN);
   return record::graph_recorder::create(*loaded.graph, *loaded.types, how);
@@ -171,39 +171,22 @@ void end_recording(const run_options& o, record::graph_recorder* recording) {
                o.record, end.why, end.lost);
 }
 
-/// What `hocket apply` needs of a run: how a new file is read here, and the history.
+/// What `hocket apply` needs of a run: how a new file is read here.
 void allow_rewires(host::runtime_options& how, const run_options& o, const loaded_graph& loaded) {
   how.load = [types = loaded.types, given = o.how](host::graph_text& g) {
     return load_again(g.file, g.text, g.includes, *types, given);
-  };
-  auto history = std::make_shared<revisions>(o.out);
-  const auto warn = [](const result<void>& done) {
-    if (!done) fmt::print(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
-  };
-  std::ifstream in(o.graph, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  std::error_code ignored;
-  host::graph_text first{
-      fs::absolute(o.graph, ignored).lexically_normal().string(), text.str(), {}};
-  for (const auto& path : loaded.includes)
-    if (auto content = spec::read_from_disk(path))
-      first.includes[fs::absolute(path, ignored).lexically_normal().string()] = *content;
-  warn(history->start(first, loaded.graph->hash));
-  how.rewired = [history, warn](const host::rewire_request& asked,
-                                const host::rewire_outcome& out) {
-    const history_line line{out.revision,      utc_now(),        std::string(to_string(out.state)),
-                            out.hash_after,    asked.graph.file, out.why,
-                            host::to_json(out)};
-    warn(history->note(line, {asked.graph.file, asked.graph.text, asked.graph.includes}));
   };
 }
 
 int run_run(const run_options& o) {
   const auto types = known_types(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
-  const auto loaded = load_graph(o.graph, *types, o.how);
+  auto loaded = load_graph(o.graph, *types, o.how);
   if (report(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
+  const auto history = run_history::begin(o, loaded);
+  if (!history)
+    return complain(history.error(), exit_bad_input,
+                    "a killed run left this revision; --from-file begins with the file");
 
   auto where = place_here(*loaded.graph, o);
   if (!where)
@@ -227,7 +210,7 @@ int run_run(const run_options& o) {
                     others.error().code == "observe.not_loopback"
                         ? "take an address of this machine (127.0.0.1), or say --metrics-public"
                         : "");
-  auto recording = make_recording(o, loaded);
+  auto recording = make_recording(o, loaded, (*history)->revision());
   if (!recording) return complain(recording.error(), exit_bad_input);
 
   const auto view = make_screen(o);
@@ -247,6 +230,7 @@ int run_run(const run_options& o) {
   how.host = std::move(*where);
   if (*recording) how.observers.push_back(recording->get());
   allow_rewires(how, o, loaded);
+  (*history)->follow(how);
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   auto run = host::runtime::start(*loaded.graph, *loaded.types, how);
@@ -262,6 +246,7 @@ int run_run(const run_options& o) {
   watcher.finish(to_string(end.why), end.detail);
   view->finish();
   run->reset();
+  (*history)->ended(end.why);
   end_recording(o, recording->get());
 
   const auto wall = std::chrono::steady_clock::now() - start;

@@ -24,6 +24,7 @@ struct run_options {
   std::string graph;
   graph_options how;
   std::string out = "out";
+  bool from_file = false;  ///< also where a killed run left a newer revision
   bool virtual_time = false;
   int sessions = 1;
   int threads = 0;                 ///< 0: number of cores

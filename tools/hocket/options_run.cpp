@@ -11,6 +11,8 @@ void add_run(CLI::App& app, action& chosen) {
   add_graph_options(sub, o.how);
   sub.add_option("--out", o.out, "Folder for recording, event log and picture")
       ->capture_default_str();
+  sub.add_flag("--from-file", o.from_file,
+               "Begin with the file, also where a killed run in --out left a newer revision of it");
   sub.add_flag("--virtual", o.virtual_time, "Virtual time: deterministic and as fast as it can");
   sub.add_option("--sessions", o.sessions, "Conversations at once")
       ->capture_default_str()

@@ -16,6 +16,18 @@ using json = nlohmann::ordered_json;
 
 std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
 
+/// Whole or not at all, whatever becomes of this process.
+result<void> replace(const fs::path& path, const std::string& text) {
+  const auto beside = path.string() + ".new";
+  std::ofstream to(beside, std::ios::binary | std::ios::trunc);
+  to << text;
+  to.close();
+  std::error_code failed;
+  if (to) fs::rename(beside, path, failed);
+  if (!to || failed) return fail("apply.no_history", path.string() + ": cannot be written");
+  return {};
+}
+
 result<void> write(const fs::path& path, const std::string& text, bool append = false) {
   std::ofstream to(path, std::ios::binary | (append ? std::ios::app : std::ios::trunc));
   to << text;
@@ -27,6 +39,8 @@ result<void> write(const fs::path& path, const std::string& text, bool append = 
 fs::path of(const std::string& dir, std::int64_t revision, const char* ending) {
   return fs::path(dir) / fmt::format("{:04}.{}", revision, ending);
 }
+
+fs::path newest_file(const std::string& dir) { return fs::path(dir) / "newest.json"; }
 
 std::string text_at(const json& j, const char* key) {
   const auto it = j.find(key);
@@ -51,15 +65,34 @@ result<void> revisions::start(const host::graph_text& graph, const std::string& 
   fs::remove_all(dir_, failed);
   fs::create_directories(dir_, failed);
   if (failed) return fail("apply.no_history", dir_ + ": " + failed.message());
-  return note({1, utc_now(), "started", hash, graph.file, "", ""}, graph);
+  HOCKET_TRY(keep({1, hash, hash}, graph));
+  return note({1, utc_now(), "started", hash, graph.file, "", ""});
 }
 
-result<void> revisions::note(const history_line& l, const host::graph_text& graph) {
-  if (l.state != "rolled_back") {
-    HOCKET_TRY(write(of(dir_, l.revision, "yaml"), graph.text));
-    const json kept = {{"file", graph.file}, {"text", graph.text}, {"includes", graph.includes}};
-    HOCKET_TRY(write(of(dir_, l.revision, "json"), dump(kept) + "\n"));
-  }
+result<void> revisions::keep(const newest_revision& r, const host::graph_text& graph) {
+  HOCKET_TRY(replace(of(dir_, r.revision, "yaml"), graph.text));
+  const json kept = {{"file", graph.file}, {"text", graph.text}, {"includes", graph.includes}};
+  HOCKET_TRY(replace(of(dir_, r.revision, "json"), dump(kept) + "\n"));
+  const json now = {{"revision", r.revision}, {"hash", r.hash}, {"first_hash", r.first_hash}};
+  return replace(newest_file(dir_), dump(now) + "\n");
+}
+
+void revisions::end() {
+  std::error_code ignored;
+  fs::remove(newest_file(dir_), ignored);
+}
+
+std::optional<newest_revision> revisions::newest() const {
+  std::ifstream in(newest_file(dir_), std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  const auto j = json::parse(in ? text.str() : "", nullptr, false);
+  const auto number = j.is_object() ? j.find("revision") : j.end();
+  if (number == j.end() || !number->is_number_integer()) return {};
+  return newest_revision{number->get<int>(), text_at(j, "hash"), text_at(j, "first_hash")};
+}
+
+result<void> revisions::note(const history_line& l) {
   json line = {{"revision", l.revision}, {"time", l.time}, {"state", l.state},
                {"hash", l.hash},         {"file", l.file}, {"why", l.why}};
   if (!l.report.empty()) line["report"] = json::parse(l.report, nullptr, false);

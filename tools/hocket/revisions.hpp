@@ -15,22 +15,36 @@ namespace hocket::cli {
 struct history_line {
   std::int64_t revision = 0;  ///< that ran afterwards
   std::string time;           ///< UTC
-  std::string state;          ///< started, committed, rolled_back
+  std::string state;          ///< started, resumed, committed, rolled_back
   std::string hash;
   std::string file;
   std::string why;     ///< rolled back
   std::string report;  ///< the whole outcome as JSON; "" for the start
 };
 
+/// What a run that has not come to its end runs, or ran when it was killed.
+struct newest_revision {
+  int revision = 1;
+  std::string hash;
+  std::string first_hash;  ///< of the file that it was started with
+};
+
 /// The revisions of a run, in `OUT/revisions/`: `history.jsonl`, a line for each start, rewire and
-/// attempt; `0002.yaml` the text of revision 2; `0002.json` all that `--back` needs.
+/// attempt; `0002.yaml` the text of revision 2; `0002.json` all that `--back` needs; and, until the
+/// run has ended in order, `newest.json`.
 class revisions {
  public:
   explicit revisions(const std::string& out);
 
   /// A run begins: what an earlier one left goes.
   result<void> start(const host::graph_text& graph, const std::string& hash);
-  result<void> note(const history_line& line, const host::graph_text& graph);
+  /// The run goes on with this from now on, also should it be killed: kept before it returns.
+  result<void> keep(const newest_revision& r, const host::graph_text& graph);
+  /// It has ended in order: who starts anew begins with the file.
+  void end();
+  /// What a killed run left; none where there is none, or it ended in order.
+  std::optional<newest_revision> newest() const;
+  result<void> note(const history_line& line);
 
   result<std::vector<history_line>> read() const;
   result<host::graph_text> graph_of(std::int64_t revision) const;

@@ -27,19 +27,20 @@ class Run:
 
     all = []
 
-    def __init__(self, hocket, graph, out, host=None):
+    def __init__(self, hocket, graph, out, host=None, more=()):
         self.hocket, self.out = hocket, out
-        words = [hocket, "run", graph, "--json", "--out", out]
+        words = [hocket, "run", graph, "--json", "--out", out, *more]
         if host:
             words += ["--host", host]
         os.makedirs(out, exist_ok=True)
         self.log = open(os.path.join(out, "log"), "a+")
+        self.begins = self.log.seek(0, os.SEEK_END)  # behind what a process before it said
         self.printed = open(os.path.join(out, "printed"), "w+")
         self.process = subprocess.Popen(words, stdout=self.printed, stderr=self.log)
         Run.all.append(self.process)
 
     def said(self):
-        self.log.seek(0)
+        self.log.seek(self.begins)
         return self.log.read()
 
     def status(self):
@@ -66,6 +67,14 @@ class Run:
                        if l["from"].split(" ")[0] + " > " + l["to"].split(" ")[0] == link)
         start = delivered()
         until(lambda: delivered() > start + more, "packets on " + link)
+
+    def runs(self):
+        until(lambda: (self.status() or {}).get("now_s", 0) > 1, "the run")
+        return self
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
     def end(self):
         self.process.send_signal(signal.SIGINT)
@@ -134,6 +143,100 @@ def one_process(hocket, text, folder):
     assert rows["tone.audio > second.audio"]["delivered"] > 20, rows  # gone, and accounted for
 
 
+def killed(hocket, text, folder):
+    """One process: what a killed run goes on with, and what one that ended begins with."""
+    first = write(os.path.join(folder, "first.yaml"), text)
+    later = text.replace("delay_ms: 100", "delay_ms: 200")
+    second = write(os.path.join(folder, "second.yaml"), later)
+    out = os.path.join(folder, "out")
+    run = Run(hocket, first, out).runs()
+    code, report, said = run.apply(second)
+    assert code == 0 and report["revision"] == 2, said
+    hashes = [l["hash"] for l in run.history()]
+    run.kill()
+
+    run = Run(hocket, first, out).runs()
+    assert "was killed with revision 2" in run.said() and "--from-file" in run.said(), run.said()
+    last = run.history()[-1]
+    assert (last["revision"], last["state"], last["hash"]) == (2, "resumed", hashes[1]), last
+    run.flows("speaker.heard > record.model")
+    code, report, said = run.apply("--back")
+    assert code == 0 and report["revision"] == 3 and report["hash_after"] == hashes[0], said
+    code, report, said = run.apply(second)
+    assert code == 0 and report["revision"] == 4, said
+    run.kill()
+
+    # The file says by now what ran: the number goes on all the same.
+    write(first, later)
+    run = Run(hocket, first, out).runs()
+    assert "was killed" not in run.said(), run.said()
+    assert run.history()[-1]["revision"] == 4, run.history()
+    run.kill()
+
+    # It says something else: the file it is.
+    write(first, text.replace("delay_ms: 100", "delay_ms: 300"))
+    run = Run(hocket, first, out).runs()
+    assert "beginning with the file" in run.said(), run.said()
+    assert [(l["revision"], l["state"]) for l in run.history()] == [(1, "started")], run.history()
+    code, report, said = run.apply(second)
+    assert code == 0 and report["revision"] == 2, said
+    run.kill()
+    run = Run(hocket, first, out, more=["--from-file"]).runs()
+    assert [l["state"] for l in run.history()] == ["started"], run.history()
+    code, report, said = run.apply(second)
+    assert code == 0, said
+    run.end()
+
+    # It ended in order: that run is over.
+    run = Run(hocket, first, out).runs()
+    assert "was killed" not in run.said(), run.said()
+    assert [l["state"] for l in run.history()] == ["started"], run.history()
+    run.end()
+
+
+def recorded(hocket, text, folder):
+    """A recording of a rewired run: what came with the rewire is in it, and it is replayed."""
+    first = write(os.path.join(folder, "first.yaml"), text)
+    second = "  second: {component: playout.gst, to: none, delay_ms: 50, inputs: {audio: tone.audio}}\n"
+    more = write(os.path.join(folder, "more.yaml"),
+                 text.replace("delay_ms: 100", "delay_ms: 200").replace("budgets:", second + "budgets:"))
+    tape = os.path.join(folder, "run.mcap")
+    run = Run(hocket, first, os.path.join(folder, "out"), more=["--record", tape]).runs()
+    code, report, said = run.apply(more)
+    assert code == 0 and report["revision"] == 2, said
+    run.flows("tone.audio > second.audio")
+    run.end()
+
+    info = subprocess.run([hocket, "record", "info", tape, "--json"], capture_output=True, text=True)
+    info = json.loads(info.stdout)
+    assert info["complete"] and not info["problems"], info
+    assert [r["revision"] for r in info["revisions"]] == [2], info
+    assert info["revisions"][0]["from_s"] == report["at_s"], info
+    assert info["revisions"][0]["graph_hash"] == report["hash_after"], info
+    outputs = {o["name"]: o for o in info["outputs"]}
+    assert outputs["second.heard"]["packets"] > 2, outputs
+    assert all(o["missing"] == 0 for o in info["outputs"]), outputs
+
+    done = subprocess.run([hocket, "replay", tape, "--json", "--out", os.path.join(folder, "again")],
+                          capture_output=True, text=True, timeout=2 * LIMIT_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    replay = json.loads(done.stdout)
+    assert "second" in replay["ran"] and not replay["not_rewired"], replay
+    assert any("rewired to revision 2" in w for w in replay["warnings"]), replay["warnings"]
+    rows = {l["from"] + " > " + l["to"]: l for l in replay["links"]}
+    heard = rows["tone.audio > second.audio"]["delivered"]
+    assert 0 < heard < rows["tone.audio > speaker.audio"]["delivered"], rows
+
+    # One graph from beginning to end, where that is wanted.
+    done = subprocess.run([hocket, "replay", tape, "--graph", first, "--json", "--out",
+                           os.path.join(folder, "once")],
+                          capture_output=True, text=True, timeout=2 * LIMIT_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    replay = json.loads(done.stdout)
+    assert "second" not in replay["ran"], replay
+    assert any("--graph runs one graph" in w for w in replay["warnings"]), replay["warnings"]
+
+
 def two_processes(hocket, text, folder):
     text = text.replace("actors:", "hosts:\n  desk: {listen: ipc://%s/desk.ipc}\n"
                         "  edge: {listen: ipc://%s/edge.ipc}\nactors:" % (folder, folder))
@@ -157,23 +260,35 @@ def two_processes(hocket, text, folder):
         last = run.history()[-1]
         assert last["revision"] == 2 and last["hash"] == report["hash_after"], last
 
-    # A process that dies comes back with the new file alone.
-    edge.process.kill()
-    edge.process.wait()
+    # A process that dies comes back with what its folder keeps; one that knows nothing of it is told.
+    edge.kill()
     until(lambda: desk.status()["peers"][0]["state"] == "lost", "desk to notice")
     old = Run(hocket, first, os.path.join(folder, "old"), "edge")
     assert old.process.wait(LIMIT_S) == 1
-    assert "graph hash differs" in old.said() or "graph hash differs" in open(
-        os.path.join(folder, "old", "printed")).read(), old.said()
-    again = Run(hocket, os.path.join(folder, "desk", "revisions", "0002.yaml"),
-                os.path.join(folder, "edge"), "edge")
-    until(lambda: (again.status() or {}).get("now_s", 0) > 1, "edge to come back")
-    again.flows("speaker.heard > record.model")
-    code, report, said = again.apply(first)
-    assert code == 0 and report["state"] == "committed", said
-    again.flows("speaker.heard > record.model")
-    again.process.send_signal(signal.SIGINT)
-    assert again.process.wait(LIMIT_S) == 0, again.said()
+    told = old.said() + open(os.path.join(folder, "old", "printed")).read()
+    assert "graph hash differs" in told, told
+    edge = Run(hocket, first, os.path.join(folder, "edge"), "edge").runs()
+    assert "was killed with revision 2" in edge.said(), edge.said()
+    edge.flows("speaker.heard > record.model")
+    third = write(os.path.join(folder, "third.yaml"),
+                  text.replace("delay_ms: 100", "delay_ms: 150"))
+    code, report, said = edge.apply(third)
+    assert code == 0 and report["state"] == "committed" and report["revision"] == 3, said
+
+    # The one that leads, too; and the next revision has the next number on both.
+    desk.kill()
+    until(lambda: edge.status()["peers"][0]["state"] == "lost", "edge to notice")
+    desk = Run(hocket, first, os.path.join(folder, "desk"), "desk").runs()
+    assert "was killed with revision 3" in desk.said(), desk.said()
+    edge.flows("speaker.heard > record.model")
+    code, report, said = desk.apply(first)
+    assert code == 0 and report["state"] == "committed" and report["revision"] == 4, said
+    for run in (edge, desk):
+        last = run.history()[-1]
+        assert last["revision"] == 4 and last["hash"] == report["hash_after"], last
+    edge.flows("speaker.heard > record.model")
+    edge.process.send_signal(signal.SIGINT)
+    assert edge.process.wait(LIMIT_S) == 0, edge.said()
     assert desk.process.wait(LIMIT_S) == 0, desk.said()
 
 
@@ -181,7 +296,7 @@ def main():
     hocket, graph = sys.argv[1:3]
     with open(graph, encoding="utf-8") as f:
         text = f.read().replace("num-buffers=100", "num-buffers=20000")
-    for test in (one_process, two_processes):
+    for test in (one_process, killed, recorded, two_processes):
         with tempfile.TemporaryDirectory() as folder:
             try:
                 test(hocket, text, folder)
