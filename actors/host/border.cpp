@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/team.hpp"
 #include "actors/host/wire_transport.hpp"
 #include "graph/core/assert.hpp"
 
