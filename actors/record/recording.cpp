@@ -120,7 +120,7 @@ result<void> recording::read_revisions() {
   std::size_t size_bytes = 0;
   for (const auto& [name, values] : contents_.metadata) {
     if (name != revision_name) continue;
-    const auto said = [&](const char* key) {
+    const auto said = [&values = values](const char* key) {
       const auto it = values.find(key);
       return it == values.end() ? std::string() : it->second;
     };
