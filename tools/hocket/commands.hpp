@@ -139,24 +139,6 @@ struct eval_options {
 };
 int run_eval(const eval_options&);
 
-struct duplex_options {
-  std::string graph = "configs/graphs/talk.yaml";
-  graph_options how;
-  std::string input, audio;        ///< "actor.port"; "": found
-  std::vector<std::string> texts;  ///< "actor.port" of the model's words
-  std::string recorded;            ///< folder of stereo WAVs of another system, instead of a graph
-  std::string write;               ///< only writes the test set there
-  std::vector<std::string> compare;  ///< two JSON files of earlier runs; nothing is run
-  std::vector<std::string> families;
-  std::string out = "out/duplex";
-  std::uint64_t seed = 0;  ///< 0: that of the standard test set
-  double long_minutes = 60;
-  int jobs = 2;
-  int batch = 16;
-  bool quick = false, real_time = false, fresh = false, keep_sound = false, json = false;
-};
-int run_eval_duplex(const duplex_options&);
-
 struct scenarios_options {
   std::string out = "out/scenarios";
   std::int64_t count = 8;
