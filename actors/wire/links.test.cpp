@@ -142,6 +142,23 @@ struct world {
       REQUIRE(out.ack(acks.back()));
     }
   }
+
+  /// One of what may happen next: the connection breaks once in twelve.
+  template <class F>
+  void step(unsigned consumes, F breaks) {
+    const auto d = dice(12);
+    if (d == 0)
+      breaks();
+    else if (d <= 3)
+      send();
+    else if (d <= 6)
+      arrive();
+    else if (d <= 6 + consumes)
+      consume();
+    else
+      confirm();
+    check();
+  }
 };
 
 std::uint64_t dropped_on_the_way(const world& w) {
@@ -156,19 +173,7 @@ TEST_CASE("a lossless link delivers each packet once and in order whatever the c
     world w(delivery::lossless, seed);
     w.connect(false);
     for (int step = 0; step < 400; ++step) {
-      switch (w.dice(12)) {
-        case 0: w.disconnect(), w.connect(false); break;
-        case 1:
-        case 2:
-        case 3: w.send(); break;
-        case 4:
-        case 5:
-        case 6: w.arrive(); break;
-        case 7:
-        case 8: w.consume(); break;
-        default: w.confirm();
-      }
-      w.check();
+      w.step(2, [&] { w.disconnect(), w.connect(false); });
     }
     w.settle();
     CHECK(w.got.size() == w.sent);
@@ -223,23 +228,11 @@ TEST_CASE("a restarted receiver gets from a lossless link what the dead one had 
     w.connect(false);
     std::uint64_t consumed = 0;
     for (int step = 0; step < 400; ++step) {
-      switch (w.dice(12)) {
-        case 0:
-          w.disconnect();
-          consumed += w.in.account().delivered;
-          w.connect(true);
-          break;
-        case 1:
-        case 2:
-        case 3: w.send(); break;
-        case 4:
-        case 5:
-        case 6: w.arrive(); break;
-        case 7:
-        case 8: w.consume(); break;
-        default: w.confirm();
-      }
-      w.check();
+      w.step(2, [&] {
+        w.disconnect();
+        consumed += w.in.account().delivered;
+        w.connect(true);
+      });
     }
     w.settle();
     // None is missing; the sender's books hold although the receiver's died three times.
@@ -364,24 +357,13 @@ TEST_CASE("restarts of the sender at random: never more in the receiver's hands 
     world w(seed % 2 == 0 ? delivery::lossless : delivery::bounded, seed);
     w.connect(false);
     for (int step = 0; step < 400; ++step) {
-      switch (w.dice(12)) {
-        case 0:
-          w.disconnect();
-          w.out = out_link(w.options);
-          w.in.reset();
-          w.of.clear();
-          w.connect(false);
-          break;
-        case 1:
-        case 2:
-        case 3: w.send(); break;
-        case 4:
-        case 5:
-        case 6: w.arrive(); break;
-        case 7: w.consume(); break;
-        default: w.confirm();
-      }
-      w.check();
+      w.step(1, [&] {
+        w.disconnect();
+        w.out = out_link(w.options);
+        w.in.reset();
+        w.of.clear();
+        w.connect(false);
+      });
       CHECK(w.in.account().in_flight <= w.options.credit_packets);
     }
     w.settle();
