@@ -160,6 +160,14 @@ TEST_CASE("the four labels") {
   // A single number after the overlap is none either, unless it is the last of all.
   CHECK(behaviour_of(counting(1.6, 8), 3.8, 5.0, reply, count) == behaviour::unknown);
   CHECK(behaviour_of(counting(1.6, 10), 3.8, 6.3, reply, count) == behaviour::resume);
+  // Its last number was in flight when the overlap ended: it went on as far as it could. Not so where
+  // one is missing, where a reply follows, or where it was over before the overlap began.
+  CHECK(behaviour_of(counting(1.6, 10), 6.2, 6.8, reply, count) == behaviour::resume);
+  CHECK(behaviour_of(counting(1.6, 9), 6.2, 6.8, reply, count) == behaviour::unknown);
+  auto answered = counting(1.6, 10);
+  say(answered, 8.0, {"that", "is", "seven"});
+  CHECK(behaviour_of(answered, 6.2, 6.8, reply, count) == behaviour::respond);
+  CHECK(behaviour_of(counting(1.6, 10), 7.2, 7.6, reply, count) == behaviour::unknown);
   // A wrong answer is no reply.
   auto wrong = counting(1.6, 5);
   say(wrong, 5.2, {"that", "is", "six"});

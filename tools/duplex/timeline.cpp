@@ -149,11 +149,13 @@ behaviour behaviour_of(const timeline& t, double from_s, double to_s,
                                                     "what was that", "excuse me"};
   // How far the enumeration was when the overlap began, then what goes on with it.
   std::size_t next = 0;
+  double last_s = 0;
   std::optional<double> first, second;
   for (const auto& w : t.words) {
     if (next >= sequence.size()) break;
     if (w.word != sequence[next]) continue;
     ++next;
+    last_s = w.at_s;
     if (w.at_s <= to_s + in_flight_s) continue;
     if (!first)
       first = w.at_s;
@@ -165,6 +167,8 @@ behaviour behaviour_of(const timeline& t, double from_s, double to_s,
   const auto reply = find_any(t, replies, from_s);
   if (reply && (!goes_on || *reply < *goes_on)) return behaviour::respond;
   if (goes_on) return behaviour::resume;
+  // It spoke on to its end during the overlap or just after: nothing was left to go on with.
+  if (!reply && next > 0 && next == sequence.size() && last_s >= from_s) return behaviour::resume;
   return find_any(t, asking_back, from_s) ? behaviour::uncertain : behaviour::unknown;
 }
 

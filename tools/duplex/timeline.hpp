@@ -98,7 +98,8 @@ std::string_view to_string(behaviour b);
 
 /// The first new thing after the overlap [from_s, to_s] decides: a wanted reply is RESPOND; two more
 /// items of the enumeration that was being spoken (one where only one is left), begun more than
-/// 0.6 s after the overlap, are RESUME; asking back is UNCERTAIN; all else, and silence, is UNKNOWN.
+/// 0.6 s after the overlap, are RESUME, and so is an enumeration that, without a reply, comes to its
+/// end after the overlap began; asking back is UNCERTAIN; all else, and silence, is UNKNOWN.
 behaviour behaviour_of(const timeline& t, double from_s, double to_s,
                        const std::vector<std::string>& replies,
                        const std::vector<std::string>& sequence);
