@@ -123,6 +123,24 @@ at::Tensor flow_loss(const network& net, const at::Tensor& states, const trainin
   return loss * weight;
 }
 
+/// The states that draw the voice must know which word they are saying. Without this the sound leaves
+/// its text: only the first 50 ms of a word depend on it, the rest goes on from the sound before, so
+/// the flow's own loss hardly teaches it.
+at::Tensor spoken_loss(const network& net, const at::Tensor& states, const training_example& e,
+                       loss_report& report) {
+  std::vector<int64_t> frames, words;
+  for (std::size_t i = 0; i < e.spoken.size(); ++i)
+    if (e.spoken[i] > 0 && e.voice[i])
+      frames.push_back(static_cast<int64_t>(i)), words.push_back(e.spoken[i]);
+  if (frames.empty()) return {};
+  const auto target = at::tensor(words, at::kLong);
+  const auto logits =
+      net.text_logits(states.index_select(0, at::tensor(frames, at::kLong))).to(at::kFloat);
+  report.spoken_frames += static_cast<double>(frames.size());
+  report.spoken_right += logits.detach().argmax(1).eq(target).sum().item<double>();
+  return at::cross_entropy_loss(logits, target);
+}
+
 void count_words(const at::Tensor& logits, const at::Tensor& target, double& words, double& right,
                  double& false_words) {
   const auto best = logits.detach().argmax(1);
@@ -141,6 +159,7 @@ void loss_report::add(const loss_report& o) {
   text += o.text, heard += o.heard, gate += o.gate, flow += o.flow, flow_weight += o.flow_weight;
   words += o.words, words_right += o.words_right, words_false += o.words_false;
   heard_words += o.heard_words, heard_right += o.heard_right;
+  spoken_frames += o.spoken_frames, spoken_right += o.spoken_right;
 }
 
 at::Tensor conversation_loss(const network& net, const training_example& e,
@@ -151,6 +170,8 @@ at::Tensor conversation_loss(const network& net, const training_example& e,
   HOCKET_ASSERT(static_cast<int64_t>(e.audio.size()) == k * layout.audio * c.dmel_channels);
   HOCKET_ASSERT(static_cast<int64_t>(e.text_in.size()) == k * layout.text_in);
   HOCKET_ASSERT(static_cast<int64_t>(e.text_out.size()) == k * layout.text_out);
+  HOCKET_ASSERT(e.slipped.empty() || e.slipped.size() == e.text_out.size());
+  HOCKET_ASSERT(e.spoken.empty() || e.spoken.size() == e.voice.size());
   HOCKET_ASSERT(static_cast<int64_t>(e.heard.size()) == k * layout.audio);
   HOCKET_ASSERT(static_cast<int64_t>(e.voice.size()) == k * layout.speech);
   HOCKET_ASSERT(static_cast<int64_t>(e.speech.size()) == k * layout.speech * c.flow.patch);
@@ -165,8 +186,11 @@ at::Tensor conversation_loss(const network& net, const training_example& e,
     return states.slice(1, from, from + count).reshape({k * count, d});
   };
   const auto text = net.text_logits(at_slots(layout.inputs() - 1, layout.text_out)).to(at::kFloat);
-  const auto text_target = tokens(e.text_out);
-  const auto text_loss = at::cross_entropy_loss(text, text_target);
+  auto wanted = e.text_out;
+  for (std::size_t i = 0; i < e.slipped.size(); ++i)
+    if (e.slipped[i]) wanted[i] = -1;
+  const auto text_target = tokens(wanted);
+  const auto text_loss = at::cross_entropy_loss(text, text_target, {}, at::Reduction::Mean, -1);
   const auto heard = net.heard_logits(at_slots(0, layout.audio)).to(at::kFloat);
   const auto heard_target = tokens(e.heard);
   const auto heard_loss = at::cross_entropy_loss(heard, heard_target, {}, at::Reduction::Mean, -1);
@@ -180,6 +204,10 @@ at::Tensor conversation_loss(const network& net, const training_example& e,
   auto total = config.text_weight * text_loss + config.heard_weight * heard_loss +
                config.gate_weight * gate_loss;
   if (flow.defined()) total = total + config.flow_weight * flow;
+  if (config.spoken_weight > 0) {
+    const auto spoken = spoken_loss(net, speech_states, e, report);
+    if (spoken.defined()) total = total + config.spoken_weight * spoken;
+  }
   report.conversations += 1;
   report.text += text_loss.item<double>();
   report.heard += heard_loss.item<double>();

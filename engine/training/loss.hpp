@@ -13,6 +13,7 @@ struct loss_config {
   double text_weight = 4;        ///< cross-entropy over all output text slots
   double heard_weight = 6;       ///< cross-entropy over all audio frames
   double gate_weight = 1;        ///< binary cross-entropy of the voice gate
+  double spoken_weight = 1;      ///< cross-entropy of the word that sounds, over voiced frames
   double flow_weight = 0.3;      ///< squared error of the velocity, mean over numbers
   int flow_frames = 64;          ///< voiced frames drawn from a conversation, twice each
   double speech_noise = 0.3;     ///< up to this standard deviation on fed-back speech
@@ -25,6 +26,7 @@ struct loss_report {
   double conversations = 0, text = 0, heard = 0, gate = 0, flow = 0, flow_weight = 0;
   double words = 0, words_right = 0, words_false = 0;  ///< teacher-forced output text
   double heard_words = 0, heard_right = 0;             ///< frames in which a word ended
+  double spoken_frames = 0, spoken_right = 0;          ///< voiced frames whose word is known
   void add(const loss_report& other);
 };
 

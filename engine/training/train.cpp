@@ -46,7 +46,9 @@ class trainer {
     loss_ = {.text_weight = config.text_weight,
              .heard_weight = config.heard_weight,
              .gate_weight = config.gate_weight,
+             .spoken_weight = config.spoken_weight,
              .flow_weight = config.flow_weight,
+             .flow_frames = config.flow_frames,
              .speech_noise = config.speech_noise,
              .token_dropout = config.token_dropout,
              .frequency_warp = config.frequency_warp};
@@ -167,6 +169,7 @@ class trainer {
             .word_recall = r.words_right / words,
             .word_false = r.words_false / words,
             .heard_recall = r.heard_right / std::max(1.0, r.heard_words),
+            .spoken_recall = r.spoken_right / std::max(1.0, r.spoken_frames),
             .seconds_per_step = seconds_per_step,
             .seconds = seconds_};
   }

@@ -27,6 +27,8 @@ struct train_config {
   double checkpoint_minutes = 4;
   double matrix_rate = 0.015, rate = 3e-3;
   double text_weight = 4, heard_weight = 6, gate_weight = 1, flow_weight = 0.3;
+  double spoken_weight = 1;
+  int flow_frames = 64;  ///< of a conversation
   double speech_noise = 0.3, token_dropout = 0.03, frequency_warp = 0.06;
   /// Folder of a trained model to begin with instead of fresh weights; see warm_start. Empty: none.
   std::string from;
@@ -40,9 +42,10 @@ struct train_progress {
   std::int64_t step = 0, steps = 0;
   double rate_scale = 0;  ///< of the schedule, 0 to 1
   double loss_text = 0, loss_heard = 0, loss_gate = 0, loss_flow = 0;
-  double word_recall = 0;   ///< teacher-forced: words exact in their slot
-  double word_false = 0;    ///< words where there should be none or others, per true word
-  double heard_recall = 0;  ///< words recognised in the frame in which they end
+  double word_recall = 0;    ///< teacher-forced: words exact in their slot
+  double word_false = 0;     ///< words where there should be none or others, per true word
+  double heard_recall = 0;   ///< words recognised in the frame in which they end
+  double spoken_recall = 0;  ///< frames of the model's voice that know their word
   double seconds_per_step = 0, seconds = 0;
 };
 

@@ -29,13 +29,14 @@ struct echo_source final : example_source {
     e.micro_turns = k;
     e.audio.assign(k * 4 * 80, 0);
     e.text_in.assign(k, 0), e.text_out.assign(k * 2, 0), e.heard.assign(k * 4, 0);
+    e.slipped.assign(k * 2, 0), e.spoken.assign(k * 4, 0);
     e.voice.assign(k * 4, 0), e.speech.assign(k * 4 * 48, 0);
     for (std::int64_t t = index % 2; t + 1 < k; t += 3) {
       const int word = 1 + static_cast<int>((index * 7 + t) % 5);
       for (int c = 0; c < 80; ++c)
         e.audio[(t * 4 + 1) * 80 + c] = static_cast<std::uint8_t>(2 * word);
       e.heard[t * 4 + 1] = word, e.text_out[(t + 1) * 2] = word;
-      e.voice[(t + 1) * 4] = 1;
+      e.voice[(t + 1) * 4] = 1, e.spoken[(t + 1) * 4] = word;
       for (int j = 0; j < 48; ++j) e.speech[(t + 1) * 4 * 48 + j] = std::sin(word + 0.1f * j);
     }
     return e;
@@ -90,6 +91,58 @@ TEST_CASE("training learns to echo, and exports what the engine loads") {
   CHECK(interaction_model::load(config.output + "/model", "cuda:77").error().code ==
         "model.no_device");
   std::filesystem::remove_all(config.output);
+}
+
+TEST_CASE("what was said by mistake is read back, but not learnt as an answer") {
+  const auto config = toy("hocket_training_slips");
+  network net(config.model, 1);
+  at::manual_seed(1);
+  for (auto& p : net.parameters()) {  // its heads begin at zero and would say nothing
+    p.value->data().add_(at::randn(p.value->sizes()), 0.1);
+    if (p.weight) ops::refresh_half(*p.weight);
+  }
+  loss_config losses;
+  losses.token_dropout = losses.speech_noise = losses.frequency_warp = 0;
+  losses.flow_weight = losses.spoken_weight = 0;
+  const auto loss_of = [&](const training_example& e, loss_report& report) {
+    return conversation_loss(net, e, losses, 3, report).item<double>();
+  };
+  auto right = echo_source().make(0);
+  loss_report all, without;
+  CHECK(loss_of(right, all) > 0);
+  auto slipped = right;
+  std::size_t slips = 0;
+  for (std::size_t i = 0; i < slipped.text_out.size(); ++i)
+    if (slipped.text_out[i] != 0) slipped.slipped[i] = 1, ++slips;
+  REQUIRE(slips > 0);
+  CHECK(loss_of(slipped, without) < 1e3);
+  CHECK(all.words == doctest::Approx(slips));
+  CHECK(without.words == 0);
+  CHECK(without.text != all.text);
+  // Another word in the same place is another history, not another target.
+  auto other = slipped;
+  for (std::size_t i = 0; i < other.text_out.size(); ++i)
+    if (other.slipped[i]) other.text_out[i] = 6;
+  loss_report elsewhere;
+  loss_of(other, elsewhere);
+  CHECK(elsewhere.words == 0);
+  CHECK(elsewhere.gate != without.gate);
+}
+
+TEST_CASE("the voice learns which word it says, if it is asked to") {
+  const auto known = [](double weight) {
+    auto config = toy("hocket_training_spoken");
+    config.steps = 120, config.spoken_weight = weight;
+    double recall = 0;
+    REQUIRE(train(config, echo_source(), [&](const train_progress& p) {
+      recall = p.spoken_recall;
+      return true;
+    }));
+    std::filesystem::remove_all(config.output);
+    return recall;
+  };
+  CHECK(known(4) > 0.9);
+  CHECK(known(0) < 0.5);
 }
 
 TEST_CASE("a stopped run goes on where it was; one worker gives the same bits") {

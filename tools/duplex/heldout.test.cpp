@@ -43,7 +43,7 @@ std::vector<T> both(const std::set<T>& a, const std::set<T>& b) {
 
 bool same(const scenarios::person& a, const scenarios::person& b) {
   return a.voice == b.voice && a.rate_wpm == b.rate_wpm && a.pitch == b.pitch &&
-         a.gain_db == b.gain_db && a.warp == b.warp && a.tilt == b.tilt;
+         a.gain_db == b.gain_db && a.warp == b.warp && a.tilt == b.tilt && a.peaks == b.peaks;
 }
 
 struct recipe {

@@ -79,6 +79,7 @@ void print_progress(const engine::train_progress& p, bool bar, bool json) {
                                       {"word_recall", p.word_recall},
                                       {"word_false", p.word_false},
                                       {"heard_recall", p.heard_recall},
+                                      {"spoken_recall", p.spoken_recall},
                                       {"rate_scale", p.rate_scale},
                                       {"seconds_per_step", p.seconds_per_step}}
                            .dump());
@@ -94,10 +95,11 @@ void print_progress(const engine::train_progress& p, bool bar, bool json) {
     head = "\r\033[K" + blocks + " " + head;
   }
   fmt::print(
-      "{} text {:.4f} heard {:.4f} gate {:.4f} flow {:.4f} | words {:.3f} heard {:.3f} | "
+      "{} text {:.4f} heard {:.4f} gate {:.4f} flow {:.4f} | words {:.3f} heard {:.3f} spoken "
+      "{:.3f} | "
       "rate {:.2f} | {:.2f} s/step, {:.0f} min left{}",
       head, p.loss_text, p.loss_heard, p.loss_gate, p.loss_flow, p.word_recall, p.heard_recall,
-      p.rate_scale, p.seconds_per_step, left / 60, bar ? "" : "\n");
+      p.spoken_recall, p.rate_scale, p.seconds_per_step, left / 60, bar ? "" : "\n");
   std::fflush(stdout);
 }
 

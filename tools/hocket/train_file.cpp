@@ -41,6 +41,7 @@ struct train_part final : config_base {
   std::string out = "out/train/nano";
   std::int64_t seed = 1, data_seed = 1, steps = c.steps, warmup = c.warmup_steps;
   std::int64_t decay = c.decay_steps, batch = c.batch, workers = c.workers, log_every = c.log_every;
+  std::int64_t flow_frames = c.flow_frames;
   std::int64_t eval_conversations = 32;
   double seconds = 15, eval_minutes = 15;
   std::vector<std::string> families;
@@ -69,7 +70,16 @@ struct train_part final : config_base {
     v.field({.name = "text_weight", .doc = "of a loss", .min = 0}, c.text_weight);
     v.field({.name = "heard_weight", .doc = "of a loss", .min = 0}, c.heard_weight);
     v.field({.name = "gate_weight", .doc = "of a loss", .min = 0}, c.gate_weight);
+    v.field({.name = "spoken_weight",
+             .doc = "of a loss: which word the voice is saying; what keeps sound and text together",
+             .min = 0},
+            c.spoken_weight);
     v.field({.name = "flow_weight", .doc = "of a loss", .min = 0}, c.flow_weight);
+    v.field({.name = "flow_frames",
+             .doc = "voiced frames of a conversation that the flow learns from in a step",
+             .min = 1,
+             .max = 4096},
+            flow_frames);
     v.field({.name = "speech_noise", .doc = "on fed-back speech", .min = 0, .max = 10},
             c.speech_noise);
     v.field({.name = "token_dropout", .doc = "of fed-back words", .min = 0, .max = 1},
@@ -118,7 +128,8 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   auto& c = plan.engine = whole.c;
   c.output = whole.out, c.seed = static_cast<std::uint64_t>(whole.seed);
   c.steps = whole.steps, c.warmup_steps = whole.warmup, c.decay_steps = whole.decay;
-  c.batch = static_cast<int>(whole.batch), c.workers = static_cast<int>(whole.workers);
+  c.batch = static_cast<int>(whole.batch), c.flow_frames = static_cast<int>(whole.flow_frames),
+  c.workers = static_cast<int>(whole.workers);
   c.log_every = whole.log_every;
   c.model.width = static_cast<int>(model.width), c.model.layers = static_cast<int>(model.layers);
   c.model.feed_forward = static_cast<int>(model.feed_forward);

@@ -7,6 +7,7 @@
 #include "engine/audio/dmel.hpp"
 #include "engine/audio/resample.hpp"
 #include "engine/audio/speech_mel.hpp"
+#include "tools/scenarios/slips.hpp"
 #include "tools/scenarios/speaking.hpp"
 #include "tools/scenarios/words.hpp"
 
@@ -14,9 +15,24 @@ namespace hocket::scenarios {
 namespace {
 
 constexpr std::int64_t frame_samples = 800;
+constexpr std::string_view own_voice = "flite:slt";  // the model's
 
 std::int64_t at_16k(std::int64_t sample, double rate_hz) {
   return std::llround(static_cast<double>(sample) * 16000.0 / rate_hz);
+}
+
+/// Makes somebody else of a synthesiser's voice.
+void vary(random_stream& rng, person& who, bool flite) {
+  if (flite) who.pitch = rng.integer(-30, 130);
+  if (who.voice == own_voice) {
+    who.warp = rng.chance(0.75) ? rng.uniform(0.74, 0.9) : rng.uniform(1.1, 1.2);
+  } else if (rng.chance(0.75)) {
+    who.warp = rng.uniform(0.86, 1.16);
+  }
+  if (rng.chance(0.75)) who.tilt = rng.uniform(-0.5, 0.5);
+  if (rng.chance(0.6))
+    for (spectral_peak& peak : who.peaks)
+      peak = {200 * std::pow(25.0, rng.unit()), rng.uniform(-9, 9)};
 }
 
 }  // namespace
@@ -31,16 +47,13 @@ person draw_person(random_stream& rng, split which, variety sound) {
   who.pitch = rng.integer(25, 80);
   who.gain_db = rng.uniform(-12.0, 3.0);
   // Training hears more people than the synthesiser has; held-out voices stay as they are.
-  if (which == split::train && rng.chance(0.75)) {
-    who.warp = rng.uniform(0.88, 1.14);
-    who.tilt = rng.uniform(-0.5, 0.5);
-  }
+  if (which == split::train) vary(rng, who, flite);
   return who;
 }
 
 person as_spoken(random_stream& rng, person who, split which, variety sound) {
   who.rate_wpm += rng.integer(-8, 8);
-  who.pitch = std::clamp(who.pitch + rng.integer(-4, 4), 0, 99);
+  who.pitch += rng.integer(-4, 4);
   who.gain_db += rng.uniform(-1.0, 1.0);
   if (sound == variety::rich && which == split::train && heldout_rate(who.rate_wpm)) ++who.rate_wpm;
   return who;
@@ -53,7 +66,8 @@ builder::builder(person_voice& voice, std::uint64_t seed, split which, std::int6
       voice_(voice),
       which_(which),
       sound_(sound),
-      seed_(seed) {
+      seed_(seed),
+      slips_(seed_of(seed, 80)) {
   speaker_ = draw_person(rng, which, sound);
   if (sound == variety::rich) heard_through_ = draw_acoustics(rng);
   noise_dbfs_ = rng.chance(0.05) ? -std::numeric_limits<double>::infinity() : rng.uniform(-75, -45);
@@ -114,12 +128,17 @@ std::int64_t builder::model_spells(std::int64_t k, const std::string& word) {
 }
 
 std::int64_t builder::model_says(std::int64_t k, const std::string& text) {
-  const phrase& what = model_voice::shared().say(text);
+  std::optional<slip> slipped;
+  if (rich() && which_ == split::train && slips_.chance(0.2)) slipped = slip_of(slips_, text);
+  const phrase& what = model_voice::shared().say(slipped ? slipped->text : text);
   const int episode = static_cast<int>(made_.episodes.size()) - 1;
   phrases_.push_back({&what, k, what.frames(), episode});
-  for (const phrase::word_time& w : what.words)
+  for (std::size_t i = 0; i < what.words.size(); ++i) {
+    const phrase::word_time& w = what.words[i];
     tokens_.push_back({k + w.start / turn_samples,
-                       {w.word, 0, heard_at(k) + w.start, heard_at(k) + w.end, true, episode}});
+                       {w.word, 0, heard_at(k) + w.start, heard_at(k) + w.end, true, episode},
+                       slipped && slipped->word == i});
+  }
   return k + what.micro_turns();
 }
 
@@ -128,7 +147,8 @@ void builder::model_emits(std::int64_t k, const std::vector<std::string>& tokens
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const std::int64_t turn = k + static_cast<std::int64_t>(i / 2);
     // All under `k`: they take the slots from there on before any word that is said meanwhile.
-    tokens_.push_back({k, {tokens[i], 0, heard_at(turn), heard_at(turn + 1), false, episode}});
+    tokens_.push_back(
+        {k, {tokens[i], 0, heard_at(turn), heard_at(turn + 1), false, episode}, false});
   }
 }
 
@@ -234,6 +254,8 @@ void builder::write_labels(conversation& out) {
   ex.audio = engine::dmel_of(out.person_audio);
   ex.text_in.assign(turns, engine::vocabulary::pad);
   ex.text_out.assign(turns * 2, engine::vocabulary::pad);
+  ex.slipped.assign(turns * 2, 0);
+  ex.spoken.assign(turns * 4, 0);
   ex.heard.assign(turns * 4, 0);
   ex.voice.assign(turns * 4, 0);
   ex.speech.assign(turns * 4 * patch, 0.0f);
@@ -250,6 +272,7 @@ void builder::write_labels(conversation& out) {
     slot = std::max(slot, t.k * 2);
     if (slot >= total_turns * 2) break;
     ex.text_out[static_cast<std::size_t>(slot)] = words.id_of(t.word.word);
+    ex.slipped[static_cast<std::size_t>(slot)] = t.slipped;
     t.word.micro_turn = slot / 2;
     out.model_words.push_back(t.word);
     ++slot;
@@ -266,6 +289,10 @@ void builder::write_labels(conversation& out) {
     for (std::int64_t f = 0; f < p.frames; ++f) {
       const auto at = static_cast<std::size_t>(p.k * 4 + f);
       if (at >= ex.voice.size()) break;
+      // The word at the middle of the frame; the short silence before the first belongs to it.
+      for (const phrase::word_time& w : p.what->words)
+        if (ex.spoken[at] == 0 || w.start <= f * frame_samples + frame_samples / 2)
+          ex.spoken[at] = words.id_of(w.word);
       ex.voice[at] = 1;
       std::copy_n(p.what->patches.begin() + f * static_cast<std::int64_t>(patch), patch,
                   ex.speech.begin() + static_cast<std::ptrdiff_t>(at * patch));

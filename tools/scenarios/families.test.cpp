@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <complex>
+#include <numbers>
 #include <set>
 
 #include "tools/scenarios/builder.hpp"
@@ -48,9 +50,69 @@ TEST_CASE("rich sound is causal too, and made by other voices") {
   CHECK(std::any_of(voices.begin(), voices.end(),
                     [](const std::string& v) { return v.starts_with("flite:"); }));
   for (const std::string& v : flite_voices_of(split::train)) {
-    CHECK(v != "flite:slt");  // the model's own
     const auto& heldout = flite_voices_of(split::heldout);
     CHECK(std::find(heldout.begin(), heldout.end(), v) == heldout.end());
+  }
+}
+
+TEST_CASE("the model's own voice is a person's only when it is somebody else's by its warp") {
+  random_stream rng(5);
+  int own = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const person who = draw_person(rng, split::train, variety::rich);
+    if (who.voice != "flite:slt") continue;
+    ++own;
+    CHECK(std::abs(who.warp - 1) >= 0.1);
+  }
+  CHECK(own > 100);
+  const auto& tested = flite_voices_of(split::heldout);
+  CHECK(std::find(tested.begin(), tested.end(), "flite:slt") == tested.end());
+}
+
+TEST_CASE("a spectral peak raises its own band, and the level is kept") {
+  auto voice = person_voice::open();
+  REQUIRE(voice);
+  person who;
+  who.voice = "flite:kal16";
+  const auto plain = (*voice)->say("what is nine plus seven", who);
+  who.peaks[0] = {3000, 9};
+  const auto raised = (*voice)->say("what is nine plus seven", who);
+  REQUIRE(plain);
+  REQUIRE(raised);
+  REQUIRE(plain->samples.size() == raised->samples.size());
+  const auto power = [](const std::vector<float>& x, double hz) {  // within about 100 Hz
+    double sum = 0;
+    for (std::size_t from = 0; from + 160 <= x.size(); from += 160) {
+      std::complex<double> at = 0;
+      for (std::size_t i = 0; i < 160; ++i)
+        at += double(x[from + i]) * std::polar(1.0, -2 * std::numbers::pi * hz / 16000 * double(i));
+      sum += std::norm(at);
+    }
+    return sum;
+  };
+  const auto db = [&](double hz) {
+    return 10 * std::log10(power(raised->samples, hz) / power(plain->samples, hz));
+  };
+  CHECK(db(3000) - db(600) == doctest::Approx(9).epsilon(0.15));
+  const auto total = [](const std::vector<float>& x) {
+    double sum = 0;
+    for (const float v : x) sum += double(v) * double(v);
+    return sum;
+  };
+  CHECK(total(raised->samples) == doctest::Approx(total(plain->samples)).epsilon(0.02));
+}
+
+TEST_CASE("a ping that is wanted once is followed by silence, longer than it was waited for") {
+  for (std::uint64_t index = 0; index < 12; ++index) {
+    const conversation c = made_of("once", index);
+    for (const expected_word& w : c.model_words) {
+      if (w.word != "ping") continue;
+      const episode& e = c.episodes[static_cast<std::size_t>(w.episode)];
+      const std::int64_t waited = w.start - e.start;
+      const std::int64_t until = std::min<std::int64_t>(w.end + waited / 2, c.micro_turns * 3200);
+      for (const expected_word& later : c.model_words)
+        CHECK_FALSE((later.start > w.start && later.start < until));
+    }
   }
 }
 

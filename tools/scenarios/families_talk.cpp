@@ -276,6 +276,8 @@ void draw_once(builder& b) {
   const std::int64_t end = b.say_at(what, b.cursor), k = answer_turn(end);
   b.model_says(k, "okay");
   quiet_from(b, what, end, b.model_says(k + seconds * 5, "ping"));
+  // Once means once: as long again, and more, nothing is due.
+  b.cursor += samples_of(seconds * b.rng.uniform(0.9, 1.5));
 }
 
 void draw_spell(builder& b) {

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <mutex>
+#include <numbers>
+#include <span>
 
 #include "engine/text/vocabulary.hpp"
 #include "tools/scenarios/flite_voice.hpp"
@@ -109,6 +111,28 @@ double loudest_block(const std::vector<float>& x) {
   return best;
 }
 
+// A peaking filter one octave wide (after R. Bristow-Johnson's audio EQ cookbook).
+void raise(std::span<float> x, const spectral_peak& peak, double rate_hz) {
+  if (peak.gain_db == 0) return;
+  const double w = 2 * std::numbers::pi * peak.hz / rate_hz;
+  const double alpha = std::sin(w) * std::sinh(std::numbers::ln2 / 2 * w / std::sin(w));
+  const double a = std::pow(10.0, peak.gain_db / 40.0), a0 = 1 + alpha / a;
+  const double b0 = (1 + alpha * a) / a0, b1 = -2 * std::cos(w) / a0, b2 = (1 - alpha * a) / a0;
+  const double a2 = (1 - alpha / a) / a0;
+  double x1 = 0, x2 = 0, y1 = 0, y2 = 0;
+  for (float& v : x) {
+    const double y = b0 * v + b1 * (x1 - y1) + b2 * x2 - a2 * y2;
+    x2 = x1, x1 = v, y2 = y1, y1 = y;
+    v = static_cast<float>(y);
+  }
+}
+
+double power_of(std::span<const float> x) {
+  double sum = 1e-12;
+  for (const float v : x) sum += double(v) * double(v);
+  return sum;
+}
+
 }  // namespace
 
 const std::vector<std::string>& voices_of(split which) {
@@ -172,7 +196,8 @@ result<std::unique_ptr<person_voice>> person_voice::open() {
 }
 
 const std::vector<std::string>& flite_voices_of(split which) {
-  static const std::vector<std::string> train{"flite:awb", "flite:kal16"}, heldout{"flite:rms"};
+  static const std::vector<std::string> train{"flite:awb", "flite:kal16", "flite:slt"},
+      heldout{"flite:rms"};
   return which == split::train ? train : heldout;
 }
 
@@ -196,7 +221,7 @@ result<raw_speech> person_voice::by_espeak(const std::string& text, const person
     return fail("scenarios.voice", "espeak-ng has no voice `" + who.voice + "`");
   lib.voice = who.voice;
   lib.set_parameter(espeakRATE, who.rate_wpm, 0);
-  lib.set_parameter(espeakPITCH, who.pitch, 0);
+  lib.set_parameter(espeakPITCH, std::clamp(who.pitch, 0, 99), 0);
   std::srand(1);  // breathy voices draw from it
   lib.synth(text.c_str(), text.size() + 1, 0, POS_CHARACTER, 0, espeakCHARS_UTF8, nullptr, nullptr);
   collecting = nullptr;
@@ -234,7 +259,10 @@ result<utterance> person_voice::say(const std::string& text, const person& who) 
   }
   out.samples.assign(x.begin() + static_cast<std::ptrdiff_t>(first),
                      x.begin() + static_cast<std::ptrdiff_t>(last));
-  const double level = gain / std::sqrt(1.0 + who.tilt * who.tilt);
+  const double before_peaks = power_of(out.samples);
+  for (const spectral_peak& peak : who.peaks) raise(out.samples, peak, raw.rate_hz);
+  const double level =
+      gain / std::sqrt(1.0 + who.tilt * who.tilt) * std::sqrt(before_peaks / power_of(out.samples));
   float before = 0;
   for (float& v : out.samples) {
     const float now = v;

@@ -1,6 +1,7 @@
 // What people say: libespeak-ng and flite with word times.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,20 +13,28 @@ namespace hocket::scenarios {
 
 enum class split { train, heldout };
 
+/// A band of the spectrum that is louder or fainter than the synthesiser made it.
+struct spectral_peak {
+  double hz = 1000, gain_db = 0;  ///< one octave wide
+  bool operator==(const spectral_peak&) const = default;
+};
+
 /// One way of speaking.
 struct person {
   std::string voice;  ///< espeak-ng voice, such as `en-us+f2`, or `flite:awb`
   int rate_wpm = 160;
-  int pitch = 50;      ///< 0..100
+  int pitch = 50;      ///< 0..100; flite's voices go beyond: 0.85 + 0.003 pitch times their own
   double gain_db = 0;  ///< relative to speech at -20 dBFS rms
   double warp = 1.0;   ///< plays the voice faster and higher by this factor: another vocal tract
   double tilt = 0.0;   ///< y[n] = x[n] + tilt x[n-1], level kept: another microphone
+  std::array<spectral_peak, 2> peaks{};  ///< another mouth and nose
 };
 
 /// Voices of a split. Variants (the part after `+`) are never shared between the splits, whatever
 /// the accent.
 const std::vector<std::string>& voices_of(split which);
-/// The same of flite, as `flite:<name>`; slt is in neither, it is the model's own voice.
+/// The same of flite, as `flite:<name>`. slt is the model's own voice: as a person she is heard in
+/// training only, and always with a `warp` that makes her somebody else (see draw_person).
 const std::vector<std::string>& flite_voices_of(split which);
 
 /// Rates that training with rich sound never uses, so that a test may be sure to be new.
