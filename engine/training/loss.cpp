@@ -99,6 +99,15 @@ at::Tensor flow_loss(const network& net, const at::Tensor& states, const trainin
     if (e.voice[i]) voiced.push_back(static_cast<int64_t>(i));
   if (voiced.empty()) return {};
   std::shuffle(voiced.begin(), voiced.end(), random);
+  // The first 100 ms of a word decide which word it is and are few: they come first, for half of the
+  // frames at most.
+  const auto begins_word = [&](int64_t i) {
+    const auto at = static_cast<std::size_t>(i);
+    return !e.spoken.empty() && (at < 2 || e.spoken[at] != e.spoken[at - 2]);
+  };
+  const auto others = std::stable_partition(voiced.begin(), voiced.end(), begins_word);
+  const auto kept = std::min<std::ptrdiff_t>(others - voiced.begin(), config.flow_frames / 2);
+  std::shuffle(voiced.begin() + kept, voiced.end(), random);
   if (voiced.size() > static_cast<std::size_t>(config.flow_frames))
     voiced.resize(config.flow_frames);
   const auto once = voiced;

@@ -127,7 +127,7 @@ int run_train(const train_options& o) {
   c.model.vocabulary = static_cast<int>(c.words.size());
   scenarios::source_options data;
   data.seed = plan.data_seed, data.seconds = plan.seconds, data.families = plan.families;
-  data.sound = plan.variety;
+  data.sound = plan.variety, data.slips = plan.slips;
   auto source = scenarios::make_source(data);
   if (!source) return report(source.error(), exit_failed);
 

@@ -43,7 +43,7 @@ struct train_part final : config_base {
   std::int64_t decay = c.decay_steps, batch = c.batch, workers = c.workers, log_every = c.log_every;
   std::int64_t flow_frames = c.flow_frames;
   std::int64_t eval_conversations = 32;
-  double seconds = 15, eval_minutes = 15;
+  double seconds = 15, slips = 0.2, eval_minutes = 15;
   std::vector<std::string> families;
   std::string variety = "plain", from;
   void visit(config_visitor& v) override {
@@ -59,6 +59,12 @@ struct train_part final : config_base {
                     "loss)",
              .choices = {"plain", "rich"}},
             variety);
+    v.field({.name = "slips",
+             .doc = "share of the model's phrases that have another word than they should, so that "
+                    "its voice learns to say what is written",
+             .min = 0,
+             .max = 1},
+            slips);
     v.field({.name = "from", .doc = "folder of a trained model to begin with; empty: none"}, from);
     v.field({.name = "steps", .doc = "in all", .min = 1}, steps);
     v.field({.name = "warmup_steps", .doc = "until the full rate", .min = 0}, warmup);
@@ -142,6 +148,7 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   // Seeing takes no place on the time axis: weights of a model that does not see stay usable.
   c.model.layout.video = static_cast<int>(model.video);
   c.model.attention.rotary_shared = model.video > 0;
+  plan.slips = whole.slips;
   plan.variety = whole.variety == "rich" ? scenarios::variety::rich : scenarios::variety::plain;
   c.from = whole.from;
   plan.data_seed = static_cast<std::uint64_t>(whole.data_seed);

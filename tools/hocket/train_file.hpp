@@ -16,6 +16,8 @@ struct train_plan {
   double seconds = 15;
   std::vector<std::string> families;  ///< empty: all; a name that repeats is drawn more often
   scenarios::variety variety = scenarios::variety::plain;
+  double slips =
+      0.2;  ///< share of the model's phrases in which it says another word than it should
   double eval_minutes = 15;
   std::int64_t eval_conversations = 32;
 };

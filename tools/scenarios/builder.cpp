@@ -60,14 +60,15 @@ person as_spoken(random_stream& rng, person who, split which, variety sound) {
 }
 
 builder::builder(person_voice& voice, std::uint64_t seed, split which, std::int64_t micro_turns,
-                 variety sound)
+                 variety sound, double slips)
     : rng(seed),
       total_turns(micro_turns),
       voice_(voice),
       which_(which),
       sound_(sound),
       seed_(seed),
-      slips_(seed_of(seed, 80)) {
+      slips_(slips),
+      tongue_(seed_of(seed, 80)) {
   speaker_ = draw_person(rng, which, sound);
   if (sound == variety::rich) heard_through_ = draw_acoustics(rng);
   noise_dbfs_ = rng.chance(0.05) ? -std::numeric_limits<double>::infinity() : rng.uniform(-75, -45);
@@ -129,7 +130,7 @@ std::int64_t builder::model_spells(std::int64_t k, const std::string& word) {
 
 std::int64_t builder::model_says(std::int64_t k, const std::string& text) {
   std::optional<slip> slipped;
-  if (rich() && which_ == split::train && slips_.chance(0.2)) slipped = slip_of(slips_, text);
+  if (slips_ > 0 && tongue_.chance(slips_)) slipped = slip_of(tongue_, text);
   const phrase& what = model_voice::shared().say(slipped ? slipped->text : text);
   const int episode = static_cast<int>(made_.episodes.size()) - 1;
   phrases_.push_back({&what, k, what.frames(), episode});

@@ -25,7 +25,7 @@ inline std::int64_t heard_at(std::int64_t k) { return (k + 1) * turn_samples; }
 class builder {
  public:
   builder(person_voice& voice, std::uint64_t seed, split which, std::int64_t micro_turns,
-          variety sound = variety::plain);
+          variety sound = variety::plain, double slips = 0);
 
   random_stream rng;
   bool rich() const { return sound_ == variety::rich; }
@@ -46,8 +46,8 @@ class builder {
   static std::int64_t word_end(const speech& what, std::size_t i);
 
   /// The model says a phrase from output `k` on, its tokens with it; returns the output after it.
-  /// In rich training a fifth of the phrases slip (slips.hpp): text and sound have another word than
-  /// asked for, and nobody learns that word as an answer, only that the voice says what is written.
+  /// A share of the phrases slips (slips.hpp): text and sound have another word than asked for, and
+  /// nobody learns that word as an answer, only that the voice says what is written.
   std::int64_t model_says(std::int64_t k, const std::string& text);
   /// The model spells a word letter by letter, 0.4 s each or longer; returns the output after it.
   std::int64_t model_spells(std::int64_t k, const std::string& word);
@@ -105,7 +105,8 @@ class builder {
   person speaker_;
   double noise_dbfs_ = -60;
   std::optional<acoustics> heard_through_;  ///< rich sound only
-  random_stream slips_;
+  double slips_ = 0;
+  random_stream tongue_;
   std::vector<placed_speech> placed_;
   std::vector<model_phrase> phrases_;
   std::vector<token_event> tokens_;

@@ -67,6 +67,7 @@ struct source_options {
   double seconds = 15.0;
   std::vector<std::string> families;  ///< `all` stands for every one; empty: core_families()
   variety sound = variety::plain;
+  double slips = 0;  ///< share of the model's phrases that slip (slips.hpp); for training only
 };
 
 /// All families in a fixed order, the core first.

@@ -37,12 +37,12 @@ TEST_CASE("a slip exchanges one word for another of its kind") {
   CHECK_FALSE(slip_of(rng, "ping"));
 }
 
-TEST_CASE("slips are in rich training only, and what sounds is what is written") {
-  const auto slips_of = [](split which, variety sound) {
+TEST_CASE("slips are where they are asked for, and what sounds is what is written") {
+  const auto slips_of = [](double share, variety sound) {
     std::size_t count = 0;
     for (std::uint64_t index = 0; index < 12; ++index) {
       source_options options;
-      options.which = which, options.sound = sound;
+      options.slips = share, options.sound = sound;
       options.families = {"sum", "count"};
       const auto made = make_conversation(options, index);
       REQUIRE_MESSAGE(made, made.error().message);
@@ -63,7 +63,7 @@ TEST_CASE("slips are in rich training only, and what sounds is what is written")
     }
     return count;
   };
-  CHECK(slips_of(split::train, variety::rich) > 5);
-  CHECK(slips_of(split::train, variety::plain) == 0);
-  CHECK(slips_of(split::heldout, variety::rich) == 0);
+  CHECK(slips_of(0.3, variety::rich) > 5);
+  CHECK(slips_of(0.3, variety::plain) > 5);
+  CHECK(slips_of(0, variety::rich) == 0);
 }
