@@ -125,7 +125,12 @@ class trainer {
     std::vector<network> replicas;
     std::vector<std::vector<parameter>> leaves;
     for (int w = 0; w < config_.workers; ++w) replicas.push_back(net_.alias());
-    for (auto& r : replicas) leaves.push_back(r.parameters());
+    for (auto& r : replicas) {
+      leaves.push_back(r.parameters());
+      if (!config_.only_voice) continue;
+      for (auto& p : leaves.back())
+        if (!p.name.starts_with("flow.")) p.value->set_requires_grad(false);
+    }
     std::vector<loss_report> reports(config_.workers);
     std::atomic<int> next{0};
     pool_.run([&](int w) {
@@ -134,7 +139,7 @@ class trainer {
         const auto example = source_.make(index);
         const auto loss =
             conversation_loss(replicas[w], example, loss_, mix(config_.seed, index), reports[w]);
-        (loss / static_cast<double>(config_.batch)).backward();
+        if (loss.requires_grad()) (loss / static_cast<double>(config_.batch)).backward();
       }
     });
     std::vector<at::Tensor> gradients(optimizer_.size());

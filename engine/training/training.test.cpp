@@ -145,6 +145,29 @@ TEST_CASE("the voice learns which word it says, if it is asked to") {
   CHECK(known(0) < 0.5);
 }
 
+TEST_CASE("where only the voice learns, only the flow head changes") {
+  auto config = toy("hocket_training_voice");
+  config.workers = 1;
+  REQUIRE(train(config, echo_source(), [](const train_progress&) { return true; }));
+  network before(config.model, 1), after(config.model, 1);
+  const std::string path = config.output + "/checkpoint.safetensors";
+  REQUIRE(load_tensors(path, weights_of(before)));
+  config.resume = config.only_voice = true;
+  config.decay_now = 10;
+  REQUIRE(train(config, echo_source(), [](const train_progress&) { return true; }));
+  REQUIRE(load_tensors(path, weights_of(after)));
+  auto p = before.parameters(), q = after.parameters();
+  std::size_t changed = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const bool same = p[i].value->equal(*q[i].value);
+    INFO(p[i].name);
+    if (p[i].name.find("flow") == std::string::npos) CHECK(same);
+    changed += same ? 0 : 1;
+  }
+  CHECK(changed > 5);
+  std::filesystem::remove_all(config.output);
+}
+
 TEST_CASE("a stopped run goes on where it was; one worker gives the same bits") {
   auto whole = toy("hocket_training_whole"), parts = toy("hocket_training_parts");
   whole.workers = parts.workers = 1;

@@ -86,6 +86,9 @@ struct train_part final : config_base {
              .min = 1,
              .max = 4096},
             flow_frames);
+    v.field({.name = "only_voice",
+             .doc = "only the flow head learns; what the model hears and writes stays as it is"},
+            c.only_voice);
     v.field({.name = "speech_noise", .doc = "on fed-back speech", .min = 0, .max = 10},
             c.speech_noise);
     v.field({.name = "token_dropout", .doc = "of fed-back words", .min = 0, .max = 1},
