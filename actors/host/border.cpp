@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "actors/host/wire_transport.hpp"
-#include "graph/core/assert.hpp"
 
 namespace hocket::host {
 namespace {
@@ -17,13 +16,13 @@ struct no_config final : config_base {
 /// The component of an outlet: whatever it is handed goes to the other host.
 class outlet_part final : public component {
  public:
-  outlet_part(border& edge, std::size_t crossing) : edge_(edge), crossing_(crossing) {}
+  outlet_part(border& edge, border::half& link) : edge_(edge), link_(link) {}
   result<void> open(const context& c) override {
     session_ = c.session;
     return {};
   }
   result<void> process(std::size_t, const packet& p, emitter&) override {
-    edge_.send(crossing_, session_, p);
+    edge_.send(link_, session_, p);
     return {};
   }
   result<void> on_control(std::size_t, const packet& p, emitter&) override {
@@ -32,24 +31,24 @@ class outlet_part final : public component {
     switch (c.what) {
       case kind::interrupt: break;  // every host is told once, not per link
       case kind::input_lost:
-        edge_.send_control(crossing_, wire::host_event::input_lost, p.header.session, c.detail);
+        edge_.send_control(link_, wire::host_event::input_lost, p.header.session, c.detail);
         break;
       case kind::input_recovered:
-        edge_.send_control(crossing_, wire::host_event::input_recovered, p.header.session);
+        edge_.send_control(link_, wire::host_event::input_recovered, p.header.session);
         break;
       case kind::end_of_stream:
-        edge_.send_control(crossing_, wire::host_event::end_of_stream, p.header.session, "", true);
+        edge_.send_control(link_, wire::host_event::end_of_stream, p.header.session, "", true);
         break;
       case kind::bound:
       case kind::played:
-      case kind::stop: edge_.send(crossing_, session_, p); break;
+      case kind::stop: edge_.send(link_, session_, p); break;
     }
     return {};
   }
 
  private:
   border& edge_;
-  const std::size_t crossing_;
+  border::half& link_;  ///< the border keeps it
   session_id session_ = session_id::none;
 };
 
@@ -65,59 +64,100 @@ wire::delivery delivery_of(const queue_spec& q) {
   return wire::delivery::bounded;
 }
 
+// Whether an incoming link confirms a packet when the actor is done with it, not when the queue took
+// it: should this process die, the sender of a lossless link sends again what waited in the queue.
+// Not where a set may need more packets than the sender has credit for; in virtual time a lost host
+// ends the run anyway.
+// It stays so over a rewire: what is on its way was sent for the one or the other.
+bool should_confirm_late(const world& w, const part& place, const crossing& c) {
+  const auto& link = place.whole.links[c.link];
+  const auto policy = place.whole.actors[link.to].policy;
+  return !w.is_virtual() && !c.outgoing && delivery_of(link.queue) == wire::delivery::lossless &&
+         !link.back_edge && policy != input_policy::aligned && policy != input_policy::micro_turn;
+}
+
 }  // namespace
 
 border::border(world& w) : world_(w) {
   const auto& place = w.place();
-  for (std::size_t i = 0; i < place.crossings.size(); ++i) {
-    const auto& c = place.crossings[i];
-    halves_.push_back(std::make_unique<half>());
-    by_proxy_[c.proxy] = i;
-    by_wire_[wire_id(i)] = i;
+  auto t = std::make_unique<table>();
+  for (const auto& c : place.crossings) {
+    auto h = make_half(place, c);
+    t->by_proxy[c.proxy] = h;
+    t->by_wire[c.wire_id] = std::move(h);
   }
+  put_in_use(std::move(t));
   fit(place);
-  for (std::size_t i = 0; i < halves_.size(); ++i) halves_[i]->late = should_confirm_late(i);
 }
 
 border::~border() = default;
 
-void border::fit(const part& place) {
-  HOCKET_ASSERT(place.crossings.size() == halves_.size());
-  for (std::size_t i = 0; i < place.crossings.size(); ++i) {
-    auto& type = *place.proxy_types[i];
-    type.make_config = [] { return std::make_unique<no_config>(); };
-    if (place.crossings[i].outgoing)
-      type.make = [this, i](config_base&) { return std::make_unique<outlet_part>(*this, i); };
-    else
-      type.make = [](config_base&) { return std::make_unique<inlet_part>(); };
-  }
+border::half_ptr border::make_half(const part& place, const crossing& c) const {
+  return std::make_shared<half>(c, should_confirm_late(world_, place, c));
 }
 
-void border::confirm_from(std::size_t crossing, input_queue& q) {
-  if (!confirms_late(crossing)) return;
-  q.on_left = [this, id = wire_id(crossing)](std::uint32_t n) {
+void border::give_component(component_type& proxy, half& h) {
+  proxy.make_config = [] { return std::make_unique<no_config>(); };
+  if (h.what.outgoing)
+    proxy.make = [this, &h](config_base&) { return std::make_unique<outlet_part>(*this, h); };
+  else
+    proxy.make = [](config_base&) { return std::make_unique<inlet_part>(); };
+}
+
+void border::put_in_use(std::unique_ptr<table> t) {
+  links_.store(t.get(), std::memory_order_release);
+  tables_.push_back(std::move(t));
+}
+
+border::half* border::find_half(std::uint32_t wire_link) const {
+  const auto& all = links().by_wire;
+  const auto it = all.find(wire_link);
+  return it == all.end() ? nullptr : it->second.get();
+}
+
+const crossing* border::find(std::uint32_t wire_link) const {
+  const auto* h = find_half(wire_link);
+  return h == nullptr ? nullptr : &h->what;
+}
+
+void border::confirm_from(const half& h, input_queue& q) {
+  if (!h.late) return;
+  q.on_left = [this, id = h.what.wire_id](std::uint32_t n) {
     if (wire_) wire_->consumed(id, n);
   };
 }
 
 void border::reroute(const cell& inlet, session_id session, const route& r,
                      const std::function<void()>& moved) {
-  const auto crossing = by_proxy_.at(inlet.actor());
-  auto& h = *halves_[crossing];
+  auto& h = half_of(inlet);
   std::lock_guard still(h.passing);
-  confirm_from(crossing, *r.queue);
+  confirm_from(h, *r.queue);
   moved();
   std::lock_guard lock(h.mutex);
   if (const auto it = h.routes.find(session); it != h.routes.end()) it->second.to = r;
 }
 
-std::uint32_t border::wire_id(std::size_t crossing) const {
-  return world_.place().crossings[crossing].wire_id;
-}
-
-std::optional<std::size_t> border::find(std::uint32_t wire_link) const {
-  const auto it = by_wire_.find(wire_link);
-  return it == by_wire_.end() ? std::nullopt : std::optional(it->second);
+// What both ends agree on, and how much the receiver has room for.
+wire::remote_link border::link_options(const part& place, const half& h) const {
+  const auto& c = h.what;
+  const auto& queue = place.whole.links[c.link].queue;
+  wire::remote_link l;
+  l.id = c.wire_id;
+  l.name = c.name;
+  l.peer = c.peer;
+  l.outgoing = c.outgoing;
+  l.how = delivery_of(queue);
+  // Enough for a fast link, little enough that the queue's policy keeps its say over the rest.
+  l.credit_packets = static_cast<std::uint32_t>(std::clamp(2 * queue.size, 16, 1024));
+  // There what waits in the receiver's queue is not confirmed yet.
+  if (h.late) l.credit_packets += static_cast<std::uint32_t>(std::clamp(queue.size, 0, 1024));
+  if (world_.is_virtual()) {
+    // Time stands still until everything has arrived: nothing may be lost or wait on the way.
+    l.how = wire::delivery::lossless;
+    l.credit_packets = 1u << 20;
+    l.credit_bytes = std::size_t{1} << 32;
+  }
+  return l;
 }
 
 wire::node_options border::node_options() const {
@@ -147,28 +187,8 @@ wire::node_options border::node_options() const {
   // Virtual time ends with a host that is lost, and nobody waits for it by the clock: a machine that
   // is busy for seconds is not lost.
   if (world_.is_virtual()) o.lost_after_ms = 15'000;
-  for (std::size_t i = 0; i < place.crossings.size(); ++i) {
-    const auto& c = place.crossings[i];
-    const auto& queue = place.whole.links[c.link].queue;
-    wire::remote_link l;
-    l.id = wire_id(i);
-    l.name = c.name;
-    l.peer = c.peer;
-    l.outgoing = c.outgoing;
-    l.how = delivery_of(queue);
-    // Enough for a fast link, little enough that the queue's policy keeps its say over the rest.
-    l.credit_packets = static_cast<std::uint32_t>(std::clamp(2 * queue.size, 16, 1024));
-    // There what waits in the receiver's queue is not confirmed yet.
-    if (!c.outgoing && confirms_late(i))
-      l.credit_packets += static_cast<std::uint32_t>(std::clamp(queue.size, 0, 1024));
-    if (world_.is_virtual()) {
-      // Time stands still until everything has arrived: nothing may be lost or wait on the way.
-      l.how = wire::delivery::lossless;
-      l.credit_packets = 1u << 20;
-      l.credit_bytes = std::size_t{1} << 32;
-    }
-    o.links.push_back(std::move(l));
-  }
+  for (const auto& c : place.crossings)
+    o.links.push_back(link_options(place, *links().by_wire.at(c.wire_id)));
   return o;
 }
 
@@ -192,8 +212,7 @@ void border::tell_graph(const std::string& hash, int revision) {
 // ---------------------------------------------------------------------------- wiring
 
 void border::attach(const std::shared_ptr<cell>& proxy) {
-  const auto crossing = by_proxy_.at(proxy->actor());
-  auto& h = *halves_[crossing];
+  auto& h = half_of(*proxy);
   std::lock_guard lock(h.mutex);
   if (proxy->stand() == standing::outlet) {
     h.outlets[proxy->session()] = {proxy, std::nullopt};
@@ -202,37 +221,21 @@ void border::attach(const std::shared_ptr<cell>& proxy) {
   auto back = std::make_shared<half::returning>();
   back->proxy = proxy;
   h.credit[proxy->session()] = back;
-  proxy->on_unblocked = [this, crossing, back] { give_back(crossing, *back); };
+  proxy->on_unblocked = [this, &h, back] { give_back(h, back->owed); };
   proxy->set_inlet_ended(true);  // until it has somebody behind it
 }
 
-// Whether an incoming link confirms a packet when the actor is done with it, not when the queue took
-// it: should this process die, the sender of a lossless link sends again what waited in the queue.
-// Not where a set may need more packets than the sender has credit for; in virtual time a lost host
-// ends the run anyway.
-// It stays so over a rewire: what is on its way was sent for the one or the other.
-bool border::confirms_late(std::size_t crossing) const { return halves_[crossing]->late; }
-
-bool border::should_confirm_late(std::size_t crossing) const {
-  const auto& whole = world_.place().whole;
-  const auto& link = whole.links[world_.place().crossings[crossing].link];
-  const auto policy = whole.actors[link.to].policy;
-  return !world_.is_virtual() && delivery_of(link.queue) == wire::delivery::lossless &&
-         !link.back_edge && policy != input_policy::aligned && policy != input_policy::micro_turn;
-}
-
 void border::add_route(const cell& inlet, session_id session, const route& r) {
-  const auto crossing = by_proxy_.at(inlet.actor());
-  auto& h = *halves_[crossing];
+  auto& h = half_of(inlet);
   std::lock_guard lock(h.mutex);
-  confirm_from(crossing, *r.queue);
+  confirm_from(h, *r.queue);
   auto proxy = h.credit.at(inlet.session())->proxy.lock();
   proxy->set_inlet_ended(false);
   h.routes[session] = {r, std::move(proxy), false};
 }
 
 void border::disband() {
-  for (auto& h : halves_) {
+  for (const auto& [id, h] : links().by_wire) {
     std::lock_guard lock(h->mutex);
     h->routes.clear();
     h->outlets.clear();
@@ -241,18 +244,25 @@ void border::disband() {
 }
 
 void border::remove_session(session_id session) {
-  for (auto& h : halves_) {
-    std::lock_guard lock(h->mutex);
-    h->routes.erase(session);
-    h->outlets.erase(session);
-    h->credit.erase(session);
-    h->ended.erase(session);
+  for (const auto& [id, h] : links().by_wire) {
+    {
+      std::lock_guard lock(h->mutex);
+      h->routes.erase(session);
+      h->outlets.erase(session);
+      h->credit.erase(session);
+      h->ended.erase(session);
+    }
+    say_over(*h);
   }
 }
 
+// Rows of what was here before a rewire stay, as in one process; world::status() puts those of one
+// name together.
 void border::add_status(snapshot& s) const {
   const auto& place = world_.place();
-  for (const auto& c : place.crossings) {
+  for (const auto& [id, h] : links().by_wire) {
+    const auto& c = h->what;
+    if (c.link >= s.links.size()) continue;
     auto& row = s.links[c.link];
     const auto& whole = place.whole.links[c.link];
     const auto& from = place.whole.actors[whole.from];
@@ -261,11 +271,13 @@ void border::add_status(snapshot& s) const {
     row.to = to.name + "." + to.type->info.inputs[whole.to_port].name;
     (c.outgoing ? row.to : row.from) += " @" + c.peer;
   }
-  std::size_t l = 0;
-  std::erase_if(s.links, [&](const link_account&) { return !place.realised(l++); });
-  std::size_t a = 0;
-  std::erase_if(s.actors,
-                [&](const actor_status&) { return place.standings[a++] != standing::here; });
+  {
+    std::lock_guard lock(here_mutex_);
+    for (std::size_t l = 0; l < s.links.size(); ++l)
+      if (l >= links_here_.size() || !links_here_[l]) s.links[l].from.clear();
+    for (std::size_t a = 0; a < s.actors.size(); ++a)
+      if (a >= actors_here_.size() || !actors_here_[a]) s.actors[a].name.clear();
+  }
   std::size_t b = 0;
   std::erase_if(s.budgets, [&](const budget_status&) {
     return place.standings[place.whole.budgets[b++].path.back()] != standing::here;

@@ -1,43 +1,19 @@
 #pragma once
 
 #include <atomic>
-#include <compare>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "actors/host/cell.hpp"
+#include "actors/host/early_mail.hpp"
 #include "actors/host/transport.hpp"
+#include "graph/spec/rewire.hpp"
 
 namespace hocket::host {
-
-/// What of one host's sending keeps its order on the way to another: the packets of a link, its
-/// bounds and ends, which follow packets, and other messages (link 0: about the host as a whole).
-struct channel {
-  enum class lane : std::int64_t { packets, ends, messages };
-  std::size_t host = 0;    ///< the other host, as `hosts` of the plan counts them
-  std::uint32_t link = 0;  ///< its number on the wire
-  lane which = lane::packets;
-
-  /// For a message between hosts: one number, and back. A stranger's number gives a strange channel.
-  std::int64_t pack() const;
-  static channel unpack(std::int64_t number);
-  static lane of(const wire::host_message& m);
-  auto operator<=>(const channel&) const = default;
-};
-/// How much was sent, or has arrived, by channel.
-using channel_counts = std::map<channel, std::int64_t>;
-
-/// Something that came off the wire for one crossing link.
-struct arrival {
-  std::size_t crossing = 0;  ///< in part::crossings
-  std::optional<packet> item;
-  wire::host_message message;  ///< where there is no item
-};
 
 /// The links of this process's part that lead to other processes.
 ///
@@ -48,8 +24,13 @@ struct arrival {
 /// takes packets one by one, when that is done with them. Both have the scope of the actor that they
 /// stand for.
 ///
-/// Threads: any. Locks: a link's own mutex is never held while a cell is called, and no other lock
-/// is taken under it but the transport's. Credit is given back under a cell's mutex.
+/// A rewire adds, changes and takes out links in steps: prepare() makes new ones known to the wire,
+/// and call_off() undoes that; fit() wires them up; begin_new() lets their packets in; retire() lets
+/// the old ones end, each with a last word of its sender behind its last packet.
+///
+/// Threads: any; the steps of a rewire one at a time. Locks: a link's own mutex is never held while a
+/// cell is called, and no other lock is taken under it but the transport's. Credit is given back
+/// under a cell's mutex.
 class border {
  public:
   explicit border(world& w);
@@ -66,34 +47,48 @@ class border {
 
   // World: wiring.
   void attach(const std::shared_ptr<cell>& proxy);
+  /// A proxy that a rewire took out has closed.
+  void detach(const cell& proxy);
   void add_route(const cell& inlet, session_id session, const route& r);
   /// Another receiver behind an inlet; `moved` is called while nothing can arrive.
   void reroute(const cell& inlet, session_id session, const route& r,
                const std::function<void()>& moved);
-  /// Makes proxies of this part work: it has the same crossings as the one before.
-  void fit(const part& place);
   void remove_session(session_id session);
   /// Lets all cells go.
   void disband();
-  /// Takes what the part has no row for out of a snapshot, and adds the wire's rows.
+  /// Takes what this process never ran out of a snapshot, names links by their hosts, and adds the
+  /// wire's rows.
   void add_status(snapshot& s) const;
 
+  // Rewire: border_rewire.cpp.
+  /// Errors: wire.bad_option; nothing is left of it then.
+  result<void> prepare(const part& next);
+  void call_off();
+  /// Makes proxies of this part work. All that prepare() made is in use from here on.
+  void fit(const part& place);
+  /// What the new plan has no more ends; links whose queue changed are told to the wire.
+  void retire(const rewire_plan& what, int revision);
+  /// After retire(): packets may come over what is new, and what came early is delivered.
+  void begin_new();
+  /// The peer begins anew: what a rewire took out has ended.
+  void forget_retired(const std::string& peer);
+
   // Outlets.
-  void send(std::size_t crossing, session_id cell_session, const packet& p);
+  struct half;
+  void send(half& h, session_id cell_session, const packet& p);
   /// Room in the memory that the host behind this outlet shares with us; empty where there is none.
   std::optional<writable_buffer> allocate(const cell& outlet, std::size_t size_bytes);
   void send_bound(actor_index outlet, session_id session, timestamp bound);
-  void send_control(std::size_t crossing, wire::host_event what, session_id session,
-                    std::string detail = {}, bool after_packets = false);
+  void send_control(half& h, wire::host_event what, session_id session, std::string detail = {},
+                    bool after_packets = false);
   /// The wire takes packets again.
   void room_again(std::uint32_t wire_link);
   /// Tells a peer that began anew what has ended.
   void repeat_ends(const std::string& peer);
 
   // Inlets.
-  /// The link's number on the wire, or none: a number that is not ours.
-  std::optional<std::size_t> find(std::uint32_t wire_link) const;
-  std::uint32_t wire_id(std::size_t crossing) const;
+  /// The link of a number on the wire; nullptr: it is not ours. Stays valid.
+  const crossing* find(std::uint32_t wire_link) const;
   void deliver(arrival&& a);
   /// The peer is gone, or back: its inlets' receivers are told.
   void tell_receivers(const std::string& peer, control::kind what, const std::string& why);
@@ -107,53 +102,84 @@ class border {
   bool send_message(const std::string& peer, wire::host_message m);
 
  private:
+  using half_ptr = std::shared_ptr<half>;
+  /// Never changed once it is in use; whoever reads the one before may go on doing so.
+  struct table {
+    std::map<std::uint32_t, half_ptr> by_wire;
+    std::map<actor_index, half_ptr> by_proxy;
+  };
+  const table& links() const { return *links_.load(std::memory_order_acquire); }
+  half* find_half(std::uint32_t wire_link) const;
+  half& half_of(const cell& proxy) const { return *links().by_proxy.at(proxy.actor()); }
+  void put_in_use(std::unique_ptr<table> t);
+  half_ptr make_half(const part& place, const crossing& c) const;
+  void give_component(component_type& proxy, half& h);
+  void confirm_from(const half& h, input_queue& q);
+  bool try_send(half& h, const packet& p);
+  void retry(half& h);
+  void deliver_packet(half& h, packet&& p);
+  void deliver_message(half& h, const wire::host_message& m);
+  void end_route(half& h, session_id session);
+  void give_back(const half& h, std::atomic<std::uint32_t>& owed);
+  void say_over(half& h);
+  void hear_over(half& h, std::int64_t revision);
+  void end_inlets(half& h);
+  void let_in(half& h);
+  void count_sent(const std::string& peer, std::uint32_t link, channel::lane which);
+  void send_message_or_stop(half& h, wire::host_message m);
+  wire::remote_link link_options(const part& place, const half& h) const;
+  wire::node_options node_options() const;
+
+  world& world_;
+  std::vector<std::unique_ptr<const table>> tables_;
+  std::atomic<const table*> links_{nullptr};
+  std::vector<half_ptr> prepared_;
+  const table* before_ = nullptr;               ///< without those
+  std::vector<bool> actors_here_, links_here_;  ///< now or before a rewire
+  mutable std::mutex here_mutex_;
+  mutable std::mutex sent_mutex_;  ///< nothing is called under it
+  channel_counts sent_;
+  std::unique_ptr<transport> wire_;
+};
+
+/// This process's end of one link between hosts.
+struct border::half {
+  half(const crossing& c, bool confirms_late) : what(c), late(confirms_late) {}
+
+  const crossing what;
+  /// Incoming: packets are confirmed when the actor is done with them, not when its queue took them.
+  const bool late;
+  std::mutex passing;  ///< incoming: held while something is on its way to the receiver
+  bool held = false;   ///< under `passing`: what comes waits in `early`
+  early_mail early;    ///< under `passing`
+
+  mutable std::mutex mutex;
+  // --- under mutex
+  int retired = 0;  ///< the revision that took it out; 0: it is in use
+  bool over = false;
+  // outgoing
   struct waiting_outlet {
     std::weak_ptr<cell> proxy;
     std::optional<packet> pending;  ///< taken from the queue, and the wire had no room
   };
-  struct half {
-    bool late = false;   ///< incoming: see confirms_late(); set once
-    std::mutex passing;  ///< incoming: held while something is on its way to the receiver
-    mutable std::mutex mutex;
-    // outgoing
-    std::map<session_id, waiting_outlet> outlets;  ///< by the session of the proxy cell
-    std::map<session_id, bool> ended;              ///< sessions whose end was told
-    std::uint64_t unfit = 0;
-    // incoming
-    struct arriving {
-      route to;
-      std::shared_ptr<cell> proxy;
-      bool ended = false;
-    };
-    std::map<session_id, arriving> routes;
-    struct returning {
-      std::weak_ptr<cell> proxy;
-      std::atomic<std::uint32_t> owed{0};
-    };
-    std::map<session_id, std::shared_ptr<returning>> credit;  ///< by the proxy's session
+  std::map<session_id, waiting_outlet> outlets;  ///< by the session of the proxy cell
+  std::map<session_id, bool> ended;              ///< sessions whose end was told
+  std::uint64_t unfit = 0;
+  // incoming
+  std::int64_t over_told = 0;  ///< its sender said so: the revision
+  std::shared_ptr<half>
+      successor;  ///< of the same name: nothing is let in there before this is over
+  struct arriving {
+    route to;
+    std::shared_ptr<cell> proxy;
+    bool ended = false;
   };
-
-  std::size_t crossing_of(actor_index proxy) const;
-  bool confirms_late(std::size_t crossing) const;
-  bool should_confirm_late(std::size_t crossing) const;
-  void confirm_from(std::size_t crossing, input_queue& q);
-  bool try_send(std::size_t crossing, const packet& p);
-  void deliver_packet(std::size_t crossing, packet&& p);
-  void deliver_message(std::size_t crossing, const wire::host_message& m);
-  void end_route(std::size_t crossing, session_id session);
-  void give_back(std::size_t crossing, half::returning& r);
-  void count_sent(const std::string& peer, std::uint32_t link, channel::lane which);
-  void send_message_or_stop(std::size_t crossing, wire::host_message m);
-  component_type make_type(std::size_t crossing, const component_info& info);
-  wire::node_options node_options() const;
-
-  world& world_;
-  std::vector<std::unique_ptr<half>> halves_;  ///< by crossing
-  std::map<actor_index, std::size_t> by_proxy_;
-  std::map<std::uint32_t, std::size_t> by_wire_;
-  mutable std::mutex sent_mutex_;  ///< nothing is called under it
-  channel_counts sent_;
-  std::unique_ptr<transport> wire_;
+  std::map<session_id, arriving> routes;
+  struct returning {
+    std::weak_ptr<cell> proxy;
+    std::atomic<std::uint32_t> owed{0};
+  };
+  std::map<session_id, std::shared_ptr<returning>> credit;  ///< by the proxy's session
 };
 
 }  // namespace hocket::host

@@ -8,20 +8,29 @@
 namespace hocket::host {
 
 void border::deliver(arrival&& a) {
-  std::lock_guard passing(halves_[a.crossing]->passing);
-  if (a.item)
-    deliver_packet(a.crossing, std::move(*a.item));
-  else
-    deliver_message(a.crossing, a.message);
+  auto* const h = find_half(a.link);
+  if (h == nullptr) return;
+  const bool is_over = !a.item && a.message.what == wire::host_event::link_over;
+  if (is_over) return hear_over(*h, a.message.value);
+  std::lock_guard passing(h->passing);
+  if (h->held) {
+    if (!h->early.put(std::move(a)) && h->early.refused() == 1)
+      world_.event("", "early_message_refused", h->what.name);
+  } else if (a.item) {
+    deliver_packet(*h, std::move(*a.item));
+  } else {
+    deliver_message(*h, a.message);
+  }
 }
 
-void border::deliver_packet(std::size_t crossing, packet&& p) {
-  auto& h = *halves_[crossing];
+void border::deliver_packet(half& h, packet&& p) {
   route to;
   std::shared_ptr<cell> proxy;
   std::shared_ptr<half::returning> back;
+  auto why = drop_reason::session_closed;
   {
     std::lock_guard lock(h.mutex);
+    if (h.retired != 0) why = drop_reason::rewired;
     if (const auto it = h.routes.find(p.header.session); it != h.routes.end()) {
       to = it->second.to;
       proxy = it->second.proxy;
@@ -29,8 +38,8 @@ void border::deliver_packet(std::size_t crossing, packet&& p) {
     }
   }
   if (!to.to) {
-    world_.count_orphan(world_.place().crossings[crossing].link);
-    wire_->consumed(wire_id(crossing), 1);
+    world_.count_orphan(h.what.link, why);
+    wire_->consumed(h.what.wire_id, 1);
     return;
   }
   const auto now_ns = monotonic_ns();
@@ -40,19 +49,18 @@ void border::deliver_packet(std::size_t crossing, packet&& p) {
     queued_ns = std::min(now_ns, way.hops[way.count - 1].emitted_ns);
   entry e{std::move(p), queued_ns, world_.time.at(queued_ns)};
   to.to->push(*to.queue, std::move(e), world_.is_virtual() ? nullptr : proxy.get());
-  if (confirms_late(crossing)) return;
+  if (h.late) return;
   back->owed.fetch_add(1);
-  if (!proxy->blocked()) give_back(crossing, *back);
+  if (!proxy->blocked()) give_back(h, back->owed);
 }
 
-void border::give_back(std::size_t crossing, half::returning& r) {
-  if (const auto n = r.owed.exchange(0); n > 0 && wire_) wire_->consumed(wire_id(crossing), n);
+void border::give_back(const half& h, std::atomic<std::uint32_t>& owed) {
+  if (const auto n = owed.exchange(0); n > 0 && wire_) wire_->consumed(h.what.wire_id, n);
 }
 
-void border::deliver_message(std::size_t crossing, const wire::host_message& m) {
+void border::deliver_message(half& h, const wire::host_message& m) {
   using event = wire::host_event;
-  if (m.what == event::end_of_stream) return end_route(crossing, m.session);
-  auto& h = *halves_[crossing];
+  if (m.what == event::end_of_stream) return end_route(h, m.session);
   route to;
   {
     std::lock_guard lock(h.mutex);
@@ -70,8 +78,7 @@ void border::deliver_message(std::size_t crossing, const wire::host_message& m) 
   to.to->control_lane(to.queue->port(), std::move(p));
 }
 
-void border::end_route(std::size_t crossing, session_id session) {
-  auto& h = *halves_[crossing];
+void border::end_route(half& h, session_id session) {
   route to;
   std::shared_ptr<cell> proxy;
   bool all = true;
@@ -89,13 +96,13 @@ void border::end_route(std::size_t crossing, session_id session) {
 }
 
 void border::tell_receivers(const std::string& peer, control::kind what, const std::string& why) {
-  for (std::size_t i = 0; i < halves_.size(); ++i) {
-    const auto& c = world_.place().crossings[i];
-    if (c.outgoing || c.peer != peer) continue;
+  for (const auto& [id, h] : links().by_wire) {
+    if (h->what.outgoing || h->what.peer != peer) continue;
     std::vector<std::pair<session_id, route>> open;
     {
-      std::lock_guard lock(halves_[i]->mutex);
-      for (const auto& [session, r] : halves_[i]->routes)
+      std::lock_guard lock(h->mutex);
+      if (h->retired != 0) continue;
+      for (const auto& [session, r] : h->routes)
         if (!r.ended) open.emplace_back(session, r.to);
     }
     for (auto& [session, r] : open) {

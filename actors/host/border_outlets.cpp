@@ -6,15 +6,13 @@
 namespace hocket::host {
 
 // The link's mutex is held.
-bool border::try_send(std::size_t crossing, const packet& p) {
-  switch (wire_->send(wire_id(crossing), p)) {
+bool border::try_send(half& h, const packet& p) {
+  switch (wire_->send(h.what.wire_id, p)) {
     case wire::sent_how::sent:
-      count_sent(world_.place().crossings[crossing].peer, wire_id(crossing),
-                 channel::lane::packets);
+      count_sent(h.what.peer, h.what.wire_id, channel::lane::packets);
       return true;
     case wire::sent_how::unfit:
-      if (halves_[crossing]->unfit++ == 0)
-        world_.event("", "unfit_packet", world_.place().crossings[crossing].name);
+      if (h.unfit++ == 0) world_.event("", "unfit_packet", h.what.name);
       return true;
     case wire::sent_how::no_credit:
     case wire::sent_how::no_peer: break;
@@ -22,18 +20,17 @@ bool border::try_send(std::size_t crossing, const packet& p) {
   return false;
 }
 
-void border::send(std::size_t crossing, session_id cell_session, const packet& p) {
-  auto& h = *halves_[crossing];
+void border::send(half& h, session_id cell_session, const packet& p) {
   std::shared_ptr<cell> freed;
   {
     std::lock_guard lock(h.mutex);
-    if (try_send(crossing, p)) return;
+    if (try_send(h, p)) return;
     const auto it = h.outlets.find(cell_session);
     const auto proxy = it == h.outlets.end() ? nullptr : it->second.proxy.lock();
     if (!proxy) return;
     proxy->wait_for_room();
     // Room may have come in between, and its news before we were on the list.
-    if (try_send(crossing, p))
+    if (try_send(h, p))
       freed = proxy;
     else
       it->second.pending = p;
@@ -42,19 +39,18 @@ void border::send(std::size_t crossing, session_id cell_session, const packet& p
 }
 
 std::optional<writable_buffer> border::allocate(const cell& outlet, std::size_t size_bytes) {
-  return wire_->allocate(wire_id(by_proxy_.at(outlet.actor())), size_bytes);
+  return wire_->allocate(half_of(outlet).what.wire_id, size_bytes);
 }
 
 void border::room_again(std::uint32_t wire_link) {
-  const auto crossing = find(wire_link);
-  if (!crossing) return;
-  auto& h = *halves_[*crossing];
+  auto* const h = find_half(wire_link);
+  if (h == nullptr) return;
   std::vector<std::shared_ptr<cell>> freed;
   {
-    std::lock_guard lock(h.mutex);
-    for (auto& [session, o] : h.outlets) {
+    std::lock_guard lock(h->mutex);
+    for (auto& [session, o] : h->outlets) {
       if (!o.pending) continue;
-      if (!try_send(*crossing, *o.pending)) break;
+      if (!try_send(*h, *o.pending)) break;
       o.pending.reset();
       if (auto proxy = o.proxy.lock()) freed.push_back(std::move(proxy));
     }
@@ -62,12 +58,11 @@ void border::room_again(std::uint32_t wire_link) {
   for (auto& proxy : freed) proxy->unblock();
 }
 
-void border::send_control(std::size_t crossing, wire::host_event what, session_id session,
-                          std::string detail, bool after_packets) {
-  auto& h = *halves_[crossing];
+void border::send_control(half& h, wire::host_event what, session_id session, std::string detail,
+                          bool after_packets) {
   wire::host_message m;
   m.what = what;
-  m.link = wire_id(crossing);
+  m.link = h.what.wire_id;
   m.session = session;
   m.detail = std::move(detail);
   m.after_packets = after_packets;
@@ -75,42 +70,43 @@ void border::send_control(std::size_t crossing, wire::host_event what, session_i
     std::lock_guard lock(h.mutex);
     h.ended[session] = true;
   }
-  send_message_or_stop(crossing, std::move(m));
+  send_message_or_stop(h, std::move(m));
 }
 
 void border::send_bound(actor_index outlet, session_id session, timestamp bound) {
-  const auto crossing = by_proxy_.at(outlet);
+  auto& h = *links().by_proxy.at(outlet);
   wire::host_message m;
   m.what = wire::host_event::bound;
-  m.link = wire_id(crossing);
+  m.link = h.what.wire_id;
   m.session = session;
   m.ts = bound;
   m.after_packets = true;
-  send_message_or_stop(crossing, std::move(m));
+  send_message_or_stop(h, std::move(m));
 }
 
 // In real time a peer that is not there learns what matters when it is back (repeat_ends, the next
 // bound). Virtual time waits for every message.
-void border::send_message_or_stop(std::size_t crossing, wire::host_message m) {
-  const auto& c = world_.place().crossings[crossing];
+void border::send_message_or_stop(half& h, wire::host_message m) {
   {
-    std::lock_guard lock(halves_[crossing]->mutex);
-    if (send_message(c.peer, std::move(m))) return;
+    std::lock_guard lock(h.mutex);
+    if (send_message(h.what.peer, std::move(m))) return;
   }
   if (world_.is_virtual())
-    world_.stop(end_reason::failed, "host " + c.peer + " takes no more messages about " + c.name);
+    world_.stop(end_reason::failed,
+                "host " + h.what.peer + " takes no more messages about " + h.what.name);
 }
 
 void border::repeat_ends(const std::string& peer) {
-  for (std::size_t i = 0; i < halves_.size(); ++i) {
-    if (world_.place().crossings[i].peer != peer) continue;
+  for (const auto& [id, h] : links().by_wire) {
+    if (h->what.peer != peer) continue;
     std::vector<session_id> ended;
     {
-      std::lock_guard lock(halves_[i]->mutex);
-      for (const auto& [session, told] : halves_[i]->ended) ended.push_back(session);
+      std::lock_guard lock(h->mutex);
+      if (h->retired != 0) continue;
+      for (const auto& [session, told] : h->ended) ended.push_back(session);
     }
     for (const auto session : ended)
-      send_control(i, wire::host_event::end_of_stream, session, "", true);
+      send_control(*h, wire::host_event::end_of_stream, session, "", true);
   }
 }
 
@@ -157,16 +153,16 @@ bool border::anything_under_way() const {
   };
   for (const auto& l : status.links)
     if (l.outgoing && l.in_flight > 0 && there(l.peer)) return true;
-  for (std::size_t i = 0; i < halves_.size(); ++i) {
-    std::lock_guard lock(halves_[i]->mutex);
-    for (const auto& [session, o] : halves_[i]->outlets)
-      if (o.pending && there(world_.place().crossings[i].peer)) return true;
+  for (const auto& [id, h] : links().by_wire) {
+    std::lock_guard lock(h->mutex);
+    for (const auto& [session, o] : h->outlets)
+      if (o.pending && there(h->what.peer)) return true;
   }
   return false;
 }
 
 bool border::anyone_waits() const {
-  for (const auto& h : halves_) {
+  for (const auto& [id, h] : links().by_wire) {
     std::lock_guard lock(h->mutex);
     for (const auto& [session, o] : h->outlets)
       if (o.pending) return true;

@@ -10,7 +10,7 @@ bool early_mail::put(arrival&& a) {
     const auto kind = what == wire::host_event::bound           ? about::bound
                       : what == wire::host_event::end_of_stream ? about::end
                                                                 : about::input;
-    const auto known = newest_.find({a.crossing, a.message.session, kind});
+    const auto known = newest_.find({a.link, a.message.session, kind});
     if (known != newest_.end()) {
       mail_[known->second].reset();
       known->second = mail_.size();
@@ -19,7 +19,7 @@ bool early_mail::put(arrival&& a) {
       ++refused_;
       return false;
     } else {
-      newest_[{a.crossing, a.message.session, kind}] = mail_.size();
+      newest_[{a.link, a.message.session, kind}] = mail_.size();
     }
   }
   mail_.emplace_back(std::move(a));

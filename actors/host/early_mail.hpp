@@ -6,12 +6,12 @@
 #include <tuple>
 #include <vector>
 
-#include "actors/host/border.hpp"
+#include "actors/host/arrival.hpp"
 
 namespace hocket::host {
 
-/// What other hosts send before this one takes part: a process that comes back opens its actors for
-/// as long as it takes, while the others go on. Packets are bounded by their links' credit. Of what
+/// What other hosts send before this one takes part, or over a link that is not wired up yet: a
+/// process that comes back opens its actors for as long as it takes, while the others go on. Packets are bounded by their links' credit. Of what
 /// is said about a stream (its bound, its end, lost or recovered) only the newest counts and is kept,
 /// behind the packets that came before it; and there are at most `messages_max` of those.
 ///
@@ -34,7 +34,7 @@ class early_mail {
   void compact();
 
   std::vector<std::optional<arrival>> mail_;  ///< none: a newer one of its kind came
-  std::map<std::tuple<std::size_t, session_id, about>, std::size_t> newest_;  ///< place in mail_
+  std::map<std::tuple<std::uint32_t, session_id, about>, std::size_t> newest_;  ///< place in mail_
   std::size_t outdated_ = 0;
   std::uint64_t refused_ = 0;
 };

@@ -8,10 +8,10 @@ using wire::host_event;
 
 namespace {
 
-arrival packet_of(std::size_t link, std::int64_t ms) {
+arrival packet_of(std::uint32_t link, std::int64_t ms) {
   return {link, make_packet(timestamp(ms * 1'000'000), text{}), {}};
 }
-arrival message(std::size_t link, host_event what, std::uint64_t session, std::int64_t ms = 0) {
+arrival message(std::uint32_t link, host_event what, std::uint64_t session, std::int64_t ms = 0) {
   arrival a{link, {}, {}};
   a.message.what = what;
   a.message.session = static_cast<session_id>(session);
@@ -37,7 +37,7 @@ TEST_CASE("early mail: every packet, and the newest word on each stream behind w
   REQUIRE(all.size() == 7);
   CHECK(all[0].item);
   CHECK((all[1].message.session == static_cast<session_id>(2)));
-  CHECK(all[2].crossing == 1);
+  CHECK(all[2].link == 1);
   CHECK(all[3].item);
   CHECK(all[3].item->header.ts == timestamp(3'000'000));
   CHECK(all[4].message.ts == timestamp(4'000'000));

@@ -278,6 +278,7 @@ bool cell::may_close() const {
   if (phase_ != phase::open || (is_source() && !source_ended_)) return false;
   if (force_) return true;
   if (instance_ && instance_->holds.load() > 0) return false;
+  if (stand_ == standing::inlet && is_leaving()) return source_ended_;  // its host said so
   if (is_leaving())
     return std::all_of(queues_.begin(), queues_.end(), [](const auto& q) {
       return q->back_edge() ? q->in_flight() == 0 : q->drained();

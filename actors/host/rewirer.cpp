@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/host/border.hpp"
 #include "actors/host/cell.hpp"
 #include "actors/host/world.hpp"
 
@@ -80,8 +81,13 @@ result<void> rewirer::plan_change(change& c) {
   const auto& next = *c.wired;
   for (std::size_t a = 0; a < next.graph.actors.size(); ++a) {
     const auto fate = a < what->actors.size() ? what->actors[a] : actor_fate::untouched;
-    c.fresh.push_back(next.place.standings[a] == standing::here &&
-                      (fate == actor_fate::added || fate == actor_fate::replaced));
+    const auto& before = world_.place().standings;
+    const auto stands = next.place.standings[a];
+    if (stands == standing::here)
+      c.fresh.push_back(fate == actor_fate::added || fate == actor_fate::replaced);
+    else
+      c.fresh.push_back(stands != standing::elsewhere &&
+                        (a >= before.size() || before[a] == standing::elsewhere));
   }
   what->takes_over.resize(next.graph.actors.size());
   c.what = std::move(*what);
@@ -180,6 +186,9 @@ void rewirer::prepare(const std::shared_ptr<change>& c) {
   world_.event("", "rewire_prepares", c->what.next.hash);
   const auto began_ns = monotonic_ns();
   const auto deadline = began_ns + c->request.prepare_limit_s * std::int64_t{1'000'000'000};
+  if (world_.edge)
+    if (auto known = world_.edge->prepare(c->wired->place); !known)
+      return fail(*c, known.error().code, known.error().message);
   stand_by(*c, false, next_boundary(c->request.not_before));
   if (!all_opened(*c, deadline)) return;
   stand_by(*c, true, next_boundary(c->request.not_before));
@@ -263,6 +272,7 @@ void rewirer::stand_by(change& c, bool sources, timestamp begins) {
     // What waits for devices, files or the network may hold one that only one can: it opens when
     // the instance before it has closed.
     if (!c.fresh[a] || info.source != sources || (info.blocking && replaces)) continue;
+    if (next.place.standings[a] != standing::here) continue;  // proxies cannot fail
     const bool shared = info.scope == instance_scope::shared;
     for (const auto id : shared ? std::vector{session_id::none} : sessions) {
       std::shared_ptr<cell> before;
@@ -323,6 +333,7 @@ void rewirer::roll_back(change& c) {
     while (!one->is_over() && monotonic_ns() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
   for (const auto& one : trial) world_.exec->detach(*one);
+  if (world_.edge) world_.edge->call_off();
   {
     std::lock_guard lock(mutex_);
     standing_by_.clear();

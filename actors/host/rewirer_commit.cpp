@@ -82,6 +82,10 @@ void rewirer::commit(change& c) {
     // It may have ended by itself before it knew.
     if (one->is_over()) left(*one);
   }
+  if (world_.edge) {
+    world_.edge->retire(c.what, c.out.revision);
+    world_.edge->begin_new();
+  }
   set_limits(c, s);
   world_.schedule_boundary(s.next.graph.grid.index_of(c.at));
   c.out.state = rewire_state::committed;
@@ -149,6 +153,7 @@ void rewirer::take_seats(change& c, splice& s) {
         world_.exec->attach(*heir);
         heir->stand_by(whose.get(), c.at);
       }
+      if (heir->stand() != standing::here) world_.edge->attach(heir);
       heir->take_seat();
       s.seats[{a, id}] = heir;
       s.heirs.emplace_back(heir, whose);
@@ -202,6 +207,8 @@ void rewirer::give_outlets(change&, splice& s) {
         for (const auto l : ports[port])
           if (const auto way = s.ways.find({l, id}); way != s.ways.end())
             out->routes[port].push_back(way->second);
+      if (heir->stand() == standing::inlet)
+        for (const auto& r : out->routes[0]) world_.edge->add_route(*heir, id, r);
       heir->add_outlet(std::move(out));
     }
   }
@@ -301,6 +308,7 @@ void rewirer::bury(const std::shared_ptr<cell>& c) {
     std::erase(world_.cells_, c);
   }
   world_.exec->detach(*c);
+  if (c->stand() != standing::here) world_.edge->detach(*c);
   c->break_routes();
   std::lock_guard lock(mutex_);
   leaving_.erase(c.get());

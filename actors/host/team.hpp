@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "actors/host/border.hpp"
-#include "actors/host/early_mail.hpp"
 #include "actors/host/rewire_party.hpp"
 #include "actors/host/world.hpp"
 

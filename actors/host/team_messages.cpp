@@ -146,9 +146,8 @@ void team::accept(const std::string& peer, arrival&& a) {
       refused = early_.refused();
     } else if (world_.is_virtual()) {
       const auto& m = a.message;
-      const channel from =
-          a.item ? channel{host_index(peer), edge_.wire_id(a.crossing), channel::lane::packets}
-                 : channel{host_index(peer), m.link, channel::of(m)};
+      const channel from = a.item ? channel{host_index(peer), a.link, channel::lane::packets}
+                                  : channel{host_index(peer), m.link, channel::of(m)};
       const auto number = ++received_[from];
       inbox_.push_back({from, number, std::move(a)});
     }
@@ -167,9 +166,9 @@ void team::accept(const std::string& peer, arrival&& a) {
 }
 
 bool team::packet_arrived(std::uint32_t link, packet&& p) {
-  const auto crossing = edge_.find(link);
-  if (!crossing) return false;
-  accept(place_.crossings[*crossing].peer, {*crossing, std::move(p), {}});
+  const auto* crossing = edge_.find(link);
+  if (crossing == nullptr) return false;
+  accept(crossing->peer, {link, std::move(p), {}});
   return true;
 }
 
@@ -187,13 +186,14 @@ void team::control_arrived(const std::string& peer, const host_message& m) {
         take_report(peer, std::move(*r));
       return;
     case host_event::epoch_raised:
-      if (world_.is_virtual()) return accept(peer, {place_.crossings.size(), {}, m});
+      if (world_.is_virtual()) return accept(peer, {0, {}, m});
       return world_.interrupt_elsewhere(m.session, m.epoch, m.detail);
     case host_event::bound:
     case host_event::end_of_stream:
     case host_event::input_lost:
     case host_event::input_recovered:
-      if (const auto crossing = edge_.find(m.link)) accept(peer, {*crossing, {}, m});
+    case host_event::link_over:
+      if (edge_.find(m.link) != nullptr) accept(peer, {m.link, {}, m});
       return;
     case host_event::session_opened: return take_session(peer, m);
     case host_event::session_closed: return world_.close_session(m.session, true);
@@ -205,11 +205,11 @@ void team::room_again(std::uint32_t link) { edge_.room_again(link); }
 
 void team::gap(std::uint32_t link, session_id session, std::uint64_t from_seq,
                std::uint64_t to_seq) {
-  const auto crossing = edge_.find(link);
-  world_.event("", "gap",
-               fmt::format("{}: packets {} to {} of session {}",
-                           crossing ? place_.crossings[*crossing].name : "?", from_seq, to_seq,
-                           static_cast<std::uint64_t>(session)));
+  const auto* crossing = edge_.find(link);
+  world_.event(
+      "", "gap",
+      fmt::format("{}: packets {} to {} of session {}", crossing != nullptr ? crossing->name : "?",
+                  from_seq, to_seq, static_cast<std::uint64_t>(session)));
 }
 
 void team::peer_changed(const std::string& peer, peer_state s, const std::string& reason,
@@ -244,6 +244,7 @@ void team::peer_changed(const std::string& peer, peer_state s, const std::string
   }
   if (s != peer_state::up) return;
   if (restarted && peer == place_.leader) greet_leader();
+  if (going && restarted) edge_.forget_retired(peer);
   if (going && restarted) edge_.repeat_ends(peer);
   if (going && was_lost) edge_.tell_receivers(peer, control::kind::input_recovered, "");
 }

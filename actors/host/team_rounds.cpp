@@ -353,8 +353,8 @@ void team::begin_round_if_complete() {
 void team::run_round(const round_order& o, std::vector<waiting> inbox) {
   std::sort(inbox.begin(), inbox.end(), [&](const auto& a, const auto& b) {
     const auto key = [&](const waiting& w) {
-      const bool whole_host = w.what.crossing >= place_.crossings.size();
-      return std::tuple(whole_host ? 0 : 1, whole_host ? w.from.host : w.what.crossing,
+      const auto* crossing = edge_.find(w.what.link);
+      return std::tuple(crossing != nullptr, crossing != nullptr ? crossing->link : w.from.host,
                         w.from.which, w.number);
     };
     return key(a) < key(b);
@@ -364,7 +364,7 @@ void team::run_round(const round_order& o, std::vector<waiting> inbox) {
     if (o.due_ns > world_.now().ns()) world_.time.set(timestamp(o.due_ns));
   }
   for (auto& [from, number, a] : inbox) {
-    if (a.crossing < place_.crossings.size()) {
+    if (a.link != 0) {
       edge_.deliver(std::move(a));
       continue;
     }

@@ -26,6 +26,10 @@ class transport {
   virtual bool send_control(const std::string& peer, wire::host_message m) = 0;
   virtual void consumed(std::uint32_t link, std::uint32_t packets) = 0;
   virtual bool flush(int limit_ms) = 0;
+  virtual result<void> add_link(const wire::remote_link& link) = 0;
+  virtual void open_link(std::uint32_t link) = 0;
+  virtual void change_link(const wire::remote_link& link) = 0;
+  virtual void retire_link(std::uint32_t link) = 0;
   virtual void set_graph(const std::string& hash, const std::string& note) = 0;
   virtual wire::node_status status() const = 0;
   virtual std::string listening() const = 0;

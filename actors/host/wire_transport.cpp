@@ -17,6 +17,10 @@ class wire_transport final : public transport {
   void consumed(std::uint32_t link, std::uint32_t packets) override {
     node_->consumed(link, packets);
   }
+  result<void> add_link(const wire::remote_link& link) override { return node_->add_link(link); }
+  void open_link(std::uint32_t link) override { node_->open_link(link); }
+  void change_link(const wire::remote_link& link) override { node_->change_link(link); }
+  void retire_link(std::uint32_t link) override { node_->retire_link(link); }
   void set_graph(const std::string& hash, const std::string& note) override {
     node_->set_graph(hash, note);
   }

@@ -314,10 +314,8 @@ snapshot world::status() const {
     last = busy[a];
   }
   s.budgets = wired().budgets.status();
-  if (edge)
-    edge->add_status(s);  // rows of what a rewire took out go, too
-  else
-    fold_removed(graph, s);
+  if (edge) edge->add_status(s);
+  fold_removed(graph, s);
   return s;
 }
 

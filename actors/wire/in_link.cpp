@@ -49,7 +49,7 @@ void in_link::accept(arrival&& a, std::vector<arrival>& ready) {
 
 result<void> in_link::gap(const gap_record& g, std::vector<arrival>& ready) {
   if (g.to_seq <= next_) return {};  // heard before
-  if (g.from_seq != next_ || g.to_seq - next_ > options_.credit_packets)
+  if (g.from_seq != next_ || g.to_seq - next_ > credit_packets_)
     return fail(wire_error::malformed,
                 fmt::format("link {} ({}): a gap [{}, {}) where {} is next", options_.id,
                             options_.name, g.from_seq, g.to_seq, next_));
@@ -110,8 +110,18 @@ void in_link::settle(const held& h) {
   old_bytes_ -= h.cost;
 }
 
+void in_link::change(const remote_link& options) {
+  options_ = options;
+  retired_ = false;
+  if (options.credit_packets <= credit_packets_) return;
+  credit_packets_ = options.credit_packets;
+  resumed_whole_ = false;
+}
+
 void in_link::reset() {
   disconnected();
+  if (retired_) open_ = false;
+  credit_packets_ = options_.credit_packets;
   ++numbering_;
   next_ = received_bytes_ = consumed_ = consumed_bytes_ = 0;
   old_packets_ = queued_.size();
@@ -120,8 +130,8 @@ void in_link::reset() {
 }
 
 std::uint32_t in_link::window_packets() const {
-  return options_.credit_packets -
-         static_cast<std::uint32_t>(std::min<std::uint64_t>(old_packets_, options_.credit_packets));
+  return credit_packets_ -
+         static_cast<std::uint32_t>(std::min<std::uint64_t>(old_packets_, credit_packets_));
 }
 
 std::uint64_t in_link::window_bytes() const {
@@ -129,13 +139,15 @@ std::uint64_t in_link::window_bytes() const {
 }
 
 bool in_link::ack_due() const {
-  const auto packets = std::max<std::uint64_t>(1, options_.credit_packets / 4);
+  if (!open_) return false;
+  const auto packets = std::max<std::uint64_t>(1, credit_packets_ / 4);
   const auto bytes = std::max<std::uint64_t>(1, options_.credit_bytes / 4);
   return consumed_ - told_.consumed + window_packets() - told_.window_packets >= packets ||
          consumed_bytes_ - told_.consumed_bytes + window_bytes() - told_.window_bytes >= bytes;
 }
 
 bool in_link::ack_pending() const {
+  if (!open_) return false;
   return next_ != told_.received || consumed_ != told_.consumed ||
          consumed_bytes_ != told_.consumed_bytes || window_packets() != told_.window_packets ||
          window_bytes() != told_.window_bytes;

@@ -16,7 +16,19 @@ namespace hocket::wire {
 /// are handed on in order. Threads: one at a time.
 class in_link {
  public:
-  explicit in_link(const remote_link& options) : options_(options) {}
+  explicit in_link(const remote_link& options)
+      : options_(options), credit_packets_(options.credit_packets) {}
+
+  /// Until open() the sender is told nothing and may send nothing: it may not know the link yet.
+  void hold() { open_ = false; }
+  void open() { open_ = true; }
+  bool is_open() const { return open_; }
+  /// The graph has this link no more: what is on its way still comes. A new process of the peer does
+  /// not know it, and is told nothing.
+  void retire() { retired_ = true; }
+  /// New options; or the link is back after it was retired. More room is granted at once; less, when
+  /// one of the two processes begins anew.
+  void change(const remote_link& options);
 
   /// A packet as it came, its bulk frames found.
   struct arrival {
@@ -54,6 +66,8 @@ class in_link {
   std::uint64_t next_seq() const { return next_; }
   const remote_link& options() const { return options_; }
   wire_account account() const;
+  /// Retired, and never used: not worth a row.
+  bool is_void() const { return retired_ && account_.sent == 0; }
 
  private:
   struct held {
@@ -67,6 +81,8 @@ class in_link {
   std::uint64_t window_bytes() const;
 
   remote_link options_;
+  std::uint32_t credit_packets_;  ///< in this numbering: never less than it was
+  bool open_ = true, retired_ = false;
   std::uint64_t next_ = 0;            ///< first number that is missing
   std::uint64_t received_bytes_ = 0;  ///< of this numbering, gaps included
   std::map<std::uint64_t, arrival> waiting_;

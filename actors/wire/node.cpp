@@ -29,17 +29,20 @@ tl::unexpected<error> bad_option(const std::string& what) {
   return fail(wire_error::bad_option, what);
 }
 
+result<void> check_link(const node_options& o, const remote_link& l, bool taken) {
+  const bool known =
+      std::any_of(o.peers.begin(), o.peers.end(), [&](const auto& p) { return p.name == l.peer; });
+  if (!known) return bad_option(fmt::format("link {}: no peer `{}`", l.name, l.peer));
+  if (l.id == 0 || taken)
+    return bad_option(fmt::format("link {}: its number {} is 0 or taken", l.name, l.id));
+  if (l.credit_packets == 0 || l.credit_bytes == 0)
+    return bad_option(fmt::format("link {}: no credit", l.name));
+  return {};
+}
+
 result<void> check_links(const node_options& o) {
   std::set<std::uint32_t> ids;
-  for (const auto& l : o.links) {
-    const bool known = std::any_of(o.peers.begin(), o.peers.end(),
-                                   [&](const auto& p) { return p.name == l.peer; });
-    if (!known) return bad_option(fmt::format("link {}: no peer `{}`", l.name, l.peer));
-    if (l.id == 0 || !ids.insert(l.id).second)
-      return bad_option(fmt::format("link {}: its number {} is 0 or taken", l.name, l.id));
-    if (l.credit_packets == 0 || l.credit_bytes == 0)
-      return bad_option(fmt::format("link {}: no credit", l.name));
-  }
+  for (const auto& l : o.links) HOCKET_TRY(check_link(o, l, !ids.insert(l.id).second));
   return {};
 }
 
@@ -112,11 +115,18 @@ class node::impl {
       if (p->name() == name) return p.get();
     return nullptr;
   }
-  peer& of_link(std::uint32_t link) const {
-    const auto found = by_link_.find(link);
-    HOCKET_ASSERT(found != by_link_.end());
-    return *found->second;
+  using link_table = std::map<std::uint32_t, peer*>;
+  peer* find_link(std::uint32_t link) const {
+    const auto& table = *by_link_.load(std::memory_order_acquire);
+    const auto found = table.find(link);
+    return found == table.end() ? nullptr : found->second;
   }
+  peer& of_link(std::uint32_t link) const {
+    auto* to = find_link(link);
+    HOCKET_ASSERT(to != nullptr);
+    return *to;
+  }
+  result<void> add_link(const remote_link& l);
   void set_graph(const std::string& hash, const std::string& note) {
     std::lock_guard lock(core_.us_mutex);
     core_.us.graph_hash = hash;
@@ -135,7 +145,10 @@ class node::impl {
   node_core core_;
   std::unique_ptr<zap_handler> zap_;
   std::vector<std::unique_ptr<peer>> peers_;
-  std::map<std::uint32_t, peer*> by_link_;
+  /// Each is never changed; whoever reads the one before may go on doing so.
+  std::vector<std::unique_ptr<const link_table>> tables_;
+  std::atomic<const link_table*> by_link_{nullptr};
+  std::mutex adding_;
   std::string listening_;
   std::atomic<bool> stop_{false};
   std::thread thread_;
@@ -155,11 +168,29 @@ result<void> node::impl::open() {
   core_.us = {o.name, incarnation | 1, o.graph_hash, o.schema_hash, boot_id(), o.shared_memory};
   if (o.shared_memory) remove_stale_arenas(o.shm_dir);
   if (!o.listen.empty()) HOCKET_TRY(listen());
+  auto table = std::make_unique<link_table>();
   for (const auto& p : o.peers) {
     peers_.push_back(std::make_unique<peer>(core_, p, o.links));
     for (const auto& l : o.links)
-      if (l.peer == p.name) by_link_[l.id] = peers_.back().get();
+      if (l.peer == p.name) (*table)[l.id] = peers_.back().get();
   }
+  by_link_.store(table.get());
+  tables_.push_back(std::move(table));
+  return {};
+}
+
+result<void> node::impl::add_link(const remote_link& l) {
+  std::lock_guard lock(adding_);
+  auto* const before = find_link(l.id);
+  auto* const to = find(l.peer);
+  HOCKET_TRY(check_link(core_.options, l, before != nullptr && before != to));
+  to->add_link(l);
+  if (before != nullptr) return {};
+  auto table = std::make_unique<link_table>(*by_link_.load());
+  (*table)[l.id] = to;
+  by_link_.store(table.get(), std::memory_order_release);
+  tables_.push_back(std::move(table));
+  core_.awake.wake();
   return {};
 }
 
@@ -336,6 +367,10 @@ std::optional<writable_buffer> node::allocate(std::uint32_t link, std::size_t si
 void node::consumed(std::uint32_t link, std::uint32_t packets) {
   impl_->of_link(link).consumed(link, packets);
 }
+result<void> node::add_link(const remote_link& link) { return impl_->add_link(link); }
+void node::open_link(std::uint32_t link) { impl_->of_link(link).open_link(link); }
+void node::change_link(const remote_link& link) { impl_->of_link(link.id).change_link(link); }
+void node::retire_link(std::uint32_t link) { impl_->of_link(link).retire_link(link); }
 bool node::flush(int limit_ms) { return impl_->flush(limit_ms); }
 node_status node::status() const { return impl_->status(); }
 std::string node::listening() const { return impl_->listening(); }

@@ -217,6 +217,20 @@ class node {
   bool send_control(const std::string& peer, host_message m);
   /// `packets` that packet_arrived() took have left the queue, in whatever order.
   void consumed(std::uint32_t link, std::uint32_t packets = 1);
+
+  // The graph changes while packets flow. Both sides add a link before the receiving one opens it;
+  // what the sender has for it waits until then (no_credit, no_peer).
+  /// Errors: wire.bad_option, as for the links of node_options. A link that was retired may come
+  /// back: it goes on with its numbers.
+  result<void> add_link(const remote_link& link);
+  /// Receiving side: grants the credit.
+  void open_link(std::uint32_t link);
+  /// Another promise (sending side: it holds for what is sent from now on) or other credit (receiving
+  /// side: more at once; less, when one of the processes begins anew).
+  void change_link(const remote_link& link);
+  /// The graph has it no more: its last packets are sent and arrive like any, as long as both
+  /// processes live; one that begins anew knows nothing of it. Its account stays.
+  void retire_link(std::uint32_t link);
   /// The run goes on with another graph: what handshakes compare from now on. `note` is told to who
   /// comes with another one. Connections that are up stay.
   void set_graph(const std::string& hash, const std::string& note);

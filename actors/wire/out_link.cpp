@@ -12,29 +12,44 @@ std::size_t cost_bytes(const encoded_packet& p) {
   return n;
 }
 
+// Where there is room for packets at all, one may always be under way, whatever its size.
+bool out_link::fits(std::uint64_t packets, std::uint64_t bytes, std::size_t cost) const {
+  if (packets - at_.consumed >= window_packets_) return false;
+  return packets == at_.consumed || bytes - at_.consumed_bytes + cost <= window_bytes_;
+}
+
 bool out_link::has_room(std::size_t cost) const {
-  if (!open_) return false;
-  const auto packets = next_ - at_.consumed;
-  if (packets >= window_packets_) return false;
-  const auto bytes = sent_bytes_ - at_.consumed_bytes;
-  return packets == 0 || bytes + cost <= window_bytes_;
+  return open_ && again_ == next_ && fits(next_, sent_bytes_, cost);
 }
 
 std::uint64_t out_link::add(const packet_header& header, const encoded_packet& p) {
-  entry e{static_cast<std::uint64_t>(header.session), header.seq, cost_bytes(p), true, {}};
+  entry e{static_cast<std::uint64_t>(header.session), header.seq, cost_bytes(p), {}};
   HOCKET_ASSERT(has_room(e.cost));
-  sent_bytes_ += e.cost;
+  again_bytes_ = sent_bytes_ += e.cost;
   account_.in_flight_bytes += e.cost;
   ++account_.sent;
   if (lossless()) e.kept = p;
   unconfirmed_.push_back(std::move(e));
+  again_ = next_ + 1;
   return next_++;
 }
 
-void out_link::release_before(std::uint64_t seq) {
-  for (; first_ < seq && !unconfirmed_.empty(); ++first_) {
-    account_.in_flight_bytes -= unconfirmed_.front().cost;
+void out_link::change(const remote_link& options) {
+  options_ = options;
+  retired_ = false;
+  if (lossless()) return;
+  for (auto& e : unconfirmed_) e.kept.reset();
+  release_confirmed();
+}
+
+// A process may die with packets in its queue: what is kept is kept until they are consumed.
+void out_link::release_confirmed() {
+  while (!unconfirmed_.empty()) {
+    const auto& e = unconfirmed_.front();
+    if (first_ >= (e.kept ? at_.consumed : at_.received)) return;
+    account_.in_flight_bytes -= e.cost;
     ++account_.delivered;
+    ++first_;
     unconfirmed_.pop_front();
   }
 }
@@ -51,29 +66,28 @@ result<void> out_link::ack(const ack_record& a) {
   at_.consumed_bytes = std::max(at_.consumed_bytes, a.consumed_bytes);
   window_packets_ = std::max(window_packets_, a.window_packets);
   window_bytes_ = std::max(window_bytes_, a.window_bytes);
-  // A process may die with packets in its queue: a lossless link keeps them until they are consumed.
-  release_before(lossless() ? at_.consumed : at_.received);
+  release_confirmed();
   return {};
 }
 
 void out_link::reset() {
   open_ = false;
   at_ = {};
+  if (retired_)
+    for (auto& e : unconfirmed_) e.kept.reset();
+  drop_unkept();  // numbers of the old life; nobody is left to be told about the gap
+  next_ = again_ = unconfirmed_.size();
+  first_ = 0;
   sent_bytes_ = 0;
-  if (!lossless()) {
-    // Numbers of the old life; nobody is left to be told about the gap.
-    drop_all();
-    next_ = 0;
-  } else {
-    next_ = unconfirmed_.size();
-    for (const auto& e : unconfirmed_) sent_bytes_ += e.cost;
-  }
-  first_ = 0;  // drop_all left it at the old life's next number
+  for (const auto& e : unconfirmed_) sent_bytes_ += e.cost;
+  again_bytes_ = sent_bytes_;
 }
 
-gap_record out_link::drop_all() {
-  gap_record gap{next_ - unconfirmed_.size(), next_, 0, {}};
-  for (const auto& e : unconfirmed_) {
+// Those that cannot be sent again: they come first.
+gap_record out_link::drop_unkept() {
+  gap_record gap{first_, first_, 0, {}};
+  for (; !unconfirmed_.empty() && !unconfirmed_.front().kept; unconfirmed_.pop_front(), ++first_) {
+    const auto& e = unconfirmed_.front();
     gap.bytes += e.cost;
     account_.in_flight_bytes -= e.cost;
     ++account_.dropped[static_cast<std::size_t>(wire_drop::disconnected)];
@@ -84,8 +98,7 @@ gap_record out_link::drop_all() {
       gap.lost.push_back({e.session, e.header_seq, e.header_seq});
     }
   }
-  unconfirmed_.clear();
-  first_ = next_;
+  gap.to_seq = first_;
   return gap;
 }
 
@@ -94,16 +107,24 @@ result<out_link::resumption> out_link::resume(const resume_record& r) {
   window_bytes_ = r.window_bytes;
   if (const auto ok = ack(r.at); !ok) return fail(ok);
   resumption out;
-  if (!lossless()) {
-    if (!unconfirmed_.empty()) out.gap = drop_all();
-  } else {
-    for (std::uint64_t seq = std::max(r.at.received, first_); seq < next_; ++seq) {
-      auto& e = unconfirmed_[seq - first_];
-      out.packets.push_back({seq, &*e.kept});
-      ++account_.sent_again;
-    }
-  }
+  if (auto gap = drop_unkept(); gap.to_seq > gap.from_seq) out.gap = std::move(gap);
+  again_ = std::max(r.at.received, first_);
+  again_bytes_ = sent_bytes_;
+  for (auto seq = again_; seq < next_; ++seq) again_bytes_ -= unconfirmed_[seq - first_].cost;
   open_ = true;
+  out.packets = take_again();
+  return out;
+}
+
+std::vector<out_link::again> out_link::take_again() {
+  std::vector<again> out;
+  for (; open_ && again_ < next_; ++again_) {
+    const auto& e = unconfirmed_[again_ - first_];
+    if (!fits(again_, again_bytes_, e.cost)) break;
+    again_bytes_ += e.cost;
+    out.push_back({again_, &*e.kept});
+    ++account_.sent_again;
+  }
   return out;
 }
 
@@ -114,7 +135,7 @@ void out_link::close() {
     ++account_.dropped[static_cast<std::size_t>(wire_drop::peer_gone)];
   }
   unconfirmed_.clear();
-  first_ = next_;
+  first_ = again_ = next_;
 }
 
 bool out_link::stop_waiting() {

@@ -123,11 +123,13 @@ void peer::work(clock_ns now) {
   std::string broken;
   phase at;
   peer_state state;
+  bool first_link = false;
   auto verdict = liveness::verdict::alive;
   std::int64_t control_ms = 0, data_ms = 0;
   {
     std::lock_guard lock(books_);
     broken = std::exchange(broken_, "");
+    first_link = std::exchange(first_link_, false);
     at = phase_;
     state = state_;
     verdict = live_.judge(now);
@@ -158,7 +160,7 @@ void peer::work(clock_ns now) {
     dial(now);
   }
   if (at == phase::up) {
-    if (offer_due_) offer_arena();
+    if (offer_due_ || first_link) offer_arena();
     if (their_offer_) offered(*std::exchange(their_offer_, {}));
     send_letters();
     send_beats(now);
@@ -187,6 +189,54 @@ bool peer::is_connection(std::uint64_t connection) const {
   return phase_ != phase::idle && connection_ == connection;
 }
 
+// ---------------------------------------------------------------------------- links come and go
+
+// Over a link that is only added nothing goes, and nothing is told: both sides add it before one of
+// them grants.
+void peer::add_link(const remote_link& l) {
+  std::lock_guard lock(books_);
+  first_link_ = first_link_ || (out_.empty() && in_.empty());
+  if (l.outgoing) {
+    if (const auto [at, fresh] = out_.emplace(l.id, l); !fresh) at->second.change(l);
+  } else {
+    const auto [at, fresh] = in_.emplace(l.id, l);
+    if (fresh)
+      at->second.hold();
+    else
+      at->second.change(l);
+  }
+}
+
+void peer::open_link(std::uint32_t link) {
+  std::lock_guard lock(books_);
+  auto& l = in_.at(link);
+  if (l.is_open()) return;  // it was here before, and goes on with its numbers
+  l.open();
+  lane_.put(link, l.resume());
+}
+
+void peer::change_link(const remote_link& o) {
+  std::lock_guard lock(books_);
+  if (o.outgoing) return out_.at(o.id).change(o);
+  auto& l = in_.at(o.id);
+  l.change(o);
+  if (lane_.is_open() && l.ack_pending()) lane_.put(o.id, l.ack());
+}
+
+void peer::retire_link(std::uint32_t link) {
+  std::lock_guard lock(books_);
+  if (const auto l = out_.find(link); l != out_.end()) l->second.retire();
+  if (const auto l = in_.find(link); l != in_.end()) l->second.retire();
+}
+
+// First on each connection. books_ is held.
+void peer::grant_all() {
+  for (auto& [id, l] : in_)
+    if (l.is_open()) lane_.put(id, l.resume());
+}
+
+// ---------------------------------------------------------------------------- what it says
+
 bool peer::all_confirmed() const {
   std::lock_guard lock(books_);
   if (!letters_.unconfirmed().empty() && phase_ == phase::up) return false;
@@ -197,8 +247,10 @@ bool peer::all_confirmed() const {
 
 void peer::accounts(std::vector<wire_account>& out) const {
   std::lock_guard lock(books_);
-  for (const auto& [id, l] : out_) out.push_back(l.account());
-  for (const auto& [id, l] : in_) out.push_back(l.account());
+  for (const auto& [id, l] : out_)
+    if (!l.is_void()) out.push_back(l.account());
+  for (const auto& [id, l] : in_)
+    if (!l.is_void()) out.push_back(l.account());
 }
 
 peer_status peer::status() const {

@@ -37,6 +37,10 @@ class peer {
   std::optional<writable_buffer> allocate(std::size_t size_bytes);
   bool send_control(host_message m);
   void consumed(std::uint32_t link, std::uint32_t packets);
+  void add_link(const remote_link& l);
+  void open_link(std::uint32_t link);
+  void change_link(const remote_link& l);
+  void retire_link(std::uint32_t link);
   peer_status status() const;
   void accounts(std::vector<wire_account>& out) const;
   bool all_confirmed() const;
@@ -86,7 +90,7 @@ class peer {
                     shm_reader* arena);
   result<void> take_packet(std::uint32_t link, packet_record& r, std::span<const buffer> frames,
                            std::size_t& next_frame, shm_reader* arena);
-  result<void> take_resume(out_link& link, const resume_record& r);
+  result<void> take_credit(out_link& link, const data_body& r);
   void hand_over(in_link& link, std::vector<in_link::arrival>& ready);
   void map_times(packet_header& h) const;
   void letter(const host_letter& l);
@@ -98,6 +102,7 @@ class peer {
   void send_letters();
   void send_acks(clock_ns now);
   void want_ack(const in_link& l);
+  void grant_all();
 
   node_core& core_;
   const peer_options options_;
@@ -123,7 +128,8 @@ class peer {
   bool restarted_ = true;
   bool same_machine_ = false, their_shm_ = false;
   bool ack_wanted_ = false;
-  std::string broken_;  ///< a violation that the node's thread acts on
+  bool first_link_ = false;  ///< came after we were up without any: now memory is worth sharing
+  std::string broken_;       ///< a violation that the node's thread acts on
   std::string shm_reason_;
   std::uint64_t connects_count_ = 0, malformed_ = 0, bytes_in_ = 0;
 

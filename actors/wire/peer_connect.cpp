@@ -149,7 +149,7 @@ result<void> peer::open_data_socket(const hello& h) {
   data_ = std::make_shared<shared_socket>(std::move(socket), [this] { core_.awake.wake(); });
   std::lock_guard lock(books_);
   lane_.open(data_, "", connection_);
-  for (auto& [id, l] : in_) lane_.put(id, l.resume());
+  grant_all();
   lane_.put_beat(0);
   lane_.flush();
   return {};

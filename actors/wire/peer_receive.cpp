@@ -50,7 +50,7 @@ bool peer::become_up(const std::string& route) {
     phase_ = phase::up;
     if (!connects()) {
       lane_.open(core_.data_router, route, connection_);
-      for (auto& [id, l] : in_) lane_.put(id, l.resume());
+      grant_all();
       lane_.put_beat(0);
       lane_.flush();
     }
@@ -95,9 +95,7 @@ result<void> peer::take(data_record& r, std::span<const buffer> frames, std::siz
     const auto found = out_.find(r.link);
     if (found == out_.end()) return fail(wire_error::malformed, "credit for an unknown link");
     auto& link = found->second;
-    const auto* resume = std::get_if<resume_record>(&r.body);
-    HOCKET_TRY(resume != nullptr ? take_resume(link, *resume)
-                                 : link.ack(std::get<ack_record>(r.body)));
+    HOCKET_TRY(take_credit(link, r.body));
     if (link.stop_waiting()) room.push_back(r.link);
   }
   core_.progress.notify_all();
@@ -105,11 +103,19 @@ result<void> peer::take(data_record& r, std::span<const buffer> frames, std::siz
   return {};
 }
 
-result<void> peer::take_resume(out_link& link, const resume_record& r) {
-  const auto again = link.resume(r);
-  if (!again) return fail(again);
-  if (again->gap) lane_.put(link.options().id, *again->gap);
-  for (const auto& p : again->packets) lane_.put(link.options().id, p.seq, *p.content);
+result<void> peer::take_credit(out_link& link, const data_body& r) {
+  const auto id = link.options().id;
+  std::vector<out_link::again> packets;
+  if (const auto* resume = std::get_if<resume_record>(&r)) {
+    auto again = link.resume(*resume);
+    if (!again) return fail(again);
+    if (again->gap) lane_.put(id, *again->gap);
+    packets = std::move(again->packets);
+  } else {
+    HOCKET_TRY(link.ack(std::get<ack_record>(r)));
+    packets = link.take_again();
+  }
+  for (const auto& p : packets) lane_.put(id, p.seq, *p.content);
   return {};
 }
 

@@ -26,9 +26,10 @@ enum class host_event : std::uint8_t {
   round_report,     ///< virtual time: ts = here, values = counters, as the host defines them
   round_advance,    ///< virtual time: ts = the next instant
   rewire,           ///< value = step, values, detail: as the rewire defines them
+  link_over,        ///< link, value = revision that took it out: this is the last of it
 };
 std::string_view to_string(host_event e);
-inline constexpr int host_event_count = 12;
+inline constexpr int host_event_count = 13;
 
 /// One message of the control lane, as the hosts define its meaning; the wire only carries it.
 struct host_message {

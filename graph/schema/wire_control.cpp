@@ -126,6 +126,7 @@ std::string_view to_string(host_event e) {
     case host_event::round_report: return "round_report";
     case host_event::round_advance: return "round_advance";
     case host_event::rewire: return "rewire";
+    case host_event::link_over: return "link_over";
   }
   HOCKET_ASSERT(false);
 }

@@ -54,22 +54,12 @@ bool crosses(const plan& p, const plan_link& l) {
   return !l.removed && p.actors[l.from].host != p.actors[l.to].host;
 }
 
-/// From the name alone, so that a process that was started with the newest file agrees with those
-/// that came to it by rewires. Where two fall together, the later name takes the next number.
-std::map<std::size_t, std::uint32_t> wire_ids(const plan& p) {
-  std::map<std::string, std::size_t> names;
-  for (std::size_t l = 0; l < p.links.size(); ++l)
-    if (crosses(p, p.links[l]))
-      names[link_name(p, p.links[l]) + (p.links[l].back_edge ? " back" : "")] = l;
-  std::map<std::size_t, std::uint32_t> out;
-  std::set<std::uint32_t> taken{0};
-  for (const auto& [name, link] : names) {
-    std::uint32_t h = 2166136261u;  // FNV-1a
-    for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 16777619u;
-    while (!taken.insert(h).second) ++h;
-    out[link] = h;
-  }
-  return out;
+/// What makes a link another one: who is at its ends, by name, component and host.
+std::string identity_of(const plan& p, const plan_link& l) {
+  const auto end = [&](actor_index a) {
+    return fmt::format(" {} on {}", p.actors[a].type->info.type, p.actors[a].host);
+  };
+  return link_name(p, l) + end(l.from) + end(l.to) + (l.back_edge ? " back" : "");
 }
 
 void add_proxy(part& out, std::size_t link, bool outgoing) {
@@ -166,6 +156,23 @@ result<part> partition(const plan& whole, const std::string& host) {
     if (from == to || whole.links[l].removed) continue;
     add_proxy(out, l, from);
     out.crossings.back().wire_id = ids.at(l);
+  }
+  return out;
+}
+
+// From names alone, so that a process that was started with the newest file agrees with those that
+// came to it by rewires. Where two fall together, the later name takes the next number.
+std::map<std::size_t, std::uint32_t> wire_ids(const plan& p) {
+  std::map<std::string, std::size_t> names;
+  for (std::size_t l = 0; l < p.links.size(); ++l)
+    if (crosses(p, p.links[l])) names[identity_of(p, p.links[l])] = l;
+  std::map<std::size_t, std::uint32_t> out;
+  std::set<std::uint32_t> taken{0};
+  for (const auto& [name, link] : names) {
+    std::uint32_t h = 2166136261u;  // FNV-1a
+    for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 16777619u;
+    while (!taken.insert(h).second) ++h;
+    out[link] = h;
   }
   return out;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,7 +22,7 @@ struct crossing {
   std::size_t link = 0;  ///< in the plan
   std::string name;      ///< "ears.frames > model.audio"
   std::string peer;
-  std::uint32_t wire_id = 0;  ///< on the wire: follows from the name, on all hosts alike, never 0
+  std::uint32_t wire_id = 0;  ///< on the wire: see wire_ids()
   bool outgoing = false;
   actor_index proxy = 0;  ///< the outlet or inlet, in the part's plan
 };
@@ -59,6 +60,10 @@ struct part {
 /// Errors: placement.no_host (the plan names hosts, `host` is empty), placement.no_hosts (the other
 /// way round), placement.unknown_host, placement.idle_host (no actor runs on it).
 result<part> partition(const plan& whole, const std::string& host);
+
+/// The numbers on the wire of the links between hosts, by link: never 0, on all hosts alike, the same
+/// for as long as a link has the same two ends, and another where a component or a host changes.
+std::map<std::size_t, std::uint32_t> wire_ids(const plan& whole);
 
 /// Keeps a number free for each proxy of a plan that is about to grow: see `plan_link::slot`.
 void keep_slots(plan& whole);

@@ -272,7 +272,7 @@ std::optional<rewire_plan> plan_rewire(const plan& running, const plan& wanted,
   findings.sort();
   if (findings.has_errors()) return {};
   auto out = comparison(running, wanted).run();
-  spec::check_crossings(out, findings);
+  spec::check_crossings(running, out, findings);
   if (findings.has_errors()) return {};
   return out;
 }

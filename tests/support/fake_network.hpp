@@ -73,6 +73,16 @@ class fake_network {
       tell(p.name, name);
     }
   }
+  /// No link can be added on this host from now on; "": on all again.
+  void refuse_links(const std::string& name) {
+    std::lock_guard lock(mutex_);
+    refuses_ = name;
+  }
+  /// Somebody was granted credit for a link that it did not know.
+  bool granted_too_early() const {
+    std::lock_guard lock(mutex_);
+    return unknown_;
+  }
   /// Nothing is on its way, and nobody is being told anything.
   bool idle() const {
     std::lock_guard lock(mutex_);
@@ -83,7 +93,19 @@ class fake_network {
   struct account {
     wire::wire_account books;
     bool refused = false;
+    bool open = true;  ///< receiver: grants credit
+    bool retired = false;
+    std::uint64_t credit = 0;        ///< receiver
     std::deque<packet> unconfirmed;  ///< sender, lossless
+    void know(const wire::remote_link& l) {
+      books.id = l.id;
+      books.name = l.name;
+      books.peer = l.peer;
+      books.outgoing = l.outgoing;
+      books.how = l.how;
+      credit = l.credit_packets;
+      retired = false;
+    }
   };
   struct host_state {
     std::uint64_t id = 0;
@@ -114,12 +136,7 @@ class fake_network {
       id_ = h.id = ++net_.ids_;
       h.events = &events;
       for (const auto& l : o.links) {
-        auto& b = h.links[l.id].books;
-        b.id = l.id;
-        b.name = l.name;
-        b.peer = l.peer;
-        b.outgoing = l.outgoing;
-        b.how = l.how;
+        h.links[l.id].know(l);
       }
       h.options = std::move(o);
     }
@@ -138,6 +155,12 @@ class fake_network {
     void consumed(std::uint32_t link, std::uint32_t n) override {
       net_.consumed(name_, id_, link, n);
     }
+    result<void> add_link(const wire::remote_link& l) override {
+      return net_.add_link(name_, id_, l);
+    }
+    void open_link(std::uint32_t link) override { net_.open_link(name_, id_, link); }
+    void change_link(const wire::remote_link& l) override { net_.change_link(name_, id_, l); }
+    void retire_link(std::uint32_t link) override { net_.retire_link(name_, id_, link); }
     bool flush(int) override { return true; }
     void set_graph(const std::string&, const std::string&) override {}
     wire::node_status status() const override {
@@ -195,6 +218,59 @@ class fake_network {
     });
   }
 
+  // mutex_ held; nullptr: that process is no more.
+  host_state* alive(const std::string& name, std::uint64_t id) {
+    const auto it = hosts_.find(name);
+    return it == hosts_.end() || it->second.id != id ? nullptr : &it->second;
+  }
+  result<void> add_link(const std::string& name, std::uint64_t id, const wire::remote_link& l) {
+    std::lock_guard lock(mutex_);
+    auto* me = alive(name, id);
+    if (me == nullptr) return {};
+    if (refuses_ == name) return fail("wire.bad_option", "the network takes no links");
+    const bool fresh = !me->links.contains(l.id);
+    auto& mine = me->links[l.id];
+    mine.know(l);
+    if (fresh) mine.open = l.outgoing;
+    return {};
+  }
+  void open_link(const std::string& name, std::uint64_t id, std::uint32_t link) {
+    std::lock_guard lock(mutex_);
+    auto* me = alive(name, id);
+    if (me == nullptr) return;
+    auto& mine = me->links.at(link);
+    mine.open = true;
+    // As with the real one: who grants may rely on it that the sender knows the link.
+    const auto sender = hosts_.find(mine.books.peer);
+    if (sender == hosts_.end()) return;
+    if (!sender->second.links.contains(link)) unknown_ = true;
+    tell_room(mine.books.peer, name, link);
+  }
+  void change_link(const std::string& name, std::uint64_t id, const wire::remote_link& l) {
+    std::lock_guard lock(mutex_);
+    auto* me = alive(name, id);
+    if (me == nullptr) return;
+    auto& mine = me->links.at(l.id);
+    mine.know(l);
+    if (l.outgoing && l.how != wire::delivery::lossless) mine.unconfirmed.clear();
+    if (!l.outgoing) tell_room(mine.books.peer, name, l.id);
+  }
+  void retire_link(const std::string& name, std::uint64_t id, std::uint32_t link) {
+    std::lock_guard lock(mutex_);
+    if (auto* me = alive(name, id)) me->links.at(link).retired = true;
+  }
+  // mutex_ held.
+  void tell_room(const std::string& sender, const std::string& by, std::uint32_t link) {
+    post(sender, by + ">" + sender + ".credit", [this, sender, link](wire::node_events& e) {
+      {
+        std::lock_guard lock(mutex_);
+        const auto it = hosts_.find(sender);
+        if (it == hosts_.end() || !std::exchange(it->second.links[link].refused, false)) return;
+      }
+      e.room_again(link);
+    });
+  }
+
   wire::sent_how send(const std::string& from, std::uint64_t id, std::uint32_t link,
                       const packet& p) {
     std::lock_guard lock(mutex_);
@@ -207,8 +283,9 @@ class fake_network {
       return wire::sent_how::no_peer;
     }
     std::uint64_t credit = 0;
-    for (const auto& l : peer->second.options.links)
-      if (l.id == link) credit = l.credit_packets;
+    if (const auto theirs = peer->second.links.find(link);
+        theirs != peer->second.links.end() && theirs->second.open)
+      credit = theirs->second.credit;
     if (mine.books.in_flight >= credit) {
       ++mine.books.no_credit;
       mine.refused = true;
@@ -292,7 +369,8 @@ class fake_network {
     for (auto& [other, h] : hosts_) {
       for (auto& [link, l] : h.links) {
         if (l.books.peer != name || !l.books.outgoing) continue;
-        if (l.books.how == wire::delivery::lossless) continue;  // sent again
+        if (l.books.how == wire::delivery::lossless && !l.retired) continue;  // sent again
+        l.unconfirmed.clear();
         l.books.dropped[static_cast<int>(wire::wire_drop::disconnected)] += l.books.in_flight;
         l.books.in_flight = 0;
       }
@@ -359,6 +437,8 @@ class fake_network {
   std::uint64_t ids_ = 0;
   std::uint64_t calling_ = 0;
   bool over_ = false;
+  std::string refuses_;
+  bool unknown_ = false;
   std::thread thread_;
 };
 
