@@ -237,12 +237,17 @@ def recorded(hocket, text, folder):
     assert any("--graph runs one graph" in w for w in replay["warnings"]), replay["warnings"]
 
 
-def two_processes(hocket, text, folder):
+def on_two_hosts(text, folder):
     text = text.replace("actors:", "hosts:\n  desk: {listen: ipc://%s/desk.ipc}\n"
                         "  edge: {listen: ipc://%s/edge.ipc}\nactors:" % (folder, folder))
     for name, host in (("tone", "desk"), ("speaker", "edge"), ("record", "edge"), ("log", "edge")):
         at = text.index("{component:", text.index("\n  %s:" % name)) + 1
         text = text[:at] + "on: %s, " % host + text[at:]
+    return text
+
+
+def two_processes(hocket, text, folder):
+    text = on_two_hosts(text, folder)
     first = write(os.path.join(folder, "first.yaml"), text)
     second = write(os.path.join(folder, "second.yaml"),
                    text.replace("delay_ms: 100", "delay_ms: 200"))
@@ -292,11 +297,65 @@ def two_processes(hocket, text, folder):
     assert desk.process.wait(LIMIT_S) == 0, desk.said()
 
 
+def crossing(hocket, text, folder):
+    """A link between two processes comes and goes; each of them is killed while it is there."""
+    text = on_two_hosts(text, folder)
+    second = "  second: {component: playout.gst, on: edge, to: none, delay_ms: 50, inputs: {audio: tone.audio}}\n"
+    first = write(os.path.join(folder, "first.yaml"), text)
+    more = write(os.path.join(folder, "more.yaml"), text.replace("budgets:", second + "budgets:"))
+    broken = write(os.path.join(folder, "broken.yaml"), text.replace(
+        "budgets:", second.replace("to: none", "to: nowhere-at-all") + "budgets:"))
+    edge = Run(hocket, first, os.path.join(folder, "edge"), "edge")
+    desk = Run(hocket, first, os.path.join(folder, "desk"), "desk")
+    edge.runs()
+    new = "tone.audio > second.audio"
+
+    code, report, said = desk.apply(broken)
+    assert code != 0 and report["state"] in ("rolled_back", "refused"), said
+    code, report, said = desk.apply(more)
+    assert code == 0 and report["state"] == "committed" and report["revision"] == 2, said
+    assert not report["notes"] and all(p["dropped"] == 0 for p in report["packets"]), report
+    assert {l["name"]: l["fate"] for l in report["links"]} == {new: "added"}, report
+    edge.flows(new)
+
+    # Each of them dies and comes back with the file of the beginning: it goes on with revision 2.
+    for name in ("edge", "desk"):
+        dies, stays = (edge, desk) if name == "edge" else (desk, edge)
+        dies.kill()
+        until(lambda: stays.status()["peers"][0]["state"] == "lost", "the other one to notice")
+        again = Run(hocket, first, dies.out, name).runs()
+        assert "was killed with revision 2" in again.said(), again.said()
+        edge, desk = (again, desk) if name == "edge" else (edge, again)
+        edge.flows(new)
+        edge.flows("speaker.heard > record.model")
+
+    # It goes, and comes back, and goes: what desk says it sent meanwhile is what edge heard.
+    def counted():
+        of_desk, of_edge = ({l["from"] + " > " + l["to"]: l for l in run.status()["links"]}
+                            for run in (desk, edge))
+        sent, heard = of_desk[new + " @edge"], of_edge[new.replace(" >", " @desk >")]
+        assert not sent["dropped"] and not heard["dropped"], (sent, heard)
+        return sent["sent"], heard["delivered"]
+
+    counts = []
+    for file, fate in ((first, "removed"), (more, "added"), (first, "removed")):
+        code, report, said = edge.apply(file)
+        assert code == 0 and report["state"] == "committed", said
+        assert not report["notes"] and all(p["dropped"] == 0 for p in report["packets"]), report
+        assert {l["name"]: l["fate"] for l in report["links"]} == {new: fate}, report
+        edge.flows(new if fate == "added" else "tone.audio > speaker.audio")
+        counts.append(counted())
+    assert counts[2][0] - counts[0][0] == counts[2][1] - counts[0][1] > 0, counts
+    edge.process.send_signal(signal.SIGINT)
+    assert edge.process.wait(LIMIT_S) == 0, edge.said()
+    assert desk.process.wait(LIMIT_S) == 0, desk.said()
+
+
 def main():
     hocket, graph = sys.argv[1:3]
     with open(graph, encoding="utf-8") as f:
         text = f.read().replace("num-buffers=100", "num-buffers=20000")
-    for test in (one_process, killed, recorded, two_processes):
+    for test in (one_process, killed, recorded, two_processes, crossing):
         with tempfile.TemporaryDirectory() as folder:
             try:
                 test(hocket, text, folder)
