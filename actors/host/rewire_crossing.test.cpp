@@ -148,7 +148,7 @@ TEST_CASE("links between hosts come and go, with actors and without: nothing is 
 TEST_CASE("a link that goes while it is full: its last packets arrive, and only then it ends") {
   crossing_part s({.seed = 3, .delay_us = 1000});
   auto all = s.start("all");
-  s.slow_us = 3000;  // two packets in 5 ms: what waits becomes more
+  s.slow_us = 10000;  // two packets in 5 ms: what waits becomes more
   REQUIRE(eventually([&] {
     for (const auto& l : all->hosts["edge"]->status().links)
       if (l.to == "tap.in0 @gpu" && l.in_flight >= 3) return true;
@@ -247,7 +247,7 @@ TEST_CASE("a host that dies while a link to it is on its way out: the run can en
 TEST_CASE("an actor whose component changes: old and new packets come in order over its links") {
   crossing_part s({.seed = 11, .delay_us = 3000});
   auto all = s.start();
-  s.slow_end_us = 4000;  // what its old links hold waits for credit, and the new ones have theirs
+  s.slow_end_us = 10000;  // what its old links hold waits for credit, and the new ones have theirs
   REQUIRE(eventually([&] {
     for (const auto& l : all->hosts["gpu"]->status().links)
       if (l.to == "end.in0 @edge" && l.in_flight >= 3) return true;
