@@ -145,6 +145,7 @@ void input_queue::inherit(estate&& e) {
 
 std::size_t input_queue::requeue(const queue_spec& spec) {
   setup_.spec = spec;
+  max_age_ms_.store(spec.max_age_ms, std::memory_order_relaxed);
   if (spec.full == full_policy::block) return 0;
   const auto room = spec.full == full_policy::latest ? 1 : static_cast<std::size_t>(spec.size);
   std::size_t dropped = 0;

@@ -51,10 +51,11 @@ bool is_perishable(payload_kind kind);
 
 /// The bounded queue of one link in front of one actor instance, for one session.
 ///
-/// Threads: everything under the mutex of the receiving cell, except is_stale().
+/// Threads: everything under the mutex of the receiving cell, except is_stale() and the age limit.
 class input_queue : public std::enable_shared_from_this<input_queue> {
  public:
-  explicit input_queue(queue_setup setup) : setup_(std::move(setup)) {}
+  explicit input_queue(queue_setup setup)
+      : setup_(std::move(setup)), max_age_ms_(setup_.spec.max_age_ms) {}
 
   const queue_setup& setup() const { return setup_; }
   session_id session() const { return setup_.session; }
@@ -118,10 +119,11 @@ class input_queue : public std::enable_shared_from_this<input_queue> {
   bool is_stale(const packet& p) const {
     return p.header.epoch < stale_below_.load(std::memory_order_acquire) && is_perishable(p.kind());
   }
+  bool has_age_limit() const { return max_age_ms_.load(std::memory_order_relaxed) > 0; }
   /// True where a packet is older than max_age_ms.
   bool is_too_old(const entry& e, timestamp now) const {
-    return setup_.spec.max_age_ms > 0 &&
-           now - e.queued_at > std::chrono::milliseconds(setup_.spec.max_age_ms);
+    const auto limit_ms = max_age_ms_.load(std::memory_order_relaxed);
+    return limit_ms > 0 && now - e.queued_at > std::chrono::milliseconds(limit_ms);
   }
 
   /// True where one more packet would find no room.
@@ -179,6 +181,8 @@ class input_queue : public std::enable_shared_from_this<input_queue> {
   account account_;
   std::uint64_t in_hand_ = 0;
   std::atomic<epoch_number> stale_below_{0};
+  /// Of the spec: asked about packets that were taken out, while a rewire changes the queue.
+  std::atomic<std::int64_t> max_age_ms_;
   timestamp bound_ = timestamp::min();
   bool ended_ = false;
 };

@@ -128,8 +128,7 @@ bool cell::perform_items(job& j) {
     if (item.from->is_stale(p)) {
       item.dropped = true;
       item.why = drop_reason::old_epoch;
-    } else if (item.from->setup().spec.max_age_ms > 0 &&
-               item.from->is_too_old(item.what, world_.now())) {
+    } else if (item.from->has_age_limit() && item.from->is_too_old(item.what, world_.now())) {
       item.dropped = true;
       item.why = drop_reason::too_old;
     }
