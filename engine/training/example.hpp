@@ -14,9 +14,8 @@ struct training_example {
   std::vector<std::uint8_t> audio;     ///< [K*4, 80] dMel bins (0..15) of the user's side
   std::vector<std::int32_t> text_in;   ///< [K*1] token ids, 0 = nothing
   std::vector<std::int32_t> text_out;  ///< [K*2] token ids, 0 = nothing
-  std::vector<std::uint8_t>
-      slipped;                       ///< [K*2] 1 where `text_out` is what was said by mistake: read
-                                     ///< back, but not learnt as an answer; empty: nowhere
+  /// [K*2] 1 where `text_out` was said by mistake: read back, not learnt as an answer; empty: nowhere
+  std::vector<std::uint8_t> slipped;
   std::vector<std::int32_t> spoken;  ///< [K*4] word that sounds in the model's voice, 0 = none;
                                      ///< empty: not known
   std::vector<std::int32_t> heard;  ///< [K*4] user word (any speaker, addressed or not) whose sound

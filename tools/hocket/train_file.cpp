@@ -76,10 +76,12 @@ struct train_part final : config_base {
     v.field({.name = "text_weight", .doc = "of a loss", .min = 0}, c.text_weight);
     v.field({.name = "heard_weight", .doc = "of a loss", .min = 0}, c.heard_weight);
     v.field({.name = "gate_weight", .doc = "of a loss", .min = 0}, c.gate_weight);
-    v.field({.name = "spoken_weight",
-             .doc = "of a loss: which word the voice is saying; what keeps sound and text together",
-             .min = 0},
-            c.spoken_weight);
+    v.field(
+        {.name = "spoken_weight",
+         .doc =
+             "of a loss: which word the voice is saying; sound and text differ less often with it",
+         .min = 0},
+        c.spoken_weight);
     v.field({.name = "flow_weight", .doc = "of a loss", .min = 0}, c.flow_weight);
     v.field({.name = "flow_frames",
              .doc = "voiced frames of a conversation that the flow learns from in a step",
