@@ -9,6 +9,7 @@
 #include "engine/text/vocabulary.hpp"
 #include "graph/core/assert.hpp"
 #include "tools/scenarios/flite_voice.hpp"
+#include "tools/scenarios/kinds.hpp"
 
 namespace hocket::scenarios {
 namespace {
@@ -32,9 +33,14 @@ std::string spelling_of(const std::string& word) {
   return found == spelt.end() ? word : found->second;
 }
 
-phrase render(const std::string& text) {
-  const std::vector<std::string> words =
-      engine::letter_of(text).empty() ? engine::words_of(text) : std::vector<std::string>{text};
+constexpr std::int64_t frame_samples = 800, turn_samples = 3200;
+constexpr auto patch = static_cast<std::ptrdiff_t>(engine::speech_format::patch_size);
+
+std::vector<std::string> words_in(const std::string& text) {
+  return engine::letter_of(text).empty() ? engine::words_of(text) : std::vector<std::string>{text};
+}
+
+phrase render(const std::vector<std::string>& words) {
   std::string spelt;
   for (const std::string& word : words) spelt += (spelt.empty() ? "" : " ") + spelling_of(word);
   const flite_speech speech = flite_say("slt", spelt);
@@ -62,6 +68,73 @@ phrase render(const std::string& text) {
   return out;
 }
 
+// `said` up to its word `at`, from there on `next`; joined within 5 ms.
+phrase joined(const phrase& said, const phrase& next, std::size_t at) {
+  constexpr std::int64_t half_fade = 40;
+  const std::int64_t start = said.words[at].start, shift = start - next.words[at].start;
+  const std::int64_t length = shift + static_cast<std::int64_t>(next.samples.size());
+  phrase out;
+  out.samples.assign(
+      static_cast<std::size_t>((length + frame_samples - 1) / frame_samples * frame_samples), 0.0f);
+  const auto sample = [](const phrase& p, std::int64_t i) {
+    const auto n = static_cast<std::int64_t>(p.samples.size());
+    return i < 0 || i >= n ? 0.0f : p.samples[static_cast<std::size_t>(i)];
+  };
+  for (std::int64_t i = 0; i < length; ++i) {
+    const auto share = static_cast<float>(
+        std::clamp(double(i - start + half_fade) / double(2 * half_fade), 0.0, 1.0));
+    out.samples[static_cast<std::size_t>(i)] =
+        (1 - share) * sample(said, i) + share * sample(next, i - shift);
+  }
+  out.words = said.words;
+  for (std::size_t w = at; w < out.words.size(); ++w) {
+    out.words[w] = next.words[w];
+    out.words[w].start += shift, out.words[w].end += shift;
+  }
+  return out;
+}
+
+// The patches before the micro-turn in which word `at` begins, as if nothing came after it. `known`:
+// the patches that stay as they are in `said`. Returns how many patches stay from now on.
+std::int64_t forget_what_comes(phrase& said, std::size_t at, std::int64_t known) {
+  const std::int64_t start = said.words[at].start;
+  const std::int64_t until = start / turn_samples * (turn_samples / frame_samples);
+  if (until <= known) return known;
+  std::vector<float> before(said.samples.begin(), said.samples.begin() + start);
+  constexpr std::int64_t fade = 80;
+  for (std::int64_t i = 0; i < std::min(fade, start); ++i)
+    before[static_cast<std::size_t>(start - 1 - i)] *= static_cast<float>(i) / float(fade);
+  before.resize(said.samples.size(), 0.0f);
+  const std::vector<float> patches = engine::speech_patches_of(before);
+  std::copy(patches.begin() + known * patch, patches.begin() + until * patch,
+            said.patches.begin() + known * patch);
+  return until;
+}
+
+// Stands for a word that is not decided yet: breath with the tongue at rest, so that the word before it
+// ends as it does by itself.
+constexpr const char* stand_in = "huh";
+
+// Each open word is said as if those after it were still undecided: up to it, the sound is that of
+// the same sentence with `stand_in` in its place.
+phrase render_undecided(const std::vector<std::string>& words) {
+  std::vector<std::size_t> open;
+  std::vector<std::string> now = words;
+  for (std::size_t i = 1; i < words.size(); ++i)
+    if (kind_of(words[i])) open.push_back(i), now[i] = stand_in;
+  phrase out = render(now);
+  std::int64_t known = 0;
+  for (const std::size_t at : open) {
+    known = forget_what_comes(out, at, known);
+    now[at] = words[at];
+    phrase next = joined(out, render(now), at);
+    next.patches = engine::speech_patches_of(next.samples);
+    std::copy_n(out.patches.begin(), known * patch, next.patches.begin());
+    out = std::move(next);
+  }
+  return out;
+}
+
 }  // namespace
 
 model_voice& model_voice::shared() {
@@ -69,14 +142,20 @@ model_voice& model_voice::shared() {
   return voice;
 }
 
-const phrase& model_voice::say(const std::string& text) {
+const phrase& model_voice::say(const std::string& text) { return kept(phrases_, text, render); }
+const phrase& model_voice::say_undecided(const std::string& text) {
+  return kept(undecided_, text, render_undecided);
+}
+
+const phrase& model_voice::kept(phrases& all, const std::string& text,
+                                phrase (*make)(const std::vector<std::string>& words)) {
   {
     const std::shared_lock read(mutex_);
-    if (const auto found = phrases_.find(text); found != phrases_.end()) return *found->second;
+    if (const auto found = all.find(text); found != all.end()) return *found->second;
   }
   const std::unique_lock write(mutex_);
-  std::unique_ptr<phrase>& slot = phrases_[text];
-  if (!slot) slot = std::make_unique<phrase>(render(text));
+  std::unique_ptr<phrase>& slot = all[text];
+  if (!slot) slot = std::make_unique<phrase>(make(words_in(text)));
   return *slot;
 }
 

@@ -33,11 +33,21 @@ class model_voice {
   static model_voice& shared();
   /// Words of the vocabulary, also Spanish ones (spelt for an English voice inside).
   const phrase& say(const std::string& text);
+  /// The same, by a speaker who decides on each word only when it begins: what sounds before a word of
+  /// a kind (`kind_of`), and the patches of the micro-turns before, tell nothing of which word it is.
+  /// A teacher that knows its sentence prepares its mouth for the answer; a model taught with that
+  /// sound reads the answer off it, where it should compute it, and has nothing to read when it speaks
+  /// by itself.
+  const phrase& say_undecided(const std::string& text);
 
  private:
+  using phrases = std::map<std::string, std::unique_ptr<phrase>>;
+
   model_voice() = default;
+  const phrase& kept(phrases& all, const std::string& text,
+                     phrase (*make)(const std::vector<std::string>& words));
   std::shared_mutex mutex_;
-  std::map<std::string, std::unique_ptr<phrase>> phrases_;
+  phrases phrases_, undecided_;
 };
 
 }  // namespace hocket::scenarios

@@ -1,35 +1,14 @@
 #include "tools/scenarios/slips.hpp"
 
-#include <algorithm>
 #include <vector>
 
 #include "engine/text/vocabulary.hpp"
-#include "tools/scenarios/words.hpp"
+#include "tools/scenarios/kinds.hpp"
 
 namespace hocket::scenarios {
 namespace {
 
 using strings = std::vector<std::string>;
-
-const std::vector<strings>& kinds() {
-  static const std::vector<strings> all = [] {
-    strings small, tens;
-    for (int n = 0; n <= 20; ++n) small.push_back(engine::number_words(n));
-    for (int n = 20; n <= 90; n += 10) tens.push_back(engine::number_words(n));
-    return std::vector<strings>{small,
-                                tens,
-                                city_words(),
-                                weather_words(),
-                                color_words(),
-                                shape_words(),
-                                plain_words(),
-                                spanish_words(),
-                                engine::letter_pieces(),
-                                {"morning", "night"},
-                                {"hello", "goodbye"}};
-  }();
-  return all;
-}
 
 }  // namespace
 
@@ -38,11 +17,7 @@ std::optional<slip> slip_of(random_stream& rng, const std::string& text) {
   strings words = engine::letter_of(text).empty() ? engine::words_of(text) : strings{text};
   std::vector<std::pair<std::size_t, const strings*>> places;
   for (std::size_t i = 0; i < words.size(); ++i)
-    for (const strings& kind : kinds())
-      if (std::find(kind.begin(), kind.end(), words[i]) != kind.end()) {
-        places.emplace_back(i, &kind);
-        break;
-      }
+    if (const strings* kind = kind_of(words[i])) places.emplace_back(i, kind);
   if (places.empty()) return std::nullopt;
   const auto [at, kind] = rng.pick(places);
   std::string other = words[at];

@@ -54,11 +54,12 @@ TEST_CASE("slips are where they are asked for, and what sounds is what is writte
       REQUIRE(ex.slipped.size() == ex.text_out.size());
       REQUIRE(ex.spoken.size() == ex.voice.size());
       for (std::size_t slot = 0; slot < ex.slipped.size(); ++slot) {
-        if (!ex.slipped[slot]) continue;
+        // The conversation may end before its sound.
+        if (!ex.slipped[slot] || slot / 2 * 4 + 8 > ex.spoken.size()) continue;
         ++count;
         // Within this micro-turn and the next the voice begins that word.
         bool sounds = false;
-        for (std::size_t f = slot / 2 * 4; f < std::min(slot / 2 * 4 + 8, ex.spoken.size()); ++f)
+        for (std::size_t f = slot / 2 * 4; f < slot / 2 * 4 + 8; ++f)
           sounds = sounds || ex.spoken[f] == ex.text_out[slot];
         CHECK(sounds);
       }
