@@ -37,21 +37,24 @@ std::int64_t unix_ns() {
 }
 
 mcap_map facts_of(const plan& graph, const registry& types, const graph_recorder_options& o) {
-  return {{"graph_name", graph.name},
-          {"graph_file", graph.file},
-          {"graph_hash", graph.hash},
-          {"graph_revision", fmt::to_string(o.revision)},
-          {"micro_turn_ms", fmt::to_string(graph.grid.length / std::chrono::milliseconds(1))},
-          {"schema_hash", std::string(wire::schema_hash())},
-          {"hocket_version", o.version},
-          {"plugin_abi", HOCKET_PLUGIN_ABI},
-          {"components", component_names(graph)},
-          {"tools", fmt::format("{}", fmt::join(types.tool_names(), ","))},
-          {"plugins", fmt::format("{}", fmt::join(graph.plugins, ","))},
-          {"clock", o.virtual_time ? "virtual" : "real"},
-          {"sessions", fmt::to_string(o.sessions)},
-          {"edges", o.edges.empty() ? "*" : fmt::format("{}", fmt::join(o.edges, ","))},
-          {"recorder", "run"}};
+  mcap_map out = {
+      {"graph_name", graph.name},
+      {"graph_file", graph.file},
+      {"graph_hash", graph.hash},
+      {"graph_revision", fmt::to_string(o.revision)},
+      {"micro_turn_ms", fmt::to_string(graph.grid.length / std::chrono::milliseconds(1))},
+      {"schema_hash", std::string(wire::schema_hash())},
+      {"hocket_version", o.version},
+      {"plugin_abi", HOCKET_PLUGIN_ABI},
+      {"components", component_names(graph)},
+      {"tools", fmt::format("{}", fmt::join(types.tool_names(), ","))},
+      {"plugins", fmt::format("{}", fmt::join(graph.plugins, ","))},
+      {"clock", o.virtual_time ? "virtual" : "real"},
+      {"sessions", fmt::to_string(o.sessions)},
+      {"edges", o.edges.empty() ? "*" : fmt::format("{}", fmt::join(o.edges, ","))},
+      {"recorder", "run"}};
+  if (!o.host.empty()) out["host"] = o.host;
+  return out;
 }
 
 }  // namespace
@@ -149,7 +152,7 @@ result<void> graph_recorder::choose(const plan& graph) {
     const auto& actor = graph.actors[a];
     auto& row = channels_.emplace_back((*chosen)[a].size(), std::uint16_t{0});
     for (std::size_t port = 0; port < row.size(); ++port) {
-      if (!(*chosen)[a][port]) continue;
+      if (!(*chosen)[a][port] || !is_here(actor)) continue;
       const auto made = file_->channel(host::output_name(graph, static_cast<actor_index>(a), port),
                                        about(actor, port));
       if (!made) return fail(made);
@@ -177,7 +180,7 @@ void graph_recorder::rewired(const host::graph_revision& r) {
     if (!ran_[a]) row.assign(actors[a].type->info.outputs.size(), 0);
     ran_[a] = !actors[a].removed;
     for (std::size_t port = 0; port < row.size(); ++port) {
-      if (!chosen[a][port] || row[port] != 0) continue;
+      if (!chosen[a][port] || row[port] != 0 || !is_here(actors[a])) continue;
       full = full || last_channel_ == UINT16_MAX;
       if (full) continue;
       row[port] = ++last_channel_;

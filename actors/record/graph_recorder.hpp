@@ -22,6 +22,8 @@ struct graph_recorder_options {
   bool virtual_time = false;
   int sessions = 1;
   int revision = 1;  ///< of the graph that the run begins with
+  /// Of a graph with hosts: the one that this process is. Only what its actors emit is recorded.
+  std::string host = {};
   std::size_t queue_bytes = 64u << 20;
   std::size_t queue_packets = 65'536;
   bool compress = true;
@@ -79,6 +81,9 @@ class graph_recorder final : public host::observer {
 
   graph_recorder(graph_recorder_options options, std::unique_ptr<recording_writer> file);
   result<void> choose(const plan& graph);
+  bool is_here(const plan_actor& a) const {
+    return options_.host.empty() || a.host == options_.host;
+  }
   void put(item i, bool may_wait);
   void write_all();
   void take(std::vector<item>& batch);

@@ -6,14 +6,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "actors/host/plan_view.hpp"
 #include "actors/record/graph_recorder.hpp"
+#include "actors/replay/lacking.hpp"
 #include "actors/replay/player.hpp"
 
 namespace hocket::replay {
 namespace {
-
-enum class role : std::uint8_t { live, played, left_out };
 
 using graphs = std::vector<const plan*>;
 
@@ -46,8 +44,10 @@ result<std::vector<role>> cast(const plan& graph, const replay_request& request)
   std::vector<role> roles(graph.actors.size(), role::left_out);
   for (std::size_t i = 0; i < roles.size(); ++i) {
     const auto& a = graph.actors[i];
+    const bool replaced = std::find(request.replaced.begin(), request.replaced.end(), a.name) !=
+                          request.replaced.end();
     const bool runs =
-        request.only.empty() ? !a.type->info.source : matches_any(request.only, a.name);
+        request.only.empty() ? !a.type->info.source || replaced : matches_any(request.only, a.name);
     if (runs && !matches_any(request.play, a.name)) roles[i] = role::live;
   }
   for (const auto& l : graph.links)
@@ -55,23 +55,6 @@ result<std::vector<role>> cast(const plan& graph, const replay_request& request)
   if (std::find(roles.begin(), roles.end(), role::live) == roles.end())
     return fail("replay.nothing_runs", "no actor is left that would run; name one with --only");
   return roles;
-}
-
-result<void> check_recorded(const plan& graph, const std::vector<role>& roles,
-                            const record::recording& from) {
-  for (const auto& l : graph.links) {
-    if (roles[l.to] != role::live || roles[l.from] != role::played) continue;
-    const auto name = host::output_name(graph, l.from, l.from_port);
-    if (from.find(name) != nullptr) continue;
-    std::vector<std::string> there;
-    for (const auto& o : from.outputs()) there.push_back(o.name);
-    return fail("replay.not_recorded",
-                fmt::format("{} feeds {}, but is not in the recording (which holds {}); run fewer "
-                            "actors with --only, or give {} another component with --replace",
-                            name, graph.actors[l.to].name, fmt::join(there, ", "),
-                            graph.actors[l.from].name));
-  }
-  return {};
 }
 
 std::vector<std::string> warnings_of(const record::recording& from, bool sees_marks) {
@@ -82,6 +65,9 @@ std::vector<std::string> warnings_of(const record::recording& from, bool sees_ma
     out.push_back(
         "it was recorded in real time: packets come at the next whole millisecond, and "
         "nothing is late");
+  if (const auto host = from.fact("host"); !host.empty())
+    out.push_back("host " + host +
+                  " recorded it: what other hosts emitted is not in it, and not compared");
   if (!sees_marks)
     out.push_back(
         "it was recorded by an actor of the graph: bounds, ends and interruptions of "
@@ -145,7 +131,10 @@ class maker {
   result<plan> make(const plan& original) {
     const auto roles = cast(original, request_);
     if (!roles) return fail(roles);
-    HOCKET_TRY(check_recorded(original, *roles, *from_));
+    lacking_list lacking(*from_);
+    lacking.look(original, *roles, 1);
+    const auto found = lacking.findings("");
+    if (found.has_errors()) return fail(found.items().front().code, found.items().front().message);
     plan made;
     copy_part(original, *roles, made);
     std::size_t next = 0;
@@ -191,6 +180,18 @@ class maker {
 };
 
 }  // namespace
+
+diagnostics find_lacking(const plan& original, const record::recording& from,
+                         const std::string& file, const replay_request& request,
+                         const std::vector<later_graph>& later) {
+  lacking_list out(from);
+  const auto look = [&](const plan& graph, int revision) {
+    if (const auto roles = cast(graph, request)) out.look(graph, *roles, revision);
+  };
+  look(original, 1);
+  for (const auto& l : later) look(l.graph, l.number);
+  return out.findings(file);
+}
 
 result<replay_plan> make_replay(const plan& original, std::shared_ptr<const record::recording> from,
                                 const replay_request& request,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "actors/record/recording.hpp"
+#include "graph/core/diagnostic.hpp"
 #include "graph/spec/plan.hpp"
 
 namespace hocket::replay {
@@ -14,6 +15,9 @@ struct replay_request {
   std::vector<std::string> only =
       {};  ///< only these run; what feeds them is played, the rest left out
   std::vector<std::string> play = {};  ///< these are played too
+  /// Names of actors that have another component than in the recording: without `only` they run, also
+  /// where they are sources.
+  std::vector<std::string> replaced = {};
 };
 
 /// A graph that the recorded run went on with, as a plan of now.
@@ -38,11 +42,18 @@ struct replay_plan {
 };
 
 /// Errors: replay.no_such_actor (a glob that names nothing), replay.not_recorded (an output that a
-/// live actor needs is not in the recording), replay.nothing_runs.
+/// live actor needs is not in the recording), replay.other_host (the same, and another host than the
+/// one that recorded emitted it), replay.nothing_runs.
 ///
 /// `later`: the recorded run's revisions, with the component types of `original`.
 result<replay_plan> make_replay(const plan& original, std::shared_ptr<const record::recording> from,
                                 const replay_request& request,
                                 const std::vector<later_graph>& later = {});
+
+/// Everything that make_replay() would miss in the recording, all graphs together, with what to do.
+/// Empty where it misses nothing. `file`: where the recording lies, for the messages.
+diagnostics find_lacking(const plan& original, const record::recording& from,
+                         const std::string& file, const replay_request& request,
+                         const std::vector<later_graph>& later = {});
 
 }  // namespace hocket::replay

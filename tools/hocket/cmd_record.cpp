@@ -53,8 +53,10 @@ std::string about(const record::recorded_output& o, const char* key) {
 
 void print(const std::string& file, const recording& r) {
   fmt::print("{}: {}\n", file, verdict_text(r.how_it_ended()));
-  fmt::print("graph {} ({}), recorded by hocket {} in {} time\n", r.fact("graph_name"),
-             r.fact("graph_hash"), r.fact("hocket_version"), r.fact("clock"));
+  const auto host = r.fact("host");
+  fmt::print("graph {} ({}), recorded by hocket {} in {} time{}\n", r.fact("graph_name"),
+             r.fact("graph_hash"), r.fact("hocket_version"), r.fact("clock"),
+             host.empty() ? "" : " on host " + host + " alone");
   for (const auto& n : r.revisions())
     fmt::print("rewired at {:.3f} s: revision {} ({}) from micro-turn {} on\n", n.from.seconds(),
                n.number, n.hash, n.micro_turn);

@@ -216,7 +216,12 @@ int run_replay(const replay_options& o) {
   if (!later)
     return complain(later.error(), exit_bad_input,
                     "the recorded run was rewired; give one graph for all of it with --graph");
-  auto what = replay::make_replay(*loaded.graph, *from, {o.only, o.play}, *later);
+  replay::replay_request request{o.only, o.play};
+  for (const auto& r : o.replace) request.replaced.push_back(r.substr(0, r.find('=')));
+  if (const auto lacking = find_lacking(*loaded.graph, **from, o.file, request, *later);
+      lacking.has_errors())
+    return report(lacking);
+  auto what = replay::make_replay(*loaded.graph, *from, request, *later);
   if (!what) return complain(what.error(), exit_bad_input);
   for (auto& w : rewire_warnings(o, **from)) what->warnings.push_back(std::move(w));
   if (!o.json)

@@ -156,6 +156,7 @@ result<std::unique_ptr<record::graph_recorder>> make_recording(const run_options
   how.virtual_time = o.virtual_time;
   how.sessions = o.sessions;
   how.revision = graph_revision;
+  how.host = o.host;
   // A full disk or a file limit is an error to be counted, not a signal to die of.
   std::signal(SIGXFSZ, SIG_IGN);
   return record::graph_recorder::create(*loaded.graph, *loaded.types, how);
