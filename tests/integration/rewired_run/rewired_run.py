@@ -351,11 +351,69 @@ def crossing(hocket, text, folder):
     assert desk.process.wait(LIMIT_S) == 0, desk.said()
 
 
+def crossing_recorded(hocket, text, folder):
+    """Both processes record while a link between them comes and goes; then each file is replayed."""
+    text = on_two_hosts(text, folder)
+    second = "  second: {component: playout.gst, on: edge, to: none, delay_ms: 50, inputs: {audio: tone.audio}}\n"
+    first = write(os.path.join(folder, "first.yaml"), text)
+    more = write(os.path.join(folder, "more.yaml"), text.replace("budgets:", second + "budgets:"))
+    tapes = {name: os.path.join(folder, name + ".mcap") for name in ("desk", "edge")}
+    runs = {name: Run(hocket, first, os.path.join(folder, name), name, ["--record", tapes[name]])
+            for name in tapes}
+    edge, desk = runs["edge"].runs(), runs["desk"]
+    boundaries, hashes = [], []
+    for file, link in ((more, "tone.audio > second.audio"), (first, "tone.audio > speaker.audio")):
+        code, report, said = edge.apply(file)
+        assert code == 0 and report["state"] == "committed", said
+        boundaries.append(report["at_s"])
+        hashes.append(report["hash_after"])
+        edge.flows(link)
+    edge.process.send_signal(signal.SIGINT)
+    for run in (edge, desk):
+        assert run.process.wait(LIMIT_S) == 0, run.said()
+
+    own = {"desk": {"tone.audio", "tone.video"}, "edge": {"speaker.heard", "speaker.played",
+                                            "second.heard", "second.played"}}
+    for name, tape in tapes.items():
+        with open(tape, "rb") as f:
+            f.seek(-8, os.SEEK_END)
+            assert f.read() == b"\x89MCAP0\r\n", name + ": no footer"
+        info = subprocess.run([hocket, "record", "info", tape, "--json"], capture_output=True,
+                              text=True)
+        info = json.loads(info.stdout)
+        assert info["complete"] and not info["problems"], info
+        assert info["facts"]["host"] == name, info
+        assert [r["revision"] for r in info["revisions"]] == [2, 3], info
+        assert [r["from_s"] for r in info["revisions"]] == boundaries, (info, boundaries)
+        assert [r["graph_hash"] for r in info["revisions"]] == hashes, (info, hashes)
+        assert {o["name"] for o in info["outputs"]} == own[name], info
+        assert all(o["missing"] == 0 for o in info["outputs"]), info
+        heard = [o["packets"] for o in info["outputs"] if o["name"] in ("tone.audio", "second.heard")]
+        assert len(heard) == 1 and heard[0] > 2, info
+
+    done = subprocess.run([hocket, "replay", tapes["desk"], "--json", "--check", "--out",
+                           os.path.join(folder, "again")],
+                          capture_output=True, text=True, timeout=2 * LIMIT_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    replay = json.loads(done.stdout)
+    assert replay["played"] == ["tone"] and "second" in replay["ran"], replay
+    assert not replay["not_rewired"], replay
+    assert sum("and so is the replay" in w for w in replay["warnings"]) == 2, replay["warnings"]
+    rows = {l["from"] + " > " + l["to"]: l for l in replay["links"]}
+    heard = rows["tone.audio > second.audio"]["delivered"]
+    assert 0 < heard < rows["tone.audio > speaker.audio"]["delivered"], rows
+
+    done = subprocess.run([hocket, "replay", tapes["edge"], "--out", os.path.join(folder, "none")],
+                          capture_output=True, text=True, timeout=2 * LIMIT_S)
+    assert done.returncode == 2 and not os.path.exists(os.path.join(folder, "none")), done
+    assert "replay the recording that host desk made" in done.stderr, done.stderr
+
+
 def main():
     hocket, graph = sys.argv[1:3]
     with open(graph, encoding="utf-8") as f:
         text = f.read().replace("num-buffers=100", "num-buffers=20000")
-    for test in (one_process, killed, recorded, two_processes, crossing):
+    for test in (one_process, killed, recorded, two_processes, crossing, crossing_recorded):
         with tempfile.TemporaryDirectory() as folder:
             try:
                 test(hocket, text, folder)
