@@ -1,6 +1,7 @@
 #include "actors/host/rewire_party.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -201,9 +202,10 @@ rewire_outcome rewire_party::lead(rewire_request request) {
   const auto& grid = world_.graph().grid;
   const auto soon = std::max(world_.now() + duration(notice_ns), asked.not_before - duration(1));
   const auto k = grid.index_of(soon);
+  const auto before = who_is_there();
   tell_all(step::commit, {number, k});
   world_.changes->commit_at(c, k);
-  gather(number, c->out);
+  gather(number, before, c->out);
   return c->out;
 }
 
@@ -241,17 +243,59 @@ std::optional<std::string> rewire_party::against(std::int64_t number, int limit_
   }
 }
 
+rewire_party::incarnations rewire_party::who_is_there() const {
+  incarnations out;
+  for (const auto& p : world_.edge->wire().status().peers) out[p.name] = p.incarnation;
+  return out;
+}
+
+std::optional<std::string> rewire_party::fate_of(const std::string& host,
+                                                 const incarnations& before,
+                                                 const rewire_outcome& out) const {
+  const auto known =
+      fmt::format("it had agreed, was to change over at {:.3f} s and has not said that it did",
+                  out.at.seconds());
+  for (const auto& p : world_.edge->wire().status().peers) {
+    if (p.name != host) continue;
+    const bool there = p.state == wire::peer_state::up || p.state == wire::peer_state::suspect;
+    const auto was = before.find(host);
+    const bool other = was != before.end() && was->second != p.incarnation;
+    if (there && !other) return {};
+    if (there)
+      return fmt::format("host {} died: {}. It came back as a new process, with this graph", host,
+                         known);
+    return fmt::format(
+        "host {} is {} ({}), for {:.1f} s: {}. If it comes back as it was before, it is refused: "
+        "start it with the file of revision {}",
+        host, wire::to_string(p.state), p.reason.empty() ? "no reason known" : p.reason,
+        static_cast<double>(p.state_ms) / 1e3, known, out.revision);
+  }
+  return {};
+}
+
 // The others' packets belong into the report; and who did not change over is told at once.
-void rewire_party::gather(std::int64_t number, rewire_outcome& out) {
+void rewire_party::gather(std::int64_t number, const incarnations& before, rewire_outcome& out) {
   const auto until = clock::now() + std::chrono::seconds(settle_limit_s);
+  std::map<std::string, std::string> lost;
   std::unique_lock lock(mutex_);
   auto& ballot = ballots_[number];
-  while (ballot.done.size() < world_.place().peers.size() && !over() && clock::now() < until)
+  for (;;) {
+    std::vector<std::string> silent;
+    for (const auto& p : world_.place().peers)
+      if (!ballot.done.contains(p) && !lost.contains(p)) silent.push_back(p);
+    if (silent.empty() || over() || clock::now() >= until) break;
+    // Unlocked: the wire tells us things while it holds locks of its own.
+    lock.unlock();
+    for (const auto& p : silent)
+      if (const auto fate = fate_of(p, before, out)) lost[p] = *fate;
+    lock.lock();
     changed_.wait_for(lock, look_again);
+  }
   for (const auto& p : world_.place().peers) {
     const auto it = ballot.done.find(p);
     if (it == ballot.done.end()) {
-      out.notes.push_back("host " + p + " has not said that it changed over");
+      out.notes.push_back(lost.contains(p) ? lost[p]
+                                           : "host " + p + " has not said that it changed over");
       continue;
     }
     if (it->second.state != rewire_state::committed)

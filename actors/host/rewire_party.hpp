@@ -42,6 +42,8 @@ class rewire_party {
     std::map<std::string, rewire_outcome> votes;  ///< by host; state `planned` = in favour
     std::map<std::string, rewire_outcome> done;
   };
+  /// Where the others stood when they were told to commit: who is another process later has died.
+  using incarnations = std::map<std::string, std::uint64_t>;
   struct decision {
     bool commit = false;
     std::int64_t micro_turn = 0;
@@ -52,7 +54,12 @@ class rewire_party {
   void take_part(std::string leader, std::int64_t number, std::string text);
   /// The host that is against, or none; waits for all votes.
   std::optional<std::string> against(std::int64_t number, int limit_s, rewire_outcome& why);
-  void gather(std::int64_t number, rewire_outcome& out);
+  /// Waits for what the others say of their commit, but for nobody who was lost since `before`.
+  void gather(std::int64_t number, const incarnations& before, rewire_outcome& out);
+  incarnations who_is_there() const;
+  /// What is known of a host that has not said whether it changed over; `none`: it is still there.
+  std::optional<std::string> fate_of(const std::string& host, const incarnations& before,
+                                     const rewire_outcome& out) const;
   std::optional<std::string> missing_host() const;
   bool is_there(const std::string& host) const;
   bool over() const;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "actors/host/rewire_plans.test.hpp"
 #include "actors/host/several.test.hpp"
 
@@ -139,6 +141,51 @@ TEST_CASE("a host that is lost while it prepares: the others roll back") {
   CHECK(late.code == "rewire.host_missing");
   for (auto& [name, r] : all->hosts) r->stop();
   for (auto& [name, r] : all->hosts) (void)r->wait();
+}
+
+namespace {
+
+/// Ends a host, as kill -9 would, at the moment at which it has changed over and has told nobody.
+struct dies_at_commit final : observer {
+  explicit dies_at_commit(std::function<void()> f) : die(std::move(f)) {}
+  void rewired(const graph_revision&) override { die(); }
+  std::function<void()> die;
+};
+
+}  // namespace
+
+TEST_CASE("a host that dies right after the commit: nobody waits for it, and the report says so") {
+  three_part s;
+  const auto first = s.variant(1, 1);
+  fake_network net({});
+  dies_at_commit kill([&] { net.cut("gpu"); });
+  std::map<std::string, std::unique_ptr<runtime>> hosts;
+  for (const std::string name : {"edge", "gpu"}) {
+    runtime_options o;
+    o.host.name = name;
+    o.host.open = net.opener();
+    o.drain_limit_s = 1;
+    o.load = [&](graph_text&) -> result<plan> { return s.variant(2, 3); };
+    if (name == "gpu") o.observers = {&kill};
+    hosts[name] = runtime::start(first, s.stage.g.types, o).value();
+  }
+  REQUIRE(eventually([&] { return s.book.size() > 10; }));
+  const auto start = std::chrono::steady_clock::now();
+  const auto out = hosts["edge"]->rewire({{"2 3", ""}});
+  const auto took = std::chrono::steady_clock::now() - start;
+  CAPTURE(out.why);
+  CHECK(out.state == rewire_state::committed);
+  CHECK(took < std::chrono::seconds(20));  // without that it waits for 30 s
+  REQUIRE(out.notes.size() == 1);
+  const auto& note = out.notes[0];
+  CAPTURE(note);
+  CHECK(note.starts_with("host gpu is lost (cut)"));
+  CHECK(note.find(fmt::format("it had agreed, was to change over at {:.3f} s and has not said "
+                              "that it did",
+                              out.at.seconds())) != note.npos);
+  CHECK(note.find("start it with the file of revision 2") != note.npos);
+  for (auto& [name, r] : hosts) r->stop();
+  for (auto& [name, r] : hosts) (void)r->wait();
 }
 
 TEST_CASE("a dry run asks all hosts and touches none") {

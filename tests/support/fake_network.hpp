@@ -172,7 +172,12 @@ class fake_network {
       for (const auto& p : it->second.options.peers) {
         wire::peer_status one;
         one.name = p.name;
-        one.state = net_.hosts_.contains(p.name) ? wire::peer_state::up : wire::peer_state::lost;
+        const auto other = net_.hosts_.find(p.name);
+        one.state = other != net_.hosts_.end() ? wire::peer_state::up : wire::peer_state::lost;
+        if (other != net_.hosts_.end())
+          one.incarnation = other->second.id;
+        else
+          one.reason = "cut";
         one.clock.samples = 1;
         s.peers.push_back(std::move(one));
       }
