@@ -279,6 +279,8 @@ void agent::check_limits(emitter& out) {
 result<void> agent::tick(std::int64_t micro_turn, emitter& out) {
   check_limits(out);
   release(context_.grid.end_of(micro_turn + 1), out);
+  // What comes from now on is due from now on: nobody has to wait for a result of a past micro-turn.
+  out.emit(results_port, context_.grid.end_of(micro_turn), control{control::kind::bound, "", 0});
   return {};
 }
 
