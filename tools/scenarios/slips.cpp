@@ -6,18 +6,14 @@
 #include "tools/scenarios/kinds.hpp"
 
 namespace hocket::scenarios {
-namespace {
-
-using strings = std::vector<std::string>;
-
-}  // namespace
 
 std::optional<slip> slip_of(random_stream& rng, const std::string& text) {
   // A letter of a spelling is a token by itself.
-  strings words = engine::letter_of(text).empty() ? engine::words_of(text) : strings{text};
-  std::vector<std::pair<std::size_t, const strings*>> places;
+  std::vector<std::string> words =
+      engine::letter_of(text).empty() ? engine::words_of(text) : std::vector<std::string>{text};
+  std::vector<std::pair<std::size_t, const std::vector<std::string>*>> places;
   for (std::size_t i = 0; i < words.size(); ++i)
-    if (const strings* kind = kind_of(words[i])) places.emplace_back(i, kind);
+    if (const auto* kind = kind_of(words[i])) places.emplace_back(i, kind);
   if (places.empty()) return std::nullopt;
   const auto [at, kind] = rng.pick(places);
   std::string other = words[at];

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# replay_nano.sh HOCKET REPOSITORY: record talk.yaml with the trained model, replay it bit for bit.
+# replay_model.sh HOCKET REPOSITORY: record talk.yaml with the trained model, replay it bit for bit.
 set -euo pipefail
 hocket=$1
 cd "$2"
