@@ -1,6 +1,7 @@
 #include "actors/wire/node.hpp"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -14,12 +15,22 @@
 #include "actors/wire/address.hpp"
 #include "actors/wire/keys.hpp"
 #include "actors/wire/peer.hpp"
+#include "actors/wire/spin_budget.hpp"
 #include "actors/wire/zap.hpp"
 #include "graph/core/assert.hpp"
 #include "graph/core/clock.hpp"
 
 namespace hocket::wire {
 namespace {
+
+/// Looks without sleeping; between two looks, whoever has work here (ZeroMQ's threads) gets the core.
+bool found_soon(std::vector<pollfd>& fds, std::int64_t until_ns) {
+  while (monotonic_ns() < until_ns) {
+    if (poll(fds.data(), fds.size(), 0) != 0) return true;
+    sched_yield();
+  }
+  return false;
+}
 
 constexpr std::size_t control_bytes_max = 1u << 20;
 /// Messages of a socket that are looked at in one go: who sends without end gets no further.
@@ -286,6 +297,9 @@ void node::impl::loop() {
   std::vector<pollfd> fds;
   auto last = monotonic_ns();
   std::int64_t planned = 0;
+  // ZeroMQ's own threads are woken as well, so it is longer than in shared memory.
+  spin_budget spin(150'000);
+  std::int64_t nothing_since = 0;  ///< 0: something came
   while (!stop_.load()) {
     core_.awake.clear();
     core_.look_again = false;
@@ -297,6 +311,10 @@ void node::impl::loop() {
       for (const auto& p : peers_) p->forgive(away, now);
     last = now;
     planned = 0;
+    if (any && nothing_since != 0) {
+      spin.waited(now - nothing_since);
+      nothing_since = 0;
+    }
     auto due = now + 1'000'000'000;
     for (const auto& p : peers_) {
       p->work(now);
@@ -313,8 +331,11 @@ void node::impl::loop() {
     for (const auto& p : peers_) p->add_fds(fds);
     now = monotonic_ns();
     const auto wait = std::max<std::int64_t>(0, due - now);
-    const timespec limit{wait / 1'000'000'000, wait % 1'000'000'000};
-    ppoll(fds.data(), fds.size(), &limit, nullptr);
+    if (nothing_since == 0) nothing_since = now;
+    if (!found_soon(fds, std::min(now + wait, nothing_since + spin.ns()))) {
+      const timespec limit{wait / 1'000'000'000, wait % 1'000'000'000};
+      ppoll(fds.data(), fds.size(), &limit, nullptr);
+    }
     planned = std::min(wait, monotonic_ns() - now);
   }
   for (const auto& p : peers_) p->close();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "actors/wire/shm_arena.hpp"
+#include "actors/wire/spin_budget.hpp"
 #include "graph/contract/writable_buffer.hpp"
 
 namespace hocket::wire {
@@ -108,7 +109,7 @@ class shm_reader {
   std::atomic<bool> stop_{false}, broken_{false};
   std::vector<std::byte> message_;
   std::uint64_t read_ = 0;
-  std::int64_t spin_ns_ = 0;
+  spin_budget spin_{100'000};
   std::thread thread_;
 };
 

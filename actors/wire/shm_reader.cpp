@@ -8,9 +8,6 @@ namespace hocket::wire {
 namespace {
 constexpr std::uint64_t word = 8;
 constexpr std::uint64_t wrap = UINT64_MAX;
-/// How long to look for the next message before sleeping: what a wake-up costs is worth spending,
-/// more is not. Halved each time it was in vain, so that slow traffic costs next to nothing.
-constexpr std::int64_t spin_most_ns = 40'000, spin_least_ns = 500;
 
 void relax() {
 #if defined(__x86_64__)
@@ -20,10 +17,7 @@ void relax() {
 }  // namespace
 
 shm_reader::shm_reader(std::shared_ptr<shm_arena> arena, handler on_message)
-    : arena_(std::move(arena)),
-      on_message_(std::move(on_message)),
-      spin_ns_(spin_most_ns),
-      thread_([this] { loop(); }) {}
+    : arena_(std::move(arena)), on_message_(std::move(on_message)), thread_([this] { loop(); }) {}
 
 shm_reader::~shm_reader() {
   stop_.store(true);
@@ -74,17 +68,16 @@ bool shm_reader::take() {
 /// False: nothing more will come.
 bool shm_reader::await() {
   auto& h = arena_->head();
-  const auto until = monotonic_ns() + spin_ns_;
+  const auto since = monotonic_ns();
   do {
     for (int i = 0; i < 32; ++i) {
       if (h.written.load(std::memory_order_acquire) != read_) {
-        spin_ns_ = std::min(spin_most_ns, spin_ns_ * 2);
+        spin_.waited(monotonic_ns() - since);
         return true;
       }
       relax();
     }
-  } while (monotonic_ns() < until && !stop_.load(std::memory_order_relaxed));
-  spin_ns_ = std::max(spin_least_ns, spin_ns_ / 2);
+  } while (monotonic_ns() < since + spin_.ns() && !stop_.load(std::memory_order_relaxed));
   h.asleep.store(1);
   if (h.written.load() != read_ || stop_.load()) {
     h.asleep.store(0);
@@ -93,6 +86,7 @@ bool shm_reader::await() {
   if (h.closed.load() != 0) return false;
   // With a limit, so that a wake-up that a dying writer left out cannot hold us for ever.
   futex_wait(h.asleep, 1, 1'000'000'000);
+  spin_.waited(monotonic_ns() - since);
   return true;
 }
 
