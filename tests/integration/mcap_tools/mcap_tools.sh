@@ -1,13 +1,25 @@
 #!/usr/bin/env bash
-# mcap_tools.sh HOCKET REPOSITORY: recordings in the eyes of the public MCAP libraries.
+# mcap_tools.sh HOCKET REPOSITORY FOLDER: recordings in the eyes of the public MCAP libraries.
+# What package.json names is installed into FOLDER, once.
 set -euo pipefail
-hocket=$1
+hocket=$1 folder=$3
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 cd "$2"
-command -v node >/dev/null || { echo "skipped: node is not installed"; exit 77; }
-modules=${HOCKET_MCAP_TOOLS:-.}/node_modules
-[[ -d $modules/@mcap/core && -d $modules/protobufjs && -d $modules/@foxglove/wasm-zstd ]] ||
-  { echo "skipped: @mcap/core is not installed (see README.md)"; exit 77; }
+for program in node npm; do
+  command -v $program >/dev/null || { echo "skipped: $program is not installed"; exit 77; }
+done
+mkdir -p "$folder"
+if ! cmp -s "$here/package.json" "$folder/installed.json"; then
+  cp "$here/package.json" "$folder/package.json"
+  if ! npm install --prefix "$folder" --no-audit --no-fund --no-package-lock --ignore-scripts \
+      --fetch-retries 1 --fetch-timeout 30000 >"$folder/npm.log" 2>&1; then
+    tail -n 3 "$folder/npm.log"
+    echo "skipped: npm cannot install what package.json names"
+    exit 77
+  fi
+  cp "$here/package.json" "$folder/installed.json"
+fi
+modules=$folder/node_modules
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
