@@ -165,10 +165,11 @@ TEST_CASE("what does not open is rolled back, and the old graph has not noticed"
     auto closed = std::make_shared<notebook>();
     rewire_stage s(virtual_time);
     chain(s, 300, book, {0, 800});
-    s.g.add("good", 1, 0, [closed] {
+    s.g.add("good", 1, 1, [closed] {
       auto c = std::make_unique<lambda_component>();
-      c->on_close = [closed](emitter&) -> result<void> {
+      c->on_close = [closed](emitter& out) -> result<void> {
         closed->add("closed");
+        out.emit(0, timestamp::of_ms(500), testing::word("last words of one that never took part"));
         return {};
       };
       return c;

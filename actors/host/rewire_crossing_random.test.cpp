@@ -6,7 +6,7 @@
 #include <random>
 #include <set>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "actors/host/crossing_ledger.test.hpp"
 #include "actors/host/rewire_plans.test.hpp"
@@ -54,7 +54,7 @@ class random_hosts {
       CAPTURE(out.why);
       const bool over = out.code == "rewire.not-running" || out.code == "rewire.run-ended";
       CHECK((out.state == rewire_state::committed || out.state == rewire_state::unchanged || over));
-      CHECK(out.notes == std::vector<std::string>{});
+      if (!over) CHECK(fmt::format("{}", fmt::join(out.notes, "; ")) == "");
       changed += out.state == rewire_state::committed ? 1 : 0;
       for (auto& [name, r] : all.hosts) CHECK(r->status().law_holds());
     }
@@ -72,8 +72,8 @@ class random_hosts {
   }
 
  private:
-  static constexpr int rewires = 4;
-  static constexpr int length_ms = 1500;
+  static constexpr int rewires = 3;
+  static constexpr int length_ms = 2400;
   int pick(int from, int to) { return std::uniform_int_distribution<int>(from, to)(rng_); }
   static std::string host(int i) { return fmt::format("h{}", i); }
 

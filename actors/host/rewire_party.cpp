@@ -200,8 +200,9 @@ rewire_outcome rewire_party::lead(rewire_request request) {
     return c->out;
   }
   const auto& grid = world_.graph().grid;
-  const auto soon = std::max(world_.now() + duration(notice_ns), asked.not_before - duration(1));
-  const auto k = grid.index_of(soon);
+  // The end of the micro-turn before `not_before`, which may be the least of all times.
+  const auto soon = std::max(world_.now() + duration(notice_ns + 1), asked.not_before);
+  const auto k = grid.index_of(soon - duration(1));
   const auto before = who_is_there();
   tell_all(step::commit, {number, k});
   world_.changes->commit_at(c, k);

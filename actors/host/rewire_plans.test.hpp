@@ -140,6 +140,7 @@ class rewire_stage : private observer {
     auto done = run->wait();
     CHECK(done.last.law_holds());
     for (const auto& l : done.last.links) CHECK(l.in_flight == 0);
+    CHECK(strangers_.load() == 0);
     return done;
   }
 
@@ -156,6 +157,11 @@ class rewire_stage : private observer {
     p.hash = "hash of " + file;
     plans_[file] = std::move(p);
   }
+  void packet_emitted(const plan& graph, actor_index actor, std::size_t port,
+                      const packet&) override {
+    if (actor >= graph.actors.size() || port >= graph.actors[actor].type->info.outputs.size())
+      strangers_.fetch_add(1);
+  }
   void event(timestamp, std::string_view actor, std::string_view what, std::string_view) override {
     if (what == "opened") opened_.add(std::string(actor));
     if (what == "rewire_prepares") release();
@@ -167,6 +173,7 @@ class rewire_stage : private observer {
   plan first_;
   notebook opened_;
   std::atomic<int> asked_{0};
+  std::atomic<int> strangers_{0};  ///< packets of actors that the plan does not have
 };
 
 }  // namespace hocket::host
