@@ -1,6 +1,7 @@
 #include "actors/host/rewire_party.hpp"
 
 #include <algorithm>
+#include <random>
 #include <vector>
 
 #include <fmt/format.h>
@@ -41,6 +42,10 @@ void rewire_party::finish() {
   for (auto& t : all) t.join();
 }
 
+std::int64_t rewire_party::first_number() {
+  return static_cast<std::int64_t>(std::random_device{}()) << 24;
+}
+
 void rewire_party::spawn(std::function<void()> f) {
   std::lock_guard lock(mutex_);
   if (!closed_) threads_.emplace_back(std::move(f));
@@ -61,6 +66,15 @@ bool rewire_party::tell(const std::string& to, step what, std::vector<std::int64
 void rewire_party::tell_all(step what, const std::vector<std::int64_t>& values,
                             const std::string& detail) {
   for (const auto& p : world_.place().peers) tell(p, what, values, detail);
+}
+
+bool rewire_party::is_gone(const std::string& host, const incarnations& before) const {
+  const auto was = before.find(host);
+  for (const auto& p : world_.edge->wire().status().peers)
+    if (p.name == host)
+      return (p.state != wire::peer_state::up && p.state != wire::peer_state::suspect) ||
+             was == before.end() || was->second != p.incarnation;
+  return true;
 }
 
 bool rewire_party::is_there(const std::string& host) const {
@@ -98,10 +112,12 @@ rewire_outcome rewire_party::ask(const rewire_request& request) {
                    "host " + leader +
                        " leads this run and is not there, or the file is longer than "
                        "256 KiB");
+  const auto before = who_is_there();
   const auto until =
       clock::now() + std::chrono::seconds(request.prepare_limit_s + 2 * settle_limit_s);
-  std::unique_lock lock(mutex_);
   for (;;) {
+    const bool gone = is_gone(leader, before);  // asked first: its answer may have come before
+    std::unique_lock lock(mutex_);
     if (const auto it = answers_.find(number); it != answers_.end()) {
       auto out = std::move(it->second);
       answers_.erase(it);
@@ -111,6 +127,11 @@ rewire_outcome rewire_party::ask(const rewire_request& request) {
     if (clock::now() > until)
       return refused(leader, "rewire.no_answer",
                      "host " + leader + " did not say what became of it");
+    if (gone)
+      return refused(leader, "rewire.leader_lost",
+                     "host " + leader +
+                         " leads this run and was lost before it said what became of it; "
+                         "`hocket apply --history` says which revision this host has");
     changed_.wait_for(lock, look_again);
   }
 }
@@ -176,6 +197,7 @@ rewire_outcome rewire_party::lead(rewire_request request) {
     ballots_[++last_] = {};
     return last_;
   }();
+  const auto before = who_is_there();
   auto& asked = c->request;
   asked.hash = c->what.next.hash;
   asked.revision = c->out.revision + 1;
@@ -188,7 +210,8 @@ rewire_outcome rewire_party::lead(rewire_request request) {
   if (!asked.dry_run) world_.changes->prepare(c);
   rewire_outcome why = c->out;
   auto host = std::optional(world_.place().host);
-  if (c->out.state == rewire_state::planned) host = against(number, asked.prepare_limit_s, why);
+  if (c->out.state == rewire_state::planned)
+    host = against(number, asked.prepare_limit_s, before, why);
   if (asked.dry_run && !host) {
     tell_all(step::give_up, {number});
     return c->out;
@@ -203,7 +226,8 @@ rewire_outcome rewire_party::lead(rewire_request request) {
   // The end of the micro-turn before `not_before`, which may be the least of all times.
   const auto soon = std::max(world_.now() + duration(notice_ns + 1), asked.not_before);
   const auto k = grid.index_of(soon - duration(1));
-  const auto before = who_is_there();
+  // Kept first: who is told comes to the same in microseconds, and a file takes milliseconds.
+  world_.changes->decide(*c);
   tell_all(step::commit, {number, k});
   world_.changes->commit_at(c, k);
   gather(number, before, c->out);
@@ -211,7 +235,7 @@ rewire_outcome rewire_party::lead(rewire_request request) {
 }
 
 std::optional<std::string> rewire_party::against(std::int64_t number, int limit_s,
-                                                 rewire_outcome& why) {
+                                                 const incarnations& before, rewire_outcome& why) {
   const auto until = clock::now() + std::chrono::seconds(limit_s + 5);
   for (;;) {
     {
@@ -229,11 +253,11 @@ std::optional<std::string> rewire_party::against(std::int64_t number, int limit_
       }
       changed_.wait_for(lock, look_again);
     }
-    const auto gone = missing_host();
-    if (gone) {
-      why = refused(*gone, "rewire.host_lost", "it was lost while it prepared");
-      return gone;
-    }
+    for (const auto& p : world_.place().peers)
+      if (is_gone(p, before)) {
+        why = refused(p, "rewire.host_lost", "it was lost while it prepared");
+        return p;
+      }
     if (clock::now() < until) continue;
     std::lock_guard lock(mutex_);
     for (const auto& p : world_.place().peers)
@@ -316,6 +340,7 @@ void rewire_party::gather(std::int64_t number, const incarnations& before, rewir
 // ---------------------------------------------------------------------------- the others
 
 void rewire_party::take_part(std::string leader, std::int64_t number, std::string text) {
+  const auto before = who_is_there();
   const auto request = read_request(text);
   if (!request) return;
   auto c = world_.changes->draft(*request);
@@ -340,7 +365,7 @@ void rewire_party::take_part(std::string leader, std::int64_t number, std::strin
       if (over()) break;
       changed_.wait_for(lock, look_again);
     }
-    if (!is_there(leader) || clock::now() > until) break;
+    if (is_gone(leader, before) || clock::now() > until) break;
   }
   if (request->dry_run || c->out.state == rewire_state::refused) return;
   if (!what.commit || c->out.state != rewire_state::planned) {

@@ -21,6 +21,7 @@ namespace hocket::host {
 /// opens its new actors on trial and votes. All in favour: the leader names the micro-turn at whose
 /// end everybody changes over. One against, lost, or too late: everybody rolls back.
 ///
+/// Each keeps what was decided before the boundary (`runtime_options::decided`).
 /// A host that has voted and loses the leader before it hears of the outcome rolls back; if the leader
 /// had just decided otherwise, their graph hashes differ, and they refuse each other by name.
 ///
@@ -42,7 +43,7 @@ class rewire_party {
     std::map<std::string, rewire_outcome> votes;  ///< by host; state `planned` = in favour
     std::map<std::string, rewire_outcome> done;
   };
-  /// Where the others stood when they were told to commit: who is another process later has died.
+  /// Which processes the others were: who is another one later has died.
   using incarnations = std::map<std::string, std::uint64_t>;
   struct decision {
     bool commit = false;
@@ -53,7 +54,8 @@ class rewire_party {
   rewire_outcome ask(const rewire_request& request);
   void take_part(std::string leader, std::int64_t number, std::string text);
   /// The host that is against, or none; waits for all votes.
-  std::optional<std::string> against(std::int64_t number, int limit_s, rewire_outcome& why);
+  std::optional<std::string> against(std::int64_t number, int limit_s, const incarnations& before,
+                                     rewire_outcome& why);
   /// Waits for what the others say of their commit, but for nobody who was lost since `before`.
   void gather(std::int64_t number, const incarnations& before, rewire_outcome& out);
   incarnations who_is_there() const;
@@ -61,7 +63,10 @@ class rewire_party {
   std::optional<std::string> fate_of(const std::string& host, const incarnations& before,
                                      const rewire_outcome& out) const;
   std::optional<std::string> missing_host() const;
+  static std::int64_t first_number();
   bool is_there(const std::string& host) const;
+  /// Whether it is lost, or another process than it was before.
+  bool is_gone(const std::string& host, const incarnations& before) const;
   bool over() const;
   bool tell(const std::string& to, step what, std::vector<std::int64_t> values,
             std::string detail = {});
@@ -73,7 +78,8 @@ class rewire_party {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool closed_ = false;
-  std::int64_t last_ = 0;
+  /// Not from one on: a leader that began anew must not seem to go on with the votes of the one before.
+  std::int64_t last_ = first_number();
   std::map<std::int64_t, ballot> ballots_;
   std::map<std::int64_t, decision> decisions_;  ///< as a follower
   std::map<std::int64_t, rewire_outcome> answers_;

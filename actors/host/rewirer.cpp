@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -169,9 +170,15 @@ void rewirer::tell_host(change& c) {
   if (world_.options.rewired) world_.options.rewired(c.request, c.out);
 }
 
-void rewirer::tell_committed(const change& c) const {
-  if (c.out.state == rewire_state::committed && world_.options.committed)
-    world_.options.committed(c.request, c.out);
+void rewirer::decide(change& c) const {
+  if (std::exchange(c.decided, true) || !world_.options.decided) return;
+  auto out = c.out;
+  out.revision = number_of(c);
+  world_.options.decided(c.request, out);
+}
+
+int rewirer::number_of(const change& c) const {
+  return c.request.revision > 0 ? c.request.revision : revision() + 1;
 }
 
 timestamp rewirer::next_boundary(timestamp not_before) const {
@@ -198,6 +205,7 @@ void rewirer::prepare(const std::shared_ptr<change>& c) {
 
 void rewirer::commit_at(const std::shared_ptr<change>& c, std::int64_t k) {
   const auto before = world_.status();
+  decide(*c);
   c->at = world_.graph().grid.end_of(k);
   world_.at(c->at, 5, [this, c] {
     commit(*c);
@@ -205,10 +213,7 @@ void rewirer::commit_at(const std::shared_ptr<change>& c, std::int64_t k) {
     c->over = true;
     changed_.notify_all();
   });
-  if (wait_until_over(*c)) {
-    tell_committed(*c);
-    settle(*c, before, monotonic_ns());
-  }
+  if (wait_until_over(*c)) settle(*c, before, monotonic_ns());
   if (c->out.state != rewire_state::committed) roll_back(*c);
   tell_host(*c);
 }
@@ -244,7 +249,7 @@ void rewirer::run_virtual(const std::shared_ptr<change>& c) {
   });
   world_.event("", "rewire_prepares", c->what.next.hash);
   if (wait_until_over(*c) && c->out.state == rewire_state::committed) {
-    tell_committed(*c);
+    decide(*c);
     settle(*c, *before, monotonic_ns());
   }
 }

@@ -43,13 +43,16 @@ class rewirer {
     timestamp at;
     rewire_request request;
     rewire_outcome out;
+    bool decided = false;
     bool over = false;  ///< committed or given up
   };
   /// The steps of run(), for several hosts; real time. The outcome's state says how it went:
   /// `planned` after a prepare that may be committed.
   std::shared_ptr<change> draft(rewire_request request);
   void prepare(const std::shared_ptr<change>& c);
-  /// At the end of micro-turn `k`, or at once where that is over. Waits until all has settled.
+  /// Who keeps what a restart needs is told; once. Before anybody else may act on the decision.
+  void decide(change& c) const;
+  /// Decided: at the end of micro-turn `k`, or at once where that is over. Waits until all has settled.
   void commit_at(const std::shared_ptr<change>& c, std::int64_t k);
   void give_up(change& c, std::string host, std::string code, std::string why);
   int revision() const { return revision_.load(); }
@@ -69,7 +72,8 @@ class rewirer {
   bool wait_until_over(change& c);
   timestamp next_boundary(timestamp not_before) const;
   void tell_host(change& c);
-  void tell_committed(const change& c) const;
+  /// The revision that it makes.
+  int number_of(const change& c) const;
 
   // Prepare.
   void stand_by(change& c, bool sources, timestamp begins);

@@ -49,7 +49,7 @@ void rewirer::commit(change& c) {
   }
   at_ = c.at;
   c.out.at = c.at;
-  c.out.revision = c.request.revision > 0 ? c.request.revision : revision() + 1;
+  c.out.revision = number_of(c);
   {
     std::lock_guard lock(world_.observers_mutex_);
     const graph_revision now{s.next.graph, s.next.place.whole, c.wanted, c.out.revision, c.at};

@@ -193,9 +193,10 @@ struct runtime_options {
   std::function<result<plan>(graph_text&)> load = {};
   /// The number of the plan that this run starts with: over 1 where a killed process comes back.
   int revision = 1;
-  /// Told at once when the run goes on with a new graph, while what leaves still closes: for who keeps
-  /// what a restart needs. The outcome is not whole yet.
-  std::function<void(const rewire_request&, const rewire_outcome&)> committed = {};
+  /// Told as soon as it is decided that the run goes on with a new graph, before the boundary at which
+  /// it does (virtual time: at it): for who keeps what a restart needs. The outcome is not whole yet.
+  /// If the run ends before the boundary, `rewired` says `rolled_back`.
+  std::function<void(const rewire_request&, const rewire_outcome&)> decided = {};
   /// Rewires that this run goes through by itself, in order of time; others are refused until the
   /// last is done. In virtual time each comes at its boundary, every time. Not over several hosts.
   std::vector<planned_rewire> agenda = {};

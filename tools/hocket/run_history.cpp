@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -83,10 +84,18 @@ void run_history::follow(host::runtime_options& how) {
     warn(kept_.note({begins_.revision, utc_now(), "resumed", begins_.hash, file_.file, "", ""}));
   else
     warn(kept_.start(file_, begins_.hash));
-  how.committed = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
-    warn(kept_.keep({out.revision, out.hash_after, begins_.first_hash}, asked.graph));
+  now_ = {begins_, file_};
+  how.decided = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
+    was_ = std::exchange(now_, {{out.revision, out.hash_after, begins_.first_hash}, asked.graph});
+    warn(kept_.keep(now_.number, now_.graph));
   };
   how.rewired = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
+    if (was_ &&
+        out.state == host::rewire_state::rolled_back) {  // the run ended before the boundary
+      now_ = *was_;
+      warn(kept_.keep(now_.number, now_.graph));
+    }
+    was_.reset();
     warn(kept_.note({out.revision, utc_now(), std::string(to_string(out.state)), out.hash_after,
                      asked.graph.file, out.why, host::to_json(out)}));
   };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/host/runtime.hpp"
@@ -31,6 +32,12 @@ class run_history {
   revisions kept_;
   host::graph_text file_;  ///< as given
   newest_revision begins_;
+  struct revision_text {
+    newest_revision number;
+    host::graph_text graph;
+  };
+  revision_text now_;                 ///< what a restart would go on with
+  std::optional<revision_text> was_;  ///< before a change that is decided, and not done yet
   bool resumes_ = false;
 };
 

@@ -34,11 +34,15 @@ class HostProcess(HocketProcess):
 
     def status(self):
         """What it says of itself now, or None where it does not answer."""
+        return self.say("status")
+
+    def say(self, words):
+        """The answer to a line on its socket, read as JSON, or None where it does not answer."""
         try:
             with socket.socket(socket.AF_UNIX) as s:
                 s.settimeout(2)
                 s.connect(str(self.out / "hocket.sock"))
-                s.sendall(b"status\n")
+                s.sendall(words.encode() + b"\n")
                 text = b""
                 while not text.endswith(b"\n"):
                     chunk = s.recv(65536)
@@ -48,6 +52,21 @@ class HostProcess(HocketProcess):
                 return json.loads(text)
         except OSError:
             return None
+
+    def ask_for(self, graph):
+        """Asks for another graph, as `hocket apply` does; returns what `became_of` wants."""
+        text = graph.read_text(encoding="utf-8")
+        return self.say("rewire " + json.dumps({"file": str(graph), "text": text}))["ticket"]
+
+    def became_of(self, ticket):
+        """The report of a change, or None while it is under way, or where nobody is to ask."""
+        said = self.say(f"rewired {ticket}")
+        return said if said and said.get("state") != "running" else None
+
+    def revision(self):
+        """(number, hash) of the graph with which it would go on, as its folder keeps it."""
+        kept = json.loads((self.out / "revisions" / "newest.json").read_text(encoding="utf-8"))
+        return kept["revision"], kept["hash"]
 
     def heard(self, role, peer=None, since=0):
         """Events such as host_lost from number `since` on, optionally of one peer only."""

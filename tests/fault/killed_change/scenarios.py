@@ -1,0 +1,83 @@
+"""A host that is killed (-9) while the graph of all of them is being changed."""
+
+import time
+
+from support import host_claims
+from support.failure import check
+from support.hosts import NAMES, Hosts
+from support.scenario import scenario
+
+SETUP = ("three hosts as processes of one machine, numbers on links of all classes; eight times, a "
+         "lossless link from left to mid is put in or taken out with both its ends")
+# From asking for the change to the kill. Hosts vote within some 50 ms, then all change over at the
+# end of one micro-turn, 300 to 500 ms later.
+DELAYS_MS = (0, 10, 25, 50, 100, 250, 400, 700)
+# What leaves has `drain_limit_s` (5 s) for its last packets to a host that is gone.
+REPORT_LIMIT_MS = 10000
+SIDE = ("  side:   {component: faulty.pulse, on: left}\n"
+        "  aside:  {component: faulty.ledger, on: mid, "
+        "inputs: {numbers: {from: side.numbers, queue: {size: 32, full: block}}}}\n")
+
+
+def killed(bench, victim, asked):
+    """`asked`: whom the change is asked of, which lives."""
+    hosts = Hosts(bench).start_all()
+    plain = hosts.graph.read_text(encoding="utf-8")
+    files = [bench.folder / "plain.yaml", bench.folder / "more.yaml"]
+    for file, text in zip(files, (plain, plain + SIDE)):
+        file.write_text(text, encoding="utf-8")
+    has, committed, report_ms, flows_ms = 0, 0, 0, 0
+    for delay_ms in DELAYS_MS:
+        hosts.run_for(0.5)
+        before = hosts.now[asked].revision()
+        ticket = hosts.now[asked].ask_for(files[1 - has])
+        hosts.run_for(delay_ms / 1000)
+        killed_s = time.monotonic()
+        hosts.now.pop(victim).kill()
+        said = []
+        hosts.wait_for(lambda: said or said.extend(filter(None, [hosts.now[asked].became_of(ticket)])),
+                       f"a report, {victim} killed after {delay_ms} ms")
+        report_ms = max(report_ms, (time.monotonic() - killed_s) * 1000)
+        flows_ms = max(flows_ms, hosts.start_again(victim)[1])
+        # All of them have one graph, and where a host said which, it is that.
+        kept = {name: hosts.now[name].revision() for name in NAMES}
+        words = f"{victim} killed after {delay_ms} ms, {said[0]['state']}: {before}, then {kept}"
+        check(len({graph for _, graph in kept.values()}) == 1, f"all have one graph: {words}")
+        changed = kept[asked] != before
+        if said[0]["code"] != "rewire.leader_lost":
+            check(changed == (said[0]["state"] == "committed"), f"as the report says: {words}")
+        has, committed = has ^ changed, committed + changed
+    bench.found("report_ms", report_ms, REPORT_LIMIT_MS)
+    bench.found("restart_ms", flows_ms, 1000)
+    bench.found("changed_runs", committed)
+    host_claims.memory_bounded(bench, hosts)
+    hosts.stop(by=asked)
+    host_claims.law(hosts)
+    return hosts
+
+
+@scenario(
+    setup=SETUP,
+    fault="kill -9 of a host that follows, from 0 to 700 ms after the change was asked for",
+    recovery="the change is rolled back or done, and reported; the same command again joins with the "
+             "graph that the others have",
+    invariant="never two graphs; links between the others lose nothing; the law holds everywhere")
+def kill_9_changing_follower(bench):
+    hosts = killed(bench, "mid", "left")
+    host_claims.lossless(hosts, "direct", "steady")
+    host_claims.lossless(hosts, "home", "echo")
+    for ledger in host_claims.LOSSY:
+        host_claims.in_order(hosts, ledger)
+
+
+@scenario(
+    setup=SETUP,
+    fault="kill -9 of the host that leads, from 0 to 700 ms after another was asked for the change",
+    recovery="who was asked says that the leader was lost, or what became of it; the same command "
+             "again joins with the graph that the others have",
+    invariant="never two graphs; no packet of the dead leader comes twice or out of order; the law "
+              "holds everywhere")
+def kill_9_changing_leader(bench):
+    hosts = killed(bench, "left", "mid")
+    for ledger in host_claims.LOSSY:
+        host_claims.in_order(hosts, ledger)
