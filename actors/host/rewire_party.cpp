@@ -19,6 +19,10 @@ constexpr auto look_again = std::chrono::milliseconds(50);
 constexpr std::int64_t notice_ns = 300'000'000;
 constexpr int settle_limit_s = 30;
 
+bool there(const wire::peer_status& p) {
+  return p.state == wire::peer_state::up || p.state == wire::peer_state::suspect;
+}
+
 rewire_outcome refused(std::string host, std::string code, std::string why) {
   rewire_outcome out;
   out.host = std::move(host);
@@ -71,16 +75,13 @@ void rewire_party::tell_all(step what, const std::vector<std::int64_t>& values,
 bool rewire_party::is_gone(const std::string& host, const incarnations& before) const {
   const auto was = before.find(host);
   for (const auto& p : world_.edge->wire().status().peers)
-    if (p.name == host)
-      return (p.state != wire::peer_state::up && p.state != wire::peer_state::suspect) ||
-             was == before.end() || was->second != p.incarnation;
+    if (p.name == host) return !there(p) || was == before.end() || was->second != p.incarnation;
   return true;
 }
 
 bool rewire_party::is_there(const std::string& host) const {
   for (const auto& p : world_.edge->wire().status().peers)
-    if (p.name == host)
-      return p.state == wire::peer_state::up || p.state == wire::peer_state::suspect;
+    if (p.name == host) return there(p);
   return false;
 }
 
@@ -107,12 +108,12 @@ rewire_outcome rewire_party::ask(const rewire_request& request) {
     return ++last_;
   }();
   mine->request.hash = mine->what.next.hash;
+  const auto before = who_is_there();
   if (!is_there(leader) || !tell(leader, step::ask, {number}, to_json(mine->request)))
     return refused(leader, "rewire.no_leader",
                    "host " + leader +
                        " leads this run and is not there, or the file is longer than "
                        "256 KiB");
-  const auto before = who_is_there();
   const auto until =
       clock::now() + std::chrono::seconds(request.prepare_limit_s + 2 * settle_limit_s);
   for (;;) {
@@ -282,11 +283,8 @@ std::optional<std::string> rewire_party::fate_of(const std::string& host,
                   out.at.seconds());
   for (const auto& p : world_.edge->wire().status().peers) {
     if (p.name != host) continue;
-    const bool there = p.state == wire::peer_state::up || p.state == wire::peer_state::suspect;
-    const auto was = before.find(host);
-    const bool other = was != before.end() && was->second != p.incarnation;
-    if (there && !other) return {};
-    if (there)
+    if (!is_gone(host, before)) return {};
+    if (there(p))
       return fmt::format("host {} died: {}. It came back as a new process, with this graph", host,
                          known);
     return fmt::format(
