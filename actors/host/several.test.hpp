@@ -7,9 +7,9 @@
 #include <set>
 #include <string>
 
+#include "actors/host/fake_network.test.hpp"
 #include "actors/host/run_plan.test.hpp"
 #include "graph/spec/replicas.hpp"
-#include "tests/support/fake_network.hpp"
 
 namespace hocket::host {
 
