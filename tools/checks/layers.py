@@ -9,17 +9,18 @@ LAYERS = ("graph", "engine", "actors", "plugins", "tools", "tests")
 # Layer -> prefixes it may include. `{own}` is the file's own folder of two levels.
 ALLOWED = {
     "graph": ("graph/",),
-    "engine": ("engine/", "graph/core/"),
+    "engine": ("engine/", "graph/core/", "graph/trust/"),
     "actors": ("actors/", "engine/", "graph/"),
-    "plugins": ("{own}/", "engine/", "graph/core/", "graph/schema/", "graph/contract/"),
+    "plugins": ("{own}/", "engine/", "graph/core/", "graph/trust/", "graph/schema/", "graph/contract/"),
     "tools": ("tools/", "actors/", "engine/", "graph/", "plugins/"),
     "tests": tuple(layer + "/" for layer in LAYERS),
 }
-# Inside graph/: core <- schema, contract <- spec.
+# Inside graph/: core <- trust <- contract <- schema, spec.
 GRAPH_ALLOWED = {
     "graph/core": ("graph/core/",),
-    "graph/contract": ("graph/core/", "graph/contract/"),
-    "graph/schema": ("graph/core/", "graph/contract/", "graph/schema/"),
+    "graph/trust": ("graph/core/", "graph/trust/"),
+    "graph/contract": ("graph/core/", "graph/trust/", "graph/contract/"),
+    "graph/schema": ("graph/core/", "graph/trust/", "graph/contract/", "graph/schema/"),
 }
 # A library's headers -> the places that may use it.
 LIBRARIES = (

@@ -5,7 +5,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(hocket_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Hocket)
-foreach(part core contract schema spec)
+foreach(part core trust contract schema spec)
   if(TARGET hocket_${part})
     set_target_properties(hocket_${part} PROPERTIES EXPORT_NAME ${part})
     install(TARGETS hocket_${part} EXPORT HocketTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/hocket)
