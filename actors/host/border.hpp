@@ -116,7 +116,7 @@ class border {
   void give_component(component_type& proxy, half& h);
   void confirm_from(const half& h, input_queue& q);
   bool try_send(half& h, const packet& p);
-  void retry(half& h);
+  void tell_unfit(half& h);
   void deliver_packet(half& h, packet&& p);
   void deliver_message(half& h, const wire::host_message& m);
   void end_route(half& h, session_id session);
@@ -164,7 +164,8 @@ struct border::half {
   };
   std::map<session_id, waiting_outlet> outlets;  ///< by the session of the proxy cell
   std::map<session_id, bool> ended;              ///< sessions whose end was told
-  std::uint64_t unfit = 0;
+  std::uint64_t unfit = 0;                       ///< packets that the wire cannot carry
+  bool unfit_told = false;
   // incoming
   std::int64_t over_told = 0;  ///< its sender said so: the revision
   std::shared_ptr<half>

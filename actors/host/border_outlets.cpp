@@ -1,5 +1,6 @@
 // What goes onto the wire: packets as far as it takes them, messages, and how much of both.
 #include <algorithm>
+#include <utility>
 
 #include "actors/host/border.hpp"
 
@@ -11,9 +12,7 @@ bool border::try_send(half& h, const packet& p) {
     case wire::sent_how::sent:
       count_sent(h.what.peer, h.what.wire_id, channel::lane::packets);
       return true;
-    case wire::sent_how::unfit:
-      if (h.unfit++ == 0) world_.event("", "unfit_packet", h.what.name);
-      return true;
+    case wire::sent_how::unfit: ++h.unfit; return true;
     case wire::sent_how::no_credit:
     case wire::sent_how::no_peer: break;
   }
@@ -24,18 +23,29 @@ void border::send(half& h, session_id cell_session, const packet& p) {
   std::shared_ptr<cell> freed;
   {
     std::lock_guard lock(h.mutex);
-    if (try_send(h, p)) return;
-    const auto it = h.outlets.find(cell_session);
-    const auto proxy = it == h.outlets.end() ? nullptr : it->second.proxy.lock();
-    if (!proxy) return;
-    proxy->wait_for_room();
-    // Room may have come in between, and its news before we were on the list.
-    if (try_send(h, p))
-      freed = proxy;
-    else
-      it->second.pending = p;
+    if (!try_send(h, p)) {
+      const auto it = h.outlets.find(cell_session);
+      const auto proxy = it == h.outlets.end() ? nullptr : it->second.proxy.lock();
+      if (!proxy) return;
+      proxy->wait_for_room();
+      // Room may have come in between, and its news before we were on the list.
+      if (try_send(h, p))
+        freed = proxy;
+      else
+        it->second.pending = p;
+    }
   }
   if (freed) freed->unblock();
+  tell_unfit(h);
+}
+
+// Once per link, and not under its mutex: an observer may open a session, which needs it.
+void border::tell_unfit(half& h) {
+  {
+    std::lock_guard lock(h.mutex);
+    if (h.unfit == 0 || std::exchange(h.unfit_told, true)) return;
+  }
+  world_.event("", "unfit_packet", h.what.name);
 }
 
 std::optional<writable_buffer> border::allocate(const cell& outlet, std::size_t size_bytes) {
@@ -56,6 +66,7 @@ void border::room_again(std::uint32_t wire_link) {
     }
   }
   for (auto& proxy : freed) proxy->unblock();
+  tell_unfit(*h);
 }
 
 void border::send_control(half& h, wire::host_event what, session_id session, std::string detail,

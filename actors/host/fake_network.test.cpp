@@ -101,6 +101,8 @@ wire::sent_how fake_network::send(const std::string& from, std::uint64_t id, std
   std::lock_guard lock(mutex_);
   const auto me = hosts_.find(from);
   if (me == hosts_.end() || me->second.id != id) return wire::sent_how::no_peer;
+  if (const auto* t = p.get_if<text>(); t && !weather_.unfit.empty() && t->value == weather_.unfit)
+    return wire::sent_how::unfit;
   auto& mine = me->second.links.at(link);
   const auto peer = hosts_.find(mine.books.peer);
   if (peer == hosts_.end() || !peer->second.begun) {

@@ -33,6 +33,7 @@ class fake_network {
     std::string slow_for = "";   ///< this host's control lanes are behind everything else,
     int slow_us = 0;             ///< by this much;
     std::string slow_from = "";  ///< only that from this host, where one is named
+    std::string unfit = "";      ///< a text that the wire cannot carry
   };
 
   explicit fake_network(weather w) : weather_(w), random_(w.seed) {

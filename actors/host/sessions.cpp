@@ -225,13 +225,14 @@ void world::retire(session_id id) {
       return true;
     });
     sessions_.erase(id);
-    std::lock_guard retired(retired_mutex_);
-    for (std::size_t l = 0; l < books.size(); ++l) retired_[l].take(books[l]);
+    // Before retired_mutex_: a cell whose queue is gone takes that one under its own.
     std::vector<link_account> unused(graph().links.size());
     for (const auto& c : gone_cells) {
       auto& past = past_[c->actor()];
       c->add_status(past.totals, past.times, past.busy_ns, unused);
     }
+    std::lock_guard retired(retired_mutex_);
+    for (std::size_t l = 0; l < books.size(); ++l) retired_[l].take(books[l]);
   }
   if (edge) edge->remove_session(id);
   for (auto& c : gone_cells) {

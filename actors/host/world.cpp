@@ -164,11 +164,14 @@ void world::neighbours(cell& c, control::kind what, const std::string& why) {
 void world::interrupt(session_id id, const cell* by) {
   const auto session = find_session(id);
   if (!session) return;
-  std::lock_guard lock(session->interrupting);
-  const auto epoch = session->epoch.load() + 1;
-  apply_interrupt(*session, by ? std::vector{by->actor()} : shape().turn_takers, epoch, by);
+  epoch_number epoch = 0;
+  {
+    std::lock_guard lock(session->interrupting);
+    epoch = session->epoch.load() + 1;
+    apply_interrupt(*session, by ? std::vector{by->actor()} : shape().turn_takers, epoch, by);
+    if (others) others->tell_interrupt(id, epoch, by ? std::optional(by->actor()) : std::nullopt);
+  }
   event(by ? by->name() : "", "interrupted", fmt::format("epoch {}", epoch));
-  if (others) others->tell_interrupt(id, epoch, by ? std::optional(by->actor()) : std::nullopt);
 }
 
 void world::interrupt_elsewhere(session_id id, epoch_number epoch, const std::string& by) {
@@ -182,8 +185,10 @@ void world::interrupt_elsewhere(session_id id, epoch_number epoch, const std::st
     if (it == actors.end()) return;
     from = {static_cast<actor_index>(it - actors.begin())};
   }
-  std::lock_guard lock(session->interrupting);
-  apply_interrupt(*session, from, epoch, nullptr);
+  {
+    std::lock_guard lock(session->interrupting);
+    apply_interrupt(*session, from, epoch, nullptr);
+  }
   event("", "interrupted", fmt::format("epoch {}", epoch));
 }
 

@@ -23,7 +23,7 @@ struct session_state {
   const session_id id;
   std::atomic<epoch_number> epoch{0};
   std::atomic<bool> closing{false};
-  std::mutex interrupting;
+  std::mutex interrupting;  ///< no observer is told anything under it: it may interrupt, too
 };
 
 /// Stream time of a run: stands at zero until the sources go, then follows monotonic time, or, in
