@@ -17,6 +17,7 @@ context cell::make_context(const std::shared_ptr<instance>& who) {
   c.types = &world_.types;
   c.graph = &world_.view;
   c.output_dir = world_.options.output_dir;
+  c.may = world_.options.may;
   c.hold = [weak = weak_from_this(), life = std::weak_ptr(who)]() -> std::shared_ptr<const void> {
     const auto now = life.lock();
     if (!now) return nullptr;

@@ -179,6 +179,8 @@ struct runtime_options {
   int sessions = 1;           ///< conversations opened at the start
   int threads = 0;            ///< CAF workers; 0 = number of cores
   std::string output_dir = "out";
+  /// What actors may reach; none: whatever a graph of one's own may, beneath `output_dir`.
+  std::shared_ptr<const trust::capability> may = {};
   double drain_limit_s = 5;  ///< how long an orderly stop may take
   int grace_ms = 30;         ///< real time: how long a micro-turn waits for stragglers
   std::vector<observer*> observers = {};

@@ -16,6 +16,9 @@
 namespace hocket {
 
 class registry;
+namespace trust {
+class capability;
+}
 
 /// Where a component's packets go. Valid only during the call it was handed to.
 ///
@@ -76,6 +79,8 @@ struct context {
   const registry* types = nullptr;    ///< for tools by name
   const graph_view* graph = nullptr;  ///< none in a harness
   std::string output_dir = "out";     ///< where a run writes its files
+  /// What the actor may reach; see capability_of(). None: a harness, whose test may do everything.
+  std::shared_ptr<const trust::capability> may = nullptr;
   /// While a token from here lives, the actor is not drained: for work under way that will still be
   /// told, such as a tool call. The end of a run waits for it, at most its drain limit.
   std::function<std::shared_ptr<const void>()> hold = [] { return nullptr; };

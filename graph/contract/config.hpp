@@ -22,6 +22,9 @@ struct field_info {
   bool required = false;
   bool is_path = false;       ///< a path; a relative one is taken from the current folder
   bool is_tool_list = false;  ///< for string lists: names of registered tools
+  bool is_output = false;     ///< a file that is made, beneath the run's output folder
+  bool is_pipeline = false;   ///< a GStreamer pipeline
+  bool is_address = false;    ///< a URL or address that is connected to
 };
 
 /// Visits the fields of a config struct. The struct declares

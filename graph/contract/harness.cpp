@@ -180,6 +180,7 @@ result<void> harness::open() {
   context_.self = mailbox_;
   context_.types = options_.types;
   context_.output_dir = options_.output_dir;
+  context_.may = options_.may;
   context_.log = [this](std::string_view line) {
     const std::lock_guard lock(notes_mutex_);
     logs_.emplace_back(line);

@@ -24,6 +24,7 @@ struct harness_options {
   std::vector<session_id> sessions = {session_id{1}};
   const registry* types = nullptr;  ///< for components that ask tools
   std::string output_dir = "out";
+  std::shared_ptr<const trust::capability> may = nullptr;  ///< see context
 };
 
 /// A config map from pairs: `settings({{"rate_hz", 16000}, {"mode", "fast"}})`. Integers, doubles,

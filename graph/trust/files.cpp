@@ -300,6 +300,20 @@ result<void> write_file(const std::string& path, std::string_view bytes, readers
   return in ? in->first.write(in->second, bytes, who) : fail(in);
 }
 
+result<void> rename_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return cannot_write(to, errno);
+  return {};
+}
+
+result<std::string> folder::stamp_of(std::string_view name) const {
+  const auto path = joined(path_, name);
+  struct stat info {};
+  if (leads_out(name)) return outside(std::string(name));
+  if (::fstatat(fd_, std::string(name).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+    return failed("files.cannot_read", path, errno);
+  return fmt::format("{}:{}.{:09}", info.st_ino, info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
+}
+
 result<std::string> beneath(const std::string& folder_path, const std::string& name) {
   if (name.empty()) return outside(name);
   fs::path relative(name);

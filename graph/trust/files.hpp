@@ -72,6 +72,9 @@ class folder {
                      readers who = readers::owner) const;
   /// What a file of ours holds: its owner is the user or root, and nobody else can write to it.
   result<std::string> read(std::string_view name, std::uint64_t max_bytes = 256u << 20) const;
+  /// What a file has since it was made here and no copy or archive of it can have: its number and
+  /// when it was last changed, which nobody can set. Errors: files.cannot_read.
+  result<std::string> stamp_of(std::string_view name) const;
   /// Makes a folder beneath (0700) where it is missing, and opens it.
   result<folder> sub(std::string_view name) const;
   /// Removes a file; one that is not there is fine.
@@ -95,6 +98,9 @@ result<file> create_file(const std::string& path, create_as how = create_as::rep
 /// The same, whole or not at all.
 result<void> write_file(const std::string& path, std::string_view bytes,
                         readers who = readers::owner);
+
+/// Gives a whole file another's name, whose file goes. Errors: files.cannot_write.
+result<void> rename_file(const std::string& from, const std::string& to);
 
 /// `name` as one that lies beneath: "out/a.wav" for folder "out" is "a.wav" only where it is
 /// absolute. Errors: files.outside.
