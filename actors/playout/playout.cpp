@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "actors/playout/gst_speaker.hpp"
-#include "actors/record/output_path.hpp"
+#include "graph/contract/capability.hpp"
 #include "graph/core/samples.hpp"
 
 namespace hocket::playout {
@@ -18,9 +18,11 @@ void playout::config::visit(config_visitor& v) {
   v.field({.name = "to", .doc = "where the sound goes", .choices = {"file", "device", "none"}}, to);
   v.field({.name = "file",
            .doc = "with `to: file`: WAV file relative to the run's output folder; later sessions "
-                  "get their number before the extension"},
+                  "get their number before the extension",
+           .is_output = true},
           file);
-  v.field({.name = "pipeline", .doc = "with `to: device`: the GStreamer sink"}, pipeline);
+  v.field({.name = "pipeline", .doc = "with `to: device`: the GStreamer sink", .is_pipeline = true},
+          pipeline);
   v.field({.name = "delay_ms",
            .doc = "a sample of stream time t sounds at t + delay_ms: room for the model's compute "
                   "time and for jitter",
@@ -70,9 +72,11 @@ result<void> playout::open(const context& where) {
   const auto start = index_at(now()) + (device ? 2 * config_.period_ms * per_ms : 0);
   queue_ = std::make_unique<play_queue>(start, config_.reach_ms * per_ms, config_.fade_ms * per_ms);
   heard_first_ = start;
-  if (config_.to == "file") {
-    const auto make = where.restarts > 0 ? record::wav_writer::resume : record::wav_writer::create;
-    auto made = make(record::output_path(where, config_.file), rate_hz, 1, 5 * rate_hz);
+  const auto may = capability_of(where);
+  if (config_.to == "file" && !may->keeps(trust::data_class::voice)) {
+    context_.log("writes no sound: --no-pii");
+  } else if (config_.to == "file") {
+    auto made = record::open_wav(where, config_.file, rate_hz, 1);
     if (!made) return fail(made);
     file_ = std::move(*made);
   }
@@ -80,6 +84,7 @@ result<void> playout::open(const context& where) {
   if (where.time->is_virtual())
     return fail("playout.device_in_virtual_time",
                 "a device plays in real time only; use `to: file` or `to: none` in virtual time");
+  HOCKET_TRY(may->pipeline(config_.pipeline));
   auto made = gst_speaker::open({.sink = config_.pipeline,
                                  .rate_hz = rate_hz,
                                  .period = config_.period_ms * per_ms,

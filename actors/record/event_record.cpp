@@ -1,13 +1,10 @@
 #include "actors/record/event_record.hpp"
 
 #include <array>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "actors/record/output_path.hpp"
+#include "graph/contract/capability.hpp"
 
 namespace hocket::record {
 namespace {
@@ -103,12 +100,11 @@ component_info event_record::info() {
 
 result<void> event_record::open(const context& where) {
   context_ = where;
-  path_ = output_path(where, config_.file);
-  std::error_code ignored;
-  if (const auto folder = std::filesystem::path(path_).parent_path(); !folder.empty())
-    std::filesystem::create_directories(folder, ignored);
-  file_.reset(std::fopen(path_.c_str(), where.restarts > 0 ? "ae" : "we"));
-  if (!file_) return fail("record.cannot_write", path_ + ": " + std::strerror(errno));
+  const auto how = where.restarts > 0 ? trust::create_as::appended : trust::create_as::replaced;
+  auto to = create_output(where, config_.file, how);
+  if (!to) return fail("record.cannot_write", to.error().message);
+  file_ = std::move(*to);
+  with_words_ = config_.text && capability_of(where)->keeps(trust::data_class::word);
   return {};
 }
 
@@ -120,14 +116,12 @@ result<void> event_record::process(std::size_t port, const packet& p, emitter&) 
   line["micro_turn"] = p.header.micro_turn;
   if (p.header.epoch) line["epoch"] = p.header.epoch;
   line["kind"] = ports()[port].name;
-  std::visit(line_writer{line, config_.text}, *p.body);
+  std::visit(line_writer{line, with_words_}, *p.body);
   if (context_.time && !context_.time->is_virtual() && p.header.origin_ns > 0)
     line["latency_ms"] = rounded(static_cast<double>(monotonic_ns() - p.header.origin_ns) / 1e6);
   // A text that is no UTF-8 is written with its broken bytes replaced, never refused.
   const auto out = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-  if (std::fwrite(out.data(), 1, out.size(), file_.get()) != out.size() ||
-      std::fflush(file_.get()) != 0)
-    return fail("record.cannot_write", path_ + ": " + std::strerror(errno));
+  if (auto done = file_.write(out); !done) return fail("record.cannot_write", done.error().message);
   context_.count("lines", 1);
   return {};
 }
@@ -139,8 +133,8 @@ result<void> event_record::on_control(std::size_t port, const packet& p, emitter
 }
 
 result<void> event_record::close(emitter&) {
-  if (file_) context_.log("wrote " + path_);
-  file_.reset();
+  if (file_.fd() >= 0) context_.log("wrote " + file_.path());
+  file_ = {};
   return {};
 }
 

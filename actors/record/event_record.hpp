@@ -1,10 +1,9 @@
 #pragma once
 
-#include <cstdio>
-#include <memory>
 #include <string>
 
 #include "graph/contract/component.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::record {
 
@@ -14,7 +13,7 @@ namespace hocket::record {
 /// tool_results; played: control; state: tensor f32 (interaction.model's, see its README).
 /// Outputs: none.
 /// A line: {"t_ms", "session", "micro_turn", "epoch", "kind", …}; `kind` is the input's name. Words
-/// are written only with `pii.text: true`; without, their number of characters stands instead.
+/// are written only with `pii.text: true` and without --no-pii; without, their number of characters stands instead.
 /// `latency_ms` (capture of the oldest input until here) is written in real time only.
 /// Errors: record.cannot_write.
 class event_record final : public component {
@@ -25,7 +24,8 @@ class event_record final : public component {
     void visit(config_visitor& v) {
       v.field({.name = "file",
                .doc = "path of the log, relative to the run's output folder; later sessions get "
-                      "their number before the extension"},
+                      "their number before the extension",
+               .is_output = true},
               file);
       v.field({.name = "pii.text",
                .doc = "write what was said and asked, in words; off: only its length"},
@@ -41,14 +41,10 @@ class event_record final : public component {
   result<void> close(emitter&) override;
 
  private:
-  struct file_closer {
-    void operator()(std::FILE* f) const { std::fclose(f); }
-  };
-
   config config_;
   context context_;
-  std::string path_;
-  std::unique_ptr<std::FILE, file_closer> file_;
+  trust::file file_;
+  bool with_words_ = false;
 };
 
 }  // namespace hocket::record

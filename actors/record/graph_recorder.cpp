@@ -152,7 +152,7 @@ result<void> graph_recorder::choose(const plan& graph) {
     const auto& actor = graph.actors[a];
     auto& row = channels_.emplace_back((*chosen)[a].size(), std::uint16_t{0});
     for (std::size_t port = 0; port < row.size(); ++port) {
-      if (!(*chosen)[a][port] || !is_here(actor)) continue;
+      if (!(*chosen)[a][port] || !is_here(actor, port)) continue;
       const auto made = file_->channel(host::output_name(graph, static_cast<actor_index>(a), port),
                                        about(actor, port));
       if (!made) return fail(made);
@@ -180,7 +180,7 @@ void graph_recorder::rewired(const host::graph_revision& r) {
     if (!ran_[a]) row.assign(actors[a].type->info.outputs.size(), 0);
     ran_[a] = !actors[a].removed;
     for (std::size_t port = 0; port < row.size(); ++port) {
-      if (!chosen[a][port] || row[port] != 0 || !is_here(actors[a])) continue;
+      if (!chosen[a][port] || row[port] != 0 || !is_here(actors[a], port)) continue;
       full = full || last_channel_ == UINT16_MAX;
       if (full) continue;
       row[port] = ++last_channel_;

@@ -24,6 +24,8 @@ struct graph_recorder_options {
   int revision = 1;  ///< of the graph that the run begins with
   /// Of a graph with hosts: the one that this process is. Only what its actors emit is recorded.
   std::string host = {};
+  /// False: only outputs that carry neither words nor sound nor pictures, nor what gives them back.
+  bool with_pii = true;
   std::size_t queue_bytes = 64u << 20;
   std::size_t queue_packets = 65'536;
   bool compress = true;
@@ -81,8 +83,9 @@ class graph_recorder final : public host::observer {
 
   graph_recorder(graph_recorder_options options, std::unique_ptr<recording_writer> file);
   result<void> choose(const plan& graph);
-  bool is_here(const plan_actor& a) const {
-    return options_.host.empty() || a.host == options_.host;
+  bool is_here(const plan_actor& a, std::size_t port) const {
+    return (options_.host.empty() || a.host == options_.host) &&
+           (options_.with_pii || holds_figures_alone(a.type->info.outputs[port].type.kind));
   }
   void put(item i, bool may_wait);
   void write_all();

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <vector>
 
 #include <fmt/format.h>
@@ -21,12 +20,11 @@ tl::unexpected<error> cannot(mcap_error what, const std::string& path, int why) 
 
 class file_sink final : public byte_sink {
  public:
-  file_sink(int fd, std::string path, std::size_t reserve_bytes)
-      : fd_(fd), path_(std::move(path)), reserve_bytes_(reserve_bytes) {}
+  file_sink(trust::file to, std::size_t reserve_bytes)
+      : file_(std::move(to)), fd_(file_.fd()), path_(file_.path()), reserve_bytes_(reserve_bytes) {}
   ~file_sink() override {
     // Gives the room back that was allocated beyond the end.
     [[maybe_unused]] const auto done = ::ftruncate(fd_, end_);
-    ::close(fd_);
   }
 
   result<void> append(std::string_view bytes) override {
@@ -70,8 +68,9 @@ class file_sink final : public byte_sink {
     return {};
   }
 
+  const trust::file file_;
   const int fd_;
-  const std::string path_;
+  const std::string& path_;
   std::size_t reserve_bytes_;
   std::int64_t end_ = 0;
   std::int64_t allocated_to_ = 0;
@@ -123,16 +122,17 @@ class memory final : public byte_source {
 }  // namespace
 
 result<std::unique_ptr<byte_sink>> open_sink(const std::string& path, std::size_t reserve_bytes) {
-  std::error_code ignored;
-  if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty())
-    std::filesystem::create_directories(folder, ignored);
-  const int fd = ::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-  if (fd < 0) return cannot(mcap_error::cannot_write, path, errno);
-  return std::make_unique<file_sink>(fd, path, reserve_bytes);
+  auto to = trust::create_file(path);
+  if (!to) return fail(mcap_error::cannot_write, to.error().message);
+  return make_sink(std::move(*to), reserve_bytes);
+}
+
+std::unique_ptr<byte_sink> make_sink(trust::file to, std::size_t reserve_bytes) {
+  return std::make_unique<file_sink>(std::move(to), reserve_bytes);
 }
 
 result<std::unique_ptr<byte_source>> open_source(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return cannot(mcap_error::cannot_read, path, errno);
   struct stat st {};
   if (::fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "actors/record/mcap_format.hpp"
+#include "graph/trust/files.hpp"
 
 /// The bytes below an MCAP file: on disk, or in memory for tests.
 namespace hocket::record {
@@ -27,6 +28,8 @@ class byte_sink {
 /// that a file on a full disk still gets its end. Errors: mcap.cannot_write.
 result<std::unique_ptr<byte_sink>> open_sink(const std::string& path,
                                              std::size_t reserve_bytes = 2u << 20);
+/// The same on an open file.
+std::unique_ptr<byte_sink> make_sink(trust::file to, std::size_t reserve_bytes = 2u << 20);
 
 class byte_source {
  public:

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "actors/record/output_path.hpp"
+#include "graph/contract/capability.hpp"
 #include "graph/contract/plugin.hpp"
 #include "graph/schema/codec.hpp"
 
@@ -58,7 +58,12 @@ result<void> mcap_record::open(const context& where) {
     const auto at = dot == file.npos || file.find('/', dot) != file.npos ? file.size() : dot;
     file.insert(at, fmt::format(".restart{}", where.restarts));
   }
-  path_ = output_path(where, file);
+  const auto may = capability_of(where);
+  with_pii_ = may->keeps(trust::data_class::voice);
+  if (!with_pii_) context_.log("writes neither words nor sound: --no-pii");
+  auto to = create_output(where, file);
+  if (!to) return fail(mcap_error::cannot_write, to.error().message);
+  path_ = to->path();
   recording_writer_options how;
   how.path = path_;
   how.compress = config_.compress;
@@ -73,7 +78,7 @@ result<void> mcap_record::open(const context& where) {
     how.facts["graph_hash"] = where.graph->hash();
     how.graph_yaml = where.graph->expanded_yaml();
   }
-  auto made = recording_writer::create(std::move(how));
+  auto made = recording_writer::create(std::move(how), make_sink(std::move(*to)));
   if (!made) return fail(made);
   file_ = std::move(*made);
   return {};
@@ -111,7 +116,7 @@ void mcap_record::tell() {
 }
 
 result<void> mcap_record::process(std::size_t, const packet& p, emitter&) {
-  if (p.body) take(p);
+  if (p.body && (with_pii_ || holds_figures_alone(p.kind()))) take(p);
   return {};
 }
 

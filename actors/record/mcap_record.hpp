@@ -24,7 +24,9 @@ class mcap_record final : public component {
     std::string file = "recording.mcap";
     bool compress = true;
     void visit(config_visitor& v) {
-      v.field({.name = "file", .doc = "path of the file, relative to the run's output folder"},
+      v.field({.name = "file",
+               .doc = "path of the file, relative to the run's output folder",
+               .is_output = true},
               file);
       v.field({.name = "compress", .doc = "pack with zstd"}, compress);
     }
@@ -49,6 +51,7 @@ class mcap_record final : public component {
   std::map<std::pair<std::string, session_id>, std::uint64_t> next_seq_;
   std::uint64_t told_lost_ = 0;
   bool told_ = false;
+  bool with_pii_ = true;
 };
 
 }  // namespace hocket::record

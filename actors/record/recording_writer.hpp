@@ -19,6 +19,10 @@ inline constexpr std::string_view events_topic = "hocket.events";
 inline constexpr std::string_view revision_name = "hocket.revision";
 inline constexpr std::string_view graph_attachment = "graph.yaml";
 
+/// Whether packets of a kind hold neither words nor sound nor pictures, nor what gives them back, as
+/// dMel frames do: what a recording may hold with --no-pii.
+constexpr bool holds_figures_alone(payload_kind kind) { return kind == payload_kind::control; }
+
 /// The graph that a rewired run went on with.
 struct recorded_revision {
   int number = 2;               ///< the one that the run began with is 1

@@ -1,6 +1,6 @@
 #include "actors/record/wav_record.hpp"
 
-#include "actors/record/output_path.hpp"
+#include "graph/contract/capability.hpp"
 
 namespace hocket::record {
 namespace {
@@ -21,8 +21,11 @@ component_info wav_record::info() {
 
 result<void> wav_record::open(const context& where) {
   context_ = where;
-  const auto make = where.restarts > 0 ? wav_writer::resume : wav_writer::create;
-  auto made = make(output_path(where, config_.file), rate_hz, 2, 5 * rate_hz);
+  if (!capability_of(where)->keeps(trust::data_class::voice)) {
+    context_.log("writes no sound: --no-pii");
+    return {};
+  }
+  auto made = open_wav(where, config_.file, rate_hz, 2);
   if (!made) return fail(made);
   file_ = std::move(*made);
   return {};
@@ -30,7 +33,7 @@ result<void> wav_record::open(const context& where) {
 
 result<void> wav_record::process(std::size_t port, const packet& p, emitter&) {
   const auto* audio = p.get_if<audio_chunk>();
-  if (!audio) return {};
+  if (!audio || !file_) return {};
   if (audio->rate_hz != rate_hz || audio->channels != 1) {
     context_.count("wrong_format", 1);
     return {};
@@ -42,6 +45,7 @@ result<void> wav_record::process(std::size_t port, const packet& p, emitter&) {
 }
 
 result<void> wav_record::tick(std::int64_t micro_turn, emitter&) {
+  if (!file_) return {};
   const auto end = context_.grid.end_of(micro_turn);
   HOCKET_TRY(file_->extend_to(end.ns() / 1000 * rate_hz / 1'000'000));
   return file_->flush();

@@ -12,6 +12,7 @@ namespace hocket::record {
 ///
 /// Inputs: person, model: audio 16 kHz mono; placed by their sample index, so a gap stays a gap.
 /// Outputs: none.
+/// With --no-pii it writes nothing, and says so.
 /// Errors: record.cannot_write; record.bad_time (a sample index an hour ahead).
 /// The file is readable at any time, also after kill -9: it grows once per micro-turn.
 class wav_record final : public component {
@@ -21,7 +22,8 @@ class wav_record final : public component {
     void visit(config_visitor& v) {
       v.field({.name = "file",
                .doc = "path of the WAV file, relative to the run's output folder; later sessions "
-                      "get their number before the extension"},
+                      "get their number before the extension",
+               .is_output = true},
               file);
     }
   };

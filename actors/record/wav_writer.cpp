@@ -1,6 +1,5 @@
 #include "actors/record/wav_writer.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,7 +7,6 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <limits>
 
 namespace hocket::record {
@@ -30,34 +28,30 @@ std::int16_t to_pcm(float v) {
 result<std::unique_ptr<wav_writer>> wav_writer::create(const std::string& path,
                                                        std::int32_t rate_hz, std::int32_t channels,
                                                        std::int64_t window_frames) {
-  return open(path, rate_hz, channels, window_frames, false);
+  auto to = trust::create_file(path);
+  if (!to) return fail("record.cannot_write", to.error().message);
+  return on(std::move(*to), rate_hz, channels, window_frames, false);
 }
 
 result<std::unique_ptr<wav_writer>> wav_writer::resume(const std::string& path,
                                                        std::int32_t rate_hz, std::int32_t channels,
                                                        std::int64_t window_frames) {
-  return open(path, rate_hz, channels, window_frames, true);
+  auto to = trust::create_file(path, trust::create_as::kept);
+  if (!to) return fail("record.cannot_write", to.error().message);
+  return on(std::move(*to), rate_hz, channels, window_frames, true);
 }
 
-result<std::unique_ptr<wav_writer>> wav_writer::open(const std::string& path, std::int32_t rate_hz,
-                                                     std::int32_t channels,
-                                                     std::int64_t window_frames, bool keep) {
-  std::error_code ignored;
-  const auto folder = std::filesystem::path(path).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
-  const int fd = ::open(path.c_str(), O_CREAT | (keep ? 0 : O_TRUNC) | O_RDWR | O_CLOEXEC, 0644);
-  if (fd < 0) return fail(cannot_write(path));
-  std::unique_ptr<wav_writer> made(new wav_writer(fd, path, rate_hz, channels, window_frames));
-  if (const auto there = ::lseek(fd, 0, SEEK_END); keep && there > header_bytes)
+result<std::unique_ptr<wav_writer>> wav_writer::on(trust::file to, std::int32_t rate_hz,
+                                                   std::int32_t channels,
+                                                   std::int64_t window_frames, bool keep) {
+  std::unique_ptr<wav_writer> made(new wav_writer(std::move(to), rate_hz, channels, window_frames));
+  if (const auto there = ::lseek(made->file_.fd(), 0, SEEK_END); keep && there > header_bytes)
     made->start_ = made->clean_to_ = (there - header_bytes) / (channels * 2);
   HOCKET_TRY(made->write_header());
   return made;
 }
 
-wav_writer::~wav_writer() {
-  (void)flush();
-  if (fd_ >= 0) ::close(fd_);
-}
+wav_writer::~wav_writer() { (void)flush(); }
 
 result<std::int64_t> wav_writer::put(std::int32_t channel, std::int64_t first,
                                      std::span<const float> samples) {
@@ -84,7 +78,7 @@ result<std::int64_t> wav_writer::put(std::int32_t channel, std::int64_t first,
 
 result<void> wav_writer::extend_to(std::int64_t frames) {
   if (frames > this->frames() + max_jump_frames)
-    return fail("record.bad_time", path_ + ": a sample index lies more than an hour ahead");
+    return fail("record.bad_time", path() + ": a sample index lies more than an hour ahead");
   // In steps, so that a long silence does not sit in memory as a whole.
   while (this->frames() < frames) {
     const auto step = std::min(frames - this->frames(), window_frames_);
@@ -145,9 +139,9 @@ result<void> wav_writer::write_header() {
 
 result<void> wav_writer::write_at(std::int64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const auto n = ::pwrite(fd_, bytes.data(), bytes.size(), offset);
+    const auto n = ::pwrite(file_.fd(), bytes.data(), bytes.size(), offset);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return cannot_write(path_);
+    if (n <= 0) return cannot_write(path());
     bytes = bytes.subspan(static_cast<std::size_t>(n));
     offset += n;
   }

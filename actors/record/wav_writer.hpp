@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "graph/contract/fwd.hpp"
 #include "graph/core/result.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::record {
 
@@ -19,6 +21,12 @@ namespace hocket::record {
 /// Threads: one at a time. Memory: window_frames * channels * 2 bytes.
 class wav_writer {
  public:
+  /// Writes to an open file; `keep`: goes on with what is there. Errors: record.cannot_write.
+  static result<std::unique_ptr<wav_writer>> on(trust::file to, std::int32_t rate_hz,
+                                                std::int32_t channels,
+                                                std::int64_t window_frames = 5 * 16000,
+                                                bool keep = false);
+  /// For a path of the caller's own, as trust::create_file.
   static result<std::unique_ptr<wav_writer>> create(const std::string& path, std::int32_t rate_hz,
                                                     std::int32_t channels,
                                                     std::int64_t window_frames = 5 * 16000);
@@ -40,29 +48,24 @@ class wav_writer {
   /// Data first, header after.
   result<void> flush();
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return file_.path(); }
   std::int64_t frames() const { return start_ + window_size(); }
 
   static constexpr std::int64_t max_jump_frames = 3600LL * 16000;
 
  private:
-  wav_writer(int fd, std::string path, std::int32_t rate_hz, std::int32_t channels,
+  wav_writer(trust::file to, std::int32_t rate_hz, std::int32_t channels,
              std::int64_t window_frames)
-      : fd_(fd),
-        path_(std::move(path)),
+      : file_(std::move(to)),
         rate_hz_(rate_hz),
         channels_(channels),
         window_frames_(window_frames) {}
   std::int64_t window_size() const { return static_cast<std::int64_t>(window_.size()) / channels_; }
-  static result<std::unique_ptr<wav_writer>> open(const std::string& path, std::int32_t rate_hz,
-                                                  std::int32_t channels, std::int64_t window_frames,
-                                                  bool keep);
   result<void> write_header();
   result<void> write_at(std::int64_t offset, std::span<const std::byte> bytes);
   result<void> trim();
 
-  int fd_ = -1;
-  std::string path_;
+  trust::file file_;
   std::int32_t rate_hz_;
   std::int32_t channels_;
   std::int64_t window_frames_;
@@ -70,5 +73,10 @@ class wav_writer {
   std::int64_t clean_to_ = 0;         ///< frames before this are in the file as they are here
   std::vector<std::int16_t> window_;  ///< [frames, channels]
 };
+
+/// The WAV file of a component, beneath the run's output folder; after a restart it goes on with what
+/// is there. Errors: record.cannot_write.
+result<std::unique_ptr<wav_writer>> open_wav(const context& where, const std::string& file,
+                                             std::int32_t rate_hz, std::int32_t channels);
 
 }  // namespace hocket::record
