@@ -4,7 +4,7 @@
 #include <sstream>
 #include <thread>
 
-#include "graph/contract/number_words.hpp"
+#include "graph/text/number_words.hpp"
 #include "graph/contract/registry.hpp"
 
 namespace hocket::background {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "graph/contract/number_words.hpp"
+#include "graph/text/number_words.hpp"
 #include "graph/core/samples.hpp"
 
 namespace hocket::interaction {

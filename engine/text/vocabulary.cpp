@@ -111,7 +111,7 @@ std::vector<std::int32_t> vocabulary::spelling_of(std::string_view word) const {
   for (const char c : word) {
     const auto letter = static_cast<unsigned char>(c);
     if (std::isdigit(letter))
-      pieces.push_back(id_of(number_words(c - '0')));
+      pieces.push_back(id_of(words_of_number(c - '0')));
     else if (std::isalpha(letter) && letter < 0x80)
       pieces.push_back(id_of(std::string(piece_mark) + static_cast<char>(std::tolower(letter))));
   }
@@ -166,27 +166,27 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-std::string number_words(int value) {
-  if (value < 0) return "minus " + number_words(-value);
+std::string words_of_number(int value) {
+  if (value < 0) return "minus " + words_of_number(-value);
   if (value <= 20) return small_numbers[static_cast<std::size_t>(value)];
   if (value < 100) {
     const std::string ten = tens[static_cast<std::size_t>(value / 10)];
-    return value % 10 == 0 ? ten : ten + " " + number_words(value % 10);
+    return value % 10 == 0 ? ten : ten + " " + words_of_number(value % 10);
   }
   if (value < 1000) {
-    const std::string hundreds = number_words(value / 100) + " hundred";
-    return value % 100 == 0 ? hundreds : hundreds + " " + number_words(value % 100);
+    const std::string hundreds = words_of_number(value / 100) + " hundred";
+    return value % 100 == 0 ? hundreds : hundreds + " " + words_of_number(value % 100);
   }
   std::string digits;
   for (char c : std::to_string(value))
-    digits += (digits.empty() ? "" : " ") + number_words(c - '0');
+    digits += (digits.empty() ? "" : " ") + words_of_number(c - '0');
   return digits;
 }
 
 int number_of_words(std::string_view words) {
   static const auto table = [] {
     std::unordered_map<std::string, int> t;
-    for (int value = 0; value < 1000; ++value) t.emplace(number_words(value), value);
+    for (int value = 0; value < 1000; ++value) t.emplace(words_of_number(value), value);
     return t;
   }();
   std::string key;

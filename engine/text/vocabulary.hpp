@@ -72,7 +72,7 @@ std::string_view letter_of(std::string_view token);
 std::vector<std::string> words_of(std::string_view text);
 
 /// "fifty six" for 56; 0 to 999, digits beyond ("one hundred twenty"); a minus sign reads "minus".
-std::string number_words(int value);
+std::string words_of_number(int value);
 /// The inverse for 0 to 999; -1 when the words are no number.
 int number_of_words(std::string_view words);
 

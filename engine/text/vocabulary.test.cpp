@@ -45,12 +45,12 @@ TEST_CASE("a broken vocabulary is refused with a reason") {
 }
 
 TEST_CASE("numbers go into words and back") {
-  CHECK(number_words(0) == "zero");
-  CHECK(number_words(56) == "fifty six");
-  CHECK(number_words(90) == "ninety");
-  CHECK(number_words(100) == "one hundred");
-  CHECK(number_words(342) == "three hundred forty two");
-  CHECK(number_words(-4) == "minus four");
-  for (int n = 0; n < 1000; ++n) CHECK(number_of_words(number_words(n)) == n);
+  CHECK(words_of_number(0) == "zero");
+  CHECK(words_of_number(56) == "fifty six");
+  CHECK(words_of_number(90) == "ninety");
+  CHECK(words_of_number(100) == "one hundred");
+  CHECK(words_of_number(342) == "three hundred forty two");
+  CHECK(words_of_number(-4) == "minus four");
+  for (int n = 0; n < 1000; ++n) CHECK(number_of_words(words_of_number(n)) == n);
   CHECK(number_of_words("fifty paris") == -1);
 }

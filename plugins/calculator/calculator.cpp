@@ -3,7 +3,7 @@
 #include <muParser.h>
 #include <nlohmann/json.hpp>
 #include <regex>
-#include "graph/contract/number_words.hpp"
+#include "graph/text/number_words.hpp"
 #include "graph/contract/plugin.hpp"
 
 using namespace hocket;

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <fstream>
 
-#include "graph/contract/number_words.hpp"
+#include "graph/text/number_words.hpp"
 #include "graph/contract/plugin.hpp"
 
 namespace hocket::dialogue_rules {

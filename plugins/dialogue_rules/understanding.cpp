@@ -6,7 +6,7 @@
 #include <optional>
 #include <sstream>
 
-#include "graph/contract/number_words.hpp"
+#include "graph/text/number_words.hpp"
 
 namespace hocket::dialogue_rules {
 namespace {

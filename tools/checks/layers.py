@@ -11,16 +11,19 @@ ALLOWED = {
     "graph": ("graph/",),
     "engine": ("engine/", "graph/core/", "graph/trust/"),
     "actors": ("actors/", "engine/", "graph/"),
-    "plugins": ("{own}/", "engine/", "graph/core/", "graph/trust/", "graph/schema/", "graph/contract/"),
+    "plugins": ("{own}/", "engine/", "graph/core/", "graph/text/", "graph/trust/",
+                "graph/schema/", "graph/contract/"),
     "tools": ("tools/", "actors/", "engine/", "graph/", "plugins/"),
     "tests": tuple(layer + "/" for layer in LAYERS),
 }
-# Inside graph/: core <- trust <- contract <- schema, spec.
+# Inside graph/: core <- trust, text <- contract <- schema, spec.
 GRAPH_ALLOWED = {
     "graph/core": ("graph/core/",),
+    "graph/text": ("graph/core/", "graph/text/"),
     "graph/trust": ("graph/core/", "graph/trust/"),
-    "graph/contract": ("graph/core/", "graph/trust/", "graph/contract/"),
-    "graph/schema": ("graph/core/", "graph/trust/", "graph/contract/", "graph/schema/"),
+    "graph/contract": ("graph/core/", "graph/text/", "graph/trust/", "graph/contract/"),
+    "graph/schema": ("graph/core/", "graph/text/", "graph/trust/", "graph/contract/",
+                     "graph/schema/"),
 }
 # A library's headers -> the places that may use it.
 LIBRARIES = (

@@ -5,10 +5,14 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(hocket_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Hocket)
-foreach(part core trust contract schema spec)
-  if(TARGET hocket_${part})
-    set_target_properties(hocket_${part} PROPERTIES EXPORT_NAME ${part})
-    install(TARGETS hocket_${part} EXPORT HocketTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/hocket)
+foreach(part core text trust contract schema spec)
+  set(library hocket_${part})
+  if(part STREQUAL text)
+    set(library hocket_plain_text)  # hocket_text is the engine's
+  endif()
+  if(TARGET ${library})
+    set_target_properties(${library} PROPERTIES EXPORT_NAME ${part})
+    install(TARGETS ${library} EXPORT HocketTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/hocket)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/graph/${part} DESTINATION include/hocket/graph
             FILES_MATCHING PATTERN "*.hpp" PATTERN "*.proto")
   endif()

@@ -5,7 +5,7 @@
 
 namespace hocket::duplex {
 
-using engine::number_words;
+using engine::words_of_number;
 
 namespace {
 
@@ -16,7 +16,7 @@ due_word due_at(std::vector<std::string> words, double at_s, double late_s = 1.0
 
 void make_pings(stage& s, item& it) {
   const int seconds = s.rng.integer(2, 3), pings = s.rng.integer(2, 4);
-  it.current_turn_text = "say ping every " + number_words(seconds) + " seconds";
+  it.current_turn_text = "say ping every " + words_of_number(seconds) + " seconds";
   const double end = s.say(it.current_turn_text, s.rng.uniform(0.4, 1.0));
   for (int i = 1; i <= pings; ++i) it.expect.due.push_back(due_at({"ping"}, end + i * seconds));
   // Said between two pings, so that nothing is due while it sounds.
@@ -33,8 +33,8 @@ void make_how_long(stage& s, item& it) {
   it.current_turn_text = "how long did that take";
   it.from_s = s.say(it.current_turn_text, begun + seconds + s.rng.uniform(-0.15, 0.15));
   it.to_s = it.from_s + 3;
-  it.expect.replies = {number_words(seconds) + " seconds"};
-  it.expect.due.push_back(due_at({number_words(seconds)}, it.from_s, 2.0));
+  it.expect.replies = {words_of_number(seconds) + " seconds"};
+  it.expect.due.push_back(due_at({words_of_number(seconds)}, it.from_s, 2.0));
   (void)s.finish(it.to_s);
 }
 
@@ -42,7 +42,7 @@ void make_how_long(stage& s, item& it) {
 
 void make_time_once(stage& s, item& it) {
   const int seconds = s.rng.integer(2, 6);
-  it.current_turn_text = "say ping in " + number_words(seconds) + " seconds";
+  it.current_turn_text = "say ping in " + words_of_number(seconds) + " seconds";
   it.from_s = s.say(it.current_turn_text, s.rng.uniform(0.4, 1.0));
   it.expect.due.push_back(due_at({"ping"}, it.from_s + seconds));
   // Long enough for a model that takes it for `every`: its second ping is a false alarm.

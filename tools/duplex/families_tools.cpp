@@ -7,7 +7,7 @@
 
 namespace hocket::duplex {
 
-using engine::number_words;
+using engine::words_of_number;
 using json = nlohmann::json;
 
 namespace {
@@ -24,9 +24,10 @@ void single(stage& s, item& it) {
   const std::string filler = s.rng.chance(0.2) ? "uh " : "";
   if (kind < 0.5) {
     const int a = s.rng.integer(2, 10), b = s.rng.integer(2, 10);
-    it.current_turn_text = "what is " + filler + number_words(a) + " times " + number_words(b);
+    it.current_turn_text =
+        "what is " + filler + words_of_number(a) + " times " + words_of_number(b);
     it.expect.calls.push_back({product(a, b)});
-    it.expect.replies = {"it is " + number_words(a * b)};
+    it.expect.replies = {"it is " + words_of_number(a * b)};
   } else if (kind < 0.85) {
     const auto& city = s.rng.pick(scenarios::city_words());
     it.current_turn_text = "what is the weather in " + filler + city;
@@ -69,19 +70,19 @@ void make_corrected(stage& s, item& it) {
   const int a = s.rng.integer(2, 10), wrong = s.rng.integer(2, 10);
   int b = s.rng.integer(2, 10);
   while (b == wrong) b = s.rng.integer(2, 10);
-  const auto first = "what is " + number_words(a) + " times " + number_words(wrong);
+  const auto first = "what is " + words_of_number(a) + " times " + words_of_number(wrong);
   it.expect.calls.push_back({product(a, b)});
-  it.expect.replies = {"it is " + number_words(a * b)};
-  it.expect.wrong = {"it is " + number_words(a * wrong)};
+  it.expect.replies = {"it is " + words_of_number(a * b)};
+  it.expect.wrong = {"it is " + words_of_number(a * wrong)};
   it.context_text = first;
   const double begin = s.rng.uniform(0.4, 1.0);
   if (s.rng.chance(0.5)) {
     // In one breath, or after a short break.
-    it.current_turn_text = "no " + number_words(b);
+    it.current_turn_text = "no " + words_of_number(b);
     const double said = s.say(first, begin);
     it.from_s = s.say(it.current_turn_text, said + s.rng.uniform(0.05, 0.2));
   } else {
-    it.current_turn_text = "no " + number_words(a) + " times " + number_words(b);
+    it.current_turn_text = "no " + words_of_number(a) + " times " + words_of_number(b);
     const double said = s.say(first, begin);
     it.from_s = s.say(it.current_turn_text, said + s.rng.uniform(1.3, 1.8));
   }

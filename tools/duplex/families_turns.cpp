@@ -7,13 +7,13 @@
 
 namespace hocket::duplex {
 
-using engine::number_words;
+using engine::words_of_number;
 using scenarios::random_stream;
 
 std::string sum_of::question() const {
-  return "what is " + number_words(a) + " plus " + number_words(b);
+  return "what is " + words_of_number(a) + " plus " + words_of_number(b);
 }
-std::string sum_of::answer() const { return "that is " + number_words(a + b); }
+std::string sum_of::answer() const { return "that is " + words_of_number(a + b); }
 
 sum_of draw_sum(random_stream& rng) { return {rng.integer(0, 10), rng.integer(0, 10)}; }
 
@@ -35,8 +35,8 @@ request draw_request(random_stream& rng) {
     return {pair.person, {pair.model}};
   }
   if (kind < 0.85)
-    return {"what is " + number_words(rng.integer(2, 10)) + " times " +
-                number_words(rng.integer(2, 10)),
+    return {"what is " + words_of_number(rng.integer(2, 10)) + " times " +
+                words_of_number(rng.integer(2, 10)),
             {"let me check"}};
   return {"what is the weather in " + rng.pick(scenarios::city_words()), {"let me check"}};
 }
@@ -44,7 +44,7 @@ request draw_request(random_stream& rng) {
 // A long answer: the model counts to ten, 0.6 s a number. Returns when its first word is due.
 double ask_for_count(stage& s, item& it) {
   it.context_text = "count to ten";
-  for (int n = 1; n <= 10; ++n) it.expect.sequence.push_back(number_words(n));
+  for (int n = 1; n <= 10; ++n) it.expect.sequence.push_back(words_of_number(n));
   return s.say(it.context_text, s.rng.uniform(0.4, 1.0)) + 0.4;
 }
 
@@ -79,13 +79,13 @@ void make_pause(stage& s, item& it) {
     const int a = s.rng.integer(plus ? 0 : 2, 10), b = s.rng.integer(plus ? 0 : 2, 10);
     const std::string word = plus ? " plus " : " times ";
     if (s.rng.chance(0.5)) {
-      first = "what is " + number_words(a) + (plus ? " plus" : " times");
-      second = number_words(b);
+      first = "what is " + words_of_number(a) + (plus ? " plus" : " times");
+      second = words_of_number(b);
     } else {
       first = "what is";
-      second = number_words(a) + word + number_words(b);
+      second = words_of_number(a) + word + words_of_number(b);
     }
-    it.expect.replies = {plus ? "that is " + number_words(a + b) : "let me check"};
+    it.expect.replies = {plus ? "that is " + words_of_number(a + b) : "let me check"};
   } else {
     first = s.rng.chance(0.5) ? "what is the weather in" : "what is the weather";
     second = (first.ends_with("in") ? "" : "in ") + s.rng.pick(scenarios::city_words());

@@ -8,7 +8,7 @@
 
 namespace hocket::duplex {
 
-using engine::number_words;
+using engine::words_of_number;
 using scenarios::sprite;
 using scenarios::video_scene;
 

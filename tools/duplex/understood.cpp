@@ -25,7 +25,7 @@ using asr_pocketsphinx::recognizer;
 std::set<std::string> answer_words() {
   std::set<std::string> out{"that", "is", "it", "let", "me", "check", "hundred", "okay"};
   for (int n = 0; n <= 99; ++n)
-    for (const auto& w : engine::words_of(engine::number_words(n))) out.insert(w);
+    for (const auto& w : engine::words_of(engine::words_of_number(n))) out.insert(w);
   for (const auto& e : scenarios::small_talk())
     for (const auto& w : engine::words_of(e.model)) out.insert(w);
   for (const auto& w : scenarios::weather_words()) out.insert(w);

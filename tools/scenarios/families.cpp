@@ -7,7 +7,7 @@
 namespace hocket::scenarios {
 namespace {
 
-using engine::number_words;
+using engine::words_of_number;
 
 // Says a request, in two parts when `pause_s` is not 0. Returns the end of its sound.
 std::int64_t ask(builder& b, const std::string& text, double pause_s, int pause_after) {
@@ -33,9 +33,9 @@ void draw_sum(builder& b) {
 
 std::string time_words(random_stream& rng) {
   const int minute = rng.integer(0, 59);
-  std::string text = number_words(rng.integer(1, 12));
+  std::string text = words_of_number(rng.integer(1, 12));
   if (minute == 0) return text;
-  return text + (minute < 10 ? " oh " : " ") + number_words(minute);
+  return text + (minute < 10 ? " oh " : " ") + words_of_number(minute);
 }
 
 void draw_delegate(builder& b) {
@@ -43,9 +43,9 @@ void draw_delegate(builder& b) {
   const double kind = b.rng.unit();
   if (kind < 0.45) {
     const int x = b.rng.integer(2, 10), y = b.rng.integer(2, 10);
-    plan.task = number_words(x) + " times " + number_words(y);
+    plan.task = words_of_number(x) + " times " + words_of_number(y);
     plan.request = "what is " + plan.task;
-    plan.result = number_words(x * y);
+    plan.result = words_of_number(x * y);
     if (b.rng.chance(0.2)) plan.pause_s = b.rng.uniform(0.5, b.rich() ? 2.6 : 1.5);
     if (b.rich() && plan.pause_s > 0) plan.pause_after = b.rng.integer(3, 4);
   } else if (kind < 0.8) {
@@ -86,16 +86,17 @@ void draw_small_talk(builder& b) {
 
 void draw_bystander(builder& b) {
   random_stream& rng = b.rng;
-  const std::vector<std::string> requests{
-      "what is " + number_words(rng.integer(0, 10)) + " plus " + number_words(rng.integer(0, 10)),
-      "what is " + number_words(rng.integer(2, 10)) + " times " + number_words(rng.integer(2, 10)),
-      "what is the weather in " + rng.pick(city_words()),
-      "what time is it",
-      "count to " + number_words(rng.integer(5, 10)),
-      "say ping every two seconds",
-      "translate",
-      rng.pick(small_talk()).person,
-      rng.pick(small_talk()).person};
+  const std::vector<std::string> requests{"what is " + words_of_number(rng.integer(0, 10)) +
+                                              " plus " + words_of_number(rng.integer(0, 10)),
+                                          "what is " + words_of_number(rng.integer(2, 10)) +
+                                              " times " + words_of_number(rng.integer(2, 10)),
+                                          "what is the weather in " + rng.pick(city_words()),
+                                          "what time is it",
+                                          "count to " + words_of_number(rng.integer(5, 10)),
+                                          "say ping every two seconds",
+                                          "translate",
+                                          rng.pick(small_talk()).person,
+                                          rng.pick(small_talk()).person};
   const bool faint = rng.chance(0.5);
   const std::string request = rng.pick(requests);
   play_bystander(b, faint ? request : "hey " + rng.pick(name_words()) + " " + request, faint);
@@ -107,7 +108,7 @@ void draw_translate(builder& b) {
   const int count = b.rng.integer(3, 6);
   for (int i = 0; i < count; ++i) {
     const int digit = b.rng.integer(1, 10);
-    end = b.say_at(number_words(digit), at);
+    end = b.say_at(words_of_number(digit), at);
     free = b.model_says(std::max(answer_turn(end), free),
                         spanish_words()[static_cast<std::size_t>(digit - 1)]);
     at = end + samples_of(b.rng.uniform(0.3, 0.9));
@@ -149,10 +150,11 @@ std::int64_t acknowledged(builder& b, const std::string& command) {
 
 void play_sum(builder& b, const sum_plan& plan) {
   b.begin_episode("sum", b.cursor);
-  const std::string text = "what is " + number_words(plan.a) + " plus " + number_words(plan.b);
+  const std::string text =
+      "what is " + words_of_number(plan.a) + " plus " + words_of_number(plan.b);
   const std::int64_t end = ask(b, text, plan.pause_s, plan.pause_after);
   const std::int64_t done =
-      b.model_says(answer_turn(end), "that is " + number_words(plan.a + plan.b));
+      b.model_says(answer_turn(end), "that is " + words_of_number(plan.a + plan.b));
   quiet_from(b, text + (plan.pause_s > 0 ? ", with a pause" : ""), end, done);
 }
 
@@ -188,11 +190,11 @@ void play_delegate(builder& b, const delegate_plan& plan) {
 void play_count(builder& b, int to, count_event event, double where) {
   constexpr std::int64_t step = 3;  // 0.6 s
   b.begin_episode("count", b.cursor);
-  std::string what = "count to " + number_words(to);
+  std::string what = "count to " + words_of_number(to);
   std::int64_t end = b.say_at(what, b.cursor);
   const std::int64_t k = answer_turn(end);
   std::int64_t done = k;
-  for (int n = 1; n <= to; ++n) done = b.model_says(k + (n - 1) * step, number_words(n));
+  for (int n = 1; n <= to; ++n) done = b.model_says(k + (n - 1) * step, words_of_number(n));
   if (event != count_event::none) {
     // The other's sound ends somewhere between the second and the last number as they are heard.
     person other = b.somebody_else();
@@ -216,7 +218,7 @@ void play_count(builder& b, int to, count_event event, double where) {
 
 void play_timer(builder& b, int seconds, int pings, double past_last, bool backchannel) {
   b.begin_episode("timer", b.cursor);
-  const std::string what = "say ping every " + number_words(seconds) + " seconds";
+  const std::string what = "say ping every " + words_of_number(seconds) + " seconds";
   std::int64_t end = b.say_at(what, b.cursor);
   const std::int64_t k = answer_turn(end), period = seconds * 5;
   std::int64_t free = b.model_says(k, "okay");

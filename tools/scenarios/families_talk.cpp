@@ -7,7 +7,7 @@
 namespace hocket::scenarios {
 namespace {
 
-using engine::number_words;
+using engine::words_of_number;
 
 struct question {
   std::string person, model;
@@ -16,8 +16,8 @@ struct question {
 question draw_question(random_stream& rng) {
   if (rng.chance(0.6)) {
     const int x = rng.integer(0, 10), y = rng.integer(0, 10);
-    return {"what is " + number_words(x) + " plus " + number_words(y),
-            "that is " + number_words(x + y)};
+    return {"what is " + words_of_number(x) + " plus " + words_of_number(y),
+            "that is " + words_of_number(x + y)};
   }
   const exchange& e = small_talk()[rng.pick(std::vector<std::size_t>{1, 4, 7})];
   return {e.person, e.model};
@@ -30,7 +30,7 @@ std::int64_t long_speech(builder& b, std::int64_t k, const std::string& about, i
       if (e.person == about) return b.model_says(k, e.model);
   }
   std::int64_t done = k;
-  for (int n = 1; n <= count; ++n) done = b.model_says(k + (n - 1) * 3, number_words(n));
+  for (int n = 1; n <= count; ++n) done = b.model_says(k + (n - 1) * 3, words_of_number(n));
   return done;
 }
 
@@ -63,8 +63,8 @@ errand draw_errand(random_stream& rng) {
     return {"what is the weather in " + city, "weather " + city, rng.pick(weather_words())};
   }
   const int x = rng.integer(2, 10), y = rng.integer(2, 10);
-  const std::string task = number_words(x) + " times " + number_words(y);
-  return {"what is " + task, task, number_words(x * y)};
+  const std::string task = words_of_number(x) + " times " + words_of_number(y);
+  return {"what is " + task, task, words_of_number(x * y)};
 }
 
 std::string noun_phrase(random_stream& rng) {
@@ -106,7 +106,7 @@ void draw_interrupt(builder& b) {
   const std::string about = rng.chance(0.5) ? rng.pick(plain_words()) : "";
   const int count = rng.integer(6, 10);
   const std::string request =
-      about.empty() ? "count to " + number_words(count) : "tell me about the " + about;
+      about.empty() ? "count to " + words_of_number(count) : "tell me about the " + about;
   std::int64_t end = b.say_at(request, b.cursor);
   const std::int64_t k = answer_turn(end);
   std::int64_t done = long_speech(b, k, about, count);
@@ -160,34 +160,36 @@ void draw_correct(builder& b) {
   const int x = rng.integer(times ? 2 : 0, 10), y = rng.integer(times ? 2 : 0, 10);
   int z = rng.integer(times ? 2 : 0, 9);
   if (z >= y) ++z;
-  const std::string first = number_words(x) + (times ? " times " : " plus ");
-  std::int64_t end = b.say_at("what is " + first + number_words(y), b.cursor);
+  const std::string first = words_of_number(x) + (times ? " times " : " plus ");
+  std::int64_t end = b.say_at("what is " + first + words_of_number(y), b.cursor);
   if (!times || rng.chance(0.6)) {  // at once
-    end = b.say_at("no " + number_words(z), end + samples_of(rng.uniform(0.02, 0.14)));
+    end = b.say_at("no " + words_of_number(z), end + samples_of(rng.uniform(0.02, 0.14)));
     const std::int64_t k = answer_turn(end);
-    const std::string task = first + number_words(z);
+    const std::string task = first + words_of_number(z);
     if (!times) {
-      quiet_from(b, task + ", corrected", end, b.model_says(k, "that is " + number_words(x + z)));
+      quiet_from(b, task + ", corrected", end,
+                 b.model_says(k, "that is " + words_of_number(x + z)));
       return;
     }
     const std::int64_t free = delegate_from(b, k, {task}), answered = k + draw_delay(rng);
-    b.delegates(k, task, number_words(x * z), answered);
+    b.delegates(k, task, words_of_number(x * z), answered);
     quiet_from(b, task + ", corrected", end,
-               b.model_says(std::max(answered + 1, free), "it is " + number_words(x * z)));
+               b.model_says(std::max(answered + 1, free), "it is " + words_of_number(x * z)));
     return;
   }
   // After the errand has begun: its result is not wanted any more and does not come.
-  const std::int64_t k = answer_turn(end), begun = delegate_from(b, k, {first + number_words(y)});
-  b.delegates(k, first + number_words(y), "", k + 4);
-  const std::string task = first + number_words(z);
+  const std::int64_t k = answer_turn(end),
+                     begun = delegate_from(b, k, {first + words_of_number(y)});
+  b.delegates(k, first + words_of_number(y), "", k + 4);
+  const std::string task = first + words_of_number(z);
   end = b.say_at("no " + task, heard_at(begun) + samples_of(rng.uniform(0.1, 0.8)));
   const std::string corrected = "no " + task;
   const std::int64_t again = answer_turn(end);
   const std::int64_t free = delegate_from(b, again, {corrected}, "okay");
   const std::int64_t answered = again + draw_delay(rng);
-  b.delegates(again, corrected, number_words(x * z), answered);
+  b.delegates(again, corrected, words_of_number(x * z), answered);
   quiet_from(b, task + ", corrected late", end,
-             b.model_says(std::max(answered + 1, free), "it is " + number_words(x * z)));
+             b.model_says(std::max(answered + 1, free), "it is " + words_of_number(x * z)));
 }
 
 void draw_cancel(builder& b) {
@@ -266,13 +268,13 @@ void draw_how_long(builder& b) {
   const int seconds = b.rng.integer(2, 8);
   end = b.say_at("how long did that take", end + samples_of(seconds + b.rng.uniform(-0.15, 0.15)));
   quiet_from(b, "how long", end,
-             b.model_says(answer_turn(end), number_words(seconds) + " seconds"));
+             b.model_says(answer_turn(end), words_of_number(seconds) + " seconds"));
 }
 
 void draw_once(builder& b) {
   const int seconds = b.rng.integer(2, 6);
   b.begin_episode("once", b.cursor);
-  const std::string what = "say ping in " + number_words(seconds) + " seconds";
+  const std::string what = "say ping in " + words_of_number(seconds) + " seconds";
   const std::int64_t end = b.say_at(what, b.cursor), k = answer_turn(end);
   b.model_says(k, "okay");
   quiet_from(b, what, end, b.model_says(k + seconds * 5, "ping"));

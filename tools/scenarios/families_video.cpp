@@ -37,7 +37,7 @@ void draw_rep_count(builder& b) {
   for (int n = 1; n <= count; ++n) {
     const std::int64_t end = at + samples_of(pace_s * rng.uniform(0.8, 1.2));
     s.spans.emplace_back(at, end);
-    free = b.model_says(std::max(answer_turn(end), free), engine::number_words(n));
+    free = b.model_says(std::max(answer_turn(end), free), engine::words_of_number(n));
     at = end + samples_of(rng.uniform(0.0, 0.8));
   }
   b.scene->add(std::move(s));

@@ -13,8 +13,8 @@ using strings = std::vector<std::string>;
 const std::vector<strings>& kinds() {
   static const std::vector<strings> all = [] {
     strings small, tens;
-    for (int n = 0; n <= 20; ++n) small.push_back(engine::number_words(n));
-    for (int n = 20; n <= 90; n += 10) tens.push_back(engine::number_words(n));
+    for (int n = 0; n <= 20; ++n) small.push_back(engine::words_of_number(n));
+    for (int n = 20; n <= 90; n += 10) tens.push_back(engine::words_of_number(n));
     return std::vector<strings>{small,
                                 tens,
                                 city_words(),

@@ -184,7 +184,7 @@ TEST_CASE("sums are right and wait for the end of the sentence") {
     for (std::size_t i = 0, at = 0; i + 4 < heard.size() && at + 2 < said.size(); i += 5) {
       const int sum = engine::number_of_words(heard[i + 2]) + engine::number_of_words(heard[i + 4]);
       CHECK(said[at] == "that");
-      CHECK(said[at + 2] == engine::number_words(sum));
+      CHECK(said[at + 2] == engine::words_of_number(sum));
       const auto turn = c.model_words[at].micro_turn;
       CHECK(turn == answer_turn(c.person_words[i + 4].end));
       at += 3;

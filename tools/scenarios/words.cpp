@@ -81,8 +81,8 @@ const engine::vocabulary& nano_vocabulary() {
     const auto add = [&](const strings& more) {
       words.insert(words.end(), more.begin(), more.end());
     };
-    for (int n = 0; n <= 20; ++n) words.push_back(engine::number_words(n));
-    for (int n = 30; n <= 90; n += 10) words.push_back(engine::number_words(n));
+    for (int n = 0; n <= 20; ++n) words.push_back(engine::words_of_number(n));
+    for (int n = 30; n <= 90; n += 10) words.push_back(engine::words_of_number(n));
     add({"hundred", "oh"});
     add({"what", "is", "plus", "times", "that", "it", "the", "weather", "in", "time"});
     add({"let", "me", "check", "okay", "stop", "count", "to", "uh", "huh", "right"});

@@ -2,7 +2,7 @@
 #include <random>
 
 #include "engine/audio/wav.hpp"
-#include "graph/contract/number_words.hpp"
+#include "graph/text/number_words.hpp"
 #include "plugins/asr_pocketsphinx/recognizer.hpp"
 #include "plugins/dialogue_rules/understanding.hpp"
 #include "plugins/tts_flite/flite_voice.hpp"

@@ -1,4 +1,4 @@
-#include "graph/contract/number_words.hpp"
+#include "graph/text/number_words.hpp"
 
 #include <doctest/doctest.h>
 
