@@ -53,6 +53,7 @@ void rewirer::commit(change& c) {
   {
     std::lock_guard lock(world_.observers_mutex_);
     const graph_revision now{s.next.graph, s.next.place.whole, c.wanted, c.out.revision, c.at};
+    world_.shown_ = &s.next.graph;
     if (!world_.muted_)
       for (auto* o : world_.options.observers) o->rewired(now);
   }

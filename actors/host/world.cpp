@@ -19,6 +19,7 @@ world::world(part p, const registry& t, runtime_options o)
       view(*this),
       changes(std::make_unique<rewirer>(*this)) {
   install(std::make_unique<const wiring>(std::move(p)));
+  shown_ = &graph();
   for (auto* o : options.observers)
     if (o->wants_calls()) tracers_.push_back(o);
   if (place().alone()) return;
@@ -103,14 +104,14 @@ void world::event(std::string_view actor, std::string_view what, std::string_vie
 
 void world::show(actor_index actor, std::size_t port, const packet& p) {
   std::lock_guard lock(observers_mutex_);
-  if (muted_) return;
-  for (auto* o : options.observers) o->packet_emitted(graph(), actor, port, p);
+  if (muted_ || actor >= shown_->actors.size()) return;
+  for (auto* o : options.observers) o->packet_emitted(*shown_, actor, port, p);
 }
 
 void world::tell_call(const call_record& r) {
   std::lock_guard lock(observers_mutex_);
-  if (muted_) return;
-  for (auto* o : tracers_) o->called(graph(), r);
+  if (muted_ || r.actor >= shown_->actors.size()) return;
+  for (auto* o : tracers_) o->called(*shown_, r);
 }
 
 void world::show_mark(actor_index actor, std::size_t port, session_id session, timestamp ts,
@@ -121,8 +122,8 @@ void world::show_mark(actor_index actor, std::size_t port, session_id session, t
   p.header.stream = static_cast<std::uint32_t>(port);
   p.header.micro_turn = graph().grid.index_of(ts);
   std::lock_guard lock(observers_mutex_);
-  if (muted_) return;
-  for (auto* o : options.observers) o->marked(graph(), actor, port, p);
+  if (muted_ || actor >= shown_->actors.size()) return;
+  for (auto* o : options.observers) o->marked(*shown_, actor, port, p);
 }
 
 void world::count_orphan(std::size_t link, drop_reason why) {

@@ -246,6 +246,9 @@ class world : public std::enable_shared_from_this<world> {
   std::vector<actor_past> past_;
   std::vector<observer*> tracers_;
   bool muted_ = false;
+  /// What observers were shown last: those that a rewire brings open before it is decided, and
+  /// observers hear of none until they have its plan.
+  const plan* shown_ = nullptr;
   std::recursive_mutex observers_mutex_;  ///< an observer may interrupt or stop
 
   std::atomic<bool> stopping_{false};

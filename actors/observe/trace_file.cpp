@@ -1,6 +1,5 @@
 #include "actors/observe/trace_file.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,27 +15,23 @@
 namespace hocket::observe {
 
 result<std::unique_ptr<trace_file>> trace_file::open(trace_options o, const plan& graph) {
-  const int fd = ::open(o.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0)
-    return fail("observe.cannot_write", fmt::format("{}: {}", o.path, std::strerror(errno)));
+  auto to = trust::create_file(o.path);
+  if (!to) return fail("observe.cannot_write", to.error().message);
   o.waiting_max = std::max<std::size_t>(o.waiting_max, 2);
-  return std::unique_ptr<trace_file>(new trace_file(std::move(o), graph, fd));
+  return std::unique_ptr<trace_file>(new trace_file(std::move(o), graph, std::move(*to)));
 }
 
-trace_file::trace_file(trace_options o, const plan& graph, int fd)
+trace_file::trace_file(trace_options o, const plan& graph, trust::file to)
     : options_(std::move(o)),
       graph_(graph),
-      fd_(fd),
+      file_(std::move(to)),
       last_depths_(graph.links.size()),
       format_(graph) {
   write_whole("[");
   thread_ = std::thread([this] { work(); });
 }
 
-trace_file::~trace_file() {
-  (void)finish();
-  close(fd_);
-}
+trace_file::~trace_file() { (void)finish(); }
 
 void trace_file::called(const plan&, const host::call_record& r) {
   traced_call c;
@@ -78,7 +73,8 @@ void trace_file::event(timestamp, std::string_view actor, std::string_view what,
 
 void trace_file::look(const host::snapshot& s) {
   const auto now_ns = monotonic_ns();
-  for (std::size_t l = 0; l < std::min(s.links.size(), last_depths_.size()); ++l) {
+  if (s.links.size() > last_depths_.size()) last_depths_.resize(s.links.size());  // rewired
+  for (std::size_t l = 0; l < s.links.size(); ++l) {
     const auto& link = s.links[l];
     const auto dropped =
         std::accumulate(std::begin(link.dropped), std::end(link.dropped), std::uint64_t{0});
@@ -131,14 +127,14 @@ void trace_file::write_whole(const std::string& text) {
     if (!fault_.empty()) return;
   }
   for (std::size_t done = 0; done < text.size();) {
-    const auto n = write(fd_, text.data() + done, text.size() - done);
+    const auto n = write(file_.fd(), text.data() + done, text.size() - done);
     if (n > 0) {
       done += static_cast<std::size_t>(n);
       continue;
     }
     if (n < 0 && errno == EINTR) continue;
     const auto why = fmt::format("{}: {}", options_.path, std::strerror(errno));
-    (void)!ftruncate(fd_, static_cast<off_t>(size_bytes_));
+    (void)!ftruncate(file_.fd(), static_cast<off_t>(size_bytes_));
     std::lock_guard lock(mutex_);
     fault_ = why;
     waiting_.clear();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/observe/trace_format.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::observe {
 
@@ -49,14 +50,14 @@ class trace_file final : public host::observer {
   result<void> finish();
 
  private:
-  trace_file(trace_options o, const plan& graph, int fd);
+  trace_file(trace_options o, const plan& graph, trust::file to);
   void add(trace_record r);
   void work();
   void write_whole(const std::string& text);
 
   const trace_options options_;
   const plan& graph_;
-  const int fd_;
+  const trust::file file_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> last_depths_;  ///< by link; look() only
   // The writer's own
   trace_format format_;

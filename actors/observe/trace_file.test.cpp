@@ -252,5 +252,6 @@ TEST_CASE("what a trace cannot keep is counted, and a full disk ends it, not the
   REQUIRE(full);
   (*full)->event({}, "mid", "log", "x");
   CHECK((*full)->finish().error().code == "observe.cannot_write");
-  CHECK(trace_file::open({"/nonexistent/x.json", 1, 10}, p).error().code == "observe.cannot_write");
+  CHECK(trace_file::open({"/proc/nowhere/x.json", 1, 10}, p).error().code ==
+        "observe.cannot_write");
 }

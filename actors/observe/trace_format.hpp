@@ -73,6 +73,7 @@ class trace_format {
   void append(std::string& out, const trace_record& r);
 
  private:
+  bool is_known(const trace_record& r) const;
   void write(std::string& out, const traced_call& c);
   void write(std::string& out, const traced_event& e);
   void write(std::string& out, const traced_depth& d);
