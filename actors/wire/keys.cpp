@@ -1,6 +1,5 @@
 #include "actors/wire/keys.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -12,26 +11,26 @@
 #include <fmt/format.h>
 
 #include "actors/wire/node.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::wire {
 namespace {
 
 namespace fs = std::filesystem;
 
-result<void> write_new(const fs::path& file, const std::string& text, mode_t mode) {
-  const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (fd < 0)
-    return fail(wire_error::bad_key,
-                fmt::format("{}: {}{}", file.string(), std::strerror(errno),
-                            errno == EEXIST ? "; remove it first if it is no longer needed" : ""));
-  fchmod(fd, mode);  // whatever the umask says
-  const bool written =
-      write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
-  const int why = errno;
-  close(fd);
-  if (written) return {};
-  unlink(file.c_str());
-  return fail(wire_error::bad_key, fmt::format("{}: {}", file.string(), std::strerror(why)));
+tl::unexpected<error> bad(const error& why, const char* remedy = "") {
+  return fail(wire_error::bad_key, why.message + remedy);
+}
+
+result<void> write_new(const trust::folder& to, const std::string& name, const std::string& text,
+                       trust::readers who) {
+  const auto made = to.create(name, trust::create_as::fresh, who);
+  if (!made) return bad(made.error(), "; remove it first if it is no longer needed");
+  auto done = made->write(text);
+  if (done && fsync(made->fd()) == 0) return {};
+  (void)to.remove(name);
+  return done ? fail(wire_error::bad_key, fmt::format("{}: {}", made->path(), std::strerror(errno)))
+              : bad(done.error());
 }
 
 result<std::string> read_key(const fs::path& file) {
@@ -82,20 +81,17 @@ result<std::string> public_key_of(const std::string& secret_key) {
 }
 
 result<void> write_keys(const fs::path& folder, const std::string& name, const key_pair& keys) {
-  std::error_code failed;
-  if (!fs::exists(folder)) {
-    fs::create_directories(folder, failed);
-    fs::permissions(folder, fs::perms::owner_all, failed);
-  }
-  const auto secret = folder / (name + ".key"), pub = folder / (name + ".pub");
+  const auto to = trust::folder::open(folder.string());
+  if (!to) return bad(to.error());
   HOCKET_TRY(
-      write_new(secret,
+      write_new(*to, name + ".key",
                 fmt::format("# Secret key of host {}: keep it there, show it to nobody.\n{}\n",
                             name, keys.secret_key),
-                0600));
-  auto ok =
-      write_new(pub, fmt::format("# Public key of host {}.\n{}\n", name, keys.public_key), 0644);
-  if (!ok) fs::remove(secret, failed);
+                trust::readers::owner));
+  auto ok = write_new(*to, name + ".pub",
+                      fmt::format("# Public key of host {}.\n{}\n", name, keys.public_key),
+                      trust::readers::everyone);
+  if (!ok) (void)to->remove(name + ".key");
   return ok;
 }
 

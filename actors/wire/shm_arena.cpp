@@ -19,6 +19,7 @@
 #include <fmt/format.h>
 
 #include "actors/wire/node.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::wire {
 namespace {
@@ -88,10 +89,16 @@ result<std::shared_ptr<shm_arena>> shm_arena::create(const std::string& folder,
     return refuse("no random numbers");
   std::uint64_t id = 0;
   std::memcpy(&id, random.data() + 32, sizeof id);
-  const auto file =
-      fmt::format("{}/{}{}-{}-{:016x}", folder, prefix, getpid(), start_time(getpid()), id);
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return refuse(fmt::format("{}: {}", file, std::strerror(errno)));
+  const auto name = fmt::format("{}{}-{}-{:016x}", prefix, getpid(), start_time(getpid()), id);
+  const auto file = folder + "/" + name;
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0)
+    return refuse(fmt::format("{}: {}", folder, std::strerror(errno)));
+  const auto place = trust::folder::open(folder);
+  if (!place) return refuse(place.error().message);
+  auto made = place->create(name, trust::create_as::fresh);
+  if (!made) return refuse(made.error().message);
+  const int fd = made->release();
   // All pages now: a full file system is an error here, not a SIGBUS later.
   if (const int why = posix_fallocate(fd, 0, static_cast<off_t>(size)); why != 0) {
     close(fd);

@@ -1,4 +1,5 @@
 #include "engine/audio/wav.hpp"
+#include "graph/trust/files.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -73,10 +74,8 @@ result<void> write_wav(const std::string& path, std::span<const float> interleav
   for (float x : interleaved)
     put(out, static_cast<std::uint16_t>(
                  std::lrint(std::clamp(x, -1.0f, 32767.0f / 32768.0f) * 32768.0f)));
-  std::ofstream file(path, std::ios::binary);
-  file.write(out.data(), static_cast<std::streamsize>(out.size()));
-  if (!file.flush()) return fail("audio.file", "cannot write " + path);
-  return {};
+  const auto done = trust::write_file(path, {out.data(), out.size()});
+  return done ? done : fail("audio.file", "cannot write " + done.error().message);
 }
 
 }  // namespace hocket::engine

@@ -1,4 +1,5 @@
 #include "engine/model/safetensors.hpp"
+#include "graph/trust/files.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -108,19 +109,20 @@ result<void> write_safetensors(const std::string& path, std::span<const stored_t
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
   const std::string partial = path + ".tmp";
+  const auto io = [](const error& e) { return fail("safetensors.io", e.message); };
   {
-    std::ofstream out(partial, std::ios::binary);
+    const auto out = trust::create_file(partial);
+    if (!out) return io(out.error());
     const std::uint64_t length = text.size();
-    out.write(reinterpret_cast<const char*>(&length), 8);
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
+    if (auto done = out->write({reinterpret_cast<const char*>(&length), 8}); !done)
+      return io(done.error());
+    if (auto done = out->write(text); !done) return io(done.error());
     for (const auto& t : tensors)
-      out.write(reinterpret_cast<const char*>(t.data.data()),
-                static_cast<std::streamsize>(t.data.size()));
-    if (!out.flush()) return fail("safetensors.io", partial + ": cannot write");
+      if (auto done = out->write({reinterpret_cast<const char*>(t.data.data()), t.data.size()});
+          !done)
+        return io(done.error());
   }
-  std::error_code failed;
-  std::filesystem::rename(partial, path, failed);
-  if (failed) return fail("safetensors.io", path + ": " + failed.message());
+  if (auto done = trust::rename_file(partial, path); !done) return io(done.error());
   return {};
 }
 

@@ -1,4 +1,5 @@
 #include "engine/text/vocabulary.hpp"
+#include "graph/trust/files.hpp"
 
 #include <array>
 #include <cctype>
@@ -80,10 +81,8 @@ result<vocabulary> vocabulary::load(const std::string& path) {
 std::string vocabulary::to_json() const { return nlohmann::json(tokens_).dump(1) + "\n"; }
 
 result<void> vocabulary::save(const std::string& path) const {
-  std::ofstream file(path);
-  file << to_json();
-  if (!file.flush()) return fail("text.vocabulary", "cannot write " + path);
-  return {};
+  const auto done = trust::write_file(path, to_json());
+  return done ? done : fail("text.vocabulary", "cannot write " + done.error().message);
 }
 
 bool vocabulary::contains(std::string_view word) const { return ids_.contains(std::string(word)); }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include <ATen/ATen.h>
@@ -18,6 +18,7 @@
 #include "engine/training/optimizer.hpp"
 #include "engine/training/warm_start.hpp"
 #include "engine/training/workers.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::engine {
 namespace {
@@ -56,9 +57,8 @@ class trainer {
   }
 
   result<void> prepare() {
-    std::error_code failed;
-    std::filesystem::create_directories(config_.output, failed);
-    if (failed) return fail("train.io", config_.output + ": " + failed.message());
+    if (const auto out = trust::folder::open(config_.output); !out)
+      return fail("train.io", out.error().message);
     if (config_.resume) {
       auto metadata = load_tensors(path_, everything());
       if (!metadata) return fail("train.resume", metadata.error().message);
@@ -182,14 +182,16 @@ class trainer {
   result<void> append_curve(const train_progress& p) const {
     const std::string path = config_.output + "/curve.csv";
     const bool fresh = !std::filesystem::exists(path);
-    std::ofstream out(path, std::ios::app);
+    std::ostringstream out;
     if (fresh)
       out << "step,seconds,rate_scale,loss_text,loss_heard,loss_gate,loss_flow,word_recall,"
              "word_false,heard_recall,seconds_per_step\n";
     out << p.step << ',' << p.seconds << ',' << p.rate_scale << ',' << p.loss_text << ','
         << p.loss_heard << ',' << p.loss_gate << ',' << p.loss_flow << ',' << p.word_recall << ','
         << p.word_false << ',' << p.heard_recall << ',' << p.seconds_per_step << '\n';
-    if (!out.flush()) return fail("train.io", path + ": cannot write");
+    const auto file = trust::create_file(path, trust::create_as::appended);
+    if (!file) return fail("train.io", file.error().message);
+    HOCKET_TRY(file->write(out.str()));
     return {};
   }
 
@@ -243,14 +245,12 @@ result<void> export_model(const std::string& checkpoint, const std::string& fold
     if (half)
       for (auto& [name, value] : weights)
         if (value.dim() > 1) value = value.to(at::kBFloat16);
-    std::error_code failed;
-    std::filesystem::create_directories(folder, failed);
+    if (const auto out = trust::folder::open(folder); !out) return fail(out);
     HOCKET_TRY(save_tensors(folder + "/model.safetensors", weights,
                             {{"step", (*file)["step"]},
                              {"seconds", (*file)["seconds"]},
                              {"weights", half ? "BF16" : "F32"}}));
-    std::ofstream(folder + "/config.json") << to_json(*config) << '\n';
-    return {};
+    return trust::write_file(folder + "/config.json", to_json(*config) + "\n");
   } catch (const c10::Error& e) {
     return fail("train.torch", e.what_without_backtrace());
   }

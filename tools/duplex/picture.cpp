@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "graph/trust/files.hpp"
 #include "tools/duplex/families.hpp"
 #include "tools/hocket/canvas.hpp"
 
@@ -220,9 +221,8 @@ result<std::vector<std::string>> draw_families(const std::vector<played_item>& a
   std::map<std::string, std::vector<const played_item*>> families;
   for (const auto& o : all)
     if (o.of.condition == "clean" && !o.judged.verdict.empty()) families[o.of.family].push_back(&o);
-  std::error_code failed;
-  std::filesystem::create_directories(folder, failed);
-  if (failed) return fail("picture.cannot_write", folder + ": " + failed.message());
+  if (const auto made = trust::folder::open(folder); !made)
+    return fail("picture.cannot_write", made.error().message);
   std::vector<std::string> files;
   for (auto& [name, items] : families) {
     // Of those that are alike rather one in which something happened.

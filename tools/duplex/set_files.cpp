@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 
 #include "engine/audio/wav.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::duplex {
 namespace {
@@ -14,10 +14,8 @@ namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
 
 result<void> write_json(const fs::path& path, const json& what) {
-  std::ofstream file(path);
-  file << what.dump(1) << "\n";
-  if (!file.flush()) return fail("duplex.file", "cannot write " + path.string());
-  return {};
+  const auto done = trust::write_file(path.string(), what.dump(1) + "\n");
+  return done ? done : fail("duplex.file", "cannot write " + done.error().message);
 }
 
 // The files that Full-Duplex-Bench V1's own scorers read.
@@ -42,9 +40,6 @@ result<void> write_first_version(const fs::path& at, const item& of) {
 }
 
 result<void> write_item(const fs::path& at, const item& of) {
-  std::error_code failed;
-  fs::create_directories(at, failed);
-  if (failed) return fail("duplex.file", at.string() + ": " + failed.message());
   HOCKET_TRY(engine::write_wav((at / "input.wav").string(), of.input, 1));
   if (!of.clean_input.empty())
     HOCKET_TRY(engine::write_wav((at / "clean_input.wav").string(), of.clean_input, 1));
@@ -147,10 +142,8 @@ result<void> write_avi(const std::string& path, const std::vector<picture_frame>
   }
   r.close(data);
   r.close(file);
-  std::ofstream out(path, std::ios::binary);
-  out.write(r.out.data(), static_cast<std::streamsize>(r.out.size()));
-  if (!out.flush()) return fail("duplex.file", "cannot write " + path);
-  return {};
+  const auto done = trust::write_file(path, {r.out.data(), r.out.size()});
+  return done ? done : fail("duplex.file", "cannot write " + done.error().message);
 }
 
 result<void> write_set(const std::string& folder, std::uint64_t seed,

@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <fstream>
 #include <set>
 
 #include "engine/text/vocabulary.hpp"
+#include "graph/trust/files.hpp"
 #include "plugins/asr_pocketsphinx/recognizer.hpp"
 #include "tools/duplex/item.hpp"
 #include "tools/scenarios/model_voice.hpp"
@@ -54,14 +54,13 @@ result<std::unique_ptr<understanding>> understanding::open() {
   auto& p = *out->parts_;
   p.folder = std::filesystem::temp_directory_path() /
              fmt::format("hocket-understood-{}-{}", ::getpid(), number++);
-  std::error_code failed;
-  std::filesystem::create_directories(p.folder, failed);
   const auto grammar = (p.folder / "answers.gram").string();
-  std::ofstream(grammar) << fmt::format("#JSGF V1.0;\ngrammar answers;\npublic <answer> = ({})+;\n",
-                                        fmt::join(p.words, " | "));
+  HOCKET_TRY(trust::write_file(
+      grammar, fmt::format("#JSGF V1.0;\ngrammar answers;\npublic <answer> = ({})+;\n",
+                           fmt::join(p.words, " | "))));
   // The one word that the package's dictionary lacks.
   const auto lacking = (p.folder / "words.dict").string();
-  std::ofstream(lacking) << "hocket HH AA K AH T\n";
+  HOCKET_TRY(trust::write_file(lacking, "hocket HH AA K AH T\n"));
   for (auto* slot : {&p.model, &p.teacher}) {
     auto made = recognizer::open({.grammar = grammar, .words = lacking});
     if (!made) return fail(made);

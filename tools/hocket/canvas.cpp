@@ -1,4 +1,5 @@
 #include "tools/hocket/canvas.hpp"
+#include "graph/trust/files.hpp"
 
 #include <cmath>
 
@@ -10,6 +11,12 @@ namespace hocket::cli {
 namespace {
 
 void use(cairo_t* c, color k) { cairo_set_source_rgba(c, k.r, k.g, k.b, k.a); }
+
+/// Cairo hands a picture over in pieces.
+cairo_status_t take_piece(void* to, const unsigned char* bytes, unsigned int size) {
+  static_cast<std::string*>(to)->append(reinterpret_cast<const char*>(bytes), size);
+  return CAIRO_STATUS_SUCCESS;
+}
 
 bool ends_in(const std::string& s, std::string_view end) {
   return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
@@ -24,10 +31,11 @@ result<canvas> canvas::open(const std::string& path, double width, double height
   if (!svg && !ends_in(path, ".png"))
     return fail("picture.bad_format",
                 fmt::format("{}: a picture's name ends in .svg or .png", path));
-  auto* surface = svg ? cairo_svg_surface_create(path.c_str(), width, height)
-                      : cairo_image_surface_create(CAIRO_FORMAT_RGB24,
-                                                   static_cast<int>(std::lround(width * scale)),
-                                                   static_cast<int>(std::lround(height * scale)));
+  auto* surface =
+      svg ? cairo_svg_surface_create_for_stream(take_piece, out.drawn_.get(), width, height)
+          : cairo_image_surface_create(CAIRO_FORMAT_RGB24,
+                                       static_cast<int>(std::lround(width * scale)),
+                                       static_cast<int>(std::lround(height * scale)));
   out.surface_ = {surface, cairo_surface_destroy};
   if (cairo_surface_status(surface) != CAIRO_STATUS_SUCCESS)
     return fail("picture.cannot_write",
@@ -140,7 +148,7 @@ result<void> canvas::finish() {
   context_.reset();
   if (status == CAIRO_STATUS_SUCCESS) {
     if (ends_in(path_, ".png")) {
-      status = cairo_surface_write_to_png(surface_.get(), path_.c_str());
+      status = cairo_surface_write_to_png_stream(surface_.get(), take_piece, drawn_.get());
     } else {
       cairo_surface_finish(surface_.get());
       status = cairo_surface_status(surface_.get());
@@ -149,7 +157,8 @@ result<void> canvas::finish() {
   if (status != CAIRO_STATUS_SUCCESS)
     return fail("picture.cannot_write",
                 fmt::format("{}: {}", path_, cairo_status_to_string(status)));
-  return {};
+  const auto done = trust::write_file(path_, *drawn_);
+  return done ? done : fail("picture.cannot_write", done.error().message);
 }
 
 }  // namespace hocket::cli

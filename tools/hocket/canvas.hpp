@@ -64,6 +64,7 @@ class canvas {
   void select(font f) const;
 
   std::string path_;
+  std::unique_ptr<std::string> drawn_ = std::make_unique<std::string>();  ///< the file's bytes
   std::shared_ptr<cairo_surface_t> surface_;
   std::shared_ptr<cairo_t> context_;
 };

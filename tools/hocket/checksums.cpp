@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <glib.h>
 
+#include "graph/trust/files.hpp"
 #include "tools/hocket/doctor.hpp"
 
 namespace hocket::cli {
@@ -70,12 +71,9 @@ result<void> write_checksums(const std::string& folder) {
   std::string text;
   for (const auto& file : files)
     text += fmt::format("{}  {}\n", sha256_of(file), file.filename().string());
-  const auto path = fs::path(folder) / checksum_file;
-  std::ofstream out(path);
-  out << text;
-  out.close();
-  if (!out) return fail("doctor.cannot_write", path.string() + ": cannot write this file");
-  return {};
+  const auto path = (fs::path(folder) / checksum_file).string();
+  const auto done = trust::write_file(path, text, trust::readers::everyone);
+  return done ? done : fail("doctor.cannot_write", done.error().message);
 }
 
 }  // namespace hocket::cli

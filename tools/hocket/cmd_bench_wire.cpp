@@ -4,13 +4,13 @@
 #include <array>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <map>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "actors/wire/wire_bench.hpp"
+#include "graph/trust/files.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/measures.hpp"
 
@@ -127,7 +127,7 @@ int run_bench_wire(const bench_options& o) {
   out.note(
       "floor_zmq: a DEALER pair; packets_per_s and cpu_us_per_packet: one way, as many as go, CPU "
       "of both processes; shm fills each payload there, which the others do not, and copies none.");
-  if (!o.csv.empty() && !(std::ofstream(o.csv) << csv)) {
+  if (!o.csv.empty() && !trust::write_file(o.csv, csv)) {
     fmt::print(stderr, "error: cannot write {}\n", o.csv);
     return exit_failed;
   }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "graph/spec/docs.hpp"
+#include "graph/trust/files.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/types.hpp"
 
@@ -89,13 +90,8 @@ int run_docs(const docs_options& o) {
     ++changed;
     fmt::print("{} {}\n", o.check ? "differs" : "wrote", path.string());
     if (o.check) continue;
-    fs::create_directories(path.parent_path());
-    std::ofstream file(path, std::ios::binary);
-    file << text;
-    file.close();
-    if (!file)
-      return complain({"docs.cannot_write", path.string() + ": cannot write this file"},
-                      exit_failed);
+    if (const auto done = trust::write_file(path.string(), text, trust::readers::everyone); !done)
+      return complain({"docs.cannot_write", done.error().message}, exit_failed);
   }
   if (o.check && changed > 0) fmt::print(stderr, "hint: `hocket docs` writes them anew\n");
   if (!o.check && changed == 0) fmt::print("{} files are up to date\n", files->size());

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "graph/trust/files.hpp"
 #include "tools/duplex/bench.hpp"
 #include "tools/duplex/compare.hpp"
 #include "tools/duplex/picture.hpp"
@@ -112,10 +112,9 @@ std::string json_of(const duplex_request& o, const bench_report& r,
 int print_report(const duplex_request& o, const bench_report& r,
                  const std::vector<played_item>& all) {
   const auto json = json_of(o, r, all);
-  std::error_code ignored;
-  fs::create_directories(o.out, ignored);
   const auto file = (fs::path(o.out) / "report.json").string();
-  std::ofstream(file) << json;
+  if (const auto done = trust::write_file(file, json); !done)
+    fmt::print(stderr, "error: {} [{}]\n", done.error().message, done.error().code);
   if (o.json) {
     fmt::print("{}", json);
   } else {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/trust/files.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/export_files.hpp"
 #include "tools/hocket/types.hpp"
@@ -45,15 +46,11 @@ result<std::vector<export_file>> sources_of(const export_options& o,
 }
 
 result<void> write_all(const std::string& folder, const std::vector<export_file>& files) {
-  std::error_code failed;
-  fs::create_directories(folder, failed);
-  for (const auto& f : files) {
-    const auto path = (fs::path(folder) / f.name).string();
-    std::ofstream out(path, std::ios::binary);
-    out << f.text;
-    out.close();
-    if (!out) return fail("export.cannot_write", path + ": cannot write this file");
-  }
+  const auto to = trust::folder::open(folder);
+  if (!to) return fail("export.cannot_write", to.error().message);
+  for (const auto& f : files)
+    if (auto done = to->write(f.name, f.text); !done)
+      return fail("export.cannot_write", done.error().message);
   return {};
 }
 

@@ -1,11 +1,11 @@
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "graph/spec/dot.hpp"
+#include "graph/trust/files.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/process.hpp"
 #include "tools/hocket/types.hpp"
@@ -67,11 +67,8 @@ int run_graph(const graph_command_options& o) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     return exit_fine;
   }
-  std::ofstream file(o.out, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file)
-    return complain({"graph.cannot_write", o.out + ": cannot write this file"}, exit_failed);
+  if (const auto done = trust::write_file(o.out, text); !done)
+    return complain({"graph.cannot_write", done.error().message}, exit_failed);
   fmt::print("wrote {}\n", o.out);
   return exit_fine;
 }

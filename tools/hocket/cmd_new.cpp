@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/trust/files.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/templates.hpp"
 #include "tools/hocket/types.hpp"
@@ -45,11 +45,8 @@ result<void> check_name(const new_options& o, const registry& types) {
 }
 
 result<void> write(const fs::path& path, const std::string& text) {
-  std::ofstream file(path);
-  file << text;
-  file.close();
-  if (!file) return fail("new.cannot_write", path.string() + ": cannot write this file");
-  return {};
+  const auto done = trust::write_file(path.string(), text, trust::readers::everyone);
+  return done ? done : fail("new.cannot_write", done.error().message);
 }
 
 }  // namespace
@@ -69,11 +66,6 @@ int run_new(const new_options& o) {
   if (fs::exists(folder) && !fs::is_empty(folder))
     return complain({"new.exists", fmt::format("{}: is there already", folder.string())},
                     exit_bad_input);
-  std::error_code failed;
-  fs::create_directories(folder, failed);
-  if (failed)
-    return complain({"new.cannot_write", folder.string() + ": " + failed.message()}, exit_failed);
-
   std::vector<std::string> written;
   for (const auto& file : plugin_template(o.kind, o.name, word, outside)) {
     if (auto done = write(folder / file.name, file.text); !done)

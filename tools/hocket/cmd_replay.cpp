@@ -13,6 +13,7 @@
 #include "actors/replay/comparison.hpp"
 #include "actors/replay/replay_plan.hpp"
 #include "graph/spec/to_yaml.hpp"
+#include "graph/trust/files.hpp"
 #include "tools/hocket/accounts.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/types.hpp"
@@ -226,11 +227,9 @@ int run_replay(const replay_options& o) {
   for (auto& w : rewire_warnings(o, **from)) what->warnings.push_back(std::move(w));
   if (!o.json)
     for (const auto& w : what->warnings) fmt::print(stderr, "warning: {}\n", w);
-  std::error_code failed;
-  std::filesystem::create_directories(o.out, failed);
-  if (failed)
-    return complain({"run.cannot_write", fmt::format("{}: {}", o.out, failed.message())},
-                    exit_bad_input, "give a folder that can be written with --out");
+  if (const auto out = trust::folder::open(o.out); !out)
+    return complain({"run.cannot_write", out.error().message}, exit_bad_input,
+                    "give a folder that can be written with --out");
   const auto done = run_it(o, *what, *from, *loaded.types);
   if (!done) return complain(done.error(), exit_failed);
   if (o.json)

@@ -4,7 +4,6 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <thread>
 
@@ -14,6 +13,8 @@
 #include "actors/host/rewire.hpp"
 #include "actors/host/runtime.hpp"
 #include "actors/record/graph_recorder.hpp"
+#include "graph/trust/capability.hpp"
+#include "graph/trust/files.hpp"
 #include "tools/hocket/accounts.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/conversation.hpp"
@@ -157,6 +158,7 @@ result<std::unique_ptr<record::graph_recorder>> make_recording(const run_options
   how.sessions = o.sessions;
   how.revision = graph_revision;
   how.host = o.host;
+  how.with_pii = !o.no_pii;
   // A full disk or a file limit is an error to be counted, not a signal to die of.
   std::signal(SIGXFSZ, SIG_IGN);
   return record::graph_recorder::create(*loaded.graph, *loaded.types, how);
@@ -195,10 +197,9 @@ int run_run(const run_options& o) {
                     where.error().code == "placement.no_host" ? "add --host NAME" : "");
 
   std::error_code failed;
-  fs::create_directories(o.out, failed);
-  if (failed)
-    return complain({"run.cannot_write", fmt::format("{}: {}", o.out, failed.message())},
-                    exit_bad_input, "give a folder that can be written with --out");
+  if (const auto out = trust::folder::open(o.out); !out)
+    return complain({"run.cannot_write", out.error().message}, exit_bad_input,
+                    "give a folder that can be written with --out");
   // A picture of an earlier run would look like this one's, should this one be killed.
   for (const char* name : pictures) fs::remove(fs::path(o.out) / name, failed);
   auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii);
@@ -225,6 +226,8 @@ int run_run(const run_options& o) {
   how.sessions = o.sessions;
   how.threads = o.threads;
   how.output_dir = o.out;
+  how.may = std::make_shared<const trust::capability>(trust::default_policy(trust::level::own),
+                                                      o.out, !o.no_pii);
   how.status_socket = (fs::path(o.out) / "hocket.sock").string();
   how.observers = (*others)->observers();
   how.observers.insert(how.observers.begin(), &watcher);

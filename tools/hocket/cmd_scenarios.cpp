@@ -51,8 +51,6 @@ int run_scenarios(const scenarios_options& o) {
   options.which = o.split == "train" ? scenarios::split::train : scenarios::split::heldout;
   options.families = o.families;
   if (o.rich) options.sound = scenarios::variety::rich;
-  std::error_code ignored;
-  std::filesystem::create_directories(o.out, ignored);
   const auto begin = std::chrono::steady_clock::now();
   const auto index = scenarios::write_scenarios(o.out, options, o.count);
   if (!index) return report(index.error());

@@ -3,13 +3,13 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "engine/training/train.hpp"
+#include "graph/trust/files.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/curves.hpp"
 #include "tools/hocket/doctor.hpp"
@@ -55,12 +55,14 @@ result<void> evaluate(const train_plan& plan, bool quiet) {
   const auto m = summarise_closed_loop(*done).items();
   const std::string path = out + "/eval.csv";
   const bool fresh = !std::filesystem::exists(path);
-  std::ofstream file(path, std::ios::app);
-  if (fresh)
-    file << "step,recall,recall_low,recall_high,precision,precision_low,precision_high,n\n";
-  file << fmt::format("{},{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{}\n",
+  std::string line;
+  if (fresh) line = "step,recall,recall_low,recall_high,precision,precision_low,precision_high,n\n";
+  line += fmt::format("{},{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{}\n",
                       (*model)->description().trained_steps, m[0].value, *m[0].low, *m[0].high,
                       m[1].value, *m[1].low, *m[1].high, plan.eval_conversations);
+  const auto file = trust::create_file(path, trust::create_as::appended);
+  if (!file) return fail(file);
+  HOCKET_TRY(file->write(line));
   if (!quiet)
     fmt::print("closed loop at step {}: recall {:.3f}, precision {:.3f}\n",
                (*model)->description().trained_steps, m[0].value, m[1].value);

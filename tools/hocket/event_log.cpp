@@ -1,6 +1,5 @@
 #include "tools/hocket/event_log.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,12 +10,12 @@
 namespace hocket::cli {
 
 result<std::unique_ptr<event_log>> event_log::open(const std::string& path, bool with_words) {
-  const int fd = ::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
-  if (fd < 0) return fail("run.cannot_write", fmt::format("{}: {}", path, std::strerror(errno)));
-  return std::unique_ptr<event_log>(new event_log(fd, path, with_words));
+  auto to = trust::create_file(path);
+  if (!to) return fail("run.cannot_write", to.error().message);
+  return std::unique_ptr<event_log>(new event_log(std::move(*to), with_words));
 }
 
-event_log::~event_log() { ::close(fd_); }
+event_log::~event_log() = default;
 
 void event_log::take(const fact& f) {
   if (untold_ > 0) {
@@ -33,11 +32,11 @@ void event_log::take(const fact& f) {
 
 bool event_log::append(const std::string& line) {
   for (std::size_t done = 0; done < line.size();) {
-    const auto n = ::write(fd_, line.data() + done, line.size() - done);
+    const auto n = ::write(file_.fd(), line.data() + done, line.size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
       error_ = n < 0 ? errno : ENOSPC;
-      if (::ftruncate(fd_, size_bytes_) == 0) ::lseek(fd_, size_bytes_, SEEK_SET);
+      if (::ftruncate(file_.fd(), size_bytes_) == 0) ::lseek(file_.fd(), size_bytes_, SEEK_SET);
       return false;
     }
     done += static_cast<std::size_t>(n);
@@ -48,7 +47,7 @@ bool event_log::append(const std::string& line) {
 
 std::string event_log::problem() const {
   if (missing_ == 0) return "";
-  return fmt::format("{}: {} lines are missing: {}", path_, missing_, std::strerror(error_));
+  return fmt::format("{}: {} lines are missing: {}", file_.path(), missing_, std::strerror(error_));
 }
 
 }  // namespace hocket::cli

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "graph/core/result.hpp"
+#include "graph/trust/files.hpp"
 #include "tools/hocket/facts.hpp"
 
 namespace hocket::cli {
@@ -27,12 +28,10 @@ class event_log final : public fact_sink {
   std::string problem() const;
 
  private:
-  event_log(int fd, std::string path, bool with_words)
-      : fd_(fd), path_(std::move(path)), with_words_(with_words) {}
+  event_log(trust::file to, bool with_words) : file_(std::move(to)), with_words_(with_words) {}
   bool append(const std::string& line);
 
-  int fd_;
-  std::string path_;
+  trust::file file_;
   bool with_words_;
   std::int64_t size_bytes_ = 0;  ///< whole lines only
   std::int64_t missing_ = 0;

@@ -1,4 +1,5 @@
 #include "tools/hocket/measures.hpp"
+#include "graph/trust/files.hpp"
 
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -150,11 +151,9 @@ int measures::print(bool json) const {
 }
 
 bool measures::save(const std::string& path) const {
-  std::ofstream out(path);
-  out << to_json();
-  out.close();
-  if (out) return true;
-  fmt::print(stderr, "error: cannot write {}\n", path);
+  const auto done = trust::write_file(path, to_json());
+  if (done) return true;
+  fmt::print(stderr, "error: cannot write {}\n", done.error().message);
   return false;
 }
 

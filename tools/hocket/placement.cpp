@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "actors/wire/keys.hpp"
 #include "graph/spec/partition.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -66,13 +66,8 @@ result<void> read_keys(const plan& graph, const part& mine, const run_options& o
 
 // Whole or not at all, so that who waits for the file never reads half of an address.
 void write_address(const std::string& file, const std::string& address) {
-  const auto draft = file + ".new";
-  {
-    std::ofstream out(draft);
-    out << address << "\n";
-  }
-  std::error_code ignored;
-  fs::rename(draft, file, ignored);
+  if (const auto done = trust::write_file(file, address + "\n"); !done)
+    fmt::print(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
 }
 
 }  // namespace

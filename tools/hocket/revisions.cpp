@@ -2,7 +2,6 @@
 
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -16,31 +15,13 @@ using json = nlohmann::ordered_json;
 
 std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-/// Whole or not at all, whatever becomes of this process.
-result<void> replace(const fs::path& path, const std::string& text) {
-  const auto beside = path.string() + ".new";
-  std::ofstream to(beside, std::ios::binary | std::ios::trunc);
-  to << text;
-  to.close();
-  std::error_code failed;
-  if (to) fs::rename(beside, path, failed);
-  if (!to || failed) return fail("apply.no_history", path.string() + ": cannot be written");
-  return {};
+std::string of(std::int64_t revision, const char* ending) {
+  return fmt::format("{:04}.{}", revision, ending);
 }
 
-result<void> write(const fs::path& path, const std::string& text, bool append = false) {
-  std::ofstream to(path, std::ios::binary | (append ? std::ios::app : std::ios::trunc));
-  to << text;
-  to.flush();
-  if (!to) return fail("apply.no_history", path.string() + ": cannot be written");
-  return {};
-}
+constexpr auto newest_file = "newest.json";
 
-fs::path of(const std::string& dir, std::int64_t revision, const char* ending) {
-  return fs::path(dir) / fmt::format("{:04}.{}", revision, ending);
-}
-
-fs::path newest_file(const std::string& dir) { return fs::path(dir) / "newest.json"; }
+tl::unexpected<error> no_history(const error& why) { return fail("apply.no_history", why.message); }
 
 std::string text_at(const json& j, const char* key) {
   const auto it = j.find(key);
@@ -58,53 +39,89 @@ std::string utc_now() {
   return text;
 }
 
-revisions::revisions(const std::string& out) : dir_((fs::path(out) / "revisions").string()) {}
+revisions::revisions(const std::string& out)
+    : out_(out), dir_((fs::path(out) / "revisions").string()) {}
+
+result<trust::folder> revisions::place() const {
+  const auto out = trust::folder::open(out_);
+  if (!out) return no_history(out.error());
+  auto in = out->sub("revisions");
+  if (!in) return no_history(in.error());
+  return in;
+}
 
 result<void> revisions::start(const host::graph_text& graph, const std::string& hash) {
   std::error_code failed;
   fs::remove_all(dir_, failed);
-  fs::create_directories(dir_, failed);
   if (failed) return fail("apply.no_history", dir_ + ": " + failed.message());
   HOCKET_TRY(keep({1, hash, hash}, graph));
   return note({1, utc_now(), "started", hash, graph.file, "", ""});
 }
 
 result<void> revisions::keep(const newest_revision& r, const host::graph_text& graph) {
-  HOCKET_TRY(replace(of(dir_, r.revision, "yaml"), graph.text));
+  const auto to = place();
+  if (!to) return fail(to);
+  const auto file = of(r.revision, "json");
   const json kept = {{"file", graph.file}, {"text", graph.text}, {"includes", graph.includes}};
-  HOCKET_TRY(replace(of(dir_, r.revision, "json"), dump(kept) + "\n"));
-  const json now = {{"revision", r.revision}, {"hash", r.hash}, {"first_hash", r.first_hash}};
-  return replace(newest_file(dir_), dump(now) + "\n");
+  if (auto done = to->write(of(r.revision, "yaml"), graph.text); !done)
+    return no_history(done.error());
+  if (auto done = to->write(file, dump(kept) + "\n"); !done) return no_history(done.error());
+  const auto stamp = to->stamp_of(file);
+  if (!stamp) return no_history(stamp.error());
+  const json now = {
+      {"revision", r.revision}, {"hash", r.hash}, {"first_hash", r.first_hash}, {"stamp", *stamp}};
+  auto done = to->write(newest_file, dump(now) + "\n");
+  return done ? done : no_history(done.error());
 }
 
 void revisions::end() {
-  std::error_code ignored;
-  fs::remove(newest_file(dir_), ignored);
+  if (const auto in = place()) (void)in->remove(newest_file);
 }
 
-std::optional<newest_revision> revisions::newest() const {
-  std::ifstream in(newest_file(dir_), std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  const auto j = json::parse(in ? text.str() : "", nullptr, false);
+result<std::optional<newest_revision>> revisions::newest() const {
+  std::error_code ignored;
+  if (!fs::exists(fs::path(dir_) / newest_file, ignored)) return std::nullopt;
+  const auto in = place();
+  if (!in) return fail(in);
+  const auto text = in->read(newest_file);
+  if (!text) return no_history(text.error());
+  const auto j = json::parse(*text, nullptr, false);
   const auto number = j.is_object() ? j.find("revision") : j.end();
-  if (number == j.end() || !number->is_number_integer()) return {};
-  return newest_revision{number->get<int>(), text_at(j, "hash"), text_at(j, "first_hash")};
+  if (number == j.end() || !number->is_number_integer()) return std::nullopt;
+  newest_revision out{number->get<int>(), text_at(j, "hash"), text_at(j, "first_hash")};
+  // A copied or unpacked folder is nobody's run: what it holds may be anybody's graph.
+  const auto stamp = in->stamp_of(of(out.revision, "json"));
+  if (!stamp || *stamp != text_at(j, "stamp"))
+    return fail("apply.not_ours", fmt::format("{}: revision {} was not left there by a run of this "
+                                              "machine: it was copied, unpacked or changed",
+                                              dir_, out.revision));
+  return out;
 }
 
 result<void> revisions::note(const history_line& l) {
   json line = {{"revision", l.revision}, {"time", l.time}, {"state", l.state},
                {"hash", l.hash},         {"file", l.file}, {"why", l.why}};
   if (!l.report.empty()) line["report"] = json::parse(l.report, nullptr, false);
-  return write(fs::path(dir_) / "history.jsonl", dump(line) + "\n", true);
+  const auto in = place();
+  if (!in) return fail(in);
+  const auto to = in->create("history.jsonl", trust::create_as::appended);
+  if (!to) return no_history(to.error());
+  auto done = to->write(dump(line) + "\n");
+  return done ? done : no_history(done.error());
 }
 
 result<std::vector<history_line>> revisions::read() const {
+  std::error_code ignored;
   const auto path = fs::path(dir_) / "history.jsonl";
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail("apply.no_history", path.string() + ": no run has written a history here");
+  if (!fs::exists(path, ignored))
+    return fail("apply.no_history", path.string() + ": no run has written a history here");
+  const auto in = place();
+  if (!in) return fail(in);
+  const auto all = in->read("history.jsonl");
+  if (!all) return no_history(all.error());
+  std::istringstream lines(*all);
   std::vector<history_line> out;
-  for (std::string text; std::getline(in, text);) {
+  for (std::string text; std::getline(lines, text);) {
     const auto j = json::parse(text, nullptr, false);
     const auto number = j.is_object() ? j.find("revision") : j.end();
     if (!j.is_object() || number == j.end() || !number->is_number_integer()) continue;  // cut short
@@ -117,13 +134,14 @@ result<std::vector<history_line>> revisions::read() const {
 }
 
 result<host::graph_text> revisions::graph_of(std::int64_t revision) const {
-  const auto path = of(dir_, revision, "json");
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  const auto j = json::parse(in ? text.str() : "", nullptr, false);
+  const auto in = place();
+  if (!in) return fail(in);
+  const auto text = in->read(of(revision, "json"));
+  const auto j = json::parse(text ? *text : "", nullptr, false);
   if (!j.is_object())
-    return fail("apply.no_revision", fmt::format("{}: there is no revision {}", dir_, revision));
+    return fail("apply.no_revision",
+                fmt::format("{}: there is no revision {}{}", dir_, revision,
+                            text ? "" : " that can be read (" + text.error().message + ")"));
   host::graph_text out{text_at(j, "file"), text_at(j, "text"), {}};
   if (const auto i = j.find("includes"); i != j.end() && i->is_object())
     for (const auto& [name, content] : i->items())

@@ -8,6 +8,7 @@
 
 #include "actors/host/rewire.hpp"
 #include "graph/core/result.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::cli {
 
@@ -42,15 +43,18 @@ class revisions {
   result<void> keep(const newest_revision& r, const host::graph_text& graph);
   /// It has ended in order: who starts anew begins with the file.
   void end();
-  /// What a killed run left; none where there is none, or it ended in order.
-  std::optional<newest_revision> newest() const;
+  /// What a killed run left; none where there is none, or it ended in order. Errors: apply.no_history
+  /// (another user's), apply.not_ours (copied or unpacked there: see folder::stamp_of).
+  result<std::optional<newest_revision>> newest() const;
   result<void> note(const history_line& line);
 
   result<std::vector<history_line>> read() const;
   result<host::graph_text> graph_of(std::int64_t revision) const;
 
  private:
-  std::string dir_;
+  result<trust::folder> place() const;
+
+  std::string out_, dir_;
 };
 
 /// "2026-11-22T03:04:05Z"

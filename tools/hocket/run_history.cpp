@@ -45,7 +45,15 @@ result<std::unique_ptr<run_history>> run_history::begin(const run_options& o,
                                                         loaded_graph& loaded) {
   std::unique_ptr<run_history> made(new run_history(o, loaded));
   // Virtual time gives the same every time: what an earlier run left has no say in it.
-  const auto left = o.virtual_time || o.from_file ? std::nullopt : made->kept_.newest();
+  const auto found = o.virtual_time || o.from_file
+                         ? result<std::optional<newest_revision>>(std::nullopt)
+                         : made->kept_.newest();
+  if (!found) {
+    fmt::print(stderr, "warning: {}; beginning with the file {} [{}]\n", found.error().message,
+               o.graph, found.error().code);
+    return made;
+  }
+  const auto& left = *found;
   if (!left || left->revision < 2) return made;
   const auto& given = loaded.graph->hash;
   if (given != left->hash && given != left->first_hash) {

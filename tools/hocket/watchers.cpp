@@ -1,11 +1,11 @@
 #include "tools/hocket/watchers.hpp"
 
 #include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 
 #include "graph/core/clock.hpp"
+#include "graph/trust/files.hpp"
 #include "tools/hocket/measures.hpp"
 #include "tools/hocket/types.hpp"
 
@@ -32,7 +32,8 @@ result<std::unique_ptr<watchers>> watchers::make(const run_options& o, const pla
     out->server_ = std::move(*server);
     // With port 0 only this says where it listens.
     out->url_file_ = (std::filesystem::path(o.out) / "metrics.url").string();
-    std::ofstream(out->url_file_) << out->server_->url() << "\n";
+    if (const auto done = trust::write_file(out->url_file_, out->server_->url() + "\n"); !done)
+      fmt::print(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
     fmt::print(stderr, "metrics: {}/metrics\n", out->server_->url());
   }
   return out;

@@ -2,11 +2,11 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "engine/audio/wav.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::scenarios {
 namespace {
@@ -14,10 +14,8 @@ namespace {
 using nlohmann::json;
 
 result<void> write_json(const std::filesystem::path& path, const json& value) {
-  std::ofstream file(path);
-  file << value.dump(1) << "\n";
-  if (!file.flush()) return fail("scenarios.file", "cannot write " + path.string());
-  return {};
+  const auto done = trust::write_file(path.string(), value.dump(1) + "\n");
+  return done ? done : fail("scenarios.file", "cannot write " + done.error().message);
 }
 
 json count_words(std::map<std::string, int>& counts) {
@@ -63,9 +61,6 @@ json metadata_of(const conversation& made) {
 }
 
 result<void> write_conversation(const std::string& folder, const conversation& made) {
-  std::error_code failed;
-  std::filesystem::create_directories(folder, failed);
-  if (failed) return fail("scenarios.file", "cannot make " + folder + ": " + failed.message());
   const std::filesystem::path at(folder);
   HOCKET_TRY(engine::write_wav((at / "input.wav").string(), made.person_audio, 1));
   std::vector<float> both(made.model_audio.size() * 2, 0.0f);
