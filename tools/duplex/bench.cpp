@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "engine/audio/wav.hpp"
+#include "graph/trust/files.hpp"
 #include "tools/duplex/driver.hpp"
 #include "tools/duplex/understood.hpp"
 #include "tools/duplex/voice.hpp"
@@ -43,8 +44,6 @@ result<void> store(const std::string& out, const played_item& o, const driven& d
                    const std::vector<float>& person) {
   if (out.empty()) return {};
   const fs::path path = file_of(out, o.of.key());
-  std::error_code failed;
-  fs::create_directories(path.parent_path(), failed);
   if (keep_sound) {
     std::vector<float> both(person.size() * 2);
     for (std::size_t i = 0; i < person.size(); ++i)
@@ -52,14 +51,9 @@ result<void> store(const std::string& out, const played_item& o, const driven& d
     HOCKET_TRY(engine::write_wav(fs::path(path).replace_extension(".wav").string(), both, 2));
   }
   // Whole or not at all: a run may be killed at any time.
-  const auto half = path.string() + ".tmp";
-  {
-    std::ofstream file(half);
-    file << json{{"item", metadata_of(o.of)}, {"timeline", json_of(o.did)}}.dump() << "\n";
-    if (!file.flush()) return fail("duplex.file", "cannot write " + half);
-  }
-  fs::rename(half, path, failed);
-  if (failed) return fail("duplex.file", path.string() + ": " + failed.message());
+  const json what{{"item", metadata_of(o.of)}, {"timeline", json_of(o.did)}};
+  if (auto done = trust::write_file(path.string(), what.dump() + "\n"); !done)
+    return fail("duplex.file", "cannot write " + done.error().message);
   return {};
 }
 
@@ -110,11 +104,8 @@ result<void> claim(const std::string& out, const std::string& identity, bool fre
                                           "again");
     return {};
   }
-  fs::create_directories(out, failed);
-  std::ofstream file(note);
-  file << json{{"identity", identity}}.dump() << "\n";
-  if (!file.flush()) return fail("duplex.file", "cannot write " + note.string());
-  return {};
+  const auto done = trust::write_file(note.string(), json{{"identity", identity}}.dump() + "\n");
+  return done ? done : fail("duplex.file", "cannot write " + done.error().message);
 }
 
 /// The recogniser listens to the answers of the turn family.

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/trust/files.hpp"
 #include "tools/hocket/commands.hpp"
 
 namespace hocket::cli {
@@ -54,7 +55,11 @@ int run_benchmarks(const std::vector<benchmark>& parts, const bench_options& o) 
   std::error_code ignored;
   fs::remove(file, ignored);
   const auto text = all.dump(2) + "\n";
-  if (!o.out.empty()) std::ofstream(o.out) << text;
+  if (!o.out.empty())
+    if (const auto done = trust::write_file(o.out, text); !done) {
+      fmt::print(stderr, "error: {} [{}]\n", done.error().message, done.error().code);
+      code = exit_failed;
+    }
   if (o.json) std::fwrite(text.data(), 1, text.size(), stdout);
   return code;
 }
