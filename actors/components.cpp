@@ -1,6 +1,7 @@
 #include "actors/components.hpp"
 
 #include "actors/background/agent.hpp"
+#include "actors/background/match_planner.hpp"
 #include "actors/capture/capture.hpp"
 #include "actors/console/console.hpp"
 #include "actors/encoder/dmel.hpp"
@@ -19,6 +20,8 @@ result<void> register_components(registry& into) {
   HOCKET_TRY(into.add(type_of<encoder::patches>()));
   HOCKET_TRY(into.add(type_of<interaction::interaction_model>()));
   HOCKET_TRY(into.add(type_of<background::agent>()));
+  HOCKET_TRY(into.add(planner_of<background::match_planner>(
+      "match", "Takes the first tool that knows the task by its words.")));
   HOCKET_TRY(into.add(type_of<playout::playout>()));
   HOCKET_TRY(into.add(type_of<record::wav_record>()));
   HOCKET_TRY(into.add(type_of<record::event_record>()));

@@ -4,99 +4,89 @@
 #include <sstream>
 #include <thread>
 
-#include "graph/text/number_words.hpp"
+#include "actors/background/guarded.hpp"
 #include "graph/contract/registry.hpp"
+#include "graph/text/number_words.hpp"
 
 namespace hocket::background {
 namespace {
+
 enum : std::size_t { results_port, progress_port, calls_port, tool_results_port };
 constexpr std::size_t longest_task = 500;
 constexpr std::size_t longest_queue = 32;
 constexpr int most_left_behind = 16;
+constexpr int most_calls_at_once = 8;
 constexpr auto farewell = std::chrono::milliseconds(500);
-}  // namespace
 
-struct agent::crew {
+/// What a task reports, for an agent that waits for it: virtual time stands still meanwhile.
+struct waiting_room {
   std::mutex mutex;
-  std::condition_variable left;
-  int count = 0;
+  std::condition_variable came;
+  std::deque<job_event> events;
+
+  void put(job_event e) {
+    const std::lock_guard lock(mutex);
+    events.push_back(std::move(e));
+    came.notify_all();
+  }
+  std::optional<job_event> take(std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex);
+    if (!came.wait_for(lock, limit, [&] { return !events.empty(); })) return std::nullopt;
+    auto e = std::move(events.front());
+    events.pop_front();
+    return e;
+  }
 };
 
-void agent::config::visit(config_visitor& v) {
-  v.field({.name = "tools",
-           .doc = "tools it may ask, the first that fits is taken",
-           .is_tool_list = true},
-          tools);
-  v.field({.name = "min_delay_ms",
-           .doc = "a result comes this long after its request at the earliest",
-           .unit = "ms",
-           .min = 0,
-           .max = 60000},
-          min_delay_ms);
-  v.field({.name = "time_limit_ms",
-           .doc = "a request that takes longer fails",
-           .unit = "ms",
-           .min = 100,
-           .max = 600000},
-          time_limit_ms);
-  v.field(
-      {.name = "max_parallel", .doc = "requests worked on at once; more wait", .min = 1, .max = 64},
-      max_parallel);
-  v.field({.name = "new_request",
-           .doc = "what a new request does to those before it, unless it says itself which one it "
-                  "replaces",
-           .choices = {"parallel", "supersede"}},
-          new_request);
-  v.field({.name = "late",
-           .doc = "what happens to a result that comes after its request was given up",
-           .choices = {"drop", "deliver"}},
-          late);
-  v.field({.name = "failure_words", .doc = "what the model is told where there is no result"},
-          failure_words);
-  v.field({.name = "max_words", .doc = "a longer result is cut", .min = 1, .max = 1000}, max_words);
-  v.field({.name = "speakable", .doc = "write figures and times of day in words"}, speakable);
-}
-
-component_info agent::info() {
-  const auto text_type = media_type{.kind = payload_kind::text};
-  return {.type = "background.agent",
-          .summary = "Works on delegated tasks with tools while the conversation goes on.",
-          .inputs = {{"requests",
-                      {.kind = payload_kind::delegation},
-                      "tasks, and their cancellation",
-                      true,
-                      default_queue(payload_kind::delegation)}},
-          .outputs = {{"results", text_type, "answers, word by word, role `background`"},
-                      {"progress", text_type, "partial results of tools"},
-                      {"tool_calls", {.kind = payload_kind::tool_call}, "what tools are asked"},
-                      {"tool_results", {.kind = payload_kind::tool_result}, "what tools answer"}},
-          .ticks = true};
-}
+}  // namespace
 
 agent::~agent() {
-  for (auto& [_, r] : requests_) r.work->cancelled = true;
+  for (auto& [_, r] : requests_) r.work->cancel();
 }
 
 result<void> agent::open(const context& where) {
   context_ = where;
-  shop_ = std::make_shared<workshop>();
-  crew_ = std::make_shared<crew>();
-  shop_->plan = planner_;
-  shop_->time = where.time;
-  shop_->deliver_late = config_.late == "deliver";
-  for (const auto& name : config_.tools) {
-    const auto* type = where.types ? where.types->find_tool(name) : nullptr;
-    if (!type) return fail("background.no_such_tool", "no tool `" + name + "` is registered");
-    shop_->tools.push_back({type->info, type->make()});
-  }
-  return {};
+  setup_ = std::make_shared<job_setup>();
+  setup_->time = where.time;
+  setup_->max_steps = config_.max_steps;
+  setup_->max_tokens = config_.max_tokens;
+  // In virtual time nobody is there any more when a late result comes.
+  setup_->deliver_late = config_.late == "deliver" && !where.time->is_virtual();
+  setup_->max_threads =
+      static_cast<int>(config_.max_parallel) * (most_calls_at_once + 1) + most_left_behind;
+  HOCKET_TRY(make_planner());
+  return tools_.open(config_.tools, config_.tool_sources, where,
+                     [self = where.self, alive = std::weak_ptr(alive_)] {
+                       if (!self) return;
+                       self->run([alive](emitter&) {
+                         if (const auto agent = alive.lock()) (*agent)->tools_.refresh();
+                       });
+                     });
+}
+
+result<void> agent::make_planner() {
+  const auto& p = config_.planner;
+  const auto* type = context_.types ? context_.types->find_planner(p.use) : nullptr;
+  if (!type) return fail("background.no_such_planner", "no planner `" + p.use + "` is registered");
+  auto settings = type->make_config();
+  diagnostics findings;
+  read_config(p.settings, *settings, "planner " + p.use, {"use"}, findings);
+  if (findings.has_errors()) return fail("background.no_such_planner", findings.to_string());
+  setup_->plan = type->make(*settings);
+  planner_context where;
+  where.types = context_.types;
+  where.time = context_.time;
+  where.may = context_.may;
+  where.log = context_.log;
+  where.count = context_.count;
+  return guarded<void>("planner.threw", [&] { return setup_->plan->open(where); });
 }
 
 result<void> agent::process(std::size_t, const packet& p, emitter& out) {
   const auto* d = p.get_if<delegation>();
   if (!d) return {};
   if (d->what == delegation::action::cancel) {
-    end_silently(d->request, outcome::cancelled);
+    end_silently(d->request, outcome::cancelled, out);
   } else {
     start(*d, out);
   }
@@ -108,19 +98,20 @@ void agent::start(const delegation& d, emitter& out) {
   if (requests_.contains(d.request)) return context_.count("duplicate_requests", 1);
   context_.count("requests", 1);
   const auto now = context_.time->now();
-  if (d.supersedes) end_silently(d.supersedes, outcome::superseded);
+  if (d.supersedes) end_silently(d.supersedes, outcome::superseded, out);
   if (config_.new_request == "supersede") {
     std::vector<std::uint64_t> earlier;
     for (const auto& [id, _] : requests_) earlier.push_back(id);
-    for (const auto id : earlier) end_silently(id, outcome::superseded);
+    for (const auto id : earlier) end_silently(id, outcome::superseded, out);
   }
   if (queued_.size() >= longest_queue || d.task.size() > longest_task) {
     context_.count("refused", 1);
-    return say(now, d.request, config_.failure_words);
+    return say(now, 0, d.request, config_.failure_words);
   }
   auto& r = requests_[d.request];
   r.work = std::make_shared<job>();
   r.work->task = d;
+  r.work->tools = tools_.now();
   r.asked = now;
   r.deadline = now + std::chrono::milliseconds(config_.time_limit_ms);
   if (at_work_ < config_.max_parallel) return launch(r, out);
@@ -131,61 +122,87 @@ void agent::launch(request& r, emitter& out) {
   r.started = r.holds_slot = true;
   ++at_work_;
   const auto id = r.work->task.request;
-  if (context_.time->is_virtual()) {
-    std::vector<job_event> events;
-    work(*r.work, *shop_, [&](job_event e) { events.push_back(std::move(e)); });
-    for (auto& e : events) take_event(id, std::move(e), out);
-    return;
-  }
-  {
-    std::lock_guard lock(crew_->mutex);
-    if (crew_->count >= config_.max_parallel + most_left_behind) {
-      return take_event(id, job_end{outcome::failed, "too many tool calls never came back"}, out);
-    }
-    ++crew_->count;
-  }
+  if (!setup_->threads->enter(setup_->max_threads))
+    return take_event(id, job_end{outcome::failed, "too many tool calls never came back"}, out);
+  if (context_.time->is_virtual()) return run_virtual(id, r.work, out);
   // The thread owns all it needs: if its tool never comes back, it harms nobody.
-  std::thread([this_job = r.work, shop = shop_, crew = crew_, self = context_.self,
+  std::thread([this_job = r.work, setup = setup_, self = context_.self,
                alive = std::weak_ptr(alive_), id] {
-    work(*this_job, *shop, [&](job_event e) {
+    work(this_job, setup, [self, alive, id](job_event e) {
       // Runs in the actor's context; after a restart the actor may be another one.
       self->run([alive, id, e = std::move(e)](emitter& out) {
         if (const auto agent = alive.lock()) (*agent)->take_event(id, e, out);
       });
     });
-    std::lock_guard lock(crew->mutex);
-    --crew->count;
-    crew->left.notify_all();
+    setup->threads->leave();
   }).detach();
 }
 
+// Virtual time stands still while a task is worked on, at most its limit by the wall clock.
+void agent::run_virtual(std::uint64_t id, const std::shared_ptr<job>& j, emitter& out) {
+  auto room = std::make_shared<waiting_room>();
+  std::thread([j, setup = setup_, room] {
+    work(j, setup, [room](job_event e) { room->put(std::move(e)); });
+    setup->threads->leave();
+  }).detach();
+  auto end_ns = monotonic_ns() + config_.time_limit_ms * 1'000'000;
+  while (requests_.contains(id)) {
+    context_.still_at_work();
+    const auto left = std::chrono::milliseconds((end_ns - monotonic_ns()) / 1'000'000 + 1);
+    if (auto e = room->take(std::clamp(left, std::chrono::milliseconds(0), farewell))) {
+      take_event(id, std::move(*e), out);
+    } else if (monotonic_ns() >= end_ns) {
+      if (j->cancelled) break;  // its thread is left behind
+      give_up(id, config_.time_limit_ms, out);
+      end_ns = monotonic_ns() + std::chrono::nanoseconds(farewell).count();
+    }
+  }
+  requests_.erase(id);
+}
+
 // Cancelled or superseded: nothing more is said about it.
-void agent::end_silently(std::uint64_t id, outcome why) {
+void agent::end_silently(std::uint64_t id, outcome why, emitter& out) {
   const auto unsaid = std::erase_if(results_, [&](const auto& w) { return w.request == id; });
   const auto found = requests_.find(id);
   const bool wanted = found != requests_.end() && found->second.now == request::state::wanted;
   if (unsaid > 0 || wanted) context_.count(to_string(why), 1);
   if (found == requests_.end()) return;
   auto& r = found->second;
-  r.work->cancelled = true;
+  r.work->cancel();
   r.now = request::state::unwanted;
+  settle_calls(r, id, why, out);
   std::erase(queued_, id);
   free_slot(r);
   if (!r.started) requests_.erase(found);
 }
 
+// Each call that was told gets one result, though its tool is still in it.
+void agent::settle_calls(request& r, std::uint64_t id, outcome why, emitter& out) {
+  for (const auto& [call, tool] : r.open_calls)
+    out.emit(tool_results_port, context_.time->now(),
+             tool_result{call, id, tool, why, "the request ended first"});
+  r.open_calls.clear();
+}
+
 void agent::take_event(std::uint64_t id, job_event event, emitter& out) {
   const auto found = requests_.find(id);
   if (found == requests_.end()) return;
+  auto& r = found->second;
   const auto now = context_.time->now();
   if (const auto* end = std::get_if<job_end>(&event)) {
-    finish(id, found->second, *end, out);
+    finish(id, r, *end, out);
   } else if (auto* call = std::get_if<tool_call>(&event)) {
+    // Asked at the moment in which the request ended: told, so that its result has a call.
+    const bool over = r.now != request::state::wanted;
+    r.open_calls[call->call] = call->tool;
     out.emit(calls_port, now, std::move(*call));
+    if (over) settle_calls(r, id, outcome::cancelled, out);
   } else if (auto* answer = std::get_if<tool_result>(&event)) {
-    out.emit(tool_results_port, now, std::move(*answer));
+    if (r.open_calls.erase(answer->call) > 0) out.emit(tool_results_port, now, std::move(*answer));
+  } else if (std::holds_alternative<job_overdue>(event)) {
+    if (r.now == request::state::wanted) give_up(id, 0, out);
   } else if (auto* partial = std::get_if<text>(&event);
-             partial && found->second.now == request::state::wanted) {
+             partial && r.now == request::state::wanted) {
     out.emit(progress_port, now, std::move(*partial));
   }
   release(context_.grid.end_of(context_.grid.index_of(now)), out);
@@ -196,11 +213,12 @@ void agent::finish(std::uint64_t id, request& r, const job_end& end, emitter& ou
   if (r.now == request::state::wanted) {
     context_.count(ok ? "answered" : to_string(end.status), 1);
     if (!ok) context_.log("request " + std::to_string(id) + ": " + end.text);
-    say(r.asked, id, ok ? end.text : config_.failure_words);
+    const bool late = context_.time->is_virtual();
+    say(r.asked, late ? end.waited_ms : 0, id, ok ? end.text : config_.failure_words);
   } else if (r.now == request::state::given_up && ok) {
     const bool deliver = config_.late == "deliver";
     context_.count(deliver ? "late_delivered" : "late_dropped", 1);
-    if (deliver) say(r.asked, id, end.text);
+    if (deliver) say(r.asked, 0, id, end.text);
   }
   free_slot(r);
   requests_.erase(id);
@@ -220,30 +238,24 @@ void agent::launch_waiting(emitter& out) {
   }
 }
 
-void agent::say(timestamp asked, std::uint64_t id, const std::string& words) {
+// `after_ms`: what its tools took by the wall clock, where stream time stood still meanwhile.
+void agent::say(timestamp asked, std::int64_t after_ms, std::uint64_t id,
+                const std::string& words) {
+  const auto ms = [](std::int64_t n) { return std::chrono::milliseconds(n); };
   const auto due =
-      std::max(asked + std::chrono::milliseconds(config_.min_delay_ms), context_.time->now());
-  results_.push_back({due, id, config_.speakable ? speakable(words) : words});
+      std::max(asked + ms(std::max(config_.min_delay_ms, after_ms)), context_.time->now());
+  if (context_.time->is_virtual() && config_.progress_after_ms > 0 &&
+      due > asked + ms(config_.progress_after_ms))
+    results_.push_back({asked + ms(config_.progress_after_ms), id, config_.progress_words, false});
+  results_.push_back({due, id, config_.speakable ? speakable(words) : words, true});
 }
 
 // Sends what is due before `until`, in order of time.
 void agent::release(timestamp until, emitter& out) {
   std::ranges::stable_sort(results_, {}, &waiting_result::due);
   std::size_t sent = 0;
-  for (; sent < results_.size() && results_[sent].due < until; ++sent) {
-    const auto& r = results_[sent];
-    last_result_ = std::max(last_result_, r.due);
-    std::istringstream stream(r.words);
-    std::vector<std::string> words;
-    for (std::string word; stream >> word;) words.push_back(std::move(word));
-    if (words.size() > static_cast<std::size_t>(config_.max_words)) {
-      words.resize(static_cast<std::size_t>(config_.max_words));
-      context_.count("cut_results", 1);
-    }
-    for (std::size_t i = 0; i < words.size(); ++i)
-      out.emit(results_port, last_result_,
-               text{std::move(words[i]), "background", r.request, i + 1 == words.size()});
-  }
+  for (; sent < results_.size() && results_[sent].due < until; ++sent)
+    emit_words(results_[sent], out);
   results_.erase(results_.begin(), results_.begin() + static_cast<std::ptrdiff_t>(sent));
   const bool open = !results_.empty() || std::ranges::any_of(requests_, [](const auto& entry) {
     return entry.second.now == request::state::wanted;
@@ -254,53 +266,84 @@ void agent::release(timestamp until, emitter& out) {
     unfinished_ = context_.hold();
 }
 
-// Gives up what has used up its time; its thread may still come back, and is late then.
+void agent::emit_words(const waiting_result& r, emitter& out) {
+  last_result_ = std::max(last_result_, r.due);
+  const auto split = [](const std::string& all, std::size_t most) {
+    std::istringstream stream(all);
+    std::vector<std::string> words;
+    for (std::string word; words.size() <= most && stream >> word;)
+      words.push_back(std::move(word));
+    return words;
+  };
+  const auto most = static_cast<std::size_t>(config_.max_words);
+  auto words = split(r.words, most);
+  if (words.size() > most) {
+    words.resize(most);
+    for (auto& word : split(config_.cut_words, most)) words.push_back(std::move(word));
+    context_.count("cut_results", 1);
+  }
+  for (std::size_t i = 0; i < words.size(); ++i)
+    out.emit(results_port, last_result_,
+             text{std::move(words[i]), "background", r.request, r.final && i + 1 == words.size()});
+}
+
+// Its thread may still come back, and is late then.
+void agent::give_up(std::uint64_t id, std::int64_t after_ms, emitter& out) {
+  auto& r = requests_[id];
+  r.now = request::state::given_up;
+  if (!setup_->deliver_late) r.work->cancel();
+  settle_calls(r, id, outcome::timed_out, out);
+  context_.count(to_string(outcome::timed_out), 1);
+  say(r.asked, after_ms, id, config_.failure_words);
+  free_slot(r);  // its thread is left behind; another may begin
+  std::erase(queued_, id);
+  if (!r.started) requests_.erase(id);
+}
+
+// Gives up what has used up its time, and tells of what takes long.
 void agent::check_limits(emitter& out) {
   const auto now = context_.time->now();
   std::vector<std::uint64_t> over;
-  for (const auto& [id, r] : requests_) {
-    const auto call_deadline = r.work->call_deadline_ns.load();
-    const bool tool_late = call_deadline != 0 && monotonic_ns() > call_deadline;
-    if (r.now == request::state::wanted && (tool_late || now >= r.deadline)) over.push_back(id);
+  for (auto& [id, r] : requests_) {
+    if (r.now != request::state::wanted) continue;
+    if (now >= r.deadline) {
+      over.push_back(id);
+    } else if (config_.progress_after_ms > 0 && !r.told_progress &&
+               now >= r.asked + std::chrono::milliseconds(config_.progress_after_ms)) {
+      r.told_progress = true;
+      results_.push_back({now, id, config_.progress_words, false});
+    }
   }
-  for (const auto id : over) {
-    auto& r = requests_[id];
-    r.now = request::state::given_up;
-    if (config_.late == "drop") r.work->cancelled = true;
-    context_.count(to_string(outcome::timed_out), 1);
-    say(r.asked, id, config_.failure_words);
-    free_slot(r);  // its thread is left behind; another may begin
-    std::erase(queued_, id);
-    if (!r.started) requests_.erase(id);
-  }
+  for (const auto id : over) give_up(id, 0, out);
   launch_waiting(out);
 }
 
 result<void> agent::tick(std::int64_t micro_turn, emitter& out) {
   check_limits(out);
-  release(context_.grid.end_of(micro_turn + 1), out);
+  const auto now = context_.grid.end_of(micro_turn);
+  release(now, out);
   // What comes from now on is due from now on: nobody has to wait for a result of a past micro-turn.
-  out.emit(results_port, context_.grid.end_of(micro_turn), control{control::kind::bound, "", 0});
+  out.emit(results_port, now, control{control::kind::bound, "", 0});
+  release(context_.grid.end_of(micro_turn + 1), out);
   return {};
 }
 
 result<void> agent::close(emitter& out) {
-  if (!shop_) return {};
+  if (!setup_) return {};
   release(timestamp::max(), out);
-  for (auto& [_, r] : requests_) {
+  for (auto& [id, r] : requests_) {
     if (r.now == request::state::wanted) context_.count(to_string(outcome::cancelled), 1);
-    r.work->cancelled = true;
+    r.work->cancel();
+    settle_calls(r, id, outcome::cancelled, out);
   }
-  std::unique_lock lock(crew_->mutex);
-  crew_->left.wait_for(lock, farewell, [&] { return crew_->count == 0; });
-  if (crew_->count > 0)
-    context_.log(std::to_string(crew_->count) +
-                 " tool call(s) did not come back and are left behind");
-  lock.unlock();
+  tools_.close();
+  if (const auto left = setup_->threads->wait(farewell); left > 0)
+    context_.log(std::to_string(left) +
+                 " thread(s) of tools did not come back and are left behind");
   requests_.clear();
   unfinished_.reset();
   alive_.reset();
-  shop_.reset();
+  setup_.reset();
   return {};
 }
 

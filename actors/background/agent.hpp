@@ -1,10 +1,8 @@
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 
 #include "actors/background/job.hpp"
 #include "graph/contract/component.hpp"
@@ -15,25 +13,35 @@ namespace hocket::background {
 ///
 /// Inputs: requests: delegations (start, cancel; `supersedes` ends an earlier one).
 /// Outputs: results: text, role "background", one packet per word in the words of speech ("56" ->
-/// "fifty six"), the last one final; progress: text; tool_calls, tool_results: for the record.
+/// "fifty six"), the last one final; progress: text; tool_calls, tool_results: for the record, one
+/// result for each call, whatever ended it.
 /// Each request ends once: with its result, one failure notice, or silently when it was cancelled
 /// or superseded. A result comes `min_delay_ms` after its request at the earliest.
-/// In virtual time tools run inline and results come at exactly that time: deterministic.
-/// Errors: background.no_such_tool (open). Threads: one per task at work (`max_parallel`), each with
-/// time limits; a tool that does not come back in time is left behind and its result is `late`.
+/// In virtual time the agent waits for its tools and results come at exactly that time, or at the
+/// end of the limit that ended them: deterministic. Limits are wall time in both.
+/// Errors: background.no_such_planner, background.no_such_tool, background.no_such_source,
+/// background.source_failed (open). Threads: one per task at work (`max_parallel`) and one per call,
+/// with time limits; a tool that does not come back in time is left behind and its result is `late`.
 /// Counters: requests, answered, failed, timed_out, cancelled, superseded, late_dropped,
-/// late_delivered, duplicate_requests, refused.
+/// late_delivered, duplicate_requests, refused, cut_results.
 class agent final : public component {
  public:
   struct config {
+    part_choice planner = {.use = "match"};
     std::vector<std::string> tools;
+    named_parts tool_sources;
     std::int64_t min_delay_ms = 1000;
     std::int64_t time_limit_ms = 10000;
     std::int64_t max_parallel = 4;
+    std::int64_t max_steps = 4;
+    std::int64_t max_tokens = 0;
     std::string new_request = "parallel";
     std::string late = "drop";
     std::string failure_words = "no result";
+    std::int64_t progress_after_ms = 0;
+    std::string progress_words = "still looking";
     std::int64_t max_words = 12;
+    std::string cut_words = "and more";
     bool speakable = true;
     void visit(config_visitor& v);
   };
@@ -46,16 +54,15 @@ class agent final : public component {
   result<void> tick(std::int64_t micro_turn, emitter&) override;
   result<void> close(emitter&) override;
 
-  /// Replaces the planner before open(); by default tools are matched by their words.
-  void use_planner(std::shared_ptr<planner> p) { planner_ = std::move(p); }
-
  private:
   struct request {
     std::shared_ptr<job> work;
     timestamp asked;
     timestamp deadline;
-    bool started = false;     ///< a thread has it
-    bool holds_slot = false;  ///< and counts among those at work
+    std::map<std::uint64_t, std::string> open_calls;  ///< told, and their tools; no result yet
+    bool started = false;                             ///< a thread has it
+    bool holds_slot = false;                          ///< and counts among those at work
+    bool told_progress = false;
     enum class state {
       wanted,
       given_up,  ///< out of time: what still comes is late
@@ -66,25 +73,29 @@ class agent final : public component {
     timestamp due;
     std::uint64_t request = 0;
     std::string words;
+    bool final = true;
   };
-  struct crew;  ///< counts the threads at work; outlives the agent
 
+  result<void> make_planner();
   void start(const delegation&, emitter&);
   void launch(request&, emitter&);
-  void end_silently(std::uint64_t id, outcome why);
+  void run_virtual(std::uint64_t id, const std::shared_ptr<job>&, emitter&);
+  void end_silently(std::uint64_t id, outcome why, emitter&);
+  void give_up(std::uint64_t id, std::int64_t after_ms, emitter&);
+  void settle_calls(request&, std::uint64_t id, outcome why, emitter&);
   void take_event(std::uint64_t id, job_event, emitter&);
   void finish(std::uint64_t id, request&, const job_end&, emitter&);
   void free_slot(request&);
   void launch_waiting(emitter&);
-  void say(timestamp asked, std::uint64_t id, const std::string& words);
+  void say(timestamp asked, std::int64_t after_ms, std::uint64_t id, const std::string& words);
   void release(timestamp until, emitter&);
+  void emit_words(const waiting_result&, emitter&);
   void check_limits(emitter&);
 
   config config_;
   context context_;
-  std::shared_ptr<planner> planner_ = std::make_shared<match_planner>();
-  std::shared_ptr<workshop> shop_;
-  std::shared_ptr<crew> crew_;
+  toolbox tools_;
+  std::shared_ptr<job_setup> setup_;
   std::shared_ptr<agent*> alive_ =
       std::make_shared<agent*>(this);  ///< for events that come after us
   std::map<std::uint64_t, request> requests_;

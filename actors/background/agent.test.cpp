@@ -3,72 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <future>
 #include <iterator>
 #include <stdexcept>
 
-#include "graph/contract/harness.hpp"
+#include "actors/background/scripted.test.hpp"
 
 using namespace hocket;
-
-namespace {
-
-// Tools for tests. `gate` holds a call until it is opened; real threads are used only with it.
-struct gate {
-  std::promise<void> open;
-  std::shared_future<void> opened = open.get_future().share();
-};
-
-struct scripted final : tool {
-  std::function<result<std::string>(const std::string&, const tool_context&)> body;
-  result<std::string> call(const std::string& arguments, const tool_context& c) override {
-    return body(arguments, c);
-  }
-  std::string match(std::string_view task) const override {
-    return task.starts_with("do ") ? "{}" : "";
-  }
-};
-
-tool_type scripted_tool(
-    std::function<result<std::string>(const std::string&, const tool_context&)> f,
-    int time_limit_ms = 5000, std::size_t max_bytes = 16384) {
-  return {{"scripted",
-           "for tests",
-           "{}",
-           {.time_limit_ms = time_limit_ms, .max_result_bytes = max_bytes}},
-          [f = std::move(f)] {
-            auto t = std::make_unique<scripted>();
-            t->body = f;
-            return t;
-          }};
-}
-
-registry tools_with(tool_type t) {
-  registry types;
-  REQUIRE(types.add(std::move(t)));
-  return types;
-}
-
-value config(std::vector<setting> more = {}) {
-  more.emplace_back("tools", value(value::list{value(std::string("scripted"))}));
-  return settings(std::move(more));
-}
-
-delegation request(std::uint64_t id, std::string task = "do it", std::uint64_t supersedes = 0) {
-  delegation d;
-  d.request = id;
-  d.task = std::move(task);
-  d.supersedes = supersedes;
-  return d;
-}
-
-std::string said(const harness& h) {
-  std::string all;
-  for (const auto& t : h.values<text>("results")) all += t.value + (t.final ? "." : "") + " ";
-  return all;
-}
-
-}  // namespace
+using namespace hocket::background::test;
 
 TEST_CASE("a delegated task is answered in words after the declared delay") {
   const auto types = tools_with(scripted_tool([](auto&, auto&) { return std::string("56"); }));
@@ -144,120 +85,10 @@ TEST_CASE("long and broken results are cut") {
   REQUIRE(h.open());
   REQUIRE(h.push("requests", h.now(), request(1)));
   REQUIRE(h.advance_to(timestamp::of_ms(2000)));
-  CHECK(said(h) == "a b c. ");
-  CHECK(h.values<tool_result>("tool_results").at(0).content == "a b c d e f ");
+  CHECK(said(h) == "a b c and more. ");
+  CHECK(h.values<tool_result>("tool_results").at(0).content ==
+        "a b c d e f  [cut: 12 of 16 bytes]");
 }
-
-TEST_CASE("a planner may go through several tools") {
-  struct twice final : background::planner {
-    result<background::plan_step> next(const delegation&, std::span<const background::tool_entry>,
-                                       std::span<const background::tool_answer> so_far,
-                                       const tool_context&) override {
-      using kind = background::plan_step::kind;
-      if (so_far.size() < 2) return background::plan_step{kind::call, "scripted", "{}", ""};
-      return background::plan_step{kind::answer, "", "",
-                                   so_far[0].content + " " + so_far[1].content};
-    }
-  };
-  const auto types = tools_with(scripted_tool([](auto&, auto&) { return std::string("1"); }));
-  auto type = type_of<background::agent>();
-  auto make = type.make;
-  type.make = [make](config_base& c) {
-    auto made = make(c);
-    static_cast<background::agent&>(*made).use_planner(std::make_shared<twice>());
-    return made;
-  };
-  harness h(type, {.config = config(), .types = &types});
-  REQUIRE(h.open());
-  REQUIRE(h.push("requests", h.now(), request(1)));
-  REQUIRE(h.advance_to(timestamp::of_ms(2000)));
-  CHECK(said(h) == "one one. ");
-  CHECK(h.values<tool_call>("tool_calls").size() == 2);
-}
-
-TEST_CASE("an unknown tool is refused at open") {
-  registry none;
-  harness h(type_of<background::agent>(), {.config = config(), .types = &none});
-  const auto opened = h.open();
-  REQUIRE(!opened);
-  CHECK(opened.error().code == "background.no_such_tool");
-}
-
-// Threads as in real time: driven by hand with a clock that is not virtual but stands still.
-namespace {
-
-struct standing_clock final : clock {
-  timestamp now() const override { return at; }
-  bool is_virtual() const override { return false; }
-  timestamp at;
-};
-
-struct posts final : mailbox_handle {
-  bool run(std::function<void(emitter&)> f) override {
-    std::lock_guard lock(mutex);
-    waiting.push_back(std::move(f));
-    came.notify_all();
-    return true;
-  }
-  // Runs n posted functions, waiting for them.
-  void take(std::size_t n, emitter& out) {
-    for (; n > 0; --n) {
-      std::unique_lock lock(mutex);
-      REQUIRE(came.wait_for(lock, std::chrono::seconds(10), [&] { return !waiting.empty(); }));
-      auto f = std::move(waiting.front());
-      waiting.pop_front();
-      lock.unlock();
-      f(out);
-    }
-  }
-  std::mutex mutex;
-  std::condition_variable came;
-  std::deque<std::function<void(emitter&)>> waiting;
-};
-
-struct words_sink final : emitter {
-  using emitter::emit;
-  void emit(std::size_t port, packet p) override {
-    if (const auto* t = p.get_if<text>(); t && port == 0) {
-      words += t->value + " ";
-      CHECK(p.header.ts >= bound);
-    }
-    if (const auto* c = p.get_if<control>(); c && port == 0 && c->what == control::kind::bound)
-      bound = p.header.ts;
-  }
-  void interrupt() override {}
-  void for_session(session_id) override {}
-  std::string words;
-  timestamp bound = timestamp::min();  ///< no result before it comes any more
-};
-
-struct bench {
-  explicit bench(tool_type t, background::agent::config c) : types(tools_with(std::move(t))) {
-    c.tools = {"scripted"};
-    c.min_delay_ms = 0;
-    agent = std::make_unique<background::agent>(c);
-    context where;
-    where.time = &time;
-    where.self = mail;
-    where.types = &types;
-    where.count = [this](std::string_view name, std::int64_t n) { counts[std::string(name)] += n; };
-    REQUIRE(agent->open(where));
-  }
-  void ask(delegation d) { REQUIRE(agent->process(0, make_packet(time.at, std::move(d)), out)); }
-  void tick_at(std::int64_t ms) {
-    time.at = timestamp::of_ms(ms);
-    REQUIRE(agent->tick(ms / 200 - 1, out));
-    CHECK(out.bound == time.at);  // a model behind it need not wait for its grace
-  }
-  registry types;
-  standing_clock time;
-  std::shared_ptr<posts> mail = std::make_shared<posts>();
-  std::map<std::string, std::int64_t> counts;
-  words_sink out;
-  std::unique_ptr<background::agent> agent;
-};
-
-}  // namespace
 
 TEST_CASE("a tool that takes too long is given up; its late result follows the policy") {
   for (const std::string late : {"drop", "deliver"}) {

@@ -1,78 +1,227 @@
 #include "actors/background/job.hpp"
 
-#include <exception>
+#include <algorithm>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "actors/background/guarded.hpp"
+#include "graph/text/clean.hpp"
 
 namespace hocket::background {
 namespace {
 
-// Cut at the limit, not within a UTF-8 character.
-std::string limited(std::string content, std::size_t limit) {
-  if (content.size() <= limit) return content;
-  auto end = limit;
-  while (end > 0 && (static_cast<unsigned char>(content[end]) & 0xC0) == 0x80) --end;
-  content.resize(end);
-  return content;
+constexpr std::size_t most_at_once = 8;
+constexpr int most_partials = 256;
+constexpr std::size_t longest_arguments = 65536;
+
+/// One call of a tool. Shared with the thread that is in it.
+struct open_call {
+  std::uint64_t id = 0;
+  tool_request request;
+  const tool_entry* tool = nullptr;  ///< lives in the job's list; nullptr: there is none
+  std::int64_t deadline_ns = 0;
+  std::atomic<bool> unwanted{false};
+  std::atomic<int> partials{0};
+  std::optional<result<std::string>> said;  ///< under the job's mutex
+  bool overdue = false;
+  std::optional<tool_answer> answer;
+};
+
+std::string tidy(std::string_view bytes, std::size_t limit) {
+  return cut_text(clean_text(bytes), limit);
 }
 
-template <class T, class F>
-result<T> guarded(const char* code, F&& f) {
-  try {
-    return f();
-  } catch (const std::exception& e) {
-    return fail(code, e.what());
-  } catch (...) {
-    return fail(code, "threw something that is no std::exception");
-  }
-}
-
-tool_answer ask(job& j, workshop& shop, const plan_step& step,
-                const std::function<void(job_event)>& report) {
-  tool_answer answer{step.tool, step.arguments_json, outcome::failed, ""};
-  const tool_entry* chosen = nullptr;
-  for (const auto& tool : shop.tools)
-    if (tool.info.name == step.tool) chosen = &tool;
-  if (!chosen) {
-    answer.content = "there is no such tool here";
-    return answer;
-  }
+void run_call(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& setup,
+              const std::shared_ptr<open_call>& call, const job_report& report) {
+  const auto limit = call->tool->info.policy.max_result_bytes;
   const tool_context where{
-      shop.time, &j.cancelled, [&](std::string_view partial) {
-        if (!j.cancelled) report(text{std::string(partial), "background", j.task.request, false});
+      .time = setup->time,
+      .cancelled = &call->unwanted,
+      .progress = [call, report, limit, request = j->task.request](std::string_view partial) {
+        if (call->unwanted || call->partials.fetch_add(1) >= most_partials) return;
+        report(text{tidy(partial.substr(0, 2 * limit), limit), "background", request, false});
       }};
-  const auto& policy = chosen->info.policy;
-  j.call_deadline_ns = monotonic_ns() + policy.time_limit_ms * 1'000'000LL;
-  auto said = guarded<std::string>(
-      "tool.threw", [&] { return chosen->instance->call(step.arguments_json, where); });
-  const bool too_late = monotonic_ns() > j.call_deadline_ns.exchange(0);
-  answer.content = limited(said ? std::move(*said) : said.error().message, policy.max_result_bytes);
-  answer.status = j.cancelled                      ? outcome::cancelled
-                  : too_late && !shop.deliver_late ? outcome::timed_out
-                  : said                           ? outcome::ok
-                                                   : outcome::failed;
-  return answer;
+  auto said = guarded<std::string>("tool.threw", [&] {
+    return call->tool->source->call(call->tool->own_name, call->request.arguments_json, where);
+  });
+  const std::lock_guard lock(j->mutex);
+  call->said = std::move(said);
+  j->changed.notify_all();
+}
+
+/// Lets a call go in a thread of its own; what cannot begin has failed.
+void start(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& setup,
+           const std::shared_ptr<open_call>& call, const job_report& report) {
+  const auto refuse = [&](std::string why) { call->said = fail("tool.refused", std::move(why)); };
+  if (call->tool == nullptr) return refuse("there is no such tool here");
+  call->deadline_ns = monotonic_ns() + call->tool->info.policy.time_limit_ms * 1'000'000LL;
+  if (!setup->threads->enter(setup->max_threads))
+    return refuse("too many tool calls never came back");
+  auto begun = guarded<void>("tool.no_thread", [&]() -> result<void> {
+    std::thread([j, setup, call, report] {
+      run_call(j, setup, call, report);
+      setup->threads->leave();
+    }).detach();
+    return {};
+  });
+  if (begun) return;
+  setup->threads->leave();
+  refuse(begun.error().message);
+}
+
+tool_answer answer_of(const open_call& call, outcome status, std::string content) {
+  return {call.request.tool, call.request.arguments_json, status, std::move(content)};
+}
+
+tool_answer answer_of(const open_call& call) {
+  const auto limit = call.tool != nullptr ? call.tool->info.policy.max_result_bytes : 4096;
+  const auto& said = *call.said;
+  // Cut before it is cleaned: ten megabytes need not be looked through.
+  const auto& whole = said ? *said : said.error().message;
+  auto kept = std::min(limit, whole.size());
+  for (int i = 0; i < 3 && kept < whole.size() && kept > 0 && (whole[kept] & 0xC0) == 0x80; ++i)
+    --kept;  // between characters
+  auto content = clean_text(std::string_view(whole).substr(0, kept));
+  if (kept < whole.size()) content += fmt::format(" [cut: {} of {} bytes]", kept, whole.size());
+  return answer_of(call, said ? outcome::ok : outcome::failed, std::move(content));
+}
+
+/// Settles what can be settled now; how long until the next limit ends, or nothing where all is.
+std::optional<std::chrono::nanoseconds> settle(job& j, const job_setup& setup,
+                                               std::vector<std::shared_ptr<open_call>>& calls,
+                                               std::int64_t& waited_ms,
+                                               std::vector<job_event>& events) {
+  const auto tell = [&](const open_call& c, outcome status, const std::string& content) {
+    events.push_back(tool_result{c.id, j.task.request, c.request.tool, status, content});
+  };
+  std::optional<std::chrono::nanoseconds> wait;
+  const auto now = monotonic_ns();
+  for (auto& c : calls) {
+    if (c->answer) continue;
+    if (j.cancelled) {
+      c->unwanted = true;
+      c->answer = answer_of(*c, outcome::cancelled, "");
+      tell(*c, outcome::cancelled, "nobody wants it any more");
+    } else if (c->said) {
+      c->answer = answer_of(*c);
+      if (!c->overdue) tell(*c, c->answer->status, c->answer->content);
+    } else if (now >= c->deadline_ns && !c->overdue) {
+      const auto limit = c->tool->info.policy.time_limit_ms;
+      const auto why = fmt::format("took longer than its limit of {} ms", limit);
+      tell(*c, outcome::timed_out, why);
+      waited_ms = std::max<std::int64_t>(waited_ms, limit);
+      c->overdue = true;
+      if (setup.deliver_late) {
+        events.push_back(job_overdue{});
+        wait = wait.value_or(std::chrono::hours(1));
+      } else {
+        c->unwanted = true;
+        c->answer = answer_of(*c, outcome::timed_out, why);
+      }
+    } else {
+      const auto left = std::chrono::nanoseconds(
+          c->overdue ? std::chrono::nanoseconds(std::chrono::hours(1)).count()
+                     : c->deadline_ns - now);
+      wait = std::min(wait.value_or(left), left);
+    }
+  }
+  return wait;
+}
+
+/// Makes the calls of one step, all at once, and waits for their answers or the end of their limits.
+std::vector<tool_answer> ask(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& setup,
+                             std::vector<tool_request> requests, std::int64_t& waited_ms,
+                             const job_report& report) {
+  std::vector<std::shared_ptr<open_call>> calls;
+  for (auto& r : requests) {
+    auto c = std::make_shared<open_call>();
+    c->id = setup->next_call++;
+    c->request = {tidy(r.tool, 256), tidy(r.arguments_json, longest_arguments)};
+    c->tool = j->tools->find(c->request.tool);
+    report(tool_call{c->id, j->task.request, c->request.tool, c->request.arguments_json});
+    if (r.arguments_json.size() > longest_arguments)
+      c->said = fail("tool.arguments", "the arguments are too long");
+    else
+      start(j, setup, c, report);
+    calls.push_back(std::move(c));
+  }
+  for (;;) {
+    std::vector<job_event> events;
+    std::unique_lock lock(j->mutex);
+    std::int64_t over_ms = 0;
+    const auto wait = settle(*j, *setup, calls, over_ms, events);
+    waited_ms += over_ms;
+    if (events.empty() && wait) {
+      j->changed.wait_for(lock, *wait);
+      continue;
+    }
+    lock.unlock();
+    for (auto& e : events) report(std::move(e));
+    if (!wait) break;
+  }
+  std::vector<tool_answer> answers;
+  for (auto& c : calls) answers.push_back(std::move(*c->answer));
+  return answers;
 }
 
 }  // namespace
 
-void work(job& j, workshop& shop, const std::function<void(job_event)>& report) {
+bool thread_count::enter(int limit) {
+  const std::lock_guard lock(mutex_);
+  if (count_ >= limit) return false;
+  ++count_;
+  return true;
+}
+
+void thread_count::leave() {
+  const std::lock_guard lock(mutex_);
+  --count_;
+  left_.notify_all();
+}
+
+int thread_count::wait(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  left_.wait_for(lock, limit, [&] { return count_ == 0; });
+  return count_;
+}
+
+void job::cancel() {
+  const std::lock_guard lock(mutex);
+  cancelled = true;
+  changed.notify_all();
+}
+
+void work(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& setup,
+          const job_report& report) {
   std::vector<tool_answer> so_far;
-  for (int step_number = 0; step_number < shop.max_steps; ++step_number) {
-    if (j.cancelled) return report(job_end{outcome::cancelled, ""});
-    const tool_context where{shop.time, &j.cancelled, {}};
-    auto step = guarded<plan_step>(
-        "planner.threw", [&] { return shop.plan->next(j.task, shop.tools, so_far, where); });
-    if (!step) return report(job_end{outcome::failed, step.error().message});
-    if (step->what == plan_step::kind::answer) return report(job_end{outcome::ok, step->text});
-    if (step->what == plan_step::kind::give_up) return report(job_end{outcome::failed, step->text});
-    const auto call = shop.next_call++;
-    report(tool_call{call, j.task.request, step->tool, step->arguments_json});
-    so_far.push_back(ask(j, shop, *step, report));
-    const auto& answer = so_far.back();
-    report(tool_result{call, j.task.request, answer.tool, answer.status, answer.content});
-    if (answer.status == outcome::timed_out)
-      return report(job_end{outcome::timed_out, answer.tool + " took too long"});
+  std::int64_t tokens = 0, waited_ms = 0;
+  const auto end = [&](outcome status, std::string_view words) {
+    report(job_end{status, clean_text(words), waited_ms});
+  };
+  const auto budget = setup->max_tokens > 0 ? setup->max_tokens : INT64_MAX;
+  for (std::int64_t done = 0; done < setup->max_steps; ++done) {
+    if (j->cancelled) return end(outcome::cancelled, "");
+    const plan_view view{j->task,       j->tools->infos,         so_far,         setup->time,
+                         &j->cancelled, setup->max_steps - done, budget - tokens};
+    auto step = guarded<plan_step>("planner.threw", [&] { return setup->plan->next(view); });
+    if (j->cancelled) return end(outcome::cancelled, "");
+    if (!step) return end(outcome::failed, step.error().message);
+    tokens += std::max<std::int64_t>(0, step->tokens);
+    if (step->what == plan_step::kind::answer) return end(outcome::ok, step->text);
+    if (step->what == plan_step::kind::give_up) {
+      const bool late = !so_far.empty() && so_far.back().status == outcome::timed_out;
+      return end(late ? outcome::timed_out : outcome::failed, step->text);
+    }
+    if (tokens >= budget) return end(outcome::failed, "the budget of tokens is used up");
+    if (step->calls.empty()) return end(outcome::failed, "the planner asked for no tool");
+    if (step->calls.size() > most_at_once)
+      return end(outcome::failed, "the planner asked for too many tools at once");
+    auto answers = ask(j, setup, std::move(step->calls), waited_ms, report);
+    std::move(answers.begin(), answers.end(), std::back_inserter(so_far));
   }
-  report(job_end{outcome::failed, "too many steps"});
+  end(outcome::failed, "too many steps");
 }
 
 }  // namespace hocket::background

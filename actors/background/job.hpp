@@ -1,12 +1,15 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <variant>
 #include <vector>
 
-#include "actors/background/planner.hpp"
+#include "actors/background/toolbox.hpp"
+#include "graph/contract/planner.hpp"
 
 namespace hocket::background {
 
@@ -14,31 +17,58 @@ namespace hocket::background {
 struct job_end {
   outcome status = outcome::ok;
   std::string text;
+  std::int64_t waited_ms = 0;  ///< for tools that used up their limits
 };
 
-/// What a task reports while it runs, in order; `job_end` is the last.
-using job_event = std::variant<tool_call, tool_result, text, job_end>;
+/// A tool used up its time, and its answer is still wanted: what it says is late.
+struct job_overdue {};
 
-/// One delegated task. Shared between the actor and the thread that works on it.
+/// What a task reports while it runs, in order; `job_end` is the last. Texts are clean UTF-8.
+using job_event = std::variant<tool_call, tool_result, text, job_overdue, job_end>;
+using job_report = std::function<void(job_event)>;
+
+/// Threads that work for one agent. Outlives the agent while one of them still runs.
+class thread_count {
+ public:
+  /// False where `limit` run already: too many never came back.
+  bool enter(int limit);
+  void leave();
+  /// Waits until all have left; how many have not.
+  int wait(std::chrono::milliseconds limit);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable left_;
+  int count_ = 0;
+};
+
+/// One delegated task. Shared between the actor and the threads that work on it.
 struct job {
   delegation task;
+  std::shared_ptr<const tool_list> tools;  ///< fixed for the task
   std::atomic<bool> cancelled{false};
-  /// monotonic_ns() at which the tool at work has used up its time limit; 0 while none is at work.
-  std::atomic<std::int64_t> call_deadline_ns{0};
+  std::mutex mutex;
+  std::condition_variable changed;  ///< a call came back, or it was cancelled
+
+  void cancel();
 };
 
 /// What all tasks of an agent share; outlives the agent while a thread still needs it.
-struct workshop {
+struct job_setup {
   std::shared_ptr<planner> plan;
-  std::vector<tool_entry> tools;
   const clock* time = nullptr;
-  int max_steps = 4;
-  bool deliver_late = false;  ///< a tool that used up its time may still answer
+  std::int64_t max_steps = 4;
+  std::int64_t max_tokens = 0;  ///< 0: not limited
+  bool deliver_late = false;    ///< a tool that used up its time may still answer
+  int max_threads = 16;
+  std::shared_ptr<thread_count> threads = std::make_shared<thread_count>();
   std::atomic<std::uint64_t> next_call{1};
 };
 
-/// Works a task through: plan, call, plan, … answer. Exceptions of tools and planners become failed
-/// results. Threads: any; `report` is called from the same one.
-void work(job& j, workshop& shop, const std::function<void(job_event)>& report);
+/// Works a task through: plan, calls, plan, … answer. Each call has a thread of its own and is left
+/// behind when its limit ends. Exceptions of tools and planners become failed results.
+/// Threads: any; `report` comes from this one, and progress of tools from theirs, also afterwards.
+void work(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& setup,
+          const job_report& report);
 
 }  // namespace hocket::background

@@ -9,7 +9,7 @@ namespace hocket::host {
 namespace {
 
 using field_value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>,
-                                 std::vector<double>>;
+                                 std::vector<double>, part_choice, named_parts>;
 
 struct reader final : config_visitor {
   std::vector<field_value> values;
@@ -19,6 +19,8 @@ struct reader final : config_visitor {
   void field(const field_info&, std::string& v) override { values.emplace_back(v); }
   void field(const field_info&, std::vector<std::string>& v) override { values.emplace_back(v); }
   void field(const field_info&, std::vector<double>& v) override { values.emplace_back(v); }
+  void field(const field_info&, part_choice& v) override { values.emplace_back(v); }
+  void field(const field_info&, named_parts& v) override { values.emplace_back(v); }
 };
 
 struct writer final : config_visitor {
@@ -35,6 +37,8 @@ struct writer final : config_visitor {
   void field(const field_info&, std::string& v) override { put(v); }
   void field(const field_info&, std::vector<std::string>& v) override { put(v); }
   void field(const field_info&, std::vector<double>& v) override { put(v); }
+  void field(const field_info&, part_choice& v) override { put(v); }
+  void field(const field_info&, named_parts& v) override { put(v); }
 };
 
 }  // namespace

@@ -31,6 +31,13 @@ context cell::make_context(const std::shared_ptr<instance>& who) {
       }
     });
   };
+  c.still_at_work = [weak = weak_from_this(), life = std::weak_ptr(who)] {
+    const auto now = life.lock();
+    const auto self = weak.lock();
+    if (!now || !self) return;
+    std::lock_guard guard(now->emitting);
+    if (!now->abandoned) self->call_began_ns_.store(monotonic_ns(), std::memory_order_relaxed);
+  };
   {
     std::lock_guard lock(mutex_);
     // A life in a process that died counts, too: what it wrote is there, and time has passed.

@@ -57,6 +57,28 @@ class mailbox_handle {
   virtual bool run(std::function<void(emitter&)> f) = 0;
 };
 
+/// Conversations of the run that a component is part of: so a gateway is an ordinary component, of
+/// scope `shared`, that emits to each of them with `for_session`.
+///
+/// Over several hosts the leader decides, and all open and close the same ones. Functions that are
+/// handed over run in the actor's context, after what is queued, and not after it closed.
+/// Threads: any.
+class session_control {
+ public:
+  virtual ~session_control() = default;
+  /// Opens a conversation. `then` runs once: with its id, from when on it takes packets, or with why
+  /// there is none.
+  /// Errors: sessions.ending (the run is), sessions.refused (what an actor of it said at `open`,
+  /// or where this run cannot have more: virtual time over several hosts).
+  virtual void open(std::function<void(const result<session_id>&, emitter&)> then) = 0;
+  /// Ends one in order: sources stop, queues drain, last words. Unknown ones are left alone.
+  virtual void close(session_id session) = 0;
+  /// What somebody barging in does: raises its epoch, wherever its old packets are queued.
+  virtual void interrupt(session_id session) = 0;
+  /// `told` runs for each conversation that is over, whoever closed it.
+  virtual void on_end(std::function<void(session_id, emitter&)> told) = 0;
+};
+
 /// What a component may know of the graph that it is part of. Threads: any.
 class graph_view {
  public:
@@ -76,14 +98,19 @@ struct context {
   const hocket::clock* time = nullptr;    ///< stream time; may be virtual
   micro_turn_grid grid;
   std::shared_ptr<mailbox_handle> self;
-  const registry* types = nullptr;    ///< for tools by name
+  const registry* types = nullptr;    ///< for tools, sources and planners by name
   const graph_view* graph = nullptr;  ///< none in a harness
-  std::string output_dir = "out";     ///< where a run writes its files
+  /// Opens and closes conversations; nullptr where the run offers none.
+  std::shared_ptr<session_control> sessions = {};
+  std::string output_dir = "out";  ///< where a run writes its files
   /// What the actor may reach; see capability_of(). None: a harness, whose test may do everything.
   std::shared_ptr<const trust::capability> may = nullptr;
   /// While a token from here lives, the actor is not drained: for work under way that will still be
   /// told, such as a tool call. The end of a run waits for it, at most its drain limit.
   std::function<std::shared_ptr<const void>()> hold = [] { return nullptr; };
+  /// This call works on something that has a limit of its own, such as a tool: the watchdog counts
+  /// from here again.
+  std::function<void()> still_at_work = [] {};
   std::uint32_t restarts = 0;  ///< lives of this actor before this one
   timestamp began;             ///< after a restart: stream time of its first life
   /// One line for the event log and, if a person watches, the screen. Never speech or transcripts.
@@ -169,14 +196,7 @@ struct component_type {
 /// `info()` and a constructor from `config`.
 template <class Component>
 component_type type_of() {
-  struct holder final : config_base {
-    typename Component::config values;
-    void visit(config_visitor& v) override { values.visit(v); }
-  };
-  return {Component::info(), [] { return std::make_unique<holder>(); },
-          [](config_base& c) {
-            return std::make_unique<Component>(std::move(static_cast<holder&>(c).values));
-          }};
+  return {Component::info(), config_maker<Component>(), part_maker<component, Component>()};
 }
 
 }  // namespace hocket

@@ -84,7 +84,52 @@ class reader final : public config_visitor {
         [this](const field_info& i, const value& item, double& out) { read_number(i, item, out); });
   }
 
+  void field(const field_info& info, part_choice& v) override {
+    if (const auto* item = take(info)) read_part(info.name, *item, v);
+  }
+
+  void field(const field_info& info, named_parts& v) override {
+    const auto* item = take(info);
+    if (item == nullptr) return;
+    const auto* map = item->get_if<value::map>();
+    if (map == nullptr)
+      return wrong_type(info, *item, "a map of names", "write {NAME: {use: TYPE}}");
+    v.clear();
+    for (const auto& e : *map) {
+      if (!is_word(e.key))
+        add("config.type", e.key_where,
+            fmt::format("`{}.{}`: a name is one lower-case word", info.name, e.key), "");
+      v.push_back({e.key, {}});
+      read_part(info.name + "." + e.key, e.item, v.back().what);
+    }
+  }
+
  private:
+  static bool is_word(std::string_view s) {
+    return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
+  }
+
+  void read_part(const std::string& key, const value& item, part_choice& v) {
+    if (const auto* name = item.get_if<std::string>()) {
+      v = {*name, value(value::map{}, item.where())};
+      return;
+    }
+    const auto* map = item.get_if<value::map>();
+    const auto* use = item.find("use");
+    const auto* name = use != nullptr ? use->get_if<std::string>() : nullptr;
+    if (map == nullptr || name == nullptr)
+      return add("config.type", item.where(),
+                 fmt::format("`{}` must be a name, or a map with `use`", key),
+                 fmt::format("write {}: {{use: NAME, …}}", key.substr(key.rfind('.') + 1)));
+    v.use = *name;
+    value::map rest;
+    for (const auto& e : *map)
+      if (e.key != "use") rest.push_back(e);
+    v.settings = value(std::move(rest), item.where());
+  }
+
   const value* take(const field_info& info) {
     names_.push_back(info.name);
     const auto* item = from_.find(info.name);
@@ -204,59 +249,7 @@ class reader final : public config_visitor {
   std::vector<std::string> names_;
 };
 
-template <class T>
-std::string list_text(const std::vector<T>& v) {
-  std::vector<std::string> items;
-  for (const auto& x : v) {
-    if constexpr (std::is_same_v<T, std::string>)
-      items.push_back(quoted(x));
-    else
-      items.push_back(number_text(x));
-  }
-  return fmt::format("[{}]", fmt::join(items, ", "));
-}
-
-class documenter final : public config_visitor {
- public:
-  std::vector<field_doc> rows;
-
-  void field(const field_info& i, bool& v) override { row(i, "bool", v ? "true" : "false"); }
-  void field(const field_info& i, std::int64_t& v) override { row(i, "int", fmt::to_string(v)); }
-  void field(const field_info& i, double& v) override { row(i, "number", number_text(v)); }
-  void field(const field_info& i, std::string& v) override { row(i, "string", quoted(v)); }
-  void field(const field_info& i, std::vector<std::string>& v) override {
-    row(i, "string list", list_text(v));
-  }
-  void field(const field_info& i, std::vector<double>& v) override {
-    row(i, "number list", list_text(v));
-  }
-
- private:
-  void row(const field_info& info, std::string type, std::string text) {
-    rows.push_back({info, std::move(type), std::move(text)});
-  }
-};
-
 }  // namespace
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      case '\r': out += "\\r"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20)
-          out += fmt::format("\\x{:02x}", static_cast<int>(c));
-        else
-          out += c;
-    }
-  }
-  return out + "\"";
-}
 
 void add_unknown_key(const std::string& code, const std::string& owner, std::string_view key,
                      const source_mark& where, const std::vector<std::string>& valid,
@@ -297,22 +290,6 @@ void read_config(const value& from, config_base& into, const std::string& owner,
     valid.insert(valid.end(), reserved.begin(), reserved.end());
     add_unknown_key("config.unknown-key", owner, e.key, e.key_where, valid, findings);
   }
-}
-
-std::vector<field_doc> document(config_base& config) {
-  documenter d;
-  config.visit(d);
-  for (auto& row : d.rows)
-    if (row.info.required) row.default_text.clear();
-  return std::move(d.rows);
-}
-
-std::string canonical_text(config_base& config) {
-  documenter d;
-  config.visit(d);
-  std::string out;
-  for (const auto& row : d.rows) out += fmt::format("{}: {}\n", row.info.name, row.default_text);
-  return out;
 }
 
 }  // namespace hocket

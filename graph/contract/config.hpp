@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +12,23 @@
 #include "graph/core/diagnostic.hpp"
 
 namespace hocket {
+
+/// What registered types a part of a component may be chosen from.
+enum class part_kind : std::uint8_t { none, planner, tool_source };
+std::string_view to_string(part_kind kind);
+
+/// A part of a component that the graph chooses by its registered name, with settings of its own:
+/// `planner: match`, or `planner: {use: match, …}`.
+struct part_choice {
+  std::string use;
+  value settings = value(value::map{});  ///< the map without `use`
+};
+/// Parts under names that the graph gives: `tool_sources: {files: {use: mcp, …}}`; in file order.
+struct named_part {
+  std::string name;
+  part_choice what;
+};
+using named_parts = std::vector<named_part>;
 
 /// What is said about one key, in one place: it gives parsing, default, range, docs and schema.
 struct field_info {
@@ -21,10 +40,11 @@ struct field_info {
   std::vector<std::string> choices = {};  ///< for strings: the valid values
   bool required = false;
   bool is_path = false;       ///< a path; a relative one is taken from the current folder
-  bool is_tool_list = false;  ///< for string lists: names of registered tools
-  bool is_output = false;     ///< a file that is made, beneath the run's output folder
-  bool is_pipeline = false;   ///< a GStreamer pipeline
-  bool is_address = false;    ///< a URL or address that is connected to
+  bool is_tool_list = false;  ///< for string lists: tools by name, `source.tool` or `source.*`
+  part_kind parts = part_kind::none;  ///< for parts: among which types they are chosen
+  bool is_output = false;             ///< a file that is made, beneath the run's output folder
+  bool is_pipeline = false;           ///< a GStreamer pipeline
+  bool is_address = false;            ///< a URL or address that is connected to
 };
 
 /// Visits the fields of a config struct. The struct declares
@@ -41,6 +61,9 @@ class config_visitor {
   virtual void field(const field_info& info, std::string& v) = 0;
   virtual void field(const field_info& info, std::vector<std::string>& v) = 0;
   virtual void field(const field_info& info, std::vector<double>& v) = 0;
+  /// Who looks for other things passes parts by.
+  virtual void field(const field_info& /*info*/, part_choice& /*v*/) {}
+  virtual void field(const field_info& /*info*/, named_parts& /*v*/) {}
 };
 
 /// A config struct seen through its visit, without its type.
@@ -49,6 +72,24 @@ class config_base {
   virtual ~config_base() = default;
   virtual void visit(config_visitor& v) = 0;
 };
+
+/// A class's nested `config` struct behind config_base.
+template <class Owner>
+struct config_holder final : config_base {
+  typename Owner::config values;
+  void visit(config_visitor& v) override { values.visit(v); }
+};
+template <class Owner>
+std::function<std::unique_ptr<config_base>()> config_maker() {
+  return [] { return std::make_unique<config_holder<Owner>>(); };
+}
+/// Makes an Owner, as its Base, from a config that config_maker<Owner> made.
+template <class Base, class Owner>
+std::function<std::unique_ptr<Base>(config_base&)> part_maker() {
+  return [](config_base& c) -> std::unique_ptr<Base> {
+    return std::make_unique<Owner>(std::move(static_cast<config_holder<Owner>&>(c).values));
+  };
+}
 
 /// Fills `into` from the entries of `from` (a map), collecting every finding: unknown keys with a
 /// suggestion, types, ranges, choices, missing required keys. Keys in `reserved` are the graph's own
@@ -59,10 +100,25 @@ class config_base {
 void read_config(const value& from, config_base& into, const std::string& owner,
                  const std::vector<std::string>& reserved, diagnostics& findings);
 
+/// What a registry knows of one type of part.
+struct part_type {
+  std::string name;     ///< "match"
+  std::string summary;  ///< one sentence
+  std::function<std::unique_ptr<config_base>()> make_config;
+};
+
+/// The config as the map that read_config would take; what nobody could write (an empty choice, a
+/// number outside its range: "not given") is left out.
+value to_value(config_base& config);
+
+/// One line of YAML that is JSON too: `{"use": "match", "limit": 3}`.
+std::string flow_text(const value& v);
+
 /// One row per field, with its default, for docs and JSON schema.
 struct field_doc {
   field_info info;
-  std::string type;          ///< "bool", "int", "number", "string", "string list", "number list"
+  std::string type;          ///< "bool", "int", "number", "string", "string list", "number list",
+                             ///< "planner", "tool_source", "tool_source map"
   std::string default_text;  ///< as YAML; "" where required
 };
 std::vector<field_doc> document(config_base& config);

@@ -109,4 +109,49 @@ TEST_CASE("document gives one row per field with its default as YAML") {
   CHECK(canonical_text(c) != canonical_text(other));
 }
 
+namespace {
+struct chooser final : config_base {
+  part_choice plan = {.use = "rule"};
+  named_parts sources;
+  void visit(config_visitor& v) override {
+    v.field({.name = "plan", .doc = "how", .parts = part_kind::planner}, plan);
+    v.field({.name = "sources", .doc = "whence", .parts = part_kind::tool_source}, sources);
+  }
+};
+}  // namespace
+
+TEST_CASE("parts are chosen by name, with settings of their own") {
+  chooser c;
+  diagnostics findings;
+  read_config(settings({{"plan", "other"},
+                        {"sources", settings({{"a", "drawer"},
+                                              {"b", settings({{"use", "shed"}, {"size", 3}})}})}}),
+              c, "it", {}, findings);
+  CHECK(findings.items().empty());
+  CHECK(c.plan.use == "other");
+  REQUIRE(c.sources.size() == 2);
+  CHECK(c.sources[1].name == "b");
+  CHECK(*c.sources[1].what.settings.find("size")->get_if<std::int64_t>() == 3);
+  // What is written is what can be read, and says the same.
+  const auto text = canonical_text(c);
+  CHECK(text ==
+        "plan: \"other\"\nsources: {\"a\": \"drawer\", \"b\": {\"use\": \"shed\", "
+        "\"size\": 3}}\n");
+  chooser again;
+  read_config(to_value(c), again, "it", {}, findings);
+  CHECK(findings.items().empty());
+  CHECK(canonical_text(again) == text);
+
+  for (auto& bad :
+       {settings({{"plan", 3}}), settings({{"plan", settings({{"size", 3}})}}),
+        settings({{"sources", "drawer"}}), settings({{"sources", settings({{"a b", "drawer"}})}}),
+        settings({{"sources", settings({{"a", 7}})}})}) {
+    chooser d;
+    diagnostics all;
+    read_config(bad, d, "it", {}, all);
+    REQUIRE(all.items().size() == 1);
+    CHECK(all.items()[0].code == "config.type");
+  }
+}
+
 }  // namespace hocket

@@ -178,6 +178,7 @@ result<void> harness::open() {
   context_.time = &time_;
   context_.grid = options_.grid;
   context_.self = mailbox_;
+  context_.sessions = make_sessions();
   context_.types = options_.types;
   context_.output_dir = options_.output_dir;
   context_.may = options_.may;

@@ -23,6 +23,8 @@ struct harness_options {
   std::optional<std::vector<std::string>> connected = {};
   std::vector<session_id> sessions = {session_id{1}};
   const registry* types = nullptr;  ///< for components that ask tools
+  /// What opening another session says, instead of opening one.
+  std::optional<error> no_more_sessions = {};
   std::string output_dir = "out";
   std::shared_ptr<const trust::capability> may = nullptr;  ///< see context
 };
@@ -113,12 +115,15 @@ class harness {
   const std::vector<std::string>& logs() const { return logs_; }
   std::int64_t counter(const std::string& name) const;
   std::uint64_t interrupts() const { return interrupts_; }
+  /// Conversations that are open now; a component opens and closes them by `context.sessions`.
+  const std::vector<session_id>& sessions() const { return options_.sessions; }
   epoch_number epoch(session_id session) const;
   std::uint64_t late() const { return late_; }  ///< packets of a micro-turn already handed over
 
  private:
   class sink;
   class mailbox;
+  class session_keeper;
   struct input_state {
     bool connected = true;
     std::map<session_id, std::vector<packet>> pending;
@@ -136,6 +141,7 @@ class harness {
   void drop_old_epochs(session_id session);
   result<void> step(timestamp t);
   void run_due_posts();
+  std::shared_ptr<session_control> make_sessions();
 
   component_type type_;
   harness_options options_;

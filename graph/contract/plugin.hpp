@@ -3,7 +3,7 @@
 #include "graph/contract/registry.hpp"
 
 /// Changes whenever a class that crosses the plugin border changes its layout or meaning.
-#define HOCKET_PLUGIN_ABI "hocket-0.1-4-cxx20"
+#define HOCKET_PLUGIN_ABI "hocket-0.1-5-cxx20"
 
 /// Put once into a plugin's source: defines the C entry points by which the same plugin is built in
 /// (CMake lists the call) or loaded from a shared library, whose ABI string is compared first.

@@ -29,17 +29,46 @@ result<void> check_ports(const std::string& type, const Ports& ports) {
   return {};
 }
 
-result<void> check_fields(const component_type& type) {
-  const auto config = type.make_config();
-  std::set<std::string> seen(reserved_actor_keys().begin(), reserved_actor_keys().end());
-  for (const auto& f : document(*config))
+result<void> check_fields(const std::string& owner, config_base& config,
+                          const std::vector<std::string>& reserved) {
+  std::set<std::string> seen(reserved.begin(), reserved.end());
+  for (const auto& f : document(config))
     if (!is_word(std::string_view(f.info.name).substr(f.info.name.starts_with("pii.") ? 4 : 0)) ||
         !seen.insert(f.info.name).second)
       return fail("registry.bad_field",
                   fmt::format("{}: key `{}` is no lower-case word, stands twice or is one of the "
                               "graph file's own keys",
-                              type.info.type, f.info.name));
+                              owner, f.info.name));
   return {};
+}
+
+constexpr std::int32_t longest_call_ms = 3'600'000;
+constexpr std::size_t largest_result = 16 << 20;
+
+template <class Part>
+result<void> add_part(const char* what, std::map<std::string, Part, std::less<>>& into,
+                      Part& type) {
+  const auto name = type.name;
+  if (!is_word(name))
+    return fail("registry.bad_name", fmt::format("{} `{}` must be a lower-case word", what, name));
+  const auto config = type.make_config();
+  HOCKET_TRY(check_fields(name, *config, {"use"}));
+  if (!into.emplace(name, std::move(type)).second)
+    return fail("registry.duplicate", fmt::format("{} `{}` is registered twice", what, name));
+  return {};
+}
+
+template <class T>
+const T* find(const std::map<std::string, T, std::less<>>& in, std::string_view name) {
+  const auto it = in.find(name);
+  return it == in.end() ? nullptr : &it->second;
+}
+
+template <class T>
+std::vector<std::string> names_of(const std::map<std::string, T, std::less<>>& in) {
+  std::vector<std::string> names;
+  for (const auto& [name, type] : in) names.push_back(name);
+  return names;
 }
 
 }  // namespace
@@ -58,7 +87,8 @@ result<void> registry::add(component_type type) {
                 fmt::format("component type `{}` must read group.name in lower case", name));
   HOCKET_TRY(check_ports(name, type.info.inputs));
   HOCKET_TRY(check_ports(name, type.info.outputs));
-  HOCKET_TRY(check_fields(type));
+  const auto config = type.make_config();
+  HOCKET_TRY(check_fields(name, *config, reserved_actor_keys()));
   for (auto& p : type.info.inputs)
     if (p.queue.size == 0) p.queue = default_queue(p.type.kind);
   if (!components_.emplace(name, std::move(type)).second)
@@ -70,31 +100,63 @@ result<void> registry::add(tool_type type) {
   const auto name = type.info.name;
   if (!is_word(name))
     return fail("registry.bad_name", fmt::format("tool `{}` must be a lower-case word", name));
+  const auto& policy = type.info.policy;
+  if (policy.time_limit_ms < 1 || policy.time_limit_ms > longest_call_ms ||
+      policy.max_result_bytes < 1 || policy.max_result_bytes > largest_result)
+    return fail(
+        "registry.bad_limit",
+        fmt::format("tool `{}`: its time limit ({} ms) must be 1 to {} ms and its result ({} "
+                    "bytes) at most 1 to {} bytes",
+                    name, policy.time_limit_ms, longest_call_ms, policy.max_result_bytes,
+                    largest_result));
   if (!tools_.emplace(name, std::move(type)).second)
     return fail("registry.duplicate", fmt::format("tool `{}` is registered twice", name));
   return {};
 }
 
+result<void> registry::add(planner_type type) { return add_part("planner", planners_, type); }
+
+result<void> registry::add(tool_source_type type) {
+  return add_part("tool source", sources_, type);
+}
+
+result<void> registry::add(tool_words words) {
+  const auto name = words.tool;
+  if (name.empty() || !words.arguments_for)
+    return fail("registry.bad_name", "words for a tool need its name and a function");
+  if (!words_.emplace(name, std::move(words)).second)
+    return fail("registry.duplicate",
+                fmt::format("words for tool `{}` are registered twice", name));
+  return {};
+}
+
 const component_type* registry::find_component(std::string_view type) const {
-  const auto it = components_.find(type);
-  return it == components_.end() ? nullptr : &it->second;
+  return find(components_, type);
+}
+const tool_type* registry::find_tool(std::string_view name) const { return find(tools_, name); }
+const planner_type* registry::find_planner(std::string_view name) const {
+  return find(planners_, name);
+}
+const tool_source_type* registry::find_source(std::string_view name) const {
+  return find(sources_, name);
+}
+const tool_words* registry::find_words(std::string_view tool) const { return find(words_, tool); }
+
+const part_type* registry::find_part(part_kind kind, std::string_view name) const {
+  switch (kind) {
+    case part_kind::planner: return find_planner(name);
+    case part_kind::tool_source: return find_source(name);
+    case part_kind::none: break;
+  }
+  return nullptr;
 }
 
-const tool_type* registry::find_tool(std::string_view name) const {
-  const auto it = tools_.find(name);
-  return it == tools_.end() ? nullptr : &it->second;
-}
-
-std::vector<std::string> registry::component_names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, type] : components_) names.push_back(name);
-  return names;
-}
-
-std::vector<std::string> registry::tool_names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, type] : tools_) names.push_back(name);
-  return names;
+std::vector<std::string> registry::component_names() const { return names_of(components_); }
+std::vector<std::string> registry::tool_names() const { return names_of(tools_); }
+std::vector<std::string> registry::part_names(part_kind kind) const {
+  return kind == part_kind::planner       ? names_of(planners_)
+         : kind == part_kind::tool_source ? names_of(sources_)
+                                          : std::vector<std::string>();
 }
 
 }  // namespace hocket

@@ -43,6 +43,7 @@ constexpr code_doc codes[] = {
     {"actor.unknown-component", "no component is registered under this name"},
     {"actor.policy-unsupported", "an input policy that the component does not support"},
     {"actor.unknown-tool", "no tool is registered under this name"},
+    {"actor.unknown-part", "no planner or tool source is registered under this name"},
     {"actor.unreachable", "no path from a source leads to the actor"},
 
     {"link.syntax", "a link that does not read actor.port"},

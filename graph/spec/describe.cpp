@@ -65,18 +65,33 @@ std::string columns(const std::vector<row>& rows) {
 
 std::string value_text(const field_doc& f) { return f.info.required ? "required" : f.default_text; }
 
+std::vector<row> field_rows(const std::vector<field_doc>& fields) {
+  std::vector<row> rows;
+  for (const auto& f : fields)
+    rows.push_back(
+        {f.info.name, f.type, value_text(f), f.info.unit, range_text(f.info), f.info.doc});
+  return rows;
+}
+
+std::string example_value(const field_doc& f) {
+  if (!f.info.choices.empty()) return f.info.choices[0];
+  return f.type.ends_with("list") ? "[…]" : "…";
+}
+
+/// What is the tool's own word is said as such: it runs in the process that asks it.
+std::string network_text(const tool_policy& policy) {
+  return policy.network_hosts.empty() ? std::string("says it needs no network (not enforced)")
+                                      : fmt::format("says it reaches {} (not enforced)",
+                                                    fmt::join(policy.network_hosts, ", "));
+}
+
 /// A line to copy: every required key and input is in it.
 std::string example_line(const component_type& type, const std::vector<field_doc>& fields) {
   const auto& info = type.info;
   auto name = info.type.substr(info.type.find('.') + 1);
   std::string out = fmt::format("{}: {{component: {}", name, info.type);
   for (const auto& f : fields) {
-    if (!f.info.required) continue;
-    const bool list = f.type.ends_with("list");
-    out += fmt::format(", {}: {}", f.info.name,
-                       !f.info.choices.empty() ? f.info.choices[0]
-                       : list                  ? "[…]"
-                                               : "…");
+    if (f.info.required) out += fmt::format(", {}: {}", f.info.name, example_value(f));
   }
   std::vector<std::string> inputs;
   for (const auto& p : info.inputs)
@@ -144,22 +159,33 @@ std::string describe_text(const component_type& type) {
   rows.clear();
   for (const auto& p : info.outputs) rows.push_back({p.name, p.type.to_string(), p.doc});
   if (!rows.empty()) out += "\noutputs\n" + columns(rows);
-  rows.clear();
-  for (const auto& f : fields)
-    rows.push_back(
-        {f.info.name, f.type, value_text(f), f.info.unit, range_text(f.info), f.info.doc});
-  if (!rows.empty()) out += "\nconfig\n" + columns(rows);
+  if (!fields.empty()) out += "\nconfig\n" + columns(field_rows(fields));
   return out + "\nexample\n  " + example_line(type, fields) + "\n";
 }
 
 std::string describe_text(const tool_type& type) {
   const auto& i = type.info;
   return fmt::format(
-      "{} - {}\ntool, time limit {} ms, result at most {} bytes, network: {}\n\narguments\n  {}\n",
-      i.name, i.summary, i.policy.time_limit_ms, i.policy.max_result_bytes,
-      i.policy.network_hosts.empty() ? "none"
-                                     : fmt::format("{}", fmt::join(i.policy.network_hosts, ", ")),
+      "{} - {}\ntool, time limit {} ms, result at most {} bytes; {}\n\narguments\n  {}\n", i.name,
+      i.summary, i.policy.time_limit_ms, i.policy.max_result_bytes, network_text(i.policy),
       i.parameters_json_schema);
+}
+
+std::string describe_text(part_kind kind, const part_type& type) {
+  const auto config = type.make_config();
+  const auto fields = document(*config);
+  const bool source = kind == part_kind::tool_source;
+  std::string out = fmt::format("{} - {}\n{}\n", type.name, type.summary,
+                                source ? "tool source" : to_string(kind));
+  if (source)
+    if (const auto& tools = static_cast<const tool_source_type&>(type).tools; !tools.empty())
+      out += fmt::format("tools: {}\n", fmt::join(tools, ", "));
+  if (!fields.empty()) out += "\nconfig\n" + columns(field_rows(fields));
+  std::string use = fmt::format("{{use: {}", type.name);
+  for (const auto& f : fields)
+    if (f.info.required) use += fmt::format(", {}: {}", f.info.name, example_value(f));
+  return out + fmt::format("\nexample\n  {}: {}}}\n", source ? "tool_sources: {name" : "planner",
+                           use + (source ? "}" : ""));
 }
 
 std::string describe_json(const component_type& type) {
@@ -198,7 +224,18 @@ std::string describe_json(const tool_type& type) {
               {"time_limit_ms", i.policy.time_limit_ms},
               {"max_result_bytes", i.policy.max_result_bytes},
               {"network_hosts", i.policy.network_hosts},
+              {"network_enforced", false},
               {"parameters", json::parse(i.parameters_json_schema, nullptr, false)}};
+  return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+std::string describe_json(part_kind kind, const part_type& type) {
+  json out = {{"kind", to_string(kind)}, {"name", type.name}, {"summary", type.summary}};
+  if (kind == part_kind::tool_source)
+    out["tools"] = static_cast<const tool_source_type&>(type).tools;
+  out["config"] = json::array();
+  const auto config = type.make_config();
+  for (const auto& f : document(*config)) out["config"].push_back(field_json(f));
   return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

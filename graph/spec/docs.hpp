@@ -14,10 +14,12 @@ std::string json_schema(const registry& types);
 /// and a line to copy into a graph file.
 std::string describe_text(const component_type& type);
 std::string describe_text(const tool_type& type);
+std::string describe_text(part_kind kind, const part_type& type);
 
 /// The same facts as one JSON object.
 std::string describe_json(const component_type& type);
 std::string describe_json(const tool_type& type);
+std::string describe_json(part_kind kind, const part_type& type);
 
 /// Markdown tables of ports and config, for the README of the component's folder.
 std::string readme_tables(const component_type& type);

@@ -53,11 +53,52 @@ json scalar_schema(const field_info& f, const std::string& type) {
   return s;
 }
 
+json field_schema(const field_doc& f, const registry& types);
+
+json config_schema(config_base& config, const registry& types, json properties,
+                   std::vector<std::string> required) {
+  for (const auto& f : document(config)) {
+    properties[f.info.name] = field_schema(f, types);
+    if (f.info.required) required.push_back(f.info.name);
+  }
+  return closed(std::move(properties), std::move(required));
+}
+
+/// A part by its name alone, or with settings.
+json part_schema(part_kind kind, const registry& types) {
+  json forms = json::array();
+  const auto names = types.part_names(kind);
+  if (!names.empty()) forms.push_back({{"enum", names}});
+  for (const auto& name : names) {
+    const auto* type = types.find_part(kind, name);
+    const auto config = type->make_config();
+    forms.push_back(described(config_schema(*config, types, {{"use", {{"const", name}}}}, {"use"}),
+                              type->summary));
+  }
+  forms.push_back(ref("reference"));
+  return {{"anyOf", std::move(forms)}};
+}
+
+/// The tools of plugins by name; those of sources are known when they open.
+json tool_schema(const registry& types) {
+  json forms = json::array();
+  if (!types.tool_names().empty()) forms.push_back({{"enum", types.tool_names()}});
+  forms.push_back({{"const", "*"}});
+  forms.push_back({{"type", "string"}, {"pattern", R"(^[a-z0-9_]+\..+$)"}});
+  return {{"anyOf", std::move(forms)}};
+}
+
 json field_schema(const field_doc& f, const registry& types) {
   json s;
-  if (f.type == "string list" || f.type == "number list") {
+  if (f.info.parts != part_kind::none) {
+    s = part_schema(f.info.parts, types);
+    if (f.type.ends_with(" map"))
+      s = {{"type", "object"},
+           {"propertyNames", {{"pattern", "^[a-z0-9_]+$"}}},
+           {"additionalProperties", std::move(s)}};
+  } else if (f.type == "string list" || f.type == "number list") {
     auto item = scalar_schema(f.info, f.type.substr(0, f.type.find(' ')));
-    if (f.info.is_tool_list && !types.tool_names().empty()) item = {{"enum", types.tool_names()}};
+    if (f.info.is_tool_list) item = tool_schema(types);
     s = {{"type", "array"}, {"items", or_reference(std::move(item))}};
   } else {
     s = scalar_schema(f.info, f.type);
@@ -102,11 +143,7 @@ json component_schema(const component_type& type, const registry& types) {
   for (const auto& p : info.inputs)
     if (p.required && required.back() != "inputs") required.push_back("inputs");
   const auto config = type.make_config();
-  for (const auto& f : document(*config)) {
-    properties[f.info.name] = field_schema(f, types);
-    if (f.info.required) required.push_back(f.info.name);
-  }
-  return closed(std::move(properties), std::move(required));
+  return config_schema(*config, types, std::move(properties), std::move(required));
 }
 
 json actor_schema(const registry& types) {

@@ -33,6 +33,8 @@ class unwritable final : public config_visitor {
   }
   void field(const field_info&, std::vector<std::string>&) override { rows.push_back(false); }
   void field(const field_info&, std::vector<double>&) override { rows.push_back(false); }
+  void field(const field_info&, part_choice&) override { rows.push_back(false); }
+  void field(const field_info&, named_parts&) override { rows.push_back(false); }
 
  private:
   void number(const field_info& i, double v) {

@@ -12,38 +12,6 @@
 namespace hocket::spec {
 namespace {
 
-/// Finds names of tools in a config: fields that say so.
-class tool_checker final : public config_visitor {
- public:
-  tool_checker(validation& v, const actor_spec& actor) : v_(v), actor_(actor) {}
-
-  void field(const field_info&, bool&) override {}
-  void field(const field_info&, std::int64_t&) override {}
-  void field(const field_info&, double&) override {}
-  void field(const field_info&, std::string&) override {}
-  void field(const field_info&, std::vector<double>&) override {}
-  void field(const field_info& info, std::vector<std::string>& tools) override {
-    if (!info.is_tool_list) return;
-    const auto* item = actor_.body.find(info.name);
-    const auto* marks = item != nullptr ? item->get_if<value::list>() : nullptr;
-    const auto valid = v_.types.tool_names();
-    for (std::size_t i = 0; i < tools.size(); ++i) {
-      if (v_.types.find_tool(tools[i]) != nullptr) continue;
-      const auto near = nearest(tools[i], valid);
-      add_error(
-          v_.findings, marks != nullptr && i < marks->size() ? (*marks)[i].where() : actor_.where,
-          "actor.unknown-tool", fmt::format("{}: no tool is called `{}`", actor_.title(), tools[i]),
-          near.empty() ? "" : fmt::format("did you mean `{}`?", near),
-          {fmt::format("known tools: {}",
-                       valid.empty() ? "none" : fmt::format("{}", fmt::join(valid, ", ")))});
-    }
-  }
-
- private:
-  validation& v_;
-  const actor_spec& actor_;
-};
-
 void resolve_policy(validation& v, const actor_spec& spec, plan_actor& actor) {
   const auto& info = actor.type->info;
   actor.policy = spec.policy.value_or(info.policy);
@@ -80,8 +48,7 @@ void resolve_component(validation& v, const actor_spec& spec, plan_actor& actor)
   }
   actor.config = actor.type->make_config();
   read_config(spec.body, *actor.config, spec.title(), reserved_actor_keys(), v.findings);
-  tool_checker tools(v, spec);
-  actor.config->visit(tools);
+  resolve_parts(v, spec, *actor.config);
   resolve_policy(v, spec, actor);
 }
 

@@ -29,6 +29,9 @@ struct validation {
 };
 
 void resolve_actors(validation& v);
+/// What an actor's config chooses from the registry: planners, tool sources, tools. Settings of
+/// parts are complete afterwards, with their defaults.
+void resolve_parts(validation& v, const actor_spec& spec, config_base& config);
 void resolve_links(validation& v);
 void check_hosts(validation& v);
 void check_topology(validation& v);

@@ -24,16 +24,20 @@ struct calculator final : tool {
   } catch (const nlohmann::json::exception&) {
     return fail("calculator.arguments", R"(needs {"expression": "7*8"})");
   }
-  std::string match(std::string_view task) const override {
-    auto sum = with_digits(task);
-    const std::pair<const char*, const char*> signs[] = {
-        {" plus ", " + "}, {" minus ", " - "}, {" times ", " * "}, {" (over|divided by) ", " / "}};
-    for (const auto& [word, sign] : signs) sum = std::regex_replace(sum, std::regex(word), sign);
-    static const std::regex expression(R"(\d[\d.]*( [-+*/] -?\d[\d.]*)+)");
-    if (std::smatch found; std::regex_search(sum, found, expression))
-      return nlohmann::json{{"expression", found.str()}}.dump();
-    return "";
-  }
 };
 
-HOCKET_PLUGIN(calculator) { return into.add(tool_of<calculator>()); }
+static std::string sum_in_words(std::string_view task) {
+  auto sum = with_digits(task);
+  const std::pair<const char*, const char*> signs[] = {
+      {" plus ", " + "}, {" minus ", " - "}, {" times ", " * "}, {" (over|divided by) ", " / "}};
+  for (const auto& [word, sign] : signs) sum = std::regex_replace(sum, std::regex(word), sign);
+  static const std::regex expression(R"(\d[\d.]*( [-+*/] -?\d[\d.]*)+)");
+  if (std::smatch found; std::regex_search(sum, found, expression))
+    return nlohmann::json{{"expression", found.str()}}.dump();
+  return "";
+}
+
+HOCKET_PLUGIN(calculator) {
+  HOCKET_TRY(into.add(tool_of<calculator>()));
+  return into.add(tool_words{"calculator", sum_in_words});
+}

@@ -9,15 +9,16 @@ result<void> register_calculator(registry&);
 using namespace hocket;
 
 namespace {
-std::unique_ptr<tool> make() {
+registry make_types() {
   registry types;
   REQUIRE(plugins::register_calculator(types));
-  return types.find_tool("calculator")->make();
+  return types;
 }
 }  // namespace
 
 TEST_CASE("calculator works sums out") {
-  const auto calculator = make();
+  const auto types = make_types();
+  const auto calculator = types.find_tool("calculator")->make();
   const auto value = [&](const char* sum) {
     return calculator->call(std::string(R"({"expression":")") + sum + "\"}", {}).value_or("failed");
   };
@@ -33,11 +34,12 @@ TEST_CASE("calculator works sums out") {
 }
 
 TEST_CASE("calculator knows its tasks in words") {
-  const auto calculator = make();
-  CHECK(calculator->match("seven times eight") == R"({"expression":"7 * 8"})");
-  CHECK(calculator->match("What is twenty-one plus three minus two, please?") ==
+  const auto types = make_types();
+  const auto& asked = types.find_words("calculator")->arguments_for;
+  CHECK(asked("seven times eight") == R"({"expression":"7 * 8"})");
+  CHECK(asked("What is twenty-one plus three minus two, please?") ==
         R"({"expression":"21 + 3 - 2"})");
-  CHECK(calculator->match("eight divided by four") == R"({"expression":"8 / 4"})");
-  CHECK(calculator->match("the weather in paris") == "");
-  CHECK(calculator->match("count to ten") == "");
+  CHECK(asked("eight divided by four") == R"({"expression":"8 / 4"})");
+  CHECK(asked("the weather in paris") == "");
+  CHECK(asked("count to ten") == "");
 }

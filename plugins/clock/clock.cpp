@@ -26,11 +26,15 @@ struct clock_tool final : tool {
     }
     return fmt::format("{}:{:02}", (now.tm_hour + 11) % 12 + 1, now.tm_min);
   }
-  std::string match(std::string_view task) const override {
-    static const std::regex asked(R"(\bwhat time|\bthe time\b|^time$|\bo'?clock\b)",
-                                  std::regex::icase);
-    return std::regex_search(task.begin(), task.end(), asked) ? "{}" : "";
-  }
 };
 
-HOCKET_PLUGIN(clock) { return into.add(tool_of<clock_tool>()); }
+static std::string asked_in_words(std::string_view task) {
+  static const std::regex asked(R"(\bwhat time|\bthe time\b|^time$|\bo'?clock\b)",
+                                std::regex::icase);
+  return std::regex_search(task.begin(), task.end(), asked) ? "{}" : "";
+}
+
+HOCKET_PLUGIN(clock) {
+  HOCKET_TRY(into.add(tool_of<clock_tool>()));
+  return into.add(tool_words{"clock", asked_in_words});
+}

@@ -29,14 +29,18 @@ struct weather_demo final : tool {
       if (json.is_object() && json.value("city", nlohmann::json()) == city) return weather;
     return fail("weather_demo.unknown_city", "the demo table has no such city");
   }
-  std::string match(std::string_view task) const override {
-    if (task.find("weather") == task.npos) return "";
-    for (const auto& [city, _] : table)
-      if (task.find(city) != task.npos) return nlohmann::json{{"city", city}}.dump();
-    return R"({"city":""})";
-  }
 };
+
+std::string asked_in_words(std::string_view task) {
+  if (task.find("weather") == task.npos) return "";
+  for (const auto& [city, _] : table)
+    if (task.find(city) != task.npos) return nlohmann::json{{"city", city}}.dump();
+  return R"({"city":""})";
+}
 
 }  // namespace
 
-HOCKET_PLUGIN(weather_demo) { return into.add(tool_of<weather_demo>()); }
+HOCKET_PLUGIN(weather_demo) {
+  HOCKET_TRY(into.add(tool_of<weather_demo>()));
+  return into.add(tool_words{"weather_demo", asked_in_words});
+}

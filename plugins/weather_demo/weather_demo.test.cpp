@@ -12,10 +12,11 @@ TEST_CASE("weather_demo reads its fixed table") {
   registry types;
   REQUIRE(plugins::register_weather_demo(types));
   const auto demo = types.find_tool("weather_demo")->make();
-  CHECK(demo->match("weather in rome") == R"({"city":"rome"})");
-  CHECK(demo->match("seven times eight") == "");
-  CHECK(demo->call(demo->match("weather in rome"), {}).value() == "sunny");
-  CHECK(demo->call(demo->match("weather on mars"), {}).error().code == "weather_demo.unknown_city");
+  const auto& asked = types.find_words("weather_demo")->arguments_for;
+  CHECK(asked("weather in rome") == R"({"city":"rome"})");
+  CHECK(asked("seven times eight") == "");
+  CHECK(demo->call(asked("weather in rome"), {}).value() == "sunny");
+  CHECK(demo->call(asked("weather on mars"), {}).error().code == "weather_demo.unknown_city");
   CHECK(!demo->call("7", {}));
   CHECK(!demo->call(R"({"city": 7})", {}));
 }

@@ -41,6 +41,12 @@ TEST_CASE("docs: what describe shows") {
     CHECK(nlohmann::json::parse(describe_json(type))["type"] == name);
   }
   for (const auto& name : types.tool_names()) text += describe_text(*types.find_tool(name)) + "\n";
+  for (const auto kind : {part_kind::planner, part_kind::tool_source})
+    for (const auto& name : types.part_names(kind)) {
+      const auto& type = *types.find_part(kind, name);
+      text += describe_text(kind, type) + "\n";
+      CHECK(nlohmann::json::parse(describe_json(kind, type))["name"] == name);
+    }
   check_golden("describe.txt", text);
   check_golden("tables.md", tables);
   check_golden("model.json", describe_json(*types.find_component("fake.model")));

@@ -100,9 +100,15 @@ struct model final : idle<model_config> {
 };
 
 struct mind_config {
+  part_choice planner = {.use = "rule"};
   std::vector<std::string> tools;
+  named_parts tool_sources;
   void visit(config_visitor& v) {
+    v.field({.name = "planner", .doc = "how it decides", .parts = part_kind::planner}, planner);
     v.field({.name = "tools", .doc = "what it may ask", .is_tool_list = true}, tools);
+    v.field(
+        {.name = "tool_sources", .doc = "where more tools are", .parts = part_kind::tool_source},
+        tool_sources);
   }
 };
 
@@ -144,6 +150,34 @@ struct fake_tool final : tool {
   static tool_info info() { return {Name, "Does nothing.", R"({"type":"object"})", {}}; }
   result<std::string> call(const std::string&, const tool_context&) override { return ""; }
 };
+
+struct rule final : planner {
+  using config = no_config;
+  explicit rule(config) {}
+  result<plan_step> next(const plan_view&) override { return plan_step::give_up("never works"); }
+};
+
+struct model_planner final : planner {
+  using config = model_config;
+  explicit model_planner(config) {}
+  result<plan_step> next(const plan_view&) override { return plan_step::give_up("never works"); }
+};
+
+/// Its tools are known before a run; those of `shed` are not.
+struct drawer final : tool_source {
+  struct config {
+    std::int64_t size = 3;
+    void visit(config_visitor& v) {
+      v.field({.name = "size", .doc = "tools that fit", .min = 1, .max = 9}, size);
+    }
+  };
+  explicit drawer(config) {}
+  result<std::vector<tool_info>> list() override { return std::vector<tool_info>{}; }
+  result<std::string> call(const std::string&, const std::string&, const tool_context&) override {
+    return "";
+  }
+};
+
 constexpr char abacus[] = "abacus";
 constexpr char sundial[] = "sundial";
 
@@ -156,6 +190,10 @@ registry fake_types() {
     HOCKET_ASSERT(types.add(type));
   HOCKET_ASSERT(types.add(tool_of<fake_tool<abacus>>()));
   HOCKET_ASSERT(types.add(tool_of<fake_tool<sundial>>()));
+  HOCKET_ASSERT(types.add(planner_of<rule>("rule", "Decides by one rule.")));
+  HOCKET_ASSERT(types.add(planner_of<model_planner>("thinker", "Decides by a model.")));
+  HOCKET_ASSERT(types.add(source_of<drawer>("drawer", "A few tools.", {"ruler", "pen"})));
+  HOCKET_ASSERT(types.add(source_of<drawer>("shed", "Tools that nobody counted.")));
   return types;
 }
 

@@ -25,11 +25,15 @@ void print_part(const std::string& title,
 int run_list(const list_options& o) {
   const auto types = known_types(o.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
-  std::vector<std::pair<std::string, std::string>> components, tools;
+  std::vector<std::pair<std::string, std::string>> components, tools, planners, sources;
   for (const auto& name : types->component_names())
     components.emplace_back(name, types->find_component(name)->info.summary);
   for (const auto& name : types->tool_names())
     tools.emplace_back(name, types->find_tool(name)->info.summary);
+  for (const auto& name : types->part_names(part_kind::planner))
+    planners.emplace_back(name, types->find_planner(name)->summary);
+  for (const auto& name : types->part_names(part_kind::tool_source))
+    sources.emplace_back(name, types->find_source(name)->summary);
 
   const bool want_components = o.what != "tools", want_tools = o.what != "components";
   if (o.json) {
@@ -42,12 +46,18 @@ int run_list(const list_options& o) {
     json all = json::object();
     if (want_components) all["components"] = pack(components);
     if (want_tools) all["tools"] = pack(tools);
+    if (want_tools) all["tool_sources"] = pack(sources);
+    if (want_components) all["planners"] = pack(planners);
     fmt::print("{}\n", all.dump(2));
     return exit_fine;
   }
   if (want_components) print_part("components", components);
+  if (want_components) fmt::print("\n");
+  if (want_components) print_part("planners", planners);
   if (want_components && want_tools) fmt::print("\n");
   if (want_tools) print_part("tools", tools);
+  if (want_tools && !sources.empty()) fmt::print("\n");
+  if (want_tools && !sources.empty()) print_part("tool sources", sources);
   return exit_fine;
 }
 

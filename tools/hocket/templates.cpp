@@ -24,17 +24,22 @@ struct @word@_tool final : tool {
       return fail("@word@.bad_arguments", "@type@ wants {\"text\": string}");
     return arguments["text"].get<std::string>();
   }
-  // Which tasks in words are for this tool, and with which arguments: "@type@ hello".
-  std::string match(std::string_view task) const override {
-    constexpr std::string_view start = "@type@ ";
-    if (!task.starts_with(start)) return "";
-    return nlohmann::json{{"text", task.substr(start.size())}}.dump();
-  }
 };
+
+// For `planner: match`, which no language model helps: which tasks in words are for this tool, and
+// with which arguments: "@type@ hello".
+std::string asked_in_words(std::string_view task) {
+  constexpr std::string_view start = "@type@ ";
+  if (!task.starts_with(start)) return "";
+  return nlohmann::json{{"text", task.substr(start.size())}}.dump();
+}
 
 }  // namespace
 
-HOCKET_PLUGIN(@word@) { return into.add(tool_of<@word@_tool>()); }
+HOCKET_PLUGIN(@word@) {
+  HOCKET_TRY(into.add(tool_of<@word@_tool>()));
+  return into.add(tool_words{"@type@", asked_in_words});
+}
 )~~~";
 
 constexpr const char* tool_test = R"~~~(#include <doctest/doctest.h>
@@ -53,8 +58,9 @@ TEST_CASE("@type@ says back what it is given") {
   const auto tool = types.find_tool("@type@")->make();
   CHECK(tool->call(R"({"text": "hello"})", {}).value() == "hello");
   CHECK(tool->call("{}", {}).error().code == "@word@.bad_arguments");
-  CHECK(tool->match("@type@ hello") == R"({"text":"hello"})");
-  CHECK(tool->match("something else") == "");
+  const auto& asked = types.find_words("@type@")->arguments_for;
+  CHECK(asked("@type@ hello") == R"({"text":"hello"})");
+  CHECK(asked("something else") == "");
 }
 )~~~";
 

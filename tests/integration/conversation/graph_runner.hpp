@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/background/agent.hpp"
+#include "actors/background/match_planner.hpp"
 #include "actors/capture/capture.hpp"
 #include "actors/console/console.hpp"
 #include "actors/encoder/dmel.hpp"
@@ -40,6 +41,7 @@ inline registry all_types() {
   REQUIRE(types.add(type_of<encoder::patches>()));
   REQUIRE(types.add(type_of<fake_model>()));
   REQUIRE(types.add(type_of<background::agent>()));
+  REQUIRE(types.add(planner_of<background::match_planner>("match", "by words")));
   REQUIRE(types.add(type_of<playout::playout>()));
   REQUIRE(types.add(type_of<record::wav_record>()));
   REQUIRE(types.add(type_of<record::event_record>()));

@@ -1,0 +1,85 @@
+// What a graph may say of background.agent.
+#include "actors/background/agent.hpp"
+
+namespace hocket::background {
+
+void agent::config::visit(config_visitor& v) {
+  v.field({.name = "planner",
+           .doc = "what decides which tools a task needs",
+           .parts = part_kind::planner},
+          planner);
+  v.field({.name = "tools",
+           .doc = "tools it may ask: `clock` of a plugin, `files.read` or `files.*` of a source; "
+                  "planner match takes the first that fits",
+           .is_tool_list = true},
+          tools);
+  v.field({.name = "tool_sources",
+           .doc = "where other tools come from, under the names that `tools` uses",
+           .parts = part_kind::tool_source},
+          tool_sources);
+  v.field({.name = "min_delay_ms",
+           .doc = "a result comes this long after its request at the earliest",
+           .unit = "ms",
+           .min = 0,
+           .max = 60000},
+          min_delay_ms);
+  v.field({.name = "time_limit_ms",
+           .doc = "a request that takes longer fails",
+           .unit = "ms",
+           .min = 100,
+           .max = 600000},
+          time_limit_ms);
+  v.field(
+      {.name = "max_parallel", .doc = "requests worked on at once; more wait", .min = 1, .max = 64},
+      max_parallel);
+  v.field({.name = "max_steps",
+           .doc = "steps of the planner for one request; more fail it",
+           .min = 1,
+           .max = 100},
+          max_steps);
+  v.field({.name = "max_tokens",
+           .doc = "what a request may cost where its planner counts tokens; 0 = no limit",
+           .min = 0,
+           .max = 1e9},
+          max_tokens);
+  v.field({.name = "new_request",
+           .doc = "what a new request does to those before it, unless it says itself which one it "
+                  "replaces",
+           .choices = {"parallel", "supersede"}},
+          new_request);
+  v.field({.name = "late",
+           .doc = "what happens to a result that comes after its request was given up",
+           .choices = {"drop", "deliver"}},
+          late);
+  v.field({.name = "failure_words", .doc = "what the model is told where there is no result"},
+          failure_words);
+  v.field(
+      {.name = "progress_after_ms",
+       .doc = "a request that takes longer is told to the model with `progress_words`; 0 = never",
+       .unit = "ms",
+       .min = 0,
+       .max = 600000},
+      progress_after_ms);
+  v.field({.name = "progress_words", .doc = "what the model is told meanwhile"}, progress_words);
+  v.field({.name = "max_words", .doc = "a longer result is cut", .min = 1, .max = 1000}, max_words);
+  v.field({.name = "cut_words", .doc = "what a result that was cut ends with"}, cut_words);
+  v.field({.name = "speakable", .doc = "write figures and times of day in words"}, speakable);
+}
+
+component_info agent::info() {
+  const auto text_type = media_type{.kind = payload_kind::text};
+  return {.type = "background.agent",
+          .summary = "Works on delegated tasks with tools while the conversation goes on.",
+          .inputs = {{"requests",
+                      {.kind = payload_kind::delegation},
+                      "tasks, and their cancellation",
+                      true,
+                      default_queue(payload_kind::delegation)}},
+          .outputs = {{"results", text_type, "answers, word by word, role `background`"},
+                      {"progress", text_type, "partial results of tools"},
+                      {"tool_calls", {.kind = payload_kind::tool_call}, "what tools are asked"},
+                      {"tool_results", {.kind = payload_kind::tool_result}, "what tools answer"}},
+          .ticks = true};
+}
+
+}  // namespace hocket::background

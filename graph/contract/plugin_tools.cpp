@@ -1,0 +1,45 @@
+#include "graph/contract/registry.hpp"
+
+#include <map>
+#include <mutex>
+
+namespace hocket {
+namespace {
+
+class plugin_source final : public tool_source {
+ public:
+  explicit plugin_source(const registry& types) : types_(types) {
+    for (const auto& name : types.tool_names()) tools_.emplace(name, nullptr);
+  }
+  result<std::vector<tool_info>> list() override {
+    std::vector<tool_info> all;
+    for (const auto& [name, _] : tools_) all.push_back(types_.find_tool(name)->info);
+    return all;
+  }
+  // Each is made when it is first asked: a graph names few of those that were built in.
+  result<std::string> call(const std::string& name, const std::string& arguments_json,
+                           const tool_context& where) override {
+    const auto found = tools_.find(name);
+    if (found == tools_.end()) return fail("tool.unknown", "no tool is called `" + name + "`");
+    tool* asked = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!found->second) found->second = types_.find_tool(name)->make();
+      asked = found->second.get();
+    }
+    return asked->call(arguments_json, where);
+  }
+
+ private:
+  const registry& types_;
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<tool>, std::less<>> tools_;
+};
+
+}  // namespace
+
+std::unique_ptr<tool_source> plugin_tools(const registry& types) {
+  return std::make_unique<plugin_source>(types);
+}
+
+}  // namespace hocket
