@@ -4,7 +4,7 @@
 
 namespace hocket::host {
 
-budget_book::budget_book(const plan& graph, const budget_book* before)
+budget_check::budget_check(const plan& graph, const budget_check* before)
     : graph_(graph), ends_(graph.actors.size(), false), lines_(graph.budgets.size()) {
   for (std::size_t i = 0; i < graph.budgets.size(); ++i) {
     for (const auto a : graph.budgets[i].path) {
@@ -16,7 +16,7 @@ budget_book::budget_book(const plan& graph, const budget_book* before)
   if (before != nullptr) take_over(*before);
 }
 
-void budget_book::take_over(const budget_book& before) {
+void budget_check::take_over(const budget_check& before) {
   std::lock_guard lock(before.mutex_);
   for (std::size_t i = 0; i < lines_.size(); ++i)
     for (std::size_t k = 0; k < before.lines_.size(); ++k) {
@@ -44,8 +44,8 @@ bool went(const trace& way, const std::vector<actor_index>& path) {
 }
 }  // namespace
 
-int budget_book::note(actor_index actor, const packet& p, std::int64_t queued_ns,
-                      std::int64_t now_ns) {
+int budget_check::note(actor_index actor, const packet& p, std::int64_t queued_ns,
+                       std::int64_t now_ns) {
   int broken = -1;
   std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < lines_.size(); ++i) {
@@ -69,7 +69,7 @@ int budget_book::note(actor_index actor, const packet& p, std::int64_t queued_ns
   return broken;
 }
 
-void budget_book::finish(line& l, const turn& t) {
+void budget_check::finish(line& l, const turn& t) {
   ++l.checked;
   l.times.add(static_cast<std::int64_t>(t.worst_ms * 1e6));
   l.sum_ms += t.worst_ms;
@@ -78,10 +78,10 @@ void budget_book::finish(line& l, const turn& t) {
   ++l.blamed[t.blame];
 }
 
-// Who took the largest share over what was to be expected: a declared latency for computing, a
+// The hop with the largest share over what was to be expected: a declared latency for computing, a
 // micro-turn for the waiting of an actor that is handed micro-turns, nothing for other queues.
-std::string budget_book::blame(const plan_budget& b, const packet& p, std::int64_t queued_ns,
-                               std::int64_t now_ns) const {
+std::string budget_check::blame(const plan_budget& b, const packet& p, std::int64_t queued_ns,
+                                std::int64_t now_ns) const {
   std::string who = graph_.actors[b.path.back()].name + " (queue)";
   const auto expected_wait = [&](actor_index a) {
     return graph_.actors[a].policy == input_policy::micro_turn ? graph_.grid.length.count() : 0;
@@ -105,7 +105,7 @@ std::string budget_book::blame(const plan_budget& b, const packet& p, std::int64
   return who;
 }
 
-std::vector<budget_status> budget_book::status() const {
+std::vector<budget_status> budget_check::status() const {
   std::vector<budget_status> all;
   std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < lines_.size(); ++i) {

@@ -13,10 +13,10 @@ namespace hocket::host {
 /// actor, the worst of each micro-turn. Real time only: in virtual time nothing is checked.
 ///
 /// Threads: any.
-class budget_book {
+class budget_check {
  public:
   /// `before`: after a rewire, the book of the plan before; budgets that stay go on counting.
-  explicit budget_book(const plan& graph, const budget_book* before = nullptr);
+  explicit budget_check(const plan& graph, const budget_check* before = nullptr);
 
   /// True where a path ends in this actor; asked before each hand-over.
   bool ends_in(actor_index actor) const { return ends_[actor]; }
@@ -45,7 +45,7 @@ class budget_book {
   std::string blame(const plan_budget& b, const packet& p, std::int64_t queued_ns,
                     std::int64_t now_ns) const;
   static void finish(line& l, const turn& t);
-  void take_over(const budget_book& before);
+  void take_over(const budget_check& before);
 
   const plan& graph_;
   std::vector<bool> ends_;

@@ -12,7 +12,7 @@
 #include <caf/send.hpp>
 #include <caf/spawn_options.hpp>
 
-#include "actors/host/cell.hpp"
+#include "actors/host/actor_cell.hpp"
 
 namespace hocket::host {
 namespace {
@@ -23,38 +23,39 @@ using quit_atom = caf::atom_constant<caf::atom("quit")>;
 /// One cell that the current thread runs when its turn is over: a hand-over without a message.
 struct next_slot {
   std::mutex mutex;
-  std::shared_ptr<cell> next;
-  std::shared_ptr<cell> host;  ///< whose CAF actor the thread is in; others run as its guests
-  bool put(cell& c) {
+  std::shared_ptr<actor_cell> next;
+  std::shared_ptr<actor_cell>
+      turn_of;  ///< the cell whose CAF actor the thread is in; other cells run in the same turn
+  bool put(actor_cell& c) {
     std::lock_guard lock(mutex);
     if (next) return false;
     next = c.shared_from_this();
     return true;
   }
-  std::shared_ptr<cell> take() {
+  std::shared_ptr<actor_cell> take() {
     std::lock_guard lock(mutex);
     return std::move(next);
   }
 };
 
 /// What the pool knows about a cell.
-struct seat {
+struct executor_slot {
   std::mutex mutex;
   caf::actor who;
-  std::uint64_t life = 0;  ///< of `who`: messages to an earlier one are void
-  bool pending = false;    ///< a wake-up is on its way to `who`
+  std::uint64_t generation = 0;  ///< of `who`: messages to an earlier one are void
+  bool pending = false;          ///< a wake-up is on its way to `who`
   bool own_thread = false;
   std::shared_ptr<next_slot> runs_on;  ///< of the pool thread that runs it, or ran it last
 
   bool begin(std::uint64_t of) {
     std::lock_guard lock(mutex);
-    if (of != life) return false;
+    if (of != generation) return false;
     pending = false;
     return true;
   }
 };
 
-seat& seat_of(cell& c) { return *static_cast<seat*>(c.slot.get()); }
+executor_slot& slot_of(actor_cell& c) { return *static_cast<executor_slot*>(c.slot.get()); }
 
 thread_local std::shared_ptr<next_slot> this_thread;
 thread_local bool in_turn = false;
@@ -85,32 +86,32 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
     base_->system = std::make_unique<caf::actor_system>(base_->config);
   }
 
-  void attach(cell& c) override {
-    auto s = std::make_shared<seat>();
+  void attach(actor_cell& c) override {
+    auto s = std::make_shared<executor_slot>();
     s->own_thread = c.needs_thread();
     s->who = spawn(c, s->own_thread, 0);
     c.slot = s;
     std::lock_guard lock(mutex_);
-    std::erase_if(seats_, [](const auto& weak) { return weak.expired(); });
-    seats_.push_back(s);
+    std::erase_if(slots_, [](const auto& weak) { return weak.expired(); });
+    slots_.push_back(s);
   }
 
-  void detach(cell& c) override { unseat(seat_of(c)); }
+  void detach(actor_cell& c) override { release_slot(slot_of(c)); }
 
-  void post(cell& c) override {
-    if (in_turn && !seat_of(c).own_thread && this_thread->put(c)) return;
+  void post(actor_cell& c) override {
+    if (in_turn && !slot_of(c).own_thread && this_thread->put(c)) return;
     send(c);
   }
 
-  void post_again(cell& c) override { send(c); }
+  void post_again(actor_cell& c) override { send(c); }
 
   void flush() override {
     if (!in_turn) return;
     if (auto c = this_thread->take()) send(*c);
   }
 
-  void write_off(cell& c) override {
-    auto& s = seat_of(c);
+  void write_off(actor_cell& c) override {
+    auto& s = slot_of(c);
     std::shared_ptr<next_slot> held;
     {
       std::lock_guard lock(s.mutex);
@@ -121,29 +122,29 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
       replace(c, s, true);
     }
     if (!held) return;
-    std::shared_ptr<cell> waiting, host;
+    std::shared_ptr<actor_cell> waiting, turn_of;
     {
       std::lock_guard lock(held->mutex);
       waiting = std::move(held->next);
-      host = std::move(held->host);
+      turn_of = std::move(held->turn_of);
     }
     if (waiting) send(*waiting);
-    if (!host || host.get() == &c) return;
-    // The actor whose turn it was cannot be woken any more: its cell gets another one.
-    auto& h = seat_of(*host);
+    if (!turn_of || turn_of.get() == &c) return;
+    // The actor that had the turn cannot be woken any more: its cell gets another one.
+    auto& h = slot_of(*turn_of);
     std::lock_guard lock(h.mutex);
-    if (h.who) replace(*host, h, h.own_thread);
+    if (h.who) replace(*turn_of, h, h.own_thread);
   }
 
   void stop() override {
-    std::vector<std::shared_ptr<seat>> all;
+    std::vector<std::shared_ptr<executor_slot>> all;
     {
       std::lock_guard lock(mutex_);
-      for (auto& weak : seats_)
+      for (auto& weak : slots_)
         if (auto s = weak.lock()) all.push_back(std::move(s));
-      seats_.clear();
+      slots_.clear();
     }
-    for (auto& s : all) unseat(*s);
+    for (auto& s : all) release_slot(*s);
     if (left_behind_.load())
       leave(std::move(base_));
     else
@@ -151,18 +152,18 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
   }
 
  private:
-  static void unseat(seat& s) {
+  static void release_slot(executor_slot& s) {
     std::lock_guard lock(s.mutex);
     if (s.who) caf::anon_send(s.who, quit_atom::value);
     s.who = nullptr;
   }
 
-  void send(cell& c) {
-    auto& s = seat_of(c);
+  void send(actor_cell& c) {
+    auto& s = slot_of(c);
     std::lock_guard lock(s.mutex);
     if (!s.who) return;
     if (!s.own_thread && lost_.load(std::memory_order_relaxed) >= workers_ - 1) {
-      // Too few workers are left: from now on everybody brings a thread.
+      // Too few workers are left: from now on each cell brings a thread.
       replace(c, s, true);
     }
     s.pending = true;
@@ -170,19 +171,20 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
   }
 
   // A new CAF actor for a cell; a wake-up that the old one has not seen goes to it. Mutex held.
-  void replace(cell& c, seat& s, bool own_thread) {
+  void replace(actor_cell& c, executor_slot& s, bool own_thread) {
     caf::anon_send(s.who, quit_atom::value);
-    ++s.life;
+    ++s.generation;
     s.own_thread = own_thread;
-    s.who = spawn(c, own_thread, s.life);
+    s.who = spawn(c, own_thread, s.generation);
     if (s.pending) caf::anon_send(s.who, wake_atom::value);
   }
 
-  caf::actor spawn(cell& c, bool own_thread, std::uint64_t life) {
-    auto body = [own_thread, life](caf::event_based_actor* self, std::shared_ptr<cell> mine) {
+  caf::actor spawn(actor_cell& c, bool own_thread, std::uint64_t generation) {
+    auto body = [own_thread, generation](caf::event_based_actor* self,
+                                         std::shared_ptr<actor_cell> mine) {
       return caf::behavior{
-          [mine, own_thread, life](wake_atom) {
-            if (!seat_of(*mine).begin(life)) return;
+          [mine, own_thread, generation](wake_atom) {
+            if (!slot_of(*mine).begin(generation)) return;
             if (own_thread)
               mine->run();
             else
@@ -199,33 +201,33 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
     return who;
   }
 
-  static void sit(cell& c) {
-    auto& s = seat_of(c);
+  static void enter(actor_cell& c) {
+    auto& s = slot_of(c);
     std::lock_guard lock(s.mutex);
     if (s.runs_on != this_thread) s.runs_on = this_thread;
   }
 
-  // Runs a cell and then whom it woke, and whom that woke, without a message in between.
-  static void turn(const std::shared_ptr<cell>& first) {
+  // Runs a cell, then the one that it woke, then the one that this woke, without a message in between.
+  static void turn(const std::shared_ptr<actor_cell>& first) {
     if (!this_thread) this_thread = std::make_shared<next_slot>();
     in_turn = true;
     {
       std::lock_guard lock(this_thread->mutex);
-      this_thread->host = first;
+      this_thread->turn_of = first;
     }
-    sit(*first);
+    enter(*first);
     first->run();
     for (int chain = 0; chain < 256; ++chain) {
       auto next = this_thread->take();
       if (!next) break;
-      sit(*next);
+      enter(*next);
       next->run();
     }
     in_turn = false;
     auto next = this_thread->take();
     {
       std::lock_guard lock(this_thread->mutex);
-      this_thread->host = nullptr;
+      this_thread->turn_of = nullptr;
     }
     if (next) next->repost();
   }
@@ -235,7 +237,7 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
   std::atomic<int> lost_{0};
   std::atomic<bool> left_behind_{false};
   std::mutex mutex_;
-  std::vector<std::weak_ptr<seat>> seats_;
+  std::vector<std::weak_ptr<executor_slot>> slots_;
 };
 
 }  // namespace

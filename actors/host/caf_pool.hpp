@@ -6,7 +6,7 @@
 
 namespace hocket::host {
 
-class world;
+class graph_run;
 
 /// Real time: cells run as CAF actors, on the pool (policy `sharing`) or, where their component
 /// blocks, detached. A CAF message is a wake-up and carries nothing.

@@ -1,10 +1,10 @@
-// Tells those who trace a run of each call into a component; nothing here runs otherwise.
-#include "actors/host/cell_job.hpp"
+// Tells observers that trace a run of each call into a component; nothing here runs otherwise.
+#include "actors/host/job.hpp"
 
 namespace hocket::host {
 
-void cell::tell_call(call_kind what, session_id session, std::int64_t began_ns, outcome how,
-                     std::int64_t k, std::span<const call_input> inputs) {
+void actor_cell::notify_call(call_kind what, session_id session, std::int64_t began_ns, outcome how,
+                             std::int64_t k, std::span<const call_input> inputs) {
   call_record r;
   r.actor = actor_;
   r.session = session;
@@ -14,12 +14,12 @@ void cell::tell_call(call_kind what, session_id session, std::int64_t began_ns, 
   r.ended_ns = last_call_end_ns_;
   r.micro_turn = k;
   r.inputs = inputs;
-  world_.tell_call(r);
+  run_.notify_call(r);
 }
 
-void cell::tell_sets(std::int64_t began_ns, outcome how) {
+void actor_cell::notify_bundles(std::int64_t began_ns, outcome how) {
   std::vector<call_input> inputs;
-  for (const auto& set : hand_->sets)
+  for (const auto& set : batch_->bundles)
     for (std::size_t port = 0; port < set.inputs.size(); ++port)
       for (const auto& p : set.inputs[port]) {
         // A set keeps no times of the queue, but a packet is queued the moment it is emitted.
@@ -27,31 +27,32 @@ void cell::tell_sets(std::int64_t began_ns, outcome how) {
         const auto queued_ns = way.count > 0 ? way.hops[way.count - 1u].emitted_ns : began_ns;
         inputs.push_back({port, &p.header, queued_ns});
       }
-  const auto session = hand_->sets.size() == 1 ? hand_->sets.front().session : session_id::none;
-  tell_call(call_kind::sets, session, began_ns, how, hand_->sets.front().micro_turn, inputs);
+  const auto session =
+      batch_->bundles.size() == 1 ? batch_->bundles.front().session : session_id::none;
+  notify_call(call_kind::sets, session, began_ns, how, batch_->bundles.front().micro_turn, inputs);
 }
 
 // The token is ours. What the call was given stays in the hand until it is settled.
-void cell::tell_hung() {
+void actor_cell::notify_hung() {
   using kind = job::kind;
   const auto began_ns = call_began_ns_.load(std::memory_order_relaxed);
   last_call_end_ns_ = monotonic_ns();
-  if (call_opens_.load()) return tell_call(call_kind::open, session_, began_ns, outcome::failed);
+  if (call_opens_.load()) return notify_call(call_kind::open, session_, began_ns, outcome::failed);
   const auto what = static_cast<kind>(calling_kind_);
-  if (what == kind::sets && hand_ && !hand_->sets.empty())
-    return tell_sets(began_ns, outcome::failed);
-  if (what == kind::items && hand_ && hand_->at < hand_->items.size()) {
-    const auto& item = hand_->items[hand_->at];
+  if (what == kind::sets && batch_ && !batch_->bundles.empty())
+    return notify_bundles(began_ns, outcome::failed);
+  if (what == kind::items && batch_ && batch_->at < batch_->items.size()) {
+    const auto& item = batch_->items[batch_->at];
     const call_input handed{item.from->port(), &item.what.item.header, item.what.queued_ns};
-    return tell_call(call_kind::packet, item.from->session(), began_ns, outcome::failed, -1,
-                     {&handed, 1});
+    return notify_call(call_kind::packet, item.from->session(), began_ns, outcome::failed, -1,
+                       {&handed, 1});
   }
   const auto named = what == kind::produce   ? call_kind::produce
                      : what == kind::tick    ? call_kind::tick
                      : what == kind::task    ? call_kind::task
                      : what == kind::control ? call_kind::control
                                              : call_kind::close;
-  tell_call(named, session_, began_ns, outcome::failed);
+  notify_call(named, session_, began_ns, outcome::failed);
 }
 
 }  // namespace hocket::host

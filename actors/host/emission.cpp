@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/border.hpp"
+#include "actors/host/remote_links.hpp"
 #include "actors/host/check_packet.hpp"
 
 namespace hocket::host {
@@ -15,48 +15,49 @@ void emission::emit(std::size_t port, packet p) {
     cell_.late_emits_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  if (cell_.on_trial()) return;  // last words of one that is rolled back: it never took part
+  if (cell_.is_prepared())
+    return;  // output of close() of one that is rolled back: it never took part
   if (port >= cell_.info().outputs.size())
     throw std::out_of_range(
         fmt::format("emit to output {} of {}", port, cell_.info().outputs.size()));
   if (!out_) {
     // The session was closed while the component worked for it.
-    for (const auto link : cell_.world_.shape().out_links[cell_.actor()][port])
-      cell_.world_.count_orphan(link);
+    for (const auto link : cell_.run_.layout().out_links[cell_.actor()][port])
+      cell_.run_.count_undeliverable(link);
     return;
   }
   if (out_->session || !cell_.is_shared()) return emit_to(*out_, port, std::move(p), epoch_);
-  // A shared actor without a session at hand speaks to everybody.
-  for (const auto& out : cell_.open_outlets())
+  // A shared actor without a session emits to all sessions.
+  for (const auto& out : cell_.open_outputs())
     emit_to(*out, port, packet(p), out->session->epoch.load());
   emit_to(*out_, port, std::move(p), 0);
 }
 
 writable_buffer emission::allocate(std::size_t port, std::size_t size_bytes) {
   std::lock_guard guard(who_.emitting);
-  if (who_.abandoned || !out_ || port >= out_->routes.size())
+  if (who_.abandoned || !out_ || port >= out_->link_ends.size())
     return writable_buffer::on_heap(size_bytes);
-  const cell* crossing = nullptr;
-  for (const auto& r : out_->routes[port]) {
-    if (r.to->stand() != standing::outlet) continue;
+  const actor_cell* remote = nullptr;
+  for (const auto& r : out_->link_ends[port]) {
+    if (r.to->role() != actor_role::remote_sender) continue;
     // Memory is shared between two: for more receivers, no place is better than another.
-    if (crossing != nullptr) return writable_buffer::on_heap(size_bytes);
-    crossing = r.to.get();
+    if (remote != nullptr) return writable_buffer::on_heap(size_bytes);
+    remote = r.to.get();
   }
-  if (crossing != nullptr)
-    if (auto room = cell_.world_.edge->allocate(*crossing, size_bytes)) return std::move(*room);
+  if (remote != nullptr)
+    if (auto room = cell_.run_.remote->allocate(*remote, size_bytes)) return std::move(*room);
   return writable_buffer::on_heap(size_bytes);
 }
 
-void emission::emit_to(outlet& out, std::size_t port, packet&& p, epoch_number epoch) {
+void emission::emit_to(session_outputs& out, std::size_t port, packet&& p, epoch_number epoch) {
   auto& stream = out.streams[port];
-  auto& world = cell_.world_;
+  auto& run = cell_.run_;
   if (p.body)
-    if (const auto* marker = as_marker(p)) return mark(out, port, p, *marker);
+    if (const auto* marker = as_marker(p)) return emit_marker(out, port, p, *marker);
   if (p.header.ts < cell_.emits_from_) return;  // from before it took part
   if (stream.ended) return refuse_bad(out, port, "a packet after the end of its stream");
   const auto now_ns = monotonic_ns();
-  const auto at = world.time.at(now_ns);
+  const auto at = run.time.at(now_ns);
   if (auto why = why_bad(p, cell_.info().outputs[port].type, stream.last_ts, at); !why.empty())
     return refuse_bad(out, port, why);
   stream.last_ts = p.header.ts;
@@ -64,34 +65,35 @@ void emission::emit_to(outlet& out, std::size_t port, packet&& p, epoch_number e
   h.session = out.id();
   h.stream = static_cast<std::uint32_t>(port);
   h.seq = stream.next_seq++;
-  h.micro_turn = world.graph().grid.index_of(h.ts);
+  h.micro_turn = run.graph().grid.index_of(h.ts);
   h.epoch = epoch;
   h.origin_ts = known_ ? origin_ts_ : h.ts;
   h.origin_ns = known_ ? origin_ns_ : now_ns;
   if (known_)
-    h.way = *way_;
+    h.way = *trace_;
   else
     h.way = {};
   h.way.push({cell_.actor(), known_ ? queued_ns_ : started_ns_, started_ns_, now_ns});
   cell_.packets_out_.fetch_add(1, std::memory_order_relaxed);
-  if (world.has_observers()) world.show(cell_.actor(), port, p);
-  auto& routes = out.routes[port];
-  for (std::size_t i = 0; i < routes.size(); ++i) {
-    auto& r = routes[i];
-    if (i + 1 == routes.size())
+  if (run.has_observers()) run.notify_emitted(cell_.actor(), port, p);
+  auto& link_ends = out.link_ends[port];
+  for (std::size_t i = 0; i < link_ends.size(); ++i) {
+    auto& r = link_ends[i];
+    if (i + 1 == link_ends.size())
       r.to->push(*r.queue, {std::move(p), now_ns, at}, &cell_);
     else
       r.to->push(*r.queue, {p, now_ns, at}, &cell_);
   }
 }
 
-void emission::mark(outlet& out, std::size_t port, const packet& p, const control& what) {
+void emission::emit_marker(session_outputs& out, std::size_t port, const packet& p,
+                           const control& what) {
   const bool end = what.what == control::kind::end_of_stream;
-  // Who leaves, and whose place another instance takes, has no say over the stream any more.
-  if (end && !out.routes[port].empty() && out.routes[port].front().passes_on) return;
+  // A retiring cell that another instance replaces does not end the stream any more.
+  if (end && !out.link_ends[port].empty() && out.link_ends[port].front().handed_over) return;
   if (end) out.streams[port].ended = true;
-  cell_.world_.show_mark(cell_.actor(), port, out.id(), p.header.ts, what);
-  for (auto& r : out.routes[port]) {
+  cell_.run_.notify_marker(cell_.actor(), port, out.id(), p.header.ts, what);
+  for (auto& r : out.link_ends[port]) {
     if (end)
       r.to->end_input(*r.queue);
     else
@@ -99,8 +101,8 @@ void emission::mark(outlet& out, std::size_t port, const packet& p, const contro
   }
 }
 
-void emission::refuse_bad(outlet& out, std::size_t port, const std::string& why) {
-  for (auto& r : out.routes[port]) r.to->refuse(*r.queue, drop_reason::bad_packet);
+void emission::refuse_bad(session_outputs& out, std::size_t port, const std::string& why) {
+  for (auto& r : out.link_ends[port]) r.to->refuse(*r.queue, drop_reason::bad_packet);
   cell_.count_bad(port, why);
 }
 
@@ -110,33 +112,33 @@ void emission::interrupt() {
     std::lock_guard guard(who_.emitting);
     if (who_.abandoned) return;
   }
-  cell_.world_.interrupt(out_->id(), &cell_);
+  cell_.run_.interrupt(out_->id(), &cell_);
   epoch_ = out_->session->epoch.load();
   raised_.emplace_back(out_->id(), epoch_);
-  cell_.world_.show_mark(cell_.actor(), 0, out_->id(), cell_.world_.now(),
-                         {control::kind::interrupt, "", epoch_});
+  cell_.run_.notify_marker(cell_.actor(), 0, out_->id(), cell_.run_.now(),
+                           {control::kind::interrupt, "", epoch_});
 }
 
 void emission::for_session(session_id session) {
   if (!cell_.is_shared()) return;
-  out_ = cell_.outlet_of(session);
+  out_ = cell_.outputs_of(session);
   epoch_ = out_ && out_->session ? out_->session->epoch.load() : 0;
   derive(false, {}, 0, 0, nullptr);
-  if (!sets_) return;
-  for (std::size_t i = 0; i < sets_->size(); ++i) {
-    if ((*sets_)[i].session != session) continue;
-    epoch_ = (*sets_)[i].epoch;
+  if (!bundles_) return;
+  for (std::size_t i = 0; i < bundles_->size(); ++i) {
+    if ((*bundles_)[i].session != session) continue;
+    epoch_ = (*bundles_)[i].epoch;
     const auto& o = (*origins_)[i];
-    derive(o.known, o.ts, o.ns, o.queued_ns, &o.way);
+    derive(o.known, o.ts, o.ns, o.queued_ns, &o.hops);
   }
   for (const auto& [id, epoch] : raised_)
     if (id == session) epoch_ = epoch;
 }
 
 namespace {
-class mailbox final : public mailbox_handle {
+class component_mailbox final : public mailbox_handle {
  public:
-  mailbox(std::weak_ptr<cell> c, std::weak_ptr<instance> who)
+  component_mailbox(std::weak_ptr<actor_cell> c, std::weak_ptr<instance> who)
       : cell_(std::move(c)), who_(std::move(who)) {}
   bool run(std::function<void(emitter&)> f) override {
     auto c = cell_.lock();
@@ -145,13 +147,14 @@ class mailbox final : public mailbox_handle {
   }
 
  private:
-  std::weak_ptr<cell> cell_;
+  std::weak_ptr<actor_cell> cell_;
   std::weak_ptr<instance> who_;
 };
 }  // namespace
 
-std::shared_ptr<mailbox_handle> make_mailbox(std::weak_ptr<cell> c, std::weak_ptr<instance> who) {
-  return std::make_shared<mailbox>(std::move(c), std::move(who));
+std::shared_ptr<mailbox_handle> make_mailbox(std::weak_ptr<actor_cell> c,
+                                             std::weak_ptr<instance> who) {
+  return std::make_shared<component_mailbox>(std::move(c), std::move(who));
 }
 
 }  // namespace hocket::host

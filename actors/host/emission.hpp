@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "actors/host/cell.hpp"
+#include "actors/host/actor_cell.hpp"
 
 namespace hocket::host {
 
@@ -10,25 +10,26 @@ namespace hocket::host {
 /// receivers' queues.
 class emission final : public emitter {
  public:
-  emission(cell& c, instance& who, std::int64_t started_ns)
+  emission(actor_cell& c, instance& who, std::int64_t started_ns)
       : cell_(c), who_(who), started_ns_(started_ns) {}
 
   /// The session of the emits that follow, and what they derive from.
-  void aim(std::shared_ptr<outlet> out, epoch_number epoch, const origin& from) {
+  void set_target(std::shared_ptr<session_outputs> out, epoch_number epoch, const origin& from) {
     out_ = std::move(out);
     epoch_ = epoch;
-    derive(from.known, from.ts, from.ns, from.queued_ns, from.known ? &from.way : nullptr);
+    derive(from.known, from.ts, from.ns, from.queued_ns, from.known ? &from.hops : nullptr);
   }
   /// The same, from one packet; it must stay where it is during the call.
-  void aim(std::shared_ptr<outlet> out, epoch_number epoch, const entry& from) {
+  void set_target(std::shared_ptr<session_outputs> out, epoch_number epoch,
+                  const queued_packet& from) {
     out_ = std::move(out);
     epoch_ = epoch;
     const auto& h = from.item.header;
     derive(true, h.origin_ts, h.origin_ns, from.queued_ns, &h.way);
   }
   /// For calls with sets of several sessions.
-  void offer(const std::vector<bundle>* sets, const std::vector<origin>* origins) {
-    sets_ = sets;
+  void set_bundles(const std::vector<bundle>* sets, const std::vector<origin>* origins) {
+    bundles_ = sets;
     origins_ = origins;
   }
 
@@ -38,33 +39,35 @@ class emission final : public emitter {
   void for_session(session_id session) override;
 
  private:
-  void derive(bool known, timestamp ts, std::int64_t ns, std::int64_t queued_ns, const trace* way) {
+  void derive(bool known, timestamp ts, std::int64_t ns, std::int64_t queued_ns,
+              const trace* hops) {
     known_ = known;
     origin_ts_ = ts;
     origin_ns_ = ns;
     queued_ns_ = queued_ns;
-    way_ = way;
+    trace_ = hops;
   }
-  void emit_to(outlet& out, std::size_t port, packet&& p, epoch_number epoch);
-  void mark(outlet& out, std::size_t port, const packet& p, const control& what);
-  void refuse_bad(outlet& out, std::size_t port, const std::string& why);
+  void emit_to(session_outputs& out, std::size_t port, packet&& p, epoch_number epoch);
+  void emit_marker(session_outputs& out, std::size_t port, const packet& p, const control& what);
+  void refuse_bad(session_outputs& out, std::size_t port, const std::string& why);
 
-  cell& cell_;
+  actor_cell& cell_;
   instance& who_;
-  std::shared_ptr<outlet> out_;
+  std::shared_ptr<session_outputs> out_;
   epoch_number epoch_ = 0;
   bool known_ = false;
   timestamp origin_ts_;
   std::int64_t origin_ns_ = 0;
   std::int64_t queued_ns_ = 0;
-  const trace* way_ = nullptr;  ///< where known_
+  const trace* trace_ = nullptr;  ///< where known_
   std::int64_t started_ns_ = 0;
-  const std::vector<bundle>* sets_ = nullptr;
+  const std::vector<bundle>* bundles_ = nullptr;
   const std::vector<origin>* origins_ = nullptr;
   std::vector<std::pair<session_id, epoch_number>> raised_;
 };
 
 /// The mailbox_handle of one life of a component.
-std::shared_ptr<mailbox_handle> make_mailbox(std::weak_ptr<cell> c, std::weak_ptr<instance> who);
+std::shared_ptr<mailbox_handle> make_mailbox(std::weak_ptr<actor_cell> c,
+                                             std::weak_ptr<instance> who);
 
 }  // namespace hocket::host

@@ -13,16 +13,16 @@ namespace hocket::host {
 class executor {
  public:
   virtual ~executor() = default;
-  virtual void attach(cell& c) = 0;
+  virtual void attach(actor_cell& c) = 0;
   /// Calls c.run() soon, on some thread.
-  virtual void post(cell& c) = 0;
+  virtual void post(actor_cell& c) = 0;
   /// Like post, but lets others that wait go first.
-  virtual void post_again(cell& c) { post(c); }
+  virtual void post_again(actor_cell& c) { post(c); }
   /// The thread inside c.run() hangs: c runs elsewhere from now on.
-  virtual void write_off(cell& c) = 0;
+  virtual void write_off(actor_cell& c) = 0;
   /// c will not be posted any more.
-  virtual void detach(cell& c) = 0;
-  /// The calling thread is about to do something long: whom it was to run next goes elsewhere.
+  virtual void detach(actor_cell& c) = 0;
+  /// The calling thread is about to do something long: the cell it was to run next goes elsewhere.
   virtual void flush() {}
   /// Runs f between the runs of cells where there is such a moment (virtual time), else at once.
   virtual void inside(std::function<void()> f) { f(); }

@@ -101,8 +101,9 @@ wire::sent_how fake_network::send(const std::string& from, std::uint64_t id, std
   std::lock_guard lock(mutex_);
   const auto me = hosts_.find(from);
   if (me == hosts_.end() || me->second.id != id) return wire::sent_how::no_peer;
-  if (const auto* t = p.get_if<text>(); t && !weather_.unfit.empty() && t->value == weather_.unfit)
-    return wire::sent_how::unfit;
+  if (const auto* t = p.get_if<text>();
+      t && !conditions_.unfit.empty() && t->value == conditions_.unfit)
+    return wire::sent_how::unsendable;
   auto& mine = me->second.links.at(link);
   const auto peer = hosts_.find(mine.books.peer);
   if (peer == hosts_.end() || !peer->second.begun) {
@@ -121,7 +122,7 @@ wire::sent_how fake_network::send(const std::string& from, std::uint64_t id, std
   ++mine.books.sent;
   ++mine.books.in_flight;
   const bool lost = mine.books.how != wire::delivery::lossless &&
-                    std::uniform_real_distribution<>(0, 1)(random_) < weather_.loss;
+                    std::uniform_real_distribution<>(0, 1)(random_) < conditions_.loss;
   if (mine.books.how == wire::delivery::lossless) mine.unconfirmed.push_back(p);
   carry(from, link, mine, p, lost);
   return wire::sent_how::sent;
@@ -212,12 +213,12 @@ void fake_network::remove(std::uint64_t id, const std::string& why) {
 void fake_network::post(const std::string& to, const std::string& lane,
                         std::function<void(wire::node_events&)> f) {
   auto due = clock::now();
-  if (weather_.delay_us > 0)
+  if (conditions_.delay_us > 0)
     due += std::chrono::microseconds(
-        std::uniform_int_distribution<int>(0, weather_.delay_us)(random_));
-  if (to == weather_.slow_for && lane.ends_with(".control") &&
-      (weather_.slow_from.empty() || lane.starts_with(weather_.slow_from + ">")))
-    due += std::chrono::microseconds(weather_.slow_us);
+        std::uniform_int_distribution<int>(0, conditions_.delay_us)(random_));
+  if (to == conditions_.slow_for && lane.ends_with(".control") &&
+      (conditions_.slow_from.empty() || lane.starts_with(conditions_.slow_from + ">")))
+    due += std::chrono::microseconds(conditions_.slow_us);
   auto& last = lanes_[lane];
   last = due = std::max(due, last);
   const auto host = hosts_.find(to);

@@ -26,7 +26,7 @@ namespace hocket::testing {
 /// gives other interleavings. It knows no sockets and no keys.
 class fake_network {
  public:
-  struct weather {
+  struct conditions {
     unsigned seed = 1;
     int delay_us = 0;            ///< each message takes up to this long
     double loss = 0;             ///< of packets on links that may lose
@@ -36,7 +36,7 @@ class fake_network {
     std::string unfit = "";      ///< a text that the wire cannot carry
   };
 
-  explicit fake_network(weather w) : weather_(w), random_(w.seed) {
+  explicit fake_network(conditions w) : conditions_(w), random_(w.seed) {
     thread_ = std::thread([this] { run(); });
   }
   ~fake_network() {
@@ -60,7 +60,7 @@ class fake_network {
     if (const auto it = hosts_.find(name); it != hosts_.end()) remove(it->second.id, "cut");
   }
   /// Everybody loses a host and finds it again as it was: nothing of it is gone.
-  void blip(const std::string& name) {
+  void reconnect(const std::string& name) {
     std::lock_guard lock(mutex_);
     const auto tell = [&](const std::string& who, const std::string& peer) {
       for (const auto s : {wire::peer_state::lost, wire::peer_state::up})
@@ -219,7 +219,7 @@ class fake_network {
             std::function<void(wire::node_events&)> f);
   void run();
 
-  const weather weather_;
+  const conditions conditions_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::mt19937 random_;

@@ -1,15 +1,15 @@
 #pragma once
 namespace hocket::host {
-class border;
-class cell;
+class remote_links;
+class actor_cell;
 class emission;
 class executor;
 class input_queue;
 class rewirer;
-class team;
-class world;
-struct entry;
+class membership;
+class graph_run;
+struct queued_packet;
 struct planned_rewire;
-struct wiring;
+struct plan_revision;
 struct session_state;
 }  // namespace hocket::host

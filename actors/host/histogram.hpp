@@ -16,7 +16,7 @@ class histogram {
     auto& b = buckets_[index_of(ns)];
     b.store(b.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
-  /// Adds what another one counted; nobody else adds meanwhile.
+  /// Adds what another one counted; no other thread adds meanwhile.
   void take(const histogram& other) {
     for (std::size_t i = 0; i < buckets_.size(); ++i)
       buckets_[i].fetch_add(other.buckets_[i].load(std::memory_order_relaxed));

@@ -22,7 +22,7 @@ enum class hop_kind : std::uint8_t {
   caf,      ///< floor: a bare CAF send between two pooled actors, the receiver sleeps
 };
 
-/// Paced hops: one packet each half millisecond, everybody idle in between. From the emit to the
+/// Paced hops: one packet each half millisecond, all idle in between. From the emit to the
 /// first line of the receiver, with accounting and tracing on (not the floors).
 /// `pinned`: sender and receiver each on a core of their own.
 hop_times measure_hops(hop_kind kind, std::size_t size_bytes, bool pinned, int packets);
@@ -30,7 +30,7 @@ hop_times measure_hops(hop_kind kind, std::size_t size_bytes, bool pinned, int p
 /// A source with a thread of its own and pooled actors behind it, `actors` in all, queues `block`.
 struct chain_speed {
   double packets_per_s = 0;
-  double cpu_ns_per_packet = 0;  ///< all threads together: hardly depends on who else computes
+  double cpu_ns_per_packet = 0;  ///< all threads together: hardly depends on what else computes
 };
 chain_speed measure_chain(int actors, double seconds);
 

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "actors/host/several.test.hpp"
+#include "actors/host/hosts.test.hpp"
 
 using namespace hocket;
 using namespace hocket::host;

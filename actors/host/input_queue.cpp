@@ -46,7 +46,7 @@ bool input_queue::keeps_beside(const packet& p) const {
              setup_.grid.index_of(p.header.ts);
 }
 
-input_queue::effect input_queue::push(entry&& e) {
+input_queue::effect input_queue::push(queued_packet&& e) {
   ++account_.sent;
   raise_bound(end_of(e.item));
   auto done = effect::added;
@@ -57,7 +57,7 @@ input_queue::effect input_queue::push(entry&& e) {
       if (items_.size() >= hard_limit()) {
         items_.take_front();
         account_.drop(drop_reason::queue_full_oldest);
-        left(1);
+        settled(1);
         done = effect::swapped;
       }
       break;
@@ -65,14 +65,14 @@ input_queue::effect input_queue::push(entry&& e) {
       if (full()) {
         items_.take_front();
         account_.drop(drop_reason::queue_full_oldest);
-        left(1);
+        settled(1);
         done = effect::swapped;
       }
       break;
     case full_policy::drop_newest:
       if (full()) {
         account_.drop(drop_reason::queue_full_newest);
-        left(1);
+        settled(1);
         return effect::refused;
       }
       break;
@@ -80,7 +80,7 @@ input_queue::effect input_queue::push(entry&& e) {
       if (!items_.empty() && !keeps_beside(e.item)) {
         items_.back() = std::move(e);
         account_.drop(drop_reason::replaced);
-        left(1);
+        settled(1);
         return effect::swapped;
       }
       break;
@@ -90,11 +90,12 @@ input_queue::effect input_queue::push(entry&& e) {
   return done;
 }
 
-void input_queue::take_before(timestamp end, timestamp settled_at, std::vector<entry>& out) {
+void input_queue::take_before(timestamp end, timestamp settled_at,
+                              std::vector<queued_packet>& out) {
   // In virtual time a packet on a back edge waits for a later stream time than that of its sending.
-  const auto wanted = [&](entry& e) {
+  const auto wanted = [&](queued_packet& e) {
     if (e.item.header.ts >= end || (setup_.back_edge && e.queued_at >= settled_at)) return false;
-    ++in_hand_;
+    ++taken_;
     out.push_back(std::move(e));
     return true;
   };
@@ -103,22 +104,22 @@ void input_queue::take_before(timestamp end, timestamp settled_at, std::vector<e
 
 std::size_t input_queue::purge(drop_reason why) {
   const auto n = items_.size();
-  items_.remove_if([](const entry&) { return true; });
+  items_.remove_if([](const queued_packet&) { return true; });
   account_.drop(why, n);
-  left(n);
+  settled(n);
   return n;
 }
 
 std::size_t input_queue::purge_older_than(epoch_number epoch) {
   stale_below_.store(epoch, std::memory_order_release);
-  const auto n = items_.remove_if([&](const entry& e) { return is_stale(e.item); });
+  const auto n = items_.remove_if([&](const queued_packet& e) { return is_stale(e.item); });
   account_.drop(drop_reason::old_epoch, n);
-  left(n);
+  settled(n);
   return n;
 }
 
-input_queue::estate input_queue::surrender() {
-  estate e;
+input_queue::queue_state input_queue::export_state() {
+  queue_state e;
   e.items.reserve(items_.size());
   while (!items_.empty()) e.items.push_back(items_.take_front());
   account_.sent -= e.items.size();
@@ -131,7 +132,7 @@ input_queue::estate input_queue::surrender() {
   return e;
 }
 
-void input_queue::inherit(estate&& e) {
+void input_queue::import_state(queue_state&& e) {
   account_.sent += e.items.size();
   for (auto& i : e.items) items_.push_back(std::move(i));
   account_.depth_max = std::max<std::uint64_t>(account_.depth_max, items_.size());
@@ -143,7 +144,7 @@ void input_queue::inherit(estate&& e) {
   end_told = e.end_told;
 }
 
-std::size_t input_queue::requeue(const queue_spec& spec) {
+std::size_t input_queue::set_policy(const queue_spec& spec) {
   setup_.spec = spec;
   max_age_ms_.store(spec.max_age_ms, std::memory_order_relaxed);
   if (spec.full == full_policy::block) return 0;
@@ -151,11 +152,11 @@ std::size_t input_queue::requeue(const queue_spec& spec) {
   std::size_t dropped = 0;
   for (; items_.size() > room; ++dropped) items_.take_front();
   account_.drop(drop_reason::rewired, dropped);
-  left(dropped);
+  settled(dropped);
   return dropped;
 }
 
-std::shared_ptr<cell> input_queue::release_sender(std::int64_t now_ns) {
+std::shared_ptr<actor_cell> input_queue::unblock_sender(std::int64_t now_ns) {
   if (blocked_since_ns == 0) return nullptr;
   account_.blocked_ns += static_cast<std::uint64_t>(now_ns - blocked_since_ns);
   blocked_since_ns = 0;

@@ -7,8 +7,8 @@ using namespace hocket::host;
 
 namespace {
 
-entry at_ms(std::int64_t ms, epoch_number epoch = 0) {
-  entry e;
+queued_packet at_ms(std::int64_t ms, epoch_number epoch = 0) {
+  queued_packet e;
   text t;
   t.value = std::to_string(ms);
   e.item = make_packet(timestamp::of_ms(ms), std::move(t));
@@ -34,7 +34,7 @@ bool law(const input_queue& q) {
   link_account a;
   q.books().add_to(a);
   a.in_flight = q.in_flight();
-  return a.holds();
+  return a.adds_up();
 }
 
 }  // namespace
@@ -88,7 +88,7 @@ TEST_CASE("queue policies") {
 TEST_CASE("an older epoch goes, at once and later, but a transaction stays") {
   auto q = make(full_policy::block, 8);
   q.push(at_ms(0));
-  entry call;
+  queued_packet call;
   call.item = make_packet(timestamp::of_ms(1), delegation{});
   q.push(std::move(call));
   q.push(at_ms(2, 1));
@@ -110,7 +110,7 @@ TEST_CASE("ages, hands and books") {
   q.put_back(std::move(b));
   q.settle_delivered(1);
   CHECK(content(q) == "50 100 150 ");
-  std::vector<entry> set;
+  std::vector<queued_packet> set;
   q.take_before(timestamp::of_ms(150), timestamp::max(), set);
   CHECK(set.size() == 2);
   q.settle_dropped(drop_reason::too_old, 2);

@@ -2,7 +2,7 @@
 // its session goes. What would lock up here does so at once, or is told by the thread sanitizer.
 #include <atomic>
 
-#include "actors/host/several.test.hpp"
+#include "actors/host/hosts.test.hpp"
 
 using namespace hocket;
 using namespace hocket::host;
@@ -77,9 +77,9 @@ TEST_CASE("an observer that hears of a packet that the wire cannot carry may ope
   opens.to = "unfit_packet";
   runtime_options o;
   o.observers = {&opens};
-  fake_network::weather w;
+  fake_network::conditions w;
   w.unfit = "unfit";
-  troupe t(g, {{"mic", "left"}, {"end", "right"}}, false, w, o);
+  host_group t(g, {{"mic", "left"}, {"end", "right"}}, false, w, o);
   std::atomic<std::uint64_t> opened{0};
   opens.action = [&] {
     opened.store(static_cast<std::uint64_t>(t.hosts.at("left")->open_session()));

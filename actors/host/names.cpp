@@ -50,7 +50,7 @@ std::string_view to_string(call_kind kind) {
   HOCKET_ASSERT(false);
 }
 
-bool link_account::holds() const {
+bool link_account::adds_up() const {
   std::uint64_t gone = delivered + in_flight;
   for (const auto n : dropped) gone += n;
   return sent == gone;
@@ -58,9 +58,9 @@ bool link_account::holds() const {
 
 bool snapshot::law_holds() const {
   for (const auto& link : links)
-    if (!link.holds()) return false;
+    if (!link.adds_up()) return false;
   for (const auto& wire : wires)
-    if (!wire.holds()) return false;
+    if (!wire.adds_up()) return false;
   return true;
 }
 

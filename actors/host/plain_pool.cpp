@@ -9,20 +9,20 @@
 #include <vector>
 
 #include "actors/host/caf_pool.hpp"
-#include "actors/host/cell.hpp"
+#include "actors/host/actor_cell.hpp"
 
 namespace hocket::host {
 namespace {
 
 /// A queue of cells and the threads that serve it.
-struct lane {
+struct work_queue {
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<std::shared_ptr<cell>> ready;
+  std::deque<std::shared_ptr<actor_cell>> ready;
   int threads = 0;
   bool stopped = false;
 
-  void put(std::shared_ptr<cell> c) {
+  void put(std::shared_ptr<actor_cell> c) {
     std::lock_guard lock(mutex);
     ready.push_back(std::move(c));
     changed.notify_all();
@@ -44,7 +44,7 @@ struct lane {
   }
 };
 
-void staff(const std::shared_ptr<lane>& l) {
+void start_thread(const std::shared_ptr<work_queue>& l) {
   {
     std::lock_guard lock(l->mutex);
     ++l->threads;
@@ -52,61 +52,61 @@ void staff(const std::shared_ptr<lane>& l) {
   std::thread([l] { l->serve(); }).detach();
 }
 
-struct seat {
+struct executor_slot {
   std::mutex mutex;
-  std::shared_ptr<lane> where;
+  std::shared_ptr<work_queue> where;
 };
 
 class plain_pool final : public executor {
  public:
-  explicit plain_pool(int threads) : pool_(std::make_shared<lane>()) {
-    lanes_.push_back(pool_);
+  explicit plain_pool(int threads) : pool_(std::make_shared<work_queue>()) {
+    queues_.push_back(pool_);
     const auto cores = static_cast<int>(std::thread::hardware_concurrency());
-    for (int i = 0; i < std::max(threads > 0 ? threads : cores, 1) + 1; ++i) staff(pool_);
+    for (int i = 0; i < std::max(threads > 0 ? threads : cores, 1) + 1; ++i) start_thread(pool_);
   }
 
-  void attach(cell& c) override {
-    auto s = std::make_shared<seat>();
-    s->where = c.needs_thread() ? new_lane() : pool_;
+  void attach(actor_cell& c) override {
+    auto s = std::make_shared<executor_slot>();
+    s->where = c.needs_thread() ? new_queue() : pool_;
     c.slot = s;
   }
-  void detach(cell&) override {}
-  void post(cell& c) override {
-    auto& s = *static_cast<seat*>(c.slot.get());
+  void detach(actor_cell&) override {}
+  void post(actor_cell& c) override {
+    auto& s = *static_cast<executor_slot*>(c.slot.get());
     std::lock_guard lock(s.mutex);
     s.where->put(c.shared_from_this());
   }
-  void write_off(cell& c) override {
-    auto& s = *static_cast<seat*>(c.slot.get());
+  void write_off(actor_cell& c) override {
+    auto& s = *static_cast<executor_slot*>(c.slot.get());
     std::lock_guard lock(s.mutex);
     {
-      std::lock_guard of_lane(s.where->mutex);
+      std::lock_guard of_queue(s.where->mutex);
       --s.where->threads;  // not waited for
     }
-    if (s.where == pool_) staff(pool_);
-    s.where = new_lane();
+    if (s.where == pool_) start_thread(pool_);
+    s.where = new_queue();
   }
   void stop() override {
     std::lock_guard lock(mutex_);
-    for (auto& l : lanes_) {
-      std::unique_lock of_lane(l->mutex);
+    for (auto& l : queues_) {
+      std::unique_lock of_queue(l->mutex);
       l->stopped = true;
       l->changed.notify_all();
-      l->changed.wait(of_lane, [&] { return l->threads <= 0; });
+      l->changed.wait(of_queue, [&] { return l->threads <= 0; });
     }
   }
 
  private:
-  std::shared_ptr<lane> new_lane() {
-    auto l = std::make_shared<lane>();
-    staff(l);
+  std::shared_ptr<work_queue> new_queue() {
+    auto l = std::make_shared<work_queue>();
+    start_thread(l);
     std::lock_guard lock(mutex_);
-    lanes_.push_back(l);
+    queues_.push_back(l);
     return l;
   }
-  std::shared_ptr<lane> pool_;
+  std::shared_ptr<work_queue> pool_;
   std::mutex mutex_;
-  std::vector<std::shared_ptr<lane>> lanes_;
+  std::vector<std::shared_ptr<work_queue>> queues_;
 };
 
 }  // namespace

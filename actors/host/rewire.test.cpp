@@ -292,9 +292,9 @@ TEST_CASE("an agenda: rewires known beforehand come at their boundaries, nobody 
       s.offer("a", [&](plan& p) { s.set_value(p, "mid", 2); });
       s.offer("wrong", [&](plan& p) { p.name = "another"; });
       s.offer("b", [&](plan& p) { s.set_value(p, "mid", 3); });
-      s.options.agenda = {{"a", timestamp(400'000'000)},
-                          {"wrong", timestamp(600'000'000)},
-                          {"b", timestamp(900'000'000)}};
+      s.options.planned_rewires = {{"a", timestamp(400'000'000)},
+                                   {"wrong", timestamp(600'000'000)},
+                                   {"b", timestamp(900'000'000)}};
       std::vector<rewire_outcome> outcomes;
       s.options.rewired = [&](const rewire_request&, const rewire_outcome& o) {
         outcomes.push_back(o);

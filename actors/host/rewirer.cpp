@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/border.hpp"
-#include "actors/host/cell.hpp"
-#include "actors/host/world.hpp"
+#include "actors/host/remote_links.hpp"
+#include "actors/host/actor_cell.hpp"
+#include "actors/host/graph_run.hpp"
 
 namespace hocket::host {
 namespace {
@@ -20,11 +20,11 @@ constexpr int commit_rank = 1'000'001;
 constexpr std::int64_t notice_ns = 5'000'000;
 }  // namespace
 
-rewirer::rewirer(world& w)
-    : world_(w),
+rewirer::rewirer(graph_run& w)
+    : run_(w),
       revision_(w.options.revision),
-      follows_(!w.options.agenda.empty()),
-      hold_next_ns_(world::no_hold) {}
+      follows_(!w.options.planned_rewires.empty()),
+      pause_next_ns_(graph_run::no_pause) {}
 
 void rewirer::fail(change& c, std::string code, std::string why) {
   c.out.state = rewire_state::rolled_back;
@@ -33,38 +33,38 @@ void rewirer::fail(change& c, std::string code, std::string why) {
 }
 
 bool rewirer::may_begin(rewire_outcome& out) const {
-  out.graph = world_.graph().name;
+  out.graph = run_.graph().name;
   out.revision = revision();
-  out.hash_before = out.hash_after = world_.place().whole.hash;
+  out.hash_before = out.hash_after = run_.local().whole.hash;
   const auto refuse = [&](const char* code, std::string why) {
     out.code = code;
     out.why = std::move(why);
     return false;
   };
-  if (!world_.options.load)
+  if (!run_.options.load)
     return refuse("rewire.not-here", "this run was started by a program that reads no graph files");
-  if (world_.others && world_.is_virtual())
+  if (run_.peers && run_.is_virtual())
     return refuse("rewire.virtual-hosts",
                   "several hosts in virtual time cannot be rewired: run in real time, or stop the "
                   "run and start it with the new file on all of them");
   // In virtual time the loop takes what is asked of it in order, and the start was asked first.
-  if (!world_.gone.load() && !world_.is_virtual())
+  if (!run_.started.load() && !run_.is_virtual())
     return refuse("rewire.not-running", "the run has not begun: its actors still open; try again");
   {
     std::lock_guard lock(mutex_);
-    for (const auto& [one, pair] : leaving_)
+    for (const auto& [one, pair] : retiring_)
       if (pair.first)
         return refuse("rewire.under-way", pair.first->name() +
                                               " of the last rewire still closes; "
                                               "try again when it has");
   }
-  if (world_.ending() || world_.stopping() || world_.finished())
+  if (run_.ending() || run_.stopping() || run_.finished())
     return refuse("rewire.not-running", "the run is about to end");
   return true;
 }
 
 result<void> rewirer::plan_change(change& c) {
-  auto wanted = world_.options.load(c.request.graph);
+  auto wanted = run_.options.load(c.request.graph);
   if (!wanted) return hocket::fail(wanted.error().code, wanted.error().message);
   if (!c.request.hash.empty() && wanted->hash != c.request.hash)
     return hocket::fail(
@@ -73,22 +73,22 @@ result<void> rewirer::plan_change(change& c) {
                     "was asked for: parameters, --set or environment differ",
                     wanted->hash, c.request.hash));
   diagnostics findings;
-  auto what = plan_rewire(world_.place().whole, *wanted, findings);
+  auto what = plan_rewire(run_.local().whole, *wanted, findings);
   if (!what) return hocket::fail("rewire.refused", findings.to_string());
-  auto place = partition(what->next, world_.place().host);
-  if (!place) return hocket::fail(place);
-  c.next = std::make_unique<const wiring>(std::move(*place), &world_.wired());
-  c.wired = c.next.get();
-  const auto& next = *c.wired;
+  auto local = partition(what->next, run_.local().host);
+  if (!local) return hocket::fail(local);
+  c.next = std::make_unique<const plan_revision>(std::move(*local), &run_.current());
+  c.target = c.next.get();
+  const auto& next = *c.target;
   for (std::size_t a = 0; a < next.graph.actors.size(); ++a) {
     const auto fate = a < what->actors.size() ? what->actors[a] : actor_fate::untouched;
-    const auto& before = world_.place().standings;
-    const auto stands = next.place.standings[a];
-    if (stands == standing::here)
+    const auto& before = run_.local().roles;
+    const auto stands = next.local.roles[a];
+    if (stands == actor_role::local)
       c.fresh.push_back(fate == actor_fate::added || fate == actor_fate::replaced);
     else
-      c.fresh.push_back(stands != standing::elsewhere &&
-                        (a >= before.size() || before[a] == standing::elsewhere));
+      c.fresh.push_back(stands != actor_role::absent &&
+                        (a >= before.size() || before[a] == actor_role::absent));
   }
   what->takes_over.resize(next.graph.actors.size());
   c.what = std::move(*what);
@@ -130,17 +130,17 @@ rewire_outcome rewirer::run(rewire_request request) {
 }
 
 void rewirer::follow(const std::vector<planned_rewire>& agenda) {
-  while (!world_.gone.load() && !world_.is_virtual() && !world_.finished())
+  while (!run_.started.load() && !run_.is_virtual() && !run_.finished())
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   for (auto it = agenda.begin(); it != agenda.end(); ++it) {
-    hold_next_ns_.store(it + 1 == agenda.end() ? world::no_hold : (it + 1)->at.ns());
+    pause_next_ns_.store(it + 1 == agenda.end() ? graph_run::no_pause : (it + 1)->at.ns());
     rewire_request request{{it->file, ""}};
     request.not_before = it->at;
     const auto out = run_one(request);
-    // Who was refused was not told of, and nobody let time go on.
-    if (out.state == rewire_state::refused && world_.options.rewired)
-      world_.options.rewired(request, out);
-    world_.hold(hold_next_ns_.load());
+    // A refused one was not reported, and time was not let go on.
+    if (out.state == rewire_state::refused && run_.options.rewired)
+      run_.options.rewired(request, out);
+    run_.pause_time_before(pause_next_ns_.load());
   }
   follows_.store(false);
 }
@@ -148,33 +148,33 @@ void rewirer::follow(const std::vector<planned_rewire>& agenda) {
 rewire_outcome rewirer::run_one(rewire_request request) {
   const auto c = draft(std::move(request));
   if (c->out.state != rewire_state::planned || c->request.dry_run) return c->out;
-  if (world_.is_virtual()) {
+  if (run_.is_virtual()) {
     run_virtual(c);
     if (c->out.state != rewire_state::committed) roll_back(*c);
-    tell_host(*c);
+    report(*c);
     return c->out;
   }
   prepare(c);
   if (c->out.state == rewire_state::planned)
-    commit_at(c, world_.graph().grid.index_of(next_boundary(c->request.not_before)) - 1);
+    commit_at(c, run_.graph().grid.index_of(next_boundary(c->request.not_before)) - 1);
   else
-    give_up(*c, "", c->out.code, c->out.why);
+    abort(*c, "", c->out.code, c->out.why);
   return c->out;
 }
 
-void rewirer::tell_host(change& c) {
+void rewirer::report(change& c) {
   if (c.out.state == rewire_state::rolled_back) {
     c.out.hash_after = c.out.hash_before;
-    world_.event("", "rewire_rolled_back", c.out.why);
+    run_.event("", "rewire_rolled_back", c.out.why);
   }
-  if (world_.options.rewired) world_.options.rewired(c.request, c.out);
+  if (run_.options.rewired) run_.options.rewired(c.request, c.out);
 }
 
-void rewirer::decide(change& c) const {
-  if (std::exchange(c.decided, true) || !world_.options.decided) return;
+void rewirer::record_decision(change& c) const {
+  if (std::exchange(c.decided, true) || !run_.options.decided) return;
   auto out = c.out;
   out.revision = number_of(c);
-  world_.options.decided(c.request, out);
+  run_.options.decided(c.request, out);
 }
 
 int rewirer::number_of(const change& c) const {
@@ -182,75 +182,75 @@ int rewirer::number_of(const change& c) const {
 }
 
 timestamp rewirer::next_boundary(timestamp not_before) const {
-  const auto& grid = world_.graph().grid;
-  const auto soon = world_.now() + duration(world_.is_virtual() ? 0 : notice_ns);
+  const auto& grid = run_.graph().grid;
+  const auto soon = run_.now() + duration(run_.is_virtual() ? 0 : notice_ns);
   const auto next = grid.end_of(grid.index_of(soon));
   return not_before <= next ? next : grid.end_of(grid.index_of(not_before - duration(1)));
 }
 
 // Others first: opening a model may take seconds, and sources begin where the present is.
 void rewirer::prepare(const std::shared_ptr<change>& c) {
-  world_.event("", "rewire_prepares", c->what.next.hash);
+  run_.event("", "rewire_prepares", c->what.next.hash);
   const auto began_ns = monotonic_ns();
   const auto deadline = began_ns + c->request.prepare_limit_s * std::int64_t{1'000'000'000};
-  if (world_.edge)
-    if (auto known = world_.edge->prepare(c->wired->place); !known)
+  if (run_.remote)
+    if (auto known = run_.remote->prepare(c->target->local); !known)
       return fail(*c, known.error().code, known.error().message);
-  stand_by(*c, false, next_boundary(c->request.not_before));
+  prepare_actors(*c, false, next_boundary(c->request.not_before));
   if (!all_opened(*c, deadline)) return;
-  stand_by(*c, true, next_boundary(c->request.not_before));
+  prepare_actors(*c, true, next_boundary(c->request.not_before));
   if (!all_opened(*c, deadline)) return;
   c->out.prepared_ms = static_cast<double>(monotonic_ns() - began_ns) / 1e6;
 }
 
 void rewirer::commit_at(const std::shared_ptr<change>& c, std::int64_t k) {
-  const auto before = world_.status();
-  decide(*c);
-  c->at = world_.graph().grid.end_of(k);
-  world_.at(c->at, 5, [this, c] {
+  const auto before = run_.status();
+  record_decision(*c);
+  c->at = run_.graph().grid.end_of(k);
+  run_.at(c->at, 5, [this, c] {
     commit(*c);
     std::lock_guard lock(mutex_);
     c->over = true;
     changed_.notify_all();
   });
-  if (wait_until_over(*c)) settle(*c, before, monotonic_ns());
+  if (wait_until_over(*c)) wait_until_settled(*c, before, monotonic_ns());
   if (c->out.state != rewire_state::committed) roll_back(*c);
-  tell_host(*c);
+  report(*c);
 }
 
-void rewirer::give_up(change& c, std::string host, std::string code, std::string why) {
+void rewirer::abort(change& c, std::string host, std::string code, std::string why) {
   fail(c, std::move(code), std::move(why));
   c.out.host = std::move(host);
   roll_back(c);
-  tell_host(c);
+  report(c);
 }
 
 // Time stands still from the boundary on until the new actors have opened: the same every time.
 void rewirer::run_virtual(const std::shared_ptr<change>& c) {
   auto before = std::make_shared<snapshot>();
-  world_.exec->inside([this, c, before] {
+  run_.executor->inside([this, c, before] {
     c->at = next_boundary(c->request.not_before);
-    world_.at(c->at, prepare_rank, [this, c] {
-      stand_by(*c, false, c->at);
-      stand_by(*c, true, c->at);
+    run_.at(c->at, prepare_rank, [this, c] {
+      prepare_actors(*c, false, c->at);
+      prepare_actors(*c, true, c->at);
     });
-    world_.at(c->at, commit_rank, [this, c, before] {
+    run_.at(c->at, commit_rank, [this, c, before] {
       if (all_opened(*c, 0)) {
-        *before = world_.status();
+        *before = run_.status();
         commit(*c);
       } else {
-        for (const auto& [where, one] : c->trial) one->request_release(true);
+        for (const auto& [where, one] : c->prepared) one->request_close(true);
       }
       std::lock_guard lock(mutex_);
       c->over = true;
       changed_.notify_all();
     });
-    world_.hold(hold_next_ns_.load());
+    run_.pause_time_before(pause_next_ns_.load());
   });
-  world_.event("", "rewire_prepares", c->what.next.hash);
+  run_.event("", "rewire_prepares", c->what.next.hash);
   if (wait_until_over(*c) && c->out.state == rewire_state::committed) {
-    decide(*c);
-    settle(*c, *before, monotonic_ns());
+    record_decision(*c);
+    wait_until_settled(*c, *before, monotonic_ns());
   }
 }
 
@@ -258,7 +258,7 @@ bool rewirer::wait_until_over(change& c) {
   std::unique_lock lock(mutex_);
   while (!c.over) {
     changed_.wait_for(lock, std::chrono::milliseconds(20));
-    if (c.over || !world_.finished()) continue;
+    if (c.over || !run_.finished()) continue;
     fail(c, "rewire.run-ended", "the run ended before the boundary");
     return false;
   }
@@ -267,51 +267,51 @@ bool rewirer::wait_until_over(change& c) {
 
 // ---------------------------------------------------------------------------- prepare
 
-void rewirer::stand_by(change& c, bool sources, timestamp begins) {
-  const auto& next = *c.wired;
-  std::vector<session_id> sessions = world_.open_sessions();
-  std::vector<std::shared_ptr<cell>> made;
-  for (const auto a : next.shape.upstream_first) {
+void rewirer::prepare_actors(change& c, bool sources, timestamp begins) {
+  const auto& next = *c.target;
+  std::vector<session_id> sessions = run_.open_sessions();
+  std::vector<std::shared_ptr<actor_cell>> made;
+  for (const auto a : next.layout.upstream_first) {
     const auto& info = next.graph.actors[a].type->info;
     const bool replaces = c.what.takes_over[a].has_value();
     // What waits for devices, files or the network may hold one that only one can: it opens when
     // the instance before it has closed.
     if (!c.fresh[a] || info.source != sources || (info.blocking && replaces)) continue;
-    if (next.place.standings[a] != standing::here) continue;  // proxies cannot fail
+    if (next.local.roles[a] != actor_role::local) continue;  // proxies cannot fail
     const bool shared = info.scope == instance_scope::shared;
     for (const auto id : shared ? std::vector{session_id::none} : sessions) {
-      std::shared_ptr<cell> before;
+      std::shared_ptr<actor_cell> before;
       {
-        std::lock_guard lock(world_.topology_);
-        if (replaces) before = world_.cell_of(*c.what.takes_over[a], id);
+        std::lock_guard lock(run_.topology_);
+        if (replaces) before = run_.cell_of(*c.what.takes_over[a], id);
       }
-      auto heir = std::make_shared<cell>(world_.shared_from_this(), next, a, id);
-      auto home = std::make_shared<outlet>();
-      home->session = world_.find_session(id);
+      auto replacement = std::make_shared<actor_cell>(run_.shared_from_this(), next, a, id);
+      auto home = std::make_shared<session_outputs>();
+      home->session = run_.find_session(id);
       if (!shared && !home->session) continue;
-      home->routes.resize(info.outputs.size());
+      home->link_ends.resize(info.outputs.size());
       home->streams.resize(info.outputs.size());
-      heir->add_outlet(std::move(home));
-      world_.exec->attach(*heir);
-      heir->stand_by(before.get(), begins);
-      c.trial[{a, id}] = heir;
-      made.push_back(std::move(heir));
+      replacement->add_outputs(std::move(home));
+      run_.executor->attach(*replacement);
+      replacement->prepare(before.get(), begins);
+      c.prepared[{a, id}] = replacement;
+      made.push_back(std::move(replacement));
     }
   }
   {
     std::lock_guard lock(mutex_);
-    standing_by_ = c.trial;
+    prepared_ = c.prepared;
   }
-  (void)world_.open_cells(made, false);
+  (void)run_.open_cells(made, false);
 }
 
 bool rewirer::all_opened(change& c, std::int64_t deadline_ns) {
-  std::unique_lock lock(world_.end_mutex_);
-  for (const auto& [where, one] : c.trial) {
-    auto& opening = world_.openings_[one.get()];
+  std::unique_lock lock(run_.end_mutex_);
+  for (const auto& [where, one] : c.prepared) {
+    auto& opening = run_.openings_[one.get()];
     const auto who = fmt::format("{} ({})", one->name(), one->info().type);
-    while (!opening.done && monotonic_ns() < deadline_ns && !world_.stopping_.load())
-      world_.end_.wait_for(lock, std::chrono::milliseconds(20));
+    while (!opening.done && monotonic_ns() < deadline_ns && !run_.stopping_.load())
+      run_.end_.wait_for(lock, std::chrono::milliseconds(20));
     if (!opening.done)
       fail(c, "rewire.too-slow", who + " did not open in time");
     else if (!opening.how)
@@ -326,31 +326,31 @@ bool rewirer::all_opened(change& c, std::int64_t deadline_ns) {
 }
 
 void rewirer::roll_back(change& c) {
-  std::vector<std::shared_ptr<cell>> trial;
+  std::vector<std::shared_ptr<actor_cell>> prepared;
   {
     std::lock_guard lock(mutex_);
-    for (const auto& [where, one] : standing_by_) trial.push_back(one);
+    for (const auto& [where, one] : prepared_) prepared.push_back(one);
   }
-  for (const auto& one : trial) one->request_release(true);
+  for (const auto& one : prepared) one->request_close(true);
   // In good order where they answer; one that hangs is left behind, like any other.
   const auto until = monotonic_ns() + 2'000'000'000;
-  for (const auto& one : trial)
+  for (const auto& one : prepared)
     while (!one->is_over() && monotonic_ns() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  for (const auto& one : trial) world_.exec->detach(*one);
-  if (world_.edge) world_.edge->call_off();
+  for (const auto& one : prepared) run_.executor->detach(*one);
+  if (run_.remote) run_.remote->abort();
   {
     std::lock_guard lock(mutex_);
-    standing_by_.clear();
+    prepared_.clear();
   }
-  std::lock_guard lock(world_.topology_);
+  std::lock_guard lock(run_.topology_);
   // Cells that are left behind hold on to it.
-  if (c.next) world_.wirings_.insert(world_.wirings_.begin(), std::move(c.next));
+  if (c.next) run_.revisions_.insert(run_.revisions_.begin(), std::move(c.next));
 }
 
-void rewirer::add_standing_by(std::vector<std::shared_ptr<cell>>& cells) const {
+void rewirer::add_prepared(std::vector<std::shared_ptr<actor_cell>>& cells) const {
   std::lock_guard lock(mutex_);
-  for (const auto& [where, one] : standing_by_) cells.push_back(one);
+  for (const auto& [where, one] : prepared_) cells.push_back(one);
 }
 
 }  // namespace hocket::host

@@ -46,7 +46,7 @@ struct link_account {
   full_policy full = full_policy::block;
   bool back_edge = false;
 
-  bool holds() const;
+  bool adds_up() const;
 };
 
 enum class actor_state : std::uint8_t {
@@ -122,7 +122,7 @@ struct call_input {
 /// One call into a component, when it is over. Times are monotonic_ns() of this process.
 struct call_record {
   actor_index actor = 0;
-  session_id session = session_id::none;  ///< none: of a shared actor, for nobody or for several
+  session_id session = session_id::none;  ///< none: of a shared actor, for none or for several
   call_kind what = call_kind::packet;
   bool failed = false;
   std::int64_t began_ns = 0;
@@ -158,7 +158,7 @@ class observer {
                      std::string_view /*detail*/) {}
   /// The run goes on with another plan.
   virtual void rewired(const graph_revision&) {}
-  /// Asked once, when the run starts: only who wants calls is told of them, and only then do they
+  /// Asked once, when the run starts: only observers that want calls get them, and only then do they
   /// cost anything.
   virtual bool wants_calls() const { return false; }
   virtual void called(const plan&, const call_record&) {}
@@ -196,14 +196,14 @@ struct runtime_options {
   /// The number of the plan that this run starts with: over 1 where a killed process comes back.
   int revision = 1;
   /// Told as soon as it is decided that the run goes on with a new graph, before the boundary at which
-  /// it does (virtual time: at it): for who keeps what a restart needs. The outcome is not whole yet.
+  /// it does (virtual time: at it): for the program that keeps what a restart needs. The outcome is not whole yet.
   /// If the run ends before the boundary, `rewired` says `rolled_back`.
   std::function<void(const rewire_request&, const rewire_outcome&)> decided = {};
   /// Rewires that this run goes through by itself, in order of time; others are refused until the
   /// last is done. In virtual time each comes at its boundary, every time. Not over several hosts.
-  std::vector<planned_rewire> agenda = {};
-  /// Told once for each rewire that this process took part in, whoever asked for it. Where one of
-  /// the agenda's could not be done its outcome says so, and the run goes on as it is.
+  std::vector<planned_rewire> planned_rewires = {};
+  /// Told once for each rewire that this process took part in, no matter which host it was asked of. Where one of
+  /// `planned_rewires` could not be done its outcome says so, and the run goes on as it is.
   std::function<void(const rewire_request&, const rewire_outcome&)> rewired = {};
 };
 
@@ -211,7 +211,7 @@ enum class end_reason : std::uint8_t { finished, stopped, failed };
 
 struct run_summary {
   end_reason why = end_reason::finished;
-  std::string detail;  ///< last words: which actor, why
+  std::string detail;  ///< which actor ended it, and why
   snapshot last;
 };
 
@@ -230,7 +230,7 @@ class runtime {
 
   /// Waits until all sources ended and everything drained, or until stop() or a failure.
   virtual run_summary wait() = 0;
-  /// Orderly stop: sources end, queues drain, last words, upstream first. Returns at once.
+  /// Orderly stop: sources end, queues drain, actors close, upstream first. Returns at once.
   virtual void stop() = 0;
   virtual snapshot status() const = 0;
   virtual void interrupt(session_id session) = 0;

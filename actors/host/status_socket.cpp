@@ -14,7 +14,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "actors/host/wire_rows.hpp"
+#include "actors/host/wire_status.hpp"
 
 namespace hocket::host {
 namespace {
@@ -33,7 +33,7 @@ json link_json(const link_account& l) {
           {"in_flight", l.in_flight},
           {"depth_max", l.depth_max},
           {"blocked_ns", l.blocked_ns},
-          {"holds", l.holds()},
+          {"holds", l.adds_up()},
           {"waiting_ms", l.waiting_ms},
           {"queue_size", l.queue_size},
           {"full", to_string(l.full)},

@@ -12,7 +12,7 @@ namespace hocket::host {
 /// fields are named as in the structs. Drops without packets are left out.
 std::string to_json(const snapshot& s, const std::string& graph);
 
-/// The answer to one line, without a newline; "": nobody understands it.
+/// The answer to one line, without a newline; "": not understood.
 using status_answer = std::function<std::string(const std::string& line)>;
 
 /// Answers each line on a Unix socket with one line of JSON: "status" for `hocket top`, and what

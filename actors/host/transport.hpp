@@ -45,7 +45,7 @@ struct host_options {
   std::string secret_key;                             ///< Z85; "" = plaintext
   std::map<std::string, std::string> public_keys;     ///< of the peers, by host
   std::map<std::string, std::string> peer_addresses;  ///< instead of the graph file's, by host
-  /// Told once, before anybody is waited for: where this process listens.
+  /// Called once, before any host is waited for: where this process listens.
   std::function<void(const std::string& address)> listening = {};
   open_transport open = {};  ///< empty: ZeroMQ (`actors/wire`)
 };

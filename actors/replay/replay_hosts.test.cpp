@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "actors/host/rewire_plans.test.hpp"
-#include "actors/host/several.test.hpp"
+#include "actors/host/hosts.test.hpp"
 #include "actors/record/graph_recorder.hpp"
 #include "actors/record/memory_sink.test.hpp"
 #include "actors/replay/replay_plan.hpp"
@@ -158,7 +158,7 @@ void check_replay_of_source(recorded_hosts& r) {
   CHECK(std::ranges::any_of(what->warnings,
                             [](const auto& w) { return w.starts_with("host edge recorded it"); }));
   runtime_options how{.virtual_time = true};
-  how.agenda = {{"2", what->later[0].from}};
+  how.planned_rewires = {{"2", what->later[0].from}};
   how.load = [&](graph_text&) -> result<plan> { return what->later[0].graph; };
   int committed = 0;
   how.rewired = [&](const rewire_request&, const rewire_outcome& o) {

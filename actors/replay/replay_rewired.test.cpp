@@ -72,7 +72,7 @@ struct changing_run {
   static void follow(runtime_options& how, const std::vector<plan>& later, int& failed) {
     how.virtual_time = true;
     for (int i = 1; i <= static_cast<int>(later.size()); ++i)
-      how.agenda.push_back({std::to_string(i), at(i)});
+      how.planned_rewires.push_back({std::to_string(i), at(i)});
     how.load = [later](graph_text& t) -> result<plan> {
       return later[static_cast<std::size_t>(std::stoi(t.file)) - 1];
     };

@@ -8,7 +8,7 @@
 #include "actors/wire/address.hpp"
 #include "actors/wire/handshake.hpp"
 #include "actors/wire/keys.hpp"
-#include "actors/wire/letter_book.hpp"
+#include "actors/wire/host_message_log.hpp"
 
 using namespace hocket;
 using namespace hocket::wire;
@@ -142,7 +142,7 @@ TEST_CASE("keys: made, written with safe permissions, never replaced, read back"
 }
 
 TEST_CASE("letters arrive once, in order, and again after a reconnect") {
-  letter_book a, b;
+  host_message_log a, b;
   for (int i = 0; i < 3; ++i) {
     host_message m;
     m.value = i;
@@ -157,6 +157,6 @@ TEST_CASE("letters arrive once, in order, and again after a reconnect") {
   REQUIRE(a.ack(b.ack()));
   CHECK(a.unconfirmed().empty());
   CHECK_FALSE(a.ack({9}));
-  for (std::size_t i = 0; i < letter_book::unconfirmed_max; ++i) REQUIRE(a.write({}, 0));
+  for (std::size_t i = 0; i < host_message_log::unconfirmed_max; ++i) REQUIRE(a.write({}, 0));
   CHECK(a.write({}, 0) == nullptr);
 }

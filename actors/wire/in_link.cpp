@@ -8,7 +8,7 @@
 
 namespace hocket::wire {
 
-result<void> in_link::arrived(arrival a, std::vector<arrival>& ready) {
+result<void> in_link::arrived(received_packet a, std::vector<received_packet>& ready) {
   if (a.seq < next_ || waiting_.count(a.seq) > 0) {
     ++account_.duplicates;
     return {};
@@ -16,13 +16,13 @@ result<void> in_link::arrived(arrival a, std::vector<arrival>& ready) {
   const auto cost = cost_bytes(a.content);
   const auto packets = a.seq - consumed_;
   const auto bytes = received_bytes_ + waiting_bytes_ - consumed_bytes_;
-  if (packets >= told_.window_packets || (packets > 0 && bytes + cost > told_.window_bytes))
+  if (packets >= granted_.window_packets || (packets > 0 && bytes + cost > granted_.window_bytes))
     return fail(
         wire_error::malformed,
         fmt::format("link {} ({}): packet {} of {} bytes is beyond the credit of {} packets "
                     "and {} bytes after {}",
-                    options_.id, options_.name, a.seq, cost, told_.window_packets,
-                    told_.window_bytes, consumed_));
+                    options_.id, options_.name, a.seq, cost, granted_.window_packets,
+                    granted_.window_bytes, consumed_));
   if (a.seq > next_) {
     waiting_bytes_ += cost;
     waiting_.emplace(a.seq, std::move(a));
@@ -32,7 +32,7 @@ result<void> in_link::arrived(arrival a, std::vector<arrival>& ready) {
   return {};
 }
 
-void in_link::accept(arrival&& a, std::vector<arrival>& ready) {
+void in_link::accept(received_packet&& a, std::vector<received_packet>& ready) {
   received_bytes_ += cost_bytes(a.content);
   ++next_;
   ready.push_back(std::move(a));
@@ -47,7 +47,7 @@ void in_link::accept(arrival&& a, std::vector<arrival>& ready) {
   }
 }
 
-result<void> in_link::gap(const gap_record& g, std::vector<arrival>& ready) {
+result<void> in_link::gap(const gap_record& g, std::vector<received_packet>& ready) {
   if (g.to_seq <= next_) return {};  // heard before
   if (g.from_seq != next_ || g.to_seq - next_ > credit_packets_)
     return fail(wire_error::malformed,
@@ -126,7 +126,7 @@ void in_link::reset() {
   next_ = received_bytes_ = consumed_ = consumed_bytes_ = 0;
   old_packets_ = queued_.size();
   old_bytes_ = account_.in_flight_bytes;
-  told_ = {};
+  granted_ = {};
 }
 
 std::uint32_t in_link::window_packets() const {
@@ -142,21 +142,22 @@ bool in_link::ack_due() const {
   if (!open_) return false;
   const auto packets = std::max<std::uint64_t>(1, credit_packets_ / 4);
   const auto bytes = std::max<std::uint64_t>(1, options_.credit_bytes / 4);
-  return consumed_ - told_.consumed + window_packets() - told_.window_packets >= packets ||
-         consumed_bytes_ - told_.consumed_bytes + window_bytes() - told_.window_bytes >= bytes;
+  return consumed_ - granted_.consumed + window_packets() - granted_.window_packets >= packets ||
+         consumed_bytes_ - granted_.consumed_bytes + window_bytes() - granted_.window_bytes >=
+             bytes;
 }
 
 bool in_link::ack_pending() const {
   if (!open_) return false;
-  return next_ != told_.received || consumed_ != told_.consumed ||
-         consumed_bytes_ != told_.consumed_bytes || window_packets() != told_.window_packets ||
-         window_bytes() != told_.window_bytes;
+  return next_ != granted_.received || consumed_ != granted_.consumed ||
+         consumed_bytes_ != granted_.consumed_bytes ||
+         window_packets() != granted_.window_packets || window_bytes() != granted_.window_bytes;
 }
 
 // The room is in each confirmation once it was not all there: one that is lost does no harm.
 ack_record in_link::ack() {
-  told_ = {next_, consumed_, consumed_bytes_, window_packets(), window_bytes()};
-  auto said = told_;
+  granted_ = {next_, consumed_, consumed_bytes_, window_packets(), window_bytes()};
+  auto said = granted_;
   if (resumed_whole_) said.window_packets = 0, said.window_bytes = 0;
   return said;
 }
@@ -165,7 +166,7 @@ resume_record in_link::resume() {
   resumed_whole_ = true;
   const auto at = ack();
   resumed_whole_ = old_packets_ == 0;
-  return {at, told_.window_packets, told_.window_bytes};
+  return {at, granted_.window_packets, granted_.window_bytes};
 }
 
 wire_account in_link::account() const {

@@ -31,15 +31,15 @@ class in_link {
   void change(const remote_link& options);
 
   /// A packet as it came, its bulk frames found.
-  struct arrival {
+  struct received_packet {
     std::uint64_t seq = 0;
     encoded_packet content;
   };
   /// Appends to `ready` what can be handed on now: nothing for a duplicate or one that waits for an
   /// earlier one. Errors: wire.malformed where the sender went beyond its credit.
-  result<void> arrived(arrival a, std::vector<arrival>& ready);
+  result<void> arrived(received_packet a, std::vector<received_packet>& ready);
   /// The sender announced a loss. Errors: wire.malformed where it does not begin where we are.
-  result<void> gap(const gap_record& g, std::vector<arrival>& ready);
+  result<void> gap(const gap_record& g, std::vector<received_packet>& ready);
 
   /// What became of a packet that arrived() handed on; taken() or dropped() for each.
   void taken(std::size_t cost);
@@ -74,7 +74,7 @@ class in_link {
     std::size_t cost = 0;
     std::uint64_t numbering = 0;
   };
-  void accept(arrival&& a, std::vector<arrival>& ready);
+  void accept(received_packet&& a, std::vector<received_packet>& ready);
   void release(std::size_t cost);
   void settle(const held& h);
   std::uint32_t window_packets() const;
@@ -85,14 +85,14 @@ class in_link {
   bool open_ = true, retired_ = false;
   std::uint64_t next_ = 0;            ///< first number that is missing
   std::uint64_t received_bytes_ = 0;  ///< of this numbering, gaps included
-  std::map<std::uint64_t, arrival> waiting_;
+  std::map<std::uint64_t, received_packet> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::deque<held> queued_;  ///< taken, not consumed
   std::uint64_t numbering_ = 0;
   std::uint64_t consumed_ = 0, consumed_bytes_ = 0;
   std::uint64_t old_packets_ = 0, old_bytes_ = 0;  ///< of queued_, of numberings before this one
   bool resumed_whole_ = true;                      ///< all room was granted when it resumed
-  ack_record told_;  ///< with the room granted so far; none before resume()
+  ack_record granted_;  ///< with the room granted so far; none before resume()
   wire_account account_;
 };
 

@@ -36,7 +36,7 @@ struct changing_link {
     const auto r = out.resume(in.resume());
     REQUIRE(r);
     if (r->gap) {
-      std::vector<in_link::arrival> ready;
+      std::vector<in_link::received_packet> ready;
       REQUIRE(in.gap(*r->gap, ready));
       CHECK(ready.empty());
       REQUIRE(out.ack(in.ack()));
@@ -67,7 +67,7 @@ struct changing_link {
   }
   void arrive() {
     if (flying.empty()) return;
-    std::vector<in_link::arrival> ready;
+    std::vector<in_link::received_packet> ready;
     REQUIRE(in.arrived(std::move(flying.front()), ready));
     flying.pop_front();
     for (auto& a : ready) {
@@ -76,8 +76,8 @@ struct changing_link {
     }
   }
   void check() const {
-    CHECK(out.account().holds());
-    CHECK(in.account().holds());
+    CHECK(out.account().adds_up());
+    CHECK(in.account().adds_up());
   }
   void settle() {
     for (int i = 0; i < 1000 && out.account().in_flight > 0; ++i) {
@@ -91,7 +91,7 @@ struct changing_link {
   std::mt19937 random;
   out_link out;
   in_link in;
-  std::deque<in_link::arrival> flying;
+  std::deque<in_link::received_packet> flying;
   std::vector<bool> lossless;  ///< by packet: how it was sent
   bool is_lossless = true;
   std::vector<std::uint64_t> got;
@@ -159,7 +159,7 @@ TEST_CASE("a receiver that comes back with less credit is sent no more at a time
   std::uint64_t got = 0;
   const auto take = [&](const std::vector<out_link::again>& packets) {
     for (const auto& p : packets) {
-      std::vector<in_link::arrival> ready;
+      std::vector<in_link::received_packet> ready;
       REQUIRE(in.arrived({p.seq, *p.content}, ready));  // never beyond the credit
       in.taken(10);
       ++got;
@@ -186,7 +186,7 @@ TEST_CASE("a receiver that comes back with less credit is sent no more at a time
   REQUIRE(out.ack(in.ack()));
   CHECK(out.has_room(1));
   CHECK(out.account().delivered == 8);
-  CHECK(out.account().holds());
+  CHECK(out.account().adds_up());
   CHECK(in.account().delivered == 8);
 }
 
@@ -232,6 +232,6 @@ TEST_CASE("a retired link: its packets still arrive; a new process of the peer g
     CHECK_FALSE(in.ack_pending());
     CHECK_FALSE(in.ack_due());
   }
-  CHECK(out.account().holds());
-  CHECK(in.account().holds());
+  CHECK(out.account().adds_up());
+  CHECK(in.account().adds_up());
 }

@@ -58,8 +58,8 @@ struct link_world {
   unsigned dice(unsigned n) { return random() % n; }
 
   void check() const {
-    CHECK(out.account().holds());
-    CHECK(in.account().holds());
+    CHECK(out.account().adds_up());
+    CHECK(in.account().adds_up());
   }
 
   void send() {
@@ -71,7 +71,7 @@ struct link_world {
     data.push_back({seq, sent++, bytes});
   }
 
-  void hand(std::vector<in_link::arrival>& ready) {
+  void hand(std::vector<in_link::received_packet>& ready) {
     for (auto& a : ready) {
       got.push_back(of.at(a.seq));
       in.taken(cost_bytes(a.content));
@@ -84,7 +84,7 @@ struct link_world {
     const auto at = static_cast<std::ptrdiff_t>(dice(std::min<unsigned>(3, data.size())));
     const auto f = data[static_cast<std::size_t>(at)];
     if (dice(10) != 0) data.erase(data.begin() + at);  // else it comes twice
-    std::vector<in_link::arrival> ready;
+    std::vector<in_link::received_packet> ready;
     REQUIRE(in.arrived({f.seq, content(f.bytes)}, ready));
     hand(ready);
   }
@@ -123,7 +123,7 @@ struct link_world {
     const auto resumed = out.resume(in.resume());
     REQUIRE(resumed);
     if (resumed->gap) {
-      std::vector<in_link::arrival> ready;
+      std::vector<in_link::received_packet> ready;
       REQUIRE(in.gap(*resumed->gap, ready));
       CHECK(ready.empty());
       for (const auto& l : resumed->gap->lost) announced.push_back(l);

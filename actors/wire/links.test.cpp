@@ -106,7 +106,7 @@ TEST_CASE("a bounded link to a restarted receiver confirms, and loses, by its ne
   REQUIRE(again->gap);
   CHECK(again->gap->from_seq == 3);  // where the receiver is: any other place breaks the protocol
   CHECK(again->gap->to_seq == 4);
-  CHECK(out.account().holds());
+  CHECK(out.account().adds_up());
 }
 
 TEST_CASE("credit: packets, bytes, and one packet whatever its size") {
@@ -119,7 +119,7 @@ TEST_CASE("credit: packets, bytes, and one packet whatever its size") {
   const auto big = content(5000);
   out.add(header_of(0), big);
   CHECK_FALSE(out.has_room(1));
-  std::vector<in_link::arrival> ready;
+  std::vector<in_link::received_packet> ready;
   REQUIRE(in.arrived({0, big}, ready));
   in.taken(5000);
   CHECK_FALSE(in.ack_due());
@@ -134,7 +134,7 @@ TEST_CASE(
   const auto o = link_of(delivery::lossless, 8, 1000);
   in_link in(o);
   const auto take = [&](std::uint64_t seq) {
-    std::vector<in_link::arrival> ready;
+    std::vector<in_link::received_packet> ready;
     REQUIRE(in.arrived({seq, content(100)}, ready));
     in.taken(100);
   };
@@ -153,7 +153,7 @@ TEST_CASE(
     take(n);
   }
   CHECK_FALSE(out.has_room(0));
-  std::vector<in_link::arrival> over;
+  std::vector<in_link::received_packet> over;
   CHECK_FALSE(in.arrived({2, content(1)}, over));
   CHECK(in.account().in_flight == o.credit_packets);
 
@@ -188,8 +188,8 @@ TEST_CASE(
     out.add(header_of(n), content(100));
   }
   CHECK_FALSE(out.has_room(0));
-  CHECK(out.account().holds());
-  CHECK(in.account().holds());
+  CHECK(out.account().adds_up());
+  CHECK(in.account().adds_up());
 }
 
 TEST_CASE("restarts of the sender at random: never more in the receiver's hands than its credit") {
@@ -222,7 +222,7 @@ TEST_CASE("restarts of the sender at random: never more in the receiver's hands 
 
 TEST_CASE("a peer that breaks the rules is told apart") {
   auto o = link_of(delivery::lossless, 2, 100);
-  std::vector<in_link::arrival> ready;
+  std::vector<in_link::received_packet> ready;
   SUBCASE("beyond its credit") {
     in_link in(o);
     CHECK_FALSE(in.arrived({0, content(10)}, ready));  // nothing was granted yet
@@ -247,7 +247,7 @@ TEST_CASE("a peer that breaks the rules is told apart") {
   SUBCASE("consumed more than taken") {
     in_link in(o);
     CHECK(in.consumed(3) == 3);
-    CHECK(in.account().holds());
+    CHECK(in.account().adds_up());
   }
 }
 
@@ -255,7 +255,7 @@ TEST_CASE("a receiver without room: counted, credit comes back, the law holds") 
   auto o = link_of(delivery::bounded);
   in_link in(o);
   in.resume();
-  std::vector<in_link::arrival> ready;
+  std::vector<in_link::received_packet> ready;
   REQUIRE(in.arrived({0, content(10)}, ready));
   in.taken(10);
   in.untaken(wire_drop::no_room);
@@ -264,6 +264,6 @@ TEST_CASE("a receiver without room: counted, credit comes back, the law holds") 
   CHECK(a.sent == 2);
   CHECK(a.dropped_total() == 2);
   CHECK(a.in_flight == 0);
-  CHECK(a.holds());
+  CHECK(a.adds_up());
   CHECK(in.ack().consumed == 2);
 }

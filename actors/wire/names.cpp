@@ -50,7 +50,7 @@ std::uint64_t wire_account::dropped_total() const {
 
 bool node_status::law_holds() const {
   for (const auto& l : links)
-    if (!l.holds()) return false;
+    if (!l.adds_up()) return false;
   return true;
 }
 

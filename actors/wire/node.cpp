@@ -169,8 +169,8 @@ result<void> node::impl::listen() {
   auto data =
       std::make_unique<zmq_socket>(core_.context, zmq_socket::kind::router,
                                    o.limits.bulk_bytes + control_bytes_max, core_.security, "");
-  // More than the letter book ever has under way.
-  core_.control_router->limit_unsent(4 * static_cast<int>(letter_book::unconfirmed_max));
+  // More than the message log ever has under way.
+  core_.control_router->limit_unsent(4 * static_cast<int>(host_message_log::unconfirmed_max));
   core_.control_router->watch();
   const auto at = core_.control_router->bind(where.to_string());
   if (!at) return fail(at);

@@ -95,7 +95,7 @@ enum class sent_how : std::uint8_t {
   sent,
   no_credit,  ///< the receiver has no room: keep the packet; room_again() will tell
   no_peer,    ///< not connected: keep or drop it as the queue's policy says; room_again() on return
-  unfit,      ///< can never be sent (too large, not UTF-8, ...): drop it with a reason
+  unsendable,  ///< can never be sent (too large, not UTF-8, ...): drop it with a reason
 };
 
 /// What the node tells its host. Calls come from the node's own threads; calls about one link, and
@@ -149,7 +149,7 @@ struct wire_account {
   std::uint64_t gaps = 0;        ///< receiver: packets that the sender announced as lost
   std::uint64_t no_credit = 0;   ///< sender: how often it had to wait
   std::uint64_t dropped_total() const;
-  bool holds() const { return sent == delivered + dropped_total() + in_flight; }
+  bool adds_up() const { return sent == delivered + dropped_total() + in_flight; }
 };
 
 /// What is known about a peer's clock: theirs = ours + offset.

@@ -132,8 +132,8 @@ TEST_CASE("both directions, a receiver without room, and contents that cannot be
   send_when_possible(*n.left, n.left_host, 3, words("back"));
   REQUIRE(n.right_host.wait_packets(1));
   n.right->consumed(3);
-  CHECK(n.right->send(1, words(std::string(5000, 'x'))) == sent_how::unfit);
-  CHECK(n.right->send(1, words("\xff\xfe")) == sent_how::unfit);
+  CHECK(n.right->send(1, words(std::string(5000, 'x'))) == sent_how::unsendable);
+  CHECK(n.right->send(1, words("\xff\xfe")) == sent_how::unsendable);
   {
     std::lock_guard lock(n.left_host.mutex);
     n.left_host.has_room = false;

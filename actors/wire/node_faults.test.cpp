@@ -331,8 +331,8 @@ TEST_CASE("a host message that overtakes the first data is told after the peer i
   REQUIRE(theirs != nullptr);
   host_message m;
   m.what = host_event::ready;
-  peer.send(peer.control, encode(control_frame{77, host_letter{0, 0, m}}));
-  REQUIRE(std::holds_alternative<letter_ack>(peer.receive().body));
+  peer.send(peer.control, encode(control_frame{77, numbered_message{0, 0, m}}));
+  REQUIRE(std::holds_alternative<message_ack>(peer.receive().body));
   {
     std::lock_guard lock(host.mutex);
     CHECK(host.changes.empty());

@@ -58,7 +58,7 @@ TEST_CASE("a link between two nodes is added while others are busy, and retired 
     last.after_packets = true;
     REQUIRE(n.right->send_control("left", last));
     REQUIRE(n.left_host.wait([&] { return n.left_host.letters.size() == 1; }));
-    CHECK(n.left_host.arrived_on(4) == sent);  // the last word came behind the last packet
+    CHECK(n.left_host.arrived_on(4) == sent);  // the end came behind the last packet
     n.left->consumed(4, static_cast<std::uint32_t>(sent - account(n.left->status(), 4).delivered));
     REQUIRE(eventually([&] { return account(n.right->status(), 4).in_flight == 0; }));
     CHECK(account(n.right->status(), 4).delivered == sent);

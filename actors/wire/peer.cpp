@@ -44,7 +44,7 @@ sent_how peer::send(std::uint32_t link, const packet& p) {
     }
   }
   const auto encoded = encode(p, core_.options.limits);
-  if (!encoded) return sent_how::unfit;
+  if (!encoded) return sent_how::unsendable;
   std::lock_guard lock(books_);
   auto& l = out_.at(link);
   if (!l.has_room(cost_bytes(*encoded))) {
@@ -63,7 +63,7 @@ bool peer::send_control(host_message m) {
     const auto link = out_.find(m.link);
     HOCKET_ASSERT(!m.after_packets || link != out_.end());
     const auto after = m.after_packets ? link->second.next_seq() : 0;
-    if (letters_.write(std::move(m), after) == nullptr) return false;
+    if (messages_.write(std::move(m), after) == nullptr) return false;
   }
   core_.awake.wake();
   return true;
@@ -99,13 +99,13 @@ void peer::send_acks(clock_ns now) {
   }
 }
 
-void peer::send_letters() {
-  std::vector<host_letter> unsent;
+void peer::send_messages() {
+  std::vector<numbered_message> unsent;
   {
     std::lock_guard lock(books_);
     if (phase_ != phase::up) return;
-    const auto& all = letters_.unconfirmed();
-    for (; letters_sent_ < all.size(); ++letters_sent_) unsent.push_back(all[letters_sent_]);
+    const auto& all = messages_.unconfirmed();
+    for (; messages_sent_ < all.size(); ++messages_sent_) unsent.push_back(all[messages_sent_]);
   }
   for (auto& l : unsent) send_control_frame(std::move(l));
 }
@@ -162,7 +162,7 @@ void peer::work(clock_ns now) {
   if (at == phase::up) {
     if (offer_due_ || first_link) offer_arena();
     if (their_offer_) offered(*std::exchange(their_offer_, {}));
-    send_letters();
+    send_messages();
     send_beats(now);
     send_acks(now);
   }
@@ -239,7 +239,7 @@ void peer::grant_all() {
 
 bool peer::all_confirmed() const {
   std::lock_guard lock(books_);
-  if (!letters_.unconfirmed().empty() && phase_ == phase::up) return false;
+  if (!messages_.unconfirmed().empty() && phase_ == phase::up) return false;
   for (const auto& [id, l] : out_)
     if (l.account().in_flight > 0) return false;
   return true;

@@ -12,7 +12,7 @@
 
 #include "actors/wire/data_lane.hpp"
 #include "actors/wire/in_link.hpp"
-#include "actors/wire/letter_book.hpp"
+#include "actors/wire/host_message_log.hpp"
 #include "actors/wire/liveness.hpp"
 #include "actors/wire/node_core.hpp"
 #include "actors/wire/out_link.hpp"
@@ -91,15 +91,15 @@ class peer {
   result<void> take_packet(std::uint32_t link, packet_record& r, std::span<const buffer> frames,
                            std::size_t& next_frame, shm_reader* arena);
   result<void> take_credit(out_link& link, const data_body& r);
-  void hand_over(in_link& link, std::vector<in_link::arrival>& ready);
+  void hand_over(in_link& link, std::vector<in_link::received_packet>& ready);
   void map_times(packet_header& h) const;
-  void letter(const host_letter& l);
-  void hand_over_letters();
+  void host_message_came(const numbered_message& l);
+  void deliver_messages();
   void on_beat(const beat& b, clock_ns now);
   void tell_room(const std::vector<std::uint32_t>& links);
 
   void send_beats(clock_ns now);
-  void send_letters();
+  void send_messages();
   void send_acks(clock_ns now);
   void want_ack(const in_link& l);
   void grant_all();
@@ -113,9 +113,9 @@ class peer {
   std::map<std::uint32_t, out_link> out_;
   std::map<std::uint32_t, in_link> in_;
   data_lane lane_;
-  letter_book letters_;
-  std::size_t letters_sent_ = 0;  ///< of letters_.unconfirmed(), on this connection
-  std::deque<host_letter> held_letters_;
+  host_message_log messages_;
+  std::size_t messages_sent_ = 0;  ///< of letters_.unconfirmed(), on this connection
+  std::deque<numbered_message> waiting_messages_;
   peer_clock clock_;
   liveness live_;
   phase phase_ = phase::idle;

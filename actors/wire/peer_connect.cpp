@@ -118,13 +118,13 @@ void peer::adopt(std::uint64_t connection, const hello& h) {
     restarted_ = true;
     for (auto& [id, l] : out_) l.reset();
     for (auto& [id, l] : in_) l.reset();
-    letters_.reset();
-    held_letters_.clear();
+    messages_.reset();
+    waiting_messages_.clear();
     clock_.reset();
   }
   known_ = h.incarnation;
   connection_ = connection;
-  letters_sent_ = 0;
+  messages_sent_ = 0;
   same_machine_ = !h.boot_id.empty() && h.boot_id == core_.who().boot_id;
   their_shm_ = h.shared_memory;
   live_.begin(now);
@@ -181,13 +181,13 @@ void peer::control_message(const std::string& route, const std::string& user,
     their_offer_ = *o;  // nothing may come out of it before we are up
   } else if (const auto* a = std::get_if<shm_answer>(&f.body)) {
     answered(*a);
-  } else if (const auto* l = std::get_if<host_letter>(&f.body)) {
-    letter(*l);
-  } else if (const auto* c = std::get_if<letter_ack>(&f.body)) {
+  } else if (const auto* l = std::get_if<numbered_message>(&f.body)) {
+    host_message_came(*l);
+  } else if (const auto* c = std::get_if<message_ack>(&f.body)) {
     std::lock_guard lock(books_);
-    const auto before = letters_.unconfirmed().size();
-    if (const auto ok = letters_.ack(*c); !ok) broken_ = ok.error().message;
-    letters_sent_ -= std::min(letters_sent_, before - letters_.unconfirmed().size());
+    const auto before = messages_.unconfirmed().size();
+    if (const auto ok = messages_.ack(*c); !ok) broken_ = ok.error().message;
+    messages_sent_ -= std::min(messages_sent_, before - messages_.unconfirmed().size());
   } else if (const auto* g = std::get_if<goodbye>(&f.body)) {
     lose(peer_state::lost, "it said goodbye: " + g->reason.substr(0, 256));
   }
@@ -273,7 +273,7 @@ void peer::lose(peer_state then, const std::string& why) {
     for (auto& [id, l] : out_) l.disconnected();
     for (auto& [id, l] : in_) l.disconnected();
     ack_wanted_ = false;
-    letters_sent_ = 0;
+    messages_sent_ = 0;
     // Lost is who was up; a first attempt that fails is still an attempt.
     if (then == peer_state::lost && !was_up)
       then = state_ == peer_state::refused ? peer_state::connecting : state_;

@@ -6,8 +6,8 @@
 
 namespace hocket::wire {
 namespace {
-/// Letters that wait for their packets, which are on the other lane and not far behind.
-constexpr std::size_t held_letters_max = 4 * letter_book::unconfirmed_max;
+/// Messages that wait for their packets, which are on the other lane and not far behind.
+constexpr std::size_t waiting_messages_max = 4 * host_message_log::unconfirmed_max;
 }  // namespace
 
 void peer::data_message(const std::string& route, std::span<const std::byte> head,
@@ -30,7 +30,7 @@ void peer::data_message(const std::string& route, std::span<const std::byte> hea
   if (ok && next_frame != frames.size())
     ok = fail(wire_error::malformed, "bulk frames that belong to no packet");
   if (ok) {
-    hand_over_letters();
+    deliver_messages();
     return;
   }
   {
@@ -74,7 +74,7 @@ result<void> peer::take(data_record& r, std::span<const buffer> frames, std::siz
     return take_packet(r.link, *p, frames, next_frame, arena);
   if (std::holds_alternative<beat>(r.body)) return {};
   if (const auto* g = std::get_if<gap_record>(&r.body)) {
-    std::vector<in_link::arrival> ready;
+    std::vector<in_link::received_packet> ready;
     in_link* link = nullptr;
     {
       std::lock_guard lock(books_);
@@ -125,7 +125,7 @@ void peer::tell_room(const std::vector<std::uint32_t>& links) {
 
 result<void> peer::take_packet(std::uint32_t id, packet_record& r, std::span<const buffer> frames,
                                std::size_t& next_frame, shm_reader* arena) {
-  in_link::arrival a{r.seq, {std::move(r.head), {}}};
+  in_link::received_packet a{r.seq, {std::move(r.head), {}}};
   a.content.bulk.reserve(r.bulk.size());
   for (auto& place : r.bulk) {
     if (place.how == bulk_place::way::inside) {
@@ -142,7 +142,7 @@ result<void> peer::take_packet(std::uint32_t id, packet_record& r, std::span<con
       a.content.bulk.push_back(std::move(*found));
     }
   }
-  std::vector<in_link::arrival> ready;
+  std::vector<in_link::received_packet> ready;
   in_link* link = nullptr;
   {
     std::lock_guard lock(books_);
@@ -158,7 +158,7 @@ result<void> peer::take_packet(std::uint32_t id, packet_record& r, std::span<con
 }
 
 /// deliver_ is held.
-void peer::hand_over(in_link& link, std::vector<in_link::arrival>& ready) {
+void peer::hand_over(in_link& link, std::vector<in_link::received_packet>& ready) {
   const auto id = link.options().id;
   for (auto& a : ready) {
     const auto cost = cost_bytes(a.content);
@@ -209,42 +209,42 @@ void peer::on_beat(const beat& b, clock_ns now) {
   clock_.exchange(b.echo_sent_ns, b.echo_received_ns, b.sent_ns, now);
 }
 
-void peer::letter(const host_letter& l) {
-  letter_ack ack;
+void peer::host_message_came(const numbered_message& l) {
+  message_ack ack;
   {
     std::lock_guard lock(books_);
-    const auto fresh = letters_.arrived(l);
+    const auto fresh = messages_.arrived(l);
     if (!fresh) {
       broken_ = fresh.error().message;
       return;
     }
-    if (*fresh && held_letters_.size() >= held_letters_max) {
+    if (*fresh && waiting_messages_.size() >= waiting_messages_max) {
       broken_ = "it sends letters whose packets do not come";
       return;
     }
-    if (*fresh) held_letters_.push_back(l);
-    ack = letters_.ack();
+    if (*fresh) waiting_messages_.push_back(l);
+    ack = messages_.ack();
   }
   send_control_frame(ack);
   std::lock_guard deliver(deliver_);
-  hand_over_letters();
+  deliver_messages();
 }
 
 /// Those whose packets have been handed over. deliver_ is held. Not before we are up: the other side
 /// may be up earlier, and the control lane faster than the data lane; a host that heard a greeting
 /// before it heard who is there would forget it.
-void peer::hand_over_letters() {
+void peer::deliver_messages() {
   for (;;) {
-    std::optional<host_letter> next;
+    std::optional<numbered_message> next;
     {
       std::lock_guard lock(books_);
       if (phase_ != phase::up) return;
-      for (auto at = held_letters_.begin(); at != held_letters_.end(); ++at) {
+      for (auto at = waiting_messages_.begin(); at != waiting_messages_.end(); ++at) {
         const auto link = in_.find(at->message.link);
         if (at->after_seq > 0 && link != in_.end() && link->second.next_seq() < at->after_seq)
           continue;
         next = std::move(*at);
-        held_letters_.erase(at);
+        waiting_messages_.erase(at);
         break;
       }
     }

@@ -195,7 +195,7 @@ inline void send_when_possible(node& n, const recorder& r, std::uint32_t link, c
     }
     const auto how = n.send(link, p);
     if (how == sent_how::sent) return;
-    REQUIRE(how != sent_how::unfit);
+    REQUIRE(how != sent_how::unsendable);
     REQUIRE(r.wait([&] { return r.rooms.size() > before; }));
   }
 }

@@ -44,7 +44,7 @@ struct body_writer {
     out.mutable_shm_answer()->set_secret(m.secret);
     out.mutable_shm_answer()->set_refused(m.refused);
   }
-  void operator()(const host_letter& m) const {
+  void operator()(const numbered_message& m) const {
     auto& l = *out.mutable_letter();
     l.set_seq(m.seq);
     l.set_after_seq(m.after_seq);
@@ -57,7 +57,7 @@ struct body_writer {
     for (const auto v : m.message.values) l.add_values(v);
     l.set_detail(m.message.detail);
   }
-  void operator()(const letter_ack& m) const { out.mutable_letter_ack()->set_next(m.next); }
+  void operator()(const message_ack& m) const { out.mutable_letter_ack()->set_next(m.next); }
   void operator()(const goodbye& m) const { out.mutable_goodbye()->set_reason(m.reason); }
 };
 
@@ -72,7 +72,7 @@ result<control_body> read(const HostLetter& l) {
     return fail(codec_error::bad_value, fmt::format("unknown host event {}", event + 1));
   if (l.values_size() > static_cast<int>(values_max))
     return fail(codec_error::bad_value, fmt::format("{} values in a host event", l.values_size()));
-  host_letter out{l.seq(), l.after_seq(), {}};
+  numbered_message out{l.seq(), l.after_seq(), {}};
   auto& m = out.message;
   m.what = static_cast<host_event>(event);
   m.session = static_cast<session_id>(l.session());
@@ -103,7 +103,7 @@ result<control_body> read(const ControlFrame& f) {
     case ControlFrame::kShmAnswer:
       return control_body(shm_answer{f.shm_answer().secret(), f.shm_answer().refused()});
     case ControlFrame::kLetter: return read(f.letter());
-    case ControlFrame::kLetterAck: return control_body(letter_ack{f.letter_ack().next()});
+    case ControlFrame::kLetterAck: return control_body(message_ack{f.letter_ack().next()});
     case ControlFrame::kGoodbye: return control_body(goodbye{f.goodbye().reason()});
     case ControlFrame::BODY_NOT_SET: break;
   }

@@ -38,18 +38,18 @@ struct shm_offer {
 struct shm_answer {
   std::string secret, refused;
 };
-struct host_letter {
+struct numbered_message {
   std::uint64_t seq = 0, after_seq = 0;
   host_message message;
 };
-struct letter_ack {
+struct message_ack {
   std::uint64_t next = 0;
 };
 struct goodbye {
   std::string reason;
 };
-using control_body =
-    std::variant<hello, refusal, beat, shm_offer, shm_answer, host_letter, letter_ack, goodbye>;
+using control_body = std::variant<hello, refusal, beat, shm_offer, shm_answer, numbered_message,
+                                  message_ack, goodbye>;
 struct control_frame {
   std::uint64_t connection = 0;
   control_body body;

@@ -62,10 +62,10 @@ std::string identity_of(const plan& p, const plan_link& l) {
   return link_name(p, l) + end(l.from) + end(l.to) + (l.back_edge ? " back" : "");
 }
 
-void add_proxy(part& out, std::size_t link, bool outgoing) {
+void add_proxy(host_plan& out, std::size_t link, bool outgoing) {
   const auto& whole = out.whole.links[link];
   auto type = outgoing ? outlet_type(out.whole, whole) : inlet_type(out.whole, whole);
-  crossing c;
+  host_link c;
   c.link = link;
   c.name = link_name(out.whole, whole);
   c.peer = out.whole.actors[outgoing ? whole.to : whole.from].host;
@@ -82,9 +82,9 @@ void add_proxy(part& out, std::size_t link, bool outgoing) {
     here.from_port = 0;
   }
   out.graph.actors[c.proxy] = proxy_actor(*type, fmt::format("{} @{}", c.name, c.peer));
-  out.standings[c.proxy] = outgoing ? standing::outlet : standing::inlet;
+  out.roles[c.proxy] = outgoing ? actor_role::remote_sender : actor_role::remote_receiver;
   out.proxy_types.push_back(std::move(type));
-  out.crossings.push_back(std::move(c));
+  out.host_links.push_back(std::move(c));
 }
 
 result<void> check_name(const plan& whole, const std::string& host) {
@@ -115,28 +115,27 @@ result<void> check_name(const plan& whole, const std::string& host) {
 
 }  // namespace
 
-std::size_t part::host_index(const std::string& name) const {
+std::size_t host_plan::host_index(const std::string& name) const {
   const auto it = std::find_if(whole.hosts.begin(), whole.hosts.end(),
                                [&](const auto& h) { return h.name == name; });
   return static_cast<std::size_t>(it - whole.hosts.begin());
 }
 
-bool part::realised(std::size_t link) const {
+bool host_plan::realised(std::size_t link) const {
   const auto& l = graph.links[link];
-  return !l.removed && standings[l.from] != standing::elsewhere &&
-         standings[l.to] != standing::elsewhere;
+  return !l.removed && roles[l.from] != actor_role::absent && roles[l.to] != actor_role::absent;
 }
 
-result<part> partition(const plan& whole, const std::string& host) {
+result<host_plan> partition(const plan& whole, const std::string& host) {
   HOCKET_TRY(check_name(whole, host));
-  part out;
+  host_plan out;
   out.host = host;
   out.whole = whole;
   out.graph = whole;
   out.leader = leader_of(whole);
   for (const auto& a : whole.actors)
-    out.standings.push_back(!a.removed && (a.host == host || host.empty()) ? standing::here
-                                                                           : standing::elsewhere);
+    out.roles.push_back(!a.removed && (a.host == host || host.empty()) ? actor_role::local
+                                                                       : actor_role::absent);
   if (host.empty()) {
     out.leader = "";
     return out;
@@ -148,14 +147,14 @@ result<part> partition(const plan& whole, const std::string& host) {
       out.peers.push_back(h.name);
   // In the part alone: the whole plan stays what all hosts agree on.
   keep_slots(out.graph);
-  out.standings.resize(out.graph.actors.size(), standing::elsewhere);
+  out.roles.resize(out.graph.actors.size(), actor_role::absent);
   const auto ids = wire_ids(whole);
   for (std::size_t l = 0; l < whole.links.size(); ++l) {
-    const bool from = out.standings[whole.links[l].from] == standing::here;
-    const bool to = out.standings[whole.links[l].to] == standing::here;
+    const bool from = out.roles[whole.links[l].from] == actor_role::local;
+    const bool to = out.roles[whole.links[l].to] == actor_role::local;
     if (from == to || whole.links[l].removed) continue;
     add_proxy(out, l, from);
-    out.crossings.back().wire_id = ids.at(l);
+    out.host_links.back().wire_id = ids.at(l);
   }
   return out;
 }

@@ -9,22 +9,22 @@
 
 namespace hocket {
 
-/// How an actor of a part takes part in this process.
-enum class standing : std::uint8_t {
-  here,       ///< runs in this process
-  elsewhere,  ///< runs on another host and has no link with this one
-  outlet,     ///< stands for the receiver of one outgoing link: what it is handed goes on the wire
-  inlet,      ///< stands for the sender of one incoming link: what comes off the wire comes from it
+/// What an actor of a host's plan is in this process.
+enum class actor_role : std::uint8_t {
+  local,          ///< runs in this process
+  absent,         ///< runs on another host and has no link with this one
+  remote_sender,  ///< stands for the receiver of one outgoing link: what it is handed goes on the wire
+  remote_receiver,  ///< stands for the sender of one incoming link: what comes off the wire comes from it
 };
 
 /// A link of the whole plan that joins this host with another one.
-struct crossing {
+struct host_link {
   std::size_t link = 0;  ///< in the plan
   std::string name;      ///< "ears.frames > model.audio"
   std::string peer;
   std::uint32_t wire_id = 0;  ///< on the wire: see wire_ids()
   bool outgoing = false;
-  actor_index proxy = 0;  ///< the outlet or inlet, in the part's plan
+  actor_index proxy = 0;  ///< the actor that stands for the other end, in `host_plan::graph`
 };
 
 /// What one process runs of a plan.
@@ -33,13 +33,13 @@ struct crossing {
 /// means the same on every host. Proxies stand behind the last actor, with a number for each link
 /// between any two hosts, or, after a rewire, where their link's `slot` says: nobody's number changes
 /// while a run goes on. Numbers of other hosts' proxies are `nobody()`'s.
-struct part {
+struct host_plan {
   std::string host;  ///< "": the plan names no hosts, everything is here
   plan whole;
-  plan graph;  ///< the whole plan; crossing links lead to an outlet here, or come from an inlet
-  std::vector<standing> standings;  ///< by actor of `graph`
-  std::vector<crossing> crossings;  ///< in the order of their links
-  std::vector<std::string> peers;   ///< the other hosts that run actors, in the order of the file
+  plan graph;  ///< the whole plan; links to other hosts end, or begin, at a proxy
+  std::vector<actor_role> roles;      ///< by actor of `graph`
+  std::vector<host_link> host_links;  ///< in the order of their links
+  std::vector<std::string> peers;     ///< the other hosts that run actors, in the order of the file
   /// Who opens sessions and says when the run begins and ends: the host of the first source, or,
   /// without sources, of the first actor.
   std::string leader;
@@ -59,7 +59,7 @@ struct part {
 /// waits are the same as in one process.
 /// Errors: placement.no_host (the plan names hosts, `host` is empty), placement.no_hosts (the other
 /// way round), placement.unknown_host, placement.idle_host (no actor runs on it).
-result<part> partition(const plan& whole, const std::string& host);
+result<host_plan> partition(const plan& whole, const std::string& host);
 
 /// The numbers on the wire of the links between hosts, by link: never 0, on all hosts alike, the same
 /// for as long as a link has the same two ends, and another where a component or a host changes.

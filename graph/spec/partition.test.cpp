@@ -47,7 +47,7 @@ TEST_CASE("partition: without hosts there is one part, and it is the plan") {
   CHECK(out->alone());
   CHECK(out->leads());
   CHECK(out->graph.actors.size() == p.actors.size());
-  CHECK(out->crossings.empty());
+  CHECK(out->host_links.empty());
   for (std::size_t l = 0; l < p.links.size(); ++l) CHECK(out->realised(l));
   CHECK(partition(p, "edge").error().code == "placement.no_hosts");
 }
@@ -68,14 +68,14 @@ TEST_CASE("partition: links that cross get a proxy at each end, with the same nu
   CHECK(edge.leader == "edge");
   CHECK(edge.leads());
   CHECK(!gpu.leads());
-  REQUIRE(edge.crossings.size() == 2);
-  CHECK(edge.crossings[0].name == "ears.out0 > model.in0");
-  CHECK(edge.crossings[0].outgoing);
-  CHECK(edge.crossings[0].peer == "gpu");
-  CHECK(edge.crossings[1].link == 2);
-  CHECK(!edge.crossings[1].outgoing);
-  REQUIRE(gpu.crossings.size() == 4);
-  REQUIRE(desk.crossings.size() == 2);
+  REQUIRE(edge.host_links.size() == 2);
+  CHECK(edge.host_links[0].name == "ears.out0 > model.in0");
+  CHECK(edge.host_links[0].outgoing);
+  CHECK(edge.host_links[0].peer == "gpu");
+  CHECK(edge.host_links[1].link == 2);
+  CHECK(!edge.host_links[1].outgoing);
+  REQUIRE(gpu.host_links.size() == 4);
+  REQUIRE(desk.host_links.size() == 2);
   // Every crossing link has its sender's half on one host and its receiver's half on another.
   std::vector<int> halves(p.links.size(), 0);
   std::map<std::size_t, std::uint32_t> wire_ids;
@@ -83,7 +83,7 @@ TEST_CASE("partition: links that cross get a proxy at each end, with the same nu
     // A number for each link between any two hosts: the same on all of them.
     CHECK(part->graph.actors.size() == p.actors.size() + 4);
     CHECK(part->graph.links.size() == p.links.size());
-    for (const auto& c : part->crossings) {
+    for (const auto& c : part->host_links) {
       halves[c.link] += c.outgoing ? 1 : 10;
       CHECK(c.wire_id != 0);
       CHECK(wire_ids.emplace(c.link, c.wire_id).first->second == c.wire_id);
@@ -105,8 +105,8 @@ TEST_CASE("partition: links that cross get a proxy at each end, with the same nu
 TEST_CASE("partition: a proxy has the scope of whom it stands for; a back edge is one at its end") {
   const auto p = talk();
   const auto edge = *partition(p, "edge"), gpu = *partition(p, "gpu"), desk = *partition(p, "desk");
-  const auto scope = [](const part& in, std::size_t i) {
-    return in.graph.actors[in.crossings[i].proxy].type->info.scope;
+  const auto scope = [](const host_plan& in, std::size_t i) {
+    return in.graph.actors[in.host_links[i].proxy].type->info.scope;
   };
   CHECK(scope(edge, 0) == instance_scope::shared);  // to model
   CHECK(scope(edge, 1) == instance_scope::shared);  // from model

@@ -1,4 +1,4 @@
-#include "actors/wire/letter_book.hpp"
+#include "actors/wire/host_message_log.hpp"
 #include "graph/core/assert.hpp"
 #include "graph/schema/wire_messages.hpp"
 #include "tests/fuzz/targets.hpp"
@@ -12,8 +12,8 @@ using namespace hocket::wire;
 void run(std::span<const std::uint8_t> bytes) {
   const auto f = decode_control(std::as_bytes(bytes));
   if (!f) return;
-  if (const auto* l = std::get_if<host_letter>(&f->body)) {
-    letter_book book;
+  if (const auto* l = std::get_if<numbered_message>(&f->body)) {
+    host_message_log book;
     (void)book.arrived(*l);
   }
   const auto again = encode(*f);
@@ -28,7 +28,7 @@ std::vector<std::string> seeds() {
   h.incarnation = 3;
   h.graph_hash = h.schema_hash = h.release = h.boot_id = "abc";
   h.data_lane = "7401";
-  host_letter l{4, 2, {}};
+  numbered_message l{4, 2, {}};
   l.message.what = host_event::round_report;
   l.message.link = 3;
   l.message.values = {1, -2, 3};
@@ -40,7 +40,7 @@ std::vector<std::string> seeds() {
                                  shm_offer{"/dev/shm/hocket-arena-1-2-3", 1 << 20},
                                  shm_answer{std::string(32, 's'), ""},
                                  l,
-                                 letter_ack{5},
+                                 message_ack{5},
                                  goodbye{"it ended"}};
   for (const auto& b : bodies) out.push_back(encode(control_frame{77, b}));
   return out;

@@ -34,7 +34,7 @@ void feed(const data_record& r, in_link& in, out_link& out) {
     for (int i = 0; i < 3 && out.has_room(cost_bytes(p)); ++i) out.add({}, p);
   }
   for (const auto& a : ready) in.taken(cost_bytes(a.content));
-  HOCKET_ASSERT(in.account().holds() && out.account().holds());
+  HOCKET_ASSERT(in.account().adds_up() && out.account().adds_up());
   HOCKET_ASSERT(in.account().in_flight <= 8 && out.account().in_flight < 100'000);
 }
 
@@ -50,7 +50,7 @@ void run(std::span<const std::uint8_t> bytes) {
     out.disconnected();
     out.reset();
     out.close();
-    HOCKET_ASSERT(in.account().holds() && out.account().holds());
+    HOCKET_ASSERT(in.account().adds_up() && out.account().adds_up());
   }
   const auto again = encode(*f);
   const auto back = decode_data(std::as_bytes(std::span(again)));

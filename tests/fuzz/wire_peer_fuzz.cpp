@@ -99,7 +99,7 @@ void run(std::span<const std::uint8_t> bytes) {
     }
     std::vector<wire_account> books;
     p.accounts(books);
-    for (const auto& b : books) HOCKET_ASSERT(b.holds() && b.in_flight < 100'000);
+    for (const auto& b : books) HOCKET_ASSERT(b.adds_up() && b.in_flight < 100'000);
   }
   p.work(monotonic_ns());
   p.close();
@@ -124,10 +124,10 @@ std::vector<std::string> seeds() {
   h.graph_hash = h.schema_hash = "abc";
   const auto control = [](control_body b) { return encode(control_frame{77, std::move(b)}); };
   const auto data = [](std::vector<data_record> r) { return encode(data_frame{77, std::move(r)}); };
-  host_letter end{0, 1, {}};
+  numbered_message end{0, 1, {}};
   end.message.what = host_event::end_of_stream;
   end.message.link = 1;
-  host_letter ready{0, 0, {}};
+  numbered_message ready{0, 0, {}};
   ready.message.what = host_event::ready;
   const packet_record first{0, whole_packet(), {}};
   std::vector<std::string> out(4);
@@ -137,7 +137,7 @@ std::vector<std::string> seeds() {
   add(talk, 2, control(beat{1, 2, 3, 4}));
   add(talk, 0, control(end));
   add(talk, 3, data({{1, first}, {2, ack_record{1, 1, 4}}}));
-  add(talk, 2, control(letter_ack{0}));
+  add(talk, 2, control(message_ack{0}));
   add(talk, 0, control(goodbye{"it ended"}));
   auto& early = out[1];  // a letter before the first data, a gap
   add(early, 0, control(h));

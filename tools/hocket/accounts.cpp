@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "actors/host/wire_rows.hpp"
+#include "actors/host/wire_status.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -36,7 +36,7 @@ std::string links_text(const host::snapshot& s) {
     out += fmt::format("{:<{}}  {:>9}  {:>9}  {:>8}  {:>9}  {:>6}  {:>10.1f}  {}{}",
                        l.from + " > " + l.to, wide, l.sent, l.delivered, dropped(l), l.in_flight,
                        l.depth_max, static_cast<double>(l.blocked_ns) / 1e6, reasons(l),
-                       l.holds() ? "" : "  ACCOUNTS DO NOT ADD UP");
+                       l.adds_up() ? "" : "  ACCOUNTS DO NOT ADD UP");
     out.erase(out.find_last_not_of(' ') + 1);
     out += "\n";
   }
@@ -97,7 +97,7 @@ std::string accounts_json(const host::snapshot& last) {
                      {"in_flight", l.in_flight},
                      {"depth_max", l.depth_max},
                      {"blocked_ns", l.blocked_ns},
-                     {"holds", l.holds()}});
+                     {"holds", l.adds_up()}});
   }
   for (const auto& b : last.budgets) {
     json blamed = json::object();

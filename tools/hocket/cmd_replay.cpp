@@ -177,7 +177,8 @@ result<outcome_of_replay> run_it(const replay_options& o, const replay::replay_p
   how.output_dir = o.out;
   if (o.check) how.observers = {&compare};
   outcome_of_replay out;
-  for (const auto& l : what.later) how.agenda.push_back({fmt::to_string(l.number), l.from});
+  for (const auto& l : what.later)
+    how.planned_rewires.push_back({fmt::to_string(l.number), l.from});
   how.load = [&](host::graph_text& t) -> result<plan> {
     for (const auto& l : what.later)
       if (fmt::to_string(l.number) == t.file) return l.graph;

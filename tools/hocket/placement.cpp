@@ -30,7 +30,7 @@ std::string remedy(const plan_host& host) {
       file.stem().string(), dir);
 }
 
-result<void> read_keys(const plan& graph, const part& mine, const run_options& o,
+result<void> read_keys(const plan& graph, const host_plan& mine, const run_options& o,
                        host::host_options& out) {
   for (const auto& host : graph.hosts) {
     if (host.key.empty()) continue;

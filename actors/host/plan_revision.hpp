@@ -1,0 +1,48 @@
+#pragma once
+
+#include <vector>
+
+#include "actors/host/budget.hpp"
+#include "actors/host/plan_view.hpp"
+#include "graph/spec/partition.hpp"
+
+namespace hocket::host {
+
+/// What is fixed about a plan and asked often.
+struct layout {
+  explicit layout(const host_plan& local);
+  std::vector<std::vector<std::vector<std::size_t>>> out_links;  ///< [actor][port] -> links
+  std::vector<std::vector<std::size_t>> in_links;                ///< [actor] -> links
+  /// Actors with cells in this process, proxies included, each where the one it stands for would be.
+  std::vector<actor_index> upstream_first;
+  /// Place in the order of the whole plan, the same on every host; a proxy has that of the actor it
+  /// stands for.
+  std::vector<std::size_t> rank;
+  /// [actor][link]: true where the link lies downstream of the actor, back edges not followed.
+  std::vector<std::vector<bool>> downstream;
+  /// The actors that answer in a conversation, for interruptions from outside; see README.
+  std::vector<actor_index> responders;
+  duration time_step{};  ///< common divisor of source periods and the grid
+
+ private:
+  void rank_actors(const host_plan& local);
+};
+
+/// What a run is made of between two rewires: fixed. Numbers of actors and links mean the same in all
+/// wirings of a run. Kept until the run is over: cells, timers and observers hold on to old ones.
+struct plan_revision {
+  explicit plan_revision(host_plan p, const plan_revision* before = nullptr)
+      : local(std::move(p)),
+        graph(local.graph),
+        layout(local),
+        view(graph),
+        budgets(graph, before != nullptr ? &before->budgets : nullptr) {}
+
+  const host_plan local;
+  const plan& graph;  ///< this process's part
+  const host::layout layout;
+  const plan_view view;
+  mutable budget_check budgets;
+};
+
+}  // namespace hocket::host

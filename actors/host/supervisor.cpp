@@ -1,0 +1,364 @@
+// The instances of a cell's component: open, failure, restart, hang, close.
+#include <fmt/format.h>
+
+#include "actors/host/job.hpp"
+#include "actors/host/clone_config.hpp"
+#include "actors/host/emission.hpp"
+
+namespace hocket::host {
+
+context actor_cell::make_context(const std::shared_ptr<instance>& who) {
+  context c;
+  c.actor = name_;
+  c.session = session_;
+  c.time = late_clock_ ? late_clock_.get() : &run_.time;
+  c.grid = run_.graph().grid;
+  c.self = make_mailbox(weak_from_this(), who);
+  c.types = &run_.types;
+  c.graph = &run_.view;
+  c.output_dir = run_.options.output_dir;
+  c.may = run_.options.may;
+  c.hold = [weak = weak_from_this(),
+            instance_alive = std::weak_ptr(who)]() -> std::shared_ptr<const void> {
+    const auto now = instance_alive.lock();
+    if (!now) return nullptr;
+    now->pending_work.fetch_add(1);
+    // The last token may go in any thread, also after the actor.
+    return std::shared_ptr<const void>(now.get(), [weak, instance_alive](const void*) {
+      if (const auto then = instance_alive.lock()) then->pending_work.fetch_sub(1);
+      if (const auto self = weak.lock()) {
+        self->wake();
+        self->run_.notify_loop();
+      }
+    });
+  };
+  c.still_at_work = [weak = weak_from_this(), life = std::weak_ptr(who)] {
+    const auto now = life.lock();
+    const auto self = weak.lock();
+    if (!now || !self) return;
+    std::lock_guard guard(now->emitting);
+    if (!now->abandoned) self->call_began_ns_.store(monotonic_ns(), std::memory_order_relaxed);
+  };
+  {
+    std::lock_guard lock(mutex_);
+    // A life in a process that died counts, too: what it wrote is there, and time has passed.
+    c.restarts = static_cast<std::uint32_t>(restarts_) +
+                 static_cast<std::uint32_t>(earlier_instances_) + (run_.resumed.load() ? 1 : 0);
+    c.began = began_;
+  }
+  c.log = [weak = weak_from_this()](std::string_view message) {
+    if (auto self = weak.lock()) self->run_.event(self->name(), "log", message);
+  };
+  c.count = [weak = weak_from_this()](std::string_view counter, std::int64_t add) {
+    if (auto self = weak.lock()) self->add_count(counter, add);
+  };
+  return c;
+}
+
+bool actor_cell::call_open() {
+  auto who = std::make_shared<instance>();
+  error why;
+  call_opens_.store(true);
+  const auto began_ns = monotonic_ns();
+  const auto done = call_as(who, began_ns, why, [&]() -> result<void> {
+    auto config =
+        spec().config ? clone_config(*spec().type, *spec().config) : spec().type->make_config();
+    who->component = spec().type->make(*config);
+    who->surroundings = make_context(who);
+    return who->component->open(who->surroundings);
+  });
+  if (done == outcome::written_off) return false;
+  if (traced_) notify_call(call_kind::open, session_, began_ns, done);
+  call_opens_.store(false);
+  bool again = false;
+  {
+    std::lock_guard lock(mutex_);
+    again = phase_ == phase::restarting;
+    if (done == outcome::fine) {
+      instance_ = who;
+      phase_ = phase::open;
+    }
+  }
+  if (done == outcome::fine) {
+    recent_max_ns_ = 0;
+    run_.event(name(), again ? "recovered" : "opened", "");
+    if (again) run_.notify_receivers(*this, control::kind::input_recovered, "");
+    run_.opened(*this, {});
+    return true;
+  }
+  if (!again && (is_prepared() || !run_.started.load())) {
+    // A graph that cannot even begin tells so at once.
+    {
+      std::lock_guard lock(mutex_);
+      phase_ = phase::fresh;
+      last_error_ = why.message;
+    }
+    run_.opened(*this, fail(why.code, why.message));
+    return true;
+  }
+  return failed(why);
+}
+
+bool actor_cell::after_call(outcome how, const error& why) {
+  if (how == outcome::fine) return true;
+  if (how == outcome::written_off) return false;
+  return failed(why);
+}
+
+bool actor_cell::failed(const error& why) {
+  run_.event(name(), "failed", fmt::format("{} [{}]", why.message, why.code));
+  if (!destroy_instance()) return false;
+  restart_or_lose(why);
+  return true;
+}
+
+// Takes the component down; false where even its destructor hangs.
+bool actor_cell::destroy_instance() {
+  std::shared_ptr<instance> old;
+  {
+    std::lock_guard lock(mutex_);
+    old = std::move(instance_);
+    instance_ = nullptr;
+    drop_pending_calls();
+  }
+  if (!old) return true;
+  error why;
+  return call_as(old, monotonic_ns(), why, [&]() -> result<void> {
+           old->component.reset();
+           return {};
+         }) != outcome::written_off;
+}
+
+void actor_cell::drop_pending_calls() {
+  for (auto& c : control_)
+    if (c.direct_from) c.direct_from->settle_dropped(drop_reason::actor_restarting);
+  control_.clear();
+  control_waiting_.store(false, std::memory_order_relaxed);
+  tasks_.clear();
+  order_.remove_if([](const order_entry& t) { return t.queue == nullptr; });
+}
+
+// Restart, or the end of this actor. The token is ours; there is no instance.
+void actor_cell::restart_or_lose(const error& why) {
+  std::int64_t wait_ms = -1;
+  {
+    std::lock_guard lock(mutex_);
+    last_error_ = fmt::format("{} [{}]", why.message, why.code);
+    const auto& r = spec().restart;
+    const auto now = run_.time.axis_now_ns();
+    const auto window = static_cast<std::int64_t>(r.within_s * 1e9);
+    std::erase_if(restarts_at_ns_, [&](std::int64_t t) { return now - t > window; });
+    const bool may = r.when != restart_policy::mode::never && !force_ && !is_retiring() &&
+                     restarts_at_ns_.size() < static_cast<std::size_t>(std::max(r.max, 0));
+    if (may) {
+      const auto doublings = std::min<std::size_t>(restarts_at_ns_.size(), 20);
+      wait_ms = std::min<std::int64_t>(std::int64_t{r.backoff_ms} << doublings, r.backoff_max_ms);
+      restarts_at_ns_.push_back(now);
+      ++restarts_;
+      phase_ = phase::restarting;
+    }
+  }
+  if (wait_ms < 0) return lose(why);
+  run_.event(name(), "restarting", fmt::format("in {} ms", wait_ms));
+  run_.notify_receivers(*this, control::kind::input_lost, why.message);
+  run_.restarts_pending.fetch_add(1);
+  run_.after(std::chrono::milliseconds(wait_ms), [weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->restart_now();
+  });
+}
+
+void actor_cell::lose(const error& why) {
+  std::vector<std::shared_ptr<actor_cell>> unblocked;
+  bool was_source = false;
+  {
+    std::lock_guard lock(mutex_);
+    settle_batch();
+    phase_ = phase::lost;
+    drop_all(drop_reason::actor_lost);
+    unblocked.swap(unblocked_);
+    was_source = is_source() && !source_ended_;
+    source_ended_ = true;
+  }
+  for (auto& sender : unblocked) sender->open_gate();
+  run_.event(name(), "lost", why.message);
+  if (!is_retiring()) run_.notify_receivers(*this, control::kind::input_lost, why.message);
+  run_.lost(*this, fmt::format("{} [{}]", why.message, why.code));
+  if (was_source) notify_end();
+  if (was_source) run_.source_ended(*this);
+  end_outputs();
+  run_.closed(*this);
+}
+
+// Everything that waits here goes, and senders that wait for room may go on (later: unblocked_).
+void actor_cell::drop_all(drop_reason why) {
+  if (batch_) {
+    for (; batch_->at < batch_->items.size(); ++batch_->at) {
+      batch_->items[batch_->at].dropped = true;
+      batch_->items[batch_->at].why = why;
+    }
+    settle_batch();
+  }
+  for (auto& c : control_)
+    if (c.direct_from) c.direct_from->settle_dropped(why);
+  control_.clear();
+  tasks_.clear();
+  order_.remove_if([](const order_entry&) { return true; });
+  void_entries_.clear();
+  const auto now = monotonic_ns();
+  for (auto& q : queues_) {
+    q->purge(why);
+    if (auto sender = q->unblock_sender(now)) unblocked_.push_back(std::move(sender));
+  }
+}
+
+bool actor_cell::call_close(job&) {
+  std::shared_ptr<instance> who;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ == phase::lost || phase_ == phase::closed) {
+      force_ = false;
+      return true;
+    }
+    phase_ = phase::closing;
+    force_ = false;
+    who = instance_;
+  }
+  if (is_source()) end_source();
+  if (who) {
+    const auto began = monotonic_ns();
+    emission out(*this, *who, began);
+    target_own_session(out);
+    error why;
+    const auto done = call_as(who, began, why, [&] { return who->component->close(out); });
+    if (done == outcome::written_off) return false;
+    if (traced_) notify_call(call_kind::close, session_, began, done);
+    if (done == outcome::failed)
+      run_.event(name(), "failed", fmt::format("last words: {} [{}]", why.message, why.code));
+  }
+  return finish_close();
+}
+
+bool actor_cell::finish_close() {
+  if (!destroy_instance()) return false;
+  std::vector<std::shared_ptr<actor_cell>> unblocked;
+  {
+    std::lock_guard lock(mutex_);
+    settle_batch();
+    phase_ = phase::closed;
+    const bool hung_up = !is_shared() && own_outputs_ && own_outputs_->session->closing.load();
+    drop_all(hung_up         ? drop_reason::session_closed
+             : is_retiring() ? drop_reason::rewired
+                             : drop_reason::stopped);
+    unblocked.swap(unblocked_);
+  }
+  for (auto& sender : unblocked) sender->open_gate();
+  end_outputs();
+  run_.event(name(), "closed", "");
+  run_.closed(*this);
+  return true;
+}
+
+void actor_cell::notify_end() {
+  if (role_ != actor_role::local) return;  // observers know the actors of the graph, no proxies
+  if (is_prepared() || handed_over_.load()) return;  // its streams do not end, or never began
+  std::vector<session_id> ids;  // an observer may come back to us: not under the lock
+  {
+    std::lock_guard lock(outputs_mutex_);
+    for (const auto& [id, out] : outputs_) ids.push_back(id);
+  }
+  for (const auto id : ids)
+    for (std::size_t port = 0; port < info_.outputs.size(); ++port)
+      run_.notify_marker(actor_, port, id, run_.now(), {control::kind::end_of_stream, "", 0});
+}
+
+void actor_cell::end_outputs() {
+  if (!is_source()) notify_end();  // a source announced it when it had no more to give
+  each_link([](const session_outputs&, const link_end& r) {
+    if (!r.handed_over) r.to->end_input(*r.queue);
+  });
+}
+
+void actor_cell::check_hang(std::int64_t now_ns, std::int64_t limit_ns) {
+  auto id = call_id_.load(std::memory_order_acquire);
+  if ((id & 1) == 0) return;
+  // Opening may load weights from a slow disk: six times the limit of a call.
+  const std::int64_t factor = call_opens_.load() ? 6 : 1;
+  if (limit_ns == 0) limit_ns = std::int64_t{spec().watchdog_ms} * 1'000'000 * factor;
+  if (limit_ns <= 0) return;
+  if (now_ns - call_began_ns_.load(std::memory_order_relaxed) <= limit_ns) return;
+  if (!call_id_.compare_exchange_strong(id, 2, std::memory_order_acq_rel)) return;
+  hang();
+}
+
+// The call was written off: its thread will find that out when, if ever, it comes back. The token
+// is ours now, on the watchdog's thread.
+void actor_cell::hang() {
+  const auto keep = shared_from_this();
+  if (calling_) {
+    std::lock_guard guard(calling_->emitting);
+    calling_->abandoned = true;
+  }
+  if (traced_) notify_hung();
+  phase was;
+  {
+    std::lock_guard lock(mutex_);
+    was = phase_;
+    rescue_batch();
+    drop_pending_calls();
+    instance_ = nullptr;
+    calling_ = nullptr;
+  }
+  call_opens_.store(false);
+  call_id_.store(0, std::memory_order_release);
+  const error why{"host.hang", fmt::format("a call took more than {} ms", spec().watchdog_ms)};
+  run_.event(name(), "hung", why.message);
+  run_.executor->write_off(*this);
+  if (is_prepared()) {
+    std::lock_guard lock(mutex_);
+    phase_ = phase::lost;
+  }
+  if (is_prepared())
+    run_.opened(*this, fail(why.code, why.message));
+  else if (was == phase::closing || was == phase::closed)
+    finish_close();
+  else
+    restart_or_lose(why);
+  give_token_back();
+}
+
+void actor_cell::rescue_batch() {
+  if (direct_from_) direct_from_->settle_dropped(drop_reason::actor_restarting);
+  direct_from_ = nullptr;
+  if (!batch_) return;
+  auto old = std::move(batch_);
+  batch_ = std::make_shared<batch>();
+  const auto kind = static_cast<job::kind>(calling_kind_);
+  for (auto i = old->settled; i < old->items.size(); ++i) {
+    auto& item = old->items[i];
+    if (i < old->at) {
+      if (item.dropped)
+        item.from->settle_dropped(item.why);
+      else
+        item.from->settle_delivered(1);
+    } else if (i == old->at && kind == job::kind::items) {
+      item.from->settle_dropped(drop_reason::actor_restarting);
+    } else {
+      batch_->items.push_back(std::move(item));
+    }
+  }
+  for (auto& [q, n] : old->bundle_uses) q->settle_dropped(drop_reason::actor_restarting, n);
+}
+
+void actor_cell::give_token_back() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!has_work()) {
+      scheduled_ = false;
+      run_.active.fetch_sub(1, std::memory_order_release);
+      return;
+    }
+  }
+  run_.executor->post(*this);
+}
+
+}  // namespace hocket::host
