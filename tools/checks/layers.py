@@ -1,4 +1,4 @@
-"""Who may include whom: graph <- engine <- actors, graph <- plugins; nobody includes tools/tests."""
+"""Who may include whom: graph <- engine <- actors, graph <- plugins; nobody includes tools, tests."""
 
 import re
 import sys
@@ -25,6 +25,19 @@ GRAPH_ALLOWED = {
     "graph/schema": ("graph/core/", "graph/text/", "graph/trust/", "graph/contract/",
                      "graph/schema/"),
 }
+# Inside tools/: report, scenarios <- duplex <- hocket. A family of commands is a folder of hocket/; it
+# knows what all families share and itself, and of the others only what stands here.
+TOOLS_ALLOWED = {
+    "tools/report": ("tools/report/", "graph/core/", "graph/trust/"),
+    "tools/scenarios": ("tools/scenarios/", "engine/", "graph/core/", "graph/trust/", "graph/text/", "plugins/"),
+    "tools/duplex": ("tools/report/", "tools/scenarios/", "tools/duplex/", "actors/", "engine/",
+                     "graph/", "plugins/"),
+    "tools/hocket": ("tools/report/", "tools/hocket/", "actors/", "graph/", "plugins/"),
+}
+FAMILIES_ALLOWED = {
+    "tools/hocket/eval": ("tools/scenarios/", "tools/duplex/", "engine/"),
+    "tools/hocket/train": ("tools/scenarios/", "tools/duplex/", "tools/hocket/eval/", "engine/"),
+}
 # A library's headers -> the places that may use it.
 LIBRARIES = (
     (re.compile(r"caf/"), ("actors/", "tests/"), "CAF belongs in actors/ only"),
@@ -43,6 +56,19 @@ def generated(files, target):
         return True
     return any(path.startswith("tools/cmake/") and f"generated/{target}" in files.read(path)
                for path in files.ending(".cmake"))
+
+
+def tools_may(path, target, allowed):
+    """The rule inside tools/: what a file may include."""
+    own = "/".join(path.split("/")[:2])
+    allowed = list(TOOLS_ALLOWED.get(own, allowed))
+    family = path.rsplit("/", 1)[0]
+    more = FAMILIES_ALLOWED.get(family, ())
+    other = target.rsplit("/", 1)[0]
+    if (target.startswith("tools/hocket/") and other not in ("tools/hocket", family)
+            and other + "/" not in more):
+        allowed = [a for a in allowed if a != "tools/hocket/"]
+    return allowed + list(more)
 
 
 def check(files):
@@ -83,6 +109,11 @@ def check(files):
             allowed = [a.replace("{own}", own) for a in ALLOWED[layer]]
             if ".test." in path:  # unit tests share helpers
                 allowed.append("tests/support/")
+                if layer == "tools":
+                    allowed += tools_may(path, target, ())
+                    allowed.remove("tools/")
+            elif layer == "tools":
+                allowed = tools_may(path, target, allowed)
             elif layer == "graph" and not path.endswith(".bench.cpp"):
                 allowed = GRAPH_ALLOWED.get(own, allowed)
             if not target.startswith(tuple(allowed)):
@@ -109,6 +140,17 @@ BAD = [
      {"graph/contract/a.hpp": '#include "graph/spec/plan.hpp"\n', "graph/spec/plan.hpp": ""}),
     ("may not include tests/support/t.hpp",
      {"actors/host/a.cpp": '#include "tests/support/t.hpp"\n', "tests/support/t.hpp": ""}),
+    ("may not include tools/hocket/types.hpp",
+     {"tools/duplex/a.test.cpp": '#include "tools/hocket/types.hpp"\n', "tools/hocket/types.hpp": ""}),
+    ("may not include tools/hocket/types.hpp",
+     {"tools/report/a.cpp": '#include "tools/hocket/types.hpp"\n', "tools/hocket/types.hpp": ""}),
+    ("may not include tools/hocket/watch/top.hpp",
+     {"tools/hocket/run/a.cpp": '#include "tools/hocket/watch/top.hpp"\n',
+      "tools/hocket/watch/top.hpp": ""}),
+    ("may not include tools/hocket/run/a.hpp",
+     {"tools/hocket/types.cpp": '#include "tools/hocket/run/a.hpp"\n', "tools/hocket/run/a.hpp": ""}),
+    ("may not include engine/m/m.hpp",
+     {"tools/hocket/run/a.cpp": '#include "engine/m/m.hpp"\n', "engine/m/m.hpp": ""}),
     ("in a header", {"engine/m/a.hpp": "#include <torch/torch.h>\n"}),
     ("in a header", {"actors/host/a.hpp": "#include <caf/all.hpp>\n"}),
     ("CAF belongs", {"graph/core/a.cpp": "#include <caf/actor.hpp>\n"}),
@@ -120,6 +162,10 @@ BAD = [
 GOOD = [
     {"actors/host/a.cpp": '#include "graph/spec/p.hpp"\n#include "engine/m/m.hpp"\n#include <caf/actor.hpp>\n',
      "graph/spec/p.hpp": "", "engine/m/m.hpp": '#include "graph/core/result.hpp"\n', "graph/core/result.hpp": ""},
+    {"tools/hocket/train/a.cpp": '#include "tools/hocket/eval/h.hpp"\n#include "tools/hocket/types.hpp"\n'
+                                 '#include "tools/duplex/d.hpp"\n#include "tools/hocket/train/b.hpp"\n',
+     "tools/hocket/eval/h.hpp": "", "tools/hocket/types.hpp": "", "tools/duplex/d.hpp": "",
+     "tools/hocket/train/b.hpp": ""},
 ]
 
 if __name__ == "__main__":

@@ -46,6 +46,5 @@ result<void> register_all_plugins([[maybe_unused]] registry& into) {
   file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/plugins/plugins.hpp CONTENT
        "#pragma once\n#include \"graph/contract/plugins_all.hpp\"\n")
   add_library(hocket_all_plugins STATIC ${file})
-  target_compile_definitions(hocket_all_plugins INTERFACE HOCKET_HAS_PLUGINS)
   target_link_libraries(hocket_all_plugins PUBLIC hocket_contract PRIVATE ${libraries})
 endfunction()

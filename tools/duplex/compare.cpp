@@ -21,7 +21,7 @@ result<json> report_of(const std::string& file) {
 }
 
 // What else differs than what is to be compared. Older reports do not say how they were taken.
-void note_ways(const json& a, const json& b, cli::measures& out) {
+void note_ways(const json& a, const json& b, report::measures& out) {
   const auto clock = [](const json& r) { return r.value("clock", std::string("unknown")); };
   const auto batch = [](const json& r) {
     return r.value("at_once", json::object()).value("batch", 0);
@@ -40,7 +40,7 @@ void note_ways(const json& a, const json& b, cli::measures& out) {
 
 }  // namespace
 
-result<cli::measures> compare_runs(const std::string& file_a, const std::string& file_b) {
+result<report::measures> compare_runs(const std::string& file_a, const std::string& file_b) {
   const auto report_a = report_of(file_a);
   if (!report_a) return fail(report_a);
   const auto report_b = report_of(file_b);
@@ -65,10 +65,10 @@ result<cli::measures> compare_runs(const std::string& file_a, const std::string&
   }
   if (differences.empty())
     return fail("duplex.compare", file_a + " and " + file_b + " have no item in common");
-  cli::measures out;
+  report::measures out;
   for (const auto& [name, values] : differences) {
     const auto e = bootstrap({values}, [](auto g) { return mean_of(g[0]); });
-    out.add({name, e.value, "", e.low, e.high, {}, cli::goal::none, e.n, {}});
+    out.add({name, e.value, "", e.low, e.high, {}, report::goal::none, e.n, {}});
   }
   out.note("mean of B - A over " + std::to_string(pairs) + " common items, A = " + file_a +
            ", B = " + file_b + "; 95 % paired bootstraps; `good` is 1 for an item as wanted");

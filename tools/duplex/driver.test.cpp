@@ -6,14 +6,18 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
+#include <sstream>
 
+#include "actors/components.hpp"
+#include "graph/spec/plan.hpp"
+#include "plugins/plugins.hpp"
 #include "tools/duplex/bench.hpp"
 #include "tools/duplex/compare.hpp"
 #include "tools/duplex/driver.hpp"
 #include "tools/duplex/listener.hpp"
 #include "tools/duplex/picture.hpp"
 #include "tools/duplex/summary.hpp"
-#include "tools/hocket/types.hpp"
 
 using namespace hocket;
 using namespace hocket::duplex;
@@ -24,7 +28,7 @@ const std::string root = HOCKET_SOURCE_DIR;
 
 struct loaded {
   registry types;
-  cli::loaded_graph graph;
+  std::optional<plan> graph;
 };
 
 // Kept: plans point into their registry.
@@ -33,16 +37,21 @@ const loaded& graph_of(const std::string& name) {
   auto& slot = all[name];
   if (!slot) {
     slot = std::make_unique<loaded>();
-    slot->types = *cli::known_types({});
-    slot->graph = cli::load_graph(root + "/configs/graphs/" + name + ".yaml", slot->types, {});
-    REQUIRE(slot->graph.graph);
+    REQUIRE(register_components(slot->types));
+    REQUIRE(plugins::register_all_plugins(slot->types));
+    const auto file = root + "/configs/graphs/" + name + ".yaml";
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    diagnostics findings;
+    slot->graph = load_plan(file, text.str(), slot->types, {}, findings);
+    REQUIRE_MESSAGE(slot->graph, findings.to_string());
   }
   return *slot;
 }
 
 result<subject> subject_of(const std::string& name, const subject_options& how = {}) {
   const auto& g = graph_of(name);
-  return make_subject(*g.graph.graph, *g.graph.types, how);
+  return make_subject(*g.graph, g.types, how);
 }
 
 item tone_item(double length_s, double from_s, double to_s) {
@@ -262,7 +271,7 @@ TEST_CASE("a report has every measure: with a value, or not run with the reason"
   const auto all = run_bench(*what, 7, {{"turn", 0}, {"turn", 1}, {"turn", 2}}, {});
   REQUIRE(all);
   const auto r = summarise(*all, {{"rep_count", "the graph has no video input"}});
-  std::map<std::string, cli::measure> by_name;
+  std::map<std::string, report::measure> by_name;
   for (const auto& m : r.numbers.items()) by_name[m.name] = m;
   for (const char* name :
        {"pause.take_over", "turn.take_over", "turn.latency_mean_s", "interruption.respond",

@@ -8,14 +8,14 @@
 
 #include "graph/trust/files.hpp"
 #include "tools/duplex/families.hpp"
-#include "tools/hocket/canvas.hpp"
+#include "tools/report/canvas.hpp"
 
 namespace hocket::duplex {
 namespace {
 
-using cli::align;
-using cli::canvas;
-using cli::color;
+using report::align;
+using report::canvas;
+using report::color;
 
 // The palette of tools/hocket/picture.cpp: told apart with any colour vision.
 constexpr color ink = color::of(0x20242c), faint = color::of(0x7c828e), paper = color::of(0xffffff),
@@ -117,7 +117,7 @@ class painter {
     for (const auto& s : o_.of.sounds) {
       if (s.from_s() > length_s_) break;
       const std::string text = s.who == "user" ? s.text : s.who + ": " + s.text;
-      const cli::font how{10, false, s.who != "user"};
+      const report::font how{10, false, s.who != "user"};
       const double at = x(s.from_s());
       const int line = at >= free[0] ? 0 : 1;
       if (at < free[line]) continue;

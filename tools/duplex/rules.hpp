@@ -1,11 +1,13 @@
-// The table of measures: name, families, statistic, target, definition.
+// The measures of the report: name, families, statistic, target, definition.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "tools/hocket/measures.hpp"
+#include "graph/core/result.hpp"
+#include "tools/report/measures.hpp"
 
 namespace hocket::duplex {
 
@@ -17,24 +19,24 @@ enum class statistic_of : std::uint8_t {
   macro,  ///< mean of the families' means (or of the keys', where several are named)
 };
 
-inline constexpr const char* any_family = "*";
+inline constexpr std::string_view any_family = "*";
 
 struct measure_rule {
-  const char* name;
-  std::vector<const char*> families;  ///< any_family alone: all of them
-  std::vector<const char*> keys;      ///< of scored::values; several: one group each
+  std::string name;
+  std::vector<std::string> families;  ///< any_family alone: all of them
+  std::vector<std::string> keys;      ///< of scored::values; several: one group each
   statistic_of how = statistic_of::mean;
-  const char* unit = "";
-  std::optional<double> target = {};
-  cli::goal good = cli::goal::none;
-  const char* what = "";
+  std::string unit;
+  std::optional<double> target;
+  report::goal good = report::goal::none;
   bool per_voice = false;  ///< also over flite's items alone
+  std::string what;
 };
 
-/// In the order of the report: turns first (rules_turns.cpp), the voice around an overlap and
-/// what the clock cost (rules_voice.cpp), then the rest (rules_more.cpp).
-const std::vector<measure_rule>& turn_rules();
-const std::vector<measure_rule>& voice_rules();
-const std::vector<measure_rule>& more_rules();
+/// The rows of rules.table, in the order of the report.
+const std::vector<measure_rule>& rules();
+
+/// Reads such a table. *Errors*: duplex.rules, with the line.
+result<std::vector<measure_rule>> read_rules(std::string_view table);
 
 }  // namespace hocket::duplex

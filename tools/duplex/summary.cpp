@@ -16,16 +16,14 @@ using groups = std::vector<std::vector<double>>;
 /// tau-voice hides rates of fewer events.
 constexpr std::int64_t fewest_events = 10;
 
-bool same_text(const char* a, const std::string& b) { return b == a; }
-
 groups values_of(const std::vector<played_item>& all, const measure_rule& rule, bool flite_only) {
   groups out;
   std::vector<double> together;
-  for (const char* family : rule.families)
-    for (const char* key : rule.keys) {
+  for (const auto& family : rule.families)
+    for (const auto& key : rule.keys) {
       std::vector<double> values;
       for (const auto& o : all) {
-        if (!same_text(family, o.of.family) && family != std::string_view(any_family)) continue;
+        if (family != o.of.family && family != any_family) continue;
         if (o.of.condition != "clean") continue;
         if (flite_only && o.of.synthesiser != "flite") continue;
         if (const auto v = o.judged.values.find(key); v != o.judged.values.end())
@@ -55,8 +53,12 @@ statistic statistic_for(statistic_of how) {
   };
 }
 
-cli::measure measure_of(std::string name, const std::string& unit, const estimate& e,
-                        std::optional<double> target = {}, cli::goal good = cli::goal::none) {
+/// One number per session, not a mean over items.
+bool of_sessions(const measure_rule& rule) { return rule.families.front() == "session"; }
+
+report::measure measure_of(std::string name, const std::string& unit, const estimate& e,
+                           std::optional<double> target = {},
+                           report::goal good = report::goal::none) {
   return {.name = std::move(name),
           .value = e.value,
           .unit = unit,
@@ -73,15 +75,13 @@ class summary {
       : all_(all), missing_(missing) {}
 
   bench_report make() {
-    for (const auto& rule : turn_rules()) add(rule, false);
-    for (const auto& rule : voice_rules()) add(rule, false);
-    for (const auto& rule : more_rules()) add(rule, false);
+    for (const auto& rule : rules())
+      if (!of_sessions(rule)) add(rule, false);
     add_recognition();
     add_conditions();
     add_sessions();
-    for (const auto* rules : {&turn_rules(), &more_rules()})
-      for (const auto& rule : *rules)
-        if (rule.per_voice) add(rule, true);
+    for (const auto& rule : rules())
+      if (rule.per_voice) add(rule, true);
     for (const auto& m : out_.numbers.items())
       if (m.name == "timing.disagree" && m.met() == false)
         out_.errors.push_back(fmt::format(
@@ -93,8 +93,8 @@ class summary {
 
  private:
   void not_run(const std::string& name, const std::string& unit, std::optional<double> target,
-               cli::goal good, const std::string& why) {
-    cli::measure m;
+               report::goal good, const std::string& why) {
+    report::measure m;
     m.name = name;
     m.unit = unit;
     m.target = target;
@@ -103,15 +103,14 @@ class summary {
     out_.numbers.add(std::move(m));
   }
 
-  std::string why_missing(const std::vector<const char*>& families) const {
+  std::string why_missing(const std::vector<std::string>& families) const {
     for (const auto& [family, why] : missing_)
-      for (const char* f : families)
-        if (same_text(f, family)) return why;
+      if (std::ranges::find(families, family) != families.end()) return why;
     return "no item gave this value";
   }
 
   void add(const measure_rule& rule, bool flite_only) {
-    const std::string name = (flite_only ? "flite." : "") + std::string(rule.name);
+    const std::string name = (flite_only ? "flite." : "") + rule.name;
     if (!flite_only) out_.definitions.push_back({name, rule.what});
     const auto found = values_of(all_, rule, flite_only);
     // Each group of a macro mean has a family or a key of its own; none may be missing.
@@ -123,7 +122,7 @@ class summary {
     if (found.size() < wanted)
       return not_run(name, rule.unit, target, rule.good, why_missing(rule.families));
     const auto e = bootstrap(found, statistic_for(rule.how));
-    if (std::string_view(rule.name).starts_with("tau.") && e.n < fewest_events)
+    if (rule.name.starts_with("tau.") && e.n < fewest_events)
       return not_run(name, rule.unit, target, rule.good, "fewer than 10 events");
     out_.numbers.add(measure_of(name, rule.unit, e, target, rule.good));
   }
@@ -143,7 +142,7 @@ class summary {
         indices.push_back(static_cast<double>(heard.size()));
         heard.push_back(&o.did);
       }
-    if (heard.empty()) return not_run(name, "", 0.95, cli::goal::at_least, why_not_heard());
+    if (heard.empty()) return not_run(name, "", 0.95, report::goal::at_least, why_not_heard());
     const auto ratio = [&](std::span<const std::vector<double>> drawn) {
       double model = 0, teacher = 0;
       for (const double i : drawn[0]) {
@@ -152,7 +151,8 @@ class summary {
       }
       return teacher > 0 ? model / teacher : 0;
     };
-    out_.numbers.add(measure_of(name, "", bootstrap({indices}, ratio), 0.95, cli::goal::at_least));
+    out_.numbers.add(
+        measure_of(name, "", bootstrap({indices}, ratio), 0.95, report::goal::at_least));
   }
 
   std::string why_not_heard() const {
@@ -181,7 +181,7 @@ class summary {
                              "against the same items clean: ") +
                      c.what});
       const auto limit = target ? std::optional(5.0) : std::nullopt;
-      const auto good = target ? cli::goal::at_most : cli::goal::none;
+      const auto good = target ? report::goal::at_most : report::goal::none;
       if (lost.empty())
         not_run(name, "points", limit, good, why_missing({"robustness"}));
       else
@@ -195,57 +195,18 @@ class summary {
     for (const auto& o : all_)
       if (o.of.family == "session" && (!longest || o.of.samples > longest->of.samples))
         longest = &o;
-    static const measure_rule rows[] = {
-        {"points_lost",
-         {},
-         {},
-         statistic_of::mean,
-         "points",
-         3,
-         cli::goal::at_most,
-         "score of the session's first tenth minus that of its last, 100 points for a good part"},
-        {"tail_over_head",
-         {},
-         {},
-         statistic_of::mean,
-         "",
-         1.15,
-         cli::goal::at_most,
-         "wall time per minute of stream time, last fifth over first fifth"},
-        {"rss_mib_per_h",
-         {},
-         {},
-         statistic_of::mean,
-         "MiB/h",
-         16,
-         cli::goal::at_most,
-         "slope of the resident memory over the session, first minute left out"},
-        {"points_start",
-         {},
-         {},
-         statistic_of::mean,
-         "points",
-         {},
-         cli::goal::none,
-         "score of the first tenth"},
-        {"points_end",
-         {},
-         {},
-         statistic_of::mean,
-         "points",
-         {},
-         cli::goal::none,
-         "score of the last tenth"}};
-    for (const auto& row : rows) {
-      const auto name = std::string("session.") + row.name;
+    for (const auto& row : rules()) {
+      if (!of_sessions(row)) continue;
+      const auto& name = row.name;
+      const auto& key = row.keys.front();
       out_.definitions.push_back({name, row.what});
       if (!longest) not_run(name, row.unit, row.target, row.good, why_missing({"session"}));
       for (const auto& o : all_) {
         if (o.of.family != "session") continue;
         const auto minutes = std::to_string(std::stoi(o.of.id));
-        const auto value = o.judged.values.find(row.name);
+        const auto value = o.judged.values.find(key);
         const bool main = &o == longest;
-        const auto full = main ? name : "session" + minutes + "." + row.name;
+        const auto full = main ? name : "session" + minutes + "." + key;
         const auto target = main ? row.target : std::nullopt;
         if (value == o.judged.values.end())
           not_run(full, row.unit, target, row.good, "the session is too short");

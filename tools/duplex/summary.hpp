@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "tools/duplex/bench.hpp"
-#include "tools/hocket/measures.hpp"
+#include "tools/report/measures.hpp"
 
 namespace hocket::duplex {
 
@@ -15,7 +15,7 @@ struct definition {
 };
 
 struct bench_report {
-  cli::measures numbers;
+  report::measures numbers;
   std::vector<definition> definitions;
   std::vector<std::string> errors;  ///< such as a text stream that disagrees with the sound
 };

@@ -9,7 +9,7 @@
 #include <glib.h>
 
 #include "graph/trust/files.hpp"
-#include "tools/hocket/doctor.hpp"
+#include "tools/hocket/checksums.hpp"
 
 namespace hocket::cli {
 namespace {

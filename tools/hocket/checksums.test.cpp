@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tools/hocket/doctor.hpp"
+#include "tools/hocket/checksums.hpp"
 
 using namespace hocket::cli;
 namespace fs = std::filesystem;

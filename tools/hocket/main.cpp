@@ -8,10 +8,12 @@
 #include <fmt/format.h>
 
 #include "graph/core/diagnostic.hpp"
-#include "tools/hocket/measures.hpp"
+#include "tools/report/measures.hpp"
 #include "tools/hocket/options.hpp"
 
 namespace hocket::cli {
+
+using namespace report;
 namespace {
 
 std::vector<std::string> names_of(const CLI::App& app, bool options) {
@@ -67,10 +69,13 @@ int run_main(int argc, char** argv) {
       "Exit codes: 0 fine, 1 failed at run time, 2 the input is wrong.\n"
       "Start: hocket validate configs/graphs/*.yaml; hocket run GRAPH; hocket describe TYPE");
   action chosen;
-  for (auto add : {add_run, add_apply, add_record, add_replay, add_validate, add_graph, add_list,
-                   add_describe, add_top, add_picture, add_new, add_keys, add_train, add_eval,
-                   add_bench, add_scenarios, add_doctor, add_export, add_docs})
+  for (auto add :
+       {add_run, add_apply, add_record, add_replay, add_validate, add_graph, add_list, add_describe,
+        add_top, add_picture, add_new, add_keys, add_bench, add_doctor, add_export, add_docs})
     add(app, chosen);
+#ifdef HOCKET_WITH_ENGINE
+  for (auto add : {add_train, add_eval, add_scenarios}) add(app, chosen);
+#endif
   const auto known = names_of(app, false);
   if (argc >= 2 && argv[1][0] != '-' &&
       std::find(known.begin(), known.end(), argv[1]) == known.end())

@@ -36,31 +36,32 @@ inline void add_json(CLI::App& sub, bool& json) {
   sub.add_flag("--json", json, "Machine-readable output");
 }
 
-// options_run.cpp
+// run/
 void add_run(CLI::App& app, action& chosen);
 void add_record(CLI::App& app, action& chosen);
 void add_replay(CLI::App& app, action& chosen);
-// options_apply.cpp
 void add_apply(CLI::App& app, action& chosen);
-// options_graphs.cpp
+// graphs/
 void add_validate(CLI::App& app, action& chosen);
 void add_graph(CLI::App& app, action& chosen);
 void add_list(CLI::App& app, action& chosen);
 void add_describe(CLI::App& app, action& chosen);
 void add_new(CLI::App& app, action& chosen);
 void add_keys(CLI::App& app, action& chosen);
-void add_export(CLI::App& app, action& chosen);
 void add_docs(CLI::App& app, action& chosen);
-// options_watch.cpp
+// export/
+void add_export(CLI::App& app, action& chosen);
+// watch/
 void add_top(CLI::App& app, action& chosen);
 void add_picture(CLI::App& app, action& chosen);
 void add_doctor(CLI::App& app, action& chosen);
-// options_models.cpp
+// train/
 void add_train(CLI::App& app, action& chosen);
+void add_scenarios(CLI::App& app, action& chosen);
+// eval/
 void add_eval(CLI::App& app, action& chosen);
 void add_bench(CLI::App& app, action& chosen);
-void add_scenarios(CLI::App& app, action& chosen);
-/// `eval duplex` below `eval` (options_eval_duplex.cpp).
+/// `eval duplex` below `eval`.
 void add_eval_duplex(CLI::App& eval, action& chosen);
 
 }  // namespace hocket::cli

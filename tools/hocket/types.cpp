@@ -10,23 +10,15 @@
 
 #include "graph/contract/plugin.hpp"
 #include "graph/spec/expand.hpp"
-#ifdef HOCKET_HAS_COMPONENTS
 #include "actors/components.hpp"
-#endif
-#ifdef HOCKET_HAS_PLUGINS
 #include "plugins/plugins.hpp"
-#endif
 
 namespace hocket::cli {
 
 result<registry> known_types(const std::vector<std::string>& plugins) {
   registry types;
-#ifdef HOCKET_HAS_COMPONENTS
   HOCKET_TRY(register_components(types));
-#endif
-#ifdef HOCKET_HAS_PLUGINS
   HOCKET_TRY(plugins::register_all_plugins(types));
-#endif
   for (const auto& file : plugins) HOCKET_TRY(load_plugin(file, types));
   return types;
 }
@@ -149,7 +141,7 @@ loaded_graph load_graph(const std::string& file, const registry& types, const gr
   return load_graph_text(file, text.str(), types, how, false);
 }
 
-int report(const diagnostics& findings) {
+int print_findings(const diagnostics& findings) {
   const auto text = findings.to_string();
   std::fwrite(text.data(), 1, text.size(), stderr);
   return findings.has_errors() ? exit_bad_input : exit_fine;

@@ -39,7 +39,7 @@ result<plan> load_again(const std::string& file, const std::string& text,
                         const graph_options& how, bool expanded = false);
 
 /// Prints findings to stderr; returns exit_bad_input where one is an error, else exit_fine.
-int report(const diagnostics& findings);
+int print_findings(const diagnostics& findings);
 
 /// Prints `error: message [code]` to stderr and returns `exit_code`.
 int complain(const error& e, int exit_code, const std::string& hint = "");

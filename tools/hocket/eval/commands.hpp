@@ -1,0 +1,44 @@
+// The commands that judge and measure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tools/hocket/commands.hpp"
+
+namespace hocket::cli {
+
+struct eval_options {
+  std::string what = "closed-loop";
+  std::string model = "configs/models/nano";
+  std::int64_t conversations = 200;
+  std::uint64_t seed = 0;             ///< 0: the held-out seeds
+  double seconds = 15;                ///< length of a conversation
+  std::vector<std::string> families;  ///< empty: the core
+  bool rich = false;                  ///< flite voices, rooms, echo, loss
+  int batch = 32;
+  std::string out;  ///< "": no files
+  bool json = false;
+};
+int run_eval(const eval_options&);
+
+struct bench_options {
+  std::string model = "configs/models/nano";  ///< session
+  double seconds = 0;                         ///< about how long to measure; 0: the default
+  int sessions = 0;                           ///< session: batch; 0: the default sweep
+  std::int64_t micro_turns = 0;               ///< session: 0 = 18000
+  bool quick = false;                         ///< a smoke run of a few seconds; not for reports
+  std::string out;                            ///< also writes the JSON there
+  std::string csv;                            ///< wire: also in dora-benchmark's form, to this file
+  bool json = false;
+};
+int run_bench_hop(const bench_options&);
+int run_bench_session(const bench_options&);
+int run_bench_wire(const bench_options&);
+
+using benchmark = int (*)(const bench_options&);
+/// One after the other; several together give one JSON object where JSON is asked for.
+int run_benchmarks(const std::vector<benchmark>& parts, const bench_options& o);
+
+}  // namespace hocket::cli

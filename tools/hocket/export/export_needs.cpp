@@ -1,0 +1,101 @@
+#include <algorithm>
+#include <filesystem>
+
+#include "tools/hocket/export/export_files.hpp"
+
+namespace hocket::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Elements of GStreamer that open a device of the machine.
+constexpr const char* device_elements[] = {
+    "autoaudiosrc", "autovideosrc", "autoaudiosink", "alsasrc", "alsasink",    "pulsesrc",
+    "pulsesink",    "pipewiresrc",  "pipewiresink",  "v4l2src", "libcamerasrc"};
+
+struct needs_visitor final : config_visitor {
+  host_needs& out;
+  bool opens_device = false;  ///< a pipeline names a device
+  std::string to;             ///< of a playout: where the sound goes
+
+  explicit needs_visitor(host_needs& needs) : out(needs) {}
+  void field(const field_info&, bool&) override {}
+  void field(const field_info&, std::int64_t&) override {}
+  void field(const field_info&, double&) override {}
+  void field(const field_info&, std::vector<double>&) override {}
+  void field(const field_info& info, std::vector<std::string>& v) override {
+    if (info.is_path)
+      for (const auto& path : v) add_path(path);
+  }
+  void field(const field_info& info, std::string& v) override {
+    if (info.is_path && !v.empty()) add_path(v);
+    // cuda is one device, cuda:2 says that there are three.
+    if (info.name == "device" && v.rfind("cuda", 0) == 0)
+      out.gpus = std::max(out.gpus, v.size() > 5 ? std::atoi(v.c_str() + 5) + 1 : 1);
+    if (info.name == "to") to = v;
+    if (info.name == "pipeline")
+      for (const auto* element : device_elements)
+        opens_device = opens_device || v.find(element) != std::string::npos;
+  }
+  void add_path(const std::string& path) {
+    if (std::find(out.paths.begin(), out.paths.end(), path) == out.paths.end())
+      out.paths.push_back(path);
+  }
+};
+
+host_needs needs_of_part(const plan& graph, const plan_host* host) {
+  host_needs out;
+  out.instance = plain_name(graph.name + (host ? "-" + host->name : ""));
+  if (host != nullptr) {
+    out.host = host->name;
+    out.listen = host->listen;
+    out.public_key = host->key;
+    if (!host->key.empty()) out.secret_key = fs::path(host->key).replace_extension(".key").string();
+  }
+  for (const auto& a : graph.actors) {
+    if (host != nullptr && a.host != host->name) continue;
+    out.actors.push_back(a.name);
+    if (!a.config) continue;
+    needs_visitor seen(out);
+    a.config->visit(seen);
+    // A playout's pipeline stands in its config whether or not it is used.
+    if (seen.to.empty() ? seen.opens_device : seen.to == "device")
+      out.device_actors.push_back(a.name);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string plain_name(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (letter)
+      out += c;
+    else if (c >= 'A' && c <= 'Z')
+      out += static_cast<char>(c - 'A' + 'a');
+    else if (!out.empty() && out.back() != '-')
+      out += '-';
+  }
+  while (!out.empty() && out.back() == '-') out.pop_back();
+  return out.empty() ? "graph" : out;
+}
+
+std::vector<host_needs> needs_of(const plan& graph) {
+  if (graph.hosts.empty()) return {needs_of_part(graph, nullptr)};
+  std::vector<host_needs> out;
+  for (const auto& h : graph.hosts) out.push_back(needs_of_part(graph, &h));
+  return out;
+}
+
+std::vector<std::string> run_arguments(const export_options& o, const host_needs& h) {
+  std::vector<std::string> out;
+  if (!h.host.empty()) out.insert(out.end(), {"--host", h.host});
+  for (const auto& s : o.how.sets) out.insert(out.end(), {"--set", s});
+  for (const auto& p : o.how.params) out.insert(out.end(), {"--param", p});
+  for (const auto& p : o.how.plugins) out.insert(out.end(), {"--plugin", p});
+  return out;
+}
+
+}  // namespace hocket::cli

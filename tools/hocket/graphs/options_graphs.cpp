@@ -1,0 +1,85 @@
+// Options of the commands that read graphs and make what they need: checks, pictures, keys.
+#include "tools/hocket/graphs/commands.hpp"
+#include "tools/hocket/options.hpp"
+
+namespace hocket::cli {
+
+void add_validate(CLI::App& app, action& chosen) {
+  static validate_options o;
+  auto& sub = command(app, chosen, "validate", "Check graphs; nothing is started",
+                      [] { return run_validate(o); });
+  sub.add_option("graphs", o.graphs, "Graph files (YAML)")->required();
+  add_graph_options(sub, o.how);
+  add_json(sub, o.json);
+}
+
+void add_graph(CLI::App& app, action& chosen) {
+  static graph_command_options o;
+  auto& sub =
+      command(app, chosen, "graph", "Draw a graph (SVG, PNG or DOT)", [] { return run_graph(o); });
+  sub.add_option("graph", o.graph, "Graph file (YAML)")->required();
+  add_graph_options(sub, o.how);
+  sub.add_option("-o,--out", o.out, "File to write; the ending gives the format")
+      ->type_name("FILE");
+  sub.add_option("--format", o.format, "Format on stdout")
+      ->check(CLI::IsMember({"svg", "png", "dot"}));
+  add_json(sub, o.json);
+}
+
+void add_list(CLI::App& app, action& chosen) {
+  static list_options o;
+  auto& sub = command(app, chosen, "list", "Components and tools that this program knows",
+                      [] { return run_list(o); });
+  sub.add_option("what", o.what, "components or tools; both where left out")
+      ->check(CLI::IsMember({"components", "tools"}));
+  sub.add_option("--plugin", o.plugins, "Load a plugin's shared library first")->type_name("FILE");
+  add_json(sub, o.json);
+}
+
+void add_describe(CLI::App& app, action& chosen) {
+  static describe_options o;
+  auto& sub =
+      command(app, chosen, "describe", "Ports, queues and config keys of a component or tool",
+              [] { return run_describe(o); });
+  sub.add_option("type", o.type, "Such as audio.dmel or calculator")->required();
+  sub.add_option("--plugin", o.plugins, "Load a plugin's shared library first")->type_name("FILE");
+  add_json(sub, o.json);
+}
+
+void add_new(CLI::App& app, action& chosen) {
+  static new_options o;
+  auto& sub = command(app, chosen, "new", "Make a component or a tool that builds, with a test",
+                      [] { return run_new(o); });
+  sub.add_option("kind", o.kind, "component or tool")
+      ->required()
+      ->check(CLI::IsMember({"component", "tool"}));
+  sub.add_option("name", o.name, "Component: group.name; tool: name")->required();
+  sub.add_option("--dir", o.dir, "The plugins folder of this repository")->capture_default_str();
+  sub.add_option("--out-of-tree", o.out_of_tree,
+                 "A project of its own in DIR, for an installed Hocket")
+      ->type_name("DIR");
+  add_json(sub, o.json);
+}
+
+void add_keys(CLI::App& app, action& chosen) {
+  static keys_options o;
+  auto& sub = command(app, chosen, "keys", "Make the key pairs of hosts, or list them",
+                      [] { return run_keys(o); });
+  sub.add_option("names", o.names, "Hosts to make a pair for; none: list what is there");
+  sub.add_option("--dir", o.dir, "Folder of the keys")->capture_default_str();
+  sub.footer(
+      "NAME.pub goes to every host (`key: keys/NAME.pub` under `hosts:`), NAME.key to that host\n"
+      "alone; it is refused where others than its owner can read it. Nothing is ever replaced.");
+  add_json(sub, o.json);
+}
+
+void add_docs(CLI::App& app, action& chosen) {
+  static docs_options o;
+  auto& sub =
+      command(app, chosen, "docs", "Write configs/schema.json and the tables of the READMEs",
+              [] { return run_docs(o); });
+  sub.add_option("--root", o.root, "Repository")->capture_default_str();
+  sub.add_flag("--check", o.check, "Write nothing; exit code 1 if anything would change");
+}
+
+}  // namespace hocket::cli

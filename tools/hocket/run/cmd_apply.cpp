@@ -1,0 +1,159 @@
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "actors/host/rewire.hpp"
+#include "tools/hocket/run/commands.hpp"
+#include "tools/hocket/run/revisions.hpp"
+#include "tools/hocket/status_source.hpp"
+#include "tools/hocket/types.hpp"
+
+namespace hocket::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using json = nlohmann::ordered_json;
+
+int show_history(const apply_options& o) {
+  const auto lines = revisions(o.out).read();
+  if (!lines) return complain(lines.error(), exit_failed, "give the run's folder with --out");
+  for (const auto& l : *lines) {
+    if (o.json) {
+      json j = {{"revision", l.revision}, {"time", l.time}, {"state", l.state},
+                {"hash", l.hash},         {"file", l.file}, {"why", l.why}};
+      if (!l.report.empty()) j["report"] = json::parse(l.report, nullptr, false);
+      fmt::print("{}\n", j.dump(-1, ' ', false, json::error_handler_t::replace));
+    } else {
+      fmt::print("{:>4}  {}  {:<11}  {}  {}{}\n", l.revision, l.time, l.state, l.hash, l.file,
+                 l.why.empty() ? "" : "\n      " + l.why);
+    }
+  }
+  return exit_fine;
+}
+
+/// Two files, no run: what would happen.
+int compare(const apply_options& o) {
+  const auto types = known_types(o.how.plugins);
+  if (!types) return complain(types.error(), exit_bad_input);
+  const auto running = load_graph(o.from, *types, o.how);
+  if (print_findings(running.findings) != exit_fine || !running.graph) return exit_bad_input;
+  std::ifstream in(o.graph, std::ios::binary);
+  std::ostringstream text;
+  if (in) text << in.rdbuf();
+  if (!in)
+    return complain({"graph.unreadable", o.graph + ": cannot read this file"}, exit_bad_input);
+  std::map<std::string, std::string> includes;
+  const auto wanted = load_again(o.graph, text.str(), includes, *running.types, o.how);
+  if (!wanted) {
+    fmt::print(stderr, "{}", wanted.error().message);
+    return exit_bad_input;
+  }
+  const auto& next = *wanted;
+  diagnostics findings;
+  const auto change = plan_rewire(*running.graph, next, findings);
+  if (print_findings(findings) != exit_fine || !change) return exit_bad_input;
+  host::rewire_outcome out;
+  out.state =
+      change->changes_nothing() ? host::rewire_state::unchanged : host::rewire_state::planned;
+  out.graph = running.graph->name;
+  out.revision = 1;
+  out.hash_before = running.graph->hash;
+  out.hash_after = next.hash;
+  out.actors = change->actor_changes;
+  out.links = change->link_changes;
+  out.others = change->other_changes;
+  out.actors_kept = change->actors_kept;
+  out.links_kept = change->links_kept;
+  if (o.json)
+    fmt::print("{}\n", to_json(out));
+  else
+    fmt::print("{}",
+               out.state == host::rewire_state::unchanged ? "nothing changes\n" : to_text(*change));
+  return exit_fine;
+}
+
+result<host::graph_text> read_new(const apply_options& o) {
+  if (!o.back && o.revision == 0) {
+    std::ifstream in(o.graph, std::ios::binary);
+    std::ostringstream text;
+    if (in) text << in.rdbuf();
+    if (!in) return fail("graph.unreadable", o.graph + ": cannot read this file");
+    std::error_code failed;
+    // The run may have been started elsewhere: includes are found from the file's own folder.
+    return host::graph_text{
+        fs::absolute(o.graph, failed).lexically_normal().string(), text.str(), {}};
+  }
+  auto number = o.revision;
+  if (o.back) {
+    const auto lines = revisions(o.out).read();
+    if (!lines) return fail(lines);
+    number = lines->empty() ? 0 : lines->back().revision - 1;
+    if (number < 1)
+      return fail("apply.no_revision", "this run has had one graph only: there is no way back");
+  }
+  return revisions(o.out).graph_of(number);
+}
+
+int tell(const apply_options& o, const std::string& answer) {
+  const auto out = host::read_outcome(answer).value_or(host::rewire_outcome{});
+  const bool fine =
+      out.state != host::rewire_state::refused && out.state != host::rewire_state::rolled_back;
+  if (o.json)
+    fmt::print("{}\n", answer);
+  else if (fine)
+    fmt::print("{}", to_text(out));
+  else
+    fmt::print(
+        stderr, "error: {} [{}]\n",
+        [&] {
+          auto text = to_text(out);
+          while (!text.empty() && text.back() == '\n') text.pop_back();
+          return text;
+        }(),
+        out.code);
+  if (fine) return exit_fine;
+  return out.state == host::rewire_state::refused ? exit_bad_input : exit_failed;
+}
+
+}  // namespace
+
+int run_apply(const apply_options& o) {
+  if (o.history) return show_history(o);
+  const auto asked = (o.graph.empty() ? 0 : 1) + (o.back ? 1 : 0) + (o.revision != 0 ? 1 : 0);
+  if (asked != 1)
+    return complain({"cli.bad-arguments", "say one of: a graph file, --back, --revision N"},
+                    exit_bad_input, "see `hocket apply --help`");
+  if (!o.from.empty() && !o.graph.empty()) return compare(o);
+  const auto wanted = read_new(o);
+  if (!wanted)
+    return complain(wanted.error(), exit_bad_input,
+                    wanted.error().code == "apply.no_history"
+                        ? "give the run's folder with --out"
+                        : (o.graph.empty() ? "`hocket apply --history` lists what there is" : ""));
+  watch_options where;
+  where.outs = {o.out};
+  const auto run = std::move(status_sources(where).front());
+  host::rewire_request request{*wanted};
+  request.dry_run = o.dry_run;
+  request.prepare_limit_s = static_cast<int>(o.limit_s);
+  request.not_before = timestamp(static_cast<std::int64_t>(o.at_s * 1e9));
+  auto answer = run->say("rewire " + to_json(request), 10000);
+  for (std::uint64_t ticket = 0;;) {
+    if (!answer)
+      return complain(answer.error(), exit_failed, "is a graph running? give its --out folder");
+    const auto j = json::parse(*answer, nullptr, false);
+    if (j.is_object() && j.contains("ticket")) ticket = j["ticket"].get<std::uint64_t>();
+    if (!j.is_object() || j.contains("error"))
+      return complain({"apply.refused", j.is_object() ? j["error"].dump() : *answer}, exit_failed);
+    if (j.contains("state") && j["state"] != "running") return tell(o, *answer);
+    usleep(20'000);
+    answer = run->say(fmt::format("rewired {}", ticket), 10000);
+  }
+}
+
+}  // namespace hocket::cli

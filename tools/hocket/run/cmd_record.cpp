@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "actors/record/recording.hpp"
+#include "tools/hocket/run/commands.hpp"
+#include "tools/hocket/types.hpp"
+
+namespace hocket::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+using record::recording;
+
+std::string verdict_text(const record::verdict& v) {
+  if (v.complete) return "COMPLETE";
+  return "INCOMPLETE: " + v.why;
+}
+
+json to_json(const std::string& file, const recording& r) {
+  json out = {{"file", file},
+              {"size_bytes", r.size_bytes()},
+              {"complete", r.how_it_ended().complete},
+              {"why", r.how_it_ended().why},
+              {"lost", r.how_it_ended().lost},
+              {"packets", r.packets()},
+              {"first_s", r.first().seconds()},
+              {"last_s", r.last().seconds()},
+              {"sessions", r.sessions().size()},
+              {"events", r.events().size()},
+              {"graph_hash", r.fact("graph_hash")},
+              {"problems", r.problems()},
+              {"facts", r.facts()},
+              {"revisions", json::array()},
+              {"outputs", json::array()}};
+  for (const auto& n : r.revisions())
+    out["revisions"].push_back({{"revision", n.number},
+                                {"from_s", n.from.seconds()},
+                                {"micro_turn", n.micro_turn},
+                                {"graph_hash", n.hash}});
+  for (const auto& o : r.outputs())
+    out["outputs"].push_back(
+        {{"name", o.name}, {"packets", o.packets}, {"missing", o.missing}, {"about", o.about}});
+  return out;
+}
+
+std::string about(const record::recorded_output& o, const char* key) {
+  const auto it = o.about.find(key);
+  return it == o.about.end() ? "" : it->second;
+}
+
+void print(const std::string& file, const recording& r) {
+  fmt::print("{}: {}\n", file, verdict_text(r.how_it_ended()));
+  const auto host = r.fact("host");
+  fmt::print("graph {} ({}), recorded by hocket {} in {} time{}\n", r.fact("graph_name"),
+             r.fact("graph_hash"), r.fact("hocket_version"), r.fact("clock"),
+             host.empty() ? "" : " on host " + host + " alone");
+  for (const auto& n : r.revisions())
+    fmt::print("rewired at {:.3f} s: revision {} ({}) from micro-turn {} on\n", n.from.seconds(),
+               n.number, n.hash, n.micro_turn);
+  fmt::print("{} packets of {} sessions, {:.3f} to {:.3f} s, {} events, {:.1f} MB\n\n", r.packets(),
+             r.sessions().size(), r.first().seconds(), r.last().seconds(), r.events().size(),
+             static_cast<double>(r.size_bytes()) / 1e6);
+  fmt::print("{:<28} {:>9} {:>8}  {:<24} {}\n", "output", "packets", "missing", "component",
+             "media");
+  for (const auto& o : r.outputs())
+    fmt::print("{:<28} {:>9} {:>8}  {:<24} {}\n", o.name, o.packets, o.missing,
+               about(o, "component"), about(o, "media"));
+  for (const auto& p : r.problems()) fmt::print("problem: {}\n", p);
+}
+
+int info(const record_options& o) {
+  const auto r = recording::open(o.file);
+  if (!r)
+    return complain(r.error(), exit_bad_input,
+                    "give an MCAP file that `hocket run --record` or record.mcap wrote");
+  if (o.json)
+    fmt::print("{}\n", to_json(o.file, **r).dump(-1, ' ', false, json::error_handler_t::replace));
+  else
+    print(o.file, **r);
+  return exit_fine;
+}
+
+result<record::mcap_recovered> recover_file(const std::string& file, const std::string& out) {
+  const auto from = record::open_source(file);
+  if (!from) return fail(from);
+  // Before anything is written: a file that is none leaves no half-made other one.
+  if (const auto seen = record::read_contents(**from); !seen) return fail(seen);
+  auto sink = record::open_sink(out);
+  if (!sink) return fail(sink);
+  auto writer = record::mcap_writer::create(std::move(*sink), {.library = "hocket"});
+  if (!writer) return fail(writer);
+  auto done = record::recover_into(**from, **writer);
+  if (!done) return done;
+  // The last verdict in a file counts; a recorder's own stays where it came to say one.
+  if (!done->was_closed || done->damaged_chunks > 0 || done->lost_bytes > 0)
+    HOCKET_TRY((*writer)->add_metadata(
+        std::string(record::verdict_name),
+        {{"complete", "false"},
+         {"why", fmt::format("recovered: the original ended without its index; {} damaged chunks, "
+                             "{} bytes behind the last whole record",
+                             done->damaged_chunks, done->lost_bytes)}}));
+  HOCKET_TRY((*writer)->close());
+  return done;
+}
+
+int recover(const record_options& o) {
+  if (o.out.empty())
+    return complain({"cli.bad-arguments", "recover: the file to write is missing"}, exit_bad_input,
+                    "`hocket record recover TORN.mcap WHOLE.mcap`");
+  std::error_code ignored;
+  if (std::filesystem::equivalent(o.file, o.out, ignored))
+    return complain({"record.same_file", o.out + ": would overwrite what is to be recovered"},
+                    exit_bad_input, "give another file to write");
+  const auto done = recover_file(o.file, o.out);
+  if (!done) {
+    const bool input = done.error().code != record::code_of(record::mcap_error::cannot_write);
+    return complain(done.error(), input ? exit_bad_input : exit_failed);
+  }
+  if (o.json)
+    fmt::print("{}\n", json({{"out", o.out},
+                             {"messages", done->messages},
+                             {"chunks", done->chunks},
+                             {"damaged_chunks", done->damaged_chunks},
+                             {"lost_bytes", done->lost_bytes},
+                             {"was_closed", done->was_closed}})
+                           .dump());
+  else
+    fmt::print(
+        "{}: {} messages of {} whole chunks{}; {} damaged chunks and {} bytes of a torn "
+        "tail are left out\n",
+        o.out, done->messages, done->chunks, done->was_closed ? " (the file had its end)" : "",
+        done->damaged_chunks, done->lost_bytes);
+  return exit_fine;
+}
+
+}  // namespace
+
+int run_record(const record_options& o) { return o.what == "recover" ? recover(o) : info(o); }
+
+}  // namespace hocket::cli

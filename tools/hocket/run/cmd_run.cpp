@@ -1,0 +1,273 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "actors/host/rewire.hpp"
+#include "actors/host/runtime.hpp"
+#include "actors/record/graph_recorder.hpp"
+#include "graph/trust/files.hpp"
+#include "graph/trust/capability.hpp"
+#include "tools/hocket/run/accounts.hpp"
+#include "tools/hocket/run/commands.hpp"
+#include "tools/report/conversation.hpp"
+#include "tools/report/event_log.hpp"
+#include "tools/report/measures.hpp"
+#include "tools/report/picture.hpp"
+#include "tools/hocket/run/placement.hpp"
+#include "tools/hocket/run/recorder.hpp"
+#include "tools/hocket/run/run_history.hpp"
+#include "tools/hocket/run/screen.hpp"
+#include "tools/hocket/types.hpp"
+#include "tools/hocket/run/watchers.hpp"
+
+namespace hocket::cli {
+
+using namespace report;
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array pictures = {"conversation.svg", "conversation.png"};
+
+volatile std::sig_atomic_t interrupts = 0;
+
+void on_interrupt(int) {
+  interrupts = interrupts + 1;
+  if (interrupts > 1) {
+    constexpr char words[] = "\nstopped at once\n";
+    [[maybe_unused]] const auto n = write(STDERR_FILENO, words, sizeof words - 1);
+    _exit(exit_failed);
+  }
+}
+
+/// Keeps the first conversation, for the picture at the end: its last two hours.
+class keeper final : public fact_sink {
+ public:
+  void take(const fact& f) override {
+    if (f.session != 0 && kept.session == 0) kept.session = f.session;
+    if (f.session != 0 && f.session != kept.session) return;
+    kept.apply(f);
+    if (kept.turns.size() > max_turns) kept.turns.erase(kept.turns.begin());
+  }
+  conversation kept;
+
+ private:
+  static constexpr std::size_t max_turns = 36'000;
+};
+
+std::unique_ptr<screen> make_screen(const run_options& o) {
+  const auto t = this_terminal();
+  if (o.json) return make_json_screen(!o.no_pii);
+  if (t.is_terminal && !o.plain) return make_terminal_screen(t);
+  return make_plain_screen();
+}
+
+std::string_view to_string(host::end_reason why) {
+  switch (why) {
+    case host::end_reason::finished: return "finished";
+    case host::end_reason::stopped: return "stopped";
+    case host::end_reason::failed: break;
+  }
+  return "failed";
+}
+
+/// Files in `dir` that this run wrote, by name.
+std::vector<std::string> written_since(const fs::path& dir, fs::file_time_type start) {
+  std::vector<std::string> out;
+  std::error_code ignored;
+  for (const auto& entry : fs::recursive_directory_iterator(dir, ignored))
+    if (entry.is_regular_file(ignored) && entry.last_write_time(ignored) >= start)
+      out.push_back(entry.path().string());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// Waits for the end while keeping the screen alive; stops in good order on a signal or when the
+/// asked duration of stream time is over.
+host::run_summary watch(host::runtime& run, const run_options& o, screen& view, watchers& others,
+                        const record::graph_recorder* recording) {
+  bool told = false;
+  auto end = std::async(std::launch::async, [&] { return run.wait(); });
+  bool stopping = false;
+  while (end.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) {
+    const auto now = run.status();
+    view.refresh(now);
+    others.look(now);
+    if (recording != nullptr && !told && !recording->trouble().empty()) {
+      told = true;
+      fmt::print(stderr, "warning: {} [record.gap]\n", recording->trouble());
+    }
+    const bool over = o.duration_s > 0 && now.now.seconds() >= o.duration_s;
+    if (!stopping && (interrupts > 0 || over)) {
+      stopping = true;
+      others.stopping();
+      run.stop();
+    }
+  }
+  return end.get();
+}
+
+std::vector<std::string> draw(const conversation& what, const std::string& out) {
+  std::vector<std::string> problems;
+  for (const char* name : pictures) {
+    const auto path = fs::path(out) / name;
+    if (auto done = draw_conversation(what, path.string()); !done) {
+      problems.push_back(done.error().message);
+      std::error_code ignored;
+      fs::remove(path, ignored);  // half a picture is none
+    }
+  }
+  return problems;
+}
+
+void print_end(const run_options& o, const host::run_summary& end,
+               const std::vector<std::string>& files, double wall_s) {
+  if (o.json) {
+    auto line = nlohmann::ordered_json::parse(accounts_json(end.last));
+    nlohmann::ordered_json summary = {{"type", "summary"},    {"why", to_string(end.why)},
+                                      {"detail", end.detail}, {"stream_s", end.last.now.seconds()},
+                                      {"wall_s", wall_s},     {"files", files}};
+    summary.update(line);
+    fmt::print("{}\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    return;
+  }
+  fmt::print("\n{}\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n",
+             accounts_text(end.last), to_string(end.why),
+             end.detail.empty() ? "" : ": " + end.detail, end.last.now.seconds(), wall_s);
+  for (const auto& file : files) fmt::print("wrote {}\n", file);
+}
+
+}  // namespace
+
+/// The recording that --record asks for; nothing where it asks for none.
+result<std::unique_ptr<record::graph_recorder>> make_recording(const run_options& o,
+                                                               const loaded_graph& loaded,
+                                                               int graph_revision) {
+  if (o.record.empty()) return nullptr;
+  record::graph_recorder_options how;
+  how.path = o.record;
+  how.edges = o.record_edges;
+  how.version = fmt::format("{} ({})", version(), revision());
+  how.virtual_time = o.virtual_time;
+  how.sessions = o.sessions;
+  how.revision = graph_revision;
+  how.host = o.host;
+  how.with_pii = !o.no_pii;
+  // A full disk or a file limit is an error to be counted, not a signal to die of.
+  std::signal(SIGXFSZ, SIG_IGN);
+  return record::graph_recorder::create(*loaded.graph, *loaded.types, how);
+}
+
+/// Ends the recording and says what became of it.
+void end_recording(const run_options& o, record::graph_recorder* recording) {
+  if (recording == nullptr) return;
+  const auto end = recording->finish();
+  if (!end.complete)
+    fmt::print(stderr,
+               "warning: {} is INCOMPLETE: {}; {} packets are missing [record.incomplete]\n",
+               o.record, end.why, end.lost);
+}
+
+/// What `hocket apply` needs of a run: how a new file is read here.
+void allow_rewires(host::runtime_options& how, const run_options& o, const loaded_graph& loaded) {
+  how.load = [types = loaded.types, given = o.how](host::graph_text& g) {
+    return load_again(g.file, g.text, g.includes, *types, given);
+  };
+}
+
+int run_run(const run_options& o) {
+  const auto types = known_types(o.how.plugins);
+  if (!types) return complain(types.error(), exit_bad_input);
+  auto loaded = load_graph(o.graph, *types, o.how);
+  if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
+  const auto history = run_history::begin(o, loaded);
+  if (!history)
+    return complain(history.error(), exit_bad_input,
+                    "a killed run left this revision; --from-file begins with the file");
+
+  auto where = place_here(*loaded.graph, o);
+  if (!where)
+    return complain(where.error(), exit_bad_input,
+                    where.error().code == "placement.no_host" ? "add --host NAME" : "");
+
+  std::error_code failed;
+  if (const auto out = trust::folder::open(o.out); !out)
+    return complain({"run.cannot_write", out.error().message}, exit_bad_input,
+                    "give a folder that can be written with --out");
+  // A picture of an earlier run would look like this one's, should this one be killed.
+  for (const char* name : pictures) fs::remove(fs::path(o.out) / name, failed);
+  auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii);
+  if (!log) return complain(log.error(), exit_bad_input);
+
+  auto others = watchers::make(o, *loaded.graph);
+  if (!others)
+    return complain(others.error(),
+                    others.error().code == "observe.cannot_listen" ? exit_failed : exit_bad_input,
+                    others.error().code == "observe.not_loopback"
+                        ? "take an address of this machine (127.0.0.1), or say --metrics-public"
+                        : "");
+  auto recording = make_recording(o, loaded, (*history)->revision());
+  if (!recording) return complain(recording.error(), exit_bad_input);
+
+  const auto view = make_screen(o);
+  keeper kept;
+  recorder watcher(*loaded.graph, {log->get(), &kept, view.get()});
+  const auto files_start = fs::file_time_type::clock::now() - std::chrono::seconds(1);
+  const auto start = std::chrono::steady_clock::now();
+
+  host::runtime_options how;
+  how.virtual_time = o.virtual_time;
+  how.sessions = o.sessions;
+  how.threads = o.threads;
+  how.output_dir = o.out;
+  how.may = std::make_shared<const trust::capability>(trust::default_policy(trust::level::own),
+                                                      o.out, !o.no_pii);
+  how.status_socket = (fs::path(o.out) / "hocket.sock").string();
+  how.observers = (*others)->observers();
+  how.observers.insert(how.observers.begin(), &watcher);
+  how.host = std::move(*where);
+  if (*recording) how.observers.push_back(recording->get());
+  allow_rewires(how, o, loaded);
+  (*history)->follow(how);
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  auto run = host::runtime::start(*loaded.graph, *loaded.types, how);
+  if (!run) {
+    watcher.finish("failed", run.error().message);
+    view->finish();
+    return complain(run.error(), exit_failed,
+                    "`hocket doctor " + o.graph + "` checks what it needs");
+  }
+  (*others)->running(**run);
+  const auto end = watch(**run, o, *view, **others, recording->get());
+  (*others)->closed();
+  watcher.finish(to_string(end.why), end.detail);
+  view->finish();
+  run->reset();
+  (*history)->ended(end.why);
+  end_recording(o, recording->get());
+
+  const auto wall = std::chrono::steady_clock::now() - start;
+  const double wall_s =
+      std::chrono::duration_cast<std::chrono::milliseconds>(wall).count() / 1000.0;
+  if (o.no_pii)
+    for (auto& d : kept.kept.delegations) d.task.clear(), d.answer.clear();
+  if (o.no_pii) kept.kept.words.clear();
+  for (const auto& problem : draw(kept.kept, o.out)) fmt::print(stderr, "warning: {}\n", problem);
+  if (const auto gap = (*log)->problem(); !gap.empty()) fmt::print(stderr, "warning: {}\n", gap);
+  print_end(o, end, written_since(o.out, files_start), wall_s);
+  (*others)->finish(o.json);
+  if (!end.last.law_holds())
+    fmt::print(stderr, "error: a link's accounts do not add up [run.law_broken]\n");
+  return end.why == host::end_reason::failed || !end.last.law_holds() ? exit_failed : exit_fine;
+}
+
+}  // namespace hocket::cli

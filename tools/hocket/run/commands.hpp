@@ -1,0 +1,74 @@
+// The commands that run a graph, change it, or deal with what it recorded.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tools/hocket/commands.hpp"
+
+namespace hocket::cli {
+
+struct run_options {
+  std::string graph;
+  graph_options how;
+  std::string out = "out";
+  bool from_file = false;  ///< also where a killed run left a newer revision
+  bool virtual_time = false;
+  int sessions = 1;
+  int threads = 0;                 ///< 0: number of cores
+  double duration_s = 0;           ///< orderly stop after that much stream time; 0: until the end
+  bool json = false;               ///< one object per micro-turn, then a summary object
+  bool plain = false;              ///< lines even on a terminal
+  bool no_pii = false;             ///< leave words out of the event log and the picture
+  std::string metrics;             ///< address for Prometheus and health; "": none
+  bool metrics_public = false;     ///< may be reached from other machines
+  std::string trace;               ///< file for trace events; "": none
+  int trace_every = 1;             ///< only packets of every n-th micro-turn
+  std::string host;                ///< which of the graph's `hosts:` this process is
+  std::string secret_key;          ///< file; "": beside the host's public key
+  std::string listen;              ///< instead of the graph file's; port 0 = any
+  std::vector<std::string> peers;  ///< NAME=ADDRESS instead of the graph file's
+  std::string address_file;        ///< where to write the address that we listen at
+  std::string record;              ///< MCAP file to write; "": none
+  std::vector<std::string> record_edges;  ///< globs; empty: the whole graph
+};
+int run_run(const run_options&);
+
+struct record_options {
+  std::string what;  ///< info, recover
+  std::string file;
+  std::string out;  ///< recover
+  bool json = false;
+};
+int run_record(const record_options&);
+
+struct replay_options {
+  std::string file;   ///< an MCAP recording
+  std::string graph;  ///< "": the one in the recording
+  graph_options how;
+  std::vector<std::string> only, play;  ///< globs of actors
+  std::vector<std::string> replace;     ///< actor=component
+  std::string out = "out/replay";
+  bool check = false;      ///< compare with what was recorded
+  bool real_time = false;  ///< instead of virtual time
+  bool json = false;
+};
+int run_replay(const replay_options&);
+
+struct apply_options {
+  std::string graph;           ///< the new file
+  graph_options how;           ///< with --from only: a run keeps its own
+  std::string out = "out";     ///< the run's folder, with its socket and its revisions
+  std::string from;            ///< compare with this file; no run is asked
+  bool dry_run = false;        ///< what would change; nothing is touched
+  bool back = false;           ///< the revision before the one that runs
+  std::int64_t revision = 0;   ///< that one again; 0: none
+  bool history = false;        ///< list the revisions
+  double at_s = 0;             ///< commit at the first boundary from this stream time on
+  std::int64_t limit_s = 120;  ///< how long opening the new actors may take
+  bool json = false;
+};
+int run_apply(const apply_options&);
+
+}  // namespace hocket::cli

@@ -1,0 +1,33 @@
+// The options of `hocket apply`.
+#include "tools/hocket/options.hpp"
+#include "tools/hocket/run/commands.hpp"
+
+namespace hocket::cli {
+
+void add_apply(CLI::App& app, action& chosen) {
+  static apply_options o;
+  auto& sub = *app.add_subcommand("apply", "Make a running graph another one, without a stop");
+  sub.callback([&chosen] { chosen = [] { return run_apply(o); }; });
+  sub.add_option("graph", o.graph, "The new graph file");
+  sub.add_option("--out", o.out, "The run's folder, as given to `hocket run`")
+      ->capture_default_str();
+  sub.add_flag("--dry-run", o.dry_run, "Say what would change; touch nothing");
+  sub.add_option("--from", o.from, "Compare two files; no run is asked")->type_name("FILE");
+  sub.add_flag("--back", o.back, "The revision before the one that runs, again");
+  sub.add_option("--revision", o.revision, "That revision again")->check(CLI::PositiveNumber);
+  sub.add_flag("--history", o.history, "List the run's revisions");
+  sub.add_option("--at", o.at_s, "Change at the first micro-turn boundary from this stream time on")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e8));
+  sub.add_option("--limit", o.limit_s, "Seconds that opening the new actors may take")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 86400));
+  add_graph_options(sub, o.how);
+  add_json(sub, o.json);
+  sub.footer(
+      "The run keeps its own --set, --param and --plugin; those here are for --from alone. New\n"
+      "actors open first, beside the old ones; if one does not, nothing changes. Then all links\n"
+      "change over at the end of a micro-turn. Exit code 1: rolled back, the old graph runs on.");
+}
+
+}  // namespace hocket::cli

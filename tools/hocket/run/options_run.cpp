@@ -1,0 +1,97 @@
+// Options of the commands that run a graph, or deal with what a run recorded.
+#include "tools/hocket/options.hpp"
+#include "tools/hocket/run/commands.hpp"
+
+namespace hocket::cli {
+
+void add_run(CLI::App& app, action& chosen) {
+  static run_options o;
+  auto& sub =
+      command(app, chosen, "run", "Run a graph and watch it live", [] { return run_run(o); });
+  sub.add_option("graph", o.graph, "Graph file (YAML)")->required();
+  add_graph_options(sub, o.how);
+  sub.add_option("--out", o.out, "Folder for recording, event log and picture")
+      ->capture_default_str();
+  sub.add_flag("--from-file", o.from_file,
+               "Begin with the file, also where a killed run in --out left a newer revision of it");
+  sub.add_flag("--virtual", o.virtual_time, "Virtual time: deterministic and as fast as it can");
+  sub.add_option("--sessions", o.sessions, "Conversations at once")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  sub.add_option("--threads", o.threads, "Worker threads; 0 = number of cores")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1024));
+  sub.add_option("--duration", o.duration_s, "Stop in good order after that many seconds")
+      ->check(CLI::NonNegativeNumber);
+  sub.add_option("--host", o.host, "Which of the graph's hosts this process is")->type_name("NAME");
+  sub.add_option("--listen", o.listen, "Where it listens, instead of the graph's; port 0 = any")
+      ->type_name("ADDRESS");
+  sub.add_option("--peer", o.peers, "Where another host listens, instead of the graph's")
+      ->type_name("NAME=ADDRESS")
+      ->allow_extra_args(false);
+  sub.add_option("--secret-key", o.secret_key, "Its secret key, if not beside the public one")
+      ->type_name("FILE");
+  sub.add_option("--address-file", o.address_file, "File to write the address to, once it listens")
+      ->type_name("FILE");
+  sub.add_option("--record", o.record, "Also record the run in an MCAP file")->type_name("FILE");
+  sub.add_option("--record-edges", o.record_edges,
+                 "Only outputs (model.audio) or inputs (speaker.*) that match")
+      ->type_name("GLOB")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  sub.add_flag("--plain", o.plain, "Plain lines also on a terminal");
+  sub.add_flag("--no-pii", o.no_pii, "Leave words out of the event log and the picture");
+  sub.add_option("--metrics", o.metrics,
+                 "Serve /metrics (Prometheus), /status, /healthz and /readyz over HTTP there")
+      ->type_name("tcp://127.0.0.1:PORT");
+  sub.add_flag("--metrics-public", o.metrics_public,
+               "Let other machines ask too: plain HTTP without a password");
+  sub.add_option("--trace", o.trace, "Write a trace for ui.perfetto.dev")->type_name("FILE.json");
+  sub.add_option("--trace-every", o.trace_every,
+                 "Trace only packets whose origin lies in every N-th micro-turn")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
+  add_json(sub, o.json);
+  sub.footer(
+      "Writes events.jsonl, conversation.svg and conversation.png to --out, beside what the\n"
+      "graph records. Ctrl-C stops in good order, a second one at once.\n"
+      "Exit code 1 if the graph failed or a link's accounts do not add up.");
+}
+
+void add_record(CLI::App& app, action& chosen) {
+  static record_options o;
+  auto& sub = command(app, chosen, "record", "Look into a recording, or save a torn one",
+                      [] { return run_record(o); });
+  sub.add_option("what", o.what, "info: what is in it; recover: a whole file of what is left")
+      ->required()
+      ->check(CLI::IsMember({"info", "recover"}));
+  sub.add_option("file", o.file, "Recording (MCAP)")->required();
+  sub.add_option("out", o.out, "recover: file to write");
+  add_json(sub, o.json);
+  sub.footer("`hocket run GRAPH --record FILE` makes recordings, `hocket replay FILE` plays them.");
+}
+
+void add_replay(CLI::App& app, action& chosen) {
+  static replay_options o;
+  auto& sub = command(app, chosen, "replay", "Run a graph again on what was recorded",
+                      [] { return run_replay(o); });
+  sub.add_option("file", o.file, "Recording (MCAP)")->required();
+  sub.add_option("--graph", o.graph, "Graph file instead of the recorded graph")->type_name("FILE");
+  add_graph_options(sub, o.how);
+  const auto names = [&](const char* name, std::vector<std::string>& into, const char* doc) {
+    sub.add_option(name, into, doc)->type_name("GLOB")->delimiter(',')->allow_extra_args(false);
+  };
+  names("--only", o.only, "Run only these actors; what feeds them is played");
+  names("--play", o.play, "Play these actors too, not only the sources");
+  sub.add_option("--replace", o.replace, "Another component for an actor")
+      ->type_name("ACTOR=TYPE")
+      ->allow_extra_args(false);
+  sub.add_flag("--check", o.check, "Compare every output with the recorded one, bit for bit");
+  sub.add_flag("--real-time", o.real_time, "At the speed of the recording, not as fast as it can");
+  sub.add_option("--out", o.out, "Folder for what the graph writes")->capture_default_str();
+  add_json(sub, o.json);
+  sub.footer("Exit code 1 if the graph failed or --check found a difference.");
+}
+
+}  // namespace hocket::cli

@@ -1,0 +1,152 @@
+#include "tools/hocket/run/revisions.hpp"
+
+#include <ctime>
+#include <filesystem>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace hocket::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using json = nlohmann::ordered_json;
+
+std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+std::string of(std::int64_t revision, const char* ending) {
+  return fmt::format("{:04}.{}", revision, ending);
+}
+
+constexpr auto newest_file = "newest.json";
+
+tl::unexpected<error> no_history(const error& why) { return fail("apply.no_history", why.message); }
+
+std::string text_at(const json& j, const char* key) {
+  const auto it = j.find(key);
+  return it != j.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+}  // namespace
+
+std::string utc_now() {
+  const auto now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+revisions::revisions(const std::string& out)
+    : out_(out), dir_((fs::path(out) / "revisions").string()) {}
+
+result<trust::folder> revisions::place() const {
+  const auto out = trust::folder::open(out_);
+  if (!out) return no_history(out.error());
+  auto in = out->sub("revisions");
+  if (!in) return no_history(in.error());
+  return in;
+}
+
+result<void> revisions::start(const host::graph_text& graph, const std::string& hash) {
+  std::error_code failed;
+  fs::remove_all(dir_, failed);
+  if (failed) return fail("apply.no_history", dir_ + ": " + failed.message());
+  HOCKET_TRY(keep({1, hash, hash}, graph));
+  return note({1, utc_now(), "started", hash, graph.file, "", ""});
+}
+
+result<void> revisions::keep(const newest_revision& r, const host::graph_text& graph) {
+  const auto to = place();
+  if (!to) return fail(to);
+  const auto file = of(r.revision, "json");
+  const json kept = {{"file", graph.file}, {"text", graph.text}, {"includes", graph.includes}};
+  if (auto done = to->write(of(r.revision, "yaml"), graph.text); !done)
+    return no_history(done.error());
+  if (auto done = to->write(file, dump(kept) + "\n"); !done) return no_history(done.error());
+  const auto stamp = to->stamp_of(file);
+  if (!stamp) return no_history(stamp.error());
+  const json now = {
+      {"revision", r.revision}, {"hash", r.hash}, {"first_hash", r.first_hash}, {"stamp", *stamp}};
+  auto done = to->write(newest_file, dump(now) + "\n");
+  return done ? done : no_history(done.error());
+}
+
+void revisions::end() {
+  if (const auto in = place()) (void)in->remove(newest_file);
+}
+
+result<std::optional<newest_revision>> revisions::newest() const {
+  std::error_code ignored;
+  if (!fs::exists(fs::path(dir_) / newest_file, ignored)) return std::nullopt;
+  const auto in = place();
+  if (!in) return fail(in);
+  const auto text = in->read(newest_file);
+  if (!text) return no_history(text.error());
+  const auto j = json::parse(*text, nullptr, false);
+  const auto number = j.is_object() ? j.find("revision") : j.end();
+  if (number == j.end() || !number->is_number_integer()) return std::nullopt;
+  newest_revision out{number->get<int>(), text_at(j, "hash"), text_at(j, "first_hash")};
+  // A copied or unpacked folder is nobody's run: what it holds may be anybody's graph.
+  const auto stamp = in->stamp_of(of(out.revision, "json"));
+  if (!stamp || *stamp != text_at(j, "stamp"))
+    return fail("apply.not_ours", fmt::format("{}: revision {} was not left there by a run of this "
+                                              "machine: it was copied, unpacked or changed",
+                                              dir_, out.revision));
+  return out;
+}
+
+result<void> revisions::note(const history_line& l) {
+  json line = {{"revision", l.revision}, {"time", l.time}, {"state", l.state},
+               {"hash", l.hash},         {"file", l.file}, {"why", l.why}};
+  if (!l.report.empty()) line["report"] = json::parse(l.report, nullptr, false);
+  const auto in = place();
+  if (!in) return fail(in);
+  const auto to = in->create("history.jsonl", trust::create_as::appended);
+  if (!to) return no_history(to.error());
+  auto done = to->write(dump(line) + "\n");
+  return done ? done : no_history(done.error());
+}
+
+result<std::vector<history_line>> revisions::read() const {
+  std::error_code ignored;
+  const auto path = fs::path(dir_) / "history.jsonl";
+  if (!fs::exists(path, ignored))
+    return fail("apply.no_history", path.string() + ": no run has written a history here");
+  const auto in = place();
+  if (!in) return fail(in);
+  const auto all = in->read("history.jsonl");
+  if (!all) return no_history(all.error());
+  std::istringstream lines(*all);
+  std::vector<history_line> out;
+  for (std::string text; std::getline(lines, text);) {
+    const auto j = json::parse(text, nullptr, false);
+    const auto number = j.is_object() ? j.find("revision") : j.end();
+    if (!j.is_object() || number == j.end() || !number->is_number_integer()) continue;  // cut short
+    const auto report = j.find("report");
+    out.push_back({number->get<std::int64_t>(), text_at(j, "time"), text_at(j, "state"),
+                   text_at(j, "hash"), text_at(j, "file"), text_at(j, "why"),
+                   report == j.end() ? "" : dump(*report)});
+  }
+  return out;
+}
+
+result<host::graph_text> revisions::graph_of(std::int64_t revision) const {
+  const auto in = place();
+  if (!in) return fail(in);
+  const auto text = in->read(of(revision, "json"));
+  const auto j = json::parse(text ? *text : "", nullptr, false);
+  if (!j.is_object())
+    return fail("apply.no_revision",
+                fmt::format("{}: there is no revision {}{}", dir_, revision,
+                            text ? "" : " that can be read (" + text.error().message + ")"));
+  host::graph_text out{text_at(j, "file"), text_at(j, "text"), {}};
+  if (const auto i = j.find("includes"); i != j.end() && i->is_object())
+    for (const auto& [name, content] : i->items())
+      if (content.is_string()) out.includes[name] = content.get<std::string>();
+  return out;
+}
+
+}  // namespace hocket::cli

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "actors/host/runtime.hpp"
+#include "tools/hocket/run/commands.hpp"
+#include "tools/hocket/run/revisions.hpp"
+#include "tools/hocket/types.hpp"
+
+namespace hocket::cli {
+
+/// What a run begins with, and what it leaves behind for one that is started after it was killed.
+///
+/// A run that ended in order is over: the next one begins with the file. One that was killed, or
+/// failed, goes on with its newest revision, as long as the file means what it meant then.
+class run_history {
+ public:
+  /// `loaded` becomes the kept revision where the run is to go on with that; said on stderr.
+  /// Errors: apply.no_revision, apply.bad_graph (it cannot be read any more).
+  static result<std::unique_ptr<run_history>> begin(const run_options& o, loaded_graph& loaded);
+
+  int revision() const { return begins_.revision; }
+  /// The run is about to start: from here on its rewires are kept. What cannot be written is warned of.
+  void follow(host::runtime_options& how);
+  void ended(host::end_reason why);
+
+ private:
+  run_history(const run_options& o, const loaded_graph& loaded);
+
+  revisions kept_;
+  host::graph_text file_;  ///< as given
+  newest_revision begins_;
+  struct revision_text {
+    newest_revision number;
+    host::graph_text graph;
+  };
+  revision_text now_;                 ///< what a restart would go on with
+  std::optional<revision_text> was_;  ///< before a change that is decided, and not done yet
+  bool resumes_ = false;
+};
+
+}  // namespace hocket::cli

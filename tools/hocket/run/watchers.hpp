@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/observe/http_server.hpp"
+#include "actors/observe/service_manager.hpp"
+#include "actors/observe/trace_file.hpp"
+#include "graph/spec/plan.hpp"
+#include "tools/hocket/run/commands.hpp"
+
+namespace hocket::cli {
+
+/// Everything that watches `hocket run` for others than its user: metrics, trace, service manager.
+class watchers {
+ public:
+  /// `graph` must outlive them. Errors: what the trace file and the HTTP server report.
+  static result<std::unique_ptr<watchers>> make(const run_options& o, const plan& graph);
+
+  std::vector<host::observer*> observers() const;
+  void running(const host::runtime& run);
+  /// Called a few times a second while the run answers.
+  void look(const host::snapshot& now);
+  void stopping();
+  /// Before the runtime goes.
+  void closed();
+  /// Ends the trace; says what was written, or warns.
+  void finish(bool quiet);
+
+ private:
+  explicit watchers(observe::service_manager m) : manager_(std::move(m)) {}
+
+  std::string graph_;
+  observe::run_window window_;
+  observe::service_manager manager_;
+  std::unique_ptr<observe::trace_file> trace_;
+  std::string trace_path_;
+  std::unique_ptr<observe::http_server> server_;
+  std::string url_file_;
+  bool is_stopping_ = false;
+};
+
+}  // namespace hocket::cli

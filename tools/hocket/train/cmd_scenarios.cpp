@@ -1,0 +1,67 @@
+#include <chrono>
+#include <filesystem>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "tools/hocket/train/commands.hpp"
+#include "tools/scenarios/files.hpp"
+
+namespace hocket::cli {
+namespace {
+
+constexpr std::uint64_t demo_seed = 1;
+
+int tell(const error& e) {
+  fmt::print(stderr, "error: {} [{}]\n", e.message, e.code);
+  return e.code == "scenarios.family" ? exit_bad_input : exit_failed;
+}
+
+int write_demo(const scenarios_options& o) {
+  const auto made = scenarios::make_main_job(o.seed == 0 ? demo_seed : o.seed);
+  if (!made) return tell(made.error());
+  if (auto done = scenarios::write_conversation(o.out, *made); !done) return tell(done.error());
+  const std::filesystem::path folder(o.out);
+  std::error_code failed;
+  std::filesystem::rename(folder / "input.wav", folder / "demo.wav", failed);
+  if (failed) return tell({"scenarios.file", "cannot write " + (folder / "demo.wav").string()});
+  const double seconds = static_cast<double>(made->person_audio.size()) / 16000.0;
+  if (o.json) {
+    fmt::print("{}\n", scenarios::metadata_of(*made).dump());
+  } else {
+    fmt::print("{}/demo.wav: {:.1f} s by {}, {} episodes, {} expected words\n", o.out, seconds,
+               made->speaker.voice, made->episodes.size(), made->model_words.size());
+  }
+  return exit_fine;
+}
+
+}  // namespace
+
+int run_scenarios(const scenarios_options& o) {
+  if (o.split != "train" && o.split != "heldout") {
+    fmt::print(stderr, "error: --split {}: choose train or heldout [scenarios.split]\n", o.split);
+    return exit_bad_input;
+  }
+  if (o.count < 1) {
+    fmt::print(stderr, "error: --count {}: must be at least 1 [scenarios.count]\n", o.count);
+    return exit_bad_input;
+  }
+  if (o.demo) return write_demo(o);
+  scenarios::source_options options;
+  options.seed = o.seed;
+  options.which = o.split == "train" ? scenarios::split::train : scenarios::split::heldout;
+  options.families = o.families;
+  if (o.rich) options.sound = scenarios::variety::rich;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto index = scenarios::write_scenarios(o.out, options, o.count);
+  if (!index) return tell(index.error());
+  const double took_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (o.json)
+    fmt::print("{}\n", index->dump());
+  else
+    fmt::print("{} conversations in {} ({}, {:.0f} times real time), see index.json\n", o.count,
+               o.out, o.split, static_cast<double>(o.count) * options.seconds / took_s);
+  return exit_fine;
+}
+
+}  // namespace hocket::cli

@@ -1,0 +1,163 @@
+// hocket train: an interaction model from scratch on synthetic conversations.
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "engine/training/train.hpp"
+#include "graph/trust/files.hpp"
+#include "tools/hocket/train/commands.hpp"
+#include "tools/report/curves.hpp"
+#include "tools/hocket/checksums.hpp"
+#include "tools/hocket/eval/heldout.hpp"
+#include "tools/hocket/train/train_file.hpp"
+#include "tools/scenarios/source.hpp"
+#include "tools/scenarios/words.hpp"
+
+namespace hocket::cli {
+
+using namespace report;
+namespace {
+
+std::atomic<bool> interrupted{false};
+
+int tell(const error& e, int code) {
+  fmt::print(stderr, "error: {} [{}]\n", e.message, e.code);
+  return code;
+}
+
+/// Weights of the newest checkpoint in the form that the engine loads, in `<out>/model`.
+result<std::string> export_newest(const std::string& out) {
+  const std::string folder = out + "/model";
+  HOCKET_TRY(engine::export_model(out + "/checkpoint.safetensors", folder, true));
+  HOCKET_TRY(scenarios::nano_vocabulary().save(folder + "/vocabulary.json"));
+  HOCKET_TRY(write_checksums(folder));
+  return folder;
+}
+
+/// A closed-loop evaluation of the newest checkpoint; adds a row to eval.csv.
+result<void> evaluate(const train_plan& plan, bool quiet) {
+  const std::string& out = plan.engine.output;
+  if (!std::filesystem::exists(out + "/checkpoint.safetensors")) return {};
+  auto folder = export_newest(out);
+  if (!folder) return fail(folder);
+  auto model = engine::interaction_model::load(*folder, "cpu");
+  if (!model) return fail(model);
+  scenarios::source_options source;
+  source.seed = heldout_seed, source.seconds = plan.seconds, source.families = plan.families;
+  source.sound = plan.variety;
+  const auto scripts = heldout_scripts(source, (*model)->words(), plan.eval_conversations);
+  if (!scripts) return fail(scripts);
+  auto done = engine::run_closed_loop(*model, *scripts, {}, 32, tolerance_micro_turns, {});
+  if (!done) return fail(done);
+  const auto m = summarise_closed_loop(*done).items();
+  const std::string path = out + "/eval.csv";
+  const bool fresh = !std::filesystem::exists(path);
+  std::string line;
+  if (fresh) line = "step,recall,recall_low,recall_high,precision,precision_low,precision_high,n\n";
+  line += fmt::format("{},{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{}\n",
+                      (*model)->description().trained_steps, m[0].value, *m[0].low, *m[0].high,
+                      m[1].value, *m[1].low, *m[1].high, plan.eval_conversations);
+  const auto file = trust::create_file(path, trust::create_as::appended);
+  if (!file) return fail(file);
+  HOCKET_TRY(file->write(line));
+  if (!quiet)
+    fmt::print("closed loop at step {}: recall {:.3f}, precision {:.3f}\n",
+               (*model)->description().trained_steps, m[0].value, m[1].value);
+  return {};
+}
+
+void print_progress(const engine::train_progress& p, bool bar, bool json) {
+  if (json) {
+    fmt::print("{}\n", nlohmann::json{{"step", p.step},
+                                      {"steps", p.steps},
+                                      {"seconds", p.seconds},
+                                      {"loss_text", p.loss_text},
+                                      {"loss_heard", p.loss_heard},
+                                      {"loss_gate", p.loss_gate},
+                                      {"loss_flow", p.loss_flow},
+                                      {"word_recall", p.word_recall},
+                                      {"word_false", p.word_false},
+                                      {"heard_recall", p.heard_recall},
+                                      {"spoken_recall", p.spoken_recall},
+                                      {"rate_scale", p.rate_scale},
+                                      {"seconds_per_step", p.seconds_per_step}}
+                           .dump());
+    std::fflush(stdout);
+    return;
+  }
+  const double part = static_cast<double>(p.step) / static_cast<double>(p.steps);
+  const double left = static_cast<double>(p.steps - p.step) * p.seconds_per_step;
+  std::string head = fmt::format("step {}/{}", p.step, p.steps);
+  if (bar) {
+    std::string blocks;
+    for (int i = 0; i < 24; ++i) blocks += i < part * 24 ? "█" : "░";
+    head = "\r\033[K" + blocks + " " + head;
+  }
+  fmt::print(
+      "{} text {:.4f} heard {:.4f} gate {:.4f} flow {:.4f} | words {:.3f} heard {:.3f} spoken "
+      "{:.3f} | "
+      "rate {:.2f} | {:.2f} s/step, {:.0f} min left{}",
+      head, p.loss_text, p.loss_heard, p.loss_gate, p.loss_flow, p.word_recall, p.heard_recall,
+      p.spoken_recall, p.rate_scale, p.seconds_per_step, left / 60, bar ? "" : "\n");
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int run_train(const train_options& o) {
+  diagnostics findings;
+  train_plan plan = read_train_file(o.config, findings);
+  if (findings.has_errors()) {
+    findings.sort();
+    fmt::print(stderr, "{}", findings.to_string());
+    return exit_bad_input;
+  }
+  auto& c = plan.engine;
+  c.resume = o.resume;
+  if (!o.out.empty()) c.output = o.out;
+  if (o.workers > 0) c.workers = o.workers;
+  if (o.steps > 0) c.steps = o.steps;
+  if (o.decay_steps >= 0 && o.resume)
+    c.decay_now = o.decay_steps;
+  else if (o.decay_steps >= 0)
+    c.decay_steps = o.decay_steps;
+  if (!o.from.empty()) c.from = o.from;
+  c.words = scenarios::nano_vocabulary();
+  c.model.vocabulary = static_cast<int>(c.words.size());
+  scenarios::source_options data;
+  data.seed = plan.data_seed, data.seconds = plan.seconds, data.families = plan.families;
+  data.sound = plan.variety, data.slips = plan.slips;
+  auto source = scenarios::make_source(data);
+  if (!source) return tell(source.error(), exit_failed);
+
+  const bool bar = !o.json && isatty(STDOUT_FILENO);
+  std::signal(SIGINT, [](int) { interrupted = true; });
+  std::signal(SIGTERM, [](int) { interrupted = true; });
+  using clock = std::chrono::steady_clock;
+  auto last_eval = clock::now();
+  const auto done = engine::train(c, **source, [&](const engine::train_progress& p) {
+    print_progress(p, bar, o.json);
+    const double minutes = std::chrono::duration<double>(clock::now() - last_eval).count() / 60;
+    if (plan.eval_minutes > 0 && minutes > plan.eval_minutes) {
+      if (bar) fmt::print("\n");
+      if (auto ok = evaluate(plan, o.json); !ok) tell(ok.error(), 0);
+      (void)draw_training_curves(c.output, c.output + "/curve.svg");
+      last_eval = clock::now();
+    }
+    return !interrupted.load();
+  });
+  if (bar) fmt::print("\n");
+  if (!done) return tell(done.error(), exit_failed);
+  if (auto ok = evaluate(plan, o.json); !ok) return tell(ok.error(), exit_failed);
+  if (auto drawn = draw_training_curves(c.output, c.output + "/curve.svg"); !drawn)
+    tell(drawn.error(), 0);
+  if (!o.json) fmt::print("{}/model: config.json, vocabulary.json, model.safetensors\n", c.output);
+  return exit_fine;
+}
+
+}  // namespace hocket::cli

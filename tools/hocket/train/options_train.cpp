@@ -1,0 +1,37 @@
+// Options of the commands that train and make data.
+#include "tools/hocket/options.hpp"
+#include "tools/hocket/train/commands.hpp"
+
+namespace hocket::cli {
+
+void add_train(CLI::App& app, action& chosen) {
+  static train_options o;
+  auto& sub = command(app, chosen, "train", "Train a model", [] { return run_train(o); });
+  sub.add_option("config", o.config, "Training file (YAML), such as configs/train/nano.yaml")
+      ->required();
+  sub.add_flag("--resume", o.resume, "Go on from the newest checkpoint");
+  sub.add_option("--steps", o.steps, "Stop after that many steps; 0 = as the config says");
+  sub.add_option("--decay-steps", o.decay_steps, "Length of the last learning-rate decay");
+  sub.add_option("--out", o.out, "Folder for checkpoints and curves");
+  sub.add_option("--from", o.from, "Folder of a trained model to begin with");
+  sub.add_option("--workers", o.workers, "Threads that make training data");
+  add_json(sub, o.json);
+}
+
+void add_scenarios(CLI::App& app, action& chosen) {
+  static scenarios_options o;
+  auto& sub = command(app, chosen, "scenarios", "Make synthetic conversations with exact labels",
+                      [] { return run_scenarios(o); });
+  sub.add_option("--out", o.out, "Folder to write")->capture_default_str();
+  sub.add_option("--count", o.count, "How many")->capture_default_str();
+  sub.add_option("--seed", o.seed, "First seed")->capture_default_str();
+  sub.add_option("--split", o.split, "Voices and seeds")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"train", "heldout"}));
+  sub.add_option("--family", o.families, "Only these families (repeat), or all; none = the core");
+  sub.add_flag("--rich", o.rich, "flite voices too, rooms, noise, echo, loss");
+  sub.add_flag("--demo", o.demo, "The conversation that tools/run shows");
+  add_json(sub, o.json);
+}
+
+}  // namespace hocket::cli

@@ -1,0 +1,166 @@
+#include "tools/hocket/train/train_file.hpp"
+
+#include <fstream>
+#include <sstream>
+
+#include "graph/contract/config.hpp"
+#include "graph/spec/yaml.hpp"
+
+namespace hocket::cli {
+namespace {
+
+struct model_part final : config_base {
+  std::int64_t width = 256, layers = 6, heads = 4, feed_forward = 640, window = 300;
+  std::int64_t audio_context = 3, flow_width = 384, flow_blocks = 3, video = 0;
+  void visit(config_visitor& v) override {
+    v.field({.name = "width",
+             .doc = "of the states; a multiple of 16 times heads",
+             .min = 16,
+             .max = 8192},
+            width);
+    v.field({.name = "layers", .doc = "of the transformer", .min = 1, .max = 256}, layers);
+    v.field({.name = "heads", .doc = "of attention", .min = 1, .max = 128}, heads);
+    v.field({.name = "feed_forward", .doc = "hidden width of a layer", .min = 16, .max = 65536},
+            feed_forward);
+    v.field({.name = "window", .doc = "positions a layer sees; 0 = all", .min = 0, .max = 65536},
+            window);
+    v.field({.name = "audio_context", .doc = "50 ms frames in one embedding", .min = 1, .max = 16},
+            audio_context);
+    v.field({.name = "video",
+             .doc = "40x40 patches per micro-turn, 0 = blind; the conversations draw one",
+             .min = 0,
+             .max = 1},
+            video);
+    v.field({.name = "flow_width", .doc = "of the flow head", .min = 16, .max = 8192}, flow_width);
+    v.field({.name = "flow_blocks", .doc = "of the flow head", .min = 1, .max = 64}, flow_blocks);
+  }
+};
+
+struct train_part final : config_base {
+  engine::train_config c;
+  std::string out = "out/train/nano";
+  std::int64_t seed = 1, data_seed = 1, steps = c.steps, warmup = c.warmup_steps;
+  std::int64_t decay = c.decay_steps, batch = c.batch, workers = c.workers, log_every = c.log_every;
+  std::int64_t flow_frames = c.flow_frames;
+  std::int64_t eval_conversations = 32;
+  double seconds = 15, slips = 0.2, eval_minutes = 15;
+  std::vector<std::string> families;
+  std::string variety = "plain", from;
+  void visit(config_visitor& v) override {
+    v.field({.name = "out", .doc = "folder of checkpoints and curves", .is_path = false}, out);
+    v.field({.name = "seed", .doc = "of weights and noise", .min = 0}, seed);
+    v.field({.name = "data_seed", .doc = "of the conversations", .min = 0}, data_seed);
+    v.field({.name = "seconds", .doc = "length of a conversation", .min = 2, .max = 600}, seconds);
+    v.field({.name = "families",
+             .doc = "what happens in them; a repeated name comes more often; empty: all"},
+            families);
+    v.field({.name = "variety",
+             .doc = "of the sound: plain (espeak-ng, white noise) or rich (flite too, rooms, echo, "
+                    "loss)",
+             .choices = {"plain", "rich"}},
+            variety);
+    v.field({.name = "slips",
+             .doc = "share of the model's phrases that have another word than they should, so that "
+                    "its voice learns to say what is written",
+             .min = 0,
+             .max = 1},
+            slips);
+    v.field({.name = "from", .doc = "folder of a trained model to begin with; empty: none"}, from);
+    v.field({.name = "steps", .doc = "in all", .min = 1}, steps);
+    v.field({.name = "warmup_steps", .doc = "until the full rate", .min = 0}, warmup);
+    v.field({.name = "decay_steps", .doc = "at the end, to rate 0", .min = 0}, decay);
+    v.field({.name = "batch", .doc = "conversations per step", .min = 1, .max = 4096}, batch);
+    v.field({.name = "workers", .doc = "threads", .min = 1, .max = 256}, workers);
+    v.field({.name = "matrix_rate", .doc = "of Muon", .min = 0, .max = 1}, c.matrix_rate);
+    v.field({.name = "rate", .doc = "of AdamW", .min = 0, .max = 1}, c.rate);
+    v.field({.name = "text_weight", .doc = "of a loss", .min = 0}, c.text_weight);
+    v.field({.name = "heard_weight", .doc = "of a loss", .min = 0}, c.heard_weight);
+    v.field({.name = "gate_weight", .doc = "of a loss", .min = 0}, c.gate_weight);
+    v.field(
+        {.name = "spoken_weight",
+         .doc =
+             "of a loss: which word the voice is saying; sound and text differ less often with it",
+         .min = 0},
+        c.spoken_weight);
+    v.field({.name = "flow_weight", .doc = "of a loss", .min = 0}, c.flow_weight);
+    v.field({.name = "flow_frames",
+             .doc = "voiced frames of a conversation that the flow learns from in a step",
+             .min = 1,
+             .max = 4096},
+            flow_frames);
+    v.field({.name = "only_voice",
+             .doc = "only the flow head learns; what the model hears and writes stays as it is"},
+            c.only_voice);
+    v.field({.name = "speech_noise", .doc = "on fed-back speech", .min = 0, .max = 10},
+            c.speech_noise);
+    v.field({.name = "token_dropout", .doc = "of fed-back words", .min = 0, .max = 1},
+            c.token_dropout);
+    v.field({.name = "frequency_warp", .doc = "of the person's voice", .min = 0, .max = 0.5},
+            c.frequency_warp);
+    v.field({.name = "checkpoint_minutes", .doc = "between checkpoints", .min = 0},
+            c.checkpoint_minutes);
+    v.field({.name = "log_every", .doc = "steps per report", .min = 1}, log_every);
+    v.field({.name = "eval_minutes", .doc = "between closed-loop evaluations; 0 = never", .min = 0},
+            eval_minutes);
+    v.field({.name = "eval_conversations", .doc = "of one evaluation", .min = 1},
+            eval_conversations);
+  }
+};
+
+}  // namespace
+
+train_plan read_train_file(const std::string& path, diagnostics& findings) {
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  if (!in) {
+    findings.add({.where = {path, 0, 0},
+                  .code = "train.file",
+                  .message = "cannot read the file",
+                  .hint = "configs/train/nano.yaml is one to start from",
+                  .notes = {}});
+    return {};
+  }
+  const auto tree = spec::parse_yaml(path, text.str(), findings);
+  if (!tree) return {};
+  train_part whole;
+  model_part model;
+  read_config(*tree, whole, "training", {"model"}, findings);
+  if (const auto* part = tree->find("model")) read_config(*part, model, "model", {}, findings);
+  if (model.width % (16 * model.heads) != 0)
+    findings.add({.where = {path, 0, 0},
+                  .code = "config.range",
+                  .message = "model: width " + std::to_string(model.width) +
+                             " is no multiple of 16 times heads (" + std::to_string(model.heads) +
+                             ")",
+                  .hint = {},
+                  .notes = {}});
+  train_plan plan;
+  auto& c = plan.engine = whole.c;
+  c.output = whole.out, c.seed = static_cast<std::uint64_t>(whole.seed);
+  c.steps = whole.steps, c.warmup_steps = whole.warmup, c.decay_steps = whole.decay;
+  c.batch = static_cast<int>(whole.batch), c.flow_frames = static_cast<int>(whole.flow_frames),
+  c.workers = static_cast<int>(whole.workers);
+  c.log_every = whole.log_every;
+  c.model.width = static_cast<int>(model.width), c.model.layers = static_cast<int>(model.layers);
+  c.model.feed_forward = static_cast<int>(model.feed_forward);
+  c.model.audio_context = static_cast<int>(model.audio_context);
+  c.model.attention.heads = c.model.attention.kv_heads = static_cast<int>(model.heads);
+  c.model.attention.head_dim = static_cast<int>(model.width / model.heads);
+  c.model.attention.window = static_cast<int>(model.window);
+  c.model.flow.width = static_cast<int>(model.flow_width);
+  c.model.flow.blocks = static_cast<int>(model.flow_blocks);
+  // Seeing takes no place on the time axis: weights of a model that does not see stay usable.
+  c.model.layout.video = static_cast<int>(model.video);
+  c.model.attention.rotary_shared = model.video > 0;
+  plan.slips = whole.slips;
+  plan.variety = whole.variety == "rich" ? scenarios::variety::rich : scenarios::variety::plain;
+  c.from = whole.from;
+  plan.data_seed = static_cast<std::uint64_t>(whole.data_seed);
+  plan.families = whole.families;
+  plan.seconds = whole.seconds, plan.eval_minutes = whole.eval_minutes;
+  plan.eval_conversations = whole.eval_conversations;
+  return plan;
+}
+
+}  // namespace hocket::cli

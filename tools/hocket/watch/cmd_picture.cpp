@@ -1,0 +1,38 @@
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "tools/hocket/watch/commands.hpp"
+#include "tools/report/picture.hpp"
+#include "tools/hocket/types.hpp"
+
+namespace hocket::cli {
+
+using namespace report;
+
+int run_picture(const picture_options& o) {
+  if (!std::filesystem::is_regular_file(o.events))
+    return complain({"picture.no_log", fmt::format("{}: no such event log", o.events)},
+                    exit_bad_input, "give the events.jsonl of a run's --out folder");
+  int skipped = 0;
+  const auto found = conversations_of(read_facts(o.events, skipped));
+  const auto chosen = o.session == 0 ? found.begin() : found.find(o.session);
+  if (chosen == found.end())
+    return complain({"picture.no_session",
+                     fmt::format("{}: no conversation {} in this log", o.events, o.session)},
+                    exit_bad_input, fmt::format("it holds {} conversations", found.size()));
+  if (skipped > 0) fmt::print(stderr, "note: {} lines were no facts and are left out\n", skipped);
+  std::vector<std::string> files = {o.out};
+  if (o.out.empty()) {
+    const auto base = std::filesystem::path(o.events).parent_path() / "conversation";
+    files = {base.string() + ".svg", base.string() + ".png"};
+  }
+  for (const auto& file : files) {
+    if (auto done = draw_conversation(chosen->second, file); !done)
+      return complain(done.error(), exit_failed);
+    fmt::print("{}\n", file);
+  }
+  return exit_fine;
+}
+
+}  // namespace hocket::cli

@@ -1,0 +1,53 @@
+#include "tools/report/event_log.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace hocket::report {
+
+result<std::unique_ptr<event_log>> event_log::open(const std::string& path, bool with_words) {
+  auto to = trust::create_file(path);
+  if (!to) return fail("run.cannot_write", to.error().message);
+  return std::unique_ptr<event_log>(new event_log(std::move(*to), with_words));
+}
+
+event_log::~event_log() = default;
+
+void event_log::take(const fact& f) {
+  if (untold_ > 0) {
+    fact gap;
+    gap.t_ms = f.t_ms;
+    gap.role = "log_gap";
+    gap.text = fmt::format("{} lines could not be written: {}", untold_, std::strerror(error_));
+    if (append(to_json_line(gap, with_words_) + "\n")) untold_ = 0;
+  }
+  if (untold_ == 0 && append(to_json_line(f, with_words_) + "\n")) return;
+  ++missing_;
+  ++untold_;
+}
+
+bool event_log::append(const std::string& line) {
+  for (std::size_t done = 0; done < line.size();) {
+    const auto n = ::write(file_.fd(), line.data() + done, line.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      error_ = n < 0 ? errno : ENOSPC;
+      if (::ftruncate(file_.fd(), size_bytes_) == 0) ::lseek(file_.fd(), size_bytes_, SEEK_SET);
+      return false;
+    }
+    done += static_cast<std::size_t>(n);
+  }
+  size_bytes_ += static_cast<std::int64_t>(line.size());
+  return true;
+}
+
+std::string event_log::problem() const {
+  if (missing_ == 0) return "";
+  return fmt::format("{}: {} lines are missing: {}", file_.path(), missing_, std::strerror(error_));
+}
+
+}  // namespace hocket::report

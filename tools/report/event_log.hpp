@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "graph/core/result.hpp"
+#include "graph/trust/files.hpp"
+#include "tools/report/facts.hpp"
+
+namespace hocket::report {
+
+/// Writes each fact as one JSON line to a file, at once: whoever reads it finds whole lines.
+///
+/// A line that cannot be written (a full disk) is taken back, so that the file never holds a torn
+/// one, and counted; as soon as writing works again an event `log_gap` says how many are missing.
+///
+/// Threads: as for fact_sink.
+class event_log final : public fact_sink {
+ public:
+  /// Errors: run.cannot_write.
+  static result<std::unique_ptr<event_log>> open(const std::string& path, bool with_words);
+  ~event_log() override;
+  event_log(const event_log&) = delete;
+  event_log& operator=(const event_log&) = delete;
+
+  void take(const fact& f) override;
+  /// "…/events.jsonl: 7 lines are missing: No space left on device"; empty where none is.
+  std::string problem() const;
+
+ private:
+  event_log(trust::file to, bool with_words) : file_(std::move(to)), with_words_(with_words) {}
+  bool append(const std::string& line);
+
+  trust::file file_;
+  bool with_words_;
+  std::int64_t size_bytes_ = 0;  ///< whole lines only
+  std::int64_t missing_ = 0;
+  std::int64_t untold_ = 0;  ///< missing, and no log_gap says so yet
+  int error_ = 0;            ///< errno of the last failure
+};
+
+}  // namespace hocket::report
