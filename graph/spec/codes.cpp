@@ -55,6 +55,7 @@ constexpr code_doc codes[] = {
     {"link.duplicate", "the same output feeds the same input twice"},
     {"link.queue", "queue settings that contradict each other"},
     {"link.cycle", "a cycle that no back edge declares"},
+    {"link.unheard-requests", "delegations that nobody works on", severity::warning},
     {"link.useless-back-edge", "a back edge that closes no cycle", severity::warning},
 
     {"restart.backoff", "a back-off that begins above its maximum"},

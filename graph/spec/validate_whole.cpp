@@ -215,6 +215,24 @@ void check_replicas(validation& v) {
     expand_replicas(v.out, hosts);
 }
 
+/// Work that an actor hands on and nobody gets: the model waits for answers that never come.
+static void tell_unheard_requests(validation& v, std::size_t actor) {
+  const auto& outputs = v.out.actors[actor].type->info.outputs;
+  for (std::size_t port = 0; port < outputs.size(); ++port) {
+    if (outputs[port].type.kind != payload_kind::delegation) continue;
+    if (std::any_of(v.out.links.begin(), v.out.links.end(),
+                    [&](const auto& l) { return l.from == actor && l.from_port == port; }))
+      continue;
+    const auto& name = v.out.actors[actor].name;
+    add_warning(v.findings, v.out.actors[actor].where, "link.unheard-requests",
+                fmt::format("{}: `{}.{}` is linked nowhere: what it delegates is never answered",
+                            v.graph.actors[actor].title(), name, outputs[port].name),
+                fmt::format("an agent works on it: {{component: background.agent, inputs: "
+                            "{{requests: {{from: {}.{}, back_edge: true}}}}, tools: […]}}",
+                            name, outputs[port].name));
+  }
+}
+
 void check_topology(validation& v) {
   std::vector<edge> all;
   for (const auto& l : v.out.links) all.push_back({l.from, l.to});
@@ -232,6 +250,7 @@ void check_topology(validation& v) {
                 fmt::format("{}: nothing can reach it: no path from a source leads here",
                             v.graph.actors[i].title()),
                 "connect an input, or take the actor out");
+  for (std::size_t i = 0; i < v.out.actors.size(); ++i) tell_unheard_requests(v, i);
 }
 
 void check_budgets(validation& v) {
