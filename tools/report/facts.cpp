@@ -92,6 +92,11 @@ std::optional<fact> fact_from_json(const std::string& text) {
   }
 }
 
+speaker speaker_of(std::string_view role) {
+  if (role == "user" || role == "heard") return speaker::person;
+  return role.empty() || role == "model" ? speaker::model : speaker::nobody;
+}
+
 std::vector<fact> read_facts(const std::string& path, int& skipped) {
   std::vector<fact> out;
   skipped = 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hocket::report {
@@ -48,6 +49,12 @@ struct fact {
   level_cells model;
   std::optional<double> compute_ms;
 };
+
+/// Whose words a text is, by its role: "user" and "heard" are the person's, "model" and none the
+/// model's. Any other is nobody's: events of a detector, signs between components, results of the
+/// background.
+enum class speaker : std::uint8_t { person, model, nobody };
+speaker speaker_of(std::string_view role);
 
 /// One line without a newline. `with_words` false leaves `pii.*` out.
 std::string to_json_line(const fact& f, bool with_words);

@@ -69,9 +69,8 @@ std::vector<placed_label> place_words(const conversation& what, bool person, con
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& a, const auto& b) { return a.t_ms < b.t_ms; });
   for (const auto& w : sorted) {
-    const bool is_person = w.role == "user" || w.role == "heard";
-    if (w.text.empty() || w.role == "background" || is_person != person || !r.holds(w.t_ms))
-      continue;
+    const auto side = person ? speaker::person : speaker::model;
+    if (w.text.empty() || speaker_of(w.role) != side || !r.holds(w.t_ms)) continue;
     if (!out.empty() && out.back().t_ms == w.t_ms) {
       out.back().text += " " + w.text;
     } else {

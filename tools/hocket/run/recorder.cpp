@@ -64,6 +64,13 @@ cast cast_of(const plan& graph) {
       last = last && !(later[k] && puts_out(graph.actors[k], payload_kind::audio));
     if (last) out.voices[i] = voice_of::model;
   }
+  // Who has no voice and gives its words to a voice that tells its own: they count when they sound.
+  for (const auto& l : graph.links)
+    if (!l.removed && !puts_out(graph.actors[l.from], payload_kind::audio) &&
+        graph.actors[l.from].type->info.outputs[l.from_port].type.kind == payload_kind::text &&
+        puts_out(graph.actors[l.to], payload_kind::audio) &&
+        puts_out(graph.actors[l.to], payload_kind::text))
+      out.scripts.insert({l.from, l.from_port});
   return out;
 }
 
@@ -91,7 +98,7 @@ void recorder::rewired(const host::graph_revision& r) {
   cast_ = cast_of(r.graph);
 }
 
-void recorder::packet_emitted(const plan&, actor_index actor, std::size_t, const packet& p) {
+void recorder::packet_emitted(const plan&, actor_index actor, std::size_t port, const packet& p) {
   std::lock_guard hold(lock_);
   if (!p.body || p.header.session == session_id::none) return;
   const auto session = static_cast<std::uint64_t>(p.header.session);
@@ -101,7 +108,7 @@ void recorder::packet_emitted(const plan&, actor_index actor, std::size_t, const
   if (const auto* a = p.get_if<audio_chunk>(); a != nullptr && who != voice_of::nobody)
     take_audio(s, *a, p.header.ts, who);
   if (cast_.thinks[actor]) take_compute(s, actor, p);
-  take_words(s, actor, p);
+  take_words(s, actor, port, p);
   if (!has_person_) s.heard_until_ms = std::max(s.heard_until_ms, p.header.ts.ms());
   // Output k is heard in micro-turn k + 1, and a playout tells of it when it was played: two
   // micro-turns later all of it is here.
@@ -147,12 +154,13 @@ void recorder::take_compute(session_state& s, actor_index actor, const packet& p
   slot = std::max(slot.value_or(0), ms);
 }
 
-void recorder::take_words(session_state& s, actor_index actor, const packet& p) {
+void recorder::take_words(session_state& s, actor_index actor, std::size_t port, const packet& p) {
   fact f;
   f.session = static_cast<std::uint64_t>(p.header.session);
   f.t_ms = p.header.ts.ms();
   f.actor = graph_->actors[actor].name;
   if (const auto* t = p.get_if<text>()) {
+    if (cast_.scripts.contains({actor, port}) && speaker_of(t->role) == speaker::model) return;
     f.what = fact::kind::text;
     f.role = t->role;
     f.text = t->value;

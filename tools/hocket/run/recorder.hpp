@@ -20,6 +20,8 @@ struct cast {
   std::vector<voice_of> voices;  ///< sources carry the person; the last that puts sound out, the
                                  ///< model: after a playout, what was really played
   std::vector<bool> thinks;      ///< its compute time counts: it hears and puts sound or words out
+  /// Outputs (actor, port) whose words are to be said by a voice that tells them when they sound.
+  std::set<std::pair<std::size_t, std::size_t>> scripts = {};
 };
 cast cast_of(const plan& graph);
 
@@ -56,7 +58,7 @@ class recorder final : public host::observer {
   };
 
   void take_audio(session_state& s, const audio_chunk& a, timestamp ts, voice_of who);
-  void take_words(session_state& s, actor_index actor, const packet& p);
+  void take_words(session_state& s, actor_index actor, std::size_t port, const packet& p);
   void take_compute(session_state& s, actor_index actor, const packet& p);
   void close_turns(std::uint64_t session, session_state& s, double until_ms);
   void send(const report::fact& f);

@@ -224,8 +224,8 @@ class json_screen final : public screen {
 std::string timeline_row::words(bool person) const {
   std::string out;
   for (const auto& f : happened) {
-    if (f.what != fact::kind::text || f.role == "background") continue;
-    if ((f.role == "user" || f.role == "heard") != person) continue;
+    if (f.what != fact::kind::text) continue;
+    if (speaker_of(f.role) != (person ? speaker::person : speaker::model)) continue;
     out += (out.empty() ? "" : " ") + f.text;
   }
   return out;

@@ -99,6 +99,40 @@ TEST_CASE("behind a playout the model's voice is what was played") {
   CHECK(who.thinks == std::vector{false, true, false});
 }
 
+TEST_CASE("words that a voice tells when they sound are told once, and events are nobody's words") {
+  two_actors two;
+  component_type rules, detector;
+  rules.info.type = "fake.rules";
+  rules.info.inputs = {{"text", {.kind = payload_kind::text}, ""}};
+  rules.info.outputs = {{"say", {.kind = payload_kind::text}, ""}};
+  detector.info.type = "fake.detector";
+  detector.info.outputs = {{"events", {.kind = payload_kind::text}, ""}};
+  two.graph.actors.resize(4);
+  two.graph.actors[2].type = &rules;
+  two.graph.actors[3].type = &detector;
+  two.graph.links.resize(1);  // rules -> the one with a voice and words
+  two.graph.links[0].from = 2;
+  two.graph.links[0].to = 1;
+  CHECK(cast_of(two.graph).scripts == std::set<std::pair<std::size_t, std::size_t>>{{2, 0}});
+
+  list_sink sink;
+  recorder r(two.graph, {&sink});
+  const auto says = [&](actor_index actor, std::size_t port, const char* role, const char* words,
+                        std::int64_t at_ms) {
+    auto p = make_packet(timestamp::of_ms(at_ms), text{words, role, 0, true});
+    p.header.session = session_id{1};
+    r.packet_emitted(two.graph, actor, port, p);
+  };
+  says(2, 0, "model", "it is five", 100);
+  says(1, 1, "model", "it is five", 300);  // as it sounds
+  says(3, 0, "vad", "speech_begin", 400);
+  r.finish("finished", "");
+  std::vector<std::string> said;
+  for (const auto& f : sink.all)
+    if (f.what == fact::kind::text && speaker_of(f.role) == speaker::model) said.push_back(f.text);
+  CHECK(said == std::vector<std::string>{"it is five"});
+}
+
 TEST_CASE("a row takes what happened until its micro-turn ended") {
   row_builder rows;
   CHECK(rows.take(text_fact(250, "model", "one")).empty());
