@@ -9,17 +9,18 @@
 
 namespace hocket::host {
 
-actor_cell::actor_cell(std::shared_ptr<graph_run> w, const plan_revision& wired, actor_index actor,
-                       session_id session)
+actor_cell::actor_cell(std::shared_ptr<graph_run> w, const plan_revision& revision,
+                       actor_index actor, session_id session)
     : keep_(std::move(w)),
       run_(*keep_),
       actor_(actor),
       session_(session),
-      role_(wired.local.roles[actor]),
-      spec_(&wired.graph.actors[actor]),
-      name_(wired.graph.actors[actor].name),
-      policy_(wired.graph.actors[actor].policy),
-      info_(wired.graph.actors[actor].type->info),
+      role_(revision.local.roles[actor]),
+      remote_(role_ != actor_role::local && run_.peers ? run_.peers->end_of(actor) : nullptr),
+      spec_(&revision.graph.actors[actor]),
+      name_(revision.graph.actors[actor].name),
+      policy_(revision.graph.actors[actor].policy),
+      info_(revision.graph.actors[actor].type->info),
       traced_(run_.is_traced()) {
   begin_at(timestamp());
 }

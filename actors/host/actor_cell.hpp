@@ -10,17 +10,11 @@
 
 #include "actors/host/histogram.hpp"
 #include "actors/host/input_queue.hpp"
+#include "actors/host/link_end.hpp"
+#include "actors/host/peer_hosts.hpp"
 #include "actors/host/graph_run.hpp"
 
 namespace hocket::host {
-
-/// One way out of a cell: the queue of a link at its receiver.
-struct link_end {
-  std::shared_ptr<actor_cell> to;
-  std::shared_ptr<input_queue> queue;
-  /// The sender goes with a rewire, and another instance goes on with this link: it does not end.
-  bool handed_over = false;
-};
 
 /// What is known of one output stream of one session.
 struct stream_state {
@@ -92,7 +86,7 @@ enum class phase : std::uint8_t { fresh, opening, open, restarting, lost, closin
 /// it. The thread that set `scheduled_` owns the cell's token: all members marked (token) belong to it.
 class actor_cell : public std::enable_shared_from_this<actor_cell> {
  public:
-  actor_cell(std::shared_ptr<graph_run> w, const plan_revision& wired, actor_index actor,
+  actor_cell(std::shared_ptr<graph_run> w, const plan_revision& revision, actor_index actor,
              session_id session);
 
   const std::string& name() const { return name_; }
@@ -105,6 +99,8 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   bool is_source() const { return info_.source; }
   /// A local actor, or a proxy for one on another host.
   actor_role role() const { return role_; }
+  /// The far side that this proxy stands for; nullptr: a local actor.
+  remote_end* remote() const { return remote_; }
   bool makes_sets() const {
     return policy_ == input_policy::aligned || policy_ == input_policy::micro_turn;
   }
@@ -279,6 +275,7 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   const actor_index actor_;
   const session_id session_;
   const actor_role role_;
+  remote_end* const remote_;
   std::atomic<const plan_actor*> spec_;
   const std::string name_;
   const input_policy policy_;

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/remote_links.hpp"
 #include "actors/host/check_packet.hpp"
 
 namespace hocket::host {
@@ -39,13 +38,13 @@ writable_buffer emission::allocate(std::size_t port, std::size_t size_bytes) {
     return writable_buffer::on_heap(size_bytes);
   const actor_cell* remote = nullptr;
   for (const auto& r : out_->link_ends[port]) {
-    if (r.to->role() != actor_role::remote_sender) continue;
+    if (r.to->remote() == nullptr) continue;
     // Memory is shared between two: for more receivers, no place is better than another.
     if (remote != nullptr) return writable_buffer::on_heap(size_bytes);
     remote = r.to.get();
   }
   if (remote != nullptr)
-    if (auto room = cell_.run_.remote->allocate(*remote, size_bytes)) return std::move(*room);
+    if (auto room = remote->remote()->allocate(*remote, size_bytes)) return std::move(*room);
   return writable_buffer::on_heap(size_bytes);
 }
 

@@ -1,15 +1,16 @@
 #pragma once
 namespace hocket::host {
-class remote_links;
 class actor_cell;
 class emission;
 class executor;
-class input_queue;
-class rewirer;
-class membership;
 class graph_run;
-struct queued_packet;
-struct planned_rewire;
+class input_queue;
+class peer_hosts;
+class remote_end;
+class run_changes;
+class topology_edit;
+struct link_end;
 struct plan_revision;
+struct queued_packet;
 struct session_state;
 }  // namespace hocket::host

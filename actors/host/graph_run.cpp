@@ -4,27 +4,21 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/remote_links.hpp"
 #include "actors/host/actor_cell.hpp"
 #include "actors/host/counters.hpp"
-#include "actors/host/rewirer.hpp"
-#include "actors/host/membership.hpp"
+#include "actors/host/peer_hosts.hpp"
+#include "actors/host/run_changes.hpp"
 
 namespace hocket::host {
 
 graph_run::graph_run(host_plan p, const registry& t, runtime_options o)
-    : types(t),
-      options(std::move(o)),
-      time(options.virtual_time),
-      view(*this),
-      changes(std::make_unique<rewirer>(*this)) {
+    : types(t), options(std::move(o)), time(options.virtual_time), view(*this) {
   install(std::make_unique<const plan_revision>(std::move(p)));
   shown_ = &graph();
   for (auto* o : options.observers)
     if (o->wants_calls()) tracers_.push_back(o);
-  if (local().alone()) return;
-  remote = std::make_unique<remote_links>(*this);
-  peers = std::make_unique<membership>(*this);
+  if (options.peers && !local().alone()) peers = options.peers(*this);
+  if (options.changes) changes = options.changes(*this);
 }
 
 std::string current_plan_view::name() const { return run_.current().view.name(); }
@@ -48,9 +42,9 @@ void graph_run::install(std::unique_ptr<const plan_revision> next) {
   revisions_.push_back(std::move(next));
 }
 
-// The wire's threads call the membership until they have ended.
+// The wire's threads call the run, and what changes it, until they have ended.
 graph_run::~graph_run() {
-  if (remote) remote->close();
+  if (peers) peers->close();
 }
 
 void graph_run::detach_all() {
@@ -64,7 +58,7 @@ void graph_run::detach_all() {
     cells.swap(cells_);
   }
   for (auto& c : cells) c->break_links();
-  if (remote) remote->detach_all();
+  if (peers) peers->detach_all();
 }
 
 std::vector<std::shared_ptr<actor_cell>> graph_run::all_cells() const {
@@ -106,6 +100,13 @@ void graph_run::notify_emitted(actor_index actor, std::size_t port, const packet
   std::lock_guard lock(observers_mutex_);
   if (muted_ || actor >= shown_->actors.size()) return;
   for (auto* o : options.observers) o->packet_emitted(*shown_, actor, port, p);
+}
+
+void graph_run::notify_rewired(const graph_revision& now) {
+  std::lock_guard lock(observers_mutex_);
+  shown_ = &now.graph;
+  if (muted_) return;
+  for (auto* o : options.observers) o->rewired(now);
 }
 
 void graph_run::notify_call(const call_record& r) {
@@ -170,7 +171,7 @@ void graph_run::interrupt(session_id id, const actor_cell* by) {
     std::lock_guard lock(session->interrupting);
     epoch = session->epoch.load() + 1;
     apply_interrupt(*session, by ? std::vector{by->actor()} : layout().responders, epoch, by);
-    if (peers) peers->send_interrupt(id, epoch, by ? std::optional(by->actor()) : std::nullopt);
+    if (peers) peers->interrupted(id, epoch, by ? std::optional(by->actor()) : std::nullopt);
   }
   event(by ? by->name() : "", "interrupted", fmt::format("epoch {}", epoch));
 }
@@ -320,7 +321,7 @@ snapshot graph_run::status() const {
     last = busy[a];
   }
   s.budgets = current().budgets.status();
-  if (remote) remote->add_status(s);
+  if (peers) peers->add_status(s);
   fold_removed(graph, s);
   return s;
 }

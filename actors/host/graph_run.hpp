@@ -11,9 +11,13 @@
 
 #include "actors/host/executor.hpp"
 #include "actors/host/fwd.hpp"
+#include "actors/host/histogram.hpp"
 #include "actors/host/input_queue.hpp"
+#include "actors/host/peer_hosts.hpp"
+#include "actors/host/runtime.hpp"
 #include "actors/host/timers.hpp"
 #include "actors/host/plan_revision.hpp"
+#include "actors/host/run_changes.hpp"
 
 namespace hocket::host {
 
@@ -89,10 +93,9 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   const current_plan_view view;  ///< what components see of the plan, whatever it is at the time
   std::shared_ptr<host::executor> executor;
   /// Where other hosts take part; nullptr in one process.
-  std::unique_ptr<remote_links> remote;
-  std::unique_ptr<membership> peers;
-  /// Changes the graph while it runs.
-  std::unique_ptr<rewirer> changes;
+  std::unique_ptr<peer_hosts> peers;
+  /// Changes the graph while it runs; nullptr: it stays as it is.
+  std::unique_ptr<run_changes> changes;
 
   /// What runs now. Kept until the run is over: a rewire puts a newer one in its place.
   const plan_revision& current() const { return *current_.load(std::memory_order_acquire); }
@@ -171,6 +174,15 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   queue_setup setup_of(const plan_revision& w, std::size_t link, session_id id,
                        const std::shared_ptr<actor_cell>& from) const;
 
+  // For what changes the graph.
+  result<void> open_cells(const std::vector<std::shared_ptr<actor_cell>>& cells, bool fatal);
+  /// How one of them opened; none: not by `until_ns` (monotonic), or the run stops.
+  std::optional<result<void>> wait_opened(const actor_cell& c, std::int64_t until_ns);
+  void schedule_boundary(std::int64_t k);
+  void follow_source(const std::weak_ptr<actor_cell>& c, timestamp until);
+  /// While it lives no packet changes queues and no account is read: before the topology.
+  std::unique_lock<std::mutex> hold_handovers() const { return std::unique_lock(handover_); }
+
   // Called by cells.
   void opened(actor_cell& c, const result<void>& how);
   void source_ended(actor_cell& c);
@@ -185,6 +197,7 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   /// An observer wants every call.
   bool is_traced() const { return !tracers_.empty(); }
   void notify_call(const call_record& r);
+  void notify_rewired(const graph_revision& now);
   /// Checks the budgets that end in this actor; `now_ns` 0 = ask the clock.
   void note_hand_over(actor_index actor, const queued_packet& e, std::int64_t now_ns);
   /// A packet for a session, or over a link, that is gone: counted on its link.
@@ -210,7 +223,7 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   std::function<void()> on_notify;
 
  private:
-  friend class rewirer;
+  friend class topology_edit;
   friend class actor_cell;
   void install(
       std::unique_ptr<const plan_revision> next);  ///< topology lock held, or before the start
@@ -218,14 +231,12 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   void apply_interrupt(session_state& session, const std::vector<actor_index>& from,
                        epoch_number epoch, const actor_cell* by);
   std::shared_ptr<actor_cell> cell_of(actor_index actor, session_id id) const;
-  result<void> open_cells(const std::vector<std::shared_ptr<actor_cell>>& cells, bool fatal);
+  void sort_cells(const plan_revision& by);
   void start_cell_timers(const std::shared_ptr<actor_cell>& c);
   void boundary(std::int64_t k);
-  void schedule_boundary(std::int64_t k);
   void maybe_ending();
   void remove_session(session_id id);
   void drain_session(session_id id, std::int64_t deadline_ns);
-  void follow_source(const std::weak_ptr<actor_cell>& c, timestamp until);
   void notify_deadlines(std::int64_t k);
 
   std::vector<std::unique_ptr<const plan_revision>> revisions_;  ///< oldest first

@@ -5,22 +5,6 @@
 
 namespace hocket::host {
 
-void account::add_to(link_account& out) const {
-  out.sent += sent;
-  out.delivered += delivered;
-  for (int i = 0; i < drop_reason_count; ++i) out.dropped[i] += dropped[i];
-  out.depth_max = std::max(out.depth_max, depth_max);
-  out.blocked_ns += blocked_ns;
-}
-
-void account::take(const account& other) {
-  sent += other.sent;
-  delivered += other.delivered;
-  for (int i = 0; i < drop_reason_count; ++i) dropped[i] += other.dropped[i];
-  depth_max = std::max(depth_max, other.depth_max);
-  blocked_ns += other.blocked_ns;
-}
-
 bool is_perishable(payload_kind kind) {
   return kind == payload_kind::audio || kind == payload_kind::video ||
          kind == payload_kind::tensor || kind == payload_kind::text;

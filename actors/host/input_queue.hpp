@@ -4,9 +4,9 @@
 #include <functional>
 #include <memory>
 
+#include "actors/host/accounts.hpp"
 #include "actors/host/fwd.hpp"
 #include "actors/host/ring.hpp"
-#include "actors/host/runtime.hpp"
 
 namespace hocket::host {
 
@@ -15,20 +15,6 @@ struct queued_packet {
   packet item;
   std::int64_t queued_ns = 0;  ///< monotonic
   timestamp queued_at;         ///< stream time
-};
-
-/// What one queue did with its packets. in_flight is counted, not computed from the others, so
-/// that the law can be broken and seen to be.
-struct account {
-  std::uint64_t sent = 0;
-  std::uint64_t delivered = 0;
-  std::uint64_t dropped[drop_reason_count] = {};
-  std::uint64_t depth_max = 0;
-  std::uint64_t blocked_ns = 0;
-
-  void drop(drop_reason why, std::uint64_t n = 1) { dropped[static_cast<int>(why)] += n; }
-  void add_to(link_account& out) const;
-  void take(const account& other);
 };
 
 /// What never changes about a queue.

@@ -1,7 +1,6 @@
 // The mailbox of a cell: what other threads do to it. Everything takes the mutex for a few lines.
 #include <algorithm>
 
-#include "actors/host/remote_links.hpp"
 #include "actors/host/actor_cell.hpp"
 
 namespace hocket::host {
@@ -120,9 +119,9 @@ void actor_cell::raise_bound(input_queue& q, timestamp bound) {
     std::lock_guard lock(mutex_);
     q.raise_bound(bound);
     // On its way to another host a bound keeps its place behind the packets that it closes.
-    if (role_ == actor_role::remote_sender && instance_ && tasks_.size() < tasks_max) {
+    if (remote_ != nullptr && instance_ && tasks_.size() < tasks_max) {
       tasks_.push_back({instance_, [this, session = q.session(), bound](emitter&) {
-                          run_.remote->send_bound(actor_, session, bound);
+                          remote_->send_bound(actor_, session, bound);
                         }});
       order_.push_back({nullptr});
     }

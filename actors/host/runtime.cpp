@@ -5,13 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/remote_links.hpp"
 #include "actors/host/caf_pool.hpp"
 #include "actors/host/actor_cell.hpp"
-#include "actors/host/request_socket.hpp"
-#include "actors/host/rewirer.hpp"
 #include "actors/host/status_socket.hpp"
-#include "actors/host/membership.hpp"
 #include "actors/host/virtual_loop.hpp"
 #include "actors/host/graph_run.hpp"
 
@@ -40,10 +36,9 @@ class runtime_impl final : public runtime {
       (void)wait();
     }
     socket_.reset();
-    requests_.close();
-    if (joining_.joinable()) joining_.join();
-    if (following_.joinable()) following_.join();
-    if (run_->peers) run_->peers->finish_rewires();
+    if (run_->changes) run_->changes->close_requests();
+    if (run_->peers) run_->peers->join();
+    if (run_->changes) run_->changes->finish();
     run_->timer.stop();
     over_.store(true);
     if (timing_.joinable()) timing_.join();
@@ -53,36 +48,23 @@ class runtime_impl final : public runtime {
   }
 
   result<void> begin() {
-    const auto& agenda = run_->options.planned_rewires;
-    if (!agenda.empty() && run_->peers)
-      return fail("rewire.agenda", "a run over several hosts goes through no planned rewires");
+    if (run_->changes) HOCKET_TRY(run_->changes->check_options());
     for (auto* o : run_->options.observers) o->started(run_->graph(), run_->time);
     if (run_->peers) {
-      HOCKET_TRY(run_->remote->open(*run_->peers));
+      HOCKET_TRY(run_->peers->listen());
     } else if (auto opened = run_->open_all(run_->first_sessions()); !opened) {
       run_->close_all_opened();
       return opened;
     }
     began_ = true;
-    if (const auto& path = run_->options.status_socket; !path.empty()) {
-      auto served = status_socket::serve(path, [w = run_.get(),
-                                                requests = &requests_](const std::string& line) {
-        return line == "status" ? to_json(w->status(), w->graph().name) : requests->answer(line);
-      });
-      if (served)
-        socket_ = std::move(*served);
-      else
-        run_->event("", "no_status_socket", served.error().message);
-    }
+    serve_status();
     if (run_->peers) {
-      run_->remote->begin();
-      joining_ = std::thread([this] { run_->peers->join(); });
+      run_->peers->begin();
       return {};
     }
-    if (!agenda.empty()) run_->pause_time_before(agenda.front().at.ns());
+    if (run_->changes) run_->changes->before_start();
     run_->start(monotonic_ns());
-    if (!agenda.empty())
-      following_ = std::thread([this] { run_->changes->follow(run_->options.planned_rewires); });
+    if (run_->changes) run_->changes->started();
     run_->notify_loop();
     return {};
   }
@@ -94,10 +76,27 @@ class runtime_impl final : public runtime {
   session_id open_session() override { return run_->open_session(); }
   void close_session(session_id session) override { run_->close_session(session); }
   rewire_outcome rewire(const rewire_request& request) override {
-    return run_->peers ? run_->peers->rewire(request) : run_->changes->run(request);
+    if (run_->changes) return run_->changes->change(request);
+    rewire_outcome out;
+    out.code = "rewire.not-here";
+    out.why = "this run was started by a program that reads no graph files";
+    return out;
   }
 
  private:
+  void serve_status() {
+    const auto& path = run_->options.status_socket;
+    if (path.empty()) return;
+    auto served = status_socket::serve(path, [w = run_.get()](const std::string& line) {
+      if (line == "status") return to_json(w->status(), w->graph().name);
+      return w->changes ? w->changes->answer(line) : std::string();
+    });
+    if (served)
+      socket_ = std::move(*served);
+    else
+      run_->event("", "no_status_socket", served.error().message);
+  }
+
   void watch() {
     while (!over_.load()) {
       run_->check_hangs();
@@ -107,11 +106,8 @@ class runtime_impl final : public runtime {
   }
 
   std::shared_ptr<graph_run> run_;
-  request_socket requests_{[this](const rewire_request& r) { return rewire(r); }};
   std::unique_ptr<status_socket> socket_;
   std::thread timing_;
-  std::thread joining_;    ///< the other hosts
-  std::thread following_;  ///< the planned rewires
   std::thread watching_;
   std::atomic<bool> over_{false};
   bool began_ = false;
@@ -121,8 +117,11 @@ class runtime_impl final : public runtime {
 
 result<std::unique_ptr<runtime>> runtime::start(const plan& graph, const registry& types,
                                                 runtime_options options) {
-  auto local = partition(graph, options.host.name);
+  auto local = partition(graph, options.host_name);
   if (!local) return fail(local);
+  if (!local->alone() && !options.peers)
+    return fail("placement.no_peers",
+                "this program runs graphs in one process only; start the graph with `hocket run`");
   auto made = std::make_unique<runtime_impl>(std::move(*local), types, std::move(options));
   if (auto began = made->begin(); !began) return fail(began);
   return made;

@@ -3,9 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/remote_links.hpp"
 #include "actors/host/actor_cell.hpp"
-#include "actors/host/membership.hpp"
+#include "actors/host/peer_hosts.hpp"
 #include "graph/spec/replicas.hpp"
 #include "actors/host/graph_run.hpp"
 
@@ -16,6 +15,14 @@ std::shared_ptr<actor_cell> graph_run::cell_of(actor_index actor, session_id id)
   for (const auto& c : cells_)
     if (c->actor() == actor && (shared || c->session() == id) && !c->is_retiring()) return c;
   return nullptr;
+}
+
+// Upstream first, and sessions in order: so they open, close and are told.
+void graph_run::sort_cells(const plan_revision& by) {
+  const auto& rank = by.layout.rank;
+  std::stable_sort(cells_.begin(), cells_.end(), [&](const auto& a, const auto& b) {
+    return std::pair(rank[a->actor()], a->session()) < std::pair(rank[b->actor()], b->session());
+  });
 }
 
 // Cells, queues and ways out of one session; with `none`, of the shared actors.
@@ -40,12 +47,9 @@ std::vector<std::shared_ptr<actor_cell>> graph_run::make_session(session_id id,
     unclosed_.fetch_add(1);
     if (c->is_source()) sources_open_.fetch_add(1);
   }
-  const auto& rank = layout().rank;
-  std::stable_sort(cells_.begin(), cells_.end(), [&](const auto& a, const auto& b) {
-    return std::pair(rank[a->actor()], a->session()) < std::pair(rank[b->actor()], b->session());
-  });
+  sort_cells(w);
   for (const auto& c : made) {
-    if (c->role() != actor_role::local) remote->attach(c);
+    if (auto* end = c->remote()) end->attached(c);
     executor->attach(*c);
   }
 
@@ -64,7 +68,7 @@ std::vector<std::shared_ptr<actor_cell>> graph_run::make_session(session_id id,
         if (!to) continue;
         out->link_ends[port].push_back({to, to->add_queue(setup_of(w, l, id, from))});
         if (from->role() == actor_role::remote_receiver)
-          remote->add_link_end(*from, id, out->link_ends[port].back());
+          from->remote()->link_added(*from, id, out->link_ends[port].back());
       }
     }
     from->add_outputs(std::move(out));
@@ -110,6 +114,15 @@ result<void> graph_run::open_cells(const std::vector<std::shared_ptr<actor_cell>
   return {};
 }
 
+std::optional<result<void>> graph_run::wait_opened(const actor_cell& c, std::int64_t until_ns) {
+  std::unique_lock lock(end_mutex_);
+  auto& opening = openings_[&c];
+  while (!opening.done && monotonic_ns() < until_ns && !stopping_.load())
+    end_.wait_for(lock, std::chrono::milliseconds(20));
+  if (!opening.done) return {};
+  return opening.how;
+}
+
 void graph_run::opened(actor_cell& c, const result<void>& how) {
   std::lock_guard lock(end_mutex_);
   auto it = openings_.find(&c);
@@ -152,8 +165,7 @@ void graph_run::start(std::int64_t began_ns) {
 }
 
 session_id graph_run::open_session() {
-  // One place gives out the numbers; and rounds have no moment for a new session.
-  if (peers && (!local().leads() || is_virtual())) return session_id::none;
+  if (peers && !peers->may_open_session()) return session_id::none;
   const auto id = [&] {
     std::lock_guard lock(topology_);
     return static_cast<session_id>(next_session_++);
@@ -161,7 +173,7 @@ session_id graph_run::open_session() {
   if (finished() || ending()) return session_id::none;
   prepare_session(id);
   if (peers)
-    peers->announce_session(id);
+    peers->session_opened(id);
   else
     start_session(id);
   return id;
@@ -192,7 +204,7 @@ void graph_run::start_session(session_id id) {
 void graph_run::close_session(session_id id, bool from_peer) {
   const auto session = find_session(id);
   if (!session || session->closing.exchange(true)) return;
-  if (peers && !from_peer) peers->send_closing(id);
+  if (peers && !from_peer) peers->session_closing(id);
   for (const auto& c : all_cells())
     if (c->session() == id && c->is_source()) c->stop_source();
   event("", "session_closing", fmt::format("{}", static_cast<std::uint64_t>(id)));
@@ -237,7 +249,7 @@ void graph_run::remove_session(session_id id) {
     std::lock_guard retired(closed_mutex_);
     for (std::size_t l = 0; l < books.size(); ++l) closed_accounts_[l].take(books[l]);
   }
-  if (remote) remote->remove_session(id);
+  if (peers) peers->session_removed(id);
   for (auto& c : gone_cells) {
     executor->detach(*c);
     c->break_links();

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "actors/host/actor_cell.hpp"
-#include "actors/host/rewirer.hpp"
-#include "actors/host/membership.hpp"
+#include "actors/host/peer_hosts.hpp"
+#include "actors/host/run_changes.hpp"
 #include "actors/host/graph_run.hpp"
 
 namespace hocket::host {
@@ -43,8 +43,7 @@ void graph_run::stop(end_reason why, std::string detail, bool from_peer) {
     stopping_.store(true, std::memory_order_release);
   }
   event("", "stopping", detail_);
-  if (peers && !from_peer) peers->send_stop(why, detail_);
-  if (peers) peers->stop_waiting();
+  if (peers) peers->stopped(why, detail_, from_peer);
   for (const auto& c : all_cells())
     if (c->is_source()) c->stop_source();
   maybe_ending();
@@ -126,7 +125,7 @@ void graph_run::check_hangs() {
   if (const auto at = stop_at_ns_.load(); at != 0 && now_ns - at > 2 * drain_ns)
     limit_ns = std::max<std::int64_t>(drain_ns, 1);
   auto cells = all_cells();
-  changes->add_prepared(cells);
+  if (changes) changes->add_prepared(cells);
   for (const auto& c : cells) {
     c->check_hang(now_ns);
     if (limit_ns > 0) c->check_hang(now_ns, limit_ns);

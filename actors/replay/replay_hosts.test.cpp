@@ -3,14 +3,17 @@
 
 #include <algorithm>
 
-#include "actors/host/rewire_plans.test.hpp"
-#include "actors/host/hosts.test.hpp"
+#include "actors/start_run.hpp"
+#include "actors/rewire/rewire_plans.test.hpp"
+#include "actors/distributed/hosts.test.hpp"
 #include "actors/record/graph_recorder.hpp"
 #include "actors/record/memory_sink.test.hpp"
 #include "actors/replay/replay_plan.hpp"
 
 using namespace hocket;
 using namespace hocket::host;
+using namespace hocket::distributed;
+using namespace hocket::rewire;
 using namespace hocket::testing;
 using namespace hocket::replay;
 using record::memory_source;
@@ -87,12 +90,12 @@ struct recorded_hosts {
           record::graph_recorder::create(first, stage.g.types, {.path = "x", .host = name},
                                          std::make_unique<memory_sink>(disks[name]))
               .value();
-      runtime_options o;
+      start_options o;
       o.host.name = name;
       o.host.open = net.opener();
       o.observers = {recorders[name].get()};
       o.load = [this](graph_text& t) -> result<plan> { return graph(t.file); };
-      auto r = runtime::start(first, stage.g.types, o);
+      auto r = start_run(first, stage.g.types, o);
       REQUIRE(r);
       hosts[name] = std::move(*r);
     }
@@ -157,7 +160,7 @@ void check_replay_of_source(recorded_hosts& r) {
   CHECK(what->live == std::vector<std::string>{"mid", "end", "tap"});
   CHECK(std::ranges::any_of(what->warnings,
                             [](const auto& w) { return w.starts_with("host edge recorded it"); }));
-  runtime_options how{.virtual_time = true};
+  start_options how{{.virtual_time = true}, {}};
   how.planned_rewires = {{"2", what->later[0].from}};
   how.load = [&](graph_text&) -> result<plan> { return what->later[0].graph; };
   int committed = 0;
@@ -167,7 +170,7 @@ void check_replay_of_source(recorded_hosts& r) {
     CHECK(o.at == later[0].from);
     ++committed;
   };
-  auto again = runtime::start(what->graph, r.stage.g.types, how);
+  auto again = start_run(what->graph, r.stage.g.types, how);
   REQUIRE(again);
   const auto done = (*again)->wait();
   CHECK(done.why == end_reason::finished);

@@ -30,7 +30,7 @@ struct later_graph {
 /// A plan in which recorded actors are played. It lives as long as `types`.
 struct replay_plan {
   plan graph;
-  /// What the replay goes on with, at the times at which the recorded run did: an agenda for the
+  /// What the replay goes on with, at the times at which the recorded run did: planned rewires for the
   /// runtime. Who is played in both takes no notice.
   std::vector<later_graph> later;
   std::vector<std::unique_ptr<component_type>> types;

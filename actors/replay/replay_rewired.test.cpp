@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "actors/host/rewire_plans.test.hpp"
+#include "actors/start_run.hpp"
+#include "actors/rewire/rewire_plans.test.hpp"
 #include "actors/record/graph_recorder.hpp"
 #include "actors/record/memory_sink.test.hpp"
 #include "actors/replay/comparison.hpp"
@@ -10,6 +11,8 @@
 
 using namespace hocket;
 using namespace hocket::host;
+using namespace hocket::distributed;
+using namespace hocket::rewire;
 using namespace hocket::testing;
 using namespace hocket::replay;
 using record::memory_source;
@@ -69,7 +72,7 @@ struct changing_run {
   }
   static timestamp at(int change) { return timestamp(change * 800'000'000LL); }
 
-  static void follow(runtime_options& how, const std::vector<plan>& later, int& failed) {
+  static void follow(start_options& how, const std::vector<plan>& later, int& failed) {
     how.virtual_time = true;
     for (int i = 1; i <= static_cast<int>(later.size()); ++i)
       how.planned_rewires.push_back({std::to_string(i), at(i)});
@@ -92,11 +95,11 @@ struct changing_run {
                         first, s.g.types, {.path = "x", .edges = edges, .virtual_time = true},
                         std::make_unique<memory_sink>(disk))
                         .value();
-    runtime_options how;
+    start_options how;
     int failed = 0;
     follow(how, all, failed);
     how.observers = {recorder.get()};
-    auto run = runtime::start(first, s.g.types, how);
+    auto run = start_run(first, s.g.types, how);
     REQUIRE(run);
     CHECK((*run)->wait().last.law_holds());
     run->reset();
@@ -115,13 +118,13 @@ struct changing_run {
     INFO((what ? "" : what.error().message));
     REQUIRE(what);
     comparison compare(what->graph, from, what->live, what->same_epochs);
-    runtime_options how;
+    start_options how;
     std::vector<plan> plans;
     for (const auto& l : what->later) plans.push_back(l.graph);
     int failed = 0;
     follow(how, plans, failed);
     how.observers = {&compare};
-    auto run = runtime::start(what->graph, s.g.types, how);
+    auto run = start_run(what->graph, s.g.types, how);
     REQUIRE(run);
     const auto done = (*run)->wait();
     CHECK(done.why == end_reason::finished);

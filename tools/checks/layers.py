@@ -1,4 +1,5 @@
-"""Who may include whom: graph <- engine <- actors, graph <- plugins; nobody includes tools, tests."""
+"""Which folder may include which: graph <- engine <- actors, graph <- plugins; inside actors rooms; none
+includes tools or tests."""
 
 import re
 import sys
@@ -38,6 +39,16 @@ FAMILIES_ALLOWED = {
     "tools/hocket/eval": ("tools/scenarios/", "tools/duplex/", "engine/"),
     "tools/hocket/train": ("tools/scenarios/", "tools/duplex/", "tools/hocket/eval/", "engine/"),
 }
+# Inside actors/: wire <- host <- distributed <- rewire <- start_run. A room may include the rooms of its
+# list; what is no room (components, observe, record, ...) may include whatever actors may.
+ROOMS = {
+    "actors/wire": (),
+    "actors/host": ("actors/wire/accounts.hpp",),
+    "actors/distributed": ("actors/host/", "actors/wire/"),
+    "actors/rewire": ("actors/host/", "actors/distributed/"),
+}
+# In tests of a room: what starts a run.
+ROOM_TESTS = ("actors/start_run.hpp", "actors/host/", "actors/distributed/", "tests/support/")
 # A library's headers -> the places that may use it.
 LIBRARIES = (
     (re.compile(r"caf/"), ("actors/", "tests/"), "CAF belongs in actors/ only"),
@@ -69,6 +80,21 @@ def tools_may(path, target, allowed):
             and other + "/" not in more):
         allowed = [a for a in allowed if a != "tools/hocket/"]
     return allowed + list(more)
+
+
+def room_of(path):
+    """The room that a file lies in: the longest one that its path begins with."""
+    rooms = [r for r in ROOMS if path.startswith(r + "/")]
+    return max(rooms, key=len, default=None)
+
+
+def allowed_in_room(path, allowed):
+    """What a file of a room may include of actors/."""
+    room = room_of(path)
+    if room is None:
+        return allowed
+    rooms = (room + "/",) + ROOMS[room] + (ROOM_TESTS if ".test." in path else ())
+    return [a for a in allowed if a != "actors/"] + list(rooms)
 
 
 def check(files):
@@ -116,6 +142,7 @@ def check(files):
                 allowed = tools_may(path, target, allowed)
             elif layer == "graph" and not path.endswith(".bench.cpp"):
                 allowed = GRAPH_ALLOWED.get(own, allowed)
+            allowed = allowed_in_room(path, allowed)
             if not target.startswith(tuple(allowed)):
                 found.append(finding(path, number, f"{own} may not include {target} "
                                                    f"(may: {', '.join(allowed)})"))
@@ -151,6 +178,14 @@ BAD = [
      {"tools/hocket/types.cpp": '#include "tools/hocket/run/a.hpp"\n', "tools/hocket/run/a.hpp": ""}),
     ("may not include engine/m/m.hpp",
      {"tools/hocket/run/a.cpp": '#include "engine/m/m.hpp"\n', "engine/m/m.hpp": ""}),
+    ("may not include actors/distributed/b.hpp",
+     {"actors/host/a.cpp": '#include "actors/distributed/b.hpp"\n', "actors/distributed/b.hpp": ""}),
+    ("may not include actors/rewire/b.hpp",
+     {"actors/distributed/a.cpp": '#include "actors/rewire/b.hpp"\n', "actors/rewire/b.hpp": ""}),
+    ("may not include actors/wire/node.hpp",
+     {"actors/host/a.hpp": '#include "actors/wire/node.hpp"\n', "actors/wire/node.hpp": ""}),
+    ("may not include actors/start_run.hpp",
+     {"actors/rewire/a.cpp": '#include "actors/start_run.hpp"\n', "actors/start_run.hpp": ""}),
     ("in a header", {"engine/m/a.hpp": "#include <torch/torch.h>\n"}),
     ("in a header", {"actors/host/a.hpp": "#include <caf/all.hpp>\n"}),
     ("CAF belongs", {"graph/core/a.cpp": "#include <caf/actor.hpp>\n"}),
@@ -160,6 +195,10 @@ BAD = [
     ("source outside", {"lib/a.cpp": "\n"}),
 ]
 GOOD = [
+    {"actors/rewire/a.cpp": '#include "actors/distributed/b.hpp"\n', "actors/distributed/b.hpp":
+     '#include "actors/wire/node.hpp"\n', "actors/wire/node.hpp": "",
+     "actors/rewire/a.test.cpp": '#include "actors/start_run.hpp"\n', "actors/start_run.hpp":
+     '#include "actors/rewire/c.hpp"\n', "actors/rewire/c.hpp": ""},
     {"actors/host/a.cpp": '#include "graph/spec/p.hpp"\n#include "engine/m/m.hpp"\n#include <caf/actor.hpp>\n',
      "graph/spec/p.hpp": "", "engine/m/m.hpp": '#include "graph/core/result.hpp"\n', "graph/core/result.hpp": ""},
     {"tools/hocket/train/a.cpp": '#include "tools/hocket/eval/h.hpp"\n#include "tools/hocket/types.hpp"\n'

@@ -16,6 +16,8 @@ def check(files):
             continue
         if folder.startswith(DATA):
             continue
+        if os.path.basename(folder) == "docs":  # pages of the folder above, linked from its README
+            continue
         path = os.path.join(folder, "README.md")
         if path not in files.paths:
             found.append(finding(path, 1, "missing: what is this folder, and what is it not?"))
@@ -31,7 +33,8 @@ BAD = [
     ("needs a title", {"README.md": "# a\nb\n", "graph/a.cpp": "", "graph/README.md": "text\n"}),
 ]
 GOOD = [{"README.md": "# a\nb\n", "graph/a.cpp": "", "graph/README.md": "# graph\nThe contract.\n",
-         ".ci/run": "", "tests/golden/README.md": "# golden\nCases.\n", "tests/golden/cli/a.txt": ""}]
+         ".ci/run": "", "tests/golden/README.md": "# golden\nCases.\n", "tests/golden/cli/a.txt": "",
+         "graph/docs/page.md": "# page\n"}]
 
 if __name__ == "__main__":
     sys.exit(run(check, BAD, GOOD))

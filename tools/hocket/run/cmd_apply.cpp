@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "actors/host/rewire.hpp"
+#include "actors/rewire/report.hpp"
 #include "tools/hocket/run/commands.hpp"
 #include "tools/hocket/run/revisions.hpp"
 #include "tools/hocket/status_source.hpp"
@@ -70,7 +70,7 @@ int compare(const apply_options& o) {
   out.actors_kept = change->actors_kept;
   out.links_kept = change->links_kept;
   if (o.json)
-    fmt::print("{}\n", to_json(out));
+    fmt::print("{}\n", rewire::to_json(out));
   else
     fmt::print("{}",
                out.state == host::rewire_state::unchanged ? "nothing changes\n" : to_text(*change));
@@ -100,18 +100,18 @@ result<host::graph_text> read_new(const apply_options& o) {
 }
 
 int tell(const apply_options& o, const std::string& answer) {
-  const auto out = host::read_outcome(answer).value_or(host::rewire_outcome{});
+  const auto out = rewire::read_outcome(answer).value_or(host::rewire_outcome{});
   const bool fine =
       out.state != host::rewire_state::refused && out.state != host::rewire_state::rolled_back;
   if (o.json)
     fmt::print("{}\n", answer);
   else if (fine)
-    fmt::print("{}", to_text(out));
+    fmt::print("{}", rewire::to_text(out));
   else
     fmt::print(
         stderr, "error: {} [{}]\n",
         [&] {
-          auto text = to_text(out);
+          auto text = rewire::to_text(out);
           while (!text.empty() && text.back() == '\n') text.pop_back();
           return text;
         }(),
@@ -142,7 +142,7 @@ int run_apply(const apply_options& o) {
   request.dry_run = o.dry_run;
   request.prepare_limit_s = static_cast<int>(o.limit_s);
   request.not_before = timestamp(static_cast<std::int64_t>(o.at_s * 1e9));
-  auto answer = run->say("rewire " + to_json(request), 10000);
+  auto answer = run->say("rewire " + rewire::to_json(request), 10000);
   for (std::uint64_t ticket = 0;;) {
     if (!answer)
       return complain(answer.error(), exit_failed, "is a graph running? give its --out folder");

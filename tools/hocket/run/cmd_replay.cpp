@@ -8,8 +8,9 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "actors/host/rewire.hpp"
+#include "actors/rewire/report.hpp"
 #include "actors/host/runtime.hpp"
+#include "actors/start_run.hpp"
 #include "actors/replay/comparison.hpp"
 #include "actors/replay/replay_plan.hpp"
 #include "graph/spec/to_yaml.hpp"
@@ -171,7 +172,7 @@ result<outcome_of_replay> run_it(const replay_options& o, const replay::replay_p
                                  std::shared_ptr<const record::recording> from,
                                  const registry& types) {
   replay::comparison compare(what.graph, std::move(from), what.live, what.same_epochs);
-  host::runtime_options how;
+  start_options how;
   how.virtual_time = !o.real_time;
   how.sessions = what.sessions;
   how.output_dir = o.out;
@@ -191,7 +192,7 @@ result<outcome_of_replay> run_it(const replay_options& o, const replay::replay_p
   std::signal(SIGINT, [](int) { stop_wanted = 1; });
   std::signal(SIGTERM, [](int) { stop_wanted = 1; });
   const auto start = std::chrono::steady_clock::now();
-  auto run = host::runtime::start(what.graph, types, how);
+  auto run = start_run(what.graph, types, how);
   if (!run) return fail(run);
   out.end = wait_for(**run);
   run->reset();

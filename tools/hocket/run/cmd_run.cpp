@@ -10,8 +10,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "actors/host/rewire.hpp"
+#include "actors/rewire/report.hpp"
 #include "actors/host/runtime.hpp"
+#include "actors/start_run.hpp"
 #include "actors/record/graph_recorder.hpp"
 #include "graph/trust/files.hpp"
 #include "graph/trust/capability.hpp"
@@ -177,7 +178,7 @@ void end_recording(const run_options& o, record::graph_recorder* recording) {
 }
 
 /// What `hocket apply` needs of a run: how a new file is read here.
-void allow_rewires(host::runtime_options& how, const run_options& o, const loaded_graph& loaded) {
+void allow_rewires(rewire::options& how, const run_options& o, const loaded_graph& loaded) {
   how.load = [types = loaded.types, given = o.how](host::graph_text& g) {
     return load_again(g.file, g.text, g.includes, *types, given);
   };
@@ -223,7 +224,7 @@ int run_run(const run_options& o) {
   const auto files_start = fs::file_time_type::clock::now() - std::chrono::seconds(1);
   const auto start = std::chrono::steady_clock::now();
 
-  host::runtime_options how;
+  start_options how;
   how.virtual_time = o.virtual_time;
   how.sessions = o.sessions;
   how.threads = o.threads;
@@ -239,7 +240,7 @@ int run_run(const run_options& o) {
   (*history)->follow(how);
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
-  auto run = host::runtime::start(*loaded.graph, *loaded.types, how);
+  auto run = start_run(*loaded.graph, *loaded.types, how);
   if (!run) {
     watcher.finish("failed", run.error().message);
     view->finish();

@@ -31,7 +31,7 @@ std::string remedy(const plan_host& host) {
 }
 
 result<void> read_keys(const plan& graph, const host_plan& mine, const run_options& o,
-                       host::host_options& out) {
+                       distributed::host_options& out) {
   for (const auto& host : graph.hosts) {
     if (host.key.empty()) continue;
     const bool ours = host.name == mine.host;
@@ -72,10 +72,10 @@ void write_address(const std::string& file, const std::string& address) {
 
 }  // namespace
 
-result<host::host_options> place_here(const plan& graph, const run_options& o) {
+result<distributed::host_options> place_here(const plan& graph, const run_options& o) {
   const auto mine = partition(graph, o.host);
   if (!mine) return fail(mine);
-  host::host_options out;
+  distributed::host_options out;
   out.name = o.host;
   out.listen = o.listen;
   for (const auto& text : o.peers) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/host/transport.hpp"
+#include "actors/distributed/options.hpp"
 #include "graph/core/result.hpp"
 #include "graph/spec/plan.hpp"
 #include "tools/hocket/run/commands.hpp"
@@ -10,6 +10,6 @@ namespace hocket::cli {
 /// Which part of the plan this process runs, with its keys and addresses: from the graph's `hosts:`
 /// and the options --host, --secret-key, --listen and --peer.
 /// Errors: placement.* (which host), wire.* (key files), run.bad_peer; the message has the remedy.
-result<host::host_options> place_here(const plan& graph, const run_options& o);
+result<distributed::host_options> place_here(const plan& graph, const run_options& o);
 
 }  // namespace hocket::cli

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/host/rewire.hpp"
+#include "actors/rewire/report.hpp"
 #include "graph/core/result.hpp"
 #include "graph/trust/files.hpp"
 

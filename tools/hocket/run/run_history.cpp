@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/rewire.hpp"
+#include "actors/rewire/report.hpp"
 #include "graph/spec/expand.hpp"
 
 namespace hocket::cli {
@@ -86,7 +86,7 @@ result<std::unique_ptr<run_history>> run_history::begin(const run_options& o,
   return made;
 }
 
-void run_history::follow(host::runtime_options& how) {
+void run_history::follow(rewire::options& how) {
   how.revision = begins_.revision;
   if (resumes_)
     warn(kept_.note({begins_.revision, utc_now(), "resumed", begins_.hash, file_.file, "", ""}));
@@ -105,7 +105,7 @@ void run_history::follow(host::runtime_options& how) {
     }
     was_.reset();
     warn(kept_.note({out.revision, utc_now(), std::string(to_string(out.state)), out.hash_after,
-                     asked.graph.file, out.why, host::to_json(out)}));
+                     asked.graph.file, out.why, rewire::to_json(out)}));
   };
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "actors/host/runtime.hpp"
+#include "actors/rewire/options.hpp"
 #include "tools/hocket/run/commands.hpp"
 #include "tools/hocket/run/revisions.hpp"
 #include "tools/hocket/types.hpp"
@@ -23,7 +24,7 @@ class run_history {
 
   int revision() const { return begins_.revision; }
   /// The run is about to start: from here on its rewires are kept. What cannot be written is warned of.
-  void follow(host::runtime_options& how);
+  void follow(rewire::options& how);
   void ended(host::end_reason why);
 
  private:

@@ -1,0 +1,55 @@
+#include "actors/distributed/early_messages.hpp"
+
+#include <utility>
+
+namespace hocket::distributed {
+
+bool early_messages::put(received&& a) {
+  if (!a.item) {
+    const auto what = a.message.what;
+    const auto kind = what == wire::host_event::bound           ? about::bound
+                      : what == wire::host_event::end_of_stream ? about::end
+                                                                : about::input;
+    const auto known = newest_.find({a.link, a.message.session, kind});
+    if (known != newest_.end()) {
+      messages_[known->second].reset();
+      known->second = messages_.size();
+      ++outdated_;
+    } else if (newest_.size() >= messages_max) {
+      ++refused_;
+      return false;
+    } else {
+      newest_[{a.link, a.message.session, kind}] = messages_.size();
+    }
+  }
+  messages_.emplace_back(std::move(a));
+  if (outdated_ > messages_.size() / 2) compact();
+  return true;
+}
+
+void early_messages::compact() {
+  std::vector<std::size_t> places(messages_.size());
+  std::size_t to = 0;
+  for (std::size_t from = 0; from < messages_.size(); ++from) {
+    places[from] = to;
+    if (!messages_[from]) continue;
+    if (to != from) messages_[to] = std::move(messages_[from]);
+    ++to;
+  }
+  messages_.resize(to);
+  for (auto& [what, place] : newest_) place = places[place];
+  outdated_ = 0;
+}
+
+std::vector<received> early_messages::take() {
+  std::vector<received> out;
+  out.reserve(messages_.size() - outdated_);
+  for (auto& a : messages_)
+    if (a) out.push_back(std::move(*a));
+  messages_.clear();
+  newest_.clear();
+  outdated_ = 0;
+  return out;
+}
+
+}  // namespace hocket::distributed

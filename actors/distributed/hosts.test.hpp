@@ -1,0 +1,73 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "actors/distributed/fwd.hpp"
+#include "actors/start_run.hpp"
+#include "actors/distributed/fake_network.test.hpp"
+#include "actors/host/run_plan.test.hpp"
+#include "graph/spec/replicas.hpp"
+
+namespace hocket::distributed {
+
+using testing::fake_network;
+using testing::plan_maker;
+
+using placement = std::map<std::string, std::string>;  // actor -> host
+
+inline plan placed(const plan_maker& g, const placement& where) {
+  auto p = g.make();
+  p.hash = "same";
+  std::set<std::string> names;
+  for (auto& a : p.actors) {
+    a.host = where.at(a.name);
+    if (names.insert(a.host).second) p.hosts.push_back({a.host, "tcp://127.0.0.1:1", "", false});
+  }
+  return p;
+}
+
+/// All hosts of a plan, each with its runtime, on one fake network.
+struct host_group {
+  host_group(const plan_maker& g, const placement& where, bool virtual_time,
+             fake_network::conditions w = {}, start_options o = {})
+      : host_group(placed(g, where), g.types, virtual_time, w, o) {}
+  host_group(plan p, const registry& types, bool virtual_time, fake_network::conditions w = {},
+             start_options o = {})
+      : graph(std::move(p)), net(w) {
+    o.virtual_time = virtual_time;
+    o.host.open = net.opener();
+    for (const auto& h : graph.hosts) {
+      o.host.name = h.name;
+      auto r = start_run(graph, types, o);
+      REQUIRE(r);
+      hosts[h.name] = std::move(*r);
+    }
+  }
+  ~host_group() { hosts.clear(); }
+  std::map<std::string, run_summary> wait() {
+    std::map<std::string, run_summary> out;
+    for (auto& [name, r] : hosts) {
+      out[name] = r->wait();
+      CHECK(out[name].last.law_holds());
+    }
+    return out;
+  }
+  plan graph;
+  fake_network net;
+  std::map<std::string, std::unique_ptr<runtime>> hosts;
+};
+
+inline const link_account& row(const run_summary& s, const std::string& from,
+                               const std::string& to) {
+  for (const auto& l : s.last.links)
+    if (l.from == from && l.to == to) return l;
+  FAIL("no row " << from << " > " << to);
+  return s.last.links.front();
+}
+
+}  // namespace hocket::distributed

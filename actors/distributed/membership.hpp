@@ -1,0 +1,201 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "actors/distributed/remote_links.hpp"
+#include "actors/host/peer_hosts.hpp"
+#include "actors/host/graph_run.hpp"
+
+namespace hocket::distributed {
+
+/// What a host tells the leader about itself: enough to see the whole run at rest.
+struct host_report {
+  std::int64_t round = 0;  ///< virtual time: which round it has finished
+  std::int64_t sources_open = 0;
+  bool closed = false;         ///< all its actors have closed
+  bool busy = false;           ///< real time: packets are on the wire or wait for it
+  bool active_timers = false;  ///< virtual: something other than ticks is due
+  bool has_open_micro_turn =
+      false;                 ///< virtual: a micro-turn is not over, or an actor has pending work
+  std::int64_t idle_ms = 0;  ///< real time: how long nothing but ticks has happened
+  std::int64_t first_rank = -1;  ///< the actor that would be released next; -1: none
+  std::int64_t first_session = 0;
+  std::int64_t due_ns = -1;  ///< virtual: the next timer; -1: none
+  std::int64_t due_rank = 0;
+  channel_counts sent;  ///< packets and messages to the others
+
+  std::vector<std::int64_t> pack() const;
+  static std::optional<host_report> unpack(const std::vector<std::int64_t>& values,
+                                           std::size_t hosts);
+};
+
+/// Counts as they stand in a message: number of the channel, count, and so on.
+channel_counts unpack_counts(std::span<const std::int64_t> pairs);
+
+/// One host among those that run a plan together. There is no coordinator process: the host of the
+/// first source (`host_plan::leader`) opens sessions and says when the run begins and ends; every host
+/// goes on alone as long as nothing begins or ends.
+///
+/// Start: each host listens and greets the leader; when all are there the leader names the sessions,
+/// every host opens its actors, and when all are open the sources go. A process that comes back later
+/// takes the same steps alone, and stream time goes on. When the leader comes back, the others tell
+/// it the sessions and the time.
+///
+/// End: when no source is left anywhere the leader says so; packets and ends of streams then close
+/// actor after actor. Those whose back edges may still bring something are closed upstream first over all hosts,
+/// when all are idle and nothing is on the wire. When all actors have closed all hosts end.
+///
+/// Virtual time goes in rounds. In each, every host takes in what was sent to it in the round before
+/// (no more, though a quick host may have sent it: the leader tells how much; and in an order that
+/// does not depend on the wire), runs its timers that the leader lets go, works
+/// until nothing is left to do, and reports. When nothing is on the way the leader lets the timers
+/// of the next instant and rank go. So the result is the same every time, and that of one process.
+///
+/// Threads: any. Locks: `mutex_` is never held while the run or a cell is called.
+class membership final : public peer_hosts, public wire::node_events {
+ public:
+  membership(graph_run& run, host_options mine);
+
+  remote_links& links() { return links_; }
+  /// Called with each message about a rewire, until close(). Set before begin().
+  std::function<void(const std::string& peer, const wire::host_message&)> on_rewire_message;
+
+  // peer_hosts
+  result<void> listen() override { return links_.open(*this); }
+  void begin() override;
+  void join() override;
+  void close() override { links_.close(); }
+  void detach_all() override { links_.detach_all(); }
+  remote_end* end_of(actor_index actor) override { return links_.knows(actor) ? &links_ : nullptr; }
+  bool may_open_session() const override;
+  void session_opened(session_id id) override;
+  void session_closing(session_id id) override;
+  void session_removed(session_id id) override { links_.remove_session(id); }
+  void interrupted(session_id id, epoch_number epoch, std::optional<actor_index> by) override;
+  void stopped(end_reason why, const std::string& detail, bool from_peer) override;
+  void check() override;
+  bool idle_virtual() override;
+  void add_status(snapshot& s) const override { links_.add_status(s); }
+
+  // wire::node_events
+  bool packet_arrived(std::uint32_t link, packet&& p) override;
+  void control_arrived(const std::string& peer, const wire::host_message& m) override;
+  void room_again(std::uint32_t link) override;
+  void peer_changed(const std::string& peer, wire::peer_state s, const std::string& reason,
+                    bool restarted) override;
+  void gap(std::uint32_t link, session_id session, std::uint64_t from_seq,
+           std::uint64_t to_seq) override;
+
+ private:
+  enum class order : std::int64_t { open, start, end, close_next, round, finish };
+  enum class greeting : std::int64_t { here, running, opened, session };
+  enum class round_action : std::int64_t { deliver, advance, close, force, end };
+  /// What the others agreed on: conversations and the monotonic time of stream time zero.
+  struct run_start {
+    std::vector<graph_run::session_start> sessions;
+    std::string from;           ///< leader that came back: the host that said so, by its clock
+    std::int64_t began_ns = 0;  ///< 0: not yet
+  };
+  struct round_order {
+    std::int64_t round = 0;
+    round_action what = round_action::deliver;
+    std::int64_t due_ns = 0, due_rank = 0;
+    std::int64_t closing_host = -1;  ///< host that releases
+    channel_counts expected;         ///< what must have come before it begins, and what it takes in
+  };
+  struct peer_progress {
+    bool up = false, greeted = false, running = false, opened = false, lost = false;
+    std::optional<host_report> last;
+    std::int64_t last_ns = 0;
+  };
+  struct waiting {
+    ordered_channel from;
+    std::int64_t number = 0;  ///< in its channel, from 1
+    received what;
+  };
+
+  // Start: shared_start.cpp
+  /// On a thread of its own: from the first greeting until the sources go, or the end.
+  void take_part();
+  void stop_waiting();
+  void lead();
+  void follow();
+  bool wait_until(const std::function<bool()>& holds);
+  bool open(const std::vector<graph_run::session_start>& sessions);
+  void start(std::int64_t began_ns);
+  void abort();
+  void greet_leader();
+  void send_run_start(const std::string& peer);
+  std::int64_t to_our_clock(const std::string& peer, std::int64_t their_ns);
+  void take_greeting(const std::string& peer, const wire::host_message& m);
+  void take_session(const std::string& peer, const wire::host_message& m);
+  void take_order(const std::string& peer, const wire::host_message& m);
+  void send_order(const std::string& peer, order what, std::vector<std::int64_t> values = {});
+  void send_orders(order what, const std::vector<std::int64_t>& values = {});
+  void accept(const std::string& peer, received&& a);
+  void follow_clock(std::int64_t now_ns);
+
+  // End and rounds: virtual_rounds.cpp
+  host_report report_now(std::int64_t now_ns);
+  void send_report(const host_report& r);
+  void take_report(const std::string& peer, host_report r);
+  void lead_end(std::int64_t now_ns);
+  void finish_when_told(std::int64_t now_ns);
+  void close_next(std::size_t host, const host_report& r);
+  /// All reports, by the number of the host; none where one is missing.
+  std::vector<std::pair<std::size_t, host_report>> all_reports(const host_report& own) const;
+  void lead_round();
+  round_order next_round(const std::vector<std::pair<std::size_t, host_report>>& all);
+  void begin_round_if_complete();
+  void run_round(const round_order& o, std::vector<waiting> items);
+  void report_round();
+  std::size_t host_index(const std::string& name) const;
+
+  graph_run& run_;
+  const host_plan& local_;
+  const host_options mine_;
+  remote_links links_;
+  std::thread joining_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, peer_progress> peers_;  ///< the peers
+  std::optional<run_start> run_start_;
+  bool opening_ = false;  ///< leader: sessions were named
+  bool started_ = false;
+  bool start_wanted_ = false;
+  bool finish_wanted_ = false;
+  bool finished_ = false;
+  bool end_sent_ = false;
+  early_messages early_;              ///< real time: before we go
+  std::vector<waiting> waiting_;      ///< virtual time: until the round
+  channel_counts received_;           ///< all that was put into mailbox_
+  std::int64_t leader_began_ns_ = 0;  ///< on the leader's clock
+  std::int64_t next_report_ns_ = 0, next_clock_ns_ = 0, closed_ns_ = 0, closed_since_ns_ = 0;
+  int closed_again_ = 0;  ///< how often the same actor was released
+  std::pair<std::int64_t, std::int64_t> last_closed_{-1, -1};
+
+  std::map<session_id, std::size_t> announced_;  ///< leader: how many hosts have not opened it
+
+  // Rounds.
+  std::optional<round_order> wanted_;
+  std::int64_t round_ = 0;      ///< begun here
+  std::int64_t led_round_ = 0;  ///< leader: ordered
+  /// Leader: by host, what it had sent when the last round was ordered.
+  std::map<std::size_t, channel_counts> known_sent_;
+  std::optional<host_report> own_;  ///< leader: of the round
+  bool report_due_ = true;
+  std::uint64_t reported_activity_ = 0;
+  std::pair<std::int64_t, std::int64_t> allowed_until_{-1, -1};  ///< driver's thread only
+};
+
+}  // namespace hocket::distributed

@@ -1,0 +1,120 @@
+// What comes off the wire: to its queue, or, a message, to what it is about.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "actors/distributed/remote_links.hpp"
+
+namespace hocket::distributed {
+
+void remote_links::deliver(received&& a) {
+  auto* const h = find_half(a.link);
+  if (h == nullptr) return;
+  const bool link_ends_now = !a.item && a.message.what == wire::host_event::link_over;
+  if (link_ends_now) return on_link_end(*h, a.message.value);
+  std::lock_guard passing(h->passing);
+  if (h->buffering) {
+    if (!h->early.put(std::move(a)) && h->early.refused() == 1)
+      run_.event("", "early_message_refused", h->what.name);
+  } else if (a.item) {
+    deliver_packet(*h, std::move(*a.item));
+  } else {
+    deliver_message(*h, a.message);
+  }
+}
+
+void remote_links::deliver_packet(half& h, packet&& p) {
+  link_end to;
+  std::shared_ptr<actor_cell> proxy;
+  std::shared_ptr<half::crediting> back;
+  auto why = drop_reason::session_closed;
+  {
+    std::lock_guard lock(h.mutex);
+    if (h.retired != 0) why = drop_reason::rewired;
+    if (const auto it = h.link_ends.find(p.header.session); it != h.link_ends.end()) {
+      to = it->second.to;
+      proxy = it->second.proxy;
+      back = h.credit.at(proxy->session());
+    }
+  }
+  if (!to.to) {
+    run_.count_undeliverable(h.what.link, why);
+    wire_->consumed(h.what.wire_id, 1);
+    return;
+  }
+  const auto now_ns = monotonic_ns();
+  // Its age counts from when it was sent, on our clock; the estimate may be off a little.
+  auto queued_ns = now_ns;
+  if (const auto& way = p.header.way; way.count > 0 && !run_.is_virtual())
+    queued_ns = std::min(now_ns, way.hops[way.count - 1].emitted_ns);
+  queued_packet e{std::move(p), queued_ns, run_.time.at(queued_ns)};
+  to.to->push(*to.queue, std::move(e), run_.is_virtual() ? nullptr : proxy.get());
+  if (h.confirms_after_use) return;
+  back->credit_due.fetch_add(1);
+  if (!proxy->blocked()) return_credit(h, back->credit_due);
+}
+
+void remote_links::return_credit(const half& h, std::atomic<std::uint32_t>& credit_due) {
+  if (const auto n = credit_due.exchange(0); n > 0 && wire_) wire_->consumed(h.what.wire_id, n);
+}
+
+void remote_links::deliver_message(half& h, const wire::host_message& m) {
+  using event = wire::host_event;
+  if (m.what == event::end_of_stream) return end_link(h, m.session);
+  link_end to;
+  {
+    std::lock_guard lock(h.mutex);
+    if (const auto it = h.link_ends.find(m.session); it != h.link_ends.end()) to = it->second.to;
+  }
+  if (!to.to) return;
+  if (m.what == event::bound) return to.to->raise_bound(*to.queue, m.ts);
+  if (m.what != event::input_lost && m.what != event::input_recovered) return;
+  control content;
+  content.what =
+      m.what == event::input_lost ? control::kind::input_lost : control::kind::input_recovered;
+  content.detail = m.detail;
+  auto p = make_packet(run_.now(), std::move(content));
+  p.header.session = m.session;
+  to.to->control_lane(to.queue->port(), std::move(p));
+}
+
+void remote_links::end_link(half& h, session_id session) {
+  link_end to;
+  std::shared_ptr<actor_cell> proxy;
+  bool all = true;
+  {
+    std::lock_guard lock(h.mutex);
+    const auto it = h.link_ends.find(session);
+    if (it == h.link_ends.end()) return;
+    to = it->second.to;
+    proxy = it->second.proxy;
+    it->second.ended = true;
+    for (const auto& [id, r] : h.link_ends) all = all && (r.ended || r.proxy != proxy);
+  }
+  to.to->end_input(*to.queue);
+  if (all) proxy->set_inlet_ended(true);
+}
+
+void remote_links::notify_receivers(const std::string& peer, control::kind what,
+                                    const std::string& why) {
+  for (const auto& [id, h] : links().by_wire) {
+    if (h->what.outgoing || h->what.peer != peer) continue;
+    std::vector<std::pair<session_id, link_end>> open;
+    {
+      std::lock_guard lock(h->mutex);
+      if (h->retired != 0) continue;
+      for (const auto& [session, r] : h->link_ends)
+        if (!r.ended) open.emplace_back(session, r.to);
+    }
+    for (auto& [session, r] : open) {
+      control content;
+      content.what = what;
+      content.detail = fmt::format("host {}: {}", peer, why);
+      auto p = make_packet(run_.now(), std::move(content));
+      p.header.session = session;
+      r.to->control_lane(r.queue->port(), std::move(p));
+    }
+  }
+}
+
+}  // namespace hocket::distributed

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <condition_variable>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "actors/host/run_changes.hpp"
+#include "actors/rewire/fwd.hpp"
+#include "graph/schema/host_message.hpp"
+
+namespace hocket::rewire {
+
+/// A rewire over several hosts, by messages of the control lane. Whoever is asked passes the new file
+/// on to the leader of the run (`host_plan::leader`). The leader sends it to all; each host validates it,
+/// opens its new actors beside the old ones and votes. All in favour: the leader names the micro-turn at whose
+/// end all change over. One against, lost, or too late: all roll back.
+///
+/// Each keeps what was decided before the boundary (`options::decided`).
+/// A host that has voted and loses the leader before it hears of the outcome rolls back; if the leader
+/// had just decided otherwise, their graph hashes differ, and they refuse each other by name.
+///
+/// Threads: any; what takes long runs on threads of its own.
+class coordinator {
+ public:
+  coordinator(graph_run& run, rewirer& changes, distributed::membership& hosts)
+      : run_(run), rewirer_(changes), hosts_(hosts) {}
+  ~coordinator();
+
+  /// Asks for a rewire, on whatever host; waits until it is done.
+  rewire_outcome run(const rewire_request& request);
+  void take(const std::string& peer, const wire::host_message& m);
+  /// The run is over: waits for what is under way, which ends.
+  void finish();
+
+ private:
+  enum class step : std::int64_t { ask, answer, prepare, vote, commit, abort, done };
+  struct replies {
+    std::map<std::string, rewire_outcome> votes;  ///< by host; state `planned` = in favour
+    std::map<std::string, rewire_outcome> done;
+  };
+  /// Which processes the others were: a host that is another one later has died.
+  using incarnations = std::map<std::string, std::uint64_t>;
+  struct decision {
+    bool commit = false;
+    std::int64_t micro_turn = 0;
+  };
+
+  rewire_outcome lead(rewire_request request);
+  rewire_outcome ask(const rewire_request& request);
+  void participate(std::string leader, std::int64_t number, std::string text);
+  /// The host that is against, or none; waits for all votes.
+  std::optional<std::string> first_refusal(std::int64_t number, int limit_s,
+                                           const incarnations& before, rewire_outcome& why);
+  /// Waits for what the others say of their commit, but not for hosts that were lost since `before`.
+  void collect_done(std::int64_t number, const incarnations& before, rewire_outcome& out);
+  incarnations who_is_there() const;
+  /// What is known of a host that has not said whether it changed over; `none`: it is still there.
+  std::optional<std::string> outcome_of(const std::string& host, const incarnations& before,
+                                        const rewire_outcome& out) const;
+  std::optional<std::string> missing_host() const;
+  static std::int64_t first_number();
+  bool is_there(const std::string& host) const;
+  /// Whether it is lost, or another process than it was before.
+  bool is_gone(const std::string& host, const incarnations& before) const;
+  bool run_over() const;
+  bool send(const std::string& to, step what, std::vector<std::int64_t> values,
+            std::string detail = {});
+  void send_all(step what, const std::vector<std::int64_t>& values, const std::string& detail = {});
+  void spawn(std::function<void()> f);
+
+  graph_run& run_;
+  rewirer& rewirer_;
+  distributed::membership& hosts_;
+  std::mutex leading_;  ///< one rewire at a time
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool closed_ = false;
+  /// Not from one on: a leader that began anew must not seem to go on with the votes of the one before.
+  std::int64_t last_ = first_number();
+  std::map<std::int64_t, replies> replies_;
+  std::map<std::int64_t, decision> decisions_;  ///< as a follower
+  std::map<std::int64_t, rewire_outcome> answers_;
+  std::list<std::thread> threads_;
+};
+
+}  // namespace hocket::rewire

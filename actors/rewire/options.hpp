@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "actors/host/options.hpp"
+#include "actors/host/run_changes.hpp"
+#include "graph/spec/plan.hpp"
+
+namespace hocket::rewire {
+
+using host::graph_text;
+using host::rewire_outcome;
+using host::rewire_request;
+
+/// A rewire that is known before the run begins: its text is what `load` makes of `file`.
+struct planned_rewire {
+  std::string file;
+  timestamp at;  ///< at the first boundary from here on
+};
+
+/// How a run can become another graph.
+struct options {
+  /// How the text of a new graph file becomes a plan here: with the parameters and settings of this
+  /// run. What it had to read from files is in `includes` afterwards. An error's message holds all
+  /// findings. Empty: the run cannot be rewired.
+  std::function<result<plan>(graph_text&)> load = {};
+  /// The number of the plan that this run starts with: over 1 where a killed process comes back.
+  int revision = 1;
+  /// Told as soon as it is decided that the run goes on with a new graph, before the boundary at which
+  /// it does (virtual time: at it): for the program that keeps what a restart needs. The outcome is not whole yet.
+  /// If the run ends before the boundary, `rewired` says `rolled_back`.
+  std::function<void(const rewire_request&, const rewire_outcome&)> decided = {};
+  /// Rewires that this run goes through by itself, in order of time; others are refused until the
+  /// last is done. In virtual time each comes at its boundary, every time. Not over several hosts.
+  std::vector<planned_rewire> planned_rewires = {};
+  /// Told once for each rewire that this process took part in, no matter which host it was asked of. Where one of
+  /// `planned_rewires` could not be done its outcome says so, and the run goes on as it is.
+  std::function<void(const rewire_request&, const rewire_outcome&)> rewired = {};
+};
+
+/// A run with these options can be rewired. After distributed::join_hosts, where it has several hosts.
+void allow_changes(host::runtime_options& run, options how);
+
+}  // namespace hocket::rewire

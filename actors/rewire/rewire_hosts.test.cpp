@@ -1,0 +1,206 @@
+// Rewires over several hosts, with a fake network: all change over, or none does.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "actors/start_run.hpp"
+#include "actors/rewire/rewire_plans.test.hpp"
+#include "actors/distributed/hosts.test.hpp"
+
+using namespace hocket;
+using namespace hocket::host;
+using namespace hocket::distributed;
+using namespace hocket::rewire;
+using namespace hocket::testing;
+
+namespace {
+
+/// src @edge > mid @gpu > end @edge, and what a new file makes of it.
+struct three_part {
+  explicit three_part(fake_network::conditions w = {}) : conditions(w) {
+    stage.g.add("src", 0, 1, counter_source(500));
+    stage.g.source("src", 5);
+    stage.add_valued("mid", 1, 1, [this](std::int64_t value) {
+      auto c = stamper(value);
+      c->on_open = [this, value](const context&) -> result<void> {
+        opened.add(std::to_string(value));
+        if (value == 9) return fail("test.no", "no device");
+        if (value == 8) std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+        return {};
+      };
+      return c;
+    });
+    stage.add_valued("end", 1, 0, [this](std::int64_t value) {
+      auto c = std::make_unique<lambda_component>();
+      c->on_packet = [this, value](std::size_t, const packet& p, emitter&) -> result<void> {
+        book.add(std::to_string(value) + ">" + p.get_if<text>()->value);
+        return {};
+      };
+      return c;
+    });
+    stage.g.link("src", 0, "mid", 0, {.size = 4});
+    stage.g.link("mid", 0, "end", 0, {.size = 4});
+  }
+
+  plan variant(std::int64_t mid, std::int64_t end) {
+    auto p = placed(stage.g, {{"src", "edge"}, {"mid", "gpu"}, {"end", "edge"}});
+    rewire_stage::set_value(p, "mid", mid);
+    rewire_stage::set_value(p, "end", end);
+    p.hash = std::to_string(mid) + " " + std::to_string(end);
+    return p;
+  }
+
+  std::unique_ptr<host_group> start() {
+    start_options o;
+    // The name of the "file": what mid and end are to be.
+    o.load = [this](graph_text& t) -> result<plan> {
+      const auto space = t.file.find(' ');
+      return variant(std::stoi(t.file), std::stoi(t.file.substr(space)));
+    };
+    o.rewired = [this](const rewire_request&, const rewire_outcome& out) {
+      told.add(std::string(to_string(out.state)) + " " + std::to_string(out.revision));
+    };
+    auto all = std::make_unique<host_group>(variant(1, 1), stage.g.types, false, conditions, o);
+    REQUIRE(eventually([&] { return book.size() > 10; }));
+    return all;
+  }
+
+  void check_nothing_lost() const {
+    const auto lines = book.lines();
+    REQUIRE(lines.size() == 500);
+    for (std::size_t i = 0; i < lines.size(); ++i)
+      CHECK(lines[i].substr(lines[i].find(':') + 1) == std::to_string(i));
+  }
+
+  fake_network::conditions conditions;
+  notebook book, opened, told;
+  rewire_stage stage{false};
+};
+
+}  // namespace
+
+TEST_CASE("several hosts change over at one boundary, whoever is asked; nothing is lost") {
+  for (const std::string asked : {"edge", "gpu"}) {
+    CAPTURE(asked);
+    three_part s({.seed = 3, .delay_us = 2000});
+    auto all = s.start();
+    const auto out = all->hosts[asked]->rewire({{"2 3", ""}});
+    CAPTURE(out.why);
+    REQUIRE(out.state == rewire_state::committed);
+    CHECK(out.revision == 2);
+    CHECK(out.hash_after == "2 3");
+    CHECK(out.actors.size() == 2);
+    CHECK(out.notes.empty());
+    CHECK(s.told.count("committed 2") == 2);  // each host, once
+    all->wait();
+    s.check_nothing_lost();
+    const auto lines = s.book.lines();
+    CHECK(lines.front().starts_with("1>1:"));
+    CHECK(lines.back().starts_with("3>2:"));
+    // Each of the two changed once and for good.
+    const auto turns = [&](auto is_new) {
+      return std::is_sorted(lines.begin(), lines.end(),
+                            [&](const auto& a, const auto& b) { return is_new(a) < is_new(b); });
+    };
+    CHECK(turns([](const auto& l) { return l.starts_with("3>"); }));
+    CHECK(turns([](const auto& l) { return l.find(">2:") != l.npos; }));
+  }
+}
+
+TEST_CASE("one host cannot: all roll back, and nobody has noticed") {
+  three_part s;
+  auto all = s.start();
+  const auto out = all->hosts["edge"]->rewire({{"9 3", ""}});
+  CHECK(out.state == rewire_state::rolled_back);
+  CHECK(out.host == "gpu");
+  CHECK(out.code == "rewire.open_failed");
+  CHECK(out.why == "mid (test.mid) did not open: no device [test.no]");
+  CHECK(out.revision == 1);
+  REQUIRE(eventually([&] { return s.told.count("rolled_back 1") == 2; }));
+  // And the next one goes through.
+  const auto next = all->hosts["gpu"]->rewire({{"2 1", ""}});
+  CAPTURE(next.why);
+  CHECK(next.state == rewire_state::committed);
+  all->wait();
+  s.check_nothing_lost();
+  for (const auto& l : s.book.lines()) CHECK(l.starts_with("1>"));
+}
+
+TEST_CASE("a host that is lost while it prepares: the others roll back") {
+  three_part s;
+  auto all = s.start();
+  rewire_outcome out;
+  std::thread asking([&] { out = all->hosts["edge"]->rewire({{"8 3", ""}}); });
+  REQUIRE(eventually([&] { return s.opened.count("8") == 1; }));
+  all->net.cut("gpu");
+  asking.join();
+  CHECK(out.state == rewire_state::rolled_back);
+  CHECK(out.host == "gpu");
+  CHECK(out.code == "rewire.host_lost");
+  const auto late = all->hosts["edge"]->rewire({{"2 3", ""}});
+  CHECK(late.state == rewire_state::refused);
+  CHECK(late.code == "rewire.host_missing");
+  for (auto& [name, r] : all->hosts) r->stop();
+  for (auto& [name, r] : all->hosts) (void)r->wait();
+}
+
+namespace {
+
+/// Ends a host, as kill -9 would, at the moment at which it has changed over and has told nobody.
+struct dies_at_commit final : observer {
+  explicit dies_at_commit(std::function<void()> f) : die(std::move(f)) {}
+  void rewired(const graph_revision&) override { die(); }
+  std::function<void()> die;
+};
+
+}  // namespace
+
+TEST_CASE("a host that dies right after the commit: nobody waits for it, and the report says so") {
+  three_part s;
+  const auto first = s.variant(1, 1);
+  fake_network net({});
+  dies_at_commit kill([&] { net.cut("gpu"); });
+  std::map<std::string, std::unique_ptr<runtime>> hosts;
+  for (const std::string name : {"edge", "gpu"}) {
+    start_options o;
+    o.host.name = name;
+    o.host.open = net.opener();
+    o.drain_limit_s = 1;
+    o.load = [&](graph_text&) -> result<plan> { return s.variant(2, 3); };
+    if (name == "gpu") o.observers = {&kill};
+    hosts[name] = start_run(first, s.stage.g.types, o).value();
+  }
+  REQUIRE(eventually([&] { return s.book.size() > 10; }));
+  const auto start = std::chrono::steady_clock::now();
+  const auto out = hosts["edge"]->rewire({{"2 3", ""}});
+  const auto took = std::chrono::steady_clock::now() - start;
+  CAPTURE(out.why);
+  CHECK(out.state == rewire_state::committed);
+  CHECK(took < std::chrono::seconds(20));  // without that it waits for 30 s
+  REQUIRE(out.notes.size() == 1);
+  const auto& note = out.notes[0];
+  CAPTURE(note);
+  CHECK(note.starts_with("host gpu is lost (cut)"));
+  CHECK(note.find(fmt::format("it had agreed, was to change over at {:.3f} s and has not said "
+                              "that it did",
+                              out.at.seconds())) != note.npos);
+  CHECK(note.find("start it with the file of revision 2") != note.npos);
+  for (auto& [name, r] : hosts) r->stop();
+  for (auto& [name, r] : hosts) (void)r->wait();
+}
+
+TEST_CASE("a dry run asks all hosts and touches none") {
+  three_part s;
+  auto all = s.start();
+  rewire_request r{{"2 3", ""}};
+  r.dry_run = true;
+  const auto out = all->hosts["gpu"]->rewire(r);
+  CAPTURE(out.why);
+  CHECK(out.state == rewire_state::planned);
+  CHECK(s.opened.count("2") == 0);
+  CHECK(s.told.size() == 0);
+  for (auto& [name, r] : all->hosts) r->stop();
+  all->wait();
+}
