@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "actors/observe/metrics_text.hpp"
 #include "actors/observe/run_window.hpp"
@@ -9,8 +10,9 @@
 namespace hocket::observe {
 
 struct http_options {
-  std::string address;           ///< tcp://127.0.0.1:9464; port 0 = any that is free
-  bool beyond_loopback = false;  ///< other machines may ask: plain HTTP, no password
+  std::string address;             ///< tcp://127.0.0.1:9464; port 0 = any that is free
+  bool beyond_loopback = false;    ///< other machines may ask: plain HTTP, no password
+  std::vector<std::string> names;  ///< answered to besides loopback's and the address itself
   run_identity who;
 };
 
@@ -21,8 +23,11 @@ struct http_options {
 /// time-out, a hung actor does not, because the supervisor deals with it. /readyz is 200 while the
 /// graph is open and no actor is starting, restarting, hung or lost; else 503, naming them.
 ///
-/// Threads: four of its own. Requests without a body only; a connection serves one request.
-/// Errors: observe.bad_address, observe.not_loopback, observe.cannot_listen.
+/// Slow, idle and many clients keep nobody out (`actors/http`), and a name that is not ours is not
+/// answered (`http::host_rules`).
+///
+/// Threads: one of its own.
+/// Errors: http.bad_address, observe.not_loopback, http.cannot_listen.
 class http_server {
  public:
   /// `run` must outlive the server.
@@ -38,7 +43,7 @@ class http_server {
   std::string url_;
 };
 
-/// The body of a GET within `limit_ms`. Errors: observe.no_answer, observe.bad_address.
+/// The body of a GET within `limit_ms`. Errors: observe.no_answer, http.bad_address.
 result<std::string> http_get(const std::string& address, const std::string& path, int limit_ms);
 
 /// What /readyz says: empty where a run in this state is ready.

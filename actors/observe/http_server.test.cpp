@@ -3,27 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/host/run_plan.test.hpp"
-#include "actors/observe/http_address.hpp"
 
 using namespace hocket;
 using namespace hocket::observe;
 using namespace hocket::testing;
-
-TEST_CASE("addresses are read, or refused with a reason") {
-  for (const char* text :
-       {"tcp://127.0.0.1:9464", "http://127.0.0.1:9464/metrics", "127.0.0.1:9464"}) {
-    const auto a = parse_http_address(text);
-    REQUIRE(a);
-    CHECK(a->url() == "http://127.0.0.1:9464");
-    CHECK(a->is_loopback());
-  }
-  CHECK(parse_http_address("[::1]:80")->is_loopback());
-  CHECK(parse_http_address("[::1]:80")->url() == "http://[::1]:80");
-  CHECK_FALSE(parse_http_address("0.0.0.0:80")->is_loopback());
-  for (const char* bad : {"", "localhost", "localhost:", "localhost:x", "localhost:99999", ":80",
-                          "https://localhost:80", "::1:80", "localhost:-1"})
-    CHECK_MESSAGE(!parse_http_address(bad), bad);
-}
 
 TEST_CASE("a run is seen over HTTP from before it opens until after it closed") {
   plan_maker g;
@@ -34,7 +17,7 @@ TEST_CASE("a run is seen over HTTP from before it opens until after it closed") 
   const auto p = g.make();
   run_window window;
   const auto server =
-      http_server::start({"tcp://127.0.0.1:0", false, {"test", "", "", "", ""}}, window);
+      http_server::start({"tcp://127.0.0.1:0", false, {}, {"test", "", "", "", ""}}, window);
   REQUIRE(server);
   const auto get = [&](const char* path) { return http_get((*server)->url(), path, 5000); };
   CHECK(*get("/healthz") == "ok\n");
@@ -62,14 +45,14 @@ TEST_CASE("a run is seen over HTTP from before it opens until after it closed") 
 
 TEST_CASE("a server is not seen from other machines unasked, and takes no port twice") {
   const run_window window;
-  const auto open = http_server::start({"tcp://0.0.0.0:0", false, {}}, window);
+  const auto open = http_server::start({"tcp://0.0.0.0:0", false, {}, {}}, window);
   REQUIRE(!open);
   CHECK(open.error().code == "observe.not_loopback");
-  const auto first = http_server::start({"tcp://127.0.0.1:0", false, {}}, window);
+  const auto first = http_server::start({"tcp://127.0.0.1:0", false, {}, {}}, window);
   REQUIRE(first);
-  const auto second = http_server::start({(*first)->url(), false, {}}, window);
+  const auto second = http_server::start({(*first)->url(), false, {}, {}}, window);
   REQUIRE(!second);
-  CHECK(second.error().code == "observe.cannot_listen");
+  CHECK(second.error().code == "http.cannot_listen");
 }
 
 TEST_CASE("not ready says who") {

@@ -54,6 +54,7 @@ LIBRARIES = (
     (re.compile(r"caf/"), ("actors/", "tests/"), "CAF belongs in actors/ only"),
     (re.compile(r"(torch|ATen|c10)/"), ("engine/", "tests/"), "libtorch belongs in engine/ only"),
     (re.compile(r"zmq"), ("actors/", "tests/"), "ZeroMQ belongs in actors/ only"),
+    (re.compile(r"(boost|openssl|curl)/"), ("actors/http/",), "HTTP and TLS belong in actors/http only"),
 )
 HEAVY = {"torch/torch.h", "torch/extension.h", "torch/all.h", "caf/all.hpp", "caf/io/all.hpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -189,6 +190,7 @@ BAD = [
     ("in a header", {"engine/m/a.hpp": "#include <torch/torch.h>\n"}),
     ("in a header", {"actors/host/a.hpp": "#include <caf/all.hpp>\n"}),
     ("CAF belongs", {"graph/core/a.cpp": "#include <caf/actor.hpp>\n"}),
+    ("actors/http only", {"actors/gateway/a.cpp": "#include <boost/beast.hpp>\n"}),
     ("libtorch belongs", {"plugins/x/a.cpp": "#include <ATen/core/Tensor.h>\n"}),
     ("begin at the repository root", {"graph/core/a.cpp": '#include "b.hpp"\n'}),
     ("does not exist", {"graph/core/a.cpp": '#include "graph/core/gone.hpp"\n'}),

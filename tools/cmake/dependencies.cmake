@@ -18,6 +18,7 @@ hocket_need(nlohmann_json nlohmann-json3-dev)
 hocket_need(CLI11 libcli11-dev)
 hocket_need(Protobuf libprotobuf-dev)
 hocket_need(doctest doctest-dev)
+hocket_need(Boost libboost1.81-dev 1.81)  # headers only
 if(PkgConfig_FOUND)
   # hocket_need_pc(PREFIX PACKAGE module...): gives PkgConfig::PREFIX.
   macro(hocket_need_pc PREFIX PACKAGE)
@@ -34,7 +35,8 @@ if(PkgConfig_FOUND)
   hocket_need_pc(ZSTD libzstd-dev libzstd)
   hocket_need_pc(ZLIB zlib1g-dev zlib)
   hocket_need_pc(MUPARSER libmuparser-dev muparser)
-  hocket_need_pc(HTTPLIB libcpp-httplib-dev cpp-httplib)
+  hocket_need_pc(OPENSSL libssl-dev openssl)
+  hocket_need_pc(CURL libcurl4-openssl-dev libcurl)
   hocket_need_pc(ZMQ libzmq3-dev libzmq)
 endif()
 

@@ -211,7 +211,7 @@ int run_run(const run_options& o) {
   auto others = watchers::make(o, *loaded.graph);
   if (!others)
     return complain(others.error(),
-                    others.error().code == "observe.cannot_listen" ? exit_failed : exit_bad_input,
+                    others.error().code == "http.cannot_listen" ? exit_failed : exit_bad_input,
                     others.error().code == "observe.not_loopback"
                         ? "take an address of this machine (127.0.0.1), or say --metrics-public"
                         : "");

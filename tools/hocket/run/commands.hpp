@@ -32,6 +32,8 @@ struct run_options {
   std::string address_file;        ///< where to write the address that we listen at
   std::string record;              ///< MCAP file to write; "": none
   std::vector<std::string> record_edges;  ///< globs; empty: the whole graph
+  /// Host names that --metrics answers to besides its own address and loopback's.
+  std::vector<std::string> metrics_names;
 };
 int run_run(const run_options&);
 

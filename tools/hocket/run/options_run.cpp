@@ -46,6 +46,10 @@ void add_run(CLI::App& app, action& chosen) {
       ->type_name("tcp://127.0.0.1:PORT");
   sub.add_flag("--metrics-public", o.metrics_public,
                "Let other machines ask too: plain HTTP without a password");
+  sub.add_option("--metrics-name", o.metrics_names,
+                 "Answer to this host name too, besides the address's own and loopback's")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
   sub.add_option("--trace", o.trace, "Write a trace for ui.perfetto.dev")->type_name("FILE.json");
   sub.add_option("--trace-every", o.trace_every,
                  "Trace only packets whose origin lies in every N-th micro-turn")

@@ -28,6 +28,7 @@ result<std::unique_ptr<watchers>> watchers::make(const run_options& o, const pla
     observe::http_options how;
     how.address = o.metrics;
     how.beyond_loopback = o.metrics_public;
+    how.names = o.metrics_names;
     how.who = {graph.name, graph.hash, o.host, version(), revision()};
     auto server = observe::http_server::start(how, out->window_);
     if (!server) return fail(server);

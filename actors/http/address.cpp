@@ -1,24 +1,24 @@
-#include "actors/observe/http_address.hpp"
+#include "actors/http/address.hpp"
 
 #include <charconv>
 
 #include <fmt/format.h>
 
-namespace hocket::observe {
+namespace hocket::http {
 
-bool http_address::is_loopback() const {
+bool address::is_loopback() const {
   return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
 }
 
-std::string http_address::url() const {
+std::string address::url() const {
   return host.find(':') == std::string::npos ? fmt::format("http://{}:{}", host, port)
                                              : fmt::format("http://[{}]:{}", host, port);
 }
 
-result<http_address> parse_http_address(const std::string& text) {
+result<address> parse_address(const std::string& text) {
   auto rest = text;
   const auto bad = [&](const std::string& why) {
-    return fail("observe.bad_address",
+    return fail("http.bad_address",
                 fmt::format("`{}`: {}; an address reads tcp://127.0.0.1:9464", text, why));
   };
   for (const std::string scheme : {"tcp://", "http://"})
@@ -27,7 +27,7 @@ result<http_address> parse_http_address(const std::string& text) {
   rest = rest.substr(0, rest.find('/'));
   const auto colon = rest.rfind(':');
   if (colon == std::string::npos) return bad("the port is missing");
-  http_address out;
+  address out;
   out.host = rest.substr(0, colon);
   if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']')
     out.host = out.host.substr(1, out.host.size() - 2);
@@ -43,4 +43,4 @@ result<http_address> parse_http_address(const std::string& text) {
   return out;
 }
 
-}  // namespace hocket::observe
+}  // namespace hocket::http

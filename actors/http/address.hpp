@@ -4,9 +4,9 @@
 
 #include "graph/core/result.hpp"
 
-namespace hocket::observe {
+namespace hocket::http {
 
-struct http_address {
+struct address {
   std::string host;  ///< without the brackets of an IPv6 address
   int port = 0;      ///< 0: any that is free
 
@@ -16,7 +16,7 @@ struct http_address {
 };
 
 /// Reads `tcp://HOST:PORT`, `http://HOST:PORT` or `HOST:PORT`; a path behind it is ignored.
-/// Errors: observe.bad_address.
-result<http_address> parse_http_address(const std::string& text);
+/// Errors: http.bad_address.
+result<address> parse_address(const std::string& text);
 
-}  // namespace hocket::observe
+}  // namespace hocket::http

@@ -1,0 +1,46 @@
+// Included by beast.cpp alone.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "actors/http/beast_websocket.hpp"
+#include "actors/http/server.hpp"
+
+namespace hocket::http {
+
+class connection;
+
+/// What the connections of one server share. Used on the server's thread only, but for `counters`.
+class server_core {
+ public:
+  explicit server_core(server_options o)
+      : options(std::move(o)),
+        kept_counters(options.counters ? options.counters : std::make_shared<server_counters>()),
+        counters(*kept_counters) {}
+
+  /// Makes room where a limit is reached; false: there is nobody who could give way.
+  bool admit(const std::string& bucket);
+  void enter(const std::shared_ptr<connection>& c);
+  void leave(const connection& c);
+  /// No further requests; see server::stop.
+  void drain();
+  void cut_all();
+  bool is_empty() const { return all_.empty(); }
+
+  const server_options options;
+  const std::shared_ptr<asio::io_context> io = std::make_shared<asio::io_context>(1);
+  const std::shared_ptr<server_counters> kept_counters;
+  server_counters& counters;
+  std::optional<asio::ssl::context> tls;
+  bool draining = false;
+  std::function<void()> emptied;  ///< after the last one left
+
+ private:
+  bool displace(const std::string* bucket);
+
+  std::map<const connection*, std::shared_ptr<connection>> all_;
+  std::map<std::string, int> per_bucket_;
+};
+
+}  // namespace hocket::http
