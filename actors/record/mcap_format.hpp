@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "graph/contract/buffer.hpp"
+#include "graph/core/buffer.hpp"
 #include "graph/core/result.hpp"
 
 /// The MCAP container (mcap.dev/spec, version 0), as much of it as recordings use: what is read may

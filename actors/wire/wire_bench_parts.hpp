@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "actors/wire/wire_bench.hpp"
-#include "graph/contract/buffer.hpp"
+#include "graph/core/buffer.hpp"
 
 /// What both kinds of ends of `hocket bench wire` share. Not for others.
 namespace hocket::wire::bench {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "graph/contract/buffer.hpp"
+#include "graph/core/buffer.hpp"
 #include "graph/core/result.hpp"
 
 namespace hocket::wire {

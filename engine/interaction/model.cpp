@@ -7,9 +7,9 @@
 #include <c10/core/GradMode.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/model/network.hpp"
-#include "engine/model/safetensors.hpp"
-#include "engine/model/tensor_file.hpp"
+#include "engine/interaction/network.hpp"
+#include "engine/transformer/safetensors.hpp"
+#include "engine/transformer/tensor_file.hpp"
 
 namespace hocket::engine {
 namespace {

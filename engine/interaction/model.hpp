@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/model/config.hpp"
+#include "engine/interaction/config.hpp"
 #include "engine/text/vocabulary.hpp"
 #include "graph/core/result.hpp"
 

@@ -7,9 +7,9 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include "engine/interaction/network.hpp"
 #include "engine/interaction/session_bench.hpp"
-#include "engine/model/network.hpp"
-#include "engine/model/simd.hpp"
+#include "engine/transformer/simd.hpp"
 
 namespace hocket::engine {
 namespace {

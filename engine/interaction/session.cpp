@@ -6,8 +6,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "engine/interaction/network.hpp"
 #include "engine/interaction/session_state.hpp"
-#include "engine/model/network.hpp"
 #include "graph/core/assert.hpp"
 
 namespace hocket::engine {
@@ -39,7 +39,7 @@ float normal_number(std::uint64_t seed, std::uint64_t stream, std::uint64_t inde
 }
 
 session::state::state(std::shared_ptr<const interaction_model> m, const session_options& o)
-    : model(std::move(m)), options(o), memory(model->description().config) {
+    : model(std::move(m)), options(o), memory(model->net().trunk_config()) {
   const auto& c = model->description().config;
   previous_audio.assign(static_cast<std::size_t>(c.audio_context - 1) * c.dmel_channels, 0);
 }

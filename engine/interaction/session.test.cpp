@@ -5,8 +5,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "engine/interaction/network.hpp"
 #include "engine/interaction/session.hpp"
-#include "engine/model/network.hpp"
 
 #undef CHECK
 #include <doctest/doctest.h>

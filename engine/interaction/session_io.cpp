@@ -1,4 +1,5 @@
 // Suspending and resuming a session: a checked, versioned run of bytes.
+#include <algorithm>
 #include <cstring>
 
 #include <ATen/ATen.h>
@@ -73,10 +74,10 @@ std::vector<std::byte> session::suspend() const {
   w.array(s.previous_audio);
   w.array(s.pending);
   for (int layer = 0; layer < config.layers; ++layer) {
-    auto& ring = const_cast<stream_memory&>(s.memory).ring(layer);
+    const auto& ring = s.memory.ring(layer);
     w.array(ring.k);
     w.array(ring.v);
-    auto& plain = const_cast<stream_memory&>(s.memory).plain(layer);
+    const auto& plain = s.memory.plain(layer);
     const std::int64_t kept = plain.k.defined() ? plain.k.size(1) : 0;
     w.value(plain.start);
     for (const at::Tensor& t : {plain.k, plain.v}) {
@@ -112,8 +113,14 @@ result<session> session::resume(std::shared_ptr<const interaction_model> model,
   const bool plain_path = model->description().device != "cpu";
   for (int layer = 0; layer < config.layers; ++layer) {
     auto& ring = s->memory.ring(layer);
-    r.array(ring.k, ring.k.size(), ring.k.size());
-    r.array(ring.v, ring.v.size(), ring.v.size());
+    const auto width = static_cast<std::uint64_t>(config.attention.kv_heads) *
+                       static_cast<std::uint64_t>(config.attention.head_dim);
+    const auto capacity = static_cast<std::uint64_t>(ring.capacity);
+    const auto needed =
+        plain_path || s->position < 0 ? 0 : std::min<std::uint64_t>(s->position, capacity);
+    r.array(ring.k, needed * width, capacity * width);
+    r.array(ring.v, ring.k.size(), ring.k.size());
+    if (ring.k.size() % width != 0) return bad("keys and values do not fit the model");
     auto& plain = s->memory.plain(layer);
     plain.start = r.value<std::int64_t>();
     const std::int64_t heads = config.attention.kv_heads, d = config.attention.head_dim;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/interaction/session.hpp"
-#include "engine/model/stream_memory.hpp"
+#include "engine/transformer/kv_cache.hpp"
 
 namespace hocket::engine {
 
@@ -13,7 +13,7 @@ struct session::state {
   std::int64_t position = 0;                 ///< of the next row
   std::vector<std::uint8_t> previous_audio;  ///< [audio_context - 1, channels]
   std::vector<float> pending;  ///< last patch said, not yet in the sequence; may be empty
-  stream_memory memory;
+  kv_cache memory;
 
   state(std::shared_ptr<const interaction_model> m, const session_options& o);
 };

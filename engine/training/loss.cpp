@@ -33,7 +33,7 @@ std::vector<std::uint8_t> warp(const std::vector<std::uint8_t>& frames, int chan
 }
 
 /// [K, video, width]: the patches where there is a picture, the learnt "no picture" elsewhere.
-at::Tensor embed_video(const network& net, const training_example& e) {
+at::Tensor embed_video(const network& net, const conversation_arrays& e) {
   const auto& c = net.config();
   const int64_t k = e.micro_turns, rows = c.layout.video, d = c.width, size = c.video_size();
   const auto nothing = net.embed_no_video(k * rows).view({k, rows, d});
@@ -54,7 +54,7 @@ at::Tensor embed_video(const network& net, const training_example& e) {
   return nothing.index_put({at::tensor(seen)}, shown.to(nothing.scalar_type()));
 }
 
-at::Tensor embed(const network& net, const training_example& e, const loss_config& config,
+at::Tensor embed(const network& net, const conversation_arrays& e, const loss_config& config,
                  std::mt19937_64& random, at::Generator& generator) {
   const auto& c = net.config();
   const auto& layout = c.layout;
@@ -91,9 +91,9 @@ at::Tensor embed(const network& net, const training_example& e, const loss_confi
 }
 
 /// Mean squared error of the velocity at random flow times, for up to `flow_frames` voiced frames.
-at::Tensor flow_loss(const network& net, const at::Tensor& states, const training_example& e,
+at::Tensor flow_loss(const network& net, const at::Tensor& states, const conversation_arrays& e,
                      const loss_config& config, std::mt19937_64& random, at::Generator& generator,
-                     loss_report& report) {
+                     loss_sums& sums) {
   std::vector<int64_t> voiced;
   for (std::size_t i = 0; i < e.voice.size(); ++i)
     if (e.voice[i]) voiced.push_back(static_cast<int64_t>(i));
@@ -127,16 +127,16 @@ at::Tensor flow_loss(const network& net, const at::Tensor& states, const trainin
   const auto v = net.velocity(mixed, t, condition);
   const auto loss = at::mse_loss(v.to(at::kFloat), target - noise);
   const double weight = static_cast<double>(n) / (2.0 * config.flow_frames);
-  report.flow += loss.item<double>() * weight;
-  report.flow_weight += weight;
+  sums["flow"] += loss.item<double>() * weight;
+  sums["flow_weight"] += weight;
   return loss * weight;
 }
 
 /// The states that draw the voice must know which word they are saying. Without this the sound leaves
 /// its text: only the first 50 ms of a word depend on it, the rest goes on from the sound before, so
 /// the flow's own loss hardly teaches it.
-at::Tensor spoken_loss(const network& net, const at::Tensor& states, const training_example& e,
-                       loss_report& report) {
+at::Tensor spoken_loss(const network& net, const at::Tensor& states, const conversation_arrays& e,
+                       loss_sums& sums) {
   std::vector<int64_t> frames, words;
   for (std::size_t i = 0; i < e.spoken.size(); ++i)
     if (e.spoken[i] > 0 && e.voice[i])
@@ -145,8 +145,8 @@ at::Tensor spoken_loss(const network& net, const at::Tensor& states, const train
   const auto target = at::tensor(words, at::kLong);
   const auto logits =
       net.text_logits(states.index_select(0, at::tensor(frames, at::kLong))).to(at::kFloat);
-  report.spoken_frames += static_cast<double>(frames.size());
-  report.spoken_right += logits.detach().argmax(1).eq(target).sum().item<double>();
+  sums["spoken_frames"] += static_cast<double>(frames.size());
+  sums["spoken_right"] += logits.detach().argmax(1).eq(target).sum().item<double>();
   return at::cross_entropy_loss(logits, target);
 }
 
@@ -163,16 +163,8 @@ void count_words(const at::Tensor& logits, const at::Tensor& target, double& wor
 
 }  // namespace
 
-void loss_report::add(const loss_report& o) {
-  conversations += o.conversations;
-  text += o.text, heard += o.heard, gate += o.gate, flow += o.flow, flow_weight += o.flow_weight;
-  words += o.words, words_right += o.words_right, words_false += o.words_false;
-  heard_words += o.heard_words, heard_right += o.heard_right;
-  spoken_frames += o.spoken_frames, spoken_right += o.spoken_right;
-}
-
-at::Tensor conversation_loss(const network& net, const training_example& e,
-                             const loss_config& config, std::uint64_t seed, loss_report& report) {
+at::Tensor conversation_loss(const network& net, const conversation_arrays& e,
+                             const loss_config& config, std::uint64_t seed, loss_sums& sums) {
   const auto& c = net.config();
   const auto& layout = c.layout;
   const int64_t k = e.micro_turns, d = c.width;
@@ -208,22 +200,22 @@ at::Tensor conversation_loss(const network& net, const training_example& e,
   std::copy(e.voice.begin(), e.voice.end(), voice.data_ptr<float>());
   const auto gate_loss = at::binary_cross_entropy_with_logits(
       net.gate_logits(speech_states).to(at::kFloat).squeeze(1), voice);
-  const auto flow = flow_loss(net, speech_states, e, config, random, generator, report);
+  const auto flow = flow_loss(net, speech_states, e, config, random, generator, sums);
 
   auto total = config.text_weight * text_loss + config.heard_weight * heard_loss +
                config.gate_weight * gate_loss;
   if (flow.defined()) total = total + config.flow_weight * flow;
   if (config.spoken_weight > 0) {
-    const auto spoken = spoken_loss(net, speech_states, e, report);
+    const auto spoken = spoken_loss(net, speech_states, e, sums);
     if (spoken.defined()) total = total + config.spoken_weight * spoken;
   }
-  report.conversations += 1;
-  report.text += text_loss.item<double>();
-  report.heard += heard_loss.item<double>();
-  report.gate += gate_loss.item<double>();
+  sums["conversations"] += 1;
+  sums["text"] += text_loss.item<double>();
+  sums["heard"] += heard_loss.item<double>();
+  sums["gate"] += gate_loss.item<double>();
   double ignored = 0;
-  count_words(text, text_target, report.words, report.words_right, report.words_false);
-  count_words(heard, heard_target, report.heard_words, report.heard_right, ignored);
+  count_words(text, text_target, sums["words"], sums["words_right"], sums["words_false"]);
+  count_words(heard, heard_target, sums["heard_words"], sums["heard_right"], ignored);
   return total;
 }
 

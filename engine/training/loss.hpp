@@ -3,8 +3,9 @@
 
 #include <cstdint>
 
-#include "engine/model/network.hpp"
+#include "engine/interaction/network.hpp"
 #include "engine/training/example.hpp"
+#include "engine/training/trainer.hpp"
 
 namespace hocket::engine {
 
@@ -21,17 +22,11 @@ struct loss_config {
   double frequency_warp = 0.06;  ///< the user's voice is stretched by up to this in frequency
 };
 
-/// Sums over conversations; means are taken when printed.
-struct loss_report {
-  double conversations = 0, text = 0, heard = 0, gate = 0, flow = 0, flow_weight = 0;
-  double words = 0, words_right = 0, words_false = 0;  ///< teacher-forced output text
-  double heard_words = 0, heard_right = 0;             ///< frames in which a word ended
-  double spoken_frames = 0, spoken_right = 0;          ///< voiced frames whose word is known
-  void add(const loss_report& other);
-};
-
-/// Weighted loss of one conversation; adds to `report`. Noise depends on `seed` only.
-at::Tensor conversation_loss(const network& net, const training_example& example,
-                             const loss_config& config, std::uint64_t seed, loss_report& report);
+/// Weighted loss of one conversation. Adds to these sums: conversations, text, heard, gate, flow,
+/// flow_weight; teacher-forced output text: words, words_right, words_false; frames in which a word
+/// ended: heard_words, heard_right; voiced frames whose word is known: spoken_frames, spoken_right.
+/// Noise depends on `seed` only.
+at::Tensor conversation_loss(const network& net, const conversation_arrays& example,
+                             const loss_config& config, std::uint64_t seed, loss_sums& sums);
 
 }  // namespace hocket::engine

@@ -23,8 +23,8 @@ at::Tensor orthogonalise(const at::Tensor& g) {
 
 }  // namespace
 
-optimizer::optimizer(network& net, const optimizer_config& config)
-    : config_(config), parameters_(net.parameters()) {
+optimizer::optimizer(std::vector<parameter> parameters, const optimizer_config& config)
+    : config_(config), parameters_(std::move(parameters)) {
   for (const auto& p : parameters_) {
     moments m{at::zeros_like(*p.value), {}};
     if (p.kind != parameter_kind::hidden) m.second = at::zeros_like(*p.value);

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/model/network.hpp"
+#include "engine/transformer/ops.hpp"
 
 namespace hocket::engine {
 
@@ -18,13 +18,13 @@ struct optimizer_config {
   double clip = 1.0;    ///< AdamW: limit of the gradient's norm over its parameters
 };
 
-/// Updates one network's parameters from summed gradients. Parameters are independent of each
-/// other, so `update` may run for different ones on different threads.
-/// *Source*: Jordan et al. 2024 (Muon: Newton-Schulz with 5 steps, coefficients 3.4445, -4.7750,
-/// 2.0315; step scaled by sqrt(max(1, rows / columns))); Loshchilov & Hutter 2019 (AdamW).
+/// Updates parameters from summed gradients. Parameters are independent of each other, so `update`
+/// may run for different ones on different threads. *Source*: Jordan et al. 2024 (Muon:
+/// Newton-Schulz with 5 steps, coefficients 3.4445, -4.7750, 2.0315; step scaled by sqrt(max(1,
+/// rows / columns))); Loshchilov & Hutter 2019 (AdamW).
 class optimizer {
  public:
-  optimizer(network& net, const optimizer_config& config);
+  optimizer(std::vector<parameter> parameters, const optimizer_config& config);
 
   /// Norm of the gradients that AdamW will take; gives the factor for `update`.
   double clip_factor(const std::vector<at::Tensor>& gradients) const;

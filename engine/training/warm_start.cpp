@@ -6,8 +6,6 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include "engine/interaction/model.hpp"
-
 namespace hocket::engine {
 namespace {
 
@@ -55,14 +53,12 @@ void blank_video(network& net, const std::map<std::string, at::Tensor*>& mine) {
 
 }  // namespace
 
-result<void> warm_start(network& net, const vocabulary& words, const std::string& folder) {
-  const auto loaded = interaction_model::load(folder, "cpu");
-  if (!loaded) return fail("train.from", loaded.error().message);
+result<void> warm_start(network& net, const vocabulary& words, const interaction_model& trained) {
   c10::NoGradGuard no_grad;
-  network old = (*loaded)->net();
+  network old = trained.net();
   std::map<std::string, at::Tensor*> mine;
   for (auto& p : net.parameters()) mine[p.name] = p.value;
-  const auto by_word = same_words((*loaded)->words(), words);
+  const auto by_word = same_words(trained.words(), words);
   const auto by_slot = same_slots(old.config().layout, net.config().layout);
   const std::map<std::string, const row_pairs*> by_row{{"embed.token", &by_word},
                                                        {"head.text", &by_word},
@@ -84,8 +80,8 @@ result<void> warm_start(network& net, const vocabulary& words, const std::string
       copy_rows(*p.value, to, *rows->second);
   }
   if (!unfit.empty())
-    return fail("train.from", folder + ": other shapes than this model's:" + unfit +
-                                  "; give the training file the sizes of that model");
+    return fail("train.from", trained.description().folder + ": other shapes than this model's:" +
+                                  unfit + "; give the training file the sizes of that model");
   if (old.config().layout.video == 0 && net.config().layout.video > 0) blank_video(net, mine);
   return {};
 }

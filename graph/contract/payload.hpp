@@ -6,9 +6,11 @@
 #include <variant>
 #include <vector>
 
-#include "graph/contract/buffer.hpp"
+#include "graph/core/buffer.hpp"
 #include "graph/core/ids.hpp"
+#include "graph/core/tensor.hpp"
 #include "graph/core/timestamp.hpp"
+#include "graph/core/training_example.hpp"
 
 namespace hocket {
 
@@ -45,17 +47,6 @@ struct video_frame {
   std::int32_t width = 0;
   std::int32_t height = 0;
   buffer pixels;
-};
-
-enum class dtype : std::uint8_t { u8, i32, i64, f16, bf16, f32, f64 };
-std::string_view to_string(dtype type);
-std::size_t size_bytes(dtype type);
-
-/// Numbers with their shape, row-major and dense.
-struct tensor {
-  dtype type = dtype::f32;
-  std::vector<std::int64_t> shape;
-  buffer data;
 };
 
 /// Words, from or to anybody. Never logged unless a `pii.*` switch is on.
@@ -96,12 +87,6 @@ struct delegation {
   std::int64_t from_micro_turn = 0;
   std::int64_t to_micro_turn = 0;
   std::uint64_t supersedes = 0;  ///< an earlier request that this one replaces, or 0
-};
-
-/// One example for a trainer; tensors by name (later issues fill it).
-struct training_example {
-  std::vector<std::pair<std::string, tensor>> tensors;
-  std::string provenance;
 };
 
 /// A LoRA adapter with its card (later issues fill it).

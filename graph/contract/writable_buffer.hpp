@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "graph/contract/buffer.hpp"
+#include "graph/core/buffer.hpp"
 
 namespace hocket {
 

@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "graph/contract/buffer.hpp"
+#include "graph/core/buffer.hpp"
 #include "graph/schema/host_message.hpp"
 
 /// The messages of `wire.proto` as plain structs, and their way to bytes and back. What each field

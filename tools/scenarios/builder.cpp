@@ -248,7 +248,7 @@ void builder::mix_model(conversation& out) {
 
 void builder::write_labels(conversation& out) {
   const engine::vocabulary& words = nano_vocabulary();
-  engine::training_example& ex = out.example;
+  engine::conversation_arrays& ex = out.example;
   const auto turns = static_cast<std::size_t>(total_turns);
   constexpr std::size_t patch = engine::speech_format::patch_size;
   ex.micro_turns = total_turns;
@@ -300,7 +300,7 @@ void builder::write_labels(conversation& out) {
     }
 }
 
-void builder::write_pictures(engine::training_example& out) const {
+void builder::write_pictures(engine::conversation_arrays& out) const {
   constexpr std::size_t frames = video_scene::frames_per_turn, bytes = video_scene::frame_bytes;
   const auto turns = static_cast<std::size_t>(total_turns);
   out.video.resize(turns * frames * bytes);

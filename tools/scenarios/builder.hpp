@@ -96,7 +96,7 @@ class builder {
   void mix_person(conversation& out);
   void mix_model(conversation& out);
   void write_labels(conversation& out);
-  void write_pictures(engine::training_example& out) const;
+  void write_pictures(engine::conversation_arrays& out) const;
 
   person_voice& voice_;
   split which_;

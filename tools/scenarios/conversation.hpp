@@ -53,7 +53,7 @@ struct conversation {
   std::vector<expected_word> model_words;
   std::vector<delegation> delegations;
   std::vector<episode> episodes;
-  engine::training_example example;
+  engine::conversation_arrays example;
 };
 
 /// How many-sided the sound is. `plain`: espeak-ng, one clean microphone, white noise: what the first

@@ -9,10 +9,10 @@ class synthetic_source final : public engine::example_source {
  public:
   explicit synthetic_source(source_options options) : options_(std::move(options)) {}
 
-  engine::training_example make(std::uint64_t index) const override {
+  training_example make(std::uint64_t index) const override {
     auto made = make_conversation(options_, index);
     if (!made) throw std::runtime_error(made.error().message);
-    return std::move(made->example);
+    return engine::to_example(std::move(made->example), "synthetic");
   }
 
  private:

@@ -8,13 +8,13 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "engine/training/train.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/train/commands.hpp"
 #include "tools/report/curves.hpp"
 #include "tools/hocket/checksums.hpp"
 #include "tools/hocket/eval/heldout.hpp"
 #include "tools/hocket/train/train_file.hpp"
+#include "tools/hocket/train/train_loop.hpp"
 #include "tools/scenarios/source.hpp"
 #include "tools/scenarios/words.hpp"
 
@@ -30,20 +30,19 @@ int tell(const error& e, int code) {
   return code;
 }
 
-/// Weights of the newest checkpoint in the form that the engine loads, in `<out>/model`.
-result<std::string> export_newest(const std::string& out) {
-  const std::string folder = out + "/model";
-  HOCKET_TRY(engine::export_model(out + "/checkpoint.safetensors", folder, true));
-  HOCKET_TRY(scenarios::nano_vocabulary().save(folder + "/vocabulary.json"));
+/// The model as it is now in the form that the engine loads, in `<out>/model`.
+result<std::string> export_now(const train_plan& plan, const engine::interaction_trainer& trainer) {
+  const std::string folder = plan.engine.output + "/model";
+  HOCKET_TRY(write_model(trainer, plan.engine.model, folder));
+  HOCKET_TRY(plan.engine.words.save(folder + "/vocabulary.json"));
   HOCKET_TRY(write_checksums(folder));
   return folder;
 }
 
-/// A closed-loop evaluation of the newest checkpoint; adds a row to eval.csv.
-result<void> evaluate(const train_plan& plan, bool quiet) {
-  const std::string& out = plan.engine.output;
-  if (!std::filesystem::exists(out + "/checkpoint.safetensors")) return {};
-  auto folder = export_newest(out);
+/// A closed-loop evaluation of the model as it is now; adds a row to eval.csv.
+result<void> evaluate(const train_plan& plan, const engine::interaction_trainer& trainer,
+                      bool quiet) {
+  auto folder = export_now(plan, trainer);
   if (!folder) return fail(folder);
   auto model = engine::interaction_model::load(*folder, "cpu");
   if (!model) return fail(model);
@@ -55,7 +54,7 @@ result<void> evaluate(const train_plan& plan, bool quiet) {
   auto done = engine::run_closed_loop(*model, *scripts, {}, 32, tolerance_micro_turns, {});
   if (!done) return fail(done);
   const auto m = summarise_closed_loop(*done).items();
-  const std::string path = out + "/eval.csv";
+  const std::string path = plan.engine.output + "/eval.csv";
   const bool fresh = !std::filesystem::exists(path);
   std::string line;
   if (fresh) line = "step,recall,recall_low,recall_high,precision,precision_low,precision_high,n\n";
@@ -71,7 +70,7 @@ result<void> evaluate(const train_plan& plan, bool quiet) {
   return {};
 }
 
-void print_progress(const engine::train_progress& p, bool bar, bool json) {
+void print_progress(const train_progress& p, bool bar, bool json) {
   if (json) {
     fmt::print("{}\n", nlohmann::json{{"step", p.step},
                                       {"steps", p.steps},
@@ -140,20 +139,21 @@ int run_train(const train_options& o) {
   std::signal(SIGTERM, [](int) { interrupted = true; });
   using clock = std::chrono::steady_clock;
   auto last_eval = clock::now();
-  const auto done = engine::train(c, **source, [&](const engine::train_progress& p) {
-    print_progress(p, bar, o.json);
-    const double minutes = std::chrono::duration<double>(clock::now() - last_eval).count() / 60;
-    if (plan.eval_minutes > 0 && minutes > plan.eval_minutes) {
-      if (bar) fmt::print("\n");
-      if (auto ok = evaluate(plan, o.json); !ok) tell(ok.error(), 0);
-      (void)draw_training_curves(c.output, c.output + "/curve.svg");
-      last_eval = clock::now();
-    }
-    return !interrupted.load();
-  });
+  const auto done =
+      train(c, **source, [&](const train_progress& p, const engine::interaction_trainer& trainer) {
+        print_progress(p, bar, o.json);
+        const double minutes = std::chrono::duration<double>(clock::now() - last_eval).count() / 60;
+        if (plan.eval_minutes > 0 && minutes > plan.eval_minutes) {
+          if (bar) fmt::print("\n");
+          if (auto ok = evaluate(plan, trainer, o.json); !ok) tell(ok.error(), 0);
+          (void)draw_training_curves(c.output, c.output + "/curve.svg");
+          last_eval = clock::now();
+        }
+        return !interrupted.load();
+      });
   if (bar) fmt::print("\n");
   if (!done) return tell(done.error(), exit_failed);
-  if (auto ok = evaluate(plan, o.json); !ok) return tell(ok.error(), exit_failed);
+  if (auto ok = evaluate(plan, *done, o.json); !ok) return tell(ok.error(), exit_failed);
   if (auto drawn = draw_training_curves(c.output, c.output + "/curve.svg"); !drawn)
     tell(drawn.error(), 0);
   if (!o.json) fmt::print("{}/model: config.json, vocabulary.json, model.safetensors\n", c.output);

@@ -37,7 +37,7 @@ struct model_part final : config_base {
 };
 
 struct train_part final : config_base {
-  engine::train_config c;
+  train_config c;
   std::string out = "out/train/nano";
   std::int64_t seed = 1, data_seed = 1, steps = c.steps, warmup = c.warmup_steps;
   std::int64_t decay = c.decay_steps, batch = c.batch, workers = c.workers, log_every = c.log_every;

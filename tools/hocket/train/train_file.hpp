@@ -3,15 +3,15 @@
 #include <string>
 #include <vector>
 
-#include "engine/training/train.hpp"
 #include "graph/core/diagnostic.hpp"
+#include "tools/hocket/train/train_loop.hpp"
 #include "tools/scenarios/conversation.hpp"
 
 namespace hocket::cli {
 
 /// What a training file says, beside what the engine needs.
 struct train_plan {
-  engine::train_config engine;
+  train_config engine;
   std::uint64_t data_seed = 1;
   double seconds = 15;
   std::vector<std::string> families;  ///< empty: all; a name that repeats is drawn more often

@@ -1,0 +1,137 @@
+#include "engine/training/interaction_trainer.hpp"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "engine/training/loss.hpp"
+#include "engine/training/trainer.hpp"
+#include "engine/training/warm_start.hpp"
+
+namespace hocket::engine {
+namespace {
+
+class interaction_trainable final : public trainable {
+ public:
+  interaction_trainable(network net, const loss_config& losses)
+      : net_(std::move(net)), losses_(losses) {}
+
+  std::vector<parameter> parameters() override { return net_.parameters(); }
+  std::unique_ptr<trainable> alias() const override {
+    return std::make_unique<interaction_trainable>(net_.alias(), losses_);
+  }
+  result<at::Tensor> loss(const training_example& example, std::uint64_t seed,
+                          loss_sums& sums) const override {
+    const auto arrays = read_example(example, net_.config());
+    if (!arrays) return fail(arrays);
+    return conversation_loss(net_, *arrays, losses_, seed, sums);
+  }
+  network& net() { return net_; }
+
+ private:
+  network net_;
+  loss_config losses_;
+};
+
+loss_config losses_of(const interaction_training& o) {
+  return {.text_weight = o.text_weight,
+          .heard_weight = o.heard_weight,
+          .gate_weight = o.gate_weight,
+          .spoken_weight = o.spoken_weight,
+          .flow_weight = o.flow_weight,
+          .flow_frames = o.flow_frames,
+          .speech_noise = o.speech_noise,
+          .token_dropout = o.token_dropout,
+          .frequency_warp = o.frequency_warp};
+}
+
+trainer_config config_of(const interaction_training& o) {
+  return {.optimizer = {.matrix_rate = o.matrix_rate, .rate = o.rate},
+          .seed = o.seed,
+          .workers = o.workers,
+          .only = o.only_voice ? "flow." : ""};
+}
+
+template <class Work>
+auto guarded(Work work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const c10::Error& e) {
+    return fail("train.torch", e.what_without_backtrace());
+  }
+}
+
+}  // namespace
+
+struct interaction_trainer::state {
+  explicit state(const interaction_training& o)
+      : options(o), model(network(o.model, o.seed), losses_of(o)), steps(model, config_of(o)) {}
+
+  interaction_training options;
+  interaction_trainable model;
+  trainer steps;
+  loss_sums sums;
+};
+
+interaction_trainer::interaction_trainer(const interaction_training& options)
+    : state_(std::make_unique<state>(options)) {}
+interaction_trainer::~interaction_trainer() = default;
+interaction_trainer::interaction_trainer(interaction_trainer&&) noexcept = default;
+
+result<void> interaction_trainer::start_from(const interaction_model& trained,
+                                             const vocabulary& words) {
+  return guarded([&]() -> result<void> {
+    HOCKET_TRY(warm_start(state_->model.net(), words, trained));
+    for (auto& p : state_->model.parameters())
+      if (p.weight) ops::refresh_half(*p.weight);
+    return {};
+  });
+}
+
+result<void> interaction_trainer::step(std::span<const training_example> examples,
+                                       double rate_scale) {
+  return guarded([&]() -> result<void> {
+    const auto sums = state_->steps.step(examples, rate_scale);
+    if (!sums) return fail(sums);
+    for (const auto& [name, value] : *sums) state_->sums[name] += value;
+    return {};
+  });
+}
+
+std::int64_t interaction_trainer::steps() const { return state_->steps.steps(); }
+
+training_means interaction_trainer::take_means() {
+  auto& s = state_->sums;
+  const double n = std::max(1.0, s["conversations"]), words = std::max(1.0, s["words"]);
+  const training_means means{
+      .loss_text = s["text"] / n,
+      .loss_heard = s["heard"] / n,
+      .loss_gate = s["gate"] / n,
+      .loss_flow = s["flow"] / std::max(1e-9, s["flow_weight"]),
+      .word_recall = s["words_right"] / words,
+      .word_false = s["words_false"] / words,
+      .heard_recall = s["heard_right"] / std::max(1.0, s["heard_words"]),
+      .spoken_recall = s["spoken_right"] / std::max(1.0, s["spoken_frames"])};
+  s.clear();
+  return means;
+}
+
+tensor_set interaction_trainer::save() const {
+  auto set = state_->steps.save();
+  set.metadata["seed"] = std::to_string(state_->options.seed);
+  set.metadata["model"] = to_json(state_->options.model);
+  return set;
+}
+
+result<void> interaction_trainer::restore(const safetensors_file& checkpoint) {
+  return guarded([&] { return state_->steps.restore(checkpoint); });
+}
+
+tensor_set interaction_trainer::export_weights(bool half) const {
+  return state_->steps.export_weights(half);
+}
+
+void use_one_torch_thread() { at::set_num_threads(1); }
+
+}  // namespace hocket::engine

@@ -1,0 +1,121 @@
+#include "engine/training/trainer.hpp"
+
+#include <atomic>
+#include <charconv>
+#include <cmath>
+#include <mutex>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "engine/transformer/tensor_file.hpp"
+#include "graph/core/assert.hpp"
+
+namespace hocket::engine {
+namespace {
+
+std::uint64_t mix(std::uint64_t a, std::uint64_t b) {  // splitmix64
+  std::uint64_t z = a + 0x9e3779b97f4a7c15ull * (b + 1);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+  return z ^ (z >> 31);
+}
+
+/// What one worker differentiates, and what it found.
+struct work {
+  std::unique_ptr<trainable> model;
+  std::vector<parameter> leaves;
+  loss_sums sums;
+  result<void> outcome;
+};
+
+}  // namespace
+
+trainer::trainer(trainable& model, const trainer_config& config)
+    : model_(model),
+      config_(config),
+      optimizer_(model.parameters(), config.optimizer),
+      pool_(config.workers) {
+  for (auto& p : model.parameters())
+    if (p.weight) ops::refresh_half(*p.weight);
+}
+
+result<loss_sums> trainer::step(std::span<const training_example> examples, double rate_scale) {
+  HOCKET_ASSERT(!examples.empty());
+  std::vector<work> workers(config_.workers);
+  for (auto& w : workers) {
+    w.model = model_.alias();
+    w.leaves = w.model->parameters();
+    for (auto& p : w.leaves)
+      if (!p.name.starts_with(config_.only)) p.value->set_requires_grad(false);
+  }
+  const double share = 1.0 / static_cast<double>(examples.size());
+  std::atomic<std::size_t> next{0};
+  pool_.run([&](int index) {
+    auto& w = workers[index];
+    for (std::size_t i = next++; i < examples.size() && w.outcome; i = next++) {
+      const auto number = static_cast<std::uint64_t>(steps_) * examples.size() + i;
+      const auto loss = w.model->loss(examples[i], mix(config_.seed, number), w.sums);
+      if (!loss)
+        w.outcome = fail(loss);
+      else if (!std::isfinite(loss->detach().item<double>()))
+        w.outcome =
+            fail("train.diverged", "the loss is not finite at step " + std::to_string(steps_));
+      else if (loss->requires_grad())
+        (*loss * share).backward();
+    }
+  });
+  loss_sums sums;
+  std::vector<at::Tensor> gradients(optimizer_.size());
+  c10::NoGradGuard no_grad;
+  for (auto& w : workers) {
+    HOCKET_TRY(std::move(w.outcome));
+    for (const auto& [name, value] : w.sums) sums[name] += value;
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      const auto& g = w.leaves[i].value->grad();
+      if (g.defined()) gradients[i] = gradients[i].defined() ? gradients[i].add_(g) : g;
+    }
+  }
+  const double clip = optimizer_.clip_factor(gradients);
+  std::atomic<std::size_t> next_parameter{0};
+  pool_.run([&](int) {
+    for (std::size_t i = next_parameter++; i < gradients.size(); i = next_parameter++)
+      if (gradients[i].defined()) optimizer_.update(i, gradients[i], rate_scale, clip, steps_ + 1);
+  });
+  ++steps_;
+  return sums;
+}
+
+std::vector<std::pair<std::string, at::Tensor>> trainer::everything() const {
+  named_tensors all;
+  for (const auto& p : optimizer_.parameters()) all.emplace_back(p.name, *p.value);
+  for (auto& entry : optimizer_.state()) all.push_back(std::move(entry));
+  return all;
+}
+
+tensor_set trainer::save() const {
+  return snapshot(everything(), {{"step", std::to_string(steps_)}});
+}
+
+result<void> trainer::restore(const safetensors_file& checkpoint) {
+  const auto step = checkpoint.metadata().find("step");
+  std::int64_t steps = -1;
+  if (step != checkpoint.metadata().end())
+    std::from_chars(step->second.data(), step->second.data() + step->second.size(), steps);
+  if (steps < 0) return fail("train.bad_checkpoint", "the checkpoint does not say its step");
+  HOCKET_TRY(copy_tensors(checkpoint, everything()));
+  for (auto& p : optimizer_.parameters())
+    if (p.weight) ops::refresh_half(*p.weight);
+  steps_ = steps;
+  return {};
+}
+
+tensor_set trainer::export_weights(bool half) const {
+  named_tensors weights;
+  for (const auto& p : optimizer_.parameters())
+    weights.emplace_back(p.name,
+                         half && p.value->dim() > 1 ? p.value->to(at::kBFloat16) : *p.value);
+  return snapshot(weights, {{"step", std::to_string(steps_)}, {"weights", half ? "BF16" : "F32"}});
+}
+
+}  // namespace hocket::engine

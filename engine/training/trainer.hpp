@@ -1,0 +1,75 @@
+// Steps of training over a list of parameters: no files, no loop, no schedule, no settings of the
+// process. Internal header of engine/: it shows ATen types.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/training/optimizer.hpp"
+#include "engine/training/workers.hpp"
+#include "engine/transformer/safetensors.hpp"
+#include "graph/core/result.hpp"
+#include "graph/core/training_example.hpp"
+
+namespace hocket::engine {
+
+/// Sums over examples, by name; what they mean is the model's business.
+using loss_sums = std::map<std::string, double>;
+
+/// A model as a trainer sees it.
+class trainable {
+ public:
+  virtual ~trainable() = default;
+  virtual std::vector<parameter> parameters() = 0;
+  /// The same weights with gradients of their own: what one worker differentiates.
+  virtual std::unique_ptr<trainable> alias() const = 0;
+  /// Loss of one example, a number; adds to `sums`. Noise depends on `seed` only. *Errors*:
+  /// train.bad_example. *Threads*: of different aliases side by side.
+  virtual result<at::Tensor> loss(const training_example& example, std::uint64_t seed,
+                                  loss_sums& sums) const = 0;
+};
+
+struct trainer_config {
+  optimizer_config optimizer;
+  std::uint64_t seed = 1;  ///< of the noise in the losses
+  int workers = 2;         ///< threads; each takes one example at a time
+  std::string only;        ///< prefix of the names that learn; empty: all learn
+};
+
+/// *Threads*: called by one; uses `workers` of its own. *Memory*: moments beside the weights, and
+/// gradients per worker during a step. With one worker, the same steps give the same bits; more
+/// workers add gradients up in any order, so two runs differ by rounding.
+class trainer {
+ public:
+  /// `model` stays the caller's and outlives the trainer.
+  trainer(trainable& model, const trainer_config& config);
+
+  /// Averages the examples' losses, differentiates them and updates the parameters; `rate_scale`
+  /// multiplies the rates. *Errors*: train.bad_example (nothing changed), train.diverged (a loss is
+  /// not finite; nothing changed).
+  result<loss_sums> step(std::span<const training_example> examples, double rate_scale);
+  std::int64_t steps() const { return steps_; }
+
+  /// Weights, moments and the number of steps: what `restore` takes to go on with the same bits.
+  tensor_set save() const;
+  /// *Errors*: model.missing_tensor, model.bad_shape, model.bad_dtype, train.bad_checkpoint; after
+  /// one of them the trainer is of no use.
+  result<void> restore(const safetensors_file& checkpoint);
+  /// Weights alone, matrices as bfloat16 if `half`.
+  tensor_set export_weights(bool half) const;
+
+ private:
+  std::vector<std::pair<std::string, at::Tensor>> everything() const;
+
+  trainable& model_;
+  trainer_config config_;
+  optimizer optimizer_;
+  worker_pool pool_;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace hocket::engine

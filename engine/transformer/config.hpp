@@ -1,0 +1,97 @@
+// What a transformer is made of: its width, and layer by layer its attention and its feed-forward.
+// Families of models differ in these values only.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/transformer/rotary.hpp"
+
+namespace hocket::engine {
+
+/// Queries, keys and values through narrow vectors (DeepSeek-V2, section 2.1): a head's key is
+/// `plain_dim` numbers of its own, which are not rotated, and `rotary_dim` that all heads share.
+struct latent_config {
+  int query_rank = 0;  ///< width of the queries' narrow vector; 0: queries come from the state
+  int rank = 0;        ///< of keys and values; 0: attention is not latent
+  int plain_dim = 0, rotary_dim = 0;
+};
+
+/// Attention of one layer.
+struct attention_config {
+  int heads = 4;
+  int kv_heads = 4;         ///< divides heads (grouped queries)
+  int head_dim = 64;        ///< of a query and a key; at most 256
+  int value_dim = 0;        ///< of a value; 0: as head_dim
+  int window = 0;           ///< positions seen, itself included; 0 = all
+  int rotary = 0;           ///< which of the transformer's rotary embeddings; -1 = none
+  int relative_extent = 0;  ///< learnt bias per head and distance below this; 0 = none
+  bool qk_norm = false;     ///< RMS norm of queries and keys per head, with a learnt gain
+  bool bias = false;        ///< queries, keys and values have one
+  bool out_bias = false;
+  bool sinks = false;  ///< a learnt score per head that takes attention from all positions
+  double scale = 0;    ///< of scores; 0: 1 / sqrt(head_dim)
+  double softcap = 0;  ///< scores become softcap * tanh(score / softcap); 0: they do not
+  latent_config latent = {};
+
+  int values() const { return value_dim > 0 ? value_dim : head_dim; }
+  int key_width() const { return kv_heads * head_dim; }
+  int value_width() const { return kv_heads * values(); }
+  int qkv_width() const { return heads * head_dim + key_width() + value_width(); }
+  int out_width() const { return heads * values(); }
+};
+
+enum class activation_kind : std::uint8_t {
+  silu_gated,     ///< silu(gate) * up
+  gelu_gated,     ///< gelu(gate) * up, the tanh form
+  clamped_gated,  ///< GPT-OSS: gate <= 7, |up| <= 7; gate * sigmoid(1.702 gate) * (up + 1)
+  relu_squared,   ///< max(0, up)^2, no gate
+};
+inline bool is_gated(activation_kind kind) { return kind != activation_kind::relu_squared; }
+
+enum class router_kind : std::uint8_t {
+  softmax,  ///< probabilities of all experts, then the best
+  chosen,   ///< the best, then the softmax over their scores
+  sigmoid,  ///< each on its own; chosen by score + learnt correction
+};
+
+/// Mixture of experts in place of one feed-forward (`count` 0: none).
+struct experts_config {
+  int count = 0, chosen = 0;
+  int shared = 0;  ///< feed-forwards of this many expert widths that every row passes
+  router_kind router = router_kind::softmax;
+  bool router_bias = false;
+  bool normalise = true;  ///< weights of the chosen sum to 1 before `scale`
+  double scale = 1;
+  int groups = 1,
+      groups_chosen = 1;  ///< only experts of the best groups count (sigmoid router)
+};
+
+/// Feed-forward of one layer: down(activation(up x)).
+struct feed_forward_config {
+  activation_kind activation = activation_kind::silu_gated;
+  int width = 0;  ///< of the hidden numbers; with experts: of one expert's
+  bool bias = false;
+  experts_config experts = {};
+};
+
+struct layer_config {
+  attention_config attention = {};
+  feed_forward_config feed_forward = {};
+};
+
+enum class norm_kind : std::uint8_t { rms, layer };
+
+struct transformer_config {
+  int width = 0;
+  norm_kind norm = norm_kind::rms;
+  double norm_epsilon = 1e-6;
+  bool branch_norms = false;  ///< what a branch adds is normalised, too (Gemma)
+  std::vector<rotary_config> rotary;
+  std::vector<layer_config> layers;
+  /// Positions that a layer without a window remembers of a running stream; older ones are
+  /// forgotten.
+  std::int64_t context = 4096;
+};
+
+}  // namespace hocket::engine

@@ -1,0 +1,115 @@
+// Numeric loops on plain pointers, no torch: what ATen would need many passes for.
+// Training kernels work on bfloat16 activations with fp32 sums. Inference kernels (infer_*) work on
+// fp32 and add every output element up in one fixed order, so that a row's result does not depend on
+// how many rows there are nor on how a stream was cut into chunks.
+#pragma once
+
+#include <cstdint>
+
+namespace hocket::engine::kernels {
+
+using bf16 = std::uint16_t;  ///< upper half of an IEEE float
+
+inline float to_float(bf16 v) {
+  const std::uint32_t u = static_cast<std::uint32_t>(v) << 16;
+  return __builtin_bit_cast(float, u);
+}
+inline bf16 to_bf16(float v) {  // round to nearest even; NaN is not preserved bit by bit
+  const std::uint32_t u = __builtin_bit_cast(std::uint32_t, v);
+  return static_cast<bf16>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+}
+
+/// y[n, d] = x / rms(x) * gain; inverse[n] = 1 / rms. `gain` may be null (all ones).
+void rms_norm(const float* x, const float* gain, bf16* y, float* inverse, std::int64_t n,
+              std::int64_t d, float epsilon);
+/// dx[n, d] is written, dgain[d] added to (null when there is no gain).
+void rms_norm_backward(const bf16* dy, const float* x, const float* gain, const float* inverse,
+                       float* dx, float* dgain, std::int64_t n, std::int64_t d);
+
+/// y[n, f] = silu(gu[:, :f]) * gu[:, f:]; gu is [n, 2f].
+void swiglu(const bf16* gu, bf16* y, std::int64_t n, std::int64_t f);
+void swiglu_backward(const bf16* dy, const bf16* gu, bf16* dgu, std::int64_t n, std::int64_t f);
+
+/// y = x + r for count elements.
+void add_bf16(const float* x, const bf16* r, float* y, std::int64_t count);
+
+/// y[n, d] = sum over j of table[index[n, j]]; table is [rows, d].
+void bag(const std::int32_t* index, const float* table, float* y, std::int64_t n,
+         std::int64_t per_row, std::int64_t d);
+void bag_backward(const std::int32_t* index, const float* dy, float* dtable, std::int64_t n,
+                  std::int64_t per_row, std::int64_t d);
+
+/// One attention layer over whole sequences.
+struct attention_shape {
+  std::int64_t sequences = 0, length = 0;  ///< rows = sequences * length
+  int heads = 0, kv_heads = 0, head_dim = 0;
+  int window = 0;                 ///< positions seen, itself included; 0 = all before
+  const float* cosine = nullptr;  ///< [length, head_dim / 2] of the rotation; null = no rotary
+  const float* sine = nullptr;
+  const float* q_gain = nullptr;  ///< [head_dim]; null = no normalisation of q and k
+  const float* k_gain = nullptr;
+  const float* bias = nullptr;  ///< [heads, extent] added to the score at this
+                                ///< distance; may be null
+  int extent = 0;
+  float epsilon = 1e-6f;
+  // The rest is known to infer_attention only.
+  int value_dim = 0;             ///< of a value; 0: head_dim
+  int turn_first = 0;            ///< where the rotated numbers of a head begin
+  int pairs = 0;                 ///< rotated pairs; 0 with cosine: head_dim / 2
+  bool turn_adjacent = false;    ///< pairs are neighbours instead of `pairs` apart
+  const float* sinks = nullptr;  ///< [heads] a score that takes attention away; may be null
+  float scale = 0;               ///< of scores; 0: 1 / sqrt(head_dim)
+  float softcap = 0;             ///< bound of scores; 0: none
+  int values() const { return value_dim > 0 ? value_dim : head_dim; }
+  std::int64_t row() const {
+    return static_cast<std::int64_t>(heads + kv_heads) * head_dim +
+           static_cast<std::int64_t>(kv_heads) * values();
+  }
+};
+/// qkv [rows, row()] -> out [rows, heads * head_dim]; lse [sequences, heads, length] is kept for the
+/// backward pass.
+void attention(const attention_shape& shape, const bf16* qkv, bf16* out, float* lse);
+/// Gradients dqkv are written; dq_gain, dk_gain, dbias added to (null where absent).
+void attention_backward(const attention_shape& shape, const bf16* qkv, const bf16* out,
+                        const float* lse, const bf16* dout, bf16* dqkv, float* dq_gain,
+                        float* dk_gain, float* dbias);
+
+/// C[m, n] = (or +=) A[m, k] B, B packed in pairs of rows: [k / 2, n, 2]; strides in elements.
+/// n is a multiple of 16, k even.
+void gemm_pairs(const bf16* a, std::int64_t lda, const bf16* b, std::int64_t ldb, float* c,
+                std::int64_t ldc, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate);
+
+/// Weights of a linear layer for infer_linear: [out, in] -> tiles [out / 64][in][64], zero padded,
+/// in fp32 or, where that loses nothing, bf16.
+std::int64_t packed_size(std::int64_t out, std::int64_t in);
+void pack_weights(const float* w, float* packed, std::int64_t out, std::int64_t in);
+void pack_weights(const float* w, bf16* packed, std::int64_t out, std::int64_t in);
+/// y[n, out] = x[n, in] W^T; every element is summed over `in` in order, one fused multiply-add each.
+void infer_linear(const float* x, const float* packed, float* y, std::int64_t n, std::int64_t in,
+                  std::int64_t out);
+void infer_linear(const float* x, const bf16* packed, float* y, std::int64_t n, std::int64_t in,
+                  std::int64_t out);
+void infer_rms_norm(const float* x, const float* gain, float* y, std::int64_t n, std::int64_t d,
+                    float epsilon);
+void infer_layer_norm(const float* x, const float* gain, const float* shift, float* y,
+                      std::int64_t n, std::int64_t d, float epsilon);
+/// Activations over [n, 2f], gates before ups -> [n, f]; see activation_kind.
+void infer_swiglu(const float* gu, float* y, std::int64_t n, std::int64_t f);
+void infer_geglu(const float* gu, float* y, std::int64_t n, std::int64_t f);
+void infer_clamped(const float* gu, float* y, std::int64_t n, std::int64_t f);
+void infer_relu_squared(const float* x, float* y, std::int64_t count);
+void infer_silu(const float* x, float* y, std::int64_t count);
+
+/// One new row of a stream: writes its key and value into the ring, then attends. qkv [row()], out
+/// [heads * values()]; cosine and sine are those of this position.
+struct ring_view {
+  float *k = nullptr, *v = nullptr;  ///< [capacity, kv_heads * head_dim], [.., kv_heads * values()]
+  std::int64_t capacity = 0;
+};
+void infer_attention(const attention_shape& shape, const ring_view& ring, std::int64_t position,
+                     const float* qkv, float* out);
+
+/// True where the processor multiplies bfloat16 natively.
+bool has_native_bf16();
+
+}  // namespace hocket::engine::kernels

@@ -1,0 +1,52 @@
+#include "engine/transformer/kv_cache.hpp"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+
+namespace hocket::engine {
+
+std::int64_t plain_cache::append(const at::Tensor& new_k, const at::Tensor& new_v,
+                                 std::int64_t first) {
+  if (!k.defined()) {
+    k = new_k, v = new_v, start = first;
+  } else {
+    k = at::cat({k, new_k}, 1), v = at::cat({v, new_v}, 1);
+  }
+  return start;
+}
+
+void plain_cache::trim(std::int64_t window) {
+  const std::int64_t extra = k.size(1) - (window - 1);
+  if (extra <= 0) return;
+  k = k.slice(1, extra).contiguous(), v = v.slice(1, extra).contiguous();
+  start += extra;
+}
+
+void ring_cache::grow(std::int64_t end, std::int64_t key_width, std::int64_t value_width) {
+  const auto wanted = std::min(end, capacity);
+  if (static_cast<std::int64_t>(k.size()) >= wanted * key_width) return;
+  const auto held = std::min(capacity, std::max<std::int64_t>(wanted + wanted / 2, 64));
+  k.resize(held * key_width);
+  v.resize(held * value_width);
+}
+
+kv_cache::kv_cache(const transformer_config& config) : context_(config.context) {
+  rings_.resize(config.layers.size());
+  plain_.resize(config.layers.size());
+  for (std::size_t i = 0; i < rings_.size(); ++i) {
+    const auto& a = config.layers[i].attention;
+    rings_[i].capacity = a.window > 0 ? a.window : config.context;
+    if (a.window > 0) rings_[i].grow(a.window, a.key_width(), a.value_width());
+  }
+}
+
+std::size_t kv_cache::bytes() const {
+  std::size_t sum = 0;
+  for (const auto& r : rings_) sum += (r.k.size() + r.v.size()) * sizeof(float);
+  for (const auto& p : plain_)
+    if (p.k.defined()) sum += p.k.nbytes() + p.v.nbytes();
+  return sum;
+}
+
+}  // namespace hocket::engine

@@ -1,0 +1,50 @@
+// Keys and values that a running stream remembers, layer by layer. Internal header of engine/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "engine/transformer/config.hpp"
+
+namespace hocket::engine {
+
+/// Plain path: keys and values [kv_heads, n, head_dim] of positions start, start + 1, ...
+struct plain_cache {
+  at::Tensor k, v;
+  std::int64_t start = 0;
+  std::int64_t append(const at::Tensor& new_k, const at::Tensor& new_v, std::int64_t first);
+  void trim(std::int64_t window);  ///< to what the next position still sees
+};
+
+/// Streaming path: a ring of `capacity` positions, each with the keys and values of all heads.
+struct ring_cache {
+  std::int64_t capacity = 0;
+  std::vector<float> k,
+      v;  ///< fewer positions than `capacity` until those are needed
+  /// Makes room for positions below `end`.
+  void grow(std::int64_t end, std::int64_t key_width, std::int64_t value_width);
+};
+
+/// One stream's memory. *Memory*: bounded; a layer with window W holds W positions, a layer that
+/// sees everything holds the last transformer_config::context positions and grows up to that.
+class kv_cache {
+ public:
+  explicit kv_cache(const transformer_config& config);
+  ring_cache& ring(int layer) { return rings_[layer]; }
+  const ring_cache& ring(int layer) const { return rings_[layer]; }
+  plain_cache& plain(int layer) { return plain_[layer]; }
+  const plain_cache& plain(int layer) const { return plain_[layer]; }
+  std::int64_t context() const { return context_; }
+  int layers() const { return static_cast<int>(rings_.size()); }
+  std::size_t bytes() const;
+
+ private:
+  std::int64_t context_;
+  std::vector<ring_cache> rings_;
+  std::vector<plain_cache> plain_;
+};
+
+}  // namespace hocket::engine

@@ -1,0 +1,95 @@
+// The operations a model is made of. Each has three paths behind one name:
+//   training   fp32 on CPU while gradients are recorded: bfloat16 products, own backward kernels
+//   streaming  fp32 on CPU without gradients: every row's result is independent of the number of rows
+//   plain      everything else (CUDA, double precision): the same formulas written with ATen
+// Internal header of engine/: it shows ATen types.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "engine/transformer/adapter.hpp"
+#include "engine/transformer/config.hpp"
+#include "engine/transformer/parameter.hpp"
+
+namespace hocket::engine {
+
+class kv_cache;
+
+/// Learnt vectors of one attention layer; undefined where the config has none.
+struct attention_vectors {
+  at::Tensor q_gain, k_gain;  ///< [head_dim]
+  at::Tensor bias;            ///< [heads, relative_extent]
+  at::Tensor sinks;           ///< [heads]
+};
+
+/// What the rows of an activation [rows, width] are: whole sequences from position 0, or, when
+/// streaming, new rows of running streams. Rows may take adapters.
+struct row_map {
+  struct stream {
+    kv_cache* memory;
+    std::int64_t first;  ///< position of the first row
+    std::int64_t count;
+  };
+  std::int64_t sequences = 1, length = 0;
+  std::vector<stream> streams;              ///< empty: whole sequences
+  std::vector<adapter_rows> adapters = {};  ///< disjoint spans of rows
+
+  /// Position of every row, in order.
+  std::vector<std::int64_t> positions() const;
+};
+
+/// cos and sin of the rotation of some positions, [n, pairs] each.
+struct rotation {
+  at::Tensor cosine, sine;
+};
+
+/// What attention needs to know besides its rows' numbers.
+struct attention_call {
+  const attention_config& config;
+  const attention_vectors& vectors;
+  const rotary_config* rotary;  ///< null: positions are not rotated
+  const rotation* turn;         ///< of every row; null with `rotary`
+  int layer;                    ///< its place in a kv_cache
+  double epsilon;               ///< of the norm of queries and keys
+  const row_map& rows;
+};
+
+namespace ops {
+
+/// x [n, in] -> [n, out]; rows of adapters get their low-rank part on top.
+at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row adapters = {});
+/// x / rms(x) * gain over the last dimension; gain may be undefined.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon);
+/// (x - mean) / deviation * gain + shift over the last dimension; shift may be undefined.
+at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& shift,
+                      double epsilon);
+/// x [n, 2f], gates before ups, or [n, f] where the activation has no gate -> [n, f].
+at::Tensor activate(const at::Tensor& x, activation_kind kind);
+at::Tensor silu(const at::Tensor& x);
+/// Residual sum x + y.
+at::Tensor add(const at::Tensor& x, const at::Tensor& y);
+/// Sum of table rows: index [n, j] i32, table [rows, d] -> [n, d].
+at::Tensor bag(const at::Tensor& index, const at::Tensor& table);
+/// qkv [rows, qkv_width], all queries, all keys, all values -> [rows, out_width].
+at::Tensor attend(const at::Tensor& qkv, const attention_call& call);
+/// Rotations for these positions, computed in double, in the type and on the device of `like`.
+rotation rotate(const rotary_config& rotary, const std::vector<std::int64_t>& positions,
+                const at::Tensor& like);
+
+/// Which experts each row takes, ascending, and how much of each: logits [n, experts], correction
+/// [experts] or undefined. A row's choice depends on its own logits only.
+struct routing {
+  std::vector<std::int64_t> expert;  ///< [n, chosen]
+  at::Tensor weight;                 ///< [n, chosen]
+};
+routing route(const at::Tensor& logits, const at::Tensor& correction, const experts_config& config);
+
+/// Derives `half` (for training) or `packed` (for streaming) from `value`.
+void refresh_half(matrix& w);
+void pack(matrix& w);
+
+}  // namespace ops
+}  // namespace hocket::engine

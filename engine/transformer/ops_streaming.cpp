@@ -1,0 +1,150 @@
+// Streaming path of ops.hpp: fp32 on CPU, results independent of batch and chunking.
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+#include "engine/transformer/kernels.hpp"
+#include "engine/transformer/kv_cache.hpp"
+#include "engine/transformer/ops_paths.hpp"
+#include "engine/transformer/simd.hpp"
+#include "graph/core/assert.hpp"
+
+namespace hocket::engine::ops {
+
+void pack(matrix& w) {
+  const auto value = w.value.detach().to(at::kFloat).contiguous();
+  const bool exact = value.to(at::kBFloat16).to(at::kFloat).equal(value);
+  const std::int64_t out = value.size(0), in = value.size(1);
+  w.out = out;
+  w.packed = at::empty({kernels::packed_size(out, in)}, exact ? at::kBFloat16 : at::kFloat);
+  if (exact)
+    kernels::pack_weights(value.data_ptr<float>(),
+                          reinterpret_cast<kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()), out,
+                          in);
+  else
+    kernels::pack_weights(value.data_ptr<float>(), w.packed.data_ptr<float>(), out, in);
+}
+
+namespace streaming {
+namespace {
+
+const float* data(const at::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
+
+}  // namespace
+
+at::Tensor linear(const at::Tensor& x, const matrix& w) {
+  HOCKET_ASSERT(w.packed.defined());
+  const auto input = x.contiguous();
+  const std::int64_t n = input.size(0), in = input.size(1), out = w.out;
+  auto y = at::empty({n, out}, at::kFloat);
+  if (w.packed.scalar_type() == at::kBFloat16)
+    kernels::infer_linear(input.data_ptr<float>(),
+                          reinterpret_cast<const kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()),
+                          y.data_ptr<float>(), n, in, out);
+  else
+    kernels::infer_linear(input.data_ptr<float>(), w.packed.data_ptr<float>(), y.data_ptr<float>(),
+                          n, in, out);
+  return y;
+}
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon) {
+  const auto input = x.contiguous();
+  auto y = at::empty_like(input);
+  const std::int64_t d = input.size(-1);
+  kernels::infer_rms_norm(input.data_ptr<float>(), data(gain), y.data_ptr<float>(),
+                          input.numel() / d, d, static_cast<float>(epsilon));
+  return y;
+}
+
+at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& shift,
+                      double epsilon) {
+  const auto input = x.contiguous();
+  auto y = at::empty_like(input);
+  const std::int64_t d = input.size(-1);
+  kernels::infer_layer_norm(input.data_ptr<float>(), data(gain), data(shift), y.data_ptr<float>(),
+                            input.numel() / d, d, static_cast<float>(epsilon));
+  return y;
+}
+
+at::Tensor activate(const at::Tensor& x, activation_kind kind) {
+  const auto input = x.contiguous();
+  const std::int64_t n = input.size(0), f = is_gated(kind) ? input.size(1) / 2 : input.size(1);
+  auto y = at::empty({n, f}, at::kFloat);
+  const float* from = input.data_ptr<float>();
+  float* to = y.data_ptr<float>();
+  switch (kind) {
+    case activation_kind::silu_gated: kernels::infer_swiglu(from, to, n, f); break;
+    case activation_kind::gelu_gated: kernels::infer_geglu(from, to, n, f); break;
+    case activation_kind::clamped_gated: kernels::infer_clamped(from, to, n, f); break;
+    case activation_kind::relu_squared: kernels::infer_relu_squared(from, to, n * f); break;
+  }
+  return y;
+}
+
+at::Tensor silu(const at::Tensor& x) {
+  const auto input = x.contiguous();
+  auto y = at::empty_like(input);
+  const std::int64_t d = input.size(-1);
+  for (std::int64_t i = 0; i < input.numel(); i += d)
+    kernels::infer_silu(input.data_ptr<float>() + i, y.data_ptr<float>() + i, d);
+  return y;
+}
+
+at::Tensor bag(const at::Tensor& index, const at::Tensor& table) {
+  auto y = at::empty({index.size(0), table.size(1)}, at::kFloat);
+  kernels::bag(index.data_ptr<std::int32_t>(), table.data_ptr<float>(), y.data_ptr<float>(),
+               index.size(0), index.size(1), table.size(1));
+  return y;
+}
+
+at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
+  const auto& a = call.config;
+  const auto& rows = call.rows;
+  const auto input = qkv.contiguous();
+  auto out = at::empty({input.size(0), a.out_width()}, at::kFloat);
+  const auto& learnt = call.vectors;
+  kernels::attention_shape shape{.heads = a.heads,
+                                 .kv_heads = a.kv_heads,
+                                 .head_dim = a.head_dim,
+                                 .window = a.window,
+                                 .q_gain = data(learnt.q_gain),
+                                 .k_gain = data(learnt.k_gain),
+                                 .bias = data(learnt.bias),
+                                 .extent = learnt.bias.defined() ? a.relative_extent : 0,
+                                 .epsilon = static_cast<float>(call.epsilon),
+                                 .value_dim = a.values(),
+                                 .sinks = data(learnt.sinks),
+                                 .scale = static_cast<float>(a.scale),
+                                 .softcap = static_cast<float>(a.softcap)};
+  if (call.rotary) {
+    shape.turn_first = call.rotary->first, shape.turn_adjacent = call.rotary->adjacent;
+    shape.pairs = static_cast<int>(call.rotary->frequency.size());
+  }
+  const std::int64_t pairs = shape.pairs;
+  std::int64_t row = 0;
+  auto one = [&](const kernels::ring_view& ring, std::int64_t first, std::int64_t count) {
+    for (std::int64_t position = first; position < first + count; ++position, ++row) {
+      if (call.turn) {
+        shape.cosine = data(call.turn->cosine) + row * pairs;
+        shape.sine = data(call.turn->sine) + row * pairs;
+      }
+      kernels::infer_attention(shape, ring, position, input.data_ptr<float>() + row * shape.row(),
+                               out.data_ptr<float>() + row * out.size(1));
+    }
+  };
+  for (const auto& stream : rows.streams) {
+    ring_cache& cache = stream.memory->ring(call.layer);
+    cache.grow(stream.first + stream.count, a.key_width(), a.value_width());
+    one({cache.k.data(), cache.v.data(), cache.capacity}, stream.first, stream.count);
+  }
+  if (!rows.streams.empty()) return out;
+  kernels::scratch<float> k,
+      v;  // whole sequences: a memory that lasts for this call
+  for (std::int64_t b = 0; b < rows.sequences; ++b)
+    one({k.get(rows.length * a.key_width()), v.get(rows.length * a.value_width()), rows.length}, 0,
+        rows.length);
+  return out;
+}
+
+}  // namespace streaming
+}  // namespace hocket::engine::ops

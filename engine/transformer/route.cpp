@@ -1,0 +1,113 @@
+// Which experts a row takes. The choice is made number by number on the CPU, so that it depends on
+// nothing but the row.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "engine/transformer/ops_paths.hpp"
+
+namespace hocket::engine::ops {
+namespace {
+
+/// The `count` largest, by index; the first of equals.
+std::vector<std::int64_t> best(const std::vector<double>& scores, std::int64_t count) {
+  std::vector<std::int64_t> order(scores.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](auto a, auto b) { return scores[a] > scores[b]; });
+  order.resize(count);
+  return order;
+}
+
+/// Experts outside the groups with the largest sums of two count as 0 (DeepSeek-V3, section 2.1.2).
+void limit_to_groups(std::vector<double>& scores, const experts_config& config) {
+  const auto size = static_cast<std::int64_t>(scores.size()) / config.groups;
+  std::vector<double> group;
+  for (int g = 0; g < config.groups; ++g) {
+    std::vector<double> members(scores.begin() + g * size, scores.begin() + (g + 1) * size);
+    std::sort(members.rbegin(), members.rend());
+    group.push_back(members[0] + (size > 1 ? members[1] : 0));
+  }
+  const auto kept = best(group, config.groups_chosen);
+  for (std::int64_t e = 0; e < static_cast<std::int64_t>(scores.size()); ++e)
+    if (std::find(kept.begin(), kept.end(), e / size) == kept.end()) scores[e] = 0;
+}
+
+/// Scores of all experts from their logits.
+std::vector<double> score(const double* logits, const experts_config& config) {
+  std::vector<double> s(logits, logits + config.count);
+  if (config.router == router_kind::sigmoid) {
+    for (double& v : s) v = 1 / (1 + std::exp(-v));
+  } else if (config.router == router_kind::softmax) {
+    const double top = *std::max_element(s.begin(), s.end());
+    double sum = 0;
+    for (double& v : s) sum += v = std::exp(v - top);
+    for (double& v : s) v /= sum;
+  }
+  return s;
+}
+
+/// Weights of the chosen experts from their scores.
+void weigh(std::vector<double>& chosen, const experts_config& config) {
+  if (config.router == router_kind::chosen) {
+    const double top = *std::max_element(chosen.begin(), chosen.end());
+    for (double& v : chosen) v = std::exp(v - top);
+  }
+  if (config.normalise || config.router == router_kind::chosen) {
+    const double sum = std::accumulate(chosen.begin(), chosen.end(), 0.0);
+    for (double& v : chosen) v /= sum + 1e-20;
+  }
+  for (double& v : chosen) v *= config.scale;
+}
+
+/// `weigh` with gradients: the same formulas over logits [n, experts], index [n, chosen].
+at::Tensor weigh(const at::Tensor& logits, const at::Tensor& index, const experts_config& config) {
+  auto scores = logits;
+  if (config.router == router_kind::sigmoid) scores = at::sigmoid(logits);
+  if (config.router == router_kind::softmax) scores = at::softmax(logits, -1);
+  auto w = scores.gather(1, index);
+  if (config.router == router_kind::chosen)
+    w = at::softmax(w, -1);
+  else if (config.normalise)
+    w = w / (w.sum(-1, true) + 1e-20);
+  return w * config.scale;
+}
+
+}  // namespace
+
+routing route(const at::Tensor& logits, const at::Tensor& correction,
+              const experts_config& config) {
+  const auto values = logits.detach().to(at::kCPU, at::kDouble).contiguous();
+  const auto shift = correction.defined()
+                         ? correction.detach().to(at::kCPU, at::kDouble).contiguous()
+                         : at::Tensor();
+  const std::int64_t n = values.size(0), chosen = config.chosen;
+  routing r;
+  auto weight = at::empty({n, chosen}, at::kDouble);
+  for (std::int64_t t = 0; t < n; ++t) {
+    const auto scores = score(values.data_ptr<double>() + t * config.count, config);
+    auto rank = scores;
+    for (std::size_t e = 0; shift.defined() && e < rank.size(); ++e)
+      rank[e] += shift.data_ptr<double>()[e];
+    if (config.groups > 1) limit_to_groups(rank, config);
+    auto taken = best(rank, chosen);
+    std::sort(taken.begin(), taken.end());
+    std::vector<double> w;
+    for (const auto e : taken) w.push_back(scores[e]);
+    weigh(w, config);
+    r.expert.insert(r.expert.end(), taken.begin(), taken.end());
+    std::copy(w.begin(), w.end(), weight.data_ptr<double>() + t * chosen);
+  }
+  if (c10::GradMode::is_enabled() && logits.requires_grad()) {
+    const auto index = at::tensor(r.expert, at::kLong).view({n, chosen}).to(logits.device());
+    r.weight = weigh(logits, index, config);
+  } else {
+    r.weight = weight.to(logits.options());
+  }
+  return r;
+}
+
+}  // namespace hocket::engine::ops

@@ -1,0 +1,105 @@
+// The model definition.
+#include "engine/transformer/transformer.hpp"
+
+#include <ATen/ATen.h>
+
+namespace hocket::engine {
+namespace {
+
+at::Tensor linear(const at::Tensor& x, const transformer::linear_weights& w,
+                  adapters_by_row adapters) {
+  const auto y = ops::linear(x, w.weight, adapters);
+  return w.bias.defined() ? y + w.bias : y;
+}
+
+}  // namespace
+
+at::Tensor transformer::forward(at::Tensor x, const row_map& rows) const {
+  std::vector<rotation> turns;
+  const auto positions = rows.positions();
+  for (const auto& r : config_.rotary) turns.push_back(ops::rotate(r, positions, x));
+  for (int i = 0; i < static_cast<int>(layers_.size()); ++i) {
+    x = ops::add(x, attention(x, i, turns, rows));
+    x = ops::add(x, feed_forward(x, i, rows));
+  }
+  return normalise(x, final_norm_);
+}
+
+at::Tensor transformer::normalise(const at::Tensor& x, const norm_weights& w) const {
+  if (config_.norm == norm_kind::layer)
+    return ops::layer_norm(x, w.gain, w.shift, config_.norm_epsilon);
+  return ops::rms_norm(x, w.gain, config_.norm_epsilon);
+}
+
+at::Tensor transformer::attention(const at::Tensor& x, int i, const std::vector<rotation>& turns,
+                                  const row_map& rows) const {
+  const auto& w = layers_[i].attention;
+  const auto& config = config_.layers[i].attention;
+  const auto y = normalise(x, w.norm);
+  const auto qkv =
+      config.latent.rank > 0 ? latent_qkv(y, i, rows) : linear(y, w.qkv, rows.adapters);
+  const bool turn = config.rotary >= 0;
+  const auto mixed = ops::attend(qkv, {.config = config,
+                                       .vectors = w.vectors,
+                                       .rotary = turn ? &config_.rotary[config.rotary] : nullptr,
+                                       .turn = turn ? &turns[config.rotary] : nullptr,
+                                       .layer = i,
+                                       .epsilon = config_.norm_epsilon,
+                                       .rows = rows});
+  const auto out = linear(mixed, w.out, rows.adapters);
+  return config_.branch_norms ? normalise(out, w.branch_norm) : out;
+}
+
+at::Tensor transformer::latent_qkv(const at::Tensor& x, int i, const row_map& rows) const {
+  const auto& w = layers_[i].attention.latent;
+  const auto& a = config_.layers[i].attention;
+  const std::int64_t n = x.size(0), plain = a.latent.plain_dim, rank = a.latent.rank;
+  auto q = x;
+  if (a.latent.query_rank > 0) q = normalise(linear(x, w.query_down, rows.adapters), w.query_norm);
+  q = linear(q, w.query_up, rows.adapters);
+  const auto narrow = linear(x, w.down, rows.adapters);
+  const auto wide =
+      linear(normalise(narrow.slice(1, 0, rank).contiguous(), w.norm), w.up, rows.adapters)
+          .view({n, a.heads, plain + a.values()});
+  const auto shared = narrow.slice(1, rank).unsqueeze(1).expand({n, a.heads, -1});
+  const auto k = at::cat({wide.slice(2, 0, plain), shared.to(wide.scalar_type())}, 2);
+  return at::cat({q, k.flatten(1), wide.slice(2, plain).flatten(1)}, 1);
+}
+
+at::Tensor transformer::feed_forward(const at::Tensor& x, int i, const row_map& rows) const {
+  const auto& w = layers_[i].feed;
+  const auto& config = config_.layers[i].feed_forward;
+  const auto y = normalise(x, w.norm);
+  at::Tensor out;
+  if (config.experts.count > 0) out = experts(y, i);
+  if (config.experts.count == 0 || config.experts.shared > 0) {
+    const auto hidden = ops::activate(linear(y, w.dense.up, rows.adapters), config.activation);
+    const auto dense = linear(hidden, w.dense.down, rows.adapters);
+    out = out.defined() ? out + dense : dense;
+  }
+  return config_.branch_norms ? normalise(out, w.branch_norm) : out;
+}
+
+at::Tensor transformer::experts(const at::Tensor& x, int i) const {
+  const auto& w = layers_[i].feed;
+  const auto& config = config_.layers[i].feed_forward;
+  const std::int64_t n = x.size(0), chosen = config.experts.chosen;
+  const auto choice = ops::route(linear(x, w.router, {}), w.correction, config.experts);
+  auto out = at::zeros_like(x);
+  for (int e = 0; e < config.experts.count; ++e) {  // ascending: a row's sum has one order
+    std::vector<std::int64_t> taken, place;
+    for (std::int64_t j = 0; j < n * chosen; ++j)
+      if (choice.expert[j] == e) taken.push_back(j / chosen), place.push_back(j);
+    if (taken.empty()) continue;
+    const auto row = at::tensor(taken, at::kLong).to(x.device());
+    const auto weight =
+        choice.weight.flatten().index_select(0, at::tensor(place, at::kLong).to(x.device()));
+    const auto hidden =
+        ops::activate(linear(x.index_select(0, row), w.experts[e].up, {}), config.activation);
+    const auto y = linear(hidden, w.experts[e].down, {}) * weight.unsqueeze(1);
+    out = out.index_add(0, row, y.to(out.scalar_type()));
+  }
+  return out;
+}
+
+}  // namespace hocket::engine

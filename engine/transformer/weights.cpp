@@ -1,0 +1,107 @@
+// The transformer's weights: their places in adapters, fresh values and names.
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+#include "engine/transformer/transformer.hpp"
+#include "graph/core/assert.hpp"
+
+namespace hocket::engine {
+
+transformer::transformer(transformer_config config)
+    : config_(std::move(config)), layers_(config_.layers.size()) {
+  int id = 0;
+  for (auto& [attention, feed] : layers_) {
+    auto& l = attention.latent;
+    for (auto* w : {&attention.qkv, &l.query_down, &l.query_up, &l.down, &l.up, &attention.out,
+                    &feed.dense.up, &feed.dense.down})
+      w->weight.id = id++;
+  }
+}
+
+void transformer::initialise(const at::Generator& generator) {
+  auto linear = [&](std::int64_t out, std::int64_t in) {
+    return at::randn({out, in}, generator, at::kFloat) * (1.0 / std::sqrt(static_cast<double>(in)));
+  };
+  auto zero = [](std::int64_t out, std::int64_t in) { return at::zeros({out, in}, at::kFloat); };
+  auto ones = [](std::int64_t n) { return at::ones({n}, at::kFloat); };
+  const std::int64_t d = config_.width;
+  HOCKET_ASSERT(config_.norm == norm_kind::rms && !config_.branch_norms);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const auto& a = config_.layers[i].attention;
+    const auto& f = config_.layers[i].feed_forward;
+    HOCKET_ASSERT(a.latent.rank == 0 && !a.bias && !a.out_bias && !a.sinks);
+    HOCKET_ASSERT(f.experts.count == 0 && !f.bias);
+    auto& [attention, feed] = layers_[i];
+    attention.norm.gain = ones(d);
+    attention.qkv.weight.value = linear(a.qkv_width(), d);
+    if (a.qk_norm) {
+      attention.vectors.q_gain = ones(a.head_dim);
+      attention.vectors.k_gain = ones(a.head_dim);
+    }
+    if (a.relative_extent > 0)
+      attention.vectors.bias = at::zeros({a.heads, a.relative_extent}, at::kFloat);
+    attention.out.weight.value = zero(d, a.out_width());
+    feed.norm.gain = ones(d);
+    feed.dense.up.weight.value = linear((is_gated(f.activation) ? 2 : 1) * f.width, d);
+    feed.dense.down.weight.value = zero(d, f.width);
+  }
+  final_norm_.gain = ones(d);
+}
+
+namespace {
+
+using kind = parameter_kind;
+
+void list_norm(parameter_list& p, const std::string& name, transformer::norm_weights& w) {
+  p.tensor(name, w.gain, kind::vector);
+  p.tensor(name + ".shift", w.shift, kind::vector);
+}
+void list_linear(parameter_list& p, const std::string& name, transformer::linear_weights& w,
+                 std::int64_t pieces = 1) {
+  p.linear(name, w.weight, kind::hidden, pieces);
+  p.tensor(name + ".bias", w.bias, kind::vector);
+}
+void list_dense(parameter_list& p, const std::string& name, transformer::dense_weights& w,
+                activation_kind activation) {
+  list_linear(p, name + "up", w.up, is_gated(activation) ? 2 : 1);
+  list_linear(p, name + "down", w.down);
+}
+void list_latent(parameter_list& p, const std::string& name, transformer::latent_weights& w) {
+  list_linear(p, name + "query_down", w.query_down);
+  list_norm(p, name + "query_norm", w.query_norm);
+  list_linear(p, name + "query_up", w.query_up);
+  list_linear(p, name + "down", w.down);
+  list_norm(p, name + "norm", w.norm);
+  list_linear(p, name + "up", w.up);
+}
+
+}  // namespace
+
+void transformer::list(parameter_list& p) {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const auto name = "layers." + std::to_string(i) + ".";
+    const auto& a = config_.layers[i].attention;
+    const auto activation = config_.layers[i].feed_forward.activation;
+    auto& [attention, feed] = layers_[i];
+    list_norm(p, name + "attention.norm", attention.norm);
+    list_linear(p, name + "attention.qkv", attention.qkv, a.heads == a.kv_heads ? 3 : 1);
+    list_latent(p, name + "attention.latent.", attention.latent);
+    p.tensor(name + "attention.q_gain", attention.vectors.q_gain, kind::vector);
+    p.tensor(name + "attention.k_gain", attention.vectors.k_gain, kind::vector);
+    p.tensor(name + "attention.bias", attention.vectors.bias, kind::vector);
+    p.tensor(name + "attention.sinks", attention.vectors.sinks, kind::vector);
+    list_linear(p, name + "attention.out", attention.out);
+    list_norm(p, name + "attention.branch_norm", attention.branch_norm);
+    list_norm(p, name + "feed.norm", feed.norm);
+    list_linear(p, name + "feed.router", feed.router);
+    p.tensor(name + "feed.correction", feed.correction, kind::vector);
+    for (std::size_t e = 0; e < feed.experts.size(); ++e)
+      list_dense(p, name + "feed.experts." + std::to_string(e) + ".", feed.experts[e], activation);
+    list_dense(p, name + "feed.", feed.dense, activation);
+    list_norm(p, name + "feed.branch_norm", feed.branch_norm);
+  }
+  list_norm(p, "final_norm", final_norm_);
+}
+
+}  // namespace hocket::engine
