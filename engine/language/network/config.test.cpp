@@ -1,0 +1,85 @@
+// Configs of language models: what is missing, absurd or unknown is named.
+#include "engine/language/network/config.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace hocket::language;
+using nlohmann::json;
+
+namespace {
+
+json small() {
+  return {{"model_type", "llama"},  {"vocab_size", 100},        {"hidden_size", 64},
+          {"num_hidden_layers", 4}, {"num_attention_heads", 4}, {"intermediate_size", 96}};
+}
+
+std::string refusal(const json& config) {
+  const auto read = read_network_config(config.dump());
+  return read ? "" : read.error().code + " " + read.error().message;
+}
+
+json with(const char* key, const json& value) {
+  auto c = small();
+  c[key] = value;
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("a config says what its family leaves open") {
+  const auto c = read_network_config(small().dump());
+  REQUIRE(c);
+  CHECK(c->trunk.layers.size() == 4);
+  CHECK(c->trunk.layers[0].attention.head_dim == 16);
+  CHECK(c->trunk.layers[0].attention.kv_heads == 4);
+  CHECK(c->trunk.context == 4096);
+  CHECK(read_network_config(small().dump(), 77)->trunk.context == 77);
+  auto qwen = with("model_type", "qwen2");
+  qwen["use_sliding_window"] = true, qwen["sliding_window"] = 9, qwen["max_window_layers"] = 3;
+  const auto q = read_network_config(qwen.dump());
+  REQUIRE(q);
+  CHECK(q->trunk.layers[2].attention.window == 0);
+  CHECK(q->trunk.layers[3].attention.window == 9);
+  CHECK(q->trunk.layers[0].attention.bias);
+  CHECK(!q->trunk.layers[0].attention.out_bias);
+  qwen["layer_types"] = {"full_attention", "sliding_attention", "full_attention", "full_attention"};
+  CHECK(read_network_config(qwen.dump())->trunk.layers[1].attention.window == 9);
+}
+
+TEST_CASE("what a config lacks or gets wrong is named") {
+  CHECK(refusal("x") == "model.bad_config the model's config is no JSON object");
+  CHECK(read_network_config("{").error().code == "model.bad_config");
+  CHECK(refusal(with("model_type", "mamba"))
+            .find("model.unsupported model_type `mamba` is not "
+                  "supported; these are: deepseek_v3, ") == 0);
+  CHECK(refusal(with("model_type", 7)).find("model_type") != std::string::npos);
+  auto c = small();
+  c.erase("hidden_size");
+  CHECK(refusal(c) == "model.bad_config the model's config: hidden_size: missing");
+  CHECK(refusal(with("num_hidden_layers", 0)).find("num_hidden_layers: 0 is no integer from 1") !=
+        std::string::npos);
+  CHECK(refusal(with("num_hidden_layers", 1.5)).find("num_hidden_layers") != std::string::npos);
+  CHECK(refusal(with("vocab_size", 18446744073709551615u)).find("vocab_size") != std::string::npos);
+  CHECK(refusal(with("num_key_value_heads", 3)).find("num_key_value_heads: does not divide") !=
+        std::string::npos);
+  CHECK(refusal(with("rope_scaling", {{"rope_type", "longrope"}}))
+            .find("rope_scaling: `longrope` is not supported") != std::string::npos);
+  CHECK(refusal(with("rope_scaling", {{"rope_type", "yarn"}}))
+            .find("rope_scaling: factor: missing") != std::string::npos);
+  CHECK(refusal(with("hidden_act", "gelu")).find("hidden_act: `gelu` is not supported here") !=
+        std::string::npos);
+  CHECK(refusal(with("head_dim", 512)).find("head_dim: 512 is no integer from 2 to 256") !=
+        std::string::npos);
+  auto moe = with("model_type", "qwen3_moe");
+  moe["num_experts"] = 4, moe["num_experts_per_tok"] = 5, moe["moe_intermediate_size"] = 8;
+  CHECK(refusal(moe).find("num_experts_per_tok: is more than there are experts") !=
+        std::string::npos);
+  auto types = with("model_type", "mistral");
+  types["sliding_window"] = 8, types["layer_types"] = {"full_attention"};
+  CHECK(refusal(types).find("layer_types: is no list of num_hidden_layers") != std::string::npos);
+  types["layer_types"] = {"full_attention", "linear_attention", "full_attention", "full_attention"};
+  CHECK(refusal(types).find("layer_types: \"linear_attention\" is not supported") !=
+        std::string::npos);
+}

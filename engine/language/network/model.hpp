@@ -1,0 +1,79 @@
+// A language model: tokens in, scores of the next token out. No torch in this header.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/language/network/config.hpp"
+#include "graph/core/result.hpp"
+
+namespace hocket::language {
+
+struct stored_weights;
+struct network_weights;
+
+/// Immutable weights that any number of sequences share.
+/// *Threads*: `build` from any; a built model is used by one thread per batch of sequences.
+/// *Memory*: the weights packed (bf16 where that loses nothing, else fp32), and the table in fp32.
+class language_model {
+ public:
+  /// From a checkpoint's tensors under Hugging Face's names, of any type that is read.
+  /// *Errors*: model.missing_tensor, model.bad_shape, model.engine, those of `dequantize`.
+  static result<std::shared_ptr<const language_model>> build(
+      const network_config& config, std::span<const stored_weights> tensors);
+  ~language_model();
+
+  const network_config& config() const { return config_; }
+  const network_weights& weights() const { return *weights_; }
+
+ private:
+  language_model();
+  network_config config_;
+  std::unique_ptr<network_weights> weights_;
+};
+
+/// A sequence of tokens that a model has read so far.
+/// Scores depend on the sequence's own tokens and the weights only, bit by bit: not on how the tokens
+/// were cut into calls, not on the other sequences of a batch, not on forking.
+/// *Memory*: keys and values of up to `context` positions (a layer's window, where it has one); they
+/// grow as they are needed. *Threads*: one at a time.
+class language_sequence {
+ public:
+  explicit language_sequence(std::shared_ptr<const language_model> model);
+  ~language_sequence();
+  language_sequence(language_sequence&&) noexcept;
+  language_sequence& operator=(language_sequence&&) noexcept;
+
+  /// Reads tokens; gives the scores of what follows the last, [vocabulary].
+  /// *Errors* (`language.*`): bad_input (no token, one outside the vocabulary; nothing changed),
+  /// engine (the library below failed; the sequence is unusable).
+  result<std::vector<float>> append(std::span<const std::int32_t> tokens);
+  /// A copy that goes on independently.
+  language_sequence fork() const;
+
+  std::int64_t length() const;
+  std::size_t memory_bytes() const;
+  const language_model& model() const;
+
+  struct state;
+  state& inner() { return *state_; }
+
+ private:
+  explicit language_sequence(std::unique_ptr<state> state);
+  std::unique_ptr<state> state_;
+};
+
+/// Which scores a call gives of each sequence.
+enum class scores_of { last, every };
+
+/// New tokens of several sequences of one model in one pass over the weights. scores[i] is
+/// [vocabulary] after the last token of sequence i, or [tokens, vocabulary] after each.
+/// *Errors*: as append; then no sequence has moved on, except after `engine`.
+result<std::vector<std::vector<float>>> append_batch(
+    std::span<language_sequence* const> sequences,
+    std::span<const std::span<const std::int32_t>> tokens, scores_of which);
+
+}  // namespace hocket::language

@@ -1,0 +1,187 @@
+#include "engine/language/network/weights.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+namespace hocket::language {
+namespace {
+
+using engine::transformer;
+
+/// Reads tensors until one is missing or has another shape; then says which.
+class reader {
+ public:
+  reader(const network_config& config, const tensor_source& source)
+      : config_(config), source_(source) {}
+
+  at::Tensor tensor(const std::string& name, at::IntArrayRef shape) {
+    if (failed_) return at::zeros(shape);
+    auto t = source_(name);
+    if (!t.defined())
+      note("model.missing_tensor", "no tensor " + name);
+    else if (t.sizes() != shape)
+      note("model.bad_shape",
+           name + " is " + text(t.sizes()) + ", the config needs " + text(shape));
+    return failed_ ? at::zeros(shape) : t;
+  }
+  bool has(const std::string& name) { return source_(name).defined(); }
+
+  transformer::norm_weights norm(const std::string& name, std::int64_t width) {
+    transformer::norm_weights w{gain(name + ".weight", width), {}};
+    if (config_.trunk.norm == engine::norm_kind::layer) w.shift = tensor(name + ".bias", {width});
+    return w;
+  }
+  at::Tensor gain(const std::string& name, std::int64_t width) {
+    const auto t = tensor(name, {width});
+    return config_.gains_minus_one ? t + 1 : t;
+  }
+  /// Linear layers of the same input, one under the other.
+  void linear(const std::vector<std::pair<std::string, std::int64_t>>& parts, std::int64_t in,
+              bool bias, transformer::linear_weights& w) {
+    std::vector<at::Tensor> rows, biases;
+    for (const auto& [name, out] : parts) {
+      rows.push_back(tensor(name + ".weight", {out, in}));
+      if (bias) biases.push_back(tensor(name + ".bias", {out}));
+    }
+    set(w, at::cat(rows, 0), bias ? at::cat(biases, 0) : at::Tensor());
+  }
+  void set(transformer::linear_weights& w, const at::Tensor& value, const at::Tensor& bias) {
+    w.bias = bias;
+    pack(w.weight, value);
+  }
+  void pack(engine::matrix& m, const at::Tensor& value) {
+    m.value = value;
+    engine::ops::pack(m);
+    m.value = at::Tensor();
+  }
+
+  result<void> outcome() const {
+    if (failed_) return fail(code_, "weights: " + problem_);
+    return {};
+  }
+
+ private:
+  static std::string text(at::IntArrayRef shape) {
+    std::string s = "[";
+    for (const auto n : shape) s += (s.size() > 1 ? ", " : "") + std::to_string(n);
+    return s + "]";
+  }
+  void note(const char* code, const std::string& problem) {
+    if (!failed_) code_ = code, problem_ = problem;
+    failed_ = true;
+  }
+
+  const network_config& config_;
+  const tensor_source& source_;
+  bool failed_ = false;
+  std::string code_, problem_;
+};
+
+void read_attention(reader& r, const std::string& name, const network_config& c,
+                    const engine::attention_config& a, transformer::attention_weights& w) {
+  const std::int64_t d = c.trunk.width;
+  const auto p = name + "self_attn.";
+  if (a.latent.rank > 0) {
+    auto& l = w.latent;
+    const std::int64_t queries = std::int64_t{a.heads} * a.head_dim, q = a.latent.query_rank;
+    if (q > 0) {
+      r.linear({{p + "q_a_proj", q}}, d, false, l.query_down);
+      l.query_norm = r.norm(p + "q_a_layernorm", q);
+      r.linear({{p + "q_b_proj", queries}}, q, false, l.query_up);
+    } else {
+      r.linear({{p + "q_proj", queries}}, d, false, l.query_up);
+    }
+    r.linear({{p + "kv_a_proj_with_mqa", a.latent.rank + a.latent.rotary_dim}}, d, false, l.down);
+    l.norm = r.norm(p + "kv_a_layernorm", a.latent.rank);
+    r.linear({{p + "kv_b_proj", std::int64_t{a.heads} * (a.latent.plain_dim + a.values())}},
+             a.latent.rank, false, l.up);
+  } else {
+    r.linear({{p + "q_proj", std::int64_t{a.heads} * a.head_dim},
+              {p + "k_proj", a.key_width()},
+              {p + "v_proj", a.value_width()}},
+             d, a.bias, w.qkv);
+  }
+  r.linear({{p + "o_proj", d}}, a.out_width(), a.out_bias, w.out);
+  if (a.qk_norm) {
+    w.vectors.q_gain = r.gain(p + "q_norm.weight", a.head_dim);
+    w.vectors.k_gain = r.gain(p + "k_norm.weight", a.head_dim);
+  }
+  if (a.sinks) w.vectors.sinks = r.tensor(p + "sinks", {a.heads});
+}
+
+void read_dense(reader& r, const std::string& name, std::int64_t d, std::int64_t width,
+                const engine::feed_forward_config& f, transformer::dense_weights& w) {
+  if (engine::is_gated(f.activation))
+    r.linear({{name + "gate_proj", width}, {name + "up_proj", width}}, d, f.bias, w.up);
+  else
+    r.linear({{name + "up_proj", width}}, d, f.bias, w.up);
+  r.linear({{name + "down_proj", d}}, width, f.bias, w.down);
+}
+
+/// GPT-OSS: all experts in one tensor, [experts, in, out], gates and ups in turns.
+void read_fused_experts(reader& r, const std::string& name, std::int64_t d,
+                        const engine::feed_forward_config& f,
+                        transformer::feed_forward_weights& w) {
+  const std::int64_t n = f.experts.count, width = f.width;
+  const auto up = r.tensor(name + "gate_up_proj", {n, d, 2 * width});
+  const auto up_bias = r.tensor(name + "gate_up_proj_bias", {n, 2 * width});
+  const auto down = r.tensor(name + "down_proj", {n, width, d});
+  const auto down_bias = r.tensor(name + "down_proj_bias", {n, d});
+  const auto apart = [](const at::Tensor& t) {
+    return at::cat({t.slice(0, 0, t.size(0), 2), t.slice(0, 1, t.size(0), 2)}, 0);
+  };
+  for (std::int64_t e = 0; e < n; ++e) {
+    r.set(w.experts[e].up, apart(up[e].t()), apart(up_bias[e]));
+    r.set(w.experts[e].down, down[e].t(), down_bias[e].clone());
+  }
+}
+
+void read_feed_forward(reader& r, const std::string& name, const network_config& c,
+                       const engine::feed_forward_config& f, transformer::feed_forward_weights& w) {
+  const std::int64_t d = c.trunk.width;
+  const auto& e = f.experts;
+  const auto p = name + "mlp.";
+  if (e.count == 0) return read_dense(r, p, d, f.width, f, w.dense);
+  w.experts.resize(e.count);
+  const auto router = c.family == "gpt_oss" ? p + "router" : p + "gate";
+  r.linear({{router, e.count}}, d, e.router_bias, w.router);
+  if (e.router == engine::router_kind::sigmoid)
+    w.correction = r.tensor(router + ".e_score_correction_bias", {e.count});
+  if (c.family == "gpt_oss") return read_fused_experts(r, p + "experts.", d, f, w);
+  for (int i = 0; i < e.count; ++i)
+    read_dense(r, p + "experts." + std::to_string(i) + ".", d, f.width, f, w.experts[i]);
+  if (e.shared > 0)
+    read_dense(r, p + "shared_experts.", d, std::int64_t{e.shared} * f.width, f, w.dense);
+}
+
+}  // namespace
+
+result<network_weights> read_weights(const network_config& c, const tensor_source& source) {
+  c10::NoGradGuard no_grad;
+  network_weights w{{}, transformer(c.trunk), {}};
+  reader r(c, source);
+  const std::int64_t d = c.trunk.width;
+  w.table = r.tensor("model.embed_tokens.weight", {c.vocabulary, d});
+  for (std::size_t i = 0; i < c.trunk.layers.size(); ++i) {
+    const auto name = "model.layers." + std::to_string(i) + ".";
+    const auto& config = c.trunk.layers[i];
+    auto& [attention, feed] = w.trunk.layer_at(static_cast<int>(i));
+    read_attention(r, name, c, config.attention, attention);
+    read_feed_forward(r, name, c, config.feed_forward, feed);
+    attention.norm = r.norm(name + "input_layernorm", d);
+    if (c.trunk.branch_norms) {
+      attention.branch_norm = r.norm(name + "post_attention_layernorm", d);
+      feed.norm = r.norm(name + "pre_feedforward_layernorm", d);
+      feed.branch_norm = r.norm(name + "post_feedforward_layernorm", d);
+    } else {
+      feed.norm = r.norm(name + "post_attention_layernorm", d);
+    }
+    HOCKET_TRY(r.outcome());
+  }
+  w.trunk.final_norm() = r.norm("model.norm", d);
+  r.pack(w.head, c.tied ? w.table : r.tensor("lm_head.weight", {c.vocabulary, d}));
+  HOCKET_TRY(r.outcome());
+  return w;
+}
+
+}  // namespace hocket::language
