@@ -55,7 +55,7 @@ void visit_model(model_config& c, Visit&& visit) {
   visit("norm_epsilon", c.norm_epsilon, 0, 1);
 }
 
-struct reader {
+struct object_reader {
   const json& object;
   std::string prefix;
   std::string problem;
@@ -86,7 +86,7 @@ template <class Config, class Visit>
 std::string read(const json& object, const std::string& prefix, Config& config, Visit visit_all,
                  std::initializer_list<const char*> nested) {
   if (!object.is_object()) return prefix + ": must be an object";
-  reader r{object, prefix, {}, 0};
+  object_reader r{object, prefix, {}, 0};
   visit_all(config, r);
   if (!r.problem.empty()) return r.problem;
   for (const auto& [key, value] : object.items()) {

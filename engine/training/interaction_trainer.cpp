@@ -10,7 +10,6 @@
 #include "engine/training/warm_start.hpp"
 
 namespace hocket::engine {
-namespace {
 
 class interaction_trainable final : public trainable {
  public:
@@ -33,6 +32,8 @@ class interaction_trainable final : public trainable {
   network net_;
   loss_config losses_;
 };
+
+namespace {
 
 loss_config losses_of(const interaction_training& o) {
   return {.text_weight = o.text_weight,

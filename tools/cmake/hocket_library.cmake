@@ -2,7 +2,8 @@
 #   A static library of the current folder's *.cpp. *.test.cpp go to one test executable per layer
 #   (the first folder of the path): hocket_graph_tests, hocket_engine_tests, ... *.bench.cpp are
 #   compiled in: a benchmark is a function that the command line calls.
-#   TORCH: link libtorch. Headers must not include torch/torch.h.
+#   TORCH: link libtorch. Headers must not include torch/torch.h. Such a library is compiled as one
+#   unit (files with compile options of their own apart): libtorch's headers take 3 to 20 s each time.
 function(hocket_library NAME)
   cmake_parse_arguments(ARG "TORCH;NO_INSTALL" "" "DEPS;EXCLUDE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
@@ -26,6 +27,7 @@ function(hocket_library NAME)
   target_link_libraries(${NAME} ${scope} ${ARG_DEPS})
   if(ARG_TORCH)
     target_link_libraries(${NAME} PRIVATE hocket_torch)
+    set_target_properties(${NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
   endif()
   file(RELATIVE_PATH rel ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   string(REGEX REPLACE "/.*" "" layer ${rel})

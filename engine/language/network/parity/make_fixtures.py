@@ -1,8 +1,8 @@
 """Makes the parity fixtures: for each family a tiny random network, a prompt, and the logits that
 Hugging Face transformers computes for it in fp32 on a CPU.
 
-    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch transformers safetensors numpy
-    /tmp/venv/bin/python make_fixtures.py [family ...]
+    python3 -m venv venv && venv/bin/pip install torch transformers safetensors numpy
+    venv/bin/python make_fixtures.py [family ...]
 
 Each FAMILY.safetensors holds the weights (bfloat16: the fp32 computation uses exactly these
 numbers) under the names of a checkpoint, `parity.tokens` [T] i32 and `parity.logits` [T, V] f32;
