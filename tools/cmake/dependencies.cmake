@@ -38,6 +38,8 @@ if(PkgConfig_FOUND)
   hocket_need_pc(OPENSSL libssl-dev openssl)
   hocket_need_pc(CURL libcurl4-openssl-dev libcurl)
   hocket_need_pc(ZMQ libzmq3-dev libzmq)
+  hocket_need_pc(PCRE2 libpcre2-dev libpcre2-8)
+  hocket_need_pc(UTF8PROC libutf8proc-dev libutf8proc)
 endif()
 
 # Debian ships CAF without CMake files: make the imported target by hand.

@@ -12,6 +12,8 @@ namespace hocket::language {
 class gguf_writer {
  public:
   void add(std::string_view key, std::string_view text);
+  /// Without it a literal would be a bool.
+  void add(std::string_view key, const char* text) { add(key, std::string_view(text)); }
   void add(std::string_view key, std::uint32_t number);
   void add(std::string_view key, float number);
   void add(std::string_view key, bool flag);
