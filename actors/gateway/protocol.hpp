@@ -1,0 +1,143 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "actors/gateway/json.hpp"
+
+/// The border between protocols and graph. A protocol is a pure state machine: a client's message, an
+/// event of the graph or the passing of time goes in; messages to the client and actions for the
+/// graph come out. It has no socket, no thread and no clock of its own.
+namespace hocket::gateway {
+
+/// Both directions of sound inside: mono, [-1, 1], at this rate.
+inline constexpr int inner_rate_hz = 16'000;
+
+// --- what a protocol wants of the graph -----------------------------------------------------------
+
+/// The person is heard. To be played in at real time, gaps filled with silence.
+struct hear_sound {
+  std::vector<float> samples;
+};
+/// Typed by a person, or said by the application (`role`: user, system).
+struct hear_text {
+  std::string role;
+  std::string text;
+};
+/// A picture, still encoded.
+struct see_picture {
+  std::string mime_type;
+  std::string bytes;
+};
+/// What the model is told about itself; replaces what was told before.
+struct instruct {
+  std::string text;
+};
+/// Stop speaking at once: the epoch rises.
+struct interrupt {};
+/// How much of what was said last the person heard: what comes behind it was not said.
+struct was_heard {
+  std::int64_t heard_ms = 0;
+};
+/// Speak now, although nobody spoke: an application asks for a response.
+struct prompt {
+  std::string instructions;  ///< for this response only
+};
+/// The client's functions, as tools of the background; replaces those before.
+struct offer_tools {
+  json tools;  ///< [{name, description, parameters}]
+};
+/// The result of a tool call that the graph made.
+struct tool_result {
+  std::string call_id;
+  std::string text;
+};
+/// Word on a delegation, from whoever works on it: `spoken` is to be said, the rest is to be known.
+struct delegation_note {
+  std::string delegation_id;  ///< may be empty: of none
+  std::string text;
+  bool spoken = false;
+};
+/// Who works on what the model hands over: the client, or (the default) the graph's own background.
+struct take_delegations {
+  bool by_client = false;
+};
+/// The conversation is over.
+struct hang_up {
+  int code = 1000;  ///< of the WebSocket
+  std::string reason;
+};
+
+using action =
+    std::variant<hear_sound, hear_text, see_picture, instruct, interrupt, was_heard, prompt,
+                 offer_tools, tool_result, delegation_note, take_delegations, hang_up>;
+
+// --- what the graph tells a protocol --------------------------------------------------------------
+
+/// The model's sound of one micro-turn, silence included.
+struct voice {
+  std::int64_t start_ms = 0;   ///< on the session's clock
+  std::vector<float> samples;  ///< zeros where it is silent
+  bool is_open = false;        ///< the voice gate: it speaks
+};
+/// Words that the model says, as they are said.
+struct said {
+  std::string text;
+  std::int64_t start_ms = 0, end_ms = 0;
+};
+/// Words that the person was heard to say.
+struct heard {
+  std::string text;
+  std::int64_t start_ms = 0, end_ms = 0;
+  bool is_final = false;  ///< nothing more comes of this utterance
+};
+/// The model hands work over.
+struct delegated {
+  std::string id;
+  std::string task;
+  std::int64_t offset_ms = 0;           ///< when, on the session's clock
+  std::int64_t from_ms = 0, to_ms = 0;  ///< the part of the conversation that it is about
+};
+/// The background calls a function of the client's.
+struct tool_call {
+  std::string call_id;
+  std::string name;
+  json arguments;  ///< an object
+};
+/// A call whose result nobody waits for any more.
+struct tool_call_cancelled {
+  std::string call_id;
+};
+
+using graph_event = std::variant<voice, said, heard, delegated, tool_call, tool_call_cancelled>;
+
+// --- the machine ----------------------------------------------------------------------------------
+
+/// What came out of one step.
+struct output {
+  std::vector<std::string> messages;  ///< to the client, in order, one JSON text each
+  std::vector<action> actions;        ///< to the graph, in order
+
+  void add(action a) { actions.push_back(std::move(a)); }
+};
+
+/// One connection's protocol. `now_ms`: time since the session began; never runs backwards.
+class protocol {
+ public:
+  virtual ~protocol() = default;
+  /// The connection stands.
+  virtual void begin(std::int64_t now_ms, output& out) = 0;
+  /// One message of the client, whatever it is.
+  virtual void receive(std::string_view message, std::int64_t now_ms, output& out) = 0;
+  virtual void on_graph(const graph_event& e, std::int64_t now_ms, output& out) = 0;
+  /// At least every 100 ms.
+  virtual void advance(std::int64_t now_ms, output& out) = 0;
+  /// The server wants to end; says goodbye in the protocol's way.
+  virtual void end(std::string_view reason, std::int64_t now_ms, output& out) = 0;
+};
+
+}  // namespace hocket::gateway

@@ -1,0 +1,360 @@
+#include "actors/gateway/realtime/machine.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace hocket::gateway::realtime {
+
+machine::machine(settings s)
+    : settings_(std::move(s)),
+      session_(settings_.session_id, settings_.model, settings_.expires_at_s) {
+  (void)session_.update(settings_.initial);  // what was agreed on was checked then
+  detector_.set(session_.turns().detector);
+}
+
+std::string machine::next_id(const char* kind) {
+  return fmt::format("{}_{}_{}", kind, settings_.session_id, ++id_count_);
+}
+
+void machine::fail_with(const json& e, problem p, step& s) {
+  s.events.error(p, member(e, "event_id"));
+}
+
+void machine::begin(std::int64_t now_ms, output& out) {
+  step s(*this, now_ms, out);
+  s.events.session_created(session_.object());
+  apply_session(s);
+}
+
+machine::handler machine::handler_of(const std::string& type) {
+  static const std::map<std::string, handler> handlers = {
+      {"session.update", &machine::session_update},
+      {"input_audio_buffer.append", &machine::audio_append},
+      {"input_audio_buffer.commit", &machine::audio_commit},
+      {"input_audio_buffer.clear", &machine::audio_clear},
+      {"conversation.item.create", &machine::item_create},
+      {"conversation.item.retrieve", &machine::item_retrieve},
+      {"conversation.item.truncate", &machine::item_truncate},
+      {"conversation.item.delete", &machine::item_delete},
+      {"response.create", &machine::response_create},
+      {"response.cancel", &machine::response_cancel},
+      {"output_audio_buffer.clear", &machine::output_clear},
+  };
+  const auto found = handlers.find(type);
+  return found == handlers.end() ? nullptr : found->second;
+}
+
+void machine::receive(std::string_view message, std::int64_t now_ms, output& out) {
+  step s(*this, now_ms, out);
+  const auto e = parse_object(message);
+  if (!e) return fail_with({}, {"invalid_value", e.error().message, ""}, s);
+  const auto type = text_of(*e, "type");
+  if (const auto handle = handler_of(type)) return (this->*handle)(*e, s);
+  fail_with(
+      *e,
+      {"invalid_value",
+       "this event is not known; known are session.update, input_audio_buffer.append, .commit and "
+       ".clear, conversation.item.create, .retrieve, .truncate and .delete, response.create and "
+       ".cancel, output_audio_buffer.clear",
+       "type"},
+      s);
+}
+
+void machine::session_update(const json& e, step& s) {
+  const auto before = session_.object();
+  if (auto p = session_.update(member(e, "session"))) return fail_with(e, *p, s);
+  s.events.session_updated(session_.object());
+  const auto& now = session_.object();
+  if (before["instructions"] != now["instructions"] || before["tools"] != now["tools"] ||
+      before["audio"]["input"]["turn_detection"] != now["audio"]["input"]["turn_detection"])
+    apply_session(s);
+}
+
+void machine::apply_session(step& s) {
+  if (!session_.instructions().empty()) s.out.add(instruct{session_.instructions()});
+  if (!session_.tools().empty() || s.now_ms > 0) s.out.add(offer_tools{session_.tools()});
+  detector_.set(session_.turns().detector);
+  if (session_.turns().of != turn_detection::kind::none) return;
+  detector_.reset();
+  user_item_.clear();
+}
+
+// --- sound in -------------------------------------------------------------------------------------
+
+void machine::audio_append(const json& e, step& s) {
+  const auto& audio = member(e, "audio");
+  auto bytes =
+      audio.is_string() ? decode_base64(audio.get_ref<const std::string&>()) : std::nullopt;
+  if (!bytes) return fail_with(e, {"invalid_value", "audio is base64", "audio"}, s);
+  const auto& format = session_.format_in();
+  // A client may cut its stream anywhere, in the middle of a sample too.
+  bytes->insert(0, odd_byte_);
+  odd_byte_.clear();
+  if (bytes->size() % format.bytes_per_sample() != 0) {
+    odd_byte_ = bytes->back();
+    bytes->pop_back();
+  }
+  const double ms =
+      1000.0 * static_cast<double>(bytes->size() / format.bytes_per_sample()) / format.rate_hz;
+  auto samples = reader_.read(*bytes, format);
+  if (!samples) return fail_with(e, {"invalid_value", samples.error().message, "audio"}, s);
+  buffered_ms_ += ms;
+  heard_ms_ += ms;
+  usage_in_ms_ += ms;
+  std::vector<speech_detector::mark> marks;
+  if (session_.turns().of != turn_detection::kind::none) marks = detector_.hear(*samples);
+  if (!samples->empty()) s.out.add(hear_sound{std::move(*samples)});
+  for (const auto& m : marks) on_mark(m, s);
+}
+
+void machine::on_mark(const speech_detector::mark& m, step& s) {
+  quiet_since_ms_ = -1;
+  if (m.is_start) {
+    finish_transcription(s);
+    user_item_ = next_id("item");
+    s.events.speech_started(user_item_, m.at_ms);
+    held_.clear();
+    held_words_.clear();
+    if (response_ && session_.turns().interrupts_response) {
+      close_response("cancelled", "turn_detected", s);
+      s.out.add(interrupt{});
+      muted_until_ms_ = s.now_ms + 2'000;
+    }
+    return;
+  }
+  if (user_item_.empty()) return;
+  s.events.speech_stopped(user_item_, m.at_ms);
+  const auto id = std::exchange(user_item_, {});
+  commit_user_item(id, s);
+}
+
+void machine::commit_user_item(const std::string& id, step& s) {
+  finish_transcription(s);
+  const json item = {
+      {"id", id},
+      {"object", "realtime.item"},
+      {"type", "message"},
+      {"status", "completed"},
+      {"role", "user"},
+      {"content", json::array({json{{"type", "input_audio"}, {"transcript", nullptr}}})}};
+  s.events.committed(id, items_.last_id());
+  const auto previous = items_.add(item);
+  s.events.item_added(item, previous);
+  s.events.item_done(item, previous);
+  if (session_.transcribes()) {
+    transcribed_item_ = id;
+    transcribe_until_ms_ = s.now_ms + 2'000;
+    transcribed_from_ms_ = buffered_ms_;
+    if (!transcript_.empty()) s.events.transcription_delta(id, transcript_);
+  }
+  buffered_ms_ = 0;
+}
+
+void machine::audio_commit(const json& e, step& s) {
+  if (buffered_ms_ < 100)
+    return fail_with(
+        e,
+        {"input_audio_buffer_commit_empty",
+         fmt::format(
+             "Error committing input audio buffer: buffer too small. Expected at least 100ms of "
+             "audio, but buffer only has {:.2f}ms of audio.",
+             buffered_ms_),
+         ""},
+        s);
+  odd_byte_.clear();
+  commit_user_item(user_item_.empty() ? next_id("item") : std::exchange(user_item_, {}), s);
+}
+
+void machine::audio_clear(const json&, step& s) {
+  odd_byte_.clear();
+  buffered_ms_ = 0;
+  detector_.reset();
+  user_item_.clear();
+  s.events.cleared();
+}
+
+// --- items ----------------------------------------------------------------------------------------
+
+void machine::item_create(const json& e, step& s) {
+  std::optional<problem> wrong;
+  const auto& original = member(e, "item");
+  auto item = read_item(original, next_id("item"), wrong);
+  if (wrong) return fail_with(e, *wrong, s);
+  const auto id = item["id"].get<std::string>();
+  if (items_.find(id) != nullptr)
+    return fail_with(
+        e,
+        {"item_create_duplicate_item_id",
+         fmt::format("Error adding item: an item with ID '{}' already exists.", id), "item.id"},
+        s);
+  const auto& after = member(e, "previous_item_id");
+  if (after.is_string() && after != "root" && items_.find(after.get<std::string>()) == nullptr)
+    return fail_with(e,
+                     {"item_create_invalid_previous_item_id",
+                      "Error adding item: the previous item does not exist.", "previous_item_id"},
+                     s);
+  const auto previous = items_.add(item, after);
+  s.events.item_added(item, previous);
+  s.events.item_done(item, previous);
+  give_on(item, original, s);
+}
+
+/// What of an item concerns the model.
+void machine::give_on(const json& item, const json& original, step& s) {
+  const auto type = text_of(item, "type");
+  if (type == "function_call_output") {
+    s.out.add(tool_result{text_of(item, "call_id"), text_of(item, "output")});
+    return;
+  }
+  if (type != "message") return;
+  if (auto words = words_of(item); !words.empty())
+    s.out.add(hear_text{text_of(item, "role"), std::move(words)});
+  for (const auto& part : member(original, "content")) {
+    const auto url = text_of(part, "image_url");
+    const auto comma = url.find(',');
+    if (comma == url.npos || url.find(";base64") > comma) continue;
+    if (auto bytes = decode_base64(std::string_view(url).substr(comma + 1)))
+      s.out.add(see_picture{url.substr(5, url.find(';') - 5), std::move(*bytes)});
+  }
+}
+
+void machine::item_retrieve(const json& e, step& s) {
+  const auto id = text_of(e, "item_id");
+  if (const auto* item = items_.find(id)) return s.events.item_retrieved(*item);
+  fail_with(
+      e,
+      {"item_retrieve_invalid_item_id",
+       fmt::format("Error retrieving item: the item with id '{}' does not exist.", id), "item_id"},
+      s);
+}
+
+void machine::item_truncate(const json& e, step& s) {
+  const auto id = text_of(e, "item_id");
+  auto* item = items_.find(id);
+  if (item == nullptr || text_of(*item, "role") != "assistant")
+    return fail_with(
+        e,
+        {"item_truncate_invalid_item_id",
+         fmt::format("Error truncating item: there is no assistant message '{}'.", id), "item_id"},
+        s);
+  auto heard_ms = static_cast<std::int64_t>(number_of(e, "audio_end_ms", 0, 0, 1e9));
+  if (id == last_audio_item_) {
+    heard_ms = std::min(heard_ms, last_audio_sent_ms_);
+    s.out.add(was_heard{heard_ms});
+    // How the words lie in the sound is not known to a millisecond: they are cut in proportion.
+    if (auto* part = first_part(*item, "output_audio");
+        part != nullptr && last_audio_sent_ms_ > 0) {
+      auto words = text_of(*part, "transcript");
+      auto keep = words.size() * static_cast<std::size_t>(heard_ms) /
+                  static_cast<std::size_t>(last_audio_sent_ms_);
+      while (keep > 0 && keep < words.size() && words[keep] != ' ') --keep;
+      words.resize(keep);
+      (*part)["transcript"] = words;
+    }
+  }
+  s.events.item_truncated(id, static_cast<int>(number_of(e, "content_index", 0, 0, 1000)),
+                          heard_ms);
+}
+
+void machine::item_delete(const json& e, step& s) {
+  const auto id = text_of(e, "item_id");
+  if (items_.remove(id)) return s.events.item_deleted(id);
+  fail_with(
+      e,
+      {"item_delete_invalid_item_id",
+       fmt::format("Error deleting item: the item with id '{}' does not exist.", id), "item_id"},
+      s);
+}
+
+// --- responses on demand --------------------------------------------------------------------------
+
+void machine::response_create(const json& e, step& s) {
+  if (response_)
+    return fail_with(
+        e,
+        {"conversation_already_has_active_response",
+         fmt::format("Conversation already has an active response in progress: {}. Wait "
+                     "until the response is finished before creating a new one.",
+                     text_of(response_->object, "id")),
+         ""},
+        s);
+  json asked = member(e, "response");
+  if (asked.is_null()) asked = json::object();
+  bool has_audio = session_.has_audio();
+  std::optional<problem> wrong;
+  if (!asked.is_object()) wrong = {"invalid_value", "response is an object", "response"};
+  const auto& modalities = member(asked, "output_modalities");
+  if (!wrong && !modalities.is_null())
+    wrong = read_modalities(modalities, "response.output_modalities", has_audio);
+  const auto& tools = member(asked, "tools");
+  if (!wrong && !tools.is_null()) wrong = check_tools(tools, "response.tools");
+  if (!wrong && size_of(member(asked, "metadata")) > 16 * 1024)
+    wrong = {"invalid_value", "metadata is larger than 16 KiB", "response.metadata"};
+  if (wrong) return fail_with(e, *wrong, s);
+  for (const auto& item : member(asked, "input"))
+    if (auto words = words_of(item); !words.empty())
+      s.out.add(hear_text{text_of(item, "role", "user"), std::move(words)});
+  muted_until_ms_ = 0;
+  open_response(asked, s);
+  s.out.add(prompt{text_of(asked, "instructions")});
+  if (const auto words = std::exchange(held_words_, {}); !words.empty()) say_words(words, s);
+  while (!held_.empty() && response_) {
+    const auto v = std::move(held_.front());
+    held_.pop_front();
+    on_voice(v, s);
+  }
+}
+
+void machine::response_cancel(const json& e, step& s) {
+  const auto id = text_of(e, "response_id");
+  if (!response_ || (!id.empty() && id != text_of(response_->object, "id")))
+    return fail_with(
+        e, {"response_cancel_not_active", "Cancellation failed: no active response found", ""}, s);
+  close_response("cancelled", "client_cancelled", s);
+  s.out.add(interrupt{});
+  muted_until_ms_ = s.now_ms + 2'000;
+}
+
+void machine::output_clear(const json&, step& s) {
+  if (!response_) return;
+  const auto id = text_of(response_->object, "id");
+  close_response("cancelled", "client_cancelled", s);
+  s.events.audio_cleared(id);
+  s.out.add(interrupt{});
+  muted_until_ms_ = s.now_ms + 2'000;
+}
+
+// --- time -----------------------------------------------------------------------------------------
+
+void machine::advance(std::int64_t now_ms, output& out) {
+  step s(*this, now_ms, out);
+  if (!transcribed_item_.empty() && now_ms >= transcribe_until_ms_) finish_transcription(s);
+  if (response_) {
+    const bool silent_words = !response_->message_id.empty() && response_->sent_ms == 0 &&
+                              now_ms - response_->last_ms > 1'000;
+    const bool unanswered =
+        response_->outputs == 0 && now_ms - response_->began_ms > settings_.answer_ms;
+    if (silent_words || unanswered) close_response("completed", nullptr, s);
+    return;
+  }
+  const auto idle_ms = session_.turns().idle_timeout_ms;
+  if (idle_ms == 0 || quiet_since_ms_ < 0 || now_ms - quiet_since_ms_ < idle_ms) return;
+  quiet_since_ms_ = -1;
+  const auto id = next_id("item");
+  const auto heard = static_cast<std::int64_t>(heard_ms_);
+  s.events.timeout_triggered(id, std::max<std::int64_t>(0, heard - idle_ms), heard);
+  commit_user_item(id, s);
+  open_response(json::object(), s);
+  s.out.add(prompt{});
+}
+
+void machine::end(std::string_view reason, std::int64_t now_ms, output& out) {
+  step s(*this, now_ms, out);
+  finish_transcription(s);
+  if (response_) close_response("cancelled", "client_cancelled", s);
+  out.add(hang_up{1001, std::string(reason)});
+}
+
+}  // namespace hocket::gateway::realtime

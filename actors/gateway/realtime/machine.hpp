@@ -1,0 +1,130 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "actors/gateway/protocol.hpp"
+#include "actors/gateway/realtime/conversation.hpp"
+#include "actors/gateway/realtime/events.hpp"
+
+namespace hocket::gateway::realtime {
+
+struct settings {
+  std::string session_id = "sess_1";
+  std::string model = "hocket";
+  std::int64_t expires_at_s = 0;  ///< since 1970, as clients are told
+  json initial = json::object();  ///< a `session` that was agreed on before (client secrets)
+  int silent_turns = 3;           ///< micro-turns of silence that end a response
+  int micro_turn_ms = 200;
+  int answer_ms = 30'000;  ///< a response that was asked for and gets no voice ends empty
+  int held_ms = 15'000;    ///< most that is kept of a voice that has to wait for response.create
+  std::int64_t lead_ms = 200;  ///< how much of what was sent a client has not played yet
+};
+
+/// OpenAI Realtime (GA), the server's side: turns as a view of a model that has none.
+///
+/// A response begins when the voice opens and ends after some silent micro-turns, or when the person
+/// speaks. Where the client decides about turns (`turn_detection: null`, `create_response: false`) the
+/// voice waits for `response.create`: a gate before the voice, no other model.
+class machine final : public protocol {
+ public:
+  explicit machine(settings s);
+
+  void begin(std::int64_t now_ms, output& out) override;
+  void receive(std::string_view message, std::int64_t now_ms, output& out) override;
+  void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
+  void advance(std::int64_t now_ms, output& out) override;
+  void end(std::string_view reason, std::int64_t now_ms, output& out) override;
+
+ private:
+  /// One answer under way.
+  struct response {
+    json object;  ///< as `response.created` showed it
+    bool has_audio = true;
+    bool is_apart = false;   ///< `conversation: none`: its items are not kept
+    std::string message_id;  ///< empty: nothing was said yet
+    int message_index = 0, outputs = 0;
+    json done_items = json::array();
+    std::string words;
+    std::int64_t began_ms = 0, last_ms = 0, sent_ms = 0;
+    int silent_turns = 0;
+  };
+  /// One step: what comes in, and where the answers go.
+  struct step {
+    step(machine& m, std::int64_t now, output& o)
+        : now_ms(now), out(o), events(o.messages, m.event_count_) {}
+    std::int64_t now_ms;
+    output& out;
+    event_writer events;
+  };
+  using handler = void (machine::*)(const json&, step&);
+
+  // Client events.
+  static handler handler_of(const std::string& type);
+  void session_update(const json& e, step& s);
+  void audio_append(const json& e, step& s);
+  void audio_commit(const json& e, step& s);
+  void audio_clear(const json& e, step& s);
+  void item_create(const json& e, step& s);
+  void item_retrieve(const json& e, step& s);
+  void item_truncate(const json& e, step& s);
+  void item_delete(const json& e, step& s);
+  void response_create(const json& e, step& s);
+  void response_cancel(const json& e, step& s);
+  void output_clear(const json& e, step& s);
+
+  // The person.
+  void on_mark(const speech_detector::mark& m, step& s);
+  void commit_user_item(const std::string& id, step& s);
+  void give_on(const json& item, const json& original, step& s);
+  void finish_transcription(step& s);
+  void apply_session(step& s);
+
+  // The model.
+  void on_voice(const voice& v, step& s);
+  void on_said(const said& w, step& s);
+  void on_heard(const heard& w, step& s);
+  void on_tool_call(const tool_call& c, step& s);
+  bool waits_for_client() const;
+  void hold(const voice& v);
+  void open_response(const json& asked, step& s);
+  void open_message(step& s);
+  void say(const voice& v, step& s);
+  void say_words(const std::string& text, step& s);
+  void close_message(const char* status, step& s);
+  void close_response(const char* status, const char* reason, step& s);
+  place at_message() const;
+  json usage();
+
+  std::string next_id(const char* kind);
+  static void fail_with(const json& e, problem p, step& s);
+
+  const settings settings_;
+  session session_;
+  conversation items_;
+  speech_detector detector_{inner_rate_hz};
+  sound_reader reader_{inner_rate_hz};
+  sound_writer writer_{inner_rate_hz};
+  std::uint64_t event_count_ = 0, id_count_ = 0;
+
+  std::string odd_byte_;          ///< half a sample that waits for the rest
+  double buffered_ms_ = 0;        ///< since the last commit
+  double heard_ms_ = 0;           ///< input clock
+  std::string user_item_;         ///< of the speech under way
+  std::string transcribed_item_;  ///< gets what is heard
+  std::string transcript_;
+  std::int64_t transcribe_until_ms_ = 0;
+  double transcribed_from_ms_ = 0;
+
+  std::optional<response> response_;
+  std::deque<voice> held_;  ///< waits for response.create
+  std::string held_words_;
+  std::int64_t muted_until_ms_ = 0;  ///< the rest of what was cut off is not heard
+  std::string last_audio_item_;
+  std::int64_t last_audio_sent_ms_ = 0;
+  std::int64_t quiet_since_ms_ = -1;  ///< for idle_timeout_ms
+  double usage_in_ms_ = 0;
+};
+
+}  // namespace hocket::gateway::realtime

@@ -1,0 +1,55 @@
+#include "actors/gateway/realtime/machine.hpp"
+#include "actors/gateway/sound.hpp"
+#include "tests/fuzz/gateway_conversation.hpp"
+
+// Input: a conversation, see gateway_conversation.hpp.
+namespace hocket::fuzz {
+namespace {
+
+void run(std::span<const std::uint8_t> bytes) {
+  static const auto schema = schema_of("realtime");
+  gateway::realtime::machine machine{{}};
+  converse(machine, schema, bytes);
+}
+
+std::string sound(bool loud) {
+  std::string pcm;
+  for (int i = 0; i < 1200; ++i) {
+    const int v = loud ? (i / 20 % 2 == 0 ? 8000 : -8000) : 0;
+    pcm += static_cast<char>(v & 255);
+    pcm += static_cast<char>(v >> 8);
+  }
+  return R"({"type":"input_audio_buffer.append","audio":")" + gateway::encode_base64(pcm) + "\"}\n";
+}
+
+std::vector<std::string> seeds() {
+  std::string turn;
+  for (int i = 0; i < 4; ++i) turn += sound(true);
+  for (int i = 0; i < 11; ++i) turn += sound(false) + "\n";
+  const std::string update =
+      R"({"type":"session.update","event_id":"e","session":{"type":"realtime","instructions":"x","tools":[{"type":"function","name":"f","parameters":{}}],"audio":{"input":{"format":{"type":"audio/pcm","rate":24000},"turn_detection":{"type":"server_vad"},"transcription":{"model":"w"}},"output":{"format":{"type":"audio/pcmu"}}}}})"
+      "\n";
+  const std::string manual =
+      R"({"type":"session.update","session":{"output_modalities":["text"],"audio":{"input":{"turn_detection":null}}}})"
+      "\n";
+  const std::string item =
+      R"({"type":"conversation.item.create","item":{"id":"i","type":"message","role":"user","content":[{"type":"input_text","text":"hi"}]}})"
+      "\n";
+  return {
+      update + turn + "Whello\nV\nV\nS\nS\nS\nHwhat\n" +
+          R"({"type":"conversation.item.truncate","item_id":"item_sess_1_3","content_index":0,"audio_end_ms":100})",
+      manual + turn + "V\n" + R"({"type":"input_audio_buffer.commit"})" + "\n" +
+          R"({"type":"response.create","response":{"metadata":{"a":"b"},"conversation":"none"}})" +
+          "\nWhi\nV\n" + R"({"type":"response.cancel"})" + "\n" + R"({"type":"response.cancel"})",
+      item + R"({"type":"conversation.item.retrieve","item_id":"i"})" + "\n" +
+          R"({"type":"conversation.item.delete","item_id":"i"})" + "\n" +
+          R"({"type":"input_audio_buffer.clear"})" + "\nTf\nV\nTf\nS\nS\nS\n" +
+          R"({"type":"conversation.item.create","item":{"type":"function_call_output","call_id":"call_1","output":"4"}})"};
+}
+
+}  // namespace
+
+extern const target realtime;
+const target realtime = {"realtime", run, seeds};
+
+}  // namespace hocket::fuzz
