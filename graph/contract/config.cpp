@@ -25,6 +25,19 @@ bool is_number_with_unit(const std::string& s) {
                      [](unsigned char c) { return std::isalpha(c) || c == '%' || c == '/'; });
 }
 
+/// "0,5" -> "0.5"; "" for anything else.
+std::string with_point(const std::string& s) {
+  const auto comma = s.find(',');
+  const auto digits = [](std::string_view part) {
+    return !part.empty() && part.find_first_not_of("0123456789") == part.npos;
+  };
+  if (comma == std::string::npos) return "";
+  auto whole = std::string_view(s).substr(0, comma);
+  if (whole.starts_with('-') || whole.starts_with('+')) whole.remove_prefix(1);
+  if (!digits(whole) || !digits(std::string_view(s).substr(comma + 1))) return "";
+  return s.substr(0, comma) + "." + s.substr(comma + 1);
+}
+
 std::string number_text(double v) { return fmt::format("{}", v); }
 
 /// Fills the fields of a config from a map and collects what is wrong.
@@ -136,8 +149,9 @@ class reader final : public config_visitor {
     if (item == nullptr && info.required)
       add("config.missing-key", from_.where(), fmt::format("`{}` is missing", info.name),
           info.doc.empty() ? "" : fmt::format("`{}`: {}", info.name, info.doc));
-    // Nothing from outside the file: a reference that failed, which is told already.
-    return item != nullptr && item->is_null() && item->adapts() ? nullptr : item;
+    // Nothing, and not the word for it: a reference that failed, which is told already.
+    const bool failed = item != nullptr && item->is_null() && item->adapts();
+    return failed && item->literal().empty() ? nullptr : item;
   }
 
   template <class T, class Read>
@@ -226,6 +240,9 @@ class reader final : public config_visitor {
                             : fmt::format("write the number alone; it is in {}", info.unit));
       return;
     }
+    if (s != nullptr && wants_number && hint.empty())
+      if (const auto number = with_point(*s); !number.empty())
+        hint = fmt::format("the decimal sign is a point: write {}", number);
     const auto shown = item.literal().empty() ? "" : fmt::format(" ({})", item.literal());
     add("config.type", item.where(),
         fmt::format("`{}` must be {}, not {}{}", info.name, expected, item.kind_name(), shown),
@@ -269,6 +286,27 @@ void add_unknown_key(const std::string& code, const std::string& owner, std::str
   findings.add(std::move(d));
 }
 
+namespace {
+
+/// `{pad_s: 0,5}` is read as two entries, `pad_s: 0` and `5`: told as what was meant.
+bool told_comma(const value::map& map, const value::entry& entry, const std::string& owner,
+                diagnostics& findings) {
+  if (&entry == map.data() || !entry.item.is_null() || !entry.item.literal().empty()) return false;
+  const auto& before = *(&entry - 1);
+  const auto number = with_point(before.item.literal() + "," + entry.key);
+  if (before.item.get_if<std::int64_t>() == nullptr || number.empty()) return false;
+  diagnostic d;
+  d.where = before.item.where();
+  d.code = "config.type";
+  d.message = fmt::format("{}: `{}: {},{}` is two entries: inside {{…}} a comma ends a value",
+                          owner, before.key, before.item.literal(), entry.key);
+  d.hint = fmt::format("the decimal sign is a point: write {}", number);
+  findings.add(std::move(d));
+  return true;
+}
+
+}  // namespace
+
 void read_config(const value& from, config_base& into, const std::string& owner,
                  const std::vector<std::string>& reserved, diagnostics& findings) {
   const auto* map = from.get_if<value::map>();
@@ -284,6 +322,7 @@ void read_config(const value& from, config_base& into, const std::string& owner,
   into.visit(r);
   const auto& names = r.names();
   for (const auto& e : *map) {
+    if (told_comma(*map, e, owner, findings)) continue;
     if (std::find(names.begin(), names.end(), e.key) != names.end()) continue;
     if (std::find(reserved.begin(), reserved.end(), e.key) != reserved.end()) continue;
     std::vector<std::string> valid = names;

@@ -18,6 +18,7 @@ constexpr code_doc codes[] = {
     {"config.choice", "a word that is not among the valid ones"},
 
     {"graph.version", "the schema version is missing or not known"},
+    {"graph.empty", "a file without anything in it"},
     {"graph.no-actors", "the graph has no actors"},
     {"graph.too-large", "more actors or links than a graph may have"},
     {"name.bad", "a name that is no lower-case word, or is taken"},

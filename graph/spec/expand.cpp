@@ -42,11 +42,11 @@ class expander {
 
   std::optional<graph_spec> top(const std::string& file, const std::string& text) {
     auto tree = parse_yaml(file, text, findings_);
-    if (!tree) return {};
+    if (!tree || told_empty(*tree, file)) return {};
     value::map given;
     for (const auto& [name, v] : options_.params) {
       const source_mark where{"--param " + name + "=" + v, 0, 0};
-      auto item = plain_scalar(v, where);
+      auto item = v.empty() ? value(std::string(), where) : plain_scalar(v, where);
       item.set_adapts(true);
       given.push_back({name, where, std::move(item)});
     }
@@ -55,6 +55,14 @@ class expander {
   }
 
  private:
+  bool told_empty(const value& tree, const std::string& file) {
+    if (!tree.is_null()) return false;
+    add_error(findings_, {file, 1, 1}, "graph.empty", "the file says nothing: it holds no YAML",
+              "begin with `hocket: 1`, `name: …` and `actors: {…}`; `hocket list` shows the "
+              "components");
+    return true;
+  }
+
   graph_spec read(value tree, const std::string& file, const std::vector<std::string>& settings,
                   const value::map& given, const source_mark& given_at, const std::string& user,
                   bool included) {
@@ -104,7 +112,9 @@ class expander {
                 "the path is taken from the folder of the including file");
       return {};
     }
-    return parse_yaml(path, *text, findings_);
+    auto tree = parse_yaml(path, *text, findings_);
+    if (tree && told_empty(*tree, path)) return {};
+    return tree;
   }
 
   void include(const actor_spec& entry, const std::vector<std::string>& settings,

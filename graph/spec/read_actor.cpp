@@ -198,17 +198,43 @@ void check_name(const std::string& what, const std::string& name, const source_m
               "names are lower-case words: letters, digits and _, a letter first");
 }
 
+namespace {
+
+/// `from: [a.b, c.d]`: an input with several sources is a list of links instead.
+void told_list(const value& from, const std::string& owner, diagnostics& findings) {
+  std::string links;
+  for (const auto& each : *from.get_if<value::list>()) {
+    const auto* text = each.get_if<std::string>();
+    links += fmt::format("{}{{from: {}, …}}", links.empty() ? "" : ", ",
+                         text != nullptr ? *text : "actor.port");
+  }
+  const auto port = owner.substr(owner.rfind(' ') + 1);
+  add_error(findings, from.where(), "link.syntax",
+            fmt::format("{}: `from` names one output, not a list", owner),
+            fmt::format("an input with several sources is a list of links: `{}: [{}]`", port,
+                        links.empty() ? "{from: actor.port, …}" : links));
+}
+
+}  // namespace
+
 std::optional<link_spec> read_link(const value& item, const std::string& owner,
                                    diagnostics& findings) {
   link_spec link;
   link.where = item.where();
   std::string from;
-  if (item.is_null() && item.adapts()) return {};  // a failed reference, told already
+  if (item.is_null() && item.adapts() && item.literal().empty())
+    return {};  // a failed reference, told already
   if (const auto* text = item.get_if<std::string>()) {
     from = *text;
   } else if (item.get_if<value::map>() != nullptr) {
-    read_keys(item, owner, {"queue"}, findings, [&](config_visitor& v) {
-      v.field({.name = "from", .doc = "the output that feeds it", .required = true}, from);
+    const auto* several = item.find("from");
+    if (several != nullptr && several->get_if<value::list>() == nullptr) several = nullptr;
+    if (several != nullptr) told_list(*several, owner, findings);
+    std::vector<std::string> told{"queue"};
+    if (several != nullptr) told.push_back("from");
+    read_keys(item, owner, told, findings, [&](config_visitor& v) {
+      if (several == nullptr)
+        v.field({.name = "from", .doc = "the output that feeds it", .required = true}, from);
       v.field({.name = "back_edge", .doc = "closes a cycle on purpose"}, link.back_edge);
     });
     if (const auto* queue = item.find("queue")) read_queue(*queue, owner, link, findings);

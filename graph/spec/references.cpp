@@ -74,7 +74,7 @@ class replacer {
       const auto end = text.find('}', dollar);
       if (end == text.npos) return bad("`${` has no closing brace", where);
       const auto part = resolve(text.substr(dollar + 2, end - dollar - 2), where);
-      if (!part || (part->is_null() && part->adapts())) {
+      if (!part || (part->is_null() && part->adapts() && part->literal().empty())) {
         v = failed();
         return v.set_where(where);
       }
@@ -263,9 +263,16 @@ parameters read_parameters(const value& root, const value::map& given, const sou
       }
     }
   }
-  for (const auto& g : given)
-    if (!out.contains(g.key))
-      add_unknown_key("param.unknown", user, g.key, g.key_where, valid, findings);
+  for (const auto& g : given) {
+    if (out.contains(g.key)) continue;
+    const auto near = nearest(g.key, valid);
+    add_error(findings, g.key_where, "param.unknown",
+              fmt::format("{}: no parameter `{}` is declared", user, g.key),
+              near.empty() ? fmt::format("declare it in the file: `params: {{{}: …}}`", g.key)
+                           : fmt::format("did you mean `{}`?", near),
+              {valid.empty() ? "parameters: none"
+                             : fmt::format("parameters: {}", fmt::join(valid, ", "))});
+  }
   return out;
 }
 

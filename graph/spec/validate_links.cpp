@@ -94,42 +94,61 @@ queue_spec queue_of(validation& v, const actor_spec& spec, const input_port& por
   return q;
 }
 
+struct link_source {
+  std::size_t actor = 0;
+  std::size_t port = 0;
+};
+
+/// The output that a link names; nothing where there is none, which is told.
+std::optional<link_source> source_of(validation& v, const actor_spec& spec, const input_spec& input,
+                                     const link_spec& link) {
+  const auto from = v.actors.find(link.actor);
+  if (from == v.actors.end()) {
+    v.links_complete = false;
+    unknown_source(v, spec, input, link);
+    return {};
+  }
+  const auto* from_type = v.out.actors[from->second].type;
+  if (from_type == nullptr) return {};
+  const auto& outputs = from_type->info.outputs;
+  const auto port = index_of(outputs, link.port);
+  if (port) return link_source{from->second, *port};
+  v.links_complete = false;
+  const auto names = names_of(outputs);
+  add_error(v.findings, link.where, "link.unknown-output",
+            fmt::format("{}: input {}: {} has no output `{}`", spec.title(), input.port,
+                        v.graph.actors[from->second].title(), link.port),
+            did_you_mean(link.port, names), {known("its outputs", names)});
+  return {};
+}
+
+/// What is wrong with the sources of an input that does not exist itself.
+void check_sources(validation& v, const actor_spec& spec, const input_spec& input) {
+  for (const auto& link : input.links) source_of(v, spec, input, through_subgraphs(v, link));
+}
+
 void resolve_link(validation& v, std::size_t to, const input_spec& input, std::size_t to_port,
                   const link_spec& written) {
   const auto& spec = v.graph.actors[to];
   const auto link = through_subgraphs(v, written);
-  const auto from = v.actors.find(link.actor);
-  if (from == v.actors.end()) {
-    v.links_complete = false;
-    return unknown_source(v, spec, input, link);
-  }
-  const auto* from_type = v.out.actors[from->second].type;
-  if (from_type == nullptr) return;
-  const auto& outputs = from_type->info.outputs;
-  const auto from_port = index_of(outputs, link.port);
-  const auto& from_spec = v.graph.actors[from->second];
-  if (!from_port) {
-    v.links_complete = false;
-    const auto names = names_of(outputs);
-    return add_error(v.findings, link.where, "link.unknown-output",
-                     fmt::format("{}: input {}: {} has no output `{}`", spec.title(), input.port,
-                                 from_spec.title(), link.port),
-                     did_you_mean(link.port, names), {known("its outputs", names)});
-  }
+  const auto from = source_of(v, spec, input, link);
+  if (!from) return;
+  const auto& from_spec = v.graph.actors[from->actor];
+  const auto& output = v.out.actors[from->actor].type->info.outputs[from->port];
   const auto& port = v.out.actors[to].type->info.inputs[to_port];
-  const auto why = why_incompatible(outputs[*from_port].type, port.type);
+  const auto why = why_incompatible(output.type, port.type);
   if (!why.empty())
     add_error(v.findings, link.where, "link.type-mismatch",
               fmt::format("{}.{} cannot feed {}.{}: {}", from_spec.name, link.port, spec.name,
                           port.name, why),
               "",
               {fmt::format("{} ({}) gives {}", from_spec.name + "." + link.port,
-                           from_spec.component, outputs[*from_port].type.to_string()),
+                           from_spec.component, output.type.to_string()),
                fmt::format("{} ({}) takes {}", spec.name + "." + port.name, spec.component,
                            port.type.to_string())});
   plan_link out;
-  out.from = static_cast<actor_index>(from->second);
-  out.from_port = *from_port;
+  out.from = static_cast<actor_index>(from->actor);
+  out.from_port = from->port;
   out.to = static_cast<actor_index>(to);
   out.to_port = to_port;
   out.queue = queue_of(v, spec, port, link);
@@ -183,7 +202,10 @@ void resolve_links(validation& v) {
   for (std::size_t to = 0; to < v.graph.actors.size(); ++to) {
     const auto& spec = v.graph.actors[to];
     const auto* type = v.out.actors[to].type;
-    if (type == nullptr) continue;
+    if (type == nullptr) {
+      for (const auto& input : spec.inputs) check_sources(v, spec, input);
+      continue;
+    }
     const auto& inputs = type->info.inputs;
     for (const auto& input : spec.inputs) {
       const auto to_port = index_of(inputs, input.port);
@@ -193,6 +215,7 @@ void resolve_links(validation& v) {
         add_error(v.findings, input.where, "link.unknown-input",
                   fmt::format("{}: it has no input `{}`", spec.title(), input.port),
                   did_you_mean(input.port, names), {known("its inputs", names)});
+        check_sources(v, spec, input);
         continue;
       }
       for (const auto& link : input.links) resolve_link(v, to, input, *to_port, link);

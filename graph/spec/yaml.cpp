@@ -269,6 +269,18 @@ std::string line_of(const std::string& text, int line) {
   return out;
 }
 
+/// The first line, up to `last`, whose indentation has a tab; nothing where none has.
+std::optional<source_mark> tab_before(const std::string& text, const std::string& file, int last) {
+  std::istringstream in(text);
+  std::string line;
+  for (int number = 1; number <= last && std::getline(in, line); ++number) {
+    const auto tab = line.find('\t');
+    if (tab != line.npos && line.find_first_not_of(" \t") > tab)
+      return source_mark{file, number, static_cast<int>(tab) + 1};
+  }
+  return {};
+}
+
 /// Where the next document begins, if there is one; what is in it does not matter.
 std::optional<source_mark> next_document(YAML::Parser& parser, const std::string& file,
                                          const yaml_limits& limits) {
@@ -333,6 +345,10 @@ std::optional<value> parse_yaml(const std::string& file, const std::string& text
     return {};
   } catch (const YAML::Exception& e) {
     const int line = e.mark.line >= 0 ? e.mark.line + 1 : 0;
+    if (const auto tab = tab_before(text, file, line)) {
+      b.add(*tab, "yaml.syntax", "a tab in the indentation", "YAML is indented with spaces alone");
+      return {};
+    }
     const bool reference = line_of(text, line).find("${") != std::string::npos;
     b.add({file, line, line > 0 ? e.mark.column + 1 : 0}, "yaml.syntax", e.msg,
           reference ? "inside {…} and […] quote references: \"${param:name}\"" : "");
