@@ -6,11 +6,12 @@ namespace hocket::distributed {
 
 bool early_messages::put(received&& a) {
   if (!a.item) {
-    const auto what = a.message.what;
-    const auto kind = what == wire::host_event::bound           ? about::bound
-                      : what == wire::host_event::end_of_stream ? about::end
-                                                                : about::input;
-    const auto known = newest_.find({a.link, a.message.session, kind});
+    const auto& event = a.message.event;
+    const auto kind = std::holds_alternative<wire::stream_bound>(event) ? about::bound
+                      : std::holds_alternative<wire::stream_end>(event) ? about::end
+                                                                        : about::input;
+    const auto session = session_of(a.message);
+    const auto known = newest_.find({a.link, session, kind});
     if (known != newest_.end()) {
       messages_[known->second].reset();
       known->second = messages_.size();
@@ -19,7 +20,7 @@ bool early_messages::put(received&& a) {
       ++refused_;
       return false;
     } else {
-      newest_[{a.link, a.message.session, kind}] = messages_.size();
+      newest_[{a.link, session, kind}] = messages_.size();
     }
   }
   messages_.emplace_back(std::move(a));

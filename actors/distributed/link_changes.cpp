@@ -105,12 +105,8 @@ void remote_links::send_link_end(half& h) {
   std::lock_guard lock(h.mutex);
   if (!h.what.outgoing || h.retired == 0 || h.link_ended || !h.senders.empty()) return;
   h.link_ended = true;
-  wire::host_message m;
-  m.what = wire::host_event::link_over;
-  m.link = h.what.wire_id;
-  m.value = h.retired;
-  m.after_packets = true;
-  send_message(h.what.peer, std::move(m));
+  send_message(h.what.peer,
+               {wire::link_ended{static_cast<std::uint32_t>(h.retired)}, h.what.wire_id, true});
 }
 
 // It may come before this host has changed over.

@@ -5,76 +5,66 @@
 
 namespace hocket::distributed {
 
-using wire::host_event;
 using wire::host_message;
 using wire::peer_state;
 
 // ---------------------------------------------------------------------------- orders
 
-void membership::send_order(const std::string& peer, order what, std::vector<std::int64_t> values) {
-  host_message m;
-  m.what = host_event::round_advance;
-  m.value = static_cast<std::int64_t>(what);
-  m.values = std::move(values);
-  links_.wire().send_control(peer, std::move(m));
+void membership::send(const std::string& peer, wire::host_event event) {
+  links_.wire().send_control(peer, {std::move(event)});
 }
 
-void membership::send_orders(order what, const std::vector<std::int64_t>& values) {
-  for (const auto& p : local_.peers) send_order(p, what, values);
+void membership::send_all(const wire::host_event& event) {
+  for (const auto& p : local_.peers) send(p, event);
 }
 
-void membership::take_order(const std::string& peer, const host_message& m) {
-  if (peer != local_.leader) return;
-  const auto& v = m.values;
-  switch (static_cast<order>(m.value)) {
-    case order::open: {
-      std::lock_guard lock(mutex_);
-      if (run_start_) return;
-      run_start_ = run_start{};
-      if (!v.empty()) run_start_->began_ns = v[0];
-      for (std::size_t i = 1; i + 1 < v.size(); i += 2)
-        run_start_->sessions.push_back(
-            {static_cast<session_id>(v[i]), static_cast<epoch_number>(v[i + 1])});
-      changed_.notify_all();
-      return;
-    }
-    case order::start: {
-      if (v.empty()) return;
-      std::lock_guard lock(mutex_);
-      leader_began_ns_ = v[0];
-      start_wanted_ = true;
-      changed_.notify_all();
-      return;
-    }
-    case order::end: return run_.begin_ending();
-    case order::close_next:
-      if (const auto c = run_.next_to_close()) c->request_close(!v.empty() && v[0] != 0);
-      return;
-    case order::finish: {
-      std::lock_guard lock(mutex_);
-      finish_wanted_ = true;
-      return;
-    }
-    case order::round: {
-      if (v.size() < 5 || v.size() % 2 == 0) return;
-      {
-        std::lock_guard lock(mutex_);
-        wanted_ = round_order{v[0], static_cast<round_action>(v[1]),       v[2], v[3],
-                              v[4], unpack_counts(std::span(v).subspan(5))};
-      }
-      return begin_round_if_complete();
-    }
+void membership::on(const std::string& peer, const wire::open_actors& m) {
+  if (!is_leader(peer)) return;
+  std::lock_guard lock(mutex_);
+  if (run_start_) return;
+  run_start_ = run_start{};
+  run_start_->began_ns = m.run.began_ns;
+  for (const auto& s : m.run.sessions) run_start_->sessions.push_back({s.session, s.epoch});
+  changed_.notify_all();
+}
+
+void membership::on(const std::string& peer, const wire::start_sources& m) {
+  if (!is_leader(peer)) return;
+  std::lock_guard lock(mutex_);
+  leader_began_ns_ = m.began_ns;
+  start_wanted_ = true;
+  changed_.notify_all();
+}
+
+void membership::on(const std::string& peer, const wire::begin_ending&) {
+  if (is_leader(peer)) run_.begin_ending();
+}
+
+void membership::on(const std::string& peer, const wire::close_next& m) {
+  if (!is_leader(peer)) return;
+  if (const auto c = run_.next_to_close()) c->request_close(m.force);
+}
+
+void membership::on(const std::string& peer, const wire::finish_run&) {
+  if (!is_leader(peer)) return;
+  std::lock_guard lock(mutex_);
+  finish_wanted_ = true;
+}
+
+void membership::on(const std::string& peer, const wire::round_order& m) {
+  if (!is_leader(peer)) return;
+  {
+    std::lock_guard lock(mutex_);
+    wanted_ = wanted_round{m, counts_of(m.expected)};
   }
+  begin_round_if_complete();
 }
 
 void membership::interrupted(session_id session, epoch_number epoch,
                              std::optional<actor_index> by) {
-  host_message m;
-  m.what = host_event::epoch_raised;
-  m.session = session;
-  m.epoch = epoch;
   // By name: a process that was started after a rewire may number its actors otherwise.
-  if (by) m.detail = run_.graph().actors[*by].name;
+  const wire::host_message m{
+      wire::epoch_raised{session, epoch, by ? run_.graph().actors[*by].name : std::string()}};
   for (const auto& p : local_.peers) {
     if (links_.send_message(p, m) || !run_.is_virtual()) continue;
     return run_.stop(end_reason::failed, "host " + p + " takes no more messages");
@@ -88,52 +78,45 @@ void membership::session_opened(session_id session) {
     for (const auto& [name, o] : peers_) up += o.up ? 1 : 0;
     announced_[session] = up;
   }
-  host_message m;
-  m.what = host_event::session_opened;
-  m.session = session;
-  for (const auto& p : local_.peers) links_.wire().send_control(p, m);
+  send_all(wire::session_open{session});
 }
 
-// value 0: open your actors for it, and say so; 1: its sources go.
-void membership::take_session(const std::string& peer, const host_message& m) {
-  host_message answer;
-  answer.session = m.session;
-  if (m.what == host_event::ready) {
-    {
-      std::lock_guard lock(mutex_);
-      const auto it = announced_.find(m.session);
-      if (it == announced_.end() || it->second == 0 || --it->second > 0) return;
-      announced_.erase(it);
-    }
-    answer.what = host_event::session_opened;
-    answer.value = 1;
-    for (const auto& p : local_.peers) links_.wire().send_control(p, answer);
-    return run_.start_session(m.session);
-  }
-  if (peer != local_.leader) return;
-  if (m.value == 1) return run_.start_session(m.session);
+void membership::on(const std::string& peer, const wire::session_open& m) {
+  if (!is_leader(peer)) return;
   run_.prepare_session(m.session);
-  answer.what = host_event::ready;
-  answer.value = static_cast<std::int64_t>(greeting::session);
-  links_.wire().send_control(peer, std::move(answer));
+  send(peer, wire::session_ready{m.session});
 }
 
-void membership::session_closing(session_id session) {
-  host_message m;
-  m.what = host_event::session_closed;
-  m.session = session;
-  for (const auto& p : local_.peers) links_.wire().send_control(p, m);
+void membership::on(const std::string&, const wire::session_ready& m) {
+  if (!local_.leads()) return;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = announced_.find(m.session);
+    if (it == announced_.end() || it->second == 0 || --it->second > 0) return;
+    announced_.erase(it);
+  }
+  send_all(wire::session_start{m.session});
+  run_.start_session(m.session);
+}
+
+void membership::on(const std::string& peer, const wire::session_start& m) {
+  if (is_leader(peer)) run_.start_session(m.session);
+}
+
+void membership::session_closing(session_id session) { send_all(wire::session_close{session}); }
+
+void membership::on(const std::string&, const wire::session_close& m) {
+  run_.close_session(m.session, true);
 }
 
 void membership::stopped(end_reason why, const std::string& detail, bool from_peer) {
-  if (!from_peer) {
-    host_message m;
-    m.what = host_event::stop;
-    m.value = static_cast<std::int64_t>(why);
-    m.detail = detail;
-    for (const auto& p : local_.peers) links_.wire().send_control(p, m);
-  }
+  if (!from_peer) send_all(wire::stop_run{static_cast<wire::end_reason>(why), detail});
   stop_waiting();
+}
+
+void membership::on(const std::string& peer, const wire::stop_run& m) {
+  run_.stop(m.reason == wire::end_reason::failed ? end_reason::failed : end_reason::stopped,
+            fmt::format("host {}{}{}", peer, m.detail.empty() ? " stops" : ": ", m.detail), true);
 }
 
 // ---------------------------------------------------------------------------- arrivals
@@ -149,7 +132,7 @@ void membership::accept(const std::string& peer, received&& a) {
     } else if (run_.is_virtual()) {
       const auto& m = a.message;
       const ordered_channel from =
-          a.item ? ordered_channel{host_index(peer), a.link, ordered_channel::channel_kind::packets}
+          a.item ? ordered_channel{host_index(peer), a.link, wire::channel_kind::packets}
                  : ordered_channel{host_index(peer), m.link, ordered_channel::of(m)};
       const auto number = ++received_[from];
       waiting_.push_back({from, number, std::move(a)});
@@ -175,34 +158,21 @@ bool membership::packet_arrived(std::uint32_t link, packet&& p) {
 }
 
 void membership::control_arrived(const std::string& peer, const host_message& m) {
-  switch (m.what) {
-    case host_event::ready: return take_greeting(peer, m);
-    case host_event::stop:
-      return run_.stop(
-          m.value == static_cast<std::int64_t>(end_reason::failed) ? end_reason::failed
-                                                                   : end_reason::stopped,
-          fmt::format("host {}{}{}", peer, m.detail.empty() ? " stops" : ": ", m.detail), true);
-    case host_event::round_advance: return take_order(peer, m);
-    case host_event::round_report:
-      if (auto r = host_report::unpack(m.values, local_.whole.hosts.size()))
-        take_report(peer, std::move(*r));
-      return;
-    case host_event::epoch_raised:
-      if (run_.is_virtual()) return accept(peer, {0, {}, m});
-      return run_.interrupt_elsewhere(m.session, m.epoch, m.detail);
-    case host_event::bound:
-    case host_event::end_of_stream:
-    case host_event::input_lost:
-    case host_event::input_recovered:
-    case host_event::link_over:
-      if (links_.find(m.link) != nullptr) accept(peer, {m.link, {}, m});
-      return;
-    case host_event::session_opened: return take_session(peer, m);
-    case host_event::session_closed: return run_.close_session(m.session, true);
-    case host_event::rewire:
-      if (on_rewire_message) on_rewire_message(peer, m);
-      return;
-  }
+  std::visit(
+      [&](const auto& event) {
+        using kind = std::decay_t<decltype(event)>;
+        if constexpr (requires { on(peer, event); }) {
+          on(peer, event);
+        } else if constexpr (std::is_same_v<kind, wire::epoch_raised>) {
+          if (run_.is_virtual()) return accept(peer, {0, {}, m});
+          run_.interrupt_elsewhere(event.session, event.epoch, event.actor);
+        } else if constexpr (requires { event.number; }) {  // of a rewire
+          if (on_rewire_message) on_rewire_message(peer, m.event);
+        } else if (links_.find(m.link) != nullptr) {
+          accept(peer, {m.link, {}, m});
+        }
+      },
+      m.event);
 }
 
 void membership::room_again(std::uint32_t link) { links_.room_again(link); }

@@ -18,30 +18,6 @@
 
 namespace hocket::distributed {
 
-/// What a host tells the leader about itself: enough to see the whole run at rest.
-struct host_report {
-  std::int64_t round = 0;  ///< virtual time: which round it has finished
-  std::int64_t sources_open = 0;
-  bool closed = false;         ///< all its actors have closed
-  bool busy = false;           ///< real time: packets are on the wire or wait for it
-  bool active_timers = false;  ///< virtual: something other than ticks is due
-  bool has_open_micro_turn =
-      false;                 ///< virtual: a micro-turn is not over, or an actor has pending work
-  std::int64_t idle_ms = 0;  ///< real time: how long nothing but ticks has happened
-  std::int64_t first_rank = -1;  ///< the actor that would be released next; -1: none
-  std::int64_t first_session = 0;
-  std::int64_t due_ns = -1;  ///< virtual: the next timer; -1: none
-  std::int64_t due_rank = 0;
-  channel_counts sent;  ///< packets and messages to the others
-
-  std::vector<std::int64_t> pack() const;
-  static std::optional<host_report> unpack(const std::vector<std::int64_t>& values,
-                                           std::size_t hosts);
-};
-
-/// Counts as they stand in a message: number of the channel, count, and so on.
-channel_counts unpack_counts(std::span<const std::int64_t> pairs);
-
 /// One host among those that run a plan together. There is no coordinator process: the host of the
 /// first source (`host_plan::leader`) opens sessions and says when the run begins and ends; every host
 /// goes on alone as long as nothing begins or ends.
@@ -68,7 +44,7 @@ class membership final : public peer_hosts, public wire::node_events {
 
   remote_links& links() { return links_; }
   /// Called with each message about a rewire, until close(). Set before begin().
-  std::function<void(const std::string& peer, const wire::host_message&)> on_rewire_message;
+  std::function<void(const std::string& peer, const wire::host_event&)> on_rewire_message;
 
   // peer_hosts
   result<void> listen() override { return links_.open(*this); }
@@ -97,30 +73,25 @@ class membership final : public peer_hosts, public wire::node_events {
            std::uint64_t to_seq) override;
 
  private:
-  enum class order : std::int64_t { open, start, end, close_next, round, finish };
-  enum class greeting : std::int64_t { here, running, opened, session };
-  enum class round_action : std::int64_t { deliver, advance, close, force, end };
   /// What the others agreed on: conversations and the monotonic time of stream time zero.
   struct run_start {
     std::vector<graph_run::session_start> sessions;
     std::string from;           ///< leader that came back: the host that said so, by its clock
     std::int64_t began_ns = 0;  ///< 0: not yet
   };
-  struct round_order {
-    std::int64_t round = 0;
-    round_action what = round_action::deliver;
-    std::int64_t due_ns = 0, due_rank = 0;
-    std::int64_t closing_host = -1;  ///< host that releases
-    channel_counts expected;         ///< what must have come before it begins, and what it takes in
+  /// A round that the leader wants.
+  struct wanted_round {
+    wire::round_order order;
+    channel_counts expected;  ///< of it: what must have come before, and what it takes in
   };
   struct peer_progress {
     bool up = false, greeted = false, running = false, opened = false, lost = false;
-    std::optional<host_report> last;
+    std::optional<wire::host_report> last;
     std::int64_t last_ns = 0;
   };
   struct waiting {
     ordered_channel from;
-    std::int64_t number = 0;  ///< in its channel, from 1
+    std::uint64_t number = 0;  ///< in its channel, from 1
     received what;
   };
 
@@ -137,27 +108,38 @@ class membership final : public peer_hosts, public wire::node_events {
   void greet_leader();
   void send_run_start(const std::string& peer);
   std::int64_t to_our_clock(const std::string& peer, std::int64_t their_ns);
-  void take_greeting(const std::string& peer, const wire::host_message& m);
-  void take_session(const std::string& peer, const wire::host_message& m);
-  void take_order(const std::string& peer, const wire::host_message& m);
-  void send_order(const std::string& peer, order what, std::vector<std::int64_t> values = {});
-  void send_orders(order what, const std::vector<std::int64_t>& values = {});
+  void on(const std::string& peer, const wire::host_present& m);
+  void on(const std::string& peer, const wire::actors_open& m);
+  void on(const std::string& peer, const wire::open_actors& m);
+  void on(const std::string& peer, const wire::start_sources& m);
+  void on(const std::string& peer, const wire::session_open& m);
+  void on(const std::string& peer, const wire::session_ready& m);
+  void on(const std::string& peer, const wire::session_start& m);
+  void on(const std::string& peer, const wire::session_close& m);
+  void on(const std::string& peer, const wire::stop_run& m);
+  void on(const std::string& peer, const wire::begin_ending& m);
+  void on(const std::string& peer, const wire::close_next& m);
+  void on(const std::string& peer, const wire::finish_run& m);
+  void on(const std::string& peer, const wire::host_report& m);
+  void on(const std::string& peer, const wire::round_order& m);
+  void send(const std::string& peer, wire::host_event event);
+  void send_all(const wire::host_event& event);
+  bool is_leader(const std::string& peer) const { return peer == local_.leader; }
   void accept(const std::string& peer, received&& a);
   void follow_clock(std::int64_t now_ns);
 
   // End and rounds: virtual_rounds.cpp
-  host_report report_now(std::int64_t now_ns);
-  void send_report(const host_report& r);
-  void take_report(const std::string& peer, host_report r);
+  wire::host_report report_now(std::int64_t now_ns);
   void lead_end(std::int64_t now_ns);
   void finish_when_told(std::int64_t now_ns);
-  void close_next(std::size_t host, const host_report& r);
+  void close_next(std::size_t host, const wire::host_report& r);
   /// All reports, by the number of the host; none where one is missing.
-  std::vector<std::pair<std::size_t, host_report>> all_reports(const host_report& own) const;
+  std::vector<std::pair<std::size_t, wire::host_report>> all_reports(
+      const wire::host_report& own) const;
   void lead_round();
-  round_order next_round(const std::vector<std::pair<std::size_t, host_report>>& all);
+  wire::round_order next_round(const std::vector<std::pair<std::size_t, wire::host_report>>& all);
   void begin_round_if_complete();
-  void run_round(const round_order& o, std::vector<waiting> items);
+  void run_round(const wire::round_order& o, std::vector<waiting> items);
   void report_round();
   std::size_t host_index(const std::string& name) const;
 
@@ -178,24 +160,24 @@ class membership final : public peer_hosts, public wire::node_events {
   bool end_sent_ = false;
   early_messages early_;              ///< real time: before we go
   std::vector<waiting> waiting_;      ///< virtual time: until the round
-  channel_counts received_;           ///< all that was put into mailbox_
+  channel_counts received_;           ///< all that was put into waiting_
   std::int64_t leader_began_ns_ = 0;  ///< on the leader's clock
   std::int64_t next_report_ns_ = 0, next_clock_ns_ = 0, closed_ns_ = 0, closed_since_ns_ = 0;
   int closed_again_ = 0;  ///< how often the same actor was released
-  std::pair<std::int64_t, std::int64_t> last_closed_{-1, -1};
+  std::optional<wire::close_candidate> last_closed_;
 
   std::map<session_id, std::size_t> announced_;  ///< leader: how many hosts have not opened it
 
   // Rounds.
-  std::optional<round_order> wanted_;
+  std::optional<wanted_round> wanted_;
   std::int64_t round_ = 0;      ///< begun here
   std::int64_t led_round_ = 0;  ///< leader: ordered
   /// Leader: by host, what it had sent when the last round was ordered.
   std::map<std::size_t, channel_counts> known_sent_;
-  std::optional<host_report> own_;  ///< leader: of the round
+  std::optional<wire::host_report> own_;  ///< leader: of the round
   bool report_due_ = true;
   std::uint64_t reported_activity_ = 0;
-  std::pair<std::int64_t, std::int64_t> allowed_until_{-1, -1};  ///< driver's thread only
+  wire::timer_due allowed_until_{-1, -1};  ///< driver's thread only
 };
 
 }  // namespace hocket::distributed

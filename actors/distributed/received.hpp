@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "graph/contract/packet.hpp"
 #include "graph/schema/host_message.hpp"
@@ -14,19 +15,20 @@ namespace hocket::distributed {
 /// What of one host's sending keeps its order on the way to another: the packets of a link, its
 /// bounds and ends, which follow packets, and other messages (link 0: about the host as a whole).
 struct ordered_channel {
-  enum class channel_kind : std::int64_t { packets, ends, messages };
   std::size_t host = 0;    ///< the other host, as `hosts` of the plan counts them
   std::uint32_t link = 0;  ///< its number on the wire
-  channel_kind which = channel_kind::packets;
+  wire::channel_kind which = wire::channel_kind::packets;
 
-  /// For a message between hosts: one number, and back. A stranger's number gives a strange channel.
-  std::int64_t pack() const;
-  static ordered_channel unpack(std::int64_t number);
-  static channel_kind of(const wire::host_message& m);
+  static wire::channel_kind of(const wire::host_message& m);
   auto operator<=>(const ordered_channel&) const = default;
 };
 /// How much was sent, or has arrived, by channel.
-using channel_counts = std::map<ordered_channel, std::int64_t>;
+using channel_counts = std::map<ordered_channel, std::uint64_t>;
+channel_counts counts_of(const std::vector<wire::channel_count>& sent);
+std::vector<wire::channel_count> to_message(const channel_counts& counts);
+
+/// The session that a message about a link is for.
+session_id session_of(const wire::host_message& m);
 
 /// Something that came off the wire.
 struct received {

@@ -31,13 +31,13 @@ class sender_component final : public component {
     switch (c.what) {
       case kind::interrupt: break;  // sent once to every host, not per link
       case kind::input_lost:
-        links_.send_control(link_, wire::host_event::input_lost, p.header.session, c.detail);
+        links_.send_event(link_, wire::input_lost{p.header.session, c.detail});
         break;
       case kind::input_recovered:
-        links_.send_control(link_, wire::host_event::input_recovered, p.header.session);
+        links_.send_event(link_, wire::input_recovered{p.header.session});
         break;
       case kind::end_of_stream:
-        links_.send_control(link_, wire::host_event::end_of_stream, p.header.session, "", true);
+        links_.send_event(link_, wire::stream_end{p.header.session}, true);
         break;
       case kind::bound:
       case kind::played:

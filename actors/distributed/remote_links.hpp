@@ -80,8 +80,7 @@ class remote_links final : public remote_end {
   void send(half& h, session_id cell_session, const packet& p);
   std::optional<writable_buffer> allocate(const actor_cell& proxy, std::size_t size_bytes) override;
   void send_bound(actor_index proxy, session_id session, timestamp bound) override;
-  void send_control(half& h, wire::host_event what, session_id session, std::string detail = {},
-                    bool after_packets = false);
+  void send_event(half& h, wire::host_event event, bool after_packets = false);
   /// The wire takes packets again.
   void room_again(std::uint32_t wire_link);
   /// Tells a peer that began anew what has ended.
@@ -126,7 +125,7 @@ class remote_links final : public remote_end {
   void on_link_end(half& h, std::int64_t revision);
   void end_receivers(half& h);
   void start_delivering(half& h);
-  void count_sent(const std::string& peer, std::uint32_t link, ordered_channel::channel_kind which);
+  void count_sent(const std::string& peer, std::uint32_t link, wire::channel_kind which);
   void send_message_or_stop(half& h, wire::host_message m);
   wire::remote_link link_options(const host_plan& local, const half& h) const;
   wire::node_options node_options() const;

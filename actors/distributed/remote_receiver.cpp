@@ -10,8 +10,9 @@ namespace hocket::distributed {
 void remote_links::deliver(received&& a) {
   auto* const h = find_half(a.link);
   if (h == nullptr) return;
-  const bool link_ends_now = !a.item && a.message.what == wire::host_event::link_over;
-  if (link_ends_now) return on_link_end(*h, a.message.value);
+  if (!a.item)
+    if (const auto* end = std::get_if<wire::link_ended>(&a.message.event))
+      return on_link_end(*h, static_cast<std::int64_t>(end->revision));
   std::lock_guard passing(h->passing);
   if (h->buffering) {
     if (!h->early.put(std::move(a)) && h->early.refused() == 1)
@@ -59,22 +60,27 @@ void remote_links::return_credit(const half& h, std::atomic<std::uint32_t>& cred
 }
 
 void remote_links::deliver_message(half& h, const wire::host_message& m) {
-  using event = wire::host_event;
-  if (m.what == event::end_of_stream) return end_link(h, m.session);
+  const auto session = session_of(m);
+  if (std::holds_alternative<wire::stream_end>(m.event)) return end_link(h, session);
   link_end to;
   {
     std::lock_guard lock(h.mutex);
-    if (const auto it = h.link_ends.find(m.session); it != h.link_ends.end()) to = it->second.to;
+    if (const auto it = h.link_ends.find(session); it != h.link_ends.end()) to = it->second.to;
   }
   if (!to.to) return;
-  if (m.what == event::bound) return to.to->raise_bound(*to.queue, m.ts);
-  if (m.what != event::input_lost && m.what != event::input_recovered) return;
+  if (const auto* bound = std::get_if<wire::stream_bound>(&m.event))
+    return to.to->raise_bound(*to.queue, bound->bound);
   control content;
-  content.what =
-      m.what == event::input_lost ? control::kind::input_lost : control::kind::input_recovered;
-  content.detail = m.detail;
+  if (const auto* lost = std::get_if<wire::input_lost>(&m.event)) {
+    content.what = control::kind::input_lost;
+    content.detail = lost->reason;
+  } else if (std::holds_alternative<wire::input_recovered>(m.event)) {
+    content.what = control::kind::input_recovered;
+  } else {
+    return;
+  }
   auto p = make_packet(run_.now(), std::move(content));
-  p.header.session = m.session;
+  p.header.session = session;
   to.to->control_lane(to.queue->port(), std::move(p));
 }
 

@@ -10,7 +10,7 @@ namespace hocket::distributed {
 bool remote_links::try_send(half& h, const packet& p) {
   switch (wire_->send(h.what.wire_id, p)) {
     case wire::sent_how::sent:
-      count_sent(h.what.peer, h.what.wire_id, ordered_channel::channel_kind::packets);
+      count_sent(h.what.peer, h.what.wire_id, wire::channel_kind::packets);
       return true;
     case wire::sent_how::unsendable: ++h.unsendable; return true;
     case wire::sent_how::no_credit:
@@ -70,30 +70,17 @@ void remote_links::room_again(std::uint32_t wire_link) {
   notify_unsendable(*h);
 }
 
-void remote_links::send_control(half& h, wire::host_event what, session_id session,
-                                std::string detail, bool after_packets) {
-  wire::host_message m;
-  m.what = what;
-  m.link = h.what.wire_id;
-  m.session = session;
-  m.detail = std::move(detail);
-  m.after_packets = after_packets;
-  if (what == wire::host_event::end_of_stream) {
+void remote_links::send_event(half& h, wire::host_event event, bool after_packets) {
+  if (const auto* end = std::get_if<wire::stream_end>(&event)) {
     std::lock_guard lock(h.mutex);
-    h.ended[session] = true;
+    h.ended[end->session] = true;
   }
-  send_message_or_stop(h, std::move(m));
+  send_message_or_stop(h, {std::move(event), h.what.wire_id, after_packets});
 }
 
-void remote_links::send_bound(actor_index sender, session_id session, timestamp bound) {
-  auto& h = *links().by_proxy.at(sender);
-  wire::host_message m;
-  m.what = wire::host_event::bound;
-  m.link = h.what.wire_id;
-  m.session = session;
-  m.ts = bound;
-  m.after_packets = true;
-  send_message_or_stop(h, std::move(m));
+void remote_links::send_bound(actor_index proxy, session_id session, timestamp bound) {
+  auto& h = *links().by_proxy.at(proxy);
+  send_message_or_stop(h, {wire::stream_bound{session, bound}, h.what.wire_id, true});
 }
 
 // In real time a peer that is not there learns what matters when it is back (repeat_ends, the next
@@ -117,8 +104,7 @@ void remote_links::repeat_ends(const std::string& peer) {
       if (h->retired != 0) continue;
       for (const auto& [session, sent_before] : h->ended) ended.push_back(session);
     }
-    for (const auto session : ended)
-      send_control(*h, wire::host_event::end_of_stream, session, "", true);
+    for (const auto session : ended) send_event(*h, wire::stream_end{session}, true);
   }
 }
 
@@ -131,7 +117,7 @@ bool remote_links::send_message(const std::string& peer, wire::host_message m) {
 }
 
 void remote_links::count_sent(const std::string& peer, std::uint32_t link,
-                              ordered_channel::channel_kind which) {
+                              wire::channel_kind which) {
   std::lock_guard lock(sent_mutex_);
   ++sent_[{run_.local().host_index(peer), link, which}];
 }
@@ -139,21 +125,6 @@ void remote_links::count_sent(const std::string& peer, std::uint32_t link,
 channel_counts remote_links::sent() const {
   std::lock_guard lock(sent_mutex_);
   return sent_;
-}
-
-ordered_channel::channel_kind ordered_channel::of(const wire::host_message& m) {
-  const bool ends = m.what == wire::host_event::bound || m.what == wire::host_event::end_of_stream;
-  return ends ? channel_kind::ends : channel_kind::messages;
-}
-
-std::int64_t ordered_channel::pack() const {
-  return static_cast<std::int64_t>(host) << 34 | static_cast<std::int64_t>(link) << 2 |
-         static_cast<std::int64_t>(which);
-}
-
-ordered_channel ordered_channel::unpack(std::int64_t number) {
-  return {static_cast<std::size_t>(number >> 34), static_cast<std::uint32_t>(number >> 2),
-          static_cast<channel_kind>(number & 3)};
 }
 
 bool remote_links::anything_under_way() const {

@@ -8,9 +8,6 @@
 
 namespace hocket::distributed {
 
-using wire::host_event;
-using wire::host_message;
-
 membership::membership(graph_run& run, host_options mine)
     : run_(run), local_(run.local()), mine_(std::move(mine)), links_(run, mine_) {
   for (const auto& p : local_.peers) peers_[p];
@@ -110,7 +107,7 @@ void membership::lead() {
     std::lock_guard lock(mutex_);
     run_start_->began_ns = began;
   }
-  send_orders(order::start, {began});
+  send_all(wire::start_sources{began});
   start(began);
 }
 
@@ -131,10 +128,7 @@ void membership::follow() {
                        [](const auto& o) { return o.second.up || o.second.lost; });
   };
   if (!wait_until(reached)) return abort();
-  host_message m;
-  m.what = host_event::ready;
-  m.value = static_cast<std::int64_t>(greeting::opened);
-  links_.wire().send_control(local_.leader, std::move(m));
+  send(local_.leader, wire::actors_open{});
   if (!wait_until([&] { return start_wanted_; })) return abort();
   std::int64_t leader_began = 0;
   {
@@ -185,68 +179,77 @@ void membership::start(std::int64_t began_ns) {
 }
 
 void membership::greet_leader() {
-  host_message m;
-  m.what = host_event::ready;
-  m.values = {run_.is_virtual() ? 1 : 0};
+  wire::host_present m{run_.is_virtual(), {}};
   {
     std::lock_guard lock(mutex_);
-    m.value = static_cast<std::int64_t>(started_ ? greeting::running : greeting::here);
     // On our clock: the leader maps it to its own.
-    if (started_) m.values.push_back(run_start_->began_ns);
+    if (started_) m.running = wire::run_state{run_start_->began_ns, {}};
   }
-  if (m.values.size() > 1)
+  if (m.running)
     for (const auto id : run_.open_sessions())
-      if (const auto s = run_.find_session(id)) {
-        m.values.push_back(static_cast<std::int64_t>(id));
-        m.values.push_back(s->epoch.load());
-      }
-  links_.wire().send_control(local_.leader, std::move(m));
+      if (const auto s = run_.find_session(id))
+        m.running->sessions.push_back({id, s->epoch.load()});
+  send(local_.leader, std::move(m));
 }
 
 void membership::send_run_start(const std::string& peer) {
-  std::lock_guard lock(mutex_);
-  // When stream time began on our clock, where it runs already; then the conversations.
-  std::vector<std::int64_t> values = {run_start_->began_ns};
-  for (const auto& s : run_start_->sessions) {
-    const auto now = run_.find_session(s.id);
-    if (started_ && (!now || now->closing.load())) continue;
-    values.push_back(static_cast<std::int64_t>(s.id));
-    values.push_back(now ? now->epoch.load() : s.epoch);
+  std::vector<graph_run::session_start> sessions;
+  wire::open_actors m;
+  bool started = false;
+  {
+    std::lock_guard lock(mutex_);
+    m.run.began_ns = run_start_->began_ns;
+    sessions = run_start_->sessions;
+    started = started_;
   }
-  send_order(peer, order::open, std::move(values));
+  for (const auto& s : sessions) {
+    const auto now = run_.find_session(s.id);
+    if (started && (!now || now->closing.load())) continue;
+    m.run.sessions.push_back({s.id, now ? now->epoch.load() : s.epoch});
+  }
+  send(peer, std::move(m));
 }
 
-void membership::take_greeting(const std::string& peer, const host_message& m) {
+void membership::on(const std::string& peer, const wire::host_present& m) {
   if (!local_.leads()) return;
-  const auto kind = static_cast<greeting>(m.value);
-  if (kind == greeting::session) return take_session(peer, m);
-  if (kind != greeting::opened && (m.values.empty() || (m.values[0] != 0) != run_.is_virtual()))
+  if (m.virtual_time != run_.is_virtual())
     return run_.stop(
         end_reason::failed,
         fmt::format("`{}` runs in {} time and `{}` in {} time: start both the same way",
                     local_.host, run_.is_virtual() ? "virtual" : "real", peer,
                     run_.is_virtual() ? "real" : "virtual"));
-  std::int64_t began = 0;
-  bool tell = false, start = false;
+  bool tell = false;
   {
     std::lock_guard lock(mutex_);
     auto& o = peers_.at(peer);
     o.greeted = true;
-    o.running = kind == greeting::running;
-    o.opened = kind == greeting::opened;
-    if (o.running && !run_start_ && m.values.size() > 1) {
-      run_start_ = run_start{{}, peer, m.values[1]};
-      for (std::size_t i = 2; i + 1 < m.values.size(); i += 2)
-        run_start_->sessions.push_back(
-            {static_cast<session_id>(m.values[i]), static_cast<epoch_number>(m.values[i + 1])});
+    o.running = m.running.has_value();
+    o.opened = false;
+    if (m.running && !run_start_) {
+      run_start_ = run_start{{}, peer, m.running->began_ns};
+      for (const auto& s : m.running->sessions)
+        run_start_->sessions.push_back({s.session, s.epoch});
     }
-    tell = kind == greeting::here && opening_;
-    start = kind == greeting::opened && started_;
-    if (start) began = run_start_->began_ns;
+    tell = !m.running && opening_;
     changed_.notify_all();
   }
   if (tell) send_run_start(peer);
-  if (start) send_order(peer, order::start, {began});
+}
+
+void membership::on(const std::string& peer, const wire::actors_open&) {
+  if (!local_.leads()) return;
+  std::int64_t began = 0;
+  bool start = false;
+  {
+    std::lock_guard lock(mutex_);
+    auto& o = peers_.at(peer);
+    o.greeted = o.opened = true;
+    o.running = false;
+    start = started_;
+    if (start) began = run_start_->began_ns;
+    changed_.notify_all();
+  }
+  if (start) send(peer, wire::start_sources{began});
 }
 
 }  // namespace hocket::distributed

@@ -9,78 +9,32 @@
 namespace hocket::distributed {
 namespace {
 
-constexpr std::size_t report_fields = 11;
 constexpr std::int64_t settle_ms = 300;  ///< as in one process
 
 }  // namespace
 
-channel_counts unpack_counts(std::span<const std::int64_t> pairs) {
-  channel_counts out;
-  for (std::size_t i = 0; i + 1 < pairs.size(); i += 2)
-    out[ordered_channel::unpack(pairs[i])] = pairs[i + 1];
-  return out;
-}
-
-std::vector<std::int64_t> host_report::pack() const {
-  std::vector<std::int64_t> out = {
-      round,   sources_open, closed,        busy,   active_timers, has_open_micro_turn,
-      idle_ms, first_rank,   first_session, due_ns, due_rank};
-  for (const auto& [to, n] : sent) out.insert(out.end(), {to.pack(), n});
-  return out;
-}
-
-std::optional<host_report> host_report::unpack(const std::vector<std::int64_t>& v,
-                                               std::size_t hosts) {
-  if (v.size() < report_fields || (v.size() - report_fields) % 2 != 0) return std::nullopt;
-  host_report r;
-  r.round = v[0];
-  r.sources_open = v[1];
-  r.closed = v[2] != 0;
-  r.busy = v[3] != 0;
-  r.active_timers = v[4] != 0;
-  r.has_open_micro_turn = v[5] != 0;
-  r.idle_ms = v[6];
-  r.first_rank = v[7];
-  r.first_session = v[8];
-  r.due_ns = v[9];
-  r.due_rank = v[10];
-  r.sent = unpack_counts(std::span(v).subspan(report_fields));
-  for (const auto& [to, n] : r.sent)
-    if (to.host >= hosts) return std::nullopt;
-  return r;
-}
-
-host_report membership::report_now(std::int64_t now_ns) {
-  host_report r;
+wire::host_report membership::report_now(std::int64_t now_ns) {
+  wire::host_report r;
   r.round = round_;
-  r.sources_open = run_.sources_open();
-  r.closed = run_.all_closed();
-  if (const auto c = run_.next_to_close()) {
-    r.first_rank = static_cast<std::int64_t>(run_.layout().rank[c->actor()]);
-    r.first_session = static_cast<std::int64_t>(c->session());
-  }
-  r.sent = links_.sent();
+  r.sources_open = static_cast<std::uint32_t>(run_.sources_open());
+  r.all_closed = run_.all_closed();
+  if (const auto c = run_.next_to_close())
+    r.next_to_close = {static_cast<std::uint32_t>(run_.layout().rank[c->actor()]), c->session()};
+  r.sent = to_message(links_.sent());
   if (run_.is_virtual()) {
     r.active_timers = run_.timer.has_active();
-    r.has_open_micro_turn = run_.has_open_micro_turn() || run_.anyone_has_pending_work();
-    if (const auto next = run_.timer.next()) std::tie(r.due_ns, r.due_rank) = *next;
+    r.open_work = run_.has_open_micro_turn() || run_.anyone_has_pending_work();
+    if (const auto next = run_.timer.next()) r.next_timer = {next->first, next->second};
     return r;
   }
-  r.busy = links_.anything_under_way();
+  r.wire_busy = links_.anything_under_way();
   r.idle_ms = run_.count_idle_ns(now_ns) / 1'000'000;
   return r;
 }
 
-void membership::send_report(const host_report& r) {
-  wire::host_message m;
-  m.what = wire::host_event::round_report;
-  m.values = r.pack();
-  links_.wire().send_control(local_.leader, std::move(m));
-}
-
-std::vector<std::pair<std::size_t, host_report>> membership::all_reports(
-    const host_report& own) const {
-  std::vector<std::pair<std::size_t, host_report>> all = {{host_index(local_.host), own}};
+std::vector<std::pair<std::size_t, wire::host_report>> membership::all_reports(
+    const wire::host_report& own) const {
+  std::vector<std::pair<std::size_t, wire::host_report>> all = {{host_index(local_.host), own}};
   for (const auto& [name, o] : peers_) {
     if (o.last)
       all.emplace_back(host_index(name), *o.last);
@@ -90,12 +44,14 @@ std::vector<std::pair<std::size_t, host_report>> membership::all_reports(
   return all;
 }
 
-void membership::take_report(const std::string& peer, host_report r) {
+void membership::on(const std::string& peer, const wire::host_report& m) {
   if (!local_.leads()) return;
+  for (const auto& c : m.sent)
+    if (c.host >= local_.whole.hosts.size()) return;
   {
     std::lock_guard lock(mutex_);
     auto& o = peers_.at(peer);
-    o.last = std::move(r);
+    o.last = m;
     o.last_ns = monotonic_ns();
   }
   if (run_.is_virtual()) lead_round();
@@ -120,7 +76,7 @@ void membership::check() {
   if (local_.leads())
     lead_end(now_ns);
   else
-    send_report(report_now(now_ns));
+    send(local_.leader, report_now(now_ns));
 }
 
 // Stream time follows the leader's clock: its estimate gets better, and clocks drift. By at most
@@ -145,7 +101,7 @@ void membership::follow_clock(std::int64_t now_ns) {
 
 void membership::lead_end(std::int64_t now_ns) {
   const auto own = report_now(now_ns);
-  std::vector<std::pair<std::size_t, host_report>> all;
+  std::vector<std::pair<std::size_t, wire::host_report>> all;
   bool fresh = true;
   {
     std::lock_guard lock(mutex_);
@@ -160,37 +116,37 @@ void membership::lead_end(std::int64_t now_ns) {
     if (!every([](const auto& r) { return r.sources_open == 0; })) return;
     if (!run_.ends_by_itself() && !run_.stopping()) return;
     end_sent_ = true;
-    send_orders(order::end);
+    send_all(wire::begin_ending{});
     return run_.begin_ending();
   }
-  if (every([](const auto& r) { return r.closed; })) {
-    send_orders(order::finish);
+  if (every([](const auto& r) { return r.all_closed; })) {
+    send_all(wire::finish_run{});
     std::lock_guard lock(mutex_);
     finish_wanted_ = true;
     return;
   }
   if (now_ns - closed_ns_ < settle_ms * 1'000'000) return;
-  if (!every([](const auto& r) { return !r.busy && (r.closed || r.idle_ms > settle_ms); })) return;
+  if (!every([](const auto& r) { return !r.wire_busy && (r.all_closed || r.idle_ms > settle_ms); }))
+    return;
   const auto first = std::min_element(all.begin(), all.end(), [](const auto& a, const auto& b) {
-    const auto key = [](const host_report& r) {
-      return std::tuple(r.first_rank < 0, r.first_rank, r.first_session);
+    const auto key = [](const wire::host_report& r) {
+      return std::pair(!r.next_to_close, r.next_to_close.value_or(wire::close_candidate{}));
     };
     return key(a.second) < key(b.second);
   });
-  if (first->second.first_rank < 0) return;
+  if (!first->second.next_to_close) return;
   closed_ns_ = now_ns;
   close_next(first->first, first->second);
 }
 
 // A cell that does not close although all is idle waits for something that will never come.
-void membership::close_next(std::size_t host, const host_report& r) {
-  const std::pair who(r.first_rank, r.first_session);
-  closed_again_ = who == last_closed_ ? closed_again_ + 1 : 0;
-  last_closed_ = who;
+void membership::close_next(std::size_t host, const wire::host_report& r) {
+  closed_again_ = r.next_to_close == last_closed_ ? closed_again_ + 1 : 0;
+  last_closed_ = r.next_to_close;
   const bool force =
       closed_again_ * settle_ms > static_cast<std::int64_t>(run_.options.drain_limit_s * 1e3);
   const auto& name = local_.whole.hosts[host].name;
-  if (name != local_.host) return send_order(name, order::close_next, {force ? 1 : 0});
+  if (name != local_.host) return send(name, wire::close_next{force});
   run_.close_next(force);
 }
 
@@ -220,7 +176,7 @@ void membership::finish_when_told(std::int64_t now_ns) {
 
 bool membership::idle_virtual() {
   if (const auto next = run_.timer.next();
-      next && std::pair<std::int64_t, std::int64_t>(*next) <= allowed_until_) {
+      next && wire::timer_due{next->first, next->second} <= allowed_until_) {
     auto due = run_.timer.take_next();
     due->run();
     return true;
@@ -240,7 +196,7 @@ void membership::report_round() {
     reported_activity_ = activity;
   }
   const auto r = report_now(0);
-  if (!local_.leads()) return send_report(r);
+  if (!local_.leads()) return send(local_.leader, r);
   {
     std::lock_guard lock(mutex_);
     own_ = r;
@@ -249,7 +205,7 @@ void membership::report_round() {
 }
 
 void membership::lead_round() {
-  std::map<std::string, round_order> orders;
+  std::map<std::string, wanted_round> orders;
   bool finish = false;
   {
     std::lock_guard lock(mutex_);
@@ -262,74 +218,72 @@ void membership::lead_round() {
     finish = finish_wanted_;
     if (!finish && next.round == led_round_) return;  // until something comes from outside
     led_round_ = next.round;
-    for (const auto& [host, r] : all) known_sent_[host] = r.sent;
-    for (const auto& h : local_.whole.hosts) orders[h.name] = next;
+    for (const auto& [host, r] : all) known_sent_[host] = counts_of(r.sent);
+    for (const auto& h : local_.whole.hosts) orders[h.name].order = next;
     for (const auto& [from, sent] : known_sent_)
       for (const auto& [to, n] : sent)
         orders[local_.whole.hosts[to.host].name].expected[{from, to.link, to.which}] = n;
     if (!finish) wanted_ = orders[local_.host];
   }
-  if (finish) return send_orders(order::finish);
+  if (finish) return send_all(wire::finish_run{});
   for (const auto& p : local_.peers) {
-    const auto& o = orders[p];
-    std::vector<std::int64_t> values = {o.round, static_cast<std::int64_t>(o.what), o.due_ns,
-                                        o.due_rank, o.closing_host};
-    for (const auto& [from, n] : o.expected) values.insert(values.end(), {from.pack(), n});
-    send_order(p, order::round, std::move(values));
+    auto& o = orders[p];
+    o.order.expected = to_message(o.expected);
+    send(p, std::move(o.order));
   }
   begin_round_if_complete();
 }
 
 // What comes next: as the loop of one process would decide if it saw all hosts. mutex_ held.
-membership::round_order membership::next_round(
-    const std::vector<std::pair<std::size_t, host_report>>& all) {
-  round_order o;
+wire::round_order membership::next_round(
+    const std::vector<std::pair<std::size_t, wire::host_report>>& all) {
+  wire::round_order o;
   o.round = led_round_;
   const auto any = [&](auto holds) {
     return std::any_of(all.begin(), all.end(), [&](const auto& r) { return holds(r.second); });
   };
-  const auto go = [&](round_action what) {
+  const auto go = [&](wire::round_action action) {
     o.round = led_round_ + 1;
-    o.what = what;
+    o.action = action;
     return o;
   };
   for (const auto& [host, r] : all)
-    if (!known_sent_.contains(host) || known_sent_[host] != r.sent)
-      return go(round_action::deliver);
-  if (!any([](const auto& r) { return !r.closed; })) {
+    if (!known_sent_.contains(host) || known_sent_[host] != counts_of(r.sent))
+      return go(wire::round_action::deliver);
+  if (!any([](const auto& r) { return !r.all_closed; })) {
     finish_wanted_ = true;
     return o;
   }
   const bool sources = any([](const auto& r) { return r.sources_open > 0; });
   if (!end_sent_ && !sources && (run_.ends_by_itself() || run_.stopping())) {
     end_sent_ = true;
-    return go(round_action::end);
+    return go(wire::round_action::end);
   }
   const bool active = any([](const auto& r) { return r.active_timers; });
-  const bool tells = any([](const auto& r) { return r.has_open_micro_turn; });
+  const bool tells = any([](const auto& r) { return r.open_work; });
   const bool overdue = run_.overdue_virtual();
-  std::optional<std::pair<std::int64_t, std::int64_t>> due;
-  std::optional<std::tuple<std::int64_t, std::int64_t, std::size_t>> first;
+  std::optional<wire::timer_due> due;
+  std::optional<std::pair<wire::close_candidate, std::size_t>> first;
   for (const auto& [host, r] : all) {
-    const std::pair when(r.due_ns, r.due_rank);
-    if (r.due_ns >= 0 && (!due || when < *due)) due = when;
-    const std::tuple who(r.first_rank, r.first_session, host);
-    if (r.first_rank >= 0 && (!first || who < *first)) first = who;
+    if (r.next_timer && (!due || *r.next_timer < *due)) due = r.next_timer;
+    if (!r.next_to_close) continue;
+    const std::pair candidate(*r.next_to_close, host);
+    if (!first || candidate < *first) first = candidate;
   }
   const bool ending = end_sent_ || run_.ending();
-  if (first) o.closing_host = static_cast<std::int64_t>(std::get<2>(*first));
+  if (first) o.closing_host = static_cast<std::uint32_t>(first->second);
   if (ending && first && (overdue || !(active || tells)))
-    return go(overdue ? round_action::force : round_action::close);
+    return go(overdue ? wire::round_action::force : wire::round_action::close);
   if (!active && !ending) return o;
   if (due) {
-    std::tie(o.due_ns, o.due_rank) = *due;
-    return go(round_action::advance);
+    o.due = *due;
+    return go(wire::round_action::advance);
   }
-  return first ? go(round_action::force) : o;
+  return first ? go(wire::round_action::force) : o;
 }
 
 void membership::begin_round_if_complete() {
-  round_order o;
+  wanted_round o;
   std::vector<waiting> items;
   {
     std::lock_guard lock(mutex_);
@@ -348,12 +302,12 @@ void membership::begin_round_if_complete() {
     waiting_.erase(waiting_.begin(), later);
   }
   run_.executor->inside(
-      [this, o, items = std::move(items)]() mutable { run_round(o, std::move(items)); });
+      [this, o, items = std::move(items)]() mutable { run_round(o.order, std::move(items)); });
 }
 
 // On the loop's thread: what was sent to us comes in, in an order of its own; then what the leader
 // lets happen. The loop runs until nothing is ready, and reports.
-void membership::run_round(const round_order& o, std::vector<waiting> items) {
+void membership::run_round(const wire::round_order& o, std::vector<waiting> items) {
   std::sort(items.begin(), items.end(), [&](const auto& a, const auto& b) {
     const auto key = [&](const waiting& w) {
       const auto* known = links_.find(w.what.link);
@@ -362,22 +316,23 @@ void membership::run_round(const round_order& o, std::vector<waiting> items) {
     };
     return key(a) < key(b);
   });
-  if (o.what == round_action::advance) {
-    allowed_until_ = {o.due_ns, o.due_rank};
-    if (o.due_ns > run_.now().ns()) run_.time.set(timestamp(o.due_ns));
+  if (o.action == wire::round_action::advance) {
+    allowed_until_ = o.due;
+    if (o.due.due_ns > run_.now().ns()) run_.time.set(timestamp(o.due.due_ns));
   }
   for (auto& [from, number, a] : items) {
     if (a.link != 0) {
       links_.deliver(std::move(a));
       continue;
     }
-    const auto& m = a.message;
-    run_.interrupt_elsewhere(m.session, m.epoch, m.detail);
+    if (const auto* m = std::get_if<wire::epoch_raised>(&a.message.event))
+      run_.interrupt_elsewhere(m->session, m->epoch, m->actor);
   }
-  if (o.what == round_action::end) run_.begin_ending();
-  const bool ours = o.closing_host == static_cast<std::int64_t>(host_index(local_.host));
-  if (ours && (o.what == round_action::close || o.what == round_action::force))
-    if (const auto c = run_.next_to_close()) c->request_close(o.what == round_action::force);
+  if (o.action == wire::round_action::end) run_.begin_ending();
+  const bool ours = o.closing_host == static_cast<std::uint32_t>(host_index(local_.host));
+  if (ours && (o.action == wire::round_action::close || o.action == wire::round_action::force))
+    if (const auto c = run_.next_to_close())
+      c->request_close(o.action == wire::round_action::force);
   std::lock_guard lock(mutex_);
   round_ = o.round;
   report_due_ = true;

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "actors/distributed/membership.hpp"
-#include "actors/rewire/report.hpp"
+#include "actors/rewire/messages.hpp"
 #include "actors/rewire/rewirer.hpp"
 #include "actors/host/graph_run.hpp"
 
@@ -47,8 +47,8 @@ void coordinator::finish() {
   for (auto& t : all) t.join();
 }
 
-std::int64_t coordinator::first_number() {
-  return static_cast<std::int64_t>(std::random_device{}()) << 24;
+std::uint64_t coordinator::first_number() {
+  return static_cast<std::uint64_t>(std::random_device{}()) << 24;
 }
 
 void coordinator::spawn(std::function<void()> f) {
@@ -58,19 +58,12 @@ void coordinator::spawn(std::function<void()> f) {
 
 bool coordinator::run_over() const { return closed_ || run_.stopping() || run_.finished(); }
 
-bool coordinator::send(const std::string& to, step what, std::vector<std::int64_t> values,
-                       std::string detail) {
-  wire::host_message m;
-  m.what = wire::host_event::rewire;
-  m.value = static_cast<std::int64_t>(what);
-  m.values = std::move(values);
-  m.detail = std::move(detail);
-  return hosts_.links().wire().send_control(to, std::move(m));
+bool coordinator::send(const std::string& to, wire::host_event event) {
+  return hosts_.links().wire().send_control(to, {std::move(event)});
 }
 
-void coordinator::send_all(step what, const std::vector<std::int64_t>& values,
-                           const std::string& detail) {
-  for (const auto& p : run_.local().peers) send(p, what, values, detail);
+void coordinator::send_all(const wire::host_event& event) {
+  for (const auto& p : run_.local().peers) send(p, event);
 }
 
 bool coordinator::is_gone(const std::string& host, const incarnations& before) const {
@@ -110,7 +103,7 @@ rewire_outcome coordinator::ask(const rewire_request& request) {
   }();
   mine->request.hash = mine->what.next.hash;
   const auto before = who_is_there();
-  if (!is_there(leader) || !send(leader, step::ask, {number}, to_json(mine->request)))
+  if (!is_there(leader) || !send(leader, wire::rewire_ask{number, to_message(mine->request)}))
     return refused(leader, "rewire.no_leader",
                    "host " + leader +
                        " leads this run and is not there, or the file is longer than "
@@ -138,47 +131,64 @@ rewire_outcome coordinator::ask(const rewire_request& request) {
   }
 }
 
-void coordinator::take(const std::string& peer, const wire::host_message& m) {
-  if (m.values.empty()) return;
-  const auto number = m.values[0];
-  const bool from_leader = peer == run_.local().leader;
-  switch (static_cast<step>(m.value)) {
-    case step::ask:
-      if (!run_.local().leads()) return;
-      return spawn([this, peer, number, text = m.detail] {
-        const auto request = read_request(text);
-        const auto out =
-            request ? lead(*request) : refused("", "rewire.garbage", "the request cannot be read");
-        send(peer, step::answer, {number}, to_json(out));
-      });
-    case step::prepare:
-      if (!from_leader) return;
-      return spawn([this, peer, number, text = m.detail] { participate(peer, number, text); });
-    case step::commit:
-    case step::abort: {
-      if (!from_leader) return;
-      std::lock_guard lock(mutex_);
-      const bool commit = static_cast<step>(m.value) == step::commit && m.values.size() > 1;
-      decisions_[number] = {commit, commit ? m.values[1] : 0};
-      changed_.notify_all();
-      return;
-    }
-    case step::answer:
-    case step::vote:
-    case step::done: {
-      auto out = read_outcome(m.detail);
-      if (!out) return;
-      if (out->host.empty()) out->host = peer;
-      std::lock_guard lock(mutex_);
-      if (static_cast<step>(m.value) == step::answer)
-        answers_[number] = std::move(*out);
-      else if (const auto it = replies_.find(number); it != replies_.end())
-        (static_cast<step>(m.value) == step::vote ? it->second.votes : it->second.done)[peer] =
-            std::move(*out);
-      changed_.notify_all();
-      return;
-    }
-  }
+void coordinator::take(const std::string& peer, const wire::host_event& m) {
+  std::visit(
+      [&](const auto& event) {
+        if constexpr (requires { on(peer, event); }) on(peer, event);
+      },
+      m);
+}
+
+void coordinator::on(const std::string& peer, const wire::rewire_ask& m) {
+  if (!run_.local().leads()) return;
+  spawn([this, peer, m] {
+    send(peer, wire::rewire_answer{m.number, to_message(lead(from_message(*m.request)))});
+  });
+}
+
+void coordinator::on(const std::string& peer, const wire::rewire_prepare& m) {
+  if (peer != run_.local().leader) return;
+  spawn([this, peer, m] { participate(peer, m.number, from_message(*m.request)); });
+}
+
+void coordinator::on(const std::string& peer, const wire::rewire_commit& m) {
+  if (peer != run_.local().leader) return;
+  std::lock_guard lock(mutex_);
+  decisions_[m.number] = {true, m.micro_turn};
+  changed_.notify_all();
+}
+
+void coordinator::on(const std::string& peer, const wire::rewire_abort& m) {
+  if (peer != run_.local().leader) return;
+  std::lock_guard lock(mutex_);
+  decisions_[m.number] = {false, 0};
+  changed_.notify_all();
+}
+
+void coordinator::on(const std::string& peer, const wire::rewire_answer& m) {
+  auto out = from_message(*m.outcome);
+  if (out.host.empty()) out.host = peer;
+  std::lock_guard lock(mutex_);
+  answers_[m.number] = std::move(out);
+  changed_.notify_all();
+}
+
+void coordinator::on(const std::string& peer, const wire::rewire_vote& m) {
+  auto out = from_message(*m.outcome);
+  if (out.host.empty()) out.host = peer;
+  std::lock_guard lock(mutex_);
+  if (const auto it = replies_.find(m.number); it != replies_.end())
+    it->second.votes[peer] = std::move(out);
+  changed_.notify_all();
+}
+
+void coordinator::on(const std::string& peer, const wire::rewire_done& m) {
+  auto out = from_message(*m.outcome);
+  if (out.host.empty()) out.host = peer;
+  std::lock_guard lock(mutex_);
+  if (const auto it = replies_.find(m.number); it != replies_.end())
+    it->second.done[peer] = std::move(out);
+  changed_.notify_all();
 }
 
 // ---------------------------------------------------------------------------- the leader
@@ -203,10 +213,10 @@ rewire_outcome coordinator::lead(rewire_request request) {
   auto& asked = c->request;
   asked.hash = c->what.next.hash;
   asked.revision = c->out.revision + 1;
-  const auto text = to_json(asked);
+  const auto text = to_message(asked);
   for (const auto& p : run_.local().peers)
-    if (!send(p, step::prepare, {number}, text)) {
-      send_all(step::abort, {number});
+    if (!send(p, wire::rewire_prepare{number, text})) {
+      send_all(wire::rewire_abort{number});
       return refused(p, "rewire.too-large", "the file, with what it includes, is over 256 KiB");
     }
   if (!asked.dry_run) rewirer_.prepare(c);
@@ -215,11 +225,11 @@ rewire_outcome coordinator::lead(rewire_request request) {
   if (c->out.state == rewire_state::planned)
     host = first_refusal(number, asked.prepare_limit_s, before, why);
   if (asked.dry_run && !host) {
-    send_all(step::abort, {number});
+    send_all(wire::rewire_abort{number});
     return c->out;
   }
   if (host) {
-    send_all(step::abort, {number});
+    send_all(wire::rewire_abort{number});
     if (asked.dry_run) return refused(*host, why.code, why.why);
     rewirer_.abort(*c, *host, why.code, why.why);
     return c->out;
@@ -230,13 +240,13 @@ rewire_outcome coordinator::lead(rewire_request request) {
   const auto k = grid.index_of(soon - duration(1));
   // Kept first: the others commit within microseconds, and a file takes milliseconds.
   rewirer_.record_decision(*c);
-  send_all(step::commit, {number, k});
+  send_all(wire::rewire_commit{number, k});
   rewirer_.commit_at(c, k);
   collect_done(number, before, c->out);
   return c->out;
 }
 
-std::optional<std::string> coordinator::first_refusal(std::int64_t number, int limit_s,
+std::optional<std::string> coordinator::first_refusal(std::uint64_t number, int limit_s,
                                                       const incarnations& before,
                                                       rewire_outcome& why) {
   const auto until = clock::now() + std::chrono::seconds(limit_s + 5);
@@ -299,7 +309,7 @@ std::optional<std::string> coordinator::outcome_of(const std::string& host,
 }
 
 // The others' packets belong into the report; and a host that did not change over is named at once.
-void coordinator::collect_done(std::int64_t number, const incarnations& before,
+void coordinator::collect_done(std::uint64_t number, const incarnations& before,
                                rewire_outcome& out) {
   const auto until = clock::now() + std::chrono::seconds(settle_limit_s);
   std::map<std::string, std::string> lost;
@@ -340,20 +350,18 @@ void coordinator::collect_done(std::int64_t number, const incarnations& before,
 
 // ---------------------------------------------------------------------------- the others
 
-void coordinator::participate(std::string leader, std::int64_t number, std::string text) {
+void coordinator::participate(std::string leader, std::uint64_t number, rewire_request request) {
   const auto before = who_is_there();
-  const auto request = read_request(text);
-  if (!request) return;
-  auto c = rewirer_.draft(*request);
-  if (c->out.state == rewire_state::planned && !request->dry_run) rewirer_.prepare(c);
+  auto c = rewirer_.draft(request);
+  if (c->out.state == rewire_state::planned && !request.dry_run) rewirer_.prepare(c);
   if (c->out.state == rewire_state::unchanged) {
     c->out.state = rewire_state::refused;
     c->out.why = "this host runs that graph already";
   }
   auto vote = c->out;
   vote.host = run_.local().host;
-  send(leader, step::vote, {number}, to_json(vote));
-  const auto until = clock::now() + std::chrono::seconds(request->prepare_limit_s + 10);
+  send(leader, wire::rewire_vote{number, to_message(vote)});
+  const auto until = clock::now() + std::chrono::seconds(request.prepare_limit_s + 10);
   decision what;
   for (;;) {
     {
@@ -368,7 +376,7 @@ void coordinator::participate(std::string leader, std::int64_t number, std::stri
     }
     if (is_gone(leader, before) || clock::now() > until) break;
   }
-  if (request->dry_run || c->out.state == rewire_state::refused) return;
+  if (request.dry_run || c->out.state == rewire_state::refused) return;
   if (!what.commit || c->out.state != rewire_state::planned) {
     const auto why =
         c->out.why.empty() ? "another host could not do it, or the leader was lost" : c->out.why;
@@ -381,7 +389,7 @@ void coordinator::participate(std::string leader, std::int64_t number, std::stri
   done.host = run_.local().host;
   done.actors.clear();  // the leader knows
   done.links.clear();
-  send(leader, step::done, {number}, to_json(done));
+  send(leader, wire::rewire_done{number, to_message(done)});
 }
 
 }  // namespace hocket::rewire

@@ -34,12 +34,12 @@ class coordinator {
 
   /// Asks for a rewire, on whatever host; waits until it is done.
   rewire_outcome run(const rewire_request& request);
-  void take(const std::string& peer, const wire::host_message& m);
+  /// A message of another host about a rewire.
+  void take(const std::string& peer, const wire::host_event& m);
   /// The run is over: waits for what is under way, which ends.
   void finish();
 
  private:
-  enum class step : std::int64_t { ask, answer, prepare, vote, commit, abort, done };
   struct replies {
     std::map<std::string, rewire_outcome> votes;  ///< by host; state `planned` = in favour
     std::map<std::string, rewire_outcome> done;
@@ -53,25 +53,31 @@ class coordinator {
 
   rewire_outcome lead(rewire_request request);
   rewire_outcome ask(const rewire_request& request);
-  void participate(std::string leader, std::int64_t number, std::string text);
+  void participate(std::string leader, std::uint64_t number, rewire_request request);
   /// The host that is against, or none; waits for all votes.
-  std::optional<std::string> first_refusal(std::int64_t number, int limit_s,
+  std::optional<std::string> first_refusal(std::uint64_t number, int limit_s,
                                            const incarnations& before, rewire_outcome& why);
   /// Waits for what the others say of their commit, but not for hosts that were lost since `before`.
-  void collect_done(std::int64_t number, const incarnations& before, rewire_outcome& out);
+  void collect_done(std::uint64_t number, const incarnations& before, rewire_outcome& out);
   incarnations who_is_there() const;
   /// What is known of a host that has not said whether it changed over; `none`: it is still there.
   std::optional<std::string> outcome_of(const std::string& host, const incarnations& before,
                                         const rewire_outcome& out) const;
   std::optional<std::string> missing_host() const;
-  static std::int64_t first_number();
+  static std::uint64_t first_number();
   bool is_there(const std::string& host) const;
   /// Whether it is lost, or another process than it was before.
   bool is_gone(const std::string& host, const incarnations& before) const;
   bool run_over() const;
-  bool send(const std::string& to, step what, std::vector<std::int64_t> values,
-            std::string detail = {});
-  void send_all(step what, const std::vector<std::int64_t>& values, const std::string& detail = {});
+  bool send(const std::string& to, wire::host_event event);
+  void send_all(const wire::host_event& event);
+  void on(const std::string& peer, const wire::rewire_ask& m);
+  void on(const std::string& peer, const wire::rewire_prepare& m);
+  void on(const std::string& peer, const wire::rewire_commit& m);
+  void on(const std::string& peer, const wire::rewire_abort& m);
+  void on(const std::string& peer, const wire::rewire_answer& m);
+  void on(const std::string& peer, const wire::rewire_vote& m);
+  void on(const std::string& peer, const wire::rewire_done& m);
   void spawn(std::function<void()> f);
 
   graph_run& run_;
@@ -82,10 +88,10 @@ class coordinator {
   std::condition_variable changed_;
   bool closed_ = false;
   /// Not from one on: a leader that began anew must not seem to go on with the votes of the one before.
-  std::int64_t last_ = first_number();
-  std::map<std::int64_t, replies> replies_;
-  std::map<std::int64_t, decision> decisions_;  ///< as a follower
-  std::map<std::int64_t, rewire_outcome> answers_;
+  std::uint64_t last_ = first_number();
+  std::map<std::uint64_t, replies> replies_;
+  std::map<std::uint64_t, decision> decisions_;  ///< as a follower
+  std::map<std::uint64_t, rewire_outcome> answers_;
   std::list<std::thread> threads_;
 };
 

@@ -19,7 +19,7 @@ graph_changes::graph_changes(graph_run& run, options how, distributed::membershi
       requests_([this](const rewire_request& r) { return change(r); }) {
   if (hosts == nullptr) return;
   coordinator_.emplace(run, rewirer_, *hosts);
-  hosts->on_rewire_message = [this](const std::string& peer, const wire::host_message& m) {
+  hosts->on_rewire_message = [this](const std::string& peer, const wire::host_event& m) {
     coordinator_->take(peer, m);
   };
 }

@@ -39,7 +39,7 @@ TEST_CASE("a handshake is refused with both values named") {
     REQUIRE(r);
     CHECK(r->code == "wire.wrong_version");
     CHECK(r->text ==
-          "protocol version differs: edge has 1, gpu has 7; run the same release of "
+          "protocol version differs: edge has 2, gpu has 7; run the same release of "
           "hocket on both");
   }
   SUBCASE("graph") {
@@ -141,12 +141,10 @@ TEST_CASE("keys: made, written with safe permissions, never replaced, read back"
   CHECK_FALSE(public_key_of("short"));
 }
 
-TEST_CASE("letters arrive once, in order, and again after a reconnect") {
+TEST_CASE("host messages arrive once, in order, and again after a reconnect") {
   host_message_log a, b;
   for (int i = 0; i < 3; ++i) {
-    host_message m;
-    m.value = i;
-    REQUIRE(a.write(m, 0));
+    REQUIRE(a.write({rewire_abort{static_cast<std::uint64_t>(i)}}, 0));
   }
   CHECK(*b.arrived(a.unconfirmed()[0]));
   CHECK_FALSE(*b.arrived(a.unconfirmed()[0]));  // a repeat

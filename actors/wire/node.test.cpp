@@ -109,15 +109,12 @@ TEST_CASE("what closes a stream never overtakes its packets; other control does 
     for (std::uint64_t round = 0; round < 20; ++round) {
       for (std::uint64_t i = 0; i < 10; ++i)
         send_when_possible(*n.right, n.right_host, 1, numbers(1000, 1, round * 10 + i));
-      host_message end;
-      end.what = host_event::end_of_stream;
-      end.link = 1;
-      end.value = static_cast<std::int64_t>(round);
-      end.after_packets = true;
+      const host_message end{stream_end{static_cast<session_id>(round)}, 1, true};
       REQUIRE(n.right->send_control("left", end));
-      REQUIRE(n.left_host.wait([&] { return n.left_host.letters.size() == round + 1; }));
-      CHECK(n.left_host.packets_before_letter[round] == (round + 1) * 10);
-      CHECK(n.left_host.letters[round].value == static_cast<std::int64_t>(round));
+      REQUIRE(n.left_host.wait([&] { return n.left_host.messages.size() == round + 1; }));
+      CHECK(n.left_host.packets_before_message[round] == (round + 1) * 10);
+      CHECK(std::get<stream_end>(n.left_host.messages[round].event).session ==
+            static_cast<session_id>(round));
       n.left->consumed(1, 10);
     }
     CHECK_FALSE(n.right->send_control("nobody", {}));

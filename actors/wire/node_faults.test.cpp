@@ -329,19 +329,17 @@ TEST_CASE("a host message that overtakes the first data is told after the peer i
   const auto answer = peer.receive();
   const auto* theirs = std::get_if<hello>(&answer.body);
   REQUIRE(theirs != nullptr);
-  host_message m;
-  m.what = host_event::ready;
-  peer.send(peer.control, encode(control_frame{77, numbered_message{0, 0, m}}));
+  peer.send(peer.control, encode(control_frame{77, numbered_message{0, 0, {actors_open{}}}}));
   REQUIRE(std::holds_alternative<message_ack>(peer.receive().body));
   {
     std::lock_guard lock(host.mutex);
     CHECK(host.changes.empty());
-    CHECK(host.letters.empty());
+    CHECK(host.messages.empty());
   }
   void* data = peer.dealer(peer.at.with_announced(theirs->data_lane)->to_string());
   peer.send(data, encode(data_frame{77, {{0, beat{1, 0, 0, 0}}}}));
   REQUIRE(host.wait_state(peer_state::up));
-  CHECK(host.wait([&] { return host.letters.size() == 1; }));
+  CHECK(host.wait([&] { return host.messages.size() == 1; }));
 }
 
 TEST_CASE("another protocol version is refused with both named, before anything else counts") {
@@ -351,14 +349,16 @@ TEST_CASE("another protocol version is refused with both named, before anything 
   n->begin();
   bare_peer peer(*n);
   auto h = peer.greeting();
-  h.protocol = 99;
+  SUBCASE("an older one") { h.protocol = 1; }
+  SUBCASE("a newer one") { h.protocol = 99; }
   peer.send(peer.control, encode(control_frame{77, h}));
   const auto answer = peer.receive();
   const auto* no = std::get_if<refusal>(&answer.body);
   REQUIRE(no != nullptr);
   CHECK(no->code == "wire.wrong_version");
-  CHECK(no->text.find("left has 1, right has 99") != std::string::npos);
+  CHECK(no->text.find("left has 2, right has " + std::to_string(h.protocol)) != std::string::npos);
   REQUIRE(host.wait_state(peer_state::refused));
+  CHECK(host.last_change().reason.find("left has 2, right has") != std::string::npos);
 }
 
 TEST_CASE("a message above the limit ends the connection of its sender and nobody else's") {

@@ -52,12 +52,9 @@ TEST_CASE("a link between two nodes is added while others are busy, and retired 
     while (n.right->send(4, numbers(10, 2.f, sent)) == sent_how::sent) ++sent;
     n.right->retire_link(4);
     n.left->retire_link(4);
-    host_message last;
-    last.what = host_event::link_over;
-    last.link = 4;
-    last.after_packets = true;
+    const host_message last{link_ended{2}, 4, true};
     REQUIRE(n.right->send_control("left", last));
-    REQUIRE(n.left_host.wait([&] { return n.left_host.letters.size() == 1; }));
+    REQUIRE(n.left_host.wait([&] { return n.left_host.messages.size() == 1; }));
     CHECK(n.left_host.arrived_on(4) == sent);  // the end came behind the last packet
     n.left->consumed(4, static_cast<std::uint32_t>(sent - account(n.left->status(), 4).delivered));
     REQUIRE(eventually([&] { return account(n.right->status(), 4).in_flight == 0; }));

@@ -114,7 +114,7 @@ class peer {
   std::map<std::uint32_t, in_link> in_;
   data_lane lane_;
   host_message_log messages_;
-  std::size_t messages_sent_ = 0;  ///< of letters_.unconfirmed(), on this connection
+  std::size_t messages_sent_ = 0;  ///< of messages_.unconfirmed(), on this connection
   std::deque<numbered_message> waiting_messages_;
   peer_clock clock_;
   liveness live_;

@@ -219,7 +219,7 @@ void peer::host_message_came(const numbered_message& l) {
       return;
     }
     if (*fresh && waiting_messages_.size() >= waiting_messages_max) {
-      broken_ = "it sends letters whose packets do not come";
+      broken_ = "it sends messages whose packets do not come";
       return;
     }
     if (*fresh) waiting_messages_.push_back(l);

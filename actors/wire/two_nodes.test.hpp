@@ -30,8 +30,8 @@ struct recorder final : node_events {
   mutable std::condition_variable news;
   std::vector<packet> packets;
   std::map<std::uint32_t, std::uint64_t> arrived;
-  std::vector<host_message> letters;
-  std::vector<std::size_t> packets_before_letter;
+  std::vector<host_message> messages;
+  std::vector<std::size_t> packets_before_message;
   std::vector<changed> changes;
   std::vector<std::uint32_t> rooms;
   struct lost {
@@ -54,8 +54,8 @@ struct recorder final : node_events {
   }
   void control_arrived(const std::string&, const host_message& m) override {
     std::lock_guard lock(mutex);
-    letters.push_back(m);
-    packets_before_letter.push_back(packets.size());
+    messages.push_back(m);
+    packets_before_message.push_back(packets.size());
     news.notify_all();
   }
   void room_again(std::uint32_t link) override {

@@ -1,10 +1,10 @@
 // The control lane's messages to bytes and back.
 #include <fmt/format.h>
 
-#include "graph/core/assert.hpp"
 #include "graph/schema/codec.hpp"
 #include "graph/schema/fields.hpp"
 #include "graph/schema/wire.pb.h"
+#include "graph/schema/wire_host.hpp"
 #include "graph/schema/wire_messages.hpp"
 
 namespace hocket::wire {
@@ -44,46 +44,14 @@ struct body_writer {
     out.mutable_shm_answer()->set_secret(m.secret);
     out.mutable_shm_answer()->set_refused(m.refused);
   }
-  void operator()(const numbered_message& m) const {
-    auto& l = *out.mutable_letter();
-    l.set_seq(m.seq);
-    l.set_after_seq(m.after_seq);
-    l.set_event(static_cast<HostEvent>(static_cast<int>(m.message.what) + 1));
-    l.set_session(static_cast<std::uint64_t>(m.message.session));
-    l.set_link(m.message.link);
-    l.set_epoch(m.message.epoch);
-    l.set_ts_ns(m.message.ts.ns());
-    l.set_value(m.message.value);
-    for (const auto v : m.message.values) l.add_values(v);
-    l.set_detail(m.message.detail);
-  }
-  void operator()(const message_ack& m) const { out.mutable_letter_ack()->set_next(m.next); }
+  void operator()(const numbered_message& m) const { write(m, *out.mutable_host_message()); }
+  void operator()(const message_ack& m) const { out.mutable_host_message_ack()->set_next(m.next); }
   void operator()(const goodbye& m) const { out.mutable_goodbye()->set_reason(m.reason); }
 };
 
 hello read(const Hello& h) {
   return {h.protocol(),    h.host(),    h.incarnation(), h.knows(),         h.graph_hash(),
           h.schema_hash(), h.release(), h.boot_id(),     h.shared_memory(), h.data_lane()};
-}
-
-result<control_body> read(const HostLetter& l) {
-  const int event = static_cast<int>(l.event()) - 1;
-  if (event < 0 || event >= host_event_count)
-    return fail(codec_error::bad_value, fmt::format("unknown host event {}", event + 1));
-  if (l.values_size() > static_cast<int>(values_max))
-    return fail(codec_error::bad_value, fmt::format("{} values in a host event", l.values_size()));
-  numbered_message out{l.seq(), l.after_seq(), {}};
-  auto& m = out.message;
-  m.what = static_cast<host_event>(event);
-  m.session = static_cast<session_id>(l.session());
-  m.link = l.link();
-  m.epoch = l.epoch();
-  m.ts = timestamp(l.ts_ns());
-  m.value = l.value();
-  m.values.assign(l.values().begin(), l.values().end());
-  m.detail = l.detail();
-  m.after_packets = out.after_seq > 0;
-  return control_body(std::move(out));
 }
 
 result<control_body> read(const ControlFrame& f) {
@@ -102,8 +70,13 @@ result<control_body> read(const ControlFrame& f) {
       return control_body(shm_offer{f.shm_offer().file(), f.shm_offer().size_bytes()});
     case ControlFrame::kShmAnswer:
       return control_body(shm_answer{f.shm_answer().secret(), f.shm_answer().refused()});
-    case ControlFrame::kLetter: return read(f.letter());
-    case ControlFrame::kLetterAck: return control_body(message_ack{f.letter_ack().next()});
+    case ControlFrame::kHostMessage: {
+      auto m = read(f.host_message());
+      if (!m) return fail(m);
+      return control_body(std::move(*m));
+    }
+    case ControlFrame::kHostMessageAck:
+      return control_body(message_ack{f.host_message_ack().next()});
     case ControlFrame::kGoodbye: return control_body(goodbye{f.goodbye().reason()});
     case ControlFrame::BODY_NOT_SET: break;
   }
@@ -111,33 +84,6 @@ result<control_body> read(const ControlFrame& f) {
 }
 
 }  // namespace
-
-std::string_view to_string(host_event e) {
-  switch (e) {
-    case host_event::ready: return "ready";
-    case host_event::session_opened: return "session_opened";
-    case host_event::session_closed: return "session_closed";
-    case host_event::epoch_raised: return "epoch_raised";
-    case host_event::bound: return "bound";
-    case host_event::end_of_stream: return "end_of_stream";
-    case host_event::input_lost: return "input_lost";
-    case host_event::input_recovered: return "input_recovered";
-    case host_event::stop: return "stop";
-    case host_event::round_report: return "round_report";
-    case host_event::round_advance: return "round_advance";
-    case host_event::rewire: return "rewire";
-    case host_event::link_over: return "link_over";
-  }
-  HOCKET_ASSERT(false);
-}
-
-std::string why_unfit(const host_message& m) {
-  if (m.values.size() > values_max) return fmt::format("{} values, at most 4096", m.values.size());
-  if (!is_utf8(m.detail)) return "the detail is not UTF-8";
-  if (m.detail.size() > (256u << 10)) return fmt::format("{} bytes of detail", m.detail.size());
-  if (m.after_packets && m.link == 0) return "after_packets without a link";
-  return "";
-}
 
 std::string encode(const control_frame& f) {
   ControlFrame out;

@@ -13,7 +13,7 @@
 /// means stands in `wire.proto`.
 namespace hocket::wire {
 
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
 
 struct hello {
   std::uint32_t protocol = protocol_version;
@@ -98,9 +98,8 @@ struct data_frame {
 
 inline constexpr std::size_t records_max = 1024;      ///< of one data message
 inline constexpr std::size_t lost_ranges_max = 4096;  ///< of one gap
-inline constexpr std::size_t values_max = 4096;       ///< of one host_message
 
-/// Precondition: texts are UTF-8 and lists within their limits (fits() says so of a letter).
+/// Precondition: texts are UTF-8 and lists within their limits (why_unfit() says so of a host message).
 std::string encode(const control_frame& f);
 /// Errors: codec.malformed (no message, or without a body that we know), codec.bad_value.
 result<control_frame> decode_control(std::span<const std::byte> bytes);

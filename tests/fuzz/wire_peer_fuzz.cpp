@@ -124,11 +124,8 @@ std::vector<std::string> seeds() {
   h.graph_hash = h.schema_hash = "abc";
   const auto control = [](control_body b) { return encode(control_frame{77, std::move(b)}); };
   const auto data = [](std::vector<data_record> r) { return encode(data_frame{77, std::move(r)}); };
-  numbered_message end{0, 1, {}};
-  end.message.what = host_event::end_of_stream;
-  end.message.link = 1;
-  numbered_message ready{0, 0, {}};
-  ready.message.what = host_event::ready;
+  const numbered_message end{0, 1, {stream_end{session_id{1}}, 1, true}};
+  const numbered_message ready{0, 0, {actors_open{}}};
   const packet_record first{0, whole_packet(), {}};
   std::vector<std::string> out(4);
   auto& talk = out[0];  // all goes well
