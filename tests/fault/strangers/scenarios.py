@@ -136,7 +136,7 @@ def wrong_version(bench):
     bench.found("detection_ms", (time.monotonic() - begun_s) * 1000, claims.DETECTION_LIMIT_MS)
     dealer.close()
     check("wire.wrong_version" in answer, f"the answer has the code: {answer}")
-    check("right has 1, left has 99" in answer, f"the answer has both values: {answer}")
+    check("right has 2, left has 99" in answer, f"the answer has both values: {answer}")
     talk.end()
 
 
