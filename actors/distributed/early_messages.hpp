@@ -11,10 +11,10 @@
 namespace hocket::distributed {
 
 /// What other hosts send before this one takes part, or over a link that is not wired up yet: a
-/// process that comes back opens its actors for as long as it takes, while the others go on. Packets
-/// are bounded by their links' credit. Of what is said about a stream (its bound, its end, lost or
-/// recovered) only the newest counts and is kept, behind the packets that came before it; and there
-/// are at most `messages_max` of those.
+/// process that comes back opens its actors for as long as it takes, while the others go on.
+/// Packets are bounded by their links' credit. Of what is said about a stream (its bound, its end,
+/// lost or recovered) only the newest counts and is kept, behind the packets that came before it;
+/// and there are at most `messages_max` of those.
 ///
 /// Threads: one at a time.
 class early_messages {

@@ -44,8 +44,9 @@ TEST_CASE("several hosts: what goes in on one comes out on the other, all of it 
 
 namespace {
 
-/// A small conversation: a source of words, an actor of micro-turns that gets back-edge packets from the
-/// background, and somebody who listens. What is heard, and in which micro-turn, is the result.
+/// A small conversation: a source of words, an actor of micro-turns that gets back-edge packets
+/// from the background, and somebody who listens. What is heard, and in which micro-turn, is the
+/// result.
 struct conversation_plan {
   explicit conversation_plan(int words, instance_scope scope = instance_scope::shared) {
     g.add("mic", 0, 1, [words] {

@@ -2,8 +2,9 @@
 //
 // A new link: both hosts make it known to the wire while they prepare. Its sender sends when its
 // routes lead there; the receiver grants credit when it has changed over, so nothing of it comes
-// before that but messages, and those wait. An old one: its remote senders send what they still have and
-// close; behind the last packet the receiver hears that the link is over, and its remote receivers close.
+// before that but messages, and those wait. An old one: its remote senders send what they still
+// have and close; behind the last packet the receiver hears that the link is over, and its remote
+// receivers close.
 #include <algorithm>
 
 #include "actors/distributed/remote_links.hpp"
@@ -70,8 +71,8 @@ void remote_links::retire(const rewire_plan& what, int revision) {
   }
 }
 
-// What takes the place of a link of the same name, from another component or host, waits for its end:
-// so the receiver hears in order what was said before and after the boundary.
+// What takes the place of a link of the same name, from another component or host, waits for its
+// end: so the receiver hears in order what was said before and after the boundary.
 void remote_links::activate_new() {
   for (const auto& h : std::exchange(prepared_, {})) {
     if (h->what.outgoing) continue;

@@ -1,5 +1,6 @@
-// Calls that meet locks from two sides: an observer that calls back, a shared actor that speaks while
-// its session goes. What would lock up here does so at once, or is told by the thread sanitizer.
+// Calls that meet locks from two sides: an observer that calls back, a shared actor that speaks
+// while its session goes. What would lock up here does so at once, or is told by the thread
+// sanitizer.
 #include <atomic>
 
 #include "actors/start_run.hpp"

@@ -19,23 +19,24 @@
 namespace hocket::distributed {
 
 /// One host among those that run a plan together. There is no coordinator process: the host of the
-/// first source (`host_plan::leader`) opens sessions and says when the run begins and ends; every host
-/// goes on alone as long as nothing begins or ends.
+/// first source (`host_plan::leader`) opens sessions and says when the run begins and ends; every
+/// host goes on alone as long as nothing begins or ends.
 ///
-/// Start: each host listens and greets the leader; when all are there the leader names the sessions,
-/// every host opens its actors, and when all are open the sources go. A process that comes back later
-/// takes the same steps alone, and stream time goes on. When the leader comes back, the others tell
-/// it the sessions and the time.
+/// Start: each host listens and greets the leader; when all are there the leader names the
+/// sessions, every host opens its actors, and when all are open the sources go. A process that
+/// comes back later takes the same steps alone, and stream time goes on. When the leader comes
+/// back, the others tell it the sessions and the time.
 ///
 /// End: when no source is left anywhere the leader says so; packets and ends of streams then close
-/// actor after actor. Those whose back edges may still bring something are closed upstream first over all hosts,
-/// when all are idle and nothing is on the wire. When all actors have closed all hosts end.
+/// actor after actor. Those whose back edges may still bring something are closed upstream first
+/// over all hosts, when all are idle and nothing is on the wire. When all actors have closed all
+/// hosts end.
 ///
-/// Virtual time goes in rounds. In each, every host takes in what was sent to it in the round before
-/// (no more, though a quick host may have sent it: the leader tells how much; and in an order that
-/// does not depend on the wire), runs its timers that the leader lets go, works
-/// until nothing is left to do, and reports. When nothing is on the way the leader lets the timers
-/// of the next instant and rank go. So the result is the same every time, and that of one process.
+/// Virtual time goes in rounds. In each, every host takes in what was sent to it in the round
+/// before (no more, though a quick host may have sent it: the leader tells how much; and in an
+/// order that does not depend on the wire), runs its timers that the leader lets go, works until
+/// nothing is left to do, and reports. When nothing is on the way the leader lets the timers of the
+/// next instant and rank go. So the result is the same every time, and that of one process.
 ///
 /// Threads: any. Locks: `mutex_` is never held while the run or a cell is called.
 class membership final : public peer_hosts, public wire::node_events {

@@ -64,11 +64,11 @@ wire::delivery delivery_of(const queue_spec& q) {
   return wire::delivery::bounded;
 }
 
-// Whether an incoming link confirms a packet when the actor is done with it, not when the queue took
-// it: should this process die, the sender of a lossless link sends again what waited in the queue.
-// Not where a set may need more packets than the sender has credit for; in virtual time a lost host
-// ends the run anyway.
-// It stays so over a rewire: what is on its way was sent for the one or the other.
+// Whether an incoming link confirms a packet when the actor is done with it, not when the queue
+// took it: should this process die, the sender of a lossless link sends again what waited in the
+// queue. Not where a set may need more packets than the sender has credit for; in virtual time a
+// lost host ends the run anyway. It stays so over a rewire: what is on its way was sent for the one
+// or the other.
 bool should_confirm_after_use(const graph_run& w, const host_plan& local, const host_link& c) {
   const auto& link = local.whole.links[c.link];
   const auto policy = local.whole.actors[link.to].policy;
@@ -257,8 +257,8 @@ void remote_links::remove_session(session_id session) {
   }
 }
 
-// Rows of what was here before a rewire stay, as in one process; graph_run::status() puts those of one
-// name together.
+// Rows of what was here before a rewire stay, as in one process; graph_run::status() puts those of
+// one name together.
 void remote_links::add_status(snapshot& s) const {
   const auto& local = run_.local();
   for (const auto& [id, h] : links().by_wire) {

@@ -20,19 +20,19 @@ namespace hocket::distributed {
 
 /// The links of this process's part that lead to other processes.
 ///
-/// A *remote sender* is the cell at the end of an outgoing link: its queue has the link's declared policy,
-/// and it takes a packet only while the wire has room, so that `block` stops the sender and `latest`
-/// keeps the newest. A *remote receiver* is the cell from which the packets of an incoming link come: it
-/// gives credit back as soon as its receiver's queue is not full; on a lossless link whose actor
-/// takes packets one by one, when that is done with them. Both have the scope of the actor that they
-/// stand for.
+/// A *remote sender* is the cell at the end of an outgoing link: its queue has the link's declared
+/// policy, and it takes a packet only while the wire has room, so that `block` stops the sender and
+/// `latest` keeps the newest. A *remote receiver* is the cell from which the packets of an incoming
+/// link come: it gives credit back as soon as its receiver's queue is not full; on a lossless link
+/// whose actor takes packets one by one, when that is done with them. Both have the scope of the
+/// actor that they stand for.
 ///
 /// A rewire adds, changes and takes out links in steps: prepare() makes new ones known to the wire,
-/// and call_off() undoes that; fit() wires them up; begin_new() lets their packets in; retire() lets
-/// the old ones end, each with a `link end` of its sender behind its last packet.
+/// and call_off() undoes that; fit() wires them up; begin_new() lets their packets in; retire()
+/// lets the old ones end, each with a `link end` of its sender behind its last packet.
 ///
-/// Threads: any; the steps of a rewire one at a time. Locks: a link's own mutex is never held while a
-/// cell is called, and no other lock is taken under it but the transport's. Credit is given back
+/// Threads: any; the steps of a rewire one at a time. Locks: a link's own mutex is never held while
+/// a cell is called, and no other lock is taken under it but the transport's. Credit is given back
 /// under a cell's mutex.
 class remote_links final : public remote_end {
  public:
@@ -148,7 +148,8 @@ struct remote_links::half {
   half(const host_link& c, bool after_use) : what(c), confirms_after_use(after_use) {}
 
   const host_link what;
-  /// Incoming: packets are confirmed when the actor is done with them, not when its queue took them.
+  /// Incoming: packets are confirmed when the actor is done with them, not when its queue took
+  /// them.
   const bool confirms_after_use;
   std::mutex passing;      ///< incoming: held while something is on its way to the receiver
   bool buffering = false;  ///< under `passing`: what comes waits in `early`

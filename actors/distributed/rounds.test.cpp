@@ -1,7 +1,7 @@
 // Virtual time over several hosts goes in rounds, and a round takes in what belongs to it: no more,
-// though a quick host may have sent more by then, and no less, though a lane may be slow. In each of
-// these tests one host hears something on its control lanes a millisecond late, and has meanwhile
-// got packets of a round that it has not begun.
+// though a quick host may have sent more by then, and no less, though a lane may be slow. In each
+// of these tests one host hears something on its control lanes a millisecond late, and has
+// meanwhile got packets of a round that it has not begun.
 #include "actors/start_run.hpp"
 #include "actors/distributed/hosts.test.hpp"
 

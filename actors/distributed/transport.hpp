@@ -9,8 +9,8 @@
 
 namespace hocket::distributed {
 
-/// What a run over several hosts needs of `actors/wire`: one process's end of all its links. In tests a fake that
-/// delivers within the process stands in for it.
+/// What a run over several hosts needs of `actors/wire`: one process's end of all its links. In
+/// tests a fake that delivers within the process stands in for it.
 ///
 /// Threads and meaning: as `wire::node` says.
 class transport {

@@ -207,7 +207,8 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
     if (s.runs_on != this_thread) s.runs_on = this_thread;
   }
 
-  // Runs a cell, then the one that it woke, then the one that this woke, without a message in between.
+  // Runs a cell, then the one that it woke, then the one that this woke, without a message in
+  // between.
   static void turn(const std::shared_ptr<actor_cell>& first) {
     if (!this_thread) this_thread = std::make_shared<next_slot>();
     in_turn = true;

@@ -250,7 +250,8 @@ chain_speed measure_chain(int actors, double seconds) {
       "source",
       [&] {
         auto c = std::make_unique<bench_part>();
-        // The content is made once: what is measured is the way of packets, not the making of tensors.
+        // The content is made once: what is measured is the way of packets, not the making of
+        // tensors.
         auto body = std::make_shared<const payload>(what.next(0));
         c->make = [&, body](timestamp until, emitter& out) -> result<source_state> {
           const auto now = monotonic_ns();

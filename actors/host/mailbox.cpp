@@ -89,8 +89,8 @@ void actor_cell::refuse(input_queue& q, drop_reason why) {
 }
 
 // In virtual time a packet on a back edge is handed over at a later stream time than that of its
-// sending: whatever the order within one step, the result is the same, and no packet runs in circles
-// while time stands still.
+// sending: whatever the order within one step, the result is the same, and no packet runs in
+// circles while time stands still.
 void actor_cell::admit_later(input_queue& q) {
   run_.at(run_.now() + run_.layout().time_step, 0,
           [weak = weak_from_this(), queue = q.weak_from_this()] {

@@ -32,8 +32,8 @@ struct call_record {
   std::span<const call_input> inputs;  ///< valid during `called`
 };
 
-/// The graph that a run goes on with after a rewire. The plans stay valid until the run is over, but
-/// `file`, which does during the call.
+/// The graph that a run goes on with after a rewire. The plans stay valid until the run is over,
+/// but `file`, which does during the call.
 struct graph_revision {
   const plan& graph;  ///< this process's part; numbers of before mean what they meant
   const plan& whole;  ///< all hosts' parts, under the same numbers
@@ -59,8 +59,8 @@ class observer {
                      std::string_view /*detail*/) {}
   /// The run goes on with another plan.
   virtual void rewired(const graph_revision&) {}
-  /// Asked once, when the run starts: only observers that want calls get them, and only then do they
-  /// cost anything.
+  /// Asked once, when the run starts: only observers that want calls get them, and only then do
+  /// they cost anything.
   virtual bool wants_calls() const { return false; }
   virtual void called(const plan&, const call_record&) {}
 };

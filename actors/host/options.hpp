@@ -26,8 +26,8 @@ struct runtime_options {
   std::string status_socket = {};
   /// Its name in `hosts:` of the plan; "" where the plan names none.
   std::string host_name = {};
-  /// What a run of several hosts, and one that can be rewired, is made with: `actors/distributed` and
-  /// `actors/rewire` fill these in. Empty: one process; the graph stays as it is.
+  /// What a run of several hosts, and one that can be rewired, is made with: `actors/distributed`
+  /// and `actors/rewire` fill these in. Empty: one process; the graph stays as it is.
   std::function<std::unique_ptr<peer_hosts>(graph_run&)> peers = {};
   std::function<std::unique_ptr<run_changes>(graph_run&)> changes = {};
 };

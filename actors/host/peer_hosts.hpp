@@ -37,8 +37,8 @@ class remote_end {
 
 /// What a run needs of the other hosts of its plan. Without it the run is alone.
 ///
-/// Threads: any. `check` comes from the watcher, `idle_virtual` from the loop of virtual time. No lock
-/// of the run is held but where it says so.
+/// Threads: any. `check` comes from the watcher, `idle_virtual` from the loop of virtual time. No
+/// lock of the run is held but where it says so.
 class peer_hosts {
  public:
   virtual ~peer_hosts() = default;

@@ -83,8 +83,9 @@ bool graph_run::anyone_has_pending_work() const {
                      [](const auto& c) { return c->has_pending_work(); });
 }
 
-// Time in which no cell worked, nothing came over a back edge and nothing was to be expected. Ticks go on until the end,
-// and what they cause does not count as such: it stops the count for as long as it takes, and no longer.
+// Time in which no cell worked, nothing came over a back edge and nothing was to be expected. Ticks
+// go on until the end, and what they cause does not count as such: it stops the count for as long
+// as it takes, and no longer.
 std::int64_t graph_run::count_idle_ns(std::int64_t now_ns) {
   const auto passed = idle_seen_ns_ == 0 ? 0 : now_ns - idle_seen_ns_;
   idle_seen_ns_ = now_ns;

@@ -8,8 +8,9 @@
 
 namespace hocket::host {
 
-/// A snapshot as one line of JSON: graph, host (where the graph has several), now_s, sessions, law_holds, actors, links, budgets; the
-/// fields are named as in the structs. Drops without packets are left out.
+/// A snapshot as one line of JSON: graph, host (where the graph has several), now_s, sessions,
+/// law_holds, actors, links, budgets; the fields are named as in the structs. Drops without packets
+/// are left out.
 std::string to_json(const snapshot& s, const std::string& graph);
 
 /// The answer to one line, without a newline; "": not understood.

@@ -16,14 +16,16 @@
 
 namespace hocket::rewire {
 
-/// A rewire over several hosts, by messages of the control lane. Whoever is asked passes the new file
-/// on to the leader of the run (`host_plan::leader`). The leader sends it to all; each host validates it,
-/// opens its new actors beside the old ones and votes. All in favour: the leader names the micro-turn at whose
-/// end all change over. One against, lost, or too late: all roll back.
+/// A rewire over several hosts, by messages of the control lane. The host that is asked passes the
+/// new file on to the leader of the run (`host_plan::leader`). The leader sends it to all; each
+/// host validates it, opens its new actors beside the old ones and votes. All in favour: the leader
+/// names the micro-turn at the end of which all change over. One against, lost, or too late: all
+/// roll back.
 ///
 /// Each keeps what was decided before the boundary (`options::decided`).
-/// A host that has voted and loses the leader before it hears of the outcome rolls back; if the leader
-/// had just decided otherwise, their graph hashes differ, and they refuse each other by name.
+/// A host that has voted and loses the leader before it hears of the outcome rolls back; if the
+/// leader had just decided otherwise, their graph hashes differ, and they refuse each other by
+/// name.
 ///
 /// Threads: any; what takes long runs on threads of its own.
 class coordinator {
@@ -57,7 +59,8 @@ class coordinator {
   /// The host that is against, or none; waits for all votes.
   std::optional<std::string> first_refusal(std::uint64_t number, int limit_s,
                                            const incarnations& before, rewire_outcome& why);
-  /// Waits for what the others say of their commit, but not for hosts that were lost since `before`.
+  /// Waits for what the others say of their commit, but not for hosts that were lost since
+  /// `before`.
   void collect_done(std::uint64_t number, const incarnations& before, rewire_outcome& out);
   incarnations who_is_there() const;
   /// What is known of a host that has not said whether it changed over; `none`: it is still there.
@@ -87,7 +90,8 @@ class coordinator {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool closed_ = false;
-  /// Not from one on: a leader that began anew must not seem to go on with the votes of the one before.
+  /// Not from one on: a leader that began anew must not seem to go on with the votes of the one
+  /// before.
   std::uint64_t last_ = first_number();
   std::map<std::uint64_t, replies> replies_;
   std::map<std::uint64_t, decision> decisions_;  ///< as a follower

@@ -28,19 +28,21 @@ struct options {
   std::function<result<plan>(graph_text&)> load = {};
   /// The number of the plan that this run starts with: over 1 where a killed process comes back.
   int revision = 1;
-  /// Told as soon as it is decided that the run goes on with a new graph, before the boundary at which
-  /// it does (virtual time: at it): for the program that keeps what a restart needs. The outcome is not whole yet.
-  /// If the run ends before the boundary, `rewired` says `rolled_back`.
+  /// Told as soon as it is decided that the run goes on with a new graph, before the boundary at
+  /// which it does (virtual time: at it): for the program that keeps what a restart needs. The
+  /// outcome is not whole yet. If the run ends before the boundary, `rewired` says `rolled_back`.
   std::function<void(const rewire_request&, const rewire_outcome&)> decided = {};
   /// Rewires that this run goes through by itself, in order of time; others are refused until the
   /// last is done. In virtual time each comes at its boundary, every time. Not over several hosts.
   std::vector<planned_rewire> planned_rewires = {};
-  /// Told once for each rewire that this process took part in, no matter which host it was asked of. Where one of
-  /// `planned_rewires` could not be done its outcome says so, and the run goes on as it is.
+  /// Told once for each rewire that this process took part in, no matter which host it was asked
+  /// of. Where one of `planned_rewires` could not be done its outcome says so, and the run goes on
+  /// as it is.
   std::function<void(const rewire_request&, const rewire_outcome&)> rewired = {};
 };
 
-/// A run with these options can be rewired. After distributed::join_hosts, where it has several hosts.
+/// A run with these options can be rewired. After distributed::join_hosts, where it has several
+/// hosts.
 void allow_changes(host::runtime_options& run, options how);
 
 }  // namespace hocket::rewire

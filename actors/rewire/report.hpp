@@ -16,7 +16,8 @@ std::string to_json(const rewire_request& r);
 std::optional<rewire_request> read_request(const std::string& text);
 
 std::string to_text(const rewire_outcome& o);
-/// One line of JSON, and back; what is not there keeps its default. None where it is no JSON object.
+/// One line of JSON, and back; what is not there keeps its default. None where it is no JSON
+/// object.
 std::string to_json(const rewire_outcome& o);
 std::optional<rewire_outcome> read_outcome(const std::string& text);
 

@@ -73,8 +73,8 @@ struct peer_status {
   std::int64_t rtt_ns = 0;    ///< smallest of the last minute
   clock_status clock;
   std::int64_t control_silent_ms = 0, data_silent_ms = 0;
-  /// Of packets, repeats included, over socket and shared memory; what one end counts as out is what
-  /// the other counts as in.
+  /// Of packets, repeats included, over socket and shared memory; what one end counts as out is
+  /// what the other counts as in.
   std::uint64_t bytes_out = 0, bytes_in = 0;
   std::uint64_t connects = 0;  ///< successful handshakes
   std::uint64_t incarnation = 0;

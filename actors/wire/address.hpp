@@ -15,11 +15,12 @@ struct address {
   /// tcp://host:port, tcp://[v6]:port, ipc://path. Errors: wire.bad_address, naming the text.
   static result<address> parse(const std::string& text);
   std::string to_string() const;
-  /// Nobody on another machine can reach it.
+  /// No other machine can reach it.
   bool is_local() const;
   /// The address of the data lane that belongs to this control lane's address.
   address data_lane() const;
-  /// What the handshake tells about a data lane ("7401", a path), and back. Errors: wire.bad_address.
+  /// What the handshake tells about a data lane ("7401", a path), and back. Errors:
+  /// wire.bad_address.
   std::string announce() const;
   result<address> with_announced(const std::string& data_lane) const;
 };

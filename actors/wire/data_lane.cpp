@@ -5,8 +5,8 @@
 namespace hocket::wire {
 namespace {
 
-/// Bulk bytes up to this travel inside the message: a block, or a frame of ZeroMQ with its hand-over
-/// between two threads on each side, costs more than the copies.
+/// Bulk bytes up to this travel inside the message: a block, or a frame of ZeroMQ with its hand-
+/// over between two threads on each side, costs more than the copies.
 constexpr std::size_t inside_arena_bytes = 512, inside_socket_bytes = 4096;
 /// Records closer together than this belong to a burst.
 constexpr std::int64_t burst_ns = 15'000;

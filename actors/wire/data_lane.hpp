@@ -17,7 +17,8 @@ namespace hocket::wire {
 /// small records that follow each other quickly together in one message.
 ///
 /// Threads: one at a time (under the peer's lock). Latency: a record that comes alone goes out at
-/// once, from the caller's thread; in a burst the others wait for the node's thread, which is awake.
+/// once, from the caller's thread; in a burst the others wait for the node's thread, which is
+/// awake.
 class data_lane {
  public:
   /// `want_flush`: called when records wait that only flush() will send.
@@ -29,8 +30,8 @@ class data_lane {
   bool is_open() const { return socket_ != nullptr; }
   shm_writer* writer() const { return writer_.get(); }
 
-  /// Room for a payload in the memory that the peer shares; see shm_writer::allocate(). Empty without
-  /// such memory, and for what is so small that it travels inside the message.
+  /// Room for a payload in the memory that the peer shares; see shm_writer::allocate(). Empty
+  /// without such memory, and for what is so small that it travels inside the message.
   std::optional<writable_buffer> allocate(std::size_t size_bytes);
 
   /// A record without bulk frames.

@@ -8,13 +8,14 @@
 
 namespace hocket::wire {
 
-/// What this process says in its Hello. Pure functions: who is accepted is decided here alone.
+/// What this process says in its Hello. Pure functions: whether a peer is accepted is decided here
+/// alone.
 struct identity {
   std::string host;
   std::uint64_t incarnation = 0;
   std::string graph_hash, schema_hash, boot_id;
   bool shared_memory = false;
-  std::string graph_note = {};  ///< what to do for who comes with another graph hash
+  std::string graph_note = {};  ///< the remedy for a peer with another graph hash
 };
 
 hello hello_of(const identity& us, std::uint64_t knows, std::string data_lane);

@@ -23,11 +23,11 @@ class in_link {
   void hold() { open_ = false; }
   void open() { open_ = true; }
   bool is_open() const { return open_; }
-  /// The graph has this link no more: what is on its way still comes. A new process of the peer does
-  /// not know it, and is told nothing.
+  /// The graph has this link no more: what is on its way still comes. A new process of the peer
+  /// does not know it, and is told nothing.
   void retire() { retired_ = true; }
-  /// New options; or the link is back after it was retired. More room is granted at once; less, when
-  /// one of the two processes begins anew.
+  /// New options; or the link is back after it was retired. More room is granted at once; less,
+  /// when one of the two processes begins anew.
   void change(const remote_link& options);
 
   /// A packet as it came, its bulk frames found.

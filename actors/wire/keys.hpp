@@ -19,8 +19,8 @@ result<std::string> public_key_of(const std::string& secret_key);
 /// Whether a text is 40 characters of Z85.
 bool is_key(const std::string& text);
 
-/// Writes NAME.pub (0644) and NAME.key (0600) to a folder, which is made (0700) where it is missing.
-/// Never replaces a file. Errors: wire.bad_key, naming the file.
+/// Writes NAME.pub (0644) and NAME.key (0600) to a folder, which is made (0700) where it is
+/// missing. Never replaces a file. Errors: wire.bad_key, naming the file.
 result<void> write_keys(const std::filesystem::path& folder, const std::string& name,
                         const key_pair& keys);
 /// Reads a file of one key: comment lines (#) and one line with the key.

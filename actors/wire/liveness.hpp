@@ -25,8 +25,8 @@ class liveness {
            : silent >= lost_after_ns_ / 2 ? verdict::suspect
                                           : verdict::alive;
   }
-  /// We ourselves slept (a suspended machine, SIGSTOP): silence of that time says nothing of the peer.
-  /// What was heard since then stays as it is: nothing is heard in the future.
+  /// We ourselves slept (a suspended machine, SIGSTOP): silence of that time says nothing of the
+  /// peer. What was heard since then stays as it is: nothing is heard in the future.
   void forgive(std::int64_t slept_ns, std::int64_t now_ns) {
     control_ns_ = std::max(control_ns_, std::min(control_ns_ + slept_ns, now_ns));
     data_ns_ = std::max(data_ns_, std::min(data_ns_ + slept_ns, now_ns));

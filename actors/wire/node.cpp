@@ -23,7 +23,8 @@
 namespace hocket::wire {
 namespace {
 
-/// Looks without sleeping; between two looks, whoever has work here (ZeroMQ's threads) gets the core.
+/// Looks without sleeping; between two looks, whoever has work here (ZeroMQ's threads) gets the
+/// core.
 bool found_soon(std::vector<pollfd>& fds, std::int64_t until_ns) {
   while (monotonic_ns() < until_ns) {
     if (poll(fds.data(), fds.size(), 0) != 0) return true;
@@ -33,7 +34,8 @@ bool found_soon(std::vector<pollfd>& fds, std::int64_t until_ns) {
 }
 
 constexpr std::size_t control_bytes_max = 1u << 20;
-/// Messages of a socket that are looked at in one go: who sends without end gets no further.
+/// Messages of a socket that are looked at in one go: a peer that sends without end gets no
+/// further.
 constexpr std::size_t turn_messages = 64;
 
 }  // namespace
@@ -185,7 +187,7 @@ result<void> node::impl::listen() {
   return {};
 }
 
-/// A message on the listening control lane: from a peer, or from somebody who would be one.
+/// A message on the listening control lane: from a peer, or from a program that would be one.
 void node::impl::greet(const zmq_parts& m) {
   const auto f = m.frames.size() == 1 ? decode_control(m.frames[0].bytes())
                                       : fail(wire_error::malformed, "a control message in parts");

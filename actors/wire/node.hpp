@@ -14,10 +14,11 @@
 #include "graph/schema/codec.hpp"
 #include "graph/schema/host_message.hpp"
 
-/// Packets between processes: sockets, keys, credit, heartbeats, clocks. Knows no plan and no actor.
+/// Packets between processes: sockets, keys, credit, heartbeats, clocks. Knows no plan and no
+/// actor.
 namespace hocket::wire {
 
-/// Why a node could not start, or refused somebody.
+/// Why a node could not start, or refused a peer.
 enum class wire_error : std::uint8_t {
   bad_address,      ///< no tcp://host:port and no ipc://path
   plaintext,        ///< no key, and an address that others can reach
@@ -27,7 +28,7 @@ enum class wire_error : std::uint8_t {
   wrong_version,    ///< the peer speaks another protocol
   wrong_graph,      ///< the peer runs another graph
   wrong_schema,     ///< the peer was built from other message definitions
-  wrong_name,       ///< the peer is not who we expected
+  wrong_name,       ///< the peer is not the one we expected
   malformed,        ///< bytes that are no message of ours
   no_shared_memory  ///< the arena could not be made or mapped; the socket carries on
 };
@@ -122,10 +123,10 @@ class node {
   /// Never blocks; bulk bytes are not copied (into shared memory: once, or not at all where
   /// allocate() gave the room that they were made in).
   sent_how send(std::uint32_t link, const packet& p);
-  /// Room for a payload that the link's next packet will carry, in the memory that its receiver maps.
-  /// Sealed, it is a buffer like any other: it may go elsewhere too, again, or nowhere, and stays
-  /// valid whatever becomes of the peer. Empty where the link has no such memory now, or no room in
-  /// it: then any other memory does. Threads: any.
+  /// Room for a payload that the link's next packet will carry, in the memory that its receiver
+  /// maps. Sealed, it is a buffer like any other: it may go elsewhere too, again, or nowhere, and
+  /// stays valid whatever becomes of the peer. Empty where the link has no such memory now, or no
+  /// room in it: then any other memory does. Threads: any.
   std::optional<writable_buffer> allocate(std::uint32_t link, std::size_t size_bytes);
   /// Ordered, and sent again after a reconnect to the same process; dropped when the peer restarted
   /// (peer_changed says so). False: no such peer, it was never up, the message is unfit (detail not
@@ -141,14 +142,14 @@ class node {
   result<void> add_link(const remote_link& link);
   /// Receiving side: grants the credit.
   void open_link(std::uint32_t link);
-  /// Another promise (sending side: it holds for what is sent from now on) or other credit (receiving
-  /// side: more at once; less, when one of the processes begins anew).
+  /// Another promise (sending side: it holds for what is sent from now on) or other credit
+  /// (receiving side: more at once; less, when one of the processes begins anew).
   void change_link(const remote_link& link);
   /// The graph has it no more: its last packets are sent and arrive like any, as long as both
   /// processes live; one that begins anew knows nothing of it. Its account stays.
   void retire_link(std::uint32_t link);
-  /// The run goes on with another graph: what handshakes compare from now on. `note` is told to who
-  /// comes with another one. Connections that are up stay.
+  /// The run goes on with another graph: what handshakes compare from now on. `note` is sent to a
+  /// peer that comes with another one. Connections that are up stay.
   void set_graph(const std::string& hash, const std::string& note);
   /// Waits until everything sent was confirmed, or the time is up; true in the first case.
   bool flush(int limit_ms);

@@ -6,11 +6,11 @@
 
 namespace hocket::wire {
 
-/// What node::open and node::add_link refuse. Errors: wire.bad_option, with the link's name; `taken`:
-/// another link has its number.
+/// What node::open and node::add_link refuse. Errors: wire.bad_option, with the link's name;
+/// `taken`: another link has its number.
 result<void> check_link(const node_options& o, const remote_link& l, bool taken);
 result<void> check_links(const node_options& o);
-/// Where no keys are used, nobody on another machine may be able to reach us or be reached. `what`:
+/// Where no keys are used, no other machine may reach us or be reached. `what`:
 /// "listens at". Errors: wire.plaintext, wire.bad_address.
 result<void> check_plaintext(const node_options& o, const std::string& where,
                              const std::string& what);

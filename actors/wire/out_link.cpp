@@ -75,7 +75,7 @@ void out_link::reset() {
   at_ = {};
   if (retired_)
     for (auto& e : unconfirmed_) e.kept.reset();
-  drop_unkept();  // numbers of the old life; nobody is left to be told about the gap
+  drop_unkept();  // numbers of the process before; no receiver of the gap is left
   next_ = again_ = unconfirmed_.size();
   first_ = 0;
   sent_bytes_ = 0;

@@ -13,20 +13,21 @@ namespace hocket::wire {
 /// Bytes that a packet counts for on the wire: the same number at both ends.
 std::size_t cost_bytes(const encoded_packet& p);
 
-/// The sending end of a link: credit, books, and what must be sent again. Pure: no clock, no socket.
+/// The sending end of a link: credit, books, and what must be sent again. Pure: no clock, no
+/// socket.
 ///
 /// Closed (nothing may be sent) until resume(), and again after disconnected().
 ///
-/// What was sent on a lossless link is kept until the receiver has consumed it, everything else until
-/// it has arrived. A link may change its promise: it holds for what is sent from then on.
+/// What was sent on a lossless link is kept until the receiver has consumed it, everything else
+/// until it has arrived. A link may change its promise: it holds for what is sent from then on.
 ///
 /// Threads: one at a time.
 class out_link {
  public:
   explicit out_link(const remote_link& options) : options_(options) {}
 
-  /// Whether a packet of this cost may go now. Where there is room for packets at all, one may always
-  /// be under way, whatever its size.
+  /// Whether a packet of this cost may go now. Where there is room for packets at all, one may
+  /// always be under way, whatever its size.
   bool has_room(std::size_t cost) const;
   bool is_open() const { return open_; }
   /// Takes a packet into the books; has_room() must hold. Returns its number on the wire.

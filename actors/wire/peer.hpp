@@ -124,7 +124,8 @@ class peer {
   clock_ns state_since_ns_ = 0;
   std::uint64_t connection_ = 0;
   std::uint64_t known_ = 0;  ///< incarnation whose links are in our books
-  /// The host has not been told yet that this process is there. Outlives attempts that never came up.
+  /// The host has not been told yet that this process is there. Outlives attempts that never came
+  /// up.
   bool restarted_ = true;
   bool same_machine_ = false, their_shm_ = false;
   bool ack_wanted_ = false;

@@ -15,11 +15,12 @@ namespace {
 
 constexpr std::int64_t ms = 1'000'000;
 constexpr std::int64_t handshake_limit_ns = 3000 * ms;
-/// A little less than ZeroMQ gives a handshake (zmq_socket.cpp): who takes that long has not said no.
+/// A little less than ZeroMQ gives a handshake (zmq_socket.cpp): a peer that takes that long has
+/// not said no.
 constexpr std::int64_t silence_ns = 1900 * ms;
 constexpr std::size_t control_bytes_max = 1u << 20;
-/// How long an attempt waits for TCP alone. The kernel repeats a lost SYN after 1, 3, 7 s: on a link
-/// that was cut and is whole again, a new attempt is through long before.
+/// How long an attempt waits for TCP alone. The kernel repeats a lost SYN after 1, 3, 7 s: on a
+/// link that was cut and is whole again, a new attempt is through long before.
 constexpr std::int64_t tcp_limit_ns = 500 * ms;
 
 std::uint64_t random_number() {
@@ -47,7 +48,7 @@ void peer::dial(clock_ns now) {
   std::uint64_t known = 0;
   {
     std::lock_guard lock(books_);
-    // Nobody knows how far away a peer is that was never reached.
+    // How far away a peer is that was never reached is not known.
     const auto rtt_ns = known_ == 0 ? handshake_limit_ns : 4 * clock_.min_rtt_ns();
     tcp_deadline_ns_ = now + std::clamp(rtt_ns, tcp_limit_ns, handshake_limit_ns);
     phase_ = phase::greeting;
@@ -274,7 +275,7 @@ void peer::lose(peer_state then, const std::string& why) {
     for (auto& [id, l] : in_) l.disconnected();
     ack_wanted_ = false;
     messages_sent_ = 0;
-    // Lost is who was up; a first attempt that fails is still an attempt.
+    // Only a peer that was up is lost; a first attempt that fails is still an attempt.
     if (then == peer_state::lost && !was_up)
       then = state_ == peer_state::refused ? peer_state::connecting : state_;
   }

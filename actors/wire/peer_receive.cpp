@@ -230,9 +230,9 @@ void peer::host_message_came(const numbered_message& l) {
   deliver_messages();
 }
 
-/// Those whose packets have been handed over. deliver_ is held. Not before we are up: the other side
-/// may be up earlier, and the control lane faster than the data lane; a host that heard a greeting
-/// before it heard who is there would forget it.
+/// Those whose packets have been handed over. deliver_ is held. Not before we are up: the other
+/// side may be up earlier, and the control lane faster than the data lane; a host that heard a
+/// greeting before it knows our process would forget it.
 void peer::deliver_messages() {
   for (;;) {
     std::optional<numbered_message> next;

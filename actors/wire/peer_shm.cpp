@@ -1,6 +1,6 @@
 // Shared memory between two processes of one machine. Each offers an arena for what it sends; the
-// other maps it and proves with the secret inside that both see the same memory. Whatever fails here
-// leaves the connection on its socket.
+// other maps it and proves with the secret inside that both see the same memory. Whatever fails
+// here leaves the connection on its socket.
 #include <fmt/format.h>
 
 #include "actors/wire/peer.hpp"

@@ -22,8 +22,8 @@ class shm_arena {
   static constexpr std::uint32_t lease_count = 1024;
   static constexpr std::size_t ring_bytes = 1u << 20;
 
-  /// What lies at the start of the memory. The other process can write anything into it at any time:
-  /// every number that is read from here is checked against our own.
+  /// What lies at the start of the memory. The other process can write anything into it at any
+  /// time: every number that is read from here is checked against our own.
   struct header {
     std::array<char, 8> magic;
     std::uint64_t total_bytes;
@@ -77,7 +77,8 @@ std::string boot_id();
 /// Removes the arenas in a folder whose makers no longer run; returns how many.
 int remove_stale_arenas(const std::string& folder);
 
-/// Waits until `word` is no longer `value` or somebody wakes us; at most limit_ns. Across processes.
+/// Waits until `word` is no longer `value` or the other side wakes us; at most limit_ns. Across
+/// processes.
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::int64_t limit_ns);
 void futex_wake(std::atomic<std::uint32_t>& word);
 

@@ -34,8 +34,8 @@ class shm_writer {
   std::optional<block> place(std::span<const std::byte> bytes);
   /// Room in the heap for a payload that is made in place. It comes back when the last buffer that
   /// shows it is gone here, and the reader has given back every block of it that was lent. Empty
-  /// where there is no room, or where most of the heap is in such use already: who keeps buffers
-  /// must not push everybody else's packets onto the socket.
+  /// where there is no room, or where most of the heap is in such use already: a producer that
+  /// keeps buffers must not push all other packets onto the socket.
   std::optional<writable_buffer> allocate(std::size_t size_bytes);
   /// Bytes that were made in place (or a slice of them), as a block for the reader: no copy. May be
   /// lent as often as they are sent. Empty where they lie elsewhere.
@@ -50,7 +50,7 @@ class shm_writer {
 
  private:
   /// Where buffers of this process say that they are gone. It is not in the arena: what the peer
-  /// writes there must not give away room that somebody here still writes.
+  /// writes there must not give away room that is still written here.
   struct returns {
     std::mutex mutex;
     std::vector<std::uint64_t> offsets;
@@ -92,8 +92,8 @@ class shm_reader {
   shm_reader(std::shared_ptr<shm_arena> arena, handler on_message);
   ~shm_reader();  ///< waits for the thread; never from inside `on_message`
 
-  /// The bytes of a block, in place; the lease goes back with the last copy of the buffer, also after
-  /// this reader is gone. Empty where the numbers are impossible.
+  /// The bytes of a block, in place; the lease goes back with the last copy of the buffer, also
+  /// after this reader is gone. Empty where the numbers are impossible.
   std::optional<buffer> find(std::uint32_t lease, std::uint64_t offset_bytes,
                              std::uint64_t size_bytes);
   /// The writer put something into the ring that is no message: nothing more will come.

@@ -100,7 +100,8 @@ std::optional<buffer> shm_reader::find(std::uint32_t lease, std::uint64_t offset
     std::uint32_t lease;
     ~owner() { arena->head().leases[lease].store(0, std::memory_order_release); }
   };
-  // Not make_shared: clang 14, which builds the fuzz targets, makes no aggregate out of parentheses.
+  // Not make_shared: clang 14, which builds the fuzz targets, makes no aggregate out of
+  // parentheses.
   std::shared_ptr<owner> keeps(new owner{arena_, lease});
   return buffer::share(std::move(keeps), {arena_->heap() + offset, size});
 }

@@ -6,12 +6,12 @@ namespace hocket::wire {
 
 /// How long a thread that waits for messages looks for the next one before it sleeps.
 ///
-/// Being woken costs tens of microseconds, more than a message takes in shared memory; looking costs
-/// a core. So we look where the last message came soon enough to have been found that way, and half
-/// as long after each that did not: packets each millisecond or slower are waited for asleep.
-/// Judged is how long a message took, not whether it was found awake: two ends that both came to
-/// sleep wait for two wake-ups each time, and would otherwise never look long enough to find each
-/// other awake again.
+/// Being woken costs tens of microseconds, more than a message takes in shared memory; looking
+/// costs a core. So we look where the last message came soon enough to have been found that way,
+/// and half as long after each that did not: packets each millisecond or slower are waited for
+/// asleep. Judged is how long a message took, not whether it was found awake: two ends that both
+/// came to sleep wait for two wake-ups each time, and would otherwise never look long enough to
+/// find each other awake again.
 class spin_budget {
  public:
   /// `most_ns`: at least what two wake-ups and the work between them take.

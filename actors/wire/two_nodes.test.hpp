@@ -117,15 +117,16 @@ struct folder {
   ~folder() { std::filesystem::remove_all(path); }
 };
 
-/// Short, so that tests of silence are quick; a sanitizer's slow program is not to be thought silent.
+/// Short, so that tests of silence are quick; a sanitizer's slow program is not to be thought
+/// silent.
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 constexpr int lost_after_ms = 3000;
 #else
 constexpr int lost_after_ms = 600;
 #endif
 
-/// Options of two hosts, `left` listens and `right` connects, with links 1 (right to left, bounded),
-/// 2 (right to left, lossless) and 3 (left to right, lossless).
+/// Options of two hosts, `left` listens and `right` connects, with links 1 (right to left,
+/// bounded), 2 (right to left, lossless) and 3 (left to right, lossless).
 struct pair_of_options {
   folder place;
   node_options left, right;

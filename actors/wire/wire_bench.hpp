@@ -32,13 +32,13 @@ struct wire_times {
 };
 
 struct wire_result {
-  /// Half of a round trip, one packet at a time, as fast as they go. Nobody's payload is made while
-  /// the clock runs: shm makes a new one for each packet with the clock stopped (finding room for it
-  /// counts), all others send the same few again and again.
+  /// Half of a round trip, one packet at a time, as fast as they go. No payload is made while
+  /// the clock runs: shm makes a new one for each packet with the clock stopped (finding room for
+  /// it counts), all others send the same few again and again.
   wire_times ping;
-  wire_times paced;  ///< one way, a packet each ms (above 64 KiB: each 10 ms): everybody slept
-  wire_times make;   ///< shm: how long the clock stood still for this end's payload
-  double packets_per_s = 0;      ///< one way, as many as go; shm makes each of them
+  wire_times paced;          ///< one way, a packet each ms (above 64 KiB: each 10 ms): all slept
+  wire_times make;           ///< shm: how long the clock stood still for this end's payload
+  double packets_per_s = 0;  ///< one way, as many as go; shm makes each of them
   double cpu_us_per_packet = 0;  ///< of that, both processes together
   std::uint64_t fallbacks = 0;   ///< shm, shm_copy: packets that took the socket
   std::uint64_t in_place = 0;    ///< shm: packets of which no bulk byte was copied

@@ -60,8 +60,8 @@ class contents {
   std::size_t n_ = 0;
 };
 
-/// Calls `send` once a millisecond, each ten for large packets (no way here carries 4 GB/s); returns
-/// how often.
+/// Calls `send` once a millisecond, each ten for large packets (no way here carries 4 GB/s);
+/// returns how often.
 template <class Send>
 std::uint64_t pace(double seconds, std::size_t size_bytes, Send send) {
   const auto interval = std::chrono::milliseconds(size_bytes > 65536 ? 10 : 1);

@@ -163,7 +163,7 @@ class zmq_channel final : public channel {
   void* socket_;
 };
 
-/// Four slots each way; a futex per slot and side. Nobody spins.
+/// Four slots each way; a futex per slot and side. No thread spins.
 class shm_channel final : public channel {
  public:
   static constexpr std::size_t slots = 4, slot_bytes = (4u << 20) + 4096;

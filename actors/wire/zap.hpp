@@ -9,9 +9,9 @@
 
 namespace hocket::wire {
 
-/// Answers ZeroMQ's question who may connect (ZAP, RFC 27): the keys of an allow-list, each with the
-/// name that its messages then carry. Everybody else is refused and counted.
-/// Threads: one of its own, from construction to destruction.
+/// Answers ZeroMQ's question which peer may connect (ZAP, RFC 27): the keys of an allow-list, each
+/// with the name that its messages then carry. All others are refused and counted. Threads: one of
+/// its own, from construction to destruction.
 class zap_handler {
  public:
   /// `allowed`: public key in Z85 -> name. Must be made before the first server socket binds.

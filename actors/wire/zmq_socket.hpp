@@ -29,12 +29,12 @@ class zmq_context {
 
 /// A message as it came off a socket.
 struct zmq_parts {
-  std::string route;  ///< ROUTER only: who sent it
+  std::string route;  ///< ROUTER only: the sender
   std::string user;   ///< the name that authentication gave to the sender; "" without
   std::vector<buffer> frames;
 };
 
-/// How a socket proves who it is.
+/// How a socket proves its identity.
 struct zmq_security {
   std::string secret_key, public_key;  ///< ours; "": plaintext
   std::string server_key;              ///< theirs, on the connecting side; "": we are the server
@@ -61,7 +61,7 @@ class zmq_socket {
   std::optional<zmq_parts> receive();
 
   /// Before bind(): how many messages may wait for one receiver; send() is false then. For a socket
-  /// that answers strangers, who may ask and never read.
+  /// that answers strangers, which may ask and never read.
   void limit_unsent(int messages);
   /// On closing, what was sent last (a goodbye) gets this long to leave.
   void linger(int ms = 200);
@@ -93,8 +93,8 @@ class zmq_socket {
 
 /// A socket that several threads use: any thread sends, one receives.
 ///
-/// A send can swallow the edge by which fd() tells that something arrived; then it calls `wake`, and
-/// the receiving thread looks again.
+/// A send can swallow the edge by which fd() tells that something arrived; then it calls `wake`,
+/// and the receiving thread looks again.
 class shared_socket {
  public:
   template <class Wake>
