@@ -61,6 +61,8 @@ constexpr code_doc codes[] = {
 
     {"restart.backoff", "a back-off that begins above its maximum"},
 
+    {"output.same-file", "two actors of a host write the same file"},
+
     {"host.missing-on", "the graph has hosts, but an actor names none"},
     {"host.unknown", "no host has this name"},
     {"host.bad-address", "a listen address that does not read tcp://address:port"},

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "graph/contract/config.hpp"
+#include "graph/spec/outputs.hpp"
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/replicas.hpp"
 
@@ -94,6 +95,7 @@ plan validate(const graph_spec& graph, const registry& types, diagnostics& findi
   check_topology(v);
   check_budgets(v);
   check_replicas(v);
+  check_outputs(v.out, findings);
   return std::move(v.out);
 }
 

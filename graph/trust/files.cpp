@@ -1,6 +1,7 @@
 #include "graph/trust/files.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 #include <vector>
 
 #include <fmt/format.h>
+
+#include "graph/trust/trial.hpp"
 
 namespace hocket::trust {
 namespace {
@@ -94,11 +97,33 @@ int open_folder(int at, const std::string& name) {
 }
 
 /// Opens the file `name` of the folder `at`, which is no path; `path` is for messages.
-result<file> open_file(int at, const std::string& name, const std::string& path, create_as how,
+/// Whoever writes a file holds its lock; the kernel lets go of it whatever becomes of the process.
+bool is_written(int at, const std::string& name) {
+  const int fd = open_beneath(at, name, O_RDONLY | O_NONBLOCK, 0, true);
+  if (fd < 0) return false;
+  const bool held = ::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(fd);
+  return held;
+}
+
+result<file> open_file(int at, std::string name, const std::string& path, create_as how,
                        readers who) {
   struct stat info {};
-  const bool there = ::fstatat(at, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  bool there = ::fstatat(at, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
   if (there && S_ISLNK(info.st_mode)) return outside(path);
+  if (there && how == create_as::replaced && S_ISREG(info.st_mode) && is_written(at, name))
+    return fail("files.in_use",
+                fmt::format("{}: is being written already, by another process or by another part "
+                            "of this one; give it another name",
+                            path));
+  if (there && how == create_as::replaced && S_ISREG(info.st_mode) && info.st_uid == ::geteuid()) {
+    if (auto draft = name_on_trial(at, name, path); !draft.empty()) {
+      name = std::move(draft);
+      there = false;
+    }
+  } else if (how == create_as::kept || how == create_as::appended) {
+    name = waiting_name(at, name);
+  }
   if (there && how == create_as::fresh) return cannot_write(path, EEXIST);
   // What was planted as a second name of another file goes without being touched.
   if (there && how == create_as::replaced && S_ISREG(info.st_mode) && info.st_uid == ::geteuid())
@@ -116,6 +141,7 @@ result<file> open_file(int at, const std::string& name, const std::string& path,
   if (who == readers::owner && (info.st_mode & 077) != 0 && ::fchmod(fd, 0600) != 0)
     return cannot_write(path, errno);
   (void)::fcntl(fd, F_SETFL, flags & O_APPEND);
+  (void)::flock(fd, LOCK_EX | LOCK_NB);
   return out;
 }
 

@@ -134,7 +134,14 @@ struct speaker final : idle<no_config> {
   }
 };
 
-struct screen final : idle<no_config> {
+struct screen_config {
+  std::string file;
+  void visit(config_visitor& v) {
+    v.field({.name = "file", .doc = "where to keep what was shown", .is_output = true}, file);
+  }
+};
+
+struct screen final : idle<screen_config> {
   using idle::idle;
   static component_info info() {
     return {.type = "fake.screen",

@@ -1,0 +1,110 @@
+#include "graph/spec/outputs.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+using namespace hocket;
+using namespace hocket::spec;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A component that writes one file, unless it is told to write nowhere.
+struct writer_config final : config_base {
+  std::string file, to = "file", from;
+  void visit(config_visitor& v) override {
+    v.field({.name = "to", .doc = "", .choices = {"file", "none"}}, to);
+    v.field({.name = "file", .doc = "", .is_output = true}, file);
+    v.field({.name = "from", .doc = "", .is_path = true}, from);
+  }
+};
+
+struct some_plan {
+  component_type type;
+  plan graph;
+  some_plan() { type.info.type = "test.writer"; }
+  void add(const std::string& name, const std::string& file, const std::string& host = "",
+           const std::string& to = "file") {
+    auto& a = graph.actors.emplace_back();
+    a.name = name;
+    a.type = &type;
+    a.host = host;
+    a.where = {"g.yaml", static_cast<int>(graph.actors.size()), 3};
+    auto config = std::make_shared<writer_config>();
+    config->file = file;
+    config->to = to;
+    config->from = "in.wav";
+    a.config = config;
+  }
+  std::size_t errors() const {
+    diagnostics found;
+    check_outputs(graph, found);
+    return found.items().size();
+  }
+};
+
+struct scratch_folder {
+  fs::path at = fs::temp_directory_path() / ("hocket_outputs_" + std::to_string(::getpid()));
+  scratch_folder() { fs::create_directories(at); }
+  ~scratch_folder() { fs::remove_all(at); }
+  std::string operator/(const std::string& name) const { return (at / name).string(); }
+};
+
+}  // namespace
+
+TEST_CASE("two actors that write the same file are named, whatever they call it") {
+  for (const char* other : {"a.wav", "./a.wav", "x/../a.wav", "A.WAV", ".//a.wav"}) {
+    some_plan p;
+    p.add("r1", "a.wav");
+    p.add("r2", other);
+    diagnostics found;
+    check_outputs(p.graph, found);
+    REQUIRE(found.items().size() == 1);
+    const auto& d = found.items().front();
+    CHECK(d.code == "output.same-file");
+    CHECK(d.where.line == 2);
+    CHECK(d.message.find("r1 (test.writer)") != std::string::npos);
+    CHECK(d.message.find("r2 (test.writer)") != std::string::npos);
+    CHECK(d.notes.front().starts_with("g.yaml:1:3: "));
+  }
+}
+
+TEST_CASE("who writes elsewhere or nowhere is no trouble") {
+  some_plan p;
+  p.add("r1", "a.wav");
+  p.add("r2", "b.wav");
+  p.add("r3", "x/a.wav");
+  p.add("r4", "a.wav", "gpu");  // a host has a folder of its own
+  p.add("r5", "a.wav", "", "none");
+  p.add("r6", "");
+  CHECK(p.errors() == 0);
+  CHECK(outputs_of(p.graph).size() == 4);
+  CHECK(inputs_of(p.graph).size() == 6);
+}
+
+TEST_CASE("on the disk, links and second names are the same file") {
+  const scratch_folder dir;
+  std::ofstream(dir / "real.mcap") << "words";
+  fs::create_symlink("real.mcap", dir / "link.mcap");
+  fs::create_hard_link(dir / "real.mcap", dir / "hard.mcap");
+  fs::create_directory_symlink(".", dir / "same");
+  for (const char* name :
+       {"real.mcap", "link.mcap", "hard.mcap", "same/real.mcap", "./real.mcap"}) {
+    diagnostics found;
+    check_files({{dir / name, "r (record.mcap)"}}, {{dir / "real.mcap", "the recording"}}, found);
+    INFO(name);
+    REQUIRE(found.items().size() == 1);
+    CHECK(found.items().front().code == "output.is-input");
+  }
+  diagnostics found;
+  check_files({{dir / "same/new.wav", "--record"}, {dir / "new.wav", "r (record.wav)"}}, {}, found);
+  REQUIRE(found.items().size() == 1);
+  CHECK(found.items().front().code == "output.same-file");
+  diagnostics none;
+  check_files({{dir / "a", "a"}, {dir / "b", "b"}, {"/dev/null", "c"}, {"/dev/null", "d"}},
+              {{dir / "c", "c"}, {"", "none"}}, none);
+  CHECK(none.items().empty());
+}
