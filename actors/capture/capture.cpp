@@ -90,7 +90,11 @@ result<void> capture::open(const context& where) {
     return fail(made.error().code, config_.file + ": " + made.error().message);
   }
   source_ = std::move(*made);
+  first_pts_ns_ = source_->begins_ns();
   last_data_ns_ = monotonic_ns();
+  if (!source_->live() && source_->audio_ended() && source_->video_ended())
+    context_.log((config_.file.empty() ? "the pipeline" : config_.file) +
+                 " holds nothing to play: it ends at once");
   if (source_->live() && is_virtual())
     return fail("capture.live_in_virtual_time",
                 "a live source has a time of its own; run it in real time");

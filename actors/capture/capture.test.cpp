@@ -114,6 +114,48 @@ TEST_CASE("capture.gst takes sound and pictures from one demultiplexer, on one t
   CHECK(h.outputs("video")[5].header.ts == timestamp::of_ms(1000));
 }
 
+// A container whose media begin at different times.
+TEST_CASE("capture.gst: stream zero is the earliest of sound and picture, whichever begins later") {
+  struct offset {
+    int sound_ms, picture_ms, first_sound_ms, first_picture_ms;
+  };
+  for (const auto& o : {offset{1000, 0, 1000, 0}, offset{0, 1000, 0, 1000},
+                        offset{700, 500, 200, 0}, offset{500, 500, 0, 0}}) {
+    INFO(o.sound_ms, " ", o.picture_ms);
+    const auto late = [](int ms) {
+      return " timestamp-offset=" + std::to_string(ms * 1'000'000LL);
+    };
+    const auto pipeline = "videotestsrc num-buffers=20" + late(o.picture_ms) +
+                          " ! video/x-raw,framerate=10/1 ! matroskamux name=m ! matroskademux "
+                          "name=src audiotestsrc num-buffers=100 samplesperbuffer=320" +
+                          late(o.sound_ms) + " ! audio/x-raw,rate=16000 ! m.";
+    harness h(
+        type_of<capture::capture>(),
+        {.config = settings({{"pipeline", pipeline}, {"media", "both"}, {"frames_per_s", 10.0}})});
+    REQUIRE(h.open());
+    REQUIRE(h.run_to_end(timestamp::of_ms(8000)));
+    REQUIRE(!h.outputs("audio").empty());
+    REQUIRE(!h.outputs("video").empty());
+    CHECK(h.outputs("audio").front().header.ts == timestamp::of_ms(o.first_sound_ms));
+    CHECK(h.outputs("audio").size() == 100);
+    CHECK(h.outputs("video").front().header.ts == timestamp::of_ms(o.first_picture_ms));
+    auto last = timestamp::min();
+    for (const auto& p : h.outputs("video")) {
+      CHECK(p.header.ts > last);
+      last = p.header.ts;
+    }
+    CHECK(h.violations().empty());
+  }
+}
+
+TEST_CASE("capture.gst: a file without samples says so, and lasts as long as its padding") {
+  harness h(type_of<capture::capture>(),
+            {.config = settings({{"pipeline", "audiotestsrc num-buffers=0"}, {"pad_s", 0.2}})});
+  REQUIRE(h.open());
+  REQUIRE(h.run_to_end(timestamp::of_ms(2000)));
+  CHECK(h.outputs("audio").size() == 10);
+}
+
 TEST_CASE("capture.gst refuses what it cannot open, with a way out") {
   const auto error_of = [](std::vector<setting> config) {
     harness h(type_of<capture::capture>(), {.config = settings(std::move(config))});

@@ -5,6 +5,7 @@
 #include <gst/gst.h>
 #include <gst/video/video.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "actors/capture/gst_support.hpp"
@@ -28,13 +29,14 @@ std::string escaped(const std::string& path) {
 }
 
 // `sync=false async=false`: we pace ourselves, and a branch that never gets data blocks nobody.
+// `skip-to-first`: no picture is made up for the time before the first.
 std::string describe(const gst_source::options& o) {
   const std::string audio = fmt::format(
       "audioconvert ! audioresample ! audio/x-raw,format=F32LE,layout=interleaved,"
       "channels=1,rate={} ! appsink name=hocket_audio sync=false async=false",
       o.rate_hz);
   const std::string video = fmt::format(
-      "videoconvert ! videoscale ! videorate ! video/x-raw,format=RGB,width={},"
+      "videoconvert ! videoscale ! videorate skip-to-first=true ! video/x-raw,format=RGB,width={},"
       "height={},pixel-aspect-ratio=1/1,framerate={}/1000 ! appsink name=hocket_video "
       "sync=false async=false",
       o.width, o.height, static_cast<int>(o.frames_per_s * 1000));
@@ -78,22 +80,32 @@ class source final : public gst_source {
     if (change == GST_STATE_CHANGE_FAILURE ||
         gst_element_set_state(pipeline_, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
       return fail("capture.cannot_open", said("the pipeline refused to start"));
-    bound_queues();
-    return await_first();
+    // One medium may begin long after the other: its first data must find the way past what came
+    // before them.
+    bound_queues(waiting_bytes);
+    HOCKET_TRY(await_first());
+    bound_queues(0);
+    return {};
   }
 
   // Only when all plays: a sink that is full before that waits for room with the lock that its own
   // change to playing needs, and a quick source fills it in the time that a busy machine takes.
-  void bound_queues() {
-    constexpr guint audio_buffers = 64, video_frames = 8;
-    if (audio_) gst_app_sink_set_max_buffers(GST_APP_SINK(audio_), audio_buffers);
-    if (video_) gst_app_sink_set_max_buffers(GST_APP_SINK(video_), video_frames);
+  void bound_queues(std::int64_t bytes) {
+    constexpr std::int64_t audio_buffers = 64, video_frames = 8;
+    const auto frame_bytes = std::int64_t{options_.width} * options_.height * 3;
+    const auto frames =
+        std::max(video_frames, bytes / std::max<std::int64_t>(frame_bytes, 1 << 16));
+    const auto buffers = std::max(audio_buffers, bytes >> 14);
+    if (audio_) gst_app_sink_set_max_buffers(GST_APP_SINK(audio_), static_cast<guint>(buffers));
+    if (video_) gst_app_sink_set_max_buffers(GST_APP_SINK(video_), static_cast<guint>(frames));
   }
 
   bool live() const override { return live_; }
   std::int64_t base_ns() const override {
     return static_cast<std::int64_t>(gst_element_get_base_time(pipeline_));
   }
+
+  std::optional<std::int64_t> begins_ns() const override { return begins_ns_; }
 
   result<std::optional<pulled_audio>> pull_audio(std::int64_t wait_ms) override {
     auto sample = pull(audio_, wait_ms, audio_first_);
@@ -117,10 +129,13 @@ class source final : public gst_source {
     if (!gst_video_info_from_caps(&info, gst_sample_get_caps(sample->get())) ||
         !gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample->get()), GST_MAP_READ))
       return fail("capture.device_lost", "a video frame that cannot be read");
-    pulled_video out{running_time(sample->get()).value_or(0),
-                     GST_VIDEO_FRAME_WIDTH(&frame),
-                     GST_VIDEO_FRAME_HEIGHT(&frame),
-                     {}};
+    // What has no time lies outside of what the file says is to be shown (an edit list, a seek).
+    const auto shown_at = running_time(sample->get());
+    if (!shown_at) {
+      gst_video_frame_unmap(&frame);
+      return std::optional<pulled_video>{};
+    }
+    pulled_video out{*shown_at, GST_VIDEO_FRAME_WIDTH(&frame), GST_VIDEO_FRAME_HEIGHT(&frame), {}};
     const auto row = static_cast<std::size_t>(out.width) * 3;
     out.pixels = room(row * static_cast<std::size_t>(out.height));
     auto* pixels = out.pixels.bytes().data();
@@ -141,6 +156,9 @@ class source final : public gst_source {
   bool video_ended() const override { return ended(video_, video_first_, video_absent_); }
 
  private:
+  /// What the medium that begins earlier may hold until the other one begins.
+  static constexpr std::int64_t waiting_bytes = 64 << 20;
+
   // After one medium of a file flows, how long the other one may take.
   static constexpr std::int64_t other_medium_ms = 1000;
 
@@ -160,16 +178,31 @@ class source final : public gst_source {
     while (passed_ms() < limit_ms) {
       const bool audio = settled(audio_, audio_first_);
       const bool video = settled(video_, video_first_);
-      if (audio && video) return {};
+      if (audio && video) return begin();
       if (auto words = bus_error(pipeline_); !words.empty())
         return fail("capture.cannot_open", words);
       if (!live_ && (audio_first_ || video_first_) && passed_ms() > other_medium_ms) {
         (audio_first_ ? video_absent_ : audio_absent_) = true;  // the file has only one medium
-        return {};
+        return begin();
       }
     }
     if (live_) return {};  // a network source may take its time; stall_ms watches it
-    return fail("capture.cannot_open", "no data came within the first seconds");
+    return fail("capture.cannot_open",
+                audio_ && !video_   ? "no sound came within the first seconds; has it any?"
+                : video_ && !audio_ ? "no picture came within the first seconds; has it any?"
+                                    : "no data came within the first seconds");
+  }
+
+  // Everything that the file gives is there by now.
+  result<void> begin() {
+    for (const auto* first : {&audio_first_, &video_first_}) {
+      const auto at = *first ? running_time(first->get()) : std::nullopt;
+      if (at && (!begins_ns_ || *at < *begins_ns_)) begins_ns_ = at;
+    }
+    if (live_ || audio_first_ || video_first_) return {};
+    if (auto words = bus_error(pipeline_); !words.empty())
+      return fail("capture.cannot_open", words);
+    return {};
   }
 
   static bool ended(GstElement* sink, const sample_ptr& first, bool absent) {
@@ -208,6 +241,7 @@ class source final : public gst_source {
   bool live_ = false;
   sample_ptr audio_first_;
   sample_ptr video_first_;
+  std::optional<std::int64_t> begins_ns_;
   bool audio_absent_ = false;
   bool video_absent_ = false;
 };

@@ -51,6 +51,9 @@ class gst_source {
   virtual bool live() const = 0;
   /// CLOCK_MONOTONIC ns at which the pipeline's running time was 0; live sources only.
   virtual std::int64_t base_ns() const = 0;
+  /// Running time of the earliest sound or picture of a file; nothing where it has no times. Media of
+  /// one file begin when they begin: sound may come later than the picture.
+  virtual std::optional<std::int64_t> begins_ns() const = 0;
   /// Waits up to `wait_ms` for the next buffer; nothing where none came or the stream ended.
   virtual result<std::optional<pulled_audio>> pull_audio(std::int64_t wait_ms) = 0;
   virtual result<std::optional<pulled_video>> pull_video(std::int64_t wait_ms,

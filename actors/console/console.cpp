@@ -7,10 +7,20 @@
 #include <cerrno>
 #include <charconv>
 
+#include "graph/text/clean.hpp"
+
 namespace hocket::console {
 namespace {
 constexpr std::size_t longest_line = 4096;
+
+/// One line of text for a screen: no escapes, and nothing that begins another line.
+std::string one_line(const std::string& bytes) {
+  auto out = clean_text(bytes);
+  for (auto& c : out)
+    if (c == '\n' || c == '\t') c = ' ';
+  return out;
 }
+}  // namespace
 
 component_info text_console::info() {
   return {.type = "text.console",
@@ -33,7 +43,8 @@ result<void> text_console::open(const context& where) {
     const auto words = end == entry.data() + entry.size() ? "" : std::string(end + 1);
     if (problem != std::errc() || seconds < 0 || words.empty() || *end != ' ')
       return fail("console.bad_script", "`" + entry + "` is not `SECONDS WORDS`");
-    script_.push_back({timestamp(static_cast<std::int64_t>(seconds * 1e9)), words});
+    if (auto line = one_line(words); !line.empty())
+      script_.push_back({timestamp(static_cast<std::int64_t>(seconds * 1e9)), std::move(line)});
   }
   std::ranges::stable_sort(script_, {}, &line::at);
   return {};
@@ -67,7 +78,7 @@ bool text_console::read_keyboard(emitter& out) {
       partial_ += '\n';
     }
     for (std::size_t end; (end = partial_.find('\n')) != partial_.npos;) {
-      auto words = partial_.substr(0, end);
+      auto words = one_line(partial_.substr(0, end));
       partial_.erase(0, end + 1);
       if (!words.empty()) out.emit(0, context_.time->now(), text{std::move(words), "user"});
     }
@@ -81,7 +92,9 @@ result<void> text_console::process(std::size_t, const packet& p, emitter&) {
   if (!speaking_.empty()) speaking_ += ' ';
   speaking_ += words->value;
   if (!words->final) return {};
-  const auto line = (words->role.empty() ? "" : words->role + ": ") + speaking_ + "\n";
+  // What comes from a peer or a recording was cleaned by somebody else, if at all.
+  const auto line =
+      one_line((words->role.empty() ? "" : words->role + ": ") + std::move(speaking_)) + "\n";
   speaking_.clear();
   if (::write(out_, line.data(), line.size()) < 0) context_.count("not_printed", 1);
   return {};

@@ -47,6 +47,65 @@ TEST_CASE("text.console refuses a script that is none") {
   }
 }
 
+namespace {
+bool is_clean(const std::string& s) {
+  for (const unsigned char c : s)
+    if (c < 0x20 || c == 0x7f) return false;
+  return s.find("\u202e") == s.npos && s.find("\xff") == s.npos;
+}
+}  // namespace
+
+// Title, clear screen, clipboard, carriage return, bell, direction, a lone C1, broken UTF-8.
+TEST_CASE("text.console: terminal escapes go neither into the graph nor onto the screen") {
+  const std::vector<std::string> nasty = {"\x1b]0;PWNED\a title",
+                                          "\x1b[2J\x1b[H cleared",
+                                          "\x1b]52;c;cHduZWQ=\a clip",
+                                          "a\rOVERWRITTEN",
+                                          "bell\a",
+                                          "bidi \u202e evil",
+                                          "c1 \xc2\x9b"
+                                          "31m red",
+                                          "broken \xff\xfe utf",
+                                          "dcs \x1bP1$r0m\x1b\\ x",
+                                          "del \x7f\x7f"};
+  std::vector<std::string> lines;
+  for (const auto& n : nasty) lines.push_back("0.1 " + n);
+  harness h(type_of<console::text_console>(), {.config = script(lines)});
+  REQUIRE(h.open());
+  REQUIRE(h.run_to_end(timestamp::of_ms(1000)));
+  REQUIRE(h.outputs("text").size() == nasty.size());
+  for (const auto& t : h.values<text>("text")) {
+    INFO(t.value);
+    CHECK(is_clean(t.value));
+    CHECK(t.value.find("PWNED") == std::string::npos);
+    CHECK(t.value.find("cHdu") == std::string::npos);
+  }
+  REQUIRE(::pipe(keyboard) == 0);
+  REQUIRE(::pipe(screen) == 0);
+  harness typed(type_of<piped>());
+  REQUIRE(typed.open());
+  for (const auto& n : nasty) {
+    const auto line = n + "\n";
+    REQUIRE(::write(keyboard[1], line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+  }
+  REQUIRE(::write(keyboard[1], "\x1b[2J\n", 5) == 5);  // nothing is left of it
+  ::close(keyboard[1]);
+  REQUIRE(typed.run_to_end(timestamp::of_ms(1000)));
+  CHECK(typed.outputs("text").size() == nasty.size());
+  for (const auto& t : typed.values<text>("text")) CHECK(is_clean(t.value));
+  for (const auto& n : nasty) {
+    REQUIRE(typed.push("text", typed.now(), text{n, "\x1b[31mmodel", 0, true}));
+    char shown[256] = {};
+    const auto got = ::read(screen[0], shown, sizeof shown);
+    REQUIRE(got > 0);
+    const std::string line(shown, static_cast<std::size_t>(got));
+    CHECK(line.back() == '\n');
+    CHECK(is_clean(line.substr(0, line.size() - 1)));
+    CHECK(line.starts_with("model: "));
+  }
+  for (const int fd : {keyboard[0], screen[0], screen[1]}) ::close(fd);
+}
+
 TEST_CASE("text.console reads lines without waiting and prints whole utterances") {
   REQUIRE(::pipe(keyboard) == 0);
   REQUIRE(::pipe(screen) == 0);
