@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/host/socket_file.hpp"
 #include "actors/host/wire_status.hpp"
 
 namespace hocket::host {
@@ -177,19 +177,15 @@ status_socket::~status_socket() = default;
 
 result<std::unique_ptr<status_socket>> status_socket::serve(const std::string& path,
                                                             status_answer answer) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path)
-    return fail("host.no_socket", path + ": the path is too long for a socket");
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  const auto* where = reinterpret_cast<const sockaddr*>(&address);
+  const auto at = socket_file::at(path);
+  if (!at) return fail(at);
   const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool taken = probe >= 0 && connect(probe, where, sizeof address) == 0;
+  const bool taken = probe >= 0 && connect(probe, at->address(), socket_file::size_bytes) == 0;
   if (probe >= 0) close(probe);
   if (taken) return fail("host.no_socket", path + ": another run listens there");
   unlink(path.c_str());  // left behind by a run that was killed
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0 || bind(fd, where, sizeof address) != 0 || listen(fd, 8) != 0) {
+  if (fd < 0 || bind(fd, at->address(), socket_file::size_bytes) != 0 || listen(fd, 8) != 0) {
     const auto why = fmt::format("{}: {}", path, std::strerror(errno));
     if (fd >= 0) close(fd);
     return fail("host.no_socket", why);

@@ -1,15 +1,14 @@
 #include "actors/host/status_socket.hpp"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <filesystem>
 
 #include <nlohmann/json.hpp>
 
 #include "actors/host/run_plan.test.hpp"
+#include "actors/host/socket_file.hpp"
 
 using namespace hocket;
 using namespace hocket::host;
@@ -19,11 +18,10 @@ namespace {
 
 std::string ask(const std::string& path) {
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  const auto at = socket_file::at(path);
+  REQUIRE(at);
   std::string out;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+  if (connect(fd, at->address(), socket_file::size_bytes) == 0 &&
       send(fd, "status\n", 7, MSG_NOSIGNAL) == 7) {
     char c = 0;
     while (read(fd, &c, 1) == 1 && c != '\n') out += c;
@@ -64,4 +62,26 @@ TEST_CASE("a running graph is watched through its socket, which goes with the ru
   }
   CHECK(!std::filesystem::exists(path));
   std::filesystem::remove_all(dir);
+}
+
+TEST_CASE("a status socket lies in its folder, however long the path") {
+  const auto top =
+      std::filesystem::temp_directory_path() / ("hocket-deep-" + std::to_string(getpid()));
+  for (const std::size_t deep : {1u, 4u, 12u}) {
+    auto dir = top;
+    for (std::size_t i = 0; i < deep; ++i) dir /= std::string(60, 'a');
+    std::filesystem::create_directories(dir);
+    const auto path = (dir / "hocket.sock").string();
+    {
+      const auto served =
+          status_socket::serve(path, [](const std::string&) { return std::string("here"); });
+      REQUIRE(served);
+      CHECK(std::filesystem::exists(path));
+      CHECK(ask(path) == "here");
+      CHECK(!status_socket::serve(path, [](const std::string&) { return std::string(); }));
+    }
+    CHECK(!std::filesystem::exists(path));
+  }
+  std::filesystem::remove_all(top);
+  CHECK(!socket_file::at((top / std::string(60, 'b') / std::string(60, 'c')).string()));
 }

@@ -115,6 +115,15 @@ result<void> playout::play_until(std::int64_t index) {
   return {};
 }
 
+// A full disk is no reason to fall silent.
+void playout::flush() {
+  disk_.note(context_, file_->path(), file_->flush());
+  if (const auto lost = file_->lost_frames(); lost > told_lost_) {
+    context_.count("lost_frames", lost - told_lost_);
+    told_lost_ = lost;
+  }
+}
+
 // Without a device the playhead follows the clock whenever anything happens.
 result<void> playout::advance() {
   if (speaker_) return speaker_->check();
@@ -138,7 +147,7 @@ result<void> playout::process(std::size_t, const packet& p, emitter&) {
 result<void> playout::tick(std::int64_t, emitter& out) {
   std::lock_guard lock(mutex_);
   HOCKET_TRY(advance());
-  if (file_) HOCKET_TRY(file_->flush());
+  if (file_) flush();
   report(out);
   return {};
 }
@@ -209,8 +218,9 @@ result<void> playout::close(emitter& out) {
   HOCKET_TRY(play_until(queue_->queued_to()));
   report(out);
   if (file_) {
-    HOCKET_TRY(file_->flush());
-    context_.log("wrote " + file_->path());
+    flush();
+    context_.log("wrote " + file_->path() +
+                 (disk_.troubled() || told_lost_ > 0 ? ": INCOMPLETE" : ""));
   }
   file_.reset();
   queue_.reset();

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "actors/playout/play_queue.hpp"
+#include "actors/record/disk_watch.hpp"
 #include "actors/record/wav_writer.hpp"
 #include "graph/contract/component.hpp"
 
@@ -61,7 +62,11 @@ class playout final : public component {
   std::unique_ptr<play_queue> queue_;
   std::vector<float> heard_;      ///< rendered since the last report
   std::int64_t heard_first_ = 0;  ///< content index of heard_[0]
+  void flush();
+
   std::unique_ptr<record::wav_writer> file_;
+  record::disk_watch disk_;
+  std::int64_t told_lost_ = 0;
   std::unique_ptr<gst_speaker> speaker_;
   play_counts counted_;  ///< what was already given to context_.count
   std::int64_t reported_ = -1;

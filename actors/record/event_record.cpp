@@ -1,7 +1,12 @@
 #include "actors/record/event_record.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 #include <cmath>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "graph/contract/capability.hpp"
@@ -104,6 +109,7 @@ result<void> event_record::open(const context& where) {
   auto to = create_output(where, config_.file, how);
   if (!to) return fail("record.cannot_write", to.error().message);
   file_ = std::move(*to);
+  size_bytes_ = std::max<std::int64_t>(::lseek(file_.fd(), 0, SEEK_END), 0);
   with_words_ = config_.text && capability_of(where)->keeps(trust::data_class::word);
   return {};
 }
@@ -121,9 +127,30 @@ result<void> event_record::process(std::size_t port, const packet& p, emitter&) 
     line["latency_ms"] = rounded(static_cast<double>(monotonic_ns() - p.header.origin_ns) / 1e6);
   // A text that is no UTF-8 is written with its broken bytes replaced, never refused.
   const auto out = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-  if (auto done = file_.write(out); !done) return fail("record.cannot_write", done.error().message);
-  context_.count("lines", 1);
+  const auto gap =
+      missing_ > 0
+          ? json({{"t_ms", line["t_ms"]}, {"kind", "gap"}, {"lines", missing_}}).dump() + "\n"
+          : std::string();
+  if (append(gap + out)) {
+    missing_ = 0;
+    context_.count("lines", 1);
+  } else {
+    ++missing_;
+    context_.count("lost_lines", 1);
+  }
   return {};
+}
+
+// A whole line or none: who reads the file finds JSON in every line, also after a full disk.
+bool event_record::append(const std::string& line) {
+  const auto done = file_.write(line);
+  disk_.note(context_, file_.path(), done);
+  if (done) {
+    size_bytes_ += static_cast<std::int64_t>(line.size());
+    return true;
+  }
+  if (::ftruncate(file_.fd(), size_bytes_) == 0) ::lseek(file_.fd(), size_bytes_, SEEK_SET);
+  return false;
 }
 
 result<void> event_record::on_control(std::size_t port, const packet& p, emitter& out) {
@@ -133,7 +160,11 @@ result<void> event_record::on_control(std::size_t port, const packet& p, emitter
 }
 
 result<void> event_record::close(emitter&) {
-  if (file_.fd() >= 0) context_.log("wrote " + file_.path());
+  if (file_.fd() >= 0)
+    context_.log("wrote " + file_.path() +
+                 (missing_ > 0
+                      ? fmt::format(": INCOMPLETE, {} lines are missing at its end", missing_)
+                      : ""));
   file_ = {};
   return {};
 }

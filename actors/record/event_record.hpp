@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "actors/record/disk_watch.hpp"
 #include "graph/contract/component.hpp"
 #include "graph/trust/files.hpp"
 
@@ -43,7 +44,12 @@ class event_record final : public component {
  private:
   config config_;
   context context_;
+  bool append(const std::string& line);
+
   trust::file file_;
+  disk_watch disk_;
+  std::int64_t size_bytes_ = 0;  ///< of whole lines
+  std::uint64_t missing_ = 0;    ///< lines since the last that the disk took
   bool with_words_ = false;
 };
 

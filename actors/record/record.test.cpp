@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -222,4 +223,84 @@ TEST_CASE("record.events writes one line per event, words only if asked to") {
     CHECK(lines[6]["what"] == "played");
     CHECK(lines[6]["value"] == 3200);
   }
+}
+
+namespace {
+
+/// A disk that takes no file beyond so many bytes: the limit of the process stands in for a full one.
+struct small_disk {
+  rlimit before{};
+  explicit small_disk(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const rlimit now{bytes, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &now) == 0);
+  }
+  ~small_disk() { ::setrlimit(RLIMIT_FSIZE, &before); }
+};
+
+}  // namespace
+
+TEST_CASE("record.wav: a full disk ends no run; what it missed is silence, counted and told") {
+  harness h(type_of<record::wav_record>(),
+            {.config = settings({{"file", "full.wav"}}), .output_dir = folder()});
+  REQUIRE(h.open());
+  const auto speak = [&](int from_s, int to_s) {
+    for (int s = from_s; s < to_s; ++s) {
+      REQUIRE(h.push("person", timestamp::of_ms(s * 1000), tone(s * 16000, 16000, 0.5f)));
+      REQUIRE(h.advance_to(timestamp::of_ms(s * 1000 + 1000)));
+    }
+  };
+  speak(0, 2);
+  {
+    const small_disk full(44 + 2 * 64000);
+    speak(2, 5);  // as long as the window: nothing is lost yet
+    CHECK(h.counter("lost_frames") == 0);
+    CHECK(h.counter("disk_refused") == 1);
+    CHECK(read(folder() + "/full.wav").pcm.size() >= 2 * 32000);
+    speak(5, 20);
+    CHECK(h.counter("lost_frames") > 0);
+    CHECK(read(folder() + "/full.wav").pcm.size() >= 2 * 32000);
+  }
+  speak(20, 22);
+  REQUIRE(h.close());
+  const auto w = read(folder() + "/full.wav");
+  REQUIRE(w.pcm.size() == 2 * 22 * 16000);
+  std::int64_t silent = 0;
+  for (std::size_t i = 0; i < w.pcm.size(); i += 2) silent += w.pcm[i] == 0 ? 1 : 0;
+  CHECK(silent == h.counter("lost_frames"));
+  CHECK(w.pcm[0] != 0);
+  CHECK(w.pcm[w.pcm.size() - 2] != 0);
+}
+
+TEST_CASE(
+    "record.events: a full disk ends no run; every line is whole, and the gap is one of them") {
+  harness h(type_of<record::event_record>(),
+            {.config = settings({{"file", "full.jsonl"}}), .output_dir = folder()});
+  REQUIRE(h.open());
+  int said = 0;
+  const auto say = [&](int n) {
+    for (; n > 0; --n, ++said)
+      REQUIRE(h.push("words", timestamp::of_ms(said * 10), text{"word", "model", 0, true}));
+  };
+  say(10);
+  const auto path = folder() + "/full.jsonl";
+  {
+    const small_disk full(std::filesystem::file_size(path) + 150);
+    say(10);
+    CHECK(h.counter("lost_lines") > 0);
+    CHECK(static_cast<std::int64_t>(lines_of(path).size()) == h.counter("lines"));
+  }
+  const auto lost = h.counter("lost_lines");
+  say(10);
+  REQUIRE(h.close());
+  std::int64_t told = 0, words = 0;
+  for (const auto& line : lines_of(path)) {
+    if (line["kind"] == "gap")
+      told += line["lines"].get<std::int64_t>();
+    else
+      ++words;
+  }
+  CHECK(told == lost);
+  CHECK(words + lost == 30);
 }

@@ -48,13 +48,26 @@ result<void> wav_record::tick(std::int64_t micro_turn, emitter&) {
   if (!file_) return {};
   const auto end = context_.grid.end_of(micro_turn);
   HOCKET_TRY(file_->extend_to(end.ns() / 1000 * rate_hz / 1'000'000));
-  return file_->flush();
+  flush();
+  return {};
+}
+
+// A full disk is no reason to end a conversation.
+void wav_record::flush() {
+  disk_.note(context_, file_->path(), file_->flush());
+  if (const auto lost = file_->lost_frames(); lost > told_lost_) {
+    context_.count("lost_frames", lost - told_lost_);
+    told_lost_ = lost;
+  }
 }
 
 result<void> wav_record::close(emitter&) {
   if (!file_) return {};
-  HOCKET_TRY(file_->flush());
-  context_.log("wrote " + file_->path());
+  flush();
+  context_.log("wrote " + file_->path() +
+               (disk_.troubled() ? ": INCOMPLETE, its end is missing"
+                : told_lost_ > 0 ? ": INCOMPLETE, it has gaps"
+                                 : ""));
   file_.reset();
   return {};
 }

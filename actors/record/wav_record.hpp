@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "actors/record/disk_watch.hpp"
 #include "actors/record/wav_writer.hpp"
 #include "graph/contract/component.hpp"
 
@@ -38,7 +39,11 @@ class wav_record final : public component {
  private:
   config config_;
   context context_;
+  void flush();
+
   std::unique_ptr<wav_writer> file_;
+  disk_watch disk_;
+  std::int64_t told_lost_ = 0;
 };
 
 }  // namespace hocket::record

@@ -83,18 +83,20 @@ result<void> wav_writer::extend_to(std::int64_t frames) {
   while (this->frames() < frames) {
     const auto step = std::min(frames - this->frames(), window_frames_);
     window_.resize(window_.size() + static_cast<std::size_t>(step * channels_), 0);
-    if (window_size() > 2 * window_frames_) HOCKET_TRY(trim());
+    if (window_size() > 2 * window_frames_) trim();
   }
   return {};
 }
 
-result<void> wav_writer::trim() {
-  HOCKET_TRY(flush());
+void wav_writer::trim() {
+  (void)flush();  // what it could not write shows in clean_to_
   const auto drop = window_size() - window_frames_;
-  if (drop <= 0) return {};
+  if (drop <= 0) return;
   window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(drop * channels_));
   start_ += drop;
-  return {};
+  if (clean_to_ >= start_) return;
+  lost_frames_ += std::min(start_ - clean_to_, drop);
+  clean_to_ = start_;
 }
 
 result<void> wav_writer::flush() {

@@ -17,8 +17,11 @@ namespace hocket::record {
 ///
 /// The newest `window_frames` stay in memory and may still be changed; `flush` writes them and then
 /// the sizes in the header, so the header never promises samples that are not there.
-/// Errors: record.cannot_write (path and the system's words).
-/// Threads: one at a time. Memory: window_frames * channels * 2 bytes.
+///
+/// A disk that refuses costs no samples for as long as `window_frames`; what leaves the window
+/// unwritten after that is silence in the file, and counted.
+/// Errors: record.cannot_write (path and the system's words), of flush alone.
+/// Threads: one at a time. Memory: 2 * window_frames * channels * 2 bytes.
 class wav_writer {
  public:
   /// Writes to an open file; `keep`: goes on with what is there. Errors: record.cannot_write.
@@ -45,8 +48,10 @@ class wav_writer {
                            std::span<const float> samples);
   /// Makes the file at least this long, with silence.
   result<void> extend_to(std::int64_t frames);
-  /// Data first, header after.
+  /// Data first, header after; what the disk refuses is tried again by the next one.
   result<void> flush();
+  /// Frames that no disk took in time.
+  std::int64_t lost_frames() const { return lost_frames_; }
 
   const std::string& path() const { return file_.path(); }
   std::int64_t frames() const { return start_ + window_size(); }
@@ -63,13 +68,14 @@ class wav_writer {
   std::int64_t window_size() const { return static_cast<std::int64_t>(window_.size()) / channels_; }
   result<void> write_header();
   result<void> write_at(std::int64_t offset, std::span<const std::byte> bytes);
-  result<void> trim();
+  void trim();
 
   trust::file file_;
   std::int32_t rate_hz_;
   std::int32_t channels_;
   std::int64_t window_frames_;
-  std::int64_t start_ = 0;            ///< frame index of window_[0]
+  std::int64_t start_ = 0;  ///< frame index of window_[0]
+  std::int64_t lost_frames_ = 0;
   std::int64_t clean_to_ = 0;         ///< frames before this are in the file as they are here
   std::vector<std::int16_t> window_;  ///< [frames, channels]
 };
