@@ -114,6 +114,35 @@ TEST_CASE("what is queued in front of a replaced actor is handed over in order")
   check_nothing_lost(book->lines(), 60);
 }
 
+TEST_CASE("an actor that waits (a model) opens on trial too: one that cannot changes nothing") {
+  for (const bool blocking : {false, true}) {
+    CAPTURE(blocking);
+    auto book = std::make_shared<notebook>();
+    rewire_stage s(false);
+    s.g.add("src", 0, 1, counter_source(60));
+    s.g.source("src", 5);
+    s.add_valued("mid", 1, 1, [](std::int64_t value) {
+      auto c = stamper(value);
+      if (value == 2)
+        c->on_open = [](const context&) -> result<void> {
+          return fail("test.no_model", "no model");
+        };
+      return c;
+    });
+    s.g.info("mid").blocking = blocking;
+    s.g.add("end", 1, 0, listener(book));
+    s.g.link("src", 0, "mid", 0, {.size = 8});
+    s.g.link("mid", 0, "end", 0, {.size = 8});
+    s.start();
+    s.offer("next", [&](plan& p) { s.set_value(p, "mid", 2); });
+    const auto out = s.rewire("next");
+    CHECK(out.state == rewire_state::rolled_back);
+    CHECK(out.why.find("no model") != std::string::npos);
+    s.wait();
+    check_nothing_lost(book->lines(), 60);
+  }
+}
+
 TEST_CASE("actors that come and go; those that stay keep their instance and their state") {
   for (const bool virtual_time : {true, false}) {
     CAPTURE(virtual_time);

@@ -10,9 +10,17 @@
 #include "actors/host/actor_cell.hpp"
 #include "actors/host/graph_run.hpp"
 #include "actors/host/topology_edit.hpp"
+#include "graph/spec/outputs.hpp"
 
 namespace hocket::rewire {
 namespace {
+
+/// True for who opens when the instance before it has closed: a source that waits, and who holds a
+/// device or a file that only one can.
+bool opens_later(const plan_actor& a) {
+  return a.type->info.blocking && (a.type->info.source || spec::holds_alone(a));
+}
+
 /// Virtual time: behind everything else that is due at a boundary.
 constexpr int prepare_rank = 1'000'000;
 constexpr int commit_rank = 1'000'001;
@@ -276,10 +284,9 @@ void rewirer::prepare_actors(change& c, bool sources, timestamp begins) {
   for (const auto a : next.layout.upstream_first) {
     const auto& info = next.graph.actors[a].type->info;
     const bool replaces = c.what.takes_over[a].has_value();
-    // What waits for devices, files or the network may hold one that only one can: it opens when
-    // the instance before it has closed.
-    if (!c.fresh[a] || info.source != sources || (info.blocking && replaces)) continue;
+    if (!c.fresh[a] || info.source != sources) continue;
     if (next.local.roles[a] != actor_role::local) continue;  // proxies cannot fail
+    if (replaces && opens_later(next.graph.actors[a])) continue;
     const bool shared = info.scope == instance_scope::shared;
     for (const auto id : shared ? std::vector{session_id::none} : sessions) {
       std::shared_ptr<actor_cell> before;
@@ -304,7 +311,28 @@ void rewirer::prepare_actors(change& c, bool sources, timestamp begins) {
   (void)run_.open_cells(made, false);
 }
 
+// What was not tried is looked at as far as that goes, and told.
+bool rewirer::check_untried(change& c) {
+  const auto& next = *c.target;
+  for (const auto a : next.layout.upstream_first) {
+    const auto& actor = next.graph.actors[a];
+    if (!c.fresh[a] || !c.what.takes_over[a] || next.local.roles[a] != actor_role::local) continue;
+    if (!opens_later(actor)) continue;
+    const auto who = fmt::format("{} ({})", actor.name, actor.type->info.type);
+    if (const auto missing = spec::missing_input(actor); !missing.empty()) {
+      fail(c, "rewire.open_failed", fmt::format("{} reads {}, which is not there", who, missing));
+      return false;
+    }
+    c.out.notes.push_back(
+        who +
+        " was not tried: it opens when the one before it has closed, since only one of them "
+        "can hold its file or device; if it fails then, its restart policy decides");
+  }
+  return true;
+}
+
 bool rewirer::all_opened(change& c, std::int64_t deadline_ns) {
+  if (!check_untried(c)) return false;
   for (const auto& [where, one] : c.prepared) {
     const auto how = run_.wait_opened(*one, deadline_ns);
     const auto who = fmt::format("{} ({})", one->name(), one->info().type);

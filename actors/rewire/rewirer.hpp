@@ -81,6 +81,7 @@ class rewirer {
   // Prepare.
   void prepare_actors(change& c, bool sources, timestamp begins);
   /// False where one did not open: its reason is in the outcome. `limit_ns` 0: do not wait.
+  bool check_untried(change& c);
   bool all_opened(change& c, std::int64_t deadline_ns);
   void roll_back(change& c);
   void fail(change& c, std::string code, std::string why);
