@@ -103,7 +103,7 @@ bool actor_cell::call_control(job& j) {
   const auto done =
       call_as(who, began, why, [&] { return who->component->on_control(j.port, j.message, out); });
   if (done == outcome::written_off) return false;
-  if (traced_) notify_call(call_kind::control, session_, began, done);
+  if (traced_) notify_call(call_kind::control, session_, began, done, -1, {}, &j.message, j.port);
   if (direct_from) {
     std::lock_guard lock(mutex_);
     if (done == outcome::fine)
@@ -149,7 +149,7 @@ bool actor_cell::call_items(job& j) {
     if (done == outcome::written_off) return false;
     if (traced_) {
       const call_input handed{port, &p.header, item.what.queued_ns};
-      notify_call(call_kind::packet, item.from->session(), began, done, -1, {&handed, 1});
+      notify_call(call_kind::packet, item.from->session(), began, done, -1, {&handed, 1}, &p, port);
     }
     if (done == outcome::failed) {
       item.dropped = true;

@@ -6,6 +6,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <vector>
 
 #include "actors/host/histogram.hpp"
@@ -42,8 +44,36 @@ struct origin {
   void note(const queued_packet& e);
 };
 
+/// Stream time as one instance is told it. While calls are traced it keeps what it said in a call: a
+/// component that asks for the time can only be run again by being told the same.
+class told_clock final : public clock {
+ public:
+  explicit told_clock(const clock& time) : time_(time) {}
+  timestamp now() const override {
+    const auto t = time_.now();
+    if (caller_.load(std::memory_order_relaxed) == std::this_thread::get_id()) said_.push_back(t);
+    return t;
+  }
+  bool is_virtual() const override { return time_.is_virtual(); }
+  void call_begins() {
+    said_.clear();
+    caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  void call_ends() { caller_.store({}, std::memory_order_relaxed); }
+  std::span<const timestamp> said() const { return said_; }
+
+ private:
+  const clock& time_;
+  std::atomic<std::thread::id> caller_{};  ///< other threads of the component are not in the call
+  mutable std::vector<timestamp> said_;
+};
+
 /// One life of a component: a restart makes a new one.
 struct instance {
+  std::uint64_t life = 0;            ///< counts up over the run, whatever the actor
+  std::shared_ptr<told_clock> time;  ///< while calls are traced
+  /// Its opening, where observers do not know the actor yet: told before its first call.
+  std::optional<std::pair<call_record, std::vector<timestamp>>> untold;
   std::unique_ptr<hocket::component> component;
   context surroundings;
   std::mutex emitting;     ///< held per emit, so that a written-off thread is cut off cleanly
@@ -266,7 +296,8 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   void add_count(std::string_view counter, std::int64_t add);
   void give_token_back();
   void notify_call(call_kind what, session_id session, std::int64_t began_ns, outcome how,
-                   std::int64_t k = -1, std::span<const call_input> inputs = {});
+                   std::int64_t k = -1, std::span<const call_input> inputs = {},
+                   const packet* message = nullptr, std::size_t message_port = 0);
   void notify_bundles(std::int64_t began_ns, outcome how);
   void notify_hung();
 
@@ -331,6 +362,7 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   std::int64_t recent_max_ns_ = 0;
   std::int64_t last_call_end_ns_ = 0;
   std::shared_ptr<instance> calling_;
+  epoch_number call_epoch_ = 0;
   std::uint64_t call_count_ = 0;
   int calling_kind_ = 0;
   input_queue* direct_from_ = nullptr;

@@ -4,7 +4,8 @@
 namespace hocket::host {
 
 void actor_cell::notify_call(call_kind what, session_id session, std::int64_t began_ns, outcome how,
-                             std::int64_t k, std::span<const call_input> inputs) {
+                             std::int64_t k, std::span<const call_input> inputs,
+                             const packet* message, std::size_t message_port) {
   call_record r;
   r.actor = actor_;
   r.session = session;
@@ -14,7 +15,22 @@ void actor_cell::notify_call(call_kind what, session_id session, std::int64_t be
   r.ended_ns = last_call_end_ns_;
   r.micro_turn = k;
   r.inputs = inputs;
-  run_.notify_call(r);
+  r.at = run_.time.at(began_ns);
+  r.epoch = call_epoch_;
+  if (calling_) r.life = calling_->life;
+  // Who hangs may still be asking for the time.
+  if (calling_ && calling_->time && how != outcome::failed) r.clock_said = calling_->time->said();
+  if (what == call_kind::sets) r.sets = batch_->bundles;
+  r.message = message;
+  r.message_port = message_port;
+  if (calling_ && calling_->untold && what != call_kind::open) {
+    auto [opened, said] = std::move(*calling_->untold);
+    calling_->untold.reset();
+    opened.clock_said = said;
+    run_.notify_call(opened);
+  }
+  if (run_.notify_call(r) || what != call_kind::open || !calling_) return;
+  calling_->untold.emplace(r, std::vector(r.clock_said.begin(), r.clock_said.end()));
 }
 
 void actor_cell::notify_bundles(std::int64_t began_ns, outcome how) {
@@ -45,7 +61,7 @@ void actor_cell::notify_hung() {
     const auto& item = batch_->items[batch_->at];
     const call_input handed{item.from->port(), &item.what.item.header, item.what.queued_ns};
     return notify_call(call_kind::packet, item.from->session(), began_ns, outcome::failed, -1,
-                       {&handed, 1});
+                       {&handed, 1}, &item.what.item, item.from->port());
   }
   const auto named = what == kind::produce   ? call_kind::produce
                      : what == kind::tick    ? call_kind::tick

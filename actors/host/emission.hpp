@@ -16,14 +16,14 @@ class emission final : public emitter {
   /// The session of the emits that follow, and what they derive from.
   void set_target(std::shared_ptr<session_outputs> out, epoch_number epoch, const origin& from) {
     out_ = std::move(out);
-    epoch_ = epoch;
+    epoch_ = cell_.call_epoch_ = epoch;
     derive(from.known, from.ts, from.ns, from.queued_ns, from.known ? &from.hops : nullptr);
   }
   /// The same, from one packet; it must stay where it is during the call.
   void set_target(std::shared_ptr<session_outputs> out, epoch_number epoch,
                   const queued_packet& from) {
     out_ = std::move(out);
-    epoch_ = epoch;
+    epoch_ = cell_.call_epoch_ = epoch;
     const auto& h = from.item.header;
     derive(true, h.origin_ts, h.origin_ns, from.queued_ns, &h.way);
   }

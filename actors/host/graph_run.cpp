@@ -8,6 +8,7 @@
 #include "actors/host/counters.hpp"
 #include "actors/host/peer_hosts.hpp"
 #include "actors/host/run_changes.hpp"
+#include "graph/spec/to_yaml.hpp"
 
 namespace hocket::host {
 
@@ -23,7 +24,8 @@ graph_run::graph_run(host_plan p, const registry& t, runtime_options o)
 
 std::string current_plan_view::name() const { return run_.current().view.name(); }
 std::string current_plan_view::hash() const { return run_.current().view.hash(); }
-std::string current_plan_view::expanded_yaml() const { return run_.current().view.expanded_yaml(); }
+// All hosts' parts: a recording of one host is a recording of the graph.
+std::string current_plan_view::expanded_yaml() const { return spec::to_yaml(run_.local().whole); }
 std::string current_plan_view::output_of(const packet_header& header) const {
   return run_.current().view.output_of(header);
 }
@@ -109,10 +111,12 @@ void graph_run::notify_rewired(const graph_revision& now) {
   for (auto* o : options.observers) o->rewired(now);
 }
 
-void graph_run::notify_call(const call_record& r) {
+bool graph_run::notify_call(const call_record& r) {
   std::lock_guard lock(observers_mutex_);
-  if (muted_ || r.actor >= shown_->actors.size()) return;
+  if (r.actor >= shown_->actors.size()) return false;
+  if (muted_) return true;
   for (auto* o : tracers_) o->called(*shown_, r);
+  return true;
 }
 
 void graph_run::notify_marker(actor_index actor, std::size_t port, session_id session, timestamp ts,

@@ -196,7 +196,14 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   bool has_observers() const { return !options.observers.empty(); }
   /// An observer wants every call.
   bool is_traced() const { return !tracers_.empty(); }
-  void notify_call(const call_record& r);
+  std::atomic<std::uint64_t> lives{0};  ///< instances made so far
+  /// A component's threads may ask for the time after its instance has gone.
+  void keep(std::shared_ptr<const clock> time) {
+    std::lock_guard lock(observers_mutex_);
+    clocks_.push_back(std::move(time));
+  }
+  /// False where observers do not know the actor yet.
+  bool notify_call(const call_record& r);
   void notify_rewired(const graph_revision& now);
   /// Checks the budgets that end in this actor; `now_ns` 0 = ask the clock.
   void note_hand_over(actor_index actor, const queued_packet& e, std::int64_t now_ns);
@@ -261,6 +268,7 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   /// What observers were shown last: those that a rewire brings open before it is decided, and
   /// observers hear of none until they have its plan.
   const plan* shown_ = nullptr;
+  std::vector<std::shared_ptr<const clock>> clocks_;
   std::recursive_mutex observers_mutex_;  ///< an observer may interrupt or stop
 
   std::atomic<bool> stopping_{false};

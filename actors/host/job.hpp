@@ -39,6 +39,7 @@ actor_cell::outcome actor_cell::call_as(const std::shared_ptr<instance>& who, st
   const auto id = ++call_count_ * 2 + 1;
   call_id_.store(id, std::memory_order_release);
   bool fine = false;
+  if (traced_ && who->time) who->time->call_begins();
   try {
     if (auto r = f())
       fine = true;
@@ -49,6 +50,7 @@ actor_cell::outcome actor_cell::call_as(const std::shared_ptr<instance>& who, st
   } catch (...) {
     why = {"host.exception", "an exception that is no std::exception"};
   }
+  if (traced_ && who->time) who->time->call_ends();
   const auto ended_ns = monotonic_ns();
   auto expected = id;
   // The watchdog and we both want the end of this call; the loser leaves the cell alone.

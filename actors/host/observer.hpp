@@ -3,7 +3,7 @@
 #include <span>
 #include <string_view>
 
-#include "graph/contract/packet.hpp"
+#include "graph/contract/component.hpp"
 #include "graph/core/clock.hpp"
 #include "graph/spec/plan.hpp"
 
@@ -30,6 +30,14 @@ struct call_record {
   std::int64_t ended_ns = 0;
   std::int64_t micro_turn = -1;        ///< sets and ticks: which one
   std::span<const call_input> inputs;  ///< valid during `called`
+  // What it takes to make the same call again; valid during `called`.
+  std::uint64_t life = 0;  ///< of which instance of the actor: counts up over the run
+  timestamp at;            ///< stream time at which it began
+  epoch_number epoch = 0;  ///< of what it emitted; sets have their own
+  std::span<const timestamp> clock_said = {};  ///< each answer to a question for the time
+  std::span<const bundle> sets = {};           ///< of `sets`
+  const packet* message = nullptr;             ///< of `packet` and `control`
+  std::size_t message_port = 0;
 };
 
 /// The graph that a run goes on with after a rewire. The plans stay valid until the run is over,

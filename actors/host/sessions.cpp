@@ -5,8 +5,9 @@
 
 #include "actors/host/actor_cell.hpp"
 #include "actors/host/peer_hosts.hpp"
-#include "graph/spec/replicas.hpp"
 #include "actors/host/graph_run.hpp"
+#include "graph/spec/replicas.hpp"
+#include "graph/trust/trial.hpp"
 
 namespace hocket::host {
 
@@ -158,6 +159,8 @@ void graph_run::start(std::int64_t began_ns) {
     time.begin(began_ns);
     for (const auto& c : all_cells()) start_cell_timers(c);
     schedule_boundary(0);
+    // All is open: from here on the files of the run before may go.
+    if (const auto left = trust::keep_files(); !left.empty()) event("", "not_kept", left);
     started.store(true);
     for (const auto& c : all_cells()) c->wake();
     maybe_ending();

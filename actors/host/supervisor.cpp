@@ -12,6 +12,11 @@ context actor_cell::make_context(const std::shared_ptr<instance>& who) {
   c.actor = name_;
   c.session = session_;
   c.time = late_clock_ ? late_clock_.get() : &run_.time;
+  if (traced_) {
+    who->time = std::make_shared<told_clock>(*c.time);
+    c.time = who->time.get();
+    run_.keep(who->time);
+  }
   c.grid = run_.graph().grid;
   c.self = make_mailbox(weak_from_this(), who);
   c.types = &run_.types;
@@ -57,6 +62,7 @@ context actor_cell::make_context(const std::shared_ptr<instance>& who) {
 
 bool actor_cell::call_open() {
   auto who = std::make_shared<instance>();
+  who->life = run_.lives.fetch_add(1) + 1;
   error why;
   call_opens_.store(true);
   const auto began_ns = monotonic_ns();

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/host/plan_view.hpp"
+#include "actors/record/call_line.hpp"
 #include "graph/contract/plugin.hpp"
 #include "graph/schema/codec.hpp"
 #include "graph/spec/to_yaml.hpp"
@@ -152,7 +153,7 @@ result<void> graph_recorder::choose(const plan& graph) {
     const auto& actor = graph.actors[a];
     auto& row = channels_.emplace_back((*chosen)[a].size(), std::uint16_t{0});
     for (std::size_t port = 0; port < row.size(); ++port) {
-      if (!(*chosen)[a][port] || !is_here(actor, port)) continue;
+      if (!(*chosen)[a][port] || !runs_here(actor) || !may_keep(actor, port)) continue;
       const auto made = file_->channel(host::output_name(graph, static_cast<actor_index>(a), port),
                                        about(actor, port));
       if (!made) return fail(made);
@@ -160,8 +161,62 @@ result<void> graph_recorder::choose(const plan& graph) {
     }
     ran_.push_back(true);
   }
+  std::vector<std::pair<std::string, mcap_map>> more;
+  add_arrivals(graph, more);
+  for (const auto& [output, what] : more) HOCKET_TRY(file_->channel(output, what));
   dropped_.resize(last_channel_ + 1u);
   return {};
+}
+
+void graph_recorder::add_arrivals(const plan& graph,
+                                  std::vector<std::pair<std::string, mcap_map>>& channels) {
+  if (options_.virtual_time || options_.host.empty()) return;
+  for (const auto& l : graph.links) {
+    const auto& from = graph.actors[l.from];
+    if (l.removed || runs_here(from) || !runs_here(graph.actors[l.to])) continue;
+    if (!may_keep(from, l.from_port)) continue;
+    auto& channel = arrivals_[{l.from, l.from_port}];
+    if (channel != 0 || last_channel_ >= UINT16_MAX - 1) continue;
+    channel = ++last_channel_;
+    auto what = about(from, l.from_port);
+    what["arrived"] = "true";
+    channels.emplace_back(host::output_name(graph, l.from, l.from_port), std::move(what));
+  }
+}
+
+// What another host sent is taken by one or several actors here: it is kept when the first does.
+void graph_recorder::keep_arrival(const plan& graph, const packet& p) {
+  constexpr std::size_t remembered = 4096;
+  const auto& way = p.header.way;
+  if (way.count == 0) return;
+  const auto from = way.hops[way.count - 1u].actor;
+  if (from >= graph.actors.size() || runs_here(graph.actors[from])) return;
+  const auto channel = arrivals_.find({from, p.header.stream});
+  if (channel == arrivals_.end() || channel->second == 0) return;
+  auto& seen = arrived_[{channel->second, p.header.session}];
+  if (!seen.insert(p.header.seq).second) return;
+  if (seen.size() > remembered) seen.erase(seen.begin());
+  put({channel->second, time_->now(), p, "", "", nullptr, 256 + size_bytes(*p.body)}, false);
+}
+
+void graph_recorder::called(const plan& graph, const host::call_record& r) {
+  const auto& actor = graph.actors[r.actor];
+  // A source is played: when it was called says nothing that its packets do not say.
+  if (time_ == nullptr || actor.type->info.source || !runs_here(actor)) return;
+  if (!options_.host.empty()) {
+    if (r.message != nullptr && r.message->body) keep_arrival(graph, *r.message);
+    for (const auto& set : r.sets)
+      for (const auto& input : set.inputs)
+        for (const auto& p : input) keep_arrival(graph, p);
+  }
+  auto line = to_json(r, actor.name, [&](const packet_header& h) {
+    packet_name name{"", h.session, h.seq};
+    if (h.way.count > 0)
+      name.output = host::output_name(graph, h.way.hops[h.way.count - 1u].actor, h.stream);
+    return name;
+  });
+  const auto n = 256 + line.size();
+  put({0, r.at, {}, "", std::move(line), nullptr, n}, false);
 }
 
 void graph_recorder::started(const plan&, const clock& stream_time) { time_ = &stream_time; }
@@ -180,8 +235,9 @@ void graph_recorder::rewired(const host::graph_revision& r) {
     if (!ran_[a]) row.assign(actors[a].type->info.outputs.size(), 0);
     ran_[a] = !actors[a].removed;
     for (std::size_t port = 0; port < row.size(); ++port) {
-      if (!chosen[a][port] || row[port] != 0 || !is_here(actors[a], port)) continue;
-      full = full || last_channel_ == UINT16_MAX;
+      if (!chosen[a][port] || row[port] != 0 || !runs_here(actors[a]) || !may_keep(actors[a], port))
+        continue;
+      full = full || last_channel_ >= UINT16_MAX - 1;
       if (full) continue;
       row[port] = ++last_channel_;
       auto what = about(actors[a], port);
@@ -190,6 +246,7 @@ void graph_recorder::rewired(const host::graph_revision& r) {
                                   std::move(what));
     }
   }
+  add_arrivals(r.whole, next->channels);
   std::lock_guard lock(mutex_);
   if (over_) return;
   if (full && trouble_.empty())
@@ -197,7 +254,7 @@ void graph_recorder::rewired(const host::graph_revision& r) {
                fmt::to_string(r.number) + " are missing";
   dropped_.resize(last_channel_ + 1u);
   // Whether or not there is room: without it what follows means nothing.
-  queue_.push_back({0, r.from, {}, "", std::move(next), 0});
+  queue_.push_back({0, r.from, {}, "", "", std::move(next), 0});
   if (queue_.size() == 1) filled_.notify_one();
 }
 
@@ -205,7 +262,7 @@ void graph_recorder::packet_emitted(const plan&, actor_index actor, std::size_t 
                                     const packet& p) {
   const auto channel = channels_[actor][port];
   if (channel == 0 || time_ == nullptr) return;
-  put({channel, time_->now(), p, "", nullptr, 256 + size_bytes(*p.body)}, time_->is_virtual());
+  put({channel, time_->now(), p, "", "", nullptr, 256 + size_bytes(*p.body)}, time_->is_virtual());
 }
 
 void graph_recorder::marked(const plan&, actor_index actor, std::size_t port, const packet& p) {
@@ -217,7 +274,7 @@ void graph_recorder::marked(const plan&, actor_index actor, std::size_t port, co
     for (auto it = row.rbegin(); it != row.rend(); ++it)
       if (*it != 0) channel = *it;
   if (channel == 0 || time_ == nullptr) return;
-  put({channel, time_->now(), p, "", nullptr, 256}, time_->is_virtual());
+  put({channel, time_->now(), p, "", "", nullptr, 256}, time_->is_virtual());
 }
 
 void graph_recorder::event(timestamp at, std::string_view actor, std::string_view what,
@@ -225,7 +282,7 @@ void graph_recorder::event(timestamp at, std::string_view actor, std::string_vie
   nlohmann::ordered_json line = {{"actor", actor}, {"what", what}, {"detail", detail}};
   auto text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   const auto n = 256 + text.size();
-  put({0, at, {}, std::move(text), nullptr, n}, false);
+  put({0, at, {}, std::move(text), "", nullptr, n}, false);
 }
 
 void graph_recorder::put(item i, bool may_wait) {
@@ -282,6 +339,8 @@ void graph_recorder::take(std::vector<item>& batch) {
       for (const auto& [output, what] : i.graph->channels) file_->add_channel(output, what);
     } else if (!i.event.empty())
       file_->add_event(i.at, i.event);
+    else if (!i.call.empty())
+      file_->add_call(i.at, i.call);
     else
       file_->add(i.channel, i.at, i.what);
     i.what = {};

@@ -2,8 +2,10 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,6 +60,9 @@ class graph_recorder final : public host::observer {
   void marked(const plan&, actor_index actor, std::size_t port, const packet& p) override;
   void event(timestamp at, std::string_view actor, std::string_view what,
              std::string_view detail) override;
+  /// In real time: when each component was called, with what. In virtual time the graph says it.
+  bool wants_calls() const override { return !options_.virtual_time; }
+  void called(const plan&, const host::call_record& r) override;
 
   /// Writes what waits and ends the file. After the run is over.
   verdict finish();
@@ -77,16 +82,21 @@ class graph_recorder final : public host::observer {
     timestamp at;
     packet what;
     std::string event;                       ///< instead of a packet
+    std::string call;                        ///< or this
     std::shared_ptr<const new_graph> graph;  ///< or this
     std::size_t size_bytes = 0;
   };
 
   graph_recorder(graph_recorder_options options, std::unique_ptr<recording_writer> file);
   result<void> choose(const plan& graph);
-  bool is_here(const plan_actor& a, std::size_t port) const {
-    return (options_.host.empty() || a.host == options_.host) &&
-           (options_.with_pii || holds_figures_alone(a.type->info.outputs[port].type.kind));
+  bool runs_here(const plan_actor& a) const {
+    return options_.host.empty() || a.host == options_.host;
   }
+  bool may_keep(const plan_actor& a, std::size_t port) const {
+    return options_.with_pii || holds_figures_alone(a.type->info.outputs[port].type.kind);
+  }
+  void add_arrivals(const plan& graph, std::vector<std::pair<std::string, mcap_map>>& channels);
+  void keep_arrival(const plan& graph, const packet& p);
   void put(item i, bool may_wait);
   void write_all();
   void take(std::vector<item>& batch);
@@ -95,6 +105,9 @@ class graph_recorder final : public host::observer {
   std::unique_ptr<recording_writer> file_;
   std::vector<std::vector<std::uint16_t>> channels_;  ///< [actor][port]; 0: not recorded
   std::vector<bool> ran_;                             ///< by actor, before the newest rewire
+  /// Outputs of other hosts that feed actors here, in real time: recorded as they are taken.
+  std::map<std::pair<actor_index, std::size_t>, std::uint16_t> arrivals_;
+  std::map<std::pair<std::uint16_t, session_id>, std::set<std::uint64_t>> arrived_;
   std::uint16_t last_channel_ = 0;
   const clock* time_ = nullptr;
 

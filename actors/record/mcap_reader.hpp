@@ -65,7 +65,8 @@ struct mcap_recovered {
   std::uint64_t messages = 0;
   std::uint64_t chunks = 0;
   std::uint64_t damaged_chunks = 0;  ///< stepped over
-  std::uint64_t lost_bytes = 0;      ///< behind the last whole record
+  std::uint64_t damaged_attachments = 0;
+  std::uint64_t lost_bytes = 0;  ///< behind the last whole record
   bool was_closed = false;
 };
 

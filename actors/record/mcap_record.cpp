@@ -51,6 +51,8 @@ component_info mcap_record::info() {
 
 result<void> mcap_record::open(const context& where) {
   context_ = where;
+  // Who comes while the graph runs does not know which number is the first that it will see.
+  joined_ = where.restarts > 0 || (where.time != nullptr && where.time->now().ns() > 0);
   // A restart must not empty the file of the life before it.
   auto file = config_.file;
   if (where.restarts > 0) {
@@ -73,6 +75,8 @@ result<void> mcap_record::open(const context& where) {
                {"plugin_abi", HOCKET_PLUGIN_ABI},
                {"clock", where.time != nullptr && where.time->is_virtual() ? "virtual" : "real"},
                {"recorder", where.actor}};
+  if (joined_ && where.time != nullptr)
+    how.facts["joined_ns"] = fmt::to_string(where.time->now().ns());
   if (where.graph != nullptr) {
     how.facts["graph_name"] = where.graph->name();
     how.facts["graph_hash"] = where.graph->hash();
@@ -92,11 +96,9 @@ void mcap_record::take(const packet& p) {
     file_->add_lost(0, 1, channel.error().code);
     return tell();
   }
-  // Senders number without gaps: what is missing was dropped on the way here. After a restart the
-  // first number is not known.
+  // Senders number without gaps: what is missing was dropped on the way here.
   auto& next =
-      next_seq_.try_emplace({output, p.header.session}, context_.restarts > 0 ? p.header.seq : 0)
-          .first->second;
+      next_seq_.try_emplace({output, p.header.session}, joined_ ? p.header.seq : 0).first->second;
   if (p.header.seq > next) file_->add_lost(*channel, p.header.seq - next, "dropped_on_the_way");
   next = std::max(next, p.header.seq + 1);
   file_->add(*channel, context_.time != nullptr ? context_.time->now() : p.header.ts, p);

@@ -52,6 +52,7 @@ class mcap_record final : public component {
   std::uint64_t told_lost_ = 0;
   bool told_ = false;
   bool with_pii_ = true;
+  bool joined_ = false;  ///< came while the graph ran
 };
 
 }  // namespace hocket::record

@@ -49,7 +49,11 @@ result<mcap_recovered> recover_into(const byte_source& from, mcap_writer& to,
       HOCKET_TRY(to.add_metadata(name, values));
   for (const auto& a : contents->attachments) {
     const auto data = read_attachment(from, a, limits);
-    if (!data) return fail(data);
+    if (!data && data.error().code == code_of(mcap_error::cannot_read)) return fail(data);
+    if (!data) {  // what is around it can still be saved
+      ++out.damaged_attachments;
+      continue;
+    }
     HOCKET_TRY(to.attach(a.name, a.media_type, *data, a.log_time_ns));
   }
   definitions defined(*contents, to);

@@ -46,17 +46,24 @@ bool is_mark(const packet& p) {
 }
 
 /// Senders number from 0 without gaps: how many of their packets are not here, over all sessions.
-std::uint64_t missing_in(const std::vector<recorded_packet>& items) {
-  std::map<session_id, std::pair<std::uint64_t, std::uint64_t>> seen;  // packets, last number
+/// `joined`: the recorder came later, and the first that it saw was the first that it could see.
+std::uint64_t missing_in(const std::vector<recorded_packet>& items, bool joined) {
+  struct range {
+    std::uint64_t packets = 0, first = UINT64_MAX, last = 0;
+  };
+  std::map<session_id, range> seen;
   for (const auto& i : items) {
     if (i.is_mark) continue;
-    auto& [n, last] = seen[i.session];
-    ++n;
-    last = std::max(last, i.seq);
+    auto& s = seen[i.session];
+    ++s.packets;
+    s.first = std::min(s.first, i.seq);
+    s.last = std::max(s.last, i.seq);
   }
   std::uint64_t out = 0;
-  for (const auto& [session, s] : seen)
-    if (s.second >= s.first) out += s.second - s.first + 1;
+  for (const auto& [session, s] : seen) {
+    const auto span = s.last - (joined ? s.first : 0) + 1;
+    if (span > s.packets) out += span - s.packets;
+  }
   return out;
 }
 
@@ -166,6 +173,12 @@ void recording::index_packet(std::uint32_t chunk, std::uint64_t offset, const mc
   if (c == contents_.channels.end()) return complain("a message of an unknown channel");
   const auto at = stream_time(m.log_time_ns);
   if (c->second.topic == events_topic) return events_.push_back(event_of(at, m));
+  if (c->second.topic == calls_topic) {
+    const auto call = call_from_json(chars(m.data.bytes()));
+    if (!call) return complain(call.error().message);
+    calls_.push_back({call->order_ns, chunk, static_cast<std::uint32_t>(offset)});
+    return;
+  }
   const auto schema = contents_.schemas.find(c->second.schema_id);
   if (schema == contents_.schemas.end() || schema->second.name != wire::recorded_name) return;
   const auto p = wire::read_recorded(m.data);
@@ -205,11 +218,15 @@ void recording::finish_index() {
     } else {
       out.begins.push_back(out.items.size());
     }
-    out.missing += missing_in(from.items);
+    // Of another host's output only what was taken here is in the file.
+    if (channel.metadata.count("arrived") == 0)
+      out.missing += missing_in(from.items, !fact("joined_ns").empty());
     out.packets += from.packets;
     out.items.insert(out.items.end(), from.items.begin(), from.items.end());
   }
   by_channel_.clear();
+  std::stable_sort(calls_.begin(), calls_.end(),
+                   [](const auto& a, const auto& b) { return a.order_ns < b.order_ns; });
   std::sort(outputs_.begin(), outputs_.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   if (packets_ == 0 && first_ == timestamp::max()) first_ = last_;
@@ -270,6 +287,14 @@ result<buffer> recording::chunk(std::uint32_t number) const {
   kept_.emplace_front(number, *bytes);
   if (kept_.size() > kept_chunks) kept_.pop_back();
   return bytes;
+}
+
+result<recorded_call> recording::read(const call_place& what) const {
+  const auto bytes = chunk(what.chunk);
+  if (!bytes) return fail(bytes);
+  const auto m = message_at(*bytes, what.offset_bytes);
+  if (!m) return fail(m);
+  return call_from_json(chars(m->data.bytes()));
 }
 
 result<packet> recording::read(const recorded_packet& what) const {

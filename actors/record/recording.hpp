@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/record/call_line.hpp"
 #include "actors/record/mcap_reader.hpp"
 #include "actors/record/recording_writer.hpp"
 #include "graph/contract/packet.hpp"
@@ -44,6 +45,13 @@ struct recorded_event {
   std::string actor, what, detail;
 };
 
+/// Where a call into a component lies in the file.
+struct call_place {
+  std::int64_t order_ns = 0;
+  std::uint32_t chunk = 0;
+  std::uint32_t offset_bytes = 0;
+};
+
 /// A recording that is read: an index in memory (48 bytes per packet), the bytes on disk.
 ///
 /// Threads: after open, any.
@@ -59,6 +67,11 @@ class recording {
   const std::vector<recorded_output>& outputs() const { return outputs_; }  ///< by name
   const recorded_output* find(const std::string& output) const;
   const std::vector<recorded_event>& events() const { return events_; }
+  /// Calls into components, in the order in which they began: of a run in real time that was recorded
+  /// from outside; none otherwise.
+  const std::vector<call_place>& calls() const { return calls_; }
+  /// Errors: mcap.*, record.bad_call.
+  result<recorded_call> read(const call_place& what) const;
   /// hocket.recording; "" where it does not say.
   std::string fact(const std::string& name) const;
   const mcap_map& facts() const { return facts_; }
@@ -102,6 +115,7 @@ class recording {
   std::map<std::uint16_t, recorded_output> by_channel_;
   std::vector<recorded_output> outputs_;
   std::vector<recorded_event> events_;
+  std::vector<call_place> calls_;
   std::vector<std::string> problems_;
   verdict verdict_;
   timestamp first_ = timestamp::max(), last_;

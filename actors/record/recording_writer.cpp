@@ -13,6 +13,9 @@ namespace {
 constexpr std::uint16_t packet_schema = 1;
 constexpr std::uint16_t event_schema = 2;
 constexpr std::uint16_t event_channel = 0;
+constexpr std::uint16_t call_schema = 3;
+constexpr std::uint16_t call_channel = UINT16_MAX;
+constexpr std::size_t outputs_max = UINT16_MAX - 1;
 constexpr std::int64_t retry_ns = 500'000'000;
 constexpr std::int64_t sync_every_ns = 2'000'000'000;
 
@@ -23,6 +26,21 @@ constexpr const char* event_json_schema = R"({
     "actor": {"type": "string", "description": "empty: the graph as a whole"},
     "what": {"type": "string"},
     "detail": {"type": "string"}
+  }
+})";
+
+constexpr const char* call_json_schema = R"({
+  "type": "object",
+  "title": "hocket.Call",
+  "properties": {
+    "actor": {"type": "string"},
+    "life": {"type": "integer", "description": "which instance of the actor"},
+    "what": {"type": "string"},
+    "order_ns": {"type": "integer", "description": "calls began in this order"},
+    "at_ns": {"type": "integer", "description": "stream time at which it began"},
+    "now_ns": {"type": "array", "description": "what the component was told when it asked for the time"},
+    "given": {"type": "array", "description": "the packet: output, session, number"},
+    "sets": {"type": "array", "description": "of each session: s, micro-turn k, epoch e, missing inputs, in: port and packet"}
   }
 })";
 
@@ -81,6 +99,9 @@ result<void> recording_writer::begin() {
       file_->add(mcap_schema{event_schema, "hocket.Event", "jsonschema", event_json_schema}));
   HOCKET_TRY(
       file_->add(mcap_channel{event_channel, event_schema, std::string(events_topic), "json", {}}));
+  HOCKET_TRY(file_->add(mcap_schema{call_schema, "hocket.Call", "jsonschema", call_json_schema}));
+  HOCKET_TRY(
+      file_->add(mcap_channel{call_channel, call_schema, std::string(calls_topic), "json", {}}));
   flushed_at_ns_ = synced_at_ns_ = monotonic_ns();
   return {};
 }
@@ -94,7 +115,7 @@ std::uint64_t recording_writer::file_time(timestamp t) const {
 result<std::uint16_t> recording_writer::channel(const std::string& output, const mcap_map& about) {
   const auto known = std::find(channels_.begin(), channels_.end(), output);
   if (known != channels_.end()) return static_cast<std::uint16_t>(known - channels_.begin() + 1);
-  if (channels_.size() >= UINT16_MAX)
+  if (channels_.size() >= outputs_max)
     return fail(mcap_error::not_recordable, "more outputs than a file can hold");
   const auto c = channel_of(static_cast<std::uint16_t>(channels_.size() + 1), output, about);
   const auto added = file_->add(c);
@@ -106,7 +127,7 @@ result<std::uint16_t> recording_writer::channel(const std::string& output, const
 }
 
 void recording_writer::add_channel(const std::string& output, const mcap_map& about) {
-  if (channels_.size() >= UINT16_MAX) return;
+  if (channels_.size() >= outputs_max) return;
   channels_.push_back(output);
   const auto c = channel_of(static_cast<std::uint16_t>(channels_.size()), output, about);
   owe([this, c]() -> result<void> {
@@ -155,7 +176,7 @@ void recording_writer::note(const result<void>& done) {
 
 bool recording_writer::write(const mcap_message& m) {
   if (!owed_.empty()) pay();
-  if (m.channel_id > defined_) return false;
+  if (m.channel_id > defined_ && m.channel_id != call_channel) return false;
   // A disk that just refused is not asked for every packet.
   if (!trouble_.empty() && file_->full() && monotonic_ns() < retry_at_ns_) return false;
   const bool asks_disk = file_->full();
@@ -187,6 +208,15 @@ void recording_writer::add_event(timestamp at, const std::string& json) {
   m.log_time_ns = m.publish_time_ns = file_time(at);
   m.data = owned(json);
   if (!write(m)) add_lost(event_channel, 1, "cannot_write");
+}
+
+void recording_writer::add_call(timestamp at, const std::string& json) {
+  mcap_message m;
+  m.channel_id = call_channel;
+  m.sequence = calls_++;
+  m.log_time_ns = m.publish_time_ns = file_time(at);
+  m.data = owned(json);
+  if (!write(m)) add_lost(call_channel, 1, "cannot_write");
 }
 
 void recording_writer::add_lost(std::uint16_t channel, std::uint64_t n, const std::string& why) {
@@ -222,7 +252,7 @@ verdict recording_writer::close(const std::string& fate) {
   note(file_->flush());
   for (const auto& [channel, n] : file_->drop_open_chunk()) {
     add_lost(channel, n, "cannot_write");
-    if (channel != event_channel) packets_ -= n;
+    if (channel != event_channel && channel != call_channel) packets_ -= n;
   }
   out.lost = lost();
   out.packets = packets_;
@@ -237,6 +267,9 @@ verdict recording_writer::close(const std::string& fate) {
   for (std::size_t i = 0; i < channels_.size(); ++i)
     for (const auto& [why, n] : lost_[static_cast<std::uint16_t>(i + 1)])
       missing["lost." + channels_[i] + "." + why] += n;
+  if (const auto calls = lost_.find(call_channel); calls != lost_.end())
+    for (const auto& [why, n] : calls->second)
+      missing["lost." + std::string(calls_topic) + "." + why] += n;
   for (const auto& [what, n] : missing) said[what] = fmt::to_string(n);
   const auto ended = file_->add_metadata(std::string(verdict_name), said);
   const auto closed = ended ? file_->close() : ended;

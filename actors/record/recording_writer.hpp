@@ -16,6 +16,7 @@ namespace hocket::record {
 inline constexpr std::string_view facts_name = "hocket.recording";
 inline constexpr std::string_view verdict_name = "hocket.verdict";
 inline constexpr std::string_view events_topic = "hocket.events";
+inline constexpr std::string_view calls_topic = "hocket.calls";
 inline constexpr std::string_view revision_name = "hocket.revision";
 inline constexpr std::string_view graph_attachment = "graph.yaml";
 
@@ -77,6 +78,8 @@ class recording_writer {
   /// A packet at the stream time at which it was emitted. What goes wrong is counted.
   void add(std::uint16_t channel, timestamp at, const packet& p);
   void add_event(timestamp at, const std::string& json);
+  /// A call into a component (call_line.hpp).
+  void add_call(timestamp at, const std::string& json);
   /// Packets that never came here.
   void add_lost(std::uint16_t channel, std::uint64_t n, const std::string& why);
   /// Called now and then: appends what has waited for `flush_every_ns`. `now_ns`: monotonic.
@@ -108,7 +111,7 @@ class recording_writer {
   std::int64_t retry_at_ns_ = 0;
   std::int64_t flushed_at_ns_ = 0;
   std::int64_t synced_at_ns_ = 0;
-  std::uint32_t events_ = 0;
+  std::uint32_t events_ = 0, calls_ = 0;
   std::uint64_t packets_ = 0;
 };
 

@@ -8,6 +8,7 @@
 
 #include "actors/record/graph_recorder.hpp"
 #include "actors/replay/lacking.hpp"
+#include "actors/replay/names.hpp"
 #include "actors/replay/player.hpp"
 
 namespace hocket::replay {
@@ -33,11 +34,6 @@ result<void> check_globs(const graphs& all, const std::vector<std::string>& glob
                                          : fmt::format("did you mean `{}`?", near)));
   }
   return {};
-}
-
-bool matches_any(const std::vector<std::string>& globs, const std::string& name) {
-  return std::any_of(globs.begin(), globs.end(),
-                     [&](const auto& glob) { return record::matches_glob(glob, name); });
 }
 
 result<std::vector<role>> cast(const plan& graph, const replay_request& request) {

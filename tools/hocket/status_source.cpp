@@ -2,9 +2,9 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -12,10 +12,13 @@
 
 #include <fmt/format.h>
 
+#include "actors/host/socket_file.hpp"
 #include "actors/observe/http_server.hpp"
 
 namespace hocket::cli {
 namespace {
+
+constexpr const char* socket_name = "hocket.sock";
 
 /// Our end of a run's status socket: lines of JSON.
 class socket_source final : public status_source {
@@ -44,14 +47,10 @@ class socket_source final : public status_source {
 
  private:
   result<void> connect() {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path_.size() >= sizeof address.sun_path)
-      return fail("status.bad_socket", path_ + ": a socket's path may not be that long");
-    std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
+    const auto at = host::socket_file::at(path_);
+    if (!at) return fail("status.no_run", at.error().message);
     fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd_ >= 0 && ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
-      return {};
+    if (fd_ >= 0 && ::connect(fd_, at->address(), host::socket_file::size_bytes) == 0) return {};
     // A run that ends takes its socket away; one that is killed leaves it behind.
     const char* code = errno == ENOENT ? "status.no_run" : "status.dead";
     const auto why = fmt::format("{}: {}", path_, std::strerror(errno));
@@ -114,13 +113,25 @@ class http_source final : public status_source {
 
 }  // namespace
 
+std::vector<std::string> run_folders(const std::string& out) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (fs::exists(fs::path(out) / socket_name, ignored)) return {out};
+  std::vector<std::string> hosts;
+  for (const auto& e : fs::directory_iterator(out, ignored))
+    if (fs::exists(e.path() / socket_name, ignored)) hosts.push_back(e.path().string());
+  std::sort(hosts.begin(), hosts.end());
+  return hosts.empty() ? std::vector{out} : hosts;
+}
+
 std::vector<std::unique_ptr<status_source>> status_sources(const watch_options& o) {
   std::vector<std::unique_ptr<status_source>> all;
   auto outs = o.outs;
   if (outs.empty() && o.sockets.empty() && o.connects.empty()) outs = {"out"};
-  for (const auto& dir : outs)
-    all.push_back(std::make_unique<socket_source>(
-        dir, (std::filesystem::path(dir) / "hocket.sock").string()));
+  for (const auto& out : outs)
+    for (const auto& dir : run_folders(out))
+      all.push_back(std::make_unique<socket_source>(
+          dir, (std::filesystem::path(dir) / socket_name).string()));
   for (const auto& path : o.sockets) all.push_back(std::make_unique<socket_source>(path, path));
   for (const auto& address : o.connects) all.push_back(std::make_unique<http_source>(address));
   return all;

@@ -27,6 +27,9 @@ class status_source {
 };
 
 /// In the order folders, sockets, addresses; nothing given: the folder `out`.
+/// The folders of the run in `out`: itself, or where no run listens there the folders of its hosts.
+std::vector<std::string> run_folders(const std::string& out);
+
 std::vector<std::unique_ptr<status_source>> status_sources(const watch_options& o);
 
 }  // namespace hocket::cli

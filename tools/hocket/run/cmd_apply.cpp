@@ -122,7 +122,9 @@ int tell(const apply_options& o, const std::string& answer) {
 
 }  // namespace
 
-int run_apply(const apply_options& o) {
+int run_apply(const apply_options& given) {
+  auto o = given;
+  o.out = run_folders(given.out).front();
   if (o.history) return show_history(o);
   const auto asked = (o.graph.empty() ? 0 : 1) + (o.back ? 1 : 0) + (o.revision != 0 ? 1 : 0);
   if (asked != 1)

@@ -95,7 +95,8 @@ result<record::mcap_recovered> recover_file(const std::string& file, const std::
   auto done = record::recover_into(**from, **writer);
   if (!done) return done;
   // The last verdict in a file counts; a recorder's own stays where it came to say one.
-  if (!done->was_closed || done->damaged_chunks > 0 || done->lost_bytes > 0)
+  if (!done->was_closed || done->damaged_chunks > 0 || done->damaged_attachments > 0 ||
+      done->lost_bytes > 0)
     HOCKET_TRY((*writer)->add_metadata(
         std::string(record::verdict_name),
         {{"complete", "false"},
@@ -124,15 +125,21 @@ int recover(const record_options& o) {
                              {"messages", done->messages},
                              {"chunks", done->chunks},
                              {"damaged_chunks", done->damaged_chunks},
+                             {"damaged_attachments", done->damaged_attachments},
                              {"lost_bytes", done->lost_bytes},
                              {"was_closed", done->was_closed}})
                            .dump());
   else
     fmt::print(
-        "{}: {} messages of {} whole chunks{}; {} damaged chunks and {} bytes of a torn "
-        "tail are left out\n",
+        "{}: {} messages of {} whole chunks{}; {} damaged chunks, {} damaged attachments and {} "
+        "bytes of a torn tail are left out\n",
         o.out, done->messages, done->chunks, done->was_closed ? " (the file had its end)" : "",
-        done->damaged_chunks, done->lost_bytes);
+        done->damaged_chunks, done->damaged_attachments, done->lost_bytes);
+  const bool damaged = done->damaged_chunks > 0 || done->lost_bytes > 0 || !done->was_closed;
+  if (damaged && done->messages == 0)
+    return complain({"record.nothing_recovered",
+                     o.file + ": no message of it is whole; there was nothing to save"},
+                    exit_failed);
   return exit_fine;
 }
 

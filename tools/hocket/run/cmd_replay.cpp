@@ -2,6 +2,7 @@
 #include <csignal>
 #include <filesystem>
 #include <future>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -13,10 +14,14 @@
 #include "actors/start_run.hpp"
 #include "actors/replay/comparison.hpp"
 #include "actors/replay/replay_plan.hpp"
+#include "actors/replay/retrace.hpp"
+#include "graph/spec/outputs.hpp"
+#include "graph/trust/trial.hpp"
 #include "graph/spec/to_yaml.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/run/accounts.hpp"
 #include "tools/hocket/run/commands.hpp"
+#include "tools/hocket/run/out_lock.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -192,6 +197,7 @@ result<outcome_of_replay> run_it(const replay_options& o, const replay::replay_p
   std::signal(SIGINT, [](int) { stop_wanted = 1; });
   std::signal(SIGTERM, [](int) { stop_wanted = 1; });
   const auto start = std::chrono::steady_clock::now();
+  const trust::trial start_of_run;
   auto run = start_run(what.graph, types, how);
   if (!run) return fail(run);
   out.end = wait_for(**run);
@@ -199,6 +205,144 @@ result<outcome_of_replay> run_it(const replay_options& o, const replay::replay_p
   out.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (o.check) out.compared = compare.results();
   return out;
+}
+
+/// A run in real time once more, call by call. Only as it was: another graph, component or setting
+/// would have been called otherwise.
+bool retraces(const replay_options& o, const record::recording& from) {
+  return replay::can_retrace(from) && o.graph.empty() && o.replace.empty() && o.how.sets.empty() &&
+         o.how.params.empty() && !o.real_time && !o.approximate;
+}
+
+result<outcome_of_replay> retrace_it(const replay_options& o, replay::replay_plan& what,
+                                     const plan& graph,
+                                     std::shared_ptr<const record::recording> from,
+                                     const std::vector<replay::later_graph>& later,
+                                     const registry& types) {
+  auto who = replay::cast_retrace(graph, *from, {o.only, o.play}, later);
+  if (!who) return fail(who);
+  what.live = who->live;
+  what.played = who->played;
+  what.left_out = who->left_out;
+  what.warnings = who->notes;
+  if (!from->how_it_ended().complete)
+    what.warnings.push_back("the recording is INCOMPLETE: " + from->how_it_ended().why);
+  std::signal(SIGINT, [](int) { stop_wanted = 1; });
+  std::signal(SIGTERM, [](int) { stop_wanted = 1; });
+  const auto start = std::chrono::steady_clock::now();
+  replay::retrace_options how;
+  how.types = &types;
+  how.output_dir = o.out;
+  how.stop_wanted = [] { return stop_wanted != 0; };
+  const trust::trial start_of_run;
+  auto done = replay::retrace(graph, std::move(from), *who, how, later);
+  if (!done) return fail(done);
+  (void)trust::keep_files();
+  for (auto& n : done->notes) what.warnings.push_back(std::move(n));
+  outcome_of_replay out;
+  out.end = std::move(done->end);
+  out.end.detail = fmt::format("{} calls were made again", done->calls);
+  if (o.check) out.compared = std::move(done->compared);
+  out.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return out;
+}
+
+/// In a run in virtual time every actor that speaks does what it did only where the order of the
+/// packets on one link says all: not where it ticks, takes sets or has several inputs.
+bool order_says_all(const plan& graph, const std::vector<std::string>& live) {
+  for (std::size_t i = 0; i < graph.actors.size(); ++i) {
+    const auto& a = graph.actors[i];
+    if (a.type->info.outputs.empty()) continue;
+    if (std::find(live.begin(), live.end(), a.name) == live.end()) continue;
+    const auto links = std::count_if(graph.links.begin(), graph.links.end(),
+                                     [&](const auto& l) { return l.to == i; });
+    if (a.type->info.ticks || a.policy != input_policy::immediate || links > 1) return false;
+  }
+  return true;
+}
+
+/// Why a replay would not be what was recorded; "" where it is, or where something else is asked for.
+std::string why_unfaithful(const replay_options& o, const record::recording& from,
+                           const replay::replay_plan& what) {
+  if (o.approximate || !o.graph.empty() || !o.replace.empty()) return "";
+  const auto recorder = from.fact("recorder");
+  if (!from.fact("joined_ns").empty())
+    return fmt::format("{} joined the run while it went on: what actors heard before is not in it",
+                       recorder);
+  if (from.is_virtual() || order_says_all(what.graph, what.live)) return "";
+  return fmt::format(
+      "it was recorded in real time{}, and does not hold when each actor was called",
+      recorder == "run" ? "" : fmt::format(" by an actor of the graph ({})", recorder));
+}
+
+/// Who runs and who is played, where that is no retraced run; what cannot be is told.
+std::optional<replay::replay_plan> cast_it(const replay_options& o, const record::recording& what,
+                                           std::shared_ptr<const record::recording> from,
+                                           const plan& graph,
+                                           const std::vector<replay::later_graph>& later) {
+  if (retraces(o, what)) return replay::replay_plan();
+  replay::replay_request request{o.only, o.play};
+  for (const auto& r : o.replace) request.replaced.push_back(r.substr(0, r.find('=')));
+  if (const auto lacking = find_lacking(graph, what, o.file, request, later);
+      lacking.has_errors()) {
+    print_findings(lacking);
+    return {};
+  }
+  auto made = replay::make_replay(graph, std::move(from), request, later);
+  if (!made) {
+    complain(made.error(), exit_bad_input);
+    return {};
+  }
+  if (const auto why = why_unfaithful(o, what, *made); !why.empty()) {
+    complain({"replay.not_faithful", fmt::format("{}: {}", o.file, why)}, exit_bad_input,
+             "record with `hocket run --record FILE`, which holds all that a replay takes; "
+             "--approximate runs this one as near as it comes");
+    return {};
+  }
+  return std::move(*made);
+}
+
+/// A check that compared nothing says nothing, unless nobody who ran had anything to say.
+bool compared_enough(const std::vector<replay::compared_output>& all, const plan& graph,
+                     const replay::replay_plan& what, const record::recording& from) {
+  if (std::any_of(all.begin(), all.end(), [](const auto& c) { return c.same > 0; })) return true;
+  const bool speaks = std::any_of(graph.actors.begin(), graph.actors.end(), [&](const auto& a) {
+    return !a.type->info.outputs.empty() &&
+           std::find(what.live.begin(), what.live.end(), a.name) != what.live.end();
+  });
+  return !speaks && from.how_it_ended().complete;
+}
+
+/// The files that a replay would write must not be those that it reads.
+diagnostics check_paths(const replay_options& o, const plan& graph) {
+  auto reads = spec::inputs_of(graph);
+  reads.push_back({o.file, "the recording"});
+  reads.push_back({o.graph, "the graph file"});
+  diagnostics out;
+  spec::check_files(spec::beneath(o.out, spec::outputs_of(graph)), reads, out);
+  return out;
+}
+
+/// Ends a replay: what it found, as text or JSON, and the exit code.
+int conclude(const replay_options& o, const replay::replay_plan& what,
+             const outcome_of_replay& done, bool enough) {
+  if (o.json)
+    print_json(what, done);
+  else
+    print_text(o, what, done);
+  for (const auto& n : done.not_rewired)
+    fmt::print(stderr, "error: could not rewire as the run did: {} [replay.not_rewired]\n", n);
+  bool same = done.not_rewired.empty();
+  for (const auto& c : done.compared) same = same && c.fine();
+  if (o.check && !enough) {
+    fmt::print(
+        stderr,
+        "error: --check compared nothing: no packet of an actor that ran is in the recording "
+        "[replay.nothing_compared]\n");
+    same = false;
+  }
+  const bool fine = done.end.why != host::end_reason::failed && done.end.last.law_holds();
+  return fine && same ? exit_fine : exit_failed;
 }
 
 }  // namespace
@@ -219,31 +363,26 @@ int run_replay(const replay_options& o) {
   if (!later)
     return complain(later.error(), exit_bad_input,
                     "the recorded run was rewired; give one graph for all of it with --graph");
-  replay::replay_request request{o.only, o.play};
-  for (const auto& r : o.replace) request.replaced.push_back(r.substr(0, r.find('=')));
-  if (const auto lacking = find_lacking(*loaded.graph, **from, o.file, request, *later);
-      lacking.has_errors())
-    return print_findings(lacking);
-  auto what = replay::make_replay(*loaded.graph, *from, request, *later);
-  if (!what) return complain(what.error(), exit_bad_input);
+  if (const auto paths = check_paths(o, *loaded.graph); print_findings(paths) != exit_fine)
+    return exit_bad_input;
+  auto what = cast_it(o, **from, *from, *loaded.graph, *later);
+  if (!what) return exit_bad_input;
+  const auto lock = out_lock::take(o.out, "replay of " + o.file);
+  if (!lock)
+    return complain(lock.error(), exit_bad_input,
+                    lock.error().code == "run.folder_in_use"
+                        ? out_lock::remedy
+                        : "give a folder that can be written with --out");
+  const bool again = retraces(o, **from);
+  const auto done = again ? retrace_it(o, *what, *loaded.graph, *from, *later, *loaded.types)
+                          : run_it(o, *what, *from, *loaded.types);
   for (auto& w : rewire_warnings(o, **from)) what->warnings.push_back(std::move(w));
   if (!o.json)
     for (const auto& w : what->warnings) fmt::print(stderr, "warning: {}\n", w);
-  if (const auto out = trust::folder::open(o.out); !out)
-    return complain({"run.cannot_write", out.error().message}, exit_bad_input,
-                    "give a folder that can be written with --out");
-  const auto done = run_it(o, *what, *from, *loaded.types);
-  if (!done) return complain(done.error(), exit_failed);
-  if (o.json)
-    print_json(*what, *done);
-  else
-    print_text(o, *what, *done);
-  for (const auto& n : done->not_rewired)
-    fmt::print(stderr, "error: could not rewire as the run did: {} [replay.not_rewired]\n", n);
-  bool same = done->not_rewired.empty();
-  for (const auto& c : done->compared) same = same && c.fine();
-  const bool fine = done->end.why != host::end_reason::failed && done->end.last.law_holds();
-  return fine && same ? exit_fine : exit_failed;
+  if (!done)
+    return complain(done.error(),
+                    done.error().code == "replay.nothing_runs" ? exit_bad_input : exit_failed);
+  return conclude(o, *what, *done, compared_enough(done->compared, *loaded.graph, *what, **from));
 }
 
 }  // namespace hocket::cli

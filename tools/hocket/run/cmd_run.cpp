@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <future>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -14,8 +15,9 @@
 #include "actors/host/runtime.hpp"
 #include "actors/start_run.hpp"
 #include "actors/record/graph_recorder.hpp"
-#include "graph/trust/files.hpp"
+#include "graph/spec/outputs.hpp"
 #include "graph/trust/capability.hpp"
+#include "graph/trust/trial.hpp"
 #include "tools/hocket/run/accounts.hpp"
 #include "tools/hocket/run/commands.hpp"
 #include "tools/report/conversation.hpp"
@@ -24,6 +26,7 @@
 #include "tools/report/picture.hpp"
 #include "tools/hocket/run/placement.hpp"
 #include "tools/hocket/run/recorder.hpp"
+#include "tools/hocket/run/out_lock.hpp"
 #include "tools/hocket/run/run_history.hpp"
 #include "tools/hocket/run/screen.hpp"
 #include "tools/hocket/types.hpp"
@@ -85,7 +88,8 @@ std::vector<std::string> written_since(const fs::path& dir, fs::file_time_type s
   std::vector<std::string> out;
   std::error_code ignored;
   for (const auto& entry : fs::recursive_directory_iterator(dir, ignored))
-    if (entry.is_regular_file(ignored) && entry.last_write_time(ignored) >= start)
+    if (entry.is_regular_file(ignored) && entry.last_write_time(ignored) >= start &&
+        entry.path().filename() != out_lock::file_name)
       out.push_back(entry.path().string());
   std::sort(out.begin(), out.end());
   return out;
@@ -162,8 +166,6 @@ result<std::unique_ptr<record::graph_recorder>> make_recording(const run_options
   how.revision = graph_revision;
   how.host = o.host;
   how.with_pii = !o.no_pii;
-  // A full disk or a file limit is an error to be counted, not a signal to die of.
-  std::signal(SIGXFSZ, SIG_IGN);
   return record::graph_recorder::create(*loaded.graph, *loaded.types, how);
 }
 
@@ -184,27 +186,86 @@ void allow_rewires(rewire::options& how, const run_options& o, const loaded_grap
   };
 }
 
-int run_run(const run_options& o) {
+/// What this process will write, and what must stay as it is.
+diagnostics check_paths(const run_options& o, const loaded_graph& loaded) {
+  std::vector<spec::named_file> writes = {{"events.jsonl", "the run (its event log)"}};
+  for (const char* name : pictures) writes.push_back({name, "the run (its picture)"});
+  for (auto& f : spec::outputs_of(*loaded.graph))
+    if (f.host.empty() || f.host == o.host) writes.push_back(std::move(f));
+  writes = spec::beneath(o.out, std::move(writes));
+  writes.push_back({o.record, "--record"});
+  writes.push_back({o.trace, "--trace"});
+  writes.push_back({o.address_file, "--address-file"});
+  auto reads = spec::inputs_of(*loaded.graph);
+  reads.push_back({o.graph, "the graph file"});
+  reads.push_back({o.secret_key, "--secret-key"});
+  for (const auto& path : loaded.includes) reads.push_back({path, "a part of the graph"});
+  diagnostics out;
+  spec::check_files(writes, reads, out);
+  return out;
+}
+
+/// Without --out: two hosts of a graph on one machine have a folder each.
+run_options with_folder(run_options o) {
+  if (o.out.empty()) o.out = o.host.empty() ? "out" : "out/" + o.host;
+  return o;
+}
+
+/// Opens all actors, and ends the process at the first signal meanwhile: what blocks in an open (a
+/// pipe that nobody writes to, a server that does not answer) cannot be asked to come back.
+result<std::unique_ptr<host::runtime>> start_or_stop(const loaded_graph& loaded,
+                                                     const start_options& how,
+                                                     std::optional<trust::trial>& start_of_run) {
+  auto started =
+      std::async(std::launch::async, [&] { return start_run(*loaded.graph, *loaded.types, how); });
+  while (started.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
+    if (interrupts == 0) continue;
+    // A start that is nearly done becomes a run that is stopped in good order.
+    if (started.wait_for(std::chrono::seconds(1)) == std::future_status::ready) break;
+    start_of_run.reset();
+    fmt::print(stderr, "stopped while its actors were opening; nothing was changed\n");
+    std::fflush(nullptr);
+    _exit(exit_fine);
+  }
+  return started.get();
+}
+
+int run_run(const run_options& given) {
+  const auto o = with_folder(given);
+  // A full disk or a file limit is an error to be counted, not a signal to die of.
+  std::signal(SIGXFSZ, SIG_IGN);
   const auto types = known_types(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
   auto loaded = load_graph(o.graph, *types, o.how);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
-  const auto history = run_history::begin(o, loaded);
-  if (!history)
-    return complain(history.error(), exit_bad_input,
-                    "a killed run left this revision; --from-file begins with the file");
-
   auto where = place_here(*loaded.graph, o);
   if (!where)
     return complain(where.error(), exit_bad_input,
                     where.error().code == "placement.no_host" ? "add --host NAME" : "");
+  if (const auto paths = check_paths(o, loaded); print_findings(paths) != exit_fine)
+    return exit_bad_input;
+  // Before anything in the folder is touched, or read to go on with.
+  const auto lock =
+      out_lock::take(o.out, "run of " + o.graph + (o.host.empty() ? "" : " (host " + o.host + ")"));
+  if (!lock)
+    return complain(lock.error(), exit_bad_input,
+                    lock.error().code == "run.folder_in_use"
+                        ? out_lock::remedy
+                        : "give a folder that can be written with --out");
+  const auto history = run_history::begin(o, loaded);
+  if (!history)
+    return complain(history.error(), exit_bad_input,
+                    "a killed run left this revision; --from-file begins with the file");
+  where = place_here(*loaded.graph, o);  // of the graph that it goes on with
+  if (!where) return complain(where.error(), exit_bad_input);
 
-  std::error_code failed;
-  if (const auto out = trust::folder::open(o.out); !out)
-    return complain({"run.cannot_write", out.error().message}, exit_bad_input,
-                    "give a folder that can be written with --out");
+  // The results of the run before stay until all actors are open.
+  std::optional<trust::trial> start_of_run(std::in_place);
   // A picture of an earlier run would look like this one's, should this one be killed.
-  for (const char* name : pictures) fs::remove(fs::path(o.out) / name, failed);
+  start_of_run->when_kept([&] {
+    std::error_code ignored;
+    for (const char* name : pictures) fs::remove(fs::path(o.out) / name, ignored);
+  });
   auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii);
   if (!log) return complain(log.error(), exit_bad_input);
 
@@ -238,9 +299,10 @@ int run_run(const run_options& o) {
   if (*recording) how.observers.push_back(recording->get());
   allow_rewires(how, o, loaded);
   (*history)->follow(how);
+  start_of_run->when_kept([&] { (*history)->began(); });
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
-  auto run = start_run(*loaded.graph, *loaded.types, how);
+  auto run = start_or_stop(loaded, how, start_of_run);
   if (!run) {
     watcher.finish("failed", run.error().message);
     view->finish();

@@ -12,7 +12,7 @@ namespace hocket::cli {
 struct run_options {
   std::string graph;
   graph_options how;
-  std::string out = "out";
+  std::string out;         ///< "": out/, of one host of several out/HOST
   bool from_file = false;  ///< also where a killed run left a newer revision
   bool virtual_time = false;
   int sessions = 1;
@@ -52,8 +52,9 @@ struct replay_options {
   std::vector<std::string> only, play;  ///< globs of actors
   std::vector<std::string> replace;     ///< actor=component
   std::string out = "out/replay";
-  bool check = false;      ///< compare with what was recorded
-  bool real_time = false;  ///< instead of virtual time
+  bool check = false;        ///< compare with what was recorded
+  bool approximate = false;  ///< where the recording does not hold when actors were called
+  bool real_time = false;    ///< instead of virtual time
   bool json = false;
 };
 int run_replay(const replay_options&);

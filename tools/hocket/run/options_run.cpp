@@ -10,8 +10,8 @@ void add_run(CLI::App& app, action& chosen) {
       command(app, chosen, "run", "Run a graph and watch it live", [] { return run_run(o); });
   sub.add_option("graph", o.graph, "Graph file (YAML)")->required();
   add_graph_options(sub, o.how);
-  sub.add_option("--out", o.out, "Folder for recording, event log and picture")
-      ->capture_default_str();
+  sub.add_option("--out", o.out,
+                 "Folder for recording, event log and picture; out/, with --host out/HOST");
   sub.add_flag("--from-file", o.from_file,
                "Begin with the file, also where a killed run in --out left a newer revision of it");
   sub.add_flag("--virtual", o.virtual_time, "Virtual time: deterministic and as fast as it can");
@@ -92,6 +92,8 @@ void add_replay(CLI::App& app, action& chosen) {
       ->type_name("ACTOR=TYPE")
       ->allow_extra_args(false);
   sub.add_flag("--check", o.check, "Compare every output with the recorded one, bit for bit");
+  sub.add_flag("--approximate", o.approximate,
+               "Also where the recording does not hold what it takes to repeat its run exactly");
   sub.add_flag("--real-time", o.real_time, "At the speed of the recording, not as fast as it can");
   sub.add_option("--out", o.out, "Folder for what the graph writes")->capture_default_str();
   add_json(sub, o.json);

@@ -86,12 +86,15 @@ result<std::unique_ptr<run_history>> run_history::begin(const run_options& o,
   return made;
 }
 
-void run_history::follow(rewire::options& how) {
-  how.revision = begins_.revision;
+void run_history::began() {
   if (resumes_)
     warn(kept_.note({begins_.revision, utc_now(), "resumed", begins_.hash, file_.file, "", ""}));
   else
     warn(kept_.start(file_, begins_.hash));
+}
+
+void run_history::follow(rewire::options& how) {
+  how.revision = begins_.revision;
   now_ = {begins_, file_};
   how.decided = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
     was_ = std::exchange(now_, {{out.revision, out.hash_after, begins_.first_hash}, asked.graph});

@@ -25,6 +25,8 @@ class run_history {
   int revision() const { return begins_.revision; }
   /// The run is about to start: from here on its rewires are kept. What cannot be written is warned of.
   void follow(rewire::options& how);
+  /// All is open: the revisions that a run before left are not needed any more.
+  void began();
   void ended(host::end_reason why);
 
  private:

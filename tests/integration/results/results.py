@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""results.py HOCKET REPOSITORY: no command destroys what another one made."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+hocket, tree = os.path.abspath(sys.argv[1]), sys.argv[2]
+os.chdir(tree)
+work = tempfile.mkdtemp(prefix="hocket-results-")
+
+LIVE = """hocket: 1
+name: live
+actors:
+  tone: {component: capture.gst, pipeline: "audiotestsrc is-live=true samplesperbuffer=320"}
+  rec: {component: record.wav, file: rec.wav, inputs: {person: tone.audio}}
+"""
+
+
+def path(name):
+    return os.path.join(work, name)
+
+
+def write(name, text):
+    with open(path(name), "w") as f:
+        f.write(text)
+    return path(name)
+
+
+def read(name):
+    with open(path(name), "rb") as f:
+        return f.read()
+
+
+def run(*arguments, expect=0):
+    done = subprocess.run([hocket, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == expect, (arguments, done.returncode, done.stdout[-2000:], done.stderr)
+    return done.stdout + done.stderr
+
+
+def until(holds, what, limit_s=30):
+    end = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+def start(*arguments):
+    return subprocess.Popen([hocket, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+
+
+def two_runs_in_one_folder():
+    graph = write("live.yaml", LIVE)
+    first = start("run", graph, "--out", path("one"), "--record", path("one.mcap"))
+    until(lambda: os.path.exists(path("one/rec.wav")) and len(read("one/rec.wav")) > 44, "it runs")
+    for folder in (path("one"), path("one/"), path("x/../one")):
+        said = run("run", graph, "--out", folder, expect=2)
+        assert "run.folder_in_use" in said and f"process {first.pid}" in said and "--out" in said, said
+    said = run("run", graph, "--out", path("other"), "--record", path("one.mcap"), expect=2)
+    assert "one.mcap" in said and "being written" in said, said
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(30) == 0
+    assert "COMPLETE" in run("record", "info", path("one.mcap")).splitlines()[0]
+    run("run", "configs/graphs/tone.yaml", "--virtual", "--out", path("one"))  # free again
+
+
+def a_start_that_fails():
+    run("run", "configs/graphs/loopback.yaml", "--virtual", "--out", path("kept"),
+        "--record", path("kept/r.mcap"))
+    names = ["loopback.wav", "loopback.jsonl", "events.jsonl", "conversation.svg", "r.mcap"]
+    before = {n: read("kept/" + n) for n in names}
+    text = open("configs/graphs/loopback.yaml").read()
+    broken = write("broken.yaml", text.replace(
+        "actors:", "actors:\n  bad: {component: capture.gst, file: /nowhere.wav}", 1))
+    said = run("run", broken, "--virtual", "--out", path("kept"), "--record", path("kept/r.mcap"),
+               expect=1)
+    assert "nowhere.wav" in said, said
+    assert {n: read("kept/" + n) for n in names} == before, "a failed start changed results"
+    assert not [n for n in os.listdir(path("kept")) if n.endswith(".new")], os.listdir(path("kept"))
+
+
+def the_same_file_twice():
+    graph = write("same.yaml", LIVE.replace(" is-live=true", " num-buffers=10") +
+                  "  rec2: {component: record.wav, file: ./Rec.wav, inputs: {model: tone.audio}}\n")
+    said = run("validate", graph, expect=2)
+    assert "output.same-file" in said and "rec (record.wav)" in said and "rec2 (record.wav)" in said
+    graph = write("one_file.yaml", LIVE.replace(" is-live=true", " num-buffers=10"))
+    os.makedirs(path("f"))
+    for option in ("--record", "--trace"):
+        said = run("run", graph, "--virtual", "--out", path("f"), option, path("f/./rec.wav"), expect=2)
+        assert "output.same-file" in said and option in said, said
+    log = write("log.yaml", LIVE.replace("file: rec.wav", "file: events.jsonl"))
+    assert "output.same-file" in run("run", log, "--out", path("f"), expect=2)
+
+
+def what_is_read_is_not_written():
+    graph = write("make.yaml", LIVE.replace(" is-live=true", " num-buffers=50") +
+                  "  log: {component: record.mcap, file: log.mcap, inputs: {audio: tone.audio}}\n")
+    run("run", graph, "--virtual", "--out", path("src"))
+    os.symlink("log.mcap", path("src/link.mcap"))
+    before = read("src/log.mcap")
+    for name in ("src/log.mcap", "src/link.mcap"):
+        said = run("replay", path(name), "--out", path("src"), expect=2)
+        assert "output.is-input" in said and "the recording" in said, said
+    assert read("src/log.mcap") == before
+    loop = write("loop.yaml", LIVE.replace(
+        'pipeline: "audiotestsrc is-live=true samplesperbuffer=320"', f'file: {path("src/rec.wav")}'))
+    before = read("src/rec.wav")
+    assert "output.is-input" in run("run", loop, "--virtual", "--out", path("src"), expect=2)
+    assert read("src/rec.wav") == before
+
+
+def what_blocks_while_it_opens():
+    os.mkfifo(path("pipe"))
+    graph = write("fifo.yaml", LIVE.replace(
+        'pipeline: "audiotestsrc is-live=true samplesperbuffer=320"', f'file: {path("pipe")}'))
+    os.makedirs(path("fifo"))
+    with open(path("fifo/rec.wav"), "w") as f:
+        f.write("yesterday")
+    blocked = start("run", graph, "--out", path("fifo"))
+    until(lambda: os.path.exists(path("fifo/.hocket.lock")), "it starts")
+    time.sleep(0.5)
+    blocked.send_signal(signal.SIGTERM)
+    blocked.wait(10)
+    assert read("fifo/rec.wav") == b"yesterday"
+
+
+def real_time_is_the_same_again():
+    for name, compared in (("loopback", True), ("video", True), ("words", False), ("tone", False)):
+        recording = path(name + ".mcap")
+        run("run", f"configs/graphs/{name}.yaml", "--out", path(name), "--record", recording)
+        said = run("replay", recording, "--check", "--json", "--out", path(name + "2"))
+        if not compared:  # nobody but a source speaks
+            continue
+        all_of_it = json.loads(said[said.index("{"):said.rindex("}") + 1])["compared"]
+        assert all_of_it, said
+        for c in all_of_it:
+            assert c["recorded"] == c["same"] > 0 and not c["first_difference"], c
+
+
+two_runs_in_one_folder()
+a_start_that_fails()
+the_same_file_twice()
+what_is_read_is_not_written()
+what_blocks_while_it_opens()
+real_time_is_the_same_again()
