@@ -148,6 +148,7 @@ void machine::activity(bool begins, step& s) {
   muted_until_ms_ = 0;
   const auto held = std::exchange(held_, {});
   for (const auto& v : held) on_voice(v, s);
+  if (!turn_) s.out.add(prompt{});
 }
 
 void machine::client_content(const json& in, step& s) {
