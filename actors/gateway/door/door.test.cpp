@@ -1,0 +1,224 @@
+#include <mutex>
+
+#include "actors/gateway/door/gateway.hpp"
+#include "actors/gateway/talk.test.hpp"
+#include "actors/http/server.test.hpp"
+#include "graph/contract/harness.hpp"
+
+using namespace hocket;
+using namespace hocket::gateway;
+using hocket::gateway::testing::sound_of_client;
+using hocket::gateway::testing::talk;
+using hocket::testing::becomes;
+
+namespace {
+
+using door = hocket::gateway::gateway;
+
+/// An app at the other end of a WebSocket.
+struct app {
+  std::mutex mutex;
+  std::shared_ptr<http::websocket> socket;
+  std::vector<json> messages;
+  std::string failed;
+  int code = 0;
+
+  void connect(http::websocket_client& by, const std::string& url, http::header_list headers = {}) {
+    http::websocket_target to;
+    to.url = "ws" + url.substr(4);
+    to.headers = std::move(headers);
+    by.connect(to, [this](result<std::shared_ptr<http::websocket>> s) {
+      std::lock_guard lock(mutex);
+      if (!s)
+        failed = s.error().message;
+      else
+        socket = *s;
+      http::websocket_events e;
+      e.message = [this](std::string_view m, bool) {
+        std::lock_guard inner(mutex);
+        messages.push_back(json::parse(m));
+      };
+      e.closed = [this](int c, const std::string&) {
+        std::lock_guard inner(mutex);
+        code = c;
+      };
+      return e;
+    });
+  }
+  bool got(const std::string& type) {
+    std::lock_guard lock(mutex);
+    for (const auto& m : messages)
+      if (text_of(m, "type") == type) return true;
+    return false;
+  }
+  bool is_over(int wanted) {
+    std::lock_guard lock(mutex);
+    return code == wanted;
+  }
+  bool is_refused(const char* why) {
+    std::lock_guard lock(mutex);
+    return failed.find(why) != failed.npos;
+  }
+};
+
+harness_options options(std::vector<setting> more = {}) {
+  more.push_back({"listen", "tcp://127.0.0.1:0"});
+  more.push_back({"tls", false});
+  return {.config = settings(std::move(more))};
+}
+
+std::string url_of(harness& h) { return dynamic_cast<door&>(h.subject()).url(); }
+
+/// Lets the component work on what its server hands over until `condition` holds.
+template <class Condition>
+bool settles(harness& h, Condition condition) {
+  return becomes([&] {
+    h.run_posted(std::chrono::milliseconds(5));
+    return condition();
+  });
+}
+
+}  // namespace
+
+TEST_CASE("each path has its protocol, each client its place for the key") {
+  CHECK(protocol_at("/v1/realtime") == protocol_kind::realtime);
+  CHECK(protocol_at("/v1/live/sessions") == protocol_kind::live);
+  for (const char* version : {"v1", "v1beta", "v1alpha", "v2"})
+    CHECK(protocol_at(std::string("/ws/google.ai.generativelanguage.") + version +
+                      ".GenerativeService.BidiGenerateContent") == protocol_kind::gemini);
+  CHECK(protocol_at("/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent") ==
+        protocol_kind::gemini);
+  for (const char* other : {"/", "/v1/realtime/", "/v1/realtime/calls", "/ws/google.evil", ""})
+    CHECK(protocol_at(other) == protocol_kind::none);
+  const auto key = [](http::header_list headers, std::string query = "") {
+    http::request r;
+    r.headers = std::move(headers);
+    r.query = std::move(query);
+    return key_of(r);
+  };
+  CHECK(key({{"authorization", "Bearer k"}}) == "k");
+  CHECK(key({{"Authorization", "Token auth_tokens/k"}}) == "auth_tokens/k");
+  CHECK(key({{"X-Goog-Api-Key", "k"}}) == "k");
+  CHECK(key({{"api-key", "k"}}) == "k");
+  CHECK(key({}, "a=b&key=k%2Bk") == "k+k");
+  CHECK(key({}, "access_token=k") == "k");
+  CHECK(key({{"Sec-WebSocket-Protocol", "realtime, openai-insecure-api-key.k, x"}}) == "k");
+  CHECK(key({}) == "");
+  CHECK(is_one_of("abc", {"x", "abc"}));
+  for (const char* bad : {"", "ab", "abcd", "abd", "abcabc"})
+    CHECK(!is_one_of(bad, {"x", "abc", ""}));
+}
+
+TEST_CASE("sound comes onto the clock: late, early and all at once") {
+  sound_pump p(1000, {.jitter_ms = 100, .ahead_ms = 1000});
+  const auto put = [&](std::size_t n, std::int64_t now) {
+    return p.put(std::vector<float>(n, 1.0f), now);
+  };
+  CHECK(!p.take(500));
+  put(40, 1000);
+  auto piece = p.take(1000);
+  REQUIRE(piece);
+  CHECK(piece->first_sample == 960);
+  put(40, 1030);
+  CHECK(p.take(1030)->samples.size() == 30);  // early: the rest waits for its time
+  CHECK(p.take(1040)->first_sample == 1030);
+  put(40, 1120);
+  CHECK(p.take(1120)->first_sample == 1040);  // 40 ms late: joined
+  put(40, 2000);
+  piece = p.take(2000);  // after a gap it ends now
+  CHECK(piece->first_sample == 1960);
+  put(500, 2100);  // recorded, not just said: it is heard from now on
+  piece = p.take(2100);
+  CHECK(piece->first_sample == 2000);
+  CHECK(piece->samples.size() == 100);
+  CHECK(p.take(2300)->samples.size() == 200);
+  CHECK(put(2000, 2300) == 1200);
+  CHECK(p.waiting() == 1000);
+}
+
+TEST_CASE("an app talks with the graph over a WebSocket") {
+  harness h(type_of<door>(), options());
+  REQUIRE(h.open());
+  http::websocket_client by;
+  app a;
+  a.connect(by, url_of(h) + "/v1/realtime?model=x");
+  REQUIRE(settles(h, [&] { return h.sessions().size() == 2; }));
+  CHECK(settles(h, [&] { return a.got("session.created"); }));
+  const auto session = h.sessions().back();
+  REQUIRE(h.advance_to(timestamp::of_ms(1000)));
+  a.socket->send(
+      json{{"type", "input_audio_buffer.append"}, {"audio", sound_of_client(400, 0.3)}}.dump());
+  REQUIRE(settles(h, [&] { return !h.outputs("audio").empty(); }));
+  REQUIRE(h.advance_to(timestamp::of_ms(2000)));
+  std::int64_t next = -1, samples = 0;
+  for (const auto& p : h.outputs("audio")) {
+    CHECK(p.header.session == session);
+    const auto& chunk = *p.get_if<audio_chunk>();
+    if (next >= 0) CHECK(chunk.first_sample == next);
+    next = chunk.first_sample + chunk.frames();
+    samples += chunk.frames();
+  }
+  CHECK(samples > 5'500);
+  a.socket->send(json{{"type", "conversation.item.create"},
+                      {"item",
+                       {{"type", "message"},
+                        {"role", "user"},
+                        {"content", json::array({json{{"type", "input_text"}, {"text", "hi"}}})}}}}
+                     .dump());
+  REQUIRE(settles(h, [&] { return h.values<text>("text").size() == 1; }));
+  CHECK(h.values<text>("text")[0].value == "hi");
+  h.use_session(session);
+  REQUIRE(h.push("text", timestamp::of_ms(2000), text{"Hello", "model"}));
+  auto voice = talk::tone(200, inner_rate_hz, 0.3);
+  REQUIRE(h.push("audio", timestamp::of_ms(2000),
+                 audio_chunk{inner_rate_hz, 1, 32'000, buffer::take(std::move(voice))}));
+  CHECK(becomes([&] {
+    return a.got("response.output_audio.delta") && a.got("response.output_audio_transcript.delta");
+  }));
+  a.socket->send(R"({"type":"response.cancel"})");
+  CHECK(settles(h, [&] { return h.interrupts() == 1; }));
+  a.socket->close(1000, "");
+  CHECK(settles(h, [&] { return h.sessions().size() == 1; }));
+  REQUIRE(h.close());
+  CHECK(h.violations().empty());
+}
+
+TEST_CASE("conversations have a number, a length and an end that is told") {
+  harness h(type_of<door>(), options({{"max_sessions", 1}, {"idle_limit_s", 20}}));
+  REQUIRE(h.open());
+  http::websocket_client by;
+  app first, second, third, lost;
+  first.connect(by, url_of(h) + "/v1/realtime");
+  REQUIRE(settles(h, [&] { return h.sessions().size() == 2; }));
+  second.connect(by, url_of(h) + "/v1/realtime");
+  CHECK(becomes([&] { return second.is_refused("503"); }));
+  lost.connect(by, url_of(h) + "/nowhere");
+  CHECK(becomes([&] { return lost.is_refused("404"); }));
+  REQUIRE(h.advance_to(timestamp::of_ms(21'000)));
+  CHECK(settles(h, [&] { return first.is_over(1001) && h.sessions().size() == 1; }));
+  CHECK(settles(h, [&] {
+    if (third.socket == nullptr && third.failed.empty())
+      third.connect(by, url_of(h) + "/v1/live/sessions");
+    return h.sessions().size() == 2;
+  }));
+  third.socket->send(R"({"type":"session.start","session":{"model":"m"}})");
+  CHECK(settles(h, [&] { return third.got("session.started"); }));
+  REQUIRE(h.close());
+  CHECK(becomes([&] { return third.got("session.closed"); }));
+}
+
+TEST_CASE("a gateway starts where it has conversations, and keys where others can reach it") {
+  harness public_one(type_of<door>(), {.config = settings({{"listen", "tcp://0.0.0.0:0"}})});
+  CHECK(public_one.open().error().code == "gateway.needs_keys");
+  harness no_key(type_of<door>(), options({{"key_env", "HOCKET_TEST_NO_SUCH_KEY"}}));
+  CHECK(no_key.open().error().code == "gateway.no_keys");
+  setenv("HOCKET_TEST_GATEWAY_KEY", "one,two", 1);
+  harness h(type_of<door>(), options({{"key_env", "HOCKET_TEST_GATEWAY_KEY"}}));
+  REQUIRE(h.open());
+  http::websocket_client by;
+  app with, without;
+  without.connect(by, url_of(h) + "/v1/realtime", {{"Authorization", "Bearer three"}});
+  with.connect(by, url_of(h) + "/v1/realtime", {{"Authorization", "Bearer two"}});
+  CHECK(becomes([&] { return without.is_refused("401"); }));
+  CHECK(settles(h, [&] { return with.got("session.created"); }));
+}

@@ -1,0 +1,106 @@
+#include "actors/gateway/door/routes.hpp"
+
+#include "actors/gateway/gemini/machine.hpp"
+#include "actors/gateway/live/machine.hpp"
+#include "actors/gateway/realtime/machine.hpp"
+
+namespace hocket::gateway {
+namespace {
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+/// The items of `a, b,c`.
+template <class Each>
+void each_item(std::string_view list, Each each) {
+  while (!list.empty()) {
+    auto item = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(item.size() + 1, list.size()));
+    while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
+    while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+    each(item);
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(protocol_kind k) {
+  switch (k) {
+    case protocol_kind::realtime: return "realtime";
+    case protocol_kind::live: return "live";
+    case protocol_kind::gemini: return "gemini";
+    case protocol_kind::none: break;
+  }
+  return "none";
+}
+
+protocol_kind protocol_at(std::string_view path) {
+  if (path == "/v1/realtime") return protocol_kind::realtime;
+  if (path == "/v1/live/sessions") return protocol_kind::live;
+  // Any version word: clients change their default from release to release.
+  if (path.rfind("/ws/google.", 0) == 0 &&
+      (ends_with(path, "Service.BidiGenerateContent") ||
+       ends_with(path, "Service.BidiGenerateContentConstrained") ||
+       ends_with(path, "LlmBidiService/BidiGenerateContent")))
+    return protocol_kind::gemini;
+  return protocol_kind::none;
+}
+
+std::string key_of(const http::request& r) {
+  if (const auto given = r.header("Authorization"))
+    for (const std::string_view scheme : {"Bearer ", "Token "})
+      if (given->rfind(scheme, 0) == 0) return std::string(given->substr(scheme.size()));
+  for (const char* name : {"x-goog-api-key", "api-key"})
+    if (const auto given = r.header(name)) return std::string(*given);
+  for (const char* name : {"key", "access_token"})
+    if (auto given = r.parameter(name)) return std::move(*given);
+  std::string out;
+  constexpr std::string_view prefix = "openai-insecure-api-key.";
+  each_item(r.header("Sec-WebSocket-Protocol").value_or(""), [&](std::string_view item) {
+    if (item.rfind(prefix, 0) == 0) out = item.substr(prefix.size());
+  });
+  return out;
+}
+
+bool is_one_of(const std::string& key, const std::vector<std::string>& keys) {
+  bool found = false;
+  for (const auto& k : keys) {
+    unsigned differs = k.size() == key.size() && !k.empty() ? 0 : 1;
+    for (std::size_t i = 0; i < key.size(); ++i)
+      differs |= static_cast<unsigned char>(key[i] ^ (k.empty() ? '\0' : k[i % k.size()]));
+    found = found || differs == 0;
+  }
+  return found;
+}
+
+std::string subprotocol_for(const http::request& r) {
+  std::string out;
+  each_item(r.header("Sec-WebSocket-Protocol").value_or(""), [&](std::string_view item) {
+    if (item == "realtime") out = item;
+  });
+  return out;
+}
+
+std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& facts) {
+  switch (k) {
+    case protocol_kind::realtime: {
+      realtime::settings s;
+      s.session_id = "sess_" + facts.id;
+      if (!facts.model.empty()) s.model = facts.model;
+      s.expires_at_s = facts.expires_at_s;
+      return std::make_unique<realtime::machine>(std::move(s));
+    }
+    case protocol_kind::live: {
+      live::settings s;
+      s.session_id = "live_" + facts.id;
+      s.expires_at_s = facts.expires_at_s;
+      return std::make_unique<live::machine>(std::move(s));
+    }
+    case protocol_kind::gemini: return std::make_unique<gemini::machine>(gemini::settings{});
+    case protocol_kind::none: break;
+  }
+  return nullptr;
+}
+
+}  // namespace hocket::gateway
