@@ -29,14 +29,13 @@ std::string escaped(const std::string& path) {
 }
 
 // `sync=false async=false`: we pace ourselves, and a branch that never gets data blocks nobody.
-// `skip-to-first`: no picture is made up for the time before the first.
 std::string describe(const gst_source::options& o) {
   const std::string audio = fmt::format(
       "audioconvert ! audioresample ! audio/x-raw,format=F32LE,layout=interleaved,"
       "channels=1,rate={} ! appsink name=hocket_audio sync=false async=false",
       o.rate_hz);
   const std::string video = fmt::format(
-      "videoconvert ! videoscale ! videorate skip-to-first=true ! video/x-raw,format=RGB,width={},"
+      "videoconvert ! videoscale ! videorate ! video/x-raw,format=RGB,width={},"
       "height={},pixel-aspect-ratio=1/1,framerate={}/1000 ! appsink name=hocket_video "
       "sync=false async=false",
       o.width, o.height, static_cast<int>(o.frames_per_s * 1000));
