@@ -113,7 +113,8 @@ enum class phase : std::uint8_t { fresh, opening, open, restarting, lost, closin
 /// A session-scoped actor has one cell per session, a shared one has one cell.
 ///
 /// Threads: the mailbox functions from anywhere; run() from the one thread that the executor gives
-/// it. The thread that set `scheduled_` owns the cell's token: all members marked (token) belong to it.
+/// it. The thread that set `scheduled_` owns the cell's token: all members marked (token) belong to
+/// it.
 class actor_cell : public std::enable_shared_from_this<actor_cell> {
  public:
   actor_cell(std::shared_ptr<graph_run> w, const plan_revision& revision, actor_index actor,
@@ -163,7 +164,8 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   bool blocked() const { return blocked_.load(std::memory_order_acquire) > 0; }
   /// A remote receiver: whether everything that it stands for has ended.
   void set_inlet_ended(bool ended);
-  /// A remote receiver: called when no queue behind it is full any more. Set before anything arrives.
+  /// A remote receiver: called when no queue behind it is full any more. Set before anything
+  /// arrives.
   std::function<void()> on_gate_open;
 
   // Life: life of one component
@@ -180,8 +182,9 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   bool waits_for_back_edges() const;
 
   // Rewire: actor_change.cpp
-  /// Before request_open(): it opens beside the running ones, gets nothing and emits nothing until activate().
-  /// `replaces`: the cell that it is to replace, or none; `begins`: when it will take part.
+  /// Before request_open(): it opens beside the running ones, gets nothing and emits nothing until
+  /// activate(). `replaces`: the cell that it is to replace, or none; `begins`: when it will take
+  /// part.
   void prepare(const actor_cell* replaces, timestamp begins);
   /// Its place is its own now, though it does not take part yet.
   void take_place() { prepared_.store(false, std::memory_order_release); }
@@ -237,6 +240,10 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   void set_sender(input_queue& q, const std::shared_ptr<actor_cell>& sender);
   bool next_job(job& j);
   bool choose_job(job& j);
+  bool choose_life(job& j);
+  bool choose_control(job& j);
+  bool choose_timed(job& j);
+  bool choose_task(job& j);
   bool take_items();
   bool take_bundles();
   void collect(input_group& g, std::int64_t k, timestamp from, timestamp to);

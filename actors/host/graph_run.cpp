@@ -265,16 +265,11 @@ void fold_removed(const plan& graph, snapshot& s) {
 }
 }  // namespace
 
-snapshot graph_run::status() const {
-  std::lock_guard only_one(status_mutex_);
-  // In this order: nothing changes queues, and no rewire comes in between.
-  std::unique_lock still(handover_);
-  std::unique_lock topology(topology_);
+snapshot graph_run::empty_status() const {
   const auto& graph = this->graph();
   snapshot s;
   s.host = local().host;
   s.now = now();
-  const auto n = graph.actors.size();
   for (const auto& l : graph.links) {
     link_account a;
     const auto& from = graph.actors[l.from];
@@ -286,8 +281,6 @@ snapshot graph_run::status() const {
     a.back_edge = l.back_edge;
     s.links.push_back(std::move(a));
   }
-  std::vector<histogram::counts> times(n);
-  std::vector<std::int64_t> busy(n, 0);
   for (const auto& a : graph.actors) {
     actor_status one;
     one.name = a.name;
@@ -297,24 +290,48 @@ snapshot graph_run::status() const {
     if (a.removed) one.state = actor_state::stopped;
     s.actors.push_back(std::move(one));
   }
+  return s;
+}
+
+snapshot graph_run::status() const {
+  std::lock_guard only_one(status_mutex_);
+  // In this order: nothing changes queues, and no rewire comes in between.
+  std::unique_lock still(handover_);
+  std::unique_lock topology(topology_);
+  const auto& graph = this->graph();
+  auto s = empty_status();
+  const auto n = graph.actors.size();
+  std::vector<histogram::counts> times(n);
+  std::vector<std::int64_t> busy(n, 0);
+  s.sessions = sessions_.size();
+  for (const auto& c : cells_)
+    c->add_status(s.actors[c->actor()], times[c->actor()], busy[c->actor()], s.links);
   {
-    s.sessions = sessions_.size();
-    for (const auto& c : cells_)
-      c->add_status(s.actors[c->actor()], times[c->actor()], busy[c->actor()], s.links);
-    std::lock_guard retired(closed_mutex_);
+    std::lock_guard closed(closed_mutex_);
     for (std::size_t l = 0; l < s.links.size(); ++l) closed_accounts_[l].add_to(s.links[l]);
-    for (std::size_t a = 0; a < n; ++a) {
-      add_totals(s.actors[a], closed_totals_[a].totals);
-      for (std::size_t i = 0; i < times[a].size(); ++i) times[a][i] += closed_totals_[a].times[i];
-      busy[a] += closed_totals_[a].busy_ns;
-    }
+  }
+  for (std::size_t a = 0; a < n; ++a) {
+    const auto& closed = closed_totals_[a];
+    add_totals(s.actors[a], closed.totals);
+    for (std::size_t i = 0; i < times[a].size(); ++i) times[a][i] += closed.times[i];
+    busy[a] += closed.busy_ns;
   }
   topology.unlock();
   still.unlock();
+  add_rates(s, times, busy);
+  s.budgets = current().budgets.status();
+  if (peers) peers->add_status(s);
+  fold_removed(graph, s);
+  return s;
+}
+
+// Quantiles, and shares of the wall time since the last snapshot; status_mutex_ held.
+void graph_run::add_rates(snapshot& s, const std::vector<histogram::counts>& times,
+                          const std::vector<std::int64_t>& busy) const {
   const auto now_ns = monotonic_ns();
   const auto wall = last_status_ns_ == 0 ? 0 : now_ns - last_status_ns_;
   last_status_ns_ = now_ns;
-  for (std::size_t a = 0; a < n; ++a) {
+  for (std::size_t a = 0; a < s.actors.size(); ++a) {
     s.actors[a].handler_p50_ms = histogram::quantile_ms(times[a], .5);
     s.actors[a].handler_p99_ms = histogram::quantile_ms(times[a], .99);
     s.actors[a].handlers = histogram::buckets_of(times[a], static_cast<double>(busy[a]) / 1e9);
@@ -324,10 +341,6 @@ snapshot graph_run::status() const {
           std::max(0., static_cast<double>(busy[a] - last) / static_cast<double>(wall));
     last = busy[a];
   }
-  s.budgets = current().budgets.status();
-  if (peers) peers->add_status(s);
-  fold_removed(graph, s);
-  return s;
 }
 
 }  // namespace hocket::host

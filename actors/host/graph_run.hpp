@@ -148,7 +148,8 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   void begin_ending();
   /// When stop() came (monotonic); 0: not yet.
   std::int64_t stop_at_ns() const { return stop_at_ns_.load(); }
-  /// Closes the next cell that waits for its own back edges; true where one was there. Upstream first.
+  /// Closes the next cell that waits for its own back edges; true where one was there. Upstream
+  /// first.
   bool close_next(bool force);
   /// The one that would be next; nullptr where all are closed. Proxies are not asked.
   std::shared_ptr<actor_cell> next_to_close() const;
@@ -245,10 +246,14 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   void remove_session(session_id id);
   void drain_session(session_id id, std::int64_t deadline_ns);
   void notify_deadlines(std::int64_t k);
+  snapshot empty_status() const;
+  void add_rates(snapshot& s, const std::vector<histogram::counts>& times,
+                 const std::vector<std::int64_t>& busy) const;
 
   std::vector<std::unique_ptr<const plan_revision>> revisions_;  ///< oldest first
   std::atomic<const plan_revision*> current_{nullptr};
-  /// Held while packets change queues, and while books are read: after `emitting`, before topology_.
+  /// Held while packets change queues, and while books are read: after `emitting`, before
+  /// topology_.
   mutable std::mutex handover_;
   mutable std::mutex topology_;
   std::vector<std::shared_ptr<actor_cell>> cells_;

@@ -242,63 +242,19 @@ bool actor_cell::take_ended_input(job& j) {
 
 bool actor_cell::choose_job(job& j) {
   using kind = job::kind;
-  if (force_ && phase_ != phase::closed) {
-    j.what = kind::close;
-    return true;
-  }
-  if (open_wanted_ || restart_wanted_) {
-    open_wanted_ = restart_wanted_ = false;
-    phase_ = phase_ == phase::restarting ? phase::restarting : phase::opening;
-    j.what = kind::open;
-    return true;
-  }
+  if (choose_life(j)) return true;
   j.who = instance_;
   if (!instance_) return false;
-  if (!control_.empty()) {
-    auto& c = control_.front();
-    j.what = kind::control;
-    j.port = c.port;
-    j.message = std::move(c.what);
-    j.direct_from = c.direct_from;
-    control_.pop_front();
-    if (control_.empty()) control_waiting_.store(false, std::memory_order_relaxed);
-    return true;
-  }
+  if (choose_control(j)) return true;
   if (blocked_.load(std::memory_order_acquire) > 0) return false;
-  if (is_source() && !source_ended_) {
-    // A retiring source makes what belongs to the time before: its replacement begins at the boundary.
-    const bool must_finish_turn = is_retiring() && next_until_ <= retires_at_;
-    if ((stop_source_ && !must_finish_turn) || run_.stopping()) {
-      j.what = kind::source_end;
-      return true;
-    }
-    const bool free_running = info_.blocking && !run_.is_virtual() && run_.started.load();
-    if (free_running || must_finish_turn || next_until_ <= due_until_) {
-      j.what = kind::produce;
-      j.until = next_until_;
-      return true;
-    }
-  }
-  if (info_.ticks && next_tick_ <= tick_due_) {
-    j.what = kind::tick;
-    j.k = next_tick_++;
-    return true;
-  }
+  if (choose_timed(j)) return true;
   if (batch_ && batch_->at < batch_->items.size()) {
     j.what = kind::items;
     return true;
   }
   const bool task_first =
       makes_sets() ? !tasks_.empty() : !order_.empty() && order_.front().queue == nullptr;
-  if (task_first) {
-    if (!makes_sets()) order_.take_front();
-    if (tasks_.empty()) return choose_job(j);
-    j.what = kind::task;
-    j.task = std::move(tasks_.front().run);
-    const bool current = tasks_.front().who.lock() == instance_;
-    tasks_.pop_front();
-    return current ? true : choose_job(j);
-  }
+  if (task_first) return choose_task(j);
   if (makes_sets() ? sets_ready() && take_bundles() : take_items()) {
     j.what = makes_sets() ? kind::sets : kind::items;
     return true;
@@ -308,11 +264,68 @@ bool actor_cell::choose_job(job& j) {
     for (auto& q : queues_) unblock_if_room(*q, unblocked_);
   if (!order_.empty()) return choose_job(j);
   if (take_ended_input(j)) return true;
-  if (may_close()) {
-    j.what = kind::close;
+  if (!may_close()) return false;
+  j.what = kind::close;
+  return true;
+}
+
+// By force, or an instance to come.
+bool actor_cell::choose_life(job& j) {
+  if (force_ && phase_ != phase::closed) {
+    j.what = job::kind::close;
     return true;
   }
-  return false;
+  if (!open_wanted_ && !restart_wanted_) return false;
+  open_wanted_ = restart_wanted_ = false;
+  phase_ = phase_ == phase::restarting ? phase::restarting : phase::opening;
+  j.what = job::kind::open;
+  return true;
+}
+
+bool actor_cell::choose_control(job& j) {
+  if (control_.empty()) return false;
+  auto& c = control_.front();
+  j.what = job::kind::control;
+  j.port = c.port;
+  j.message = std::move(c.what);
+  j.direct_from = c.direct_from;
+  control_.pop_front();
+  if (control_.empty()) control_waiting_.store(false, std::memory_order_relaxed);
+  return true;
+}
+
+// What is due by time: the source, then ticks.
+bool actor_cell::choose_timed(job& j) {
+  if (is_source() && !source_ended_) {
+    // A retiring source makes what belongs to the time before: its replacement begins at the
+    // boundary.
+    const bool must_finish_turn = is_retiring() && next_until_ <= retires_at_;
+    if ((stop_source_ && !must_finish_turn) || run_.stopping()) {
+      j.what = job::kind::source_end;
+      return true;
+    }
+    const bool free_running = info_.blocking && !run_.is_virtual() && run_.started.load();
+    if (free_running || must_finish_turn || next_until_ <= due_until_) {
+      j.what = job::kind::produce;
+      j.until = next_until_;
+      return true;
+    }
+  }
+  if (!info_.ticks || next_tick_ > tick_due_) return false;
+  j.what = job::kind::tick;
+  j.k = next_tick_++;
+  return true;
+}
+
+// A task that is first; where it is of an instance that is gone, what comes after it.
+bool actor_cell::choose_task(job& j) {
+  if (!makes_sets()) order_.take_front();
+  if (tasks_.empty()) return choose_job(j);
+  j.what = job::kind::task;
+  j.task = std::move(tasks_.front().run);
+  const bool current = tasks_.front().who.lock() == instance_;
+  tasks_.pop_front();
+  return current ? true : choose_job(j);
 }
 
 }  // namespace hocket::host

@@ -53,7 +53,6 @@ void layout::rank_actors(const host_plan& local) {
 
 layout::layout(const host_plan& local) {
   const auto& graph = local.whole;
-  const auto n = graph.actors.size();
   const auto mine = local.graph.actors.size();
   out_links.resize(mine);
   in_links.resize(mine);
@@ -72,8 +71,13 @@ layout::layout(const host_plan& local) {
     in_links[link.to].push_back(l);
   }
   rank_actors(local);
-  const auto whole_order = sort_upstream_first(graph);
+  find_responders(graph, find_downstream(graph, mine));
+}
 
+// Returns, by actor, the actors downstream of it.
+std::vector<std::vector<bool>> layout::find_downstream(const plan& graph, std::size_t mine) {
+  const auto n = graph.actors.size();
+  const auto whole_order = sort_upstream_first(graph);
   downstream.assign(mine, std::vector<bool>(graph.links.size(), false));
   std::vector<std::vector<bool>> reaches(n, std::vector<bool>(n, false));
   for (auto it = whole_order.rbegin(); it != whole_order.rend(); ++it) {
@@ -88,7 +92,11 @@ layout::layout(const host_plan& local) {
         if (reaches[link.to][a]) reaches[*it][a] = true;
     }
   }
+  return reaches;
+}
 
+void layout::find_responders(const plan& graph, const std::vector<std::vector<bool>>& reaches) {
+  const auto n = graph.actors.size();
   // Candidates in this order: actors of micro-turns with outputs; actors with a back edge in
   // front; the sources. Of those, the last ones: none upstream of another candidate.
   const auto speaks = [&](std::size_t a) {

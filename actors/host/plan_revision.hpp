@@ -13,7 +13,8 @@ struct layout {
   explicit layout(const host_plan& local);
   std::vector<std::vector<std::vector<std::size_t>>> out_links;  ///< [actor][port] -> links
   std::vector<std::vector<std::size_t>> in_links;                ///< [actor] -> links
-  /// Actors with cells in this process, proxies included, each where the one it stands for would be.
+  /// Actors with cells in this process, proxies included, each where the one it stands for would
+  /// be.
   std::vector<actor_index> upstream_first;
   /// Place in the order of the whole plan, the same on every host; a proxy has that of the actor it
   /// stands for.
@@ -26,10 +27,13 @@ struct layout {
 
  private:
   void rank_actors(const host_plan& local);
+  std::vector<std::vector<bool>> find_downstream(const plan& graph, std::size_t mine);
+  void find_responders(const plan& graph, const std::vector<std::vector<bool>>& reaches);
 };
 
-/// What a run is made of between two rewires: fixed. Numbers of actors and links mean the same in all
-/// wirings of a run. Kept until the run is over: cells, timers and observers hold on to old ones.
+/// What a run is made of between two rewires: fixed. Numbers of actors and links mean the same in
+/// all wirings of a run. Kept until the run is over: cells, timers and observers hold on to old
+/// ones.
 struct plan_revision {
   explicit plan_revision(host_plan p, const plan_revision* before = nullptr)
       : local(std::move(p)),

@@ -61,6 +61,25 @@ void rewirer::commit(change& c) {
     if (end.first < c.what.links.size() && c.what.links[end.first] == link_fate::requeued)
       r.to->set_policy(*r.queue, s.next.graph.links[end.first].queue);
 
+  retire_old(c, s);
+  if (links_) {
+    links_->retire(c.what, c.out.revision);
+    links_->activate_new();
+  }
+  set_limits(c, s);
+  run_.schedule_boundary(s.next.graph.grid.index_of(c.at));
+  c.out.state = rewire_state::committed;
+  revision_.store(c.out.revision);
+  if (links_) links_->set_graph(c.out.hash_after, c.out.revision);
+  report_packets(c, s);
+  run_.event(
+      "", "rewired",
+      fmt::format("revision {} at {:.3f} s: {}", c.out.revision, c.at.seconds(), c.out.hash_after));
+  run_.notify_loop();
+}
+
+// New cells begin, old ones retire; a replacement begins when the one before it has closed.
+void rewirer::retire_old(change& c, transition& s) {
   {
     std::lock_guard lock(mutex_);
     prepared_.clear();
@@ -78,15 +97,9 @@ void rewirer::commit(change& c) {
     // It may have ended by itself before it knew.
     if (one->is_over()) retired(*one);
   }
-  if (links_) {
-    links_->retire(c.what, c.out.revision);
-    links_->activate_new();
-  }
-  set_limits(c, s);
-  run_.schedule_boundary(s.next.graph.grid.index_of(c.at));
-  c.out.state = rewire_state::committed;
-  revision_.store(c.out.revision);
-  if (links_) links_->set_graph(c.out.hash_after, c.out.revision);
+}
+
+void rewirer::report_packets(change& c, const transition& s) const {
   for (const auto& [link, n] : s.handed_over) {
     if (n == 0) continue;
     const auto& l = s.next.graph.links[link];
@@ -96,14 +109,10 @@ void rewirer::commit(change& c) {
                                  to.name + "." + to.type->info.inputs[l.to_port].name,
                              n, 0});
   }
-  run_.event(
-      "", "rewired",
-      fmt::format("revision {} at {:.3f} s: {}", c.out.revision, c.at.seconds(), c.out.hash_after));
-  run_.notify_loop();
 }
 
-// A cell that does not come to an end in time is closed by force; one that is not needed after all, at once. The
-// timers are passive: they do not keep a run in virtual time alive.
+// A cell that does not come to an end in time is closed by force; one that is not needed after all,
+// at once. The timers are passive: they do not keep a run in virtual time alive.
 void rewirer::set_limits(change& c, transition& s) {
   const auto now_ns = run_.time.axis_now_ns();
   const auto limit_ns = static_cast<std::int64_t>(run_.options.drain_limit_s * 1e9);
@@ -206,8 +215,8 @@ void rewirer::connect_outputs(topology_edit& edit, change&, transition& s) {
   }
 }
 
-// A cell that stays gets the new links. One that retires keeps the old ones for what close() emits, but for links
-// that its replacement continues: those lead to where they will lead.
+// A cell that stays gets the new links. One that retires keeps the old ones for what close() emits,
+// but for links that its replacement continues: those lead to where they will lead.
 void rewirer::reroute(change&, transition& s, actor_cell& sender) {
   const bool stays = s.stays(sender);
   for (const auto id : s.sessions) {

@@ -17,11 +17,11 @@
 
 namespace hocket::rewire {
 
-/// Makes the running graph another one, in two steps. *Prepare*: new and replaced actors open on
-/// trial, beside the old ones and get nothing; whatever fails there is undone, and the old graph
-/// has not noticed. *Commit*, at the end of a micro-turn: links change over, queue by queue, without
-/// a stop of the whole: what waits in front of a replaced actor moves to its replacement in order; a cell that
-/// retires finishes what it has taken and closes, and its replacement begins after that.
+/// Makes the running graph another one, in two steps. *Prepare*: new and replaced actors open
+/// beside the old ones and get nothing; what fails there is undone, and the old graph has not
+/// noticed. *Commit*, at the end of a micro-turn: links change over, queue by queue, without a stop
+/// of the whole: what waits in front of a replaced actor moves to its replacement in order; a cell
+/// that retires finishes what it has taken and closes, and its replacement begins after that.
 ///
 /// Threads: run() from any, one at a time; commit on the timers' thread, or in virtual time the
 /// loop's.
@@ -55,7 +55,8 @@ class rewirer {
   void prepare(const std::shared_ptr<change>& c);
   /// Reports the decision to the owner of the history; once, and before any other host acts on it.
   void record_decision(change& c) const;
-  /// Decided: at the end of micro-turn `k`, or at once where that is over. Waits until all has settled.
+  /// Decided: at the end of micro-turn `k`, or at once where that is over. Waits until all has
+  /// settled.
   void commit_at(const std::shared_ptr<change>& c, std::int64_t k);
   void abort(change& c, std::string host, std::string code, std::string why);
   int revision() const { return revision_.load(); }
@@ -93,6 +94,8 @@ class rewirer {
   void connect_outputs(topology_edit& edit, change& c, transition& s);
   void reroute(change& c, transition& s, actor_cell& sender);
   void drain_old_queues(change& c, transition& s);
+  void retire_old(change& c, transition& s);
+  void report_packets(change& c, const transition& s) const;
   void set_limits(change& c, transition& s);
   void begin(const std::shared_ptr<actor_cell>& replacement,
              const std::shared_ptr<actor_cell>& before);
