@@ -1,10 +1,11 @@
 #include "graph/contract/plugin.hpp"
 
-#include <cstring>
 #include <dlfcn.h>
 #include <exception>
 
 #include <fmt/format.h>
+
+#include "graph/contract/plugin_note.hpp"
 
 namespace hocket {
 namespace {
@@ -16,7 +17,19 @@ Function entry_point(void* library, const char* name) {
 
 }  // namespace
 
+result<void> check_plugin(const std::string& path) {
+  const auto note = read_plugin_note(path);
+  if (!note) return fail(note);
+  if (note->abi == HOCKET_PLUGIN_ABI) return {};
+  return fail(
+      "plugin.abi_mismatch",
+      fmt::format("plugin `{}` ({}) was built for ABI `{}`, this program has `{}`: build it "
+                  "against this release",
+                  note->name, path, note->abi, HOCKET_PLUGIN_ABI));
+}
+
 result<void> load_plugin(const std::string& path, registry& into) {
+  HOCKET_TRY(check_plugin(path));
   // Without a slash the loader would look through the system's folders.
   const auto file = path.find('/') == path.npos ? "./" + path : path;
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -31,21 +44,10 @@ result<void> load_plugin(const std::string& path, registry& into) {
   if (abi == nullptr || name == nullptr || enrol == nullptr) {
     dlclose(library);
     return fail("plugin.not_a_plugin",
-                fmt::format("`{}` is a library, but no plugin: it lacks `{}`; put "
-                            "HOCKET_PLUGIN(name) {{…}} into its source and build it with "
-                            "HOCKET_SHARED_PLUGIN",
-                            path,
+                fmt::format("`{}` names itself a plugin, but lacks `{}`", path,
                             abi == nullptr    ? "hocket_plugin_abi"
                             : name == nullptr ? "hocket_plugin_name"
                                               : "hocket_plugin_register"));
-  }
-  if (std::strcmp(abi(), HOCKET_PLUGIN_ABI) != 0) {
-    const auto message = fmt::format(
-        "plugin `{}` ({}) was built for ABI `{}`, this program has `{}`: build it against this "
-        "release",
-        name(), path, abi(), HOCKET_PLUGIN_ABI);
-    dlclose(library);
-    return fail("plugin.abi_mismatch", message);
   }
   // The library stays loaded from here on: the registry may hold its code.
   registry with_it = into;

@@ -69,6 +69,7 @@ constexpr code_doc codes[] = {
     {"host.address-taken", "two hosts whose ports overlap"},
     {"host.mixed-keys", "one host has a key and another has none"},
     {"host.insecure", "plaintext beyond this machine without saying so"},
+    {"host.plaintext", "plaintext beyond this machine, as the graph wants it", severity::warning},
     {"host.unused", "no actor runs on a host", severity::warning},
 
     {"replicas.scope", "replicas of an actor of which there is one per conversation"},

@@ -120,6 +120,8 @@ json field_json(const field_doc& f) {
   if (!f.info.choices.empty()) out["choices"] = f.info.choices;
   if (f.info.is_path) out["path"] = true;
   if (f.info.is_tool_list) out["tools"] = true;
+  if (f.info.is_output) out["output"] = true;
+  if (f.info.is_pipeline) out["pipeline"] = true;
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/references.hpp"
 #include "graph/spec/yaml.hpp"
+#include "graph/trust/policy.hpp"
 
 namespace hocket::spec {
 
@@ -102,6 +103,19 @@ class expander {
       add_error(findings_, where, "yaml.limit",
                 fmt::format("{}: includes are nested deeper than {} or are more than {}",
                             entry.name, max_include_depth, expansion_budget{}.files));
+      return {};
+    }
+    // What was expanded includes nothing any more; what says otherwise was made by somebody else.
+    if (options_.may != nullptr && options_.expanded) {
+      add_error(findings_, where, "include.file",
+                fmt::format("{}: a graph inside a recording includes no files", entry.name));
+      return {};
+    }
+    if (const auto ok =
+            options_.may != nullptr ? trust::may_read(*options_.may, path) : result<void>();
+        !ok) {
+      add_error(findings_, where, "include.file",
+                fmt::format("{}: cannot include `{}`: {}", entry.name, path, ok.error().message));
       return {};
     }
     const auto text =
@@ -234,6 +248,8 @@ class expander {
       for (auto& [name, where] : b.path) name = prefix + name;
       graph.budgets.push_back(std::move(b));
     }
+    // A path is taken from the folder of the file that names it.
+    for (auto& p : inner.plugins) p = beside(entry.include->file, p);
     for (auto& p : inner.plugins)
       if (std::find(graph.plugins.begin(), graph.plugins.end(), p) == graph.plugins.end())
         graph.plugins.push_back(std::move(p));

@@ -13,8 +13,8 @@ std::string canonical_text(const plan& g) {
       fmt::format("name {}\nmicro_turn_ns {}\n", quoted(g.name), g.grid.length.count());
   for (const auto& p : g.plugins) out += fmt::format("plugin {}\n", quoted(p));
   for (const auto& h : g.hosts)
-    out += fmt::format("host {} {} {} {} {}\n", h.name, quoted(h.listen), quoted(h.key), h.insecure,
-                       h.shared_memory);
+    out += fmt::format("host {} {} {} {} {}{}\n", h.name, quoted(h.listen), quoted(h.key),
+                       h.insecure, h.shared_memory, h.rewires ? " rewires" : "");
   for (const auto& a : g.actors) {
     const auto& r = a.restart;
     out += fmt::format("actor {} {} on {} policy {} restart {} {} {} {} {} {} watchdog_ms {}\n",

@@ -202,7 +202,8 @@ json host_schema() {
   return closed({{"listen", {{"type", "string"}, {"pattern", "^(tcp://.+:[0-9]+|ipc://.+)$"}}},
                  {"key", {{"type", "string"}}},
                  {"insecure", {{"type", "boolean"}}},
-                 {"shared_memory", {{"type", "boolean"}}}},
+                 {"shared_memory", {{"type", "boolean"}}},
+                 {"rewires", {{"type", "boolean"}}}},
                 {"listen"});
 }
 

@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "graph/contract/registry.hpp"
 #include "graph/spec/expand.hpp"
 #include "graph/spec/hash.hpp"
@@ -22,7 +24,11 @@ std::vector<std::string> plugins_of(const std::string& file, const std::string& 
                                     const load_options& options) {
   diagnostics findings;
   const auto graph = spec::expand(file, text, options, findings);
-  return graph ? graph->plugins : std::vector<std::string>();
+  if (!graph) return {};
+  std::vector<std::string> out;
+  for (const auto& p : graph->plugins)
+    out.push_back((std::filesystem::path(file).parent_path() / p).lexically_normal().string());
+  return out;
 }
 
 }  // namespace hocket

@@ -10,6 +10,9 @@
 #include "graph/core/diagnostic.hpp"
 #include "graph/core/ids.hpp"
 
+namespace hocket::trust {
+struct policy;
+}
 namespace hocket {
 
 /// What happens when an actor's component fails or hangs.
@@ -69,6 +72,7 @@ struct plan_host {
   std::string key;            ///< file with its public key; "" = plaintext
   bool insecure = false;      ///< plaintext beyond this machine is wanted
   bool shared_memory = true;  ///< with hosts of the same machine; false: sockets alone
+  bool rewires = false;       ///< may ask the others to change the graph; none marked: each may
 };
 
 /// A graph that passed validation: nothing in it can be wrong any more except the world.
@@ -97,6 +101,9 @@ struct load_options {
   std::optional<std::string> (*env)(const std::string& name) = nullptr;
   /// Reads an included file; replaced in tests and fuzzing.
   result<std::string> (*read_file)(const std::string& path) = nullptr;
+  /// Who wrote the text: variables and included files that this level may not see are as if they did
+  /// not exist. None: a file of one's own.
+  const trust::policy* may = nullptr;
 };
 
 /// YAML text -> validated plan. Pure: no device, network or weight file is touched.
@@ -106,8 +113,8 @@ std::optional<plan> load_plan(const std::string& file, const std::string& text,
                               const registry& types, const load_options& options,
                               diagnostics& findings);
 
-/// The `plugins:` of a graph file and of what it includes, so that they can be loaded into the
-/// registry before load_plan. Findings are left to load_plan.
+/// The `plugins:` of a graph file and of what it includes, as paths: a relative one is taken from the
+/// folder of the file that names it. Nothing is loaded; findings are left to load_plan.
 std::vector<std::string> plugins_of(const std::string& file, const std::string& text,
                                     const load_options& options);
 

@@ -45,6 +45,9 @@ void read_hosts(const value& root, graph_spec& graph, diagnostics& findings) {
       v.field({.name = "insecure", .doc = "allow plaintext beyond this machine"}, h.host.insecure);
       v.field({.name = "shared_memory", .doc = "use it with hosts of the same machine"},
               h.host.shared_memory);
+      v.field({.name = "rewires",
+               .doc = "may change the graph on the other hosts; where no host says so, each may"},
+              h.host.rewires);
     });
     graph.hosts.push_back(std::move(h));
   }

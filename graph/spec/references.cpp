@@ -9,6 +9,7 @@
 
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/yaml.hpp"
+#include "graph/trust/policy.hpp"
 
 namespace hocket::spec {
 namespace {
@@ -121,8 +122,14 @@ class replacer {
       bad(fmt::format("`${{env:{}}}` names no variable", body), where);
       return {};
     }
-    auto text = environment(name, options_);
+    const auto allowed =
+        options_.may != nullptr ? trust::may_see_variable(*options_.may, name) : result<void>();
+    auto text = allowed ? environment(name, options_) : std::nullopt;
     if (!text && cut != body.npos) text = body.substr(cut + 2);
+    if (!text && !allowed) {
+      add_error(findings_, where, "reference.env", allowed.error().message);
+      return {};
+    }
     if (!text) {
       add_error(findings_, where, "reference.env",
                 fmt::format("the environment variable `{}` is not set", name),

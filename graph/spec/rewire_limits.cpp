@@ -82,7 +82,7 @@ class checker {
       }
       const auto& b = it->second;
       if (b.listen != h.listen || b.key != h.key || b.insecure != h.insecure ||
-          b.shared_memory != h.shared_memory)
+          b.shared_memory != h.shared_memory || b.rewires != h.rewires)
         refuse(whole(), "rewire.hosts",
                fmt::format("hosts.{}: its address or key is another than the run's", h.name),
                std::string(start_anew) + " on all hosts");

@@ -101,8 +101,9 @@ std::string to_yaml(const plan& graph, const std::map<std::string, std::string>&
   for (const auto& p : graph.plugins) out += fmt::format("  - {}\n", text_of(p));
   if (!graph.hosts.empty()) out += "hosts:\n";
   for (const auto& h : graph.hosts)
-    out += fmt::format("  {}: {{listen: {}, key: {}, insecure: {}, shared_memory: {}}}\n", h.name,
-                       text_of(h.listen), text_of(h.key), h.insecure, h.shared_memory);
+    out += fmt::format("  {}: {{listen: {}, key: {}, insecure: {}, shared_memory: {}{}}}\n", h.name,
+                       text_of(h.listen), text_of(h.key), h.insecure, h.shared_memory,
+                       h.rewires ? ", rewires: true" : "");
   out += "actors:\n";
   for (std::size_t i = 0; i < graph.actors.size(); ++i) {
     const auto& a = graph.actors[i];

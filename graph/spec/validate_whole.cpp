@@ -56,6 +56,13 @@ void check_host(validation& v, const host_spec& h) {
               fmt::format("host {}: `{}` would carry plaintext beyond this machine", host.name,
                           host.listen),
               "add `key:` (`hocket keys` makes one), or say `insecure: true`");
+  else if (host.key.empty() && !is_loopback(address))
+    add_warning(
+        v.findings, h.where, "host.plaintext",
+        fmt::format("host {}: `insecure: true`: whoever is on the way to `{}` can read what is "
+                    "said, and speak in this host's name",
+                    host.name, host.listen),
+        "add `key:`; `hocket keys` makes one");
 }
 
 /// Each host takes its port and the next one: control and data.

@@ -162,7 +162,27 @@ const std::vector<std::string>& pure_elements() {
                                                "alawdec",
                                                "alawenc",
                                                "pipeline",
-                                               "bin"};
+                                               "bin",
+                                               "tsdemux",
+                                               "tsparse",
+                                               "mpegpsdemux",
+                                               "flvdemux",
+                                               "wavpackparse",
+                                               "wavpackdec",
+                                               "speexdec",
+                                               "y4mdec",
+                                               "av1parse",
+                                               "av1dec",
+                                               "dav1ddec",
+                                               "vp8parse",
+                                               "vp9parse",
+                                               "h263parse",
+                                               "icydemux",
+                                               "amrnbdec",
+                                               "amrwbdec",
+                                               "sbcparse",
+                                               "sbcdec",
+                                               "subparse"};
   return all;
 }
 

@@ -20,6 +20,8 @@ expect() {  # expect WORDS FILE: the file holds them
 echo "built a plugin against the installed package"
 
 hocket=$prefix/bin/hocket
+# No command but `run` runs anything of a plugin: its manifest tells the others.
+"$hocket" run --manifest "$guest/guest.so" >"$work/manifest.txt"
 "$hocket" list --plugin "$guest/guest.so" >"$work/list.txt"
 expect greet "$work/list.txt"
 expect guest.beat "$work/list.txt"
@@ -38,6 +40,7 @@ new="$work/new project"
 (cd "$new" && export CMAKE_PREFIX_PATH="$prefix" CXX="$compiler" &&
   "$cmake" -B build && "$cmake" --build build --parallel 2 && ctest --test-dir build --no-tests=error) \
   >"$work/new.log" 2>&1 || { cat "$work/new.log"; exit 1; }
+"$hocket" run --manifest "$new/build/audio_louder.so" >>"$work/manifest.txt"
 "$hocket" describe audio.louder --plugin "$new/build/audio_louder.so" >"$work/describe.txt"
 expect gain_db "$work/describe.txt"
 cat >"$new/loud.yaml" <<'YAML'

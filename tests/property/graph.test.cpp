@@ -28,8 +28,9 @@ std::optional<std::string> no_env(const std::string&) { return {}; }
 
 std::optional<plan> load(const std::string& text, diagnostics& findings,
                          std::vector<std::string> sets = {}) {
-  return load_plan("r.yaml", text, types(), {{}, std::move(sets), false, no_env, no_files},
-                   findings);
+  const load_options options = {
+      .params = {}, .sets = std::move(sets), .env = no_env, .read_file = no_files};
+  return load_plan("r.yaml", text, types(), options, findings);
 }
 
 /// A graph in which every actor is fed by earlier ones, and some by later ones over back edges.

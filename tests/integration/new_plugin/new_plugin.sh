@@ -25,4 +25,5 @@ done
 # The tool also as a shared library that the program loads.
 "$compiler" "${flags[@]}" -fPIC -shared -DHOCKET_SHARED_PLUGIN "$work/plugins/word_count/word_count.cpp" \
   -o "$work/word_count.so" "${libraries[@]}" -lfmt -Wl,--exclude-libs,ALL
+"$hocket" run --manifest "$work/word_count.so"
 "$hocket" describe word_count --plugin "$work/word_count.so" | grep -q 'Says back'
