@@ -1,6 +1,7 @@
 #include "actors/capture/capture.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include "graph/core/samples.hpp"
@@ -15,7 +16,8 @@ constexpr std::int64_t grace_ms = 100;  ///< how long produce() waits for late l
 void capture::config::visit(config_visitor& v) {
   v.field({.name = "pipeline",
            .doc = "GStreamer source pipeline, such as `autoaudiosrc` or `rtspsrc location=… ! "
-                  "decodebin`; with `media: both` it names its demultiplexer `src`"},
+                  "decodebin`; with `media: both` it names its demultiplexer `src`",
+           .is_pipeline = true},
           pipeline);
   v.field({.name = "file", .doc = "any media file; instead of `pipeline`", .is_path = true}, file);
   v.field({.name = "media", .doc = "what to take from it", .choices = {"audio", "video", "both"}},
@@ -72,11 +74,36 @@ component_info capture::info() {
       .latency_ms = 20};
 }
 
+/// What the pipeline may hold. A file's content is a stranger's whoever wrote the graph: it gets what
+/// decodes, and nothing that opens a file, a device or an address.
+result<allow_element> capture::element_rule(const trust::capability& may) const {
+  if (config_.file.empty()) {
+    HOCKET_TRY(may.pipeline(config_.pipeline));
+    return [rules = may.allowed()](std::string_view element) {
+      return trust::may_use_element(rules, element);
+    };
+  }
+  if (const auto ok = may.readable(config_.file); !ok) return fail(ok);
+  std::error_code ignored;
+  // A pipe would keep us waiting for who writes to it.
+  if (std::filesystem::exists(config_.file, ignored) &&
+      !std::filesystem::is_regular_file(config_.file, ignored))
+    return fail("capture.cannot_open", config_.file + ": is no file");
+  auto rules = trust::default_policy(trust::level::downloaded);
+  rules.elements.insert(rules.elements.end(), {"filesrc", "avdec_*"});
+  return [rules = std::move(rules)](std::string_view element) {
+    return trust::may_use_element(rules, element);
+  };
+}
+
 result<void> capture::open(const context& where) {
   context_ = where;
   timeline_ = sample_timeline(chunk_samples, config_.gap_ms * rate_hz / 1000);
   if (config_.pipeline.empty() == config_.file.empty())
     return fail("capture.cannot_open", "give either `pipeline` or `file`");
+  const auto may = capability_of(where);
+  auto allow = element_rule(*may);
+  if (!allow) return fail(allow);
   auto made = gst_source::open({.pipeline = config_.file.empty() ? config_.pipeline : config_.file,
                                 .is_file = !config_.file.empty(),
                                 .audio = config_.media != "video",
@@ -84,7 +111,8 @@ result<void> capture::open(const context& where) {
                                 .rate_hz = rate_hz,
                                 .width = static_cast<std::int32_t>(config_.width),
                                 .height = static_cast<std::int32_t>(config_.height),
-                                .frames_per_s = config_.frames_per_s});
+                                .frames_per_s = config_.frames_per_s,
+                                .allow = std::move(*allow)});
   if (!made) {
     if (config_.file.empty()) return fail(made);
     return fail(made.error().code, config_.file + ": " + made.error().message);

@@ -5,7 +5,7 @@
 
 #include "actors/capture/gst_source.hpp"
 #include "actors/capture/sample_timeline.hpp"
-#include "graph/contract/component.hpp"
+#include "graph/contract/capability.hpp"
 
 namespace hocket::capture {
 
@@ -45,6 +45,7 @@ class capture final : public component {
   static constexpr std::int64_t chunk_samples = rate_hz / 50;
 
  private:
+  result<allow_element> element_rule(const trust::capability& may) const;
   bool is_virtual() const { return context_.time->is_virtual(); }
   timestamp to_stream_time(std::int64_t pts_ns) const;
   result<void> pull_audio(timestamp until);

@@ -63,7 +63,7 @@ class source final : public gst_source {
   }
 
   result<void> start() {
-    auto made = parse_pipeline(describe(options_));
+    auto made = parse_pipeline(describe(options_), options_.allow);
     if (!made) return fail(made);
     pipeline_ = *made;
     if (options_.audio) audio_ = gst_bin_get_by_name(GST_BIN(pipeline_), "hocket_audio");

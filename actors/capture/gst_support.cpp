@@ -54,7 +54,63 @@ std::string_view package_of_element(std::string_view element) {
   return "";
 }
 
-result<_GstElement*> parse_pipeline(const std::string& description) {
+namespace {
+
+constexpr auto allow_key = "hocket-allow";
+
+std::string factory_name(GstElement* element) {
+  GstElementFactory* factory = gst_element_get_factory(element);
+  return factory != nullptr ? GST_OBJECT_NAME(factory) : "";
+}
+
+// GstAutoplugSelectResult, which no header of GStreamer's declares.
+enum class plug : int { attempt = 0, expose = 1, skip = 2 };
+
+int may_plug(GstElement*, GstPad*, GstCaps*, GstElementFactory* factory, gpointer allow) {
+  const auto& may = *static_cast<const allow_element*>(allow);
+  return static_cast<int>(may(GST_OBJECT_NAME(factory)) ? plug::attempt : plug::skip);
+}
+
+/// Decoders ask before they add an element.
+void watch_decoder(GstElement* element, gpointer allow) {
+  if (g_signal_lookup("autoplug-select", G_OBJECT_TYPE(element)) != 0)
+    g_signal_connect(element, "autoplug-select", G_CALLBACK(may_plug), allow);
+}
+
+// What comes by another way is an error before it does anything: it is added before it starts.
+void element_added(GstBin*, GstBin*, GstElement* element, gpointer allow) {
+  watch_decoder(element, allow);
+  const auto ok = (*static_cast<const allow_element*>(allow))(factory_name(element));
+  if (ok) return;
+  gst_element_set_locked_state(element, TRUE);
+  GST_ELEMENT_ERROR(element, RESOURCE, NOT_AUTHORIZED, ("%s", ok.error().message.c_str()),
+                    (nullptr));
+}
+
+/// Asks for all elements that are there, and from here on for those that come.
+result<void> guard(GstElement* pipeline, const allow_element& allow) {
+  if (!allow) return {};
+  auto* kept = new allow_element(allow);
+  g_object_set_data_full(G_OBJECT(pipeline), allow_key, kept,
+                         [](gpointer p) { delete static_cast<allow_element*>(p); });
+  result<void> out;
+  GstIterator* all = gst_bin_iterate_recurse(GST_BIN(pipeline));
+  GValue item = G_VALUE_INIT;
+  while (out && gst_iterator_next(all, &item) == GST_ITERATOR_OK) {
+    auto* element = GST_ELEMENT(g_value_get_object(&item));
+    out = allow(factory_name(element));
+    watch_decoder(element, kept);
+    g_value_reset(&item);
+  }
+  g_value_unset(&item);
+  gst_iterator_free(all);
+  if (out) g_signal_connect(pipeline, "deep-element-added", G_CALLBACK(element_added), kept);
+  return out;
+}
+
+}  // namespace
+
+result<_GstElement*> parse_pipeline(const std::string& description, const allow_element& allow) {
   init_gstreamer();
   GError* failure = nullptr;
   GstParseContext* context = gst_parse_context_new();
@@ -78,6 +134,10 @@ result<_GstElement*> parse_pipeline(const std::string& description) {
     GstElement* whole = gst_pipeline_new(nullptr);
     gst_bin_add(GST_BIN(whole), pipeline);
     pipeline = whole;
+  }
+  if (auto fine = guard(pipeline, allow); !fine) {
+    gst_object_unref(pipeline);
+    return fail(fine);
   }
   return pipeline;
 }

@@ -37,7 +37,7 @@ class speaker final : public gst_speaker {
         "appsrc name=hocket_in is-live=true format=time max-bytes=65536 "
         "caps=audio/x-raw,format=F32LE,layout=interleaved,channels=1,rate=" +
         std::to_string(options_.rate_hz) + " ! audioconvert ! audioresample ! " + options_.sink;
-    auto made = capture::parse_pipeline(description);
+    auto made = capture::parse_pipeline(description, options_.allow);
     if (!made) return fail("playout.cannot_open", made.error().message);
     pipeline_ = static_cast<GstElement*>(*made);
     source_ = gst_bin_get_by_name(GST_BIN(pipeline_), "hocket_in");

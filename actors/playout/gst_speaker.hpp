@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/capture/gst_support.hpp"
 #include "graph/core/clock.hpp"
 #include "graph/core/result.hpp"
 
@@ -22,6 +23,7 @@ class gst_speaker {
     std::int64_t period = 320;  ///< samples
     std::int64_t first = 0;     ///< stream-time index of the first sample that render gives
     const hocket::clock* time = nullptr;
+    capture::allow_element allow = {};  ///< asked for every element
   };
   static result<std::unique_ptr<gst_speaker>> open(
       options, std::function<std::vector<float>(std::int64_t)> render);

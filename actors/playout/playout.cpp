@@ -85,17 +85,20 @@ result<void> playout::open(const context& where) {
     return fail("playout.device_in_virtual_time",
                 "a device plays in real time only; use `to: file` or `to: none` in virtual time");
   HOCKET_TRY(may->pipeline(config_.pipeline));
-  auto made = gst_speaker::open({.sink = config_.pipeline,
-                                 .rate_hz = rate_hz,
-                                 .period = config_.period_ms * per_ms,
-                                 .first = start + delay_,
-                                 .time = where.time},
-                                [this](std::int64_t n) {
-                                  std::lock_guard lock(mutex_);
-                                  auto samples = queue_->render(n);
-                                  heard_.insert(heard_.end(), samples.begin(), samples.end());
-                                  return samples;
-                                });
+  auto made = gst_speaker::open(
+      {.sink = config_.pipeline,
+       .rate_hz = rate_hz,
+       .period = config_.period_ms * per_ms,
+       .first = start + delay_,
+       .time = where.time,
+       .allow = [rules = may->allowed()](
+                    std::string_view element) { return trust::may_use_element(rules, element); }},
+      [this](std::int64_t n) {
+        std::lock_guard lock(mutex_);
+        auto samples = queue_->render(n);
+        heard_.insert(heard_.end(), samples.begin(), samples.end());
+        return samples;
+      });
   if (!made) return fail(made);
   speaker_ = std::move(*made);
   return {};

@@ -128,7 +128,7 @@ result<std::unique_ptr<graph_recorder>> graph_recorder::create(const plan& graph
   recording_writer_options how;
   how.path = options.path;
   how.facts = facts_of(graph, types, options);
-  how.graph_yaml = spec::to_yaml(graph);
+  if (options.with_pii) how.graph_yaml = spec::to_yaml(graph);
   how.unix_zero_ns = options.virtual_time ? 0 : unix_ns();
   how.compress = options.compress;
   auto file = recording_writer::create(std::move(how), std::move(to));
@@ -334,8 +334,8 @@ void graph_recorder::take(std::vector<item>& batch) {
   for (auto& i : batch) {
     if (i.graph) {
       const auto k = i.graph->file.grid.index_of(i.graph->from);
-      file_->add_revision(
-          {i.graph->number, i.graph->from, k, i.graph->file.hash, spec::to_yaml(i.graph->file)});
+      file_->add_revision({i.graph->number, i.graph->from, k, i.graph->file.hash,
+                           options_.with_pii ? spec::to_yaml(i.graph->file) : ""});
       for (const auto& [output, what] : i.graph->channels) file_->add_channel(output, what);
     } else if (!i.event.empty())
       file_->add_event(i.at, i.event);

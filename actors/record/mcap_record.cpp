@@ -80,7 +80,8 @@ result<void> mcap_record::open(const context& where) {
   if (where.graph != nullptr) {
     how.facts["graph_name"] = where.graph->name();
     how.facts["graph_hash"] = where.graph->hash();
-    how.graph_yaml = where.graph->expanded_yaml();
+    // What a graph has its actors say or type stands in its text.
+    if (with_pii_) how.graph_yaml = where.graph->expanded_yaml();
   }
   auto made = recording_writer::create(std::move(how), make_sink(std::move(*to)));
   if (!made) return fail(made);
