@@ -1,4 +1,6 @@
 // What the hosts tell each other while a run goes on, and what comes off the wire.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "actors/distributed/membership.hpp"
@@ -157,6 +159,22 @@ bool membership::packet_arrived(std::uint32_t link, packet&& p) {
   return true;
 }
 
+/// A host speaks for its own actors, and a step at a time: a counter that one host could push to its
+/// end would take every later interruption from all others.
+bool membership::may_interrupt(const std::string& peer, const wire::epoch_raised& m) {
+  constexpr epoch_number ahead_max = 1 << 16;
+  const auto& actors = run_.local().whole.actors;
+  const bool own = m.actor.empty() || std::any_of(actors.begin(), actors.end(), [&](const auto& a) {
+                     return a.name == m.actor && a.host == peer;
+                   });
+  const auto session = run_.find_session(m.session);
+  if (own && (!session || m.epoch <= session->epoch.load() + ahead_max)) return true;
+  run_.event("", "message_refused",
+             fmt::format("host {} raises an epoch {}", peer,
+                         own ? "far ahead of its time" : "in another host's name"));
+  return false;
+}
+
 void membership::control_arrived(const std::string& peer, const host_message& m) {
   std::visit(
       [&](const auto& event) {
@@ -164,6 +182,7 @@ void membership::control_arrived(const std::string& peer, const host_message& m)
         if constexpr (requires { on(peer, event); }) {
           on(peer, event);
         } else if constexpr (std::is_same_v<kind, wire::epoch_raised>) {
+          if (!may_interrupt(peer, event)) return;
           if (run_.is_virtual()) return accept(peer, {0, {}, m});
           run_.interrupt_elsewhere(event.session, event.epoch, event.actor);
         } else if constexpr (requires { event.number; }) {  // of a rewire

@@ -126,6 +126,7 @@ class membership final : public peer_hosts, public wire::node_events {
   void send(const std::string& peer, wire::host_event event);
   void send_all(const wire::host_event& event);
   bool is_leader(const std::string& peer) const { return peer == local_.leader; }
+  bool may_interrupt(const std::string& peer, const wire::epoch_raised& m);
   void accept(const std::string& peer, received&& a);
   void follow_clock(std::int64_t now_ns);
 

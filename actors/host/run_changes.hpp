@@ -19,6 +19,8 @@ struct graph_text {
   std::string file;
   std::string text;
   std::map<std::string, std::string> includes = {};
+  /// The host that asked for it; "": somebody on this machine. Does not travel: the receiver knows.
+  std::string from = {};
 };
 
 struct rewire_request {

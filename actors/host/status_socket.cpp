@@ -3,8 +3,10 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -111,6 +113,7 @@ class status_socket::impl {
   struct client {
     int fd = -1;
     std::string asked;
+    std::uint64_t heard = 0;  ///< when it last said something, by the count of what was said
   };
   static constexpr std::size_t clients_max = 16;
   static constexpr std::size_t line_max = 4u << 20;  ///< a graph file with what it includes
@@ -134,20 +137,37 @@ class status_socket::impl {
   void admit() {
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) return;
-    if (clients_.size() >= clients_max) {
+    if (!is_ours(fd)) {
       close(fd);
       return;
+    }
+    // Who says nothing keeps nobody out: the one that has been silent for longest goes.
+    if (clients_.size() >= clients_max) {
+      const auto silent =
+          std::min_element(clients_.begin(), clients_.end(),
+                           [](const client& a, const client& b) { return a.heard < b.heard; });
+      close(silent->fd);
+      clients_.erase(silent);
     }
     // A client that asks and never reads must not hold the others up for long.
     const timeval limit{1, 0};
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    clients_.push_back({fd, ""});
+    clients_.push_back({fd, "", ++said_});
+  }
+
+  /// Whoever can open the file may still be another user, in a container or by a descriptor.
+  static bool is_ours(int fd) {
+    ucred who{};
+    socklen_t size = sizeof who;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
+           (who.uid == geteuid() || who.uid == 0);
   }
 
   bool serve(client& c) {
     char block[4096];
     const auto n = read(c.fd, block, sizeof block);
     if (n <= 0) return false;
+    c.heard = ++said_;
     c.asked.append(block, static_cast<std::size_t>(n));
     for (auto end = c.asked.find('\n'); end != std::string::npos; end = c.asked.find('\n')) {
       const auto line = c.asked.substr(0, end);
@@ -169,6 +189,7 @@ class status_socket::impl {
   const std::string path_;
   const status_answer answer_;
   std::vector<client> clients_;
+  std::uint64_t said_ = 0;
   std::thread thread_;
 };
 
@@ -185,7 +206,9 @@ result<std::unique_ptr<status_socket>> status_socket::serve(const std::string& p
   if (taken) return fail("host.no_socket", path + ": another run listens there");
   unlink(path.c_str());  // left behind by a run that was killed
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0 || bind(fd, at->address(), socket_file::size_bytes) != 0 || listen(fd, 8) != 0) {
+  // The mode of the file that bind() makes, whatever the umask says: nobody else may ask.
+  if (fd < 0 || fchmod(fd, 0600) != 0 || bind(fd, at->address(), socket_file::size_bytes) != 0 ||
+      listen(fd, 64) != 0) {
     const auto why = fmt::format("{}: {}", path, std::strerror(errno));
     if (fd >= 0) close(fd);
     return fail("host.no_socket", why);

@@ -19,6 +19,9 @@ constexpr auto look_again = std::chrono::milliseconds(50);
 /// How long a message to all hosts may be under way before the boundary that it names.
 constexpr std::int64_t notice_ns = 300'000'000;
 constexpr int settle_limit_s = 30;
+/// What one peer may have this host do at a time, and remember.
+constexpr std::ptrdiff_t at_once_max = 4;
+constexpr std::size_t kept_max = 64;
 
 bool there(const wire::peer_status& p) {
   return p.state == wire::peer_state::up || p.state == wire::peer_state::suspect;
@@ -37,23 +40,42 @@ rewire_outcome refused(std::string host, std::string code, std::string why) {
 coordinator::~coordinator() { finish(); }
 
 void coordinator::finish() {
-  std::list<std::thread> all;
+  std::list<std::pair<std::thread, std::unique_ptr<errand>>> all;
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
     changed_.notify_all();
     all.swap(threads_);
   }
-  for (auto& t : all) t.join();
+  for (auto& t : all) t.first.join();
 }
 
 std::uint64_t coordinator::first_number() {
   return static_cast<std::uint64_t>(std::random_device{}()) << 24;
 }
 
-void coordinator::spawn(std::function<void()> f) {
+bool coordinator::spawn_for(const std::string& peer, std::function<void()> f) {
   std::lock_guard lock(mutex_);
-  if (!closed_) threads_.emplace_back(std::move(f));
+  for (auto it = threads_.begin(); it != threads_.end();) {
+    if (!it->second->over.load()) {
+      ++it;
+      continue;
+    }
+    it->first.join();
+    it = threads_.erase(it);
+  }
+  const auto busy = std::count_if(threads_.begin(), threads_.end(),
+                                  [&](const auto& t) { return t.second->peer == peer; });
+  if (closed_ || busy >= at_once_max) return false;
+  auto about = std::make_unique<errand>();
+  about->peer = peer;
+  auto* of = about.get();
+  threads_.emplace_back(std::thread([f = std::move(f), of] {
+                          f();
+                          of->over.store(true);
+                        }),
+                        std::move(about));
+  return true;
 }
 
 bool coordinator::run_over() const { return closed_ || run_.stopping() || run_.finished(); }
@@ -99,7 +121,8 @@ rewire_outcome coordinator::ask(const rewire_request& request) {
   const auto& leader = run_.local().leader;
   const auto number = [&] {
     std::lock_guard lock(mutex_);
-    return ++last_;
+    asked_for_ = mine->request.graph.text;
+    return asked_ = ++last_;
   }();
   mine->request.hash = mine->what.next.hash;
   const auto before = who_is_there();
@@ -141,19 +164,27 @@ void coordinator::take(const std::string& peer, const wire::host_event& m) {
 
 void coordinator::on(const std::string& peer, const wire::rewire_ask& m) {
   if (!run_.local().leads()) return;
-  spawn([this, peer, m] {
-    send(peer, wire::rewire_answer{m.number, to_message(lead(from_message(*m.request)))});
+  const bool taken = spawn_for(peer, [this, peer, m] {
+    auto request = from_message(*m.request);
+    request.graph.from = peer;
+    send(peer, wire::rewire_answer{m.number, to_message(lead(std::move(request)))});
   });
+  if (!taken)
+    send(peer, wire::rewire_answer{
+                   m.number, to_message(refused("", "rewire.busy",
+                                                "this host deals with what was asked before; try "
+                                                "again when it has"))});
 }
 
 void coordinator::on(const std::string& peer, const wire::rewire_prepare& m) {
   if (peer != run_.local().leader) return;
-  spawn([this, peer, m] { participate(peer, m.number, from_message(*m.request)); });
+  spawn_for(peer, [this, peer, m] { participate(peer, m.number, from_message(*m.request)); });
 }
 
 void coordinator::on(const std::string& peer, const wire::rewire_commit& m) {
   if (peer != run_.local().leader) return;
   std::lock_guard lock(mutex_);
+  if (decisions_.size() >= kept_max) decisions_.erase(decisions_.begin());
   decisions_[m.number] = {true, m.micro_turn};
   changed_.notify_all();
 }
@@ -161,6 +192,7 @@ void coordinator::on(const std::string& peer, const wire::rewire_commit& m) {
 void coordinator::on(const std::string& peer, const wire::rewire_abort& m) {
   if (peer != run_.local().leader) return;
   std::lock_guard lock(mutex_);
+  if (decisions_.size() >= kept_max) decisions_.erase(decisions_.begin());
   decisions_[m.number] = {false, 0};
   changed_.notify_all();
 }
@@ -169,7 +201,8 @@ void coordinator::on(const std::string& peer, const wire::rewire_answer& m) {
   auto out = from_message(*m.outcome);
   if (out.host.empty()) out.host = peer;
   std::lock_guard lock(mutex_);
-  answers_[m.number] = std::move(out);
+  // Only what was asked is answered, and by whom it was asked.
+  if (peer == run_.local().leader && m.number == asked_) answers_[m.number] = std::move(out);
   changed_.notify_all();
 }
 
@@ -352,6 +385,11 @@ void coordinator::collect_done(std::uint64_t number, const incarnations& before,
 
 void coordinator::participate(std::string leader, std::uint64_t number, rewire_request request) {
   const auto before = who_is_there();
+  {
+    // What somebody on this machine asked the leader for comes back as it went.
+    std::lock_guard lock(mutex_);
+    if (asked_for_.empty() || request.graph.text != asked_for_) request.graph.from = leader;
+  }
   auto c = rewirer_.draft(request);
   if (c->out.state == rewire_state::planned && !request.dry_run) rewirer_.prepare(c);
   if (c->out.state == rewire_state::unchanged) {

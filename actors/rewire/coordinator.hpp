@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <list>
 #include <map>
@@ -81,7 +82,8 @@ class coordinator {
   void on(const std::string& peer, const wire::rewire_answer& m);
   void on(const std::string& peer, const wire::rewire_vote& m);
   void on(const std::string& peer, const wire::rewire_done& m);
-  void spawn(std::function<void()> f);
+  /// Does it in a thread of its own; false where the peer has enough under way.
+  bool spawn_for(const std::string& peer, std::function<void()> f);
 
   graph_run& run_;
   rewirer& rewirer_;
@@ -96,7 +98,13 @@ class coordinator {
   std::map<std::uint64_t, replies> replies_;
   std::map<std::uint64_t, decision> decisions_;  ///< as a follower
   std::map<std::uint64_t, rewire_outcome> answers_;
-  std::list<std::thread> threads_;
+  std::uint64_t asked_ = 0;  ///< the newest question to the leader; nobody else's answers are kept
+  std::string asked_for_;    ///< its text
+  struct errand {
+    std::string peer;
+    std::atomic<bool> over{false};
+  };
+  std::list<std::pair<std::thread, std::unique_ptr<errand>>> threads_;
 };
 
 }  // namespace hocket::rewire

@@ -99,6 +99,18 @@ result<std::string> read_public_key(const fs::path& file) { return read_key(file
 
 result<std::string> read_secret_key(const fs::path& file) {
   struct stat info {};
+  const auto folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (stat(folder.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0 &&
+      (info.st_mode & S_ISVTX) == 0)
+    return fail(wire_error::bad_key,
+                fmt::format("{}: everybody can replace the keys in this folder; chmod o-w it",
+                            folder.string()));
+  if (stat(file.c_str(), &info) == 0 && info.st_uid != geteuid() && info.st_uid != 0)
+    return fail(
+        wire_error::bad_key,
+        fmt::format("{}: belongs to another user, who knows this secret key; make a pair of "
+                    "your own",
+                    file.string()));
   if (stat(file.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
     return fail(wire_error::bad_key,
                 fmt::format("{}: others can read this secret key (mode {:04o}); chmod 600 it, or "

@@ -121,6 +121,7 @@ result<void> node::impl::open() {
   const auto& o = core_.options;
   HOCKET_TRY(check_links(o));
   HOCKET_TRY(check_peers(o));
+  raise_descriptor_limit();
   if (!o.secret_key.empty()) {
     const auto pub = public_key_of(o.secret_key);
     if (!pub) return fail(pub);
@@ -173,14 +174,17 @@ result<void> node::impl::listen() {
                                    o.limits.bulk_bytes + control_bytes_max, core_.security, "");
   // More than the message log ever has under way.
   core_.control_router->limit_unsent(4 * static_cast<int>(host_message_log::unconfirmed_max));
-  core_.control_router->watch();
   const auto at = core_.control_router->bind(where.to_string());
   if (!at) return fail(at);
   listening_ = *at;
+  const auto control_address = address::parse(*at);
+  if (!control_address) return fail(control_address);
   const auto data_at = data->bind(where.data_lane().to_string());
   if (!data_at) return fail(data_at);
   const auto data_address = address::parse(*data_at);
   if (!data_address) return fail(data_address);
+  core_.control_router->watch(std::make_unique<door>(control_address->port));
+  data->watch(std::make_unique<door>(data_address->port));
   core_.data_announcement = data_address->announce();
   core_.data_router =
       std::make_shared<shared_socket>(std::move(data), [this] { core_.awake.wake(); });
@@ -229,6 +233,10 @@ bool node::impl::drain() {
       if (!e) break;
       any = true;
       if (*e == zmq_socket::event::bad_handshake) core_.refused.fetch_add(1);
+    }
+    for (std::size_t i = 0; i < turn_messages && core_.data_router; ++i) {
+      if (!core_.data_router->bare().next_event()) break;
+      any = true;
     }
   }
   for (const auto& p : peers_) any = p->drain() || any;
@@ -279,6 +287,7 @@ void node::impl::loop() {
       fds.push_back({core_.control_router->fd(), POLLIN, 0});
       fds.push_back({core_.control_router->watch_fd(), POLLIN, 0});
       fds.push_back({core_.data_router->fd(), POLLIN, 0});
+      fds.push_back({core_.data_router->bare().watch_fd(), POLLIN, 0});
     }
     for (const auto& p : peers_) p->add_fds(fds);
     now = monotonic_ns();

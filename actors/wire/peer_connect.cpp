@@ -18,6 +18,8 @@ constexpr std::int64_t handshake_limit_ns = 3000 * ms;
 /// A little less than ZeroMQ gives a handshake (zmq_socket.cpp): a peer that takes that long has
 /// not said no.
 constexpr std::int64_t silence_ns = 1900 * ms;
+/// What a socket with its monitor and its connection needs, twice.
+constexpr int socket_descriptors = 16;
 constexpr std::size_t control_bytes_max = 1u << 20;
 /// How long an attempt waits for TCP alone. The kernel repeats a lost SYN after 1, 3, 7 s: on a
 /// link that was cut and is whole again, a new attempt is through long before.
@@ -37,6 +39,11 @@ std::string routing_id(char lane, std::uint64_t connection) {
 }  // namespace
 
 void peer::dial(clock_ns now) {
+  // ZeroMQ ends the process where it gets no descriptor for a socket's own needs.
+  if (!descriptors_left(socket_descriptors)) {
+    retry_at_ns_ = now + retry_.next_ns();
+    return;
+  }
   const auto connection = random_number();
   auto how = core_.security;
   how.server_key = options_.public_key;
@@ -140,6 +147,8 @@ result<void> peer::open_data_socket(const hello& h) {
   if (!control) return fail(control);
   const auto where = control->with_announced(h.data_lane);
   if (!where) return fail(where);
+  if (!descriptors_left(socket_descriptors))
+    return fail(wire_error::cannot_listen, "this host has no descriptors left for a connection");
   auto how = core_.security;
   how.server_key = options_.public_key;
   auto socket = std::make_unique<zmq_socket>(core_.context, zmq_socket::kind::dealer,

@@ -171,6 +171,7 @@ std::optional<zmq_parts> zmq_socket::receive() {
     const auto* data = static_cast<const std::byte*>(zmq_msg_data(m));
     const auto size = zmq_msg_size(m);
     const bool more = zmq_msg_more(m) != 0;
+    if (first && guard_) guard_->spoke(zmq_msg_get(m, ZMQ_SRCFD));
     if (first && kind_ == kind::router) {
       parts.route.assign(reinterpret_cast<const char*>(data), size);
     } else {
@@ -200,13 +201,14 @@ bool zmq_socket::readable() const {
   return zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
 }
 
-void zmq_socket::watch() {
+void zmq_socket::watch(std::unique_ptr<door> guard) {
+  guard_ = std::move(guard);
   static std::atomic<std::uint64_t> count{0};
   const auto name = fmt::format("inproc://watch-{}", count++);
   HOCKET_ASSERT(zmq_socket_monitor(socket_, name.c_str(),
                                    ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-                                       ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED |
-                                       ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                                       (guard_ ? ZMQ_EVENT_ACCEPTED : 0) | ZMQ_EVENT_DISCONNECTED |
+                                       ZMQ_EVENT_CLOSED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                                        ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                                        ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) == 0);
   monitor_ = ::zmq_socket(context_.get(), ZMQ_PAIR);
@@ -228,8 +230,13 @@ std::optional<zmq_socket::event> zmq_socket::next_event() {
   char address[256];
   zmq_recv(monitor_, address, sizeof address, ZMQ_DONTWAIT);
   std::uint16_t what = 0;
+  std::int32_t fd = -1;
   std::memcpy(&what, first, sizeof what);
+  std::memcpy(&fd, first + sizeof what, sizeof fd);
+  if (guard_ && what == ZMQ_EVENT_ACCEPTED) guard_->accepted(fd);
+  if (guard_ && (what == ZMQ_EVENT_DISCONNECTED || what == ZMQ_EVENT_CLOSED)) guard_->closed(fd);
   switch (what) {
+    case ZMQ_EVENT_ACCEPTED:
     case ZMQ_EVENT_CONNECTED: return event::connected;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return event::handshaken;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return event::refused_key;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/wire/door.hpp"
 #include "graph/core/buffer.hpp"
 #include "graph/core/result.hpp"
 
@@ -79,8 +80,9 @@ class zmq_socket {
     refused_key,
     bad_handshake
   };
-  /// Begins to watch; its fd becomes readable on events.
-  void watch();
+  /// Begins to watch; its fd becomes readable on events. A listening socket's `guard` learns who comes,
+  /// goes and speaks.
+  void watch(std::unique_ptr<door> guard = nullptr);
   int watch_fd() const;
   std::optional<event> next_event();
 
@@ -88,6 +90,7 @@ class zmq_socket {
   zmq_context& context_;
   void* socket_ = nullptr;
   void* monitor_ = nullptr;
+  std::unique_ptr<door> guard_;
   kind kind_;
 };
 
