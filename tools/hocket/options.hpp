@@ -27,7 +27,9 @@ inline void add_graph_options(CLI::App& sub, graph_options& o) {
   sub.add_option("--param", o.params, "Value of ${param:name}")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
-  sub.add_option("--plugin", o.plugins, "Load a plugin's shared library first")
+  sub.add_option(
+         "--plugin", o.plugins,
+         "A plugin's shared library: `run` and `replay` load it, the others read its manifest")
       ->type_name("FILE")
       ->allow_extra_args(false);
 }

@@ -2,51 +2,142 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "graph/contract/plugin.hpp"
+#include "graph/spec/assumed.hpp"
 #include "graph/spec/expand.hpp"
+#include "graph/spec/hash.hpp"
+#include "graph/spec/manifest.hpp"
+#include "graph/spec/permit.hpp"
+#include "graph/trust/files.hpp"
 #include "actors/components.hpp"
 #include "plugins/plugins.hpp"
+#include "tools/hocket/say.hpp"
 
 namespace hocket::cli {
 
-result<registry> known_types(const std::vector<std::string>& plugins) {
+result<registry> known_types() {
   registry types;
   HOCKET_TRY(register_components(types));
   HOCKET_TRY(plugins::register_all_plugins(types));
-  for (const auto& file : plugins) HOCKET_TRY(load_plugin(file, types));
   return types;
 }
 
 namespace {
 
-/// Loads the libraries that the graph names and `--plugin` has not loaded already.
-void load_own_plugins(const std::string& graph, const std::vector<std::string>& wanted,
-                      const std::vector<std::string>& loaded, registry& types,
-                      diagnostics& findings) {
-  const auto same = [](const std::string& a, const std::string& b) {
-    std::error_code failed;
-    return a == b || std::filesystem::equivalent(a, b, failed);
-  };
-  for (const auto& file : wanted) {
-    const auto is_file = [&](const std::string& other) { return same(file, other); };
-    if (std::any_of(loaded.begin(), loaded.end(), is_file)) continue;
-    if (const auto done = load_plugin(file, types); !done)
-      findings.add({severity::error,
-                    {graph, 0, 0},
-                    "graph.plugin",
-                    fmt::format("plugins: {}", done.error().message),
-                    "paths are taken from the current folder",
-                    {}});
+/// What tells one build of a library from another.
+std::string digest_of(const std::string& library) {
+  std::ifstream in(library, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  return spec::hash_of(bytes.str());
+}
+
+/// What the library's manifest declares. False where there is none.
+result<bool> add_declared(const std::string& library, registry& types) {
+  HOCKET_TRY(check_plugin(library));
+  const auto text = spec::read_from_disk(library + ".json");
+  if (!text) return false;
+  if (auto done = spec::read_manifest(*text, digest_of(library), types); !done)
+    return done.error().code == "plugin.manifest" ? result<bool>(false) : fail(done);
+  return true;
+}
+
+bool is_same_file(const std::string& a, const std::string& b) {
+  std::error_code failed;
+  return a == b || std::filesystem::equivalent(a, b, failed);
+}
+
+bool is_among(const std::string& file, const std::vector<std::string>& others) {
+  return std::any_of(others.begin(), others.end(),
+                     [&](const std::string& o) { return is_same_file(file, o); });
+}
+
+void add_plugin_error(diagnostics& findings, const std::string& graph, const std::string& message,
+                      const std::string& hint) {
+  findings.add({severity::error, {graph, 0, 0}, "graph.plugin", "plugins: " + message, hint, {}});
+}
+
+/// For commands that look at a graph: what its plugins declare, and what is left unknown, taken as the
+/// graph uses it. Nothing of a plugin runs.
+void declare_plugins(const std::string& graph, const std::string& text, const load_options& options,
+                     const std::vector<std::string>& given, registry& types, loaded_graph& out) {
+  auto all = given;
+  for (const auto& file : plugins_of(graph, text, options))
+    if (!is_among(file, all)) all.push_back(file);
+  bool some_unknown = false;
+  for (const auto& file : all) {
+    if (is_among(file, given)) {  // known_types_and() said what is wrong with it
+      std::error_code failed;
+      some_unknown = some_unknown || !std::filesystem::exists(file + ".json", failed);
+      continue;
+    }
+    const auto declared = add_declared(file, types);
+    if (!declared)
+      add_plugin_error(out.findings, graph, declared.error().message,
+                       "paths are taken from the folder of the graph file");
+    else
+      some_unknown = some_unknown || !*declared;
   }
+  if (all.empty()) return;
+  const auto assumed =
+      some_unknown ? spec::assume_types(graph, text, options, types) : std::vector<std::string>();
+  if (!assumed.empty())
+    out.findings.add(
+        {severity::warning,
+         {graph, 0, 0},
+         "graph.not-checked",
+         fmt::format("not checked: what {} declares; only `hocket run` loads plugins",
+                     fmt::join(assumed, ", ")),
+         "a manifest beside the library tells the other commands: `hocket run --manifest LIBRARY`",
+         {}});
 }
 
 }  // namespace
+
+result<registry> known_types_and(const std::vector<std::string>& plugins,
+                                 std::vector<std::string>* undeclared) {
+  auto types = known_types();
+  if (!types) return types;
+  for (const auto& file : plugins) {
+    const auto declared = add_declared(file, *types);
+    if (!declared) return fail(declared);
+    if (!*declared && undeclared != nullptr) undeclared->push_back(file);
+  }
+  return types;
+}
+
+void tell_undeclared(const std::vector<std::string>& libraries) {
+  for (const auto& file : libraries)
+    say(stderr,
+        "note: what {} declares is not known: no manifest of this build lies beside it; "
+        "`hocket run --manifest {}` loads it and writes one\n",
+        file, file);
+}
+
+result<registry> types_to_run(const std::vector<std::string>& plugins) {
+  auto types = known_types();
+  if (!types) return types;
+  for (const auto& file : plugins) HOCKET_TRY(load_plugin(file, *types));
+  return types;
+}
+
+result<void> write_manifest(const std::string& library) {
+  const auto without = known_types();
+  if (!without) return fail(without);
+  auto with = *without;
+  HOCKET_TRY(load_plugin(library, with));
+  return trust::write_file(library + ".json",
+                           spec::manifest_text(*without, with, digest_of(library)),
+                           trust::readers::everyone);
+}
 
 namespace {
 
@@ -62,13 +153,29 @@ result<std::string> read_and_note(const std::string& path) {
 /// The included files of a text that came from elsewhere.
 thread_local std::map<std::string, std::string>* bundled = nullptr;
 
+/// A text from another host reads nothing here but what came with it.
+thread_local bool nothing_but_bundled = false;
+
 result<std::string> read_bundled(const std::string& path) {
   std::error_code failed;
   const auto name = std::filesystem::absolute(path, failed).lexically_normal().string();
   if (const auto it = bundled->find(name); it != bundled->end()) return it->second;
+  if (nothing_but_bundled)
+    return fail("file.missing", "it did not come with the graph that another host sent");
   auto text = spec::read_from_disk(path);
   if (text) (*bundled)[name] = *text;
   return text;
+}
+
+constexpr auto variable_key = "${env:";
+
+std::optional<std::string> bundled_variable(const std::string& name) {
+  const auto key = variable_key + name + "}";
+  if (const auto it = bundled->find(key); it != bundled->end()) return it->second;
+  const char* here = nothing_but_bundled ? nullptr : std::getenv(name.c_str());
+  if (here == nullptr) return {};
+  (*bundled)[key] = here;
+  return here;
 }
 
 /// False where one does not read name=value: told.
@@ -92,64 +199,113 @@ bool read_params(const graph_options& how, load_options& options, diagnostics& f
 
 result<plan> load_again(const std::string& file, const std::string& text,
                         std::map<std::string, std::string>& includes, const registry& types,
-                        const graph_options& how, bool expanded) {
+                        const graph_options& how, const text_origin& from) {
   diagnostics findings;
   load_options options;
-  options.expanded = expanded;
+  options.expanded = from.expanded;
+  options.may = from.may;
   options.sets = how.sets;
   options.read_file = read_bundled;
   if (!read_params(how, options, findings)) return fail("apply.bad_graph", findings.to_string());
   bundled = &includes;
+  nothing_but_bundled = from.travels == text_origin::travel::came;
+  if (from.travels != text_origin::travel::stays) options.env = bundled_variable;
   auto graph = load_plan(file, text, types, options, findings);
   bundled = nullptr;
-  if (!graph) return fail("apply.bad_graph", findings.to_string());
+  if (graph && from.may == nullptr)
+    spec::permit(*graph, trust::default_policy(trust::level::own), findings);
+  if (!graph || findings.has_errors()) return fail("apply.bad_graph", findings.to_string());
   return std::move(*graph);
 }
 
 loaded_graph load_graph_text(const std::string& file, const std::string& text,
-                             const registry& types, const graph_options& how, bool expanded) {
+                             const registry& types, const graph_options& how,
+                             const text_origin& from) {
   loaded_graph out;
   load_options options;
-  options.expanded = expanded;
+  options.expanded = from.expanded;
+  options.may = from.may;
   options.sets = how.sets;
   options.read_file = read_and_note;
   noted.clear();
   if (!read_params(how, options, out.findings)) return out;
   const auto known = std::make_shared<registry>(types);
-  load_own_plugins(file, plugins_of(file, text, options), how.plugins, *known, out.findings);
+  out.plugins = plugins_of(file, text, options);
+  if (!from.runs) {
+    declare_plugins(file, text, options, how.plugins, *known, out);
+  } else {
+    for (const auto& p : out.plugins)
+      if (!is_among(p, how.plugins)) {
+        trust::policy nothing = trust::default_policy(from.may ? from.may->who : trust::level::own);
+        add_plugin_error(out.findings, file, trust::may_load(nothing, p).error().message, "");
+      }
+    if (out.findings.has_errors()) return out;
+  }
   out.types = known;
   out.graph = load_plan(file, text, *known, options, out.findings);
   out.includes.swap(noted);
+  // What a recording names is judged when it is known who runs and who is played.
+  if (out.graph && from.may == nullptr)
+    spec::permit(*out.graph, trust::default_policy(trust::level::own), out.findings);
   if (out.findings.has_errors()) out.graph.reset();
   return out;
 }
 
-loaded_graph load_graph(const std::string& file, const registry& types, const graph_options& how) {
+namespace {
+
+loaded_graph unreadable(const std::string& file) {
+  loaded_graph out;
+  out.findings.add({severity::error,
+                    {file, 0, 0},
+                    "graph.unreadable",
+                    "cannot read this file",
+                    "give the path of a graph file, such as configs/graphs/talk.yaml",
+                    {}});
+  return out;
+}
+
+std::optional<std::string> text_of(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
   if (in) text << in.rdbuf();
-  if (!in || !text) {
-    loaded_graph out;
-    out.findings.add({severity::error,
-                      {file, 0, 0},
-                      "graph.unreadable",
-                      "cannot read this file",
-                      "give the path of a graph file, such as configs/graphs/talk.yaml",
-                      {}});
-    return out;
-  }
-  return load_graph_text(file, text.str(), types, how, false);
+  if (!in || !text) return {};
+  return text.str();
+}
+
+}  // namespace
+
+loaded_graph load_graph(const std::string& file, const registry& types, const graph_options& how) {
+  const auto text = text_of(file);
+  return text ? load_graph_text(file, *text, types, how, {}) : unreadable(file);
+}
+
+loaded_graph load_graph_to_run(const std::string& file, const graph_options& how) {
+  const auto text = text_of(file);
+  if (!text) return unreadable(file);
+  loaded_graph failed;
+  const auto broken = [&](const error& e) {
+    failed.findings.add({severity::error, {file, 0, 0}, e.code, e.message, "", {}});
+    return std::move(failed);
+  };
+  const auto declared = known_types_and(how.plugins);
+  if (!declared) return broken(declared.error());
+  // A graph that is wrong loads nothing.
+  auto seen = load_graph_text(file, *text, *declared, how, {});
+  if (seen.findings.has_errors() || (how.plugins.empty() && seen.plugins.empty())) return seen;
+  const auto types = types_to_run(how.plugins);
+  if (!types) return broken(types.error());
+  return load_graph_text(file, *text, *types, how, {.runs = true});
 }
 
 int print_findings(const diagnostics& findings) {
   const auto text = findings.to_string();
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  print_clean(stderr, text);
   return findings.has_errors() ? exit_bad_input : exit_fine;
 }
 
 int complain(const error& e, int exit_code, const std::string& hint) {
   std::fflush(stdout);
-  fmt::print(stderr, "{}", to_string(diagnostic{severity::error, {}, e.code, e.message, hint, {}}));
+  say(stderr, "{}", to_string(diagnostic{severity::error, {}, e.code, e.message, hint, {}}));
   return exit_code;
 }
 

@@ -17,11 +17,15 @@ UNMOVED = ("the three go on as if nothing were: nobody is called lost, no lossle
 
 
 class Talk:
-    """Three hosts over loopback TCP; at the end they must not have noticed anything."""
+    """Three hosts over loopback TCP; at the end they must not have noticed anything.
 
-    def __init__(self, bench, keys=False):
+    `plain`: without the keys that hosts of one machine have of their own, so that what a stranger
+    says gets as far as our decoders."""
+
+    def __init__(self, bench, keys=False, plain=False):
         self.bench = bench
-        self.hosts = Hosts(bench, loopback=True, keys=keys).start_all()
+        options = {name: {"insecure": "true"} for name in NAMES} if plain else None
+        self.hosts = Hosts(bench, loopback=True, keys=keys, host_options=options).start_all()
         self.hosts.run_for(1)
         self.marks = self.hosts.marks()
         self.begun_s = time.monotonic()
@@ -127,7 +131,7 @@ def wrong_graph(bench):
     recovery="he is refused, and both versions are named",
     invariant=UNMOVED)
 def wrong_version(bench):
-    talk = Talk(bench)
+    talk = Talk(bench, plain=True)
     begun_s = time.monotonic()
     address = talk.hosts.address_of("right").rpartition("/")[2].split(":")
     dealer = zmtp.Dealer((address[0], int(address[1])))
@@ -151,7 +155,7 @@ def at_all_ports(hosts):
     recovery="each is counted and cut off, or left to wait; nobody else is",
     invariant=UNMOVED)
 def garbage_on_the_port(bench):
-    talk = Talk(bench)
+    talk = Talk(bench, plain=True)
     chance = random.Random(4)
     kinds = [lambda: chance.randbytes(3000),
              lambda: b"GET / HTTP/1.1\r\nHost: hocket\r\n\r\n",
@@ -210,7 +214,7 @@ def pour(address, stop, counts, message):
     recovery="what is no message of a peer is left out; peers are heard between the strangers",
     invariant=UNMOVED)
 def port_flood(bench):
-    talk = Talk(bench)
+    talk = Talk(bench, plain=True)
     stop, counts, threads = threading.Event(), [], []
     floods = [zmtp.beat(12345, 1), zmtp.hello(5, "nobody", 1), random.randbytes(100_000)]
     targets = [("127.0.0.1", port) for port in talk.hosts.ports_of("right")]

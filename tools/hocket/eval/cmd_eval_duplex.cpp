@@ -187,9 +187,7 @@ int compare_reports(const duplex_request& o) {
 }
 
 int judge_graph(const duplex_request& o) {
-  const auto types = known_types(o.how.plugins);
-  if (!types) return complain(types.error(), exit_bad_input);
-  const auto loaded = load_graph(o.graph, *types, o.how);
+  const auto loaded = load_graph_to_run(o.graph, o.how);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
   const auto what = make_subject(*loaded.graph, *loaded.types, {o.input, o.audio, o.texts});
   if (!what) return complain(what.error(), exit_bad_input);

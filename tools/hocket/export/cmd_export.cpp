@@ -10,6 +10,7 @@
 #include "graph/trust/files.hpp"
 #include "tools/hocket/export/commands.hpp"
 #include "tools/hocket/export/export_files.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -70,17 +71,17 @@ void print(const export_options& o, const exported& made) {
     using json = nlohmann::ordered_json;
     json files = json::array();
     for (const auto& f : made.files) files.push_back((fs::path(o.out) / f.name).string());
-    fmt::print("{}\n", json{{"files", files}, {"notes", made.notes}}.dump(2));
+    say("{}\n", json{{"files", files}, {"notes", made.notes}}.dump(2));
     return;
   }
-  for (const auto& f : made.files) fmt::print("wrote {}\n", (fs::path(o.out) / f.name).string());
-  for (const auto& note : made.notes) fmt::print("note: {}\n", note);
+  for (const auto& f : made.files) say("wrote {}\n", (fs::path(o.out) / f.name).string());
+  for (const auto& note : made.notes) say("note: {}\n", note);
 }
 
 }  // namespace
 
 int run_export(const export_options& o) {
-  const auto types = known_types(o.how.plugins);
+  const auto types = known_types_and(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
   const auto loaded = load_graph(o.graph, *types, o.how);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;

@@ -3,6 +3,7 @@
 #include "graph/core/diagnostic.hpp"
 #include "graph/spec/docs.hpp"
 #include "tools/hocket/graphs/commands.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -10,7 +11,7 @@ namespace {
 
 int print(std::string text) {
   if (text.empty() || text.back() != '\n') text += '\n';
-  fmt::print("{}", text);
+  say("{}", text);
   return exit_fine;
 }
 
@@ -22,8 +23,10 @@ int show(const Type& type, bool json) {
 }  // namespace
 
 int run_describe(const describe_options& o) {
-  const auto types = known_types(o.plugins);
+  std::vector<std::string> undeclared;
+  const auto types = known_types_and(o.plugins, &undeclared);
   if (!types) return complain(types.error(), exit_bad_input);
+  tell_undeclared(undeclared);
   if (const auto* component = types->find_component(o.type)) return show(*component, o.json);
   if (const auto* tool = types->find_tool(o.type)) return show(*tool, o.json);
   for (const auto kind : {part_kind::planner, part_kind::tool_source})

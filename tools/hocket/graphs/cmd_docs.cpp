@@ -80,7 +80,7 @@ int run_docs(const docs_options& o) {
   if (!fs::is_directory(fs::path(o.root) / "graph"))
     return complain({"docs.no_repository", fmt::format("{}: not Hocket's source tree", o.root)},
                     exit_bad_input, "run it in the repository, or give --root");
-  const auto types = known_types({});
+  const auto types = known_types();
   if (!types) return complain(types.error(), exit_failed);
   const auto files = generate(fs::path(o.root).lexically_normal(), *types);
   if (!files) return complain(files.error(), exit_bad_input);

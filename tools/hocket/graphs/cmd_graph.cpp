@@ -8,6 +8,7 @@
 #include "graph/trust/files.hpp"
 #include "tools/hocket/graphs/commands.hpp"
 #include "tools/hocket/process.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -46,7 +47,7 @@ std::string to_json(const plan& graph) {
 }  // namespace
 
 int run_graph(const graph_command_options& o) {
-  const auto types = known_types(o.how.plugins);
+  const auto types = known_types_and(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
   const auto loaded = load_graph(o.graph, *types, o.how);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
@@ -69,7 +70,7 @@ int run_graph(const graph_command_options& o) {
   }
   if (const auto done = trust::write_file(o.out, text); !done)
     return complain({"graph.cannot_write", done.error().message}, exit_failed);
-  fmt::print("wrote {}\n", o.out);
+  say("wrote {}\n", o.out);
   return exit_fine;
 }
 

@@ -8,6 +8,7 @@
 
 #include "actors/wire/keys.hpp"
 #include "tools/hocket/graphs/commands.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -61,13 +62,12 @@ int show(const std::vector<listed_key>& keys, const keys_options& o) {
                    {"secret_file", k.secret},
                    {"problem", k.problem}});
     if (o.json) continue;
-    fmt::print("{:<16} {}  {}\n", k.name, k.public_key.empty() ? "-" : k.public_key,
-               k.secret.empty() ? "public only" : "secret in " + k.secret);
-    if (!k.safe) fmt::print(stderr, "error: {} [wire.bad_key]\n", k.problem);
+    say("{:<16} {}  {}\n", k.name, k.public_key.empty() ? "-" : k.public_key,
+        k.secret.empty() ? "public only" : "secret in " + k.secret);
+    if (!k.safe) say(stderr, "error: {} [wire.bad_key]\n", k.problem);
   }
-  if (o.json) fmt::print("{}\n", json{{"dir", o.dir}, {"keys", all}}.dump(2));
-  if (keys.empty() && !o.json)
-    fmt::print("no keys in {}; `hocket keys NAME` makes a pair\n", o.dir);
+  if (o.json) say("{}\n", json{{"dir", o.dir}, {"keys", all}}.dump(2));
+  if (keys.empty() && !o.json) say("no keys in {}; `hocket keys NAME` makes a pair\n", o.dir);
   return safe ? exit_fine : exit_failed;
 }
 

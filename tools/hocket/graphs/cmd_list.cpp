@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/hocket/graphs/commands.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -14,17 +15,19 @@ using json = nlohmann::ordered_json;
 
 void print_part(const std::string& title,
                 const std::vector<std::pair<std::string, std::string>>& rows) {
-  fmt::print("{} ({})\n", title, rows.size());
+  say("{} ({})\n", title, rows.size());
   std::size_t wide = 0;
   for (const auto& [name, summary] : rows) wide = std::max(wide, name.size());
-  for (const auto& [name, summary] : rows) fmt::print("  {:<{}}  {}\n", name, wide, summary);
+  for (const auto& [name, summary] : rows) say("  {:<{}}  {}\n", name, wide, summary);
 }
 
 }  // namespace
 
 int run_list(const list_options& o) {
-  const auto types = known_types(o.plugins);
+  std::vector<std::string> undeclared;
+  const auto types = known_types_and(o.plugins, &undeclared);
   if (!types) return complain(types.error(), exit_bad_input);
+  tell_undeclared(undeclared);
   std::vector<std::pair<std::string, std::string>> components, tools, planners, sources;
   for (const auto& name : types->component_names())
     components.emplace_back(name, types->find_component(name)->info.summary);
@@ -48,13 +51,13 @@ int run_list(const list_options& o) {
     if (want_tools) all["tools"] = pack(tools);
     if (want_tools) all["tool_sources"] = pack(sources);
     if (want_components) all["planners"] = pack(planners);
-    fmt::print("{}\n", all.dump(2));
+    say("{}\n", all.dump(2));
     return exit_fine;
   }
   if (want_components) print_part("components", components);
-  if (want_components) fmt::print("\n");
+  if (want_components) say("\n");
   if (want_components) print_part("planners", planners);
-  if (want_components && want_tools) fmt::print("\n");
+  if (want_components && want_tools) say("\n");
   if (want_tools) print_part("tools", tools);
   if (want_tools && !sources.empty()) fmt::print("\n");
   if (want_tools && !sources.empty()) print_part("tool sources", sources);

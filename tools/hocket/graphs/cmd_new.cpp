@@ -52,7 +52,7 @@ result<void> write(const fs::path& path, const std::string& text) {
 }  // namespace
 
 int run_new(const new_options& o) {
-  const auto types = known_types({});
+  const auto types = known_types();
   if (!types) return complain(types.error(), exit_failed);
   if (const auto good = check_name(o, *types); !good) return complain(good.error(), exit_bad_input);
 

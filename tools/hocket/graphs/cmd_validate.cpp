@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/hocket/graphs/commands.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -25,7 +26,7 @@ json to_json(const diagnostic& d) {
 }  // namespace
 
 int run_validate(const validate_options& o) {
-  const auto types = known_types(o.how.plugins);
+  const auto types = known_types_and(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
   int code = exit_fine;
   json all = json::array();
@@ -47,10 +48,10 @@ int run_validate(const validate_options& o) {
     }
     print_findings(loaded.findings);
     if (loaded.graph)
-      fmt::print("{}: valid, {} actors, {} links\n", file, loaded.graph->actors.size(),
-                 loaded.graph->links.size());
+      say("{}: valid, {} actors, {} links\n", file, loaded.graph->actors.size(),
+          loaded.graph->links.size());
   }
-  if (o.json) fmt::print("{}\n", json{{"graphs", all}}.dump(2));
+  if (o.json) say("{}\n", json{{"graphs", all}}.dump(2));
   return code;
 }
 

@@ -32,7 +32,8 @@ void add_list(CLI::App& app, action& chosen) {
                       [] { return run_list(o); });
   sub.add_option("what", o.what, "components or tools; both where left out")
       ->check(CLI::IsMember({"components", "tools"}));
-  sub.add_option("--plugin", o.plugins, "Load a plugin's shared library first")->type_name("FILE");
+  sub.add_option("--plugin", o.plugins, "A plugin's shared library, whose manifest is read")
+      ->type_name("FILE");
   add_json(sub, o.json);
 }
 
@@ -42,7 +43,8 @@ void add_describe(CLI::App& app, action& chosen) {
       command(app, chosen, "describe", "Ports, queues and config keys of a component or tool",
               [] { return run_describe(o); });
   sub.add_option("type", o.type, "Such as audio.dmel or calculator")->required();
-  sub.add_option("--plugin", o.plugins, "Load a plugin's shared library first")->type_name("FILE");
+  sub.add_option("--plugin", o.plugins, "A plugin's shared library, whose manifest is read")
+      ->type_name("FILE");
   add_json(sub, o.json);
 }
 

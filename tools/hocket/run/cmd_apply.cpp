@@ -10,6 +10,7 @@
 #include "actors/rewire/report.hpp"
 #include "tools/hocket/run/commands.hpp"
 #include "tools/hocket/run/revisions.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/status_source.hpp"
 #include "tools/hocket/types.hpp"
 
@@ -27,10 +28,10 @@ int show_history(const apply_options& o) {
       json j = {{"revision", l.revision}, {"time", l.time}, {"state", l.state},
                 {"hash", l.hash},         {"file", l.file}, {"why", l.why}};
       if (!l.report.empty()) j["report"] = json::parse(l.report, nullptr, false);
-      fmt::print("{}\n", j.dump(-1, ' ', false, json::error_handler_t::replace));
+      say("{}\n", j.dump(-1, ' ', false, json::error_handler_t::replace));
     } else {
-      fmt::print("{:>4}  {}  {:<11}  {}  {}{}\n", l.revision, l.time, l.state, l.hash, l.file,
-                 l.why.empty() ? "" : "\n      " + l.why);
+      say("{:>4}  {}  {:<11}  {}  {}{}\n", l.revision, l.time, l.state, l.hash, l.file,
+          l.why.empty() ? "" : "\n      " + l.why);
     }
   }
   return exit_fine;
@@ -38,7 +39,7 @@ int show_history(const apply_options& o) {
 
 /// Two files, no run: what would happen.
 int compare(const apply_options& o) {
-  const auto types = known_types(o.how.plugins);
+  const auto types = known_types_and(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
   const auto running = load_graph(o.from, *types, o.how);
   if (print_findings(running.findings) != exit_fine || !running.graph) return exit_bad_input;
@@ -50,7 +51,7 @@ int compare(const apply_options& o) {
   std::map<std::string, std::string> includes;
   const auto wanted = load_again(o.graph, text.str(), includes, *running.types, o.how);
   if (!wanted) {
-    fmt::print(stderr, "{}", wanted.error().message);
+    say(stderr, "{}", wanted.error().message);
     return exit_bad_input;
   }
   const auto& next = *wanted;
@@ -70,10 +71,9 @@ int compare(const apply_options& o) {
   out.actors_kept = change->actors_kept;
   out.links_kept = change->links_kept;
   if (o.json)
-    fmt::print("{}\n", rewire::to_json(out));
+    say("{}\n", rewire::to_json(out));
   else
-    fmt::print("{}",
-               out.state == host::rewire_state::unchanged ? "nothing changes\n" : to_text(*change));
+    say("{}", out.state == host::rewire_state::unchanged ? "nothing changes\n" : to_text(*change));
   return exit_fine;
 }
 
@@ -104,11 +104,11 @@ int tell(const apply_options& o, const std::string& answer) {
   const bool fine =
       out.state != host::rewire_state::refused && out.state != host::rewire_state::rolled_back;
   if (o.json)
-    fmt::print("{}\n", answer);
+    say("{}\n", answer);
   else if (fine)
-    fmt::print("{}", rewire::to_text(out));
+    say("{}", rewire::to_text(out));
   else
-    fmt::print(
+    say(
         stderr, "error: {} [{}]\n",
         [&] {
           auto text = rewire::to_text(out);

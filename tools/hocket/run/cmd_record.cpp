@@ -6,6 +6,7 @@
 
 #include "actors/record/recording.hpp"
 #include "tools/hocket/run/commands.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -52,23 +53,22 @@ std::string about(const record::recorded_output& o, const char* key) {
 }
 
 void print(const std::string& file, const recording& r) {
-  fmt::print("{}: {}\n", file, verdict_text(r.how_it_ended()));
+  say("{}: {}\n", file, verdict_text(r.how_it_ended()));
   const auto host = r.fact("host");
-  fmt::print("graph {} ({}), recorded by hocket {} in {} time{}\n", r.fact("graph_name"),
-             r.fact("graph_hash"), r.fact("hocket_version"), r.fact("clock"),
-             host.empty() ? "" : " on host " + host + " alone");
+  say("graph {} ({}), recorded by hocket {} in {} time{}\n", r.fact("graph_name"),
+      r.fact("graph_hash"), r.fact("hocket_version"), r.fact("clock"),
+      host.empty() ? "" : " on host " + host + " alone");
   for (const auto& n : r.revisions())
-    fmt::print("rewired at {:.3f} s: revision {} ({}) from micro-turn {} on\n", n.from.seconds(),
-               n.number, n.hash, n.micro_turn);
-  fmt::print("{} packets of {} sessions, {:.3f} to {:.3f} s, {} events, {:.1f} MB\n\n", r.packets(),
-             r.sessions().size(), r.first().seconds(), r.last().seconds(), r.events().size(),
-             static_cast<double>(r.size_bytes()) / 1e6);
-  fmt::print("{:<28} {:>9} {:>8}  {:<24} {}\n", "output", "packets", "missing", "component",
-             "media");
+    say("rewired at {:.3f} s: revision {} ({}) from micro-turn {} on\n", n.from.seconds(), n.number,
+        n.hash, n.micro_turn);
+  say("{} packets of {} sessions, {:.3f} to {:.3f} s, {} events, {:.1f} MB\n\n", r.packets(),
+      r.sessions().size(), r.first().seconds(), r.last().seconds(), r.events().size(),
+      static_cast<double>(r.size_bytes()) / 1e6);
+  say("{:<28} {:>9} {:>8}  {:<24} {}\n", "output", "packets", "missing", "component", "media");
   for (const auto& o : r.outputs())
-    fmt::print("{:<28} {:>9} {:>8}  {:<24} {}\n", o.name, o.packets, o.missing,
-               about(o, "component"), about(o, "media"));
-  for (const auto& p : r.problems()) fmt::print("problem: {}\n", p);
+    say("{:<28} {:>9} {:>8}  {:<24} {}\n", o.name, o.packets, o.missing, about(o, "component"),
+        about(o, "media"));
+  for (const auto& p : r.problems()) say("problem: {}\n", p);
 }
 
 int info(const record_options& o) {
@@ -77,7 +77,7 @@ int info(const record_options& o) {
     return complain(r.error(), exit_bad_input,
                     "give an MCAP file that `hocket run --record` or record.mcap wrote");
   if (o.json)
-    fmt::print("{}\n", to_json(o.file, **r).dump(-1, ' ', false, json::error_handler_t::replace));
+    say("{}\n", to_json(o.file, **r).dump(-1, ' ', false, json::error_handler_t::replace));
   else
     print(o.file, **r);
   return exit_fine;
@@ -121,17 +121,16 @@ int recover(const record_options& o) {
     return complain(done.error(), input ? exit_bad_input : exit_failed);
   }
   if (o.json)
-    fmt::print("{}\n", json({{"out", o.out},
-                             {"messages", done->messages},
-                             {"chunks", done->chunks},
-                             {"damaged_chunks", done->damaged_chunks},
-                             {"damaged_attachments", done->damaged_attachments},
-                             {"lost_bytes", done->lost_bytes},
-                             {"was_closed", done->was_closed}})
-                           .dump());
+    say("{}\n", json({{"out", o.out},
+                      {"messages", done->messages},
+                      {"chunks", done->chunks},
+                      {"damaged_chunks", done->damaged_chunks},
+                      {"damaged_attachments", done->damaged_attachments},
+                      {"lost_bytes", done->lost_bytes},
+                      {"was_closed", done->was_closed}})
+                    .dump());
   else
-    fmt::print(
-        "{}: {} messages of {} whole chunks{}; {} damaged chunks, {} damaged attachments and {} "
+    say("{}: {} messages of {} whole chunks{}; {} damaged chunks, {} damaged attachments and {} "
         "bytes of a torn tail are left out\n",
         o.out, done->messages, done->chunks, done->was_closed ? " (the file had its end)" : "",
         done->damaged_chunks, done->damaged_attachments, done->lost_bytes);

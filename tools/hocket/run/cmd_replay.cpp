@@ -16,12 +16,14 @@
 #include "actors/replay/replay_plan.hpp"
 #include "actors/replay/retrace.hpp"
 #include "graph/spec/outputs.hpp"
+#include "graph/spec/permit.hpp"
 #include "graph/trust/trial.hpp"
 #include "graph/spec/to_yaml.hpp"
-#include "graph/trust/files.hpp"
+#include "graph/trust/capability.hpp"
 #include "tools/hocket/run/accounts.hpp"
 #include "tools/hocket/run/commands.hpp"
 #include "tools/hocket/run/out_lock.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -31,15 +33,25 @@ using json = nlohmann::ordered_json;
 
 volatile std::sig_atomic_t stop_wanted = 0;
 
+/// A recording may come from anybody: its graph computes and decodes, reads beneath the current
+/// folder (models) and writes beneath --out. A graph that the command line names is one's own.
+trust::policy what_it_may(const replay_options& o) {
+  if (o.trust || !o.graph.empty()) return trust::default_policy(trust::level::own);
+  auto may = trust::default_policy(trust::level::recorded);
+  may.folders = {"."};
+  return may;
+}
+
 /// The graph to run: the recorded one or another, with components replaced.
 loaded_graph graph_to_replay(const replay_options& o, const record::recording& from,
-                             const registry& types) {
+                             const registry& types, const trust::policy& may) {
+  const text_origin recorded{true, true, &may};
   auto first = o.how;
   if (!o.replace.empty()) first.sets.clear();  // they mean the components that are put in
   auto loaded = o.graph.empty()
                     ? load_graph_text(o.file + ":" + std::string(record::graph_attachment),
-                                      from.graph_yaml(), types, first, true)
-                    : load_graph(o.graph, types, first);
+                                      from.graph_yaml(), types, first, recorded)
+                    : load_graph_to_run(o.graph, first);
   if (!loaded.graph) return loaded;
   if (o.graph.empty() && first.sets.empty() && loaded.graph->hash != from.fact("graph_hash"))
     loaded.findings.add({severity::warning,
@@ -71,13 +83,15 @@ loaded_graph graph_to_replay(const replay_options& o, const record::recording& f
     others[actor] = r.substr(at + 1);
   }
   return load_graph_text(o.graph.empty() ? o.file : o.graph, spec::to_yaml(*loaded.graph, others),
-                         *loaded.types, o.how, true);
+                         *loaded.types, o.how, recorded);
 }
 
 /// What the recorded run was rewired to. Errors: apply.bad_graph, replay.no_graph.
 result<std::vector<replay::later_graph>> later_graphs(const replay_options& o,
                                                       const record::recording& from,
-                                                      const registry& types) {
+                                                      const registry& types,
+                                                      const trust::policy& may) {
+  const text_origin recorded{true, true, &may};
   std::vector<replay::later_graph> out;
   if (!o.graph.empty()) return out;
   std::map<std::string, std::string> others;
@@ -89,9 +103,9 @@ result<std::vector<replay::later_graph>> later_graphs(const replay_options& o,
     if (r.graph_yaml.empty())
       return fail("replay.no_graph", name + ": the graph of this revision is not in the recording");
     std::map<std::string, std::string> none;
-    auto next = load_again(name, r.graph_yaml, none, types, as_it_was, true);
+    auto next = load_again(name, r.graph_yaml, none, types, as_it_was, recorded);
     if (next && !others.empty())
-      next = load_again(name, spec::to_yaml(*next, others), none, types, o.how, true);
+      next = load_again(name, spec::to_yaml(*next, others), none, types, o.how, recorded);
     if (!next) return fail(next);
     out.push_back({r.number, r.from, std::move(*next)});
   }
@@ -141,19 +155,19 @@ std::string_view to_string(host::end_reason why) {
 
 void print_text(const replay_options& o, const replay::replay_plan& what,
                 const outcome_of_replay& r) {
-  fmt::print("played: {}\nran: {}\n", fmt::join(what.played, ", "), fmt::join(what.live, ", "));
-  if (!what.left_out.empty()) fmt::print("left out: {}\n", fmt::join(what.left_out, ", "));
-  fmt::print("\n{}", accounts_text(r.end.last));
+  say("played: {}\nran: {}\n", fmt::join(what.played, ", "), fmt::join(what.live, ", "));
+  if (!what.left_out.empty()) say("left out: {}\n", fmt::join(what.left_out, ", "));
+  say("\n{}", accounts_text(r.end.last));
   if (o.check) {
-    fmt::print("\n{:<28} {:>9} {:>9} {:>9}\n", "output", "recorded", "replayed", "same");
+    say("\n{:<28} {:>9} {:>9} {:>9}\n", "output", "recorded", "replayed", "same");
     for (const auto& c : r.compared) {
-      fmt::print("{:<28} {:>9} {:>9} {:>9}{}\n", c.name, c.recorded, c.replayed, c.same,
-                 c.fine() ? "" : "  differs");
-      if (!c.fine()) fmt::print("  first difference: {}\n", c.first_difference);
+      say("{:<28} {:>9} {:>9} {:>9}{}\n", c.name, c.recorded, c.replayed, c.same,
+          c.fine() ? "" : "  differs");
+      if (!c.fine()) say("  first difference: {}\n", c.first_difference);
     }
   }
-  fmt::print("\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n", to_string(r.end.why),
-             r.end.detail.empty() ? "" : ": " + r.end.detail, r.end.last.now.seconds(), r.wall_s);
+  say("\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n", to_string(r.end.why),
+      r.end.detail.empty() ? "" : ": " + r.end.detail, r.end.last.now.seconds(), r.wall_s);
 }
 
 void print_json(const replay::replay_plan& what, const outcome_of_replay& r) {
@@ -170,17 +184,18 @@ void print_json(const replay::replay_plan& what, const outcome_of_replay& r) {
                                {"same", c.same},
                                {"first_difference", c.first_difference}});
   out.update(json::parse(accounts_json(r.end.last)));
-  fmt::print("{}\n", out.dump(-1, ' ', false, json::error_handler_t::replace));
+  say("{}\n", out.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 result<outcome_of_replay> run_it(const replay_options& o, const replay::replay_plan& what,
                                  std::shared_ptr<const record::recording> from,
-                                 const registry& types) {
+                                 const registry& types, const trust::policy& may) {
   replay::comparison compare(what.graph, std::move(from), what.live, what.same_epochs);
   start_options how;
   how.virtual_time = !o.real_time;
   how.sessions = what.sessions;
   how.output_dir = o.out;
+  how.may = std::make_shared<const trust::capability>(may, o.out);
   if (o.check) how.observers = {&compare};
   outcome_of_replay out;
   for (const auto& l : what.later)
@@ -207,6 +222,21 @@ result<outcome_of_replay> run_it(const replay_options& o, const replay::replay_p
   return out;
 }
 
+/// The graph without those who are played: nothing of theirs is opened.
+plan only_live(plan graph, const std::vector<std::string>& live) {
+  for (auto& a : graph.actors)
+    a.removed = a.removed || std::find(live.begin(), live.end(), a.name) == live.end();
+  return graph;
+}
+
+/// What the graph of a recording may not do here.
+diagnostics refusals(const replay::replay_plan& what, const trust::policy& may) {
+  diagnostics out;
+  spec::permit(what.graph, may, out);
+  for (const auto& l : what.later) spec::permit(l.graph, may, out);
+  return out;
+}
+
 /// A run in real time once more, call by call. Only as it was: another graph, component or setting
 /// would have been called otherwise.
 bool retraces(const replay_options& o, const record::recording& from) {
@@ -218,9 +248,13 @@ result<outcome_of_replay> retrace_it(const replay_options& o, replay::replay_pla
                                      const plan& graph,
                                      std::shared_ptr<const record::recording> from,
                                      const std::vector<replay::later_graph>& later,
-                                     const registry& types) {
+                                     const registry& types, const trust::policy& may) {
   auto who = replay::cast_retrace(graph, *from, {o.only, o.play}, later);
   if (!who) return fail(who);
+  diagnostics refused;
+  spec::permit(only_live(graph, who->live), may, refused);
+  for (const auto& l : later) spec::permit(only_live(l.graph, who->live), may, refused);
+  if (refused.has_errors()) return fail("trust.refused", refused.to_string());
   what.live = who->live;
   what.played = who->played;
   what.left_out = who->left_out;
@@ -233,6 +267,7 @@ result<outcome_of_replay> retrace_it(const replay_options& o, replay::replay_pla
   replay::retrace_options how;
   how.types = &types;
   how.output_dir = o.out;
+  how.may = std::make_shared<const trust::capability>(may, o.out);
   how.stop_wanted = [] { return stop_wanted != 0; };
   const trust::trial start_of_run;
   auto done = replay::retrace(graph, std::move(from), *who, how, later);
@@ -331,12 +366,11 @@ int conclude(const replay_options& o, const replay::replay_plan& what,
   else
     print_text(o, what, done);
   for (const auto& n : done.not_rewired)
-    fmt::print(stderr, "error: could not rewire as the run did: {} [replay.not_rewired]\n", n);
+    say(stderr, "error: could not rewire as the run did: {} [replay.not_rewired]\n", n);
   bool same = done.not_rewired.empty();
   for (const auto& c : done.compared) same = same && c.fine();
   if (o.check && !enough) {
-    fmt::print(
-        stderr,
+    say(stderr,
         "error: --check compared nothing: no packet of an actor that ran is in the recording "
         "[replay.nothing_compared]\n");
     same = false;
@@ -355,11 +389,12 @@ int run_replay(const replay_options& o) {
   if (o.graph.empty() && (*from)->graph_yaml().empty())
     return complain({"replay.no_graph", o.file + ": holds no graph"}, exit_bad_input,
                     "give one with --graph");
-  const auto types = known_types(o.how.plugins);
+  const auto may = what_it_may(o);
+  const auto types = types_to_run(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
-  const auto loaded = graph_to_replay(o, **from, *types);
+  const auto loaded = graph_to_replay(o, **from, *types, may);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
-  const auto later = later_graphs(o, **from, *loaded.types);
+  const auto later = later_graphs(o, **from, *loaded.types, may);
   if (!later)
     return complain(later.error(), exit_bad_input,
                     "the recorded run was rewired; give one graph for all of it with --graph");
@@ -367,6 +402,8 @@ int run_replay(const replay_options& o) {
     return exit_bad_input;
   auto what = cast_it(o, **from, *from, *loaded.graph, *later);
   if (!what) return exit_bad_input;
+  if (!retraces(o, **from))
+    if (print_findings(refusals(*what, may)) != exit_fine) return exit_bad_input;
   const auto lock = out_lock::take(o.out, "replay of " + o.file);
   if (!lock)
     return complain(lock.error(), exit_bad_input,
@@ -374,11 +411,11 @@ int run_replay(const replay_options& o) {
                         ? out_lock::remedy
                         : "give a folder that can be written with --out");
   const bool again = retraces(o, **from);
-  const auto done = again ? retrace_it(o, *what, *loaded.graph, *from, *later, *loaded.types)
-                          : run_it(o, *what, *from, *loaded.types);
+  const auto done = again ? retrace_it(o, *what, *loaded.graph, *from, *later, *loaded.types, may)
+                          : run_it(o, *what, *from, *loaded.types, may);
   for (auto& w : rewire_warnings(o, **from)) what->warnings.push_back(std::move(w));
   if (!o.json)
-    for (const auto& w : what->warnings) fmt::print(stderr, "warning: {}\n", w);
+    for (const auto& w : what->warnings) say(stderr, "warning: {}\n", w);
   if (!done)
     return complain(done.error(),
                     done.error().code == "replay.nothing_runs" ? exit_bad_input : exit_failed);

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -29,6 +30,8 @@
 #include "tools/hocket/run/out_lock.hpp"
 #include "tools/hocket/run/run_history.hpp"
 #include "tools/hocket/run/screen.hpp"
+#include "tools/hocket/run/peer_rules.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 #include "tools/hocket/run/watchers.hpp"
 
@@ -108,7 +111,7 @@ host::run_summary watch(host::runtime& run, const run_options& o, screen& view, 
     others.look(now);
     if (recording != nullptr && !told && !recording->trouble().empty()) {
       told = true;
-      fmt::print(stderr, "warning: {} [record.gap]\n", recording->trouble());
+      say(stderr, "warning: {} [record.gap]\n", recording->trouble());
     }
     const bool over = o.duration_s > 0 && now.now.seconds() >= o.duration_s;
     if (!stopping && (interrupts > 0 || over)) {
@@ -141,13 +144,13 @@ void print_end(const run_options& o, const host::run_summary& end,
                                       {"detail", end.detail}, {"stream_s", end.last.now.seconds()},
                                       {"wall_s", wall_s},     {"files", files}};
     summary.update(line);
-    fmt::print("{}\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    say("{}\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     return;
   }
-  fmt::print("\n{}\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n",
-             accounts_text(end.last), to_string(end.why),
-             end.detail.empty() ? "" : ": " + end.detail, end.last.now.seconds(), wall_s);
-  for (const auto& file : files) fmt::print("wrote {}\n", file);
+  say("\n{}\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n", accounts_text(end.last),
+      to_string(end.why), end.detail.empty() ? "" : ": " + end.detail, end.last.now.seconds(),
+      wall_s);
+  for (const auto& file : files) say("wrote {}\n", file);
 }
 
 }  // namespace
@@ -174,15 +177,22 @@ void end_recording(const run_options& o, record::graph_recorder* recording) {
   if (recording == nullptr) return;
   const auto end = recording->finish();
   if (!end.complete)
-    fmt::print(stderr,
-               "warning: {} is INCOMPLETE: {}; {} packets are missing [record.incomplete]\n",
-               o.record, end.why, end.lost);
+    say(stderr, "warning: {} is INCOMPLETE: {}; {} packets are missing [record.incomplete]\n",
+        o.record, end.why, end.lost);
+}
+
+/// A dump of a process that has keys would hold them, and what was said.
+void keep_secrets_out_of_dumps() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);  // programs that take dumps heed it, too
 }
 
 /// What `hocket apply` needs of a run: how a new file is read here.
-void allow_rewires(rewire::options& how, const run_options& o, const loaded_graph& loaded) {
-  how.load = [types = loaded.types, given = o.how](host::graph_text& g) {
-    return load_again(g.file, g.text, g.includes, *types, given);
+void allow_rewires(rewire::options& how, const run_options& o, const loaded_graph& loaded,
+                   peer_rules rules) {
+  how.load = [types = loaded.types, given = o.how, rules = std::move(rules),
+              has_hosts = !loaded.graph->hosts.empty()](host::graph_text& g) {
+    return load_for_rewire(g, *types, given, rules, has_hosts);
   };
 }
 
@@ -223,7 +233,7 @@ result<std::unique_ptr<host::runtime>> start_or_stop(const loaded_graph& loaded,
     // A start that is nearly done becomes a run that is stopped in good order.
     if (started.wait_for(std::chrono::seconds(1)) == std::future_status::ready) break;
     start_of_run.reset();
-    fmt::print(stderr, "stopped while its actors were opening; nothing was changed\n");
+    say(stderr, "stopped while its actors were opening; nothing was changed\n");
     std::fflush(nullptr);
     _exit(exit_fine);
   }
@@ -232,12 +242,21 @@ result<std::unique_ptr<host::runtime>> start_or_stop(const loaded_graph& loaded,
 
 int run_run(const run_options& given) {
   const auto o = with_folder(given);
+  if (!o.manifest.empty()) {
+    const auto done = write_manifest(o.manifest);
+    if (!done) return complain(done.error(), exit_bad_input);
+    say("wrote {}.json\n", o.manifest);
+    return exit_fine;
+  }
+  if (o.graph.empty())
+    return complain({"cli.bad-arguments", "graph is required"}, exit_bad_input,
+                    "see `hocket run --help`");
   // A full disk or a file limit is an error to be counted, not a signal to die of.
   std::signal(SIGXFSZ, SIG_IGN);
-  const auto types = known_types(o.how.plugins);
-  if (!types) return complain(types.error(), exit_bad_input);
-  auto loaded = load_graph(o.graph, *types, o.how);
+  auto loaded = load_graph_to_run(o.graph, o.how);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
+  auto rules = rules_for_peers(*loaded.graph, o.host, o.allow);
+  if (!rules) return complain(rules.error(), exit_bad_input);
   auto where = place_here(*loaded.graph, o);
   if (!where)
     return complain(where.error(), exit_bad_input,
@@ -261,6 +280,7 @@ int run_run(const run_options& given) {
 
   // The results of the run before stay until all actors are open.
   std::optional<trust::trial> start_of_run(std::in_place);
+  if (!where->secret_key.empty()) keep_secrets_out_of_dumps();
   // A picture of an earlier run would look like this one's, should this one be killed.
   start_of_run->when_kept([&] {
     std::error_code ignored;
@@ -297,7 +317,7 @@ int run_run(const run_options& given) {
   how.observers.insert(how.observers.begin(), &watcher);
   how.host = std::move(*where);
   if (*recording) how.observers.push_back(recording->get());
-  allow_rewires(how, o, loaded);
+  allow_rewires(how, o, loaded, std::move(*rules));
   (*history)->follow(how);
   start_of_run->when_kept([&] { (*history)->began(); });
   std::signal(SIGINT, on_interrupt);
@@ -324,12 +344,12 @@ int run_run(const run_options& given) {
   if (o.no_pii)
     for (auto& d : kept.kept.delegations) d.task.clear(), d.answer.clear();
   if (o.no_pii) kept.kept.words.clear();
-  for (const auto& problem : draw(kept.kept, o.out)) fmt::print(stderr, "warning: {}\n", problem);
-  if (const auto gap = (*log)->problem(); !gap.empty()) fmt::print(stderr, "warning: {}\n", gap);
+  for (const auto& problem : draw(kept.kept, o.out)) say(stderr, "warning: {}\n", problem);
+  if (const auto gap = (*log)->problem(); !gap.empty()) say(stderr, "warning: {}\n", gap);
   print_end(o, end, written_since(o.out, files_start), wall_s);
   (*others)->finish(o.json);
   if (!end.last.law_holds())
-    fmt::print(stderr, "error: a link's accounts do not add up [run.law_broken]\n");
+    say(stderr, "error: a link's accounts do not add up [run.law_broken]\n");
   return end.why == host::end_reason::failed || !end.last.law_holds() ? exit_failed : exit_fine;
 }
 

@@ -11,6 +11,8 @@ namespace hocket::cli {
 
 struct run_options {
   std::string graph;
+  std::string manifest;  ///< instead: the library whose manifest is to be written
+  std::string allow;     ///< what other hosts may have this one do
   graph_options how;
   std::string out;         ///< "": out/, of one host of several out/HOST
   bool from_file = false;  ///< also where a killed run left a newer revision
@@ -52,6 +54,7 @@ struct replay_options {
   std::vector<std::string> only, play;  ///< globs of actors
   std::vector<std::string> replace;     ///< actor=component
   std::string out = "out/replay";
+  bool trust = false;        ///< the recorded graph may do what a file of one's own may
   bool check = false;        ///< compare with what was recorded
   bool approximate = false;  ///< where the recording does not hold when actors were called
   bool real_time = false;    ///< instead of virtual time

@@ -8,8 +8,12 @@ void add_run(CLI::App& app, action& chosen) {
   static run_options o;
   auto& sub =
       command(app, chosen, "run", "Run a graph and watch it live", [] { return run_run(o); });
-  sub.add_option("graph", o.graph, "Graph file (YAML)")->required();
+  sub.add_option("graph", o.graph, "Graph file (YAML)");
   add_graph_options(sub, o.how);
+  sub.add_option("--manifest", o.manifest,
+                 "Only load that plugin and write what it declares to FILE.json, for the commands "
+                 "that load none")
+      ->type_name("FILE");
   sub.add_option("--out", o.out,
                  "Folder for recording, event log and picture; out/, with --host out/HOST");
   sub.add_flag("--from-file", o.from_file,
@@ -24,6 +28,9 @@ void add_run(CLI::App& app, action& chosen) {
   sub.add_option("--duration", o.duration_s, "Stop in good order after that many seconds")
       ->check(CLI::NonNegativeNumber);
   sub.add_option("--host", o.host, "Which of the graph's hosts this process is")->type_name("NAME");
+  sub.add_option("--allow", o.allow,
+                 "What other hosts may have this one do when they change the graph")
+      ->type_name("FILE.yaml");
   sub.add_option("--listen", o.listen, "Where it listens, instead of the graph's; port 0 = any")
       ->type_name("ADDRESS");
   sub.add_option("--peer", o.peers, "Where another host listens, instead of the graph's")
@@ -40,7 +47,7 @@ void add_run(CLI::App& app, action& chosen) {
       ->delimiter(',')
       ->allow_extra_args(false);
   sub.add_flag("--plain", o.plain, "Plain lines also on a terminal");
-  sub.add_flag("--no-pii", o.no_pii, "Leave words out of the event log and the picture");
+  sub.add_flag("--no-pii", o.no_pii, "Keep words, sound and pictures out of all files");
   sub.add_option("--metrics", o.metrics,
                  "Serve /metrics (Prometheus), /status, /healthz and /readyz over HTTP there")
       ->type_name("tcp://127.0.0.1:PORT");
@@ -91,6 +98,10 @@ void add_replay(CLI::App& app, action& chosen) {
   sub.add_option("--replace", o.replace, "Another component for an actor")
       ->type_name("ACTOR=TYPE")
       ->allow_extra_args(false);
+  sub.add_flag(
+      "--trust", o.trust,
+      "Let the recorded graph use devices, files, addresses and the environment as a graph "
+      "of your own may; without it only what computes runs");
   sub.add_flag("--check", o.check, "Compare every output with the recorded one, bit for bit");
   sub.add_flag("--approximate", o.approximate,
                "Also where the recording does not hold what it takes to repeat its run exactly");

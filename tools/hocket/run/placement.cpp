@@ -6,9 +6,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "actors/wire/address.hpp"
 #include "actors/wire/keys.hpp"
+#include "actors/wire/local_keys.hpp"
 #include "graph/spec/partition.hpp"
 #include "graph/trust/files.hpp"
+#include "tools/hocket/say.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -67,7 +70,35 @@ result<void> read_keys(const plan& graph, const host_plan& mine, const run_optio
 // Whole or not at all, so that who waits for the file never reads half of an address.
 void write_address(const std::string& file, const std::string& address) {
   if (const auto done = trust::write_file(file, address + "\n"); !done)
-    fmt::print(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
+    say(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
+}
+
+bool is_local(const std::string& address) {
+  const auto a = wire::address::parse(address);
+  return a && a->is_local();
+}
+
+/// Hosts of one machine whose graph names no keys get some that this user alone can read: on loopback,
+/// too, a neighbour must not speak for one of them.
+result<void> make_local_keys(const plan& graph, const host_plan& mine, const run_options& o,
+                             distributed::host_options& out) {
+  for (const auto& host : graph.hosts) {
+    const auto given = out.peer_addresses.find(host.name);
+    const auto& address = host.name == mine.host && !o.listen.empty() ? o.listen
+                          : given != out.peer_addresses.end()         ? given->second
+                                                                      : host.listen;
+    // The wire refuses what leaves the machine, or warns where the graph wants that.
+    if (!host.key.empty() || host.insecure || !is_local(address)) return {};
+  }
+  for (const auto& host : graph.hosts) {
+    const auto keys = wire::local_keys(host.name);
+    if (!keys) return fail(keys);
+    if (host.name == mine.host)
+      out.secret_key = keys->secret_key;
+    else if (std::find(mine.peers.begin(), mine.peers.end(), host.name) != mine.peers.end())
+      out.public_keys[host.name] = keys->public_key;
+  }
+  return {};
 }
 
 }  // namespace
@@ -90,8 +121,10 @@ result<distributed::host_options> place_here(const plan& graph, const run_option
     out.peer_addresses[name] = text.substr(equals + 1);
   }
   if (auto keys = read_keys(graph, *mine, o, out); !keys) return fail(keys);
+  if (out.secret_key.empty())
+    if (auto keys = make_local_keys(graph, *mine, o, out); !keys) return fail(keys);
   out.listening = [name = o.host, file = o.address_file](const std::string& address) {
-    fmt::print(stderr, "{} listens at {}\n", name, address);
+    say(stderr, "{} listens at {}\n", name, address);
     if (!file.empty()) write_address(file, address);
   };
   return out;

@@ -1,5 +1,7 @@
 #include "tools/hocket/run/recorder.hpp"
 
+#include "graph/text/clean.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -88,8 +90,11 @@ recorder::recorder(const plan& graph, std::vector<fact_sink*> sinks)
   send(start);
 }
 
+// Screens, the event log and pictures show what actors, peers and tools said.
 void recorder::send(const fact& f) {
-  for (auto* sink : sinks_) sink->take(f);
+  auto clean = f;
+  for (auto* s : {&clean.text, &clean.detail, &clean.role, &clean.actor}) *s = clean_text(*s);
+  for (auto* sink : sinks_) sink->take(clean);
 }
 
 void recorder::rewired(const host::graph_revision& r) {

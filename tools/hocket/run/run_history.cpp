@@ -9,6 +9,7 @@
 
 #include "actors/rewire/report.hpp"
 #include "graph/spec/expand.hpp"
+#include "tools/hocket/say.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 void warn(const result<void>& done) {
-  if (!done) fmt::print(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
+  if (!done) say(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
 }
 
 std::string absolute(const std::string& path) {
@@ -49,16 +50,15 @@ result<std::unique_ptr<run_history>> run_history::begin(const run_options& o,
                          ? result<std::optional<newest_revision>>(std::nullopt)
                          : made->kept_.newest();
   if (!found) {
-    fmt::print(stderr, "warning: {}; beginning with the file {} [{}]\n", found.error().message,
-               o.graph, found.error().code);
+    say(stderr, "warning: {}; beginning with the file {} [{}]\n", found.error().message, o.graph,
+        found.error().code);
     return made;
   }
   const auto& left = *found;
   if (!left || left->revision < 2) return made;
   const auto& given = loaded.graph->hash;
   if (given != left->hash && given != left->first_hash) {
-    fmt::print(
-        stderr,
+    say(stderr,
         "note: the run in {} was killed with revision {} of a graph that {} is not, or is no "
         "more; beginning with the file [run.from_file]\n",
         o.out, left->revision, o.graph);
@@ -69,15 +69,15 @@ result<std::unique_ptr<run_history>> run_history::begin(const run_options& o,
     if (!text) return fail(text);
     auto graph = load_again(text->file, text->text, text->includes, *loaded.types, o.how);
     if (!graph) return fail(graph);
-    fmt::print(stderr,
-               "note: the run in {} was killed with revision {} of {}: going on with that; "
-               "--from-file begins with the file [run.resumed]\n",
-               o.out, left->revision, o.graph);
+    say(stderr,
+        "note: the run in {} was killed with revision {} of {}: going on with that; "
+        "--from-file begins with the file [run.resumed]\n",
+        o.out, left->revision, o.graph);
     if (graph->hash != left->hash)
-      fmt::print(stderr,
-                 "warning: revision {} reads as graph {} now, and ran as {}: parameters, --set or "
-                 "environment differ [run.reads_otherwise]\n",
-                 left->revision, graph->hash, left->hash);
+      say(stderr,
+          "warning: revision {} reads as graph {} now, and ran as {}: parameters, --set or "
+          "environment differ [run.reads_otherwise]\n",
+          left->revision, graph->hash, left->hash);
     loaded.graph = std::move(*graph);
     made->file_ = std::move(*text);
   }

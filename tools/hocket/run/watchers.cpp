@@ -7,6 +7,7 @@
 #include "graph/core/clock.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/report/measures.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -36,8 +37,8 @@ result<std::unique_ptr<watchers>> watchers::make(const run_options& o, const pla
     // With port 0 only this says where it listens.
     out->url_file_ = (std::filesystem::path(o.out) / "metrics.url").string();
     if (const auto done = trust::write_file(out->url_file_, out->server_->url() + "\n"); !done)
-      fmt::print(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
-    fmt::print(stderr, "metrics: {}/metrics\n", out->server_->url());
+      say(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
+    say(stderr, "metrics: {}/metrics\n", out->server_->url());
   }
   return out;
 }
@@ -73,9 +74,9 @@ void watchers::closed() {
 void watchers::finish(bool quiet) {
   if (!trace_) return;
   if (const auto done = trace_->finish(); !done)
-    fmt::print(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
+    say(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
   else if (!quiet)
-    fmt::print("open {} in ui.perfetto.dev\n", trace_path_);
+    say("open {} in ui.perfetto.dev\n", trace_path_);
 }
 
 }  // namespace hocket::cli

@@ -97,8 +97,14 @@ int conclude(const std::vector<finding>& all, bool as_json) {
 int run_doctor(const doctor_options& o) {
   if (!o.where.outs.empty() || !o.where.sockets.empty() || !o.where.connects.empty())
     return conclude(examine_runs(o.where), o.json);
-  const auto types = known_types(o.how.plugins);
+  const auto types = known_types_and(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
+  if (o.security) {
+    if (o.graph.empty()) return conclude(examine_security(nullptr, "out"), o.json);
+    const auto loaded = load_graph(o.graph, *types, o.how);
+    if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
+    return conclude(examine_security(&*loaded.graph, "out"), o.json);
+  }
   auto all = examine_machine("out");
   for (auto more :
        {examine_gstreamer({"appsrc", "appsink", "audioconvert", "audioresample", "decodebin",

@@ -21,6 +21,7 @@ struct doctor_options {
   graph_options how;
   watch_options where;  ///< running graphs; nothing else is looked at then
   std::string models = "configs/models";
+  bool security = false;  ///< look at what is weak, and at nothing else
   bool json = false;
 };
 int run_doctor(const doctor_options&);

@@ -1,5 +1,7 @@
 #include "tools/hocket/watch/diagnose.hpp"
 
+#include "graph/text/clean.hpp"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -20,7 +22,7 @@ double number(const json& from, const char* key) {
 
 std::string word(const json& from, const char* key) {
   const auto at = from.find(key);
-  return at != from.end() && at->is_string() ? at->get<std::string>() : "";
+  return at != from.end() && at->is_string() ? clean_text(at->get<std::string>()) : "";
 }
 
 bool truth(const json& from, const char* key, bool otherwise) {

@@ -26,6 +26,9 @@ std::vector<finding> examine_models(const std::string& folder);
 /// Files and pipeline elements that a graph names.
 std::vector<finding> examine_graph(const plan& graph);
 
+/// What is weak on this machine and, where one is given, in a graph (doctor_security.cpp).
+std::vector<finding> examine_security(const plan* graph, const std::string& out_dir);
+
 /// What is wrong with a safetensors file; empty where its header covers exactly its bytes.
 std::string safetensors_fault(const std::string& path);
 

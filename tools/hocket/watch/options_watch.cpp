@@ -54,6 +54,8 @@ void add_doctor(CLI::App& app, action& chosen) {
   sub.add_option("graph", o.graph, "Graph file (YAML)");
   add_graph_options(sub, o.how);
   sub.add_option("--models", o.models, "Folder of model folders")->capture_default_str();
+  sub.add_flag("--security", o.security,
+               "Look at what is weak here and in the graph, and say what to do");
   add_watch_options(sub, o.where);
   add_json(sub, o.json);
   sub.footer(

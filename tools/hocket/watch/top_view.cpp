@@ -1,5 +1,7 @@
 #include "tools/hocket/watch/top_view.hpp"
 
+#include "graph/text/clean.hpp"
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -21,7 +23,7 @@ double number(const json& from, const char* key) {
 
 std::string word(const json& from, const char* key) {
   const auto at = from.find(key);
-  return at != from.end() && at->is_string() ? at->get<std::string>() : "";
+  return at != from.end() && at->is_string() ? clean_text(at->get<std::string>()) : "";
 }
 
 const json& list(const json& from, const char* key) {

@@ -1,0 +1,89 @@
+#include "tools/hocket/run/peer_rules.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "graph/spec/expand.hpp"
+#include "graph/spec/permit.hpp"
+#include "graph/spec/read_keys.hpp"
+#include "graph/spec/yaml.hpp"
+#include "tools/hocket/say.hpp"
+
+namespace hocket::cli {
+namespace {
+
+void read_peer(const value& from, trust::policy& into, diagnostics& findings) {
+  std::vector<std::string> elements;
+  spec::read_keys(from, "peer", {}, findings, [&](config_visitor& v) {
+    v.field({.name = "components", .doc = "component types that other hosts may add here"},
+            into.components);
+    v.field({.name = "elements", .doc = "GStreamer elements beside those that compute and decode"},
+            elements);
+    v.field({.name = "folders", .doc = "from which their actors may read"}, into.folders);
+  });
+  into.elements.insert(into.elements.end(), elements.begin(), elements.end());
+}
+
+}  // namespace
+
+result<peer_rules> rules_for_peers(const plan& own, const std::string& host,
+                                   const std::string& allow_file) {
+  peer_rules out;
+  out.host = host;
+  for (const auto& h : own.hosts)
+    if (h.rewires) out.rewirers.push_back(h.name);
+  out.may = trust::default_policy(trust::level::peer);
+  if (!allow_file.empty()) {
+    const auto text = spec::read_from_disk(allow_file);
+    if (!text) return fail("allow.bad_file", allow_file + ": " + text.error().message);
+    diagnostics findings;
+    const auto tree = spec::parse_yaml(allow_file, *text, findings);
+    const auto* keys = tree ? tree->get_if<value::map>() : nullptr;
+    if (tree && keys == nullptr)
+      spec::add_error(findings, {allow_file, 1, 1}, "config.type", "must be a map with `peer:`");
+    for (std::size_t i = 0; keys != nullptr && i < keys->size(); ++i) {
+      const auto& e = (*keys)[i];
+      if (e.key == "peer")
+        read_peer(e.item, out.may, findings);
+      else
+        add_unknown_key("config.unknown-key", "allow", e.key, e.key_where, {"peer"}, findings);
+    }
+    if (findings.has_errors()) return fail("allow.bad_file", findings.to_string());
+  }
+  out.may = spec::with_own(std::move(out.may), own);
+  return out;
+}
+
+result<plan> load_for_rewire(host::graph_text& text, const registry& types,
+                             const graph_options& given, const peer_rules& rules, bool has_hosts) {
+  using travel = text_origin::travel;
+  if (text.from.empty())
+    return load_again(text.file, text.text, text.includes, types, given,
+                      {.travels = has_hosts ? travel::goes : travel::stays});
+  if (!rules.rewirers.empty() &&
+      std::find(rules.rewirers.begin(), rules.rewirers.end(), text.from) == rules.rewirers.end())
+    return fail(
+        "rewire.not_allowed",
+        fmt::format("host {} may not change the graph: mark it `rewires: true` under `hosts:`",
+                    text.from));
+  // Its parameters and settings went into the hash that both sides compare.
+  auto graph =
+      load_again(text.file, text.text, text.includes, types, given, {.travels = travel::came});
+  if (!graph) {
+    say(stderr, "warning: host {} asks for a graph that cannot be read here: {}\n", text.from,
+        graph.error().message);
+    return fail(graph.error().code,
+                fmt::format("it does not read on host {} as where it was asked for; its own log "
+                            "says why",
+                            rules.host));
+  }
+  diagnostics findings;
+  spec::permit_here(*graph, rules.host, rules.may, findings);
+  if (!findings.has_errors()) return graph;
+  say(stderr, "warning: host {} asks for what it may not do here: {}", text.from,
+      findings.to_string());
+  return fail("trust.refused", findings.to_string());
+}
+
+}  // namespace hocket::cli

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace hocket::cli {
+
+/// Prints what may hold words from outside (a graph, a recording, a peer, a tool): nothing in it moves
+/// the cursor, sets a title or turns the writing over; see hocket::clean_text. Newlines and tabs stay.
+void print_clean(std::FILE* to, std::string_view text);
+
+template <class... Args>
+void say(std::FILE* to, fmt::format_string<Args...> format, Args&&... args) {
+  print_clean(to, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void say(fmt::format_string<Args...> format, Args&&... args) {
+  print_clean(stdout, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace hocket::cli

@@ -1,0 +1,190 @@
+// What is weak on this machine and in a graph, with remedies: `hocket doctor --security`.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "actors/wire/address.hpp"
+#include "actors/wire/keys.hpp"
+#include "graph/contract/config.hpp"
+#include "graph/contract/plugin.hpp"
+#include "graph/trust/files.hpp"
+#include "graph/trust/policy.hpp"
+#include "tools/hocket/watch/doctor.hpp"
+
+namespace hocket::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using grade = finding::grade;
+
+finding examine_openat2() {
+  const int here = ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const auto fd = ::syscall(SYS_openat2, here, "..", nullptr, 0);  // EINVAL where it is known
+  const bool known = fd < 0 && errno != ENOSYS && errno != EPERM;
+  if (here >= 0) ::close(here);
+  return {"openat2", known ? grade::good : grade::warning,
+          known ? "the kernel itself keeps files beneath their folder"
+                : "not here: files are kept beneath their folder step by step",
+          known ? "" : "Linux 5.6, and a container runtime that lets it through"};
+}
+
+finding examine_landlock() {
+#ifdef SYS_landlock_create_ruleset
+  constexpr unsigned ask_version = 1;
+  const auto version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, ask_version);
+#else
+  const long version = -1;
+#endif
+  return {"sandbox", grade::warning,
+          version > 0 ? "decoders and plugins run in this process, with its rights (the kernel "
+                        "could confine them: landlock is there)"
+                      : "decoders and plugins run in this process, with its rights; this kernel "
+                        "has no landlock either",
+          "run as a user of its own that owns nothing else; `hocket export systemd` writes a unit "
+          "that confines it"};
+}
+
+finding examine_user() {
+  const bool root = ::geteuid() == 0;
+  return {"user", root ? grade::warning : grade::good,
+          root ? "root: whatever a decoder or a plugin is made to do is done as root" : "not root",
+          root ? "run it as a user of its own" : ""};
+}
+
+finding examine_core_dumps() {
+  rlimit limit{};
+  const bool off = ::getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0;
+  return {"core dumps", off ? grade::good : grade::warning,
+          off ? "off" : "on: a dump holds keys and voices",
+          off ? "" : "ulimit -c 0 (a run that has keys switches them off itself)"};
+}
+
+finding examine_descriptors() {
+  rlimit limit{};
+  const bool fine = ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= 4096;
+  return {"descriptors", fine ? grade::good : grade::warning,
+          fmt::format("{} (may be raised to {})", limit.rlim_cur, limit.rlim_max),
+          fine ? "" : "ulimit -Hn 4096 at least, where hosts listen: strangers take some"};
+}
+
+finding examine_temporary() {
+  struct stat info {};
+  const auto folder = fs::temp_directory_path().string();
+  const bool fine = ::stat(folder.c_str(), &info) == 0 &&
+                    ((info.st_mode & S_IWOTH) == 0 || (info.st_mode & S_ISVTX) != 0);
+  return {"temporary files", fine ? grade::good : grade::bad,
+          fine ? folder : folder + ": everybody may remove everybody's files",
+          fine ? "" : "chmod +t " + folder};
+}
+
+/// Recordings, words and pictures that an earlier release left readable.
+finding examine_outputs(const std::string& out) {
+  std::error_code ignored;
+  if (!fs::exists(out, ignored)) return {"output folder", grade::good, out + ": not there yet", ""};
+  if (const auto ours = trust::folder::open(out); !ours)
+    return {"output folder", grade::bad, ours.error().message, "take another one with --out"};
+  std::size_t open = 0;
+  std::string first;
+  for (fs::recursive_directory_iterator
+           at(out, fs::directory_options::skip_permission_denied, ignored),
+       end;
+       at != end; at.increment(ignored)) {
+    struct stat info {};
+    if (::lstat(at->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    if ((info.st_mode & 077) != 0 && open++ == 0) first = at->path().string();
+  }
+  if (open == 0) return {"output folder", grade::good, out + ": its files are yours alone", ""};
+  return {"output folder", grade::bad,
+          fmt::format("{} files in {} can be read by others, such as {}", open, out, first),
+          fmt::format("chmod -R go= {}", out)};
+}
+
+void examine_hosts(const plan& graph, std::vector<finding>& out) {
+  bool marked = graph.hosts.empty();
+  for (const auto& h : graph.hosts) {
+    marked = marked || h.rewires;
+    const auto what = "host " + h.name;
+    if (h.key.empty()) {
+      const auto at = wire::address::parse(h.listen);
+      const bool local = at && at->is_local();
+      out.push_back({what, local ? grade::good : grade::bad,
+                     local ? "no key: processes of this user share one that nobody else can read"
+                           : "plaintext: whoever is on the way reads all and may speak for it",
+                     local ? "" : "hocket keys " + h.name + ", and `key:` in the graph"});
+      continue;
+    }
+    const auto secret = fs::path(h.key).replace_extension(".key");
+    std::error_code ignored;
+    if (!fs::exists(secret, ignored)) continue;  // another host's
+    const auto read = wire::read_secret_key(secret);
+    out.push_back({what, read ? grade::good : grade::bad,
+                   read ? secret.string() + ": its owner's alone" : read.error().message,
+                   read ? "" : "make a new pair, or mend what it says"});
+  }
+  if (!marked)
+    out.push_back({"rewires", grade::warning,
+                   "each host may change the graph on all others (within their --allow)",
+                   "`rewires: true` under `hosts:` names those that may; the rest may not"});
+}
+
+/// What a config lets in or out.
+class reach_visitor final : public config_visitor {
+ public:
+  std::vector<std::string> impure, words;
+  void field(const field_info& i, bool& v) override {
+    if (v && i.name.starts_with("pii.")) words.push_back(i.name);
+  }
+  void field(const field_info&, std::int64_t&) override {}
+  void field(const field_info&, double&) override {}
+  void field(const field_info&, std::vector<std::string>&) override {}
+  void field(const field_info&, std::vector<double>&) override {}
+  void field(const field_info& i, std::string& v) override {
+    if (!i.is_pipeline) return;
+    for (const auto& e : trust::elements_of(v))
+      if (!trust::matches(e, trust::pure_elements())) impure.push_back(e);
+  }
+};
+
+}  // namespace
+
+std::vector<finding> examine_security(const plan* graph, const std::string& out_dir) {
+  std::vector<finding> out = {examine_user(),          examine_openat2(),     examine_landlock(),
+                              examine_core_dumps(),    examine_descriptors(), examine_temporary(),
+                              examine_outputs(out_dir)};
+  if (graph == nullptr) return out;
+  examine_hosts(*graph, out);
+  for (const auto& p : graph->plugins) {
+    const auto path = (fs::path(graph->file).parent_path() / p).lexically_normal().string();
+    const auto fine = check_plugin(path);
+    out.push_back({"plugin " + p, fine ? grade::warning : grade::bad,
+                   fine ? "runs with all rights of the process; a run loads it only where "
+                          "--plugin names it"
+                        : fine.error().message,
+                   "load what you built or read yourself"});
+  }
+  for (const auto& a : graph->actors) {
+    if (!a.config) continue;
+    reach_visitor seen;
+    a.config->visit(seen);
+    if (!seen.impure.empty())
+      out.push_back(
+          {a.name, grade::warning,
+           fmt::format("its pipeline reaches beyond computing: {}", fmt::join(seen.impure, ", ")),
+           "see that you know what each of them opens"});
+    if (!seen.words.empty())
+      out.push_back({a.name, grade::warning,
+                     fmt::format("writes what was said: {}", fmt::join(seen.words, ", ")),
+                     "leave it out, or run with --no-pii"});
+  }
+  return out;
+}
+
+}  // namespace hocket::cli
