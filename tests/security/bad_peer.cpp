@@ -20,8 +20,9 @@ class listener final : public node_events {
  public:
   bool packet_arrived(std::uint32_t, packet&&) override { return false; }
   void control_arrived(const std::string&, const host_message& m) override {
-    if (m.what != host_event::rewire || m.value != 1) return;
-    std::printf("ANSWER %s\n", m.detail.c_str());
+    const auto* answer = std::get_if<rewire_answer>(&m.event);
+    if (answer == nullptr) return;
+    std::printf("ANSWER %s %s\n", answer->outcome->code.c_str(), answer->outcome->why.c_str());
     std::fflush(stdout);
   }
   void room_again(std::uint32_t) override {}
@@ -32,27 +33,28 @@ class listener final : public node_events {
   std::atomic<bool> up{false};
 };
 
-host_message message_of(const std::string& mode, long i) {
-  host_message m;
-  m.what = host_event::rewire;
-  m.values = {i + 1};
-  if (mode == "ask") m.detail = "x";
+host_event event_of(const std::string& mode, std::uint64_t i) {
+  if (mode == "epoch")
+    return epoch_raised{session_id{1}, ~0u - static_cast<std::uint32_t>(i % 2),
+                        i % 3 == 0 ? "mic" : ""};
   if (mode == "answer") {
-    m.value = 1;
-    m.detail = R"({"state":"refused","why":")" + std::string(200'000, 'A') + "\"}";
+    rewire_outcome out;
+    out.why = std::string(200'000, 'A');
+    return rewire_answer{i + 1, std::make_shared<const rewire_outcome>(std::move(out))};
   }
-  if (mode == "read") {
-    const char* what = std::getenv("READ");
-    m.detail = std::string(R"({"file":"x/g.yaml","dry_run":true,"text":"hocket: 1\nname: )") +
-               R"(two_rooms\nactors:\n  x: )" + (what != nullptr ? what : "") + R"(\n"})";
-  }
-  if (mode == "epoch") {
-    m = {};
-    m.what = host_event::epoch_raised;
-    m.session = session_id{1};
-    m.epoch = ~0u - static_cast<std::uint32_t>(i % 2);
-    m.detail = i % 3 == 0 ? "mic" : "";
-  }
+  rewire_request ask;
+  ask.file = "x/g.yaml";
+  ask.dry_run = true;
+  ask.prepare_limit_s = 10;
+  const char* what = std::getenv("READ");
+  ask.text = std::string("hocket: 1\nname: case\nactors:\n  x: ") +
+             (mode == "read" && what != nullptr ? what : "") + "\n";
+  return rewire_ask{i + 1, std::make_shared<const rewire_request>(std::move(ask))};
+}
+
+host_message message_of(host_event event) {
+  host_message m;
+  m.event = std::move(event);
   return m;
 }
 
@@ -81,17 +83,14 @@ int main(int n, char** a) {
   auto& us = **made;
   us.begin();
   while (!events.up) std::this_thread::sleep_for(20ms);
-  for (const std::int64_t greeting : {0, 1}) {
-    host_message here;
-    here.what = host_event::ready;
-    here.value = greeting;
-    here.values = {0};
-    us.send_control(p.name, here);
-    std::this_thread::sleep_for(1s);
-  }
-  const long count = std::atol(a[8]);
-  for (long i = 0; i < count; ++i)
-    while (!us.send_control(p.name, message_of(a[7], i))) std::this_thread::sleep_for(2ms);
+  us.send_control(p.name, message_of(host_present{}));
+  std::this_thread::sleep_for(1s);
+  us.send_control(p.name, message_of(actors_open{}));
+  std::this_thread::sleep_for(1s);
+  const auto count = static_cast<std::uint64_t>(std::atol(a[8]));
+  for (std::uint64_t i = 0; i < count; ++i)
+    while (!us.send_control(p.name, message_of(event_of(a[7], i))))
+      std::this_thread::sleep_for(2ms);
   us.flush(20'000);
   std::this_thread::sleep_for(2s);
   std::puts("DONE");
