@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include "engine/transformer/grouped.hpp"
 #include "engine/transformer/kernels.hpp"
 #include "engine/transformer/kv_cache.hpp"
 #include "engine/transformer/ops_paths.hpp"
@@ -33,10 +34,16 @@ const float* data(const at::Tensor& t) { return t.defined() ? t.data_ptr<float>(
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const matrix& w) {
-  HOCKET_ASSERT(w.packed.defined());
+  HOCKET_ASSERT(w.packed.defined() || w.grouped);
   const auto input = x.contiguous();
   const std::int64_t n = input.size(0), in = input.size(1), out = w.out;
   auto y = at::empty({n, out}, at::kFloat);
+  if (w.grouped) {
+    const kernels::grouped_input levels(input.data_ptr<float>(), n, in, w.grouped->group);
+    kernels::infer_grouped(levels, *w.grouped, y.data_ptr<float>(), 0, w.grouped->tiles(),
+                           kernels::best_grouped_way());
+    return y;
+  }
   if (w.packed.scalar_type() == at::kBFloat16)
     kernels::infer_linear(input.data_ptr<float>(),
                           reinterpret_cast<const kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()),

@@ -6,7 +6,6 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include "engine/language/files/dequantize.hpp"
 #include "engine/language/network/weights.hpp"
 #include "engine/transformer/kv_cache.hpp"
 #include "graph/core/assert.hpp"
@@ -20,19 +19,12 @@ result<std::shared_ptr<const language_model>> language_model::build(
     const network_config& config, std::span<const stored_weights> tensors) {
   std::unordered_map<std::string, const stored_weights*> by_name;
   for (const auto& t : tensors) by_name[t.name] = &t;
-  result<void> read;
-  const auto source = [&](const std::string& name) {
+  const auto source = [&](const std::string& name) -> const stored_weights* {
     const auto found = by_name.find(name);
-    if (found == by_name.end() || !read) return at::Tensor();
-    const auto& stored = *found->second;
-    auto t = at::empty(stored.shape, at::kFloat);
-    read = dequantize(stored.type, stored.bytes,
-                      {t.data_ptr<float>(), static_cast<std::size_t>(t.numel())});
-    return t;
+    return found == by_name.end() ? nullptr : found->second;
   };
   try {
     auto weights = read_weights(config, source);
-    if (!read) return fail(read);
     if (!weights) return fail(weights);
     std::shared_ptr<language_model> model(new language_model);
     model->config_ = config;

@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "engine/language/files/dequantize.hpp"
+#include "engine/language/network/groups.hpp"
+
 namespace hocket::language {
 namespace {
 
@@ -14,17 +17,16 @@ class reader {
   reader(const network_config& config, const tensor_source& source)
       : config_(config), source_(source) {}
 
+  /// The tensor as fp32.
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape) {
-    if (failed_) return at::zeros(shape);
-    auto t = source_(name);
-    if (!t.defined())
-      note("model.missing_tensor", "no tensor " + name);
-    else if (t.sizes() != shape)
-      note("model.bad_shape",
-           name + " is " + text(t.sizes()) + ", the config needs " + text(shape));
-    return failed_ ? at::zeros(shape) : t;
+    const auto* found = stored(name, shape);
+    if (!found) return at::zeros(shape);
+    auto t = at::empty(shape, at::kFloat);
+    const auto read = dequantize(found->type, found->bytes,
+                                 {t.data_ptr<float>(), static_cast<std::size_t>(t.numel())});
+    if (!read) note(read.error().code, name + ": " + read.error().message);
+    return t;
   }
-  bool has(const std::string& name) { return source_(name).defined(); }
 
   transformer::norm_weights norm(const std::string& name, std::int64_t width) {
     transformer::norm_weights w{gain(name + ".weight", width), {}};
@@ -38,12 +40,22 @@ class reader {
   /// Linear layers of the same input, one under the other.
   void linear(const std::vector<std::pair<std::string, std::int64_t>>& parts, std::int64_t in,
               bool bias, transformer::linear_weights& w) {
-    std::vector<at::Tensor> rows, biases;
+    std::vector<const stored_weights*> rows;
+    std::vector<at::Tensor> biases;
     for (const auto& [name, out] : parts) {
-      rows.push_back(tensor(name + ".weight", {out, in}));
+      rows.push_back(stored(name + ".weight", {out, in}));
       if (bias) biases.push_back(tensor(name + ".bias", {out}));
     }
-    set(w, at::cat(rows, 0), bias ? at::cat(biases, 0) : at::Tensor());
+    if (bias) w.bias = at::cat(biases, 0);
+    if (failed_ || pack_groups(w.weight, rows, in)) return;
+    std::vector<at::Tensor> values;
+    for (const auto& [name, out] : parts) values.push_back(tensor(name + ".weight", {out, in}));
+    pack(w.weight, at::cat(values, 0));
+  }
+  void head(const std::string& name, std::int64_t rows, std::int64_t in, engine::matrix& m) {
+    transformer::linear_weights w;
+    linear({{name, rows}}, in, false, w);
+    m = w.weight;
   }
   void set(transformer::linear_weights& w, const at::Tensor& value, const at::Tensor& bias) {
     w.bias = bias;
@@ -61,12 +73,49 @@ class reader {
   }
 
  private:
+  const stored_weights* stored(const std::string& name, at::IntArrayRef shape) {
+    if (failed_) return nullptr;
+    const auto* found = source_(name);
+    if (!found)
+      note("model.missing_tensor", "no tensor " + name);
+    else if (at::IntArrayRef(found->shape) != shape)
+      note("model.bad_shape",
+           name + " is " + text(found->shape) + ", the config needs " + text(shape));
+    return failed_ ? nullptr : found;
+  }
+
+  /// Packs rows of one block type as they are; false where they are of another kind.
+  static bool pack_groups(engine::matrix& m, const std::vector<const stored_weights*>& parts,
+                          std::int64_t in) {
+    const auto shape = groups_of(parts[0]->type);
+    std::int64_t out = 0;
+    for (const auto* part : parts) {
+      if (!shape || groups_of(part->type) != shape) return false;
+      out += part->shape[0];
+    }
+    bool fits = true;
+    std::size_t at = 0;
+    std::int64_t first = 0;
+    auto packed = engine::kernels::pack_grouped(
+        out, in, shape->bits, shape->group,
+        [&](std::int64_t row, engine::kernels::grouped_row& into) {
+          while (row - first == parts[at]->shape[0]) first += parts[at++]->shape[0];
+          const auto size = parts[at]->bytes.size() / static_cast<std::size_t>(parts[at]->shape[0]);
+          const auto begin = static_cast<std::size_t>(row - first) * size;
+          fits &= read_groups(parts[at]->type, parts[at]->bytes.subspan(begin, size), into);
+        });
+    if (!fits) return false;
+    m.out = out;
+    m.grouped = std::make_shared<const engine::kernels::grouped_weights>(std::move(packed));
+    return true;
+  }
+
   static std::string text(at::IntArrayRef shape) {
     std::string s = "[";
     for (const auto n : shape) s += (s.size() > 1 ? ", " : "") + std::to_string(n);
     return s + "]";
   }
-  void note(const char* code, const std::string& problem) {
+  void note(const std::string& code, const std::string& problem) {
     if (!failed_) code_ = code, problem_ = problem;
     failed_ = true;
   }
@@ -179,7 +228,7 @@ result<network_weights> read_weights(const network_config& c, const tensor_sourc
     HOCKET_TRY(r.outcome());
   }
   w.trunk.final_norm() = r.norm("model.norm", d);
-  r.pack(w.head, c.tied ? w.table : r.tensor("lm_head.weight", {c.vocabulary, d}));
+  r.head(c.tied ? "model.embed_tokens" : "lm_head", c.vocabulary, d, w.head);
   HOCKET_TRY(r.outcome());
   return w;
 }

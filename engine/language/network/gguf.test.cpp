@@ -1,0 +1,207 @@
+// Networks from GGUF files: the fixtures' weights under other names, in other orders and as blocks.
+#include "engine/language/network/gguf.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "engine/language/files/dequantize.hpp"
+#include "engine/language/files/gguf_writer.hpp"
+#include "engine/language/files/safetensors.hpp"
+#include "engine/language/network/model.hpp"
+#include "engine/transformer/grouped.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace hocket::language;
+
+namespace {
+
+constexpr std::uint32_t f32 = 0, q8_0 = 8;
+
+std::string as_bytes(const std::vector<float>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+}
+
+/// Rows as Q8_0: a half and 32 signed bytes per block.
+std::string as_blocks(const std::vector<float>& values) {
+  std::string out;
+  for (std::size_t i = 0; i < values.size(); i += 32) {
+    float largest = 0;
+    for (int k = 0; k < 32; ++k) largest = std::max(largest, std::fabs(values[i + k]));
+    const auto half = hocket::engine::kernels::float_to_half(largest / 127);
+    const float d = float_of_half(half);
+    out.append(reinterpret_cast<const char*>(&half), 2);
+    for (int k = 0; k < 32; ++k)
+      out.push_back(static_cast<char>(d > 0 ? std::lrint(values[i + k] / d) : 0));
+  }
+  return out;
+}
+
+/// The row order that GGUF's writers give queries and keys of llama: neighbours turn together.
+std::vector<float> reordered(const std::vector<float>& rows, int heads, int dim, int width) {
+  std::vector<float> out(rows.size());
+  for (int h = 0; h < heads; ++h)
+    for (int i = 0; i < dim; ++i) {
+      const int to = i < dim / 2 ? 2 * i : 2 * (i - dim / 2) + 1;
+      std::copy_n(rows.begin() + (h * dim + i) * width, width,
+                  out.begin() + (h * dim + to) * width);
+    }
+  return out;
+}
+
+struct fixture {
+  safetensors_set file;
+  network_config config;
+  std::map<std::string, std::vector<float>> values;
+  std::vector<std::int32_t> tokens;
+  std::vector<float> logits;
+};
+
+fixture load(const std::string& family) {
+  auto file = safetensors_set::open(HOCKET_SOURCE_DIR "/engine/language/network/parity/" + family +
+                                    ".safetensors");
+  REQUIRE(file);
+  auto config = read_network_config(file->metadata().at("config"));
+  REQUIRE(config);
+  fixture f{std::move(*file), std::move(*config), {}, {}, {}};
+  for (const auto& t : f.file.tensors()) {
+    if (t.name == "parity.tokens") {
+      f.tokens.resize(t.bytes.size() / 4);
+      std::memcpy(f.tokens.data(), t.bytes.data(), t.bytes.size());
+      continue;
+    }
+    std::vector<float> values(static_cast<std::size_t>(t.elements()));
+    REQUIRE(dequantize(t.type, t.bytes, values));
+    (t.name == "parity.logits" ? f.logits : f.values[t.name]) = values;
+  }
+  return f;
+}
+
+/// The fixture as a GGUF file; matrices whose rows fit become blocks if asked.
+std::string write(const fixture& f, const std::string& architecture, bool blocks) {
+  gguf_writer w;
+  const auto& layer = f.config.trunk.layers[0];
+  const auto& a = layer.attention;
+  const auto width = static_cast<std::uint32_t>(f.config.trunk.width);
+  const auto key = [&](const char* name) { return architecture + "." + name; };
+  w.add("general.architecture", architecture);
+  w.add(key("block_count"), static_cast<std::uint32_t>(f.config.trunk.layers.size()));
+  w.add(key("embedding_length"), width);
+  w.add(key("feed_forward_length"), static_cast<std::uint32_t>(layer.feed_forward.width));
+  w.add(key("attention.head_count"), static_cast<std::uint32_t>(a.heads));
+  w.add(key("attention.head_count_kv"), static_cast<std::uint32_t>(a.kv_heads));
+  w.add(key("attention.key_length"), static_cast<std::uint32_t>(a.head_dim));
+  w.add(key("context_length"), std::uint32_t{128});
+  w.add(key("attention.layer_norm_rms_epsilon"), 1e-6f);
+  w.add(key("rope.freq_base"), 1e6f);
+  const std::map<std::string, std::string> names{
+      {"input_layernorm", "attn_norm"},    {"self_attn.q_proj", "attn_q"},
+      {"self_attn.k_proj", "attn_k"},      {"self_attn.v_proj", "attn_v"},
+      {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"},
+      {"self_attn.k_norm", "attn_k_norm"}, {"post_attention_layernorm", "ffn_norm"},
+      {"mlp.gate_proj", "ffn_gate"},       {"mlp.up_proj", "ffn_up"},
+      {"mlp.down_proj", "ffn_down"}};
+  for (const auto& t : f.file.tensors()) {
+    if (t.name.starts_with("parity.")) continue;
+    auto values = f.values.at(t.name);
+    std::string name = t.name == "model.embed_tokens.weight" ? "token_embd.weight"
+                       : t.name == "model.norm.weight"       ? "output_norm.weight"
+                       : t.name == "lm_head.weight"          ? "output.weight"
+                                                             : "";
+    for (const auto& [ours, theirs] : names)
+      if (const auto at = t.name.find("." + ours + "."); at != std::string::npos)
+        name = "blk." + t.name.substr(13, at - 13) + "." + theirs + ".weight";
+    REQUIRE(!name.empty());
+    if (architecture == "llama" && name.find("attn_q.") != std::string::npos)
+      values = reordered(values, a.heads, a.head_dim, static_cast<int>(width));
+    if (architecture == "llama" && name.find("attn_k.") != std::string::npos)
+      values = reordered(values, a.kv_heads, a.head_dim, static_cast<int>(width));
+    std::vector<std::uint64_t> shape(t.shape.rbegin(), t.shape.rend());
+    const bool block = blocks && shape.size() == 2 && shape[0] % 32 == 0;
+    w.add_tensor(name, block ? q8_0 : f32, shape, block ? as_blocks(values) : as_bytes(values));
+  }
+  return w.bytes();
+}
+
+std::vector<float> scores(const std::string& bytes, const std::vector<std::int32_t>& tokens,
+                          double base) {
+  const auto file =
+      gguf_file::parse({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}, "test");
+  REQUIRE_MESSAGE(file, file.error().message);
+  auto config = read_network_config(*file);
+  REQUIRE_MESSAGE(config, config.error().message);
+  CHECK(config->trunk.rotary[0].frequency[1] == doctest::Approx(std::pow(base, -1.0 / 8)));
+  const auto model = language_model::build(*config, checkpoint_tensors(*file));
+  REQUIRE_MESSAGE(model, model.error().message);
+  language_sequence s(*model);
+  language_sequence* pointer = &s;
+  const std::span<const std::int32_t> all(tokens);
+  auto out = append_batch({&pointer, 1}, {&all, 1}, scores_of::every);
+  REQUIRE(out);
+  language_sequence cut(*model);  // in two parts: the same bits, blocks or not
+  const auto part = cut.append(all.subspan(0, 7));
+  const auto rest = cut.append(all.subspan(7));
+  REQUIRE((part && rest));
+  CHECK(std::equal(rest->begin(), rest->end(), (*out)[0].end() - config->vocabulary));
+  return (*out)[0];
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  double worst = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - b[i]));
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("a GGUF file gives the logits of the checkpoint it was made of") {
+  const auto qwen = load("qwen3");
+  CHECK(largest_difference(scores(write(qwen, "qwen3", false), qwen.tokens, 1e6), qwen.logits) <
+        1e-4);
+  // The same weights as blocks, where rows are a whole number of them: attention's output.
+  const auto blocks = scores(write(qwen, "qwen3", true), qwen.tokens, 1e6);
+  const double error = largest_difference(blocks, qwen.logits);
+  MESSAGE("Q8_0, largest difference of a logit: " << error);
+  CHECK(error > 0);
+  CHECK(error < 0.2);
+}
+
+TEST_CASE("queries and keys of the llama architecture come in another order") {
+  // Without its window, mistral is a llama.
+  auto f = load("mistral");
+  for (auto& layer : f.config.trunk.layers) layer.attention.window = 0;
+  const auto want = language_model::build(f.config, f.file.tensors());
+  REQUIRE(want);
+  const std::vector<std::int32_t> tokens(f.tokens.begin(), f.tokens.begin() + 20);
+  language_sequence s(*want);
+  language_sequence* pointer = &s;
+  const std::span<const std::int32_t> all(tokens);
+  f.config.trunk.rotary[0].frequency = {};
+  auto bytes = write(f, "llama", false);
+  // The fixture's base is 10000.
+  const float written = 1e6f, base = 1e4f;
+  const std::string from(reinterpret_cast<const char*>(&written), 4);
+  const auto at = bytes.find(from, bytes.find("llama.rope.freq_base"));
+  REQUIRE(at != std::string::npos);
+  bytes.replace(at, 4, std::string(reinterpret_cast<const char*>(&base), 4));
+  const auto scored = append_batch({&pointer, 1}, {&all, 1}, scores_of::every);
+  REQUIRE(scored);
+  CHECK(largest_difference(scores(bytes, tokens, 1e4), (*scored)[0]) < 1e-4);
+}
+
+TEST_CASE("architectures that are not read are named") {
+  gguf_writer w;
+  w.add("general.architecture", std::string_view("mamba"));
+  const auto bytes = w.bytes();
+  const auto file =
+      gguf_file::parse({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}, "test");
+  REQUIRE(file);
+  const auto config = read_network_config(*file);
+  REQUIRE(!config);
+  CHECK(config.error().code == "model.unsupported");
+  CHECK(config.error().message.find("`mamba`") != std::string::npos);
+}

@@ -1,0 +1,95 @@
+// Products with grouped weights: near the exact ones, and the same bits on every way and in any batch.
+#include "engine/transformer/grouped.hpp"
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace hocket::engine::kernels;
+
+namespace {
+
+struct layer {
+  grouped_weights packed;
+  std::vector<float> exact;  ///< [out, in], with scales as halves
+};
+
+layer make(std::int64_t out, std::int64_t in, int bits, int group) {
+  std::mt19937 random(static_cast<unsigned>(out * in + bits + group));
+  layer l;
+  l.packed = pack_grouped(out, in, bits, group, [&](std::int64_t, grouped_row& row) {
+    for (auto& level : row.level) level = static_cast<std::uint8_t>(random() % (1u << bits));
+    for (std::size_t g = 0; g < row.scale.size(); ++g) {
+      row.scale[g] = half_to_float(float_to_half(0.01f + 0.001f * (random() % 64)));
+      row.offset[g] = half_to_float(float_to_half(-0.1f * (random() % 16)));
+    }
+    for (std::int64_t i = 0; i < in; ++i)
+      l.exact.push_back(row.scale[i / group] * row.level[i] + row.offset[i / group]);
+  });
+  return l;
+}
+
+std::vector<float> product(const layer& l, const std::vector<float>& x, grouped_way way) {
+  const auto n = static_cast<std::int64_t>(x.size()) / l.packed.in;
+  const grouped_input input(x.data(), n, l.packed.in, l.packed.group);
+  std::vector<float> y(n * l.packed.out, NAN);
+  infer_grouped(input, l.packed, y.data(), 0, l.packed.tiles(), way);
+  return y;
+}
+
+std::vector<grouped_way> ways() {
+  std::vector<grouped_way> all{grouped_way::plain};
+  if (best_grouped_way() != grouped_way::plain) all.push_back(grouped_way::avx2);
+  if (best_grouped_way() == grouped_way::vnni) all.push_back(grouped_way::vnni);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("halves survive a round trip, and numbers between them go to the nearest") {
+  for (std::uint32_t h = 0; h < 0x10000; ++h) {
+    const auto half = static_cast<std::uint16_t>(h);
+    const float value = half_to_float(half);
+    if (std::isnan(value)) continue;
+    REQUIRE(float_to_half(value) == half);
+    if ((h & 0x7fff) >= 0x7bff) continue;
+    const float next = half_to_float(static_cast<std::uint16_t>(half + 1));
+    REQUIRE(float_to_half(value + (next - value) * 0.25f) == half);
+    REQUIRE(float_to_half(value + (next - value) * 0.75f) == half + 1);
+    REQUIRE(float_to_half(value + (next - value) * 0.5f) == half + (half & 1));
+  }
+  CHECK(float_to_half(1e6f) == 0x7c00);
+  CHECK(float_to_half(-1e6f) == 0xfc00);
+}
+
+TEST_CASE("every way gives the same bits, near the exact product") {
+  for (const auto& [bits, group] : {std::pair{4, 32}, {8, 32}, {8, 16}})
+    for (const std::int64_t out : {1, 63, 64, 200}) {
+      CAPTURE(bits);
+      CAPTURE(group);
+      CAPTURE(out);
+      const std::int64_t in = 96, n = 7;
+      const auto l = make(out, in, bits, group);
+      std::mt19937 random(9);
+      std::vector<float> x(n * in);
+      for (auto& v : x) v = static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 500.0f;
+      std::fill(x.begin(), x.begin() + group, 0.0f);  // a group of zeros
+      const auto want = product(l, x, grouped_way::plain);
+      for (const auto way : ways()) CHECK(product(l, x, way) == want);
+      for (std::int64_t r = 0; r < n; ++r) {  // a row alone
+        const std::vector<float> row(x.begin() + r * in, x.begin() + (r + 1) * in);
+        const auto alone = product(l, row, best_grouped_way());
+        CHECK(std::equal(alone.begin(), alone.end(), want.begin() + r * out));
+        for (std::int64_t o = 0; o < out; ++o) {
+          double exact = 0, size = 0;
+          for (std::int64_t i = 0; i < in; ++i) {
+            exact += static_cast<double>(row[i]) * l.exact[o * in + i];
+            size += std::abs(static_cast<double>(row[i]) * l.exact[o * in + i]);
+          }
+          CHECK(std::abs(want[r * out + o] - exact) <= 0.01 * size + 1e-6);
+        }
+      }
+    }
+}
