@@ -1,0 +1,53 @@
+#include "engine/language/network/open.hpp"
+
+#include <filesystem>
+
+#include "engine/language/files/safetensors.hpp"
+#include "engine/language/network/gguf.hpp"
+
+namespace hocket::language {
+namespace {
+
+using loaded = result<std::shared_ptr<const language_model>>;
+
+/// The same error with the file named first.
+template <class T>
+auto fail_in(const std::string& path, const result<T>& failed) {
+  const auto& e = failed.error();
+  return fail(e.code, e.message.starts_with(path) ? e.message : path + ": " + e.message);
+}
+
+loaded open_gguf(const std::string& path, std::int64_t context) {
+  const auto file = gguf_file::open(path);
+  if (!file) return fail_in(path, file);
+  const auto config = read_network_config(*file, context);
+  if (!config) return fail_in(path, config);
+  auto model = language_model::build(*config, checkpoint_tensors(*file));
+  return model ? model : fail_in(path, model);
+}
+
+loaded open_folder(const std::string& folder, std::int64_t context) {
+  const auto json = folder + "/config.json";
+  const auto text = read_text(json, 16u << 20);
+  if (!text) return fail_in(json, text);
+  const auto config = read_network_config(*text, context);
+  if (!config) return fail_in(json, config);
+  const auto one = folder + "/model.safetensors", index = one + ".index.json";
+  const auto path = std::filesystem::exists(index) ? index : one;
+  const auto files = safetensors_set::open(path);
+  if (!files) return fail_in(path, files);
+  auto model = language_model::build(*config, files->tensors());
+  return model ? model : fail_in(path, model);
+}
+
+}  // namespace
+
+loaded open_language_model(const std::string& path, std::int64_t context) {
+  std::error_code failed;
+  if (std::filesystem::is_directory(path, failed)) return open_folder(path, context);
+  if (std::filesystem::is_regular_file(path, failed)) return open_gguf(path, context);
+  return fail("model.no_files",
+              path + ": neither a GGUF file nor a folder with config.json and model.safetensors");
+}
+
+}  // namespace hocket::language
