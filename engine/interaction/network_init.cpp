@@ -17,10 +17,14 @@ network::network(const model_config& config, std::uint64_t seed)
   };
   // A linear layer keeps the variance of its input; layers that end a residual branch start at zero.
   auto linear = [&](std::int64_t out, std::int64_t in) {
-    return matrix{normal(out, in, 1.0 / std::sqrt(static_cast<double>(in))), {}, {}};
+    matrix m;
+    m.value = normal(out, in, 1.0 / std::sqrt(static_cast<double>(in)));
+    return m;
   };
   auto zero = [&](std::int64_t out, std::int64_t in) {
-    return matrix{at::zeros({out, in}, at::kFloat), {}, {}};
+    matrix m;
+    m.value = at::zeros({out, in}, at::kFloat);
+    return m;
   };
   auto ones = [](std::int64_t n) { return at::ones({n}, at::kFloat); };
 

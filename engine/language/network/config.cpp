@@ -106,6 +106,9 @@ rotary_config read_rotary(values& v, int dims, double default_base, double posit
     v.note("rope_scaling", "`" + kind + "` is not supported; linear, llama3 and yarn are");
   }
   if (!s.problem.empty()) v.note("rope_scaling", s.problem);
+  bool sound = std::isfinite(r.gain) && r.gain > 0;
+  for (const double f : r.frequency) sound = sound && std::isfinite(f) && f > 0;
+  if (!sound) v.note("rope_scaling", "no sound frequencies come of it");
   return r;
 }
 
@@ -146,7 +149,7 @@ void windows(values& v, draft& d, bool on, const std::function<bool(int)>& slide
 
 void read_experts(values& v, draft& d, const char* count, const char* width) {
   auto& e = d.feed.experts;
-  e.count = v.size(count);
+  e.count = static_cast<int>(v.integer(count, 1, 4096));
   e.chosen = v.size("num_experts_per_tok");
   if (e.chosen > e.count) v.note("num_experts_per_tok", "is more than there are experts");
   d.feed.width = v.size(width);

@@ -1,7 +1,11 @@
 // Configs of language models: what is missing, absurd or unknown is named.
 #include "engine/language/network/config.hpp"
 
+#include <cmath>
+
 #include <nlohmann/json.hpp>
+
+#include "engine/language/files/safetensors.hpp"
 
 #include <doctest/doctest.h>
 
@@ -82,4 +86,55 @@ TEST_CASE("what a config lacks or gets wrong is named") {
   types["layer_types"] = {"full_attention", "linear_attention", "full_attention", "full_attention"};
   CHECK(refusal(types).find("layer_types: \"linear_attention\" is not supported") !=
         std::string::npos);
+}
+
+TEST_CASE("no value of any key of any family does harm") {
+  const json hostile[] = {nullptr,
+                          -1,
+                          0,
+                          1,
+                          3,
+                          1000000000,
+                          1e300,
+                          -0.5,
+                          1.5,
+                          true,
+                          "x",
+                          "yarn",
+                          json::array(),
+                          json::object(),
+                          json::array({-7, "x", 99999999}),
+                          json{{"rope_type", "yarn"}, {"factor", 0}},
+                          18446744073709551615u};
+  std::size_t read = 0, refused = 0;
+  for (const std::string family : {"llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "gpt_oss",
+                                   "deepseek_v3", "nemotron", "gemma3_text"}) {
+    const auto file = safetensors_set::open(HOCKET_SOURCE_DIR "/engine/language/network/parity/" +
+                                            family + ".safetensors");
+    REQUIRE(file);
+    const auto good = json::parse(file->metadata().at("config"));
+    for (const auto& [key, value] : good.items())
+      for (const auto& bad : hostile) {
+        auto config = good;
+        config[key] = bad;
+        const auto outcome = read_network_config(config.dump());
+        if (!outcome) {
+          ++refused;
+          continue;
+        }
+        ++read;
+        CHECK(outcome->trunk.layers.size() <= 4096);
+        for (const auto& layer : outcome->trunk.layers) {
+          const auto& a = layer.attention;
+          REQUIRE(a.rotary < static_cast<int>(outcome->trunk.rotary.size()));
+          REQUIRE(a.heads % a.kv_heads == 0);
+          const auto& r = outcome->trunk.rotary[a.rotary];
+          REQUIRE(r.first + 2 * static_cast<int>(r.frequency.size()) <= a.head_dim);
+          for (const double f : r.frequency) REQUIRE(std::isfinite(f));
+          REQUIRE(layer.feed_forward.experts.chosen <= layer.feed_forward.experts.count);
+        }
+      }
+  }
+  CHECK(read > 100);
+  CHECK(refused > 500);
 }

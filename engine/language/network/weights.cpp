@@ -17,10 +17,13 @@ class reader {
   reader(const network_config& config, const tensor_source& source)
       : config_(config), source_(source) {}
 
-  /// The tensor as fp32.
+  bool failed() const { return failed_; }
+
+  /// The tensor as fp32; an empty one after a failure, so that nothing is allocated for a shape that
+  /// only the config knows.
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape) {
     const auto* found = stored(name, shape);
-    if (!found) return at::zeros(shape);
+    if (!found) return at::empty({0});
     auto t = at::empty(shape, at::kFloat);
     const auto read = dequantize(found->type, found->bytes,
                                  {t.data_ptr<float>(), static_cast<std::size_t>(t.numel())});
@@ -50,7 +53,7 @@ class reader {
     if (failed_ || pack_groups(w.weight, rows, in)) return;
     std::vector<at::Tensor> values;
     for (const auto& [name, out] : parts) values.push_back(tensor(name + ".weight", {out, in}));
-    pack(w.weight, at::cat(values, 0));
+    if (!failed_) pack(w.weight, at::cat(values, 0));
   }
   void head(const std::string& name, std::int64_t rows, std::int64_t in, engine::matrix& m) {
     transformer::linear_weights w;
@@ -176,6 +179,7 @@ void read_fused_experts(reader& r, const std::string& name, std::int64_t d,
   const auto up_bias = r.tensor(name + "gate_up_proj_bias", {n, 2 * width});
   const auto down = r.tensor(name + "down_proj", {n, width, d});
   const auto down_bias = r.tensor(name + "down_proj_bias", {n, d});
+  if (r.failed()) return;
   const auto apart = [](const at::Tensor& t) {
     return at::cat({t.slice(0, 0, t.size(0), 2), t.slice(0, 1, t.size(0), 2)}, 0);
   };
@@ -191,11 +195,12 @@ void read_feed_forward(reader& r, const std::string& name, const network_config&
   const auto& e = f.experts;
   const auto p = name + "mlp.";
   if (e.count == 0) return read_dense(r, p, d, f.width, f, w.dense);
-  w.experts.resize(e.count);
   const auto router = c.family == "gpt_oss" ? p + "router" : p + "gate";
   r.linear({{router, e.count}}, d, e.router_bias, w.router);
   if (e.router == engine::router_kind::sigmoid)
     w.correction = r.tensor(router + ".e_score_correction_bias", {e.count});
+  if (r.failed()) return;
+  w.experts.resize(e.count);
   if (c.family == "gpt_oss") return read_fused_experts(r, p + "experts.", d, f, w);
   for (int i = 0; i < e.count; ++i)
     read_dense(r, p + "experts." + std::to_string(i) + ".", d, f.width, f, w.experts[i]);
