@@ -1,0 +1,79 @@
+#include <fstream>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/language/chat/chat_template.hpp"
+
+using namespace hocket;
+using namespace hocket::language;
+using json = nlohmann::ordered_json;
+
+namespace {
+
+constexpr std::time_t now = 1795860000;
+
+std::string rendered(const std::string& source, const json& variables = json::object(),
+                     const chat_template::limits& bounds = {}) {
+  const auto t = chat_template::parse(source);
+  if (!t) return t.error().code;
+  const auto r = t->render(variables, now, bounds);
+  return r ? *r : r.error().code;
+}
+
+}  // namespace
+
+TEST_CASE("chat_template: the same text as Python's jinja2, and an error where it raises") {
+  std::ifstream in(HOCKET_SOURCE_DIR "/engine/language/chat/template_fixture.json");
+  const auto cases = json::parse(in);
+  CHECK(cases.size() > 30);
+  for (const auto& c : cases) {
+    const auto source = c["source"].get<std::string>();
+    const auto t = chat_template::parse(source);
+    const auto r = t ? t->render(c["variables"], now) : result<std::string>(fail(t));
+    if (c["out"].is_null()) {
+      CHECK_MESSAGE(!r, source << " gave " << (r ? *r : ""));
+    } else {
+      REQUIRE_MESSAGE(r, source << ": " << (r ? "" : r.error().message));
+      CHECK_MESSAGE(*r == c["out"].get<std::string>(), source);
+    }
+  }
+}
+
+TEST_CASE("chat_template: what a template may cost is bounded") {
+  CHECK(rendered(
+            "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}") ==
+        "template.too_much");
+  CHECK(
+      rendered("{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}"
+               "{% endfor %}") == "template.too_much");
+  CHECK(rendered("{% for i in range(99999) %}{{ 'x' * 10000 }}{% endfor %}") ==
+        "template.too_much");
+  CHECK(rendered("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}") == "template.too_much");
+  CHECK(rendered("{% set l = [] %}{% set _ = l.append(l) %}{{ l }}") == "template.too_much");
+  CHECK(rendered("{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}") == "template.too_much");
+  CHECK(rendered(
+            "{% set ns = namespace(l=[]) %}{% for i in range(999) %}{% set ns.l = [ns.l, ns.l] %}"
+            "{% endfor %}{{ ns.l }}") == "template.too_much");
+  CHECK(rendered(std::string(100000, '{') + std::string(100000, '(')) != "");
+  CHECK(rendered("{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}") ==
+        "template.syntax");
+  CHECK(rendered("abc", json::object(), {100, 2, 10}) == "template.too_much");
+}
+
+TEST_CASE("chat_template: refusals say what and where") {
+  const auto message = [](const std::string& source) {
+    const auto t = chat_template::parse(source);
+    if (!t) return t.error().message;
+    const auto r = t->render(json::object(), now);
+    return r ? std::string("none") : r.error().message;
+  };
+  CHECK(message("a\nb {% if x %}") == "chat template: line 2: `endif` is missing");
+  CHECK(message("{% include 'etc' %}").find("the statement `include` is not supported") !=
+        std::string::npos);
+  CHECK(message("{{ 1 | pow }}").find("the filter `pow` is not supported") != std::string::npos);
+  CHECK(message("{{ raise_exception('roles must alternate') }}") ==
+        "chat template: roles must alternate");
+  CHECK(message("{{ raise_exception('\x1b[31m') }}") == "chat template: (unprintable message)");
+  CHECK(message("{{ f() }}").find("there is no function `f`") != std::string::npos);
+}
