@@ -89,6 +89,7 @@ std::string budget_check::blame(const plan_budget& b, const packet& p, std::int6
   auto worst = now_ns - queued_ns - expected_wait(b.path.back());
   for (std::size_t i = 0; i < p.header.way.count; ++i) {
     const auto& h = p.header.way.hops[i];
+    if (h.actor >= graph_.actors.size()) continue;  // another host wrote it
     const auto& a = graph_.actors[h.actor];
     const auto wait = h.started_ns - h.queued_ns - expected_wait(h.actor);
     const auto work =
