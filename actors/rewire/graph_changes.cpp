@@ -16,7 +16,11 @@ graph_changes::graph_changes(graph_run& run, options how, distributed::membershi
     : run_(run),
       how_(std::move(how)),
       rewirer_(run, how_, hosts != nullptr ? &hosts->links() : nullptr),
-      requests_([this](const rewire_request& r) { return change(r); }) {
+      requests_([this](const rewire_request& r) { return change(r); },
+                [this]() -> std::optional<timestamp> {
+                  if (run_.is_virtual()) return {};
+                  return run_.now();
+                }) {
   if (hosts == nullptr) return;
   coordinator_.emplace(run, rewirer_, *hosts);
   hosts->on_rewire_message = [this](const std::string& peer, const wire::host_event& m) {
