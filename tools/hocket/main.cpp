@@ -2,6 +2,7 @@
 // compile).
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <exception>
 
@@ -10,6 +11,7 @@
 #include "graph/core/diagnostic.hpp"
 #include "tools/report/measures.hpp"
 #include "tools/hocket/options.hpp"
+#include "tools/hocket/output.hpp"
 
 namespace hocket::cli {
 
@@ -60,6 +62,65 @@ int explain(const CLI::App& app, const CLI::ParseError& e) {
                               at == &app ? "" : at->get_name()));
 }
 
+/// `--duration -1` reads as one option and its value, not as an option `-1`.
+std::vector<std::string> joined(int argc, char** argv) {
+  const auto negative = [](const std::string& s) {
+    return s.size() > 1 && s[0] == '-' && s.find_first_not_of("0123456789.,eE+-", 1) == s.npos &&
+           std::any_of(s.begin(), s.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  };
+  std::vector<std::string> out;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool option = !out.empty() && out.back().starts_with("--") && out.back() != "--" &&
+                        out.back().find('=') == out.back().npos;
+    if (option && negative(word))
+      out.back() += "=" + word;
+    else
+      out.push_back(word);
+  }
+  return out;
+}
+
+/// An option with an empty value, such as a script's `--out "$DIR"` without a DIR: no option means
+/// anything by it. "" where there is none.
+std::string without_value(const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    const auto& w = words[i];
+    if (!w.starts_with("--")) continue;
+    if (w.ends_with('=') && w.find('=') == w.size() - 1) return w.substr(0, w.size() - 1);
+    if (i + 1 < words.size() && words[i + 1].empty() && w.find('=') == w.npos) return w;
+  }
+  return "";
+}
+
+/// `hocket help`, `hocket help run` and `hocket help eval duplex`.
+int show_help(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* at = &app;
+  std::string before = "hocket";
+  for (const auto& word : words) {
+    const auto known = names_of(*at, false);
+    if (std::find(known.begin(), known.end(), word) == known.end())
+      return unknown("command", word, *at);
+    if (at != &app) before += " " + at->get_name();
+    at = at->get_subcommand(word);
+  }
+  fmt::print("{}", at == &app ? app.help() : at->help(before));
+  return exit_fine;
+}
+
+/// Commands that need no options of their own.
+void add_own(CLI::App& app, action& chosen) {
+  static std::vector<std::string> words;
+  auto& help = command(app, chosen, "help", "What a command does, and its options",
+                       [&app] { return show_help(app, words); });
+  help.add_option("command", words, "Such as run");
+  command(app, chosen, "version", "Version and git revision", [&app] {
+    fmt::print("{}\n", app.version());
+    return exit_fine;
+  });
+  add_completion(app, chosen);
+}
+
 int run_main(int argc, char** argv) {
   CLI::App app{"Hocket: real-time multimodal AI as a graph of actors", "hocket"};
   app.set_version_flag("--version", fmt::format("hocket {} ({})", version(), revision()));
@@ -76,16 +137,23 @@ int run_main(int argc, char** argv) {
 #ifdef HOCKET_WITH_ENGINE
   for (auto add : {add_train, add_eval, add_scenarios}) add(app, chosen);
 #endif
+  add_own(app, chosen);
+  auto words = joined(argc, argv);
   const auto known = names_of(app, false);
-  if (argc >= 2 && argv[1][0] != '-' &&
-      std::find(known.begin(), known.end(), argv[1]) == known.end())
-    return unknown("command", argv[1], app);
+  if (!words.empty() && !words[0].starts_with("-") &&
+      std::find(known.begin(), known.end(), words[0]) == known.end())
+    return unknown("command", words[0], app);
+  if (const auto option = without_value(words); !option.empty())
+    return complain("cli.empty", fmt::format("{} must not be empty", option),
+                    "leave the option out for its default");
   try {
-    app.parse(argc, argv);
+    std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+    app.parse(words);
   } catch (const CLI::CallForHelp&) {
-    const auto subs = app.get_subcommands();
-    fmt::print("{}", subs.empty() ? app.help() : subs.front()->help("hocket"));
-    return exit_fine;
+    std::vector<std::string> path;
+    for (auto subs = app.get_subcommands(); !subs.empty(); subs = subs.front()->get_subcommands())
+      path.push_back(subs.front()->get_name());
+    return show_help(app, path);
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
@@ -102,8 +170,9 @@ int run_main(int argc, char** argv) {
 }  // namespace hocket::cli
 
 int main(int argc, char** argv) {
+  hocket::cli::fill_standard_streams();
   try {
-    return hocket::cli::run_main(argc, argv);
+    return hocket::cli::checked_output(hocket::cli::run_main(argc, argv));
   } catch (const std::exception& e) {
     fmt::print(stderr, "error: {} [cli.internal]\n", e.what());
     return hocket::cli::exit_failed;

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <algorithm>
+#include <charconv>
 #include <functional>
+#include <string>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "tools/hocket/commands.hpp"
 
@@ -18,6 +22,22 @@ inline CLI::App& command(CLI::App& app, action& chosen, const char* name, const 
   auto* sub = app.add_subcommand(name, summary);
   sub->callback([&chosen, run] { chosen = run; });
   return *sub;
+}
+
+/// A number of seconds, 0 or more.
+inline CLI::Validator seconds() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        double value = 0;
+        const auto end = text.data() + text.size();
+        const auto [stop, bad] = std::from_chars(text.data(), end, value);
+        if (bad == std::errc() && stop == end && value >= 0 && value <= 1e9) return "";
+        auto point = text;
+        std::replace(point.begin(), point.end(), ',', '.');
+        return fmt::format("takes seconds, 0 or more, not `{}`{}", text,
+                           point == text ? "" : "; the decimal sign is a point");
+      },
+      "");
 }
 
 inline void add_graph_options(CLI::App& sub, graph_options& o) {
@@ -38,6 +58,8 @@ inline void add_json(CLI::App& sub, bool& json) {
   sub.add_flag("--json", json, "Machine-readable output");
 }
 
+/// `completion`, and the hidden command that its scripts ask.
+void add_completion(CLI::App& app, action& chosen);
 // run/
 void add_run(CLI::App& app, action& chosen);
 void add_record(CLI::App& app, action& chosen);

@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -68,6 +70,29 @@ result<process_output> run_process(const std::vector<std::string>& arguments,
   waitpid(child, &status, 0);
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
+}
+
+std::string shell_word(const std::string& text) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || (c != 0 && std::strchr("_-./:=@%+,", c) != nullptr);
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
+  // A line of a shell must stay one line: control characters go into $'…', which bash, zsh and
+  // ksh read.
+  const bool control =
+      std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  std::string out = control ? "$'" : "'";
+  for (const unsigned char c : text) {
+    if (control && (c < 0x20 || c == 0x7f))
+      out += fmt::format("\\x{:02x}", static_cast<int>(c));
+    else if (control && (c == '\'' || c == '\\'))
+      out += fmt::format("\\{}", static_cast<char>(c));
+    else if (c == '\'')
+      out += "'\\''";
+    else
+      out += static_cast<char>(c);
+  }
+  return out + "'";
 }
 
 }  // namespace hocket::cli

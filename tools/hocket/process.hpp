@@ -17,6 +17,9 @@ struct process_output {
 result<process_output> run_process(const std::vector<std::string>& arguments,
                                    const std::string& input = "");
 
+/// One word of a POSIX shell's command line: quoted where it needs it, whatever is in it.
+std::string shell_word(const std::string& text);
+
 /// The program's path, or "" where PATH has none.
 std::string find_program(const std::string& name);
 

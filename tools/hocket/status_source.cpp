@@ -137,4 +137,11 @@ std::vector<std::unique_ptr<status_source>> status_sources(const watch_options& 
   return all;
 }
 
+int exit_of_silence(const watch_options& o) {
+  std::error_code ignored;
+  for (const auto& folder : o.outs)
+    if (!std::filesystem::is_directory(folder, ignored)) return exit_bad_input;
+  return exit_failed;
+}
+
 }  // namespace hocket::cli

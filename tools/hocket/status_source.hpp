@@ -32,4 +32,8 @@ std::vector<std::string> run_folders(const std::string& out);
 
 std::vector<std::unique_ptr<status_source>> status_sources(const watch_options& o);
 
+/// The exit code where nobody answers: a folder that was given and is not there is a wrong input, a
+/// run that is not there is none.
+int exit_of_silence(const watch_options& o);
+
 }  // namespace hocket::cli

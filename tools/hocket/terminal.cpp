@@ -13,8 +13,14 @@ namespace hocket::cli {
 
 terminal this_terminal() {
   terminal t;
-  t.is_terminal = isatty(STDOUT_FILENO) != 0;
+  const char* const kind = std::getenv("TERM");
+  const bool moves = kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
+  t.is_terminal = moves && isatty(STDOUT_FILENO) != 0;
   t.colors = t.is_terminal && std::getenv("NO_COLOR") == nullptr;
+  return resized(t);
+}
+
+terminal resized(terminal t) {
   winsize size{};
   if (t.is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     t.columns = size.ws_col;
@@ -38,19 +44,28 @@ int display_width(std::string_view s) {
   return out;
 }
 
+std::string cut(std::string_view s, int columns) {
+  if (display_width(s) <= columns) return std::string(s);
+  if (columns <= 0) return "";
+  std::string out;
+  int taken = 0;
+  bool escape = false, colored = false;
+  for (const char c : s) {
+    if (c == '\033') escape = colored = true;
+    if (!escape && (static_cast<unsigned char>(c) & 0xC0) != 0x80 && ++taken > columns - 1) break;
+    out += c;
+    if (escape && c == 'm') escape = false;
+  }
+  return out + "…" + (colored ? "\033[0m" : "");
+}
+
 std::string fit(std::string_view s, int columns, bool right_aligned) {
   const int wide = display_width(s);
   if (wide <= columns) {
     const std::string pad(static_cast<std::size_t>(columns - wide), ' ');
     return right_aligned ? pad + std::string(s) : std::string(s) + pad;
   }
-  std::string out;
-  int taken = 0;
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    if ((static_cast<unsigned char>(s[i]) & 0xC0) != 0x80 && ++taken > columns - 1) break;
-    out += s[i];
-  }
-  return columns > 0 ? out + "…" : "";
+  return cut(s, columns);
 }
 
 std::string bar(double part, int columns) {

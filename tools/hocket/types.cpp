@@ -144,6 +144,14 @@ namespace {
 /// Files that load_plan read on this thread: its reader is a plain function.
 thread_local std::vector<std::string> noted;
 
+/// What load_plan asked of the environment on this thread, likewise.
+thread_local std::map<std::string, std::optional<std::string>> asked;
+
+std::optional<std::string> ask_and_note(const std::string& name) {
+  const char* const v = std::getenv(name.c_str());
+  return asked[name] = v == nullptr ? std::nullopt : std::optional<std::string>(v);
+}
+
 result<std::string> read_and_note(const std::string& path) {
   auto text = spec::read_from_disk(path);
   if (text) noted.push_back(path);
@@ -227,7 +235,9 @@ loaded_graph load_graph_text(const std::string& file, const std::string& text,
   options.may = from.may;
   options.sets = how.sets;
   options.read_file = read_and_note;
+  options.env = ask_and_note;
   noted.clear();
+  asked.clear();
   if (!read_params(how, options, out.findings)) return out;
   const auto known = std::make_shared<registry>(types);
   out.plugins = plugins_of(file, text, options);
@@ -244,6 +254,7 @@ loaded_graph load_graph_text(const std::string& file, const std::string& text,
   out.types = known;
   out.graph = load_plan(file, text, *known, options, out.findings);
   out.includes.swap(noted);
+  out.environment.swap(asked);
   // What a recording names is judged when it is known who runs and who is played.
   if (out.graph && from.may == nullptr)
     spec::permit(*out.graph, trust::default_policy(trust::level::own), out.findings);

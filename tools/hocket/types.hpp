@@ -35,7 +35,9 @@ result<void> write_manifest(const std::string& library);
 struct loaded_graph {
   std::optional<plan> graph;  ///< empty where there are errors
   diagnostics findings;
-  std::vector<std::string> includes;      ///< files that `graph` consists of besides its own
+  std::vector<std::string> includes;  ///< files that `graph` consists of besides its own
+  /// What `${env:…}` asked for, and what it got: nothing where the file's default was taken.
+  std::map<std::string, std::optional<std::string>> environment = {};
   std::vector<std::string> plugins = {};  ///< that it names, from the folder of the file
   std::shared_ptr<const registry> types;  ///< what `graph` points into
 };

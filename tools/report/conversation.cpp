@@ -6,6 +6,9 @@
 namespace hocket::report {
 namespace {
 
+/// Kept of what comes word by word; a picture shows less.
+constexpr std::size_t longest_answer = 4096;
+
 void merge(level_cells& into, const level_cells& more) {
   for (std::size_t i = 0; i < level_cells::count; ++i) {
     into.peak[i] = std::max(into.peak[i], more.peak[i]);
@@ -23,8 +26,9 @@ void merge(turn_record& into, const fact& f) {
 }  // namespace
 
 delegation_record& conversation::delegated(std::uint64_t request, double t_ms) {
-  for (auto& d : delegations)
-    if (d.request == request) return d;
+  // Newest first: what comes in belongs to what was asked lately.
+  for (auto d = delegations.rbegin(); d != delegations.rend(); ++d)
+    if (d->request == request) return *d;
   auto& d = delegations.emplace_back();
   d.request = request;
   d.asked_ms = t_ms;
@@ -49,7 +53,7 @@ void conversation::apply(const fact& f) {
         auto& d = delegated(f.request, f.t_ms);
         if (!d.answered_ms) d.answered_ms = f.t_ms;
         if (d.outcome.empty()) d.outcome = "ok";
-        d.answer += (d.answer.empty() ? "" : " ") + f.text;
+        if (d.answer.size() < longest_answer) d.answer += (d.answer.empty() ? "" : " ") + f.text;
       }
       break;
     case fact::kind::delegation:

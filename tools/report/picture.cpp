@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "tools/report/canvas.hpp"
+#include "tools/report/excerpt.hpp"
 #include "tools/report/picture_layout.hpp"
 
 namespace hocket::report {
@@ -21,8 +22,8 @@ constexpr color ink = color::of(0x20242c), faint = color::of(0x7c828e), paper = 
 
 class painter {
  public:
-  painter(const conversation& what, const layout& l, canvas& c)
-      : what_(what), l_(l), c_(c), answers_(what.responses()) {}
+  painter(const conversation& whole, const excerpt& part, const layout& l, canvas& c)
+      : whole_(whole), part_(part), what_(part.kept), l_(l), c_(c), answers_(what_.responses()) {}
 
   void draw();
 
@@ -46,6 +47,8 @@ class painter {
     c_.text(s, x, y, f, k);
   }
 
+  const conversation& whole_;  // the figures of the header are over all of it
+  const excerpt& part_;
   const conversation& what_;
   const layout& l_;
   canvas& c_;
@@ -71,6 +74,10 @@ void painter::draw_header() {
     about += fmt::format("; the first {:.0f} s are not shown", l_.shown_from_ms / 1000);
   if (l_.shown_to_ms < length)
     about += fmt::format("; then {:.1f} s of silence", (length - l_.shown_to_ms) / 1000);
+  if (part_.words_left_out > 0)
+    about += fmt::format("; {} words have no room", part_.words_left_out);
+  if (part_.requests_left_out > 0)
+    about += fmt::format("; {} requests have no room", part_.requests_left_out);
   c_.text(about, left, 54, {12}, faint);
 
   struct block {
@@ -79,17 +86,17 @@ void painter::draw_header() {
   };
   std::vector<block> blocks;
   std::vector<double> latencies, computes;
-  for (const auto& r : answers_) latencies.push_back(r.answered_ms - r.ended_ms);
-  for (const auto& [k, t] : what_.turns)
+  for (const auto& r : whole_.responses()) latencies.push_back(r.answered_ms - r.ended_ms);
+  for (const auto& [k, t] : whole_.turns)
     if (t.compute_ms) computes.push_back(*t.compute_ms);
   if (l_.has_compute)
     blocks.push_back(
         {fmt::format("{:.1f} / {:.1f} ms", quantile(computes, .5), quantile(computes, .99)),
          "compute per micro-turn, p50 / p99", ink});
-  if (!what_.delegations.empty()) {
-    const auto answered = std::count_if(what_.delegations.begin(), what_.delegations.end(),
+  if (!whole_.delegations.empty()) {
+    const auto answered = std::count_if(whole_.delegations.begin(), whole_.delegations.end(),
                                         [](const auto& d) { return d.answered_ms.has_value(); });
-    blocks.push_back({fmt::format("{} of {}", answered, what_.delegations.size()),
+    blocks.push_back({fmt::format("{} of {}", answered, whole_.delegations.size()),
                       "delegations answered", green});
   }
   if (!latencies.empty())
@@ -266,10 +273,11 @@ result<void> draw_conversation(const conversation& what, const std::string& path
   // Text is measured on a throw-away surface first: the height follows from the words.
   auto measure = canvas::open("measure.png", 8, 8, 1);
   if (!measure) return fail(measure);
-  const auto l = plan_picture(what, *measure);
+  const auto part = excerpt_of(what, max_shown_ms);
+  const auto l = plan_picture(part.kept, *measure);
   auto c = canvas::open(path, width, l.height, 1.5);
   if (!c) return fail(c);
-  painter(what, l, *c).draw();
+  painter(what, part, l, *c).draw();
   return c->finish();
 }
 

@@ -8,6 +8,7 @@
 
 #include "tests/support/fact_maker.hpp"
 #include "tools/report/event_log.hpp"
+#include "tools/report/excerpt.hpp"
 #include "tools/report/measures.hpp"
 #include "tools/report/picture.hpp"
 
@@ -102,6 +103,30 @@ TEST_CASE("the picture is a well-formed SVG and a PNG of the same size") {
         "picture.bad_format");
   CHECK(draw_conversation(conversation(), "/proc/nowhere/c.png").error().code ==
         "picture.cannot_write");
+  std::filesystem::remove_all(dir);
+}
+
+TEST_CASE("a picture of a long and wordy run stays small and quick") {
+  conversation c;
+  for (int k = 0; k < 36'000; ++k) c.apply(turn_fact(k, k % 20 < 5 ? 0.2f : 0, 0));  // two hours
+  for (int i = 0; i < 500'000; ++i) c.apply(text_fact(i * 14.4, "model", "word"));
+  for (int i = 0; i < 20'000; ++i) {
+    auto d = text_fact(i * 360.0, "background", "an answer", 1 + static_cast<std::uint64_t>(i));
+    c.apply(d);
+  }
+  c.apply(text_fact(7'199'000, "user", std::string(500'000, 'x').c_str()));
+  const auto part = excerpt_of(c, 600'000);
+  CHECK(part.kept.words.size() < 20'000);
+  CHECK(part.kept.words.size() + part.words_left_out > 40'000);  // of those in the last minutes
+  CHECK(part.kept.delegations.size() == 600);
+  CHECK(part.kept.words.back().text.size() < 300);
+  const auto dir = std::filesystem::temp_directory_path() / "hocket_long_picture_test";
+  std::filesystem::create_directories(dir);
+  const auto png = (dir / "c.png").string(), svg = (dir / "c.svg").string();
+  REQUIRE(draw_conversation(c, png));
+  REQUIRE(draw_conversation(c, svg));
+  CHECK(std::filesystem::file_size(png) < 30'000'000);
+  CHECK(std::filesystem::file_size(svg) < 30'000'000);
   std::filesystem::remove_all(dir);
 }
 

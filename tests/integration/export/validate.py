@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """validate.py HOCKET systemd|kubernetes GRAPH: are the exported files what their readers expect?"""
 
+import base64
 import json
 import os
 import re
@@ -8,6 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+
+PROGRAM = "/bin/sh"  # one that is on every machine: a unit's program must be there
 
 
 def skip(why):
@@ -19,14 +23,45 @@ def run(*command):
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def export(hocket, kind, graph, folder):
+def export(hocket, kind, graph, folder, *more, cwd=None):
     # The graph's folder is the current one: a ConfigMap takes only what lies below it.
     done = subprocess.run(
-        [hocket, "export", kind, os.path.basename(graph), "--out", folder, "--program", hocket,
-         "--dir", os.path.dirname(graph)],
-        cwd=os.path.dirname(graph), capture_output=True, text=True, timeout=60)
+        [hocket, "export", kind, os.path.relpath(graph, cwd or os.path.dirname(graph)), "--out",
+         folder, "--program", PROGRAM, "--dir", "/srv/hocket", *more],
+        cwd=cwd or os.path.dirname(graph), capture_output=True, text=True, timeout=60,
+        env=dict(os.environ, VOICE_KEY="it's \"50 %\" of $X \\ ü"))
     assert done.returncode == 0, done.stderr
     return sorted(os.path.join(folder, name) for name in os.listdir(folder))
+
+
+NASTY = """hocket: 1
+name: "50 % of Gespräch \\"$X\\" ; it's # a test that is much longer than any label may be, so long"
+hosts:
+  a_b: {listen: tcp://127.0.0.1:7400}
+  a__b: {listen: tcp://127.0.0.1:7410}
+actors:
+  typist: {component: text.console, on: a_b, script: ["0.5 ${env:VOICE_KEY}"], print: false}
+  part: {include: {file: "sub dir/ä part.yaml"}, on: a__b, inputs: {text: typist.text}}
+  more: {include: {file: "sub_dir/ä part.yaml"}, on: a__b, inputs: {text: typist.text}}
+"""
+PART = """hocket: 1
+inputs: {text: {}}
+actors:
+  printer: {component: text.console, inputs: {text: graph.text}}
+"""
+RUN_OPTIONS = ("--sessions", "3", "--record", "all of 100 %.mcap", "--no-pii")
+
+
+def make_nasty(folder):
+    """A graph with names, files and an environment that both targets read as their own."""
+    for sub in ("sub dir", "sub_dir"):
+        os.makedirs(os.path.join(folder, sub))
+        with open(os.path.join(folder, sub, "ä part.yaml"), "w") as out:
+            out.write(PART)
+    path = os.path.join(folder, "it's 5% $off.yaml")
+    with open(path, "w") as out:
+        out.write(NASTY)
+    return path
 
 
 # ------------------------------------------------------------------------------------ systemd
@@ -45,17 +80,22 @@ def check_systemd(hocket, graph, folder):
     units = export(hocket, "systemd", graph, folder)
     assert len(units) == 2, units
     text = open(units[0]).read()
-    for old, new in (("Type=notify", "Type=notyfy"), ("ProtectHome=yes", "ProtectHouse=yes"),
-                     (hocket, "/nonexistent/hocket")):
+    for old, new in (("Type=notify", "Type=notyfy"), ("ProtectHome=", "ProtectHouse="),
+                     (PROGRAM, "/nonexistent/hocket")):
         bad = os.path.join(folder, "broken.service")
         with open(bad, "w") as out:
             out.write(text.replace(old, new))
         assert unit_faults(bad), "systemd-analyze finds no fault in " + new
         os.remove(bad)
-    for unit in units:
-        faults = unit_faults(unit)
-        assert not faults, faults
-        print(os.path.basename(unit) + ": no fault")
+    with tempfile.TemporaryDirectory() as work:
+        nasty = os.path.join(work, "units")
+        units += [u for u in export(hocket, "systemd", make_nasty(work), nasty, *RUN_OPTIONS)
+                  if u.endswith(".service")]
+        assert len(units) == 4, units  # hosts that differ in an underscore are two units
+        for unit in units:
+            faults = unit_faults(unit)
+            assert not faults, faults
+            print(os.path.basename(unit) + ": no fault")
 
 
 # ------------------------------------------------------------------------------------ kubernetes
@@ -117,13 +157,34 @@ def check_kubernetes(hocket, graph, folder):
     assert run("kubectl", "set", "image", "--local", "-f", bad, "hocket=probe:1").returncode != 0
     os.remove(bad)
 
-    for path, kind in zip(files, kinds):
+    with tempfile.TemporaryDirectory() as work:
+        graph2, folder2 = make_nasty(work), os.path.join(work, "pods")
+        made = export(hocket, "kubernetes", graph2, folder2, *RUN_OPTIONS)
+        check_objects([p for p in made if p.endswith(".yaml")], graph2)
+        secret = [p for p in made if p.endswith("-env")]
+        done = run("kubectl", "create", "secret", "generic", "x", "--dry-run=client", "-o", "json",
+                   "--from-env-file=" + secret[0])
+        assert done.returncode == 0, done.stderr
+        value = base64.b64decode(json.loads(done.stdout)["data"]["VOICE_KEY"]).decode()
+        assert value == "it's \"50 %\" of $X \\ ü", value
+    check_objects(files, graph)
+
+
+def check_objects(files, graph):
+    names = set()
+    for path in files:
         tree = as_tree(path)
+        kind, name = tree["kind"], tree["metadata"]["name"]
+        assert (kind, name) not in names, name
+        names.add((kind, name))
+        # A pod of a StatefulSet has its name with eleven characters more as a label.
+        longest = {"StatefulSet": 52, "Service": 63}.get(kind, 253)
+        assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name) and len(name) <= longest, name
         if kind == "ConfigMap":
             for key, value in tree["data"].items():
-                assert re.fullmatch(r"[-._a-zA-Z0-9]+", key) and isinstance(value, str), key
+                assert re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", key) and isinstance(value, str), key
             with open(graph) as source:
-                assert tree["data"][os.path.basename(graph)] == source.read()
+                assert source.read() in tree["data"].values()
         else:
             faults = missing(tree, through_kubectl(path))
             assert not faults, faults

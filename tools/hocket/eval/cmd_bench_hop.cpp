@@ -6,6 +6,7 @@
 
 #include "actors/host/hop_bench.hpp"
 #include "tools/hocket/eval/commands.hpp"
+#include "tools/hocket/progress.hpp"
 #include "tools/report/measures.hpp"
 
 namespace hocket::cli {
@@ -75,10 +76,12 @@ int run_bench_hop(const bench_options& o) {
   const int packets = std::max(100, static_cast<int>(seconds / cells / 0.0012));
 
   measures out;
+  progress shown(o.json, sizes.size() * variants.size() + 3, "hop: packets between actors");
   for (const auto size : sizes) {
     double wake = 0, floor = 0, caf = 0;
     for (const auto& v : variants) {
       const auto t = host::measure_hops(v.kind, size, v.pinned, packets);
+      shown.next(fmt::format("hop: {} of {} bytes", v.name, size));
       add_times(out, fmt::format("{}.{}", v.name, size), t, v.has_target);
       if (v.name == "hop.inproc_wake") wake = t.quantile_us(.5);
       if (v.name == "hop.floor_condvar") floor = t.quantile_us(.5);
@@ -89,6 +92,7 @@ int run_bench_hop(const bench_options& o) {
     if (caf > 0)
       out.add(fmt::format("hop.ratio_to_caf.{}.p50", size), wake / caf, "ratio", packets);
   }
+  shown.next("hop: chains");
   for (const int actors : {3, 4}) add_chain(out, actors, o.quick ? 0.3 : 0.8);
   const auto fan = host::measure_fan_out(o.quick ? 20 : 200);
   out.add("hop.fanout.copies", static_cast<double>(fan.copies), "",
@@ -102,6 +106,7 @@ int run_bench_hop(const bench_options& o) {
   out.note(
       "chain3: a source with its own thread, a relay, a sink; 64 B, queues of 256, block. "
       "Busy: nobody sleeps.");
+  shown.finish();
   if (!o.out.empty()) out.save(o.out);
   return out.print(o.json);
 }

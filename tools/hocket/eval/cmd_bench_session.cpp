@@ -6,6 +6,7 @@
 
 #include "engine/interaction/session_bench.hpp"
 #include "tools/hocket/eval/commands.hpp"
+#include "tools/hocket/progress.hpp"
 #include "tools/report/measures.hpp"
 #include "tools/scenarios/conversation.hpp"
 
@@ -46,6 +47,7 @@ int tell(const error& e, int code) {
 }  // namespace
 
 int run_bench_session(const bench_options& o) {
+  progress shown(o.json, 0, "session: loading " + o.model);
   auto model = engine::interaction_model::load(o.model, "cpu");
   if (!model) return tell(model.error(), exit_bad_input);
   scenarios::source_options source;
@@ -58,6 +60,7 @@ int run_bench_session(const bench_options& o) {
 
   measures out;
   const std::int64_t turns = o.micro_turns > 0 ? o.micro_turns : (o.quick ? 600 : hour);
+  shown.at(0, fmt::format("session: {} micro-turns of one conversation", turns));
   const auto one = engine::time_micro_turns(*model, audio, 1, turns);
   if (!one) return tell(one.error(), exit_failed);
   const double p50 = percentile(one->wall_ms, 0.5), floor = engine::weight_read_floor_ms(**model);
@@ -86,6 +89,7 @@ int run_bench_session(const bench_options& o) {
   int fits = 0;
   const std::int64_t batch_turns = o.quick ? 30 : 150;
   for (int batch = o.sessions > 0 ? o.sessions : 1; batch <= 512; batch *= 2) {
+    shown.next(fmt::format("session: {} conversations at once", batch));
     const auto many = engine::time_micro_turns(*model, audio, batch, batch_turns);
     if (!many) return tell(many.error(), exit_failed);
     const double cpu99 = percentile(many->cpu_ms, 0.99);
@@ -101,6 +105,7 @@ int run_bench_session(const bench_options& o) {
       "over the first 600; sessions per core: the largest power of two whose batch has a CPU p99 "
       "within {} ms.",
       (*model)->description().parameters, (*model)->description().weights, deadline_ms));
+  shown.finish();
   if (!o.out.empty() && !out.save(o.out)) return exit_failed;
   return out.print(o.json);
 }

@@ -12,6 +12,7 @@
 #include "actors/wire/wire_bench.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/eval/commands.hpp"
+#include "tools/hocket/progress.hpp"
 #include "tools/report/measures.hpp"
 
 namespace hocket::cli {
@@ -93,6 +94,8 @@ int run_bench_wire(const bench_options& o) {
       std::max(0.02, total_s / 3 / static_cast<double>(sizes.size() * wire::wire_kind_count));
 
   std::map<std::size_t, std::map<wire_kind, wire::wire_result>> results;
+  progress shown(o.json, static_cast<std::size_t>(wire::wire_kind_count) * sizes.size(),
+                 "wire: packets between processes");
   for (int i = 0; i < wire::wire_kind_count; ++i) {
     const auto k = static_cast<wire_kind>(i);
     auto pair = wire::wire_pair::start(k);
@@ -101,8 +104,12 @@ int run_bench_wire(const bench_options& o) {
                  pair.error().code);
       return exit_failed;
     }
-    for (const auto size : sizes) results[size][k] = (*pair)->measure(size, seconds);
+    for (const auto size : sizes) {
+      results[size][k] = (*pair)->measure(size, seconds);
+      shown.next(fmt::format("wire: {}, {} bytes", wire::to_string(k), size));
+    }
   }
+  shown.finish();
   measures out;
   std::string csv = "date,language,platform,name,size_bytes,avg_us,p50_us,p90_us,p99_us,n\n";
   for (const auto& [size, by_kind] : results) {

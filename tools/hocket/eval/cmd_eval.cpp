@@ -1,10 +1,10 @@
 // hocket eval closed-loop: free-running conversations with voices and seeds the model never met.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "engine/interaction/closed_loop.hpp"
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/eval/heldout.hpp"
+#include "tools/hocket/progress.hpp"
 #include "tools/report/measures.hpp"
 
 namespace hocket::cli {
@@ -30,6 +30,7 @@ int run_eval(const eval_options& o) {
                "[eval.range]\n");
     return exit_bad_input;
   }
+  progress shown(o.json, 0, "loading " + o.model);
   auto model = engine::interaction_model::load(o.model, "cpu");
   if (!model) return tell(model.error(), exit_bad_input);
   scenarios::source_options source;
@@ -37,16 +38,16 @@ int run_eval(const eval_options& o) {
   source.seconds = o.seconds;
   source.families = o.families;
   source.sound = o.rich ? scenarios::variety::rich : scenarios::variety::plain;
-  const bool show = !o.json && isatty(STDERR_FILENO);
+  shown.at(0, fmt::format("making {} conversations", o.conversations));
   const auto scripts = heldout_scripts(source, (*model)->words(), o.conversations);
   if (!scripts)
     return tell(scripts.error(),
                 scripts.error().code == "scenarios.family" ? exit_bad_input : exit_failed);
-  const auto done = engine::run_closed_loop(
-      *model, *scripts, {}, o.batch, tolerance_micro_turns, [&](std::size_t n) {
-        if (show) fmt::print(stderr, "\r{} of {} conversations", n, o.conversations);
-      });
-  if (show) fmt::print(stderr, "\r\033[K");
+  shown.set_all(static_cast<std::size_t>(o.conversations));
+  shown.at(0, "conversations");
+  const auto done = engine::run_closed_loop(*model, *scripts, {}, o.batch, tolerance_micro_turns,
+                                            [&](std::size_t n) { shown.at(n, "conversations"); });
+  shown.finish();
   if (!done) return tell(done.error(), exit_failed);
   measures out = summarise_closed_loop(*done);
   out.note(fmt::format(

@@ -16,7 +16,7 @@
 #include "tools/duplex/set_files.hpp"
 #include "tools/duplex/summary.hpp"
 #include "tools/hocket/eval/eval_duplex.hpp"
-#include "tools/hocket/terminal.hpp"
+#include "tools/hocket/progress.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -82,16 +82,6 @@ result<void> announce(const duplex_request& o, const std::vector<item_spec>& spe
              "What is done is kept: the same command goes on from there.\n",
              left->items, specs.size(), o.jobs * o.batch, std::ceil(minutes));
   return {};
-}
-
-void show_progress(bool terminal, std::size_t done, std::size_t all, const std::string& what) {
-  const double share = double(done) / double(all);
-  const auto bar = std::string(static_cast<std::size_t>(share * 30), '#');
-  if (terminal)
-    fmt::print(stderr, "\r[{:<30}] {:>4} of {}  {}\x1b[K{}", bar, done, all, what,
-               done == all ? "\r\x1b[K" : "");
-  else
-    fmt::print(stderr, "{} of {} items, {}\n", done, all, what);
 }
 
 // The numbers, with what each item gave, so that runs can be compared item by item.
@@ -171,10 +161,11 @@ int judge_recording(const duplex_request& o) {
 int write_test_set(const duplex_request& o) {
   const auto specs = plan_set(set_of(o));
   if (!specs) return complain(specs.error(), exit_bad_input);
-  const bool terminal = this_terminal().is_terminal;
-  const auto done = write_set(o.write, seed_of(o), *specs, [&](std::size_t n, std::size_t all) {
-    if (terminal || n == all) show_progress(terminal, n, all, "written");
-  });
+  const auto done = [&] {
+    progress shown(o.json, specs->size(), "making the test set");
+    return write_set(o.write, seed_of(o), *specs,
+                     [&](std::size_t n, std::size_t) { shown.at(n, "written"); });
+  }();
   if (!done) return complain(done.error(), exit_failed);
   fmt::print("wrote {} items to {}\n", specs->size(), o.write);
   return exit_fine;
@@ -201,7 +192,6 @@ int judge_graph(const duplex_request& o) {
   for (const auto& spec : *specs)
     if (const auto* f = find_family(spec.family); !f || !f->video || what->camera)
       played.push_back(spec);
-  const bool terminal = this_terminal().is_terminal;
   bench_settings how;
   how.out = o.out;
   how.jobs = o.jobs;
@@ -209,12 +199,16 @@ int judge_graph(const duplex_request& o) {
   how.real_time = o.real_time;
   how.fresh = o.fresh;
   how.keep_sound = o.keep_sound;
-  how.progress = [&](std::size_t done, std::size_t all, const std::string& item) {
-    if (!o.json) show_progress(terminal, done, all, item);
-  };
   if (const auto said = announce(o, played); !said) return complain(said.error(), exit_failed);
   const double load_before = load_average();
-  const auto all = run_bench(*what, seed_of(o), played, how);
+  const auto all = [&] {
+    progress shown(o.json, played.size(), "making and playing items");
+    how.progress = [&](std::size_t done, std::size_t n, const std::string& item) {
+      shown.set_all(n);
+      shown.at(done, item);
+    };
+    return run_bench(*what, seed_of(o), played, how);
+  }();
   if (!all)
     return complain(all.error(),
                     all.error().code == "duplex.other_run" ? exit_bad_input : exit_failed);

@@ -46,11 +46,29 @@ result<std::vector<export_file>> sources_of(const export_options& o,
   return out;
 }
 
-result<void> write_all(const std::string& folder, const std::vector<export_file>& files) {
+/// A file of an earlier export of another graph, whose name becomes the same on the target.
+bool of_another_graph(const fs::path& path, const std::string& graph) {
+  std::ifstream in(path, std::ios::binary);
+  std::string head(4096, '\0');
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  return head.find("the graph ") != head.npos &&
+         head.find(fmt::format("the graph {} (", graph)) == head.npos;
+}
+
+result<void> write_all(const std::string& folder, const std::string& graph,
+                       const std::vector<export_file>& files) {
+  for (const auto& f : files)
+    if (const auto path = fs::path(folder) / f.name; of_another_graph(path, graph))
+      return fail("export.taken",
+                  fmt::format("{} is of another graph: both would have the same name on the target",
+                              path.string()));
   const auto to = trust::folder::open(folder);
   if (!to) return fail("export.cannot_write", to.error().message);
   for (const auto& f : files)
-    if (auto done = to->write(f.name, f.text); !done)
+    if (auto done =
+            to->write(f.name, f.text, f.secret ? trust::readers::owner : trust::readers::everyone);
+        !done)
       return fail("export.cannot_write", done.error().message);
   return {};
 }
@@ -89,16 +107,19 @@ int run_export(const export_options& o) {
   if (!o.host.empty() && !has_host(graph, o.host))
     return complain({"export.unknown-host", "the graph has no host " + o.host}, exit_bad_input,
                     host_names(graph));
-  exported made;
-  if (o.kind == "systemd") {
-    made = export_systemd(o, graph);
-  } else {
-    const auto sources = sources_of(o, loaded.includes);
+  export_source from{o, graph, loaded.environment, {}};
+  if (o.kind == "kubernetes") {
+    auto sources = sources_of(o, loaded.includes);
     if (!sources) return complain(sources.error(), exit_bad_input);
-    made = export_kubernetes(o, graph, *sources);
+    from.files = std::move(*sources);
   }
-  if (const auto done = write_all(o.out, made.files); !done)
-    return complain(done.error(), exit_failed, "give a folder that can be written with --out");
+  if (const auto fine = check_export(from); !fine) return complain(fine.error(), exit_bad_input);
+  const auto made = o.kind == "systemd" ? export_systemd(from) : export_kubernetes(from);
+  if (const auto done = write_all(o.out, graph.name, made.files); !done)
+    return complain(
+        done.error(), done.error().code == "export.taken" ? exit_bad_input : exit_failed,
+        done.error().code == "export.taken" ? "give the graph another name, or another --out"
+                                            : "give a folder that can be written with --out");
   print(o, made);
   return exit_fine;
 }

@@ -20,6 +20,13 @@ struct export_options {
   std::string name_space;               ///< kubernetes; "": the current one
   int metrics_port = 9464;
   bool json = false;
+  // What `hocket run` is given there.
+  int sessions = 1;
+  std::string listen;              ///< of the one host that is exported
+  std::vector<std::string> peers;  ///< NAME=ADDRESS
+  std::string record;              ///< in the state folder, unless it is absolute
+  std::vector<std::string> record_edges;
+  bool no_pii = false;
 };
 int run_export(const export_options&);
 

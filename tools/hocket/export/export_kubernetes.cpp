@@ -1,10 +1,18 @@
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
+#include <map>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/spec/hash.hpp"
 #include "tools/hocket/export/export_files.hpp"
 #include "tools/hocket/export/yaml_text.hpp"
+#include "tools/hocket/process.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -18,6 +26,7 @@ constexpr const char* out_dir = "/var/lib/hocket";
 
 /// Everything that the objects of one host share.
 struct pod {
+  const export_source& from;
   const export_options& o;
   const plan& graph;
   const host_needs& h;
@@ -47,16 +56,31 @@ int port_of(const std::string& listen) {
   return colon == std::string::npos ? 0 : std::atoi(listen.c_str() + colon + 1);
 }
 
-/// A key of a ConfigMap may hold no slash.
-std::string map_key(std::string path) {
-  for (auto& c : path)
-    if (c == '/') c = '_';
-  return path;
+/// Keys of a ConfigMap for paths: letters, digits, `-`, `_` and `.`, at most 253, each its own.
+std::map<std::string, std::string> map_keys(const std::vector<export_file>& sources) {
+  std::map<std::string, std::string> out;
+  std::set<std::string> taken;
+  for (const auto& f : sources) {
+    std::string key;
+    bool lost = false;
+    for (const unsigned char c : f.name) {
+      const bool fine = std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+      lost = lost || (!fine && c != '/');
+      key += fine ? static_cast<char>(c) : '_';
+    }
+    constexpr std::size_t longest = 200;
+    if (lost || key.size() > longest || taken.contains(key))
+      key = spec::hash_of(f.name) + "-" + key.substr(0, longest);
+    taken.insert(key);
+    out[f.name] = key;
+  }
+  return out;
 }
 
-json graph_map(const pod& p, const std::vector<export_file>& sources) {
+json graph_map(const pod& p) {
   json data = json::object();
-  for (const auto& f : sources) data[map_key(f.name)] = f.text;
+  auto keys = map_keys(p.from.files);
+  for (const auto& f : p.from.files) data[keys[f.name]] = f.text;
   auto m = meta(p, p.graph_map);
   m["labels"].erase("app.kubernetes.io/component");
   return {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", m}, {"data", data}};
@@ -78,14 +102,20 @@ json service(const pod& p) {
             {"ports", ports}}}};
 }
 
+/// Whether the command line says where this peer is.
+bool given(const std::vector<std::string>& peers, const std::string& host) {
+  return std::any_of(peers.begin(), peers.end(),
+                     [&](const std::string& p) { return p.starts_with(host + "="); });
+}
+
 json arguments(const pod& p) {
   json args = {"run", (fs::path(graph_dir) / fs::path(p.o.graph).lexically_normal()).string()};
-  for (const auto& a : run_arguments(p.o, p.h)) args.push_back(a);
-  if (port_of(p.h.listen) > 0) {
+  for (const auto& a : run_arguments(p.o, p.h, out_dir)) args.push_back(a);
+  if (port_of(p.h.listen) > 0 && p.o.listen.empty()) {
     // The addresses of the graph file are those of machines; here services have names.
     args.insert(args.end(), {"--listen", fmt::format("tcp://0.0.0.0:{}", port_of(p.h.listen))});
     for (const auto& other : needs_of(p.graph))
-      if (other.host != p.h.host && port_of(other.listen) > 0)
+      if (other.host != p.h.host && port_of(other.listen) > 0 && !given(p.o.peers, other.host))
         args.insert(args.end(), {"--peer", fmt::format("{}=tcp://hocket-{}:{}", other.host,
                                                        other.instance, port_of(other.listen))});
   }
@@ -116,32 +146,38 @@ json mounts(const pod& p) {
   return all;
 }
 
+/// The Secret with what the graph takes from the environment.
+std::string env_secret(const plan& graph) { return "hocket-" + plain_name(graph.name) + "-env"; }
+
 json container(const pod& p) {
   json ports = json::array({{{"name", "metrics"}, {"containerPort", p.o.metrics_port}}});
   if (port_of(p.h.listen) > 0)
     ports.push_back({{"name", "wire"}, {"containerPort", port_of(p.h.listen)}});
   json resources = {{"requests", {{"cpu", "1"}, {"memory", "1Gi"}}},
                     {"limits", {{"memory", "4Gi"}}}};
+  json made = {{"name", "hocket"}, {"image", p.o.image}};
   if (p.h.gpus > 0) resources["limits"]["nvidia.com/gpu"] = std::to_string(p.h.gpus);
-  return {{"name", "hocket"},
-          {"image", p.o.image},
-          {"command", {p.o.program}},
-          {"args", arguments(p)},
-          {"workingDir", p.o.dir},
-          {"env", json::array({{{"name", "HOME"}, {"value", "/tmp"}},
-                               {{"name", "OMP_WAIT_POLICY"}, {"value", "passive"}}})},
-          {"ports", ports},
-          {"startupProbe", probe("/readyz", 5, 60)},
-          {"livenessProbe", probe("/healthz", 10, 3)},
-          {"readinessProbe", probe("/readyz", 5, 2)},
-          {"resources", resources},
-          {"securityContext", locked()},
-          {"volumeMounts", mounts(p)}};
+  made.update({{"command", {p.o.program}},
+               {"args", arguments(p)},
+               {"workingDir", p.o.dir},
+               {"env", json::array({{{"name", "HOME"}, {"value", "/tmp"}},
+                                    {{"name", "OMP_WAIT_POLICY"}, {"value", "passive"}}})}});
+  if (!p.from.env.empty())
+    made["envFrom"] = json::array({{{"secretRef", {{"name", env_secret(p.graph)}}}}});
+  made.update({{"ports", ports},
+               {"startupProbe", probe("/readyz", 5, 60)},
+               {"livenessProbe", probe("/healthz", 10, 3)},
+               {"readinessProbe", probe("/readyz", 5, 2)},
+               {"resources", resources},
+               {"securityContext", locked()},
+               {"volumeMounts", mounts(p)}});
+  return made;
 }
 
-json volumes(const pod& p, const std::vector<export_file>& sources) {
+json volumes(const pod& p) {
   json items = json::array();
-  for (const auto& f : sources) items.push_back({{"key", map_key(f.name)}, {"path", f.name}});
+  auto keys = map_keys(p.from.files);
+  for (const auto& f : p.from.files) items.push_back({{"key", keys[f.name]}, {"path", f.name}});
   json all =
       json::array({{{"name", "graph"}, {"configMap", {{"name", p.graph_map}, {"items", items}}}},
                    {{"name", "tmp"}, {"emptyDir", json::object()}}});
@@ -164,7 +200,7 @@ json key_copier(const pod& p) {
                                         {{"name", "keys"}, {"mountPath", "/keys"}}})}};
 }
 
-json stateful_set(const pod& p, const std::vector<export_file>& sources) {
+json stateful_set(const pod& p) {
   json spec = json::object();
   if (p.has_keys()) spec["initContainers"] = json::array({key_copier(p)});
   spec["containers"] = json::array({container(p)});
@@ -175,7 +211,7 @@ json stateful_set(const pod& p, const std::vector<export_file>& sources) {
                              {"seccompProfile", {{"type", "RuntimeDefault"}}}};
   spec["automountServiceAccountToken"] = false;
   spec["terminationGracePeriodSeconds"] = 30;
-  spec["volumes"] = volumes(p, sources);
+  spec["volumes"] = volumes(p);
   auto labels = meta(p, p.name)["labels"];
   labels.update(selector(p));
   const json notes = {{"prometheus.io/scrape", "true"},
@@ -199,8 +235,10 @@ json stateful_set(const pod& p, const std::vector<export_file>& sources) {
 
 std::string secret_note(const pod& p) {
   std::string out = fmt::format("kubectl create secret generic {}-keys", p.name);
+  if (!p.o.name_space.empty()) out += " --namespace " + p.o.name_space;
   const auto add = [&](const std::string& path) {
-    out += fmt::format(" --from-file={}={}", fs::path(path).filename().string(), path);
+    out += " " +
+           shell_word(fmt::format("--from-file={}={}", fs::path(path).filename().string(), path));
   };
   add(p.h.secret_key);
   for (const auto& other : needs_of(p.graph))
@@ -208,26 +246,48 @@ std::string secret_note(const pod& p) {
   return out;
 }
 
+/// `kubectl create secret --from-env-file` takes what stands behind `=` as it is.
+export_file env_file(const export_source& from, std::vector<std::string>& notes) {
+  const auto secret = env_secret(from.graph);
+  export_file out{secret, "", true};
+  std::vector<std::string> unset;
+  for (const auto& [name, value] : from.env)
+    if (value)
+      out.text += fmt::format("{}={}\n", name, *value);
+    else
+      unset.push_back(name);
+  std::string command =
+      fmt::format("kubectl create secret generic {} --from-env-file={}", secret, secret);
+  if (!from.o.name_space.empty()) command += " --namespace " + from.o.name_space;
+  notes.push_back(command);
+  if (!unset.empty())
+    notes.push_back(
+        fmt::format("not set here, so the graph's own default holds: {}", fmt::join(unset, ", ")));
+  return out;
+}
+
 }  // namespace
 
-exported export_kubernetes(const export_options& o, const plan& graph,
-                           const std::vector<export_file>& sources) {
+exported export_kubernetes(const export_source& from) {
+  const auto& o = from.o;
+  const auto& graph = from.graph;
   exported out;
   const auto header = fmt::format(
-      "# Made by `hocket export kubernetes` from {}, graph hash {}; changes belong there.\n",
-      o.graph, graph.hash);
+      "# Made by `hocket export kubernetes` of the graph {} ({}), hash {}; changes belong there.\n",
+      graph.name, o.graph, graph.hash);
   const auto add = [&](const std::string& file, const json& object) {
     out.files.push_back({file + ".yaml", header + yaml_text(object)});
   };
   const auto map_name = "hocket-" + plain_name(graph.name) + "-graph";
   bool first = true;
-  for (const auto& h : needs_of(graph)) {
+  for (auto& h : needs_of(graph)) {
     if (!o.host.empty() && h.host != o.host) continue;
-    const pod p{o, graph, h, "hocket-" + h.instance, map_name};
-    if (std::exchange(first, false)) add(map_name, graph_map(p, sources));
+    if (!o.listen.empty()) h.listen = o.listen;
+    const pod p{from, o, graph, h, "hocket-" + h.instance, map_name};
+    if (std::exchange(first, false)) add(map_name, graph_map(p));
     add(p.name + "-service", service(p));
     // A StatefulSet, not a Deployment: never two pods of one host at the same time.
-    add(p.name, stateful_set(p, sources));
+    add(p.name, stateful_set(p));
     if (p.has_keys()) out.notes.push_back(secret_note(p));
     if (!h.device_actors.empty())
       out.notes.push_back(
@@ -238,6 +298,7 @@ exported export_kubernetes(const export_options& o, const plan& graph,
                                       h.host.empty() ? p.name : h.host, o.image,
                                       fmt::join(h.paths, ", "), o.dir));
   }
+  if (!from.env.empty()) out.files.push_back(env_file(from, out.notes));
   out.notes.push_back("requests and limits are a start: set them by /metrics of a real run");
   return out;
 }

@@ -1,6 +1,10 @@
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
+#include <fmt/format.h>
+
+#include "graph/spec/hash.hpp"
 #include "tools/hocket/export/export_files.hpp"
 
 namespace hocket::cli {
@@ -52,6 +56,7 @@ host_needs needs_of_part(const plan& graph, const plan_host* host) {
     out.public_key = host->key;
     if (!host->key.empty()) out.secret_key = fs::path(host->key).replace_extension(".key").string();
   }
+  for (const auto& p : graph.plugins) out.paths.push_back(p);
   for (const auto& a : graph.actors) {
     if (host != nullptr && a.host != host->name) continue;
     out.actors.push_back(a.name);
@@ -65,36 +70,72 @@ host_needs needs_of_part(const plan& graph, const plan_host* host) {
   return out;
 }
 
+/// `name`, cut to `longest` with six digits that stand for the whole text.
+std::string with_hash(std::string name, const std::string& text, std::size_t longest) {
+  const auto digits = "-" + spec::hash_of(text).substr(0, 6);
+  name.resize(std::min(name.size(), longest - digits.size()));
+  while (!name.empty() && name.back() == '-') name.pop_back();
+  return name + digits;
+}
+
 }  // namespace
 
 std::string plain_name(const std::string& text) {
+  constexpr std::size_t longest = 40;
   std::string out;
-  for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    if (letter)
-      out += c;
-    else if (c >= 'A' && c <= 'Z')
+  bool lost = false;
+  for (const unsigned char c : text) {
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+      out += static_cast<char>(c);
+    } else if (c >= 'A' && c <= 'Z') {
       out += static_cast<char>(c - 'A' + 'a');
-    else if (!out.empty() && out.back() != '-')
-      out += '-';
+    } else {
+      const bool single = !out.empty() && out.back() != '-';
+      lost = lost || !single || (c != '-' && c != '_' && c != ' ');
+      if (single) out += '-';
+    }
   }
-  while (!out.empty() && out.back() == '-') out.pop_back();
-  return out.empty() ? "graph" : out;
+  while (!out.empty() && out.back() == '-') out.pop_back(), lost = true;
+  if (out.empty() || out[0] < 'a') {
+    out = "graph" + (out.empty() ? "" : "-" + out);
+    lost = true;
+  }
+  return lost || out.size() > longest ? with_hash(out, text, longest) : out;
 }
 
 std::vector<host_needs> needs_of(const plan& graph) {
   if (graph.hosts.empty()) return {needs_of_part(graph, nullptr)};
   std::vector<host_needs> out;
-  for (const auto& h : graph.hosts) out.push_back(needs_of_part(graph, &h));
+  std::map<std::string, int> users;
+  for (const auto& h : graph.hosts) {
+    out.push_back(needs_of_part(graph, &h));
+    ++users[out.back().instance];
+  }
+  // `a_b` and `a__b` are hosts of their own.
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (users[out[i].instance] > 1)
+      out[i].instance = with_hash(out[i].instance, graph.name + "/" + graph.hosts[i].name, 40);
   return out;
 }
 
-std::vector<std::string> run_arguments(const export_options& o, const host_needs& h) {
+std::vector<std::string> run_arguments(const export_options& o, const host_needs& h,
+                                       const std::string& state) {
   std::vector<std::string> out;
   if (!h.host.empty()) out.insert(out.end(), {"--host", h.host});
   for (const auto& s : o.how.sets) out.insert(out.end(), {"--set", s});
   for (const auto& p : o.how.params) out.insert(out.end(), {"--param", p});
   for (const auto& p : o.how.plugins) out.insert(out.end(), {"--plugin", p});
+  if (o.sessions != 1) out.insert(out.end(), {"--sessions", fmt::to_string(o.sessions)});
+  if (!o.listen.empty()) out.insert(out.end(), {"--listen", o.listen});
+  for (const auto& p : o.peers)
+    if (p.substr(0, p.find('=')) != h.host) out.insert(out.end(), {"--peer", p});
+  if (!o.record.empty()) {
+    const fs::path file(o.record);
+    out.insert(out.end(),
+               {"--record", file.is_absolute() ? o.record : (fs::path(state) / file).string()});
+    for (const auto& e : o.record_edges) out.insert(out.end(), {"--record-edges", e});
+  }
+  if (o.no_pii) out.emplace_back("--no-pii");
   return out;
 }
 

@@ -74,9 +74,25 @@ result<std::map<fs::path, std::string>> generate(const fs::path& root, const reg
   return out;
 }
 
+/// The schema of graph files for an editor, with the plugins of this project.
+int write_schema(const docs_options& o) {
+  const auto types = known_types_and(o.plugins);
+  if (!types) return complain(types.error(), exit_bad_input);
+  const auto text = spec::json_schema(*types);
+  if (o.schema == "-") {
+    fmt::print("{}", text);
+    return exit_fine;
+  }
+  if (const auto done = trust::write_file(o.schema, text, trust::readers::everyone); !done)
+    return complain(done.error(), exit_bad_input);
+  fmt::print("wrote {}\n", o.schema);
+  return exit_fine;
+}
+
 }  // namespace
 
 int run_docs(const docs_options& o) {
+  if (!o.schema.empty()) return write_schema(o);
   if (!fs::is_directory(fs::path(o.root) / "graph"))
     return complain({"docs.no_repository", fmt::format("{}: not Hocket's source tree", o.root)},
                     exit_bad_input, "run it in the repository, or give --root");

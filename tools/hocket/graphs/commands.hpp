@@ -57,6 +57,8 @@ int run_keys(const keys_options&);
 struct docs_options {
   std::string root = ".";  ///< repository root
   bool check = false;
+  std::string schema;                ///< only the JSON Schema, to this file; "-": standard output
+  std::vector<std::string> plugins;  ///< which it knows too
 };
 int run_docs(const docs_options&);
 

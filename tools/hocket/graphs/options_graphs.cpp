@@ -81,7 +81,19 @@ void add_docs(CLI::App& app, action& chosen) {
       command(app, chosen, "docs", "Write configs/schema.json and the tables of the READMEs",
               [] { return run_docs(o); });
   sub.add_option("--root", o.root, "Repository")->capture_default_str();
-  sub.add_flag("--check", o.check, "Write nothing; exit code 1 if anything would change");
+  auto* const check =
+      sub.add_flag("--check", o.check, "Write nothing; exit code 1 if anything would change");
+  auto* const schema =
+      sub.add_option(
+             "--schema", o.schema,
+             "Only the JSON Schema of graph files, to FILE (- is standard output); needs no "
+             "repository")
+          ->type_name("FILE")
+          ->excludes(check);
+  sub.add_option("--plugin", o.plugins, "A plugin whose components and tools the schema has too")
+      ->type_name("FILE")
+      ->allow_extra_args(false)
+      ->needs(schema);
 }
 
 }  // namespace hocket::cli

@@ -7,9 +7,8 @@ constexpr const char* tool_source = R"~~~(#include <nlohmann/json.hpp>
 
 #include "graph/contract/plugin.hpp"
 
-using namespace hocket;
-
-namespace {
+// A namespace of its own: what is named here is never taken for something of the library's.
+namespace hocket::plugin_@word@ {
 
 struct @word@_tool final : tool {
   static tool_info info() {
@@ -34,11 +33,12 @@ std::string asked_in_words(std::string_view task) {
   return nlohmann::json{{"text", task.substr(start.size())}}.dump();
 }
 
-}  // namespace
+}  // namespace hocket::plugin_@word@
 
 HOCKET_PLUGIN(@word@) {
-  HOCKET_TRY(into.add(tool_of<@word@_tool>()));
-  return into.add(tool_words{"@type@", asked_in_words});
+  namespace own = hocket::plugin_@word@;
+  HOCKET_TRY(into.add(hocket::tool_of<own::@word@_tool>()));
+  return into.add(hocket::tool_words{"@type@", own::asked_in_words});
 }
 )~~~";
 
@@ -68,11 +68,10 @@ constexpr const char* component_source = R"~~~(#include <cmath>
 
 #include "graph/contract/plugin.hpp"
 
-using namespace hocket;
+// A namespace of its own: what is named here is never taken for something of the library's.
+namespace hocket::plugin_@word@ {
 
-namespace {
-
-struct @word@ final : component {
+struct @word@_component final : component {
   struct config {
     double gain_db = 0;
     void visit(config_visitor& v) {
@@ -88,7 +87,7 @@ struct @word@ final : component {
     out.outputs = {{"audio", {.kind = payload_kind::audio}, "the same sound, amplified"}};
     return out;
   }
-  explicit @word@(config c) : factor_(static_cast<float>(std::pow(10, c.gain_db / 20))) {}
+  explicit @word@_component(config c) : factor_(static_cast<float>(std::pow(10, c.gain_db / 20))) {}
 
   result<void> process(std::size_t, const packet& p, emitter& out) override {
     auto chunk = *p.get_if<audio_chunk>();
@@ -104,9 +103,11 @@ struct @word@ final : component {
   float factor_;
 };
 
-}  // namespace
+}  // namespace hocket::plugin_@word@
 
-HOCKET_PLUGIN(@word@) { return into.add(type_of<@word@>()); }
+HOCKET_PLUGIN(@word@) {
+  return into.add(hocket::type_of<hocket::plugin_@word@::@word@_component>());
+}
 )~~~";
 
 constexpr const char* component_test = R"~~~(#include <doctest/doctest.h>
@@ -151,23 +152,27 @@ The component `@type@`: makes sound louder or softer. It is not a place for what
 
 constexpr const char* in_tree_cmake = "hocket_plugin(@word@)\n";
 
+// CMake has targets of its own (test, install, help): ours end in _plugin.
 constexpr const char* out_of_tree_cmake = R"~~~(cmake_minimum_required(VERSION 3.25)
-project(@word@ LANGUAGES CXX)
+project(@word@_plugin LANGUAGES CXX)
 set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_EXTENSIONS OFF)
 find_package(Hocket 0.1 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 
-# @word@.so, for `hocket run graph.yaml --plugin @word@.so`
-hocket_add_plugin(@word@ @word@.cpp LINK nlohmann_json::nlohmann_json)
+# @word@.so, for `plugins: [@word@.so]` of a graph or `hocket run graph.yaml --plugin @word@.so`
+hocket_add_plugin(@word@_plugin @word@.cpp LINK nlohmann_json::nlohmann_json)
+set_target_properties(@word@_plugin PROPERTIES OUTPUT_NAME @word@)
 
 # The same source built in, for the test.
 find_package(doctest)
 if(doctest_FOUND)
   enable_testing()
-  add_executable(@word@_test @word@.cpp @word@.test.cpp)
-  target_compile_definitions(@word@_test PRIVATE DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN)
-  target_link_libraries(@word@_test PRIVATE Hocket::contract nlohmann_json::nlohmann_json doctest::doctest)
-  add_test(NAME @word@ COMMAND @word@_test)
+  add_executable(@word@_plugin_test @word@.cpp @word@.test.cpp)
+  target_compile_definitions(@word@_plugin_test PRIVATE DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN)
+  target_link_libraries(@word@_plugin_test PRIVATE Hocket::contract nlohmann_json::nlohmann_json
+                        doctest::doctest)
+  add_test(NAME @word@ COMMAND @word@_plugin_test)
 endif()
 )~~~";
 
@@ -176,6 +181,15 @@ Build and try:
 
     cmake -B build && cmake --build build && ctest --test-dir build
     hocket describe @type@ --plugin build/@word@.so
+
+A graph names it, or the command line does:
+
+    plugins: [build/@word@.so]
+
+    hocket run graph.yaml --plugin build/@word@.so
+    hocket docs --schema schema.json --plugin build/@word@.so    # completes its keys in an editor
+
+A plugin runs with the rights of the process that loads it: load what you would run.
 )~~~";
 
 std::string filled(std::string text, const std::string& type, const std::string& word) {

@@ -22,7 +22,9 @@ using json = nlohmann::ordered_json;
 
 int show_history(const apply_options& o) {
   const auto lines = revisions(o.out).read();
-  if (!lines) return complain(lines.error(), exit_failed, "give the run's folder with --out");
+  if (!lines)
+    return complain(lines.error(), exit_of_silence({{o.out}, {}, {}}),
+                    "give the run's folder with --out");
   for (const auto& l : *lines) {
     if (o.json) {
       json j = {{"revision", l.revision}, {"time", l.time}, {"state", l.state},
@@ -120,17 +122,60 @@ int tell(const apply_options& o, const std::string& answer) {
   return out.state == host::rewire_state::refused ? exit_bad_input : exit_failed;
 }
 
+/// An option that means something to a file alone, not to a run; nullptr where none was given.
+const char* of_a_file_alone(const graph_options& how) {
+  if (!how.sets.empty()) return "--set";
+  if (!how.params.empty()) return "--param";
+  return how.plugins.empty() ? nullptr : "--plugin";
+}
+
+/// What is still to come, or one of it taken back.
+int tend_queue(const apply_options& o) {
+  const watch_options where{{o.out}, {}, {}};
+  const auto run = std::move(status_sources(where).front());
+  const auto answer =
+      run->say(o.list ? "rewires" : fmt::format("rewire_cancel {}", o.cancel), 10000);
+  if (!answer)
+    return complain(answer.error(), exit_of_silence(where),
+                    "is a graph running? give its --out folder");
+  const auto j = json::parse(*answer, nullptr, false);
+  if (!j.is_object() || j.contains("error"))
+    return complain({"apply.refused", j.is_object() ? j["error"].dump() : *answer}, exit_bad_input,
+                    "`hocket apply --list` shows what can be cancelled");
+  if (o.json) {
+    fmt::print("{}\n", *answer);
+    return exit_fine;
+  }
+  if (!o.list) {
+    fmt::print("cancelled {}\n", o.cancel);
+    return exit_fine;
+  }
+  const auto all = j.value("rewires", json::array());
+  if (all.empty()) fmt::print("nothing is to come\n");
+  for (const auto& r : all)
+    fmt::print("{:>4}  {:<8}  at {:.1f} s  {}\n", r.value("ticket", 0), r.value("state", ""),
+               r.value("at_s", 0.0), r.value("file", ""));
+  return exit_fine;
+}
+
 }  // namespace
 
 int run_apply(const apply_options& given) {
   auto o = given;
   o.out = run_folders(given.out).front();
   if (o.history) return show_history(o);
+  if (o.list || o.cancel != 0) return tend_queue(o);
   const auto asked = (o.graph.empty() ? 0 : 1) + (o.back ? 1 : 0) + (o.revision != 0 ? 1 : 0);
   if (asked != 1)
     return complain({"cli.bad-arguments", "say one of: a graph file, --back, --revision N"},
                     exit_bad_input, "see `hocket apply --help`");
   if (!o.from.empty() && !o.graph.empty()) return compare(o);
+  if (const auto* const option = of_a_file_alone(o.how); option != nullptr)
+    return complain({"apply.own_options",
+                     fmt::format("{}: a run keeps those that it was started with", option)},
+                    exit_bad_input,
+                    "write the value into the new file; with --from, which compares two files, "
+                    "the option is of use");
   const auto wanted = read_new(o);
   if (!wanted)
     return complain(wanted.error(), exit_bad_input,
@@ -147,7 +192,8 @@ int run_apply(const apply_options& given) {
   auto answer = run->say("rewire " + rewire::to_json(request), 10000);
   for (std::uint64_t ticket = 0;;) {
     if (!answer)
-      return complain(answer.error(), exit_failed, "is a graph running? give its --out folder");
+      return complain(answer.error(), exit_of_silence(where),
+                      "is a graph running? give its --out folder");
     const auto j = json::parse(*answer, nullptr, false);
     if (j.is_object() && j.contains("ticket")) ticket = j["ticket"].get<std::uint64_t>();
     if (!j.is_object() || j.contains("error"))

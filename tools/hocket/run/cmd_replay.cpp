@@ -1,5 +1,4 @@
 #include <array>
-#include <csignal>
 #include <filesystem>
 #include <future>
 #include <optional>
@@ -22,6 +21,8 @@
 #include "graph/trust/capability.hpp"
 #include "tools/hocket/run/accounts.hpp"
 #include "tools/hocket/run/commands.hpp"
+#include "tools/hocket/output.hpp"
+#include "tools/hocket/signals.hpp"
 #include "tools/hocket/run/out_lock.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
@@ -30,8 +31,6 @@ namespace hocket::cli {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-volatile std::sig_atomic_t stop_wanted = 0;
 
 /// A recording may come from anybody: its graph computes and decodes, reads beneath the current
 /// folder (models) and writes beneath --out. A graph that the command line names is one's own.
@@ -134,7 +133,7 @@ host::run_summary wait_for(host::runtime& run) {
   auto end = std::async(std::launch::async, [&] { return run.wait(); });
   bool stopping = false;
   while (end.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready)
-    if (stop_wanted != 0 && !stopping) {
+    if (!stopping && (signal_that_came() != 0 || output_abandoned())) {
       stopping = true;
       run.stop();
     }
@@ -209,8 +208,7 @@ result<outcome_of_replay> run_it(const replay_options& o, const replay::replay_p
     if (is.state != host::rewire_state::committed)
       out.not_rewired.push_back(fmt::format("revision {}: {}", asked.graph.file, is.why));
   };
-  std::signal(SIGINT, [](int) { stop_wanted = 1; });
-  std::signal(SIGTERM, [](int) { stop_wanted = 1; });
+  end_in_order_on_signals();
   const auto start = std::chrono::steady_clock::now();
   const trust::trial start_of_run;
   auto run = start_run(what.graph, types, how);
@@ -261,14 +259,13 @@ result<outcome_of_replay> retrace_it(const replay_options& o, replay::replay_pla
   what.warnings = who->notes;
   if (!from->how_it_ended().complete)
     what.warnings.push_back("the recording is INCOMPLETE: " + from->how_it_ended().why);
-  std::signal(SIGINT, [](int) { stop_wanted = 1; });
-  std::signal(SIGTERM, [](int) { stop_wanted = 1; });
+  end_in_order_on_signals();
   const auto start = std::chrono::steady_clock::now();
   replay::retrace_options how;
   how.types = &types;
   how.output_dir = o.out;
   how.may = std::make_shared<const trust::capability>(may, o.out);
-  how.stop_wanted = [] { return stop_wanted != 0; };
+  how.stop_wanted = [] { return signal_that_came() != 0 || output_abandoned(); };
   const trust::trial start_of_run;
   auto done = replay::retrace(graph, std::move(from), *who, how, later);
   if (!done) return fail(done);
@@ -382,6 +379,7 @@ int conclude(const replay_options& o, const replay::replay_plan& what,
 }  // namespace
 
 int run_replay(const replay_options& o) {
+  keep_output();
   const auto from = record::recording::open(o.file);
   if (!from)
     return complain(from.error(), exit_bad_input,

@@ -2,8 +2,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <future>
 #include <optional>
@@ -32,6 +33,10 @@
 #include "tools/hocket/run/screen.hpp"
 #include "tools/hocket/run/peer_rules.hpp"
 #include "tools/hocket/say.hpp"
+#include "tools/hocket/doctor.hpp"
+#include "tools/hocket/output.hpp"
+#include "tools/hocket/process.hpp"
+#include "tools/hocket/signals.hpp"
 #include "tools/hocket/types.hpp"
 #include "tools/hocket/run/watchers.hpp"
 
@@ -44,17 +49,6 @@ namespace fs = std::filesystem;
 
 constexpr std::array pictures = {"conversation.svg", "conversation.png"};
 
-volatile std::sig_atomic_t interrupts = 0;
-
-void on_interrupt(int) {
-  interrupts = interrupts + 1;
-  if (interrupts > 1) {
-    constexpr char words[] = "\nstopped at once\n";
-    [[maybe_unused]] const auto n = write(STDERR_FILENO, words, sizeof words - 1);
-    _exit(exit_failed);
-  }
-}
-
 /// Keeps the first conversation, for the picture at the end: its last two hours.
 class keeper final : public fact_sink {
  public:
@@ -63,11 +57,20 @@ class keeper final : public fact_sink {
     if (f.session != 0 && f.session != kept.session) return;
     kept.apply(f);
     if (kept.turns.size() > max_turns) kept.turns.erase(kept.turns.begin());
+    drop_old(kept.words);
+    drop_old(kept.events);
+    drop_old(kept.delegations);
   }
   conversation kept;
 
  private:
-  static constexpr std::size_t max_turns = 36'000;
+  template <class T>
+  static void drop_old(std::vector<T>& all) {
+    if (all.size() > max_others)
+      all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(max_others / 2));
+  }
+
+  static constexpr std::size_t max_turns = 36'000, max_others = 100'000;
 };
 
 std::unique_ptr<screen> make_screen(const run_options& o) {
@@ -98,28 +101,48 @@ std::vector<std::string> written_since(const fs::path& dir, fs::file_time_type s
   return out;
 }
 
-/// Waits for the end while keeping the screen alive; stops in good order on a signal or when the
-/// asked duration of stream time is over.
+/// Why the run is to end in good order before its end: "" where nothing asks for it.
+std::string asked_to_stop(const run_options& o, timestamp now) {
+  if (const int s = signal_that_came(); s != 0) return name_of_signal(s);
+  if (o.duration_s > 0 && now.seconds() >= o.duration_s) return "--duration";
+  return output_abandoned() ? "nobody reads the output any more" : "";
+}
+
+/// Waits for the end while keeping the screen alive; stops in good order on a signal, when nobody
+/// reads what is printed any more, or when the asked duration of stream time is over.
 host::run_summary watch(host::runtime& run, const run_options& o, screen& view, watchers& others,
                         const record::graph_recorder* recording) {
-  bool told = false;
+  bool told = false, stopping = false, told_output = false;
   auto end = std::async(std::launch::async, [&] { return run.wait(); });
-  bool stopping = false;
+  const auto look = [&](const host::snapshot& now) {
+    others.look(now);
+    const auto why = stopping ? "" : asked_to_stop(o, now.now);
+    if (why.empty()) return;
+    stopping = true;
+    if (output_abandoned()) fmt::print(stderr, "stopping in good order: {}\n", why);
+    others.stopping();
+    run.stop();
+  };
+  // A pager that waits keeps neither the duration nor a signal from ending the run.
+  while_blocked([&] {
+    look(run.status());
+    return stopping;
+  });
   while (end.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) {
     const auto now = run.status();
     view.refresh(now);
-    others.look(now);
+    look(now);
     if (recording != nullptr && !told && !recording->trouble().empty()) {
       told = true;
       say(stderr, "warning: {} [record.gap]\n", recording->trouble());
     }
-    const bool over = o.duration_s > 0 && now.now.seconds() >= o.duration_s;
-    if (!stopping && (interrupts > 0 || over)) {
-      stopping = true;
-      others.stopping();
-      run.stop();
+    if (const int bad = output_trouble(); bad != 0 && !told_output && !output_abandoned()) {
+      told_output = true;
+      fmt::print(stderr, "warning: standard output: {}; the run goes on without it [run.output]\n",
+                 std::strerror(bad));
     }
   }
+  while_blocked([] { return true; });
   return end.get();
 }
 
@@ -136,9 +159,12 @@ std::vector<std::string> draw(const conversation& what, const std::string& out) 
   return problems;
 }
 
+/// The run's last words. Where nobody reads them, standard error has them.
 void print_end(const run_options& o, const host::run_summary& end,
                const std::vector<std::string>& files, double wall_s) {
-  if (o.json) {
+  const bool unread = output_trouble() != 0 || output_abandoned();
+  auto* const to = unread ? stderr : stdout;
+  if (o.json && !unread) {
     auto line = nlohmann::ordered_json::parse(accounts_json(end.last));
     nlohmann::ordered_json summary = {{"type", "summary"},    {"why", to_string(end.why)},
                                       {"detail", end.detail}, {"stream_s", end.last.now.seconds()},
@@ -147,13 +173,25 @@ void print_end(const run_options& o, const host::run_summary& end,
     say("{}\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     return;
   }
-  say("\n{}\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n", accounts_text(end.last),
-      to_string(end.why), end.detail.empty() ? "" : ": " + end.detail, end.last.now.seconds(),
-      wall_s);
-  for (const auto& file : files) say("wrote {}\n", file);
+  say(to, "\n{}\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n",
+      accounts_text(end.last), to_string(end.why), end.detail.empty() ? "" : ": " + end.detail,
+      end.last.now.seconds(), wall_s);
+  for (const auto& file : files) say(to, "wrote {}\n", file);
 }
 
 }  // namespace
+
+/// What to call where the start failed: doctor, if it finds something in this graph here and now.
+std::string doctor_hint(const run_options& o, const plan& graph) {
+  const auto found = examine_graph(graph);
+  const auto bad = std::ranges::find(found, finding::grade::bad, &finding::how);
+  if (bad == found.end()) return "";
+  auto line = "hocket doctor " + shell_word(o.graph);
+  for (const auto& s : o.how.sets) line += " --set " + shell_word(s);
+  for (const auto& p : o.how.params) line += " --param " + shell_word(p);
+  for (const auto& p : o.how.plugins) line += " --plugin " + shell_word(p);
+  return fmt::format("`{}` says what it lacks: {}: {}", line, bad->what, bad->detail);
+}
 
 /// The recording that --record asks for; nothing where it asks for none.
 result<std::unique_ptr<record::graph_recorder>> make_recording(const run_options& o,
@@ -229,7 +267,7 @@ result<std::unique_ptr<host::runtime>> start_or_stop(const loaded_graph& loaded,
   auto started =
       std::async(std::launch::async, [&] { return start_run(*loaded.graph, *loaded.types, how); });
   while (started.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
-    if (interrupts == 0) continue;
+    if (signal_that_came() == 0) continue;
     // A start that is nearly done becomes a run that is stopped in good order.
     if (started.wait_for(std::chrono::seconds(1)) == std::future_status::ready) break;
     start_of_run.reset();
@@ -241,6 +279,7 @@ result<std::unique_ptr<host::runtime>> start_or_stop(const loaded_graph& loaded,
 }
 
 int run_run(const run_options& given) {
+  keep_output();
   const auto o = with_folder(given);
   if (!o.manifest.empty()) {
     const auto done = write_manifest(o.manifest);
@@ -251,8 +290,6 @@ int run_run(const run_options& given) {
   if (o.graph.empty())
     return complain({"cli.bad-arguments", "graph is required"}, exit_bad_input,
                     "see `hocket run --help`");
-  // A full disk or a file limit is an error to be counted, not a signal to die of.
-  std::signal(SIGXFSZ, SIG_IGN);
   auto loaded = load_graph_to_run(o.graph, o.how);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
   auto rules = rules_for_peers(*loaded.graph, o.host, o.allow);
@@ -320,14 +357,12 @@ int run_run(const run_options& given) {
   allow_rewires(how, o, loaded, std::move(*rules));
   (*history)->follow(how);
   start_of_run->when_kept([&] { (*history)->began(); });
-  std::signal(SIGINT, on_interrupt);
-  std::signal(SIGTERM, on_interrupt);
+  end_in_order_on_signals();
   auto run = start_or_stop(loaded, how, start_of_run);
   if (!run) {
     watcher.finish("failed", run.error().message);
     view->finish();
-    return complain(run.error(), exit_failed,
-                    "`hocket doctor " + o.graph + "` checks what it needs");
+    return complain(run.error(), exit_failed, doctor_hint(o, *loaded.graph));
   }
   (*others)->running(**run);
   const auto end = watch(**run, o, *view, **others, recording->get());
@@ -344,7 +379,8 @@ int run_run(const run_options& given) {
   if (o.no_pii)
     for (auto& d : kept.kept.delegations) d.task.clear(), d.answer.clear();
   if (o.no_pii) kept.kept.words.clear();
-  for (const auto& problem : draw(kept.kept, o.out)) say(stderr, "warning: {}\n", problem);
+  if (!o.no_picture)
+    for (const auto& problem : draw(kept.kept, o.out)) say(stderr, "warning: {}\n", problem);
   if (const auto gap = (*log)->problem(); !gap.empty()) say(stderr, "warning: {}\n", gap);
   print_end(o, end, written_since(o.out, files_start), wall_s);
   (*others)->finish(o.json);

@@ -22,6 +22,7 @@ struct run_options {
   double duration_s = 0;           ///< orderly stop after that much stream time; 0: until the end
   bool json = false;               ///< one object per micro-turn, then a summary object
   bool plain = false;              ///< lines even on a terminal
+  bool no_picture = false;         ///< draw nothing at the end
   bool no_pii = false;             ///< leave words out of the event log and the picture
   std::string metrics;             ///< address for Prometheus and health; "": none
   bool metrics_public = false;     ///< may be reached from other machines
@@ -71,6 +72,8 @@ struct apply_options {
   bool back = false;           ///< the revision before the one that runs
   std::int64_t revision = 0;   ///< that one again; 0: none
   bool history = false;        ///< list the revisions
+  bool list = false;           ///< list the changes that the run still waits for
+  std::int64_t cancel = 0;     ///< the number of one that is not to come; 0: none
   double at_s = 0;             ///< commit at the first boundary from this stream time on
   std::int64_t limit_s = 120;  ///< how long opening the new actors may take
   bool json = false;

@@ -16,6 +16,10 @@ void add_apply(CLI::App& app, action& chosen) {
   sub.add_flag("--back", o.back, "The revision before the one that runs, again");
   sub.add_option("--revision", o.revision, "That revision again")->check(CLI::PositiveNumber);
   sub.add_flag("--history", o.history, "List the run's revisions");
+  sub.add_flag("--list", o.list, "List the changes that were asked for and are still to come");
+  sub.add_option("--cancel", o.cancel, "Take back the change with this number, as --list has it")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   sub.add_option("--at", o.at_s, "Change at the first micro-turn boundary from this stream time on")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 1e8));

@@ -26,7 +26,8 @@ void add_run(CLI::App& app, action& chosen) {
       ->capture_default_str()
       ->check(CLI::Range(0, 1024));
   sub.add_option("--duration", o.duration_s, "Stop in good order after that many seconds")
-      ->check(CLI::NonNegativeNumber);
+      ->type_name("SECONDS")
+      ->check(seconds());
   sub.add_option("--host", o.host, "Which of the graph's hosts this process is")->type_name("NAME");
   sub.add_option("--allow", o.allow,
                  "What other hosts may have this one do when they change the graph")
@@ -47,6 +48,7 @@ void add_run(CLI::App& app, action& chosen) {
       ->delimiter(',')
       ->allow_extra_args(false);
   sub.add_flag("--plain", o.plain, "Plain lines also on a terminal");
+  sub.add_flag("--no-picture", o.no_picture, "Draw no picture of the conversation at the end");
   sub.add_flag("--no-pii", o.no_pii, "Keep words, sound and pictures out of all files");
   sub.add_option("--metrics", o.metrics,
                  "Serve /metrics (Prometheus), /status, /healthz and /readyz over HTTP there")
@@ -66,7 +68,9 @@ void add_run(CLI::App& app, action& chosen) {
   add_json(sub, o.json);
   sub.footer(
       "Writes events.jsonl, conversation.svg and conversation.png to --out, beside what the\n"
-      "graph records. Ctrl-C stops in good order, a second one at once.\n"
+      "graph records. Ctrl-C, SIGTERM and a closed terminal or pipe stop it in good order, a "
+      "second\n"
+      "Ctrl-C at once.\n"
       "Exit code 1 if the graph failed or a link's accounts do not add up.");
 }
 

@@ -10,6 +10,7 @@
 #include "actors/wire/keys.hpp"
 #include "actors/wire/local_keys.hpp"
 #include "graph/spec/partition.hpp"
+#include "tools/hocket/process.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/say.hpp"
 
@@ -30,7 +31,7 @@ std::string remedy(const plan_host& host) {
   return fmt::format(
       "`hocket keys {} --dir {}` makes a pair; the .pub goes to every host, the .key "
       "to this one alone",
-      file.stem().string(), dir);
+      shell_word(file.stem().string()), shell_word(dir));
 }
 
 result<void> read_keys(const plan& graph, const host_plan& mine, const run_options& o,

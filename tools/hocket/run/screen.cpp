@@ -71,15 +71,29 @@ class terminal_screen final : public screen {
   }
 
   void show_head(const fact& f) {
-    words_ = std::clamp((t_.columns - 8 - 2 * bars_ - 1 - 12) / 4, 8, 30);
-    side_ = std::max(0, t_.columns - 9 - 2 * words_ - 2 * bars_ - 6 - 16);
+    lay_out();
     clear_status();
-    write_line(paint(t_, "1", f.text) + paint(t_, "2", "  " + f.detail));
-    write_line(paint(t_, "2",
-                     fit("   time", 9) + fit("person", words_ + bars_ + 1, true) + " │ " +
-                         fit("model", bars_ + 1 + words_) + " " + fit("background", side_) +
-                         " compute"));
+    print(paint(t_, "1", f.text) + paint(t_, "2", "  " + f.detail));
+    auto line = fit("   time", 9) + fit("person", words_ + bars_ + 1, true) + " │ " +
+                fit("model", bars_ + 1 + words_);
+    if (side_ > 0) line += " " + fit("background", side_);
+    print(paint(t_, "2", line + (compute_wide_ > 0 ? " compute" : "")));
   }
+
+  /// Widths for the window as it is now. What is not wide enough for all loses the background, then
+  /// the compute time, then words.
+  void lay_out() {
+    t_ = resized(t_);
+    bars_ = std::clamp((t_.columns - 30) / 5, 3, 12);
+    compute_wide_ = t_.columns >= 64 ? 16 : 0;
+    const int rest = t_.columns - 9 - 2 * bars_ - 6 - compute_wide_;
+    words_ = std::clamp(rest / 4, std::clamp(rest / 2, 1, 8), 30);
+    side_ = std::max(0, rest - 2 * words_);
+    if (side_ < 8) side_ = 0;
+  }
+
+  /// A line that does not wrap, whatever the window is.
+  void print(const std::string& line) { write_line(cut(line, t_.columns - 1)); }
 
   void show_row(const timeline_row& row) {
     const auto& turn = row.turn;
@@ -91,18 +105,19 @@ class terminal_screen final : public screen {
     line += paint(t_, turn.model.silent() ? "2" : "1;33", turn.model.silent() ? " │ " : " ┃ ");
     line += paint(t_, "33", bar(loudness(turn.model.loudest()), bars_)) + " ";
     line += paint(t_, "33", fit(row.words(false), words_)) + " ";
-    line += paint(t_, "32", fit(side_text(row), side_)) + " ";
-    if (turn.compute_ms) {
+    if (side_ > 0) line += paint(t_, "32", fit(side_text(row), side_)) + " ";
+    if (turn.compute_ms && compute_wide_ > 0) {
       const double part = *turn.compute_ms / turn.micro_turn_ms;
       line += paint(t_, part > 1 ? "1;31" : "2",
                     fmt::format("{:4.0f} ms ", *turn.compute_ms) + bar(part, 6));
     }
     clear_status();
     line.erase(line.find_last_not_of(' ') + 1);
-    write_line(line);
+    print(line);
   }
 
   void show_status(const host::snapshot& now) override {
+    lay_out();
     std::uint64_t drops = 0, queued = 0, restarts = 0, missed = 0;
     for (const auto& l : now.links)
       for (const auto d : l.dropped) drops += d;
@@ -117,9 +132,9 @@ class terminal_screen final : public screen {
         now.now.seconds(), quantile(compute_, .5), quantile(compute_, .99), queued, drops, restarts,
         missed, now.sessions);
     clear_status();
-    fmt::print("{}", paint(t_, "7", fit(line, t_.columns - 1)));
+    status_wide_ = std::max(1, t_.columns - 1);
+    fmt::print("{}", paint(t_, "7", fit(line, status_wide_)));
     std::fflush(stdout);
-    status_ = true;
   }
 
   void show_end() override {
@@ -127,18 +142,21 @@ class terminal_screen final : public screen {
     std::fflush(stdout);
   }
 
+  /// A window that became narrower broke the status line into several: all of them go.
   void clear_status() {
-    if (status_) fmt::print("\r\033[K");
-    status_ = false;
+    if (status_wide_ == 0) return;
+    const int lines = (status_wide_ - 1) / std::max(1, resized(t_).columns);
+    if (lines > 0) fmt::print("\033[{}A", lines);
+    fmt::print("\r\033[J");
+    status_wide_ = 0;
   }
 
-  static constexpr int bars_ = 12;
   terminal t_;
-  int words_ = 20, side_ = 20;
+  int bars_ = 12, words_ = 20, side_ = 20, compute_wide_ = 16;
   std::uint64_t session_ = 0;
   row_builder rows_;
   std::vector<double> compute_;
-  bool status_ = false;
+  int status_wide_ = 0;  ///< columns of the status line that stands there; 0: none does
 };
 
 class plain_screen final : public screen {

@@ -7,7 +7,7 @@
 
 #include "tools/hocket/watch/commands.hpp"
 #include "tools/hocket/watch/diagnose.hpp"
-#include "tools/hocket/watch/doctor.hpp"
+#include "tools/hocket/doctor.hpp"
 #include "tools/hocket/status_source.hpp"
 #include "tools/hocket/terminal.hpp"
 #include "tools/hocket/types.hpp"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,10 +19,18 @@ namespace {
 
 volatile std::sig_atomic_t stop_asked = 0;
 
-/// Over the last look without a flicker: each line cleared to its end, then all below.
-std::string redrawn(const std::string& text) {
+/// Over the last look without a flicker: each line cleared to its end, then all below. What the
+/// window has no room for is cut: a line that wraps, or scrolls, would leave its rest behind.
+std::string redrawn(const std::string& text, const terminal& t) {
   std::string out = "\033[H";
-  for (const char c : text) out += c == '\n' ? "\033[K\n" : std::string(1, c);
+  std::istringstream in(text);
+  int line_number = 0;
+  for (std::string line; std::getline(in, line); ++line_number)
+    if (line_number < t.rows - 1) out += cut(line, t.columns) + "\033[K\n";
+  if (line_number > t.rows - 1)
+    out += cut(fmt::format("… {} lines more: the window is too low", line_number - t.rows + 1),
+               t.columns) +
+           "\033[K";
   return out + "\033[J";
 }
 
@@ -94,10 +103,10 @@ int run_top(const top_options& o) {
   watched all(o.where);
   const auto* looks = &all.look();
   if (!any_answers(*looks))
-    return complain(looks->front().fault, exit_failed,
+    return complain(looks->front().fault, exit_of_silence(o.where),
                     "is a graph running? give its --out folder, --socket or --connect");
   std::signal(SIGINT, [](int) { stop_asked = 1; });
-  const auto t = this_terminal();
+  auto t = this_terminal();
   // Two looks a moment apart give rates also with --once.
   if (o.once && !o.json) {
     usleep(500'000);
@@ -107,8 +116,9 @@ int run_top(const top_options& o) {
     if (o.json) {
       print_json(*looks);
     } else {
+      t = resized(t);
       auto text = top_text(*looks, t);
-      if (t.is_terminal && !o.once) text = redrawn(text);
+      if (t.is_terminal && !o.once) text = redrawn(text, t);
       fmt::print("{}", text);
     }
     std::fflush(stdout);

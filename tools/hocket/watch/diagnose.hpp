@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/hocket/watch/doctor.hpp"
+#include "tools/hocket/doctor.hpp"
 
 namespace hocket::cli {
 

@@ -17,7 +17,7 @@
 #include "graph/contract/plugin.hpp"
 #include "graph/trust/files.hpp"
 #include "graph/trust/policy.hpp"
-#include "tools/hocket/watch/doctor.hpp"
+#include "tools/hocket/doctor.hpp"
 
 namespace hocket::cli {
 namespace {

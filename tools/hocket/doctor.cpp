@@ -1,4 +1,4 @@
-#include "tools/hocket/watch/doctor.hpp"
+#include "tools/hocket/doctor.hpp"
 #include "tools/hocket/checksums.hpp"
 
 #include <dlfcn.h>

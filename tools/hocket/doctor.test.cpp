@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tools/hocket/watch/doctor.hpp"
+#include "tools/hocket/doctor.hpp"
 
 using namespace hocket::cli;
 

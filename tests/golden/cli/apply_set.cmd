@@ -1,0 +1,1 @@
+hocket apply good.yaml --set actors.printer.x=1 --out "$TMP"

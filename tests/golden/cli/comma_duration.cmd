@@ -1,0 +1,1 @@
+hocket run good.yaml --virtual --duration 0,5 --out "$TMP/out"

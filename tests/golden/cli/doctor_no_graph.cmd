@@ -1,0 +1,1 @@
+hocket doctor nowhere.yaml >/dev/null

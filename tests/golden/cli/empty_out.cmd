@@ -1,0 +1,1 @@
+hocket run good.yaml --virtual --out ""; echo "exit $?"; hocket run good.yaml --virtual --out=

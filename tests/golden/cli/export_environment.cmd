@@ -1,0 +1,1 @@
+export VOICE_KEY="a b%c"; hocket export systemd env.yaml -o "$TMP" --sessions 2 --record all.mcap && cat "$TMP"/*.env && grep -h "ExecStart\|record\|EnvironmentFile" "$TMP"/*.service; stat -c "%a" "$TMP"/*.env

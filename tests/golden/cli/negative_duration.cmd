@@ -1,0 +1,1 @@
+hocket run good.yaml --virtual --duration -1 --out "$TMP/out"; ls "$TMP"

@@ -1,0 +1,1 @@
+hocket validate good.yaml --param ""; echo "exit $?"; hocket validate good.yaml --param nope=

@@ -1,0 +1,1 @@
+hocket validate good.yaml --param nope=1

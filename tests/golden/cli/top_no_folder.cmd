@@ -1,0 +1,1 @@
+hocket top --once --out "$TMP/nowhere"

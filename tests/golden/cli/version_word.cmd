@@ -1,0 +1,1 @@
+hocket version | sed "s/(.*)/(…)/"
