@@ -21,7 +21,7 @@ remote_link small_link(delivery how) {
 }
 
 void feed(const data_record& r, in_link& in, out_link& out) {
-  std::vector<in_link::arrival> ready;
+  std::vector<in_link::received_packet> ready;
   if (const auto* p = std::get_if<packet_record>(&r.body)) {
     (void)in.arrived({p->seq, {p->head, {}}}, ready);
   } else if (const auto* g = std::get_if<gap_record>(&r.body)) {
