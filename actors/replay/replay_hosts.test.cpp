@@ -22,7 +22,8 @@ using record::recording;
 namespace {
 
 /// src @edge > mid @gpu > end @edge, and after the rewire to "tap": src @edge > tap @gpu, a link
-/// between the hosts that comes with an actor. Each host records.
+/// between the hosts that comes with an actor. Each host records as in virtual time: what its own
+/// actors emit. (In real time also what arrives from others: the last case here.)
 struct recorded_hosts {
   rewire_stage stage{false};
   std::map<std::string, std::shared_ptr<const recording>> tapes;
@@ -55,12 +56,14 @@ struct recorded_hosts {
 
   /// What a host would record that runs nothing yet.
   std::shared_ptr<const recording> blank(const std::string& graph_name, const std::string& host,
-                                         std::vector<std::string> edges) const {
+                                         std::vector<std::string> edges,
+                                         bool virtual_time = true) const {
     const auto disk = std::make_shared<memory_disk>();
     auto recorder =
-        record::graph_recorder::create(graph(graph_name), stage.g.types,
-                                       {.path = "x", .edges = std::move(edges), .host = host},
-                                       std::make_unique<memory_sink>(disk))
+        record::graph_recorder::create(
+            graph(graph_name), stage.g.types,
+            {.path = "x", .edges = std::move(edges), .virtual_time = virtual_time, .host = host},
+            std::make_unique<memory_sink>(disk))
             .value();
     CHECK(recorder->finish().complete);
     return recording::open(memory_source(disk->content())).value();
@@ -86,10 +89,10 @@ struct recorded_hosts {
     std::map<std::string, std::unique_ptr<runtime>> hosts;
     for (const std::string name : {"edge", "gpu"}) {
       disks[name] = std::make_shared<memory_disk>();
-      recorders[name] =
-          record::graph_recorder::create(first, stage.g.types, {.path = "x", .host = name},
-                                         std::make_unique<memory_sink>(disks[name]))
-              .value();
+      recorders[name] = record::graph_recorder::create(
+                            first, stage.g.types, {.path = "x", .virtual_time = true, .host = name},
+                            std::make_unique<memory_sink>(disks[name]))
+                            .value();
       start_options o;
       o.host.name = name;
       o.host.open = net.opener();
@@ -239,4 +242,12 @@ TEST_CASE("replay: played outputs of two hosts are in no one's recording") {
         std::string::npos);
   CHECK(all[1].code == "replay.not_recorded");
   CHECK(all[1].message.find("src.out0 feeds tap") == 0);
+}
+
+TEST_CASE("replay: in real time a host's recording also has room for what arrives from others") {
+  const recorded_hosts r;
+  CHECK(names_of(*r.blank("tap", "edge", {}, false)) ==
+        std::vector<std::string>{"src.out0", "mid.out0"});
+  CHECK(names_of(*r.blank("tap", "gpu", {}, false)) ==
+        std::vector<std::string>{"mid.out0", "tap.out0", "src.out0"});
 }

@@ -323,10 +323,13 @@ bool rewirer::check_untried(change& c) {
       fail(c, "rewire.open_failed", fmt::format("{} reads {}, which is not there", who, missing));
       return false;
     }
-    c.out.notes.push_back(
+    auto note =
         who +
         " was not tried: it opens when the one before it has closed, since only one of them "
-        "can hold its file or device; if it fails then, its restart policy decides");
+        "can hold its file or device; if it fails then, its restart policy decides";
+    // Asked again while others still open: told once.
+    if (std::ranges::find(c.out.notes, note) == c.out.notes.end())
+      c.out.notes.push_back(std::move(note));
   }
   return true;
 }

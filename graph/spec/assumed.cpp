@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "graph/spec/expand.hpp"
 #include "graph/spec/open_config.hpp"
@@ -49,9 +51,11 @@ struct assumed_type {
   component_info info;
   std::vector<open_config::field> fields;
 
+  std::set<std::pair<bool, std::string>> known;  ///< (is an input, port): their kind was seen
+
   template <class Ports>
-  static typename Ports::value_type& port(Ports& ports, const std::string& name,
-                                          const std::optional<media_type>& type) {
+  typename Ports::value_type& port(Ports& ports, bool is_input, const std::string& name,
+                                   const std::optional<media_type>& type) {
     auto it = std::find_if(ports.begin(), ports.end(), [&](auto& p) { return p.name == name; });
     if (it == ports.end()) {
       typename Ports::value_type made;
@@ -59,8 +63,16 @@ struct assumed_type {
       it = ports.insert(ports.end(), std::move(made));
     }
     // The kind alone: rates and shapes are what the component declares, and that nobody has seen.
-    if (type) it->type.kind = type->kind;
+    if (type && known.emplace(is_input, name).second) it->type.kind = type->kind;
     return *it;
+  }
+
+  template <class Ports>
+  std::optional<media_type> seen(const Ports& ports, bool is_input, const std::string& name) const {
+    if (known.count({is_input, name}) == 0) return {};
+    for (const auto& p : ports)
+      if (p.name == name) return p.type;
+    return {};
   }
 
   void take(const actor_spec& actor) {
@@ -100,6 +112,35 @@ void assume_tools(const graph_spec& graph, registry& into, std::vector<std::stri
   }
 }
 
+/// Gives each end of a link that is not known the kind of the other end. True if one was new.
+bool pass_kinds(const graph_spec& graph, const registry& types,
+                const std::map<std::string, std::string>& type_of,
+                std::map<std::string, assumed_type>& made) {
+  bool more = false;
+  for (const auto& a : graph.actors)
+    for (const auto& in : a.inputs)
+      for (const auto& link : in.links) {
+        const auto to = made.find(a.component);
+        const auto from_type = type_of.find(link.actor);
+        auto* from = from_type == type_of.end() ? nullptr : &made.at(from_type->second);
+        auto kind = output_type(graph, types, link);
+        if (!kind) kind = input_type(types, a, in.port);
+        if (!kind && from != nullptr) kind = from->seen(from->info.outputs, false, link.port);
+        if (!kind && to != made.end())
+          kind = to->second.seen(to->second.info.inputs, true, in.port);
+        const auto count = [&] {
+          return (from == nullptr ? 0 : from->known.size()) +
+                 (to == made.end() ? 0 : to->second.known.size());
+        };
+        const auto known = count();
+        if (to != made.end())
+          to->second.port(to->second.info.inputs, true, in.port, kind).required = false;
+        if (from != nullptr) from->port(from->info.outputs, false, link.port, kind);
+        more = more || count() != known;
+      }
+  return more;
+}
+
 }  // namespace
 
 std::vector<std::string> assume_types(const std::string& file, const std::string& text,
@@ -116,21 +157,13 @@ std::vector<std::string> assume_types(const std::string& file, const std::string
     type.info.type = a.component;
     type.info.summary = "not loaded";
     if (a.policy) type.info.policies.push_back(*a.policy);
+    if (a.replicas > 1) type.info.scope = instance_scope::shared;
     type.take(a);
     type_of[a.name] = a.component;
   }
-  for (const auto& a : graph->actors)
-    for (const auto& in : a.inputs)
-      for (const auto& link : in.links) {
-        if (const auto here = made.find(a.component); here != made.end()) {
-          auto& port = assumed_type::port(here->second.info.inputs, in.port,
-                                          output_type(*graph, into, link));
-          port.required = false;
-        }
-        if (const auto there = type_of.find(link.actor); there != type_of.end())
-          assumed_type::port(made.at(there->second).info.outputs, link.port,
-                             input_type(into, a, in.port));
-      }
+  // What flows through a link between two of them shows at the next one: until nothing new is seen.
+  while (pass_kinds(*graph, into, type_of, made)) {
+  }
   for (auto& [name, type] : made) {
     // Whoever has no input must be a source, or nothing would ever run it.
     type.info.source = type.info.inputs.empty();

@@ -83,10 +83,18 @@ std::string real_name(const std::string& path) {
   return real.generic_string();
 }
 
-bool same_on_disk(const std::string& a, const std::string& b) {
-  if (real_name(a) == real_name(b)) return true;
+/// `links`: also two hard links of one file. Between two writers they do no harm: a file of several
+/// names is replaced, nobody writes into it (graph/trust/files).
+bool same_on_disk(const std::string& a, const std::string& b, bool links) {
+  const auto first = real_name(a), second = real_name(b);
+  if (first == second) return true;
+  const auto alike = [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  };
+  if (!links && !std::equal(first.begin(), first.end(), second.begin(), second.end(), alike))
+    return false;
   std::error_code failed;
-  return fs::equivalent(a, b, failed) && !failed;  // also a second name of the same file
+  return fs::equivalent(a, b, failed) && !failed;  // a disk that does not tell capitals apart
 }
 
 /// Devices and pipes hold nothing that could be lost.
@@ -137,12 +145,12 @@ void check_files(const std::vector<named_file>& writes, const std::vector<named_
     const auto& w = writes[i];
     if (w.path.empty() || is_no_file(w.path)) continue;
     for (std::size_t j = 0; j < i; ++j)
-      if (!writes[j].path.empty() && same_on_disk(writes[j].path, w.path)) {
+      if (!writes[j].path.empty() && same_on_disk(writes[j].path, w.path, false)) {
         add_same(writes[j], w, findings);
         break;
       }
     for (const auto& r : reads)
-      if (!r.path.empty() && same_on_disk(r.path, w.path))
+      if (!r.path.empty() && same_on_disk(r.path, w.path, true))
         add_error(findings, w.where, "output.is-input",
                   fmt::format("{} would write `{}`, which is read: {}", w.who, w.path, r.who),
                   "write to another file or folder (--out)");

@@ -103,6 +103,10 @@ TEST_CASE("on the disk, links and second names are the same file") {
   check_files({{dir / "same/new.wav", "--record"}, {dir / "new.wav", "r (record.wav)"}}, {}, found);
   REQUIRE(found.items().size() == 1);
   CHECK(found.items().front().code == "output.same-file");
+  // Two writers of hard links: each replaces the name that it writes.
+  diagnostics apart;
+  check_files({{dir / "real.mcap", "a"}, {dir / "hard.mcap", "b"}}, {}, apart);
+  CHECK(apart.items().empty());
   diagnostics none;
   check_files({{dir / "a", "a"}, {dir / "b", "b"}, {"/dev/null", "c"}, {"/dev/null", "d"}},
               {{dir / "c", "c"}, {"", "none"}}, none);

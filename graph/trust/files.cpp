@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned file_mode(readers who) { return who == readers::owner ? 0600 : 0666; }
+constexpr unsigned file_mode(readers who) { return who == readers::owner ? 0600 : 0644; }
 constexpr unsigned folder_mode(readers who) { return who == readers::owner ? 0700 : 0777; }
 
 tl::unexpected<error> outside(const std::string& path) {

@@ -20,7 +20,7 @@ enum class create_as {
 };
 
 /// Who may read a new file. Whatever holds words, sound, pictures, names or figures of a run is the
-/// owner's alone; `everyone` (as the umask says) is for source code, units and public keys.
+/// owner's alone; `everyone` (to read, as the umask says) is for source code, units and public keys.
 enum class readers { owner, everyone };
 
 /// An open file, closed with the object. Positions and sizes are the caller's.
@@ -64,7 +64,7 @@ class folder {
   const std::string& path() const { return path_; }
   int fd() const { return fd_; }  ///< for flock and the like
 
-  /// The file is 0600 (`everyone`: 0666 less the umask), opened to read and write.
+  /// The file is 0600 (`everyone`: 0644 less the umask), opened to read and write.
   result<file> create(std::string_view name, create_as how = create_as::replaced,
                       readers who = readers::owner) const;
   /// Writes a whole file or none: readers see the old one or the new one.

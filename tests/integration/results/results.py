@@ -131,7 +131,7 @@ def what_blocks_while_it_opens():
 
 
 def real_time_is_the_same_again():
-    for name, compared in (("loopback", True), ("video", True), ("words", False), ("tone", False)):
+    for name, compared in (("loopback", True), ("video", True), ("tone", False)):
         recording = path(name + ".mcap")
         run("run", f"configs/graphs/{name}.yaml", "--out", path(name), "--record", recording)
         said = run("replay", recording, "--check", "--json", "--out", path(name + "2"))
@@ -141,6 +141,10 @@ def real_time_is_the_same_again():
         assert all_of_it, said
         for c in all_of_it:
             assert c["recorded"] == c["same"] > 0 and not c["first_difference"], c
+    # A console may read from a person: it is played, and then nothing is left to run. That is said.
+    recording = path("words.mcap")
+    run("run", "configs/graphs/words.yaml", "--out", path("words"), "--record", recording)
+    run("replay", recording, "--check", "--out", path("words2"), expect=2)
 
 
 two_runs_in_one_folder()
