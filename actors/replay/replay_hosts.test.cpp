@@ -247,7 +247,7 @@ TEST_CASE("replay: played outputs of two hosts are in no one's recording") {
 TEST_CASE("replay: in real time a host's recording also has room for what arrives from others") {
   const recorded_hosts r;
   CHECK(names_of(*r.blank("tap", "edge", {}, false)) ==
-        std::vector<std::string>{"src.out0", "mid.out0"});
+        std::vector<std::string>{"mid.out0", "src.out0"});
   CHECK(names_of(*r.blank("tap", "gpu", {}, false)) ==
-        std::vector<std::string>{"mid.out0", "tap.out0", "src.out0"});
+        std::vector<std::string>{"mid.out0", "src.out0", "tap.out0"});
 }

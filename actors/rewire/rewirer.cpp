@@ -214,8 +214,8 @@ void rewirer::prepare(const std::shared_ptr<change>& c) {
 }
 
 void rewirer::commit_at(const std::shared_ptr<change>& c, std::int64_t k) {
+  record_decision(*c);  // first: whoever is killed from here on goes on with it
   const auto before = run_.status();
-  record_decision(*c);
   c->at = run_.graph().grid.end_of(k);
   run_.at(c->at, 5, [this, c] {
     commit(*c);

@@ -217,7 +217,8 @@ result<file> folder::create(std::string_view name, create_as how, readers who) c
   return out;
 }
 
-result<void> folder::write(std::string_view name, std::string_view bytes, readers who) const {
+result<void> folder::write(std::string_view name, std::string_view bytes, readers who,
+                           bool sync) const {
   static std::atomic<unsigned> counter{0};
   const auto path = joined(path_, name);
   if (leads_out(name)) return outside(std::string(name));
@@ -237,7 +238,7 @@ result<void> folder::write(std::string_view name, std::string_view bytes, reader
   if (!made) return fail(made);
   auto done = made->write(bytes);
   // A crash must leave the old file or the new one, never an empty one.
-  if (done && ::fsync(made->fd()) != 0 && errno != EINVAL) done = cannot_write(path, errno);
+  if (done && sync && ::fsync(made->fd()) != 0 && errno != EINVAL) done = cannot_write(path, errno);
   if (done && ::renameat(at, draft.c_str(), at, last.c_str()) != 0)
     done = cannot_write(path, errno);
   if (!done) (void)::unlinkat(at, draft.c_str(), 0);

@@ -128,8 +128,8 @@ class bad_peers(two_hosts):
                                     "ears": EARS}, self.hosts()))
         edge = self.start("run", "g.yaml", "--host", "edge", "--out", "edge", "--plain",
                           env={"EDGE_SECRET": "hunter2"})
-        self.wait_for(lambda: os.path.exists(self.path("edge/revisions/history.jsonl")))
-        graph_hash = json.loads(self.read("edge/revisions/history.jsonl").splitlines()[0])["hash"]
+        self.wait_for(lambda: os.path.exists(self.path("edge/hocket.sock")))
+        graph_hash = json.loads(self.hocket("apply", "g.yaml", "--from", "g.yaml", "--json", code=0).stdout)["hash_before"]
         done = subprocess.run([os.environ["BAD_PEER"], "gpu", "keys/gpu.key", f"tcp://127.0.0.1:{self.ports[1]}", "edge",
                                "keys/edge.pub", graph_hash, mode, str(count)], cwd=self.folder, text=True,
                               errors="replace", env={**os.environ, "READ": read}, stdout=subprocess.PIPE, timeout=150)
