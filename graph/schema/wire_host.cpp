@@ -68,7 +68,11 @@ void write(const timer_due& t, TimerDue& out) {
 void write(const rewire_request& r, RewireRequest& out) {
   out.set_file(r.file);
   out.set_text(r.text);
-  for (const auto& [path, text] : r.includes) (*out.mutable_includes())[path] = text;
+  for (const auto& [path, text] : r.includes) {
+    auto& file = *out.add_includes();
+    file.set_path(path);
+    file.set_text(text);
+  }
   out.set_not_before_ns(r.not_before_ns);
   out.set_dry_run(r.dry_run);
   out.set_prepare_limit_s(r.prepare_limit_s);
@@ -80,7 +84,7 @@ std::shared_ptr<const rewire_request> read(const RewireRequest& r) {
   auto out = std::make_shared<rewire_request>();
   out->file = r.file();
   out->text = r.text();
-  for (const auto& [path, text] : r.includes()) out->includes[path] = text;
+  for (const auto& file : r.includes()) out->includes[file.path()] = file.text();
   out->not_before_ns = r.not_before_ns();
   out->dry_run = r.dry_run();
   out->prepare_limit_s = r.prepare_limit_s();
