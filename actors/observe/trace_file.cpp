@@ -66,6 +66,11 @@ void trace_file::called(const plan&, const host::call_record& r) {
   add(std::move(c));
 }
 
+// The run, and its plans with it, may be over before what waits is written.
+void trace_file::rewired(const host::graph_revision& r) {
+  add(std::make_shared<const plan>(r.graph));
+}
+
 void trace_file::event(timestamp, std::string_view actor, std::string_view what,
                        std::string_view detail) {
   add(traced_event{monotonic_ns(), std::string(actor), std::string(what), std::string(detail)});
@@ -88,7 +93,8 @@ void trace_file::look(const host::snapshot& s) {
 void trace_file::add(trace_record r) {
   std::lock_guard lock(mutex_);
   if (over_ || !fault_.empty()) return;
-  if (waiting_.size() >= options_.waiting_max) {
+  // A plan always has room: without it what follows means nothing.
+  if (waiting_.size() >= options_.waiting_max && !std::holds_alternative<traced_plan>(r)) {
     ++lost_;
     return;
   }

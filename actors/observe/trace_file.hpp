@@ -34,13 +34,13 @@ struct trace_options {
 /// Threads: as for host::observer; one of its own formats and writes, five times a second.
 class trace_file final : public host::observer {
  public:
-  /// `graph` must outlive the file. Errors: observe.cannot_write.
+  /// `graph` must outlive the file; plans that follow are copied. Errors: observe.cannot_write.
   static result<std::unique_ptr<trace_file>> open(trace_options o, const plan& graph);
   ~trace_file() override;
 
   bool wants_calls() const override { return true; }
   void called(const plan&, const host::call_record& r) override;
-  void rewired(const host::graph_revision& r) override { format_.rewired(r.graph); }
+  void rewired(const host::graph_revision& r) override;
   void event(timestamp, std::string_view actor, std::string_view what,
              std::string_view detail) override;
   /// Notes how full the queues are, where that changed. One thread at a time.

@@ -233,6 +233,32 @@ TEST_CASE("of a killed run all but the closing bracket is there") {
   CHECK(checked_trace(read(file.path)).counters.size() == 99);
 }
 
+// `hocket run` ends the run before it closes the trace.
+TEST_CASE("what waits when a rewired run is over means the plan that it ran with") {
+  const scratch_file file;
+  const auto g = three_actors();
+  const auto first = g.make();
+  auto trace = trace_file::open({file.path.string(), 1, 65536}, first);
+  REQUIRE(trace);
+  auto wider = three_actors();
+  wider.add("late", 1, 0, [] { return std::make_unique<lambda_component>(); });
+  wider.link("mid", 0, "late", 0, {.size = 64});
+  auto second = std::make_unique<plan>(wider.make());
+  (*trace)->rewired({*second, *second, *second, 2, {}});
+  host::call_record call;
+  call.actor = 3;
+  call.session = session_id{1};
+  call.what = host::call_kind::open;
+  call.began_ns = 1000;
+  call.ended_ns = 2000;
+  (*trace)->called(*second, call);
+  second->actors.clear();  // so that it is seen without a sanitizer, too
+  second->links.clear();
+  second.reset();
+  CHECK((*trace)->finish());
+  CHECK(checked_trace(read(file.path)).calls("late", "open") == 1);
+}
+
 TEST_CASE("what a trace cannot keep is counted, and a full disk ends it, not the run") {
   const scratch_file file;
   const auto g = three_actors();

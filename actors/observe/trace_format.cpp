@@ -166,6 +166,11 @@ void trace_format::write(std::string& out, const traced_event& e) {
       as_json(e.detail));
 }
 
+void trace_format::write(std::string&, const traced_plan& p) {
+  kept_ = p;
+  graph_ = kept_.get();
+}
+
 void trace_format::write(std::string& out, const traced_depth& d) {
   const auto& l = graph().links[d.link];
   const auto& to = graph().actors[l.to];

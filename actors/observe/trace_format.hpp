@@ -1,7 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -54,7 +54,10 @@ struct traced_depth {
   std::uint64_t dropped = 0;
 };
 
-using trace_record = std::variant<traced_call, traced_event, traced_depth>;
+/// From here on records mean this plan.
+using traced_plan = std::shared_ptr<const plan>;
+
+using trace_record = std::variant<traced_call, traced_event, traced_depth, traced_plan>;
 
 /// Turns records into trace events (Chromium's "Trace Event Format").
 ///
@@ -65,9 +68,9 @@ using trace_record = std::variant<traced_call, traced_event, traced_depth>;
 /// Threads: one at a time.
 class trace_format {
  public:
+  /// `graph` must outlive it. A plan that comes as a record is kept here: the run that it belongs to
+  /// may be gone before the last record is written.
   explicit trace_format(const plan& graph);
-  /// Any thread: the run goes on with another plan, in which numbers of before mean the same.
-  void rewired(const plan& graph) { graph_.store(&graph, std::memory_order_release); }
 
   /// Appends the events of a record, each a whole JSON object behind ",\n" (the first: "\n").
   void append(std::string& out, const trace_record& r);
@@ -77,6 +80,7 @@ class trace_format {
   void write(std::string& out, const traced_call& c);
   void write(std::string& out, const traced_event& e);
   void write(std::string& out, const traced_depth& d);
+  void write(std::string& out, const traced_plan& p);
   void write_input(std::string& out, const traced_call& c, const traced_input& in);
   struct track {
     int pid = 1;
@@ -87,8 +91,9 @@ class trace_format {
   void begin(std::string& out);
   int process_of(actor_index actor) const;
 
-  const plan& graph() const { return *graph_.load(std::memory_order_acquire); }
-  std::atomic<const plan*> graph_;
+  const plan& graph() const { return *graph_; }
+  const plan* graph_;
+  traced_plan kept_;
   const std::size_t first_actors_;
   std::set<std::pair<int, std::int64_t>> named_;
   bool first_ = true;
