@@ -17,6 +17,7 @@
 #include "graph/contract/plugin.hpp"
 #include "graph/trust/files.hpp"
 #include "graph/trust/policy.hpp"
+#include "graph/trust/sandbox/kernel.hpp"
 #include "tools/hocket/doctor.hpp"
 
 namespace hocket::cli {
@@ -36,20 +37,20 @@ finding examine_openat2() {
           known ? "" : "Linux 5.6, and a container runtime that lets it through"};
 }
 
-finding examine_landlock() {
-#ifdef SYS_landlock_create_ruleset
-  constexpr unsigned ask_version = 1;
-  const auto version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, ask_version);
-#else
-  const long version = -1;
-#endif
-  return {"sandbox", grade::warning,
-          version > 0 ? "decoders and plugins run in this process, with its rights (the kernel "
-                        "could confine them: landlock is there)"
-                      : "decoders and plugins run in this process, with its rights; this kernel "
-                        "has no landlock either",
-          "run as a user of its own that owns nothing else; `hocket export systemd` writes a unit "
-          "that confines it"};
+void examine_sandbox(std::vector<finding>& out) {
+  const auto& kernel = trust::what_kernel_gives();
+  const auto gaps = trust::gaps_of(kernel, false);
+  for (const auto& gap : gaps)
+    out.push_back({"sandbox", kernel.filter ? grade::warning : grade::bad, gap.what, gap.remedy});
+  if (gaps.empty())
+    out.push_back({"sandbox", grade::good,
+                   fmt::format("programs of others can be confined: namespaces, landlock {}, "
+                               "system calls",
+                               kernel.landlock),
+                   ""});
+  out.push_back({"decoders and plugins", grade::warning, "run in this process, with its rights",
+                 "run as a user of its own that owns nothing else; `hocket export systemd` writes "
+                 "a unit that confines it"});
 }
 
 finding examine_user() {
@@ -156,9 +157,9 @@ class reach_visitor final : public config_visitor {
 }  // namespace
 
 std::vector<finding> examine_security(const plan* graph, const std::string& out_dir) {
-  std::vector<finding> out = {examine_user(),          examine_openat2(),     examine_landlock(),
-                              examine_core_dumps(),    examine_descriptors(), examine_temporary(),
-                              examine_outputs(out_dir)};
+  std::vector<finding> out = {examine_user(),        examine_openat2(),   examine_core_dumps(),
+                              examine_descriptors(), examine_temporary(), examine_outputs(out_dir)};
+  examine_sandbox(out);
   if (graph == nullptr) return out;
   examine_hosts(*graph, out);
   for (const auto& p : graph->plugins) {

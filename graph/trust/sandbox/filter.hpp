@@ -1,0 +1,17 @@
+#pragma once
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include "graph/core/result.hpp"
+
+namespace hocket::trust {
+
+/// The system calls that a confined program may make, as the kernel wants them. Refused with EPERM:
+/// what changes namespaces, mounts, modules, clocks, keys, other processes or the filter's own
+/// grounds (io_uring, calls of another architecture). `network` false: sockets, too (EACCES); pairs
+/// of them inside the program stay. Made once for each. Errors: sandbox.failed.
+result<const std::vector<sock_filter>*> system_call_filter(bool network);
+
+}  // namespace hocket::trust

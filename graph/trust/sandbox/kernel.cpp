@@ -1,0 +1,64 @@
+#include "graph/trust/sandbox/kernel.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "graph/trust/sandbox/reach.hpp"
+#include "graph/trust/sandbox/start.hpp"
+
+namespace hocket::trust {
+namespace {
+
+// Not told by a setting: containers and security modules refuse in ways of their own.
+bool namespaces_work() {
+  const unsigned uid = ::geteuid(), gid = ::getegid();
+  const int child = fork_into(namespace_flags);
+  if (child < 0) return false;
+  if (child == 0) ::_exit(map_user(uid, gid) ? 0 : 1);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool filters_work() {
+  // With no filter to read: EFAULT where the kernel would take one.
+  return ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0 &&
+         (::syscall(SYS_seccomp, 1 /*SECCOMP_SET_MODE_FILTER*/, 0, nullptr) == 0 ||
+          errno == EFAULT || errno == EACCES);
+}
+
+}  // namespace
+
+const kernel_support& what_kernel_gives() {
+  static const kernel_support known{namespaces_work(), filters_work(), landlock_version()};
+  return known;
+}
+
+std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network) {
+  std::vector<sandbox_gap> out;
+  if (!kernel.filter)
+    out.push_back({"system calls: this kernel filters none, so nothing is started in a sandbox",
+                   "a kernel with CONFIG_SECCOMP_FILTER"});
+  if (kernel.landlock == 0)
+    out.push_back({"files: what this user may read and write, a program in a sandbox may, too",
+                   "Linux 5.13 with landlock among `lsm=`; in a container: a runtime that lets "
+                   "its calls through"});
+  if (!kernel.namespaces)
+    out.push_back({network ? "processes: a program in a sandbox sees those of this user"
+                           : "processes and network: a program in a sandbox sees the processes of "
+                             "this user, and the filter of system calls alone keeps it from the "
+                             "network",
+                   "user namespaces: sysctl kernel.unprivileged_userns_clone=1 and "
+                   "user.max_user_namespaces above 0; in a container: one that may make them"});
+  return out;
+}
+
+}  // namespace hocket::trust

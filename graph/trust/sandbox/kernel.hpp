@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace hocket::trust {
+
+/// What this kernel, and whatever contains us, lets an ordinary process confine itself with.
+struct kernel_support {
+  bool namespaces = false;  ///< a user, process, network, IPC and host-name namespace of one's own
+  bool filter = false;      ///< seccomp filters of system calls
+  int landlock = 0;         ///< version of its interface; 0: none
+};
+
+/// Tried once, with a process that ends at once; then remembered. Threads: any.
+const kernel_support& what_kernel_gives();
+
+/// One thing that a sandbox does without here, and the way to have it.
+struct sandbox_gap {
+  std::string what;    ///< "files: …"
+  std::string remedy;  ///< a sentence
+};
+std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network);
+
+}  // namespace hocket::trust

@@ -1,0 +1,272 @@
+#include "graph/trust/sandbox/sandbox.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <doctest/doctest.h>
+
+using namespace hocket;
+using namespace hocket::trust;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct scratch {
+  fs::path path;
+  scratch() {
+    std::string name = (fs::temp_directory_path() / "hocket-sandbox-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~scratch() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(path / name) << text;
+    return (path / name).string();
+  }
+};
+
+std::string all_of(int fd) {
+  std::string out;
+  char block[4096];
+  for (ssize_t n; (n = ::read(fd, block, sizeof block)) > 0;)
+    out.append(block, static_cast<std::size_t>(n));
+  return out;
+}
+
+struct ending {
+  int code = -1;
+  std::string out, err;
+};
+
+ending run(const std::string& script, const sandbox_rules& rules = {},
+           const std::string& program = "/bin/sh",
+           const kernel_support& kernel = what_kernel_gives()) {
+  auto child = spawn({program, {"-c", script}}, rules, kernel);
+  REQUIRE_MESSAGE(child, (child ? "" : child.error().message));
+  child->close_in();
+  ending e;
+  e.out = all_of(child->out());
+  e.err = all_of(child->err());
+  e.code = child->wait().value();
+  return e;
+}
+
+ending python(const std::string& script, const sandbox_rules& rules = {},
+              const kernel_support& kernel = what_kernel_gives()) {
+  return run(script, rules, "/usr/bin/python3", kernel);
+}
+
+/// A port of this machine that somebody listens on.
+struct listener {
+  int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int port = 0;
+  listener() {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&at), size) == 0);
+    REQUIRE(::listen(fd, 4) == 0);
+    REQUIRE(::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+    port = ntohs(at.sin_port);
+  }
+  ~listener() { ::close(fd); }
+};
+
+/// Kernels without one thing or another, as containers and old ones are.
+std::vector<kernel_support> lesser_kernels() {
+  auto none = what_kernel_gives(), files = none, spaces = none;
+  files.landlock = 0;
+  spaces.namespaces = false;
+  none.landlock = 0;
+  none.namespaces = false;
+  return {what_kernel_gives(), files, spaces, none};
+}
+
+}  // namespace
+
+TEST_CASE("a sandboxed program speaks through its pipes, and its end is told") {
+  auto child = spawn({"/bin/cat", {}}, {});
+  REQUIRE(child);
+  CHECK(!child->wait(0));
+  REQUIRE(::write(child->in(), "hello\n", 6) == 6);
+  child->close_in();
+  CHECK(all_of(child->out()) == "hello\n");
+  CHECK(child->wait() == 0);
+  CHECK(child->wait() == 0);
+  CHECK(run("exit 7").code == 7);
+  CHECK(run("echo said; echo beside >&2").err == "beside\n");
+}
+
+TEST_CASE("it begins with nothing: no variable, no descriptor, no signal that we ignore") {
+  ::setenv("HOCKET_SANDBOX_CANARY", "secret", 1);
+  const int kept = ::open("/etc/hostname", O_RDONLY);  // without O_CLOEXEC
+  const auto open = python(
+      "import os\n"
+      "def there(fd):\n"
+      "  try: os.fstat(fd)\n"
+      "  except OSError: return False\n"
+      "  return True\n"
+      "print([fd for fd in range(3, 256) if there(fd)], [k for k in os.environ if 'HOCKET' in "
+      "k])\n");
+  ::close(kept);
+  ::unsetenv("HOCKET_SANDBOX_CANARY");
+  CHECK(open.out == "[] []\n");
+  sandbox_rules with;
+  with.environment = {{"ONE", "1 = \n2"}};
+  CHECK(run("printf %s \"$ONE\"", with).out == "1 = \n2");
+}
+
+TEST_CASE("without the network no socket can be made, whatever the kernel lacks") {
+  const listener door;
+  const auto script =
+      "import socket\n"
+      "for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, 16, 17):\n"
+      "  for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW):\n"
+      "    try: socket.socket(family, kind); print('made', family, kind)\n"
+      "    except PermissionError: pass\n"
+      "a, b = socket.socketpair(); a.send(b'x'); print(b.recv(1))\n";
+  for (const auto& kernel : lesser_kernels()) CHECK(python(script, {}, kernel).out == "b'x'\n");
+  sandbox_rules open;
+  open.network = true;
+  const auto reach =
+      "import socket\n"
+      "socket.create_connection(('127.0.0.1', " +
+      std::to_string(door.port) +
+      "), 5); print('in')\n"
+      "try: socket.socket(socket.AF_UNIX)\n"
+      "except PermissionError: print('no socket files')\n";
+  for (const auto& kernel : lesser_kernels())
+    CHECK(python(reach, open, kernel).out == "in\nno socket files\n");
+  CHECK(python(reach).code != 0);
+}
+
+TEST_CASE("files: what is named, and what every program needs, alone") {
+  if (what_kernel_gives().landlock == 0) return;
+  const scratch mine, other;
+  const auto secret = other.write("secret", "s"), given = mine.write("given", "g");
+  sandbox_rules rules;
+  rules.writes = {mine.path.string()};
+  const auto m = mine.path.string();
+  CHECK(run("cat " + given, rules).out == "g");
+  CHECK(run("echo new > " + m + "/made && mkdir " + m + "/sub && mv " + m + "/made " + m +
+                "/sub/ && cat " + m + "/sub/made",
+            rules)
+            .out == "new\n");
+  for (const auto* path :
+       {"/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/1/environ", "/proc/self/environ",
+        "/sys/kernel/mm", "/root", "/home", "/run", "/var"})
+    CHECK_MESSAGE(
+        run(std::string("p=") + path + "; if [ -d $p ]; then ls $p; else cat $p; fi", rules)
+            .out.empty(),
+        std::string(path));
+  CHECK(run("cat " + secret, rules).out.empty());
+  CHECK(run("cat " + m + "/../" + other.path.filename().string() + "/secret", rules).out.empty());
+  CHECK(run("ln -s " + secret + " " + m + "/link; cat " + m + "/link", rules).out.empty());
+  CHECK(run("ln " + secret + " " + m + "/hard", rules).code != 0);
+  CHECK(run("echo x >> " + secret, rules).code != 0);
+  CHECK(run("rm " + secret, rules).code != 0);
+  CHECK(fs::exists(secret));
+  // What it writes it cannot run, and what it may only read it cannot change.
+  CHECK(run("cp /bin/true " + m + "/run && chmod 700 " + m + "/run && " + m + "/run", rules).code !=
+        0);
+  CHECK(run("mkfifo " + m + "/fifo", rules).code != 0);
+  sandbox_rules looking;
+  looking.reads = {m};
+  CHECK(run("cat " + given, looking).out == "g");
+  CHECK(run("echo x > " + given, looking).code != 0);
+  CHECK(run("echo x > /usr/hocket-x || echo x > /etc/ssl/hocket-x || echo x > /dev/zero", looking)
+            .code != 0);
+}
+
+TEST_CASE("no rights, no way to get some, no namespaces of its own") {
+  const auto script =
+      "import ctypes, os\n"
+      "c = ctypes.CDLL(None, use_errno=True)\n"
+      "def call(n, *a):\n"
+      "  r = c.syscall(n, *a)\n"
+      "  return 'ok' if r >= 0 else os.strerror(ctypes.get_errno())\n"
+      "import platform\n"
+      "x86 = platform.machine() == 'x86_64'\n"
+      "calls = [(101, 0, 0, 0, 0), (272, 0x10000000), (165, 0, 0, 0, 0, 0), (425, 1, 0), (321, 0, "
+      "0, 0),\n"
+      "         (250, 0, 0), (435, 0, 0), (323, 0), (161, b'/'), (135, 0x0008)] if x86 else []\n"
+      "print({call(*a) for a in calls} <= {'Operation not permitted', 'Function not "
+      "implemented'})\n"
+      "try: os.setuid(0) if os.getuid() else os.chown('/usr/bin/true', 1, 1); print('rights')\n"
+      "except OSError: print('none')\n";
+  for (const auto& kernel : lesser_kernels())
+    CHECK(python(script, {}, kernel).out == "True\nnone\n");
+  CHECK(run("unshare -U true || unshare -r true").code != 0);
+}
+
+TEST_CASE("it sees and ends no process but its own") {
+  if (!what_kernel_gives().namespaces) return;
+  CHECK(run("kill -0 " + std::to_string(::getpid())).code != 0);
+  CHECK(run("kill -9 -1; echo alive").code != 1);
+  CHECK(::getpid() > 0);
+}
+
+TEST_CASE("what it started ends with it, and it ends with the object") {
+  if (!what_kernel_gives().namespaces) return;
+  const scratch mine;
+  sandbox_rules rules;
+  rules.writes = {mine.path.string()};
+  int out = -1;
+  {
+    auto child = spawn({"/bin/sh", {"-c", "setsid sleep 1000 & echo up; sleep 1000"}}, rules);
+    REQUIRE(child);
+    char said[3];
+    REQUIRE(::read(child->out(), said, 3) == 3);
+    out = ::dup(child->out());
+    CHECK(!child->wait(10));
+  }
+  CHECK(all_of(out).empty());  // its end: nobody holds the pipe any more
+  ::close(out);
+}
+
+TEST_CASE("limits: memory, the size of files, descriptors, time") {
+  sandbox_rules rules;
+  rules.memory_bytes = 64u << 20;
+  CHECK(python("x = bytearray(200 << 20)", rules).err.find("MemoryError") != std::string::npos);
+  const scratch mine;
+  rules.writes = {mine.path.string()};
+  rules.file_bytes = 4096;
+  CHECK(run("head -c 100000 /dev/zero > " + mine.path.string() + "/big", rules).code != 0);
+  CHECK(fs::file_size(mine.path / "big") == 4096);
+  rules.descriptors = 16;
+  CHECK(python("import os\nwhile True: os.dup(0)", rules).err.find("Too many open files") !=
+        std::string::npos);
+  rules.cpu_s = 1;
+  CHECK(python("while True: pass", rules).code >= 128);
+}
+
+TEST_CASE("what cannot be started or confined is said, and nothing runs") {
+  const auto code = [](const result<sandboxed>& r) { return r ? "" : r.error().code; };
+  CHECK(code(spawn({"/nowhere/x", {}}, {})) == "sandbox.no_program");
+  CHECK(code(spawn({"sh", {}}, {})) == "sandbox.no_program");
+  CHECK(code(spawn({"/bin/true", {std::string("a\0b", 3)}}, {})) == "sandbox.failed");
+  CHECK(code(spawn({"/bin/true", {}, "/nowhere"}, {})) == "sandbox.failed");
+  sandbox_rules rules;
+  rules.reads = {"/nowhere/else"};
+  if (what_kernel_gives().landlock > 0)
+    CHECK(code(spawn({"/bin/true", {}}, rules)) == "sandbox.no_path");
+  auto kernel = what_kernel_gives();
+  kernel.filter = false;
+  const auto refused = spawn({"/bin/true", {}}, {}, kernel);
+  CHECK(code(refused) == "sandbox.not_confined");
+  CHECK(gaps_of({false, false, 0}, false).size() == 3);
+  CHECK(gaps_of({true, true, 1}, false).empty());
+  for (const auto& gap : gaps_of({false, false, 0}, true)) CHECK(!gap.remedy.empty());
+}
