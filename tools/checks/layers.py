@@ -36,6 +36,7 @@ TOOLS_ALLOWED = {
     "tools/hocket": ("tools/report/", "tools/hocket/", "actors/", "graph/", "plugins/"),
 }
 FAMILIES_ALLOWED = {
+    "tools/hocket/language": ("engine/",),
     "tools/hocket/eval": ("tools/scenarios/", "tools/duplex/", "engine/"),
     "tools/hocket/train": ("tools/scenarios/", "tools/duplex/", "tools/hocket/eval/", "engine/"),
 }

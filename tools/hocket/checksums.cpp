@@ -16,8 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// 64 hexadecimal digits; empty where the file cannot be read.
-std::string sha256_of(const fs::path& path) {
+}  // namespace
+
+std::string file_sha256(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   const std::unique_ptr<GChecksum, decltype(&g_checksum_free)> sum(
       g_checksum_new(G_CHECKSUM_SHA256), g_checksum_free);
@@ -28,8 +29,6 @@ std::string sha256_of(const fs::path& path) {
   }
   return in.eof() ? g_checksum_get_string(sum.get()) : "";
 }
-
-}  // namespace
 
 std::vector<std::string> checksum_faults(const std::string& folder, bool& missing) {
   std::vector<std::string> faults;
@@ -45,7 +44,7 @@ std::vector<std::string> checksum_faults(const std::string& folder, bool& missin
     }
     const auto name = line.substr(66);
     named.push_back(name);
-    const auto sum = sha256_of(fs::path(folder) / name);
+    const auto sum = file_sha256((fs::path(folder) / name).string());
     if (sum.empty())
       faults.push_back(name + " is missing");
     else if (sum != line.substr(0, 64))
@@ -70,7 +69,7 @@ result<void> write_checksums(const std::string& folder) {
   std::sort(files.begin(), files.end());
   std::string text;
   for (const auto& file : files)
-    text += fmt::format("{}  {}\n", sha256_of(file), file.filename().string());
+    text += fmt::format("{}  {}\n", file_sha256(file.string()), file.filename().string());
   const auto path = (fs::path(folder) / checksum_file).string();
   const auto done = trust::write_file(path, text, trust::readers::everyone);
   return done ? done : fail("doctor.cannot_write", done.error().message);

@@ -82,6 +82,9 @@ void add_doctor(CLI::App& app, action& chosen);
 // train/
 void add_train(CLI::App& app, action& chosen);
 void add_scenarios(CLI::App& app, action& chosen);
+// language/
+void add_model(CLI::App& app, action& chosen);
+void add_chat(CLI::App& app, action& chosen);
 // eval/
 void add_eval(CLI::App& app, action& chosen);
 void add_bench(CLI::App& app, action& chosen);

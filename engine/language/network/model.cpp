@@ -54,6 +54,16 @@ language_sequence& language_sequence::operator=(language_sequence&&) noexcept = 
 language_sequence language_sequence::fork() const {
   return language_sequence(std::make_unique<state>(*state_));
 }
+bool language_sequence::rewind(std::int64_t length) {
+  auto& s = *state_;
+  if (length < 0 || length > s.length) return false;
+  if (length == s.length) return true;
+  // A ring that has gone round holds later positions where earlier ones are wanted again.
+  for (int i = 0; i < s.memory.layers(); ++i)
+    if (s.length > s.memory.ring(i).capacity) return false;
+  s.length = length;
+  return true;
+}
 std::int64_t language_sequence::length() const { return state_->length; }
 std::size_t language_sequence::memory_bytes() const { return state_->memory.bytes(); }
 const language_model& language_sequence::model() const { return *state_->model; }

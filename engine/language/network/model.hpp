@@ -53,6 +53,9 @@ class language_sequence {
   result<std::vector<float>> append(std::span<const std::int32_t> tokens);
   /// A copy that goes on independently.
   language_sequence fork() const;
+  /// Forgets what came after the first `length` tokens, as if it had never been read. False, and
+  /// nothing changes, where those are no longer all remembered: a window has moved over them.
+  bool rewind(std::int64_t length);
 
   std::int64_t length() const;
   std::size_t memory_bytes() const;

@@ -128,7 +128,7 @@ result<void> tokenizer::encode_text(std::string_view text, bool first,
   const bool wanted = !rules_.prefix_unless_blank || !changed.starts_with(' ');
   if (wanted &&
       (rules_.space_prefix == prefix::each || (rules_.space_prefix == prefix::first && first)))
-    changed.insert(0, " ");
+    changed.insert(changed.begin(), ' ');
   if (rules_.marks_spaces) changed = replaced(changed, " ", space_mark);
   const auto pieces = rules_.splitter.split(changed);
   if (!pieces) return fail(pieces);

@@ -1,0 +1,89 @@
+// An answer of a language model, token by token. No torch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/language/generation/chat_model.hpp"
+#include "engine/language/network/model.hpp"
+#include "engine/language/sampling/sampler.hpp"
+#include "graph/core/result.hpp"
+
+namespace hocket::language {
+
+/// How one answer is made.
+struct answer_config {
+  sampling_config sampling;
+  std::vector<std::string> stops;  ///< texts that end it; they are not part of it
+  std::int64_t max_tokens = 1024;
+};
+
+/// Why an answer ended.
+enum class answer_end {
+  none,     ///< it goes on
+  turn,     ///< the model ended its turn
+  stop,     ///< one of `stops`
+  limit,    ///< max_tokens
+  context,  ///< the model remembers no more
+};
+/// "turn", "stop", ...
+const char* name_of(answer_end end);
+
+/// What one token adds.
+struct answer_piece {
+  token_id id = no_token;
+  std::string text;    ///< whole characters; may be empty while one is being put together
+  std::string markup;  ///< the name of a control token that does not end the turn
+  double logprob = 0;
+  std::vector<token_logprob> top;
+  answer_end end = answer_end::none;
+};
+
+/// Answers one after the other, as a chat needs them: what the next prompt shares with the tokens
+/// read so far is not read again. The pieces do not depend on that, nor on how a prompt was cut.
+///
+/// *Threads*: one at a time. *Memory*: keys and values of one sequence.
+class generation {
+ public:
+  explicit generation(std::shared_ptr<const chat_model> model);
+
+  /// Reads the prompt. `stop` is looked at between chunks of `prompt_chunk` tokens.
+  /// *Errors*: language.too_long (prompt and one token do not fit the context), language.cancelled
+  /// (what was read is kept for the next prompt), sampling.bad_config, those of `append`.
+  result<void> begin(const std::vector<token_id>& prompt, const answer_config& config,
+                     std::stop_token stop = {});
+  /// The next token; not to be called after a piece with an end. Cancelling is not to call it.
+  /// *Errors*: sampling.nothing_left, those of `append`.
+  result<answer_piece> next();
+
+  /// Tokens of the last prompt, and how many of them had been read before.
+  std::int64_t prompt_tokens() const { return prompt_tokens_; }
+  std::int64_t reused_tokens() const { return reused_tokens_; }
+  std::int64_t answer_tokens() const { return answer_tokens_; }
+  std::size_t memory_bytes() const { return sequence_.memory_bytes(); }
+  const chat_model& model() const { return *model_; }
+
+  static constexpr std::int64_t prompt_chunk = 32;
+
+ private:
+  result<void> read(std::span<const token_id> ids);
+  std::string shown(std::string_view bytes);
+  std::string rest();
+
+  std::shared_ptr<const chat_model> model_;
+  language_sequence sequence_;
+  std::vector<token_id> read_;  ///< what the sequence holds
+  std::vector<float> scores_;   ///< of what follows `read_`
+  answer_config config_;
+  std::optional<sampler> sampler_;
+  std::optional<stop_watch> watch_;
+  utf8_stream characters_;
+  bool at_start_ = true;  ///< no text has come yet
+  std::int64_t prompt_tokens_ = 0, reused_tokens_ = 0, answer_tokens_ = 0;
+};
+
+}  // namespace hocket::language
