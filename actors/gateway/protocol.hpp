@@ -66,15 +66,26 @@ struct delegation_note {
 struct take_delegations {
   bool by_client = false;
 };
+/// This connection wants to go on with a conversation that another one left: the first client message is
+/// handed to its machine as `protocol::resume`, which takes this one's place.
+struct go_on_with {
+  std::string key;  ///< its `protocol::resume_key`
+};
+/// How often the client wants `graph_state`; 0: not at all.
+struct watch_graph {
+  std::int64_t every_ms = 0;
+};
+/// Nobody may go on with this conversation.
+struct forget {};
 /// The conversation is over.
 struct hang_up {
   int code = 1000;  ///< of the WebSocket
   std::string reason;
 };
 
-using action =
-    std::variant<hear_sound, hear_text, see_picture, instruct, interrupt, was_heard, prompt,
-                 offer_tools, tool_result, delegation_note, take_delegations, hang_up>;
+using action = std::variant<hear_sound, hear_text, see_picture, instruct, interrupt, was_heard,
+                            prompt, offer_tools, tool_result, delegation_note, take_delegations,
+                            go_on_with, watch_graph, forget, hang_up>;
 
 // --- what the graph tells a protocol --------------------------------------------------------------
 
@@ -113,7 +124,44 @@ struct tool_call_cancelled {
   std::string call_id;
 };
 
-using graph_event = std::variant<voice, said, heard, delegated, tool_call, tool_call_cancelled>;
+/// What the model did in one micro-turn; for those who watch it.
+struct turn_state {
+  std::int64_t start_ms = 0;
+  double person_level = 0;  ///< 0 to 1
+  double model_dbfs = 0;
+  bool gates[4] = {};  ///< of each quarter: it speaks
+  double compute_ms = 0;
+  std::int64_t batch = 0;  ///< conversations that were computed together
+};
+/// The background called a tool of the graph's own, or got its answer (`outcome` not empty).
+struct tool_seen {
+  std::string call_id;
+  std::string delegation_id;
+  std::string name;
+  std::string text;     ///< arguments, or what came back
+  std::string outcome;  ///< ok, failed, cancelled, timed_out, superseded
+};
+/// What the background found out, for the model to say.
+struct found_out {
+  std::string delegation_id;
+  std::string text;
+};
+/// The whole run as it is now: a snapshot of the host, as JSON.
+struct graph_state {
+  std::string text;
+};
+/// Messages with sound that this client did not read in time, and will not get.
+struct lost_sound {
+  std::int64_t messages = 0;
+};
+/// The conversation will end then, unless (`idle`) the client says something.
+struct ending {
+  std::string reason;
+  std::int64_t in_ms = 0;
+};
+
+using graph_event = std::variant<voice, said, heard, delegated, tool_call, tool_call_cancelled,
+                                 turn_state, tool_seen, found_out, graph_state, lost_sound, ending>;
 
 // --- the machine ----------------------------------------------------------------------------------
 
@@ -138,6 +186,15 @@ class protocol {
   virtual void advance(std::int64_t now_ms, output& out) = 0;
   /// The server wants to end; says goodbye in the protocol's way.
   virtual void end(std::string_view reason, std::int64_t now_ms, output& out) = 0;
+
+  /// With what another connection may go on with this conversation; empty: none can.
+  virtual std::string resume_key() const { return {}; }
+  /// Another connection does, with this as its first message. What was to be said meanwhile follows.
+  virtual void resume(std::string_view /*message*/, std::int64_t /*now_ms*/, output& /*out*/) {}
+  /// What it asked for with `go_on_with` is not there, or not for this client.
+  virtual void cannot_resume(std::int64_t /*now_ms*/, output& out) {
+    out.add(hang_up{1008, "there is no such conversation to go on with"});
+  }
 };
 
 }  // namespace hocket::gateway

@@ -66,7 +66,11 @@ class websocket_session final : public websocket,
   }
 
   void abort() override {
-    post([](auto& s) { s.ws_.next_layer().below().close(); });
+    post([](auto& s) {
+      s.ws_.next_layer().below().close();
+      // Where reading is paused no operation is under way that would notice.
+      if (s.begun_ && !s.reading_ && !s.writing_) s.end(asio::error::operation_aborted);
+    });
   }
 
   std::size_t queued_bytes() const override {

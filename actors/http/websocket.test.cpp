@@ -264,3 +264,31 @@ TEST_CASE("a reader that pauses holds up the sender, and gets everything in the 
   kept->pause_reading(false);
   CHECK(becomes([&] { return got == sent; }));
 }
+
+TEST_CASE("a connection that is not read any more ends when it is cut") {
+  const auto s = start(echo_options());
+  websocket_client by;
+  std::atomic<int> code = 0;
+  std::atomic<bool> echoed = false;
+  std::shared_ptr<websocket> socket;
+  std::mutex mutex;
+  websocket_target to;
+  to.url = "ws" + s->url().substr(4) + "/echo";
+  by.connect(to, [&](result<std::shared_ptr<websocket>> made) {
+    std::lock_guard lock(mutex);
+    if (made) socket = *made;
+    websocket_events e;
+    e.message = [&](std::string_view, bool) { echoed = true; };
+    e.closed = [&](int c, const std::string&) { code = c; };
+    return e;
+  });
+  REQUIRE(becomes([&] {
+    std::lock_guard lock(mutex);
+    return socket != nullptr;
+  }));
+  socket->pause_reading(true);
+  socket->send("one");  // its echo is the message that still comes
+  REQUIRE(becomes([&] { return echoed.load(); }));
+  socket->abort();
+  CHECK(becomes([&] { return code == 1006; }));
+}

@@ -27,6 +27,12 @@ inline gateway::graph_event event_of(char kind, std::string text, std::int64_t n
     case 'H': return heard{std::move(text), now_ms, now_ms + 200, text.size() % 2 == 0};
     case 'D': return delegated{"d_1", std::move(text), now_ms, 0, now_ms};
     case 'C': return tool_call_cancelled{"call_1"};
+    case 'G': return graph_state{std::move(text)};
+    case 'E': return ending{std::move(text), 1000};
+    case 'L': return lost_sound{static_cast<std::int64_t>(text.size())};
+    case 'R': return turn_state{now_ms, 0.5, -20, {true, false, true, false}, 6, 1};
+    case 'Q': return tool_seen{"call_2", "d_1", "clock", std::move(text), now_ms % 200 ? "ok" : ""};
+    case 'F': return found_out{"d_1", std::move(text)};
     default: return tool_call{"call_1", std::move(text), {{"a", 1}}};
   }
 }
@@ -54,7 +60,7 @@ inline void converse(gateway::protocol& p, const gateway::event_schema& schema,
   for (std::string line; std::getline(lines, line) && ++n < 300;) {
     gateway::output out;
     const char kind = line.empty() ? ' ' : line[0];
-    if (std::string_view("VSWHDCT").find(kind) != std::string_view::npos) {
+    if (std::string_view("VSWHDCTGELRQF").find(kind) != std::string_view::npos) {
       // What the graph says is text; a client's own bytes come as messages.
       std::string text;
       for (const char c : line.substr(1)) text += static_cast<char>(c & 0x7f);

@@ -2,6 +2,7 @@
 
 #include "actors/gateway/gemini/machine.hpp"
 #include "actors/gateway/live/machine.hpp"
+#include "actors/gateway/own/machine.hpp"
 #include "actors/gateway/realtime/machine.hpp"
 
 namespace hocket::gateway {
@@ -30,6 +31,7 @@ std::string_view to_string(protocol_kind k) {
     case protocol_kind::realtime: return "realtime";
     case protocol_kind::live: return "live";
     case protocol_kind::gemini: return "gemini";
+    case protocol_kind::own: return "hocket";
     case protocol_kind::none: break;
   }
   return "none";
@@ -38,6 +40,7 @@ std::string_view to_string(protocol_kind k) {
 protocol_kind protocol_at(std::string_view path) {
   if (path == "/v1/realtime") return protocol_kind::realtime;
   if (path == "/v1/live/sessions") return protocol_kind::live;
+  if (path == "/v1/hocket") return protocol_kind::own;
   // Any version word: clients change their default from release to release.
   if (path.rfind("/ws/google.", 0) == 0 &&
       (ends_with(path, "Service.BidiGenerateContent") ||
@@ -56,28 +59,17 @@ std::string key_of(const http::request& r) {
   for (const char* name : {"key", "access_token"})
     if (auto given = r.parameter(name)) return std::move(*given);
   std::string out;
-  constexpr std::string_view prefix = "openai-insecure-api-key.";
   each_item(r.header("Sec-WebSocket-Protocol").value_or(""), [&](std::string_view item) {
-    if (item.rfind(prefix, 0) == 0) out = item.substr(prefix.size());
+    for (const std::string_view prefix : {"openai-insecure-api-key.", "hocket-key."})
+      if (item.starts_with(prefix)) out = item.substr(prefix.size());
   });
   return out;
-}
-
-bool is_one_of(const std::string& key, const std::vector<std::string>& keys) {
-  bool found = false;
-  for (const auto& k : keys) {
-    unsigned differs = k.size() == key.size() && !k.empty() ? 0 : 1;
-    for (std::size_t i = 0; i < key.size(); ++i)
-      differs |= static_cast<unsigned char>(key[i] ^ (k.empty() ? '\0' : k[i % k.size()]));
-    found = found || differs == 0;
-  }
-  return found;
 }
 
 std::string subprotocol_for(const http::request& r) {
   std::string out;
   each_item(r.header("Sec-WebSocket-Protocol").value_or(""), [&](std::string_view item) {
-    if (item == "realtime") out = item;
+    if (out.empty() && (item == "realtime" || item == "hocket")) out = item;
   });
   return out;
 }
@@ -89,6 +81,7 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
       s.session_id = "sess_" + facts.id;
       if (!facts.model.empty()) s.model = facts.model;
       s.expires_at_s = facts.expires_at_s;
+      if (auto agreed = parse_object(facts.session_json)) s.initial = std::move(*agreed);
       return std::make_unique<realtime::machine>(std::move(s));
     }
     case protocol_kind::live: {
@@ -97,7 +90,20 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
       s.expires_at_s = facts.expires_at_s;
       return std::make_unique<live::machine>(std::move(s));
     }
-    case protocol_kind::gemini: return std::make_unique<gemini::machine>(gemini::settings{});
+    case protocol_kind::gemini: {
+      gemini::settings s;
+      s.resume_key = facts.resume_key;
+      return std::make_unique<gemini::machine>(std::move(s));
+    }
+    case protocol_kind::own: {
+      own::settings s;
+      s.session_id = facts.id;
+      s.resume_key = facts.resume_key;
+      s.session_ms = facts.session_ms;
+      s.idle_ms = facts.idle_ms;
+      s.resume_ms = facts.resume_ms;
+      return std::make_unique<own::machine>(std::move(s));
+    }
     case protocol_kind::none: break;
   }
   return nullptr;

@@ -10,20 +10,18 @@
 
 namespace hocket::gateway {
 
-enum class protocol_kind : std::uint8_t { none, realtime, live, gemini };
+enum class protocol_kind : std::uint8_t { none, realtime, live, gemini, own };
 std::string_view to_string(protocol_kind k);
 
 /// Which protocol is spoken at a path.
 protocol_kind protocol_at(std::string_view path);
 
 /// The key that a client shows, wherever its protocol puts one: `Authorization: Bearer` or `Token`,
-/// `x-goog-api-key`, `api-key`, `?key=`, `?access_token=`, the sub-protocol `openai-insecure-api-key.KEY`.
+/// `x-goog-api-key`, `api-key`, `?key=`, `?access_token=`, the sub-protocols `openai-insecure-api-key.KEY`
+/// and `hocket-key.KEY`.
 std::string key_of(const http::request& r);
 
-/// Whether `key` is one of `keys`, in a time that does not tell how much of it was right.
-bool is_one_of(const std::string& key, const std::vector<std::string>& keys);
-
-/// The sub-protocol to answer: `realtime` where it was offered, none else.
+/// The sub-protocol to answer: `realtime` or `hocket` where it was offered, none else.
 std::string subprotocol_for(const http::request& r);
 
 /// What a session is told of itself.
@@ -31,6 +29,9 @@ struct session_facts {
   std::string id;                 ///< unique in this process
   std::string model;              ///< as the client named it
   std::int64_t expires_at_s = 0;  ///< since 1970
+  std::int64_t session_ms = 0, idle_ms = 0, resume_ms = 0;
+  std::string resume_key;    ///< with what somebody may come back; empty: not at all
+  std::string session_json;  ///< Realtime: what its client secret was made for; may be empty
 };
 std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& facts);
 

@@ -73,6 +73,26 @@ void machine::setup(const json& asked, step& s) {
   const auto instructions = words_of(member(asked, "systemInstruction"));
   if (instructions.size() > most_instructions_bytes)
     return give_up(1007, "systemInstruction is longer than 128 KiB", s);
+  if (const auto handle = text_of(member(asked, "sessionResumption"), "handle"); !handle.empty())
+    return s.out.add(go_on_with{handle});
+  set_up(asked, s);
+  if (!instructions.empty()) s.out.add(instruct{instructions});
+  if (auto functions = functions_of(member(asked, "tools")); !functions.empty())
+    s.out.add(offer_tools{std::move(functions)});
+}
+
+void machine::set_up(const json& asked, step& s) {
+  read_setup(asked);
+  is_set_up_ = true;
+  can_resume_ = member(asked, "sessionResumption").is_object() && !settings_.resume_key.empty();
+  send({{"setupComplete", json::object()}}, s);
+  if (member(asked, "sessionResumption").is_object())
+    send({{"sessionResumptionUpdate",
+           {{"newHandle", resume_key()}, {"resumable", !resume_key().empty()}}}},
+         s);
+}
+
+void machine::read_setup(const json& asked) {
   const auto& modalities = member(member(asked, "generationConfig"), "responseModalities");
   for (const auto& m : modalities)
     if (m == "TEXT") has_audio_ = false;
@@ -86,13 +106,24 @@ void machine::setup(const json& asked, step& s) {
   d.silence_ms = static_cast<int>(number_of(detection, "silenceDurationMs", 500, 60, 10'000));
   d.prefix_ms = static_cast<int>(number_of(detection, "prefixPaddingMs", 300, 0, 5'000));
   detector_.set(d);
-  is_set_up_ = true;
-  send({{"setupComplete", json::object()}}, s);
-  if (member(asked, "sessionResumption").is_object())
-    send({{"sessionResumptionUpdate", {{"newHandle", ""}, {"resumable", false}}}}, s);
-  if (!instructions.empty()) s.out.add(instruct{instructions});
-  if (auto functions = functions_of(member(asked, "tools")); !functions.empty())
-    s.out.add(offer_tools{std::move(functions)});
+}
+
+std::string machine::resume_key() const {
+  return is_set_up_ && can_resume_ && !closed_ ? settings_.resume_key : std::string();
+}
+
+/// What was said while nobody listened was not heard: the turn that was under way ends.
+void machine::resume(std::string_view message, std::int64_t now_ms, output& out) {
+  if (closed_) return;
+  step s{now_ms, out};
+  const auto read = parse_object(message);
+  if (!read) return;
+  const auto e = in_camel_case(*read);
+  in_activity_ = false;
+  held_.clear();
+  held_words_.clear();
+  set_up(member(e, "setup"), s);
+  if (turn_) close_turn(true, s);
 }
 
 // --- what the client sends ------------------------------------------------------------------------
@@ -193,6 +224,8 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   if (const auto* c = std::get_if<tool_call_cancelled>(&e);
       c != nullptr && calls_.erase(c->call_id) > 0)
     send({{"toolCallCancellation", {{"ids", json::array({c->call_id})}}}}, s);
+  if (const auto* l = std::get_if<ending>(&e))
+    send({{"goAway", {{"timeLeft", fmt::format("{}s", l->in_ms / 1000)}}}}, s);
 }
 
 void machine::open_turn(step& s) {

@@ -16,18 +16,22 @@ struct settings {
   int micro_turn_ms = 200;
   int answer_ms = 30'000;  ///< a turn that was asked for and gets no voice ends empty
   int held_ms = 15'000;    ///< most that is kept of a voice while the client's activity lasts
+  std::string resume_key;  ///< hard to guess; empty: nobody can go on with the session
 };
 
 /// Gemini Live, the server's side. Errors are closes with a reason: the protocol has no other.
 class machine final : public protocol {
  public:
-  explicit machine(settings s) : settings_(s) {}
+  explicit machine(settings s) : settings_(std::move(s)) {}
 
   void begin(std::int64_t, output&) override {}  // the client speaks first
   void receive(std::string_view message, std::int64_t now_ms, output& out) override;
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
   void advance(std::int64_t now_ms, output& out) override;
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
+  /// The handle; empty where the client did not ask for one.
+  std::string resume_key() const override;
+  void resume(std::string_view message, std::int64_t now_ms, output& out) override;
 
  private:
   struct step {
@@ -43,6 +47,8 @@ class machine final : public protocol {
   };
 
   void setup(const json& asked, step& s);
+  void read_setup(const json& asked);
+  void set_up(const json& asked, step& s);
   void realtime_input(const json& in, step& s);
   void blob(const json& in, step& s);
   void sound(const std::string& bytes, const std::string& mime_type, step& s);
@@ -63,7 +69,7 @@ class machine final : public protocol {
   }
 
   const settings settings_;
-  bool is_set_up_ = false, closed_ = false;
+  bool is_set_up_ = false, closed_ = false, can_resume_ = false;
   bool has_audio_ = true, tells_heard_ = false, tells_said_ = false;
   bool detects_ = true, interrupts_ = true, in_activity_ = false;
   speech_detector detector_{inner_rate_hz};

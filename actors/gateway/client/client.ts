@@ -1,0 +1,335 @@
+/** What the server tells; fields: actors/gateway/schema/hocket.json. */
+interface Numbered {
+  seq: number;
+  at_ms: number;
+}
+export interface Hello extends Numbered {
+  type: "hello";
+  protocol: number;
+  session: string;
+  resume: string | null;
+  resumed: boolean;
+  /** After coming back: the last event that is not kept any more. */
+  lost_to: number | null;
+  micro_turn_ms: number;
+  sound: { rate_hz: number };
+  limits: { session_ms: number; idle_ms: number; resume_ms: number };
+}
+export interface Voice extends Numbered {
+  type: "voice";
+  start_ms: number;
+  end_ms: number;
+  open: boolean;
+  audio?: string;
+}
+export interface Said extends Numbered {
+  type: "said";
+  text: string;
+  start_ms: number;
+  end_ms: number;
+}
+export interface Heard extends Numbered {
+  type: "heard";
+  text: string;
+  start_ms: number;
+  end_ms: number;
+  final: boolean;
+}
+export interface Turn extends Numbered {
+  type: "turn";
+  n: number;
+  start_ms: number;
+  person: number;
+  model_dbfs: number;
+  gates: boolean[];
+  compute_ms: number;
+  batch: number;
+}
+export interface Delegated extends Numbered {
+  type: "delegated";
+  id: string;
+  task: string;
+  offset_ms: number;
+  from_ms: number;
+  to_ms: number;
+}
+export interface ToolCalled extends Numbered {
+  type: "tool";
+  call: string;
+  delegation: string | null;
+  name: string;
+  arguments: string;
+  /** True: this client is asked, and answers with `toolResult`. */
+  mine: boolean;
+}
+export interface ToolCancelled extends Numbered {
+  type: "tool.cancelled";
+  call: string;
+}
+export interface ToolDone extends Numbered {
+  type: "tool.done";
+  call: string;
+  delegation: string | null;
+  name: string;
+  outcome: string;
+  text: string;
+}
+export interface Result extends Numbered {
+  type: "result";
+  delegation: string | null;
+  text: string;
+}
+export interface Interrupted extends Numbered {
+  type: "interrupted";
+}
+export interface Muted extends Numbered {
+  type: "muted";
+  on: boolean;
+}
+export interface GraphState extends Numbered {
+  type: "graph";
+  graph: Record<string, unknown>;
+}
+export interface Lost extends Numbered {
+  type: "lost";
+  messages: number;
+}
+export interface Ending extends Numbered {
+  type: "ending";
+  reason: string;
+  in_ms: number;
+}
+export interface Pong extends Numbered {
+  type: "pong";
+  t: number;
+}
+export interface Problem extends Numbered {
+  type: "error";
+  code: string;
+  message: string;
+  answers: string | number | null;
+}
+export interface Bye extends Numbered {
+  type: "bye";
+  reason: string;
+}
+export type ServerEvent =
+  | Hello | Voice | Said | Heard | Turn | Delegated | ToolCalled | ToolCancelled | ToolDone | Result
+  | Interrupted | Muted | GraphState | Lost | Ending | Pong | Problem | Bye;
+
+/** What the client itself tells: how the connection is. */
+export interface Connection {
+  type: "connection";
+  state: "connecting" | "open" | "broken" | "closed";
+  /** Of the WebSocket, where it closed. */
+  code?: number;
+  reason?: string;
+}
+type EventOf<T extends string> = Extract<ServerEvent | Connection, { type: T }>;
+
+export interface Tool {
+  name: string;
+  description?: string;
+  parameters?: object;
+}
+
+/** The part of a WebSocket that is used; a browser's and Node's both have it. */
+export interface Socket {
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+  onopen: ((e: any) => void) | null;
+  onmessage: ((e: any) => void) | null;
+  onclose: ((e: any) => void) | null;
+  onerror: ((e: any) => void) | null;
+}
+
+export interface Options {
+  /** ws://host:port or wss://…; the path is added. */
+  url: string;
+  key?: string;
+  /** Both directions of sound, 8000 to 48000. */
+  rateHz?: number;
+  instructions?: string;
+  tools?: Tool[];
+  /** Tries after a broken connection; the waits between them double from 250 ms to 4 s. */
+  retries?: number;
+  /** For tests, and where there is no global WebSocket. */
+  makeSocket?: (url: string, protocols: string[]) => Socket;
+  /** Sound waits no longer than this in the socket; what is newer is left out, and counted. */
+  mostBufferedBytes?: number;
+}
+
+const open = 1;
+
+/** 16 bit little-endian PCM of samples in [-1, 1], in base64. */
+export function encodeSound(samples: Float32Array): string {
+  const bytes = new Uint8Array(samples.length * 2);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < samples.length; ++i) {
+    const s = Math.max(-1, Math.min(1, samples[i] ?? 0));
+    view.setInt16(2 * i, Math.round(s * 32767), true);
+  }
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 0x8000)
+    text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(text);
+}
+
+/** The other way round. */
+export function decodeSound(base64: string): Float32Array {
+  const text = atob(base64);
+  const out = new Float32Array(text.length >> 1);
+  for (let i = 0; i < out.length; ++i) {
+    const v = text.charCodeAt(2 * i) | (text.charCodeAt(2 * i + 1) << 8);
+    out[i] = (v >= 0x8000 ? v - 0x10000 : v) / 32768;
+  }
+  return out;
+}
+
+/**
+ * One conversation. It survives a broken connection where the server keeps it: what was missed comes
+ * again, in order and once.
+ */
+export class Session {
+  hello: Hello | null = null;
+  /** Messages with sound that were left out because the connection did not keep up. */
+  droppedSound = 0;
+
+  private socket: Socket | null = null;
+  private seen = 0;
+  private tries = 0;
+  private isOver = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly handlers = new Map<string, Set<(e: any) => void>>();
+
+  constructor(private readonly options: Options) {}
+
+  /** Calls `handler` for each event of that type, `*` for all; what comes back ends that. */
+  on<T extends (ServerEvent | Connection)["type"]>(type: T, handler: (e: EventOf<T>) => void): () => void;
+  on(type: "*", handler: (e: ServerEvent | Connection) => void): () => void;
+  on(type: string, handler: (e: any) => void): () => void {
+    let all = this.handlers.get(type);
+    if (!all) this.handlers.set(type, (all = new Set()));
+    all.add(handler);
+    return () => void all.delete(handler);
+  }
+
+  /** Resolves with the server's hello; rejects where there is none. */
+  connect(): Promise<Hello> {
+    return new Promise((resolve, reject) => {
+      const done = [
+        this.on("hello", (h) => (done.forEach((f) => f()), resolve(h))),
+        this.on("connection", (c) => {
+          if (c.state !== "closed") return;
+          done.forEach((f) => f());
+          reject(new Error(c.reason || `no connection (${c.code})`));
+        }),
+      ];
+      this.dial();
+    });
+  }
+
+  sound(samples: Float32Array): void {
+    if (!this.hello || !this.socket || this.socket.readyState !== open) return;
+    if (this.socket.bufferedAmount > (this.options.mostBufferedBytes ?? 256 * 1024)) {
+      ++this.droppedSound;
+      return;
+    }
+    this.send({ type: "sound", audio: encodeSound(samples) });
+  }
+  text(text: string): void { this.send({ type: "text", text }); }
+  interrupt(): void { this.send({ type: "interrupt" }); }
+  mute(on: boolean): void { this.send({ type: "mute", on }); }
+  tools(tools: Tool[]): void { this.send({ type: "tools", tools }); }
+  toolResult(call: string, text: string): void { this.send({ type: "tool.result", call, text }); }
+  /** Snapshots of the run, that often; 0: no more. */
+  graph(everyMs: number): void { this.send({ type: "graph", every_ms: everyMs }); }
+  ping(): void { this.send({ type: "ping", t: performance.now() }); }
+  /** Ends the session; nobody can go on with it. */
+  forget(): void { this.end("forget"); }
+  close(): void { this.end("end"); }
+
+  private end(type: string): void {
+    if (this.isOver) return;
+    const socket = this.socket;
+    this.send({ type });
+    this.isOver = true;
+    clearTimeout(this.timer);
+    // The server closes; where it does not, we do.
+    if (socket && socket.readyState <= open) setTimeout(() => socket.close(1000), 1000);
+    else this.tell({ type: "connection", state: "closed", code: 1000 });
+  }
+
+  private send(event: object): boolean {
+    if (!this.socket || this.socket.readyState !== open || this.isOver) return false;
+    this.socket.send(JSON.stringify(event));
+    return true;
+  }
+
+  private tell(e: ServerEvent | Connection): void {
+    for (const type of [e.type, "*"])
+      for (const handler of [...(this.handlers.get(type) ?? [])]) handler(e);
+  }
+
+  private dial(): void {
+    const { url, key, makeSocket } = this.options;
+    const protocols = ["hocket", ...(key ? ["hocket-key." + key] : [])];
+    const make = makeSocket ?? ((u, p) => new WebSocket(u, p) as unknown as Socket);
+    this.tell({ type: "connection", state: "connecting" });
+    const socket = make(url.replace(/\/+$/, "") + "/v1/hocket", protocols);
+    this.socket = socket;
+    socket.onopen = () => this.start();
+    socket.onmessage = (m) => {
+      if (socket === this.socket) this.receive(String(m.data));
+    };
+    socket.onerror = () => {};
+    socket.onclose = (c) => {
+      if (socket === this.socket) this.lost(c.code, c.reason);
+    };
+  }
+
+  private start(): void {
+    const { rateHz, instructions, tools } = this.options;
+    const key = this.hello?.resume;
+    this.send({
+      type: "start",
+      ...(rateHz ? { sound: { rate_hz: rateHz } } : {}),
+      ...(key ? { resume: { key, after: this.seen } } : { instructions, tools }),
+    });
+  }
+
+  private receive(text: string): void {
+    const e = JSON.parse(text) as ServerEvent;
+    if (e.type === "error" && e.code === "cannot_resume") {
+      // A new conversation, at the same connection.
+      this.hello = null;
+      this.seen = 0;
+      this.tell(e);
+      return this.start();
+    }
+    if (e.type === "hello") {
+      this.hello = e;
+      this.tries = 0;
+      this.tell({ type: "connection", state: "open" });
+      return this.tell(e);
+    }
+    if (e.seq <= this.seen) return;
+    this.seen = e.seq;
+    if (e.type === "bye") this.isOver = true;
+    this.tell(e);
+  }
+
+  private lost(code: number, reason: string): void {
+    this.socket = null;
+    const canRetry = this.hello?.resume && code !== 1000 && code !== 1008 && code !== 4001;
+    if (this.isOver || !canRetry || this.tries >= (this.options.retries ?? 8)) {
+      this.isOver = true;
+      return this.tell({ type: "connection", state: "closed", code, reason });
+    }
+    this.tell({ type: "connection", state: "broken", code, reason });
+    const wait = Math.min(4000, 250 * 2 ** this.tries++);
+    this.timer = setTimeout(() => this.dial(), wait);
+  }
+}

@@ -1,0 +1,281 @@
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "actors/gateway/door/client.hpp"
+#include "actors/gateway/door/gateway.hpp"
+#include "actors/gateway/door/site.hpp"
+#include "actors/http/address.hpp"
+#include "actors/http/certificate.hpp"
+#include "actors/http/digest.hpp"
+#include "graph/trust/capability.hpp"
+
+// Keys, the server, and who is let in: on the server's thread. The rest: gateway.cpp.
+namespace hocket::gateway {
+namespace {
+
+constexpr int most_pending = 64;  ///< messages of one client on their way to the actor
+
+http::response plain(int status, std::string text) {
+  return {status, "text/plain; charset=utf-8", std::move(text) + "\n", {}};
+}
+
+/// Of a file that the graph names, where it may be read.
+result<std::string> text_of_file(const context& where, const std::string& path) {
+  std::string name = path;
+  if (where.may) {
+    const auto may = where.may->readable(path);
+    if (!may) return fail(may);
+    name = *may;
+  }
+  std::ifstream in(name, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  if (!in.good()) return fail("gateway.bad_file", path + " cannot be read");
+  return out.str();
+}
+
+std::string_view why(key_ring::refusal r) {
+  switch (r) {
+    case key_ring::refusal::full: return "all conversations are taken";
+    case key_ring::refusal::key_full: return "this key has as many conversations as it may";
+    case key_ring::refusal::too_often: return "this key began too many conversations in a minute";
+    case key_ring::refusal::none: break;
+  }
+  return "";
+}
+
+}  // namespace
+
+gateway::gateway(config c)
+    : config_(std::move(c)),
+      keys_(std::make_shared<key_ring>(key_ring::limits{
+          config_.max_sessions, config_.sessions_per_key, config_.starts_per_minute})) {}
+
+gateway::~gateway() {
+  status_.stop();
+  server_.reset();
+}
+
+void gateway::config::visit(config_visitor& v) {
+  v.field({.name = "listen", .doc = "where clients connect; port 0 is any that is free"}, listen);
+  v.field({.name = "beyond_loopback", .doc = "other machines may connect; needs keys and TLS"},
+          beyond_loopback);
+  v.field({.name = "key_env",
+           .doc = "environment variable with the keys that are let in, with commas between"},
+          key_env);
+  v.field({.name = "keys_file", .doc = "file of hashed keys, as `hocket keys --api` writes it"},
+          keys_file);
+  v.field(
+      {.name = "names", .doc = "host names that it answers to besides loopback's and its address"},
+      names);
+  v.field({.name = "tls", .doc = "speak TLS too, at the same port"}, tls);
+  v.field({.name = "certificate",
+           .doc = "PEM file; empty: one is made at start (gateway.pem in the output folder)"},
+          certificate);
+  v.field({.name = "private_key", .doc = "PEM file of the certificate's key"}, private_key);
+  v.field({.name = "page", .doc = "serve the page that people talk with"}, page);
+  v.field({.name = "page_texts",
+           .doc = "JSON file with the page's disclosure, consent and notices; empty: its own"},
+          page_texts);
+  v.field({.name = "show_graph", .doc = "clients may see the graph and how it runs"}, show_graph);
+  v.field({.name = "max_sessions", .doc = "conversations at once", .min = 1, .max = 10000},
+          max_sessions);
+  v.field({.name = "sessions_per_key",
+           .doc = "conversations at once of one key",
+           .min = 1,
+           .max = 10000},
+          sessions_per_key);
+  v.field({.name = "starts_per_minute",
+           .doc = "conversations that one key may begin in a minute",
+           .min = 1,
+           .max = 100000},
+          starts_per_minute);
+  v.field({.name = "session_limit_s",
+           .doc = "the longest conversation",
+           .unit = "s",
+           .min = 1,
+           .max = 86400},
+          session_limit_s);
+  v.field({.name = "idle_limit_s",
+           .doc = "the longest without a message of the client",
+           .unit = "s",
+           .min = 1,
+           .max = 86400},
+          idle_limit_s);
+  v.field({.name = "resume_s",
+           .doc = "how long a conversation waits for a client whose connection broke",
+           .unit = "s",
+           .min = 0,
+           .max = 3600},
+          resume_s);
+}
+
+result<void> gateway::read_keys() {
+  if (!config_.keys_file.empty()) {
+    const auto text = text_of_file(context_, config_.keys_file);
+    if (!text) return fail(text);
+    HOCKET_TRY(keys_->read_lines(*text));
+  }
+  if (!config_.key_env.empty()) {
+    if (context_.may) HOCKET_TRY(context_.may->variable(config_.key_env));
+    const char* text = std::getenv(config_.key_env.c_str());
+    std::istringstream all(text != nullptr ? text : "");
+    int n = 0;
+    for (std::string key; std::getline(all, key, ',');)
+      if (!key.empty()) keys_->add(fmt::format("{}.{}", config_.key_env, ++n), key);
+    if (n == 0) return fail("gateway.no_keys", fmt::format("${} holds no key", config_.key_env));
+  }
+  needs_key_ = !keys_->is_empty();
+  if (!config_.keys_file.empty() && !needs_key_)
+    return fail("gateway.no_keys", config_.keys_file + " holds no key");
+  const auto at = http::parse_address(config_.listen);
+  if (!at) return fail(at);
+  if (at->is_loopback()) return {};
+  if (!config_.beyond_loopback || !needs_key_)
+    return fail(
+        "gateway.needs_keys",
+        fmt::format(
+            "{} can be reached from other machines: that needs `beyond_loopback: true` and keys "
+            "(`keys_file` or `key_env`; `hocket keys --api NAME` makes one)",
+            at->url()));
+  if (config_.tls) return {};
+  return fail(
+      "gateway.needs_tls",
+      fmt::format("{} can be reached from other machines: that needs `tls: true`", at->url()));
+}
+
+result<http::tls_identity> gateway::identity() const {
+  if (config_.certificate.empty() != config_.private_key.empty())
+    return fail("gateway.bad_file", "`certificate` and `private_key` come together");
+  if (!config_.certificate.empty()) {
+    auto chain = text_of_file(context_, config_.certificate);
+    if (!chain) return fail(chain);
+    auto key = text_of_file(context_, config_.private_key);
+    if (!key) return fail(key);
+    return http::tls_identity{std::move(*chain), std::move(*key)};
+  }
+  auto names = config_.names;
+  names.insert(names.end(), {"localhost", "127.0.0.1", "::1"});
+  auto own = http::make_certificate(names);
+  if (!own) return fail(own);
+  if (context_.may) {
+    const auto file = context_.may->create("gateway.pem");
+    if (!file) return fail(file);
+    HOCKET_TRY(file->write(own->certificate_chain));
+  }
+  return own;
+}
+
+result<void> gateway::start_server() {
+  site::options pages;
+  pages.page = config_.page;
+  pages.texts = default_page_texts();
+  if (!config_.page_texts.empty()) {
+    const auto text = text_of_file(context_, config_.page_texts);
+    if (!text) return fail(text);
+    auto read = parse_object(*text);
+    if (!read) return fail("gateway.bad_file", config_.page_texts + ": " + read.error().message);
+    pages.texts.merge_patch(*read);
+  }
+  if (context_.graph != nullptr) {
+    pages.graph_name = context_.graph->name();
+    if (config_.show_graph) pages.graph_yaml = context_.graph->expanded_yaml();
+  }
+  pages.needs_key = needs_key_;
+  pages.hosts = http::host_rules(config_.names);
+  site_ = std::make_unique<site>(std::move(pages), keys_);
+
+  http::server_options o;
+  o.address = config_.listen;
+  o.hosts = http::host_rules(config_.names);
+  o.limits.socket.message_bytes = 4 << 20;
+  o.plain_too = http::parse_address(config_.listen)->is_loopback();
+  if (config_.tls) {
+    auto own = identity();
+    if (!own) return fail(own);
+    o.tls = std::move(*own);
+  }
+  o.handle = [this](const http::request& r, const http::responder& reply) {
+    reply(site_->answer(r));
+  };
+  o.upgrade = [this](const http::request& r) { return admit(r); };
+  auto made = http::server::start(std::move(o));
+  if (!made) return fail(made);
+  server_ = std::move(*made);
+  context_.log("listens at " + server_->url());
+  if (!context_.may) return {};
+  const auto file = context_.may->create("gateway.url");  // for who gave port 0
+  if (!file) return fail(file);
+  return file->write(server_->url() + "\n");
+}
+
+std::variant<http::response, http::websocket_accept> gateway::admit(const http::request& r) {
+  const auto count = [this](const char* what) {
+    context_.self->run([this, what](emitter&) { context_.count(what, 1); });
+  };
+  const auto kind = protocol_at(r.path);
+  if (kind == protocol_kind::none) return plain(404, "no protocol is spoken there");
+  const auto now = key_ring::clock::now();
+  auto visitor = keys_->let_in(key_of(r), now);
+  if (!visitor && needs_key_) {
+    count("refused_keys");
+    return plain(401, "this key is not known");
+  }
+  if (!visitor) visitor.emplace();
+  if (const auto no = keys_->enter(visitor->name, now); no != key_ring::refusal::none) {
+    count("refused_sessions");
+    auto busy = plain(no == key_ring::refusal::full ? 503 : 429, std::string(why(no)));
+    busy.headers = {{"Retry-After", "10"}};
+    return busy;
+  }
+  auto c = std::make_shared<client>();
+  c->kind = kind;
+  c->key_name = visitor->name;
+  c->place = {nullptr, [keys = keys_, name = visitor->name](void*) { keys->leave(name); }};
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(wall).count();
+  session_facts facts;
+  facts.id = fmt::format("{}_{}", now_s, ++ids_);
+  facts.model = r.parameter("model").value_or("").substr(0, 128);
+  facts.expires_at_s = now_s + config_.session_limit_s;
+  facts.session_ms = config_.session_limit_s * 1000;
+  facts.idle_ms = config_.idle_limit_s * 1000;
+  facts.resume_ms = config_.resume_s * 1000;
+  if (config_.resume_s > 0) facts.resume_key = http::random_token(18);
+  facts.session_json = visitor->session_json;
+  c->machine = make_protocol(kind, facts);
+  return http::websocket_accept{subprotocol_for(r), [this, c](std::shared_ptr<http::websocket> s) {
+                                  return welcome(c, std::move(s));
+                                }};
+}
+
+http::websocket_events gateway::welcome(std::shared_ptr<client> c,
+                                        std::shared_ptr<http::websocket> socket) {
+  const auto line = std::make_shared<connection>();
+  line->socket = std::move(socket);
+  context_.self->run([this, c, line](emitter& out) {
+    line->who = c;
+    c->line = line;
+    begin(c, out);
+  });
+  http::websocket_events events;
+  events.message = [this, line](std::string_view message, bool) {
+    // Where the actor does not keep up, TCP holds the client up.
+    if (line->pending.fetch_add(1) + 1 == most_pending) line->socket->pause_reading(true);
+    context_.self->run([this, line, text = std::string(message)](emitter& out) {
+      received(*line, text, out);
+      if (line->pending.fetch_sub(1) == most_pending / 2) line->socket->pause_reading(false);
+    });
+  };
+  events.closed = [this, line](int code, const std::string&) {
+    context_.self->run([this, line, code](emitter&) { gone(line, code); });
+  };
+  return events;
+}
+
+}  // namespace hocket::gateway

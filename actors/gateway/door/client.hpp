@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/gateway/door/routes.hpp"
+#include "actors/gateway/door/sound_pump.hpp"
+#include "actors/gateway/protocol.hpp"
+#include "actors/http/websocket.hpp"
+#include "graph/core/ids.hpp"
+#include "graph/core/timestamp.hpp"
+
+namespace hocket::gateway {
+
+struct client;
+
+/// One WebSocket. All but `pending` is used in the actor's context only.
+struct connection {
+  std::shared_ptr<http::websocket> socket;
+  std::shared_ptr<client> who;  ///< another one after a `take_over`
+  std::atomic<int> pending{0};  ///< messages on their way to the actor
+};
+
+/// One conversation with somebody outside; outlives its connection where he may come back.
+/// Used in the actor's context only.
+struct client {
+  protocol_kind kind = protocol_kind::none;
+  std::unique_ptr<protocol> machine;
+  std::string key_name;
+  std::shared_ptr<void> place;  ///< among the conversations that may be; given back with it
+  std::shared_ptr<connection> line;
+  session_id session = session_id::none;
+  bool is_opening = false, is_over = false;
+  timestamp began, last_heard;
+  std::optional<timestamp> alone_since;  ///< without a connection
+  sound_pump sound{inner_rate_hz};
+  std::vector<std::string> typed;  ///< before the session stood
+  std::int64_t lost_messages = 0;  ///< not told yet
+  bool told_of_length = false, told_of_idleness = false;
+  std::int64_t watch_every_ms = 0, watched_ms = 0;
+  std::optional<std::string> over_to;  ///< key of the conversation that it wants to go on with
+};
+
+}  // namespace hocket::gateway

@@ -1,0 +1,144 @@
+#include "actors/gateway/door/key_ring.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "actors/http/digest.hpp"
+
+namespace hocket::gateway {
+namespace {
+
+constexpr std::size_t most_tokens = 1000;
+
+bool is_digest(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
+std::optional<std::int64_t> number_behind(std::string_view word, std::string_view name) {
+  if (!word.starts_with(name)) return std::nullopt;
+  word.remove_prefix(name.size());
+  std::int64_t value = 0;
+  const auto [end, bad] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (bad != std::errc() || end != word.data() + word.size() || value < 1) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+result<void> key_ring::read_lines(const std::string& text) {
+  std::lock_guard lock(mutex_);
+  std::istringstream lines(text);
+  int n = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++n;
+    line.resize(std::min(line.size(), line.find('#')));
+    std::istringstream words(line);
+    known_key k;
+    std::string digest;
+    if (!(words >> k.name)) continue;
+    words >> digest;
+    bool good = digest.starts_with("sha256:") && is_digest(digest.substr(7));
+    for (std::string word; good && words >> word;) {
+      if (const auto s = number_behind(word, "sessions="))
+        k.sessions = s;
+      else if (const auto m = number_behind(word, "per_minute="))
+        k.per_minute = m;
+      else
+        good = false;
+    }
+    if (!good)
+      return fail(
+          "gateway.bad_keys",
+          fmt::format("line {}: a key is `NAME sha256:HEX [sessions=N] [per_minute=N]`", n));
+    k.digest = digest.substr(7);
+    keys_.push_back(std::move(k));
+  }
+  return {};
+}
+
+void key_ring::add(const std::string& name, const std::string& key) {
+  std::lock_guard lock(mutex_);
+  keys_.push_back({name, http::sha256_hex(key), {}, {}});
+}
+
+bool key_ring::is_empty() const {
+  std::lock_guard lock(mutex_);
+  return keys_.empty();
+}
+
+// All are compared: how long it takes says nothing of which one it was.
+const key_ring::known_key* key_ring::find(const std::string& key) const {
+  const auto digest = http::sha256_hex(key);
+  const known_key* found = nullptr;
+  for (const auto& k : keys_)
+    if (http::same_secret(digest, k.digest)) found = &k;
+  return key.empty() ? nullptr : found;
+}
+
+std::optional<std::string> key_ring::owner_of(const std::string& key) const {
+  std::lock_guard lock(mutex_);
+  const auto* k = find(key);
+  return k != nullptr ? std::optional(k->name) : std::nullopt;
+}
+
+std::optional<key_ring::visitor> key_ring::let_in(const std::string& key, clock::time_point now) {
+  std::lock_guard lock(mutex_);
+  if (const auto* k = find(key)) return visitor{k->name, "", false};
+  std::erase_if(tokens_, [&](const token& t) { return t.until <= now; });
+  const auto digest = http::sha256_hex(key);
+  const auto t = std::find_if(tokens_.begin(), tokens_.end(), [&](const token& one) {
+    return http::same_secret(digest, one.digest);
+  });
+  if (t == tokens_.end()) return std::nullopt;
+  auto out = std::move(t->whose);
+  tokens_.erase(t);
+  out.was_token = true;
+  return out;
+}
+
+std::string key_ring::issue(const std::string& prefix, const visitor& whose,
+                            clock::time_point until) {
+  auto text = prefix + http::random_token(24);
+  std::lock_guard lock(mutex_);
+  if (tokens_.size() >= most_tokens) tokens_.pop_front();
+  tokens_.push_back({http::sha256_hex(text), whose, until});
+  return text;
+}
+
+key_ring::refusal key_ring::enter(const std::string& name, clock::time_point now) {
+  std::lock_guard lock(mutex_);
+  auto at_once = limits_.per_key, often = limits_.per_minute;
+  for (const auto& k : keys_)
+    if (k.name == name) {
+      at_once = k.sessions.value_or(at_once);
+      often = k.per_minute.value_or(often);
+    }
+  forget_idle(now);
+  auto& u = used_[name];
+  if (static_cast<std::int64_t>(u.begun.size()) >= often) return refusal::too_often;
+  if (u.sessions >= at_once) return refusal::key_full;
+  if (sessions_ >= limits_.sessions) return refusal::full;
+  u.begun.push_back(now);
+  ++u.sessions;
+  ++sessions_;
+  return refusal::none;
+}
+
+void key_ring::leave(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  --used_[name].sessions;
+  --sessions_;
+}
+
+void key_ring::forget_idle(clock::time_point now) {
+  for (auto i = used_.begin(); i != used_.end();) {
+    auto& begun = i->second.begun;
+    while (!begun.empty() && now - begun.front() >= std::chrono::minutes(1)) begun.pop_front();
+    i = begun.empty() && i->second.sessions == 0 ? used_.erase(i) : std::next(i);
+  }
+}
+
+}  // namespace hocket::gateway

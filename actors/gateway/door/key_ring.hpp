@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/core/result.hpp"
+
+namespace hocket::gateway {
+
+/// Who may come in, how often and how many at once. Keys are kept as SHA-256 only: each is 256 random
+/// bits, so that nothing slower is needed.
+///
+/// A key file has a line per key: `NAME sha256:HEX`, then, where wanted, `sessions=N` (at once) and
+/// `per_minute=N` (begun); `#` begins a comment. `hocket keys --api NAME` writes them.
+///
+/// Threads: any.
+class key_ring {
+ public:
+  struct limits {
+    std::int64_t sessions = 16;    ///< of all, at once
+    std::int64_t per_key = 16;     ///< of one key, at once
+    std::int64_t per_minute = 60;  ///< begun by one key
+  };
+  using clock = std::chrono::steady_clock;
+
+  explicit key_ring(limits l) : limits_(l) {}
+
+  /// Errors: gateway.bad_keys, with the line.
+  result<void> read_lines(const std::string& text);
+  void add(const std::string& name, const std::string& key);
+  bool is_empty() const;
+
+  /// The name behind a key; empty where it is none. `token`: also one that `issue` gave, which is then
+  /// spent.
+  std::optional<std::string> owner_of(const std::string& key) const;
+  struct visitor {
+    std::string name;          ///< of the key; empty where none is asked for
+    std::string session_json;  ///< what the token was issued with
+    bool was_token = false;
+  };
+  std::optional<visitor> let_in(const std::string& key, clock::time_point now);
+
+  /// A token that lets in once, until then. At most 1000 wait for somebody: the oldest goes.
+  std::string issue(const std::string& prefix, const visitor& whose, clock::time_point until);
+
+  enum class refusal : std::uint8_t { none, full, key_full, too_often };
+  /// Takes a place for a conversation of that key; `leave` gives it back.
+  refusal enter(const std::string& name, clock::time_point now);
+  void leave(const std::string& name);
+
+ private:
+  struct known_key {
+    std::string name, digest;
+    std::optional<std::int64_t> sessions, per_minute;
+  };
+  struct token {
+    std::string digest;
+    visitor whose;
+    clock::time_point until;
+  };
+  struct usage {
+    std::int64_t sessions = 0;
+    std::deque<clock::time_point> begun;  ///< in the last minute
+  };
+  const known_key* find(const std::string& key) const;
+  void forget_idle(clock::time_point now);
+
+  const limits limits_;
+  mutable std::mutex mutex_;
+  std::vector<known_key> keys_;
+  std::deque<token> tokens_;
+  std::map<std::string, usage> used_;
+  std::int64_t sessions_ = 0;
+};
+
+}  // namespace hocket::gateway

@@ -1,0 +1,77 @@
+#include "actors/gateway/door/key_ring.hpp"
+
+#include <doctest/doctest.h>
+
+#include "actors/http/digest.hpp"
+
+using namespace hocket::gateway;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string line(const std::string& name, const std::string& key, const std::string& more = "") {
+  return name + " sha256:" + hocket::http::sha256_hex(key) + more + "\n";
+}
+
+}  // namespace
+
+TEST_CASE("keys are known by their digest, and a wrong line is named") {
+  key_ring k({});
+  CHECK(k.is_empty());
+  REQUIRE(k.read_lines("# who may\n\n" + line("ann", "aaa", " sessions=2 per_minute=3 # guest") +
+                       line("bob", "bbb")));
+  CHECK(k.owner_of("aaa") == "ann");
+  CHECK(k.owner_of("bbb") == "bob");
+  for (const char* bad : {"", "aa", "aaab", "ann", "sha256:"}) CHECK(!k.owner_of(bad));
+  const auto digest = hocket::http::sha256_hex("aaa");
+  CHECK(!k.owner_of(digest));  // what a stolen file holds is no key
+  for (const std::string& bad :
+       {std::string("ann"), std::string("ann aaa"), "ann sha256:" + digest + "0",
+        "ann sha256:" + digest + " sessions=0", "ann sha256:" + digest + " sessions=x",
+        "ann sha256:" + digest + " more=1"}) {
+    key_ring other({});
+    const auto r = other.read_lines("# one\n" + bad);
+    REQUIRE_MESSAGE(!r, bad);
+    CHECK(r.error().message.find("line 2") != std::string::npos);
+  }
+}
+
+TEST_CASE("a token lets in once, and not after its time") {
+  key_ring k({});
+  const auto now = key_ring::clock::now();
+  const auto t = k.issue("ek_", {"ann", R"({"type":"realtime"})", true}, now + 10s);
+  CHECK(t.substr(0, 3) == "ek_");
+  CHECK(!k.owner_of(t));  // no token makes tokens
+  const auto v = k.let_in(t, now + 9s);
+  REQUIRE(v);
+  CHECK(v->name == "ann");
+  CHECK(v->session_json == R"({"type":"realtime"})");
+  CHECK(!k.let_in(t, now + 9s));
+  const auto late = k.issue("ek_", {"ann", "", true}, now + 10s);
+  CHECK(!k.let_in(late, now + 10s));
+  const auto first = k.issue("", {"ann", "", true}, now + 10s);
+  for (int i = 0; i < 1000; ++i) k.issue("", {"ann", "", true}, now + 10s);
+  CHECK(!k.let_in(first, now));
+}
+
+TEST_CASE("places: of all, of one key, and how many in a minute") {
+  using refusal = key_ring::refusal;
+  key_ring k({.sessions = 3, .per_key = 2, .per_minute = 4});
+  REQUIRE(k.read_lines(line("ann", "aaa", " sessions=1")));
+  const auto now = key_ring::clock::now();
+  CHECK(k.enter("ann", now) == refusal::none);
+  CHECK(k.enter("ann", now) == refusal::key_full);
+  CHECK(k.enter("bob", now) == refusal::none);
+  CHECK(k.enter("bob", now) == refusal::none);
+  CHECK(k.enter("bob", now) == refusal::key_full);
+  CHECK(k.enter("cyd", now) == refusal::full);
+  k.leave("ann");
+  CHECK(k.enter("cyd", now) == refusal::none);
+  for (int i = 0; i < 2; ++i) {
+    k.leave("bob");
+    CHECK(k.enter("bob", now) == refusal::none);
+  }
+  k.leave("bob");
+  CHECK(k.enter("bob", now + 59s) == refusal::too_often);
+  CHECK(k.enter("bob", now + 61s) == refusal::none);
+}

@@ -1,0 +1,172 @@
+#include "actors/gateway/door/site.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "actors/gateway/door/routes.hpp"
+#include "actors/gateway/realtime/session.hpp"
+#include "actors/gateway/web/files.hpp"
+#include "actors/http/digest.hpp"
+
+namespace hocket::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto longest_token = 600s, shortest_token = 10s;
+
+/// Nothing from elsewhere, no inline script, in nobody's frame.
+const http::header_list page_headers = {
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' "
+     "blob: data:; media-src 'self' blob: mediastream:; connect-src 'self'; base-uri 'none'; "
+     "form-action 'none'; frame-ancestors 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Permissions-Policy", "microphone=(self), camera=(self), geolocation=()"},
+    {"Cache-Control", "no-cache"}};
+
+http::response plain(int status, std::string text) {
+  return {status, "text/plain; charset=utf-8", std::move(text) + "\n", {}};
+}
+
+http::response said_in_json(int status, const json& value) {
+  return {status, "application/json", line_of(value), {{"Cache-Control", "no-store"}}};
+}
+
+http::response problem(int status, const char* code, const char* message) {
+  return said_in_json(status, {{"error",
+                                {{"type", "invalid_request_error"},
+                                 {"code", code},
+                                 {"message", message},
+                                 {"param", nullptr}}}});
+}
+
+std::string_view type_of_file(std::string_view path) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> types = {{
+      {".html", "text/html; charset=utf-8"},
+      {".css", "text/css; charset=utf-8"},
+      {".js", "text/javascript; charset=utf-8"},
+      {".json", "application/json"},
+      {".svg", "image/svg+xml"},
+  }};
+  for (const auto& [end, type] : types)
+    if (path.ends_with(end)) return type;
+  return "application/octet-stream";
+}
+
+std::int64_t unix_seconds(std::chrono::seconds from_now) {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch() + from_now)
+      .count();
+}
+
+bool is_auth_tokens(std::string_view path) {
+  return path.starts_with("/v1") && path.ends_with("/auth_tokens") &&
+         std::count(path.begin(), path.end(), '/') == 2;
+}
+
+}  // namespace
+
+json default_page_texts() {
+  for (const auto& f : web::files())
+    if (f.path == "/texts.json") return json::parse(f.content);
+  return json::object();
+}
+
+site::site(options o, std::shared_ptr<key_ring> keys)
+    : options_(std::move(o)), keys_(std::move(keys)) {}
+
+bool site::is_let_in(const http::request& r) const {
+  return !options_.needs_key || keys_->owner_of(key_of(r)).has_value();
+}
+
+/// For a page of this machine or of a name that we answer to; others get no permission, and their
+/// browser refuses.
+http::header_list site::cross_origin(const http::request& r) const {
+  const auto origin = r.header("Origin");
+  if (!origin || !options_.hosts.admits_origin(*origin, "")) return {};
+  return {{"Access-Control-Allow-Origin", std::string(*origin)},
+          {"Access-Control-Allow-Methods", "GET, POST"},
+          {"Access-Control-Allow-Headers",
+           "authorization, content-type, x-openai-agents-sdk, x-goog-api-key, x-goog-api-client"},
+          {"Access-Control-Expose-Headers", "Location"},
+          {"Vary", "Origin"}};
+}
+
+http::response site::answer(const http::request& r) const {
+  auto out = r.method == "OPTIONS" ? plain(204, "") : api(r);
+  if (r.method == "OPTIONS") out.body.clear();
+  const auto more = cross_origin(r);
+  out.headers.insert(out.headers.end(), more.begin(), more.end());
+  return out;
+}
+
+http::response site::api(const http::request& r) const {
+  if (r.path == "/healthz") return plain(200, "ok");
+  if (r.path == "/v1/hocket/page") return page_facts();
+  if (r.path == "/v1/hocket/graph") {
+    if (options_.graph_yaml.empty()) return problem(404, "not_shown", "the graph is not shown");
+    if (!is_let_in(r)) return problem(401, "invalid_api_key", "this key is not known");
+    return {200, "text/plain; charset=utf-8", options_.graph_yaml, {{"Cache-Control", "no-store"}}};
+  }
+  const bool is_secret = r.path == "/v1/realtime/client_secrets";
+  if (is_secret || is_auth_tokens(r.path)) {
+    if (r.method != "POST") return problem(405, "method_not_allowed", "this takes POST");
+    if (!is_let_in(r)) return problem(401, "invalid_api_key", "this key is not known");
+    return is_secret ? client_secret(r) : auth_token(r);
+  }
+  if (r.path.starts_with("/v1/realtime/calls") || r.path == "/v1/live/sessions")
+    return problem(501, "not_served", "WebRTC is not served: connect by WebSocket");
+  if (protocol_at(r.path) != protocol_kind::none)
+    return problem(426, "websocket_only", "a WebSocket is spoken here");
+  return options_.page && (r.method == "GET" || r.method == "HEAD")
+             ? file(r.path == "/" ? "/index.html" : r.path)
+             : plain(404,
+                     "here are WebSockets: /v1/hocket, /v1/realtime, /v1/live/sessions and "
+                     "Gemini's");
+}
+
+http::response site::file(const std::string& path) const {
+  for (const auto& f : web::files())
+    if (f.path == path)
+      return {200, std::string(type_of_file(path)), std::string(f.content), page_headers};
+  return plain(404, "there is no such page");
+}
+
+http::response site::page_facts() const {
+  return said_in_json(200, {{"graph", options_.graph_name},
+                            {"needs_key", options_.needs_key},
+                            {"shows_graph", !options_.graph_yaml.empty()},
+                            {"texts", options_.texts}});
+}
+
+http::response site::client_secret(const http::request& r) const {
+  const auto asked = r.body.empty() ? json::object() : parse_object(r.body).value_or(json());
+  if (!asked.is_object()) return problem(400, "invalid_json", "the body is a JSON object");
+  const auto wanted = number_of(member(asked, "expires_after"), "seconds", 600,
+                                static_cast<double>(shortest_token.count()),
+                                static_cast<double>(longest_token.count()));
+  const auto lasts = std::chrono::seconds(static_cast<std::int64_t>(wanted));
+  const auto& session = member(asked, "session");
+  key_ring::visitor whose{keys_->owner_of(key_of(r)).value_or(""),
+                          session.is_object() ? line_of(session) : "", true};
+  realtime::session agreed("sess_" + http::random_token(9), text_of(session, "model", "hocket"),
+                           unix_seconds(lasts));
+  if (session.is_object())
+    if (const auto p = agreed.update(session))
+      return problem(400, p->code.c_str(), p->message.c_str());
+  return said_in_json(200, {{"value", keys_->issue("ek_", whose, key_ring::clock::now() + lasts)},
+                            {"expires_at", unix_seconds(lasts)},
+                            {"session", agreed.object()}});
+}
+
+http::response site::auth_token(const http::request& r) const {
+  const key_ring::visitor whose{keys_->owner_of(key_of(r)).value_or(""), "", true};
+  return said_in_json(
+      200, {{"name", keys_->issue("auth_tokens/", whose, key_ring::clock::now() + longest_token)}});
+}
+
+}  // namespace hocket::gateway

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "actors/gateway/protocol.hpp"
+#include "actors/gateway/sound.hpp"
+
+namespace hocket::gateway::own {
+
+struct settings {
+  std::string session_id = "hocket_1";
+  std::string resume_key;  ///< hard to guess; empty: nobody can go on with it
+  std::int64_t session_ms = 3'600'000, idle_ms = 300'000, resume_ms = 60'000;  ///< told beforehand
+  std::size_t kept_bytes = 2 << 20;  ///< of events, for who comes back
+  std::size_t kept_events = 4096;
+};
+
+/// Hocket's own protocol, the server's side: all that a conversation has, micro-turns and work of the
+/// background included. README.md describes its events, `../schema/hocket.json` their fields.
+///
+/// Every event has a number, `seq`; who lost the connection names the last that he saw and gets those
+/// behind it, as far as they are kept.
+class machine final : public protocol {
+ public:
+  explicit machine(settings s) : settings_(std::move(s)) {}
+
+  void begin(std::int64_t, output&) override {}  // the client speaks first
+  void receive(std::string_view message, std::int64_t now_ms, output& out) override;
+  void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
+  void advance(std::int64_t, output&) override {}
+  void end(std::string_view reason, std::int64_t now_ms, output& out) override;
+  std::string resume_key() const override;
+  void resume(std::string_view message, std::int64_t now_ms, output& out) override;
+  void cannot_resume(std::int64_t now_ms, output& out) override;
+
+ private:
+  struct step {
+    std::int64_t now_ms;
+    output& out;
+  };
+  using handler = void (machine::*)(const json&, step&);
+
+  static handler handler_of(const std::string& type);
+  void start(const json& e, step& s);
+  void sound(const json& e, step& s);
+  void text(const json& e, step& s);
+  void interrupt_now(const json& e, step& s);
+  void mute(const json& e, step& s);
+  void tools(const json& e, step& s);
+  void tool_answer(const json& e, step& s);
+  void graph(const json& e, step& s);
+  void ping(const json& e, step& s);
+  void forget_all(const json& e, step& s);
+  void hang_up_now(const json& e, step& s);
+
+  bool read_start(const json& e, step& s);
+  void hello(bool resumed, std::uint64_t lost_to, step& s);
+  void told(const voice& v, step& s);
+  void told(const said& w, step& s);
+  void told(const heard& w, step& s);
+  void told(const delegated& d, step& s);
+  void told(const tool_call& c, step& s);
+  void told(const tool_call_cancelled& c, step& s);
+  void told(const turn_state& t, step& s);
+  void told(const tool_seen& t, step& s);
+  void told(const found_out& f, step& s);
+  void told(const graph_state& g, step& s);
+  void told(const lost_sound& l, step& s);
+  void told(const ending& e, step& s);
+  void bye(std::string_view reason, step& s);
+
+  enum class keep : std::uint8_t { no, yes };
+  void send(const char* type, json fields, keep how, step& s);
+  void complain(const char* code, std::string message, const json& about, step& s);
+
+  struct kept_event {
+    std::uint64_t seq;
+    std::string text;
+  };
+
+  const settings settings_;
+  bool started_ = false, over_ = false, muted_ = false, forgotten_ = false;
+  sound_format format_{sound_format::coding::pcm16, inner_rate_hz};
+  sound_reader reader_{inner_rate_hz};
+  sound_writer writer_{inner_rate_hz};
+  std::string odd_byte_;
+  std::uint64_t seq_ = 0, turn_ = 0;
+  std::optional<std::int64_t> hushed_since_ms_;  ///< interrupted: the old voice is not passed on
+  std::deque<kept_event> kept_;
+  std::size_t kept_bytes_ = 0;
+  std::uint64_t evicted_ = 0;  ///< the last that had to go
+};
+
+}  // namespace hocket::gateway::own

@@ -1,0 +1,345 @@
+// The page: puts conversation, sound, timeline and graph together.
+import { Session, decodeSound } from "./client.js";
+import { GraphView } from "./graph.js";
+import { Memory, Sound, barOf, rms } from "./sound.js";
+import { Timeline } from "./timeline.js";
+
+const $ = (id) => document.getElementById(id);
+const sound = new Sound($("out"));
+const memory = new Memory();
+const timeline = new Timeline($("timeline"));
+const graph = new GraphView({
+  picture: $("graph"), summary: $("graph-summary"), actor: $("actor"),
+  links: $("links").tBodies[0], budgets: $("budgets").tBodies[0],
+});
+let texts = {};
+let facts = {};
+let session = null;
+let offset = null;       // performance.now() of the session's zero, as near as events tell
+let isMuted = false;
+let isHolding = false;   // push-to-talk: the button is down
+let hasConsent = false;
+let usesMicrophone = false;
+let beganAt = 0;
+let longUseTold = false;
+
+const say = (state) => { $("state").textContent = state; };
+const notice = (text) => { $("notice").textContent = text; };
+
+// --- texts ------------------------------------------------------------------------------------------
+async function readFacts() {
+  facts = await (await fetch("/v1/hocket/page")).json();
+  texts = facts.texts;
+  document.title = texts.title;
+  $("title").textContent = texts.title;
+  const disclosure = texts.minors ? texts.minors_disclosure : texts.disclosure;
+  $("disclosure").textContent = disclosure;
+  $("consent-disclosure").textContent = disclosure;
+  $("recording").textContent = $("consent-recording").textContent = texts.recording;
+  $("consent-question").textContent = texts.consent_question;
+  $("yes").textContent = texts.consent_yes;
+  $("no").textContent = texts.consent_no;
+  $("graph-section").hidden = !facts.shows_graph;
+}
+
+/** Asks once a visit, before anything is sent. */
+function consent() {
+  if (hasConsent) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const box = $("consent");
+    const done = (answer) => () => {
+      box.onclose = null;
+      box.close();
+      hasConsent = answer;
+      resolve(answer);
+    };
+    $("yes").onclick = done(true);
+    $("no").onclick = done(false);
+    box.onclose = done(false);
+    box.showModal();
+  });
+}
+
+// --- captions ---------------------------------------------------------------------------------------
+let last = null;
+/** Words of one voice that follow each other make one line. */
+function caption(who, name, words, isNew = false) {
+  $("empty")?.remove();
+  const box = $("captions");
+  const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+  if (!last || last.who !== who || isNew || performance.now() - last.at > 2500) {
+    const line = document.createElement("p");
+    line.className = who;
+    line.append(Object.assign(document.createElement("span"), { className: "who", textContent: name }), "");
+    box.append(line);
+    last = { who, line };
+    while (box.children.length > 500) box.firstChild.remove();
+  }
+  last.at = performance.now();
+  last.line.lastChild.textContent += words;
+  if (isAtEnd) box.scrollTop = box.scrollHeight;
+}
+
+// --- the conversation -------------------------------------------------------------------------------
+const sessionMs = () => (offset === null ? 0 : performance.now() - offset);
+function setClock(e) {
+  // The event that came quickest tells best how far apart the clocks are.
+  const now = performance.now() - e.at_ms;
+  offset = offset === null ? now : Math.min(offset, now);
+}
+
+function listen(s) {
+  s.on("*", (e) => {
+    if (e.type !== "connection" && e.type !== "hello") setClock(e);
+  });
+  s.on("connection", (c) => {
+    if (c.state === "connecting") say("Connecting …");
+    if (c.state === "open") say(usesMicrophone ? "Connected: speak whenever you like" : "Connected: type below");
+    if (c.state === "broken") say("The connection broke; trying to go on …");
+    if (c.state === "closed") ended(c);
+  });
+  s.on("hello", (h) => {
+    if (!h.resumed) offset = performance.now() - h.at_ms;
+    timeline.budgetMs = h.micro_turn_ms;
+    if (h.lost_to) notice("Something that was said while the connection was broken is lost.");
+    if (facts.shows_graph) s.graph(1000);
+    if (isMuted) s.mute(true);
+  });
+  s.on("voice", (v) => {
+    timeline.advance(Math.max(v.end_ms, sessionMs()));
+    if (!v.audio) return;
+    const samples = decodeSound(v.audio);
+    memory.put("model", v.start_ms, samples);
+    sound.play(samples);
+  });
+  s.on("said", (w) => {
+    caption("model", "Machine", w.text);
+    timeline.word("model", w.start_ms, w.text.trim());
+  });
+  s.on("heard", (w) => {
+    caption("you", "You", w.text);
+    timeline.word("you", w.start_ms, w.text.trim());
+  });
+  s.on("turn", (t) => timeline.turn(t));
+  s.on("delegated", (d) => {
+    timeline.delegated(d.id, d.offset_ms, d.task);
+    caption("work", "Working on", d.task, true);
+  });
+  s.on("tool", (t) => timeline.tool(t.delegation, sessionMs(), t.name, ""));
+  s.on("tool.done", (t) => timeline.tool(t.delegation, sessionMs(), t.name, t.outcome));
+  s.on("result", (r) => {
+    timeline.result(r.delegation, sessionMs(), r.text);
+    caption("work", "Found", r.text, true);
+  });
+  s.on("interrupted", () => sound.clear());
+  s.on("lost", (l) => notice(`This page was too slow: ${l.messages} pieces of sound are missing.`));
+  s.on("ending", (e) => notice(`The session ends in ${Math.round(e.in_ms / 1000)} s (${e.reason === "idle" ? "nobody says anything" : "it has been long enough"}).`));
+  s.on("graph", (g) => graph.show(g.graph));
+  s.on("error", (e) => { if (e.code !== "cannot_resume") notice(e.message); });
+  s.on("bye", (b) => notice(b.reason === "forgotten" ? texts.deleted : `The session is over: ${b.reason}.`));
+}
+
+async function connect() {
+  if (session) return session;
+  const s = new Session({
+    url: location.origin.replace(/^http/, "ws"), rateHz: 16000, key: $("key").value || undefined,
+  });
+  listen(s);
+  session = s;
+  memory.clear();
+  timeline.clear();
+  try {
+    await s.connect();
+  } catch (e) {
+    session = null;
+    say(facts.needs_key ? "Not connected: this server asks for a key" : "Not connected");
+    notice(e.message);
+    throw e;
+  }
+  beganAt = performance.now();
+  longUseTold = false;
+  $("quiet").disabled = false;
+  if (facts.shows_graph) {
+    const key = $("key").value;
+    fetch("/v1/hocket/graph", key ? { headers: { Authorization: "Bearer " + key } } : {})
+      .then((r) => (r.ok ? r.text() : "")).then((yaml) => { graph.yaml = yaml; }).catch(() => {});
+  }
+  return s;
+}
+
+function ended(c) {
+  session = null;
+  stopMicrophone();
+  sound.clear();
+  $("start").textContent = "Talk";
+  for (const id of ["quiet", "mute"]) $(id).disabled = true;
+  if (c.code !== 1000 && c.reason) notice(c.reason);
+  say("Not connected");
+}
+
+async function startTalking() {
+  if (!(await consent())) {
+    $("words").focus();
+    return say("Not connected: type below");
+  }
+  usesMicrophone = true;
+  try {
+    await sound.start();
+    await connect();
+    await sound.open($("device").value);
+  } catch (e) {
+    usesMicrophone = false;
+    if (session) {
+      say("Connected: type below");
+      notice(`No microphone: ${e.message}`);
+    }
+    return;
+  }
+  $("sign").hidden = false;
+  $("start").textContent = "Stop";
+  $("mute").disabled = false;
+  showPush();
+  await listDevices();
+}
+
+function stopMicrophone() {
+  usesMicrophone = false;
+  sound.closeMicrophone();
+  $("sign").hidden = true;
+  $("you-level").value = 0;
+  showPush();
+}
+
+sound.onSound = (samples) => {
+  const speaks = !$("hold").checked || isHolding;
+  if (!speaks) samples = new Float32Array(samples.length);
+  const level = barOf(isMuted ? 0 : rms(samples));
+  $("you-level").value = level;
+  if (!session) return;
+  const ms = sessionMs() - samples.length / 16;
+  timeline.level(ms, level);
+  if (!isMuted) memory.put("you", ms, samples);
+  session.sound(samples);
+};
+sound.onPlayed = ({ level }) => { $("model-level").value = barOf(level); };
+// Unplugged: the browser's next choice, and a word about it.
+sound.onLost = async () => {
+  notice("The microphone is gone; using another one.");
+  try {
+    await sound.open("");
+  } catch {
+    stopMicrophone();
+    notice("The microphone is gone, and there is no other. You can type.");
+  }
+  await listDevices();
+};
+
+async function listDevices() {
+  const chosen = $("device").value;
+  const all = (await navigator.mediaDevices.enumerateDevices()).filter((d) => d.kind === "audioinput" && d.deviceId);
+  const option = (value, text) => Object.assign(document.createElement("option"), { value, textContent: text });
+  $("device").replaceChildren(option("", "The browser's choice"), ...all.map((d, i) => option(d.deviceId, d.label || `Microphone ${i + 1}`)));
+  $("device").value = all.some((d) => d.deviceId === chosen) ? chosen : "";
+}
+
+// --- buttons and keys -------------------------------------------------------------------------------
+const showPush = () => {
+  $("push").hidden = !$("hold").checked;
+  $("push").disabled = !usesMicrophone;
+};
+const holding = (on) => {
+  isHolding = on;
+  $("push").setAttribute("aria-pressed", String(on));
+};
+$("start").onclick = () => {
+  if (!usesMicrophone) return startTalking();
+  session?.close();
+  stopMicrophone();
+  $("start").textContent = "Talk";
+};
+$("mute").onclick = () => {
+  isMuted = !isMuted;
+  $("mute").setAttribute("aria-pressed", String(isMuted));
+  session?.mute(isMuted);
+};
+$("quiet").onclick = () => {
+  sound.clear();
+  session?.interrupt();
+};
+$("hold").onchange = showPush;
+$("large").onchange = () => $("captions").classList.toggle("large", $("large").checked);
+$("push").onpointerdown = () => holding(true);
+for (const e of ["pointerup", "pointerleave", "pointercancel"]) $("push").addEventListener(e, () => holding(false));
+const isTyping = (e) => /^(INPUT|SELECT|TEXTAREA|SUMMARY)$/.test(e.target.tagName) || (e.target.tagName === "BUTTON" && e.target !== $("push"));
+addEventListener("keydown", (e) => {
+  if (e.code !== "Space" || !$("hold").checked || !usesMicrophone || isTyping(e)) return;
+  e.preventDefault();
+  holding(true);
+});
+addEventListener("keyup", (e) => { if (e.code === "Space" && isHolding) holding(false); });
+addEventListener("blur", () => holding(false));
+
+$("type").onsubmit = async (e) => {
+  e.preventDefault();
+  const words = $("words").value.trim();
+  if (!words) return;
+  try {
+    await sound.start();
+    const s = await connect();
+    s.text(words);
+    caption("you", "You", words, true);
+    timeline.word("you", sessionMs(), words);
+    $("words").value = "";
+  } catch { /* told already */ }
+};
+$("device").onchange = async () => {
+  if (!usesMicrophone) return;
+  try { await sound.open($("device").value); } catch (e) { notice(e.message); }
+};
+navigator.mediaDevices?.addEventListener?.("devicechange", () => listDevices().catch(() => {}));
+
+function save(name, data, type) {
+  const url = URL.createObjectURL(data instanceof Blob ? data : new Blob([data], { type }));
+  Object.assign(document.createElement("a"), { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+$("save").onclick = () => {
+  const wav = memory.wav();
+  if (wav) save("conversation.wav", wav, "audio/wav");
+  else notice("Nothing has been said yet.");
+};
+$("forget").onclick = () => {
+  session?.forget();
+  memory.clear();
+  timeline.clear();
+  $("captions").replaceChildren();
+  last = null;
+  notice(texts.deleted);
+};
+
+const showView = () => {
+  $("follow").setAttribute("aria-pressed", String(timeline.isFollowing));
+  $("timeline-words").textContent = timeline.describe();
+};
+timeline.onView = showView;
+timeline.onHear = (ms) => sound.replay(memory.take(ms, Math.min(ms + 10000, memory.end())));
+$("earlier").onclick = () => timeline.scroll(-0.5 * timeline.spanMs);
+$("later").onclick = () => timeline.scroll(0.5 * timeline.spanMs);
+$("zoom-in").onclick = () => timeline.zoom(0.7);
+$("zoom-out").onclick = () => timeline.zoom(1.4);
+$("follow").onclick = () => timeline.follow(!timeline.isFollowing);
+$("picture").onclick = () => $("timeline").toBlob((b) => b && save("timeline.png", b));
+
+setInterval(() => {
+  showView();
+  const longUse = (texts.minors ? texts.minors_long_use_after_min : texts.long_use_after_min) * 60000;
+  if (session && !longUseTold && performance.now() - beganAt > longUse) {
+    longUseTold = true;
+    notice(texts.long_use);
+  }
+}, 1000);
+
+/** For who embeds the page, and for tests. */
+globalThis.hocket = { memory, timeline, graph, session: () => session };
+
+readFacts().catch(() => say("The server does not answer"));

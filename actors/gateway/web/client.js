@@ -1,0 +1,169 @@
+const open = 1;
+/** 16 bit little-endian PCM of samples in [-1, 1], in base64. */
+export function encodeSound(samples) {
+    const bytes = new Uint8Array(samples.length * 2);
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < samples.length; ++i) {
+        const s = Math.max(-1, Math.min(1, samples[i] ?? 0));
+        view.setInt16(2 * i, Math.round(s * 32767), true);
+    }
+    let text = "";
+    for (let i = 0; i < bytes.length; i += 0x8000)
+        text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+    return btoa(text);
+}
+/** The other way round. */
+export function decodeSound(base64) {
+    const text = atob(base64);
+    const out = new Float32Array(text.length >> 1);
+    for (let i = 0; i < out.length; ++i) {
+        const v = text.charCodeAt(2 * i) | (text.charCodeAt(2 * i + 1) << 8);
+        out[i] = (v >= 0x8000 ? v - 0x10000 : v) / 32768;
+    }
+    return out;
+}
+/**
+ * One conversation. It survives a broken connection where the server keeps it: what was missed comes
+ * again, in order and once.
+ */
+export class Session {
+    options;
+    hello = null;
+    /** Messages with sound that were left out because the connection did not keep up. */
+    droppedSound = 0;
+    socket = null;
+    seen = 0;
+    tries = 0;
+    isOver = false;
+    timer;
+    handlers = new Map();
+    constructor(options) {
+        this.options = options;
+    }
+    on(type, handler) {
+        let all = this.handlers.get(type);
+        if (!all)
+            this.handlers.set(type, (all = new Set()));
+        all.add(handler);
+        return () => void all.delete(handler);
+    }
+    /** Resolves with the server's hello; rejects where there is none. */
+    connect() {
+        return new Promise((resolve, reject) => {
+            const done = [
+                this.on("hello", (h) => (done.forEach((f) => f()), resolve(h))),
+                this.on("connection", (c) => {
+                    if (c.state !== "closed")
+                        return;
+                    done.forEach((f) => f());
+                    reject(new Error(c.reason || `no connection (${c.code})`));
+                }),
+            ];
+            this.dial();
+        });
+    }
+    sound(samples) {
+        if (!this.hello || !this.socket || this.socket.readyState !== open)
+            return;
+        if (this.socket.bufferedAmount > (this.options.mostBufferedBytes ?? 256 * 1024)) {
+            ++this.droppedSound;
+            return;
+        }
+        this.send({ type: "sound", audio: encodeSound(samples) });
+    }
+    text(text) { this.send({ type: "text", text }); }
+    interrupt() { this.send({ type: "interrupt" }); }
+    mute(on) { this.send({ type: "mute", on }); }
+    tools(tools) { this.send({ type: "tools", tools }); }
+    toolResult(call, text) { this.send({ type: "tool.result", call, text }); }
+    /** Snapshots of the run, that often; 0: no more. */
+    graph(everyMs) { this.send({ type: "graph", every_ms: everyMs }); }
+    ping() { this.send({ type: "ping", t: performance.now() }); }
+    /** Ends the session; nobody can go on with it. */
+    forget() { this.end("forget"); }
+    close() { this.end("end"); }
+    end(type) {
+        if (this.isOver)
+            return;
+        const socket = this.socket;
+        this.send({ type });
+        this.isOver = true;
+        clearTimeout(this.timer);
+        // The server closes; where it does not, we do.
+        if (socket && socket.readyState <= open)
+            setTimeout(() => socket.close(1000), 1000);
+        else
+            this.tell({ type: "connection", state: "closed", code: 1000 });
+    }
+    send(event) {
+        if (!this.socket || this.socket.readyState !== open || this.isOver)
+            return false;
+        this.socket.send(JSON.stringify(event));
+        return true;
+    }
+    tell(e) {
+        for (const type of [e.type, "*"])
+            for (const handler of [...(this.handlers.get(type) ?? [])])
+                handler(e);
+    }
+    dial() {
+        const { url, key, makeSocket } = this.options;
+        const protocols = ["hocket", ...(key ? ["hocket-key." + key] : [])];
+        const make = makeSocket ?? ((u, p) => new WebSocket(u, p));
+        this.tell({ type: "connection", state: "connecting" });
+        const socket = make(url.replace(/\/+$/, "") + "/v1/hocket", protocols);
+        this.socket = socket;
+        socket.onopen = () => this.start();
+        socket.onmessage = (m) => {
+            if (socket === this.socket)
+                this.receive(String(m.data));
+        };
+        socket.onerror = () => { };
+        socket.onclose = (c) => {
+            if (socket === this.socket)
+                this.lost(c.code, c.reason);
+        };
+    }
+    start() {
+        const { rateHz, instructions, tools } = this.options;
+        const key = this.hello?.resume;
+        this.send({
+            type: "start",
+            ...(rateHz ? { sound: { rate_hz: rateHz } } : {}),
+            ...(key ? { resume: { key, after: this.seen } } : { instructions, tools }),
+        });
+    }
+    receive(text) {
+        const e = JSON.parse(text);
+        if (e.type === "error" && e.code === "cannot_resume") {
+            // A new conversation, at the same connection.
+            this.hello = null;
+            this.seen = 0;
+            this.tell(e);
+            return this.start();
+        }
+        if (e.type === "hello") {
+            this.hello = e;
+            this.tries = 0;
+            this.tell({ type: "connection", state: "open" });
+            return this.tell(e);
+        }
+        if (e.seq <= this.seen)
+            return;
+        this.seen = e.seq;
+        if (e.type === "bye")
+            this.isOver = true;
+        this.tell(e);
+    }
+    lost(code, reason) {
+        this.socket = null;
+        const canRetry = this.hello?.resume && code !== 1000 && code !== 1008 && code !== 4001;
+        if (this.isOver || !canRetry || this.tries >= (this.options.retries ?? 8)) {
+            this.isOver = true;
+            return this.tell({ type: "connection", state: "closed", code, reason });
+        }
+        this.tell({ type: "connection", state: "broken", code, reason });
+        const wait = Math.min(4000, 250 * 2 ** this.tries++);
+        this.timer = setTimeout(() => this.dial(), wait);
+    }
+}
