@@ -4,21 +4,24 @@
 #include <cstdint>
 #include <span>
 #include <unordered_map>
+#include <vector>
 
 #include "engine/transformer/parameter.hpp"
 
 namespace hocket::engine {
 
-/// What a linear layer adds to its output: scale * up(down(x)).
+/// What a linear layer adds to some of its output's columns: scale * up(down(x)).
 struct low_rank {
   matrix down;  ///< [rank, in]
-  matrix up;    ///< [out, rank]
+  matrix up;    ///< [columns, rank]
   double scale = 1;
+  std::int64_t first = 0;  ///< the first column: layers of one input share a matrix
 };
 
-/// Low-rank parts by matrix::id. Immutable while rows use it.
+/// Low-rank parts by matrix::id, those of a matrix in the order of their columns, which are disjoint.
+/// Immutable while rows use it.
 struct adapter {
-  std::unordered_map<int, low_rank> parts;
+  std::unordered_map<int, std::vector<low_rank>> parts;
 };
 
 /// Rows [begin, end) of an activation and the adapter they take; rows in no span take none.

@@ -60,7 +60,7 @@ adapter adapt(const parameter_list& weights, std::uint64_t seed, std::int64_t ra
     part.up.value = at::randn({p.value->size(0), rank}, generator) / std::sqrt(rank);
     part.scale = 0.5;
     prepare(part.down, training), prepare(part.up, training);
-    a.parts[p.weight->id] = part;
+    a.parts[p.weight->id] = {part};
   }
   return a;
 }
@@ -103,7 +103,7 @@ TEST_CASE("an adapted row is that of merged weights, and the others keep their b
   for (auto& p : m.weights.all) {
     auto value = p.value->to(at::kDouble);
     if (p.weight) {
-      const auto& part = one.parts.at(p.weight->id);
+      const auto& part = one.parts.at(p.weight->id).at(0);
       value += at::mm(part.up.value.to(at::kDouble), part.down.value.to(at::kDouble)) * part.scale;
     }
     *p.value = value;
@@ -118,8 +118,9 @@ TEST_CASE("gradients reach an adapter through the rows that take it") {
   for (auto& p : m.weights.all)
     if (p.weight) ops::refresh_half(*p.weight);
   auto trained = adapt(m.weights, 7, 4, true);
-  for (auto& [id, part] : trained.parts)
-    part.down.value.set_requires_grad(true), part.up.value.set_requires_grad(true);
+  for (auto& [id, parts] : trained.parts)
+    for (auto& part : parts)
+      part.down.value.set_requires_grad(true), part.up.value.set_requires_grad(true);
   const std::int64_t length = 16;
   const auto x = at::randn({2 * length, 48}, at::detail::createCPUGenerator(5));
   row_map rows{.sequences = 2, .length = length, .streams = {}};
@@ -129,13 +130,14 @@ TEST_CASE("gradients reach an adapter through the rows that take it") {
   };
   loss(length, 2 * length).backward();  // the second sequence takes it, and is looked at
   double sum = 0;
-  for (auto& [id, part] : trained.parts) {
+  for (auto& [id, parts] : trained.parts) {
+    auto& part = parts.at(0);
     REQUIRE(part.up.value.grad().defined());
     sum += part.up.value.grad().abs().sum().item<double>();
     part.up.value.mutable_grad().zero_(), part.down.value.mutable_grad().zero_();
   }
   CHECK(sum > 0);
   loss(0, length).backward();  // the first takes it, the second is looked at
-  for (auto& [id, part] : trained.parts)
-    CHECK(part.up.value.grad().abs().sum().item<double>() == 0);
+  for (auto& [id, parts] : trained.parts)
+    CHECK(parts.at(0).up.value.grad().abs().sum().item<double>() == 0);
 }

@@ -29,20 +29,57 @@ bool own_kernels(const at::Tensor& x) {
 
 }  // namespace
 
+thread_local path gradient_path = path::training;
+
 path path_of(const at::Tensor& x) {
-  if (!own_kernels(x)) return path::plain;
-  return c10::GradMode::is_enabled() ? path::training : path::streaming;
+  if (!own_kernels(x) || gradient_path == path::plain) return path::plain;
+  return c10::GradMode::is_enabled() ? gradient_path : path::streaming;
 }
+
+use_path::use_path(path p) : before_(gradient_path) { gradient_path = p; }
+use_path::~use_path() { gradient_path = before_; }
+exact_gradients::exact_gradients() : before_(static_cast<int>(gradient_path)) {
+  gradient_path = path::exact;
+}
+exact_gradients::~exact_gradients() { gradient_path = static_cast<path>(before_); }
 
 namespace {
 
 at::Tensor product(const at::Tensor& x, const matrix& w) {
   switch (path_of(x)) {
     case path::training: return training::linear(x, w);
+    case path::exact: return exact::linear(x, w);
     case path::streaming: return streaming::linear(x, w);
     case path::plain: break;
   }
   return at::mm(x, w.value.t());
+}
+
+at::Tensor delta_of(const at::Tensor& rows, const low_rank& part) {
+  return product(product(rows, part.down), part.up) * part.scale;
+}
+
+/// Adds the parts of rows [m, in] to y [m, out] of the same rows, in place.
+void add_parts(const at::Tensor& rows, const at::Tensor& y, const std::vector<low_rank>& parts) {
+  for (const auto& part : parts) {
+    const auto delta = delta_of(rows, part);
+    y.slice(1, part.first, part.first + delta.size(1)).add_(delta);
+  }
+}
+
+/// The same as a new tensor, for histories.
+at::Tensor with_parts(const at::Tensor& rows, const at::Tensor& y,
+                      const std::vector<low_rank>& parts) {
+  std::vector<at::Tensor> columns;
+  std::int64_t done = 0;
+  for (const auto& part : parts) {
+    if (part.first > done) columns.push_back(y.slice(1, done, part.first));
+    const auto delta = delta_of(rows, part);
+    done = part.first + delta.size(1);
+    columns.push_back(y.slice(1, part.first, done) + delta);
+  }
+  if (done < y.size(1)) columns.push_back(y.slice(1, done));
+  return columns.size() == 1 ? columns[0] : at::cat(columns, 1);
 }
 
 }  // namespace
@@ -50,17 +87,16 @@ at::Tensor product(const at::Tensor& x, const matrix& w) {
 at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row adapters) {
   auto y = product(x, w);
   for (const auto& span : adapters) {
-    const auto part = span.taken->parts.find(w.id);
-    if (part == span.taken->parts.end()) continue;
-    const auto& low = part->second;
-    const auto rows = x.slice(0, span.begin, span.end);
-    const auto delta = product(product(rows, low.down), low.up) * low.scale;
-    if (delta.size(0) == y.size(0))
-      y = y + delta;
-    else if (delta.requires_grad() || y.requires_grad())
-      y = at::slice_scatter(y, y.slice(0, span.begin, span.end) + delta, 0, span.begin, span.end);
-    else
-      y.slice(0, span.begin, span.end).add_(delta);
+    const auto found = span.taken->parts.find(w.id);
+    if (found == span.taken->parts.end() || span.begin == span.end) continue;
+    const auto rows = x.slice(0, span.begin, span.end), own = y.slice(0, span.begin, span.end);
+    if (!c10::GradMode::is_enabled()) {
+      add_parts(rows, own, found->second);
+      continue;
+    }
+    const auto changed = with_parts(rows, own, found->second);
+    y = changed.size(0) == y.size(0) ? changed
+                                     : at::slice_scatter(y, changed, 0, span.begin, span.end);
   }
   return y;
 }
@@ -68,6 +104,7 @@ at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row adapters
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon) {
   switch (path_of(x)) {
     case path::training: return training::rms_norm(x.to(at::kFloat), gain, epsilon);
+    case path::exact: return exact::rms_norm(x, gain, epsilon);
     case path::streaming: return streaming::rms_norm(x, gain, epsilon);
     case path::plain: break;
   }
@@ -77,13 +114,16 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon)
 
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& shift,
                       double epsilon) {
-  if (path_of(x) == path::streaming) return streaming::layer_norm(x, gain, shift, epsilon);
+  const auto way = path_of(x);
+  if (way == path::streaming) return streaming::layer_norm(x, gain, shift, epsilon);
+  if (way == path::exact) return exact::layer_norm(x, gain, shift, epsilon);
   return at::layer_norm(x, {x.size(-1)}, gain, shift, epsilon);
 }
 
 at::Tensor activate(const at::Tensor& x, activation_kind kind) {
   const auto way = path_of(x);
   if (way == path::streaming) return streaming::activate(x, kind);
+  if (way == path::exact) return exact::activate(x, kind);
   if (way == path::training && kind == activation_kind::silu_gated) return training::swiglu(x);
   if (kind == activation_kind::relu_squared) return at::relu(x).square();
   const auto parts = x.chunk(2, -1);
@@ -98,7 +138,9 @@ at::Tensor activate(const at::Tensor& x, activation_kind kind) {
 }
 
 at::Tensor silu(const at::Tensor& x) {
-  return path_of(x) == path::streaming ? streaming::silu(x) : at::silu(x);
+  const auto way = path_of(x);
+  if (way == path::exact) return exact::silu(x);
+  return way == path::streaming ? streaming::silu(x) : at::silu(x);
 }
 
 at::Tensor add(const at::Tensor& x, const at::Tensor& y) {
@@ -109,6 +151,7 @@ at::Tensor bag(const at::Tensor& index, const at::Tensor& table) {
   switch (path_of(table)) {
     case path::training: return training::bag(index, table);
     case path::streaming: return streaming::bag(index, table);
+    case path::exact:
     case path::plain: break;
   }
   return at::embedding(table, index.to(at::kLong)).sum(1);
@@ -117,6 +160,7 @@ at::Tensor bag(const at::Tensor& index, const at::Tensor& table) {
 at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
   switch (path_of(qkv)) {
     case path::training: return training::attend(qkv, call);
+    case path::exact: return exact::attend(qkv, call);
     case path::streaming: return streaming::attend(qkv, call);
     case path::plain: break;
   }

@@ -1,6 +1,7 @@
-// The operations a model is made of. Each has three paths behind one name:
+// The operations a model is made of. Each has four paths behind one name:
 //   training   fp32 on CPU while gradients are recorded: bfloat16 products, own backward kernels
 //   streaming  fp32 on CPU without gradients: every row's result is independent of the number of rows
+//   exact      the streaming path's bits with gradients, where `exact_gradients` asks for it
 //   plain      everything else (CUDA, double precision): the same formulas written with ATen
 // Internal header of engine/: it shows ATen types.
 #pragma once
@@ -86,6 +87,23 @@ struct routing {
   at::Tensor weight;                 ///< [n, chosen]
 };
 routing route(const at::Tensor& logits, const at::Tensor& correction, const experts_config& config);
+
+/// While it lives, operations of this thread that record gradients give the bits of the streaming
+/// path instead of bfloat16 products: from packed weights, in fp32. Gradients are those of the
+/// formulas; matrices with a `value` get theirs, packed ones give them to their input only.
+class exact_gradients {
+ public:
+  exact_gradients();
+  ~exact_gradients();
+  exact_gradients(const exact_gradients&) = delete;
+  exact_gradients& operator=(const exact_gradients&) = delete;
+
+ private:
+  int before_;
+};
+
+/// [out, in] fp32 from what `pack` made; undefined for weights of few bits.
+at::Tensor unpack(const matrix& w, std::int64_t in);
 
 /// Derives `half` (for training) or `packed` (for streaming) from `value`.
 void refresh_half(matrix& w);

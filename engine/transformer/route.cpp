@@ -101,7 +101,12 @@ routing route(const at::Tensor& logits, const at::Tensor& correction,
     r.expert.insert(r.expert.end(), taken.begin(), taken.end());
     std::copy(w.begin(), w.end(), weight.data_ptr<double>() + t * chosen);
   }
-  if (c10::GradMode::is_enabled() && logits.requires_grad()) {
+  if (path_of(logits) == path::exact) {
+    const auto index = at::tensor(r.expert, at::kLong).view({n, chosen});
+    r.weight = exact::recorded(
+        weight.to(at::kFloat), {logits},
+        [index, config](const std::vector<at::Tensor>& in) { return weigh(in[0], index, config); });
+  } else if (c10::GradMode::is_enabled() && logits.requires_grad()) {
     const auto index = at::tensor(r.expert, at::kLong).view({n, chosen}).to(logits.device());
     r.weight = weigh(logits, index, config);
   } else {

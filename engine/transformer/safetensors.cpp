@@ -96,8 +96,11 @@ result<safetensors_file> safetensors_file::parse(std::vector<std::byte> bytes,
   return file;
 }
 
-result<void> write_safetensors(const std::string& path, std::span<const stored_tensor> tensors,
-                               const std::map<std::string, std::string>& metadata) {
+namespace {
+
+/// What stands before the data: the header's length and the header.
+std::string head_of(std::span<const stored_tensor> tensors,
+                    const std::map<std::string, std::string>& metadata) {
   json header = json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
@@ -108,19 +111,33 @@ result<void> write_safetensors(const std::string& path, std::span<const stored_t
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
+  const std::uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), 8) + text;
+}
+
+std::string_view chars_of(const stored_tensor& t) {
+  return {reinterpret_cast<const char*>(t.data.data()), t.data.size()};
+}
+
+}  // namespace
+
+std::string safetensors_bytes(std::span<const stored_tensor> tensors,
+                              const std::map<std::string, std::string>& metadata) {
+  auto bytes = head_of(tensors, metadata);
+  for (const auto& t : tensors) bytes += chars_of(t);
+  return bytes;
+}
+
+result<void> write_safetensors(const std::string& path, std::span<const stored_tensor> tensors,
+                               const std::map<std::string, std::string>& metadata) {
   const std::string partial = path + ".tmp";
   const auto io = [](const error& e) { return fail("safetensors.io", e.message); };
   {
     const auto out = trust::create_file(partial);
     if (!out) return io(out.error());
-    const std::uint64_t length = text.size();
-    if (auto done = out->write({reinterpret_cast<const char*>(&length), 8}); !done)
-      return io(done.error());
-    if (auto done = out->write(text); !done) return io(done.error());
+    if (auto done = out->write(head_of(tensors, metadata)); !done) return io(done.error());
     for (const auto& t : tensors)
-      if (auto done = out->write({reinterpret_cast<const char*>(t.data.data()), t.data.size()});
-          !done)
-        return io(done.error());
+      if (auto done = out->write(chars_of(t)); !done) return io(done.error());
   }
   if (auto done = trust::rename_file(partial, path); !done) return io(done.error());
   return {};

@@ -50,6 +50,10 @@ struct tensor_set {
 result<void> write_safetensors(const std::string& path, std::span<const stored_tensor> tensors,
                                const std::map<std::string, std::string>& metadata);
 
+/// The same as bytes, for what is small: an adapter.
+std::string safetensors_bytes(std::span<const stored_tensor> tensors,
+                              const std::map<std::string, std::string>& metadata);
+
 /// Bytes of one element; 0 for a dtype we do not know.
 std::size_t element_size(std::string_view dtype);
 

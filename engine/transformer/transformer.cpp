@@ -1,6 +1,8 @@
 // The model definition.
 #include "engine/transformer/transformer.hpp"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 
 namespace hocket::engine {
@@ -10,6 +12,19 @@ at::Tensor linear(const at::Tensor& x, const transformer::linear_weights& w,
                   adapters_by_row adapters) {
   const auto y = ops::linear(x, w.weight, adapters);
   return w.bias.defined() ? y + w.bias : y;
+}
+
+/// The adapters of some rows, by their places among those; `rows` ascends.
+std::vector<adapter_rows> among(adapters_by_row all, const std::vector<std::int64_t>& rows) {
+  std::vector<adapter_rows> found;
+  for (const auto& span : all) {
+    const auto place = [&](std::int64_t row) {
+      return std::lower_bound(rows.begin(), rows.end(), row) - rows.begin();
+    };
+    const adapter_rows part{place(span.begin), place(span.end), span.taken};
+    if (part.begin < part.end) found.push_back(part);
+  }
+  return found;
 }
 
 }  // namespace
@@ -71,7 +86,7 @@ at::Tensor transformer::feed_forward(const at::Tensor& x, int i, const row_map& 
   const auto& config = config_.layers[i].feed_forward;
   const auto y = normalise(x, w.norm);
   at::Tensor out;
-  if (config.experts.count > 0) out = experts(y, i);
+  if (config.experts.count > 0) out = experts(y, i, rows);
   if (config.experts.count == 0 || config.experts.shared > 0) {
     const auto hidden = ops::activate(linear(y, w.dense.up, rows.adapters), config.activation);
     const auto dense = linear(hidden, w.dense.down, rows.adapters);
@@ -80,7 +95,7 @@ at::Tensor transformer::feed_forward(const at::Tensor& x, int i, const row_map& 
   return config_.branch_norms ? normalise(out, w.branch_norm) : out;
 }
 
-at::Tensor transformer::experts(const at::Tensor& x, int i) const {
+at::Tensor transformer::experts(const at::Tensor& x, int i, const row_map& rows) const {
   const auto& w = layers_[i].feed;
   const auto& config = config_.layers[i].feed_forward;
   const std::int64_t n = x.size(0), chosen = config.experts.chosen;
@@ -94,9 +109,10 @@ at::Tensor transformer::experts(const at::Tensor& x, int i) const {
     const auto row = at::tensor(taken, at::kLong).to(x.device());
     const auto weight =
         choice.weight.flatten().index_select(0, at::tensor(place, at::kLong).to(x.device()));
+    const auto adapters = among(rows.adapters, taken);
     const auto hidden =
-        ops::activate(linear(x.index_select(0, row), w.experts[e].up, {}), config.activation);
-    const auto y = linear(hidden, w.experts[e].down, {}) * weight.unsqueeze(1);
+        ops::activate(linear(x.index_select(0, row), w.experts[e].up, adapters), config.activation);
+    const auto y = linear(hidden, w.experts[e].down, adapters) * weight.unsqueeze(1);
     out = out.index_add(0, row, y.to(out.scalar_type()));
   }
   return out;

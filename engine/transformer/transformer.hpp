@@ -68,7 +68,7 @@ class transformer {
                        const row_map& rows) const;
   at::Tensor latent_qkv(const at::Tensor& x, int i, const row_map& rows) const;
   at::Tensor feed_forward(const at::Tensor& x, int i, const row_map& rows) const;
-  at::Tensor experts(const at::Tensor& x, int i) const;
+  at::Tensor experts(const at::Tensor& x, int i, const row_map& rows) const;
 
   transformer_config config_;
   std::vector<layer> layers_;

@@ -16,7 +16,7 @@ language_model::language_model() = default;
 language_model::~language_model() = default;
 
 result<std::shared_ptr<const language_model>> language_model::build(
-    const network_config& config, std::span<const stored_weights> tensors) {
+    const network_config& config, std::span<const stored_weights> tensors, block_types blocks) {
   std::unordered_map<std::string, const stored_weights*> by_name;
   for (const auto& t : tensors) by_name[t.name] = &t;
   const auto source = [&](const std::string& name) -> const stored_weights* {
@@ -24,7 +24,7 @@ result<std::shared_ptr<const language_model>> language_model::build(
     return found == by_name.end() ? nullptr : found->second;
   };
   try {
-    auto weights = read_weights(config, source);
+    auto weights = read_weights(config, source, blocks);
     if (!weights) return fail(weights);
     std::shared_ptr<language_model> model(new language_model);
     model->config_ = config;
@@ -36,16 +36,18 @@ result<std::shared_ptr<const language_model>> language_model::build(
 }
 
 struct language_sequence::state {
-  explicit state(std::shared_ptr<const language_model> m)
-      : model(std::move(m)), memory(model->config().trunk) {}
+  state(std::shared_ptr<const language_model> m, std::shared_ptr<const engine::adapter> a)
+      : model(std::move(m)), adapter(std::move(a)), memory(model->config().trunk) {}
 
   std::shared_ptr<const language_model> model;
+  std::shared_ptr<const engine::adapter> adapter;
   std::int64_t length = 0;
   engine::kv_cache memory;
 };
 
-language_sequence::language_sequence(std::shared_ptr<const language_model> model)
-    : state_(std::make_unique<state>(std::move(model))) {}
+language_sequence::language_sequence(std::shared_ptr<const language_model> model,
+                                     std::shared_ptr<const engine::adapter> adapter)
+    : state_(std::make_unique<state>(std::move(model), std::move(adapter))) {}
 language_sequence::language_sequence(std::unique_ptr<state> state) : state_(std::move(state)) {}
 language_sequence::~language_sequence() = default;
 language_sequence::language_sequence(language_sequence&&) noexcept = default;
@@ -86,10 +88,13 @@ result<void> check(std::span<const std::int32_t> tokens, const network_config& c
   return {};
 }
 
-/// Scores of the rows of `states` that are asked for.
+}  // namespace
+
 std::vector<float> scores_from(const at::Tensor& states, const network_config& config,
-                               const engine::matrix& head) {
-  const auto logits = engine::ops::linear(states, head);
+                               const engine::matrix& head, const engine::adapter* taken) {
+  std::vector<engine::adapter_rows> rows;
+  if (taken) rows.push_back({0, states.size(0), taken});
+  const auto logits = engine::ops::linear(states, head, rows);
   std::vector<float> scores(logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel());
   if (config.logit_softcap > 0) {
     const auto cap = static_cast<float>(config.logit_softcap);
@@ -97,8 +102,6 @@ std::vector<float> scores_from(const at::Tensor& states, const network_config& c
   }
   return scores;
 }
-
-}  // namespace
 
 result<std::vector<std::vector<float>>> append_batch(
     std::span<language_sequence* const> sequences,
@@ -120,6 +123,8 @@ result<std::vector<std::vector<float>>> append_batch(
       auto& s = sequences[i]->inner();
       const auto count = static_cast<std::int64_t>(tokens[i].size());
       rows.streams.push_back({&s.memory, s.length, count});
+      const auto row = static_cast<std::int64_t>(ids.size());
+      if (s.adapter) rows.adapters.push_back({row, row + count, s.adapter.get()});
       ids.insert(ids.end(), tokens[i].begin(), tokens[i].end());
       s.length += count;
     }
@@ -128,10 +133,11 @@ result<std::vector<std::vector<float>>> append_batch(
     if (config.embedding_scale != 1) x = x * config.embedding_scale;
     const auto states = w.trunk.forward(x, rows);
     std::int64_t row = 0;
-    for (const auto& stream : rows.streams) {
-      const std::int64_t end = row + stream.count;
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      const std::int64_t end = row + rows.streams[i].count;
       const auto wanted = states.slice(0, which == scores_of::every ? row : end - 1, end);
-      scores.push_back(scores_from(wanted, config, w.head));
+      const auto* taken = sequences[i]->inner().adapter.get();
+      scores.push_back(scores_from(wanted, config, w.head, taken));
       row = end;
     }
     return scores;

@@ -10,10 +10,17 @@
 #include "engine/language/network/config.hpp"
 #include "graph/core/result.hpp"
 
+namespace hocket::engine {
+struct adapter;
+}
+
 namespace hocket::language {
 
 struct stored_weights;
 struct network_weights;
+
+/// What becomes of weights of few bits. `widened`: fp32, so that gradients pass through them.
+enum class block_types : std::uint8_t { kept, widened };
 
 /// Immutable weights that any number of sequences share.
 /// *Threads*: `build` from any; a built model is used by one thread per batch of sequences.
@@ -23,7 +30,8 @@ class language_model {
   /// From a checkpoint's tensors under Hugging Face's names, of any type that is read.
   /// *Errors*: model.missing_tensor, model.bad_shape, model.engine, those of `dequantize`.
   static result<std::shared_ptr<const language_model>> build(
-      const network_config& config, std::span<const stored_weights> tensors);
+      const network_config& config, std::span<const stored_weights> tensors,
+      block_types blocks = block_types::kept);
   ~language_model();
 
   const network_config& config() const { return config_; }
@@ -42,7 +50,9 @@ class language_model {
 /// grow as they are needed. *Threads*: one at a time.
 class language_sequence {
  public:
-  explicit language_sequence(std::shared_ptr<const language_model> model);
+  /// With an adapter, every token is read through it (`engine/lora` makes them).
+  explicit language_sequence(std::shared_ptr<const language_model> model,
+                             std::shared_ptr<const engine::adapter> adapter = nullptr);
   ~language_sequence();
   language_sequence(language_sequence&&) noexcept;
   language_sequence& operator=(language_sequence&&) noexcept;

@@ -17,16 +17,16 @@ auto fail_in(const std::string& path, const result<T>& failed) {
   return fail(e.code, e.message.starts_with(path) ? e.message : path + ": " + e.message);
 }
 
-loaded open_gguf(const std::string& path, std::int64_t context) {
+loaded open_gguf(const std::string& path, std::int64_t context, block_types blocks) {
   const auto file = gguf_file::open(path);
   if (!file) return fail_in(path, file);
   const auto config = read_network_config(*file, context);
   if (!config) return fail_in(path, config);
-  auto model = language_model::build(*config, checkpoint_tensors(*file));
+  auto model = language_model::build(*config, checkpoint_tensors(*file), blocks);
   return model ? model : fail_in(path, model);
 }
 
-loaded open_folder(const std::string& folder, std::int64_t context) {
+loaded open_folder(const std::string& folder, std::int64_t context, block_types blocks) {
   const auto json = folder + "/config.json";
   const auto text = read_text(json, 16u << 20);
   if (!text) return fail_in(json, text);
@@ -36,16 +36,16 @@ loaded open_folder(const std::string& folder, std::int64_t context) {
   const auto path = std::filesystem::exists(index) ? index : one;
   const auto files = safetensors_set::open(path);
   if (!files) return fail_in(path, files);
-  auto model = language_model::build(*config, files->tensors());
+  auto model = language_model::build(*config, files->tensors(), blocks);
   return model ? model : fail_in(path, model);
 }
 
 }  // namespace
 
-loaded open_language_model(const std::string& path, std::int64_t context) {
+loaded open_language_model(const std::string& path, std::int64_t context, block_types blocks) {
   std::error_code failed;
-  if (std::filesystem::is_directory(path, failed)) return open_folder(path, context);
-  if (std::filesystem::is_regular_file(path, failed)) return open_gguf(path, context);
+  if (std::filesystem::is_directory(path, failed)) return open_folder(path, context, blocks);
+  if (std::filesystem::is_regular_file(path, failed)) return open_gguf(path, context, blocks);
   return fail("model.no_files",
               path + ": neither a GGUF file nor a folder with config.json and model.safetensors");
 }

@@ -14,7 +14,7 @@ namespace hocket::language {
 /// *Errors*: model.no_files (neither), model_file.* (a damaged or unsupported file), model.*
 /// (configuration, weights); each names the file.
 /// *Memory*: the files are mapped while they are read; the model keeps its own packed copy.
-result<std::shared_ptr<const language_model>> open_language_model(const std::string& path,
-                                                                  std::int64_t context = 0);
+result<std::shared_ptr<const language_model>> open_language_model(
+    const std::string& path, std::int64_t context = 0, block_types blocks = block_types::kept);
 
 }  // namespace hocket::language

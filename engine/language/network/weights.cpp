@@ -1,5 +1,7 @@
 #include "engine/language/network/weights.hpp"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
@@ -14,8 +16,8 @@ using engine::transformer;
 /// Reads tensors until one is missing or has another shape; then says which.
 class reader {
  public:
-  reader(const network_config& config, const tensor_source& source)
-      : config_(config), source_(source) {}
+  reader(const network_config& config, const tensor_source& source, block_types blocks)
+      : config_(config), source_(source), blocks_(blocks) {}
 
   bool failed() const { return failed_; }
 
@@ -50,7 +52,8 @@ class reader {
       if (bias) biases.push_back(tensor(name + ".bias", {out}));
     }
     if (bias) w.bias = at::cat(biases, 0);
-    if (failed_ || pack_groups(w.weight, rows, in)) return;
+    if (failed_) return;
+    if (blocks_ == block_types::kept && pack_groups(w.weight, rows, in)) return;
     std::vector<at::Tensor> values;
     for (const auto& [name, out] : parts) values.push_back(tensor(name + ".weight", {out, in}));
     if (!failed_) pack(w.weight, at::cat(values, 0));
@@ -125,6 +128,7 @@ class reader {
 
   const network_config& config_;
   const tensor_source& source_;
+  const block_types blocks_;
   bool failed_ = false;
   std::string code_, problem_;
 };
@@ -208,12 +212,24 @@ void read_feed_forward(reader& r, const std::string& name, const network_config&
     read_dense(r, p + "shared_experts.", d, std::int64_t{e.shared} * f.width, f, w.dense);
 }
 
+/// The transformer has numbered its own matrices; the head's and those of experts come after them.
+void number_rest(network_weights& w, const network_config& c) {
+  int id = 0;
+  for (std::size_t i = 0; i < c.trunk.layers.size(); ++i)
+    id = std::max(id, w.trunk.layer_at(static_cast<int>(i)).feed.dense.down.weight.id);
+  w.head.id = ++id;
+  for (std::size_t i = 0; i < c.trunk.layers.size(); ++i)
+    for (auto& e : w.trunk.layer_at(static_cast<int>(i)).feed.experts)
+      e.up.weight.id = ++id, e.down.weight.id = ++id;
+}
+
 }  // namespace
 
-result<network_weights> read_weights(const network_config& c, const tensor_source& source) {
+result<network_weights> read_weights(const network_config& c, const tensor_source& source,
+                                     block_types blocks) {
   c10::NoGradGuard no_grad;
   network_weights w{{}, transformer(c.trunk), {}};
-  reader r(c, source);
+  reader r(c, source, blocks);
   const std::int64_t d = c.trunk.width;
   w.table = r.tensor("model.embed_tokens.weight", {c.vocabulary, d});
   for (std::size_t i = 0; i < c.trunk.layers.size(); ++i) {
@@ -235,6 +251,7 @@ result<network_weights> read_weights(const network_config& c, const tensor_sourc
   w.trunk.final_norm() = r.norm("model.norm", d);
   r.head(c.tied ? "model.embed_tokens" : "lm_head", c.vocabulary, d, w.head);
   HOCKET_TRY(r.outcome());
+  number_rest(w, c);
   return w;
 }
 

@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "engine/language/files/tensor_type.hpp"
 #include "engine/language/network/config.hpp"
+#include "engine/language/network/model.hpp"
 #include "engine/transformer/transformer.hpp"
 
 namespace hocket::language {
@@ -20,9 +22,15 @@ struct network_weights {
   engine::matrix head;  ///< [vocabulary, width]
 };
 
+/// Scores [rows, vocabulary] of normalised states [rows, width]; `taken` may be null.
+std::vector<float> scores_from(const at::Tensor& states, const network_config& config,
+                               const engine::matrix& head, const engine::adapter* taken);
+
 /// Reads the weights of a network under Hugging Face's names and packs them for streaming: block types
-/// as groups, bfloat16 as such, all else as fp32. *Errors*: model.missing_tensor, model.bad_shape,
+/// as groups (or widened), bfloat16 as such, all else as fp32. Every linear layer but routers gets a
+/// matrix::id of its own. *Errors*: model.missing_tensor, model.bad_shape,
 /// those of `dequantize`; the message names the tensor.
-result<network_weights> read_weights(const network_config& config, const tensor_source& source);
+result<network_weights> read_weights(const network_config& config, const tensor_source& source,
+                                     block_types blocks = block_types::kept);
 
 }  // namespace hocket::language

@@ -57,13 +57,17 @@ std::size_t token_mask::count() const {
   return n;
 }
 
-double logprob_of(std::span<const float> scores, std::int32_t id) {
-  double greatest = never, sum = 0;
+log_softmax::log_softmax(std::span<const float> scores) : greatest(never), log_sum(0) {
   for (const float s : scores)
     if (s > greatest) greatest = s;
+  double sum = 0;
   for (const float s : scores)
     if (!std::isnan(s)) sum += std::exp(static_cast<double>(s) - greatest);
-  return static_cast<double>(scores[static_cast<std::size_t>(id)]) - greatest - std::log(sum);
+  log_sum = std::log(sum);
+}
+
+double logprob_of(std::span<const float> scores, std::int32_t id) {
+  return log_softmax(scores)(scores[static_cast<std::size_t>(id)]);
 }
 
 std::vector<token_logprob> top_logprobs(std::span<const float> scores, int count) {
@@ -75,8 +79,9 @@ std::vector<token_logprob> top_logprobs(std::span<const float> scores, int count
                     better);
   std::vector<token_logprob> top;
   if (keep == 0) return top;
-  const double offset = logprob_of(scores, all[0].id) - all[0].score;
-  for (std::size_t i = 0; i < keep; ++i) top.push_back({all[i].id, all[i].score + offset});
+  const log_softmax logprob(scores);
+  for (std::size_t i = 0; i < keep; ++i)
+    top.push_back({all[i].id, logprob(scores[static_cast<std::size_t>(all[i].id)])});
   return top;
 }
 

@@ -82,6 +82,14 @@ class sampler {
   std::deque<std::int32_t> recent_;
 };
 
+/// What turns scores into log probabilities, in double precision and one order: the same bits wherever
+/// it is used.
+struct log_softmax {
+  explicit log_softmax(std::span<const float> scores);
+  double operator()(float score) const { return static_cast<double>(score) - greatest - log_sum; }
+  double greatest, log_sum;
+};
+
 /// log softmax at `id` in double precision: the same whatever was drawn how.
 double logprob_of(std::span<const float> scores, std::int32_t id);
 /// The `count` most probable, ties to the lower id.

@@ -1,0 +1,153 @@
+#include "engine/lora/adapter_files.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include "engine/transformer/ops.hpp"
+#include "engine/transformer/tensor_file.hpp"
+
+namespace hocket::lora {
+
+std::shared_ptr<const engine::adapter> adapter_weights::packed() const {
+  auto copy = std::make_shared<engine::adapter>();
+  for (const auto& [id, parts] : adapter->parts)
+    for (const auto& p : parts) {
+      auto part = p;
+      part.down.value = part.up.value = at::Tensor();
+      copy->parts[id].push_back(std::move(part));
+    }
+  return copy;
+}
+
+void adapter_weights::pack() {
+  c10::NoGradGuard no_grad;
+  for (auto& e : entries) engine::ops::pack(e.part->down), engine::ops::pack(e.part->up);
+}
+
+result<adapter_weights> allocate(const language::language_model& model, lora_config config) {
+  adapter_weights w;
+  std::vector<module> chosen;
+  for (const auto& m : modules_of(model)) {
+    const auto yes = selects(config, m.name);
+    if (!yes) return fail(yes);
+    if (*yes) chosen.push_back(m);
+  }
+  if (chosen.empty())
+    return fail("lora.bad_config", "no module of this model is a target of the adapter");
+  // A list keeps only what there is, so that the files name nothing that another reader misses.
+  std::erase_if(config.modules, [&](const std::string& name) {
+    return std::none_of(chosen.begin(), chosen.end(), [&](const module& m) {
+      return m.name == name || m.name.ends_with("." + name);
+    });
+  });
+  for (const auto& m : chosen) {
+    const std::int64_t rank = config.rank_of(m.name);
+    engine::low_rank part;
+    part.down.value = at::zeros({rank, m.in}, at::kFloat);
+    part.up.value = at::zeros({m.out, rank}, at::kFloat);
+    part.scale = config.scale_of(m.name);
+    part.first = m.first;
+    w.adapter->parts[m.id].push_back(std::move(part));
+  }
+  for (auto& [id, parts] : w.adapter->parts)
+    for (auto& part : parts)
+      for (const auto& m : chosen)
+        if (m.id == id && m.first == part.first) w.entries.push_back({m, &part});
+  std::sort(w.entries.begin(), w.entries.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.where.id, a.where.first) < std::pair(b.where.id, b.where.first);
+  });
+  w.config = std::move(config);
+  return w;
+}
+
+namespace {
+
+/// SplitMix64: the same numbers on every machine.
+std::uint64_t next(std::uint64_t& state) {
+  std::uint64_t z = state += 0x9e3779b97f4a7c15u;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+  return z ^ z >> 31;
+}
+
+std::string tensor_name(const module& m, const char* which) {
+  return "base_model.model." + m.name + ".lora_" + which + ".weight";
+}
+
+}  // namespace
+
+void initialise(adapter_weights& w, std::uint64_t seed) {
+  for (auto& e : w.entries) {
+    std::uint64_t state = seed;
+    for (const unsigned char c : e.where.name) state = next(state) ^ c;
+    auto& a = e.part->down.value;
+    const double bound = 1 / std::sqrt(static_cast<double>(e.where.in));
+    float* to = a.data_ptr<float>();
+    for (std::int64_t i = 0; i < a.numel(); ++i) {
+      const double uniform = static_cast<double>(next(state) >> 11) * 0x1p-53;
+      to[i] = static_cast<float>((2 * uniform - 1) * bound);
+    }
+  }
+  w.pack();
+}
+
+result<void> read_tensors(const std::string& bytes, const std::string& file,
+                          const wanted_tensors& into) {
+  const auto* from = reinterpret_cast<const std::byte*>(bytes.data());
+  auto parsed = engine::safetensors_file::parse({from, from + bytes.size()}, file);
+  if (!parsed) return fail(parsed);
+  for (const auto& [name, target] : into) {
+    const auto* t = parsed->find(name);
+    if (!t) return fail("lora.missing_tensor", file + ": no tensor " + name);
+    if (at::IntArrayRef(t->shape) != target.sizes())
+      return fail("lora.bad_shape",
+                  fmt::format("{}: {} is [{}], the model needs [{}]", file, name,
+                              fmt::join(t->shape, ", "), fmt::join(target.sizes().vec(), ", ")));
+  }
+  if (parsed->tensors().size() != into.size())
+    for (const auto& t : parsed->tensors())
+      if (!t.name.ends_with(".base_layer.weight") &&
+          std::none_of(into.begin(), into.end(), [&](const auto& w) { return w.first == t.name; }))
+        return fail("lora.unknown_tensor",
+                    fmt::format("{}: {} belongs to no module that is adapted", file, t.name));
+  if (auto copied = engine::copy_tensors(*parsed, into); !copied)
+    return fail(copied.error().code, file + ": " + copied.error().message);
+  for (const auto& [name, target] : into)
+    if (!target.isfinite().all().item<bool>())
+      return fail("lora.not_finite", file + ": " + name + " holds what is no number");
+  return {};
+}
+
+result<adapter_weights> read_adapter(const language::language_model& model,
+                                     const adapter_files& files) {
+  c10::NoGradGuard no_grad;
+  auto config = read_peft_config(files.config);
+  if (!config) return fail(config);
+  auto w = allocate(model, std::move(*config));
+  if (!w) return fail(w);
+  wanted_tensors wanted;
+  for (const auto& e : w->entries) {
+    wanted.emplace_back(tensor_name(e.where, "A"), e.part->down.value);
+    wanted.emplace_back(tensor_name(e.where, "B"), e.part->up.value);
+  }
+  HOCKET_TRY(read_tensors(files.weights, "adapter_model.safetensors", wanted));
+  w->pack();
+  return w;
+}
+
+adapter_files write_adapter(const adapter_weights& w) {
+  engine::named_tensors named;
+  for (const auto& e : w.entries) {
+    named.emplace_back(tensor_name(e.where, "A"), e.part->down.value.detach());
+    named.emplace_back(tensor_name(e.where, "B"), e.part->up.value.detach());
+  }
+  const auto set = engine::snapshot(named, {{"format", "pt"}});
+  return {write_peft_config(w.config), engine::safetensors_bytes(set.tensors, set.metadata)};
+}
+
+}  // namespace hocket::lora

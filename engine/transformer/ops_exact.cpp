@@ -1,0 +1,167 @@
+// Exact path of ops.hpp: the streaming path's results with gradients. What a gradient needs besides a
+// product is computed again from the saved inputs, by the formulas of the plain path.
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include "engine/transformer/kernels.hpp"
+#include "engine/transformer/ops_paths.hpp"
+#include "graph/core/assert.hpp"
+
+namespace hocket::engine::ops {
+
+at::Tensor unpack(const matrix& w, std::int64_t in) {
+  if (!w.packed.defined()) return {};
+  constexpr std::int64_t tile = 64;
+  HOCKET_ASSERT(w.packed.numel() == kernels::packed_size(w.out, in));
+  // Tile by tile [in, 64]; a last one in part is filled up with zeros.
+  return w.packed.view({-1, in, tile})
+      .transpose(1, 2)
+      .to(at::kFloat, false, true, at::MemoryFormat::Contiguous)
+      .reshape({-1, in})
+      .slice(0, 0, w.out);
+}
+
+namespace exact {
+namespace {
+
+using torch::autograd::variable_list;
+using backward_of = std::function<variable_list(const at::Tensor& gradient)>;
+
+/// A step of a history whose gradients a function gives.
+struct step : torch::autograd::Node {
+  explicit step(backward_of b) : backward(std::move(b)) {}
+  variable_list apply(variable_list&& gradients) override {
+    if (!gradients[0].defined()) return variable_list(num_outputs());
+    return backward(gradients[0].contiguous());
+  }
+  void release_variables() override { backward = nullptr; }
+  std::string name() const override { return "hocket_exact"; }
+  backward_of backward;
+};
+
+bool any_gradient(const std::vector<at::Tensor>& inputs) {
+  for (const auto& t : inputs)
+    if (t.defined() && t.requires_grad()) return true;
+  return false;
+}
+
+at::Tensor with_history(const at::Tensor& value, const std::vector<at::Tensor>& inputs,
+                        backward_of backward) {
+  if (!any_gradient(inputs)) return value;
+  std::shared_ptr<step> node(new step(std::move(backward)), torch::autograd::deleteNode);
+  node->set_next_edges(torch::autograd::collect_next_edges(inputs));
+  auto y = value;
+  torch::autograd::set_history(y, node);
+  return y;
+}
+
+}  // namespace
+
+at::Tensor recorded(const at::Tensor& value, const std::vector<at::Tensor>& inputs,
+                    std::function<at::Tensor(const std::vector<at::Tensor>&)> formula) {
+  std::vector<at::Tensor> saved;
+  for (const auto& t : inputs) saved.push_back(t.detach());
+  return with_history(value, inputs, [saved, formula](const at::Tensor& g) {
+    at::AutoGradMode on(true);
+    const use_path plain(path::plain);
+    variable_list leaves;
+    for (const auto& t : saved) leaves.push_back(t.detach().requires_grad_(true));
+    return torch::autograd::grad({formula(leaves)}, leaves, {g});
+  });
+}
+
+at::Tensor linear(const at::Tensor& x, const matrix& w) {
+  at::Tensor y;
+  {
+    c10::NoGradGuard off;
+    y = streaming::linear(x.detach(), w);
+  }
+  const bool learns = w.value.defined() && w.value.requires_grad();
+  std::vector<at::Tensor> inputs{x};
+  if (learns) inputs.push_back(w.value);
+  const auto input = learns ? x.detach() : at::Tensor();
+  const bool wants = x.requires_grad();
+  const std::int64_t in = x.size(1);
+  return with_history(y, inputs, [w, input, learns, wants, in](const at::Tensor& g) {
+    c10::NoGradGuard off;
+    variable_list out(1);
+    if (wants) out[0] = at::mm(g, w.value.defined() ? w.value.detach() : unpack(w, in));
+    if (learns) out.push_back(at::mm(g.t(), input));
+    return out;
+  });
+}
+
+namespace {
+
+/// One input, one output: `value` of it now, `formula` for its gradient.
+template <class Value, class Formula>
+at::Tensor of_one(const at::Tensor& x, Value value, Formula formula) {
+  at::Tensor y;
+  {
+    c10::NoGradGuard off;
+    y = value(x.detach());
+  }
+  return recorded(y, {x}, [formula](const std::vector<at::Tensor>& in) { return formula(in[0]); });
+}
+
+}  // namespace
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon) {
+  return of_one(
+      x, [&](const at::Tensor& in) { return streaming::rms_norm(in, gain, epsilon); },
+      [gain, epsilon](const at::Tensor& in) { return ops::rms_norm(in, gain, epsilon); });
+}
+
+at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& shift,
+                      double epsilon) {
+  return of_one(
+      x, [&](const at::Tensor& in) { return streaming::layer_norm(in, gain, shift, epsilon); },
+      [gain, shift, epsilon](const at::Tensor& in) {
+        return ops::layer_norm(in, gain, shift, epsilon);
+      });
+}
+
+at::Tensor activate(const at::Tensor& x, activation_kind kind) {
+  return of_one(
+      x, [&](const at::Tensor& in) { return streaming::activate(in, kind); },
+      [kind](const at::Tensor& in) { return ops::activate(in, kind); });
+}
+
+at::Tensor silu(const at::Tensor& x) {
+  return of_one(
+      x, [&](const at::Tensor& in) { return streaming::silu(in); },
+      [](const at::Tensor& in) { return at::silu(in); });
+}
+
+at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
+  HOCKET_ASSERT(call.rows.streams.empty());  // gradients reach whole sequences only
+  // `call` refers to what lives as long as the model, and to these two, which do not.
+  struct lasting {
+    row_map rows;
+    rotation turn;
+  };
+  const auto kept = std::make_shared<lasting>();
+  kept->rows.sequences = call.rows.sequences, kept->rows.length = call.rows.length;
+  if (call.turn) kept->turn = *call.turn;
+  const auto& config = call.config;
+  const auto& vectors = call.vectors;
+  return of_one(
+      qkv, [&](const at::Tensor& in) { return streaming::attend(in, call); },
+      [kept, &config, &vectors, rotary = call.rotary, turns = call.turn != nullptr,
+       layer = call.layer, epsilon = call.epsilon](const at::Tensor& in) {
+        return plain::attend(in, {.config = config,
+                                  .vectors = vectors,
+                                  .rotary = rotary,
+                                  .turn = turns ? &kept->turn : nullptr,
+                                  .layer = layer,
+                                  .epsilon = epsilon,
+                                  .rows = kept->rows});
+      });
+}
+
+}  // namespace exact
+}  // namespace hocket::engine::ops
