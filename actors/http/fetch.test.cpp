@@ -1,5 +1,7 @@
 #include "actors/http/fetch.hpp"
 
+#include <mutex>
+
 #include "actors/http/server.test.hpp"
 
 using namespace hocket;
@@ -35,10 +37,14 @@ std::string code_of(const result<fetch_answer>& r) { return r ? "" : r.error().c
 TEST_CASE("what others answer is got whole, or not at all, and says why") {
   auto options = odd_server();
   // One that keeps an unanswered responder would answer 500.
+  std::mutex mutex;
   std::vector<responder> kept;
   const auto handle = options.handle;
   options.handle = [&](const request& r, const responder& reply) {
-    if (r.path == "/never") kept.push_back(reply);
+    if (r.path == "/never") {
+      std::lock_guard lock(mutex);
+      kept.push_back(reply);
+    }
     handle(r, reply);
   };
   const auto s = start(std::move(options));
@@ -69,6 +75,7 @@ TEST_CASE("what others answer is got whole, or not at all, and says why") {
   auto stopped = ask("/never");
   stopped.cancelled = &cancelled;
   CHECK(code_of(fetch(stopped)) == "http.cancelled");
+  std::lock_guard lock(mutex);
   kept.clear();
 }
 

@@ -62,8 +62,8 @@ TEST_CASE("sound comes onto the clock: late, early and all at once") {
 TEST_CASE("an app talks with the graph over a WebSocket") {
   harness h(type_of<door>(), options());
   REQUIRE(h.open());
-  http::websocket_client by;
   app a;
+  http::websocket_client by;
   a.connect(by, url_of(h) + "/v1/realtime?model=x");
   REQUIRE(settles(h, [&] { return h.sessions().size() == 2; }));
   CHECK(settles(h, [&] { return a.got("session.created"); }));
@@ -109,8 +109,8 @@ TEST_CASE("an app talks with the graph over a WebSocket") {
 TEST_CASE("conversations have a number, a length and an end that is told") {
   harness h(type_of<door>(), options({{"max_sessions", 1}, {"idle_limit_s", 20}}));
   REQUIRE(h.open());
-  http::websocket_client by;
   app first, second, third, lost;
+  http::websocket_client by;
   first.connect(by, url_of(h) + "/v1/realtime");
   REQUIRE(settles(h, [&] { return h.sessions().size() == 2; }));
   second.connect(by, url_of(h) + "/v1/realtime");
@@ -142,8 +142,8 @@ TEST_CASE("a gateway starts where it has conversations, and keys where others ca
   setenv("HOCKET_TEST_GATEWAY_KEY", "one,two", 1);
   harness h(type_of<door>(), options({{"key_env", "HOCKET_TEST_GATEWAY_KEY"}}));
   REQUIRE(h.open());
-  http::websocket_client by;
   app with, without;
+  http::websocket_client by;
   without.connect(by, url_of(h) + "/v1/realtime", {{"Authorization", "Bearer three"}});
   with.connect(by, url_of(h) + "/v1/realtime", {{"Authorization", "Bearer two"}});
   CHECK(becomes([&] { return without.is_refused("401"); }));

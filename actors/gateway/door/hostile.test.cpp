@@ -79,8 +79,8 @@ TEST_CASE("thirty hostile clients, and one that talks all the while") {
                                       {"resume_s", 0}}));
   REQUIRE(h.open());
   const http::header_list key = {{"Authorization", "Bearer one"}};
-  http::websocket_client by, hostile_by;
   app good;
+  http::websocket_client by, hostile_by;
   good.connect(by, url_of(h) + "/v1/hocket", key);
   REQUIRE(settles(h, [&] { return good.is_open(); }));
   good.send({{"type", "start"}});

@@ -69,8 +69,8 @@ TEST_CASE("a client secret lets in once, with its session, and makes no others")
   REQUIRE(value.starts_with("ek_"));
   CHECK(secret["session"]["instructions"] == "be short");
   CHECK(ask(h, path + key + value).find(" 401 ") != std::string::npos);
-  http::websocket_client by;
   app first, again, gemini;
+  http::websocket_client by;
   first.connect(by, url_of(h) + "/v1/realtime", {{"Authorization", "Bearer " + value}});
   REQUIRE(settles(h, [&] { return first.got("session.created"); }));
   CHECK(first.last("session.created")["session"]["instructions"] == "be short");
@@ -104,8 +104,8 @@ TEST_CASE("pages of strangers get no permission") {
 TEST_CASE("a broken connection is taken up again, where it was heard") {
   harness h(type_of<door>(), options());
   REQUIRE(h.open());
-  http::websocket_client by;
   app a, thief, b, late;
+  http::websocket_client by;
   a.connect(by, url_of(h) + "/v1/hocket");
   REQUIRE(settles(h, [&] { return a.is_open(); }));
   a.send(start_own);
@@ -151,8 +151,8 @@ TEST_CASE("a broken connection is taken up again, where it was heard") {
 TEST_CASE("nobody comes back: the conversation ends after a while") {
   harness h(type_of<door>(), options({{"resume_s", 2}}));
   REQUIRE(h.open());
-  http::websocket_client by;
   app a;
+  http::websocket_client by;
   a.connect(by, url_of(h) + "/v1/hocket");
   REQUIRE(settles(h, [&] { return a.is_open(); }));
   a.send(start_own);
@@ -170,8 +170,8 @@ TEST_CASE("Gemini's handle takes a session up again") {
   REQUIRE(h.open());
   const auto url =
       url_of(h) + "/ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent";
-  http::websocket_client by;
   app a, b, lost;
+  http::websocket_client by;
   const auto set_up = [&](app& who, const char* handle) {
     who.connect(by, url);
     REQUIRE(settles(h, [&] { return who.is_open(); }));
@@ -196,8 +196,8 @@ TEST_CASE("Gemini's handle takes a session up again") {
 TEST_CASE("who watches is told of micro-turns, work and the end before it comes") {
   harness h(type_of<door>(), options({{"idle_limit_s", 20}, {"session_limit_s", 600}}));
   REQUIRE(h.open());
-  http::websocket_client by;
   app a;
+  http::websocket_client by;
   a.connect(by, url_of(h) + "/v1/hocket");
   REQUIRE(settles(h, [&] { return a.is_open(); }));
   a.send(start_own);
