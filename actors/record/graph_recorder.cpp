@@ -201,8 +201,11 @@ void graph_recorder::keep_arrival(const plan& graph, const packet& p) {
 
 void graph_recorder::called(const plan& graph, const host::call_record& r) {
   const auto& actor = graph.actors[r.actor];
-  // A source is played: when it was called says nothing that its packets do not say.
-  if (time_ == nullptr || actor.type->info.source || !runs_here(actor)) return;
+  // A source is played: when it was called says nothing that its packets do not say. What one that
+  // listens, too, was given does.
+  const auto& info = actor.type->info;
+  if (info.source && (info.inputs.empty() || r.what == host::call_kind::produce)) return;
+  if (time_ == nullptr || !runs_here(actor)) return;
   if (!options_.host.empty()) {
     if (r.message != nullptr && r.message->body) keep_arrival(graph, *r.message);
     for (const auto& set : r.sets)

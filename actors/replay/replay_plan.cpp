@@ -8,6 +8,7 @@
 
 #include "actors/record/graph_recorder.hpp"
 #include "actors/replay/lacking.hpp"
+#include "actors/replay/listener.hpp"
 #include "actors/replay/names.hpp"
 #include "actors/replay/player.hpp"
 
@@ -36,14 +37,17 @@ result<void> check_globs(const graphs& all, const std::vector<std::string>& glob
   return {};
 }
 
-result<std::vector<role>> cast(const plan& graph, const replay_request& request) {
+result<std::vector<role>> cast(const plan& graph, const record::recording& from,
+                               const replay_request& request) {
   std::vector<role> roles(graph.actors.size(), role::left_out);
   for (std::size_t i = 0; i < roles.size(); ++i) {
     const auto& a = graph.actors[i];
     const bool replaced = std::find(request.replaced.begin(), request.replaced.end(), a.name) !=
                           request.replaced.end();
-    const bool runs =
-        request.only.empty() ? !a.type->info.source || replaced : matches_any(request.only, a.name);
+    const bool runs = request.only.empty()
+                          ? !a.type->info.source || replaced ||
+                                only_listened(graph, static_cast<actor_index>(i), from)
+                          : matches_any(request.only, a.name);
     if (runs && !matches_any(request.play, a.name)) roles[i] = role::live;
   }
   for (const auto& l : graph.links)
@@ -125,7 +129,7 @@ class maker {
       : from_(std::move(from)), request_(request), out_(out) {}
 
   result<plan> make(const plan& original) {
-    const auto roles = cast(original, request_);
+    const auto roles = cast(original, *from_, request_);
     if (!roles) return fail(roles);
     lacking_list lacking(*from_);
     lacking.look(original, *roles, 1);
@@ -142,6 +146,8 @@ class maker {
            original.actors[i].name);
       if (is == role::left_out) continue;
       if (is == role::played) put_player(made.actors[next], original.grid);
+      if (is == role::live && only_listened(original, static_cast<actor_index>(i), *from_))
+        put_listener(made.actors[next]);
       ++next;
     }
     return made;
@@ -169,9 +175,19 @@ class maker {
     a.restart.stop_graph = true;
   }
 
+  void put_listener(plan_actor& a) {
+    auto& type = listeners_[a.type];
+    if (type == nullptr) {
+      out_.types.push_back(std::make_unique<component_type>(listener_type(*a.type)));
+      type = out_.types.back().get();
+    }
+    a.type = type;
+  }
+
   std::shared_ptr<const record::recording> from_;
   const replay_request& request_;
   replay_plan& out_;
+  std::map<const component_type*, const component_type*> listeners_;
   std::map<std::pair<std::string, const component_type*>, const component_type*> players_;
 };
 
@@ -182,7 +198,7 @@ diagnostics find_lacking(const plan& original, const record::recording& from,
                          const std::vector<later_graph>& later) {
   lacking_list out(from);
   const auto look = [&](const plan& graph, int revision) {
-    if (const auto roles = cast(graph, request)) out.look(graph, *roles, revision);
+    if (const auto roles = cast(graph, from, request)) out.look(graph, *roles, revision);
   };
   look(original, 1);
   for (const auto& l : later) look(l.graph, l.number);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "actors/replay/listener.hpp"
 #include "actors/replay/names.hpp"
 #include "actors/replay/retrace.hpp"
 
@@ -52,9 +53,12 @@ result<retrace_cast> cast_retrace(const plan& original, const record::recording&
   std::vector<std::string> names;
   std::map<std::string, past> all;
   const auto look = [&](const plan& graph) {
-    for (const auto& a : graph.actors) {
+    for (std::size_t i = 0; i < graph.actors.size(); ++i) {
+      const auto& a = graph.actors[i];
       if (all.try_emplace(a.name).second) names.push_back(a.name);
-      all[a.name].source = all[a.name].source || a.type->info.source;
+      const bool plays =
+          a.type->info.source && !only_listened(graph, static_cast<actor_index>(i), from);
+      all[a.name].source = all[a.name].source || plays;
     }
   };
   look(original);

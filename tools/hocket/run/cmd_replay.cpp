@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/rewire/report.hpp"
+#include "actors/host/plan_view.hpp"
 #include "actors/host/runtime.hpp"
 #include "actors/start_run.hpp"
 #include "actors/replay/comparison.hpp"
@@ -334,15 +335,24 @@ std::optional<replay::replay_plan> cast_it(const replay_options& o, const record
   return std::move(*made);
 }
 
-/// A check that compared nothing says nothing, unless nobody who ran had anything to say.
+/// A check that compared nothing says nothing, unless nobody who ran had anything to say: the
+/// recording is whole, holds all their outputs, and no packet of them.
 bool compared_enough(const std::vector<replay::compared_output>& all, const plan& graph,
                      const replay::replay_plan& what, const record::recording& from) {
   if (std::any_of(all.begin(), all.end(), [](const auto& c) { return c.same > 0; })) return true;
-  const bool speaks = std::any_of(graph.actors.begin(), graph.actors.end(), [&](const auto& a) {
-    return !a.type->info.outputs.empty() &&
-           std::find(what.live.begin(), what.live.end(), a.name) != what.live.end();
-  });
-  return !speaks && from.how_it_ended().complete;
+  const auto spoke = [&](actor_index a) {
+    const auto& outputs = graph.actors[a].type->info.outputs;
+    for (std::size_t port = 0; port < outputs.size(); ++port) {
+      const auto* said = from.find(host::output_name(graph, a, port));
+      if (said == nullptr || said->packets > 0) return true;
+    }
+    return false;
+  };
+  for (std::size_t a = 0; a < graph.actors.size(); ++a)
+    if (std::find(what.live.begin(), what.live.end(), graph.actors[a].name) != what.live.end() &&
+        spoke(static_cast<actor_index>(a)))
+      return false;
+  return from.how_it_ended().complete;
 }
 
 /// The files that a replay would write must not be those that it reads.
