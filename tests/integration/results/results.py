@@ -142,7 +142,7 @@ def every_graph_is_the_same_again():
             return  # a sound card knows real time alone, and the run says so
         recording = path(f"{name}{virtual}.mcap")
         run("run", f"configs/graphs/{name}.yaml", "--out", path(f"{name}{virtual}"), "--record", recording,
-            "--no-picture", "--duration", "4", *(live if name == "live" else []),
+            "--no-picture", "--duration", "3", *(live if name == "live" else []),
             *(["--virtual"] if virtual else []))
         said = run("replay", recording, "--check", "--json", "--out", path(f"{name}{virtual}2"))
         compared = json.loads(said[said.index("{"):said.rindex("}") + 1])["compared"]
