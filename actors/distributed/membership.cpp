@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "actors/distributed/membership.hpp"
+#include "graph/trust/audit.hpp"
 
 namespace hocket::distributed {
 
@@ -116,7 +117,24 @@ void membership::stopped(end_reason why, const std::string& detail, bool from_pe
   stop_waiting();
 }
 
+// Who may change the graph may end the run; another host that goes is one that is gone.
+bool membership::may_stop(const std::string& peer, const std::string& why) {
+  const auto& hosts = run_.graph().hosts;
+  const auto marked = [](const plan_host& h) { return h.rewires; };
+  if (is_leader(peer) || std::none_of(hosts.begin(), hosts.end(), marked) ||
+      std::any_of(hosts.begin(), hosts.end(),
+                  [&](const plan_host& h) { return h.name == peer && h.rewires; }))
+    return true;
+  trust::note_refusal({"host " + peer, "stop the run", why, "`rewires: true` is not its"});
+  run_.event("", "stop_refused",
+             fmt::format("host {} may not stop the run: `rewires: true` under `hosts:` names those "
+                         "that may",
+                         peer));
+  return false;
+}
+
 void membership::on(const std::string& peer, const wire::stop_run& m) {
+  if (!may_stop(peer, m.detail)) return;
   run_.stop(m.reason == wire::end_reason::failed ? end_reason::failed : end_reason::stopped,
             fmt::format("host {}{}{}", peer, m.detail.empty() ? " stops" : ": ", m.detail), true);
 }

@@ -118,6 +118,8 @@ class membership final : public peer_hosts, public wire::node_events {
   void on(const std::string& peer, const wire::session_start& m);
   void on(const std::string& peer, const wire::session_close& m);
   void on(const std::string& peer, const wire::stop_run& m);
+  /// Whether a host may end the run for all; where not, that is noted and told.
+  bool may_stop(const std::string& peer, const std::string& why);
   void on(const std::string& peer, const wire::begin_ending& m);
   void on(const std::string& peer, const wire::close_next& m);
   void on(const std::string& peer, const wire::finish_run& m);

@@ -212,6 +212,8 @@ void membership::send_run_start(const std::string& peer) {
 
 void membership::on(const std::string& peer, const wire::host_present& m) {
   if (!local_.leads()) return;
+  if (m.virtual_time != run_.is_virtual() && !may_stop(peer, "it runs in another kind of time"))
+    return;
   if (m.virtual_time != run_.is_virtual())
     return run_.stop(
         end_reason::failed,

@@ -6,6 +6,7 @@
 
 #include "actors/host/job.hpp"
 #include "actors/host/counters.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::host {
 
@@ -229,7 +230,7 @@ void actor_cell::add_status(actor_status& s, histogram::counts& times, std::int6
     const auto lasted = now_ns - call_began_ns_.load(std::memory_order_relaxed);
     s.call_ms = std::max(s.call_ms, static_cast<double>(lasted) / 1e6);
   }
-  if (!last_error_.empty()) s.last_error = last_error_;
+  if (!last_error_.empty()) s.last_error = trust::without_secrets(last_error_);
   times_.add_to(times);
   busy_ns += busy_ns_.load(std::memory_order_relaxed);
   auto counted = counters_;

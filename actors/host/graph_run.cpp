@@ -9,6 +9,7 @@
 #include "actors/host/peer_hosts.hpp"
 #include "actors/host/run_changes.hpp"
 #include "graph/spec/to_yaml.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::host {
 
@@ -25,7 +26,9 @@ graph_run::graph_run(host_plan p, const registry& t, runtime_options o)
 std::string current_plan_view::name() const { return run_.current().view.name(); }
 std::string current_plan_view::hash() const { return run_.current().view.hash(); }
 // All hosts' parts: a recording of one host is a recording of the graph.
-std::string current_plan_view::expanded_yaml() const { return spec::to_yaml(run_.local().whole); }
+std::string current_plan_view::expanded_yaml() const {
+  return trust::graph_without_secrets(spec::to_yaml(run_.local().whole));
+}
 std::string current_plan_view::output_of(const packet_header& header) const {
   return run_.current().view.output_of(header);
 }

@@ -1,10 +1,13 @@
 #include "actors/host/plan_view.hpp"
 
 #include "graph/spec/to_yaml.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::host {
 
-std::string plan_view::expanded_yaml() const { return spec::to_yaml(graph_); }
+std::string plan_view::expanded_yaml() const {
+  return trust::graph_without_secrets(spec::to_yaml(graph_));
+}
 
 std::string plan_view::output_of(const packet_header& header) const {
   // The last hop is the actor that emitted it; `stream` is its port.

@@ -1,4 +1,5 @@
 #include "actors/host/status_socket.hpp"
+#include "graph/trust/audit.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -159,8 +160,10 @@ class status_socket::impl {
   static bool is_ours(int fd) {
     ucred who{};
     socklen_t size = sizeof who;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
-           (who.uid == geteuid() || who.uid == 0);
+    const bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0;
+    if (known && (who.uid == geteuid() || who.uid == 0)) return true;
+    trust::note_refusal({known ? fmt::format("user {}", who.uid) : "somebody", "ask the run", ""});
+    return false;
   }
 
   bool serve(client& c) {

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "graph/core/clock.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::observe {
 
@@ -73,7 +74,8 @@ void trace_file::rewired(const host::graph_revision& r) {
 
 void trace_file::event(timestamp, std::string_view actor, std::string_view what,
                        std::string_view detail) {
-  add(traced_event{monotonic_ns(), std::string(actor), std::string(what), std::string(detail)});
+  add(traced_event{monotonic_ns(), std::string(actor), std::string(what),
+                   trust::without_secrets(std::string(detail))});
 }
 
 void trace_file::look(const host::snapshot& s) {

@@ -12,6 +12,7 @@
 #include "graph/contract/plugin.hpp"
 #include "graph/schema/codec.hpp"
 #include "graph/spec/to_yaml.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::record {
 namespace {
@@ -128,7 +129,7 @@ result<std::unique_ptr<graph_recorder>> graph_recorder::create(const plan& graph
   recording_writer_options how;
   how.path = options.path;
   how.facts = facts_of(graph, types, options);
-  if (options.with_pii) how.graph_yaml = spec::to_yaml(graph);
+  if (options.with_pii) how.graph_yaml = trust::graph_without_secrets(spec::to_yaml(graph));
   how.unix_zero_ns = options.virtual_time ? 0 : unix_ns();
   how.compress = options.compress;
   auto file = recording_writer::create(std::move(how), std::move(to));
@@ -282,7 +283,8 @@ void graph_recorder::marked(const plan&, actor_index actor, std::size_t port, co
 
 void graph_recorder::event(timestamp at, std::string_view actor, std::string_view what,
                            std::string_view detail) {
-  nlohmann::ordered_json line = {{"actor", actor}, {"what", what}, {"detail", detail}};
+  nlohmann::ordered_json line = {
+      {"actor", actor}, {"what", what}, {"detail", trust::without_secrets(std::string(detail))}};
   auto text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   const auto n = 256 + text.size();
   put({0, at, {}, std::move(text), "", nullptr, n}, false);
@@ -337,8 +339,9 @@ void graph_recorder::take(std::vector<item>& batch) {
   for (auto& i : batch) {
     if (i.graph) {
       const auto k = i.graph->file.grid.index_of(i.graph->from);
-      file_->add_revision({i.graph->number, i.graph->from, k, i.graph->file.hash,
-                           options_.with_pii ? spec::to_yaml(i.graph->file) : ""});
+      file_->add_revision(
+          {i.graph->number, i.graph->from, k, i.graph->file.hash,
+           options_.with_pii ? trust::graph_without_secrets(spec::to_yaml(i.graph->file)) : ""});
       for (const auto& [output, what] : i.graph->channels) file_->add_channel(output, what);
     } else if (!i.event.empty())
       file_->add_event(i.at, i.event);

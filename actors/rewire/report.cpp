@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/rewire/report.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::rewire {
 
@@ -31,9 +32,8 @@ std::string packets_text(const rewire_outcome& o) {
   }
   return out + (dropped == 0 ? "  no packet was lost\n" : "");
 }
-}  // namespace
 
-std::string to_text(const rewire_outcome& o) {
+std::string text_of(const rewire_outcome& o) {
   const auto where = o.host.empty() ? std::string() : "host " + o.host + ": ";
   switch (o.state) {
     case rewire_state::refused:
@@ -57,7 +57,7 @@ std::string to_text(const rewire_outcome& o) {
   return out;
 }
 
-std::string to_json(const rewire_outcome& o) {
+std::string json_of(const rewire_outcome& o) {
   using json = nlohmann::ordered_json;
   json j = {{"state", to_string(o.state)},
             {"graph", o.graph},
@@ -90,6 +90,12 @@ std::string to_json(const rewire_outcome& o) {
   j["notes"] = o.notes;
   return j.dump(-1, ' ', false, json::error_handler_t::replace);
 }
+
+}  // namespace
+
+// What changed in a config is told with both values.
+std::string to_text(const rewire_outcome& o) { return trust::without_secrets(text_of(o)); }
+std::string to_json(const rewire_outcome& o) { return trust::without_secrets(json_of(o)); }
 
 std::string to_json(const rewire_request& r) {
   const nlohmann::ordered_json j = {{"file", r.graph.file},

@@ -1,17 +1,19 @@
 #include "actors/wire/keys.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <sstream>
 
 #include <fmt/format.h>
 
 #include "actors/wire/node.hpp"
 #include "graph/trust/files.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::wire {
 namespace {
@@ -33,11 +35,25 @@ result<void> write_new(const trust::folder& to, const std::string& name, const s
               : bad(done.error());
 }
 
-result<std::string> read_key(const fs::path& file) {
-  std::ifstream in(file);
-  if (!in)
-    return fail(wire_error::bad_key,
-                fmt::format("{}: cannot be read; `hocket keys` makes keys", file.string()));
+/// What a key file holds: a plain file of a few lines, whatever lies under its name. `rules` looks at
+/// the very file that is read.
+result<std::string> read_key(const fs::path& file,
+                             result<void> (*rules)(const fs::path&, const struct stat&)) {
+  constexpr std::size_t most = 4096;
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  struct stat info {};
+  const bool plain = fd >= 0 && ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  if (fd >= 0 && !plain) ::close(fd);
+  if (!plain)
+    return fail(wire_error::bad_key, fmt::format("{}: {}; `hocket keys` makes keys", file.string(),
+                                                 fd < 0 ? "cannot be read" : "is no plain file"));
+  std::string text(most, '\0');
+  const auto allowed = rules != nullptr ? rules(file, info) : result<void>();
+  const auto n = allowed ? ::read(fd, text.data(), most) : 0;
+  ::close(fd);
+  if (!allowed) return fail(allowed);
+  text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  std::istringstream in(text);
   std::string line, key;
   int keys = 0;
   while (std::getline(in, line) && keys < 2) {
@@ -46,11 +62,46 @@ result<std::string> read_key(const fs::path& file) {
     key = line;
     ++keys;
   }
-  if (keys != 1 || !is_key(key))
+  in.str({});
+  trust::wipe(text);
+  trust::wipe(line);
+  if (keys == 1 && is_key(key)) return key;
+  trust::wipe(key);
+  return fail(wire_error::bad_key,
+              fmt::format("{}: not one key of 40 characters (Z85); `hocket keys` makes keys",
+                          file.string()));
+}
+
+result<void> is_our_secret(const fs::path& file, const struct stat& info) {
+  if (info.st_uid != geteuid() && info.st_uid != 0)
+    return fail(
+        wire_error::bad_key,
+        fmt::format("{}: belongs to another user, who knows this secret key; make a pair of "
+                    "your own",
+                    file.string()));
+  if ((info.st_mode & 077) != 0)
     return fail(wire_error::bad_key,
-                fmt::format("{}: not one key of 40 characters (Z85); `hocket keys` makes keys",
-                            file.string()));
-  return key;
+                fmt::format("{}: others can read this secret key (mode {:04o}); chmod 600 it, or "
+                            "better make a new pair",
+                            file.string(), info.st_mode & 07777));
+  return {};
+}
+
+/// Whoever may write to the folder may put another key there.
+result<void> is_our_folder(const fs::path& folder) {
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0) return {};  // told by the file
+  if (info.st_uid != geteuid() && info.st_uid != 0)
+    return fail(wire_error::bad_key,
+                fmt::format("{}: belongs to another user, who can replace the keys in it; keep "
+                            "them in a folder of your own",
+                            folder.string()));
+  const bool group = (info.st_mode & S_IWGRP) != 0 && info.st_gid != getegid();
+  if ((info.st_mode & S_ISVTX) == 0 && ((info.st_mode & S_IWOTH) != 0 || group))
+    return fail(wire_error::bad_key,
+                fmt::format("{}: {} can replace the keys in this folder; chmod go-w it",
+                            folder.string(), group ? "its group" : "everybody"));
+  return {};
 }
 
 }  // namespace
@@ -95,28 +146,11 @@ result<void> write_keys(const fs::path& folder, const std::string& name, const k
   return ok;
 }
 
-result<std::string> read_public_key(const fs::path& file) { return read_key(file); }
+result<std::string> read_public_key(const fs::path& file) { return read_key(file, nullptr); }
 
 result<std::string> read_secret_key(const fs::path& file) {
-  struct stat info {};
-  const auto folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  if (stat(folder.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0 &&
-      (info.st_mode & S_ISVTX) == 0)
-    return fail(wire_error::bad_key,
-                fmt::format("{}: everybody can replace the keys in this folder; chmod o-w it",
-                            folder.string()));
-  if (stat(file.c_str(), &info) == 0 && info.st_uid != geteuid() && info.st_uid != 0)
-    return fail(
-        wire_error::bad_key,
-        fmt::format("{}: belongs to another user, who knows this secret key; make a pair of "
-                    "your own",
-                    file.string()));
-  if (stat(file.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
-    return fail(wire_error::bad_key,
-                fmt::format("{}: others can read this secret key (mode {:04o}); chmod 600 it, or "
-                            "better make a new pair",
-                            file.string(), info.st_mode & 07777));
-  return read_key(file);
+  HOCKET_TRY(is_our_folder(file.has_parent_path() ? file.parent_path() : fs::path(".")));
+  return read_key(file, is_our_secret);
 }
 
 }  // namespace hocket::wire

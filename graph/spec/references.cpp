@@ -10,6 +10,7 @@
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/yaml.hpp"
 #include "graph/trust/policy.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::spec {
 namespace {
@@ -125,6 +126,7 @@ class replacer {
     const auto allowed =
         options_.may != nullptr ? trust::may_see_variable(*options_.may, name) : result<void>();
     auto text = allowed ? environment(name, options_) : std::nullopt;
+    if (text) trust::note_secret(name, *text);
     if (!text && cut != body.npos) text = body.substr(cut + 2);
     if (!text && !allowed) {
       add_error(findings_, where, "reference.env", allowed.error().message);

@@ -1,4 +1,5 @@
 #include "graph/trust/policy.hpp"
+#include "graph/trust/audit.hpp"
 
 #include <fnmatch.h>
 
@@ -39,6 +40,7 @@ std::string_view remedy(level who) {
 }
 
 tl::unexpected<error> refused(const policy& p, std::string_view verb, std::string_view what) {
+  note_refusal({subject(p.who), verb, what});
   return fail("trust.refused",
               fmt::format("{} may not {} `{}`; {}", subject(p.who), verb, what, remedy(p.who)));
 }

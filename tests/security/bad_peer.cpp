@@ -42,6 +42,8 @@ host_event event_of(const std::string& mode, std::uint64_t i) {
     out.why = std::string(200'000, 'A');
     return rewire_answer{i + 1, std::make_shared<const rewire_outcome>(std::move(out))};
   }
+  if (mode == "stop")
+    return stop_run{i % 2 == 0 ? end_reason::stopped : end_reason::failed, "\x1b[31mhunter2\nx"};
   rewire_request ask;
   ask.file = "x/g.yaml";
   ask.dry_run = true;

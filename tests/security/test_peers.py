@@ -123,9 +123,9 @@ class peers(two_hosts):
 class bad_peers(two_hosts):
     """`gpu` has its key and the graph's hash, and says what it likes to `edge`, which leads."""
 
-    def talk(self, mode, count, read=""):
+    def talk(self, mode, count, read="", roles=""):
         self.write("g.yaml", graph({"mic": MIC, "local": "{component: audio.dmel, on: edge, inputs: {audio: mic.audio}}",
-                                    "ears": EARS}, self.hosts()))
+                                    "ears": EARS}, self.hosts(edge=roles)))
         edge = self.start("run", "g.yaml", "--host", "edge", "--out", "edge", "--plain",
                           env={"EDGE_SECRET": "hunter2"})
         self.wait_for(lambda: os.path.exists(self.path("edge/hocket.sock")))
@@ -151,6 +151,14 @@ class bad_peers(two_hosts):
         self.talk("epoch", 2000)
         # An interruption of the host's own would have wrapped.
         self.assertIn("links", status(self.path("edge/hocket.sock")))
+
+    def test_who_may_not_change_the_graph_may_not_end_the_run(self):
+        self.talk("stop", 300, roles=", rewires: true")
+        lines = [json.loads(line) for line in self.read("edge/refusals.jsonl").splitlines()]
+        self.assertEqual({(r["who"], r["verb"]) for r in lines}, {("host gpu", "stop the run")})
+        self.assertLessEqual(len(lines), 101)  # the rest is a number, told at the end
+        self.assertEqual(os.stat(self.path("edge/refusals.jsonl")).st_mode & 0o777, 0o600)
+        self.assertIn("stop_refused", self.read("edge/events.jsonl"))
 
     def test_variables_and_files_of_the_leader(self):
         secret = self.write("edge_only/secret.yaml", "hocket: 1\nname: p\nactors: {hunter2: {component: hunter2}}\n")

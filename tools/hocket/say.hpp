@@ -9,7 +9,8 @@
 namespace hocket::cli {
 
 /// Prints what may hold words from outside (a graph, a recording, a peer, a tool): nothing in it moves
-/// the cursor, sets a title or turns the writing over; see hocket::clean_text. Newlines and tabs stay.
+/// the cursor, sets a title or turns the writing over; see hocket::clean_text. Newlines and
+/// tabs stay. Values that the graph took from the environment stand as `${env:NAME}`.
 void print_clean(std::FILE* to, std::string_view text);
 
 template <class... Args>

@@ -18,7 +18,9 @@
 #include "actors/start_run.hpp"
 #include "actors/record/graph_recorder.hpp"
 #include "graph/spec/outputs.hpp"
+#include "graph/trust/audit.hpp"
 #include "graph/trust/capability.hpp"
+#include "graph/trust/secret.hpp"
 #include "graph/trust/trial.hpp"
 #include "tools/hocket/run/accounts.hpp"
 #include "tools/hocket/run/commands.hpp"
@@ -317,7 +319,7 @@ int run_run(const run_options& given) {
 
   // The results of the run before stay until all actors are open.
   std::optional<trust::trial> start_of_run(std::in_place);
-  if (!where->secret_key.empty()) keep_secrets_out_of_dumps();
+  if (!where->secret_key.empty() || trust::any_secrets()) keep_secrets_out_of_dumps();
   // A picture of an earlier run would look like this one's, should this one be killed.
   start_of_run->when_kept([&] {
     std::error_code ignored;
@@ -326,6 +328,7 @@ int run_run(const run_options& given) {
   auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii);
   if (!log) return complain(log.error(), exit_bad_input);
 
+  const trust::audit refusals(o.out);
   auto others = watchers::make(o, *loaded.graph);
   if (!others)
     return complain(others.error(),

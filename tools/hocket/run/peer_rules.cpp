@@ -8,6 +8,7 @@
 #include "graph/spec/permit.hpp"
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/yaml.hpp"
+#include "graph/trust/audit.hpp"
 #include "tools/hocket/say.hpp"
 
 namespace hocket::cli {
@@ -62,11 +63,13 @@ result<plan> load_for_rewire(host::graph_text& text, const registry& types,
     return load_again(text.file, text.text, text.includes, types, given,
                       {.travels = has_hosts ? travel::goes : travel::stays});
   if (!rules.rewirers.empty() &&
-      std::find(rules.rewirers.begin(), rules.rewirers.end(), text.from) == rules.rewirers.end())
+      std::find(rules.rewirers.begin(), rules.rewirers.end(), text.from) == rules.rewirers.end()) {
+    trust::note_refusal({"host " + text.from, "change the graph", text.file});
     return fail(
         "rewire.not_allowed",
         fmt::format("host {} may not change the graph: mark it `rewires: true` under `hosts:`",
                     text.from));
+  }
   // Its parameters and settings went into the hash that both sides compare.
   auto graph =
       load_again(text.file, text.text, text.includes, types, given, {.travels = travel::came});
@@ -81,6 +84,8 @@ result<plan> load_for_rewire(host::graph_text& text, const registry& types,
   diagnostics findings;
   spec::permit_here(*graph, rules.host, rules.may, findings);
   if (!findings.has_errors()) return graph;
+  trust::note_refusal(
+      {"host " + text.from, "change the graph", text.file, "it asks for what it may not do here"});
   say(stderr, "warning: host {} asks for what it may not do here: {}", text.from,
       findings.to_string());
   return fail("trust.refused", findings.to_string());

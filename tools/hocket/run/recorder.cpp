@@ -1,6 +1,7 @@
 #include "tools/hocket/run/recorder.hpp"
 
 #include "graph/text/clean.hpp"
+#include "graph/trust/secret.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -93,7 +94,8 @@ recorder::recorder(const plan& graph, std::vector<fact_sink*> sinks)
 // Screens, the event log and pictures show what actors, peers and tools said.
 void recorder::send(const fact& f) {
   auto clean = f;
-  for (auto* s : {&clean.text, &clean.detail, &clean.role, &clean.actor}) *s = clean_text(*s);
+  for (auto* s : {&clean.text, &clean.detail, &clean.role, &clean.actor})
+    *s = clean_text(trust::without_secrets(std::move(*s)));
   for (auto* sink : sinks_) sink->take(clean);
 }
 

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/trust/secret.hpp"
+
 namespace hocket::cli {
 namespace {
 
@@ -62,7 +64,10 @@ result<void> revisions::keep(const newest_revision& r, const host::graph_text& g
   const auto to = place();
   if (!to) return fail(to);
   const auto file = of(r.revision, "json");
-  const json kept = {{"file", graph.file}, {"text", graph.text}, {"includes", graph.includes}};
+  // Of the environment the names alone, which stand in the text: who goes on has it, too.
+  auto includes = graph.includes;
+  std::erase_if(includes, [](const auto& one) { return one.first.starts_with("${env:"); });
+  const json kept = {{"file", graph.file}, {"text", graph.text}, {"includes", includes}};
   // Not synced to the disk: what is decided must be kept before the others have changed over, a few
   // milliseconds later. It outlives a kill; after a power cut the file that was given begins.
   const auto put = [&](const std::string& name, const std::string& text) {
@@ -104,8 +109,9 @@ result<std::optional<newest_revision>> revisions::newest() const {
 
 result<void> revisions::note(const history_line& l) {
   json line = {{"revision", l.revision}, {"time", l.time}, {"state", l.state},
-               {"hash", l.hash},         {"file", l.file}, {"why", l.why}};
-  if (!l.report.empty()) line["report"] = json::parse(l.report, nullptr, false);
+               {"hash", l.hash},         {"file", l.file}, {"why", trust::without_secrets(l.why)}};
+  if (!l.report.empty())
+    line["report"] = json::parse(trust::without_secrets(l.report), nullptr, false);
   const auto in = place();
   if (!in) return fail(in);
   const auto to = in->create("history.jsonl", trust::create_as::appended);

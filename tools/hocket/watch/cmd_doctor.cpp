@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/text/clean.hpp"
+#include "graph/trust/secret.hpp"
 #include "tools/hocket/watch/commands.hpp"
 #include "tools/hocket/watch/diagnose.hpp"
 #include "tools/hocket/doctor.hpp"
@@ -33,8 +35,9 @@ void print(const std::vector<finding>& all) {
                        : f.how == finding::grade::bad ? "1;31"
                                                       : "33";
     fmt::print("{}  {:<{}}  {}\n", paint(t, code, fmt::format("{:<4}", word_of(f.how))), f.what,
-               wide, f.detail);
-    if (!f.remedy.empty()) fmt::print("      {:<{}}  {}\n", "", wide, "→ " + f.remedy);
+               wide, clean_text(trust::without_secrets(f.detail)));
+    if (!f.remedy.empty())
+      fmt::print("      {:<{}}  → {}\n", "", wide, clean_text(trust::without_secrets(f.remedy)));
   }
 }
 
@@ -81,8 +84,8 @@ int conclude(const std::vector<finding>& all, bool as_json) {
     for (const auto& f : all)
       list.push_back({{"what", f.what},
                       {"grade", word_of(f.how)},
-                      {"detail", f.detail},
-                      {"remedy", f.remedy}});
+                      {"detail", trust::without_secrets(f.detail)},
+                      {"remedy", trust::without_secrets(f.remedy)}});
     fmt::print("{}\n", json{{"findings", list}, {"bad", bad}}.dump(2, ' ', false,
                                                                    json::error_handler_t::replace));
   } else {
