@@ -37,6 +37,7 @@ TOOLS_ALLOWED = {
 }
 FAMILIES_ALLOWED = {
     "tools/hocket/language": ("engine/",),
+    "tools/hocket/serve": ("engine/",),
     "tools/hocket/eval": ("tools/scenarios/", "tools/duplex/", "engine/"),
     "tools/hocket/train": ("tools/scenarios/", "tools/duplex/", "tools/hocket/eval/", "engine/"),
 }

@@ -135,7 +135,8 @@ int run_main(int argc, char** argv) {
         add_top, add_picture, add_new, add_keys, add_bench, add_doctor, add_export, add_docs})
     add(app, chosen);
 #ifdef HOCKET_WITH_ENGINE
-  for (auto add : {add_train, add_eval, add_scenarios, add_model, add_chat}) add(app, chosen);
+  for (auto add : {add_train, add_eval, add_scenarios, add_model, add_chat, add_serve})
+    add(app, chosen);
 #endif
   add_own(app, chosen);
   auto words = joined(argc, argv);

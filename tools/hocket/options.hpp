@@ -85,6 +85,8 @@ void add_scenarios(CLI::App& app, action& chosen);
 // language/
 void add_model(CLI::App& app, action& chosen);
 void add_chat(CLI::App& app, action& chosen);
+// serve/
+void add_serve(CLI::App& app, action& chosen);
 // eval/
 void add_eval(CLI::App& app, action& chosen);
 void add_bench(CLI::App& app, action& chosen);

@@ -1,0 +1,160 @@
+#include "actors/gateway/tinker/futures.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include "graph/core/assert.hpp"
+
+namespace hocket::tinker {
+
+using nlohmann::json;
+
+std::string unguessable(const std::string& word) {
+  unsigned char bytes[16];
+  HOCKET_ASSERT(getrandom(bytes, sizeof bytes, 0) == sizeof bytes);
+  std::string text = word;
+  for (const auto b : bytes) text += fmt::format("{:02x}", b);
+  return text;
+}
+
+outcome done(const json& result) {
+  return {result.dump(-1, ' ', false, json::error_handler_t::replace), ""};
+}
+outcome failed(const std::string& message, const char* category) {
+  return done({{"error", message}, {"category", category}});
+}
+outcome failed(const error& e) {
+  const bool ours = e.code.starts_with("files.") || e.code == "lora.engine" ||
+                    e.code == "lora.out_of_memory" || e.code == "language.engine" ||
+                    e.code == "tinker.damaged";
+  return failed(e.message, ours ? "server" : "user");
+}
+
+std::string future_table::add(const std::string& owner) {
+  const std::lock_guard lock(mutex_);
+  auto& count = outstanding_[owner];
+  if (count >= limits_.outstanding) return "";
+  ++count;
+  auto id = unguessable("req-");
+  entries_[id].owner = owner;
+  return id;
+}
+
+http::response future_table::answer(entry& e, bool takes_proto, bool metadata_only) {
+  const bool proto = takes_proto && !e.ended->proto.empty();
+  const auto& body = proto ? e.ended->proto : e.ended->json;
+  if (metadata_only && proto)
+    return {200,
+            "application/json",
+            json{{"status", "complete_metadata"}, {"response_payload_size", body.size()}}.dump(),
+            {}};
+  e.was_read = true;
+  return {200, proto ? "application/x-protobuf" : "application/json", body, {}};
+}
+
+void future_table::finish(const std::string& id, outcome o) {
+  std::vector<std::pair<http::responder, http::response>> answers;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(id);
+    if (found == entries_.end() || found->second.ended) return;
+    auto& e = found->second;
+    bytes_ += o.json.size() + o.proto.size();
+    e.ended = std::move(o), e.ended_at = clock::now();
+    --outstanding_[e.owner];
+    for (const auto& p : e.polls)
+      answers.emplace_back(p.reply, answer(e, p.takes_proto, p.metadata_only));
+    e.polls.clear();
+  }
+  for (auto& [reply, r] : answers) reply(std::move(r));
+}
+
+void future_table::poll(const std::string& id, const std::string& owner, bool takes_proto,
+                        bool metadata_only, const http::responder& reply) {
+  http::response r{404, "application/json", R"({"detail":"no such request"})", {}};
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(id);
+    if (found != entries_.end() && found->second.owner == owner) {
+      auto& e = found->second;
+      if (!e.ended) {
+        e.polls.push_back({reply, takes_proto, metadata_only, clock::now() + limits_.hold});
+        return;
+      }
+      r = answer(e, takes_proto, metadata_only);
+    }
+  }
+  reply(std::move(r));
+}
+
+result<void> future_table::cancel(const std::string& id, const std::string& owner) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(id);
+  if (found == entries_.end() || found->second.owner != owner)
+    return fail("tinker.not_found", "no such request");
+  found->second.cancelled = true;
+  return {};
+}
+
+bool future_table::is_cancelled(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(id);
+  return found != entries_.end() && found->second.cancelled;
+}
+
+std::size_t future_table::outstanding(const std::string& owner) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = outstanding_.find(owner);
+  return found == outstanding_.end() ? 0 : found->second;
+}
+
+std::size_t future_table::waiting() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t n = 0;
+  for (const auto& [id, e] : entries_) n += e.polls.size();
+  return n;
+}
+
+void future_table::sweep(clock::time_point now) {
+  std::vector<std::pair<http::responder, std::string>> late;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [id, e] : entries_) {
+      const auto first = std::stable_partition(e.polls.begin(), e.polls.end(),
+                                               [&](const auto& p) { return p.until > now; });
+      for (auto i = first; i != e.polls.end(); ++i) late.emplace_back(i->reply, id);
+      e.polls.erase(first, e.polls.end());
+    }
+    shrink(now);
+  }
+  for (const auto& [reply, id] : late)
+    reply({200,
+           "application/json",
+           json{{"type", "try_again"}, {"request_id", id}, {"queue_state", "active"}}.dump(),
+           {}});
+}
+
+void future_table::shrink(clock::time_point now) {
+  const auto forget = [&](auto i) {
+    bytes_ -= i->second.ended->json.size() + i->second.ended->proto.size();
+    return entries_.erase(i);
+  };
+  for (auto i = entries_.begin(); i != entries_.end();)
+    i = i->second.ended && now - i->second.ended_at > limits_.keep ? forget(i) : std::next(i);
+  if (bytes_ <= limits_.most_bytes) return;
+  std::vector<std::map<std::string, entry>::iterator> ended;
+  for (auto i = entries_.begin(); i != entries_.end(); ++i)
+    if (i->second.ended) ended.push_back(i);
+  std::sort(ended.begin(), ended.end(), [](const auto& a, const auto& b) {
+    return std::pair(!a->second.was_read, a->second.ended_at) <
+           std::pair(!b->second.was_read, b->second.ended_at);
+  });
+  for (const auto& i : ended) {
+    if (bytes_ <= limits_.most_bytes) break;
+    forget(i);
+  }
+}
+
+}  // namespace hocket::tinker

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "actors/http/server.hpp"
+#include "graph/core/result.hpp"
+
+namespace hocket::tinker {
+
+/// What a future ends with.
+struct outcome {
+  std::string json;   ///< a result, or {"error", "category"}
+  std::string proto;  ///< for those who take protobuf; empty: there is no such form
+};
+outcome done(const nlohmann::json& result);
+/// `category`: "user" (asking again is of no use) or "server".
+outcome failed(const std::string& message, const char* category = "user");
+/// By the error's code: what the machine lacks is the server's, all else the user's.
+outcome failed(const error& e);
+
+/// Requests that are answered later, by long polling: a poll waits in a list, not in a thread.
+/// *Threads*: any. *Memory*: results stay for `keep` after the end, or until `most_bytes` of them
+/// are there: then those that were read go first, and the oldest of all others.
+class future_table {
+ public:
+  using clock = std::chrono::steady_clock;
+  struct limits {
+    std::chrono::milliseconds hold{20'000};  ///< of a poll, before `try_again`
+    std::chrono::milliseconds keep{20 * 60'000};
+    std::size_t most_bytes = std::size_t{1} << 30;
+    std::size_t outstanding = 8'192;  ///< of one owner
+  };
+  explicit future_table(const limits& l) : limits_(l) {}
+  future_table() : future_table(limits{}) {}
+
+  /// A new one, with a name that cannot be guessed; empty: the owner has too many.
+  std::string add(const std::string& owner);
+  void finish(const std::string& id, outcome o);
+  /// Answers now or later. One of another owner is answered as one that there never was.
+  void poll(const std::string& id, const std::string& owner, bool takes_proto,
+            bool allow_metadata_only, const http::responder& reply);
+  /// *Errors*: tinker.not_found.
+  result<void> cancel(const std::string& id, const std::string& owner);
+  bool is_cancelled(const std::string& id) const;
+  std::size_t outstanding(const std::string& owner) const;
+  std::size_t waiting() const;
+  /// Answers polls that have waited long enough, forgets old results. Called a few times a second.
+  void sweep(clock::time_point now);
+
+ private:
+  struct poll_at {
+    http::responder reply;
+    bool takes_proto, metadata_only;
+    clock::time_point until;
+  };
+  struct entry {
+    std::string owner;
+    std::optional<outcome> ended;
+    clock::time_point ended_at;
+    bool was_read = false, cancelled = false;
+    std::vector<poll_at> polls;
+  };
+  static http::response answer(entry& e, bool takes_proto, bool metadata_only);
+  void shrink(clock::time_point now);
+
+  const limits limits_;
+  mutable std::mutex mutex_;
+  std::map<std::string, entry> entries_;
+  std::map<std::string, std::size_t> outstanding_;
+  std::size_t bytes_ = 0;
+};
+
+/// 128 random bits as hex, behind a word.
+std::string unguessable(const std::string& word);
+
+}  // namespace hocket::tinker

@@ -1,0 +1,186 @@
+// Checkpoints and training runs: what is there, and what becomes of it.
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "actors/gateway/tinker/service_state.hpp"
+#include "actors/gateway/tinker/tar.hpp"
+
+namespace hocket::tinker {
+namespace {
+
+using nlohmann::json;
+
+const http::response no_content{204, "application/json", "", {}};
+
+json to_json(const checkpoint& c) {
+  const auto type = c.path.kind == "weights"           ? "training"
+                    : c.path.kind == "sampler_weights" ? "sampler"
+                                                       : "external";
+  json j{{"checkpoint_id", c.path.kind + "/" + c.path.name},
+         {"checkpoint_type", type},
+         {"time", iso_time(c.time_s)},
+         {"tinker_path", c.path.text()},
+         {"size_bytes", c.size_bytes},
+         {"public", c.is_public},
+         {"base_model", c.base_model}};
+  if (!c.user_metadata.is_null()) j["user_metadata"] = c.user_metadata;
+  if (c.expires_s != 0) j["expires_at"] = iso_time(c.expires_s);
+  return j;
+}
+
+json to_json(service::state& s, const run_record& r) {
+  json j{{"training_run_id", r.id},
+         {"base_model", r.base_model},
+         {"model_owner", r.owner},
+         {"is_lora", true},
+         {"corrupted", false},
+         {"lora_rank", r.rank},
+         {"last_request_time", iso_time(r.time_s)}};
+  if (!r.user_metadata.is_null()) j["user_metadata"] = r.user_metadata;
+  for (const auto& c : s.store->list(r.owner)) {  // the newest first
+    if (c.path.run != r.id) continue;
+    const char* key = c.path.kind == "weights"           ? "last_checkpoint"
+                      : c.path.kind == "sampler_weights" ? "last_sampler_checkpoint"
+                                                         : nullptr;
+    if (key && !j.contains(key)) j[key] = to_json(c);
+  }
+  return j;
+}
+
+/// `limit` and `offset` of the query, over a list.
+template <class T, class Show>
+json page_of(const call& c, const std::vector<T>& all, const char* name, Show show) {
+  const auto number = [&](const char* key, std::size_t otherwise) {
+    const auto text = c.request.parameter(key).value_or("");
+    return text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != text.npos
+               ? otherwise
+               : static_cast<std::size_t>(std::stoul(text));
+  };
+  const auto offset = number("offset", 0), limit = number("limit", 20);
+  json some = json::array();
+  for (auto i = offset; i < all.size() && i - offset < limit; ++i) some.push_back(show(all[i]));
+  return {{name, some},
+          {"cursor", {{"offset", offset}, {"limit", limit}, {"total_count", all.size()}}}};
+}
+
+result<run_record> own_run(service::state& s, const call& c) {
+  const auto run = s.store->find_run(c.parts[1]);
+  if (!run || run->owner != c.owner)
+    return fail("tinker.not_found", "training run not found: " + c.parts[1]);
+  return *run;
+}
+
+answered list_of_run(service::state& s, call& c) {
+  const auto run = own_run(s, c);
+  if (!run) return fail(run);
+  json all = json::array();
+  for (const auto& k : s.store->list(c.owner))
+    if (k.path.run == run->id) all.push_back(to_json(k));
+  return json_answer({{"checkpoints", all}});
+}
+
+/// Where files of a checkpoint may be fetched for an hour, without a key.
+std::string hand_out(service::state& s, const call& c, const checkpoint_path& path) {
+  const auto token = unguessable("");
+  {
+    const std::lock_guard lock(s.mutex);
+    s.files[token] = {path, clock::now() + std::chrono::hours(1)};
+  }
+  return fmt::format("{}://{}/files/{}/", c.request.is_tls ? "https" : "http",
+                     c.request.header("host").value_or("localhost"), token);
+}
+
+answered urls_of(service::state& s, call& c, const checkpoint_path& path) {
+  const auto base = hand_out(s, c, path);
+  json urls;
+  for (const char* name :
+       {"adapter_config.json", "adapter_model.safetensors", "checkpoint_complete"})
+    urls[name] = base + name;
+  return json_answer({{"urls", urls},
+                      {"expires", iso_time(static_cast<std::int64_t>(std::time(nullptr)) + 3600)}});
+}
+
+answered archive_of(service::state& s, call& c, const checkpoint_path& path) {
+  return json_answer({{"url", hand_out(s, c, path) + "archive.tar"},
+                      {"expires", iso_time(static_cast<std::int64_t>(std::time(nullptr)) + 3600)}});
+}
+
+answered set_ttl(service::state& s, call& c, const checkpoint_path& path) {
+  const auto ttl = c.body.value("ttl_seconds", json());
+  if (!ttl.is_null() && (!ttl.is_number_integer() || ttl.get<std::int64_t>() < 1))
+    return fail("tinker.bad_request", "ttl_seconds must be 1 or more, or null");
+  const auto until =
+      ttl.is_null() ? 0 : static_cast<std::int64_t>(std::time(nullptr)) + ttl.get<std::int64_t>();
+  if (auto done = s.store->set_expiry(path, until); !done) return fail(done);
+  return no_content;
+}
+
+/// training_runs/RUN/checkpoints/KIND/NAME[/what]
+answered one_checkpoint(service::state& s, call& c) {
+  const auto& p = c.parts;
+  const auto path = parse_path(fmt::format("tinker://{}/{}/{}", p[1], p[3], p[4]));
+  if (!path) return fail(path);
+  const auto found = s.store->find(*path);
+  const bool owned = found && found->owner == c.owner;
+  const auto& method = c.request.method;
+  const auto what = p.size() == 6 ? p[5] : "";
+  const bool reads = method == "GET";
+  if (!owned && !(found && found->is_public && reads))
+    return fail("tinker.not_found", "checkpoint not found: " + path->text());
+  if (what.empty() && reads) return json_answer(to_json(*found));
+  if (what.empty() && method == "DELETE") {
+    if (auto done = s.store->remove(*path); !done) return fail(done);
+    return no_content;
+  }
+  if (what == "external_weights_urls" && reads) return urls_of(s, c, *path);
+  if (what == "archive" && reads) return archive_of(s, c, *path);
+  if (what == "ttl" && method == "PUT") return set_ttl(s, c, *path);
+  if (what == "publish" && (method == "POST" || method == "DELETE")) {
+    if (auto done = s.store->set_public(*path, method == "POST"); !done) return fail(done);
+    return no_content;
+  }
+  return fail("tinker.not_found", fmt::format("there is no {} {}", method, c.request.path));
+}
+
+answered weights_info(service::state& s, call& c) {
+  const auto path = text_of(c.body, "tinker_path");
+  if (!path) return fail(path);
+  const auto found = readable(s, c.owner, *path);
+  if (!found) return fail(found);
+  json j{{"base_model", found->base_model},
+         {"is_lora", true},
+         {"lora_rank", found->rank},
+         {"optimizer_config", {{"type", "adamw"}}}};
+  if (const auto run = s.store->find_run(found->path.run)) {
+    j["train_attn"] = run->attention, j["train_mlp"] = run->feed_forward;
+    j["train_unembed"] = run->unembed;
+  }
+  return json_answer(j);
+}
+
+}  // namespace
+
+std::optional<answered> checkpoint_route(service::state& s, call& c) {
+  const auto& p = c.parts;
+  const bool get = c.request.method == "GET";
+  if (c.request.method == "POST" && p.size() == 1 && p[0] == "weights_info")
+    return weights_info(s, c);
+  if (get && p.size() == 1 && p[0] == "checkpoints")
+    return answered(json_answer(page_of(c, s.store->list(c.owner), "checkpoints",
+                                        [](const checkpoint& k) { return to_json(k); })));
+  if (p.empty() || p[0] != "training_runs") return std::nullopt;
+  if (get && p.size() == 1)
+    return answered(json_answer(page_of(c, s.store->runs(c.owner), "training_runs",
+                                        [&](const run_record& r) { return to_json(s, r); })));
+  if (get && p.size() == 2) {
+    const auto run = own_run(s, c);
+    if (!run) return answered(fail(run));
+    return answered(json_answer(to_json(s, *run)));
+  }
+  if (get && p.size() == 3 && p[2] == "checkpoints") return list_of_run(s, c);
+  if (p.size() >= 5 && p.size() <= 6 && p[2] == "checkpoints") return one_checkpoint(s, c);
+  return std::nullopt;
+}
+
+}  // namespace hocket::tinker

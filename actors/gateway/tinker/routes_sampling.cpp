@@ -1,0 +1,164 @@
+// Samplers.
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "actors/gateway/tinker/service_state.hpp"
+#include "actors/gateway/tinker/wire/messages.hpp"
+
+namespace hocket::tinker {
+
+using nlohmann::json;
+
+result<checkpoint> readable(service::state& s, const std::string& owner, const std::string& path) {
+  const auto p = parse_path(path);
+  if (!p) return fail(p);
+  const auto found = s.store->find(*p);
+  if (!found || (found->owner != owner && !found->is_public))
+    return fail("tinker.not_found", "checkpoint not found: " + path);
+  return *found;
+}
+
+result<sampling_source> open_source(service::state& s, const std::string& owner,
+                                    const std::string& base_model, const std::string& path,
+                                    std::string& base_name) {
+  if (path.empty()) {
+    auto base = s.find_model(base_model);
+    if (!base)
+      return fail("tinker.not_found", fmt::format("unknown model `{}`; this server has {}",
+                                                  base_model, s.model_names()));
+    base_name = base_model;
+    return sampling_source{std::move(base), nullptr};
+  }
+  const auto from = readable(s, owner, path);
+  if (!from) return fail(from);
+  if (from->path.kind != "sampler_weights")
+    return fail("tinker.bad_request",
+                fmt::format("{} is a checkpoint of training: save one to sample from with "
+                            "save_weights_for_sampler (tinker://RUN/sampler_weights/NAME)",
+                            path));
+  auto base = s.find_model(from->base_model);
+  if (!base)
+    return fail("tinker.bad_request", fmt::format("{} is of {}, which this server does not have",
+                                                  path, from->base_model));
+  const auto files = s.store->read(from->path);
+  if (!files) return fail(files);
+  auto adapter = lora::open_adapter(
+      *base->model, {files->at("adapter_config.json"), files->at("adapter_model.safetensors")});
+  if (!adapter) return fail(adapter);
+  base_name = from->base_model;
+  return sampling_source{std::move(base), std::move(*adapter)};
+}
+
+namespace {
+
+answered create_sampler(service::state& s, call& c) {
+  const auto session = text_of(c.body, "session_id");
+  if (!session) return fail(session);
+  const auto number = c.body.value("sampling_session_seq_id", json());
+  if (!number.is_number_integer() || number.get<std::int64_t>() < 0)
+    return fail("tinker.bad_request", "sampling_session_seq_id must be 0 or more");
+  HOCKET_TRY(s.touch(*session, c.owner));
+  sampler_record r;
+  r.id = fmt::format("{}:sample:{}", *session, number.get<std::int64_t>());
+  const auto answer =
+      json_answer({{"type", "create_sampling_session"}, {"sampling_session_id", r.id}});
+  {
+    const std::lock_guard lock(s.mutex);
+    if (s.samplers.contains(r.id)) return answer;  // sent again
+  }
+  const auto text = [&](const char* key) {
+    const auto v = c.body.value(key, json());
+    return v.is_string() ? v.get<std::string>() : std::string();
+  };
+  r.owner = c.owner, r.path = text("model_path");
+  if (r.path.empty() && text("base_model").empty())
+    return fail("tinker.bad_request", "base_model or model_path is required");
+  auto source = open_source(s, c.owner, text("base_model"), r.path, r.base_name);
+  if (!source) return fail(source);
+  r.source = std::move(*source);
+  const std::lock_guard lock(s.mutex);
+  s.sessions[*session].samplers.push_back(r.id);
+  s.samplers[r.id] = std::move(r);
+  return answer;
+}
+
+/// The sampler that a request names, with what was asked of it before.
+result<sampling_source> source_of(service::state& s, const std::string& owner,
+                                  const sample_request& ask) {
+  if (ask.session_id.empty()) {
+    std::string base;
+    return open_source(s, owner, ask.base_model, ask.model_path, base);
+  }
+  const std::lock_guard lock(s.mutex);
+  const auto found = s.samplers.find(ask.session_id);
+  if (found == s.samplers.end() || found->second.owner != owner)
+    return fail("tinker.not_found", "no sampling session `" + ask.session_id + "` is open here");
+  return found->second.source;
+}
+
+http::response sampled(const std::string& request, const std::vector<std::string>& ids) {
+  return json_answer({{"request_id", request}, {"sample_sequence_ids", ids}});
+}
+
+answered sample(service::state& s, call& c) {
+  auto ask = decode_sample(c.body);
+  if (!ask) return fail(ask);
+  auto source = source_of(s, c.owner, *ask);
+  if (!source) return fail(source);
+  sample_job job{c.owner, std::move(*source), std::move(*ask), {}, {}};
+  const auto fits = check(job);
+  const std::lock_guard lock(s.mutex);
+  auto* known = job.ask.session_id.empty() || job.ask.seq_id < 0
+                    ? nullptr
+                    : &s.samplers[job.ask.session_id].requests;
+  if (known)
+    if (const auto before = known->find(job.ask.seq_id); before != known->end())
+      return sampled(before->second.request, before->second.sequence_ids);
+  const auto request = s.futures.add(c.owner);
+  if (request.empty())
+    return fail("tinker.busy", "too many requests of this key wait for an answer");
+  std::vector<std::string> ids;
+  for (int i = 0; i < job.ask.num_samples; ++i) ids.push_back(fmt::format("{}:{}", request, i));
+  if (known) {
+    (*known)[job.ask.seq_id] = {request, ids};
+    if (known->size() > 20'000) known->erase(known->begin());
+  }
+  if (!fits) {
+    s.futures.finish(request, failed(fits.error()));
+    return sampled(request, ids);
+  }
+  job.is_cancelled = [&s, request] { return s.futures.is_cancelled(request); };
+  job.done = [&s, request, top = job.ask.topk_sample](result<sample_answer> a) {
+    if (!a) return s.futures.finish(request, failed(a.error()));
+    auto o = done(to_json(*a));
+    o.proto = encode(*a, top);
+    s.futures.finish(request, std::move(o));
+  };
+  s.sampling.submit(std::move(job));
+  return sampled(request, ids);
+}
+
+answered show_sampler(service::state& s, call& c) {
+  const std::lock_guard lock(s.mutex);
+  const auto found = s.samplers.find(c.parts[1]);
+  if (found == s.samplers.end() || found->second.owner != c.owner)
+    return fail("tinker.not_found", "no such sampler");
+  json j{{"sampler_id", found->first}, {"base_model", found->second.base_name}};
+  if (!found->second.path.empty()) j["model_path"] = found->second.path;
+  return json_answer(j);
+}
+
+}  // namespace
+
+std::optional<answered> sampling_route(service::state& s, call& c) {
+  const auto& p = c.parts;
+  if (c.request.method == "POST" && p.size() == 1) {
+    if (p[0] == "create_sampling_session") return create_sampler(s, c);
+    if (p[0] == "asample") return sample(s, c);
+  }
+  if (c.request.method == "GET" && p.size() == 2 && p[0] == "samplers") return show_sampler(s, c);
+  return std::nullopt;
+}
+
+}  // namespace hocket::tinker

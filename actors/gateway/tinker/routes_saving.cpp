@@ -1,0 +1,103 @@
+// Checkpoints of models in training.
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "actors/gateway/tinker/service_state.hpp"
+
+namespace hocket::tinker {
+namespace {
+
+using nlohmann::json;
+
+tl::unexpected<error> bad(const std::string& what) { return fail("tinker.bad_request", what); }
+
+struct save_wish {
+  checkpoint_path path;
+  std::int64_t ttl_s = 0;
+  bool overwrite = false;
+  json user_metadata;
+};
+
+result<save_wish> read_save(const json& body, const char* kind) {
+  save_wish w;
+  const auto name = text_of(body, "path");
+  if (!name) return fail(name);
+  if (!is_name(*name))
+    return bad(fmt::format("`{}` is no name of a checkpoint: letters, digits, `.`, `_` and `-`",
+                           name->substr(0, 200)));
+  w.path = {body.value("model_id", ""), kind, *name};
+  const auto ttl = body.value("ttl_seconds", json());
+  if (!ttl.is_null() && (!ttl.is_number_integer() || ttl.get<std::int64_t>() < 1))
+    return bad("ttl_seconds must be 1 or more");
+  w.ttl_s = ttl.is_null() ? 0 : ttl.get<std::int64_t>();
+  w.overwrite = body.value("overwrite", json(false)) == true;
+  w.user_metadata = body.value("user_metadata", json());
+  return w;
+}
+
+outcome save(service::state& s, training_run& r, const save_wish& w, const char* type) {
+  const auto files = r.trainer->files();
+  checkpoint_files parts{{"adapter_config.json", files.config},
+                         {"adapter_model.safetensors", files.weights}};
+  if (w.path.kind == "weights") parts["optimizer.safetensors"] = r.trainer->optimizer_state();
+  checkpoint about;
+  about.path = w.path, about.path.run = r.id;
+  about.owner = r.owner, about.base_model = r.base_name, about.rank = r.rank;
+  about.user_metadata = w.user_metadata;
+  if (w.ttl_s > 0) about.expires_s = static_cast<std::int64_t>(std::time(nullptr)) + w.ttl_s;
+  if (auto kept = s.store->put(about, parts, w.overwrite); !kept) return failed(kept.error());
+  json j{{"type", type}, {"path", about.path.text()}};
+  if (w.path.kind == "external_weights")
+    j["size_bytes"] = files.config.size() + files.weights.size();
+  return done(j);
+}
+
+answered save_as(service::state& s, call& c, const char* kind, const char* type) {
+  const auto wish = read_save(c.body, kind);
+  return submit_operation(s, c, [&s, wish, type](training_run& r) {
+    if (!wish) return failed(wish.error());
+    return save(s, r, *wish, type);
+  });
+}
+
+answered save_external(service::state& s, call& c) {
+  const auto recipients = c.body.value("age_encryption_recipients", json());
+  if (!recipients.is_null() && !recipients.empty())
+    return submit_operation(s, c, [](training_run&) {
+      return failed(
+          "age_encryption_recipients is not offered here: fetch the files unencrypted with "
+          "`tinker checkpoint download`, or save external weights without it");
+    });
+  return save_as(s, c, "external_weights", "save_weights_external");
+}
+
+answered save_for_sampler(service::state& s, call& c) {
+  const auto path = c.body.value("path", json());
+  if (!path.is_null()) return save_as(s, c, "sampler_weights", "save_weights_for_sampler");
+  const auto number = whole_of(c.body, "sampling_session_seq_id", 0, INT32_MAX);
+  return submit_operation(s, c, [&s, number](training_run& r) {
+    if (!number) return failed(number.error());
+    sampler_record record;
+    record.id = fmt::format("{}:sample:{}", r.session, *number);
+    record.owner = r.owner, record.base_name = r.base_name;
+    record.source = {r.base, r.trainer->snapshot()};
+    const auto id = record.id;
+    const std::lock_guard lock(s.mutex);
+    s.sessions[r.session].samplers.push_back(id);
+    s.samplers[id] = std::move(record);
+    return done({{"type", "save_weights_for_sampler"}, {"sampling_session_id", id}});
+  });
+}
+
+}  // namespace
+
+std::optional<answered> saving_route(service::state& s, call& c) {
+  const auto& p = c.parts[0];
+  if (p == "save_weights") return save_as(s, c, "weights", "save_weights");
+  if (p == "save_weights_external") return save_external(s, c);
+  if (p == "save_weights_for_sampler") return save_for_sampler(s, c);
+  return std::nullopt;
+}
+
+}  // namespace hocket::tinker

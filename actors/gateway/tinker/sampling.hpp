@@ -1,0 +1,70 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "actors/gateway/tinker/served_model.hpp"
+#include "actors/gateway/tinker/wire/messages.hpp"
+#include "engine/lora/trainer.hpp"
+
+namespace hocket::tinker {
+
+/// What is sampled from: immutable, so it stays what it was while training goes on.
+struct sampling_source {
+  std::shared_ptr<const served_model> base;
+  lora::adapter_handle adapter;  ///< null: the base model
+};
+
+struct sample_job {
+  std::string owner;
+  sampling_source from;
+  sample_request ask;
+  std::function<bool()> is_cancelled;
+  std::function<void(result<sample_answer>)> done;  ///< on the sampler's thread, once
+};
+
+/// *Errors* (`tinker.bad_request`): a token outside the vocabulary, more than the context holds.
+result<void> check(const sample_job& job);
+
+/// Samples for everybody at once: a step is one token of every sequence, whatever adapter it reads
+/// through, and a part of one prompt. Owners take turns. What a request gets depends on itself only.
+/// *Threads*: one of its own; `submit` from any.
+class sampling_hall {
+ public:
+  struct limits {
+    std::size_t sequences = 64;      ///< at once
+    std::int64_t prompt_part = 128;  ///< tokens of a prompt between two steps
+  };
+  explicit sampling_hall(const limits& l);
+  sampling_hall() : sampling_hall(limits{}) {}
+  ~sampling_hall();  ///< jobs that are not done end with tinker.stopped
+
+  /// The job has passed `check`.
+  void submit(sample_job job);
+  std::size_t queued() const;
+
+ private:
+  struct running;
+  void work();
+  bool admit();
+  void step();
+
+  const limits limits_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::map<std::string, std::deque<sample_job>> queues_;  ///< by owner
+  std::string last_owner_;
+  bool stopping_ = false;
+  std::list<std::unique_ptr<running>> running_;  ///< of the thread alone
+  std::thread thread_;
+};
+
+}  // namespace hocket::tinker

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/language/chat/chat_template.hpp"
+#include "engine/language/network/model.hpp"
+#include "engine/language/tokenizer/tokenizer.hpp"
+#include "graph/core/result.hpp"
+
+namespace hocket::tinker {
+
+/// A base model that is served, under each of its names. Immutable.
+struct served_model {
+  std::vector<std::string> names;  ///< the first is its own, the others are aliases
+  std::shared_ptr<const language::language_model> model;
+  std::shared_ptr<const language::tokenizer> tokenizer;  ///< null: no text, tokens only
+  std::shared_ptr<const language::chat_template> chat;   ///< null: no chat
+  std::string begin_text, end_text;                      ///< tokens that a chat template may name
+  std::vector<std::int32_t> ends;                        ///< tokens after which it has said all
+  std::string folder;                                    ///< of its files; empty: a GGUF file
+  std::string revision;                                  ///< 40 hex digits
+
+  std::int64_t context() const { return model->config().trunk.context; }
+  bool has_name(const std::string& name) const;
+  bool ends_with(std::int32_t token) const;
+};
+
+/// Opens a folder or a GGUF file for training: weights of few bits are widened. *Errors*: those of
+/// open_language_model and of the tokenizer.
+result<std::shared_ptr<const served_model>> open_served_model(const std::string& path,
+                                                              std::vector<std::string> names,
+                                                              std::int64_t context);
+
+}  // namespace hocket::tinker

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/gateway/tinker/served_model.hpp"
+#include "graph/core/result.hpp"
+
+namespace hocket::tinker {
+
+struct service_options {
+  std::string address = "tcp://127.0.0.1:8000";
+  std::vector<std::shared_ptr<const served_model>> models;
+  std::string folder;  ///< of checkpoints and runs
+  /// Owner by API key. Empty: whoever comes with a key that begins with `tml-` is a tenant of its
+  /// own; only where the address is a loopback one.
+  std::map<std::string, std::string> keys;
+  double alpha = 32;  ///< of new adapters
+};
+
+/// A server of the Tinker API and of OpenAI's completions over the same samplers.
+/// *Threads*: one for connections, one that samples, one that trains, one for time-outs.
+/// *Errors*: tinker.open_door (no keys on an address that others reach), http.*, files.*.
+class service {
+ public:
+  static result<std::unique_ptr<service>> start(service_options o);
+  ~service();
+  const std::string& url() const;
+  /// What the store found damaged when it opened.
+  const std::vector<std::string>& complaints() const;
+
+  class state;
+
+ private:
+  explicit service(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace hocket::tinker

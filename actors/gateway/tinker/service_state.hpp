@@ -1,0 +1,133 @@
+// What the routes share. Internal to this folder.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "actors/gateway/tinker/futures.hpp"
+#include "actors/gateway/tinker/sampling.hpp"
+#include "actors/gateway/tinker/service.hpp"
+#include "actors/gateway/tinker/store.hpp"
+#include "actors/gateway/tinker/training.hpp"
+#include "actors/http/server.hpp"
+
+namespace hocket::tinker {
+
+using clock = future_table::clock;
+
+/// One request with whose it is.
+struct call {
+  const http::request& request;
+  http::responder reply;
+  std::string owner;
+  nlohmann::json body;             ///< an object; null where the body is protobuf
+  std::vector<std::string> parts;  ///< of the path, behind /api/v1
+};
+/// What a route gives: an answer now, or none where it has kept `reply`.
+using answered = result<std::optional<http::response>>;
+
+struct session_record {
+  std::string id, owner, display_name;
+  nlohmann::json user_metadata;
+  clock::time_point seen;
+  bool is_over = false;
+  std::vector<std::string> runs, samplers;
+};
+
+struct sampler_record {
+  std::string id, owner, base_name, path;
+  sampling_source source;
+  struct asked {
+    std::string request;
+    std::vector<std::string> sequence_ids;
+  };
+  std::map<std::int64_t, asked> requests;  ///< by seq_id: those that are sent again
+};
+
+/// A file that may be fetched without a key, by whoever knows its name.
+struct handed_out {
+  checkpoint_path path;
+  clock::time_point until;
+};
+
+class service::state {
+ public:
+  explicit state(service_options o) : options(std::move(o)), training(futures, {}) {}
+  ~state();
+
+  result<void> start();
+  void handle(const http::request& r, const http::responder& reply);
+
+  std::shared_ptr<const served_model> find_model(const std::string& name) const;
+  std::string model_names() const;  ///< for messages
+
+  /// The session of this owner, seen now. *Errors*: tinker.forbidden, tinker.gone.
+  result<void> touch(const std::string& session, const std::string& owner);
+
+  service_options options;
+  future_table futures;
+  std::unique_ptr<checkpoint_store> store;
+  std::unique_ptr<http::server> server;
+
+  std::mutex mutex;  ///< of what follows
+  std::map<std::string, session_record> sessions;
+  std::map<std::string, sampler_record> samplers;
+  std::map<std::string, handed_out> files;
+
+  training_hall training;
+  sampling_hall sampling;
+
+ private:
+  void tick();
+  answered dispatch(call& c);
+  std::optional<std::string> owner_of(const http::request& r) const;
+
+  std::mutex tick_mutex_;
+  std::condition_variable tick_wake_;
+  bool stopping_ = false;
+  std::thread ticker_;
+};
+
+/// Answers in JSON.
+http::response json_answer(const nlohmann::json& body, int status = 200);
+http::response submitted(const std::string& request, const std::string& model = "");
+/// A field of the body. *Errors*: tinker.bad_request naming it.
+result<std::string> text_of(const nlohmann::json& body, const char* key);
+std::string iso_time(std::int64_t seconds);
+
+/// *Errors*: tinker.bad_request naming the key and its range.
+result<std::int64_t> whole_of(const nlohmann::json& body, const char* key, std::int64_t low,
+                              std::int64_t high);
+/// The next operation of the model that the body names; `what` runs when its turn comes.
+answered submit_operation(service::state& s, call& c, training_hall::operation what);
+
+/// A route of each part of the API; nothing where the path is another's.
+std::optional<answered> session_route(service::state& s, call& c);
+std::optional<answered> training_route(service::state& s, call& c);
+std::optional<answered> saving_route(service::state& s, call& c);
+std::optional<answered> sampling_route(service::state& s, call& c);
+std::optional<answered> checkpoint_route(service::state& s, call& c);
+/// Without a key: a model's tokenizer files by the hub's paths, and files that were handed out.
+std::optional<http::response> open_route(service::state& s, const http::request& r);
+/// OpenAI's paths, behind /oai/api/v1.
+answered openai_route(service::state& s, call& c);
+
+/// What a path or a base model's name gives to sample from. *Errors*: tinker.not_found,
+/// tinker.bad_request (a training checkpoint), those of open_adapter.
+result<sampling_source> open_source(service::state& s, const std::string& owner,
+                                    const std::string& base_model, const std::string& path,
+                                    std::string& base_name);
+/// A checkpoint that this owner may read. *Errors*: tinker.not_found, tinker.bad_path.
+result<checkpoint> readable(service::state& s, const std::string& owner, const std::string& path);
+
+}  // namespace hocket::tinker

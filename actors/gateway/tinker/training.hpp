@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "actors/gateway/tinker/futures.hpp"
+#include "actors/gateway/tinker/served_model.hpp"
+#include "engine/lora/trainer.hpp"
+
+namespace hocket::tinker {
+
+/// A model in training. Its trainer is touched by the thread that has its turn only.
+struct training_run {
+  std::string id, owner, session;
+  std::shared_ptr<const served_model> base;
+  std::string base_name;  ///< as the client named it
+  lora::lora_parts parts;
+  std::int64_t rank = 0;
+  std::unique_ptr<lora::trainer> trainer;  ///< null: not made yet, failed or unloaded
+  std::string problem;                     ///< why there is none
+};
+
+/// Runs the operations of all models: those of one model strictly in the order of their numbers,
+/// models of different owners in turns. An operation that came before is never run again: who sends it
+/// once more gets the same request.
+/// *Threads*: `workers` of its own; all functions from any.
+class training_hall {
+ public:
+  using operation = std::function<outcome(training_run&)>;
+  struct limits {
+    int workers = 1;
+    std::chrono::milliseconds gap{300'000};  ///< for a number that never comes
+  };
+  training_hall(future_table& futures, const limits& l);
+  ~training_hall();
+
+  /// Operation 0 makes its trainer. Gives the request's id; that of before where the run is known
+  /// already. *Errors*: tinker.busy (the owner has too many requests), tinker.not_found (another
+  /// owner has a run of this name).
+  result<std::string> start(training_run run, operation make);
+  /// *Errors*: tinker.not_found (no such run of this owner), tinker.busy, tinker.bad_request.
+  result<std::string> submit(const std::string& run, const std::string& owner, std::int64_t number,
+                             operation what);
+  /// After all that was sent: the run ends and its memory is free.
+  result<std::string> unload(const std::string& run, const std::string& owner, operation last);
+  /// What does not change of a run, for those who may know. `trainer` is null.
+  std::optional<training_run> find(const std::string& run, const std::string& owner) const;
+  /// Ends runs of a session that is over, once they have nothing to do.
+  void end_session(const std::string& session);
+  /// Operations whose predecessor never came fail.
+  void sweep(future_table::clock::time_point now);
+
+ private:
+  struct pending {
+    std::string request;
+    operation what;
+    future_table::clock::time_point since;
+  };
+  struct queue {
+    training_run run;
+    std::int64_t next = 0;
+    bool is_busy = false, ends = false;
+    std::map<std::int64_t, pending> waiting;
+    std::map<std::int64_t, std::string> requests;  ///< of every number that came
+    std::optional<pending> last;
+    bool is_ready() const {
+      return !is_busy &&
+             ((!waiting.empty() && waiting.begin()->first <= next) || (waiting.empty() && last));
+    }
+  };
+  void work();
+  queue* next_ready();
+  void finish_turn(std::unique_lock<std::mutex>& lock, queue& q);
+
+  future_table& futures_;
+  const limits limits_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::map<std::string, std::unique_ptr<queue>> queues_;  ///< by run
+  std::string last_owner_, last_run_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace hocket::tinker
