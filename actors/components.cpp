@@ -7,6 +7,7 @@
 #include "actors/encoder/dmel.hpp"
 #include "actors/encoder/patches.hpp"
 #include "actors/interaction/interaction.hpp"
+#include "actors/mcp/source.hpp"
 #include "actors/playout/playout.hpp"
 #include "actors/record/event_record.hpp"
 #include "actors/record/mcap_record.hpp"
@@ -22,6 +23,8 @@ result<void> register_components(registry& into) {
   HOCKET_TRY(into.add(type_of<background::agent>()));
   HOCKET_TRY(into.add(planner_of<background::match_planner>(
       "match", "Takes the first tool that knows the task by its words.")));
+  HOCKET_TRY(into.add(source_of<mcp::source>(
+      "mcp", "The tools of an MCP server: a program, or one behind a URL.")));
   HOCKET_TRY(into.add(type_of<playout::playout>()));
   HOCKET_TRY(into.add(type_of<record::wav_record>()));
   HOCKET_TRY(into.add(type_of<record::event_record>()));

@@ -30,6 +30,12 @@ struct transfer {
     if (why == nullptr) why = code;
     return 0;
   }
+  bool head_is_wanted() {
+    if (!asked.on_head || answer.status < 200 || (may_redirect && answer.is_redirect()))
+      return true;
+    enough = !asked.on_head(answer.status, answer.headers);
+    return !enough;
+  }
 };
 
 std::size_t on_header(char* bytes, std::size_t, std::size_t n, void* user) {
@@ -38,6 +44,7 @@ std::size_t on_header(char* bytes, std::size_t, std::size_t n, void* user) {
   t.header_bytes += n;
   if (t.header_bytes > t.asked.header_bytes) return t.stop("http.too_large");
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+  if (line.empty()) return t.head_is_wanted() ? n : 0;
   if (line.rfind("HTTP/", 0) == 0) {
     t.answer.headers.clear();  // the answer before this one was a redirect or a 100
     const auto blank = line.find(' ');
@@ -135,6 +142,7 @@ void set_bounds(CURL* c, const fetch_request& r) {
     curl_easy_setopt(c, CURLOPT_CAINFO, r.ca_file.c_str());
     curl_easy_setopt(c, CURLOPT_CAPATH, nullptr);
   }
+  if (r.compressed_too) curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
   curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(c, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   curl_easy_setopt(c, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");

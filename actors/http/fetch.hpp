@@ -31,6 +31,11 @@ struct fetch_request {
   /// Whether a connection to this address (text, without a port) is allowed: asked after the name
   /// was resolved, for each connection, so that neither a name nor a redirect leads elsewhere.
   std::function<bool(const std::string& address)> may_connect;
+  /// Sees status and headers before the body of an answer that is not followed further; false ends the
+  /// transfer well.
+  std::function<bool(int status, const header_list& headers)> on_head;
+  /// Takes gzip and deflate as well; `body_bytes` counts what comes out of them.
+  bool compressed_too = false;
   /// Gets the body piece by piece instead of `fetch_answer::body`; false ends the transfer well.
   /// `body_bytes` counts nothing then.
   std::function<bool(int status, std::string_view piece)> on_piece;
