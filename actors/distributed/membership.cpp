@@ -74,47 +74,10 @@ void membership::interrupted(session_id session, epoch_number epoch,
   }
 }
 
-void membership::session_opened(session_id session) {
-  {
-    std::lock_guard lock(mutex_);
-    std::size_t up = 0;
-    for (const auto& [name, o] : peers_) up += o.up ? 1 : 0;
-    announced_[session] = up;
-  }
-  send_all(wire::session_open{session});
-}
-
-void membership::on(const std::string& peer, const wire::session_open& m) {
-  if (!is_leader(peer)) return;
-  run_.prepare_session(m.session);
-  send(peer, wire::session_ready{m.session});
-}
-
-void membership::on(const std::string&, const wire::session_ready& m) {
-  if (!local_.leads()) return;
-  {
-    std::lock_guard lock(mutex_);
-    const auto it = announced_.find(m.session);
-    if (it == announced_.end() || it->second == 0 || --it->second > 0) return;
-    announced_.erase(it);
-  }
-  send_all(wire::session_start{m.session});
-  run_.start_session(m.session);
-}
-
-void membership::on(const std::string& peer, const wire::session_start& m) {
-  if (is_leader(peer)) run_.start_session(m.session);
-}
-
-void membership::session_closing(session_id session) { send_all(wire::session_close{session}); }
-
-void membership::on(const std::string&, const wire::session_close& m) {
-  run_.close_session(m.session, true);
-}
-
 void membership::stopped(end_reason why, const std::string& detail, bool from_peer) {
   if (!from_peer) send_all(wire::stop_run{static_cast<wire::end_reason>(why), detail});
   stop_waiting();
+  refuse_asks("sessions.ending", "the run ends, and opens no more conversations");
 }
 
 // Who may change the graph may end the run; another host that goes is one that is gone.
@@ -194,6 +157,7 @@ bool membership::may_interrupt(const std::string& peer, const wire::epoch_raised
 }
 
 void membership::control_arrived(const std::string& peer, const host_message& m) {
+  if (run_.is_virtual() && is_about_session(m.event)) return accept(peer, {0, {}, m});
   std::visit(
       [&](const auto& event) {
         using kind = std::decay_t<decltype(event)>;
@@ -243,6 +207,9 @@ void membership::peer_changed(const std::string& peer, peer_state s, const std::
     changed_.notify_all();
   }
   if (over) return;
+  const bool anew = s == peer_state::up && restarted;
+  if (s == peer_state::lost || anew) do_not_wait_for(peer);
+  if (anew) run_.requests.host_gone(peer);
   if (s == peer_state::refused && !started)
     return run_.stop(end_reason::failed, fmt::format("host {}: {}", peer, reason));
   if (s == peer_state::lost && started) {

@@ -2,14 +2,17 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "actors/distributed/remote_links.hpp"
@@ -41,6 +44,7 @@ namespace hocket::distributed {
 /// Threads: any. Locks: `mutex_` is never held while the run or a cell is called.
 class membership final : public peer_hosts, public wire::node_events {
  public:
+  using session_answer = std::function<bool(const result<session_id>&)>;
   membership(graph_run& run, host_options mine);
 
   remote_links& links() { return links_; }
@@ -54,8 +58,10 @@ class membership final : public peer_hosts, public wire::node_events {
   void close() override { links_.close(); }
   void detach_all() override { links_.detach_all(); }
   remote_end* end_of(actor_index actor) override { return links_.knows(actor) ? &links_ : nullptr; }
-  bool may_open_session() const override;
-  void session_opened(session_id id) override;
+  bool leads() const override { return local_.leads(); }
+  void ask_session(session_answer told) override;
+  void session_opened(session_id id, const std::string& owner) override;
+  void session_started(session_id id) override;
   void session_closing(session_id id) override;
   void session_removed(session_id id) override { links_.remove_session(id); }
   void interrupted(session_id id, epoch_number epoch, std::optional<actor_index> by) override;
@@ -117,6 +123,8 @@ class membership final : public peer_hosts, public wire::node_events {
   void on(const std::string& peer, const wire::session_ready& m);
   void on(const std::string& peer, const wire::session_start& m);
   void on(const std::string& peer, const wire::session_close& m);
+  void on(const std::string& peer, const wire::session_ask& m);
+  void on(const std::string& peer, const wire::session_answer& m);
   void on(const std::string& peer, const wire::stop_run& m);
   /// Whether a host may end the run for all; where not, that is noted and told.
   bool may_stop(const std::string& peer, const std::string& why);
@@ -127,6 +135,15 @@ class membership final : public peer_hosts, public wire::node_events {
   void on(const std::string& peer, const wire::round_order& m);
   void send(const std::string& peer, wire::host_event event);
   void send_all(const wire::host_event& event);
+  // Sessions: shared_sessions.cpp
+  /// In virtual time it takes its place in the rounds.
+  void tell(const std::string& peer, wire::host_event event);
+  void tell_all(const wire::host_event& event);
+  void prepare_session(const wire::session_open& m);
+  /// Nobody waits for this host: it is gone, or begins anew.
+  void do_not_wait_for(const std::string& peer);
+  void refuse_asks(const std::string& code, const std::string& why);
+  void take_early_sessions();
   bool is_leader(const std::string& peer) const { return peer == local_.leader; }
   bool may_interrupt(const std::string& peer, const wire::epoch_raised& m);
   void accept(const std::string& peer, received&& a);
@@ -143,6 +160,7 @@ class membership final : public peer_hosts, public wire::node_events {
   void lead_round();
   wire::round_order next_round(const std::vector<std::pair<std::size_t, wire::host_report>>& all);
   void begin_round_if_complete();
+  void take_in(const std::string& peer, const wire::host_event& about_session);
   void run_round(const wire::round_order& o, std::vector<waiting> items);
   void report_round();
   std::size_t host_index(const std::string& name) const;
@@ -170,7 +188,12 @@ class membership final : public peer_hosts, public wire::node_events {
   int closed_again_ = 0;  ///< how often the same actor was released
   std::optional<wire::close_candidate> last_closed_;
 
-  std::map<session_id, std::size_t> announced_;  ///< leader: how many hosts have not opened it
+  std::map<session_id, std::set<std::string>>
+      announced_;                                 ///< leader: hosts that have not opened it
+  std::map<std::uint64_t, session_answer> asks_;  ///< of our components, to the leader
+  std::uint64_t next_ask_ = 1;
+  /// Real time: sessions that were opened or closed before we go.
+  std::deque<std::variant<wire::session_open, wire::session_close>> early_sessions_;
 
   // Rounds.
   std::optional<wanted_round> wanted_;

@@ -21,6 +21,15 @@ std::vector<wire::channel_count> to_message(const channel_counts& counts) {
   return out;
 }
 
+bool is_about_session(const wire::host_event& e) {
+  return std::holds_alternative<wire::session_open>(e) ||
+         std::holds_alternative<wire::session_ready>(e) ||
+         std::holds_alternative<wire::session_start>(e) ||
+         std::holds_alternative<wire::session_close>(e) ||
+         std::holds_alternative<wire::session_ask>(e) ||
+         std::holds_alternative<wire::session_answer>(e);
+}
+
 session_id session_of(const wire::host_message& m) {
   return std::visit(
       [](const auto& e) {

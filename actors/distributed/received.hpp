@@ -27,6 +27,9 @@ using channel_counts = std::map<ordered_channel, std::uint64_t>;
 channel_counts counts_of(const std::vector<wire::channel_count>& sent);
 std::vector<wire::channel_count> to_message(const channel_counts& counts);
 
+/// It opens, answers, starts or closes a session, or asks for one.
+bool is_about_session(const wire::host_event& e);
+
 /// The session that a message about a link is for.
 session_id session_of(const wire::host_message& m);
 

@@ -35,8 +35,6 @@ void membership::join() {
   if (joining_.joinable()) joining_.join();
 }
 
-bool membership::may_open_session() const { return local_.leads() && !run_.is_virtual(); }
-
 void membership::take_part() {
   if (local_.leads())
     lead();
@@ -176,6 +174,7 @@ void membership::start(std::int64_t began_ns) {
     }
     for (auto& a : early) links_.deliver(std::move(a));
   }
+  take_early_sessions();
 }
 
 void membership::greet_leader() {

@@ -327,6 +327,8 @@ void membership::run_round(const wire::round_order& o, std::vector<waiting> item
     }
     if (const auto* m = std::get_if<wire::epoch_raised>(&a.message.event))
       run_.interrupt_elsewhere(m->session, m->epoch, m->actor);
+    else if (is_about_session(a.message.event))
+      take_in(local_.whole.hosts[from.host].name, a.message.event);
   }
   if (o.action == wire::round_action::end) run_.begin_ending();
   const bool ours = o.closing_host == static_cast<std::uint32_t>(host_index(local_.host));

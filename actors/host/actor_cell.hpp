@@ -288,6 +288,7 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   void lose(const error& why);
   bool destroy_instance();
   void drop_pending_calls();  ///< mutex held: what waited for the instance that is gone
+  void drop_tasks();          ///< mutex held
   bool finish_close();
   void hang();
   void rescue_batch();
@@ -359,6 +360,7 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   std::string last_error_;
   std::map<std::string, std::int64_t, std::less<>> counters_;
   std::shared_ptr<instance> instance_;
+  std::shared_ptr<instance> opening_instance_;  ///< in `open`: what its threads post waits for it
   std::shared_ptr<batch> batch_;
   std::unique_ptr<clock> late_clock_;   ///< prepared: stream time as of when it will take part
   std::int64_t earlier_instances_ = 0;  ///< of the cell that it replaced

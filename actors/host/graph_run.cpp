@@ -14,7 +14,7 @@
 namespace hocket::host {
 
 graph_run::graph_run(host_plan p, const registry& t, runtime_options o)
-    : types(t), options(std::move(o)), time(options.virtual_time), view(*this) {
+    : types(t), options(std::move(o)), time(options.virtual_time), view(*this), requests(*this) {
   install(std::make_unique<const plan_revision>(std::move(p)));
   shown_ = &graph();
   for (auto* o : options.observers)
@@ -83,6 +83,16 @@ std::vector<session_id> graph_run::open_sessions() const {
   for (const auto& [id, s] : sessions_)
     if (!s->closing.load()) ids.push_back(id);
   return ids;
+}
+
+std::size_t graph_run::session_count() const {
+  std::lock_guard lock(topology_);
+  return sessions_.size();
+}
+
+session_id graph_run::next_session() {
+  std::lock_guard lock(topology_);
+  return static_cast<session_id>(next_session_++);
 }
 
 void graph_run::notify_loop() {

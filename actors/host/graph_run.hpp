@@ -18,6 +18,7 @@
 #include "actors/host/timers.hpp"
 #include "actors/host/plan_revision.hpp"
 #include "actors/host/run_changes.hpp"
+#include "actors/host/session_requests.hpp"
 
 namespace hocket::host {
 
@@ -27,7 +28,8 @@ struct session_state {
   const session_id id;
   std::atomic<epoch_number> epoch{0};
   std::atomic<bool> closing{false};
-  std::mutex interrupting;  ///< no observer is called under it: it may interrupt, too
+  std::atomic<bool> begun{false};  ///< its sources go
+  std::mutex interrupting;         ///< no observer is called under it: it may interrupt, too
 };
 
 /// Stream time of a run: stands at zero until the sources go, then follows monotonic time, or, in
@@ -94,6 +96,7 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   std::shared_ptr<host::executor> executor;
   /// Where other hosts take part; nullptr in one process.
   std::unique_ptr<peer_hosts> peers;
+  session_requests requests;
   /// Changes the graph while it runs; nullptr: it stays as it is.
   std::unique_ptr<run_changes> changes;
 
@@ -128,7 +131,9 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   std::atomic<bool> resumed{false};
   /// Lets the sources go; stream time zero was at `began_ns` (monotonic).
   void start(std::int64_t began_ns);
+  /// None where this host does not lead, or the run takes no more.
   session_id open_session();
+  /// Its actors open; its sources wait for start_session(). For `requests`.
   void prepare_session(session_id id);
   void start_session(session_id id);
   /// `from_peer`: another host closes it, and all hosts know.
@@ -179,6 +184,8 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   result<void> open_cells(const std::vector<std::shared_ptr<actor_cell>>& cells, bool fatal);
   /// How one of them opened; none: not by `until_ns` (monotonic), or the run stops.
   std::optional<result<void>> wait_opened(const actor_cell& c, std::int64_t until_ns);
+  /// The same without waiting; none: not yet.
+  std::optional<result<void>> how_opened(const actor_cell& c) const;
   void schedule_boundary(std::int64_t k);
   void follow_source(const std::weak_ptr<actor_cell>& c, timestamp until);
   /// While it lives no packet changes queues and no account is read: before the topology.
@@ -216,6 +223,8 @@ class graph_run : public std::enable_shared_from_this<graph_run> {
   std::vector<std::shared_ptr<actor_cell>> all_cells() const;
   std::shared_ptr<session_state> find_session(session_id id) const;
   std::vector<session_id> open_sessions() const;
+  std::size_t session_count() const;  ///< those that drain among them
+  session_id next_session();          ///< a number that no session has had
 
   std::atomic<int> active{0};              ///< cells that are scheduled or run
   std::atomic<std::uint64_t> activity{0};  ///< counts up with each

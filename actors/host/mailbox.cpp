@@ -170,7 +170,8 @@ void actor_cell::purge_older(session_id id, const std::vector<bool>& links, epoc
 bool actor_cell::post_task(const std::shared_ptr<instance>& who, std::function<void(emitter&)> f) {
   {
     std::lock_guard lock(mutex_);
-    if (instance_ != who || phase_ == phase::closed || tasks_.size() >= tasks_max) return false;
+    if (instance_ != who && opening_instance_ != who) return false;
+    if (phase_ == phase::closed || tasks_.size() >= tasks_max) return false;
     tasks_.push_back({who, std::move(f)});
     if (!makes_sets()) order_.push_back({nullptr});
   }
@@ -207,7 +208,7 @@ void actor_cell::deadline(std::int64_t k) {
 void actor_cell::request_open() {
   {
     std::lock_guard lock(mutex_);
-    open_wanted_ = true;
+    open_wanted_ = phase_ != phase::closed && phase_ != phase::lost;
   }
   wake();
 }

@@ -272,6 +272,7 @@ bool actor_cell::choose_job(job& j) {
 // By force, or an instance to come.
 bool actor_cell::choose_life(job& j) {
   if (force_ && phase_ != phase::closed) {
+    open_wanted_ = restart_wanted_ = false;  // it would open again, and close a second time
     j.what = job::kind::close;
     return true;
   }

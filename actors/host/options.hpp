@@ -14,7 +14,10 @@ namespace hocket::host {
 struct runtime_options {
   bool virtual_time = false;  ///< deterministic, as fast as it can
   int sessions = 1;           ///< conversations opened at the start
-  int threads = 0;            ///< CAF workers; 0 = number of cores
+  /// Conversations at once, those that are still closing among them; more are refused. A host that
+  /// comes back is told of all in one message, which holds no more.
+  int max_sessions = 4096;
+  int threads = 0;  ///< CAF workers; 0 = number of cores
   std::string output_dir = "out";
   /// What actors may reach; none: whatever a graph of one's own may, beneath `output_dir`.
   std::shared_ptr<const trust::capability> may = {};

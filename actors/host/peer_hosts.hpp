@@ -55,9 +55,15 @@ class peer_hosts {
   /// The end that a proxy stands for; nullptr: the actor is no proxy. Topology lock may be held.
   virtual remote_end* end_of(actor_index actor) = 0;
 
-  /// One host gives out the numbers of sessions.
-  virtual bool may_open_session() const = 0;
-  virtual void session_opened(session_id id) = 0;
+  /// One host, which leads, gives out the numbers of sessions.
+  virtual bool leads() const = 0;
+  /// Asks it for one. Told once: the session, which has begun here, too, or why there is none.
+  virtual void ask_session(std::function<bool(const result<session_id>&)> told) = 0;
+  /// The leader opens a session: so do the others, and session_requests::peers_opened() learns how.
+  /// `owner`: the host whose component asked for it; "": this one.
+  virtual void session_opened(session_id id, const std::string& owner) = 0;
+  /// The leader lets it begin, on all hosts.
+  virtual void session_started(session_id id) = 0;
   virtual void session_closing(session_id id) = 0;
   virtual void session_removed(session_id id) = 0;
   /// `by`: the actor that interrupts; none: from outside. The session's `interrupting` is held.

@@ -124,13 +124,23 @@ std::optional<result<void>> graph_run::wait_opened(const actor_cell& c, std::int
   return opening.how;
 }
 
-void graph_run::opened(actor_cell& c, const result<void>& how) {
+std::optional<result<void>> graph_run::how_opened(const actor_cell& c) const {
   std::lock_guard lock(end_mutex_);
-  auto it = openings_.find(&c);
-  if (it == openings_.end()) return;
-  it->second.done = true;
-  it->second.how = how;
-  end_.notify_all();
+  const auto it = openings_.find(&c);
+  if (it == openings_.end() || !it->second.done) return {};
+  return it->second.how;
+}
+
+void graph_run::opened(actor_cell& c, const result<void>& how) {
+  {
+    std::lock_guard lock(end_mutex_);
+    auto it = openings_.find(&c);
+    if (it == openings_.end()) return;
+    it->second.done = true;
+    it->second.how = how;
+    end_.notify_all();
+  }
+  requests.cell_opened(c.session());
 }
 
 std::vector<graph_run::session_start> graph_run::first_sessions() {
@@ -161,37 +171,32 @@ void graph_run::start(std::int64_t began_ns) {
     schedule_boundary(0);
     // All is open: from here on the files of the run before may go.
     if (const auto left = trust::keep_files(); !left.empty()) event("", "not_kept", left);
+    for (const auto id : open_sessions()) find_session(id)->begun.store(true);
     started.store(true);
     for (const auto& c : all_cells()) c->wake();
+    requests.run_started();
     maybe_ending();
   });
 }
 
 session_id graph_run::open_session() {
-  if (peers && !peers->may_open_session()) return session_id::none;
-  const auto id = [&] {
-    std::lock_guard lock(topology_);
-    return static_cast<session_id>(next_session_++);
-  }();
-  if (finished() || ending()) return session_id::none;
-  prepare_session(id);
-  if (peers)
-    peers->session_opened(id);
-  else
-    start_session(id);
-  return id;
+  if (peers && !peers->leads()) return session_id::none;
+  return requests.open({}, {});
 }
 
-// Its actors open; its sources wait until every host has got as far.
 void graph_run::prepare_session(session_id id) {
   if (find_session(id)) return;
   auto made = make_session(id);
-  for (const auto& c : made)
+  for (const auto& c : made) {
+    c->begin_at(now());  // no ticks of the time before it
     if (c->is_source()) c->close_gate();
+  }
   (void)open_cells(made, false);
 }
 
 void graph_run::start_session(session_id id) {
+  const auto session = find_session(id);
+  if (!session || session->begun.exchange(true)) return;
   for (const auto& c : all_cells()) {
     if (c->session() != id) continue;
     start_cell_timers(c);
@@ -207,6 +212,7 @@ void graph_run::start_session(session_id id) {
 void graph_run::close_session(session_id id, bool from_peer) {
   const auto session = find_session(id);
   if (!session || session->closing.exchange(true)) return;
+  requests.closing(id);
   if (peers && !from_peer) peers->session_closing(id);
   for (const auto& c : all_cells())
     if (c->session() == id && c->is_source()) c->stop_source();
@@ -258,6 +264,11 @@ void graph_run::remove_session(session_id id) {
     c->break_links();
   }
   event("", "session_closed", fmt::format("{}", static_cast<std::uint64_t>(id)));
+  {
+    std::lock_guard lock(end_mutex_);
+    for (const auto& c : gone_cells) openings_.erase(c.get());
+  }
+  requests.ended(id);
 }
 
 void graph_run::start_cell_timers(const std::shared_ptr<actor_cell>& c) {

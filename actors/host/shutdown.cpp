@@ -27,6 +27,7 @@ void graph_run::maybe_ending() {
 
 void graph_run::begin_ending() {
   if (ending() || !started.load()) return;
+  requests.close_owned();  // before their owners may close
   ending_at_ns_.store(time.axis_now_ns());
   ending_.store(true, std::memory_order_release);
   for (const auto& c : all_cells()) c->wake();
@@ -44,6 +45,7 @@ void graph_run::stop(end_reason why, std::string detail, bool from_peer) {
   }
   event("", "stopping", detail_);
   if (peers) peers->stopped(why, detail_, from_peer);
+  requests.close_owned();
   for (const auto& c : all_cells())
     if (c->is_source()) c->stop_source();
   maybe_ending();
@@ -52,8 +54,8 @@ void graph_run::stop(end_reason why, std::string detail, bool from_peer) {
 
 void graph_run::lost(actor_cell& c, const std::string& why) {
   if (c.is_retiring()) return;  // a rewire takes it out anyway
-  if (!started.load()) {
-    if (c.spec().restart.stop_graph)
+  if (!started.load() || requests.is_opening(c.session())) {
+    if (c.spec().restart.stop_graph || started.load())
       opened(c, fail("host.lost", why));
     else
       opened(c, {});
@@ -66,6 +68,7 @@ void graph_run::lost(actor_cell& c, const std::string& why) {
 void graph_run::closed(actor_cell& c) {
   if (c.is_prepared()) return;  // it never took part
   if (c.is_retiring()) changes->retired(c);
+  requests.cell_opened(c.session());  // another one may have taken its place
   if (unclosed_.fetch_sub(1) == 1) notify_loop();
 }
 

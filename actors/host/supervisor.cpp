@@ -4,6 +4,7 @@
 #include "actors/host/job.hpp"
 #include "actors/host/clone_config.hpp"
 #include "actors/host/emission.hpp"
+#include "actors/host/session_requests.hpp"
 
 namespace hocket::host {
 
@@ -37,6 +38,7 @@ context actor_cell::make_context(const std::shared_ptr<instance>& who) {
       }
     });
   };
+  c.sessions = make_session_control(run_.weak_from_this(), who->life, c);
   c.still_at_work = [weak = weak_from_this(), life = std::weak_ptr(who)] {
     const auto now = life.lock();
     const auto self = weak.lock();
@@ -63,6 +65,10 @@ context actor_cell::make_context(const std::shared_ptr<instance>& who) {
 bool actor_cell::call_open() {
   auto who = std::make_shared<instance>();
   who->life = run_.lives.fetch_add(1) + 1;
+  {
+    std::lock_guard lock(mutex_);
+    opening_instance_ = who;
+  }
   error why;
   call_opens_.store(true);
   const auto began_ns = monotonic_ns();
@@ -80,11 +86,15 @@ bool actor_cell::call_open() {
   {
     std::lock_guard lock(mutex_);
     again = phase_ == phase::restarting;
+    opening_instance_ = nullptr;
     if (done == outcome::fine) {
       instance_ = who;
       phase_ = phase::open;
+    } else {
+      drop_tasks();
     }
   }
+  if (done != outcome::fine) run_.requests.owner_gone(who->life);
   if (done == outcome::fine) {
     recent_max_ns_ = 0;
     run_.event(name(), again ? "recovered" : "opened", "");
@@ -92,8 +102,8 @@ bool actor_cell::call_open() {
     run_.opened(*this, {});
     return true;
   }
-  if (!again && (is_prepared() || !run_.started.load())) {
-    // A graph that cannot even begin tells so at once.
+  if (!again && (is_prepared() || !run_.started.load() || run_.requests.is_opening(session_))) {
+    // A graph, or a conversation, that cannot even begin tells so at once.
     {
       std::lock_guard lock(mutex_);
       phase_ = phase::fresh;
@@ -128,6 +138,7 @@ bool actor_cell::destroy_instance() {
     drop_pending_calls();
   }
   if (!old) return true;
+  run_.requests.owner_gone(old->life);
   error why;
   return call_as(old, monotonic_ns(), why, [&]() -> result<void> {
            old->component.reset();
@@ -140,6 +151,10 @@ void actor_cell::drop_pending_calls() {
     if (c.direct_from) c.direct_from->settle_dropped(drop_reason::actor_restarting);
   control_.clear();
   control_waiting_.store(false, std::memory_order_relaxed);
+  drop_tasks();
+}
+
+void actor_cell::drop_tasks() {
   tasks_.clear();
   order_.remove_if([](const order_entry& t) { return t.queue == nullptr; });
 }
@@ -306,14 +321,17 @@ void actor_cell::hang() {
   }
   if (traced_) notify_hung();
   phase was;
+  const auto life = calling_ ? calling_->life : 0;
   {
     std::lock_guard lock(mutex_);
     was = phase_;
     rescue_batch();
     drop_pending_calls();
     instance_ = nullptr;
+    opening_instance_ = nullptr;
     calling_ = nullptr;
   }
+  run_.requests.owner_gone(life);
   call_opens_.store(false);
   call_id_.store(0, std::memory_order_release);
   const error why{"host.hang", fmt::format("a call took more than {} ms", spec().watchdog_ms)};

@@ -37,9 +37,11 @@ struct start_sources {
 };
 struct session_open {
   session_id session = session_id::none;
+  std::string owner;
 };
 struct session_ready {
   session_id session = session_id::none;
+  std::string refused;
 };
 struct session_start {
   session_id session = session_id::none;
@@ -191,13 +193,22 @@ struct rewire_done {
   std::shared_ptr<const rewire_outcome> outcome;
 };
 
+struct session_ask {
+  std::uint64_t number = 0;
+};
+struct session_answer {
+  std::uint64_t number = 0;
+  session_id session = session_id::none;
+  std::string code, why;
+};
+
 /// In the order of `HostMessage.event`.
 using host_event =
     std::variant<host_present, actors_open, open_actors, start_sources, session_open, session_ready,
                  session_start, session_close, epoch_raised, stream_bound, stream_end, input_lost,
                  input_recovered, link_ended, stop_run, begin_ending, close_next, finish_run,
                  host_report, round_order, rewire_ask, rewire_answer, rewire_prepare, rewire_vote,
-                 rewire_commit, rewire_abort, rewire_done>;
+                 rewire_commit, rewire_abort, rewire_done, session_ask, session_answer>;
 
 /// One message of the control lane, as the hosts define its meaning; the wire only carries it.
 struct host_message {

@@ -5,31 +5,12 @@
 
 #include "graph/schema/codec.hpp"
 #include "graph/schema/fields.hpp"
+#include "graph/schema/wire_rewire.hpp"
 
 namespace hocket::wire {
 namespace {
 
 std::uint64_t number(session_id s) { return static_cast<std::uint64_t>(s); }
-
-// Ours counts from 0, the wire's from 1: there, 0 is unspecified.
-template <class Theirs, class Ours>
-Theirs out_of(Ours v) {
-  return static_cast<Theirs>(static_cast<int>(v) + 1);
-}
-
-/// Reads one message; the first thing that is wrong with it stays in `wrong`.
-struct reader {
-  std::string wrong;
-
-  template <class Ours>
-  Ours as(int theirs, Ours last) {
-    if (theirs < 1 || theirs > static_cast<int>(last) + 1) {
-      if (wrong.empty()) wrong = fmt::format("a host message with the value {} in an enum", theirs);
-      return Ours{};
-    }
-    return static_cast<Ours>(theirs - 1);
-  }
-};
 
 // ---------------------------------------------------------------------------- parts
 
@@ -56,109 +37,13 @@ void write(const channel_count& c, ChannelCount& out) {
   out.set_count(c.count);
 }
 
-channel_count read(reader& r, const ChannelCount& c) {
+channel_count read(event_reader& r, const ChannelCount& c) {
   return {c.host(), c.link(), r.as(c.kind(), channel_kind::messages), c.count()};
 }
 
 void write(const timer_due& t, TimerDue& out) {
   out.set_due_ns(t.due_ns);
   out.set_rank(t.rank);
-}
-
-void write(const rewire_request& r, RewireRequest& out) {
-  out.set_file(r.file);
-  out.set_text(r.text);
-  for (const auto& [path, text] : r.includes) {
-    auto& file = *out.add_includes();
-    file.set_path(path);
-    file.set_text(text);
-  }
-  out.set_not_before_ns(r.not_before_ns);
-  out.set_dry_run(r.dry_run);
-  out.set_prepare_limit_s(r.prepare_limit_s);
-  out.set_hash(r.hash);
-  out.set_revision(r.revision);
-}
-
-std::shared_ptr<const rewire_request> read(const RewireRequest& r) {
-  auto out = std::make_shared<rewire_request>();
-  out->file = r.file();
-  out->text = r.text();
-  for (const auto& file : r.includes()) out->includes[file.path()] = file.text();
-  out->not_before_ns = r.not_before_ns();
-  out->dry_run = r.dry_run();
-  out->prepare_limit_s = r.prepare_limit_s();
-  out->hash = r.hash();
-  out->revision = r.revision();
-  return out;
-}
-
-void write(const rewire_outcome& o, RewireOutcome& out) {
-  out.set_state(out_of<RewireState>(o.state));
-  out.set_graph(o.graph);
-  out.set_revision(o.revision);
-  out.set_hash_before(o.hash_before);
-  out.set_hash_after(o.hash_after);
-  out.set_at_ns(o.at_ns);
-  out.set_prepared_ms(o.prepared_ms);
-  out.set_settled_ms(o.settled_ms);
-  out.set_host(o.host);
-  out.set_code(o.code);
-  out.set_why(o.why);
-  for (const auto& a : o.actors) {
-    auto& one = *out.add_actors();
-    one.set_name(a.name);
-    one.set_component(a.component);
-    one.set_host(a.host);
-    one.set_fate(out_of<ActorFate>(a.fate));
-    for (const auto& w : a.why) one.add_why(w);
-  }
-  for (const auto& l : o.links) {
-    auto& one = *out.add_links();
-    one.set_name(l.name);
-    one.set_fate(out_of<LinkFate>(l.fate));
-    one.set_queue(l.queue);
-  }
-  for (const auto& t : o.others) out.add_others(t);
-  out.set_actors_kept(o.actors_kept);
-  out.set_links_kept(o.links_kept);
-  for (const auto& p : o.packets) {
-    auto& one = *out.add_packets();
-    one.set_link(p.link);
-    one.set_handed_over(p.handed_over);
-    one.set_dropped(p.dropped);
-  }
-  for (const auto& n : o.notes) out.add_notes(n);
-}
-
-std::shared_ptr<const rewire_outcome> read(reader& r, const RewireOutcome& o) {
-  auto out = std::make_shared<rewire_outcome>();
-  out->state = r.as(o.state(), rewire_state::committed);
-  out->graph = o.graph();
-  out->revision = o.revision();
-  out->hash_before = o.hash_before();
-  out->hash_after = o.hash_after();
-  out->at_ns = o.at_ns();
-  out->prepared_ms = o.prepared_ms();
-  out->settled_ms = o.settled_ms();
-  out->host = o.host();
-  out->code = o.code();
-  out->why = o.why();
-  for (const auto& a : o.actors())
-    out->actors.push_back({a.name(),
-                           a.component(),
-                           a.host(),
-                           r.as(a.fate(), actor_fate::removed),
-                           {a.why().begin(), a.why().end()}});
-  for (const auto& l : o.links())
-    out->links.push_back({l.name(), r.as(l.fate(), link_fate::removed), l.queue()});
-  out->others.assign(o.others().begin(), o.others().end());
-  out->actors_kept = o.actors_kept();
-  out->links_kept = o.links_kept();
-  for (const auto& p : o.packets())
-    out->packets.push_back({p.link(), p.handed_over(), p.dropped()});
-  out->notes.assign(o.notes().begin(), o.notes().end());
-  return out;
 }
 
 // ---------------------------------------------------------------------------- events
@@ -179,9 +64,11 @@ struct event_writer {
   }
   void operator()(const session_open& e) const {
     out.mutable_session_open()->set_session(number(e.session));
+    out.mutable_session_open()->set_owner(e.owner);
   }
   void operator()(const session_ready& e) const {
     out.mutable_session_ready()->set_session(number(e.session));
+    out.mutable_session_ready()->set_refused(e.refused);
   }
   void operator()(const session_start& e) const {
     out.mutable_session_start()->set_session(number(e.session));
@@ -266,9 +153,17 @@ struct event_writer {
     out.mutable_rewire_done()->set_number(e.number);
     write(*e.outcome, *out.mutable_rewire_done()->mutable_outcome());
   }
+  void operator()(const session_ask& e) const { out.mutable_session_ask()->set_number(e.number); }
+  void operator()(const session_answer& e) const {
+    auto& m = *out.mutable_session_answer();
+    m.set_number(e.number);
+    m.set_session(number(e.session));
+    m.set_code(e.code);
+    m.set_why(e.why);
+  }
 };
 
-host_report read(reader& r, const HostReport& m) {
+host_report read(event_reader& r, const HostReport& m) {
   host_report e;
   e.round = m.round();
   e.sources_open = m.sources_open();
@@ -285,7 +180,7 @@ host_report read(reader& r, const HostReport& m) {
   return e;
 }
 
-round_order read(reader& r, const RoundOrder& m) {
+round_order read(event_reader& r, const RoundOrder& m) {
   round_order e;
   e.round = m.round();
   e.action = r.as(m.action(), round_action::end);
@@ -297,7 +192,7 @@ round_order read(reader& r, const RoundOrder& m) {
 
 session_id session(std::uint64_t n) { return static_cast<session_id>(n); }
 
-std::optional<host_event> read_rewire(reader& r, const HostMessage& m) {
+std::optional<host_event> read_rewire(event_reader& r, const HostMessage& m) {
   switch (m.event_case()) {
     case HostMessage::kRewireAsk:
       return rewire_ask{m.rewire_ask().number(), read(m.rewire_ask().request())};
@@ -316,7 +211,7 @@ std::optional<host_event> read_rewire(reader& r, const HostMessage& m) {
   }
 }
 
-std::optional<host_event> read_event(reader& r, const HostMessage& m) {
+std::optional<host_event> read_event(event_reader& r, const HostMessage& m) {
   switch (m.event_case()) {
     case HostMessage::kHostPresent: {
       host_present e{m.host_present().virtual_time(), {}};
@@ -326,8 +221,10 @@ std::optional<host_event> read_event(reader& r, const HostMessage& m) {
     case HostMessage::kActorsOpen: return actors_open{};
     case HostMessage::kOpenActors: return open_actors{read(m.open_actors().run())};
     case HostMessage::kStartSources: return start_sources{m.start_sources().began_ns()};
-    case HostMessage::kSessionOpen: return session_open{session(m.session_open().session())};
-    case HostMessage::kSessionReady: return session_ready{session(m.session_ready().session())};
+    case HostMessage::kSessionOpen:
+      return session_open{session(m.session_open().session()), m.session_open().owner()};
+    case HostMessage::kSessionReady:
+      return session_ready{session(m.session_ready().session()), m.session_ready().refused()};
     case HostMessage::kSessionStart: return session_start{session(m.session_start().session())};
     case HostMessage::kSessionClose: return session_close{session(m.session_close().session())};
     case HostMessage::kEpochRaised: {
@@ -350,6 +247,11 @@ std::optional<host_event> read_event(reader& r, const HostMessage& m) {
     case HostMessage::kFinishRun: return finish_run{};
     case HostMessage::kHostReport: return read(r, m.host_report());
     case HostMessage::kRoundOrder: return read(r, m.round_order());
+    case HostMessage::kSessionAsk: return session_ask{m.session_ask().number()};
+    case HostMessage::kSessionAnswer: {
+      const auto& e = m.session_answer();
+      return session_answer{e.number(), session(e.session()), e.code(), e.why()};
+    }
     default: return read_rewire(r, m);
   }
 }
@@ -390,7 +292,7 @@ void write(const numbered_message& m, HostMessage& out) {
 
 result<numbered_message> read(const HostMessage& m) {
   if (auto wrong = why_unsendable(m); !wrong.empty()) return fail(codec_error::bad_value, wrong);
-  reader r;
+  event_reader r;
   auto event = read_event(r, m);
   if (!event) return fail(codec_error::bad_value, "a host message that this release does not know");
   if (!r.wrong.empty()) return fail(codec_error::bad_value, r.wrong);

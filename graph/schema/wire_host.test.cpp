@@ -44,8 +44,8 @@ std::vector<host_event> all_events() {
           actors_open{},
           open_actors{run},
           start_sources{-3},
-          session_open{one},
-          session_ready{one},
+          session_open{one, "edge"},
+          session_ready{one, "why"},
           session_start{one},
           session_close{one},
           epoch_raised{one, 4, "model"},
@@ -66,7 +66,9 @@ std::vector<host_event> all_events() {
           rewire_vote{4, an_outcome()},
           rewire_commit{5, -6},
           rewire_abort{6},
-          rewire_done{7, an_outcome()}};
+          rewire_done{7, an_outcome()},
+          session_ask{8},
+          session_answer{9, one, "sessions.refused", "why"}};
 }
 
 result<control_frame> decoded(const std::string& bytes) {
