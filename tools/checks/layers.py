@@ -26,10 +26,11 @@ GRAPH_ALLOWED = {
     "graph/schema": ("graph/core/", "graph/text/", "graph/trust/", "graph/contract/",
                      "graph/schema/"),
 }
-# Inside tools/: report, scenarios <- duplex <- hocket. A family of commands is a folder of hocket/; it
+# Inside tools/: report <- plan, scenarios <- duplex, all <- hocket. A family of commands is a folder of hocket/; it
 # knows what all families share and itself, and of the others only what stands here.
 TOOLS_ALLOWED = {
     "tools/report": ("tools/report/", "graph/core/", "graph/trust/"),
+    "tools/plan": ("tools/report/", "tools/plan/", "graph/"),
     "tools/scenarios": ("tools/scenarios/", "engine/", "graph/core/", "graph/trust/", "graph/text/", "plugins/"),
     "tools/duplex": ("tools/report/", "tools/scenarios/", "tools/duplex/", "actors/", "engine/",
                      "graph/", "plugins/"),
@@ -38,7 +39,8 @@ TOOLS_ALLOWED = {
 FAMILIES_ALLOWED = {
     "tools/hocket/language": ("engine/",),
     "tools/hocket/serve": ("engine/",),
-    "tools/hocket/eval": ("tools/scenarios/", "tools/duplex/", "engine/"),
+    "tools/hocket/eval": ("tools/scenarios/", "tools/duplex/", "tools/plan/", "engine/"),
+    "tools/hocket/plan": ("tools/plan/",),
     "tools/hocket/train": ("tools/scenarios/", "tools/duplex/", "tools/hocket/eval/", "engine/"),
 }
 # Inside actors/: wire <- host <- distributed <- rewire <- start_run. A room may include the rooms of its

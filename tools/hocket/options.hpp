@@ -90,6 +90,7 @@ void add_serve(CLI::App& app, action& chosen);
 // eval/
 void add_eval(CLI::App& app, action& chosen);
 void add_bench(CLI::App& app, action& chosen);
+void add_plan(CLI::App& app, action& chosen);
 /// `eval duplex` below `eval`.
 void add_eval_duplex(CLI::App& eval, action& chosen);
 

@@ -35,6 +35,7 @@ struct bench_options {
 };
 int run_bench_hop(const bench_options&);
 int run_bench_session(const bench_options&);
+int run_bench_plan(const bench_options&);
 int run_bench_wire(const bench_options&);
 
 using benchmark = int (*)(const bench_options&);

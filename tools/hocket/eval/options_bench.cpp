@@ -12,6 +12,7 @@ struct named_benchmark {
 constexpr named_benchmark benchmarks[] = {
     {"hop", run_bench_hop},
 #ifdef HOCKET_WITH_ENGINE
+    {"plan", run_bench_plan},
     {"session", run_bench_session},
 #endif
     {"wire", run_bench_wire},
@@ -33,9 +34,10 @@ void add_bench(CLI::App& app, action& chosen) {
       command(app, chosen, "bench", "Measure this machine", [] { return run_bench(what, o); });
   std::vector<std::string> parts{"all"};
   for (const auto& each : benchmarks) parts.emplace_back(each.name);
-  sub.add_option("what", what,
-                 "hop: packets between actors; session: micro-turns of a model;\n"
-                 "wire: packets between processes")
+  sub.add_option(
+         "what", what,
+         "hop: packets between actors; session: micro-turns of a model;\n"
+         "wire: packets between processes; plan: sessions per core, predicted over measured")
       ->check(CLI::IsMember(parts))
       ->capture_default_str();
   sub.add_option("--model", o.model, "session: model folder")->capture_default_str();
