@@ -16,7 +16,8 @@ bool early_messages::put(received&& a) {
       messages_[known->second].reset();
       known->second = messages_.size();
       ++outdated_;
-    } else if (newest_.size() >= messages_max) {
+    } else if (streams_->fetch_add(1) >= messages_max) {
+      streams_->fetch_sub(1);
       ++refused_;
       return false;
     } else {
@@ -48,6 +49,7 @@ std::vector<received> early_messages::take() {
   for (auto& a : messages_)
     if (a) out.push_back(std::move(*a));
   messages_.clear();
+  streams_->fetch_sub(newest_.size());
   newest_.clear();
   outdated_ = 0;
   return out;

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "actors/distributed/received.hpp"
@@ -14,12 +17,16 @@ namespace hocket::distributed {
 /// process that comes back opens its actors for as long as it takes, while the others go on.
 /// Packets are bounded by their links' credit. Of what is said about a stream (its bound, its end,
 /// lost or recovered) only the newest counts and is kept, behind the packets that came before it;
-/// and there are at most `messages_max` of those.
+/// and there are at most `messages_max` of those, in all that count on the same `streams`.
 ///
-/// Threads: one at a time.
+/// Threads: one at a time; `streams` may be shared with others.
 class early_messages {
  public:
   static constexpr std::size_t messages_max = 65'536;
+
+  explicit early_messages(std::shared_ptr<std::atomic<std::size_t>> streams =
+                              std::make_shared<std::atomic<std::size_t>>(0))
+      : streams_(std::move(streams)) {}
 
   /// False: refused, and counted.
   bool put(received&& a);
@@ -35,7 +42,9 @@ class early_messages {
   void compact();
 
   std::vector<std::optional<received>> messages_;  ///< none: a newer one of its kind came
-  std::map<std::tuple<std::uint32_t, session_id, about>, std::size_t> newest_;  ///< place in mail_
+  std::map<std::tuple<std::uint32_t, session_id, about>, std::size_t>
+      newest_;                                         ///< place in messages_
+  std::shared_ptr<std::atomic<std::size_t>> streams_;  ///< of which something is kept
   std::size_t outdated_ = 0;
   std::uint64_t refused_ = 0;
 };

@@ -67,3 +67,17 @@ TEST_CASE("early mail: hours of bounds take the room of one, and strange session
   CHECK(all.size() == early_messages::messages_max);
   CHECK(std::get<wire::stream_bound>(all.back().message.event).bound == timestamp(100'001'000'000));
 }
+
+TEST_CASE("early mail: the links of a host share one bound, and what was taken makes room") {
+  const auto streams = std::make_shared<std::atomic<std::size_t>>(0);
+  early_messages one(streams), other(streams);
+  std::uint64_t n = 0;
+  for (; n < early_messages::messages_max - 1; ++n) CHECK(one.put(message(0, about::end, n)));
+  CHECK(other.put(message(1, about::end, 1)));
+  CHECK_FALSE(other.put(message(1, about::end, 2)));
+  CHECK_FALSE(one.put(message(0, about::end, n)));
+  CHECK(other.put(message(1, about::end, 1)));  // it is known
+  CHECK(one.take().size() == n);
+  CHECK(other.put(message(1, about::end, 2)));
+  CHECK(other.take().size() == 2);
+}

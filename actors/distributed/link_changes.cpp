@@ -91,14 +91,7 @@ void remote_links::activate_new() {
 
 void remote_links::start_delivering(half& h) {
   std::lock_guard passing(h.passing);
-  if (!std::exchange(h.buffering, false)) return;
-  for (auto& a : h.early.take()) {
-    if (a.item)
-      deliver_packet(h, std::move(*a.item));
-    else
-      deliver_message(h, a.message);
-  }
-  wire_->open_link(h.what.wire_id);
+  if (deliver_early(h)) wire_->open_link(h.what.wire_id);
 }
 
 // Once, when the last remote sender has closed.

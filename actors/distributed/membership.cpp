@@ -104,36 +104,23 @@ void membership::on(const std::string& peer, const wire::stop_run& m) {
 
 // ---------------------------------------------------------------------------- arrivals
 
-// To its queue; before we go, and in virtual time until the round begins, it waits.
+// Virtual time: it waits until the round begins that takes it in.
 void membership::accept(const std::string& peer, received&& a) {
-  std::uint64_t refused = 0;
   {
     std::lock_guard lock(mutex_);
-    if (!run_.is_virtual() && !started_) {
-      if (early_.put(std::move(a))) return;
-      refused = early_.refused();
-    } else if (run_.is_virtual()) {
-      const auto& m = a.message;
-      const ordered_channel from =
-          a.item ? ordered_channel{host_index(peer), a.link, wire::channel_kind::packets}
-                 : ordered_channel{host_index(peer), m.link, ordered_channel::of(m)};
-      const auto number = ++received_[from];
-      waiting_.push_back({from, number, std::move(a)});
-    }
+    const auto& m = a.message;
+    const ordered_channel from =
+        a.item ? ordered_channel{host_index(peer), a.link, wire::channel_kind::packets}
+               : ordered_channel{host_index(peer), m.link, ordered_channel::of(m)};
+    const auto number = ++received_[from];
+    waiting_.push_back({from, number, std::move(a)});
   }
-  if (refused > 0) {
-    if (refused == 1 || refused % early_messages::messages_max == 0)
-      run_.event("", "early_message_refused",
-                 fmt::format("host {} speaks of more than {} streams before this host takes part; "
-                             "{} messages refused",
-                             peer, early_messages::messages_max, refused));
-    return;
-  }
-  if (run_.is_virtual()) return begin_round_if_complete();
-  links_.deliver(std::move(a));
+  begin_round_if_complete();
 }
 
+// To its receiver at once: in real time no lock of ours is on a packet's way.
 bool membership::packet_arrived(std::uint32_t link, packet&& p) {
+  if (!run_.is_virtual()) return links_.deliver({link, std::move(p), {}});
   const auto* known = links_.find(link);
   if (known == nullptr) return false;
   accept(known->peer, {link, std::move(p), {}});
@@ -169,6 +156,8 @@ void membership::control_arrived(const std::string& peer, const host_message& m)
           run_.interrupt_elsewhere(event.session, event.epoch, event.actor);
         } else if constexpr (requires { event.number; }) {  // of a rewire
           if (on_rewire_message) on_rewire_message(peer, m.event);
+        } else if (!run_.is_virtual()) {
+          (void)links_.deliver({m.link, {}, m});
         } else if (links_.find(m.link) != nullptr) {
           accept(peer, {m.link, {}, m});
         }

@@ -180,7 +180,6 @@ class membership final : public peer_hosts, public wire::node_events {
   bool finish_wanted_ = false;
   bool finished_ = false;
   bool end_sent_ = false;
-  early_messages early_;              ///< real time: before we go
   std::vector<waiting> waiting_;      ///< virtual time: until the round
   channel_counts received_;           ///< all that was put into waiting_
   std::int64_t leader_began_ns_ = 0;  ///< on the leader's clock

@@ -83,9 +83,12 @@ remote_links::remote_links(graph_run& run, const host_options& mine) : run_(run)
   auto t = std::make_unique<table>();
   for (const auto& c : local.host_links) {
     auto h = make_half(local, c);
+    // Virtual time takes it in by rounds, and those begin when all take part.
+    h->buffering = !c.outgoing && !run.is_virtual();
     t->by_proxy[c.proxy] = h;
     t->by_wire[c.wire_id] = std::move(h);
   }
+  first_ = t.get();
   use_table(std::move(t));
   install(local);
 }
@@ -93,7 +96,7 @@ remote_links::remote_links(graph_run& run, const host_options& mine) : run_(run)
 remote_links::~remote_links() = default;
 
 remote_links::half_ptr remote_links::make_half(const host_plan& local, const host_link& c) const {
-  return std::make_shared<half>(c, should_confirm_after_use(run_, local, c));
+  return std::make_shared<half>(c, should_confirm_after_use(run_, local, c), early_streams_);
 }
 
 void remote_links::give_component(component_type& proxy, half& h) {

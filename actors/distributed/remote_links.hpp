@@ -28,7 +28,7 @@ namespace hocket::distributed {
 /// actor that they stand for.
 ///
 /// A rewire adds, changes and takes out links in steps: prepare() makes new ones known to the wire,
-/// and call_off() undoes that; fit() wires them up; begin_new() lets their packets in; retire()
+/// and abort() undoes that; install() wires them up; activate_new() lets their packets in; retire()
 /// lets the old ones end, each with a `link end` of its sender behind its last packet.
 ///
 /// Threads: any; the steps of a rewire one at a time. Locks: a link's own mutex is never held while
@@ -89,7 +89,10 @@ class remote_links final : public remote_end {
   // Receiving.
   /// The link of a number on the wire; nullptr: it is not ours. Stays valid.
   const host_link* find(std::uint32_t wire_link) const;
-  void deliver(received&& a);
+  /// To its receiver, or where it waits for it; no lock but that of the link. False: not ours.
+  bool deliver(received&& a);
+  /// This host takes part: what came before is delivered, and from here on at once.
+  void start_all();
   /// The peer is gone, or back: the receivers of its links are notified.
   void notify_receivers(const std::string& peer, control::kind what, const std::string& why);
 
@@ -125,6 +128,7 @@ class remote_links final : public remote_end {
   void on_link_end(half& h, std::int64_t revision);
   void end_receivers(half& h);
   void start_delivering(half& h);
+  bool deliver_early(half& h);  ///< `passing` is held; false: nothing waited
   void count_sent(const std::string& peer, std::uint32_t link, wire::channel_kind which);
   void send_message_or_stop(half& h, wire::host_message m);
   wire::remote_link link_options(const host_plan& local, const half& h) const;
@@ -134,7 +138,11 @@ class remote_links final : public remote_end {
   const host_options& mine_;
   std::vector<std::unique_ptr<const table>> tables_;
   std::atomic<const table*> links_{nullptr};
+  /// Of the streams that early messages are about, in all links.
+  const std::shared_ptr<std::atomic<std::size_t>> early_streams_ =
+      std::make_shared<std::atomic<std::size_t>>(0);
   std::vector<half_ptr> prepared_;
+  const table* first_ = nullptr;                ///< of the plan that the run began with
   const table* before_ = nullptr;               ///< without those
   std::vector<bool> actors_here_, links_here_;  ///< now or before a rewire
   mutable std::mutex here_mutex_;
@@ -145,15 +153,18 @@ class remote_links final : public remote_end {
 
 /// This process's end of one link between hosts.
 struct remote_links::half {
-  half(const host_link& c, bool after_use) : what(c), confirms_after_use(after_use) {}
+  half(const host_link& c, bool after_use, std::shared_ptr<std::atomic<std::size_t>> streams)
+      : what(c), confirms_after_use(after_use), early(std::move(streams)) {}
 
   const host_link what;
   /// Incoming: packets are confirmed when the actor is done with them, not when its queue took
   /// them.
   const bool confirms_after_use;
-  std::mutex passing;      ///< incoming: held while something is on its way to the receiver
-  bool buffering = false;  ///< under `passing`: what comes waits in `early`
-  early_messages early;    ///< under `passing`
+  std::mutex passing;  ///< incoming: held while something is on its way to the receiver
+  /// Under `passing`: what comes waits in `early`, because this host does not take part yet, or
+  /// because the link is not in use yet.
+  bool buffering = false;
+  early_messages early;  ///< under `passing`
 
   mutable std::mutex mutex;
   // --- under mutex

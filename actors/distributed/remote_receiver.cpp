@@ -7,20 +7,49 @@
 
 namespace hocket::distributed {
 
-void remote_links::deliver(received&& a) {
+bool remote_links::deliver(received&& a) {
   auto* const h = find_half(a.link);
-  if (h == nullptr) return;
+  if (h == nullptr) return false;
   if (!a.item)
-    if (const auto* end = std::get_if<wire::link_ended>(&a.message.event))
-      return on_link_end(*h, static_cast<std::int64_t>(end->revision));
-  std::lock_guard passing(h->passing);
-  if (h->buffering) {
-    if (!h->early.put(std::move(a)) && h->early.refused() == 1)
-      run_.event("", "early_message_refused", h->what.name);
-  } else if (a.item) {
-    deliver_packet(*h, std::move(*a.item));
-  } else {
-    deliver_message(*h, a.message);
+    if (const auto* end = std::get_if<wire::link_ended>(&a.message.event)) {
+      on_link_end(*h, static_cast<std::int64_t>(end->revision));
+      return true;
+    }
+  std::uint64_t refused = 0;
+  {
+    std::lock_guard passing(h->passing);
+    if (h->buffering) {
+      if (!h->early.put(std::move(a))) refused = h->early.refused();
+    } else if (a.item) {
+      deliver_packet(*h, std::move(*a.item));
+    } else {
+      deliver_message(*h, a.message);
+    }
+  }
+  if (refused == 1 || (refused > 0 && refused % early_messages::messages_max == 0))
+    run_.event("", "early_message_refused",
+               fmt::format("{}: the hosts speak of more than {} streams before this one takes "
+                           "part; {} messages refused",
+                           h->what.name, early_messages::messages_max, refused));
+  return true;
+}
+
+bool remote_links::deliver_early(half& h) {
+  if (!std::exchange(h.buffering, false)) return false;
+  for (auto& a : h.early.take()) {
+    if (a.item)
+      deliver_packet(h, std::move(*a.item));
+    else
+      deliver_message(h, a.message);
+  }
+  return true;
+}
+
+// Not what a rewire has made meanwhile: its links wait for their own start.
+void remote_links::start_all() {
+  for (const auto& [id, h] : first_->by_wire) {
+    std::lock_guard passing(h->passing);
+    (void)deliver_early(*h);
   }
 }
 

@@ -161,18 +161,10 @@ void membership::start(std::int64_t began_ns) {
     // The first round may have been ordered since the loop reported itself idle.
     return begin_round_if_complete();
   }
-  // What came before us, in its order; more may come while we hand it over.
-  for (;;) {
-    std::vector<received> early;
-    {
-      std::lock_guard lock(mutex_);
-      early = early_.take();
-      if (early.empty()) {
-        started_ = true;
-        break;
-      }
-    }
-    for (auto& a : early) links_.deliver(std::move(a));
+  links_.start_all();  // what came before us, in the order of its link
+  {
+    std::lock_guard lock(mutex_);
+    started_ = true;
   }
   take_early_sessions();
 }
