@@ -192,7 +192,7 @@ class bench_run {
       complete = complete && results_[i].has_value();
     }
     for (std::size_t k = 0; !complete && k < g.size(); ++k) {
-      auto made = make_item(seed_, specs_[g[k]]);
+      auto made = make_item(seed_, specs_[g[k]], how_.bank);
       if (!made) return fail(made);
       out.items.push_back(std::move(*made));
     }
@@ -242,12 +242,17 @@ std::string identity_of(const subject& what, std::uint64_t seed, const bench_set
   std::string ports = name_of(what.graph, what.person) + name_of(what.graph, what.audio);
   for (const auto& p : what.texts) ports += name_of(what.graph, p);
   // Runs side by side disturb each other's clock, but not virtual time.
-  return short_hash(fmt::format("{}|{}|{}|{}|{}|{}", what.graph.hash, facts.text, ports, seed,
-                                how.batch, how.real_time ? how.jobs : 0));
+  std::string voices;
+  for (const auto* kind :
+       {how.bank ? &how.bank->neural() : nullptr, how.bank ? &how.bank->people() : nullptr})
+    for (std::size_t i = 0; kind && i < kind->size(); ++i)
+      voices += fmt::format("{} {} ", (*kind)[i].name, (*kind)[i].samples.size());
+  return short_hash(fmt::format("{}|{}|{}|{}|{}|{}{}", what.graph.hash, facts.text, ports, seed,
+                                how.batch, how.real_time ? how.jobs : 0, voices));
 }
 
 result<work_left> left_to_play(std::uint64_t seed, const std::vector<item_spec>& specs,
-                               const std::string& out) {
+                               const std::string& out, const scenarios::speech_bank* bank) {
   work_left left;
   std::map<std::string, double> length_s;
   for (const auto& spec : specs) {
@@ -260,7 +265,7 @@ result<work_left> left_to_play(std::uint64_t seed, const std::vector<item_spec>&
     }
     auto& length = length_s[spec.family];
     if (length == 0) {
-      auto made = make_item(seed, spec);
+      auto made = make_item(seed, spec, bank);
       if (!made) return fail(made);
       length = made->length_s();
     }

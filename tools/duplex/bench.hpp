@@ -24,8 +24,9 @@ struct bench_settings {
   int jobs = 2;     ///< runs of the graph at once
   int batch = 16;   ///< items (sessions) in one run
   bool real_time = false;
-  bool fresh = false;       ///< forgets what `out` holds of another run
-  bool keep_sound = false;  ///< also <id>.wav: person left, model right
+  bool fresh = false;                            ///< forgets what `out` holds of another run
+  const scenarios::speech_bank* bank = nullptr;  ///< held-out part, for bank_families
+  bool keep_sound = false;                       ///< also <id>.wav: person left, model right
   std::function<void(std::size_t done, std::size_t all, const std::string& what)> progress;
 };
 
@@ -36,7 +37,8 @@ struct work_left {
   double seconds = 0;
 };
 result<work_left> left_to_play(std::uint64_t seed, const std::vector<item_spec>& specs,
-                               const std::string& out);
+                               const std::string& out,
+                               const scenarios::speech_bank* bank = nullptr);
 
 /// Plays all items that `out` does not hold yet; long sessions last, alone, since their times are
 /// measured. In virtual time the result depends on graph, seed, specs and `batch` alone: an item's

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "tools/duplex/conditions.hpp"
+#include "tools/scenarios/channel.hpp"
 
 namespace hocket::duplex {
 
@@ -47,14 +48,35 @@ const std::vector<family>& all_families() {
        make_visual_cue},
       {"refusal", "refusal", 40, 6, false, "disallowed requests and harmless ones that look alike",
        make_refusal},
+      {"other_talk", "other_talk", 24, 3, false,
+       "about 20 s of talk by one or two people that is not for the model", make_other_talk},
+      {"noise10", "noise10", 60, 8, false,
+       "the question of `turn` in a steady fan or babble, 10 dB below", make_noise10},
+      {"telephone", "telephone", 60, 8, false, "the question of `turn` through a telephone (G.711)",
+       make_telephone},
+  };
+  return all;
+}
+
+const std::vector<family>& bank_families() {
+  static const std::vector<family> all{
+      {"unseen", "unseen", 48, 8, false, "a whole request by a held-out neural voice", make_unseen},
+      {"people", "people", 90, 12, false,
+       "held-out people's words: a digit to translate, a sum's digits, `stop` into a count",
+       make_people},
   };
   return all;
 }
 
 const family* find_family(const std::string& name) {
-  for (const auto& f : all_families())
-    if (name == f.name) return &f;
+  for (const auto* list : {&all_families(), &bank_families()})
+    for (const auto& f : *list)
+      if (name == f.name) return &f;
   return nullptr;
+}
+
+bool needs_bank(const std::string& name) {
+  return std::ranges::any_of(bank_families(), [&](const auto& f) { return name == f.name; });
 }
 
 namespace {
@@ -134,8 +156,12 @@ std::uint64_t item_seed(std::uint64_t base_seed, const item_spec& of) {
                             test_split);
 }
 
-result<item> make_item(std::uint64_t base_seed, const item_spec& of) {
-  auto from = voices::open();
+result<item> make_item(std::uint64_t base_seed, const item_spec& of,
+                       const scenarios::speech_bank* bank) {
+  if (of.family == "noise10") HOCKET_TRY(scenarios::prepare_babble(scenarios::split::heldout));
+  if (needs_bank(of.family) && !bank)
+    return fail("duplex.bank", "`" + of.family + "` needs a speech bank: see --bank");
+  auto from = voices::open(bank);
   if (!from) return fail(from);
   if (of.family == "session") return make_long_session(**from, base_seed, of.minutes);
   const auto* which = find_family(of.family);
@@ -155,7 +181,8 @@ result<std::vector<item_spec>> plan_set(const set_options& options) {
   for (const auto& name : options.families)
     if (!find_family(name) && name != "session" && name != "robustness") {
       std::string known;
-      for (const auto& f : all_families()) known += std::string(" ") + f.name;
+      for (const auto* list : {&all_families(), &bank_families()})
+        for (const auto& f : *list) known += std::string(" ") + f.name;
       return fail("duplex.family",
                   "there is no family `" + name + "`; choose of" + known + " session robustness");
     }
@@ -168,6 +195,9 @@ result<std::vector<item_spec>> plan_set(const set_options& options) {
   std::vector<item_spec> out;
   for (const auto& f : all_families())
     for (std::int64_t i = 0; wanted(f.name) && i < count_of(f.count, f.quick); ++i)
+      out.push_back({f.name, i});
+  for (const auto& f : bank_families())
+    for (std::int64_t i = 0; options.bank && wanted(f.name) && i < count_of(f.count, f.quick); ++i)
       out.push_back({f.name, i});
   // The clean twins of these items are the first of their families.
   for (const auto& condition : all_conditions())

@@ -18,8 +18,13 @@ struct family {
   void (*make)(stage&, item&);
 };
 
+/// What every machine can play.
 const std::vector<family>& all_families();
+/// What needs a speech bank (tools/scenarios/bank): people's words, neural voices.
+const std::vector<family>& bank_families();
+/// Of both.
 const family* find_family(const std::string& name);
+bool needs_bank(const std::string& name);
 
 struct set_options {
   std::uint64_t seed = 770001;  ///< base of the test seeds
@@ -28,6 +33,7 @@ struct set_options {
   std::vector<std::string> families;  ///< empty: all
   bool robustness = true;             ///< also the core items under each condition
   double long_minutes = 60;           ///< the long session beside the one of 10 min; 0: neither
+  bool bank = false;                  ///< also bank_families()
 };
 
 /// Which item, without making it.
@@ -45,11 +51,18 @@ result<std::vector<item_spec>> plan_set(const set_options& options);
 /// Of an item: what all else is drawn from. Conditions share it with their clean twin.
 std::uint64_t item_seed(std::uint64_t base_seed, const item_spec& of);
 
-/// Makes items; a pure function of seed and spec. *Threads*: any; one item at a time.
-/// *Errors*: scenarios.voice.
-result<item> make_item(std::uint64_t base_seed, const item_spec& of);
+/// Makes items; a pure function of seed, spec and, for bank_families, the bank's held-out part.
+/// *Threads*: any; one item at a time. *Errors*: scenarios.voice; duplex.bank without what it needs.
+result<item> make_item(std::uint64_t base_seed, const item_spec& of,
+                       const scenarios::speech_bank* bank = nullptr);
 
-// The families, by file: families_turns.cpp, families_time.cpp, families_tools.cpp, families_video.cpp.
+// The families, by file: families_turns.cpp, families_time.cpp, families_tools.cpp,
+// families_video.cpp, families_field.cpp.
+void make_other_talk(stage&, item&);
+void make_noise10(stage&, item&);
+void make_telephone(stage&, item&);
+void make_unseen(stage&, item&);
+void make_people(stage&, item&);
 void make_pause(stage&, item&);
 void make_turn(stage&, item&);
 void make_interruption(stage&, item&);

@@ -18,6 +18,9 @@ listener::listener(const subject& what, std::vector<session_tape>& tapes, bool r
     h.did.length_s = p.plays->length_s();
     h.did.has_words = !what.texts.empty();
     h.did.has_tools = what.has_tools;
+    h.did.has_heard = std::ranges::any_of(what.texts, [&](const port_of& p) {
+      return what.graph.actors[p.actor].type->info.outputs[p.port].name == "heard";
+    });
     h.did.real_time = real_time;
     heard_.push_back(std::move(h));
   }
@@ -43,6 +46,8 @@ void listener::packet_emitted(const plan&, actor_index actor, std::size_t port, 
   const double at_s = there_s(p);
   if (std::ranges::count(what_.texts, from) > 0) {
     const auto* t = p.get_if<text>();
+    if (t && t->role == "heard")
+      for (const auto& word : engine::words_of(t->value)) did.heard.push_back({at_s, word});
     if (!t || !(t->role.empty() || t->role == "model")) return;
     for (const auto& word : engine::words_of(t->value)) {
       did.words.push_back({at_s, word});
@@ -63,6 +68,7 @@ timeline listener::take(std::size_t index) {
     if (const auto r = requests.find(c.request); r != requests.end())
       c.in_force = r->second.in_force;
   std::ranges::stable_sort(did.words, {}, &said_word::at_s);
+  std::ranges::stable_sort(did.heard, {}, &said_word::at_s);
   return std::move(did);
 }
 

@@ -64,6 +64,11 @@ scored score(const item& of, const timeline& did) {
                                                    {"delegation", score_delegation},
                                                    {"delegation_corrected", score_delegation},
                                                    {"refusal", score_refusal},
+                                                   {"other_talk", score_other_talk},
+                                                   {"noise10", score_in_noise},
+                                                   {"telephone", score_turn},
+                                                   {"unseen", score_turn},
+                                                   {"people", score_people},
                                                    {"session", score_session},
                                                    {"rep_count", score_rep_count},
                                                    {"proactive_video", score_proactive},
@@ -73,6 +78,7 @@ scored score(const item& of, const timeline& did) {
   if (found == judges.end()) return {};
   scored out = found->second(of, did);
   score_around(out, of, did);
+  score_heard(out, of, did);
   score_costs(out, of, did);
   return out;
 }

@@ -45,7 +45,14 @@ double backchannel_distance(const std::vector<segment>& speech,
 /// Equal where blanks in arithmetic and upper case do not count.
 bool same_call(const wanted_call& a, const tool_use& b);
 
-// The families, by file: score_turns.cpp, score_time.cpp, score_tools.cpp.
+/// Where the graph says what it heard: `heard_recall` and `heard_precision`, over the words of the person
+/// that the model has (longest common subsequence).
+void score_heard(scored& out, const item& of, const timeline& did);
+
+// The families, by file: score_turns.cpp, score_time.cpp, score_tools.cpp, score_field.cpp.
+scored score_other_talk(const item&, const timeline&);
+scored score_in_noise(const item&, const timeline&);
+scored score_people(const item&, const timeline&);
 scored score_pause(const item&, const timeline&);
 scored score_turn(const item&, const timeline&);
 scored score_interruption(const item&, const timeline&);

@@ -42,11 +42,12 @@ speaker draw_speaker(random_stream& rng, bool flite) {
   return out;
 }
 
-result<std::unique_ptr<voices>> voices::open() {
+result<std::unique_ptr<voices>> voices::open(const scenarios::speech_bank* bank) {
   auto person = scenarios::person_voice::open();
   if (!person) return fail(person);
   std::unique_ptr<voices> out(new voices);
   out->person_ = std::move(*person);
+  out->bank_ = bank;
   return out;
 }
 
@@ -55,6 +56,19 @@ result<std::vector<float>> voices::say(const std::string& text, const speaker& w
   auto said = person_->say(text, who.who);
   if (!said) return fail(said);
   auto at_16k = engine::resample(said->samples, said->rate_hz, double(rate_hz));
+  if (!at_16k) return fail(at_16k);
+  return levelled(*at_16k, who.who.gain_db);
+}
+
+result<std::vector<float>> voices::say_by_people(const std::string& text, const speaker& who,
+                                                 random_stream& rng) {
+  auto said = person_->say(text, who.who);
+  if (!said) return fail(said);
+  int people = 0;
+  const auto spliced = bank_->with_people(*said, 1.0, rng, &people);
+  if (people == 0)
+    return fail("duplex.bank", "nobody in the speech bank says a word of `" + text + "`");
+  auto at_16k = engine::resample(spliced.samples, spliced.rate_hz, double(rate_hz));
   if (!at_16k) return fail(at_16k);
   return levelled(*at_16k, who.who.gain_db);
 }
@@ -72,12 +86,47 @@ stage::stage(voices& from, item& into, std::uint64_t seed, bool flite)
 
 double stage::say(const std::string& text, double at_s, const std::string& who, bool overlap) {
   if (failed_) return at_s;
-  auto sound = from_.say(text, who == "background" ? far_ : user_);
+  speaker third = far_;
+  third.who.gain_db = user_.who.gain_db;
+  auto sound = from_.say(text, who == "background" ? far_ : who == "third" ? third : user_);
   if (!sound) {
     failed_ = sound.error();
     return at_s;
   }
   return place(std::move(*sound), at_s, who, text, overlap);
+}
+
+double stage::say_by_people(const std::string& text, double at_s) {
+  if (failed_) return at_s;
+  auto sound = from_.say_by_people(text, user_, rng);
+  if (!sound) {
+    failed_ = sound.error();
+    return at_s;
+  }
+  return place(std::move(*sound), at_s, "user", text, false);
+}
+
+std::optional<std::pair<std::string, std::vector<float>>> stage::bank_request(
+    const std::string& id) {
+  if (failed_) return std::nullopt;
+  const auto& all = from_.bank()->neural();
+  if (all.empty()) {
+    failed_ = error{"duplex.bank", "the speech bank has no held-out neural voice"};
+    return std::nullopt;
+  }
+  // Voices in turn, so that each has as many items; every request of one once, then again.
+  const auto number = static_cast<std::size_t>(std::stoul(id));
+  const auto& voice = all[number % all.size()];
+  const auto& clip = voice.clips[number / all.size() % voice.clips.size()];
+  std::string text;
+  for (const auto& w : clip.words) text += (text.empty() ? "" : " ") + w.word;
+  std::vector<float> sound;
+  for (auto i = clip.start; i < clip.end; ++i)
+    sound.push_back(static_cast<float>(voice.samples[static_cast<std::size_t>(i)]) / 32767);
+  into_.synthesiser = "bank";
+  into_.voice = voice.name;
+  into_.rate_wpm = 0;
+  return std::pair{text, levelled(sound, user_.who.gain_db)};
 }
 
 double stage::place(std::vector<float> sound, double at_s, const std::string& who,

@@ -17,7 +17,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(timeline, length_s, has_words, h
                                                 words, calls, delegations_s, person_db, model_db,
                                                 spoken_words, understood_words, teacher_words,
                                                 minute_wall_s, minute_rss_mib, voice, real_time,
-                                                word_waits_s, cost)
+                                                word_waits_s, cost, has_heard, heard)
 
 nlohmann::json json_of(const timeline& t) { return t; }
 timeline timeline_of(const nlohmann::json& j) { return j.get<timeline>(); }

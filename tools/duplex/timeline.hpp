@@ -45,6 +45,8 @@ struct timeline {
   bool has_tools = true;        ///< false: tool calls were not seen
   std::vector<segment> speech;  ///< by energy, gaps under 0.1 s closed
   std::vector<said_word> words;
+  bool has_heard = false;        ///< the graph says what it heard
+  std::vector<said_word> heard;  ///< the words that it heard, as it wrote them down
   std::vector<tool_use> calls;
   std::vector<double> delegations_s;
   std::vector<std::int8_t> person_db, model_db;  ///< dBFS per 20 ms

@@ -97,6 +97,7 @@ builder::speech builder::speak(const std::string& text, const person* other) {
     return out;
   }
   out.sound = std::move(*said);
+  if (field_ && !other) out.sound = cast_from_bank(std::move(out.sound), text, who.gain_db);
   out.length = at_16k(static_cast<std::int64_t>(out.sound.samples.size()), out.sound.rate_hz);
   return out;
 }
@@ -217,6 +218,7 @@ void builder::place_people(conversation& out) {
 void builder::mix_person(conversation& out) {
   const auto total = static_cast<std::int64_t>(total_turns * turn_samples);
   place_people(out);
+  const double spoken = speech_power(out.person_audio);
   if (heard_through_) {
     apply(*heard_through_, out.person_audio, out.model_audio, seed_of(seed_, 78));
   } else if (std::isfinite(noise_dbfs_)) {
@@ -224,6 +226,7 @@ void builder::mix_person(conversation& out) {
     const auto sigma = static_cast<float>(std::pow(10.0, noise_dbfs_ / 20.0));
     for (float& x : out.person_audio) x += sigma * noise.rough_normal();
   }
+  if (field_) apply(field_->heard_through, out.person_audio, spoken, seed_of(seed_, 83), which_);
   for (float& x : out.person_audio) x = std::clamp(x, -1.0f, 1.0f);
   std::erase_if(out.person_words, [&](const heard_word& w) { return w.end > total; });
   std::sort(out.person_words.begin(), out.person_words.end(),
@@ -253,6 +256,7 @@ void builder::write_labels(conversation& out) {
   constexpr std::size_t patch = engine::speech_format::patch_size;
   ex.micro_turns = total_turns;
   ex.audio = engine::dmel_of(out.person_audio);
+  if (field_) mask_bands(ex.audio);
   ex.text_in.assign(turns, engine::vocabulary::pad);
   ex.text_out.assign(turns * 2, engine::vocabulary::pad);
   ex.slipped.assign(turns * 2, 0);
@@ -280,7 +284,7 @@ void builder::write_labels(conversation& out) {
   }
 
   for (const heard_word& w : out.person_words) {
-    if (!w.labelled) continue;
+    if (!w.labelled || !words.contains(w.word)) continue;
     auto frame = static_cast<std::size_t>((w.end - 1) / frame_samples);
     while (frame < ex.heard.size() && ex.heard[frame] != 0) ++frame;
     if (frame < ex.heard.size()) ex.heard[frame] = words.id_of(w.word);

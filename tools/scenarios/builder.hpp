@@ -1,14 +1,17 @@
 // Puts a conversation together on the clock: who says what when, and what the model should do.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "tools/scenarios/acoustics.hpp"
+#include "tools/scenarios/channel.hpp"
 #include "tools/scenarios/conversation.hpp"
 #include "tools/scenarios/model_voice.hpp"
 #include "tools/scenarios/random.hpp"
+#include "tools/scenarios/speech_bank.hpp"
 #include "tools/scenarios/video_scene.hpp"
 
 namespace hocket::scenarios {
@@ -37,6 +40,11 @@ class builder {
     utterance sound;
     std::int64_t length = 0;  ///< samples at 16 kHz
   };
+  /// From here on the person is heard through a channel and may be a voice of the bank; before
+  /// anything is said.
+  void go_into_the_field(std::shared_ptr<const speech_bank> bank);
+  /// Speech of somebody in the bank for somebody else, where there is any.
+  std::optional<speech> overhear(double gain_db);
   /// Speaks without placing it. `other` replaces the conversation's person.
   speech speak(const std::string& text, const person* other = nullptr);
   /// Places it so that its first sound is at `at`; returns the sample after its last sound.
@@ -92,6 +100,18 @@ class builder {
     bool slipped = false;
   };
 
+  /// Everything that only conversations in the field have.
+  struct field_parts {
+    std::shared_ptr<const speech_bank> bank;
+    random_stream rng{0};
+    channel heard_through;
+    const bank_voice* neural = nullptr;  ///< the person is this voice where it knows the words
+    double warp = 1;                     ///< of it
+    double people = 0;                   ///< share of the person's words that people say
+  };
+
+  utterance cast_from_bank(utterance said, const std::string& text, double gain_db);
+  void mask_bands(std::vector<std::uint8_t>& audio);
   void place_people(conversation& out);
   void mix_person(conversation& out);
   void mix_model(conversation& out);
@@ -105,6 +125,7 @@ class builder {
   person speaker_;
   double noise_dbfs_ = -60;
   std::optional<acoustics> heard_through_;  ///< rich sound only
+  std::optional<field_parts> field_;
   double slips_ = 0;
   random_stream tongue_;
   std::vector<placed_speech> placed_;

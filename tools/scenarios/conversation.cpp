@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "tools/scenarios/builder.hpp"
+#include "tools/scenarios/channel.hpp"
 #include "tools/scenarios/families.hpp"
 #include "tools/scenarios/words.hpp"
 
@@ -83,6 +84,9 @@ result<conversation> make_conversation(const source_options& options, std::uint6
   const std::uint64_t seed = seed_of(options.seed, index, split_number);
   const auto turns = std::max<std::int64_t>(5, std::llround(options.seconds * 5.0));
 
+  const bool field = random_stream(seed_of(seed, 81)).chance(options.field);
+  if (field) HOCKET_TRY(prepare_babble(options.which));
+
   // The synthesiser is shared by all threads: hold it only while the plan is made.
   std::optional<builder> plan;
   {
@@ -92,6 +96,12 @@ result<conversation> make_conversation(const source_options& options, std::uint6
     open_eyes(*plan, chosen);
     double weights = 0;
     for (const family& f : chosen) weights += f.weight;
+    if (field) {
+      plan->go_into_the_field(options.bank);
+      chosen.push_back(*find_family("other_talk"));
+      chosen.back().weight = weights / 6;
+      weights += chosen.back().weight;
+    }
     plan->cursor = static_cast<std::int64_t>(plan->rng.uniform(0.1, 0.9) * 16000.0);
     while (!plan->full()) {
       double at = plan->rng.uniform(0, weights);

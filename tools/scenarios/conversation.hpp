@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/training/example.hpp"
 #include "graph/core/result.hpp"
 #include "tools/scenarios/person_voice.hpp"
+#include "tools/scenarios/speech_bank.hpp"
 
 namespace hocket::scenarios {
 
@@ -68,6 +70,11 @@ struct source_options {
   std::vector<std::string> families;  ///< `all` stands for every one; empty: core_families()
   variety sound = variety::plain;
   double slips = 0;  ///< share of the model's phrases that slip (slips.hpp); for training only
+  /// Share of conversations that take place in the field: noise, telephones and wrong levels
+  /// (channel.hpp), talk that is not for the model, the voices of the bank. The others are what they
+  /// would be without it, sample for sample.
+  double field = 0;
+  std::shared_ptr<const speech_bank> bank;  ///< of the same split; none: synthesisers alone
 };
 
 /// All families in a fixed order, the core first.

@@ -14,6 +14,7 @@ struct family {
 };
 
 const std::vector<family>& all_families();
+/// Also `other_talk`, which is no part of `all`: conversations in the field hold it.
 const family* find_family(const std::string& name);
 
 inline constexpr std::int64_t samples_of(double seconds) {
@@ -37,6 +38,7 @@ void draw_how_long(builder& b);
 void draw_once(builder& b);
 void draw_spell(builder& b);
 void draw_lookup(builder& b);
+void draw_other_talk(builder& b);
 // families_video.cpp
 void draw_rep_count(builder& b);
 void draw_flash(builder& b);

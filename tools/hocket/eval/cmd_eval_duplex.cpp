@@ -38,6 +38,7 @@ set_options set_of(const duplex_request& o) {
   set.items = o.items;
   set.families = o.families;
   set.long_minutes = o.long_minutes;
+  set.bank = !o.bank.empty();
   if (!o.real_time) return set;
   if (o.items == 0) set.items = 4;
   set.robustness = std::ranges::count(o.families, "robustness") > 0;
@@ -72,9 +73,10 @@ std::string clock_note(const duplex_request& o, double load_before) {
 }
 
 // Before it begins: how long it will take.
-result<void> announce(const duplex_request& o, const std::vector<item_spec>& specs) {
+result<void> announce(const duplex_request& o, const std::vector<item_spec>& specs,
+                      const scenarios::speech_bank* bank) {
   if (!o.real_time) return {};
-  const auto left = left_to_play(seed_of(o), specs, o.fresh ? "" : o.out);
+  const auto left = left_to_play(seed_of(o), specs, o.fresh ? "" : o.out, bank);
   if (!left) return fail(left);
   const double minutes = (left->seconds / (o.jobs * o.batch) + 1.0 * double(left->items)) / 60;
   fmt::print(stderr,
@@ -122,6 +124,9 @@ int print_report(const duplex_request& o, const bench_report& r,
 
 left_out not_asked_for(const duplex_request& o) {
   left_out out;
+  if (o.bank.empty())
+    for (const auto& f : bank_families())
+      out.emplace_back(f.name, "needs --bank: people's recordings are not in the repository");
   if (!o.recorded.empty())
     out.emplace_back(any_family, "a recording does not tell");
   else if (!o.real_time)
@@ -133,13 +138,17 @@ left_out not_asked_for(const duplex_request& o) {
     return out;
   }
   std::vector<std::string> names{"session", "robustness"};
-  for (const auto& f : all_families()) names.emplace_back(f.name);
+  for (const auto* list : {&all_families(), &bank_families()})
+    for (const auto& f : *list) names.emplace_back(f.name);
   for (const auto& name : names)
     if (std::ranges::count(o.families, name) == 0) out.emplace_back(name, "left out by --family");
   return out;
 }
 
 int judge_recording(const duplex_request& o) {
+  if (!o.bank.empty())
+    return complain({"duplex.bank", "--bank goes with a graph, not with --recorded or --write"},
+                    exit_bad_input);
   const auto specs = plan_set(set_of(o));
   if (!specs) return complain(specs.error(), exit_bad_input);
   std::vector<std::string> absent;
@@ -159,6 +168,9 @@ int judge_recording(const duplex_request& o) {
 }
 
 int write_test_set(const duplex_request& o) {
+  if (!o.bank.empty())
+    return complain({"duplex.bank", "--bank goes with a graph, not with --recorded or --write"},
+                    exit_bad_input);
   const auto specs = plan_set(set_of(o));
   if (!specs) return complain(specs.error(), exit_bad_input);
   const auto done = [&] {
@@ -185,6 +197,12 @@ int judge_graph(const duplex_request& o) {
   const auto specs = plan_set(set_of(o));
   if (!specs) return complain(specs.error(), exit_bad_input);
 
+  std::shared_ptr<const scenarios::speech_bank> bank;
+  if (!o.bank.empty()) {
+    auto opened = scenarios::speech_bank::open(o.bank, scenarios::split::heldout);
+    if (!opened) return complain(opened.error(), exit_bad_input);
+    bank = std::move(*opened);
+  }
   left_out missing = not_asked_for(o);
   for (const auto& f : all_families())
     if (f.video && !what->camera) missing.emplace_back(f.name, "the graph has no video input");
@@ -199,7 +217,9 @@ int judge_graph(const duplex_request& o) {
   how.real_time = o.real_time;
   how.fresh = o.fresh;
   how.keep_sound = o.keep_sound;
-  if (const auto said = announce(o, played); !said) return complain(said.error(), exit_failed);
+  how.bank = bank.get();
+  if (const auto said = announce(o, played, how.bank); !said)
+    return complain(said.error(), exit_failed);
   const double load_before = load_average();
   const auto all = [&] {
     progress shown(o.json, played.size(), "making and playing items");

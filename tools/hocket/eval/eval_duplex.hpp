@@ -19,6 +19,7 @@ struct duplex_request {
   std::vector<std::string> compare;  ///< two JSON files of earlier runs; nothing is run
   std::vector<std::string> families;
   std::string out;         ///< "": out/duplex, in real time out/duplex-real-time
+  std::string bank;        ///< folder of the speech bank; "": none, and no families that need one
   std::uint64_t seed = 0;  ///< 0: that of the standard test set
   std::int64_t items = 0;  ///< of each family, at most; 0: all of them, in real time 4
   double long_minutes = 60;

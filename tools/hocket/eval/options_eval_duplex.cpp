@@ -31,6 +31,8 @@ void add_eval_duplex(CLI::App& eval, action& chosen) {
   sub->add_option("--family", o.families, "Only these families; also session, robustness")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  sub->add_option("--bank", o.bank, "Speech bank (tools/scenarios/bank): people, unseen voices")
+      ->type_name("DIR");
   sub->add_option("--out", o.out,
                   "Folder for results and pictures; out/duplex, in real time out/duplex-real-time");
   sub->add_option("--seed", o.seed, "Of the test set; 0 = the standard one")->capture_default_str();

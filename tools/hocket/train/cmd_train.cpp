@@ -70,6 +70,23 @@ result<void> evaluate(const train_plan& plan, const engine::interaction_trainer&
   return {};
 }
 
+/// The training's voices; none, and a note, where the training file names a folder that is not there.
+result<std::shared_ptr<const scenarios::speech_bank>> bank_of(const std::string& folder,
+                                                              bool asked_for) {
+  std::shared_ptr<const scenarios::speech_bank> bank;
+  std::error_code ignored;
+  if (!folder.empty() && (asked_for || std::filesystem::exists(folder, ignored))) {
+    auto opened = scenarios::speech_bank::open(folder, scenarios::split::train);
+    if (!opened) return fail(opened);
+    bank = std::move(*opened);
+  }
+  const auto persons = bank ? bank->neural().size() : 0;
+  const auto people = bank ? bank->people().size() : 0;
+  fmt::print(stderr, "speech bank `{}`: {} neural voices, {}people's words\n", folder, persons,
+             people > 0 ? "" : "no ");
+  return bank;
+}
+
 void print_progress(const train_progress& p, bool bar, bool json) {
   if (json) {
     fmt::print("{}\n", nlohmann::json{{"step", p.step},
@@ -130,7 +147,13 @@ int run_train(const train_options& o) {
   c.model.vocabulary = static_cast<int>(c.words.size());
   scenarios::source_options data;
   data.seed = plan.data_seed, data.seconds = plan.seconds, data.families = plan.families;
-  data.sound = plan.variety, data.slips = plan.slips;
+  data.sound = plan.variety, data.slips = plan.slips, data.field = plan.field;
+  if (!o.bank.empty()) plan.bank = o.bank;
+  if (data.field > 0) {
+    auto bank = bank_of(plan.bank, !o.bank.empty());
+    if (!bank) return tell(bank.error(), exit_bad_input);
+    data.bank = std::move(*bank);
+  }
   auto source = scenarios::make_source(data);
   if (!source) return tell(source.error(), exit_failed);
 

@@ -16,6 +16,7 @@ struct train_options {
   std::int64_t decay_steps = -1;  ///< -1: as the config says
   std::string out;                ///< "": as the config says
   std::string from;               ///< "": as the config says
+  std::string bank;               ///< "": as the config says
   int workers = 0;                ///< 0: as the config says
   bool json = false;              ///< one object per report instead of a progress bar
 };
@@ -28,6 +29,8 @@ struct scenarios_options {
   std::string split = "train";        ///< train, heldout
   std::vector<std::string> families;  ///< empty: the core
   bool rich = false;                  ///< flite voices, rooms, echo, loss
+  double field = 0;                   ///< share of conversations in the field
+  std::string bank;                   ///< folder of the speech bank; "": none
   bool demo = false;                  ///< the conversation that tools/run shows
   bool json = false;
 };

@@ -50,8 +50,10 @@ struct recipe {
   std::string file;
   cli::train_plan plan;
   scenarios::source_options source() const {
-    return {plan.data_seed, scenarios::split::train, plan.seconds, plan.families, plan.variety,
-            plan.slips};
+    return {plan.data_seed, scenarios::split::train,
+            plan.seconds,   plan.families,
+            plan.variety,   plan.slips,
+            plan.field,     nullptr};
   }
   /// Conversations that a training of this file may ask for, continued twice.
   std::uint64_t conversations() const {

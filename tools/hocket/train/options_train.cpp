@@ -14,6 +14,7 @@ void add_train(CLI::App& app, action& chosen) {
   sub.add_option("--decay-steps", o.decay_steps, "Length of the last learning-rate decay");
   sub.add_option("--out", o.out, "Folder for checkpoints and curves");
   sub.add_option("--from", o.from, "Folder of a trained model to begin with");
+  sub.add_option("--bank", o.bank, "Folder of the speech bank (tools/scenarios/bank)");
   sub.add_option("--workers", o.workers, "Threads that make training data");
   add_json(sub, o.json);
 }
@@ -30,6 +31,9 @@ void add_scenarios(CLI::App& app, action& chosen) {
       ->check(CLI::IsMember({"train", "heldout"}));
   sub.add_option("--family", o.families, "Only these families (repeat), or all; none = the core");
   sub.add_flag("--rich", o.rich, "flite voices too, rooms, noise, echo, loss");
+  sub.add_option("--field", o.field, "Share with noise, telephones and talk for others")
+      ->check(CLI::Range(0.0, 1.0));
+  sub.add_option("--bank", o.bank, "Folder of the speech bank (tools/scenarios/bank)");
   sub.add_flag("--demo", o.demo, "The conversation that tools/run shows");
   add_json(sub, o.json);
 }

@@ -45,7 +45,8 @@ struct train_part final : config_base {
   std::int64_t eval_conversations = 32;
   double seconds = 15, slips = 0.2, eval_minutes = 15;
   std::vector<std::string> families;
-  std::string variety = "plain", from;
+  std::string variety = "plain", from, bank;
+  double field = 0;
   void visit(config_visitor& v) override {
     v.field({.name = "out", .doc = "folder of checkpoints and curves", .is_path = false}, out);
     v.field({.name = "seed", .doc = "of weights and noise", .min = 0}, seed);
@@ -65,6 +66,17 @@ struct train_part final : config_base {
              .min = 0,
              .max = 1},
             slips);
+    v.field({.name = "field",
+             .doc = "share of the conversations with noise, telephones, talk that is not for the "
+                    "model and the voices of the bank; the others stay as they are",
+             .min = 0,
+             .max = 1},
+            field);
+    v.field({.name = "bank",
+             .doc = "folder that tools/scenarios/bank/make_bank.py made; empty, or missing: "
+                    "synthesisers alone",
+             .is_path = false},
+            bank);
     v.field({.name = "from", .doc = "folder of a trained model to begin with; empty: none"}, from);
     v.field({.name = "steps", .doc = "in all", .min = 1}, steps);
     v.field({.name = "warmup_steps", .doc = "until the full rate", .min = 0}, warmup);
@@ -154,6 +166,7 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   c.model.layout.video = static_cast<int>(model.video);
   c.model.attention.rotary_shared = model.video > 0;
   plan.slips = whole.slips;
+  plan.field = whole.field, plan.bank = whole.bank;
   plan.variety = whole.variety == "rich" ? scenarios::variety::rich : scenarios::variety::plain;
   c.from = whole.from;
   plan.data_seed = static_cast<std::uint64_t>(whole.data_seed);

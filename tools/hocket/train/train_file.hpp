@@ -17,7 +17,9 @@ struct train_plan {
   std::vector<std::string> families;  ///< empty: all; a name that repeats is drawn more often
   scenarios::variety variety = scenarios::variety::plain;
   double slips =
-      0.2;  ///< share of the model's phrases in which it says another word than it should
+      0.2;           ///< share of the model's phrases in which it says another word than it should
+  double field = 0;  ///< share of conversations in the field (source_options)
+  std::string bank;  ///< folder of the speech bank; empty: none
   double eval_minutes = 15;
   std::int64_t eval_conversations = 32;
 };
