@@ -17,6 +17,14 @@ namespace {
 
 constexpr double noise_snr_db = 10;
 
+/// A number from `low` to 9 that people of the bank say; `low` where they say none.
+int number_of_people(stage& s, int low) {
+  std::vector<int> said;
+  for (int n = low; n <= 9; ++n)
+    if (s.people_say(words_of_number(n))) said.push_back(n);
+  return said.empty() ? low : s.rng.pick(said);
+}
+
 /// What is asked by the bank's voices, with what answers it; nothing that `draw_request` would not ask.
 std::vector<std::string> replies_to(const std::string& asked) {
   for (const auto& pair : scenarios::small_talk())
@@ -83,7 +91,7 @@ void make_people(stage& s, item& it) {
   it.expect.label = kinds[std::stoul(it.id) % kinds.size()];
   const double begin = s.rng.uniform(0.4, 1.0);
   if (it.expect.label == "digits") {
-    const int digit = s.rng.integer(1, 9);
+    const int digit = number_of_people(s, 1);
     it.context_text = "translate";
     const double end = s.say(it.context_text, begin);
     it.current_turn_text = words_of_number(digit);
@@ -91,7 +99,7 @@ void make_people(stage& s, item& it) {
     it.from_s = s.say_by_people(it.current_turn_text, end + s.rng.uniform(1.3, 2.0));
     it.to_s = it.from_s + 3;
   } else if (it.expect.label == "sums") {
-    const sum_of sum{s.rng.integer(0, 9), s.rng.integer(0, 9)};
+    const sum_of sum{number_of_people(s, 0), number_of_people(s, 0)};
     it.current_turn_text = sum.question();
     it.expect.replies = {sum.answer()};
     it.from_s = s.say_by_people(it.current_turn_text, begin);

@@ -106,6 +106,13 @@ double stage::say_by_people(const std::string& text, double at_s) {
   return place(std::move(*sound), at_s, "user", text, false);
 }
 
+bool stage::people_say(const std::string& word) const {
+  for (const auto& voice : from_.bank()->people())
+    for (const auto& clip : voice.clips)
+      if (clip.words.front().word == word) return true;
+  return false;
+}
+
 std::optional<std::pair<std::string, std::vector<float>>> stage::bank_request(
     const std::string& id) {
   if (failed_) return std::nullopt;

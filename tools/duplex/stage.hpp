@@ -63,6 +63,7 @@ class stage {
              bool overlap = false);
   /// By people of the bank, where they say the words; returns the end.
   double say_by_people(const std::string& text, double at_s);
+  bool people_say(const std::string& word) const;
   /// A clip of the bank's neural voices, by the item's number: text and sound; nothing (and a failure)
   /// where there is none.
   std::optional<std::pair<std::string, std::vector<float>>> bank_request(const std::string& id);
