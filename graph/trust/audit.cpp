@@ -46,7 +46,7 @@ std::string now_text() {
 struct book {
   std::mutex mutex;
   bool open = false;
-  std::string folder;
+  std::string out;
   std::optional<file> to;
   bool broken = false;
   std::map<std::string, std::uint64_t, std::less<>> seen;
@@ -54,11 +54,13 @@ struct book {
 
   void write(const std::string& line) {
     if (!to && !broken) {
-      const auto path = folder + "/" + file_name;
+      const auto path = out + "/" + file_name;
       struct stat info {};
       const bool full = ::lstat(path.c_str(), &info) == 0 && info.st_size > largest;
-      if (auto made = create_file(path, full ? create_as::replaced : create_as::appended))
-        to = std::move(*made);
+      const auto in = folder::open(out);
+      auto made = in ? in->create(file_name, full ? create_as::replaced : create_as::appended)
+                     : result<file>(fail(in));
+      if (made) to = std::move(*made);
       broken = !to;
     }
     if (to) broken = !to->write(line);
@@ -78,7 +80,7 @@ audit::audit(const std::string& output_dir) {
   std::lock_guard lock(b.mutex);
   if (b.open) return;
   mine_ = b.open = true;
-  b.folder = output_dir;
+  b.out = output_dir;
 }
 
 audit::~audit() {

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import time
 import unittest
 
 from support import case, graph, LIVE, MIC
@@ -83,6 +84,33 @@ class private_files(case):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("--no-pii", done.stdout)
         self.assertFalse(os.path.exists(self.path("voice.wav")))
+
+    def test_what_was_recorded_goes_when_its_time_is_over(self):
+        self.write("g.yaml", graph({"mic": LIVE.replace("is-live=true", "num-buffers=20"),
+                                    "wav": "{component: record.wav, inputs: {person: mic.audio}}"}))
+        self.hocket("run", "g.yaml", "--virtual", "--plain", "--out", "o", "--record", "o/r.mcap", code=0)
+        self.write("o/thesis.txt", "mine")
+        self.write("precious.mcap", "\x89MCAP0 is what a recording begins with")
+        shutil.copy(self.path("o/r.mcap"), self.path("kept.mcap"))
+        os.symlink(self.path("kept.mcap"), self.path("o/link.mcap"))
+        results = {"o/r.mcap", "o/events.jsonl", "o/conversation.wav", "o/conversation.svg", "o/conversation.png"}
+        self.hocket("record", "delete", "o", code=2)  # a whole folder needs an age
+        self.hocket("record", "delete", "precious.mcap", code=2)
+        self.hocket("record", "delete", "nowhere.mcap", code=2)
+        self.assertIn("0 files", self.hocket("record", "delete", "o", "--older-than-days", "1", code=0).stdout)
+        self.assertTrue(results <= self.files("o"))
+        old = time.time() - 3 * 86400
+        for name in results - {"o/events.jsonl"}:
+            os.utime(self.path(name), (old, old))
+        said = self.hocket("record", "delete", "o", "--older-than-days", "2", "--dry-run", code=0).stdout
+        self.assertIn("would delete o/r.mcap", said)
+        self.assertTrue(results <= self.files("o"))
+        self.hocket("record", "delete", "o", "--older-than-days", "2", code=0)
+        left = {f for f in self.files("o") if os.path.isfile(self.path(f))}
+        self.assertEqual(left & results, {"o/events.jsonl"})
+        self.assertTrue({"o/thesis.txt", "o/link.mcap"} <= left)
+        self.hocket("record", "delete", "kept.mcap", code=0)
+        self.assertFalse(os.path.exists(self.path("kept.mcap")))
 
     def test_links_and_files_of_others_in_the_output_folder(self):
         os.makedirs(self.path("o"))

@@ -17,6 +17,7 @@
 #include "graph/spec/manifest.hpp"
 #include "graph/spec/permit.hpp"
 #include "graph/trust/files.hpp"
+#include "graph/trust/read_file.hpp"
 #include "actors/components.hpp"
 #include "plugins/plugins.hpp"
 #include "tools/hocket/say.hpp"
@@ -276,11 +277,9 @@ loaded_graph unreadable(const std::string& file) {
 }
 
 std::optional<std::string> text_of(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || !text) return {};
-  return text.str();
+  constexpr std::uint64_t most = 16u << 20;  // far above what the reader of YAML takes, and says
+  auto text = trust::read_given_file(file, most);
+  return text ? std::optional(std::move(*text)) : std::nullopt;
 }
 
 }  // namespace

@@ -10,7 +10,11 @@
 namespace hocket::report {
 
 result<std::unique_ptr<event_log>> event_log::open(const std::string& path, bool with_words) {
-  auto to = trust::create_file(path);
+  // The run's own name, not one that somebody gave: a pipe or a link that lies there is not written to.
+  const auto in = path.starts_with("/dev/")
+                      ? result<std::pair<trust::folder, std::string>>(fail("run.cannot_write", ""))
+                      : trust::folder::above(path, trust::readers::owner);
+  auto to = in ? in->first.create(in->second) : trust::create_file(path);
   if (!to) return fail("run.cannot_write", to.error().message);
   return std::unique_ptr<event_log>(new event_log(std::move(*to), with_words));
 }

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/text/clean.hpp"
+#include "graph/trust/secret.hpp"
 #include "graph/spec/dot.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/graphs/commands.hpp"
@@ -52,7 +54,8 @@ int run_graph(const graph_command_options& o) {
   const auto loaded = load_graph(o.graph, *types, o.how);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
 
-  std::string text = o.json ? to_json(*loaded.graph) : spec::to_dot(*loaded.graph);
+  auto text = clean_text(
+      trust::without_secrets(o.json ? to_json(*loaded.graph) : spec::to_dot(*loaded.graph)));
   const auto format = format_of(o);
   if (!o.json && format != "dot") {
     auto drawn = run_process({"dot", "-T" + format}, text);

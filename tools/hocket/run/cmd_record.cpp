@@ -144,6 +144,8 @@ int recover(const record_options& o) {
 
 }  // namespace
 
-int run_record(const record_options& o) { return o.what == "recover" ? recover(o) : info(o); }
+int run_record(const record_options& o) {
+  return o.what == "recover" ? recover(o) : o.what == "delete" ? delete_records(o) : info(o);
+}
 
 }  // namespace hocket::cli

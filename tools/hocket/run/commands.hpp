@@ -41,12 +41,16 @@ struct run_options {
 int run_run(const run_options&);
 
 struct record_options {
-  std::string what;  ///< info, recover
+  std::string what;  ///< info, recover, delete
   std::string file;
   std::string out;  ///< recover
   bool json = false;
+  double older_than_days = -1;  ///< delete: only what was not written to for so long; below 0: any
+  bool dry_run = false;         ///< delete: say what would go
 };
 int run_record(const record_options&);
+/// `record delete`: a recording, or by age the recordings and results of runs in a folder.
+int delete_records(const record_options&);
 
 struct replay_options {
   std::string file;   ///< an MCAP recording

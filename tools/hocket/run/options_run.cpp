@@ -76,13 +76,21 @@ void add_run(CLI::App& app, action& chosen) {
 
 void add_record(CLI::App& app, action& chosen) {
   static record_options o;
-  auto& sub = command(app, chosen, "record", "Look into a recording, or save a torn one",
+  auto& sub = command(app, chosen, "record", "Look into a recording, save a torn one, delete",
                       [] { return run_record(o); });
-  sub.add_option("what", o.what, "info: what is in it; recover: a whole file of what is left")
+  sub.add_option(
+         "what", o.what,
+         "info: what is in it; recover: a whole file of what is left; delete: it, or what is "
+         "old in a folder")
       ->required()
-      ->check(CLI::IsMember({"info", "recover"}));
-  sub.add_option("file", o.file, "Recording (MCAP)")->required();
+      ->check(CLI::IsMember({"info", "recover", "delete"}));
+  sub.add_option("file", o.file, "Recording (MCAP); delete: or a folder")->required();
   sub.add_option("out", o.out, "recover: file to write");
+  sub.add_option("--older-than-days", o.older_than_days,
+                 "delete: only what nobody wrote to for so long; of a folder the recordings, event "
+                 "logs, sounds and pictures of runs")
+      ->check(CLI::NonNegativeNumber);
+  sub.add_flag("--dry-run", o.dry_run, "delete: say what would go");
   add_json(sub, o.json);
   sub.footer("`hocket run GRAPH --record FILE` makes recordings, `hocket replay FILE` plays them.");
 }

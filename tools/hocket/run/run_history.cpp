@@ -1,14 +1,13 @@
 #include "tools/hocket/run/run_history.hpp"
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "actors/rewire/report.hpp"
 #include "graph/spec/expand.hpp"
+#include "graph/trust/read_file.hpp"
 #include "tools/hocket/say.hpp"
 
 namespace hocket::cli {
@@ -26,10 +25,7 @@ std::string absolute(const std::string& path) {
 }
 
 host::graph_text read_given(const std::string& graph, const std::vector<std::string>& includes) {
-  std::ifstream in(graph, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  host::graph_text out{absolute(graph), text.str(), {}};
+  host::graph_text out{absolute(graph), trust::read_given_file(graph, 16u << 20).value_or(""), {}};
   for (const auto& path : includes)
     if (auto content = spec::read_from_disk(path)) out.includes[absolute(path)] = *content;
   return out;
