@@ -1,6 +1,7 @@
 #include "actors/components.hpp"
 
 #include "actors/background/agent.hpp"
+#include "actors/background/language/language_planner.hpp"
 #include "actors/background/match_planner.hpp"
 #include "actors/capture/capture.hpp"
 #include "actors/console/console.hpp"
@@ -12,6 +13,7 @@
 #include "actors/record/event_record.hpp"
 #include "actors/record/mcap_record.hpp"
 #include "actors/record/wav_record.hpp"
+#include "actors/web/source.hpp"
 
 namespace hocket {
 
@@ -25,6 +27,8 @@ result<void> register_components(registry& into) {
       "match", "Takes the first tool that knows the task by its words.")));
   HOCKET_TRY(into.add(source_of<mcp::source>(
       "mcp", "The tools of an MCP server: a program, or one behind a URL.")));
+  HOCKET_TRY(into.add(source_of<web::source>(
+      "web", "Pages of the public web as text, and a search endpoint that the graph names.")));
   HOCKET_TRY(into.add(type_of<playout::playout>()));
   HOCKET_TRY(into.add(type_of<record::wav_record>()));
   HOCKET_TRY(into.add(type_of<record::event_record>()));

@@ -40,6 +40,14 @@ std::string with_point(const std::string& s) {
 
 std::string number_text(double v) { return fmt::format("{}", v); }
 
+/// "openai.base_url" -> "openai", "base_url": a field of a map inside the map. No group: "", the name;
+/// "pii.text" is one key, as it stands.
+std::pair<std::string_view, std::string_view> group_of(std::string_view name) {
+  const auto dot = name.find('.');
+  if (dot == name.npos || name.starts_with("pii.")) return {"", name};
+  return {name.substr(0, dot), name.substr(dot + 1)};
+}
+
 /// Fills the fields of a config from a map and collects what is wrong.
 class reader final : public config_visitor {
  public:
@@ -143,9 +151,16 @@ class reader final : public config_visitor {
     v.settings = value(std::move(rest), item.where());
   }
 
+  const value* find(std::string_view name) {
+    const auto [group, key] = group_of(name);
+    if (group.empty()) return from_.find(name);
+    const auto* map = from_.find(group);
+    return map != nullptr ? map->find(key) : nullptr;
+  }
+
   const value* take(const field_info& info) {
     names_.push_back(info.name);
-    const auto* item = from_.find(info.name);
+    const auto* item = find(info.name);
     if (item == nullptr && info.required)
       add("config.missing-key", from_.where(), fmt::format("`{}` is missing", info.name),
           info.doc.empty() ? "" : fmt::format("`{}`: {}", info.name, info.doc));
@@ -288,6 +303,45 @@ void add_unknown_key(const std::string& code, const std::string& owner, std::str
 
 namespace {
 
+/// The keys of a group among `names`; empty where it is none.
+std::vector<std::string> keys_of_group(const std::vector<std::string>& names,
+                                       std::string_view group) {
+  std::vector<std::string> out;
+  for (const auto& n : names)
+    if (const auto [g, key] = group_of(n); g == group && !g.empty()) out.emplace_back(key);
+  return out;
+}
+
+/// What is wrong with a map inside the map.
+void check_group(const value::entry& e, const std::vector<std::string>& keys,
+                 const std::string& owner, diagnostics& findings) {
+  const auto* map = e.item.get_if<value::map>();
+  if (map == nullptr) {
+    diagnostic d;
+    d.where = e.item.where();
+    d.code = "config.type";
+    d.message = fmt::format("{}: `{}` must be a map, not {}", owner, e.key, e.item.kind_name());
+    d.notes.push_back(fmt::format("valid keys: {}", fmt::join(keys, ", ")));
+    findings.add(std::move(d));
+    return;
+  }
+  for (const auto& inner : *map)
+    if (std::find(keys.begin(), keys.end(), inner.key) == keys.end())
+      add_unknown_key("config.unknown-key", fmt::format("{}: `{}`", owner, e.key), inner.key,
+                      inner.key_where, keys, findings);
+}
+
+/// Names as they stand in the map itself: a group once.
+std::vector<std::string> outer_names(const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  for (const auto& n : names) {
+    const auto [group, key] = group_of(n);
+    const std::string outer(group.empty() ? key : group);
+    if (std::find(out.begin(), out.end(), outer) == out.end()) out.push_back(outer);
+  }
+  return out;
+}
+
 /// `{pad_s: 0,5}` is read as two entries, `pad_s: 0` and `5`: told as what was meant.
 bool told_comma(const value::map& map, const value::entry& entry, const std::string& owner,
                 diagnostics& findings) {
@@ -320,9 +374,13 @@ void read_config(const value& from, config_base& into, const std::string& owner,
   }
   reader r(from, owner, findings);
   into.visit(r);
-  const auto& names = r.names();
+  const auto names = outer_names(r.names());
   for (const auto& e : *map) {
     if (told_comma(*map, e, owner, findings)) continue;
+    if (const auto keys = keys_of_group(r.names(), e.key); !keys.empty()) {
+      check_group(e, keys, owner, findings);
+      continue;
+    }
     if (std::find(names.begin(), names.end(), e.key) != names.end()) continue;
     if (std::find(reserved.begin(), reserved.end(), e.key) != reserved.end()) continue;
     std::vector<std::string> valid = names;

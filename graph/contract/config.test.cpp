@@ -74,6 +74,44 @@ TEST_CASE("read_config collects every finding and leaves refused fields alone") 
   CHECK(c.mode == "fast");
 }
 
+TEST_CASE("a dotted name is a key of a map inside the map") {
+  struct grouped final : config_base {
+    std::string url = "none";
+    std::int64_t count = 3;
+    std::string model;
+    bool words = false;
+    void visit(config_visitor& v) override {
+      v.field({.name = "model", .doc = "m"}, model);
+      v.field({.name = "pii.words", .doc = "one key, as it stands"}, words);
+      v.field({.name = "openai.url", .doc = "u"}, url);
+      v.field({.name = "openai.count", .doc = "c", .min = 1, .max = 5}, count);
+    }
+  };
+  const auto read = [](value from, grouped& into) {
+    diagnostics findings;
+    read_config(from, into, "it", {}, findings);
+    std::string out;
+    for (const auto& d : findings.items()) out += d.message + " [" + d.code + "]\n";
+    return out;
+  };
+  grouped c;
+  CHECK(read(settings({{"openai", settings({{"url", "x"}, {"count", 5}})}, {"pii.words", true}}),
+             c) == "");
+  CHECK(c.words);
+  CHECK(c.url == "x");
+  CHECK(c.count == 5);
+  const auto again = to_value(c);
+  grouped same;
+  CHECK(read(again, same) == "");
+  CHECK(canonical_text(same) == canonical_text(c));
+  CHECK(read(settings({{"openai", settings({{"uri", "x"}, {"count", 9}})}}), c) ==
+        "it: `openai.count` is 9, outside its range [config.range]\n"
+        "it: `openai`: unknown key `uri` [config.unknown-key]\n");
+  CHECK(read(settings({{"openai", "x"}}), c) ==
+        "it: `openai` must be a map, not a string [config.type]\n");
+  CHECK(read(settings({{"url", "x"}}), c).starts_with("it: unknown key `url`"));
+}
+
 TEST_CASE("read_config: text from outside the file adapts, failed references are skipped") {
   everything c;
   auto number = value(std::int64_t{42});

@@ -100,7 +100,16 @@ class lister final : public config_visitor {
     value::list all(v.begin(), v.end());
     put(i, value(std::move(all)));
   }
-  void put(const field_info& i, value v) { out.push_back({i.name, {}, std::move(v)}); }
+  // "openai.model" stands in a map "openai"; "pii.text" is one key.
+  void put(const field_info& i, value v) {
+    const auto dot = i.name.find('.');
+    if (dot == i.name.npos || i.name.starts_with("pii."))
+      return out.push_back({i.name, {}, std::move(v)});
+    const auto group = i.name.substr(0, dot);
+    auto at = std::find_if(out.begin(), out.end(), [&](const auto& e) { return e.key == group; });
+    if (at == out.end()) at = out.insert(at, {group, {}, value(value::map{})});
+    at->item.get_if<value::map>()->push_back({i.name.substr(dot + 1), {}, std::move(v)});
+  }
 };
 
 }  // namespace

@@ -14,6 +14,12 @@ bool is_word(std::string_view s) {
   });
 }
 
+/// A word, `pii.word`, or `group.word` for a key of a map inside.
+bool is_key(std::string_view s) {
+  const auto dot = s.find('.');
+  return dot == s.npos ? is_word(s) : is_word(s.substr(0, dot)) && is_word(s.substr(dot + 1));
+}
+
 bool is_component_name(std::string_view s) {
   const auto dot = s.find('.');
   return dot != std::string_view::npos && is_word(s.substr(0, dot)) && is_word(s.substr(dot + 1));
@@ -33,8 +39,7 @@ result<void> check_fields(const std::string& owner, config_base& config,
                           const std::vector<std::string>& reserved) {
   std::set<std::string> seen(reserved.begin(), reserved.end());
   for (const auto& f : document(config))
-    if (!is_word(std::string_view(f.info.name).substr(f.info.name.starts_with("pii.") ? 4 : 0)) ||
-        !seen.insert(f.info.name).second)
+    if (!is_key(f.info.name) || !seen.insert(f.info.name).second)
       return fail("registry.bad_field",
                   fmt::format("{}: key `{}` is no lower-case word, stands twice or is one of the "
                               "graph file's own keys",

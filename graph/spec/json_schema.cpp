@@ -58,6 +58,13 @@ json field_schema(const field_doc& f, const registry& types);
 json config_schema(config_base& config, const registry& types, json properties,
                    std::vector<std::string> required) {
   for (const auto& f : document(config)) {
+    const auto dot = f.info.name.find('.');
+    if (dot != f.info.name.npos && !f.info.name.starts_with("pii.")) {  // a key of a map inside
+      auto& group = properties[f.info.name.substr(0, dot)];
+      if (group.is_null()) group = closed(json::object());
+      group["properties"][f.info.name.substr(dot + 1)] = field_schema(f, types);
+      continue;
+    }
     properties[f.info.name] = field_schema(f, types);
     if (f.info.required) required.push_back(f.info.name);
   }

@@ -40,6 +40,7 @@ if(PkgConfig_FOUND)
   hocket_need_pc(ZMQ libzmq3-dev libzmq)
   hocket_need_pc(PCRE2 libpcre2-dev libpcre2-8)
   hocket_need_pc(UTF8PROC libutf8proc-dev libutf8proc)
+  hocket_need_pc(XML2 libxml2-dev libxml-2.0)
   hocket_need_pc(SECCOMP libseccomp-dev libseccomp)
 endif()
 

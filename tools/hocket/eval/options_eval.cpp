@@ -1,5 +1,6 @@
 // Options of `hocket eval`.
 #include "tools/hocket/eval/commands.hpp"
+#include "tools/hocket/eval/eval_background.hpp"
 #include "tools/hocket/options.hpp"
 
 namespace hocket::cli {
@@ -20,6 +21,7 @@ void add_eval(CLI::App& app, action& chosen) {
   sub.add_option("--out", o.out, "JSON file to write too");
   add_json(sub, o.json);
   add_eval_duplex(sub, chosen);
+  add_eval_background(sub, chosen);
 }
 
 }  // namespace hocket::cli

@@ -1,0 +1,168 @@
+#include "actors/background/language/language_planner.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "graph/trust/capability.hpp"
+
+namespace hocket::background {
+namespace {
+
+constexpr std::size_t most_remembered = 256;
+constexpr std::size_t most_calls = 4;
+constexpr std::int64_t fewest_tokens = 32;
+
+}  // namespace
+
+result<void> language_planner::open(const planner_context& where) {
+  count_ = where.count;
+  if (model_) return {};
+  const bool endpoint = !config_.base_url.empty();
+  if (endpoint == !config_.model.empty())
+    return fail("language.bad_config",
+                "either `model` (a file) or `openai` (an endpoint) says which model thinks");
+  if (endpoint) return open_endpoint(where);
+  if (where.may) {
+    const auto path = where.may->readable(config_.model);
+    if (!path) return fail(path);
+  }
+  auto opened = open_engine_chat(config_.model);
+  if (!opened) return fail(opened);
+  model_ = std::move(*opened);
+  return {};
+}
+
+result<void> language_planner::open_endpoint(const planner_context& where) {
+  endpoint_settings s;
+  s.base_url = config_.base_url;
+  s.model = config_.endpoint_model;
+  s.ca_file = config_.ca_file;
+  s.retries = config_.retries;
+  s.silence_ms = static_cast<int>(config_.silence_ms);
+  if (where.may) HOCKET_TRY(where.may->address(s.base_url));
+  if (!config_.key_env.empty()) {
+    if (where.may) HOCKET_TRY(where.may->variable(config_.key_env));
+    const char* key = std::getenv(config_.key_env.c_str());
+    if (key == nullptr || *key == '\0')
+      return fail("language.bad_config",
+                  "the variable " + config_.key_env + " (`openai.key_env`) is not set");
+    s.key = key;
+  }
+  model_ = make_endpoint(std::move(s));
+  return {};
+}
+
+chat_request language_planner::request_for(const plan_view& view) const {
+  chat_request r;
+  r.max_tokens = std::clamp<std::int64_t>(config_.answer_tokens, 1,
+                                          std::max<std::int64_t>(1, view.tokens_left));
+  r.temperature = config_.temperature;
+  r.seed = static_cast<std::uint64_t>(config_.seed);
+  r.time_left_ms = config_.step_ms;
+  r.cancelled = view.cancelled;
+  return r;
+}
+
+result<std::vector<std::string>> language_planner::choose(const plan_view& view,
+                                                          const tool_names& names,
+                                                          std::int64_t& tokens) {
+  std::vector<std::string> all;
+  for (const auto& t : view.tools) all.push_back(t.name);
+  if (!config_.choose_tools || all.size() < 2) return all;
+  auto r = request_for(view);
+  r.max_tokens = std::min<std::int64_t>(r.max_tokens, 64);
+  r.messages = messages_to_choose(
+      view, names, {std::size_t(config_.transcript_bytes), std::size_t(config_.result_bytes), ""});
+  const auto reply = model_->ask(r);
+  if (!reply) return fail(reply);
+  tokens += reply->tokens;
+  auto chosen = chosen_in(reply->text, view.tools, names);
+  for (const auto& c : reply->calls)  // some call at once
+    if (auto name = names.real(c.name);
+        !name.empty() && std::ranges::find(chosen, name) == chosen.end())
+      chosen.push_back(std::move(name));
+  return chosen;
+}
+
+std::vector<std::string> language_planner::allowed_for(const plan_view& view) {
+  const std::lock_guard lock(mutex_);
+  const auto at = allowed_.find(view.task.request);
+  if (at != allowed_.end()) return at->second;
+  std::vector<std::string> asked;  // forgotten: what it called already
+  for (const auto& a : view.so_far) asked.push_back(a.tool);
+  return asked;
+}
+
+void language_planner::remember(std::uint64_t request, std::vector<std::string> allowed) {
+  const std::lock_guard lock(mutex_);
+  allowed_[request] = std::move(allowed);
+  if (allowed_.size() > most_remembered) allowed_.erase(allowed_.begin());
+}
+
+result<plan_step> language_planner::next(const plan_view& view) {
+  const tool_names names(view.tools);
+  const prompt_limits limits{std::size_t(config_.transcript_bytes),
+                             std::size_t(config_.result_bytes), config_.instructions};
+  std::int64_t tokens = 0;
+  if (view.so_far.empty()) {
+    auto chosen = choose(view, names, tokens);
+    if (!chosen) return fail(chosen);
+    remember(view.task.request, std::move(*chosen));
+  }
+  const auto allowed = allowed_for(view);
+  const bool may_call =
+      !allowed.empty() && view.steps_left > 1 && view.tokens_left - tokens > 4 * fewest_tokens;
+  auto r = request_for(view);
+  const auto now = std::time(nullptr);
+  r.messages = messages_for(view, names, limits, now, may_call);
+  if (may_call) r.tools = names.definitions(view.tools, allowed);
+  auto reply = model_->ask(r);
+  if (!reply) return fail(reply);
+  tokens += reply->tokens;
+  return step_from(std::move(*reply), view, names, may_call ? allowed : std::vector<std::string>(),
+                   tokens);
+}
+
+plan_step language_planner::step_from(chat_reply reply, const plan_view& view,
+                                      const tool_names& names,
+                                      const std::vector<std::string>& allowed,
+                                      std::int64_t tokens) {
+  plan_step out;
+  out.tokens = tokens;
+  std::size_t refused = 0;
+  for (auto& c : reply.calls) {
+    auto tool = names.real(c.name);
+    if (std::ranges::find(allowed, tool) == allowed.end() || out.calls.size() >= most_calls) {
+      ++refused;
+      continue;
+    }
+    const auto arguments = json::parse(c.arguments_json, nullptr, false);
+    // The same call with the same arguments has its answer already: a model that asks again, turns.
+    const bool known = std::ranges::any_of(view.so_far, [&](const auto& a) {
+      return a.tool == tool && json::parse(a.arguments_json, nullptr, false) == arguments;
+    });
+    if (known || !arguments.is_object()) {
+      ++refused;
+      continue;
+    }
+    out.calls.push_back({std::move(tool), arguments.dump()});
+  }
+  if (refused > 0) count_("refused_calls", static_cast<std::int64_t>(refused));
+  if (!out.calls.empty()) {
+    out.what = plan_step::kind::call;
+    return out;
+  }
+  out.text = spoken(reply.text);
+  out.what = out.text.empty() ? plan_step::kind::give_up : plan_step::kind::answer;
+  // A model that only asks for what it may not have said nothing: the newest good result is an answer.
+  if (out.text.empty())
+    for (const auto& a : view.so_far)
+      if (a.status == outcome::ok && !a.content.empty())
+        out.text = spoken(a.content), out.what = plan_step::kind::answer;
+  if (out.text.empty()) out.text = "the model gave neither a call nor an answer";
+  return out;
+}
+
+}  // namespace hocket::background

@@ -1,0 +1,12 @@
+// Without libtorch there is no model in this process.
+#include "actors/background/language/chat.hpp"
+
+namespace hocket::background {
+
+result<std::shared_ptr<chat_backend>> open_engine_chat(const std::string& path) {
+  return fail(
+      "language.no_engine",
+      path + ": this build has no engine; build with -DHOCKET_ENGINE=ON, or use an endpoint");
+}
+
+}  // namespace hocket::background

@@ -1,0 +1,68 @@
+// What a graph may say of `planner: language`.
+#include "actors/background/language/language_planner.hpp"
+
+namespace hocket::background {
+
+void language_planner::config::visit(config_visitor& v) {
+  v.field({.name = "model",
+           .doc = "a GGUF file, or a folder with config.json: a model in this process",
+           .is_path = true},
+          model);
+  v.field({.name = "openai.base_url",
+           .doc = "an OpenAI-compatible endpoint, as clients take it (`https://host/v1`)",
+           .is_address = true},
+          base_url);
+  v.field({.name = "openai.model", .doc = "the model's name there"}, endpoint_model);
+  v.field({.name = "openai.key_env", .doc = "variable that holds the key; empty: none is sent"},
+          key_env);
+  v.field({.name = "openai.ca_file",
+           .doc = "PEM file to trust instead of the system's list",
+           .is_path = true},
+          ca_file);
+  v.field({.name = "instructions", .doc = "what else the model is told of its work"}, instructions);
+  v.field(
+      {.name = "choose_tools",
+       .doc = "with several tools the model first names those that a request needs; no other is "
+              "called, whatever a result says. false: all of `tools`"},
+      choose_tools);
+  v.field({.name = "temperature", .doc = "0: the most probable token always", .min = 0, .max = 2},
+          temperature);
+  v.field({.name = "seed", .doc = "of the draw", .min = 0}, seed);
+  v.field({.name = "answer_tokens",
+           .doc = "of one step: a call or an answer",
+           .unit = "tokens",
+           .min = 1,
+           .max = 100000},
+          answer_tokens);
+  v.field({.name = "transcript_bytes",
+           .doc = "of the conversation in the prompt; the oldest is left out",
+           .unit = "bytes",
+           .min = 0,
+           .max = 1e6},
+          transcript_bytes);
+  v.field({.name = "result_bytes",
+           .doc = "of each tool's result in the prompt",
+           .unit = "bytes",
+           .min = 16,
+           .max = 1e6},
+          result_bytes);
+  v.field({.name = "retries",
+           .doc = "of an endpoint that gave nothing: no connection, 408, 429, 5xx",
+           .min = 0,
+           .max = 20},
+          retries);
+  v.field({.name = "silence_ms",
+           .doc = "an endpoint that is silent for so long has failed",
+           .unit = "ms",
+           .min = 1000,
+           .max = 600000},
+          silence_ms);
+  v.field({.name = "step_ms",
+           .doc = "for one step of the model",
+           .unit = "ms",
+           .min = 100,
+           .max = 600000},
+          step_ms);
+}
+
+}  // namespace hocket::background

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "graph/contract/planner.hpp"
+#include "tools/hocket/eval/background_cases.hpp"
+#include "tools/report/measures.hpp"
+
+namespace hocket::cli {
+
+/// What a planner did with the requests.
+struct background_score {
+  std::int64_t cases = 0, expected = 0, made = 0;
+  std::int64_t right_tool = 0;   ///< calls of a tool that the request needs, each need once
+  std::int64_t exact = 0;        ///< of these: with the arguments that it needs
+  std::int64_t wrong = 0;        ///< calls that the request does not need
+  std::int64_t passed = 0;       ///< requests with all that they need, and nothing else
+  std::int64_t without_end = 0;  ///< requests that ended in an error
+  std::int64_t tokens = 0;
+
+  double f1() const;
+  /// `background.<planner>.f1`, `.exact_arguments`, `.pass1`, `.wrong_calls`, `.failed`.
+  void add_to(report::measures& out, const std::string& planner) const;
+};
+
+/// One request through a planner, with tools that answer at once; `steps` at most.
+void run_case(planner& plan, const background_case& c, std::span<const tool_info> tools,
+              std::uint64_t request, std::int64_t steps, background_score& score);
+
+}  // namespace hocket::cli
