@@ -92,11 +92,12 @@ std::string hand_out(service::state& s, const call& c, const checkpoint_path& pa
 }
 
 answered urls_of(service::state& s, call& c, const checkpoint_path& path) {
+  const auto files = s.store->read(path);
+  if (!files) return fail(files);
   const auto base = hand_out(s, c, path);
   json urls;
-  for (const char* name :
-       {"adapter_config.json", "adapter_model.safetensors", "checkpoint_complete"})
-    urls[name] = base + name;
+  for (const auto& [name, bytes] : *files)
+    if (name != "optimizer.safetensors") urls[name] = base + name;
   return json_answer({{"urls", urls},
                       {"expires", iso_time(static_cast<std::int64_t>(std::time(nullptr)) + 3600)}});
 }

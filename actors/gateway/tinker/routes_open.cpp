@@ -79,7 +79,6 @@ std::optional<http::response> handed_file(service::state& s, const http::request
   auto files = s.store->read(path);
   if (!files) return no_entry(files.error().message);
   files->erase("optimizer.safetensors");
-  (*files)["checkpoint_complete"] = "";
   const auto name = rest.substr(slash + 1);
   if (name == "archive.tar") return http::response{200, "application/x-tar", as_tar(*files), {}};
   const auto file = files->find(name);

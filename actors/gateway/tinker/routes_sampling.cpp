@@ -1,5 +1,5 @@
 // Samplers.
-#include <cmath>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -94,6 +94,13 @@ result<sampling_source> source_of(service::state& s, const std::string& owner,
   const auto found = s.samplers.find(ask.session_id);
   if (found == s.samplers.end() || found->second.owner != owner)
     return fail("tinker.not_found", "no sampling session `" + ask.session_id + "` is open here");
+  // The session lists its samplers in the order of their last use.
+  const auto session = s.sessions.find(ask.session_id.substr(0, ask.session_id.find(':')));
+  if (session != s.sessions.end()) {
+    auto& own = session->second.samplers;
+    if (const auto at = std::find(own.begin(), own.end(), ask.session_id); at != own.end())
+      std::rotate(at, at + 1, own.end());
+  }
   return found->second.source;
 }
 

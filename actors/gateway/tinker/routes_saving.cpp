@@ -1,14 +1,19 @@
 // Checkpoints of models in training.
+#include <algorithm>
 #include <ctime>
 
 #include <fmt/format.h>
 
 #include "actors/gateway/tinker/service_state.hpp"
+#include "actors/http/age.hpp"
 
 namespace hocket::tinker {
 namespace {
 
 using nlohmann::json;
+
+/// Of a session, without a name; the one that was used least lately goes.
+constexpr std::ptrdiff_t most_samplers = 64;
 
 tl::unexpected<error> bad(const std::string& what) { return fail("tinker.bad_request", what); }
 
@@ -36,20 +41,18 @@ result<save_wish> read_save(const json& body, const char* kind) {
   return w;
 }
 
-outcome save(service::state& s, training_run& r, const save_wish& w, const char* type) {
-  const auto files = r.trainer->files();
-  checkpoint_files parts{{"adapter_config.json", files.config},
-                         {"adapter_model.safetensors", files.weights}};
-  if (w.path.kind == "weights") parts["optimizer.safetensors"] = r.trainer->optimizer_state();
+outcome save(service::state& s, training_run& r, const save_wish& w, const checkpoint_files& files,
+             const char* type) {
   checkpoint about;
   about.path = w.path, about.path.run = r.id;
   about.owner = r.owner, about.base_model = r.base_name, about.rank = r.rank;
   about.user_metadata = w.user_metadata;
   if (w.ttl_s > 0) about.expires_s = static_cast<std::int64_t>(std::time(nullptr)) + w.ttl_s;
-  if (auto kept = s.store->put(about, parts, w.overwrite); !kept) return failed(kept.error());
+  if (auto kept = s.store->put(about, files, w.overwrite); !kept) return failed(kept.error());
   json j{{"type", type}, {"path", about.path.text()}};
-  if (w.path.kind == "external_weights")
-    j["size_bytes"] = files.config.size() + files.weights.size();
+  std::size_t size = 0;
+  for (const auto& [name, bytes] : files) size += bytes.size();
+  if (w.path.kind == "external_weights") j["size_bytes"] = size;
   return done(j);
 }
 
@@ -57,19 +60,53 @@ answered save_as(service::state& s, call& c, const char* kind, const char* type)
   const auto wish = read_save(c.body, kind);
   return submit_operation(s, c, [&s, wish, type](training_run& r) {
     if (!wish) return failed(wish.error());
-    return save(s, r, *wish, type);
+    const auto files = r.trainer->files();
+    checkpoint_files parts{{"adapter_config.json", files.config},
+                           {"adapter_model.safetensors", files.weights}};
+    if (wish->path.kind == "weights") parts["optimizer.safetensors"] = r.trainer->optimizer_state();
+    return save(s, r, *wish, parts, type);
   });
 }
 
+result<std::vector<std::string>> read_recipients(const json& body) {
+  const auto all = body.value("age_encryption_recipients", json());
+  std::vector<std::string> recipients;
+  if (all.is_null()) return recipients;
+  if (!all.is_array() || all.size() > 10)
+    return bad("age_encryption_recipients must be a list of at most 10");
+  for (const auto& r : all) {
+    if (!r.is_string()) return bad("age_encryption_recipients must hold texts");
+    recipients.push_back(r);
+  }
+  return recipients;
+}
+
+/// Files for whoever fetches them, encrypted where there are recipients.
+result<checkpoint_files> exported(const lora::adapter_files& files,
+                                  const std::vector<std::string>& recipients) {
+  const checkpoint_files plain{{"adapter_config.json", files.config},
+                               {"adapter_model.safetensors", files.weights},
+                               {"checkpoint_complete", ""}};
+  if (recipients.empty()) return plain;
+  checkpoint_files sealed;
+  for (const auto& [name, bytes] : plain) {
+    auto encrypted = http::age_encrypt(bytes, recipients);
+    if (!encrypted) return fail(encrypted);
+    sealed[name + ".age"] = std::move(*encrypted);
+  }
+  return sealed;
+}
+
 answered save_external(service::state& s, call& c) {
-  const auto recipients = c.body.value("age_encryption_recipients", json());
-  if (!recipients.is_null() && !recipients.empty())
-    return submit_operation(s, c, [](training_run&) {
-      return failed(
-          "age_encryption_recipients is not offered here: fetch the files unencrypted with "
-          "`tinker checkpoint download`, or save external weights without it");
-    });
-  return save_as(s, c, "external_weights", "save_weights_external");
+  const auto wish = read_save(c.body, "external_weights");
+  const auto recipients = read_recipients(c.body);
+  return submit_operation(s, c, [&s, wish, recipients](training_run& r) {
+    if (!wish) return failed(wish.error());
+    if (!recipients) return failed(recipients.error());
+    const auto files = exported(r.trainer->files(), *recipients);
+    if (!files) return failed(files.error());
+    return save(s, r, *wish, *files, "save_weights_external");
+  });
 }
 
 answered save_for_sampler(service::state& s, call& c) {
@@ -84,8 +121,20 @@ answered save_for_sampler(service::state& s, call& c) {
     record.source = {r.base, r.trainer->snapshot()};
     const auto id = record.id;
     const std::lock_guard lock(s.mutex);
-    s.sessions[r.session].samplers.push_back(id);
+    auto& own = s.sessions[r.session].samplers;
+    own.push_back(id);
     s.samplers[id] = std::move(record);
+    // Each holds a copy of the adapter; a loop that makes one a step must not fill the memory.
+    const auto held = [&](const std::string& each) {
+      const auto found = s.samplers.find(each);
+      return found != s.samplers.end() && found->second.path.empty() &&
+             found->second.source.adapter;
+    };
+    if (std::count_if(own.begin(), own.end(), held) > most_samplers) {
+      const auto oldest = std::find_if(own.begin(), own.end(), held);
+      s.samplers.erase(*oldest);
+      own.erase(oldest);
+    }
     return done({{"type", "save_weights_for_sampler"}, {"sampling_session_id", id}});
   });
 }

@@ -47,7 +47,7 @@ answered finish(service::state& s, call& c) {
     const auto found = s.sessions.find(c.parts[1]);
     if (found == s.sessions.end() || found->second.owner != c.owner)
       return fail("tinker.not_found", "no such session");
-    found->second.is_over = true;
+    found->second.is_over = true, found->second.seen = clock::now();
   }
   s.training.end_session(c.parts[1]);
   return json_answer(json::object());

@@ -82,6 +82,24 @@ http::response refused(const error& e, bool openai) {
   return r;
 }
 
+/// Sessions that have said nothing for long are over; half an hour later their samplers go, too.
+std::vector<std::string> end_silent_sessions(service::state& s, clock::time_point now) {
+  std::vector<std::string> over;
+  const std::lock_guard lock(s.mutex);
+  for (auto& [id, r] : s.sessions) {
+    if (now - r.seen <= std::chrono::minutes(30)) continue;
+    if (!r.is_over) {
+      r.is_over = true, r.seen = now;
+      over.push_back(id);
+    } else {
+      for (const auto& sampler : r.samplers) s.samplers.erase(sampler);
+      r.samplers.clear();
+    }
+  }
+  std::erase_if(s.files, [&](const auto& f) { return f.second.until < now; });
+  return over;
+}
+
 }  // namespace
 
 service::service(std::unique_ptr<state> s) : state_(std::move(s)) {}
@@ -138,19 +156,8 @@ void service::state::tick() {
     const auto now = clock::now();
     futures.sweep(now);
     if (n % 25 == 0) training.sweep(now), store->sweep();
-    if (n % 25 == 0) {
-      std::vector<std::string> over;
-      {
-        const std::lock_guard own(mutex);
-        for (auto& [id, s] : sessions)
-          if (!s.is_over && now - s.seen > std::chrono::minutes(30)) {
-            s.is_over = true;
-            over.push_back(id);
-          }
-        std::erase_if(files, [&](const auto& f) { return f.second.until < now; });
-      }
-      for (const auto& id : over) training.end_session(id);
-    }
+    if (n % 25 == 0)
+      for (const auto& id : end_silent_sessions(*this, now)) training.end_session(id);
     lock.lock();
   }
 }

@@ -126,6 +126,9 @@ void print_progress(const train_progress& p, bool bar, bool json) {
 }  // namespace
 
 int run_train(const train_options& o) {
+  if (o.config.empty())
+    return tell({"cli.bad-arguments", "config is required: such as configs/train/nano.yaml"},
+                exit_bad_input);
   diagnostics findings;
   train_plan plan = read_train_file(o.config, findings);
   if (findings.has_errors()) {

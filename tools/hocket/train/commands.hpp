@@ -21,6 +21,8 @@ struct train_options {
   bool json = false;              ///< one object per report instead of a progress bar
 };
 int run_train(const train_options&);
+/// The same options for an adapter of a language model; `config` is a recipe.
+int run_train_lora(const train_options&);
 
 struct scenarios_options {
   std::string out = "out/scenarios";

@@ -7,8 +7,7 @@ namespace hocket::cli {
 void add_train(CLI::App& app, action& chosen) {
   static train_options o;
   auto& sub = command(app, chosen, "train", "Train a model", [] { return run_train(o); });
-  sub.add_option("config", o.config, "Training file (YAML), such as configs/train/nano.yaml")
-      ->required();
+  sub.add_option("config", o.config, "Training file (YAML), such as configs/train/nano.yaml");
   sub.add_flag("--resume", o.resume, "Go on from the newest checkpoint");
   sub.add_option("--steps", o.steps, "Stop after that many steps; 0 = as the config says");
   sub.add_option("--decay-steps", o.decay_steps, "Length of the last learning-rate decay");
@@ -17,6 +16,17 @@ void add_train(CLI::App& app, action& chosen) {
   sub.add_option("--bank", o.bank, "Folder of the speech bank (tools/scenarios/bank)");
   sub.add_option("--workers", o.workers, "Threads that make training data");
   add_json(sub, o.json);
+  auto& lora = *sub.add_subcommand("lora", "Train an adapter of a language model");
+  // The parent's callback comes after this one and would replace it.
+  lora.callback([&sub, &chosen] {
+    sub.callback([] {});
+    chosen = [] { return run_train_lora(o); };
+  });
+  lora.add_option("recipe", o.config, "Recipe (YAML): model, data, steps, ...")->required();
+  lora.add_flag("--resume", o.resume, "Go on from the checkpoint");
+  lora.add_option("--steps", o.steps, "In all; 0 = as the recipe says");
+  lora.add_option("--out", o.out, "Folder of the adapter");
+  add_json(lora, o.json);
 }
 
 void add_scenarios(CLI::App& app, action& chosen) {

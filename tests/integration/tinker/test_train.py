@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""`hocket train lora`: a recipe, a curve that falls, and a resumed run that ends with the same bytes."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import tiny_model
+
+HOCKET = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else "build/hocket"
+
+ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+
+class train(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="hocket-train-lora-")
+        tiny_model.write(self.path("model"))
+        lines = [{"prompt": f"{a} and ", "completion": "the end"} for a in "abcdefgh"]
+        lines += [{"messages": [{"role": "user", "content": a}, {"role": "assistant", "content": "in the"}]} for a in "xy"]
+        self.write("data.jsonl", "\n".join(json.dumps(x) for x in lines))
+        self.write("held.jsonl", json.dumps({"prompt": "z and ", "completion": "the end"}))
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as f:
+            f.write(text)
+
+    def run_it(self, *args, code=0, recipe=""):
+        self.write("r.yaml", f"model: {self.path('model')}\ndata: {self.path('data.jsonl')}\n"
+                             f"validation: {self.path('held.jsonl')}\nsteps: 12\nbatch: 4\nlearning_rate: 0.01\n"
+                             f"save_every: 2\neval_every: 3\nrank: 4\n" + recipe)
+        done = subprocess.run([HOCKET, "train", "lora", self.path("r.yaml"), *args], capture_output=True, text=True,
+                              timeout=120, env=ENVIRONMENT)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def read(self, name):
+        with open(self.path(name), "rb") as f:
+            return f.read()
+
+    def test_a_recipe_and_a_resumed_one(self):
+        self.run_it("--out", self.path("a"))
+        with open(self.path("a/curve.csv")) as f:
+            rows = list(csv.DictReader(f))
+        self.assertEqual([r["step"] for r in rows], ["3", "6", "9", "12"])
+        self.assertLess(float(rows[-1]["loss"]), float(rows[0]["loss"]))
+        self.assertLess(float(rows[-1]["validation"]), float(rows[0]["validation"]))
+        config = json.loads(self.read("a/adapter_config.json"))
+        self.assertEqual((config["r"], config["lora_alpha"]), (4, 32))
+        # Killed in the middle and gone on with: the same bytes.
+        command = [HOCKET, "train", "lora", self.path("r.yaml"), "--out", self.path("b"), "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as cut:
+            cut.stdout.readline()  # step 3 is done, and the checkpoint of step 2 is written
+            cut.kill()
+        self.run_it("--out", self.path("b"), "--resume")
+        self.assertEqual(self.read("a/adapter_model.safetensors"), self.read("b/adapter_model.safetensors"))
+
+    def test_what_is_wrong_is_named(self):
+        self.assertIn("parts: unknown part `mlp`", self.run_it(code=2, recipe="parts: [mlp]\n"))
+        self.assertIn("rnak", self.run_it(code=2, recipe="rnak: 3\n"))
+        self.write("data.jsonl", '{"prompt": "a", "completion": "b"}\n{"question": 1}\n')
+        self.assertIn("data.jsonl:2: it needs messages, prompt and completion, or text", self.run_it(code=2))
+
+
+if __name__ == "__main__":
+    unittest.main()

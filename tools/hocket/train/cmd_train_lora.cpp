@@ -1,0 +1,266 @@
+// hocket train lora: an adapter of a language model from a recipe and examples of text.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <numeric>
+#include <optional>
+#include <random>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/language/files/mapped_file.hpp"
+#include "engine/lora/trainer.hpp"
+#include "graph/contract/config.hpp"
+#include "graph/spec/yaml.hpp"
+#include "graph/trust/files.hpp"
+#include "tools/hocket/progress.hpp"
+#include "tools/hocket/say.hpp"
+#include "tools/hocket/signals.hpp"
+#include "tools/hocket/train/commands.hpp"
+#include "tools/hocket/train/lora_data.hpp"
+
+namespace hocket::cli {
+namespace {
+
+struct recipe final : config_base {
+  std::string model, data, validation, out = "out/train/lora";
+  std::int64_t rank = 8, seed = 1, steps = 100, warmup = 0, batch = 8, max_tokens = 512;
+  std::int64_t save_every = 50, eval_every = 10;
+  double alpha = 32, rate = 2e-4, decay = 0, clip = 1;
+  std::vector<std::string> parts{"attention", "feed_forward", "unembed"};
+  void visit(config_visitor& v) override {
+    v.field({.name = "model", .doc = "folder with config.json, or a GGUF file", .required = true},
+            model);
+    v.field({.name = "data", .doc = "examples, a JSON object a line", .required = true}, data);
+    v.field({.name = "validation", .doc = "examples that are not trained on; empty: none"},
+            validation);
+    v.field({.name = "out", .doc = "folder of the adapter, its checkpoint and curve"}, out);
+    v.field({.name = "rank", .doc = "of the adapter", .min = 1, .max = 1024}, rank);
+    v.field({.name = "alpha", .doc = "scale of the adapter, times its rank", .min = 1e-6}, alpha);
+    v.field({.name = "parts", .doc = "what is adapted: attention, feed_forward, unembed"}, parts);
+    v.field({.name = "seed", .doc = "of the adapter and the order", .min = 0}, seed);
+    v.field({.name = "steps", .doc = "in all", .min = 1}, steps);
+    v.field({.name = "batch", .doc = "examples of a step", .min = 1, .max = 4096}, batch);
+    v.field({.name = "learning_rate", .doc = "the highest; falls to 0 at the end", .min = 0}, rate);
+    v.field({.name = "warmup_steps", .doc = "until the highest rate", .min = 0}, warmup);
+    v.field({.name = "weight_decay", .doc = "of AdamW", .min = 0}, decay);
+    v.field({.name = "clip", .doc = "of the gradients' norm; 0 = none", .min = 0}, clip);
+    v.field({.name = "max_tokens", .doc = "of an example", .min = 2, .max = 1e6}, max_tokens);
+    v.field({.name = "save_every", .doc = "steps between checkpoints", .min = 1}, save_every);
+    v.field({.name = "eval_every", .doc = "steps between rows of the curve", .min = 1}, eval_every);
+  }
+};
+
+int tell(const error& e, int code) {
+  say(stderr, "error: {} [{}]\n", e.message, e.code);
+  return code;
+}
+
+std::optional<recipe> read_recipe(const std::string& path, diagnostics& findings) {
+  const auto text = language::read_text(path, 1 << 20);
+  if (!text) {
+    findings.add({.where = {path, 0, 0},
+                  .code = "train.file",
+                  .message = text.error().message,
+                  .hint = "a recipe names model and data",
+                  .notes = {}});
+    return std::nullopt;
+  }
+  const auto tree = spec::parse_yaml(path, *text, findings);
+  recipe r;
+  if (tree) read_config(*tree, r, "recipe", {}, findings);
+  for (const auto& p : r.parts)
+    if (p != "attention" && p != "feed_forward" && p != "unembed")
+      findings.add({.where = {path, 0, 0},
+                    .code = "config.choice",
+                    .message = "parts: unknown part `" + p + "`",
+                    .hint = "attention, feed_forward, unembed",
+                    .notes = {}});
+  if (findings.has_errors()) return std::nullopt;
+  return r;
+}
+
+using examples = std::vector<lora::training_datum>;
+
+double targets_of(const examples& some) {
+  double n = 0;
+  for (const auto& d : some)
+    for (const double w : d.inputs.at("weights").values) n += w;
+  return std::max(n, 1.0);
+}
+
+/// The examples of a step: every epoch has an order of its own, so a resumed run takes the same.
+examples batch_of(const examples& all, const recipe& r, std::int64_t step) {
+  examples some;
+  std::vector<std::size_t> order(all.size());
+  std::uint64_t ordered = ~std::uint64_t{0};
+  for (std::int64_t i = step * r.batch; i < (step + 1) * r.batch; ++i) {
+    const auto epoch = static_cast<std::uint64_t>(i) / all.size();
+    if (epoch != ordered) {
+      std::iota(order.begin(), order.end(), 0);
+      std::mt19937_64 random(static_cast<std::uint64_t>(r.seed) * 1'000'003 + epoch);
+      for (std::size_t k = order.size(); k > 1; --k) std::swap(order[k - 1], order[random() % k]);
+      ordered = epoch;
+    }
+    some.push_back(all[order[static_cast<std::uint64_t>(i) % all.size()]]);
+  }
+  const double scale = 1 / targets_of(some);
+  for (auto& d : some)
+    for (double& w : d.inputs["weights"].values) w *= scale;
+  return some;
+}
+
+double rate_at(const recipe& r, std::int64_t step) {
+  const double n = static_cast<double>(step), all = static_cast<double>(r.steps);
+  const double rise = r.warmup > 0 ? std::min(1.0, (n + 1) / static_cast<double>(r.warmup)) : 1;
+  return r.rate * rise * (1 - n / all);
+}
+
+/// The adapter where PEFT finds it, and what a resumed run needs.
+result<void> save(const trust::folder& out, const lora::trainer& t) {
+  const auto files = t.files();
+  HOCKET_TRY(out.write("adapter_config.json", files.config));
+  HOCKET_TRY(out.write("adapter_model.safetensors", files.weights));
+  // One file, so that weights and moments are of one step whatever happens between two writes.
+  const auto moments = t.optimizer_state();
+  const auto head = nlohmann::json{
+      {"config", files.config},
+      {"weights", files.weights.size()},
+      {"moments",
+       moments.size()}}.dump();
+  return out.write("checkpoint",
+                   fmt::format("{:08d}", head.size()) + head + files.weights + moments);
+}
+
+result<std::unique_ptr<lora::trainer>> resumed(const trust::folder& out,
+                                               const tinker::served_model& model) {
+  const auto bad = [&] {
+    return fail("train.bad_checkpoint", out.path() + "/checkpoint: damaged");
+  };
+  const auto bytes = out.read("checkpoint", std::uint64_t{8} << 30);
+  if (!bytes) return fail(bytes);
+  const auto length =
+      bytes->size() > 8 ? std::strtoul(bytes->substr(0, 8).c_str(), nullptr, 10) : 0;
+  if (length == 0 || length > bytes->size() - 8) return bad();
+  const auto head = nlohmann::json::parse(bytes->substr(8, length), nullptr, false);
+  if (!head.is_object() || !head.value("config", nlohmann::json()).is_string()) return bad();
+  const auto weights = head.value("weights", std::size_t{0}),
+             moments = head.value("moments", std::size_t{0});
+  if (weights > bytes->size() || moments > bytes->size() ||
+      8 + length + weights + moments != bytes->size())
+    return bad();
+  const auto state = bytes->substr(8 + length + weights);
+  return lora::trainer::open(model.model, {head["config"], bytes->substr(8 + length, weights)},
+                             &state);
+}
+
+result<std::unique_ptr<lora::trainer>> fresh(const recipe& r, const tinker::served_model& model) {
+  const auto has = [&](const char* part) {
+    return std::find(r.parts.begin(), r.parts.end(), part) != r.parts.end();
+  };
+  lora::lora_config c;
+  c.rank = static_cast<int>(r.rank), c.alpha = r.alpha, c.base_model = r.model;
+  c.modules = lora::modules_of({.attention = has("attention"),
+                                .feed_forward = has("feed_forward"),
+                                .unembed = has("unembed")});
+  return lora::trainer::create(model.model, std::move(c), static_cast<std::uint64_t>(r.seed));
+}
+
+/// Mean loss of a target.
+result<double> mean_loss(const lora::trainer& t, const examples& some) {
+  const auto p = t.forward(lora::loss_config{}, some);
+  if (!p) return fail(p);
+  return p->loss / targets_of(some);
+}
+
+/// The curve as far as the checkpoint that a resumed run goes on from.
+std::string rows_until(const trust::folder& out, std::int64_t step) {
+  std::string rows = "step,loss,validation,tokens_per_s\n";
+  const auto before = step > 0 ? out.read("curve.csv", 64u << 20) : result<std::string>("");
+  std::istringstream lines(before.value_or(""));
+  std::string line;
+  while (std::getline(lines, line))
+    if (const auto n = std::strtoll(line.c_str(), nullptr, 10); n > 0 && n <= step)
+      rows += line + "\n";
+  return rows;
+}
+
+/// Steps until the end or a signal.
+result<void> loop(const recipe& r, lora::trainer& t, const examples& data, const examples& held,
+                  const trust::folder& out, bool json) {
+  auto rows = rows_until(out, t.steps());
+  const auto curve = out.create("curve.csv");
+  if (!curve) return fail(curve);
+  HOCKET_TRY(curve->write(rows));
+  progress bar(json, static_cast<std::size_t>(r.steps), "lora");
+  auto began = std::chrono::steady_clock::now();
+  double tokens = 0;
+  for (auto step = t.steps(); step < r.steps && signal_that_came() == 0; ++step) {
+    const auto some = batch_of(data, r, step);
+    const auto passed = t.forward_backward(lora::loss_config{}, some);
+    if (!passed) return fail(passed);
+    const auto stepped = t.step({.learning_rate = rate_at(r, step),
+                                 .eps = 1e-8,
+                                 .weight_decay = r.decay,
+                                 .grad_clip_norm = r.clip});
+    if (!stepped) return fail(stepped);
+    for (const auto& d : some) tokens += static_cast<double>(d.tokens.size());
+    bar.at(static_cast<std::size_t>(step + 1), fmt::format("loss {:.4f}", passed->loss));
+    const bool last = step + 1 == r.steps;
+    if ((step + 1) % r.eval_every == 0 || last) {
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+      const auto loss = held.empty() ? result<double>(std::nan("")) : mean_loss(t, held);
+      if (!loss) return fail(loss);
+      const auto shown = held.empty() ? "" : fmt::format("{:.6f}", *loss);
+      HOCKET_TRY(curve->write(fmt::format("{},{:.6f},{},{:.1f}\n", step + 1, passed->loss, shown,
+                                          tokens / took.count())));
+      if (json)
+        say("{}\n",
+            nlohmann::json{{"step", step + 1},
+                           {"loss", passed->loss},
+                           {"validation", held.empty() ? nlohmann::json() : nlohmann::json(*loss)},
+                           {"tokens_per_s", tokens / took.count()}}
+                .dump());
+      began = std::chrono::steady_clock::now(), tokens = 0;
+    }
+    if ((step + 1) % r.save_every == 0 && !last) HOCKET_TRY(save(out, t));
+  }
+  bar.finish();
+  return save(out, t);
+}
+
+}  // namespace
+
+int run_train_lora(const train_options& o) {
+  diagnostics findings;
+  auto r = read_recipe(o.config, findings);
+  if (!r) {
+    findings.sort();
+    say(stderr, "{}", findings.to_string());
+    return exit_bad_input;
+  }
+  if (o.steps > 0) r->steps = o.steps;
+  if (!o.out.empty()) r->out = o.out;
+  const auto model = tinker::open_served_model(r->model, {r->model}, r->max_tokens);
+  if (!model) return tell(model.error(), exit_bad_input);
+  const auto data = read_lora_data(r->data, **model, r->max_tokens);
+  if (!data) return tell(data.error(), exit_bad_input);
+  const auto held = r->validation.empty() ? result<examples>(examples())
+                                          : read_lora_data(r->validation, **model, r->max_tokens);
+  if (!held) return tell(held.error(), exit_bad_input);
+  const auto out = trust::folder::open(r->out);
+  if (!out) return tell(out.error(), exit_failed);
+  auto t = o.resume ? resumed(*out, **model) : fresh(*r, **model);
+  if (!t) return tell(t.error(), exit_bad_input);
+  end_in_order_on_signals();
+  if (auto done = loop(*r, **t, *data, *held, *out, o.json); !done)
+    return tell(done.error(), exit_failed);
+  if (!o.json)
+    say("{}: adapter_config.json, adapter_model.safetensors after step {}{}\n", r->out,
+        (*t)->steps(), (*t)->steps() < r->steps ? "; go on with --resume" : "");
+  return exit_fine;
+}
+
+}  // namespace hocket::cli
