@@ -6,7 +6,7 @@
 
 #include "actors/host/run_changes.hpp"
 #include "actors/rewire/fwd.hpp"
-#include "actors/wire/accounts.hpp"
+#include "actors/distributed/transport.hpp"
 
 /// What both halves of the coordinator use; for them alone.
 namespace hocket::rewire {
