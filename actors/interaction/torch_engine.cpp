@@ -6,6 +6,7 @@
 #include "actors/interaction/micro_turn_engine.hpp"
 #include "engine/audio/vocoder.hpp"
 #include "engine/interaction/session.hpp"
+#include "engine/transformer/background.hpp"
 
 namespace hocket::interaction {
 namespace {
@@ -62,6 +63,8 @@ class torch_engine final : public micro_turn_engine {
       turn.video = in.video;
       turns.push_back(std::move(turn));
     }
+    // A language model beside it waits: this is due in milliseconds, that is not.
+    const engine::turn_gate::hold first(engine::turn_gate::of_process());
     auto outputs = engine::batch_step(sessions, turns);
     if (!outputs) return fail(outputs);
     std::vector<turn_output> all;

@@ -55,10 +55,9 @@ __attribute__((always_inline)) inline void block(const float* x, std::int64_t in
 
 template <class Weight>
 __attribute__((always_inline)) inline void linear(const float* x, const Weight* w, float* y,
-                                                  std::int64_t n, std::int64_t in,
-                                                  std::int64_t out) {
-  const std::int64_t tiles = (out + tile - 1) / tile;
-  for (std::int64_t j = 0; j < tiles;) {
+                                                  std::int64_t n, std::int64_t in, std::int64_t out,
+                                                  std::int64_t first, std::int64_t tiles) {
+  for (std::int64_t j = first; j < tiles;) {
     const Weight* tile_w = w + j * in * tile;
     const std::int64_t valid = out - j * tile;
     std::int64_t i = 0;
@@ -137,12 +136,14 @@ void pack_weights(const float* w, bf16* packed, std::int64_t out, std::int64_t i
 }
 
 HOCKET_CLONES void infer_linear(const float* x, const float* packed, float* y, std::int64_t n,
-                                std::int64_t in, std::int64_t out) {
-  linear(x, packed, y, n, in, out);
+                                std::int64_t in, std::int64_t out, std::int64_t first,
+                                std::int64_t last) {
+  linear(x, packed, y, n, in, out, first, last);
 }
 HOCKET_CLONES void infer_linear(const float* x, const bf16* packed, float* y, std::int64_t n,
-                                std::int64_t in, std::int64_t out) {
-  linear(x, packed, y, n, in, out);
+                                std::int64_t in, std::int64_t out, std::int64_t first,
+                                std::int64_t last) {
+  linear(x, packed, y, n, in, out, first, last);
 }
 
 HOCKET_CLONES void infer_rms_norm(const float* x, const float* gain, float* y, std::int64_t n,

@@ -84,11 +84,12 @@ void gemm_pairs(const bf16* a, std::int64_t lda, const bf16* b, std::int64_t ldb
 std::int64_t packed_size(std::int64_t out, std::int64_t in);
 void pack_weights(const float* w, float* packed, std::int64_t out, std::int64_t in);
 void pack_weights(const float* w, bf16* packed, std::int64_t out, std::int64_t in);
-/// y[n, out] = x[n, in] W^T; every element is summed over `in` in order, one fused multiply-add each.
+/// y[n, out] = x[n, in] W^T for tiles first to last - 1 of 64 outputs each; every element is summed over
+/// `in` in order, one fused multiply-add each.
 void infer_linear(const float* x, const float* packed, float* y, std::int64_t n, std::int64_t in,
-                  std::int64_t out);
+                  std::int64_t out, std::int64_t first, std::int64_t last);
 void infer_linear(const float* x, const bf16* packed, float* y, std::int64_t n, std::int64_t in,
-                  std::int64_t out);
+                  std::int64_t out, std::int64_t first, std::int64_t last);
 void infer_rms_norm(const float* x, const float* gain, float* y, std::int64_t n, std::int64_t d,
                     float epsilon);
 void infer_layer_norm(const float* x, const float* gain, const float* shift, float* y,

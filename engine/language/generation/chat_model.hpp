@@ -11,6 +11,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "engine/language/chat/chat_template.hpp"
+#include "engine/language/constraint/constraint.hpp"
 #include "engine/language/network/model.hpp"
 #include "engine/language/tokenizer/tokenizer.hpp"
 #include "graph/core/result.hpp"
@@ -41,6 +42,8 @@ class chat_model {
   const std::shared_ptr<const language_model>& network() const { return network_; }
   const tokenizer& tokens() const { return words_.tokens; }
   const chat_words& words() const { return words_; }
+  /// For constraints of answers.
+  const std::shared_ptr<const vocabulary_tree>& tree() const { return tree_; }
 
   /// The prompt of an answer: the template filled in. `messages`: objects with `role`, `content` and
   /// what else the template reads (`tool_calls`), `tools`: function definitions, or null. No text in
@@ -53,9 +56,12 @@ class chat_model {
 
  private:
   chat_model(std::shared_ptr<const language_model> network, chat_words words)
-      : network_(std::move(network)), words_(std::move(words)) {}
+      : network_(std::move(network)),
+        words_(std::move(words)),
+        tree_(std::make_shared<vocabulary_tree>(words_.tokens)) {}
   std::shared_ptr<const language_model> network_;
   chat_words words_;
+  std::shared_ptr<const vocabulary_tree> tree_;
 };
 
 }  // namespace hocket::language

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/transformer/background.hpp"
+
 namespace hocket::language {
 
 const char* name_of(answer_end end) {
@@ -15,15 +17,24 @@ const char* name_of(answer_end end) {
   return "none";
 }
 
-generation::generation(std::shared_ptr<const chat_model> model)
-    : model_(std::move(model)), sequence_(model_->network()) {}
+generation::generation(std::shared_ptr<const chat_model> model, int threads,
+                       std::shared_ptr<prefix_cache> shared)
+    : model_(std::move(model)), shared_(std::move(shared)), sequence_(model_->network()) {
+  if (threads > 1) helpers_ = std::make_shared<engine::work_pool>(threads);
+  sequence_.help_with(helpers_);
+}
+
+void generation::start_anew() {
+  sequence_ = language_sequence(model_->network());
+  sequence_.help_with(helpers_);
+  read_.clear();
+}
 
 result<void> generation::read(std::span<const token_id> ids) {
   auto scores = sequence_.append(ids);
   if (!scores) {
     // What the sequence holds now is not known: the next prompt begins anew.
-    sequence_ = language_sequence(model_->network());
-    read_.clear();
+    start_anew();
     return fail(scores);
   }
   scores_ = std::move(*scores);
@@ -40,16 +51,30 @@ result<void> generation::begin(const std::vector<token_id>& prompt, const answer
   if (size >= context)
     return fail("language.too_long", "the prompt has " + std::to_string(size) +
                                          " tokens, the model remembers " + std::to_string(context));
+  if (config.held_to) {
+    config.held_to->reset();
+    if (config.held_to->shortest_end() > std::min(config.max_tokens, context - size))
+      return fail("language.too_short", "the shortest answer that is allowed has " +
+                                            std::to_string(config.held_to->shortest_end()) +
+                                            " bytes, more than the tokens that may come");
+  }
   // The last token is always read: its scores are wanted.
   const auto same =
       std::mismatch(prompt.begin(), prompt.end() - 1, read_.begin(), read_.end()).first -
       prompt.begin();
   auto kept = static_cast<std::int64_t>(same);
   if (!sequence_.rewind(kept)) {
-    sequence_ = language_sequence(model_->network());
+    start_anew();
     kept = 0;
   }
   read_.resize(static_cast<std::size_t>(kept));
+  if (shared_)
+    if (auto other = shared_->find(*model_->network(), prompt, static_cast<std::size_t>(kept))) {
+      sequence_ = std::move(other->sequence);
+      sequence_.help_with(helpers_);
+      kept = static_cast<std::int64_t>(other->length);
+      read_.assign(prompt.begin(), prompt.begin() + kept);
+    }
   prompt_tokens_ = size;
   reused_tokens_ = kept;
   answer_tokens_ = 0;
@@ -66,6 +91,8 @@ result<void> generation::begin(const std::vector<token_id>& prompt, const answer
         std::span(prompt).subspan(static_cast<std::size_t>(kept), static_cast<std::size_t>(n))));
     kept += n;
   }
+  // A prompt that was all but known already is not worth a copy.
+  if (shared_ && size - reused_tokens_ > prompt_chunk) shared_->keep(sequence_, read_);
   return {};
 }
 
@@ -85,8 +112,14 @@ std::string generation::rest() {
 
 result<answer_piece> generation::next() {
   // The token before this one is read only now: an answer that is given up costs nothing more.
-  const auto drawn = sampler_->draw(scores_, nullptr);
+  const auto context = model_->network()->config().trunk.context;
+  const token_mask* mask = nullptr;
+  if (config_.held_to)
+    mask = &config_.held_to->allowed(
+        std::min(config_.max_tokens - answer_tokens_, context - sequence_.length()));
+  const auto drawn = sampler_->draw(scores_, mask);
   if (!drawn) return fail(drawn);
+  if (config_.held_to) HOCKET_TRY(config_.held_to->accept(drawn->id));
   const auto& tokens = model_->tokens();
   answer_piece piece;
   piece.id = drawn->id;
@@ -102,9 +135,10 @@ result<answer_piece> generation::next() {
   if (tokens.is_control(piece.id))
     piece.markup = tokens.rules().tokens[static_cast<std::size_t>(piece.id)].bytes;
   piece.text = shown(tokens.bytes_of(piece.id));
-  const auto context = model_->network()->config().trunk.context;
   if (watch_->stopped())
     piece.end = answer_end::stop;
+  else if (config_.held_to && config_.held_to->must_end())
+    piece.end = answer_end::turn;
   else if (answer_tokens_ >= config_.max_tokens)
     piece.end = answer_end::limit;
   else if (sequence_.length() + 1 >= context)

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/language/constraint/constraint.hpp"
 #include "engine/language/generation/chat_model.hpp"
+#include "engine/language/generation/prefix_cache.hpp"
 #include "engine/language/network/model.hpp"
 #include "engine/language/sampling/sampler.hpp"
 #include "graph/core/result.hpp"
@@ -20,12 +22,15 @@ struct answer_config {
   sampling_config sampling;
   std::vector<std::string> stops;  ///< texts that end it; they are not part of it
   std::int64_t max_tokens = 1024;
+  /// What the answer must be; none: anything. It begins anew, and ends whole even at `max_tokens`.
+  /// One answer at a time uses it.
+  std::shared_ptr<constraint> held_to;
 };
 
 /// Why an answer ended.
 enum class answer_end {
   none,     ///< it goes on
-  turn,     ///< the model ended its turn
+  turn,     ///< the model ended its turn, or `held_to` allows nothing more
   stop,     ///< one of `stops`
   limit,    ///< max_tokens
   context,  ///< the model remembers no more
@@ -49,11 +54,15 @@ struct answer_piece {
 /// *Threads*: one at a time. *Memory*: keys and values of one sequence.
 class generation {
  public:
-  explicit generation(std::shared_ptr<const chat_model> model);
+  /// `threads`: so many share large products; those that wait sleep. `shared`: prompts that others have
+  /// read, and those that this one reads.
+  explicit generation(std::shared_ptr<const chat_model> model, int threads = 1,
+                      std::shared_ptr<prefix_cache> shared = nullptr);
 
   /// Reads the prompt. `stop` is looked at between chunks of `prompt_chunk` tokens.
   /// *Errors*: language.too_long (prompt and one token do not fit the context), language.cancelled
-  /// (what was read is kept for the next prompt), sampling.bad_config, those of `append`.
+  /// (what was read is kept for the next prompt), language.too_short (`max_tokens` holds no answer that
+  /// `held_to` allows), sampling.bad_config, those of `append`.
   result<void> begin(const std::vector<token_id>& prompt, const answer_config& config,
                      std::stop_token stop = {});
   /// The next token; not to be called after a piece with an end. Cancelling is not to call it.
@@ -74,7 +83,11 @@ class generation {
   std::string shown(std::string_view bytes);
   std::string rest();
 
+  void start_anew();
+
   std::shared_ptr<const chat_model> model_;
+  std::shared_ptr<engine::work_pool> helpers_;
+  std::shared_ptr<prefix_cache> shared_;
   language_sequence sequence_;
   std::vector<token_id> read_;  ///< what the sequence holds
   std::vector<float> scores_;   ///< of what follows `read_`

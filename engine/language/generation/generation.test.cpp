@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "engine/language/constraint/json_schema.hpp"
 #include "engine/language/files/safetensors.hpp"
 
 using namespace hocket::language;
@@ -185,4 +186,86 @@ TEST_CASE("chat_model: a folder without a template continues texts only") {
   REQUIRE(!model);
   CHECK(model.error().code == "template.syntax");
   CHECK(model.error().message.find(files.folder.string()) == 0);
+}
+
+TEST_CASE("generation: an answer is held to a schema, whole at any limit") {
+  const checkpoint files;
+  const auto model = chat_model::open(files.folder.string());
+  REQUIRE(model);
+  const auto g = grammar_of_pattern("(ab|c)+ z");
+  REQUIRE(g);
+  const auto prompt = (*model)->text_prompt("abc");
+  REQUIRE(prompt);
+  generation running(*model);
+  auto config = greedy(3);
+  config.held_to = std::make_shared<constraint>(*g, (*model)->tree());
+  config.sampling.temperature = 3;
+  for (std::uint64_t seed = 0; seed < 20; ++seed)
+    for (const std::int64_t limit : {3, 4, 5, 30}) {
+      config.sampling.seed = seed;
+      config.max_tokens = limit;
+      REQUIRE(running.begin(*prompt, config));
+      std::string text;
+      for (answer_end e = answer_end::none; e == answer_end::none;) {
+        const auto piece = running.next();
+        REQUIRE_MESSAGE(piece, piece.error().message);
+        text += piece->text;
+        e = piece->end;
+      }
+      CHECK_MESSAGE(allows(*g, text), text);
+    }
+  config.max_tokens = 2;
+  CHECK(running.begin(*prompt, config).error().code == "language.too_short");
+}
+
+TEST_CASE("prefix_cache: another talk goes on from what was read, with the same answer") {
+  const checkpoint files;
+  const auto model = chat_model::open(files.folder.string());
+  REQUIRE(model);
+  const auto system = json{{"role", "system"}, {"content", std::string(60, 'x')}};
+  const auto first = (*model)->prompt(json::array({system, user("abc")}), json(), 0);
+  const auto second = (*model)->prompt(json::array({system, user("bcd")}), json(), 0);
+  REQUIRE(first);
+  REQUIRE(second);
+  auto config = greedy(20);
+  config.sampling.temperature = 1;
+  generation alone(*model);
+  REQUIRE(alone.begin(*second, config));
+  const auto wanted = ids_of(alone);
+  const auto shared = std::make_shared<prefix_cache>(64u << 20);
+  generation one(*model, 1, shared), two(*model, 2, shared);
+  REQUIRE(one.begin(*first, config));
+  CHECK(shared->size() == 1);
+  REQUIRE(two.begin(*second, config));
+  CHECK(two.reused_tokens() > 60);
+  CHECK(ids_of(two) == wanted);
+  CHECK(shared->size() == 1);  // all but the question was known
+}
+
+TEST_CASE("prefix_cache: bytes are bounded, what was used longest ago goes first") {
+  const checkpoint files;
+  const auto model = chat_model::open(files.folder.string());
+  REQUIRE(model);
+  const auto network = (*model)->network();
+  const auto read = [&](token_id id) {
+    language_sequence s(network);
+    REQUIRE(s.append(std::vector<token_id>(8, id)));
+    return s;
+  };
+  const auto one = read(3).memory_bytes();
+  prefix_cache cache(2 * one);
+  for (const token_id id : {3, 4}) cache.keep(read(id), std::vector<token_id>(8, id));
+  CHECK(cache.size() == 2);
+  CHECK(cache.bytes() == 2 * one);
+  CHECK(cache.find(*network, std::vector<token_id>(9, 3), 0)->length == 8);
+  CHECK(cache.find(*network, std::vector<token_id>(5, 3), 0)->length ==
+        4);  // the last is read anew
+  CHECK(!cache.find(*network, std::vector<token_id>(9, 3), 8).has_value());
+  cache.keep(read(5), std::vector<token_id>(8, 5));
+  CHECK(cache.size() == 2);
+  CHECK(!cache.find(*network, std::vector<token_id>(9, 4), 0).has_value());
+  CHECK(cache.find(*network, std::vector<token_id>(9, 3), 0).has_value());
+  prefix_cache small(one - 1);
+  small.keep(read(3), std::vector<token_id>(8, 3));
+  CHECK(small.size() == 0);
 }

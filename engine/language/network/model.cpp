@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 
 #include "engine/language/network/weights.hpp"
+#include "engine/transformer/background.hpp"
 #include "engine/transformer/kv_cache.hpp"
 #include "graph/core/assert.hpp"
 
@@ -43,6 +44,7 @@ struct language_sequence::state {
   std::shared_ptr<const engine::adapter> adapter;
   std::int64_t length = 0;
   engine::kv_cache memory;
+  std::shared_ptr<engine::work_pool> helpers;
 };
 
 language_sequence::language_sequence(std::shared_ptr<const language_model> model,
@@ -55,6 +57,9 @@ language_sequence& language_sequence::operator=(language_sequence&&) noexcept = 
 
 language_sequence language_sequence::fork() const {
   return language_sequence(std::make_unique<state>(*state_));
+}
+void language_sequence::help_with(std::shared_ptr<engine::work_pool> helpers) {
+  state_->helpers = std::move(helpers);
 }
 bool language_sequence::rewind(std::int64_t length) {
   auto& s = *state_;
@@ -117,6 +122,8 @@ result<std::vector<std::vector<float>>> append_batch(
   }
   try {
     c10::NoGradGuard no_grad;
+    const engine::background_work background(&engine::turn_gate::of_process(),
+                                             sequences[0]->inner().helpers.get());
     std::vector<std::int64_t> ids;
     engine::row_map rows;
     for (std::size_t i = 0; i < sequences.size(); ++i) {

