@@ -78,7 +78,9 @@ def life_of_a_run():
 def main():
     if os.environ.get("HOCKET_SDK_CHILD"):
         sys.path.insert(0, HERE)
-        return life_of_a_run()
+        life_of_a_run()
+        sys.stdout.flush()
+        os._exit(0)  # the SDK's own threads now and then abort an interpreter that ends in order
     python = python_with_sdk()
     sys.path.insert(0, HERE)
     import server as support
