@@ -7,6 +7,7 @@
 #include "actors/console/console.hpp"
 #include "actors/encoder/dmel.hpp"
 #include "actors/encoder/patches.hpp"
+#include "actors/gateway/door/gateway.hpp"
 #include "actors/interaction/interaction.hpp"
 #include "actors/mcp/source.hpp"
 #include "actors/playout/playout.hpp"
@@ -34,6 +35,7 @@ result<void> register_components(registry& into) {
   HOCKET_TRY(into.add(type_of<record::event_record>()));
   HOCKET_TRY(into.add(type_of<record::mcap_record>()));
   HOCKET_TRY(into.add(type_of<console::text_console>()));
+  HOCKET_TRY(into.add(type_of<gateway::gateway>()));
   return {};
 }
 

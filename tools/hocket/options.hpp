@@ -62,6 +62,7 @@ inline void add_json(CLI::App& sub, bool& json) {
 void add_completion(CLI::App& app, action& chosen);
 // run/
 void add_run(CLI::App& app, action& chosen);
+void add_serve(CLI::App& app, action& chosen);
 void add_record(CLI::App& app, action& chosen);
 void add_replay(CLI::App& app, action& chosen);
 void add_apply(CLI::App& app, action& chosen);
@@ -86,7 +87,8 @@ void add_scenarios(CLI::App& app, action& chosen);
 void add_model(CLI::App& app, action& chosen);
 void add_chat(CLI::App& app, action& chosen);
 // serve/
-void add_serve(CLI::App& app, action& chosen);
+/// `serve tinker` below `serve`.
+void add_serve_tinker(CLI::App& serve, action& chosen);
 // eval/
 void add_eval(CLI::App& app, action& chosen);
 void add_bench(CLI::App& app, action& chosen);

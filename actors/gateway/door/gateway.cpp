@@ -72,7 +72,7 @@ component_info gateway::info() {
   const media_type sound{.kind = payload_kind::audio, .rate_hz = inner_rate_hz, .channels = 1};
   const auto queue = default_queue(payload_kind::text);
   return {
-      .type = "gateway",
+      .type = "gateway.door",
       .summary = "People and apps talk with the graph: a page, Realtime, Live, Gemini Live.",
       .inputs = {{"audio", sound, "what the model says", true, default_queue(payload_kind::audio)},
                  {"text", words, "the words it says", false, queue},
@@ -89,6 +89,7 @@ component_info gateway::info() {
       .outputs = {{"audio", sound, "what a client says, on the stream's clock"},
                   {"text", words, "what a client types, role `user`"}},
       .scope = instance_scope::shared,
+      .source = true,
       .ticks = true};
 }
 
@@ -305,6 +306,12 @@ result<void> gateway::process(std::size_t port, const packet& p, emitter& out) {
   const auto at_ms = (p.header.ts - c->began) / std::chrono::milliseconds(1);
   if (const auto e = event_of(port, p, at_ms)) tell(*c, *e, out);
   return {};
+}
+
+/// What clients said leaves at the pace of the clock, not of their messages.
+result<source_state> gateway::produce(timestamp, emitter& out) {
+  for (const auto& [key, c] : clients_) pump(*c, out);
+  return source_state::more;
 }
 
 /// Tells beforehand what will end, and ends it.

@@ -18,7 +18,7 @@ struct client;
 struct connection;
 class site;
 
-/// `gateway`: lets people and apps talk with the graph: a page for browsers, and the protocols that
+/// `gateway.door`: lets people and apps talk with the graph: a page for browsers, and the protocols that
 /// apps speak already (OpenAI Realtime, OpenAI Live, Gemini Live), plain and TLS at one port.
 ///
 /// Each client is a conversation of the run, opened and closed through `context.sessions`.
@@ -57,6 +57,7 @@ class gateway final : public component {
   ~gateway() override;
   result<void> open(const context& where) override;
   result<void> process(std::size_t port, const packet& p, emitter& out) override;
+  result<source_state> produce(timestamp until, emitter& out) override;
   result<void> tick(std::int64_t micro_turn, emitter& out) override;
   result<void> close(emitter& out) override;
 

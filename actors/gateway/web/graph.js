@@ -8,7 +8,7 @@ const svg = (tag, attributes, ...children) => {
   return e;
 };
 const actorOf = (end) => end.split(".")[0];
-const dropped = (l) => l.dropped.reduce((sum, d) => sum + (d.packets ?? d.count ?? 0), 0);
+const dropped = (l) => Object.values(l.dropped).reduce((sum, n) => sum + n, 0); // by reason
 
 export class GraphView {
   constructor({ picture, summary, actor, links, budgets }) {

@@ -74,6 +74,7 @@ int show(const std::vector<listed_key>& keys, const keys_options& o) {
 }  // namespace
 
 int run_keys(const keys_options& o) {
+  if (!o.api.empty() || !o.tls.empty()) return run_gateway_keys(o);
   for (const auto& name : o.names) {
     const bool word = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';

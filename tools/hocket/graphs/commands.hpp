@@ -49,10 +49,14 @@ int run_new(const new_options&);
 
 struct keys_options {
   std::vector<std::string> names;  ///< pairs to make; none: list
+  std::vector<std::string> api;    ///< keys of the gateway to make, by the name of who gets one
+  std::vector<std::string> tls;    ///< host names that a certificate of the gateway is made for
   std::string dir = "keys";
   bool json = false;
 };
 int run_keys(const keys_options&);
+/// Those with `api` or `tls`.
+int run_gateway_keys(const keys_options&);
 
 struct docs_options {
   std::string root = ".";  ///< repository root

@@ -65,10 +65,19 @@ void add_new(CLI::App& app, action& chosen) {
 
 void add_keys(CLI::App& app, action& chosen) {
   static keys_options o;
-  auto& sub = command(app, chosen, "keys", "Make the key pairs of hosts, or list them",
-                      [] { return run_keys(o); });
+  auto& sub =
+      command(app, chosen, "keys", "Make the keys of hosts and of the gateway, or list them",
+              [] { return run_keys(o); });
   sub.add_option("names", o.names, "Hosts to make a pair for; none: list what is there");
   sub.add_option("--dir", o.dir, "Folder of the keys")->capture_default_str();
+  sub.add_option("--api", o.api, "Make a key that lets NAME in at the gateway; DIR/gateway.keys")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  sub.add_option(
+         "--tls", o.tls,
+         "Make the gateway a certificate for this host name or address (may be given again)")
+      ->type_name("HOST")
+      ->allow_extra_args(false);
   sub.footer(
       "NAME.pub goes to every host (`key: keys/NAME.pub` under `hosts:`), NAME.key to that host\n"
       "alone; it is refused where others than its owner can read it. Nothing is ever replaced.");

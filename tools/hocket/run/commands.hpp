@@ -40,6 +40,18 @@ struct run_options {
 };
 int run_run(const run_options&);
 
+struct serve_options {
+  serve_options() { run.graph = "configs/graphs/serve.yaml"; }
+  run_options run;
+  std::string actor = "door";            ///< the gateway's name in the graph
+  std::string listen;                    ///< "": as the graph says
+  std::string keys;                      ///< file of hashed keys
+  std::vector<std::string> names;        ///< host names that it answers to
+  std::string certificate, private_key;  ///< PEM files
+  std::string texts;                     ///< of the page
+};
+int run_serve(const serve_options&);
+
 struct record_options {
   std::string what;  ///< info, recover, delete
   std::string file;

@@ -4,13 +4,15 @@
 
 namespace hocket::cli {
 
-void add_serve(CLI::App& app, action& chosen) {
-  auto* serve = app.add_subcommand("serve", "Serve a model over HTTP");
-  serve->require_subcommand(1);
+void add_serve_tinker(CLI::App& serve, action& chosen) {
   static serve_tinker_options o;
-  auto& sub = command(*serve, chosen, "tinker",
-                      "Fine-tuning for Tinker clients, completions for OpenAI clients",
-                      [] { return run_serve_tinker(o); });
+  auto& sub = *serve.add_subcommand(
+      "tinker", "Fine-tuning for Tinker clients, completions for OpenAI clients");
+  // The parent's callback comes after this one and would replace it.
+  sub.callback([&serve, &chosen] {
+    serve.callback([] {});
+    chosen = [] { return run_serve_tinker(o); };
+  });
   sub.add_option("model", o.model, "Folder with config.json and model.safetensors, or a GGUF file")
       ->required();
   sub.add_option("--name", o.names, "Name of the model for clients; repeat for aliases")

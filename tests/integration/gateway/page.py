@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""A person talks with the page: Chromium with a file as its microphone, and the duplex model behind it.
+
+    page.py HOCKET SOURCE FOLDER
+
+FOLDER gets what is written, pictures of the page included. Exit status 77: there is no Chromium here."""
+
+import base64
+import json
+import pathlib
+import subprocess
+import sys
+import wave
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import chromium
+from served import Served
+
+failed = []
+
+
+def check(good, what, detail=""):
+    print(("ok    " if good else "FAILED ") + what + (f": {detail}" if detail and not good else ""))
+    if not good:
+        failed.append(what)
+
+
+def microphone(source, to):
+    """The question once, then silence: a fake microphone begins anew at the end of its file."""
+    with wave.open(f"{source}/configs/graphs/speech/question.wav") as w:
+        rate, speech = w.getframerate(), w.readframes(w.getnframes())
+    with wave.open(to, "wb") as w:
+        w.setnchannels(1)
+        w.setsampwidth(2)
+        w.setframerate(rate)
+        w.writeframes(bytes(2 * rate) + speech + bytes(2 * 20 * rate))
+
+
+def axe(folder):
+    """The checker's source, where npm gives it."""
+    try:
+        subprocess.run(["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--silent", "axe-core@4.11.0"],
+                       check=True, timeout=90, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return pathlib.Path(folder, "node_modules/axe-core/axe.min.js").read_text()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def accessibility(browser, source, where):
+    browser.run(source)
+    found = browser.run("axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map("
+                        "v => ({id: v.id, impact: v.impact, at: v.nodes.map(n => n.target.join(' ')).slice(0, 4)})))")
+    bad = [v for v in found if v["impact"] in ("serious", "critical")]
+    check(not bad, f"axe has no serious finding ({where})", json.dumps(bad))
+    return found
+
+
+def talk(browser, served, folder):
+    browser.open(served.url + "/")
+    check(bool(browser.until("document.getElementById('disclosure').textContent.includes('machine')")),
+          "the page says that it is a machine")
+    check(browser.run("document.getElementById('sign').hidden"), "the microphone is off before anybody agreed")
+    browser.run("document.getElementById('start').focus()")
+    browser.press("Enter", text="\r")
+    check(bool(browser.until("document.getElementById('consent').open")), "it asks, by keyboard too")
+    browser.picture(f"{folder}/consent.png", whole=False)
+    browser.press("Enter", text="\r")
+    check(bool(browser.until("!document.getElementById('sign').hidden")), "a sign says that the microphone is on")
+    captions = "document.getElementById('captions').innerText.toLowerCase()"
+    check(bool(browser.until(f"/seven times eight/.test({captions})", 30)), "what was said is a caption",
+          browser.run(captions))
+    check(bool(browser.until(f"/fifty six|56/.test({captions})", 30)), "the answer is a caption", browser.run(captions))
+    loud = ("hocket.memory.voices.model.reduce((n, p) => n + p.samples.filter(s => Math.abs(s) > 300).length, 0)")
+    check(bool(browser.until(f"{loud} > 3200", 10)), "the answer is heard", browser.run(loud))
+    check(bool(browser.until("document.getElementById('model-level').value >= 0")), "it has a level")
+    check(browser.run("hocket.timeline.turns.length") > 20, "micro-turns are drawn")
+    check(browser.run("hocket.timeline.work.size") >= 1, "work of the background is drawn")
+    check(bool(browser.until("document.querySelectorAll('#graph g.actor-node').length >= 4", 10)), "the graph is drawn")
+
+
+def use(browser, folder, checker):
+    """What else the page can do, while it is connected."""
+    browser.run("document.querySelector('#graph g.actor-node').dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter'}))")
+    check(bool(browser.until("document.querySelector('#actor pre')?.textContent.includes('component')", 5)),
+          "an actor shows its figures and its part of the file", browser.run("document.getElementById('actor').innerText"))
+    browser.run("document.getElementById('timeline').dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft'}))")
+    check(browser.run("!hocket.timeline.isFollowing"), "the timeline scrolls by keyboard")
+    browser.run("document.getElementById('timeline').dispatchEvent(new KeyboardEvent('keydown', {key: 'End'}))")
+    browser.run("document.getElementById('mute').click()")
+    check(browser.run("document.getElementById('mute').getAttribute('aria-pressed')") == "true", "mute is told")
+    wav = browser.run("(() => { const b = new Uint8Array(hocket.memory.wav()); let t = ''; "
+                      "for (let i = 0; i < b.length; i += 0x8000) t += String.fromCharCode(...b.subarray(i, i + 0x8000)); return btoa(t); })()")
+    pathlib.Path(folder, "conversation.wav").write_bytes(base64.b64decode(wav))
+    for name, size, mobile in (("desktop", (1280, 900), False), ("phone", (390, 844), True)):
+        browser.resize(size, mobile)
+        browser.until("false", 1)
+        browser.picture(f"{folder}/{name}.png")
+        wide = browser.run("document.documentElement.scrollWidth - innerWidth")
+        check(wide <= 0, f"nothing is wider than the window ({name})", str(wide))
+        if checker:
+            accessibility(browser, checker, name)
+    browser.run("document.getElementById('forget').click()")
+    check(bool(browser.until("hocket.session() === null", 10)), "my session is deleted")
+    check(browser.run("hocket.memory.voices.you.length + hocket.memory.voices.model.length") == 0, "nothing of it is kept")
+
+
+def main():
+    hocket, source, folder = sys.argv[1:4]
+    if not chromium.find():
+        print("skipped: there is no Chromium here")
+        return 77
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    microphone(source, f"{folder}/microphone.wav")
+    checker = axe(folder)
+    if not checker:
+        print("axe is not checked: npm is missing or reaches no registry")
+    with Served(hocket, source, f"{folder}/out") as served:
+        browser = chromium.Chromium(wav=f"{folder}/microphone.wav")
+        try:
+            talk(browser, served, folder)
+            use(browser, folder, checker)
+            outside = [r for r in browser.requests if not r.startswith((served.url, "data:", "blob:"))]
+            check(not outside, "it asks nobody else", str(outside))
+            check(not browser.console, "no error in the page", "; ".join(browser.console))
+        finally:
+            browser.picture(f"{folder}/last.png")
+            browser.close()
+        check(served.stop() == 0, "the server ends in order")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""A `hocket serve` of its own, and a WebSocket client that needs nothing but Python."""
+
+import base64
+import json
+import os
+import pathlib
+import socket
+import struct
+import subprocess
+import time
+
+
+class Served:
+    """`hocket serve GRAPH` at a free port; `out` holds what it writes. Ends in order."""
+
+    def __init__(self, hocket, source, out, *options):
+        self.out = pathlib.Path(out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        url_file = self.out / "gateway.url"
+        url_file.unlink(missing_ok=True)
+        self.log = open(self.out / "serve.txt", "w")
+        self.process = subprocess.Popen(
+            [hocket, "serve", "--listen", "tcp://127.0.0.1:0", "--plain", "--out", str(self.out), *options],
+            cwd=source, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        until = time.monotonic() + 90
+        while not url_file.exists() or not url_file.read_text().endswith("\n"):
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError("it does not serve:\n" + (self.out / "serve.txt").read_text()[-2000:])
+            time.sleep(0.05)
+        self.url = url_file.read_text().strip()
+        self.port = int(self.url.rsplit(":", 1)[1])
+
+    def stop(self):
+        """The exit code of an orderly end."""
+        self.process.terminate()
+        try:
+            code = self.process.wait(30)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+            self.log.close()
+        return code
+
+    def status(self):
+        """The run's snapshot."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            s.connect(str(self.out / "hocket.sock"))
+            s.sendall(b"status\n")
+            text = b""
+            while not text.endswith(b"\n"):
+                text += s.recv(1 << 16)
+        return json.loads(text)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.stop()
+
+
+class WebSocket:
+    """RFC 6455, as much as a test needs: text both ways."""
+
+    def __init__(self, port, path="/v1/hocket", headers=()):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", "Connection: Upgrade",
+                 "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + base64.b64encode(os.urandom(16)).decode(), *headers]
+        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.buffer = b""
+        while b"\r\n\r\n" not in self.buffer:
+            self.buffer += self.socket.recv(4096) or b"\r\n\r\n"
+        head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
+        self.status = int(head.split()[1]) if head else 0
+        self.code = None
+
+    def send(self, event):
+        self.frame(1, json.dumps(event).encode())
+
+    def frame(self, opcode, data):
+        mask = os.urandom(4)
+        size = len(data)
+        head = bytes([0x80 | opcode]) + (bytes([0x80 | size]) if size < 126 else
+                                         b"\xfe" + struct.pack("!H", size) if size < 65536 else
+                                         b"\xff" + struct.pack("!Q", size))
+        masked = bytes(b ^ mask[i % 4] for i, b in enumerate(data)) if size < 4096 else self.masked(mask, data)
+        self.socket.sendall(head + mask + masked)
+
+    @staticmethod
+    def masked(mask, data):
+        whole = int.from_bytes(data, "big") ^ int.from_bytes((mask * (len(data) // 4 + 1))[:len(data)], "big")
+        return whole.to_bytes(len(data), "big")
+
+    def take(self, size, until):
+        while len(self.buffer) < size:
+            self.socket.settimeout(max(0.001, until - time.monotonic()))
+            piece = self.socket.recv(1 << 16)
+            if not piece:
+                raise ConnectionError
+            self.buffer += piece
+        out, self.buffer = self.buffer[:size], self.buffer[size:]
+        return out
+
+    def receive(self, limit_s=10):
+        """The next event; None after the limit or at the end."""
+        until = time.monotonic() + limit_s
+        whole = b""
+        try:
+            while True:
+                if not self.buffer and time.monotonic() > until:
+                    return None
+                first, size = self.take(2, until)
+                size &= 0x7F
+                if size == 126:
+                    size = struct.unpack("!H", self.take(2, until))[0]
+                elif size == 127:
+                    size = struct.unpack("!Q", self.take(8, until))[0]
+                data = self.take(size, until + 10)
+                if first & 0x0F == 9:
+                    self.frame(10, data)
+                elif first & 0x0F == 8:
+                    self.code = struct.unpack("!H", data[:2])[0] if len(data) >= 2 else 1005
+                    return None
+                else:
+                    whole += data
+                    if first & 0x80 and first & 0x0F < 8:
+                        return json.loads(whole)
+        except (TimeoutError, ConnectionError, socket.timeout):
+            return None
+
+    def until(self, wanted, limit_s=20):
+        """The first event that `wanted` (a type, or a function) names; None where none comes."""
+        is_it = wanted if callable(wanted) else lambda e: e.get("type") == wanted
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            event = self.receive(max(0.01, end - time.monotonic()))
+            if event is None and (self.code is not None or time.monotonic() >= end):
+                return None
+            if event is not None and is_it(event):
+                return event
+        return None
+
+    def close(self):
+        self.socket.close()

@@ -1,0 +1,26 @@
+#include <fmt/format.h>
+
+#include "tools/hocket/run/commands.hpp"
+
+namespace hocket::cli {
+
+/// A run whose gateway is told where it listens and who may come in: all of it can stand in the graph
+/// file, too.
+int run_serve(const serve_options& o) {
+  auto run = o.run;
+  const auto set = [&](const char* key, const std::string& value) {
+    if (!value.empty()) run.how.sets.push_back(fmt::format("actors.{}.{}={}", o.actor, key, value));
+  };
+  set("listen", o.listen);
+  set("keys_file", o.keys);
+  if (!o.keys.empty()) set("beyond_loopback", "true");
+  set("certificate", o.certificate);
+  set("private_key", o.private_key);
+  set("page_texts", o.texts);
+  if (!o.names.empty()) set("names", fmt::format("[{}]", fmt::join(o.names, ", ")));
+  run.sessions = 0;  // each client brings its own
+  run.no_picture = true;
+  return run_run(run);
+}
+
+}  // namespace hocket::cli
