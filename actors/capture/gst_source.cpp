@@ -179,7 +179,7 @@ class source final : public gst_source {
       const bool video = settled(video_, video_first_);
       if (audio && video) return begin();
       if (auto words = bus_error(pipeline_); !words.empty())
-        return fail("capture.cannot_open", words);
+        return fail("capture.cannot_open", with_medium(std::move(words)));
       if (!live_ && (audio_first_ || video_first_) && passed_ms() > other_medium_ms) {
         (audio_first_ ? video_absent_ : audio_absent_) = true;  // the file has only one medium
         return begin();
@@ -200,8 +200,15 @@ class source final : public gst_source {
     }
     if (live_ || audio_first_ || video_first_) return {};
     if (auto words = bus_error(pipeline_); !words.empty())
-      return fail("capture.cannot_open", words);
+      return fail("capture.cannot_open", with_medium(std::move(words)));
     return {};
+  }
+
+  /// GStreamer says of a file without the medium that its stream has an internal error.
+  std::string with_medium(std::string words) const {
+    if (words.find("data stream error") == words.npos || (audio_ && video_)) return words;
+    return words + (video_ ? "; does it hold pictures? `media: audio` takes its sound"
+                           : "; does it hold sound? `media: video` takes its pictures");
   }
 
   static bool ended(GstElement* sink, const sample_ptr& first, bool absent) {

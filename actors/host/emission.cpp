@@ -12,7 +12,7 @@ void emission::emit(std::size_t port, packet p) {
   std::lock_guard guard(who_.emitting);
   if (who_.abandoned) {
     cell_.late_emits_.fetch_add(1, std::memory_order_relaxed);
-    return;
+    return count_lost(port, p, drop_reason::actor_restarting);
   }
   if (cell_.is_prepared())
     return;  // output of close() of one that is rolled back: it never took part
@@ -21,15 +21,20 @@ void emission::emit(std::size_t port, packet p) {
         fmt::format("emit to output {} of {}", port, cell_.info().outputs.size()));
   if (!out_) {
     // The session was closed while the component worked for it.
-    for (const auto link : cell_.run_.layout().out_links[cell_.actor()][port])
-      cell_.run_.count_undeliverable(link);
-    return;
+    return count_lost(port, p, drop_reason::session_closed);
   }
   if (out_->session || !cell_.is_shared()) return emit_to(*out_, port, std::move(p), epoch_);
   // A shared actor without a session emits to all sessions.
   for (const auto& out : cell_.open_outputs())
     emit_to(*out, port, packet(p), out->session->epoch.load());
   emit_to(*out_, port, std::move(p), 0);
+}
+
+// Nothing that a component emits leaves the books, whatever became of the instance.
+void emission::count_lost(std::size_t port, const packet& p, drop_reason why) {
+  const auto& ports = cell_.run_.layout().out_links[cell_.actor()];
+  if (port >= ports.size() || !p.body || as_marker(p) != nullptr) return;
+  for (const auto link : ports[port]) cell_.run_.count_undeliverable(link, why);
 }
 
 writable_buffer emission::allocate(std::size_t port, std::size_t size_bytes) {
@@ -53,7 +58,10 @@ void emission::emit_to(session_outputs& out, std::size_t port, packet&& p, epoch
   auto& run = cell_.run_;
   if (p.body)
     if (const auto* marker = as_marker(p)) return emit_marker(out, port, p, *marker);
-  if (p.header.ts < cell_.emits_from_) return;  // from before it took part
+  if (p.header.ts < cell_.emits_from_) {  // from before it took part
+    for (auto& r : out.link_ends[port]) r.to->refuse(*r.queue, drop_reason::late);
+    return;
+  }
   if (stream.ended) return refuse_bad(out, port, "a packet after the end of its stream");
   const auto now_ns = monotonic_ns();
   const auto at = run.time.at(now_ns);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "actors/host/actor_cell.hpp"
+#include "actors/host/send.hpp"
 
 namespace hocket::host {
 
@@ -38,7 +39,12 @@ class emission final : public emitter {
   void interrupt() override;
   void for_session(session_id session) override;
 
+  /// A packet from outside the graph, in the cell's turn: send.cpp.
+  static void post(actor_cell& to, std::size_t port, session_id session, payload what,
+                   const sent_told& told);
+
  private:
+  void say_for(session_id to, std::size_t port, const payload& what, const sent_told& told);
   void derive(bool known, timestamp ts, std::int64_t ns, std::int64_t queued_ns,
               const trace* hops) {
     known_ = known;
@@ -49,6 +55,7 @@ class emission final : public emitter {
   }
   void emit_to(session_outputs& out, std::size_t port, packet&& p, epoch_number epoch);
   void emit_marker(session_outputs& out, std::size_t port, const packet& p, const control& what);
+  void count_lost(std::size_t port, const packet& p, drop_reason why);
   void refuse_bad(session_outputs& out, std::size_t port, const std::string& why);
 
   actor_cell& cell_;

@@ -28,6 +28,15 @@ graph_changes::graph_changes(graph_run& run, options how, distributed::membershi
   };
 }
 
+std::string graph_changes::answer(const std::string& line) {
+  auto out = requests_.answer(line);
+  if (!out.empty() || !how_.answer) return out;
+  return how_.answer(
+      line, [this](const std::string& output, session_id to, payload what, host::sent_told told) {
+        host::send(run_, output, to, std::move(what), std::move(told));
+      });
+}
+
 result<void> graph_changes::check_options() const {
   if (!how_.planned_rewires.empty() && coordinator_)
     return fail("rewire.agenda", "a run over several hosts goes through no planned rewires");

@@ -26,7 +26,7 @@ class graph_changes final : public host::run_changes {
   void before_start() override;
   void started() override;
   rewire_outcome change(const rewire_request& request) override;
-  std::string answer(const std::string& line) override { return requests_.answer(line); }
+  std::string answer(const std::string& line) override;
   void retired(actor_cell& c) override { rewirer_.retired(c); }
   void add_prepared(std::vector<std::shared_ptr<actor_cell>>& cells) const override {
     rewirer_.add_prepared(cells);

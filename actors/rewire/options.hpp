@@ -6,6 +6,7 @@
 
 #include "actors/host/options.hpp"
 #include "actors/host/run_changes.hpp"
+#include "actors/host/send.hpp"
 #include "graph/spec/plan.hpp"
 
 namespace hocket::rewire {
@@ -39,6 +40,11 @@ struct options {
   /// of. Where one of `planned_rewires` could not be done its outcome says so, and the run goes on
   /// as it is.
   std::function<void(const rewire_request&, const rewire_outcome&)> rewired = {};
+  /// What the run's socket answers besides requests for rewires; "": not understood. From the socket's
+  /// thread. `say` puts a packet into the run: host::send.
+  using sayer =
+      std::function<void(const std::string& output, session_id to, payload, host::sent_told)>;
+  std::function<std::string(const std::string& line, const sayer& say)> answer = {};
 };
 
 /// A run with these options can be rewired. After distributed::join_hosts, where it has several

@@ -283,11 +283,18 @@ TEST_CASE("a source that is replaced goes on at the boundary, not before and not
   for (const bool virtual_time : {true, false}) {
     CAPTURE(virtual_time);
     auto book = std::make_shared<notebook>();
+    std::atomic<std::uint64_t> emitted{0};
     rewire_stage s(virtual_time);
-    s.add_valued("src", 0, 1, [&s](std::int64_t value) {
+    s.add_valued("src", 0, 1, [&](std::int64_t value) {
       auto c = std::make_unique<lambda_component>();
-      c->on_produce = [value, &s](timestamp until, emitter& out) -> result<source_state> {
+      c->on_produce = [value, &s, &emitted, told = false](
+                          timestamp until, emitter& out) mutable -> result<source_state> {
         s.pause(until, {0});
+        // A live source may begin with what it kept: that is from before it took part.
+        for (int i = 0; value == 2 && !told && i < 5; ++i, ++emitted)
+          out.emit(0, timestamp::of_ms(i), word("2:past"));
+        told = true;
+        ++emitted;
         const auto at = until - duration(1'000'000);
         out.emit(0, at, word(std::to_string(value) + ":" + std::to_string(at.ns())));
         return until.ns() < 2'000'000'000 ? source_state::more : source_state::end_of_stream;
@@ -301,7 +308,9 @@ TEST_CASE("a source that is replaced goes on at the boundary, not before and not
     s.offer("next", [&](plan& p) { s.set_value(p, "src", 2); });
     const auto out = s.rewire("next", 600);
     REQUIRE(out.state == rewire_state::committed);
-    s.wait();
+    const auto done = s.wait();
+    CHECK(done.last.links[0].sent == emitted);
+    CHECK(dropped(done.last.links[0], drop_reason::late) == 5);
     std::int64_t last = -1;
     for (const auto& l : book->lines()) {
       const auto at = std::stoll(number_of(l));

@@ -1,6 +1,14 @@
 #include "actors/wire/address.hpp"
 
+#include <netdb.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <charconv>
+#include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -33,7 +41,15 @@ result<address> address::parse(const std::string& text) {
   if (text.rfind("tcp://", 0) != 0 || colon == std::string::npos || colon < 7)
     return fail(wire_error::bad_address, fmt::format("`{}` is no address; {}", text, remedy));
   a.host = text.substr(6, colon - 6);
-  if (!read_port(std::string_view(text).substr(colon + 1), a.port))
+  auto ports = std::string_view(text).substr(colon + 1);
+  if (const auto comma = ports.find(','); comma != ports.npos) {
+    if (!read_port(ports.substr(comma + 1), a.data_port) || a.data_port == 0)
+      return fail(
+          wire_error::bad_address,
+          fmt::format("`{}`: no data port from 1 to 65535; write tcp://HOST:PORT,DATAPORT", text));
+    ports = ports.substr(0, comma);
+  }
+  if (!read_port(ports, a.port))
     return fail(wire_error::bad_address,
                 fmt::format("`{}`: no port from 0 to 65535; {}", text, remedy));
   return a;
@@ -41,6 +57,39 @@ result<address> address::parse(const std::string& text) {
 
 std::string address::to_string() const {
   return ipc ? "ipc://" + host : fmt::format("tcp://{}:{}", host, port);
+}
+
+bool address::is_wildcard() const {
+  return !ipc && (host == "*" || host == "0.0.0.0" || host == "[::]" || host == "::" ||
+                  if_nametoindex(host.c_str()) != 0);
+}
+
+result<std::vector<address>> address::to_bind() const {
+  if (ipc || is_wildcard()) return std::vector{*this};
+  addrinfo wanted{};
+  wanted.ai_family = AF_UNSPEC;
+  wanted.ai_socktype = SOCK_STREAM;
+  const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const auto bare = brackets ? host.substr(1, host.size() - 2) : host;
+  addrinfo* found = nullptr;
+  if (const int failed = getaddrinfo(bare.c_str(), nullptr, &wanted, &found); failed != 0)
+    return fail(
+        wire_error::bad_address,
+        fmt::format("nobody knows the name `{}` here ({}); start this host with --listen and "
+                    "an address of this machine, such as tcp://*:{}",
+                    host, gai_strerror(failed), port));
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> all(found, freeaddrinfo);
+  std::vector<address> out;
+  for (const auto* a = found; a != nullptr; a = a->ai_next) {
+    char text[NI_MAXHOST];
+    if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0)
+      continue;
+    auto& one = out.emplace_back(*this);
+    one.host = a->ai_family == AF_INET6 ? fmt::format("[{}]", text) : std::string(text);
+  }
+  // Most others dial the older family first, and ZeroMQ takes one.
+  std::stable_partition(out.begin(), out.end(), [](const address& a) { return a.host[0] != '['; });
+  return out;
 }
 
 bool address::is_local() const {
@@ -68,6 +117,8 @@ result<address> address::with_announced(const std::string& data_lane) const {
       return fail(wire_error::bad_address,
                   "the peer announced another data lane than " + host + ".data");
     a.host = data_lane;
+  } else if (data_port != 0) {
+    a.port = std::exchange(a.data_port, 0);
   } else if (!read_port(data_lane, a.port) || a.port == 0) {
     return fail(wire_error::bad_address, "the peer announced no port for its data lane");
   }

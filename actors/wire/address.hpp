@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "graph/core/result.hpp"
 
@@ -11,10 +12,19 @@ struct address {
   bool ipc = false;
   std::string host;  ///< IP address or name; ipc: the path
   int port = 0;      ///< 0 = any, to listen on
+  /// To dial: where the data lane is from here, behind a port mapping; 0 = where the peer says.
+  int data_port = 0;
 
-  /// tcp://host:port, tcp://[v6]:port, ipc://path. Errors: wire.bad_address, naming the text.
+  /// tcp://host:port, tcp://[v6]:port, ipc://path; tcp://host:port,data_port. Errors:
+  /// wire.bad_address, naming the text.
   static result<address> parse(const std::string& text);
+  /// Without the data port: what a socket takes.
   std::string to_string() const;
+  /// Every address, or an interface: nothing that anybody could dial.
+  bool is_wildcard() const;
+  /// What a socket can bind: a name becomes each of its addresses, one that is an address, a wildcard
+  /// or an interface stays. Asks the resolver. Errors: wire.bad_address (nobody knows the name).
+  result<std::vector<address>> to_bind() const;
   /// No other machine can reach it.
   bool is_local() const;
   /// The address of the data lane that belongs to this control lane's address.

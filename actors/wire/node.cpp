@@ -174,12 +174,23 @@ result<void> node::impl::listen() {
                                    o.limits.bulk_bytes + control_bytes_max, core_.security, "");
   // More than the message log ever has under way.
   core_.control_router->limit_unsent(4 * static_cast<int>(host_message_log::unconfirmed_max));
-  const auto at = core_.control_router->bind(where.to_string());
+  const auto places = where.to_bind();
+  if (!places) return fail(places);
+  // Of the addresses of a name, the first that is this machine's.
+  auto place = places->begin();
+  auto at = core_.control_router->bind(place->to_string());
+  while (!at && ++place != places->end()) at = core_.control_router->bind(place->to_string());
+  if (!at && places->front().host != where.host)
+    return fail(
+        wire_error::cannot_listen,
+        fmt::format("cannot listen at {}: {}; is that name another machine's? --listen says "
+                    "where this host listens",
+                    where.to_string(), at.error().message));
   if (!at) return fail(at);
   listening_ = *at;
   const auto control_address = address::parse(*at);
   if (!control_address) return fail(control_address);
-  const auto data_at = data->bind(where.data_lane().to_string());
+  const auto data_at = data->bind(place->data_lane().to_string());
   if (!data_at) return fail(data_at);
   const auto data_address = address::parse(*data_at);
   if (!data_address) return fail(data_address);

@@ -62,7 +62,10 @@ void peer::dial(clock_ns now) {
     connection_ = connection;
     known = known_;
   }
-  if (const auto ok = control_->connect(options_.address); !ok)
+  // The name is asked for anew each time: who moved is found.
+  const auto where = address::parse(options_.address);
+  if (!where) return lose(peer_state::refused, where.error().message);
+  if (const auto ok = control_->connect(where->to_string()); !ok)
     return lose(peer_state::refused, ok.error().message);
   send_control_frame(hello_of(core_.who(), known, ""));
 }

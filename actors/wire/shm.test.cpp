@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,40 @@ TEST_CASE("messages of all sizes cross the ring in order, also around its end") 
   CHECK(sent.size() + refused == 3000);
   CHECK_FALSE(writer.write({}));
   CHECK_FALSE(writer.write(bytes_of(std::string(shm_arena::ring_bytes, 'x'))));
+}
+
+TEST_CASE("an arena takes memory as blocks need it, and blocks use again what it has") {
+  const folder f;
+  const auto arena = shm_arena::create(f.path, 64u << 20);
+  REQUIRE(arena);
+  const auto taken = [&] {
+    struct stat info {};
+    REQUIRE(::stat((*arena)->file().c_str(), &info) == 0);
+    CHECK(static_cast<std::size_t>(info.st_size) == (*arena)->size_bytes());
+    return static_cast<std::size_t>(info.st_blocks) * 512;
+  };
+  const auto first = shm_arena::ring_offset() + shm_arena::ring_bytes + shm_arena::step_bytes;
+  CHECK(taken() >= first);
+  CHECK(taken() < 2 * first);
+  const auto other = shm_arena::open(f.path, (*arena)->file(), (*arena)->size_bytes());
+  REQUIRE(other);
+  shm_writer writer(*arena);
+  // Small packets for a long time: the same places.
+  const std::string small(10'000, 's');
+  for (int i = 0; i < 20'000; ++i) {
+    const auto b = writer.place(bytes_of(small));
+    REQUIRE(b);
+    writer.take_back(*b);
+  }
+  CHECK(taken() < 2 * first);
+  const std::string large(8u << 20, 'l');
+  const auto b = writer.place(bytes_of(large));
+  REQUIRE(b);
+  CHECK(std::memcmp((*other)->heap() + b->offset_bytes, large.data(), large.size()) == 0);
+  CHECK(taken() >= large.size());
+  CHECK(taken() < large.size() + 3 * first);
+  CHECK_FALSE((*other)->reach(large.size()));  // the reader takes none
+  CHECK_FALSE((*arena)->reach((*arena)->heap_bytes() + 1));
 }
 
 TEST_CASE("a block is leased until the last buffer that shows it is gone, then used again") {

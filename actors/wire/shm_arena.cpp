@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -45,13 +46,25 @@ tl::unexpected<error> refuse(const std::string& what) {
   return fail(wire_error::no_shared_memory, what);
 }
 
-/// Maps an open file, or says why not; closes it in any case.
+/// Takes memory for a part of a file; errno's number where there is none.
+int take_memory(int fd, std::size_t from, std::size_t size) {
+  int why = EINTR;
+  while (why == EINTR)
+    why = posix_fallocate(fd, static_cast<off_t>(from), static_cast<off_t>(size));
+  return why;
+}
+
+/// Makes page tables now: the first packets would pay for them. Kernels before 5.14 do not know it.
+void populate([[maybe_unused]] std::byte* at, [[maybe_unused]] std::size_t size) {
+#ifdef MADV_POPULATE_WRITE
+  (void)madvise(at, size, MADV_POPULATE_WRITE);
+#endif
+}
+
+/// Maps an open file, or says why not.
 result<std::byte*> map(int fd, std::size_t size, const std::string& file) {
-  // With all page tables made now: the first packets would pay for them.
-  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-  const int why = errno;
-  close(fd);
-  if (base == MAP_FAILED) return refuse(fmt::format("{}: {}", file, std::strerror(why)));
+  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (base == MAP_FAILED) return refuse(fmt::format("{}: {}", file, std::strerror(errno)));
   return static_cast<std::byte*>(base);
 }
 
@@ -99,18 +112,25 @@ result<std::shared_ptr<shm_arena>> shm_arena::create(const std::string& folder,
   auto made = place->create(name, trust::create_as::fresh);
   if (!made) return refuse(made.error().message);
   const int fd = made->release();
-  // All pages now: a full file system is an error here, not a SIGBUS later.
-  if (const int why = posix_fallocate(fd, 0, static_cast<off_t>(size)); why != 0) {
+  // Pages that are used are taken before: a full file system is an error here and in reach(), not a
+  // SIGBUS later.
+  const auto first = ring_offset() + ring_bytes;
+  int why = ftruncate(fd, static_cast<off_t>(size)) == 0 ? 0 : errno;
+  if (why == 0) why = take_memory(fd, 0, first);
+  if (why != 0) {
     close(fd);
     ::unlink(file.c_str());
-    return refuse(fmt::format("{}: no room for {} bytes: {}", file, size, std::strerror(why)));
+    return refuse(fmt::format("{}: no room for {} bytes: {}", file, first, std::strerror(why)));
   }
   const auto base = map(fd, size, file);
   if (!base) {
+    close(fd);
     ::unlink(file.c_str());
     return fail(base);
   }
-  auto arena = std::shared_ptr<shm_arena>(new shm_arena(file, *base, size, true));
+  populate(*base, first);
+  auto arena = std::shared_ptr<shm_arena>(new shm_arena(file, *base, size, fd));
+  if (!arena->reach(1)) return refuse(fmt::format("{}: no room for its first blocks", file));
   auto& h = *new (*base) header{};
   h.magic = magic;
   h.total_bytes = size;
@@ -134,8 +154,10 @@ result<std::shared_ptr<shm_arena>> shm_arena::open(const std::string& folder,
     return refuse(file + ": not of our user, or not of the announced size");
   }
   const auto base = map(fd, size_bytes, file);
+  close(fd);
   if (!base) return fail(base);
-  auto arena = std::shared_ptr<shm_arena>(new shm_arena(file, *base, size_bytes, false));
+  populate(*base, ring_offset() + ring_bytes);
+  auto arena = std::shared_ptr<shm_arena>(new shm_arena(file, *base, size_bytes, -1));
   if (arena->head().magic != magic || arena->head().total_bytes != size_bytes)
     return refuse(file + ": no arena of this release");
   // The writer's side may still show the same bytes to its own actors.
@@ -144,8 +166,20 @@ result<std::shared_ptr<shm_arena>> shm_arena::open(const std::string& folder,
   return arena;
 }
 
+bool shm_arena::reach(std::size_t heap_end) {
+  if (heap_end <= reached_) return true;
+  if (fd_ < 0 || heap_end > heap_bytes()) return false;
+  const auto up_to = std::min(heap_bytes(), (heap_end + step_bytes - 1) / step_bytes * step_bytes);
+  const auto from = static_cast<std::size_t>(heap() - base_) + reached_;
+  if (take_memory(fd_, from, up_to - reached_) != 0) return false;
+  populate(heap() + reached_ / 4096 * 4096, up_to - reached_ / 4096 * 4096);
+  reached_ = up_to;
+  return true;
+}
+
 shm_arena::~shm_arena() {
   unlink();
+  if (fd_ >= 0) close(fd_);
   munmap(base_, size_);
 }
 

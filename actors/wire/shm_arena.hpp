@@ -37,7 +37,11 @@ class shm_arena {
   };
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-  /// Makes one in `folder`. `size_bytes`: heap and all. Errors: wire.no_shared_memory.
+  /// Pages of the heap that are taken at once.
+  static constexpr std::size_t step_bytes = 1u << 20;
+
+  /// Makes one in `folder`. `size_bytes`: heap and all. It is reserved; memory is taken for the ring and
+  /// the first step of the heap, and for more of it by reach(). Errors: wire.no_shared_memory.
   static result<std::shared_ptr<shm_arena>> create(const std::string& folder,
                                                    std::size_t size_bytes);
   /// Maps another process's, its heap for reading only. Only a file of our own user, of the very
@@ -50,6 +54,11 @@ class shm_arena {
 
   /// Removes the name; both mappings live on.
   void unlink();
+  /// Whoever made it: takes memory up to `heap_end` bytes of the heap. False: there is none left, and
+  /// nothing beyond what is reached may be touched. One thread at a time.
+  bool reach(std::size_t heap_end);
+  /// How much of the heap has memory.
+  std::size_t reached_bytes() const { return reached_; }
   const std::string& file() const { return file_; }
   std::size_t size_bytes() const { return size_; }
   std::string secret() const;
@@ -63,13 +72,15 @@ class shm_arena {
   static std::size_t least_bytes() { return ring_offset() + ring_bytes + 65536; }
 
  private:
-  shm_arena(std::string file, std::byte* base, std::size_t size, bool ours)
-      : file_(std::move(file)), base_(base), size_(size), ours_(ours) {}
+  shm_arena(std::string file, std::byte* base, std::size_t size, int fd)
+      : file_(std::move(file)), base_(base), size_(size), ours_(fd >= 0), fd_(fd) {}
 
   std::string file_;
   std::byte* base_;
   std::size_t size_;
   bool ours_;  ///< the name is still there and we made it
+  int fd_;     ///< where we made it; -1
+  std::size_t reached_ = 0;
 };
 
 /// Identifies this boot of this machine; "" where the kernel does not tell.

@@ -29,6 +29,8 @@ std::optional<std::uint64_t> shm_writer::take_room(std::uint64_t room) {
   for (auto at = free_.begin(); at != free_.end(); ++at) {
     if (at->second < room) continue;
     const auto offset = at->first;
+    // The next place that fits lies higher: it has no memory either.
+    if (!arena_->reach(offset + room)) return {};
     if (at->second > room) free_[offset + room] = at->second - room;
     free_.erase(at);
     return offset;

@@ -27,6 +27,41 @@ void resolve_policy(validation& v, const actor_spec& spec, plan_actor& actor) {
             "", {fmt::format("supported policies: {}", fmt::join(valid, ", "))});
 }
 
+/// What a source takes its content from: a file that it reads, or a pipeline.
+class origin_finder final : public config_visitor {
+ public:
+  std::vector<std::string> files, pipelines, given;
+  void field(const field_info&, bool&) override {}
+  void field(const field_info&, std::int64_t&) override {}
+  void field(const field_info&, double&) override {}
+  void field(const field_info&, std::vector<std::string>&) override {}
+  void field(const field_info&, std::vector<double>&) override {}
+  void field(const field_info& info, std::string& v) override {
+    if (!info.is_path && !info.is_pipeline) return;
+    (info.is_path ? files : pipelines).push_back(info.name);
+    if (!v.empty()) given.push_back(info.name);
+  }
+};
+
+/// A source with a key for a file and one for a pipeline takes one of them.
+void check_origin(validation& v, const actor_spec& spec, plan_actor& actor) {
+  if (!actor.type->info.source) return;
+  origin_finder found;
+  actor.config->visit(found);
+  if (found.files.size() != 1 || found.pipelines.size() != 1 || found.given.size() == 1) return;
+  const auto &file = found.files[0], &pipeline = found.pipelines[0];
+  if (found.given.empty())
+    add_error(v.findings, spec.where, "config.missing-key",
+              fmt::format("{}: it has neither `{}` nor `{}`", spec.title(), file, pipeline),
+              fmt::format("say where its content comes from: `{}: …` or `{}: …`", file, pipeline));
+  else
+    add_error(v.findings, spec.where, "config.choice",
+              fmt::format("{}: it has both `{}` and `{}`", spec.title(), file, pipeline),
+              fmt::format("leave one out; on the command line an empty value does: --set "
+                          "actors.{}.{}=",
+                          spec.name, file));
+}
+
 void resolve_component(validation& v, const actor_spec& spec, plan_actor& actor) {
   actor.type = v.types.find_component(spec.component);
   if (actor.type == nullptr) {
@@ -48,7 +83,9 @@ void resolve_component(validation& v, const actor_spec& spec, plan_actor& actor)
     return;
   }
   actor.config = actor.type->make_config();
+  const auto before = v.findings.items().size();
   read_config(spec.body, *actor.config, spec.title(), reserved_actor_keys(), v.findings);
+  if (v.findings.items().size() == before) check_origin(v, spec, actor);
   resolve_parts(v, spec, *actor.config);
   resolve_policy(v, spec, actor);
 }

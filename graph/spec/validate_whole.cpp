@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
+#include <regex>
 #include <set>
 
 #include <fmt/format.h>
@@ -40,6 +41,27 @@ bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address == "localhost" || address == "[::1]";
 }
 
+/// Stands for every address of a machine, or for one of its interfaces: what a process can bind and
+/// nobody can dial. Names of interfaces by the way that systems give them.
+bool is_undialable(const std::string& address) {
+  if (address == "*" || address == "0.0.0.0" || address == "[::]" || address == "::" ||
+      address == "lo")
+    return true;
+  static const std::regex interface(
+      "(eth|wlan|docker|veth|br|tun|tap|wg|bond|ib|usb)[0-9]+|"
+      "(en|wl|ww|ib)[opsx][0-9a-f]*[0-9][0-9a-z]*");
+  return std::regex_match(address, interface);
+}
+
+/// A host name, an IPv4 address, or an IPv6 address in brackets.
+bool is_name(const std::string& address) {
+  static const std::regex name(
+      "[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|"
+      "\\[[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?\\]");
+  return address.size() <= 255 && std::regex_match(address, name) &&
+         address.find("..") == address.npos;
+}
+
 bool is_path(const std::string& s) { return s.starts_with("ipc://") && s.size() > 6; }
 
 void check_host(validation& v, const host_spec& h) {
@@ -51,6 +73,21 @@ void check_host(validation& v, const host_spec& h) {
                      fmt::format("host {}: `{}` is no address", host.name, host.listen),
                      "write `tcp://address:port`, such as `tcp://127.0.0.1:7400`, or `ipc://path` "
                      "between processes of one machine");
+  if (address != "*" && !is_name(address))
+    return add_error(
+        v.findings, h.where, "host.bad-address",
+        fmt::format("host {}: `{}` is no name of a host and no address", host.name, address),
+        "write a host name, an IPv4 address, or an IPv6 address in brackets");
+  if (is_undialable(address))
+    return add_error(
+        v.findings, h.where, "host.bad-address",
+        fmt::format("host {}: others dial what `listen` says, and nobody can dial `{}`: "
+                    "it stands for addresses of the machine that binds it",
+                    host.name, host.listen),
+        fmt::format("write the name or address by which others reach the host; what it "
+                    "binds, where that is another one, says `hocket run --host {} "
+                    "--listen {}`",
+                    host.name, host.listen));
   if (host.key.empty() && !is_loopback(address) && !host.insecure)
     add_error(v.findings, h.where, "host.insecure",
               fmt::format("host {}: `{}` would carry plaintext beyond this machine", host.name,

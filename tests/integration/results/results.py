@@ -108,6 +108,10 @@ def what_is_read_is_not_written():
         said = run("replay", path(name), "--out", path("src"), expect=2)
         assert "output.is-input" in said and "the recording" in said, said
     assert read("src/log.mcap") == before
+    text = read("make.yaml")
+    said = run("graph", graph, "-o", path("make.yaml"), expect=2)
+    assert "output.is-input" in said and "the graph file" in said, said
+    assert read("make.yaml") == text
     loop = write("loop.yaml", LIVE.replace(
         'pipeline: "audiotestsrc is-live=true samplesperbuffer=320"', f'file: {path("src/rec.wav")}'))
     before = read("src/rec.wav")

@@ -7,6 +7,7 @@
 #include "graph/text/clean.hpp"
 #include "graph/trust/secret.hpp"
 #include "graph/spec/dot.hpp"
+#include "graph/spec/outputs.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/graphs/commands.hpp"
 #include "tools/hocket/process.hpp"
@@ -54,6 +55,14 @@ int run_graph(const graph_command_options& o) {
   const auto loaded = load_graph(o.graph, *types, o.how);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
 
+  if (!o.out.empty()) {
+    auto reads = spec::inputs_of(*loaded.graph);
+    reads.push_back({o.graph, "the graph file"});
+    for (const auto& path : loaded.includes) reads.push_back({path, "a part of the graph"});
+    diagnostics over;
+    spec::check_files({{o.out, "hocket graph --out"}}, reads, over);
+    if (print_findings(over) != exit_fine) return exit_bad_input;
+  }
   auto text = clean_text(
       trust::without_secrets(o.json ? to_json(*loaded.graph) : spec::to_dot(*loaded.graph)));
   const auto format = format_of(o);

@@ -353,6 +353,9 @@ int run_run(const run_options& given) {
   how.may = std::make_shared<const trust::capability>(trust::default_policy(trust::level::own),
                                                       o.out, !o.no_pii);
   how.status_socket = (fs::path(o.out) / "hocket.sock").string();
+  how.answer = [&all = **others](const std::string& line, const start_options::sayer& say) {
+    return all.answer(line, say);
+  };
   how.observers = (*others)->observers();
   how.observers.insert(how.observers.begin(), &watcher);
   how.host = std::move(*where);
@@ -365,7 +368,13 @@ int run_run(const run_options& given) {
   if (!run) {
     watcher.finish("failed", run.error().message);
     view->finish();
-    return complain(run.error(), exit_failed, doctor_hint(o, *loaded.graph));
+    // A path that leads nowhere is the user's.
+    const auto& actors = loaded.graph->actors;
+    const bool lacks = std::any_of(actors.begin(), actors.end(), [&](const plan_actor& a) {
+      return (a.host.empty() || a.host == o.host) && !spec::missing_input(a).empty();
+    });
+    return complain(run.error(), lacks ? exit_bad_input : exit_failed,
+                    doctor_hint(o, *loaded.graph));
   }
   (*others)->running(**run);
   const auto end = watch(**run, o, *view, **others, recording->get());

@@ -34,8 +34,10 @@ void add_run(CLI::App& app, action& chosen) {
       ->type_name("FILE.yaml");
   sub.add_option("--listen", o.listen, "Where it listens, instead of the graph's; port 0 = any")
       ->type_name("ADDRESS");
-  sub.add_option("--peer", o.peers, "Where another host listens, instead of the graph's")
-      ->type_name("NAME=ADDRESS")
+  sub.add_option("--peer", o.peers,
+                 "Where another host is dialled, instead of the graph's; DATAPORT where its "
+                 "data lane is mapped to another port than it says")
+      ->type_name("NAME=ADDRESS[,DATAPORT]")
       ->allow_extra_args(false);
   sub.add_option("--secret-key", o.secret_key, "Its secret key, if not beside the public one")
       ->type_name("FILE");

@@ -119,6 +119,16 @@ result<distributed::host_options> place_here(const plan& graph, const run_option
           "run.bad_peer",
           fmt::format("`{}` names no other host; write --peer NAME=tcp://ADDRESS:PORT with {}",
                       text, fmt::join(mine->peers, " or ")));
+    const auto where = wire::address::parse(text.substr(equals + 1));
+    if (!where)
+      return fail("run.bad_peer", fmt::format("--peer {}: {}", name, where.error().message));
+    if (where->is_wildcard() || (!where->ipc && where->port == 0))
+      return fail(
+          "run.bad_peer",
+          fmt::format("--peer {}: nobody can dial `{}`; give the address and port by which this "
+                      "host reaches it; tcp://HOST:PORT,DATAPORT where its data lane is "
+                      "mapped to another port than the next",
+                      name, text.substr(equals + 1)));
     out.peer_addresses[name] = text.substr(equals + 1);
   }
   if (auto keys = read_keys(graph, *mine, o, out); !keys) return fail(keys);

@@ -15,7 +15,7 @@ namespace hocket::cli {
 using namespace report;
 
 result<std::unique_ptr<watchers>> watchers::make(const run_options& o, const plan& graph) {
-  std::unique_ptr<watchers> out(new watchers(observe::service_manager::from_environment()));
+  std::unique_ptr<watchers> out(new watchers(observe::service_manager::from_environment(), o));
   out->graph_ = graph.name;
   if (!o.trace.empty()) {
     observe::trace_options how;
@@ -44,8 +44,8 @@ result<std::unique_ptr<watchers>> watchers::make(const run_options& o, const pla
 }
 
 std::vector<host::observer*> watchers::observers() const {
-  if (trace_) return {trace_.get()};
-  return {};
+  if (trace_) return {trace_.get(), &desk_};
+  return {&desk_};
 }
 
 void watchers::running(const host::runtime& run) {

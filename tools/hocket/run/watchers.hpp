@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "actors/observe/http_server.hpp"
+#include "actors/observe/port_desk.hpp"
+#include "actors/observe/run_window.hpp"
 #include "actors/observe/service_manager.hpp"
 #include "actors/observe/trace_file.hpp"
 #include "graph/spec/plan.hpp"
@@ -19,6 +21,10 @@ class watchers {
   static result<std::unique_ptr<watchers>> make(const run_options& o, const plan& graph);
 
   std::vector<host::observer*> observers() const;
+  /// What `hocket echo` and `hocket send` ask over the status socket.
+  std::string answer(const std::string& line, const observe::port_desk::sayer& say) {
+    return desk_.answer(line, say);
+  }
   void running(const host::runtime& run);
   /// Called a few times a second while the run answers.
   void look(const host::snapshot& now);
@@ -29,11 +35,13 @@ class watchers {
   void finish(bool quiet);
 
  private:
-  explicit watchers(observe::service_manager m) : manager_(std::move(m)) {}
+  watchers(observe::service_manager m, const run_options& o)
+      : manager_(std::move(m)), desk_(o.host, !o.no_pii) {}
 
   std::string graph_;
   observe::run_window window_;
   observe::service_manager manager_;
+  mutable observe::port_desk desk_;
   std::unique_ptr<observe::trace_file> trace_;
   std::string trace_path_;
   std::unique_ptr<observe::http_server> server_;

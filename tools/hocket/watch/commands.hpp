@@ -16,6 +16,26 @@ struct top_options {
 };
 int run_top(const top_options&);
 
+struct echo_options {
+  std::string output;         ///< ACTOR.PORT
+  watch_options where;        ///< nothing given: out/
+  std::uint64_t session = 0;  ///< 0: all
+  std::uint64_t count = 0;    ///< end after so many packets; 0: with the run
+  bool json = false;
+};
+int run_echo(const echo_options&);
+
+struct send_options {
+  std::string output;  ///< ACTOR.PORT
+  std::string payload;
+  bool given = false;   ///< `payload`; else each line of standard input is one
+  watch_options where;  ///< nothing given: out/
+  std::uint64_t session = 1;
+  double wait_s = 5;  ///< for the actor's turn
+  bool json = false;
+};
+int run_send(const send_options&);
+
 struct doctor_options {
   std::string graph;  ///< "": the machine only
   graph_options how;

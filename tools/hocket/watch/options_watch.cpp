@@ -34,6 +34,46 @@ void add_top(CLI::App& app, action& chosen) {
       "graph; without any, the run in out/ is shown.");
 }
 
+void add_echo(CLI::App& app, action& chosen) {
+  static echo_options o;
+  auto& sub = command(app, chosen, "echo", "Show what an output of a running graph says",
+                      [] { return run_echo(o); });
+  sub.add_option("output", o.output, "ACTOR.PORT, such as model.text")->required();
+  add_watch_options(sub, o.where);
+  sub.add_option("--session", o.session, "Which conversation; 0 = all")->capture_default_str();
+  sub.add_option("--count", o.count, "End after so many packets; 0 = with the run")
+      ->capture_default_str();
+  add_json(sub, o.json);
+  sub.footer(
+      "Age is stream time now minus that of the oldest content that a packet comes from. Sound,\n"
+      "pictures and tensors are shown as figures. The graph never waits for who looks: what comes "
+      "too\n"
+      "fast is counted and left out. Several hosts: one --out or --socket for each; who has the "
+      "actor\n"
+      "answers.");
+}
+
+void add_send(CLI::App& app, action& chosen) {
+  static send_options o;
+  auto& sub = command(app, chosen, "send", "Say something as an actor of a running graph",
+                      [] { return run_send(o); });
+  sub.add_option("output", o.output, "ACTOR.PORT: the output that is to say it, such as keys.text")
+      ->required();
+  auto* payload = sub.add_option(
+      "payload", o.payload, "Text, or a payload as JSON; left out: each line of standard input");
+  add_watch_options(sub, o.where);
+  sub.add_option("--session", o.session, "Which conversation")->capture_default_str();
+  sub.add_option("--wait", o.wait_s, "Seconds to wait for the actor's turn")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 3600.0));
+  add_json(sub, o.json);
+  sub.footer(
+      "The packet is numbered, recorded and accounted for like one of the actor's own. Text, "
+      "tool_call,\n"
+      "tool_result and delegation can be typed: '{\"value\": \"hello\", \"role\": \"user\"}'.");
+  sub.parse_complete_callback([payload] { o.given = payload->count() > 0; });
+}
+
 void add_picture(CLI::App& app, action& chosen) {
   static picture_options o;
   auto& sub = command(app, chosen, "picture", "Draw a conversation from its event log",

@@ -1,0 +1,241 @@
+#include "actors/observe/port_desk.hpp"
+
+#include <charconv>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "actors/host/plan_view.hpp"
+#include "actors/observe/packet_text.hpp"
+#include "graph/core/clock.hpp"
+#include "graph/core/diagnostic.hpp"
+
+namespace hocket::observe {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string text_of(const json& j) {
+  return j.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string error_line(const error& e) { return text_of({{"error", e.message}, {"code", e.code}}); }
+
+std::optional<std::uint64_t> number_of(const std::string& text) {
+  std::uint64_t n = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (failed != std::errc() || end != text.data() + text.size()) return {};
+  return n;
+}
+
+/// What a request names. Errors: echo.bad_request.
+struct wanted {
+  std::string output, payload;
+  std::uint64_t session = 0;
+};
+result<wanted> read(const std::string& line) {
+  const auto j = json::parse(line, nullptr, false);
+  const auto bad = [] { return fail("echo.bad_request", "it takes an object with `output`"); };
+  if (!j.is_object()) return bad();
+  wanted out;
+  const auto output = j.find("output"), session = j.find("session"), what = j.find("payload");
+  if (output == j.end() || !output->is_string()) return bad();
+  out.output = output->get<std::string>();
+  if (session != j.end()) {
+    if (!session->is_number_unsigned()) return bad();
+    out.session = session->get<std::uint64_t>();
+  }
+  if (what != j.end()) {
+    if (!what->is_string()) return bad();
+    out.payload = what->get<std::string>();
+  }
+  return out;
+}
+
+/// Where an output is. Errors: echo.no_output, echo.other_host.
+result<const output_port*> find_output(const plan& graph, const std::string& name,
+                                       const std::string& host) {
+  std::vector<std::string> all;
+  for (std::size_t a = 0; a < graph.actors.size(); ++a) {
+    const auto& actor = graph.actors[a];
+    if (actor.removed) continue;
+    const auto& outputs = actor.type->info.outputs;
+    for (std::size_t p = 0; p < outputs.size(); ++p) {
+      all.push_back(host::output_name(graph, static_cast<actor_index>(a), p));
+      if (all.back() != name) continue;
+      if (actor.host.empty() || actor.host == host) return &outputs[p];
+      return fail("echo.other_host", fmt::format("{} runs on host {}: ask the run there (--out, "
+                                                 "--socket)",
+                                                 actor.name, actor.host));
+    }
+    for (const auto& input : actor.type->info.inputs)
+      if (name == actor.name + "." + input.name)
+        for (const auto& l : graph.links)
+          if (l.to == a && !l.removed &&
+              graph.actors[l.to].type->info.inputs[l.to_port].name == input.name)
+            return fail("echo.no_output",
+                        fmt::format("`{}` is an input; it is fed by {}", name,
+                                    host::output_name(graph, l.from, l.from_port)));
+  }
+  const auto near = nearest(name, all);
+  return fail("echo.no_output",
+              near.empty()
+                  ? fmt::format("no output is called `{}`", name)
+                  : fmt::format("no output is called `{}`; did you mean `{}`?", name, near));
+}
+
+}  // namespace
+
+std::string port_desk::answer(const std::string& line, const sayer& say) {
+  const auto after = [&](std::string_view word) { return line.substr(word.size()); };
+  if (line.starts_with("echo ")) return begin_echo(after("echo "));
+  if (line.starts_with("echoed ")) return fetch(after("echoed "));
+  if (line.starts_with("echo_end ")) return end_echo(after("echo_end "));
+  if (line.starts_with("send ")) return begin_send(after("send "), say);
+  if (line.starts_with("sent ")) return outcome(after("sent "));
+  return "";
+}
+
+void port_desk::started(const plan& graph, const clock& time) {
+  std::lock_guard lock(mutex_);
+  graph_ = &graph;
+  time_ = &time;
+}
+
+void port_desk::rewired(const host::graph_revision& now) {
+  std::lock_guard lock(mutex_);
+  graph_ = &now.graph;
+}
+
+void port_desk::packet_emitted(const plan& graph, actor_index actor, std::size_t port,
+                               const packet& p) {
+  if (open_.load(std::memory_order_relaxed) == 0 || !p.body) return;
+  const auto name = host::output_name(graph, actor, port);
+  const auto session = static_cast<std::uint64_t>(p.header.session);
+  std::lock_guard lock(mutex_);
+  std::string line;
+  for (auto& [number, e] : echoes_) {
+    if (e.output != name || (e.session != 0 && e.session != session)) continue;
+    ++e.total;
+    if (e.packets.size() >= kept_max) {
+      ++e.missed;
+      continue;
+    }
+    if (line.empty()) {
+      const auto& h = p.header;
+      json j = {{"at_s", h.ts.seconds()}, {"session", session}, {"seq", h.seq}, {"epoch", h.epoch}};
+      if (time_ != nullptr)
+        j["age_ms"] = static_cast<double>((time_->now() - h.origin_ts).count()) / 1e6;
+      j["bytes"] = size_bytes(*p.body);
+      j["kind"] = to_string(p.kind());
+      j["payload"] = figures_of(*p.body, with_words_);
+      line = text_of(j);
+    }
+    e.packets.push_back(line);
+  }
+}
+
+void port_desk::drop_forgotten() {
+  const auto now = monotonic_ns();
+  std::erase_if(echoes_, [&](const auto& e) {
+    return now - e.second.asked_ns > std::int64_t{forgotten_s} * 1'000'000'000;
+  });
+  open_.store(static_cast<int>(echoes_.size()));
+}
+
+std::string port_desk::begin_echo(const std::string& request) {
+  const auto asked = read(request);
+  if (!asked) return error_line(asked.error());
+  std::lock_guard lock(mutex_);
+  drop_forgotten();
+  if (graph_ == nullptr) return error_line({"echo.not_yet", "the run has not begun"});
+  const auto found = find_output(*graph_, asked->output, host_);
+  if (!found) return error_line(found.error());
+  if (echoes_.size() >= echoes_max)
+    return error_line({"echo.too_many", fmt::format("{} others look already", echoes_max)});
+  auto& e = echoes_[++last_];
+  e.output = asked->output;
+  e.session = asked->session;
+  e.asked_ns = monotonic_ns();
+  open_.store(static_cast<int>(echoes_.size()));
+  json out = {{"echo", last_}, {"kind", to_string((*found)->type.kind)}};
+  if (!host_.empty()) out["host"] = host_;
+  return text_of(out);
+}
+
+std::string port_desk::fetch(const std::string& number) {
+  const auto n = number_of(number);
+  std::lock_guard lock(mutex_);
+  const auto it = n ? echoes_.find(*n) : echoes_.end();
+  if (it == echoes_.end())
+    return error_line({"echo.over", "no such echo: it was not asked for long"});
+  auto& e = it->second;
+  e.asked_ns = monotonic_ns();
+  drop_forgotten();
+  std::string out = R"({"packets":[)";
+  for (const auto& p : e.packets) out += (&p == &e.packets.front() ? "" : ",") + p;
+  e.packets.clear();
+  return out + fmt::format(R"(],"total":{},"missed":{}}})", e.total, e.missed);
+}
+
+std::string port_desk::end_echo(const std::string& number) {
+  const auto n = number_of(number);
+  std::lock_guard lock(mutex_);
+  if (!n || echoes_.erase(*n) == 0) return error_line({"echo.over", "no such echo"});
+  open_.store(static_cast<int>(echoes_.size()));
+  return text_of({{"ended", *n}});
+}
+
+std::string port_desk::begin_send(const std::string& request, const sayer& say) {
+  const auto asked = read(request);
+  if (!asked) return error_line(asked.error());
+  std::uint64_t number = 0;
+  auto kind = payload_kind::text;
+  {
+    std::lock_guard lock(mutex_);
+    if (graph_ == nullptr) return error_line({"send.not_running", "the run has not begun"});
+    const auto found = find_output(*graph_, asked->output, host_);
+    if (!found) return error_line(found.error());
+    kind = (*found)->type.kind;
+    number = ++last_;
+  }
+  auto what = payload_of(kind, asked->payload);
+  if (!what) return error_line(what.error());
+  {
+    std::lock_guard lock(outbox_->mutex);
+    // Outcomes that were never fetched do not pile up.
+    while (outbox_->all.size() >= sends_max && !outbox_->all.begin()->second.answer.empty())
+      outbox_->all.erase(outbox_->all.begin());
+    if (outbox_->all.size() >= sends_max)
+      return error_line({"send.busy", fmt::format("{} packets wait already", sends_max)});
+    outbox_->all[number];
+  }
+  const auto told = [to = std::weak_ptr(outbox_), number](const result<host::sent_packet>& how) {
+    const auto box = to.lock();
+    if (!box) return;
+    const auto line = how ? text_of({{"state", "sent"},
+                                     {"session", static_cast<std::uint64_t>(how->session)},
+                                     {"seq", how->seq},
+                                     {"at_s", how->ts.seconds()}})
+                          : error_line(how.error());
+    std::lock_guard lock(box->mutex);
+    if (const auto it = box->all.find(number); it != box->all.end()) it->second.answer = line;
+  };
+  say(asked->output, static_cast<session_id>(asked->session == 0 ? 1 : asked->session),
+      std::move(*what), told);
+  return text_of({{"send", number}});
+}
+
+std::string port_desk::outcome(const std::string& number) {
+  const auto n = number_of(number);
+  std::lock_guard lock(outbox_->mutex);
+  const auto it = n ? outbox_->all.find(*n) : outbox_->all.end();
+  if (it == outbox_->all.end()) return error_line({"send.unknown", "no such packet"});
+  if (it->second.answer.empty()) return text_of({{"state", "waiting"}});
+  auto out = std::move(it->second.answer);
+  outbox_->all.erase(it);
+  return out;
+}
+
+}  // namespace hocket::observe

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "actors/host/observer.hpp"
+#include "actors/host/send.hpp"
+
+namespace hocket::observe {
+
+/// Shows what an output says, and says something in its place, over the status socket of a run:
+///
+///     echo {"output": "model.text"}             ->  {"echo": 1, "kind": "text"}
+///     echoed 1                                  ->  {"packets": […], "total": 12, "missed": 0}
+///     echo_end 1                                ->  {"ended": 1}
+///     send {"output": "keys.text", "session": 1, "payload": "hello"}  ->  {"send": 2}
+///     sent 2                                    ->  {"state": "waiting"}, {"state": "sent", …} or an error
+///
+/// Nobody who looks holds up the graph: of each echo `kept_max` packets wait to be fetched, what comes
+/// beyond is counted as missed. An echo that nobody fetches for `forgotten_s` is over; while there is
+/// none a packet costs one load.
+///
+/// Threads: any.
+class port_desk final : public host::observer {
+ public:
+  static constexpr std::size_t kept_max = 512, echoes_max = 16, sends_max = 256;
+  static constexpr int forgotten_s = 10;
+  /// `host`: which one this is, "" = the only one; `with_words`: as `--no-pii` says.
+  explicit port_desk(std::string host, bool with_words)
+      : host_(std::move(host)), with_words_(with_words) {}
+
+  /// As host::send.
+  using sayer =
+      std::function<void(const std::string& output, session_id to, payload, host::sent_told)>;
+  /// "" where the line is none of ours.
+  std::string answer(const std::string& line, const sayer& say);
+
+  void started(const plan& graph, const clock& time) override;
+  void rewired(const host::graph_revision& now) override;
+  void packet_emitted(const plan& graph, actor_index actor, std::size_t port,
+                      const packet& p) override;
+
+ private:
+  struct echo {
+    std::string output;
+    std::uint64_t session = 0;  ///< 0: all
+    std::deque<std::string> packets;
+    std::uint64_t total = 0, missed = 0;
+    std::int64_t asked_ns = 0;
+  };
+  struct sending {
+    std::string answer;  ///< "": still waits
+  };
+
+  std::string begin_echo(const std::string& request);
+  std::string fetch(const std::string& number);
+  std::string end_echo(const std::string& number);
+  std::string begin_send(const std::string& request, const sayer& say);
+  std::string outcome(const std::string& number);
+  void drop_forgotten();  ///< lock held
+
+  const std::string host_;
+  const bool with_words_;
+  std::atomic<int> open_{0};  ///< echoes
+  std::mutex mutex_;
+  const plan* graph_ = nullptr;
+  const clock* time_ = nullptr;
+  std::uint64_t last_ = 0;
+  std::map<std::uint64_t, echo> echoes_;
+  struct outbox {
+    std::mutex mutex;
+    std::map<std::uint64_t, sending> all;
+  };
+  /// Whoever tells may outlive us.
+  const std::shared_ptr<outbox> outbox_ = std::make_shared<outbox>();
+};
+
+}  // namespace hocket::observe

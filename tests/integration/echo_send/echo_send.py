@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""echo_send.py HOCKET REPOSITORY: what outputs of running graphs say, and packets in their name."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+hocket, tree = os.path.abspath(sys.argv[1]), sys.argv[2]
+os.chdir(tree)
+work = tempfile.mkdtemp(prefix="hocket-echo-")
+os.environ["HOME"] = os.environ["XDG_CONFIG_HOME"] = work  # keys of hosts on loopback
+
+GRAPH = """hocket: 1
+name: desk
+HOSTSactors:
+  tone: {ON1component: capture.gst, pipeline: "audiotestsrc is-live=true samplesperbuffer=320"}
+  keys: {ON1component: text.console, script: ["3000 bye"], print: false}
+  screen: {ON2component: text.console, script: ["3000 bye"], inputs: {text: keys.text}}
+  log: {ON2component: record.events, file: log.jsonl, pii.text: true, inputs: {console: keys.text}}
+  rec: {ON2component: record.wav, file: rec.wav, inputs: {person: tone.audio}}
+"""
+processes = []
+
+
+def path(name):
+    return os.path.join(work, name)
+
+
+def run(*arguments, expect=0, stdin=""):
+    done = subprocess.run([hocket, *arguments], input=stdin, capture_output=True, text=True, timeout=60)
+    assert done.returncode == expect, (arguments, done.returncode, done.stdout[-2000:], done.stderr)
+    return done
+
+
+def start(*arguments, **more):
+    p = subprocess.Popen([hocket, *arguments], stdin=subprocess.DEVNULL, text=True, **more)
+    processes.append(p)
+    return p
+
+
+def until(holds, what, limit_s=30):
+    end = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+def runs(out):
+    done = subprocess.run([hocket, "top", "--once", "--json", "--out", out], capture_output=True, text=True)
+    return done.returncode == 0 and '"now_s":0.0,' not in done.stdout and '"running"' in done.stdout
+
+
+def echo(*arguments):
+    return start("echo", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def lines_of(process):
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, (process.returncode, out, err)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def one_process():
+    graph = path("desk.yaml")
+    with open(graph, "w") as f:
+        f.write(GRAPH.replace("HOSTS", "").replace("ON1", "").replace("ON2", ""))
+    main = start("run", graph, "--out", path("out"), "--no-picture", "--record", path("r.mcap"),
+                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: runs(path("out")), "the graph runs")
+    at = ["--out", path("out")]
+
+    # Sound as figures, with rate and age.
+    heard = lines_of(echo("tone.audio", "--count", "60", "--json", *at))
+    assert [h["kind"] for h in heard[:-1]] == ["audio"] * 60, heard
+    assert heard[0]["payload"]["frames"] == 320 and heard[0]["payload"]["rms"] > 0.1, heard[0]
+    assert all(h["age_ms"] < 5000 for h in heard[:-1]), heard
+    assert heard[-1]["shown"] == 60 and heard[-1]["rate_per_s"] > 0, heard[-1]
+    seqs = [h["seq"] for h in heard[:-1]]
+    assert seqs == list(range(seqs[0], seqs[0] + 60)), seqs
+
+    # What is sent is heard and recorded, in order; lines of standard input, too.
+    listener = echo("keys.text", "--count", "3", "--json", *at)
+    time.sleep(1)
+    sent = json.loads(run("send", "keys.text", "hello there", "--json", *at).stdout)
+    assert sent["state"] == "sent" and sent["seq"] == 0, sent
+    run("send", "keys.text", *at, stdin="one\ntwo\n")
+    said = [h["payload"]["value"] for h in lines_of(listener)[:-1]]
+    assert said == ["hello there", "one", "two"], said
+
+    # Mistakes are the user's, and told; a graph that does not run is none of his.
+    assert "did you mean `keys.text`" in run("send", "keys.txt", "x", *at, expect=2).stderr
+    assert "fed by tone.audio" in run("echo", "rec.person", "--count", "1", *at, expect=2).stderr
+    assert "cannot be typed" in run("send", "tone.audio", "x", *at, expect=2).stderr
+    assert "conversation" in run("send", "keys.text", "x", "--session", "9", *at, expect=2).stderr
+    run("echo", "keys.text", "--out", path("nothing"), expect=2)
+
+    # Ctrl-C ends it in order, and so does a reader that goes.
+    for stop in ("signal", "reader"):
+        p = echo("tone.audio", *at)
+        assert "age" in p.stdout.readline()
+        if stop == "signal":
+            p.send_signal(signal.SIGINT)
+        p.stdout.close()
+        p.wait(20)
+        assert p.returncode == 0, p.returncode
+
+    # It ends with the run; the books of the run hold, and the recording has what was sent.
+    last = echo("tone.audio", "--json", *at)
+    time.sleep(0.5)
+    main.send_signal(signal.SIGINT)
+    main.wait(30)
+    assert main.returncode == 0, main.returncode
+    assert lines_of(last)[-1]["run_ended"] is True
+    with open(path("out/log.jsonl")) as f:
+        words = [json.loads(line)["text"] for line in f if "text" in line]
+    assert words[:3] == ["hello there", "one", "two"], words
+    run("replay", path("r.mcap"), "--check", "--out", path("again"))
+
+
+def several_hosts():
+    graph = path("hosts.yaml")
+    hosts = "hosts:\n  left: {listen: tcp://127.0.0.1:7400}\n  right: {listen: tcp://127.0.0.1:7410}\n"
+    with open(graph, "w") as f:
+        f.write(GRAPH.replace("HOSTS", hosts).replace("ON1", "on: left, ").replace("ON2", "on: right, "))
+    address = path("right.address")  # of two hosts the one with the smaller name dials
+    common = ["--no-picture", "--listen", "tcp://localhost:0"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    right = start("run", graph, "--host", "right", "--out", path("two/right"), "--address-file", address,
+                  *common, **quiet)
+    until(lambda: os.path.exists(address), "right listens")
+    with open(address) as f:
+        where = f.read().strip().replace("127.0.0.1", "localhost")
+    left = start("run", graph, "--host", "left", "--out", path("two/left"), "--peer", "right=" + where,
+                 *common, **quiet)
+    until(lambda: runs(path("two/left")), "both run")
+    # The folder of both: who has the actor answers. The other host alone says where to ask.
+    listener = echo("keys.text", "--count", "1", "--json", "--out", path("two"))
+    time.sleep(1)
+    run("send", "keys.text", "far away", "--out", path("two"))
+    assert lines_of(listener)[0]["payload"]["value"] == "far away"
+    said = run("echo", "keys.text", "--count", "1", "--out", path("two/right"), expect=2).stderr
+    assert "runs on host left" in said, said
+    until(lambda: "far away" in open(path("two/right/log.jsonl")).read(), "it arrives there")
+    for p in (left, right):
+        p.send_signal(signal.SIGINT)
+    for p in (left, right):
+        p.wait(30)
+        assert p.returncode == 0, p.returncode
+
+
+try:
+    one_process()
+    several_hosts()
+finally:
+    for p in processes:
+        if p.poll() is None:
+            p.kill()
+    shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,217 @@
+// `hocket echo` and `hocket send`: one output of a running graph, looked at and spoken in the name of.
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+#include <iostream>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "graph/core/clock.hpp"
+#include "tools/hocket/output.hpp"
+#include "tools/hocket/say.hpp"
+#include "tools/hocket/signals.hpp"
+#include "tools/hocket/status_source.hpp"
+#include "tools/hocket/types.hpp"
+#include "tools/hocket/watch/commands.hpp"
+
+namespace hocket::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr int answer_limit_ms = 5000;
+
+std::string text_of(const json& j) {
+  return j.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// The answer of a run to one line. Errors: as status_source, and what the run says.
+result<json> ask(status_source& run, const std::string& line) {
+  const auto text = run.say(line, answer_limit_ms);
+  if (!text) return fail(text);
+  auto j = json::parse(*text, nullptr, false);
+  if (!j.is_object()) return fail("status.no_answer", run.name() + ": gave no answer that is one");
+  if (const auto e = j.find("error"); e != j.end() && e->is_string())
+    return fail(j.value("code", "status.not_here"), e->get<std::string>());
+  return j;
+}
+
+/// The run of several that has the output. The error that helps most: who has it elsewhere.
+struct found_run {
+  std::unique_ptr<status_source> run;
+  json answer;
+};
+result<found_run> find_run(const watch_options& where, const std::string& line) {
+  std::optional<error> why;
+  for (auto& s : status_sources(where)) {
+    auto answer = ask(*s, line);
+    if (answer) return found_run{std::move(s), std::move(*answer)};
+    const bool better = !why || answer.error().code.ends_with(".other_host");
+    if (better) why = answer.error();
+  }
+  return fail(why->code, why->message);
+}
+
+int give_up(const error& e, const watch_options& where) {
+  const bool is_silence = e.code.starts_with("status.") || e.code.starts_with("observe.");
+  const bool is_world = e.code.ends_with(".busy") || e.code.ends_with(".not_running") ||
+                        e.code.ends_with(".ended") || e.code.ends_with(".too_many") ||
+                        e.code.ends_with(".not_yet");
+  return complain(e,
+                  is_silence ? exit_of_silence(where)
+                  : is_world ? exit_failed
+                             : exit_bad_input,
+                  is_silence ? "is a graph running? give its --out folder or --socket" : "");
+}
+
+bool over() { return signal_that_came() != 0 || output_abandoned(); }
+
+/// Packets per second over the last five seconds.
+class meter {
+ public:
+  void count(std::uint64_t total) {
+    const auto now = monotonic_ns();
+    seen_.emplace_back(now, total);
+    while (seen_.size() > 2 && now - seen_.front().first > 5'000'000'000) seen_.pop_front();
+  }
+  double per_s() const {
+    if (seen_.size() < 2) return 0;
+    const auto s = static_cast<double>(seen_.back().first - seen_.front().first) / 1e9;
+    return s <= 0 ? 0 : static_cast<double>(seen_.back().second - seen_.front().second) / s;
+  }
+
+ private:
+  std::deque<std::pair<std::int64_t, std::uint64_t>> seen_;
+};
+
+std::string words_of(const json& p) {
+  const auto payload = p.value("payload", json::object());
+  if (p.value("kind", "") == "text" && payload.contains("value"))
+    return fmt::format("{}: {}{}", payload.value("role", ""), payload.value("value", ""),
+                       payload.value("final", true) ? "" : " …");
+  std::string out;
+  for (const auto& [key, v] : payload.items())
+    out += fmt::format("{}{} {}", out.empty() ? "" : "  ", key,
+                       v.is_string() ? v.get<std::string>() : text_of(v));
+  return out;
+}
+
+void show(const echo_options& o, json p, double per_s) {
+  p["rate_per_s"] = per_s;
+  if (o.json) return say("{}\n", text_of(p));
+  say("{:9.3f} s  session {} #{}  age {:.0f} ms  {:.1f}/s  {}\n", p.value("at_s", 0.0),
+      p.value("session", 0), p.value("seq", 0), p.value("age_ms", 0.0), per_s, words_of(p));
+}
+
+void conclude(const echo_options& o, std::uint64_t shown, const json& last, double per_s,
+              bool run_ended) {
+  const auto total = last.value("total", std::uint64_t{0}),
+             missed = last.value("missed", std::uint64_t{0});
+  if (o.json)
+    return say("{}\n", text_of({{"type", "summary"},
+                                {"output", o.output},
+                                {"shown", shown},
+                                {"total", total},
+                                {"missed", missed},
+                                {"rate_per_s", per_s},
+                                {"run_ended", run_ended}}));
+  say(stderr, "{}: {} packets, {:.1f}/s{}{}\n", o.output, total, per_s,
+      missed > 0 ? fmt::format(", {} came too fast to be shown", missed) : "",
+      run_ended ? "; the run has ended" : "");
+}
+
+/// One packet, until it is said what became of it.
+result<json> deliver(status_source& run, const json& answer, double wait_s) {
+  const auto number = answer.value("send", std::uint64_t{0});
+  const auto until = monotonic_ns() + static_cast<std::int64_t>(wait_s * 1e9);
+  while (!over()) {
+    auto how = ask(run, fmt::format("sent {}", number));
+    if (!how || how->value("state", "") == "sent") return how;
+    if (monotonic_ns() > until)
+      return fail("send.waits",
+                  fmt::format("it was not taken within {} s: the actor waits for those "
+                              "behind it; it will say it when it is its turn",
+                              wait_s));
+    usleep(10'000);
+  }
+  return fail("send.waits", "it still waits for its turn");
+}
+
+int send_one(const send_options& o, const std::string& payload,
+             std::unique_ptr<status_source>& run) {
+  const auto line =
+      "send " + text_of({{"output", o.output}, {"session", o.session}, {"payload", payload}});
+  json answer;
+  if (run == nullptr) {
+    auto found = find_run(o.where, line);
+    if (!found) return give_up(found.error(), o.where);
+    run = std::move(found->run);
+    answer = std::move(found->answer);
+  } else {
+    auto next = ask(*run, line);
+    if (!next) return give_up(next.error(), o.where);
+    answer = std::move(*next);
+  }
+  const auto how = deliver(*run, answer, o.wait_s);
+  if (!how && how.error().code == "send.waits") return complain(how.error(), exit_failed);
+  if (!how) return give_up(how.error(), o.where);
+  if (o.json)
+    say("{}\n", text_of(*how));
+  else
+    say("{}: session {} packet {} at {:.3f} s\n", o.output, how->value("session", 0),
+        how->value("seq", 0), how->value("at_s", 0.0));
+  return exit_fine;
+}
+
+}  // namespace
+
+int run_echo(const echo_options& o) {
+  keep_output();
+  end_in_order_on_signals();
+  while_blocked([] { return signal_that_came() != 0; });  // a pager that waits
+  auto found = find_run(o.where, "echo " + text_of({{"output", o.output}, {"session", o.session}}));
+  if (!found) return give_up(found.error(), o.where);
+  auto& run = *found->run;
+  const auto number = found->answer.value("echo", std::uint64_t{0});
+  meter rate;
+  json last = json::object();
+  std::uint64_t shown = 0;
+  rate.count(0);
+  while (!over() && (o.count == 0 || shown < o.count)) {
+    usleep(50'000);
+    auto next = ask(run, fmt::format("echoed {}", number));
+    if (!next) {
+      const auto& code = next.error().code;
+      if (code != "status.no_run" && code != "status.dead") return give_up(next.error(), o.where);
+      conclude(o, shown, last, rate.per_s(), true);
+      return exit_fine;
+    }
+    last = std::move(*next);
+    rate.count(last.value("total", std::uint64_t{0}));
+    for (auto& p : last["packets"]) {
+      if (o.count != 0 && shown >= o.count) break;
+      show(o, std::move(p), rate.per_s());
+      ++shown;
+    }
+    std::fflush(stdout);
+  }
+  (void)run.say(fmt::format("echo_end {}", number), 1000);
+  conclude(o, shown, last, rate.per_s(), false);
+  return exit_fine;
+}
+
+int run_send(const send_options& o) {
+  keep_output();
+  std::unique_ptr<status_source> run;
+  if (o.given) return send_one(o, o.payload, run);
+  std::string line;
+  while (!over() && std::getline(std::cin, line))
+    if (const int failed = send_one(o, line, run); failed != exit_fine) return failed;
+  return exit_fine;
+}
+
+}  // namespace hocket::cli
