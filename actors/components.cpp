@@ -26,6 +26,8 @@ result<void> register_components(registry& into) {
   HOCKET_TRY(into.add(type_of<background::agent>()));
   HOCKET_TRY(into.add(planner_of<background::match_planner>(
       "match", "Takes the first tool that knows the task by its words.")));
+  HOCKET_TRY(into.add(planner_of<background::language_planner>(
+      "language", "A language model decides which tools a task needs and words the answer.")));
   HOCKET_TRY(into.add(source_of<mcp::source>(
       "mcp", "The tools of an MCP server: a program, or one behind a URL.")));
   HOCKET_TRY(into.add(source_of<web::source>(
