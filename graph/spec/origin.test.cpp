@@ -20,6 +20,7 @@ struct player final : component {
   static component_info info() {
     return {.type = "test.player",
             .summary = "Plays.",
+            .inputs = {},
             .outputs = {{"text", {.kind = payload_kind::text}, "words"}},
             .source = true};
   }
