@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -73,6 +74,11 @@ class child_link final : public link {
   }
 
   void run() {
+    // A child that is gone is an error of a write here, and no signal: it ends with the thread.
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
     auto made = child_process::start(settings_.command, settings_.environment, settings_.folder);
     if (!made) return events_.closed(made.error().message);
     auto child = *made;
