@@ -58,6 +58,19 @@ def echo(*arguments):
     return start("echo", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+def connected(process):
+    fds = f"/proc/{process.pid}/fd"
+    return any(os.readlink(os.path.join(fds, fd)).startswith("socket:") for fd in os.listdir(fds))
+
+
+def listening(*arguments):
+    """An echo that the run knows of: connected, and half a second for its question to be taken."""
+    process = echo(*arguments)
+    until(lambda: connected(process), "echo has asked")
+    time.sleep(0.5)
+    return process
+
+
 def lines_of(process):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, (process.returncode, out, err)
@@ -83,8 +96,7 @@ def one_process():
     assert seqs == list(range(seqs[0], seqs[0] + 60)), seqs
 
     # What is sent is heard and recorded, in order; lines of standard input, too.
-    listener = echo("keys.text", "--count", "3", "--json", *at)
-    time.sleep(1)
+    listener = listening("keys.text", "--count", "3", "--json", *at)
     sent = json.loads(run("send", "keys.text", "hello there", "--json", *at).stdout)
     assert sent["state"] == "sent" and sent["seq"] == 0, sent
     run("send", "keys.text", *at, stdin="one\ntwo\n")
@@ -110,7 +122,7 @@ def one_process():
 
     # It ends with the run; the books of the run hold, and the recording has what was sent.
     last = echo("tone.audio", "--json", *at)
-    time.sleep(0.5)
+    assert last.stdout.readline()  # it has begun
     main.send_signal(signal.SIGINT)
     main.wait(30)
     assert main.returncode == 0, main.returncode
@@ -138,8 +150,7 @@ def several_hosts():
                  *common, **quiet)
     until(lambda: runs(path("two/left")), "both run")
     # The folder of both: who has the actor answers. The other host alone says where to ask.
-    listener = echo("keys.text", "--count", "1", "--json", "--out", path("two"))
-    time.sleep(1)
+    listener = listening("keys.text", "--count", "1", "--json", "--out", path("two"))
     run("send", "keys.text", "far away", "--out", path("two"))
     assert lines_of(listener)[0]["payload"]["value"] == "far away"
     said = run("echo", "keys.text", "--count", "1", "--out", path("two/right"), expect=2).stderr
