@@ -137,6 +137,7 @@ int run_main(int argc, char** argv) {
     add(app, chosen);
 #ifdef HOCKET_WITH_ENGINE
   for (auto add : {add_train, add_eval, add_scenarios, add_model, add_chat}) add(app, chosen);
+  add_serve_tinker(*app.get_subcommand("serve"), chosen);
 #endif
   add_own(app, chosen);
   auto words = joined(argc, argv);

@@ -1,3 +1,4 @@
+#include "actors/gateway/door/gateway.hpp"
 #include "actors/record/graph_recorder.hpp"
 #include "actors/record/mcap_record.hpp"
 #include "actors/replay/comparison.hpp"
@@ -13,6 +14,7 @@ namespace {
 registry types_with_recorder() {
   auto types = all_types();
   REQUIRE(types.add(type_of<record::mcap_record>()));
+  REQUIRE(types.add(type_of<gateway::gateway>()));
   return types;
 }
 
