@@ -147,6 +147,8 @@ result<interaction_model::conversation*> interaction_model::conversation_of(cons
 result<void> interaction_model::process_sets(std::span<const bundle> sets, emitter& out) {
   std::vector<due_turn> due;
   for (const auto& set : sets) {
+    // What a shared actor sends to nobody in particular is in no conversation.
+    if (set.session == session_id::none) continue;
     auto who = conversation_of(set);
     if (!who) return fail(who);
     auto& c = **who;

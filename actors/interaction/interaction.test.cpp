@@ -176,6 +176,17 @@ TEST_CASE("sessions are stepped together and kept apart") {
   CHECK(h.violations().empty());
 }
 
+TEST_CASE("what belongs to no conversation is not talked with") {
+  harness h(with_fake(), {.config = folder(), .sessions = {session_id::none, session_id{1}}});
+  REQUIRE(h.open());
+  h.use_session(session_id{1});
+  REQUIRE(h.push("audio", timestamp::of_ms(0), rows(4, 12)));
+  REQUIRE(h.advance_to(timestamp::of_ms(400)));
+  CHECK(last_engine->batches == std::vector<std::size_t>{1, 1});
+  for (const auto& p : h.outputs("state")) CHECK(p.header.session == session_id{1});
+  REQUIRE(h.close());
+}
+
 TEST_CASE("a failed step is the actor's failure") {
   harness h(with_fake(), {.config = folder()});
   REQUIRE(h.open());
