@@ -39,7 +39,7 @@ class emitter {
   }
   /// Raises the session's epoch: everything older is dropped wherever it is queued or playing.
   virtual void interrupt() = 0;
-  /// Directs the following emits to another session of this shared component.
+  /// Directs the following emits to another session of this shared component; `none`: to all.
   virtual void for_session(session_id session) = 0;
 
   template <class T>
@@ -68,8 +68,8 @@ class session_control {
   virtual ~session_control() = default;
   /// Opens a conversation. `then` runs once: with its id, from when on it takes packets, or with why
   /// there is none.
-  /// Errors: sessions.ending (the run is), sessions.refused (what an actor of it said at `open`,
-  /// or where this run cannot have more: virtual time over several hosts).
+  /// Errors: sessions.ending (the run is), sessions.refused (what an actor of it said at `open`, the
+  /// run's limit, or no host that leads).
   virtual void open(std::function<void(const result<session_id>&, emitter&)> then) = 0;
   /// Ends one in order: sources stop, queues drain, last words. Unknown ones are left alone.
   virtual void close(session_id session) = 0;
