@@ -146,7 +146,7 @@ deployment deploy(const plan_file& plan) {
   }
   if (!d.impossible.empty()) return d;
   if (plan.need.sessions > 0) return for_sessions(plan, groups, plan.need.sessions);
-  // As many as the power carries, to a thousandth.
+  // As many as the power carries, to a millionth.
   double low = 0, high = 1e11;
   while (high - low > 1 && (high - low) / high > 1e-6) {
     const double middle = std::floor((low + high) / 2);

@@ -49,7 +49,7 @@ struct simulation {
 /// Discrete events: arrivals (Poisson, with a daily swing; a tenth of all sessions comes before the
 /// measures begin), ends, failures of racks and of a region, repairs. A session goes to the emptiest
 /// group of its region, else of any other; one whose group fails goes to another at once.
-/// Deterministic for a seed. *Time*: about 1 us for each event and region.
+/// Deterministic for a seed.
 simulation simulate(const simulation_config& config);
 
 }  // namespace hocket::planning
