@@ -43,7 +43,11 @@ group_capacity requests_of(const workload& w, group_capacity out) {
   const double batch = largest(most_sessions, [&](double b) {
     return at(b).total_ms <= 1000 / w.tokens_per_s && b * out.session_gb <= free_gb;
   });
-  if (batch == 0) return out;
+  if (batch == 0) {
+    out.cost = at(1);
+    if (out.session_gb <= free_gb) out.binding = out.cost.binding;
+    return out;
+  }
   out.cost = at(batch), out.in_memory = batch;
   out.binding = (batch + 1) * out.session_gb > free_gb ? bound::memory : out.cost.binding;
   const double ms_per_request = prompt_ms + w.answer_tokens * out.cost.total_ms / batch;
@@ -139,6 +143,12 @@ deployment deploy(const plan_file& plan) {
             ? fmt::format("{}: no memory is left for a session of {:.2f} GB beside {:.1f} GB of "
                           "weights on {}",
                           w.name, g.session_gb, g.weight_gb, w.on.name)
+        : w.requests_per_minute > 0
+            ? fmt::format(
+                  "{}: one answer on {} takes {:.1f} ms a token, {:.1f} ms are wanted, or its "
+                  "requests come faster than one at a time ({})",
+                  w.name, w.on.name, g.cost.total_ms, 1000 / w.tokens_per_s,
+                  to_string(g.cost.binding))
             : fmt::format("{}: one session on {} takes {:.1f} ms of a micro-turn's {:.0f} ms ({})",
                           w.name, w.on.name, g.cost.total_ms,
                           w.shape.micro_turn_ms * plan.need.deadline_share,

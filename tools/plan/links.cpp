@@ -6,7 +6,7 @@
 namespace hocket::planning {
 namespace {
 
-// What a packet takes beside its payload, rounded up: the head of packet.proto (links.test.cpp holds
+// What a packet takes beside its payload, rounded up: the head of packet.proto (plan.test.cpp holds
 // that it is shorter than half of this), two frames of ZeroMQ, TCP and IP.
 constexpr double header_bytes = 180;
 

@@ -226,6 +226,8 @@ TEST_CASE("simulation: sessions, time and failures are conserved, and a seed rep
   CHECK(std::abs(once.served + once.refused + once.interrupted - counted) < 400);
   CHECK(once.rack_failures > 0);
   CHECK(once.moved > 0);
+  // A session moves once for a failure: a rack holds 40, the region 120.
+  CHECK(once.moved + once.interrupted <= 40 * once.rack_failures + 120);
   CHECK(once.most_at_once <= 360);
   CHECK(once.micro_turn_max_ms <= 100);
   CHECK(once.micro_turn_p99_ms >= once.micro_turn_p50_ms);

@@ -196,7 +196,8 @@ std::optional<simulation_config> simulation_of(const plan_report& r, std::int64_
     c.micro_turn_ms = [w, past, devices = f.group.devices](int n) {
       return cost_of(w.shape, w.on, devices, n, past).total_ms;
     };
-    if (need.lost_regions > 0) c.lost_region_at_h = 24;
+    // Also where a low mean load makes the day shorter than 30 hours.
+    if (need.lost_regions > 0) c.lost_region_at_h = 12;
     return c;
   }
   return std::nullopt;

@@ -128,21 +128,26 @@ class world {
     set_occupied(s.group, group.occupied - 1);
     s.group = -1;
   }
-  void down(int g, bool yes) {
-    auto& group = groups_[static_cast<std::size_t>(g)];
-    if (!yes) {
-      if (--group.down == 0) group.since_s = now_, room_[region_of(g)].insert({0, g});
-      return;
+  /// Groups [first, last): all of them fail before their sessions look for another.
+  void down(int first, int last, bool fails) {
+    for (int g = first; g < last; ++g) {
+      auto& group = groups_[static_cast<std::size_t>(g)];
+      if (!fails) {
+        if (--group.down == 0) group.since_s = now_, room_[region_of(g)].insert({0, g});
+      } else if (group.down++ == 0) {
+        room_[region_of(g)].erase({group.occupied, g});
+        if (counting()) time_at_[static_cast<std::size_t>(group.occupied)] += now_ - group.since_s;
+      }
     }
-    if (group.down == 0) room_[region_of(g)].erase({group.occupied, g});
-    ++group.down;
-    const auto whose = group.sessions;
-    for (const auto id : whose) {
-      leave(id);
-      const int other = place_in(region_of(g));
-      if (other >= 0) enter(id, other);
-      if (counting()) ++(other >= 0 ? out_.moved : out_.interrupted);
-      if (other < 0) hour().interrupted += 1;
+    for (int g = first; fails && g < last; ++g) {
+      const auto whose = groups_[static_cast<std::size_t>(g)].sessions;
+      for (const auto id : whose) {
+        leave(id);
+        const int other = place_in(region_of(g));
+        if (other >= 0) enter(id, other);
+        if (counting()) ++(other >= 0 ? out_.moved : out_.interrupted);
+        if (other < 0) hour().interrupted += 1;
+      }
     }
   }
 
@@ -178,8 +183,9 @@ class world {
         const auto rack = static_cast<int>(e.whom);
         const int region = rack / racks_of_region();
         const int first = (rack % racks_of_region()) * c_.groups_per_rack;
-        for (int i = first; i < std::min(first + c_.groups_per_rack, c_.groups_per_region); ++i)
-          down(region * c_.groups_per_region + i, fails);
+        const int base = region * c_.groups_per_region;
+        down(base + first, base + std::min(first + c_.groups_per_rack, c_.groups_per_region),
+             fails);
         if (fails) {
           if (counting()) ++out_.rack_failures;
           push(now_ + c_.repair_hours * hour_s, event::what::repair, rack);
@@ -190,7 +196,7 @@ class world {
       }
       case event::what::region_lost:
       case event::what::region_back:
-        for (int i = 0; i < c_.groups_per_region; ++i) down(i, e.kind == event::what::region_lost);
+        down(0, c_.groups_per_region, e.kind == event::what::region_lost);
         if (e.kind == event::what::region_lost)
           push(now_ + c_.repair_hours * hour_s, event::what::region_back, 0);
     }

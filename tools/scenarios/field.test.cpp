@@ -138,7 +138,7 @@ TEST_CASE("a telephone lets its band through, in time, and nothing else") {
   CHECK(std::abs((loudest - click.begin()) - 8020) < 40);
 }
 
-TEST_CASE("ordinary talk is no request, has the splits apart, and every voice can say it") {
+TEST_CASE("ordinary talk is no request, and every voice can say it") {
   std::map<split, std::set<std::string>> said;
   for (const split which : {split::train, split::heldout}) {
     random_stream rng(9);
@@ -168,13 +168,15 @@ TEST_CASE("talk for others: the model says nothing, or what it was saying") {
   options.families = {"other_talk"};
   options.sound = variety::rich;
   options.field = 1;
+  const std::set<std::string> numbers{"one", "two",   "three", "four", "five",
+                                      "six", "seven", "eight", "nine", "ten"};
   int counts = 0, labelled = 0;
   for (std::uint64_t index = 0; index < 8; ++index) {
     const auto made = make_conversation(options, index);
     REQUIRE_MESSAGE(made, made.error().message);
     CHECK(made->delegations.empty());
     for (const auto& w : made->model_words) {
-      CHECK_MESSAGE(engine::words_of(w.word).size() == 1, w.word);
+      CHECK_MESSAGE(numbers.contains(w.word), w.word);
       ++counts;
     }
     for (const auto& w : made->person_words) labelled += w.labelled;

@@ -8,7 +8,7 @@
 
 namespace hocket::scenarios {
 
-/// A sentence of 3 to 14 words, lower case: everyday talk, half of it with words of the model's world
+/// A sentence of up to 14 words, lower case: everyday talk, nearly half of it with words of the model's world
 /// ("three red cars"), one in ten the model's own answers as somebody else may say them. Never a request
 /// of the model's. The clauses of the splits are disjoint.
 std::string ordinary_talk(random_stream& rng, split which);

@@ -49,6 +49,7 @@ result<bank_voice> read_voice(const nlohmann::json& index, const fs::path& file)
                                         " lies outside its sound or its words do; make it again");
     out.clips.push_back(std::move(clip));
   }
+  if (out.clips.empty()) return fail("scenarios.bank", file.string() + ": it has no clips");
   return out;
 }
 
@@ -198,7 +199,9 @@ std::optional<utterance> speech_bank::small_talk_of_others(double gain_db,
   const bank_voice& voice = rng.pick(of);
   std::vector<const bank_clip*> fitting;
   for (const bank_clip& c : voice.clips)
-    if (!neural || std::ranges::any_of(c.words, foreign)) fitting.push_back(&c);
+    // Neural voices say whole requests, which are for the model; "stop" always is.
+    if (neural ? std::ranges::any_of(c.words, foreign) : c.words.front().word != "stop")
+      fitting.push_back(&c);
   if (fitting.empty()) return std::nullopt;
   const bank_clip& clip = *rng.pick(fitting);
   utterance out;

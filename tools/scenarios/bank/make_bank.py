@@ -78,6 +78,8 @@ class voice_file:
 def make_people(speech, bank):
     import soundfile
 
+    if all((bank / f"people_{p}.json").exists() for p in ("train", "heldout")):
+        return
     voices = {p: voice_file(bank, f"people_{p}", "people", p) for p in ("train", "heldout")}
     for path in sorted((speech / "commands").glob("*/*.flac")):
         folder, speaker = path.parent.name, path.stem.split("_")[0]
