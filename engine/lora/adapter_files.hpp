@@ -31,7 +31,7 @@ struct adapter_weights {
 };
 
 /// Parts for every module that the config selects, `value`s allocated. *Errors*: lora.bad_config
-/// (nothing is selected, a rank above what a layer has), those of `selects`.
+/// (nothing is selected), those of `selects`.
 result<adapter_weights> allocate(const language::language_model& model, lora_config config);
 /// A uniform within 1 / sqrt(in), B zero; every module from its own stream of the seed.
 void initialise(adapter_weights& weights, std::uint64_t seed);

@@ -223,7 +223,7 @@ bool answer_reader::advance(std::vector<answer_part>& out, bool last) {
       return true;
     }
     if (end == std::string::npos) {
-      if (last) held_.clear();
+      if (last || held_.size() > max_call_bytes) held_.clear();
       return false;
     }
     where_ =

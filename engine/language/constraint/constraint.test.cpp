@@ -48,7 +48,7 @@ std::shared_ptr<const grammar> pattern(const char* text) {
   REQUIRE_MESSAGE(g, g.error().message);
   return *g;
 }
-std::string refusal(const char* text) {
+std::string refusal(const std::string& text) {
   const auto g = grammar_of_schema(json::parse(text));
   return g ? "" : g.error().code + ": " + g.error().message;
 }
@@ -192,6 +192,16 @@ TEST_CASE("json_schema: what cannot be held to is refused by place and name") {
         "constraint.bad_pattern: schema: pattern: `)` is missing at character 3");
   CHECK(refusal("false") == "constraint.empty: nothing satisfies the constraint");
   CHECK(refusal(R"({"properties": {"\u001b[31m": {"if": {}}}})").find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("json_schema: what would use up the stack or the time is refused, or means nothing") {
+  CHECK(refusal(R"({"type":"object","maxProperties":100000})").starts_with("constraint.too_large"));
+  CHECK(refusal(R"({"allOf":[{"required":true},{"required":["b"]}]})")
+            .starts_with("constraint.bad_schema"));
+  CHECK(refusal(R"({"type":"string","pattern":"a)" + std::string(60'000, '*') + "\"}")
+            .starts_with("constraint.bad_pattern"));
+  // Any number of nothing is nothing.
+  CHECK(refusal(R"({"type":"string","pattern":"(?:(?:(?:){9000}){9000}){9000}"})") == "");
 }
 
 TEST_CASE("text_set: expressions match as they do elsewhere") {

@@ -150,6 +150,7 @@ class compiler {
         rest = s["items"];
       }
     }
+    if (*most && least->value_or(0) > **most) return g_.choice({});  // no text
     std::size_t count = std::max(first.size(), least->value_or(0));
     if (*most) count = std::max(count, **most);
     if (count > most_items)
@@ -248,7 +249,8 @@ class compiler {
     if (!least) return fail(least);
     if (!most) return fail(most);
     object_state o{named, open, least->value_or(0), *most, g_.literal("}", end()), {}};
-    if (o.least > most_items) return fail("constraint.too_large", place + ": too many properties");
+    if (std::max({named.size(), o.least, o.most.value_or(0)}) > most_items)
+      return fail("constraint.too_large", place + ": too many properties");
     return g_.literal("{", member_from(o, 0, 0, false));
   }
 
@@ -274,6 +276,7 @@ class compiler {
   int member_from(object_state& o, std::size_t i, std::size_t count, bool any) {
     const std::tuple key{i, count, any};
     if (const auto known = o.known.find(key); known != o.known.end()) return known->second;
+    if (o.known.size() > grammar::max_nodes) return 0;  // refused as too large
     const int at = g_.reserve();
     o.known[key] = at;
     std::vector<int> ways;

@@ -57,7 +57,11 @@ struct machine {
       for (int i = t.least; i < t.most; ++i)
         next = add({nk::split, {}, {compile(*t.parts[0], next), end}});
     }
-    for (int i = 0; i < t.least; ++i) next = compile(*t.parts[0], next);
+    for (int i = 0; i < t.least; ++i) {
+      const int before = next;
+      next = compile(*t.parts[0], next);
+      if (next == before) break;  // of nothing, any number is the same
+    }
     return next;
   }
 

@@ -89,6 +89,7 @@ class parser {
       else if (text_[at_] != U'{' || !counts(least, most))
         break;
       take(U'?');  // lazy or not: the same texts
+      if (t->what == kind::repeat) bad("nothing to repeat");
       if (t->what == kind::begin || t->what == kind::end) bad("an anchor cannot be repeated");
       auto r = std::make_shared<term>();
       r->what = kind::repeat;

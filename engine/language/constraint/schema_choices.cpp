@@ -196,6 +196,7 @@ result<schema_json> merged(const schema_json& a, const schema_json& b, const std
         if (std::find(v.begin(), v.end(), one) != v.end()) both.push_back(one);
       out[key] = both;
     } else if (key == "required") {
+      if (!v.is_array() || !w.is_array()) return schema_bad(place, "`required` is no list");
       for (const auto& one : v)
         if (std::find(w.begin(), w.end(), one) == w.end()) out[key].push_back(one);
     } else if (key.starts_with("min") || key == "exclusiveMinimum") {

@@ -1,4 +1,5 @@
 // The texts of strings and numbers that a flat schema allows.
+#include <cmath>
 #include <algorithm>
 
 #include "engine/language/constraint/schema_parts.hpp"
@@ -37,7 +38,7 @@ result<void> bound(const schema_json& s, const char* key, const char* exclusive,
     auto text = decimal_text(v);
     if (!text) {
       // Beyond the digits that are written: no bound, or nothing is left.
-      if ((x < 0) == is_least) return {};
+      if (std::fabs(x) >= 1e15 && (x < 0) == is_least) return {};
       return schema_unsupported(place, std::string("`") + key + "` of so many digits");
     }
     value = x;

@@ -112,7 +112,8 @@ result<void> check_input(const training_datum& d, const std::string& name, std::
                                                ? std::vector<std::int64_t>{n, k}
                                                : std::vector<std::int64_t>{n};
   const auto numbers = static_cast<std::int64_t>(input.values.size());
-  if ((input.shape != wanted && !(two && input.shape[0] == n)) || numbers != n * k || k < 1)
+  if ((input.shape != wanted && !(two && input.shape[0] == n)) || k < 1 || k > numbers / n ||
+      numbers != n * k)
     return fail("loss.bad_input",
                 fmt::format("datum {}: `{}` has the shape {}; its model_input has {} tokens, so {} "
                             "is needed",

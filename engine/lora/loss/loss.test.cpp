@@ -105,6 +105,10 @@ TEST_CASE("names, keys and inputs that do not fit are named") {
   d.inputs["advantages"] = {{3}, {1, 2, 3}};
   CHECK(check(c, d, 7, 100).error().message ==
         "datum 7: `advantages` has the shape [3]; its model_input has 4 tokens, so [4] is needed");
+  // A shape whose product wraps around to the number of values that there are.
+  auto wide = example();
+  wide.inputs["target_tokens"] = {{4, std::int64_t{1} << 62}, {}};
+  CHECK(!check(*read_loss("cross_entropy", {}), wide, 0, 100));
   d = example();
   d.inputs["logprobs"].values[1] = std::numeric_limits<double>::quiet_NaN();
   CHECK(check(c, d, 0, 100).error().message ==

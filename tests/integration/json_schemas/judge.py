@@ -1,4 +1,4 @@
-"""Random texts of 300 JSON Schemas, judged by an independent validator (Debian python3-jsonschema).
+"""Random texts of 330 JSON Schemas, judged by an independent validator (Debian python3-jsonschema).
 
 Usage: judge.py PROGRAM   (the build target hocket_schema_texts)
 Kinds after those of public suites: the keywords of the JSON Schema test suite, and the argument

@@ -40,7 +40,7 @@ struct answer_figures {
   }
   /// The first token comes with the prompt.
   double decode_rate() const {
-    return decode_s > 0 ? static_cast<double>(tokens - 1) / decode_s : 0;
+    return tokens > 1 && decode_s > 0 ? static_cast<double>(tokens - 1) / decode_s : 0;
   }
   std::string line() const {
     return fmt::format(
@@ -86,7 +86,7 @@ class chat {
         if (!obey(*line)) break;
         continue;
       }
-      if (const int code = answer(*line); code != exit_fine) return code;
+      if (const int code = answer(*line); code != exit_fine && !interactive()) return code;
     }
     if (interactive()) fmt::print("\n");
     return exit_fine;

@@ -98,7 +98,6 @@ json network_json(const network_config& c) {
 }
 
 json words_json(const language::chat_words& w) {
-  std::map<std::string, int> kinds;
   auto ends = json::array();
   for (const auto id : w.tokens.rules().ends)
     ends.push_back(w.tokens.rules().tokens[static_cast<std::size_t>(id)].bytes);

@@ -18,7 +18,7 @@ std::optional<std::string> line_input::next(const std::function<bool()>& give_up
     if (end == std::string::npos && held_.size() > longest_line) end = longest_line;
     if (end != std::string::npos || (ended_ && !held_.empty())) {
       auto line = held_.substr(0, end);
-      held_.erase(0, end == std::string::npos ? end : end + 1);
+      held_.erase(0, end == std::string::npos ? end : end + (held_[end] == '\n' ? 1 : 0));
       return line;
     }
     if (ended_ || give_up()) return {};
