@@ -127,8 +127,9 @@ class child_link final : public link {
 
   void hear_errors(child_process& child, std::string& said) {
     char block[4096];
-    ssize_t n;
-    while ((n = read(child.err, block, sizeof block)) > 0) {
+    ssize_t n = -1;
+    // A part at a time: a child that floods it must not keep its thread.
+    for (int i = 0; i < 64 && (n = read(child.err, block, sizeof block)) > 0; ++i) {
       said.append(block, static_cast<std::size_t>(n));
       if (said.size() > 2 * kept_of_stderr) said.erase(0, said.size() - kept_of_stderr);
     }
@@ -143,7 +144,7 @@ class child_link final : public link {
       if (child.err >= 0) {
         // Its last words may still be on their way.
         pollfd more{child.err, POLLIN, 0};
-        while (child.err >= 0 && poll(&more, 1, 200) == 1) {
+        for (int i = 0; i < 64 && child.err >= 0 && poll(&more, 1, 200) == 1; ++i) {
           hear_errors(child, said);
           more.fd = child.err;
         }

@@ -316,7 +316,8 @@ void conversation::exchange_ended(std::int64_t exchange, int status, const std::
   const auto found = requests_.find(exchange);
   if (found == requests_.end() || phase_ == phase::broken) return;
   const auto r = found->second;
-  if (r.what == purpose::listen) {
+  // Nobody waits for these: their end is nothing that the conversation would suffer from.
+  if (r.what == purpose::listen || r.what == purpose::other || r.overdue) {
     requests_.erase(found);
     return;
   }

@@ -195,7 +195,7 @@ class http_link final : public link {
 
   static milliseconds pause_of(const hearing& h, milliseconds otherwise) {
     const auto asked = h.events.retry_ms();
-    return asked ? std::min(milliseconds(*asked), longest_pause) : otherwise;
+    return asked ? std::clamp(milliseconds(*asked), milliseconds(100), longest_pause) : otherwise;
   }
 
   /// A stream that broke goes on behind the last event that came.

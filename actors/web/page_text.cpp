@@ -47,10 +47,11 @@ bool is_block(std::string_view name) {
 /// A style that lets nobody see it.
 bool hides(std::string style) {
   std::erase_if(style, [](char c) { return c == ' ' || c == '\t' || c == '\n'; });
-  for (const char* what :
-       {"display:none", "visibility:hidden", "opacity:0;", "font-size:0", "left:-9",
-        "text-indent:-9", "clip:rect(0", "height:0;", "width:0;", "color:transparent"})
-    if ((style + ";").find(what) != style.npos) return true;
+  style = ";" + style + ";";
+  for (const char* what : {";display:none", ";visibility:hidden", ";opacity:0;", ";font-size:0;",
+                           ";font-size:0p", ";left:-9", ";text-indent:-9", ";clip:rect(0",
+                           ";height:0;", ";width:0;", ";color:transparent"})
+    if (style.find(what) != style.npos) return true;
   return false;
 }
 

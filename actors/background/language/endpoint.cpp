@@ -61,7 +61,7 @@ class endpoint final : public chat_backend {
     if (settings_.key.empty() || r) return r;
     auto e = r.error();
     for (auto at = e.message.find(settings_.key); at != e.message.npos;
-         at = e.message.find(settings_.key))
+         at = e.message.find(settings_.key, at + std::string_view("[key]").size()))
       e.message.replace(at, settings_.key.size(), "[key]");
     return fail(std::move(e.code), std::move(e.message));
   }

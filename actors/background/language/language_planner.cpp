@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/language/files/strict_json.hpp"
 #include "graph/trust/capability.hpp"
 
 namespace hocket::background {
@@ -138,7 +139,9 @@ plan_step language_planner::step_from(chat_reply reply, const plan_view& view,
       ++refused;
       continue;
     }
-    const auto arguments = json::parse(c.arguments_json, nullptr, false);
+    // Bounded in depth: a model may write any.
+    const json arguments =
+        language::strict_ordered_json(c.arguments_json, "arguments").value_or(json());
     // The same call with the same arguments has its answer already: a model that asks again, turns.
     const bool known = std::ranges::any_of(view.so_far, [&](const auto& a) {
       return a.tool == tool && json::parse(a.arguments_json, nullptr, false) == arguments;

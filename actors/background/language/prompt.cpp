@@ -48,8 +48,9 @@ std::string date_of(std::time_t now) {
   return {text, std::strftime(text, sizeof text, "%A %d %B %Y, %H:%M UTC", &at)};
 }
 
+/// Also what the replacement and what follows it would make anew: `<<<<` has no `<<<` left.
 void replace_all(std::string& in, std::string_view what, std::string_view by) {
-  for (auto at = in.find(what); at != in.npos; at = in.find(what, at + by.size()))
+  for (auto at = in.find(what); at != in.npos; at = in.find(what, at + 2))
     in.replace(at, what.size(), by);
 }
 
