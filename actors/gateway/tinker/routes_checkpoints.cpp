@@ -109,7 +109,8 @@ answered archive_of(service::state& s, call& c, const checkpoint_path& path) {
 
 answered set_ttl(service::state& s, call& c, const checkpoint_path& path) {
   const auto ttl = c.body.value("ttl_seconds", json());
-  if (!ttl.is_null() && (!ttl.is_number_integer() || ttl.get<std::int64_t>() < 1))
+  if (!ttl.is_null() && (!ttl.is_number_integer() || ttl.get<std::int64_t>() < 1 ||
+                         ttl.get<std::int64_t>() > most_ttl_s))
     return fail("tinker.bad_request", "ttl_seconds must be 1 or more, or null");
   const auto until =
       ttl.is_null() ? 0 : static_cast<std::int64_t>(std::time(nullptr)) + ttl.get<std::int64_t>();

@@ -33,7 +33,8 @@ result<save_wish> read_save(const json& body, const char* kind) {
                            name->substr(0, 200)));
   w.path = {body.value("model_id", ""), kind, *name};
   const auto ttl = body.value("ttl_seconds", json());
-  if (!ttl.is_null() && (!ttl.is_number_integer() || ttl.get<std::int64_t>() < 1))
+  if (!ttl.is_null() && (!ttl.is_number_integer() || ttl.get<std::int64_t>() < 1 ||
+                         ttl.get<std::int64_t>() > most_ttl_s))
     return bad("ttl_seconds must be 1 or more");
   w.ttl_s = ttl.is_null() ? 0 : ttl.get<std::int64_t>();
   w.overwrite = body.value("overwrite", json(false)) == true;

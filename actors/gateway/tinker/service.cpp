@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 
+#include "actors/gateway/json.hpp"
 #include "actors/gateway/tinker/service_state.hpp"
 #include "actors/http/digest.hpp"
 
@@ -222,7 +223,9 @@ void service::state::handle(const http::request& r, const http::responder& reply
   call c{r, reply, *owner, nullptr, split(r.path.substr(openai ? 12 : 8))};
   const auto type = r.header("content-type").value_or("");
   if (type.find("protobuf") == type.npos) {
-    c.body = r.body.empty() ? json::object() : json::parse(r.body, nullptr, false);
+    // Bounded in depth: copying and writing a deeper one would use up the stack.
+    const auto read = gateway::parse_object(r.body.empty() ? "{}" : r.body);
+    c.body = read.value_or(json());
     if (!c.body.is_object())
       return reply(refused({"tinker.bad_request", "the body must be a JSON object"}, openai));
   }

@@ -23,6 +23,9 @@
 
 namespace hocket::tinker {
 
+/// Longest life of a checkpoint that a client may ask for [s]: a century.
+inline constexpr std::int64_t most_ttl_s = 3'155'760'000;
+
 using clock = future_table::clock;
 
 /// One request with whose it is.

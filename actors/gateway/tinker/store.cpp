@@ -227,8 +227,10 @@ std::vector<checkpoint> checkpoint_store::list(const std::string& owner) const {
 
 result<void> checkpoint_store::remove(const checkpoint_path& path) {
   const std::lock_guard lock(mutex_);
-  if (checkpoints_.erase(path.text()) == 0) return not_found(path);
+  const auto found = checkpoints_.find(path.text());
+  if (found == checkpoints_.end()) return not_found(path);
   HOCKET_TRY(folder_.remove(about_name(path)));
+  checkpoints_.erase(found);
   return folder_.remove(data_name(path));
 }
 

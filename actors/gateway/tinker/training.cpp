@@ -141,7 +141,8 @@ void training_hall::work() {
 void training_hall::finish_turn(std::unique_lock<std::mutex>& lock, queue& q) {
   q.is_busy = true;
   const bool is_last = q.waiting.empty();
-  auto p = is_last ? std::move(*q.last) : std::move(q.waiting.begin()->second);
+  auto p =
+      is_last ? *q.last : std::move(q.waiting.begin()->second);  // a repeated unload asks for it
   if (!is_last) {
     q.next = q.waiting.begin()->first + 1;
     q.waiting.erase(q.waiting.begin());
@@ -178,6 +179,11 @@ void training_hall::sweep(future_table::clock::time_point now) {
       q->next = q->waiting.rbegin()->first + 1;
       q->waiting.clear();
     }
+    // An end that waited for what never came.
+    std::erase_if(queues_, [](const auto& e) {
+      const auto& q = *e.second;
+      return q.ends && !q.is_busy && q.waiting.empty() && !q.last;
+    });
     wake_.notify_all();
   }
   for (const auto& [request, why] : lost) futures_.finish(request, failed(why));
