@@ -211,7 +211,7 @@ function stopMicrophone() {
 }
 
 sound.onSound = (samples) => {
-  const speaks = !$("hold").checked || isHolding;
+  const speaks = !isMuted && (!$("hold").checked || isHolding);
   if (!speaks) samples = new Float32Array(samples.length);
   const level = barOf(isMuted ? 0 : rms(samples));
   $("you-level").value = level;

@@ -59,9 +59,8 @@ export class Sound {
 
   /** Once, beside the conversation: for listening again. */
   replay(samples) {
-    if (!this.context) this.context = new AudioContext();
+    if (!this.context || !samples.length) return;
     this.replaying?.stop();
-    if (!samples.length) return;
     const buffer = this.context.createBuffer(1, samples.length, 16000);
     buffer.copyToChannel(samples, 0);
     this.replaying = this.context.createBufferSource();

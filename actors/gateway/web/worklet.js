@@ -44,7 +44,7 @@ export class Resampler {
 
 const Base = globalThis.AudioWorkletProcessor ?? class {};
 
-/** Posts pieces of 40 ms at 16 kHz, with their loudness. */
+/** Posts pieces of 40 ms at 16 kHz. */
 class Microphone extends Base {
   constructor() {
     super();

@@ -72,7 +72,7 @@ def talk(browser, served, folder):
     check(bool(browser.until(f"/fifty six|56/.test({captions})", 30)), "the answer is a caption", browser.run(captions))
     loud = ("hocket.memory.voices.model.reduce((n, p) => n + p.samples.filter(s => Math.abs(s) > 300).length, 0)")
     check(bool(browser.until(f"{loud} > 3200", 10)), "the answer is heard", browser.run(loud))
-    check(bool(browser.until("document.getElementById('model-level').value >= 0")), "it has a level")
+    check(bool(browser.until("document.getElementById('model-level').value > 0")), "it has a level")
     check(browser.run("hocket.timeline.turns.length") > 20, "micro-turns are drawn")
     check(browser.run("hocket.timeline.work.size") >= 1, "work of the background is drawn")
     check(bool(browser.until("document.querySelectorAll('#graph g.actor-node').length >= 4", 10)), "the graph is drawn")

@@ -20,6 +20,7 @@ int run_serve(const serve_options& o) {
   if (!o.names.empty()) set("names", fmt::format("[{}]", fmt::join(o.names, ", ")));
   run.sessions = 0;  // each client brings its own
   run.no_picture = true;
+  run.no_pii = true;  // the page says that nothing is recorded
   return run_run(run);
 }
 

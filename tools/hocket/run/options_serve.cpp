@@ -35,7 +35,6 @@ void add_serve(CLI::App& app, action& chosen) {
                  "Serve /metrics (Prometheus), /status, /healthz and /readyz over HTTP there")
       ->type_name("tcp://127.0.0.1:PORT");
   sub.add_flag("--plain", o.run.plain, "Plain lines also on a terminal");
-  sub.add_flag("--no-pii", o.run.no_pii, "Keep words, sound and pictures out of all files");
   add_json(sub, o.run.json);
   sub.footer(
       "Open the address in a browser, or give it to an app as its base URL:\n"
