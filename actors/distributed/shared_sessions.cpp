@@ -82,9 +82,14 @@ void membership::on(const std::string& peer, const wire::session_answer& m) {
   {
     std::lock_guard lock(mutex_);
     const auto it = asks_.find(m.number);
-    if (it == asks_.end()) return;
-    told = std::move(it->second);
-    asks_.erase(it);
+    if (it != asks_.end()) {
+      told = std::move(it->second);
+      asks_.erase(it);
+    }
+  }
+  if (!told) {  // refused meanwhile: nobody else would end it
+    if (m.session != session_id::none) run_.close_session(m.session);
+    return;
   }
   if (m.session == session_id::none)
     told(fail(m.code, m.why));
@@ -120,7 +125,10 @@ void membership::session_closing(session_id session) { tell_all(wire::session_cl
 void membership::on(const std::string&, const wire::session_close& m) {
   {
     std::lock_guard lock(mutex_);
-    if (!started_ || !early_sessions_.empty()) return early_sessions_.push_back(m);
+    if (!started_ || !early_sessions_.empty()) {
+      if (early_sessions_.size() < early_messages::messages_max) early_sessions_.push_back(m);
+      return;
+    }
   }
   run_.close_session(m.session, true);
 }

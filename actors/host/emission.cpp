@@ -32,6 +32,7 @@ void emission::emit(std::size_t port, packet p) {
 
 // Nothing that a component emits leaves the books, whatever became of the instance.
 void emission::count_lost(std::size_t port, const packet& p, drop_reason why) {
+  if (cell_.is_prepared()) return;  // it never took part; the running plan may not know it
   const auto& ports = cell_.run_.layout().out_links[cell_.actor()];
   if (port >= ports.size() || !p.body || as_marker(p) != nullptr) return;
   for (const auto link : ports[port]) cell_.run_.count_undeliverable(link, why);

@@ -114,6 +114,7 @@ void port_desk::packet_emitted(const plan& graph, actor_index actor, std::size_t
   const auto name = host::output_name(graph, actor, port);
   const auto session = static_cast<std::uint64_t>(p.header.session);
   std::lock_guard lock(mutex_);
+  drop_forgotten();
   std::string line;
   for (auto& [number, e] : echoes_) {
     if (e.output != name || (e.session != 0 && e.session != session)) continue;
