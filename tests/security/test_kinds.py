@@ -125,7 +125,7 @@ class names(case):
             for name in self.files("e") if os.path.exists(self.path("e")) else ():
                 if os.path.isfile(self.path(name)):
                     lines = self.read(name).splitlines()
-                    self.assertFalse([l for l in lines if l.startswith(("ExecStart=/bin/evil", "kind: Secret\\"))], name)
+                    self.assertFalse([l for l in lines if l.startswith(("ExecStart=/bin/evil", "kind: Secret"))], name)
 
 
 class planted(case):

@@ -103,9 +103,9 @@ class secrets(case):
                                     "ears": "{component: audio.dmel, inputs: {audio: mic.audio}}"}))
         self.hocket("run", "g.yaml", "--virtual", "--out", "o", "--record", "r.mcap", code=0)
         refused = self.hocket("replay", "r.mcap", "--out", "p")
-        if refused.returncode != 0:
-            self.assertIn("HOCKET_NAME", refused.stdout)
-            self.assertIn("--trust", refused.stdout)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("HOCKET_NAME", refused.stdout)
+        self.assertIn("--trust", refused.stdout)
         self.hocket("replay", "r.mcap", "--out", "q", "--trust", code=0)
         self.nowhere()
 

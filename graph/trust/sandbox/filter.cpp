@@ -72,6 +72,12 @@ int refuse_new_namespaces(scmp_filter_ctx c) {
 // With the network: addresses alone. A socket file may be another program's door (a container's, a
 // bus's) that no rule about files closes.
 int limit_sockets(scmp_filter_ctx c, bool network) {
+  // One of a pair of datagram sockets sends to any socket file; the kernel reads SOCK_RAW as such.
+  for (const std::uint64_t type : {std::uint64_t{SOCK_DGRAM}, std::uint64_t{SOCK_RAW}}) {
+    const int done = seccomp_rule_add(c, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socketpair), 1,
+                                      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, type));
+    if (done != 0) return done;
+  }
   if (!network) return seccomp_rule_add(c, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0);
   constexpr std::uint64_t families = 64;  // more than there are
   for (std::uint64_t family = 0; family < families; ++family) {

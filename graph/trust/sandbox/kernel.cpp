@@ -51,6 +51,9 @@ std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network) {
     out.push_back({"files: what this user may read and write, a program in a sandbox may, too",
                    "Linux 5.13 with landlock among `lsm=`; in a container: a runtime that lets "
                    "its calls through"});
+  else if (kernel.landlock < 3)
+    out.push_back(
+        {"files: a program in a sandbox may empty files that this user may write", "Linux 6.2"});
   if (!kernel.namespaces)
     out.push_back({network ? "processes: a program in a sandbox sees those of this user"
                            : "processes and network: a program in a sandbox sees the processes of "
