@@ -342,8 +342,9 @@ TEST_CASE("50 steps through all losses are those of PEFT and torch.optim.AdamW")
     MESSAGE("lora.peft." << family << " loss " << worst << ", log probabilities " << gap
                          << ", weights " << weights);
     CHECK(worst < 1e-3);
-    CHECK(gap < 1e-2);
-    CHECK(weights < 2e-3);
+    // Without the decay of the weights these would be about 1e-4 apart.
+    CHECK(gap < 5e-4);
+    CHECK(weights < 5e-6);
   }
 }
 

@@ -36,9 +36,9 @@ class train(unittest.TestCase):
         with open(self.path(name), "w") as f:
             f.write(text)
 
-    def run_it(self, *args, code=0, recipe=""):
+    def run_it(self, *args, code=0, recipe="", steps=12):
         self.write("r.yaml", f"model: {self.path('model')}\ndata: {self.path('data.jsonl')}\n"
-                             f"validation: {self.path('held.jsonl')}\nsteps: 12\nbatch: 4\nlearning_rate: 0.01\n"
+                             f"validation: {self.path('held.jsonl')}\nsteps: {steps}\nbatch: 4\nlearning_rate: 0.01\n"
                              f"save_every: 2\neval_every: 3\nrank: 4\n" + recipe)
         done = subprocess.run([HOCKET, "train", "lora", self.path("r.yaml"), *args], capture_output=True, text=True,
                               timeout=120, env=ENVIRONMENT)
@@ -58,12 +58,16 @@ class train(unittest.TestCase):
         self.assertLess(float(rows[-1]["validation"]), float(rows[0]["validation"]))
         config = json.loads(self.read("a/adapter_config.json"))
         self.assertEqual((config["r"], config["lora_alpha"]), (4, 32))
-        # Killed in the middle and gone on with: the same bytes.
+
+    def test_killed_in_the_middle_it_ends_with_the_same_bytes(self):
+        self.run_it("--out", self.path("a"), steps=300)
         command = [HOCKET, "train", "lora", self.path("r.yaml"), "--out", self.path("b"), "--json"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as cut:
             cut.stdout.readline()  # step 3 is done, and the checkpoint of step 2 is written
             cut.kill()
-        self.run_it("--out", self.path("b"), "--resume")
+        with open(self.path("b/curve.csv")) as f:
+            self.assertLess(int(list(csv.DictReader(f))[-1]["step"]), 300)  # it was in the middle
+        self.run_it("--out", self.path("b"), "--resume", steps=300)
         self.assertEqual(self.read("a/adapter_model.safetensors"), self.read("b/adapter_model.safetensors"))
 
     def test_what_is_wrong_is_named(self):

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <numeric>
 #include <optional>
@@ -216,13 +217,15 @@ result<void> loop(const recipe& r, lora::trainer& t, const examples& data, const
       const auto shown = held.empty() ? "" : fmt::format("{:.6f}", *loss);
       HOCKET_TRY(curve->write(fmt::format("{},{:.6f},{},{:.1f}\n", step + 1, passed->loss, shown,
                                           tokens / took.count())));
-      if (json)
+      if (json) {
         say("{}\n",
             nlohmann::json{{"step", step + 1},
                            {"loss", passed->loss},
                            {"validation", held.empty() ? nlohmann::json() : nlohmann::json(*loss)},
                            {"tokens_per_s", tokens / took.count()}}
                 .dump());
+        std::fflush(stdout);  // whoever reads a pipe sees each step as it is done
+      }
       began = std::chrono::steady_clock::now(), tokens = 0;
     }
     if ((step + 1) % r.save_every == 0 && !last) HOCKET_TRY(save(out, t));
