@@ -3,6 +3,7 @@
 
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -18,12 +19,13 @@ MIC = LIVE.replace("capture.gst,", "capture.gst, on: edge,")
 
 
 def free_ports():
-    """A port whose next one is free, too."""
+    """A port whose next one is free, too: below those that the kernel gives to outgoing connections, so
+    that none of a flood's takes it while a host is started again."""
     for _ in range(200):
+        port = random.randrange(12000, 32000, 2)
         with socket.socket() as a, socket.socket() as b:
-            a.bind(("127.0.0.1", 0))
-            port = a.getsockname()[1]
             try:
+                a.bind(("127.0.0.1", port))
                 b.bind(("127.0.0.1", port + 1))
                 return port
             except OSError:
