@@ -19,6 +19,15 @@ namespace {
 constexpr std::size_t most_unsent = 64u << 20;
 constexpr std::size_t kept_of_stderr = 2000;
 
+/// As programs say it whom a sandbox keeps from something.
+bool was_kept_from(std::string_view words) {
+  for (const std::string_view sign :
+       {"ermission denied", "EACCES", "EPERM", "not permitted", "EAI_AGAIN", "ENETUNREACH", "EROFS",
+        "Read-only", "name resolution", "ENOMEM", "Cannot find module", "No module named"})
+    if (words.find(sign) != words.npos) return true;
+  return false;
+}
+
 /// One child and the thread that reads and writes for it. The thread starts the child, so that the
 /// child's life ends with the thread's.
 class child_link final : public link {
@@ -79,9 +88,12 @@ class child_link final : public link {
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
-    auto made = child_process::start(settings_.command, settings_.environment, settings_.folder);
+    auto made = settings_.confine
+                    ? child_process::confined(settings_.command, settings_.folder, settings_.rules)
+                    : child_process::start(settings_.command, settings_.folder,
+                                           settings_.rules.environment);
     if (!made) return events_.closed(made.error().message);
-    auto child = *made;
+    auto child = std::move(*made);
     std::string line, said;
     std::string why;
     while (!stopping() && why.empty()) why = step(child, line, said);
@@ -90,7 +102,10 @@ class child_link final : public link {
     if (wanted) return;
     if (why == "end") why = how;
     const auto words = clean_text(said);
-    events_.closed(words.empty() ? why : why + "; it said: " + words);
+    if (!words.empty()) why += "; it said: " + words;
+    if (settings_.confine && was_kept_from(words))
+      why += " (it runs in a sandbox: `reads`, `writes`, `runs` and `network` say what it reaches)";
+    events_.closed(why);
   }
 
   /// Waits for anything and does it; why it is over, where it is.

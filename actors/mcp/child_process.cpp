@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include <fmt/format.h>
@@ -36,18 +37,21 @@ struct pipe_ends {
 };
 
 /// Where the program lies: as its own PATH says, since ours is not what it gets.
-std::string find_program(const std::string& name, const std::vector<std::string>& environment) {
+result<std::string> find_program(const std::vector<std::string>& command,
+                                 const std::map<std::string, std::string>& environment) {
+  if (command.empty()) return fail("mcp.cannot_start", "no command");
+  const auto& name = command[0];
   if (name.find('/') != name.npos) return name;
-  std::string path = "/usr/local/bin:/usr/bin:/bin";
-  for (const auto& e : environment)
-    if (e.starts_with("PATH=")) path = e.substr(5);
+  const auto given = environment.find("PATH");
+  const std::string path =
+      given == environment.end() ? "/usr/local/bin:/usr/bin:/bin" : given->second;
   for (std::size_t at = 0; at <= path.size();) {
     const auto end = std::min(path.find(':', at), path.size());
     const auto candidate = path.substr(at, end - at) + "/" + name;
     if (end > at && access(candidate.c_str(), X_OK) == 0) return candidate;
     at = end + 1;
   }
-  return "";
+  return fail("mcp.cannot_start", name + ": not found in the PATH that it gets");
 }
 
 /// Runs between fork and exec: calls of the kernel only.
@@ -102,26 +106,52 @@ bool above_the_streams(int& fd) {
 
 }  // namespace
 
+result<child_process> child_process::confined(const std::vector<std::string>& command,
+                                              const std::string& folder,
+                                              const trust::sandbox_rules& rules) {
+  auto program = find_program(command, rules.environment);
+  if (!program) return fail(program);
+  // From here on relative names are those of another folder.
+  std::error_code failed;
+  const auto whole = std::filesystem::absolute(*program, failed);
+  if (!failed) *program = whole.string();
+  auto child = trust::spawn(
+      {*program, {command.begin() + 1, command.end()}, folder.empty() ? "." : folder}, rules);
+  if (!child) {
+    const bool unconfined = child.error().code == "sandbox.not_confined";
+    return fail("mcp.cannot_start",
+                child.error().message +
+                    (unconfined ? "; `confine: false` starts it with all that you may" : ""));
+  }
+  child_process made;
+  made.confined_ = std::move(*child);
+  const auto streams = made.confined_->take_streams();
+  made.in = streams[0], made.out = streams[1], made.err = streams[2];
+  for (const int fd : streams) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  return made;
+}
+
 result<child_process> child_process::start(const std::vector<std::string>& command,
-                                           const std::vector<std::string>& environment,
-                                           const std::string& folder) {
+                                           const std::string& folder,
+                                           const std::map<std::string, std::string>& environment) {
+  const auto program = find_program(command, environment);
+  if (!program) return fail(program);
   const auto cannot = [&](const std::string& why) {
-    return fail("mcp.cannot_start", command.empty() ? why : command[0] + ": " + why);
+    return fail("mcp.cannot_start", command[0] + ": " + why);
   };
-  if (command.empty()) return cannot("no command");
-  const auto program = find_program(command[0], environment);
-  if (program.empty()) return cannot("not found in the PATH that it gets");
   pipe_ends in, out, err, report;
   if (!in.open() || !out.open() || !err.open() || !report.open()) return cannot(strerror(errno));
   for (int* fd : {&in.read, &out.write, &err.write, &report.write})
     if (!above_the_streams(*fd)) return cannot(strerror(errno));
-  const auto arguments = pointers(command), variables = pointers(environment);
+  std::vector<std::string> given;
+  for (const auto& [name, text] : environment) given.push_back(name + "=" + text);
+  const auto arguments = pointers(command), variables = pointers(given);
   const int streams[3] = {in.read, out.write, err.write};
   const auto parent = getpid();
   const auto pid = fork();
   if (pid < 0) return cannot(strerror(errno));
   if (pid == 0)
-    become(program.c_str(), arguments.data(), variables.data(), folder.c_str(), streams,
+    become(program->c_str(), arguments.data(), variables.data(), folder.c_str(), streams,
            report.write, parent);
   setpgid(pid, pid);
   close(std::exchange(report.write, -1));
@@ -134,35 +164,58 @@ result<child_process> child_process::start(const std::vector<std::string>& comma
     return cannot(folder.empty() ? strerror(why)
                                  : fmt::format("{} (in {})", strerror(why), folder));
   }
-  child_process made{pid, std::exchange(in.write, -1), std::exchange(out.read, -1),
-                     std::exchange(err.read, -1)};
+  child_process made;
+  made.pid_ = pid;
+  made.in = std::exchange(in.write, -1);
+  made.out = std::exchange(out.read, -1);
+  made.err = std::exchange(err.read, -1);
   for (const int fd : {made.in, made.out, made.err})
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
   return made;
 }
 
-std::string child_process::end(int patience_ms) {
+void child_process::close_streams() {
   for (int* fd : {&in, &out, &err})
     if (*fd >= 0) close(std::exchange(*fd, -1));
-  if (pid < 0) return "it was not there";
+}
+
+std::string child_process::end_confined(int patience_ms) {
+  auto code = confined_->wait(patience_ms);
+  if (!code) {
+    confined_->ask_to_end();
+    code = confined_->wait(patience_ms);
+  }
+  if (!code) {
+    confined_->kill();
+    code = confined_->wait();
+  }
+  confined_.reset();  // and what it started and left behind
+  return *code > 128 && *code <= 128 + 64 ? fmt::format("signal {}", *code - 128)
+                                          : fmt::format("exit status {}", *code);
+}
+
+std::string child_process::end(int patience_ms) {
+  close_streams();
+  if (confined_) return end_confined(patience_ms);
+  if (pid_ < 0) return "it was not there";
   int status = 0;
   const auto gone = [&](int ms) {
     const auto until = steady::now() + std::chrono::milliseconds(ms);
     for (;;) {
-      const auto got = waitpid(pid, &status, WNOHANG);
-      if (got == pid || (got < 0 && errno != EINTR)) return true;
+      const auto got = waitpid(pid_, &status, WNOHANG);
+      if (got == pid_ || (got < 0 && errno != EINTR)) return true;
       if (steady::now() >= until) return false;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   };
   bool is_gone = gone(patience_ms);
   if (!is_gone) {
-    kill(-pid, SIGTERM);
+    kill(-pid_, SIGTERM);
     is_gone = gone(patience_ms);
   }
-  kill(-pid, SIGKILL);  // and what it started and left behind
-  if (!is_gone) waitpid(pid, &status, 0);
-  pid = -1;
+  kill(-pid_, SIGKILL);  // and what it started and left behind
+  if (!is_gone) waitpid(pid_, &status, 0);
+  pid_ = -1;
   return how_it_ended(status);
 }
 

@@ -1,7 +1,8 @@
 // A client for the public conformance suite (npm @modelcontextprotocol/conformance), by hand:
 //   conformance client --command build/hocket_mcp_client --scenario NAME --spec-version DATE
 // The suite adds the URL and says in the environment which scenario and version it plays. By hand
-// also: hocket_mcp_client -- PROGRAM ARGUMENT..., which lists the tools of a child.
+// also: hocket_mcp_client [--reads P] [--writes P] [--runs P] [--network HOST:PORT] [--call TOOL JSON]
+// -- PROGRAM ARGUMENT..., which lists the tools of a child in a sandbox, and calls some.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -54,8 +55,26 @@ int main(int count, char** arguments) {
   c.time_limit_ms = 20'000;
   const auto version = variable("MCP_CONFORMANCE_PROTOCOL_VERSION");
   if (!version.empty()) c.era = version < mcp::stateless_version ? "handshake" : "stateless";
-  if (count > 2 && std::string(arguments[1]) == "--")
-    c.command.assign(arguments + 2, arguments + count);
+  std::vector<std::pair<std::string, json>> calls;
+  int at = 1;
+  for (; at + 1 < count && std::string(arguments[at]) != "--"; at += 2) {
+    const std::string flag = arguments[at];
+    auto* const list = flag == "--reads"     ? &c.reads
+                       : flag == "--writes"  ? &c.writes
+                       : flag == "--runs"    ? &c.runs
+                       : flag == "--network" ? &c.network
+                                             : nullptr;
+    if (flag == "--call" && at + 2 < count) {
+      calls.emplace_back(arguments[at + 1], json::parse(arguments[at + 2], nullptr, false));
+      ++at;
+    } else if (list != nullptr) {
+      list->emplace_back(arguments[at + 1]);
+    } else {
+      return fail_with({"usage", "unknown: " + flag});
+    }
+  }
+  if (at + 1 < count)
+    c.command.assign(arguments + at + 1, arguments + count);
   else if (count == 2)
     c.url = arguments[1];
   else
@@ -72,7 +91,6 @@ int main(int count, char** arguments) {
     fmt::print("{}: {}\n", t.name, t.summary.substr(0, t.summary.find('\n')));
   // Where the suite says what to call, that; else each tool once.
   const auto context = json::parse(variable("MCP_CONFORMANCE_CONTEXT"), nullptr, false);
-  std::vector<std::pair<std::string, json>> calls;
   if (const auto& asked = mcp::member(context, "toolCalls"); asked.is_array())
     for (const auto& a : asked)
       calls.emplace_back(mcp::text_of(a, "name"), mcp::member(a, "arguments"));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "actors/mcp/conversation.hpp"
+#include "graph/trust/sandbox/sandbox.hpp"
 
 namespace hocket::mcp {
 
@@ -30,11 +31,12 @@ class link {
 
 /// A server as a child process, spoken with over its standard input and output.
 struct child_settings {
-  std::vector<std::string> command;      ///< program and arguments; no shell reads it
-  std::vector<std::string> environment;  ///< NAME=VALUE, all that it gets
-  std::string folder;                    ///< where it works; empty: where we do
-  std::size_t line_bytes = 64u << 20;    ///< a longer line ends it
-  int patience_ms = 2000;                ///< from end of input to SIGTERM, from there to SIGKILL
+  std::vector<std::string> command;    ///< program and arguments; no shell reads it
+  trust::sandbox_rules rules;          ///< what it reaches; its environment, confined or not
+  bool confine = true;                 ///< false: it may all that this user may
+  std::string folder;                  ///< where it works; empty: where we do
+  std::size_t line_bytes = 64u << 20;  ///< a longer line ends it
+  int patience_ms = 2000;              ///< from end of input to SIGTERM, from there to SIGKILL
 };
 std::unique_ptr<link> make_child_link(child_settings s, link_events events);
 

@@ -7,6 +7,7 @@
 
 #include "graph/text/clean.hpp"
 #include "graph/trust/capability.hpp"
+#include "graph/trust/sandbox/egress.hpp"
 
 namespace hocket::mcp {
 namespace {
@@ -32,20 +33,22 @@ std::string name_of(const source::config& c) {
 
 }  // namespace
 
-result<std::vector<std::string>> source::child_environment() const {
-  std::vector<std::string> out;
+result<std::map<std::string, std::string>> source::child_environment() const {
+  std::map<std::string, std::string> out;
   const auto pass = [&](const std::string& name) {
-    if (const char* value = std::getenv(name.c_str())) out.push_back(name + "=" + value);
+    if (const char* value = std::getenv(name.c_str())) out[name] = value;
   };
   for (const char* name : {"HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"}) pass(name);
+  // A folder that is not there, and not one that it may not look into: programs take that well.
+  if (config_.confine) out["HOME"] = "/nonexistent";
   for (const auto& e : config_.environment) {
     const auto equals = e.find('=');
     const auto name = e.substr(0, equals);
     if (name.empty())
       return fail("mcp.bad_config", "`environment` holds a variable without a name");
-    std::erase_if(out, [&](const auto& other) { return other.starts_with(name + "="); });
+    out.erase(name);
     if (equals != e.npos) {
-      out.push_back(e);
+      out[name] = e.substr(equals + 1);
       continue;
     }
     if (where_.may) HOCKET_TRY(where_.may->variable(name));
@@ -54,6 +57,47 @@ result<std::vector<std::string>> source::child_environment() const {
                   "the variable " + name + ", which the server is to get, is not set");
     pass(name);
   }
+  return out;
+}
+
+result<child_settings> source::child() const {
+  if (where_.may && where_.may->allowed().who != trust::level::own)
+    return fail("trust.refused", fmt::format("a graph of the level `{}` may start no program",
+                                             trust::to_string(where_.may->allowed().who)));
+  child_settings out;
+  out.command = config_.command;
+  out.folder = config_.folder;
+  out.confine = config_.confine;
+  auto& rules = out.rules;
+  auto environment = child_environment();
+  if (!environment) return fail(environment);
+  rules.environment = std::move(*environment);
+  rules.reads = config_.reads;
+  rules.writes = config_.writes;
+  rules.runs = config_.runs;
+  if (!config_.folder.empty()) rules.reads.push_back(config_.folder);
+  for (const auto* paths : {&rules.reads, &rules.writes, &rules.runs})
+    for (const auto& path : *paths)
+      if (where_.may) HOCKET_TRY(where_.may->readable(path));
+  for (const auto& entry : config_.network) {
+    if (where_.may) HOCKET_TRY(where_.may->address(entry));
+    if (entry == "*")
+      rules.network = true;
+    else if (const auto fine = trust::is_egress_entry(entry); !fine)
+      return fail("mcp.bad_config", "`network`: " + fine.error().message + ", or `*` for all");
+    else
+      rules.reaches.push_back(entry);
+  }
+  rules.memory_bytes = static_cast<std::uint64_t>(config_.memory_mb) << 20;
+  rules.file_bytes = std::uint64_t{4} << 30;
+  rules.processes = static_cast<std::uint32_t>(config_.processes);
+  rules.descriptors = static_cast<std::uint32_t>(config_.descriptors);
+  const auto say = [&](const std::string& text) { where_.log("mcp " + where_.name + ": " + text); };
+  if (!config_.confine) say("`confine: false`: it may all that this user may");
+  if (config_.confine)
+    for (const auto& gap : trust::gaps_of(trust::what_kernel_gives(), !config_.network.empty(),
+                                          !rules.network && !rules.reaches.empty()))
+      say("its sandbox does without this here: " + gap.what + " (" + gap.remedy + ")");
   return out;
 }
 
@@ -80,12 +124,9 @@ result<std::unique_ptr<link>> source::make_link() {
     post([this, why = std::move(why)](std::int64_t now) { talk_->closed(why, now); }, true);
   };
   if (config_.url.empty()) {
-    if (where_.may && where_.may->allowed().who != trust::level::own)
-      return fail("trust.refused", fmt::format("a graph of the level `{}` may start no program",
-                                               trust::to_string(where_.may->allowed().who)));
-    auto environment = child_environment();
-    if (!environment) return fail(environment);
-    return make_child_link({config_.command, std::move(*environment), config_.folder}, events);
+    auto settings = child();
+    if (!settings) return fail(settings);
+    return make_child_link(std::move(*settings), events);
   }
   if (where_.may) HOCKET_TRY(where_.may->address(config_.url));
   http_settings s;

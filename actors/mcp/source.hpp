@@ -15,6 +15,8 @@ namespace hocket::mcp {
 ///
 /// A server that ends is started again; calls that it had fail with its last words. Results come
 /// from outside: text, cut to `max_result_bytes`.
+/// A child is confined (graph/trust/sandbox): it reads what `reads`, `writes`, `runs` and `folder`
+/// name, and has no network but what `network` names.
 /// Threads: one of its own that owns the conversation, and those of the link.
 /// Errors: mcp.bad_config, mcp.cannot_start, mcp.server_ended, mcp.unreachable, mcp.silent,
 /// mcp.refused, mcp.no_common_version (open); mcp.no_such_tool, mcp.tool_failed, mcp.cancelled,
@@ -27,6 +29,12 @@ class source final : public tool_source {
     std::vector<std::string> command;
     std::vector<std::string> environment;
     std::string folder;
+    bool confine = true;
+    std::vector<std::string> reads, writes, runs;
+    std::vector<std::string> network;
+    std::int64_t memory_mb = 2048;
+    std::int64_t processes = 256;
+    std::int64_t descriptors = 1024;
     std::string url;
     std::string key_env;
     std::string ca_file;
@@ -55,7 +63,8 @@ class source final : public tool_source {
   using work = std::function<void(std::int64_t now_ms)>;
 
   result<std::unique_ptr<link>> make_link();
-  result<std::vector<std::string>> child_environment() const;
+  result<std::map<std::string, std::string>> child_environment() const;
+  result<child_settings> child() const;
   void post(work w, bool may_wait);
   void run();
   void perform(std::vector<action> actions);

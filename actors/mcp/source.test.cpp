@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+
+#include <fmt/ranges.h>
 
 #include "actors/http/server.test.hpp"
 
@@ -65,7 +68,8 @@ TEST_CASE("a child is spoken with over its pipes, and sees nothing of ours but w
   setenv("HOCKET_MCP_SECRET", "mother", 1);
   setenv("HOCKET_MCP_GIVEN", "child", 1);
   auto c = script(
-      say("'$HOCKET_MCP_SECRET-$HOCKET_MCP_GIVEN-$A-$(pwd)-$(ls /proc/$$/fd | tr '\\n' ' ')'"),
+      say("'$HOCKET_MCP_SECRET-$HOCKET_MCP_GIVEN-$A-$(pwd)-$(for n in 0 1 2 3 4 5 6; do ( eval ': "
+          ">&'$n ) 2>/dev/null && printf $n; done)'"),
       "echo hello on stdout; head -c 300000 /dev/zero >&2;");
   c.environment = {"HOCKET_MCP_GIVEN", "A=b"};
   c.folder = "/";
@@ -75,7 +79,7 @@ TEST_CASE("a child is spoken with over its pipes, and sees nothing of ours but w
   REQUIRE(list);
   REQUIRE(list->size() == 1);
   const auto said = s.call("t");
-  CHECK_MESSAGE(said.starts_with("-child-b-/-0 1 2"), said);
+  CHECK_MESSAGE(said == "-child-b-/-012", said);
   CHECK(s.counts["mcp_junk"] == 1);
   CHECK(s.call("t", "[1]").starts_with("mcp.bad_arguments"));
 }
@@ -102,15 +106,19 @@ TEST_CASE(
 }
 
 TEST_CASE("a child that dies in a call loses that call, and serves the next one") {
-  const auto mark =
+  const auto folder =
       std::filesystem::temp_directory_path() / ("hocket-mcp-" + std::to_string(getpid()));
-  opened s(script("if [ ! -e " + mark.string() + " ]; then : > " + mark.string() +
-                  "; echo oops >&2; exit 9; fi; " + say("back")));
+  std::filesystem::create_directory(folder);
+  const auto mark = folder / "mark";
+  auto c = script("if [ ! -e " + mark.string() + " ]; then : > " + mark.string() +
+                  "; echo oops >&2; exit 9; fi; " + say("back"));
+  c.writes = {folder.string()};
+  opened s(c);
   REQUIRE(s.error == "");
   CHECK(s.call("t") == "mcp.server_ended: the server ended: exit status 9; it said: oops\n");
   CHECK(s.call("t") == "back");
   CHECK(s.counts["mcp_restarts"] == 1);
-  std::filesystem::remove(mark);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("a call that nobody waits for is given up, and closing waits for nobody") {
@@ -201,4 +209,37 @@ TEST_CASE("a URL where nobody is, and one that wants a key") {
   const auto teapot = opened(c).error;
   CHECK(teapot.find("HTTP status 418") != std::string::npos);
   CHECK(teapot.find("k3y") == std::string::npos);
+}
+
+TEST_CASE("a child reaches what the graph names, and nothing else; without a sandbox, all") {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("hocket-mcp-confined-" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder / "given");
+  { std::ofstream(folder / "given" / "note") << "given"; }
+  { std::ofstream(folder / "secret") << "secret"; }
+  const auto at = folder.string();
+  const auto tried = say("'$(cat " + at + "/given/note)-$(cat " + at +
+                         "/secret 2>/dev/null || echo no)-$(echo x 2>/dev/null > " + at +
+                         "/made && echo made || echo no)-$(/usr/bin/python3 -c 'import socket; "
+                         "socket.socket()' 2>/dev/null && echo net || echo no)'");
+  for (const bool confine : {true, false}) {
+    auto c = script(tried);
+    c.confine = confine;
+    c.reads = {at + "/given"};
+    opened s(c);
+    REQUIRE(s.error == "");
+    CHECK(s.call("t") == (confine ? "given-no-no-no" : "given-secret-made-net"));
+    const auto said = fmt::format("{}", fmt::join(s.lines, "|"));
+    CHECK((said.find("confine: false") != said.npos) == !confine);
+  }
+  std::filesystem::remove_all(folder);
+  auto bad = script("");
+  bad.network = {"https://example.org"};
+  CHECK(opened(bad).error.starts_with("mcp.bad_config: `network`: `https://example.org`"));
+  auto none = script("");
+  none.reads = {"/nowhere/at/all"};
+  CHECK(opened(none).error.find("/nowhere/at/all: No such file") != std::string::npos);
+  mcp::source::config kept;
+  kept.command = {"sh", "-c", "cat /etc/shadow"};
+  CHECK(opened(kept).error.find("`reads`, `writes`, `runs` and `network`") != std::string::npos);
 }

@@ -9,12 +9,41 @@ void source::config::visit(config_visitor& v) {
           command);
   v.field({.name = "environment",
            .doc = "variables that it gets beside HOME LOGNAME PATH SHELL TERM USER: names, or "
-                  "NAME=VALUE for what is no secret"},
+                  "NAME=VALUE for what is no secret; HOME is /nonexistent where it is confined and "
+                  "this does not name it"},
           environment);
   v.field({.name = "folder",
            .doc = "where it works; empty: where the run was started",
            .is_path = true},
           folder);
+  v.field({.name = "confine",
+           .doc = "it runs in a sandbox, which reaches what the keys below name; false: it may all "
+                  "that this user may"},
+          confine);
+  v.field({.name = "reads",
+           .doc = "files and folders that it reads, beside `folder` and the system's programs",
+           .is_path = true},
+          reads);
+  v.field({.name = "writes", .doc = "folders in which it reads and writes", .is_path = true},
+          writes);
+  v.field({.name = "runs",
+           .doc = "folders of programs that it runs beside the system's, such as a virtual "
+                  "environment",
+           .is_path = true},
+          runs);
+  v.field({.name = "network",
+           .doc = "addresses that it reaches, over a proxy that its environment names: HOST:PORT, "
+                  "*.DOMAIN:PORT; `*`: the whole network; empty: none"},
+          network);
+  v.field({.name = "memory_mb",
+           .doc = "of each of its processes; of all together where control groups are given",
+           .unit = "MiB",
+           .min = 16,
+           .max = 1 << 20},
+          memory_mb);
+  v.field({.name = "processes", .doc = "and threads at once", .min = 1, .max = 32768}, processes);
+  v.field({.name = "descriptors", .doc = "open at once, of each process", .min = 16, .max = 65536},
+          descriptors);
   v.field({.name = "url",
            .doc = "of a server that is there already (Streamable HTTP)",
            .is_address = true},

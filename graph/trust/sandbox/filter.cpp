@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -90,13 +91,63 @@ int limit_sockets(scmp_filter_ctx c, bool network) {
                           SCMP_A0(SCMP_CMP_GE, families));
 }
 
-result<std::vector<sock_filter>> make(bool network) {
+// By which anybody could have what its owner has: root's, where we are root.
+constexpr std::uint64_t run_as_owner[] = {S_ISUID, S_ISGID};
+struct mode_argument {
+  const char* call;
+  unsigned mode;
+  int flags;  ///< where O_CREAT stands; -1: it always makes something
+};
+constexpr mode_argument with_modes[] = {
+    {"chmod", 1, -1}, {"fchmod", 1, -1}, {"fchmodat", 2, -1}, {"fchmodat2", 2, -1},
+    {"creat", 1, -1}, {"open", 2, 1},    {"openat", 3, 2}};
+
+int refuse_owners_rights(scmp_filter_ctx c) {
+  // Its mode lies in memory, where no filter sees it: C libraries and languages fall back to openat.
+  (void)seccomp_rule_add(c, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2), 0);
+  for (const auto& [call, mode, flags] : with_modes) {
+    const int number = seccomp_syscall_resolve_name(call);
+    if (number == __NR_SCMP_ERROR) continue;
+    for (const auto bit : run_as_owner)
+      for (const std::uint64_t makes : {std::uint64_t{O_CREAT}, std::uint64_t{O_TMPFILE}}) {
+        scmp_arg_cmp on[2] = {
+            {mode, SCMP_CMP_MASKED_EQ, bit, bit},
+            {static_cast<unsigned>(flags < 0 ? 0 : flags), SCMP_CMP_MASKED_EQ, makes, makes}};
+        const int done =
+            seccomp_rule_add_array(c, SCMP_ACT_ERRNO(EPERM), number, flags < 0 ? 1 : 2, on);
+        if (done != 0 && done != -EDOM && done != -EEXIST) return done;
+        if (flags < 0) break;
+      }
+  }
+  return 0;
+}
+
+// Where mounts are not ours to make read-only: landlock lets all of these through.
+constexpr const char* of_modes[] = {
+    "chmod",     "fchmod",      "fchmodat",     "fchmodat2",        "chown",    "fchown",
+    "lchown",    "fchownat",    "chown32",      "fchown32",         "lchown32", "utime",
+    "utimes",    "futimesat",   "utimensat",    "utimensat_time64", "setxattr", "lsetxattr",
+    "fsetxattr", "removexattr", "lremovexattr", "fremovexattr"};
+
+int refuse_modes(scmp_filter_ctx c) {
+  for (const char* name : of_modes) {
+    const int number = seccomp_syscall_resolve_name(name);
+    if (number == __NR_SCMP_ERROR) continue;
+    const int done = seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), number, 0);
+    if (done != 0 && done != -EDOM) return done;
+  }
+  return 0;
+}
+
+result<std::vector<sock_filter>> make(bool network, bool modes) {
   const context c(seccomp_init(SCMP_ACT_ALLOW), [](scmp_filter_ctx x) { seccomp_release(x); });
   if (!c) return fail("sandbox.failed", "no memory for a filter of system calls");
   int done = seccomp_attr_set(c.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   if (done == 0) done = refuse_all(c.get());
   if (done == 0) done = refuse_new_namespaces(c.get());
   if (done == 0) done = limit_sockets(c.get(), network);
+  if (done == 0) done = refuse_owners_rights(c.get());
+  if (done == 0 && !modes) done = refuse_modes(c.get());
   const int fd = done == 0 ? ::memfd_create("filter", MFD_CLOEXEC) : -1;
   if (done == 0) done = fd < 0 ? -errno : seccomp_export_bpf(c.get(), fd);
   std::vector<sock_filter> out;
@@ -114,9 +165,10 @@ result<std::vector<sock_filter>> make(bool network) {
 
 }  // namespace
 
-result<const std::vector<sock_filter>*> system_call_filter(bool network) {
-  static const std::array made = {make(false), make(true)};
-  const auto& one = made[network ? 1 : 0];
+result<const std::vector<sock_filter>*> system_call_filter(bool network, bool modes) {
+  static const std::array made = {make(false, false), make(true, false), make(false, true),
+                                  make(true, true)};
+  const auto& one = made[(network ? 1 : 0) + (modes ? 2 : 0)];
   if (!one) return fail(one);
   return &*one;
 }

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "graph/trust/sandbox/control_group.hpp"
 #include "graph/trust/sandbox/reach.hpp"
 #include "graph/trust/sandbox/start.hpp"
 
@@ -17,11 +18,14 @@ namespace hocket::trust {
 namespace {
 
 // Not told by a setting: containers and security modules refuse in ways of their own.
-bool namespaces_work() {
+bool namespaces_work(bool with_mounts) {
   const unsigned uid = ::geteuid(), gid = ::getegid();
-  const int child = fork_into(namespace_flags);
+  const int child = fork_into(namespace_flags | (with_mounts ? CLONE_NEWNS : 0));
   if (child < 0) return false;
-  if (child == 0) ::_exit(map_user(uid, gid) ? 0 : 1);
+  if (child == 0) {
+    const char* const none[] = {nullptr};
+    ::_exit(map_user(uid, gid) && (!with_mounts || make_read_only(none)) ? 0 : 1);
+  }
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
@@ -38,11 +42,12 @@ bool filters_work() {
 }  // namespace
 
 const kernel_support& what_kernel_gives() {
-  static const kernel_support known{namespaces_work(), filters_work(), landlock_version()};
+  static const kernel_support known{namespaces_work(false), filters_work(), landlock_version(),
+                                    namespaces_work(true), control_group::there()};
   return known;
 }
 
-std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network) {
+std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network, bool egress) {
   std::vector<sandbox_gap> out;
   if (!kernel.filter)
     out.push_back({"system calls: this kernel filters none, so nothing is started in a sandbox",
@@ -61,6 +66,18 @@ std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network) {
                              "network",
                    "user namespaces: sysctl kernel.unprivileged_userns_clone=1 and "
                    "user.max_user_namespaces above 0; in a container: one that may make them"});
+  if (egress && !kernel.namespaces)
+    out.push_back({"addresses: a program in a sandbox reaches more than those that it was given",
+                   "user namespaces, as above"});
+  if (!kernel.mounts)
+    out.push_back(
+        {"modes and times of files: a program in a sandbox changes none, not even of its "
+         "own files",
+         "Linux 5.12 with user namespaces"});
+  if (!kernel.groups)
+    out.push_back({"limits: memory of each process of a sandbox, not of all of them together",
+                   "a control group (version 2) that is ours: `hocket export systemd` gives one, "
+                   "or systemd-run --user -p Delegate=yes"});
   return out;
 }
 

@@ -10,6 +10,8 @@ struct kernel_support {
   bool namespaces = false;  ///< a user, process, network, IPC and host-name namespace of one's own
   bool filter = false;      ///< seccomp filters of system calls
   int landlock = 0;         ///< version of its interface; 0: none
+  bool mounts = false;      ///< of its own, made read-only (Linux 5.12, beside namespaces)
+  bool groups = false;      ///< a control group of its own, with limits of memory and processes
 };
 
 /// Tried once, with a process that ends at once; then remembered. Threads: any.
@@ -20,6 +22,7 @@ struct sandbox_gap {
   std::string what;    ///< "files: …"
   std::string remedy;  ///< a sentence
 };
-std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network);
+/// `egress`: it may reach named addresses alone.
+std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network, bool egress = false);
 
 }  // namespace hocket::trust

@@ -107,7 +107,8 @@ result<int> landlock_ruleset(const std::string& program, const sandbox_rules& ru
   std::size_t size = sizeof all.files;
   if (version >= 4) {
     size = offsetof(ruleset_attributes, scoped);
-    if (!rules.network) all.network = 3;  // to listen, and to connect, over TCP
+    if (!rules.network && rules.reaches.empty())
+      all.network = 3;  // to listen, and to connect, over TCP
   }
   if (version >= 6) {
     size = sizeof all;

@@ -1,6 +1,7 @@
 #include "graph/trust/sandbox/sandbox.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <mutex>
@@ -18,6 +20,8 @@
 
 #include <fmt/format.h>
 
+#include "graph/trust/sandbox/control_group.hpp"
+#include "graph/trust/sandbox/egress.hpp"
 #include "graph/trust/sandbox/filter.hpp"
 #include "graph/trust/sandbox/reach.hpp"
 #include "graph/trust/sandbox/start.hpp"
@@ -31,6 +35,9 @@ void close_one(int& fd) {
   if (fd >= 0) ::close(std::exchange(fd, -1));
 }
 
+constexpr int lowest_ours = 32;  // above what the child puts its own at
+constexpr std::size_t most_passed = 16;
+
 /// Both ends of a pipe; the child's lies above what its standard streams take.
 struct pipe_ends {
   int ours = -1, theirs = -1;
@@ -42,7 +49,7 @@ struct pipe_ends {
     int both[2];
     if (::pipe2(both, O_CLOEXEC) != 0) return false;
     ours = both[we_write ? 1 : 0];
-    theirs = ::fcntl(both[we_write ? 0 : 1], F_DUPFD_CLOEXEC, 10);
+    theirs = ::fcntl(both[we_write ? 0 : 1], F_DUPFD_CLOEXEC, lowest_ours);
     ::close(both[we_write ? 0 : 1]);
     return theirs >= 0;
   }
@@ -85,9 +92,10 @@ class starter {
     sigset_t all, before;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int child = fork_into(!plan.namespaces    ? 0
-                                : plan.keep_network ? namespace_flags & ~std::uint64_t{CLONE_NEWNET}
-                                                    : namespace_flags);
+    std::uint64_t flags = plan.namespaces ? namespace_flags : 0;
+    if (plan.keep_network) flags &= ~std::uint64_t{CLONE_NEWNET};
+    if (plan.mounts) flags |= CLONE_NEWNS;
+    const int child = fork_into(flags);
     if (child == 0) become(plan);
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return child;
@@ -141,7 +149,9 @@ sandboxed::sandboxed(sandboxed&& o) noexcept
       out_(std::exchange(o.out_, -1)),
       err_(std::exchange(o.err_, -1)),
       code_(std::exchange(o.code_, {})),
-      gaps_(std::move(o.gaps_)) {}
+      gaps_(std::move(o.gaps_)),
+      egress_(std::move(o.egress_)),
+      group_(std::move(o.group_)) {}
 
 sandboxed& sandboxed::operator=(sandboxed&& o) noexcept {
   if (this == &o) return *this;
@@ -152,6 +162,8 @@ sandboxed& sandboxed::operator=(sandboxed&& o) noexcept {
   err_ = std::exchange(o.err_, -1);
   code_ = std::exchange(o.code_, {});
   gaps_ = std::move(o.gaps_);
+  egress_ = std::move(o.egress_);
+  group_ = std::move(o.group_);
   return *this;
 }
 
@@ -166,15 +178,26 @@ void sandboxed::end() {
   close_one(out_);
   close_one(err_);
   pid_ = -1;
+  group_.reset();
+  egress_.reset();
+}
+
+void sandboxed::ask_to_end() {
+  if (pid_ > 0 && !code_) ::kill(-pid_, SIGTERM);
 }
 
 void sandboxed::close_in() { close_one(in_); }
+
+std::array<int, 3> sandboxed::take_streams() {
+  return {std::exchange(in_, -1), std::exchange(out_, -1), std::exchange(err_, -1)};
+}
 
 void sandboxed::kill() {
   // Not reaped before wait() says so: the number is still the child's.
   if (pid_ <= 0 || code_) return;
   ::kill(-pid_, SIGKILL);  // what it started stays in its group where nothing else holds it
   ::kill(pid_, SIGKILL);
+  if (group_) group_->kill();
 }
 
 std::optional<int> sandboxed::wait(int wait_ms) {
@@ -193,6 +216,101 @@ std::optional<int> sandboxed::wait(int wait_ms) {
   }
 }
 
+namespace {
+
+/// What a plan points to, as long as the child reads it.
+struct start_texts {
+  std::vector<std::string> arguments, environment, writable;
+  std::vector<char*> argv, envp, writes;
+  std::vector<int> passes;
+  ~start_texts() {
+    for (int fd : passes) close_one(fd);
+  }
+};
+
+result<void> fill(start_texts& to, const sandbox_command& command, const sandbox_rules& rules,
+                  bool has_door) {
+  to.arguments = {command.program};
+  to.arguments.insert(to.arguments.end(), command.arguments.begin(), command.arguments.end());
+  auto variables = rules.environment;
+  if (has_door)
+    for (const char* name : {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"})
+      variables.emplace(name, egress_url());
+  if (has_door) variables.emplace("NODE_USE_ENV_PROXY", "1");
+  for (const auto& [name, text] : variables) to.environment.push_back(name + "=" + text);
+  for (const auto& path : rules.writes) {
+    // As the kernel finds it: a mount is put in the place itself, not in that of a link to it.
+    std::error_code failed;
+    const auto whole = std::filesystem::canonical(path, failed);
+    if (failed)
+      return fail("sandbox.no_path",
+                  fmt::format("{}: {} (a sandbox is to write there)", path, failed.message()));
+    to.writable.push_back(whole.string());
+  }
+  HOCKET_TRY(no_zeros(to.arguments));
+  HOCKET_TRY(no_zeros(to.environment));
+  if (command.passes.size() > most_passed)
+    return fail("sandbox.failed", fmt::format("more than {} descriptors to pass", most_passed));
+  for (const int fd : command.passes) {
+    to.passes.push_back(::fcntl(fd, F_DUPFD_CLOEXEC, lowest_ours));
+    if (to.passes.back() < 0)
+      return fail("sandbox.failed", fmt::format("to pass a descriptor: {}", std::strerror(errno)));
+  }
+  to.argv = pointers(to.arguments);
+  to.envp = pointers(to.environment);
+  to.writes = pointers(to.writable);
+  return {};
+}
+
+/// The listening socket that a child hands out; -1: it could not.
+int door_from(int over) {
+  char byte = 0;
+  iovec what{&byte, 1};
+  alignas(cmsghdr) char room[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &what;
+  message.msg_iovlen = 1;
+  message.msg_control = room;
+  message.msg_controllen = sizeof room;
+  ssize_t n = 0;
+  while ((n = ::recvmsg(over, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
+  }
+  const auto* const head = n == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (head == nullptr || head->cmsg_type != SCM_RIGHTS) return -1;
+  int door = -1;
+  std::memcpy(&door, CMSG_DATA(head), sizeof door);
+  return door;
+}
+
+struct closing {
+  int fd = -1;
+  ~closing() { close_one(fd); }
+};
+
+/// What the child waits for before it becomes the program, and what it told.
+result<void> let_go(const sandbox_command& command, const control_group* group, int pid, int go,
+                    int told) {
+  if (group != nullptr) HOCKET_TRY(group->take_in(pid));
+  if (::write(go, "g", 1) != 1)
+    return fail("sandbox.failed", command.program + ": it ended before it began");
+  start_fault fault;
+  ssize_t n = 0;
+  while ((n = ::read(told, &fault, sizeof fault)) < 0 && errno == EINTR) {
+  }
+  if (n != sizeof fault) return {};
+  const bool at_program = std::string_view(start_steps[fault.step]) == "it";
+  return fail(
+      "sandbox.failed",
+      fmt::format("{}: {}: {}{}", command.program, start_steps[fault.step],
+                  std::strerror(fault.why),
+                  at_program && fault.why == EACCES
+                      ? " (it, or what its first line names, lies outside of what a sandbox "
+                        "may run: name the folder in `runs`)"
+                      : ""));
+}
+
+}  // namespace
+
 result<sandboxed> spawn(const sandbox_command& command, const sandbox_rules& rules,
                         const kernel_support& kernel) {
   if (!kernel.filter)
@@ -200,61 +318,76 @@ result<sandboxed> spawn(const sandbox_command& command, const sandbox_rules& rul
                 "this kernel filters no system calls (CONFIG_SECCOMP_FILTER): " + command.program +
                     " is not started, since nothing would confine it");
   HOCKET_TRY(is_program(command.program));
-  const auto filter = system_call_filter(rules.network);
+  for (const auto& entry : rules.reaches) HOCKET_TRY(is_egress_entry(entry));
+  const bool some_network = rules.network || !rules.reaches.empty();
+  const bool has_door = !rules.network && !rules.reaches.empty() && kernel.namespaces;
+  const bool mounts = kernel.mounts && kernel.namespaces;
+  const auto filter = system_call_filter(some_network, mounts);
   if (!filter) return fail(filter);
-  std::vector<std::string> arguments = {command.program}, environment;
-  arguments.insert(arguments.end(), command.arguments.begin(), command.arguments.end());
-  for (const auto& [name, text] : rules.environment) environment.push_back(name + "=" + text);
-  HOCKET_TRY(no_zeros(arguments));
-  HOCKET_TRY(no_zeros(environment));
-  const auto argv = pointers(arguments), envp = pointers(environment);
+  start_texts texts;
+  HOCKET_TRY(fill(texts, command, rules, has_door));
 
   start_plan plan;
   plan.program = command.program.c_str();
-  plan.arguments = argv.data();
-  plan.environment = envp.data();
+  plan.arguments = texts.argv.data();
+  plan.environment = texts.envp.data();
   plan.folder = command.folder.c_str();
+  plan.passes = texts.passes.data();
+  plan.passed = static_cast<int>(texts.passes.size());
   plan.namespaces = kernel.namespaces;
-  plan.keep_network = rules.network;
+  plan.mounts = mounts;
+  plan.writable = texts.writes.data();
+  plan.keep_network = some_network && !has_door;
   plan.uid = ::geteuid();
   plan.gid = ::getegid();
   plan.limits = limits_of(rules, kernel.namespaces);
   plan.filter = {static_cast<unsigned short>((*filter)->size()),
                  const_cast<sock_filter*>((*filter)->data())};
-  struct closing {
-    int fd = -1;
-    ~closing() { close_one(fd); }
-  } ruleset;
+  closing ruleset, our_door, their_door;
   if (kernel.landlock > 0) {
     const auto made = landlock_ruleset(command.program, rules, kernel.landlock);
     if (!made) return fail(made);
     ruleset.fd = plan.ruleset = *made;
   }
-  pipe_ends in, out, err, told;
-  if (!in.open(true) || !out.open(false) || !err.open(false) || !told.open(false))
+  pipe_ends in, out, err, told, go;
+  if (!in.open(true) || !out.open(false) || !err.open(false) || !told.open(false) || !go.open(true))
     return fail("sandbox.failed", fmt::format("no pipes: {}", std::strerror(errno)));
   plan.in = in.theirs;
   plan.out = out.theirs;
   plan.err = err.theirs;
   plan.told = told.theirs;
+  plan.go = go.theirs;
+  if (has_door) {
+    int both[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) != 0)
+      return fail("sandbox.failed", fmt::format("no sockets: {}", std::strerror(errno)));
+    our_door.fd = both[0];
+    their_door.fd = both[1];
+    plan.door = both[1];
+  }
 
   sandboxed child;
+  if (kernel.groups) {
+    auto group = control_group::make(rules.memory_bytes, rules.processes);
+    if (!group) return fail(group);
+    child.group_ = std::move(*group);
+  }
   child.pid_ = starter::one().start(plan);
   if (child.pid_ < 0)
     return fail("sandbox.failed",
                 fmt::format("no process for {}: {}", command.program, std::strerror(-child.pid_)));
-  for (auto* p : {&in, &out, &err, &told}) close_one(p->theirs);
-  start_fault fault;
-  ssize_t n = 0;
-  while ((n = ::read(told.ours, &fault, sizeof fault)) < 0 && errno == EINTR) {
+  for (auto* p : {&in, &out, &err, &told, &go}) close_one(p->theirs);
+  close_one(their_door.fd);
+  HOCKET_TRY(let_go(command, child.group_.get(), child.pid_, go.ours, told.ours));
+  if (has_door) {
+    const int door = door_from(our_door.fd);
+    if (door < 0) return fail("sandbox.failed", command.program + ": no door out of its network");
+    child.egress_ = std::make_shared<egress>(door, rules.reaches, command.program);
   }
-  if (n == sizeof fault)
-    return fail("sandbox.failed", fmt::format("{}: {}: {}", command.program,
-                                              start_steps[fault.step], std::strerror(fault.why)));
   child.in_ = std::exchange(in.ours, -1);
   child.out_ = std::exchange(out.ours, -1);
   child.err_ = std::exchange(err.ours, -1);
-  child.gaps_ = gaps_of(kernel, rules.network);
+  child.gaps_ = gaps_of(kernel, some_network, !rules.network && !rules.reaches.empty());
   return child;
 }
 

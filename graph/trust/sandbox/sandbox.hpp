@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,6 +27,10 @@ struct sandbox_rules {
   std::vector<std::string> runs;
   /// False: no socket of any kind, in a network of its own that leads nowhere.
   bool network = false;
+  /// Where `network` is false: "host:port" (port may be `*`) that it may reach all the same. It has a
+  /// network of its own with one door, a proxy at `egress_url` that lets these through and names
+  /// itself in its environment. Without namespaces the whole network is open to it, and a gap says so.
+  std::vector<std::string> reaches = {};
   std::map<std::string, std::string> environment = {};  ///< all that it finds
   std::uint64_t memory_bytes = std::uint64_t{1} << 30;  ///< of its own data, each process
   std::uint64_t file_bytes = std::uint64_t{256} << 20;  ///< of each file that it writes
@@ -38,7 +44,12 @@ struct sandbox_command {
   std::string program;  ///< a path: PATH is not looked at
   std::vector<std::string> arguments = {};
   std::string folder = "/";  ///< where it starts
+  /// Descriptors of ours that it gets as 3, 4, …; they stay ours, too. At most 16.
+  std::vector<int> passes = {};
 };
+
+class egress;         // the proxy of `reaches`
+class control_group;  // limits for all of its processes together
 
 /// A program that runs confined; with the object it ends, and all that it started where it has
 /// namespaces. Its standard streams are pipes. Threads: one at a time; kill() any.
@@ -53,10 +64,14 @@ class sandboxed {
   int out() const { return out_; }  ///< what it says
   int err() const { return err_; }  ///< what it says beside
   void close_in();                  ///< it reads an end
+  /// Its three streams, which are the caller's to close from here on; -1 where one is gone.
+  std::array<int, 3> take_streams();
 
   /// What confines it less than the rules say; for the one who starts it to tell.
   const std::vector<sandbox_gap>& gaps() const { return gaps_; }
 
+  /// SIGTERM to it and to what shares its group: a request.
+  void ask_to_end();
   /// SIGKILL: nothing else is sure to end it.
   void kill();
   /// Its exit code, or 128 + signal; nothing where it still runs after `wait_ms` (-1: for good).
@@ -71,11 +86,14 @@ class sandboxed {
   int in_ = -1, out_ = -1, err_ = -1;
   std::optional<int> code_;
   std::vector<sandbox_gap> gaps_;
+  std::shared_ptr<egress> egress_;
+  std::shared_ptr<control_group> group_;
 };
 
 /// Starts a program that cannot reach more than the rules say: own user, process, network, IPC and
-/// host-name namespaces; no capability and no way to one; landlock on files; a seccomp filter; limits;
-/// no descriptor but its three pipes; an empty environment. What the kernel lacks is in `gaps()`.
+/// host-name namespaces; mounts that are read-only but for `writes`; no capability and no way to one;
+/// landlock on files; a seccomp filter; limits; no descriptor but its three pipes and those that are
+/// passed; an empty environment. What the kernel lacks is in `gaps()`.
 ///
 /// Errors: sandbox.no_program, sandbox.no_path (a path of the rules is not there),
 /// sandbox.not_confined (the kernel has no seccomp: nothing is started), sandbox.failed.

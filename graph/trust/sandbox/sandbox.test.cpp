@@ -87,11 +87,13 @@ struct listener {
 /// Kernels without one thing or another, as containers and old ones are.
 std::vector<kernel_support> lesser_kernels() {
   auto none = what_kernel_gives(), files = none, spaces = none;
+  auto mounts = none;
   files.landlock = 0;
   spaces.namespaces = false;
+  mounts.mounts = false;
   none.landlock = 0;
   none.namespaces = false;
-  return {what_kernel_gives(), files, spaces, none};
+  return {what_kernel_gives(), files, spaces, mounts, none};
 }
 
 }  // namespace
@@ -269,8 +271,85 @@ TEST_CASE("what cannot be started or confined is said, and nothing runs") {
   kernel.filter = false;
   const auto refused = spawn({"/bin/true", {}}, {}, kernel);
   CHECK(code(refused) == "sandbox.not_confined");
-  CHECK(gaps_of({false, false, 0}, false).size() == 3);
-  CHECK(gaps_of({true, true, 3}, false).empty());
-  CHECK(gaps_of({true, true, 1}, false).size() == 1);  // truncate() is not controlled
-  for (const auto& gap : gaps_of({false, false, 0}, true)) CHECK(!gap.remedy.empty());
+  CHECK(gaps_of({false, false, 0, false, false}, false).size() == 5);
+  CHECK(gaps_of({true, true, 3, true, true}, false).empty());
+  CHECK(gaps_of({true, true, 3, true, false}, false).size() == 1);
+  CHECK(gaps_of({true, true, 1, true, true}, false).size() == 1);  // truncate() is not controlled
+  CHECK(gaps_of({false, true, 3, true, true}, false, true).size() == 2);  // addresses
+  for (const auto& gap : gaps_of({false, false, 0, false, false}, true, true))
+    CHECK(!gap.remedy.empty());
+}
+
+TEST_CASE("modes, owners and times change in what it may write, and nowhere else") {
+  const scratch mine, other;
+  const auto kept = other.write("kept", "k"), own = mine.write("own", "o");
+  ::chmod(kept.c_str(), 0600);
+  sandbox_rules rules;
+  rules.writes = {mine.path.string()};
+  const auto touch = [](const std::string& path) {
+    return "chmod 777 " + path + "; touch -d 2001-01-01 " + path + "; chmod -R 777 $(dirname " +
+           path + "); chown 1000 " + path + " 2>/dev/null";
+  };
+  for (const auto& kernel : lesser_kernels()) {
+    struct stat before {
+    }, after{};
+    REQUIRE(::stat(kept.c_str(), &before) == 0);
+    (void)run(touch(kept), rules, "/bin/sh", kernel);
+    REQUIRE(::stat(kept.c_str(), &after) == 0);
+    CHECK(before.st_mode == after.st_mode);
+    CHECK(before.st_mtim.tv_sec == after.st_mtim.tv_sec);
+    CHECK(before.st_ctim.tv_nsec == after.st_ctim.tv_nsec);
+  }
+  if (what_kernel_gives().mounts)
+    CHECK(run("chmod 640 " + own + " && touch -d 2001-01-01 " + own, rules).code == 0);
+}
+
+TEST_CASE("nothing that it makes runs as its owner") {
+  const scratch mine;
+  sandbox_rules rules;
+  rules.writes = {mine.path.string()};
+  const auto at = mine.path.string();
+  const auto script =
+      "import os, ctypes\n"
+      "c = ctypes.CDLL(None, use_errno=True)\n"
+      "p = '" +
+      at +
+      "/'\n"
+      "open(p + 'f', 'w').close()\n"
+      "def tried(f):\n"
+      "  try: f()\n"
+      "  except OSError: pass\n"
+      "tried(lambda: os.chmod(p + 'f', 0o4755))\n"
+      "tried(lambda: os.chmod(p + 'f', 0o2755))\n"
+      "tried(lambda: os.open(p + 'a', os.O_CREAT | os.O_WRONLY, 0o4777))\n"
+      "tried(lambda: os.open(p, os.O_TMPFILE | os.O_WRONLY, 0o4777))\n"
+      "tried(lambda: os.mkdir(p + 'd', 0o2777))\n"
+      "c.creat((p + 'b').encode(), 0o6777)\n"
+      "h = (ctypes.c_uint64 * 3)(os.O_CREAT | os.O_WRONLY, 0o4777, 0)\n"
+      "c.syscall(437, -100, (p + 'c').encode(), h, 24)\n";
+  for (const auto& kernel : lesser_kernels()) {
+    (void)python(script, rules, kernel);
+    for (const auto& entry : fs::directory_iterator(mine.path)) {
+      struct stat info {};
+      REQUIRE(::stat(entry.path().c_str(), &info) == 0);
+      CHECK_MESSAGE((S_ISDIR(info.st_mode) || (info.st_mode & 06000) == 0), entry.path().string());
+    }
+  }
+}
+
+TEST_CASE("descriptors that are passed are at 3 and on, and nothing behind them") {
+  int both[2];
+  REQUIRE(::pipe2(both, O_CLOEXEC) == 0);
+  auto child = spawn(
+      {"/bin/sh", {"-c", "echo there >&4; exec 4>&-; cat <&3; : >&5"}, "/", {both[0], both[1]}},
+      {});
+  REQUIRE(child);
+  REQUIRE(::write(both[1], "x\n", 2) == 2);
+  ::close(both[1]);
+  const auto said = all_of(child->out());
+  CHECK_MESSAGE((said == "there\nx\n" || said == "x\nthere\n"), said);
+  CHECK(child->wait() != 0);  // nothing is at 5
+  ::close(both[0]);
+  CHECK(!spawn({"/bin/true", {}, "/", std::vector<int>(17, 0)}, {}));
+  CHECK(!spawn({"/bin/true", {}, "/", {987654}}, {}));
 }

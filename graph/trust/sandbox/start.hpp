@@ -23,17 +23,30 @@ int fork_into(unsigned long flags);
 /// all rights over them when it becomes another program.
 bool map_user(unsigned uid, unsigned gid);
 
+/// In a mount namespace of one's own: everything is read-only from here on, but what lies beneath
+/// `writable` (ends with a null pointer), which are paths as they are now. At most 32 of them.
+bool make_read_only(const char* const* writable);
+
+/// The port of the door in a sandbox's own network, on its loopback.
+constexpr unsigned short egress_port = 3128;
+
 /// All that a child needs, made before there is one: it may not ask for memory.
 struct start_plan {
   const char* program = nullptr;
   char* const* arguments = nullptr;
   char* const* environment = nullptr;
   const char* folder = nullptr;
-  int in = -1, out = -1, err = -1, told = -1;  ///< its ends of the pipes, all above 9
-  int ruleset = -1;                            ///< landlock's; -1: none
+  int in = -1, out = -1, err = -1, told = -1;  ///< its ends of the pipes, all above 31
+  int go = -1;                  ///< it waits for a byte here before it becomes the program
+  const int* passes = nullptr;  ///< all above 31
+  int passed = 0;
+  int door = -1;  ///< a socket over which it hands out a listening one of its own network; -1: none
+  int ruleset = -1;  ///< landlock's; -1: none
   bool namespaces = false;
-  bool keep_network = false;  ///< of namespaces: all but that of the network
-  unsigned uid = 0, gid = 0;  ///< outside
+  bool mounts = false;                    ///< read-only ones of its own
+  const char* const* writable = nullptr;  ///< for make_read_only
+  bool keep_network = false;              ///< of namespaces: all but that of the network
+  unsigned uid = 0, gid = 0;              ///< outside
   std::vector<std::pair<int, rlimit>> limits;
   sock_fprog filter = {};
 };

@@ -1,0 +1,175 @@
+#include "graph/trust/sandbox/egress.hpp"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include "graph/trust/sandbox/control_group.hpp"
+#include "graph/trust/sandbox/sandbox.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+using namespace hocket;
+using namespace hocket::trust;
+
+namespace {
+
+/// Answers each connection with its port, and keeps what it was asked.
+struct server {
+  int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int port = 0;
+  std::string heard;
+  std::thread thread;
+  server() {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&at), size) == 0);
+    REQUIRE(::listen(fd, 4) == 0);
+    REQUIRE(::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+    port = ntohs(at.sin_port);
+    thread = std::thread([this] {
+      for (int client; (client = ::accept(fd, nullptr, nullptr)) >= 0; ::close(client)) {
+        char block[4096];
+        const auto n = ::recv(client, block, sizeof block, 0);
+        if (n > 0) heard.append(block, static_cast<std::size_t>(n));
+        const auto said = "HTTP/1.0 200 OK\r\n\r\nport " + std::to_string(port);
+        (void)::send(client, said.data(), said.size(), MSG_NOSIGNAL);
+      }
+    });
+  }
+  ~server() {
+    ::shutdown(fd, SHUT_RDWR);
+    thread.join();
+    ::close(fd);
+  }
+};
+
+std::string said_by(const std::string& script, const sandbox_rules& rules) {
+  auto child = spawn({"/usr/bin/python3", {"-c", script}}, rules);
+  REQUIRE_MESSAGE(child, (child ? "" : child.error().message));
+  child->close_in();
+  std::string out;
+  char block[4096];
+  for (ssize_t n; (n = ::read(child->out(), block, sizeof block)) > 0;)
+    out.append(block, static_cast<std::size_t>(n));
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a sandbox with named addresses reaches these, over its door alone") {
+  if (!what_kernel_gives().namespaces) return;
+  server named, other;
+  sandbox_rules rules;
+  rules.reaches = {"127.0.0.1:" + std::to_string(named.port), "localhost:7"};
+  const auto n = std::to_string(named.port), o = std::to_string(other.port);
+  // A client that knows proxies (both ways), one that does not, and one that names another host.
+  const auto script =
+      "import http.client, socket, urllib.request\n"
+      "def get(port):\n"
+      "  try: return urllib.request.urlopen('http://127.0.0.1:%s/path' % port).read().decode()\n"
+      "  except OSError as e: return str(e)\n"
+      "print(get(" +
+      n +
+      "))\n"
+      "print(get(" +
+      o +
+      "))\n"
+      "def tunnel(port):\n"
+      "  c = http.client.HTTPConnection('127.0.0.1', 3128)\n"
+      "  c.set_tunnel('127.0.0.1', port)\n"
+      "  try:\n"
+      "    c.request('GET', '/deep')\n"
+      "    return c.getresponse().read().decode()\n"
+      "  except OSError as e: return str(e)\n"
+      "print(tunnel(" +
+      n +
+      "))\n"
+      "print(tunnel(" +
+      o +
+      "))\n"
+      "for port in (" +
+      n + ", " + o +
+      "):\n"
+      "  try: socket.create_connection(('127.0.0.1', port), 5); print('straight')\n"
+      "  except OSError: print('no way')\n";
+  const auto said = said_by(script, rules);
+  CHECK(said == "port " + n + "\nHTTP Error 403: Forbidden\nport " + n +
+                    "\nTunnel connection failed: 403 Forbidden\nno way\nno way\n");
+  CHECK(named.heard.starts_with("GET /path HTTP/1.1\r\n"));
+  CHECK(named.heard.find("GET /deep") != std::string::npos);
+  CHECK(other.heard.empty());
+}
+
+TEST_CASE("the door takes nonsense, and a crowd, and is there afterwards") {
+  if (!what_kernel_gives().namespaces) return;
+  server named;
+  sandbox_rules rules;
+  rules.reaches = {"127.0.0.1:" + std::to_string(named.port)};
+  const auto script =
+      "import socket, os\n"
+      "def say(b):\n"
+      "  s = socket.create_connection(('127.0.0.1', 3128), 20)\n"
+      "  try:\n"
+      "    s.sendall(b); s.shutdown(1); return s.recv(100)[:12]\n"
+      "  except OSError: return b'closed'\n"
+      "for b in (b'', b'\\r\\n\\r\\n', b'GET / HTTP/1.1\\r\\n\\r\\n', b'CONNECT x "
+      "HTTP/1.1\\r\\n\\r\\n',\n"
+      "          b'CONNECT [::1:9 HTTP/1.1\\r\\n\\r\\n', b'CONNECT 127.0.0.1:%s@1.2.3.4:5 "
+      "HTTP/1.1\\r\\n\\r\\n',\n"
+      "          b'GET http://u@127.0.0.1:1/ HTTP/1.1\\r\\n\\r\\n', b'A' * 40000, "
+      "os.urandom(5000)):\n"
+      "  assert say(b) in (b'', b'closed', b'HTTP/1.1 400', b'HTTP/1.1 403'), b\n"
+      "held = [socket.create_connection(('127.0.0.1', 3128), 20) for _ in range(60)]\n"
+      "for s in held: s.close()\n"
+      "print(say(b'GET http://127.0.0.1:" +
+      std::to_string(named.port) + "/ HTTP/1.1\\r\\n\\r\\n'))\n";
+  CHECK(said_by(script, rules) == "b'HTTP/1.0 200'\n");
+}
+
+TEST_CASE("entries of a list of addresses") {
+  for (const auto* good : {"a.example:443", "*.a.example:*", "10.0.0.1:1", "[::1]:80"})
+    CHECK_MESSAGE(is_egress_entry(good), good);
+  for (const auto* bad :
+       {"", "a", "a:", ":1", "a:0", "a:70000", "a:x", "http://a:1", "::1:80", "a b:1"})
+    CHECK_MESSAGE(!is_egress_entry(bad), bad);
+  CHECK(lets_out("*.a.example:443", "x.A.example", "443"));
+  CHECK(!lets_out("*.a.example:443", "a.example.evil.org", "443"));
+  CHECK(!lets_out("a.example:443", "a.example", "80"));
+  CHECK(lets_out("[::1]:80", "::1", "80"));
+}
+
+TEST_CASE("a control group: where it lies, what is written to it, and without one it is said") {
+  CHECK(control_group::folder_of("0::/user.slice/x\n",
+                                 "30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n") ==
+        "/sys/fs/cgroup/user.slice/x");
+  CHECK(control_group::folder_of("4:memory:/a\n0::/\n",
+                                 "30 24 0:26 / /sys/fs/cgroup/unified rw - cgroup2 c rw\n") ==
+        "/sys/fs/cgroup/unified");
+  CHECK(control_group::folder_of("0::/docker/x\n",
+                                 "30 24 0:26 /docker/x /sys/fs/cgroup rw - cgroup2 c rw\n") ==
+        "/sys/fs/cgroup");
+  CHECK(control_group::folder_of("4:memory:/a\n", "1 1 0:1 / / rw - ext4 x rw\n").empty());
+  CHECK(control_group::folder_of("0::/\n", "").empty());
+  // No folder but a real one has the files with the limits.
+  std::string folder = (std::filesystem::temp_directory_path() / "hocket-group-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const auto none = control_group::make_in(folder, 1 << 20, 8);
+  CHECK(!none);
+  CHECK(std::filesystem::is_empty(folder));
+  std::filesystem::remove(folder);
+  if (!control_group::there()) return;
+  const auto group = control_group::make(64 << 20, 8);
+  REQUIRE(group);
+  std::string text;
+  std::ifstream((*group)->path() + "/memory.max") >> text;
+  CHECK(text == std::to_string(64 << 20));
+}
