@@ -166,28 +166,7 @@ wire::remote_link remote_links::link_options(const host_plan& local, const half&
 
 wire::node_options remote_links::node_options() const {
   const auto& local = run_.local();
-  const auto& mine = mine_;
-  wire::node_options o;
-  o.name = local.host;
-  o.secret_key = mine.secret_key;
-  // One graph, and one way of keeping time: a host in virtual time has nothing to say to others.
-  o.graph_hash = local.whole.hash;
-  o.schema_hash = wire::schema_hash();
-  std::map<std::string, plan_host> hosts;
-  for (const auto& h : local.whole.hosts) hosts[h.name] = h;
-  o.listen = mine.listen.empty() ? hosts[local.host].listen : mine.listen;
-  o.insecure = hosts[local.host].insecure;
-  o.shared_memory = hosts[local.host].shared_memory;
-  for (const auto& name : local.peers) {
-    wire::peer_options p;
-    p.name = name;
-    const auto given = mine.peer_addresses.find(name);
-    const auto& theirs = given == mine.peer_addresses.end() ? hosts[name].listen : given->second;
-    if (wire::we_connect(local.host, o.listen, name, theirs)) p.address = theirs;
-    if (const auto key = mine.public_keys.find(name); key != mine.public_keys.end())
-      p.public_key = key->second;
-    o.peers.push_back(std::move(p));
-  }
+  auto o = reach_peers(local, mine_);
   // Virtual time ends with a host that is lost, and no wall clock decides it: a machine that
   // is busy for seconds is not lost.
   if (run_.is_virtual()) o.lost_after_ms = 15'000;
@@ -212,6 +191,8 @@ void remote_links::set_graph(const std::string& hash, int revision) {
                                      "(revisions/{:04}.yaml)",
                                      revision, revision));
 }
+
+void remote_links::set_next_graph(const std::string& hash) { wire_->set_next_graph(hash); }
 
 // ---------------------------------------------------------------------------- wiring
 

@@ -47,6 +47,8 @@ class remote_links final : public remote_end {
   transport& wire() { return *wire_; }
   /// The graph that peers must have from now on, and the number under which they find it.
   void set_graph(const std::string& hash, int revision);
+  /// Decided: the graph at a boundary that is not reached yet; "": the one it has, after all.
+  void set_next_graph(const std::string& hash);
 
   // The run: cells and links.
   void attached(const std::shared_ptr<actor_cell>& proxy) override;

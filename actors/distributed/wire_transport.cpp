@@ -1,5 +1,10 @@
 #include "actors/distributed/wire_transport.hpp"
 
+#include <map>
+
+#include "graph/schema/codec.hpp"
+#include "graph/spec/hash.hpp"
+
 namespace hocket::distributed {
 namespace {
 
@@ -24,6 +29,7 @@ class wire_transport final : public transport {
   void set_graph(const std::string& hash, const std::string& note) override {
     node_->set_graph(hash, note);
   }
+  void set_next_graph(const std::string& hash) override { node_->set_next_graph(hash); }
   bool flush(int limit_ms) override { return node_->flush(limit_ms); }
   wire::node_status status() const override { return node_->status(); }
   std::string listening() const override { return node_->listening(); }
@@ -33,6 +39,33 @@ class wire_transport final : public transport {
 };
 
 }  // namespace
+
+wire::node_options reach_peers(const host_plan& local, const host_options& mine) {
+  wire::node_options o;
+  o.name = local.host;
+  o.secret_key = mine.secret_key;
+  // One graph, and one way of keeping time: a host in virtual time has nothing to say to others.
+  o.graph_hash = local.whole.hash;
+  o.schema_hash = wire::schema_hash();
+  for (auto& k : spec::keys_of(local.whole, wire::graph_keys_max))
+    o.keys.push_back({std::move(k.name), k.digest});
+  std::map<std::string, plan_host> hosts;
+  for (const auto& h : local.whole.hosts) hosts[h.name] = h;
+  o.listen = mine.listen.empty() ? hosts[local.host].listen : mine.listen;
+  o.insecure = hosts[local.host].insecure;
+  o.shared_memory = hosts[local.host].shared_memory;
+  for (const auto& name : local.peers) {
+    wire::peer_options p;
+    p.name = name;
+    const auto given = mine.peer_addresses.find(name);
+    const auto& theirs = given == mine.peer_addresses.end() ? hosts[name].listen : given->second;
+    if (wire::we_connect(local.host, o.listen, name, theirs)) p.address = theirs;
+    if (const auto key = mine.public_keys.find(name); key != mine.public_keys.end())
+      p.public_key = key->second;
+    o.peers.push_back(std::move(p));
+  }
+  return o;
+}
 
 result<std::unique_ptr<transport>> open_wire(wire::node_options options,
                                              wire::node_events& events) {

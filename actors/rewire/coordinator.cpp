@@ -223,6 +223,7 @@ void coordinator::participate(std::string leader, std::uint64_t number, rewire_r
     c->out.state = rewire_state::refused;
     c->out.why = "this host runs that graph already";
   }
+  if (c->out.state == rewire_state::planned && !request.dry_run) rewirer_.record_vote(*c);
   auto vote = c->out;
   vote.host = run_.local().host;
   send(leader, wire::rewire_vote{number, to_message(vote)});

@@ -77,6 +77,7 @@ std::optional<std::string> coordinator::first_refusal(std::uint64_t number, int 
                                                       rewire_outcome& why) {
   const auto until = clock::now() + std::chrono::seconds(limit_s + 5);
   for (;;) {
+    bool all_agree = false;
     {
       std::unique_lock lock(mutex_);
       const auto& votes = replies_[number].votes;
@@ -85,18 +86,21 @@ std::optional<std::string> coordinator::first_refusal(std::uint64_t number, int 
           why = vote;
           return host;
         }
-      if (votes.size() == run_.local().peers.size()) return {};
+      all_agree = votes.size() == run_.local().peers.size();
       if (run_over()) {
         why = refused("", "rewire.run-ended", "the run is about to end");
         return run_.local().host;
       }
-      changed_.wait_for(lock, look_again);
+      if (!all_agree) changed_.wait_for(lock, look_again);
     }
+    // Also where all have agreed: who is gone by then may be told, when it asks, that nothing was
+    // decided.
     for (const auto& p : run_.local().peers)
       if (is_gone(p, before)) {
         why = refused(p, "rewire.host_lost", "it was lost while it prepared");
         return p;
       }
+    if (all_agree) return {};
     if (clock::now() < until) continue;
     std::lock_guard lock(mutex_);
     for (const auto& p : run_.local().peers)

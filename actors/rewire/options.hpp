@@ -33,6 +33,10 @@ struct options {
   /// which it does (virtual time: at it): for the program that keeps what a restart needs. The
   /// outcome is not whole yet. If the run ends before the boundary, `rewired` says `rolled_back`.
   std::function<void(const rewire_request&, const rewire_outcome&)> decided = {};
+  /// Several hosts: told before this host says that it agrees to a new graph, for the program that
+  /// keeps what a restart needs: should it be killed before it hears of the decision, it has to ask
+  /// (distributed::has_graph). `decided`, or `rewired` with `rolled_back`, is the end of that.
+  std::function<void(const rewire_request&, const rewire_outcome&)> voted = {};
   /// Rewires that this run goes through by itself, in order of time; others are refused until the
   /// last is done. In virtual time each comes at its boundary, every time. Not over several hosts.
   std::vector<planned_rewire> planned_rewires = {};

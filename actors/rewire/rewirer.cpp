@@ -180,8 +180,18 @@ void rewirer::report(change& c) {
   if (how_.rewired) how_.rewired(c.request, c.out);
 }
 
+void rewirer::record_vote(const change& c) const {
+  if (!how_.voted) return;
+  auto out = c.out;
+  out.revision = number_of(c);
+  how_.voted(c.request, out);
+}
+
 void rewirer::record_decision(change& c) const {
-  if (std::exchange(c.decided, true) || !how_.decided) return;
+  if (std::exchange(c.decided, true)) return;
+  // A host that was killed with its vote may ask before the boundary.
+  if (links_) links_->set_next_graph(c.what.next.hash);
+  if (!how_.decided) return;
   auto out = c.out;
   out.revision = number_of(c);
   how_.decided(c.request, out);
@@ -364,7 +374,10 @@ void rewirer::roll_back(change& c) {
     while (!one->is_over() && monotonic_ns() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
   for (const auto& one : prepared) run_.executor->detach(*one);
-  if (links_) links_->abort();
+  if (links_) {
+    links_->set_next_graph("");
+    links_->abort();
+  }
   {
     std::lock_guard lock(mutex_);
     prepared_.clear();

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/wire/node.hpp"
 #include "graph/schema/wire_messages.hpp"
@@ -16,9 +18,24 @@ struct identity {
   std::string graph_hash, schema_hash, boot_id;
   bool shared_memory = false;
   std::string graph_note = {};  ///< the remedy for a peer with another graph hash
+  std::shared_ptr<const std::vector<graph_key>> keys = {};  ///< what the graph says; none: not told
+  std::string next_graph_hash = {};  ///< decided, from a boundary on that is not reached yet
+  bool asks = false;                 ///< see node_options::asks
+
+  /// What this run has, or is about to have.
+  const std::string& newest_graph() const {
+    return next_graph_hash.empty() ? graph_hash : next_graph_hash;
+  }
 };
 
 hello hello_of(const identity& us, std::uint64_t knows, std::string data_lane);
+
+/// Where two graphs differ first, in the order of ours: "`actors.mic.rate_hz` is the first of 3
+/// places that differ". Values are not known here. "": no place that both know.
+/// Errors: none; theirs may be anything.
+std::string first_difference(const std::vector<graph_key>& ours,
+                             const std::vector<graph_key>& theirs, const std::string& us,
+                             const std::string& them);
 
 /// Why we cannot work with the sender of a Hello; both values are named. Empty: we can.
 /// `expected`: the name that the key or the address of the connection belongs to.

@@ -94,6 +94,12 @@ class node::impl {
     std::lock_guard lock(core_.us_mutex);
     core_.us.graph_hash = hash;
     core_.us.graph_note = note;
+    core_.us.next_graph_hash.clear();
+    core_.us.keys.reset();  // of the graph before
+  }
+  void set_next_graph(const std::string& hash) {
+    std::lock_guard lock(core_.us_mutex);
+    core_.us.next_graph_hash = hash;
   }
   bool flush(int limit_ms);
   node_status status() const;
@@ -130,6 +136,8 @@ result<void> node::impl::open() {
   std::uint64_t incarnation = 0;
   HOCKET_ASSERT(getrandom(&incarnation, sizeof incarnation, 0) == sizeof incarnation);
   core_.us = {o.name, incarnation | 1, o.graph_hash, o.schema_hash, boot_id(), o.shared_memory};
+  core_.us.asks = o.asks;
+  if (!o.keys.empty()) core_.us.keys = std::make_shared<const std::vector<graph_key>>(o.keys);
   if (o.shared_memory) remove_stale_arenas(o.shm_dir);
   if (!o.listen.empty()) HOCKET_TRY(listen());
   auto table = std::make_unique<link_table>();
@@ -350,6 +358,11 @@ result<std::unique_ptr<node>> node::open(node_options options, node_events& even
 void node::begin() { impl_->begin(); }
 void node::set_graph(const std::string& hash, const std::string& note) {
   impl_->set_graph(hash, note);
+}
+void node::set_next_graph(const std::string& hash) { impl_->set_next_graph(hash); }
+std::string node::graph_of(const std::string& peer) const {
+  const auto* p = impl_->find(peer);
+  return p == nullptr ? "" : p->graph();
 }
 sent_how node::send(std::uint32_t link, const packet& p) {
   return impl_->of_link(link).send(link, p);

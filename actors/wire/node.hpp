@@ -12,6 +12,7 @@
 #include "graph/contract/writable_buffer.hpp"
 #include "graph/core/result.hpp"
 #include "graph/schema/codec.hpp"
+#include "graph/schema/wire_messages.hpp"
 #include "graph/schema/host_message.hpp"
 
 /// Packets between processes: sockets, keys, credit, heartbeats, clocks. Knows no plan and no
@@ -66,6 +67,11 @@ struct node_options {
   std::string secret_key;  ///< Z85, 40 characters; "": plaintext, loopback and ipc only
   bool insecure = false;   ///< plaintext beyond loopback too
   std::string graph_hash, schema_hash;
+  /// What the graph says, key by key: a peer with another one is told the first that differs.
+  std::vector<graph_key> keys = {};
+  /// Connects to learn which graph the peers' run has (`graph_of`), and to nothing else: no peer is
+  /// ever up, and none is told that this host is back.
+  bool asks = false;
   std::vector<peer_options> peers;
   std::vector<remote_link> links;
   codec_limits limits;
@@ -151,6 +157,11 @@ class node {
   /// The run goes on with another graph: what handshakes compare from now on. `note` is sent to a
   /// peer that comes with another one. Connections that are up stay.
   void set_graph(const std::string& hash, const std::string& note);
+  /// The run will go on with this graph, at a boundary that is not reached yet: who asks is told;
+  /// "": with the one it has, after all. set_graph() ends it.
+  void set_next_graph(const std::string& hash);
+  /// The newest graph that this peer has said its run has, or is about to have; "": none yet.
+  std::string graph_of(const std::string& peer) const;
   /// Waits until everything sent was confirmed, or the time is up; true in the first case.
   bool flush(int limit_ms);
 

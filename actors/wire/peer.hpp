@@ -42,6 +42,8 @@ class peer {
   void change_link(const remote_link& l);
   void retire_link(std::uint32_t link);
   peer_status status() const;
+  /// The newest graph that it said its run has; "": none yet.
+  std::string graph() const;
   void accounts(std::vector<wire_account>& out) const;
   bool all_confirmed() const;
   bool is_connection(std::uint64_t connection) const;
@@ -77,6 +79,8 @@ class peer {
   void lose(peer_state then, const std::string& why);
   void change(peer_state s, const std::string& why, bool restarted = false);
   void send_control_frame(control_body body);
+  void answer_asking(const std::string& route, std::uint64_t connection);
+  void note_graph(const std::string& hash);
   void refuse_to(const std::string& route, std::uint64_t connection, const refusal& r);
 
   // peer_shm.cpp: arenas are offered, mapped, proven. The node's thread.
@@ -121,6 +125,7 @@ class peer {
   phase phase_ = phase::idle;
   peer_state state_ = peer_state::connecting;
   std::string reason_;
+  std::string graph_;  ///< of its run, as it said
   clock_ns state_since_ns_ = 0;
   std::uint64_t connection_ = 0;
   std::uint64_t known_ = 0;  ///< incarnation whose links are in our books

@@ -25,6 +25,9 @@ constexpr std::size_t control_bytes_max = 1u << 20;
 /// link that was cut and is whole again, a new attempt is through long before.
 constexpr std::int64_t tcp_limit_ns = 500 * ms;
 
+/// Codes of the answers to a host that asks which graph the run has.
+constexpr auto ask_again = "wire.ask_again", asked = "wire.asked";
+
 std::uint64_t random_number() {
   std::uint64_t n = 0;
   HOCKET_ASSERT(getrandom(&n, sizeof n, 0) == sizeof n);
@@ -91,11 +94,19 @@ void peer::refuse_to(const std::string& route, std::uint64_t connection, const r
 void peer::greeted(const std::string& route, const std::string& user, std::uint64_t connection,
                    const hello& h) {
   if (is_connection(connection)) return;  // twice the same
-  auto no = refuse(core_.who(), options_.name, h);
-  if (!no && !core_.security.secret_key.empty() && user != options_.name)
+  const auto us = core_.who();
+  if (us.asks) {  // we learn what there is to learn, and are not there yet
+    if (!h.asks) note_graph(h.next_graph_hash.empty() ? h.graph_hash : h.next_graph_hash);
+    return;
+  }
+  auto no = refuse(us, options_.name, h);
+  const bool its_key = core_.security.secret_key.empty() || user == options_.name;
+  if (!no && !its_key)
     no = refusal{std::string(code_of(wire_error::wrong_name)),
                  fmt::format("the key of this connection belongs to `{}`, not to `{}`", user,
                              options_.name)};
+  if (h.asks && its_key && (!no || no->code == code_of(wire_error::wrong_graph)))
+    return answer_asking(route, connection);
   if (no) {
     core_.refused.fetch_add(1);
     refuse_to(route, connection, *no);
@@ -120,6 +131,29 @@ void peer::greeted(const std::string& route, const std::string& user, std::uint6
   control_route_ = route;
   adopt(connection, h);
   send_control_frame(hello_of(core_.who(), known, core_.data_announcement));
+}
+
+/// A host that was killed asks, before it begins, what its vote came to. What it was before is gone:
+/// said first, so that nothing is decided with the vote of a process that is no more.
+void peer::answer_asking(const std::string& route, std::uint64_t connection) {
+  std::unique_lock lock(books_);
+  const bool open = phase_ != phase::idle;
+  lock.unlock();
+  if (open) {
+    lose(peer_state::lost, "it began anew");
+    return refuse_to(route, connection, {ask_again, "you were still there a moment ago"});
+  }
+  refuse_to(route, connection, {asked, "you asked", core_.who().newest_graph()});
+}
+
+void peer::note_graph(const std::string& hash) {
+  std::lock_guard lock(books_);
+  if (!hash.empty()) graph_ = hash;
+}
+
+std::string peer::graph() const {
+  std::lock_guard lock(books_);
+  return graph_;
 }
 
 void peer::adopt(std::uint64_t connection, const hello& h) {
@@ -186,6 +220,10 @@ void peer::control_message(const std::string& route, const std::string& user,
     live_.heard_control(now);
   }
   if (const auto* r = std::get_if<refusal>(&f.body)) {
+    note_graph(r->graph_hash);
+    // Who asks is refused by design, and asks again soon.
+    if (core_.options.asks && (r->code == ask_again || !r->graph_hash.empty()))
+      return lose(peer_state::lost, r->text.substr(0, 512));
     lose(peer_state::refused,
          fmt::format("{} [{}]", r->text.substr(0, 512), r->code.substr(0, 64)));
   } else if (const auto* b = std::get_if<beat>(&f.body)) {

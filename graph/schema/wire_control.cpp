@@ -1,4 +1,6 @@
 // The control lane's messages to bytes and back.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "graph/schema/codec.hpp"
@@ -24,10 +26,18 @@ struct body_writer {
     h.set_boot_id(m.boot_id);
     h.set_shared_memory(m.shared_memory);
     h.set_data_lane(m.data_lane);
+    h.set_next_graph_hash(m.next_graph_hash);
+    h.set_asks(m.asks);
+    for (const auto& k : m.keys) {
+      auto& key = *h.add_keys();
+      key.set_name(k.name);
+      key.set_digest(k.digest);
+    }
   }
   void operator()(const refusal& m) const {
     out.mutable_refusal()->set_code(m.code);
     out.mutable_refusal()->set_text(m.text);
+    out.mutable_refusal()->set_graph_hash(m.graph_hash);
   }
   void operator()(const beat& m) const {
     auto& b = *out.mutable_beat();
@@ -50,8 +60,13 @@ struct body_writer {
 };
 
 hello read(const Hello& h) {
-  return {h.protocol(),    h.host(),    h.incarnation(), h.knows(),         h.graph_hash(),
+  hello m{h.protocol(),    h.host(),    h.incarnation(), h.knows(),         h.graph_hash(),
           h.schema_hash(), h.release(), h.boot_id(),     h.shared_memory(), h.data_lane()};
+  m.next_graph_hash = h.next_graph_hash();
+  m.asks = h.asks();
+  for (int i = 0; i < std::min(h.keys_size(), graph_keys_max); ++i)
+    m.keys.push_back({h.keys(i).name(), h.keys(i).digest()});
+  return m;
 }
 
 result<control_body> read(const ControlFrame& f) {
@@ -61,7 +76,8 @@ result<control_body> read(const ControlFrame& f) {
         return fail(codec_error::bad_value, "a hello without incarnation");
       return control_body(read(f.hello()));
     case ControlFrame::kRefusal:
-      return control_body(refusal{f.refusal().code(), f.refusal().text()});
+      return control_body(
+          refusal{f.refusal().code(), f.refusal().text(), f.refusal().graph_hash()});
     case ControlFrame::kBeat: {
       const auto& b = f.beat();
       return control_body(beat{b.number(), b.sent_ns(), b.echo_sent_ns(), b.echo_received_ns()});

@@ -15,6 +15,12 @@ namespace hocket::wire {
 
 inline constexpr std::uint32_t protocol_version = 2;
 
+/// What stands at one place of a graph.
+struct graph_key {
+  std::string name;
+  std::uint32_t digest = 0;
+};
+inline constexpr int graph_keys_max = 8192;
 struct hello {
   std::uint32_t protocol = protocol_version;
   std::string host;
@@ -23,9 +29,13 @@ struct hello {
   std::string graph_hash, schema_hash, release, boot_id;
   bool shared_memory = false;
   std::string data_lane;
+  std::vector<graph_key> keys = {};
+  std::string next_graph_hash = {};
+  bool asks = false;
 };
 struct refusal {
   std::string code, text;
+  std::string graph_hash = {};
 };
 struct beat {
   std::uint64_t number = 0;

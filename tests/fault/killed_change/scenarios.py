@@ -1,5 +1,6 @@
 """A host that is killed (-9) while the graph of all of them is being changed."""
 
+import signal
 import time
 
 from support import host_claims
@@ -84,3 +85,50 @@ def kill_9_changing_leader(bench):
     host_claims.lossless(hosts, "direct", "steady")
     for ledger in host_claims.LOSSY:
         host_claims.in_order(hosts, ledger)
+
+
+def voted(hosts, more):
+    """Asks for a change, and stops `mid` when it has agreed, before it hears what was decided. `right`
+    stands still meanwhile, so that nothing is decided yet."""
+    vote = hosts.now["mid"].out / "revisions" / "voted.json"
+    hosts.now["right"].signal(signal.SIGSTOP)
+    ticket = hosts.now["left"].ask_for(more)
+    hosts.wait_for(vote.exists, "mid keeps its vote")
+    time.sleep(0.1)  # it is kept first, and given then
+    hosts.now["mid"].signal(signal.SIGSTOP)
+    return ticket
+
+
+@scenario(
+    setup=SETUP,
+    fault="a host that follows agrees to a change and is killed before it hears of the decision: "
+          "once it was decided, once called off",
+    recovery="started again, it asks what was decided, and joins with the graph that the others have",
+    invariant="never two graphs; the law holds everywhere")
+def kill_9_voted_follower(bench):
+    hosts = Hosts(bench).start_all()
+    plain = hosts.graph.read_text(encoding="utf-8")
+    more = bench.folder / "more.yaml"
+    more.write_text(plain + SIDE, encoding="utf-8")
+    for decided in (False, True):
+        hosts.run_for(0.5)
+        ticket = voted(hosts, more)
+        if decided:
+            hosts.now["right"].signal(signal.SIGCONT)
+            newest = hosts.now["left"].out / "revisions" / "0002.yaml"
+            hosts.wait_for(newest.exists, "left decides")
+        hosts.now.pop("mid").kill()
+        hosts.now["right"].signal(signal.SIGCONT)
+        said = []
+        hosts.wait_for(lambda: said or said.extend(filter(None, [hosts.now["left"].became_of(ticket)])),
+                       "a report")
+        check((said[0]["state"] == "committed") == decided, f"decided {decided}: {said[0]}")
+        hosts.start_again("mid")
+        check("run.asks" in hosts.now["mid"].log(), "it asks what became of its vote")
+        check(not (hosts.now["mid"].out / "revisions" / "voted.json").exists(), "and forgets it then")
+        kept = {name: hosts.now[name].revision() for name in NAMES}
+        check(len({graph for _, graph in kept.values()}) == 1, f"all have one graph: {kept}")
+        check(kept["mid"][0] == (2 if decided else 1), f"that of the others: {kept}")
+    hosts.stop(by="left")
+    host_claims.law(hosts)
+    return hosts

@@ -48,7 +48,7 @@ chmod 600 "$work/keys/edge.key"
 mv "$work/keys/gpu.key" "$work/keys/edge.key"
 refused 2 "does not belong" run "$work/keys.yaml" --host edge
 
-# Two files that differ: refused in the handshake, with both hashes.
+# Two files that differ: refused in the handshake, with both hashes and the first key that differs.
 sed 's/^name: .*/name: other/' "$work/plain.yaml" >"$work/other.yaml"
 "$hocket" run "$work/plain.yaml" --host gpu --listen tcp://127.0.0.1:0 \
   --address-file "$work/address" --plain --out "$work/gpu" >"$work/gpu.log" 2>&1 &
@@ -62,3 +62,19 @@ import json, sys
 print(json.load(sys.stdin)["graphs"][0]["hash"])')
 refused 1 "$hash" run "$work/other.yaml" --host edge --listen tcp://127.0.0.1:0 \
   --peer "gpu=$(cat "$work/address")" --plain
+grep -qF 'the first of 1 place that differs: `name`' "$work/log" || { cat "$work/log"; exit 1; }
+# A value from the environment differs: its place is not known, and it is quoted nowhere.
+kill "$run"; wait "$run" 2>/dev/null || true
+rm "$work/address"
+sed 's/^name: .*/name: "${env:HOCKET_TEST_WORD}"/' "$work/plain.yaml" >"$work/secret.yaml"
+HOCKET_TEST_WORD=swordfish0001 "$hocket" run "$work/secret.yaml" --host gpu --listen tcp://127.0.0.1:0 \
+  --address-file "$work/address" --plain --out "$work/gpu" >"$work/gpu.log" 2>&1 &
+run=$!
+for ((i = 0; i < 600; ++i)); do
+  [[ -s $work/address ]] && break
+  read -rt 0.05 <> <(:) || true
+done
+HOCKET_TEST_WORD=swordfish0002 refused 1 "every key reads the same" run "$work/secret.yaml" \
+  --host edge --listen tcp://127.0.0.1:0 --peer "gpu=$(cat "$work/address")" --plain
+kill "$run"; wait "$run" 2>/dev/null || true
+! grep -F swordfish "$work/log" "$work/gpu.log" "$work/out/events.jsonl" "$work/gpu/events.jsonl"

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/distributed/ask_graph.hpp"
 #include "actors/rewire/report.hpp"
 #include "actors/host/runtime.hpp"
 #include "actors/start_run.hpp"
@@ -280,6 +281,27 @@ result<std::unique_ptr<host::runtime>> start_or_stop(const loaded_graph& loaded,
   return started.get();
 }
 
+/// A host that was killed when it had agreed to a new graph asks the others what was decided.
+run_history::ask_others ask_peers(const run_options& o, const loaded_graph& loaded,
+                                  const distributed::host_options& where) {
+  return [&](int revision, const std::string& hash) -> result<bool> {
+    if (loaded.graph->hosts.empty()) return false;
+    end_in_order_on_signals();
+    say(stderr,
+        "note: this host was killed when it had agreed to revision {}, before it heard whether "
+        "that "
+        "was decided; asking the others, and waiting for them; --from-file begins with {} "
+        "[run.asks]\n",
+        revision, o.graph);
+    std::string known;
+    return distributed::has_graph(*loaded.graph, where, hash, [&](const std::string& about) {
+      if (about != known && !about.empty()) say(stderr, "note: {}\n", about);
+      known = about;
+      return signal_that_came() == 0;
+    });
+  };
+}
+
 int run_run(const run_options& given) {
   keep_output();
   const auto o = with_folder(given);
@@ -310,7 +332,8 @@ int run_run(const run_options& given) {
                     lock.error().code == "run.folder_in_use"
                         ? out_lock::remedy
                         : "give a folder that can be written with --out");
-  const auto history = run_history::begin(o, loaded);
+  const auto history = run_history::begin(o, loaded, ask_peers(o, loaded, *where));
+  if (!history && history.error().code == "rewire.not-asked") return exit_fine;
   if (!history)
     return complain(history.error(), exit_bad_input,
                     "a killed run left this revision; --from-file begins with the file");

@@ -21,8 +21,6 @@ std::string of(std::int64_t revision, const char* ending) {
   return fmt::format("{:04}.{}", revision, ending);
 }
 
-constexpr auto newest_file = "newest.json";
-
 tl::unexpected<error> no_history(const error& why) { return fail("apply.no_history", why.message); }
 
 std::string text_at(const json& j, const char* key) {
@@ -60,10 +58,18 @@ result<void> revisions::start(const host::graph_text& graph, const std::string& 
   return note({1, utc_now(), "started", hash, graph.file, "", ""});
 }
 
-result<void> revisions::keep(const newest_revision& r, const host::graph_text& graph) {
-  const auto to = place();
-  if (!to) return fail(to);
-  const auto file = of(r.revision, "json");
+/// A number, and the graph that it is of.
+struct revisions::kept_files {
+  const char* number;
+  const char* graph;  ///< "": named by the number
+  std::string graph_of(int revision) const { return *graph != 0 ? graph : of(revision, "json"); }
+};
+const revisions::kept_files revisions::newest_files{"newest.json", ""};
+const revisions::kept_files revisions::vote_files{"voted.json", "voted_graph.json"};
+
+result<void> revisions::write(const trust::folder& to, const kept_files& names,
+                              const newest_revision& r, const host::graph_text& graph) const {
+  const auto file = names.graph_of(r.revision);
   // Of the environment the names alone, which stand in the text: who goes on has it, too.
   auto includes = graph.includes;
   std::erase_if(includes, [](const auto& one) { return one.first.starts_with("${env:"); });
@@ -71,40 +77,74 @@ result<void> revisions::keep(const newest_revision& r, const host::graph_text& g
   // Not synced to the disk: what is decided must be kept before the others have changed over, a few
   // milliseconds later. It outlives a kill; after a power cut the file that was given begins.
   const auto put = [&](const std::string& name, const std::string& text) {
-    return to->write(name, text, trust::readers::owner, false);
+    return to.write(name, text, trust::readers::owner, false);
   };
-  if (auto done = put(of(r.revision, "yaml"), graph.text); !done) return no_history(done.error());
   if (auto done = put(file, dump(kept) + "\n"); !done) return no_history(done.error());
-  const auto stamp = to->stamp_of(file);
+  const auto stamp = to.stamp_of(file);
   if (!stamp) return no_history(stamp.error());
   const json now = {
       {"revision", r.revision}, {"hash", r.hash}, {"first_hash", r.first_hash}, {"stamp", *stamp}};
-  auto done = put(newest_file, dump(now) + "\n");
+  auto done = put(names.number, dump(now) + "\n");
   return done ? done : no_history(done.error());
 }
 
-void revisions::end() {
-  if (const auto in = place()) (void)in->remove(newest_file);
+result<void> revisions::keep(const newest_revision& r, const host::graph_text& graph) {
+  const auto to = place();
+  if (!to) return fail(to);
+  if (auto done = to->write(of(r.revision, "yaml"), graph.text, trust::readers::owner, false);
+      !done)
+    return no_history(done.error());
+  auto done = write(*to, newest_files, r, graph);
+  if (done) forget_vote();
+  return done;
 }
 
-result<std::optional<newest_revision>> revisions::newest() const {
+result<void> revisions::keep_vote(const newest_revision& r, const host::graph_text& graph) {
+  const auto to = place();
+  return to ? write(*to, vote_files, r, graph) : fail(to);
+}
+
+void revisions::forget_vote() {
+  if (const auto in = place())
+    for (const char* file : {vote_files.number, vote_files.graph}) (void)in->remove(file);
+}
+
+void revisions::end() {
+  if (const auto in = place()) (void)in->remove(newest_files.number);
+  forget_vote();
+}
+
+result<std::optional<newest_revision>> revisions::read_number(const kept_files& names) const {
   std::error_code ignored;
-  if (!fs::exists(fs::path(dir_) / newest_file, ignored)) return std::nullopt;
+  if (!fs::exists(fs::path(dir_) / names.number, ignored)) return std::nullopt;
   const auto in = place();
   if (!in) return fail(in);
-  const auto text = in->read(newest_file);
+  const auto text = in->read(names.number);
   if (!text) return no_history(text.error());
   const auto j = json::parse(*text, nullptr, false);
   const auto number = j.is_object() ? j.find("revision") : j.end();
   if (number == j.end() || !number->is_number_integer()) return std::nullopt;
   newest_revision out{number->get<int>(), text_at(j, "hash"), text_at(j, "first_hash")};
   // A copied or unpacked folder is nobody's run: what it holds may be anybody's graph.
-  const auto stamp = in->stamp_of(of(out.revision, "json"));
+  const auto stamp = in->stamp_of(names.graph_of(out.revision));
   if (!stamp || *stamp != text_at(j, "stamp"))
     return fail("apply.not_ours", fmt::format("{}: revision {} was not left there by a run of this "
                                               "machine: it was copied, unpacked or changed",
                                               dir_, out.revision));
   return out;
+}
+
+result<std::optional<newest_revision>> revisions::newest() const {
+  return read_number(newest_files);
+}
+
+result<std::optional<revisions::kept_vote>> revisions::vote() const {
+  const auto number = read_number(vote_files);
+  if (!number) return fail(number);
+  if (!*number) return std::nullopt;
+  auto graph = read_graph(vote_files.graph);
+  if (!graph) return fail(graph);
+  return kept_vote{**number, std::move(*graph)};
 }
 
 result<void> revisions::note(const history_line& l) {
@@ -144,14 +184,20 @@ result<std::vector<history_line>> revisions::read() const {
 }
 
 result<host::graph_text> revisions::graph_of(std::int64_t revision) const {
+  auto graph = read_graph(of(revision, "json"));
+  if (!graph)
+    return fail("apply.no_revision", fmt::format("{}: there is no revision {} ({})", dir_, revision,
+                                                 graph.error().message));
+  return graph;
+}
+
+result<host::graph_text> revisions::read_graph(const std::string& file) const {
   const auto in = place();
   if (!in) return fail(in);
-  const auto text = in->read(of(revision, "json"));
-  const auto j = json::parse(text ? *text : "", nullptr, false);
-  if (!j.is_object())
-    return fail("apply.no_revision",
-                fmt::format("{}: there is no revision {}{}", dir_, revision,
-                            text ? "" : " that can be read (" + text.error().message + ")"));
+  const auto text = in->read(file);
+  if (!text) return no_history(text.error());
+  const auto j = json::parse(*text, nullptr, false);
+  if (!j.is_object()) return fail("apply.no_history", file + " holds no graph");
   host::graph_text out{text_at(j, "file"), text_at(j, "text"), {}};
   if (const auto i = j.find("includes"); i != j.end() && i->is_object())
     for (const auto& [name, content] : i->items())

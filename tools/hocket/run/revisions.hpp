@@ -32,7 +32,7 @@ struct newest_revision {
 
 /// The revisions of a run, in `OUT/revisions/`: `history.jsonl`, a line for each start, rewire and
 /// attempt; `0002.yaml` the text of revision 2; `0002.json` all that `--back` needs; and, until the
-/// run has ended in order, `newest.json`.
+/// run has ended in order, `newest.json`; `voted.json` and `voted_graph.json` while a vote of this host is open.
 class revisions {
  public:
   explicit revisions(const std::string& out);
@@ -41,6 +41,16 @@ class revisions {
   result<void> start(const host::graph_text& graph, const std::string& hash);
   /// The run goes on with this from now on, also should it be killed: kept before it returns.
   result<void> keep(const newest_revision& r, const host::graph_text& graph);
+  /// This host agrees to a revision, and does not know yet whether it is decided: kept beside the
+  /// newest one until keep() or forget_vote().
+  result<void> keep_vote(const newest_revision& r, const host::graph_text& graph);
+  void forget_vote();
+  struct kept_vote {
+    newest_revision number;
+    host::graph_text graph;
+  };
+  /// What a killed run had agreed to; none where nothing is open. Errors: as newest().
+  result<std::optional<kept_vote>> vote() const;
   /// It has ended in order: who starts anew begins with the file.
   void end();
   /// What a killed run left; none where there is none, or it ended in order. Errors: apply.no_history
@@ -53,6 +63,12 @@ class revisions {
 
  private:
   result<trust::folder> place() const;
+  struct kept_files;
+  static const kept_files newest_files, vote_files;
+  result<void> write(const trust::folder& to, const kept_files& names, const newest_revision& r,
+                     const host::graph_text& graph) const;
+  result<std::optional<newest_revision>> read_number(const kept_files& names) const;
+  result<host::graph_text> read_graph(const std::string& file) const;
 
   std::string out_, dir_;
 };

@@ -38,21 +38,48 @@ run_history::run_history(const run_options& o, const loaded_graph& loaded)
       file_(read_given(o.graph, loaded.includes)),
       begins_{1, loaded.graph->hash, loaded.graph->hash} {}
 
-result<std::unique_ptr<run_history>> run_history::begin(const run_options& o,
-                                                        loaded_graph& loaded) {
+/// What this host had agreed to is the newest revision, or was called off: the others know.
+result<void> run_history::settle_vote(newest_revision& left, const ask_others& ask) {
+  const auto vote = kept_.vote();
+  if (!vote) {
+    warn(fail(vote));
+    return {};
+  }
+  if (!*vote) return {};
+  const auto& number = (*vote)->number;
+  if (number.first_hash != left.first_hash || number.revision != left.revision + 1) {
+    kept_.forget_vote();  // of another run
+    return {};
+  }
+  const auto decided = ask(number.revision, number.hash);
+  if (!decided) return fail(decided);
+  if (!*decided) {
+    kept_.forget_vote();
+    return {};
+  }
+  HOCKET_TRY(kept_.keep(number, (*vote)->graph));
+  warn(kept_.note({number.revision, utc_now(), "committed", number.hash, (*vote)->graph.file,
+                   "decided while this host was down", ""}));
+  left = number;
+  return {};
+}
+
+result<std::unique_ptr<run_history>> run_history::begin(const run_options& o, loaded_graph& loaded,
+                                                        const ask_others& ask) {
   std::unique_ptr<run_history> made(new run_history(o, loaded));
   // Virtual time gives the same every time: what an earlier run left has no say in it.
-  const auto found = o.virtual_time || o.from_file
-                         ? result<std::optional<newest_revision>>(std::nullopt)
-                         : made->kept_.newest();
+  auto found = o.virtual_time || o.from_file ? result<std::optional<newest_revision>>(std::nullopt)
+                                             : made->kept_.newest();
   if (!found) {
     say(stderr, "warning: {}; beginning with the file {} [{}]\n", found.error().message, o.graph,
         found.error().code);
     return made;
   }
-  const auto& left = *found;
-  if (!left || left->revision < 2) return made;
+  auto& left = *found;
   const auto& given = loaded.graph->hash;
+  if (left && (given == left->hash || given == left->first_hash))
+    HOCKET_TRY(made->settle_vote(*left, ask));
+  if (!left || left->revision < 2) return made;
   if (given != left->hash && given != left->first_hash) {
     say(stderr,
         "note: the run in {} was killed with revision {} of a graph that {} is not, or is no "
@@ -92,6 +119,9 @@ void run_history::began() {
 void run_history::follow(rewire::options& how) {
   how.revision = begins_.revision;
   now_ = {begins_, file_};
+  how.voted = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
+    warn(kept_.keep_vote({out.revision, out.hash_after, begins_.first_hash}, asked.graph));
+  };
   how.decided = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
     was_ = std::exchange(now_, {{out.revision, out.hash_after, begins_.first_hash}, asked.graph});
     warn(kept_.keep(now_.number, now_.graph));
@@ -103,6 +133,7 @@ void run_history::follow(rewire::options& how) {
       warn(kept_.keep(now_.number, now_.graph));
     }
     was_.reset();
+    kept_.forget_vote();
     warn(kept_.note({out.revision, utc_now(), std::string(to_string(out.state)), out.hash_after,
                      asked.graph.file, out.why, rewire::to_json(out)}));
   };

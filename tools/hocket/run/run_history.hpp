@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,9 +19,14 @@ namespace hocket::cli {
 /// failed, goes on with its newest revision, as long as the file means what it meant then.
 class run_history {
  public:
-  /// `loaded` becomes the kept revision where the run is to go on with that; said on stderr.
-  /// Errors: apply.no_revision, apply.bad_graph (it cannot be read any more).
-  static result<std::unique_ptr<run_history>> begin(const run_options& o, loaded_graph& loaded);
+  /// Whether the other hosts' run has, or is about to have, the graph of this hash.
+  using ask_others = std::function<result<bool>(int revision, const std::string& hash)>;
+
+  /// `loaded` becomes the kept revision where the run is to go on with that; said on stderr. `ask` is
+  /// called where this host was killed with an open vote.
+  /// Errors: apply.no_revision, apply.bad_graph (it cannot be read any more), those of `ask`.
+  static result<std::unique_ptr<run_history>> begin(const run_options& o, loaded_graph& loaded,
+                                                    const ask_others& ask);
 
   int revision() const { return begins_.revision; }
   /// The run is about to start: from here on its rewires are kept. What cannot be written is warned of.
@@ -31,6 +37,7 @@ class run_history {
 
  private:
   run_history(const run_options& o, const loaded_graph& loaded);
+  result<void> settle_vote(newest_revision& left, const ask_others& ask);
 
   revisions kept_;
   host::graph_text file_;  ///< as given
