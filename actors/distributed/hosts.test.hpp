@@ -10,7 +10,7 @@
 #include "actors/distributed/fwd.hpp"
 #include "actors/start_run.hpp"
 #include "actors/distributed/fake_network.test.hpp"
-#include "actors/host/run_plan.test.hpp"
+#include "actors/host/run/run_plan.test.hpp"
 #include "graph/spec/replicas.hpp"
 
 namespace hocket::distributed {

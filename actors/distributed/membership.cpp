@@ -40,12 +40,12 @@ void membership::on(const std::string& peer, const wire::start_sources& m) {
 }
 
 void membership::on(const std::string& peer, const wire::begin_ending&) {
-  if (is_leader(peer)) run_.begin_ending();
+  if (is_leader(peer)) run_.end.begin_ending();
 }
 
 void membership::on(const std::string& peer, const wire::close_next& m) {
   if (!is_leader(peer)) return;
-  if (const auto c = run_.next_to_close()) c->request_close(m.force);
+  if (const auto c = run_.end.next_to_close()) c->request_close(m.force);
 }
 
 void membership::on(const std::string& peer, const wire::finish_run&) {
@@ -70,7 +70,7 @@ void membership::interrupted(session_id session, epoch_number epoch,
       wire::epoch_raised{session, epoch, by ? run_.graph().actors[*by].name : std::string()}};
   for (const auto& p : local_.peers) {
     if (links_.send_message(p, m) || !run_.is_virtual()) continue;
-    return run_.stop(end_reason::failed, "host " + p + " takes no more messages");
+    return run_.end.stop(end_reason::failed, "host " + p + " takes no more messages");
   }
 }
 
@@ -89,17 +89,19 @@ bool membership::may_stop(const std::string& peer, const std::string& why) {
                   [&](const plan_host& h) { return h.name == peer && h.rewires; }))
     return true;
   trust::note_refusal({"host " + peer, "stop the run", why, "`rewires: true` is not its"});
-  run_.event("", "stop_refused",
-             fmt::format("host {} may not stop the run: `rewires: true` under `hosts:` names those "
-                         "that may",
-                         peer));
+  run_.observers.event(
+      "", "stop_refused",
+      fmt::format("host {} may not stop the run: `rewires: true` under `hosts:` names those "
+                  "that may",
+                  peer));
   return false;
 }
 
 void membership::on(const std::string& peer, const wire::stop_run& m) {
   if (!may_stop(peer, m.detail)) return;
-  run_.stop(m.reason == wire::end_reason::failed ? end_reason::failed : end_reason::stopped,
-            fmt::format("host {}{}{}", peer, m.detail.empty() ? " stops" : ": ", m.detail), true);
+  run_.end.stop(m.reason == wire::end_reason::failed ? end_reason::failed : end_reason::stopped,
+                fmt::format("host {}{}{}", peer, m.detail.empty() ? " stops" : ": ", m.detail),
+                true);
 }
 
 // ---------------------------------------------------------------------------- arrivals
@@ -135,11 +137,11 @@ bool membership::may_interrupt(const std::string& peer, const wire::epoch_raised
   const bool own = m.actor.empty() || std::any_of(actors.begin(), actors.end(), [&](const auto& a) {
                      return a.name == m.actor && a.host == peer;
                    });
-  const auto session = run_.find_session(m.session);
+  const auto session = run_.topology.find_session(m.session);
   if (own && (!session || m.epoch <= session->epoch.load() + ahead_max)) return true;
-  run_.event("", "message_refused",
-             fmt::format("host {} raises an epoch {}", peer,
-                         own ? "far ahead of its time" : "in another host's name"));
+  run_.observers.event("", "message_refused",
+                       fmt::format("host {} raises an epoch {}", peer,
+                                   own ? "far ahead of its time" : "in another host's name"));
   return false;
 }
 
@@ -153,7 +155,7 @@ void membership::control_arrived(const std::string& peer, const host_message& m)
         } else if constexpr (std::is_same_v<kind, wire::epoch_raised>) {
           if (!may_interrupt(peer, event)) return;
           if (run_.is_virtual()) return accept(peer, {0, {}, m});
-          run_.interrupt_elsewhere(event.session, event.epoch, event.actor);
+          run_.interrupts.raised_elsewhere(event.session, event.epoch, event.actor);
         } else if constexpr (requires { event.number; }) {  // of a rewire
           if (on_rewire_message) on_rewire_message(peer, m.event);
         } else if (!run_.is_virtual()) {
@@ -170,16 +172,17 @@ void membership::room_again(std::uint32_t link) { links_.room_again(link); }
 void membership::gap(std::uint32_t link, session_id session, std::uint64_t from_seq,
                      std::uint64_t to_seq) {
   const auto* known = links_.find(link);
-  run_.event("", "gap",
-             fmt::format("{}: packets {} to {} of session {}", known != nullptr ? known->name : "?",
-                         from_seq, to_seq, static_cast<std::uint64_t>(session)));
+  run_.observers.event(
+      "", "gap",
+      fmt::format("{}: packets {} to {} of session {}", known != nullptr ? known->name : "?",
+                  from_seq, to_seq, static_cast<std::uint64_t>(session)));
 }
 
 void membership::peer_changed(const std::string& peer, peer_state s, const std::string& reason,
                               bool restarted) {
   if (!peers_.contains(peer)) return;
-  run_.event("", fmt::format("host_{}", wire::to_string(s)),
-             reason.empty() ? peer : fmt::format("{}: {}", peer, reason));
+  run_.observers.event("", fmt::format("host_{}", wire::to_string(s)),
+                       reason.empty() ? peer : fmt::format("{}: {}", peer, reason));
   bool was_lost = false, started = false, over = false;
   {
     std::lock_guard lock(mutex_);
@@ -200,10 +203,10 @@ void membership::peer_changed(const std::string& peer, peer_state s, const std::
   if (s == peer_state::lost || anew) do_not_wait_for(peer);
   if (anew) run_.requests.host_gone(peer);
   if (s == peer_state::refused && !started)
-    return run_.stop(end_reason::failed, fmt::format("host {}: {}", peer, reason));
+    return run_.end.stop(end_reason::failed, fmt::format("host {}: {}", peer, reason));
   if (s == peer_state::lost && started) {
-    if (run_.is_virtual() && !run_.all_closed())
-      return run_.stop(
+    if (run_.is_virtual() && !run_.end.all_closed())
+      return run_.end.stop(
           end_reason::failed,
           fmt::format("host {} is lost, and virtual time cannot go on: {}", peer, reason), true);
     links_.notify_receivers(peer, control::kind::input_lost, reason);

@@ -17,7 +17,7 @@
 
 #include "actors/distributed/remote_links.hpp"
 #include "actors/host/peer_hosts.hpp"
-#include "actors/host/graph_run.hpp"
+#include "actors/host/run/graph_run.hpp"
 
 namespace hocket::distributed {
 
@@ -82,7 +82,7 @@ class membership final : public peer_hosts, public wire::node_events {
  private:
   /// What the others agreed on: conversations and the monotonic time of stream time zero.
   struct run_start {
-    std::vector<graph_run::session_start> sessions;
+    std::vector<session_start> sessions;
     std::string from;           ///< leader that came back: the host that said so, by its clock
     std::int64_t began_ns = 0;  ///< 0: not yet
   };
@@ -109,7 +109,7 @@ class membership final : public peer_hosts, public wire::node_events {
   void lead();
   void follow();
   bool wait_until(const std::function<bool()>& holds);
-  bool open(const std::vector<graph_run::session_start>& sessions);
+  bool open(const std::vector<session_start>& sessions);
   void start(std::int64_t began_ns);
   void abort();
   void greet_leader();

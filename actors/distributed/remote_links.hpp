@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/host/actor_cell.hpp"
+#include "actors/host/actor/actor_cell.hpp"
 #include "actors/distributed/early_messages.hpp"
 #include "actors/distributed/fwd.hpp"
 #include "actors/distributed/options.hpp"

@@ -27,10 +27,11 @@ bool remote_links::deliver(received&& a) {
     }
   }
   if (refused == 1 || (refused > 0 && refused % early_messages::messages_max == 0))
-    run_.event("", "early_message_refused",
-               fmt::format("{}: the hosts speak of more than {} streams before this one takes "
-                           "part; {} messages refused",
-                           h->what.name, early_messages::messages_max, refused));
+    run_.observers.event(
+        "", "early_message_refused",
+        fmt::format("{}: the hosts speak of more than {} streams before this one takes "
+                    "part; {} messages refused",
+                    h->what.name, early_messages::messages_max, refused));
   return true;
 }
 
@@ -68,7 +69,7 @@ void remote_links::deliver_packet(half& h, packet&& p) {
     }
   }
   if (!to.to) {
-    run_.count_undeliverable(h.what.link, why);
+    run_.accounts.count_undeliverable(h.what.link, why);
     wire_->consumed(h.what.wire_id, 1);
     return;
   }

@@ -45,7 +45,7 @@ void remote_links::notify_unsendable(half& h) {
     std::lock_guard lock(h.mutex);
     if (h.unsendable == 0 || std::exchange(h.unsendable_told, true)) return;
   }
-  run_.event("", "unfit_packet", h.what.name);
+  run_.observers.event("", "unfit_packet", h.what.name);
 }
 
 std::optional<writable_buffer> remote_links::allocate(const actor_cell& sender,
@@ -91,8 +91,8 @@ void remote_links::send_message_or_stop(half& h, wire::host_message m) {
     if (send_message(h.what.peer, std::move(m))) return;
   }
   if (run_.is_virtual())
-    run_.stop(end_reason::failed,
-              "host " + h.what.peer + " takes no more messages about " + h.what.name);
+    run_.end.stop(end_reason::failed,
+                  "host " + h.what.peer + " takes no more messages about " + h.what.name);
 }
 
 void remote_links::repeat_ends(const std::string& peer) {

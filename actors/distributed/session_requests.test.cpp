@@ -1,6 +1,6 @@
 // Conversations that a component opens where several hosts run one plan.
 #include "actors/distributed/hosts.test.hpp"
-#include "actors/host/gateway.test.hpp"
+#include "actors/host/run/gateway.test.hpp"
 
 using namespace hocket;
 using namespace hocket::distributed;

@@ -9,7 +9,7 @@ namespace hocket::distributed {
 void membership::tell(const std::string& peer, wire::host_event event) {
   if (!run_.is_virtual()) return send(peer, std::move(event));
   if (links_.send_message(peer, {std::move(event)})) return;
-  run_.stop(end_reason::failed, "host " + peer + " takes no more messages");
+  run_.end.stop(end_reason::failed, "host " + peer + " takes no more messages");
 }
 
 void membership::tell_all(const wire::host_event& event) {
@@ -88,7 +88,7 @@ void membership::on(const std::string& peer, const wire::session_answer& m) {
     }
   }
   if (!told) {  // refused meanwhile: nobody else would end it
-    if (m.session != session_id::none) run_.close_session(m.session);
+    if (m.session != session_id::none) run_.sessions.close(m.session);
     return;
   }
   if (m.session == session_id::none)
@@ -115,7 +115,7 @@ void membership::prepare_session(const wire::session_open& m) {
 }
 
 void membership::on(const std::string& peer, const wire::session_start& m) {
-  if (is_leader(peer)) run_.start_session(m.session);
+  if (is_leader(peer)) run_.sessions.start(m.session);
 }
 
 // ---------------------------------------------------------------------------- all
@@ -130,7 +130,7 @@ void membership::on(const std::string&, const wire::session_close& m) {
       return;
     }
   }
-  run_.close_session(m.session, true);
+  run_.sessions.close(m.session, true);
 }
 
 void membership::take_early_sessions() {
@@ -140,7 +140,7 @@ void membership::take_early_sessions() {
     lock.unlock();
     if (const auto* open = std::get_if<wire::session_open>(&e)) prepare_session(*open);
     if (const auto* close = std::get_if<wire::session_close>(&e))
-      run_.close_session(close->session, true);
+      run_.sessions.close(close->session, true);
     lock.lock();
     // Not before: what comes meanwhile waits behind it.
     early_sessions_.pop_front();

@@ -45,8 +45,8 @@ void membership::take_part() {
 /// False where the run was stopped meanwhile.
 bool membership::wait_until(const std::function<bool()>& holds) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return run_.stopping() || holds(); });
-  return !run_.stopping();
+  changed_.wait(lock, [&] { return run_.end.stopping() || holds(); });
+  return !run_.end.stopping();
 }
 
 void membership::stop_waiting() {
@@ -55,31 +55,31 @@ void membership::stop_waiting() {
 }
 
 void membership::abort() {
-  run_.close_all_opened();
+  run_.sessions.close_all_opened();
   links_.wire().flush(500);
-  run_.finish();
+  run_.end.finish();
 }
 
-bool membership::open(const std::vector<graph_run::session_start>& sessions) {
-  auto opened = run_.open_all(sessions);
-  if (!opened) run_.stop(end_reason::failed, opened.error().message);
+bool membership::open(const std::vector<session_start>& sessions) {
+  auto opened = run_.sessions.open_all(sessions);
+  if (!opened) run_.end.stop(end_reason::failed, opened.error().message);
   return opened.has_value();
 }
 
 void membership::lead() {
-  run_.event("", "waiting", fmt::format("for {}", fmt::join(local_.peers, ", ")));
+  run_.observers.event("", "waiting", fmt::format("for {}", fmt::join(local_.peers, ", ")));
   const auto all_there = [this] {
     return std::all_of(peers_.begin(), peers_.end(),
                        [](const auto& o) { return o.second.greeted && !o.second.lost; });
   };
   if (!wait_until(all_there)) return abort();
-  std::vector<graph_run::session_start> sessions;
+  std::vector<session_start> sessions;
   std::vector<std::string> tell;
   bool running = false;
   {
     std::lock_guard lock(mutex_);
     running = run_start_.has_value();
-    if (!running) run_start_ = run_start{run_.first_sessions(), "", 0};
+    if (!running) run_start_ = run_start{run_.sessions.first(), "", 0};
     sessions = run_start_->sessions;
     opening_ = true;
     for (auto& [name, o] : peers_)
@@ -110,7 +110,7 @@ void membership::lead() {
 }
 
 void membership::follow() {
-  run_.event("", "waiting", fmt::format("for {}", local_.leader));
+  run_.observers.event("", "waiting", fmt::format("for {}", local_.leader));
   if (!wait_until([&] { return run_start_.has_value(); })) return abort();
   run_start run_start;
   {
@@ -177,14 +177,14 @@ void membership::greet_leader() {
     if (started_) m.running = wire::run_state{run_start_->began_ns, {}};
   }
   if (m.running)
-    for (const auto id : run_.open_sessions())
-      if (const auto s = run_.find_session(id))
+    for (const auto id : run_.topology.open_sessions())
+      if (const auto s = run_.topology.find_session(id))
         m.running->sessions.push_back({id, s->epoch.load()});
   send(local_.leader, std::move(m));
 }
 
 void membership::send_run_start(const std::string& peer) {
-  std::vector<graph_run::session_start> sessions;
+  std::vector<session_start> sessions;
   wire::open_actors m;
   bool started = false;
   {
@@ -194,7 +194,7 @@ void membership::send_run_start(const std::string& peer) {
     started = started_;
   }
   for (const auto& s : sessions) {
-    const auto now = run_.find_session(s.id);
+    const auto now = run_.topology.find_session(s.id);
     if (started && (!now || now->closing.load())) continue;
     m.run.sessions.push_back({s.id, now ? now->epoch.load() : s.epoch});
   }
@@ -206,7 +206,7 @@ void membership::on(const std::string& peer, const wire::host_present& m) {
   if (m.virtual_time != run_.is_virtual() && !may_stop(peer, "it runs in another kind of time"))
     return;
   if (m.virtual_time != run_.is_virtual())
-    return run_.stop(
+    return run_.end.stop(
         end_reason::failed,
         fmt::format("`{}` runs in {} time and `{}` in {} time: start both the same way",
                     local_.host, run_.is_virtual() ? "virtual" : "real", peer,

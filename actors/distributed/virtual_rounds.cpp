@@ -16,19 +16,19 @@ constexpr std::int64_t settle_ms = 300;  ///< as in one process
 wire::host_report membership::report_now(std::int64_t now_ns) {
   wire::host_report r;
   r.round = round_;
-  r.sources_open = static_cast<std::uint32_t>(run_.sources_open());
-  r.all_closed = run_.all_closed();
-  if (const auto c = run_.next_to_close())
+  r.sources_open = static_cast<std::uint32_t>(run_.end.sources_open());
+  r.all_closed = run_.end.all_closed();
+  if (const auto c = run_.end.next_to_close())
     r.next_to_close = {static_cast<std::uint32_t>(run_.layout().rank[c->actor()]), c->session()};
   r.sent = to_message(links_.sent());
   if (run_.is_virtual()) {
     r.active_timers = run_.timer.has_active();
-    r.open_work = run_.has_open_micro_turn() || run_.anyone_has_pending_work();
+    r.open_work = run_.end.has_open_micro_turn() || run_.end.anyone_has_pending_work();
     if (const auto next = run_.timer.next()) r.next_timer = {next->first, next->second};
     return r;
   }
   r.wire_busy = links_.anything_under_way();
-  r.idle_ms = run_.count_idle_ns(now_ns) / 1'000'000;
+  r.idle_ms = run_.end.count_idle_ns(now_ns) / 1'000'000;
   return r;
 }
 
@@ -62,14 +62,15 @@ void membership::on(const std::string& peer, const wire::host_report& m) {
 void membership::check() {
   const auto now_ns = monotonic_ns();
   finish_when_told(now_ns);
-  if (run_.is_virtual() || !run_.started.load() || run_.finished()) return;
+  if (run_.is_virtual() || !run_.started.load() || run_.end.finished()) return;
   follow_clock(now_ns);
   const auto drain_ns = static_cast<std::int64_t>(run_.options.drain_limit_s * 1e9);
-  if (const auto at = run_.stop_at_ns(); at != 0 && now_ns - at > drain_ns && !run_.all_closed())
-    run_.close_next(true);
-  if (run_.ending()) run_.close_endless_loop(now_ns);
+  if (const auto at = run_.end.stop_at_ns();
+      at != 0 && now_ns - at > drain_ns && !run_.end.all_closed())
+    run_.end.close_next(true);
+  if (run_.end.ending()) run_.end.close_endless_loop(now_ns);
   if (now_ns < next_report_ns_) {
-    if (run_.ending()) run_.count_idle_ns(now_ns);
+    if (run_.end.ending()) run_.end.count_idle_ns(now_ns);
     return;
   }
   next_report_ns_ = now_ns + 20'000'000;
@@ -112,12 +113,12 @@ void membership::lead_end(std::int64_t now_ns) {
   const auto every = [&](auto holds) {
     return std::all_of(all.begin(), all.end(), [&](const auto& r) { return holds(r.second); });
   };
-  if (!run_.ending() || !end_sent_) {
+  if (!run_.end.ending() || !end_sent_) {
     if (!every([](const auto& r) { return r.sources_open == 0; })) return;
-    if (!run_.ends_by_itself() && !run_.stopping()) return;
+    if (!run_.end.ends_by_itself() && !run_.end.stopping()) return;
     end_sent_ = true;
     send_all(wire::begin_ending{});
-    return run_.begin_ending();
+    return run_.end.begin_ending();
   }
   if (every([](const auto& r) { return r.all_closed; })) {
     send_all(wire::finish_run{});
@@ -147,7 +148,7 @@ void membership::close_next(std::size_t host, const wire::host_report& r) {
       closed_again_ * settle_ms > static_cast<std::int64_t>(run_.options.drain_limit_s * 1e3);
   const auto& name = local_.whole.hosts[host].name;
   if (name != local_.host) return send(name, wire::close_next{force});
-  run_.close_next(force);
+  run_.end.close_next(force);
 }
 
 void membership::finish_when_told(std::int64_t now_ns) {
@@ -157,19 +158,19 @@ void membership::finish_when_told(std::int64_t now_ns) {
     if (finished_) return;
     if (!run_.started.load()) return;  // join() ends it
     told = finish_wanted_;
-    if (!told && run_.all_closed()) {
+    if (!told && run_.end.all_closed()) {
       // No host may be left that says so.
       const auto leader = peers_.find(local_.leader);
       const bool alone = leader != peers_.end() && leader->second.lost;
       if (closed_since_ns_ == 0) closed_since_ns_ = now_ns;
       const auto limit_ns = static_cast<std::int64_t>(run_.options.drain_limit_s * 1e9);
-      told = alone || (run_.stopping() && now_ns - closed_since_ns_ > 2 * limit_ns);
+      told = alone || (run_.end.stopping() && now_ns - closed_since_ns_ > 2 * limit_ns);
     }
-    if (!told || !run_.all_closed()) return;
+    if (!told || !run_.end.all_closed()) return;
     finished_ = true;
   }
   links_.wire().flush(2000);
-  run_.finish();
+  run_.end.finish();
 }
 
 // ---------------------------------------------------------------------------- virtual time
@@ -186,7 +187,7 @@ bool membership::idle_virtual() {
 }
 
 void membership::report_round() {
-  const auto activity = run_.activity.load();
+  const auto activity = run_.activity.scheduled.load();
   {
     std::lock_guard lock(mutex_);
     // Something came from outside (a stop, a thread of an actor): the leader must look again.
@@ -255,13 +256,13 @@ wire::round_order membership::next_round(
     return o;
   }
   const bool sources = any([](const auto& r) { return r.sources_open > 0; });
-  if (!end_sent_ && !sources && (run_.ends_by_itself() || run_.stopping())) {
+  if (!end_sent_ && !sources && (run_.end.ends_by_itself() || run_.end.stopping())) {
     end_sent_ = true;
     return go(wire::round_action::end);
   }
   const bool active = any([](const auto& r) { return r.active_timers; });
   const bool tells = any([](const auto& r) { return r.open_work; });
-  const bool overdue = run_.overdue_virtual();
+  const bool overdue = run_.end.overdue_virtual();
   std::optional<wire::timer_due> due;
   std::optional<std::pair<wire::close_candidate, std::size_t>> first;
   for (const auto& [host, r] : all) {
@@ -270,7 +271,7 @@ wire::round_order membership::next_round(
     const std::pair candidate(*r.next_to_close, host);
     if (!first || candidate < *first) first = candidate;
   }
-  const bool ending = end_sent_ || run_.ending();
+  const bool ending = end_sent_ || run_.end.ending();
   if (first) o.closing_host = static_cast<std::uint32_t>(first->second);
   if (ending && first && (overdue || !(active || tells)))
     return go(overdue ? wire::round_action::force : wire::round_action::close);
@@ -326,14 +327,14 @@ void membership::run_round(const wire::round_order& o, std::vector<waiting> item
       continue;
     }
     if (const auto* m = std::get_if<wire::epoch_raised>(&a.message.event))
-      run_.interrupt_elsewhere(m->session, m->epoch, m->actor);
+      run_.interrupts.raised_elsewhere(m->session, m->epoch, m->actor);
     else if (is_about_session(a.message.event))
       take_in(local_.whole.hosts[from.host].name, a.message.event);
   }
-  if (o.action == wire::round_action::end) run_.begin_ending();
+  if (o.action == wire::round_action::end) run_.end.begin_ending();
   const bool ours = o.closing_host == static_cast<std::uint32_t>(host_index(local_.host));
   if (ours && (o.action == wire::round_action::close || o.action == wire::round_action::force))
-    if (const auto c = run_.next_to_close())
+    if (const auto c = run_.end.next_to_close())
       c->request_close(o.action == wire::round_action::force);
   std::lock_guard lock(mutex_);
   round_ = o.round;

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "actors/host/link_end.hpp"
+#include "actors/host/actor/link_end.hpp"
 #include "actors/host/status.hpp"
 #include "graph/contract/writable_buffer.hpp"
 

@@ -123,4 +123,21 @@ void layout::find_responders(const plan& graph, const std::vector<std::vector<bo
          pick([&](std::size_t a) { return graph.actors[a].type->info.source; }));
 }
 
+queue_setup setup_of(const plan_revision& by, std::size_t l, session_id id,
+                     const std::shared_ptr<actor_cell>& sender) {
+  const auto& link = by.graph.links[l];
+  const auto& whole = by.local.whole.links[l];
+  queue_setup q;
+  q.link = l;
+  q.port = link.to_port;
+  q.spec = link.queue;
+  q.back_edge = link.back_edge;
+  q.lets_sender_go = whole.back_edge;
+  q.policy = by.local.whole.actors[whole.to].policy;
+  q.session = id;
+  q.grid = by.graph.grid;
+  q.sender = sender;
+  return q;
+}
+
 }  // namespace hocket::host

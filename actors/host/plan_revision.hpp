@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "actors/host/budget.hpp"
+#include "actors/host/actor/input_queue.hpp"
 #include "actors/host/plan_view.hpp"
 #include "graph/spec/partition.hpp"
 
@@ -48,5 +50,9 @@ struct plan_revision {
   const plan_view view;
   mutable budget_check budgets;
 };
+
+/// What the queue of a link of this plan is made with, for one session.
+queue_setup setup_of(const plan_revision& by, std::size_t link, session_id id,
+                     const std::shared_ptr<actor_cell>& sender);
 
 }  // namespace hocket::host

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "actors/host/observer.hpp"
-#include "actors/host/send.hpp"
+#include "actors/host/actor/send.hpp"
 
 namespace hocket::observe {
 

@@ -10,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "actors/host/run_plan.test.hpp"
+#include "actors/host/run/run_plan.test.hpp"
 #include "actors/host/socket_file.hpp"
 #include "actors/observe/packet_text.hpp"
 #include "actors/start_run.hpp"

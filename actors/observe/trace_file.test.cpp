@@ -11,7 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "actors/host/run_plan.test.hpp"
+#include "actors/host/run/run_plan.test.hpp"
 
 using namespace hocket;
 using namespace hocket::observe;

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/clone_config.hpp"
+#include "actors/host/actor/clone_config.hpp"
 #include "actors/host/plan_view.hpp"
 #include "actors/replay/names.hpp"
 #include "actors/replay/packet_store.hpp"

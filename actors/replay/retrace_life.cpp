@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/check_packet.hpp"
+#include "actors/host/actor/check_packet.hpp"
 
 namespace hocket::replay {
 

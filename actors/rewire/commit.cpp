@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/actor_cell.hpp"
+#include "actors/host/actor/cell_change.hpp"
 #include "actors/rewire/rewirer.hpp"
-#include "actors/host/graph_run.hpp"
-#include "actors/host/topology_edit.hpp"
+#include "actors/host/run/graph_run.hpp"
+#include "actors/host/run/topology.hpp"
 #include "graph/spec/replicas.hpp"
 
 namespace hocket::rewire {
@@ -36,7 +36,7 @@ struct rewirer::transition {
 };
 
 void rewirer::commit(change& c) {
-  if (run_.ending() || run_.stopping())
+  if (run_.end.ending() || run_.end.stopping())
     return fail(c, "rewire.run-ended", "the run is about to end");
   transition s{run_.current(), *c.target, {session_id::none}, {}, {}, {}, {}, {}};
   {
@@ -51,15 +51,15 @@ void rewirer::commit(change& c) {
   at_ = c.at;
   c.out.at = c.at;
   c.out.revision = number_of(c);
-  run_.notify_rewired({s.next.graph, s.next.local.whole, c.wanted, c.out.revision, c.at});
+  run_.observers.rewired({s.next.graph, s.next.local.whole, c.wanted, c.out.revision, c.at});
   for (const auto& one : s.old) {
-    if (s.stays(*one)) one->adjust(s.next.graph.actors[one->actor()]);
+    if (s.stays(*one)) cell_change(*one).adjust(s.next.graph.actors[one->actor()]);
     reroute(c, s, *one);
   }
   drain_old_queues(c, s);
   for (const auto& [end, r] : s.link_ends)
     if (end.first < c.what.links.size() && c.what.links[end.first] == link_fate::requeued)
-      r.to->set_policy(*r.queue, s.next.graph.links[end.first].queue);
+      cell_change(*r.to).set_policy(*r.queue, s.next.graph.links[end.first].queue);
 
   retire_old(c, s);
   if (links_) {
@@ -67,12 +67,12 @@ void rewirer::commit(change& c) {
     links_->activate_new();
   }
   set_limits(c, s);
-  run_.schedule_boundary(s.next.graph.grid.index_of(c.at));
+  run_.turns.schedule_boundary(s.next.graph.grid.index_of(c.at));
   c.out.state = rewire_state::committed;
   revision_.store(c.out.revision);
   if (links_) links_->set_graph(c.out.hash_after, c.out.revision);
   report_packets(c, s);
-  run_.event(
+  run_.observers.event(
       "", "rewired",
       fmt::format("revision {} at {:.3f} s: {}", c.out.revision, c.at.seconds(), c.out.hash_after));
   run_.notify_loop();
@@ -93,7 +93,7 @@ void rewirer::retire_old(change& c, transition& s) {
   for (const auto& one : s.old) {
     if (s.stays(*one)) continue;
     const auto replacement = s.cell_at(one->actor(), one->session());
-    one->retire(replacement != nullptr, c.at);
+    cell_change(*one).retire(replacement != nullptr, c.at);
     // It may have ended by itself before it knew.
     if (one->is_over()) retired(*one);
   }
@@ -156,10 +156,10 @@ void rewirer::take_places(topology_edit& edit, change& c, transition& s) {
       if (!replacement) {  // of a conversation that came meanwhile, or one that cannot open beside the old
         replacement = std::make_shared<actor_cell>(run_.shared_from_this(), s.next, a, id);
         run_.executor->attach(*replacement);
-        replacement->prepare(whose.get(), c.at);
+        cell_change(*replacement).prepare(whose.get(), c.at);
       }
       if (auto* end = replacement->remote()) end->attached(replacement);
-      replacement->take_place();
+      cell_change(*replacement).take_place();
       s.places[{a, id}] = replacement;
       s.replacements.emplace_back(replacement, whose);
       edit.add(replacement);
@@ -181,12 +181,12 @@ void rewirer::connect_queues(topology_edit&, change&, transition& s) {
       const auto to = s.cell_at(link.to, id);
       if (!from || !to || (id == session_id::none && !(from->is_shared() && to->is_shared())))
         continue;
-      auto queue = to->queue_of(l, id);
+      auto queue = cell_change(*to).queue_of(l, id);
       if (!queue) {
         // Until the old sender has gone, it is the one that is stopped by a full queue.
         const auto it = before.find(from.get());
         const auto sender = it != before.end() && it->second ? it->second : from;
-        queue = to->add_queue(run_.setup_of(s.next, l, id, sender));
+        queue = to->add_queue(setup_of(s.next, l, id, sender));
       }
       s.link_ends[{l, id}] = {to, std::move(queue)};
     }
@@ -210,7 +210,7 @@ void rewirer::connect_outputs(topology_edit& edit, change&, transition& s) {
       if (replacement->role() == actor_role::remote_receiver)
         for (const auto& r : out->link_ends[0])
           replacement->remote()->link_added(*replacement, id, r);
-      replacement->add_outputs(std::move(out));
+      replacement->outputs().add(std::move(out), !replacement->is_shared());
     }
   }
 }
@@ -220,7 +220,7 @@ void rewirer::connect_outputs(topology_edit& edit, change&, transition& s) {
 void rewirer::reroute(change&, transition& s, actor_cell& sender) {
   const bool stays = s.stays(sender);
   for (const auto id : s.sessions) {
-    const auto old = sender.link_ends_of(id);
+    const auto old = sender.outputs().links_of(id);
     if (old.empty()) continue;
     std::vector<std::vector<link_end>> link_ends(old.size());
     std::vector<std::pair<link_end, link_end>> moves;
@@ -240,18 +240,18 @@ void rewirer::reroute(change&, transition& s, actor_cell& sender) {
     }
     const auto move = [&] {
       for (auto& [was, is] : moves) {
-        const auto still = run_.hold_handovers();
-        auto state = was.to->export_state(*was.queue);
+        const auto still = run_.accounts.freeze();
+        auto state = cell_change(*was.to).export_state(*was.queue);
         s.handed_over[was.queue->setup().link] += state.items.size();
-        is.to->import_state(*is.queue, std::move(state));
+        cell_change(*is.to).import_state(*is.queue, std::move(state));
       }
     };
     if (sender.role() == actor_role::remote_receiver && !moves.empty()) {
       // What comes off the wire goes through the remote links, not through the cell.
       sender.remote()->rerouted(sender, id, moves.front().second, move);
-      sender.reroute(id, std::move(link_ends), [] {});
+      cell_change(sender).reroute(id, std::move(link_ends), [] {});
     } else {
-      sender.reroute(id, std::move(link_ends), move);
+      cell_change(sender).reroute(id, std::move(link_ends), move);
     }
   }
 }
@@ -259,16 +259,17 @@ void rewirer::reroute(change&, transition& s, actor_cell& sender) {
 void rewirer::drain_old_queues(change&, transition& s) {
   for (const auto& one : s.old) {
     const bool stays = s.stays(*one);
-    for (const auto& q : one->all_queues()) {
+    for (const auto& q : cell_change(*one).all_queues()) {
       if (q->draining || q->removed) continue;
       const auto l = q->setup().link;
       if (s.runs(l)) {
-        if (!stays) one->drain_and_remove(*q, true);  // its replacement has what was in it
+        if (!stays)
+          cell_change(*one).drain_and_remove(*q, true);  // its replacement has what was in it
         continue;
       }
       // What a retiring sender still emits is waited for.
-      const auto sender = one->sender_of(*q);
-      one->drain_and_remove(*q, !sender || s.stays(*sender) || sender->is_over());
+      const auto sender = cell_change(*one).sender_of(*q);
+      cell_change(*one).drain_and_remove(*q, !sender || s.stays(*sender) || sender->is_over());
     }
   }
 }
@@ -277,11 +278,11 @@ void rewirer::drain_old_queues(change&, transition& s) {
 
 void rewirer::begin(const std::shared_ptr<actor_cell>& replacement,
                     const std::shared_ptr<actor_cell>& before) {
-  replacement->activate(at_,
-                        before && before->actor() == replacement->actor() ? before.get() : nullptr);
+  cell_change(*replacement)
+      .activate(at_, before && before->actor() == replacement->actor() ? before.get() : nullptr);
   if (replacement->state() == phase::fresh) replacement->request_open();
   if (replacement->is_source() && (run_.is_virtual() || !replacement->info().blocking))
-    run_.follow_source(replacement, replacement->next_until());
+    run_.turns.follow_source(replacement, replacement->next_until());
   replacement->open_gate();
 }
 
@@ -302,15 +303,15 @@ void rewirer::retired(actor_cell& c) {
 
 void rewirer::collect_books(const std::shared_ptr<actor_cell>& c) {
   {
-    const auto still = run_.hold_handovers();
+    const auto still = run_.accounts.freeze();
     topology_edit edit(run_);
-    c->collect_books(
-        [&](std::size_t link, const account& books) { run_.keep_account(link, books); });
+    cell_change(*c).collect_books(
+        [&](std::size_t link, const account& books) { run_.accounts.add(link, books); });
     edit.remove(c);
   }
   run_.executor->detach(*c);
   if (auto* end = c->remote()) end->detached(*c);
-  c->break_links();
+  c->outputs().break_links();
   std::lock_guard lock(mutex_);
   retiring_.erase(c.get());
   changed_.notify_all();
@@ -323,7 +324,7 @@ void rewirer::wait_until_settled(change& c, const snapshot& before, std::int64_t
     const auto limit = std::chrono::milliseconds(
         static_cast<std::int64_t>(run_.options.drain_limit_s * 2000) + 1000);
     const auto until = std::chrono::steady_clock::now() + limit;
-    while (!retiring_.empty() && !run_.finished() && std::chrono::steady_clock::now() < until)
+    while (!retiring_.empty() && !run_.end.finished() && std::chrono::steady_clock::now() < until)
       changed_.wait_for(lock, std::chrono::milliseconds(20));
     for (const auto& [one, pair] : retiring_)
       if (pair.first) c.out.notes.push_back(pair.first->name() + " has not closed yet");

@@ -10,7 +10,7 @@
 #include "actors/rewire/coordination.hpp"
 #include "actors/rewire/messages.hpp"
 #include "actors/rewire/rewirer.hpp"
-#include "actors/host/graph_run.hpp"
+#include "actors/host/run/graph_run.hpp"
 
 namespace hocket::rewire {
 namespace {
@@ -62,7 +62,7 @@ bool coordinator::spawn_for(const std::string& peer, std::function<void()> f) {
   return true;
 }
 
-bool coordinator::run_over() const { return closed_ || run_.stopping() || run_.finished(); }
+bool coordinator::run_over() const { return closed_ || run_.end.stopping() || run_.end.finished(); }
 
 bool coordinator::send(const std::string& to, wire::host_event event) {
   return hosts_.links().wire().send_control(to, {std::move(event)});

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "actors/distributed/membership.hpp"
-#include "actors/host/graph_run.hpp"
+#include "actors/host/run/graph_run.hpp"
 #include "actors/rewire/coordination.hpp"
 #include "actors/rewire/coordinator.hpp"
 #include "actors/rewire/messages.hpp"

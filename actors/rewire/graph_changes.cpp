@@ -1,7 +1,7 @@
 #include "actors/rewire/graph_changes.hpp"
 
 #include "actors/distributed/membership.hpp"
-#include "actors/host/graph_run.hpp"
+#include "actors/host/run/graph_run.hpp"
 
 namespace hocket::rewire {
 
@@ -45,7 +45,7 @@ result<void> graph_changes::check_options() const {
 
 void graph_changes::before_start() {
   if (const auto& planned = how_.planned_rewires; !planned.empty())
-    run_.pause_time_before(planned.front().at.ns());
+    run_.end.pause_time_before(planned.front().at.ns());
 }
 
 void graph_changes::started() {

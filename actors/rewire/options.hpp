@@ -6,7 +6,7 @@
 
 #include "actors/host/options.hpp"
 #include "actors/host/run_changes.hpp"
-#include "actors/host/send.hpp"
+#include "actors/host/actor/send.hpp"
 #include "graph/spec/plan.hpp"
 
 namespace hocket::rewire {

@@ -15,7 +15,7 @@
 #include "actors/rewire/fwd.hpp"
 #include "actors/start_run.hpp"
 #include "actors/rewire/report.hpp"
-#include "actors/host/run_plan.test.hpp"
+#include "actors/host/run/run_plan.test.hpp"
 #include "graph/contract/config.hpp"
 
 namespace hocket::rewire {

@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/actor_cell.hpp"
-#include "actors/host/graph_run.hpp"
-#include "actors/host/topology_edit.hpp"
+#include "actors/host/actor/cell_change.hpp"
+#include "actors/host/run/graph_run.hpp"
+#include "actors/host/run/topology.hpp"
 #include "graph/spec/outputs.hpp"
 
 namespace hocket::rewire {
@@ -34,7 +34,7 @@ rewirer::rewirer(graph_run& run, const options& how, distributed::remote_links* 
       links_(links),
       revision_(how.revision),
       follows_(!how.planned_rewires.empty()),
-      pause_next_ns_(graph_run::no_pause) {}
+      pause_next_ns_(shutdown::no_pause) {}
 
 void rewirer::fail(change& c, std::string code, std::string why) {
   c.out.state = rewire_state::rolled_back;
@@ -68,7 +68,7 @@ bool rewirer::may_begin(rewire_outcome& out) const {
                                               " of the last rewire still closes; "
                                               "try again when it has");
   }
-  if (run_.ending() || run_.stopping() || run_.finished())
+  if (run_.end.ending() || run_.end.stopping() || run_.end.finished())
     return refuse("rewire.not-running", "the run is about to end");
   return true;
 }
@@ -141,16 +141,16 @@ rewire_outcome rewirer::run(rewire_request request) {
 
 void rewirer::follow() {
   const auto& planned = how_.planned_rewires;
-  while (!run_.started.load() && !run_.is_virtual() && !run_.finished())
+  while (!run_.started.load() && !run_.is_virtual() && !run_.end.finished())
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   for (auto it = planned.begin(); it != planned.end(); ++it) {
-    pause_next_ns_.store(it + 1 == planned.end() ? graph_run::no_pause : (it + 1)->at.ns());
+    pause_next_ns_.store(it + 1 == planned.end() ? shutdown::no_pause : (it + 1)->at.ns());
     rewire_request request{{it->file, ""}};
     request.not_before = it->at;
     const auto out = run_one(request);
     // A refused one was not reported, and time was not let go on.
     if (out.state == rewire_state::refused && how_.rewired) how_.rewired(request, out);
-    run_.pause_time_before(pause_next_ns_.load());
+    run_.end.pause_time_before(pause_next_ns_.load());
   }
   follows_.store(false);
 }
@@ -175,7 +175,7 @@ rewire_outcome rewirer::run_one(rewire_request request) {
 void rewirer::report(change& c) {
   if (c.out.state == rewire_state::rolled_back) {
     c.out.hash_after = c.out.hash_before;
-    run_.event("", "rewire_rolled_back", c.out.why);
+    run_.observers.event("", "rewire_rolled_back", c.out.why);
   }
   if (how_.rewired) how_.rewired(c.request, c.out);
 }
@@ -210,7 +210,7 @@ timestamp rewirer::next_boundary(timestamp not_before) const {
 
 // Others first: opening a model may take seconds, and sources begin where the present is.
 void rewirer::prepare(const std::shared_ptr<change>& c) {
-  run_.event("", "rewire_prepares", c->what.next.hash);
+  run_.observers.event("", "rewire_prepares", c->what.next.hash);
   const auto began_ns = monotonic_ns();
   const auto deadline = began_ns + c->request.prepare_limit_s * std::int64_t{1'000'000'000};
   if (links_)
@@ -265,9 +265,9 @@ void rewirer::run_virtual(const std::shared_ptr<change>& c) {
       c->over = true;
       changed_.notify_all();
     });
-    run_.pause_time_before(pause_next_ns_.load());
+    run_.end.pause_time_before(pause_next_ns_.load());
   });
-  run_.event("", "rewire_prepares", c->what.next.hash);
+  run_.observers.event("", "rewire_prepares", c->what.next.hash);
   if (wait_until_over(*c) && c->out.state == rewire_state::committed) {
     record_decision(*c);
     wait_until_settled(*c, *before, monotonic_ns());
@@ -278,7 +278,7 @@ bool rewirer::wait_until_over(change& c) {
   std::unique_lock lock(mutex_);
   while (!c.over) {
     changed_.wait_for(lock, std::chrono::milliseconds(20));
-    if (c.over || !run_.finished()) continue;
+    if (c.over || !run_.end.finished()) continue;
     fail(c, "rewire.run-ended", "the run ended before the boundary");
     return false;
   }
@@ -289,7 +289,7 @@ bool rewirer::wait_until_over(change& c) {
 
 void rewirer::prepare_actors(change& c, bool sources, timestamp begins) {
   const auto& next = *c.target;
-  std::vector<session_id> sessions = run_.open_sessions();
+  std::vector<session_id> sessions = run_.topology.open_sessions();
   std::vector<std::shared_ptr<actor_cell>> made;
   for (const auto a : next.layout.upstream_first) {
     const auto& info = next.graph.actors[a].type->info;
@@ -303,13 +303,13 @@ void rewirer::prepare_actors(change& c, bool sources, timestamp begins) {
       if (replaces) before = topology_edit(run_).cell_of(*c.what.takes_over[a], id);
       auto replacement = std::make_shared<actor_cell>(run_.shared_from_this(), next, a, id);
       auto home = std::make_shared<session_outputs>();
-      home->session = run_.find_session(id);
+      home->session = run_.topology.find_session(id);
       if (!shared && !home->session) continue;
       home->link_ends.resize(info.outputs.size());
       home->streams.resize(info.outputs.size());
-      replacement->add_outputs(std::move(home));
+      replacement->outputs().add(std::move(home), !replacement->is_shared());
       run_.executor->attach(*replacement);
-      replacement->prepare(before.get(), begins);
+      cell_change(*replacement).prepare(before.get(), begins);
       c.prepared[{a, id}] = replacement;
       made.push_back(std::move(replacement));
     }
@@ -318,7 +318,7 @@ void rewirer::prepare_actors(change& c, bool sources, timestamp begins) {
     std::lock_guard lock(mutex_);
     prepared_ = c.prepared;
   }
-  (void)run_.open_cells(made, false);
+  (void)run_.openings.open(made, false);
 }
 
 // What was not tried is looked at as far as that goes, and told.
@@ -347,7 +347,8 @@ bool rewirer::check_untried(change& c) {
 bool rewirer::all_opened(change& c, std::int64_t deadline_ns) {
   if (!check_untried(c)) return false;
   for (const auto& [where, one] : c.prepared) {
-    const auto how = run_.wait_opened(*one, deadline_ns);
+    const auto how =
+        run_.openings.wait_for(*one, deadline_ns, [this] { return run_.end.stopping(); });
     const auto who = fmt::format("{} ({})", one->name(), one->info().type);
     if (!how)
       fail(c, "rewire.too-slow", who + " did not open in time");

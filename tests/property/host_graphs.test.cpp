@@ -4,7 +4,7 @@
 #include <map>
 #include <random>
 
-#include "actors/host/run_plan.test.hpp"
+#include "actors/host/run/run_plan.test.hpp"
 
 using namespace hocket;
 using namespace hocket::host;

@@ -1,13 +1,19 @@
-# hocket_library(NAME [TORCH] [DEPS lib...] [EXCLUDE file...])
-#   A static library of the current folder's *.cpp. *.test.cpp go to one test executable per layer
+# hocket_library(NAME [TORCH] [DEPS lib...] [EXCLUDE file...] [FOLDERS folder...])
+#   A static library of the *.cpp of the current folder, and of the FOLDERS in it. *.test.cpp go to one test executable per layer
 #   (the first folder of the path): hocket_graph_tests, hocket_engine_tests, ... *.bench.cpp are
 #   compiled in: a benchmark is a function that the command line calls.
 #   TORCH: link libtorch. Headers must not include torch/torch.h. Such a library is compiled as one
 #   unit (files with compile options of their own apart): libtorch's headers take 3 to 20 s each time.
 function(hocket_library NAME)
-  cmake_parse_arguments(ARG "TORCH;NO_INSTALL" "" "DEPS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;NO_INSTALL" "" "DEPS;EXCLUDE;FOLDERS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.test.cpp)
+  foreach(folder ${ARG_FOLDERS})
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+    list(APPEND sources ${more})
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.test.cpp)
+    list(APPEND tests ${more})
+  endforeach()
   if(tests)
     list(REMOVE_ITEM sources ${tests})
   endif()

@@ -1,0 +1,33 @@
+#include "actors/host/actor/check_packet.hpp"
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+namespace hocket::host {
+
+const control* as_marker(const packet& p) {
+  const auto* c = p.get_if<control>();
+  return c && (c->what == control::kind::bound || c->what == control::kind::end_of_stream)
+             ? c
+             : nullptr;
+}
+
+std::string why_bad(const packet& p, const media_type& declared, timestamp last, timestamp now) {
+  if (!p.body) return "no payload";
+  // A fifth of the range is 58 years: what is beyond is no time but a mistake.
+  constexpr std::int64_t far = INT64_MAX / 5;
+  const auto ts = p.header.ts;
+  if (ts.ns() > far || ts.ns() < -far) return "timestamp is not a time";
+  if (ts > now + std::chrono::hours(1))
+    return fmt::format("timestamp is {:.0f} s ahead of stream time", (ts - now).count() / 1e9);
+  if (p.kind() != declared.kind)
+    return fmt::format("{} on a port of {}", to_string(p.kind()), to_string(declared.kind));
+  if (const auto* a = p.get_if<audio_chunk>()) {
+    if (ts < last) return "sound goes back in time";
+    if (a->samples.empty()) return "audio without samples";
+  }
+  return why_unfit(declared, *p.body);
+}
+
+}  // namespace hocket::host
