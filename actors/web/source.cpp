@@ -128,7 +128,7 @@ result<std::vector<tool_info>> source::list() {
   policy.network_hosts = config_.allow.empty() ? std::vector<std::string>{"*"} : config_.allow;
   std::vector<tool_info> out = {
       {"fetch", "Reads a web page as text.",
-       R"({"type":"object","properties":{"url":{"type":"string","description":"https://…"}},"required":["url"]})",
+       R"({"type":"object","properties":{"url":{"type":"string","format":"uri","description":"https://…"}},"required":["url"]})",
        policy}};
   if (config_.search_url.empty()) return out;
   policy.network_hosts = {config_.search_url};

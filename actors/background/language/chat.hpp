@@ -1,8 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,10 +14,35 @@ namespace hocket::background {
 
 using json = nlohmann::ordered_json;
 
+/// A call that was made, and what it gave.
+struct made_call {
+  std::string tool, arguments_json, result;
+};
+
+/// A request as it should be worked on, for a model that learns best from seeing it done.
+struct chat_example {
+  std::string request;
+  std::vector<made_call> calls;
+  std::string answer;
+};
+
+/// The same turn in few words, for a model whose template knows no tools.
+struct plain_turn {
+  std::vector<std::pair<std::string, std::string>> tools;  ///< names and summaries
+  std::vector<chat_example> examples;
+  std::string instructions, conversation, request;
+  std::vector<made_call> so_far;
+};
+
 /// One turn that a language model is asked for.
 struct chat_request {
-  json messages;  ///< as chat completions have them: role, content, tool_calls, tool_call_id
-  json tools;     ///< function definitions; empty: it may call none
+  json messages;     ///< as chat completions have them: role, content, tool_calls, tool_call_id
+  json tools;        ///< function definitions; empty: it may call none
+  plain_turn plain;  ///< without a request: there is no such form of this turn
+  /// The answer is some of these names, or "none"; only where `held`.
+  std::vector<std::string> names;
+  bool held =
+      true;  ///< what it writes is valid by construction, where the model is in this process
   std::int64_t max_tokens = 256;
   double temperature = 0;
   std::uint64_t seed = 0;
@@ -32,6 +59,10 @@ struct chat_reply {
   std::string text;
   std::vector<chat_call> calls;
   std::int64_t tokens = 0;  ///< of prompt and answer; estimated where nobody counts
+  /// Of a model in this process: tokens of the prompt, of these not read again, and the time until
+  /// the first token of the answer.
+  std::int64_t prompt_tokens = 0, reused_tokens = 0;
+  double first_token_ms = 0;
 };
 
 /// A language model, wherever it runs. Threads: `ask` from several at once.
@@ -42,9 +73,16 @@ class chat_backend {
   virtual result<chat_reply> ask(const chat_request& request) = 0;
 };
 
-/// A model of a file or folder, in this process. Errors: model.*, and language.no_engine where this
-/// build has none.
-result<std::shared_ptr<chat_backend>> open_engine_chat(const std::string& path);
+/// How a model in this process runs.
+struct engine_settings {
+  std::string path;          ///< a file, a folder, or the name of a fetched package
+  std::int64_t threads = 1;  ///< that share large products
+  std::size_t prefix_bytes =
+      256'000'000;  ///< for beginnings of prompts that were read; 0: none kept
+};
+/// A model in this process. Whoever opens the same path shares its weights and its prefixes.
+/// Errors: model.*, and language.no_engine where this build has none.
+result<std::shared_ptr<chat_backend>> open_engine_chat(const engine_settings& s);
 
 /// Tool calls that a model wrote into its text: `<tool_call>{…}</tool_call>`, or a text that is one
 /// call or a list of calls. What was a call is taken out of the text.

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/background/language/plain_text.hpp"
 #include "engine/language/files/strict_json.hpp"
 #include "graph/trust/capability.hpp"
 
@@ -19,17 +20,20 @@ constexpr std::int64_t fewest_tokens = 32;
 
 result<void> language_planner::open(const planner_context& where) {
   count_ = where.count;
+  HOCKET_TRY(read_examples());
   if (model_) return {};
   const bool endpoint = !config_.base_url.empty();
   if (endpoint == !config_.model.empty())
     return fail("language.bad_config",
                 "either `model` (a file) or `openai` (an endpoint) says which model thinks");
   if (endpoint) return open_endpoint(where);
+  engine_settings s{config_.model, config_.threads,
+                    static_cast<std::size_t>(config_.prefix_mb) * 1'000'000};
   if (where.may) {
     const auto path = where.may->readable(config_.model);
     if (!path) return fail(path);
   }
-  auto opened = open_engine_chat(config_.model);
+  auto opened = open_engine_chat(s);
   if (!opened) return fail(opened);
   model_ = std::move(*opened);
   return {};
@@ -55,6 +59,27 @@ result<void> language_planner::open_endpoint(const planner_context& where) {
   return {};
 }
 
+result<void> language_planner::read_examples() {
+  for (const auto& lines : config_.examples) {
+    auto one = read_example(lines);
+    if (!one) return fail(one);
+    examples_.push_back(std::move(*one));
+  }
+  return {};
+}
+
+result<chat_reply> language_planner::ask(const chat_request& r) {
+  auto reply = model_->ask(r);
+  if (!reply) return reply;
+  count_("model_turns", 1);
+  if (reply->prompt_tokens > 0) {
+    count_("prompt_tokens", reply->prompt_tokens);
+    count_("reused_prompt_tokens", reply->reused_tokens);
+    count_("first_token_ms", static_cast<std::int64_t>(reply->first_token_ms));
+  }
+  return reply;
+}
+
 chat_request language_planner::request_for(const plan_view& view) const {
   chat_request r;
   r.max_tokens = std::clamp<std::int64_t>(config_.answer_tokens, 1,
@@ -62,6 +87,7 @@ chat_request language_planner::request_for(const plan_view& view) const {
   r.temperature = config_.temperature;
   r.seed = static_cast<std::uint64_t>(config_.seed);
   r.time_left_ms = config_.step_ms;
+  r.held = config_.held;
   r.cancelled = view.cancelled;
   return r;
 }
@@ -76,7 +102,8 @@ result<std::vector<std::string>> language_planner::choose(const plan_view& view,
   r.max_tokens = std::min<std::int64_t>(r.max_tokens, 64);
   r.messages = messages_to_choose(
       view, names, {std::size_t(config_.transcript_bytes), std::size_t(config_.result_bytes), ""});
-  const auto reply = model_->ask(r);
+  for (const auto& name : all) r.names.push_back(names.shown(name));
+  const auto reply = ask(r);
   if (!reply) return fail(reply);
   tokens += reply->tokens;
   auto chosen = chosen_in(reply->text, view.tools, names);
@@ -105,7 +132,7 @@ void language_planner::remember(std::uint64_t request, std::vector<std::string> 
 result<plan_step> language_planner::next(const plan_view& view) {
   const tool_names names(view.tools);
   const prompt_limits limits{std::size_t(config_.transcript_bytes),
-                             std::size_t(config_.result_bytes), config_.instructions};
+                             std::size_t(config_.result_bytes), config_.instructions, examples_};
   std::int64_t tokens = 0;
   if (view.so_far.empty()) {
     auto chosen = choose(view, names, tokens);
@@ -118,12 +145,25 @@ result<plan_step> language_planner::next(const plan_view& view) {
   auto r = request_for(view);
   const auto now = std::time(nullptr);
   r.messages = messages_for(view, names, limits, now, may_call);
-  if (may_call) r.tools = names.definitions(view.tools, allowed);
-  auto reply = model_->ask(r);
+  const auto known = known_addresses(view, limits);
+  if (may_call)
+    r.tools = names.definitions(view.tools, allowed, config_.known_addresses ? &known : nullptr);
+  // What each tool is for is told in each turn, so that turns begin alike.
+  r.plain = plain_for(view, names, limits, names.definitions(view.tools, allowed));
+  auto reply = ask(r);
   if (!reply) return fail(reply);
   tokens += reply->tokens;
   return step_from(std::move(*reply), view, names, may_call ? allowed : std::vector<std::string>(),
                    tokens);
+}
+
+bool language_planner::may_reach(const plan_view& view, const std::string& tool,
+                                 const json& arguments) const {
+  if (!config_.known_addresses) return true;
+  const auto at = std::ranges::find(view.tools, tool, &tool_info::name);
+  return at != view.tools.end() &&
+         addresses_are_known(at->parameters_json_schema, arguments,
+                             known_addresses(view, {0, 0, config_.instructions}));
 }
 
 plan_step language_planner::step_from(chat_reply reply, const plan_view& view,
@@ -146,7 +186,7 @@ plan_step language_planner::step_from(chat_reply reply, const plan_view& view,
     const bool known = std::ranges::any_of(view.so_far, [&](const auto& a) {
       return a.tool == tool && json::parse(a.arguments_json, nullptr, false) == arguments;
     });
-    if (known || !arguments.is_object()) {
+    if (known || !arguments.is_object() || !may_reach(view, tool, arguments)) {
       ++refused;
       continue;
     }

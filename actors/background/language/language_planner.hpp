@@ -24,7 +24,12 @@ class language_planner final : public planner {
     std::string key_env = {};
     std::string ca_file = {};
     std::string instructions = {};
+    std::vector<std::string> examples = {};
     bool choose_tools = true;
+    bool held = true;
+    bool known_addresses = false;
+    std::int64_t threads = 1;
+    std::int64_t prefix_mb = 256;
     double temperature = 0;
     std::int64_t seed = 0;
     std::int64_t answer_tokens = 200;
@@ -51,10 +56,14 @@ class language_planner final : public planner {
   std::vector<std::string> allowed_for(const plan_view& view);
   void remember(std::uint64_t request, std::vector<std::string> allowed);
   chat_request request_for(const plan_view& view) const;
+  result<chat_reply> ask(const chat_request& r);
+  result<void> read_examples();
+  bool may_reach(const plan_view& view, const std::string& tool, const json& arguments) const;
   plan_step step_from(chat_reply reply, const plan_view& view, const tool_names& names,
                       const std::vector<std::string>& allowed, std::int64_t tokens);
 
   config config_;
+  std::vector<chat_example> examples_;
   std::shared_ptr<chat_backend> model_;
   std::function<void(std::string_view, std::int64_t)> count_ = [](std::string_view, std::int64_t) {
   };

@@ -110,6 +110,53 @@ TEST_CASE("a model that asks the same again, or nothing, comes to an end with wh
   CHECK(down.next().error().code == "language.unreachable");
 }
 
+TEST_CASE("with known addresses a model reads no page that it made up") {
+  const std::vector<tool_info> web = {
+      {"web.fetch", "reads a page",
+       R"({"type":"object","properties":{"url":{"type":"string","format":"uri"}},"required":["url"]})"},
+      {"web.search", "searches", R"({"type":"object"})"}};
+  auto model = std::make_shared<scripted_model>();
+  std::string url = "http://evil/?all=that-was-said";
+  model->body = [&](const chat_request&) -> result<chat_reply> {
+    return call("web_fetch", json{{"url", url}}.dump());
+  };
+  language_planner plan({.choose_tools = false, .known_addresses = true}, model);
+  REQUIRE(plan.open({}));
+  delegation task;
+  task.task = "look";
+  std::vector<tool_answer> so_far;
+  const auto next = [&] {
+    return plan.next({task, web, so_far, nullptr, nullptr, 4, 100'000}).value();
+  };
+  CHECK(next().what == plan_step::kind::give_up);
+  CHECK(model->asked.back().tools.size() == 1);
+  so_far = {{"web.search", "{}", outcome::ok, "1. http://good/1"}};
+  CHECK(next().what == plan_step::kind::answer);
+  CHECK(model->asked.back().tools.size() == 2);
+  url = "http://good/1";
+  CHECK(next().what == plan_step::kind::call);
+}
+
+TEST_CASE("examples of the graph come before the request, in both forms of a turn") {
+  rig r([](const chat_request&) -> result<chat_reply> { return say("sunny"); },
+        {.examples = {"weather oslo\nweather {\"city\": \"oslo\"}\n> snowy\nsnowy"},
+         .choose_tools = false,
+         .held = false});
+  r.task.task = "seven times eight";
+  REQUIRE(r.next());
+  const auto& q = r.model->asked.back();
+  CHECK(!q.held);
+  REQUIRE(q.messages.size() == 6);
+  CHECK(q.messages[2]["tool_calls"][0]["function"]["name"] == "weather");
+  CHECK(q.messages[3]["tool_call_id"] == q.messages[2]["tool_calls"][0]["id"]);
+  CHECK(q.messages[4]["content"] == "snowy");
+  CHECK(q.plain.examples.size() == 1);
+  CHECK(q.plain.request == "7 times 8");
+  CHECK(q.plain.tools.size() == 3);
+  language_planner bad({.base_url = "http://b", .examples = {"only a request"}});
+  CHECK(bad.open({}).error().code == "language.bad_config");
+}
+
 TEST_CASE("tools that failed are told as such") {
   rig r([](const chat_request&) -> result<chat_reply> { return say("It did not answer."); });
   r.so_far.push_back({"weather", "{}", outcome::timed_out, "took longer than its limit of 5 ms"});

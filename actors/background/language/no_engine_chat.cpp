@@ -3,10 +3,10 @@
 
 namespace hocket::background {
 
-result<std::shared_ptr<chat_backend>> open_engine_chat(const std::string& path) {
+result<std::shared_ptr<chat_backend>> open_engine_chat(const engine_settings& s) {
   return fail(
       "language.no_engine",
-      path + ": this build has no engine; build with -DHOCKET_ENGINE=ON, or use an endpoint");
+      s.path + ": this build has no engine; build with -DHOCKET_ENGINE=ON, or use an endpoint");
 }
 
 }  // namespace hocket::background

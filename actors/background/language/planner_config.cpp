@@ -4,10 +4,12 @@
 namespace hocket::background {
 
 void language_planner::config::visit(config_visitor& v) {
-  v.field({.name = "model",
-           .doc = "a GGUF file, or a folder with config.json: a model in this process",
-           .is_path = true},
-          model);
+  v.field(
+      {.name = "model",
+       .doc = "a model in this process: a GGUF file, a folder with config.json, or a package that "
+              "`hocket model get` fetched",
+       .is_path = true},
+      model);
   v.field({.name = "openai.base_url",
            .doc = "an OpenAI-compatible endpoint, as clients take it (`https://host/v1`)",
            .is_address = true},
@@ -21,10 +23,33 @@ void language_planner::config::visit(config_visitor& v) {
           ca_file);
   v.field({.name = "instructions", .doc = "what else the model is told of its work"}, instructions);
   v.field(
+      {.name = "examples",
+       .doc = "requests and how they are to be worked on, each on lines of its own: the request, "
+              "calls (`tool {…}`), what each gave (`> …`), the answer"},
+      examples);
+  v.field(
       {.name = "choose_tools",
        .doc = "with several tools the model first names those that a request needs; no other is "
               "called, whatever a result says. false: all of `tools`"},
       choose_tools);
+  v.field({.name = "held",
+           .doc = "calls of a model in this process are valid by construction: names of tools, "
+                  "arguments that their schemas allow. false: it may write anything"},
+          held);
+  v.field(
+      {.name = "known_addresses",
+       .doc = "an argument that is an address is one that stands in the request, the "
+              "conversation, the instructions or a result: the model makes none up, and nothing "
+              "leaves the machine in one"},
+      known_addresses);
+  v.field({.name = "threads", .doc = "of a model in this process", .min = 1, .max = 64}, threads);
+  v.field({.name = "prefix_mb",
+           .doc = "memory for beginnings of prompts (instructions, tools, examples) that are not "
+                  "read again; 0: each prompt is read whole",
+           .unit = "MB",
+           .min = 0,
+           .max = 1e6},
+          prefix_mb);
   v.field({.name = "temperature", .doc = "0: the most probable token always", .min = 0, .max = 2},
           temperature);
   v.field({.name = "seed", .doc = "of the draw", .min = 0}, seed);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "graph/text/clean.hpp"
+#include "graph/text/number_words.hpp"
 
 namespace hocket::background {
 namespace {
@@ -54,6 +55,75 @@ void replace_all(std::string& in, std::string_view what, std::string_view by) {
     in.replace(at, what.size(), by);
 }
 
+std::string what_it_gave(const tool_answer& a) {
+  if (a.status == outcome::ok) return a.content;
+  return fmt::format(
+      "it {}: {}", a.status == outcome::timed_out ? "did not answer in time" : "failed", a.content);
+}
+
+/// The arguments of a tool that are addresses.
+std::vector<std::string> address_keys(const json& schema) {
+  std::vector<std::string> out;
+  if (!schema.is_object() || !schema.contains("properties") || !schema["properties"].is_object())
+    return out;
+  for (const auto& [key, p] : schema["properties"].items())
+    if (p.is_object() && p.contains("format") && (p["format"] == "uri" || p["format"] == "url"))
+      out.push_back(key);
+  return out;
+}
+
+/// Narrows a schema's addresses to those that are known; false where it needs one and there is none.
+bool with_known(json& schema, const std::vector<std::string>& known) {
+  for (const auto& key : address_keys(schema)) {
+    if (!known.empty()) {
+      schema["properties"][key] = {{"type", "string"}, {"enum", known}};
+      continue;
+    }
+    schema["properties"].erase(key);
+    if (!schema.contains("required") || !schema["required"].is_array()) continue;
+    for (const auto& needed : schema["required"])
+      if (needed == key) return false;
+  }
+  return true;
+}
+
+void add_addresses(const std::string& text, std::vector<std::string>& out) {
+  constexpr std::size_t most = 64, longest = 2000;
+  for (auto at = text.find("http"); at != text.npos && out.size() < most;
+       at = text.find("http", at + 4)) {
+    const auto rest = std::string_view(text).substr(at);
+    if (!rest.starts_with("http://") && !rest.starts_with("https://")) continue;
+    auto one = rest.substr(0, rest.find_first_of(" \t\r\n<>\"'`()[]{}|\\^"));
+    while (!one.empty() && std::string_view(".,;:!?").find(one.back()) != std::string_view::npos)
+      one.remove_suffix(1);
+    if (one.find("://") + 3 < one.size() && one.size() <= longest &&
+        std::ranges::find(out, one) == out.end())
+      out.emplace_back(one);
+  }
+}
+
+/// A call and its result, as messages.
+void add_call(json& out, const std::string& id, const std::string& name,
+              const std::string& arguments_json, std::string result) {
+  auto arguments = json::parse(arguments_json, nullptr, false);
+  if (!arguments.is_object()) arguments = json::object();
+  out.push_back({{"role", "assistant"},
+                 {"content", nullptr},
+                 {"tool_calls",
+                  {{{"id", id},
+                    {"type", "function"},
+                    {"function", {{"name", name}, {"arguments", arguments.dump()}}}}}}});
+  out.push_back({{"role", "tool"}, {"tool_call_id", id}, {"content", std::move(result)}});
+}
+
+/// A request as it was heard has its numbers in words; one that was typed stays as it is.
+std::string with_figures(const std::string& task) {
+  const bool heard = std::ranges::none_of(task, [](unsigned char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c >= 0x80;
+  });
+  return heard ? with_digits(task) : clean_text(task);
+}
+
 }  // namespace
 
 tool_names::tool_names(std::span<const tool_info> tools) {
@@ -79,12 +149,14 @@ std::string tool_names::shown(const std::string& tool) const {
 }
 
 json tool_names::definitions(std::span<const tool_info> tools,
-                             const std::vector<std::string>& allowed) const {
+                             const std::vector<std::string>& allowed,
+                             const std::vector<std::string>* known) const {
   json out = json::array();
   for (const auto& t : tools) {
     if (std::ranges::find(allowed, t.name) == allowed.end()) continue;
     auto schema = json::parse(t.parameters_json_schema, nullptr, false);
     if (!schema.is_object()) schema = {{"type", "object"}, {"properties", json::object()}};
+    if (known != nullptr && !with_known(schema, *known)) continue;
     out.push_back({{"type", "function"},
                    {"function",
                     {{"name", shown(t.name)},
@@ -92,6 +164,27 @@ json tool_names::definitions(std::span<const tool_info> tools,
                      {"parameters", std::move(schema)}}}});
   }
   return out;
+}
+
+std::vector<std::string> known_addresses(const plan_view& view, const prompt_limits& limits) {
+  std::vector<std::string> out;
+  add_addresses(view.task.task, out);
+  add_addresses(view.task.transcript, out);
+  add_addresses(limits.instructions, out);
+  for (const auto& a : view.so_far) add_addresses(a.content, out);
+  return out;
+}
+
+bool addresses_are_known(const std::string& schema_text, const json& arguments,
+                         const std::vector<std::string>& known) {
+  const auto schema = json::parse(schema_text, nullptr, false);
+  for (const auto& key : address_keys(schema)) {
+    if (!arguments.contains(key)) continue;
+    const auto& v = arguments[key];
+    if (!v.is_string() || std::ranges::find(known, v.get<std::string>()) == known.end())
+      return false;
+  }
+  return true;
 }
 
 std::string fenced(const std::string& tool, const std::string& text, std::size_t limit) {
@@ -123,29 +216,40 @@ json messages_for(const plan_view& view, const tool_names& names, const prompt_l
   if (!limits.instructions.empty()) system += "\n" + limits.instructions;
   json out = json::array();
   out.push_back({{"role", "system"}, {"content", system}});
+  for (const auto& e : limits.examples) add_example(out, e, names);
   out.push_back({{"role", "user"}, {"content", request_text(view, limits)}});
   for (std::size_t i = 0; i < view.so_far.size(); ++i) {
     const auto& a = view.so_far[i];
-    const auto id = fmt::format("call_{}", i + 1);
-    auto arguments = json::parse(a.arguments_json, nullptr, false);
-    if (!arguments.is_object()) arguments = json::object();
-    out.push_back(
-        {{"role", "assistant"},
-         {"content", nullptr},
-         {"tool_calls",
-          {{{"id", id},
-            {"type", "function"},
-            {"function", {{"name", names.shown(a.tool)}, {"arguments", arguments.dump()}}}}}}});
-    const auto what =
-        a.status == outcome::ok
-            ? a.content
-            : fmt::format("it {}: {}",
-                          a.status == outcome::timed_out ? "did not answer in time" : "failed",
-                          a.content);
-    out.push_back({{"role", "tool"},
-                   {"tool_call_id", id},
-                   {"content", fenced(names.shown(a.tool), what, limits.result_bytes)}});
+    add_call(out, fmt::format("call_{}", i + 1), names.shown(a.tool), a.arguments_json,
+             fenced(names.shown(a.tool), what_it_gave(a), limits.result_bytes));
   }
+  return out;
+}
+
+void add_example(json& messages, const chat_example& e, const tool_names& names) {
+  messages.push_back({{"role", "user"}, {"content", "The request: " + e.request}});
+  for (const auto& c : e.calls) {
+    const auto name = names.shown(c.tool);
+    add_call(messages, fmt::format("example_{}", messages.size()), name, c.arguments_json,
+             fenced(name, c.result, c.result.size()));
+  }
+  messages.push_back({{"role", "assistant"}, {"content", e.answer}});
+}
+
+plain_turn plain_for(const plan_view& view, const tool_names& names, const prompt_limits& limits,
+                     const json& offered) {
+  plain_turn out;
+  for (const auto& t : offered)
+    out.tools.emplace_back(t["function"]["name"], t["function"]["description"]);
+  out.examples = limits.examples;
+  for (auto& e : out.examples)
+    for (auto& c : e.calls) c.tool = names.shown(c.tool);
+  out.instructions = limits.instructions;
+  out.conversation = newest(clean_text(view.task.transcript), limits.transcript_bytes);
+  out.request = with_figures(view.task.task);
+  for (const auto& a : view.so_far)
+    out.so_far.push_back(
+        {names.shown(a.tool), a.arguments_json, cut_text(what_it_gave(a), limits.result_bytes)});
   return out;
 }
 

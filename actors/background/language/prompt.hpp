@@ -14,6 +14,7 @@ struct prompt_limits {
   std::size_t transcript_bytes = 4000;  ///< of the conversation; the oldest is left out
   std::size_t result_bytes = 4000;      ///< of each tool's result
   std::string instructions;             ///< of the graph, after our own
+  std::vector<chat_example> examples = {};
 };
 
 /// The tools of a request under names that every endpoint takes ("files.read" -> "files_read"), fixed
@@ -24,12 +25,30 @@ class tool_names {
   /// The graph's name for one that a model wrote; empty where there is none such.
   std::string real(const std::string& name) const;
   std::string shown(const std::string& tool) const;
-  /// Function definitions of the tools that are in `allowed`.
-  json definitions(std::span<const tool_info> tools, const std::vector<std::string>& allowed) const;
+  /// Function definitions of the tools that are in `allowed`. `known`: arguments that are addresses
+  /// (`format: uri`) are one of these; a tool that needs one is left out where there is none.
+  json definitions(std::span<const tool_info> tools, const std::vector<std::string>& allowed,
+                   const std::vector<std::string>* known = nullptr) const;
 
  private:
   std::map<std::string, std::string> real_, shown_;
 };
+
+/// The addresses (http and https) that stand in the request, the conversation, the graph's
+/// instructions and in results, each once; at most 64.
+std::vector<std::string> known_addresses(const plan_view& view, const prompt_limits& limits);
+
+/// Whether each argument that is an address is one of `known`.
+bool addresses_are_known(const std::string& schema, const json& arguments,
+                         const std::vector<std::string>& known);
+
+/// An example as the messages that a model would have seen.
+void add_example(json& messages, const chat_example& example, const tool_names& names);
+
+/// The next step in few words; see plain_turn. Spoken numbers are written in figures.
+/// `offered`: definitions of the tools that may be called.
+plain_turn plain_for(const plan_view& view, const tool_names& names, const prompt_limits& limits,
+                     const json& offered);
 
 /// Messages for the next step: who the model is, the conversation, the request, and what tools gave,
 /// each in a fence that its text cannot close. `may_call` false: it must answer now.

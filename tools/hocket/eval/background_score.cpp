@@ -24,7 +24,8 @@ void background_score::add_to(report::measures& out, const std::string& planner)
 }
 
 void run_case(planner& plan, const background_case& c, std::span<const tool_info> tools,
-              std::uint64_t request, std::int64_t steps, background_score& score) {
+              std::uint64_t request, std::int64_t steps, background_score& score,
+              nlohmann::json* told) {
   delegation task;
   task.request = request;
   task.task = c.task;
@@ -36,10 +37,14 @@ void run_case(planner& plan, const background_case& c, std::span<const tool_info
   for (auto left = steps; left > 0; --left) {
     const auto step = plan.next({task, tools, so_far, nullptr, nullptr, left, INT64_MAX / 2});
     if (!step) failed = true;
+    if (told && !step) (*told)["error"] = step.error().message;
+    if (told && step && step->what != plan_step::kind::call) (*told)["said"] = step->text;
     if (!step || step->what != plan_step::kind::call) break;
     score.tokens += step->tokens;
     for (const auto& call : step->calls) {
       ++score.made;
+      if (told)
+        (*told)["calls"].push_back({{"tool", call.tool}, {"arguments", call.arguments_json}});
       const auto arguments = nlohmann::json::parse(call.arguments_json, nullptr, false);
       std::size_t best = c.calls.size();
       for (std::size_t i = 0; i < c.calls.size(); ++i)

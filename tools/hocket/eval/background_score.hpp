@@ -21,8 +21,10 @@ struct background_score {
   void add_to(report::measures& out, const std::string& planner) const;
 };
 
-/// One request through a planner, with tools that answer at once; `steps` at most.
+/// One request through a planner, with tools that answer at once; `steps` at most. `told`: gets what
+/// the planner asked and said.
 void run_case(planner& plan, const background_case& c, std::span<const tool_info> tools,
-              std::uint64_t request, std::int64_t steps, background_score& score);
+              std::uint64_t request, std::int64_t steps, background_score& score,
+              nlohmann::json* told = nullptr);
 
 }  // namespace hocket::cli

@@ -1,6 +1,10 @@
 // hocket eval background: which tools a planner asks for requests in words, and with which arguments.
+#include <map>
+#include <optional>
+
 #include <fmt/format.h>
 
+#include "graph/trust/files.hpp"
 #include "tools/hocket/eval/background_score.hpp"
 #include "tools/hocket/eval/eval_background.hpp"
 #include "tools/hocket/options.hpp"
@@ -15,8 +19,11 @@ int tell(const error& e, int code) {
   return code;
 }
 
+using counters = std::map<std::string, std::int64_t>;
+
 /// The planner of that name with settings as a graph would give them.
-result<std::unique_ptr<planner>> make_planner(const background_request& o, const registry& types) {
+result<std::unique_ptr<planner>> make_planner(const background_request& o, const registry& types,
+                                              counters& counted) {
   const auto* type = types.find_planner(o.planner);
   if (type == nullptr)
     return fail("eval.planner", fmt::format("no planner is called `{}`; there are: {}", o.planner,
@@ -29,6 +36,12 @@ result<std::unique_ptr<planner>> make_planner(const background_request& o, const
   if (!o.key_env.empty()) endpoint.push_back({"key_env", {}, value(o.key_env)});
   if (!endpoint.empty()) all.push_back({"openai", {}, value(std::move(endpoint))});
   if (o.all_tools) all.push_back({"choose_tools", {}, value(false)});
+  if (o.planner == "language") {
+    all.push_back({"held", {}, value(!o.free)});
+    all.push_back({"prefix_mb", {}, value(o.prefix_mb)});
+    all.push_back({"threads", {}, value(o.threads)});
+    all.push_back({"step_ms", {}, value(std::int64_t{600'000})});
+  }
   auto settings = type->make_config();
   diagnostics findings;
   read_config(value(std::move(all)), *settings, "planner " + o.planner, {}, findings);
@@ -36,26 +49,59 @@ result<std::unique_ptr<planner>> make_planner(const background_request& o, const
   auto plan = type->make(*settings);
   planner_context where;
   where.types = &types;
+  where.count = [&](std::string_view name, std::int64_t n) { counted[std::string(name)] += n; };
   if (const auto opened = plan->open(where); !opened) return fail(opened);
   return plan;
+}
+
+/// What the model's turns cost, where it is in this process.
+void add_costs(report::measures& out, const std::string& name, counters& counted) {
+  const auto turns = counted["model_turns"];
+  if (turns == 0 || counted["prompt_tokens"] == 0) return;
+  const auto mean = [&](const char* key) {
+    return static_cast<double>(counted[key]) / static_cast<double>(turns);
+  };
+  out.add(name + "first_token_ms", mean("first_token_ms"), "ms", turns);
+  out.add(name + "prompt_tokens", mean("prompt_tokens"), "per turn", turns);
+  out.add(name + "reused_prompt_tokens", mean("reused_prompt_tokens"), "per turn", turns);
+}
+
+nlohmann::json told_of(const background_case& c) {
+  auto wanted = nlohmann::json::array();
+  for (const auto& w : c.calls) wanted.push_back({{"tool", w.tool}, {"arguments", w.arguments}});
+  return {
+      {"kind", c.kind}, {"task", c.task}, {"wanted", wanted}, {"calls", nlohmann::json::array()}};
 }
 
 int judge_background(const background_request& o) {
   const auto types = known_types();
   if (!types) return tell(types.error(), exit_failed);
   progress shown(o.json, static_cast<std::size_t>(o.cases), "opening " + o.planner);
-  auto plan = make_planner(o, *types);
+  counters counted;
+  auto plan = make_planner(o, *types, counted);
   if (!plan) return tell(plan.error(), exit_bad_input);
   const auto tools = background_tools();
   const auto cases = background_cases(o.seed, static_cast<std::size_t>(o.cases));
   background_score score;
+  std::optional<trust::file> lines;
+  if (!o.calls.empty()) {
+    auto made = trust::create_file(o.calls);
+    if (!made) return tell(made.error(), exit_bad_input);
+    lines.emplace(std::move(*made));
+  }
   for (std::size_t i = 0; i < cases.size(); ++i) {
-    run_case(**plan, cases[i], tools, i + 1, o.steps, score);
+    auto told = told_of(cases[i]);
+    run_case(**plan, cases[i], tools, i + 1, o.steps, score, &told);
+    if (lines)
+      if (const auto done = lines->write(told.dump() + "\n"); !done)
+        return tell(done.error(), exit_failed);
     shown.at(i + 1, "requests");
   }
   shown.finish();
   report::measures out;
-  score.add_to(out, o.name.empty() ? o.planner : o.name);
+  const auto name = o.name.empty() ? o.planner : o.name;
+  score.add_to(out, name);
+  add_costs(out, "background." + name + ".", counted);
   out.note(
       fmt::format("{} requests of seed {}, {} tools: of ten four with one call, two with two, one "
                   "with three, one correction, one talk, one that no tool can do.",
@@ -81,6 +127,13 @@ void add_eval_background(CLI::App& eval, action& chosen) {
   sub->add_option("--endpoint-model", o.endpoint_model, "language: the model's name there");
   sub->add_option("--key-env", o.key_env, "language: variable that holds the key");
   sub->add_flag("--all-tools", o.all_tools, "language: without choosing tools first");
+  sub->add_flag("--free", o.free, "language: decode freely, not held to the tools' schemas");
+  sub->add_option("--prefix-mb", o.prefix_mb, "language: memory for beginnings of prompts; 0: none")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1000000));
+  sub->add_option("--threads", o.threads, "language: of a model in this process")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
   sub->add_option("--name", o.name, "Name in the results; the planner's");
   sub->add_option("--cases", o.cases, "How many")
       ->capture_default_str()
@@ -89,6 +142,7 @@ void add_eval_background(CLI::App& eval, action& chosen) {
   sub->add_option("--steps", o.steps, "Of one request, at most")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
+  sub->add_option("--calls", o.calls, "JSON lines to write: each request, calls made and wanted");
   sub->add_option("--out", o.out, "JSON file to write too");
   add_json(*sub, o.json);
 }

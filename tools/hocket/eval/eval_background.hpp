@@ -14,11 +14,15 @@ struct background_request {
   std::string endpoint_model;  ///< with the model's name there
   std::string key_env;
   bool all_tools = false;
+  bool free = false;  ///< language: not held to the tools' schemas
+  std::int64_t prefix_mb = 256;
+  std::int64_t threads = 1;
   std::string name;  ///< in the results; empty: the planner's
   std::int64_t cases = 200;
   std::uint64_t seed = 1;
   std::int64_t steps = 4;
   std::string out;
+  std::string calls;  ///< JSON lines: each request, what was asked, what was wanted
   bool json = false;
 };
 

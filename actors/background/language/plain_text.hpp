@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "actors/background/language/chat.hpp"
+
+namespace hocket::background {
+
+/// A turn as lines that a small model goes on with: what each tool does as a request for it, examples,
+/// the request, what was called so far. Each text stands on one line, so that nothing in it begins a
+/// line of ours. Ends where the model names a function ("Function:"), or where it answers ("Answer:").
+std::string plain_prompt(const plain_turn& turn, bool may_call);
+
+/// What it wrote there: a call, or an answer.
+chat_reply plain_reply(std::string_view said, bool may_call);
+
+/// Where what it wrote is not held to anything: these end it.
+std::vector<std::string> plain_stops();
+
+/// The lines of a graph's example:
+///
+///     what is the name of the cat
+///     web.search {"query": "cat"}
+///     > Our cat, http://pets/cat
+///     minka
+///
+/// Errors: language.bad_config with the line.
+result<chat_example> read_example(std::string_view lines);
+
+}  // namespace hocket::background
