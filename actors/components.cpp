@@ -9,6 +9,7 @@
 #include "actors/encoder/patches.hpp"
 #include "actors/gateway/door/gateway.hpp"
 #include "actors/interaction/interaction.hpp"
+#include "actors/interaction/remote/remote.hpp"
 #include "actors/mcp/source.hpp"
 #include "actors/playout/playout.hpp"
 #include "actors/record/event_record.hpp"
@@ -23,6 +24,7 @@ result<void> register_components(registry& into) {
   HOCKET_TRY(into.add(type_of<encoder::dmel>()));
   HOCKET_TRY(into.add(type_of<encoder::patches>()));
   HOCKET_TRY(into.add(type_of<interaction::interaction_model>()));
+  HOCKET_TRY(into.add(type_of<remote::remote_model>()));
   HOCKET_TRY(into.add(type_of<background::agent>()));
   HOCKET_TRY(into.add(planner_of<background::match_planner>(
       "match", "Takes the first tool that knows the task by its words.")));

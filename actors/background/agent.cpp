@@ -83,18 +83,19 @@ result<void> agent::make_planner() {
 }
 
 result<void> agent::process(std::size_t, const packet& p, emitter& out) {
+  if (const auto* words = p.get_if<text>()) take_client(*words, out);
+  if (const auto* answer = p.get_if<tool_result>()) take_answer(*answer);
   const auto* d = p.get_if<delegation>();
-  if (!d) return {};
-  if (d->what == delegation::action::cancel) {
+  if (d != nullptr && d->what == delegation::action::cancel)
     end_silently(d->request, outcome::cancelled, out);
-  } else {
+  else if (d != nullptr)
     start(*d, out);
-  }
   release(context_.grid.end_of(context_.grid.index_of(context_.time->now())), out);
   return {};
 }
 
 void agent::start(const delegation& d, emitter& out) {
+  if (left_to_client_) return context_.count("left_to_client", 1);
   if (requests_.contains(d.request)) return context_.count("duplicate_requests", 1);
   context_.count("requests", 1);
   const auto now = context_.time->now();
@@ -111,6 +112,7 @@ void agent::start(const delegation& d, emitter& out) {
   auto& r = requests_[d.request];
   r.work = std::make_shared<job>();
   r.work->task = d;
+  r.work->task.transcript = with_words_of_app(d.transcript);
   r.work->tools = tools_.now();
   r.asked = now;
   r.deadline = now + std::chrono::milliseconds(config_.time_limit_ms);
@@ -195,6 +197,7 @@ void agent::take_event(std::uint64_t id, job_event event, emitter& out) {
     // Asked at the moment in which the request ended: told, so that its result has a call.
     const bool over = r.now != request::state::wanted;
     r.open_calls[call->call] = call->tool;
+    if (client_functions::is_one(call->tool)) app_->expect(call->call);
     out.emit(calls_port, now, std::move(*call));
     if (over) settle_calls(r, id, outcome::cancelled, out);
   } else if (auto* answer = std::get_if<tool_result>(&event)) {

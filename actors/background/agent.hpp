@@ -11,7 +11,8 @@ namespace hocket::background {
 
 /// `background.agent`: works on what the interaction model delegates, while it goes on talking.
 ///
-/// Inputs: requests: delegations (start, cancel; `supersedes` ends an earlier one).
+/// Inputs: requests: delegations (start, cancel; `supersedes` ends an earlier one); client: what the app
+/// of the person says, by role (docs/apps.md); answers: what its functions returned.
 /// Outputs: results: text, role "background", one packet per word in the words of speech ("56" ->
 /// "fifty six"), the last one final; progress: text; tool_calls, tool_results: for the record, one
 /// result for each call, whatever ended it.
@@ -23,13 +24,15 @@ namespace hocket::background {
 /// background.source_failed (open). Threads: one per task at work (`max_parallel`) and one per call,
 /// with time limits; a tool that does not come back in time is left behind and its result is `late`.
 /// Counters: requests, answered, failed, timed_out, cancelled, superseded, late_dropped,
-/// late_delivered, duplicate_requests, refused, cut_results.
+/// late_delivered, duplicate_requests, refused, cut_results, bad_offers (functions of an app that cannot
+/// be read), late_answers (of its functions: unasked, answered before, given up), left_to_client.
 class agent final : public component {
  public:
   struct config {
     part_choice planner = {.use = "match"};
     std::vector<std::string> tools;
     named_parts tool_sources;
+    std::string client_functions = "alone";
     std::int64_t min_delay_ms = 1000;
     std::int64_t time_limit_ms = 10000;
     std::int64_t max_parallel = 4;
@@ -77,6 +80,9 @@ class agent final : public component {
   };
 
   result<void> make_planner();
+  void take_client(const text&, emitter&);
+  void take_answer(const tool_result&);
+  std::string with_words_of_app(std::string transcript) const;
   void start(const delegation&, emitter&);
   void launch(request&, emitter&);
   void run_virtual(std::uint64_t id, const std::shared_ptr<job>&, emitter&);
@@ -95,6 +101,10 @@ class agent final : public component {
   config config_;
   context context_;
   toolbox tools_;
+  std::shared_ptr<client_functions> app_ = std::make_shared<client_functions>();
+  std::string app_instructions_;
+  std::deque<std::string> app_notes_;  ///< what it lets us know; the newest
+  bool left_to_client_ = false;        ///< delegations are
   std::shared_ptr<job_setup> setup_;
   std::shared_ptr<agent*> alive_ =
       std::make_shared<agent*>(this);  ///< for events that come after us

@@ -17,6 +17,12 @@ void agent::config::visit(config_visitor& v) {
            .doc = "where other tools come from, under the names that `tools` uses",
            .parts = part_kind::tool_source},
           tool_sources);
+  v.field(
+      {.name = "client_functions",
+       .doc = "functions that the person's app offers: asked alone, as the protocols of apps mean "
+              "it, or beside `tools`",
+       .choices = {"alone", "beside"}},
+      client_functions);
   v.field({.name = "min_delay_ms",
            .doc = "a result comes this long after its request at the earliest",
            .unit = "ms",
@@ -68,18 +74,26 @@ void agent::config::visit(config_visitor& v) {
 
 component_info agent::info() {
   const auto text_type = media_type{.kind = payload_kind::text};
-  return {.type = "background.agent",
-          .summary = "Works on delegated tasks with tools while the conversation goes on.",
-          .inputs = {{"requests",
-                      {.kind = payload_kind::delegation},
-                      "tasks, and their cancellation",
-                      true,
-                      default_queue(payload_kind::delegation)}},
-          .outputs = {{"results", text_type, "answers, word by word, role `background`"},
-                      {"progress", text_type, "partial results of tools"},
-                      {"tool_calls", {.kind = payload_kind::tool_call}, "what tools are asked"},
-                      {"tool_results", {.kind = payload_kind::tool_result}, "what tools answer"}},
-          .ticks = true};
+  return {
+      .type = "background.agent",
+      .summary = "Works on delegated tasks with tools while the conversation goes on.",
+      .inputs = {{"requests",
+                  {.kind = payload_kind::delegation},
+                  "tasks, and their cancellation",
+                  true,
+                  default_queue(payload_kind::delegation)},
+                 {"client", text_type, "what the person's app says: its functions, instructions",
+                  false, default_queue(payload_kind::text)},
+                 {"answers",
+                  {.kind = payload_kind::tool_result},
+                  "what functions of the app returned",
+                  false,
+                  default_queue(payload_kind::tool_result)}},
+      .outputs = {{"results", text_type, "answers, word by word, role `background`"},
+                  {"progress", text_type, "partial results of tools"},
+                  {"tool_calls", {.kind = payload_kind::tool_call}, "what tools are asked"},
+                  {"tool_results", {.kind = payload_kind::tool_result}, "what tools answer"}},
+      .ticks = true};
 }
 
 }  // namespace hocket::background

@@ -44,6 +44,7 @@ void run_call(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& s
         report(text{tidy(partial.substr(0, 2 * limit), limit), "background", request, false});
       }};
   auto said = guarded<std::string>("tool.threw", [&] {
+    if (call->tool->app) return call->tool->app->wait(call->id, call->unwanted);
     return call->tool->source->call(call->tool->own_name, call->request.arguments_json, where);
   });
   const std::lock_guard lock(j->mutex);

@@ -5,7 +5,8 @@
 namespace hocket::background {
 
 /// `planner: match`: takes the first tool that knows the task by its words (`tool_words` of the
-/// registry); its result is the answer. For graphs without a language model.
+/// registry); its result is the answer. For graphs without a language model. Functions of an app are
+/// known by what they say of themselves; the only one of an app that brings no other takes every task.
 class match_planner final : public planner {
  public:
   struct config {

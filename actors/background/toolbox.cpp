@@ -129,7 +129,9 @@ void toolbox::ask(opened_source& s) {
 
 std::shared_ptr<const tool_list> toolbox::choose(error& missing) const {
   auto list = std::make_shared<tool_list>();
-  for (const auto& w : wanted_) {
+  list->entries = offered_;
+  const bool only_offered = offered_alone_ && !offered_.empty();
+  for (const auto& w : only_offered ? std::vector<std::string>() : wanted_) {
     const auto [source, name] = split(w);
     const auto& s = *std::ranges::find(sources_, source, &opened_source::name);
     bool found = name == "*";
@@ -158,7 +160,31 @@ void toolbox::refresh() {
   for (auto& s : sources_) ask(s);
   const auto before = now();
   error gone;  // told one by one instead
-  auto chosen = choose(gone);
+  change_to(choose(gone));
+}
+
+void toolbox::offer(std::vector<tool_info> functions, std::shared_ptr<client_functions> app,
+                    bool alone) {
+  offered_.clear();
+  offered_alone_ = alone;
+  for (auto& f : functions) {
+    if (!tidy(f)) {
+      log_(
+          "a function of the app is left out: a name that is too long or not printable, or a "
+          "schema "
+          "that is too long");
+      continue;
+    }
+    auto own = f.name;
+    f.name = std::string(client_functions::prefix) + own;
+    offered_.push_back({std::move(f), nullptr, std::move(own), app});
+  }
+  error gone;
+  change_to(choose(gone));
+}
+
+void toolbox::change_to(std::shared_ptr<const tool_list> chosen) {
+  const auto before = now();
   for (const auto& e : before->entries)
     if (chosen->find(e.info.name) == nullptr) log_(fmt::format("tool `{}` is gone", e.info.name));
   for (const auto& e : chosen->entries)

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/background/client_functions.hpp"
 #include "graph/contract/component.hpp"
 #include "graph/contract/tool_source.hpp"
 
@@ -15,6 +16,7 @@ struct tool_entry {
   tool_info info;                       ///< under the graph's name for it: "clock", "files.read"
   std::shared_ptr<tool_source> source;  ///< that has it
   std::string own_name;                 ///< how the source calls it
+  std::shared_ptr<client_functions> app = {};  ///< instead of a source: the app that offered it
 };
 
 /// What can be asked at one moment; a task keeps the one that it began with.
@@ -42,6 +44,8 @@ class toolbox {
                     const context& where, std::function<void()> changed);
   /// Asks the sources again what they have. What went is told in the event log.
   void refresh();
+  /// What the app offers, instead of what it offered before. `alone`: nothing else can be asked then.
+  void offer(std::vector<tool_info> functions, std::shared_ptr<client_functions> app, bool alone);
   std::shared_ptr<const tool_list> now() const;
   void close();
   ~toolbox() { close(); }
@@ -58,9 +62,12 @@ class toolbox {
   void ask(opened_source& s);
   /// `missing`: the first name that no source has.
   std::shared_ptr<const tool_list> choose(error& missing) const;
+  void change_to(std::shared_ptr<const tool_list> chosen);
 
   std::vector<std::string> wanted_;
   std::vector<opened_source> sources_;
+  std::vector<tool_entry> offered_;  ///< by the app
+  bool offered_alone_ = false;
   std::function<void(std::string_view)> log_;
   mutable std::mutex mutex_;
   std::shared_ptr<const tool_list> now_ = std::make_shared<tool_list>();

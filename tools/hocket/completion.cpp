@@ -75,7 +75,7 @@ std::vector<std::string> words_for(const std::string& command, std::size_t posit
   if (command == "new") return {"component", "tool"};
   if (command == "list") return {"components", "tools"};
   if (command == "record") return {"info", "recover"};
-  if (command == "bench") return {"all", "hop", "session", "wire"};
+  if (command == "bench") return {"all", "gateway", "hop", "session", "wire"};
   if (command == "eval") return {"closed-loop", "duplex"};
   if (command != "describe") return {};
   std::vector<std::string> out;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,8 +38,10 @@ struct client {
   timestamp began, last_heard;
   std::optional<timestamp> alone_since;  ///< without a connection
   sound_pump sound{inner_rate_hz};
-  std::vector<std::string> typed;  ///< before the session stood
-  std::int64_t lost_messages = 0;  ///< not told yet
+  std::vector<action> waiting;  ///< for the session: words, functions, instructions
+  std::map<std::uint64_t, std::string> open_calls;  ///< of its functions, and which; no answer yet
+  std::vector<tool_call> unheard_calls;             ///< made while nobody was there to hear them
+  std::int64_t lost_messages = 0;                   ///< not told yet
   bool told_of_length = false, told_of_idleness = false;
   std::int64_t watch_every_ms = 0, watched_ms = 0;
   std::optional<std::string> over_to;  ///< key of the conversation that it wants to go on with

@@ -95,6 +95,7 @@ TEST_CASE("an app talks with the graph over a WebSocket") {
   auto voice = talk::tone(200, inner_rate_hz, 0.3);
   REQUIRE(h.push("audio", timestamp::of_ms(2000),
                  audio_chunk{inner_rate_hz, 1, 32'000, buffer::take(std::move(voice))}));
+  REQUIRE(h.advance_to(timestamp::of_ms(3000)));  // nobody heard the end of what was said
   CHECK(becomes([&] {
     return a.got("response.output_audio.delta") && a.got("response.output_audio_transcript.delta");
   }));

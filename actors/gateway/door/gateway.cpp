@@ -23,9 +23,8 @@ enum input : std::size_t {
   results_in,
   found_in
 };
-enum out_port : std::size_t { audio_out, text_out };
+enum out_port : std::size_t { audio_out, text_out, client_out, answers_out };
 constexpr double silence_rms = 1e-3;        // -60 dB of full scale
-constexpr std::size_t most_typed = 16;      ///< texts that wait for the session
 constexpr std::int64_t warned_ms = 60'000;  ///< before the end of a session, or half of a short one
 
 bool is_voice(std::span<const float> samples) {
@@ -87,7 +86,9 @@ component_info gateway::info() {
                  {"tool_results", {.kind = payload_kind::tool_result}, "what came back", false},
                  {"results", words, "what the background found out", false, queue}},
       .outputs = {{"audio", sound, "what a client says, on the stream's clock"},
-                  {"text", words, "what a client types, role `user`"}},
+                  {"text", words, "what a client types, role `user`"},
+                  {"client", words, "what its app says to the background, by role"},
+                  {"answers", {.kind = payload_kind::tool_result}, "of the client's functions"}},
       .scope = instance_scope::shared,
       .source = true,
       .ticks = true};
@@ -148,10 +149,7 @@ void gateway::opened(const std::shared_ptr<client>& c, const result<session_id>&
   if (c->is_over) return context_.sessions->close(*id);
   c->session = *id;
   by_session_[*id] = c;
-  for (auto& words : std::exchange(c->typed, {})) {
-    action a = hear_text{"user", std::move(words)};
-    act(*c, a, out);
-  }
+  for (auto& a : std::exchange(c->waiting, {})) act(*c, a, out);
 }
 
 void gateway::received(connection& from, const std::string& message, emitter& out) {
@@ -189,7 +187,9 @@ void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key
     context_.count("resumed", 1);
     output o;
     old->machine->resume(message, ms_of(*old), o);
-    return give(*old, std::move(o), out);
+    give(*old, std::move(o), out);
+    for (auto& call : std::exchange(old->unheard_calls, {})) tell(*old, std::move(call), out);
+    return;
   }
   output o;
   c->machine->cannot_resume(ms_of(*c), o);
@@ -263,18 +263,14 @@ void gateway::act(client& c, action& a, emitter& out) {
     const auto now = sample_index(context_.time->now(), inner_rate_hz);
     if (const auto lost = c.sound.put(s->samples, now); lost > 0)
       context_.count("dropped_samples", static_cast<std::int64_t>(lost));
-  } else if (auto* t = std::get_if<hear_text>(&a)) {
-    if (t->role != "user") return context_.count("not_served", 1);
-    if (c.session == session_id::none) {
-      if (c.typed.size() < most_typed) c.typed.push_back(std::move(t->text));
-      return;
-    }
-    out.for_session(c.session);
-    out.emit(text_out, context_.time->now(), text{std::move(t->text), "user"});
+  } else if (pass_on(c, a, out)) {
+    // Words and functions: on their way, or waiting for the session.
   } else if (std::get_if<interrupt>(&a) != nullptr) {
     if (c.session != session_id::none) context_.sessions->interrupt(c.session);
   } else if (std::get_if<prompt>(&a) != nullptr) {
     context_.count("prompts", 1);  // the model speaks when it wants: nothing forces it
+  } else if (auto* r = std::get_if<tool_result>(&a)) {
+    answer_call(c, *r, out);
   } else if (const auto* over = std::get_if<go_on_with>(&a)) {
     c.over_to = over->key;
   } else if (const auto* w = std::get_if<watch_graph>(&a)) {
@@ -304,6 +300,11 @@ result<void> gateway::process(std::size_t port, const packet& p, emitter& out) {
   if (found == by_session_.end()) return {};
   const auto c = found->second;
   const auto at_ms = (p.header.ts - c->began) / std::chrono::milliseconds(1);
+  if (port == calls_in || port == results_in)
+    if (const auto e = of_client_function(*c, p)) {
+      tell_of_call(*c, *e, out);
+      if (port == calls_in) return {};
+    }
   if (const auto e = event_of(port, p, at_ms)) tell(*c, *e, out);
   return {};
 }

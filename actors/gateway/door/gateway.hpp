@@ -24,13 +24,17 @@ class site;
 /// Each client is a conversation of the run, opened and closed through `context.sessions`.
 /// Inputs: audio: what the model says, 16 kHz mono, ts = when it is to be heard; text: its words; heard:
 /// words that it heard; state: [8] f32 a micro-turn, delegations, tool_calls, tool_results, results: for
-/// those who watch. Outputs: audio: what a client says, 16 kHz mono, on the stream's clock; text: what
-/// it types, role `user`.
+/// those who watch; a call of a tool called `client.NAME` is one of the client's function NAME, which it
+/// is told and answers. Outputs: audio: what a client says, 16 kHz mono, on the stream's clock; text: what
+/// it types, role `user`; client: what its app says to the background, by role (`tools`, `instructions`,
+/// `delegations`, `commentary`, `thinking`, `context`); answers: what its functions returned, one for each
+/// call.
 /// Errors: gateway.no_sessions (the run offers none), gateway.needs_keys and gateway.needs_tls (beyond
 /// loopback without), gateway.no_keys, gateway.bad_keys, gateway.bad_file, http.*.
 /// Threads: the server's own; it only hands messages over.
 /// Counters: sessions, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
-/// does not read), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served.
+/// does not read), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served,
+/// client_calls, late_answers (of a client's function: unasked, twice, or given up).
 class gateway final : public component {
  public:
   struct config {
@@ -86,6 +90,10 @@ class gateway final : public component {
   void tell(client& c, const graph_event& e, emitter& out);
   void give(client& c, output from, emitter& out);
   void act(client& c, action& a, emitter& out);
+  bool pass_on(client& c, action& a, emitter& out);
+  void answer_call(client& c, tool_result& r, emitter& out);
+  std::optional<graph_event> of_client_function(client& c, const packet& p) const;
+  void tell_of_call(client& c, const graph_event& e, emitter& out);
   void pump(client& c, emitter& out);
   void say(client& c, std::string message);
   void watch_limits(client& c, emitter& out);

@@ -224,6 +224,8 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   if (const auto* c = std::get_if<tool_call_cancelled>(&e);
       c != nullptr && calls_.erase(c->call_id) > 0)
     send({{"toolCallCancellation", {{"ids", json::array({c->call_id})}}}}, s);
+  if (std::get_if<delegated>(&e) != nullptr) patience_until_ms_ = now_ms + settings_.work_ms;
+  if (std::get_if<found_out>(&e) != nullptr) patience_until_ms_ = now_ms + settings_.told_ms;
   if (const auto* l = std::get_if<ending>(&e))
     send({{"goAway", {{"timeLeft", fmt::format("{}s", l->in_ms / 1000)}}}}, s);
 }
@@ -248,12 +250,15 @@ void machine::on_voice(const voice& v, step& s) {
   }
   if (v.is_open) {
     open_turn(s);
-    turn_->silent_turns = 0;
+    turn_->silent_ms = 0;
     turn_->spoke = true;
     return say(v, s);
   }
   if (!turn_ || !turn_->spoke) return;
-  if (++turn_->silent_turns >= settings_.silent_turns) return close_turn(false, s);
+  turn_->silent_ms += static_cast<std::int64_t>(v.samples.size()) * 1000 / inner_rate_hz;
+  if (turn_->silent_ms >= settings_.silent_turns * settings_.micro_turn_ms &&
+      s.now_ms >= patience_until_ms_)
+    return close_turn(false, s);
   say(v, s);
 }
 

@@ -12,7 +12,9 @@
 namespace hocket::gateway::gemini {
 
 struct settings {
-  int silent_turns = 3;  ///< micro-turns of silence that end a turn
+  int silent_turns = 4;  ///< micro-turns of silence that end a turn
+  int work_ms = 4'000;   ///< silence while the background works is no end, this long
+  int told_ms = 1'500;   ///< from what it found out to the voice that tells it
   int micro_turn_ms = 200;
   int answer_ms = 30'000;  ///< a turn that was asked for and gets no voice ends empty
   int held_ms = 15'000;    ///< most that is kept of a voice while the client's activity lasts
@@ -42,7 +44,7 @@ class machine final : public protocol {
   struct turn {
     std::int64_t began_ms = 0, last_ms = 0, sent_ms = 0;
     std::size_t word_bytes = 0;
-    int silent_turns = 0;
+    std::int64_t silent_ms = 0;
     bool spoke = false;
   };
 
@@ -78,7 +80,7 @@ class machine final : public protocol {
   std::optional<turn> turn_;
   std::deque<voice> held_;
   std::string held_words_;
-  std::int64_t muted_until_ms_ = 0;
+  std::int64_t muted_until_ms_ = 0, patience_until_ms_ = 0;
   double heard_ms_ = 0;
   std::map<std::string, bool> calls_;  ///< whose results are waited for
 };

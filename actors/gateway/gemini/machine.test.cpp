@@ -63,7 +63,7 @@ TEST_CASE("a turn of the model ends with turnComplete, an interrupted one too") 
   r.append(800, 0);
   r.t.graph(said{"Hello", 0, 0});
   r.t.model_speaks(3);
-  r.t.model_speaks(3, false);
+  r.t.model_speaks(4, false);
   CHECK(r.contents() ==
         "inputTranscription outputTranscription modelTurn generationComplete turnComplete "
         "usageMetadata");
@@ -107,7 +107,7 @@ TEST_CASE("a client that marks its own activity gets the answer after it") {
   CHECK(r.contents() == "setupComplete");
   r.t.client(json{{"realtimeInput", {{"activityEnd", json::object()}}}});
   CHECK(r.contents() == "modelTurn");
-  r.t.model_speaks(3, false);
+  r.t.model_speaks(4, false);
   CHECK(r.contents() == "modelTurn generationComplete turnComplete usageMetadata");
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("typed words are answered, by words where that was asked for") {
   r.contents();
   r.t.graph(said{"Four.", 0, 0});
   r.t.model_speaks(1);
-  r.t.model_speaks(3, false);
+  r.t.model_speaks(4, false);
   CHECK(r.contents() == "modelTurn generationComplete turnComplete usageMetadata");
   r.t.client(json{{"clientContent", {{"turnComplete", true}}}});
   r.t.pass(31'000);  // nobody answers, and the client's receive() ends all the same

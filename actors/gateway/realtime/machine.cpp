@@ -6,6 +6,11 @@
 #include <fmt/format.h>
 
 namespace hocket::gateway::realtime {
+namespace {
+
+constexpr std::size_t most_results = 64;  ///< that wait for response.create
+
+}  // namespace
 
 machine::machine(settings s)
     : settings_(std::move(s)),
@@ -68,13 +73,16 @@ void machine::session_update(const json& e, step& s) {
   s.events.session_updated(session_.object());
   const auto& now = session_.object();
   if (before["instructions"] != now["instructions"] || before["tools"] != now["tools"] ||
+      before["tool_choice"] != now["tool_choice"] ||
       before["audio"]["input"]["turn_detection"] != now["audio"]["input"]["turn_detection"])
     apply_session(s);
 }
 
 void machine::apply_session(step& s) {
   if (!session_.instructions().empty()) s.out.add(instruct{session_.instructions()});
-  if (!session_.tools().empty() || s.now_ms > 0) s.out.add(offer_tools{session_.tools()});
+  const bool may_call = session_.object()["tool_choice"] != "none";
+  if (!session_.tools().empty() || s.now_ms > 0)
+    s.out.add(offer_tools{may_call ? session_.tools() : json::array()});
   detector_.set(session_.turns().detector);
   if (session_.turns().of != turn_detection::kind::none) return;
   detector_.reset();
@@ -128,6 +136,7 @@ void machine::on_mark(const speech_detector::mark& m, step& s) {
   s.events.speech_stopped(user_item_, m.at_ms);
   const auto id = std::exchange(user_item_, {});
   commit_user_item(id, s);
+  release_held(s);
 }
 
 void machine::commit_user_item(const std::string& id, step& s) {
@@ -205,7 +214,9 @@ void machine::item_create(const json& e, step& s) {
 void machine::give_on(const json& item, const json& original, step& s) {
   const auto type = text_of(item, "type");
   if (type == "function_call_output") {
-    s.out.add(tool_result{text_of(item, "call_id"), text_of(item, "output")});
+    results_.push_back({text_of(item, "call_id"), text_of(item, "output")});
+    results_due_ms_ = s.now_ms + settings_.results_ms;
+    if (results_.size() > most_results) give_results(s);
     return;
   }
   if (type != "message") return;
@@ -271,6 +282,11 @@ void machine::item_delete(const json& e, step& s) {
 // --- responses on demand --------------------------------------------------------------------------
 
 void machine::response_create(const json& e, step& s) {
+  // The one that made the calls is still speaking: the client need not wait for its end.
+  if (response_ && response_->has_call && !results_.empty()) {
+    next_create_ = e;
+    return;
+  }
   if (response_)
     return fail_with(
         e,
@@ -297,6 +313,7 @@ void machine::response_create(const json& e, step& s) {
     if (auto words = words_of(item); !words.empty())
       s.out.add(hear_text{text_of(item, "role", "user"), std::move(words)});
   muted_until_ms_ = 0;
+  give_results(s);
   open_response(asked, s);
   s.out.add(prompt{text_of(asked, "instructions")});
   if (const auto words = std::exchange(held_words_, {}); !words.empty()) say_words(words, s);
@@ -331,6 +348,8 @@ void machine::output_clear(const json&, step& s) {
 void machine::advance(std::int64_t now_ms, output& out) {
   step s(*this, now_ms, out);
   if (!transcribed_item_.empty() && now_ms >= transcribe_until_ms_) finish_transcription(s);
+  if (!next_create_ && !results_.empty() && now_ms >= results_due_ms_) give_results(s);
+  if (!response_ && !waits_for_turn(now_ms)) release_held(s);
   if (response_) {
     const bool silent_words = !response_->message_id.empty() && response_->sent_ms == 0 &&
                               now_ms - response_->last_ms > 1'000;

@@ -15,17 +15,19 @@ struct settings {
   std::string model = "hocket";
   std::int64_t expires_at_s = 0;  ///< since 1970, as clients are told
   json initial = json::object();  ///< a `session` that was agreed on before (client secrets)
-  int silent_turns = 3;           ///< micro-turns of silence that end a response
+  int silent_turns = 4;           ///< micro-turns of silence that end a response
   int micro_turn_ms = 200;
   int answer_ms = 30'000;  ///< a response that was asked for and gets no voice ends empty
   int held_ms = 15'000;    ///< most that is kept of a voice that has to wait for response.create
-  std::int64_t lead_ms = 200;  ///< how much of what was sent a client has not played yet
+  int results_ms = 1'500;  ///< results of calls wait this long for the client's response.create
+  int work_ms = 4'000;     ///< silence while the background works is no end, this long
+  int told_ms = 1'500;     ///< from what it found out to the voice that tells it
 };
 
 /// OpenAI Realtime (GA), the server's side: turns as a view of a model that has none.
 ///
-/// A response begins when the voice opens and ends after some silent micro-turns, or when the person
-/// speaks. Where the client decides about turns (`turn_detection: null`, `create_response: false`) the
+/// A response begins when the voice opens and the person's turn is over, and ends after some silent
+/// micro-turns, or when the person speaks. Where the client decides about turns (`turn_detection: null`, `create_response: false`) the
 /// voice waits for `response.create`: a gate before the voice, no other model.
 class machine final : public protocol {
  public:
@@ -48,7 +50,8 @@ class machine final : public protocol {
     json done_items = json::array();
     std::string words;
     std::int64_t began_ms = 0, last_ms = 0, sent_ms = 0;
-    int silent_turns = 0;
+    std::int64_t silent_ms = 0;
+    bool has_call = false;  ///< of a client's function: its answer belongs to the next response
   };
   /// One step: what comes in, and where the answers go.
   struct step {
@@ -87,7 +90,10 @@ class machine final : public protocol {
   void on_heard(const heard& w, step& s);
   void on_tool_call(const tool_call& c, step& s);
   bool waits_for_client() const;
-  void hold(const voice& v);
+  bool waits_for_turn(std::int64_t now_ms) const;
+  void hold(const voice& v, std::int64_t now_ms);
+  void release_held(step& s);
+  void give_results(step& s);
   void open_response(const json& asked, step& s);
   void open_message(step& s);
   void say(const voice& v, step& s);
@@ -118,8 +124,13 @@ class machine final : public protocol {
   double transcribed_from_ms_ = 0;
 
   std::optional<response> response_;
-  std::deque<voice> held_;  ///< waits for response.create
+  std::deque<voice> held_;  ///< waits for response.create, or for the end of the person's turn
+  std::int64_t held_since_ms_ = 0;
   std::string held_words_;
+  std::int64_t patience_until_ms_ = 0;  ///< the background works: its answer is of this response
+  std::vector<tool_result> results_;    ///< of calls; wait for response.create
+  std::int64_t results_due_ms_ = 0;
+  std::optional<json> next_create_;  ///< comes after the response that made the calls
   std::int64_t muted_until_ms_ = 0;  ///< the rest of what was cut off is not heard
   std::string last_audio_item_;
   std::int64_t last_audio_sent_ms_ = 0;

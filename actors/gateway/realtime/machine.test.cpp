@@ -63,7 +63,7 @@ TEST_CASE("a turn and its answer, in the order that clients expect") {
   r.t.model_speaks(3);
   r.t.graph(said{"there.", 0, 200});
   r.t.model_speaks(1);
-  r.t.model_speaks(3, false);
+  r.t.model_speaks(4, false);
   CHECK(r.t.types() ==
         joined({answer_begins, "response.output_audio_transcript.delta",
                 "response.output_audio.delta", "response.output_audio_transcript.delta",
@@ -128,7 +128,7 @@ TEST_CASE("where the client decides about turns, the voice waits for it") {
   CHECK(r.t.last("response.created")["response"]["metadata"]["client_event_id"] == "x");
   r.send("response.create");
   CHECK(r.t.last("error")["error"]["code"] == "conversation_already_has_active_response");
-  r.t.model_speaks(3, false);
+  r.t.model_speaks(4, false);
   CHECK(r.t.last("response.done")["response"]["status"] == "completed");
   r.t.types();
   r.send("input_audio_buffer.commit");
@@ -159,12 +159,13 @@ TEST_CASE("a client's function is called, whoever reads which event") {
   r.send(
       "conversation.item.create",
       {{"item", {{"type", "function_call_output"}, {"call_id", "call_1"}, {"output", "15:15"}}}});
-  CHECK(r.t.actions_of<tool_result>().back().text == "15:15");
+  CHECK(r.t.actions_of<tool_result>().empty());  // the answer belongs to the next response
   r.send("response.create");
+  CHECK(r.t.actions_of<tool_result>().back().text == "15:15");
   r.t.model_speaks(2);
   // A second call while it speaks is part of the same answer.
   r.t.graph(tool_call{"call_2", "clock", json::object()});
-  r.t.model_speaks(3, false);
+  r.t.model_speaks(4, false);
   const auto output = r.t.last("response.done")["response"]["output"];
   REQUIRE(output.size() == 2);
   CHECK(output[0]["type"] == "message");
@@ -178,7 +179,7 @@ TEST_CASE("text instead of sound") {
   r.t.types();
   r.t.graph(said{"Four.", 0, 0});
   r.t.model_speaks(1);
-  r.t.model_speaks(3, false);
+  r.t.model_speaks(4, false);
   CHECK(r.t.types() == joined({answer_begins,
                                "response.output_text.delta response.output_text.done "
                                "response.content_part.done response.output_item.done "
@@ -331,4 +332,93 @@ TEST_CASE("what is no event is an error that names it, and the session goes on")
   r.t.end("the server stops");
   CHECK(r.t.last("response.done")["response"]["status"] == "cancelled");
   CHECK(r.t.actions_of<hang_up>().back().code == 1001);
+}
+
+TEST_CASE("an answer that is quicker than the detector waits for the end of the person's turn") {
+  realtime_talk r;
+  r.append(600, 0.3);
+  r.append(200, 0);
+  r.t.types();
+  r.t.graph(said{"Hello. ", 0, 200});
+  r.t.graph(voice{r.t.now_ms, talk::tone(200, inner_rate_hz, 0.3), true});
+  CHECK(r.t.types() == "");
+  r.append(400, 0);
+  CHECK(r.t.types() ==
+        joined({"input_audio_buffer.speech_stopped", "input_audio_buffer.committed",
+                "conversation.item.added", "conversation.item.done", answer_begins,
+                "response.output_audio_transcript.delta", "response.output_audio.delta"}));
+  // Over somebody who does not stop it speaks after a while.
+  realtime_talk other;
+  other.append(600, 0.3);
+  other.t.types();
+  for (int i = 0; i < 6; ++i) {
+    other.t.graph(voice{other.t.now_ms, talk::tone(200, inner_rate_hz, 0.3), true});
+    other.append(200, 0.3);
+  }
+  CHECK(other.t.types() == joined({answer_begins, "response.output_audio.delta"}));
+}
+
+TEST_CASE("an answer is under way while the background works on it") {
+  realtime_talk r;
+  r.person_speaks();
+  r.t.model_speaks(2);
+  r.t.graph(delegated{"1", "seven times eight", 0, 0, 0});
+  r.t.model_speaks(8, false);
+  CHECK(r.t.types().find("response.done") == std::string::npos);
+  r.t.graph(found_out{"1", "fifty six"});
+  r.t.model_speaks(2);
+  r.t.model_speaks(8, false);
+  CHECK(r.t.types().find("response.done") != std::string::npos);
+  CHECK(r.t.last("response.done")["response"]["output"].size() == 1);
+  // Nothing comes: it ends all the same.
+  r.t.model_speaks(1);
+  r.t.graph(delegated{"2", "seven times nine", 0, 0, 0});
+  r.t.model_speaks(30, false);
+  CHECK(r.t.types().find("response.done") != std::string::npos);
+}
+
+TEST_CASE("results of calls are told in the response that the client asks for") {
+  const auto answer = [](const char* call) {
+    return json{{"item", {{"type", "function_call_output"}, {"call_id", call}, {"output", "4"}}}};
+  };
+  realtime_talk r;
+  r.t.model_speaks(2);
+  r.t.graph(tool_call{"1", "clock", json::object()});
+  r.t.graph(tool_call{"2", "clock", json::object()});
+  r.send("conversation.item.create", answer("1"));
+  r.send("conversation.item.create", answer("2"));
+  // Asked for while the voice beside the calls still sounds: it comes after that, without an error.
+  r.send("response.create", {{"response", {{"metadata", {{"mine", "x"}}}}}});
+  CHECK(r.t.actions_of<tool_result>().empty());
+  CHECK(r.t.types().find("error") == std::string::npos);
+  r.t.model_speaks(1, false);
+  CHECK(r.t.last("response.done")["response"]["output"].size() == 3);
+  CHECK(r.t.last("response.created")["response"]["metadata"]["mine"] == "x");
+  CHECK(r.t.actions_of<tool_result>().size() == 2);
+  r.t.model_speaks(2);
+  r.t.model_speaks(4, false);
+  CHECK(r.t.last("response.done")["response"]["status"] == "completed");
+  // A client that never asks: the background gets them a moment later.
+  r.t.graph(tool_call{"3", "clock", json::object()});
+  r.send("conversation.item.create", answer("3"));
+  r.t.pass(2'000);
+  CHECK(r.t.actions_of<tool_result>().size() == 3);
+  // Somebody speaks over it: what was found out is not lost.
+  r.t.model_speaks(2);
+  r.t.graph(tool_call{"4", "clock", json::object()});
+  r.send("conversation.item.create", answer("4"));
+  r.send("response.create");
+  r.append(200, 0.3);
+  CHECK(r.t.last("response.done")["response"]["status"] == "cancelled");
+  CHECK(r.t.actions_of<tool_result>().size() == 4);
+}
+
+TEST_CASE("functions are offered anew with the session; none where tool_choice says so") {
+  realtime_talk r;
+  const json tools = json::array({{{"type", "function"}, {"name", "clock"}}});
+  r.update({{"tools", tools}, {"instructions", "be short"}});
+  CHECK(r.t.actions_of<offer_tools>().back().tools.size() == 1);
+  CHECK(r.t.actions_of<instruct>().back().text == "be short");
+  r.update({{"tool_choice", "none"}});
+  CHECK(r.t.actions_of<offer_tools>().back().tools.empty());
 }

@@ -4,6 +4,14 @@
 #include "actors/gateway/realtime/machine.hpp"
 
 namespace hocket::gateway::realtime {
+namespace {
+
+/// A micro-turn, or a part of one.
+std::int64_t ms_of(const voice& v) {
+  return static_cast<std::int64_t>(v.samples.size()) * 1000 / inner_rate_hz;
+}
+
+}  // namespace
 
 void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   step s(*this, now_ms, out);
@@ -12,15 +20,38 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   if (const auto* h = std::get_if<heard>(&e)) on_heard(*h, s);
   if (const auto* c = std::get_if<tool_call>(&e)) on_tool_call(*c, s);
   // Delegations have no event here: their tools do. A cancelled call's answer is ignored when it comes.
+  if (std::get_if<delegated>(&e) != nullptr) patience_until_ms_ = now_ms + settings_.work_ms;
+  if (std::get_if<found_out>(&e) != nullptr) patience_until_ms_ = now_ms + settings_.told_ms;
 }
 
 bool machine::waits_for_client() const { return !session_.turns().creates_response; }
 
-void machine::hold(const voice& v) {
-  if (!v.is_open && held_.empty()) return;
+/// Clients want the person's turn to be over before an answer begins. The model may be quicker than the
+/// detector that they asked for: then its voice waits for it, but not for somebody who goes on speaking.
+bool machine::waits_for_turn(std::int64_t now_ms) const {
+  if (user_item_.empty() || !detector_.is_speaking()) return false;
+  return held_.empty() || now_ms - held_since_ms_ < session_.turns().detector.silence_ms + 200;
+}
+
+void machine::hold(const voice& v, std::int64_t now_ms) {
+  if (held_.empty()) {
+    if (!v.is_open) return;
+    held_since_ms_ = now_ms;
+  }
   held_.push_back(v);
-  const auto most = static_cast<std::size_t>(settings_.held_ms / settings_.micro_turn_ms);
-  if (held_.size() > most) held_.pop_front();
+  std::int64_t all_ms = 0;
+  for (const auto& h : held_) all_ms += ms_of(h);
+  if (all_ms > settings_.held_ms) held_.pop_front();
+}
+
+/// What waited for the end of the person's turn.
+void machine::release_held(step& s) {
+  if (waits_for_client()) return;
+  const bool only_words = held_.empty() && !held_words_.empty() && !session_.has_audio();
+  if (held_.empty() && !only_words) return;
+  if (!response_) open_response(json::object(), s);
+  if (only_words) return say_words(std::exchange(held_words_, {}), s);
+  for (const auto& v : std::exchange(held_, {})) on_voice(v, s);
 }
 
 void machine::on_voice(const voice& v, step& s) {
@@ -29,17 +60,23 @@ void machine::on_voice(const voice& v, step& s) {
     muted_until_ms_ = 0;  // what was cut off has ended: what comes now is new
   }
   if (!response_) {
-    if (waits_for_client()) return hold(v);
+    if (waits_for_client() || waits_for_turn(s.now_ms)) return hold(v, s.now_ms);
+    release_held(s);
+  }
+  if (!response_) {
     if (!v.is_open) return;
     open_response(json::object(), s);
   }
+  auto& r = *response_;
   if (v.is_open) {
-    response_->silent_turns = 0;
+    r.silent_ms = 0;
     open_message(s);
     return say(v, s);
   }
-  if (response_->message_id.empty()) return;
-  if (++response_->silent_turns >= settings_.silent_turns)
+  if (r.message_id.empty()) return;
+  r.silent_ms += ms_of(v);
+  const bool is_long = r.silent_ms >= settings_.silent_turns * settings_.micro_turn_ms;
+  if (r.has_call || (is_long && s.now_ms >= patience_until_ms_))
     return close_response("completed", nullptr, s);
   say(v, s);
 }
@@ -47,7 +84,7 @@ void machine::on_voice(const voice& v, step& s) {
 void machine::on_said(const said& w, step& s) {
   if (s.now_ms < muted_until_ms_ || w.text.empty()) return;
   const bool is_text_only = !waits_for_client() && !session_.has_audio();
-  if (!response_ && is_text_only) open_response(json::object(), s);
+  if (!response_ && is_text_only && !waits_for_turn(s.now_ms)) open_response(json::object(), s);
   if (response_ && (!response_->has_audio || !response_->message_id.empty()))
     return say_words(w.text, s);
   // Words may come a moment before their voice.
@@ -94,8 +131,15 @@ void machine::on_tool_call(const tool_call& c, step& s) {
   s.events.output_item_done(at, item);
   if (!response_->is_apart) s.events.item_done(item, previous);
   response_->done_items.push_back(item);
+  response_->has_call = true;
   // Beside a voice it ends when that does; alone it is the whole answer.
   if (response_->message_id.empty()) close_response("completed", nullptr, s);
+}
+
+/// The background goes on with them now, so that its answer belongs to the response that the client
+/// asks for after a call.
+void machine::give_results(step& s) {
+  for (auto& r : std::exchange(results_, {})) s.out.add(std::move(r));
 }
 
 // --- one response ---------------------------------------------------------------------------------
@@ -209,6 +253,10 @@ void machine::close_response(const char* status, const char* reason, step& s) {
   held_words_.clear();
   quiet_since_ms_ = s.now_ms;
   s.events.response_done(done->object);
+  const auto next = std::exchange(next_create_, std::nullopt);
+  if (!next) return;
+  if (is_whole) return response_create(*next, s);
+  give_results(s);  // the person speaks: what was found out is told when the model wants
 }
 
 /// Counted as the hosted service does: 10 tokens for a second heard, 20 for a second said, and words

@@ -100,7 +100,7 @@ std::optional<problem> read_turns(json& object, const std::string& param, turn_d
     auto eagerness = text_of(object, "eagerness", "auto");
     if (eagerness != "low" && eagerness != "medium" && eagerness != "high" && eagerness != "auto")
       return invalid(param + ".eagerness", "eagerness is low, medium, high or auto");
-    out.detector.silence_ms = eagerness == "low" ? 900 : eagerness == "high" ? 400 : 600;
+    out.detector.silence_ms = eagerness == "low" ? 900 : eagerness == "high" ? 300 : 500;
     object = {{"type", "semantic_vad"},
               {"eagerness", std::move(eagerness)},
               {"create_response", out.creates_response},

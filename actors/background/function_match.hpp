@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "graph/contract/tool.hpp"
+
+namespace hocket::background {
+
+/// Arguments (a JSON object) for a function that knows no task by its words, out of what it says of
+/// itself: the task shares a word of meaning with its name, its description or its parameters. "" where
+/// it shares none. Values are what of the task the schema asks for: its numbers, one of an `enum`, the
+/// words that are left; a parameter that is required always gets one.
+std::string arguments_by_description(const tool_info& function, std::string_view task);
+/// The same for a function that is asked although it shares no word.
+std::string arguments_in_any_case(const tool_info& function, std::string_view task);
+
+/// A result in JSON as words: its values in their order, without names. Other text as it is.
+std::string words_of_result(std::string_view content);
+
+}  // namespace hocket::background

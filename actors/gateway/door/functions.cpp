@@ -1,0 +1,107 @@
+// What an app says to the background: functions, instructions, notes; and the calls of its functions.
+#include <charconv>
+
+#include "actors/gateway/door/client.hpp"
+#include "actors/gateway/door/gateway.hpp"
+
+namespace hocket::gateway {
+namespace {
+
+enum out_port : std::size_t { audio_out, text_out, client_out, answers_out };
+constexpr std::string_view function_prefix = "client.";
+constexpr std::size_t most_waiting = 32;
+constexpr std::size_t most_open_calls = 64;
+constexpr std::size_t most_answer_bytes = 1 << 20;
+
+std::optional<std::uint64_t> number_of(std::string_view text) {
+  std::uint64_t out = 0;
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (wrong != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return out;
+}
+
+/// A word for the background, where an action is one.
+std::optional<text> word_for_background(action& a) {
+  if (auto* i = std::get_if<instruct>(&a)) return text{std::move(i->text), "instructions"};
+  if (const auto* o = std::get_if<offer_tools>(&a)) return text{line_of(o->tools), "tools"};
+  if (const auto* d = std::get_if<take_delegations>(&a))
+    return text{d->by_client ? "client" : "graph", "delegations"};
+  if (auto* n = std::get_if<delegation_note>(&a))
+    return text{std::move(n->text), n->spoken ? "commentary" : "thinking",
+                number_of(n->delegation_id).value_or(0)};
+  if (auto* t = std::get_if<hear_text>(&a); t != nullptr && t->role != "user")
+    return text{std::move(t->text), "context"};
+  if (auto* p = std::get_if<prompt>(&a); p != nullptr && !p->instructions.empty())
+    return text{std::move(p->instructions), "context"};
+  return std::nullopt;
+}
+
+}  // namespace
+
+/// Words of the person go to the model, those of the app to the background, which reads what the model
+/// cannot. False where an action is neither.
+bool gateway::pass_on(client& c, action& a, emitter& out) {
+  const auto* typed = std::get_if<hear_text>(&a);
+  const bool is_typed = typed != nullptr && typed->role == "user";
+  const auto* p = std::get_if<prompt>(&a);
+  const bool is_word =
+      is_typed || typed != nullptr || std::holds_alternative<instruct>(a) ||
+      std::holds_alternative<offer_tools>(a) || std::holds_alternative<take_delegations>(a) ||
+      std::holds_alternative<delegation_note>(a) || (p != nullptr && !p->instructions.empty());
+  if (!is_word) return false;
+  if (c.session == session_id::none) {
+    if (c.waiting.size() < most_waiting)
+      c.waiting.push_back(std::move(a));
+    else
+      context_.count("not_served", 1);
+    return true;
+  }
+  if (p != nullptr) context_.count("prompts", 1);
+  out.for_session(c.session);
+  const auto now = context_.time->now();
+  if (is_typed)
+    out.emit(text_out, now, text{std::move(std::get<hear_text>(a).text), "user"});
+  else if (auto word = word_for_background(a))
+    out.emit(client_out, now, std::move(*word));
+  return true;
+}
+
+/// One answer a call: what comes twice, late or unasked is counted and left out.
+void gateway::answer_call(client& c, tool_result& r, emitter& out) {
+  const auto call = number_of(r.call_id);
+  const auto open = call ? c.open_calls.find(*call) : c.open_calls.end();
+  if (open == c.open_calls.end() || c.session == session_id::none)
+    return context_.count("late_answers", 1);
+  if (r.text.size() > most_answer_bytes) r.text.resize(most_answer_bytes);
+  out.for_session(c.session);
+  out.emit(answers_out, context_.time->now(),
+           hocket::tool_result{*call, 0, std::move(open->second), outcome::ok, std::move(r.text)});
+  c.open_calls.erase(open);
+}
+
+/// A call of the client's function, or the end of one that it did not answer.
+std::optional<graph_event> gateway::of_client_function(client& c, const packet& p) const {
+  if (const auto* call = p.get_if<hocket::tool_call>()) {
+    if (!call->tool.starts_with(function_prefix)) return std::nullopt;
+    context_.count("client_calls", 1);
+    if (c.open_calls.size() < most_open_calls) c.open_calls[call->call] = call->tool;
+    auto arguments = json::parse(call->arguments_json, nullptr, false);
+    if (!arguments.is_object()) arguments = json::object();
+    return tool_call{std::to_string(call->call), call->tool.substr(function_prefix.size()),
+                     std::move(arguments)};
+  }
+  const auto* end = p.get_if<hocket::tool_result>();
+  if (end == nullptr || c.open_calls.erase(end->call) == 0) return std::nullopt;
+  return tool_call_cancelled{std::to_string(end->call)};
+}
+
+/// While nobody is there a call waits for who comes back, so that it is made once.
+void gateway::tell_of_call(client& c, const graph_event& e, emitter& out) {
+  if (c.line) return tell(c, e, out);
+  if (const auto* call = std::get_if<tool_call>(&e)) return c.unheard_calls.push_back(*call);
+  const auto& over = std::get<tool_call_cancelled>(e).call_id;
+  if (std::erase_if(c.unheard_calls, [&](const auto& u) { return u.call_id == over; }) == 0)
+    tell(c, e, out);
+}
+
+}  // namespace hocket::gateway

@@ -1,0 +1,86 @@
+#include "actors/interaction/remote/voice_queue.hpp"
+
+#include <algorithm>
+
+namespace hocket::remote {
+
+constexpr std::size_t per_ms = 16;
+
+std::int64_t voice_queue::put(std::vector<float> samples, std::string item, std::int64_t now_ms) {
+  if (samples.empty()) return 0;
+  if (waiting_ == 0) hold_until_ms_ = now_ms + limits_.jitter_ms;
+  waiting_ += samples.size();
+  pieces_.push_back({std::move(item), std::move(samples)});
+  if (!limits_.is_continuous) {
+    const auto most = static_cast<std::size_t>(limits_.ahead_ms) * per_ms;
+    std::size_t gone = 0;
+    while (waiting_ > most && !pieces_.empty()) {  // the end of it: the begin is being heard
+      gone += pieces_.back().samples.size() - pieces_.back().at;
+      waiting_ -= pieces_.back().samples.size() - pieces_.back().at;
+      pieces_.pop_back();
+    }
+    return static_cast<std::int64_t>(gone / per_ms);
+  }
+  const auto lag = static_cast<std::size_t>(limits_.lag_ms) * per_ms;
+  if (waiting_ <= lag) return 0;
+  return static_cast<std::int64_t>(drop_front(waiting_ - lag / 2) / per_ms);
+}
+
+std::size_t voice_queue::drop_front(std::size_t samples) {
+  std::size_t gone = 0;
+  while (gone < samples && !pieces_.empty()) {
+    auto& p = pieces_.front();
+    const auto n = std::min(samples - gone, p.samples.size() - p.at);
+    p.at += n;
+    gone += n;
+    if (p.at == p.samples.size()) pieces_.pop_front();
+  }
+  waiting_ -= gone;
+  return gone;
+}
+
+bool voice_queue::is_silent_at_front(std::size_t samples) const {
+  for (const auto& p : pieces_)
+    for (auto i = p.at; i < p.samples.size(); ++i) {
+      if (samples-- == 0) return true;
+      if (p.samples[i] != 0) return false;
+    }
+  return samples == 0;
+}
+
+std::vector<float> voice_queue::take(std::size_t samples, std::int64_t now_ms) {
+  std::vector<float> out;
+  out.reserve(samples);
+  // A continuous voice that lies back catches up where it is silent.
+  const auto spare = static_cast<std::size_t>(limits_.jitter_ms + 240) * per_ms + samples;
+  while (limits_.is_continuous && waiting_ > spare && is_silent_at_front(samples))
+    drop_front(samples);
+  if (now_ms >= hold_until_ms_)
+    while (out.size() < samples && !pieces_.empty()) {
+      auto& p = pieces_.front();
+      if (p.item != item_) {
+        item_ = p.item;
+        taken_ = 0;
+      }
+      const auto n = std::min(samples - out.size(), p.samples.size() - p.at);
+      const auto from = p.samples.begin() + static_cast<std::ptrdiff_t>(p.at);
+      out.insert(out.end(), from, from + static_cast<std::ptrdiff_t>(n));
+      p.at += n;
+      taken_ += n;
+      waiting_ -= n;
+      if (p.at == p.samples.size()) pieces_.pop_front();
+    }
+  const bool is_hole = out.size() < samples;
+  if (is_hole && was_sounding_) ++holes_;
+  was_sounding_ = !is_hole && std::any_of(out.begin(), out.end(), [](float s) { return s != 0; });
+  out.resize(samples);
+  return out;
+}
+
+void voice_queue::clear() {
+  pieces_.clear();
+  waiting_ = 0;
+  was_sounding_ = false;
+}
+
+}  // namespace hocket::remote

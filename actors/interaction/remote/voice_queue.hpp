@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace hocket::remote {
+
+/// What a remote model says, from the network's pace onto the clock: bounded, with a little wait for what
+/// is late. Times are milliseconds or samples of 16 kHz.
+///
+/// A remote model that answers in turns sends faster than it speaks: that waits, up to `ahead_ms`. One
+/// whose sound runs all the time may not fall behind: over `lag_ms` the oldest goes.
+class voice_queue {
+ public:
+  struct limits {
+    bool is_continuous = false;
+    int jitter_ms = 60;      ///< after a hole, sound waits this long for more
+    int lag_ms = 1'000;      ///< of a continuous one
+    int ahead_ms = 120'000;  ///< of one that answers in turns
+  };
+  explicit voice_queue(limits l) : limits_(l) {}
+
+  /// How many milliseconds had to go.
+  std::int64_t put(std::vector<float> samples, std::string item, std::int64_t now_ms);
+  /// The next `samples` of it, silence where nothing is there or due.
+  std::vector<float> take(std::size_t samples, std::int64_t now_ms);
+  /// Nothing more comes of this answer: what is there need not wait.
+  void finish() { hold_until_ms_ = 0; }
+  void clear();
+
+  /// Of the item that sounds now, or sounded last; how much of it was taken.
+  const std::string& item() const { return item_; }
+  std::int64_t taken_ms() const { return static_cast<std::int64_t>(taken_) / 16; }
+  std::int64_t waiting_ms() const { return static_cast<std::int64_t>(waiting_) / 16; }
+  bool is_empty() const { return waiting_ == 0; }
+  /// Holes in what should have been without, so far.
+  std::int64_t holes() const { return holes_; }
+
+ private:
+  struct piece {
+    std::string item;
+    std::vector<float> samples;
+    std::size_t at = 0;
+  };
+  std::size_t drop_front(std::size_t samples);
+  bool is_silent_at_front(std::size_t samples) const;
+
+  const limits limits_;
+  std::deque<piece> pieces_;
+  std::size_t waiting_ = 0, taken_ = 0;
+  std::string item_;
+  std::int64_t hold_until_ms_ = 0, holes_ = 0;
+  bool was_sounding_ = false;
+};
+
+}  // namespace hocket::remote

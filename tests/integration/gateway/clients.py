@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""gateway_clients: official clients, unmodified but for the base URL, hold a conversation with a tool call and an
+interruption. clients.py HOCKET SOURCE FOLDER; skipped (77) where PyPI is not there. Prints
+`gateway.client.NAME.passed` for each."""
+
+import array
+import asyncio
+import base64
+import json
+import pathlib
+import subprocess
+import sys
+import time
+import wave
+
+PACKAGES = ["openai[realtime]==3.57.0", "google-genai==3.6.1"]
+CLOCK = {"type": "object", "properties": {"timezone": {"type": "string"}}, "required": ["timezone"]}
+
+
+def spoken(path, rate):
+    """A question as PCM16 at `rate`."""
+    with wave.open(str(path)) as w:
+        x, source = array.array("h", w.readframes(w.getnframes())), w.getframerate()
+    out, last = array.array("h"), len(x) - 1
+    for i in range(len(x) * rate // source):
+        at, part = divmod(i * source, rate)
+        out.append(x[at] + (x[min(at + 1, last)] - x[at]) * part // rate)
+    return out.tobytes()
+
+
+class Person:
+    """Speaks in pieces of 40 ms at the pace of the clock, silence where there is nothing to say."""
+
+    def __init__(self, rate, send):
+        self.size, self.send, self.words, self.is_there = rate // 25 * 2, send, b"", True
+
+    async def live(self):
+        begun, n = time.monotonic(), 0
+        while self.is_there:
+            piece, self.words = self.words[:self.size], self.words[self.size:]
+            await self.send(piece.ljust(self.size, b"\0"))
+            n += 1
+            await asyncio.sleep(max(0, begun + n * 0.04 - time.monotonic()))
+
+    async def say(self, words):
+        self.words = words
+        while self.words:
+            await asyncio.sleep(0.02)
+
+
+async def until(condition, limit_s=20):
+    end = time.monotonic() + limit_s
+    while not (found := condition()) and time.monotonic() < end:
+        await asyncio.sleep(0.02)
+    assert found, f"this did not come true within {limit_s} s: line {condition.__code__.co_firstlineno}"
+    return found
+
+
+def is_loud(pcm):
+    x = array.array("h", pcm[:len(pcm) // 2 * 2])
+    return bool(x) and max(abs(v) for v in x) > 600
+
+
+async def openai_realtime(url, question):
+    from openai import AsyncOpenAI
+    events, loud, called = [], [], []
+    words = spoken(question, 24000)
+    async with AsyncOpenAI(base_url=url + "/v1", api_key="none").realtime.connect(model="hocket") as c:
+        async def listen():
+            async for e in c:
+                events.append(e)
+                if e.type == "response.output_audio.delta" and is_loud(base64.b64decode(e.delta)):
+                    loud.append(time.monotonic())
+                if e.type == "response.function_call_arguments.done":
+                    called.append(json.loads(e.arguments))
+                    await c.conversation.item.create(item={"type": "function_call_output", "call_id": e.call_id,
+                                                           "output": json.dumps({"time": "3:15"})})
+                    await c.response.create()
+        ears = asyncio.create_task(listen())
+
+        def got(kind, since=0, **fields):
+            return next((e for e in events[since:] if e.type == kind and
+                         all(getattr(e, k, None) == v for k, v in fields.items())), None)
+        await until(lambda: got("session.created"))
+        tool = {"type": "function", "name": "clock", "description": "The time in a place.", "parameters": CLOCK}
+        await c.session.update(session={"type": "realtime", "instructions": "Answer in English.", "tools": [tool]})
+        await until(lambda: got("session.updated"))
+        person = Person(24000, lambda b: c.input_audio_buffer.append(audio=base64.b64encode(b).decode()))
+        mouth = asyncio.create_task(person.live())
+        await person.say(words)
+        await until(lambda: called)
+        assert "timezone" in called[0]
+        await until(lambda: got("response.output_audio_transcript.done") and
+                    "fifteen" in " ".join(e.transcript for e in events
+                                          if e.type == "response.output_audio_transcript.done"))
+        await until(lambda: not any(e.type == "error" for e in events))
+        # Without functions: an answer that is spoken over.
+        await c.session.update(session={"type": "realtime", "tools": []})
+        begun = len(events)
+        await person.say(words)
+        response = (await until(lambda: got("response.created", begun))).response.id
+        await until(lambda: got("response.output_audio.delta", begun))
+        await asyncio.sleep(0.5)
+        await person.say(words)
+        done = (await until(lambda: next((e for e in events if e.type == "response.done" and
+                                          e.response.id == response), None))).response
+        assert done.status == "cancelled" and done.status_details.reason == "turn_detected", done
+        item = done.output[0].id
+        await c.conversation.item.truncate(item_id=item, content_index=0, audio_end_ms=300)
+        await until(lambda: got("conversation.item.truncated", item_id=item))
+        person.is_there = False
+        await mouth
+        ears.cancel()
+
+
+async def gemini_live(url, question):
+    from google import genai
+    from google.genai import types
+    messages, loud, called = [], [], []
+    words = spoken(question, 16000)
+    declared = [{"name": "clock", "description": "The time in a place.",
+                 "parameters": {"type": "OBJECT", "properties": {"timezone": {"type": "STRING"}}}}]
+    client = genai.Client(api_key="none", http_options=types.HttpOptions(base_url=url))
+    config = {"response_modalities": ["AUDIO"], "output_audio_transcription": {},
+              "tools": [{"function_declarations": declared}]}
+    async with client.aio.live.connect(model="hocket", config=config) as s:
+        async def listen():
+            while True:
+                async for m in s.receive():
+                    messages.append(m)
+                    if m.data and is_loud(m.data):
+                        loud.append(time.monotonic())
+                    for f in m.tool_call.function_calls if m.tool_call else ():
+                        called.append(f)
+                        await s.send_tool_response(function_responses=[
+                            types.FunctionResponse(id=f.id, name=f.name, response={"time": "3:15"})])
+        ears = asyncio.create_task(listen())
+
+        def content(what, since=0):
+            return [m for m in messages[since:] if m.server_content and getattr(m.server_content, what)]
+        person = Person(16000, lambda b: s.send_realtime_input(
+            audio=types.Blob(data=b, mime_type="audio/pcm;rate=16000")))
+        mouth = asyncio.create_task(person.live())
+        await person.say(words)
+        await until(lambda: called)
+        await until(lambda: "fifteen" in " ".join(m.server_content.output_transcription.text or ""
+                                                  for m in content("output_transcription")))
+        await until(lambda: content("turn_complete"))
+        begun = len(messages)
+        heard = len(loud)
+        await person.say(words)
+        await until(lambda: len(loud) > heard)
+        await asyncio.sleep(0.5)
+        await person.say(words)
+        await until(lambda: content("interrupted", begun) and content("turn_complete", begun))
+        person.is_there = False
+        await mouth
+        ears.cancel()
+
+
+CLIENTS = {"openai_realtime": openai_realtime, "gemini_live": gemini_live}
+
+
+def inside(name, url, question):
+    asyncio.run(asyncio.wait_for(CLIENTS[name](url, question), 120))
+
+
+def main(hocket, source, folder):
+    source, folder = pathlib.Path(source), pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    python = folder / "clients" / "bin" / "python"
+    if subprocess.run([python, "-c", "import openai, google.genai"], capture_output=True).returncode \
+            if python.exists() else True:
+        made = subprocess.run([sys.executable, "-m", "venv", folder / "clients"], capture_output=True)
+        got = made.returncode or subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES],
+                                                capture_output=True, timeout=240).returncode
+        if got:
+            print("skipped: PyPI's packages are not there")
+            return 77
+    sys.path.insert(0, str(pathlib.Path(__file__).parent))
+    import os
+
+    from served import Served
+    failed = 0
+    with Served(hocket, source, folder / "out") as server:
+        tls = f"https://localhost:{server.port}"
+        for name in CLIENTS:
+            run = subprocess.run([python, __file__, "--inside", name, tls if name == "gemini_live" else server.url,
+                                  source / "configs/graphs/speech/question.wav"], capture_output=True, text=True,
+                                 env={**os.environ, "SSL_CERT_FILE": str(folder / "out" / "gateway.pem")}, timeout=150)
+            print(f"gateway.client.{name}.passed {int(run.returncode == 0)}", flush=True)
+            if run.returncode:
+                failed += 1
+                print(run.stderr[-1500:])
+        assert server.stop() == 0
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(inside(*sys.argv[2:]) if sys.argv[1] == "--inside" else main(*sys.argv[1:4]))

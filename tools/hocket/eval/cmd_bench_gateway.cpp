@@ -1,0 +1,230 @@
+// hocket bench gateway: how many people at once may talk with the whole graph, over real sockets.
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "tools/hocket/eval/commands.hpp"
+#include "tools/hocket/eval/served_gateway.hpp"
+#include "tools/hocket/progress.hpp"
+#include "tools/report/measures.hpp"
+
+namespace hocket::cli {
+
+using namespace report;
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr double slowest_ms = 500, beside_target_ms = 60;
+constexpr int most_sessions = 64, sessions_target = 20;
+
+double percentile(std::vector<double> v, double p) {
+  if (v.empty()) return 0;
+  std::sort(v.begin(), v.end());
+  return v[static_cast<std::size_t>(p * static_cast<double>(v.size() - 1) + 0.5)];
+}
+
+/// What one level of load showed.
+struct level {
+  std::vector<double> total_ms, beside_ms;
+  std::int64_t bursts = 0;  ///< said; those that were not heard count as never
+  double p99() const {
+    if (bursts == 0) return 0;
+    const auto unheard = bursts - static_cast<std::int64_t>(total_ms.size());
+    return unheard * 100 > bursts ? 1e9 : percentile(total_ms, 0.99);
+  }
+};
+
+class crowd {
+ public:
+  crowd(served_gateway& g) : gateway_(g) {}
+
+  /// Brings the number of those who talk to `n`. False where one is not let in.
+  bool grow_to(int n) {
+    while (static_cast<int>(talkers_.size()) < n)
+      talkers_.push_back(std::make_unique<talking_client>(by_, gateway_.url(), true));
+    for (int i = 0; i < 600; ++i) {
+      const bool all = std::ranges::all_of(talkers_, [](const auto& t) { return t->is_talking(); });
+      if (all) return true;
+      if (std::ranges::any_of(talkers_, [](const auto& t) { return t->is_refused(); }))
+        return false;
+      std::this_thread::sleep_for(20ms);
+    }
+    return false;
+  }
+  /// They talk; the first second is not counted.
+  level talk(double seconds) {
+    level out;
+    const auto begun = bench_now_ns();
+    const auto count = [&] {
+      std::int64_t n = 0;
+      for (const auto& t : talkers_) n += t->bursts();
+      return n;
+    };
+    std::int64_t before = -1;
+    for (;;) {
+      const auto now = bench_now_ns();
+      const double past = static_cast<double>(now - begun) / 1e9;
+      if (past > seconds + 1) break;
+      for (std::size_t i = 0; i < talkers_.size(); ++i)
+        talkers_[i]->speak(now / 1'000'000, static_cast<std::int64_t>(i) * 370);
+      if (past > 1 && before < 0) {
+        before = count();
+        for (auto& t : talkers_) t->take_heard();
+      }
+      std::this_thread::sleep_for(5ms);
+    }
+    // Those of the last moment may still be on their way: they are no loss.
+    out.bursts =
+        std::max<std::int64_t>(0, count() - before - static_cast<std::int64_t>(talkers_.size()));
+    for (auto& t : talkers_)
+      for (const auto& h : t->take_heard()) {
+        out.total_ms.push_back(h.total_ms);
+        out.beside_ms.push_back(h.beside_ms);
+      }
+    out.bursts = std::max<std::int64_t>(out.bursts, static_cast<std::int64_t>(out.total_ms.size()));
+    return out;
+  }
+  talking_client& last() { return *talkers_.back(); }
+  void clear() {
+    for (auto& t : talkers_) t->close();
+    std::this_thread::sleep_for(500ms);
+    talkers_.clear();
+  }
+  http::websocket_client& by() { return by_; }
+
+ private:
+  served_gateway& gateway_;
+  std::vector<std::unique_ptr<talking_client>> talkers_;
+  http::websocket_client by_;  ///< ends first: its events refer to them
+};
+
+/// As many clients at once as `n`, that say nothing more than hello: how long until the last one is in.
+double storm_ms(served_gateway& g, int n) {
+  std::vector<std::unique_ptr<talking_client>> all;
+  http::websocket_client by;
+  for (int i = 0; i < n; ++i) all.push_back(std::make_unique<talking_client>(by, g.url(), true));
+  double slowest = 0;
+  for (int i = 0; i < 1'500; ++i) {
+    if (std::ranges::all_of(all, [](const auto& t) { return t->is_talking() || t->is_refused(); }))
+      break;
+    std::this_thread::sleep_for(20ms);
+  }
+  for (const auto& t : all)
+    slowest =
+        std::max(slowest, t->is_talking() ? static_cast<double>(t->hello_after_ns()) / 1e6 : 1e9);
+  for (auto& t : all) t->close();
+  std::this_thread::sleep_for(500ms);
+  return slowest;
+}
+
+/// What each connection costs that never says a word.
+double idle_bytes(served_gateway& g, int n, int& stood) {
+  std::vector<std::unique_ptr<talking_client>> all;
+  http::websocket_client by;
+  const auto before = g.rss_mib();
+  for (int i = 0; i < n; ++i) all.push_back(std::make_unique<talking_client>(by, g.url(), false));
+  for (int i = 0; i < 1'500; ++i) {
+    if (std::ranges::all_of(all, [](const auto& t) { return t->is_open() || t->is_refused(); }))
+      break;
+    std::this_thread::sleep_for(20ms);
+  }
+  stood = static_cast<int>(std::ranges::count_if(all, [](const auto& t) { return t->is_open(); }));
+  const auto grown = (g.rss_mib() - before) * (1 << 20);
+  for (auto& t : all) t->close();
+  std::this_thread::sleep_for(500ms);
+  return grown / std::max(1, stood);
+}
+
+}  // namespace
+
+int run_bench_gateway(const bench_options& o) {
+  progress shown(o.json, 0, "gateway: starting a server");
+  const auto folder = fs::temp_directory_path() / fmt::format("hocket_bench_gateway_{}", getpid());
+  const int idle = o.quick ? 100 : 1'000, burst = o.quick ? 10 : 50;
+  auto started = served_gateway::start(
+      "configs/graphs/serve.yaml", folder.string(),
+      {"--set", fmt::format("actors.door.max_sessions={}", idle + 200), "--set",
+       fmt::format("actors.door.sessions_per_key={}", idle + 200), "--set",
+       "actors.door.starts_per_minute=100000", "--param", "model=" + o.model});
+  if (!started) {
+    fmt::print(stderr, "error: {} [{}]\n", started.error().message, started.error().code);
+    return exit_failed;
+  }
+  auto& server = **started;
+  measures out;
+  const double seconds = o.seconds > 0 ? o.seconds : o.quick ? 3 : 12;
+  {
+    crowd people(server);
+    const auto empty_mib = server.rss_mib();
+    int fits = 0, tried = 0;
+    double mib = 0;
+    const auto levels = o.sessions > 0 ? std::vector{o.sessions}
+                        : o.quick
+                            ? std::vector{1, 2}
+                            : std::vector{1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 48, most_sessions};
+    level last;
+    for (const int n : levels) {
+      shown.next(fmt::format("gateway: {} people talk at once", n));
+      if (!people.grow_to(n)) break;
+      const auto cpu = server.cpu_seconds();
+      const auto now = people.talk(seconds);
+      const auto used = (server.cpu_seconds() - cpu) / (seconds + 1);
+      out.add(fmt::format("gateway.sessions.{}.mouth_to_ear.p50_ms", n),
+              percentile(now.total_ms, 0.5), "ms", now.bursts);
+      out.add(fmt::format("gateway.sessions.{}.mouth_to_ear.p99_ms", n), std::min(now.p99(), 1e6),
+              "ms", now.bursts);
+      out.add(fmt::format("gateway.sessions.{}.cpu", n), used, "cores", now.bursts);
+      tried = n;
+      mib = server.rss_mib();
+      if (now.p99() > slowest_ms) break;
+      fits = n;
+      last = now;
+    }
+    out.add("gateway.sessions_at_500ms", fits, "", last.bursts, sessions_target, goal::at_least);
+    out.add("gateway.mouth_to_ear.p99_ms", percentile(last.beside_ms, 0.99), "ms", last.bursts,
+            beside_target_ms, goal::at_most);
+    out.add("gateway.session_bytes", (mib - empty_mib) * (1 << 20) / std::max(1, tried), "bytes",
+            tried);
+    people.clear();
+    // One who talks and never reads, beside one who does both.
+    shown.next("gateway: somebody does not read");
+    if (people.grow_to(2)) {
+      people.last().stop_reading();
+      out.add("gateway.slow_reader.mouth_to_ear.p50_ms",
+              percentile(people.talk(seconds).total_ms, 0.5), "ms", 1);
+    }
+    people.clear();
+  }
+  shown.next(fmt::format("gateway: {} come at once", burst));
+  out.add("gateway.storm.slowest_hello_ms", std::min(storm_ms(server, burst), 1e6), "ms", burst);
+  shown.next(fmt::format("gateway: {} connections that say nothing", idle));
+  int stood = 0;
+  const auto bytes = idle_bytes(server, idle, stood);
+  out.add("gateway.idle_connections", stood, "", idle, idle, goal::at_least);
+  out.add("gateway.idle_connection_bytes", bytes, "bytes", stood);
+  out.note(
+      fmt::format("{} over loopback, clients in this process by Hocket's own protocol: a second of "
+                  "sound, a second of "
+                  "silence; mouth to ear: from the first sample of a burst to the model's "
+                  "micro-turn that heard it, "
+                  "back at the client; gateway.mouth_to_ear.p99_ms leaves out the wait for the end "
+                  "of that micro-turn "
+                  "and the model's computing, at the highest number that fits; session_bytes: "
+                  "growth of resident "
+                  "memory over those who talk.",
+                  o.model));
+  shown.finish();
+  started->reset();
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+  if (!o.out.empty() && !out.save(o.out)) return exit_failed;
+  return out.print(o.json);
+}
+
+}  // namespace hocket::cli

@@ -1,0 +1,223 @@
+#include "tools/hocket/eval/served_gateway.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "actors/gateway/json.hpp"
+#include "actors/gateway/sound.hpp"
+
+namespace hocket::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr int chunk_ms = 20, rate_hz = 16'000;
+constexpr std::int64_t burst_ms = 1'000, cycle_ms = 2'000;
+constexpr double micro_turn_ms = 200;
+
+std::string text_of_file(const fs::path& p) {
+  std::ostringstream out;
+  out << std::ifstream(p).rdbuf();
+  return std::move(out).str();
+}
+
+/// Noise that rises and falls like syllables, so that it passes for a voice; the same each time.
+std::vector<std::string> chunks(double loud) {
+  std::vector<std::string> out;
+  std::uint32_t state = 1;
+  for (std::int64_t at = 0; at < burst_ms; at += chunk_ms) {
+    std::string bytes;
+    for (int i = 0; i < rate_hz * chunk_ms / 1000; ++i) {
+      state = state * 1664525u + 1013904223u;
+      const double noise = static_cast<double>(state >> 16) / 32768.0 - 1;
+      const double t = static_cast<double>(at) / 1000 + static_cast<double>(i) / rate_hz;
+      const auto v = static_cast<int>(loud * 20'000 * noise * (0.6 + 0.4 * std::sin(25 * t)));
+      bytes += static_cast<char>(v & 255);
+      bytes += static_cast<char>((v >> 8) & 255);
+    }
+    out.push_back(R"({"type":"sound","audio":")" + gateway::encode_base64(bytes) + "\"}");
+  }
+  return out;
+}
+
+}  // namespace
+
+std::int64_t bench_now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// --- the server -----------------------------------------------------------------------------------
+
+result<std::unique_ptr<served_gateway>> served_gateway::start(
+    const std::string& graph, const std::string& folder, const std::vector<std::string>& options) {
+  std::error_code ignored;
+  fs::create_directories(folder, ignored);
+  const auto url_file = fs::path(folder) / "gateway.url", log = fs::path(folder) / "serve.txt";
+  fs::remove(url_file, ignored);
+  std::vector<std::string> words = {"hocket",  "serve", graph, "--listen", "tcp://127.0.0.1:0",
+                                    "--plain", "--out", folder};
+  words.insert(words.end(), options.begin(), options.end());
+  std::vector<char*> arguments;
+  for (auto& w : words) arguments.push_back(w.data());
+  arguments.push_back(nullptr);
+  auto out = std::make_unique<served_gateway>();
+  out->pid_ = fork();
+  if (out->pid_ < 0) return fail("bench.no_server", "no process can be started");
+  if (out->pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    const int file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    dup2(file, 1);
+    dup2(file, 2);
+    execv("/proc/self/exe", arguments.data());
+    _exit(127);
+  }
+  for (int i = 0; i < 1'200; ++i) {
+    const auto url = text_of_file(url_file);
+    if (url.ends_with('\n')) {
+      out->url_ = "ws" + url.substr(url.find(':'), url.size() - 1 - url.find(':'));
+      return out;
+    }
+    if (!out->is_alive()) break;
+    std::this_thread::sleep_for(50ms);
+  }
+  const auto said = text_of_file(log);
+  return fail("bench.no_server", "the gateway does not serve: " +
+                                     said.substr(said.size() > 500 ? said.size() - 500 : 0));
+}
+
+served_gateway::~served_gateway() {
+  if (pid_ <= 0 || !is_alive()) return;
+  kill(pid_, SIGTERM);
+  for (int i = 0; i < 200 && is_alive(); ++i) std::this_thread::sleep_for(50ms);
+  if (!is_alive()) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+}
+
+bool served_gateway::is_alive() const { return waitpid(pid_, nullptr, WNOHANG) == 0; }
+
+double served_gateway::rss_mib() const {
+  std::istringstream in(text_of_file(fmt::format("/proc/{}/statm", pid_)));
+  double all = 0, resident = 0;
+  in >> all >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
+}
+
+double served_gateway::cpu_seconds() const {
+  const auto text = text_of_file(fmt::format("/proc/{}/stat", pid_));
+  std::istringstream in(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) in >> skipped;
+  double user = 0, system = 0;
+  in >> user >> system;
+  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+// --- a client -------------------------------------------------------------------------------------
+
+talking_client::talking_client(http::websocket_client& by, const std::string& url, bool starts)
+    : starts_(starts) {
+  static const auto loud = chunks(0.3), quiet = chunks(0);
+  loud_ = loud;
+  quiet_ = quiet;
+  asked_at_ns_ = bench_now_ns();
+  http::websocket_target to;
+  to.url = url + "/v1/hocket";
+  to.connect_ms = 30'000;
+  to.limits.message_bytes = 4 << 20;
+  by.connect(to, [this](result<std::shared_ptr<http::websocket>> s) {
+    http::websocket_events e;
+    if (!s) {
+      refused_ = true;
+      return e;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      socket_ = *s;
+    }
+    if (starts_) (*s)->send(R"({"type":"start"})");
+    open_ = true;
+    e.message = [this](std::string_view m, bool) { take(m); };
+    e.closed = [this](int, const std::string&) { open_ = false; };
+    return e;
+  });
+}
+
+void talking_client::take(std::string_view message) {
+  const auto e = gateway::parse_object(message);
+  if (!e) return;
+  const auto now_ms = static_cast<double>(bench_now_ns()) / 1e6;
+  const auto at_ms = gateway::number_of(*e, "at_ms", 0, 0, 1e12);
+  const std::lock_guard lock(mutex_);
+  if (!has_offset_ || now_ms - at_ms < offset_ms_) offset_ms_ = now_ms - at_ms;
+  has_offset_ = true;
+  const auto type = gateway::text_of(*e, "type");
+  if (type == "hello") hello_at_ns_ = bench_now_ns();
+  if (type == "turn")
+    on_turn(now_ms, gateway::number_of(*e, "start_ms", 0, -1e12, 1e12),
+            gateway::number_of(*e, "person", 0, 0, 1),
+            gateway::number_of(*e, "compute_ms", 0, 0, 1e6));
+}
+
+/// The first micro-turn whose model heard the burst. It cannot be told before that micro-turn has ended:
+/// what comes on top is the way there, computing, and the way back.
+void talking_client::on_turn(double at_ms, double start_ms, double level, double compute_ms) {
+  if (burst_at_ms_ < 0 || level < 0.2) return;
+  const double burst = burst_at_ms_ - offset_ms_;  // on the session's clock
+  if (start_ms <= burst) return;                   // of a burst before this one
+  const double grid = std::fmod(start_ms, micro_turn_ms);
+  const double end = std::ceil((burst - grid) / micro_turn_ms) * micro_turn_ms + grid;
+  heard_.push_back(
+      {at_ms - burst_at_ms_, std::max(0.0, at_ms - offset_ms_ - end - compute_ms), compute_ms});
+  burst_at_ms_ = -1;
+}
+
+void talking_client::speak(std::int64_t now_ms, std::int64_t phase_ms) {
+  if (!open_ || hello_at_ns_ == 0) return;
+  const std::lock_guard lock(mutex_);
+  if (sent_ms_ < 0) sent_ms_ = now_ms;
+  while (sent_ms_ + chunk_ms <= now_ms) {
+    const auto at = (sent_ms_ + phase_ms) % cycle_ms;
+    const auto n = static_cast<std::size_t>(at % burst_ms / chunk_ms);
+    const bool is_loud = at < burst_ms;
+    if (is_loud && n == 0) {
+      ++bursts_;
+      burst_at_ms_ = static_cast<double>(sent_ms_);
+    }
+    if (at >= burst_ms && n == 0) burst_at_ms_ = -1;  // nobody heard that one
+    socket_->send(is_loud ? loud_[n] : quiet_[n]);
+    sent_ms_ += chunk_ms;
+  }
+}
+
+void talking_client::stop_reading() {
+  const std::lock_guard lock(mutex_);
+  if (socket_) socket_->pause_reading(true);
+}
+
+void talking_client::close() {
+  const std::lock_guard lock(mutex_);
+  if (socket_) socket_->close(1000, "");
+}
+
+std::vector<talking_client::heard_burst> talking_client::take_heard() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(heard_, {});
+}
+
+}  // namespace hocket::cli

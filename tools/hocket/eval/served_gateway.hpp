@@ -1,0 +1,80 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "actors/http/websocket.hpp"
+#include "graph/core/result.hpp"
+
+namespace hocket::cli {
+
+/// A `hocket serve` of its own, as a child process at a free port of loopback. Ends with this object.
+class served_gateway {
+ public:
+  /// Errors: bench.no_server, with what it said.
+  static result<std::unique_ptr<served_gateway>> start(const std::string& graph,
+                                                       const std::string& folder,
+                                                       const std::vector<std::string>& options);
+  ~served_gateway();
+
+  const std::string& url() const { return url_; }  ///< ws://127.0.0.1:PORT
+  double rss_mib() const;
+  /// CPU time that it has used so far.
+  double cpu_seconds() const;
+  bool is_alive() const;
+
+ private:
+  int pid_ = -1;
+  std::string url_;
+};
+
+/// One client of the gateway that talks and listens, by Hocket's own protocol: a second of sound, a second
+/// of silence, for ever, at the pace of the clock.
+///
+/// Threads: `speak` of one thread; events come on the WebSocket client's.
+class talking_client {
+ public:
+  struct heard_burst {
+    double total_ms =
+        0;  ///< from the mouth to the model's micro-turn that heard it, back at the ear
+    double beside_ms = 0;  ///< of it, what is neither the micro-turn's own length nor computing
+    double compute_ms = 0;
+  };
+  talking_client(http::websocket_client& by, const std::string& url, bool starts);
+
+  /// Sends what is due by now; `phase_ms` moves its bursts against those of others.
+  void speak(std::int64_t now_ms, std::int64_t phase_ms);
+  void stop_reading();
+  void close();
+
+  bool is_open() const { return open_; }
+  bool is_talking() const { return hello_at_ns_ > 0; }
+  bool is_refused() const { return refused_; }
+  std::int64_t hello_after_ns() const { return hello_at_ns_ - asked_at_ns_; }
+  std::int64_t bursts() const { return bursts_; }
+  std::vector<heard_burst> take_heard();
+
+ private:
+  void take(std::string_view message);
+  void on_turn(double at_ms, double start_ms, double level, double compute_ms);
+
+  std::shared_ptr<http::websocket> socket_;
+  mutable std::mutex mutex_;
+  std::atomic<bool> open_{false}, refused_{false};
+  const bool starts_;
+  std::int64_t asked_at_ns_ = 0;
+  std::atomic<std::int64_t> hello_at_ns_{0}, bursts_{0};
+  double offset_ms_ = 0;  ///< of the session's clock, as the quickest event showed it
+  bool has_offset_ = false;
+  std::int64_t sent_ms_ = -1;  ///< of sound
+  double burst_at_ms_ = -1;    ///< on our clock; -1: none is waited for
+  std::vector<heard_burst> heard_;
+  std::vector<std::string> loud_, quiet_;
+};
+
+std::int64_t bench_now_ns();
+
+}  // namespace hocket::cli
