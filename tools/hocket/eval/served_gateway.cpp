@@ -1,6 +1,5 @@
 #include "tools/hocket/eval/served_gateway.hpp"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -17,6 +16,7 @@
 
 #include "actors/gateway/json.hpp"
 #include "actors/gateway/sound.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -66,9 +66,10 @@ std::int64_t bench_now_ns() {
 result<std::unique_ptr<served_gateway>> served_gateway::start(
     const std::string& graph, const std::string& folder, const std::vector<std::string>& options) {
   std::error_code ignored;
-  fs::create_directories(folder, ignored);
   const auto url_file = fs::path(folder) / "gateway.url", log = fs::path(folder) / "serve.txt";
   fs::remove(url_file, ignored);
+  const auto kept = trust::create_file(log.string());
+  if (!kept) return fail(kept);
   std::vector<std::string> words = {"hocket",  "serve", graph, "--listen", "tcp://127.0.0.1:0",
                                     "--plain", "--out", folder};
   words.insert(words.end(), options.begin(), options.end());
@@ -80,9 +81,8 @@ result<std::unique_ptr<served_gateway>> served_gateway::start(
   if (out->pid_ < 0) return fail("bench.no_server", "no process can be started");
   if (out->pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    const int file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    dup2(file, 1);
-    dup2(file, 2);
+    dup2(kept->fd(), 1);
+    dup2(kept->fd(), 2);
     execv("/proc/self/exe", arguments.data());
     _exit(127);
   }
