@@ -21,7 +21,7 @@ struct client;
 /// One WebSocket. All but `pending` is used in the actor's context only.
 struct connection {
   std::shared_ptr<http::websocket> socket;
-  std::shared_ptr<client> who;  ///< another one after a `take_over`
+  std::weak_ptr<client> who;    ///< another one after a `take_over`; it holds this
   std::atomic<int> pending{0};  ///< messages on their way to the actor
 };
 

@@ -153,7 +153,7 @@ void gateway::opened(const std::shared_ptr<client>& c, const result<session_id>&
 }
 
 void gateway::received(connection& from, const std::string& message, emitter& out) {
-  const auto c = from.who;
+  const auto c = from.who.lock();
   if (!c || c->is_over) return;
   c->last_heard = context_.time->now();
   c->told_of_idleness = false;
@@ -177,7 +177,7 @@ void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key
     const auto line = std::exchange(c->line, nullptr);
     leave(c);
     if (old->line) {
-      old->line->who = nullptr;
+      old->line->who.reset();
       old->line->socket->close(4001, "another connection goes on with this conversation");
     }
     old->line = line;
@@ -198,7 +198,7 @@ void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key
 
 /// A connection is over. Where somebody may come back, the conversation waits for him.
 void gateway::gone(const std::shared_ptr<connection>& line, int code) {
-  const auto c = std::exchange(line->who, nullptr);
+  const auto c = std::exchange(line->who, {}).lock();
   if (!c || c->is_over) return;
   c->line.reset();
   if (code != 1000 && config_.resume_s > 0 && !c->machine->resume_key().empty()) {
