@@ -116,6 +116,22 @@ test("a connection that does not keep up loses sound, and nothing else", async (
   assert.equal(Fake.all[0].sent.at(-1).type, "text");
 });
 
+test("a session is deleted although the connection is broken", async () => {
+  const { session, connected, seen } = begin();
+  Fake.all[0].open();
+  Fake.all[0].tell(hello());
+  await connected;
+  Fake.all[0].end(1006, "");
+  session.forget();
+  assert.equal(seen.includes("closed"), false);
+  await new Promise((r) => setTimeout(r, 400));
+  Fake.all[1].open();
+  Fake.all[1].tell({ ...hello(), resumed: true });
+  assert.equal(Fake.all[1].sent.at(-1).type, "forget");
+  Fake.all[1].tell({ type: "bye", seq: 9, at_ms: 0, reason: "forgotten" });
+  assert.equal(seen.includes("bye"), true);
+});
+
 test("sound is the same on both ends", () => {
   const samples = Float32Array.from([0, 0.5, -0.5, 1, -1, 2, -2]);
   const back = decodeSound(encodeSound(samples));

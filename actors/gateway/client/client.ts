@@ -201,6 +201,7 @@ export class Session {
   private seen = 0;
   private tries = 0;
   private isOver = false;
+  private forgets = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly handlers = new Map<string, Set<(e: any) => void>>();
 
@@ -247,8 +248,13 @@ export class Session {
   /** Snapshots of the run, that often; 0: no more. */
   graph(everyMs: number): void { this.send({ type: "graph", every_ms: everyMs }); }
   ping(): void { this.send({ type: "ping", t: performance.now() }); }
-  /** Ends the session; nobody can go on with it. */
-  forget(): void { this.end("forget"); }
+  /** Ends the session; nobody can go on with it. A connection that is broken is made again for that: `bye`
+   * with the reason `forgotten` says that the server has done it, "closed" without it that it has not. */
+  forget(): void {
+    const isBroken = this.hello?.resume && (!this.socket || this.socket.readyState !== open);
+    if (isBroken && !this.isOver) this.forgets = true;
+    else this.end("forget");
+  }
   close(): void { this.end("end"); }
 
   private end(type: string): void {
@@ -307,15 +313,16 @@ export class Session {
       this.hello = null;
       this.seen = 0;
       this.tell(e);
-      return this.start();
+      return this.forgets ? this.end("end") : this.start();
     }
     if (e.type === "hello") {
       this.hello = e;
       this.tries = 0;
+      if (this.forgets) return this.end("forget");
       this.tell({ type: "connection", state: "open" });
       return this.tell(e);
     }
-    if (e.seq <= this.seen) return;
+    if (e.type !== "bye" && e.seq <= this.seen) return;
     this.seen = e.seq;
     if (e.type === "bye") this.isOver = true;
     this.tell(e);

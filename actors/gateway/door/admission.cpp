@@ -233,6 +233,11 @@ std::variant<http::response, http::websocket_accept> gateway::admit(const http::
     busy.headers = {{"Retry-After", "10"}};
     return busy;
   }
+  if (visitor->was_token && !keys_->spend(key_of(r))) {
+    keys_->leave(visitor->name);
+    count("refused_keys");
+    return plain(401, "this token has let somebody in");
+  }
   auto c = std::make_shared<client>();
   c->kind = kind;
   c->key_name = visitor->name;

@@ -44,6 +44,7 @@ struct client {
   std::int64_t lost_messages = 0;                   ///< not told yet
   bool told_of_length = false, told_of_idleness = false;
   std::int64_t watch_every_ms = 0, watched_ms = 0;
+  bool wants_state = false;            ///< of the run: asked for, not told yet
   std::optional<std::string> over_to;  ///< key of the conversation that it wants to go on with
 };
 

@@ -104,7 +104,7 @@ result<void> gateway::open(const context& where) {
   status_.start(context_.output_dir + "/hocket.sock", [this](std::string snapshot) {
     context_.self->run([this, text = std::move(snapshot)](emitter& out) {
       for (const auto& [key, c] : std::map(clients_))
-        if (c->watch_every_ms > 0) tell(*c, graph_state{text}, out);
+        if (std::exchange(c->wants_state, false)) tell(*c, graph_state{text}, out);
     });
   });
   return start_server();
@@ -275,6 +275,7 @@ void gateway::act(client& c, action& a, emitter& out) {
     c.over_to = over->key;
   } else if (const auto* w = std::get_if<watch_graph>(&a)) {
     c.watch_every_ms = config_.show_graph ? w->every_ms : 0;
+    c.wants_state = false;
     c.watched_ms = -60'000;
   } else if (std::get_if<forget>(&a) != nullptr) {
     // Its machine gives no key any more; nothing else of it is kept.
@@ -340,7 +341,7 @@ void gateway::watch_run(emitter&) {
     if (c->watch_every_ms == 0 || !c->line || ms_of(*c) - c->watched_ms < c->watch_every_ms)
       continue;
     c->watched_ms = ms_of(*c);
-    wanted = true;
+    wanted = c->wants_state = true;
   }
   if (wanted) status_.ask();
 }

@@ -84,19 +84,29 @@ std::optional<std::string> key_ring::owner_of(const std::string& key) const {
   return k != nullptr ? std::optional(k->name) : std::nullopt;
 }
 
+std::deque<key_ring::token>::iterator key_ring::token_of(const std::string& key) {
+  const auto digest = http::sha256_hex(key);
+  return std::find_if(tokens_.begin(), tokens_.end(),
+                      [&](const token& one) { return http::same_secret(digest, one.digest); });
+}
+
 std::optional<key_ring::visitor> key_ring::let_in(const std::string& key, clock::time_point now) {
   std::lock_guard lock(mutex_);
   if (const auto* k = find(key)) return visitor{k->name, "", false};
   std::erase_if(tokens_, [&](const token& t) { return t.until <= now; });
-  const auto digest = http::sha256_hex(key);
-  const auto t = std::find_if(tokens_.begin(), tokens_.end(), [&](const token& one) {
-    return http::same_secret(digest, one.digest);
-  });
+  const auto t = token_of(key);
   if (t == tokens_.end()) return std::nullopt;
-  auto out = std::move(t->whose);
-  tokens_.erase(t);
+  auto out = t->whose;
   out.was_token = true;
   return out;
+}
+
+bool key_ring::spend(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  const auto t = token_of(key);
+  if (t == tokens_.end()) return find(key) != nullptr;
+  tokens_.erase(t);
+  return true;
 }
 
 std::string key_ring::issue(const std::string& prefix, const visitor& whose,

@@ -35,15 +35,18 @@ class key_ring {
   void add(const std::string& name, const std::string& key);
   bool is_empty() const;
 
-  /// The name behind a key; empty where it is none. `token`: also one that `issue` gave, which is then
-  /// spent.
+  /// The name behind a key; empty where it is none.
   std::optional<std::string> owner_of(const std::string& key) const;
   struct visitor {
     std::string name;          ///< of the key; empty where none is asked for
     std::string session_json;  ///< what the token was issued with
     bool was_token = false;
   };
+  /// Who shows this key, or a token that `issue` gave. A token is not spent by that: who is refused for
+  /// another reason may come again.
   std::optional<visitor> let_in(const std::string& key, clock::time_point now);
+  /// A token lets in once. False where somebody else came in by it meanwhile; other keys are never spent.
+  bool spend(const std::string& key);
 
   /// A token that lets in once, until then. At most 1000 wait for somebody: the oldest goes.
   std::string issue(const std::string& prefix, const visitor& whose, clock::time_point until);
@@ -68,6 +71,7 @@ class key_ring {
     std::deque<clock::time_point> begun;  ///< in the last minute
   };
   const known_key* find(const std::string& key) const;
+  std::deque<token>::iterator token_of(const std::string& key);
   void forget_idle(clock::time_point now);
 
   const limits limits_;

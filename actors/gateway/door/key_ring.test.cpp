@@ -46,6 +46,9 @@ TEST_CASE("a token lets in once, and not after its time") {
   REQUIRE(v);
   CHECK(v->name == "ann");
   CHECK(v->session_json == R"({"type":"realtime"})");
+  CHECK(k.let_in(t, now + 9s));  // looked at, not spent: who is refused may come again
+  CHECK(k.spend(t));
+  CHECK(!k.spend(t));
   CHECK(!k.let_in(t, now + 9s));
   const auto late = k.issue("ek_", {"ann", "", true}, now + 10s);
   CHECK(!k.let_in(late, now + 10s));

@@ -221,3 +221,27 @@ TEST_CASE("who watches is told of micro-turns, work and the end before it comes"
   CHECK(becomes([&] { return text_of(a.last("bye"), "reason") == "idle"; }));
   CHECK(h.violations().empty());
 }
+
+TEST_CASE("a token is not spent where there is no place") {
+  setenv("HOCKET_TEST_GATEWAY_KEY", "one", 1);
+  harness h(type_of<door>(),
+            options({{"key_env", "HOCKET_TEST_GATEWAY_KEY"}, {"max_sessions", 1}}));
+  REQUIRE(h.open());
+  const auto secret = body_of(
+      ask(h, "POST /v1/realtime/client_secrets HTTP/1.1\r\nAuthorization: Bearer one", "{}"));
+  const http::header_list token = {{"Authorization", "Bearer " + text_of(secret, "value")}};
+  app first, refused, again, twice;
+  http::websocket_client by;
+  first.connect(by, url_of(h) + "/v1/realtime", {{"Authorization", "Bearer one"}});
+  REQUIRE(settles(h, [&] { return first.got("session.created"); }));
+  refused.connect(by, url_of(h) + "/v1/realtime", token);
+  CHECK(becomes([&] { return refused.is_refused("503"); }));
+  first.socket->close(1000, "");
+  REQUIRE(settles(h, [&] { return h.sessions().size() == 1; }));
+  again.connect(by, url_of(h) + "/v1/realtime", token);
+  CHECK(settles(h, [&] { return again.got("session.created"); }));
+  again.socket->close(1000, "");
+  REQUIRE(settles(h, [&] { return h.sessions().size() == 1; }));
+  twice.connect(by, url_of(h) + "/v1/realtime", token);
+  CHECK(becomes([&] { return twice.is_refused("401"); }));
+}

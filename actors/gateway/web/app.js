@@ -309,12 +309,14 @@ $("save").onclick = () => {
   else notice("Nothing has been said yet.");
 };
 $("forget").onclick = () => {
+  const isThere = session !== null;
   session?.forget();
   memory.clear();
   timeline.clear();
   $("captions").replaceChildren();
   last = null;
-  notice(texts.deleted);
+  // What the server has done it says itself: `bye`.
+  notice(isThere ? texts.deleting : texts.deleted);
 };
 
 const showView = () => {

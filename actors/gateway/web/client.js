@@ -35,6 +35,7 @@ export class Session {
     seen = 0;
     tries = 0;
     isOver = false;
+    forgets = false;
     timer;
     handlers = new Map();
     constructor(options) {
@@ -79,8 +80,15 @@ export class Session {
     /** Snapshots of the run, that often; 0: no more. */
     graph(everyMs) { this.send({ type: "graph", every_ms: everyMs }); }
     ping() { this.send({ type: "ping", t: performance.now() }); }
-    /** Ends the session; nobody can go on with it. */
-    forget() { this.end("forget"); }
+    /** Ends the session; nobody can go on with it. A connection that is broken is made again for that: `bye`
+     * with the reason `forgotten` says that the server has done it, "closed" without it that it has not. */
+    forget() {
+        const isBroken = this.hello?.resume && (!this.socket || this.socket.readyState !== open);
+        if (isBroken && !this.isOver)
+            this.forgets = true;
+        else
+            this.end("forget");
+    }
     close() { this.end("end"); }
     end(type) {
         if (this.isOver)
@@ -140,15 +148,17 @@ export class Session {
             this.hello = null;
             this.seen = 0;
             this.tell(e);
-            return this.start();
+            return this.forgets ? this.end("end") : this.start();
         }
         if (e.type === "hello") {
             this.hello = e;
             this.tries = 0;
+            if (this.forgets)
+                return this.end("forget");
             this.tell({ type: "connection", state: "open" });
             return this.tell(e);
         }
-        if (e.seq <= this.seen)
+        if (e.type !== "bye" && e.seq <= this.seen)
             return;
         this.seen = e.seq;
         if (e.type === "bye")
