@@ -33,30 +33,49 @@ TEST_CASE("each path has its protocol, each client its place for the key") {
 }
 
 TEST_CASE("sound comes onto the clock: late, early and all at once") {
-  sound_pump p(1000, {.jitter_ms = 100, .ahead_ms = 1000});
-  const auto put = [&](std::size_t n, std::int64_t now) {
-    return p.put(std::vector<float>(n, 1.0f), now);
+  sound_pump p(1000, {.margin_ms = 20, .most_margin_ms = 120, .lead_ms = 240, .ahead_ms = 3000});
+  const auto put = [&](std::size_t n, std::int64_t now, float loud = 1.0f) {
+    return p.put(std::vector<float>(n, loud), now);
   };
   CHECK(!p.take(500));
   put(40, 1000);
   auto piece = p.take(1000);
   REQUIRE(piece);
-  CHECK(piece->first_sample == 960);
-  put(40, 1030);
-  CHECK(p.take(1030)->samples.size() == 30);  // early: the rest waits for its time
-  CHECK(p.take(1040)->first_sample == 1030);
-  put(40, 1120);
-  CHECK(p.take(1120)->first_sample == 1040);  // 40 ms late: joined
-  put(40, 2000);
-  piece = p.take(2000);  // after a gap it ends now
-  CHECK(piece->first_sample == 1960);
-  put(500, 2100);  // recorded, not just said: it is heard from now on
-  piece = p.take(2100);
-  CHECK(piece->first_sample == 2000);
-  CHECK(piece->samples.size() == 100);
-  CHECK(p.take(2300)->samples.size() == 200);
-  CHECK(put(2000, 2300) == 1200);
-  CHECK(p.waiting() == 1000);
+  CHECK(piece->first_sample == 1020);  // a moment ahead, and gone at once: never late
+  CHECK(piece->samples.size() == 40);
+  put(40, 1045);
+  CHECK(p.take(1045)->first_sample == 1060);  // 5 ms late: joined
+  put(40, 1110);                              // 10 ms after it was due: a gap, and a longer moment
+  CHECK(p.take(1110)->first_sample == 1150);
+  put(40, 1180);
+  CHECK(p.take(1180)->first_sample == 1190);
+  put(40, 2000);  // nobody spoke
+  CHECK(p.take(2000)->first_sample == 2020);
+  put(1000, 2060);  // recorded, not just said: it leaves at the pace of the clock
+  piece = p.take(2060);
+  CHECK(piece->first_sample == 2060);
+  CHECK(piece->samples.size() == 240);
+  CHECK(p.take(2160)->samples.size() == 100);
+  CHECK(put(4000, 2160) == 1660);
+  CHECK(p.waiting() == 3000);
+
+  // What comes before the conversation stands is heard when it does.
+  sound_pump early(1000);
+  for (int i = 0; i < 10; ++i) early.put(std::vector<float>(40, 1.0f), 1000 + 40 * i);
+  piece = early.take(1400);
+  CHECK(piece->first_sample == 1400);
+  CHECK(piece->samples.size() == 240);
+  CHECK(early.waiting() == 160);
+  // It lies back now; where it is silent it catches up.
+  for (int i = 0; i < 10; ++i) early.put(std::vector<float>(40, 1.0f), 1400 + 40 * i);
+  CHECK(early.waiting() == 560);
+  early.take(1800);
+  for (int i = 0; i < 20; ++i) {
+    early.put(std::vector<float>(40), 1800 + 40 * i);
+    early.take(1800 + 40 * i);
+  }
+  early.put(std::vector<float>(40), 2600);
+  CHECK(early.waiting() <= 60);
 }
 
 TEST_CASE("an app talks with the graph over a WebSocket") {
