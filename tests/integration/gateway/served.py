@@ -13,14 +13,14 @@ import time
 class Served:
     """`hocket serve GRAPH` at a free port; `out` holds what it writes. Ends in order."""
 
-    def __init__(self, hocket, source, out, *options):
+    def __init__(self, hocket, source, out, *options, graph="configs/graphs/serve.yaml"):
         self.out = pathlib.Path(out)
         self.out.mkdir(parents=True, exist_ok=True)
         url_file = self.out / "gateway.url"
         url_file.unlink(missing_ok=True)
         self.log = open(self.out / "serve.txt", "w")
         self.process = subprocess.Popen(
-            [hocket, "serve", "--listen", "tcp://127.0.0.1:0", "--plain", "--out", str(self.out), *options],
+            [hocket, "serve", graph, "--listen", "tcp://127.0.0.1:0", "--plain", "--out", str(self.out), *options],
             cwd=source, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         until = time.monotonic() + 90
         while not url_file.exists() or not url_file.read_text().endswith("\n"):
