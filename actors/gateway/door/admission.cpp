@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -194,6 +195,12 @@ result<void> gateway::start_server() {
   o.address = config_.listen;
   o.hosts = http::host_rules(config_.names);
   o.limits.socket.message_bytes = 4 << 20;
+  // Room for all who may talk, and for who only looks; an app's back end may be one address for many.
+  o.limits.connections =
+      std::max(o.limits.connections, static_cast<int>(config_.max_sessions) + 128);
+  o.limits.connections_per_address =
+      std::max(o.limits.connections_per_address,
+               static_cast<int>(std::min(config_.sessions_per_key, config_.max_sessions)) + 32);
   o.plain_too = http::parse_address(config_.listen)->is_loopback();
   if (config_.tls) {
     auto own = identity();

@@ -187,8 +187,9 @@ int run_bench_gateway(const bench_options& o) {
       last = now;
     }
     out.add("gateway.sessions_at_500ms", fits, "", last.bursts, sessions_target, goal::at_least);
-    out.add("gateway.mouth_to_ear.p99_ms", percentile(last.beside_ms, 0.99), "ms", last.bursts,
-            beside_target_ms, goal::at_most);
+    if (!last.beside_ms.empty())
+      out.add("gateway.mouth_to_ear.p99_ms", percentile(last.beside_ms, 0.99), "ms", last.bursts,
+              beside_target_ms, goal::at_most);
     out.add("gateway.session_bytes", (mib - empty_mib) * (1 << 20) / std::max(1, tried), "bytes",
             tried);
     people.clear();
