@@ -164,6 +164,7 @@ class fake_network {
     void retire_link(std::uint32_t link) override { net_.retire_link(name_, id_, link); }
     bool flush(int) override { return true; }
     void set_graph(const std::string&, const std::string&) override {}
+    void set_next_graph(const std::string&) override {}
     wire::node_status status() const override {
       std::lock_guard lock(net_.mutex_);
       wire::node_status s;

@@ -13,16 +13,16 @@ struct no_config final : config_base {
   void visit(config_visitor&) override {}
 };
 
-/// The component of a remote sender: what it gets goes to the other host.
+/// The component of a proxy in front of a remote sender: what it gets goes to the other host.
 class sender_component final : public component {
  public:
-  sender_component(remote_links& remote, remote_links::half& link) : links_(remote), link_(link) {}
+  explicit sender_component(remote_sender& link) : link_(link) {}
   result<void> open(const context& c) override {
     session_ = c.session;
     return {};
   }
   result<void> process(std::size_t, const packet& p, emitter&) override {
-    links_.send(link_, session_, p);
+    link_.send(session_, p);
     return {};
   }
   result<void> on_control(std::size_t, const packet& p, emitter&) override {
@@ -30,25 +30,18 @@ class sender_component final : public component {
     using kind = control::kind;
     switch (c.what) {
       case kind::interrupt: break;  // sent once to every host, not per link
-      case kind::input_lost:
-        links_.send_event(link_, wire::input_lost{p.header.session, c.detail});
-        break;
-      case kind::input_recovered:
-        links_.send_event(link_, wire::input_recovered{p.header.session});
-        break;
-      case kind::end_of_stream:
-        links_.send_event(link_, wire::stream_end{p.header.session}, true);
-        break;
+      case kind::input_lost: link_.send_event(wire::input_lost{p.header.session, c.detail}); break;
+      case kind::input_recovered: link_.send_event(wire::input_recovered{p.header.session}); break;
+      case kind::end_of_stream: link_.send_event(wire::stream_end{p.header.session}, true); break;
       case kind::bound:
       case kind::played:
-      case kind::stop: links_.send(link_, session_, p); break;
+      case kind::stop: link_.send(session_, p); break;
     }
     return {};
   }
 
  private:
-  remote_links& links_;
-  remote_links::half& link_;  ///< the remote links keep it
+  remote_sender& link_;  ///< the remote links keep it
   session_id session_ = session_id::none;
 };
 
@@ -81,13 +74,8 @@ bool should_confirm_after_use(const graph_run& w, const host_plan& local, const 
 remote_links::remote_links(graph_run& run, const host_options& mine) : run_(run), mine_(mine) {
   const auto& local = run.local();
   auto t = std::make_unique<table>();
-  for (const auto& c : local.host_links) {
-    auto h = make_half(local, c);
-    // Virtual time takes it in by rounds, and those begin when all take part.
-    h->buffering = !c.outgoing && !run.is_virtual();
-    t->by_proxy[c.proxy] = h;
-    t->by_wire[c.wire_id] = std::move(h);
-  }
+  // Virtual time takes packets in by rounds, and those begin when all take part.
+  for (const auto& c : local.host_links) add_to(*t, local, c, !run.is_virtual());
   first_ = t.get();
   use_table(std::move(t));
   install(local);
@@ -95,14 +83,19 @@ remote_links::remote_links(graph_run& run, const host_options& mine) : run_(run)
 
 remote_links::~remote_links() = default;
 
-remote_links::half_ptr remote_links::make_half(const host_plan& local, const host_link& c) const {
-  return std::make_shared<half>(c, should_confirm_after_use(run_, local, c), early_streams_);
+void remote_links::add_to(table& t, const host_plan& local, const host_link& c, bool waits) {
+  t.by_proxy[c.proxy] = c.wire_id;
+  if (c.outgoing)
+    t.senders[c.wire_id] = std::make_shared<remote_sender>(run_, wire_, c);
+  else
+    t.receivers[c.wire_id] = std::make_shared<remote_receiver>(
+        run_, wire_, c, should_confirm_after_use(run_, local, c), waits, early_streams_);
 }
 
-void remote_links::give_component(component_type& proxy, half& h) {
+void remote_links::give_component(component_type& proxy, std::uint32_t wire_link) {
   proxy.make_config = [] { return std::make_unique<no_config>(); };
-  if (h.what.outgoing)
-    proxy.make = [this, &h](config_base&) { return std::make_unique<sender_component>(*this, h); };
+  if (auto* const link = sender(wire_link))
+    proxy.make = [link](config_base&) { return std::make_unique<sender_component>(*link); };
   else
     proxy.make = [](config_base&) { return std::make_unique<receiver_component>(); };
 }
@@ -112,37 +105,32 @@ void remote_links::use_table(std::unique_ptr<table> t) {
   tables_.push_back(std::move(t));
 }
 
-remote_links::half* remote_links::find_half(std::uint32_t wire_link) const {
-  const auto& all = links().by_wire;
+remote_sender* remote_links::sender(std::uint32_t wire_link) const {
+  const auto& all = links().senders;
+  const auto it = all.find(wire_link);
+  return it == all.end() ? nullptr : it->second.get();
+}
+
+remote_receiver* remote_links::receiver(std::uint32_t wire_link) const {
+  const auto& all = links().receivers;
   const auto it = all.find(wire_link);
   return it == all.end() ? nullptr : it->second.get();
 }
 
 const host_link* remote_links::find(std::uint32_t wire_link) const {
-  const auto* h = find_half(wire_link);
-  return h == nullptr ? nullptr : &h->what;
+  if (const auto* s = sender(wire_link)) return &s->link();
+  if (const auto* r = receiver(wire_link)) return &r->link();
+  return nullptr;
 }
 
-void remote_links::confirm_from(const half& h, input_queue& q) {
-  if (!h.confirms_after_use) return;
-  q.on_settled = [this, id = h.what.wire_id](std::uint32_t n) {
-    if (wire_) wire_->consumed(id, n);
-  };
-}
-
-void remote_links::rerouted(const actor_cell& receiver, session_id session, const link_end& r,
-                            const std::function<void()>& moved) {
-  auto& h = half_of(receiver);
-  std::lock_guard still(h.passing);
-  confirm_from(h, *r.queue);
-  moved();
-  std::lock_guard lock(h.mutex);
-  if (const auto it = h.link_ends.find(session); it != h.link_ends.end()) it->second.to = r;
+wire::remote_link remote_links::options_of(const host_plan& local, const host_link& c) const {
+  const auto* r = receiver(c.wire_id);
+  return options_of(local, c, r != nullptr && r->confirms_after_use());
 }
 
 // What both ends agree on, and how much the receiver has room for.
-wire::remote_link remote_links::link_options(const host_plan& local, const half& h) const {
-  const auto& c = h.what;
+wire::remote_link remote_links::options_of(const host_plan& local, const host_link& c,
+                                           bool confirms_after_use) const {
   const auto& queue = local.whole.links[c.link].queue;
   wire::remote_link l;
   l.id = c.wire_id;
@@ -153,7 +141,7 @@ wire::remote_link remote_links::link_options(const host_plan& local, const half&
   // Enough for a fast link, little enough that the queue's policy keeps its say over the rest.
   l.credit_packets = static_cast<std::uint32_t>(std::clamp(2 * queue.size, 16, 1024));
   // There what waits in the receiver's queue is not confirmed yet.
-  if (h.confirms_after_use)
+  if (confirms_after_use)
     l.credit_packets += static_cast<std::uint32_t>(std::clamp(queue.size, 0, 1024));
   if (run_.is_virtual()) {
     // Time stands still until everything has arrived: nothing may be lost or wait on the way.
@@ -170,8 +158,7 @@ wire::node_options remote_links::node_options() const {
   // Virtual time ends with a host that is lost, and no wall clock decides it: a machine that
   // is busy for seconds is not lost.
   if (run_.is_virtual()) o.lost_after_ms = 15'000;
-  for (const auto& c : local.host_links)
-    o.links.push_back(link_options(local, *links().by_wire.at(c.wire_id)));
+  for (const auto& c : local.host_links) o.links.push_back(options_of(local, c));
   return o;
 }
 
@@ -179,75 +166,127 @@ result<void> remote_links::open(wire::node_events& events) {
   const auto& make = mine_.open;
   auto made = make ? make(node_options(), events) : open_wire(node_options(), events);
   if (!made) return fail(made);
-  wire_ = std::move(*made);
+  wire_.open(std::move(*made));
   if (const auto n = mine_.revision; n > 1) set_graph(run_.local().whole.hash, n);
-  if (const auto& tell = mine_.listening) tell(wire_->listening());
+  if (const auto& tell = mine_.listening) tell(wire().listening());
   return {};
 }
 
 void remote_links::set_graph(const std::string& hash, int revision) {
-  wire_->set_graph(hash, fmt::format("the run was rewired: start it with the file of revision {}, "
+  wire().set_graph(hash, fmt::format("the run was rewired: start it with the file of revision {}, "
                                      "which the others have in their output folder "
                                      "(revisions/{:04}.yaml)",
                                      revision, revision));
 }
 
-void remote_links::set_next_graph(const std::string& hash) { wire_->set_next_graph(hash); }
+void remote_links::set_next_graph(const std::string& hash) { wire().set_next_graph(hash); }
 
 // ---------------------------------------------------------------------------- wiring
 
 void remote_links::attached(const std::shared_ptr<actor_cell>& proxy) {
-  auto& h = half_of(*proxy);
-  std::lock_guard lock(h.mutex);
-  if (proxy->role() == actor_role::remote_sender) {
-    h.senders[proxy->session()] = {proxy, std::nullopt};
-    return;
-  }
-  auto back = std::make_shared<half::crediting>();
-  back->proxy = proxy;
-  h.credit[proxy->session()] = back;
-  proxy->on_gate_open = [this, &h, back] { return_credit(h, back->credit_due); };
-  proxy->set_inlet_ended(true);  // until it has a queue behind it
+  if (proxy->role() == actor_role::remote_sender)
+    sender_of(proxy->actor())->attach(proxy);
+  else
+    receiver_of(*proxy)->attach(proxy);
 }
 
-void remote_links::link_added(const actor_cell& receiver, session_id session, const link_end& r) {
-  auto& h = half_of(receiver);
-  std::lock_guard lock(h.mutex);
-  confirm_from(h, *r.queue);
-  auto proxy = h.credit.at(receiver.session())->proxy.lock();
-  proxy->set_inlet_ended(false);
-  h.link_ends[session] = {r, std::move(proxy), false};
+void remote_links::detached(const actor_cell& proxy) {
+  if (proxy.role() == actor_role::remote_sender)
+    sender_of(proxy.actor())->detach(proxy.session());
+  else
+    receiver_of(proxy)->detach(proxy);
+}
+
+void remote_links::link_added(const actor_cell& proxy, session_id session, const link_end& to) {
+  receiver_of(proxy)->link_added(proxy, session, to);
+}
+
+void remote_links::rerouted(const actor_cell& proxy, session_id session, const link_end& to,
+                            const std::function<void()>& moved) {
+  receiver_of(proxy)->rerouted(session, to, moved);
 }
 
 void remote_links::detach_all() {
-  for (const auto& [id, h] : links().by_wire) {
-    std::lock_guard lock(h->mutex);
-    h->link_ends.clear();
-    h->senders.clear();
-    h->credit.clear();
-  }
+  for (const auto& [id, s] : links().senders) s->detach_all();
+  for (const auto& [id, r] : links().receivers) r->detach_all();
 }
 
 void remote_links::remove_session(session_id session) {
-  for (const auto& [id, h] : links().by_wire) {
-    {
-      std::lock_guard lock(h->mutex);
-      h->link_ends.erase(session);
-      h->senders.erase(session);
-      h->credit.erase(session);
-      h->ended.erase(session);
-    }
-    send_link_end(*h);
-  }
+  for (const auto& [id, r] : links().receivers) r->remove_session(session);
+  for (const auto& [id, s] : links().senders) s->remove_session(session);
 }
 
-// Rows of what was here before a rewire stay, as in one process; graph_run::status() puts those of
+// ---------------------------------------------------------------------------- what flows
+
+std::optional<writable_buffer> remote_links::allocate(const actor_cell& proxy,
+                                                      std::size_t size_bytes) {
+  return sender_of(proxy.actor())->allocate(size_bytes);
+}
+
+void remote_links::send_bound(actor_index proxy, session_id session, timestamp bound) {
+  sender_of(proxy)->send_bound(session, bound);
+}
+
+void remote_links::room_again(std::uint32_t wire_link) {
+  if (auto* const s = sender(wire_link)) s->room_again();
+}
+
+void remote_links::repeat_ends(const std::string& peer) {
+  for (const auto& [id, s] : links().senders)
+    if (s->link().peer == peer) s->repeat_ends();
+}
+
+bool remote_links::deliver(received&& a) {
+  if (auto* const r = receiver(a.link)) {
+    r->arrived(std::move(a));
+    return true;
+  }
+  return sender(a.link) != nullptr;
+}
+
+// Not what a rewire has made meanwhile: its links wait for their own start.
+void remote_links::start_all() {
+  for (const auto& [id, r] : first_->receivers) r->start();
+}
+
+void remote_links::notify_receivers(const std::string& peer, control::kind what,
+                                    const std::string& why) {
+  for (const auto& [id, r] : links().receivers)
+    if (r->link().peer == peer) r->notify(what, why);
+}
+
+bool remote_links::send_message(const std::string& peer, wire::host_message m) {
+  return wire_.send_message(run_.local().host_index(peer), peer, std::move(m));
+}
+
+bool remote_links::anything_under_way() const {
+  const auto status = wire_.wire().status();
+  const auto there = [&](const std::string& peer) {
+    return std::any_of(status.peers.begin(), status.peers.end(), [&](const auto& p) {
+      return p.name == peer &&
+             (p.state == wire::peer_state::up || p.state == wire::peer_state::suspect);
+    });
+  };
+  for (const auto& l : status.links)
+    if (l.outgoing && l.in_flight > 0 && there(l.peer)) return true;
+  for (const auto& [id, s] : links().senders)
+    if (s->has_kept() && there(s->link().peer)) return true;
+  return false;
+}
+
+bool remote_links::anyone_waits() const {
+  const auto& all = links().senders;
+  return std::any_of(all.begin(), all.end(), [](const auto& s) { return s.second->has_kept(); });
+}
+
+// ---------------------------------------------------------------------------- status
+
+// Rows of what was here before a rewire stay, as in one process; status_collector puts those of
 // one name together.
 void remote_links::add_status(snapshot& s) const {
   const auto& local = run_.local();
-  for (const auto& [id, h] : links().by_wire) {
-    const auto& c = h->what;
-    if (c.link >= s.links.size()) continue;
+  const auto name = [&](const host_link& c) {
+    if (c.link >= s.links.size()) return;
     auto& row = s.links[c.link];
     const auto& whole = local.whole.links[c.link];
     const auto& from = local.whole.actors[whole.from];
@@ -255,7 +294,9 @@ void remote_links::add_status(snapshot& s) const {
     row.from = from.name + "." + from.type->info.outputs[whole.from_port].name;
     row.to = to.name + "." + to.type->info.inputs[whole.to_port].name;
     (c.outgoing ? row.to : row.from) += " @" + c.peer;
-  }
+  };
+  for (const auto& [id, one] : links().senders) name(one->link());
+  for (const auto& [id, one] : links().receivers) name(one->link());
   {
     std::lock_guard lock(here_mutex_);
     for (std::size_t l = 0; l < s.links.size(); ++l)
@@ -267,8 +308,8 @@ void remote_links::add_status(snapshot& s) const {
   std::erase_if(s.budgets, [&](const budget_status&) {
     return local.roles[local.whole.budgets[b++].path.back()] != actor_role::local;
   });
-  if (!wire_) return;
-  auto status = wire_->status();
+  if (!wire_.is_open()) return;
+  auto status = wire_.wire().status();
   s.wires = std::move(status.links);
   s.peers = std::move(status.peers);
   s.refused_handshakes = status.refused;

@@ -1,29 +1,38 @@
-// What comes off the wire: to its queue, or, a message, to what it is about.
+#include "actors/distributed/remote_receiver.hpp"
+
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
-#include "actors/distributed/remote_links.hpp"
+#include "actors/host/run/graph_run.hpp"
 
 namespace hocket::distributed {
 
-bool remote_links::deliver(received&& a) {
-  auto* const h = find_half(a.link);
-  if (h == nullptr) return false;
+remote_receiver::remote_receiver(graph_run& run, counted_wire& wire, const host_link& link,
+                                 bool confirms_after_use, bool waits,
+                                 std::shared_ptr<std::atomic<std::size_t>> streams)
+    : run_(run),
+      wire_(wire),
+      link_(link),
+      confirms_after_use_(confirms_after_use),
+      waits_(waits),
+      early_(std::move(streams)) {}
+
+void remote_receiver::arrived(received&& a) {
   if (!a.item)
-    if (const auto* end = std::get_if<wire::link_ended>(&a.message.event)) {
-      on_link_end(*h, static_cast<std::int64_t>(end->revision));
-      return true;
-    }
+    if (const auto* end = std::get_if<wire::link_ended>(&a.message.event))
+      return on_link_end(static_cast<std::int64_t>(end->revision));
   std::uint64_t refused = 0;
   {
-    std::lock_guard passing(h->passing);
-    if (h->buffering) {
-      if (!h->early.put(std::move(a))) refused = h->early.refused();
+    std::lock_guard passing(passing_);
+    if (waits_) {
+      if (!early_.put(std::move(a))) refused = early_.refused();
     } else if (a.item) {
-      deliver_packet(*h, std::move(*a.item));
+      deliver(std::move(*a.item));
     } else {
-      deliver_message(*h, a.message);
+      deliver(a.message);
     }
   }
   if (refused == 1 || (refused > 0 && refused % early_messages::messages_max == 0))
@@ -31,46 +40,49 @@ bool remote_links::deliver(received&& a) {
         "", "early_message_refused",
         fmt::format("{}: the hosts speak of more than {} streams before this one takes "
                     "part; {} messages refused",
-                    h->what.name, early_messages::messages_max, refused));
-  return true;
+                    link_.name, early_messages::messages_max, refused));
 }
 
-bool remote_links::deliver_early(half& h) {
-  if (!std::exchange(h.buffering, false)) return false;
-  for (auto& a : h.early.take()) {
+void remote_receiver::start() {
+  std::lock_guard passing(passing_);
+  (void)let_in();
+}
+
+void remote_receiver::open() {
+  std::lock_guard passing(passing_);
+  if (let_in()) wire_.wire().open_link(link_.wire_id);
+}
+
+// `passing_` is held. False: nothing waited.
+bool remote_receiver::let_in() {
+  if (!std::exchange(waits_, false)) return false;
+  for (auto& a : early_.take()) {
     if (a.item)
-      deliver_packet(h, std::move(*a.item));
+      deliver(std::move(*a.item));
     else
-      deliver_message(h, a.message);
+      deliver(a.message);
   }
   return true;
 }
 
-// Not what a rewire has made meanwhile: its links wait for their own start.
-void remote_links::start_all() {
-  for (const auto& [id, h] : first_->by_wire) {
-    std::lock_guard passing(h->passing);
-    (void)deliver_early(*h);
-  }
-}
-
-void remote_links::deliver_packet(half& h, packet&& p) {
+// `passing_` is held.
+void remote_receiver::deliver(packet&& p) {
   link_end to;
   std::shared_ptr<actor_cell> proxy;
-  std::shared_ptr<half::crediting> back;
+  std::shared_ptr<crediting> back;
   auto why = drop_reason::session_closed;
   {
-    std::lock_guard lock(h.mutex);
-    if (h.retired != 0) why = drop_reason::rewired;
-    if (const auto it = h.link_ends.find(p.header.session); it != h.link_ends.end()) {
+    std::lock_guard lock(mutex_);
+    if (retired_ != 0) why = drop_reason::rewired;
+    if (const auto it = streams_.find(p.header.session); it != streams_.end()) {
       to = it->second.to;
       proxy = it->second.proxy;
-      back = h.credit.at(proxy->session());
+      back = credit_.at(proxy->session());
     }
   }
   if (!to.to) {
-    run_.accounts.count_undeliverable(h.what.link, why);
-    wire_->consumed(h.what.wire_id, 1);
+    run_.accounts.count_undeliverable(link_.link, why);
+    wire_.give_credit(link_.wire_id, 1);
     return;
   }
   const auto now_ns = monotonic_ns();
@@ -80,22 +92,23 @@ void remote_links::deliver_packet(half& h, packet&& p) {
     queued_ns = std::min(now_ns, way.hops[way.count - 1].emitted_ns);
   queued_packet e{std::move(p), queued_ns, run_.time.at(queued_ns)};
   to.to->push(*to.queue, std::move(e), run_.is_virtual() ? nullptr : proxy.get());
-  if (h.confirms_after_use) return;
-  back->credit_due.fetch_add(1);
-  if (!proxy->blocked()) return_credit(h, back->credit_due);
+  if (confirms_after_use_) return;
+  back->due.fetch_add(1);
+  if (!proxy->blocked()) return_credit(*back);
 }
 
-void remote_links::return_credit(const half& h, std::atomic<std::uint32_t>& credit_due) {
-  if (const auto n = credit_due.exchange(0); n > 0 && wire_) wire_->consumed(h.what.wire_id, n);
+void remote_receiver::return_credit(crediting& of) const {
+  wire_.give_credit(link_.wire_id, of.due.exchange(0));
 }
 
-void remote_links::deliver_message(half& h, const wire::host_message& m) {
+// `passing_` is held.
+void remote_receiver::deliver(const wire::host_message& m) {
   const auto session = session_of(m);
-  if (std::holds_alternative<wire::stream_end>(m.event)) return end_link(h, session);
+  if (std::holds_alternative<wire::stream_end>(m.event)) return end_stream(session);
   link_end to;
   {
-    std::lock_guard lock(h.mutex);
-    if (const auto it = h.link_ends.find(session); it != h.link_ends.end()) to = it->second.to;
+    std::lock_guard lock(mutex_);
+    if (const auto it = streams_.find(session); it != streams_.end()) to = it->second.to;
   }
   if (!to.to) return;
   if (const auto* bound = std::get_if<wire::stream_bound>(&m.event))
@@ -114,43 +127,151 @@ void remote_links::deliver_message(half& h, const wire::host_message& m) {
   to.to->control_lane(to.queue->port(), std::move(p));
 }
 
-void remote_links::end_link(half& h, session_id session) {
+void remote_receiver::end_stream(session_id session) {
   link_end to;
   std::shared_ptr<actor_cell> proxy;
   bool all = true;
   {
-    std::lock_guard lock(h.mutex);
-    const auto it = h.link_ends.find(session);
-    if (it == h.link_ends.end()) return;
+    std::lock_guard lock(mutex_);
+    const auto it = streams_.find(session);
+    if (it == streams_.end()) return;
     to = it->second.to;
     proxy = it->second.proxy;
     it->second.ended = true;
-    for (const auto& [id, r] : h.link_ends) all = all && (r.ended || r.proxy != proxy);
+    for (const auto& [id, r] : streams_) all = all && (r.ended || r.proxy != proxy);
   }
   to.to->end_input(*to.queue);
   if (all) proxy->set_inlet_ended(true);
 }
 
-void remote_links::notify_receivers(const std::string& peer, control::kind what,
-                                    const std::string& why) {
-  for (const auto& [id, h] : links().by_wire) {
-    if (h->what.outgoing || h->what.peer != peer) continue;
-    std::vector<std::pair<session_id, link_end>> open;
-    {
-      std::lock_guard lock(h->mutex);
-      if (h->retired != 0) continue;
-      for (const auto& [session, r] : h->link_ends)
-        if (!r.ended) open.emplace_back(session, r.to);
-    }
-    for (auto& [session, r] : open) {
-      control content;
-      content.what = what;
-      content.detail = fmt::format("host {}: {}", peer, why);
-      auto p = make_packet(run_.now(), std::move(content));
-      p.header.session = session;
-      r.to->control_lane(r.queue->port(), std::move(p));
-    }
+void remote_receiver::notify(control::kind what, const std::string& why) {
+  std::vector<std::pair<session_id, link_end>> open;
+  {
+    std::lock_guard lock(mutex_);
+    if (retired_ != 0) return;
+    for (const auto& [session, r] : streams_)
+      if (!r.ended) open.emplace_back(session, r.to);
   }
+  for (auto& [session, r] : open) {
+    control content;
+    content.what = what;
+    content.detail = fmt::format("host {}: {}", link_.peer, why);
+    auto p = make_packet(run_.now(), std::move(content));
+    p.header.session = session;
+    r.to->control_lane(r.queue->port(), std::move(p));
+  }
+}
+
+// ---------------------------------------------------------------------------- the run
+
+void remote_receiver::confirm_from(input_queue& q) const {
+  if (!confirms_after_use_) return;
+  q.on_settled = [this](std::uint32_t n) { wire_.give_credit(link_.wire_id, n); };
+}
+
+void remote_receiver::attach(const std::shared_ptr<actor_cell>& proxy) {
+  std::lock_guard lock(mutex_);
+  auto back = std::make_shared<crediting>();
+  back->proxy = proxy;
+  credit_[proxy->session()] = back;
+  proxy->on_gate_open = [this, back] { return_credit(*back); };
+  proxy->set_inlet_ended(true);  // until it has a queue behind it
+}
+
+void remote_receiver::detach(const actor_cell& proxy) {
+  bool last = false;
+  {
+    std::lock_guard lock(mutex_);
+    credit_.erase(proxy.session());
+    std::erase_if(streams_, [&](const auto& r) { return r.second.proxy.get() == &proxy; });
+    last = retired_ != 0 && credit_.empty();
+  }
+  if (last) end();  // by force: no link end came in time
+}
+
+void remote_receiver::link_added(const actor_cell& proxy, session_id session, const link_end& to) {
+  std::lock_guard lock(mutex_);
+  confirm_from(*to.queue);
+  auto of = credit_.at(proxy.session())->proxy.lock();
+  of->set_inlet_ended(false);
+  streams_[session] = {to, std::move(of), false};
+}
+
+void remote_receiver::rerouted(session_id session, const link_end& to,
+                               const std::function<void()>& moved) {
+  std::lock_guard still(passing_);
+  confirm_from(*to.queue);
+  moved();
+  std::lock_guard lock(mutex_);
+  if (const auto it = streams_.find(session); it != streams_.end()) it->second.to = to;
+}
+
+void remote_receiver::remove_session(session_id session) {
+  std::lock_guard lock(mutex_);
+  streams_.erase(session);
+  credit_.erase(session);
+}
+
+void remote_receiver::detach_all() {
+  std::lock_guard lock(mutex_);
+  streams_.clear();
+  credit_.clear();
+}
+
+// ---------------------------------------------------------------------------- rewire
+
+bool remote_receiver::in_use() const {
+  std::lock_guard lock(mutex_);
+  return retired_ == 0;
+}
+
+void remote_receiver::retire(int revision) {
+  bool ended = false;
+  {
+    std::lock_guard lock(mutex_);
+    retired_ = revision;
+    ended = end_told_ >= revision;
+  }
+  if (ended) end();
+}
+
+bool remote_receiver::start_after(const std::shared_ptr<remote_receiver>& next) {
+  std::lock_guard lock(mutex_);
+  if (retired_ == 0 || over_) return false;
+  next_ = next;
+  return true;
+}
+
+// It may come before this host has changed over.
+void remote_receiver::on_link_end(std::int64_t revision) {
+  {
+    std::lock_guard lock(mutex_);
+    end_told_ = std::max(end_told_, revision);
+    if (retired_ == 0 || end_told_ < retired_) return;
+  }
+  end();
+}
+
+void remote_receiver::end() {
+  std::vector<std::shared_ptr<actor_cell>> proxies;
+  std::shared_ptr<remote_receiver> next;
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(over_, true)) return;
+    for (const auto& [session, back] : credit_)
+      if (auto proxy = back->proxy.lock()) proxies.push_back(std::move(proxy));
+    next = std::move(next_);
+  }
+  for (const auto& proxy : proxies) proxy->set_inlet_ended(true);
+  if (next) next->open();
+}
+
+void remote_receiver::forget_retired() {
+  {
+    std::lock_guard lock(mutex_);
+    if (retired_ == 0 || over_) return;
+  }
+  end();
 }
 
 }  // namespace hocket::distributed

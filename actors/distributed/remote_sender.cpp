@@ -1,157 +1,173 @@
-// What goes onto the wire: packets as far as it takes them, messages, and how much of both.
-#include <algorithm>
-#include <utility>
+#include "actors/distributed/remote_sender.hpp"
 
-#include "actors/distributed/remote_links.hpp"
+#include <utility>
+#include <vector>
+
+#include "actors/host/run/graph_run.hpp"
 
 namespace hocket::distributed {
 
-// The link's mutex is held.
-bool remote_links::try_send(half& h, const packet& p) {
-  switch (wire_->send(h.what.wire_id, p)) {
-    case wire::sent_how::sent:
-      count_sent(h.what.peer, h.what.wire_id, wire::channel_kind::packets);
-      return true;
-    case wire::sent_how::unsendable: ++h.unsendable; return true;
+remote_sender::remote_sender(graph_run& run, counted_wire& wire, const host_link& link)
+    : run_(run), wire_(wire), link_(link), peer_(run.local().host_index(link.peer)) {}
+
+// The mutex is held.
+bool remote_sender::try_send(const packet& p) {
+  switch (wire_.send(peer_, link_.wire_id, p)) {
+    case wire::sent_how::sent: return true;
+    case wire::sent_how::unsendable: ++unsendable_; return true;
     case wire::sent_how::no_credit:
     case wire::sent_how::no_peer: break;
   }
   return false;
 }
 
-void remote_links::send(half& h, session_id cell_session, const packet& p) {
+void remote_sender::send(session_id from, const packet& p) {
   std::shared_ptr<actor_cell> unblocked;
   {
-    std::lock_guard lock(h.mutex);
-    if (!try_send(h, p)) {
-      const auto it = h.senders.find(cell_session);
-      const auto proxy = it == h.senders.end() ? nullptr : it->second.proxy.lock();
+    std::lock_guard lock(mutex_);
+    if (!try_send(p)) {
+      const auto it = proxies_.find(from);
+      const auto proxy = it == proxies_.end() ? nullptr : it->second.proxy.lock();
       if (!proxy) return;
       proxy->close_gate();
       // Room may have come in between, and its news before we were on the list.
-      if (try_send(h, p))
+      if (try_send(p))
         unblocked = proxy;
       else
-        it->second.pending = p;
+        it->second.kept = p;
     }
   }
   if (unblocked) unblocked->open_gate();
-  notify_unsendable(h);
+  tell_unsendable();
 }
 
 // Once per link, and not under its mutex: an observer may open a session, which needs it.
-void remote_links::notify_unsendable(half& h) {
+void remote_sender::tell_unsendable() {
   {
-    std::lock_guard lock(h.mutex);
-    if (h.unsendable == 0 || std::exchange(h.unsendable_told, true)) return;
+    std::lock_guard lock(mutex_);
+    if (unsendable_ == 0 || std::exchange(unsendable_told_, true)) return;
   }
-  run_.observers.event("", "unfit_packet", h.what.name);
+  run_.observers.event("", "unfit_packet", link_.name);
 }
 
-std::optional<writable_buffer> remote_links::allocate(const actor_cell& sender,
-                                                      std::size_t size_bytes) {
-  return wire_->allocate(half_of(sender).what.wire_id, size_bytes);
-}
-
-void remote_links::room_again(std::uint32_t wire_link) {
-  auto* const h = find_half(wire_link);
-  if (h == nullptr) return;
-  std::vector<std::shared_ptr<actor_cell>> unblocked;
-  {
-    std::lock_guard lock(h->mutex);
-    for (auto& [session, o] : h->senders) {
-      if (!o.pending) continue;
-      if (!try_send(*h, *o.pending)) break;
-      o.pending.reset();
-      if (auto proxy = o.proxy.lock()) unblocked.push_back(std::move(proxy));
-    }
-  }
-  for (auto& proxy : unblocked) proxy->open_gate();
-  notify_unsendable(*h);
-}
-
-void remote_links::send_event(half& h, wire::host_event event, bool after_packets) {
+void remote_sender::send_event(wire::host_event event, bool after_packets) {
   if (const auto* end = std::get_if<wire::stream_end>(&event)) {
-    std::lock_guard lock(h.mutex);
-    h.ended[end->session] = true;
+    std::lock_guard lock(mutex_);
+    ended_[end->session] = true;
   }
-  send_message_or_stop(h, {std::move(event), h.what.wire_id, after_packets});
+  send_message({std::move(event), link_.wire_id, after_packets});
 }
 
-void remote_links::send_bound(actor_index proxy, session_id session, timestamp bound) {
-  auto& h = *links().by_proxy.at(proxy);
-  send_message_or_stop(h, {wire::stream_bound{session, bound}, h.what.wire_id, true});
+void remote_sender::send_bound(session_id session, timestamp bound) {
+  send_message({wire::stream_bound{session, bound}, link_.wire_id, true});
 }
 
 // In real time a peer that is not there learns what matters when it is back (repeat_ends, the next
 // bound). Virtual time waits for every message.
-void remote_links::send_message_or_stop(half& h, wire::host_message m) {
+void remote_sender::send_message(wire::host_message m) {
   {
-    std::lock_guard lock(h.mutex);
-    if (send_message(h.what.peer, std::move(m))) return;
+    std::lock_guard lock(mutex_);
+    if (wire_.send_message(peer_, link_.peer, std::move(m))) return;
   }
   if (run_.is_virtual())
     run_.end.stop(end_reason::failed,
-                  "host " + h.what.peer + " takes no more messages about " + h.what.name);
+                  "host " + link_.peer + " takes no more messages about " + link_.name);
 }
 
-void remote_links::repeat_ends(const std::string& peer) {
-  for (const auto& [id, h] : links().by_wire) {
-    if (h->what.peer != peer) continue;
-    std::vector<session_id> ended;
-    {
-      std::lock_guard lock(h->mutex);
-      if (h->retired != 0) continue;
-      for (const auto& [session, sent_before] : h->ended) ended.push_back(session);
+std::optional<writable_buffer> remote_sender::allocate(std::size_t size_bytes) {
+  return wire_.wire().allocate(link_.wire_id, size_bytes);
+}
+
+void remote_sender::attach(const std::shared_ptr<actor_cell>& proxy) {
+  std::lock_guard lock(mutex_);
+  proxies_[proxy->session()] = {proxy, std::nullopt};
+}
+
+void remote_sender::detach(session_id of_proxy) {
+  {
+    std::lock_guard lock(mutex_);
+    proxies_.erase(of_proxy);
+  }
+  finish_if_drained();
+}
+
+void remote_sender::remove_session(session_id session) {
+  {
+    std::lock_guard lock(mutex_);
+    proxies_.erase(session);
+    ended_.erase(session);
+  }
+  finish_if_drained();
+}
+
+void remote_sender::detach_all() {
+  std::lock_guard lock(mutex_);
+  proxies_.clear();
+}
+
+void remote_sender::room_again() {
+  std::vector<std::shared_ptr<actor_cell>> unblocked;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [session, o] : proxies_) {
+      if (!o.kept) continue;
+      if (!try_send(*o.kept)) break;
+      o.kept.reset();
+      if (auto proxy = o.proxy.lock()) unblocked.push_back(std::move(proxy));
     }
-    for (const auto session : ended) send_event(*h, wire::stream_end{session}, true);
   }
+  for (auto& proxy : unblocked) proxy->open_gate();
+  tell_unsendable();
 }
 
-bool remote_links::send_message(const std::string& peer, wire::host_message m) {
-  const auto link = m.link;
-  const auto which = ordered_channel::of(m);
-  if (!wire_->send_control(peer, std::move(m))) return false;
-  count_sent(peer, link, which);
-  return true;
-}
-
-void remote_links::count_sent(const std::string& peer, std::uint32_t link,
-                              wire::channel_kind which) {
-  std::lock_guard lock(sent_mutex_);
-  ++sent_[{run_.local().host_index(peer), link, which}];
-}
-
-channel_counts remote_links::sent() const {
-  std::lock_guard lock(sent_mutex_);
-  return sent_;
-}
-
-bool remote_links::anything_under_way() const {
-  const auto status = wire_->status();
-  const auto there = [&](const std::string& peer) {
-    return std::any_of(status.peers.begin(), status.peers.end(), [&](const auto& p) {
-      return p.name == peer &&
-             (p.state == wire::peer_state::up || p.state == wire::peer_state::suspect);
-    });
-  };
-  for (const auto& l : status.links)
-    if (l.outgoing && l.in_flight > 0 && there(l.peer)) return true;
-  for (const auto& [id, h] : links().by_wire) {
-    std::lock_guard lock(h->mutex);
-    for (const auto& [session, o] : h->senders)
-      if (o.pending && there(h->what.peer)) return true;
-  }
+bool remote_sender::has_kept() const {
+  std::lock_guard lock(mutex_);
+  for (const auto& [session, o] : proxies_)
+    if (o.kept) return true;
   return false;
 }
 
-bool remote_links::anyone_waits() const {
-  for (const auto& [id, h] : links().by_wire) {
-    std::lock_guard lock(h->mutex);
-    for (const auto& [session, o] : h->senders)
-      if (o.pending) return true;
+void remote_sender::repeat_ends() {
+  std::vector<session_id> ended;
+  {
+    std::lock_guard lock(mutex_);
+    if (retired_ != 0) return;
+    for (const auto& [session, sent_before] : ended_) ended.push_back(session);
   }
-  return false;
+  for (const auto session : ended) send_event(wire::stream_end{session}, true);
+}
+
+bool remote_sender::in_use() const {
+  std::lock_guard lock(mutex_);
+  return retired_ == 0;
+}
+
+void remote_sender::retire(int revision) {
+  {
+    std::lock_guard lock(mutex_);
+    retired_ = revision;
+  }
+  finish_if_drained();
+}
+
+// Once, when the last proxy has closed.
+void remote_sender::finish_if_drained() {
+  std::lock_guard lock(mutex_);
+  if (retired_ == 0 || over_ || !proxies_.empty()) return;
+  over_ = true;
+  wire_.send_message(peer_, link_.peer,
+                     {wire::link_ended{static_cast<std::uint32_t>(retired_)}, link_.wire_id, true});
+}
+
+void remote_sender::forget_retired() {
+  std::vector<std::shared_ptr<actor_cell>> open;
+  {
+    std::lock_guard lock(mutex_);
+    if (retired_ == 0 || over_) return;
+    for (const auto& [session, o] : proxies_)
+      if (auto proxy = o.proxy.lock()) open.push_back(std::move(proxy));
+  }
+  for (const auto& proxy : open) proxy->request_close(true);
 }
 
 }  // namespace hocket::distributed

@@ -30,7 +30,7 @@ class transport {
   virtual void change_link(const wire::remote_link& link) = 0;
   virtual void retire_link(std::uint32_t link) = 0;
   virtual void set_graph(const std::string& hash, const std::string& note) = 0;
-  virtual void set_next_graph(const std::string& /*hash*/) {}
+  virtual void set_next_graph(const std::string& hash) = 0;
   virtual wire::node_status status() const = 0;
   virtual std::string listening() const = 0;
 };

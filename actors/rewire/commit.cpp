@@ -312,6 +312,7 @@ void rewirer::collect_books(const std::shared_ptr<actor_cell>& c) {
   run_.executor->detach(*c);
   if (auto* end = c->remote()) end->detached(*c);
   c->outputs().break_links();
+  run_.openings.forget(*c);
   std::lock_guard lock(mutex_);
   retiring_.erase(c.get());
   changed_.notify_all();

@@ -374,7 +374,10 @@ void rewirer::roll_back(change& c) {
   for (const auto& one : prepared)
     while (!one->is_over() && monotonic_ns() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  for (const auto& one : prepared) run_.executor->detach(*one);
+  for (const auto& one : prepared) {
+    run_.executor->detach(*one);
+    run_.openings.forget(*one);
+  }
   if (links_) {
     links_->set_next_graph("");
     links_->abort();

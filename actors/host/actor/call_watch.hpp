@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -10,7 +11,8 @@ namespace hocket::host {
 /// The call that a component is in, for the thread that makes it and the watchdog that may write it
 /// off: both want its end, one gets it, and the other leaves the cell alone.
 ///
-/// Threads: begin() and end() from the holder of the cell's token; the rest from any.
+/// Threads: what begins, ends and forgets from the holder of the cell's token, written_off_done()
+/// from the watchdog, questions and renew() from any.
 class call_watch {
  public:
   /// Returns what end() is given.

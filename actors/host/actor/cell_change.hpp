@@ -11,7 +11,8 @@ namespace hocket::host {
 /// What a rewire does to one cell: prepare, activate, other links and queues, retire. A view of the
 /// cell, made for one step.
 ///
-/// Threads: the one that changes the graph, one at a time. It locks one cell at a time.
+/// Threads: those that change the graph; activate() comes from the thread of the cell before it.
+/// One cell is locked at a time.
 class cell_change {
  public:
   explicit cell_change(actor_cell& of) : cell_(of) {}

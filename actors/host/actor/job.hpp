@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <exception>
 
 #include "actors/host/actor/actor_cell.hpp"

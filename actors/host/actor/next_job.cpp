@@ -1,6 +1,4 @@
 // What a cell does next: control first, then what its input policy hands over. Mutex held.
-#include <algorithm>
-
 #include "actors/host/actor/job.hpp"
 
 namespace hocket::host {

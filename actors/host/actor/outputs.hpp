@@ -34,7 +34,7 @@ struct session_outputs {
 
 /// The ways out of a cell, by session.
 ///
-/// Threads: any. Its mutex is a leaf; no cell is called under it.
+/// Threads: any; add() while nothing is emitted. Its mutex is a leaf; no cell is called under it.
 class outputs {
  public:
   /// `only`: the cell belongs to this session and has no other.

@@ -49,7 +49,7 @@ class set_gatherer {
   std::vector<due> take(timestamp now);
   /// The time of micro-turn `k` is over, with its grace: what is there goes.
   virtual void deadline(std::int64_t) {}
-  /// A packet of this stream time, for a queue whose sets up to `handed` are gone, comes too late.
+  /// A packet whose set is gone comes too late; else it joins the next one.
   virtual bool is_late(payload_kind kind) const = 0;
 
   /// For the cell that replaces this one: where each session is.

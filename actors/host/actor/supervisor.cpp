@@ -1,4 +1,7 @@
 // The instances of a cell's component: open, failure, restart, hang, close.
+#include <chrono>
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "actors/host/actor/job.hpp"

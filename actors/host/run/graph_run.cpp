@@ -34,7 +34,9 @@ graph_run::~graph_run() {
 
 void graph_run::detach_all() {
   observers.mute();
-  for (const auto& c : topology.detach()) c->outputs().break_links();
+  // Kept until all have let go: the last reference must not go under the lock of a link.
+  const auto cells = topology.detach();
+  for (const auto& c : cells) c->outputs().break_links();
   if (peers) peers->detach_all();
 }
 

@@ -1,5 +1,7 @@
 #include "actors/host/run/observers.hpp"
 
+#include <utility>
+
 namespace hocket::host {
 
 observers::observers(std::vector<observer*> all, const run_clock& time)

@@ -13,7 +13,7 @@
 
 namespace hocket::host {
 
-/// Which cells are opening, and how it went. An entry goes with its cell.
+/// Which cells are opening, and how it went, until they are forgotten.
 ///
 /// Threads: any. Its mutex is a leaf.
 class openings {

@@ -14,8 +14,9 @@ namespace hocket::host {
 
 /// How a run ends: sources first, then everything drains, then actors close, upstream first.
 ///
-/// Threads: any, but check(), check_hangs() and idle_ns(), which are the watcher's (in virtual time
-/// of several hosts the loop's), and the virtual part, which is the loop's.
+/// Threads: any, but check(), check_hangs(), count_idle_ns(), close_next() and close_endless_loop(),
+/// which are the watcher's (in virtual time of several hosts the loop's), and next_virtual(), which
+/// is the loop's.
 class shutdown {
  public:
   explicit shutdown(graph_run& run) : run_(run) {}

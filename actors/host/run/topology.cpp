@@ -1,6 +1,7 @@
 #include "actors/host/run/topology.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "actors/host/actor/actor_cell.hpp"
 #include "actors/host/run/account_store.hpp"

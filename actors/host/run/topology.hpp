@@ -14,8 +14,8 @@ namespace hocket::host {
 
 class account_store;
 
-/// The cells, sessions and plan revisions of a run. They change under its lock, through a
-/// topology_edit.
+/// The cells, sessions and plan revisions of a run. They change under its lock: cells and
+/// sessions come and go through a topology_edit.
 ///
 /// Threads: any.
 class topology {

@@ -11,7 +11,7 @@ namespace hocket::host {
 
 /// What is due by stream time: sources, ticks, and the deadlines of micro-turns.
 ///
-/// Threads: that of the timers, or the loop of virtual time.
+/// Threads: any; schedule_boundary() before the timers begin, or by them.
 class turn_timers {
  public:
   explicit turn_timers(graph_run& run) : run_(run) {}
