@@ -419,6 +419,9 @@ TEST_CASE("functions are offered anew with the session; none where tool_choice s
   r.update({{"tools", tools}, {"instructions", "be short"}});
   CHECK(r.t.actions_of<offer_tools>().back().tools.size() == 1);
   CHECK(r.t.actions_of<instruct>().back().text == "be short");
+  CHECK(r.t.last("session.updated")["session"]["hocket"].contains("instructions"));
+  r.update({{"hocket", "ours"}});  // not the client's to set
+  CHECK(r.t.last("session.updated")["session"]["hocket"].is_object());
   r.update({{"tool_choice", "none"}});
   CHECK(r.t.actions_of<offer_tools>().back().tools.empty());
 }
