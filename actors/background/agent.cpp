@@ -11,32 +11,14 @@
 namespace hocket::background {
 namespace {
 
+enum : std::size_t { requests_in, client_in, answers_in, heard_in, said_in, played_in };
 enum : std::size_t { results_port, progress_port, calls_port, tool_results_port };
 constexpr std::size_t longest_task = 500;
 constexpr std::size_t longest_queue = 32;
+constexpr std::size_t most_words_kept = 2000;
 constexpr int most_left_behind = 16;
 constexpr int most_calls_at_once = 8;
 constexpr auto farewell = std::chrono::milliseconds(500);
-
-/// What a task reports, for an agent that waits for it: virtual time stands still meanwhile.
-struct waiting_room {
-  std::mutex mutex;
-  std::condition_variable came;
-  std::deque<job_event> events;
-
-  void put(job_event e) {
-    const std::lock_guard lock(mutex);
-    events.push_back(std::move(e));
-    came.notify_all();
-  }
-  std::optional<job_event> take(std::chrono::milliseconds limit) {
-    std::unique_lock lock(mutex);
-    if (!came.wait_for(lock, limit, [&] { return !events.empty(); })) return std::nullopt;
-    auto e = std::move(events.front());
-    events.pop_front();
-    return e;
-  }
-};
 
 }  // namespace
 
@@ -54,6 +36,13 @@ result<void> agent::open(const context& where) {
   setup_->deliver_late = config_.late == "deliver" && !where.time->is_virtual();
   setup_->max_threads =
       static_cast<int>(config_.max_parallel) * (most_calls_at_once + 1) + most_left_behind;
+  if (config_.confirm || !config_.confirm_tools.empty())
+    setup_->needs_consent = [which = config_.confirm_tools](const std::string& tool) {
+      return which.empty() || std::ranges::any_of(which, [&](const std::string& w) {
+               return w == tool ||
+                      (w.ends_with('*') && tool.starts_with(w.substr(0, w.size() - 1)));
+             });
+    };
   HOCKET_TRY(make_planner());
   return tools_.open(config_.tools, config_.tool_sources, where,
                      [self = where.self, alive = std::weak_ptr(alive_)] {
@@ -82,9 +71,16 @@ result<void> agent::make_planner() {
   return guarded<void>("planner.threw", [&] { return setup_->plan->open(where); });
 }
 
-result<void> agent::process(std::size_t, const packet& p, emitter& out) {
-  if (const auto* words = p.get_if<text>()) take_client(*words, out);
+result<void> agent::process(std::size_t port, const packet& p, emitter& out) {
+  if (const auto* words = p.get_if<text>(); words && port == client_in) take_client(*words, out);
+  if (const auto* word = p.get_if<text>(); word && (port == heard_in || port == said_in)) {
+    talk_.word(port == said_in, p.header.ts, word->value);
+    if (port == heard_in) take_reply(word->value, out);
+  }
   if (const auto* answer = p.get_if<tool_result>()) take_answer(*answer);
+  if (const auto* c = p.get_if<control>();
+      c && port == played_in && c->what == control::kind::played)
+    talk_.played(p.header.ts);
   const auto* d = p.get_if<delegation>();
   if (d != nullptr && d->what == delegation::action::cancel)
     end_silently(d->request, outcome::cancelled, out);
@@ -97,7 +93,9 @@ result<void> agent::process(std::size_t, const packet& p, emitter& out) {
 void agent::start(const delegation& d, emitter& out) {
   if (left_to_client_) return context_.count("left_to_client", 1);
   if (requests_.contains(d.request)) return context_.count("duplicate_requests", 1);
+  if (is_reply(d, out)) return;
   context_.count("requests", 1);
+  if (tell_more(d)) return;
   const auto now = context_.time->now();
   if (d.supersedes) end_silently(d.supersedes, outcome::superseded, out);
   if (config_.new_request == "supersede") {
@@ -112,7 +110,11 @@ void agent::start(const delegation& d, emitter& out) {
   auto& r = requests_[d.request];
   r.work = std::make_shared<job>();
   r.work->task = d;
-  r.work->task.transcript = with_words_of_app(d.transcript);
+  const auto talk = talk_.knows_voices()
+                        ? talk_.text(now, static_cast<std::size_t>(config_.context_bytes))
+                        : d.transcript;
+  r.work->task.transcript = with_words_of_app(talk);
+  talk_.asked(d.request, now, d.task);
   r.work->tools = tools_.now();
   r.asked = now;
   r.deadline = now + std::chrono::milliseconds(config_.time_limit_ms);
@@ -126,7 +128,7 @@ void agent::launch(request& r, emitter& out) {
   const auto id = r.work->task.request;
   if (!setup_->threads->enter(setup_->max_threads))
     return take_event(id, job_end{outcome::failed, "too many tool calls never came back"}, out);
-  if (context_.time->is_virtual()) return run_virtual(id, r.work, out);
+  if (context_.time->is_virtual()) return run_virtual(id, r, out);
   // The thread owns all it needs: if its tool never comes back, it harms nobody.
   std::thread([this_job = r.work, setup = setup_, self = context_.self,
                alive = std::weak_ptr(alive_), id] {
@@ -140,42 +142,27 @@ void agent::launch(request& r, emitter& out) {
   }).detach();
 }
 
-// Virtual time stands still while a task is worked on, at most its limit by the wall clock.
-void agent::run_virtual(std::uint64_t id, const std::shared_ptr<job>& j, emitter& out) {
-  auto room = std::make_shared<waiting_room>();
-  std::thread([j, setup = setup_, room] {
-    work(j, setup, [room](job_event e) { room->put(std::move(e)); });
-    setup->threads->leave();
-  }).detach();
-  auto end_ns = monotonic_ns() + config_.time_limit_ms * 1'000'000;
-  while (requests_.contains(id)) {
-    context_.still_at_work();
-    const auto left = std::chrono::milliseconds((end_ns - monotonic_ns()) / 1'000'000 + 1);
-    if (auto e = room->take(std::clamp(left, std::chrono::milliseconds(0), farewell))) {
-      take_event(id, std::move(*e), out);
-    } else if (monotonic_ns() >= end_ns) {
-      if (j->cancelled) break;  // its thread is left behind
-      give_up(id, config_.time_limit_ms, out);
-      end_ns = monotonic_ns() + std::chrono::nanoseconds(farewell).count();
-    }
-  }
-  requests_.erase(id);
-}
-
 // Cancelled or superseded: nothing more is said about it.
 void agent::end_silently(std::uint64_t id, outcome why, emitter& out) {
   const auto unsaid = std::erase_if(results_, [&](const auto& w) { return w.request == id; });
   const auto found = requests_.find(id);
   const bool wanted = found != requests_.end() && found->second.now == request::state::wanted;
   if (unsaid > 0 || wanted) context_.count(to_string(why), 1);
+  talk_.ended(id);
   if (found == requests_.end()) return;
   auto& r = found->second;
+  const bool asked = r.asking.has_value();
+  r.asking.reset();
   r.work->cancel();
   r.now = request::state::unwanted;
   settle_calls(r, id, why, out);
   std::erase(queued_, id);
   free_slot(r);
-  if (!r.started) requests_.erase(found);
+  if (!r.started) {
+    requests_.erase(found);
+  } else if (asked && r.room) {
+    follow(id, out);
+  }
 }
 
 // Each call that was told gets one result, though its tool is still in it.
@@ -202,6 +189,8 @@ void agent::take_event(std::uint64_t id, job_event event, emitter& out) {
     if (over) settle_calls(r, id, outcome::cancelled, out);
   } else if (auto* answer = std::get_if<tool_result>(&event)) {
     if (r.open_calls.erase(answer->call) > 0) out.emit(tool_results_port, now, std::move(*answer));
+  } else if (const auto* consent = std::get_if<job_consent>(&event)) {
+    if (r.now == request::state::wanted) ask_consent(id, r, *consent);
   } else if (std::holds_alternative<job_overdue>(event)) {
     if (r.now == request::state::wanted) give_up(id, 0, out);
   } else if (auto* partial = std::get_if<text>(&event);
@@ -271,23 +260,27 @@ void agent::release(timestamp until, emitter& out) {
 
 void agent::emit_words(const waiting_result& r, emitter& out) {
   last_result_ = std::max(last_result_, r.due);
-  const auto split = [](const std::string& all, std::size_t most) {
+  const auto split = [](const std::string& all) {
     std::istringstream stream(all);
     std::vector<std::string> words;
-    for (std::string word; words.size() <= most && stream >> word;)
+    for (std::string word; words.size() < most_words_kept && stream >> word;)
       words.push_back(std::move(word));
     return words;
   };
   const auto most = static_cast<std::size_t>(config_.max_words);
-  auto words = split(r.words, most);
-  if (words.size() > most) {
+  auto words = split(r.words);
+  if (r.final) rest_.clear();
+  if (r.final && words.size() > most) {
+    rest_.assign(words.begin() + static_cast<std::ptrdiff_t>(most), words.end());
     words.resize(most);
-    for (auto& word : split(config_.cut_words, most)) words.push_back(std::move(word));
+    for (auto& word : split(config_.cut_words)) words.push_back(std::move(word));
     context_.count("cut_results", 1);
   }
-  for (std::size_t i = 0; i < words.size(); ++i)
-    out.emit(results_port, last_result_,
-             text{std::move(words[i]), "background", r.request, r.final && i + 1 == words.size()});
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const bool last = r.final && i + 1 == words.size();
+    talk_.told(r.request, last_result_, words[i], last);
+    out.emit(results_port, last_result_, text{std::move(words[i]), "background", r.request, last});
+  }
 }
 
 // Its thread may still come back, and is late then.
@@ -308,7 +301,7 @@ void agent::check_limits(emitter& out) {
   const auto now = context_.time->now();
   std::vector<std::uint64_t> over;
   for (auto& [id, r] : requests_) {
-    if (r.now != request::state::wanted) continue;
+    if (r.now != request::state::wanted || r.asking) continue;
     if (now >= r.deadline) {
       over.push_back(id);
     } else if (config_.progress_after_ms > 0 && !r.told_progress &&
@@ -323,6 +316,7 @@ void agent::check_limits(emitter& out) {
 
 result<void> agent::tick(std::int64_t micro_turn, emitter& out) {
   check_limits(out);
+  check_consents(out);
   const auto now = context_.grid.end_of(micro_turn);
   release(now, out);
   // What comes from now on is due from now on: nobody has to wait for a result of a past micro-turn.

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "actors/background/job.hpp"
+#include "actors/background/talk_log.hpp"
 #include "graph/contract/component.hpp"
 
 namespace hocket::background {
@@ -12,7 +13,9 @@ namespace hocket::background {
 /// `background.agent`: works on what the interaction model delegates, while it goes on talking.
 ///
 /// Inputs: requests: delegations (start, cancel; `supersedes` ends an earlier one); client: what the app
-/// of the person says, by role (docs/apps.md); answers: what its functions returned.
+/// of the person says, by role (docs/apps.md); answers: what its functions returned; heard, said,
+/// played: what both said and how much of it sounded, for the context of a task; `heard` is also where
+/// a person answers whether a tool may be called (`confirm`).
 /// Outputs: results: text, role "background", one packet per word in the words of speech ("56" ->
 /// "fifty six"), the last one final; progress: text; tool_calls, tool_results: for the record, one
 /// result for each call, whatever ended it.
@@ -25,7 +28,8 @@ namespace hocket::background {
 /// with time limits; a tool that does not come back in time is left behind and its result is `late`.
 /// Counters: requests, answered, failed, timed_out, cancelled, superseded, late_dropped,
 /// late_delivered, duplicate_requests, refused, cut_results, bad_offers (functions of an app that cannot
-/// be read), late_answers (of its functions: unasked, answered before, given up), left_to_client.
+/// be read), late_answers (of its functions: unasked, answered before, given up), left_to_client,
+/// more_asked, consents_asked, consents_given, consents_refused, consents_unanswered.
 class agent final : public component {
  public:
   struct config {
@@ -46,6 +50,14 @@ class agent final : public component {
     std::int64_t max_words = 12;
     std::string cut_words = "and more";
     bool speakable = true;
+    bool confirm = false;
+    std::vector<std::string> confirm_tools;
+    std::string confirm_words = "shall i use {tool}";
+    std::int64_t confirm_wait_ms = 8000;
+    std::vector<std::string> yes_words = {"yes", "okay", "sure"};
+    std::vector<std::string> no_words = {"no", "stop", "never"};
+    std::vector<std::string> more_words = {"more", "go on", "tell me more"};
+    std::int64_t context_bytes = 4000;
     void visit(config_visitor& v);
   };
   static component_info info();
@@ -58,6 +70,7 @@ class agent final : public component {
   result<void> close(emitter&) override;
 
  private:
+  struct waiting_room;
   struct request {
     std::shared_ptr<job> work;
     timestamp asked;
@@ -66,6 +79,9 @@ class agent final : public component {
     bool started = false;                             ///< a thread has it
     bool holds_slot = false;                          ///< and counts among those at work
     bool told_progress = false;
+    std::optional<timestamp> asking;     ///< the person, since then, whether it may go on
+    std::optional<timestamp> said_no;    ///< to that; a correction may follow
+    std::shared_ptr<waiting_room> room;  ///< of its thread, in virtual time
     enum class state {
       wanted,
       given_up,  ///< out of time: what still comes is late
@@ -85,7 +101,14 @@ class agent final : public component {
   std::string with_words_of_app(std::string transcript) const;
   void start(const delegation&, emitter&);
   void launch(request&, emitter&);
-  void run_virtual(std::uint64_t id, const std::shared_ptr<job>&, emitter&);
+  void run_virtual(std::uint64_t id, request&, emitter&);
+  void follow(std::uint64_t id, emitter&);
+  void ask_consent(std::uint64_t id, request&, const job_consent&);
+  void take_reply(std::string_view word, emitter&);
+  void decide(std::uint64_t id, bool yes, const char* how, emitter&);
+  void check_consents(emitter&);
+  bool is_reply(const delegation&, emitter&);
+  bool tell_more(const delegation&);
   void end_silently(std::uint64_t id, outcome why, emitter&);
   void give_up(std::uint64_t id, std::int64_t after_ms, emitter&);
   void settle_calls(request&, std::uint64_t id, outcome why, emitter&);
@@ -113,6 +136,8 @@ class agent final : public component {
   std::vector<waiting_result> results_;     ///< waiting for their time
   std::shared_ptr<const void> unfinished_;  ///< while anything is asked and not told
   timestamp last_result_;
+  talk_log talk_;                  ///< what both said
+  std::vector<std::string> rest_;  ///< of the last result that was cut
   std::int64_t at_work_ = 0;
 };
 

@@ -69,7 +69,35 @@ void agent::config::visit(config_visitor& v) {
   v.field({.name = "progress_words", .doc = "what the model is told meanwhile"}, progress_words);
   v.field({.name = "max_words", .doc = "a longer result is cut", .min = 1, .max = 1000}, max_words);
   v.field({.name = "cut_words", .doc = "what a result that was cut ends with"}, cut_words);
+  v.field(
+      {.name = "more_words", .doc = "tasks that ask for the rest of the last result that was cut"},
+      more_words);
   v.field({.name = "speakable", .doc = "write figures and times of day in words"}, speakable);
+  v.field({.name = "confirm",
+           .doc = "the person is asked aloud before a tool is called, and has to agree"},
+          confirm);
+  v.field({.name = "confirm_tools",
+           .doc = "only before these (`mail.send`, `files.*`); empty: with `confirm` before all"},
+          confirm_tools);
+  v.field({.name = "confirm_words",
+           .doc = "the question; `{tool}` and `{arguments}` stand for what is to be called"},
+          confirm_words);
+  v.field({.name = "confirm_wait_ms",
+           .doc = "who does not answer for so long has not agreed",
+           .unit = "ms",
+           .min = 500,
+           .max = 600000},
+          confirm_wait_ms);
+  v.field({.name = "yes_words", .doc = "heard or delegated words that agree"}, yes_words);
+  v.field({.name = "no_words", .doc = "those that do not"}, no_words);
+  v.field(
+      {.name = "context_bytes",
+       .doc = "of the conversation that a task is given, where `heard` and `said` are linked; the "
+              "oldest is summarised",
+       .unit = "bytes",
+       .min = 0,
+       .max = 1e6},
+      context_bytes);
 }
 
 component_info agent::info() {
@@ -88,7 +116,16 @@ component_info agent::info() {
                   {.kind = payload_kind::tool_result},
                   "what functions of the app returned",
                   false,
-                  default_queue(payload_kind::tool_result)}},
+                  default_queue(payload_kind::tool_result)},
+                 {"heard", text_type, "what the person says: the context, and answers to `confirm`",
+                  false, default_queue(payload_kind::text)},
+                 {"said", text_type, "what the model says, for the context of tasks", false,
+                  default_queue(payload_kind::text)},
+                 {"played",
+                  {.kind = payload_kind::control},
+                  "how much of it sounded (`played` of the playout)",
+                  false,
+                  default_queue(payload_kind::control)}},
       .outputs = {{"results", text_type, "answers, word by word, role `background`"},
                   {"progress", text_type, "partial results of tools"},
                   {"tool_calls", {.kind = payload_kind::tool_call}, "what tools are asked"},

@@ -131,11 +131,36 @@ std::optional<std::chrono::nanoseconds> settle(job& j, const job_setup& setup,
   return wait;
 }
 
+/// Asks the person, where one of the calls needs that; false where they are not to be made.
+bool agreed_to(job& j, const job_setup& setup, const std::vector<tool_request>& requests,
+               const job_report& report) {
+  if (!setup.needs_consent) return true;
+  job_consent asked;
+  for (const auto& r : requests)
+    if (j.tools->find(r.tool) != nullptr && setup.needs_consent(r.tool)) asked.calls.push_back(r);
+  if (asked.calls.empty()) return true;
+  {
+    const std::lock_guard lock(j.mutex);
+    j.consent.reset();
+  }
+  report(std::move(asked));
+  std::unique_lock lock(j.mutex);
+  j.changed.wait(lock, [&] { return j.cancelled || j.consent; });
+  return !j.cancelled && *j.consent;
+}
+
 /// Makes the calls of one step, all at once, and waits for their answers or the end of their limits.
 std::vector<tool_answer> ask(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& setup,
                              std::vector<tool_request> requests, std::int64_t& waited_ms,
                              const job_report& report) {
   std::vector<std::shared_ptr<open_call>> calls;
+  if (!agreed_to(*j, *setup, requests, report)) {
+    std::vector<tool_answer> none;
+    for (auto& r : requests)
+      none.push_back({std::move(r.tool), std::move(r.arguments_json), outcome::cancelled,
+                      "the person did not agree to it; it was not called"});
+    return none;
+  }
   for (auto& r : requests) {
     auto c = std::make_shared<open_call>();
     c->id = setup->next_call++;
@@ -191,6 +216,12 @@ int thread_count::wait(std::chrono::milliseconds limit) {
 void job::cancel() {
   const std::lock_guard lock(mutex);
   cancelled = true;
+  changed.notify_all();
+}
+
+void job::decide(bool yes) {
+  const std::lock_guard lock(mutex);
+  consent = yes;
   changed.notify_all();
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <variant>
+#include <optional>
 #include <vector>
 
 #include "actors/background/toolbox.hpp"
@@ -23,8 +24,13 @@ struct job_end {
 /// A tool used up its time, and its answer is still wanted: what it says is late.
 struct job_overdue {};
 
+/// Calls that are made once the person has agreed; the task waits for job::decide.
+struct job_consent {
+  std::vector<tool_request> calls;
+};
+
 /// What a task reports while it runs, in order; `job_end` is the last. Texts are clean UTF-8.
-using job_event = std::variant<tool_call, tool_result, text, job_overdue, job_end>;
+using job_event = std::variant<tool_call, tool_result, text, job_overdue, job_consent, job_end>;
 using job_report = std::function<void(job_event)>;
 
 /// Threads that work for one agent. Outlives the agent while one of them still runs.
@@ -50,7 +56,11 @@ struct job {
   std::mutex mutex;
   std::condition_variable changed;  ///< a call came back, or it was cancelled
 
+  std::optional<bool> consent;  ///< the person's decision, once there is one
+
   void cancel();
+  /// The person's answer to the newest job_consent.
+  void decide(bool yes);
 };
 
 /// What all tasks of an agent share; outlives the agent while a thread still needs it.
@@ -61,6 +71,8 @@ struct job_setup {
   std::int64_t max_tokens = 0;  ///< 0: not limited
   bool deliver_late = false;    ///< a tool that used up its time may still answer
   int max_threads = 16;
+  /// Whether a call of this tool needs the person's consent; none: no call does.
+  std::function<bool(const std::string& tool)> needs_consent;
   std::shared_ptr<thread_count> threads = std::make_shared<thread_count>();
   std::atomic<std::uint64_t> next_call{1};
 };

@@ -145,7 +145,8 @@ void set_bounds(CURL* c, const fetch_request& r) {
   if (r.compressed_too) curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
   curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(c, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-  curl_easy_setopt(c, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
+  // Where addresses are judged, a proxy's would be judged in place of the page's: none is used.
+  curl_easy_setopt(c, CURLOPT_NOPROXY, r.may_connect ? "*" : "localhost,127.0.0.1,::1");
   // Whatever stays open is ours alone: a connection of another caller has another allowance.
   curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
 }

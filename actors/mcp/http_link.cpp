@@ -189,8 +189,20 @@ class http_link final : public link {
     if (h.is_stream) why += ", and its stream ended without an answer";
     if (h.status == 401)
       why += " (it asks who is there: `key_env` names the variable with the key)";
-    if (h.status >= 300 && !h.body.empty()) why += ": " + clean_text(h.body.substr(0, 200));
+    if (h.status >= 300 && !h.body.empty())
+      why += ": " + clean_text(without_keys(h.body.substr(0, 4096)).substr(0, 200));
     tell_end(what.exchange, h.status, std::move(why));
+  }
+
+  /// A server may repeat what it was sent.
+  std::string without_keys(std::string text) const {
+    for (const auto& [name, value] : settings_.headers) {
+      const auto key = value.substr(value.find(' ') == value.npos ? 0 : value.find(' ') + 1);
+      if (key.empty() || name != "Authorization") continue;
+      for (auto at = text.find(key); at != text.npos; at = text.find(key, at + 5))
+        text.replace(at, key.size(), "[key]");
+    }
+    return text;
   }
 
   static milliseconds pause_of(const hearing& h, milliseconds otherwise) {

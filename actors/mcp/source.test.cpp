@@ -197,7 +197,10 @@ TEST_CASE("a URL where nobody is, and one that wants a key") {
   CHECK(opened(c).error.starts_with("mcp.unreachable: http://127.0.0.1:1/mcp"));
   auto options = testing::echo_options();
   options.handle = [](const http::request& r, const http::responder& reply) {
-    reply({r.header("Authorization") == "Bearer k3y" ? 418 : 401, "text/plain", "who?", {}});
+    reply({r.header("Authorization") == "Bearer k3y" ? 418 : 401,
+           "text/plain",
+           "who? " + std::string(r.header("Authorization").value_or("")),
+           {}});
   };
   const auto server = testing::start(std::move(options));
   c.url = server->url();
@@ -208,6 +211,7 @@ TEST_CASE("a URL where nobody is, and one that wants a key") {
   setenv("HOCKET_MCP_KEY", "k3y", 1);
   const auto teapot = opened(c).error;
   CHECK(teapot.find("HTTP status 418") != std::string::npos);
+  CHECK(teapot.find("who? Bearer [key]") != std::string::npos);
   CHECK(teapot.find("k3y") == std::string::npos);
 }
 

@@ -169,6 +169,18 @@ result<http::url> source::may_ask(const std::string& url) const {
   return at;
 }
 
+bool source::is_redirect(const page& p) {
+  return p.status >= 301 && p.status <= 308 && p.status != 304 && p.status != 305 &&
+         p.status != 306 && !p.next.empty();
+}
+
+std::string source::resolved(const http::url& at, const std::string& next) {
+  if (next.starts_with("//")) return at.scheme + ":" + next;
+  if (next.find("://") != next.npos && next.find("://") < next.find_first_of("/?#")) return next;
+  if (next.starts_with('/')) return at.scheme + "://" + at.authority() + next;
+  return at.scheme + "://" + at.authority() + at.path.substr(0, at.path.rfind('/') + 1) + next;
+}
+
 result<source::page> source::get(const http::url& at, const std::string& url,
                                  const tool_context& how, std::int64_t until_ms, std::size_t limit,
                                  bool outside) const {
@@ -216,7 +228,16 @@ result<void> source::ask_robots(const http::url& at, const tool_context& how,
     if (const auto known = robots_.find(origin); known != robots_.end()) text = known->second;
   }
   if (!text) {
-    const auto got = get(at, origin + "/robots.txt", how, until_ms, 512 << 10, true);
+    auto got = get(at, origin + "/robots.txt", how, until_ms, 512 << 10, true);
+    // RFC 9309 2.3.1.2: at least five redirects, each judged like a page's.
+    auto where = at;
+    for (int hops = 0; got && is_redirect(*got) && hops < 5; ++hops) {
+      const auto url = resolved(where, got->next);
+      auto next = may_ask(url);
+      if (!next) return fail(next);
+      where = std::move(*next);
+      got = get(where, url, how, until_ms, 512 << 10, true);
+    }
     if (!got) return fail(got);
     // No such file, or none that is text: everything may be read. A server in trouble: nothing.
     text = got->status == 200 ? got->body : got->status >= 500 ? "User-agent: *\nDisallow: /" : "";
@@ -242,22 +263,11 @@ result<std::string> source::fetch(const std::string& first, const tool_context& 
     if (now_ms() >= until) return fail("web.no_page", "the page took too long");
     auto got = get(*at, url, how, until, static_cast<std::size_t>(config_.page_bytes), true);
     if (!got) return fail(got);
-    const bool redirect = got->status >= 301 && got->status <= 308 && got->status != 304 &&
-                          got->status != 305 && got->status != 306;
-    if (redirect && !got->next.empty()) {
+    if (is_redirect(*got)) {
       if (hops >= config_.redirects)
         return fail("web.too_many_redirects",
                     fmt::format("more than {} redirects", config_.redirects));
-      const auto& next = got->next;
-      if (next.starts_with("//"))
-        url = at->scheme + ":" + next;
-      else if (next.find("://") != next.npos && next.find("://") < next.find_first_of("/?#"))
-        url = next;
-      else if (next.starts_with('/'))
-        url = at->scheme + "://" + at->authority() + next;
-      else
-        url = at->scheme + "://" + at->authority() + at->path.substr(0, at->path.rfind('/') + 1) +
-              next;
+      url = resolved(*at, got->next);
       continue;
     }
     if (got->status != 200)

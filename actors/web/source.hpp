@@ -46,6 +46,9 @@ class source final : public tool_source {
   };
   result<std::string> fetch(const std::string& url, const tool_context&);
   result<std::string> search(const std::string& query, const tool_context&);
+  static bool is_redirect(const page& p);
+  /// Where a redirect leads that was met at `at`.
+  static std::string resolved(const http::url& at, const std::string& next);
   /// One request, no redirect followed. `outside`: only public addresses.
   result<page> get(const http::url& at, const std::string& url, const tool_context&,
                    std::int64_t until_ms, std::size_t limit, bool outside) const;

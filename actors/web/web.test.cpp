@@ -297,6 +297,26 @@ TEST_CASE("robots are asked once, and what they forbid is not read") {
   CHECK(s.call("search", R"({"query":"x"})", {}).error().code == "web.no_such_tool");
 }
 
+TEST_CASE("robots.txt that lies elsewhere is read there, and a redirect leads nowhere else") {
+  auto outer = testing::echo_options();
+  std::atomic<bool> inside{false};
+  outer.handle = [&](const http::request& r, const http::responder& reply) {
+    if (r.path == "/robots.txt")
+      return reply({301, "", "", {{"Location", inside ? "http://169.254.169.254/r" : "/r"}}});
+    if (r.path == "/r")
+      return reply({200, "text/plain", "User-agent: *\nDisallow: /private\n", {}});
+    reply({200, "text/html", "<p>fine</p>", {}});
+  };
+  const auto server = testing::start(std::move(outer));
+  const auto get = [&](const std::string& path) {
+    return fetch(server->url() + path, {server->port()}, {});
+  };
+  CHECK(get("/open") == "fine");
+  CHECK(get("/private").starts_with("web.not_allowed"));
+  inside = true;
+  CHECK(get("/open").starts_with("web.not_allowed"));
+}
+
 TEST_CASE("search: a SearXNG-compatible endpoint") {
   auto o = testing::echo_options();
   o.handle = [&](const http::request& r, const http::responder& reply) {

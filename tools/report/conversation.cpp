@@ -58,8 +58,10 @@ void conversation::apply(const fact& f) {
       break;
     case fact::kind::delegation:
       session = f.session;
-      if (f.detail == "cancel") {
-        delegated(f.request, f.t_ms).outcome = "cancelled";
+      if (f.detail == "cancel" || f.detail == "superseded") {
+        auto& d = delegated(f.request, f.t_ms);
+        d.outcome = f.detail == "cancel" ? "cancelled" : "superseded";
+        d.ended_ms = f.t_ms;
       } else {
         delegated(f.request, f.t_ms).task = f.text;
       }

@@ -27,6 +27,7 @@ struct delegation_record {
   double asked_ms = 0;
   std::string task;
   std::optional<double> answered_ms;  ///< first result
+  std::optional<double> ended_ms;     ///< where it was cancelled or superseded
   std::string answer;
   std::string outcome;             ///< ok, failed, cancelled, timed_out, superseded; "" = open
   std::vector<std::string> tools;  ///< tools that were called for it

@@ -215,7 +215,7 @@ void painter::draw_responses() {
 }
 
 void painter::draw_delegation(const delegation_record& d, int line) {
-  const double ends = d.answered_ms.value_or(l_.shown_to_ms);
+  const double ends = d.answered_ms.value_or(d.ended_ms.value_or(l_.shown_to_ms));
   const color k = d.outcome.empty() || d.outcome == "ok" ? green : red;
   const double at = y(r_->background) + line * delegation_line + 24;
   const double a = x(std::max(d.asked_ms, r_->from_ms)), b = x(std::min(ends, r_->to_ms));

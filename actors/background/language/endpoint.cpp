@@ -84,6 +84,7 @@ class endpoint final : public chat_backend {
                  {"stream", true}};
     if (usage) body["stream_options"] = {{"include_usage", true}};
     if (!request.tools.empty()) body["tools"] = request.tools;
+    if (!request.tools.empty() && request.must_call) body["tool_choice"] = "required";
     return body.dump(-1, ' ', false, json::error_handler_t::replace);
   }
 

@@ -33,11 +33,12 @@ int text_line(grammar_builder& g) {
 
 /// What follows "Function:" in a plain prompt: a call of a tool with arguments that its schema allows,
 /// or an answer.
-result<std::shared_ptr<const language::grammar>> plain_grammar(const json& tools) {
+result<std::shared_ptr<const language::grammar>> plain_grammar(const json& tools, bool must_call) {
   grammar_builder g;
   const auto answer = text_line(g);
   if (tools.empty()) return g.build(answer);
-  std::vector<int> ways = {g.literal(" none\nAnswer:", answer)};
+  std::vector<int> ways;
+  if (!must_call) ways.push_back(g.literal(" none\nAnswer:", answer));
   const auto end = g.literal("\n", g.finish());
   for (const auto& t : tools) {
     const auto& f = t["function"];
@@ -161,7 +162,7 @@ class engine_chat final : public chat_backend {
   result<held_grammar> held_for(const chat_request& request, bool plain) {
     const bool names = !request.names.empty();
     if (!names && !plain && request.tools.empty()) return held_grammar();
-    auto key = std::string(plain ? "p" : "c") +
+    auto key = std::string(plain ? "p" : "c") + (request.must_call ? "!" : "") +
                request.tools.dump(-1, ' ', false, json::error_handler_t::replace);
     for (const auto& n : request.names) key += "\n" + n;
     for (auto at = grammars_.begin(); at != grammars_.end(); ++at)
@@ -171,9 +172,11 @@ class engine_chat final : public chat_backend {
       }
     const auto made =
         names   ? names_grammar(request.names)
-        : plain ? plain_grammar(request.tools)
+        : plain ? plain_grammar(request.tools, request.must_call)
                 : language::grammar_of_calls(*format_, request.tools,
-                                             language::call_choice::optional, model_->tokens());
+                                             request.must_call ? language::call_choice::required
+                                                               : language::call_choice::optional,
+                                             model_->tokens());
     if (!made) return fail(made);
     auto held = std::make_shared<language::constraint>(*made, model_->tree());
     grammars_.emplace_front(std::move(key), held);

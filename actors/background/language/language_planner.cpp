@@ -139,7 +139,8 @@ result<plan_step> language_planner::next(const plan_view& view) {
     if (!chosen) return fail(chosen);
     remember(view.task.request, std::move(*chosen));
   }
-  const auto allowed = allowed_for(view);
+  auto allowed = allowed_for(view);
+  const bool may_answer = follow_examples(view, allowed);
   const bool may_call =
       !allowed.empty() && view.steps_left > 1 && view.tokens_left - tokens > 4 * fewest_tokens;
   auto r = request_for(view);
@@ -148,13 +149,34 @@ result<plan_step> language_planner::next(const plan_view& view) {
   const auto known = known_addresses(view, limits);
   if (may_call)
     r.tools = names.definitions(view.tools, allowed, config_.known_addresses ? &known : nullptr);
+  r.must_call = !may_answer && !r.tools.empty();
   // What each tool is for is told in each turn, so that turns begin alike.
-  r.plain = plain_for(view, names, limits, names.definitions(view.tools, allowed));
+  r.plain = plain_for(view, names, limits, names.definitions(view.tools, allowed_for(view)));
   auto reply = ask(r);
   if (!reply) return fail(reply);
   tokens += reply->tokens;
   return step_from(std::move(*reply), view, names, may_call ? allowed : std::vector<std::string>(),
                    tokens);
+}
+
+// Leaves those that follow the last call (or the request) in an example; whether an answer does.
+bool language_planner::follow_examples(const plan_view& view,
+                                       std::vector<std::string>& allowed) const {
+  if (!config_.as_in_examples || examples_.empty()) return true;
+  const auto last = view.so_far.empty() ? std::string() : view.so_far.back().tool;
+  bool may_answer = false;
+  std::vector<std::string> next;
+  for (const auto& e : examples_)
+    for (std::size_t i = 0; i <= e.calls.size(); ++i) {
+      if ((i == 0 ? std::string() : e.calls[i - 1].tool) != last) continue;
+      if (i == e.calls.size())
+        may_answer = true;
+      else
+        next.push_back(e.calls[i].tool);
+    }
+  if (next.empty()) may_answer = true;
+  std::erase_if(allowed, [&](const auto& t) { return std::ranges::find(next, t) == next.end(); });
+  return may_answer;
 }
 
 bool language_planner::may_reach(const plan_view& view, const std::string& tool,

@@ -28,6 +28,7 @@ class language_planner final : public planner {
     bool choose_tools = true;
     bool held = true;
     bool known_addresses = false;
+    bool as_in_examples = false;
     std::int64_t threads = 1;
     std::int64_t prefix_mb = 256;
     double temperature = 0;
@@ -58,6 +59,7 @@ class language_planner final : public planner {
   chat_request request_for(const plan_view& view) const;
   result<chat_reply> ask(const chat_request& r);
   result<void> read_examples();
+  bool follow_examples(const plan_view& view, std::vector<std::string>& allowed) const;
   bool may_reach(const plan_view& view, const std::string& tool, const json& arguments) const;
   plan_step step_from(chat_reply reply, const plan_view& view, const tool_names& names,
                       const std::vector<std::string>& allowed, std::int64_t tokens);

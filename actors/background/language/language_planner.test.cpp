@@ -157,6 +157,32 @@ TEST_CASE("examples of the graph come before the request, in both forms of a tur
   CHECK(bad.open({}).error().code == "language.bad_config");
 }
 
+TEST_CASE("as_in_examples: what follows a call in an example, and nothing else") {
+  rig r(
+      [](const chat_request&) -> result<chat_reply> { return call("weather", R"({"city":"a"})"); },
+      {.examples = {"mail the weather\nweather {}\n> x\nmail.send {}\n> ok\nsent",
+                    "read\nfiles.read {}\n> x\nread"},
+       .choose_tools = false,
+       .as_in_examples = true});
+  const auto offered = [&] {
+    std::set<std::string> out;
+    for (const auto& t : r.model->asked.back().tools) out.insert(t["function"]["name"]);
+    return out;
+  };
+  REQUIRE(r.next());
+  CHECK(offered() == std::set<std::string>{"files_read", "weather"});
+  CHECK(r.model->asked.back().must_call);
+  r.so_far.push_back({"weather", "{}", outcome::ok, "sunny"});
+  CHECK(r.next()->what == plan_step::kind::answer);  // another weather is refused
+  CHECK(offered() == std::set<std::string>{"mail_send"});
+  CHECK(r.model->asked.back().must_call);
+  CHECK(r.model->asked.back().plain.tools.size() == 3);  // turns begin alike
+  r.so_far.push_back({"mail.send", "{}", outcome::ok, "ok"});
+  REQUIRE(r.next());
+  CHECK(offered().empty());
+  CHECK(!r.model->asked.back().must_call);
+}
+
 TEST_CASE("tools that failed are told as such") {
   rig r([](const chat_request&) -> result<chat_reply> { return say("It did not answer."); });
   r.so_far.push_back({"weather", "{}", outcome::timed_out, "took longer than its limit of 5 ms"});

@@ -3,7 +3,7 @@
 
     talk.py HOCKET GRAPH [option of `hocket run`...]
 
-`hocket model get` fetches the model (once); a server on a free port of this machine has the pages in
+`hocket model get` fetches the model (once); a server on port 8127 of this machine, or a free one, has the pages in
 `pages.json`, and answers searches in them as SearXNG does; espeak-ng says the person's sentences.
 Ends with the exit code of `hocket run`.
 """
@@ -21,6 +21,7 @@ import urllib.parse
 import wave
 
 RATE_HZ = 16000
+PORT = 8127
 HERE = os.path.dirname(os.path.abspath(__file__))
 VOICE = ["espeak-ng", "-v", "en-us+m3", "-s", "150"]  # held out: training never heard it
 # Seconds from the beginning, and what is said: the second sum comes while the first is worked on.
@@ -74,7 +75,10 @@ def serve():
     """The pages on a free port; the server, whose `server_port` says which."""
     with open(os.path.join(HERE, "pages.json"), encoding="utf-8") as f:
         Pages.pages = json.load(f)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    try:  # the same port where it is free: a small model reads its digits, too
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Pages)
+    except OSError:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

@@ -240,6 +240,10 @@ const token_mask& constraint::allowed() {
 
 const token_mask& constraint::allowed(std::int64_t tokens_left) {
   if (tokens_left > shortest_end() + far_) return allowed();
+  if (walk_.size() > max_states) {
+    masks_.clear();  // of states that are forgotten
+    state_ = walk_.forget_but(state_);
+  }
   close_ = token_mask(tree_->size());
   fill(close_, state_, tokens_left - 1);
   return close_;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -178,7 +179,16 @@ class chat {
     const auto began = clock::now();
     std::stop_source stop;
     while_blocked([] { return signal_that_came() != 0; });
-    if (const auto read = running_.begin(*prompt, config_, stop.get_token()); !read)
+    // A long prompt takes seconds: a signal ends its reading, too.
+    std::jthread watch([&](std::stop_token end) {
+      while (!end.stop_requested() && !over())
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      if (!end.stop_requested()) stop.request_stop();
+    });
+    const auto read = running_.begin(*prompt, config_, stop.get_token());
+    watch.request_stop();
+    if (!read && read.error().code == "language.cancelled") return exit_fine;
+    if (!read)
       return complain(read.error(), exit_failed,
                       read.error().code == "language.too_long" ? "/new forgets the talk" : "");
     const auto text = speak(began);

@@ -174,6 +174,11 @@ void recorder::take_words(session_state& s, actor_index actor, std::size_t port,
     f.request = t->request;
   } else if (const auto* d = p.get_if<delegation>()) {
     f.what = fact::kind::delegation;
+    if (d->supersedes != 0 && s.recent_superseded != d->supersedes) {
+      f.detail = "superseded";
+      f.request = s.recent_superseded = d->supersedes;
+      send(f);
+    }
     f.text = d->task;
     f.detail = d->what == delegation::action::cancel ? "cancel" : "start";
     f.request = d->request;

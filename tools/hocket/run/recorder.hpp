@@ -53,8 +53,9 @@ class recorder final : public host::observer {
   };
   struct session_state {
     std::map<std::int64_t, open_turn> open;
-    double heard_until_ms = 0;       ///< end of the newest audio of the person
-    std::deque<std::string> recent;  ///< words seen lately, to tell relays from speakers
+    double heard_until_ms = 0;            ///< end of the newest audio of the person
+    std::uint64_t recent_superseded = 0;  ///< newest request that was told to be replaced
+    std::deque<std::string> recent;       ///< words seen lately, to tell relays from speakers
   };
 
   void take_audio(session_state& s, const audio_chunk& a, timestamp ts, voice_of who);
