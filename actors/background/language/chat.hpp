@@ -41,6 +41,7 @@ struct chat_request {
   plain_turn plain;  ///< without a request: there is no such form of this turn
   /// The answer is some of these names, or "none"; only where `held`.
   std::vector<std::string> names;
+  bool must_call = false;  ///< it may not answer yet
   bool held =
       true;  ///< what it writes is valid by construction, where the model is in this process
   std::int64_t max_tokens = 256;

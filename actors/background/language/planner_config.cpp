@@ -37,6 +37,11 @@ void language_planner::config::visit(config_visitor& v) {
                   "arguments that their schemas allow. false: it may write anything"},
           held);
   v.field(
+      {.name = "as_in_examples",
+       .doc = "after a request, and after each call, only what follows it in one of `examples` may "
+              "come: a call of the same tool, or the answer"},
+      as_in_examples);
+  v.field(
       {.name = "known_addresses",
        .doc = "an argument that is an address is one that stands in the request, the "
               "conversation, the instructions or a result: the model makes none up, and nothing "
