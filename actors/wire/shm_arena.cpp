@@ -166,11 +166,63 @@ result<std::shared_ptr<shm_arena>> shm_arena::open(const std::string& folder,
   return arena;
 }
 
+result<shm_arena::files> shm_arena::make_files(std::size_t size_bytes) {
+  const auto size = std::max(size_bytes, least_bytes()) / 4096 * 4096;
+  const auto first = ring_offset() + ring_bytes;
+  files out;
+  out.head = ::memfd_create("hocket-head", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  out.heap = ::memfd_create("hocket-heap", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (out.head < 0 || out.heap < 0) return refuse(std::strerror(errno));
+  // A reader must not die of a file that its writer made shorter.
+  constexpr int fixed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  if (::ftruncate(out.head, static_cast<off_t>(first)) != 0 ||
+      ::ftruncate(out.heap, static_cast<off_t>(size - first)) != 0 ||
+      ::fcntl(out.head, F_ADD_SEALS, fixed) != 0 || ::fcntl(out.heap, F_ADD_SEALS, fixed) != 0)
+    return refuse(std::strerror(errno));
+  out.heap_to_read =
+      ::open(fmt::format("/proc/self/fd/{}", out.heap).c_str(), O_RDONLY | O_CLOEXEC);
+  if (out.heap_to_read < 0) return refuse(fmt::format("/proc/self/fd: {}", std::strerror(errno)));
+  if (const int why = take_memory(out.head, 0, ring_offset()); why != 0)
+    return refuse(std::strerror(why));
+  return out;
+}
+
+result<std::shared_ptr<shm_arena>> shm_arena::map_files(int head, int heap, std::size_t size_bytes,
+                                                        bool writes) {
+  const auto size = std::max(size_bytes, least_bytes()) / 4096 * 4096;
+  const auto first = ring_offset() + ring_bytes;
+  struct stat of_head {}, of_heap {};
+  if (::fstat(head, &of_head) != 0 || ::fstat(heap, &of_heap) != 0 ||
+      static_cast<std::size_t>(of_head.st_size) != first ||
+      static_cast<std::size_t>(of_heap.st_size) != size - first)
+    return refuse("the descriptors are no arena of the announced size");
+  void* const base = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                            -1, 0);
+  if (base == MAP_FAILED) return refuse(std::strerror(errno));
+  auto* const at = static_cast<std::byte*>(base);
+  const int own = writes ? ::fcntl(heap, F_DUPFD_CLOEXEC, 3) : -1;
+  auto arena = std::shared_ptr<shm_arena>(new shm_arena("", at, size, own));
+  arena->ours_ = false;
+  arena->heap_at_ = 0;
+  if ((writes && own < 0) ||
+      ::mmap(at, first, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, head, 0) == MAP_FAILED ||
+      ::mmap(at + first, size - first, writes ? PROT_READ | PROT_WRITE : PROT_READ,
+             MAP_SHARED | MAP_FIXED | MAP_NORESERVE, heap, 0) == MAP_FAILED)
+    return refuse(std::strerror(errno));
+  if (writes && !arena->reach(1)) return refuse("no room for its first blocks");
+  return arena;
+}
+
+shm_arena::files::~files() {
+  for (const int fd : {head, heap, heap_to_read})
+    if (fd >= 0) ::close(fd);
+}
+
 bool shm_arena::reach(std::size_t heap_end) {
   if (heap_end <= reached_) return true;
   if (fd_ < 0 || heap_end > heap_bytes()) return false;
   const auto up_to = std::min(heap_bytes(), (heap_end + step_bytes - 1) / step_bytes * step_bytes);
-  const auto from = static_cast<std::size_t>(heap() - base_) + reached_;
+  const auto from = heap_at_ + reached_;
   if (take_memory(fd_, from, up_to - reached_) != 0) return false;
   populate(heap() + reached_ / 4096 * 4096, up_to - reached_ / 4096 * 4096);
   reached_ = up_to;

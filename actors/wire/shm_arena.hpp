@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "graph/core/result.hpp"
 
@@ -48,6 +49,13 @@ class shm_arena {
   /// size, in `folder`.
   static result<std::shared_ptr<shm_arena>> open(const std::string& folder, const std::string& file,
                                                  std::size_t size_bytes);
+  /// The same without a name, for a process that is handed its descriptors: nobody can shrink it, and
+  /// who gets the heap to read alone can never write to it. Errors: wire.no_shared_memory.
+  struct files;
+  static result<files> make_files(std::size_t size_bytes);
+  /// Maps them; `writes`: the heap is ours to fill. The descriptors stay the caller's.
+  static result<std::shared_ptr<shm_arena>> map_files(int head, int heap, std::size_t size_bytes,
+                                                      bool writes);
   ~shm_arena();
   shm_arena(const shm_arena&) = delete;
   shm_arena& operator=(const shm_arena&) = delete;
@@ -73,14 +81,28 @@ class shm_arena {
 
  private:
   shm_arena(std::string file, std::byte* base, std::size_t size, int fd)
-      : file_(std::move(file)), base_(base), size_(size), ours_(fd >= 0), fd_(fd) {}
+      : file_(std::move(file)), base_(base), size_(size), ours_(fd >= 0), fd_(fd) {
+    heap_at_ = static_cast<std::size_t>(heap() - base_);
+  }
 
   std::string file_;
   std::byte* base_;
   std::size_t size_;
   bool ours_;  ///< the name is still there and we made it
   int fd_;     ///< where we made it; -1
+  std::size_t heap_at_ = 0;  ///< where the heap begins in the file of fd_
   std::size_t reached_ = 0;
+};
+
+/// Descriptors of an arena without a name; closed with the object.
+struct shm_arena::files {
+  files() = default;
+  files(files&& o) noexcept
+      : head(std::exchange(o.head, -1)),
+        heap(std::exchange(o.heap, -1)),
+        heap_to_read(std::exchange(o.heap_to_read, -1)) {}
+  ~files();
+  int head = -1, heap = -1, heap_to_read = -1;
 };
 
 /// Identifies this boot of this machine; "" where the kernel does not tell.

@@ -84,6 +84,11 @@ class shm_writer {
   std::uint64_t written_ = 0;
 };
 
+/// The bytes of a block in a mapped arena, in place; the lease goes back with the last copy of the
+/// buffer. Empty where the numbers are impossible. Threads: any.
+std::optional<buffer> block_in(const std::shared_ptr<shm_arena>& arena, std::uint32_t lease,
+                               std::uint64_t offset_bytes, std::uint64_t size_bytes);
+
 /// The receiving end. It has a thread that sleeps while nothing comes and calls `on_message` for
 /// every message; for a short time after one it looks for the next without sleeping.
 class shm_reader {

@@ -92,8 +92,13 @@ bool shm_reader::await() {
 
 std::optional<buffer> shm_reader::find(std::uint32_t lease, std::uint64_t offset,
                                        std::uint64_t size) {
-  if (lease >= shm_arena::lease_count || offset > arena_->heap_bytes() ||
-      size > arena_->heap_bytes() - offset)
+  return block_in(arena_, lease, offset, size);
+}
+
+std::optional<buffer> block_in(const std::shared_ptr<shm_arena>& arena, std::uint32_t lease,
+                               std::uint64_t offset, std::uint64_t size) {
+  if (lease >= shm_arena::lease_count || offset > arena->heap_bytes() ||
+      size > arena->heap_bytes() - offset)
     return {};
   struct owner {
     std::shared_ptr<shm_arena> arena;
@@ -102,8 +107,8 @@ std::optional<buffer> shm_reader::find(std::uint32_t lease, std::uint64_t offset
   };
   // Not make_shared: clang 14, which builds the fuzz targets, makes no aggregate out of
   // parentheses.
-  std::shared_ptr<owner> keeps(new owner{arena_, lease});
-  return buffer::share(std::move(keeps), {arena_->heap() + offset, size});
+  std::shared_ptr<owner> keeps(new owner{arena, lease});
+  return buffer::share(std::move(keeps), {arena->heap() + offset, size});
 }
 
 }  // namespace hocket::wire

@@ -20,7 +20,17 @@ bool is_key(std::string_view s) {
   return dot == s.npos ? is_word(s) : is_word(s.substr(0, dot)) && is_word(s.substr(dot + 1));
 }
 
+/// `python.module.Class`: what a Python file calls its own.
+bool is_python_name(std::string_view s) {
+  return s.starts_with("python.") && s.find('.', 7) != s.npos && s.back() != '.' &&
+         s.find("..") == s.npos && std::all_of(s.begin(), s.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '.';
+         });
+}
+
 bool is_component_name(std::string_view s) {
+  if (is_python_name(s)) return true;
   const auto dot = s.find('.');
   return dot != std::string_view::npos && is_word(s.substr(0, dot)) && is_word(s.substr(dot + 1));
 }
@@ -81,7 +91,8 @@ std::vector<std::string> names_of(const std::map<std::string, T, std::less<>>& i
 const std::vector<std::string>& reserved_actor_keys() {
   static const std::vector<std::string> keys = {"component", "on",      "inputs",
                                                 "policy",    "restart", "watchdog_ms",
-                                                "doc",       "include", "replicas"};
+                                                "doc",       "include", "replicas",
+                                                "process"};
   return keys;
 }
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "graph/contract/config.hpp"
+#include "graph/spec/process.hpp"
 #include "graph/trust/secret.hpp"
 
 namespace hocket::spec {
@@ -32,6 +33,8 @@ void each_line(const plan& g, Tell tell) {
                            r.backoff_max_ms, r.stop_graph, a.watchdog_ms));
     if (a.replicas > 1)
       tell(name + ".replicas", fmt::format("replica {} of {}\n", a.replica, a.replicas));
+    if (const auto* own = process_of(a))
+      tell(name + ".process", fmt::format("process {}\n", process_text(own)));
     const auto config = canonical_text(*a.config);
     for (std::size_t at = 0; at < config.size();) {
       const auto end = std::min(config.find('\n', at), config.size() - 1) + 1;

@@ -137,6 +137,7 @@ json own_keys() {
           {"doc", {{"type", "string"}}},
           {"policy", choice({"immediate", "latest", "aligned", "micro_turn"})},
           {"restart", ref("restart")},
+          {"process", ref("process")},
           {"watchdog_ms",
            described(integer(0, 3.6e6), "a call that takes longer is a hang; 0 = off [ms]")}};
 }
@@ -190,6 +191,16 @@ json definitions(const registry& types) {
                             {"backoff_ms", integer(0, 3.6e6)},
                             {"backoff_max_ms", integer(0, 3.6e6)},
                             {"then", choice({"stop_graph", "continue"})}});
+  defs["process"] = {
+      {"description", "shared with the run, or of its own, with what the kernel lets it reach"},
+      {"anyOf",
+       {choice({"own", "shared"}),
+        closed({{"network", choice({"none", "any"})},
+                {"memory_mb", described(integer(16, 1 << 20), "of its own data [MB]")},
+                {"cpu_s", described(integer(0, 1e9), "processor time; 0 = no limit [s]")},
+                {"file_mb", described(integer(0, 1 << 20), "of each file that it writes [MB]")},
+                {"reads", {{"type", "array"}, {"items", {{"type", "string"}}}}},
+                {"writes", {{"type", "array"}, {"items", {{"type", "string"}}}}}})}}};
   defs["include"] = closed(
       {{"include",
         {{"anyOf",

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include "graph/contract/registry.hpp"
@@ -28,6 +29,17 @@ std::vector<std::string> plugins_of(const std::string& file, const std::string& 
   std::vector<std::string> out;
   for (const auto& p : graph->plugins)
     out.push_back((std::filesystem::path(file).parent_path() / p).lexically_normal().string());
+  // `python.my_module.Thing` is of my_module.py beside the graph, where nothing else is said.
+  for (const auto& a : graph->actors) {
+    if (!a.component.starts_with("python.")) continue;
+    const auto name = a.component.substr(7, a.component.find('.', 7) - 7);
+    const auto is_it = [&](const std::string& p) { return std::filesystem::path(p).stem() == name; };
+    if (name.empty() || std::any_of(out.begin(), out.end(), is_it)) continue;
+    const auto beside = std::filesystem::path(file).parent_path() / name;
+    std::error_code failed;
+    out.push_back((std::filesystem::is_directory(beside, failed) ? beside.string()
+                                                                 : beside.string() + ".py"));
+  }
   return out;
 }
 

@@ -72,6 +72,7 @@ component_type component_of(const json& j) {
   i.source = j.value("source", false);
   i.ticks = j.value("ticks", false);
   i.blocking = j.value("blocking", false);
+  i.period_ms = j.value("period_ms", i.period_ms);
   i.latency_ms = j.value("latency_ms", 0.0);
   for (const auto& p : j.value("policies", json::array()))
     i.policies.push_back(named<input_policy>(p, 4));

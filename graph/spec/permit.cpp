@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "graph/contract/config.hpp"
+#include "graph/spec/process.hpp"
 #include "graph/spec/read_keys.hpp"
 #include "graph/trust/files.hpp"
 
@@ -55,6 +56,18 @@ void check_actor(const plan_actor& a, const trust::policy& may, bool pipelines,
     if (!known.contains(one))
       if (const auto ok = trust::may_read(may, one.second); !ok)
         refuse("trust.path", one.first, ok.error());
+  // A path like those of its config; and only one's own file lets a process write beyond the output
+  // folder or reach the network.
+  if (const auto* own = process_of(a)) {
+    for (const auto& path : own->reads)
+      if (const auto ok = trust::may_read(may, path); !ok)
+        refuse("trust.path", "process", ok.error());
+    if (may.who != trust::level::own && (own->network || !own->writes.empty()))
+      refuse("trust.path", "process",
+             {"trust.refused", fmt::format("a graph of level `{}` gives a process neither a network "
+                                           "nor a folder to write to",
+                                           trust::to_string(may.who))});
+  }
   for (std::size_t i = 0; pipelines && i < given.pipelines.size(); ++i)
     if (std::find(usual.pipelines.begin(), usual.pipelines.end(), given.pipelines[i]) ==
         usual.pipelines.end())

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "graph/spec/process.hpp"
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/read_parts.hpp"
 
@@ -285,6 +286,8 @@ actor_spec read_actor(const value::entry& entry, bool dotted, diagnostics& findi
     read_inputs(*inputs, actor.title(), actor, findings);
   if (const auto* restart = entry.item.find("restart"))
     read_restart(*restart, actor.title(), actor, findings);
+  if (const auto* process = entry.item.find("process"))
+    actor.process = read_process(*process, actor.title() + ": process", findings);
   return actor;
 }
 

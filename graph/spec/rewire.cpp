@@ -10,6 +10,7 @@
 #include "graph/contract/config.hpp"
 #include "graph/spec/partition.hpp"
 #include "graph/spec/plan_names.hpp"
+#include "graph/spec/process.hpp"
 #include "graph/spec/rewire_limits.hpp"
 
 namespace hocket {
@@ -198,6 +199,9 @@ class comparison {
       if (was.policy != is.policy)
         c.why.push_back(
             fmt::format("policy: {} -> {}", to_string(was.policy), to_string(is.policy)));
+      const auto before = spec::process_text(spec::process_of(was));
+      const auto after = spec::process_text(spec::process_of(is));
+      if (before != after) c.why.push_back(fmt::format("process: {} -> {}", before, after));
       if (was.host != is.host) c.why.push_back(fmt::format("on: {} -> {}", was.host, is.host));
       if (!c.why.empty()) {
         c.fate = actor_fate::replaced;

@@ -9,6 +9,7 @@
 #include "graph/contract/port.hpp"
 #include "graph/contract/value.hpp"
 #include "graph/spec/plan.hpp"
+#include "graph/spec/process.hpp"
 
 /// What the text of a graph says, before anything is looked up: names are still names.
 namespace hocket::spec {
@@ -64,6 +65,7 @@ struct actor_spec {
   source_mark policy_where;
   restart_policy restart;
   std::int32_t watchdog_ms = 5000;
+  std::optional<process_spec> process;  ///< of its own
   std::vector<input_spec> inputs;
   bool inputs_broken = false;  ///< told already: do not complain about missing ones
   value body;                  ///< the whole map, with the component's own keys

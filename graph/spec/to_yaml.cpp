@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "graph/contract/config.hpp"
+#include "graph/spec/process.hpp"
 
 namespace hocket::spec {
 namespace {
@@ -116,6 +117,8 @@ std::string to_yaml(const plan& graph, const std::map<std::string, std::string>&
     if (same) out += fmt::format("    policy: {}\n", to_string(a.policy));
     out += fmt::format("    watchdog_ms: {}\n    restart: {}\n", a.watchdog_ms,
                        restart_text(a.restart));
+    if (const auto* own = process_of(a))
+      out += fmt::format("    process: {}\n", escaped(process_text(own)));
     if (same && a.config) out += config_lines(*a.config);
     out += input_lines(graph, static_cast<actor_index>(i));
   }

@@ -7,6 +7,7 @@
 
 #include "graph/contract/config.hpp"
 #include "graph/spec/outputs.hpp"
+#include "graph/spec/process.hpp"
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/replicas.hpp"
 
@@ -87,6 +88,9 @@ void resolve_component(validation& v, const actor_spec& spec, plan_actor& actor)
   read_config(spec.body, *actor.config, spec.title(), reserved_actor_keys(), v.findings);
   if (v.findings.items().size() == before) check_origin(v, spec, actor);
   resolve_parts(v, spec, *actor.config);
+  // Python runs in no other way.
+  if (spec.process || spec.component.starts_with("python."))
+    actor.config = in_process(std::move(actor.config), spec.process.value_or(process_spec()));
   resolve_policy(v, spec, actor);
 }
 

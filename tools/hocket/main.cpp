@@ -8,10 +8,13 @@
 
 #include <fmt/format.h>
 
+#include "actors/process/child_main.hpp"
+#include "actors/process/processes.hpp"
 #include "graph/core/diagnostic.hpp"
 #include "tools/report/measures.hpp"
 #include "tools/hocket/options.hpp"
 #include "tools/hocket/output.hpp"
+#include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
 
@@ -172,7 +175,10 @@ int run_main(int argc, char** argv) {
 }  // namespace hocket::cli
 
 int main(int argc, char** argv) {
+  if (hocket::process::is_child(argc, argv))
+    return hocket::process::child_main({hocket::cli::types_to_run});
   hocket::cli::fill_standard_streams();
+  hocket::process::use_processes({});  // with plugins once they are loaded
   try {
     return hocket::cli::checked_output(hocket::cli::run_main(argc, argv));
   } catch (const std::exception& e) {

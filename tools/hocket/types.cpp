@@ -19,6 +19,8 @@
 #include "graph/trust/files.hpp"
 #include "graph/trust/read_file.hpp"
 #include "actors/components.hpp"
+#include "actors/process/processes.hpp"
+#include "actors/process/python.hpp"
 #include "plugins/plugins.hpp"
 #include "tools/hocket/say.hpp"
 
@@ -41,9 +43,16 @@ std::string digest_of(const std::string& library) {
   return spec::hash_of(bytes.str());
 }
 
+/// A shared library comes into this process, a Python file is asked in one of its own.
+result<void> load_any(const std::string& file, registry& into) {
+  return process::is_python(file) ? process::add_python(file, digest_of(file), into)
+                                  : load_plugin(file, into);
+}
+
 /// What the library's manifest declares. False where there is none.
 result<bool> add_declared(const std::string& library, registry& types) {
-  HOCKET_TRY(check_plugin(library));
+  const bool python = process::is_python(library);
+  HOCKET_TRY(python ? process::check_python(library) : check_plugin(library));
   const auto text = spec::read_from_disk(library + ".json");
   if (!text) return false;
   if (auto done = spec::read_manifest(*text, digest_of(library), types); !done)
@@ -126,7 +135,14 @@ void tell_undeclared(const std::vector<std::string>& libraries) {
 result<registry> types_to_run(const std::vector<std::string>& plugins) {
   auto types = known_types();
   if (!types) return types;
-  for (const auto& file : plugins) HOCKET_TRY(load_plugin(file, *types));
+  process::process_options children{.plugins = plugins};
+  for (const auto& file : plugins) {
+    const auto before = *types;
+    HOCKET_TRY(load_any(file, *types));
+    for (const auto& name : types->component_names())
+      if (before.find_component(name) == nullptr) children.plugin_of[name] = file;
+  }
+  process::use_processes(std::move(children));
   return types;
 }
 
@@ -134,7 +150,7 @@ result<void> write_manifest(const std::string& library) {
   const auto without = known_types();
   if (!without) return fail(without);
   auto with = *without;
-  HOCKET_TRY(load_plugin(library, with));
+  HOCKET_TRY(load_any(library, with));
   return trust::write_file(library + ".json",
                            spec::manifest_text(*without, with, digest_of(library)),
                            trust::readers::everyone);

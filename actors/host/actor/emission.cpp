@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "actors/host/actor/check_packet.hpp"
+#include "actors/host/process_maker.hpp"
+#include "graph/spec/process.hpp"
 
 namespace hocket::host {
 
@@ -41,15 +43,20 @@ writable_buffer emission::allocate(std::size_t port, std::size_t size_bytes) {
   std::lock_guard guard(who_.emitting);
   if (who_.abandoned || !out_ || port >= out_->link_ends.size())
     return writable_buffer::on_heap(size_bytes);
-  const actor_cell* remote = nullptr;
+  const actor_cell* other = nullptr;  // a receiver in another process
   for (const auto& r : out_->link_ends[port]) {
-    if (r.to->remote() == nullptr) continue;
+    if (r.to->remote() == nullptr && hocket::spec::process_of(r.to->spec()) == nullptr) continue;
     // Memory is shared between two: for more receivers, no place is better than another.
-    if (remote != nullptr) return writable_buffer::on_heap(size_bytes);
-    remote = r.to.get();
+    if (other != nullptr) return writable_buffer::on_heap(size_bytes);
+    other = r.to.get();
   }
-  if (remote != nullptr)
-    if (auto room = remote->remote()->allocate(*remote, size_bytes)) return std::move(*room);
+  std::optional<writable_buffer> room;
+  if (other != nullptr && other->remote() != nullptr)
+    room = other->remote()->allocate(*other, size_bytes);
+  else if (other != nullptr)
+    if (const auto processes = the_process_maker())
+      room = processes->allocate(other->spec(), other->session(), size_bytes);
+  if (room) return std::move(*room);
   return writable_buffer::on_heap(size_bytes);
 }
 

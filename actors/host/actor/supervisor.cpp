@@ -8,6 +8,8 @@
 #include "actors/host/actor/clone_config.hpp"
 #include "actors/host/actor/emission.hpp"
 #include "actors/host/run/session_requests.hpp"
+#include "actors/host/process_maker.hpp"
+#include "graph/spec/process.hpp"
 
 namespace hocket::host {
 
@@ -78,7 +80,12 @@ bool actor_cell::call_open() {
   const auto done = call_as(who, began_ns, why, [&]() -> result<void> {
     auto config =
         spec().config ? clone_config(*spec().type, *spec().config) : spec().type->make_config();
-    who->component = spec().type->make(*config);
+    if (hocket::spec::process_of(spec()) == nullptr)
+      who->component = spec().type->make(*config);
+    else if (const auto processes = the_process_maker())
+      who->component = processes->make(spec(), *config, run_.options.output_dir);
+    else
+      return fail("host.no_processes", "this program makes no processes for `process: own`");
     who->surroundings = make_context(who);
     return who->component->open(who->surroundings);
   });

@@ -10,6 +10,7 @@
 
 #include "actors/host/run/caf_pool.hpp"
 #include "actors/host/actor/actor_cell.hpp"
+#include "graph/spec/process.hpp"
 
 namespace hocket::host {
 namespace {
@@ -67,7 +68,8 @@ class plain_pool final : public executor {
 
   void attach(actor_cell& c) override {
     auto s = std::make_shared<executor_slot>();
-    s->where = c.info().blocking ? new_queue() : pool_;
+    s->where =
+        c.info().blocking || hocket::spec::process_of(c.spec()) != nullptr ? new_queue() : pool_;
     c.slot = s;
   }
   void detach(actor_cell&) override {}

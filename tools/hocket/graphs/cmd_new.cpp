@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/process/python.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/graphs/commands.hpp"
+#include "tools/hocket/graphs/python_template.hpp"
 #include "tools/hocket/graphs/templates.hpp"
 #include "tools/hocket/types.hpp"
 
@@ -23,12 +25,12 @@ bool is_word(std::string_view s) {
 
 /// Why the name cannot be taken, or nothing.
 result<void> check_name(const new_options& o, const registry& types) {
-  if (o.kind == "tool") {
+  if (o.kind == "tool" || o.python) {
     if (!is_word(o.name))
-      return fail("new.bad_name", fmt::format("`{}`: a tool is one lower-case word, such as "
+      return fail("new.bad_name", fmt::format("`{}`: a {} is one lower-case word, such as "
                                               "word_count",
-                                              o.name));
-    if (types.find_tool(o.name) != nullptr)
+                                              o.name, o.python ? "Python module" : "tool"));
+    if (o.kind == "tool" && types.find_tool(o.name) != nullptr)
       return fail("new.exists", fmt::format("there is a tool `{}` already", o.name));
     return {};
   }
@@ -59,15 +61,19 @@ int run_new(const new_options& o) {
   auto word = o.name;
   std::replace(word.begin(), word.end(), '.', '_');
   const bool outside = !o.out_of_tree.empty();
-  const fs::path folder = outside ? fs::path(o.out_of_tree) : fs::path(o.dir) / word;
-  if (!outside && !fs::exists(fs::path(o.dir) / "CMakeLists.txt"))
+  const fs::path folder = outside    ? fs::path(o.out_of_tree)
+                          : o.python ? fs::path(word)
+                                     : fs::path(o.dir) / word;
+  if (!outside && !o.python && !fs::exists(fs::path(o.dir) / "CMakeLists.txt"))
     return complain({"new.no_plugins_folder", fmt::format("{}: no plugins folder", o.dir)},
                     exit_bad_input, "run it in the repository, or take --out-of-tree DIR");
   if (fs::exists(folder) && !fs::is_empty(folder))
     return complain({"new.exists", fmt::format("{}: is there already", folder.string())},
                     exit_bad_input);
   std::vector<std::string> written;
-  for (const auto& file : plugin_template(o.kind, o.name, word, outside)) {
+  const auto files = o.python ? python_template(o.kind, word)
+                              : plugin_template(o.kind, o.name, word, outside);
+  for (const auto& file : files) {
     if (auto done = write(folder / file.name, file.text); !done)
       return complain(done.error(), exit_failed);
     written.push_back((folder / file.name).string());
@@ -77,7 +83,11 @@ int run_new(const new_options& o) {
     return exit_fine;
   }
   for (const auto& path : written) fmt::print("wrote {}\n", path);
-  if (outside) {
+  if (o.python) {
+    const auto package = process::python_package();
+    fmt::print("next: cd {} && {}python3 -m unittest && hocket run {}.yaml --plugin {}.py --virtual\n",
+               folder.string(), package.empty() ? "" : "PYTHONPATH=" + package + " ", word, word);
+  } else if (outside) {
     fmt::print("next: build it as {}/README.md says\n", folder.string());
   } else {
     fmt::print(

@@ -43,6 +43,7 @@ struct new_options {
   std::string name;  ///< group.name or name
   std::string dir = "plugins";
   std::string out_of_tree;  ///< a folder of its own with find_package(Hocket)
+  bool python = false;      ///< in Python, in a folder of its own
   bool json = false;
 };
 int run_new(const new_options&);

@@ -60,6 +60,8 @@ void add_new(CLI::App& app, action& chosen) {
   sub.add_option("--out-of-tree", o.out_of_tree,
                  "A project of its own in DIR, for an installed Hocket")
       ->type_name("DIR");
+  sub.add_flag("--python", o.python,
+               "In Python: a folder NAME, or that of --out-of-tree, with a graph that uses it");
   add_json(sub, o.json);
 }
 

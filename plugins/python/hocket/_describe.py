@@ -1,0 +1,134 @@
+"""What a module declares, as the manifest that `hocket` reads (graph/spec/manifest.hpp)."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import sys
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+from hocket.component import Component, Tool
+from hocket.config import settings_of
+
+_SCHEMAS: dict[Any, dict[str, Any]] = {
+    str: {"type": "string"}, int: {"type": "integer"}, float: {"type": "number"},
+    bool: {"type": "boolean"}, list: {"type": "array"}, dict: {"type": "object"},
+}
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def load(path: str) -> types.ModuleType:
+    """The module of a file, or of a folder with an __init__.py; its folder is where it imports from."""
+    file = Path(path)
+    name = file.stem
+    target = file / "__init__.py" if file.is_dir() else file
+    folder = str(file.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(
+        name, target, submodule_search_locations=[str(file)] if file.is_dir() else None)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path}: no Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def classes(module: types.ModuleType, base: type) -> list[type]:
+    """The module's own public classes that derive from `base`, in order of their text."""
+    return [c for name, c in vars(module).items()
+            if isinstance(c, type) and issubclass(c, base) and c is not base
+            and not name.startswith("_") and c.__module__.split(".")[0] == module.__name__]
+
+
+def summary(cls: type) -> str:
+    doc = inspect.getdoc(cls) if "__doc__" in vars(cls) and cls.__doc__ else ""
+    return (doc or "").split("\n\n")[0].replace("\n", " ").strip()
+
+
+def tool_name(cls: type[Tool]) -> str:
+    return cls.name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+
+def component(module: str, cls: type[Component]) -> dict[str, Any]:
+    for attribute, allowed in (("policy", ("immediate", "latest", "aligned", "micro_turn")),
+                               ("scope", ("session", "shared"))):
+        if getattr(cls, attribute) not in allowed:
+            raise ValueError(f"{cls.__name__}.{attribute}: {getattr(cls, attribute)!r} is none of "
+                             f"{', '.join(allowed)}")
+    for name in (*cls.inputs, *cls.outputs):
+        if not _WORD.fullmatch(name):
+            raise ValueError(f"{cls.__name__}: port {name!r} is no lower-case word")
+    return {
+        "type": f"python.{module}.{cls.__name__}",
+        "summary": summary(cls),
+        "scope": cls.scope, "source": cls.source, "ticks": cls.ticks, "blocking": True,
+        "period_ms": cls.period_ms, "latency_ms": cls.latency_ms,
+        "policies": [cls.policy, *(p for p in cls.policies if p != cls.policy)],
+        "inputs": [p.manifest(n, True) for n, p in cls.inputs.items()],
+        "outputs": [p.manifest(n, False) for n, p in cls.outputs.items()],
+        "config": [s.manifest() for s in settings_of(cls)],
+    }
+
+
+def _schema(hint: Any, owner: str) -> dict[str, Any]:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        inner = _schema(args[0], owner)
+        docs = [a for a in args[1:] if isinstance(a, str)]
+        return {**inner, "description": docs[0]} if docs else inner
+    if origin is Literal:
+        return {"enum": list(args)}
+    if origin in (typing.Union, types.UnionType):
+        rest = [a for a in args if a is not type(None)]
+        return _schema(rest[0], owner) if len(rest) == 1 else {"anyOf": [_schema(a, owner) for a in rest]}
+    if origin is list:
+        return {"type": "array", "items": _schema(args[0], owner)}
+    if hint not in _SCHEMAS:
+        raise TypeError(f"{owner}: an argument is annotated with str, int, float, bool, list, dict, "
+                        f"Literal or one of these or None, not {hint!r}")
+    return dict(_SCHEMAS[hint])
+
+
+def parameters(cls: type[Tool]) -> dict[str, Any]:
+    """The JSON schema of what `call` takes."""
+    hints = typing.get_type_hints(cls.call, include_extras=True)
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    for name, parameter in list(inspect.signature(cls.call).parameters.items())[1:]:
+        owner = f"{cls.__name__}.call({name})"
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise TypeError(f"{owner}: arguments have names; no *args and **kwargs")
+        properties[name] = _schema(hints.get(name, str), owner)
+        if parameter.default is parameter.empty:
+            required.append(name)
+    out: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        out["required"] = required
+    return out
+
+
+def tool(cls: type[Tool]) -> dict[str, Any]:
+    name = tool_name(cls)
+    if not _WORD.fullmatch(name):
+        raise ValueError(f"{cls.__name__}: a tool's name is one lower-case word, not {name!r}")
+    return {
+        "name": name, "class": cls.__name__, "summary": summary(cls), "parameters": parameters(cls),
+        "time_limit_ms": cls.time_limit_ms, "max_result_bytes": cls.max_result_bytes,
+        "network_hosts": ["*"] if cls.network else [],
+        "knows_tasks": cls.arguments_for is not Tool.arguments_for,
+    }
+
+
+def manifest(path: str, library: str) -> dict[str, Any]:
+    module = load(path)
+    parts = [component(module.__name__, c) for c in classes(module, Component)]
+    tools = [tool(c) for c in classes(module, Tool)]
+    if not parts and not tools:
+        raise ValueError(f"{path}: no class derives from hocket.Component or hocket.Tool")
+    return {"hocket_manifest": 1, "library": library, "components": parts, "tools": tools}

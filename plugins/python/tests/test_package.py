@@ -1,0 +1,253 @@
+"""The package by itself: declarations, settings, harness, and payloads to bytes and back."""
+
+import json
+import sys
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+from typing import Annotated, Literal
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import hocket  # noqa: E402
+from hocket import Audio, Component, ComponentError, Harness, Text, Tool, ToolHarness, port, setting  # noqa: E402
+from hocket import _describe, _frames, _wire, payloads  # noqa: E402
+
+np = _wire.np
+
+
+class Echo(Component):
+    """Says everything twice.
+
+    More for people."""
+
+    inputs = {"words": port(Text, "what is said")}
+    outputs = {"words": port(Text)}
+    times: int = setting(2, "how often", min=1, max=5)
+    mode: str = setting("loud", "how", choices=["loud", "soft"])
+    gain_db: float = setting(doc="needed", unit="dB")
+
+    def process(self, port, packet):
+        for _ in range(self.times):
+            self.emit("words", Text(f"{self.mode} {packet.payload.value}"))
+        self.count("said", self.times)
+
+
+class Sums(Component):
+    """Sums of micro-turns."""
+
+    inputs = {"a": port(Text), "b": port(Text, required=False)}
+    outputs = {"words": port(Text)}
+    policy = "micro_turn"
+    ticks = True
+
+    def process_sets(self, sets):
+        for s in sets:
+            self.run(lambda k=s.micro_turn: self.emit("words", Text(f"task {k}")))
+            self.emit("words", Text(f"{len(s.inputs['a'])} {sorted(s.missing)}"), ts=s.start)
+
+    def tick(self, micro_turn):
+        self.emit("words", Text(f"tick {micro_turn}"))
+
+
+class Counter(Component):
+    """A source."""
+
+    outputs = {"words": port(Text)}
+    source = True
+    n = 0
+
+    def produce(self, until):
+        while self.n < 3 and self.n * 20_000_000 < until:
+            self.emit("words", Text(str(self.n)), ts=self.n * 20_000_000)
+            self.n += 1
+        return self.n < 3
+
+
+class Dice(Tool):
+    """Rolls dice."""
+
+    def call(self, sides: Annotated[int, "how many sides"] = 6, kind: Literal["fair", "loaded"] = "fair") -> str:
+        return f"{kind} {sides}"
+
+    def arguments_for(self, task):
+        return {"sides": 20} if "twenty" in task else None
+
+
+class Declarations(unittest.TestCase):
+    def test_component(self):
+        d = _describe.component("m", Echo)
+        self.assertEqual(d["type"], "python.m.Echo")
+        self.assertEqual(d["summary"], "Says everything twice.")
+        self.assertEqual([c["name"] for c in d["config"]], ["times", "mode", "gain_db"])
+        self.assertTrue(d["config"][2]["required"])
+
+    def test_tool(self):
+        d = _describe.tool(Dice)
+        self.assertEqual(d["name"], "dice")
+        self.assertTrue(d["knows_tasks"])
+        self.assertEqual(d["parameters"]["properties"]["sides"], {"type": "integer", "description": "how many sides"})
+        self.assertEqual(d["parameters"]["properties"]["kind"], {"enum": ["fair", "loaded"]})
+        self.assertNotIn("required", d["parameters"])
+
+    def test_module(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "one_module.py"
+            file.write_text(textwrap.dedent("""
+                import hocket
+                class _Hidden(hocket.Tool): pass
+                class Thing(hocket.Component):
+                    "A thing."
+            """))
+            m = _describe.manifest(str(file), "digest")
+            self.assertEqual([c["type"] for c in m["components"]], ["python.one_module.Thing"])
+            self.assertEqual(m["tools"], [])
+            file.write_text("x = 1\n")
+            with self.assertRaisesRegex(ValueError, "no class derives"):
+                _describe.manifest(str(file), "digest")
+
+    def test_bad_declarations(self):
+        with self.assertRaisesRegex(TypeError, "is no payload"):
+            port(str)
+        with self.assertRaisesRegex(ValueError, "queue_full"):
+            port(Text, queue_full="sometimes")
+        bad = type("Bad", (Component,), {"policy": "whenever"})
+        with self.assertRaisesRegex(ValueError, "whenever"):
+            Harness(bad)
+
+
+class Settings(unittest.TestCase):
+    def finding(self, **given):
+        with self.assertRaises(ComponentError) as caught:
+            Harness(Echo, **given)
+        return str(caught.exception)
+
+    def test_findings(self):
+        self.assertIn("did you mean `gain_db`?", self.finding(gain_bd=1.0))
+        self.assertIn("`gain_db` is missing [config.missing-key]", self.finding())
+        self.assertIn("must be a number, not a string [config.type]", self.finding(gain_db="loud"))
+        self.assertIn("[config.range]", self.finding(gain_db=1, times=6))
+        self.assertIn("`shrill` is none of loud, soft [config.choice]", self.finding(gain_db=1, mode="shrill"))
+        self.assertIn("must be an integer", self.finding(gain_db=1, times=True))
+
+    def test_all_at_once(self):
+        self.assertEqual(self.finding(times=9, mode="x", y=1).count("[config."), 4)
+
+
+class InTheHarness(unittest.TestCase):
+    def test_packets(self):
+        h = Harness(Echo, gain_db=1)
+        h.open()
+        h.push("words", Text("hello"), ts_ms=40)
+        self.assertEqual([p.payload.value for p in h.outputs("words")], ["loud hello"] * 2)
+        self.assertEqual(h.outputs("words")[0].ts, 40_000_000)
+        self.assertEqual(h.counters["said"], 2)
+        h.close()
+        self.assertEqual(h.violations, [])
+
+    def test_sets(self):
+        h = Harness(Sums)
+        h.open()
+        h.push("a", Text("x"), ts_ms=10)
+        h.advance_to(400)
+        said = [p.payload.value for p in h.outputs("words")]
+        self.assertEqual(said, ["1 ['b']", "task 0", "tick 0", "0 ['a', 'b']", "task 1", "tick 1"])
+
+    def test_source(self):
+        h = Harness(Counter)
+        h.open()
+        h.advance_to(30)
+        self.assertEqual(len(h.outputs("words")), 2)
+        h.advance_to(1000)
+        self.assertEqual(len(h.outputs("words")), 3)
+
+    def test_faults_are_told(self):
+        class Wrong(Component):
+            """Emits what it does not declare."""
+
+            inputs = {"words": port(Text)}
+            outputs = {"words": port(Text)}
+
+            def process(self, port, packet):
+                self.emit("words", payloads.Control("stop"), ts=-packet.ts)
+
+        h = Harness(Wrong)
+        h.push("words", Text("a"), ts_ms=1)
+        h.push("words", Text("b"), ts_ms=2)
+        self.assertEqual(len(h.violations), 3)
+        with self.assertRaisesRegex(KeyError, "inputs: words"):
+            h.push("word", Text("a"))
+
+    def test_tool(self):
+        t = ToolHarness(Dice)
+        self.assertEqual(t.call(sides=8), "fair 8")
+        self.assertEqual(t.arguments_for("roll a twenty sided one"), {"sides": 20})
+        with self.assertRaisesRegex(TypeError, "arguments: sides, kind"):
+            t.call(side=1)
+
+
+def samples(n, channels=1):
+    if np is None:
+        import array
+        return memoryview(array.array("f", [0.5] * (n * channels)))
+    return np.full((n, channels), 0.5, "f4")
+
+
+class Bytes(unittest.TestCase):
+    def back(self, payload):
+        from hocket.harness import _copy
+        return _copy(payload)
+
+    def test_all_payloads(self):
+        for payload in (
+            Text("é" * 50, "model", 1 << 63, False), payloads.ToolCall("dice", '{"a": 1}', 3, 4),
+            payloads.ToolResult("dice", "6", "timed_out", 3, 4),
+            payloads.Delegation("roll", 7, "cancel", "said", -1, -(1 << 40), 5),
+            payloads.Control("played", "x", -5),
+        ):
+            self.assertEqual(self.back(payload), payload)
+
+    def test_arrays(self):
+        a = self.back(Audio(samples(160, 2), 48000, 2, first_sample=1 << 40))
+        self.assertEqual((a.rate_hz, a.channels, a.first_sample, _wire.nbytes(a.samples)), (48000, 2, 1 << 40, 1280))
+        if np is None:
+            return
+        v = self.back(hocket.Video(np.arange(24, dtype="u1").reshape(2, 4, 3)))
+        self.assertEqual((v.width, v.height, v.pixels[1, 3, 2]), (4, 2, 23))
+        for kind in ("u1", "i4", "i8", "f2", "f4", "f8"):
+            t = self.back(hocket.Tensor(np.arange(6, dtype=kind).reshape(2, 3)))
+            self.assertEqual((t.shape, float(t.data[1, 2])), ((2, 3), 5.0))
+        e = self.back(payloads.TrainingExample([("x", hocket.Tensor(np.ones(3, "f4")))], "own"))
+        self.assertEqual((e.tensors[0][0], e.provenance), ("x", "own"))
+        with self.assertRaisesRegex(ValueError, "complex"):
+            self.back(hocket.Tensor(np.ones(3, "c8")))
+
+    def test_garbage(self):
+        import random
+        chance = random.Random(1)
+        for _ in range(3000):
+            junk = bytes(chance.randrange(256) for _ in range(chance.randrange(40)))
+            try:
+                _wire.decode(junk, lambda i, o, n: b"")
+            except (ValueError, IndexError, KeyError, TypeError, AttributeError):
+                pass
+
+    def test_frames(self):
+        import os
+        r, w = os.pipe()
+        data = _frames.frame(_frames.EMIT, b"body", port=3, ts=-5, places=[(0, 0, 0, 5), (1, 2, 64, 9)], inside=[b"12345"])
+        os.write(w, data[:50])
+        os.write(w, data[50:] + _frames.frame(_frames.DONE))
+        os.close(w)
+        reader = _frames.Reader(r)
+        f = reader.next()
+        self.assertEqual((f.head.port, f.head.ts, bytes(f.body), bytes(f.inside[0])), (3, -5, b"body", b"12345"))
+        self.assertEqual(f.places[1], (1, 2, 64, 9))
+        self.assertEqual(reader.next().head.what, _frames.DONE)
+        self.assertIsNone(reader.next())
+        os.close(r)
+
+
+if __name__ == "__main__":
+    unittest.main()

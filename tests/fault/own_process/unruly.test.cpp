@@ -1,0 +1,253 @@
+// Every way to misbehave, in a process of its own: the run goes on, the actor is named, books balance.
+#include <doctest/doctest.h>
+
+#include <map>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "actors/start_run.hpp"
+#include "graph/trust/sandbox/kernel.hpp"
+#include "tests/fault/own_process/rogue.hpp"
+
+namespace hocket::rogue {
+namespace {
+
+/// What a run said about one actor.
+class listener final : public host::observer {
+ public:
+  void event(timestamp, std::string_view actor, std::string_view what,
+             std::string_view detail) override {
+    std::lock_guard lock(mutex);
+    if (actor == "rogue") said += fmt::format("{}: {}\n", what, detail.substr(0, 2000));
+  }
+  void packet_emitted(const plan& p, actor_index actor, std::size_t, const packet&) override {
+    std::lock_guard lock(mutex);
+    if (p.actors[actor].name == "rogue") ++emitted;
+  }
+  std::mutex mutex;
+  std::string said;
+  int emitted = 0;
+};
+
+struct outcome_of_run {
+  std::string said;
+  int emitted = 0;
+  std::string not_started;
+};
+
+outcome_of_run run(const std::string& how, const std::string& when, const std::string& limits,
+                   int watchdog_ms = 400) {
+  const auto text = fmt::format(R"(
+hocket: 1
+name: unruly
+actors:
+  src: {{component: test.words}}
+  rogue:
+    component: test.rogue
+    how: {}
+    when: {}
+    process: {{{}}}
+    watchdog_ms: {}
+    restart: {{policy: never, then: continue}}
+    inputs: {{words: src.words}}
+  sink: {{component: test.sink, inputs: {{words: rogue.words}}}}
+)",
+                                how, when, limits, watchdog_ms);
+  const auto known = types();
+  diagnostics findings;
+  const auto graph = load_plan("unruly.yaml", text, known, {}, findings);
+  REQUIRE_MESSAGE(graph, findings.to_string());
+  listener ears;
+  start_options o;
+  o.virtual_time = true;
+  o.observers = {&ears};
+  outcome_of_run out;
+  auto started = start_run(*graph, known, o);
+  if (!started) {
+    out.not_started = started.error().message;
+    return out;
+  }
+  const auto end = (*started)->wait();
+  CHECK(end.why == host::end_reason::finished);
+  CHECK(end.last.law_holds());
+  for (const auto& l : end.last.links) CHECK(l.in_flight == 0);
+  started->reset();
+  out.said = ears.said;
+  out.emitted = ears.emitted;
+  return out;
+}
+
+/// What has to be said of each way, in process(); where nothing stands, that it came to its end well.
+const std::map<std::string, const char*>& said_of() {
+  static const std::map<std::string, const char*> all = {
+      {"null_write", "signal 11"},
+      {"null_call", "signal 11"},
+      {"wild_read", "signal 11"},
+      {"constant_write", "signal 11"},
+      {"abort", "signal 6"},
+      {"terminate", "signal 6"},
+      {"throw_in_noexcept", "no way out"},
+      {"trap", "signal 5"},
+      {"illegal", "signal 4"},
+      {"division", "signal 8"},
+      {"bus", "signal 7"},
+      {"segv_raised", "signal 11"},
+      {"kill_self", "signal 9"},
+      {"term_self", "signal 15"},
+      {"stop_self", "watchdog_ms"},
+      {"kill_all", "watchdog_ms"},
+      {"kill_parent", "watchdog_ms"},
+      {"exit_0", "exit code 0"},
+      {"exit_3", "exit code 3"},
+      {"quick_exit", "exit code 7"},
+      {"exit_in_thread", "exit code 9"},
+      {"crash_in_thread", "signal 11"},
+      {"throw_in_thread", "signal 6"},
+      {"stack_overflow", "signal 11"},
+      {"double_free", "signal 6"},
+      {"bad_free", "signal"},
+      {"all_memory", "bad_alloc"},
+      {"one_huge_allocation", "bad_alloc"},
+      {"leak_unseen", "signal 11"},
+      {"endless_loop", "watchdog_ms"},
+      {"endless_sleep", "watchdog_ms"},
+      {"deadlock", "watchdog_ms"},
+      {"throw_error", "as it should be said"},
+      {"throw_int", "no std::exception"},
+      {"throw_long", "xxxx"},
+      {"print_garbage", ""},
+      {"flood_stderr", "exit code 4"},
+      {"flood_log", "exit code 4"},
+      {"flood_counters", "exit code 4"},
+      {"close_all", "its process died"},
+      {"bytes_in_pipes", "is no answer"},
+      {"zeros_in_pipes", "no child says"},
+      {"huge_frame", "above the limits"},
+      {"half_a_frame", "exit code 4"},
+      {"call_as_answer", "no child says"},
+      {"bulk_outside", "outside the shared memory"},
+      {"bulk_of_nobody", "never lent"},
+      {"lease_out_of_range", "outside the shared memory"},
+      {"scribble", "exit code 4"},
+      {"bad_port", "emit to output 77"},
+      {"no_payload", "exit code 4"},
+      {"other_kind", "exit code 4"},
+      {"not_utf8", "exit code 4"},
+      {"time_backwards", "exit code 4"},
+      {"flood_packets", "exit code 4"},
+      {"many_interrupts", "exit code 4"},
+      {"many_threads", "unavailable"},
+      {"many_files", "no more descriptors"},
+      {"fork_and_die", "exit code 5"},
+      {"processor_time", "signal"},
+      {"file_of_others", "refused"},
+      {"file_of_ours", "refused"},
+      {"new_file", "refused"},
+      {"network", "refused"},
+      {"local_socket", "refused"},
+      {"debug_others", "refused"},
+      {"another_program", "exit code 1"},
+      {"more_rights", "refused"},
+  };
+  return all;
+}
+
+/// What only a whole sandbox holds; elsewhere the kernel's gap is what doctor says.
+bool holds_here(const std::string& how) {
+  const auto& kernel = trust::what_kernel_gives();
+  if (how == "kill_all" || how == "kill_parent" || how == "debug_others") return kernel.namespaces;
+  if (how.starts_with("file_") || how == "new_file") return kernel.landlock > 0;
+  return true;
+}
+
+constexpr auto usual = "memory_mb: 192";
+
+}  // namespace
+
+TEST_CASE("50 ways to misbehave: the run goes on, the actor is named, the law holds") {
+  CHECK(ways().size() >= 50);
+  for (const auto& w : ways()) {
+    const std::string how = w.name;
+    if (!holds_here(how)) continue;
+    CAPTURE(how);
+    REQUIRE(said_of().count(how) == 1);
+    const std::string expected = said_of().at(how);
+    const bool takes_time = how == "processor_time";
+    const auto out = run(how, "process", takes_time ? "memory_mb: 192, cpu_s: 1" : usual,
+                         takes_time ? 20000 : how.starts_with("flood") ? 20000 : 400);
+    CHECK(out.not_started == "");
+    CAPTURE(out.said);
+    if (expected.empty()) {
+      CHECK(out.emitted == 10);
+      CHECK(out.said.find("failed") == std::string::npos);
+      continue;
+    }
+    CHECK(out.said.find(expected) != std::string::npos);
+    CHECK(out.said.find("failed: ") != std::string::npos);
+    CHECK(out.said.find("REACHED") == std::string::npos);
+    if (out.said.find("process.") != std::string::npos)
+      CHECK(out.said.find("rogue (test.rogue)") != std::string::npos);
+    // No control byte of its words comes out.
+    CHECK(out.said.find('\x1b') == std::string::npos);
+  }
+}
+
+TEST_CASE("a process misbehaves before its first call, in its last, and between two") {
+  for (const auto* how : {"null_write", "abort", "exit_3", "endless_sleep", "throw_error"}) {
+    const std::string name = how;
+    CAPTURE(name);
+    for (const auto* when : {"make", "open"}) {
+      CAPTURE(when);
+      const auto out = run(how, when, usual, 50);  // opening has six times that
+      CHECK(out.not_started.find(name == "throw_error"     ? "as it should be said"
+                                 : name == "endless_sleep" ? "watchdog_ms"
+                                                           : "rogue (test.rogue)") !=
+            std::string::npos);
+    }
+    for (const auto* when : {"tick", "close"}) {
+      CAPTURE(when);
+      const auto out = run(how, when, usual);
+      CHECK(out.not_started == "");
+      CHECK(out.said.find("failed: ") != std::string::npos);
+    }
+    // What its end does to itself is nobody's business any more.
+    CHECK(run(how, "destroy", usual).emitted == 10);
+  }
+}
+
+TEST_CASE("an actor that dies is made anew, and what was sent meanwhile is in the books") {
+  const auto known = types();
+  diagnostics findings;
+  const auto graph = load_plan("again.yaml", R"(
+hocket: 1
+name: again
+actors:
+  src: {component: test.words}
+  rogue:
+    component: test.rogue
+    how: null_write
+    when: process
+    process: own
+    restart: {policy: on_failure, max: 10, backoff_ms: 1}
+    inputs: {words: src.words}
+  sink: {component: test.sink, inputs: {words: rogue.words}}
+)",
+                               known, {}, findings);
+  REQUIRE_MESSAGE(graph, findings.to_string());
+  listener ears;
+  start_options o;
+  o.virtual_time = true;
+  o.observers = {&ears};
+  auto started = start_run(*graph, known, o);
+  REQUIRE(started);
+  const auto end = (*started)->wait();
+  CHECK(end.why == host::end_reason::finished);
+  CHECK(end.last.law_holds());
+  // It dies at every third packet: of ten, three are lost with it, and the others come through.
+  CHECK(ears.emitted == 7);
+  CAPTURE(ears.said);
+  CHECK(ears.said.find("recovered") != std::string::npos);
+}
+
+}  // namespace hocket::rogue
