@@ -33,8 +33,7 @@ std::optional<bulk_place> channel::give_back(const buffer& b) {
 }
 
 bulk_place channel::place(const buffer& b) {
-  if (b.size_bytes() <= inside_most)
-    return {bulk_place::kind::inside, 0, 0, b.size_bytes()};
+  if (b.size_bytes() <= inside_most) return {bulk_place::kind::inside, 0, 0, b.size_bytes()};
   if (const auto back = give_back(b)) return *back;
   std::lock_guard lock(mutex_);
   auto at = writer_.lend(b);
@@ -77,8 +76,7 @@ result<buffer> channel::find(const bulk_place& at, std::span<const std::byte> in
   for (const auto& l : lent_) {
     if (l.lease != at.lease || at.offset_bytes < l.offset) continue;
     const auto from = at.offset_bytes - l.offset;
-    if (from <= l.size && at.size_bytes <= l.size - from)
-      return l.bytes.slice(from, at.size_bytes);
+    if (from <= l.size && at.size_bytes <= l.size - from) return l.bytes.slice(from, at.size_bytes);
   }
   return fail("process.malformed", "a bulk comes back that was never lent");
 }

@@ -44,7 +44,8 @@ std::string how_it_ended(int code, const trust::sandbox_rules& rules) {
   if (code == 128 + SIGKILL && rules.cpu_s > 0)
     return fmt::format("signal 9 (Killed), which the kernel sends after cpu_s: {} at the latest",
                        rules.cpu_s);
-  if (code == 128 + SIGXCPU) return fmt::format("its {} s of processor time are used up", rules.cpu_s);
+  if (code == 128 + SIGXCPU)
+    return fmt::format("its {} s of processor time are used up", rules.cpu_s);
   if (code == 128 + SIGXFSZ)
     return fmt::format("a file grew above file_mb: {}", rules.file_bytes >> 20);
   if (code > 128) return fmt::format("signal {} ({})", code - 128, ::strsignal(code - 128));
@@ -57,7 +58,8 @@ result<std::unique_ptr<child>> child::start(child_start how) {
     return fail("process.cannot_start",
                 fmt::format("{}: no process of its own: {} [{}]", how.title, e.message, e.code));
   };
-  auto down = wire::shm_arena::make_files(arena_bytes), up = wire::shm_arena::make_files(arena_bytes);
+  auto down = wire::shm_arena::make_files(arena_bytes),
+       up = wire::shm_arena::make_files(arena_bytes);
   if (!down) return cannot(down.error());
   if (!up) return cannot(up.error());
   auto out = wire::shm_arena::map_files(down->head, down->heap, arena_bytes, true);
@@ -65,7 +67,8 @@ result<std::unique_ptr<child>> child::start(child_start how) {
   if (!out) return cannot(out.error());
   if (!in) return cannot(in.error());
   int events[2];
-  if (::pipe2(events, O_CLOEXEC) != 0) return cannot({"process.cannot_start", std::strerror(errno)});
+  if (::pipe2(events, O_CLOEXEC) != 0)
+    return cannot({"process.cannot_start", std::strerror(errno)});
   auto command = how.command;
   command.passes = {events[1], down->head, down->heap_to_read, up->head, up->heap};
   auto process = trust::spawn(command, how.rules);
@@ -177,21 +180,22 @@ tl::unexpected<error> child::gone(say what, pipe_end how) {
                                               title_, to_string(what), replies_->why())};
   } else if (how == pipe_end::timed_out) {
     process_.kill();
-    dead_ = {"process.hung", fmt::format("{}: its process did not come back from {} within its "
-                                         "watchdog_ms and was killed",
-                                         title_, to_string(what))};
+    dead_ = {"process.hung", fmt::format("{}: its process did not come back from {} within {} ms "
+                                         "and was killed",
+                                         title_, to_string(what), limit_ms_)};
   } else {
     // Its pipe is closed: it is dead, or will never answer.
-    (void)process_.wait(500);
+    const bool died = process_.wait(300).has_value();
     process_.kill();
     const auto code = process_.wait();
     over_.store(true);
     if (listener_.joinable()) listener_.join();
     std::lock_guard lock(mutex_);
-    dead_ = {"process.died",
-             fmt::format("{}: its process died in {}: {}{}", title_, to_string(what),
-                         how_it_ended(code.value_or(127), rules_),
-                         words_.empty() ? "" : "; it said: " + words_)};
+    dead_ = {"process.died", fmt::format("{}: its process {} {}: {}{}", title_,
+                                         died ? "died in" : "gave up in", to_string(what),
+                                         died ? how_it_ended(code.value_or(127), rules_)
+                                              : "it closed its pipes, and was killed",
+                                         words_.empty() ? "" : "; it said: " + words_)};
   }
   return tl::unexpected<error>(dead_);
 }
@@ -200,6 +204,7 @@ result<frame_head> child::call(say what, std::string_view bytes, std::int64_t li
                                const std::function<result<void>(const frame&)>& on) {
   if (!dead_.code.empty()) return tl::unexpected<error>(dead_);
   still_at_work();
+  limit_ms_ = limit_ms;
   const auto until = [&] {
     return limit_ms <= 0 ? std::int64_t{-1}
                          : began_ns_.load(std::memory_order_relaxed) + limit_ms * 1'000'000;
@@ -208,8 +213,7 @@ result<frame_head> child::call(say what, std::string_view bytes, std::int64_t li
     return gone(what, end);
   for (frame f;;) {
     const auto end = replies_->next(f, until);
-    if (end != pipe_end::fine)
-      return gone(what, end);
+    if (end != pipe_end::fine) return gone(what, end);
     if (f.head.what == say::done) {
       answer_ = f.body;
       return f.head;

@@ -23,8 +23,8 @@ struct child_events {
                                                                              std::int64_t) {};
   std::function<void()> wake = [] {};
   std::function<void()> at_work = [] {};
-  std::function<void(std::uint32_t version, std::uint32_t count)> holds =
-      [](std::uint32_t, std::uint32_t) {};
+  std::function<void(std::uint32_t version, std::uint32_t count)> holds = [](std::uint32_t,
+                                                                             std::uint32_t) {};
   std::function<void()> closed = [] {};  ///< nothing more will come
   std::function<void(std::string_view text)> progress = [](std::string_view) {};
 };
@@ -86,6 +86,7 @@ class child {
   std::atomic<std::int64_t> began_ns_{0};
   std::atomic<bool> over_{false};  ///< nothing more will come of it
   std::string answer_;
+  std::int64_t limit_ms_ = 0;  ///< of the call that is under way
   error dead_;
   std::mutex mutex_;
   std::string words_;  ///< the last line of its standard error

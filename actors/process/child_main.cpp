@@ -41,9 +41,7 @@ bool set_streams_apart(worker_pipes& pipes) {
 
 }  // namespace
 
-bool is_child(int argc, char** argv) {
-  return argc > 1 && std::strcmp(argv[1], child_word) == 0;
-}
+bool is_child(int argc, char** argv) { return argc > 1 && std::strcmp(argv[1], child_word) == 0; }
 
 int child_main(const child_setup& setup) {
   const pid_t worker = ::fork();

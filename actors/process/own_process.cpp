@@ -1,6 +1,7 @@
 #include "actors/process/own_process.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -187,6 +188,8 @@ result<void> own_process::take(const frame& f, emitter* out) {
       auto p = child_->packets().take(f);
       if (!p && p.error().code == "process.malformed") return fail(p);
       // What is no packet is counted where all bad packets are.
+      if (!p && !std::exchange(told_bad_, true))
+        context_.log(fmt::format("its process emitted what is no packet: {}", p.error().message));
       packet bad;
       bad.header.ts = timestamp(f.head.ts_ns);
       out->emit(f.head.port, p ? std::move(*p) : std::move(bad));
@@ -201,8 +204,7 @@ result<void> own_process::take(const frame& f, emitter* out) {
 
 result<frame_head> own_process::call(say what, emitter* out) {
   if (!child_) return fail("process.died", title() + ": it is not open");
-  auto done =
-      child_->call(what, bytes_, limit_ms_, [&](const frame& f) { return take(f, out); });
+  auto done = child_->call(what, bytes_, limit_ms_, [&](const frame& f) { return take(f, out); });
   if (!done) return done;
   if (done->epoch != 0) holds_->set(done->epoch, done->stream);
   for (std::uint32_t i = 0; i < std::min<std::uint32_t>(done->count, 65536); ++i) wake();

@@ -72,6 +72,7 @@ class own_process final : public component {
   std::string bytes_;  ///< of the call that is being made
   std::int64_t limit_ms_ = 0;
   std::atomic<bool> closing_{false};
+  bool told_bad_ = false;
 };
 
 }  // namespace hocket::process

@@ -12,6 +12,7 @@
 #include "actors/process/own_process.hpp"
 #include "actors/process/python.hpp"
 #include "graph/spec/process.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::process {
 namespace {
@@ -66,6 +67,21 @@ std::string absolute(const std::string& path) {
   return fs::absolute(path, failed).lexically_normal().string();
 }
 
+std::string gstreamer_registry() {
+  if (const char* named = std::getenv("GST_REGISTRY"))
+    return fs::exists(named) ? absolute(named) : "";
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  const char* const home = std::getenv("HOME");
+  const fs::path folder = cache != nullptr  ? fs::path(cache)
+                          : home != nullptr ? fs::path(home) / ".cache"
+                                            : fs::path("/nowhere");
+  std::error_code failed;
+  for (const auto& e : fs::directory_iterator(folder / "gstreamer-1.0", failed))
+    if (e.path().filename().string().starts_with("registry.") && e.path().extension() == ".bin")
+      return absolute(e.path());
+  return "";
+}
+
 class maker final : public host::process_maker {
  public:
   explicit maker(process_options options) : options_(std::move(options)) {
@@ -99,7 +115,9 @@ class maker final : public host::process_maker {
       return;
     }
     s.command = python->command;
-    const auto add = [](auto& to, const auto& more) { to.insert(to.end(), more.begin(), more.end()); };
+    const auto add = [](auto& to, const auto& more) {
+      to.insert(to.end(), more.begin(), more.end());
+    };
     add(s.rules.reads, python->rules.reads);
     s.rules.runs = python->rules.runs;
     s.rules.environment = python->rules.environment;
@@ -137,6 +155,7 @@ trust::sandbox_rules rules_for(const plan_actor& actor, config_base& config,
   static const auto libraries = libraries_here();
   rules.runs.insert(rules.runs.end(), libraries.begin(), libraries.end());
   rules.network = p.network;
+  rules.reaches = p.reaches;
   rules.memory_bytes = static_cast<std::uint64_t>(p.memory_mb) << 20;
   rules.file_bytes = static_cast<std::uint64_t>(p.file_mb) << 20;
   rules.cpu_s = static_cast<std::uint32_t>(p.cpu_s);
@@ -144,6 +163,12 @@ trust::sandbox_rules rules_for(const plan_actor& actor, config_base& config,
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   rules.memory_bytes = RLIM_INFINITY;  // a sanitizer's shadow is data, terabytes of it
 #endif
+  // What GStreamer knows of its elements: to find out anew takes seconds.
+  if (const auto known = gstreamer_registry(); !known.empty()) {
+    rules.reads.push_back(known);
+    rules.environment["GST_REGISTRY"] = known;
+    rules.environment["GST_REGISTRY_UPDATE"] = "no";
+  }
   for (const char* name : {"LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "OMP_NUM_THREADS",
                            "OMP_WAIT_POLICY", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"})
     if (const char* v = std::getenv(name)) rules.environment[name] = v;

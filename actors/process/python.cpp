@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t describe_limit_ms = 30'000;
 
-fs::path absolute(const fs::path& path) {
+fs::path whole_path(const fs::path& path) {
   std::error_code failed;
   return fs::absolute(path, failed).lexically_normal();
 }
@@ -41,7 +41,10 @@ bool is_program(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   char magic[4] = {};
   in.read(magic, sizeof magic);
-  return std::memcmp(magic, "\x7f" "ELF", 4) == 0;
+  return std::memcmp(magic,
+                     "\x7f"
+                     "ELF",
+                     4) == 0;
 }
 
 fs::path interpreter_for(const fs::path& file) {
@@ -61,10 +64,11 @@ error explained(const error& e, const std::string& file, const std::string& pyth
   const auto has = [&](std::string_view part) { return e.message.find(part) != e.message.npos; };
   if (has("hocket needs Python 3.11")) return {"python.old_version", e.message};
   if (has("No module named hocket") || has("No module named 'hocket'"))
-    return {"python.no_package",
-            fmt::format("{} has no package `hocket`: `{} -m pip install` the folder plugins/python of "
-                        "this release",
-                        python, python)};
+    return {
+        "python.no_package",
+        fmt::format("{} has no package `hocket`: `{} -m pip install` the folder plugins/python of "
+                    "this release",
+                    python, python)};
   if (e.code != "python.failed") return e;
   if (has("ModuleNotFoundError"))
     return {"python.bad_module",
@@ -79,7 +83,7 @@ std::string python_package() {
   std::error_code failed;
   const auto here = fs::read_symlink("/proc/self/exe", failed).parent_path();
   for (const auto& folder : {here / "../share/hocket/python", fs::path(HOCKET_PYTHON_PACKAGE)})
-    if (is_there(folder / "hocket/__init__.py")) return absolute(folder).string();
+    if (is_there(folder / "hocket/__init__.py")) return whole_path(folder).string();
   return {};
 }
 
@@ -107,33 +111,33 @@ result<void> check_python(const std::string& file) {
 }
 
 result<python_command> python_for(const std::string& file) {
-  const auto path = absolute(file);
+  const auto path = whole_path(file);
   const auto found = interpreter_for(path);
   if (found.empty() || !is_there(found))
-    return fail("python.no_interpreter",
-                found.empty()
-                    ? fmt::format("{}: no python3 on the PATH: install Python 3.11 or newer, or name "
-                                  "one with HOCKET_PYTHON",
-                                  file)
-                    : fmt::format("{}: HOCKET_PYTHON names {}, which is not there", file,
-                                  found.string()));
+    return fail(
+        "python.no_interpreter",
+        found.empty()
+            ? fmt::format("{}: no python3 on the PATH: install Python 3.11 or newer, or name "
+                          "one with HOCKET_PYTHON",
+                          file)
+            : fmt::format("{}: HOCKET_PYTHON names {}, which is not there", file, found.string()));
   python_command out;
-  const auto program = absolute(found);
+  const auto program = whole_path(found);
   out.command = {program.string(), {"-m", "hocket._child"}, path.parent_path().string()};
   auto& rules = out.rules;
   rules.processes = 512;
   rules.reads = {path.parent_path().string()};
   std::error_code failed;
   // What is beside the interpreter belongs to it: a virtual environment, and the one that it is of.
-  for (const auto& one : {program, fs::canonical(program, failed)}) {
+  for (const fs::path& one : {program, fs::canonical(program, failed)}) {
     const auto prefix = one.parent_path().parent_path();
-    if (is_there(prefix) && prefix != "/" && prefix != "/usr") rules.runs.push_back(prefix.string());
+    if (is_there(prefix) && prefix != "/" && prefix != "/usr")
+      rules.runs.push_back(prefix.string());
   }
-  rules.environment = {{"PYTHONDONTWRITEBYTECODE", "1"},
-                       {"PYTHONUNBUFFERED", "1"},
-                       {"PYTHONNOUSERSITE", "1"},
-                       {"OPENBLAS_NUM_THREADS", "1"},
-                       {"LANG", "C.UTF-8"}};
+  rules.environment = {
+      {"PYTHONSAFEPATH", "1"},  // a `hocket.py` of somebody's is not the package
+      {"PYTHONDONTWRITEBYTECODE", "1"}, {"PYTHONUNBUFFERED", "1"}, {"PYTHONNOUSERSITE", "1"},
+      {"OPENBLAS_NUM_THREADS", "1"},    {"LANG", "C.UTF-8"}};
   if (const auto package = python_package(); !package.empty()) {
     rules.environment["PYTHONPATH"] = package;
     rules.reads.push_back(package);
@@ -152,7 +156,7 @@ result<std::string> describe_python(const std::string& file, const std::string& 
   h.what = say::describe;
   std::string bytes;
   append_frame(bytes, h,
-               nlohmann::json{{"file", absolute(file).string()}, {"library", digest}}.dump());
+               nlohmann::json{{"file", whole_path(file).string()}, {"library", digest}}.dump());
   const auto done = (*started)->call(say::describe, bytes, describe_limit_ms,
                                      [](const frame&) { return result<void>(); });
   if (!done) return tl::unexpected<error>(explained(done.error(), file, python));
@@ -171,7 +175,7 @@ result<void> add_python(const std::string& file, const std::string& digest, regi
   for (const auto& t : j.at("tools")) {
     const auto* type = declared.find_tool(t.at("name").get<std::string>());
     if (type == nullptr) continue;
-    HOCKET_TRY(add_python_tool(absolute(file).string(), t.value("class", ""), type->info,
+    HOCKET_TRY(add_python_tool(whole_path(file).string(), t.value("class", ""), type->info,
                                t.value("knows_tasks", false), into));
   }
   return {};

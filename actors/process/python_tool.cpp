@@ -101,12 +101,11 @@ class tool_children {
     if (!started) return fail(started);
     out->process = std::move(*started);
     std::string bytes;
-    append_frame(bytes, head_of(say::open, nullptr),
-                 nlohmann::json{{"protocol", protocol},
-                                {"file", file_},
-                                {"class", class_},
-                                {"virtual", is_virtual}}
-                     .dump());
+    append_frame(
+        bytes, head_of(say::open, nullptr),
+        nlohmann::json{
+            {"protocol", protocol}, {"file", file_}, {"class", class_}, {"virtual", is_virtual}}
+            .dump());
     const auto opened = out->process->call(say::open, bytes, open_limit_ms, nothing);
     if (!opened) return fail(opened);
     return out;
@@ -142,10 +141,11 @@ result<void> add_python_tool(const std::string& file, const std::string& class_n
                                   return std::make_unique<python_tool>(children);
                                 }}));
   if (!knows_tasks) return {};
-  return into.add(tool_words{info.name, [children](std::string_view task) {
-                               auto said = children->ask({{"task", std::string(task)}}, nullptr, {});
-                               return said ? std::move(*said) : std::string();
-                             }});
+  return into.add(
+      tool_words{info.name, [children](std::string_view task) {
+                   auto said = children->ask({{"task", std::string(task)}}, nullptr, {});
+                   return said ? std::move(*said) : std::string();
+                 }});
 }
 
 }  // namespace hocket::process

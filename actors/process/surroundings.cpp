@@ -46,9 +46,8 @@ bool own_work::run(std::function<void(emitter&)> f) {
 
 std::shared_ptr<const void> own_work::hold() {
   changed_holds(1);
-  return std::shared_ptr<const void>(this, [self = shared_from_this()](const void*) {
-    self->changed_holds(-1);
-  });
+  return std::shared_ptr<const void>(
+      this, [self = shared_from_this()](const void*) { self->changed_holds(-1); });
 }
 
 void own_work::changed_holds(std::int32_t by) {

@@ -8,9 +8,11 @@
 
 #include "actors/host/actor/clone_config.hpp"
 #include "actors/host/plan_view.hpp"
+#include "actors/host/process_maker.hpp"
 #include "actors/replay/names.hpp"
 #include "actors/replay/packet_store.hpp"
 #include "actors/replay/retrace_life.hpp"
+#include "graph/spec/process.hpp"
 
 namespace hocket::replay {
 namespace {
@@ -195,7 +197,9 @@ result<void> retracer::open(const record::recorded_call& c) {
     if (other->actor == c.actor && other->session == c.session) ++s.restarts;
   auto config =
       actor.config ? host::clone_config(*actor.type, *actor.config) : actor.type->make_config();
-  who->part = actor.type->make(*config);
+  const auto processes = spec::process_of(actor) != nullptr ? host::the_process_maker() : nullptr;
+  who->part =
+      processes ? processes->make(actor, *config, options_.output_dir) : actor.type->make(*config);
   who->time.begin_call(c.at, c.clock_said);
   if (const auto done = who->part->open(s); !done) {
     if (!done.error().code.ends_with("_in_virtual_time"))

@@ -191,13 +191,14 @@ result<std::shared_ptr<shm_arena>> shm_arena::map_files(int head, int heap, std:
                                                         bool writes) {
   const auto size = std::max(size_bytes, least_bytes()) / 4096 * 4096;
   const auto first = ring_offset() + ring_bytes;
-  struct stat of_head {}, of_heap {};
+  struct stat of_head {
+  }, of_heap{};
   if (::fstat(head, &of_head) != 0 || ::fstat(heap, &of_heap) != 0 ||
       static_cast<std::size_t>(of_head.st_size) != first ||
       static_cast<std::size_t>(of_heap.st_size) != size - first)
     return refuse("the descriptors are no arena of the announced size");
-  void* const base = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                            -1, 0);
+  void* const base =
+      ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return refuse(std::strerror(errno));
   auto* const at = static_cast<std::byte*>(base);
   const int own = writes ? ::fcntl(heap, F_DUPFD_CLOEXEC, 3) : -1;

@@ -88,8 +88,8 @@ class shm_arena {
   std::string file_;
   std::byte* base_;
   std::size_t size_;
-  bool ours_;  ///< the name is still there and we made it
-  int fd_;     ///< where we made it; -1
+  bool ours_;                ///< the name is still there and we made it
+  int fd_;                   ///< where we made it; -1
   std::size_t heap_at_ = 0;  ///< where the heap begins in the file of fd_
   std::size_t reached_ = 0;
 };

@@ -196,6 +196,7 @@ json definitions(const registry& types) {
       {"anyOf",
        {choice({"own", "shared"}),
         closed({{"network", choice({"none", "any"})},
+                {"reaches", {{"type", "array"}, {"items", {{"type", "string"}}}}},
                 {"memory_mb", described(integer(16, 1 << 20), "of its own data [MB]")},
                 {"cpu_s", described(integer(0, 1e9), "processor time; 0 = no limit [s]")},
                 {"file_mb", described(integer(0, 1 << 20), "of each file that it writes [MB]")},

@@ -33,7 +33,9 @@ std::vector<std::string> plugins_of(const std::string& file, const std::string& 
   for (const auto& a : graph->actors) {
     if (!a.component.starts_with("python.")) continue;
     const auto name = a.component.substr(7, a.component.find('.', 7) - 7);
-    const auto is_it = [&](const std::string& p) { return std::filesystem::path(p).stem() == name; };
+    const auto is_it = [&](const std::string& p) {
+      return std::filesystem::path(p).stem() == name;
+    };
     if (name.empty() || std::any_of(out.begin(), out.end(), is_it)) continue;
     const auto beside = std::filesystem::path(file).parent_path() / name;
     std::error_code failed;

@@ -62,11 +62,13 @@ void check_actor(const plan_actor& a, const trust::policy& may, bool pipelines,
     for (const auto& path : own->reads)
       if (const auto ok = trust::may_read(may, path); !ok)
         refuse("trust.path", "process", ok.error());
-    if (may.who != trust::level::own && (own->network || !own->writes.empty()))
-      refuse("trust.path", "process",
-             {"trust.refused", fmt::format("a graph of level `{}` gives a process neither a network "
-                                           "nor a folder to write to",
-                                           trust::to_string(may.who))});
+    if (may.who != trust::level::own &&
+        (own->network || !own->reaches.empty() || !own->writes.empty()))
+      refuse(
+          "trust.path", "process",
+          {"trust.refused", fmt::format("a graph of level `{}` gives a process neither a network "
+                                        "nor a folder to write to",
+                                        trust::to_string(may.who))});
   }
   for (std::size_t i = 0; pipelines && i < given.pipelines.size(); ++i)
     if (std::find(usual.pipelines.begin(), usual.pipelines.end(), given.pipelines[i]) ==

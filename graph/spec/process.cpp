@@ -39,12 +39,11 @@ std::optional<process_spec> read_process(const value& item, const std::string& o
   std::int64_t memory_mb = out.memory_mb, cpu_s = out.cpu_s, file_mb = out.file_mb;
   read_keys(item, owner, {}, findings, [&](config_visitor& v) {
     v.field({.name = "network", .doc = "what it reaches", .choices = {"none", "any"}}, network);
-    v.field({.name = "memory_mb",
-             .doc = "of its own data",
-             .unit = "MB",
-             .min = 16,
-             .max = 1 << 20},
-            memory_mb);
+    v.field({.name = "reaches", .doc = "host:port, through a proxy, where network is none"},
+            out.reaches);
+    v.field(
+        {.name = "memory_mb", .doc = "of its own data", .unit = "MB", .min = 16, .max = 1 << 20},
+        memory_mb);
     v.field({.name = "cpu_s",
              .doc = "processor time in its life; 0 = no limit",
              .unit = "s",
@@ -70,9 +69,9 @@ std::optional<process_spec> read_process(const value& item, const std::string& o
 std::string process_text(const process_spec* p) {
   if (p == nullptr) return "shared";
   return fmt::format(
-      "{{network: {}, memory_mb: {}, cpu_s: {}, file_mb: {}, reads: {}, writes: {}}}",
-      p->network ? "any" : "none", p->memory_mb, p->cpu_s, p->file_mb, list_text(p->reads),
-      list_text(p->writes));
+      "{{network: {}, reaches: {}, memory_mb: {}, cpu_s: {}, file_mb: {}, reads: {}, writes: {}}}",
+      p->network ? "any" : "none", list_text(p->reaches), p->memory_mb, p->cpu_s, p->file_mb,
+      list_text(p->reads), list_text(p->writes));
 }
 
 namespace {

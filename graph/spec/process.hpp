@@ -15,11 +15,12 @@ namespace hocket::spec {
 
 /// What the kernel lets the process of an actor reach, where it has one of its own.
 struct process_spec {
-  bool network = false;            ///< false: no socket of any kind
-  std::int32_t memory_mb = 1024;   ///< of its own data
-  std::int32_t cpu_s = 0;          ///< processor time that it may use in its life; 0: no limit
-  std::int32_t file_mb = 256;      ///< of each file that it writes
-  std::vector<std::string> reads;  ///< files and folders, beside those that its config names
+  bool network = false;              ///< false: no socket of any kind, but for `reaches`
+  std::vector<std::string> reaches;  ///< "host:port", through a proxy that its environment names
+  std::int32_t memory_mb = 1024;     ///< of its own data
+  std::int32_t cpu_s = 0;            ///< processor time that it may use in its life; 0: no limit
+  std::int32_t file_mb = 256;        ///< of each file that it writes
+  std::vector<std::string> reads;    ///< files and folders, beside those that its config names
   /// Folders, beside the run's output folder where its config names a file there.
   std::vector<std::string> writes;
 };

@@ -43,11 +43,12 @@ FAMILIES_ALLOWED = {
     "tools/hocket/plan": ("tools/plan/",),
     "tools/hocket/train": ("tools/scenarios/", "tools/duplex/", "tools/hocket/eval/", "engine/"),
 }
-# Inside actors/: wire <- host <- distributed <- rewire <- start_run. A room may include the rooms of its
+# Inside actors/: wire <- host <- process, distributed <- rewire <- start_run. A room may include the rooms of its
 # list; what is no room (components, observe, record, ...) may include whatever actors may.
 ROOMS = {
     "actors/wire": (),
     "actors/host": ("actors/wire/accounts.hpp",),
+    "actors/process": ("actors/host/", "actors/wire/"),
     "actors/distributed": ("actors/host/", "actors/wire/"),
     "actors/rewire": ("actors/host/", "actors/distributed/"),
 }

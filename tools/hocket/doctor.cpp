@@ -282,6 +282,7 @@ std::vector<finding> examine_graph(const plan& graph) {
         out.push_back(std::move(f));
       }
   }
+  examine_processes(graph, out);
   if (out.empty())
     out.push_back({"graph", grade::good, graph.name + " names no file or pipeline", ""});
   return out;

@@ -26,6 +26,9 @@ std::vector<finding> examine_models(const std::string& folder);
 /// Files and pipeline elements that a graph names.
 std::vector<finding> examine_graph(const plan& graph);
 
+/// What confines the processes of actors with `process: own` here (doctor_process.cpp).
+void examine_processes(const plan& graph, std::vector<finding>& out);
+
 /// What is weak on this machine and, where one is given, in a graph (doctor_security.cpp).
 std::vector<finding> examine_security(const plan* graph, const std::string& out_dir);
 

@@ -293,6 +293,8 @@ void actor_cell::check_hang(std::int64_t now_ns, std::int64_t limit_ns) {
   // Opening may load weights from a slow disk: six times the limit of a call.
   const std::int64_t factor = call_.is_opening() ? 6 : 1;
   if (limit_ns == 0) limit_ns = std::int64_t{spec().watchdog_ms} * 1'000'000 * factor;
+  // A process has that limit itself, and its end says more; this is for one that cannot be ended.
+  if (limit_ns > 0 && hocket::spec::process_of(spec()) != nullptr) limit_ns += 2'000'000'000;
   if (limit_ns > 0 && call_.write_off(now_ns, limit_ns)) hang();
 }
 

@@ -302,7 +302,7 @@ def encode(v: Any, place: Place) -> bytes:
         number = 11
     else:
         raise TypeError(f"{v!r:.100} is no payload: emit one of hocket.payloads, such as hocket.Text")
-    out = bytearray()
+    out = bytearray(b"\x0a\x00")  # a header, which the run fills
     put_varint(out, number << 3 | 2)
     put_varint(out, len(body))
     out += body

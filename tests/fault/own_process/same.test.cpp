@@ -25,7 +25,8 @@ class everything final : public host::observer {
     if (const auto* a = what.get_if<audio_chunk>()) {
       double sum = 0;
       for (const float s : a->samples.as<float>()) sum += s;
-      line += fmt::format(" {} Hz, {} from {}, sum {}", a->rate_hz, a->frames(), a->first_sample, sum);
+      line +=
+          fmt::format(" {} Hz, {} from {}, sum {}", a->rate_hz, a->frames(), a->first_sample, sum);
     }
     lines.push_back(std::move(line));
   }

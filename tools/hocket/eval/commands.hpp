@@ -36,6 +36,7 @@ struct bench_options {
 };
 int run_bench_gateway(const bench_options&);
 int run_bench_hop(const bench_options&);
+int run_bench_python(const bench_options&);
 int run_bench_session(const bench_options&);
 int run_bench_lora(const bench_options&);
 int run_bench_plan(const bench_options&);

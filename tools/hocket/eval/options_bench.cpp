@@ -24,10 +24,10 @@ int bench_gateway(const bench_options& o) {
   return run_bench_gateway(with);
 }
 constexpr named_benchmark benchmarks[] = {
-    {"gateway", bench_gateway}, {"hop", run_bench_hop},
+    {"gateway", bench_gateway},     {"hop", run_bench_hop},         {"python", run_bench_python},
 #ifdef HOCKET_WITH_ENGINE
-    {"lm", bench_lm, true},     {"lora", run_bench_lora, true},
-    {"plan", run_bench_plan},   {"session", run_bench_session},
+    {"lm", bench_lm, true},         {"lora", run_bench_lora, true}, {"plan", run_bench_plan},
+    {"session", run_bench_session},
 #endif
     {"wire", run_bench_wire},
 };

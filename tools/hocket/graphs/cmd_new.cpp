@@ -71,8 +71,8 @@ int run_new(const new_options& o) {
     return complain({"new.exists", fmt::format("{}: is there already", folder.string())},
                     exit_bad_input);
   std::vector<std::string> written;
-  const auto files = o.python ? python_template(o.kind, word)
-                              : plugin_template(o.kind, o.name, word, outside);
+  const auto files =
+      o.python ? python_template(o.kind, word) : plugin_template(o.kind, o.name, word, outside);
   for (const auto& file : files) {
     if (auto done = write(folder / file.name, file.text); !done)
       return complain(done.error(), exit_failed);
@@ -85,8 +85,9 @@ int run_new(const new_options& o) {
   for (const auto& path : written) fmt::print("wrote {}\n", path);
   if (o.python) {
     const auto package = process::python_package();
-    fmt::print("next: cd {} && {}python3 -m unittest && hocket run {}.yaml --plugin {}.py --virtual\n",
-               folder.string(), package.empty() ? "" : "PYTHONPATH=" + package + " ", word, word);
+    fmt::print(
+        "next: cd {} && {}python3 -m unittest && hocket run {}.yaml --plugin {}.py --virtual\n",
+        folder.string(), package.empty() ? "" : "PYTHONPATH=" + package + " ", word, word);
   } else if (outside) {
     fmt::print("next: build it as {}/README.md says\n", folder.string());
   } else {

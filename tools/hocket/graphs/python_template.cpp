@@ -97,7 +97,8 @@ class @Class@(hocket.Component):
         self.emit("audio", hocket.Audio(louder, audio.rate_hz, first_sample=audio.first_sample))
 )~~~";
 
-constexpr const char* component_test = R"~~~("""python3 -m unittest: no host, no process, no waiting."""
+constexpr const char* component_test =
+    R"~~~("""python3 -m unittest: no host, no process, no waiting."""
 
 import unittest
 
@@ -122,7 +123,8 @@ if __name__ == "__main__":
     unittest.main()
 )~~~";
 
-constexpr const char* component_graph = R"~~~(#   hocket run @word@.yaml --plugin @word@.py --virtual
+constexpr const char* component_graph =
+    R"~~~(#   hocket run @word@.yaml --plugin @word@.py --virtual
 hocket: 1
 name: @word@
 actors:

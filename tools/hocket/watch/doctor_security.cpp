@@ -11,10 +11,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "actors/process/python.hpp"
 #include "actors/wire/address.hpp"
 #include "actors/wire/keys.hpp"
 #include "graph/contract/config.hpp"
 #include "graph/contract/plugin.hpp"
+#include "graph/spec/process.hpp"
 #include "graph/trust/files.hpp"
 #include "graph/trust/policy.hpp"
 #include "graph/trust/sandbox/kernel.hpp"
@@ -164,6 +166,13 @@ std::vector<finding> examine_security(const plan* graph, const std::string& out_
   examine_hosts(*graph, out);
   for (const auto& p : graph->plugins) {
     const auto path = (fs::path(graph->file).parent_path() / p).lexically_normal().string();
+    if (process::is_python(path)) {
+      const auto sound = process::check_python(path);
+      out.push_back({"plugin " + p, sound ? grade::good : grade::bad,
+                     sound ? "Python: runs in confined processes alone" : sound.error().message,
+                     sound ? "" : "load what you wrote or read yourself"});
+      continue;
+    }
     const auto fine = check_plugin(path);
     out.push_back({"plugin " + p, fine ? grade::warning : grade::bad,
                    fine ? "runs with all rights of the process; a run loads it only where "
@@ -171,8 +180,10 @@ std::vector<finding> examine_security(const plan* graph, const std::string& out_
                         : fine.error().message,
                    "load what you built or read yourself"});
   }
+  examine_processes(*graph, out);
   for (const auto& a : graph->actors) {
     if (!a.config) continue;
+    if (spec::process_of(a) != nullptr) continue;  // examine_processes() says what holds it
     reach_visitor seen;
     a.config->visit(seen);
     if (!seen.impure.empty())
