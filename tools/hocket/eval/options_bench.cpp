@@ -51,6 +51,7 @@ void add_bench(CLI::App& app, action& chosen) {
   for (const auto& each : benchmarks) parts.emplace_back(each.name);
   sub.add_option("what", what,
                  "gateway: people who talk at once; hop: packets between actors;\n"
+                 "python: packets through a component in Python;\n"
                  "session: micro-turns of a model;\n"
                  "lm: a language model's tokens per second;\n"
                  "lora: training of adapters; wire: packets between processes;\n"
