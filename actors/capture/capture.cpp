@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "actors/capture/decoder_child.hpp"
 #include "graph/core/samples.hpp"
 
 namespace hocket::capture {
@@ -104,15 +105,18 @@ result<void> capture::open(const context& where) {
   const auto may = capability_of(where);
   auto allow = element_rule(*may);
   if (!allow) return fail(allow);
-  auto made = gst_source::open({.pipeline = config_.file.empty() ? config_.pipeline : config_.file,
-                                .is_file = !config_.file.empty(),
-                                .audio = config_.media != "video",
-                                .video = config_.media != "audio",
-                                .rate_hz = rate_hz,
-                                .width = static_cast<std::int32_t>(config_.width),
-                                .height = static_cast<std::int32_t>(config_.height),
-                                .frames_per_s = config_.frames_per_s,
-                                .allow = std::move(*allow)});
+  // A file that the operator did not choose is decoded where its decoders reach nothing.
+  const bool confine = !config_.file.empty() && may->allowed().who != trust::level::own;
+  auto made = (confine ? open_confined : gst_source::open)(
+      {.pipeline = config_.file.empty() ? config_.pipeline : config_.file,
+       .is_file = !config_.file.empty(),
+       .audio = config_.media != "video",
+       .video = config_.media != "audio",
+       .rate_hz = rate_hz,
+       .width = static_cast<std::int32_t>(config_.width),
+       .height = static_cast<std::int32_t>(config_.height),
+       .frames_per_s = config_.frames_per_s,
+       .allow = std::move(*allow)});
   if (!made) {
     if (config_.file.empty()) return fail(made);
     return fail(made.error().code, config_.file + ": " + made.error().message);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "actors/capture/decoder_child.hpp"
 #include "actors/capture/gst_support.hpp"
 #include "actors/record/wav_writer.hpp"
 #include "graph/contract/harness.hpp"
@@ -254,4 +255,76 @@ TEST_CASE("sample_timeline: gaps jump, overlaps are dropped, drift within tolera
   CHECK(!t.take(true));
   t.put(std::nullopt, some);
   CHECK(t.end() == 6000);
+}
+
+namespace {
+
+/// All that a source gives of a file's sound.
+std::vector<float> sound_of(capture::gst_source& source) {
+  std::vector<float> out;
+  while (!source.audio_ended()) {
+    const auto pulled = source.pull_audio(200);
+    REQUIRE(pulled);
+    if (*pulled) out.insert(out.end(), (*pulled)->samples.begin(), (*pulled)->samples.end());
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a file of others is decoded in a process of its own, to the same samples") {
+  const auto path = ramp_file("a stranger's \"one\" \\ .wav", 16000 + 100);
+  auto source = capture::open_confined({.pipeline = path, .is_file = true});
+  REQUIRE_MESSAGE(source, (source ? "" : source.error().message));
+  CHECK(!(*source)->live());
+  const auto sound = sound_of(**source);
+  REQUIRE(sound.size() == 16100);
+  for (std::size_t i = 0; i < sound.size(); ++i)
+    REQUIRE(std::abs(sound[i] - static_cast<float>(i % 1000) / 1000) < 1e-4f);
+  CHECK((*source)->check());
+}
+
+TEST_CASE("pictures of a file of others come in the size that was asked for") {
+  const auto path = scratch("film.mkv");
+  const auto made = std::system(("gst-launch-1.0 -q videotestsrc pattern=red num-buffers=20 ! "
+                                 "video/x-raw,width=64,height=48,framerate=10/1 ! matroskamux ! "
+                                 "filesink location=" +
+                                 path)
+                                    .c_str());
+  REQUIRE(made == 0);
+  auto source = capture::open_confined({.pipeline = path,
+                                        .is_file = true,
+                                        .audio = false,
+                                        .video = true,
+                                        .width = 33,
+                                        .height = 20,
+                                        .frames_per_s = 5});
+  REQUIRE_MESSAGE(source, (source ? "" : source.error().message));
+  int frames = 0;
+  while (!(*source)->video_ended()) {
+    const auto pulled = (*source)->pull_video(200, writable_buffer::on_heap);
+    REQUIRE(pulled);
+    if (!*pulled) continue;
+    auto& frame = const_cast<capture::pulled_video&>(**pulled);
+    REQUIRE(frame.pixels.size_bytes() == 33 * 20 * 3);
+    const auto* const middle = frame.pixels.bytes().data() + (10 * 33 + 16) * 3;
+    CHECK(static_cast<int>(middle[0]) > 200);  // red
+    CHECK(static_cast<int>(middle[2]) < 60);
+    ++frames;
+  }
+  CHECK(frames >= 9);
+  CHECK(frames <= 11);
+}
+
+TEST_CASE("what is no media is told in the decoder's words, and names no other file") {
+  const auto path = scratch("list.m3u8");
+  std::ofstream(path) << "#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n";
+  const auto source = capture::open_confined({.pipeline = path, .is_file = true});
+  if (source) {
+    CHECK(sound_of(**source).empty());
+  } else {
+    CHECK(source.error().code == "capture.cannot_open");
+    CHECK(source.error().message.starts_with("its decoder"));
+  }
+  CHECK(!capture::open_confined({.pipeline = scratch("not there.wav"), .is_file = true}));
 }

@@ -6,6 +6,7 @@
 
 #include "actors/distributed/transport.hpp"
 #include "actors/host/options.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::distributed {
 
@@ -13,7 +14,7 @@ namespace hocket::distributed {
 struct host_options {
   std::string name;                                   ///< in `hosts:`; "" where the plan names none
   std::string listen;                                 ///< instead of the graph file's; port 0 = any
-  std::string secret_key;                             ///< Z85; "" = plaintext
+  trust::shared_secret secret_key;                    ///< Z85; "" = plaintext
   std::map<std::string, std::string> public_keys;     ///< of the peers, by host
   std::map<std::string, std::string> peer_addresses;  ///< instead of the graph file's, by host
   /// Called once, before any host is waited for: where this process listens.

@@ -10,12 +10,14 @@ void responder::operator()(response r) const { to_->give(std::move(r)); }
 
 // --- all connections -------------------------------------------------------------------------
 
-bool server_core::admit(const std::string& bucket) {
-  const auto here = per_bucket_.find(bucket);
-  if (here != per_bucket_.end() && here->second >= options.limits.connections_per_address &&
-      !displace(&bucket))
-    return false;
-  return static_cast<int>(all_.size()) < options.limits.connections || displace(nullptr);
+trust::budget::share server_core::admit(const std::string& bucket) {
+  using trust::spends;
+  auto place = budget_->take(bucket, spends::connections);
+  if (place) return place;
+  const auto here = static_cast<int>(budget_->held(bucket, spends::connections));
+  const bool too_many_here = here >= options.limits.connections_per_address;
+  if (!displace(too_many_here ? &bucket : nullptr)) return {};
+  return budget_->take(bucket, spends::connections);
 }
 
 bool server_core::displace(const std::string* bucket) {
@@ -34,14 +36,12 @@ void server_core::enter(const std::shared_ptr<connection>& c) {
   ++counters.accepted;
   ++counters.open;
   all_.emplace(c.get(), c);
-  ++per_bucket_[c->bucket()];
 }
 
 void server_core::leave(const connection& c) {
   if (all_.erase(&c) == 0) return;
   --counters.open;
-  const auto here = per_bucket_.find(c.bucket());
-  if (--here->second == 0) per_bucket_.erase(here);
+  if (freed) freed();
   if (all_.empty() && emptied) emptied();
 }
 
@@ -84,6 +84,7 @@ void connection::gone() {
   if (undecided_) undecided_->close(ignored);
   if (stream_) stream_->close();
   session_.reset();
+  place_.give_back();
   core_.leave(*this);
 }
 

@@ -27,6 +27,8 @@ class connection final : public std::enable_shared_from_this<connection> {
         bound_(std::move(bound)),
         timer_(*core.io) {}
 
+  /// Its share of the connections, until it ends.
+  void keep(trust::budget::share place) { place_ = std::move(place); }
   /// Decides by the first byte whether it is TLS.
   void start(tcp::socket s);
   /// Goes on with a stream that is ready.
@@ -67,6 +69,7 @@ class connection final : public std::enable_shared_from_this<connection> {
   server_core& core_;
   const std::string peer_, bucket_, bound_;
   asio::steady_timer timer_;
+  trust::budget::share place_;
   std::shared_ptr<tcp::socket> undecided_;
   std::shared_ptr<byte_stream> stream_;
   bool is_tls_ = false;

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <map>
-#include <set>
+#include <memory>
 
 #include "actors/http/beast_websocket.hpp"
 #include "actors/http/server.hpp"
+#include "graph/trust/budget.hpp"
 
 namespace hocket::http {
 
@@ -17,10 +18,14 @@ class server_core {
   explicit server_core(server_options o)
       : options(std::move(o)),
         kept_counters(options.counters ? options.counters : std::make_shared<server_counters>()),
-        counters(*kept_counters) {}
+        counters(*kept_counters),
+        budget_(std::make_unique<trust::budget>(std::map<trust::spends, trust::spending_limit>{
+            {trust::spends::connections,
+             {.of_each = static_cast<std::uint64_t>(options.limits.connections_per_address),
+              .of_all = static_cast<std::uint64_t>(options.limits.connections)}}})) {}
 
-  /// Makes room where a limit is reached; false: there is nobody who could give way.
-  bool admit(const std::string& bucket);
+  /// Makes room where a limit is reached; empty: there is nobody who could give way.
+  trust::budget::share admit(const std::string& bucket);
   void enter(const std::shared_ptr<connection>& c);
   void leave(const connection& c);
   /// No further requests; see server::stop.
@@ -35,12 +40,13 @@ class server_core {
   std::optional<asio::ssl::context> tls;
   bool draining = false;
   std::function<void()> emptied;  ///< after the last one left
+  std::function<void()> freed;    ///< after each that left
 
  private:
   bool displace(const std::string* bucket);
 
   std::map<const connection*, std::shared_ptr<connection>> all_;
-  std::map<std::string, int> per_bucket_;
+  std::unique_ptr<trust::budget> budget_;
 };
 
 }  // namespace hocket::http

@@ -1,9 +1,12 @@
 // Included by beast.cpp alone.
 #pragma once
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <thread>
+#include <vector>
 
 #include "actors/http/address.hpp"
 #include "actors/http/beast_connection.hpp"
@@ -28,7 +31,10 @@ class server::impl {
         acceptor_(*core_->io),
         pause_(*core_->io),
         cut_(*core_->io) {}
-  ~impl() { stop(0); }
+  ~impl() {
+    stop(0);
+    for (const int fd : reserved_) ::close(fd);
+  }
 
   result<int> listen(const address& at) {
     if (core_->options.tls) HOCKET_TRY(load(*core_->options.tls));
@@ -44,6 +50,7 @@ class server::impl {
           "http.cannot_listen",
           fmt::format("{}: cannot listen there (taken, or not an address of this machine): {}",
                       at.url(), ec.message()));
+    core_->freed = [this] { reserve(); };  // what it had, before anybody else takes it
     accept();
     thread_ = std::thread([this] { core_->io->run(); });
     return static_cast<int>(acceptor_.local_endpoint().port());
@@ -97,7 +104,30 @@ class server::impl {
     return ec;
   }
 
+  /// Descriptors that nobody else of the process can use up: given away one by one where none is left.
+  void reserve() {
+    while (static_cast<int>(reserved_.size()) < core_->options.limits.reserved_descriptors) {
+      const int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+      if (fd < 0) return;
+      reserved_.push_back(fd);
+    }
+  }
   void accept() {
+    reserve();
+    acceptor_.async_accept([this](error_code ec, tcp::socket s) {
+      if (!acceptor_.is_open()) return;
+      if (ec && !reserved_.empty()) {
+        ::close(reserved_.back());
+        reserved_.pop_back();
+        return accept_without_reserve();
+      }
+      if (ec) return pause();
+      take(std::move(s));
+      accept();
+    });
+  }
+
+  void accept_without_reserve() {
     acceptor_.async_accept([this](error_code ec, tcp::socket s) {
       if (!acceptor_.is_open()) return;
       if (ec) return pause();
@@ -122,7 +152,8 @@ class server::impl {
     if (ec) return;
     s.set_option(tcp::no_delay(true), ec);
     auto bucket = bucket_of(from.address());
-    if (!core_->admit(bucket)) {
+    auto place = core_->admit(bucket);
+    if (!place) {
       ++core_->counters.refused;
       static constexpr std::string_view busy =
           "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -132,6 +163,7 @@ class server::impl {
     }
     const auto c = std::make_shared<connection>(*core_, from.address().to_string(),
                                                 std::move(bucket), bound.address().to_string());
+    c->keep(std::move(place));
     core_->enter(c);
     c->start(std::move(s));
   }
@@ -139,6 +171,7 @@ class server::impl {
   const std::shared_ptr<server_core> core_;
   tcp::acceptor acceptor_;
   asio::steady_timer pause_, cut_;
+  std::vector<int> reserved_;
   std::thread thread_;
 };
 

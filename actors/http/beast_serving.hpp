@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/http/beast_connection.hpp"
+#include "graph/trust/audit.hpp"
 
 namespace hocket::http {
 
@@ -92,6 +93,8 @@ inline bool connection::check_host(const std::string& authority_of_target) {
       (authority_of_target.empty() || rules.answers(authority_of_target, bound_)))
     return true;
   ++core_.counters.strange_hosts;
+  trust::note_refusal(
+      {"a client at " + peer_, "ask by another name", std::string_view(host.data(), host.size())});
   refuse(421, "this server does not answer to that name");
   return false;
 }
@@ -130,6 +133,7 @@ inline void connection::upgrade(const request& r) {
     if (const auto origin = r.header("Origin");
         origin && !core_.options.hosts.admits_origin(*origin, bound_)) {
       ++core_.counters.strange_hosts;
+      trust::note_refusal({"a client at " + peer_, "connect from a page of", *origin});
       return respond({403, "text/plain", "pages of that origin may not connect\n", {}}, false);
     }
   std::variant<response, websocket_accept> answer =

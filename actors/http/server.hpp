@@ -20,6 +20,7 @@ struct server_limits {
   std::size_t body_bytes = 64 * 1024;    ///< beyond: 413
   int connections = 256;                 ///< at once
   int connections_per_address = 128;     ///< at once, of one address
+  int reserved_descriptors = 0;          ///< kept for it where the process has none left
   int requests_per_connection = 1000;    ///< then `Connection: close`
   int header_ms = 5'000;   ///< from the first byte of a request (or of TLS) to the end of its head
   int body_ms = 10'000;    ///< from the end of the head to the end of the body

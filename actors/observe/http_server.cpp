@@ -5,6 +5,7 @@
 #include "actors/host/status_socket.hpp"
 #include "actors/http/address.hpp"
 #include "actors/http/fetch.hpp"
+#include "actors/http/routes.hpp"
 #include "actors/http/server.hpp"
 #include "actors/observe/http_metrics.hpp"
 
@@ -51,23 +52,41 @@ class http_server::impl {
     how.limits = limits();
     how.hosts = http::host_rules(o.names);
     how.counters = counters_;
-    how.handle = [this](const http::request& r, const http::responder& reply) { reply(answer(r)); };
+    how.handle = [this, table = http::route_table(rows(o.beyond_loopback, false))](
+                     const http::request& r, const http::responder& reply) {
+      reply(answer(r, table));
+    };
     auto made = http::server::start(std::move(how));
     if (!made) return fail(made);
     server_ = std::move(*made);
     return server_->url();
   }
 
+  /// A listener and a thread of its own, and descriptors that nobody else gets: it answers while the
+  /// other one is flooded, or the process has no descriptor left.
+  result<std::string> listen_for_health(const http_options& o) {
+    http::server_options how;
+    how.address = o.health;
+    how.limits = limits();
+    how.limits.connections = 64;
+    how.limits.connections_per_address = 32;
+    how.limits.requests_per_connection = 10;
+    how.limits.idle_ms = 2'000;
+    how.limits.reserved_descriptors = 4;
+    how.hosts = http::host_rules(o.names);
+    how.handle = [this, table = http::route_table(rows(true, true))](const http::request& r,
+                                                                     const http::responder& reply) {
+      reply(answer(r, table));
+    };
+    auto made = http::server::start(std::move(how));
+    if (!made) return fail(made);
+    health_ = std::move(*made);
+    return health_->url();
+  }
+
  private:
-  http::response answer(const http::request& r) const {
-    const bool known =
-        r.path == "/metrics" || r.path == "/status" || r.path == "/healthz" || r.path == "/readyz";
-    if (!known) return plain(404, "here are /metrics, /status, /healthz and /readyz");
-    if (r.method != "GET" && r.method != "HEAD") {
-      auto out = plain(405, "these pages are only read");
-      out.headers = {{"Allow", "GET, HEAD"}};
-      return out;
-    }
+  http::response answer(const http::request& r, const http::route_table& table) const {
+    if (auto no = table.refuses(r, http::caller_of(r))) return std::move(*no);
     const auto now = run_.look();
     if (r.path == "/healthz") return plain(200, "ok");
     if (r.path == "/metrics")
@@ -82,30 +101,52 @@ class http_server::impl {
     return why.empty() ? plain(200, "ready") : plain(503, why);
   }
 
+  static std::vector<http::route> rows(bool public_too, bool health_alone) {
+    using enum http::caller;
+    const std::vector<std::string> read = {"GET", "HEAD"};
+    const std::vector<http::caller> all = {stranger, neighbour}, near = {neighbour};
+    std::vector<http::route> out;
+    for (const char* path : {"/healthz", "/readyz"}) out.push_back({path, read, all});
+    if (!health_alone)
+      for (const char* path : {"/metrics", "/status"})
+        out.push_back({path, read, public_too ? all : near});
+    return out;
+  }
+
   const run_identity who_;
   const run_window& run_;
   const std::shared_ptr<http::server_counters> counters_ =
       std::make_shared<http::server_counters>();
-  std::unique_ptr<http::server> server_;
+  std::unique_ptr<http::server> server_, health_;
 };
 
-http_server::http_server(std::unique_ptr<impl> i, std::string url)
-    : impl_(std::move(i)), url_(std::move(url)) {}
+http_server::http_server(std::unique_ptr<impl> i, std::string url, std::string health)
+    : impl_(std::move(i)), url_(std::move(url)), health_url_(std::move(health)) {}
 http_server::~http_server() = default;
 
 result<std::unique_ptr<http_server>> http_server::start(const http_options& o,
                                                         const run_window& run) {
-  const auto at = http::parse_address(o.address);
-  if (!at) return fail(at);
-  if (!at->is_loopback() && !o.beyond_loopback)
-    return fail("observe.not_loopback",
-                fmt::format("{} can be reached from other machines, and everybody who reaches it "
-                            "can read the names and figures of this graph",
-                            at->url()));
   auto made = std::make_unique<impl>(o.who, run);
-  auto url = made->listen(o);
-  if (!url) return fail(url);
-  return std::unique_ptr<http_server>(new http_server(std::move(made), std::move(*url)));
+  std::string url, health;
+  if (!o.address.empty()) {
+    const auto at = http::parse_address(o.address);
+    if (!at) return fail(at);
+    if (!at->is_loopback() && !o.beyond_loopback)
+      return fail("observe.not_loopback",
+                  fmt::format("{} can be reached from other machines, and everybody who reaches it "
+                              "can read the names and figures of this graph",
+                              at->url()));
+    auto there = made->listen(o);
+    if (!there) return fail(there);
+    url = std::move(*there);
+  }
+  if (!o.health.empty()) {
+    auto there = made->listen_for_health(o);
+    if (!there) return fail(there);
+    health = std::move(*there);
+  }
+  return std::unique_ptr<http_server>(
+      new http_server(std::move(made), std::move(url), std::move(health)));
 }
 
 result<std::string> http_get(const std::string& address, const std::string& path, int limit_ms) {

@@ -10,7 +10,10 @@
 namespace hocket::observe {
 
 struct http_options {
-  std::string address;             ///< tcp://127.0.0.1:9464; port 0 = any that is free
+  std::string address;  ///< tcp://127.0.0.1:9464; port 0 = any that is free; "": none
+  /// Where /healthz and /readyz are answered by a listener of their own; "": none. They tell no names
+  /// but of actors that are not ready, and so may lie beyond loopback.
+  std::string health;
   bool beyond_loopback = false;    ///< other machines may ask: plain HTTP, no password
   std::vector<std::string> names;  ///< answered to besides loopback's and the address itself
   run_identity who;
@@ -26,21 +29,25 @@ struct http_options {
 /// Slow, idle and many clients keep nobody out (`actors/http`), and a name that is not ours is not
 /// answered (`http::host_rules`).
 ///
-/// Threads: one of its own.
+/// Who may read what: /metrics and /status processes of this machine, and everybody with
+/// `beyond_loopback`; what is refused is noted (`http::route_table`).
+///
+/// Threads: one of its own for each listener.
 /// Errors: http.bad_address, observe.not_loopback, http.cannot_listen.
 class http_server {
  public:
   /// `run` must outlive the server.
   static result<std::unique_ptr<http_server>> start(const http_options& o, const run_window& run);
   ~http_server();
-  /// With the port that it really has.
+  /// With the ports that they really have; "" where it has none.
   const std::string& url() const { return url_; }
+  const std::string& health_url() const { return health_url_; }
 
  private:
   class impl;
-  http_server(std::unique_ptr<impl> i, std::string url);
+  http_server(std::unique_ptr<impl> i, std::string url, std::string health);
   std::unique_ptr<impl> impl_;
-  std::string url_;
+  std::string url_, health_url_;
 };
 
 /// The body of a GET within `limit_ms`. Errors: observe.no_answer, http.bad_address.

@@ -8,6 +8,17 @@ using namespace hocket;
 using namespace hocket::observe;
 using namespace hocket::testing;
 
+namespace {
+
+http_options at(const std::string& address, run_identity who = {}) {
+  http_options o;
+  o.address = address;
+  o.who = std::move(who);
+  return o;
+}
+
+}  // namespace
+
 TEST_CASE("a run is seen over HTTP from before it opens until after it closed") {
   plan_maker g;
   g.add("src", 0, 1, counter_source(1 << 30));
@@ -16,8 +27,7 @@ TEST_CASE("a run is seen over HTTP from before it opens until after it closed") 
   g.link("src", 0, "end", 0);
   const auto p = g.make();
   run_window window;
-  const auto server =
-      http_server::start({"tcp://127.0.0.1:0", false, {}, {"test", "", "", "", ""}}, window);
+  const auto server = http_server::start(at("tcp://127.0.0.1:0", {"test", "", "", "", ""}), window);
   REQUIRE(server);
   const auto get = [&](const char* path) { return http_get((*server)->url(), path, 5000); };
   CHECK(*get("/healthz") == "ok\n");
@@ -45,12 +55,12 @@ TEST_CASE("a run is seen over HTTP from before it opens until after it closed") 
 
 TEST_CASE("a server is not seen from other machines unasked, and takes no port twice") {
   const run_window window;
-  const auto open = http_server::start({"tcp://0.0.0.0:0", false, {}, {}}, window);
+  const auto open = http_server::start(at("tcp://0.0.0.0:0"), window);
   REQUIRE(!open);
   CHECK(open.error().code == "observe.not_loopback");
-  const auto first = http_server::start({"tcp://127.0.0.1:0", false, {}, {}}, window);
+  const auto first = http_server::start(at("tcp://127.0.0.1:0"), window);
   REQUIRE(first);
-  const auto second = http_server::start({(*first)->url(), false, {}, {}}, window);
+  const auto second = http_server::start(at((*first)->url()), window);
   REQUIRE(!second);
   CHECK(second.error().code == "http.cannot_listen");
 }
@@ -65,4 +75,17 @@ TEST_CASE("not ready says who") {
   CHECK(why_not_ready(run_window::stage::running, s) == "model is restarting");
   s.actors[1].state = host::actor_state::running;
   CHECK(why_not_ready(run_window::stage::running, s).empty());
+}
+
+TEST_CASE("health has a listener of its own, that tells nothing else") {
+  const run_window window;
+  auto o = at("");
+  o.health = "tcp://127.0.0.1:0";
+  const auto server = http_server::start(o, window);
+  REQUIRE(server);
+  CHECK((*server)->url().empty());
+  CHECK(*http_get((*server)->health_url(), "/healthz", 5000) == "ok\n");
+  for (const auto* path : {"/metrics", "/status"})
+    CHECK(http_get((*server)->health_url(), path, 5000).error().message.find("404") !=
+          std::string::npos);
 }

@@ -73,9 +73,9 @@ result<void> playout::open(const context& where) {
   queue_ = std::make_unique<play_queue>(start, config_.reach_ms * per_ms, config_.fade_ms * per_ms);
   heard_first_ = start;
   const auto may = capability_of(where);
-  if (config_.to == "file" && !may->keeps(trust::data_class::voice)) {
-    context_.log("writes no sound: --no-pii");
-  } else if (config_.to == "file") {
+  const auto sound = config_.to == "file" ? record::may_write_sound(where) : result<bool>(false);
+  if (!sound) return fail(sound);
+  if (*sound) {
     auto made = record::open_wav(where, config_.file, rate_hz, 1);
     if (!made) return fail(made);
     file_ = std::move(*made);

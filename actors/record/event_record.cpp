@@ -109,6 +109,9 @@ result<void> event_record::open(const context& where) {
   auto to = create_output(where, config_.file, how);
   if (!to) return fail("record.cannot_write", to.error().message);
   file_ = std::move(*to);
+  auto seal = trust::line_seal::begin();
+  if (!seal) return fail("record.cannot_write", seal.error().message);
+  seal_ = std::move(*seal);
   size_bytes_ = std::max<std::int64_t>(::lseek(file_.fd(), 0, SEEK_END), 0);
   with_words_ = config_.text && capability_of(where)->keeps(trust::data_class::word);
   return {};
@@ -143,10 +146,12 @@ result<void> event_record::process(std::size_t port, const packet& p, emitter&) 
 
 // A whole line or none: who reads the file finds JSON in every line, also after a full disk.
 bool event_record::append(const std::string& line) {
-  const auto done = file_.write(line);
+  const auto bytes = seal_.sealed(line);
+  const auto done = bytes ? file_.write(*bytes) : result<void>(fail(bytes));
   disk_.note(context_, file_.path(), done);
   if (done) {
-    size_bytes_ += static_cast<std::int64_t>(line.size());
+    seal_.took();
+    size_bytes_ += static_cast<std::int64_t>(bytes->size());
     return true;
   }
   if (::ftruncate(file_.fd(), size_bytes_) == 0) ::lseek(file_.fd(), size_bytes_, SEEK_SET);

@@ -5,6 +5,7 @@
 #include "actors/record/disk_watch.hpp"
 #include "graph/contract/component.hpp"
 #include "graph/trust/files.hpp"
+#include "graph/trust/sealed/sealed.hpp"
 
 namespace hocket::record {
 
@@ -47,6 +48,7 @@ class event_record final : public component {
   bool append(const std::string& line);
 
   trust::file file_;
+  trust::line_seal seal_;
   disk_watch disk_;
   std::int64_t size_bytes_ = 0;  ///< of whole lines
   std::uint64_t missing_ = 0;    ///< lines since the last that the disk took

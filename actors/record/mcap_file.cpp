@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include "graph/trust/sealed/sealed.hpp"
+
 namespace hocket::record {
 namespace {
 
@@ -127,8 +129,12 @@ result<std::unique_ptr<byte_sink>> open_sink(const std::string& path, std::size_
   return make_sink(std::move(*to), reserve_bytes);
 }
 
-std::unique_ptr<byte_sink> make_sink(trust::file to, std::size_t reserve_bytes) {
-  return std::make_unique<file_sink>(std::move(to), reserve_bytes);
+result<std::unique_ptr<byte_sink>> make_sink(trust::file to, std::size_t reserve_bytes) {
+  const auto key = trust::sealing_key();
+  if (!key) return fail(key);
+  auto made = std::make_unique<file_sink>(std::move(to), reserve_bytes);
+  if (key->empty()) return made;
+  return sealing_sink(std::move(made), *key);
 }
 
 result<std::unique_ptr<byte_source>> open_source(const std::string& path) {
@@ -139,7 +145,17 @@ result<std::unique_ptr<byte_source>> open_source(const std::string& path) {
     ::close(fd);
     return fail(mcap_error::cannot_read, path + ": not a file");
   }
-  return std::make_unique<file_source>(fd, path, static_cast<std::uint64_t>(st.st_size));
+  auto made = std::make_unique<file_source>(fd, path, static_cast<std::uint64_t>(st.st_size));
+  const auto head = made->read(0, std::min<std::size_t>(made->size_bytes(), 8));
+  if (!head || !trust::is_sealed(
+                   {reinterpret_cast<const char*>(head->bytes().data()), head->bytes().size()}))
+    return made;
+  const auto key = trust::sealing_key();
+  if (!key) return fail(key);
+  if (key->empty()) return fail(trust::needs_key(path).code, trust::needs_key(path).message);
+  auto inside = unsealing_source(std::move(made), *key);
+  if (!inside) return fail(inside.error().code, path + ": " + inside.error().message);
+  return inside;
 }
 
 std::unique_ptr<byte_source> memory_source(std::string bytes) {

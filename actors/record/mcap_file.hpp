@@ -6,6 +6,7 @@
 
 #include "actors/record/mcap_format.hpp"
 #include "graph/trust/files.hpp"
+#include "graph/trust/secret.hpp"
 
 /// The bytes below an MCAP file: on disk, or in memory for tests.
 namespace hocket::record {
@@ -25,11 +26,16 @@ class byte_sink {
 /// Opens `path` for the user alone (a recording holds what was said), replacing what was there.
 ///
 /// Keeps `reserve_bytes` of the disk beyond the end allocated where the file system can do that, so
-/// that a file on a full disk still gets its end. Errors: mcap.cannot_write.
+/// that a file on a full disk still gets its end. Where there is a key (graph/trust/sealed) what is
+/// appended is sealed. Errors: mcap.cannot_write, seal.bad_key.
 result<std::unique_ptr<byte_sink>> open_sink(const std::string& path,
                                              std::size_t reserve_bytes = 2u << 20);
 /// The same on an open file.
-std::unique_ptr<byte_sink> make_sink(trust::file to, std::size_t reserve_bytes = 2u << 20);
+result<std::unique_ptr<byte_sink>> make_sink(trust::file to, std::size_t reserve_bytes = 2u << 20);
+/// Seals what goes to another sink: each append is frames of its own, whole or not at all.
+/// Errors: seal.failed.
+result<std::unique_ptr<byte_sink>> sealing_sink(std::unique_ptr<byte_sink> to,
+                                                const trust::shared_secret& key);
 
 class byte_source {
  public:
@@ -39,8 +45,13 @@ class byte_source {
   virtual result<buffer> read(std::uint64_t offset_bytes, std::size_t n) const = 0;
 };
 
-/// Errors: mcap.cannot_read.
+/// A sealed file is read as what it holds, up to its last whole frame.
+/// Errors: mcap.cannot_read, seal.needs_key, seal.wrong_key, seal.bad_key.
 result<std::unique_ptr<byte_source>> open_source(const std::string& path);
 std::unique_ptr<byte_source> memory_source(std::string bytes);
+/// What a sealed source holds. A read of a frame that was changed: mcap.damaged.
+/// Errors: seal.wrong_key, mcap.cannot_read, mcap.too_large.
+result<std::unique_ptr<byte_source>> unsealing_source(std::unique_ptr<byte_source> from,
+                                                      const trust::shared_secret& key);
 
 }  // namespace hocket::record

@@ -72,7 +72,11 @@ class walk {
     if (chars(magic->bytes()) != mcap_magic)
       return fail(mcap_error::not_mcap, "does not begin like an MCAP file");
     at_ = out_.whole_bytes = mcap_magic.size();
-    while (out_.problem.empty() && !done_) HOCKET_TRY(step());
+    while (out_.problem.empty() && !done_) {
+      const auto stepped = step();
+      if (!stepped && stepped.error().code != code_of(mcap_error::damaged)) return fail(stepped);
+      if (!stepped) stop(fmt::format("damaged at byte {}: {}", at_, stepped.error().message));
+    }
     return std::move(out_);
   }
 

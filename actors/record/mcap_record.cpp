@@ -83,7 +83,9 @@ result<void> mcap_record::open(const context& where) {
     // What a graph has its actors say or type stands in its text.
     if (with_pii_) how.graph_yaml = where.graph->expanded_yaml();
   }
-  auto made = recording_writer::create(std::move(how), make_sink(std::move(*to)));
+  auto sink = make_sink(std::move(*to));
+  if (!sink) return fail(sink);
+  auto made = recording_writer::create(std::move(how), std::move(*sink));
   if (!made) return fail(made);
   file_ = std::move(*made);
   return {};

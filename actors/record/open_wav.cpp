@@ -1,7 +1,18 @@
 #include "actors/record/wav_writer.hpp"
 #include "graph/contract/capability.hpp"
+#include "graph/trust/sealed/sealed.hpp"
 
 namespace hocket::record {
+
+result<bool> may_write_sound(const context& where) {
+  const auto key = trust::sealing_key();
+  if (!key) return fail(key);
+  const bool kept = capability_of(where)->keeps(trust::data_class::voice);
+  if (!kept) where.log("writes no sound: --no-pii");
+  if (kept && !key->empty())
+    where.log("writes no sound: recordings and logs are sealed, and a WAV cannot be");
+  return kept && key->empty();
+}
 
 result<std::unique_ptr<wav_writer>> open_wav(const context& where, const std::string& file,
                                              std::int32_t rate_hz, std::int32_t channels) {

@@ -1,7 +1,5 @@
 #include "actors/record/wav_record.hpp"
 
-#include "graph/contract/capability.hpp"
-
 namespace hocket::record {
 namespace {
 constexpr std::int32_t rate_hz = 16000;
@@ -21,10 +19,9 @@ component_info wav_record::info() {
 
 result<void> wav_record::open(const context& where) {
   context_ = where;
-  if (!capability_of(where)->keeps(trust::data_class::voice)) {
-    context_.log("writes no sound: --no-pii");
-    return {};
-  }
+  const auto may = may_write_sound(where);
+  if (!may) return fail(may);
+  if (!*may) return {};
   auto made = open_wav(where, config_.file, rate_hz, 2);
   if (!made) return fail(made);
   file_ = std::move(*made);

@@ -80,6 +80,10 @@ class wav_writer {
   std::vector<std::int16_t> window_;  ///< [frames, channels]
 };
 
+/// Whether a component may write sound to a file of its own: not with --no-pii, nor where the run seals
+/// what it keeps (a WAV is nothing that can be sealed); it says why. Errors: seal.bad_key.
+result<bool> may_write_sound(const context& where);
+
 /// The WAV file of a component, beneath the run's output folder; after a restart it goes on with what
 /// is there. Errors: record.cannot_write.
 result<std::unique_ptr<wav_writer>> open_wav(const context& where, const std::string& file,

@@ -121,13 +121,13 @@ TEST_CASE("keys: made, written with safe permissions, never replaced, read back"
   CHECK((info.st_mode & 0777) == 0644);
   stat(keys_folder.c_str(), &info);
   CHECK((info.st_mode & 0777) == 0700);
-  CHECK(*read_secret_key(keys_folder / "edge.key") == keys->secret_key);
+  CHECK((*read_secret_key(keys_folder / "edge.key") == keys->secret_key));
   CHECK(*read_public_key(keys_folder / "edge.pub") == keys->public_key);
 
   const auto again = write_keys(keys_folder, "edge", *make_keys());
   REQUIRE_FALSE(again);
   CHECK(again.error().code == "wire.bad_key");
-  CHECK(*read_secret_key(keys_folder / "edge.key") == keys->secret_key);
+  CHECK((*read_secret_key(keys_folder / "edge.key") == keys->secret_key));
 
   fs::permissions(keys_folder / "edge.key", fs::perms::group_read, fs::perm_options::add);
   const auto open = read_secret_key(keys_folder / "edge.key");

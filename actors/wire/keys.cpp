@@ -121,24 +121,28 @@ result<key_pair> make_keys() {
       return fail(wire_error::bad_key, "this libzmq was built without CURVE");
     // A key that begins with # would read as a comment.
   } while (pub[0] == '#' || secret[0] == '#');
-  return key_pair{pub, secret};
+  key_pair made{pub, secret};
+  ::explicit_bzero(secret, sizeof secret);
+  return made;
 }
 
-result<std::string> public_key_of(const std::string& secret_key) {
+result<std::string> public_key_of(const trust::shared_secret& secret_key) {
   char pub[41];
-  if (!is_key(secret_key) || zmq_curve_public(pub, secret_key.c_str()) != 0)
-    return fail(wire_error::bad_key, "the secret key is no key of 40 characters (Z85)");
+  std::string text(secret_key.exposed());
+  const bool done = is_key(text) && zmq_curve_public(pub, text.c_str()) == 0;
+  trust::wipe(text);
+  if (!done) return fail(wire_error::bad_key, "the secret key is no key of 40 characters (Z85)");
   return std::string(pub);
 }
 
 result<void> write_keys(const fs::path& folder, const std::string& name, const key_pair& keys) {
   const auto to = trust::folder::open(folder.string());
   if (!to) return bad(to.error());
-  HOCKET_TRY(
-      write_new(*to, name + ".key",
-                fmt::format("# Secret key of host {}: keep it there, show it to nobody.\n{}\n",
-                            name, keys.secret_key),
-                trust::readers::owner));
+  auto text = fmt::format("# Secret key of host {}: keep it there, show it to nobody.\n{}\n", name,
+                          keys.secret_key.exposed());
+  const auto kept = write_new(*to, name + ".key", text, trust::readers::owner);
+  trust::wipe(text);
+  if (!kept) return fail(kept);
   auto ok = write_new(*to, name + ".pub",
                       fmt::format("# Public key of host {}.\n{}\n", name, keys.public_key),
                       trust::readers::everyone);
@@ -148,9 +152,13 @@ result<void> write_keys(const fs::path& folder, const std::string& name, const k
 
 result<std::string> read_public_key(const fs::path& file) { return read_key(file, nullptr); }
 
-result<std::string> read_secret_key(const fs::path& file) {
+result<trust::shared_secret> read_secret_key(const fs::path& file) {
   HOCKET_TRY(is_our_folder(file.has_parent_path() ? file.parent_path() : fs::path(".")));
-  return read_key(file, is_our_secret);
+  auto text = read_key(file, is_our_secret);
+  if (!text) return fail(text);
+  const trust::shared_secret held(*text);
+  trust::wipe(*text);
+  return held;
 }
 
 }  // namespace hocket::wire

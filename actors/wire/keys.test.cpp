@@ -71,7 +71,7 @@ TEST_CASE("what is no key file is refused at once, and not quoted") {
     std::ofstream(in.path / name) << text;
     REQUIRE(::chmod((in.path / name).c_str(), 0600) == 0);
   };
-  const auto good = *read_secret_key(in.path / "a.key");
+  const std::string good(read_secret_key(in.path / "a.key")->exposed());
   write("two.key", good + "\n" + good + "\n");
   write("long.key", std::string(1 << 20, '#') + "\n" + good);
   write("words.key", "hunter2hunter2");

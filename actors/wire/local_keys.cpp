@@ -40,14 +40,15 @@ result<key_pair> local_keys(const std::string& host, const std::string& folder) 
   auto text = at->read(name);
   if (!text && access((at->path() + "/" + name).c_str(), F_OK) != 0) {
     const auto made = make_keys();
-    auto kept = made ? at->write(name, made->secret_key + "\n") : result<void>();
-    text = !made   ? result<std::string>(fail(made))
-           : !kept ? result<std::string>(fail(kept))
-                   : made->secret_key + "\n";
+    auto line = made ? std::string(made->secret_key.exposed()) + "\n" : std::string();
+    auto kept = made ? at->write(name, line) : result<void>();
+    text = !made ? result<std::string>(fail(made)) : !kept ? result<std::string>(fail(kept)) : line;
+    trust::wipe(line);
   }
   flock(at->fd(), LOCK_UN);
   if (!text) return bad(text.error());
-  const auto secret = text->substr(0, text->find('\n'));
+  const trust::shared_secret secret(std::string_view(*text).substr(0, text->find('\n')));
+  trust::wipe(*text);
   const auto open = public_key_of(secret);
   if (!open) return fail(wire_error::bad_key, at->path() + "/" + name + ": is no key; remove it");
   return key_pair{*open, secret};

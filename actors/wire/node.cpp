@@ -19,6 +19,7 @@
 #include "actors/wire/zap.hpp"
 #include "graph/core/assert.hpp"
 #include "graph/core/clock.hpp"
+#include "graph/trust/audit.hpp"
 
 namespace hocket::wire {
 namespace {
@@ -217,6 +218,8 @@ void node::impl::greet(const zmq_parts& m) {
   peer* from = m.user.empty() ? nullptr : find(m.user);
   if (!f) {
     core_.refused.fetch_add(1);
+    trust::note_refusal(
+        {m.user.empty() ? "a stranger" : "host " + m.user, "speak", "", f.error().message});
     if (from != nullptr) from->garbage();
     return;
   }
@@ -224,6 +227,8 @@ void node::impl::greet(const zmq_parts& m) {
     if (from == nullptr) from = find(h->host);
     if (from != nullptr) return from->control_message(m.route, m.user, *f);
     core_.refused.fetch_add(1);
+    trust::note_refusal({m.user.empty() ? "a stranger" : "host " + m.user, "join", "as " + h->host,
+                         "no such host"});
     core_.look_again = true;
     core_.control_router->send(
         m.route, encode(control_frame{

@@ -14,6 +14,7 @@
 #include "graph/schema/codec.hpp"
 #include "graph/schema/wire_messages.hpp"
 #include "graph/schema/host_message.hpp"
+#include "graph/trust/secret.hpp"
 
 /// Packets between processes: sockets, keys, credit, heartbeats, clocks. Knows no plan and no
 /// actor.
@@ -64,8 +65,8 @@ struct node_options {
   /// Control lane; port 0 = any. The data lane listens at the next port (ipc: path + ".data").
   /// "": we only connect.
   std::string listen;
-  std::string secret_key;  ///< Z85, 40 characters; "": plaintext, loopback and ipc only
-  bool insecure = false;   ///< plaintext beyond loopback too
+  trust::shared_secret secret_key;  ///< Z85, 40 characters; "": plaintext, loopback and ipc only
+  bool insecure = false;            ///< plaintext beyond loopback too
   std::string graph_hash, schema_hash;
   /// What the graph says, key by key: a peer with another one is told the first that differs.
   std::vector<graph_key> keys = {};

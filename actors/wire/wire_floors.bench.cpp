@@ -323,10 +323,13 @@ opened open_floor(wire_kind k) {
   } else {
     const auto ours = *make_keys(), theirs = *make_keys();
     const bool curve = k == wire_kind::floor_zmq_curve;
-    auto c = std::make_unique<zmq_channel>(curve ? std::vector{ours.secret_key, ours.public_key}
-                                                 : std::vector<std::string>());
+    auto c = std::make_unique<zmq_channel>(
+        curve ? std::vector{std::string(ours.secret_key.exposed()), ours.public_key}
+              : std::vector<std::string>());
     o.where = c->bind();
-    if (curve) o.where += " " + theirs.secret_key + " " + theirs.public_key + " " + ours.public_key;
+    if (curve)
+      o.where += " " + std::string(theirs.secret_key.exposed()) + " " + theirs.public_key + " " +
+                 ours.public_key;
     o.near = std::move(c);
   }
   if (o.far >= 0) o.where = std::to_string(o.far);

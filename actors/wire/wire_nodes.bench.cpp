@@ -137,7 +137,7 @@ class node_pair final : public wire_pair {
       if (!near) return fail(near);
       o.secret_key = near->secret_key;
       o.peers[0].public_key = far->public_key;
-      keys = " " + far->secret_key + " " + near->public_key;
+      keys = " " + std::string(far->secret_key.exposed()) + " " + near->public_key;
     }
     auto n = node::open(o, end_);
     if (!n) return fail(n);
@@ -249,7 +249,9 @@ result<std::unique_ptr<wire_pair>> start_nodes(wire_kind k) {
 int serve_node(wire_kind k, const std::string& where) {
   auto o = options_of(k, false);
   std::istringstream words(where);
-  words >> o.peers[0].address >> o.secret_key >> o.peers[0].public_key;
+  std::string secret;
+  words >> o.peers[0].address >> secret >> o.peers[0].public_key;
+  o.secret_key = secret;
   end e;
   notes noted;
   e.out = 2;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graph/core/assert.hpp"
+#include "graph/trust/audit.hpp"
 
 namespace hocket::wire {
 namespace {
@@ -65,7 +66,11 @@ void zap_handler::loop() {
       zmq_z85_encode(key, reinterpret_cast<const std::uint8_t*>(q[6].data()), 32);
       if (const auto found = allowed_.find(key); found != allowed_.end()) name = found->second;
     }
-    if (name.empty()) refused_.fetch_add(1, std::memory_order_relaxed);
+    if (name.empty()) {
+      refused_.fetch_add(1, std::memory_order_relaxed);
+      trust::note_refusal({"a stranger at " + (q.size() > 3 ? q[3] : std::string("?")), "join", "",
+                           "its key is not among the hosts of the graph"});
+    }
     send(socket_, {"1.0", q.size() > 1 ? q[1] : "", name.empty() ? "400" : "200",
                    name.empty() ? "this key is not among the hosts of the graph" : "OK", name, ""});
   }

@@ -103,7 +103,8 @@ zmq_socket::zmq_socket(zmq_context& context, kind k, std::size_t frame_bytes_max
     set(socket_, ZMQ_ROUTING_ID, routing_id);
   }
   if (how.secret_key.empty()) return;
-  set(socket_, ZMQ_CURVE_SECRETKEY, how.secret_key);
+  const auto key = how.secret_key.exposed();  // ZeroMQ keeps a copy of its own, decoded
+  HOCKET_ASSERT(zmq_setsockopt(socket_, ZMQ_CURVE_SECRETKEY, key.data(), key.size()) == 0);
   set(socket_, ZMQ_CURVE_PUBLICKEY, how.public_key);
   if (how.server_key.empty()) {
     set(socket_, ZMQ_CURVE_SERVER, 1);

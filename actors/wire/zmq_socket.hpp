@@ -12,6 +12,7 @@
 #include "actors/wire/door.hpp"
 #include "graph/core/buffer.hpp"
 #include "graph/core/result.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::wire {
 
@@ -37,8 +38,9 @@ struct zmq_parts {
 
 /// How a socket proves its identity.
 struct zmq_security {
-  std::string secret_key, public_key;  ///< ours; "": plaintext
-  std::string server_key;              ///< theirs, on the connecting side; "": we are the server
+  trust::shared_secret secret_key;  ///< ours; "": plaintext
+  std::string public_key;
+  std::string server_key;  ///< theirs, on the connecting side; "": we are the server
 };
 
 /// A ROUTER or DEALER socket, never blocking. Threads: one at a time (see shared_socket).

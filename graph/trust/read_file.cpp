@@ -12,24 +12,21 @@
 namespace hocket::trust {
 namespace {
 
+/// A descriptor by its number alone: `/dev/fd/../zero` is another file.
 bool is_handed_over(const std::string& path) {
-  return path == "/dev/stdin" || path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/");
+  if (path == "/dev/stdin") return true;
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"})
+    if (path.starts_with(folder))
+      return path.size() > folder.size() &&
+             path.find_first_not_of("0123456789", folder.size()) == path.npos;
+  return false;
 }
 
 tl::unexpected<error> cannot_read(const std::string& path, const char* why) {
   return fail("files.cannot_read", path + ": " + why);
 }
 
-}  // namespace
-
-result<std::string> read_given_file(const std::string& path, std::uint64_t max_bytes) {
-  const bool handed_over = is_handed_over(path);
-  const file in(
-      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | (handed_over ? 0 : O_NONBLOCK)), path);
-  struct stat info {};
-  if (in.fd() < 0 || ::fstat(in.fd(), &info) != 0) return cannot_read(path, std::strerror(errno));
-  if (!S_ISREG(info.st_mode) && !(handed_over && (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode))))
-    return cannot_read(path, S_ISDIR(info.st_mode) ? "a folder" : "no plain file");
+result<std::string> all_of(const file& in, const std::string& path, std::uint64_t max_bytes) {
   std::string out;
   char block[65536];
   for (;;) {
@@ -42,6 +39,30 @@ result<std::string> read_given_file(const std::string& path, std::uint64_t max_b
                   path + ": holds more than " + std::to_string(max_bytes) + " bytes");
     out.append(block, static_cast<std::size_t>(n));
   }
+}
+
+}  // namespace
+
+result<std::string> read_given_file(const std::string& path, std::uint64_t max_bytes) {
+  const bool handed_over = is_handed_over(path);
+  const file in(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | (handed_over ? 0 : O_NONBLOCK)), path);
+  struct stat info {};
+  if (in.fd() < 0 || ::fstat(in.fd(), &info) != 0) return cannot_read(path, std::strerror(errno));
+  if (!S_ISREG(info.st_mode) && !(handed_over && (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode))))
+    return cannot_read(path, S_ISDIR(info.st_mode) ? "a folder" : "no plain file");
+  return all_of(in, path, max_bytes);
+}
+
+result<std::string> read_private_file(const std::string& path, std::uint64_t max_bytes) {
+  const file in(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), path);
+  struct stat info {};
+  if (in.fd() < 0 || ::fstat(in.fd(), &info) != 0) return cannot_read(path, std::strerror(errno));
+  if (!S_ISREG(info.st_mode)) return cannot_read(path, "no plain file");
+  if (info.st_uid != ::geteuid() && info.st_uid != 0)
+    return cannot_read(path, "belongs to another user, who knows what it holds");
+  if ((info.st_mode & 077) != 0) return cannot_read(path, "others can read it; chmod 600 it");
+  return all_of(in, path, max_bytes);
 }
 
 }  // namespace hocket::trust

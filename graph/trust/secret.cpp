@@ -1,6 +1,7 @@
 #include "graph/trust/secret.hpp"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,6 +65,7 @@ struct noted {
   std::vector<secret> forms;  ///< itself first, then how others write it
 };
 
+thread_local secrets_of_graph* watching = nullptr;
 std::atomic<bool> some{false};
 std::shared_mutex mutex;
 std::vector<noted>& all() {
@@ -87,9 +89,9 @@ void replace(std::string& text, std::string_view what, std::string_view by, bool
 
 /// Longest first: one value may hold another.
 template <class F>
-void each_form(F&& f) {
+void each_form(const std::vector<noted>& list, F&& f) {
   std::vector<std::pair<std::string_view, std::string_view>> forms;
-  for (const auto& n : all())
+  for (const auto& n : list)
     for (const auto& form : n.forms) forms.emplace_back(form.exposed(), n.name);
   std::stable_sort(forms.begin(), forms.end(),
                    [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
@@ -99,13 +101,12 @@ void each_form(F&& f) {
 std::string reference(std::string_view name) { return "${env:" + std::string(name) + "}"; }
 
 /// What stands between the quotes of a scalar, or a plain one.
-std::string scalar_without(std::string text, bool quoted) {
-  std::shared_lock lock(mutex);
-  for (const auto& n : all())
+std::string scalar_without(const std::vector<noted>& list, std::string text, bool quoted) {
+  for (const auto& n : list)
     for (const auto& form : n.forms)
       if (text == form.exposed()) return quoted ? reference(n.name) : '"' + reference(n.name) + '"';
   if (!quoted) return text;
-  each_form([&](auto form, auto name) {
+  each_form(list, [&](auto form, auto name) {
     if (form.size() >= shortest) replace(text, form, reference(name), form.size() < anywhere);
   });
   return text;
@@ -119,6 +120,59 @@ std::size_t end_of_quoted(std::string_view yaml, std::size_t at) {
 }
 
 bool ends_plain(char c) { return c == '\n' || c == ',' || c == ']' || c == '}'; }
+
+noted with_forms(const std::string& name, std::string_view value) {
+  noted made{name, {}};
+  const auto add = [&](std::string_view form) {
+    for (const auto& f : made.forms)
+      if (f.exposed() == form) return;
+    made.forms.emplace_back(form);
+  };
+  add(value);
+  for (const bool graph : {false, true}) {
+    auto form = escaped(value, graph);
+    add(form);
+    wipe(form);
+  }
+  // Whoever cleans or folds a text tears it into lines.
+  if (value.find('\n') != value.npos)
+    for (std::size_t at = 0; at < value.size();) {
+      const auto end = std::min(value.find('\n', at), value.size());
+      if (end - at >= anywhere) add(value.substr(at, end - at));
+      at = end + 1;
+    }
+  return made;
+}
+
+/// The text of a graph without the values of a list.
+std::string graph_without(const std::vector<noted>& list, std::string_view yaml) {
+  std::string out;
+  for (std::size_t at = 0; at < yaml.size();) {
+    const char c = yaml[at];
+    if (c == '"') {
+      const auto end = end_of_quoted(yaml, at);
+      const auto inside = yaml.substr(at + 1, end - at - 2);
+      out += '"' + scalar_without(list, std::string(inside), true) + '"';
+      at = end;
+    } else if ((c == ' ' && at > 0 &&
+                (yaml[at - 1] == ':' || yaml[at - 1] == ',' || yaml[at - 1] == '-')) ||
+               c == '[') {
+      out += c;
+      auto end = ++at;
+      if (end < yaml.size() && (yaml[end] == '"' || yaml[end] == '{' || yaml[end] == '[')) continue;
+      while (end < yaml.size() && !ends_plain(yaml[end])) ++end;
+      const auto plain = yaml.substr(at, end - at);
+      // `- name: value`, `{key: value`: the value comes in its turn.
+      if (const auto colon = plain.find(": "); colon != plain.npos) end = at + colon + 1;
+      out += scalar_without(list, std::string(yaml.substr(at, end - at)), false);
+      at = end;
+    } else {
+      out += c;
+      ++at;
+    }
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -155,6 +209,17 @@ secret& secret::operator=(secret&& o) noexcept {
 
 secret::~secret() { forget(); }
 
+shared_secret::shared_secret(std::string_view bytes)
+    : bytes_(bytes.empty() ? nullptr : std::make_shared<const secret>(bytes)) {}
+
+bool operator==(const shared_secret& a, const shared_secret& b) {
+  const auto x = a.exposed(), y = b.exposed();
+  unsigned char differ = x.size() != y.size();
+  for (std::size_t i = 0; i < x.size() && i < y.size(); ++i)
+    differ |= static_cast<unsigned char>(x[i] ^ y[i]);
+  return differ == 0;
+}
+
 void wipe(std::string& text) {
   text.resize(text.capacity());
   ::explicit_bzero(text.data(), text.size());
@@ -163,29 +228,13 @@ void wipe(std::string& text) {
 
 void note_secret(const std::string& name, std::string_view value) {
   if (value.empty() || is_everyday(name)) return;
+  if (watching != nullptr) watching->note(name, value);
   std::unique_lock lock(mutex);
   for (const auto& n : all())
     if (n.name == name && n.forms.front().exposed() == value) return;
-  noted made{name, {}};
-  const auto add = [&](std::string_view form) {
-    for (const auto& f : made.forms)
-      if (f.exposed() == form) return;
-    made.forms.emplace_back(form);
-  };
-  add(value);
-  for (const bool graph : {false, true}) {
-    auto form = escaped(value, graph);
-    add(form);
-    wipe(form);
-  }
-  // Whoever cleans or folds a text tears it into lines.
-  if (value.find('\n') != value.npos)
-    for (std::size_t at = 0; at < value.size();) {
-      const auto end = std::min(value.find('\n', at), value.size());
-      if (end - at >= anywhere) add(value.substr(at, end - at));
-      at = end + 1;
-    }
-  all().push_back(std::move(made));
+  all().push_back(with_forms(name, value));
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);  // programs that take dumps heed it, too
   some.store(true, std::memory_order_release);
 }
 
@@ -200,7 +249,7 @@ void forget_secrets() {
 std::string without_secrets(std::string text) {
   if (!any_secrets()) return text;
   std::shared_lock lock(mutex);
-  each_form([&](auto form, auto name) {
+  each_form(all(), [&](auto form, auto name) {
     if (form.size() >= shortest) replace(text, form, reference(name), form.size() < anywhere);
   });
   return text;
@@ -208,32 +257,23 @@ std::string without_secrets(std::string text) {
 
 std::string graph_without_secrets(std::string_view yaml) {
   if (!any_secrets()) return std::string(yaml);
-  std::string out;
-  for (std::size_t at = 0; at < yaml.size();) {
-    const char c = yaml[at];
-    if (c == '"') {
-      const auto end = end_of_quoted(yaml, at);
-      const auto inside = yaml.substr(at + 1, end - at - 2);
-      out += '"' + scalar_without(std::string(inside), true) + '"';
-      at = end;
-    } else if ((c == ' ' && at > 0 &&
-                (yaml[at - 1] == ':' || yaml[at - 1] == ',' || yaml[at - 1] == '-')) ||
-               c == '[') {
-      out += c;
-      auto end = ++at;
-      if (end < yaml.size() && (yaml[end] == '"' || yaml[end] == '{' || yaml[end] == '[')) continue;
-      while (end < yaml.size() && !ends_plain(yaml[end])) ++end;
-      const auto plain = yaml.substr(at, end - at);
-      // `- name: value`, `{key: value`: the value comes in its turn.
-      if (const auto colon = plain.find(": "); colon != plain.npos) end = at + colon + 1;
-      out += scalar_without(std::string(yaml.substr(at, end - at)), false);
-      at = end;
-    } else {
-      out += c;
-      ++at;
-    }
-  }
-  return out;
+  std::shared_lock lock(mutex);
+  return graph_without(all(), yaml);
+}
+
+secrets_of_graph::secrets_of_graph() { watching = this; }
+secrets_of_graph::~secrets_of_graph() { watching = nullptr; }
+
+void secrets_of_graph::note(const std::string& name, std::string_view value) {
+  for (const auto& [known, held] : noted_)
+    if (known == name && held.exposed() == value) return;
+  noted_.emplace_back(name, value);
+}
+
+std::string secrets_of_graph::without(std::string_view yaml) const {
+  std::vector<noted> list;
+  for (const auto& [name, value] : noted_) list.push_back(with_forms(name, value.exposed()));
+  return list.empty() ? std::string(yaml) : graph_without(list, yaml);
 }
 
 }  // namespace hocket::trust

@@ -79,3 +79,33 @@ TEST_CASE("a graph's text keeps its meaning: values are references where they st
         "block}}\n"
         "    rates_hz: [\"${env:RATE}\", 8000]\n");
 }
+
+TEST_CASE("several hold a secret, and it is compared without being shown") {
+  shared_secret a("abc"), none;
+  const auto b = a;
+  CHECK(b.exposed().data() == a.exposed().data());
+  a.clear();
+  CHECK(a.empty());
+  CHECK(none.empty());
+  CHECK(none.exposed().empty());
+  CHECK(b.exposed() == "abc");
+  CHECK((b == shared_secret(std::string("abc"))));
+  for (const auto* other : {"abd", "ab", "abcd", ""}) CHECK(!(b == shared_secret(other)));
+}
+
+TEST_CASE("the secrets of one graph go from its text, whatever the process noted before") {
+  forget_secrets();
+  note_secret("OLD", "word");
+  {
+    secrets_of_graph mine;
+    note_secret("PIN", "7");
+    note_secret("OLD_TOO", "hunter2hunter2");
+    CHECK(mine.without("a: \"word\"\npin: \"7\"\nurl: \"x hunter2hunter2\"\n") ==
+          "a: \"word\"\npin: \"${env:PIN}\"\nurl: \"x ${env:OLD_TOO}\"\n");
+  }
+  secrets_of_graph none;
+  CHECK(none.without("pin: \"7\"\n") == "pin: \"7\"\n");
+  note_secret("PIN", "7");  // noted before, and of this graph, too
+  CHECK(none.without("pin: \"7\"\n") == "pin: \"${env:PIN}\"\n");
+  forget_secrets();
+}

@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import resource
 import signal
 import unittest
 
@@ -87,9 +88,15 @@ class secrets(case):
         self.write("g.yaml", graph({"mic": LIVE}))
         self.write("more.yaml", graph({"mic": LIVE.replace("is-live=true", "is-live=true name='${env:HOCKET_NAME}'"),
                                        "ears": "{component: audio.dmel, inputs: {audio: mic.audio}}"}))
-        run = self.start("run", "g.yaml", "--out", "o", "--plain", "--record", "r.mcap", env=self.env)
+        hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        if hard == 0:
+            self.skipTest("no dump can be allowed here")
+        run = self.start("run", "g.yaml", "--out", "o", "--plain", "--record", "r.mcap", env=self.env,
+                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (4096, hard)))
         self.wait_for(lambda: os.path.exists(self.path("o/hocket.sock")))
+        self.assertNotEqual(self.core_limit(run), "0")
         self.wait_for(lambda: self.hocket("apply", "more.yaml", "--out", "o", "--json").returncode == 0)
+        self.assertEqual(self.core_limit(run), "0", "a dump would hold the first secret that came")
         self.said += json.dumps(status(self.path("o/hocket.sock")))
         self.hocket("apply", "--history", "--out", "o")
         self.hocket("apply", "g.yaml", "--out", "o", "--dry-run")
@@ -97,6 +104,19 @@ class secrets(case):
         self.assertEqual(run.wait(timeout=60), 0)
         self.said += run.stdout.read()
         self.nowhere()
+
+    def core_limit(self, process):
+        with open(f"/proc/{process.pid}/limits") as f:
+            return next(line for line in f if line.startswith("Max core")).split()[4]
+
+    def test_the_hash_that_peers_are_told_holds_no_value(self):
+        def told(pin, more=""):
+            self.write("h.yaml", graph({"mic": LIVE.replace("is-live=true", "is-live=true name='${env:PIN}'" + more)}))
+            done = super(secrets, self).hocket("graph", "h.yaml", "--json", env={"PIN": pin}, code=0)
+            return json.loads(done.stdout)["hash"]
+        self.assertEqual(told("first"), told("second"))
+        self.assertEqual(told("first"), told("a_longer_one"))
+        self.assertNotEqual(told("first"), told("first", " freq=500"))
 
     def test_a_replay_takes_the_value_from_here_or_says_what_it_needs(self):
         self.write("g.yaml", graph({"mic": mic(),

@@ -59,7 +59,10 @@ LIBRARIES = (
     (re.compile(r"caf/"), ("actors/", "tests/"), "CAF belongs in actors/ only"),
     (re.compile(r"(torch|ATen|c10)/"), ("engine/", "tests/"), "libtorch belongs in engine/ only"),
     (re.compile(r"zmq"), ("actors/", "tests/"), "ZeroMQ belongs in actors/ only"),
-    (re.compile(r"(boost|openssl|curl)/"), ("actors/http/",), "HTTP and TLS belong in actors/http only"),
+    (re.compile(r"openssl/(evp|kdf|rand)\.h"), ("actors/http/", "graph/trust/sealed/"),
+     "ciphers belong in graph/trust/sealed and actors/http only"),
+    (re.compile(r"(boost|curl)/|openssl/(?!(evp|kdf|rand)\.h)"), ("actors/http/",),
+     "HTTP and TLS belong in actors/http only"),
 )
 HEAVY = {"torch/torch.h", "torch/extension.h", "torch/all.h", "caf/all.hpp", "caf/io/all.hpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -16,7 +16,9 @@ result<std::unique_ptr<event_log>> event_log::open(const std::string& path, bool
                       : trust::folder::above(path, trust::readers::owner);
   auto to = in ? in->first.create(in->second) : trust::create_file(path);
   if (!to) return fail("run.cannot_write", to.error().message);
-  return std::unique_ptr<event_log>(new event_log(std::move(*to), with_words));
+  auto seal = trust::line_seal::begin();
+  if (!seal) return fail(seal);
+  return std::unique_ptr<event_log>(new event_log(std::move(*to), std::move(*seal), with_words));
 }
 
 event_log::~event_log() = default;
@@ -34,7 +36,10 @@ void event_log::take(const fact& f) {
   ++untold_;
 }
 
-bool event_log::append(const std::string& line) {
+bool event_log::append(const std::string& text) {
+  const auto sealed = seal_.sealed(text);
+  if (!sealed) return error_ = EIO, false;
+  const auto& line = *sealed;
   for (std::size_t done = 0; done < line.size();) {
     const auto n = ::write(file_.fd(), line.data() + done, line.size() - done);
     if (n < 0 && errno == EINTR) continue;
@@ -45,6 +50,7 @@ bool event_log::append(const std::string& line) {
     }
     done += static_cast<std::size_t>(n);
   }
+  seal_.took();
   size_bytes_ += static_cast<std::int64_t>(line.size());
   return true;
 }

@@ -5,11 +5,13 @@
 
 #include "graph/core/result.hpp"
 #include "graph/trust/files.hpp"
+#include "graph/trust/sealed/sealed.hpp"
 #include "tools/report/facts.hpp"
 
 namespace hocket::report {
 
-/// Writes each fact as one JSON line to a file, at once: whoever reads it finds whole lines.
+/// Writes each fact as one JSON line to a file, at once: whoever reads it finds whole lines. Where
+/// there is a key (graph/trust/sealed) the file is sealed; read_facts reads both.
 ///
 /// A line that cannot be written (a full disk) is taken back, so that the file never holds a torn
 /// one, and counted; as soon as writing works again an event `log_gap` says how many are missing.
@@ -28,10 +30,12 @@ class event_log final : public fact_sink {
   std::string problem() const;
 
  private:
-  event_log(trust::file to, bool with_words) : file_(std::move(to)), with_words_(with_words) {}
-  bool append(const std::string& line);
+  event_log(trust::file to, trust::line_seal seal, bool with_words)
+      : file_(std::move(to)), seal_(std::move(seal)), with_words_(with_words) {}
+  bool append(const std::string& text);
 
   trust::file file_;
+  trust::line_seal seal_;
   bool with_words_;
   std::int64_t size_bytes_ = 0;  ///< whole lines only
   std::int64_t missing_ = 0;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
+
+#include "graph/trust/sealed/sealed.hpp"
 
 namespace hocket::report {
 namespace {
@@ -100,7 +102,9 @@ speaker speaker_of(std::string_view role) {
 std::vector<fact> read_facts(const std::string& path, int& skipped) {
   std::vector<fact> out;
   skipped = 0;
-  std::ifstream in(path);
+  auto text = trust::read_maybe_sealed(path);
+  if (!text) return out;
+  std::istringstream in(std::move(*text));
   for (std::string line; std::getline(in, line);) {
     if (auto f = fact_from_json(line)) {
       out.push_back(std::move(*f));

@@ -68,7 +68,8 @@ class fact_sink {
   virtual void take(const fact& f) = 0;
 };
 
-/// Reads a log; lines that are no facts are skipped and counted.
+/// Reads a log, sealed or not; lines that are no facts are skipped and counted. Nothing where it cannot
+/// be read.
 std::vector<fact> read_facts(const std::string& path, int& skipped);
 
 }  // namespace hocket::report

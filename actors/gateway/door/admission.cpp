@@ -13,6 +13,7 @@
 #include "actors/http/address.hpp"
 #include "actors/http/certificate.hpp"
 #include "actors/http/digest.hpp"
+#include "actors/http/routes.hpp"
 #include "graph/trust/capability.hpp"
 
 // Keys, the server, and who is let in: on the server's thread. The rest: gateway.cpp.
@@ -231,6 +232,7 @@ std::variant<http::response, http::websocket_accept> gateway::admit(const http::
   auto visitor = keys_->let_in(key_of(r), now);
   if (!visitor && needs_key_) {
     count("refused_keys");
+    http::note_refused(r, "its key is not known");
     return plain(401, "this key is not known");
   }
   if (!visitor) visitor.emplace();

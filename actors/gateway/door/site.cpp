@@ -8,6 +8,7 @@
 #include "actors/gateway/realtime/session.hpp"
 #include "actors/gateway/web/files.hpp"
 #include "actors/http/digest.hpp"
+#include "actors/http/routes.hpp"
 
 namespace hocket::gateway {
 namespace {
@@ -63,6 +64,11 @@ std::int64_t unix_seconds(std::chrono::seconds from_now) {
       .count();
 }
 
+http::response unknown_key(const http::request& r) {
+  http::note_refused(r, "its key is not known");
+  return problem(401, "invalid_api_key", "this key is not known");
+}
+
 bool is_auth_tokens(std::string_view path) {
   return path.starts_with("/v1") && path.ends_with("/auth_tokens") &&
          std::count(path.begin(), path.end(), '/') == 2;
@@ -109,13 +115,13 @@ http::response site::api(const http::request& r) const {
   if (r.path == "/v1/hocket/page") return page_facts();
   if (r.path == "/v1/hocket/graph") {
     if (options_.graph_yaml.empty()) return problem(404, "not_shown", "the graph is not shown");
-    if (!is_let_in(r)) return problem(401, "invalid_api_key", "this key is not known");
+    if (!is_let_in(r)) return unknown_key(r);
     return {200, "text/plain; charset=utf-8", options_.graph_yaml, {{"Cache-Control", "no-store"}}};
   }
   const bool is_secret = r.path == "/v1/realtime/client_secrets";
   if (is_secret || is_auth_tokens(r.path)) {
     if (r.method != "POST") return problem(405, "method_not_allowed", "this takes POST");
-    if (!is_let_in(r)) return problem(401, "invalid_api_key", "this key is not known");
+    if (!is_let_in(r)) return unknown_key(r);
     return is_secret ? client_secret(r) : auth_token(r);
   }
   if (r.path.starts_with("/v1/realtime/calls") || r.path == "/v1/live/sessions")

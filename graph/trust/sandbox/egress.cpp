@@ -214,6 +214,9 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
       return;
     }
     const closing there{reach(*to)};
+    const timeval patience{30, 0};  // who takes nothing for so long has left
+    for (const int end : {fd, there.fd})
+      ::setsockopt(end, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (there.fd < 0) {
       write_all(fd, "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
       return;
@@ -243,8 +246,7 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
     return -1;
   }
 
-  /// Both ways, until one side has ended and the other, too. Who takes nothing is waited for in
-  /// send(), which the end of the sandbox ends.
+  /// Both ways, until one side has ended and the other, too.
   void carry(int a, int b) const {
     pollfd on[3] = {{a, POLLIN, 0}, {b, POLLIN, 0}, {stop.fd, POLLIN, 0}};
     char block[32 << 10];
@@ -287,8 +289,8 @@ egress::~egress() {
   const std::uint64_t one = 1;
   (void)!::write(shared_->stop.fd, &one, sizeof one);
   shared_->thread.join();
-  // Those that wait in send() for a program that is gone are ended by its network's end; a name that
-  // is looked up ends by itself. What they use is theirs as long as they need it.
+  // Those that are connected see the stop; one that sends, or looks a name up, ends by itself within
+  // half a minute. What they use is theirs as long as they need it.
 }
 
 }  // namespace hocket::trust

@@ -75,9 +75,13 @@ std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network, boo
          "own files",
          "Linux 5.12 with user namespaces"});
   if (!kernel.groups)
-    out.push_back({"limits: memory of each process of a sandbox, not of all of them together",
-                   "a control group (version 2) that is ours: `hocket export systemd` gives one, "
-                   "or systemd-run --user -p Delegate=yes"});
+    out.push_back(
+        {::geteuid() == 0
+             ? "limits: memory of each process of a sandbox, not of all of them together, "
+               "and, since this is root, not how many they are"
+             : "limits: memory of each process of a sandbox, not of all of them together",
+         "a control group (version 2) that is ours: `hocket export systemd` gives one, "
+         "or systemd-run --user -p Delegate=yes"});
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/record/recording.hpp"
+#include "graph/trust/sealed/sealed.hpp"
 #include "tools/hocket/run/commands.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
@@ -142,9 +143,26 @@ int recover(const record_options& o) {
   return exit_fine;
 }
 
+int unseal(const record_options& o) {
+  if (o.out.empty())
+    return complain({"cli.bad-arguments", "unseal: the file to write is missing"}, exit_bad_input,
+                    "`hocket record unseal SEALED READABLE`");
+  std::error_code ignored;
+  if (std::filesystem::equivalent(o.file, o.out, ignored))
+    return complain({"record.same_file", o.out + ": would overwrite what is to be read"},
+                    exit_bad_input, "give another file to write");
+  auto text = trust::read_maybe_sealed(o.file, std::uint64_t{8} << 30);
+  if (!text) return complain(text.error(), exit_bad_input);
+  const auto done = trust::write_file(o.out, *text);
+  if (!done) return complain(done.error(), exit_failed);
+  say("{}: {} bytes that anybody who can open it can read\n", o.out, text->size());
+  return exit_fine;
+}
+
 }  // namespace
 
 int run_record(const record_options& o) {
+  if (o.what == "unseal") return unseal(o);
   return o.what == "recover" ? recover(o) : o.what == "delete" ? delete_records(o) : info(o);
 }
 

@@ -19,6 +19,7 @@
 #include "actors/start_run.hpp"
 #include "actors/record/graph_recorder.hpp"
 #include "graph/spec/outputs.hpp"
+#include "graph/trust/sealed/sealed.hpp"
 #include "graph/trust/audit.hpp"
 #include "graph/trust/capability.hpp"
 #include "graph/trust/secret.hpp"
@@ -342,7 +343,7 @@ int run_run(const run_options& given) {
 
   // The results of the run before stay until all actors are open.
   std::optional<trust::trial> start_of_run(std::in_place);
-  if (!where->secret_key.empty() || trust::any_secrets()) keep_secrets_out_of_dumps();
+  if (!where->secret_key.empty()) keep_secrets_out_of_dumps();
   // A picture of an earlier run would look like this one's, should this one be killed.
   start_of_run->when_kept([&] {
     std::error_code ignored;
@@ -414,7 +415,10 @@ int run_run(const run_options& given) {
   if (o.no_pii)
     for (auto& d : kept.kept.delegations) d.task.clear(), d.answer.clear();
   if (o.no_pii) kept.kept.words.clear();
-  if (!o.no_picture)
+  // A picture shows what was said, and is nothing that can be sealed.
+  const auto key = trust::sealing_key();
+  const bool sealed = !key || !key->empty();
+  if (!o.no_picture && !sealed)
     for (const auto& problem : draw(kept.kept, o.out)) say(stderr, "warning: {}\n", problem);
   if (const auto gap = (*log)->problem(); !gap.empty()) say(stderr, "warning: {}\n", gap);
   print_end(o, end, written_since(o.out, files_start), wall_s);

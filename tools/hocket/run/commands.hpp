@@ -18,22 +18,23 @@ struct run_options {
   bool from_file = false;  ///< also where a killed run left a newer revision
   bool virtual_time = false;
   int sessions = 1;
-  int threads = 0;                 ///< 0: number of cores
-  double duration_s = 0;           ///< orderly stop after that much stream time; 0: until the end
-  bool json = false;               ///< one object per micro-turn, then a summary object
-  bool plain = false;              ///< lines even on a terminal
-  bool no_picture = false;         ///< draw nothing at the end
-  bool no_pii = false;             ///< leave words out of the event log and the picture
-  std::string metrics;             ///< address for Prometheus and health; "": none
-  bool metrics_public = false;     ///< may be reached from other machines
-  std::string trace;               ///< file for trace events; "": none
-  int trace_every = 1;             ///< only packets of every n-th micro-turn
-  std::string host;                ///< which of the graph's `hosts:` this process is
-  std::string secret_key;          ///< file; "": beside the host's public key
-  std::string listen;              ///< instead of the graph file's; port 0 = any
-  std::vector<std::string> peers;  ///< NAME=ADDRESS instead of the graph file's
-  std::string address_file;        ///< where to write the address that we listen at
-  std::string record;              ///< MCAP file to write; "": none
+  int threads = 0;              ///< 0: number of cores
+  double duration_s = 0;        ///< orderly stop after that much stream time; 0: until the end
+  bool json = false;            ///< one object per micro-turn, then a summary object
+  bool plain = false;           ///< lines even on a terminal
+  bool no_picture = false;      ///< draw nothing at the end
+  bool no_pii = false;          ///< leave words out of the event log and the picture
+  std::string metrics;          ///< address for Prometheus and health; "": none
+  std::string health;           ///< address for health alone, with a listener of its own; "": none
+  bool metrics_public = false;  ///< may be reached from other machines
+  std::string trace;            ///< file for trace events; "": none
+  int trace_every = 1;          ///< only packets of every n-th micro-turn
+  std::string host;             ///< which of the graph's `hosts:` this process is
+  std::string secret_key;       ///< file; "": beside the host's public key
+  std::string listen;           ///< instead of the graph file's; port 0 = any
+  std::vector<std::string> peers;         ///< NAME=ADDRESS instead of the graph file's
+  std::string address_file;               ///< where to write the address that we listen at
+  std::string record;                     ///< MCAP file to write; "": none
   std::vector<std::string> record_edges;  ///< globs; empty: the whole graph
   /// Host names that --metrics answers to besides its own address and loopback's.
   std::vector<std::string> metrics_names;
@@ -53,7 +54,7 @@ struct serve_options {
 int run_serve(const serve_options&);
 
 struct record_options {
-  std::string what;  ///< info, recover, delete
+  std::string what;  ///< info, recover, unseal, delete
   std::string file;
   std::string out;  ///< recover
   bool json = false;

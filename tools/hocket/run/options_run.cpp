@@ -55,6 +55,10 @@ void add_run(CLI::App& app, action& chosen) {
   sub.add_option("--metrics", o.metrics,
                  "Serve /metrics (Prometheus), /status, /healthz and /readyz over HTTP there")
       ->type_name("tcp://127.0.0.1:PORT");
+  sub.add_option("--health", o.health,
+                 "Serve /healthz and /readyz there, by a listener of its own that answers while "
+                 "others are flooded")
+      ->type_name("tcp://127.0.0.1:PORT");
   sub.add_flag("--metrics-public", o.metrics_public,
                "Let other machines ask too: plain HTTP without a password");
   sub.add_option("--metrics-name", o.metrics_names,
@@ -82,12 +86,12 @@ void add_record(CLI::App& app, action& chosen) {
                       [] { return run_record(o); });
   sub.add_option(
          "what", o.what,
-         "info: what is in it; recover: a whole file of what is left; delete: it, or what is "
-         "old in a folder")
+         "info: what is in it; recover: a whole file of what is left; unseal: a readable file of "
+         "a sealed recording or log; delete: it, or what is old in a folder")
       ->required()
-      ->check(CLI::IsMember({"info", "recover", "delete"}));
+      ->check(CLI::IsMember({"info", "recover", "unseal", "delete"}));
   sub.add_option("file", o.file, "Recording (MCAP); delete: or a folder")->required();
-  sub.add_option("out", o.out, "recover: file to write");
+  sub.add_option("out", o.out, "recover, unseal: file to write");
   sub.add_option("--older-than-days", o.older_than_days,
                  "delete: only what nobody wrote to for so long; of a folder the recordings, event "
                  "logs, sounds and pictures of runs")

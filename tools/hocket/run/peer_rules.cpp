@@ -9,6 +9,7 @@
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/yaml.hpp"
 #include "graph/trust/audit.hpp"
+#include "graph/trust/budget.hpp"
 #include "tools/hocket/say.hpp"
 
 namespace hocket::cli {
@@ -69,6 +70,14 @@ result<plan> load_for_rewire(host::graph_text& text, const registry& types,
         "rewire.not_allowed",
         fmt::format("host {} may not change the graph: mark it `rewires: true` under `hosts:`",
                     text.from));
+  }
+  // Before anything is read: each asks for a plan to be made, and all hosts for their word.
+  static trust::budget asked({{trust::spends::rewires, {.per_minute = 30}}});
+  if (!asked.take(text.from, trust::spends::rewires)) {
+    trust::note_refusal({"host " + text.from, "change the graph", text.file, "30 in a minute"});
+    return fail(
+        "rewire.too_often",
+        fmt::format("host {} asked for 30 changes within a minute; wait a little", text.from));
   }
   // Its parameters and settings went into the hash that both sides compare.
   auto graph =

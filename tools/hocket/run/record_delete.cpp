@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "graph/trust/files.hpp"
+#include "graph/trust/sealed/sealed.hpp"
 #include "tools/hocket/run/commands.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
@@ -48,6 +49,7 @@ kind kind_of(const trust::file& f, const fs::path& path) {
   if (begin.starts_with(mcap_magic)) return kind::recording;
   const auto name = path.filename().string();
   if (std::find(results.begin(), results.end(), name) != results.end()) return kind::result;
+  if (trust::is_sealed(begin)) return kind::recording;
   if (path.extension() == ".wav" && begin.starts_with("RIFF")) return kind::result;
   return kind::neither;
 }

@@ -25,20 +25,27 @@ result<std::unique_ptr<watchers>> watchers::make(const run_options& o, const pla
     if (!trace) return fail(trace);
     out->trace_ = std::move(*trace);
   }
-  if (!o.metrics.empty()) {
+  if (!o.metrics.empty() || !o.health.empty()) {
     observe::http_options how;
     how.address = o.metrics;
+    how.health = o.health;
     how.beyond_loopback = o.metrics_public;
     how.names = o.metrics_names;
     how.who = {graph.name, graph.hash, o.host, version(), revision()};
     auto server = observe::http_server::start(how, out->window_);
     if (!server) return fail(server);
     out->server_ = std::move(*server);
-    // With port 0 only this says where it listens.
-    out->url_file_ = (std::filesystem::path(o.out) / "metrics.url").string();
-    if (const auto done = trust::write_file(out->url_file_, out->server_->url() + "\n"); !done)
-      say(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
-    say(stderr, "metrics: {}/metrics\n", out->server_->url());
+    // With port 0 only these say where it listens.
+    const auto tell = [&](const char* name, const std::string& url) {
+      if (url.empty()) return;
+      out->url_files_.push_back((std::filesystem::path(o.out) / name).string());
+      if (const auto done = trust::write_file(out->url_files_.back(), url + "\n"); !done)
+        say(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
+    };
+    tell("metrics.url", out->server_->url());
+    tell("health.url", out->server_->health_url());
+    if (!o.metrics.empty()) say(stderr, "metrics: {}/metrics\n", out->server_->url());
+    if (!o.health.empty()) say(stderr, "health: {}/healthz\n", out->server_->health_url());
   }
   return out;
 }
@@ -68,7 +75,7 @@ void watchers::closed() {
   if (!is_stopping_) stopping();
   window_.close();
   std::error_code ignored;
-  if (!url_file_.empty()) std::filesystem::remove(url_file_, ignored);
+  for (const auto& file : url_files_) std::filesystem::remove(file, ignored);
 }
 
 void watchers::finish(bool quiet) {

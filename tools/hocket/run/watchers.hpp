@@ -45,7 +45,7 @@ class watchers {
   std::unique_ptr<observe::trace_file> trace_;
   std::string trace_path_;
   std::unique_ptr<observe::http_server> server_;
-  std::string url_file_;
+  std::vector<std::string> url_files_;
   bool is_stopping_ = false;
 };
 

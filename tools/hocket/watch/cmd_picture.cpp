@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "graph/trust/sealed/sealed.hpp"
 #include "tools/hocket/watch/commands.hpp"
 #include "tools/report/picture.hpp"
 #include "tools/hocket/types.hpp"
@@ -14,6 +15,8 @@ int run_picture(const picture_options& o) {
   if (!std::filesystem::is_regular_file(o.events))
     return complain({"picture.no_log", fmt::format("{}: no such event log", o.events)},
                     exit_bad_input, "give the events.jsonl of a run's --out folder");
+  if (const auto text = trust::read_maybe_sealed(o.events); !text)
+    return complain(text.error(), exit_bad_input);
   int skipped = 0;
   const auto found = conversations_of(read_facts(o.events, skipped));
   const auto chosen = o.session == 0 ? found.begin() : found.find(o.session);

@@ -20,6 +20,7 @@
 #include "graph/trust/files.hpp"
 #include "graph/trust/policy.hpp"
 #include "graph/trust/sandbox/kernel.hpp"
+#include "graph/trust/sealed/sealed.hpp"
 #include "tools/hocket/doctor.hpp"
 
 namespace hocket::cli {
@@ -50,9 +51,35 @@ void examine_sandbox(std::vector<finding>& out) {
                                "system calls",
                                kernel.landlock),
                    ""});
-  out.push_back({"decoders and plugins", grade::warning, "run in this process, with its rights",
-                 "run as a user of its own that owns nothing else; `hocket export systemd` writes "
-                 "a unit that confines it"});
+  out.push_back(
+      {"decoders and plugins", grade::warning,
+       "plugins, also tools that say they reach no network, and decoders of your own files "
+       "run in this process, with its rights",
+       "run as a user of its own that owns nothing else; `hocket export systemd` writes "
+       "a unit that confines it"});
+}
+
+finding examine_seal() {
+  const auto key = trust::sealing_key();
+  if (!key)
+    return {"recordings and logs", grade::bad, key.error().message,
+            "openssl rand -hex 32 > FILE, "
+            "chmod 600 FILE"};
+  if (!key->empty())
+    return {"recordings and logs", grade::good,
+            "sealed with a key; no WAV and no picture is written", ""};
+  return {
+      "recordings and logs", grade::warning, "lie in clear: who has the disk has what was said",
+      "HOCKET_SEAL_KEY_FILE=FILE, of `openssl rand -hex 32 > FILE; chmod 600 FILE`, seals them"};
+}
+
+finding examine_locked_memory() {
+  rlimit limit{};
+  constexpr rlim_t enough = 1 << 20;
+  const bool fine = ::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur >= enough;
+  return {"locked memory", fine ? grade::good : grade::warning,
+          fine ? "keys stay out of swap" : "keys may be written to swap",
+          fine ? "" : "ulimit -l 1024 at least, or encrypted swap"};
 }
 
 finding examine_user() {
@@ -142,6 +169,7 @@ void examine_hosts(const plan& graph, std::vector<finding>& out) {
 class reach_visitor final : public config_visitor {
  public:
   std::vector<std::string> impure, words;
+  named_parts sources;  ///< of tools
   void field(const field_info& i, bool& v) override {
     if (v && i.name.starts_with("pii.")) words.push_back(i.name);
   }
@@ -149,6 +177,9 @@ class reach_visitor final : public config_visitor {
   void field(const field_info&, double&) override {}
   void field(const field_info&, std::vector<std::string>&) override {}
   void field(const field_info&, std::vector<double>&) override {}
+  void field(const field_info& i, named_parts& v) override {
+    if (i.parts == part_kind::tool_source) sources.insert(sources.end(), v.begin(), v.end());
+  }
   void field(const field_info& i, std::string& v) override {
     if (!i.is_pipeline) return;
     for (const auto& e : trust::elements_of(v))
@@ -156,11 +187,42 @@ class reach_visitor final : public config_visitor {
   }
 };
 
+/// A program of others that the graph starts, and what it is given.
+void examine_sources(const std::string& actor, const named_parts& sources,
+                     std::vector<finding>& out) {
+  for (const auto& s : sources) {
+    const auto* const command = s.what.settings.find("command");
+    if (s.what.use != "mcp" || command == nullptr) continue;
+    const auto what = fmt::format("{}: {}", actor, s.name);
+    const auto* const confine = s.what.settings.find("confine");
+    const bool* const yes = confine != nullptr ? confine->get_if<bool>() : nullptr;
+    if (yes != nullptr && !*yes) {
+      out.push_back(
+          {what, grade::bad, "a program of others that may all that you may",
+           "leave `confine: false` out; `reads`, `writes`, `runs` and `network` name what it "
+           "needs"});
+      continue;
+    }
+    const auto* const network = s.what.settings.find("network");
+    const auto* const list = network != nullptr ? network->get_if<value::list>() : nullptr;
+    bool all = false;
+    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+      const auto* const entry = (*list)[i].get_if<std::string>();
+      all = all || (entry != nullptr && *entry == "*");
+    }
+    out.push_back({what, all ? grade::warning : grade::good,
+                   all ? "runs in a sandbox, with the whole network" : "runs in a sandbox",
+                   all ? "name the addresses that it needs: `network: [\"HOST:443\"]`" : ""});
+  }
+}
+
 }  // namespace
 
 std::vector<finding> examine_security(const plan* graph, const std::string& out_dir) {
   std::vector<finding> out = {examine_user(),        examine_openat2(),   examine_core_dumps(),
                               examine_descriptors(), examine_temporary(), examine_outputs(out_dir)};
+  out.push_back(examine_locked_memory());
+  out.push_back(examine_seal());
   examine_sandbox(out);
   if (graph == nullptr) return out;
   examine_hosts(*graph, out);
@@ -191,6 +253,7 @@ std::vector<finding> examine_security(const plan* graph, const std::string& out_
           {a.name, grade::warning,
            fmt::format("its pipeline reaches beyond computing: {}", fmt::join(seen.impure, ", ")),
            "see that you know what each of them opens"});
+    examine_sources(a.name, seen.sources, out);
     if (!seen.words.empty())
       out.push_back({a.name, grade::warning,
                      fmt::format("writes what was said: {}", fmt::join(seen.words, ", ")),

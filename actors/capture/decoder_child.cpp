@@ -1,0 +1,258 @@
+#include "actors/capture/decoder_child.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "graph/core/clock.hpp"
+#include "graph/text/clean.hpp"
+#include "graph/trust/sandbox/sandbox.hpp"
+
+namespace hocket::capture {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* program = "/usr/bin/gst-launch-1.0";
+constexpr std::size_t kept_words = 2000;
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+/// Where this process's GStreamer keeps what it knows of its plugins; a child would look through all
+/// of them again.
+std::string registry_file() {
+  if (const auto named = variable("GST_REGISTRY"); !named.empty()) return named;
+  auto cache = variable("XDG_CACHE_HOME");
+  if (cache.empty()) cache = variable("HOME") + "/.cache";
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(cache + "/gstreamer-1.0", ignored))
+    if (entry.path().filename().string().starts_with("registry.")) return entry.path().string();
+  return "";
+}
+
+/// As gst-launch reads a text between quotes: nothing in it ends them.
+std::string quoted(const std::string& path) {
+  std::string out = "\"";
+  for (const char c : path) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+/// One decoder and what came of it.
+class child {
+ public:
+  static result<std::unique_ptr<child>> start(const std::string& file,
+                                              const std::vector<std::string>& shape) {
+    std::error_code failed;
+    const auto path = fs::canonical(file, failed);
+    if (failed) return fail("capture.cannot_open", failed.message());
+    trust::sandbox_rules rules;
+    rules.reads = {path.string()};
+    rules.environment = {{"GST_REGISTRY_FORK", "no"}, {"PATH", "/usr/bin:/bin"}};
+    if (const auto known = registry_file(); fs::exists(known, failed)) {
+      rules.reads.push_back(known);
+      rules.environment["GST_REGISTRY"] = known;
+      rules.environment["GST_REGISTRY_UPDATE"] = "no";
+    }
+    trust::sandbox_command command{
+        program, {"-q", "filesrc", "location=" + quoted(path.string()), "!", "decodebin", "!"}};
+    command.arguments.insert(command.arguments.end(), shape.begin(), shape.end());
+    for (const char* word : {"!", "fdsink", "fd=1", "sync=false"})
+      command.arguments.push_back(word);
+    auto made = trust::spawn(command, rules);
+    if (!made)
+      return fail("capture.cannot_open",
+                  "its decoder, which is to run confined: " + made.error().message);
+    return std::unique_ptr<child>(new child(std::move(*made)));
+  }
+
+  /// Waits for bytes; 0: none came in time, or it has ended.
+  std::size_t read(char* to, std::size_t n, std::int64_t wait_ms) {
+    if (ended_) return 0;
+    pollfd on[2] = {{process_.out(), POLLIN, 0}, {heard_all_ ? -1 : process_.err(), POLLIN, 0}};
+    const auto ready =
+        ::poll(on, 2, static_cast<int>(std::clamp<std::int64_t>(wait_ms, 0, 60'000)));
+    if (ready <= 0) return 0;
+    if (on[1].revents != 0) hear();
+    if (on[0].revents == 0) return 0;
+    const auto got = ::read(process_.out(), to, n);
+    if (got > 0) return static_cast<std::size_t>(got);
+    if (got < 0 && errno == EINTR) return 0;
+    end();
+    return 0;
+  }
+  bool ended() const { return ended_; }
+  /// Empty where it did its work.
+  const std::string& fault() const { return fault_; }
+
+ private:
+  explicit child(trust::sandboxed p) : process_(std::move(p)) {
+    process_.close_in();
+    ::fcntl(process_.err(), F_SETFL, ::fcntl(process_.err(), F_GETFL) | O_NONBLOCK);
+  }
+  void hear() {
+    char block[2048];
+    const auto n = ::read(process_.err(), block, sizeof block);
+    if (n == 0) heard_all_ = true;
+    if (n > 0 && words_.size() < kept_words) words_.append(block, static_cast<std::size_t>(n));
+  }
+  void end() {
+    ended_ = true;
+    hear();
+    const auto code = process_.wait(5000);
+    if (!code) process_.kill();
+    if (code && *code == 0 && words_.find("ERROR") == words_.npos) return;
+    auto said = words_.substr(0, words_.find('\n'));
+    fault_ = said.empty() ? fmt::format("its decoder ended with {}", code.value_or(-1))
+                          : "its decoder: " + cut_text(clean_text(said), 300);
+  }
+
+  trust::sandboxed process_;
+  std::string words_, fault_;
+  bool ended_ = false, heard_all_ = false;
+};
+
+class confined final : public gst_source {
+ public:
+  explicit confined(options o) : o_(std::move(o)) {}
+
+  result<void> open() {
+    if (o_.audio) {
+      auto made = child::start(
+          o_.pipeline,
+          {"audioconvert", "!", "audioresample", "!",
+           fmt::format("audio/x-raw,format=F32LE,layout=interleaved,channels=1,rate={}",
+                       o_.rate_hz)});
+      if (!made) return fail(made);
+      audio_ = std::move(*made);
+    }
+    if (o_.video) {
+      auto made = child::start(
+          o_.pipeline,
+          {"videorate", "!", "videoscale", "!", "videoconvert", "!",
+           fmt::format("video/x-raw,format=RGB,width={},height={},pixel-aspect-ratio=1/1,"
+                       "framerate={}/1000",
+                       o_.width, o_.height, static_cast<int>(o_.frames_per_s * 1000))});
+      if (!made) return fail(made);
+      video_ = std::move(*made);
+      frame_.resize(stride() * static_cast<std::size_t>(o_.height));
+    }
+    // What is missing or broken is told at once: the first data, or why there are none.
+    for (auto* c : {audio_.get(), video_.get()}) {
+      if (c == nullptr) continue;
+      for (int waited = 0; waited < 2 * o_.open_ms && ahead(c).empty() && !c->ended();
+           waited += 50) {
+        char block[4096];
+        ahead(c).assign(block, c->read(block, sizeof block, 50));
+      }
+    }
+    const bool nothing = (!audio_ || ahead_audio_.empty()) && (!video_ || ahead_video_.empty());
+    for (auto* c : {audio_.get(), video_.get()})
+      if (c != nullptr && nothing && !c->fault().empty())
+        return fail("capture.cannot_open", c->fault());
+    return {};
+  }
+
+  bool live() const override { return false; }
+  std::int64_t base_ns() const override { return 0; }
+  std::optional<std::int64_t> begins_ns() const override { return 0; }
+  bool audio_ended() const override {
+    return !audio_ || (audio_->ended() && ahead_audio_.size() < sizeof(float));
+  }
+  bool video_ended() const override {
+    return !video_ || (video_->ended() && ahead_video_.empty() && have_ < frame_.size());
+  }
+
+  result<std::optional<pulled_audio>> pull_audio(std::int64_t wait_ms) override {
+    if (!audio_) return std::optional<pulled_audio>();
+    if (ahead_audio_.size() < sizeof(float)) {
+      char block[16 << 10];
+      ahead_audio_.append(block, audio_->read(block, sizeof block, wait_ms));
+    }
+    const auto n = ahead_audio_.size() / sizeof(float);
+    if (n == 0) return std::optional<pulled_audio>();
+    pulled_audio out;
+    out.pts_ns = samples_ * 1'000'000'000 / o_.rate_hz;
+    out.samples.resize(n);
+    std::memcpy(out.samples.data(), ahead_audio_.data(), n * sizeof(float));
+    // Any bits may come: what is no number is silence.
+    for (auto& v : out.samples)
+      if (!(v >= -4 && v <= 4)) v = 0;
+    ahead_audio_.erase(0, n * sizeof(float));
+    samples_ += static_cast<std::int64_t>(n);
+    return std::optional(std::move(out));
+  }
+
+  result<std::optional<pulled_video>> pull_video(std::int64_t wait_ms,
+                                                 const make_room& room) override {
+    if (!video_) return std::optional<pulled_video>();
+    const auto taken = std::min(ahead_video_.size(), frame_.size() - have_);
+    std::memcpy(frame_.data() + have_, ahead_video_.data(), taken);
+    ahead_video_.erase(0, taken);
+    have_ += taken;
+    const auto until = monotonic_ns() + wait_ms * 1'000'000;
+    do {
+      if (have_ == frame_.size() || video_->ended()) break;
+      const auto left = std::max<std::int64_t>(0, (until - monotonic_ns()) / 1'000'000);
+      have_ += video_->read(frame_.data() + have_, frame_.size() - have_, left);
+    } while (monotonic_ns() < until);
+    if (have_ < frame_.size()) return std::optional<pulled_video>();
+    const auto row = static_cast<std::size_t>(o_.width) * 3;
+    pulled_video out{
+        static_cast<std::int64_t>(static_cast<double>(frames_) * 1e9 / o_.frames_per_s), o_.width,
+        o_.height, room(row * static_cast<std::size_t>(o_.height))};
+    auto* const to = reinterpret_cast<char*>(out.pixels.bytes().data());
+    for (std::int32_t y = 0; y < o_.height; ++y)
+      std::memcpy(to + row * static_cast<std::size_t>(y),
+                  frame_.data() + stride() * static_cast<std::size_t>(y), row);
+    have_ = 0;
+    ++frames_;
+    return std::optional(std::move(out));
+  }
+
+  result<void> check() override {
+    for (auto* c : {audio_.get(), video_.get()})
+      if (c != nullptr && c->ended() && !c->fault().empty() && !std::exchange(told_, true))
+        return fail("capture.device_lost", c->fault());
+    return {};
+  }
+
+ private:
+  std::size_t stride() const { return (static_cast<std::size_t>(o_.width) * 3 + 3) / 4 * 4; }
+  std::string& ahead(const child* c) { return c == audio_.get() ? ahead_audio_ : ahead_video_; }
+
+  const options o_;
+  std::unique_ptr<child> audio_, video_;
+  std::string ahead_audio_, ahead_video_, frame_;
+  std::size_t have_ = 0;  ///< of frame_
+  std::int64_t samples_ = 0, frames_ = 0;
+  bool told_ = false;
+};
+
+}  // namespace
+
+result<std::unique_ptr<gst_source>> open_confined(const gst_source::options& o) {
+  if (::access(program, X_OK) != 0)
+    return fail("capture.cannot_open",
+                fmt::format("{} is not there, which decodes files that are not the operator's own "
+                            "(apt install gstreamer1.0-tools)",
+                            program));
+  auto made = std::make_unique<confined>(o);
+  HOCKET_TRY(made->open());
+  return made;
+}
+
+}  // namespace hocket::capture
