@@ -78,24 +78,6 @@ class odd_files(case):
                     self.assertLess(len(done.stdout), 20_000)
 
 
-    def test_a_descriptor_that_was_handed_over_is_a_number_and_nothing_else(self):
-        self.write("good.yaml", graph({"mic": MIC}))
-        for name in ("/dev/fd/../zero", "/dev/fd/../../dev/zero", "/proc/self/fd/../../../dev/zero", "/dev/fd/",
-                     "/dev/fd/./0/../../zero", "/dev/stdin/../zero", "//dev/zero", "/dev/./zero"):
-            for command in (["validate", name], ["export", "systemd", name, "--out", "e"],
-                            ["run", "good.yaml", "--allow", name, "--out", "w"]):
-                with self.subTest(name=name, command=command[0]):
-                    done = self.hocket(*command)
-                    self.assertGreater(done.returncode, 0)
-                    self.assertTrue(done.stdout.strip())
-        seals = {"HOCKET_SEAL_KEY_FILE": "/dev/zero"}
-        for key in ("/dev/zero", self.folder, "/nowhere", "/proc/self/environ", "good.yaml"):
-            seals["HOCKET_SEAL_KEY_FILE"] = key
-            done = self.hocket("run", "good.yaml", "--virtual", "--plain", "--out", "k", env=seals)
-            self.assertGreater(done.returncode, 0, key)
-            self.assertIn("HOCKET_SEAL_KEY_FILE", done.stdout, key)
-
-
 class names(case):
     """Words of a graph that become names of files, lines of units, titles of screens."""
 
