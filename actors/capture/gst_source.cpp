@@ -35,7 +35,7 @@ std::string describe(const gst_source::options& o) {
       "channels=1,rate={} ! appsink name=hocket_audio sync=false async=false",
       o.rate_hz);
   const std::string video = fmt::format(
-      "videoconvert ! videoscale ! videorate ! video/x-raw,format=RGB,width={},"
+      "videoconvert ! videoscale ! videorate skip-to-first=true ! video/x-raw,format=RGB,width={},"
       "height={},pixel-aspect-ratio=1/1,framerate={}/1000 ! appsink name=hocket_video "
       "sync=false async=false",
       o.width, o.height, static_cast<int>(o.frames_per_s * 1000));

@@ -256,7 +256,8 @@ bool node::impl::drain() {
       const auto e = core_.control_router->next_event();
       if (!e) break;
       any = true;
-      if (*e == zmq_socket::event::bad_handshake) core_.refused.fetch_add(1);
+      if (*e == zmq_socket::event::bad_handshake || *e == zmq_socket::event::cut_handshake)
+        core_.refused.fetch_add(1);
     }
     for (std::size_t i = 0; i < turn_messages && core_.data_router; ++i) {
       if (!core_.data_router->bare().next_event()) break;

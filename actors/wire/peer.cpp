@@ -156,6 +156,8 @@ void peer::work(clock_ns now) {
   } else if (at == phase::up && verdict == liveness::verdict::alive &&
              state == peer_state::suspect) {
     change(peer_state::up, "heard again");
+  } else if (at == phase::idle && who_.active()) {
+    judge_answerer(now);
   } else if (at == phase::idle && connects() && now >= retry_at_ns_) {
     dial(now);
   }
@@ -172,6 +174,8 @@ void peer::work(clock_ns now) {
   if (phase_ == phase::up) {
     due_ns_ = beat_at_ns_;
     if (ack_at_ns_ != 0) due_ns_ = std::min(due_ns_, ack_at_ns_);
+  } else if (phase_ == phase::idle && who_.active()) {
+    due_ns_ = now + who_answers::look_ns;
   } else if (phase_ == phase::idle && connects()) {
     due_ns_ = retry_at_ns_;
   } else if (phase_ == phase::greeting && !tcp_connected_) {

@@ -17,6 +17,7 @@
 #include "actors/wire/node_core.hpp"
 #include "actors/wire/out_link.hpp"
 #include "actors/wire/peer_clock.hpp"
+#include "actors/wire/who_answers.hpp"
 
 namespace hocket::wire {
 
@@ -79,9 +80,16 @@ class peer {
   void lose(peer_state then, const std::string& why);
   void change(peer_state s, const std::string& why, bool restarted = false);
   void send_control_frame(control_body body);
+  void refuse_to(const std::string& route, std::uint64_t connection, const refusal& r);
+
+  // peer_answers.cpp: hosts that ask, and attempts that were cut short.
+  std::string stranger() const;
+  void cut_short();
+  void judge_answerer(clock_ns now);
+  /// Codes of the answers to a host that asks which graph the run has.
+  static constexpr auto ask_again = "wire.ask_again", asked = "wire.asked";
   void answer_asking(const std::string& route, std::uint64_t connection);
   void note_graph(const std::string& hash);
-  void refuse_to(const std::string& route, std::uint64_t connection, const refusal& r);
 
   // peer_shm.cpp: arenas are offered, mapped, proven. The node's thread.
   void offer_arena();
@@ -146,6 +154,7 @@ class peer {
   std::unique_ptr<shm_writer> offered_;   ///< waits for its proof
   std::optional<shm_offer> their_offer_;  ///< waits until we are up
   std::unique_ptr<shm_reader> reader_;
+  who_answers who_;  ///< where an attempt was cut short: is it worth trying on?
   backoff retry_, slow_retry_;
   bool tcp_connected_ = false, handshaken_ = false, offer_due_ = false;
   clock_ns due_ns_ = 0, retry_at_ns_ = 0, deadline_ns_ = 0, beat_at_ns_ = 0, ack_at_ns_ = 0;

@@ -25,9 +25,6 @@ constexpr std::size_t control_bytes_max = 1u << 20;
 /// link that was cut and is whole again, a new attempt is through long before.
 constexpr std::int64_t tcp_limit_ns = 500 * ms;
 
-/// Codes of the answers to a host that asks which graph the run has.
-constexpr auto ask_again = "wire.ask_again", asked = "wire.asked";
-
 std::uint64_t random_number() {
   std::uint64_t n = 0;
   HOCKET_ASSERT(getrandom(&n, sizeof n, 0) == sizeof n);
@@ -42,6 +39,10 @@ std::string routing_id(char lane, std::uint64_t connection) {
 }  // namespace
 
 void peer::dial(clock_ns now) {
+  if (who_.active()) {  // one thing at a time
+    retry_at_ns_ = now + who_answers::look_ns;
+    return;
+  }
   // ZeroMQ ends the process where it gets no descriptor for a socket's own needs.
   if (!descriptors_left(socket_descriptors)) {
     retry_at_ns_ = now + retry_.next_ns();
@@ -97,7 +98,7 @@ void peer::greeted(const std::string& route, const std::string& user, std::uint6
   const auto us = core_.who();
   if (us.asks) {  // we learn what there is to learn, and are not there yet
     if (!h.asks) note_graph(h.next_graph_hash.empty() ? h.graph_hash : h.next_graph_hash);
-    return;
+    return refuse_to(route, connection, {ask_again, "this host only asks yet"});
   }
   auto no = refuse(us, options_.name, h);
   const bool its_key = core_.security.secret_key.empty() || user == options_.name;
@@ -131,29 +132,6 @@ void peer::greeted(const std::string& route, const std::string& user, std::uint6
   control_route_ = route;
   adopt(connection, h);
   send_control_frame(hello_of(core_.who(), known, core_.data_announcement));
-}
-
-/// A host that was killed asks, before it begins, what its vote came to. What it was before is gone:
-/// said first, so that nothing is decided with the vote of a process that is no more.
-void peer::answer_asking(const std::string& route, std::uint64_t connection) {
-  std::unique_lock lock(books_);
-  const bool open = phase_ != phase::idle;
-  lock.unlock();
-  if (open) {
-    lose(peer_state::lost, "it began anew");
-    return refuse_to(route, connection, {ask_again, "you were still there a moment ago"});
-  }
-  refuse_to(route, connection, {asked, "you asked", core_.who().newest_graph()});
-}
-
-void peer::note_graph(const std::string& hash) {
-  std::lock_guard lock(books_);
-  if (!hash.empty()) graph_ = hash;
-}
-
-std::string peer::graph() const {
-  std::lock_guard lock(books_);
-  return graph_;
 }
 
 void peer::adopt(std::uint64_t connection, const hello& h) {
@@ -222,7 +200,7 @@ void peer::control_message(const std::string& route, const std::string& user,
   if (const auto* r = std::get_if<refusal>(&f.body)) {
     note_graph(r->graph_hash);
     // Who asks is refused by design, and asks again soon.
-    if (core_.options.asks && (r->code == ask_again || !r->graph_hash.empty()))
+    if (r->code == ask_again || (core_.options.asks && !r->graph_hash.empty()))
       return lose(peer_state::lost, r->text.substr(0, 512));
     lose(peer_state::refused,
          fmt::format("{} [{}]", r->text.substr(0, 512), r->code.substr(0, 64)));
@@ -280,13 +258,11 @@ void peer::watch_sockets() {
                   fmt::format("{} does not accept our key: its graph names another one for `{}`; "
                               "compare the .pub files on both",
                               options_.address, core_.who().host));
-    if (*e == event::bad_handshake || *e == event::disconnected) {
+    if (*e == event::bad_handshake && tcp_connected_ && !handshaken_)
+      return lose(peer_state::refused, stranger());
+    if (*e == event::bad_handshake || *e == event::cut_handshake || *e == event::disconnected) {
       const bool at_once = monotonic_ns() - (deadline_ns_ - handshake_limit_ns) < silence_ns;
-      if (tcp_connected_ && !handshaken_ && at_once)
-        return lose(peer_state::refused,
-                    fmt::format("{} answers, but not as `{}`: another key than in our graph, "
-                                "plaintext against keys, or no hocket at all",
-                                options_.address, options_.name));
+      if (tcp_connected_ && !handshaken_ && at_once) return cut_short();
       return lose(peer_state::lost,
                   handshaken_      ? std::string("the control connection broke")
                   : tcp_connected_ ? fmt::format("{} takes connections and does not answer: is its "
@@ -298,7 +274,7 @@ void peer::watch_sockets() {
   while (data_) {
     const auto e = data_->bare().next_event();
     if (!e) break;
-    if (*e == event::refused_key || *e == event::bad_handshake || *e == event::disconnected)
+    if (*e != event::connected && *e != event::handshaken)
       return lose(peer_state::lost, "the data connection broke");
   }
 }

@@ -237,12 +237,17 @@ std::optional<zmq_socket::event> zmq_socket::next_event() {
   if (guard_ && what == ZMQ_EVENT_ACCEPTED) guard_->accepted(fd);
   if (guard_ && (what == ZMQ_EVENT_DISCONNECTED || what == ZMQ_EVENT_CLOSED)) guard_->closed(fd);
   switch (what) {
-    case ZMQ_EVENT_ACCEPTED:
-    case ZMQ_EVENT_CONNECTED: return event::connected;
+    case ZMQ_EVENT_CONNECTED: {
+      socklen_t size = sizeof connected_to_;
+      if (getpeername(fd, reinterpret_cast<sockaddr*>(&connected_to_), &size) != 0)
+        connected_to_.ss_family = AF_UNSPEC;
+      return event::connected;
+    }
+    case ZMQ_EVENT_ACCEPTED: return event::connected;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return event::handshaken;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return event::refused_key;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: return event::bad_handshake;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: return event::bad_handshake;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: return event::cut_handshake;
     default: return event::disconnected;
   }
 }

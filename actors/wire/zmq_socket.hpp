@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -80,16 +82,20 @@ class zmq_socket {
     handshaken,
     disconnected,
     refused_key,
-    bad_handshake
+    bad_handshake,
+    cut_handshake,  ///< the other side closed, and said nothing of why
   };
   /// Begins to watch; its fd becomes readable on events. A listening socket's `guard` learns who comes,
   /// goes and speaks.
   void watch(std::unique_ptr<door> guard = nullptr);
   int watch_fd() const;
   std::optional<event> next_event();
+  /// Where the newest connection leads that this side made; family 0: not known.
+  const sockaddr_storage& connected_to() const { return connected_to_; }
 
  private:
   zmq_context& context_;
+  sockaddr_storage connected_to_{};
   void* socket_ = nullptr;
   void* monitor_ = nullptr;
   std::unique_ptr<door> guard_;

@@ -11,7 +11,7 @@ namespace {
 /// Longer than what a row has room for.
 constexpr std::size_t longest_text = 240;
 constexpr std::size_t most_tools = 8;
-constexpr std::size_t most_requests = 600, most_events = 2000;
+constexpr std::size_t most_requests = 600, most_events = 2000, most_words = 4000;
 
 /// At most `longest_text` bytes, whole characters, with an ellipsis where something is gone.
 std::string shortened(const std::string& text) {
@@ -51,12 +51,21 @@ excerpt excerpt_of(const conversation& what, double shown_ms, std::size_t words_
   const auto first = static_cast<std::int64_t>(std::floor(from / what.micro_turn_ms));
   to.turns.insert(what.turns.lower_bound(first), what.turns.end());
 
+  const auto second_of = [](const word_record& w) {
+    return std::pair(static_cast<std::int64_t>(std::floor(w.t_ms / 1000)),
+                     w.role == "user" || w.role == "heard");
+  };
   std::map<std::pair<std::int64_t, bool>, std::size_t> in_second;
+  for (const auto& w : what.words)
+    if (w.t_ms >= from) ++in_second[second_of(w)];
+  // Many wordy seconds: fewer words of each.
+  std::size_t all = 0;
+  for (const auto& [second, n] : in_second) all += std::min(n, words_per_s);
+  if (all > most_words) words_per_s = std::max<std::size_t>(1, most_words / in_second.size());
+  for (auto& [second, n] : in_second) n = 0;
   for (const auto& w : what.words) {
     if (w.t_ms < from) continue;
-    const bool person = w.role == "user" || w.role == "heard";
-    const auto second = static_cast<std::int64_t>(std::floor(w.t_ms / 1000));
-    if (++in_second[{second, person}] > words_per_s)
+    if (++in_second[second_of(w)] > words_per_s)
       ++out.words_left_out;
     else
       to.words.push_back({w.t_ms, w.role, shortened(w.text)});

@@ -2,6 +2,7 @@
 #include "actors/host/actor/send.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,6 +12,24 @@
 
 namespace hocket::host {
 namespace {
+
+/// Tells once what became of a packet, also where its turn never comes: tasks of an actor that begins
+/// anew, or ends, are thrown away.
+class answer {
+ public:
+  answer(std::string who, sent_told told) : who_(std::move(who)), told_(std::move(told)) {}
+  ~answer() {
+    if (told_)
+      told_(fail("send.not_running", who_ + " began anew, or ended, before its turn came"));
+  }
+  answer(const answer&) = delete;
+  answer& operator=(const answer&) = delete;
+  void give(result<sent_packet> how) { std::exchange(told_, nullptr)(std::move(how)); }
+
+ private:
+  std::string who_;
+  sent_told told_;
+};
 
 struct place {
   actor_index actor = 0;
@@ -77,11 +96,13 @@ void emission::post(actor_cell& to, std::size_t port, session_id session, payloa
     who = to.instance_;
   }
   if (!who) return told(fail("send.not_running", to.name() + " does not run at present"));
-  auto say = [port, session, what = std::move(what), told](emitter& out) {
-    static_cast<emission&>(out).say_for(session, port, what, told);
+  const auto one = std::make_shared<answer>(to.name(), told);
+  auto say = [port, session, what = std::move(what), one](emitter& out) {
+    static_cast<emission&>(out).say_for(session, port, what,
+                                        [&](auto how) { one->give(std::move(how)); });
   };
   if (!to.post_task(who, std::move(say)))
-    told(fail("send.busy", to.name() + " takes nothing more at present"));
+    one->give(fail("send.busy", to.name() + " takes nothing more at present"));
 }
 
 void send(graph_run& run, const std::string& output, session_id to, payload what, sent_told told) {
