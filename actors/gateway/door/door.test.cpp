@@ -78,6 +78,26 @@ TEST_CASE("sound comes onto the clock: late, early and all at once") {
   CHECK(early.waiting() <= 60);
 }
 
+TEST_CASE("after a stall, sound is on time again as soon as it was silent for as long") {
+  sound_pump p(1000);
+  std::int64_t now = 1000;
+  const auto goes_on = [&](int pieces, float loud) {
+    std::int64_t at = 0;
+    for (int i = 0; i < pieces; ++i, now += 40) {
+      p.put(std::vector<float>(40, loud), now);
+      while (const auto piece = p.take(now))
+        at = piece->first_sample + static_cast<std::int64_t>(piece->samples.size());
+    }
+    return at - (now - 40);
+  };
+  goes_on(10, 1.0f);
+  now += 400;  // the network stood still, and then all of it comes
+  p.put(std::vector<float>(400, 1.0f), now);
+  CHECK(goes_on(10, 1.0f) >= 240);  // nothing that was said is left out
+  goes_on(20, 0);
+  CHECK(goes_on(10, 1.0f) <= 200);
+}
+
 TEST_CASE("an app talks with the graph over a WebSocket") {
   harness h(type_of<door>(), options());
   REQUIRE(h.open());

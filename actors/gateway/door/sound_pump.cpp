@@ -30,15 +30,15 @@ std::size_t sound_pump::put(std::span<const float> samples, std::int64_t now) {
   const auto most = static_cast<std::size_t>(samples_of(limits_.ahead_ms));
   const auto over = waiting_.size() > most ? waiting_.size() - most : 0;
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(over));
-  catch_up(now);
+  catch_up(now + margin_ + static_cast<std::int64_t>(samples.size()) + samples_of(2 * block_ms));
   return over;
 }
 
-void sound_pump::catch_up(std::int64_t now) {
+/// Sound that is silent is left out as long as the last of what waits would be heard after `latest`.
+void sound_pump::catch_up(std::int64_t latest) {
   const auto block = static_cast<std::ptrdiff_t>(samples_of(block_ms));
   const auto waits = [&] { return static_cast<std::int64_t>(waiting_.size()); };
-  while (waits() < samples_of(recorded_ms) && waits() >= block &&
-         *next_ + waits() - now > samples_of(limits_.lead_ms) + margin_ &&
+  while (waits() < samples_of(recorded_ms) && waits() >= block && *next_ + waits() > latest &&
          std::all_of(waiting_.begin(), waiting_.begin() + block,
                      [](float s) { return std::abs(s) < silence; }))
     waiting_.erase(waiting_.begin(), waiting_.begin() + block);

@@ -39,7 +39,7 @@ class sound_pump {
 
  private:
   std::int64_t samples_of(int ms) const { return static_cast<std::int64_t>(rate_hz_) * ms / 1000; }
-  void catch_up(std::int64_t now);
+  void catch_up(std::int64_t latest);
 
   const int rate_hz_;
   const limits limits_;
