@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <utility>
@@ -74,7 +75,9 @@ std::string meaning_of(std::string word) {
   return word;
 }
 
-std::optional<int> number_of(const std::string& word) {
+constexpr std::int64_t largest_number = 1'000'000'000'000;  ///< that words are taken for
+
+std::optional<std::int64_t> number_of(const std::string& word) {
   static constexpr std::array<const char*, 21> small = {
       "zero",     "one",     "two",     "three",     "four",     "five",     "six",
       "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
@@ -82,9 +85,9 @@ std::optional<int> number_of(const std::string& word) {
   static constexpr std::array<const char*, 8> tens = {"twenty", "thirty",  "forty",  "fifty",
                                                       "sixty",  "seventy", "eighty", "ninety"};
   for (std::size_t i = 0; i < small.size(); ++i)
-    if (word == small[i]) return static_cast<int>(i);
+    if (word == small[i]) return static_cast<std::int64_t>(i);
   for (std::size_t i = 0; i < tens.size(); ++i)
-    if (word == tens[i]) return static_cast<int>(i + 2) * 10;
+    if (word == tens[i]) return static_cast<std::int64_t>(i + 2) * 10;
   if (word == "hundred") return 100;
   if (word.empty() || word.size() > 9 ||
       !std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
@@ -93,8 +96,8 @@ std::optional<int> number_of(const std::string& word) {
 }
 
 /// The numbers of a task: "twenty five times three" -> 25, 3.
-std::vector<int> numbers_of(const strings& task) {
-  std::vector<int> out;
+std::vector<std::int64_t> numbers_of(const strings& task) {
+  std::vector<std::int64_t> out;
   bool open_tens = false;
   for (const auto& w : task) {
     const auto n = number_of(w);
@@ -102,7 +105,7 @@ std::vector<int> numbers_of(const strings& task) {
       out.back() += *n;
       open_tens = false;
     } else if (n && *n == 100 && !out.empty() && w == "hundred") {
-      out.back() *= 100;
+      out.back() = std::min(out.back() * 100, largest_number);
       open_tens = false;
     } else if (n) {
       out.push_back(*n);
@@ -149,7 +152,7 @@ std::string type_of(const json& property) {
 struct offer {
   std::string task;
   std::string left;  ///< its words that name neither the function nor a number
-  std::vector<int> numbers;
+  std::vector<std::int64_t> numbers;
   std::size_t next_number = 0;
 };
 
