@@ -48,7 +48,7 @@ void remote_model::config::visit(config_visitor& v) {
            .max = 3600},
           max_ahead_s);
   v.field({.name = "connect_ms",
-           .doc = "a connection stands after that, or not",
+           .doc = "a connection stands after that, or not; then the server has as long to listen",
            .unit = "ms",
            .min = 100,
            .max = 120000},

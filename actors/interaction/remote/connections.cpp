@@ -4,9 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "actors/http/address.hpp"
+#include "actors/http/url.hpp"
 #include "actors/interaction/remote/remote.hpp"
 #include "graph/text/clean.hpp"
 #include "graph/trust/capability.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::remote {
 namespace {
@@ -14,14 +17,28 @@ namespace {
 constexpr std::int64_t first_back_off_ms = 500;
 constexpr std::int64_t steady_ms = 10'000;  ///< a connection that stood so long was a good one
 constexpr int most_pending = 256;           ///< messages that wait for us: more are not read
-constexpr std::size_t longest_complaint = 200;
+constexpr std::size_t most_pending_bytes = 16 << 20;
+constexpr std::size_t longest_complaint = 200, longest_code = 64;
+constexpr int most_logged = 20;  ///< complaints
+
+/// Whether a key that is sent there is read by nobody on the way.
+bool keeps_a_key(const std::string& url) {
+  const auto to = http::read_url(url);
+  if (!to) return false;
+  // A name may begin with "127.", too.
+  const bool is_number = to->host.find_first_not_of("0123456789.:") == to->host.npos;
+  return to->is_tls() || to->host == "localhost" ||
+         (is_number && http::address{to->host, to->port}.is_loopback());
+}
 
 }  // namespace
 
-/// All but `pending` is used in the actor's context only.
+/// All but what waits is used in the actor's context only.
 struct remote_model::line {
   std::shared_ptr<http::websocket> socket;
   std::atomic<int> pending{0};
+  std::atomic<std::size_t> pending_bytes{0};
+  std::atomic<bool> is_paused{false};
   bool is_over = false;
 };
 
@@ -47,6 +64,10 @@ result<void> remote_model::open(const context& where) {
     if (key == nullptr || *key == '\0')
       return fail("remote.bad_config",
                   "the variable " + config_.key_env + " (`key_env`) is not set");
+    if (!keeps_a_key(config_.url))
+      return fail("remote.bad_config",
+                  "a key (`key_env`) goes over wss:// or https:// only, or to this machine: `url`");
+    trust::note_secret(config_.key_env, key);
     key_ = key;
   }
   machine_ = make_machine(*kind, {config_.model, config_.instructions, config_.voice,
@@ -82,10 +103,20 @@ void remote_model::connect() {
     const auto socket = s ? *s : nullptr;
     http::websocket_events events;
     events.message = [l, in_context, socket](std::string_view m, bool) {
-      if (l->pending.fetch_add(1) + 1 == most_pending) socket->pause_reading(true);
+      const auto waits = l->pending.fetch_add(1) + 1;
+      const auto bytes = l->pending_bytes.fetch_add(m.size()) + m.size();
+      // Before the message is handed over: who has handled it finds the pause, and ends it.
+      if (waits >= most_pending || bytes >= most_pending_bytes) {
+        socket->pause_reading(true);
+        l->is_paused = true;
+      }
       in_context([l, socket, text = std::string(m)](remote_model& me, emitter& out) {
         me.received(l, text, out);
-        if (l->pending.fetch_sub(1) == most_pending / 2) socket->pause_reading(false);
+        const auto wait = l->pending.fetch_sub(1) - 1;
+        const auto left = l->pending_bytes.fetch_sub(text.size()) - text.size();
+        if (wait <= most_pending / 2 && left <= most_pending_bytes / 2 &&
+            l->is_paused.exchange(false))
+          socket->pause_reading(false);
       });
     };
     events.closed = [l, in_context](int code, const std::string& reason) {
@@ -112,6 +143,7 @@ void remote_model::connected(const std::shared_ptr<line>& l,
     return try_later(why);
   }
   l->socket = *socket;
+  connected_at_ms_ = now_ms();
   context_.count("connections", 1);
   output o;
   machine_->begin(now_ms(), o);
@@ -147,6 +179,13 @@ void remote_model::try_later(const std::string& why) {
 }
 
 void remote_model::watch_line(std::int64_t now) {
+  // A server that takes the connection and never listens is no better than none.
+  if (!refused_ && line_ && line_->socket && !line_->is_over && !machine_->is_ready() &&
+      now - connected_at_ms_ > config_.connect_ms) {
+    line_->is_over = true;
+    line_->socket->abort();
+    try_later(fmt::format("the server did not listen within {} ms", config_.connect_ms));
+  }
   if (refused_ || is_over_ || retry_at_ms_ < 0 || now < retry_at_ms_) return;
   context_.count("reconnects", 1);
   connect();
@@ -163,10 +202,12 @@ void remote_model::on_line(const event& e) {
     context_.count(o->counter, 1);
   } else if (const auto* t = std::get_if<trouble>(&e)) {
     context_.count("complaints", 1);
-    const auto words =
-        clean_text(t->code + ": " + t->message.substr(0, longest_complaint)).substr(0, 300);
-    context_.log("the server complains: " + words);
-    if (t->is_final) refused_ = error{"remote.refused", words};
+    // The code alone: the words may quote what was spoken, or a part of the key.
+    const auto code = cut_text(clean_text(t->code), longest_code);
+    if (complaints_logged_ < most_logged || t->is_final)
+      context_.log("the server complains: " + code);
+    if (++complaints_logged_ == most_logged) context_.log("further complaints are only counted");
+    if (t->is_final) refused_ = error{"remote.refused", "the server refuses: " + code};
   } else if (const auto* g = std::get_if<goodbye>(&e)) {
     if (!line_ || line_->is_over) return;
     line_->is_over = true;
@@ -175,11 +216,17 @@ void remote_model::on_line(const event& e) {
   }
 }
 
-/// What cannot leave now is not worth more later: sound that was not sent is old.
-void remote_model::send(const std::vector<std::string>& messages) {
-  if (!line_ || !line_->socket || line_->is_over) return;
-  for (const auto& m : messages)
-    if (!line_->socket->send(m)) context_.count("unsent", 1);
+/// What cannot leave now is not worth more later: sound that was not sent is old. False: the first of
+/// them did not leave.
+bool remote_model::send(const std::vector<std::string>& messages) {
+  if (!line_ || !line_->socket || line_->is_over) return messages.empty();
+  bool left = true;
+  for (const auto& m : messages) {
+    if (line_->socket->send(m)) continue;
+    context_.count("unsent", 1);
+    left = left && &m != &messages.front();
+  }
+  return left;
 }
 
 void remote_model::cut_line() {

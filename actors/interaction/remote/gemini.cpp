@@ -72,6 +72,7 @@ void gemini::begin(std::int64_t, output& out) {
 void gemini::lost() {
   // A handle that was refused is of no more use.
   if (asked_again_ && !is_ready_) handle_.clear();
+  asked_again_ = false;  // a connection that does not come about says nothing of it
   machine::lost();
   in_turn_ = is_cut_ = false;
 }
@@ -84,7 +85,7 @@ void gemini::take(const json& message, std::int64_t, output& out) {
     is_known = is_known || there;
     return there;
   };
-  if (has("setupComplete") && !std::exchange(is_ready_, true)) out.add(ready{asked_again_});
+  if (has("setupComplete")) listens(asked_again_, out);
   if (has("serverContent")) take_content(member(e, "serverContent"), out);
   if (has("toolCall"))
     for (const auto& c : member(member(e, "toolCall"), "functionCalls"))

@@ -1,5 +1,7 @@
 #include "actors/interaction/remote/live.hpp"
 
+#include "graph/text/clean.hpp"
+
 namespace hocket::remote {
 namespace {
 
@@ -21,7 +23,6 @@ place live::where(const std::string& base, const std::string& key) const {
 }
 
 void live::begin(std::int64_t, output& out) {
-  made_here_.clear();
   seconds_told_ = 0;
   json session = {{"model", settings_.model},
                   {"audio", {{"format", {{"type", "audio/pcm"}, {"rate", 16'000}}}}},
@@ -37,20 +38,22 @@ void live::take(const json& e, std::int64_t, output& out) {
     if (auto samples = decoded(member(e, "delta"), format, out); samples && !samples->empty())
       out.add(sound{std::move(*samples), ""});
   } else if (type == "session.started") {
-    if (!std::exchange(is_ready_, true)) out.add(ready{});
+    listens(false, out);
   } else if (type == "session.output_transcript.delta") {
     if (auto words = text_of(e, "delta"); !words.empty()) out.add(said{std::move(words)});
   } else if (type == "session.input_transcript.delta") {
     auto words = text_of(e, "delta");
     newest_heard_ += words;
-    if (newest_heard_.size() > newest_words)
-      newest_heard_.erase(0, newest_heard_.size() - newest_words);
+    if (newest_heard_.size() > newest_words) {
+      auto from = newest_heard_.size() - newest_words;
+      while (from < newest_heard_.size() && (newest_heard_[from] & 0xC0) == 0x80) ++from;
+      newest_heard_.erase(0, from);  // not within a character
+    }
     if (!words.empty()) out.add(heard{std::move(words)});
   } else if (type == "session.delegation.created") {
     const auto& d = member(e, "delegation");
     const auto id = text_of(d, "id");
-    made_here_.insert(id);
-    called(id, "", json{{"task", text_of(d, "task", newest_heard_)}}.dump(), out);
+    called(id, "", gateway::line_of({{"task", text_of(d, "task", newest_heard_)}}), out);
     newest_heard_.clear();
   } else if (type == "session.usage.updated") {
     const auto seconds = number_of(member(e, "usage"), "seconds", seconds_told_, 0, 1e9);
@@ -84,9 +87,13 @@ void live::type(const std::string& text, output& out) {
 }
 
 void live::send_result(const std::string& id, const std::string& text, output& out) {
-  json e = {{"type", "session.commentary.append"}, {"content", text.substr(0, longest_note)}};
-  if (made_here_.erase(id) > 0) e["delegation_id"] = id;
-  out.send(e);
+  out.send({{"type", "session.commentary.append"},
+            {"delegation_id", id},
+            {"content", cut_text(text, longest_note)}});
+}
+
+void live::send_as_words(const std::string& text, output& out) {
+  out.send({{"type", "session.commentary.append"}, {"content", cut_text(text, longest_note)}});
 }
 
 void live::end(output& out) {

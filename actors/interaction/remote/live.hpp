@@ -22,9 +22,9 @@ class live final : public machine {
  protected:
   void take(const json& e, std::int64_t now_ms, output& out) override;
   void send_result(const std::string& id, const std::string& text, output& out) override;
+  void send_as_words(const std::string& text, output& out) override;
 
  private:
-  std::set<std::string> made_here_;
   std::string newest_heard_;  ///< the task of a delegation that names none
   double seconds_told_ = 0;
 };

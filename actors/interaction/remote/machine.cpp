@@ -2,17 +2,20 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "actors/interaction/remote/gemini.hpp"
 #include "actors/interaction/remote/live.hpp"
 #include "actors/interaction/remote/own.hpp"
 #include "actors/interaction/remote/realtime.hpp"
+#include "graph/text/clean.hpp"
 
 namespace hocket::remote {
 namespace {
 
 constexpr std::size_t most_answered = 256;
 constexpr std::size_t longest_id = 256;
-constexpr std::size_t longest_task = 480;  // the background refuses tasks over 500
+constexpr std::size_t longest_task = 440;  // and a sign of the cut: the background takes 500 bytes
 
 /// The task in a call's arguments: `task`, or whatever words there are.
 std::string task_of(const std::string& arguments) {
@@ -36,33 +39,62 @@ void machine::receive(std::string_view message, std::int64_t now_ms, output& out
 void machine::called(const std::string& id, const std::string& name, const std::string& arguments,
                      output& out) {
   if (id.empty() || id.size() > longest_id) return out.add(odd{"bad_calls"});
-  if (calls_.count(id) > 0 || std::ranges::find(answered_, id) != answered_.end()) return;
+  const auto key = key_of(id);
+  const auto is_it = [&](const auto& a) { return a.first == key; };
+  if (calls_.count(key) > 0 || std::ranges::any_of(answered_, is_it)) return;
   if (calls_.size() >= most_calls) return out.add(odd{"too_many_calls"});
-  calls_.insert(id);
+  calls_[key] = {id, conversation_};
   if (!name.empty() && name != settings_.function) {
     out.add(odd{"unknown_functions"});
-    return result(id, "there is no function of this name", out);
+    return result(key, "there is no function of this name", out);
   }
   auto task = task_of(arguments);
   if (task.empty()) {
     out.add(odd{"bad_calls"});
-    return result(id, "the task is missing", out);
+    return result(key, "the task is missing", out);
   }
-  if (task.size() > longest_task) task.resize(longest_task);
-  out.add(call{id, std::move(task)});
+  out.add(call{key, cut_text(std::move(task), longest_task)});
 }
 
 void machine::result(const std::string& id, const std::string& text, output& out) {
-  if (calls_.erase(id) == 0) return;
-  answered_.push_back(id);
+  const auto at = calls_.find(id);
+  if (at == calls_.end()) return;
+  const auto to = at->second;
+  close_call(at);
+  if (to.conversation == conversation_) return send_result(to.id, text, out);
+  send_as_words("Result of what was asked: " + text, out);
+}
+
+void machine::not_told(const std::string& id) {
+  const auto at = std::ranges::find_if(answered_, [&](const auto& a) { return a.first == id; });
+  if (at == answered_.end()) return;
+  calls_.insert(std::move(*at));
+  answered_.erase(at);
+}
+
+void machine::listens(bool again, output& out) {
+  if (std::exchange(is_ready_, true)) return;
+  if (!again) ++conversation_;
+  out.add(ready{again});
+}
+
+/// A call's name for the graph: what one conversation calls "1" is not what the next one does.
+std::string machine::key_of(const std::string& id) const {
+  return conversation_ <= 1 ? id : fmt::format("{}:{}", conversation_, id);
+}
+
+void machine::close_call(std::map<std::string, asked>::iterator at) {
+  answered_.emplace_back(at->first, std::move(at->second));
   if (answered_.size() > most_answered) answered_.pop_front();
-  send_result(id, text, out);
+  calls_.erase(at);
 }
 
 void machine::over(const std::string& id, output& out) {
-  if (calls_.erase(id) == 0) return;
-  answered_.push_back(id);
-  out.add(call_over{id});
+  const auto key = key_of(id);
+  const auto at = calls_.find(key);
+  if (at == calls_.end()) return;
+  close_call(at);
+  out.add(call_over{key});
 }
 
 std::optional<std::vector<float>> machine::decoded(const json& base64,

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,7 +43,7 @@ struct heard {
 struct barge_in {};
 /// It has said what it wanted to say.
 struct answered {};
-/// It hands work over. Each `id` comes once.
+/// It hands work over. Each `id` comes once: a server's own counts again in each of its conversations.
 struct call {
   std::string id;
   std::string task;
@@ -128,6 +128,8 @@ class machine {
   virtual void type(const std::string& text, output& out) = 0;
   /// What came of a call; of one that is over or was answered, nothing is sent.
   void result(const std::string& id, const std::string& text, output& out);
+  /// The messages of its result could not leave: it may be told again.
+  void not_told(const std::string& id);
   /// The person was heard to speak: of the answer `item`, `heard_ms` were heard, of later ones nothing.
   virtual void cut(const std::string& item, std::int64_t heard_ms, output& out) = 0;
   virtual void advance(std::int64_t /*now_ms*/, output& /*out*/) {}
@@ -141,7 +143,13 @@ class machine {
   static constexpr std::size_t most_sound_bytes = 2 << 20;  ///< of one message
 
   virtual void take(const json& e, std::int64_t now_ms, output& out) = 0;
+  /// To a call of this conversation; `id` as the server says it.
   virtual void send_result(const std::string& id, const std::string& text, output& out) = 0;
+  /// To a conversation that does not know the call.
+  virtual void send_as_words(const std::string& text, output& out) { type(text, out); }
+
+  /// It listens. Where it does not remember the conversation, ids of calls begin anew.
+  void listens(bool again, output& out);
 
   /// Its call, if it is new: a server that says it three times means one.
   void called(const std::string& id, const std::string& name, const std::string& arguments,
@@ -158,8 +166,16 @@ class machine {
   gateway::sound_writer writer_{rate_hz};
 
  private:
-  std::set<std::string> calls_;       ///< without a result
-  std::deque<std::string> answered_;  ///< the newest, so that none is made twice
+  struct asked {
+    std::string id;  ///< as the server says it
+    int conversation = 0;
+  };
+  std::string key_of(const std::string& id) const;
+  void close_call(std::map<std::string, asked>::iterator at);
+
+  int conversation_ = 0;                                ///< 0: none yet
+  std::map<std::string, asked> calls_;                  ///< without a result, by key
+  std::deque<std::pair<std::string, asked>> answered_;  ///< the newest, so that none is made twice
 };
 
 enum class protocol_kind : std::uint8_t { realtime, live, gemini, vllm_duplex, hocket };

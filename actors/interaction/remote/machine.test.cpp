@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "actors/interaction/remote/server.test.hpp"
+#include "graph/text/clean.hpp"
 
 using namespace hocket;
 using namespace hocket::remote;
@@ -218,4 +219,120 @@ TEST_CASE("vLLM's dialect: 16 kHz, tokens, acknowledgements") {
   s.says({{"type", "session.resync_required"}});
   s.reconnects();
   CHECK(s.last_sent("session.update").is_object());
+}
+
+TEST_CASE(
+    "ids of calls count again in each conversation; what one does not know is told in words") {
+  for (const auto k : {protocol_kind::realtime, protocol_kind::live, protocol_kind::gemini,
+                       protocol_kind::hocket, protocol_kind::vllm_duplex}) {
+    CAPTURE(static_cast<int>(k));
+    server s(k);
+    std::int64_t seq = 1;
+    const auto calls = [&](const std::string& id) {
+      switch (k) {
+        case protocol_kind::live:
+          return s.says(json{{"type", "session.delegation.created"},
+                             {"delegation", {{"id", id}, {"task", "x"}}}});
+        case protocol_kind::gemini:
+          return s.says(json{
+              {"toolCall",
+               {{"functionCalls",
+                 json::array(
+                     {json{{"id", id}, {"name", "background"}, {"args", {{"task", "x"}}}}})}}}});
+        case protocol_kind::hocket:
+          return s.says(json{{"type", "tool"},
+                             {"seq", ++seq},
+                             {"call", id},
+                             {"mine", true},
+                             {"name", "background"},
+                             {"arguments", R"({"task":"x"})"}});
+        default:
+          return s.says(json{{"type", "response.function_call_arguments.done"},
+                             {"call_id", id},
+                             {"name", "background"},
+                             {"arguments", R"({"task":"x"})"}});
+      }
+    };
+    s.is_ready();
+    calls("1");
+    calls("2");
+    s.result("1", "one");
+    s.reconnects();  // nothing was said of resumption
+    seq = 1;
+    s.is_ready();
+    calls("1");
+    calls("2");
+    const auto made = s.all<call>();
+    REQUIRE(made.size() == 4);
+    CHECK(made[1].id != made[3].id);
+    const auto answered = [&](const call& c) {
+      const auto before = s.sent.size();
+      s.result(c.id.c_str(), "found");
+      std::string out;
+      for (auto i = before; i < s.sent.size(); ++i) out += s.sent[i].dump();
+      return out;
+    };
+    CHECK(answered(made[1]).find("Result of what was asked: found") != std::string::npos);
+    const auto own = answered(made[3]);
+    CHECK(own.find("found") != std::string::npos);
+    CHECK(own.find("Result of") == std::string::npos);
+    CHECK(answered(made[3]) == "");
+    s.m->not_told(made[3].id);
+    CHECK(answered(made[3]) == own);
+  }
+}
+
+TEST_CASE("words are cut between characters") {
+  std::string words;
+  for (int i = 0; i < 400; ++i) words += "\xe3\x81\x82";
+  for (const auto& more : {"", "a", "ab"}) {
+    server s(protocol_kind::live);
+    s.is_ready();
+    s.says({{"type", "session.input_transcript.delta"}, {"delta", words + more}});
+    s.says({{"type", "session.delegation.created"}, {"delegation", {{"id", "d"}}}});
+    s.says({{"type", "session.delegation.created"},
+            {"delegation", {{"id", "e"}, {"task", more + words}}}});
+    REQUIRE(s.all<call>().size() == 2);
+    for (const auto& c : s.all<call>()) {
+      CHECK(clean_text(c.task) == c.task);
+      CHECK(c.task.size() <= 500);
+    }
+    s.result("d", (more + words + words).c_str());  // sent as JSON: throws on half a character
+    CHECK(s.count_sent("session.commentary.append") == 1);
+  }
+}
+
+TEST_CASE("Realtime: an answer that was refused beside another one is asked for again") {
+  server s(protocol_kind::realtime);
+  s.is_ready();
+  s.says({{"type", "error"}, {"error", {{"code", "conversation_already_has_active_response"}}}});
+  s.says({{"type", "response.done"}, {"response", {{"id", "r"}, {"status", "completed"}}}});
+  CHECK(s.count_sent("response.create") == 1);
+}
+
+TEST_CASE("vLLM's dialect: a resumption that is refused is not tried again") {
+  for (const bool is_told : {true, false}) {
+    server s(protocol_kind::vllm_duplex);
+    s.says({{"type", "session.created"}, {"session_id", "s"}, {"resume_token", "t"}});
+    s.is_ready();
+    s.reconnects();
+    CHECK(s.count_sent("session.resume") == 1);
+    if (is_told) {
+      s.says({{"type", "error"}, {"error", {{"code", "unknown_session"}}}});
+      CHECK(s.all<goodbye>().size() == 1);
+    }
+    s.reconnects();
+    CHECK(s.count_sent("session.resume") == 1);
+    CHECK(s.count_sent("session.update") == 2);
+  }
+  // Connections that do not come about say nothing of it.
+  server s(protocol_kind::vllm_duplex);
+  s.says({{"type", "session.created"}, {"session_id", "s"}, {"resume_token", "t"}});
+  s.is_ready();
+  s.reconnects();
+  s.says({{"type", "session.resumed"}, {"session_id", "s"}});
+  s.m->lost();
+  s.m->lost();
+  s.reconnects();
+  CHECK(s.count_sent("session.resume") == 2);
 }

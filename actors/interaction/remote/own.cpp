@@ -44,8 +44,7 @@ void own::take(const json& e, std::int64_t, output& out) {
     resume_key_ = text_of(e, "resume");
     if (!again) seen_ = seq;
     voice_end_ms_ = -1;
-    if (!std::exchange(is_ready_, true)) out.add(ready{again});
-    return;
+    return listens(again, out);
   }
   // What comes again after a broken connection was taken before it.
   if (seq > 0 && seq <= seen_ && type != "error") return out.add(odd{"repeated"});

@@ -9,11 +9,18 @@ using gateway::member;
 using gateway::number_of;
 using gateway::text_of;
 
+constexpr std::size_t longest_id = 256;
+
+/// Of an item or response; of one beyond reason, nothing.
+std::string id_of(const json& e, const char* key, const std::string& otherwise = "") {
+  auto id = text_of(e, key, otherwise);
+  return id.size() <= longest_id ? id : "";
+}
+
 /// Complaints about what is over anyway.
 bool is_soft(const std::string& code) {
-  return code == "response_cancel_not_active" ||
-         code == "conversation_already_has_active_response" ||
-         code == "item_truncate_invalid_item_id" || code == "input_audio_buffer_commit_empty";
+  return code == "response_cancel_not_active" || code == "item_truncate_invalid_item_id" ||
+         code == "input_audio_buffer_commit_empty";
 }
 
 bool is_final(const std::string& code) {
@@ -43,7 +50,8 @@ place realtime::where(const std::string& base, const std::string& key) const {
 void realtime::begin(std::int64_t, output& out) {
   is_configured_ = in_response_ = wants_answer_ = false;
   if (!is_duplex_) return;  // the server speaks first
-  if (!resume_token_.empty())
+  asked_again_ = !resume_token_.empty();
+  if (asked_again_)
     return out.send({{"type", "session.resume"},
                      {"session_id", resume_session_},
                      {"resume_token", resume_token_},
@@ -52,8 +60,10 @@ void realtime::begin(std::int64_t, output& out) {
 }
 
 void realtime::lost() {
+  // A token that was refused is of no more use.
+  if (asked_again_ && !is_ready_) resume_token_.clear();
+  asked_again_ = false;  // a connection that does not come about says nothing of it
   machine::lost();
-  made_here_.clear();
   response_.clear();
   item_.clear();
 }
@@ -91,6 +101,7 @@ void realtime::configure(output& out) {
 void realtime::take(const json& e, std::int64_t now_ms, output& out) {
   const auto type = text_of(e, "type");
   seen_ = std::max(seen_, count_of(e, "server_event_seq"));
+  if (type == "session.created") seen_ = count_of(e, "server_event_seq");  // each counts for itself
   if (type == "session.created" || type == "session.resumed") {
     const auto& session = member(e, "session");
     if (auto token = text_of(e, "resume_token"); !token.empty()) {
@@ -98,29 +109,28 @@ void realtime::take(const json& e, std::int64_t now_ms, output& out) {
       resume_session_ = text_of(e, "session_id", text_of(session, "id"));
     }
     if (type == "session.resumed") {
-      is_ready_ = is_configured_ = true;
-      return out.add(ready{true});
+      is_configured_ = true;
+      return listens(true, out);
     }
     return configure(out);
   }
   if (type == "session.updated") {
-    if (!std::exchange(is_ready_, true)) out.add(ready{});
+    listens(false, out);
   } else if (type == "input_audio_buffer.speech_started") {
     out.add(barge_in{});
   } else if (type == "response.created") {
-    response_ = text_of(member(e, "response"), "id", text_of(e, "response_id"));
+    response_ = id_of(member(e, "response"), "id", text_of(e, "response_id"));
     in_response_ = true;
   } else if (type == "response.output_item.added") {
     const auto& item = member(e, "item");
-    if (text_of(item, "type") == "message") item_ = text_of(item, "id");
+    if (text_of(item, "type") == "message") item_ = id_of(item, "id");
   } else if (type == "response.output_audio.delta" || type == "response.audio.delta") {
     const auto of = text_of(e, "response_id");
     // What follows an interruption belongs to an answer that nobody hears.
     if (!cut_response_.empty() && of == cut_response_) return out.add(odd{"late_sound"});
     if (auto samples = decoded(member(e, "delta"), format(), out); samples && !samples->empty())
-      out.add(sound{std::move(*samples), text_of(e, "item_id", item_)});
+      out.add(sound{std::move(*samples), id_of(e, "item_id", item_)});
   } else if (type == "response.function_call_arguments.done") {
-    made_here_.insert(text_of(e, "call_id"));
     called(text_of(e, "call_id"), text_of(e, "name"), text_of(e, "arguments"), out);
   } else if (type == "response.output_item.done") {
     take_item(member(e, "item"), out);
@@ -149,7 +159,7 @@ void realtime::take_words(const std::string& type, const json& e, output& out) {
     if (!cut_response_.empty() && text_of(e, "response_id") == cut_response_) return;
     if (!delta.empty()) out.add(said{delta});
   } else if (type == "conversation.item.input_audio_transcription.delta") {
-    transcribed_item_ = text_of(e, "item_id");
+    transcribed_item_ = id_of(e, "item_id");
     if (!delta.empty()) out.add(heard{delta});
   } else if (type == "conversation.item.input_audio_transcription.completed") {
     const bool came_in_pieces =
@@ -162,7 +172,6 @@ void realtime::take_words(const std::string& type, const json& e, output& out) {
 
 void realtime::take_item(const json& item, output& out) {
   if (text_of(item, "type") != "function_call") return;
-  made_here_.insert(text_of(item, "call_id"));
   called(text_of(item, "call_id"), text_of(item, "name"), text_of(item, "arguments"), out);
 }
 
@@ -185,6 +194,11 @@ void realtime::response_done(const json& e, output& out) {
 void realtime::take_error(const json& e, output& out) {
   const auto code = text_of(e, "code", text_of(e, "type", "error"));
   if (is_soft(code)) return;
+  if (code == "conversation_already_has_active_response") {  // ours comes after that, as any other
+    wants_answer_ = true;
+    return;
+  }
+  if (asked_again_ && !is_ready_) return out.add(goodbye{code});  // a new conversation, then
   if (code == "session_expired") return out.add(goodbye{code});
   out.add(trouble{code, text_of(e, "message"), is_final(code)});
 }
@@ -225,16 +239,15 @@ void realtime::ask_for_answer(output& out) {
 }
 
 void realtime::send_result(const std::string& id, const std::string& text, output& out) {
-  // A call of a connection before this one has no place in the new conversation: it is told as words.
-  if (made_here_.erase(id) == 0) {
-    const json part = {{"type", "input_text"}, {"text", "Result of what was asked: " + text}};
-    out.send(
-        {{"type", "conversation.item.create"},
-         {"item", {{"type", "message"}, {"role", "system"}, {"content", json::array({part})}}}});
-  } else {
-    out.send({{"type", "conversation.item.create"},
-              {"item", {{"type", "function_call_output"}, {"call_id", id}, {"output", text}}}});
-  }
+  out.send({{"type", "conversation.item.create"},
+            {"item", {{"type", "function_call_output"}, {"call_id", id}, {"output", text}}}});
+  ask_for_answer(out);
+}
+
+void realtime::send_as_words(const std::string& text, output& out) {
+  const json part = {{"type", "input_text"}, {"text", text}};
+  out.send({{"type", "conversation.item.create"},
+            {"item", {{"type", "message"}, {"role", "system"}, {"content", json::array({part})}}}});
   ask_for_answer(out);
 }
 

@@ -23,6 +23,7 @@ class realtime final : public machine {
  protected:
   void take(const json& e, std::int64_t now_ms, output& out) override;
   void send_result(const std::string& id, const std::string& text, output& out) override;
+  void send_as_words(const std::string& text, output& out) override;
 
  private:
   void configure(output& out);
@@ -34,11 +35,9 @@ class realtime final : public machine {
   gateway::sound_format format() const;
 
   const bool is_duplex_;
-  bool is_configured_ = false, in_response_ = false, wants_answer_ = false;
+  bool is_configured_ = false, asked_again_ = false, in_response_ = false, wants_answer_ = false;
   std::string response_, item_, cut_response_;
   std::string transcribed_item_;  ///< whose words came in pieces
-  std::set<std::string>
-      made_here_;  ///< calls of this connection: others have no place for a result
   std::string resume_session_, resume_token_;
   std::int64_t seen_ = 0, acked_ms_ = 0, expires_ms_ = 0, heard_ms_ = 0;
 };

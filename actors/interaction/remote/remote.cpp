@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "graph/core/samples.hpp"
+#include "graph/text/clean.hpp"
 
 namespace hocket::remote {
 namespace {
@@ -25,7 +26,7 @@ constexpr std::int64_t end_quiet_ms = 1'500, longest_end_ms = 15'000;
 constexpr std::size_t most_open = 64;
 constexpr std::size_t most_words = 4096, longest_word = 200;
 constexpr std::size_t longest_result = 16'000;
-constexpr std::size_t transcript_words = 200;
+constexpr std::size_t transcript_words = 200, longest_line = 1'000;
 
 double rms_of(std::span<const float> samples) {
   double power = 0;
@@ -97,14 +98,19 @@ void remote_model::take_result(const text& t, emitter& out) {
   give({}, out);
 }
 
-/// Messages go out; results wait for a connection that takes them, and go once.
+/// Messages go out; results wait for a connection that takes them, and go once. What a connection had
+/// taken when it broke counts as told: no protocol here says what arrived.
 void remote_model::give(output o, emitter& out) {
   for (const auto& e : o.events) on(e, out);
   send(o.messages);
   if (!machine_->is_ready() || finished_.empty()) return;
-  output results;
-  for (auto& [id, words] : std::exchange(finished_, {})) machine_->result(id, words, results);
-  send(results.messages);
+  while (!finished_.empty()) {
+    output told;
+    const auto& [id, words] = finished_.front();
+    machine_->result(id, words, told);
+    if (!send(told.messages)) return machine_->not_told(id);
+    finished_.pop_front();
+  }
 }
 
 // --- what the model does --------------------------------------------------------------------------
@@ -204,7 +210,7 @@ void remote_model::say_words(std::int64_t played_ms, emitter& out) {
 }
 
 void remote_model::remember(const char* who, const std::string& word) {
-  transcript_.push_back(fmt::format("{}: {}", who, word));
+  transcript_.push_back(fmt::format("{}: {}", who, cut_text(word, longest_line)));
   if (transcript_.size() > transcript_words) transcript_.pop_front();
 }
 

@@ -66,7 +66,7 @@ class remote_model final : public component {
   void on_call(const call& c, emitter& out);
   void on_line(const event& e);
   void watch_line(std::int64_t now);
-  void send(const std::vector<std::string>& messages);
+  bool send(const std::vector<std::string>& messages);
   void hear(std::span<const float> samples, emitter& out);
   void take_result(const text& t, emitter& out);
   void cut_short(bool raises_epoch, emitter& out);
@@ -84,7 +84,8 @@ class remote_model final : public component {
   std::shared_ptr<line> line_;
   std::shared_ptr<remote_model*> alive_ = std::make_shared<remote_model*>(this);
   std::optional<error> refused_;
-  std::int64_t retry_at_ms_ = -1, back_off_ms_ = 0, ready_at_ms_ = 0;
+  int complaints_logged_ = 0;
+  std::int64_t retry_at_ms_ = -1, back_off_ms_ = 0, ready_at_ms_ = 0, connected_at_ms_ = 0;
 
   std::int64_t next_out_ = -1;  ///< sample index of the next packet
   std::int64_t last_heard_ms_ = -1, sent_ms_ = 0, told_holes_ = 0;
@@ -99,10 +100,9 @@ class remote_model final : public component {
   bool is_answering_ = false, is_over_ = false;
   std::int64_t over_since_ms_ = 0;
 
-  std::map<std::uint64_t, std::string> requests_;  ///< its call behind each delegation
-  std::map<std::uint64_t, std::string> results_;   ///< as far as they are here
-  std::vector<std::pair<std::string, std::string>>
-      finished_;  ///< call and result, for a connection
+  std::map<std::uint64_t, std::string> requests_;             ///< its call behind each delegation
+  std::map<std::uint64_t, std::string> results_;              ///< as far as they are here
+  std::deque<std::pair<std::string, std::string>> finished_;  ///< call and result, for a connection
   std::string typed_;
   std::uint64_t next_request_ = 1;
   std::deque<std::string> transcript_;

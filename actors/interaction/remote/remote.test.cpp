@@ -2,6 +2,7 @@
 #include "actors/interaction/remote/remote.hpp"
 
 #include "actors/gateway/door/app.test.hpp"
+#include "graph/trust/secret.hpp"
 
 using namespace hocket;
 using namespace hocket::remote;
@@ -176,7 +177,7 @@ TEST_CASE("a connection that breaks is made again; results wait for it and go on
 }
 
 TEST_CASE("what a server will never take fails, the rest is tried again") {
-  setenv("HOCKET_TEST_REMOTE_KEY", "wrong", 1);
+  setenv("HOCKET_TEST_REMOTE_KEY", "a-key-that-does-not-fit", 1);
   setenv("HOCKET_TEST_GATEWAY_KEY", "right", 1);
   harness there(type_of<door>(),
                 gateway::testing::options({{"key_env", "HOCKET_TEST_GATEWAY_KEY"}}));
@@ -207,6 +208,37 @@ TEST_CASE("what a server will never take fails, the rest is tried again") {
   harness no_key(type_of<remote_model>(),
                  with({{"url", "ws://127.0.0.1:1"}, {"key_env", "HOCKET_TEST_NO_SUCH_KEY"}}));
   CHECK(no_key.open().error().code == "remote.bad_config");
+  // A key goes where nobody reads it on the way.
+  for (const char* url :
+       {"ws://models.example/v1", "http://127.0.0.1.example/v1", "ws://10.0.0.1"}) {
+    harness plain(type_of<remote_model>(),
+                  with({{"url", url}, {"key_env", "HOCKET_TEST_REMOTE_KEY"}}));
+    const auto done = plain.open();
+    REQUIRE(!done);
+    CHECK(done.error().message.find("wss://") != std::string::npos);
+  }
+  CHECK(trust::without_secrets("it is a-key-that-does-not-fit") ==
+        "it is ${env:HOCKET_TEST_REMOTE_KEY}");
   harness no_url(type_of<remote_model>(), with({{"url", "ftp://x"}}));
   CHECK(no_url.open().error().code == "remote.bad_config");
+}
+
+TEST_CASE("a server that takes the connection and never listens is left and tried again") {
+  harness deaf(type_of<gateway::testing::door>(), gateway::testing::options());
+  REQUIRE(deaf.open());
+  // Another protocol's first message: our gateway answers with an error, and goes on waiting.
+  auto url = gateway::testing::url_of(deaf) + "/v1/hocket?as=";
+  harness here(type_of<remote_model>(),
+               {.config = hocket::settings(
+                    {{"protocol", "vllm_duplex"}, {"url", std::move(url)}, {"connect_ms", 300}})});
+  REQUIRE(here.open());
+  CHECK(hocket::testing::becomes([&] {
+    deaf.run_posted(std::chrono::milliseconds(2));
+    here.run_posted(std::chrono::milliseconds(2));
+    REQUIRE(here.advance(std::chrono::milliseconds(20)));
+    for (const auto& l : here.logs())
+      if (l.find("did not listen within 300 ms") != l.npos) return here.counter("reconnects") > 0;
+    return false;
+  }));
+  REQUIRE(here.close());
 }

@@ -5,19 +5,32 @@
 namespace hocket::remote {
 
 constexpr std::size_t per_ms = 16;
+constexpr std::size_t longest_piece = 16'000;  ///< to which small ones are joined
+constexpr std::size_t most_pieces = 8'192;
 
 std::int64_t voice_queue::put(std::vector<float> samples, std::string item, std::int64_t now_ms) {
   if (samples.empty()) return 0;
   if (waiting_ == 0) hold_until_ms_ = now_ms + limits_.jitter_ms;
   waiting_ += samples.size();
-  pieces_.push_back({std::move(item), std::move(samples)});
+  auto* last = pieces_.empty() ? nullptr : &pieces_.back();
+  if (last != nullptr && last->item == item &&
+      last->samples.size() + samples.size() <= longest_piece)
+    last->samples.insert(last->samples.end(), samples.begin(), samples.end());
+  else
+    pieces_.push_back({std::move(item), std::move(samples)});
   if (!limits_.is_continuous) {
     const auto most = static_cast<std::size_t>(limits_.ahead_ms) * per_ms;
     std::size_t gone = 0;
-    while (waiting_ > most && !pieces_.empty()) {  // the end of it: the begin is being heard
-      gone += pieces_.back().samples.size() - pieces_.back().at;
-      waiting_ -= pieces_.back().samples.size() - pieces_.back().at;
-      pieces_.pop_back();
+    // The end of it: the begin is being heard.
+    while (!pieces_.empty() && (waiting_ > most || pieces_.size() > most_pieces)) {
+      auto& p = pieces_.back();
+      const auto n = pieces_.size() > most_pieces
+                         ? p.samples.size() - p.at
+                         : std::min(waiting_ - most, p.samples.size() - p.at);
+      p.samples.resize(p.samples.size() - n);
+      gone += n;
+      waiting_ -= n;
+      if (p.at == p.samples.size()) pieces_.pop_back();
     }
     return static_cast<std::int64_t>(gone / per_ms);
   }
