@@ -27,7 +27,8 @@ namespace {
 
 using steady = std::chrono::steady_clock;
 constexpr int most_connections = 32, patience_ms = 10'000;
-constexpr std::size_t most_head = 16 << 10;
+constexpr std::size_t most_head = 16 << 10, most_waiting = 256 << 10;
+constexpr int idle_ms = 15 * 60'000;  ///< both sides silent for so long: they have forgotten it
 
 struct target {
   std::string host, port;
@@ -246,27 +247,46 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
     return -1;
   }
 
-  /// Both ways, until one side has ended and the other, too.
+  /// Of one direction: what came and was not taken yet.
+  struct way {
+    int from, to;
+    std::string waits = {};
+    bool ended = false, told = false;
+
+    bool reads() const { return !ended && waits.size() < most_waiting; }
+    /// False where the other side takes nothing any more.
+    bool move() {
+      char block[32 << 10];
+      const auto n = reads() ? ::recv(from, block, sizeof block, MSG_DONTWAIT) : -1;
+      if (n > 0) waits.append(block, static_cast<std::size_t>(n));
+      if (n == 0 || (n < 0 && reads() && errno != EAGAIN && errno != EINTR)) ended = true;
+      while (!waits.empty()) {
+        const auto sent = ::send(to, waits.data(), waits.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0) return errno == EAGAIN;
+        waits.erase(0, static_cast<std::size_t>(sent));
+      }
+      if (ended && !std::exchange(told, true)) ::shutdown(to, SHUT_WR);
+      return true;
+    }
+  };
+
+  /// Both ways at once, until both have ended: who takes nothing holds up its own direction alone.
   void carry(int a, int b) const {
-    pollfd on[3] = {{a, POLLIN, 0}, {b, POLLIN, 0}, {stop.fd, POLLIN, 0}};
-    char block[32 << 10];
-    while (on[0].fd >= 0 || on[1].fd >= 0) {
-      if (::poll(on, 3, -1) < 0) {
-        if (errno == EINTR) continue;
-        return;
-      }
-      if (on[2].revents != 0) return;
+    way ways[2] = {{a, b}, {b, a}};
+    while (!ways[0].told || !ways[1].told) {
+      pollfd on[3] = {{a, 0, 0}, {b, 0, 0}, {stop.fd, POLLIN, 0}};
       for (int i = 0; i < 2; ++i) {
-        if (on[i].fd < 0 || on[i].revents == 0) continue;
-        const auto n = ::recv(on[i].fd, block, sizeof block, 0);
-        const int to = i == 0 ? b : a;
-        if (n <= 0) {
-          ::shutdown(to, SHUT_WR);
-          on[i].fd = -1;
-        } else if (!write_all(to, {block, static_cast<std::size_t>(n)})) {
-          return;
-        }
+        if (ways[i].reads()) on[i].events |= POLLIN;
+        if (!ways[i].waits.empty()) on[1 - i].events |= POLLOUT;
       }
+      for (int i = 0; i < 2; ++i)
+        if (on[i].events == 0) on[i].fd = -1;  // its hanging up would be told without end
+      const int n = ::poll(on, 3, idle_ms);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0 || on[2].revents != 0) return;
+      for (auto& w : ways)
+        if (!w.move()) return;
     }
   }
 };

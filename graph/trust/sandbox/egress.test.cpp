@@ -26,7 +26,7 @@ struct server {
   int port = 0;
   std::string heard;
   std::thread thread;
-  server() {
+  explicit server(bool answers = true) {
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -35,6 +35,7 @@ struct server {
     REQUIRE(::listen(fd, 4) == 0);
     REQUIRE(::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) == 0);
     port = ntohs(at.sin_port);
+    if (!answers) return;
     thread = std::thread([this] {
       for (int client; (client = ::accept(fd, nullptr, nullptr)) >= 0; ::close(client)) {
         char block[4096];
@@ -47,7 +48,7 @@ struct server {
   }
   ~server() {
     ::shutdown(fd, SHUT_RDWR);
-    thread.join();
+    if (thread.joinable()) thread.join();
     ::close(fd);
   }
 };
@@ -172,4 +173,50 @@ TEST_CASE("a control group: where it lies, what is written to it, and without on
   std::string text;
   std::ifstream((*group)->path() + "/memory.max") >> text;
   CHECK(text == std::to_string(64 << 20));
+}
+
+TEST_CASE("who takes nothing for a while holds up its own direction alone") {
+  if (!what_kernel_gives().namespaces) return;
+  constexpr std::size_t much = 8 << 20;
+  // Says much, and listens meanwhile.
+  server there(false);
+  std::size_t taken = 0;
+  std::thread both([&] {
+    const int client = ::accept(there.fd, nullptr, nullptr);
+    std::thread reads([&] {
+      std::string block(64 << 10, ' ');
+      for (ssize_t n; (n = ::recv(client, block.data(), block.size(), 0)) > 0;)
+        taken += static_cast<std::size_t>(n);
+    });
+    const std::string all(much, 's');
+    for (std::size_t at = 0; at < all.size();) {
+      const auto n = ::send(client, all.data() + at, all.size() - at, MSG_NOSIGNAL);
+      if (n <= 0) break;
+      at += static_cast<std::size_t>(n);
+    }
+    ::shutdown(client, SHUT_WR);
+    reads.join();
+    ::close(client);
+  });
+  sandbox_rules rules;
+  rules.reaches = {"127.0.0.1:" + std::to_string(there.port)};
+  // Says as much before it reads a byte.
+  const auto script =
+      "import socket\n"
+      "s = socket.create_connection(('127.0.0.1', 3128), 60)\n"
+      "s.sendall(b'CONNECT 127.0.0.1:" +
+      std::to_string(there.port) +
+      " HTTP/1.1\\r\\n\\r\\n')\n"
+      "head = b''\n"
+      "while b'\\r\\n\\r\\n' not in head: head += s.recv(1)\n"
+      "s.sendall(b'c' * (8 << 20)); s.shutdown(1)\n"
+      "n = 0\n"
+      "while True:\n"
+      "  b = s.recv(65536)\n"
+      "  if not b: break\n"
+      "  n += len(b)\n"
+      "print(n)\n";
+  CHECK(said_by(script, rules) == std::to_string(much) + "\n");
+  both.join();
+  CHECK(taken == much);
 }
