@@ -115,8 +115,12 @@ result<child_process> child_process::confined(const std::vector<std::string>& co
   std::error_code failed;
   const auto whole = std::filesystem::absolute(*program, failed);
   if (!failed) *program = whole.string();
-  auto child = trust::spawn(
-      {*program, {command.begin() + 1, command.end()}, folder.empty() ? "." : folder}, rules);
+  // Whole, too: "." stays on the mount that was writable nowhere.
+  const auto here = std::filesystem::absolute(folder.empty() ? "." : folder, failed);
+  auto child = trust::spawn({*program,
+                             {command.begin() + 1, command.end()},
+                             failed ? folder : here.lexically_normal().string()},
+                            rules);
   if (!child) {
     const bool unconfined = child.error().code == "sandbox.not_confined";
     return fail("mcp.cannot_start",
