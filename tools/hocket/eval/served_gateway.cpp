@@ -215,6 +215,11 @@ void talking_client::close() {
   if (socket_) socket_->close(1000, "");
 }
 
+bool talking_client::waits_to_be_heard() const {
+  const std::lock_guard lock(mutex_);
+  return burst_at_ms_ >= 0;
+}
+
 std::vector<talking_client::heard_burst> talking_client::take_heard() {
   const std::lock_guard lock(mutex_);
   return std::exchange(heard_, {});

@@ -55,6 +55,8 @@ class talking_client {
   bool is_refused() const { return refused_; }
   std::int64_t hello_after_ns() const { return hello_at_ns_ - asked_at_ns_; }
   std::int64_t bursts() const { return bursts_; }
+  /// Of its last burst, which may still be heard.
+  bool waits_to_be_heard() const;
   std::vector<heard_burst> take_heard();
 
  private:
