@@ -132,6 +132,8 @@ class machine {
   void not_told(const std::string& id);
   /// The person was heard to speak: of the answer `item`, `heard_ms` were heard, of later ones nothing.
   virtual void cut(const std::string& item, std::int64_t heard_ms, output& out) = 0;
+  /// So much of the answer `item` was heard by now.
+  virtual void played(const std::string& /*item*/, std::int64_t /*heard_ms*/, output& /*out*/) {}
   virtual void advance(std::int64_t /*now_ms*/, output& /*out*/) {}
   virtual void end(output& /*out*/) {}
 

@@ -212,10 +212,16 @@ TEST_CASE("vLLM's dialect: 16 kHz, tokens, acknowledgements") {
   CHECK(s.last_sent("input_audio_buffer.append")["audio_end_ms"] == 100);
   s.passes(1'100);
   CHECK(s.last_sent("session.event_ack")["server_event_seq"] == 8);
+  for (const int ms : {200, 200, 400}) s.step([&](output& o) { s.m->played("i", ms, o); });
+  CHECK(s.count_sent("playback.ack") == 2);
+  CHECK(s.last_sent("playback.ack")["played_ms"] == 400);
   s.reconnects();
   CHECK(s.last_sent("session.resume")["resume_token"] == "t");
   s.says({{"type", "session.resumed"}, {"session_id", "s"}, {"server_event_seq", 9}});
   CHECK(s.all<ready>().back().again);
+  s.says({{"type", "session.created"}, {"server_event_seq", 2}, {"session", json::object()}});
+  s.passes(1'100);
+  CHECK(s.last_sent("session.event_ack")["server_event_seq"] == 2);  // each session counts anew
   s.says({{"type", "session.resync_required"}});
   s.reconnects();
   CHECK(s.last_sent("session.update").is_object());

@@ -261,6 +261,18 @@ void realtime::cut(const std::string& item, std::int64_t heard_ms, output& out) 
             {"audio_end_ms", heard_ms}});
 }
 
+/// vLLM's dialect commits to its history what was played, and waits for these.
+void realtime::played(const std::string& item, std::int64_t heard_ms, output& out) {
+  if (!is_duplex_ || !is_ready_ || item.empty()) return;
+  if (item == played_item_ && heard_ms == played_ms_) return;
+  played_item_ = item;
+  played_ms_ = heard_ms;
+  out.send({{"type", "playback.ack"},
+            {"item_id", item},
+            {"played_ms", heard_ms},
+            {"committed_ms", heard_ms}});
+}
+
 void realtime::advance(std::int64_t now_ms, output& out) {
   if (!is_duplex_ || !is_ready_ || now_ms - acked_ms_ < 1'000) return;
   acked_ms_ = now_ms;

@@ -17,6 +17,7 @@ class realtime final : public machine {
   void hear(std::span<const float> samples, output& out) override;
   void type(const std::string& text, output& out) override;
   void cut(const std::string& item, std::int64_t heard_ms, output& out) override;
+  void played(const std::string& item, std::int64_t heard_ms, output& out) override;
   void advance(std::int64_t now_ms, output& out) override;
   void end(output& out) override;
 
@@ -37,6 +38,8 @@ class realtime final : public machine {
   const bool is_duplex_;
   bool is_configured_ = false, asked_again_ = false, in_response_ = false, wants_answer_ = false;
   std::string response_, item_, cut_response_;
+  std::string played_item_;
+  std::int64_t played_ms_ = 0;
   std::string transcribed_item_;  ///< whose words came in pieces
   std::string resume_session_, resume_token_;
   std::int64_t seen_ = 0, acked_ms_ = 0, expires_ms_ = 0, heard_ms_ = 0;

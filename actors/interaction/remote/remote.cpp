@@ -252,6 +252,7 @@ result<void> remote_model::tick(std::int64_t micro_turn, emitter& out) {
          out);
   output o;
   machine_->advance(now, o);
+  machine_->played(voice_->item(), voice_->taken_ms(), o);
   give(std::move(o), out);
   watch_line(now);
   if (const auto more = voice_->holes() - told_holes_; more > 0) {
