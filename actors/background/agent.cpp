@@ -167,9 +167,11 @@ void agent::end_silently(std::uint64_t id, outcome why, emitter& out) {
 
 // Each call that was told gets one result, though its tool is still in it.
 void agent::settle_calls(request& r, std::uint64_t id, outcome why, emitter& out) {
-  for (const auto& [call, tool] : r.open_calls)
+  for (const auto& [call, tool] : r.open_calls) {
+    app_->forget(call);
     out.emit(tool_results_port, context_.time->now(),
              tool_result{call, id, tool, why, "the request ended first"});
+  }
   r.open_calls.clear();
 }
 
@@ -188,6 +190,7 @@ void agent::take_event(std::uint64_t id, job_event event, emitter& out) {
     out.emit(calls_port, now, std::move(*call));
     if (over) settle_calls(r, id, outcome::cancelled, out);
   } else if (auto* answer = std::get_if<tool_result>(&event)) {
+    app_->forget(answer->call);
     if (r.open_calls.erase(answer->call) > 0) out.emit(tool_results_port, now, std::move(*answer));
   } else if (const auto* consent = std::get_if<job_consent>(&event)) {
     if (r.now == request::state::wanted) ask_consent(id, r, *consent);

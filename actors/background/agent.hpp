@@ -96,6 +96,7 @@ class agent final : public component {
   };
 
   result<void> make_planner();
+  void log_of_app(const std::string& line);
   void take_client(const text&, emitter&);
   void take_answer(const tool_result&);
   std::string with_words_of_app(std::string transcript) const;
@@ -127,6 +128,7 @@ class agent final : public component {
   std::shared_ptr<client_functions> app_ = std::make_shared<client_functions>();
   std::string app_instructions_;
   std::deque<std::string> app_notes_;  ///< what it lets us know; the newest
+  int app_lines_ = 0;                  ///< of the log, about what it says
   bool left_to_client_ = false;        ///< delegations are
   std::shared_ptr<job_setup> setup_;
   std::shared_ptr<agent*> alive_ =

@@ -10,19 +10,28 @@ constexpr std::size_t longest_instructions =
     2000;  // a planner reads about 4000 bytes of conversation
 constexpr std::size_t longest_note = 500;
 constexpr std::size_t most_notes = 4;
+constexpr int most_lines = 50;  ///< of the event log, about one app
 
 }  // namespace
 
-/// By role: `tools` (a JSON list), `instructions`, `delegations` (`client`: the app works on them itself),
+/// An app may say wrong things without end: the log is not its to fill.
+void agent::log_of_app(const std::string& line) {
+  if (app_lines_ < most_lines) context_.log(line);
+  if (++app_lines_ == most_lines) context_.log("what else is wrong with the app is not logged");
+}
+
+/// By role: `tools` (a JSON list; null: nothing may be called), `instructions`, `delegations` (`client`: the app works on them itself),
 /// `commentary` (to be said), `thinking` and anything else (to be known).
 void agent::take_client(const text& t, emitter&) {
   if (t.role == "tools") {
+    const bool is_alone = config_.client_functions == "alone";
+    if (t.value == "null") return tools_.offer({}, app_, is_alone, true);
     auto functions = client_functions::read(t.value);
     if (!functions) {
       context_.count("bad_offers", 1);
-      return context_.log("functions of the app: " + functions.error().message);
+      return log_of_app("functions of the app: " + functions.error().message);
     }
-    return tools_.offer(std::move(*functions), app_, config_.client_functions == "alone");
+    return tools_.offer(std::move(*functions), app_, is_alone);
   }
   if (t.role == "delegations") {
     left_to_client_ = t.value == "client";
@@ -33,9 +42,9 @@ void agent::take_client(const text& t, emitter&) {
   } else if (t.role == "instructions") {
     app_instructions_ = cut_text(clean_text(t.value), longest_instructions);
     if (app_instructions_.size() < t.value.size())
-      context_.log("the app's instructions are cut to 2000 bytes");
+      log_of_app("the app's instructions are cut to 2000 bytes");
     if (config_.planner.use == "match" && !t.value.empty())
-      context_.log("the app's instructions are not followed: `planner: match` reads none");
+      log_of_app("the app's instructions are not followed: `planner: match` reads none");
   } else {
     app_notes_.push_back(cut_text(clean_text(t.value), longest_note));
     if (app_notes_.size() > most_notes) app_notes_.pop_front();

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/text/clean.hpp"
+
 namespace hocket::background {
 namespace {
 
@@ -34,7 +36,8 @@ result<std::vector<tool_info>> client_functions::read(std::string_view offered) 
   for (const auto& f : list) {
     const auto name = f.is_object() ? text_of(f, "name") : "";
     if (name.empty()) return wrong("each function has a name");
-    if (!names.insert(name).second) return wrong("two functions are called " + name);
+    if (!names.insert(name).second)
+      return wrong("two functions are called " + cut_text(clean_text(name), 128));
     const auto schema = f.find("parameters");
     tool_info info{name, text_of(f, "description"),
                    schema != f.end() && schema->is_object()
@@ -49,6 +52,11 @@ result<std::vector<tool_info>> client_functions::read(std::string_view offered) 
 void client_functions::expect(std::uint64_t call) {
   const std::lock_guard lock(mutex_);
   calls_.try_emplace(call);
+}
+
+void client_functions::forget(std::uint64_t call) {
+  const std::lock_guard lock(mutex_);
+  calls_.erase(call);
 }
 
 bool client_functions::answer(std::uint64_t call, result<std::string> with) {

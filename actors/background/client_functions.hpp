@@ -29,6 +29,8 @@ class client_functions {
 
   /// This call has gone out: an answer to it is taken.
   void expect(std::uint64_t call);
+  /// It is over, whether somebody waited for an answer or not.
+  void forget(std::uint64_t call);
   /// False where no call waits for it: never made, answered already, or given up.
   bool answer(std::uint64_t call, result<std::string> with);
   /// Until the answer is there, or nobody wants it any more (client.unwanted).

@@ -97,6 +97,9 @@ TEST_CASE("what an app offers is read, and refused with the reason") {
   for (const char* bad : {"", "{}", "[7]", "[{}]", R"([{"name":"a"},{"name":"a"}])"})
     CHECK(client_functions::read(bad).error().code == "client.bad_functions");
   CHECK(client_functions::read("[]")->empty());
+  const auto name = std::string(100'000, 'n');
+  const auto twice = R"([{"name":")" + name + R"("},{"name":")" + name + R"("}])";
+  CHECK(client_functions::read(twice).error().message.size() < 300);
 }
 
 TEST_CASE("each call takes one answer, and none that nobody waits for") {
@@ -108,6 +111,9 @@ TEST_CASE("each call takes one answer, and none that nobody waits for") {
   CHECK(!f.answer(1, std::string("two")));
   CHECK(f.wait(1, unwanted).value() == "one");
   CHECK(!f.answer(1, std::string("late")));
+  f.expect(7);
+  f.forget(7);  // refused: nobody ever waited
+  CHECK(!f.answer(7, std::string("late")));
   unwanted = true;
   CHECK(f.wait(2, unwanted).error().code == "client.unwanted");
   unwanted = false;
@@ -141,6 +147,12 @@ TEST_CASE("a request calls the app's function, and what it returns is told") {
   CHECK(t.ended(3).content == "ours");
   t.client("tools", "nonsense");
   CHECK(t.counts["bad_offers"] == 1);
+  // It wants that nothing is called: not the graph's own tools either.
+  const auto calls = t.out.calls.size();
+  t.client("tools", "null");
+  t.ask(request(30));
+  t.until([&] { return t.counts["answered"] + t.counts["failed"] >= 4; });
+  CHECK(t.out.calls.size() == calls);
   // A call that is given up takes no answer any more, and tells so.
   t.client("tools", clock_offer);
   t.ask(request(4, "time"));

@@ -16,6 +16,8 @@ constexpr std::size_t longest_name = 128;
 constexpr std::size_t longest_summary = 4096;
 constexpr std::size_t longest_schema = 65536;
 constexpr std::size_t most_tools = 512;
+constexpr std::size_t most_named = 8;  ///< of what is new or gone, in the event log
+constexpr int most_offers_logged = 20;
 
 /// "files.read" -> "files", "read"; "clock" -> "", "clock".
 std::pair<std::string, std::string> split(const std::string& wanted) {
@@ -68,6 +70,9 @@ result<void> toolbox::open(const std::vector<std::string>& wanted, const named_p
 
 result<void> toolbox::add_source(const std::string& name, const named_parts& sources,
                                  const context& where, const std::function<void()>& changed) {
+  if (name + "." == client_functions::prefix)
+    return fail("background.source_failed",
+                "no tool source may be called `client`: functions of the person's app are");
   static const registry none;
   const auto& types = where.types != nullptr ? *where.types : none;
   opened_source s;
@@ -130,7 +135,7 @@ void toolbox::ask(opened_source& s) {
 std::shared_ptr<const tool_list> toolbox::choose(error& missing) const {
   auto list = std::make_shared<tool_list>();
   list->entries = offered_;
-  const bool only_offered = offered_alone_ && !offered_.empty();
+  const bool only_offered = offered_alone_ && (no_calls_ || !offered_.empty());
   for (const auto& w : only_offered ? std::vector<std::string>() : wanted_) {
     const auto [source, name] = split(w);
     const auto& s = *std::ranges::find(sources_, source, &opened_source::name);
@@ -164,31 +169,45 @@ void toolbox::refresh() {
 }
 
 void toolbox::offer(std::vector<tool_info> functions, std::shared_ptr<client_functions> app,
-                    bool alone) {
+                    bool alone, bool no_calls) {
   offered_.clear();
   offered_alone_ = alone;
+  no_calls_ = no_calls;
+  std::size_t left_out = 0;
   for (auto& f : functions) {
     if (!tidy(f)) {
-      log_(
-          "a function of the app is left out: a name that is too long or not printable, or a "
-          "schema "
-          "that is too long");
+      ++left_out;
       continue;
     }
     auto own = f.name;
     f.name = std::string(client_functions::prefix) + own;
     offered_.push_back({std::move(f), nullptr, std::move(own), app});
   }
+  // An app may offer without end: the log is not its to fill.
+  const bool is_logged = ++offers_logged_ <= most_offers_logged;
+  if (left_out > 0 && is_logged)
+    log_(
+        fmt::format("{} function(s) of the app are left out: a name that is too long or not "
+                    "printable, or a schema that is too long",
+                    left_out));
+  if (offers_logged_ == most_offers_logged) log_("what the app offers from here on is not logged");
   error gone;
-  change_to(choose(gone));
+  change_to(choose(gone), is_logged);
 }
 
-void toolbox::change_to(std::shared_ptr<const tool_list> chosen) {
+void toolbox::change_to(std::shared_ptr<const tool_list> chosen, bool is_logged) {
   const auto before = now();
-  for (const auto& e : before->entries)
-    if (chosen->find(e.info.name) == nullptr) log_(fmt::format("tool `{}` is gone", e.info.name));
-  for (const auto& e : chosen->entries)
-    if (before->find(e.info.name) == nullptr) log_(fmt::format("tool `{}` is new", e.info.name));
+  const auto tell = [&](const tool_list& of, const tool_list& other, const char* what) {
+    std::size_t n = 0;
+    for (const auto& e : of.entries)
+      if (other.find(e.info.name) == nullptr && ++n <= most_named)
+        log_(fmt::format("tool `{}` is {}", e.info.name, what));
+    if (n > most_named) log_(fmt::format("{} more tools are {}", n - most_named, what));
+  };
+  if (is_logged) {
+    tell(*before, *chosen, "gone");
+    tell(*chosen, *before, "new");
+  }
   const std::lock_guard lock(mutex_);
   now_ = std::move(chosen);
 }

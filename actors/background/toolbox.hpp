@@ -44,8 +44,10 @@ class toolbox {
                     const context& where, std::function<void()> changed);
   /// Asks the sources again what they have. What went is told in the event log.
   void refresh();
-  /// What the app offers, instead of what it offered before. `alone`: nothing else can be asked then.
-  void offer(std::vector<tool_info> functions, std::shared_ptr<client_functions> app, bool alone);
+  /// What the app offers, instead of what it offered before. `alone`: nothing else can be asked then;
+  /// with no functions the graph's own can, unless it wants `no_calls`.
+  void offer(std::vector<tool_info> functions, std::shared_ptr<client_functions> app, bool alone,
+             bool no_calls = false);
   std::shared_ptr<const tool_list> now() const;
   void close();
   ~toolbox() { close(); }
@@ -62,12 +64,13 @@ class toolbox {
   void ask(opened_source& s);
   /// `missing`: the first name that no source has.
   std::shared_ptr<const tool_list> choose(error& missing) const;
-  void change_to(std::shared_ptr<const tool_list> chosen);
+  void change_to(std::shared_ptr<const tool_list> chosen, bool is_logged = true);
 
   std::vector<std::string> wanted_;
   std::vector<opened_source> sources_;
   std::vector<tool_entry> offered_;  ///< by the app
-  bool offered_alone_ = false;
+  bool offered_alone_ = false, no_calls_ = false;
+  int offers_logged_ = 0;
   std::function<void(std::string_view)> log_;
   mutable std::mutex mutex_;
   std::shared_ptr<const tool_list> now_ = std::make_shared<tool_list>();
