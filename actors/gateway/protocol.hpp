@@ -49,7 +49,7 @@ struct prompt {
 };
 /// The client's functions, as tools of the background; replaces those before.
 struct offer_tools {
-  json tools;  ///< [{name, description, parameters}]
+  json tools;  ///< [{name, description, parameters}]; null: nothing may be called
 };
 /// The result of a tool call that the graph made.
 struct tool_result {

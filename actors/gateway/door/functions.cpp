@@ -3,6 +3,7 @@
 
 #include "actors/gateway/door/client.hpp"
 #include "actors/gateway/door/gateway.hpp"
+#include "graph/text/clean.hpp"
 
 namespace hocket::gateway {
 namespace {
@@ -72,11 +73,25 @@ void gateway::answer_call(client& c, tool_result& r, emitter& out) {
   const auto open = call ? c.open_calls.find(*call) : c.open_calls.end();
   if (open == c.open_calls.end() || c.session == session_id::none)
     return context_.count("late_answers", 1);
-  if (r.text.size() > most_answer_bytes) r.text.resize(most_answer_bytes);
+  r.text = cut_text(std::move(r.text), most_answer_bytes);
   out.for_session(c.session);
   out.emit(answers_out, context_.time->now(),
            hocket::tool_result{*call, 0, std::move(open->second), outcome::ok, std::move(r.text)});
   c.open_calls.erase(open);
+}
+
+/// A call beyond what a client may have open is over at once: nobody need wait for its time limit.
+bool gateway::refuse_call(client& c, const packet& p, emitter& out) {
+  const auto* call = p.get_if<hocket::tool_call>();
+  if (call == nullptr || !call->tool.starts_with(function_prefix) ||
+      c.open_calls.size() < most_open_calls)
+    return false;
+  context_.count("refused_calls", 1);
+  out.for_session(c.session);
+  out.emit(answers_out, context_.time->now(),
+           hocket::tool_result{call->call, 0, call->tool, outcome::failed,
+                               "the app has too many calls that it did not answer"});
+  return true;
 }
 
 /// A call of the client's function, or the end of one that it did not answer.
@@ -84,7 +99,7 @@ std::optional<graph_event> gateway::of_client_function(client& c, const packet& 
   if (const auto* call = p.get_if<hocket::tool_call>()) {
     if (!call->tool.starts_with(function_prefix)) return std::nullopt;
     context_.count("client_calls", 1);
-    if (c.open_calls.size() < most_open_calls) c.open_calls[call->call] = call->tool;
+    c.open_calls[call->call] = call->tool;
     auto arguments = json::parse(call->arguments_json, nullptr, false);
     if (!arguments.is_object()) arguments = json::object();
     return tool_call{std::to_string(call->call), call->tool.substr(function_prefix.size()),

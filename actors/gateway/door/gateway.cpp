@@ -301,6 +301,7 @@ result<void> gateway::process(std::size_t port, const packet& p, emitter& out) {
   if (found == by_session_.end()) return {};
   const auto c = found->second;
   const auto at_ms = (p.header.ts - c->began) / std::chrono::milliseconds(1);
+  if (port == calls_in && refuse_call(*c, p, out)) return {};
   if (port == calls_in || port == results_in)
     if (const auto e = of_client_function(*c, p)) {
       tell_of_call(*c, *e, out);

@@ -34,7 +34,8 @@ class site;
 /// Threads: the server's own; it only hands messages over.
 /// Counters: sessions, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
 /// does not read), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served,
-/// client_calls, late_answers (of a client's function: unasked, twice, or given up).
+/// client_calls, refused_calls (a client has too many open), late_answers (of a client's function: unasked,
+/// twice, or given up).
 class gateway final : public component {
  public:
   struct config {
@@ -93,6 +94,7 @@ class gateway final : public component {
   bool pass_on(client& c, action& a, emitter& out);
   void answer_call(client& c, tool_result& r, emitter& out);
   std::optional<graph_event> of_client_function(client& c, const packet& p) const;
+  bool refuse_call(client& c, const packet& p, emitter& out);
   void tell_of_call(client& c, const graph_event& e, emitter& out);
   void pump(client& c, emitter& out);
   void say(client& c, std::string message);

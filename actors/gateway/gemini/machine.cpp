@@ -244,8 +244,10 @@ void machine::on_voice(const voice& v, step& s) {
   if (in_activity_) {
     if (!v.is_open && held_.empty()) return;
     held_.push_back(v);
-    if (held_.size() > static_cast<std::size_t>(settings_.held_ms / settings_.micro_turn_ms))
-      held_.pop_front();
+    std::int64_t all_ms = 0;
+    for (const auto& h : held_)
+      all_ms += static_cast<std::int64_t>(h.samples.size()) * 1000 / inner_rate_hz;
+    if (all_ms > settings_.held_ms) held_.pop_front();
     return;
   }
   if (v.is_open) {

@@ -79,10 +79,14 @@ void machine::session_update(const json& e, step& s) {
 }
 
 void machine::apply_session(step& s) {
-  if (!session_.instructions().empty()) s.out.add(instruct{session_.instructions()});
+  // Also none any more.
+  if (session_.instructions() != told_instructions_) {
+    told_instructions_ = session_.instructions();
+    s.out.add(instruct{told_instructions_});
+  }
   const bool may_call = session_.object()["tool_choice"] != "none";
-  if (!session_.tools().empty() || s.now_ms > 0)
-    s.out.add(offer_tools{may_call ? session_.tools() : json::array()});
+  has_offered_ = has_offered_ || !session_.tools().empty() || !may_call;
+  if (has_offered_ || s.now_ms > 0) s.out.add(offer_tools{may_call ? session_.tools() : json()});
   detector_.set(session_.turns().detector);
   if (session_.turns().of != turn_detection::kind::none) return;
   detector_.reset();
@@ -283,11 +287,8 @@ void machine::item_delete(const json& e, step& s) {
 
 void machine::response_create(const json& e, step& s) {
   // The one that made the calls is still speaking: the client need not wait for its end.
-  if (response_ && response_->has_call && !results_.empty()) {
-    next_create_ = e;
-    return;
-  }
-  if (response_)
+  const bool may_wait = response_ && response_->has_call && !results_.empty() && !next_create_;
+  if (response_ && !may_wait)
     return fail_with(
         e,
         {"conversation_already_has_active_response",
@@ -309,6 +310,10 @@ void machine::response_create(const json& e, step& s) {
   if (!wrong && size_of(member(asked, "metadata")) > 16 * 1024)
     wrong = {"invalid_value", "metadata is larger than 16 KiB", "response.metadata"};
   if (wrong) return fail_with(e, *wrong, s);
+  if (may_wait) {
+    next_create_ = e;
+    return;
+  }
   for (const auto& item : member(asked, "input"))
     if (auto words = words_of(item); !words.empty())
       s.out.add(hear_text{text_of(item, "role", "user"), std::move(words)});

@@ -114,6 +114,8 @@ class machine final : public protocol {
   sound_writer writer_{inner_rate_hz};
   std::uint64_t event_count_ = 0, id_count_ = 0;
 
+  std::string told_instructions_;
+  bool has_offered_ = false;      ///< functions
   std::string odd_byte_;          ///< half a sample that waits for the rest
   double buffered_ms_ = 0;        ///< since the last commit
   double heard_ms_ = 0;           ///< input clock

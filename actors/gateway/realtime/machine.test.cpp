@@ -413,6 +413,36 @@ TEST_CASE("results of calls are told in the response that the client asks for") 
   CHECK(r.t.actions_of<tool_result>().size() == 4);
 }
 
+TEST_CASE("a response that has to wait is one, and ends also where it never began") {
+  realtime_talk r;
+  r.t.model_speaks(2);
+  r.t.graph(tool_call{"1", "clock", json::object()});
+  r.send("conversation.item.create",
+         {{"item", {{"type", "function_call_output"}, {"call_id", "1"}, {"output", "4"}}}});
+  r.send("response.create", {{"response", {{"metadata", {{"mine", "x"}}}}}});
+  r.send("response.create", {{"response", {{"metadata", {{"mine", "y"}}}}}});
+  CHECK(r.t.last("error")["error"]["code"] == "conversation_already_has_active_response");
+  r.t.types();
+  r.send("response.cancel");
+  CHECK(r.t.types().ends_with("response.done response.created response.done"));
+  const auto done = r.t.last("response.done")["response"];
+  CHECK(done["status"] == "cancelled");
+  CHECK(done["metadata"]["mine"] == "x");
+  CHECK(done["id"] == r.t.last("response.created")["response"]["id"]);
+}
+
+TEST_CASE("words of a voice that waits for response.create are kept as long as it is") {
+  realtime_talk r;
+  r.update({{"audio", {{"input", {{"turn_detection", nullptr}}}}}});
+  r.send("response.create");
+  r.t.graph(tool_call{"1", "clock", json::object()});  // alone it is the whole answer
+  r.t.graph(said{"fifty six", 0, 0});
+  r.t.model_speaks(2);
+  r.send("response.create");
+  r.send("response.cancel");
+  CHECK(r.t.last("response.output_audio_transcript.done")["transcript"] == "fifty six");
+}
+
 TEST_CASE("functions are offered anew with the session; none where tool_choice says so") {
   realtime_talk r;
   const json tools = json::array({{{"type", "function"}, {"name", "clock"}}});
@@ -423,5 +453,12 @@ TEST_CASE("functions are offered anew with the session; none where tool_choice s
   r.update({{"hocket", "ours"}});  // not the client's to set
   CHECK(r.t.last("session.updated")["session"]["hocket"].is_object());
   r.update({{"tool_choice", "none"}});
-  CHECK(r.t.actions_of<offer_tools>().back().tools.empty());
+  CHECK(r.t.actions_of<offer_tools>().back().tools.is_null());
+  r.update({{"tools", json::array()}, {"tool_choice", "auto"}});
+  CHECK(r.t.actions_of<offer_tools>().back().tools.is_array());
+  // Instructions that are taken back are passed on as such, others once.
+  const auto told = r.t.actions_of<instruct>().size();
+  r.update({{"instructions", ""}});
+  CHECK(r.t.actions_of<instruct>().size() == told + 1);
+  CHECK(r.t.actions_of<instruct>().back().text == "");
 }

@@ -250,13 +250,16 @@ void machine::close_response(const char* status, const char* reason, step& s) {
   object["output"] = response_->done_items;
   object["usage"] = usage();
   const auto done = std::exchange(response_, std::nullopt);
-  held_words_.clear();
+  if (held_.empty()) held_words_.clear();  // else they are the words of that voice
   quiet_since_ms_ = s.now_ms;
   s.events.response_done(done->object);
   const auto next = std::exchange(next_create_, std::nullopt);
   if (!next) return;
   if (is_whole) return response_create(*next, s);
   give_results(s);  // the person speaks: what was found out is told when the model wants
+  // Its client waits for what it asked for, too: it began, and is over.
+  open_response(member(*next, "response"), s);
+  close_response(status, reason, s);
 }
 
 /// Counted as the hosted service does: 10 tokens for a second heard, 20 for a second said, and words
