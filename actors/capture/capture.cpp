@@ -127,6 +127,10 @@ result<void> capture::open(const context& where) {
   if (!source_->live() && source_->audio_ended() && source_->video_ended())
     context_.log((config_.file.empty() ? "the pipeline" : config_.file) +
                  " holds nothing to play: it ends at once");
+  else if (!source_->live() && config_.media == "both" &&
+           source_->audio_ended() != source_->video_ended())
+    context_.log((config_.file.empty() ? "the pipeline" : config_.file) +
+                 (source_->video_ended() ? " holds no pictures" : " holds no sound"));
   if (source_->live() && is_virtual())
     return fail("capture.live_in_virtual_time",
                 "a live source has a time of its own; run it in real time");

@@ -1,7 +1,11 @@
 #include "actors/distributed/ask_graph.hpp"
 
-#include <chrono>
+#include <algorithm>
+#include <cctype>
 #include <thread>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "actors/distributed/wire_transport.hpp"
 #include "graph/spec/partition.hpp"
@@ -18,10 +22,41 @@ class no_events final : public wire::node_events {
   void gap(std::uint32_t, session_id, std::uint64_t, std::uint64_t) override {}
 };
 
+/// A hash from outside, for people.
+std::string shown(const std::string& hash) {
+  std::string out;
+  for (const char c : hash.substr(0, 32))
+    out += std::isalnum(static_cast<unsigned char>(c)) ? c : '?';
+  return out;
+}
+
+/// The peers whose word counts where the leader has none.
+std::vector<std::string> may_rewire(const plan& whole, const std::vector<std::string>& peers) {
+  std::vector<std::string> out;
+  for (const auto& h : whole.hosts)
+    if (h.rewires && std::ranges::find(peers, h.name) != peers.end()) out.push_back(h.name);
+  const bool any = std::ranges::any_of(whole.hosts, &plan_host::rewires);
+  return any ? out : peers;
+}
+
+std::string about(const wire::node& node, const std::string& leader, const open_vote& vote) {
+  const auto word = node.graph_of(leader);
+  if (!word.empty())
+    return fmt::format(
+        "host {} has graph {}, which is neither the one that this host had ({}) nor the one that "
+        "it "
+        "agreed to ({}): start it with the newest file and --from-file",
+        leader, shown(word), vote.had, vote.voted);
+  for (const auto& p : node.status().peers)
+    if (p.name == leader) return p.reason;
+  return "";
+}
+
 }  // namespace
 
-result<bool> has_graph(const plan& whole, const host_options& mine, const std::string& hash,
-                       const std::function<bool(const std::string& about_leader)>& wait) {
+result<bool> has_graph(const plan& whole, const host_options& mine, const open_vote& vote,
+                       const std::function<bool(const std::string& about_leader)>& wait,
+                       std::chrono::milliseconds leader_first) {
   const auto local = partition(whole, mine.name);
   if (!local) return fail(local);
   auto options = reach_peers(*local, mine);
@@ -31,14 +66,17 @@ result<bool> has_graph(const plan& whole, const host_options& mine, const std::s
   const auto node = wire::node::open(std::move(options), nothing);
   if (!node) return fail(node);
   (*node)->begin();
+  const auto others = may_rewire(whole, local->peers);
+  const auto others_from = std::chrono::steady_clock::now() + leader_first;
   for (;;) {
-    for (const auto& peer : local->peers)
-      if ((*node)->graph_of(peer) == hash) return true;
-    if (!(*node)->graph_of(local->leader).empty()) return false;
-    std::string about;
-    for (const auto& p : (*node)->status().peers)
-      if (p.name == local->leader) about = p.reason;
-    if (!wait(about)) return fail("rewire.not-asked", "stopped before a host answered");
+    const auto word = (*node)->graph_of(local->leader);
+    if (word == vote.voted) return true;
+    if (word == vote.had) return false;
+    if (word.empty() && std::chrono::steady_clock::now() >= others_from)
+      for (const auto& peer : others)
+        if ((*node)->graph_of(peer) == vote.voted) return true;
+    if (!wait(about(**node, local->leader, vote)))
+      return fail("rewire.not-asked", "stopped before a host answered");
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -8,14 +9,22 @@
 
 namespace hocket::distributed {
 
-/// Whether the run of the other hosts has the graph `hash`, or is about to: for a host that was
-/// killed when it had agreed to a new graph and not heard of the decision. The leader's word counts,
-/// and that of any host which has it; waits until one of them answers. No host learns from it that
-/// this one is back, and none counts its vote any longer.
+/// What a host had agreed to when it was killed: hashes of the graph it had, and of the new one.
+struct open_vote {
+  std::string had, voted;
+};
+
+/// Whether the run of the other hosts has the graph `voted`, or is about to: for a host that was
+/// killed before it heard of the decision. While the leader answers its word alone counts: `voted`
+/// is yes, `had` is no, and any other graph is no answer, which is told. Where it was not reached for
+/// `leader_first`, a host that may change the graph (`rewires`) and has `voted` is believed, too.
+/// Waits until one of them answers. No host learns from it that this one is back, and none counts
+/// its vote any longer.
 ///
 /// `wait` is called some 50 times a second with what is known of the leader; false ends the
 /// waiting. Errors: rewire.not-asked (`wait` ended it), those of partition() and wire::node.
-result<bool> has_graph(const plan& whole, const host_options& mine, const std::string& hash,
-                       const std::function<bool(const std::string& about_leader)>& wait);
+result<bool> has_graph(const plan& whole, const host_options& mine, const open_vote& vote,
+                       const std::function<bool(const std::string& about_leader)>& wait,
+                       std::chrono::milliseconds leader_first = std::chrono::seconds(5));
 
 }  // namespace hocket::distributed

@@ -4,6 +4,9 @@
 
 namespace hocket::distributed {
 
+// A link that never came to be (a rewire that was rolled back) leaves its share to the others.
+early_messages::~early_messages() { streams_->fetch_sub(newest_.size()); }
+
 bool early_messages::put(received&& a) {
   if (!a.item) {
     const auto& event = a.message.event;

@@ -28,6 +28,10 @@ class early_messages {
                               std::make_shared<std::atomic<std::size_t>>(0))
       : streams_(std::move(streams)) {}
 
+  ~early_messages();
+  early_messages(const early_messages&) = delete;
+  early_messages& operator=(const early_messages&) = delete;
+
   /// False: refused, and counted.
   bool put(received&& a);
   /// All of it in order; empty afterwards.

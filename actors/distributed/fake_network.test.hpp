@@ -74,6 +74,12 @@ class fake_network {
       tell(p.name, name);
     }
   }
+  /// What who asks this host is told of its next graph.
+  std::string next_graph(const std::string& name) const {
+    std::lock_guard lock(mutex_);
+    const auto it = next_graphs_.find(name);
+    return it == next_graphs_.end() ? "" : it->second;
+  }
   /// No link can be added on this host from now on; "": on all again.
   void refuse_links(const std::string& name) {
     std::lock_guard lock(mutex_);
@@ -164,7 +170,7 @@ class fake_network {
     void retire_link(std::uint32_t link) override { net_.retire_link(name_, id_, link); }
     bool flush(int) override { return true; }
     void set_graph(const std::string&, const std::string&) override {}
-    void set_next_graph(const std::string&) override {}
+    void set_next_graph(const std::string& hash) override { net_.tell_next_graph(name_, hash); }
     wire::node_status status() const override {
       std::lock_guard lock(net_.mutex_);
       wire::node_status s;
@@ -210,6 +216,10 @@ class fake_network {
              bool lost);
   bool send_control(const std::string& from, std::uint64_t id, const std::string& to,
                     wire::host_message m);
+  void tell_next_graph(const std::string& name, const std::string& hash) {
+    std::lock_guard lock(mutex_);
+    next_graphs_[name] = hash;
+  }
   void consumed(const std::string& by, std::uint64_t id, std::uint32_t link, std::uint32_t n);
   // True where the sender waits for it.
   bool settle(const std::string& sender, std::uint32_t link, std::uint32_t n, bool dropped);
@@ -232,6 +242,7 @@ class fake_network {
   std::uint64_t calling_ = 0;
   bool over_ = false;
   std::string refuses_;
+  std::map<std::string, std::string> next_graphs_;
   bool unknown_ = false;
   std::thread thread_;
 };

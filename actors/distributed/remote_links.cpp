@@ -1,6 +1,8 @@
 #include "actors/distributed/remote_links.hpp"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -152,13 +154,54 @@ wire::remote_link remote_links::options_of(const host_plan& local, const host_li
   return l;
 }
 
+namespace {
+
+/// What one packet of a link holds, as its sender declares it; nothing: that depends on what comes.
+std::optional<std::size_t> declared_bytes(const media_type& m) {
+  constexpr std::size_t words = 4096;
+  if (m.kind == payload_kind::audio && m.rate_hz > 0 && m.channels > 0 && m.packets_per_s > 0)
+    return static_cast<std::size_t>(m.rate_hz * m.channels / m.packets_per_s + 1) * sizeof(float);
+  if (m.kind == payload_kind::tensor && m.element && !m.shape.empty() &&
+      std::ranges::all_of(m.shape, [](auto n) { return n >= 0; })) {
+    std::size_t n = size_bytes(*m.element);
+    for (const auto extent : m.shape) n *= static_cast<std::size_t>(extent);
+    return n;
+  }
+  const bool small = m.kind == payload_kind::text || m.kind == payload_kind::tool_call ||
+                     m.kind == payload_kind::tool_result || m.kind == payload_kind::delegation ||
+                     m.kind == payload_kind::control;
+  return small ? std::optional(words) : std::nullopt;
+}
+
+/// The most that a link has on its way at a time.
+std::size_t under_way_bytes(const plan& whole, std::size_t link, const wire::remote_link& l) {
+  const auto& from = whole.links[link];
+  const auto one = declared_bytes(whole.actors[from.from].type->info.outputs[from.from_port].type);
+  return one ? std::min(l.credit_bytes, *one * l.credit_packets) : l.credit_bytes;
+}
+
+/// Memory for all of it, with as much again for what its producers still hold; what is larger than was
+/// declared takes the socket.
+std::size_t arena_bytes(std::size_t under_way, std::size_t most) {
+  constexpr std::size_t mib = 1u << 20, least = 4 * mib;
+  const auto wanted = (2 * std::min(under_way, most) + mib - 1) / mib * mib;
+  return std::clamp(wanted, std::min(least, most), most);
+}
+
+}  // namespace
+
 wire::node_options remote_links::node_options() const {
   const auto& local = run_.local();
   auto o = reach_peers(local, mine_);
   // Virtual time ends with a host that is lost, and no wall clock decides it: a machine that
   // is busy for seconds is not lost.
   if (run_.is_virtual()) o.lost_after_ms = 15'000;
-  for (const auto& c : local.host_links) o.links.push_back(options_of(local, c));
+  std::map<std::string, std::size_t> needs;  // by peer
+  for (const auto& c : local.host_links) {
+    o.links.push_back(options_of(local, c));
+    if (c.outgoing) needs[c.peer] += under_way_bytes(local.whole, c.link, o.links.back());
+  }
+  for (auto& p : o.peers) p.shm_bytes = arena_bytes(needs[p.name], o.shm_bytes);
   return o;
 }
 

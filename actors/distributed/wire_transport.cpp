@@ -38,7 +38,21 @@ class wire_transport final : public transport {
   std::unique_ptr<wire::node> node_;
 };
 
+/// What a Hello may carry of keys: a control message takes 1 MiB, and names are the graph's.
+constexpr std::size_t keys_bytes_max = 256u << 10, bytes_beside_name = 16;
+
 }  // namespace
+
+std::vector<wire::graph_key> told_keys(const plan& graph) {
+  std::vector<wire::graph_key> out;
+  std::size_t bytes = 0;
+  for (auto& k : spec::keys_of(graph, wire::graph_keys_max)) {
+    bytes += k.name.size() + bytes_beside_name;
+    if (bytes > keys_bytes_max) break;
+    out.push_back({std::move(k.name), k.digest});
+  }
+  return out;
+}
 
 wire::node_options reach_peers(const host_plan& local, const host_options& mine) {
   wire::node_options o;
@@ -47,8 +61,7 @@ wire::node_options reach_peers(const host_plan& local, const host_options& mine)
   // One graph, and one way of keeping time: a host in virtual time has nothing to say to others.
   o.graph_hash = local.whole.hash;
   o.schema_hash = wire::schema_hash();
-  for (auto& k : spec::keys_of(local.whole, wire::graph_keys_max))
-    o.keys.push_back({std::move(k.name), k.digest});
+  o.keys = told_keys(local.whole);
   std::map<std::string, plan_host> hosts;
   for (const auto& h : local.whole.hosts) hosts[h.name] = h;
   o.listen = mine.listen.empty() ? hosts[local.host].listen : mine.listen;

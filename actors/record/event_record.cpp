@@ -113,6 +113,7 @@ result<void> event_record::open(const context& where) {
   if (!seal) return fail("record.cannot_write", seal.error().message);
   seal_ = std::move(*seal);
   size_bytes_ = std::max<std::int64_t>(::lseek(file_.fd(), 0, SEEK_END), 0);
+  turns_ = rotation(file_.path(), config_.rotate, where.restarts > 0);
   with_words_ = config_.text && capability_of(where)->keeps(trust::data_class::word);
   return {};
 }
@@ -128,6 +129,7 @@ result<void> event_record::process(std::size_t port, const packet& p, emitter&) 
   std::visit(line_writer{line, with_words_}, *p.body);
   if (context_.time && !context_.time->is_virtual() && p.header.origin_ns > 0)
     line["latency_ms"] = rounded(static_cast<double>(monotonic_ns() - p.header.origin_ns) / 1e6);
+  turn_if_due(p.header.ts);
   // A text that is no UTF-8 is written with its broken bytes replaced, never refused.
   const auto out = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   const auto gap =
@@ -142,6 +144,17 @@ result<void> event_record::process(std::size_t port, const packet& p, emitter&) 
     context_.count("lost_lines", 1);
   }
   return {};
+}
+
+void event_record::turn_if_due(timestamp at) {
+  if (!turns_.due(static_cast<std::uint64_t>(size_bytes_), at.ns())) return;
+  auto next = trust::create_file(turns_.next_path());
+  auto seal = trust::line_seal::begin();  // each piece can be read alone
+  if (!next || !seal) return turns_.postpone(at.ns());
+  file_ = std::move(*next);
+  seal_ = std::move(*seal);
+  size_bytes_ = 0;
+  if (const auto done = turns_.turn(at.ns()); !done) context_.log(done.error().message);
 }
 
 // A whole line or none: who reads the file finds JSON in every line, also after a full disk.

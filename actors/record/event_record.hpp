@@ -3,6 +3,7 @@
 #include <string>
 
 #include "actors/record/disk_watch.hpp"
+#include "actors/record/rotation.hpp"
 #include "graph/contract/component.hpp"
 #include "graph/trust/files.hpp"
 #include "graph/trust/sealed/sealed.hpp"
@@ -23,6 +24,7 @@ class event_record final : public component {
   struct config {
     std::string file = "record.jsonl";
     bool text = false;
+    rotation_limits rotate;
     void visit(config_visitor& v) {
       v.field({.name = "file",
                .doc = "path of the log, relative to the run's output folder; later sessions get "
@@ -32,6 +34,7 @@ class event_record final : public component {
       v.field({.name = "pii.text",
                .doc = "write what was said and asked, in words; off: only its length"},
               text);
+      rotate.visit(v);
     }
   };
   static component_info info();
@@ -46,10 +49,12 @@ class event_record final : public component {
   config config_;
   context context_;
   bool append(const std::string& line);
+  void turn_if_due(timestamp at);
 
   trust::file file_;
   trust::line_seal seal_;
   disk_watch disk_;
+  rotation turns_;
   std::int64_t size_bytes_ = 0;  ///< of whole lines
   std::uint64_t missing_ = 0;    ///< lines since the last that the disk took
   bool with_words_ = false;

@@ -132,6 +132,7 @@ result<std::unique_ptr<graph_recorder>> graph_recorder::create(const plan& graph
   if (options.with_pii) how.graph_yaml = trust::graph_without_secrets(spec::to_yaml(graph));
   how.unix_zero_ns = options.virtual_time ? 0 : unix_ns();
   how.compress = options.compress;
+  how.rotate = options.rotate;
   auto file = recording_writer::create(std::move(how), std::move(to));
   if (!file) return fail(file);
   std::unique_ptr<graph_recorder> made(new graph_recorder(std::move(options), std::move(*file)));

@@ -31,6 +31,7 @@ struct graph_recorder_options {
   std::size_t queue_bytes = 64u << 20;
   std::size_t queue_packets = 65'536;
   bool compress = true;
+  rotation_limits rotate = {};
 };
 
 /// Records a run from outside the graph: every packet that leaves a chosen output, what actors say

@@ -9,6 +9,7 @@
 
 #include "graph/core/buffer.hpp"
 #include "graph/core/result.hpp"
+#include "graph/text/clean.hpp"
 
 /// The MCAP container (mcap.dev/spec, version 0), as much of it as recordings use: what is read may
 /// come from any writer, what is written is read by any tool. Nothing here knows packets.
@@ -139,7 +140,9 @@ class mcap_get {
     return out;
   }
   std::string_view rest() { return raw(left()); }
-  std::string str() { return std::string(raw(num<std::uint32_t>())); }
+  /// A name or a note: clean here, so that everything behind can rely on it.
+  std::string str() { return clean_text(raw(num<std::uint32_t>())); }
+  std::string bytes() { return std::string(raw(num<std::uint32_t>())); }
   mcap_map map();
 
  private:

@@ -24,7 +24,7 @@ mcap_schema schema_of(mcap_get& get) {
   s.id = get.num<std::uint16_t>();
   s.name = get.str();
   s.encoding = get.str();
-  s.data = get.str();
+  s.data = get.bytes();
   return s;
 }
 

@@ -76,5 +76,13 @@ class mcap_writer;
 result<mcap_recovered> recover_into(const byte_source& from, mcap_writer& to,
                                     const std::vector<std::string>& without = {},
                                     const mcap_limits& limits = {});
+/// The same of several files that follow each other and have the same channels, as the pieces of one
+/// recording: what each of them says again goes in once. Errors: as recover_into(); mcap.damaged where
+/// their channels differ.
+/// `without_later`: metadata records that count in the first of them alone.
+result<mcap_recovered> merge_into(const std::vector<std::unique_ptr<byte_source>>& pieces,
+                                  mcap_writer& to, const std::vector<std::string>& without = {},
+                                  const std::vector<std::string>& without_later = {},
+                                  const mcap_limits& limits = {});
 
 }  // namespace hocket::record

@@ -69,6 +69,7 @@ result<void> mcap_record::open(const context& where) {
   recording_writer_options how;
   how.path = path_;
   how.compress = config_.compress;
+  how.rotate = config_.rotate;
   how.unix_zero_ns = unix_zero_ns(where.time);
   how.facts = {{"micro_turn_ms", fmt::to_string(where.grid.length / std::chrono::milliseconds(1))},
                {"schema_hash", std::string(wire::schema_hash())},

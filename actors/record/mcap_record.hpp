@@ -23,12 +23,14 @@ class mcap_record final : public component {
   struct config {
     std::string file = "recording.mcap";
     bool compress = true;
+    rotation_limits rotate;
     void visit(config_visitor& v) {
       v.field({.name = "file",
                .doc = "path of the file, relative to the run's output folder",
                .is_output = true},
               file);
       v.field({.name = "compress", .doc = "pack with zstd"}, compress);
+      rotate.visit(v);
     }
   };
   static component_info info();

@@ -54,6 +54,25 @@ mcap_channel channel_of(std::uint16_t id, const std::string& output, const mcap_
   return c;
 }
 
+std::string revision_file(const recorded_revision& r) {
+  return fmt::format("graph.{:04}.yaml", r.number);
+}
+
+mcap_map said_of(const recorded_revision& r) {
+  return {{"revision", fmt::to_string(r.number)},
+          {"graph_hash", r.hash},
+          {"graph", revision_file(r)},
+          {"micro_turn", fmt::to_string(r.micro_turn)},
+          {"from_ns", fmt::to_string(r.from.ns())}};
+}
+
+mcap_writer_options writer_options(const recording_writer_options& o) {
+  mcap_writer_options how;
+  how.library = "hocket";
+  how.compress = o.compress;
+  return how;
+}
+
 buffer owned(std::string bytes) {
   auto keep = std::make_shared<const std::string>(std::move(bytes));
   return buffer::share(keep, std::as_bytes(std::span(*keep)));
@@ -70,14 +89,12 @@ result<std::unique_ptr<recording_writer>> recording_writer::create(
 
 result<std::unique_ptr<recording_writer>> recording_writer::create(recording_writer_options options,
                                                                    std::unique_ptr<byte_sink> to) {
-  mcap_writer_options how;
-  how.library = "hocket";
-  how.compress = options.compress;
-  auto file = mcap_writer::create(std::move(to), how);
+  auto file = mcap_writer::create(std::move(to), writer_options(options));
   if (!file) return fail(file);
   std::unique_ptr<recording_writer> made(
       new recording_writer(std::move(options), std::move(*file)));
-  HOCKET_TRY(made->begin());
+  HOCKET_TRY(made->begin(*made->file_, 0));
+  made->flushed_at_ns_ = made->synced_at_ns_ = monotonic_ns();
   return made;
 }
 
@@ -86,24 +103,58 @@ recording_writer::~recording_writer() {
 }
 
 // What explains the packets stands before them: a file of a killed run has it too.
-result<void> recording_writer::begin() {
+result<void> recording_writer::begin(mcap_writer& file, std::int64_t from_ns) const {
   auto facts = options_.facts;
   facts["unix_zero_ns"] = fmt::to_string(options_.unix_zero_ns);
-  HOCKET_TRY(file_->add_metadata(std::string(facts_name), facts));
+  if (turns_.on()) facts[piece_fact] = fmt::to_string(from_ns == 0 ? 1 : turns_.number() + 1);
+  // Like a recorder that joins a run: its outputs do not begin with their first packet.
+  if (from_ns > 0) facts.try_emplace("joined_ns", fmt::to_string(from_ns));
+  HOCKET_TRY(file.add_metadata(std::string(facts_name), facts));
   if (!options_.graph_yaml.empty())
-    HOCKET_TRY(file_->attach(std::string(graph_attachment), "application/yaml", options_.graph_yaml,
-                             file_time({})));
-  HOCKET_TRY(file_->add(mcap_schema{packet_schema, std::string(wire::recorded_name), "protobuf",
-                                    wire::recorded_descriptors()}));
+    HOCKET_TRY(file.attach(std::string(graph_attachment), "application/yaml", options_.graph_yaml,
+                           file_time({})));
+  HOCKET_TRY(file.add(mcap_schema{packet_schema, std::string(wire::recorded_name), "protobuf",
+                                  wire::recorded_descriptors()}));
+  HOCKET_TRY(file.add(mcap_schema{event_schema, "hocket.Event", "jsonschema", event_json_schema}));
   HOCKET_TRY(
-      file_->add(mcap_schema{event_schema, "hocket.Event", "jsonschema", event_json_schema}));
+      file.add(mcap_channel{event_channel, event_schema, std::string(events_topic), "json", {}}));
+  HOCKET_TRY(file.add(mcap_schema{call_schema, "hocket.Call", "jsonschema", call_json_schema}));
   HOCKET_TRY(
-      file_->add(mcap_channel{event_channel, event_schema, std::string(events_topic), "json", {}}));
-  HOCKET_TRY(file_->add(mcap_schema{call_schema, "hocket.Call", "jsonschema", call_json_schema}));
-  HOCKET_TRY(
-      file_->add(mcap_channel{call_channel, call_schema, std::string(calls_topic), "json", {}}));
-  flushed_at_ns_ = synced_at_ns_ = monotonic_ns();
+      file.add(mcap_channel{call_channel, call_schema, std::string(calls_topic), "json", {}}));
   return {};
+}
+
+// What later pieces need of what was said in earlier ones.
+result<void> recording_writer::repeat_definitions(mcap_writer& file) const {
+  for (const auto& c : defined_channels_) HOCKET_TRY(file.add(c));
+  for (const auto& r : revisions_) {
+    HOCKET_TRY(file.attach(revision_file(r), "application/yaml", r.graph_yaml, file_time(r.from)));
+    HOCKET_TRY(file.add_metadata(std::string(revision_name), said_of(r)));
+  }
+  return {};
+}
+
+// The next piece is made and begun first: where the disk refuses it, this one goes on. Each packet is in
+// one of the two.
+void recording_writer::turn(std::int64_t at_ns) {
+  if (owed_.empty() && trouble_.empty()) note(file_->flush());
+  if (!owed_.empty() || !trouble_.empty()) return turns_.postpone(at_ns);
+  const auto next = [&]() -> result<std::unique_ptr<mcap_writer>> {
+    auto to = open_sink(turns_.next_path());
+    if (!to) return fail(to);
+    auto file = mcap_writer::create(std::move(*to), writer_options(options_));
+    if (!file) return file;
+    HOCKET_TRY(begin(**file, std::max<std::int64_t>(at_ns, 1)));
+    HOCKET_TRY(repeat_definitions(**file));
+    HOCKET_TRY((*file)->flush());
+    return file;
+  };
+  auto file = next();
+  if (!file) return turns_.postpone(at_ns);
+  (void)end_piece("");
+  file_ = std::move(*file);
+  if (!turns_.turn(at_ns))
+    note(fail(mcap_error::cannot_write, turns_.next_path() + " keeps its name"));
 }
 
 std::uint64_t recording_writer::file_time(timestamp t) const {
@@ -122,6 +173,7 @@ result<std::uint16_t> recording_writer::channel(const std::string& output, const
   note(added);
   if (!added) return fail(added);
   channels_.push_back(output);
+  defined_channels_.push_back(c);
   defined_ = c.id;
   return c.id;
 }
@@ -132,22 +184,21 @@ void recording_writer::add_channel(const std::string& output, const mcap_map& ab
   const auto c = channel_of(static_cast<std::uint16_t>(channels_.size()), output, about);
   owe([this, c]() -> result<void> {
     HOCKET_TRY(file_->add(c));
+    defined_channels_.push_back(c);
     defined_ = c.id;
     return {};
   });
 }
 
 void recording_writer::add_revision(const recorded_revision& r) {
-  const auto name = fmt::format("graph.{:04}.yaml", r.number);
-  const mcap_map said = {{"revision", fmt::to_string(r.number)},
-                         {"graph_hash", r.hash},
-                         {"graph", name},
-                         {"micro_turn", fmt::to_string(r.micro_turn)},
-                         {"from_ns", fmt::to_string(r.from.ns())}};
-  owe([this, name, text = r.graph_yaml, at = file_time(r.from)] {
-    return file_->attach(name, "application/yaml", text, at);
+  owe([this, r] {
+    return file_->attach(revision_file(r), "application/yaml", r.graph_yaml, file_time(r.from));
   });
-  owe([this, said] { return file_->add_metadata(std::string(revision_name), said); });
+  owe([this, r]() -> result<void> {
+    HOCKET_TRY(file_->add_metadata(std::string(revision_name), said_of(r)));
+    revisions_.push_back(r);
+    return {};
+  });
 }
 
 void recording_writer::owe(std::function<result<void>()> what) {
@@ -174,7 +225,8 @@ void recording_writer::note(const result<void>& done) {
   retry_at_ns_ = monotonic_ns() + retry_ns;
 }
 
-bool recording_writer::write(const mcap_message& m) {
+bool recording_writer::write(const mcap_message& m, timestamp at) {
+  if (turns_.due(file_->bytes(), std::max<std::int64_t>(at.ns(), 0))) turn(at.ns());
   if (!owed_.empty()) pay();
   if (m.channel_id > defined_ && m.channel_id != call_channel) return false;
   // A disk that just refused is not asked for every packet.
@@ -195,7 +247,7 @@ void recording_writer::add(std::uint16_t channel, timestamp at, const packet& p)
   m.log_time_ns = file_time(at);
   m.publish_time_ns = file_time(p.header.ts);
   m.data = owned(std::move(bytes));
-  if (write(m))
+  if (write(m, at))
     ++packets_;
   else
     add_lost(channel, 1, "cannot_write");
@@ -207,7 +259,7 @@ void recording_writer::add_event(timestamp at, const std::string& json) {
   m.sequence = events_++;
   m.log_time_ns = m.publish_time_ns = file_time(at);
   m.data = owned(json);
-  if (!write(m)) add_lost(event_channel, 1, "cannot_write");
+  if (!write(m, at)) add_lost(event_channel, 1, "cannot_write");
 }
 
 void recording_writer::add_call(timestamp at, const std::string& json) {
@@ -216,7 +268,7 @@ void recording_writer::add_call(timestamp at, const std::string& json) {
   m.sequence = calls_++;
   m.log_time_ns = m.publish_time_ns = file_time(at);
   m.data = owned(json);
-  if (!write(m)) add_lost(call_channel, 1, "cannot_write");
+  if (!write(m, at)) add_lost(call_channel, 1, "cannot_write");
 }
 
 void recording_writer::add_lost(std::uint16_t channel, std::uint64_t n, const std::string& why) {
@@ -224,7 +276,7 @@ void recording_writer::add_lost(std::uint16_t channel, std::uint64_t n, const st
 }
 
 std::uint64_t recording_writer::lost() const {
-  std::uint64_t n = 0;
+  std::uint64_t n = lost_before_;
   for (const auto& [channel, reasons] : lost_)
     for (const auto& [why, count] : reasons) n += count;
   return n;
@@ -242,8 +294,21 @@ void recording_writer::tick(std::int64_t now_ns) {
 }
 
 verdict recording_writer::close(const std::string& fate) {
+  if (!file_) return {};
+  const auto before = lost_before_;
+  auto out = end_piece(fate);
+  file_.reset();
+  out.lost += before;
+  if (before > 0 && out.complete) {
+    out.complete = false;
+    out.why = "packets are missing in earlier pieces of it";
+  }
+  return out;
+}
+
+/// Ends the present file, with a verdict of its own.
+verdict recording_writer::end_piece(const std::string& fate) {
   verdict out;
-  if (!file_) return out;
   // The verdict must know whether the last chunk arrived, and stands before the index.
   file_->begin_end();
   retry_at_ns_ = 0;
@@ -254,7 +319,7 @@ verdict recording_writer::close(const std::string& fate) {
     add_lost(channel, n, "cannot_write");
     if (channel != event_channel && channel != call_channel) packets_ -= n;
   }
-  out.lost = lost();
+  out.lost = lost() - lost_before_;
   out.packets = packets_;
   out.why = fate;
   if (out.lost > 0 && out.why.empty())
@@ -277,7 +342,8 @@ verdict recording_writer::close(const std::string& fate) {
     out.complete = false;
     out.why = closed.error().message;
   }
-  file_.reset();
+  lost_before_ += out.lost;
+  lost_.clear();
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/record/mcap_writer.hpp"
+#include "actors/record/rotation.hpp"
 #include "graph/contract/packet.hpp"
 
 namespace hocket::record {
@@ -42,7 +43,11 @@ struct recording_writer_options {
   std::int64_t unix_zero_ns = 0;
   bool compress = true;
   std::int64_t flush_every_ns = 500'000'000;  ///< what a kill -9 can take, at most, of wall time
+  rotation_limits rotate = {};  ///< each piece is a whole recording of its part of the run
 };
+
+/// A fact of each piece of a recording that is written in turns: its number, from 1.
+inline constexpr const char* piece_fact = "piece";
 
 /// How a recording ended. Complete: no packet that was to be recorded is missing.
 struct verdict {
@@ -93,17 +98,26 @@ class recording_writer {
 
  private:
   recording_writer(recording_writer_options options, std::unique_ptr<mcap_writer> file)
-      : options_(std::move(options)), file_(std::move(file)) {}
-  result<void> begin();
+      : options_(std::move(options)),
+        file_(std::move(file)),
+        turns_(options_.path, options_.rotate) {}
+  result<void> begin(mcap_writer& file, std::int64_t from_ns) const;
+  result<void> repeat_definitions(mcap_writer& file) const;
+  void turn(std::int64_t at_ns);
+  verdict end_piece(const std::string& fate);
   std::uint64_t file_time(timestamp t) const;
-  bool write(const mcap_message& m);
+  bool write(const mcap_message& m, timestamp at);
   void note(const result<void>& done);
   void owe(std::function<result<void>()> what);
   void pay();
 
   const recording_writer_options options_;
   std::unique_ptr<mcap_writer> file_;
+  rotation turns_;
   std::vector<std::string> channels_;  ///< output by channel - 1; twice where numbers began anew
+  std::vector<mcap_channel> defined_channels_;      ///< for the next piece
+  std::vector<recorded_revision> revisions_;        ///< the same
+  std::uint64_t lost_before_ = 0;                   ///< in the pieces before
   std::deque<std::function<result<void>()>> owed_;  ///< definitions that the disk has refused
   std::uint16_t defined_ = 0;                       ///< the last channel that is in the file
   std::map<std::uint16_t, std::map<std::string, std::uint64_t>> lost_;  ///< channel, reason

@@ -1,9 +1,19 @@
 #include "actors/record/wav_record.hpp"
 
+#include <algorithm>
+#include <utility>
+
+#include "graph/contract/capability.hpp"
+
 namespace hocket::record {
 namespace {
 constexpr std::int32_t rate_hz = 16000;
-}
+/// What may still come late for a piece that has ended: the window of wav_writer.
+constexpr std::int64_t late_frames = 5 * rate_hz;
+constexpr std::int64_t header_bytes = 44, frame_bytes = 4;
+
+std::int64_t frame_at(std::int64_t ns) { return ns / 1000 * rate_hz / 1'000'000; }
+}  // namespace
 
 component_info wav_record::info() {
   const media_type voice{.kind = payload_kind::audio, .rate_hz = rate_hz, .channels = 1};
@@ -25,7 +35,55 @@ result<void> wav_record::open(const context& where) {
   auto made = open_wav(where, config_.file, rate_hz, 2);
   if (!made) return fail(made);
   file_ = std::move(*made);
+  turns_ = rotation(file_->path(), config_.rotate, where.restarts > 0);
+  // How far the piece of the life before had come is known, and not when it began: a new one.
+  if (turns_.on() && where.restarts > 0 && where.time != nullptr) {
+    const auto now = where.time->now();
+    turn(frame_at(context_.grid.start_of(context_.grid.index_of(now)).ns()), now.ns());
+    end_before();
+  }
   return {};
+}
+
+// A chunk over a border is put into both pieces.
+result<std::int64_t> wav_record::put(std::int32_t channel, std::int64_t first,
+                                     std::span<const float> samples) {
+  std::int64_t late = 0;
+  if (const auto early =
+          std::min<std::int64_t>(begins_ - first, static_cast<std::int64_t>(samples.size()));
+      early > 0) {
+    const auto part = samples.first(static_cast<std::size_t>(early));
+    if (before_) {
+      const auto done = before_->put(channel, first - before_begins_, part);
+      if (!done) return done;
+      late = *done;
+    } else {
+      late = early;
+    }
+    samples = samples.subspan(static_cast<std::size_t>(early));
+    first += early;
+  }
+  if (samples.empty()) return late;
+  const auto done = file_->put(channel, first - begins_, samples);
+  return done ? result<std::int64_t>(late + *done) : done;
+}
+
+void wav_record::turn(std::int64_t border, std::int64_t at_ns) {
+  end_before();
+  auto to = trust::create_file(turns_.next_path());
+  auto next = to ? wav_writer::on(std::move(*to), rate_hz, 2, late_frames)
+                 : fail("record.cannot_write", to.error().message);
+  if (!next) return turns_.postpone(at_ns);
+  before_ = std::exchange(file_, std::move(*next));
+  before_begins_ = std::exchange(begins_, border);
+  if (const auto done = turns_.turn(at_ns); !done) context_.log(done.error().message);
+}
+
+void wav_record::end_before() {
+  if (!before_) return;
+  disk_.note(context_, before_->path(), before_->flush());
+  lost_before_ += before_->lost_frames();
+  before_.reset();
 }
 
 result<void> wav_record::process(std::size_t port, const packet& p, emitter&) {
@@ -35,7 +93,7 @@ result<void> wav_record::process(std::size_t port, const packet& p, emitter&) {
     context_.count("wrong_format", 1);
     return {};
   }
-  auto late = file_->put(port == 0 ? 0 : 1, audio->first_sample, audio->samples.as<float>());
+  auto late = put(port == 0 ? 0 : 1, audio->first_sample, audio->samples.as<float>());
   if (!late) return fail(late);
   if (*late > 0) context_.count("late_samples", *late);
   return {};
@@ -44,15 +102,22 @@ result<void> wav_record::process(std::size_t port, const packet& p, emitter&) {
 result<void> wav_record::tick(std::int64_t micro_turn, emitter&) {
   if (!file_) return {};
   const auto end = context_.grid.end_of(micro_turn);
-  HOCKET_TRY(file_->extend_to(end.ns() / 1000 * rate_hz / 1'000'000));
+  const auto now = frame_at(end.ns());
+  HOCKET_TRY(file_->extend_to(now - begins_));
   flush();
+  if (before_ && now >= begins_ + late_frames) end_before();
+  const auto bytes = header_bytes + file_->frames() * frame_bytes;
+  if (!before_ && turns_.due(static_cast<std::uint64_t>(bytes), end.ns()))
+    turn(begins_ + file_->frames(), end.ns());
   return {};
 }
 
 // A full disk is no reason to end a conversation.
 void wav_record::flush() {
   disk_.note(context_, file_->path(), file_->flush());
-  if (const auto lost = file_->lost_frames(); lost > told_lost_) {
+  if (before_) disk_.note(context_, before_->path(), before_->flush());
+  const auto earlier = lost_before_ + (before_ ? before_->lost_frames() : 0);
+  if (const auto lost = earlier + file_->lost_frames(); lost > told_lost_) {
     context_.count("lost_frames", lost - told_lost_);
     told_lost_ = lost;
   }
@@ -61,6 +126,7 @@ void wav_record::flush() {
 result<void> wav_record::close(emitter&) {
   if (!file_) return {};
   flush();
+  end_before();
   context_.log("wrote " + file_->path() +
                (disk_.troubled() ? ": INCOMPLETE, its end is missing"
                 : told_lost_ > 0 ? ": INCOMPLETE, it has gaps"

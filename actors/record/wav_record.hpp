@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <span>
 
 #include "actors/record/disk_watch.hpp"
+#include "actors/record/rotation.hpp"
 #include "actors/record/wav_writer.hpp"
 #include "graph/contract/component.hpp"
 
@@ -15,17 +18,20 @@ namespace hocket::record {
 /// Outputs: none.
 /// With --no-pii it writes nothing, and says so.
 /// Errors: record.cannot_write; record.bad_time (a sample index an hour ahead).
+/// With `rotate` a piece begins with the sample behind the last one of the piece before.
 /// The file is readable at any time, also after kill -9: it grows once per micro-turn.
 class wav_record final : public component {
  public:
   struct config {
     std::string file = "conversation.wav";
+    rotation_limits rotate;
     void visit(config_visitor& v) {
       v.field({.name = "file",
                .doc = "path of the WAV file, relative to the run's output folder; later sessions "
                       "get their number before the extension",
                .is_output = true},
               file);
+      rotate.visit(v);
     }
   };
   static component_info info();
@@ -40,8 +46,17 @@ class wav_record final : public component {
   config config_;
   context context_;
   void flush();
+  result<std::int64_t> put(std::int32_t channel, std::int64_t first,
+                           std::span<const float> samples);
+  void turn(std::int64_t border, std::int64_t at_ns);
+  void end_before();
 
   std::unique_ptr<wav_writer> file_;
+  /// The piece before: what comes late for it is still put there.
+  std::unique_ptr<wav_writer> before_;
+  rotation turns_;
+  std::int64_t begins_ = 0, before_begins_ = 0;  ///< stream sample with which each piece begins
+  std::int64_t lost_before_ = 0;                 ///< frames, in pieces that are closed
   disk_watch disk_;
   std::int64_t told_lost_ = 0;
 };

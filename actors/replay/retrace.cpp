@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "actors/host/actor/clone_config.hpp"
+#include "graph/spec/clone_config.hpp"
 #include "actors/host/plan_view.hpp"
 #include "actors/host/process_maker.hpp"
 #include "actors/replay/names.hpp"
@@ -196,7 +196,7 @@ result<void> retracer::open(const record::recorded_call& c) {
   for (const auto& [id, other] : lives_)
     if (other->actor == c.actor && other->session == c.session) ++s.restarts;
   auto config =
-      actor.config ? host::clone_config(*actor.type, *actor.config) : actor.type->make_config();
+      actor.config ? spec::clone_config(*actor.type, *actor.config) : actor.type->make_config();
   const auto processes = spec::process_of(actor) != nullptr ? host::the_process_maker() : nullptr;
   who->part =
       processes ? processes->make(actor, *config, options_.output_dir) : actor.type->make(*config);

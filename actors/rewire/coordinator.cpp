@@ -18,6 +18,8 @@ namespace {
 /// What one peer may have this host do at a time, and remember.
 constexpr std::ptrdiff_t at_once_max = 4;
 constexpr std::size_t kept_max = 64;
+/// How long one rewire waits for the end of the one before.
+constexpr int turn_limit_s = 5;
 
 }  // namespace
 
@@ -211,6 +213,51 @@ void coordinator::on(const std::string& peer, const wire::rewire_done& m) {
 // ---------------------------------------------------------------------------- the others
 
 void coordinator::participate(std::string leader, std::uint64_t number, rewire_request request) {
+  const auto until = clock::now() + std::chrono::seconds(turn_limit_s);
+  {
+    // The one before may still close what it had opened: its end must not undo what this one made.
+    std::unique_lock lock(mutex_);
+    while (takes_part_ && !closed_ && clock::now() < until) changed_.wait_for(lock, look_again);
+    if (takes_part_ || closed_) {
+      lock.unlock();
+      const auto no = refused(run_.local().host, "rewire.under-way",
+                              "another rewire is under way there; try again when it is done");
+      send(leader, wire::rewire_vote{number, to_message(no)});
+      return;
+    }
+    // Called off before its turn came: there is nothing to undo.
+    if (const auto it = decisions_.find(number); it != decisions_.end() && !it->second.commit) {
+      decisions_.erase(it);
+      return;
+    }
+    takes_part_ = true;
+  }
+  take_part(leader, number, std::move(request));
+  std::lock_guard lock(mutex_);
+  takes_part_ = false;
+  changed_.notify_all();
+}
+
+std::optional<coordinator::decision> coordinator::wait_for_decision(const std::string& leader,
+                                                                    std::uint64_t number,
+                                                                    int limit_s,
+                                                                    const incarnations& before) {
+  const auto until = clock::now() + std::chrono::seconds(limit_s);
+  for (;;) {
+    const bool gone = is_gone(leader, before);  // asked first: its word may have come before
+    std::unique_lock lock(mutex_);
+    if (const auto it = decisions_.find(number); it != decisions_.end()) {
+      const auto what = it->second;
+      decisions_.erase(it);
+      return what;
+    }
+    if (run_over() || gone || clock::now() > until) return {};
+    changed_.wait_for(lock, look_again);
+  }
+}
+
+void coordinator::take_part(const std::string& leader, std::uint64_t number,
+                            rewire_request request) {
   const auto before = who_is_there();
   {
     // What somebody on this machine asked the leader for comes back as it went.
@@ -227,29 +274,19 @@ void coordinator::participate(std::string leader, std::uint64_t number, rewire_r
   auto vote = c->out;
   vote.host = run_.local().host;
   send(leader, wire::rewire_vote{number, to_message(vote)});
-  const auto until = clock::now() + std::chrono::seconds(request.prepare_limit_s + 10);
-  decision what;
-  for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      if (const auto it = decisions_.find(number); it != decisions_.end()) {
-        what = it->second;
-        decisions_.erase(it);
-        break;
-      }
-      if (run_over()) break;
-      changed_.wait_for(lock, look_again);
-    }
-    if (is_gone(leader, before) || clock::now() > until) break;
-  }
+  const auto what = wait_for_decision(leader, number, request.prepare_limit_s + 10, before);
   if (request.dry_run || c->out.state == rewire_state::refused) return;
-  if (!what.commit || c->out.state != rewire_state::planned) {
-    const auto why =
-        c->out.why.empty() ? "another host could not do it, or the leader was lost" : c->out.why;
-    rewirer_.abort(*c, c->out.why.empty() ? leader : "",
-                   c->out.code.empty() ? "rewire.called_off" : c->out.code, why);
+  if (c->out.state != rewire_state::planned) {
+    rewirer_.abort(*c, "", c->out.code, c->out.why);
+  } else if (!what) {
+    rewirer_.abort(*c, leader, undecided_code,
+                   "this host had agreed and did not hear what was decided: host " + leader +
+                       " was lost or too late, or the run here is over. If the others have the new "
+                       "graph, start this host again: it asks them");
+  } else if (!what->commit) {
+    rewirer_.abort(*c, leader, "rewire.called_off", "another host could not do it");
   } else {
-    rewirer_.commit_at(c, what.micro_turn);
+    rewirer_.commit_at(c, what->micro_turn);
   }
   auto done = c->out;
   done.host = run_.local().host;

@@ -24,9 +24,9 @@ namespace hocket::rewire {
 /// roll back.
 ///
 /// Each keeps what was decided before the boundary (`options::decided`).
-/// A host that has voted and loses the leader before it hears of the outcome rolls back; if the
-/// leader had just decided otherwise, their graph hashes differ, and they refuse each other by
-/// name.
+/// A host that has voted and loses the leader before it hears of the outcome goes on with the old
+/// graph, and its vote stays open (`undecided_code`); if the leader had decided otherwise, their
+/// graph hashes differ, they refuse each other by name, and the host asks when it is started again.
 ///
 /// Threads: any; what takes long runs on threads of its own.
 class coordinator {
@@ -57,6 +57,10 @@ class coordinator {
   rewire_outcome lead(rewire_request request);
   rewire_outcome ask(const rewire_request& request);
   void participate(std::string leader, std::uint64_t number, rewire_request request);
+  void take_part(const std::string& leader, std::uint64_t number, rewire_request request);
+  /// What the leader decided; none where it is lost, too late, or this run is over.
+  std::optional<decision> wait_for_decision(const std::string& leader, std::uint64_t number,
+                                            int limit_s, const incarnations& before);
   /// The host that is against, or none; waits for all votes.
   std::optional<std::string> first_refusal(std::uint64_t number, int limit_s,
                                            const incarnations& before, rewire_outcome& why);
@@ -97,6 +101,7 @@ class coordinator {
   std::uint64_t last_ = first_number();
   std::map<std::uint64_t, replies> replies_;
   std::map<std::uint64_t, decision> decisions_;  ///< as a follower
+  bool takes_part_ = false;                      ///< as a follower: one rewire at a time
   std::map<std::uint64_t, rewire_outcome> answers_;
   std::uint64_t asked_ = 0;  ///< the newest question to the leader; nobody else's answers are kept
   std::string asked_for_;    ///< its text

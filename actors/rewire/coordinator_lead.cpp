@@ -48,6 +48,8 @@ rewire_outcome coordinator::lead(rewire_request request) {
   if (!asked.dry_run) rewirer_.prepare(c);
   rewire_outcome why = c->out;
   auto host = std::optional(run_.local().host);
+  // From before the last look at who is there: who began anew behind it is told to ask again.
+  if (!asked.dry_run) hosts_.links().set_next_graph(wire::undecided_graph);
   if (c->out.state == rewire_state::planned)
     host = first_refusal(number, asked.prepare_limit_s, before, why);
   if (asked.dry_run && !host) {
@@ -60,12 +62,12 @@ rewire_outcome coordinator::lead(rewire_request request) {
     rewirer_.abort(*c, *host, why.code, why.why);
     return c->out;
   }
+  // Kept first: the others commit at once, and keeping takes milliseconds to tens of them.
+  rewirer_.record_decision(*c);
   const auto& grid = run_.graph().grid;
   // The end of the micro-turn before `not_before`, which may be the least of all times.
   const auto soon = std::max(run_.now() + duration(notice_ns + 1), asked.not_before);
   const auto k = grid.index_of(soon - duration(1));
-  // Kept first: the others commit within microseconds, and a file takes milliseconds.
-  rewirer_.record_decision(*c);
   send_all(wire::rewire_commit{number, k});
   rewirer_.commit_at(c, k);
   collect_done(number, before, c->out);

@@ -15,6 +15,9 @@ using host::graph_text;
 using host::rewire_outcome;
 using host::rewire_request;
 
+/// Rolled back by a host that had agreed, and was not told what was decided.
+inline constexpr auto undecided_code = "rewire.undecided";
+
 /// A rewire that is known before the run begins: its text is what `load` makes of `file`.
 struct planned_rewire {
   std::string file;
@@ -35,8 +38,9 @@ struct options {
   std::function<void(const rewire_request&, const rewire_outcome&)> decided = {};
   /// Several hosts: told before this host says that it agrees to a new graph, for the program that
   /// keeps what a restart needs: should it be killed before it hears of the decision, it has to ask
-  /// (distributed::has_graph). `decided`, or `rewired` with `rolled_back`, is the end of that.
-  std::function<void(const rewire_request&, const rewire_outcome&)> voted = {};
+  /// (distributed::has_graph). An error is a vote against. `decided`, or `rewired` with
+  /// `rolled_back`, is the end of that; but with the code `undecided_code` it is still open.
+  std::function<result<void>(const rewire_request&, const rewire_outcome&)> voted = {};
   /// Rewires that this run goes through by itself, in order of time; others are refused until the
   /// last is done. In virtual time each comes at its boundary, every time. Not over several hosts.
   std::vector<planned_rewire> planned_rewires = {};

@@ -34,6 +34,10 @@ struct three_part {
     });
     stage.add_valued("end", 1, 0, [this](std::int64_t value) {
       auto c = std::make_unique<lambda_component>();
+      c->on_open = [value](const context&) -> result<void> {
+        if (value == 9) return fail("test.no", "no screen");
+        return {};
+      };
       c->on_packet = [this, value](std::size_t, const packet& p, emitter&) -> result<void> {
         book.add(std::to_string(value) + ">" + p.get_if<text>()->value);
         return {};
@@ -52,8 +56,7 @@ struct three_part {
     return p;
   }
 
-  std::unique_ptr<host_group> start() {
-    start_options o;
+  std::unique_ptr<host_group> start(start_options o = {}) {
     // The name of the "file": what mid and end are to be.
     o.load = [this](graph_text& t) -> result<plan> {
       const auto space = t.file.find(' ');
@@ -61,6 +64,7 @@ struct three_part {
     };
     o.rewired = [this](const rewire_request&, const rewire_outcome& out) {
       told.add(std::string(to_string(out.state)) + " " + std::to_string(out.revision));
+      codes.add(out.code);
     };
     auto all = std::make_unique<host_group>(variant(1, 1), stage.g.types, false, conditions, o);
     REQUIRE(eventually([&] { return book.size() > 10; }));
@@ -75,7 +79,7 @@ struct three_part {
   }
 
   fake_network::conditions conditions;
-  notebook book, opened, told;
+  notebook book, opened, told, codes;
   rewire_stage stage{false};
 };
 
@@ -189,6 +193,72 @@ TEST_CASE("a host that dies right after the commit: nobody waits for it, and the
   CHECK(note.find("start it with the file of revision 2") != note.npos);
   for (auto& [name, r] : hosts) r->stop();
   for (auto& [name, r] : hosts) (void)r->wait();
+}
+
+TEST_CASE("a host that cannot keep what it agrees to is against it") {
+  three_part s;
+  start_options o;
+  o.voted = [](const rewire_request&, const rewire_outcome&) -> result<void> {
+    return fail("apply.no_history", "the disk is full");
+  };
+  auto all = s.start(o);
+  const auto out = all->hosts["edge"]->rewire({{"2 3", ""}});
+  CHECK(out.state == rewire_state::rolled_back);
+  CHECK(out.host == "gpu");
+  CHECK(out.code == "rewire.cannot_keep");
+  CHECK(out.why.ends_with("the disk is full [apply.no_history]"));
+  CHECK(all->net.next_graph("edge").empty());
+  REQUIRE(eventually([&] { return s.told.count("rolled_back 1") == 2; }));
+  all->wait();
+  s.check_nothing_lost();
+}
+
+TEST_CASE("who has agreed and loses the leader says that it does not know what was decided") {
+  three_part s;
+  start_options o;
+  o.drain_limit_s = 1;
+  std::atomic<fake_network*> net = nullptr;
+  o.voted = [&](const rewire_request&, const rewire_outcome&) -> result<void> {
+    net.load()->cut("edge");
+    return {};
+  };
+  auto all = s.start(o);
+  net.store(&all->net);
+  (void)all->hosts["edge"]->rewire({{"2 3", ""}});
+  CHECK(eventually([&] { return s.codes.count(undecided_code) == 1; }));
+  for (auto& [name, r] : all->hosts) r->stop();
+  for (auto& [name, r] : all->hosts) (void)r->wait();
+}
+
+TEST_CASE("a decision is kept before anybody is told; until then who asks is to ask again") {
+  three_part s;
+  start_options o;
+  std::atomic<fake_network*> net = nullptr;
+  notebook seen;
+  o.decided = [&](const rewire_request&, const rewire_outcome&) {
+    seen.add(net.load()->next_graph("edge"));
+  };
+  auto all = s.start(o);
+  net.store(&all->net);
+  REQUIRE(all->hosts["gpu"]->rewire({{"2 3", ""}}).state == rewire_state::committed);
+  REQUIRE(!seen.lines().empty());
+  CHECK(seen.lines().front() == wire::undecided_graph);  // the leader's comes first
+  all->wait();
+  s.check_nothing_lost();
+}
+
+TEST_CASE("the end of a rewire that was called off does not undo the next") {
+  three_part s;
+  auto all = s.start();
+  // gpu opens for 1.5 s; edge fails at once.
+  const auto out = all->hosts["edge"]->rewire({{"8 9", ""}});
+  CHECK(out.code == "rewire.open_failed");
+  const auto next = all->hosts["edge"]->rewire({{"2 3", ""}});
+  CAPTURE(next.why);
+  CHECK(next.state == rewire_state::committed);
+  all->wait();
+  s.check_nothing_lost();
+  CHECK(s.book.lines().back().starts_with("3>2:"));
 }
 
 TEST_CASE("a dry run asks all hosts and touches none") {

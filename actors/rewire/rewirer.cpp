@@ -180,21 +180,26 @@ void rewirer::report(change& c) {
   if (how_.rewired) how_.rewired(c.request, c.out);
 }
 
-void rewirer::record_vote(const change& c) const {
+void rewirer::record_vote(change& c) {
   if (!how_.voted) return;
   auto out = c.out;
   out.revision = number_of(c);
-  how_.voted(c.request, out);
+  if (const auto kept = how_.voted(c.request, out); !kept)
+    fail(
+        c, "rewire.cannot_keep",
+        fmt::format("it cannot keep what it agrees to, and would not know it if it were killed: {} "
+                    "[{}]",
+                    kept.error().message, kept.error().code));
 }
 
 void rewirer::record_decision(change& c) const {
   if (std::exchange(c.decided, true)) return;
-  // A host that was killed with its vote may ask before the boundary.
-  if (links_) links_->set_next_graph(c.what.next.hash);
-  if (!how_.decided) return;
   auto out = c.out;
   out.revision = number_of(c);
-  how_.decided(c.request, out);
+  if (how_.decided) how_.decided(c.request, out);
+  // A host that was killed with its vote may ask before the boundary; told when it is kept, since
+  // what others heard must outlive this process.
+  if (links_) links_->set_next_graph(c.what.next.hash);
 }
 
 int rewirer::number_of(const change& c) const {
@@ -379,7 +384,7 @@ void rewirer::roll_back(change& c) {
     run_.openings.forget(*one);
   }
   if (links_) {
-    links_->set_next_graph("");
+    if (!c.decided) links_->set_next_graph("");  // else the others have it
     links_->abort();
   }
   {

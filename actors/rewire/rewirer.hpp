@@ -53,8 +53,9 @@ class rewirer {
   /// `planned` after a prepare that may be committed.
   std::shared_ptr<change> draft(rewire_request request);
   void prepare(const std::shared_ptr<change>& c);
-  /// Reports that this host is about to agree to it.
-  void record_vote(const change& c) const;
+  /// Reports that this host is about to agree to it. It does not where that cannot be kept:
+  /// `rewire.cannot_keep` in the outcome.
+  void record_vote(change& c);
   /// Reports the decision to the owner of the history; once, and before any other host acts on it.
   void record_decision(change& c) const;
   /// Decided: at the end of micro-turn `k`, or at once where that is over. Waits until all has

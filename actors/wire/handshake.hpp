@@ -22,9 +22,11 @@ struct identity {
   std::string next_graph_hash = {};  ///< decided, from a boundary on that is not reached yet
   bool asks = false;                 ///< see node_options::asks
 
+  /// Votes are being counted: what this run will have is not known.
+  bool decides() const { return next_graph_hash == undecided_graph; }
   /// What this run has, or is about to have.
   const std::string& newest_graph() const {
-    return next_graph_hash.empty() ? graph_hash : next_graph_hash;
+    return next_graph_hash.empty() || decides() ? graph_hash : next_graph_hash;
   }
 };
 

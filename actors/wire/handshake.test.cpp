@@ -65,6 +65,46 @@ TEST_CASE("a handshake is refused with both values named") {
   }
 }
 
+TEST_CASE("the first place where two graphs differ is named, and no value") {
+  const std::vector<graph_key> ours = {{"name", 1}, {"actors.mic", 2}, {"actors.mic.rate_hz", 3}};
+  auto theirs = ours;
+  const auto told = [&] { return first_difference(ours, theirs, "edge", "gpu"); };
+  SUBCASE("a value") {
+    theirs[1].digest = 7;
+    theirs[2].digest = 8;
+    CHECK(told() == "the first of 2 places that differ: `actors.mic`");
+  }
+  SUBCASE("what the other has not") {
+    theirs.pop_back();
+    CHECK(told() ==
+          "the first of 1 place that differs: `actors.mic.rate_hz`, which edge has and gpu "
+          "has not");
+  }
+  SUBCASE("what the other has besides, in whatever bytes") {
+    theirs.push_back({"actors.ca\x1b[2Jm", 9});
+    CHECK(told() ==
+          "the first of 1 place that differs: `actors.ca?[2Jm`, which gpu has and edge has "
+          "not");
+  }
+  SUBCASE("another order alone is no difference of a key") {
+    std::swap(theirs[0], theirs[2]);
+    CHECK(told().starts_with("every key reads the same"));
+  }
+  SUBCASE("a release that tells no keys") {
+    theirs.clear();
+    CHECK(told().empty());
+  }
+  auto us = edge;
+  us.keys = std::make_shared<const std::vector<graph_key>>(ours);
+  auto h = hello_of(gpu, 0, "");
+  h.graph_hash = "graph2";
+  h.keys = theirs;
+  const auto no = refuse(us, "gpu", h);
+  REQUIRE(no);
+  CHECK(no->text.find(told()) != std::string::npos);
+  CHECK(no->graph_hash == "graph1");
+}
+
 TEST_CASE("numbering goes on only where both ends still know the other") {
   CHECK(goes_on(edge, 22, hello_of(gpu, 11, "")));
   CHECK_FALSE(goes_on(edge, 0, hello_of(gpu, 11, "")));   // we are new to it

@@ -36,6 +36,9 @@ enum class wire_error : std::uint8_t {
 };
 std::string_view code_of(wire_error e);
 
+/// In the place of a hash: whether the run will have another graph is being decided.
+inline constexpr auto undecided_graph = "?";
+
 /// One link of the plan that crosses between two hosts; both ends name it with the same id.
 struct remote_link {
   std::uint32_t id = 0;  ///< > 0; the same on both hosts
@@ -53,6 +56,8 @@ struct peer_options {
   std::string name;
   std::string address;     ///< tcp://host:port or ipc://path to connect to; "": the peer connects
   std::string public_key;  ///< Z85, 40 characters; "" only without keys
+  /// Shared memory for what goes to it; 0: node_options::shm_bytes.
+  std::size_t shm_bytes = 0;
 };
 
 /// Which of two hosts connects: the one with the smaller name, or the only one that can.
@@ -159,7 +164,8 @@ class node {
   /// peer that comes with another one. Connections that are up stay.
   void set_graph(const std::string& hash, const std::string& note);
   /// The run will go on with this graph, at a boundary that is not reached yet: who asks is told;
-  /// "": with the one it has, after all. set_graph() ends it.
+  /// `undecided_graph`: votes are being counted, and who asks is to ask again; "": with the one it
+  /// has, after all. set_graph() ends it.
   void set_next_graph(const std::string& hash);
   /// The newest graph that this peer has said its run has, or is about to have; "": none yet.
   std::string graph_of(const std::string& peer) const;

@@ -19,7 +19,9 @@ void peer::answer_asking(const std::string& route, std::uint64_t connection) {
     lose(peer_state::lost, "it began anew");
     return refuse_to(route, connection, {ask_again, "you were still there a moment ago"});
   }
-  refuse_to(route, connection, {asked, "you asked", core_.who().newest_graph()});
+  const auto us = core_.who();
+  if (us.decides()) return refuse_to(route, connection, {ask_again, "votes are being counted"});
+  refuse_to(route, connection, {asked, "you asked", us.newest_graph()});
 }
 
 void peer::note_graph(const std::string& hash) {

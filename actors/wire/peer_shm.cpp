@@ -20,7 +20,9 @@ void peer::offer_arena() {
     if (out_.empty() && in_.empty()) return;
     if (!same_machine_ || !their_shm_ || !core_.options.shared_memory) return;
   }
-  auto arena = shm_arena::create(core_.options.shm_dir, core_.options.shm_bytes);
+  auto arena =
+      shm_arena::create(core_.options.shm_dir,
+                        options_.shm_bytes != 0 ? options_.shm_bytes : core_.options.shm_bytes);
   if (!arena) {
     std::lock_guard lock(books_);
     shm_reason_ = arena.error().message;

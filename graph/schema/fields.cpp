@@ -2,11 +2,15 @@
 
 #include <cstdint>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "graph/schema/codec.hpp"
 #include "graph/schema/packet.pb.h"
+#include "graph/schema/wire.pb.h"
+#include "graph/text/clean.hpp"
 
 namespace hocket::wire {
 namespace {
@@ -175,14 +179,16 @@ result<payload> get_video(const Video& m, std::span<const buffer> bulk) {
 result<payload> get_tool_result(const ToolResult& m) {
   const auto status = from_wire<outcome>(m.status(), 5, "outcome");
   if (!status) return fail(status);
-  return tool_result{m.call(), m.request(), m.tool(), *status, m.content()};
+  return tool_result{m.call(), m.request(), clean_text(m.tool()), *status, clean_text(m.content())};
 }
 
 result<payload> get_delegation(const Delegation& m) {
   const auto what = from_wire<delegation::action>(m.action(), 2, "delegation action");
   if (!what) return fail(what);
-  return delegation{m.request(),       *what,         m.task(), m.transcript(), m.from_micro_turn(),
-                    m.to_micro_turn(), m.supersedes()};
+  return delegation{m.request(),          *what,
+                    clean_text(m.task()), clean_text(m.transcript()),
+                    m.from_micro_turn(),  m.to_micro_turn(),
+                    m.supersedes()};
 }
 
 result<payload> get_training_example(const TrainingExample& m, std::span<const buffer> bulk) {
@@ -190,25 +196,58 @@ result<payload> get_training_example(const TrainingExample& m, std::span<const b
   for (const auto& named : m.tensors()) {
     auto numbers = get_tensor(named.tensor(), bulk);
     if (!numbers) return fail(numbers);
-    to.tensors.emplace_back(named.name(), std::move(*numbers));
+    to.tensors.emplace_back(clean_text(named.name()), std::move(*numbers));
   }
-  to.provenance = m.provenance();
+  to.provenance = clean_text(m.provenance());
   return to;
 }
 
 result<payload> get_adapter(const Adapter& m, std::span<const buffer> bulk) {
   auto weights = get_bulk(m.weights(), bulk, alignof(std::uint64_t));
   if (!weights) return fail(weights);
-  return adapter{m.name(), m.card_json(), std::move(*weights)};
+  return adapter{clean_text(m.name()), clean_text(m.card_json()), std::move(*weights)};
 }
 
 result<payload> get_control(const Control& m) {
   const auto what = from_wire<control::kind>(m.kind(), 7, "control");
   if (!what) return fail(what);
-  return control{*what, m.detail(), m.value()};
+  return control{*what, clean_text(m.detail()), m.value()};
 }
 
 }  // namespace
+
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+void clean_message(Message& m) {
+  if (m.GetDescriptor() == RewireRequest::descriptor()) return;
+  const auto& reflection = *m.GetReflection();
+  std::vector<const FieldDescriptor*> fields;
+  reflection.ListFields(m, &fields);
+  std::string kept;
+  for (const auto* f : fields) {
+    const bool is_text = f->type() == FieldDescriptor::TYPE_STRING;
+    const bool is_message = f->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !f->is_map();
+    if (f->is_repeated()) {
+      for (int i = 0; i < reflection.FieldSize(m, f); ++i) {
+        if (is_text)
+          reflection.SetRepeatedString(
+              &m, f, i, clean_text(reflection.GetRepeatedStringReference(m, f, i, &kept)));
+        if (is_message) clean_message(*reflection.MutableRepeatedMessage(&m, f, i));
+      }
+    } else if (is_text) {
+      reflection.SetString(&m, f, clean_text(reflection.GetStringReference(m, f, &kept)));
+    } else if (is_message) {
+      clean_message(*reflection.MutableMessage(&m, f));
+    }
+  }
+}
+
+}  // namespace
+
+void clean_strings(ControlFrame& frame) { clean_message(frame); }
 
 void put_payload(const payload& from, Packet& to, std::vector<buffer>& bulk) {
   std::visit(putter{to, bulk}, from);
@@ -225,11 +264,11 @@ result<payload> get_payload(const Packet& from, std::span<const buffer> bulk) {
     }
     case Packet::kText: {
       const auto& m = from.text();
-      return text{m.value(), m.role(), m.request(), !m.partial()};
+      return text{clean_text(m.value()), clean_text(m.role()), m.request(), !m.partial()};
     }
     case Packet::kToolCall: {
       const auto& m = from.tool_call();
-      return tool_call{m.call(), m.request(), m.tool(), m.arguments_json()};
+      return tool_call{m.call(), m.request(), clean_text(m.tool()), clean_text(m.arguments_json())};
     }
     case Packet::kToolResult: return get_tool_result(from.tool_result());
     case Packet::kDelegation: return get_delegation(from.delegation());

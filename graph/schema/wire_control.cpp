@@ -114,6 +114,7 @@ result<control_frame> decode_control(std::span<const std::byte> bytes) {
   if (!f.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return fail(codec_error::malformed,
                 fmt::format("{} bytes are no control message", bytes.size()));
+  clean_strings(f);
   auto body = read(f);
   if (!body) return fail(body);
   return control_frame{f.connection(), std::move(*body)};

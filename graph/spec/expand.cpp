@@ -52,7 +52,7 @@ class expander {
       given.push_back({name, where, std::move(item)});
     }
     stack_ = {beside(file, std::filesystem::path(file).filename().string())};
-    return read(std::move(*tree), file, options_.sets, given, {file, 1, 1}, "graph", false);
+    return read(std::move(*tree), file, options_.sets, given, {file, 1, 1}, "graph", nullptr);
   }
 
  private:
@@ -66,16 +66,25 @@ class expander {
 
   graph_spec read(value tree, const std::string& file, const std::vector<std::string>& settings,
                   const value::map& given, const source_mark& given_at, const std::string& user,
-                  bool included) {
+                  const path_origins* including) {
+    const bool included = including != nullptr;
+    const auto origins = std::make_shared<path_origins>();
     std::map<std::string, std::vector<std::string>> inner_settings;
     apply_settings(tree, settings, inner_settings, findings_);
     auto* declared = tree.find("params");  // its defaults may name the environment
-    if (declared != nullptr) replace_references(*declared, {}, options_, budget_, findings_);
+    if (declared != nullptr)
+      replace_references(*declared, {}, {}, options_, budget_, *origins, findings_);
     const auto params = read_parameters(tree, given, given_at, user, findings_);
+    parameter_files files;
+    for (const auto& [name, v] : params) files[name] = origins->of(v.where());
+    for (const auto& g : given) files[g.key] = included ? including->of(g.item.where()) : "";
     if (auto* entries = tree.get_if<value::map>())
       for (auto& e : *entries)
-        if (&e.item != declared) replace_references(e.item, params, options_, budget_, findings_);
+        if (&e.item != declared)
+          replace_references(e.item, params, files, options_, budget_, *origins, findings_);
     auto graph = read_graph(tree, file, included, options_.expanded, findings_);
+    graph.origins = origins;
+    for (auto& actor : graph.actors) actor.origins = origins;
     if (!included && !graph.inputs.empty())
       add_error(findings_, graph.inputs[0].where, "include.not-alone",
                 "this file declares `inputs:`: it is a part of a graph and cannot run alone",
@@ -148,7 +157,8 @@ class expander {
       add_error(findings_, inc.with.where(), "config.type",
                 fmt::format("{}: `with` must be a map, not {}", entry.name, inc.with.kind_name()));
     stack_.push_back(path);
-    auto inner = read(std::move(*tree), path, settings, given, inc.where, entry.name, true);
+    auto inner =
+        read(std::move(*tree), path, settings, given, inc.where, entry.name, entry.origins.get());
     stack_.pop_back();
     check_ports(entry, inner);
     merge(entry, std::move(inner), std::move(sub), graph);

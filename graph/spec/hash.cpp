@@ -9,6 +9,7 @@
 
 #include "graph/contract/config.hpp"
 #include "graph/spec/process.hpp"
+#include "graph/spec/paths.hpp"
 #include "graph/trust/secret.hpp"
 
 namespace hocket::spec {
@@ -35,7 +36,7 @@ void each_line(const plan& g, Tell tell) {
       tell(name + ".replicas", fmt::format("replica {} of {}\n", a.replica, a.replicas));
     if (const auto* own = process_of(a))
       tell(name + ".process", fmt::format("process {}\n", process_text(own)));
-    const auto config = canonical_text(*a.config);
+    const auto config = canonical_text(said(*a.config));
     for (std::size_t at = 0; at < config.size();) {
       const auto end = std::min(config.find('\n', at), config.size() - 1) + 1;
       const auto line = config.substr(at, end - at);

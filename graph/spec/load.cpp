@@ -4,6 +4,7 @@
 #include "graph/contract/registry.hpp"
 #include "graph/spec/expand.hpp"
 #include "graph/spec/hash.hpp"
+#include "graph/spec/paths.hpp"
 #include "graph/spec/plan.hpp"
 #include "graph/spec/validate.hpp"
 #include "graph/trust/secret.hpp"
@@ -16,12 +17,14 @@ std::optional<plan> load_plan(const std::string& file, const std::string& text,
   std::optional<plan> out;
   // Other hosts are told the hash, and know the rest of the graph: a value in it could be guessed.
   trust::secrets_of_graph secrets;
-  if (const auto graph = spec::expand(file, text, options, findings))
-    out = spec::validate(*graph, types, findings);
+  const auto graph = spec::expand(file, text, options, findings);
+  if (graph) out = spec::validate(*graph, types, findings);
+  if (out && !findings.has_errors()) {
+    out->hash = spec::hash_of(secrets.without(spec::canonical_text(*out)));
+    spec::take_from_files(*graph, types, options.expanded, *out);
+  }
   findings.sort();
-  if (!out || findings.has_errors()) return {};
-  out->hash = spec::hash_of(secrets.without(spec::canonical_text(*out)));
-  return out;
+  return findings.has_errors() ? std::nullopt : std::move(out);
 }
 
 std::vector<std::string> plugins_of(const std::string& file, const std::string& text,

@@ -37,6 +37,7 @@ void read_hosts(const value& root, graph_spec& graph, diagnostics& findings) {
     host_spec h;
     h.host.name = e.key;
     h.where = e.key_where;
+    if (const auto* key = e.item.find("key")) h.key_where = key->where();
     read_keys(e.item, "host " + e.key, {}, findings, [&](config_visitor& v) {
       v.field({.name = "listen", .doc = "address of its data and control lanes", .required = true},
               h.host.listen);
@@ -160,15 +161,14 @@ graph_spec read_graph(const value& root, const std::string& file, bool included,
   }
   check_version(root, file, findings);
   std::string doc;
-  read_keys(root, "graph",
-            {"hocket", "clock", "hosts", "actors", "budgets", "params", "inputs", "outputs"},
-            findings, [&](config_visitor& v) {
-              v.field({.name = "name", .doc = "name of the graph", .required = !included},
-                      graph.name);
-              v.field({.name = "doc", .doc = "what the graph is for"}, doc);
-              v.field({.name = "plugins", .doc = "shared libraries to load", .is_path = true},
-                      graph.plugins);
-            });
+  std::vector<std::string> sections = {"hocket",  "clock",  "hosts",  "actors",
+                                       "budgets", "params", "inputs", "outputs"};
+  if (expanded) sections.emplace_back("places");
+  read_keys(root, "graph", sections, findings, [&](config_visitor& v) {
+    v.field({.name = "name", .doc = "name of the graph", .required = !included}, graph.name);
+    v.field({.name = "doc", .doc = "what the graph is for"}, doc);
+    v.field({.name = "plugins", .doc = "shared libraries to load", .is_path = true}, graph.plugins);
+  });
   if (included) {
     refuse_top_keys(root, findings);
   } else {
@@ -183,6 +183,10 @@ graph_spec read_graph(const value& root, const std::string& file, bool included,
       });
     read_hosts(root, graph, findings);
   }
+  const auto* places = expanded ? root.find("places") : nullptr;
+  if (const auto* map = places != nullptr ? places->get_if<value::map>() : nullptr)
+    for (const auto& e : *map)
+      if (const auto* path = e.item.get_if<std::string>()) graph.places[e.key] = *path;
   read_declared_inputs(root, graph, findings);
   read_declared_outputs(root, graph, findings);
   read_actors(root, expanded, graph, findings);

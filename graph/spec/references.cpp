@@ -32,9 +32,14 @@ std::size_t count_values(const value& v) {
 
 class replacer {
  public:
-  replacer(const parameters& params, const load_options& options, expansion_budget& budget,
-           diagnostics& findings)
-      : params_(params), options_(options), budget_(budget), findings_(findings) {}
+  replacer(const parameters& params, const parameter_files& files, const load_options& options,
+           expansion_budget& budget, path_origins& origins, diagnostics& findings)
+      : params_(params),
+        files_(files),
+        options_(options),
+        budget_(budget),
+        origins_(origins),
+        findings_(findings) {}
 
   void walk(value& v) {
     if (auto* list = v.get_if<value::list>())
@@ -50,6 +55,7 @@ class replacer {
     const auto where = v.where();
     if (text.starts_with("${") && text.find('}') == text.size() - 1) {
       auto whole = resolve(text.substr(2, text.size() - 3), where);
+      origins_.moved(where, said_in_);
       if (!whole || !spend(count_values(*whole), 0, where)) whole = failed();
       whole->set_where(where);
       v = std::move(*whole);
@@ -76,6 +82,7 @@ class replacer {
       const auto end = text.find('}', dollar);
       if (end == text.npos) return bad("`${` has no closing brace", where);
       const auto part = resolve(text.substr(dollar + 2, end - dollar - 2), where);
+      if (dollar == 0) origins_.moved(where, said_in_);  // `${param:folder}/a.wav`
       if (!part || (part->is_null() && part->adapts() && part->literal().empty())) {
         v = failed();
         return v.set_where(where);
@@ -96,9 +103,11 @@ class replacer {
   }
 
   std::optional<value> resolve(const std::string& body, const source_mark& where) {
+    said_in_ = origins_.of(where);
     if (body.starts_with("param:")) {
       const auto name = body.substr(6);
       const auto it = params_.find(name);
+      if (const auto file = files_.find(name); file != files_.end()) said_in_ = file->second;
       if (it != params_.end()) return it->second;
       std::vector<std::string> valid;
       for (const auto& [n, v] : params_) valid.push_back(n);
@@ -127,6 +136,7 @@ class replacer {
         options_.may != nullptr ? trust::may_see_variable(*options_.may, name) : result<void>();
     auto text = allowed ? environment(name, options_) : std::nullopt;
     if (text) trust::note_secret(name, *text);
+    if (text) said_in_.clear();  // as from the command line
     if (!text && cut != body.npos) text = body.substr(cut + 2);
     if (!text && !allowed) {
       add_error(findings_, where, "reference.env", allowed.error().message);
@@ -170,9 +180,12 @@ class replacer {
   }
 
   const parameters& params_;
+  const parameter_files& files_;
   const load_options& options_;
   expansion_budget& budget_;
+  path_origins& origins_;
   diagnostics& findings_;
+  std::string said_in_;  ///< the file of what resolve() gave last
 };
 
 const std::vector<std::string> parameter_types = {"any",  "string", "int", "number",
@@ -285,9 +298,10 @@ parameters read_parameters(const value& root, const value::map& given, const sou
   return out;
 }
 
-void replace_references(value& tree, const parameters& params, const load_options& options,
-                        expansion_budget& budget, diagnostics& findings) {
-  replacer(params, options, budget, findings).walk(tree);
+void replace_references(value& tree, const parameters& params, const parameter_files& files,
+                        const load_options& options, expansion_budget& budget,
+                        path_origins& origins, diagnostics& findings) {
+  replacer(params, files, options, budget, origins, findings).walk(tree);
 }
 
 }  // namespace hocket::spec

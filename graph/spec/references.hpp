@@ -6,6 +6,7 @@
 
 #include "graph/contract/value.hpp"
 #include "graph/core/diagnostic.hpp"
+#include "graph/spec/paths.hpp"
 #include "graph/spec/plan.hpp"
 
 namespace hocket::spec {
@@ -18,6 +19,8 @@ struct expansion_budget {
 };
 
 using parameters = std::map<std::string, value>;
+/// Which file says the value of each parameter; "": the command line.
+using parameter_files = std::map<std::string, std::string>;
 
 /// Reads `params:` of a file: `name: default`, or a map with type, default, doc, choices. `given`
 /// are the values from `with:` or the command line; `user` names who gave them, for messages.
@@ -28,10 +31,12 @@ parameters read_parameters(const value& root, const value::map& given, const sou
 
 /// Replaces `${param:name}` and `${env:NAME}` (or `${env:NAME:-default}`) in every string below the
 /// given value; `$${` stands for `${`. A string that is one reference takes the referenced value's type.
+/// `origins` learns where text that begins with a reference was written, by `files` for parameters.
 ///
 /// Errors: reference.syntax, reference.unknown-param, reference.env, yaml.limit.
-void replace_references(value& tree, const parameters& params, const load_options& options,
-                        expansion_budget& budget, diagnostics& findings);
+void replace_references(value& tree, const parameters& params, const parameter_files& files,
+                        const load_options& options, expansion_budget& budget,
+                        path_origins& origins, diagnostics& findings);
 
 /// Applies `a.b.c=value` to a tree of a graph file; what belongs inside an included file is handed
 /// on: `inner[entry]` gets the settings of the file that the actor entry includes.

@@ -9,6 +9,7 @@
 
 #include "graph/contract/config.hpp"
 #include "graph/spec/partition.hpp"
+#include "graph/spec/paths.hpp"
 #include "graph/spec/plan_names.hpp"
 #include "graph/spec/process.hpp"
 #include "graph/spec/rewire_limits.hpp"
@@ -38,7 +39,7 @@ bool same_supervision(const plan_actor& a, const plan_actor& b) {
 std::vector<std::string> config_lines(const plan_actor& a) {
   std::vector<std::string> out;
   if (!a.config) return out;
-  std::istringstream all(canonical_text(*a.config));
+  std::istringstream all(canonical_text(spec::said(*a.config)));
   for (std::string line; std::getline(all, line);) out.push_back(line);
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@
 
 /// What the text of a graph says, before anything is looked up: names are still names.
 namespace hocket::spec {
+
+class path_origins;
 
 /// The name by which the actors of an included file reach the inputs of their sub-graph.
 inline constexpr std::string_view subgraph_actor = "graph";
@@ -69,6 +72,7 @@ struct actor_spec {
   std::vector<input_spec> inputs;
   bool inputs_broken = false;  ///< told already: do not complain about missing ones
   value body;                  ///< the whole map, with the component's own keys
+  std::shared_ptr<const path_origins> origins;  ///< of the file that it stands in
 
   /// "ears (audio.dmel)": begins every message about the actor.
   std::string title() const { return component.empty() ? name : name + " (" + component + ")"; }
@@ -84,6 +88,7 @@ struct budget_spec {
 struct host_spec {
   plan_host host;
   source_mark where;
+  source_mark key_where;
 };
 
 /// An included graph under its prefix: which inner ports its outputs stand for.
@@ -111,6 +116,9 @@ struct graph_spec {
   std::vector<subgraph_spec> subgraphs;
   std::vector<port_declaration> inputs;  ///< of a file that is meant to be included
   std::map<std::string, link_spec> outputs;
+  std::shared_ptr<const path_origins> origins;
+  /// Of a graph that was expanded: where its paths led ("ACTOR.KEY"), and from which `folder`.
+  std::map<std::string, std::string> places;
   std::vector<std::string>
       broken;  ///< failed includes: do not complain about what they would bring
 };

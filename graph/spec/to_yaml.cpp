@@ -7,6 +7,7 @@
 
 #include "graph/contract/config.hpp"
 #include "graph/spec/process.hpp"
+#include "graph/spec/paths.hpp"
 
 namespace hocket::spec {
 namespace {
@@ -47,13 +48,30 @@ std::string config_lines(config_base& config) {
   unwritable none;
   config.visit(none);
   const auto all = canonical_text(config);
-  std::string out;
+  std::string out, group;  // `rotate.mib` and what follows it under `rotate` are one map
+  const auto end_group = [&] {
+    if (!group.empty()) out += "}\n";
+    group.clear();
+  };
   std::size_t at = 0;
   for (const auto skip : none.rows) {
     const auto end = all.find('\n', at);
-    if (!skip) out += "    " + escaped(all.substr(at, end - at)) + "\n";
+    const auto line = escaped(all.substr(at, end - at));
     at = end + 1;
+    if (skip) continue;
+    const auto key = line.substr(0, line.find(':'));
+    const auto dot = key.starts_with("pii.") ? key.npos : key.find('.');
+    if (dot == key.npos || key.substr(0, dot) != group) end_group();
+    if (dot == key.npos) {
+      out += "    " + line + "\n";
+    } else if (group.empty()) {
+      group = key.substr(0, dot);
+      out += "    " + group + ": {" + line.substr(dot + 1);
+    } else {
+      out += ", " + line.substr(dot + 1);
+    }
   }
+  end_group();
   return out;
 }
 
@@ -105,6 +123,12 @@ std::string to_yaml(const plan& graph, const std::map<std::string, std::string>&
     out += fmt::format("  {}: {{listen: {}, key: {}, insecure: {}, shared_memory: {}{}}}\n", h.name,
                        text_of(h.listen), text_of(h.key), h.insecure, h.shared_memory,
                        h.rewires ? ", rewires: true" : "");
+  const auto places = places_of(graph);
+  if (!places.empty()) out += "places:\n";
+  for (const auto& [key, path] : places)
+    if (std::ranges::none_of(components,
+                             [&](const auto& c) { return key.starts_with(c.first + "."); }))
+      out += fmt::format("  {}: {}\n", text_of(key), text_of(path));
   out += "actors:\n";
   for (std::size_t i = 0; i < graph.actors.size(); ++i) {
     const auto& a = graph.actors[i];
@@ -119,7 +143,7 @@ std::string to_yaml(const plan& graph, const std::map<std::string, std::string>&
                        restart_text(a.restart));
     if (const auto* own = process_of(a))
       out += fmt::format("    process: {}\n", escaped(process_text(own)));
-    if (same && a.config) out += config_lines(*a.config);
+    if (same && a.config) out += config_lines(said(*a.config));
     out += input_lines(graph, static_cast<actor_index>(i));
   }
   if (!graph.budgets.empty()) out += "budgets:\n";

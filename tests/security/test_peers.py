@@ -140,7 +140,9 @@ class bad_peers(two_hosts):
         with open(f"/proc/{edge.pid}/status") as f:
             about = dict(line.split(":", 1) for line in f)
         self.assertLess(int(about["Threads"]), 60)
-        self.assertLess(int(about["VmRSS"].split()[0]), 400_000)
+        # A sanitizer keeps what was freed for a while, and more room around what is not.
+        most_kib = 1_000_000 if "ASAN_OPTIONS" in os.environ else 400_000
+        self.assertLess(int(about["VmRSS"].split()[0]), most_kib)
         return done.stdout
 
     def test_questions_by_the_hundred(self):
@@ -260,7 +262,11 @@ class strangers(two_hosts):
         self.write("one.yaml", graph({"mic": LIVE, "ears": EARS.replace(", on: gpu", "")}))
         self.start("run", "one.yaml", "--out", "o", "--plain")
         path = self.path("o/hocket.sock")
-        self.wait_for(lambda: os.path.exists(path))
+
+        def listens():
+            with socket.socket(socket.AF_UNIX) as s:
+                return os.path.exists(path) and s.connect_ex(path) == 0
+        self.wait_for(listens)
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
         held = []
         for _ in range(40):

@@ -29,7 +29,8 @@ GRAPH_ALLOWED = {
 # Inside tools/: report <- plan, scenarios <- duplex, all <- hocket. A family of commands is a folder of hocket/; it
 # knows what all families share and itself, and of the others only what stands here.
 TOOLS_ALLOWED = {
-    "tools/report": ("tools/report/", "graph/core/", "graph/trust/"),
+    # The event log turns as recordings do.
+    "tools/report": ("tools/report/", "graph/core/", "graph/trust/", "actors/record/rotation.hpp"),
     "tools/plan": ("tools/report/", "tools/plan/", "graph/"),
     "tools/scenarios": ("tools/scenarios/", "engine/", "graph/core/", "graph/trust/", "graph/text/", "plugins/"),
     "tools/duplex": ("tools/report/", "tools/scenarios/", "tools/duplex/", "actors/", "engine/",

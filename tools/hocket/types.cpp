@@ -15,6 +15,7 @@
 #include "graph/spec/expand.hpp"
 #include "graph/spec/hash.hpp"
 #include "graph/spec/manifest.hpp"
+#include "graph/spec/paths.hpp"
 #include "graph/spec/permit.hpp"
 #include "graph/trust/files.hpp"
 #include "graph/trust/read_file.hpp"
@@ -237,6 +238,7 @@ result<plan> load_again(const std::string& file, const std::string& text,
   if (from.travels != text_origin::travel::stays) options.env = bundled_variable;
   auto graph = load_plan(file, text, types, options, findings);
   bundled = nullptr;
+  if (graph) spec::find_paths(*graph, findings);
   if (graph && from.may == nullptr)
     spec::permit(*graph, trust::default_policy(trust::level::own), findings);
   if (!graph || findings.has_errors()) return fail("apply.bad_graph", findings.to_string());
@@ -272,6 +274,7 @@ loaded_graph load_graph_text(const std::string& file, const std::string& text,
   out.graph = load_plan(file, text, *known, options, out.findings);
   out.includes.swap(noted);
   out.environment.swap(asked);
+  if (out.graph) spec::find_paths(*out.graph, out.findings);
   // What a recording names is judged when it is known who runs and who is played.
   if (out.graph && from.may == nullptr)
     spec::permit(*out.graph, trust::default_policy(trust::level::own), out.findings);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace hocket::report {
 namespace {
@@ -120,28 +121,41 @@ std::vector<response> conversation::responses() const {
   for (std::size_t i = 0; i < person.size(); ++i) {
     const double ended = person[i].to_ms;
     const double next = i + 1 < person.size() ? person[i + 1].from_ms : 1e18;
-    const bool talking = std::any_of(model.begin(), model.end(), [&](const voiced& m) {
-      return m.from_ms <= ended && m.to_ms > ended;
-    });
+    // Stretches follow each other: only the last that had begun can still go on.
+    const auto later = std::upper_bound(model.begin(), model.end(), ended,
+                                        [](double t, const voiced& m) { return t < m.from_ms; });
+    const bool talking = later != model.begin() && std::prev(later)->to_ms > ended;
     if (talking) continue;  // it already speaks over the person: no turn was taken
-    for (const auto& m : model) {
-      if (m.from_ms <= ended || m.from_ms - ended > 4000 || m.from_ms >= next) continue;
-      // Sooner than half a micro-turn it cannot have heard the end: that was on its way already.
-      if (m.from_ms - ended < micro_turn_ms / 2) break;
-      out.push_back({ended, m.from_ms});
-      break;
-    }
+    if (later == model.end() || later->from_ms - ended > 4000 || later->from_ms >= next) continue;
+    // Sooner than half a micro-turn it cannot have heard the end: that was on its way already.
+    if (later->from_ms - ended >= micro_turn_ms / 2) out.push_back({ended, later->from_ms});
   }
+  return out;
+}
+
+std::set<std::uint64_t> sessions_of(const std::vector<fact>& facts) {
+  std::set<std::uint64_t> out;
+  for (const auto& f : facts)
+    if (f.session != 0) out.insert(f.session);
+  return out;
+}
+
+conversation conversation_of(const std::vector<fact>& facts, std::uint64_t session) {
+  conversation out;
+  for (const auto& f : facts)
+    if (f.session == 0 || f.session == session) out.apply(f);
   return out;
 }
 
 std::map<std::uint64_t, conversation> conversations_of(const std::vector<fact>& facts) {
   std::map<std::uint64_t, conversation> out;
-  for (const auto& f : facts)
-    if (f.session != 0) out[f.session];
-  for (const auto& f : facts)
-    for (auto& [session, c] : out)
-      if (f.session == 0 || f.session == session) c.apply(f);
+  for (const auto session : sessions_of(facts)) out[session];
+  for (const auto& f : facts) {
+    if (f.session != 0)
+      out[f.session].apply(f);
+    else
+      for (auto& [session, c] : out) c.apply(f);
+  }
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -78,7 +79,10 @@ class conversation {
   delegation_record& delegated(std::uint64_t request, double t_ms);
 };
 
-/// The conversations of a log, by session.
+/// Which conversations a log holds, and one of them: what is about all of them is in each.
+std::set<std::uint64_t> sessions_of(const std::vector<fact>& facts);
+conversation conversation_of(const std::vector<fact>& facts, std::uint64_t session);
+/// All conversations of a log, by session.
 std::map<std::uint64_t, conversation> conversations_of(const std::vector<fact>& facts);
 
 /// The q-quantile (0 to 1) of some numbers; 0 where there are none.

@@ -9,7 +9,8 @@
 
 namespace hocket::report {
 
-result<std::unique_ptr<event_log>> event_log::open(const std::string& path, bool with_words) {
+result<std::unique_ptr<event_log>> event_log::open(const std::string& path, bool with_words,
+                                                   record::rotation_limits rotate) {
   // The run's own name, not one that somebody gave: a pipe or a link that lies there is not written to.
   const auto in = path.starts_with("/dev/")
                       ? result<std::pair<trust::folder, std::string>>(fail("run.cannot_write", ""))
@@ -18,12 +19,26 @@ result<std::unique_ptr<event_log>> event_log::open(const std::string& path, bool
   if (!to) return fail("run.cannot_write", to.error().message);
   auto seal = trust::line_seal::begin();
   if (!seal) return fail(seal);
-  return std::unique_ptr<event_log>(new event_log(std::move(*to), std::move(*seal), with_words));
+  return std::unique_ptr<event_log>(
+      new event_log(std::move(*to), std::move(*seal), with_words, path, rotate));
 }
 
 event_log::~event_log() = default;
 
+void event_log::turn_if_due(const fact& f) {
+  const auto at_ns = static_cast<std::int64_t>(f.t_ms * 1e6);
+  if (!turns_.due(static_cast<std::uint64_t>(size_bytes_), at_ns)) return;
+  auto next = trust::create_file(turns_.next_path());
+  auto seal = trust::line_seal::begin();  // each piece can be read alone
+  if (!next || !seal) return turns_.postpone(at_ns);
+  file_ = std::move(*next);
+  seal_ = std::move(*seal);
+  size_bytes_ = 0;
+  (void)turns_.turn(at_ns);  // where a name is refused, the piece goes on under the other
+}
+
 void event_log::take(const fact& f) {
+  turn_if_due(f);
   if (untold_ > 0) {
     fact gap;
     gap.t_ms = f.t_ms;

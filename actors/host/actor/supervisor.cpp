@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "actors/host/actor/job.hpp"
-#include "actors/host/actor/clone_config.hpp"
+#include "graph/spec/clone_config.hpp"
 #include "actors/host/actor/emission.hpp"
 #include "actors/host/run/session_requests.hpp"
 #include "actors/host/process_maker.hpp"
@@ -78,8 +78,8 @@ bool actor_cell::call_open() {
   call_.set_opening(true);
   const auto began_ns = monotonic_ns();
   const auto done = call_as(who, began_ns, why, [&]() -> result<void> {
-    auto config =
-        spec().config ? clone_config(*spec().type, *spec().config) : spec().type->make_config();
+    auto config = spec().config ? spec::clone_config(*spec().type, *spec().config)
+                                : spec().type->make_config();
     if (hocket::spec::process_of(spec()) == nullptr)
       who->component = spec().type->make(*config);
     else if (const auto processes = the_process_maker())

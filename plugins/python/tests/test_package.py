@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The package by itself: declarations, settings, harness, and payloads to bytes and back."""
 
 import json

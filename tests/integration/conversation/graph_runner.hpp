@@ -63,7 +63,7 @@ class graph_runner {
     diagnostics findings;
     load_options how;
     how.sets = std::move(sets);
-    auto made = load_plan("test.yaml", yaml, types_, how, findings);
+    auto made = load_plan("configs/graphs/test.yaml", yaml, types_, how, findings);
     INFO(findings.to_string());
     REQUIRE(made);
     return *made;

@@ -1,8 +1,11 @@
+#include "actors/background/language/language_planner.hpp"
 #include "actors/gateway/door/gateway.hpp"
+#include "actors/interaction/remote/remote.hpp"
 #include "actors/record/graph_recorder.hpp"
 #include "actors/record/mcap_record.hpp"
 #include "actors/replay/comparison.hpp"
 #include "actors/replay/replay_plan.hpp"
+#include "actors/web/source.hpp"
 #include "graph/spec/to_yaml.hpp"
 #include "tests/integration/conversation/graph_runner.hpp"
 
@@ -15,6 +18,9 @@ registry types_with_recorder() {
   auto types = all_types();
   REQUIRE(types.add(type_of<record::mcap_record>()));
   REQUIRE(types.add(type_of<gateway::gateway>()));
+  REQUIRE(types.add(type_of<remote::remote_model>()));
+  REQUIRE(types.add(planner_of<background::language_planner>("language", "As in the program.")));
+  REQUIRE(types.add(source_of<web::source>("web", "As in the program.")));
   return types;
 }
 

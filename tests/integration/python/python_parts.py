@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """python_parts.py HOCKET SOURCE: components and tools in Python, by the command line alone."""
 
 import json

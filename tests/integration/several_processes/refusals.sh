@@ -63,18 +63,32 @@ print(json.load(sys.stdin)["graphs"][0]["hash"])')
 refused 1 "$hash" run "$work/other.yaml" --host edge --listen tcp://127.0.0.1:0 \
   --peer "gpu=$(cat "$work/address")" --plain
 grep -qF 'the first of 1 place that differs: `name`' "$work/log" || { cat "$work/log"; exit 1; }
-# A value from the environment differs: its place is not known, and it is quoted nowhere.
-kill "$run"; wait "$run" 2>/dev/null || true
-rm "$work/address"
-sed 's/^name: .*/name: "${env:HOCKET_TEST_WORD}"/' "$work/plain.yaml" >"$work/secret.yaml"
-HOCKET_TEST_WORD=swordfish0001 "$hocket" run "$work/secret.yaml" --host gpu --listen tcp://127.0.0.1:0 \
-  --address-file "$work/address" --plain --out "$work/gpu" >"$work/gpu.log" 2>&1 &
+# A value from the environment is quoted nowhere, whatever else differs. The run ends by itself where
+# its only peer is refused.
+kill "$run" 2>/dev/null || true
+wait "$run" 2>/dev/null || true
+rm -r "$work/address" "$work/out" "$work/gpu"
+for name in plain other; do
+  sed 's/anybody there/${env:HOCKET_TEST_WORD}/' "$work/$name.yaml" >"$work/secret_$name.yaml"
+done
+HOCKET_TEST_WORD=swordfish0001 "$hocket" run "$work/secret_plain.yaml" --host gpu \
+  --listen tcp://127.0.0.1:0 --address-file "$work/address" --plain --out "$work/gpu" \
+  >"$work/gpu.log" 2>&1 &
 run=$!
 for ((i = 0; i < 600; ++i)); do
   [[ -s $work/address ]] && break
   read -rt 0.05 <> <(:) || true
 done
-HOCKET_TEST_WORD=swordfish0002 refused 1 "every key reads the same" run "$work/secret.yaml" \
+HOCKET_TEST_WORD=swordfish0002 refused 1 'that differs: `name`' run "$work/secret_other.yaml" \
   --host edge --listen tcp://127.0.0.1:0 --peer "gpu=$(cat "$work/address")" --plain
-kill "$run"; wait "$run" 2>/dev/null || true
-! grep -F swordfish "$work/log" "$work/gpu.log" "$work/out/events.jsonl" "$work/gpu/events.jsonl"
+# It ends by itself where its only peer is refused.
+kill "$run" 2>/dev/null || true
+wait "$run" 2>/dev/null || true
+# What they wrote, whatever its name: a run that has not begun writes beside its files.
+for wrote in "$work/out" "$work/gpu"; do
+  [[ -n $(find "$wrote" -name 'events.jsonl*' -size +0) ]] || { echo "$wrote: no events"; exit 1; }
+done
+[[ -s $work/log && -s $work/gpu.log ]]
+quoted=0
+grep -rF swordfish "$work/log" "$work/gpu.log" "$work/out" "$work/gpu" || quoted=$?
+((quoted == 1)) || { echo "a value of the environment is quoted, or cannot be looked for"; exit 1; }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "graph/spec/hash.hpp"
+#include "graph/spec/paths.hpp"
 #include "tools/hocket/export/export_files.hpp"
 
 namespace hocket::cli {
@@ -53,8 +54,9 @@ host_needs needs_of_part(const plan& graph, const plan_host* host) {
   if (host != nullptr) {
     out.host = host->name;
     out.listen = host->listen;
-    out.public_key = host->key;
-    if (!host->key.empty()) out.secret_key = fs::path(host->key).replace_extension(".key").string();
+    out.public_key = spec::key_file(graph, *host);
+    if (!host->key.empty())
+      out.secret_key = fs::path(out.public_key).replace_extension(".key").string();
   }
   for (const auto& p : graph.plugins) out.paths.push_back(p);
   for (const auto& a : graph.actors) {

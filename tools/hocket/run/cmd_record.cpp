@@ -59,6 +59,10 @@ void print(const std::string& file, const recording& r) {
   say("graph {} ({}), recorded by hocket {} in {} time{}\n", r.fact("graph_name"),
       r.fact("graph_hash"), r.fact("hocket_version"), r.fact("clock"),
       host.empty() ? "" : " on host " + host + " alone");
+  if (const auto piece = r.fact(record::piece_fact); !piece.empty())
+    say("piece {} of a recording that was written in turns; `hocket record merge` makes one of "
+        "all\n",
+        piece);
   for (const auto& n : r.revisions())
     say("rewired at {:.3f} s: revision {} ({}) from micro-turn {} on\n", n.from.seconds(), n.number,
         n.hash, n.micro_turn);
@@ -162,8 +166,11 @@ int unseal(const record_options& o) {
 }  // namespace
 
 int run_record(const record_options& o) {
-  if (o.what == "unseal") return unseal(o);
-  return o.what == "recover" ? recover(o) : o.what == "delete" ? delete_records(o) : info(o);
+  return o.what == "unseal"    ? unseal(o)
+         : o.what == "recover" ? recover(o)
+         : o.what == "merge"   ? merge_pieces(o)
+         : o.what == "delete"  ? delete_records(o)
+                               : info(o);
 }
 
 }  // namespace hocket::cli

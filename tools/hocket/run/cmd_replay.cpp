@@ -397,6 +397,14 @@ int run_replay(const replay_options& o) {
   if (o.graph.empty() && (*from)->graph_yaml().empty())
     return complain({"replay.no_graph", o.file + ": holds no graph"}, exit_bad_input,
                     "give one with --graph");
+  // A run is played from its beginning: a later piece has none.
+  if (const auto piece = (*from)->fact(record::piece_fact); !piece.empty() && piece != "1")
+    return complain(
+        {"replay.piece", fmt::format("{} is piece {} of a recording that was written in "
+                                     "turns, and does not begin with the run",
+                                     o.file, piece)},
+        exit_bad_input,
+        "`hocket record merge FILE WHOLE.mcap` makes one recording of all its pieces");
   const auto may = what_it_may(o);
   const auto types = types_to_run(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);

@@ -74,7 +74,8 @@ class keeper final : public fact_sink {
       all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(max_others / 2));
   }
 
-  static constexpr std::size_t max_turns = 36'000, max_others = 100'000;
+  // Half an hour: a picture shows ten minutes, and a run may last for weeks. 0.4 KiB a micro-turn.
+  static constexpr std::size_t max_turns = 9'000, max_others = 20'000;
 };
 
 std::unique_ptr<screen> make_screen(const run_options& o) {
@@ -198,13 +199,14 @@ std::string doctor_hint(const run_options& o, const plan& graph) {
 }
 
 /// The recording that --record asks for; nothing where it asks for none.
-result<std::unique_ptr<record::graph_recorder>> make_recording(const run_options& o,
-                                                               const loaded_graph& loaded,
-                                                               int graph_revision) {
+result<std::unique_ptr<record::graph_recorder>> make_recording(
+    const run_options& o, const loaded_graph& loaded, int graph_revision,
+    const record::rotation_limits& rotate) {
   if (o.record.empty()) return nullptr;
   record::graph_recorder_options how;
   how.path = o.record;
   how.edges = o.record_edges;
+  how.rotate = rotate;
   how.version = fmt::format("{} ({})", version(), revision());
   how.virtual_time = o.virtual_time;
   how.sessions = o.sessions;
@@ -229,11 +231,11 @@ void keep_secrets_out_of_dumps() {
   ::setrlimit(RLIMIT_CORE, &none);  // programs that take dumps heed it, too
 }
 
-/// What `hocket apply` needs of a run: how a new file is read here.
-void allow_rewires(rewire::options& how, const run_options& o, const loaded_graph& loaded,
-                   peer_rules rules) {
-  how.load = [types = loaded.types, given = o.how, rules = std::move(rules),
-              has_hosts = !loaded.graph->hosts.empty()](host::graph_text& g) {
+/// What `hocket apply`, and a run that goes on, need: how a new file is read here.
+run_history::read_graph reader_of(const run_options& o, const loaded_graph& loaded,
+                                  peer_rules rules) {
+  return [types = loaded.types, given = o.how, rules = std::move(rules),
+          has_hosts = !loaded.graph->hosts.empty()](host::graph_text& g) {
     return load_for_rewire(g, *types, given, rules, has_hosts);
   };
 }
@@ -283,24 +285,42 @@ result<std::unique_ptr<host::runtime>> start_or_stop(const loaded_graph& loaded,
 }
 
 /// A host that was killed when it had agreed to a new graph asks the others what was decided.
-run_history::ask_others ask_peers(const run_options& o, const loaded_graph& loaded,
+run_history::ask_others ask_peers(const loaded_graph& loaded,
                                   const distributed::host_options& where) {
-  return [&](int revision, const std::string& hash) -> result<bool> {
+  return [&](const newest_revision& vote) -> result<bool> {
     if (loaded.graph->hosts.empty()) return false;
     end_in_order_on_signals();
     say(stderr,
         "note: this host was killed when it had agreed to revision {}, before it heard whether "
-        "that "
-        "was decided; asking the others, and waiting for them; --from-file begins with {} "
-        "[run.asks]\n",
-        revision, o.graph);
+        "that was decided; asking the others, and waiting for them [run.asks]\n",
+        vote.revision);
     std::string known;
-    return distributed::has_graph(*loaded.graph, where, hash, [&](const std::string& about) {
-      if (about != known && !about.empty()) say(stderr, "note: {}\n", about);
-      known = about;
-      return signal_that_came() == 0;
-    });
+    return distributed::has_graph(*loaded.graph, where, {vote.before, vote.hash},
+                                  [&](const std::string& about) {
+                                    if (about != known && !about.empty())
+                                      say(stderr, "note: {}\n", about);
+                                    known = about;
+                                    return signal_that_came() == 0;
+                                  });
   };
+}
+
+/// Why the run cannot go on from what a killed one left, and what to do; the exit code.
+int no_beginning(const error& why) {
+  if (why.code == "rewire.not-asked") {
+    say(stderr, "stopped before a host answered; the vote stays open, and the next start asks\n");
+    return exit_fine;
+  }
+  if (why.code == "run.reads_otherwise" || why.code == "apply.bad_graph")
+    return complain(
+        why, exit_bad_input,
+        "start it as it was started then, with the same --param, --set and environment");
+  const bool kept = why.code.starts_with("apply.") || why.code.starts_with("trust.") ||
+                    why.code == "rewire.not_allowed";
+  return complain(why, exit_bad_input,
+                  kept ? "a killed run left this revision; --from-file begins with the file, which "
+                         "the other hosts must have, too"
+                       : "");
 }
 
 int run_run(const run_options& given) {
@@ -315,6 +335,9 @@ int run_run(const run_options& given) {
   if (o.graph.empty())
     return complain({"cli.bad-arguments", "graph is required"}, exit_bad_input,
                     "see `hocket run --help`");
+  const auto rotate =
+      o.rotate.empty() ? result<record::rotation_limits>() : record::read_rotation(o.rotate);
+  if (!rotate) return complain(rotate.error(), exit_bad_input);
   auto loaded = load_graph_to_run(o.graph, o.how);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
   auto rules = rules_for_peers(*loaded.graph, o.host, o.allow);
@@ -333,11 +356,9 @@ int run_run(const run_options& given) {
                     lock.error().code == "run.folder_in_use"
                         ? out_lock::remedy
                         : "give a folder that can be written with --out");
-  const auto history = run_history::begin(o, loaded, ask_peers(o, loaded, *where));
-  if (!history && history.error().code == "rewire.not-asked") return exit_fine;
-  if (!history)
-    return complain(history.error(), exit_bad_input,
-                    "a killed run left this revision; --from-file begins with the file");
+  const auto read = reader_of(o, loaded, std::move(*rules));
+  const auto history = run_history::begin(o, loaded, read, ask_peers(loaded, *where));
+  if (!history) return no_beginning(history.error());
   where = place_here(*loaded.graph, o);  // of the graph that it goes on with
   if (!where) return complain(where.error(), exit_bad_input);
 
@@ -349,7 +370,7 @@ int run_run(const run_options& given) {
     std::error_code ignored;
     for (const char* name : pictures) fs::remove(fs::path(o.out) / name, ignored);
   });
-  auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii);
+  auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii, *rotate);
   if (!log) return complain(log.error(), exit_bad_input);
 
   const trust::audit refusals(o.out);
@@ -360,12 +381,14 @@ int run_run(const run_options& given) {
                     others.error().code == "observe.not_loopback"
                         ? "take an address of this machine (127.0.0.1), or say --metrics-public"
                         : "");
-  auto recording = make_recording(o, loaded, (*history)->revision());
+  auto recording = make_recording(o, loaded, (*history)->revision(), *rotate);
   if (!recording) return complain(recording.error(), exit_bad_input);
 
   const auto view = make_screen(o);
   keeper kept;
-  recorder watcher(*loaded.graph, {log->get(), &kept, view.get()});
+  std::vector<report::fact_sink*> sinks = {log->get(), view.get()};
+  if (!o.no_picture) sinks.push_back(&kept);  // nothing is kept of what nobody draws
+  recorder watcher(*loaded.graph, std::move(sinks));
   const auto files_start = fs::file_time_type::clock::now() - std::chrono::seconds(1);
   const auto start = std::chrono::steady_clock::now();
 
@@ -384,7 +407,7 @@ int run_run(const run_options& given) {
   how.observers.insert(how.observers.begin(), &watcher);
   how.host = std::move(*where);
   if (*recording) how.observers.push_back(recording->get());
-  allow_rewires(how, o, loaded, std::move(*rules));
+  how.load = read;
   (*history)->follow(how);
   start_of_run->when_kept([&] { (*history)->began(); });
   end_in_order_on_signals();

@@ -36,6 +36,7 @@ struct run_options {
   std::string address_file;               ///< where to write the address that we listen at
   std::string record;                     ///< MCAP file to write; "": none
   std::vector<std::string> record_edges;  ///< globs; empty: the whole graph
+  std::string rotate;  ///< of `record` and the event log, `mib=64,minutes=10,keep=24`
   /// Host names that --metrics answers to besides its own address and loopback's.
   std::vector<std::string> metrics_names;
 };
@@ -54,14 +55,16 @@ struct serve_options {
 int run_serve(const serve_options&);
 
 struct record_options {
-  std::string what;  ///< info, recover, unseal, delete
+  std::string what;  ///< info, recover, merge, unseal, delete
   std::string file;
-  std::string out;  ///< recover
+  std::string out;  ///< recover, merge
   bool json = false;
   double older_than_days = -1;  ///< delete: only what was not written to for so long; below 0: any
   bool dry_run = false;         ///< delete: say what would go
 };
 int run_record(const record_options&);
+/// `record merge`: the pieces of a recording that was written in turns, as one file.
+int merge_pieces(const record_options&);
 /// `record delete`: a recording, or by age the recordings and results of runs in a folder.
 int delete_records(const record_options&);
 

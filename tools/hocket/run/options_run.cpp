@@ -49,6 +49,11 @@ void add_run(CLI::App& app, action& chosen) {
       ->type_name("GLOB")
       ->delimiter(',')
       ->allow_extra_args(false);
+  sub.add_option(
+         "--rotate", o.rotate,
+         "Begin a new file for --record and events.jsonl where one has become so large or so "
+         "old; keep: how many ended ones stay")
+      ->type_name("mib=N,minutes=N,keep=N");
   sub.add_flag("--plain", o.plain, "Plain lines also on a terminal");
   sub.add_flag("--no-picture", o.no_picture, "Draw no picture of the conversation at the end");
   sub.add_flag("--no-pii", o.no_pii, "Keep words, sound and pictures out of all files");
@@ -86,12 +91,14 @@ void add_record(CLI::App& app, action& chosen) {
                       [] { return run_record(o); });
   sub.add_option(
          "what", o.what,
-         "info: what is in it; recover: a whole file of what is left; unseal: a readable file of "
-         "a sealed recording or log; delete: it, or what is old in a folder")
+         "info: what is in it; recover: a whole file of what is left; merge: one file of the "
+         "pieces "
+         "that --rotate left; unseal: a readable file of a sealed recording or log; delete: it, or "
+         "what is old in a folder")
       ->required()
-      ->check(CLI::IsMember({"info", "recover", "unseal", "delete"}));
+      ->check(CLI::IsMember({"info", "recover", "merge", "unseal", "delete"}));
   sub.add_option("file", o.file, "Recording (MCAP); delete: or a folder")->required();
-  sub.add_option("out", o.out, "recover, unseal: file to write");
+  sub.add_option("out", o.out, "recover, merge, unseal: file to write");
   sub.add_option("--older-than-days", o.older_than_days,
                  "delete: only what nobody wrote to for so long; of a folder the recordings, event "
                  "logs, sounds and pictures of runs")

@@ -1,6 +1,7 @@
 #include "tools/hocket/run/peer_rules.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -15,6 +16,8 @@
 namespace hocket::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 void read_peer(const value& from, trust::policy& into, diagnostics& findings) {
   std::vector<std::string> elements;
   spec::read_keys(from, "peer", {}, findings, [&](config_visitor& v) {
@@ -27,12 +30,28 @@ void read_peer(const value& from, trust::policy& into, diagnostics& findings) {
   into.elements.insert(into.elements.end(), elements.begin(), elements.end());
 }
 
+/// What another host sends lies, with all that it includes, where this host's own graph lies: that is
+/// where its paths lead.
+void bring_here(host::graph_text& text, const std::string& folder) {
+  const auto there = fs::path(text.file).parent_path();
+  const auto here = [&](const std::string& path) {
+    return (folder / fs::path(path).lexically_relative(there)).lexically_normal().string();
+  };
+  std::map<std::string, std::string> includes;
+  for (auto& [path, content] : text.includes)
+    includes[path.starts_with('/') ? here(path) : path] = std::move(content);
+  text.includes = std::move(includes);
+  text.file = here(text.file);
+}
+
 }  // namespace
 
 result<peer_rules> rules_for_peers(const plan& own, const std::string& host,
                                    const std::string& allow_file) {
   peer_rules out;
   out.host = host;
+  std::error_code failed;
+  out.folder = fs::absolute(own.file, failed).parent_path().string();
   for (const auto& h : own.hosts)
     if (h.rewires) out.rewirers.push_back(h.name);
   out.may = trust::default_policy(trust::level::peer);
@@ -79,6 +98,7 @@ result<plan> load_for_rewire(host::graph_text& text, const registry& types,
         "rewire.too_often",
         fmt::format("host {} asked for 30 changes within a minute; wait a little", text.from));
   }
+  bring_here(text, rules.folder);
   // Its parameters and settings went into the hash that both sides compare.
   auto graph =
       load_again(text.file, text.text, text.includes, types, given, {.travels = travel::came});

@@ -21,6 +21,7 @@ namespace hocket::cli {
 struct peer_rules {
   trust::policy may;
   std::string host;
+  std::string folder;                 ///< of this host's own graph file
   std::vector<std::string> rewirers;  ///< hosts that the graph marks; empty: each may
 };
 

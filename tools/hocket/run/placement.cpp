@@ -10,6 +10,7 @@
 #include "actors/wire/keys.hpp"
 #include "actors/wire/local_keys.hpp"
 #include "graph/spec/partition.hpp"
+#include "graph/spec/paths.hpp"
 #include "tools/hocket/process.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/say.hpp"
@@ -19,14 +20,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path secret_file(const plan_host& host, const run_options& o) {
-  return o.secret_key.empty() ? fs::path(host.key).replace_extension(".key")
+fs::path secret_file(const std::string& public_key, const run_options& o) {
+  return o.secret_key.empty() ? fs::path(public_key).replace_extension(".key")
                               : fs::path(o.secret_key);
 }
 
 // How the pair of a host is made so that the graph's path is right.
-std::string remedy(const plan_host& host) {
-  const fs::path file(host.key);
+std::string remedy(const std::string& public_key) {
+  const fs::path file(public_key);
   const auto dir = file.has_parent_path() ? file.parent_path().string() : std::string(".");
   return fmt::format(
       "`hocket keys {} --dir {}` makes a pair; the .pub goes to every host, the .key "
@@ -43,26 +44,27 @@ result<void> read_keys(const plan& graph, const host_plan& mine, const run_optio
         std::find(mine.peers.begin(), mine.peers.end(), host.name) != mine.peers.end();
     if (!ours && !peer) continue;
     std::error_code ignored;
-    if (!fs::exists(host.key, ignored))
-      return fail("wire.bad_key", fmt::format("host {}: no public key in {}; {}", host.name,
-                                              host.key, remedy(host)));
-    const auto open = wire::read_public_key(host.key);
+    const auto key = spec::key_file(graph, host);
+    if (!fs::exists(key, ignored))
+      return fail("wire.bad_key",
+                  fmt::format("host {}: no public key in {}; {}", host.name, key, remedy(key)));
+    const auto open = wire::read_public_key(key);
     if (!open) return fail(open);
     if (peer) {
       out.public_keys[host.name] = *open;
       continue;
     }
-    const auto file = secret_file(host, o);
+    const auto file = secret_file(key, o);
     if (!fs::exists(file, ignored))
       return fail("wire.bad_key", fmt::format("host {}: no secret key in {}; {}", host.name,
-                                              file.string(), remedy(host)));
+                                              file.string(), remedy(key)));
     const auto secret = wire::read_secret_key(file);
     if (!secret) return fail(secret);
     if (const auto belongs = wire::public_key_of(*secret); !belongs || *belongs != *open)
       return fail(
           "wire.bad_key",
           fmt::format("host {}: the secret key in {} does not belong to the public one in {}",
-                      host.name, file.string(), host.key));
+                      host.name, file.string(), key));
     out.secret_key = *secret;
   }
   return {};

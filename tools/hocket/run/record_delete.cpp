@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 
@@ -31,6 +33,7 @@ constexpr std::string_view mcap_magic("\x89MCAP0\r\n", 8);
 
 struct tally {
   std::vector<std::string> gone, kept;
+  std::vector<std::string> failed;  ///< what could not be looked at or removed, and why
   std::uint64_t bytes = 0;
 };
 
@@ -47,7 +50,10 @@ kind kind_of(const trust::file& f, const fs::path& path) {
   const auto n = ::pread(f.fd(), head, sizeof head, 0);
   const std::string_view begin(head, n > 0 ? static_cast<std::size_t>(n) : 0);
   if (begin.starts_with(mcap_magic)) return kind::recording;
-  const auto name = path.filename().string();
+  auto name = path.filename().string();
+  // A piece of a log that was written in turns: events.part0003.jsonl.
+  for (const std::string log : {"events", "refusals"})
+    if (name.starts_with(log + ".part") && name.ends_with(".jsonl")) name = log + ".jsonl";
   if (std::find(results.begin(), results.end(), name) != results.end()) return kind::result;
   if (trust::is_sealed(begin)) return kind::recording;
   if (path.extension() == ".wav" && begin.starts_with("RIFF")) return kind::result;
@@ -63,6 +69,10 @@ result<void> take_away(const fs::path& path) {
 result<void> judge(const record_options& o, const fs::path& path, bool in_folder, tally& out) {
   const auto f = look_at(path);
   struct stat info {};
+  if (in_folder && f.fd() < 0 && errno != ELOOP && errno != ENOENT) {  // a link, or gone by now
+    out.failed.push_back(fmt::format("{}: {}", path.string(), std::strerror(errno)));
+    return {};
+  }
   if (f.fd() < 0 || ::fstat(f.fd(), &info) != 0 || !S_ISREG(info.st_mode))
     return in_folder ? result<void>()
                      : fail("record.not_a_recording", path.string() + ": no file of a run");
@@ -78,10 +88,31 @@ result<void> judge(const record_options& o, const fs::path& path, bool in_folder
     out.kept.push_back(path.string());  // a run writes it
     return {};
   }
-  if (!o.dry_run) HOCKET_TRY(take_away(path));
+  if (!o.dry_run)
+    if (const auto done = take_away(path); !done) {
+      if (!in_folder) return done;
+      out.failed.push_back(done.error().message);
+      return {};
+    }
   out.gone.push_back(path.string());
   out.bytes += static_cast<std::uint64_t>(info.st_size);
   return {};
+}
+
+/// Regular files beneath a folder, in order. What cannot be listed is told: what lies there may be
+/// what was to go.
+void find_files(const fs::path& folder, std::vector<fs::path>& found, tally& out) {
+  std::error_code failed;
+  std::vector<fs::path> entries;
+  for (fs::directory_iterator at(folder, failed), end; !failed && at != end; at.increment(failed))
+    entries.push_back(at->path());
+  if (failed) out.failed.push_back(fmt::format("{}: {}", folder.string(), failed.message()));
+  std::sort(entries.begin(), entries.end());
+  for (const auto& path : entries) {
+    const auto status = fs::symlink_status(path, failed);
+    if (fs::is_directory(status)) find_files(path, found, out);
+    if (fs::is_regular_file(status)) found.push_back(path);
+  }
 }
 
 result<tally> delete_all(const record_options& o) {
@@ -95,9 +126,7 @@ result<tally> delete_all(const record_options& o) {
     return fail("cli.bad-arguments",
                 o.file + ": a folder is emptied by age alone: say --older-than-days N");
   std::vector<fs::path> found;
-  for (fs::recursive_directory_iterator at(o.file, failed), end; at != end; at.increment(failed))
-    if (at->is_regular_file(failed)) found.push_back(at->path());
-  std::sort(found.begin(), found.end());
+  find_files(o.file, found, out);
   for (const auto& path : found) HOCKET_TRY(judge(o, path, true, out));
   return out;
 }
@@ -110,15 +139,21 @@ int delete_records(const record_options& o) {
   if (o.json) {
     say("{}\n", json({{"deleted", done->gone},
                       {"in_use", done->kept},
+                      {"failed", done->failed},
                       {"bytes", done->bytes},
                       {"dry_run", o.dry_run}})
                     .dump(-1, ' ', false, json::error_handler_t::replace));
-    return exit_fine;
+    return done->failed.empty() ? exit_fine : exit_failed;
   }
   for (const auto& path : done->gone) say("{} {}\n", o.dry_run ? "would delete" : "deleted", path);
   for (const auto& path : done->kept) say("in use, kept: {}\n", path);
   say("{} files, {:.1f} MB\n", done->gone.size(), static_cast<double>(done->bytes) / 1e6);
-  return exit_fine;
+  if (done->failed.empty()) return exit_fine;
+  for (const auto& what : done->failed) say(stderr, "error: {} [record.not_deleted]\n", what);
+  return complain({"record.not_deleted",
+                   fmt::format("{} places could not be read or emptied, and may hold recordings",
+                               done->failed.size())},
+                  exit_failed, "run it as the user who owns them");
 }
 
 }  // namespace hocket::cli

@@ -1,5 +1,10 @@
 #include "tools/hocket/run/revisions.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <sstream>
@@ -22,6 +27,11 @@ std::string of(std::int64_t revision, const char* ending) {
 }
 
 tl::unexpected<error> no_history(const error& why) { return fail("apply.no_history", why.message); }
+
+/// Among a text's includes: a variable of the environment, "${env:NAME}".
+bool is_variable(const std::string& include) {
+  return include.starts_with("${env:") && include.ends_with("}");
+}
 
 std::string text_at(const json& j, const char* key) {
   const auto it = j.find(key);
@@ -68,45 +78,67 @@ const revisions::kept_files revisions::newest_files{"newest.json", ""};
 const revisions::kept_files revisions::vote_files{"voted.json", "voted_graph.json"};
 
 result<void> revisions::write(const trust::folder& to, const kept_files& names,
-                              const newest_revision& r, const host::graph_text& graph) const {
+                              const newest_revision& r, const host::graph_text& graph,
+                              bool durable) const {
   const auto file = names.graph_of(r.revision);
-  // Of the environment the names alone, which stand in the text: who goes on has it, too.
+  // Of the environment the names alone: who goes on has it, too.
   auto includes = graph.includes;
-  std::erase_if(includes, [](const auto& one) { return one.first.starts_with("${env:"); });
-  const json kept = {{"file", graph.file}, {"text", graph.text}, {"includes", includes}};
-  // Not synced to the disk: what is decided must be kept before the others have changed over, a few
-  // milliseconds later. It outlives a kill; after a power cut the file that was given begins.
+  json names_there = json::array();
+  for (const auto& [name, content] : graph.includes)
+    if (is_variable(name)) names_there.push_back(name);
+  std::erase_if(includes, [](const auto& one) { return is_variable(one.first); });
+  const json kept = {{"file", graph.file},
+                     {"text", graph.text},
+                     {"includes", includes},
+                     {"from", graph.from},
+                     {"environment", names_there}};
   const auto put = [&](const std::string& name, const std::string& text) {
-    return to.write(name, text, trust::readers::owner, false);
+    return to.write(name, text, trust::readers::owner, durable);
   };
   if (auto done = put(file, dump(kept) + "\n"); !done) return no_history(done.error());
   const auto stamp = to.stamp_of(file);
   if (!stamp) return no_history(stamp.error());
-  const json now = {
-      {"revision", r.revision}, {"hash", r.hash}, {"first_hash", r.first_hash}, {"stamp", *stamp}};
-  auto done = put(names.number, dump(now) + "\n");
-  return done ? done : no_history(done.error());
+  const json now = {{"revision", r.revision},
+                    {"hash", r.hash},
+                    {"first_hash", r.first_hash},
+                    {"before", r.before},
+                    {"stamp", *stamp}};
+  if (auto done = put(names.number, dump(now) + "\n"); !done) return no_history(done.error());
+  // Their names, too.
+  if (durable && ::fsync(to.fd()) != 0 && errno != EINVAL)
+    return fail("apply.no_history", dir_ + ": " + std::strerror(errno));
+  return {};
 }
 
-result<void> revisions::keep(const newest_revision& r, const host::graph_text& graph) {
+result<void> revisions::keep(const newest_revision& r, const host::graph_text& graph,
+                             bool durable) {
   const auto to = place();
   if (!to) return fail(to);
-  if (auto done = to->write(of(r.revision, "yaml"), graph.text, trust::readers::owner, false);
+  if (auto done = to->write(of(r.revision, "yaml"), graph.text, trust::readers::owner, durable);
       !done)
     return no_history(done.error());
-  auto done = write(*to, newest_files, r, graph);
+  auto done = write(*to, newest_files, r, graph, durable);
   if (done) forget_vote();
   return done;
 }
 
 result<void> revisions::keep_vote(const newest_revision& r, const host::graph_text& graph) {
   const auto to = place();
-  return to ? write(*to, vote_files, r, graph) : fail(to);
+  return to ? write(*to, vote_files, r, graph, true) : fail(to);
 }
 
 void revisions::forget_vote() {
   if (const auto in = place())
     for (const char* file : {vote_files.number, vote_files.graph}) (void)in->remove(file);
+}
+
+void revisions::sweep() {
+  const auto in = place();
+  if (!in) return;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(dir_, failed))
+    if (const auto name = entry.path().filename().string(); name.starts_with("."))
+      (void)in->remove(name);
 }
 
 void revisions::end() {
@@ -124,7 +156,8 @@ result<std::optional<newest_revision>> revisions::read_number(const kept_files& 
   const auto j = json::parse(*text, nullptr, false);
   const auto number = j.is_object() ? j.find("revision") : j.end();
   if (number == j.end() || !number->is_number_integer()) return std::nullopt;
-  newest_revision out{number->get<int>(), text_at(j, "hash"), text_at(j, "first_hash")};
+  newest_revision out{number->get<int>(), text_at(j, "hash"), text_at(j, "first_hash"),
+                      text_at(j, "before")};
   // A copied or unpacked folder is nobody's run: what it holds may be anybody's graph.
   const auto stamp = in->stamp_of(names.graph_of(out.revision));
   if (!stamp || *stamp != text_at(j, "stamp"))
@@ -198,10 +231,18 @@ result<host::graph_text> revisions::read_graph(const std::string& file) const {
   if (!text) return no_history(text.error());
   const auto j = json::parse(*text, nullptr, false);
   if (!j.is_object()) return fail("apply.no_history", file + " holds no graph");
-  host::graph_text out{text_at(j, "file"), text_at(j, "text"), {}};
+  host::graph_text out{text_at(j, "file"), text_at(j, "text"), {}, text_at(j, "from")};
   if (const auto i = j.find("includes"); i != j.end() && i->is_object())
     for (const auto& [name, content] : i->items())
       if (content.is_string()) out.includes[name] = content.get<std::string>();
+  if (out.from.empty()) return out;
+  // A text of another host reads no variables here but those that came with it: of the same values,
+  // since it must have the same hash.
+  if (const auto e = j.find("environment"); e != j.end() && e->is_array())
+    for (const auto& name : *e)
+      if (const auto key = name.is_string() ? name.get<std::string>() : ""; is_variable(key))
+        if (const auto* here = std::getenv(key.substr(6, key.size() - 7).c_str()))
+          out.includes[key] = here;
   return out;
 }
 

@@ -27,7 +27,8 @@ struct history_line {
 struct newest_revision {
   int revision = 1;
   std::string hash;
-  std::string first_hash;  ///< of the file that it was started with
+  std::string first_hash;   ///< of the file that it was started with
+  std::string before = {};  ///< a vote's: the graph that the host had when it agreed
 };
 
 /// The revisions of a run, in `OUT/revisions/`: `history.jsonl`, a line for each start, rewire and
@@ -39,12 +40,15 @@ class revisions {
 
   /// A run begins: what an earlier one left goes.
   result<void> start(const host::graph_text& graph, const std::string& hash);
-  /// The run goes on with this from now on, also should it be killed: kept before it returns.
-  result<void> keep(const newest_revision& r, const host::graph_text& graph);
+  /// The run goes on with this from now on, also should it be killed: kept before it returns, and an
+  /// open vote is settled. `durable`: after a power cut, too (other hosts count on it).
+  result<void> keep(const newest_revision& r, const host::graph_text& graph, bool durable = false);
   /// This host agrees to a revision, and does not know yet whether it is decided: kept beside the
-  /// newest one until keep() or forget_vote().
+  /// newest one, also for a power cut, until keep() or forget_vote().
   result<void> keep_vote(const newest_revision& r, const host::graph_text& graph);
   void forget_vote();
+  /// Removes what a killed process had half written.
+  void sweep();
   struct kept_vote {
     newest_revision number;
     host::graph_text graph;
@@ -66,7 +70,7 @@ class revisions {
   struct kept_files;
   static const kept_files newest_files, vote_files;
   result<void> write(const trust::folder& to, const kept_files& names, const newest_revision& r,
-                     const host::graph_text& graph) const;
+                     const host::graph_text& graph, bool durable) const;
   result<std::optional<newest_revision>> read_number(const kept_files& names) const;
   result<host::graph_text> read_graph(const std::string& file) const;
 

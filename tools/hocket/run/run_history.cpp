@@ -31,6 +31,25 @@ host::graph_text read_given(const std::string& graph, const std::vector<std::str
   return out;
 }
 
+std::string reads_otherwise(const newest_revision& kept, const std::string& hash) {
+  return fmt::format(
+      "revision {} reads as graph {} now, and as {} when it was kept: parameters, --set or "
+      "environment differ",
+      kept.revision, hash, kept.hash);
+}
+
+/// Not of this process alone: it was numbered by the host that leads.
+bool over_hosts(const host::rewire_request& asked) { return asked.revision > 0; }
+
+/// A kept text, read again; `must`: as the graph that it was.
+result<plan> read_same(const run_history::read_graph& read, host::graph_text& text,
+                       const newest_revision& kept, bool must) {
+  auto graph = read(text);
+  if (graph && must && graph->hash != kept.hash)
+    return fail("run.reads_otherwise", reads_otherwise(kept, graph->hash));
+  return graph;
+}
+
 }  // namespace
 
 run_history::run_history(const run_options& o, const loaded_graph& loaded)
@@ -39,32 +58,35 @@ run_history::run_history(const run_options& o, const loaded_graph& loaded)
       begins_{1, loaded.graph->hash, loaded.graph->hash} {}
 
 /// What this host had agreed to is the newest revision, or was called off: the others know.
-result<void> run_history::settle_vote(newest_revision& left, const ask_others& ask) {
-  const auto vote = kept_.vote();
-  if (!vote) {
-    warn(fail(vote));
+result<void> run_history::settle_vote(newest_revision& left, const read_graph& read,
+                                      const ask_others& ask) {
+  auto vote = kept_.vote();
+  if (!vote) warn(fail(vote));
+  // Of another run, of a graph that this host has left since, or half written. Numbers say nothing:
+  // they are the leader's, and hosts that began with different files count differently.
+  if (!vote || !*vote || (*vote)->number.first_hash != left.first_hash ||
+      (*vote)->number.before != left.hash) {
+    kept_.forget_vote();
     return {};
   }
-  if (!*vote) return {};
   const auto& number = (*vote)->number;
-  if (number.first_hash != left.first_hash || number.revision != left.revision + 1) {
-    kept_.forget_vote();  // of another run
-    return {};
-  }
-  const auto decided = ask(number.revision, number.hash);
+  const auto decided = ask(number);
   if (!decided) return fail(decided);
   if (!*decided) {
     kept_.forget_vote();
     return {};
   }
-  HOCKET_TRY(kept_.keep(number, (*vote)->graph));
+  HOCKET_TRY(read_same(read, (*vote)->graph, number, true));
+  HOCKET_TRY(kept_.keep(number, (*vote)->graph, true));
   warn(kept_.note({number.revision, utc_now(), "committed", number.hash, (*vote)->graph.file,
                    "decided while this host was down", ""}));
   left = number;
+  left.before.clear();
   return {};
 }
 
 result<std::unique_ptr<run_history>> run_history::begin(const run_options& o, loaded_graph& loaded,
+                                                        const read_graph& read,
                                                         const ask_others& ask) {
   std::unique_ptr<run_history> made(new run_history(o, loaded));
   // Virtual time gives the same every time: what an earlier run left has no say in it.
@@ -78,7 +100,7 @@ result<std::unique_ptr<run_history>> run_history::begin(const run_options& o, lo
   auto& left = *found;
   const auto& given = loaded.graph->hash;
   if (left && (given == left->hash || given == left->first_hash))
-    HOCKET_TRY(made->settle_vote(*left, ask));
+    HOCKET_TRY(made->settle_vote(*left, read, ask));
   if (!left || left->revision < 2) return made;
   if (given != left->hash && given != left->first_hash) {
     say(stderr,
@@ -90,17 +112,14 @@ result<std::unique_ptr<run_history>> run_history::begin(const run_options& o, lo
   if (given != left->hash) {
     auto text = made->kept_.graph_of(left->revision);
     if (!text) return fail(text);
-    auto graph = load_again(text->file, text->text, text->includes, *loaded.types, o.how);
+    auto graph = read_same(read, *text, *left, !text->from.empty());
     if (!graph) return fail(graph);
     say(stderr,
         "note: the run in {} was killed with revision {} of {}: going on with that; "
         "--from-file begins with the file [run.resumed]\n",
         o.out, left->revision, o.graph);
     if (graph->hash != left->hash)
-      say(stderr,
-          "warning: revision {} reads as graph {} now, and ran as {}: parameters, --set or "
-          "environment differ [run.reads_otherwise]\n",
-          left->revision, graph->hash, left->hash);
+      say(stderr, "warning: {} [run.reads_otherwise]\n", reads_otherwise(*left, graph->hash));
     loaded.graph = std::move(*graph);
     made->file_ = std::move(*text);
   }
@@ -110,30 +129,40 @@ result<std::unique_ptr<run_history>> run_history::begin(const run_options& o, lo
 }
 
 void run_history::began() {
-  if (resumes_)
+  if (resumes_) {
+    kept_.sweep();
+    warn(kept_.keep(begins_, file_));  // as it reads now
     warn(kept_.note({begins_.revision, utc_now(), "resumed", begins_.hash, file_.file, "", ""}));
-  else
+  } else {
     warn(kept_.start(file_, begins_.hash));
+  }
 }
 
 void run_history::follow(rewire::options& how) {
   how.revision = begins_.revision;
   now_ = {begins_, file_};
   how.voted = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
-    warn(kept_.keep_vote({out.revision, out.hash_after, begins_.first_hash}, asked.graph));
+    auto kept = kept_.keep_vote(
+        {out.revision, out.hash_after, begins_.first_hash, now_.number.hash}, asked.graph);
+    voted_ = kept.has_value();
+    if (!voted_) kept_.forget_vote();
+    return kept;
   };
   how.decided = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
     was_ = std::exchange(now_, {{out.revision, out.hash_after, begins_.first_hash}, asked.graph});
-    warn(kept_.keep(now_.number, now_.graph));
+    warn(kept_.keep(now_.number, now_.graph, over_hosts(asked)));
   };
   how.rewired = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
-    if (was_ &&
-        out.state == host::rewire_state::rolled_back) {  // the run ended before the boundary
+    const bool rolled_back = out.state == host::rewire_state::rolled_back;
+    // The run ended before the boundary. Other hosts have what was decided: a restart needs it.
+    if (was_ && rolled_back && !over_hosts(asked)) {
       now_ = *was_;
       warn(kept_.keep(now_.number, now_.graph));
     }
+    // Decided: keep() ended the vote, or could not keep the graph, and the next start has to ask.
+    if (std::exchange(voted_, false) && !was_ && rolled_back && out.code != rewire::undecided_code)
+      kept_.forget_vote();
     was_.reset();
-    kept_.forget_vote();
     warn(kept_.note({out.revision, utc_now(), std::string(to_string(out.state)), out.hash_after,
                      asked.graph.file, out.why, rewire::to_json(out)}));
   };

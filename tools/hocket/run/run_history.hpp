@@ -19,14 +19,17 @@ namespace hocket::cli {
 /// failed, goes on with its newest revision, as long as the file means what it meant then.
 class run_history {
  public:
-  /// Whether the other hosts' run has, or is about to have, the graph of this hash.
-  using ask_others = std::function<result<bool>(int revision, const std::string& hash)>;
+  /// Whether the other hosts' run has, or is about to have, the graph that this host agreed to.
+  using ask_others = std::function<result<bool>(const newest_revision& vote)>;
+  /// Reads a kept text under the rules of whoever asked for it then.
+  using read_graph = std::function<result<plan>(host::graph_text&)>;
 
   /// `loaded` becomes the kept revision where the run is to go on with that; said on stderr. `ask` is
-  /// called where this host was killed with an open vote.
-  /// Errors: apply.no_revision, apply.bad_graph (it cannot be read any more), those of `ask`.
+  /// called where this host was killed with an open vote, which stays open where that fails.
+  /// Errors: apply.no_revision, those of `read` (it cannot be read any more), run.reads_otherwise (it
+  /// is another host's, or a vote, and reads as another graph now), those of `ask`.
   static result<std::unique_ptr<run_history>> begin(const run_options& o, loaded_graph& loaded,
-                                                    const ask_others& ask);
+                                                    const read_graph& read, const ask_others& ask);
 
   int revision() const { return begins_.revision; }
   /// The run is about to start: from here on its rewires are kept. What cannot be written is warned of.
@@ -37,7 +40,7 @@ class run_history {
 
  private:
   run_history(const run_options& o, const loaded_graph& loaded);
-  result<void> settle_vote(newest_revision& left, const ask_others& ask);
+  result<void> settle_vote(newest_revision& left, const read_graph& read, const ask_others& ask);
 
   revisions kept_;
   host::graph_text file_;  ///< as given
@@ -49,6 +52,7 @@ class run_history {
   revision_text now_;                 ///< what a restart would go on with
   std::optional<revision_text> was_;  ///< before a change that is decided, and not done yet
   bool resumes_ = false;
+  bool voted_ = false;  ///< in the rewire that is under way
 };
 
 }  // namespace hocket::cli

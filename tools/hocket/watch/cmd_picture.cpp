@@ -18,7 +18,8 @@ int run_picture(const picture_options& o) {
   if (const auto text = trust::read_maybe_sealed(o.events); !text)
     return complain(text.error(), exit_bad_input);
   int skipped = 0;
-  const auto found = conversations_of(read_facts(o.events, skipped));
+  const auto facts = read_facts(o.events, skipped);
+  const auto found = sessions_of(facts);
   const auto chosen = o.session == 0 ? found.begin() : found.find(o.session);
   if (chosen == found.end())
     return complain({"picture.no_session",
@@ -30,8 +31,9 @@ int run_picture(const picture_options& o) {
     const auto base = std::filesystem::path(o.events).parent_path() / "conversation";
     files = {base.string() + ".svg", base.string() + ".png"};
   }
+  const auto shown = conversation_of(facts, *chosen);
   for (const auto& file : files) {
-    if (auto done = draw_conversation(chosen->second, file); !done)
+    if (auto done = draw_conversation(shown, file); !done)
       return complain(done.error(), exit_failed);
     fmt::print("{}\n", file);
   }

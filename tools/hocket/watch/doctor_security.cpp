@@ -17,6 +17,7 @@
 #include "graph/contract/config.hpp"
 #include "graph/contract/plugin.hpp"
 #include "graph/spec/process.hpp"
+#include "graph/spec/paths.hpp"
 #include "graph/trust/files.hpp"
 #include "graph/trust/policy.hpp"
 #include "graph/trust/sandbox/kernel.hpp"
@@ -151,7 +152,7 @@ void examine_hosts(const plan& graph, std::vector<finding>& out) {
                      local ? "" : "hocket keys " + h.name + ", and `key:` in the graph"});
       continue;
     }
-    const auto secret = fs::path(h.key).replace_extension(".key");
+    const auto secret = fs::path(spec::key_file(graph, h)).replace_extension(".key");
     std::error_code ignored;
     if (!fs::exists(secret, ignored)) continue;  // another host's
     const auto read = wire::read_secret_key(secret);

@@ -1,11 +1,11 @@
-#include "actors/host/actor/clone_config.hpp"
+#include "graph/spec/clone_config.hpp"
 
 #include <variant>
 #include <vector>
 
 #include "graph/core/assert.hpp"
 
-namespace hocket::host {
+namespace hocket::spec {
 namespace {
 
 using field_value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>,
@@ -53,4 +53,4 @@ std::unique_ptr<config_base> clone_config(const component_type& type, config_bas
   return copy;
 }
 
-}  // namespace hocket::host
+}  // namespace hocket::spec
