@@ -36,7 +36,7 @@ std::map<std::string, fs::path> folders_of(const fs::path& root, const registry&
   std::vector<fs::path> folders;
   for (const char* layer : {"actors", "plugins"})
     if (fs::is_directory(root / layer))
-      for (const auto& entry : fs::directory_iterator(root / layer))
+      for (const auto& entry : fs::recursive_directory_iterator(root / layer))
         if (entry.is_directory()) folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   for (const auto& folder : folders) {
@@ -63,7 +63,9 @@ result<std::map<fs::path, std::string>> generate(const fs::path& root, const reg
   out[root / "configs" / "schema.json"] = spec::json_schema(types);
   std::map<fs::path, std::string> tables;
   for (const auto& [type, folder] : folders_of(root, types)) {
-    auto& text = tables[folder / "README.md"];
+    // A page of its own where there is one: a README is to be read in one go.
+    const auto page = folder / "docs" / "reference.md";
+    auto& text = tables[fs::exists(page) ? page : folder / "README.md"];
     text += (text.empty() ? "" : "\n") + spec::readme_tables(*types.find_component(type));
   }
   for (const auto& [path, text] : tables) {
