@@ -1,6 +1,9 @@
 #include "actors/process/channel.hpp"
 
 #include <algorithm>
+#include <ranges>
+
+#include <fmt/format.h>
 
 #include "graph/schema/codec.hpp"
 
@@ -46,6 +49,10 @@ bulk_place channel::place(const buffer& b) {
 result<void> channel::append(std::string& out, frame_head head, const packet& p) {
   const auto coded = wire::encode(p, limits);
   if (!coded) return fail(coded);
+  if (const auto most = frame_limits().bulk_count; coded->bulk.size() > most)
+    return fail("process.too_many_bulks",
+                fmt::format("a packet with {} blocks of bytes; {} cross in one frame",
+                            coded->bulk.size(), most));
   forget_returned();
   head.session = static_cast<std::uint64_t>(p.header.session);
   head.ts_ns = p.header.ts.ns();
@@ -73,7 +80,8 @@ result<buffer> channel::find(const bulk_place& at, std::span<const std::byte> in
     taken_.push_back({at.lease, at.offset_bytes, at.size_bytes, {}});
     return std::move(*found);
   }
-  for (const auto& l : lent_) {
+  // The newest first: a lease that came back is given out again, and its old place is no more.
+  for (const auto& l : std::views::reverse(lent_)) {
     if (l.lease != at.lease || at.offset_bytes < l.offset) continue;
     const auto from = at.offset_bytes - l.offset;
     if (from <= l.size && at.size_bytes <= l.size - from) return l.bytes.slice(from, at.size_bytes);
@@ -82,6 +90,13 @@ result<buffer> channel::find(const bulk_place& at, std::span<const std::byte> in
 }
 
 result<packet> channel::take(const frame& f) {
+  // A side that only takes never comes to append(); what the other side lends again was returned. What
+  // was lent from here stays: the frame may bring it back, and its lease is over by then.
+  std::erase_if(taken_, [&](const block& t) {
+    return is_gone(*in_, t.lease) || std::ranges::any_of(f.bulk, [&](const bulk_place& b) {
+             return b.where == bulk_place::kind::arena && b.lease == t.lease;
+           });
+  });
   std::vector<buffer> bulk;
   for (std::size_t i = 0; i < f.bulk.size(); ++i) {
     auto found = find(f.bulk[i], f.inside[i]);

@@ -30,11 +30,13 @@ class channel {
   channel(std::shared_ptr<wire::shm_arena> out, std::shared_ptr<wire::shm_arena> in)
       : writer_(std::move(out)), in_(std::move(in)) {}
 
-  /// Errors: as wire::encode; nothing was added then.
+  /// Errors: as wire::encode, process.too_many_bulks; nothing was added then.
   result<void> append(std::string& out, frame_head head, const packet& p);
   /// Errors: as wire::decode, process.malformed (bulks that lie nowhere).
   result<packet> take(const frame& f);
   std::optional<writable_buffer> allocate(std::size_t size_bytes);
+  /// Blocks of the other side that this one still knows.
+  std::size_t known_blocks() const { return taken_.size(); }
 
  private:
   struct block {

@@ -99,6 +99,35 @@ TEST_CASE(
           static_cast<float>(i));
 }
 
+TEST_CASE("a side that only takes forgets what it has given back") {
+  two_ends both;
+  for (int i = 0; i < 500; ++i) {
+    auto room = both.child->allocate(64 << 10);
+    REQUIRE(room);
+    room->bytes()[0] = static_cast<std::byte>(i);
+    const auto here = cross(*both.child, *both.run, sound(std::move(*room).seal()));
+    CHECK(first_of(here) == static_cast<std::byte>(i));
+    CHECK(both.run->known_blocks() <= 2);
+  }
+}
+
+TEST_CASE("a lease that is given out again does not stand for its old place") {
+  two_ends both;
+  const auto made = [&](int n) {
+    auto room = both.run->allocate(64 << 10);
+    REQUIRE(room);
+    room->bytes()[0] = static_cast<std::byte>(n);
+    return sound(std::move(*room).seal());
+  };
+  (void)cross(*both.run, *both.child, made(1));  // dropped at once: its lease is free again
+  const auto kept = cross(*both.run, *both.child, made(2));
+  const auto later = cross(*both.run, *both.child, made(3));
+  for (const auto* p : {&kept, &later}) {
+    const auto back = cross(*both.child, *both.run, *p);
+    CHECK(first_of(back) == first_of(*p));
+  }
+}
+
 TEST_CASE("places that nobody lent, or that lie outside, are refused") {
   two_ends both;
   const auto refused = [&](bulk_place at) {

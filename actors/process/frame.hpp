@@ -10,7 +10,7 @@
 #include "graph/core/result.hpp"
 
 /// What a run and the process of one of its actors say to each other: frames over pipes. Both ends
-/// are of one release and one machine; plugins/python has the same layout in hocket/_frame.py.
+/// are of one release and one machine; plugins/python has the same layout in hocket/_frames.py.
 namespace hocket::process {
 
 /// The layout and meaning of frames; a child of another one is refused.

@@ -1,6 +1,8 @@
 // Paths are taken from the file that says them, whatever brings them where they stand.
 #include "graph/spec/paths.hpp"
 
+#include "graph/spec/process.hpp"
+
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
@@ -159,6 +161,17 @@ TEST_CASE("the hash is about what the file says, and so is the plan's text: from
   CHECK(texts_of(*again).at("file") == "/x/y/a.wav");
   CHECK(texts_of(*again).at("by.model") == "/x/y/m");
   CHECK(spec::to_yaml(*again) == flat);
+}
+
+TEST_CASE("an actor of its own process stays one wherever its paths lead") {
+  const std::string actors = "  r: {component: test.reader, file: a.wav, process: own}\n";
+  const auto here = load("graph.yaml", actors), there = load("/x/y/graph.yaml", actors);
+  CHECK(texts_of(there).at("file") == "/x/y/a.wav");
+  CHECK(here.hash == there.hash);
+  for (const auto* p : {&here, &there}) {
+    REQUIRE(spec::process_of(p->actors.at(0)) != nullptr);
+    CHECK(spec::to_yaml(*p).find("process: {") != std::string::npos);
+  }
 }
 
 TEST_CASE("what a reference brings is taken from where it was written") {

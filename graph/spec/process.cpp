@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "graph/spec/plan.hpp"
+#include "graph/spec/paths.hpp"
 #include "graph/spec/read_keys.hpp"
 
 namespace hocket::spec {
@@ -92,7 +93,9 @@ std::shared_ptr<config_base> in_process(std::shared_ptr<config_base> config, pro
 }
 
 const process_spec* process_of(const plan_actor& actor) {
-  const auto* own = dynamic_cast<const config_in_process*>(actor.config.get());
+  if (!actor.config) return nullptr;
+  // Paths that lead elsewhere lie around it.
+  const auto* own = dynamic_cast<const config_in_process*>(&said(*actor.config));
   return own == nullptr ? nullptr : &own->process;
 }
 
