@@ -151,10 +151,10 @@ void event_record::turn_if_due(timestamp at) {
   auto next = trust::create_file(turns_.next_path());
   auto seal = trust::line_seal::begin();  // each piece can be read alone
   if (!next || !seal) return turns_.postpone(at.ns());
+  if (const auto done = turns_.turn(at.ns()); !done) return context_.log(done.error().message);
   file_ = std::move(*next);
   seal_ = std::move(*seal);
   size_bytes_ = 0;
-  if (const auto done = turns_.turn(at.ns()); !done) context_.log(done.error().message);
 }
 
 // A whole line or none: who reads the file finds JSON in every line, also after a full disk.

@@ -151,10 +151,9 @@ void recording_writer::turn(std::int64_t at_ns) {
   };
   auto file = next();
   if (!file) return turns_.postpone(at_ns);
+  if (!turns_.turn(at_ns)) return;
   (void)end_piece("");
   file_ = std::move(*file);
-  if (!turns_.turn(at_ns))
-    note(fail(mcap_error::cannot_write, turns_.next_path() + " keeps its name"));
 }
 
 std::uint64_t recording_writer::file_time(timestamp t) const {

@@ -139,11 +139,13 @@ result<void> rotation::turn(std::int64_t at_ns) {
   turned_ = true;
   const auto ended = piece_path(path_, number_);
   if (auto done = trust::rename_file(path_, ended); !done) {
+    remove_file(next_path());
     postpone(at_ns);
     return done;
   }
   if (auto done = trust::rename_file(next_path(), path_); !done) {
     (void)trust::rename_file(ended, path_);
+    remove_file(next_path());
     postpone(at_ns);
     return done;
   }

@@ -40,7 +40,8 @@ class rotation {
   /// Where the next piece is to be made: beside the file, until turn().
   std::string next_path() const { return path_ + ".next"; }
   /// The present piece gets its number, the next one the file's name; then what is over `keep` goes.
-  /// Errors: files.cannot_write; the present piece goes on.
+  /// Errors: files.cannot_write; the present piece goes on, and what was made for the next is gone.
+  /// Whoever writes goes over to the next piece after this, and not before.
   result<void> turn(std::int64_t at_ns);
   /// No turn now: it is tried again after a second of stream time.
   void postpone(std::int64_t at_ns);

@@ -189,6 +189,27 @@ TEST_CASE("record.events in turns: every line once, in order") {
   CHECK(n == 400);
 }
 
+TEST_CASE("record.events: a turn whose name is taken loses nothing, and nothing lies aside") {
+  const place p;
+  fs::create_directory(p.at("e.part0001.jsonl"));
+  p.put("e.part0001.jsonl/kept", "");  // a folder with something in it is not replaced
+  harness h(type_of<event_record>(),
+            {.config = settings({{"file", "e.jsonl"},
+                                 {"pii.text", true},
+                                 {"rotate", value::map{{"mib", {}, value(std::int64_t{1})}}}}),
+             .output_dir = p.folder});
+  REQUIRE(h.open());
+  for (std::uint64_t n = 0; n < 400; ++n)  // over several times at which it is tried again
+    REQUIRE(h.push("words", timestamp::of_ms(static_cast<std::int64_t>(n) * 20),
+                   text{std::string(10'000, 'x'), "model", 0, true}));
+  REQUIRE(h.close());
+  std::size_t lines = 0;
+  std::ifstream in(p.at("e.jsonl"));
+  for (std::string line; std::getline(in, line);) ++lines;
+  CHECK(lines == 400);
+  CHECK_FALSE(fs::exists(p.at("e.jsonl.next")));
+}
+
 TEST_CASE("an MCAP recording in turns: each piece is whole, and all together are the one") {
   const place p;
   const auto file = p.at("talk.mcap");

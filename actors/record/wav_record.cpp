@@ -39,7 +39,8 @@ result<void> wav_record::open(const context& where) {
   // How far the piece of the life before had come is known, and not when it began: a new one.
   if (turns_.on() && where.restarts > 0 && where.time != nullptr) {
     const auto now = where.time->now();
-    turn(frame_at(context_.grid.start_of(context_.grid.index_of(now)).ns()), now.ns());
+    const auto border = frame_at(context_.grid.start_of(context_.grid.index_of(now)).ns());
+    if (!turn(border, now.ns())) begins_ = border - file_->frames();  // it goes on behind its end
     end_before();
   }
   return {};
@@ -68,15 +69,16 @@ result<std::int64_t> wav_record::put(std::int32_t channel, std::int64_t first,
   return done ? result<std::int64_t>(late + *done) : done;
 }
 
-void wav_record::turn(std::int64_t border, std::int64_t at_ns) {
+bool wav_record::turn(std::int64_t border, std::int64_t at_ns) {
   end_before();
   auto to = trust::create_file(turns_.next_path());
   auto next = to ? wav_writer::on(std::move(*to), rate_hz, 2, late_frames)
                  : fail("record.cannot_write", to.error().message);
-  if (!next) return turns_.postpone(at_ns);
+  if (!next) return turns_.postpone(at_ns), false;
+  if (const auto done = turns_.turn(at_ns); !done) return context_.log(done.error().message), false;
   before_ = std::exchange(file_, std::move(*next));
   before_begins_ = std::exchange(begins_, border);
-  if (const auto done = turns_.turn(at_ns); !done) context_.log(done.error().message);
+  return true;
 }
 
 void wav_record::end_before() {
@@ -108,7 +110,7 @@ result<void> wav_record::tick(std::int64_t micro_turn, emitter&) {
   if (before_ && now >= begins_ + late_frames) end_before();
   const auto bytes = header_bytes + file_->frames() * frame_bytes;
   if (!before_ && turns_.due(static_cast<std::uint64_t>(bytes), end.ns()))
-    turn(begins_ + file_->frames(), end.ns());
+    (void)turn(begins_ + file_->frames(), end.ns());
   return {};
 }
 

@@ -48,7 +48,8 @@ class wav_record final : public component {
   void flush();
   result<std::int64_t> put(std::int32_t channel, std::int64_t first,
                            std::span<const float> samples);
-  void turn(std::int64_t border, std::int64_t at_ns);
+  /// False: the present piece goes on.
+  bool turn(std::int64_t border, std::int64_t at_ns);
   void end_before();
 
   std::unique_ptr<wav_writer> file_;

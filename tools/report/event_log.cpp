@@ -31,10 +31,10 @@ void event_log::turn_if_due(const fact& f) {
   auto next = trust::create_file(turns_.next_path());
   auto seal = trust::line_seal::begin();  // each piece can be read alone
   if (!next || !seal) return turns_.postpone(at_ns);
+  if (!turns_.turn(at_ns)) return;  // the present piece goes on
   file_ = std::move(*next);
   seal_ = std::move(*seal);
   size_bytes_ = 0;
-  (void)turns_.turn(at_ns);  // where a name is refused, the piece goes on under the other
 }
 
 void event_log::take(const fact& f) {
