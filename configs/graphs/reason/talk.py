@@ -5,7 +5,7 @@
 
 `hocket model get` fetches the model (once); a server on port 8127 of this machine, or a free one, has the pages in
 `pages.json`, and answers searches in them as SearXNG does; espeak-ng says the person's sentences.
-Ends with the exit code of `hocket run`.
+Ends with the exit code of `hocket run`; with 3 where it ended well and an answer was not the right one.
 """
 
 import array
@@ -32,6 +32,7 @@ SAID = [
     (27.0, "what is the weather in paris"),
 ]
 END_S = 36.0
+EXPECTED = ["rex", "63", "windy"]  # in results, in this order
 
 
 class Pages(http.server.BaseHTTPRequestHandler):
@@ -119,6 +120,24 @@ def given(options, name):
     return any(o == f"--param={name}" or o.startswith((f"{name}=", f"--param={name}=")) for o in options)
 
 
+def wrong_answers(options):
+    """3 where one of the expected answers is not among the results, in order; else 0."""
+    out = "out"
+    for i, o in enumerate(options):
+        out = options[i + 1] if o == "--out" else o[6:] if o.startswith("--out=") else out
+    with open(os.path.join(out, "record.jsonl"), encoding="utf-8") as f:
+        lines = [json.loads(line) for line in f]
+    said = " ".join(line.get("text", "") for line in lines if line.get("kind") == "results")
+    said = said.replace("sixty three", "63")
+    at = 0
+    for answer in EXPECTED:
+        at = said.find(answer, at)
+        if at < 0:
+            print(f"error: no `{answer}` where it was expected in the results: {said!r}", file=sys.stderr)
+            return 3
+    return 0
+
+
 def main():
     hocket, graph, *options = sys.argv[1:]
     arguments = [hocket, "run", graph, *options]
@@ -135,7 +154,9 @@ def main():
             speak(speech)
             arguments += ["--param", f"speech={speech}"]
         try:
-            return subprocess.run(arguments).returncode
+            code = subprocess.run(arguments).returncode
+            mine = not any(given(options, name) for name in ("language", "inside", "speech"))
+            return code or (wrong_answers(options) if mine else 0)
         except KeyboardInterrupt:  # the run has had it, too, and ends in order
             return 130
         finally:
