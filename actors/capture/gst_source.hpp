@@ -43,7 +43,7 @@ class gst_source {
     std::int32_t width = 160;
     std::int32_t height = 120;
     double frames_per_s = 4;
-    allow_element allow;          ///< asked for every element
+    allow_element allow{};        ///< asked for every element
     std::int32_t open_ms = 5000;  ///< how long the first data of a file may take
   };
   static result<std::unique_ptr<gst_source>> open(const options&);

@@ -227,15 +227,15 @@ void remote_links::set_next_graph(const std::string& hash) { wire().set_next_gra
 // ---------------------------------------------------------------------------- wiring
 
 void remote_links::attached(const std::shared_ptr<actor_cell>& proxy) {
-  if (proxy->role() == actor_role::remote_sender)
-    sender_of(proxy->actor())->attach(proxy);
+  if (proxy->id().role == actor_role::remote_sender)
+    sender_of(proxy->id().actor)->attach(proxy);
   else
     receiver_of(*proxy)->attach(proxy);
 }
 
 void remote_links::detached(const actor_cell& proxy) {
-  if (proxy.role() == actor_role::remote_sender)
-    sender_of(proxy.actor())->detach(proxy.session());
+  if (proxy.id().role == actor_role::remote_sender)
+    sender_of(proxy.id().actor)->detach(proxy.id().session);
   else
     receiver_of(proxy)->detach(proxy);
 }
@@ -263,7 +263,7 @@ void remote_links::remove_session(session_id session) {
 
 std::optional<writable_buffer> remote_links::allocate(const actor_cell& proxy,
                                                       std::size_t size_bytes) {
-  return sender_of(proxy.actor())->allocate(size_bytes);
+  return sender_of(proxy.id().actor)->allocate(size_bytes);
 }
 
 void remote_links::send_bound(actor_index proxy, session_id session, timestamp bound) {

@@ -109,7 +109,7 @@ class remote_links final : public remote_end {
   remote_receiver* receiver(std::uint32_t wire_link) const;
   remote_sender* sender_of(actor_index proxy) const { return sender(links().by_proxy.at(proxy)); }
   remote_receiver* receiver_of(const actor_cell& proxy) const {
-    return receiver(links().by_proxy.at(proxy.actor()));
+    return receiver(links().by_proxy.at(proxy.id().actor));
   }
   void use_table(std::unique_ptr<table> t);
   /// Puts this host's end of a link into the table. `waits`: see remote_receiver.

@@ -77,7 +77,7 @@ void remote_receiver::deliver(packet&& p) {
     if (const auto it = streams_.find(p.header.session); it != streams_.end()) {
       to = it->second.to;
       proxy = it->second.proxy;
-      back = credit_.at(proxy->session());
+      back = credit_.at(proxy->id().session);
     }
   }
   if (!to.to) {
@@ -141,7 +141,7 @@ void remote_receiver::end_stream(session_id session) {
     for (const auto& [id, r] : streams_) all = all && (r.ended || r.proxy != proxy);
   }
   to.to->end_input(*to.queue);
-  if (all) proxy->set_inlet_ended(true);
+  if (all) proxy->set_sources_ended(true);
 }
 
 void remote_receiver::notify(control::kind what, const std::string& why) {
@@ -173,16 +173,16 @@ void remote_receiver::attach(const std::shared_ptr<actor_cell>& proxy) {
   std::lock_guard lock(mutex_);
   auto back = std::make_shared<crediting>();
   back->proxy = proxy;
-  credit_[proxy->session()] = back;
+  credit_[proxy->id().session] = back;
   proxy->on_gate_open = [this, back] { return_credit(*back); };
-  proxy->set_inlet_ended(true);  // until it has a queue behind it
+  proxy->set_sources_ended(true);  // until it has a queue behind it
 }
 
 void remote_receiver::detach(const actor_cell& proxy) {
   bool last = false;
   {
     std::lock_guard lock(mutex_);
-    credit_.erase(proxy.session());
+    credit_.erase(proxy.id().session);
     std::erase_if(streams_, [&](const auto& r) { return r.second.proxy.get() == &proxy; });
     last = retired_ != 0 && credit_.empty();
   }
@@ -192,8 +192,8 @@ void remote_receiver::detach(const actor_cell& proxy) {
 void remote_receiver::link_added(const actor_cell& proxy, session_id session, const link_end& to) {
   std::lock_guard lock(mutex_);
   confirm_from(*to.queue);
-  auto of = credit_.at(proxy.session())->proxy.lock();
-  of->set_inlet_ended(false);
+  auto of = credit_.at(proxy.id().session)->proxy.lock();
+  of->set_sources_ended(false);
   streams_[session] = {to, std::move(of), false};
 }
 
@@ -262,7 +262,7 @@ void remote_receiver::end() {
       if (auto proxy = back->proxy.lock()) proxies.push_back(std::move(proxy));
     next = std::move(next_);
   }
-  for (const auto& proxy : proxies) proxy->set_inlet_ended(true);
+  for (const auto& proxy : proxies) proxy->set_sources_ended(true);
   if (next) next->open();
 }
 

@@ -80,7 +80,7 @@ std::optional<writable_buffer> remote_sender::allocate(std::size_t size_bytes) {
 
 void remote_sender::attach(const std::shared_ptr<actor_cell>& proxy) {
   std::lock_guard lock(mutex_);
-  proxies_[proxy->session()] = {proxy, std::nullopt};
+  proxies_[proxy->id().session] = {proxy, std::nullopt};
 }
 
 void remote_sender::detach(session_id of_proxy) {

@@ -19,7 +19,8 @@ wire::host_report membership::report_now(std::int64_t now_ns) {
   r.sources_open = static_cast<std::uint32_t>(run_.end.sources_open());
   r.all_closed = run_.end.all_closed();
   if (const auto c = run_.end.next_to_close())
-    r.next_to_close = {static_cast<std::uint32_t>(run_.layout().rank[c->actor()]), c->session()};
+    r.next_to_close = {static_cast<std::uint32_t>(run_.layout().rank[c->id().actor]),
+                       c->id().session};
   r.sent = to_message(links_.sent());
   if (run_.is_virtual()) {
     r.active_timers = run_.timer.has_active();

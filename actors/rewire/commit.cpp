@@ -24,7 +24,7 @@ struct rewirer::transition {
   std::map<std::size_t, std::uint64_t> handed_over;                  ///< by link
 
   bool stays(const actor_cell& c) const {
-    const auto it = places.find({c.actor(), c.session()});
+    const auto it = places.find({c.id().actor, c.id().session});
     return it != places.end() && it->second.get() == &c;
   }
   bool runs(std::size_t link) const { return next.local.realised(link); }
@@ -53,7 +53,7 @@ void rewirer::commit(change& c) {
   c.out.revision = number_of(c);
   run_.observers.rewired({s.next.graph, s.next.local.whole, c.wanted, c.out.revision, c.at});
   for (const auto& one : s.old) {
-    if (s.stays(*one)) cell_change(*one).adjust(s.next.graph.actors[one->actor()]);
+    if (s.stays(*one)) cell_change(*one).adjust(s.next.graph.actors[one->id().actor]);
     reroute(c, s, *one);
   }
   drain_old_queues(c, s);
@@ -92,7 +92,7 @@ void rewirer::retire_old(change& c, transition& s) {
     if (!before) begin(replacement, nullptr);
   for (const auto& one : s.old) {
     if (s.stays(*one)) continue;
-    const auto replacement = s.cell_at(one->actor(), one->session());
+    const auto replacement = s.cell_at(one->id().actor, one->id().session);
     cell_change(*one).retire(replacement != nullptr, c.at);
     // It may have ended by itself before it knew.
     if (one->is_over()) retired(*one);
@@ -139,10 +139,10 @@ void rewirer::take_places(topology_edit& edit, change& c, transition& s) {
     if (!one->is_retiring()) s.old.push_back(one);
   std::map<actor_key, std::shared_ptr<actor_cell>> before;
   for (const auto& one : s.old) {
-    before[{one->actor(), one->session()}] = one;
-    const auto a = one->actor();
+    before[{one->id().actor, one->id().session}] = one;
+    const auto a = one->id().actor;
     if (!c.fresh[a] && s.next.local.roles[a] != actor_role::absent)
-      s.places[{a, one->session()}] = one;
+      s.places[{a, one->id().session}] = one;
   }
   for (const auto a : s.next.layout.upstream_first) {
     if (!c.fresh[a]) continue;
@@ -158,7 +158,7 @@ void rewirer::take_places(topology_edit& edit, change& c, transition& s) {
         run_.executor->attach(*replacement);
         cell_change(*replacement).prepare(whose.get(), c.at);
       }
-      if (auto* end = replacement->remote()) end->attached(replacement);
+      if (auto* end = replacement->id().remote) end->attached(replacement);
       cell_change(*replacement).take_place();
       s.places[{a, id}] = replacement;
       s.replacements.emplace_back(replacement, whose);
@@ -179,7 +179,8 @@ void rewirer::connect_queues(topology_edit&, change&, transition& s) {
       if (!carries(s.next.local.whole, s.next.local.whole.links[l], id)) continue;
       const auto from = s.cell_at(link.from, id);
       const auto to = s.cell_at(link.to, id);
-      if (!from || !to || (id == session_id::none && !(from->is_shared() && to->is_shared())))
+      if (!from || !to ||
+          (id == session_id::none && !(from->id().is_shared() && to->id().is_shared())))
         continue;
       auto queue = cell_change(*to).queue_of(l, id);
       if (!queue) {
@@ -195,9 +196,9 @@ void rewirer::connect_queues(topology_edit&, change&, transition& s) {
 
 void rewirer::connect_outputs(topology_edit& edit, change&, transition& s) {
   for (const auto& [replacement, whose] : s.replacements) {
-    const auto& ports = s.next.layout.out_links[replacement->actor()];
+    const auto& ports = s.next.layout.out_links[replacement->id().actor];
     for (const auto id : s.sessions) {
-      if (!replacement->is_shared() && replacement->session() != id) continue;
+      if (!replacement->id().is_shared() && replacement->id().session != id) continue;
       auto out = std::make_shared<session_outputs>();
       if (const auto it = edit.sessions().find(id); it != edit.sessions().end())
         out->session = it->second;
@@ -207,10 +208,10 @@ void rewirer::connect_outputs(topology_edit& edit, change&, transition& s) {
         for (const auto l : ports[port])
           if (const auto end = s.link_ends.find({l, id}); end != s.link_ends.end())
             out->link_ends[port].push_back(end->second);
-      if (replacement->role() == actor_role::remote_receiver)
+      if (replacement->id().role == actor_role::remote_receiver)
         for (const auto& r : out->link_ends[0])
-          replacement->remote()->link_added(*replacement, id, r);
-      replacement->outputs().add(std::move(out), !replacement->is_shared());
+          replacement->id().remote->link_added(*replacement, id, r);
+      replacement->outputs().add(std::move(out), !replacement->id().is_shared());
     }
   }
 }
@@ -226,7 +227,7 @@ void rewirer::reroute(change&, transition& s, actor_cell& sender) {
     std::vector<std::pair<link_end, link_end>> moves;
     for (std::size_t port = 0; port < old.size(); ++port) {
       if (stays)
-        for (const auto l : s.next.layout.out_links[sender.actor()][port])
+        for (const auto l : s.next.layout.out_links[sender.id().actor][port])
           if (const auto end = s.link_ends.find({l, id}); end != s.link_ends.end())
             link_ends[port].push_back(end->second);
       for (const auto& was : old[port]) {
@@ -246,9 +247,9 @@ void rewirer::reroute(change&, transition& s, actor_cell& sender) {
         cell_change(*is.to).import_state(*is.queue, std::move(state));
       }
     };
-    if (sender.role() == actor_role::remote_receiver && !moves.empty()) {
+    if (sender.id().role == actor_role::remote_receiver && !moves.empty()) {
       // What comes off the wire goes through the remote links, not through the cell.
-      sender.remote()->rerouted(sender, id, moves.front().second, move);
+      sender.id().remote->rerouted(sender, id, moves.front().second, move);
       cell_change(sender).reroute(id, std::move(link_ends), [] {});
     } else {
       cell_change(sender).reroute(id, std::move(link_ends), move);
@@ -279,9 +280,10 @@ void rewirer::drain_old_queues(change&, transition& s) {
 void rewirer::begin(const std::shared_ptr<actor_cell>& replacement,
                     const std::shared_ptr<actor_cell>& before) {
   cell_change(*replacement)
-      .activate(at_, before && before->actor() == replacement->actor() ? before.get() : nullptr);
+      .activate(at_,
+                before && before->id().actor == replacement->id().actor ? before.get() : nullptr);
   if (replacement->state() == phase::fresh) replacement->request_open();
-  if (replacement->is_source() && (run_.is_virtual() || !replacement->info().blocking))
+  if (replacement->id().is_source() && (run_.is_virtual() || !replacement->id().info.blocking))
     run_.turns.follow_source(replacement, replacement->next_until());
   replacement->open_gate();
 }
@@ -310,7 +312,7 @@ void rewirer::collect_books(const std::shared_ptr<actor_cell>& c) {
     edit.remove(c);
   }
   run_.executor->detach(*c);
-  if (auto* end = c->remote()) end->detached(*c);
+  if (auto* end = c->id().remote) end->detached(*c);
   c->outputs().break_links();
   run_.openings.forget(*c);
   std::lock_guard lock(mutex_);
@@ -328,7 +330,7 @@ void rewirer::wait_until_settled(change& c, const snapshot& before, std::int64_t
     while (!retiring_.empty() && !run_.end.finished() && std::chrono::steady_clock::now() < until)
       changed_.wait_for(lock, std::chrono::milliseconds(20));
     for (const auto& [one, pair] : retiring_)
-      if (pair.first) c.out.notes.push_back(pair.first->name() + " has not closed yet");
+      if (pair.first) c.out.notes.push_back(pair.first->id().name + " has not closed yet");
   }
   c.out.settled_ms = static_cast<double>(monotonic_ns() - began_ns) / 1e6;
   const auto lost = [](const snapshot& s, const std::string& name) {

@@ -64,7 +64,7 @@ bool rewirer::may_begin(rewire_outcome& out) const {
     std::lock_guard lock(mutex_);
     for (const auto& [one, pair] : retiring_)
       if (pair.first)
-        return refuse("rewire.under-way", pair.first->name() +
+        return refuse("rewire.under-way", pair.first->id().name +
                                               " of the last rewire still closes; "
                                               "try again when it has");
   }
@@ -312,7 +312,7 @@ void rewirer::prepare_actors(change& c, bool sources, timestamp begins) {
       if (!shared && !home->session) continue;
       home->link_ends.resize(info.outputs.size());
       home->streams.resize(info.outputs.size());
-      replacement->outputs().add(std::move(home), !replacement->is_shared());
+      replacement->outputs().add(std::move(home), !replacement->id().is_shared());
       run_.executor->attach(*replacement);
       cell_change(*replacement).prepare(before.get(), begins);
       c.prepared[{a, id}] = replacement;
@@ -354,7 +354,7 @@ bool rewirer::all_opened(change& c, std::int64_t deadline_ns) {
   for (const auto& [where, one] : c.prepared) {
     const auto how =
         run_.openings.wait_for(*one, deadline_ns, [this] { return run_.end.stopping(); });
-    const auto who = fmt::format("{} ({})", one->name(), one->info().type);
+    const auto who = fmt::format("{} ({})", one->id().name, one->id().info.type);
     if (!how)
       fail(c, "rewire.too-slow", who + " did not open in time");
     else if (!*how)

@@ -87,7 +87,8 @@ bool actor_cell::call_simple(job& j, const std::function<result<void>(emitter&)>
   const auto done = call_as(j.who, began, why, [&] { return f(out); });
   if (traced_ && done != outcome::written_off) {
     const bool tick = j.what == job::kind::tick;
-    notify_call(tick ? call_kind::tick : call_kind::task, session_, began, done, tick ? j.k : -1);
+    notify_call(tick ? call_kind::tick : call_kind::task, id_.session, began, done,
+                tick ? j.k : -1);
   }
   return after_call(done, why);
 }
@@ -103,7 +104,8 @@ bool actor_cell::call_control(job& j) {
   const auto done =
       call_as(who, began, why, [&] { return who->component->on_control(j.port, j.message, out); });
   if (done == outcome::written_off) return false;
-  if (traced_) notify_call(call_kind::control, session_, began, done, -1, {}, &j.message, j.port);
+  if (traced_)
+    notify_call(call_kind::control, id_.session, began, done, -1, {}, &j.message, j.port);
   if (direct_from) {
     std::lock_guard lock(mutex_);
     if (done == outcome::fine)
@@ -134,7 +136,7 @@ bool actor_cell::call_items(job& j) {
       ++h->at;
       continue;
     }
-    run_.note_hand_over(actor_, item.what, began);
+    run_.note_hand_over(id_.actor, item.what, began);
     packets_in_.fetch_add(1, std::memory_order_relaxed);
     emission out(*this, *who, began);
     out.set_target(std::move(out_of), epoch, item.what);
@@ -194,7 +196,7 @@ bool actor_cell::call_produce(job& j) {
     return {};
   });
   if (done == outcome::written_off) return false;
-  if (traced_) notify_call(call_kind::produce, session_, began, done);
+  if (traced_) notify_call(call_kind::produce, id_.session, began, done);
   if (done == outcome::failed) return after_call(done, why);
   {
     std::lock_guard lock(mutex_);

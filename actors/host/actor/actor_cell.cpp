@@ -10,21 +10,29 @@
 
 namespace hocket::host {
 
+static actor_identity identity(const plan_revision& revision, actor_index actor, session_id session,
+                               const graph_run& run) {
+  const auto role = revision.local.roles[actor];
+  const auto& spec = revision.graph.actors[actor];
+  const bool proxy = role != actor_role::local && run.peers;
+  return {.name = spec.name,
+          .actor = actor,
+          .session = session,
+          .role = role,
+          .remote = proxy ? run.peers->end_of(actor) : nullptr,
+          .info = spec.type->info};
+}
+
 actor_cell::actor_cell(std::shared_ptr<graph_run> w, const plan_revision& revision,
                        actor_index actor, session_id session)
     : keep_(std::move(w)),
       run_(*keep_),
-      actor_(actor),
-      session_(session),
-      role_(revision.local.roles[actor]),
-      remote_(role_ != actor_role::local && run_.peers ? run_.peers->end_of(actor) : nullptr),
+      id_(identity(revision, actor, session, run_)),
       spec_(&revision.graph.actors[actor]),
-      name_(revision.graph.actors[actor].name),
       policy_(revision.graph.actors[actor].policy),
-      info_(revision.graph.actors[actor].type->info),
       traced_(run_.observers.traced()),
       sets_(set_gatherer::make(policy_, revision.graph.grid, run_.is_virtual())),
-      pacing_(info_) {
+      pacing_(id_.info) {
   begin_at(timestamp());
 }
 
@@ -85,7 +93,7 @@ void actor_cell::count_bad(std::size_t port, const std::string& why) {
     last_error_ = why;
   }
   // Once per actor: a component that emits garbage emits much of it.
-  if (first) run_.observers.event(name(), "bad_packet", info_.outputs[port].name + ": " + why);
+  if (first) run_.observers.event(id_.name, "bad_packet", id_.info.outputs[port].name + ": " + why);
 }
 
 bool actor_cell::source_done() const {
@@ -95,8 +103,8 @@ bool actor_cell::source_done() const {
 
 bool actor_cell::waits_for_back_edges() const {
   std::lock_guard lock(mutex_);
-  if (role_ != actor_role::local) return false;
-  if (phase_ != phase::open || (is_source() && !pacing_.has_ended())) return false;
+  if (id_.role != actor_role::local) return false;
+  if (phase_ != phase::open || (id_.is_source() && !pacing_.has_ended())) return false;
   return std::all_of(queues_.begin(), queues_.end(),
                      [](const auto& q) { return q->back_edge() || q->drained(); });
 }
@@ -113,10 +121,10 @@ bool actor_cell::is_over() const {
 
 std::string actor_cell::describe() const {
   std::lock_guard lock(mutex_);
-  auto text = fmt::format("{}: phase {}, blocked {}, tokens {}", name_, static_cast<int>(phase_),
+  auto text = fmt::format("{}: phase {}, blocked {}, tokens {}", id_.name, static_cast<int>(phase_),
                           blocked_.load(), order_.size());
   for (const auto& q : queues_)
-    text += fmt::format(", {}{} queued, {} in hand{}", info_.inputs[q->port()].name + " ",
+    text += fmt::format(", {}{} queued, {} in hand{}", id_.info.inputs[q->port()].name + " ",
                         q->size(), q->in_flight() - q->size(), q->ended() ? ", ended" : "");
   return text + "; ";
 }

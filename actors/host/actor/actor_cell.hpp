@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/host/actor/actor_identity.hpp"
 #include "actors/host/actor/arrival_order.hpp"
 #include "actors/host/actor/batch.hpp"
 #include "actors/host/actor/call_watch.hpp"
@@ -37,18 +38,9 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   actor_cell(std::shared_ptr<graph_run> w, const plan_revision& revision, actor_index actor,
              session_id session);
 
-  const std::string& name() const { return name_; }
-  actor_index actor() const { return actor_; }
-  session_id session() const { return session_; }
+  const actor_identity& id() const { return id_; }
   /// A rewire may put another one in its place, for supervision; old ones stay valid.
   const plan_actor& spec() const { return *spec_.load(std::memory_order_acquire); }
-  const component_info& info() const { return info_; }
-  bool is_shared() const { return info_.scope == instance_scope::shared; }
-  bool is_source() const { return info_.source; }
-  /// A local actor, or a proxy for one on another host.
-  actor_role role() const { return role_; }
-  /// The far side that this proxy stands for; nullptr: a local actor.
-  remote_end* remote() const { return remote_; }
   /// The ways out, by session.
   host::outputs& outputs() { return outputs_; }
   const host::outputs& outputs() const { return outputs_; }
@@ -75,7 +67,7 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   void close_gate() { blocked_.fetch_add(1, std::memory_order_acq_rel); }
   bool blocked() const { return blocked_.load(std::memory_order_acquire) > 0; }
   /// A remote receiver: whether everything that it stands for has ended.
-  void set_inlet_ended(bool ended);
+  void set_sources_ended(bool ended);
   /// A remote receiver: called when no queue behind it is full any more. Set before anything
   /// arrives.
   std::function<void()> on_gate_open;
@@ -176,7 +168,7 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   void remove_drained();
   /// Of a call for this session; the cell's own where it belongs to one.
   std::shared_ptr<session_outputs> outputs_of(session_id id) const {
-    return is_shared() ? outputs_.find(id) : outputs_.only();
+    return id_.is_shared() ? outputs_.find(id) : outputs_.only();
   }
   void end_outputs();
   /// Tells observers of something else than a packet.
@@ -195,14 +187,9 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
 
   const std::shared_ptr<graph_run> keep_;  ///< a thread that was left behind may come back late
   graph_run& run_;
-  const actor_index actor_;
-  const session_id session_;
-  const actor_role role_;
-  remote_end* const remote_;
+  const actor_identity id_;
   std::atomic<const plan_actor*> spec_;
-  const std::string name_;
   const input_policy policy_;
-  const component_info& info_;
   const bool traced_;  ///< a copy: asked for every call, it must not cost a line of the cache
 
   mutable std::mutex mutex_;

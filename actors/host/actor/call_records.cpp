@@ -9,7 +9,7 @@ void actor_cell::notify_call(call_kind what, session_id session, std::int64_t be
                              std::int64_t k, std::span<const call_input> inputs,
                              const packet* message, std::size_t message_port) {
   call_record r;
-  r.actor = actor_;
+  r.actor = id_.actor;
   r.session = session;
   r.what = what;
   r.failed = how == outcome::failed;
@@ -55,7 +55,8 @@ void actor_cell::notify_hung() {
   using kind = job::kind;
   const auto began_ns = call_.began_ns();
   call_.set_last_end(monotonic_ns());
-  if (call_.is_opening()) return notify_call(call_kind::open, session_, began_ns, outcome::failed);
+  if (call_.is_opening())
+    return notify_call(call_kind::open, id_.session, began_ns, outcome::failed);
   const auto what = static_cast<kind>(calling_kind_);
   if (what == kind::sets && batch_ && !batch_->bundles.empty())
     return notify_bundles(began_ns, outcome::failed);
@@ -70,7 +71,7 @@ void actor_cell::notify_hung() {
                      : what == kind::task    ? call_kind::task
                      : what == kind::control ? call_kind::control
                                              : call_kind::close;
-  notify_call(named, session_, began_ns, outcome::failed);
+  notify_call(named, id_.session, began_ns, outcome::failed);
 }
 
 void actor_cell::notify_marker(std::size_t port, session_id session, timestamp ts, control what) {
@@ -79,15 +80,15 @@ void actor_cell::notify_marker(std::size_t port, session_id session, timestamp t
   p.header.session = session;
   p.header.stream = static_cast<std::uint32_t>(port);
   p.header.micro_turn = run_.graph().grid.index_of(ts);
-  run_.observers.marked(actor_, port, p);
+  run_.observers.marked(id_.actor, port, p);
 }
 
 void actor_cell::notify_receivers(control::kind what, const std::string& why) {
-  run_.observers.event(name(), to_string(what), why);
+  run_.observers.event(id_.name, to_string(what), why);
   outputs_.each_link([&](const session_outputs& out, const link_end& r) {
     control content;
     content.what = what;
-    content.detail = fmt::format("{}: {}", name(), why);
+    content.detail = fmt::format("{}: {}", id_.name, why);
     auto p = make_packet(run_.now(), std::move(content));
     p.header.session = out.id();
     r.to->control_lane(r.queue->port(), std::move(p));

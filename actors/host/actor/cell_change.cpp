@@ -51,7 +51,7 @@ void cell_change::activate(timestamp t, actor_cell* before) {
     if (cell_.sets_) cell_.sets_->go_on_from(turns);
     cell_.pacing_.begin_at(t, cell_.run_.graph().grid);
   }
-  if (cell_.is_source()) cell_.emits_from_ = t;
+  if (cell_.id().is_source()) cell_.emits_from_ = t;
   cell_.outputs_.each_link([&](const session_outputs&, const link_end& r) {
     cell_change(*r.to).set_sender(*r.queue, cell_.shared_from_this());
   });

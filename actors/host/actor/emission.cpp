@@ -18,14 +18,14 @@ void emission::emit(std::size_t port, packet p) {
   }
   if (cell_.is_prepared())
     return;  // output of close() of one that is rolled back: it never took part
-  if (port >= cell_.info().outputs.size())
+  if (port >= cell_.id().info.outputs.size())
     throw std::out_of_range(
-        fmt::format("emit to output {} of {}", port, cell_.info().outputs.size()));
+        fmt::format("emit to output {} of {}", port, cell_.id().info.outputs.size()));
   if (!out_) {
     // The session was closed while the component worked for it.
     return count_lost(port, p, drop_reason::session_closed);
   }
-  if (out_->session || !cell_.is_shared()) return emit_to(*out_, port, std::move(p), epoch_);
+  if (out_->session || !cell_.id().is_shared()) return emit_to(*out_, port, std::move(p), epoch_);
   // A shared actor without a session emits to all sessions.
   for (const auto& out : cell_.outputs().open()) emit_to(*out, port, packet(p), out->epoch());
   emit_to(*out_, port, std::move(p), 0);
@@ -34,7 +34,7 @@ void emission::emit(std::size_t port, packet p) {
 // Nothing that a component emits leaves the books, whatever became of the instance.
 void emission::count_lost(std::size_t port, const packet& p, drop_reason why) {
   if (cell_.is_prepared()) return;  // it never took part; the running plan may not know it
-  const auto& ports = cell_.run_.layout().out_links[cell_.actor()];
+  const auto& ports = cell_.run_.layout().out_links[cell_.id().actor];
   if (port >= ports.size() || !p.body || as_marker(p) != nullptr) return;
   for (const auto link : ports[port]) cell_.run_.accounts.count_undeliverable(link, why);
 }
@@ -45,17 +45,17 @@ writable_buffer emission::allocate(std::size_t port, std::size_t size_bytes) {
     return writable_buffer::on_heap(size_bytes);
   const actor_cell* other = nullptr;  // a receiver in another process
   for (const auto& r : out_->link_ends[port]) {
-    if (r.to->remote() == nullptr && hocket::spec::process_of(r.to->spec()) == nullptr) continue;
+    if (r.to->id().remote == nullptr && hocket::spec::process_of(r.to->spec()) == nullptr) continue;
     // Memory is shared between two: for more receivers, no place is better than another.
     if (other != nullptr) return writable_buffer::on_heap(size_bytes);
     other = r.to.get();
   }
   std::optional<writable_buffer> room;
-  if (other != nullptr && other->remote() != nullptr)
-    room = other->remote()->allocate(*other, size_bytes);
+  if (other != nullptr && other->id().remote != nullptr)
+    room = other->id().remote->allocate(*other, size_bytes);
   else if (other != nullptr)
     if (const auto processes = the_process_maker())
-      room = processes->allocate(other->spec(), other->session(), size_bytes);
+      room = processes->allocate(other->spec(), other->id().session, size_bytes);
   if (room) return std::move(*room);
   return writable_buffer::on_heap(size_bytes);
 }
@@ -72,7 +72,7 @@ void emission::emit_to(session_outputs& out, std::size_t port, packet&& p, epoch
   if (stream.ended) return refuse_bad(out, port, "a packet after the end of its stream");
   const auto now_ns = monotonic_ns();
   const auto at = run.time.at(now_ns);
-  if (auto why = why_bad(p, cell_.info().outputs[port].type, stream.last_ts, at); !why.empty())
+  if (auto why = why_bad(p, cell_.id().info.outputs[port].type, stream.last_ts, at); !why.empty())
     return refuse_bad(out, port, why);
   stream.last_ts = p.header.ts;
   auto& h = p.header;
@@ -87,9 +87,9 @@ void emission::emit_to(session_outputs& out, std::size_t port, packet&& p, epoch
     h.way = *trace_;
   else
     h.way = {};
-  h.way.push({cell_.actor(), known_ ? queued_ns_ : started_ns_, started_ns_, now_ns});
+  h.way.push({cell_.id().actor, known_ ? queued_ns_ : started_ns_, started_ns_, now_ns});
   cell_.packets_out_.fetch_add(1, std::memory_order_relaxed);
-  if (run.observers.any()) run.observers.emitted(cell_.actor(), port, p);
+  if (run.observers.any()) run.observers.emitted(cell_.id().actor, port, p);
   auto& link_ends = out.link_ends[port];
   for (std::size_t i = 0; i < link_ends.size(); ++i) {
     auto& r = link_ends[i];
@@ -133,7 +133,7 @@ void emission::interrupt() {
 }
 
 void emission::for_session(session_id session) {
-  if (!cell_.is_shared()) return;
+  if (!cell_.id().is_shared()) return;
   out_ = cell_.outputs().find(session);
   epoch_ = out_ ? out_->epoch() : 0;
   derive(false, {}, 0, 0, nullptr);

@@ -30,7 +30,7 @@ void actor_cell::open_gate() {
   wake();
 }
 
-void actor_cell::set_inlet_ended(bool ended) {
+void actor_cell::set_sources_ended(bool ended) {
   {
     std::lock_guard lock(mutex_);
     pacing_.set_ended(ended);
@@ -117,9 +117,9 @@ void actor_cell::raise_bound(input_queue& q, timestamp bound) {
     std::lock_guard lock(mutex_);
     q.raise_bound(bound);
     // On its way to another host a bound keeps its place behind the packets that it closes.
-    if (remote_ != nullptr && instance_ && tasks_.size() < tasks_max) {
+    if (id_.remote != nullptr && instance_ && tasks_.size() < tasks_max) {
       tasks_.push_back({instance_, [this, session = q.session(), bound](emitter&) {
-                          remote_->send_bound(actor_, session, bound);
+                          id_.remote->send_bound(id_.actor, session, bound);
                         }});
       order_.push_task();
     }
@@ -271,9 +271,9 @@ bool actor_cell::has_work() const {
   if (!control_.empty()) return true;
   if (blocked_.load(std::memory_order_acquire) > 0) return false;
   if (batch_ && !batch_->empty()) return true;
-  if (is_source() && !pacing_.has_ended()) {
+  if (id_.is_source() && !pacing_.has_ended()) {
     if (pacing_.is_stopped() || run_.end.stopping()) return true;
-    if (info_.blocking && !run_.is_virtual() && run_.started.load()) return true;
+    if (id_.info.blocking && !run_.is_virtual() && run_.started.load()) return true;
     if (pacing_.is_due()) return true;
   }
   if (pacing_.has_tick()) return true;
@@ -288,18 +288,18 @@ bool actor_cell::has_work() const {
 // hold the end up, but what went out last may still come back: the run closes the cell
 // when all is idle.
 bool actor_cell::may_close() const {
-  if (phase_ != phase::open || (is_source() && !pacing_.has_ended())) return false;
+  if (phase_ != phase::open || (id_.is_source() && !pacing_.has_ended())) return false;
   if (force_) return true;
   if (instance_ && instance_->pending_work.load() > 0) return false;
-  if (role_ == actor_role::remote_receiver && is_retiring())
+  if (id_.role == actor_role::remote_receiver && is_retiring())
     return pacing_.has_ended();  // its host said so
   if (is_retiring())
     return std::all_of(queues_.begin(), queues_.end(), [](const auto& q) {
       return q->back_edge() ? q->in_flight() == 0 : q->drained();
     });
-  if (role_ == actor_role::remote_receiver)
-    return pacing_.has_ended() && (!is_shared() || run_.end.ending());
-  bool forward = is_source();
+  if (id_.role == actor_role::remote_receiver)
+    return pacing_.has_ended() && (!id_.is_shared() || run_.end.ending());
+  bool forward = id_.is_source();
   bool back_edges = false;
   for (const auto& q : queues_) {
     if (q->back_edge()) {
@@ -309,7 +309,7 @@ bool actor_cell::may_close() const {
     forward = true;
     if (!q->drained()) return false;
   }
-  if (is_shared() || !forward)
+  if (id_.is_shared() || !forward)
     if (!run_.end.ending()) return false;
   return !back_edges || close_wanted_;
 }

@@ -49,8 +49,8 @@ void actor_cell::collect(const set_gatherer::due& set) {
   b.from = set.from;
   b.to = set.to;
   if (const auto o = outputs_of(b.session)) b.epoch = o->epoch();
-  b.inputs.resize(info_.inputs.size());
-  b.missing.assign(info_.inputs.size(), false);
+  b.inputs.resize(id_.info.inputs.size());
+  b.missing.assign(id_.info.inputs.size(), false);
   origin oldest;
   const auto now = run_.now();
   // Outside virtual time back edges have no stream time of their own.
@@ -67,7 +67,7 @@ void actor_cell::collect(const set_gatherer::due& set) {
         continue;
       }
       oldest.note(e);
-      run_.note_hand_over(actor_, e, 0);
+      run_.note_hand_over(id_.actor, e, 0);
       b.inputs[q->port()].push_back(std::move(e.item));
       ++used;
     }
@@ -160,7 +160,7 @@ bool actor_cell::choose_control(job& j) {
 
 // What is due by time: the source, then ticks.
 bool actor_cell::choose_timed(job& j) {
-  if (is_source() && !pacing_.has_ended()) {
+  if (id_.is_source() && !pacing_.has_ended()) {
     // A retiring source makes what belongs to the time before: its replacement begins at the
     // boundary.
     const bool must_finish_turn = is_retiring() && pacing_.must_finish_turn();
@@ -168,7 +168,7 @@ bool actor_cell::choose_timed(job& j) {
       j.what = job::kind::source_end;
       return true;
     }
-    const bool free_running = info_.blocking && !run_.is_virtual() && run_.started.load();
+    const bool free_running = id_.info.blocking && !run_.is_virtual() && run_.started.load();
     if (free_running || must_finish_turn || pacing_.is_due()) {
       j.what = job::kind::produce;
       j.until = pacing_.next_until();

@@ -77,14 +77,14 @@ void emission::say_for(session_id to, std::size_t port, const payload& what,
   const auto& stream = through->streams[port];
   if (stream.ended)
     return told(
-        fail("send.ended", output_name(cell_.run_.graph(), cell_.actor(), port) + " has ended"));
+        fail("send.ended", output_name(cell_.run_.graph(), cell_.id().actor, port) + " has ended"));
   const auto before = stream.next_seq;
   packet p;
   p.header.ts = cell_.run_.now();
   p.body = std::make_shared<const payload>(what);
   emit(port, p);
   if (stream.next_seq == before)
-    return told(fail("send.refused", cell_.name() + " refused it: see `hocket top`"));
+    return told(fail("send.refused", cell_.id().name + " refused it: see `hocket top`"));
   told(sent_packet{to, before, p.header.ts});
 }
 
@@ -95,14 +95,14 @@ void emission::post(actor_cell& to, std::size_t port, session_id session, payloa
     std::lock_guard lock(to.mutex_);
     who = to.instance_;
   }
-  if (!who) return told(fail("send.not_running", to.name() + " does not run at present"));
-  const auto one = std::make_shared<answer>(to.name(), told);
+  if (!who) return told(fail("send.not_running", to.id().name + " does not run at present"));
+  const auto one = std::make_shared<answer>(to.id().name, told);
   auto say = [port, session, what = std::move(what), one](emitter& out) {
     static_cast<emission&>(out).say_for(session, port, what,
                                         [&](auto how) { one->give(std::move(how)); });
   };
   if (!to.post_task(who, std::move(say)))
-    one->give(fail("send.busy", to.name() + " takes nothing more at present"));
+    one->give(fail("send.busy", to.id().name + " takes nothing more at present"));
 }
 
 void send(graph_run& run, const std::string& output, session_id to, payload what, sent_told told) {
@@ -122,7 +122,8 @@ void send(graph_run& run, const std::string& output, session_id to, payload what
     return told(fail("send.no_session",
                      fmt::format("no conversation {} is open", static_cast<std::uint64_t>(to))));
   for (const auto& c : run.topology.cells())
-    if (c->actor() == at->actor && (c->is_shared() || c->session() == to) && !c->is_retiring())
+    if (c->id().actor == at->actor && (c->id().is_shared() || c->id().session == to) &&
+        !c->is_retiring())
       return emission::post(*c, at->port, to, std::move(what), told);
   told(fail("send.not_running", output + ": its actor does not run"));
 }

@@ -15,8 +15,8 @@ namespace hocket::host {
 
 context actor_cell::make_context(const std::shared_ptr<instance>& who) {
   context c;
-  c.actor = name_;
-  c.session = session_;
+  c.actor = id_.name;
+  c.session = id_.session;
   c.time = late_clock_ ? late_clock_.get() : &run_.time;
   if (traced_) {
     who->time = std::make_shared<told_clock>(*c.time);
@@ -59,7 +59,7 @@ context actor_cell::make_context(const std::shared_ptr<instance>& who) {
     c.began = began_;
   }
   c.log = [weak = weak_from_this()](std::string_view message) {
-    if (auto self = weak.lock()) self->run_.observers.event(self->name(), "log", message);
+    if (auto self = weak.lock()) self->run_.observers.event(self->id().name, "log", message);
   };
   c.count = [weak = weak_from_this()](std::string_view counter, std::int64_t add) {
     if (auto self = weak.lock()) self->add_count(counter, add);
@@ -90,7 +90,7 @@ bool actor_cell::call_open() {
     return who->component->open(who->surroundings);
   });
   if (done == outcome::written_off) return false;
-  if (traced_) notify_call(call_kind::open, session_, began_ns, done);
+  if (traced_) notify_call(call_kind::open, id_.session, began_ns, done);
   call_.set_opening(false);
   bool again = false;
   {
@@ -107,12 +107,12 @@ bool actor_cell::call_open() {
   if (done != outcome::fine) run_.requests.owner_gone(who->life);
   if (done == outcome::fine) {
     call_.forget_recent();
-    run_.observers.event(name(), again ? "recovered" : "opened", "");
+    run_.observers.event(id_.name, again ? "recovered" : "opened", "");
     if (again) notify_receivers(control::kind::input_recovered, "");
     run_.opened(*this, {});
     return true;
   }
-  if (!again && (is_prepared() || !run_.started.load() || run_.requests.is_opening(session_))) {
+  if (!again && (is_prepared() || !run_.started.load() || run_.requests.is_opening(id_.session))) {
     // A graph, or a conversation, that cannot even begin tells so at once.
     {
       std::lock_guard lock(mutex_);
@@ -132,7 +132,7 @@ bool actor_cell::after_call(outcome how, const error& why) {
 }
 
 bool actor_cell::failed(const error& why) {
-  run_.observers.event(name(), "failed", fmt::format("{} [{}]", why.message, why.code));
+  run_.observers.event(id_.name, "failed", fmt::format("{} [{}]", why.message, why.code));
   if (!destroy_instance()) return false;
   restart_or_lose(why);
   return true;
@@ -180,7 +180,7 @@ void actor_cell::restart_or_lose(const error& why) {
     if (wait_ms) phase_ = phase::restarting;
   }
   if (!wait_ms) return lose(why);
-  run_.observers.event(name(), "restarting", fmt::format("in {} ms", *wait_ms));
+  run_.observers.event(id_.name, "restarting", fmt::format("in {} ms", *wait_ms));
   notify_receivers(control::kind::input_lost, why.message);
   run_.activity.restarts_pending.fetch_add(1);
   run_.after(std::chrono::milliseconds(*wait_ms), [weak = weak_from_this()] {
@@ -197,10 +197,10 @@ void actor_cell::lose(const error& why) {
     phase_ = phase::lost;
     drop_all(drop_reason::actor_lost);
     unblocked.swap(unblocked_);
-    was_source = is_source() && pacing_.set_ended();
+    was_source = id_.is_source() && pacing_.set_ended();
   }
   for (auto& sender : unblocked) sender->open_gate();
-  run_.observers.event(name(), "lost", why.message);
+  run_.observers.event(id_.name, "lost", why.message);
   if (!is_retiring()) notify_receivers(control::kind::input_lost, why.message);
   run_.end.cell_lost(*this, fmt::format("{} [{}]", why.message, why.code));
   if (was_source) notify_end();
@@ -236,7 +236,7 @@ bool actor_cell::call_close(job&) {
     force_ = false;
     who = instance_;
   }
-  if (is_source()) end_source();
+  if (id_.is_source()) end_source();
   if (who) {
     const auto began = monotonic_ns();
     emission out(*this, *who, began);
@@ -244,9 +244,9 @@ bool actor_cell::call_close(job&) {
     error why;
     const auto done = call_as(who, began, why, [&] { return who->component->close(out); });
     if (done == outcome::written_off) return false;
-    if (traced_) notify_call(call_kind::close, session_, began, done);
+    if (traced_) notify_call(call_kind::close, id_.session, began, done);
     if (done == outcome::failed)
-      run_.observers.event(name(), "failed",
+      run_.observers.event(id_.name, "failed",
                            fmt::format("last words: {} [{}]", why.message, why.code));
   }
   return finish_close();
@@ -268,21 +268,21 @@ bool actor_cell::finish_close() {
   }
   for (auto& sender : unblocked) sender->open_gate();
   end_outputs();
-  run_.observers.event(name(), "closed", "");
+  run_.observers.event(id_.name, "closed", "");
   run_.end.cell_closed(*this);
   return true;
 }
 
 void actor_cell::notify_end() {
-  if (role_ != actor_role::local) return;  // observers know the actors of the graph, no proxies
+  if (id_.role != actor_role::local) return;  // observers know the actors of the graph, no proxies
   if (is_prepared() || handed_over_.load()) return;  // its streams do not end, or never began
   for (const auto id : outputs_.sessions())
-    for (std::size_t port = 0; port < info_.outputs.size(); ++port)
+    for (std::size_t port = 0; port < id_.info.outputs.size(); ++port)
       notify_marker(port, id, run_.now(), {control::kind::end_of_stream, "", 0});
 }
 
 void actor_cell::end_outputs() {
-  if (!is_source()) notify_end();  // a source announced it when it had no more to give
+  if (!id_.is_source()) notify_end();  // a source announced it when it had no more to give
   outputs_.each_link([](const session_outputs&, const link_end& r) {
     if (!r.handed_over) r.to->end_input(*r.queue);
   });
@@ -321,7 +321,7 @@ void actor_cell::hang() {
   run_.requests.owner_gone(life);
   call_.written_off_done();
   const error why{"host.hang", fmt::format("a call took more than {} ms", spec().watchdog_ms)};
-  run_.observers.event(name(), "hung", why.message);
+  run_.observers.event(id_.name, "hung", why.message);
   run_.executor->write_off(*this);
   if (is_prepared()) {
     std::lock_guard lock(mutex_);

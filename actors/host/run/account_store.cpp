@@ -35,7 +35,7 @@ void account_store::add_to(std::vector<link_account>& links) const {
 }
 
 void account_store::add_actor(const actor_cell& c) {
-  auto& mine = actors_[c.actor()];
+  auto& mine = actors_[c.id().actor];
   std::size_t links = 0;
   {
     std::lock_guard lock(mutex_);

@@ -89,7 +89,7 @@ class caf_pool final : public executor, public std::enable_shared_from_this<caf_
 
   void attach(actor_cell& c) override {
     auto s = std::make_shared<executor_slot>();
-    s->own_thread = c.info().blocking || hocket::spec::process_of(c.spec()) != nullptr;
+    s->own_thread = c.id().info.blocking || hocket::spec::process_of(c.spec()) != nullptr;
     s->who = spawn(c, s->own_thread, 0);
     c.slot = s;
     std::lock_guard lock(mutex_);

@@ -67,7 +67,7 @@ void graph_run::start(std::int64_t began_ns) {
 }
 
 void graph_run::opened(actor_cell& c, const result<void>& how) {
-  if (openings.opened(c, how)) requests.cell_opened(c.session());
+  if (openings.opened(c, how)) requests.cell_opened(c.id().session);
 }
 
 void graph_run::note_hand_over(actor_index actor, const queued_packet& e, std::int64_t now_ns) {

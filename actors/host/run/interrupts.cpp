@@ -17,11 +17,11 @@ void interrupts::raise(session_id id, const actor_cell* by) {
   {
     std::lock_guard lock(session->interrupting);
     epoch = session->epoch.load() + 1;
-    apply(*session, by ? std::vector{by->actor()} : run_.layout().responders, epoch, by);
+    apply(*session, by ? std::vector{by->id().actor} : run_.layout().responders, epoch, by);
     if (run_.peers)
-      run_.peers->interrupted(id, epoch, by ? std::optional(by->actor()) : std::nullopt);
+      run_.peers->interrupted(id, epoch, by ? std::optional(by->id().actor) : std::nullopt);
   }
-  run_.observers.event(by ? by->name() : "", "interrupted", fmt::format("epoch {}", epoch));
+  run_.observers.event(by ? by->id().name : "", "interrupted", fmt::format("epoch {}", epoch));
 }
 
 void interrupts::raised_elsewhere(session_id id, epoch_number epoch, const std::string& by) {
@@ -50,7 +50,9 @@ void interrupts::apply(session_state& session, const std::vector<actor_index>& f
     for (std::size_t l = 0; l < links.size(); ++l) links[l] = links[l] || downstream[a][l];
   const auto id = session.id;
   const auto cells = run_.topology.cells();
-  const auto concerns = [&](const actor_cell& c) { return c.session() == id || c.is_shared(); };
+  const auto concerns = [&](const actor_cell& c) {
+    return c.id().session == id || c.id().is_shared();
+  };
   // Queues first, then the epoch: a call that starts with the new epoch finds no old input.
   for (const auto& c : cells)
     if (concerns(*c)) c->purge_older(id, links, epoch);

@@ -21,7 +21,7 @@ result<void> openings::open(const std::vector<std::shared_ptr<actor_cell>>& cell
     changed_.wait(lock, [&] { return cells_[c.get()].done; });
     if (auto& how = cells_[c.get()].how; !how)
       return fail("host.open_failed",
-                  fmt::format("{} ({}) did not open: {} [{}]", c->name(), c->info().type,
+                  fmt::format("{} ({}) did not open: {} [{}]", c->id().name, c->id().info.type,
                               how.error().message, how.error().code));
   }
   return {};

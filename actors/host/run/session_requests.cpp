@@ -163,11 +163,12 @@ void session_requests::cell_opened(session_id id) {
 
 bool session_requests::all_opened(session_id id, std::string& refused) const {
   for (const auto& c : run_.topology.cells()) {
-    if (c->session() != id || c->is_shared() || c->is_retiring() || c->is_prepared()) continue;
+    if (c->id().session != id || c->id().is_shared() || c->is_retiring() || c->is_prepared())
+      continue;
     const auto how = run_.openings.how(*c);
     if (!how) return false;
     if (!*how && refused.empty())
-      refused = fmt::format("{} ({}) did not open: {} [{}]", c->name(), c->info().type,
+      refused = fmt::format("{} ({}) did not open: {} [{}]", c->id().name, c->id().info.type,
                             how->error().message, how->error().code);
   }
   return true;

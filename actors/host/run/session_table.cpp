@@ -19,16 +19,16 @@ std::shared_ptr<session_outputs> connect(const topology_edit& edit, const plan_r
                                          std::shared_ptr<session_state> session, session_id id) {
   auto out = std::make_shared<session_outputs>();
   out->session = std::move(session);
-  out->link_ends.resize(from->info().outputs.size());
-  out->streams.resize(from->info().outputs.size());
+  out->link_ends.resize(from->id().info.outputs.size());
+  out->streams.resize(from->id().info.outputs.size());
   for (std::size_t port = 0; port < out->link_ends.size(); ++port) {
-    for (const auto l : by.layout.out_links[from->actor()][port]) {
+    for (const auto l : by.layout.out_links[from->id().actor][port]) {
       if (!carries(by.local.whole, by.local.whole.links[l], id)) continue;
       auto to = edit.cell_of(by.graph.links[l].to, id);
       if (!to) continue;
       out->link_ends[port].push_back({to, to->add_queue(setup_of(by, l, id, from))});
-      if (from->role() == actor_role::remote_receiver)
-        from->remote()->link_added(*from, id, out->link_ends[port].back());
+      if (from->id().role == actor_role::remote_receiver)
+        from->id().remote->link_added(*from, id, out->link_ends[port].back());
     }
   }
   return out;
@@ -52,13 +52,13 @@ std::vector<std::shared_ptr<actor_cell>> session_table::make(const session_start
   }
   edit.sort(by);
   for (const auto& c : made) {
-    if (auto* end = c->remote()) end->attached(c);
+    if (auto* end = c->id().remote) end->attached(c);
     run_.executor->attach(*c);
   }
   for (const auto a : by.layout.upstream_first) {
     const auto from = edit.cell_of(a, s.id);
-    if (!from || (none && !from->is_shared())) continue;
-    from->outputs().add(connect(edit, by, from, state, s.id), !from->is_shared());
+    if (!from || (none && !from->id().is_shared())) continue;
+    from->outputs().add(connect(edit, by, from, state, s.id), !from->id().is_shared());
   }
   return made;
 }
@@ -93,7 +93,7 @@ void session_table::prepare(session_id id) {
   const auto made = make({id, 0});
   for (const auto& c : made) {
     c->begin_at(run_.now());  // no ticks of the time before it
-    if (c->is_source()) c->close_gate();
+    if (c->id().is_source()) c->close_gate();
   }
   (void)run_.openings.open(made, false);
 }
@@ -102,9 +102,9 @@ void session_table::start(session_id id) {
   const auto session = run_.topology.find_session(id);
   if (!session || session->begun.exchange(true)) return;
   for (const auto& c : run_.topology.cells()) {
-    if (c->session() != id) continue;
+    if (c->id().session != id) continue;
     run_.turns.start_cell(c);
-    if (c->is_source())
+    if (c->id().is_source())
       c->open_gate();
     else
       c->wake();
@@ -119,7 +119,7 @@ void session_table::close(session_id id, bool from_peer) {
   run_.requests.closing(id);
   if (run_.peers && !from_peer) run_.peers->session_closing(id);
   for (const auto& c : run_.topology.cells())
-    if (c->session() == id && c->is_source()) c->stop_source();
+    if (c->id().session == id && c->id().is_source()) c->stop_source();
   run_.observers.event("", "session_closing", fmt::format("{}", static_cast<std::uint64_t>(id)));
   const auto limit_ns = static_cast<std::int64_t>(run_.options.drain_limit_s * 1e9);
   drain(id, run_.time.axis_now_ns() + limit_ns);
@@ -130,7 +130,7 @@ void session_table::close(session_id id, bool from_peer) {
 void session_table::drain(session_id id, std::int64_t deadline_ns) {
   std::shared_ptr<actor_cell> first;
   for (const auto& c : run_.topology.cells()) {
-    if (c->session() != id || c->is_shared() || c->is_over()) continue;
+    if (c->id().session != id || c->id().is_shared() || c->is_over()) continue;
     first = c;
     break;
   }

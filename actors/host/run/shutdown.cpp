@@ -21,11 +21,11 @@ bool shutdown::ends_by_itself() const {
 
 void shutdown::cell_added(const actor_cell& c) {
   unclosed_.fetch_add(1);
-  if (c.is_source()) sources_open_.fetch_add(1);
+  if (c.id().is_source()) sources_open_.fetch_add(1);
 }
 
 void shutdown::source_ended(const actor_cell& c) {
-  run_.observers.event(c.name(), "end_of_stream", "");
+  run_.observers.event(c.id().name, "end_of_stream", "");
   sources_open_.fetch_sub(1);
   maybe_ending();
 }
@@ -61,7 +61,7 @@ void shutdown::stop(end_reason why, std::string detail, bool from_peer) {
   if (run_.peers) run_.peers->stopped(why, detail, from_peer);
   run_.requests.close_owned();
   for (const auto& c : run_.topology.cells())
-    if (c->is_source()) c->stop_source();
+    if (c->id().is_source()) c->stop_source();
   maybe_ending();
   run_.notify_loop();
 }
@@ -69,17 +69,18 @@ void shutdown::stop(end_reason why, std::string detail, bool from_peer) {
 void shutdown::cell_lost(actor_cell& c, const std::string& why) {
   if (c.is_retiring()) return;  // a rewire takes it out anyway
   const bool stops = c.spec().restart.stop_graph;
-  if (!run_.started.load() || run_.requests.is_opening(c.session())) {
+  if (!run_.started.load() || run_.requests.is_opening(c.id().session)) {
     const bool fails = stops || run_.started.load();
     return run_.opened(c, fails ? result<void>(fail("host.lost", why)) : result<void>());
   }
-  if (stops && !stopping()) stop(end_reason::failed, fmt::format("{} is lost: {}", c.name(), why));
+  if (stops && !stopping())
+    stop(end_reason::failed, fmt::format("{} is lost: {}", c.id().name, why));
 }
 
 void shutdown::cell_closed(actor_cell& c) {
   if (c.is_prepared()) return;  // it never took part
   if (c.is_retiring()) run_.changes->retired(c);
-  run_.requests.cell_opened(c.session());  // another one may have taken its place
+  run_.requests.cell_opened(c.id().session);  // another one may have taken its place
   if (unclosed_.fetch_sub(1) == 1) run_.notify_loop();
 }
 
@@ -127,7 +128,7 @@ bool shutdown::close_next(bool force) {
 
 std::shared_ptr<actor_cell> shutdown::next_to_close() const {
   for (const auto& c : run_.topology.cells())
-    if (c->role() == actor_role::local && !c->is_over()) return c;
+    if (c->id().role == actor_role::local && !c->is_over()) return c;
   return nullptr;
 }
 

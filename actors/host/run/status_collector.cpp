@@ -84,7 +84,7 @@ snapshot status_collector::collect() {
     busy_ns.resize(s.actors.size(), 0);
     s.sessions = all.sessions().size();
     for (const auto& c : all.cells())
-      c->add_status(s.actors[c->actor()], times[c->actor()], busy_ns[c->actor()], s.links);
+      c->add_status(s.actors[c->id().actor], times[c->id().actor], busy_ns[c->id().actor], s.links);
     run_.accounts.add_to(s.links);
     run_.accounts.add_to(s.actors, times, busy_ns);
   }

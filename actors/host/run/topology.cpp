@@ -69,7 +69,7 @@ const std::map<session_id, std::shared_ptr<session_state>>& topology_edit::sessi
 std::shared_ptr<actor_cell> topology_edit::cell_of(actor_index actor, session_id id) const {
   const bool shared = all_.current().graph.actors[actor].type->info.scope == instance_scope::shared;
   for (const auto& c : all_.cells_)
-    if (c->actor() == actor && (shared || c->session() == id) && !c->is_retiring()) return c;
+    if (c->id().actor == actor && (shared || c->id().session == id) && !c->is_retiring()) return c;
   return nullptr;
 }
 
@@ -89,7 +89,8 @@ std::shared_ptr<session_state> topology_edit::add_session(const session_start& s
 void topology_edit::sort(const plan_revision& by) {
   const auto& rank = by.layout.rank;
   std::stable_sort(all_.cells_.begin(), all_.cells_.end(), [&](const auto& a, const auto& b) {
-    return std::pair(rank[a->actor()], a->session()) < std::pair(rank[b->actor()], b->session());
+    return std::pair(rank[a->id().actor], a->id().session) <
+           std::pair(rank[b->id().actor], b->id().session);
   });
 }
 
@@ -103,7 +104,7 @@ std::vector<std::shared_ptr<actor_cell>> topology_edit::remove_session(session_i
   for (const auto& c : all_.cells_) c->remove_session(id, books);
   std::vector<std::shared_ptr<actor_cell>> gone;
   std::erase_if(all_.cells_, [&](const auto& c) {
-    if (c->session() != id || c->is_shared()) return false;
+    if (c->id().session != id || c->id().is_shared()) return false;
     gone.push_back(c);
     return true;
   });

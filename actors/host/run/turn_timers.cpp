@@ -10,7 +10,7 @@ namespace hocket::host {
 
 void turn_timers::start_cell(const std::shared_ptr<actor_cell>& c) {
   c->begin_at(run_.now());
-  if (c->is_source() && (run_.is_virtual() || !c->info().blocking))
+  if (c->id().is_source() && (run_.is_virtual() || !c->id().info.blocking))
     follow_source(c, c->next_until());
 }
 
@@ -19,7 +19,7 @@ void turn_timers::follow_source(const std::weak_ptr<actor_cell>& weak, timestamp
     auto c = weak.lock();
     if (!c || c->source_done()) return;
     c->source_due(until);
-    follow_source(weak, pacing::until_after(until, c->info(), run_.graph().grid));
+    follow_source(weak, pacing::until_after(until, c->id().info, run_.graph().grid));
   });
 }
 
@@ -38,7 +38,7 @@ void turn_timers::schedule_boundary(std::int64_t k) {
 
 void turn_timers::boundary(std::int64_t k) {
   for (const auto& c : run_.topology.cells())
-    if (c->info().ticks) c->tick_due(k);
+    if (c->id().info.ticks) c->tick_due(k);
   notify_deadlines(k);
   has_boundaries_ = false;
   if (!run_.end.finished()) schedule_boundary(k + 1);
@@ -49,7 +49,7 @@ void turn_timers::boundary(std::int64_t k) {
 void turn_timers::notify_deadlines(std::int64_t k) {
   const auto tell = [this, k](actor_index a) {
     for (const auto& c : run_.topology.cells())
-      if (c->actor() == a) c->deadline(k);
+      if (c->id().actor == a) c->deadline(k);
   };
   const auto end = run_.graph().grid.end_of(k);
   for (const auto a : run_.layout().upstream_first) {
