@@ -177,8 +177,9 @@ class comparison {
       if (!ran(i) || !out_.next.actors[i].removed) continue;
       out_.actors[i] = actor_fate::removed;
       const auto& gone = running_.actors[i];
-      const bool has_replacement = std::any_of(wanted_.actors.begin(), wanted_.actors.end(),
-                                        [&](const plan_actor& a) { return a.name == gone.name; });
+      const bool has_replacement =
+          std::any_of(wanted_.actors.begin(), wanted_.actors.end(),
+                      [&](const plan_actor& a) { return a.name == gone.name; });
       if (has_replacement) continue;  // the line of its replacement tells
       out_.actor_changes.push_back(
           {gone.name, gone.type->info.type, gone.host, actor_fate::removed, {}});

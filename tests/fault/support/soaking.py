@@ -6,7 +6,7 @@ import time
 from support import claims, host_claims
 from support.report import measure
 
-SETTLED_S = 30  # a young process still warms its pools up: its memory is judged from then on
+SETTLED_S = 150  # a young process still warms its pools up: its memory is judged from then on
 LONG_S = 120  # of settled life, or a slope says nothing
 SLOPE_LIMIT_KIB_PER_MIN = 64
 GROWN_LIMIT_MIB = 16
