@@ -22,18 +22,18 @@ plan_actor proxy_actor(component_type& type, const std::string& name) {
 }
 
 /// Stands in this process for the receiver: takes what the link's queue lets through.
-std::shared_ptr<component_type> outlet_type(const plan& p, const plan_link& l) {
+std::shared_ptr<component_type> sender_proxy_type(const plan& p, const plan_link& l) {
   auto type = std::make_shared<component_type>();
-  type->info.type = "wire.outlet";
+  type->info.type = "wire.remote_sender";
   type->info.summary = "Sends one link's packets to another host.";
   type->info.inputs = {p.actors[l.to].type->info.inputs[l.to_port]};
   type->info.scope = p.actors[l.to].type->info.scope;
   return type;
 }
 
-std::shared_ptr<component_type> inlet_type(const plan& p, const plan_link& l) {
+std::shared_ptr<component_type> receiver_proxy_type(const plan& p, const plan_link& l) {
   auto type = std::make_shared<component_type>();
-  type->info.type = "wire.inlet";
+  type->info.type = "wire.remote_receiver";
   type->info.summary = "Receives one link's packets from another host.";
   type->info.outputs = {p.actors[l.from].type->info.outputs[l.from_port]};
   type->info.scope = p.actors[l.from].type->info.scope;
@@ -64,7 +64,7 @@ std::string identity_of(const plan& p, const plan_link& l) {
 
 void add_proxy(host_plan& out, std::size_t link, bool outgoing) {
   const auto& whole = out.whole.links[link];
-  auto type = outgoing ? outlet_type(out.whole, whole) : inlet_type(out.whole, whole);
+  auto type = outgoing ? sender_proxy_type(out.whole, whole) : receiver_proxy_type(out.whole, whole);
   host_link c;
   c.link = link;
   c.name = link_name(out.whole, whole);
