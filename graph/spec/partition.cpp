@@ -64,7 +64,8 @@ std::string identity_of(const plan& p, const plan_link& l) {
 
 void add_proxy(host_plan& out, std::size_t link, bool outgoing) {
   const auto& whole = out.whole.links[link];
-  auto type = outgoing ? sender_proxy_type(out.whole, whole) : receiver_proxy_type(out.whole, whole);
+  auto type =
+      outgoing ? sender_proxy_type(out.whole, whole) : receiver_proxy_type(out.whole, whole);
   host_link c;
   c.link = link;
   c.name = link_name(out.whole, whole);

@@ -1,0 +1,39 @@
+#include "plugins/audio_parts/timed_choice.hpp"
+
+#include <algorithm>
+
+namespace hocket::audio_parts {
+
+void timed_choice::change(timestamp at, int to) {
+  const auto behind = std::upper_bound(changes_.begin(), changes_.end(), at,
+                                       [](timestamp t, const auto& c) { return t < c.at; });
+  changes_.insert(behind, {at, to});
+  if (changes_.size() <= remembered) return;
+  first_ = changes_.front().to;
+  changes_.pop_front();
+}
+
+int timed_choice::at(timestamp t) const {
+  const auto behind = std::upper_bound(changes_.begin(), changes_.end(), t,
+                                       [](timestamp x, const auto& c) { return x < c.at; });
+  return behind == changes_.begin() ? first_ : std::prev(behind)->to;
+}
+
+std::vector<float> faded::over(const audio_chunk& chunk, const timed_choice& choice) {
+  const auto fade = std::chrono::milliseconds(fade_ms_);
+  const auto fade_frames = static_cast<float>(fade_ms_) * static_cast<float>(chunk.rate_hz) / 1000;
+  const auto step = fade_frames > 1 ? 1 / fade_frames : 1.0f;
+  std::vector<float> out(static_cast<std::size_t>(chunk.frames()));
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto t =
+        timestamp::of_samples(chunk.first_sample + static_cast<std::int64_t>(i), chunk.rate_hz);
+    const bool now = choice.at(t) == value_;
+    // It has been chosen for as long as the other's fade out takes, or was open all along.
+    const bool settled = now && (gain_ > 0 || choice.at(t - fade) == value_);
+    gain_ = std::clamp(gain_ + (settled ? step : now ? 0.0f : -step), 0.0f, 1.0f);
+    out[i] = gain_;
+  }
+  return out;
+}
+
+}  // namespace hocket::audio_parts
