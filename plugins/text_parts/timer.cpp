@@ -1,0 +1,55 @@
+#include "plugins/text_parts/timer.hpp"
+
+#include <fmt/format.h>
+
+namespace hocket::text_parts {
+namespace {
+
+std::string numbered(std::string words, std::int64_t n) {
+  const auto digits = fmt::format("{}", n);
+  for (std::size_t at = 0; (at = words.find("{n}", at)) != std::string::npos; at += digits.size())
+    words.replace(at, 3, digits);
+  return words;
+}
+
+}  // namespace
+
+void timer::config::visit(config_visitor& v) {
+  v.field({.name = "every_ms", .doc = "between two texts", .unit = "ms", .min = 1, .max = 86400000},
+          every_ms);
+  v.field(
+      {.name = "first_ms", .doc = "when the first one is", .unit = "ms", .min = 0, .max = 86400000},
+      first_ms);
+  v.field({.name = "count", .doc = "how many; 0: without end", .min = 0, .max = 1e12}, count);
+  v.field({.name = "text", .doc = "what is said; `{n}` in it is the number, from 0 on"}, text);
+  v.field({.name = "role", .doc = "who says it"}, role);
+}
+
+component_info timer::info() {
+  return {.type = "text.timer",
+          .summary = "Says a text again and again, at fixed stream times.",
+          .inputs = {},
+          .outputs = {{"text", {.kind = payload_kind::text}, "one per `every_ms`"}},
+          .source = true};
+}
+
+// After a restart it goes on with the next time that is not past.
+result<void> timer::open(const context& where) {
+  if (where.restarts == 0 || !where.time) return {};
+  const auto past_ms = where.time->now().ns() / 1'000'000 - config_.first_ms;
+  next_ = past_ms < 0 ? 0 : past_ms / config_.every_ms + 1;
+  return {};
+}
+
+result<source_state> timer::produce(timestamp until, emitter& out) {
+  const auto ended = [&] { return config_.count > 0 && next_ >= config_.count; };
+  while (!ended()) {
+    const auto at = timestamp::of_ms(config_.first_ms + next_ * config_.every_ms);
+    if (at >= until) return source_state::more;
+    out.emit(0, at, hocket::text{numbered(config_.text, next_), config_.role});
+    ++next_;
+  }
+  return source_state::end_of_stream;
+}
+
+}  // namespace hocket::text_parts
