@@ -35,8 +35,7 @@ class pass {
       ids.resize(ids.size() + length_ - d->tokens.size(), 0);
     }
     const auto& w = model_.weights();
-    auto x = at::embedding(w.table, at::tensor(ids, at::kLong));
-    if (model_.config().embedding_scale != 1) x = x * model_.config().embedding_scale;
+    auto x = language::embed(w, model_.config(), ids);
     engine::row_map rows{
         .sequences = static_cast<std::int64_t>(data_.size()), .length = length_, .streams = {}};
     rows.adapters = {{0, x.size(0), &adapter_}};

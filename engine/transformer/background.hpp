@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -49,6 +50,10 @@ class turn_gate {
 };
 
 /// Threads that sleep until there is work, and take parts of it.
+///
+/// Waking a sleeping thread takes longer than most products of a small model. So while a pass over a
+/// model is watched, helpers stay awake between its products, for at most `awake_us` without one, and
+/// yield their core meanwhile to whoever wants it. Between passes they sleep.
 /// *Threads*: `run` from one thread at a time.
 class work_pool {
  public:
@@ -58,43 +63,70 @@ class work_pool {
   work_pool(const work_pool&) = delete;
   work_pool& operator=(const work_pool&) = delete;
 
+  /// A pass is under way while it lives; `pool` may be null.
+  class watch {
+   public:
+    explicit watch(work_pool* pool);
+    ~watch();
+    watch(const watch&) = delete;
+    watch& operator=(const watch&) = delete;
+
+   private:
+    work_pool* pool_;
+  };
+
   int threads() const { return static_cast<int>(helpers_.size()) + 1; }
   /// Calls part(0) to part(count - 1), each once, on any of the threads; returns when all are done.
   void run(std::int64_t count, const std::function<void(std::int64_t)>& part);
 
+  static constexpr std::int64_t awake_us = 300;
+
  private:
   void help();
+  bool next_job(std::uint64_t& seen);
   void take();
-  std::mutex mutex_;
-  std::condition_variable work_, done_;
+  void wait_for_helpers();
+  // A helper that comes in looks whether the job is still open; the caller that closes it waits for
+  // who is inside. Both are sequentially consistent, so that one sees the other.
+  std::atomic<bool> open_{false}, over_{false}, caller_sleeps_{false};
+  std::atomic<int> inside_{0}, asleep_{0}, watched_{0};
+  std::atomic<std::uint64_t> jobs_{0};
+  std::atomic<std::int64_t> next_{0};
   const std::function<void(std::int64_t)>* part_ = nullptr;
   std::int64_t count_ = 0;
-  std::atomic<std::int64_t> next_{0};
-  std::uint64_t jobs_ = 0;
-  int inside_ = 0;
-  bool open_ = false, over_ = false;
+  std::mutex mutex_;
+  std::condition_variable work_, done_;
   std::vector<std::thread> helpers_;
 };
+
+/// Thrown out of background work that nobody waits for any more (background_work::pass_or_stop).
+struct work_cancelled {};
 
 /// While it lives, products on this thread are background work: they pass the gate, and the pool (none:
 /// this thread alone) helps. Results are the same bits either way.
 class background_work {
  public:
-  explicit background_work(turn_gate* gate, work_pool* pool = nullptr);
+  /// `stop`: asked between a model's layers; must live as long.
+  explicit background_work(turn_gate* gate, work_pool* pool = nullptr,
+                           const std::stop_token* stop = nullptr);
   ~background_work();
   background_work(const background_work&) = delete;
   background_work& operator=(const background_work&) = delete;
 
   /// Passes the gate where this thread does background work.
   static void pass();
-  /// Calls part(first, last) for ranges of 0 to `count` that take about `range` each, the gate passed
-  /// before each. Where this thread's work is no background work: part(0, count).
-  static void divide(std::int64_t count, std::int64_t range,
+  /// The same; throws `work_cancelled` where this work is to stop.
+  static void pass_or_stop();
+  /// Calls part(first, last) for ranges of 0 to `count` of at most `range`, the gate passed before each;
+  /// helpers are asked where each gets at least `least`. Where this thread's work is no background work:
+  /// part(0, count).
+  static void divide(std::int64_t count, std::int64_t range, std::int64_t least,
                      const std::function<void(std::int64_t, std::int64_t)>& part);
 
  private:
   turn_gate* outer_gate_;
   work_pool* outer_pool_;
+  const std::stop_token* outer_stop_;
 };
 
 }  // namespace hocket::engine

@@ -1,5 +1,6 @@
 #include "engine/transformer/background.hpp"
 
+#include <ctime>
 #include <set>
 
 #include <doctest/doctest.h>
@@ -29,11 +30,11 @@ TEST_CASE("background_work: ranges cover everything once, with and without helpe
         for (auto i = first; i < last; ++i) ++done[static_cast<std::size_t>(i)];
       };
       const background_work here(&gate, helpers);
-      background_work::divide(count, 7, mark);
+      background_work::divide(count, 7, 1, mark);
       for (const auto& d : done) CHECK(d == 1);
     }
   int calls = 0;  // outside of background work nothing is cut
-  background_work::divide(100, 7, [&](std::int64_t, std::int64_t) { ++calls; });
+  background_work::divide(100, 7, 1, [&](std::int64_t, std::int64_t) { ++calls; });
   CHECK(calls == 1);
 }
 
@@ -65,4 +66,46 @@ TEST_CASE("turn_gate: a holder that hangs does not stop others for ever") {
   const turn_gate::hold forever(gate);
   std::thread([&] { gate.pass(); }).join();
   CHECK(gate.waits() == 1);
+}
+
+TEST_CASE("work_pool: watched or not, small jobs and large ones, each part is done once") {
+  work_pool pool(3);
+  for (int pass = 0; pass < 30; ++pass) {
+    const work_pool::watch under_way(pass % 3 == 0 ? nullptr : &pool);
+    for (int job = 0; job < 50; ++job) {
+      std::atomic<int> sum{0};
+      pool.run(6, [&](std::int64_t i) { sum += static_cast<int>(1 << i); });
+      CHECK(sum == 63);
+    }
+    if (pass % 10 == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // all fall asleep
+  }
+}
+
+TEST_CASE("work_pool: helpers sleep between passes, and during a long one without work") {
+  work_pool pool(2);
+  const auto used = [] {
+    timespec t{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  };
+  for (const bool watched : {false, true}) {
+    const work_pool::watch under_way(watched ? &pool : nullptr);
+    pool.run(4, [](std::int64_t) {});
+    const double before = used();
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    CHECK(used() - before < 0.05);
+  }
+}
+
+TEST_CASE("background_work: what is to stop stops, and only where it is asked to") {
+  turn_gate gate;
+  std::stop_source source;
+  const auto token = source.get_token();
+  background_work::pass_or_stop();
+  const background_work here(&gate, nullptr, &token);
+  background_work::pass_or_stop();
+  source.request_stop();
+  CHECK_THROWS_AS(background_work::pass_or_stop(), work_cancelled);
+  background_work::pass();
 }

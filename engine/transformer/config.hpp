@@ -92,6 +92,8 @@ struct transformer_config {
   /// Positions that a layer without a window remembers of a running stream; older ones are
   /// forgotten.
   std::int64_t context = 4096;
+  /// Streams remember in pages that copies share, instead of in rings (CPU without gradients).
+  bool pages = false;
 };
 
 }  // namespace hocket::engine

@@ -16,26 +16,30 @@ struct layer {
   std::vector<float> exact;  ///< [out, in], with scales as halves
 };
 
-layer make(std::int64_t out, std::int64_t in, int bits, int group) {
-  std::mt19937 random(static_cast<unsigned>(out * in + bits + group));
+constexpr group_shape shapes[] = {{4, 32, 8, false}, {4, 32, 0, true},   {5, 32, 16, false},
+                                  {5, 32, 0, true},  {6, 16, 32, false}, {8, 32, 128, false},
+                                  {5, 32, 12, false}};
+
+layer make(std::int64_t out, std::int64_t in, const group_shape& s) {
+  std::mt19937 random(static_cast<unsigned>(out * in + s.bits + s.group + s.zero));
   layer l;
-  l.packed = pack_grouped(out, in, bits, group, [&](std::int64_t, grouped_row& row) {
-    for (auto& level : row.level) level = static_cast<std::uint8_t>(random() % (1u << bits));
-    for (std::size_t g = 0; g < row.scale.size(); ++g) {
-      row.scale[g] = half_to_float(float_to_half(0.01f + 0.001f * (random() % 64)));
-      row.offset[g] = half_to_float(float_to_half(-0.1f * (random() % 16)));
-    }
+  l.packed = pack_grouped(out, in, s, [&](std::int64_t, grouped_row& row) {
+    for (auto& level : row.level) level = static_cast<std::uint8_t>(random() % (1u << s.bits));
+    for (auto& scale : row.scale)
+      scale = half_to_float(float_to_half(0.01f + 0.001f * (random() % 64)));
+    for (auto& offset : row.offset) offset = half_to_float(float_to_half(-0.1f * (random() % 16)));
     for (std::int64_t i = 0; i < in; ++i)
-      l.exact.push_back(row.scale[i / group] * row.level[i] + row.offset[i / group]);
+      l.exact.push_back(row.scale[i / s.group] * static_cast<float>(row.level[i] - s.zero) +
+                        (s.offsets ? row.offset[i / s.group] : 0.0f));
   });
   return l;
 }
 
 std::vector<float> product(const layer& l, const std::vector<float>& x, grouped_way way) {
   const auto n = static_cast<std::int64_t>(x.size()) / l.packed.in;
-  const grouped_input input(x.data(), n, l.packed.in, l.packed.group);
+  const grouped_input input(x.data(), n, l.packed.in, l.packed.shape.group);
   std::vector<float> y(n * l.packed.out, NAN);
-  infer_grouped(input, l.packed, y.data(), 0, l.packed.tiles(), way);
+  infer_grouped(input, l.packed, y.data(), l.packed.out, 0, l.packed.tiles(), way);
   return y;
 }
 
@@ -65,17 +69,23 @@ TEST_CASE("halves survive a round trip, and numbers between them go to the neare
 }
 
 TEST_CASE("every way gives the same bits, near the exact product") {
-  for (const auto& [bits, group] : {std::pair{4, 32}, {8, 32}, {8, 16}})
+  for (const auto& shape : shapes)
     for (const std::int64_t out : {1, 63, 64, 200}) {
-      CAPTURE(bits);
-      CAPTURE(group);
+      CAPTURE(shape.bits);
+      CAPTURE(shape.offsets);
       CAPTURE(out);
-      const std::int64_t in = 96, n = 7;
-      const auto l = make(out, in, bits, group);
+      const std::int64_t in = 96, n = 7, group = shape.group;
+      const auto l = make(out, in, shape);
       std::mt19937 random(9);
       std::vector<float> x(n * in);
       for (auto& v : x) v = static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 500.0f;
       std::fill(x.begin(), x.begin() + group, 0.0f);  // a group of zeros
+      std::vector<float> row_of_w(in);
+      for (const std::int64_t o : {std::int64_t{0}, out - 1}) {
+        read_grouped(l.packed, o, row_of_w.data());
+        for (std::int64_t i = 0; i < in; ++i)
+          CHECK(row_of_w[i] == doctest::Approx(l.exact[o * in + i]).epsilon(1e-5));
+      }
       const auto want = product(l, x, grouped_way::plain);
       for (const auto way : ways()) CHECK(product(l, x, way) == want);
       for (std::int64_t r = 0; r < n; ++r) {  // a row alone

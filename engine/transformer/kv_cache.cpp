@@ -32,8 +32,15 @@ void ring_cache::grow(std::int64_t end, std::int64_t key_width, std::int64_t val
 }
 
 kv_cache::kv_cache(const transformer_config& config) : context_(config.context) {
-  rings_.resize(config.layers.size());
   plain_.resize(config.layers.size());
+  for (const auto& layer : config.layers) {
+    const auto& a = layer.attention;
+    if (config.pages)
+      paged_.emplace_back(page_shape{a.kv_heads, a.head_dim, a.values()},
+                          a.window > 0 ? a.window : config.context);
+  }
+  if (config.pages) return;
+  rings_.resize(config.layers.size());
   for (std::size_t i = 0; i < rings_.size(); ++i) {
     const auto& a = config.layers[i].attention;
     rings_[i].capacity = a.window > 0 ? a.window : config.context;
@@ -46,7 +53,23 @@ std::size_t kv_cache::bytes() const {
   for (const auto& r : rings_) sum += (r.k.size() + r.v.size()) * sizeof(float);
   for (const auto& p : plain_)
     if (p.k.defined()) sum += p.k.nbytes() + p.v.nbytes();
+  for (const auto& p : paged_) sum += p.bytes();
   return sum;
+}
+
+void kv_cache::forget_before(std::int64_t next) {
+  for (auto& layer : paged_) layer.forget_before(next);
+}
+
+bool kv_cache::rewind(std::int64_t length) {
+  for (const auto& layer : paged_)
+    if (!layer.remembers(length)) return false;
+  for (auto& layer : paged_) layer.rewind(length);
+  return true;
+}
+
+void kv_cache::visit_pages(const std::function<void(const void*, std::size_t)>& with) const {
+  for (const auto& layer : paged_) layer.visit(with);
 }
 
 }  // namespace hocket::engine

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "engine/transformer/config.hpp"
+#include "engine/transformer/kv_pages.hpp"
 
 namespace hocket::engine {
 
@@ -28,7 +29,8 @@ struct ring_cache {
   void grow(std::int64_t end, std::int64_t key_width, std::int64_t value_width);
 };
 
-/// One stream's memory. *Memory*: bounded; a layer with window W holds W positions, a layer that
+/// One stream's memory: rings, or pages where the config says so (language models: a copy shares them).
+/// *Memory*: bounded; a layer with window W holds W positions, a layer that
 /// sees everything holds the last transformer_config::context positions and grows up to that.
 class kv_cache {
  public:
@@ -37,14 +39,24 @@ class kv_cache {
   const ring_cache& ring(int layer) const { return rings_[layer]; }
   plain_cache& plain(int layer) { return plain_[layer]; }
   const plain_cache& plain(int layer) const { return plain_[layer]; }
+  bool has_pages() const { return !paged_.empty(); }
+  paged_layer& paged(int layer) { return paged_[layer]; }
+  /// Of a cache with pages: lets go what no row from `next` on sees.
+  void forget_before(std::int64_t next);
+  /// Of a cache with pages: as if nothing from `length` on had been written. False, and nothing
+  /// changes, where what the next row sees is gone.
+  bool rewind(std::int64_t length);
+  /// Each page's address and bytes.
+  void visit_pages(const std::function<void(const void*, std::size_t)>& with) const;
   std::int64_t context() const { return context_; }
-  int layers() const { return static_cast<int>(rings_.size()); }
+  int layers() const { return static_cast<int>(plain_.size()); }
   std::size_t bytes() const;
 
  private:
   std::int64_t context_;
   std::vector<ring_cache> rings_;
   std::vector<plain_cache> plain_;
+  std::vector<paged_layer> paged_;
 };
 
 }  // namespace hocket::engine

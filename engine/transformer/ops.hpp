@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -56,6 +57,7 @@ struct attention_call {
   int layer;                    ///< its place in a kv_cache
   double epsilon;               ///< of the norm of queries and keys
   const row_map& rows;
+  bool pages = false;  ///< as transformer_config::pages
 };
 
 namespace ops {
@@ -105,9 +107,15 @@ class exact_gradients {
 /// [out, in] fp32 from what `pack` made; undefined for weights of few bits.
 at::Tensor unpack(const matrix& w, std::int64_t in);
 
+/// Some rows of what is packed, [rows, in] fp32: exact but for scales that were rounded to halves.
+at::Tensor packed_rows(const matrix& w, std::int64_t in, std::span<const std::int64_t> rows);
+
 /// Derives `half` (for training) or `packed` (for streaming) from `value`.
 void refresh_half(matrix& w);
 void pack(matrix& w);
+/// The same for weights that a file holds in bfloat16: products round their input to it, too, which is
+/// several times as fast as fp32 sums of widened weights.
+void pack_as_pairs(matrix& w);
 
 }  // namespace ops
 }  // namespace hocket::engine

@@ -17,6 +17,12 @@ at::Tensor unpack(const matrix& w, std::int64_t in) {
   if (!w.packed.defined()) return {};
   constexpr std::int64_t tile = 64;
   HOCKET_ASSERT(w.packed.numel() == kernels::packed_size(w.out, in));
+  if (w.pairs)
+    return w.packed.view({-1, in / 2, tile, 2})
+        .permute({0, 2, 1, 3})
+        .to(at::kFloat, false, true, at::MemoryFormat::Contiguous)
+        .reshape({-1, in})
+        .slice(0, 0, w.out);
   // Tile by tile [in, 64]; a last one in part is filled up with zeros.
   return w.packed.view({-1, in, tile})
       .transpose(1, 2)

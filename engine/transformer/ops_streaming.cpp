@@ -9,6 +9,8 @@
 #include "engine/transformer/kernels.hpp"
 #include "engine/transformer/kv_cache.hpp"
 #include "engine/transformer/ops_paths.hpp"
+#include "engine/transformer/paged_attention.hpp"
+#include "engine/transformer/pairs.hpp"
 #include "engine/transformer/simd.hpp"
 #include "graph/core/assert.hpp"
 
@@ -28,6 +30,37 @@ void pack(matrix& w) {
     kernels::pack_weights(value.data_ptr<float>(), w.packed.data_ptr<float>(), out, in);
 }
 
+void pack_as_pairs(matrix& w) {
+  const auto value = w.value.detach().to(at::kFloat).contiguous();
+  const std::int64_t out = value.size(0), in = value.size(1);
+  if (in % 2 != 0) return pack(w);
+  w.out = out;
+  w.pairs = true;
+  w.packed = at::empty({kernels::packed_size(out, in)}, at::kBFloat16);
+  kernels::pack_pairs(value.data_ptr<float>(),
+                      reinterpret_cast<kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()), out, in);
+}
+
+at::Tensor packed_rows(const matrix& w, std::int64_t in, std::span<const std::int64_t> rows) {
+  auto out = at::empty({static_cast<std::int64_t>(rows.size()), in}, at::kFloat);
+  float* to = out.data_ptr<float>();
+  for (auto row : rows) {
+    HOCKET_ASSERT(row >= 0 && row < w.out);
+    if (w.grouped) {
+      const auto* part = w.grouped.get();
+      for (; row >= part->out; part = part->below.get()) row -= part->out;
+      kernels::read_grouped(*part, row, to);
+    } else {
+      const auto column =
+          w.pairs ? w.packed.view({-1, in / 2, 64, 2}).select(0, row / 64).select(1, row % 64)
+                  : w.packed.view({-1, in, 64}).select(0, row / 64).select(1, row % 64);
+      at::from_blob(to, {in}, at::kFloat).copy_(column.flatten());
+    }
+    to += in;
+  }
+  return out;
+}
+
 namespace streaming {
 namespace {
 
@@ -42,14 +75,28 @@ at::Tensor linear(const at::Tensor& x, const matrix& w) {
   auto y = at::empty({n, out}, at::kFloat);
   const float* from = input.data_ptr<float>();
   float* to = y.data_ptr<float>();
-  // About half a millisecond of products between two looks at the gate, on a slow core.
-  constexpr std::int64_t products = 8'000'000;
-  const std::int64_t range = products / std::max<std::int64_t>(1, n * in * 64);
+  // About half a millisecond of products between two looks at the gate, on a slow core; some ten
+  // microseconds are worth a helper that is awake.
+  constexpr std::int64_t products = 8'000'000, worth = 250'000;
+  const std::int64_t of_tile = std::max<std::int64_t>(1, n * in * 64);
+  const std::int64_t range = products / of_tile, least = worth / of_tile;
   const std::int64_t tiles = (out + 63) / 64;
-  if (w.grouped) {
-    const kernels::grouped_input levels(from, n, in, w.grouped->group);
-    background_work::divide(tiles, range, [&](std::int64_t first, std::int64_t last) {
-      kernels::infer_grouped(levels, *w.grouped, to, first, last, kernels::best_grouped_way());
+  for (const auto* part = w.grouped.get(); part; part = part->below.get()) {
+    const kernels::grouped_input levels(from, n, in, part->shape.group);
+    background_work::divide(
+        part->tiles(), range, least, [&](std::int64_t first, std::int64_t last) {
+          kernels::infer_grouped(levels, *part, to, out, first, last, kernels::best_grouped_way());
+        });
+    to += part->out;
+  }
+  if (w.grouped) return y;
+  if (w.pairs) {
+    std::vector<kernels::bf16> rounded(static_cast<std::size_t>(n * in));
+    kernels::round_to_pairs(from, rounded.data(), n * in);
+    const auto* packed = reinterpret_cast<const kernels::bf16*>(w.packed.data_ptr<at::BFloat16>());
+    background_work::divide(tiles, range, least, [&](std::int64_t first, std::int64_t last) {
+      kernels::infer_pairs(rounded.data(), packed, to, n, in, out, first, last,
+                           kernels::best_pairs_way());
     });
     return y;
   }
@@ -57,7 +104,7 @@ at::Tensor linear(const at::Tensor& x, const matrix& w) {
   const auto* half =
       narrow ? reinterpret_cast<const kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()) : nullptr;
   const float* whole = narrow ? nullptr : w.packed.data_ptr<float>();
-  background_work::divide(tiles, range, [&](std::int64_t first, std::int64_t last) {
+  background_work::divide(tiles, range, least, [&](std::int64_t first, std::int64_t last) {
     if (narrow)
       kernels::infer_linear(from, half, to, n, in, out, first, last);
     else
@@ -116,11 +163,10 @@ at::Tensor bag(const at::Tensor& index, const at::Tensor& table) {
   return y;
 }
 
-at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
+namespace {
+
+kernels::attention_shape shape_of(const attention_call& call) {
   const auto& a = call.config;
-  const auto& rows = call.rows;
-  const auto input = qkv.contiguous();
-  auto out = at::empty({input.size(0), a.out_width()}, at::kFloat);
   const auto& learnt = call.vectors;
   kernels::attention_shape shape{.heads = a.heads,
                                  .kv_heads = a.kv_heads,
@@ -139,6 +185,96 @@ at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
     shape.turn_first = call.rotary->first, shape.turn_adjacent = call.rotary->adjacent;
     shape.pairs = static_cast<int>(call.rotary->frequency.size());
   }
+  return shape;
+}
+
+/// New rows and the pages that they are written to and read from.
+struct paged_part {
+  kernels::paged_rows rows;
+  paged_layer* layer;
+  kernels::attention_shape shape;
+};
+
+/// A piece of the work: rows of a part, and the heads of one key.
+struct attention_task {
+  const paged_part* part;
+  int kv_head;
+  std::int64_t begin, end;
+};
+
+void attend_parts(const std::vector<paged_part>& parts) {
+  constexpr std::int64_t rows_at_once = 8, products = 2'000'000, worth = 100'000;
+  std::vector<attention_task> tasks;
+  std::int64_t all = 0;
+  for (const auto& p : parts) {
+    background_work::pass();
+    p.layer->make_room(p.rows.first, p.rows.first + p.rows.count);
+    kernels::infer_write_pages(p.shape, p.rows, *p.layer);
+    for (int h = 0; h < p.shape.kv_heads; ++h)
+      for (std::int64_t r = 0; r < p.rows.count; r += rows_at_once)
+        tasks.push_back({&p, h, r, std::min(p.rows.count, r + rows_at_once)});
+    const auto end = p.rows.first + p.rows.count;
+    const auto seen = p.shape.window > 0 ? std::min<std::int64_t>(p.shape.window, end) : end;
+    all += p.rows.count * seen * p.shape.heads * (p.shape.head_dim + p.shape.values());
+  }
+  const auto count = static_cast<std::int64_t>(tasks.size());
+  const auto share = [&](std::int64_t of) { return all <= of ? count : of * count / all; };
+  background_work::divide(
+      count, share(products), share(worth), [&](std::int64_t first, std::int64_t last) {
+        for (auto i = first; i < last; ++i) {
+          const auto& t = tasks[static_cast<std::size_t>(i)];
+          kernels::infer_attend_pages(t.part->shape, t.part->rows, *t.part->layer, t.kv_head,
+                                      t.begin, t.end);
+        }
+      });
+}
+
+at::Tensor attend_pages(const at::Tensor& input, const attention_call& call) {
+  const auto& a = call.config;
+  const auto& rows = call.rows;
+  auto out = at::empty({input.size(0), a.out_width()}, at::kFloat);
+  const auto shape = shape_of(call);
+  HOCKET_ASSERT(shape.bias == nullptr);
+  std::vector<paged_part> parts;
+  std::int64_t row = 0;
+  const auto add = [&](paged_layer& layer, std::int64_t first, std::int64_t count,
+                       std::int64_t window) {
+    paged_part p{{.qkv = input.data_ptr<float>() + row * shape.row(),
+                  .out = out.data_ptr<float>() + row * out.size(1),
+                  .first = first,
+                  .count = count},
+                 &layer,
+                 shape};
+    p.shape.window = static_cast<int>(window);
+    if (call.turn) {
+      p.rows.cosine = data(call.turn->cosine) + row * shape.pairs;
+      p.rows.sine = data(call.turn->sine) + row * shape.pairs;
+    }
+    parts.push_back(p);
+    row += count;
+  };
+  for (const auto& s : rows.streams) {
+    auto& layer = s.memory->paged(call.layer);
+    add(layer, s.first, s.count, layer.window());
+  }
+  std::vector<paged_layer> whole;  // sequences from their beginning: pages for this call
+  if (rows.streams.empty())
+    whole.assign(static_cast<std::size_t>(rows.sequences),
+                 paged_layer({a.kv_heads, a.head_dim, a.values()}, 0));
+  for (auto& layer : whole) add(layer, 0, rows.length, a.window);
+  attend_parts(parts);
+  return out;
+}
+
+}  // namespace
+
+at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
+  const auto& a = call.config;
+  const auto& rows = call.rows;
+  const auto input = qkv.contiguous();
+  if (call.pages) return attend_pages(input, call);
+  auto out = at::empty({input.size(0), a.out_width()}, at::kFloat);
+  auto shape = shape_of(call);
   const std::int64_t pairs = shape.pairs;
   std::int64_t row = 0;
   auto one = [&](const kernels::ring_view& ring, std::int64_t first, std::int64_t count) {

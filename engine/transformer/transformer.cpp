@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 
+#include "engine/transformer/background.hpp"
+
 namespace hocket::engine {
 namespace {
 
@@ -34,6 +36,7 @@ at::Tensor transformer::forward(at::Tensor x, const row_map& rows) const {
   const auto positions = rows.positions();
   for (const auto& r : config_.rotary) turns.push_back(ops::rotate(r, positions, x));
   for (int i = 0; i < static_cast<int>(layers_.size()); ++i) {
+    background_work::pass_or_stop();
     x = ops::add(x, attention(x, i, turns, rows));
     x = ops::add(x, feed_forward(x, i, rows));
   }
@@ -60,7 +63,8 @@ at::Tensor transformer::attention(const at::Tensor& x, int i, const std::vector<
                                        .turn = turn ? &turns[config.rotary] : nullptr,
                                        .layer = i,
                                        .epsilon = config_.norm_epsilon,
-                                       .rows = rows});
+                                       .rows = rows,
+                                       .pages = config_.pages});
   const auto out = linear(mixed, w.out, rows.adapters);
   return config_.branch_norms ? normalise(out, w.branch_norm) : out;
 }

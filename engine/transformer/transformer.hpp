@@ -60,6 +60,7 @@ class transformer {
     feed_forward_weights feed;
   };
   layer& layer_at(int i) { return layers_[i]; }
+  const layer& layer_at(int i) const { return layers_[i]; }
   norm_weights& final_norm() { return final_norm_; }
 
  private:

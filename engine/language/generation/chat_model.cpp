@@ -146,7 +146,7 @@ result<chat_words> open_chat_words(const std::string& path) {
 
 result<std::shared_ptr<const chat_model>> chat_model::open(const std::string& path,
                                                            std::int64_t context) {
-  auto network = open_language_model(path, context);
+  auto network = open_language_model(path, context, block_types::rounded);
   if (!network) return fail(network);
   auto words = open_chat_words(path);
   if (!words) return fail(words);

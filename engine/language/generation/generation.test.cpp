@@ -1,76 +1,17 @@
 // Answers of a tiny random model with a tokenizer of letters.
 #include "engine/language/generation/generation.hpp"
 
-#include <filesystem>
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "engine/language/constraint/json_schema.hpp"
-#include "engine/language/files/safetensors.hpp"
+#include "engine/language/generation/chat_fixture.hpp"
 
 using namespace hocket::language;
-namespace fs = std::filesystem;
-using json = nlohmann::ordered_json;
-
-namespace {
-
-const char* const layout =
-    "{% for m in messages %}<|im_start|>{{ m.role }} {{ m.content }}<|im_end|>{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant {% endif %}";
-
-/// The fixture of the family llama as a checkpoint that can chat.
-struct checkpoint {
-  checkpoint() : folder(fs::temp_directory_path() / ("hocket_chat_" + std::to_string(getpid()))) {
-    const std::string fixture =
-        HOCKET_SOURCE_DIR "/engine/language/network/parity/llama.safetensors";
-    fs::remove_all(folder);
-    fs::create_directories(folder);
-    const auto file = safetensors_set::open(fixture);
-    REQUIRE(file);
-    std::ofstream(folder / "config.json") << file->metadata().at("config");
-    fs::copy_file(fixture, folder / "model.safetensors");
-    json vocab{{"<unk>", 0}, {"<|im_start|>", 1}, {"<|im_end|>", 2}};
-    int id = 3;
-    for (char c = 'a'; c <= 'z'; ++c) vocab[std::string(1, c)] = id++;
-    vocab["\xc4\xa0"] = id++;  // the blank
-    json added = json::array();
-    for (const char* name : {"<|im_start|>", "<|im_end|>"})
-      added.push_back({{"id", vocab[name]}, {"content", name}, {"special", true}});
-    std::ofstream(folder / "tokenizer.json")
-        << json{{"added_tokens", added},
-                {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
-                {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", json::array()}}}};
-    std::ofstream(folder / "tokenizer_config.json")
-        << json{{"eos_token", "<|im_end|>"}, {"chat_template", layout}};
-  }
-  ~checkpoint() { fs::remove_all(folder); }
-  fs::path folder;
-};
-
-json user(const std::string& text) { return {{"role", "user"}, {"content", text}}; }
-
-answer_config greedy(std::int64_t most) {
-  answer_config c;
-  c.sampling.temperature = 0;
-  c.max_tokens = most;
-  return c;
-}
-
-/// The ids of an answer, and why it ended.
-std::pair<std::vector<token_id>, answer_end> ids_of(generation& g) {
-  std::vector<token_id> out;
-  while (true) {
-    const auto piece = g.next();
-    REQUIRE_MESSAGE(piece, piece.error().message);
-    out.push_back(piece->id);
-    if (piece->end != answer_end::none) return {out, piece->end};
-  }
-}
-
-}  // namespace
+using namespace hocket::language::fixture;
 
 TEST_CASE("generation: an answer is the same whatever was read before it") {
   const checkpoint files;
@@ -268,4 +209,97 @@ TEST_CASE("prefix_cache: bytes are bounded, what was used longest ago goes first
   prefix_cache small(one - 1);
   small.keep(read(3), std::vector<token_id>(8, 3));
   CHECK(small.size() == 0);
+}
+
+TEST_CASE("generation: guesses from what was said change no answer") {
+  const checkpoint files;
+  const auto model = chat_model::open(files.folder.string());
+  REQUIRE(model);
+  // Low temperatures make a model without sense repeat itself: much is guessed. High ones: little.
+  std::int64_t came_true = 0;
+  for (const double temperature : {0.0, 0.3, 1.0})
+    for (std::uint64_t seed = 0; seed < 6; ++seed) {
+      CAPTURE(temperature);
+      CAPTURE(seed);
+      const auto prompt = (*model)->text_prompt("abc abc abc abd abc abd ab" +
+                                                std::string(1, static_cast<char>('a' + seed)));
+      REQUIRE(prompt);
+      auto config = greedy(70);
+      config.sampling.temperature = temperature, config.sampling.seed = seed;
+      config.sampling.logprobs = 3;
+      config.sampling.repetition_penalty = seed % 2 == 0 ? 1 : 1.1;
+      config.most_guessed = 0;
+      generation plain(*model);
+      REQUIRE(plain.begin(*prompt, config));
+      const auto wanted = ids_of(plain);
+      CHECK(plain.guessed_tokens() == 0);
+      for (const int most : {1, 3, 8}) {
+        config.most_guessed = most;
+        generation guessing(*model);
+        REQUIRE(guessing.begin(*prompt, config));
+        CHECK(ids_of(guessing) == wanted);
+        came_true += guessing.guessed_tokens();
+        REQUIRE(guessing.begin(*prompt, config));  // after what was guessed and not said
+        CHECK(ids_of(guessing) == wanted);
+      }
+    }
+  CHECK(came_true > 100);
+}
+
+TEST_CASE("generation: a prompt's own log probabilities, with alternatives") {
+  const checkpoint files;
+  const auto model = chat_model::open(files.folder.string());
+  REQUIRE(model);
+  const auto prompt = (*model)->text_prompt(std::string(80, 'a') + "bcd");
+  REQUIRE(prompt);
+  auto config = greedy(3);
+  config.prompt_logprobs = 2;
+  generation g(*model);
+  REQUIRE(g.begin(*prompt, greedy(3)));  // what is known already is scored, too
+  const auto answer = ids_of(g);
+  CHECK(g.prompt_scores().empty());
+  REQUIRE(g.begin(*prompt, config));
+  REQUIRE(g.prompt_scores().size() == prompt->size());
+  language_sequence s((*model)->network());
+  for (std::size_t i = 0; i < prompt->size(); ++i) {
+    const auto& p = g.prompt_scores()[i];
+    CHECK(p.id == (*prompt)[i]);
+    if (i == 0) continue;
+    const auto scores = s.append({&(*prompt)[i - 1], 1});
+    REQUIRE(scores);
+    CHECK(p.logprob == logprob_of(*scores, p.id));
+    const auto top = top_logprobs(*scores, 2);
+    REQUIRE(p.top.size() == 2);
+    for (int k = 0; k < 2; ++k) {
+      CHECK(p.top[k].id == top[k].id);
+      CHECK(p.top[k].logprob == top[k].logprob);
+    }
+  }
+  CHECK(ids_of(g) == answer);
+}
+
+TEST_CASE("generation: a prompt that is given up at any moment can be read again") {
+  const checkpoint files;
+  const auto model = chat_model::open(files.folder.string());
+  REQUIRE(model);
+  const auto prompt = (*model)->text_prompt(std::string(100, 'a') + "bcd");
+  REQUIRE(prompt);
+  auto config = greedy(10);
+  generation fresh(*model);
+  REQUIRE(fresh.begin(*prompt, config));
+  const auto wanted = ids_of(fresh);
+  generation g(*model);
+  for (int round = 0; round < 30; ++round) {
+    std::stop_source stop;
+    std::thread later([&] {
+      std::this_thread::sleep_for(std::chrono::microseconds(40 * round));
+      stop.request_stop();
+    });
+    const auto begun = g.begin(*prompt, config, stop.get_token());
+    later.join();
+    if (!begun) CHECK(begun.error().code == "language.cancelled");
+    if (round % 3 == 0) g = generation(*model);
+  }
+  REQUIRE(g.begin(*prompt, config));
+  CHECK(ids_of(g) == wanted);
 }

@@ -33,6 +33,16 @@ std::optional<prefix_cache::found> prefix_cache::find(const language_model& mode
   return found{std::move(copy), length};
 }
 
+prefix_cache::entries::iterator prefix_cache::drop(entries::iterator at) {
+  at->sequence.visit_pages([&](const void* page, std::size_t bytes) {
+    const auto found = pages_.find(page);
+    if (--found->second > 0) return;
+    pages_.erase(found);
+    bytes_ -= bytes;
+  });
+  return entries_.erase(at);
+}
+
 void prefix_cache::keep(const language_sequence& sequence, std::vector<token_id> tokens) {
   if (tokens.empty() || sequence.memory_bytes() > max_bytes_) return;
   auto copy = sequence.fork();
@@ -40,15 +50,13 @@ void prefix_cache::keep(const language_sequence& sequence, std::vector<token_id>
   for (auto e = entries_.begin(); e != entries_.end();) {
     const bool within =
         &e->sequence.model() == &sequence.model() && shared(e->tokens, tokens) == e->tokens.size();
-    if (within) bytes_ -= e->sequence.memory_bytes();
-    e = within ? entries_.erase(e) : std::next(e);
+    e = within ? drop(e) : std::next(e);
   }
-  bytes_ += copy.memory_bytes();
+  copy.visit_pages([&](const void* page, std::size_t bytes) {
+    if (++pages_[page] == 1) bytes_ += bytes;
+  });
   entries_.push_front({std::move(tokens), std::move(copy)});
-  while (bytes_ > max_bytes_) {
-    bytes_ -= entries_.back().sequence.memory_bytes();
-    entries_.pop_back();
-  }
+  while (bytes_ > max_bytes_) drop(std::prev(entries_.end()));
 }
 
 std::size_t prefix_cache::bytes() const {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/language/network/model.hpp"
@@ -16,8 +17,9 @@ namespace hocket::language {
 /// Keeps sequences that have read prompts, so that another prompt with the same beginning (the same
 /// instructions and tools) goes on from there. Scores are the same bits either way.
 ///
-/// *Memory*: at most `max_bytes` of keys and values; what was used longest ago goes first. One that is
-/// larger than all of it is not kept. *Threads*: any. *Latency*: a copy of the keys and values.
+/// *Memory*: at most `max_bytes` of keys and values, pages that kept sequences share counted once; what
+/// was used longest ago goes first. One that is larger than all of it is not kept. *Threads*: any.
+/// *Latency*: keys and values are shared, not copied.
 class prefix_cache {
  public:
   explicit prefix_cache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
@@ -29,7 +31,7 @@ class prefix_cache {
   /// The kept sequence that shares the longest beginning with `prompt`, over `least` tokens.
   std::optional<found> find(const language_model& model, std::span<const token_id> prompt,
                             std::size_t least);
-  /// Copies a sequence that has read `tokens`. Kept ones that it begins with go.
+  /// Keeps what a sequence that has read `tokens` remembers. Kept ones that it begins with go.
   void keep(const language_sequence& sequence, std::vector<token_id> tokens);
 
   std::size_t bytes() const;
@@ -40,9 +42,12 @@ class prefix_cache {
     std::vector<token_id> tokens;
     language_sequence sequence;
   };
+  using entries = std::list<entry>;
+  entries::iterator drop(entries::iterator at);
   mutable std::mutex mutex_;
   std::size_t max_bytes_, bytes_ = 0;
-  std::list<entry> entries_;  ///< what was used last comes first
+  entries entries_;                             ///< what was used last comes first
+  std::unordered_map<const void*, int> pages_;  ///< how many entries have each
 };
 
 }  // namespace hocket::language

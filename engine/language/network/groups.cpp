@@ -8,6 +8,7 @@
 namespace hocket::language {
 namespace {
 
+using engine::kernels::group_shape;
 using bytes_in = const std::uint8_t*;
 
 std::uint16_t word_at(bytes_in at) {
@@ -20,7 +21,7 @@ float half_at(bytes_in at) { return float_of_half(word_at(at)); }
 /// Where a block's levels, scales and offsets go.
 struct block_out {
   std::uint8_t* level;
-  float *scale, *offset;
+  float *scale, *offset;  ///< no offsets where the shape has none
 };
 
 /// 32 numbers in 16 bytes: lower halves first, then upper halves.
@@ -35,11 +36,11 @@ void fifth_bits(bytes_in from, std::uint8_t* level) {
 }
 
 void q8_0(bytes_in b, const block_out& to) {
-  to.scale[0] = half_at(b), to.offset[0] = -128 * to.scale[0];
+  to.scale[0] = half_at(b);
   for (int j = 0; j < 32; ++j) to.level[j] = static_cast<std::uint8_t>(b[2 + j] + 128);
 }
 void q4_0(bytes_in b, const block_out& to) {
-  to.scale[0] = half_at(b), to.offset[0] = -8 * to.scale[0];
+  to.scale[0] = half_at(b);
   nibbles(b + 2, to.level);
 }
 void q4_1(bytes_in b, const block_out& to) {
@@ -47,7 +48,7 @@ void q4_1(bytes_in b, const block_out& to) {
   nibbles(b + 4, to.level);
 }
 void q5_0(bytes_in b, const block_out& to) {
-  to.scale[0] = half_at(b), to.offset[0] = -16 * to.scale[0];
+  to.scale[0] = half_at(b);
   nibbles(b + 6, to.level), fifth_bits(b + 2, to.level);
 }
 void q5_1(bytes_in b, const block_out& to) {
@@ -85,7 +86,6 @@ void q6_k(bytes_in b, const block_out& to) {
   const float d = half_at(b + 208);
   for (int s = 0; s < 16; ++s) {
     to.scale[s] = d * static_cast<float>(static_cast<std::int8_t>(b[192 + s]));
-    to.offset[s] = -32 * to.scale[s];
   }
   for (int i = 0; i < 256; ++i) {
     const int part = i / 128, at = i % 128, l = at % 32;
@@ -99,7 +99,7 @@ void q6_k(bytes_in b, const block_out& to) {
 void mxfp4(bytes_in b, const block_out& to) {
   static constexpr std::uint8_t steps[16] = {12, 13, 14, 15, 16, 18, 20, 24,
                                              12, 11, 10, 9,  8,  6,  4,  0};
-  to.scale[0] = std::ldexp(0.5f, b[0] - 127), to.offset[0] = -12 * to.scale[0];
+  to.scale[0] = std::ldexp(0.5f, b[0] - 127);
   nibbles(b + 1, to.level);
   for (int j = 0; j < 32; ++j) to.level[j] = steps[to.level[j]];
 }
@@ -110,11 +110,11 @@ struct block_type {
   void (*read)(bytes_in, const block_out&);
 };
 constexpr block_type types[] = {
-    {tensor_type::q8_0, {8, 32}, q8_0},  {tensor_type::q4_0, {4, 32}, q4_0},
-    {tensor_type::q4_1, {4, 32}, q4_1},  {tensor_type::q5_0, {8, 32}, q5_0},
-    {tensor_type::q5_1, {8, 32}, q5_1},  {tensor_type::q4_k, {4, 32}, q4_k},
-    {tensor_type::q5_k, {8, 32}, q5_k},  {tensor_type::q6_k, {8, 16}, q6_k},
-    {tensor_type::mxfp4, {8, 32}, mxfp4}};
+    {tensor_type::q8_0, {8, 32, 128, false}, q8_0}, {tensor_type::q4_0, {4, 32, 8, false}, q4_0},
+    {tensor_type::q4_1, {4, 32, 0, true}, q4_1},    {tensor_type::q5_0, {5, 32, 16, false}, q5_0},
+    {tensor_type::q5_1, {5, 32, 0, true}, q5_1},    {tensor_type::q4_k, {4, 32, 0, true}, q4_k},
+    {tensor_type::q5_k, {5, 32, 0, true}, q5_k},    {tensor_type::q6_k, {6, 16, 32, false}, q6_k},
+    {tensor_type::mxfp4, {5, 32, 12, false}, mxfp4}};
 
 const block_type* find(tensor_type type) {
   for (const auto& t : types)
@@ -138,10 +138,12 @@ bool read_groups(tensor_type type, std::span<const std::byte> row,
   for (std::size_t i = 0; (i + 1) * traits.bytes <= row.size(); ++i)
     known->read(reinterpret_cast<bytes_in>(row.data() + i * traits.bytes),
                 {into.level.data() + i * traits.elements, into.scale.data() + i * groups,
-                 into.offset.data() + i * groups});
-  for (std::size_t g = 0; g < into.scale.size(); ++g) {
-    const float scale = std::fabs(into.scale[g]), offset = std::fabs(into.offset[g]);
-    if (!(scale <= 65504.0f) || !(offset <= 65504.0f)) return false;
+                 known->shape.offsets ? into.offset.data() + i * groups : nullptr});
+  for (const float offset : into.offset)
+    if (!(std::fabs(offset) <= 65504.0f)) return false;
+  for (const float number : into.scale) {
+    const float scale = std::fabs(number);
+    if (!(scale <= 65504.0f)) return false;
     if (type == tensor_type::mxfp4 && scale < 6.2e-5f) return false;  // a half would lose digits
   }
   return true;

@@ -10,13 +10,8 @@
 
 namespace hocket::language {
 
-/// How many bits a level of this type takes when it is packed, and how many numbers share a scale;
-/// none for types that are not made of such groups.
-struct group_shape {
-  int bits, group;
-  bool operator==(const group_shape&) const = default;
-};
-std::optional<group_shape> groups_of(tensor_type type);
+/// How this type's levels lie when they are packed; none for types that are not made of such groups.
+std::optional<engine::kernels::group_shape> groups_of(tensor_type type);
 
 /// One row of a tensor, block by block. False where a scale or an offset is too large for a half: the
 /// row is then to be read as plain numbers.

@@ -29,10 +29,13 @@ TEST_CASE("a block is its levels times its scales plus its offsets") {
       REQUIRE(dequantize(type, bytes, want));
       grouped_row row;
       row.level.resize(want.size());
-      row.scale.resize(want.size() / shape->group), row.offset.resize(row.scale.size());
+      row.scale.resize(want.size() / shape->group),
+          row.offset.resize(shape->offsets ? row.scale.size() : 0);
       if (!read_groups(type, bytes, row)) continue;  // a scale that no half holds
       for (std::size_t i = 0; i < want.size(); ++i) {
-        const float scale = row.scale[i / shape->group], offset = row.offset[i / shape->group];
+        const float scale = row.scale[i / shape->group];
+        const float offset = shape->offsets ? row.offset[i / shape->group]
+                                            : -static_cast<float>(shape->zero) * scale;
         if (!std::isfinite(scale) || !std::isfinite(offset)) continue;
         CHECK(row.level[i] < 1 << shape->bits);
         const float size = std::fabs(scale * row.level[i]) + std::fabs(offset);

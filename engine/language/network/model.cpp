@@ -25,10 +25,12 @@ result<std::shared_ptr<const language_model>> language_model::build(
     return found == by_name.end() ? nullptr : found->second;
   };
   try {
-    auto weights = read_weights(config, source, blocks);
+    auto own = config;
+    own.trunk.pages = true;
+    auto weights = read_weights(own, source, blocks);
     if (!weights) return fail(weights);
     std::shared_ptr<language_model> model(new language_model);
-    model->config_ = config;
+    model->config_ = std::move(own);
     model->weights_ = std::make_unique<network_weights>(std::move(*weights));
     return std::shared_ptr<const language_model>(std::move(model));
   } catch (const c10::Error& e) {
@@ -65,14 +67,16 @@ bool language_sequence::rewind(std::int64_t length) {
   auto& s = *state_;
   if (length < 0 || length > s.length) return false;
   if (length == s.length) return true;
-  // A ring that has gone round holds later positions where earlier ones are wanted again.
-  for (int i = 0; i < s.memory.layers(); ++i)
-    if (s.length > s.memory.ring(i).capacity) return false;
+  if (!s.memory.rewind(length)) return false;
   s.length = length;
   return true;
 }
 std::int64_t language_sequence::length() const { return state_->length; }
 std::size_t language_sequence::memory_bytes() const { return state_->memory.bytes(); }
+void language_sequence::visit_pages(
+    const std::function<void(const void*, std::size_t)>& with) const {
+  state_->memory.visit_pages(with);
+}
 const language_model& language_sequence::model() const { return *state_->model; }
 
 result<std::vector<float>> language_sequence::append(std::span<const std::int32_t> tokens) {
@@ -108,49 +112,90 @@ std::vector<float> scores_from(const at::Tensor& states, const network_config& c
   return scores;
 }
 
+namespace {
+
+/// Scores of what each part wants. Parts in a row with the same adapter share one pass over the head.
+std::vector<std::vector<float>> all_scores(std::span<const reading> parts,
+                                           const engine::row_map& rows, const at::Tensor& states) {
+  const auto& model = parts[0].sequence->model();
+  std::vector<std::vector<float>> scores;
+  std::int64_t row = 0;
+  for (std::size_t i = 0; i < parts.size();) {
+    const auto* taken = parts[i].sequence->inner().adapter.get();
+    std::vector<at::Tensor> wanted;
+    std::vector<std::int64_t> counts;
+    for (; i < parts.size() && parts[i].sequence->inner().adapter.get() == taken; ++i) {
+      const auto end = row + rows.streams[i].count;
+      wanted.push_back(states.slice(0, parts[i].which == scores_of::every ? row : end - 1, end));
+      counts.push_back(wanted.back().size(0));
+      row = end;
+    }
+    auto all = scores_from(wanted.size() == 1 ? wanted[0] : at::cat(wanted, 0), model.config(),
+                           model.weights().head, taken);
+    if (counts.size() == 1) {
+      scores.push_back(std::move(all));
+      continue;
+    }
+    auto from = all.begin();
+    for (const auto n : counts) {
+      const auto to = from + n * model.config().vocabulary;
+      scores.emplace_back(from, to);
+      from = to;
+    }
+  }
+  return scores;
+}
+
+}  // namespace
+
+result<std::vector<std::vector<float>>> read_batch(std::span<const reading> parts,
+                                                   engine::work_pool* helpers,
+                                                   const std::stop_token* stop) {
+  if (parts.empty()) return std::vector<std::vector<float>>();
+  const auto& model = parts[0].sequence->model();
+  for (const auto& p : parts) {
+    HOCKET_ASSERT(&p.sequence->model() == &model);
+    HOCKET_TRY(check(p.tokens, model.config()));
+  }
+  if (!helpers) helpers = parts[0].sequence->inner().helpers.get();
+  try {
+    c10::NoGradGuard no_grad;
+    const engine::work_pool::watch under_way(helpers);
+    const engine::background_work background(&engine::turn_gate::of_process(), helpers, stop);
+    std::vector<std::int64_t> ids;
+    engine::row_map rows;
+    for (const auto& p : parts) {
+      auto& s = p.sequence->inner();
+      const auto count = static_cast<std::int64_t>(p.tokens.size());
+      rows.streams.push_back({&s.memory, s.length, count});
+      const auto row = static_cast<std::int64_t>(ids.size());
+      if (s.adapter) rows.adapters.push_back({row, row + count, s.adapter.get()});
+      ids.insert(ids.end(), p.tokens.begin(), p.tokens.end());
+    }
+    const auto& w = model.weights();
+    const auto states = w.trunk.forward(embed(w, model.config(), ids), rows);
+    auto scores = all_scores(parts, rows, states);
+    for (const auto& p : parts) {
+      auto& s = p.sequence->inner();
+      s.length += static_cast<std::int64_t>(p.tokens.size());
+      s.memory.forget_before(s.length);
+    }
+    return scores;
+  } catch (const engine::work_cancelled&) {
+    return fail("language.cancelled", "cancelled while reading");
+  } catch (const c10::Error& e) {
+    return fail("language.engine", e.what_without_backtrace());
+  }
+}
+
 result<std::vector<std::vector<float>>> append_batch(
     std::span<language_sequence* const> sequences,
     std::span<const std::span<const std::int32_t>> tokens, scores_of which) {
   HOCKET_ASSERT(sequences.size() == tokens.size());
-  std::vector<std::vector<float>> scores;
-  if (sequences.empty()) return scores;
-  const auto& model = sequences[0]->model();
-  const auto& config = model.config();
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
-    HOCKET_ASSERT(&sequences[i]->model() == &model);
-    HOCKET_TRY(check(tokens[i], config));
-  }
-  try {
-    c10::NoGradGuard no_grad;
-    const engine::background_work background(&engine::turn_gate::of_process(),
-                                             sequences[0]->inner().helpers.get());
-    std::vector<std::int64_t> ids;
-    engine::row_map rows;
-    for (std::size_t i = 0; i < sequences.size(); ++i) {
-      auto& s = sequences[i]->inner();
-      const auto count = static_cast<std::int64_t>(tokens[i].size());
-      rows.streams.push_back({&s.memory, s.length, count});
-      const auto row = static_cast<std::int64_t>(ids.size());
-      if (s.adapter) rows.adapters.push_back({row, row + count, s.adapter.get()});
-      ids.insert(ids.end(), tokens[i].begin(), tokens[i].end());
-      s.length += count;
-    }
-    const auto& w = model.weights();
-    auto x = at::embedding(w.table, at::tensor(ids, at::kLong));
-    if (config.embedding_scale != 1) x = x * config.embedding_scale;
-    const auto states = w.trunk.forward(x, rows);
-    std::int64_t row = 0;
-    for (std::size_t i = 0; i < sequences.size(); ++i) {
-      const std::int64_t end = row + rows.streams[i].count;
-      const auto wanted = states.slice(0, which == scores_of::every ? row : end - 1, end);
-      const auto* taken = sequences[i]->inner().adapter.get();
-      scores.push_back(scores_from(wanted, config, w.head, taken));
-      row = end;
-    }
-    return scores;
-  } catch (const c10::Error& e) {
-    return fail("language.engine", e.what_without_backtrace());
-  }
+  std::vector<reading> parts;
+  for (std::size_t i = 0; i < sequences.size(); ++i)
+    parts.push_back({sequences[i], tokens[i], which});
+  return read_batch(parts);
 }
 
 }  // namespace hocket::language

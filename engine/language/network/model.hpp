@@ -1,9 +1,12 @@
 // A language model: tokens in, scores of the next token out. No torch in this header.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,12 +23,14 @@ namespace hocket::language {
 struct stored_weights;
 struct network_weights;
 
-/// What becomes of weights of few bits. `widened`: fp32, so that gradients pass through them.
-enum class block_types : std::uint8_t { kept, widened };
+/// What becomes of weights of few bits. `widened`: fp32, so that gradients pass through them. `rounded`:
+/// kept, and products with bfloat16 weights round their input to bfloat16, too, several times as fast.
+enum class block_types : std::uint8_t { kept, widened, rounded };
 
 /// Immutable weights that any number of sequences share.
 /// *Threads*: `build` from any; a built model is used by one thread per batch of sequences.
-/// *Memory*: the weights packed (bf16 where that loses nothing, else fp32), and the table in fp32.
+/// *Memory*: the weights packed (block types in about their bytes, bf16 where that loses nothing, else
+/// fp32); the table as the file has it, and not at all where the head holds the same numbers.
 class language_model {
  public:
   /// From a checkpoint's tensors under Hugging Face's names, of any type that is read.
@@ -47,8 +52,8 @@ class language_model {
 /// A sequence of tokens that a model has read so far.
 /// Scores depend on the sequence's own tokens and the weights only, bit by bit: not on how the tokens
 /// were cut into calls, not on the other sequences of a batch, not on forking.
-/// *Memory*: keys and values of up to `context` positions (a layer's window, where it has one); they
-/// grow as they are needed. *Threads*: one at a time.
+/// *Memory*: keys and values of up to `context` positions (a layer's window, where it has one), in pages
+/// that grow as they are needed and that forks share until they are written. *Threads*: one at a time.
 class language_sequence {
  public:
   /// With an adapter, every token is read through it (`engine/lora` makes them).
@@ -62,7 +67,7 @@ class language_sequence {
   /// *Errors* (`language.*`): bad_input (no token, one outside the vocabulary; nothing changed),
   /// engine (the library below failed; the sequence is unusable).
   result<std::vector<float>> append(std::span<const std::int32_t> tokens);
-  /// A copy that goes on independently.
+  /// A copy that goes on independently; it shares what was read so far.
   language_sequence fork() const;
   /// Forgets what came after the first `length` tokens, as if it had never been read. False, and
   /// nothing changes, where those are no longer all remembered: a window has moved over them.
@@ -73,6 +78,8 @@ class language_sequence {
 
   std::int64_t length() const;
   std::size_t memory_bytes() const;
+  /// Calls with the address and the bytes of each page, so that shared ones can be counted once.
+  void visit_pages(const std::function<void(const void*, std::size_t)>& with) const;
   const language_model& model() const;
 
   struct state;
@@ -86,11 +93,22 @@ class language_sequence {
 /// Which scores a call gives of each sequence.
 enum class scores_of { last, every };
 
+/// What one sequence reads in a pass.
+struct reading {
+  language_sequence* sequence;
+  std::span<const std::int32_t> tokens;
+  scores_of which = scores_of::last;
+};
+
 /// New tokens of several sequences of one model in one pass over the weights. scores[i] is
 /// [vocabulary] after the last token of sequence i, or [tokens, vocabulary] after each.
 /// It is background work: it stops within milliseconds while a micro-turn is under way
-/// (engine::turn_gate), and the first sequence's helpers help.
-/// *Errors*: as append; then no sequence has moved on, except after `engine`.
+/// (engine::turn_gate), and `helpers`, or else the first sequence's, help.
+/// *Errors*: as append, and language.cancelled (`stop`, looked at in each layer); then no sequence has
+/// moved on.
+result<std::vector<std::vector<float>>> read_batch(std::span<const reading> parts,
+                                                   engine::work_pool* helpers = nullptr,
+                                                   const std::stop_token* stop = nullptr);
 result<std::vector<std::vector<float>>> append_batch(
     std::span<language_sequence* const> sequences,
     std::span<const std::span<const std::int32_t>> tokens, scores_of which);

@@ -1,12 +1,14 @@
 #include "engine/language/network/weights.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include "engine/language/files/dequantize.hpp"
 #include "engine/language/network/groups.hpp"
+#include "graph/core/assert.hpp"
 
 namespace hocket::language {
 namespace {
@@ -42,6 +44,21 @@ class reader {
     const auto t = tensor(name, {width});
     return config_.gains_minus_one ? t + 1 : t;
   }
+  /// The table of tokens: widened, or as the file has it where that is narrower, or no copy at all
+  /// where the head holds the same numbers.
+  void table(const std::string& name, std::int64_t rows, std::int64_t width, network_weights& w) {
+    const auto* found = stored(name, {rows, width});
+    const bool half =
+        found && (found->type == tensor_type::f16 || found->type == tensor_type::bf16);
+    const bool narrow =
+        found && (traits_of(found->type).elements > 1 || (half && blocks_ == block_types::rounded));
+    if (!narrow || blocks_ == block_types::widened) {
+      w.table = tensor(name, {rows, width});
+    } else if (!config_.tied) {
+      w.stored_table = {found->type, {found->bytes.begin(), found->bytes.end()}};
+    }
+  }
+
   /// Linear layers of the same input, one under the other.
   void linear(const std::vector<std::pair<std::string, std::int64_t>>& parts, std::int64_t in,
               bool bias, transformer::linear_weights& w) {
@@ -53,10 +70,18 @@ class reader {
     }
     if (bias) w.bias = at::cat(biases, 0);
     if (failed_) return;
-    if (blocks_ == block_types::kept && pack_groups(w.weight, rows, in)) return;
+    if (blocks_ != block_types::widened && pack_groups(w.weight, rows, in)) return;
     std::vector<at::Tensor> values;
     for (const auto& [name, out] : parts) values.push_back(tensor(name + ".weight", {out, in}));
-    if (!failed_) pack(w.weight, at::cat(values, 0));
+    if (failed_) return;
+    bool narrow = blocks_ == block_types::rounded;
+    for (const auto* part : rows) narrow &= part->type == tensor_type::bf16;
+    w.weight.value = at::cat(values, 0);
+    if (narrow)
+      engine::ops::pack_as_pairs(w.weight);
+    else
+      engine::ops::pack(w.weight);
+    w.weight.value = at::Tensor();
   }
   void head(const std::string& name, std::int64_t rows, std::int64_t in, engine::matrix& m) {
     transformer::linear_weights w;
@@ -90,30 +115,46 @@ class reader {
     return failed_ ? nullptr : found;
   }
 
-  /// Packs rows of one block type as they are; false where they are of another kind.
+  /// Packs rows of block types as they are, those of one shape together; false where some are of
+  /// another kind.
   static bool pack_groups(engine::matrix& m, const std::vector<const stored_weights*>& parts,
                           std::int64_t in) {
-    const auto shape = groups_of(parts[0]->type);
+    for (const auto* part : parts)
+      if (!groups_of(part->type)) return false;
     std::int64_t out = 0;
-    for (const auto* part : parts) {
-      if (!shape || groups_of(part->type) != shape) return false;
-      out += part->shape[0];
+    std::shared_ptr<const engine::kernels::grouped_weights> stack;
+    for (auto end = parts.end(); end != parts.begin();) {
+      auto begin = end - 1;
+      while (begin != parts.begin() && groups_of((*(begin - 1))->type) == groups_of((*begin)->type))
+        --begin;
+      auto packed = pack_alike({begin, end}, in);
+      if (!packed) return false;
+      out += packed->out;
+      packed->below = std::move(stack);
+      stack = std::make_shared<const engine::kernels::grouped_weights>(std::move(*packed));
+      end = begin;
     }
+    m.out = out;
+    m.grouped = std::move(stack);
+    return true;
+  }
+
+  static std::optional<engine::kernels::grouped_weights> pack_alike(
+      const std::vector<const stored_weights*>& parts, std::int64_t in) {
+    std::int64_t out = 0, first = 0;
+    for (const auto* part : parts) out += part->shape[0];
     bool fits = true;
     std::size_t at = 0;
-    std::int64_t first = 0;
     auto packed = engine::kernels::pack_grouped(
-        out, in, shape->bits, shape->group,
+        out, in, *groups_of(parts[0]->type),
         [&](std::int64_t row, engine::kernels::grouped_row& into) {
           while (row - first == parts[at]->shape[0]) first += parts[at++]->shape[0];
           const auto size = parts[at]->bytes.size() / static_cast<std::size_t>(parts[at]->shape[0]);
           const auto begin = static_cast<std::size_t>(row - first) * size;
           fits &= read_groups(parts[at]->type, parts[at]->bytes.subspan(begin, size), into);
         });
-    if (!fits) return false;
-    m.out = out;
-    m.grouped = std::make_shared<const engine::kernels::grouped_weights>(std::move(packed));
-    return true;
+    if (!fits) return {};
+    return packed;
   }
 
   static std::string text(at::IntArrayRef shape) {
@@ -228,10 +269,10 @@ void number_rest(network_weights& w, const network_config& c) {
 result<network_weights> read_weights(const network_config& c, const tensor_source& source,
                                      block_types blocks) {
   c10::NoGradGuard no_grad;
-  network_weights w{{}, transformer(c.trunk), {}};
+  network_weights w{{}, {}, transformer(c.trunk), {}};
   reader r(c, source, blocks);
   const std::int64_t d = c.trunk.width;
-  w.table = r.tensor("model.embed_tokens.weight", {c.vocabulary, d});
+  r.table("model.embed_tokens.weight", c.vocabulary, d, w);
   for (std::size_t i = 0; i < c.trunk.layers.size(); ++i) {
     const auto name = "model.layers." + std::to_string(i) + ".";
     const auto& config = c.trunk.layers[i];
@@ -253,6 +294,29 @@ result<network_weights> read_weights(const network_config& c, const tensor_sourc
   HOCKET_TRY(r.outcome());
   number_rest(w, c);
   return w;
+}
+
+at::Tensor embed(const network_weights& w, const network_config& c,
+                 std::span<const std::int64_t> ids) {
+  const auto n = static_cast<std::int64_t>(ids.size()), width = std::int64_t{c.trunk.width};
+  at::Tensor x;
+  if (w.table.defined()) {
+    x = at::embedding(w.table, at::tensor(at::IntArrayRef(ids.data(), ids.size()), at::kLong));
+  } else if (!w.stored_table.bytes.empty()) {
+    x = at::empty({n, width}, at::kFloat);
+    const auto size = w.stored_table.bytes.size() / static_cast<std::size_t>(c.vocabulary);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto row =
+          std::span(w.stored_table.bytes).subspan(static_cast<std::size_t>(ids[i]) * size, size);
+      const auto read =
+          dequantize(w.stored_table.type, row,
+                     {x.data_ptr<float>() + i * width, static_cast<std::size_t>(width)});
+      HOCKET_ASSERT(read.has_value());
+    }
+  } else {
+    x = engine::ops::packed_rows(w.head, width, ids);
+  }
+  return c.embedding_scale != 1 ? x * c.embedding_scale : x;
 }
 
 }  // namespace hocket::language

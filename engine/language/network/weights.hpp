@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,19 @@ using tensor_source = std::function<const stored_weights*(const std::string& nam
 
 /// What a network is made of.
 struct network_weights {
-  at::Tensor table;  ///< [vocabulary, width]
+  at::Tensor
+      table;  ///< [vocabulary, width] fp32; undefined where one of the next two has its numbers
+  struct {
+    tensor_type type = tensor_type::f32;
+    std::vector<std::byte> bytes;
+  } stored_table;  ///< as the file has it; empty where the head holds the same
   engine::transformer trunk;
   engine::matrix head;  ///< [vocabulary, width]
 };
+
+/// Rows of the table [n, width], scaled as the network wants it; `ids` are within the vocabulary.
+at::Tensor embed(const network_weights& w, const network_config& c,
+                 std::span<const std::int64_t> ids);
 
 /// Scores [rows, vocabulary] of normalised states [rows, width]; `taken` may be null.
 std::vector<float> scores_from(const at::Tensor& states, const network_config& config,

@@ -19,16 +19,6 @@ bool better(const candidate& a, const candidate& b) {
   return a.score != b.score ? a.score > b.score : a.id < b.id;
 }
 
-/// Softmax over sorted candidates; `temperature` above 0.
-std::vector<double> probabilities(const std::vector<candidate>& sorted, double temperature) {
-  std::vector<double> p(sorted.size());
-  double sum = 0;
-  for (std::size_t i = 0; i < sorted.size(); ++i)
-    sum += p[i] = std::exp((sorted[i].score - sorted[0].score) / temperature);
-  for (auto& x : p) x /= sum;
-  return p;
-}
-
 }  // namespace
 
 result<void> check(const sampling_config& c) {
@@ -110,36 +100,76 @@ double sampler::uniform() {
   return static_cast<double>((z ^ z >> 31) >> 11) * 0x1p-53;
 }
 
+namespace {
+
+/// What may come next, of scores that penalties have changed already.
+std::vector<candidate> candidates(std::span<const double> scores, const token_mask* mask) {
+  std::vector<candidate> left;
+  left.reserve(scores.size());
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    const auto id = static_cast<std::int32_t>(i);
+    if (std::isnan(scores[i]) || scores[i] == never) continue;
+    if (mask != nullptr && (i >= mask->size() || !mask->allows(id))) continue;
+    left.push_back({id, scores[i]});
+  }
+  return left;
+}
+
+/// One of the candidates by `u` in [0, 1). They are taken best first and only as far as that is needed:
+/// sorting a whole vocabulary takes longer than a small model's token.
+std::int32_t draw_one(std::vector<candidate>& left, const sampling_config& c, double u) {
+  if (c.top_k > 0 && static_cast<std::size_t>(c.top_k) < left.size()) {
+    const auto end = left.begin() + c.top_k;
+    std::nth_element(left.begin(), end - 1, left.end(), better);
+    left.erase(end, left.end());
+  }
+  const auto worse = [](const candidate& a, const candidate& b) { return better(b, a); };
+  std::make_heap(left.begin(), left.end(), worse);
+  const double greatest = left.front().score;
+  const auto weight = [&](const candidate& x) {
+    return std::exp((x.score - greatest) / c.temperature);
+  };
+  double all = 0, enough = 0;  // of all; of those that min-p leaves
+  for (const auto& x : left) {
+    const double w = weight(x);
+    all += w;
+    if (w >= c.min_p) enough += w;
+  }
+  std::vector<candidate> kept;
+  double sum = 0;
+  const auto take = [&] {
+    std::pop_heap(left.begin(), left.end(), worse);
+    kept.push_back(left.back());
+    left.pop_back();
+    return weight(kept.back());
+  };
+  if (c.top_p >= 1) {
+    while (!left.empty() && (sum += take()) <= u * enough) {
+      if (!left.empty() && weight(left.front()) < c.min_p) break;
+    }
+    return kept.back().id;
+  }
+  std::vector<double> weights;
+  while (!left.empty() &&
+         (kept.empty() || (sum < c.top_p * all && weight(left.front()) >= c.min_p)))
+    weights.push_back(take()), sum += weights.back();
+  double at = u * sum;
+  std::size_t chosen = 0;
+  while (chosen + 1 < kept.size() && at >= weights[chosen]) at -= weights[chosen++];
+  return kept[chosen].id;
+}
+
+}  // namespace
+
 result<sampled> sampler::draw(std::span<const float> scores, const token_mask* mask) {
   std::vector<double> changed(scores.begin(), scores.end());
   penalise(changed);
-  std::vector<candidate> left;
-  left.reserve(scores.size());
-  for (std::size_t i = 0; i < changed.size(); ++i) {
-    const auto id = static_cast<std::int32_t>(i);
-    if (std::isnan(changed[i]) || changed[i] == never) continue;
-    if (mask != nullptr && (i >= mask->size() || !mask->allows(id))) continue;
-    left.push_back({id, changed[i]});
-  }
+  auto left = candidates(changed, mask);
   if (left.empty()) return fail("sampling.nothing_left", "no token may come next");
   const double u = uniform();  // one a token, also where nothing is random
-  auto keep = left.size();
-  if (config_.temperature == 0) keep = 1;
-  if (config_.top_k > 0) keep = std::min(keep, static_cast<std::size_t>(config_.top_k));
-  std::partial_sort(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(keep), left.end(),
-                    better);
-  left.resize(keep);
-  std::size_t chosen = 0;
-  if (keep > 1) {
-    auto p = probabilities(left, config_.temperature);
-    double sum = 0;
-    std::size_t n = 0;
-    while (n < p.size() && (n == 0 || (sum < config_.top_p && p[n] >= config_.min_p * p[0])))
-      sum += p[n++];
-    double at = u * sum;
-    while (chosen + 1 < n && at >= p[chosen]) at -= p[chosen++];
-  }
-  sampled s{left[chosen].id, 0, {}};
+  sampled s;
+  s.id = config_.temperature == 0 ? std::min_element(left.begin(), left.end(), better)->id
+                                  : draw_one(left, config_, u);
   if (config_.logprobs >= 0) {
     s.logprob = logprob_of(scores, s.id);
     if (config_.logprobs > 0) s.top = top_logprobs(scores, config_.logprobs);

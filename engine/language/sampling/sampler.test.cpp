@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <random>
 
 #include <doctest/doctest.h>
 
@@ -151,4 +153,46 @@ TEST_CASE("stop_watch: nothing of a stop sequence is ever shown") {
   CHECK(none.push("sto") == "");
   CHECK(none.finish() == "sto");
   CHECK_FALSE(none.stopped());
+}
+
+TEST_CASE("sampler: taking the best first gives what sorting all gives") {
+  std::mt19937 random(4);
+  for (int round = 0; round < 300; ++round) {
+    sampling_config c;
+    c.penalty_window = 0;
+    c.temperature = 0.2 + 0.1 * (random() % 20);
+    c.top_k = random() % 3 == 0 ? 1 + static_cast<int>(random() % 30) : 0;
+    c.top_p = random() % 2 == 0 ? 1 : 0.05 + 0.01 * (random() % 95);
+    c.min_p = random() % 2 == 0 ? 0 : 0.01 * (random() % 60);
+    c.seed = random();
+    std::vector<float> some(200);
+    for (auto& s : some) s = static_cast<float>(random() % 100) / 10;  // some are alike
+    const auto id = sampler(c).draw(some)->id;
+    // The same number between 0 and 1: of two tokens alike, the first is kept by less than half.
+    std::vector<std::int32_t> order(some.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i);
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return some[a] > some[b]; });
+    if (c.top_k > 0) order.resize(std::min<std::size_t>(order.size(), c.top_k));
+    std::vector<double> p;
+    double all = 0, sum = 0;
+    for (const auto i : order) all += std::exp((some[i] - some[order[0]]) / c.temperature);
+    for (const auto i : order) {
+      const double share = std::exp((some[i] - some[order[0]]) / c.temperature) / all;
+      if (!p.empty() && (sum >= c.top_p - 1e-12 || share < c.min_p * p[0])) break;
+      p.push_back(share), sum += share;
+    }
+    const auto at =
+        std::find(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(p.size()), id);
+    CHECK(at != order.begin() + static_cast<std::ptrdiff_t>(p.size()));
+    // Where in the sum it lies: the number that the seed gives first.
+    std::uint64_t z = c.seed + 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    const double u = static_cast<double>((z ^ z >> 31) >> 11) * 0x1p-53;
+    double before = 0;
+    for (auto i = order.begin(); i != at; ++i)
+      before += p[static_cast<std::size_t>(i - order.begin())];
+    CHECK(u * sum >= before - 1e-9);
+    CHECK(u * sum <= before + p[static_cast<std::size_t>(at - order.begin())] + 1e-9);
+  }
 }

@@ -1,0 +1,232 @@
+// For every type of weights: scores are the same bits whatever the batch, the cut of a prompt, a reused
+// beginning, the number of threads.
+#include <algorithm>
+#include <cstring>
+#include <random>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/language/files/tensor_type.hpp"
+#include "engine/language/network/model.hpp"
+#include "engine/transformer/background.hpp"
+#include "engine/transformer/grouped.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace hocket::language;
+using tokens = std::vector<std::int32_t>;
+
+namespace {
+
+constexpr int width = 256, hidden = 512, vocabulary = 96;
+
+/// A llama of two layers with random weights of one type.
+struct random_model {
+  explicit random_model(tensor_type type, tensor_type values_type, bool tied,
+                        block_types blocks = block_types::rounded) {
+    nlohmann::json config{{"model_type", "llama"},       {"vocab_size", vocabulary},
+                          {"hidden_size", width},        {"num_hidden_layers", 2},
+                          {"num_attention_heads", 8},    {"num_key_value_heads", 2},
+                          {"intermediate_size", hidden}, {"max_position_embeddings", 512},
+                          {"tie_word_embeddings", tied}};
+    const auto read = read_network_config(config.dump());
+    REQUIRE_MESSAGE(read, read.error().message);
+    add("model.embed_tokens.weight", type, {vocabulary, width});
+    if (!tied) add("lm_head.weight", type, {vocabulary, width});
+    add("model.norm.weight", tensor_type::f32, {width});
+    for (const char* layer : {"model.layers.0.", "model.layers.1."}) {
+      const std::string p = layer;
+      add(p + "self_attn.q_proj.weight", type, {width, width});
+      add(p + "self_attn.k_proj.weight", type, {64, width});
+      add(p + "self_attn.v_proj.weight", values_type, {64, width});
+      add(p + "self_attn.o_proj.weight", type, {width, width});
+      add(p + "mlp.gate_proj.weight", type, {hidden, width});
+      add(p + "mlp.up_proj.weight", type, {hidden, width});
+      add(p + "mlp.down_proj.weight", values_type, {width, hidden});
+      add(p + "input_layernorm.weight", tensor_type::f32, {width});
+      add(p + "post_attention_layernorm.weight", tensor_type::f32, {width});
+    }
+    std::vector<stored_weights> stored;
+    for (auto& t : made) stored.push_back({t.name, t.type, t.shape, t.bytes});
+    const auto built = language_model::build(*read, stored, blocks);
+    REQUIRE_MESSAGE(built, built.error().message);
+    model = *built;
+  }
+
+  struct tensor {
+    std::string name;
+    tensor_type type;
+    std::vector<std::int64_t> shape;
+    std::vector<std::byte> bytes;
+  };
+
+  void add(const std::string& name, tensor_type type, std::vector<std::int64_t> shape) {
+    tensor t{name, type, shape, {}};
+    t.bytes.resize(*bytes_of(type, shape));
+    const auto& traits = traits_of(type);
+    for (auto& b : t.bytes) b = static_cast<std::byte>(random());
+    // Scales of blocks, and plain numbers, of a sane size.
+    const auto half = [](float v) { return hocket::engine::kernels::float_to_half(v); };
+    for (std::size_t at = 0; at + traits.bytes <= t.bytes.size(); at += traits.bytes) {
+      auto* block = t.bytes.data() + at;
+      const float number =
+          shape.size() == 1 ? 1.0f : (static_cast<int>(random() % 2001) - 1000) / 9000.0f;
+      const auto put = [&](std::size_t place, float v) {
+        const auto h = half(v);
+        std::memcpy(block + place, &h, 2);
+      };
+      switch (type) {
+        case tensor_type::f32: std::memcpy(block, &number, 4); break;
+        case tensor_type::f16: put(0, number); break;
+        case tensor_type::bf16:
+          std::memcpy(block, reinterpret_cast<const char*>(&number) + 2, 2);
+          break;
+        case tensor_type::q8_0: put(0, 0.001f); break;
+        case tensor_type::q4_0:
+        case tensor_type::q5_0: put(0, 0.01f); break;
+        case tensor_type::q4_1:
+        case tensor_type::q5_1: put(0, 0.01f), put(2, -0.1f); break;
+        case tensor_type::q4_k:
+        case tensor_type::q5_k: put(0, 0.0003f), put(2, 0.002f); break;
+        case tensor_type::q6_k: put(208, 0.00005f); break;
+        case tensor_type::mxfp4: block[0] = std::byte{122}; break;
+        default: FAIL("no such type here");
+      }
+    }
+    made.push_back(std::move(t));
+  }
+
+  std::mt19937 random{11};
+  std::vector<tensor> made;
+  std::shared_ptr<const language_model> model;
+};
+
+using scores = std::vector<float>;
+
+scores read(language_sequence& s, const tokens& ids, hocket::engine::work_pool* pool = nullptr) {
+  const reading part{&s, ids};
+  auto out = read_batch({&part, 1}, pool);
+  REQUIRE_MESSAGE(out, out.error().message);
+  return (*out)[0];
+}
+
+tokens some(std::size_t n, unsigned seed) {
+  std::mt19937 random(seed);
+  tokens out(n);
+  for (auto& t : out) t = static_cast<std::int32_t>(random() % vocabulary);
+  return out;
+}
+
+void check_all_ways(const std::shared_ptr<const language_model>& model) {
+  const auto ids = some(70, 5);
+  language_sequence whole(model);
+  const reading all{&whole, ids, scores_of::every};
+  auto every = read_batch({&all, 1});
+  REQUIRE(every);
+  const auto after = [&](std::size_t n) {  // scores after n tokens
+    const auto from = (*every)[0].begin() + static_cast<std::ptrdiff_t>((n - 1) * vocabulary);
+    return scores(from, from + vocabulary);
+  };
+  for (const float s : after(70)) REQUIRE(std::isfinite(s));
+  // Prompts cut otherwise, and token by token, with one, two and three threads.
+  for (const int threads : {1, 2, 3})
+    for (const std::size_t cut : {1, 3, 32}) {
+      CAPTURE(threads);
+      CAPTURE(cut);
+      hocket::engine::work_pool pool(threads);
+      language_sequence s(model);
+      for (std::size_t at = 0; at < ids.size(); at += cut) {
+        const auto n = std::min(cut, ids.size() - at);
+        const tokens part(ids.begin() + static_cast<std::ptrdiff_t>(at),
+                          ids.begin() + static_cast<std::ptrdiff_t>(at + n));
+        CHECK(read(s, part, &pool) == after(at + n));
+      }
+    }
+  // Batches of 1, 4 and 16 sequences that have read different beginnings.
+  for (const std::size_t batch : {1, 4, 16}) {
+    CAPTURE(batch);
+    hocket::engine::work_pool pool(2);
+    std::vector<language_sequence> sequences;
+    std::vector<tokens> own;
+    for (std::size_t b = 0; b < batch; ++b) {
+      sequences.emplace_back(model);
+      own.push_back(b % 2 == 0 ? ids : some(70, static_cast<unsigned>(b)));
+    }
+    for (std::size_t at = 0; at < 12; ++at) {
+      std::vector<reading> parts;
+      for (std::size_t b = 0; b < batch; ++b) parts.push_back({&sequences[b], {&own[b][at], 1}});
+      const auto out = read_batch(parts, &pool);
+      REQUIRE(out);
+      for (std::size_t b = 0; b < batch; b += 2) CHECK((*out)[b] == after(at + 1));
+    }
+  }
+  // A beginning that is reused: forked, gone back, after something else.
+  const tokens beginning(ids.begin(), ids.begin() + 37), rest(ids.begin() + 37, ids.end());
+  language_sequence first(model);
+  read(first, beginning);
+  auto fork = first.fork();
+  read(first, some(20, 8));
+  CHECK(read(fork, rest) == after(70));
+  REQUIRE(first.rewind(37));
+  CHECK(read(first, rest) == after(70));
+}
+
+}  // namespace
+
+TEST_CASE("every type of weights: the same bits for any batch, cut, reused beginning, threads") {
+  for (const auto type :
+       {tensor_type::f32, tensor_type::f16, tensor_type::bf16, tensor_type::q8_0, tensor_type::q4_0,
+        tensor_type::q4_1, tensor_type::q5_0, tensor_type::q5_1, tensor_type::q4_k,
+        tensor_type::q5_k, tensor_type::q6_k, tensor_type::mxfp4}) {
+    CAPTURE(traits_of(type).name);
+    for (const auto blocks : {block_types::kept, block_types::rounded, block_types::widened}) {
+      if (blocks == block_types::rounded && type != tensor_type::bf16) continue;
+      check_all_ways(random_model(type, type, type == tensor_type::q4_1, blocks).model);
+    }
+  }
+}
+
+TEST_CASE("matrices of several block types in one layer keep each its own") {
+  const random_model mixed(tensor_type::q4_k, tensor_type::q6_k, true);
+  check_all_ways(mixed.model);
+  const random_model again(tensor_type::q4_k, tensor_type::q6_k, false);
+  check_all_ways(again.model);
+}
+
+TEST_CASE("forks share what they remember") {
+  const random_model m(tensor_type::q8_0, tensor_type::q8_0, true);
+  language_sequence s(m.model);
+  read(s, some(40, 1));
+  auto fork = s.fork();
+  const auto count = [](const language_sequence& of, auto& pages) {
+    of.visit_pages([&](const void* page, std::size_t) { pages.push_back(page); });
+  };
+  std::vector<const void*> a, b;
+  count(s, a), count(fork, b);
+  CHECK(a == b);
+  read(fork, some(1, 2));  // within the third page of each layer
+  b.clear();
+  count(fork, b);
+  CHECK(std::count_if(b.begin(), b.end(), [&](const void* p) {
+          return std::find(a.begin(), a.end(), p) == a.end();
+        }) == 2);
+}
+
+TEST_CASE("a pass that is given up leaves its sequences as they were") {
+  const random_model m(tensor_type::q4_0, tensor_type::q4_0, false);
+  const auto ids = some(50, 4);
+  language_sequence wanted(m.model), s(m.model);
+  const auto want = read(wanted, ids);
+  const tokens beginning(ids.begin(), ids.begin() + 20), rest(ids.begin() + 20, ids.end());
+  read(s, beginning);
+  std::stop_source stop;
+  stop.request_stop();
+  const auto token = stop.get_token();
+  const tokens other = some(9, 77);
+  const reading part{&s, other};
+  const auto given_up = read_batch({&part, 1}, nullptr, &token);
+  REQUIRE(!given_up);
+  CHECK(given_up.error().code == "language.cancelled");
+  CHECK(s.length() == 20);
+  CHECK(read(s, rest) == want);
+}

@@ -1,0 +1,44 @@
+// Products of bfloat16 pairs: near the exact ones on every way, a row's bits its own.
+#include "engine/transformer/pairs.hpp"
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace hocket::engine::kernels;
+
+TEST_CASE("pairs: every way is near the exact product, and a row's bits are its own") {
+  std::mt19937 random(6);
+  const auto number = [&] {
+    return static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 700;
+  };
+  for (const std::int64_t out : {1, 64, 65, 200, 256})
+    for (const std::int64_t n : {1, 2, 3, 7, 16}) {
+      const std::int64_t in = 98;
+      std::vector<float> w(static_cast<std::size_t>(out * in)), x(static_cast<std::size_t>(n * in));
+      for (auto& v : w) v = to_float(to_bf16(number()));
+      for (auto& v : x) v = to_float(to_bf16(number()));
+      std::vector<bf16> packed(static_cast<std::size_t>(packed_size(out, in))), narrow(x.size());
+      pack_pairs(w.data(), packed.data(), out, in);
+      round_to_pairs(x.data(), narrow.data(), n * in);
+      const auto tiles = (out + 63) / 64;
+      for (const auto way : {pairs_way::plain, best_pairs_way()}) {
+        std::vector<float> y(static_cast<std::size_t>(n * out), NAN), alone(y.size(), NAN);
+        infer_pairs(narrow.data(), packed.data(), y.data(), n, in, out, 0, tiles, way);
+        for (std::int64_t r = 0; r < n; ++r)
+          for (std::int64_t t = 0; t < tiles; ++t)
+            infer_pairs(narrow.data() + r * in, packed.data(), alone.data() + r * out, 1, in, out,
+                        t, t + 1, way);
+        CHECK(y == alone);
+        for (std::int64_t r = 0; r < n; ++r)
+          for (std::int64_t o = 0; o < out; ++o) {
+            double exact = 0;
+            for (std::int64_t k = 0; k < in; ++k)
+              exact += static_cast<double>(x[r * in + k]) * w[o * in + k];
+            CHECK(y[r * out + o] == doctest::Approx(exact).epsilon(1e-4).scale(10));
+          }
+      }
+    }
+}
