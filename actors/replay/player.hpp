@@ -11,7 +11,8 @@
 /// Actors that are played from a recording instead of being run.
 namespace hocket::replay {
 
-/// Everything that one recorded actor said, in the order in which it said it.
+/// Everything that one recorded actor said, in the order in which it said it. What a shared one said
+/// to everybody is in session `none`, and in no other.
 struct track {
   struct item {
     record::recorded_packet what;
@@ -41,15 +42,17 @@ class player final : public component {
   result<source_state> produce(timestamp until, emitter&) override;
 
  private:
-  struct cursor {
-    session_id id;
-    const track::session* what;
-    std::size_t next = 0;
+  struct line {
+    session_id to;
+    const track::session* of;
+    const track::item* what;
   };
-  result<void> say(const cursor& who, const track::item& i, emitter& out);
+  result<void> say(const line& l, emitter& out);
 
   std::shared_ptr<const track> track_;
-  std::vector<cursor> cursors_;
+  std::vector<line> lines_;  ///< of all its sessions, in the order in which they were said
+  std::size_t next_ = 0;
+  timestamp end_ = timestamp::min();  ///< of the last session
   bool shared_ = false;
 };
 

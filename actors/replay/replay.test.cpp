@@ -136,6 +136,33 @@ TEST_CASE("replay: a part of the graph, with what feeds it played") {
   check_same(replayed(p, g.m.types, from, {.play = {"ears"}}), 1);
 }
 
+TEST_CASE("replay: what a shared source says to all, to one and to nobody is heard once again") {
+  plan_maker m;
+  m.add("beacon", 0, 1, [] {
+    auto c = std::make_unique<lambda_component>();
+    c->on_produce = [n = 0u](timestamp until, emitter& out) mutable -> result<source_state> {
+      for (const bool to_all : {n % 2 == 0, n % 2 == 1}) {
+        out.for_session(to_all ? session_id::none : session_id{n % 3u + 1});
+        out.emit(0, until - duration(1'000'000),
+                 word((to_all ? "all" : "one") + std::to_string(n)));
+      }
+      return ++n < 20 ? source_state::more : source_state::end_of_stream;
+    };
+    return c;
+  });
+  m.source("beacon");
+  m.info("beacon").scope = instance_scope::shared;
+  m.add("ears", 1, 1, counting_relay());
+  m.add("speaker", 1, 0, listener(std::make_shared<notebook>()));
+  m.link("beacon", 0, "ears", 0);
+  m.link("ears", 0, "speaker", 0);
+  const auto p = m.make();
+  for (const int sessions : {1, 3}) {
+    const auto from = recorded(p, m.types, sessions);
+    check_same(replayed(p, m.types, from), 1);
+  }
+}
+
 TEST_CASE("replay: --check finds what another component says, and where") {
   talk_graph g;
   const auto from = recorded(g.m.make(), g.m.types);
