@@ -22,7 +22,8 @@ namespace hocket::replay {
 class retold_clock final : public clock {
  public:
   timestamp now() const override {
-    if (std::this_thread::get_id() != caller_ || next_ >= said_.size())
+    if (std::this_thread::get_id() != caller_.load(std::memory_order_relaxed) ||
+        next_ >= said_.size())
       return timestamp(last_ns_.load(std::memory_order_relaxed));
     const auto t = said_[next_++];
     last_ns_.store(t.ns(), std::memory_order_relaxed);
@@ -30,14 +31,14 @@ class retold_clock final : public clock {
   }
   bool is_virtual() const override { return true; }
   void begin_call(timestamp at, std::vector<timestamp> said) {
-    caller_ = std::this_thread::get_id();
+    caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     said_ = std::move(said);
     next_ = 0;
     last_ns_.store(at.ns(), std::memory_order_relaxed);
   }
 
  private:
-  std::thread::id caller_;
+  std::atomic<std::thread::id> caller_{};  ///< threads of the component ask meanwhile
   std::vector<timestamp> said_;
   mutable std::size_t next_ = 0;
   mutable std::atomic<std::int64_t> last_ns_{0};
@@ -103,6 +104,7 @@ class retold_emitter final : public emitter {
         grid_(grid),
         call_(what) {}
 
+  using emitter::emit;
   void emit(std::size_t port, packet p) override;
   void interrupt() override;
   void for_session(session_id session) override;
