@@ -143,6 +143,12 @@ std::string where(session_id session, std::uint64_t seq) {
   return fmt::format("session {} packet {}", static_cast<std::uint64_t>(session), seq);
 }
 
+void note_missing(compared_output& sum, const record::recorded_packet& p) {
+  if (sum.first_difference.empty())
+    sum.first_difference = fmt::format("{} ({:.3f} s): was never emitted again",
+                                       where(p.session, p.seq), p.ts.seconds());
+}
+
 }  // namespace
 
 std::string difference(const payload& recorded, const payload& replayed,
@@ -217,7 +223,8 @@ void comparison::packet_emitted(const plan&, actor_index actor, std::size_t port
   ++out.sum.replayed;
   if (out.lives.size() <= place.life) out.lives.resize(place.life + 1);
   auto& s = out.lives[place.life][p.header.session];
-  while (s.next < s.expected.size() && s.expected[s.next]->seq < p.header.seq) ++s.next;
+  for (; s.next < s.expected.size() && s.expected[s.next]->seq < p.header.seq; ++s.next)
+    note_missing(out.sum, *s.expected[s.next]);
   const bool more_in_recording = s.next < s.expected.size();
   std::string why;
   if (more_in_recording && s.expected[s.next]->seq == p.header.seq)
@@ -245,10 +252,8 @@ std::vector<compared_output> comparison::results(
         for (auto i = s.next; i < s.expected.size(); ++i) {
           if (excused && excused(sum.name, s.expected[i]->at))
             --sum.recorded;
-          else if (sum.first_difference.empty())
-            sum.first_difference =
-                fmt::format("{} ({:.3f} s): was never emitted again", where(id, s.expected[i]->seq),
-                            s.expected[i]->ts.seconds());
+          else
+            note_missing(sum, *s.expected[i]);
         }
   }
   return out;
