@@ -20,6 +20,28 @@ TEST_CASE("timestamp: samples map to time and back without drift, for days") {
   }
 }
 
+TEST_CASE("timestamp: sums, differences and the two ends of time") {
+  const auto t = timestamp::of_ms(1500);
+  CHECK(t.ns() == 1'500'000'000);
+  CHECK(t.seconds() == 1.5);
+  CHECK(t + std::chrono::milliseconds(250) == timestamp::of_ms(1750));
+  CHECK(t - std::chrono::seconds(2) == timestamp::of_ms(-500));
+  CHECK(timestamp::of_ms(-500) - t == -std::chrono::seconds(2));
+  CHECK(timestamp::min() < timestamp::of_ms(-1));
+  CHECK(timestamp::max() > t);
+  // Before the stream's start as after it: a sample before zero is before zero.
+  for (const std::int64_t rate : {8000, 11025, 44100, 192000})
+    for (std::int64_t i = -rate - 1; i < 3; i += 997) {
+      CHECK(sample_index(timestamp::of_samples(i, rate), rate) == i);
+      CHECK((timestamp::of_samples(i, rate) < timestamp()) == (i < 0));
+    }
+  // Half a sample rounds up, on both sides of zero.
+  CHECK(sample_index(timestamp(62'500 / 2), 16000) == 1);
+  CHECK(sample_index(timestamp(62'500 / 2 - 1), 16000) == 0);
+  CHECK(sample_index(timestamp(-62'500 / 2), 16000) == 0);
+  CHECK(sample_index(timestamp(-62'500 / 2 - 1), 16000) == -1);
+}
+
 TEST_CASE("micro_turn_grid: half-open intervals, also before zero") {
   const micro_turn_grid grid;
   CHECK(grid.index_of(timestamp::of_ms(0)) == 0);
@@ -60,6 +82,45 @@ TEST_CASE("diagnostics: sorted by place, repeats told once, printed in one shape
         "b.yaml:1:1: warning: later [x.y]\n");
   CHECK(to_string({severity::error, {"f", 0, 0}, "c.d", "m", "", {}}) == "f: error: m [c.d]\n");
   CHECK(to_string({severity::error, {}, "c.d", "m", "", {}}) == "error: m [c.d]\n");
+}
+
+TEST_CASE("diagnostics: an error is never dropped for a warning that reads the same") {
+  for (const bool warning_first : {true, false}) {
+    diagnostics all;
+    for (const bool warning : {warning_first, !warning_first})
+      all.add({warning ? severity::warning : severity::error, {"a", 1, 1}, "x.y", "m", "", {}});
+    all.sort();
+    CHECK(all.has_errors());
+    CHECK(all.to_string() == "a:1:1: error: m [x.y]\na:1:1: warning: m [x.y]\n");
+  }
+  // What says more is no repeat; of places, numbers are compared as numbers.
+  diagnostics all;
+  all.add({severity::error, {"a", 2, 1}, "x.y", "m", "try b", {}});
+  all.add({severity::error, {"a", 2, 1}, "x.y", "m", "try c", {}});
+  all.add({severity::error, {"a", 2, 1}, "x.y", "m", "try c", {}});
+  all.add({severity::error, {"a", 2, 1}, "x.z", "m", "", {"n"}});
+  all.add({severity::error, {"a", 10, 1}, "x.y", "m", "", {}});
+  all.add({severity::error, {"a", 0, 0}, "x.y", "whole", "", {}});
+  all.sort();
+  REQUIRE(all.items().size() == 5);
+  CHECK(all.items().front().message == "whole");
+  CHECK(all.items()[2].hint == "try c");
+  CHECK(all.items().back().where.line == 10);
+  diagnostics none;
+  none.sort();
+  CHECK(none.to_string().empty());
+}
+
+TEST_CASE("nearest: of short words, what has nothing in common is no typo") {
+  CHECK(nearest("x", {"ab", "c"}).empty());
+  CHECK(nearest("ab", {"cd"}).empty());
+  CHECK(nearest("on", {"off"}) == "off");
+  CHECK(nearest("hz", {"ms", "hs"}) == "hs");
+  CHECK(nearest("mcp", {"mic", "map"}) == "map");
+  CHECK(nearest("", {"a", "ab"}).empty());
+  CHECK(nearest("same", {"came", "same"}) == "same");
+  // Of two that are as near, the one that comes first.
+  CHECK(nearest("bat", {"cat", "hat"}) == "cat");
 }
 
 TEST_CASE("nearest: a typo finds its word, a stranger finds none") {

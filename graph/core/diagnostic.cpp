@@ -36,7 +36,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
 }
 
 auto key(const diagnostic& d) {
-  return std::tie(d.where.file, d.where.line, d.where.column, d.code, d.message);
+  return std::tie(d.where.file, d.where.line, d.where.column, d.code, d.message, d.level, d.hint,
+                  d.notes);
 }
 
 }  // namespace
@@ -76,8 +77,10 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   // A third of the word, and at most eight letters of a long one: more is no slip of the hand.
   std::size_t best_distance = std::clamp<std::size_t>(word.size() / 3, 2, 8) + 1;
   for (const auto& c : candidates) {
-    const auto d = edit_distance(word, c, best_distance);
-    if (d < best_distance) {
+    // Nor is one of which no letter stays.
+    const auto limit = std::min(best_distance, std::max(word.size(), c.size()));
+    const auto d = edit_distance(word, c, limit);
+    if (d < limit) {
       best_distance = d;
       best = c;
     }
