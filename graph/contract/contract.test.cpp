@@ -127,6 +127,12 @@ TEST_CASE("ports: payloads that do not fit or contradict themselves") {
     CHECK(unfit({.kind = payload_kind::tensor}, tensor{dtype::f32, {3}, one_bad}).empty());
   }
   CHECK(!unfit(audio, audio_chunk{16000, 0, 0, floats(8)}).empty());
+  for (const auto index : {INT64_MAX, INT64_MIN, std::int64_t{1} << 60}) {
+    CHECK(unfit(audio, audio_chunk{16000, 1, index, floats(8)}) ==
+          "audio from sample " + std::to_string(index) + " on, which is at no time");
+  }
+  for (const auto days : {std::int64_t{1000}, std::int64_t{-1000}})
+    CHECK(unfit(audio, audio_chunk{16000, 1, days * 86'400 * 16000, floats(8)}).empty());
   CHECK(!unfit(audio, audio_chunk{16000, 1, 0, floats(8).slice(0, 7)}).empty());
   CHECK(!unfit({.kind = payload_kind::video}, video_frame{2, 2, floats(2)}).empty());
   const media_type frames{.kind = payload_kind::tensor, .element = dtype::f32, .shape = {-1, 4}};

@@ -35,12 +35,21 @@ bool all_finite(const buffer& floats) {
   return fine;
 }
 
+/// Within 58 years of the stream's start, a fifth of what a timestamp holds: whoever adds to such an
+/// index, or to its time, stays within 64 bits.
+bool is_at_a_time(std::int64_t sample, std::int32_t rate_hz) {
+  constexpr std::int64_t far_s = INT64_MAX / 5 / 1'000'000'000;
+  return sample / rate_hz < far_s && sample / rate_hz > -far_s;
+}
+
 struct fit_check {
   const media_type& port;
 
   std::string operator()(const audio_chunk& v) const {
     if (v.rate_hz <= 0 || v.channels <= 0)
       return fmt::format("audio of {} Hz x{}", v.rate_hz, v.channels);
+    if (!is_at_a_time(v.first_sample, v.rate_hz))
+      return fmt::format("audio from sample {} on, which is at no time", v.first_sample);
     const auto frame_bytes = sizeof(float) * static_cast<std::size_t>(v.channels);
     if (v.samples.size_bytes() % frame_bytes != 0)
       return fmt::format("audio x{} with {} bytes of samples", v.channels, v.samples.size_bytes());

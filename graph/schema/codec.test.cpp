@@ -40,7 +40,7 @@ class maker {
       case payload_kind::audio: {
         const auto channels = static_cast<std::int32_t>(1 + below(4));
         return audio_chunk{static_cast<std::int32_t>(1 + below(192000)), channels,
-                           static_cast<std::int64_t>(any()),
+                           static_cast<std::int64_t>(any()) / (std::int64_t{1} << 34),
                            sound(static_cast<std::size_t>(channels) * below(100))};
       }
       case payload_kind::video: {
@@ -295,6 +295,10 @@ TEST_CASE("codec: what cannot be sent") {
   CHECK(encode(make_packet(timestamp(), text{"\xff", ""})).error().code == "codec.bad_value");
   CHECK(encode(make_packet(timestamp(), tensor{dtype::f32, {2}, {}})).error().code ==
         "codec.bad_value");
+  for (const auto index : {INT64_MAX, INT64_MIN}) {
+    const audio_chunk never{16000, 1, index, buffer::take(std::vector<float>{1})};
+    CHECK(encode(make_packet(timestamp(), never)).error().code == "codec.bad_value");
+  }
   CHECK(encode(make_packet(timestamp(), text{std::string(2'000'000, 'a'), ""})).error().code ==
         "codec.too_large");
 }
