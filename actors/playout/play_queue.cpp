@@ -14,8 +14,13 @@ void play_queue::put(std::int64_t first, std::span<const float> samples, epoch_n
     return;
   }
   if (epoch > epoch_) interrupt(epoch);
+  // A stranger's index may be any number: compared, not subtracted, where it is far away.
+  if (first > playhead_ + reach_) {
+    counts_.too_far += length(samples);
+    return;
+  }
   if (first < playhead_) {
-    const auto late = std::min(playhead_ - first, length(samples));
+    const auto late = first < playhead_ - length(samples) ? length(samples) : playhead_ - first;
     counts_.late += late;
     samples = samples.subspan(static_cast<std::size_t>(late));
     first += late;

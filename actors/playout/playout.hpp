@@ -24,7 +24,8 @@ class gst_speaker;
 /// Errors: playout.device_in_virtual_time, playout.cannot_open, playout.device_lost (with the
 /// device's words), record.cannot_write.
 /// Threads: with `to: device` a thread of its own feeds the device; emits come from the host's.
-/// Counters: late_samples, gap_samples, overlapped_samples, too_far_samples, flushed_samples.
+/// Counters: late_samples, gap_samples, overlapped_samples, too_far_samples, flushed_samples,
+/// wrong_format (packets), lost_frames (that the file could not take).
 class playout final : public component {
  public:
   struct config {

@@ -71,6 +71,47 @@ TEST_CASE("play_queue: an interruption fades within its few milliseconds and sta
   check_law(q);
 }
 
+TEST_CASE("play_queue: where it is, and how far its sound reaches") {
+  play_queue q(100, 1000, 80);
+  CHECK(q.playhead() == 100);
+  CHECK(q.queued_to() == 100);
+  q.put(300, constant(50, 1), 0);
+  q.put(120, constant(10, 1), 0);
+  CHECK(q.queued() == 60);
+  CHECK(q.queued_to() == 350);
+  CHECK(q.render(0).empty());
+  CHECK(q.render(-5).empty());
+  CHECK(q.playhead() == 100);
+  // One chunk over two holes and what lies between them.
+  q.put(110, constant(300, 2), 0);
+  CHECK(q.counts().overlapped == 60);
+  const auto out = q.render(300);
+  CHECK(std::vector<float>{out[9], out[10], out[20], out[30], out[200], out[250]} ==
+        std::vector<float>{0, 2, 1, 2, 1, 2});
+  CHECK(q.queued() == 10);
+  check_law(q);
+  // Repeated, or of an older epoch, an interruption does nothing.
+  q.interrupt(2);
+  q.put(450, constant(10, 1), 2);
+  q.interrupt(2);
+  q.interrupt(1);
+  CHECK(q.epoch() == 2);
+  CHECK(q.queued_to() == 460);
+}
+
+TEST_CASE("play_queue: an index from the ends of time is late or too far, and harms nothing") {
+  play_queue q(0, 1000, 80);
+  for (const auto first : {INT64_MAX, INT64_MAX - 5, INT64_MIN, INT64_MIN + 5})
+    q.put(first, constant(10, 1), 0);
+  CHECK(q.counts().late == 20);
+  CHECK(q.counts().too_far == 20);
+  CHECK(q.queued_to() == 0);
+  q.put(0, constant(10, 1), 0);
+  q.put(5, {}, 0);
+  CHECK(q.render(10) == constant(10, 1));
+  check_law(q);
+}
+
 TEST_CASE("play_queue: nothing is lost uncounted, whatever comes") {
   std::mt19937 random(7);
   const auto upto = [&](int n) {
