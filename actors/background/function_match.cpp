@@ -69,7 +69,8 @@ std::string meaning_of(std::string word) {
        {"math", "compute"},
        {"translation", "translate"},
        {"phone", "call"}}};
-  if (word.size() > 3 && word.back() == 's' && word != "times") word.pop_back();
+  const bool is_operation = word == "times" || word == "plus" || word == "minus";
+  if (word.size() > 3 && word.back() == 's' && !is_operation) word.pop_back();
   for (const auto& [from, to] : same)
     if (word == from) return to;
   return word;
@@ -95,24 +96,29 @@ std::optional<std::int64_t> number_of(const std::string& word) {
   return std::stoi(word);
 }
 
-/// The numbers of a task: "twenty five times three" -> 25, 3.
+/// The numbers of a task: "twenty five times two hundred and one" -> 25, 201.
 std::vector<std::int64_t> numbers_of(const strings& task) {
   std::vector<std::int64_t> out;
-  bool open_tens = false;
+  std::int64_t room = 0;  // below this, the next word adds to the number before it
+  bool follows = false;   // the word before was one of a number
   for (const auto& w : task) {
     const auto n = number_of(w);
-    if (n && open_tens && *n > 0 && *n < 10) {
-      out.back() += *n;
-      open_tens = false;
-    } else if (n && *n == 100 && !out.empty() && w == "hundred") {
-      out.back() = std::min(out.back() * 100, largest_number);
-      open_tens = false;
-    } else if (n) {
-      out.push_back(*n);
-      open_tens = *n >= 20 && *n < 100 && *n % 10 == 0 && !std::isdigit(w[0]);
-    } else {
-      open_tens = false;
+    const bool is_word = n && std::isdigit(static_cast<unsigned char>(w[0])) == 0;
+    if (!n) {
+      if (w != "and" || room != 100) room = 0;
+      follows = false;
+      continue;
     }
+    if (w == "hundred" && follows) {
+      out.back() = std::min(out.back() * 100, largest_number);
+    } else if (is_word && *n > 0 && *n < room) {
+      out.back() += *n;
+    } else {
+      out.push_back(*n);
+    }
+    const bool is_tens = *n >= 20 && *n < 100 && *n % 10 == 0;
+    room = !is_word ? 0 : w == "hundred" ? 100 : is_tens ? 10 : 0;
+    follows = true;
   }
   return out;
 }
