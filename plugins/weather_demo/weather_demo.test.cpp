@@ -17,6 +17,11 @@ TEST_CASE("weather_demo reads its fixed table") {
   CHECK(asked("seven times eight") == "");
   CHECK(demo->call(asked("weather in rome"), {}).value() == "sunny");
   CHECK(demo->call(asked("weather on mars"), {}).error().code == "weather_demo.unknown_city");
+  for (const auto& [city, weather] : {std::pair{"paris", "sunny"}, {"oslo", "snowy"}}) {
+    CHECK(demo->call(asked(std::string("weather in ") + city), {}).value() == weather);
+  }
+  CHECK(demo->call(asked("the weather, please"), {}).error().code == "weather_demo.unknown_city");
+  CHECK(!demo->call(R"({"city": "Pa"})", {}));
   CHECK(!demo->call("7", {}));
   CHECK(!demo->call(R"({"city": 7})", {}));
 }
