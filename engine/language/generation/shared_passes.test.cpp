@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/language/generation/chat_fixture.hpp"
+#include "engine/language/generation/chat_fixture.test.hpp"
 
 using namespace hocket::language;
 using namespace hocket::language::fixture;
