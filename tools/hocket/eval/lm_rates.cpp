@@ -1,0 +1,128 @@
+#include "tools/hocket/eval/lm_rates.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <numeric>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "engine/language/files/gguf.hpp"
+#include "engine/transformer/background.hpp"
+
+namespace hocket::cli {
+namespace {
+
+using clock = std::chrono::steady_clock;
+constexpr std::size_t chunk = 64;  // as language::generation reads a prompt
+
+double seconds_since(clock::time_point from) {
+  return std::chrono::duration<double>(clock::now() - from).count();
+}
+
+/// Tokens that are no text; any will do for times.
+std::vector<std::int32_t> some_tokens(std::size_t n, int vocabulary) {
+  std::vector<std::int32_t> out(n);
+  for (std::size_t i = 0; i < n; ++i)
+    out[i] = static_cast<std::int32_t>((i * 7919 + 17) % static_cast<std::size_t>(vocabulary));
+  return out;
+}
+
+}  // namespace
+
+std::string lm_cell::name(int threads) const {
+  return fmt::format("{}.t{}.b{}{}", decode ? "decode" : "prompt", threads, batch,
+                     context == 128 ? "" : fmt::format(".c{}", context));
+}
+
+lm_rates::lm_rates(std::shared_ptr<const language::language_model> model, int threads)
+    : model_(std::move(model)),
+      pool_(threads > 1 ? std::make_shared<engine::work_pool>(threads) : nullptr) {}
+
+result<void> lm_rates::read(std::vector<language::language_sequence>& all,
+                            std::size_t tokens) const {
+  const auto ids = some_tokens(tokens, model_->config().vocabulary);
+  const auto part = std::max<std::size_t>(1, chunk / all.size());
+  for (std::size_t at = 0; at < tokens; at += part) {
+    std::vector<language::reading> parts;
+    for (auto& s : all)
+      parts.push_back({&s, std::span(ids).subspan(at, std::min(part, tokens - at))});
+    if (const auto scores = language::read_batch(parts, pool_.get()); !scores) return fail(scores);
+  }
+  return {};
+}
+
+result<double> lm_rates::prompt_rate(const lm_cell& cell) {
+  std::vector<language::language_sequence> all;
+  for (std::size_t b = 0; b < cell.batch; ++b) all.emplace_back(model_);
+  const auto began = clock::now();
+  HOCKET_TRY(read(all, cell.context));
+  const double took = seconds_since(began);
+  memory_bytes_ = static_cast<std::int64_t>(all[0].memory_bytes());
+  return static_cast<double>(cell.context * cell.batch) / took;
+}
+
+result<double> lm_rates::decode_rate(const lm_cell& cell, std::size_t said) {
+  if (!before_ || before_->length() != static_cast<std::int64_t>(cell.context)) {
+    std::vector<language::language_sequence> one;
+    one.emplace_back(model_);
+    HOCKET_TRY(read(one, cell.context));
+    before_ = std::make_shared<language::language_sequence>(std::move(one[0]));
+  }
+  std::vector<language::language_sequence> all;
+  for (std::size_t b = 0; b < cell.batch; ++b) all.push_back(before_->fork());
+  const std::vector<std::int32_t> ids{5};
+  std::vector<language::reading> parts;
+  for (auto& s : all) parts.push_back({&s, ids});
+  const auto began = clock::now();
+  for (std::size_t t = 0; t < said; ++t)
+    if (const auto scores = language::read_batch(parts, pool_.get()); !scores) return fail(scores);
+  return static_cast<double>(said * cell.batch) / seconds_since(began);
+}
+
+result<double> lm_rates::rate(const lm_cell& cell, std::size_t said) {
+  return cell.decode ? decode_rate(cell, said) : prompt_rate(cell);
+}
+
+double read_bandwidth(int threads) {
+  const std::size_t count = (256u << 20) / sizeof(std::uint64_t);
+  const std::vector<std::uint64_t> memory(count, 1);
+  double best = 0;
+  for (int again = 0; again < 5; ++again) {
+    std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads) * 8);
+    std::vector<std::thread> all;
+    const auto began = clock::now();
+    for (int t = 0; t < threads; ++t)
+      all.emplace_back([&, t] {
+        const auto part = count / static_cast<std::size_t>(threads);
+        const auto* from = memory.data() + static_cast<std::size_t>(t) * part;
+        sums[static_cast<std::size_t>(t) * 8] =
+            std::accumulate(from, from + part, std::uint64_t{0});
+      });
+    for (auto& t : all) t.join();
+    const double took = seconds_since(began);
+    const auto sum = std::accumulate(sums.begin(), sums.end(), std::uint64_t{0});
+    if (sum > 0) best = std::max(best, 256.0 * 1.048576 / 1000 / took);
+  }
+  return best;
+}
+
+lm_file describe_lm(const std::string& path) {
+  const auto file = language::gguf_file::open(path);
+  if (!file) return {"folder", 0};
+  std::map<std::string, std::size_t> by_type;
+  lm_file out{"none", 0};
+  for (const auto& t : file->tensors()) {
+    out.bytes += static_cast<double>(t.bytes.size());
+    if (t.name.starts_with("blk.")) by_type[language::traits_of(t.type).name] += t.bytes.size();
+  }
+  if (by_type.empty()) return out;
+  out.type = std::max_element(by_type.begin(), by_type.end(), [](const auto& a, const auto& b) {
+               return a.second < b.second;
+             })->first;
+  std::transform(out.type.begin(), out.type.end(), out.type.begin(), ::tolower);
+  return out;
+}
+
+}  // namespace hocket::cli
