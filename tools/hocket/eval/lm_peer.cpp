@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/trust/files.hpp"
 #include "tools/hocket/process.hpp"
 
 namespace hocket::cli {
@@ -159,15 +160,16 @@ result<std::string> lm_peer::with_type(const std::string& model, const std::stri
   const auto path = fmt::format("{}/{}.{}.gguf", folder, fs::path(model).stem().string(), type);
   std::error_code failed;
   if (fs::exists(path, failed)) return path;
-  fs::create_directories(folder, failed);
+  // Its folder is made with it; the program writes over it.
+  const auto part = path + ".part";
+  if (const auto made = trust::create_file(part); !made) return fail(made);
   auto upper = type;
   std::transform(upper.begin(), upper.end(), upper.begin(), ::toupper);
   if (upper == "Q4_K" || upper == "Q5_K") upper += "_S";
-  const auto done = quietly({folder_ + "/llama-quantize", "--allow-requantize", "--pure", model,
-                             path + ".part", upper, "2"});
+  const auto done = quietly(
+      {folder_ + "/llama-quantize", "--allow-requantize", "--pure", model, part, upper, "2"});
   if (!done) return fail(done);
-  fs::rename(path + ".part", path, failed);
-  if (failed) return fail("bench.peer", path + ": " + failed.message());
+  HOCKET_TRY(trust::rename_file(part, path));
   return path;
 }
 
