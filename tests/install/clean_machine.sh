@@ -3,15 +3,17 @@
 # machine, with wall times. Needs root and the package mmdebstrap; takes its package sources from this
 # machine. Not part of `tools/test`: it downloads and installs everything (about 4 GB).
 #   tests/install/clean_machine.sh [--suite bookworm] [--keep DIR] [command...]
-# Without commands: tools/run, tools/test.
+#   tests/install/clean_machine.sh --package FOLDER    no tree: the Debian packages of the folder
+# Without commands: tools/run, tools/test; with --package a conversation of the installed program.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 
-suite=bookworm keep=''
+suite=bookworm keep='' packages=''
 while (($#)); do
   case $1 in
     --suite) suite=$2; shift 2 ;;
     --keep) keep=$2; shift 2 ;;
+    --package) packages=$2; shift 2 ;;
     *) break ;;
   esac
 done
@@ -48,6 +50,28 @@ for part in proc sys dev; do
   mounted+=("$target/$part")
 done
 umount() { command umount --recursive --lazy "$1"; }
+
+if [[ $packages ]]; then
+  inside() { chroot "$target" /usr/bin/env -i HOME=/packages PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
+    DEBIAN_FRONTEND=noninteractive "$@" </dev/null; }
+  mkdir -p "$target/packages"
+  cp "$packages"/*.deb "$target/packages/"
+  began=$SECONDS
+  inside apt-get update -q >/dev/null
+  inside bash -c 'apt-get install -y -q --no-install-recommends /packages/*.deb' >"$target/packages/log" ||
+    { tail -20 "$target/packages/log"; exit 1; }
+  printf '== installed after %d s\n' $((SECONDS - began))
+  inside hocket version
+  inside hocket run /usr/share/hocket/configs/graphs/talk.yaml --virtual --plain --out /packages/out
+  inside test -s /packages/out/conversation.png
+  inside apt-get remove -y -q hocket >>"$target/packages/log"
+  if inside test -e /usr/bin/hocket || inside test -e /usr/share/hocket; then
+    echo "error: the package leaves something behind" >&2
+    exit 1
+  fi
+  echo "== installed, talked, removed"
+  exit 0
+fi
 
 # A space in the path, since people have them.
 tree="/srv/a place/hocket"

@@ -1,9 +1,12 @@
 # `cmake --install build --prefix P`: the contract as a package for plugin authors, and the program.
 #   P/bin/hocket   P/lib/hocket/*.a   P/include/hocket/graph/...   P/lib/cmake/Hocket
 #   P/share/hocket/configs (graphs and models)
+# Component `runtime` is what a user needs, `development` what a plugin's author needs besides; Debian
+# packages of both: package.cmake.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 set(hocket_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Hocket)
 foreach(part core text trust contract schema spec)
   set(library hocket_${part})
@@ -31,6 +34,22 @@ install(FILES ${PROJECT_BINARY_DIR}/HocketConfig.cmake ${PROJECT_BINARY_DIR}/Hoc
         ${PROJECT_SOURCE_DIR}/tools/cmake/HocketPlugin.cmake DESTINATION ${hocket_config_dir})
 
 if(TARGET hocket)
-  install(TARGETS hocket RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS hocket RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+  foreach(shell bash zsh fish)
+    set(file ${PROJECT_BINARY_DIR}/completion/${shell})
+    add_custom_command(OUTPUT ${file} DEPENDS hocket VERBATIM
+                       COMMAND sh -c "$<TARGET_FILE:hocket> completion ${shell} > ${file}")
+    list(APPEND completions ${file})
+  endforeach()
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/completion)
+  add_custom_target(hocket_completions ALL DEPENDS ${completions})
+  set(share ${CMAKE_INSTALL_DATADIR})
+  install(FILES ${PROJECT_BINARY_DIR}/completion/bash OPTIONAL COMPONENT runtime RENAME hocket
+          DESTINATION ${share}/bash-completion/completions)
+  install(FILES ${PROJECT_BINARY_DIR}/completion/zsh OPTIONAL COMPONENT runtime RENAME _hocket
+          DESTINATION ${share}/zsh/vendor-completions)
+  install(FILES ${PROJECT_BINARY_DIR}/completion/fish OPTIONAL COMPONENT runtime RENAME hocket.fish
+          DESTINATION ${share}/fish/vendor_completions.d)
 endif()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs DESTINATION share/hocket)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs COMPONENT runtime DESTINATION share/hocket)
+include(${CMAKE_CURRENT_LIST_DIR}/package.cmake)
