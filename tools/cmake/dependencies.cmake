@@ -42,6 +42,7 @@ if(PkgConfig_FOUND)
   hocket_need_pc(UTF8PROC libutf8proc-dev libutf8proc)
   hocket_need_pc(XML2 libxml2-dev libxml-2.0)
   hocket_need_pc(SECCOMP libseccomp-dev libseccomp)
+  hocket_need_pc(SQLITE3 libsqlite3-dev sqlite3)
 endif()
 
 # Debian ships CAF without CMake files: make the imported target by hand.

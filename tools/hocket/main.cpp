@@ -8,11 +8,13 @@
 
 #include <fmt/format.h>
 
+#include "actors/governance/card.hpp"
 #include "actors/process/child_main.hpp"
 #include "actors/process/processes.hpp"
 #include "graph/core/diagnostic.hpp"
 #include "tools/report/measures.hpp"
 #include "tools/hocket/options.hpp"
+#include "tools/hocket/options_govern.hpp"
 #include "tools/hocket/output.hpp"
 #include "tools/hocket/types.hpp"
 
@@ -126,6 +128,7 @@ void add_own(CLI::App& app, action& chosen) {
 
 int run_main(int argc, char** argv) {
   CLI::App app{"Hocket: real-time multimodal AI as a graph of actors", "hocket"};
+  governance::set_revision(revision());
   app.set_version_flag("--version", fmt::format("hocket {} ({})", version(), revision()));
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
@@ -133,10 +136,10 @@ int run_main(int argc, char** argv) {
       "Exit codes: 0 fine, 1 failed at run time, 2 the input is wrong.\n"
       "Start: hocket validate configs/graphs/*.yaml; hocket run GRAPH; hocket describe TYPE");
   action chosen;
-  for (auto add :
-       {add_run,  add_serve,    add_apply, add_record, add_replay, add_validate, add_graph,
-        add_list, add_describe, add_top,   add_echo,   add_send,   add_picture,  add_new,
-        add_keys, add_bench,    add_plan,  add_doctor, add_export, add_docs})
+  for (auto add : {add_run,     add_serve, add_apply,    add_record, add_replay,  add_validate,
+                   add_graph,   add_list,  add_describe, add_top,    add_echo,    add_send,
+                   add_picture, add_new,   add_keys,     add_bench,  add_plan,    add_doctor,
+                   add_export,  add_docs,  add_card,     add_audit,  add_incident})
     add(app, chosen);
 #ifdef HOCKET_WITH_ENGINE
   for (auto add : {add_train, add_eval, add_scenarios, add_model, add_chat}) add(app, chosen);

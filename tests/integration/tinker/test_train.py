@@ -2,6 +2,7 @@
 """`hocket train lora`: a recipe, a curve that falls, and a resumed run that ends with the same bytes."""
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -36,10 +37,10 @@ class train(unittest.TestCase):
         with open(self.path(name), "w") as f:
             f.write(text)
 
-    def run_it(self, *args, code=0, recipe="", steps=12):
+    def run_it(self, *args, code=0, recipe="", steps=12, rank=4):
         self.write("r.yaml", f"model: {self.path('model')}\ndata: {self.path('data.jsonl')}\n"
                              f"validation: {self.path('held.jsonl')}\nsteps: {steps}\nbatch: 4\nlearning_rate: 0.01\n"
-                             f"save_every: 2\neval_every: 3\nrank: 4\n" + recipe)
+                             f"save_every: 2\neval_every: 3\nrank: {rank}\n" + recipe)
         done = subprocess.run([HOCKET, "train", "lora", self.path("r.yaml"), *args], capture_output=True, text=True,
                               timeout=120, env=ENVIRONMENT)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
@@ -58,6 +59,38 @@ class train(unittest.TestCase):
         self.assertLess(float(rows[-1]["validation"]), float(rows[0]["validation"]))
         config = json.loads(self.read("a/adapter_config.json"))
         self.assertEqual((config["r"], config["lora_alpha"]), (4, 32))
+        card = json.loads(self.read("a/card.json"))
+        self.assertEqual(card["weights"]["sha256"], hashlib.sha256(self.read("a/adapter_model.safetensors")).hexdigest())
+        self.assertEqual(card["data"]["sources"][0]["sha256"], hashlib.sha256(self.read("data.jsonl")).hexdigest())
+        self.assertEqual((card["recipe"]["rank"], card["recipe"]["steps_done"]), (4, 12))
+        self.assertIn(card["base_model"]["sha256"], self.read("a/README.md").decode())
+        self.assertIn(b"<svg", self.read("a/curve.svg"))
+        self.assertTrue(self.read("a/curve.png").startswith(b"\x89PNG"))
+
+    def test_a_checkpoint_of_another_recipe_is_refused(self):
+        self.run_it("--out", self.path("a"), steps=2)
+        self.assertIn("another `r` (4, and the recipe says 2)",
+                      self.run_it("--out", self.path("a"), "--resume", code=2, steps=4, rank=2))
+
+    def test_a_ledger_keeps_the_card(self):
+        ledger = self.path("book.db")
+        self.run_it("--out", self.path("a"), recipe=f"ledger: {ledger}\nname: tales\nlicence: CC0-1.0\n", steps=2)
+        ask = lambda *args: subprocess.run([HOCKET, *args, "--ledger", ledger], capture_output=True, text=True, timeout=60)
+        self.assertEqual(json.loads(ask("card", "tales").stdout)["data"]["licence"], "CC0-1.0")
+        self.assertEqual(ask("audit", "verify").returncode, 0)
+        out = ask("card", "tales", "--export", self.path("out"), "--from", self.path("a"))
+        self.assertEqual(out.returncode, 0, out.stderr)
+        self.assertEqual(self.read("out/adapter_model.safetensors"), self.read("a/adapter_model.safetensors"))
+        self.assertEqual(ask("incident", "open", "tales", "--reason", "it lies").returncode, 0)
+        out = ask("card", "tales", "--export", self.path("out2"), "--from", self.path("a"))
+        self.assertEqual((out.returncode, "an incident froze it" in out.stderr), (1, True))
+        with open(ledger, "r+b") as f:
+            f.seek(9000)
+            byte = f.read(1)
+            f.seek(9000)
+            f.write(bytes([byte[0] ^ 1]))
+        out = ask("audit", "verify")
+        self.assertEqual((out.returncode, "page 3 " in out.stdout), (1, True), out.stdout)
 
     def test_killed_in_the_middle_it_ends_with_the_same_bytes(self):
         self.run_it("--out", self.path("a"), steps=300)

@@ -11,7 +11,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/governance/card.hpp"
+#include "actors/governance/records.hpp"
+#include "actors/http/digest.hpp"
 #include "engine/language/files/mapped_file.hpp"
+#include "engine/language/packages/packages.hpp"
 #include "engine/lora/trainer.hpp"
 #include "graph/contract/config.hpp"
 #include "graph/spec/yaml.hpp"
@@ -21,12 +25,16 @@
 #include "tools/hocket/signals.hpp"
 #include "tools/hocket/train/commands.hpp"
 #include "tools/hocket/train/lora_data.hpp"
+#include "tools/hocket/train/model_sum.hpp"
+#include "tools/report/adapter_curve.hpp"
 
 namespace hocket::cli {
 namespace {
 
 struct recipe final : config_base {
-  std::string model, data, validation, out = "out/train/lora";
+  std::string model, data, validation, out = "out/train/lora", modules;
+  std::string name = "adapter", source, licence, consent, ledger;
+  std::vector<std::string> constraints;
   std::int64_t rank = 8, seed = 1, steps = 100, warmup = 0, batch = 8, max_tokens = 512;
   std::int64_t save_every = 50, eval_every = 10;
   double alpha = 32, rate = 2e-4, decay = 0, clip = 1;
@@ -41,6 +49,14 @@ struct recipe final : config_base {
     v.field({.name = "rank", .doc = "of the adapter", .min = 1, .max = 1024}, rank);
     v.field({.name = "alpha", .doc = "scale of the adapter, times its rank", .min = 1e-6}, alpha);
     v.field({.name = "parts", .doc = "what is adapted: attention, feed_forward, unembed"}, parts);
+    v.field({.name = "modules", .doc = "an expression for whole names, in place of `parts`"},
+            modules);
+    v.field({.name = "name", .doc = "of the adapter, for its card"}, name);
+    v.field({.name = "source", .doc = "where the data comes from, for the card"}, source);
+    v.field({.name = "licence", .doc = "of the data, for the card"}, licence);
+    v.field({.name = "consent", .doc = "class of consent, for the card"}, consent);
+    v.field({.name = "constraints", .doc = "on the adapter's use, for the card"}, constraints);
+    v.field({.name = "ledger", .doc = "where the card is recorded; empty: nowhere"}, ledger);
     v.field({.name = "seed", .doc = "of the adapter and the order", .min = 0}, seed);
     v.field({.name = "steps", .doc = "in all", .min = 1}, steps);
     v.field({.name = "batch", .doc = "examples of a step", .min = 1, .max = 4096}, batch);
@@ -157,16 +173,75 @@ result<std::unique_ptr<lora::trainer>> resumed(const trust::folder& out,
                              &state);
 }
 
-result<std::unique_ptr<lora::trainer>> fresh(const recipe& r, const tinker::served_model& model) {
+lora::lora_config config_of(const recipe& r) {
   const auto has = [&](const char* part) {
     return std::find(r.parts.begin(), r.parts.end(), part) != r.parts.end();
   };
   lora::lora_config c;
   c.rank = static_cast<int>(r.rank), c.alpha = r.alpha, c.base_model = r.model;
-  c.modules = lora::modules_of({.attention = has("attention"),
-                                .feed_forward = has("feed_forward"),
-                                .unembed = has("unembed")});
-  return lora::trainer::create(model.model, std::move(c), static_cast<std::uint64_t>(r.seed));
+  if (r.modules.empty())
+    c.modules = lora::modules_of({.attention = has("attention"),
+                                  .feed_forward = has("feed_forward"),
+                                  .unembed = has("unembed")});
+  else
+    c.expression = r.modules;
+  return c;
+}
+
+result<std::unique_ptr<lora::trainer>> fresh(const recipe& r, const tinker::served_model& model) {
+  return lora::trainer::create(model.model, config_of(r), static_cast<std::uint64_t>(r.seed));
+}
+
+/// A checkpoint goes on only as what it was begun as.
+result<std::unique_ptr<lora::trainer>> resumed_as(const recipe& r, const trust::folder& out,
+                                                  const tinker::served_model& model) {
+  auto t = resumed(out, model);
+  if (!t) return t;
+  const auto wanted = nlohmann::json::parse(lora::write_peft_config(config_of(r)));
+  const auto is = nlohmann::json::parse(lora::write_peft_config((*t)->config()));
+  for (const char* key : {"r", "lora_alpha", "target_modules", "base_model_name_or_path"})
+    if (wanted.value(key, nlohmann::json()) != is.value(key, nlohmann::json()))
+      return fail(
+          "train.other_recipe",
+          fmt::format(
+              "{}/checkpoint was begun with another `{}` ({}, and the recipe says {}): train "
+              "anew without --resume, or in another folder",
+              r.out, key, is.value(key, nlohmann::json()).dump(),
+              wanted.value(key, nlohmann::json()).dump()));
+  return t;
+}
+
+/// The card beside the adapter, and in the ledger where the recipe names one.
+result<void> write_card(const recipe& r, const trust::folder& out, const lora::trainer& t) {
+  const auto files = t.files();
+  governance::card_facts f;
+  f.name = r.name, f.base_model = r.model;
+  f.adapter_config = files.config, f.weights_sha256 = http::sha256_hex(files.weights);
+  f.weights_bytes = static_cast<std::int64_t>(files.weights.size());
+  f.source = r.source, f.licence = r.licence, f.consent = r.consent, f.constraints = r.constraints;
+  const auto path = language::find_model(r.model);
+  auto base = path ? model_sha256(*path) : result<std::string>(fail(path));
+  if (!base) return fail(base);
+  f.base_sha256 = *base;
+  for (const auto& file : {r.data, r.validation}) {
+    if (file.empty()) continue;
+    const auto bytes = language::read_text(file, std::size_t{1} << 30);
+    if (!bytes) return fail(bytes);
+    const auto lines = std::count(bytes->begin(), bytes->end(), '\n') +
+                       (bytes->empty() || bytes->back() == '\n' ? 0 : 1);
+    f.data.push_back(
+        {file + (file == r.data ? "" : " (validation)"), lines, http::sha256_hex(*bytes)});
+  }
+  auto settings = r;
+  f.recipe = nlohmann::json::parse(flow_text(to_value(settings)), nullptr, false);
+  f.recipe["steps_done"] = t.steps();
+  const auto card = governance::make_card(f);
+  HOCKET_TRY(out.write("card.json", card.dump(2) + "\n"));
+  HOCKET_TRY(out.write("README.md", governance::markdown_of(card)));
+  if (r.ledger.empty()) return {};
+  auto records = governance::records::open(r.ledger);
+  if (!records) return fail(records);
+  return records->add_card(card);
 }
 
 /// Mean loss of a target.
@@ -255,11 +330,16 @@ int run_train_lora(const train_options& o) {
   if (!held) return tell(held.error(), exit_bad_input);
   const auto out = trust::folder::open(r->out);
   if (!out) return tell(out.error(), exit_failed);
-  auto t = o.resume ? resumed(*out, **model) : fresh(*r, **model);
+  auto t = o.resume ? resumed_as(*r, *out, **model) : fresh(*r, **model);
   if (!t) return tell(t.error(), exit_bad_input);
   end_in_order_on_signals();
   if (auto done = loop(*r, **t, *data, *held, *out, o.json); !done)
     return tell(done.error(), exit_failed);
+  if (const auto done = write_card(*r, *out, **t); !done) return tell(done.error(), exit_failed);
+  for (const char* picture : {"/curve.svg", "/curve.png"})
+    if (const auto done = report::draw_adapter_curve(r->out, r->out + picture);
+        !done && done.error().code != "train.curve")  // ended before its first row
+      return tell(done.error(), exit_failed);
   if (!o.json)
     say("{}: adapter_config.json, adapter_model.safetensors after step {}{}\n", r->out,
         (*t)->steps(), (*t)->steps() < r->steps ? "; go on with --resume" : "");

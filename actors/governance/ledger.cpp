@@ -1,0 +1,425 @@
+#include "actors/governance/ledger.hpp"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
+#include <mutex>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "actors/governance/card.hpp"
+#include "actors/governance/seal.hpp"
+#include "actors/http/digest.hpp"
+#include "graph/trust/files.hpp"
+
+namespace hocket::governance {
+namespace {
+
+using nlohmann::json;
+
+constexpr int waits_ms = 10'000;
+constexpr int application = 0x486f636b;  // "Hock"
+constexpr int format = 1;
+constexpr std::size_t salt_bytes = 24;
+
+const char* const schema = R"(
+PRAGMA page_size = 4096;
+PRAGMA auto_vacuum = NONE;
+CREATE TABLE entries(seq INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+  tenant TEXT NOT NULL, body TEXT, body_sha256 TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+CREATE TABLE tenants(name TEXT PRIMARY KEY, key TEXT NOT NULL) STRICT;
+CREATE TRIGGER entries_stay BEFORE DELETE ON entries BEGIN SELECT raise(ABORT, 'entries are never deleted'); END;
+CREATE TRIGGER entries_hold BEFORE UPDATE ON entries
+  WHEN NEW.body IS NOT NULL OR NEW.seq IS NOT OLD.seq OR NEW.at IS NOT OLD.at OR NEW.kind IS NOT OLD.kind
+    OR NEW.subject IS NOT OLD.subject OR NEW.tenant IS NOT OLD.tenant
+    OR NEW.body_sha256 IS NOT OLD.body_sha256 OR NEW.previous IS NOT OLD.previous OR NEW.hash IS NOT OLD.hash
+  BEGIN SELECT raise(ABORT, 'entries never change'); END;
+)";
+
+/// One statement; closed with the object.
+class statement {
+ public:
+  statement(sqlite3* db, const char* sql) {
+    ok_ = sqlite3_prepare_v2(db, sql, -1, &it_, nullptr) == SQLITE_OK;
+  }
+  ~statement() { sqlite3_finalize(it_); }
+  statement(const statement&) = delete;
+  statement& operator=(const statement&) = delete;
+
+  statement& with(int at, const std::string& text) {
+    if (ok_)
+      ok_ = sqlite3_bind_text(it_, at, text.data(), static_cast<int>(text.size()),
+                              SQLITE_TRANSIENT) == SQLITE_OK;
+    return *this;
+  }
+  statement& with(int at, std::int64_t n) {
+    if (ok_) ok_ = sqlite3_bind_int64(it_, at, n) == SQLITE_OK;
+    return *this;
+  }
+  /// SQLITE_ROW, SQLITE_DONE, or what went wrong.
+  int step() { return ok_ ? sqlite3_step(it_) : SQLITE_ERROR; }
+  bool done() { return step() == SQLITE_DONE; }
+  std::string text(int at) const {
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(it_, at));
+    return bytes == nullptr
+               ? std::string()
+               : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(it_, at)));
+  }
+  bool is_null(int at) const { return sqlite3_column_type(it_, at) == SQLITE_NULL; }
+  std::int64_t number(int at) const { return sqlite3_column_int64(it_, at); }
+
+ private:
+  sqlite3_stmt* it_ = nullptr;
+  bool ok_ = false;
+};
+
+std::string hash_of(const entry& e, const std::string& previous) {
+  // Lengths before texts: no two entries give the same bytes.
+  std::string all = fmt::format("hocket ledger {}\n{}\n", format, e.seq);
+  for (const auto* part : {&e.at, &e.kind, &e.subject, &e.tenant, &e.body_sha256, &previous})
+    all += fmt::format("{}:{}\n", part->size(), *part);
+  return http::sha256_hex(all);
+}
+
+std::string pseudonym_of(const std::string& name, const std::string& key) {
+  return "t-" + http::sha256_hex(key + "\n" + name).substr(0, 32);
+}
+
+/// What an entry `erased` names.
+std::vector<std::pair<std::int64_t, std::string>> erased_in(const std::string& stored) {
+  std::vector<std::pair<std::int64_t, std::string>> out;
+  const auto all = json::parse(stored, nullptr, false);
+  if (!all.is_object() || !all.value("body", json()).is_object()) return out;
+  for (const auto& one : all["body"].value("entries", json::array()))
+    if (one.is_object() && one.value("seq", json()).is_number_integer() &&
+        one.value("sha256", json()).is_string())
+      out.emplace_back(one["seq"].get<std::int64_t>(), one["sha256"].get<std::string>());
+  return out;
+}
+
+std::string name_of(const entry& e) {
+  return fmt::format("entry {} ({} of {})", e.seq, e.kind,
+                     e.subject.empty() ? "nothing" : e.subject);
+}
+
+}  // namespace
+
+struct ledger::state {
+  std::string path;
+  sqlite3* db = nullptr;
+  int lock = -1;
+  std::mutex mutex;
+
+  ~state() {
+    sqlite3_close(db);
+    if (lock >= 0) ::close(lock);
+  }
+
+  tl::unexpected<error> failed(const char* code) const {
+    return fail(code, fmt::format("{}: {}", path, sqlite3_errmsg(db)));
+  }
+  result<void> run(const char* sql, const char* code = "ledger.cannot_write") const {
+    if (sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK) return {};
+    return failed(code);
+  }
+  std::int64_t pragma(const char* name) const {
+    statement s(db, fmt::format("PRAGMA {}", name).c_str());
+    return s.step() == SQLITE_ROW ? s.number(0) : -1;
+  }
+
+  /// Holds other processes off while the file and its seal change together.
+  struct held {
+    explicit held(int fd) : fd(fd) { ::flock(fd, LOCK_EX); }
+    ~held() { ::flock(fd, LOCK_UN); }
+    int fd;
+  };
+
+  result<entry> newest() const {
+    statement s(db, "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1");
+    const auto got = s.step();
+    if (got == SQLITE_DONE) return entry{};
+    if (got != SQLITE_ROW) return failed("ledger.broken");
+    entry e;
+    e.seq = s.number(0), e.hash = s.text(1);
+    return e;
+  }
+
+  result<void> seal() const {
+    const auto last = newest();
+    if (!last) return fail(last);
+    return write_seal(path, {last->seq, last->hash});
+  }
+
+  result<std::string> tenant_key(const std::string& name) const {
+    statement s(db, "SELECT key FROM tenants WHERE name = ?");
+    s.with(1, name);
+    const auto got = s.step();
+    if (got == SQLITE_ROW) return s.text(0);
+    if (got != SQLITE_DONE) return failed("ledger.broken");
+    return std::string();
+  }
+
+  /// Within a transaction.
+  result<std::int64_t> put(const std::string& kind, const std::string& subject, const json& body,
+                           const std::string& tenant) const {
+    const auto last = newest();
+    if (!last) return fail(last);
+    entry e;
+    e.seq = last->seq + 1, e.at = utc_now(), e.kind = kind, e.subject = subject;
+    if (!tenant.empty()) {
+      auto key = tenant_key(tenant);
+      if (!key) return fail(key);
+      if (key->empty()) {
+        *key = http::random_token(salt_bytes);
+        statement s(db, "INSERT INTO tenants VALUES(?, ?)");
+        if (!s.with(1, tenant).with(2, *key).done()) return failed("ledger.cannot_write");
+      }
+      e.tenant = pseudonym_of(tenant, *key);
+    }
+    const auto stored = json{{"salt", http::random_token(salt_bytes)}, {"body", body}}.dump(
+        -1, ' ', false, json::error_handler_t::replace);
+    e.body_sha256 = http::sha256_hex(stored);
+    e.hash = hash_of(e, last->hash);
+    statement s(db, "INSERT INTO entries VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    s.with(1, e.seq).with(2, e.at).with(3, kind).with(4, subject).with(5, e.tenant).with(6, stored);
+    if (!s.with(7, e.body_sha256).with(8, last->hash).with(9, e.hash).done())
+      return failed("ledger.cannot_write");
+    return e.seq;
+  }
+
+  /// `work` as one change, sealed.
+  template <class Work>
+  auto change(Work work) -> decltype(work()) {
+    const std::lock_guard once(mutex);
+    const held alone(lock);
+    HOCKET_TRY(may_append());
+    HOCKET_TRY(run("BEGIN IMMEDIATE"));
+    auto done = work();
+    if (!done) {
+      sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+      return done;
+    }
+    if (const auto ended = run("COMMIT"); !ended) {
+      sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+      return fail(ended);
+    }
+    HOCKET_TRY(seal());
+    return done;
+  }
+
+  /// What was changed behind our back is not sealed anew as if it were ours. Only where a change of our
+  /// own was cut off between the file and its seal it is: the chain holds, and goes on from what was
+  /// sealed.
+  result<void> may_append() const {
+    const auto wrong = compare_seal(path, /*quick=*/true);
+    if (!wrong) return fail(wrong);
+    if (wrong->empty()) return {};
+    if (was_cut_off()) return seal();
+    return fail("ledger.broken",
+                fmt::format("{}: {}: {}; `hocket audit verify` says more, nothing is added to it",
+                            path, wrong->front().where, wrong->front().what));
+  }
+
+  bool was_cut_off() const {
+    const auto before = sealed_head(path);
+    const auto last = newest();
+    if (!last || !check_entries().empty()) return false;
+    if (!before) return last->seq == 0;  // made, and not sealed yet
+    if (last->seq != before->first + 1) return false;
+    if (before->first == 0) return true;
+    statement s(db, "SELECT hash FROM entries WHERE seq = ?");
+    return s.with(1, before->first).step() == SQLITE_ROW && s.text(0) == before->second;
+  }
+
+  /// The database's own structure, and the chain.
+  std::vector<finding> check_entries() const;
+};
+
+ledger::ledger(std::unique_ptr<state> state) : state_(std::move(state)) {}
+ledger::~ledger() = default;
+ledger::ledger(ledger&&) noexcept = default;
+ledger& ledger::operator=(ledger&&) noexcept = default;
+const std::string& ledger::path() const { return state_->path; }
+
+result<ledger> ledger::open(const std::string& path, bool makes) {
+  struct stat there {};
+  const bool is_new = ::stat(path.c_str(), &there) != 0 || there.st_size == 0;
+  if (is_new && !makes) return fail("ledger.cannot_open", path + ": there is no ledger");
+  if (is_new) {
+    const auto made = trust::create_file(path, trust::create_as::kept);
+    if (!made) return fail("ledger.cannot_open", made.error().message);
+  }
+  auto s = std::make_unique<state>();
+  s->path = path;
+  auto lock = trust::create_file(path + ".lock", trust::create_as::kept);
+  if (!lock) return fail("ledger.cannot_open", lock.error().message);
+  s->lock = lock->release();
+  if (sqlite3_open_v2(path.c_str(), &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX,
+                      nullptr) != SQLITE_OK)
+    return s->failed("ledger.cannot_open");
+  sqlite3_busy_timeout(s->db, waits_ms);
+  sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  const state::held alone(s->lock);
+  // The file holds all of it after each change, and nothing of what was erased.
+  HOCKET_TRY(
+      s->run("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;",
+             "ledger.cannot_open"));
+  if (is_new && s->pragma("schema_version") == 0) {
+    HOCKET_TRY(s->run(schema));
+    HOCKET_TRY(s->run(
+        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application, format)
+            .c_str()));
+    HOCKET_TRY(s->seal());
+  }
+  if (s->pragma("application_id") != application)
+    return fail("ledger.cannot_open", path + ": it is no ledger of Hocket");
+  if (s->pragma("user_version") != format)
+    return fail("ledger.cannot_open", path + ": it has another format");
+  return ledger(std::move(s));
+}
+
+result<std::int64_t> ledger::append(const std::string& kind, const std::string& subject,
+                                    const json& body, const std::string& tenant) {
+  return state_->change([&] { return state_->put(kind, subject, body, tenant); });
+}
+
+result<std::pair<std::int64_t, std::string>> ledger::head() const {
+  const std::lock_guard once(state_->mutex);
+  const auto last = state_->newest();
+  if (!last) return fail(last);
+  return std::pair{last->seq, last->hash};
+}
+
+result<std::vector<entry>> ledger::list(const std::string& kind, const std::string& subject,
+                                        const std::string& tenant) const {
+  const std::lock_guard once(state_->mutex);
+  std::string whose;
+  if (!tenant.empty()) {
+    const auto key = state_->tenant_key(tenant);
+    if (!key) return fail(key);
+    if (key->empty()) return std::vector<entry>();
+    whose = pseudonym_of(tenant, *key);
+  }
+  statement s(
+      state_->db,
+      "SELECT seq, at, kind, subject, tenant, body, body_sha256, hash FROM entries ORDER BY seq");
+  std::vector<entry> out;
+  const bool prefix = subject.ends_with('*');
+  const auto stem = prefix ? subject.substr(0, subject.size() - 1) : subject;
+  for (;;) {
+    const auto got = s.step();
+    if (got == SQLITE_DONE) return out;
+    if (got != SQLITE_ROW) return state_->failed("ledger.broken");
+    entry e;
+    e.seq = s.number(0), e.at = s.text(1), e.kind = s.text(2), e.subject = s.text(3);
+    e.tenant = s.text(4), e.body_sha256 = s.text(6), e.hash = s.text(7);
+    if (!kind.empty() && e.kind != kind) continue;
+    if (!whose.empty() && e.tenant != whose) continue;
+    if (!subject.empty() && (prefix ? !e.subject.starts_with(stem) : e.subject != subject))
+      continue;
+    if (!s.is_null(5)) {
+      const auto stored = json::parse(s.text(5), nullptr, false);
+      e.body = stored.is_object() ? stored.value("body", json()) : json();
+    }
+    out.push_back(std::move(e));
+  }
+}
+
+result<std::int64_t> ledger::erase_tenant(const std::string& tenant, const std::string& reason) {
+  return state_->change([&]() -> result<std::int64_t> {
+    const auto key = state_->tenant_key(tenant);
+    if (!key) return fail(key);
+    if (key->empty()) return std::int64_t{0};
+    const auto whose = pseudonym_of(tenant, *key);
+    auto erased = json::array();
+    statement all(
+        state_->db,
+        "SELECT seq, body_sha256 FROM entries WHERE tenant = ? AND body IS NOT NULL ORDER BY seq");
+    all.with(1, whose);
+    while (all.step() == SQLITE_ROW)
+      erased.push_back({{"seq", all.number(0)}, {"sha256", all.text(1)}});
+    statement clear(state_->db,
+                    "UPDATE entries SET body = NULL WHERE tenant = ? AND body IS NOT NULL");
+    if (!clear.with(1, whose).done()) return state_->failed("ledger.cannot_write");
+    statement forget(state_->db, "DELETE FROM tenants WHERE name = ?");
+    if (!forget.with(1, tenant).done()) return state_->failed("ledger.cannot_write");
+    const auto count = static_cast<std::int64_t>(erased.size());
+    const auto put = state_->put("erased", whose, {{"reason", reason}, {"entries", erased}}, "");
+    if (!put) return fail(put);
+    return count;
+  });
+}
+
+std::vector<finding> ledger::state::check_entries() const {
+  std::vector<finding> wrong;
+  {
+    statement s(db, "PRAGMA integrity_check(20)");
+    for (int got = s.step(); got != SQLITE_DONE; got = s.step()) {
+      if (got != SQLITE_ROW) {
+        wrong.push_back({"the database", sqlite3_errmsg(db)});
+        break;
+      }
+      if (s.text(0) != "ok") wrong.push_back({"the database", s.text(0)});
+    }
+  }
+  statement s(
+      db,
+      "SELECT seq, at, kind, subject, tenant, body, body_sha256, previous, hash FROM entries "
+      "ORDER BY seq");
+  std::string previous;
+  std::int64_t expected = 1;
+  std::vector<entry> without_body;
+  std::set<std::pair<std::int64_t, std::string>> told;
+  for (int got = s.step(); got != SQLITE_DONE; got = s.step()) {
+    if (got != SQLITE_ROW) {
+      wrong.push_back({fmt::format("behind entry {}", expected - 1), sqlite3_errmsg(db)});
+      break;
+    }
+    entry e;
+    e.seq = s.number(0), e.at = s.text(1), e.kind = s.text(2), e.subject = s.text(3);
+    e.tenant = s.text(4), e.body_sha256 = s.text(6), e.hash = s.text(8);
+    if (expected < e.seq)
+      wrong.push_back({fmt::format("entries {} to {}", expected, e.seq - 1), "they are missing"});
+    expected = e.seq + 1;
+    if (s.text(7) != previous)
+      wrong.push_back({name_of(e), "it does not follow the entry before it"});
+    if (hash_of(e, s.text(7)) != e.hash)
+      wrong.push_back({name_of(e), "its fields do not give its hash"});
+    if (s.is_null(5)) {
+      without_body.push_back(e);
+    } else if (http::sha256_hex(s.text(5)) != e.body_sha256) {
+      wrong.push_back({name_of(e), "its body does not give its sum"});
+    } else if (e.kind == "erased") {
+      for (const auto& one : erased_in(s.text(5))) told.insert(one);
+    }
+    previous = e.hash;
+  }
+  for (const auto& e : without_body)
+    if (!told.contains({e.seq, e.body_sha256}))
+      wrong.push_back({name_of(e), "its body is gone, and no entry says that it was erased"});
+  if (const auto sealed = sealed_head(path); sealed && sealed->first >= expected)
+    wrong.push_back({fmt::format("entries {} to {}", expected, sealed->first), "they are missing"});
+  return wrong;
+}
+
+result<std::vector<finding>> ledger::verify() const {
+  const std::lock_guard once(state_->mutex);
+  const state::held alone(state_->lock);
+  auto wrong = compare_seal(state_->path, false);
+  if (!wrong) return fail(wrong);
+  auto more = state_->check_entries();
+  if (more.empty() && !wrong->empty() && state_->was_cut_off()) {
+    HOCKET_TRY(state_->seal());
+    return std::vector<finding>();
+  }
+  std::ranges::move(more, std::back_inserter(*wrong));
+  return wrong;
+}
+
+}  // namespace hocket::governance

@@ -1,0 +1,204 @@
+#include "actors/governance/records.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace hocket::governance {
+namespace {
+
+using nlohmann::json;
+
+json body_of(const entry& e) { return e.body ? *e.body : json::object(); }
+
+std::string text_at(const json& j, const char* a, const char* b = nullptr) {
+  const auto v = j.is_object() ? j.value(a, json()) : json();
+  if (b != nullptr) return text_at(v, b);
+  return v.is_string() ? v.get<std::string>() : "";
+}
+
+std::string need(const char* what, const std::string& name) {
+  return fmt::format("{} of `{}` needs a reason", what, name);
+}
+
+}  // namespace
+
+result<records> records::open(const std::string& path, const std::string& policy_path) {
+  auto rules = read_policy(policy_path);
+  if (!rules) return fail(rules);
+  auto in = ledger::open(path);
+  if (!in) return fail(in);
+  return records(std::move(*in), std::move(*rules));
+}
+
+result<void> records::add_card(const json& card, const std::string& tenant) {
+  const auto done = ledger_.append("card", text_at(card, "name"), card, tenant);
+  if (!done) return fail(done);
+  return {};
+}
+
+result<void> records::add_evaluation(const std::string& name, const std::string& what,
+                                     const std::map<std::string, double>& scores) {
+  const auto done = ledger_.append("evaluation", name, {{"what", what}, {"scores", scores}});
+  if (!done) return fail(done);
+  return {};
+}
+
+result<void> records::add_export(const std::string& name, const std::string& to) {
+  const auto done = ledger_.append("export", name, {{"to", to}});
+  if (!done) return fail(done);
+  return {};
+}
+
+result<void> records::add_override(const std::string& name, gate g, const std::string& reason) {
+  if (reason.empty()) return fail("governance.no_reason", need("an override", name));
+  const auto done = ledger_.append("override", name, {{"gate", to_string(g)}, {"reason", reason}});
+  if (!done) return fail(done);
+  return {};
+}
+
+result<json> records::card(const std::string& name) const {
+  const auto all = ledger_.list("", name);
+  if (!all) return fail(all);
+  json card;
+  std::map<std::string, json> lists;
+  for (const auto& e : *all) {
+    auto body = body_of(e);
+    if (e.kind == "card") {
+      card = e.body ? std::move(body) : json{{"name", name}, {"erased", true}};
+      card["recorded"] = {{"entry", e.seq}, {"at", e.at}, {"hash", e.hash}};
+      continue;
+    }
+    body["at"] = e.at, body["entry"] = e.seq;
+    lists[e.kind == "incident" ? "incidents" : e.kind + "s"].push_back(std::move(body));
+  }
+  if (card.is_null())
+    return fail("governance.no_card",
+                fmt::format("{}: nothing is known of an adapter `{}`", ledger_.path(), name));
+  for (auto& [key, list] : lists)
+    for (auto& each : list) card[key].push_back(std::move(each));
+  const auto stopped = frozen();
+  if (!stopped) return fail(stopped);
+  card["frozen"] = stopped->contains(name);
+  return card;
+}
+
+std::vector<std::string> records::names() const {
+  std::vector<std::string> out;
+  if (const auto all = ledger_.list("card"))
+    for (const auto& e : *all)
+      if (std::ranges::find(out, e.subject) == out.end()) out.push_back(e.subject);
+  return out;
+}
+
+result<std::map<std::string, double>> records::scores_of(const std::string& name) const {
+  const auto all = ledger_.list("evaluation", name);
+  if (!all) return fail(all);
+  std::map<std::string, double> out;
+  for (const auto& e : *all) {
+    if (e.subject != name) continue;
+    const auto scores = body_of(e).value("scores", json::object());
+    for (const auto& [key, value] : scores.items())
+      if (value.is_number()) out[key] = value.get<double>();
+  }
+  return out;
+}
+
+result<verdict> records::may(gate g, const std::string& name) {
+  const auto& rules = policy_.of(g);
+  verdict v;
+  const auto found = card(name);
+  if (!found && found.error().code != "governance.no_card") return fail(found);
+  const auto known = found ? *found : json::object();
+  const auto own = scores_of(name), parents = scores_of(text_at(known, "parent"));
+  if (!own) return fail(own);
+  if (!parents) return fail(parents);
+  if (!found && rules.needs_card) v.why.push_back("it has no card");
+  for (const auto& r : rules.scores) {
+    const auto at = own->find(r.name);
+    if (at == own->end())
+      v.why.push_back(fmt::format("no evaluation has `{}`", r.name));
+    else if (at->second < r.least)
+      v.why.push_back(
+          fmt::format("`{}` is {:.4g}, at least {:.4g} is asked", r.name, at->second, r.least));
+  }
+  for (const auto& s : rules.not_worse) {
+    const auto is = own->find(s), was = parents->find(s);
+    if (is == own->end() || was == parents->end())
+      v.why.push_back(fmt::format("no evaluation compares `{}`", s));
+    else if (is->second < was->second)
+      v.why.push_back(fmt::format("`{}` fell from {:.4g} to {:.4g}", s, was->second, is->second));
+  }
+  const auto one_of = [&](const char* what, const std::string& is,
+                          const std::vector<std::string>& all) {
+    if (!all.empty() && std::ranges::find(all, is) == all.end())
+      v.why.push_back(fmt::format("the {} `{}` is none of: {}", what, is, fmt::join(all, ", ")));
+  };
+  one_of("licence", text_at(known, "data", "licence"), rules.licences);
+  one_of("consent class", text_at(known, "data", "consent"), rules.consents);
+  v.passed = v.why.empty();
+  if (!v.passed)
+    for (const auto& o : known.value("overrides", json::array()))
+      if (text_at(o, "gate") == to_string(g)) v.passed = v.by_override = true;
+  if (known.value("frozen", false)) {
+    v.passed = v.by_override = false;
+    v.why.push_back("an incident froze it");
+  }
+  const auto told = ledger_.append("gate", name,
+                                   {{"gate", to_string(g)},
+                                    {"passed", v.passed},
+                                    {"by_override", v.by_override},
+                                    {"why", v.why}});
+  if (!told) return fail(told);
+  return v;
+}
+
+result<void> records::open_incident(const std::string& name, const std::string& reason) {
+  if (reason.empty()) return fail("governance.no_reason", need("an incident", name));
+  if (const auto known = card(name); !known) return fail(known);
+  const auto done = ledger_.append("incident", name, {{"state", "open"}, {"reason", reason}});
+  if (!done) return fail(done);
+  return {};
+}
+
+result<void> records::close_incident(const std::string& name, const std::string& reason) {
+  if (reason.empty()) return fail("governance.no_reason", need("the end of an incident", name));
+  const auto stopped = frozen();
+  if (!stopped) return fail(stopped);
+  if (!stopped->contains(name))
+    return fail("governance.no_incident", "`" + name + "` has no open incident");
+  const auto done = ledger_.append("incident", name, {{"state", "closed"}, {"reason", reason}});
+  if (!done) return fail(done);
+  return {};
+}
+
+result<std::set<std::string>> records::frozen() const {
+  const auto all = ledger_.list("incident");
+  if (!all) return fail(all);
+  std::set<std::string> out;
+  for (const auto& e : *all) {
+    if (text_at(body_of(e), "state") == "open")
+      out.insert(e.subject);
+    else
+      out.erase(e.subject);
+  }
+  return out;
+}
+
+std::optional<std::set<std::string>> incident_watch::changed() {
+  struct stat now {};
+  if (::stat((path_ + ".seal").c_str(), &now) != 0) return std::nullopt;
+  auto stamp =
+      fmt::format("{}.{}.{}.{}", now.st_ino, now.st_size, now.st_mtim.tv_sec, now.st_mtim.tv_nsec);
+  if (stamp == seen_) return std::nullopt;
+  auto in = ledger::open(path_, false);
+  if (!in) return std::nullopt;  // asked again at the next look
+  const auto stopped = records(std::move(*in)).frozen();
+  if (!stopped) return std::nullopt;
+  seen_ = std::move(stamp);
+  return *stopped;
+}
+
+}  // namespace hocket::governance

@@ -1,0 +1,73 @@
+// Cards, evaluations, gates and incidents of adapters, in a ledger.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/governance/ledger.hpp"
+#include "actors/governance/policy.hpp"
+
+namespace hocket::governance {
+
+/// Whether something may be done with an adapter.
+struct verdict {
+  bool passed = false;
+  bool by_override = false;
+  std::vector<std::string> why;  ///< each rule that does not hold
+};
+
+/// What is known of adapters. *Errors*: those of `ledger`. *Threads*: any.
+class records {
+ public:
+  explicit records(ledger in, policy rules = {})
+      : ledger_(std::move(in)), policy_(std::move(rules)) {}
+  static result<records> open(const std::string& path, const std::string& policy_path = "");
+
+  result<void> add_card(const nlohmann::json& card, const std::string& tenant = "");
+  /// `what` says where the scores are from; names of scores are the policy's.
+  result<void> add_evaluation(const std::string& name, const std::string& what,
+                              const std::map<std::string, double>& scores);
+  result<void> add_export(const std::string& name, const std::string& to);
+  /// Errors: governance.no_reason.
+  result<void> add_override(const std::string& name, gate g, const std::string& reason);
+
+  /// The newest card with all that was found since: evaluations, exports, overrides, gates, incidents.
+  /// Errors: governance.no_card.
+  result<nlohmann::json> card(const std::string& name) const;
+  std::vector<std::string> names() const;
+
+  /// Judged by the policy, and recorded. A frozen adapter passes no gate, whatever overrides say.
+  result<verdict> may(gate g, const std::string& name);
+
+  /// From now on the adapter is frozen: nothing loads, serves, trains on, swaps in or exports it. Errors:
+  /// governance.no_reason; governance.no_card where nothing of that name is known.
+  result<void> open_incident(const std::string& name, const std::string& reason);
+  /// Errors: governance.no_incident.
+  result<void> close_incident(const std::string& name, const std::string& reason);
+  result<std::set<std::string>> frozen() const;
+
+  ledger& book() { return ledger_; }
+  const ledger& book() const { return ledger_; }
+
+ private:
+  /// The newest score of each name.
+  result<std::map<std::string, double>> scores_of(const std::string& name) const;
+  ledger ledger_;
+  policy policy_;
+};
+
+/// Notices what others write into a ledger. One look costs a stat.
+class incident_watch {
+ public:
+  explicit incident_watch(std::string path) : path_(std::move(path)) {}
+  /// Which adapters are frozen, where that may have changed since the last call; none: as before.
+  std::optional<std::set<std::string>> changed();
+
+ private:
+  std::string path_, seen_;
+};
+
+}  // namespace hocket::governance

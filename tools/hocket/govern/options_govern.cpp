@@ -1,0 +1,83 @@
+// Options of the commands about cards, the ledger and incidents.
+#include "tools/hocket/govern/commands.hpp"
+#include "tools/hocket/options_govern.hpp"
+
+namespace hocket::cli {
+namespace {
+
+void add_ledger(CLI::App& sub, govern_options& o) {
+  sub.add_option("--ledger", o.ledger, "The ledger's file; $HOCKET_LEDGER, else out/governance.db");
+  add_json(sub, o.json);
+}
+
+/// A command below another one, whose callback would replace its own.
+CLI::App& below(CLI::App& parent, action& chosen, const char* name, const char* summary,
+                action run) {
+  auto* sub = parent.add_subcommand(name, summary);
+  sub->callback([&parent, &chosen, run] {
+    parent.callback([] {});
+    chosen = run;
+  });
+  return *sub;
+}
+
+}  // namespace
+
+void add_card(CLI::App& app, action& chosen) {
+  static govern_options o;
+  auto& sub =
+      command(app, chosen, "card", "Show what is known of an adapter", [] { return run_card(o); });
+  sub.add_option("adapter", o.name, "Its name, or its folder; without one: all names");
+  sub.add_flag("--markdown", o.markdown, "As a model card for people");
+  sub.add_option("--export", o.to, "Write card and weights there, if the policy lets it");
+  sub.add_option("--from", o.from, "Folder of the adapter's files, to export");
+  sub.add_option("--policy", o.policy, "Policy file of the gates");
+  sub.add_option("--override", o.gate,
+                 "Let it through a gate (load, serve, swap, export); needs --reason");
+  sub.add_option("--reason", o.reason, "Of an override; it is recorded");
+  add_ledger(sub, o);
+}
+
+void add_audit(CLI::App& app, action& chosen) {
+  static govern_options o;
+  auto& sub = *app.add_subcommand("audit", "Read and check the ledger of adapters");
+  sub.require_subcommand(1);
+  auto& list = below(sub, chosen, "list", "What happened", [] { return run_audit_list(o); });
+  list.add_option("--kind", o.kind, "card, evaluation, gate, override, export, incident, erased");
+  list.add_option("--subject", o.name, "An adapter; `NAME*`: all that begin so");
+  list.add_option("--tenant", o.tenant, "Whose data");
+  add_ledger(list, o);
+  auto& verify = below(sub, chosen, "verify", "Check every entry and every byte",
+                       [] { return run_audit_verify(o); });
+  add_ledger(verify, o);
+  auto& out = below(sub, chosen, "export", "Write all entries as JSON lines",
+                    [] { return run_audit_export(o); });
+  out.add_option("file", o.to, "File to write")->required();
+  add_ledger(out, o);
+  auto& erase =
+      below(sub, chosen, "erase", "Erase what entries hold of a tenant; the chain stays whole",
+            [] { return run_audit_erase(o); });
+  erase.add_option("tenant", o.tenant, "Whose data")->required();
+  erase.add_option("--reason", o.reason, "Recorded")->required();
+  add_ledger(erase, o);
+}
+
+void add_incident(CLI::App& app, action& chosen) {
+  static govern_options o;
+  auto& sub = *app.add_subcommand("incident", "Freeze an adapter everywhere, and thaw it");
+  sub.require_subcommand(1);
+  auto& open =
+      below(sub, chosen, "open", "Nothing loads, serves, trains on or exports it from now on",
+            [] { return run_incident_open(o); });
+  auto& close =
+      below(sub, chosen, "close", "The end of its incident", [] { return run_incident_close(o); });
+  for (auto* each : {&open, &close}) {
+    each->add_option("adapter", o.name, "Its name")->required();
+    each->add_option("--reason", o.reason, "Recorded, and shown in its card")->required();
+    add_ledger(*each, o);
+  }
+  auto& list = below(sub, chosen, "list", "Which are frozen", [] { return run_incident_list(o); });
+  add_ledger(list, o);
+}
+
+}  // namespace hocket::cli
