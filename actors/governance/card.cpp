@@ -45,6 +45,8 @@ void set_revision(std::string revision) { revision_here() = std::move(revision);
 const std::string& revision() { return revision_here(); }
 
 json make_card(const card_facts& f) {
+  auto config = json::parse(f.adapter_config, nullptr, false);
+  if (config.is_discarded()) config = json::object();
   auto sources = json::array();
   std::int64_t examples = 0;
   for (const auto& d : f.data) {
@@ -58,7 +60,7 @@ json make_card(const card_facts& f) {
           {"parent", f.parent},
           {"base_model", {{"name", f.base_model}, {"sha256", f.base_sha256}}},
           {"weights", {{"sha256", f.weights_sha256}, {"bytes", f.weights_bytes}}},
-          {"adapter_config", json::parse(f.adapter_config, nullptr, false)},
+          {"adapter_config", config},
           {"data",
            {{"examples", examples},
             {"tokens", f.tokens},

@@ -47,7 +47,7 @@ result<void> records::add_evaluation(const std::string& name, const std::string&
 }
 
 result<void> records::add_export(const std::string& name, const std::string& to) {
-  const auto done = ledger_.append("export", name, {{"to", to}});
+  const auto done = ledger_.append("export", name, json::object({{"to", to}}));
   if (!done) return fail(done);
   return {};
 }

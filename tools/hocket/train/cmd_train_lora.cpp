@@ -197,7 +197,10 @@ result<std::unique_ptr<lora::trainer>> resumed_as(const recipe& r, const trust::
                                                   const tinker::served_model& model) {
   auto t = resumed(out, model);
   if (!t) return t;
-  const auto wanted = nlohmann::json::parse(lora::write_peft_config(config_of(r)));
+  // As a new one would be: which modules there are is the model's.
+  const auto anew = fresh(r, model);
+  if (!anew) return fail(anew);
+  const auto wanted = nlohmann::json::parse(lora::write_peft_config((*anew)->config()));
   const auto is = nlohmann::json::parse(lora::write_peft_config((*t)->config()));
   for (const char* key : {"r", "lora_alpha", "target_modules", "base_model_name_or_path"})
     if (wanted.value(key, nlohmann::json()) != is.value(key, nlohmann::json()))
