@@ -1,6 +1,7 @@
 #include "engine/language/network/model.hpp"
 
 #include <cmath>
+#include <exception>
 #include <unordered_map>
 
 #include <ATen/ATen.h>
@@ -185,6 +186,8 @@ result<std::vector<std::vector<float>>> read_batch(std::span<const reading> part
     return fail("language.cancelled", "cancelled while reading");
   } catch (const c10::Error& e) {
     return fail("language.engine", e.what_without_backtrace());
+  } catch (const std::exception& e) {  // out of memory: others may wait for this pass
+    return fail("language.engine", e.what());
   }
 }
 
