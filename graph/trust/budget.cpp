@@ -49,14 +49,19 @@ budget::budget(std::map<spends, spending_limit> limits) : book_(std::make_shared
 
 budget::share budget::take(const std::string& who, spends what, std::uint64_t n,
                            steady::time_point now) {
+  shortage unheard = shortage::none;
+  return take(who, what, book_->limits[static_cast<std::size_t>(what)], unheard, n, now);
+}
+
+budget::share budget::take(const std::string& who, spends what, const spending_limit& own,
+                           shortage& why, std::uint64_t n, steady::time_point now) {
   const auto kind = static_cast<std::size_t>(what);
   auto& b = *book_;
   const std::lock_guard lock(b.mutex);
-  const auto& limit = b.limits[kind];
   auto it = b.all.find(who);
   if (it == b.all.end()) {
     if (b.all.size() >= most_principals) b.forget_idle(now);
-    if (b.all.size() >= most_principals) return {};
+    if (b.all.size() >= most_principals) return why = shortage::of_all, share();
     it = b.all.emplace(who, accounts{}).first;
   }
   auto& mine = it->second[kind];
@@ -65,17 +70,21 @@ budget::share budget::take(const std::string& who, spends what, std::uint64_t n,
     mine.begun = 0;
   }
   // Never added up first: a number of bytes may be a stranger's.
-  const bool fits = n <= limit.of_each && mine.held <= limit.of_each - n && n <= limit.of_all &&
-                    b.total[kind] <= limit.of_all - n && n <= limit.per_minute &&
-                    mine.begun <= limit.per_minute - n;
-  if (!fits) {
+  const auto fits = [n](std::uint64_t has, std::uint64_t most) {
+    return n <= most && has <= most - n;
+  };
+  why = !fits(mine.begun, own.per_minute)             ? shortage::per_minute
+        : !fits(mine.held, own.of_each)               ? shortage::of_each
+        : !fits(b.total[kind], b.limits[kind].of_all) ? shortage::of_all
+                                                      : shortage::none;
+  if (why != shortage::none) {
     const bool idle = std::all_of(it->second.begin(), it->second.end(),
                                   [&](const account& a) { return a.is_idle(now); });
     if (idle) b.all.erase(it);
     return {};
   }
   mine.held += n;
-  if (limit.per_minute != UINT64_MAX) mine.begun += n;
+  if (own.per_minute != UINT64_MAX) mine.begun += n;
   b.total[kind] += n;
   share out;
   out.book_ = book_;

@@ -19,6 +19,9 @@ struct spending_limit {
   std::uint64_t per_minute = UINT64_MAX;  ///< of each; what is given back counts, too
 };
 
+/// Which limit was met.
+enum class shortage : std::uint8_t { none, of_each, of_all, per_minute };
+
 /// Budgets per principal: an address, a host of the graph, a key's owner, a program. Who holds nothing
 /// and began nothing in the last minute costs no memory; beyond 65536 principals a new one is refused.
 /// Threads: any.
@@ -48,6 +51,10 @@ class budget {
 
   /// Empty where it is too much: nothing was taken then. `now`: for tests.
   share take(const std::string& who, spends what, std::uint64_t n = 1,
+             std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
+  /// The same with limits of this principal's own (`of_all` stays the kind's), and what was short.
+  share take(const std::string& who, spends what, const spending_limit& own, shortage& why,
+             std::uint64_t n = 1,
              std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
   std::uint64_t held(const std::string& who, spends what) const;
   std::uint64_t held_by_all(spends what) const;

@@ -46,6 +46,26 @@ TEST_CASE("so many in a minute, given back or not; the next minute begins anew")
   CHECK(b.take("host a", spends::rewires, 1, t + seconds(61)));
 }
 
+TEST_CASE("a principal may have limits of its own, and learns which one it met") {
+  budget b({{spends::sessions, {.of_each = 5, .of_all = 3}}});
+  auto why = shortage::none;
+  const spending_limit one{.of_each = 1, .per_minute = 2};
+  auto first = b.take("a", spends::sessions, one, why);
+  CHECK(first);
+  CHECK(why == shortage::none);
+  CHECK(!b.take("a", spends::sessions, one, why));
+  CHECK(why == shortage::of_each);
+  first.give_back();
+  first = b.take("a", spends::sessions, one, why);
+  CHECK(first);
+  CHECK(!b.take("a", spends::sessions, one, why));
+  CHECK(why == shortage::per_minute);
+  auto others = b.take("b", spends::sessions, 2);
+  CHECK(others);
+  CHECK(!b.take("c", spends::sessions, one, why));
+  CHECK(why == shortage::of_all);
+}
+
 TEST_CASE("a crowd of principals costs no memory once it is gone, and threads agree") {
   budget b({{spends::sessions, {.of_each = 1, .of_all = 50}}});
   for (int i = 0; i < 1000; ++i) (void)b.take(std::to_string(i), spends::sessions);

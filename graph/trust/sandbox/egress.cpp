@@ -10,16 +10,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
-#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "graph/trust/audit.hpp"
+#include "graph/trust/budget.hpp"
+#include "graph/trust/public_address.hpp"
+#include "graph/trust/sandbox/egress_request.hpp"
 #include "graph/trust/sandbox/start.hpp"
 
 namespace hocket::trust {
@@ -29,60 +33,6 @@ using steady = std::chrono::steady_clock;
 constexpr int most_connections = 32, patience_ms = 10'000;
 constexpr std::size_t most_head = 16 << 10, most_waiting = 256 << 10;
 constexpr int idle_ms = 15 * 60'000;  ///< both sides silent for so long: they have forgotten it
-
-struct target {
-  std::string host, port;
-  std::string ahead;  ///< what the other side is sent first
-  bool tunnel = false;
-};
-
-/// "host:port" or "[v6]:port" in its parts; without a port: `otherwise`.
-std::optional<std::pair<std::string, std::string>> parts(std::string_view text,
-                                                         std::string_view otherwise) {
-  const auto bracket = text.starts_with("[") ? text.find(']') : text.npos;
-  auto colon = text.rfind(':');
-  if (bracket != text.npos && (colon == text.npos || colon < bracket)) colon = text.npos;
-  auto host = text.substr(0, colon);
-  const auto port = colon == text.npos ? otherwise : text.substr(colon + 1);
-  if (bracket != text.npos) {
-    if (host.back() != ']') return {};
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != host.npos) {
-    return {};
-  }
-  if (host.empty() || host.size() > 255 || port.empty() || port.size() > 5) return {};
-  return std::pair{std::string(host), std::string(port)};
-}
-
-/// What a request's head asks for; nothing where it is none that a proxy gets.
-std::optional<target> target_of(const std::string& head) {
-  const auto line_end = head.find("\r\n");
-  const auto line = std::string_view(head).substr(0, line_end);
-  const auto first = line.find(' '), last = line.rfind(' ');
-  if (first == line.npos || last <= first) return {};
-  const auto method = line.substr(0, first), what = line.substr(first + 1, last - first - 1);
-  target out;
-  if (method == "CONNECT") {
-    const auto at = parts(what, "");
-    if (!at) return {};
-    std::tie(out.host, out.port) = *at;
-    out.tunnel = true;
-    return out;
-  }
-  constexpr std::string_view scheme = "http://";
-  if (what.size() <= scheme.size() || ::strncasecmp(what.data(), scheme.data(), scheme.size()) != 0)
-    return {};
-  const auto rest = what.substr(scheme.size());
-  const auto slash = std::min(rest.find_first_of("/?#"), rest.size());
-  if (rest.substr(0, slash).find('@') != rest.npos) return {};
-  const auto at = parts(rest.substr(0, slash), "80");
-  if (!at) return {};
-  std::tie(out.host, out.port) = *at;
-  auto path = std::string(rest.substr(slash));
-  if (!path.starts_with("/")) path = "/" + path;
-  out.ahead = fmt::format("{} {}{}{}", method, path, line.substr(last), head.substr(line_end));
-  return out;
-}
 
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -101,12 +51,43 @@ struct closing {
   }
 };
 
+/// An entry's host that is an address, or a pattern of some: "10.*", "fd00::*"; "*" names none.
+bool names_addresses(std::string_view host) {
+  return host.find_first_not_of("0123456789abcdefABCDEF.:*?") == host.npos &&
+         host.find_first_of("0123456789:") != host.npos && host.find_first_of(".:") != host.npos;
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1";
+}
+
+std::string text_of(const addrinfo& at) {
+  char host[NI_MAXHOST] = "";
+  if (::getnameinfo(at.ai_addr, at.ai_addrlen, host, sizeof host, nullptr, 0, NI_NUMERICHOST) != 0)
+    return "";
+  const std::string_view text = host;
+  return std::string(text.substr(0, text.find('%')));
+}
+
+budget& crowd() {
+  static auto* const it =
+      new budget({{spends::threads, {.of_all = 512}}, {spends::descriptors, {.of_all = 1024}}});
+  return *it;
+}
+
+std::string refusal_text(const std::string& words) {
+  return fmt::format(
+      "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+      "Content-Length: {}\r\n\r\n{}",
+      words.size(), words);
+}
+
 }  // namespace
 
 std::string egress_url() { return fmt::format("http://127.0.0.1:{}", egress_port); }
 
 result<void> is_egress_entry(std::string_view entry) {
-  const auto at = parts(entry, "");
+  const auto at = host_and_port(entry, "");
   const bool number = at && (at->second == "*" ||
                              (at->second.find_first_not_of("0123456789") == std::string::npos &&
                               std::stoi(at->second) > 0 && std::stoi(at->second) < 65536));
@@ -118,9 +99,22 @@ result<void> is_egress_entry(std::string_view entry) {
 }
 
 bool lets_out(std::string_view entry, std::string_view host, std::string_view port) {
-  const auto at = parts(entry, "");
+  const auto at = host_and_port(entry, "");
   return at && (at->second == "*" || at->second == port) &&
          ::fnmatch(at->first.c_str(), std::string(host).c_str(), FNM_CASEFOLD) == 0;
+}
+
+bool may_lie_at(const std::vector<std::string>& entries, std::string_view host,
+                const std::string& address, std::string_view port) {
+  if (is_public(address)) return true;
+  const bool local = ::strncasecmp(std::string(host).c_str(), "localhost", 10) == 0;
+  return std::any_of(entries.begin(), entries.end(), [&](const auto& entry) {
+    const auto at = host_and_port(entry, "");
+    if (!at) return false;
+    if (local && is_loopback(address) && at->first == "localhost")
+      return lets_out(entry, host, port);
+    return names_addresses(at->first) && lets_out(entry, address, port);
+  });
 }
 
 struct egress::shared : std::enable_shared_from_this<egress::shared> {
@@ -156,9 +150,18 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
         ::close(fd);
         return;
       }
+      // Of all programs together, too: each connection is a thread and two descriptors of ours.
+      auto costs = std::make_shared<std::array<budget::share, 2>>();
+      *costs = {crowd().take(who, spends::threads), crowd().take(who, spends::descriptors, 2)};
+      if (!(*costs)[0] || !(*costs)[1]) {
+        ::close(fd);
+        note_refusal(
+            {who, "reach", "", "programs in sandboxes have as many connections as they may"});
+        continue;
+      }
       ++connections;
       try {
-        std::thread([self = shared_from_this(), fd] { self->serve(fd); }).detach();
+        std::thread([self = shared_from_this(), fd, costs] { self->serve(fd); }).detach();
       } catch (const std::system_error&) {
         ::close(fd);
         --connections;
@@ -195,44 +198,61 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
       if (n <= 0) return;
       head.append(block, static_cast<std::size_t>(n));
     }
-    const auto body = head.substr(end + 4);
+    const auto behind = head.substr(end + 4);
     head.resize(end + 4);
-    const auto to = target_of(head);
-    if (!to) {
-      write_all(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
-      return;
-    }
-    const bool may = std::any_of(reaches.begin(), reaches.end(), [&](const auto& entry) {
-      return lets_out(entry, to->host, to->port);
-    });
-    if (!may) {
-      const auto what = to->host + ":" + to->port;
-      note_refusal({who, "reach", what});
-      const auto words = "not among the addresses that this program may reach: " + what + "\n";
-      write_all(fd, fmt::format("HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\n"
-                                "Connection: close\r\nContent-Length: {}\r\n\r\n{}",
-                                words.size(), words));
-      return;
-    }
-    const closing there{reach(*to)};
+    const auto to = read_proxy_request(head);
+    if (!to)
+      write_all(fd, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    else
+      pass(fd, *to, behind);
+  }
+
+  void refuse(int fd, const std::string& what, const std::string& why) const {
+    note_refusal({who, "reach", what});
+    write_all(fd, refusal_text(why + ": " + what + "\n"));
+  }
+
+  void pass(int fd, const proxy_request& to, std::string_view behind) const {
+    const auto what = to.host + ":" + to.port;
+    if (std::none_of(reaches.begin(), reaches.end(),
+                     [&](const auto& entry) { return lets_out(entry, to.host, to.port); }))
+      return refuse(fd, what, "not among the addresses that this program may reach");
+    std::string kept_out;
+    const closing there{reach(to, kept_out)};
     const timeval patience{30, 0};  // who takes nothing for so long has left
     for (const int end : {fd, there.fd})
       ::setsockopt(end, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (there.fd < 0 && !kept_out.empty())
+      return refuse(fd, fmt::format("{} ({})", what, kept_out),
+                    "its name leads to this machine or network, which nobody named");
     if (there.fd < 0) {
       write_all(fd, "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
       return;
     }
-    if (to->tunnel && !write_all(fd, "HTTP/1.1 200 Connection established\r\n\r\n")) return;
-    if (write_all(there.fd, to->ahead + body)) carry(fd, there.fd);
+    if (to.tunnel) {
+      if (write_all(fd, "HTTP/1.1 200 Connection established\r\n\r\n") &&
+          write_all(there.fd, behind))
+        carry(fd, there.fd, nullptr);
+      return;
+    }
+    auto body = to.body;
+    behind = behind.substr(0, body.take(behind));
+    if (body.bad() || !write_all(there.fd, to.head + std::string(behind))) return;
+    carry(fd, there.fd, &body);
   }
 
-  int reach(const target& to) const {
+  /// Connected, or negative; `kept_out`: an address of it that may not be reached.
+  int reach(const proxy_request& to, std::string& kept_out) const {
     addrinfo hints{}, *found = nullptr;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV;
     if (::getaddrinfo(to.host.c_str(), to.port.c_str(), &hints, &found) != 0) return -1;
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> kept(found, ::freeaddrinfo);
     for (const auto* at = found; at != nullptr; at = at->ai_next) {
+      if (const auto text = text_of(*at); !may_lie_at(reaches, to.host, text, to.port)) {
+        kept_out = text;
+        continue;
+      }
       closing made{::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
       if (made.fd < 0) continue;
       int why = ::connect(made.fd, at->ai_addr, at->ai_addrlen) == 0 ? 0 : errno;
@@ -250,15 +270,22 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
   /// Of one direction: what came and was not taken yet.
   struct way {
     int from, to;
+    request_body* body = nullptr;  ///< what may come of it at most; null: all
     std::string waits = {};
     bool ended = false, told = false;
 
     bool reads() const { return !ended && waits.size() < most_waiting; }
+    void keep(std::string_view bytes) {
+      waits.append(bytes.substr(0, body != nullptr ? body->take(bytes) : bytes.size()));
+      // Another request on the same connection was never judged: nobody reads it.
+      if (body != nullptr && (body->done() || body->bad())) ended = true;
+    }
     /// False where the other side takes nothing any more.
     bool move() {
       char block[32 << 10];
       const auto n = reads() ? ::recv(from, block, sizeof block, MSG_DONTWAIT) : -1;
-      if (n > 0) waits.append(block, static_cast<std::size_t>(n));
+      if (n > 0) keep({block, static_cast<std::size_t>(n)});
+      if (body != nullptr && body->bad()) return false;
       if (n == 0 || (n < 0 && reads() && errno != EAGAIN && errno != EINTR)) ended = true;
       while (!waits.empty()) {
         const auto sent = ::send(to, waits.data(), waits.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -266,14 +293,16 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
         if (sent < 0) return errno == EAGAIN;
         waits.erase(0, static_cast<std::size_t>(sent));
       }
-      if (ended && !std::exchange(told, true)) ::shutdown(to, SHUT_WR);
+      // Of a plain request its length is the end: some servers take half a connection for none.
+      if (ended && !std::exchange(told, true) && body == nullptr) ::shutdown(to, SHUT_WR);
       return true;
     }
   };
 
   /// Both ways at once, until both have ended: who takes nothing holds up its own direction alone.
-  void carry(int a, int b) const {
-    way ways[2] = {{a, b}, {b, a}};
+  void carry(int a, int b, request_body* body) const {
+    way ways[2] = {{a, b, body}, {b, a}};
+    if (body != nullptr && body->done()) ways[0].ended = ways[0].told = true;
     while (!ways[0].told || !ways[1].told) {
       pollfd on[3] = {{a, 0, 0}, {b, 0, 0}, {stop.fd, POLLIN, 0}};
       for (int i = 0; i < 2; ++i) {
@@ -291,13 +320,21 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
   }
 };
 
-egress::egress(int listening, std::vector<std::string> reaches, std::string who)
-    : shared_(std::make_shared<shared>()) {
-  shared_->door.fd = listening;
-  shared_->stop.fd = ::eventfd(0, EFD_CLOEXEC);
-  shared_->reaches = std::move(reaches);
-  shared_->who = std::move(who);
-  shared_->thread = std::thread([s = shared_.get()] { s->run(); });
+result<std::shared_ptr<egress>> egress::start(int listening, std::vector<std::string> reaches,
+                                              std::string who) {
+  const auto made = std::make_shared<shared>();
+  made->door.fd = listening;
+  made->stop.fd = ::eventfd(0, EFD_CLOEXEC);
+  if (made->stop.fd < 0)
+    return fail("sandbox.failed", fmt::format("{}: its door: {}", who, std::strerror(errno)));
+  made->reaches = std::move(reaches);
+  made->who = std::move(who);
+  try {
+    made->thread = std::thread([s = made.get()] { s->run(); });
+  } catch (const std::system_error& e) {
+    return fail("sandbox.failed", fmt::format("{}: its door: {}", made->who, e.what()));
+  }
+  return std::shared_ptr<egress>(new egress(made));
 }
 
 egress::~egress() {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "graph/core/result.hpp"
@@ -17,20 +18,28 @@ std::string egress_url();
 result<void> is_egress_entry(std::string_view entry);
 /// Whether an entry names the host and port.
 bool lets_out(std::string_view entry, std::string_view host, std::string_view port);
+/// Whether a host that the list names may be reached at this address, which is what it resolved to:
+/// one of the public internet, or one that an entry names itself (`10.0.0.7:*`, `10.*:80`; `localhost`
+/// names loopback). Whoever owns a name can point it at this machine, its network or a cloud's metadata.
+bool may_lie_at(const std::vector<std::string>& entries, std::string_view host,
+                const std::string& address, std::string_view port);
 
-/// The door of a sandbox's own network: an HTTP proxy (CONNECT, and plain `http://` requests) that
-/// connects to what is named and to nothing else; the rest gets 403 and a line of the refusals.
-/// Names are resolved here, outside. It takes the listening socket, which belongs to the other
-/// network. At most 32 connections at once; a head of 16 KiB, within 10 s. Its threads end with it.
+/// The door of a sandbox's own network: an HTTP proxy (CONNECT, and plain `http://` requests, one for
+/// each connection) that connects to what is named and to nothing else; the rest gets 403 and a line
+/// of the refusals. Names are resolved here, outside, and what they resolve to is judged. At most 32
+/// connections at once; a head of 16 KiB, within 10 s. Its threads end with it.
 class egress {
  public:
-  egress(int listening, std::vector<std::string> reaches, std::string who);
+  /// Takes the listening socket, which belongs to the other network. Errors: sandbox.failed.
+  static result<std::shared_ptr<egress>> start(int listening, std::vector<std::string> reaches,
+                                               std::string who);
   ~egress();
   egress(const egress&) = delete;
   egress& operator=(const egress&) = delete;
 
  private:
   struct shared;
+  explicit egress(std::shared_ptr<shared> s) : shared_(std::move(s)) {}
   std::shared_ptr<shared> shared_;
 };
 

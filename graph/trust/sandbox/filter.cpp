@@ -12,7 +12,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace hocket::trust {
@@ -139,15 +141,37 @@ int refuse_modes(scmp_filter_ctx c) {
   return 0;
 }
 
-result<std::vector<sock_filter>> make(bool network, bool modes) {
+// What the limit of a process's data (RLIMIT_DATA) does not hold: memory without a file that is shared.
+int refuse_shared_memory(scmp_filter_ctx c) {
+  for (const char* name : {"memfd_create", "memfd_secret", "shmget", "shmat"}) {
+    const int number = seccomp_syscall_resolve_name(name);
+    if (number == __NR_SCMP_ERROR) continue;
+    const int done = seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), number, 0);
+    if (done != 0 && done != -EDOM) return done;
+  }
+  for (const char* name : {"mmap", "mmap2"})
+    for (const std::uint64_t shared : {std::uint64_t{MAP_SHARED}, std::uint64_t{3 /*_VALIDATE*/}}) {
+      const int number = seccomp_syscall_resolve_name(name);
+      if (number == __NR_SCMP_ERROR) continue;
+      const int done =
+          seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), number, 1,
+                           SCMP_A3(SCMP_CMP_MASKED_EQ, std::uint64_t{MAP_TYPE | MAP_ANONYMOUS},
+                                   shared | MAP_ANONYMOUS));
+      if (done != 0 && done != -EDOM) return done;
+    }
+  return 0;
+}
+
+result<std::vector<sock_filter>> make(const allowed_calls& may) {
   const context c(seccomp_init(SCMP_ACT_ALLOW), [](scmp_filter_ctx x) { seccomp_release(x); });
   if (!c) return fail("sandbox.failed", "no memory for a filter of system calls");
   int done = seccomp_attr_set(c.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   if (done == 0) done = refuse_all(c.get());
   if (done == 0) done = refuse_new_namespaces(c.get());
-  if (done == 0) done = limit_sockets(c.get(), network);
+  if (done == 0) done = limit_sockets(c.get(), may.network);
   if (done == 0) done = refuse_owners_rights(c.get());
-  if (done == 0 && !modes) done = refuse_modes(c.get());
+  if (done == 0 && !may.modes) done = refuse_modes(c.get());
+  if (done == 0 && !may.shared_memory) done = refuse_shared_memory(c.get());
   const int fd = done == 0 ? ::memfd_create("filter", MFD_CLOEXEC) : -1;
   if (done == 0) done = fd < 0 ? -errno : seccomp_export_bpf(c.get(), fd);
   std::vector<sock_filter> out;
@@ -165,12 +189,16 @@ result<std::vector<sock_filter>> make(bool network, bool modes) {
 
 }  // namespace
 
-result<const std::vector<sock_filter>*> system_call_filter(bool network, bool modes) {
-  static const std::array made = {make(false, false), make(true, false), make(false, true),
-                                  make(true, true)};
-  const auto& one = made[(network ? 1 : 0) + (modes ? 2 : 0)];
-  if (!one) return fail(one);
-  return &*one;
+result<const std::vector<sock_filter>*> system_call_filter(const allowed_calls& may) {
+  static std::mutex mutex;
+  static std::map<std::array<bool, 3>, result<std::vector<sock_filter>>>
+      made;  // nothing moves in it
+  const std::lock_guard lock(mutex);
+  const std::array which{may.network, may.modes, may.shared_memory};
+  auto it = made.find(which);
+  if (it == made.end()) it = made.emplace(which, make(may)).first;
+  if (!it->second) return fail(it->second);
+  return &*it->second;
 }
 
 }  // namespace hocket::trust

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include <fmt/format.h>
+
 #include "graph/trust/sandbox/control_group.hpp"
 #include "graph/trust/sandbox/reach.hpp"
 #include "graph/trust/sandbox/start.hpp"
@@ -42,8 +44,9 @@ bool filters_work() {
 }  // namespace
 
 const kernel_support& what_kernel_gives() {
-  static const kernel_support known{namespaces_work(false), filters_work(), landlock_version(),
-                                    namespaces_work(true), control_group::there()};
+  static const kernel_support known{namespaces_work(false), filters_work(),
+                                    landlock_version(),     namespaces_work(true),
+                                    control_group::there(), control_group::why_not()};
   return known;
 }
 
@@ -76,12 +79,12 @@ std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network, boo
          "Linux 5.12 with user namespaces"});
   if (!kernel.groups)
     out.push_back(
-        {::geteuid() == 0
-             ? "limits: memory of each process of a sandbox, not of all of them together, "
-               "and, since this is root, not how many they are"
-             : "limits: memory of each process of a sandbox, not of all of them together",
-         "a control group (version 2) that is ours: `hocket export systemd` gives one, "
-         "or systemd-run --user -p Delegate=yes"});
+        {fmt::format("limits: memory of each process of a sandbox, not of all of them together{}{}",
+                     ::geteuid() == 0 ? ", and, since this is root, not how many they are" : "",
+                     kernel.why_no_groups.empty() ? "" : " (" + kernel.why_no_groups + ")"),
+         "a control group (version 2) that is ours alone: systemd-run --user --scope -p "
+         "Delegate=yes, or `Delegate=memory pids` with `ProtectControlGroups=no` in a drop-in of "
+         "the unit"});
   return out;
 }
 

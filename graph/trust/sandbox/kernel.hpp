@@ -12,6 +12,7 @@ struct kernel_support {
   int landlock = 0;         ///< version of its interface; 0: none
   bool mounts = false;      ///< of its own, made read-only (Linux 5.12, beside namespaces)
   bool groups = false;      ///< a control group of its own, with limits of memory and processes
+  std::string why_no_groups = {};
 };
 
 /// Tried once, with a process that ends at once; then remembered. Threads: any.

@@ -53,6 +53,15 @@ struct pipe_ends {
     ::close(both[we_write ? 0 : 1]);
     return theirs >= 0;
   }
+  /// Two sockets: to write to one whose other end is gone is an error, not a signal.
+  bool open_sockets() {
+    int both[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) != 0) return false;
+    ours = both[0];
+    theirs = ::fcntl(both[1], F_DUPFD_CLOEXEC, lowest_ours);
+    ::close(both[1]);
+    return theirs >= 0;
+  }
 };
 
 /// The kernel ends a child when the *thread* that made it ends: this one never does.
@@ -287,26 +296,30 @@ struct closing {
   ~closing() { close_one(fd); }
 };
 
-/// What the child waits for before it becomes the program, and what it told.
+std::string words_of(const start_fault& fault, const std::string& program) {
+  const bool at_program = std::string_view(start_steps[fault.step]) == "it";
+  return fmt::format("{}: {}: {}{}", program, start_steps[fault.step], std::strerror(fault.why),
+                     at_program && fault.why == EACCES
+                         ? " (it, or what its first line names, lies outside of what a sandbox "
+                           "may run: name the folder in `runs`)"
+                         : "");
+}
+
+/// What the child waits for before it becomes the program, and what it told. A child that is gone
+/// already told why: that is what went wrong, not that nobody listens.
 result<void> let_go(const sandbox_command& command, const control_group* group, int pid, int go,
                     int told) {
-  if (group != nullptr) HOCKET_TRY(group->take_in(pid));
-  if (::write(go, "g", 1) != 1)
-    return fail("sandbox.failed", command.program + ": it ended before it began");
+  const auto taken = group != nullptr ? group->take_in(pid) : result<void>();
+  const bool heard = taken && ::send(go, "g", 1, MSG_NOSIGNAL) == 1;
+  if (!heard) ::shutdown(go, SHUT_RDWR);  // it ends
   start_fault fault;
   ssize_t n = 0;
   while ((n = ::read(told, &fault, sizeof fault)) < 0 && errno == EINTR) {
   }
-  if (n != sizeof fault) return {};
-  const bool at_program = std::string_view(start_steps[fault.step]) == "it";
-  return fail(
-      "sandbox.failed",
-      fmt::format("{}: {}: {}{}", command.program, start_steps[fault.step],
-                  std::strerror(fault.why),
-                  at_program && fault.why == EACCES
-                      ? " (it, or what its first line names, lies outside of what a sandbox "
-                        "may run: name the folder in `runs`)"
-                      : ""));
+  if (n == sizeof fault) return fail("sandbox.failed", words_of(fault, command.program));
+  if (!taken) return taken;
+  if (!heard) return fail("sandbox.failed", command.program + ": it ended before it began");
+  return {};
 }
 
 }  // namespace
@@ -322,7 +335,8 @@ result<sandboxed> spawn(const sandbox_command& command, const sandbox_rules& rul
   const bool some_network = rules.network || !rules.reaches.empty();
   const bool has_door = !rules.network && !rules.reaches.empty() && kernel.namespaces;
   const bool mounts = kernel.mounts && kernel.namespaces;
-  const auto filter = system_call_filter(some_network, mounts);
+  // A control group counts what processes share; the limits of each process do not.
+  const auto filter = system_call_filter({some_network, mounts, kernel.groups});
   if (!filter) return fail(filter);
   start_texts texts;
   HOCKET_TRY(fill(texts, command, rules, has_door));
@@ -350,7 +364,8 @@ result<sandboxed> spawn(const sandbox_command& command, const sandbox_rules& rul
     ruleset.fd = plan.ruleset = *made;
   }
   pipe_ends in, out, err, told, go;
-  if (!in.open(true) || !out.open(false) || !err.open(false) || !told.open(false) || !go.open(true))
+  if (!in.open(true) || !out.open(false) || !err.open(false) || !told.open(false) ||
+      !go.open_sockets())
     return fail("sandbox.failed", fmt::format("no pipes: {}", std::strerror(errno)));
   plan.in = in.theirs;
   plan.out = out.theirs;
@@ -382,7 +397,9 @@ result<sandboxed> spawn(const sandbox_command& command, const sandbox_rules& rul
   if (has_door) {
     const int door = door_from(our_door.fd);
     if (door < 0) return fail("sandbox.failed", command.program + ": no door out of its network");
-    child.egress_ = std::make_shared<egress>(door, rules.reaches, command.program);
+    auto proxy = egress::start(door, rules.reaches, command.program);
+    if (!proxy) return fail(proxy);
+    child.egress_ = std::move(*proxy);
   }
   child.in_ = std::exchange(in.ours, -1);
   child.out_ = std::exchange(out.ours, -1);

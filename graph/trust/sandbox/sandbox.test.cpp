@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -11,6 +12,11 @@
 #include <fstream>
 
 #include <doctest/doctest.h>
+
+#include "tests/support/skip.hpp"
+
+#include "graph/trust/sandbox/filter.hpp"
+#include "graph/trust/sandbox/start.hpp"
 
 using namespace hocket;
 using namespace hocket::trust;
@@ -157,8 +163,9 @@ TEST_CASE("without the network no socket can be made, whatever the kernel lacks"
   CHECK(python(reach).code != 0);
 }
 
-TEST_CASE("files: what is named, and what every program needs, alone") {
-  if (what_kernel_gives().landlock == 0) return;
+TEST_CASE("files: what is named, and what every program needs, alone" *
+          doctest::test_suite("kernel")) {
+  if (what_kernel_gives().landlock == 0) return testing::skipped("landlock");
   const scratch mine, other;
   const auto secret = other.write("secret", "s"), given = mine.write("given", "g");
   sandbox_rules rules;
@@ -216,15 +223,16 @@ TEST_CASE("no rights, no way to get some, no namespaces of its own") {
   CHECK(run("unshare -U true || unshare -r true").code != 0);
 }
 
-TEST_CASE("it sees and ends no process but its own") {
-  if (!what_kernel_gives().namespaces) return;
+TEST_CASE("it sees and ends no process but its own" * doctest::test_suite("kernel")) {
+  if (!what_kernel_gives().namespaces) return testing::skipped("user namespaces");
   CHECK(run("kill -0 " + std::to_string(::getpid())).code != 0);
   CHECK(run("kill -9 -1; echo alive").code != 1);
   CHECK(::getpid() > 0);
 }
 
-TEST_CASE("what it started ends with it, and it ends with the object") {
-  if (!what_kernel_gives().namespaces) return;
+TEST_CASE("what it started ends with it, and it ends with the object" *
+          doctest::test_suite("kernel")) {
+  if (!what_kernel_gives().namespaces) return testing::skipped("user namespaces");
   const scratch mine;
   sandbox_rules rules;
   rules.writes = {mine.path.string()};
@@ -257,12 +265,88 @@ TEST_CASE("limits: memory, the size of files, descriptors, time") {
   CHECK(python("while True: pass", rules).code >= 128);
 }
 
+TEST_CASE("memory that processes share counts, or there is none") {
+  sandbox_rules rules;
+  rules.memory_bytes = 64u << 20;
+  // Each takes 200 MB that RLIMIT_DATA does not count.
+  const auto script =
+      "import ctypes, mmap, os\n"
+      "c = ctypes.CDLL(None, use_errno=True)\n"
+      "c.shmat.restype = ctypes.c_void_p\n"
+      "n = 200 << 20\n"
+      "def anonymous(): mmap.mmap(-1, n)[n - 1] = 1\n"
+      "def validated(): mmap.mmap(-1, n, flags=mmap.MAP_ANONYMOUS | 3)\n"
+      "def in_memory():\n"
+      "  f = os.memfd_create('x')\n"
+      "  os.ftruncate(f, n); mmap.mmap(f, n)[n - 1] = 1\n"
+      "def segment():\n"
+      "  if c.shmget(0, ctypes.c_size_t(n), 0o1600) < 0: raise OSError\n"
+      "for f in (anonymous, validated, in_memory, segment):\n"
+      "  try: f(); print('had', f.__name__)\n"
+      "  except (OSError, ValueError): pass\n"
+      "mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
+      "print('own')\n";
+  auto kernel = what_kernel_gives();
+  kernel.groups = false;  // none limits it: there is none of it
+  CHECK(python(script, rules, kernel).out == "own\n");
+}
+
+TEST_CASE("a control group lets processes share memory, which it counts" *
+          doctest::test_suite("groups")) {
+  if (!what_kernel_gives().groups) return testing::skipped("a control group of ours");
+  sandbox_rules rules;
+  rules.memory_bytes = 64u << 20;
+  CHECK(python("import mmap\nmmap.mmap(-1, 4096)\nprint('some')", rules).out == "some\n");
+}
+
+TEST_CASE("a child whose maker is gone before it began never begins") {
+  const scratch mine;
+  const auto marker = (mine.path / "began").string();
+  std::vector<std::string> words = {"/bin/mkdir", marker};
+  char* const arguments[] = {words[0].data(), words[1].data(), nullptr};
+  char* const environment[] = {nullptr};
+  const auto filter = system_call_filter({});
+  REQUIRE(filter);
+  for (const bool goes : {false, true}) {
+    int go[2], told[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, go) == 0);
+    REQUIRE(::pipe2(told, O_CLOEXEC) == 0);
+    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    start_plan plan;
+    plan.program = arguments[0];
+    plan.arguments = arguments;
+    plan.environment = environment;
+    plan.folder = "/";
+    plan.in = plan.out = plan.err = ::fcntl(null, F_DUPFD_CLOEXEC, 40);
+    plan.told = ::fcntl(told[1], F_DUPFD_CLOEXEC, 40);
+    plan.go = ::fcntl(go[1], F_DUPFD_CLOEXEC, 40);
+    plan.filter = {static_cast<unsigned short>((*filter)->size()),
+                   const_cast<sock_filter*>((*filter)->data())};
+    ::close(go[1]);
+    const int child = fork_into(0);
+    if (child == 0) {
+      ::close(go[0]);
+      become(plan);
+    }
+    REQUIRE(child > 0);
+    if (goes) CHECK(::send(go[0], "g", 1, MSG_NOSIGNAL) == 1);
+    ::close(go[0]);
+    int status = 0;
+    CHECK(::waitpid(child, &status, 0) == child);
+    CHECK(WEXITSTATUS(status) == (goes ? 0 : 127));
+    CHECK(fs::exists(marker) == goes);
+    for (const int fd : {told[0], told[1], null, plan.in, plan.told, plan.go}) ::close(fd);
+  }
+}
+
 TEST_CASE("what cannot be started or confined is said, and nothing runs") {
   const auto code = [](const result<sandboxed>& r) { return r ? "" : r.error().code; };
   CHECK(code(spawn({"/nowhere/x", {}}, {})) == "sandbox.no_program");
   CHECK(code(spawn({"sh", {}}, {})) == "sandbox.no_program");
   CHECK(code(spawn({"/bin/true", {std::string("a\0b", 3)}}, {})) == "sandbox.failed");
-  CHECK(code(spawn({"/bin/true", {}, "/nowhere"}, {})) == "sandbox.failed");
+  const auto nowhere = spawn({"/bin/true", {}, "/nowhere"}, {});
+  REQUIRE(!nowhere);
+  CHECK(nowhere.error().message == "/bin/true: its folder: No such file or directory");
   sandbox_rules rules;
   rules.reads = {"/nowhere/else"};
   if (what_kernel_gives().landlock > 0)

@@ -154,6 +154,16 @@ bool hand_out_door(int over) {
   return done;
 }
 
+/// Whether whoever made us still wants it. Its end of the socket may be held by a child that it made
+/// beside us: then the signal of its death, which is asked for before, ends us.
+bool is_let_go(int go) {
+  char word = 0;
+  ssize_t n = 0;
+  while ((n = ::read(go, &word, 1)) < 0 && errno == EINTR) {
+  }
+  return n == 1 && word == 'g';
+}
+
 [[noreturn]] void give_up(int at, int step) {
   const start_fault fault{step, errno};
   (void)!::write(at, &fault, sizeof fault);
@@ -205,15 +215,15 @@ bool make_read_only(const char* const* writable) {
 
 [[noreturn]] void become(const start_plan& p) {
   forget_signals();
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up(p.told, 2);
   (void)::setsid();
   if (p.namespaces && !map_user(p.uid, p.gid)) give_up(p.told, 0);
   if (p.mounts && !make_read_only(p.writable)) give_up(p.told, 8);
   if (p.door >= 0 && !hand_out_door(p.door)) give_up(p.told, 9);
   if (::chdir(p.folder) != 0) give_up(p.told, 1);
-  char nothing = 0;
-  while (::read(p.go, &nothing, 1) < 0 && errno == EINTR) {
-  }
+  if (!is_let_go(p.go)) ::_exit(127);  // nobody is left to tell
   if (!take_limits(p)) give_up(p.told, 2);
+  // Again: what changes who we are takes it away.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up(p.told, 2);
   if (!give_up_capabilities()) give_up(p.told, 4);
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(p.told, 4);

@@ -37,7 +37,8 @@ struct start_plan {
   char* const* environment = nullptr;
   const char* folder = nullptr;
   int in = -1, out = -1, err = -1, told = -1;  ///< its ends of the pipes, all above 31
-  int go = -1;                  ///< it waits for a byte here before it becomes the program
+  int go =
+      -1;  ///< a socket: it waits for a byte before it becomes the program; without one it ends
   const int* passes = nullptr;  ///< all above 31
   int passed = 0;
   int door = -1;  ///< a socket over which it hands out a listening one of its own network; -1: none

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+namespace hocket::trust {
+
+/// Whether an address (text, without a port) is one of the public internet: not private, loopback,
+/// link-local, multicast, shared, reserved, a cloud's metadata, nor one of those inside an IPv6 form
+/// (mapped, compatible, NAT64, 6to4, Teredo).
+bool is_public(const std::string& address);
+
+}  // namespace hocket::trust
