@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "graph/contract/capability.hpp"
+#include "graph/trust/redaction.hpp"
 
 namespace hocket::record {
 namespace {
@@ -39,7 +40,7 @@ double rounded(double v) { return std::round(v * 1000) / 1000; }
 // Writes one payload's fields into a line.
 struct line_writer {
   json& line;
-  bool with_text;
+  bool with_text, with_voices;
 
   void words(const char* key, const std::string& value) const {
     if (with_text) {
@@ -79,10 +80,10 @@ struct line_writer {
   void operator()(const control& c) const {
     line["what"] = to_string(c.what);
     line["value"] = c.value;
-    if (!c.detail.empty()) line["detail"] = c.detail;
+    if (!c.detail.empty()) line["detail"] = trust::redacted(c.detail);
   }
   void operator()(const tensor& t) const {
-    if (t.type != dtype::f32) return;
+    if (t.type != dtype::f32 || !with_voices) return;  // dMel frames are sound
     auto values = json::array();
     for (const float v : t.data.as<float>()) values.push_back(rounded(v));
     line["values"] = std::move(values);
@@ -115,6 +116,7 @@ result<void> event_record::open(const context& where) {
   size_bytes_ = std::max<std::int64_t>(::lseek(file_.fd(), 0, SEEK_END), 0);
   turns_ = rotation(file_.path(), config_.rotate, where.restarts > 0);
   with_words_ = config_.text && capability_of(where)->keeps(trust::data_class::word);
+  with_voices_ = capability_of(where)->keeps(trust::data_class::voice);
   return {};
 }
 
@@ -126,7 +128,7 @@ result<void> event_record::process(std::size_t port, const packet& p, emitter&) 
   line["micro_turn"] = p.header.micro_turn;
   if (p.header.epoch) line["epoch"] = p.header.epoch;
   line["kind"] = ports()[port].name;
-  std::visit(line_writer{line, with_words_}, *p.body);
+  std::visit(line_writer{line, with_words_, with_voices_}, *p.body);
   if (context_.time && !context_.time->is_virtual() && p.header.origin_ns > 0)
     line["latency_ms"] = rounded(static_cast<double>(monotonic_ns() - p.header.origin_ns) / 1e6);
   turn_if_due(p.header.ts);
@@ -152,9 +154,16 @@ void event_record::turn_if_due(timestamp at) {
   auto seal = trust::line_seal::begin();  // each piece can be read alone
   if (!next || !seal) return turns_.postpone(at.ns());
   if (const auto done = turns_.turn(at.ns()); !done) return context_.log(done.error().message);
+  end_seal();
   file_ = std::move(*next);
   seal_ = std::move(*seal);
   size_bytes_ = 0;
+}
+
+/// A sealed file says itself that nothing more comes; a full disk leaves it as a torn one.
+void event_record::end_seal() {
+  const auto end = seal_.end();
+  if (file_.fd() >= 0 && end && !end->empty()) (void)file_.write(*end);
 }
 
 // A whole line or none: who reads the file finds JSON in every line, also after a full disk.
@@ -183,6 +192,7 @@ result<void> event_record::close(emitter&) {
                  (missing_ > 0
                       ? fmt::format(": INCOMPLETE, {} lines are missing at its end", missing_)
                       : ""));
+  end_seal();
   file_ = {};
   return {};
 }

@@ -49,6 +49,7 @@ class event_record final : public component {
   config config_;
   context context_;
   bool append(const std::string& line);
+  void end_seal();
   void turn_if_due(timestamp at);
 
   trust::file file_;
@@ -57,7 +58,7 @@ class event_record final : public component {
   rotation turns_;
   std::int64_t size_bytes_ = 0;  ///< of whole lines
   std::uint64_t missing_ = 0;    ///< lines since the last that the disk took
-  bool with_words_ = false;
+  bool with_words_ = false, with_voices_ = true;
 };
 
 }  // namespace hocket::record

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/record/sealed_file.hpp"
 #include "graph/schema/recorded.hpp"
 
 namespace hocket::record {
@@ -98,6 +99,7 @@ result<void> recording::index() {
     if (name == facts_name) facts_ = values;
   unix_zero_ns_ = static_cast<std::int64_t>(number(facts_, "unix_zero_ns"));
   if (!contents_.problem.empty()) complain(contents_.problem);
+  if (auto wrong = seal_problem(*from_); !wrong.empty()) complain(std::move(wrong));
   if (contents_.loose_messages > 0)
     complain(fmt::format("{} messages outside of chunks are not read", contents_.loose_messages));
   auto text = attached(std::string(graph_attachment));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "actors/record/mcap_file.hpp"
+#include "actors/record/sealed_file.hpp"
 #include "graph/trust/sealed/sealed.hpp"
 
 namespace hocket::record {
@@ -18,6 +19,11 @@ class sealing final : public byte_sink {
  public:
   sealing(std::unique_ptr<byte_sink> to, std::unique_ptr<trust::seal> with)
       : to_(std::move(to)), with_(std::move(with)) {}
+  /// What was brought to its end in order says so in itself; a disk that is full leaves it torn.
+  ~sealing() override {
+    const auto end = ends_ ? with_->end(frames_) : result<std::string>(std::string());
+    if (end && !end->empty()) (void)to_->append(begun_ ? *end : with_->head() + *end);
+  }
   result<void> append(std::string_view bytes) override {
     auto n = frames_;
     const auto frames = with_->close_all(n, bytes);
@@ -28,13 +34,16 @@ class sealing final : public byte_sink {
     return {};
   }
   result<void> sync() override { return to_->sync(); }
-  void begin_end() override { to_->begin_end(); }
+  void begin_end() override {
+    ends_ = true;
+    to_->begin_end();
+  }
 
  private:
   const std::unique_ptr<byte_sink> to_;
   const std::unique_ptr<trust::seal> with_;
   std::uint64_t frames_ = 0;
-  bool begun_ = false;
+  bool begun_ = false, ends_ = false;
 };
 
 std::string_view chars(const buffer& b) {
@@ -53,14 +62,30 @@ class unsealing final : public byte_source {
       const auto head = from_->read(at, 4);
       if (!head) return fail(head);
       const auto size = trust::plain_size(chars(*head));
-      if (size == 0 || size + frame_extra_bytes > from_->size_bytes() - at) break;
+      if (!size || *size + frame_extra_bytes > from_->size_bytes() - at) break;
+      if (*size == 0) {
+        const auto end = from_->read(at, frame_extra_bytes);
+        if (!end) return fail(end);
+        ended_ = with_->open(frames_.size(), chars(*end)).has_value();
+        at += frame_extra_bytes;
+        break;
+      }
       if (frames_.size() >= most_frames)
         return fail(mcap_error::too_large, "too many parts in a sealed file");
       frames_.push_back({at, size_});
-      size_ += size;
-      at += size + frame_extra_bytes;
+      size_ += *size;
+      at += *size + frame_extra_bytes;
     }
+    behind_ = from_->size_bytes() - at;
     return {};
+  }
+
+  std::string problem() const {
+    if (with_->marks_end() && !ended_)
+      return "the sealed file has no end: who wrote it was stopped, or somebody cut it";
+    if (ended_ && behind_ > 0)
+      return std::to_string(behind_) + " bytes behind the sealed file's end are not its own";
+    return "";
   }
 
   std::uint64_t size_bytes() const override { return size_; }
@@ -106,7 +131,8 @@ class unsealing final : public byte_source {
   const std::unique_ptr<byte_source> from_;
   const std::unique_ptr<trust::seal> with_;
   std::vector<frame> frames_;
-  std::uint64_t size_ = 0;
+  std::uint64_t size_ = 0, behind_ = 0;
+  bool ended_ = false;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const std::string> kept_;  ///< the frame that was opened last
   mutable std::size_t kept_number_ = 0;
@@ -130,6 +156,11 @@ result<std::unique_ptr<byte_source>> unsealing_source(std::unique_ptr<byte_sourc
   auto made = std::make_unique<unsealing>(std::move(from), std::move(*with));
   HOCKET_TRY(made->index());
   return made;
+}
+
+std::string seal_problem(const byte_source& of) {
+  const auto* const sealed = dynamic_cast<const unsealing*>(&of);
+  return sealed == nullptr ? "" : sealed->problem();
 }
 
 }  // namespace hocket::record

@@ -1,6 +1,9 @@
 #include "actors/record/mcap_reader.hpp"
 #include "actors/record/mcap_writer.hpp"
 #include "actors/record/memory_sink.test.hpp"
+#include "actors/record/sealed_file.hpp"
+
+#include <algorithm>
 
 #include <doctest/doctest.h>
 
@@ -13,14 +16,16 @@ namespace {
 
 const trust::shared_secret key(std::string(64, 'a'));
 
-/// A sealed file of chunks of one message each, as bytes.
-std::string sealed(int chunks, bool closed = true) {
+/// A sealed file of chunks of one message each, as bytes; `ends`: where the beginning of the file and
+/// each chunk end.
+std::string sealed(int chunks, bool closed = true, std::vector<std::size_t>* ends = nullptr) {
   const auto disk = std::make_shared<testing::memory_disk>();
   auto sink = sealing_sink(std::make_unique<testing::memory_sink>(disk), key);
   REQUIRE(sink);
   auto file = mcap_writer::create(std::move(*sink), {.library = "test"});
   REQUIRE(file);
   REQUIRE((*file)->add(mcap_channel{1, 0, "voice", "raw", {}}));
+  if (ends != nullptr) *ends = {disk->content().size()};
   for (int i = 0; i < chunks; ++i) {
     mcap_message m;
     m.channel_id = 1;
@@ -29,8 +34,10 @@ std::string sealed(int chunks, bool closed = true) {
     m.data = buffer::take(std::vector<char>(text.begin(), text.end()));
     REQUIRE((*file)->write(m));
     REQUIRE((*file)->flush());
+    if (ends != nullptr) ends->push_back(disk->content().size());
   }
   if (closed) REQUIRE((*file)->close());
+  file->reset();  // a sealed file ends with its sink
   return disk->content();
 }
 
@@ -82,16 +89,36 @@ TEST_CASE("torn anywhere, it recovers up to the last whole chunk") {
 }
 
 TEST_CASE("a changed byte costs what comes after it, not what was before") {
-  const auto bytes = sealed(4);
-  for (std::size_t i = 64; i < bytes.size(); i += 11) {
+  std::vector<std::size_t> ends;
+  const auto bytes = sealed(4, true, &ends);
+  REQUIRE(ends.size() == 5);
+  REQUIRE(recovered(bytes)->messages == 4);
+  for (std::size_t i = 64; i < bytes.size(); i += 3) {
     auto other = bytes;
     other[i] = static_cast<char>(other[i] ^ 0x40);
+    const auto before = std::count_if(ends.begin(), ends.end(), [&](auto e) { return e <= i; });
     const auto got = recovered(other);
-    if (got) CHECK(got->messages <= 4);
+    if (before == 0) continue;  // in the beginning, without which it is no recording
+    REQUIRE_MESSAGE(got, i);
+    CHECK_MESSAGE(static_cast<int>(got->messages) >= before - 1, i);
+    CHECK_MESSAGE((before == 5) == (got->messages == 4), i);
   }
   auto late = bytes;
   late[bytes.size() - 3] ^= 1;  // in the last frame: the index
   const auto got = recovered(late);
   REQUIRE(got);
   CHECK(got->messages == 4);
+}
+
+TEST_CASE("a sealed recording that was cut says so, wherever it was cut") {
+  const auto bytes = sealed(2);
+  const auto problem_of = [](const std::string& some) {
+    const auto inside = unsealing_source(memory_source(some), key);
+    REQUIRE(inside);
+    return seal_problem(**inside);
+  };
+  CHECK(problem_of(bytes).empty());
+  for (std::size_t n = trust::sealed_head_bytes; n < bytes.size(); ++n)
+    CHECK_MESSAGE(problem_of(bytes.substr(0, n)).find("has no end") != std::string::npos, n);
+  CHECK(problem_of(bytes + "more").find("behind") != std::string::npos);
 }

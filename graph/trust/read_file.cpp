@@ -1,9 +1,13 @@
 #include "graph/trust/read_file.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -54,11 +58,29 @@ result<std::string> read_given_file(const std::string& path, std::uint64_t max_b
   return all_of(in, path, max_bytes);
 }
 
+namespace {
+
+/// Files that the kernel makes up when they are read: `/proc/self/environ` is a private file of this
+/// user's, too, and holds what no file of secrets holds.
+bool is_made_up(int fd) {
+  struct statfs info {};
+  if (::fstatfs(fd, &info) != 0) return false;
+  constexpr std::array<std::uint32_t, 9> made_up = {
+      PROC_SUPER_MAGIC,   SYSFS_MAGIC,         DEBUGFS_MAGIC, TRACEFS_MAGIC, SECURITYFS_MAGIC,
+      CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, SELINUX_MAGIC, EFIVARFS_MAGIC};
+  return std::find(made_up.begin(), made_up.end(), static_cast<std::uint32_t>(info.f_type)) !=
+         made_up.end();
+}
+
+}  // namespace
+
 result<std::string> read_private_file(const std::string& path, std::uint64_t max_bytes) {
   const file in(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), path);
   struct stat info {};
   if (in.fd() < 0 || ::fstat(in.fd(), &info) != 0) return cannot_read(path, std::strerror(errno));
   if (!S_ISREG(info.st_mode)) return cannot_read(path, "no plain file");
+  if (is_made_up(in.fd()))
+    return cannot_read(path, "the kernel makes up what it holds; a file on a disk is needed");
   if (info.st_uid != ::geteuid() && info.st_uid != 0)
     return cannot_read(path, "belongs to another user, who knows what it holds");
   if ((info.st_mode & 077) != 0) return cannot_read(path, "others can read it; chmod 600 it");

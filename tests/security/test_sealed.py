@@ -4,10 +4,12 @@
 import json
 import os
 import signal
+import subprocess
 import unittest
 
-from support import case, graph, LIVE
+from support import case, graph, LIVE, main
 
+WORDS = "the secret word is hippopotamus"
 TONE = ('{component: capture.gst, pipeline: "audiotestsrc num-buffers=60 freq=440 ! audioconvert ! audioresample"}')
 
 
@@ -19,11 +21,55 @@ class sealed(case):
         self.key = {"HOCKET_SEAL_KEY_FILE": self.path("key")}
         self.write("g.yaml", graph({"mic": TONE, "ears": "{component: audio.dmel, inputs: {audio: mic.audio}}",
                                     "wav": "{component: record.wav, inputs: {person: mic.audio}}",
-                                    "rec": "{component: record.mcap, inputs: {audio: mic.audio}}"}))
+                                    "keys": '{component: text.console, script: ["${param:said}"]}',
+                                    "log": "{component: record.events, pii.text: true, inputs: {console: keys.text}}",
+                                    "rec": "{component: record.mcap, inputs: {audio: mic.audio, text: keys.text}}"},
+                                   "params: {said: {type: string, default: 0.2 hello}}\n"))
 
     def run_it(self, env=None):
-        return self.hocket("run", "g.yaml", "--virtual", "--plain", "--out", "o", "--record", "r.mcap",
+        return self.hocket("run", "g.yaml", "--virtual", "--plain", "--out", "o", "--record", "r.mcap", "--param", f"said=0.2 {WORDS}",
                            env=self.key if env is None else env, code=0)
+
+    def holding(self, word):
+        """The files that hold a word in clear, but what a graph's revision says of its own script."""
+        out = []
+        for name in sorted(self.files()):
+            if os.path.isfile(self.path(name)) and not name.startswith("o/revisions"):
+                with open(self.path(name), "rb") as f:
+                    if word in f.read():
+                        out.append(name)
+        return out
+
+    def test_the_canary_sings_without_a_key_and_not_with_one(self):
+        self.run_it({})
+        self.assertTrue({"o/record.jsonl", "o/events.jsonl"} <= set(self.holding(b"hippopotamus")))
+        subprocess.run(["rm", "-rf", self.path("o"), self.path("r.mcap")], check=True)
+        self.run_it()
+        self.assertEqual(self.holding(b"hippopotamus"), [])
+        for name in ("o/record.jsonl", "o/events.jsonl", "r.mcap"):
+            said = self.hocket("record", "unseal", name, "clear", env=self.key, code=0).stdout
+            self.assertNotIn("problem", said, name)
+            if name != "r.mcap":  # its chunks are compressed
+                self.assertEqual(self.holding(b"hippopotamus"), ["clear"], name)
+            os.remove(self.path("clear"))
+
+    def test_what_was_cut_is_told_from_what_ended(self):
+        self.run_it()
+        with open(self.path("o/events.jsonl"), "rb") as f:
+            whole = f.read()
+        self.write("cut", whole[:-32])  # its end, which is a frame of its own
+        self.assertIn("not ended in order", self.hocket("record", "unseal", "cut", "clear", env=self.key, code=0).stdout)
+        with open(self.path("r.mcap"), "rb") as f:
+            whole = f.read()
+        self.assertNotIn("no end", self.hocket("record", "info", "r.mcap", env=self.key, code=0).stdout)
+        self.write("cut.mcap", whole[:-32])
+        self.assertIn("has no end", self.hocket("record", "info", "cut.mcap", env=self.key).stdout)
+
+    def test_a_key_file_that_the_kernel_makes_up(self):
+        for name in ("/proc/self/environ", "/proc/self/cmdline", "/dev/zero"):
+            done = self.hocket("run", "g.yaml", "--virtual", "--out", "q", env={"HOCKET_SEAL_KEY_FILE": name})
+            self.assertEqual(done.returncode, 2, name)
+            self.assertIn("HOCKET_SEAL_KEY_FILE", done.stdout)
 
     def test_nothing_of_it_lies_in_clear_and_the_key_opens_all_of_it(self):
         self.run_it()
@@ -107,8 +153,10 @@ class sealed(case):
         for name in sorted(self.files()):
             if os.path.isfile(self.path(name)):
                 with open(self.path(name), "rb") as f:
-                    self.assertNotIn(b"battery", f.read(), name)
+                    data = f.read()
+                self.assertNotIn(b"battery", data, name)
+                self.assertTrue(b"hippopotamus" not in data or name.startswith("o/revisions"), name)
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

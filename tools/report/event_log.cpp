@@ -23,7 +23,13 @@ result<std::unique_ptr<event_log>> event_log::open(const std::string& path, bool
       new event_log(std::move(*to), std::move(*seal), with_words, path, rotate));
 }
 
-event_log::~event_log() = default;
+event_log::~event_log() { end_seal(); }
+
+/// A sealed file says itself that nothing more comes; a full disk leaves it as a torn one.
+void event_log::end_seal() {
+  const auto end = seal_.end();
+  if (file_.fd() >= 0 && end && !end->empty()) (void)file_.write(*end);
+}
 
 void event_log::turn_if_due(const fact& f) {
   const auto at_ns = static_cast<std::int64_t>(f.t_ms * 1e6);
@@ -32,6 +38,7 @@ void event_log::turn_if_due(const fact& f) {
   auto seal = trust::line_seal::begin();  // each piece can be read alone
   if (!next || !seal) return turns_.postpone(at_ns);
   if (!turns_.turn(at_ns)) return;  // the present piece goes on
+  end_seal();
   file_ = std::move(*next);
   seal_ = std::move(*seal);
   size_bytes_ = 0;

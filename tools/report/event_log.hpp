@@ -42,6 +42,7 @@ class event_log final : public fact_sink {
         turns_(path, rotate) {}
   void turn_if_due(const fact& f);
   bool append(const std::string& text);
+  void end_seal();
 
   trust::file file_;
   trust::line_seal seal_;

@@ -4,9 +4,12 @@
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "graph/trust/read_file.hpp"
 
@@ -17,6 +20,8 @@ constexpr std::string_view magic = "HOCKETS1";
 constexpr std::size_t salt_at = 16, salt_bytes = 16, check_at = 32, key_bytes = 32;
 constexpr std::size_t nonce_bytes = 12, tag_bytes = 16;
 constexpr char of_key = 1, of_words = 2;
+constexpr std::size_t ends_at = 9;            ///< in a head: 1 where ends are marked
+constexpr std::size_t most_heads_tried = 16;  ///< each may cost a slow key
 constexpr std::size_t shortest_words = 16;
 
 tl::unexpected<error> failed(const char* what) {
@@ -72,8 +77,10 @@ result<secret> master(std::string_view key, char kind, std::string_view salt) {
   return made;
 }
 
-bool expand(std::string_view from, std::string_view salt, unsigned char* to, std::size_t n) {
-  constexpr std::string_view info = "hocket sealed file 1";
+/// `marks_end` is part of what the key is made of: nobody can say that a file has no end to mark.
+bool expand(std::string_view from, std::string_view salt, bool marks_end, unsigned char* to,
+            std::size_t n) {
+  const std::string_view info = marks_end ? "hocket sealed file 2" : "hocket sealed file 1";
   const std::unique_ptr<EVP_PKEY_CTX, void (*)(EVP_PKEY_CTX*)> c(
       EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, nullptr), EVP_PKEY_CTX_free);
   return c && EVP_PKEY_derive_init(c.get()) == 1 &&
@@ -117,12 +124,14 @@ error needs_key(const std::string& path) {
                                 "with"};
 }
 
+bool seal::marks_end() const { return head_[ends_at] == 1; }
+
 result<void> seal::derive(const shared_secret& key, std::string& check) {
   const auto salt = std::string_view(head_).substr(salt_at, salt_bytes);
   const auto from = master(key.exposed(), head_[magic.size()], salt);
   if (!from) return fail(from);
   std::array<unsigned char, 2 * key_bytes> out{};
-  const bool done = expand(from->exposed(), salt, out.data(), out.size());
+  const bool done = expand(from->exposed(), salt, marks_end(), out.data(), out.size());
   if (done) {
     key_ = secret({reinterpret_cast<const char*>(out.data()), key_bytes});
     check.assign(reinterpret_cast<const char*>(out.data()) + key_bytes, key_bytes);
@@ -136,6 +145,7 @@ result<std::unique_ptr<seal>> seal::fresh(const shared_secret& key) {
   std::string head(magic), check;
   head.resize(check_at, '\0');
   head[magic.size()] = is_hex_key(key.exposed()) ? of_key : of_words;
+  head[ends_at] = 1;
   if (RAND_bytes(bytes_of(head) + salt_at, salt_bytes) != 1) return failed("no random numbers");
   std::unique_ptr<seal> made(new seal(std::move(head)));
   HOCKET_TRY(made->derive(key, check));
@@ -157,11 +167,12 @@ result<std::unique_ptr<seal>> seal::of(const shared_secret& key, std::string_vie
   return fail("seal.wrong_key", "it was sealed with another key");
 }
 
-std::size_t plain_size(std::string_view head) {
-  if (head.size() < 4) return 0;
+std::optional<std::size_t> plain_size(std::string_view head) {
+  if (head.size() < 4) return {};
   std::size_t n = 0;
   for (int i = 3; i >= 0; --i) n = n << 8 | static_cast<unsigned char>(head[i]);
-  return n <= frame_bytes_max ? n : 0;
+  if (n > frame_bytes_max) return {};
+  return n;
 }
 
 result<std::string> seal::close(std::uint64_t n, std::string_view plain) const {
@@ -207,8 +218,9 @@ result<std::string> seal::open(std::uint64_t n, std::string_view frame) const {
     return fail("seal.damaged", "a part of a sealed file was changed, or is not in its place");
   };
   const auto size = plain_size(frame);
-  if (size == 0 || frame.size() != size + frame_extra_bytes) return bad();
-  std::string place, out(size, '\0'), tag(frame.substr(frame.size() - tag_bytes));
+  if (!size || (*size == 0 && !marks_end()) || frame.size() != *size + frame_extra_bytes)
+    return bad();
+  std::string place, out(*size, '\0'), tag(frame.substr(frame.size() - tag_bytes));
   put_number(place, n, 8);
   place += frame.substr(0, 4);
   const auto* const nonce = bytes_of(frame) + 4;
@@ -220,7 +232,7 @@ result<std::string> seal::open(std::uint64_t n, std::string_view frame) const {
       EVP_DecryptUpdate(c.get(), nullptr, &done, bytes_of(place), static_cast<int>(place.size())) ==
           1 &&
       EVP_DecryptUpdate(c.get(), bytes_of(out), &done, nonce + nonce_bytes,
-                        static_cast<int>(size)) == 1 &&
+                        static_cast<int>(*size)) == 1 &&
       EVP_CIPHER_CTX_ctrl(c.get(), EVP_CTRL_AEAD_SET_TAG, tag_bytes, tag.data()) == 1 &&
       EVP_DecryptFinal_ex(c.get(), bytes_of(out) + done, &done) == 1)
     return out;
@@ -248,41 +260,130 @@ result<std::string> line_seal::sealed(std::string_view text) {
 
 void line_seal::took() { frames_ = next_; }
 
-result<std::string> unsealed(std::string_view bytes, const shared_secret& key) {
-  if (key.empty()) return fail("seal.needs_key", needs_key("this").message);
-  std::string out;
-  std::unique_ptr<seal> part;
-  std::uint64_t n = 0;
-  while (!bytes.empty()) {
-    if (is_sealed(bytes)) {
-      if (bytes.size() < sealed_head_bytes) break;
-      auto next = seal::of(key, bytes);
-      if (!next) return fail(next);
-      part = std::move(*next);
-      n = 0;
-      bytes.remove_prefix(sealed_head_bytes);
-      continue;
-    }
-    // Torn: in a frame's size, or in the head of a part.
-    if (bytes.size() < 4 || (n > 0 && magic.starts_with(bytes.substr(0, magic.size())))) break;
-    const auto size = plain_size(bytes);
-    if (size == 0 || !part) return fail("seal.damaged", "no part of a sealed file begins there");
-    if (bytes.size() < size + frame_extra_bytes) break;  // torn
-    const auto text = part->open(n++, bytes.substr(0, size + frame_extra_bytes));
-    if (!text) return fail(text);
-    out += *text;
-    bytes.remove_prefix(size + frame_extra_bytes);
-  }
-  return out;
+result<std::string> line_seal::end() const {
+  if (!seal_) return std::string();
+  auto out = seal_->end(frames_);
+  if (!out || frames_ > 0) return out;
+  return seal_->head() + *out;
 }
 
-result<std::string> read_maybe_sealed(const std::string& path, std::uint64_t max_bytes) {
+std::string seal_report::problem() const {
+  if (without_end == 0 && lost_bytes == 0) return "";
+  return fmt::format(
+      "{} of its {} parts not ended in order, {} bytes of no whole part: who wrote it was stopped, "
+      "or somebody cut it",
+      without_end, parts, lost_bytes);
+}
+
+namespace {
+
+/// Goes through the parts of a sealed file.
+class reading {
+ public:
+  reading(std::string_view bytes, const shared_secret& key) : rest_(bytes), key_(key) {}
+
+  result<std::string> all(seal_report& report) {
+    while (!rest_.empty()) HOCKET_TRY(is_sealed(rest_) ? take_head() : take_frame());
+    end_part();
+    report = report_;
+    return std::move(text_);
+  }
+
+ private:
+  result<void> take_head() {
+    end_part();
+    if (rest_.size() < sealed_head_bytes) return lose(rest_.size());
+    auto next = seal::of(key_, rest_);
+    if (!next) return fail(next);
+    begin(std::move(*next));
+    return {};
+  }
+
+  void begin(std::unique_ptr<seal> part) {
+    part_ = std::move(part);
+    n_ = 0;
+    ++report_.parts;
+    rest_.remove_prefix(sealed_head_bytes);
+  }
+
+  result<void> take_frame() {
+    const auto size = plain_size(rest_);
+    if (!part_) return torn(rest_.size());
+    if (!size || rest_.size() < *size + frame_extra_bytes) return torn(rest_.size());
+    auto text = part_->open(n_, rest_.substr(0, *size + frame_extra_bytes));
+    if (!text) return torn(*size + frame_extra_bytes);
+    rest_.remove_prefix(*size + frame_extra_bytes);
+    if (text->empty()) {
+      part_.reset();
+      return {};
+    }
+    text_ += *text;
+    ++n_;
+    return {};
+  }
+
+  /// A frame that was torn reaches into the head of whoever appended, or into nothing. One that ends
+  /// where it says, and is not whole all the same, was changed.
+  result<void> torn(std::size_t reach) {
+    const auto within = rest_.substr(0, std::min(reach + magic.size() - 1, rest_.size()));
+    std::size_t tried = 0;
+    for (auto at = within.find(magic, 1); at != within.npos && tried < most_heads_tried;
+         at = within.find(magic, at + 1), ++tried) {
+      if (at >= reach && reach < rest_.size()) break;
+      auto next = seal::of(key_, rest_.substr(at));
+      if (!next) continue;
+      report_.lost_bytes += at;
+      end_part();
+      rest_.remove_prefix(at);
+      begin(std::move(*next));
+      return {};
+    }
+    const auto size = plain_size(rest_);
+    const bool cut = part_ && (rest_.size() < 4 || magic.starts_with(rest_) ||
+                               (size && rest_.size() < *size + frame_extra_bytes));
+    // Behind an end only the beginning of another part can stand.
+    if (!cut && !(report_.parts > 0 && magic.starts_with(rest_)))
+      return fail("seal.damaged", "a part of a sealed file was changed, or is not in its place");
+    return lose(rest_.size());
+  }
+
+  result<void> lose(std::size_t n) {
+    report_.lost_bytes += n;
+    rest_ = {};
+    return {};
+  }
+
+  void end_part() {
+    if (!part_) return;
+    ++(part_->marks_end() ? report_.without_end : report_.unmarked);
+    part_.reset();
+  }
+
+  std::string_view rest_;
+  const shared_secret& key_;
+  std::unique_ptr<seal> part_;  ///< none behind an end
+  std::uint64_t n_ = 0;
+  seal_report report_;
+  std::string text_;
+};
+
+}  // namespace
+
+result<std::string> unsealed(std::string_view bytes, const shared_secret& key,
+                             seal_report* report) {
+  if (key.empty()) return fail("seal.needs_key", needs_key("this").message);
+  seal_report unheard;
+  return reading(bytes, key).all(report != nullptr ? *report : unheard);
+}
+
+result<std::string> read_maybe_sealed(const std::string& path, std::uint64_t max_bytes,
+                                      seal_report* report) {
   auto bytes = read_given_file(path, max_bytes);
   if (!bytes || !is_sealed(*bytes)) return bytes;
   const auto key = sealing_key();
   if (!key) return fail(key);
   if (key->empty()) return fail(needs_key(path).code, needs_key(path).message);
-  auto text = unsealed(*bytes, *key);
+  auto text = unsealed(*bytes, *key, report);
   if (!text) return fail(text.error().code, path + ": " + text.error().message);
   return text;
 }

@@ -155,11 +155,13 @@ int unseal(const record_options& o) {
   if (std::filesystem::equivalent(o.file, o.out, ignored))
     return complain({"record.same_file", o.out + ": would overwrite what is to be read"},
                     exit_bad_input, "give another file to write");
-  auto text = trust::read_maybe_sealed(o.file, std::uint64_t{8} << 30);
+  trust::seal_report report;
+  auto text = trust::read_maybe_sealed(o.file, std::uint64_t{8} << 30, &report);
   if (!text) return complain(text.error(), exit_bad_input);
   const auto done = trust::write_file(o.out, *text);
   if (!done) return complain(done.error(), exit_failed);
   say("{}: {} bytes that anybody who can open it can read\n", o.out, text->size());
+  if (const auto wrong = report.problem(); !wrong.empty()) say("problem: {}\n", wrong);
   return exit_fine;
 }
 

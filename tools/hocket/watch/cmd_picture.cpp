@@ -15,8 +15,11 @@ int run_picture(const picture_options& o) {
   if (!std::filesystem::is_regular_file(o.events))
     return complain({"picture.no_log", fmt::format("{}: no such event log", o.events)},
                     exit_bad_input, "give the events.jsonl of a run's --out folder");
-  if (const auto text = trust::read_maybe_sealed(o.events); !text)
+  trust::seal_report report;
+  if (const auto text = trust::read_maybe_sealed(o.events, std::uint64_t{1} << 30, &report); !text)
     return complain(text.error(), exit_bad_input);
+  if (const auto wrong = report.problem(); !wrong.empty())
+    fmt::print(stderr, "warning: {}: {}\n", o.events, wrong);
   int skipped = 0;
   const auto facts = read_facts(o.events, skipped);
   const auto found = sessions_of(facts);
