@@ -1,5 +1,4 @@
 #include "actors/host/status_socket.hpp"
-#include "graph/trust/audit.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -9,7 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <map>
 #include <thread>
 #include <vector>
 
@@ -18,6 +19,8 @@
 
 #include "actors/host/socket_file.hpp"
 #include "actors/host/wire_status.hpp"
+#include "graph/trust/audit.hpp"
+#include "graph/trust/budget.hpp"
 
 namespace hocket::host {
 namespace {
@@ -113,11 +116,18 @@ class status_socket::impl {
  private:
   struct client {
     int fd = -1;
-    std::string asked;
+    std::string who = {};  ///< "process 4711"
+    std::string asked = {};
     std::uint64_t heard = 0;  ///< when it last said something, by the count of what was said
+    trust::budget::share place = {}, room = {};
   };
   static constexpr std::size_t clients_max = 16;
   static constexpr std::size_t line_max = 4u << 20;  ///< a graph file with what it includes
+  /// Of one process, and of all: a program that forgets its connections keeps none of the others out.
+  static std::map<trust::spends, trust::spending_limit> limits() {
+    return {{trust::spends::connections, {.of_each = clients_max / 2, .of_all = clients_max}},
+            {trust::spends::bytes, {.of_each = line_max + 4096, .of_all = 4 * line_max}}};
+  }
 
   void loop() {
     for (;;) {
@@ -138,32 +148,44 @@ class status_socket::impl {
   void admit() {
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) return;
-    if (!is_ours(fd)) {
+    client one{fd, principal_of(fd)};
+    one.place = one.who.empty() ? trust::budget::share() : place_for(one.who);
+    if (!one.place) {
       close(fd);
       return;
-    }
-    // Who says nothing keeps nobody out: the one that has been silent for longest goes.
-    if (clients_.size() >= clients_max) {
-      const auto silent =
-          std::min_element(clients_.begin(), clients_.end(),
-                           [](const client& a, const client& b) { return a.heard < b.heard; });
-      close(silent->fd);
-      clients_.erase(silent);
     }
     // A client that asks and never reads must not hold the others up for long.
     const timeval limit{1, 0};
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    clients_.push_back({fd, "", ++said_});
+    one.heard = ++said_;
+    clients_.push_back(std::move(one));
   }
 
-  /// Whoever can open the file may still be another user, in a container or by a descriptor.
-  static bool is_ours(int fd) {
+  /// Who says nothing keeps nobody out: the one that has been silent for longest goes, among its own
+  /// where a process has as many as it may, else among all.
+  trust::budget::share place_for(const std::string& who) {
+    using trust::spends;
+    if (auto place = budget_.take(who, spends::connections)) return place;
+    const bool own = budget_.held(who, spends::connections) >= clients_max / 2;
+    auto silent = clients_.end();
+    for (auto it = clients_.begin(); it != clients_.end(); ++it)
+      if ((!own || it->who == who) && (silent == clients_.end() || it->heard < silent->heard))
+        silent = it;
+    if (silent == clients_.end()) return {};
+    close(silent->fd);
+    clients_.erase(silent);
+    return budget_.take(who, spends::connections);
+  }
+
+  /// The process that asks; empty where it is another user's: whoever can open the file may still be
+  /// one, in a container or by a descriptor.
+  static std::string principal_of(int fd) {
     ucred who{};
     socklen_t size = sizeof who;
     const bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0;
-    if (known && (who.uid == geteuid() || who.uid == 0)) return true;
+    if (known && (who.uid == geteuid() || who.uid == 0)) return fmt::format("process {}", who.pid);
     trust::note_refusal({known ? fmt::format("user {}", who.uid) : "somebody", "ask the run", ""});
-    return false;
+    return "";
   }
 
   bool serve(client& c) {
@@ -171,6 +193,13 @@ class status_socket::impl {
     const auto n = read(c.fd, block, sizeof block);
     if (n <= 0) return false;
     c.heard = ++said_;
+    c.room.give_back();
+    c.room =
+        budget_.take(c.who, trust::spends::bytes, c.asked.size() + static_cast<std::size_t>(n));
+    if (!c.room) {
+      trust::note_refusal({c.who, "ask the run", "", "more than it may say at once"});
+      return false;
+    }
     c.asked.append(block, static_cast<std::size_t>(n));
     for (auto end = c.asked.find('\n'); end != std::string::npos; end = c.asked.find('\n')) {
       const auto line = c.asked.substr(0, end);
@@ -184,6 +213,7 @@ class status_socket::impl {
         sent += static_cast<std::size_t>(m);
       }
     }
+    if (c.asked.empty()) c.room.give_back();
     return c.asked.size() <= line_max;
   }
 
@@ -191,6 +221,7 @@ class status_socket::impl {
   const int wake_;
   const std::string path_;
   const status_answer answer_;
+  trust::budget budget_{limits()};
   std::vector<client> clients_;
   std::uint64_t said_ = 0;
   std::thread thread_;
@@ -207,12 +238,17 @@ result<std::unique_ptr<status_socket>> status_socket::serve(const std::string& p
   const bool taken = probe >= 0 && connect(probe, at->address(), socket_file::size_bytes) == 0;
   if (probe >= 0) close(probe);
   if (taken) return fail("host.no_socket", path + ": another run listens there");
-  unlink(path.c_str());  // left behind by a run that was killed
+  // Under another name until it listens: who finds the file is answered.
+  const auto early = path + ".new";
+  const auto there = socket_file::at(early);
+  if (!there) return fail(there);
+  unlink(early.c_str());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   // The mode of the file that bind() makes, whatever the umask says: nobody else may ask.
-  if (fd < 0 || fchmod(fd, 0600) != 0 || bind(fd, at->address(), socket_file::size_bytes) != 0 ||
-      listen(fd, 64) != 0) {
+  if (fd < 0 || fchmod(fd, 0600) != 0 || bind(fd, there->address(), socket_file::size_bytes) != 0 ||
+      listen(fd, 64) != 0 || rename(early.c_str(), path.c_str()) != 0) {
     const auto why = fmt::format("{}: {}", path, std::strerror(errno));
+    unlink(early.c_str());
     if (fd >= 0) close(fd);
     return fail("host.no_socket", why);
   }

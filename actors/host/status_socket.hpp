@@ -19,7 +19,8 @@ using status_answer = std::function<std::string(const std::string& line)>;
 /// Answers each line on a Unix socket with one line of JSON: "status" for `hocket top`, and what
 /// rewire_desk understands for `hocket apply`.
 ///
-/// Threads: one of its own; at most 16 clients at a time.
+/// The file appears when it is listened to. Threads: one of its own; at most 16 clients at a time, 8 of
+/// one process; who has been silent for longest gives way.
 /// Errors: host.no_socket (path too long, folder not writable, another run listens there).
 class status_socket {
  public:

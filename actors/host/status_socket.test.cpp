@@ -1,9 +1,15 @@
 #include "actors/host/status_socket.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -84,4 +90,79 @@ TEST_CASE("a status socket lies in its folder, however long the path") {
   }
   std::filesystem::remove_all(top);
   CHECK(!socket_file::at((top / std::string(60, 'b') / std::string(60, 'c')).string()));
+}
+
+namespace {
+
+/// Connected to a socket file, or -1.
+int connected(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto at = socket_file::at(path);
+  REQUIRE(at);
+  if (connect(fd, at->address(), socket_file::size_bytes) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+struct scratch {
+  std::string folder = (std::filesystem::temp_directory_path() / "hocket-status-XXXXXX").string();
+  scratch() { REQUIRE(mkdtemp(folder.data()) != nullptr); }
+  ~scratch() { std::filesystem::remove_all(folder); }
+};
+
+}  // namespace
+
+TEST_CASE("who finds the file is answered: it appears when somebody listens") {
+  const scratch in;
+  const auto path = in.folder + "/hocket.sock";
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<bool> over{false};
+    std::atomic<int> refused{0}, answered{0};
+    std::thread looks([&] {
+      while (!over && answered == 0) {
+        if (!std::filesystem::exists(path)) continue;
+        const int fd = connected(path);
+        ++(fd < 0 ? refused : answered);
+        if (fd >= 0) close(fd);
+      }
+    });
+    {
+      const auto served = status_socket::serve(path, [](const std::string&) { return "here"; });
+      REQUIRE(served);
+      CHECK(eventually([&] { return answered > 0 || refused > 0; }));
+      over = true;
+      looks.join();
+    }
+    CHECK(refused == 0);
+    CHECK(answered == 1);
+    CHECK(!std::filesystem::exists(path + ".new"));
+  }
+}
+
+TEST_CASE("one process's silent connections cost that process alone") {
+  const scratch in;
+  const auto path = in.folder + "/hocket.sock";
+  const auto served = status_socket::serve(path, [](const std::string&) { return "here"; });
+  REQUIRE(served);
+  const auto closed = [](int fd) {
+    pollfd on{fd, POLLIN, 0};
+    return poll(&on, 1, 0) == 1 && on.revents != 0;
+  };
+  std::vector<int> ours;
+  for (int i = 0; i < 20; ++i) ours.push_back(connected(path));
+  CHECK(eventually([&] { return std::count_if(ours.begin(), ours.end(), closed) == 12; }));
+  for (int i = 0; i < 20; ++i) CHECK(closed(ours[i]) == (i < 12));
+  // Another process has room of its own, and takes none of ours.
+  const auto other =
+      "python3 -c \"import socket\nall = []\nfor i in range(6):\n  s = "
+      "socket.socket(socket.AF_UNIX); s.connect('" +
+      path + "'); s.sendall(b'x\\n'); assert s.recv(9) == b'here\\n'; all.append(s)\"";
+  CHECK(std::system(other.c_str()) == 0);
+  for (int i = 12; i < 20; ++i) CHECK(!closed(ours[i]));
+  // A line without an end is no way to fill the memory.
+  const std::string block(1 << 20, 'a');
+  for (int i = 0; i < 6; ++i) (void)send(ours[15], block.data(), block.size(), MSG_NOSIGNAL);
+  CHECK(eventually([&] { return closed(ours[15]); }));
+  CHECK(ask(path) == "here");
+  for (const int fd : ours) close(fd);
 }

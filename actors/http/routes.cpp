@@ -1,5 +1,7 @@
 #include "actors/http/routes.hpp"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -15,7 +17,9 @@ response plain(int status, const std::string& text) {
 }
 
 bool is_at(const route& row, const std::string& path) {
-  if (!row.path.ends_with("/*")) return row.path == path;
+  if (!row.path.ends_with("/*"))
+    return row.path == path || (row.path.find('*') != row.path.npos &&
+                                ::fnmatch(row.path.c_str(), path.c_str(), FNM_PATHNAME) == 0);
   return path.starts_with(std::string_view(row.path).substr(0, row.path.size() - 1));
 }
 

@@ -18,7 +18,8 @@ std::string_view to_string(caller c);
 
 /// Who may do what to which page: a row of a route_table.
 struct route {
-  std::string path;                  ///< "/status"; "/v1/*": what lies beneath
+  /// "/status"; "/v1/*": what lies beneath; "/v1*/tokens": a star within is a part without a slash
+  std::string path;
   std::vector<std::string> methods;  ///< the verbs
   std::vector<caller> who;
 };

@@ -9,6 +9,7 @@ TEST_CASE("principal x verb x object: what no row allows is refused") {
   const route_table table({{"/healthz", {"GET", "HEAD"}, {stranger, neighbour, keyed}},
                            {"/status", {"GET"}, {neighbour, keyed}},
                            {"/v1/*", {"POST"}, {keyed}},
+                           {"/v*/tokens", {"PUT"}, {keyed}},
                            {"/private", {"GET"}, {neighbour}}});
   const auto status = [&](const char* method, const char* path, caller who) {
     request r;
@@ -29,6 +30,9 @@ TEST_CASE("principal x verb x object: what no row allows is refused") {
   CHECK(status("HEAD", "/status", neighbour) == 405);
   CHECK(status("POST", "/v1/x/y", keyed) == 200);
   CHECK(status("POST", "/v1/x/y", neighbour) == 401);
+  CHECK(status("PUT", "/v1beta/tokens", keyed) == 200);
+  CHECK(status("PUT", "/v1beta/x/tokens", keyed) == 404);
+  CHECK(status("PUT", "/v1beta/tokens/x", keyed) == 404);
   CHECK(status("GET", "/private", keyed) == 403);
   CHECK(status("get", "/private", neighbour) == 405);
 }

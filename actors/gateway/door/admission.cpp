@@ -44,8 +44,10 @@ result<std::string> text_of_file(const context& where, const std::string& path) 
 std::string_view why(key_ring::refusal r) {
   switch (r) {
     case key_ring::refusal::full: return "all conversations are taken";
-    case key_ring::refusal::key_full: return "this key has as many conversations as it may";
-    case key_ring::refusal::too_often: return "this key began too many conversations in a minute";
+    case key_ring::refusal::key_full:
+      return "this key or address has as many conversations as it may";
+    case key_ring::refusal::too_often:
+      return "this key or address began too many conversations in a minute";
     case key_ring::refusal::none: break;
   }
   return "";
@@ -174,6 +176,8 @@ result<http::tls_identity> gateway::identity() const {
 }
 
 result<void> gateway::start_server() {
+  // Whose graph may open a door to this machine: the operator's own, or one that the operator allows.
+  if (context_.may) HOCKET_TRY(context_.may->address(config_.listen));
   site::options pages;
   pages.page = config_.page;
   pages.texts = default_page_texts();
@@ -230,27 +234,30 @@ std::variant<http::response, http::websocket_accept> gateway::admit(const http::
   if (kind == protocol_kind::none) return plain(404, "no protocol is spoken there");
   const auto now = key_ring::clock::now();
   auto visitor = keys_->let_in(key_of(r), now);
-  if (!visitor && needs_key_) {
+  if (auto no = site_->refuses_socket(r, visitor.has_value())) {
     count("refused_keys");
-    http::note_refused(r, "its key is not known");
-    return plain(401, "this key is not known");
+    return std::move(*no);
   }
   if (!visitor) visitor.emplace();
-  if (const auto no = keys_->enter(visitor->name, now); no != key_ring::refusal::none) {
+  // Without keys each address is somebody.
+  const auto who = visitor->name.empty() ? "at " + r.peer : visitor->name;
+  const auto place = std::make_shared<trust::budget::share>();
+  if (const auto no = keys_->enter(who, now, *place); no != key_ring::refusal::none) {
     count("refused_sessions");
+    http::note_refused(r, why(no));
     auto busy = plain(no == key_ring::refusal::full ? 503 : 429, std::string(why(no)));
     busy.headers = {{"Retry-After", "10"}};
     return busy;
   }
   if (visitor->was_token && !keys_->spend(key_of(r))) {
-    keys_->leave(visitor->name);
     count("refused_keys");
+    http::note_refused(r, "its token has let somebody in");
     return plain(401, "this token has let somebody in");
   }
   auto c = std::make_shared<client>();
   c->kind = kind;
   c->key_name = visitor->name;
-  c->place = {nullptr, [keys = keys_, name = visitor->name](void*) { keys->leave(name); }};
+  c->place = place;
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
   const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(wall).count();
   session_facts facts;

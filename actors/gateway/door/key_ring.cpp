@@ -28,6 +28,10 @@ std::optional<std::int64_t> number_behind(std::string_view word, std::string_vie
 
 }  // namespace
 
+key_ring::key_ring(limits l)
+    : limits_(l),
+      budget_({{trust::spends::sessions, {.of_all = static_cast<std::uint64_t>(l.sessions)}}}) {}
+
 result<void> key_ring::read_lines(const std::string& text) {
   std::lock_guard lock(mutex_);
   std::istringstream lines(text);
@@ -118,37 +122,29 @@ std::string key_ring::issue(const std::string& prefix, const visitor& whose,
   return text;
 }
 
-key_ring::refusal key_ring::enter(const std::string& name, clock::time_point now) {
-  std::lock_guard lock(mutex_);
-  auto at_once = limits_.per_key, often = limits_.per_minute;
-  for (const auto& k : keys_)
-    if (k.name == name) {
-      at_once = k.sessions.value_or(at_once);
-      often = k.per_minute.value_or(often);
-    }
-  forget_idle(now);
-  auto& u = used_[name];
-  if (static_cast<std::int64_t>(u.begun.size()) >= often) return refusal::too_often;
-  if (u.sessions >= at_once) return refusal::key_full;
-  if (sessions_ >= limits_.sessions) return refusal::full;
-  u.begun.push_back(now);
-  ++u.sessions;
-  ++sessions_;
-  return refusal::none;
-}
-
-void key_ring::leave(const std::string& name) {
-  std::lock_guard lock(mutex_);
-  --used_[name].sessions;
-  --sessions_;
-}
-
-void key_ring::forget_idle(clock::time_point now) {
-  for (auto i = used_.begin(); i != used_.end();) {
-    auto& begun = i->second.begun;
-    while (!begun.empty() && now - begun.front() >= std::chrono::minutes(1)) begun.pop_front();
-    i = begun.empty() && i->second.sessions == 0 ? used_.erase(i) : std::next(i);
+key_ring::refusal key_ring::enter(const std::string& name, clock::time_point now,
+                                  trust::budget::share& place) {
+  trust::spending_limit own;
+  {
+    std::lock_guard lock(mutex_);
+    auto at_once = limits_.per_key, often = limits_.per_minute;
+    for (const auto& k : keys_)
+      if (k.name == name) {
+        at_once = k.sessions.value_or(at_once);
+        often = k.per_minute.value_or(often);
+      }
+    own.of_each = static_cast<std::uint64_t>(at_once);
+    own.per_minute = static_cast<std::uint64_t>(often);
   }
+  auto why = trust::shortage::none;
+  place = budget_.take(name, trust::spends::sessions, own, why, 1, now);
+  switch (why) {
+    case trust::shortage::of_each: return refusal::key_full;
+    case trust::shortage::of_all: return refusal::full;
+    case trust::shortage::per_minute: return refusal::too_often;
+    case trust::shortage::none: break;
+  }
+  return refusal::none;
 }
 
 }  // namespace hocket::gateway

@@ -2,13 +2,13 @@
 
 #include <chrono>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "graph/core/result.hpp"
+#include "graph/trust/budget.hpp"
 
 namespace hocket::gateway {
 
@@ -28,7 +28,7 @@ class key_ring {
   };
   using clock = std::chrono::steady_clock;
 
-  explicit key_ring(limits l) : limits_(l) {}
+  explicit key_ring(limits l);
 
   /// Errors: gateway.bad_keys, with the line.
   result<void> read_lines(const std::string& text);
@@ -52,9 +52,9 @@ class key_ring {
   std::string issue(const std::string& prefix, const visitor& whose, clock::time_point until);
 
   enum class refusal : std::uint8_t { none, full, key_full, too_often };
-  /// Takes a place for a conversation of that key; `leave` gives it back.
-  refusal enter(const std::string& name, clock::time_point now);
-  void leave(const std::string& name);
+  /// Takes a place for a conversation of that key, or of an address where none is asked for; it is
+  /// given back with the object.
+  refusal enter(const std::string& name, clock::time_point now, trust::budget::share& place);
 
  private:
   struct known_key {
@@ -66,20 +66,14 @@ class key_ring {
     visitor whose;
     clock::time_point until;
   };
-  struct usage {
-    std::int64_t sessions = 0;
-    std::deque<clock::time_point> begun;  ///< in the last minute
-  };
   const known_key* find(const std::string& key) const;
   std::deque<token>::iterator token_of(const std::string& key);
-  void forget_idle(clock::time_point now);
 
   const limits limits_;
+  trust::budget budget_;
   mutable std::mutex mutex_;
   std::vector<known_key> keys_;
   std::deque<token> tokens_;
-  std::map<std::string, usage> used_;
-  std::int64_t sessions_ = 0;
 };
 
 }  // namespace hocket::gateway

@@ -1,5 +1,7 @@
 #include "actors/gateway/door/key_ring.hpp"
 
+#include <map>
+
 #include <doctest/doctest.h>
 
 #include "actors/http/digest.hpp"
@@ -62,19 +64,28 @@ TEST_CASE("places: of all, of one key, and how many in a minute") {
   key_ring k({.sessions = 3, .per_key = 2, .per_minute = 4});
   REQUIRE(k.read_lines(line("ann", "aaa", " sessions=1")));
   const auto now = key_ring::clock::now();
-  CHECK(k.enter("ann", now) == refusal::none);
-  CHECK(k.enter("ann", now) == refusal::key_full);
-  CHECK(k.enter("bob", now) == refusal::none);
-  CHECK(k.enter("bob", now) == refusal::none);
-  CHECK(k.enter("bob", now) == refusal::key_full);
-  CHECK(k.enter("cyd", now) == refusal::full);
-  k.leave("ann");
-  CHECK(k.enter("cyd", now) == refusal::none);
+  std::multimap<std::string, hocket::trust::budget::share> in;
+  const auto enter = [&](const std::string& name, key_ring::clock::time_point at) {
+    hocket::trust::budget::share place;
+    const auto no = k.enter(name, at, place);
+    CHECK((no == refusal::none) == static_cast<bool>(place));
+    if (place) in.emplace(name, std::move(place));
+    return no;
+  };
+  const auto leave = [&](const std::string& name) { in.erase(in.find(name)); };
+  CHECK(enter("ann", now) == refusal::none);
+  CHECK(enter("ann", now) == refusal::key_full);
+  CHECK(enter("bob", now) == refusal::none);
+  CHECK(enter("bob", now) == refusal::none);
+  CHECK(enter("bob", now) == refusal::key_full);
+  CHECK(enter("cyd", now) == refusal::full);
+  leave("ann");
+  CHECK(enter("cyd", now) == refusal::none);
   for (int i = 0; i < 2; ++i) {
-    k.leave("bob");
-    CHECK(k.enter("bob", now) == refusal::none);
+    leave("bob");
+    CHECK(enter("bob", now) == refusal::none);
   }
-  k.leave("bob");
-  CHECK(k.enter("bob", now + 59s) == refusal::too_often);
-  CHECK(k.enter("bob", now + 61s) == refusal::none);
+  leave("bob");
+  CHECK(enter("bob", now + 59s) == refusal::too_often);
+  CHECK(enter("bob", now + 61s) == refusal::none);
 }

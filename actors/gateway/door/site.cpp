@@ -8,7 +8,6 @@
 #include "actors/gateway/realtime/session.hpp"
 #include "actors/gateway/web/files.hpp"
 #include "actors/http/digest.hpp"
-#include "actors/http/routes.hpp"
 
 namespace hocket::gateway {
 namespace {
@@ -64,14 +63,33 @@ std::int64_t unix_seconds(std::chrono::seconds from_now) {
       .count();
 }
 
-http::response unknown_key(const http::request& r) {
-  http::note_refused(r, "its key is not known");
-  return problem(401, "invalid_api_key", "this key is not known");
-}
+/// The verb of a WebSocket's opening, which HTTP writes as a GET with headers.
+constexpr const char* opens = "UPGRADE";
 
-bool is_auth_tokens(std::string_view path) {
-  return path.starts_with("/v1") && path.ends_with("/auth_tokens") &&
-         std::count(path.begin(), path.end(), '/') == 2;
+/// Who may do what to which page of the gateway. Where keys are asked for, whoever has none gets the page
+/// itself and whether it is alive, no more.
+std::vector<http::route> rows(bool with_page, bool needs_key) {
+  using enum http::caller;
+  const std::vector<std::string> read = {"GET", "HEAD"}, post = {"POST"};
+  const std::vector<http::caller> all = {stranger, neighbour, keyed}, keys = {keyed},
+                                  known = needs_key ? keys : all;
+  std::vector<http::route> out = {{"/healthz", read, all},
+                                  {"/v1/hocket/page", read, all},
+                                  {"/v1/hocket/graph", read, known},
+                                  {"/v1/realtime/client_secrets", post, known},
+                                  {"/v1*/auth_tokens", post, known}};
+  // Said to whoever asks in vain, so that a client's author learns it: nothing is done there.
+  for (const char* path : {"/v1/realtime/calls", "/v1/realtime/calls/*", "/v1/live/sessions"})
+    out.push_back({path, {"GET", "HEAD", "POST"}, all});
+  for (const char* path : {"/v1/hocket", "/v1/realtime", "/v1/live/sessions", "/ws/*"}) {
+    out.push_back({path, read, all});
+    out.push_back({path, {opens}, known});
+  }
+  if (with_page) {
+    out.push_back({"/", read, all});
+    for (const auto& f : web::files()) out.push_back({std::string(f.path), read, all});
+  }
+  return out;
 }
 
 }  // namespace
@@ -83,10 +101,26 @@ json default_page_texts() {
 }
 
 site::site(options o, std::shared_ptr<key_ring> keys)
-    : options_(std::move(o)), keys_(std::move(keys)) {}
+    : options_(std::move(o)),
+      keys_(std::move(keys)),
+      table_(rows(options_.page, options_.needs_key)) {}
 
-bool site::is_let_in(const http::request& r) const {
-  return !options_.needs_key || keys_->owner_of(key_of(r)).has_value();
+std::optional<http::response> site::refuses(const http::request& r, bool has_key) const {
+  auto no = table_.refuses(r, has_key ? http::caller::keyed : http::caller_of(r));
+  if (!no) return {};
+  auto headers = std::move(no->headers);
+  if (no->status == 401) no = problem(401, "invalid_api_key", "this key is not known");
+  if (no->status == 405) no = problem(405, "method_not_allowed", "this is not done here");
+  if (no->status == 404)
+    no =
+        plain(404, "here are WebSockets: /v1/hocket, /v1/realtime, /v1/live/sessions and Gemini's");
+  no->headers.insert(no->headers.end(), headers.begin(), headers.end());
+  return no;
+}
+
+std::optional<http::response> site::refuses_socket(http::request r, bool has_key) const {
+  r.method = opens;
+  return refuses(r, has_key);
 }
 
 /// For a page of this machine or of a name that we answer to; others get no permission, and their
@@ -103,6 +137,7 @@ http::header_list site::cross_origin(const http::request& r) const {
 }
 
 http::response site::answer(const http::request& r) const {
+  // What a page of elsewhere may ask is asked by its browser, without a key: nothing is done then.
   auto out = r.method == "OPTIONS" ? plain(204, "") : api(r);
   if (r.method == "OPTIONS") out.body.clear();
   const auto more = cross_origin(r);
@@ -111,28 +146,20 @@ http::response site::answer(const http::request& r) const {
 }
 
 http::response site::api(const http::request& r) const {
+  if (auto no = refuses(r, keys_->owner_of(key_of(r)).has_value())) return std::move(*no);
   if (r.path == "/healthz") return plain(200, "ok");
   if (r.path == "/v1/hocket/page") return page_facts();
   if (r.path == "/v1/hocket/graph") {
     if (options_.graph_yaml.empty()) return problem(404, "not_shown", "the graph is not shown");
-    if (!is_let_in(r)) return unknown_key(r);
     return {200, "text/plain; charset=utf-8", options_.graph_yaml, {{"Cache-Control", "no-store"}}};
   }
-  const bool is_secret = r.path == "/v1/realtime/client_secrets";
-  if (is_secret || is_auth_tokens(r.path)) {
-    if (r.method != "POST") return problem(405, "method_not_allowed", "this takes POST");
-    if (!is_let_in(r)) return unknown_key(r);
-    return is_secret ? client_secret(r) : auth_token(r);
-  }
+  if (r.path == "/v1/realtime/client_secrets") return client_secret(r);
+  if (r.path.starts_with("/v1") && r.path.ends_with("/auth_tokens")) return auth_token(r);
   if (r.path.starts_with("/v1/realtime/calls") || r.path == "/v1/live/sessions")
     return problem(501, "not_served", "WebRTC is not served: connect by WebSocket");
   if (protocol_at(r.path) != protocol_kind::none)
     return problem(426, "websocket_only", "a WebSocket is spoken here");
-  return options_.page && (r.method == "GET" || r.method == "HEAD")
-             ? file(r.path == "/" ? "/index.html" : r.path)
-             : plain(404,
-                     "here are WebSockets: /v1/hocket, /v1/realtime, /v1/live/sessions and "
-                     "Gemini's");
+  return file(r.path == "/" ? "/index.html" : r.path);
 }
 
 http::response site::file(const std::string& path) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -8,6 +9,7 @@
 #include "actors/gateway/json.hpp"
 #include "actors/http/host_rules.hpp"
 #include "actors/http/message.hpp"
+#include "actors/http/routes.hpp"
 
 namespace hocket::gateway {
 
@@ -28,18 +30,22 @@ class site {
   site(options o, std::shared_ptr<key_ring> keys);
 
   http::response answer(const http::request& r) const;
+  /// Whether a WebSocket may be opened there; `has_key`: a known key, or a token, was shown. Nothing:
+  /// it may. What is refused is noted.
+  std::optional<http::response> refuses_socket(http::request r, bool has_key) const;
 
  private:
+  std::optional<http::response> refuses(const http::request& r, bool has_key) const;
   http::response api(const http::request& r) const;
   http::response client_secret(const http::request& r) const;
   http::response auth_token(const http::request& r) const;
   http::response page_facts() const;
   http::response file(const std::string& path) const;
-  bool is_let_in(const http::request& r) const;
   http::header_list cross_origin(const http::request& r) const;
 
   const options options_;
   const std::shared_ptr<key_ring> keys_;
+  const http::route_table table_;
 };
 
 /// The page's own texts, where none were given.
