@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 
 #include "graph/core/clock.hpp"
-#include "graph/trust/secret.hpp"
+#include "graph/trust/redaction.hpp"
 
 namespace hocket::observe {
 
@@ -75,7 +75,7 @@ void trace_file::rewired(const host::graph_revision& r) {
 void trace_file::event(timestamp, std::string_view actor, std::string_view what,
                        std::string_view detail) {
   add(traced_event{monotonic_ns(), std::string(actor), std::string(what),
-                   trust::without_secrets(std::string(detail))});
+                   trust::redacted(std::string(detail))});
 }
 
 void trace_file::look(const host::snapshot& s) {

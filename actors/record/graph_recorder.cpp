@@ -12,6 +12,7 @@
 #include "graph/contract/plugin.hpp"
 #include "graph/schema/codec.hpp"
 #include "graph/spec/to_yaml.hpp"
+#include "graph/trust/redaction.hpp"
 #include "graph/trust/secret.hpp"
 
 namespace hocket::record {
@@ -285,7 +286,7 @@ void graph_recorder::marked(const plan&, actor_index actor, std::size_t port, co
 void graph_recorder::event(timestamp at, std::string_view actor, std::string_view what,
                            std::string_view detail) {
   nlohmann::ordered_json line = {
-      {"actor", actor}, {"what", what}, {"detail", trust::without_secrets(std::string(detail))}};
+      {"actor", actor}, {"what", what}, {"detail", trust::redacted(std::string(detail))}};
   auto text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   const auto n = 256 + text.size();
   put({0, at, {}, std::move(text), "", nullptr, n}, false);

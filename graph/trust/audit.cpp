@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 
 #include "graph/trust/files.hpp"
-#include "graph/trust/secret.hpp"
+#include "graph/trust/redaction.hpp"
 
 namespace hocket::trust {
 namespace {
@@ -115,8 +115,8 @@ void note_refusal(const refusal& r) {
   }
   if (++it->second > lines_of_each) return;
   auto line = fmt::format("{{\"time\":{},\"who\":{},\"verb\":{},\"what\":{}", json(now_text()),
-                          json(who), json(r.verb), json(without_secrets(std::string(r.what))));
-  if (!r.why.empty()) line += ",\"why\":" + json(without_secrets(std::string(r.why)));
+                          json(who), json(r.verb), json(redacted(std::string(r.what))));
+  if (!r.why.empty()) line += ",\"why\":" + json(redacted(std::string(r.why)));
   b.write(line + "}\n");
 }
 

@@ -16,6 +16,7 @@
 #include "tools/hocket/options.hpp"
 #include "tools/hocket/options_govern.hpp"
 #include "tools/hocket/output.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -39,7 +40,7 @@ int complain(const std::string& code, const std::string& message, const std::str
   d.code = code;
   d.message = message;
   d.hint = hint;
-  fmt::print(stderr, "{}", to_string(d));
+  print_clean(stderr, to_string(d));  // it quotes what was typed
   return exit_bad_input;
 }
 

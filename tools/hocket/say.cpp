@@ -1,12 +1,12 @@
 #include "tools/hocket/say.hpp"
 
 #include "graph/text/clean.hpp"
-#include "graph/trust/secret.hpp"
+#include "graph/trust/redaction.hpp"
 
 namespace hocket::cli {
 
 void print_clean(std::FILE* to, std::string_view text) {
-  const auto clean = clean_text(trust::without_secrets(std::string(text)));
+  const auto clean = clean_text(trust::redacted(std::string(text)));
   std::fwrite(clean.data(), 1, clean.size(), to);
 }
 

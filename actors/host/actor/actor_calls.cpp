@@ -5,6 +5,8 @@
 
 #include "actors/host/actor/job.hpp"
 #include "actors/host/actor/emission.hpp"
+#include "graph/contract/data_class.hpp"
+#include "graph/trust/redaction.hpp"
 
 namespace hocket::host {
 
@@ -138,6 +140,7 @@ bool actor_cell::call_items(job& j) {
     }
     run_.note_hand_over(id_.actor, item.what, began);
     packets_in_.fetch_add(1, std::memory_order_relaxed);
+    if (p.body) note_said(*p.body);  // also what another host's actors said
     emission out(*this, *who, began);
     out.set_target(std::move(out_of), epoch, item.what);
     error why;
@@ -173,6 +176,11 @@ bool actor_cell::call_bundles(job& j) {
   out.set_bundles(&h->bundles, &h->bundle_origins);
   const auto& first = h->bundles.front();
   out.set_target(outputs_of(first.session), first.epoch, h->bundle_origins.front());
+  if (trust::words_are_kept_out())
+    for (const auto& set : h->bundles)
+      for (const auto& port : set.inputs)
+        for (const auto& p : port)
+          if (p.body) note_said(*p.body);
   error why;
   const auto done =
       call_as(who, began, why, [&] { return who->component->process_sets(h->bundles, out); });

@@ -6,7 +6,7 @@
 
 #include "actors/host/actor/job.hpp"
 #include "actors/host/counters.hpp"
-#include "graph/trust/secret.hpp"
+#include "graph/trust/redaction.hpp"
 
 namespace hocket::host {
 
@@ -171,12 +171,12 @@ void actor_cell::add_status(actor_status& s, histogram::counts& times, std::int6
   s.restarts_in_window = std::max(s.restarts_in_window, recent);
   if (call_.is_in_call())
     s.call_ms = std::max(s.call_ms, static_cast<double>(now_ns - call_.began_ns()) / 1e6);
-  if (!last_error_.empty()) s.last_error = trust::without_secrets(last_error_);
+  if (!last_error_.empty()) s.last_error = trust::redacted(last_error_);
   call_.add_to(times, busy_ns);
   auto counted = counters_;
   if (const auto late = late_emits_.load(); late > 0)
     counted["late_emits"] = static_cast<std::int64_t>(late);
-  for (const auto& [name, n] : counted) add_counter(s, name, n);
+  for (const auto& [name, n] : counted) add_counter(s, trust::redacted(name), n);
 }
 
 }  // namespace hocket::host

@@ -6,6 +6,7 @@
 
 #include "actors/host/actor/check_packet.hpp"
 #include "actors/host/process_maker.hpp"
+#include "graph/contract/data_class.hpp"
 #include "graph/spec/process.hpp"
 
 namespace hocket::host {
@@ -89,6 +90,7 @@ void emission::emit_to(session_outputs& out, std::size_t port, packet&& p, epoch
     h.way = {};
   h.way.push({cell_.id().actor, known_ ? queued_ns_ : started_ns_, started_ns_, now_ns});
   cell_.packets_out_.fetch_add(1, std::memory_order_relaxed);
+  if (p.body) note_said(*p.body);
   if (run.observers.any()) run.observers.emitted(cell_.id().actor, port, p);
   auto& link_ends = out.link_ends[port];
   for (std::size_t i = 0; i < link_ends.size(); ++i) {

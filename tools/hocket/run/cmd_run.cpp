@@ -22,6 +22,7 @@
 #include "graph/trust/sealed/sealed.hpp"
 #include "graph/trust/audit.hpp"
 #include "graph/trust/capability.hpp"
+#include "graph/trust/redaction.hpp"
 #include "graph/trust/secret.hpp"
 #include "graph/trust/trial.hpp"
 #include "tools/hocket/run/accounts.hpp"
@@ -231,6 +232,19 @@ void keep_secrets_out_of_dumps() {
   ::setrlimit(RLIMIT_CORE, &none);  // programs that take dumps heed it, too
 }
 
+/// What was said stands in no message about it; the graph's own names do.
+void keep_words_out_of_messages(const plan& graph) {
+  trust::keep_words_out();
+  trust::note_vocabulary(graph.name + " " + graph.file);
+  for (const auto& h : graph.hosts) trust::note_vocabulary(h.name);
+  for (const auto& a : graph.actors) {
+    const auto& info = a.type->info;
+    trust::note_vocabulary(a.name + " " + info.type + " " + a.host);
+    for (const auto& p : info.inputs) trust::note_vocabulary(p.name);
+    for (const auto& p : info.outputs) trust::note_vocabulary(p.name);
+  }
+}
+
 /// What `hocket apply`, and a run that goes on, need: how a new file is read here.
 run_history::read_graph reader_of(const run_options& o, const loaded_graph& loaded,
                                   peer_rules rules) {
@@ -373,6 +387,7 @@ int run_run(const run_options& given) {
   auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii, *rotate);
   if (!log) return complain(log.error(), exit_bad_input);
 
+  if (o.no_pii) keep_words_out_of_messages(*loaded.graph);
   const trust::audit refusals(o.out);
   auto others = watchers::make(o, *loaded.graph);
   if (!others)

@@ -1,7 +1,7 @@
 #include "tools/hocket/run/recorder.hpp"
 
 #include "graph/text/clean.hpp"
-#include "graph/trust/secret.hpp"
+#include "graph/trust/redaction.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -91,11 +91,25 @@ recorder::recorder(const plan& graph, std::vector<fact_sink*> sinks)
   send(start);
 }
 
+namespace {
+
+/// Whether a fact's text is what somebody said, asked, was answered; else it is about the run.
+bool holds_words(fact::kind what) {
+  using enum fact::kind;
+  return what == text || what == delegation || what == tool_call || what == tool_result;
+}
+
+}  // namespace
+
 // Screens, the event log and pictures show what actors, peers and tools said.
 void recorder::send(const fact& f) {
   auto clean = f;
-  for (auto* s : {&clean.text, &clean.detail, &clean.role, &clean.actor})
-    *s = clean_text(trust::without_secrets(std::move(*s)));
+  // A plain screen is a log of the service manager: where words are kept out it has none either.
+  if (holds_words(f.what) && trust::words_are_kept_out() && !f.text.empty())
+    clean.text = fmt::format("[{} characters]", f.text.size());
+  clean.text = clean_text(trust::redacted(std::move(clean.text)));
+  for (auto* s : {&clean.detail, &clean.role, &clean.actor})
+    *s = clean_text(trust::redacted(std::move(*s)));
   for (auto* sink : sinks_) sink->take(clean);
 }
 

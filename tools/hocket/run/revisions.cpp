@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/trust/redaction.hpp"
 #include "graph/trust/secret.hpp"
 
 namespace hocket::cli {
@@ -182,7 +183,7 @@ result<std::optional<revisions::kept_vote>> revisions::vote() const {
 
 result<void> revisions::note(const history_line& l) {
   json line = {{"revision", l.revision}, {"time", l.time}, {"state", l.state},
-               {"hash", l.hash},         {"file", l.file}, {"why", trust::without_secrets(l.why)}};
+               {"hash", l.hash},         {"file", l.file}, {"why", trust::redacted(l.why)}};
   if (!l.report.empty())
     line["report"] = json::parse(trust::without_secrets(l.report), nullptr, false);
   const auto in = place();
