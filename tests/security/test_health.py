@@ -7,7 +7,7 @@ import socket
 import time
 import unittest
 
-from support import case, graph, LIVE
+from support import case, graph, LIVE, main
 
 class health(case):
     def port_of(self, name):
@@ -67,4 +67,4 @@ class health(case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -14,7 +14,7 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from support import case, graph, HOCKET, LIVE, MIC, status
+from support import case, graph, HOCKET, LIVE, main, MIC, status
 
 # An absolute name outside any folder of a case.
 ESCAPE = os.path.join(tempfile.gettempdir(), "hocket-escape.wav")
@@ -235,4 +235,4 @@ class doors(case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

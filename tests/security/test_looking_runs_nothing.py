@@ -4,7 +4,7 @@
 import os
 import unittest
 
-from support import case, graph, MIC
+from support import case, graph, main, MIC
 
 EVIL = """
 #include <cstdio>
@@ -110,4 +110,4 @@ class looking_runs_nothing(case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -6,7 +6,7 @@ import socket
 import threading
 import unittest
 
-from support import case, graph
+from support import case, graph, main
 
 
 class media(case):
@@ -78,4 +78,4 @@ class media(case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

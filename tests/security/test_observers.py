@@ -6,7 +6,7 @@ import os
 import signal
 import unittest
 
-from support import case, graph, LIVE, status
+from support import case, graph, LIVE, main, status
 
 EARS = "{component: audio.dmel, inputs: {audio: %s.audio}}"
 
@@ -35,4 +35,4 @@ class observers(case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

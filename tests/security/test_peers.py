@@ -12,7 +12,7 @@ import subprocess
 import time
 import unittest
 
-from support import case, graph, LIVE, status
+from support import case, graph, LIVE, main, status
 
 EARS = "{component: audio.dmel, on: gpu, inputs: {audio: mic.audio}}"
 MIC = LIVE.replace("capture.gst,", "capture.gst, on: edge,")
@@ -280,4 +280,4 @@ class strangers(two_hosts):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

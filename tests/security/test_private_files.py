@@ -8,7 +8,7 @@ import signal
 import time
 import unittest
 
-from support import case, graph, LIVE, MIC
+from support import case, graph, LIVE, main, MIC
 
 WORDS = "the secret word is hippopotamus"
 TALK = graph({"mic": MIC,
@@ -126,7 +126,7 @@ class private_files(case):
         self.hocket("run", "talk.yaml", "--virtual", "--plain", "--out", "o", code=0)
         self.assertEqual(self.read("home/precious"), "mine")
         if os.geteuid() != 0:
-            return  # another user's folder needs root
+            self.skipTest("needs root, to become another user")
         os.makedirs(self.path("theirs"))
         os.chown(self.path("theirs"), 4243, 4243)
         done = self.hocket("run", "talk.yaml", "--virtual", "--plain", "--out", "theirs", code=2)
@@ -181,7 +181,7 @@ class private_files(case):
         self.assertNotIn("run.resumed", self.begins_with())
         os.remove(self.path("o/revisions")) if os.path.islink(self.path("o/revisions")) else None
         if os.geteuid() != 0:
-            return
+            self.skipTest("needs root, to become another user")
         shutil.rmtree(self.path("o/revisions"), ignore_errors=True)
         os.rename(self.path("elsewhere"), self.path("o/revisions"))
         os.chown(self.path("o/revisions/newest.json"), 4243, 4243)
@@ -189,4 +189,4 @@ class private_files(case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

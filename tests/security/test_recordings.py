@@ -4,7 +4,7 @@
 import os
 import unittest
 
-from support import case, graph, with_graph
+from support import case, graph, main, with_graph
 
 TYPED = '{component: text.console, script: ["0.2 $(touch $${HOME}/code_ran)"]}'
 EVIL = """
@@ -119,4 +119,4 @@ class recordings(case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

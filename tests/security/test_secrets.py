@@ -8,7 +8,7 @@ import resource
 import signal
 import unittest
 
-from support import case, graph, LIVE, status
+from support import case, graph, LIVE, main, status
 
 # With what quoting, line breaks and shells trip over. The middle is what a careless cut would leave.
 CANARY = 'k4n4ry-"q\'\\-$HOME-%41-\u00fc-2f9d81'
@@ -131,4 +131,4 @@ class secrets(case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

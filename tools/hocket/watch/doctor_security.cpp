@@ -5,7 +5,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -43,7 +45,7 @@ finding examine_openat2() {
 
 void examine_sandbox(std::vector<finding>& out) {
   const auto& kernel = trust::what_kernel_gives();
-  const auto gaps = trust::gaps_of(kernel, false);
+  const auto gaps = trust::gaps_of(kernel, false, true);
   for (const auto& gap : gaps)
     out.push_back({"sandbox", kernel.filter ? grade::warning : grade::bad, gap.what, gap.remedy});
   if (gaps.empty())
@@ -188,6 +190,43 @@ class reach_visitor final : public config_visitor {
   }
 };
 
+/// The texts of a list that a config gives.
+std::vector<std::string> texts_of(const value& settings, const char* key) {
+  std::vector<std::string> out;
+  const auto* const given = settings.find(key);
+  const auto* const list = given != nullptr ? given->get_if<value::list>() : nullptr;
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i)
+    if (const auto* const text = (*list)[i].get_if<std::string>()) out.push_back(*text);
+  return out;
+}
+
+/// A folder that holds much more than one program needs.
+bool is_wide(const std::string& path) {
+  const auto plain = fs::path(path).lexically_normal().string();
+  const char* const home = std::getenv("HOME");
+  for (const std::string_view whole :
+       {"/", "/home", "/root", "/etc", "/var", "/srv", "/tmp", "/usr"})
+    if (plain == whole || plain == std::string(whole) + "/") return true;
+  return home != nullptr && *home != '\0' && (plain == home || plain == std::string(home) + "/");
+}
+
+/// A sandbox is as good as what the kernel holds of it.
+finding examine_sandboxed(const std::string& what, bool network, bool egress,
+                          const trust::kernel_support& kernel) {
+  finding out{what, grade::good, "runs in a sandbox", ""};
+  if (!kernel.filter) {
+    out.how = grade::bad;
+    out.detail = "is not started: nothing would confine it";
+  }
+  for (const auto& gap : trust::gaps_of(kernel, network || egress, egress)) {
+    if (out.how == grade::good) out.how = grade::warning;
+    out.detail += "; NOT held here: " + gap.what;
+    if (out.remedy.find(gap.remedy) == std::string::npos)
+      out.remedy += (out.remedy.empty() ? "" : "; ") + gap.remedy;
+  }
+  return out;
+}
+
 /// A program of others that the graph starts, and what it is given.
 void examine_sources(const std::string& actor, const named_parts& sources,
                      std::vector<finding>& out) {
@@ -204,16 +243,23 @@ void examine_sources(const std::string& actor, const named_parts& sources,
            "needs"});
       continue;
     }
-    const auto* const network = s.what.settings.find("network");
-    const auto* const list = network != nullptr ? network->get_if<value::list>() : nullptr;
-    bool all = false;
-    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
-      const auto* const entry = (*list)[i].get_if<std::string>();
-      all = all || (entry != nullptr && *entry == "*");
-    }
-    out.push_back({what, all ? grade::warning : grade::good,
-                   all ? "runs in a sandbox, with the whole network" : "runs in a sandbox",
-                   all ? "name the addresses that it needs: `network: [\"HOST:443\"]`" : ""});
+    const auto network = texts_of(s.what.settings, "network");
+    const bool all = std::find(network.begin(), network.end(), "*") != network.end();
+    out.push_back(
+        examine_sandboxed(what, all, !all && !network.empty(), trust::what_kernel_gives()));
+    if (all)
+      out.push_back(
+          {what, grade::warning,
+           "reaches the whole network, this machine's own services and a cloud's metadata "
+           "among it",
+           "name the addresses that it needs: `network: [\"HOST:443\"]`"});
+    for (const char* key : {"reads", "writes", "runs"})
+      for (const auto& path : texts_of(s.what.settings, key))
+        if (is_wide(path))
+          out.push_back(
+              {what, key == std::string_view("writes") ? grade::bad : grade::warning,
+               fmt::format("`{}: {}` gives it much more than one program needs", key, path),
+               "name the folder that it works in"});
   }
 }
 
