@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "actors/gateway/tinker/service_state.hpp"
+#include "actors/governance/process_book.hpp"
 #include "actors/gateway/tinker/tar.hpp"
 
 namespace hocket::tinker {
@@ -135,6 +136,11 @@ answered one_checkpoint(service::state& s, call& c) {
     if (auto done = s.store->remove(*path); !done) return fail(done);
     return no_content;
   }
+  if (reads && (what == "external_weights_urls" || what == "archive"))
+    if (const auto passed =
+            governance::process_book::of_process().pass(governance::gate::exported, path->text());
+        !passed)
+      return fail("tinker.forbidden", passed.error().message);
   if (what == "external_weights_urls" && reads) return urls_of(s, c, *path);
   if (what == "archive" && reads) return archive_of(s, c, *path);
   if (what == "ttl" && method == "PUT") return set_ttl(s, c, *path);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "actors/gateway/tinker/service_state.hpp"
+#include "actors/governance/process_book.hpp"
 #include "actors/gateway/tinker/tar.hpp"
 #include "engine/language/files/mapped_file.hpp"
 
@@ -76,6 +77,8 @@ std::optional<http::response> handed_file(service::state& s, const http::request
       return no_entry("the address is not valid, or not any more");
     path = found->second.path;
   }
+  if (governance::process_book::of_process().is_frozen(path.text()))
+    return no_entry("frozen by an incident");
   auto files = s.store->read(path);
   if (!files) return no_entry(files.error().message);
   files->erase("optimizer.safetensors");

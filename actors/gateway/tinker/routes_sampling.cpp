@@ -5,6 +5,7 @@
 
 #include "actors/gateway/tinker/service_state.hpp"
 #include "actors/gateway/tinker/wire/messages.hpp"
+#include "actors/governance/process_book.hpp"
 
 namespace hocket::tinker {
 
@@ -16,6 +17,8 @@ result<checkpoint> readable(service::state& s, const std::string& owner, const s
   const auto found = s.store->find(*p);
   if (!found || (found->owner != owner && !found->is_public))
     return fail("tinker.not_found", "checkpoint not found: " + path);
+  if (governance::process_book::of_process().is_frozen(path))
+    return fail("tinker.forbidden", path + " is frozen by an incident");
   return *found;
 }
 
@@ -37,6 +40,10 @@ result<sampling_source> open_source(service::state& s, const std::string& owner,
                 fmt::format("{} is a checkpoint of training: save one to sample from with "
                             "save_weights_for_sampler (tinker://RUN/sampler_weights/NAME)",
                             path));
+  if (const auto passed =
+          governance::process_book::of_process().pass(governance::gate::serve, path);
+      !passed)
+    return fail("tinker.forbidden", passed.error().message);
   auto base = s.find_model(from->base_model);
   if (!base)
     return fail("tinker.bad_request", fmt::format("{} is of {}, which this server does not have",
@@ -94,6 +101,9 @@ result<sampling_source> source_of(service::state& s, const std::string& owner,
   const auto found = s.samplers.find(ask.session_id);
   if (found == s.samplers.end() || found->second.owner != owner)
     return fail("tinker.not_found", "no sampling session `" + ask.session_id + "` is open here");
+  if (const auto& path = found->second.path;
+      !path.empty() && governance::process_book::of_process().is_frozen(path))
+    return fail("tinker.forbidden", path + " is frozen by an incident");
   // The session lists its samplers in the order of their last use.
   const auto session = s.sessions.find(ask.session_id.substr(0, ask.session_id.find(':')));
   if (session != s.sessions.end()) {

@@ -5,7 +5,10 @@
 #include <fmt/format.h>
 
 #include "actors/gateway/tinker/service_state.hpp"
+#include "actors/governance/card.hpp"
+#include "actors/governance/process_book.hpp"
 #include "actors/http/age.hpp"
+#include "actors/http/digest.hpp"
 
 namespace hocket::tinker {
 namespace {
@@ -42,6 +45,22 @@ result<save_wish> read_save(const json& body, const char* kind) {
   return w;
 }
 
+/// The card of a checkpoint, where the server keeps a ledger. Of the client's data nothing is known.
+result<void> record(const training_run& r, const checkpoint& about, const checkpoint_files& files) {
+  auto& book = governance::process_book::of_process();
+  const auto weights = files.find("adapter_model.safetensors");
+  if (!book.follows() || weights == files.end()) return {};
+  governance::card_facts f;
+  f.name = about.path.text();
+  f.base_model = r.base ? r.base_name + " (" + r.base->revision + ")" : r.base_name;
+  f.adapter_config = files.at("adapter_config.json");
+  f.weights_sha256 = http::sha256_hex(weights->second);
+  f.weights_bytes = static_cast<std::int64_t>(weights->second.size());
+  f.source = "a client of the Tinker API";
+  f.recipe = {{"rank", r.rank}, {"steps", r.trainer->steps()}};
+  return book.add_card(governance::make_card(f), r.owner);
+}
+
 outcome save(service::state& s, training_run& r, const save_wish& w, const checkpoint_files& files,
              const char* type) {
   checkpoint about;
@@ -50,6 +69,7 @@ outcome save(service::state& s, training_run& r, const save_wish& w, const check
   about.user_metadata = w.user_metadata;
   if (w.ttl_s > 0) about.expires_s = static_cast<std::int64_t>(std::time(nullptr)) + w.ttl_s;
   if (auto kept = s.store->put(about, files, w.overwrite); !kept) return failed(kept.error());
+  if (auto told = record(r, about, files); !told) return failed(told.error());
   json j{{"type", type}, {"path", about.path.text()}};
   std::size_t size = 0;
   for (const auto& [name, bytes] : files) size += bytes.size();

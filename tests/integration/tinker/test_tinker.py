@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """A server of the Tinker API, over HTTP without the SDK."""
 
+import hashlib
 import json
+import os
 import random
 import signal
+import subprocess
 import threading
+import time
 import unittest
 
-from server import MODEL, case, client, datum, forward_backward_bytes, refused, server
+from server import HOCKET, MODEL, case, client, datum, forward_backward_bytes, refused, server
 
 
 def texts(n, length=10, seed=3):
@@ -17,6 +21,65 @@ def texts(n, length=10, seed=3):
 
 def flat(answer):
     return [x for o in answer["loss_fn_outputs"] for x in o["logprobs"]["data"]]
+
+
+class governed(case):
+    """A server with a ledger: cards of checkpoints, and an incident that stops one everywhere."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.s.end()
+        cls.ledger = os.path.join(cls.folder, "book.db")
+        cls.s = server(cls.folder, "--ledger", cls.ledger)
+
+    def hocket(self, *args):
+        return subprocess.run([HOCKET, *args, "--ledger", self.ledger], capture_output=True, text=True, timeout=60)
+
+    def test_an_incident_stops_a_checkpoint_within_two_seconds(self):
+        c = self.client()
+        m = c.model()
+        path = c.do("save_weights_for_sampler", m, path="s1", kind="snapshot")["path"]
+        other = c.do("save_weights_for_sampler", m, path="s2", kind="snapshot")["path"]
+        state = c.do("save_weights", m, path="w1", kind="snapshot")["path"]
+        card = json.loads(self.hocket("card", path).stdout)
+        self.assertEqual(card["name"], path)
+        opened = lambda n, p: c.post("create_sampling_session", session_id=c.id, sampling_session_seq_id=n,
+                                     model_path=p)["sampling_session_id"]
+        sampler, second = opened(1, path), opened(2, other)
+        c.logprobs(sampler, texts(1)[0], 0)
+        archive = "training_runs/" + m + "/checkpoints/sampler_weights/s1/archive"
+        url = c.ask("GET", archive)["url"]
+        for each in (path, state):
+            self.assertEqual(self.hocket("incident", "open", each, "--reason", "it lies").returncode, 0)
+        time.sleep(1.5)
+        self.refuses(403, "frozen by an incident", lambda: c.logprobs(sampler, texts(1)[0], 1))
+        self.refuses(403, "frozen by an incident", lambda: opened(3, path))
+        self.refuses(403, "an incident froze it", lambda: c.ask("GET", archive))
+        self.refuses(404, "frozen by an incident", lambda: c.ask("GET", url.split("/", 3)[3], raw=True, prefix="/"))
+        self.assertIn("frozen by an incident", json.dumps(c.do("load_weights", m, path=state)))
+        c.logprobs(second, texts(1)[0], 0)  # another one is served on
+        for each in (path, state):
+            self.assertEqual(self.hocket("incident", "close", each, "--reason", "mended").returncode, 0)
+        time.sleep(1.5)
+        c.logprobs(sampler, texts(1)[0], 2)
+        self.assertEqual(self.hocket("audit", "verify").returncode, 0)
+
+    def test_a_tenant_is_erased_and_the_chain_is_whole(self):
+        c = self.client("tml-another-key")
+        path = c.do("save_weights_for_sampler", c.model(), path="mine", kind="snapshot")["path"]
+        def rows():
+            return [json.loads(x) for x in self.hocket("audit", "list", "--json").stdout.splitlines()]
+        before = next(r for r in rows() if r["subject"] == path and r["kind"] == "card")
+        self.assertTrue(before["tenant"].startswith("t-"))
+        owner = "key-" + hashlib.sha256(b"tml-another-key").hexdigest()[:24]
+        self.assertNotIn(owner, str(rows()))
+        self.assertEqual(self.hocket("audit", "erase", owner, "--reason", "asked").returncode, 0)
+        after = next(r for r in rows() if r["seq"] == before["seq"])
+        self.assertEqual((after["body"], after["hash"]), (None, before["hash"]))
+        proof = next(r for r in rows() if r["kind"] == "erased")["body"]["entries"]
+        self.assertIn({"seq": before["seq"], "sha256": before["body_sha256"]}, proof)
+        self.assertEqual(self.hocket("audit", "verify").returncode, 0)
 
 
 class run(case):

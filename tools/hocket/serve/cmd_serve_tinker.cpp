@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/gateway/tinker/service.hpp"
+#include "actors/governance/process_book.hpp"
 #include "engine/language/files/mapped_file.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/serve/commands.hpp"
@@ -59,6 +60,13 @@ int run_serve_tinker(const serve_tinker_options& o) {
   const auto names = o.names.empty() ? std::vector{own_name(o.model)} : o.names;
   auto model = tinker::open_served_model(o.model, names, o.context);
   if (!model) return tell(model.error(), exit_bad_input);
+  if (o.ledger.empty() && !o.policy.empty())
+    return tell({"serve.no_ledger", "--policy needs a --ledger to judge by and to record in"},
+                exit_bad_input);
+  if (!o.ledger.empty())
+    if (const auto follows = governance::process_book::of_process().follow(o.ledger, o.policy);
+        !follows)
+      return tell(follows.error(), exit_bad_input);
   auto service = tinker::service::start({.address = o.listen,
                                          .models = {*model},
                                          .folder = o.out,

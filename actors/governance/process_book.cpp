@@ -1,0 +1,59 @@
+#include "actors/governance/process_book.hpp"
+
+#include <fmt/format.h>
+
+namespace hocket::governance {
+namespace {
+
+constexpr auto look_every = std::chrono::milliseconds(200);
+
+}  // namespace
+
+process_book& process_book::of_process() {
+  static process_book it;
+  return it;
+}
+
+result<void> process_book::follow(const std::string& path, const std::string& policy_path) {
+  auto opened = records::open(path, policy_path);
+  if (!opened) return fail(opened);
+  const std::lock_guard lock(mutex_);
+  records_.emplace(std::move(*opened));
+  watch_.emplace(path);
+  looked_ = {};
+  return {};
+}
+
+bool process_book::follows() const {
+  const std::lock_guard lock(mutex_);
+  return records_.has_value();
+}
+
+bool process_book::is_frozen(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (!watch_) return false;
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= looked_ + look_every) {
+    looked_ = now;
+    if (auto stopped = watch_->changed()) frozen_ = std::move(*stopped);
+  }
+  return frozen_.contains(name);
+}
+
+result<void> process_book::pass(gate g, const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (!records_) return {};
+  const auto v = records_->may(g, name);
+  if (!v) return fail(v);
+  if (v->passed) return {};
+  return fail("governance.refused", fmt::format("`{}` passes no gate `{}`: {}", name, to_string(g),
+                                                fmt::join(v->why, "; ")));
+}
+
+result<void> process_book::add_card(const nlohmann::json& card, const std::string& tenant) {
+  const std::lock_guard lock(mutex_);
+  if (!records_) return {};
+  return records_->add_card(card, tenant);
+}
+
+}  // namespace hocket::governance
