@@ -371,7 +371,7 @@ TEST_CASE("a payload made in shared memory outlives its receiver, and is sent to
   CHECK(all_are(made, 1.5f));
   CHECK(all_are(received, 1.5f));
   fill(*unfinished, 8.5f);  // nobody needs to know
-  n.left = node::open(o.left, next).value();
+  n.left = open_again(o.left, next);
   next.consumes = n.left.get();
   n.left->begin();
   // The lossless link repeats it over the socket or from the next arena: in both cases as it was.

@@ -134,7 +134,7 @@ TEST_CASE("one process dies while a link is on its way out, the next one knows n
     n.left.reset();
     recorder again_host;
     o.left.listen = at;
-    auto again = node::open(o.left, again_host).value();
+    auto again = open_again(o.left, again_host);
     again->begin();
     REQUIRE(again_host.wait_state(peer_state::up));
     REQUIRE(eventually([&] { return account(n.right->status(), 4).in_flight == 0; }));
@@ -147,7 +147,7 @@ TEST_CASE("one process dies while a link is on its way out, the next one knows n
     REQUIRE(n.left_host.wait([&] { return n.left_host.arrived[4] == 8; }));
     n.right.reset();
     recorder again_host;
-    auto again = node::open(o.right, again_host).value();
+    auto again = open_again(o.right, again_host);
     again->begin();
     REQUIRE(again_host.wait_state(peer_state::up));
     send_when_possible(*again, again_host, 2, words("of another link"));

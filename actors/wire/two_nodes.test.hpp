@@ -108,6 +108,17 @@ bool eventually(Condition condition) {
   return true;
 }
 
+/// A node at an address that another one had just now: the library gives it back in its own time.
+inline std::unique_ptr<node> open_again(const node_options& o, node_events& host) {
+  std::unique_ptr<node> again;
+  REQUIRE(eventually([&] {
+    auto opened = node::open(o, host);
+    if (opened) again = std::move(*opened);
+    return again != nullptr;
+  }));
+  return again;
+}
+
 struct folder {
   std::string path;
   folder() {
