@@ -62,9 +62,11 @@ struct fit_check {
     return "";
   }
   std::string operator()(const video_frame& v) const {
-    const auto want = std::int64_t{3} * v.width * v.height;
-    if (v.width > 0 && v.height > 0 && want == static_cast<std::int64_t>(v.pixels.size_bytes()))
-      return "";
+    std::int64_t want = 3;  // two sides of a stranger's may be more than 64 bits hold
+    const bool fits = v.width > 0 && v.height > 0 &&
+                      !__builtin_mul_overflow(want, v.width, &want) &&
+                      !__builtin_mul_overflow(want, v.height, &want);
+    if (fits && want == static_cast<std::int64_t>(v.pixels.size_bytes())) return "";
     return fmt::format("picture {} x {} with {} bytes of pixels", v.width, v.height,
                        v.pixels.size_bytes());
   }
