@@ -27,9 +27,10 @@ class delegation_reader {
     std::size_t task_words = 16;         ///< a longer task is closed by force
     std::int64_t task_micro_turns = 10;  ///< so is one that stays open
     bool supersede = false;              ///< a new request replaces the last one that is open
-    std::string correction = "no";  ///< a task that begins so replaces the last one; empty: none
+    std::string correction = "no";    ///< a task that begins so replaces the last one; empty: none
+    std::uint64_t first_request = 1;  ///< they are numbered from here on
   };
-  explicit delegation_reader(options o) : options_(o) {}
+  explicit delegation_reader(options o) : options_(o), next_request_(o.first_request) {}
 
   /// One token of micro-turn k. True if it is to be shown as said; control tokens and tasks are not.
   bool take_token(const std::string& token, std::int64_t k);
@@ -59,7 +60,7 @@ class delegation_reader {
   std::vector<std::string> task_;
   bool spelling_ = false;  ///< the last token of the task was a letter
   std::deque<delegation> ready_;
-  std::uint64_t next_request_ = 1;
+  std::uint64_t next_request_;
   std::uint64_t last_ = 0, unanswered_ = 0;
   std::int64_t forced_ = 0;
 };

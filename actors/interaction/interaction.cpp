@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/contract/answer_pieces.hpp"
 #include "graph/text/number_words.hpp"
 #include "graph/core/samples.hpp"
 
@@ -14,6 +15,10 @@ enum output : std::size_t { audio_out, text_out, heard_out, delegations_out, sta
 constexpr std::int32_t rate_hz = 16000;
 constexpr auto frame_length = std::chrono::milliseconds(50);
 constexpr std::int64_t longest_skip = 50;  ///< micro-turns that are made up with silence
+constexpr std::size_t most_closed = 64, most_pending = 64;
+constexpr std::int64_t longest_lost = 50;  ///< micro-turns until what is pending has no answer
+constexpr std::uint64_t requests_of_a_life = 1'000'000;  ///< a later one does not use their numbers
+constexpr auto lost_words = "no result";
 
 float level_dbfs(std::span<const float> samples) {
   double sum = 0;
@@ -136,8 +141,10 @@ result<interaction_model::conversation*> interaction_model::conversation_of(cons
   auto& slot = conversations_[set.session];
   if (!slot) {
     HOCKET_TRY(engine_->open_session(set.session));
-    slot = std::make_unique<conversation>(delegation_reader::options{
-        .supersede = config_.new_request == "supersede", .correction = config_.correction_word});
+    slot = std::make_unique<conversation>(
+        delegation_reader::options{.supersede = config_.new_request == "supersede",
+                                   .correction = config_.correction_word,
+                                   .first_request = 1 + requests_of_a_life * context_.restarts});
     slot->next = set.micro_turn;
   }
   return slot.get();
@@ -187,6 +194,7 @@ turn_input interaction_model::input_of(const due_turn& due) {
   } else {
     context_.count("missing_audio", 1);
   }
+  give_up_lost(*due.who, due.micro_turn);
   auto& waiting = due.who->words;
   while (in.words.size() < engine_->text_slots() && !waiting.empty()) {
     in.words.push_back(std::move(waiting.front().word));
@@ -238,10 +246,46 @@ void interaction_model::read_picture(const packet& p, turn_input& into) {
     into.video.assign(pixels.begin(), pixels.end());
 }
 
+void interaction_model::ask(conversation& who, delegation d, timestamp at, emitter& to) {
+  who.pending[d.request] = d;
+  if (who.pending.size() > most_pending) who.pending.erase(who.pending.begin());
+  to.emit(delegations_out, at, std::move(d));
+}
+
+// Nothing more is read of it.
+void interaction_model::close_request(conversation& who, std::uint64_t request) {
+  forget_words(who, request);
+  who.pending.erase(request);
+  who.closed.push_back(request);
+  if (who.closed.size() > most_closed) who.closed.pop_front();
+}
+
+// Who answers was lost and has not come back: each request ends here.
+void interaction_model::give_up_lost(conversation& who, std::int64_t k) {
+  if (!who.lost_at || k - *who.lost_at < longest_lost) return;
+  for (const auto& [request, _] : std::map(who.pending)) {
+    who.reader.answered(request);
+    close_request(who, request);
+    for (auto& word : engine_->tokens_of(lost_words)) who.words.push_back({std::move(word), 0});
+    context_.count("given_up", 1);
+  }
+}
+
+// Words of a request that the model has not read yet; how many.
+std::int64_t interaction_model::forget_words(conversation& who, std::uint64_t request) {
+  return static_cast<std::int64_t>(
+      std::erase_if(who.words, [&](const auto& w) { return w.request == request; }));
+}
+
 void interaction_model::queue_words(conversation& who, const packet& p) {
   const auto* t = p.get_if<text>();
   if (!t) return;
   if (t->request && t->final) who.reader.answered(t->request);
+  if (t->request && std::ranges::find(who.closed, t->request) != who.closed.end())
+    return context_.count("superseded_words", 1);
+  if (t->final) who.pending.erase(t->request);
+  if (t->request && replaces(*t))  // nobody reads on in what does not hold any more
+    context_.count("replaced_words", forget_words(who, t->request));
   for (std::string& word : engine_->tokens_of(speakable(t->value))) {
     if (word == "<unk>") context_.count("unknown_words", 1);
     if (who.words.size() >= static_cast<std::size_t>(config_.max_queued_words)) {
@@ -284,9 +328,9 @@ void interaction_model::emit_turn(const due_turn& due, const turn_input& in, tur
       to.emit(text_out, heard_at, text{spoken_form(token), "model", 0, true});
   who.reader.end_turn(k);
   while (auto d = who.reader.take_delegation()) {
-    if (d->supersedes)  // what has come of it and was not read yet is not wanted any more
-      std::erase_if(who.words, [&](const auto& w) { return w.request == d->supersedes; });
-    to.emit(delegations_out, heard_at, std::move(*d));
+    // What has come of the one before, and is on its way, is not wanted any more.
+    if (d->supersedes) close_request(who, d->supersedes);
+    ask(who, std::move(*d), heard_at, to);
   }
   if (const auto forced = who.reader.forced(); forced != who.forced) {
     context_.count("forced_delegations", forced - who.forced);
@@ -307,9 +351,23 @@ void interaction_model::emit_turn(const due_turn& due, const turn_input& in, tur
   to.emit(state_out, heard_at, tensor{dtype::f32, {8}, buffer::take(std::move(state))});
 }
 
-// The sound of a session ended: its state is of no more use.
-result<void> interaction_model::on_control(std::size_t port, const packet& p, emitter&) {
+// The sound of a session ended: its state is of no more use. Whoever answers may begin anew after a
+// failure, and knows nothing of what was asked: it is asked again, and what it knows it leaves alone.
+result<void> interaction_model::on_control(std::size_t port, const packet& p, emitter& to) {
   const auto* c = p.get_if<control>();
+  const auto found = conversations_.find(p.header.session);
+  if (c && port == text_in && found != conversations_.end()) {
+    auto& who = *found->second;
+    if (c->what == control::kind::input_lost && !who.lost_at) who.lost_at = who.next;
+    if (c->what == control::kind::input_recovered) {
+      who.lost_at.reset();
+      to.for_session(p.header.session);
+      for (auto& [_, d] : who.pending) {
+        context_.count("asked_again", 1);
+        to.emit(delegations_out, context_.grid.start_of(who.next), d);
+      }
+    }
+  }
   if (!c || c->what != control::kind::end_of_stream || port != audio_in) return {};
   if (conversations_.erase(p.header.session) > 0) engine_->close_session(p.header.session);
   return {};

@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "actors/interaction/delegation_reader.hpp"
 #include "actors/interaction/micro_turn_engine.hpp"
@@ -23,7 +24,9 @@ namespace hocket::interaction {
 /// Threads: blocking; one thread computes all sessions of a micro-turn in one batch.
 /// Latency: p99 of a step is measured by `hocket bench session`.
 /// Counters: micro_turns, missing_audio (micro-turns), missing_frames, unknown_words,
-/// dropped_words, skipped_micro_turns, overruns, forced_delegations, video_ignored (a blind model),
+/// dropped_words, replaced_words (by an answer that takes their place), superseded_words (of a
+/// request that was replaced or given up, come late), asked_again (who answers had been lost),
+/// given_up (it did not come back), skipped_micro_turns, overruns, forced_delegations, video_ignored (a blind model),
 /// video_misfits (patches of another number than the model sees).
 class interaction_model : public component {
  public:
@@ -58,7 +61,10 @@ class interaction_model : public component {
       std::string word;
       std::uint64_t request = 0;
     };
-    std::deque<waiting> words;  ///< for text slots
+    std::deque<waiting> words;                    ///< for text slots
+    std::map<std::uint64_t, delegation> pending;  ///< asked, and not answered to the end
+    std::deque<std::uint64_t> closed;     ///< replaced or given up; their words may be on their way
+    std::optional<std::int64_t> lost_at;  ///< micro-turn in which who answers was lost
     delegation_reader reader;
     std::int64_t forced = 0;  ///< of the reader, already counted
   };
@@ -74,6 +80,10 @@ class interaction_model : public component {
   turn_input input_of(const due_turn& due);
   void read_frames(const bundle& set, turn_input& into);
   void read_picture(const packet& p, turn_input& into);
+  void ask(conversation& who, delegation d, timestamp at, emitter& to);
+  static void close_request(conversation& who, std::uint64_t request);
+  void give_up_lost(conversation& who, std::int64_t k);
+  static std::int64_t forget_words(conversation& who, std::uint64_t request);
   void queue_words(conversation& who, const packet& p);
   void emit_turn(const due_turn& due, const turn_input& in, turn_output& out, double compute_ms,
                  std::size_t batch, emitter& to);

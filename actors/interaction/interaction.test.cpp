@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "actors/interaction/fake_engine.hpp"
+#include "graph/contract/answer_pieces.hpp"
 #include "graph/contract/harness.hpp"
 
 using namespace hocket;
@@ -159,6 +160,73 @@ TEST_CASE("a delegation is handed over and never spoken") {
     CHECK(asked[2].supersedes == 0);  // the second was answered
     for (const auto& t : h.values<text>("text")) CHECK(t.value != "seven");
   }
+}
+
+TEST_CASE("what is pending is asked again where who answers was lost and is back, and ends once") {
+  harness h(with_fake(), {.config = folder()});
+  REQUIRE(h.open());
+  REQUIRE(h.push("keyboard", timestamp::of_ms(0), text{"delegate delegate", "user"}));
+  REQUIRE(h.advance_to(timestamp::of_ms(600)));
+  REQUIRE(h.values<delegation>("delegations").size() == 2);
+  REQUIRE(h.push("text", timestamp::of_ms(600), text{"56", "background", 2}));
+  REQUIRE(h.advance_to(timestamp::of_ms(1200)));
+  REQUIRE(h.control_packet("text", {control::kind::input_lost, "mind: failed", 0}));
+  REQUIRE(h.advance_to(timestamp::of_ms(2000)));
+  CHECK(h.values<delegation>("delegations").size() == 2);
+  REQUIRE(h.control_packet("text", {control::kind::input_recovered, "", 0}));
+  auto asked = h.values<delegation>("delegations");
+  REQUIRE(asked.size() == 3);  // the second was answered
+  CHECK(asked[2].request == 1);
+  CHECK(asked[2].task == asked[0].task);
+  CHECK(asked[2].to_micro_turn == asked[0].to_micro_turn);
+  CHECK(h.counter("asked_again") == 1);
+  REQUIRE(h.push("text", timestamp::of_ms(2000), text{"63", "background", 1}));
+  REQUIRE(h.advance_to(timestamp::of_ms(20'000)));
+  REQUIRE(h.control_packet("text", {control::kind::input_lost, "mind: failed", 0}));
+  REQUIRE(h.control_packet("text", {control::kind::input_recovered, "", 0}));
+  CHECK(h.values<delegation>("delegations").size() == 3);
+  CHECK(h.counter("given_up") == 0);
+  REQUIRE(h.close());
+  CHECK(h.violations().empty());
+}
+
+TEST_CASE("who answers and does not come back: each request ends, with words, once") {
+  harness h(with_fake(), {.config = folder()});
+  REQUIRE(h.open());
+  REQUIRE(h.push("keyboard", timestamp::of_ms(0), text{"delegate", "user"}));
+  REQUIRE(h.advance_to(timestamp::of_ms(600)));
+  REQUIRE(h.control_packet("text", {control::kind::input_lost, "mind: failed", 0}));
+  REQUIRE(h.advance_to(timestamp::of_ms(10'400)));
+  CHECK(h.counter("given_up") == 0);
+  REQUIRE(h.advance_to(timestamp::of_ms(12'000)));
+  CHECK(h.counter("given_up") == 1);
+  const auto said = [&] {
+    std::string all;
+    for (const auto& t : h.values<text>("text")) all += t.value + " ";
+    return all;
+  };
+  CHECK(said() == "wait no result ");
+  // Its answer, after all: the request has ended.
+  REQUIRE(h.push("text", h.now(), text{"56", "background", 1}));
+  REQUIRE(h.control_packet("text", {control::kind::input_recovered, "", 0}));
+  REQUIRE(h.advance_to(timestamp::of_ms(14'000)));
+  CHECK(said() == "wait no result ");
+  CHECK(h.values<delegation>("delegations").size() == 1);
+  CHECK(h.counter("superseded_words") == 1);
+}
+
+TEST_CASE("words that replace others: what was not read yet of them is not read any more") {
+  harness h(with_fake(), {.config = folder()});
+  REQUIRE(h.open());
+  REQUIRE(h.push("text", timestamp::of_ms(0), text{"one two three", "background", 1, false}));
+  REQUIRE(h.push("text", timestamp::of_ms(10), text{"other", "background", 2}));
+  REQUIRE(h.advance_to(timestamp::of_ms(200)));
+  REQUIRE(h.push("text", timestamp::of_ms(210), text{"four", std::string(replacing_role), 1}));
+  REQUIRE(h.advance_to(timestamp::of_ms(1400)));
+  std::vector<std::string> said;
+  for (const auto& t : h.values<text>("text")) said.push_back(t.value);
+  CHECK(said == std::vector<std::string>{"one", "other", "four"});
+  CHECK(h.counter("replaced_words") == 2);
 }
 
 TEST_CASE("sessions are stepped together and kept apart") {
