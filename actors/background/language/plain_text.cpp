@@ -38,22 +38,23 @@ std::string example_lines(const chat_example& e) {
   return out + fmt::format("Function: none\nAnswer: {}\n\n", one_line(e.answer));
 }
 
-/// A graph without examples: some of tools that are not there show the form.
-std::vector<chat_example> of_the_form() {
-  return {
-      {"what does the note groceries say",
-       {{"read_note", R"({"title": "groceries"})", "milk and two lemons"}},
-       "milk and two lemons"},
-      {"lock the door of the kitchen", {{"lock_door", R"({"room": "kitchen"})", "done"}}, "done"},
-      {"tell Peter that dinner is at 8",
-       {{"tell_person", R"({"name": "Peter", "words": "dinner is at 8"})", "done"}},
-       "done"},
-      {"water the garden for 20 minutes, and then open the gate",
-       {{"water_garden", R"({"minutes": 20})", "done"}, {"open_gate", "{}", "done"}},
-       "done"}};
-}
-
 }  // namespace
+
+std::vector<chat_example> examples_of_the_form() {
+  return {{"so long", {}, "goodbye"},
+          {"I would love to hear my note about groceries",
+           {{"read_note", R"({"title": "groceries"})", "milk and two lemons"}},
+           "milk and two lemons"},
+          {"is the kitchen locked? It should be",
+           {{"lock_door", R"({"room": "kitchen"})", "done"}},
+           "done"},
+          {"Peter does not know yet that dinner is at 8",
+           {{"tell_person", R"({"name": "Peter", "words": "dinner is at 8"})", "done"}},
+           "done"},
+          {"the garden needs 20 minutes of water; once it has had them, I want its gate open",
+           {{"water_garden", R"({"minutes": 20})", "done"}, {"open_gate", "{}", "done"}},
+           "done"}};
+}
 
 std::string plain_prompt(const plain_turn& turn, bool may_call) {
   std::string out;
@@ -63,11 +64,8 @@ std::string plain_prompt(const plain_turn& turn, bool may_call) {
     out += fmt::format("Request: {}\nFunction: {}\n\n",
                        one_line(summary.substr(0, std::min(summary.find('\n'), summary.size()))),
                        name);
-  if (turn.examples.empty()) {
-    out += "Request: Thank you, goodbye.\nFunction: none\nAnswer: goodbye\n\n";
-    for (const auto& e : of_the_form()) out += example_lines(e);
-  }
-  for (const auto& e : turn.examples) out += example_lines(e);
+  for (const auto& e : turn.examples.empty() ? examples_of_the_form() : turn.examples)
+    out += example_lines(e);
   if (!turn.conversation.empty())
     out += fmt::format("Conversation: {}\n", one_line(turn.conversation));
   out += fmt::format("Request: {}\n", one_line(turn.request));
@@ -76,6 +74,18 @@ std::string plain_prompt(const plain_turn& turn, bool may_call) {
 }
 
 std::vector<std::string> plain_stops() { return {"\nResult:", "\nRequest:", "\n\n"}; }
+
+std::string_view plain_answer_so_far(std::string_view said, bool may_call) {
+  const auto skip = [&](std::string_view what) {
+    said.remove_prefix(std::min(said.find_first_not_of(" \t\r\n"), said.size()));
+    if (!said.starts_with(what)) return false;
+    said.remove_prefix(what.size());
+    return true;
+  };
+  if (may_call && !(skip("none") && skip("Answer:"))) return {};
+  skip("");
+  return said.substr(0, said.find('\n'));
+}
 
 chat_reply plain_reply(std::string_view said, bool may_call) {
   chat_reply out;

@@ -7,6 +7,20 @@
 using namespace hocket;
 using namespace hocket::background;
 
+TEST_CASE("of an answer that is still written only the answer is told, however far it has come") {
+  const std::string said = " none\nAnswer: It is windy \nResult: x";
+  std::string longest;
+  for (std::size_t n = 0; n <= said.size(); ++n) {
+    const auto so_far = std::string(plain_answer_so_far(said.substr(0, n), true));
+    CHECK(so_far.starts_with(longest));
+    longest = so_far;
+  }
+  CHECK(longest == "It is windy ");
+  CHECK(plain_answer_so_far(" It is", false) == "It is");
+  CHECK(plain_answer_so_far(" weather\nArguments: {}", true).empty());
+  CHECK(plain_answer_so_far(" It is windy", true).empty());
+}
+
 TEST_CASE("a turn in lines: tools, examples, the request, what was called") {
   plain_turn t;
   t.tools = {{"weather", "Tells the weather.\nMore of it."}};
@@ -60,30 +74,4 @@ TEST_CASE("examples of a graph are read, and what is wrong in one is told with i
     CAPTURE(bad);
     CHECK(read_example(bad).error().code == "language.bad_config");
   }
-}
-
-TEST_CASE("addresses that are known are those of the request, the instructions and results") {
-  delegation task;
-  task.task = "read https://a.example/x?y=1, please";
-  task.transcript = "user: httpd is http:// nothing";
-  const std::vector<tool_answer> so_far = {
-      {"web.search", "{}", outcome::ok, "1. <a href=\"http://b.example/1\">b</a> (http://c/2)."}};
-  const plan_view view{task, {}, so_far};
-  const auto known =
-      known_addresses(view, {0, 0, "Look at http://d/3 and https://a.example/x?y=1"});
-  CHECK(known == std::vector<std::string>{"https://a.example/x?y=1", "http://d/3",
-                                          "http://b.example/1", "http://c/2"});
-  const std::string schema =
-      R"({"properties":{"url":{"type":"string","format":"uri"},"n":{"type":"integer"}},"required":["url"]})";
-  const std::vector<tool_info> tools = {{"web.fetch", "reads", schema}, {"clock", "time", "{}"}};
-  const tool_names names(tools);
-  const std::vector<std::string> all = {"web.fetch", "clock"}, none;
-  CHECK(names.definitions(tools, all).size() == 2);
-  CHECK(names.definitions(tools, all, &none).size() == 1);
-  const auto narrowed = names.definitions(tools, all, &known);
-  CHECK(narrowed[0]["function"]["parameters"]["properties"]["url"]["enum"].size() == 4);
-  CHECK(addresses_are_known(schema, {{"url", "http://c/2"}}, known));
-  CHECK(addresses_are_known(schema, {{"n", 2}}, known));
-  CHECK(!addresses_are_known(schema, {{"url", "http://c/2?secret=1"}}, known));
-  CHECK(!addresses_are_known(schema, {{"url", 7}}, known));
 }

@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cctype>
 #include <set>
+
+#include "actors/background/language/plain_text.hpp"
 
 using namespace hocket;
 using namespace hocket::cli;
@@ -87,4 +90,33 @@ TEST_CASE("arguments are compared by what they say") {
   CHECK(!same_arguments({{"a", 1}}, {{"a", 1}, {"b", 2}}));
   CHECK(!same_arguments({{"a", 1}}, {{"b", 1}}));
   CHECK(!same_arguments({{"a", 1}}, json::array()));
+}
+
+// A model that sees the generator's own wordings in its prompt is flattered by the scores.
+TEST_CASE("the built-in examples of the prompt share no four words in a row with any request") {
+  const auto runs_of = [](const std::string& text, std::set<std::string>& out) {
+    std::vector<std::string> words{""};
+    for (const char c : text) {
+      const bool is_word = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '\'';
+      if (is_word)
+        words.back() += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      else if (!words.back().empty())
+        words.emplace_back();
+    }
+    for (auto& w : words)
+      if (!w.empty() && w.find_first_not_of("0123456789") == w.npos) w = "#";
+    for (std::size_t i = 0; i + 4 <= words.size(); ++i)
+      if (!words[i + 3].empty())
+        out.insert(words[i] + " " + words[i + 1] + " " + words[i + 2] + " " + words[i + 3]);
+  };
+  std::set<std::string> asked, shown;
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5})
+    for (const auto& c : cli::background_cases(seed, 1000)) {
+      runs_of(c.task, asked);
+      runs_of(c.transcript, asked);
+    }
+  for (const auto& e : background::examples_of_the_form()) runs_of(e.request, shown);
+  CHECK(asked.size() > 500);
+  CHECK(shown.size() > 20);
+  for (const auto& run : shown) CHECK_MESSAGE(!asked.contains(run), run);
 }
