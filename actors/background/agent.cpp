@@ -1,21 +1,19 @@
 #include "actors/background/agent.hpp"
 
 #include <algorithm>
-#include <sstream>
 #include <thread>
 
 #include "actors/background/guarded.hpp"
 #include "graph/contract/registry.hpp"
-#include "graph/text/number_words.hpp"
 
 namespace hocket::background {
 namespace {
 
 enum : std::size_t { requests_in, client_in, answers_in, heard_in, said_in, played_in };
-enum : std::size_t { results_port, progress_port, calls_port, tool_results_port };
+enum : std::size_t { progress_port = 1, calls_port, tool_results_port };
 constexpr std::size_t longest_task = 500;
 constexpr std::size_t longest_queue = 32;
-constexpr std::size_t most_words_kept = 2000;
+constexpr std::size_t most_known = 256;
 constexpr int most_left_behind = 16;
 constexpr int most_calls_at_once = 8;
 constexpr auto farewell = std::chrono::milliseconds(500);
@@ -43,6 +41,12 @@ result<void> agent::open(const context& where) {
                       (w.ends_with('*') && tool.starts_with(w.substr(0, w.size() - 1)));
              });
     };
+  outbox_ = outbox({.in_speech = config_.speakable,
+                    .part_words = static_cast<std::size_t>(config_.max_words),
+                    .cut_words = config_.cut_words,
+                    .failure_words = config_.failure_words,
+                    .when = config_.stream == "words" ? tell_when::words : tell_when::sentences,
+                    .second_life = where.restarts > 0});
   HOCKET_TRY(make_planner());
   return tools_.open(config_.tools, config_.tool_sources, where,
                      [self = where.self, alive = std::weak_ptr(alive_)] {
@@ -92,20 +96,20 @@ result<void> agent::process(std::size_t port, const packet& p, emitter& out) {
 
 void agent::start(const delegation& d, emitter& out) {
   if (left_to_client_) return context_.count("left_to_client", 1);
-  if (requests_.contains(d.request)) return context_.count("duplicate_requests", 1);
+  if (is_known(d, out)) return context_.count("duplicate_requests", 1);
   if (is_reply(d, out)) return;
   context_.count("requests", 1);
   if (tell_more(d)) return;
   const auto now = context_.time->now();
   if (d.supersedes) end_silently(d.supersedes, outcome::superseded, out);
   if (config_.new_request == "supersede") {
-    std::vector<std::uint64_t> earlier;
-    for (const auto& [id, _] : requests_) earlier.push_back(id);
+    auto earlier = outbox_.requests();
+    for (const auto& [id, _] : requests_) earlier.insert(id);
     for (const auto id : earlier) end_silently(id, outcome::superseded, out);
   }
   if (queued_.size() >= longest_queue || d.task.size() > longest_task) {
     context_.count("refused", 1);
-    return say(now, 0, d.request, config_.failure_words);
+    return say_failure(now, 0, d.request);
   }
   auto& r = requests_[d.request];
   r.work = std::make_shared<job>();
@@ -122,20 +126,44 @@ void agent::start(const delegation& d, emitter& out) {
   queued_.push_back(d.request);
 }
 
+// Whoever asks may not know whether a request arrived, and ask again: it is worked on once. One that has
+// begun anew may use its number for another task: nobody waits for the old one then. Without a
+// micro-turn two tasks of the same words cannot be told apart once the first is over: it is new.
+bool agent::is_known(const delegation& d, emitter& out) {
+  const auto found = asked_.find(d.request);
+  if (found != asked_.end()) {
+    auto& known = found->second;
+    const bool is_over = !requests_.contains(d.request) && !outbox_.requests().contains(d.request);
+    const bool same = known.task == d.task && known.to_micro_turn == d.to_micro_turn;
+    if (same && !(is_over && d.to_micro_turn == 0)) return true;
+    end_silently(d.request, outcome::superseded, out);
+    requests_.erase(d.request);  // what its thread still reports is from another job
+  } else {
+    order_.push_back(d.request);
+  }
+  asked_[d.request] = {d.task, d.to_micro_turn};
+  if (order_.size() > most_known) {
+    asked_.erase(order_.front());
+    order_.pop_front();
+  }
+  return false;
+}
+
 void agent::launch(request& r, emitter& out) {
   r.started = r.holds_slot = true;
   ++at_work_;
   const auto id = r.work->task.request;
   if (!setup_->threads->enter(setup_->max_threads))
-    return take_event(id, job_end{outcome::failed, "too many tool calls never came back"}, out);
+    return take_event(*r.work, job_end{outcome::failed, "too many tool calls never came back"},
+                      out);
   if (context_.time->is_virtual()) return run_virtual(id, r, out);
   // The thread owns all it needs: if its tool never comes back, it harms nobody.
   std::thread([this_job = r.work, setup = setup_, self = context_.self,
-               alive = std::weak_ptr(alive_), id] {
-    work(this_job, setup, [self, alive, id](job_event e) {
+               alive = std::weak_ptr(alive_)] {
+    work(this_job, setup, [self, alive, this_job](job_event e) {
       // Runs in the actor's context; after a restart the actor may be another one.
-      self->run([alive, id, e = std::move(e)](emitter& out) {
-        if (const auto agent = alive.lock()) (*agent)->take_event(id, e, out);
+      self->run([alive, this_job, e = std::move(e)](emitter& out) {
+        if (const auto agent = alive.lock()) (*agent)->take_event(*this_job, e, out);
       });
     });
     setup->threads->leave();
@@ -144,10 +172,13 @@ void agent::launch(request& r, emitter& out) {
 
 // Cancelled or superseded: nothing more is said about it.
 void agent::end_silently(std::uint64_t id, outcome why, emitter& out) {
-  const auto unsaid = std::erase_if(results_, [&](const auto& w) { return w.request == id; });
+  // Whoever does not want the rest of an answer does not want what is still made of it.
+  const auto source = outbox_.source_of(id);
+  const bool unsaid = outbox_.withdraw(id);
+  if (source != 0 && source != id) end_silently(source, why, out);
   const auto found = requests_.find(id);
   const bool wanted = found != requests_.end() && found->second.now == request::state::wanted;
-  if (unsaid > 0 || wanted) context_.count(to_string(why), 1);
+  if (unsaid || wanted) context_.count(to_string(why), 1);
   talk_.ended(id);
   if (found == requests_.end()) return;
   auto& r = found->second;
@@ -175,9 +206,10 @@ void agent::settle_calls(request& r, std::uint64_t id, outcome why, emitter& out
   r.open_calls.clear();
 }
 
-void agent::take_event(std::uint64_t id, job_event event, emitter& out) {
+void agent::take_event(const job& from, job_event event, emitter& out) {
+  const auto id = from.task.request;
   const auto found = requests_.find(id);
-  if (found == requests_.end()) return;
+  if (found == requests_.end() || found->second.work.get() != &from) return;
   auto& r = found->second;
   const auto now = context_.time->now();
   if (const auto* end = std::get_if<job_end>(&event)) {
@@ -185,6 +217,7 @@ void agent::take_event(std::uint64_t id, job_event event, emitter& out) {
   } else if (auto* call = std::get_if<tool_call>(&event)) {
     // Asked at the moment in which the request ended: told, so that its result has a call.
     const bool over = r.now != request::state::wanted;
+    outbox_.pause(id);
     r.open_calls[call->call] = call->tool;
     if (client_functions::is_one(call->tool)) app_->expect(call->call);
     out.emit(calls_port, now, std::move(*call));
@@ -193,7 +226,11 @@ void agent::take_event(std::uint64_t id, job_event event, emitter& out) {
     app_->forget(answer->call);
     if (r.open_calls.erase(answer->call) > 0) out.emit(tool_results_port, now, std::move(*answer));
   } else if (const auto* consent = std::get_if<job_consent>(&event)) {
+    outbox_.pause(id);
     if (r.now == request::state::wanted) ask_consent(id, r, *consent);
+  } else if (const auto* piece = std::get_if<job_piece>(&event)) {
+    if (r.now == request::state::wanted && config_.stream != "whole")
+      outbox_.piece(id, due_of(r.asked, 0), piece->words, piece->replaces);
   } else if (std::holds_alternative<job_overdue>(event)) {
     if (r.now == request::state::wanted) give_up(id, 0, out);
   } else if (auto* partial = std::get_if<text>(&event);
@@ -208,12 +245,15 @@ void agent::finish(std::uint64_t id, request& r, const job_end& end, emitter& ou
   if (r.now == request::state::wanted) {
     context_.count(ok ? "answered" : to_string(end.status), 1);
     if (!ok) context_.log("request " + std::to_string(id) + ": " + end.text);
-    const bool late = context_.time->is_virtual();
-    say(r.asked, late ? end.waited_ms : 0, id, ok ? end.text : config_.failure_words);
+    const auto after_ms = context_.time->is_virtual() ? end.waited_ms : 0;
+    if (ok)
+      say(r.asked, after_ms, id, end.text);
+    else
+      say_failure(r.asked, after_ms, id);
   } else if (r.now == request::state::given_up && ok) {
     const bool deliver = config_.late == "deliver";
     context_.count(deliver ? "late_delivered" : "late_dropped", 1);
-    if (deliver) say(r.asked, 0, id, end.text);
+    if (deliver) say(r.asked, 0, id, end.text, true);
   }
   free_slot(r);
   requests_.erase(id);
@@ -233,59 +273,6 @@ void agent::launch_waiting(emitter& out) {
   }
 }
 
-// `after_ms`: what its tools took by the wall clock, where stream time stood still meanwhile.
-void agent::say(timestamp asked, std::int64_t after_ms, std::uint64_t id,
-                const std::string& words) {
-  const auto ms = [](std::int64_t n) { return std::chrono::milliseconds(n); };
-  const auto due =
-      std::max(asked + ms(std::max(config_.min_delay_ms, after_ms)), context_.time->now());
-  if (context_.time->is_virtual() && config_.progress_after_ms > 0 &&
-      due > asked + ms(config_.progress_after_ms))
-    results_.push_back({asked + ms(config_.progress_after_ms), id, config_.progress_words, false});
-  results_.push_back({due, id, config_.speakable ? speakable(words) : words, true});
-}
-
-// Sends what is due before `until`, in order of time.
-void agent::release(timestamp until, emitter& out) {
-  std::ranges::stable_sort(results_, {}, &waiting_result::due);
-  std::size_t sent = 0;
-  for (; sent < results_.size() && results_[sent].due < until; ++sent)
-    emit_words(results_[sent], out);
-  results_.erase(results_.begin(), results_.begin() + static_cast<std::ptrdiff_t>(sent));
-  const bool open = !results_.empty() || std::ranges::any_of(requests_, [](const auto& entry) {
-    return entry.second.now == request::state::wanted;
-  });
-  if (!open)
-    unfinished_.reset();
-  else if (!unfinished_)
-    unfinished_ = context_.hold();
-}
-
-void agent::emit_words(const waiting_result& r, emitter& out) {
-  last_result_ = std::max(last_result_, r.due);
-  const auto split = [](const std::string& all) {
-    std::istringstream stream(all);
-    std::vector<std::string> words;
-    for (std::string word; words.size() < most_words_kept && stream >> word;)
-      words.push_back(std::move(word));
-    return words;
-  };
-  const auto most = static_cast<std::size_t>(config_.max_words);
-  auto words = split(r.words);
-  if (r.final) rest_.clear();
-  if (r.final && words.size() > most) {
-    rest_.assign(words.begin() + static_cast<std::ptrdiff_t>(most), words.end());
-    words.resize(most);
-    for (auto& word : split(config_.cut_words)) words.push_back(std::move(word));
-    context_.count("cut_results", 1);
-  }
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const bool last = r.final && i + 1 == words.size();
-    talk_.told(r.request, last_result_, words[i], last);
-    out.emit(results_port, last_result_, text{std::move(words[i]), "background", r.request, last});
-  }
-}
-
 // Its thread may still come back, and is late then.
 void agent::give_up(std::uint64_t id, std::int64_t after_ms, emitter& out) {
   auto& r = requests_[id];
@@ -293,7 +280,7 @@ void agent::give_up(std::uint64_t id, std::int64_t after_ms, emitter& out) {
   if (!setup_->deliver_late) r.work->cancel();
   settle_calls(r, id, outcome::timed_out, out);
   context_.count(to_string(outcome::timed_out), 1);
-  say(r.asked, after_ms, id, config_.failure_words);
+  say_failure(r.asked, after_ms, id);
   free_slot(r);  // its thread is left behind; another may begin
   std::erase(queued_, id);
   if (!r.started) requests_.erase(id);
@@ -310,22 +297,11 @@ void agent::check_limits(emitter& out) {
     } else if (config_.progress_after_ms > 0 && !r.told_progress &&
                now >= r.asked + std::chrono::milliseconds(config_.progress_after_ms)) {
       r.told_progress = true;
-      results_.push_back({now, id, config_.progress_words, false});
+      outbox_.note(outbox::note_kind::progress, id, now, config_.progress_words);
     }
   }
   for (const auto id : over) give_up(id, 0, out);
   launch_waiting(out);
-}
-
-result<void> agent::tick(std::int64_t micro_turn, emitter& out) {
-  check_limits(out);
-  check_consents(out);
-  const auto now = context_.grid.end_of(micro_turn);
-  release(now, out);
-  // What comes from now on is due from now on: nobody has to wait for a result of a past micro-turn.
-  out.emit(results_port, now, control{control::kind::bound, "", 0});
-  release(context_.grid.end_of(micro_turn + 1), out);
-  return {};
 }
 
 result<void> agent::close(emitter& out) {

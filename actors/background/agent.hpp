@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "actors/background/job.hpp"
+#include "actors/background/outbox.hpp"
 #include "actors/background/talk_log.hpp"
 #include "graph/contract/component.hpp"
 
@@ -17,7 +18,8 @@ namespace hocket::background {
 /// played: what both said and how much of it sounded, for the context of a task; `heard` is also where
 /// a person answers whether a tool may be called (`confirm`).
 /// Outputs: results: text, role "background", one packet per word in the words of speech ("56" ->
-/// "fifty six"), the last one final; progress: text; tool_calls, tool_results: for the record, one
+/// "fifty six"), as `stream` says, the last one final; one that `replaces` makes those before it void;
+/// progress: text; tool_calls, tool_results: for the record, one
 /// result for each call, whatever ended it.
 /// Each request ends once: with its result, one failure notice, or silently when it was cancelled
 /// or superseded. A result comes `min_delay_ms` after its request at the earliest.
@@ -49,6 +51,7 @@ class agent final : public component {
     std::string progress_words = "still looking";
     std::int64_t max_words = 12;
     std::string cut_words = "and more";
+    std::string stream = "sentences";
     bool speakable = true;
     bool confirm = false;
     std::vector<std::string> confirm_tools;
@@ -88,13 +91,6 @@ class agent final : public component {
       unwanted,  ///< cancelled or superseded: what still comes is dropped
     } now = state::wanted;
   };
-  struct waiting_result {
-    timestamp due;
-    std::uint64_t request = 0;
-    std::string words;
-    bool final = true;
-  };
-
   result<void> make_planner();
   void log_of_app(const std::string& line);
   void take_client(const text&, emitter&);
@@ -113,13 +109,17 @@ class agent final : public component {
   void end_silently(std::uint64_t id, outcome why, emitter&);
   void give_up(std::uint64_t id, std::int64_t after_ms, emitter&);
   void settle_calls(request&, std::uint64_t id, outcome why, emitter&);
-  void take_event(std::uint64_t id, job_event, emitter&);
+  bool is_known(const delegation&, emitter&);
+  void take_event(const job& from, job_event, emitter&);
   void finish(std::uint64_t id, request&, const job_end&, emitter&);
   void free_slot(request&);
   void launch_waiting(emitter&);
-  void say(timestamp asked, std::int64_t after_ms, std::uint64_t id, const std::string& words);
+  timestamp due_of(timestamp asked, std::int64_t after_ms) const;
+  void note_progress(std::uint64_t id, timestamp asked, timestamp due);
+  void say(timestamp asked, std::int64_t after_ms, std::uint64_t id, const std::string& words,
+           bool replaces = false);
+  void say_failure(timestamp asked, std::int64_t after_ms, std::uint64_t id);
   void release(timestamp until, emitter&);
-  void emit_words(const waiting_result&, emitter&);
   void check_limits(emitter&);
 
   config config_;
@@ -134,12 +134,17 @@ class agent final : public component {
   std::shared_ptr<agent*> alive_ =
       std::make_shared<agent*>(this);  ///< for events that come after us
   std::map<std::uint64_t, request> requests_;
-  std::deque<std::uint64_t> queued_;        ///< waiting for a thread
-  std::vector<waiting_result> results_;     ///< waiting for their time
-  std::shared_ptr<const void> unfinished_;  ///< while anything is asked and not told
-  timestamp last_result_;
-  talk_log talk_;                  ///< what both said
-  std::vector<std::string> rest_;  ///< of the last result that was cut
+  struct asked_task {
+    std::string task;
+    std::int64_t to_micro_turn = 0;
+  };
+  std::map<std::uint64_t, asked_task> asked_;  ///< the newest, also those that ended
+  std::deque<std::uint64_t> order_;            ///< in which they were asked
+  std::deque<std::uint64_t> queued_;           ///< waiting for a thread
+  outbox outbox_;                              ///< results that wait for their time
+  std::shared_ptr<const void> unfinished_;     ///< while anything is asked and not told
+  talk_log talk_;                              ///< what both said
+  std::int64_t cuts_ = 0;
   std::int64_t at_work_ = 0;
 };
 

@@ -1,7 +1,6 @@
 // What the app that a person talks through says to the background; a gateway passes it on.
 #include "actors/background/agent.hpp"
 #include "graph/text/clean.hpp"
-#include "graph/text/number_words.hpp"
 
 namespace hocket::background {
 namespace {
@@ -36,9 +35,12 @@ void agent::take_client(const text& t, emitter&) {
   if (t.role == "delegations") {
     left_to_client_ = t.value == "client";
   } else if (t.role == "commentary") {
-    results_.push_back({context_.time->now(), t.request,
-                        config_.speakable ? speakable(clean_text(t.value)) : clean_text(t.value),
-                        t.final});
+    if (answer_text(config_.speakable, t.value).size() == 0) return;
+    const auto now = context_.time->now();
+    if (t.final)
+      outbox_.answer(t.request, now, t.value);
+    else
+      outbox_.note(outbox::note_kind::utterance, t.request, now, t.value);
   } else if (t.role == "instructions") {
     app_instructions_ = cut_text(clean_text(t.value), longest_instructions);
     if (app_instructions_.size() < t.value.size())

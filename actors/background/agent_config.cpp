@@ -69,6 +69,11 @@ void agent::config::visit(config_visitor& v) {
   v.field({.name = "progress_words", .doc = "what the model is told meanwhile"}, progress_words);
   v.field({.name = "max_words", .doc = "a longer result is cut", .min = 1, .max = 1000}, max_words);
   v.field({.name = "cut_words", .doc = "what a result that was cut ends with"}, cut_words);
+  v.field({.name = "stream",
+           .doc = "when the model is told an answer that is still made: once it is `whole`, in "
+                  "`sentences`, in `words`; only planners that write text tell any of it before",
+           .choices = {"whole", "sentences", "words"}},
+          stream);
   v.field(
       {.name = "more_words", .doc = "tasks that ask for the rest of the last result that was cut"},
       more_words);

@@ -1,31 +1,18 @@
-// What the person is asked, and what more is told when asked for.
+// What the person is asked before a tool is called.
 #include <algorithm>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "actors/background/agent.hpp"
+#include "actors/background/spoken_words.hpp"
 #include "graph/text/clean.hpp"
-#include "graph/text/number_words.hpp"
 
 namespace hocket::background {
 namespace {
 
 constexpr auto correction_follows = std::chrono::milliseconds(1500);
 constexpr std::size_t longest_argument = 80;
-
-std::string lower(std::string_view text) {
-  std::string out;
-  for (const char c : text)
-    if (c != '.' && c != ',' && c != '!' && c != '?')
-      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  while (out.ends_with(' ')) out.pop_back();
-  return out;
-}
-
-bool is_among(std::string_view said, const std::vector<std::string>& words) {
-  return std::ranges::find(words, lower(said)) != words.end();
-}
 
 void put(std::string& into, std::string_view mark, const std::string& text) {
   if (const auto at = into.find(mark); at != into.npos) into.replace(at, mark.size(), text);
@@ -67,7 +54,7 @@ void agent::ask_consent(std::uint64_t id, request& r, const job_consent& asked) 
   put(words, "{arguments}", arguments);
   r.asking = now;
   r.said_no.reset();
-  results_.push_back({now, id, config_.speakable ? speakable(words) : words, false});
+  outbox_.note(outbox::note_kind::question, id, now, words);
   context_.count("consents_asked", 1);
   context_.log(fmt::format("request {}: the person is asked whether {} may be called", id, names));
 }
@@ -90,7 +77,7 @@ void agent::decide(std::uint64_t id, bool yes, const char* how, emitter& out) {
   r.deadline = r.deadline + waited;  // the person's time is not the task's
   r.asking.reset();
   r.said_no.reset();
-  std::erase_if(results_, [&](const auto& w) { return w.request == id && !w.final; });
+  outbox_.withdraw_notes(id);
   context_.count(std::string("consents_") + how, 1);
   context_.log(fmt::format("request {}: consent {} after {} ms", id, how,
                            std::chrono::duration_cast<std::chrono::milliseconds>(waited).count()));
@@ -119,19 +106,6 @@ bool agent::is_reply(const delegation& d, emitter& out) {
   if (!asks || (!is_among(d.task, config_.yes_words) && !is_among(d.task, config_.no_words)))
     return false;
   take_reply(d.task, out);
-  return true;
-}
-
-bool agent::tell_more(const delegation& d) {
-  if (rest_.empty() || !is_among(d.task, config_.more_words)) return false;
-  std::string words;
-  for (const auto& w : rest_) words += (words.empty() ? "" : " ") + w;
-  rest_.clear();
-  context_.count("more_asked", 1);
-  const auto now = context_.time->now();
-  talk_.asked(d.request, now, d.task);
-  results_.push_back(
-      {now + std::chrono::milliseconds(config_.min_delay_ms), d.request, words, true});
   return true;
 }
 

@@ -52,7 +52,7 @@ void agent::follow(std::uint64_t id, emitter& out) {
     context_.still_at_work();
     const auto left = std::chrono::milliseconds((end_ns - monotonic_ns()) / 1'000'000 + 1);
     if (auto e = room->take(std::clamp(left, std::chrono::milliseconds(0), farewell))) {
-      take_event(id, std::move(*e), out);
+      take_event(*j, std::move(*e), out);
     } else if (monotonic_ns() >= end_ns) {
       if (j->cancelled) break;  // its thread is left behind
       give_up(id, config_.time_limit_ms, out);

@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <set>
 #include <utility>
@@ -189,7 +191,7 @@ json value_for(const std::string& name, const json& property, bool required, off
   const auto words = words_of(name);
   const bool is_zone = std::find(words.begin(), words.end(), "timezone") != words.end() ||
                        std::find(words.begin(), words.end(), "zone") != words.end();
-  return is_zone ? json("UTC") : json(from.task);
+  return is_zone ? json(zone_of_this_machine()) : json(from.task);
 }
 
 std::string arguments_for(const tool_info& function, std::string_view task, bool in_any_case) {
@@ -264,6 +266,24 @@ std::string words_of_result(std::string_view content) {
   std::string out;
   collect(value, out, 0);
   return out;
+}
+
+std::string zone_of_this_machine() {
+  const auto is_name = [](std::string_view zone) {
+    return zone.find('/') != zone.npos && !zone.starts_with('/') && !zone.starts_with("Etc/");
+  };
+  if (const char* zone = std::getenv("TZ")) {
+    std::string_view name = zone;
+    if (name.starts_with(':')) name.remove_prefix(1);
+    return is_name(name) ? std::string(name) : "UTC";
+  }
+  std::error_code failed;
+  const auto link = std::filesystem::read_symlink("/etc/localtime", failed).string();
+  constexpr std::string_view folder = "zoneinfo/";
+  const auto at = link.rfind(folder);
+  if (failed || at == link.npos) return "UTC";
+  auto name = link.substr(at + folder.size());
+  return is_name(name) ? name : "UTC";
 }
 
 }  // namespace hocket::background

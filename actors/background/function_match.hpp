@@ -15,6 +15,10 @@ std::string arguments_by_description(const tool_info& function, std::string_view
 /// The same for a function that is asked although it shares no word.
 std::string arguments_in_any_case(const tool_info& function, std::string_view task);
 
+/// "Europe/Berlin": where a person is who named no place, for functions that want a zone of time; by `TZ`,
+/// else by /etc/localtime. "UTC" where they name none.
+std::string zone_of_this_machine();
+
 /// A result in JSON as words: its values in their order, without names. Other text as it is.
 std::string words_of_result(std::string_view content);
 

@@ -89,6 +89,50 @@ tool_answer answer_of(const open_call& call) {
   return answer_of(call, said ? outcome::ok : outcome::failed, std::move(content));
 }
 
+/// Pieces of an answer as a planner tells them, as whole words.
+class piece_teller {
+ public:
+  piece_teller(const std::shared_ptr<job>& j, const job_report& report)
+      : job_(j), report_(report) {}
+
+  /// What was told before calls is no part of the answer after them.
+  void begin_step() {
+    held_.clear();
+    anew_ = bytes_ > 0;
+  }
+
+  /// It calls tools: what was told so far is all of it.
+  void end_step() {
+    if (!held_.empty() && !job_->cancelled) report_(job_piece{clean_text(held_), anew_});
+    held_.clear();
+  }
+
+  void tell(const answer_piece& p) {
+    if (p.replaces) {
+      held_.clear();
+      anew_ = true;
+    }
+    if (job_->cancelled || bytes_ >= most_told) return;
+    const auto more = p.text.substr(0, most_told - bytes_);
+    bytes_ += more.size();
+    held_ += more;
+    // A word is whole once a blank follows.
+    const auto end = held_.find_last_of(" \t\n\r");
+    if (end == held_.npos) return;
+    report_(job_piece{clean_text(std::string_view(held_).substr(0, end)), anew_});
+    held_.erase(0, end + 1);
+    anew_ = false;
+  }
+
+ private:
+  static constexpr std::size_t most_told = 65536;
+  std::shared_ptr<job> job_;
+  const job_report& report_;
+  std::string held_;
+  std::size_t bytes_ = 0;
+  bool anew_ = false;
+};
+
 /// Settles what can be settled now; how long until the next limit ends, or nothing where all is.
 std::optional<std::chrono::nanoseconds> settle(job& j, const job_setup& setup,
                                                std::vector<std::shared_ptr<open_call>>& calls,
@@ -232,12 +276,18 @@ void work(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& setup
   const auto end = [&](outcome status, std::string_view words) {
     report(job_end{status, clean_text(words), waited_ms});
   };
+  piece_teller pieces(j, report);
   const auto budget = setup->max_tokens > 0 ? setup->max_tokens : INT64_MAX;
   for (std::int64_t done = 0; done < setup->max_steps; ++done) {
     if (j->cancelled) return end(outcome::cancelled, "");
     const plan_view view{j->task,       j->tools->infos,         so_far,         setup->time,
                          &j->cancelled, setup->max_steps - done, budget - tokens};
-    auto step = guarded<plan_step>("planner.threw", [&] { return setup->plan->next(view); });
+    auto step = guarded<plan_step>("planner.threw", [&] {
+      auto* const telling = dynamic_cast<telling_planner*>(setup->plan.get());
+      if (telling == nullptr) return setup->plan->next(view);
+      pieces.begin_step();
+      return telling->next(view, [&](const answer_piece& p) { pieces.tell(p); });
+    });
     if (j->cancelled) return end(outcome::cancelled, "");
     if (!step) return end(outcome::failed, step.error().message);
     tokens += std::max<std::int64_t>(0, step->tokens);
@@ -250,6 +300,7 @@ void work(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& setup
     if (step->calls.empty()) return end(outcome::failed, "the planner asked for no tool");
     if (step->calls.size() > most_at_once)
       return end(outcome::failed, "the planner asked for too many tools at once");
+    pieces.end_step();
     auto answers = ask(j, setup, std::move(step->calls), waited_ms, report);
     std::move(answers.begin(), answers.end(), std::back_inserter(so_far));
   }

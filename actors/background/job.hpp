@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "actors/background/toolbox.hpp"
-#include "graph/contract/planner.hpp"
+#include "graph/contract/answer_pieces.hpp"
 
 namespace hocket::background {
 
@@ -29,8 +29,15 @@ struct job_consent {
   std::vector<tool_request> calls;
 };
 
+/// Whole words of the answer, while the rest of it is still made.
+struct job_piece {
+  std::string words;
+  bool replaces = false;  ///< they begin the answer anew
+};
+
 /// What a task reports while it runs, in order; `job_end` is the last. Texts are clean UTF-8.
-using job_event = std::variant<tool_call, tool_result, text, job_overdue, job_consent, job_end>;
+using job_event =
+    std::variant<tool_call, tool_result, text, job_overdue, job_consent, job_piece, job_end>;
 using job_report = std::function<void(job_event)>;
 
 /// Threads that work for one agent. Outlives the agent while one of them still runs.

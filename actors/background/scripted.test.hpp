@@ -70,6 +70,25 @@ struct scripted_planner final : planner {
   result<plan_step> next(const plan_view& view) override { return body(view); }
 };
 
+/// One that may tell its answer while it makes it.
+struct telling_script final : telling_planner {
+  std::function<result<plan_step>(const plan_view&, const teller&)> body;
+  result<plan_step> next(const plan_view& view, const teller& tell) override {
+    return body(view, tell);
+  }
+};
+
+inline void add_telling_script(
+    registry& types,
+    std::function<result<plan_step>(const plan_view&, const telling_planner::teller&)> f) {
+  REQUIRE(types.add(planner_type{{"script", "for tests", config_maker<match_planner>()},
+                                 [f = std::move(f)](config_base&) {
+                                   auto p = std::make_unique<telling_script>();
+                                   p->body = f;
+                                   return p;
+                                 }}));
+}
+
 inline void add_script(registry& types, std::function<result<plan_step>(const plan_view&)> f) {
   REQUIRE(types.add(planner_type{{"script", "for tests", config_maker<match_planner>()},
                                  [f = std::move(f)](config_base&) {
@@ -120,6 +139,8 @@ struct words_sink final : emitter {
   void emit(std::size_t port, packet p) override {
     if (const auto* t = p.get_if<text>(); t && port == 0) {
       words += t->value + " ";
+      if (t->final) ends.push_back(t->request);
+      if (replaces(*t)) replaced.push_back(t->value);
       CHECK(p.header.ts >= bound);
     }
     if (const auto* c = p.get_if<tool_call>()) calls.push_back(*c);
@@ -130,6 +151,8 @@ struct words_sink final : emitter {
   void interrupt() override {}
   void for_session(session_id) override {}
   std::string words;
+  std::vector<std::uint64_t> ends;    ///< of which requests, in the order of their last words
+  std::vector<std::string> replaced;  ///< words that took the place of those before
   std::vector<tool_call> calls;
   std::vector<tool_result> results;
   timestamp bound = timestamp::min();  ///< no result before it comes any more
@@ -138,7 +161,10 @@ struct words_sink final : emitter {
 struct bench {
   explicit bench(tool_type t, background::agent::config c)
       : bench(tools_with(std::move(t)), std::move(c)) {}
-  explicit bench(registry r, background::agent::config c) : types(std::move(r)) {
+  bench(tool_type t, background::agent::config c, std::uint32_t restarts)
+      : bench(tools_with(std::move(t)), std::move(c), restarts) {}
+  explicit bench(registry r, background::agent::config c, std::uint32_t restarts = 0)
+      : types(std::move(r)) {
     if (c.tools.empty()) c.tools = {"scripted"};
     c.min_delay_ms = 0;
     agent = std::make_unique<background::agent>(c);
@@ -146,6 +172,7 @@ struct bench {
     where.time = &time;
     where.self = mail;
     where.types = &types;
+    where.restarts = restarts;
     where.count = [this](std::string_view name, std::int64_t n) { counts[std::string(name)] += n; };
     REQUIRE(agent->open(where));
   }

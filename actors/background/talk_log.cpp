@@ -50,14 +50,16 @@ void talk_log::asked(std::uint64_t request, timestamp at, std::string_view task)
   while (errands_.size() > most_errands) errands_.erase(errands_.begin());
 }
 
-void talk_log::told(std::uint64_t request, timestamp at, std::string_view word, bool last) {
-  const auto found = errands_.find(request);
+void talk_log::told(const hocket::text& word, timestamp at) {
+  const auto found = errands_.find(word.request);
   if (found == errands_.end()) return;
   auto& e = found->second;
-  if (e.result.size() < longest_told) e.result += (e.result.empty() ? "" : " ") + clean_text(word);
+  if (replaces(word)) e.result.clear();
+  if (e.result.size() < longest_told)
+    e.result += (e.result.empty() ? "" : " ") + clean_text(word.value);
   e.told = true;
-  e.over = e.over || last;
-  if (last) e.at = at;
+  e.over = e.over || word.final;
+  if (word.final) e.at = at;
 }
 
 void talk_log::ended(std::uint64_t request) {

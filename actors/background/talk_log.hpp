@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "graph/contract/answer_pieces.hpp"
 #include "graph/core/timestamp.hpp"
 
 namespace hocket::background {
@@ -22,8 +23,8 @@ class talk_log {
   /// The playout has played up to here.
   void played(timestamp until) { played_ = until; }
   void asked(std::uint64_t request, timestamp at, std::string_view task);
-  /// Words of a result that went to the model.
-  void told(std::uint64_t request, timestamp at, std::string_view word, bool last);
+  /// A word of a result that went to the model.
+  void told(const hocket::text& word, timestamp at);
   void ended(std::uint64_t request);
   /// Whether anything was heard of the voices.
   bool knows_voices() const { return !turns_.empty(); }

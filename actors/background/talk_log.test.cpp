@@ -27,14 +27,15 @@ TEST_CASE("a context holds both voices with times, what is pending, told, and no
   CHECK(log.text(at(3000), 1000) ==
         "0:01 user: what is the weather\n0:02 model: let me check\n(pending since 0:02: weather "
         "oslo)\n");
-  log.told(1, at(4000), "snowy", true);
+  log.told({"snowy", "background", 1, true}, at(4000));
   says(log, true, 64000, "it is snowy");
   log.played(at(64250));
   CHECK(log.text(at(64300), 1000) ==
         "0:01 user: what is the weather\n0:02 model: let me check\n1:04 model: it is snowy\n(the "
         "model is saying; not heard yet: snowy)\n");
   log.asked(2, at(70000), "time");
-  log.told(2, at(70500), "half", false);
+  log.told({"full", "background", 2, false}, at(70400));
+  log.told({"half", std::string(replacing_role), 2, false}, at(70500));
   CHECK(log.text(at(71000), 1000).find("(pending since 1:10: time, told so far: half)") !=
         std::string::npos);
   log.ended(2);
@@ -44,7 +45,7 @@ TEST_CASE("a context holds both voices with times, what is pending, told, and no
 TEST_CASE("what does not fit is summarised, the oldest first, and no budget is passed") {
   talk_log log;
   log.asked(1, at(0), "name dog");
-  log.told(1, at(100), "rex", true);
+  log.told({"rex", "background", 1, true}, at(100));
   for (int i = 0; i < 300; ++i)
     says(log, i % 2 != 0, i * 10'000, "turn number " + std::to_string(i));
   log.word(false, at(3'000'000), "\x1b[8m\xff");

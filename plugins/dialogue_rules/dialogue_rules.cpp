@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "graph/contract/answer_pieces.hpp"
 #include "graph/text/number_words.hpp"
 #include "graph/contract/plugin.hpp"
 
@@ -297,6 +298,7 @@ void dialogue::cancel_tasks(emitter& out) {
 void dialogue::hear_result(const text& t) {
   const auto its = std::ranges::find(tasks_, t.request, &task::request);
   if (its == tasks_.end()) return;  // given up meanwhile
+  if (replaces(t)) its->result.clear();
   its->result += (its->result.empty() ? "" : " ") + t.value;
   its->done = t.final;
 }

@@ -49,6 +49,9 @@ struct chat_request {
   std::uint64_t seed = 0;
   std::int64_t time_left_ms = 60'000;
   const std::atomic<bool>* cancelled = nullptr;
+  /// Text of the answer as it is written, without calls; on the thread of `ask`. What `ask` returns is
+  /// the whole.
+  std::function<void(std::string_view)> on_text = {};
 };
 
 struct chat_call {

@@ -1,7 +1,9 @@
 #include "actors/background/language/completion.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "actors/background/language/answer_stream.hpp"
 #include "engine/language/files/strict_json.hpp"
 #include "graph/text/clean.hpp"
 
@@ -136,12 +138,16 @@ result<void> completion::take_call(const json& call, std::size_t position) {
   return {};
 }
 
+std::string_view completion::new_text() {
+  return std::string_view(text_).substr(std::exchange(told_, text_.size()));
+}
+
 result<chat_reply> completion::finish() {
   if (!done_ && !finished_)
     return fail("language.bad_answer", begun_ ? "the endpoint's answer broke off in the middle"
                                               : "the endpoint answered nothing");
   chat_reply out;
-  out.text = std::move(text_);
+  out.text = without_reasoning(text_);
   for (auto& c : calls_)
     if (!c.name.empty())
       out.calls.push_back({std::move(c.name), c.arguments.empty() ? "{}" : std::move(c.arguments)});

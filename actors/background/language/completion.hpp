@@ -22,6 +22,8 @@ class completion {
   /// What it came to. Errors: language.bad_answer where nothing came, or it broke off before its end.
   result<chat_reply> finish();
 
+  /// Text that came since the last call.
+  std::string_view new_text();
   bool has_begun() const { return begun_; }  ///< a token of the answer came
   bool is_done() const { return done_; }
 
@@ -36,6 +38,7 @@ class completion {
 
   std::size_t limit_bytes_, bytes_ = 0;
   std::string text_;
+  std::size_t told_ = 0;  ///< bytes of it
   std::vector<part> calls_;
   std::int64_t tokens_ = 0;
   bool begun_ = false, done_ = false, finished_ = false;

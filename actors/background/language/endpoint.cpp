@@ -88,6 +88,11 @@ class endpoint final : public chat_backend {
     return body.dump(-1, ' ', false, json::error_handler_t::replace);
   }
 
+  static void tell_new(const chat_request& request, completion& answer) {
+    if (const auto more = answer.new_text(); request.on_text && !more.empty())
+      request.on_text(more);
+  }
+
   attempt once(const chat_request& request, bool usage, steady::time_point until) const {
     attempt out;
     const auto left = std::chrono::duration_cast<milliseconds>(until - steady::now()).count();
@@ -126,14 +131,20 @@ class endpoint final : public chat_backend {
         return body.size() < (1 << 20);
       }
       for (const auto& e : events.push(piece))
-        if (good && !answer.is_done()) good = answer.event(e.data);
+        if (good && !answer.is_done()) {
+          good = answer.event(e.data);
+          tell_new(request, answer);
+        }
       if (events.is_over()) good = fail("language.bad_answer", "the endpoint's answer is too long");
       return good && !answer.is_done();
     };
     const auto got = http::fetch(r);
     if (!got) return lost(got.error(), answer);
     if (got->status != 200) return refused(got->status, heads, body);
-    if (good && !is_stream) good = answer.whole(body);
+    if (good && !is_stream) {
+      good = answer.whole(body);
+      tell_new(request, answer);
+    }
     if (!good) {
       out.reply = fail(good);
       out.again = !answer.has_begun();

@@ -34,9 +34,12 @@ struct fake {
     chat_request r;
     r.messages = json::array({{{"role", "user"}, {"content", "2+2\xFF"}}});
     r.time_left_ms = time_left_ms;
+    told.clear();
+    r.on_text = [this](std::string_view text) { told += "[" + std::string(text) + "]"; };
     const auto reply = make_endpoint(s)->ask(r);
     return reply ? reply->text : reply.error().code + ": " + reply.error().message;
   }
+  std::string told;  ///< while it was written
   std::atomic<std::size_t> asked{0};
   std::mutex mutex;
   http::request last;
@@ -48,6 +51,7 @@ struct fake {
 TEST_CASE("an endpoint is asked as clients ask it") {
   fake f({{200, stream, four, {}}});
   CHECK(f.ask() == "four");
+  CHECK(f.told == "[four]");
   CHECK(f.last.path == "/v1/chat/completions");
   CHECK(f.last.header("Authorization") == "Bearer s3cret");
   const auto body = json::parse(f.last.body);
@@ -77,6 +81,37 @@ TEST_CASE(
   const auto said = always.ask(20'000, 2);
   CHECK(always.asked == 3);
   CHECK(said.ends_with("HTTP status 500: <h1>[key]</h1>"));
+}
+
+TEST_CASE("text is told as it comes, once, also where the answer breaks off; calls are not") {
+  const auto piece = [](const std::string& text) {
+    return "data: {\"choices\":[{\"delta\":{\"content\":\"" + text + "\"}}]}\n\n";
+  };
+  const auto begun = piece("It ") + piece("") + piece("is \\u00e4");
+  fake whole({{503, "text/plain", "busy", {}},
+              {200, stream, begun + piece(".") + "data: [DONE]\n\n", {}}});
+  CHECK(whole.ask() == "It is \xC3\xA4.");
+  CHECK(whole.told == "[It ][is \xC3\xA4][.]");
+  for (const std::string& end :
+       {std::string(), std::string("data: {\"error\":{\"message\":\"overloaded\"}}\n\n"),
+        std::string("data: garbage\n\n")}) {
+    fake broken({{200, stream, begun + end, {}}});
+    CHECK(broken.ask().starts_with("language."));
+    CHECK(broken.told == "[It ][is \xC3\xA4]");
+    CHECK(broken.asked == 1);
+  }
+  fake calls(
+      {{200,
+        stream,
+        piece("So: ") + "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":"
+                        "{\"name\":\"f\",\"arguments\":\"{}\"}}]}}]}\n\ndata: [DONE]\n\n",
+        {}}});
+  CHECK(calls.ask() == "So: ");
+  CHECK(calls.told == "[So: ]");
+  fake json_answer(
+      {{200, "application/json", R"({"choices":[{"message":{"content":"four"}}]})", {}}});
+  CHECK(json_answer.ask() == "four");
+  CHECK(json_answer.told == "[four]");
 }
 
 TEST_CASE("what will not get better is told at once") {

@@ -1,6 +1,8 @@
-// A model in this process: one answer at a time, held to the tools' schemas where that is wanted.
+// A model in this process: one answer at a time for all agents that share it, held to the tools' schemas where that is wanted.
 #include <chrono>
+#include <condition_variable>
 #include <ctime>
+#include <functional>
 #include <list>
 #include <map>
 #include <mutex>
@@ -64,10 +66,68 @@ result<std::shared_ptr<const language::grammar>> names_grammar(
   return g.build(g.choice({g.literal("none", end), one(more)}));
 }
 
+/// One at a time, in the order in which they came.
+class queue_of_turns {
+ public:
+  /// False where `over` came before the turn.
+  bool enter(const std::function<bool()>& over) {
+    std::unique_lock lock(mutex_);
+    const auto mine = waiting_.insert(waiting_.end(), next_++);
+    while (waiting_.front() != *mine) {
+      if (over()) {
+        waiting_.erase(mine);
+        return false;
+      }
+      changed_.wait_for(lock, std::chrono::milliseconds(20));
+    }
+    return true;
+  }
+  void leave() {
+    const std::lock_guard lock(mutex_);
+    waiting_.pop_front();
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::list<std::uint64_t> waiting_;  ///< the first one has its turn
+  std::uint64_t next_ = 0;
+};
+
 /// A model that all planners with its path share.
 struct shared_model {
   std::shared_ptr<const language::chat_model> model;
   std::shared_ptr<language::prefix_cache> prefixes;
+  std::shared_ptr<queue_of_turns> turns = std::make_shared<queue_of_turns>();
+};
+
+/// Tells what of an answer is text, while it is written.
+class text_teller {
+ public:
+  text_teller(const chat_request& request, bool plain, const language::call_format& format)
+      : request_(request), plain_(plain), reader_(format) {}
+
+  void more(const std::string& piece) {
+    if (!request_.on_text || !request_.names.empty()) return;
+    if (!plain_) {
+      for (const auto& p : reader_.push(piece))
+        if (p.what == language::answer_part::kind::text) request_.on_text(p.text);
+      return;
+    }
+    said_ += piece;
+    const auto so_far = plain_answer_so_far(said_, !request_.tools.empty());
+    if (so_far.size() <= told_) return;
+    request_.on_text(so_far.substr(told_));
+    told_ = so_far.size();
+  }
+
+ private:
+  const chat_request& request_;
+  bool plain_;
+  language::answer_reader reader_;
+  std::string said_;
+  std::size_t told_ = 0;
 };
 
 class engine_chat final : public chat_backend {
@@ -88,7 +148,10 @@ class engine_chat final : public chat_backend {
   result<chat_reply> ask(const chat_request& request) override {
     const auto began = steady::now();
     const auto until = began + std::chrono::milliseconds(request.time_left_ms);
-    const std::lock_guard lock(mutex_);
+    if (!shared_->turns->enter([&] { return is_over(request, until); }))
+      return fail("language.out_of_time", "the model was busy with other requests for too long");
+    const auto leave = [](queue_of_turns* t) { t->leave(); };
+    const std::unique_ptr<queue_of_turns, decltype(leave)> turn(shared_->turns.get(), leave);
     const bool plain = !knows_tools_ && !request.plain.request.empty();
     const auto prompt = plain ? plain_ids(request)
                               : model_->prompt(request.messages, request.tools, std::time(nullptr));
@@ -106,7 +169,8 @@ class engine_chat final : public chat_backend {
       how.stops = plain_stops();
     }
     if (!keeps_prefixes_) forget();
-    auto reply = answer(*prompt, how, request, until, began);
+    text_teller told(request, plain, *format_);
+    auto reply = answer(*prompt, how, request, until, began, told);
     if (!reply) return reply;
     if (plain) {
       auto made = plain_reply(reply->text, !request.tools.empty());
@@ -119,6 +183,10 @@ class engine_chat final : public chat_backend {
   }
 
  private:
+  static bool is_over(const chat_request& request, steady::time_point until) {
+    return (request.cancelled != nullptr && request.cancelled->load()) || steady::now() >= until;
+  }
+
   result<std::vector<language::token_id>> plain_ids(const chat_request& r) const {
     return model_->text_prompt(plain_prompt(r.plain, !r.tools.empty()));
   }
@@ -128,10 +196,8 @@ class engine_chat final : public chat_backend {
 
   result<chat_reply> answer(const std::vector<language::token_id>& prompt,
                             const language::answer_config& how, const chat_request& request,
-                            steady::time_point until, steady::time_point began) {
-    const auto over = [&] {
-      return (request.cancelled != nullptr && request.cancelled->load()) || steady::now() >= until;
-    };
+                            steady::time_point until, steady::time_point began, text_teller& told) {
+    const auto over = [&] { return is_over(request, until); };
     // The prompt is read in chunks, and left where nobody waits for it any more.
     std::stop_source stop;
     std::jthread watch([&](std::stop_token end) {
@@ -150,6 +216,7 @@ class engine_chat final : public chat_backend {
         out.first_token_ms =
             std::chrono::duration<double, std::milli>(steady::now() - began).count();
       out.text += piece->markup + piece->text;
+      told.more(piece->markup + piece->text);
       if (piece->end != language::answer_end::none) break;
     }
     out.prompt_tokens = answers_.prompt_tokens();
@@ -199,7 +266,6 @@ class engine_chat final : public chat_backend {
     if (reply.calls.empty()) reply.calls = calls_in_text(reply.text);
   }
 
-  std::mutex mutex_;
   std::shared_ptr<const shared_model> shared_;
   std::shared_ptr<const language::chat_model> model_;
   language::generation answers_;

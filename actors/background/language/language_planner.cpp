@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "actors/background/language/addresses.hpp"
+#include "actors/background/language/answer_stream.hpp"
 #include "actors/background/language/plain_text.hpp"
 #include "engine/language/files/strict_json.hpp"
 #include "graph/trust/capability.hpp"
@@ -129,7 +131,7 @@ void language_planner::remember(std::uint64_t request, std::vector<std::string> 
   if (allowed_.size() > most_remembered) allowed_.erase(allowed_.begin());
 }
 
-result<plan_step> language_planner::next(const plan_view& view) {
+result<plan_step> language_planner::next(const plan_view& view, const teller& tell) {
   const tool_names names(view.tools);
   const prompt_limits limits{std::size_t(config_.transcript_bytes),
                              std::size_t(config_.result_bytes), config_.instructions, examples_};
@@ -146,12 +148,14 @@ result<plan_step> language_planner::next(const plan_view& view) {
   auto r = request_for(view);
   const auto now = std::time(nullptr);
   r.messages = messages_for(view, names, limits, now, may_call);
-  const auto known = known_addresses(view, limits);
+  const auto known = known_addresses(view, config_.instructions);
   if (may_call)
     r.tools = names.definitions(view.tools, allowed, config_.known_addresses ? &known : nullptr);
   r.must_call = !may_answer && !r.tools.empty();
   // What each tool is for is told in each turn, so that turns begin alike.
   r.plain = plain_for(view, names, limits, names.definitions(view.tools, allowed_for(view)));
+  answer_stream told([&](std::string_view words) { tell({words}); });
+  if (!r.must_call) r.on_text = [&](std::string_view text) { told.push(text); };
   auto reply = ask(r);
   if (!reply) return fail(reply);
   tokens += reply->tokens;
@@ -183,9 +187,8 @@ bool language_planner::may_reach(const plan_view& view, const std::string& tool,
                                  const json& arguments) const {
   if (!config_.known_addresses) return true;
   const auto at = std::ranges::find(view.tools, tool, &tool_info::name);
-  return at != view.tools.end() &&
-         addresses_are_known(at->parameters_json_schema, arguments,
-                             known_addresses(view, {0, 0, config_.instructions}));
+  return at != view.tools.end() && addresses_are_known(at->parameters_json_schema, arguments,
+                                                       known_addresses(view, config_.instructions));
 }
 
 plan_step language_planner::step_from(chat_reply reply, const plan_view& view,
@@ -219,7 +222,7 @@ plan_step language_planner::step_from(chat_reply reply, const plan_view& view,
     out.what = plan_step::kind::call;
     return out;
   }
-  out.text = spoken(reply.text);
+  out.text = spoken(without_reasoning(reply.text));
   out.what = out.text.empty() ? plan_step::kind::give_up : plan_step::kind::answer;
   // A model that only asks for what it may not have said nothing: the newest good result is an answer.
   if (out.text.empty())

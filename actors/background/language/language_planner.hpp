@@ -5,6 +5,7 @@
 
 #include "actors/background/language/endpoint.hpp"
 #include "actors/background/language/prompt.hpp"
+#include "graph/contract/answer_pieces.hpp"
 
 namespace hocket::background {
 
@@ -15,7 +16,7 @@ namespace hocket::background {
 /// called. On its last step, or with too few tokens left, it gets no tools and has to answer.
 /// Errors: language.bad_config, language.no_engine, model.* (open); those of chat_backend, each ends
 /// the request. Threads: `next` from several at once; a model in this process answers one at a time.
-class language_planner final : public planner {
+class language_planner final : public telling_planner {
  public:
   struct config {
     std::string model = {};
@@ -48,7 +49,8 @@ class language_planner final : public planner {
       : config_(std::move(c)), model_(std::move(model)) {}
 
   result<void> open(const planner_context& where) override;
-  result<plan_step> next(const plan_view& view) override;
+  using telling_planner::next;
+  result<plan_step> next(const plan_view& view, const teller& tell) override;
 
  private:
   result<void> open_endpoint(const planner_context& where);

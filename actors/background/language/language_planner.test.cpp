@@ -61,7 +61,7 @@ TEST_CASE("a request is chosen for, called for, and answered") {
   rig r([](const chat_request& q) -> result<chat_reply> {
     if (chooses(q)) return say("weather");
     if (q.messages.size() == 2) return call("weather", R"({"city": "Rome"})");
-    return say("**Sunny** in\nRome.");
+    return say("<think>so\n</think>\n**Sunny** in\nRome.");
   });
   r.task.transcript = "user: hello\n" + std::string(5000, 'x') + "\nmodel: hi";
   auto step = r.next();
@@ -80,6 +80,42 @@ TEST_CASE("a request is chosen for, called for, and answered") {
   REQUIRE(step);
   CHECK(step->what == plan_step::kind::answer);
   CHECK(step->text == "Sunny in Rome.");
+}
+
+TEST_CASE("an answer is told while the model writes it; a choice of tools, and a call, is not") {
+  std::string told;
+  const auto write = [](const chat_request& q, std::string text) {
+    if (q.on_text)
+      for (const char c : text) q.on_text(std::string_view(&c, 1));
+    return say(std::move(text));
+  };
+  rig r([&](const chat_request& q) -> result<chat_reply> {
+    if (chooses(q)) return write(q, "weather");
+    if (q.messages.size() == 2) {
+      auto reply = write(q, "Let me see. <tool_call>");
+      reply.calls = {{"weather", R"({"city": "Rome"})"}};
+      return reply;
+    }
+    return write(q, "<think>Rome?</think>**Sunny** in\nRome.");
+  });
+  const auto next = [&] {
+    told.clear();
+    return r.plan->next({r.task, tools, r.so_far, nullptr, nullptr, 4, 100'000},
+                        [&](const answer_piece& p) { told += p.text; });
+  };
+  REQUIRE(next()->what == plan_step::kind::call);
+  CHECK(told == "Let me see. ");
+  r.so_far.push_back({"weather", R"({"city":"Rome"})", outcome::ok, "sunny"});
+  CHECK(next()->text == "Sunny in Rome.");
+  CHECK(told == "Sunny in\nRome.");
+  // Where it has to call, nothing that it writes is an answer.
+  rig must(
+      [&](const chat_request& q) -> result<chat_reply> {
+        CHECK(!q.on_text);
+        return call("weather", R"({"city":"a"})");
+      },
+      {.examples = {"w\nweather {}\n> x\nx"}, .choose_tools = false, .as_in_examples = true});
+  REQUIRE(must.next());
 }
 
 TEST_CASE("the last step, and one with few tokens left, gets no tools") {

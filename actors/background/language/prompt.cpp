@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "actors/background/language/addresses.hpp"
+#include "actors/background/language/answer_stream.hpp"
 #include "graph/text/clean.hpp"
 #include "graph/text/number_words.hpp"
 
@@ -61,47 +63,6 @@ std::string what_it_gave(const tool_answer& a) {
       "it {}: {}", a.status == outcome::timed_out ? "did not answer in time" : "failed", a.content);
 }
 
-/// The arguments of a tool that are addresses.
-std::vector<std::string> address_keys(const json& schema) {
-  std::vector<std::string> out;
-  if (!schema.is_object() || !schema.contains("properties") || !schema["properties"].is_object())
-    return out;
-  for (const auto& [key, p] : schema["properties"].items())
-    if (p.is_object() && p.contains("format") && (p["format"] == "uri" || p["format"] == "url"))
-      out.push_back(key);
-  return out;
-}
-
-/// Narrows a schema's addresses to those that are known; false where it needs one and there is none.
-bool with_known(json& schema, const std::vector<std::string>& known) {
-  for (const auto& key : address_keys(schema)) {
-    if (!known.empty()) {
-      schema["properties"][key] = {{"type", "string"}, {"enum", known}};
-      continue;
-    }
-    schema["properties"].erase(key);
-    if (!schema.contains("required") || !schema["required"].is_array()) continue;
-    for (const auto& needed : schema["required"])
-      if (needed == key) return false;
-  }
-  return true;
-}
-
-void add_addresses(const std::string& text, std::vector<std::string>& out) {
-  constexpr std::size_t most = 64, longest = 2000;
-  for (auto at = text.find("http"); at != text.npos && out.size() < most;
-       at = text.find("http", at + 4)) {
-    const auto rest = std::string_view(text).substr(at);
-    if (!rest.starts_with("http://") && !rest.starts_with("https://")) continue;
-    auto one = rest.substr(0, rest.find_first_of(" \t\r\n<>\"'`()[]{}|\\^"));
-    while (!one.empty() && std::string_view(".,;:!?").find(one.back()) != std::string_view::npos)
-      one.remove_suffix(1);
-    if (one.find("://") + 3 < one.size() && one.size() <= longest &&
-        std::ranges::find(out, one) == out.end())
-      out.emplace_back(one);
-  }
-}
-
 /// A call and its result, as messages.
 void add_call(json& out, const std::string& id, const std::string& name,
               const std::string& arguments_json, std::string result) {
@@ -156,7 +117,7 @@ json tool_names::definitions(std::span<const tool_info> tools,
     if (std::ranges::find(allowed, t.name) == allowed.end()) continue;
     auto schema = json::parse(t.parameters_json_schema, nullptr, false);
     if (!schema.is_object()) schema = {{"type", "object"}, {"properties", json::object()}};
-    if (known != nullptr && !with_known(schema, *known)) continue;
+    if (known != nullptr && !narrow_addresses(schema, *known)) continue;
     out.push_back({{"type", "function"},
                    {"function",
                     {{"name", shown(t.name)},
@@ -164,27 +125,6 @@ json tool_names::definitions(std::span<const tool_info> tools,
                      {"parameters", std::move(schema)}}}});
   }
   return out;
-}
-
-std::vector<std::string> known_addresses(const plan_view& view, const prompt_limits& limits) {
-  std::vector<std::string> out;
-  add_addresses(view.task.task, out);
-  add_addresses(view.task.transcript, out);
-  add_addresses(limits.instructions, out);
-  for (const auto& a : view.so_far) add_addresses(a.content, out);
-  return out;
-}
-
-bool addresses_are_known(const std::string& schema_text, const json& arguments,
-                         const std::vector<std::string>& known) {
-  const auto schema = json::parse(schema_text, nullptr, false);
-  for (const auto& key : address_keys(schema)) {
-    if (!arguments.contains(key)) continue;
-    const auto& v = arguments[key];
-    if (!v.is_string() || std::ranges::find(known, v.get<std::string>()) == known.end())
-      return false;
-  }
-  return true;
 }
 
 std::string fenced(const std::string& tool, const std::string& text, std::size_t limit) {
@@ -286,10 +226,9 @@ std::vector<std::string> chosen_in(const std::string& text, std::span<const tool
 std::string spoken(const std::string& text) {
   std::string out;
   bool blank = true;
-  for (const char c : clean_text(text)) {
-    const bool skip = c == '*' || c == '`' || c == '#' || c == '_' || c == '|';
+  for (const char c : without_marks(clean_text(text))) {
     const bool space = c == '\n' || c == '\t' || c == ' ';
-    if (skip || (space && blank)) continue;
+    if (space && blank) continue;
     out += space ? ' ' : c;
     blank = space;
   }

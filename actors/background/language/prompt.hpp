@@ -25,22 +25,14 @@ class tool_names {
   /// The graph's name for one that a model wrote; empty where there is none such.
   std::string real(const std::string& name) const;
   std::string shown(const std::string& tool) const;
-  /// Function definitions of the tools that are in `allowed`. `known`: arguments that are addresses
-  /// (`format: uri`) are one of these; a tool that needs one is left out where there is none.
+  /// Function definitions of the tools that are in `allowed`. `known`: see narrow_addresses; a tool that
+  /// needs an address is left out where there is none.
   json definitions(std::span<const tool_info> tools, const std::vector<std::string>& allowed,
                    const std::vector<std::string>* known = nullptr) const;
 
  private:
   std::map<std::string, std::string> real_, shown_;
 };
-
-/// The addresses (http and https) that stand in the request, the conversation, the graph's
-/// instructions and in results, each once; at most 64.
-std::vector<std::string> known_addresses(const plan_view& view, const prompt_limits& limits);
-
-/// Whether each argument that is an address is one of `known`.
-bool addresses_are_known(const std::string& schema, const json& arguments,
-                         const std::vector<std::string>& known);
 
 /// An example as the messages that a model would have seen.
 void add_example(json& messages, const chat_example& example, const tool_names& names);

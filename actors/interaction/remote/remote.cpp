@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "graph/contract/answer_pieces.hpp"
 #include "graph/core/samples.hpp"
 #include "graph/text/clean.hpp"
 
@@ -90,6 +91,7 @@ void remote_model::take_result(const text& t, emitter& out) {
     return;
   }
   auto& words = results_[t.request];
+  if (replaces(t)) words.clear();
   if (words.size() < longest_result) words += (words.empty() ? "" : " ") + t.value;
   if (!t.final) return;
   finished_.emplace_back(std::move(asked->second), std::move(words));

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/contract/answer_pieces.hpp"
 #include "tools/report/conversation.hpp"
 
 namespace hocket::cli {
@@ -30,7 +31,7 @@ std::string short_text(const fact& f) {
     case fact::kind::tool_result:
       return f.detail == "ok" ? "" : fmt::format("⚙ {} {}", f.role, f.detail);
     case fact::kind::text:
-      return f.role == "background"
+      return is_result(f.role)
                  ? fmt::format("← {}{}", f.request ? fmt::format("#{} ", f.request) : "", f.text)
                  : "";
     case fact::kind::event:
@@ -224,7 +225,7 @@ class json_screen final : public screen {
       }
       json happened = json::array();
       for (const auto& other : row.happened)
-        if (other.what != fact::kind::text || other.role == "background")
+        if (other.what != fact::kind::text || is_result(other.role))
           happened.push_back(json::parse(to_json_line(other, with_words_)));
       if (!happened.empty()) line["happened"] = std::move(happened);
       write_line(line.dump(-1, ' ', false, json::error_handler_t::replace));
