@@ -167,7 +167,8 @@ result<bool> capture::take_buffer(std::int64_t wait_ms) {
   auto pulled = source_->pull_audio(wait_ms);
   if (!pulled) return fail(pulled);
   if (!*pulled) {
-    if (source_->audio_ended()) return false;
+    // A picture that waits for its time is no source that hangs.
+    if (source_->audio_ended() || source_->held_up() || (frame_ && !is_virtual())) return false;
     if (monotonic_ns() - last_data_ns_ > config_.stall_ms * 1'000'000)
       return fail("capture.device_lost",
                   "no sound for " + std::to_string(config_.stall_ms) + " ms");
@@ -204,20 +205,27 @@ result<void> capture::pull_audio(timestamp until) {
     }
     auto came = take_buffer(wait_ms);
     if (!came) return fail(came);
-    if (!*came && !is_virtual() && source_->live()) break;
+    // The pictures do not wait for sound that does not come; the next call takes it.
+    if (!*came && (!is_virtual() || source_->held_up())) break;
   }
-  if (source_->audio_ended()) pad();
   return {};
 }
 
-// Silence after the end, as far as pad_s goes; a source without any sound is padded from its start.
-void capture::pad() {
-  const auto total = static_cast<std::int64_t>(config_.pad_s * rate_hz);
-  if (padded_ >= total) return;
-  const std::int64_t n = std::min<std::int64_t>(total - padded_, rate_hz);
+std::int64_t capture::padding() const { return static_cast<std::int64_t>(config_.pad_s * rate_hz); }
+
+// Silence after the end of the source, as far as pad_s goes; a source without any sound is padded from
+// its start. Where pictures go on behind the sound, so does the silence.
+void capture::pad(timestamp until) {
+  if (padding() == 0) return;
+  const auto at = timeline_.started() ? timeline_.end() : sample_index(start_, rate_hz);
+  const bool pictures = config_.media != "audio" && (!source_->video_ended() || frame_);
+  if (!pictures && !silent_to_)
+    silent_to_ = std::max(at - padded_, sample_index(pictures_end_, rate_hz)) + padding();
+  const auto to = silent_to_.value_or(sample_index(until, rate_hz));
+  const auto n = std::min<std::int64_t>(to - at, rate_hz);
+  if (n <= 0) return;
   const std::vector<float> silence(static_cast<std::size_t>(n), 0.0f);
-  timeline_.put(timeline_.started() ? std::optional<std::int64_t>{} : sample_index(start_, rate_hz),
-                silence);
+  timeline_.put(timeline_.started() ? std::optional<std::int64_t>{} : at, silence);
   padded_ += n;
   context_.count("padded_samples", n);
 }
@@ -234,6 +242,7 @@ result<source_state> capture::produce(timestamp until, emitter& out) {
   find_live_base();
   if (audio) {
     HOCKET_TRY(pull_audio(until));
+    if (source_->audio_ended()) pad(until);
     count_changes();
     while (const auto end = timeline_.next_end()) {
       if (timestamp::of_samples(*end, rate_hz) > until) break;
@@ -247,6 +256,8 @@ result<source_state> capture::produce(timestamp until, emitter& out) {
       const auto ts = to_stream_time(frame_->pts_ns);
       if (ts >= until) break;
       wait_until(ts);
+      pictures_end_ = std::max(
+          pictures_end_, ts + duration(static_cast<std::int64_t>(1e9 / config_.frames_per_s)));
       out.emit(video_port, ts,
                video_frame{frame_->width, frame_->height, std::move(frame_->pixels).seal()});
       frame_.reset();
@@ -255,16 +266,15 @@ result<source_state> capture::produce(timestamp until, emitter& out) {
   // An error ends the stream too: it is told, not padded over.
   if ((audio && source_->audio_ended()) || (video && source_->video_ended()))
     HOCKET_TRY(source_->check());
-  const bool padding = padded_ < static_cast<std::int64_t>(config_.pad_s * rate_hz);
-  const bool audio_done = !audio || (source_->audio_ended() && !padding && !timeline_.next_end());
   const bool video_done = !video || (source_->video_ended() && !frame_);
-  if (!audio_done || !video_done) {
-    if (!audio && !source_->live()) wait_until(until);
-    return source_state::more;
-  }
-  if (audio)
+  const bool silent_enough = padding() == 0 || (silent_to_ && timeline_.end() >= *silent_to_);
+  const bool audio_done =
+      !audio || (source_->audio_ended() && silent_enough && !timeline_.next_end());
+  if (audio && audio_done)
     if (auto rest = timeline_.take(true)) emit_chunk(std::move(*rest), out);
-  return source_state::end_of_stream;
+  if (audio_done && video_done) return source_state::end_of_stream;
+  if (source_->audio_ended() && !source_->live()) wait_until(until);  // no sound sets the pace
+  return source_state::more;
 }
 
 result<void> capture::pull_video(timestamp until, emitter& out) {
@@ -281,7 +291,8 @@ result<void> capture::pull_video(timestamp until, emitter& out) {
     last_data_ns_ = monotonic_ns();
     if (!first_pts_ns_) first_pts_ns_ = (*pulled)->pts_ns;
     frame_ = std::move(**pulled);
-  } else if (!source_->video_ended() &&
+  } else if (!source_->video_ended() && !source_->held_up() &&
+             !(config_.media == "both" && sample_index(until, rate_hz) <= timeline_.end()) &&
              monotonic_ns() - last_data_ns_ > config_.stall_ms * 1'000'000) {
     return fail("capture.device_lost",
                 "no picture for " + std::to_string(config_.stall_ms) + " ms");

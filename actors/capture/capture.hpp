@@ -54,7 +54,8 @@ class capture final : public component {
   void wait_until(timestamp t) const;
   void emit_chunk(sample_timeline::chunk, emitter&);
   void find_live_base();
-  void pad();
+  std::int64_t padding() const;
+  void pad(timestamp until);
   void count_changes();
 
   config config_;
@@ -65,6 +66,8 @@ class capture final : public component {
   timestamp resume_at_;  ///< what lies before this is not given out (again)
   bool based_ = false;   ///< live: start_ is known
   std::int64_t padded_ = 0;
+  std::optional<std::int64_t> silent_to_;  ///< index behind the last silence; known at the end
+  timestamp pictures_end_;
   std::optional<std::int64_t> first_pts_ns_;
   std::optional<pulled_video> frame_;
   std::int64_t last_data_ns_ = 0;

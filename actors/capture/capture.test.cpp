@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -146,6 +147,119 @@ TEST_CASE("capture.gst: sound that begins after the picture comes after it") {
     }
     CHECK(h.violations().empty());
   }
+}
+
+namespace {
+
+/// A Matroska file of raw media: so much sound and so many pictures (10 a second), from when on.
+struct film {
+  std::string name;
+  int sound_ms = 0, sound_from_ms = 0;
+  int pictures = 0, pictures_from_ms = 0;
+  std::string size = "64x48";
+
+  std::string make() const {
+    const auto from = [](int ms) {
+      return " timestamp-offset=" + std::to_string(ms * 1'000'000LL);
+    };
+    std::string line = "matroskamux name=m ! filesink location=" + scratch(name);
+    if (pictures > 0)
+      line += " videotestsrc pattern=red num-buffers=" + std::to_string(pictures) +
+              from(pictures_from_ms) +
+              " ! video/x-raw,format=I420,framerate=10/1,width=" + size.substr(0, size.find('x')) +
+              ",height=" + size.substr(size.find('x') + 1) +
+              " ! queue max-size-bytes=0 max-size-buffers=0 max-size-time=0 ! m.";
+    if (sound_ms > 0)
+      line += " audiotestsrc samplesperbuffer=320 num-buffers=" + std::to_string(sound_ms / 20) +
+              from(sound_from_ms) +
+              " ! audio/x-raw,format=S16LE,rate=16000,channels=1 ! queue max-size-bytes=0 "
+              "max-size-buffers=0 max-size-time=0 ! m.";
+    REQUIRE(std::system(("gst-launch-1.0 -q " + line).c_str()) == 0);
+    return scratch(name);
+  }
+};
+
+/// `as`: file, or a pipeline of one's own, whose media one demultiplexer feeds.
+void check_film(const film& f, const std::string& as, int width = 64, int height = 48,
+                double pad_s = 0) {
+  CAPTURE(f.name);
+  CAPTURE(as);
+  const auto path = f.make();
+  const bool file = as == "file";
+  std::vector<setting> config = {
+      {"media", "both"},
+      {"frames_per_s", 10.0},
+      {"width", width},
+      {"height", height},
+      {"pad_s", pad_s},
+      {"stall_ms", 5000},
+      {file ? "file" : "pipeline",
+       file ? path : "filesrc location=" + path + " ! " + as + " name=src"}};
+  harness h(type_of<capture::capture>(), {.config = settings(std::move(config))});
+  const auto opened = h.open();
+  REQUIRE_MESSAGE(opened, (opened ? "" : opened.error().message));
+  const auto ran = h.run_to_end(timestamp::of_ms(30'000));
+  REQUIRE_MESSAGE(ran, (ran ? "" : ran.error().message));
+  const auto zero_ms = f.sound_ms == 0   ? f.pictures_from_ms
+                       : f.pictures == 0 ? f.sound_from_ms
+                                         : std::min(f.sound_from_ms, f.pictures_from_ms);
+  std::int64_t samples = 0;
+  for (const auto& c : h.values<audio_chunk>("audio")) samples += c.frames();
+  const auto& pictures = h.outputs("video");
+  CHECK(pictures.size() == static_cast<std::size_t>(f.pictures));
+  const auto sound_end_ms = f.sound_ms > 0 ? f.sound_from_ms - zero_ms + f.sound_ms : 0;
+  const auto picture_end_ms = f.pictures > 0 ? f.pictures_from_ms - zero_ms + f.pictures * 100 : 0;
+  const auto silence_ms = pad_s == 0 ? 0
+                                     : std::max(sound_end_ms, picture_end_ms) - sound_end_ms +
+                                           static_cast<int>(pad_s * 1000);
+  CHECK(std::abs(samples - (f.sound_ms + silence_ms) * 16) <= 320);
+  if (f.sound_ms > 0)
+    CHECK(h.outputs("audio").front().header.ts == timestamp::of_ms(f.sound_from_ms - zero_ms));
+  for (std::size_t i = 0; i < pictures.size(); ++i)
+    CHECK(pictures[i].header.ts ==
+          timestamp::of_ms(f.pictures_from_ms - zero_ms + static_cast<std::int64_t>(i) * 100));
+  // Nothing waits for the end of the other one.
+  auto last = timestamp::min();
+  for (const auto& p : h.outputs("audio")) {
+    CHECK(p.header.ts >= last);
+    last = p.header.ts;
+  }
+  CHECK(h.violations().empty());
+}
+
+}  // namespace
+
+// A medium that has ended is no medium that hangs, and its end is known at the end of the file alone.
+TEST_CASE("capture.gst: each medium of a file lasts as long as it lasts") {
+  for (const auto* as : {"file", "decodebin", "matroskademux"}) {
+    check_film({.name = "short_sound.mkv", .sound_ms = 400, .pictures = 60}, as);
+    check_film({.name = "short_film.mkv", .sound_ms = 6000, .pictures = 3}, as);
+    check_film({.name = "late_sound.mkv", .sound_ms = 200, .sound_from_ms = 5000, .pictures = 2},
+               as);
+    check_film({.name = "late_film.mkv", .sound_ms = 200, .pictures = 2, .pictures_from_ms = 5000},
+               as);
+    check_film({.name = "none_at_once.mkv",
+                .sound_ms = 200,
+                .sound_from_ms = 7000,
+                .pictures = 2,
+                .pictures_from_ms = 3000},
+               as);
+  }
+}
+
+TEST_CASE("capture.gst: silence lasts as long as the pictures and pad_s behind them") {
+  check_film({.name = "short_sound.mkv", .sound_ms = 400, .pictures = 20}, "file", 64, 48, 0.5);
+  check_film({.name = "short_film.mkv", .sound_ms = 2000, .pictures = 3}, "file", 64, 48, 0.5);
+}
+
+TEST_CASE("capture.gst: a file with one of the two media") {
+  check_film({.name = "dumb.mkv", .pictures = 10}, "file");
+  check_film({.name = "blind.mkv", .sound_ms = 1000}, "file");
+}
+
+// More than may wait: 64 MiB are eleven of them.
+TEST_CASE("capture.gst: large pictures go on without sound") {
+  check_film({.name = "large.mkv", .sound_ms = 200, .pictures = 30}, "decodebin", 1920, 1080);
 }
 
 TEST_CASE("capture.gst: a file without samples says so, and lasts as long as its padding") {
@@ -327,4 +441,14 @@ TEST_CASE("what is no media is told in the decoder's words, and names no other f
     CHECK(source.error().message.starts_with("its decoder"));
   }
   CHECK(!capture::open_confined({.pipeline = scratch("not there.wav"), .is_file = true}));
+}
+
+TEST_CASE("sound of a file of others that begins late comes behind its silence") {
+  const film f{.name = "stranger_late.mkv", .sound_ms = 500, .sound_from_ms = 1000, .pictures = 20};
+  auto source = capture::open_confined({.pipeline = f.make(), .is_file = true});
+  REQUIRE_MESSAGE(source, (source ? "" : source.error().message));
+  const auto sound = sound_of(**source);
+  CHECK(std::abs(static_cast<int>(sound.size()) - 1500 * 16) <= 320);
+  const auto loud = std::find_if(sound.begin(), sound.end(), [](float v) { return v != 0; });
+  CHECK(std::abs(static_cast<int>(loud - sound.begin()) - 1000 * 16) <= 320);
 }

@@ -54,7 +54,7 @@ std::string quoted(const std::string& path) {
 /// One decoder and what came of it.
 class child {
  public:
-  static result<std::unique_ptr<child>> start(const std::string& file,
+  static result<std::unique_ptr<child>> start(const std::string& file, const std::string& media,
                                               const std::vector<std::string>& shape) {
     std::error_code failed;
     const auto path = fs::canonical(file, failed);
@@ -68,7 +68,10 @@ class child {
       rules.environment["GST_REGISTRY_UPDATE"] = "no";
     }
     trust::sandbox_command command{
-        program, {"-q", "filesrc", "location=" + quoted(path.string()), "!", "decodebin", "!"}};
+        program,
+        {"-q", "filesrc", "location=" + quoted(path.string()), "!", "decodebin",
+         // What else the file holds is not decoded: a stream that nobody takes can hold up this one.
+         "expose-all-streams=false", "caps=" + media + "(ANY)", "!"}};
     command.arguments.insert(command.arguments.end(), shape.begin(), shape.end());
     for (const char* word : {"!", "fdsink", "fd=1", "sync=false"})
       command.arguments.push_back(word);
@@ -132,16 +135,18 @@ class confined final : public gst_source {
   result<void> open() {
     if (o_.audio) {
       auto made = child::start(
-          o_.pipeline,
+          o_.pipeline, "audio/x-raw",
+          // Raw samples have no times: sound that begins late, or has gaps, comes with its silence.
           {"audioconvert", "!", "audioresample", "!",
            fmt::format("audio/x-raw,format=F32LE,layout=interleaved,channels=1,rate={}",
-                       o_.rate_hz)});
+                       o_.rate_hz),
+           "!", "audiorate"});
       if (!made) return fail(made);
       audio_ = std::move(*made);
     }
     if (o_.video) {
       auto made = child::start(
-          o_.pipeline,
+          o_.pipeline, "video/x-raw",
           {"videorate", "!", "videoscale", "!", "videoconvert", "!",
            fmt::format("video/x-raw,format=RGB,width={},height={},pixel-aspect-ratio=1/1,"
                        "framerate={}/1000",

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 
 #include "actors/capture/gst_support.hpp"
 #include "graph/core/clock.hpp"
@@ -39,9 +40,13 @@ std::string describe(const gst_source::options& o) {
       "height={},pixel-aspect-ratio=1/1,framerate={}/1000 ! appsink name=hocket_video "
       "sync=false async=false",
       o.width, o.height, static_cast<int>(o.frames_per_s * 1000));
-  std::string out =
-      o.is_file ? fmt::format("filesrc location=\"{}\" ! decodebin name=src", escaped(o.pipeline))
-                : o.pipeline;
+  // What else the file holds is not even decoded: a stream that nobody takes can hold up the others.
+  const auto* const alone = o.audio && o.video ? ""
+                            : o.audio ? " expose-all-streams=false caps=\"audio/x-raw(ANY)\""
+                                      : " expose-all-streams=false caps=\"video/x-raw(ANY)\"";
+  std::string out = o.is_file ? fmt::format("filesrc location=\"{}\" ! decodebin name=src{}",
+                                            escaped(o.pipeline), alone)
+                              : o.pipeline;
   // With both media the person's pipeline names its demultiplexer `src`; with one it just goes on.
   const bool by_name = o.is_file || (o.audio && o.video);
   if (o.audio) out += (by_name ? " src. ! " : " ! ") + audio;
@@ -49,13 +54,51 @@ std::string describe(const gst_source::options& o) {
   return out;
 }
 
+/// GStreamer's words for a file without the medium that is wanted: nothing to link, or to decode.
+bool lacks_medium(const std::string& words) {
+  return words.find("data stream error") != words.npos ||
+         words.find("missing a plug-in") != words.npos;
+}
+
+/// One medium of a pipeline: its sink, and what was taken from there while the other one was wanted.
+struct lane {
+  GstElement* sink = nullptr;
+  std::deque<sample_ptr> waiting;
+  std::size_t waiting_bytes = 0;
+  bool absent = false;
+
+  bool ended() const {
+    return sink == nullptr || absent ||
+           (waiting.empty() && gst_app_sink_is_eos(GST_APP_SINK(sink)));
+  }
+  sample_ptr take() {
+    if (waiting.empty()) return {};
+    auto first = std::move(waiting.front());
+    waiting.pop_front();
+    waiting_bytes -= gst_buffer_get_size(gst_sample_get_buffer(first.get()));
+    return first;
+  }
+  /// True where something came.
+  bool fetch(std::int64_t wait_ms) {
+    if (sink == nullptr) return false;
+    sample_ptr one(gst_app_sink_try_pull_sample(GST_APP_SINK(sink),
+                                                static_cast<GstClockTime>(wait_ms) * GST_MSECOND));
+    if (!one) return false;
+    waiting_bytes += gst_buffer_get_size(gst_sample_get_buffer(one.get()));
+    waiting.push_back(std::move(one));
+    return true;
+  }
+};
+
 class source final : public gst_source {
  public:
   explicit source(const options& o) : options_(o) {}
 
   ~source() override {
-    for (GstElement* sink : {audio_, video_})
-      if (sink) gst_object_unref(sink);
+    for (auto* one : {&audio_, &video_}) {
+      one->waiting.clear();
+      if (one->sink) gst_object_unref(one->sink);
+    }
     if (pipeline_) {
       gst_element_set_state(pipeline_, GST_STATE_NULL);
       gst_object_unref(pipeline_);
@@ -66,8 +109,8 @@ class source final : public gst_source {
     auto made = parse_pipeline(describe(options_), options_.allow);
     if (!made) return fail(made);
     pipeline_ = *made;
-    if (options_.audio) audio_ = gst_bin_get_by_name(GST_BIN(pipeline_), "hocket_audio");
-    if (options_.video) video_ = gst_bin_get_by_name(GST_BIN(pipeline_), "hocket_video");
+    if (options_.audio) audio_.sink = gst_bin_get_by_name(GST_BIN(pipeline_), "hocket_audio");
+    if (options_.video) video_.sink = gst_bin_get_by_name(GST_BIN(pipeline_), "hocket_video");
     GstClock* clock = gst_system_clock_obtain();  // CLOCK_MONOTONIC, as our steady_clock
     gst_pipeline_use_clock(GST_PIPELINE(pipeline_), clock);
     gst_object_unref(clock);
@@ -79,24 +122,16 @@ class source final : public gst_source {
     if (change == GST_STATE_CHANGE_FAILURE ||
         gst_element_set_state(pipeline_, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
       return fail("capture.cannot_open", said("the pipeline refused to start"));
-    // One medium may begin long after the other: its first data must find the way past what came
-    // before them.
-    bound_queues(waiting_bytes);
-    HOCKET_TRY(await_first());
-    bound_queues(0);
-    return {};
+    bound_sinks();
+    return await_first();
   }
 
   // Only when all plays: a sink that is full before that waits for room with the lock that its own
   // change to playing needs, and a quick source fills it in the time that a busy machine takes.
-  void bound_queues(std::int64_t bytes) {
-    constexpr std::int64_t audio_buffers = 64, video_frames = 8;
-    const auto frame_bytes = std::int64_t{options_.width} * options_.height * 3;
-    const auto frames =
-        std::max(video_frames, bytes / std::max<std::int64_t>(frame_bytes, 1 << 16));
-    const auto buffers = std::max(audio_buffers, bytes >> 14);
-    if (audio_) gst_app_sink_set_max_buffers(GST_APP_SINK(audio_), static_cast<guint>(buffers));
-    if (video_) gst_app_sink_set_max_buffers(GST_APP_SINK(video_), static_cast<guint>(frames));
+  void bound_sinks() {
+    constexpr guint audio_buffers = 64, video_frames = 8;
+    if (audio_.sink) gst_app_sink_set_max_buffers(GST_APP_SINK(audio_.sink), audio_buffers);
+    if (video_.sink) gst_app_sink_set_max_buffers(GST_APP_SINK(video_.sink), video_frames);
   }
 
   bool live() const override { return live_; }
@@ -107,7 +142,7 @@ class source final : public gst_source {
   std::optional<std::int64_t> begins_ns() const override { return begins_ns_; }
 
   result<std::optional<pulled_audio>> pull_audio(std::int64_t wait_ms) override {
-    auto sample = pull(audio_, wait_ms, audio_first_);
+    auto sample = pull(audio_, video_, wait_ms);
     if (!sample) return fail(sample);
     if (!*sample) return std::optional<pulled_audio>{};
     GstBuffer* bytes = gst_sample_get_buffer(sample->get());
@@ -120,7 +155,10 @@ class source final : public gst_source {
 
   result<std::optional<pulled_video>> pull_video(std::int64_t wait_ms,
                                                  const make_room& room) override {
-    auto sample = pull(video_, wait_ms, video_first_);
+    auto sample = pull(video_, audio_, wait_ms);
+    // What has no time lies outside of what the file says is to be shown (an edit list, a seek).
+    while (sample && *sample && !running_time(sample->get()))
+      sample = pull(video_, audio_, wait_ms);
     if (!sample) return fail(sample);
     if (!*sample) return std::optional<pulled_video>{};
     GstVideoInfo info;
@@ -128,13 +166,10 @@ class source final : public gst_source {
     if (!gst_video_info_from_caps(&info, gst_sample_get_caps(sample->get())) ||
         !gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample->get()), GST_MAP_READ))
       return fail("capture.device_lost", "a video frame that cannot be read");
-    // What has no time lies outside of what the file says is to be shown (an edit list, a seek).
-    const auto shown_at = running_time(sample->get());
-    if (!shown_at) {
-      gst_video_frame_unmap(&frame);
-      return std::optional<pulled_video>{};
-    }
-    pulled_video out{*shown_at, GST_VIDEO_FRAME_WIDTH(&frame), GST_VIDEO_FRAME_HEIGHT(&frame), {}};
+    pulled_video out{*running_time(sample->get()),
+                     GST_VIDEO_FRAME_WIDTH(&frame),
+                     GST_VIDEO_FRAME_HEIGHT(&frame),
+                     {}};
     const auto row = static_cast<std::size_t>(out.width) * 3;
     out.pixels = room(row * static_cast<std::size_t>(out.height));
     auto* pixels = out.pixels.bytes().data();
@@ -151,12 +186,13 @@ class source final : public gst_source {
       return fail("capture.device_lost", words);
     return {};
   }
-  bool audio_ended() const override { return ended(audio_, audio_first_, audio_absent_); }
-  bool video_ended() const override { return ended(video_, video_first_, video_absent_); }
+  bool audio_ended() const override { return audio_.ended(); }
+  bool video_ended() const override { return video_.ended(); }
+  bool held_up() const override { return held_up_; }
 
  private:
-  /// What the medium that begins earlier may hold until the other one begins.
-  static constexpr std::int64_t waiting_bytes = 64 << 20;
+  /// What of one medium may wait here while the other one is wanted.
+  static constexpr std::size_t waiting_bytes = 64 << 20;
 
   // After one medium of a file flows, how long the other one may take.
   static constexpr std::int64_t other_medium_ms = 1000;
@@ -164,41 +200,48 @@ class source final : public gst_source {
   // A device that cannot be opened says so within this; one that is slow to begin is not waited for.
   static constexpr std::int64_t live_open_ms = 500;
 
+  // What was read of a medium before the other one filled its room has come through by then.
+  static constexpr std::int64_t on_the_way_ms = 200;
+
   // A file is opened when its first data are there: a missing or broken one is told at once.
   result<void> await_first() {
     const auto begun = monotonic_ns();
     const auto passed_ms = [&] { return (monotonic_ns() - begun) / 1'000'000; };
-    const auto settled = [&](GstElement* sink, sample_ptr& first) {
-      if (!sink || first || gst_app_sink_is_eos(GST_APP_SINK(sink))) return true;
-      first.reset(gst_app_sink_try_pull_sample(GST_APP_SINK(sink), 10 * GST_MSECOND));
-      return first != nullptr;
+    // One medium may begin long after the other: its first data must find the way past what came
+    // before them.
+    const auto settled = [](lane& one) {
+      const bool came = one.waiting_bytes < waiting_bytes && one.fetch(10);
+      return came || !one.waiting.empty() || one.ended();
     };
     const auto limit_ms = live_ ? live_open_ms : options_.open_ms;
     while (passed_ms() < limit_ms) {
-      const bool audio = settled(audio_, audio_first_);
-      const bool video = settled(video_, video_first_);
+      const bool audio = settled(audio_);
+      const bool video = settled(video_);
       if (audio && video) return begin();
       if (auto words = bus_error(pipeline_); !words.empty())
         return fail("capture.cannot_open", with_medium(std::move(words)));
-      if (!live_ && (audio_first_ || video_first_) && passed_ms() > other_medium_ms) {
-        (audio_first_ ? video_absent_ : audio_absent_) = true;  // the file has only one medium
+      if (!live_ && (audio || video) && passed_ms() > other_medium_ms) {
+        (audio ? video_ : audio_).absent = true;  // the file has only one medium
         return begin();
       }
     }
     if (live_) return {};  // a network source may take its time; stall_ms watches it
-    return fail("capture.cannot_open",
-                audio_ && !video_   ? "no sound came within the first seconds; has it any?"
-                : video_ && !audio_ ? "no picture came within the first seconds; has it any?"
-                                    : "no data came within the first seconds");
+    return fail("capture.cannot_open", audio_.sink && !video_.sink
+                                           ? "no sound came within the first seconds; has it any?"
+                                       : video_.sink && !audio_.sink
+                                           ? "no picture came within the first seconds; has it any?"
+                                           : "no data came within the first seconds");
   }
 
   // Everything that the file gives is there by now.
   result<void> begin() {
-    for (const auto* first : {&audio_first_, &video_first_}) {
-      const auto at = *first ? running_time(first->get()) : std::nullopt;
+    const bool any = !audio_.waiting.empty() || !video_.waiting.empty();
+    for (const auto* one : {&audio_, &video_}) {
+      const auto at =
+          one->waiting.empty() ? std::nullopt : running_time(one->waiting.front().get());
       if (at && (!begins_ns_ || *at < *begins_ns_)) begins_ns_ = at;
     }
-    if (live_ || audio_first_ || video_first_) return {};
+    if (live_ || any) return {};
     if (auto words = bus_error(pipeline_); !words.empty())
       return fail("capture.cannot_open", with_medium(std::move(words)));
     return {};
@@ -206,21 +249,32 @@ class source final : public gst_source {
 
   /// GStreamer says of a file without the medium that its stream has an internal error.
   std::string with_medium(std::string words) const {
-    if (words.find("data stream error") == words.npos || (audio_ && video_)) return words;
-    return words + (video_ ? "; does it hold pictures? `media: audio` takes its sound"
-                           : "; does it hold sound? `media: video` takes its pictures");
+    if (!lacks_medium(words) || (audio_.sink && video_.sink)) return words;
+    return words + (video_.sink ? "; does it hold pictures? `media: audio` takes its sound"
+                                : "; does it hold sound? `media: video` takes its pictures");
   }
 
-  static bool ended(GstElement* sink, const sample_ptr& first, bool absent) {
-    if (!sink || absent) return true;
-    return !first && gst_app_sink_is_eos(GST_APP_SINK(sink));
-  }
-
-  result<sample_ptr> pull(GstElement* sink, std::int64_t wait_ms, sample_ptr& first) {
-    if (first) return std::move(first);
-    if (!sink) return sample_ptr();
-    sample_ptr sample(gst_app_sink_try_pull_sample(
-        GST_APP_SINK(sink), static_cast<GstClockTime>(wait_ms) * GST_MSECOND));
+  // A demultiplexer that waits for room for one medium reads nothing of the other: what comes of that
+  // one meanwhile is taken. Where it is as much as may wait, the wanted one has a gap there, or has
+  // ended, which is known at the end of the file alone.
+  result<sample_ptr> pull(lane& wanted, lane& other, std::int64_t wait_ms) {
+    constexpr std::int64_t look_ms = 10;
+    const auto begun = monotonic_ns();
+    const auto until = begun + wait_ms * 1'000'000;
+    auto last = held_up_ ? begun - on_the_way_ms * 1'000'000 : begun;
+    held_up_ = false;
+    while (wanted.waiting.empty() && !wanted.ended()) {
+      const auto left_ms = std::max<std::int64_t>(0, (until - monotonic_ns()) / 1'000'000);
+      if (wanted.fetch(other.ended() ? left_ms : std::min(left_ms, look_ms))) break;
+      while (!live_ && other.waiting_bytes < waiting_bytes && other.fetch(0)) last = monotonic_ns();
+      const auto now = monotonic_ns();
+      if (other.waiting_bytes >= waiting_bytes && now - last >= on_the_way_ms * 1'000'000) {
+        held_up_ = true;
+        break;
+      }
+      if (now >= until) break;
+    }
+    auto sample = wanted.take();
     if (!sample)
       if (auto fine = check(); !fine) return fail(fine);
     return sample;
@@ -242,20 +296,67 @@ class source final : public gst_source {
 
   options options_;
   GstElement* pipeline_ = nullptr;
-  GstElement* audio_ = nullptr;
-  GstElement* video_ = nullptr;
+  lane audio_, video_;
   bool live_ = false;
-  sample_ptr audio_first_;
-  sample_ptr video_first_;
+  bool held_up_ = false;
   std::optional<std::int64_t> begins_ns_;
-  bool audio_absent_ = false;
-  bool video_absent_ = false;
+};
+
+/// Sound and pictures of one file, each read by a pipeline of its own: neither waits for the other,
+/// however they lie in it, and each ends when it ends.
+class both final : public gst_source {
+ public:
+  static result<std::unique_ptr<gst_source>> open(const options& o) {
+    auto one = o, other = o;
+    one.video = other.audio = false;
+    auto made = std::make_unique<both>();
+    auto audio = gst_source::open(one);
+    auto video = gst_source::open(other);
+    for (const auto* made_of : {&audio, &video})
+      if (!*made_of && (!is_absence(made_of->error()) || (!audio && !video))) return fail(*made_of);
+    if (audio) made->audio_ = std::move(*audio);
+    if (video) made->video_ = std::move(*video);
+    return made;
+  }
+
+  bool live() const override { return false; }
+  std::int64_t base_ns() const override { return 0; }
+  std::optional<std::int64_t> begins_ns() const override {
+    std::optional<std::int64_t> out;
+    for (const auto* one : {audio_.get(), video_.get()})
+      if (const auto at = one != nullptr ? one->begins_ns() : std::nullopt; at)
+        out = std::min(out.value_or(*at), *at);
+    return out;
+  }
+  result<std::optional<pulled_audio>> pull_audio(std::int64_t wait_ms) override {
+    return audio_ ? audio_->pull_audio(wait_ms) : std::optional<pulled_audio>();
+  }
+  result<std::optional<pulled_video>> pull_video(std::int64_t wait_ms,
+                                                 const make_room& room) override {
+    return video_ ? video_->pull_video(wait_ms, room) : std::optional<pulled_video>();
+  }
+  result<void> check() override {
+    for (auto* one : {audio_.get(), video_.get()})
+      if (one != nullptr) HOCKET_TRY(one->check());
+    return {};
+  }
+  bool audio_ended() const override { return !audio_ || audio_->audio_ended(); }
+  bool video_ended() const override { return !video_ || video_->video_ended(); }
+
+ private:
+  /// A file may hold one of the two alone: GStreamer then has nothing to link.
+  static bool is_absence(const error& why) {
+    return lacks_medium(why.message) ||
+           why.message.find("within the first seconds") != std::string::npos;
+  }
+  std::unique_ptr<gst_source> audio_, video_;
 };
 
 }  // namespace
 
 result<std::unique_ptr<gst_source>> gst_source::open(const options& o) {
   init_gstreamer();
+  if (o.is_file && o.audio && o.video) return both::open(o);
   auto made = std::make_unique<source>(o);
   HOCKET_TRY(made->start());
   return std::unique_ptr<gst_source>(std::move(made));

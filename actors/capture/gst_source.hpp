@@ -64,6 +64,9 @@ class gst_source {
   virtual result<void> check() = 0;
   virtual bool audio_ended() const = 0;
   virtual bool video_ended() const = 0;
+  /// Nothing came of the last pull since all room is taken by the other medium: that one is to be
+  /// taken first, as far as it goes.
+  virtual bool held_up() const { return false; }
 };
 
 }  // namespace hocket::capture
