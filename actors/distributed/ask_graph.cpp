@@ -13,6 +13,8 @@
 namespace hocket::distributed {
 namespace {
 
+using clock = std::chrono::steady_clock;
+
 /// Nothing comes: no peer of a node that asks is ever up.
 class no_events final : public wire::node_events {
   bool packet_arrived(std::uint32_t, packet&&) override { return false; }
@@ -59,24 +61,39 @@ result<bool> has_graph(const plan& whole, const host_options& mine, const open_v
                        std::chrono::milliseconds leader_first) {
   const auto local = partition(whole, mine.name);
   if (!local) return fail(local);
-  auto options = reach_peers(*local, mine);
-  options.asks = true;
-  options.shared_memory = false;
   no_events nothing;
-  const auto node = wire::node::open(std::move(options), nothing);
+  const auto open = [&] {
+    auto options = reach_peers(*local, mine);
+    options.asks = true;
+    options.shared_memory = false;
+    return wire::node::open(std::move(options), nothing);
+  };
+  auto node = open();
   if (!node) return fail(node);
   (*node)->begin();
   const auto others = may_rewire(whole, local->peers);
-  const auto others_from = std::chrono::steady_clock::now() + leader_first;
+  auto asked_at = clock::now();
   for (;;) {
     const auto word = (*node)->graph_of(local->leader);
     if (word == vote.voted) return true;
     if (word == vote.had) return false;
-    if (word.empty() && std::chrono::steady_clock::now() >= others_from)
+    const bool long_ago = clock::now() >= asked_at + leader_first;
+    if (word.empty() && long_ago)
       for (const auto& peer : others)
         if ((*node)->graph_of(peer) == vote.voted) return true;
     if (!wait(about(**node, local->leader, vote)))
       return fail("rewire.not-asked", "stopped before a host answered");
+    // What it said may be the last that it said: it is asked anew.
+    if (!word.empty() && long_ago) {
+      node->reset();
+      for (node = open(); !node; node = open()) {  // its address may take a moment to be free
+        if (!wait(node.error().message))
+          return fail("rewire.not-asked", "stopped before a host answered");
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      }
+      (*node)->begin();
+      asked_at = clock::now();
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }

@@ -110,6 +110,26 @@ TEST_CASE("where the leader is gone, hosts that may change the graph are believe
   if (believed) CHECK(*got == true);
 }
 
+TEST_CASE("a leader that answered and died is not waited for") {
+  asked_hosts s;
+  s.open("left", "third");
+  s.open("right", "new");
+  std::atomic<bool> asked{false};
+  const auto until = std::chrono::steady_clock::now() + 30s;
+  const auto got = has_graph(
+      s.whole, s.mine, {"old", "new"},
+      [&](const std::string& about) {
+        // It is asked: while it lives nobody else is believed.
+        if (about.find("third") != std::string::npos && !asked.exchange(true))
+          s.nodes.front().reset();
+        return std::chrono::steady_clock::now() < until;
+      },
+      1500ms);
+  CHECK(asked.load());
+  REQUIRE(got);
+  CHECK(*got == true);
+}
+
 TEST_CASE("while votes are counted there is no answer yet, whichever host dials") {
   for (const bool dials : {true, false}) {
     CAPTURE(dials);

@@ -41,6 +41,30 @@ plan_maker::maker speaks(std::shared_ptr<std::atomic<bool>> begin,
   };
 }
 
+/// One end of a network that may stop to take messages.
+struct may_be_deaf final : transport {
+  may_be_deaf(std::unique_ptr<transport> t, const std::atomic<bool>& d)
+      : to(std::move(t)), deaf(d) {}
+  void begin() override { to->begin(); }
+  wire::sent_how send(std::uint32_t link, const packet& p) override { return to->send(link, p); }
+  bool send_control(const std::string& peer, wire::host_message m) override {
+    return !deaf.load() && to->send_control(peer, std::move(m));
+  }
+  void consumed(std::uint32_t link, std::uint32_t n) override { to->consumed(link, n); }
+  bool flush(int limit_ms) override { return to->flush(limit_ms); }
+  result<void> add_link(const wire::remote_link& l) override { return to->add_link(l); }
+  void open_link(std::uint32_t link) override { to->open_link(link); }
+  void change_link(const wire::remote_link& l) override { to->change_link(l); }
+  void retire_link(std::uint32_t link) override { to->retire_link(link); }
+  void set_graph(const std::string& h, const std::string& n) override { to->set_graph(h, n); }
+  void set_next_graph(const std::string& hash) override { to->set_next_graph(hash); }
+  wire::node_status status() const override { return to->status(); }
+  std::string listening() const override { return to->listening(); }
+
+  const std::unique_ptr<transport> to;
+  const std::atomic<bool>& deaf;
+};
+
 std::shared_ptr<std::atomic<bool>> flag(bool value = false) {
   return std::make_shared<std::atomic<bool>>(value);
 }
@@ -67,6 +91,44 @@ TEST_CASE("an observer that hears of an interruption may interrupt") {
   elsewhere.join();
   over->store(true);
   CHECK((*r)->wait().last.law_holds());
+}
+
+TEST_CASE("an interruption that a host cannot be told ends the run; its observer may interrupt") {
+  plan_maker g;
+  g.add("mic", 0, 1, speaks(flag(), flag(), "0"));
+  g.source("mic");
+  g.add("end", 1, 0, relay(0));
+  g.link("mic", 0, "end", 0);
+  const auto graph = placed(g, {{"mic", "left"}, {"end", "right"}});
+  reacts_once again;
+  again.to = "stopping";
+  std::atomic<bool> deaf{false};
+  fake_network net({});
+  std::map<std::string, std::unique_ptr<runtime>> hosts;
+  for (const auto* name : {"left", "right"}) {
+    start_options o;
+    o.virtual_time = true;
+    o.host.name = name;
+    if (o.host.name == "left") o.observers = {&again};
+    o.host.open = [&](wire::node_options how,
+                      wire::node_events& e) -> result<std::unique_ptr<transport>> {
+      return std::make_unique<may_be_deaf>(net.opener()(std::move(how), e).value(), deaf);
+    };
+    auto r = start_run(graph, g.types, o);
+    REQUIRE(r);
+    hosts[name] = std::move(*r);
+  }
+  again.action = [&] { hosts.at("left")->interrupt(session_id{1}); };
+  deaf.store(true);
+  hosts.at("left")->interrupt(session_id{1});
+  CHECK(eventually([&] { return again.done.load(); }));
+  deaf.store(false);
+  hosts.at("right")->stop();
+  const auto done = hosts.at("left")->wait();
+  CHECK(done.why == end_reason::failed);
+  CHECK(done.detail.ends_with("takes no more messages"));
+  (void)hosts.at("right")->wait();
+  hosts.clear();
 }
 
 TEST_CASE("an observer that hears of a packet that the wire cannot carry may open a session") {

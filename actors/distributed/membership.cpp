@@ -70,7 +70,10 @@ void membership::interrupted(session_id session, epoch_number epoch,
       wire::epoch_raised{session, epoch, by ? run_.graph().actors[*by].name : std::string()}};
   for (const auto& p : local_.peers) {
     if (links_.send_message(p, m) || !run_.is_virtual()) continue;
-    return run_.end.stop(end_reason::failed, "host " + p + " takes no more messages");
+    // The session is locked: who is told of the end may interrupt, too. check() ends the run.
+    std::lock_guard lock(mutex_);
+    deaf_ = p;
+    return run_.notify_loop();
   }
 }
 

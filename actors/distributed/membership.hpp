@@ -171,6 +171,7 @@ class membership final : public peer_hosts, public wire::node_events {
   remote_links links_;
   std::thread joining_;
   mutable std::mutex mutex_;
+  std::string deaf_;  ///< a host that could not be told what it had to be; check() ends the run
   std::condition_variable changed_;
   std::map<std::string, peer_progress> peers_;  ///< the peers
   std::optional<run_start> run_start_;

@@ -62,6 +62,13 @@ void membership::on(const std::string& peer, const wire::host_report& m) {
 
 void membership::check() {
   const auto now_ns = monotonic_ns();
+  if (const auto deaf =
+          [&] {
+            std::lock_guard lock(mutex_);
+            return std::exchange(deaf_, {});
+          }();
+      !deaf.empty())
+    run_.end.stop(end_reason::failed, "host " + deaf + " takes no more messages");
   finish_when_told(now_ns);
   if (run_.is_virtual() || !run_.started.load() || run_.end.finished()) return;
   follow_clock(now_ns);

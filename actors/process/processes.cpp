@@ -11,6 +11,7 @@
 
 #include "actors/process/own_process.hpp"
 #include "actors/process/python.hpp"
+#include "graph/spec/paths.hpp"
 #include "graph/spec/process.hpp"
 #include "graph/trust/files.hpp"
 
@@ -65,6 +66,14 @@ std::vector<std::string> libraries_here() {
 std::string absolute(const std::string& path) {
   std::error_code failed;
   return fs::absolute(path, failed).lexically_normal().string();
+}
+
+/// A path that a graph file says: from its folder; where it is there from the current one alone, from
+/// that, as releases before took it.
+std::string said_in(const std::string& file, const std::string& path) {
+  const auto usual = spec::from_file(file, path);
+  std::error_code failed;
+  return absolute(!fs::exists(usual, failed) && fs::exists(path, failed) ? path : usual);
 }
 
 std::string gstreamer_registry() {
@@ -144,8 +153,8 @@ trust::sandbox_rules rules_for(const plan_actor& actor, config_base& config,
   named_paths named;
   config.visit(named);
   rules.reads = named.reads;
-  for (const auto& path : p.reads) rules.reads.push_back(absolute(path));
-  for (const auto& path : p.writes) rules.writes.push_back(absolute(path));
+  for (const auto& path : p.reads) rules.reads.push_back(said_in(actor.where.file, path));
+  for (const auto& path : p.writes) rules.writes.push_back(said_in(actor.where.file, path));
   if (named.makes_files) {
     // The kernel opens a folder by path: it has to be there, as the run would make it.
     if (const auto made = trust::folder::open(output_dir))

@@ -35,6 +35,15 @@ rewire_outcome coordinator::lead(rewire_request request) {
     replies_[++last_] = {};
     return last_;
   }();
+  // Also of those that are refused: an operator may try for months.
+  struct forget {
+    coordinator& all;
+    std::uint64_t number;
+    ~forget() {
+      std::lock_guard lock(all.mutex_);
+      all.replies_.erase(number);
+    }
+  } const at_the_end{*this, number};
   const auto before = who_is_there();
   auto& asked = c->request;
   asked.hash = c->what.next.hash;
@@ -177,7 +186,6 @@ void coordinator::collect_done(std::uint64_t number, const incarnations& before,
     out.settled_ms = std::max(out.settled_ms, it->second.settled_ms);
     out.prepared_ms = std::max(out.prepared_ms, it->second.prepared_ms);
   }
-  replies_.erase(number);
 }
 
 }  // namespace hocket::rewire
