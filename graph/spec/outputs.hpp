@@ -15,12 +15,15 @@ struct named_file {
   std::string who;   ///< "r1 (record.wav)", "--record"
   source_mark where = {};
   std::string host = {};  ///< each has a folder of its own; "": the only one
+  /// Written in turns: NAME.part0001.EXT and so on are its, too, and NAME.EXT.next.
+  bool in_turns = false;
+  bool with_all_beneath = false;  ///< a folder, and whatever is in it
 };
 
 /// What actors write, as they name it. A component with a choice of places (`to: file`) writes only
-/// where that says so.
+/// where that says so. What a pipeline's own sinks write has a whole path: it lies beneath no folder.
 std::vector<named_file> outputs_of(const plan& graph);
-/// Files that actors read.
+/// Files that actors read, also those that the text of a pipeline names.
 std::vector<named_file> inputs_of(const plan& graph);
 
 /// True where two instances of an actor cannot be open at once: it writes a file or holds a device.

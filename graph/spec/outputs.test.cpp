@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -14,11 +15,14 @@ namespace {
 
 /// A component that writes one file, unless it is told to write nowhere.
 struct writer_config final : config_base {
-  std::string file, to = "file", from;
+  std::string file, to = "file", from, pipeline;
+  std::int64_t mib = 0;
   void visit(config_visitor& v) override {
     v.field({.name = "to", .doc = "", .choices = {"file", "none"}}, to);
     v.field({.name = "file", .doc = "", .is_output = true}, file);
     v.field({.name = "from", .doc = "", .is_path = true}, from);
+    v.field({.name = "pipeline", .doc = "", .is_pipeline = true}, pipeline);
+    v.field({.name = "rotate.mib", .doc = ""}, mib);
   }
 };
 
@@ -39,6 +43,7 @@ struct some_plan {
     config->from = "in.wav";
     a.config = config;
   }
+  writer_config& last() { return dynamic_cast<writer_config&>(*graph.actors.back().config); }
   std::size_t errors() const {
     diagnostics found;
     check_outputs(graph, found);
@@ -111,4 +116,63 @@ TEST_CASE("on the disk, links and second names are the same file") {
   check_files({{dir / "a", "a"}, {dir / "b", "b"}, {"/dev/null", "c"}, {"/dev/null", "d"}},
               {{dir / "c", "c"}, {"", "none"}}, none);
   CHECK(none.items().empty());
+}
+
+TEST_CASE("what a pipeline writes and reads counts as what a key names") {
+  some_plan p;
+  p.add("a", "");
+  p.last().pipeline = "x ! filesink location=\"two.wav\" t. ! multifilesink location=p%d.png";
+  p.add("b", "");
+  p.last().pipeline = "filesrc location=in2.wav ! tee ! filesink location=./two.wav";
+  CHECK(p.errors() == 1);
+  const auto here = (fs::current_path() / "in2.wav").string();
+  const auto reads = inputs_of(p.graph);
+  CHECK(std::any_of(reads.begin(), reads.end(), [&](const auto& f) { return f.path == here; }));
+  // With a folder of the run: an actor's file, and a recording that is read.
+  some_plan q;
+  q.add("a", "two.wav");
+  q.add("b", "");
+  q.last().pipeline = "x ! filesink location=two.wav";
+  q.add("c", "in2.wav");
+  q.last().pipeline = "uridecodebin uri=file://" + here;
+  diagnostics found;
+  check_files(beneath(fs::current_path().string(), outputs_of(q.graph)), inputs_of(q.graph), found);
+  REQUIRE(found.items().size() == 2);
+  CHECK(found.items()[0].code == "output.same-file");
+  CHECK(found.items()[1].code == "output.is-input");
+}
+
+TEST_CASE("the names of ended pieces belong to who writes in turns") {
+  for (const auto* other : {"log.part0001.jsonl", "x/../log.part123456.jsonl", "log.jsonl.next"}) {
+    CAPTURE(other);
+    some_plan p;
+    p.add("a", "log.jsonl");
+    p.last().mib = 1;
+    p.add("b", other);
+    CHECK(p.errors() == 1);
+    p.last().mib = 1;
+    CHECK(p.errors() == 1);
+  }
+  for (const auto* other : {"log.part01.jsonl", "log.part0001.wav", "y/log.part0001.jsonl",
+                            "log.part000x.jsonl", "logs.part0001.jsonl", "next"}) {
+    CAPTURE(other);
+    some_plan p;
+    p.add("a", "log.jsonl");
+    p.last().mib = 1;
+    p.add("b", other);
+    CHECK(p.errors() == 0);
+  }
+}
+
+TEST_CASE("nobody writes into a folder that belongs to another") {
+  diagnostics found;
+  const std::vector<named_file> all = {{"/o/revisions", "the run", {}, "", false, true},
+                                       {"/o/revisions/0001.yaml", "rec"},
+                                       {"/o/revisions", "rec2"},
+                                       {"/o/revisions2", "rec3"},
+                                       {"/o/x/../revisions/a/b", "--record"}};
+  check_files(all, {}, found);
+  REQUIRE(found.items().size() == 4);  // rec2 is told twice
+  CHECK(found.items()[0].message ==
+        "rec writes `/o/revisions/0001.yaml`, a place that belongs to the run");
 }

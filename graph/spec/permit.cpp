@@ -8,6 +8,7 @@
 #include "graph/contract/config.hpp"
 #include "graph/spec/process.hpp"
 #include "graph/spec/read_keys.hpp"
+#include "graph/text/clean.hpp"
 #include "graph/trust/files.hpp"
 
 namespace hocket::spec {
@@ -28,9 +29,9 @@ class named final : public config_visitor {
 
  private:
   void take(const field_info& i, const std::string& v) {
+    if (i.is_output) outputs.emplace_back(i.name, v);
     if (v.empty()) return;
     if (i.is_path) paths.emplace_back(i.name, v);
-    if (i.is_output) outputs.emplace_back(i.name, v);
     if (i.is_pipeline) pipelines.emplace_back(i.name, v);
   }
 };
@@ -38,6 +39,20 @@ class named final : public config_visitor {
 }  // namespace
 
 namespace {
+
+/// What no file can be called; "": it can.
+std::string why_no_name(const std::string& name) {
+  if (name.empty()) return "is empty";
+  if (name.back() == '/') return "names a folder";
+  if (clean_text(name) != name || name.find_first_of("\t\n\r") != name.npos)
+    return "holds control characters, or is no UTF-8";
+  for (std::size_t from = 0, to = 0; to != name.npos; from = to + 1) {
+    to = name.find('/', from);
+    if ((to == name.npos ? name.size() : to) - from > 255)
+      return "has a part of more than 255 bytes, which no file system takes";
+  }
+  return "";
+}
 
 void check_actor(const plan_actor& a, const trust::policy& may, bool pipelines,
                  diagnostics& findings) {
@@ -75,12 +90,21 @@ void check_actor(const plan_actor& a, const trust::policy& may, bool pipelines,
         usual.pipelines.end())
       if (const auto ok = trust::may_run_pipeline(may, given.pipelines[i].second); !ok)
         refuse("trust.pipeline", given.pipelines[i].first, ok.error());
-  for (const auto& [key, name] : given.outputs)
+  const std::set usual_names(usual.outputs.begin(), usual.outputs.end());
+  for (const auto& [key, name] : given.outputs) {
+    if (usual_names.contains({key, name})) continue;
+    if (const auto why = why_no_name(name); !why.empty()) {
+      add_error(findings, a.where, "trust.output",
+                fmt::format("{}: `{}`: `{}` {}", title, key, clean_text(name), why),
+                "name a file, such as `file: talk.wav`");
+      continue;
+    }
     // An absolute name is judged when it is made: only a run knows its folder.
     if (!name.starts_with('/') && !trust::beneath(".", name))
       add_error(findings, a.where, "trust.output",
                 fmt::format("{}: `{}`: `{}` leads out of the output folder", title, key, name),
                 "name a file beneath it, such as `file: talk.wav`; --out says where the folder is");
+  }
 }
 
 bool is_complete(const plan_actor& a) { return !a.removed && a.type != nullptr && a.config; }

@@ -58,8 +58,15 @@ bool is_name(const std::string& address) {
   static const std::regex name(
       "[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|"
       "\\[[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?\\]");
-  return address.size() <= 255 && std::regex_match(address, name) &&
-         address.find("..") == address.npos;
+  if (address.size() > 255 || !std::regex_match(address, name) ||
+      address.find("..") != address.npos)
+    return false;
+  // Whose last part is a number is an address, and has four parts of at most 255 (RFC 1123, 2.1).
+  const auto dot = address.rfind('.');
+  const auto last = address.substr(dot == address.npos ? 0 : dot + 1);
+  if (last.find_first_not_of("0123456789") != last.npos) return true;
+  static const std::regex ipv4("((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\\.(?!$)|$)){4}");
+  return std::regex_match(address, ipv4);
 }
 
 bool is_path(const std::string& s) { return s.starts_with("ipc://") && s.size() > 6; }
@@ -67,6 +74,14 @@ bool is_path(const std::string& s) { return s.starts_with("ipc://") && s.size() 
 void check_host(validation& v, const host_spec& h) {
   std::string address;
   const auto& host = h.host;
+  // A socket's path, and that of its data lane behind it, has a place of 108 bytes in the system.
+  constexpr std::size_t most = 107 - std::string_view(".data").size();
+  if (is_path(host.listen) && host.listen.size() - 6 > most)
+    return add_error(v.findings, h.where, "host.bad-address",
+                     fmt::format("host {}: the path of `{}` is longer than {} bytes, which no "
+                                 "socket takes",
+                                 host.name, host.listen, most),
+                     "take a shorter one, such as `ipc:///run/hocket/edge`");
   if (host.listen.empty() || is_path(host.listen)) return;  // told by the reader; never off here
   if (!is_address(host.listen, address))
     return add_error(v.findings, h.where, "host.bad-address",
