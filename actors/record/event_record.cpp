@@ -155,7 +155,7 @@ void event_record::turn_if_due(timestamp at) {
   if (!next || !seal) return turns_.postpone(at.ns());
   if (const auto done = turns_.turn(at.ns()); !done) return context_.log(done.error().message);
   end_seal();
-  file_ = std::move(*next);
+  file_ = trust::file(next->release(), file_.path());
   seal_ = std::move(*seal);
   size_bytes_ = 0;
 }

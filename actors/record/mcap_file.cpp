@@ -124,8 +124,17 @@ class memory final : public byte_source {
 }  // namespace
 
 result<std::unique_ptr<byte_sink>> open_sink(const std::string& path, std::size_t reserve_bytes) {
+  // Sizes and gaps are written after what is behind them.
+  struct stat st {};
+  const auto no_file = [&] {
+    return fail(mcap_error::cannot_write,
+                path + ": a pipe or a terminal takes no recording; give a file");
+  };
+  if (::stat(path.c_str(), &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+    return no_file();
   auto to = trust::create_file(path);
   if (!to) return fail(mcap_error::cannot_write, to.error().message);
+  if (::lseek(to->fd(), 0, SEEK_CUR) < 0) return no_file();
   return make_sink(std::move(*to), reserve_bytes);
 }
 

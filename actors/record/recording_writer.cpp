@@ -1,9 +1,11 @@
 #include "actors/record/recording_writer.hpp"
 
 #include <algorithm>
+#include <random>
 
 #include <fmt/format.h>
 
+#include "actors/record/pieces.hpp"
 #include "graph/core/clock.hpp"
 #include "graph/schema/recorded.hpp"
 
@@ -73,6 +75,12 @@ mcap_writer_options writer_options(const recording_writer_options& o) {
   return how;
 }
 
+/// Tells the pieces of one recording from those that another run left under the same names.
+std::string fresh_name() {
+  std::random_device dice;
+  return fmt::format("{:08x}{:08x}{:08x}", dice(), dice(), dice());
+}
+
 buffer owned(std::string bytes) {
   auto keep = std::make_shared<const std::string>(std::move(bytes));
   return buffer::share(keep, std::as_bytes(std::span(*keep)));
@@ -89,6 +97,7 @@ result<std::unique_ptr<recording_writer>> recording_writer::create(
 
 result<std::unique_ptr<recording_writer>> recording_writer::create(recording_writer_options options,
                                                                    std::unique_ptr<byte_sink> to) {
+  if (options.rotate.on()) options.facts.emplace(pieces_fact, fresh_name());
   auto file = mcap_writer::create(std::move(to), writer_options(options));
   if (!file) return fail(file);
   std::unique_ptr<recording_writer> made(
@@ -140,7 +149,10 @@ void recording_writer::turn(std::int64_t at_ns) {
   if (owed_.empty() && trouble_.empty()) note(file_->flush());
   if (!owed_.empty() || !trouble_.empty()) return turns_.postpone(at_ns);
   const auto next = [&]() -> result<std::unique_ptr<mcap_writer>> {
-    auto to = open_sink(turns_.next_path());
+    // Messages name the file as it is called when they come.
+    auto made = trust::create_file(turns_.next_path());
+    if (!made) return fail(mcap_error::cannot_write, made.error().message);
+    auto to = make_sink(trust::file(made->release(), options_.path));
     if (!to) return fail(to);
     auto file = mcap_writer::create(std::move(*to), writer_options(options_));
     if (!file) return file;

@@ -72,8 +72,9 @@ result<std::int64_t> wav_record::put(std::int32_t channel, std::int64_t first,
 bool wav_record::turn(std::int64_t border, std::int64_t at_ns) {
   end_before();
   auto to = trust::create_file(turns_.next_path());
-  auto next = to ? wav_writer::on(std::move(*to), rate_hz, 2, late_frames)
-                 : fail("record.cannot_write", to.error().message);
+  auto next =
+      to ? wav_writer::on(trust::file(to->release(), file_->path()), rate_hz, 2, late_frames)
+         : fail("record.cannot_write", to.error().message);
   if (!next) return turns_.postpone(at_ns), false;
   if (const auto done = turns_.turn(at_ns); !done) return context_.log(done.error().message), false;
   before_ = std::exchange(file_, std::move(*next));

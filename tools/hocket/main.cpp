@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -87,14 +88,18 @@ std::vector<std::string> joined(int argc, char** argv) {
   return out;
 }
 
-/// An option with an empty value, such as a script's `--out "$DIR"` without a DIR: no option means
-/// anything by it. "" where there is none.
+/// An empty word, such as a script's `--out "$DIR"` without a DIR: nothing means anything by it but a
+/// text to send. What it was to be; "" where there is none.
 std::string without_value(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
     const auto& w = words[i];
-    if (!w.starts_with("--")) continue;
-    if (w.ends_with('=') && w.find('=') == w.size() - 1) return w.substr(0, w.size() - 1);
-    if (i + 1 < words.size() && words[i + 1].empty() && w.find('=') == w.npos) return w;
+    if (w.starts_with("--") && w.ends_with('=') && w.find('=') == w.size() - 1)
+      return w.substr(0, w.size() - 1);
+    if (!w.empty()) continue;
+    const auto& before = i > 0 ? words[i - 1] : w;
+    const bool option = before.size() > 1 && before[0] == '-' && before.find('=') == before.npos;
+    if (option) return before;
+    if (words[0] != "send") return "an argument";
   }
   return "";
 }
@@ -110,7 +115,11 @@ int show_help(const CLI::App& app, const std::vector<std::string>& words) {
     if (at != &app) before += " " + at->get_name();
     at = at->get_subcommand(word);
   }
-  fmt::print("{}", at == &app ? app.help() : at->help(before));
+  // CLI11 would show that of the command that was named, which is `help` itself.
+  const auto all = [&] {
+    return app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal);
+  };
+  fmt::print("{}", at == &app ? all() : at->help(before));
   return exit_fine;
 }
 
@@ -154,7 +163,8 @@ int run_main(int argc, char** argv) {
     return unknown("command", words[0], app);
   if (const auto option = without_value(words); !option.empty())
     return complain("cli.empty", fmt::format("{} must not be empty", option),
-                    "leave the option out for its default");
+                    option.starts_with("-") ? "leave the option out for its default"
+                                            : "is a variable of a script not set?");
   try {
     std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
     app.parse(words);
@@ -185,8 +195,13 @@ int main(int argc, char** argv) {
   hocket::process::use_processes({});  // with plugins once they are loaded
   try {
     return hocket::cli::checked_output(hocket::cli::run_main(argc, argv));
+  } catch (const std::filesystem::filesystem_error& e) {
+    // Nothing here works with a path that the system does not take: too long, a ring of links.
+    hocket::cli::say(stderr, "error: {}: {} [files.cannot_read]\n", e.path1().string(),
+                     e.code().message());
+    return hocket::cli::exit_bad_input;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "error: {} [cli.internal]\n", e.what());
+    hocket::cli::say(stderr, "error: {} [cli.internal]\n", e.what());
     return hocket::cli::exit_failed;
   }
 }

@@ -43,8 +43,8 @@ void end_in_order_on_signals() {
   how.sa_flags = SA_RESTART;
   // One at a time: the first is noted whole before a second is looked at.
   sigfillset(&how.sa_mask);
-  for (const int s :
-       {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF}) {
+  for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM,
+                      SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT}) {
     struct sigaction before {};
     const bool nohup =
         s == SIGHUP && sigaction(s, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;

@@ -39,7 +39,7 @@ void event_log::turn_if_due(const fact& f) {
   if (!next || !seal) return turns_.postpone(at_ns);
   if (!turns_.turn(at_ns)) return;  // the present piece goes on
   end_seal();
-  file_ = std::move(*next);
+  file_ = trust::file(next->release(), file_.path());
   seal_ = std::move(*seal);
   size_bytes_ = 0;
 }

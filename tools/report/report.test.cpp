@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include "tools/report/excerpt.hpp"
 #include "tools/report/measures.hpp"
 #include "tools/report/picture.hpp"
+#include "tools/report/read_run.hpp"
 
 using namespace hocket;
 using namespace hocket::report;
@@ -53,6 +55,31 @@ TEST_CASE("a torn log is read up to the tear") {
   CHECK(read_facts(path, skipped).size() == 1);
   CHECK(skipped == 1);
   std::filesystem::remove(path);
+}
+
+TEST_CASE("a run that wrote its log in turns is read as one; a run before it is not") {
+  auto name = (std::filesystem::temp_directory_path() / "hocket-log-XXXXXX").string();
+  const std::string folder = mkdtemp(name.data());
+  const auto path = folder + "/events.jsonl";
+  const auto write = [&](int lines) {
+    auto log = event_log::open(path, true, {.minutes = 1}).value();
+    fact start;
+    start.what = fact::kind::start;
+    log->take(start);
+    for (int k = 1; k < lines; ++k) log->take(text_fact(k * 1000.0, "model", "word"));
+    CHECK(log->problem() == "");
+  };
+  write(200);
+  int skipped = 0;
+  CHECK(read_facts(path, skipped).size() < 100);
+  const auto all = read_run(path, skipped);
+  REQUIRE(all.size() == 200);
+  for (std::size_t k = 0; k < all.size(); ++k)
+    CHECK(all[k].t_ms == doctest::Approx(1000.0 * static_cast<double>(k)));
+  write(20);  // no turn: pieces of the run before are still there
+  CHECK(read_run(path, skipped).size() == 20);
+  CHECK(skipped == 0);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("an event log counts the lines that a full disk refuses") {

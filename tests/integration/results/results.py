@@ -134,6 +134,108 @@ def what_blocks_while_it_opens():
     assert read("fifo/rec.wav") == b"yesterday"
 
 
+def a_check_that_could_compare_nothing():
+    for virtual in (["--virtual"], []):
+        recording = path("part.mcap")
+        run("run", "configs/graphs/loopback.yaml", *virtual, "--out", path("part"), "--record", recording,
+            "--record-edges", "speaker.played", "--no-picture", "--duration", "1")
+        said = run("replay", recording, "--check", "--out", path("part2"), expect=(1, 2))
+        assert "replay.nothing_compared" in said or "replay.not_recorded" in said, said
+
+
+def pieces_of_one_run():
+    """Turns of a recording and a log: one run's are joined, a run before it is left out."""
+    tone = LIVE.replace(" is-live=true", " num-buffers=%d")
+    for buffers, pieces, packets in ((8000, 3, 8000), (50, 1, 50)):
+        run("run", write("turns.yaml", tone % buffers), "--virtual", "--no-picture", "--out", path("turns"),
+            "--record", path("turns/t.mcap"), "--rotate", "minutes=1")
+        merged = json.loads(run("record", "merge", path("turns/t.mcap"), path("whole.mcap"), "--json"))
+        assert merged["pieces"] == pieces and merged["left_out"] == 3 - pieces and merged["complete"], merged
+        info = json.loads(run("record", "info", path("whole.mcap"), "--json"))
+        assert info["packets"] == packets and info["complete"] and not info["outputs"][0]["missing"], info
+        run("picture", path("turns/events.jsonl"), "-o", path("turns/all.svg"))
+    said = run("picture", path("turns/events.jsonl"), "-o", path("turns/events.jsonl"), expect=2)
+    assert "output.is-input" in said, said
+
+
+def names_that_belong_to_a_run():
+    graph = write("short.yaml", LIVE.replace(" is-live=true", " num-buffers=10"))
+    for name in ("revisions/history.jsonl", "refusals.jsonl", "t.part0002.mcap"):
+        own = write("own.yaml", LIVE.replace(" is-live=true", " num-buffers=10").replace(
+            "file: rec.wav", f"file: {name}"))
+        said = run("run", own, "--virtual", "--out", path("own"), "--rotate", "mib=1",
+                   "--record", path("own/t.mcap"), expect=2)
+        assert "output.same-file" in said and "rec (record.wav)" in said, (name, said)
+        said = run("run", graph, "--virtual", "--out", path("own"), "--rotate", "mib=1",
+                   "--trace", path("own/" + name), "--record", path("own/t.mcap"), expect=2)
+        assert "output.same-file" in said and "--trace" in said, (name, said)
+    # A pipeline's own sink and source are files of the run, too.
+    piped = write("piped.yaml", f"""hocket: 1
+name: piped
+actors:
+  tone: {{component: capture.gst, pipeline: "audiotestsrc num-buffers=9 ! wavenc ! tee name=t t. ! queue !
+          filesink location={path('own/two.wav')} t. ! wavparse"}}
+  rec: {{component: record.wav, file: two.wav, inputs: {{person: tone.audio}}}}
+""")
+    assert "output.same-file" in run("run", piped, "--virtual", "--out", path("own"), expect=2)
+    run("run", graph, "--virtual", "--no-picture", "--out", path("own"))
+    before = read("own/rec.wav")
+    again = write("again.yaml", LIVE.replace(
+        "audiotestsrc is-live=true samplesperbuffer=320", f"filesrc location={path('own/rec.wav')} ! wavparse"))
+    assert "output.is-input" in run("run", again, "--virtual", "--out", path("own"), expect=2)
+    assert read("own/rec.wav") == before
+
+
+def what_would_do_nothing_is_refused():
+    graph = write("plain.yaml", LIVE.replace(" is-live=true", " num-buffers=10"))
+    for option in ("--listen", "--secret-key", "--address-file"):
+        said = run("run", graph, "--virtual", "--out", path("none"), option, "tcp://127.0.0.1:7000", expect=2)
+        assert option in said and "hosts" in said, said
+    for name in ('""', "a/", "x" * 300, '"a\\eb.wav"'):
+        said = run("validate", write("name.yaml", LIVE.replace("file: rec.wav", f"file: {name}")), expect=2)
+        assert "trust.output" in said and "rec (record.wav)" in said, said
+    for listen in ("ipc:///tmp/" + "x" * 120, "tcp://256.1.1.1:7400", "tcp://1.2.3:7400", "tcp://7:7400"):
+        said = run("validate", write("hosts.yaml", LIVE.replace("actors:", f"""hosts:
+  a: {{listen: "{listen}", insecure: true}}
+actors:""").replace("{component", "{on: a, component")), expect=2)
+        assert "host.bad-address" in said, said
+
+
+def help_shows_all_commands():
+    for words in (["help"], ["--help"]):
+        said = run(*words)
+        assert all(name in said for name in ("validate", "replay", "doctor")), said
+    assert "--virtual" in run("help", "run")
+
+
+def every_path_of_every_command():
+    """No path, whatever it is, hangs a command, takes it down, or moves the terminal's cursor."""
+    graph = write("short.yaml", LIVE.replace(" is-live=true", " num-buffers=10"))
+    run("run", graph, "--virtual", "--no-picture", "--out", path("p"), "--record", path("p/r.mcap"))
+    os.mkfifo(path("p/fifo"))
+    os.symlink("ring", path("p/ring"))
+    names = [path("p/fifo"), path("p/ring"), os.fsencode(path("p/")) + b"\xff\x1b[2J\x07", "/dev/zero"]
+    commands = [["run", "@", "--out", path("p2")], ["validate", "@"], ["graph", "@"], ["doctor", "@"], ["apply", "@"],
+                ["apply", graph, "--from", "@"], ["apply", "@", "--from", graph], ["replay", "@", "--out", path("p2")],
+                ["replay", path("p/r.mcap"), "--graph", "@"], ["record", "info", "@"], ["record", "delete", "@"],
+                ["record", "recover", "@", path("w")], ["record", "merge", "@", path("w")],
+                ["record", "unseal", "@", path("w")], ["picture", "@", "-o", path("w.svg")],
+                ["picture", path("p/events.jsonl"), "-o", "@"], ["export", "systemd", "@"],
+                ["run", graph, "--virtual", "--out", path("p2"), "--plugin", "@"], ["top", "--out", "@", "--once"],
+                ["echo", "tone.audio", "--out", "@"], ["doctor", "--out", "@"],
+                ["new", "tool", "zz", "--out-of-tree", "@/x"]]
+    for command in commands:
+        for name in names:
+            arguments = [os.fsencode(a).replace(b"@", os.fsencode(name)) if "@" in a else a for a in command]
+            done = subprocess.run([hocket, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+            out = done.stdout + done.stderr
+            assert done.returncode in (0, 1, 2) and b"\x1b" not in out and b"\x07" not in out, (arguments, done)
+            assert b"cli.internal" not in out, (arguments, done)
+            out.decode()
+    said = run("run", graph, "--virtual", "--out", path("p2"), "--record", path("p/fifo"), expect=2)
+    assert "a pipe or a terminal" in said, said
+
+
 def every_graph_is_the_same_again():
     """Each graph of configs/graphs, recorded in real time and in virtual time, in a bounded part."""
     live = ["--param", "source=audiotestsrc is-live=true num-buffers=100 samplesperbuffer=320",
@@ -169,4 +271,10 @@ a_start_that_fails()
 the_same_file_twice()
 what_is_read_is_not_written()
 what_blocks_while_it_opens()
+a_check_that_could_compare_nothing()
+pieces_of_one_run()
+names_that_belong_to_a_run()
+what_would_do_nothing_is_refused()
+help_shows_all_commands()
+every_path_of_every_command()
 every_graph_is_the_same_again()

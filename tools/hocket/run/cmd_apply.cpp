@@ -1,13 +1,12 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "actors/rewire/report.hpp"
+#include "graph/trust/read_file.hpp"
 #include "tools/hocket/run/commands.hpp"
 #include "tools/hocket/run/revisions.hpp"
 #include "tools/hocket/say.hpp"
@@ -39,19 +38,23 @@ int show_history(const apply_options& o) {
   return exit_fine;
 }
 
+/// Errors: graph.unreadable.
+result<std::string> read_graph(const std::string& path) {
+  auto text = trust::read_given_file(path, 16u << 20);
+  if (!text) return fail("graph.unreadable", text.error().message);
+  return text;
+}
+
 /// Two files, no run: what would happen.
 int compare(const apply_options& o) {
   const auto types = known_types_and(o.how.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
   const auto running = load_graph(o.from, *types, o.how);
   if (print_findings(running.findings) != exit_fine || !running.graph) return exit_bad_input;
-  std::ifstream in(o.graph, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in)
-    return complain({"graph.unreadable", o.graph + ": cannot read this file"}, exit_bad_input);
+  const auto text = read_graph(o.graph);
+  if (!text) return complain(text.error(), exit_bad_input);
   std::map<std::string, std::string> includes;
-  const auto wanted = load_again(o.graph, text.str(), includes, *running.types, o.how);
+  const auto wanted = load_again(o.graph, *text, includes, *running.types, o.how);
   if (!wanted) {
     say(stderr, "{}", wanted.error().message);
     return exit_bad_input;
@@ -81,14 +84,12 @@ int compare(const apply_options& o) {
 
 result<host::graph_text> read_new(const apply_options& o) {
   if (!o.back && o.revision == 0) {
-    std::ifstream in(o.graph, std::ios::binary);
-    std::ostringstream text;
-    if (in) text << in.rdbuf();
-    if (!in) return fail("graph.unreadable", o.graph + ": cannot read this file");
+    auto text = read_graph(o.graph);
+    if (!text) return fail(text);
     std::error_code failed;
     // The run may have been started elsewhere: includes are found from the file's own folder.
     return host::graph_text{
-        fs::absolute(o.graph, failed).lexically_normal().string(), text.str(), {}};
+        fs::absolute(o.graph, failed).lexically_normal().string(), std::move(*text), {}};
   }
   auto number = o.revision;
   if (o.back) {
@@ -143,18 +144,18 @@ int tend_queue(const apply_options& o) {
     return complain({"apply.refused", j.is_object() ? j["error"].dump() : *answer}, exit_bad_input,
                     "`hocket apply --list` shows what can be cancelled");
   if (o.json) {
-    fmt::print("{}\n", *answer);
+    say("{}\n", *answer);
     return exit_fine;
   }
   if (!o.list) {
-    fmt::print("cancelled {}\n", o.cancel);
+    say("cancelled {}\n", o.cancel);
     return exit_fine;
   }
   const auto all = j.value("rewires", json::array());
-  if (all.empty()) fmt::print("nothing is to come\n");
+  if (all.empty()) say("nothing is to come\n");
   for (const auto& r : all)
-    fmt::print("{:>4}  {:<8}  at {:.1f} s  {}\n", r.value("ticket", 0), r.value("state", ""),
-               r.value("at_s", 0.0), r.value("file", ""));
+    say("{:>4}  {:<8}  at {:.1f} s  {}\n", r.value("ticket", 0), r.value("state", ""),
+        r.value("at_s", 0.0), r.value("file", ""));
   return exit_fine;
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -147,6 +148,15 @@ int recover(const record_options& o) {
   return exit_fine;
 }
 
+bool is_sealed_file(const std::string& path) {
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(path, failed)) return true;  // a pipe is read once
+  std::ifstream in(path, std::ios::binary);
+  std::string head(16, '\0');
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  return trust::is_sealed(std::string_view(head).substr(0, static_cast<std::size_t>(in.gcount())));
+}
+
 int unseal(const record_options& o) {
   if (o.out.empty())
     return complain({"cli.bad-arguments", "unseal: the file to write is missing"}, exit_bad_input,
@@ -158,6 +168,9 @@ int unseal(const record_options& o) {
   trust::seal_report report;
   auto text = trust::read_maybe_sealed(o.file, std::uint64_t{8} << 30, &report);
   if (!text) return complain(text.error(), exit_bad_input);
+  if (!is_sealed_file(o.file))
+    return complain({"record.not_sealed", o.file + ": is not sealed; whoever may open it reads it"},
+                    exit_bad_input);
   const auto done = trust::write_file(o.out, *text);
   if (!done) return complain(done.error(), exit_failed);
   say("{}: {} bytes that anybody who can open it can read\n", o.out, text->size());

@@ -337,8 +337,9 @@ std::optional<replay::replay_plan> cast_it(const replay_options& o, const record
 
 /// A check that compared nothing says nothing, unless nobody who ran had anything to say: the
 /// recording is whole, holds all their outputs, and no packet of them.
-bool compared_enough(const std::vector<replay::compared_output>& all, const plan& graph,
-                     const replay::replay_plan& what, const record::recording& from) {
+bool compared_enough(const replay_options& o, const std::vector<replay::compared_output>& all,
+                     const plan& graph, const replay::replay_plan& what,
+                     const record::recording& from) {
   if (std::any_of(all.begin(), all.end(), [](const auto& c) { return c.same > 0; })) return true;
   const auto spoke = [&](actor_index a) {
     const auto& outputs = graph.actors[a].type->info.outputs;
@@ -348,10 +349,21 @@ bool compared_enough(const std::vector<replay::compared_output>& all, const plan
     }
     return false;
   };
-  for (std::size_t a = 0; a < graph.actors.size(); ++a)
-    if (std::find(what.live.begin(), what.live.end(), graph.actors[a].name) != what.live.end() &&
+  const auto is_among = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  // Who is played though nobody asked for it could not run: what it was given is not in the file.
+  const bool as_asked = !o.only.empty() || !o.play.empty();
+  const auto could_not_run = [&](const plan_actor& a) {
+    return !as_asked && !a.type->info.source && a.host == from.fact("host") &&
+           is_among(what.played, a.name);
+  };
+  for (std::size_t a = 0; a < graph.actors.size(); ++a) {
+    const auto& actor = graph.actors[a];
+    if ((is_among(what.live, actor.name) || could_not_run(actor)) &&
         spoke(static_cast<actor_index>(a)))
       return false;
+  }
   return from.how_it_ended().complete;
 }
 
@@ -435,7 +447,8 @@ int run_replay(const replay_options& o) {
   if (!done)
     return complain(done.error(),
                     done.error().code == "replay.nothing_runs" ? exit_bad_input : exit_failed);
-  return conclude(o, *what, *done, compared_enough(done->compared, *loaded.graph, *what, **from));
+  return conclude(o, *what, *done,
+                  compared_enough(o, done->compared, *loaded.graph, *what, **from));
 }
 
 }  // namespace hocket::cli

@@ -245,32 +245,52 @@ void keep_words_out_of_messages(const plan& graph) {
   }
 }
 
-/// What `hocket apply`, and a run that goes on, need: how a new file is read here.
-run_history::read_graph reader_of(const run_options& o, const loaded_graph& loaded,
-                                  peer_rules rules) {
-  return [types = loaded.types, given = o.how, rules = std::move(rules),
-          has_hosts = !loaded.graph->hosts.empty()](host::graph_text& g) {
-    return load_for_rewire(g, *types, given, rules, has_hosts);
-  };
-}
-
 /// What this process will write, and what must stay as it is.
-diagnostics check_paths(const run_options& o, const loaded_graph& loaded) {
-  std::vector<spec::named_file> writes = {{"events.jsonl", "the run (its event log)"}};
+diagnostics check_paths(const run_options& o, const plan& graph,
+                        const std::vector<std::string>& includes) {
+  const bool in_turns = !o.rotate.empty();
+  std::vector<spec::named_file> writes = {
+      {"events.jsonl", "the run (its event log)", {}, "", in_turns},
+      {"refusals.jsonl", "the run (what it refused)"},
+      {"hocket.sock", "the run (its status)"},
+      {".hocket.lock", "the run (its lock)"},
+      {"revisions", "the run (its revisions)", {}, "", false, true}};
   for (const char* name : pictures) writes.push_back({name, "the run (its picture)"});
-  for (auto& f : spec::outputs_of(*loaded.graph))
+  for (auto& f : spec::outputs_of(graph))
     if (f.host.empty() || f.host == o.host) writes.push_back(std::move(f));
   writes = spec::beneath(o.out, std::move(writes));
-  writes.push_back({o.record, "--record"});
+  writes.push_back({o.record, "--record", {}, "", in_turns});
   writes.push_back({o.trace, "--trace"});
   writes.push_back({o.address_file, "--address-file"});
-  auto reads = spec::inputs_of(*loaded.graph);
+  auto reads = spec::inputs_of(graph);
   reads.push_back({o.graph, "the graph file"});
   reads.push_back({o.secret_key, "--secret-key"});
-  for (const auto& path : loaded.includes) reads.push_back({path, "a part of the graph"});
+  for (const auto& path : includes) reads.push_back({path, "a part of the graph"});
   diagnostics out;
   spec::check_files(writes, reads, out);
   return out;
+}
+
+/// What `hocket apply`, and a run that goes on, need: how a new file is read here.
+run_history::read_graph reader_of(const run_options& o, const loaded_graph& loaded,
+                                  peer_rules rules) {
+  return [types = loaded.types, o, rules = std::move(rules),
+          has_hosts = !loaded.graph->hosts.empty()](host::graph_text& g) -> result<plan> {
+    auto next = load_for_rewire(g, *types, o.how, rules, has_hosts);
+    if (!next) return next;
+    if (const auto paths = check_paths(o, *next, {}); paths.has_errors())
+      return fail("apply.bad_graph", paths.to_string());
+    return next;
+  };
+}
+
+/// An option that means something to a graph with `hosts:` alone; nullptr where none was given.
+const char* of_hosts_alone(const run_options& o, const plan& graph) {
+  if (!graph.hosts.empty()) return nullptr;
+  return !o.listen.empty()         ? "--listen"
+         : !o.secret_key.empty()   ? "--secret-key"
+         : !o.address_file.empty() ? "--address-file"
+                                   : nullptr;
 }
 
 /// Without --out: two hosts of a graph on one machine have a folder each.
@@ -354,13 +374,19 @@ int run_run(const run_options& given) {
   if (!rotate) return complain(rotate.error(), exit_bad_input);
   auto loaded = load_graph_to_run(o.graph, o.how);
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
+  if (const auto* const option = of_hosts_alone(o, *loaded.graph); option != nullptr)
+    return complain(
+        {"cli.bad-arguments",
+         fmt::format("{}: {} names no hosts, so that this would do nothing", option, o.graph)},
+        exit_bad_input, "leave it out, or write `hosts:` into the graph");
   auto rules = rules_for_peers(*loaded.graph, o.host, o.allow);
   if (!rules) return complain(rules.error(), exit_bad_input);
   auto where = place_here(*loaded.graph, o);
   if (!where)
     return complain(where.error(), exit_bad_input,
                     where.error().code == "placement.no_host" ? "add --host NAME" : "");
-  if (const auto paths = check_paths(o, loaded); print_findings(paths) != exit_fine)
+  if (const auto paths = check_paths(o, *loaded.graph, loaded.includes);
+      print_findings(paths) != exit_fine)
     return exit_bad_input;
   // Before anything in the folder is touched, or read to go on with.
   const auto lock =

@@ -1,11 +1,13 @@
 // `hocket record merge`: one recording of the pieces that --rotate left.
 #include <filesystem>
+#include <map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "actors/record/mcap_reader.hpp"
 #include "actors/record/mcap_writer.hpp"
+#include "actors/record/pieces.hpp"
 #include "actors/record/recording.hpp"
 #include "actors/record/rotation.hpp"
 #include "tools/hocket/run/commands.hpp"
@@ -17,57 +19,124 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// What lies under the names of one recording's pieces.
+struct piece {
+  std::string file;
+  record::mcap_map facts;
+  int number = 0;
+  record::verdict how;
+  std::map<std::string, std::uint64_t> lost_of;  ///< "mic.audio.cannot_write"
+};
+
 struct merged {
   std::size_t pieces = 0;
+  std::size_t left_out = 0;  ///< pieces of another recording, which an earlier run left
   record::mcap_recovered copied;
-  std::string missing;  ///< why the whole is not complete; "": it is
+  record::verdict how;
+  std::map<std::string, std::uint64_t> lost_of;
 };
 
 /// What all pieces of one recording say alike.
-std::string common_facts(const record::recording& r) {
-  std::string out;
-  for (const auto& [name, value] : r.facts())
-    if (name != record::piece_fact && name != "joined_ns") out += name + "=" + value + "\n";
+record::mcap_map common_facts(const piece& p) {
+  auto out = p.facts;
+  out.erase(record::piece_fact);
+  out.erase("joined_ns");
   return out;
 }
 
-/// Whether they follow each other and hold all; says why not. Errors: record.not_pieces.
-result<std::string> check_pieces(const std::vector<std::string>& files) {
-  std::string facts, missing;
-  int expected = 1;
+/// What the recorder said is missing, by output and reason.
+result<std::map<std::string, std::uint64_t>> lost_of(const std::string& file) {
+  const auto from = record::open_source(file);
+  if (!from) return fail(from);
+  const auto contents = record::read_contents(**from);
+  if (!contents) return fail(contents);
+  constexpr std::string_view of = "lost.";
+  std::map<std::string, std::uint64_t> out;
+  for (const auto& [name, values] : contents->metadata) {
+    if (name != record::verdict_name) continue;
+    out.clear();  // the last one counts
+    for (const auto& [key, n] : values)
+      if (key.starts_with(of)) out[key.substr(of.size())] = std::strtoull(n.c_str(), nullptr, 10);
+  }
+  return out;
+}
+
+/// Errors: record.not_pieces; those of the reader.
+result<std::vector<piece>> read_pieces(const std::string& path) {
+  auto files = record::pieces_of(path);
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) files.push_back(path);
+  if (files.empty()) return fail("record.not_pieces", path + ": no such file, and no piece of it");
+  std::vector<piece> out;
   for (const auto& file : files) {
     const auto r = record::recording::open(file);
     if (!r) return fail(r.error().code, file + ": " + r.error().message);
     const auto number = (*r)->fact(record::piece_fact);
-    if (number.empty())
-      return fail("record.not_pieces", file + " was not written in turns: it is no piece");
-    if (facts.empty()) facts = common_facts(**r);
-    if (common_facts(**r) != facts)
-      return fail("record.not_pieces",
-                  fmt::format("{} and {} are not of one recording", files.front(), file));
-    const int n = std::atoi(number.c_str());
-    if (n != expected && missing.empty())
-      missing = n == expected + 1 ? fmt::format("piece {} is not there", expected)
-                                  : fmt::format("pieces {} to {} are not there", expected, n - 1);
-    expected = n + 1;
-    if (const auto how = (*r)->how_it_ended(); !how.complete && missing.empty())
-      missing = fmt::format("piece {}: {}", n, how.why);
+    auto lost = lost_of(file);
+    if (!lost) return fail(lost);
+    out.push_back(
+        {file, (*r)->facts(), std::atoi(number.c_str()), (*r)->how_it_ended(), std::move(*lost)});
   }
-  return missing;
+  return out;
+}
+
+/// Those of the newest one's recording. A run that was not written in turns, or that had not turned
+/// yet, leaves the pieces of the run before it where they are. Errors: record.not_pieces.
+result<std::vector<piece>> of_one_recording(std::vector<piece> all) {
+  const auto newest = all.back();
+  if (newest.number == 0)
+    return fail("record.not_pieces",
+                newest.file + " was not written in turns: it is no piece" +
+                    (all.size() > 1 ? ", and those beside it are an earlier run's" : ""));
+  std::erase_if(all, [&](const piece& p) {
+    return p.file != newest.file &&
+           (p.number == 0 || p.number >= newest.number || common_facts(p) != common_facts(newest));
+  });
+  return all;
+}
+
+/// Whether they follow each other and hold all; what each lacks, the whole lacks.
+record::verdict verdict_of(const std::vector<piece>& all) {
+  record::verdict out;
+  int expected = 1;
+  for (const auto& p : all) {
+    if (p.number != expected && out.why.empty())
+      out.why = p.number == expected + 1
+                    ? fmt::format("piece {} is not there", expected)
+                    : fmt::format("pieces {} to {} are not there", expected, p.number - 1);
+    expected = p.number + 1;
+    if (!p.how.complete && out.why.empty())
+      out.why = fmt::format("piece {}: {}", p.number, p.how.why);
+    out.lost += p.how.lost;
+  }
+  out.complete = out.why.empty();
+  return out;
+}
+
+record::mcap_map said_of(const merged& m) {
+  const auto& v = m.how;
+  record::mcap_map out = {{"complete", v.complete ? "true" : "false"},
+                          {"lost", fmt::to_string(v.lost)},
+                          {"why", v.why}};
+  for (const auto& [what, n] : m.lost_of) out["lost." + what] = fmt::to_string(n);
+  return out;
 }
 
 result<merged> merge(const record_options& o) {
-  auto files = record::pieces_of(o.file);
-  if (fs::exists(o.file)) files.push_back(o.file);
-  if (files.empty())
-    return fail("record.not_pieces", o.file + ": no such file, and no piece of it");
+  auto found = read_pieces(o.file);
+  if (!found) return fail(found);
   merged out;
-  auto missing = check_pieces(files);
-  if (!missing) return fail(missing);
-  out.missing = std::move(*missing);
+  out.left_out = found->size();
+  const auto all = of_one_recording(std::move(*found));
+  if (!all) return fail(all);
+  out.pieces = all->size();
+  out.left_out -= out.pieces;
+  out.how = verdict_of(*all);
+  for (const auto& p : *all)
+    for (const auto& [what, n] : p.lost_of) out.lost_of[what] += n;
   std::vector<std::unique_ptr<record::byte_source>> from;
-  for (const auto& file : files) {
-    auto one = record::open_source(file);
+  for (const auto& p : *all) {
+    auto one = record::open_source(p.file);
     if (!one) return fail(one);
     from.push_back(std::move(*one));
   }
@@ -76,17 +145,15 @@ result<merged> merge(const record_options& o) {
   auto writer = record::mcap_writer::create(std::move(*sink), {.library = "hocket"});
   if (!writer) return fail(writer);
   // The whole is no piece; whether it begins with the run, its first piece says.
-  auto facts = record::recording::open(files.front()).value()->facts();
+  auto facts = all->front().facts;
   facts.erase(record::piece_fact);
+  facts.erase(record::pieces_fact);
   HOCKET_TRY((*writer)->add_metadata(std::string(record::facts_name), facts));
   const auto done = record::merge_into(
       from, **writer, {std::string(record::verdict_name), std::string(record::facts_name)});
   if (!done) return fail(done);
   out.copied = *done;
-  out.pieces = files.size();
-  HOCKET_TRY((*writer)->add_metadata(
-      std::string(record::verdict_name),
-      {{"complete", out.missing.empty() ? "true" : "false"}, {"why", out.missing}}));
+  HOCKET_TRY((*writer)->add_metadata(std::string(record::verdict_name), said_of(out)));
   HOCKET_TRY((*writer)->close());
   return out;
 }
@@ -112,13 +179,22 @@ int merge_pieces(const record_options& o) {
   if (o.json)
     say("{}\n", nlohmann::ordered_json({{"out", o.out},
                                         {"pieces", done->pieces},
+                                        {"left_out", done->left_out},
                                         {"messages", done->copied.messages},
-                                        {"complete", done->missing.empty()},
-                                        {"why", done->missing}})
+                                        {"complete", done->how.complete},
+                                        {"lost", done->how.lost},
+                                        {"why", done->how.why}})
                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   else
-    say("{}: {} messages of {} pieces, {}\n", o.out, done->copied.messages, done->pieces,
-        done->missing.empty() ? "COMPLETE" : "INCOMPLETE: " + done->missing);
+    say("{}: {} messages of {} pieces{}, {}\n", o.out, done->copied.messages, done->pieces,
+        done->left_out == 0 ? ""
+                            : fmt::format(" ({} beside them are of another recording and left out)",
+                                          done->left_out),
+        done->how.complete ? "COMPLETE" : "INCOMPLETE: " + done->how.why);
+  if (!done->how.complete && done->copied.messages == 0)
+    return complain({"record.nothing_recovered",
+                     o.file + ": no message of its pieces is whole; there was nothing to save"},
+                    exit_failed);
   return exit_fine;
 }
 

@@ -29,13 +29,13 @@ const char* word_of(finding::grade g) {
 void print(const std::vector<finding>& all) {
   const auto t = this_terminal();
   std::size_t wide = 0;
-  for (const auto& f : all) wide = std::max(wide, f.what.size());
+  for (const auto& f : all) wide = std::max(wide, clean_text(f.what).size());
   for (const auto& f : all) {
     const char* code = f.how == finding::grade::good  ? "32"
                        : f.how == finding::grade::bad ? "1;31"
                                                       : "33";
-    fmt::print("{}  {:<{}}  {}\n", paint(t, code, fmt::format("{:<4}", word_of(f.how))), f.what,
-               wide, clean_text(trust::without_secrets(f.detail)));
+    fmt::print("{}  {:<{}}  {}\n", paint(t, code, fmt::format("{:<4}", word_of(f.how))),
+               clean_text(f.what), wide, clean_text(trust::without_secrets(f.detail)));
     if (!f.remedy.empty())
       fmt::print("      {:<{}}  → {}\n", "", wide, clean_text(trust::without_secrets(f.remedy)));
   }
