@@ -214,24 +214,16 @@ def every_path_of_every_command():
     run("run", graph, "--virtual", "--no-picture", "--out", path("p"), "--record", path("p/r.mcap"))
     os.mkfifo(path("p/fifo"))
     os.symlink("ring", path("p/ring"))
-    names = [path("p/fifo"), path("p/ring"), os.fsencode(path("p/")) + b"\xff\x1b[2J\x07", "/dev/zero"]
-    commands = [["run", "@", "--out", path("p2")], ["validate", "@"], ["graph", "@"], ["doctor", "@"], ["apply", "@"],
-                ["apply", graph, "--from", "@"], ["apply", "@", "--from", graph], ["replay", "@", "--out", path("p2")],
-                ["replay", path("p/r.mcap"), "--graph", "@"], ["record", "info", "@"], ["record", "delete", "@"],
-                ["record", "recover", "@", path("w")], ["record", "merge", "@", path("w")],
-                ["record", "unseal", "@", path("w")], ["picture", "@", "-o", path("w.svg")],
-                ["picture", path("p/events.jsonl"), "-o", "@"], ["export", "systemd", "@"],
-                ["run", graph, "--virtual", "--out", path("p2"), "--plugin", "@"], ["top", "--out", "@", "--once"],
-                ["echo", "tone.audio", "--out", "@"], ["doctor", "--out", "@"],
-                ["new", "tool", "zz", "--out-of-tree", "@/x"]]
-    for command in commands:
-        for name in names:
-            arguments = [os.fsencode(a).replace(b"@", os.fsencode(name)) if "@" in a else a for a in command]
-            done = subprocess.run([hocket, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
-            out = done.stdout + done.stderr
-            assert done.returncode in (0, 1, 2) and b"\x1b" not in out and b"\x07" not in out, (arguments, done)
-            assert b"cli.internal" not in out, (arguments, done)
-            out.decode()
+    fifo, ring, escape = path("p/fifo"), path("p/ring"), os.fsencode(path("p/")) + b"\xff\x1b[2J\x07"
+    for command in (["apply", fifo], ["apply", "/dev/zero", "--from", graph], ["apply", graph, "--from", fifo],
+                    ["record", "merge", ring, path("w")], ["picture", ring, "-o", path("w.svg")],
+                    ["new", "tool", "zz", "--out-of-tree", ring], ["doctor", "--out", escape],
+                    ["record", "info", escape], ["graph", graph, "-o", ""], ["doctor", ""]):
+        done = subprocess.run([hocket, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        out = done.stdout + done.stderr
+        assert done.returncode in (1, 2) and b"\x1b" not in out and b"\x07" not in out, (command, done)
+        assert b"cli.internal" not in out, (command, done)
+        out.decode()
     said = run("run", graph, "--virtual", "--out", path("p2"), "--record", path("p/fifo"), expect=2)
     assert "a pipe or a terminal" in said, said
 
