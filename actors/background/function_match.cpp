@@ -78,8 +78,6 @@ std::string meaning_of(std::string word) {
   return word;
 }
 
-constexpr std::int64_t largest_number = 1'000'000'000'000;  ///< that words are taken for
-
 std::optional<std::int64_t> number_of(const std::string& word) {
   static constexpr std::array<const char*, 21> small = {
       "zero",     "one",     "two",     "three",     "four",     "five",     "six",
@@ -98,29 +96,45 @@ std::optional<std::int64_t> number_of(const std::string& word) {
   return std::stoi(word);
 }
 
+/// One number in words from task[at] on, as it is said: "two hundred and twenty one", "hundred", "forty
+/// two"; at is moved behind it. No value: task[at] is no number word.
+std::optional<std::int64_t> spoken_number(const strings& task, std::size_t& at) {
+  const auto word = [&](std::size_t i) -> std::optional<std::int64_t> {
+    if (i >= task.size() || task[i].empty() || std::isdigit(static_cast<unsigned char>(task[i][0])))
+      return std::nullopt;
+    return number_of(task[i]);
+  };
+  // Below a hundred: "seven", "forty", "forty two".
+  const auto below_hundred = [&](std::size_t& i) -> std::optional<std::int64_t> {
+    const auto first = word(i);
+    if (!first || *first == 100) return std::nullopt;
+    ++i;
+    const auto second = word(i);
+    if (*first < 20 || *first % 10 != 0 || !second || *second < 1 || *second > 9) return first;
+    ++i;
+    return *first + *second;
+  };
+  const bool bare = word(at) == 100;
+  auto value = bare ? std::optional<std::int64_t>(1) : below_hundred(at);
+  if (!value || at >= task.size() || task[at] != "hundred") return value;
+  ++at;
+  value = *value * 100;
+  // "two hundred five", "two hundred and five"; but "two hundred and three hundred" are two numbers.
+  auto rest_at = at + (at < task.size() && task[at] == "and" ? 1 : 0);
+  const auto rest = below_hundred(rest_at);
+  if (!rest || *rest == 0 || (rest_at < task.size() && task[rest_at] == "hundred")) return value;
+  at = rest_at;
+  return *value + *rest;
+}
+
 /// The numbers of a task: "twenty five times two hundred and one" -> 25, 201.
 std::vector<std::int64_t> numbers_of(const strings& task) {
   std::vector<std::int64_t> out;
-  std::int64_t room = 0;  // below this, the next word adds to the number before it
-  bool follows = false;   // the word before was one of a number
-  for (const auto& w : task) {
-    const auto n = number_of(w);
-    const bool is_word = n && std::isdigit(static_cast<unsigned char>(w[0])) == 0;
-    if (!n) {
-      if (w != "and" || room != 100) room = 0;
-      follows = false;
-      continue;
-    }
-    if (w == "hundred" && follows) {
-      out.back() = std::min(out.back() * 100, largest_number);
-    } else if (is_word && *n > 0 && *n < room) {
-      out.back() += *n;
-    } else {
+  for (std::size_t at = 0; at < task.size();) {
+    if (const auto spoken = spoken_number(task, at))
+      out.push_back(*spoken);
+    else if (const auto n = number_of(task[at++]))
       out.push_back(*n);
-    }
-    const bool is_tens = *n >= 20 && *n < 100 && *n % 10 == 0;
-    room = !is_word ? 0 : w == "hundred" ? 100 : is_tens ? 10 : 0;
-    follows = true;
   }
   return out;
 }

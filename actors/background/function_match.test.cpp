@@ -76,6 +76,10 @@ TEST_CASE("function_match: numbers of a task, in words and in figures") {
   CHECK(added("add five to a hundred") == R"({"a":5,"b":100})");
   CHECK(added("add two hundred five to one") == R"({"a":205,"b":1})");
   CHECK(added("add two hundred and twenty one to one") == R"({"a":221,"b":1})");
+  CHECK(added("add two hundred and three hundred") == R"({"a":200,"b":300})");
+  CHECK(added("add two hundred three hundred five") == R"({"a":200,"b":305})");
+  CHECK(added("add one hundred and one and forty two") == R"({"a":101,"b":42})");
+  CHECK(added("add twenty zero") == R"({"a":20,"b":0})");
   CHECK(added("add two hundred 5") == R"({"a":200,"b":5})");  // figures are numbers of their own
   CHECK(added("add 20 5") == R"({"a":20,"b":5})");
   CHECK(added("add zero to 999999999") == R"({"a":0,"b":999999999})");

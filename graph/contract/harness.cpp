@@ -210,6 +210,8 @@ result<void> harness::close() {
 }
 
 result<void> harness::control_packet(std::string_view port, control c) {
+  if (c.what == control::kind::interrupt)
+    ++epochs_[session_];  // as in a run: what follows is newer
   HOCKET_ASSERT(opened_);
   const auto index = port.empty() ? 0 : input_index(port);
   auto p = make_packet(time_.now(), std::move(c));

@@ -28,9 +28,4 @@ audio_chunk part_of(const audio_chunk& whole, std::int64_t from, std::int64_t to
 /// Sends a chunk at the time of its first sample; an empty one is not sent.
 void send(std::size_t port, audio_chunk chunk, emitter& out);
 
-inline bool is_interrupt(const packet& p) {
-  const auto* c = p.get_if<control>();
-  return c && c->what == control::kind::interrupt;
-}
-
 }  // namespace hocket::audio_parts

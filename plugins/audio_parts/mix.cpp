@@ -55,6 +55,11 @@ void mix::take(const bundle& set, std::int64_t from) {
     for (const auto& p : set.inputs[port]) {
       const auto* chunk = p.get_if<audio_chunk>();
       if (!chunk) continue;
+      if (p.header.epoch > epoch_.at(port)) {
+        // Somebody barged in: sound that was made anew takes the place of what overlaps it.
+        epoch_.at(port) = p.header.epoch;
+        for (auto& old : waiting_.at(port)) old = part_of(old, INT64_MIN, chunk->first_sample);
+      }
       if (chunk->rate_hz != config_.rate_hz || chunk->channels != config_.channels) {
         context_.count("wrong_format", 1);
         continue;
@@ -99,12 +104,6 @@ result<void> mix::process_sets(std::span<const bundle> sets, emitter& out) {
           from, buffer::take(std::move(sum))},
          out);
   }
-  return {};
-}
-
-result<void> mix::on_control(std::size_t, const packet& p, emitter&) {
-  if (is_interrupt(p))
-    for (auto& chunks : waiting_) chunks.clear();
   return {};
 }
 

@@ -30,7 +30,6 @@ class mix final : public component {
   explicit mix(config c) : config_(std::move(c)) {}
   result<void> open(const context&) override;
   result<void> process_sets(std::span<const bundle>, emitter&) override;
-  result<void> on_control(std::size_t port, const packet&, emitter&) override;
 
  private:
   void take(const bundle& set, std::int64_t from);
@@ -41,6 +40,7 @@ class mix final : public component {
   context context_;
   std::array<float, inputs_max> gain_{};
   std::array<std::vector<audio_chunk>, inputs_max> waiting_;  ///< reaches into later micro-turns
+  std::array<epoch_number, inputs_max> epoch_{};              ///< by input
 };
 
 }  // namespace hocket::audio_parts

@@ -41,6 +41,7 @@ result<void> resample::begin(const audio_chunk& first) {
   stretch s{.rate_hz = first.rate_hz,
             .next_in = first.first_sample,
             .next_out = scaled(first.first_sample, config_.rate_hz, first.rate_hz),
+            .epoch = 0,
             .channels = {}};
   for (std::int32_t c = 0; c < first.channels; ++c) {
     auto made = engine::resampler::make(first.rate_hz, static_cast<double>(config_.rate_hz));
@@ -57,11 +58,22 @@ result<void> resample::process(std::size_t, const packet& p, emitter& out) {
   const auto channels = static_cast<std::size_t>(chunk->channels);
   if (stretch_ && (stretch_->rate_hz != chunk->rate_hz || stretch_->channels.size() != channels))
     finish(out);
+  // After an interruption sound that was made anew does not join on, and what the filter holds is not
+  // to be heard; a microphone's goes on without a hole.
+  if (stretch_ && p.header.epoch > stretch_->epoch) {
+    if (chunk->first_sample != stretch_->next_in)
+      stretch_.reset();
+    else
+      stretch_->epoch = p.header.epoch;
+  }
   if (stretch_ && chunk->first_sample > stretch_->next_in) {
     context_.count("gaps", 1);
     finish(out);
   }
-  if (!stretch_) HOCKET_TRY(begin(*chunk));
+  if (!stretch_) {
+    HOCKET_TRY(begin(*chunk));
+    stretch_->epoch = p.header.epoch;
+  }
   const auto fresh = part_of(*chunk, stretch_->next_in, chunk->first_sample + chunk->frames());
   if (const auto again = chunk->frames() - fresh.frames(); again > 0)
     context_.count("repeated_samples", again);
@@ -102,7 +114,6 @@ void resample::finish(emitter& out) {
 }
 
 result<void> resample::on_control(std::size_t, const packet& p, emitter& out) {
-  if (is_interrupt(p)) stretch_.reset();  // what the filter holds is of the old epoch
   if (const auto* c = p.get_if<control>(); c && c->what == control::kind::end_of_stream)
     finish(out);
   return {};

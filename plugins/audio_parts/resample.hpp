@@ -35,6 +35,7 @@ class resample final : public component {
     std::int32_t rate_hz = 0;
     std::int64_t next_in = 0;
     std::int64_t next_out = 0;
+    epoch_number epoch = 0;
     std::vector<engine::resampler> channels;
   };
   result<void> begin(const audio_chunk& first);

@@ -9,7 +9,7 @@ namespace hocket::audio_parts {
 namespace {
 
 enum input : std::size_t { a_in, b_in, choice_in };
-constexpr auto patience = std::chrono::milliseconds(100);  ///< of sound
+constexpr duration patience = std::chrono::milliseconds(100);  ///< of sound, at least
 
 }  // namespace
 
@@ -51,12 +51,20 @@ result<void> selector::process(std::size_t port, const packet& p, emitter& out) 
     return {};
   }
   const auto* chunk = p.get_if<audio_chunk>();
+  if (chunk && p.header.epoch > epoch_) {
+    // Somebody barged in. What lies before the interruption goes on as it was; what was made anew
+    // may begin anywhere.
+    epoch_ = p.header.epoch;
+    const auto begins = timestamp::of_samples(chunk->first_sample, chunk->rate_hz);
+    if (begins < sent_until_) sent_until_ = timestamp::min();
+  }
   if (chunk && chunk->frames() > 0) pass(*chunk, port == b_in ? 1 : 0, out);
   return {};
 }
 
 void selector::pass(const audio_chunk& chunk, std::size_t from, emitter& out) {
   const auto end = timestamp::of_samples(chunk.first_sample + chunk.frames(), chunk.rate_hz);
+  longest_ = std::max(longest_, end - timestamp::of_samples(chunk.first_sample, chunk.rate_hz));
   heard_until_.at(from) = std::max(heard_until_.at(from), end);
   const auto gains = ramps_.at(from).over(chunk, choice_);
   const auto first = std::find_if(gains.begin(), gains.end(), [](float g) { return g > 0; });
@@ -90,7 +98,7 @@ void selector::send_held(emitter& out) {
   const auto begins = timestamp::of_samples(first.first_sample, first.rate_hz);
   const bool may_come = sent_until_ > timestamp::min() && begins > sent_until_ &&
                         heard_until_.at(other) == sent_until_ && !ended_.at(other);
-  if (may_come && heard_until_.at(held_of_) - begins < patience) return;
+  if (may_come && heard_until_.at(held_of_) - begins < std::max(patience, 2 * longest_)) return;
   for (auto& chunk : std::exchange(held_, {})) send_now(std::move(chunk), out);
 }
 
@@ -110,10 +118,6 @@ void selector::send_now(audio_chunk chunk, emitter& out) {
 }
 
 result<void> selector::on_control(std::size_t port, const packet& p, emitter& out) {
-  if (is_interrupt(p)) {
-    sent_until_ = timestamp::min();  // the new epoch may begin anywhere
-    held_.clear();
-  }
   const auto* c = p.get_if<control>();
   if (c && c->what == control::kind::end_of_stream && port <= b_in) {
     ended_.at(port) = true;

@@ -29,7 +29,7 @@ std::vector<float> faded::over(const audio_chunk& chunk, const timed_choice& cho
         timestamp::of_samples(chunk.first_sample + static_cast<std::int64_t>(i), chunk.rate_hz);
     const bool now = choice.at(t) == value_;
     // It has been chosen for as long as the other's fade out takes, or was open all along.
-    const bool settled = now && (gain_ > 0 || choice.at(t - fade) == value_);
+    const bool settled = now && (!waits_ || gain_ > 0 || choice.at(t - fade) == value_);
     gain_ = std::clamp(gain_ + (settled ? step : now ? 0.0f : -step), 0.0f, 1.0f);
     out[i] = gain_;
   }

@@ -25,19 +25,21 @@ class timed_choice {
   std::deque<change_point> changes_;  ///< by time
 };
 
-/// Lets sound of one input through while its value is chosen, with a ramp at both ends: it fades out
-/// behind the point where another one is chosen, and in behind that fade.
+/// Lets sound of one input through while its value is chosen, with a ramp at both ends, which begin
+/// where it is chosen and where another one is.
 class faded {
  public:
-  /// `fade_ms` 0: cut hard. `starts_open`: no ramp at the stream's first sample.
-  faded(int value, std::int64_t fade_ms, bool starts_open)
-      : value_(value), fade_ms_(fade_ms), gain_(starts_open ? 1.0f : 0.0f) {}
+  /// `fade_ms` 0: cut hard. `starts_open`: no ramp at the stream's first sample. `waits`: it fades in
+  /// only behind the fade of the one that was chosen before, since both go out on one stream.
+  faded(int value, std::int64_t fade_ms, bool starts_open, bool waits = false)
+      : value_(value), fade_ms_(fade_ms), waits_(waits), gain_(starts_open ? 1.0f : 0.0f) {}
   /// The gain of each frame of a chunk, in order of the stream; [frames].
   std::vector<float> over(const audio_chunk& chunk, const timed_choice& choice);
 
  private:
   int value_;
   std::int64_t fade_ms_;
+  bool waits_;
   float gain_;
 };
 

@@ -60,7 +60,6 @@ void batch::send(emitter& out) {
 
 result<void> batch::on_control(std::size_t, const packet& p, emitter& out) {
   const auto* c = p.get_if<control>();
-  if (c && c->what == control::kind::interrupt) waiting_.clear();
   if (c && c->what == control::kind::end_of_stream) send(out);
   return {};
 }

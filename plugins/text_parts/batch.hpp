@@ -11,8 +11,8 @@ namespace hocket::text_parts {
 ///
 /// Inputs: text. Outputs: text: the values with `separator` between them, at the time and with the
 /// role of the last one. The time limit is looked at once per micro-turn.
-/// Errors, counters: none. Nothing is lost at the end of the stream; an interruption drops what
-/// waits, as it drops what is queued.
+/// Errors, counters: none. Nothing is lost, at the end of the stream and when somebody barges in: what
+/// waits was taken over before it.
 class batch final : public component {
  public:
   struct config {

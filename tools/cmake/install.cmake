@@ -37,8 +37,8 @@ if(TARGET hocket)
   install(TARGETS hocket RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
   foreach(shell bash zsh fish)
     set(file ${PROJECT_BINARY_DIR}/completion/${shell})
-    add_custom_command(OUTPUT ${file} DEPENDS hocket VERBATIM
-                       COMMAND sh -c "$<TARGET_FILE:hocket> completion ${shell} > ${file}")
+    add_custom_command(OUTPUT ${file} DEPENDS hocket VERBATIM  # the shell's own names: paths have spaces
+                       COMMAND sh -c "\"$0\" completion \"$1\" > \"$2\"" $<TARGET_FILE:hocket> ${shell} ${file})
     list(APPEND completions ${file})
   endforeach()
   file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/completion)
