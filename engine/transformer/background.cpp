@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace hocket::engine {
 namespace {
@@ -74,8 +75,15 @@ bool stay_awake(Come come) {
 
 }  // namespace
 
+/// Never throws: a helper has nobody above it, and the caller must wait for helpers first.
 void work_pool::take() {
-  for (std::int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) (*part_)(i);
+  try {
+    for (std::int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) (*part_)(i);
+  } catch (...) {
+    next_.store(count_, std::memory_order_relaxed);
+    const std::lock_guard lock(mutex_);
+    if (!failed_) failed_ = std::current_exception();
+  }
 }
 
 /// False at the end of the pool.
@@ -121,6 +129,7 @@ void work_pool::run(std::int64_t count, const std::function<void(std::int64_t)>&
   take();
   open_ = false;
   wait_for_helpers();
+  if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
 }
 
 void work_pool::wait_for_helpers() {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <stop_token>
@@ -77,6 +78,8 @@ class work_pool {
 
   int threads() const { return static_cast<int>(helpers_.size()) + 1; }
   /// Calls part(0) to part(count - 1), each once, on any of the threads; returns when all are done.
+  /// Where one throws, on whichever thread, parts that nobody has begun are left out, and the first
+  /// exception is thrown here once all threads have let go of `part`.
   void run(std::int64_t count, const std::function<void(std::int64_t)>& part);
 
   static constexpr std::int64_t awake_us = 300;
@@ -94,6 +97,7 @@ class work_pool {
   std::atomic<std::int64_t> next_{0};
   const std::function<void(std::int64_t)>* part_ = nullptr;
   std::int64_t count_ = 0;
+  std::exception_ptr failed_;  ///< of this job; under mutex_ while threads are inside
   std::mutex mutex_;
   std::condition_variable work_, done_;
   std::vector<std::thread> helpers_;

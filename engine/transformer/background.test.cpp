@@ -1,7 +1,9 @@
 #include "engine/transformer/background.hpp"
 
+#include <chrono>
 #include <ctime>
-#include <set>
+#include <new>
+#include <stdexcept>
 
 #include <doctest/doctest.h>
 
@@ -64,8 +66,36 @@ TEST_CASE("turn_gate: work that may wait goes on when all holders are gone") {
 TEST_CASE("turn_gate: a holder that hangs does not stop others for ever") {
   turn_gate gate;
   const turn_gate::hold forever(gate);
+  const auto began = std::chrono::steady_clock::now();
   std::thread([&] { gate.pass(); }).join();
   CHECK(gate.waits() == 1);
+  // No upper bound: this machine may be busy.
+  CHECK(std::chrono::steady_clock::now() - began >=
+        std::chrono::milliseconds(turn_gate::longest_ms));
+}
+
+TEST_CASE("work_pool: what a part throws comes out of run, on whichever thread") {
+  work_pool pool(2);
+  const auto caller = std::this_thread::get_id();
+  for (const bool on_caller : {true, false})
+    for (int again = 0; again < 50; ++again) {
+      CAPTURE(on_caller);
+      std::atomic<int> begun{0};
+      const auto part = [&](std::int64_t i) {
+        if (i >= 2) return;
+        ++begun;
+        while (begun < 2) std::this_thread::yield();  // so each thread has one of the two
+        if ((std::this_thread::get_id() == caller) == on_caller) throw std::bad_alloc();
+      };
+      CHECK_THROWS_AS(pool.run(100, part), std::bad_alloc);
+      std::atomic<int> sum{0};  // the pool is as good as before
+      pool.run(6, [&](std::int64_t i) { sum += static_cast<int>(1 << i); });
+      CHECK(sum == 63);
+    }
+  CHECK_THROWS_AS(pool.run(8, [](std::int64_t) { throw std::runtime_error("each"); }),
+                  std::runtime_error);
+  work_pool alone(1);
+  CHECK_THROWS_AS(alone.run(2, [](std::int64_t) { throw std::bad_alloc(); }), std::bad_alloc);
 }
 
 TEST_CASE("work_pool: watched or not, small jobs and large ones, each part is done once") {

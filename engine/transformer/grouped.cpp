@@ -135,10 +135,16 @@ __attribute__((always_inline)) inline void quantise_groups(const float* x, std::
       greatest = greatest > bits ? greatest : bits;
     }
     const float largest = __builtin_bit_cast(float, greatest);
-    const float scale = largest / 127.0f, inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    // Below the least, 127 / largest would be infinite: such a group counts as zeros. Of numbers that
+    // are none, nothing can be said: the scale carries that on.
+    const bool finite = greatest < 0x7f800000;
+    const float scale = finite ? largest / 127.0f : __builtin_nanf("");
+    const float inverse = finite && largest > 1e-30f ? 127.0f / largest : 0.0f;
     std::int32_t sum = 0;
     for (int k = 0; k < Group; ++k) {
-      const auto level = static_cast<std::int32_t>(__builtin_rintf(x[k] * inverse));
+      const float wide = __builtin_rintf(x[k] * inverse);
+      const float within = wide > -127.0f ? wide : -127.0f;  // NaN, too
+      const auto level = static_cast<std::int32_t>(within < 127.0f ? within : 127.0f);
       levels[k] = static_cast<std::int8_t>(level);
       sum += level;
     }

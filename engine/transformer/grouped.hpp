@@ -48,7 +48,8 @@ grouped_weights pack_grouped(std::int64_t out, std::int64_t in, const group_shap
 /// One row's numbers, [in].
 void read_grouped(const grouped_weights& w, std::int64_t row, float* into);
 
-/// Rows of numbers as the products take them: int8 levels with a scale per group.
+/// Rows of numbers as the products take them: int8 levels with a scale per group. A group of numbers up
+/// to 1e-30 counts as zeros; one with a NaN or an infinity has the scale NaN.
 class grouped_input {
  public:
   grouped_input(const float* x, std::int64_t n, std::int64_t in, int group);

@@ -2,6 +2,7 @@
 #include "engine/transformer/grouped.hpp"
 
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -102,4 +103,44 @@ TEST_CASE("every way gives the same bits, near the exact product") {
         }
       }
     }
+}
+
+TEST_CASE("grouped_input: groups of tiny numbers count as zeros, what is no number stays none") {
+  const float inf = INFINITY, least = std::numeric_limits<float>::denorm_min();
+  for (const int group : {16, 32})
+    for (const float odd : {0.0f, least, -1e-38f, 1e-31f, inf, -inf, NAN, 3e38f}) {
+      CAPTURE(group);
+      CAPTURE(odd);
+      std::vector<float> x(3 * static_cast<std::size_t>(group), 0.5f);
+      std::fill(x.begin() + group, x.begin() + 2 * group, std::fabs(odd) < 1 ? odd : 1.0f);
+      x[static_cast<std::size_t>(group) + 3] = odd;
+      const grouped_input in(x.data(), 1, 3 * group, group);
+      for (const int other : {0, 2}) {  // neighbours are not harmed
+        CHECK(in.scales(0)[other] == 0.5f / 127);
+        CHECK(in.level_sums(0)[other] == 127 * group);
+      }
+      const bool tiny = std::fabs(odd) <= 1e-30f;
+      std::int32_t sum = 0;
+      for (int i = 0; i < group; ++i) {
+        const int level = in.levels(0)[group + i];
+        CHECK(std::abs(level) <= 127);
+        if (tiny) CHECK(level == 0);
+        sum += level;
+      }
+      CHECK(in.level_sums(0)[1] == sum);
+      CHECK(std::isfinite(in.scales(0)[1]) == std::isfinite(odd));
+      CHECK(std::isfinite(in.sums(0)[1]) == std::isfinite(odd));
+    }
+  // A row with such a group says so in every way, others of the batch do not.
+  const auto l = make(70, 64, shapes[0]);
+  std::vector<float> x(3 * 64, 0.25f);
+  x[64 + 40] = NAN;
+  for (const auto way : ways()) {
+    const auto y = product(l, x, way);
+    for (int o = 0; o < 70; ++o) {
+      CHECK(std::isfinite(y[static_cast<std::size_t>(o)]));
+      CHECK(std::isnan(y[static_cast<std::size_t>(70 + o)]));
+      CHECK(std::isfinite(y[static_cast<std::size_t>(140 + o)]));
+    }
+  }
 }

@@ -157,6 +157,8 @@ TEST_CASE("attention over pages is its formula, and a row's bits depend on what 
     CAPTURE(s.window);
     const std::int64_t n = 75;
     const problem p(s.heads, s.kv_heads, s.dim, s.value_dim, n, s.window, s.extras);
+    problem something_else = p;
+    for (auto& x : something_else.qkv) x = 0.5f - x;
     std::vector<float> whole(static_cast<std::size_t>(n * s.heads * s.value_dim), NAN);
     auto layer = p.fresh();
     p.read(layer, 0, n, whole);
@@ -178,7 +180,7 @@ TEST_CASE("attention over pages is its formula, and a row's bits depend on what 
         if (round == 2) {
           paged_layer other = one;  // goes on with something else meanwhile
           auto nonsense = cut;
-          if (at + count + 3 <= n) p.read(other, at + count, 3, nonsense);
+          if (at + count + 3 <= n) something_else.read(other, at + count, 3, nonsense);
         }
         at += count;
         if (round == 3 && at > 8 && at < n && random() % 2 == 0 && one.remembers(at - 5)) {
