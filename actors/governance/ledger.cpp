@@ -29,8 +29,6 @@ constexpr int format = 1;
 constexpr std::size_t salt_bytes = 24;
 
 const char* const schema = R"(
-PRAGMA page_size = 4096;
-PRAGMA auto_vacuum = NONE;
 CREATE TABLE entries(seq INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
   tenant TEXT NOT NULL, body TEXT, body_sha256 TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
 CREATE TABLE tenants(name TEXT PRIMARY KEY, key TEXT NOT NULL) STRICT;
@@ -193,6 +191,20 @@ struct ledger::state {
     return e.seq;
   }
 
+  /// The first start: all of it or nothing, and sealed.
+  result<void> begin() const {
+    HOCKET_TRY(run("PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE; BEGIN IMMEDIATE"));
+    const auto made =
+        run(fmt::format("{}PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT", schema,
+                        application, format)
+                .c_str());
+    if (!made) {
+      sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+      return fail(made);
+    }
+    return seal();
+  }
+
   /// `work` as one change, sealed.
   template <class Work>
   auto change(Work work) -> decltype(work()) {
@@ -249,9 +261,9 @@ const std::string& ledger::path() const { return state_->path; }
 
 result<ledger> ledger::open(const std::string& path, bool makes) {
   struct stat there {};
-  const bool is_new = ::stat(path.c_str(), &there) != 0 || there.st_size == 0;
-  if (is_new && !makes) return fail("ledger.cannot_open", path + ": there is no ledger");
-  if (is_new) {
+  const bool is_missing = ::stat(path.c_str(), &there) != 0 || there.st_size == 0;
+  if (is_missing && !makes) return fail("ledger.cannot_open", path + ": there is no ledger");
+  if (is_missing) {
     const auto made = trust::create_file(path, trust::create_as::kept);
     if (!made) return fail("ledger.cannot_open", made.error().message);
   }
@@ -270,17 +282,18 @@ result<ledger> ledger::open(const std::string& path, bool makes) {
   HOCKET_TRY(
       s->run("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;",
              "ledger.cannot_open"));
-  if (is_new && s->pragma("schema_version") == 0) {
-    HOCKET_TRY(s->run(schema));
-    HOCKET_TRY(s->run(
-        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application, format)
-            .c_str()));
-    HOCKET_TRY(s->seal());
-  }
+  // No page: also a first start that was cut off before its end leaves that.
+  if (makes && s->pragma("page_count") == 0) HOCKET_TRY(s->begin());
   if (s->pragma("application_id") != application)
     return fail("ledger.cannot_open", path + ": it is no ledger of Hocket");
   if (s->pragma("user_version") != format)
     return fail("ledger.cannot_open", path + ": it has another format");
+  // A first start that was cut off between the file and its seal.
+  if (makes && ::stat((path + ".seal").c_str(), &there) != 0) {
+    const auto last = s->newest();
+    if (!last) return fail(last);
+    if (last->seq == 0 && s->check_entries().empty()) HOCKET_TRY(s->seal());
+  }
   return ledger(std::move(s));
 }
 
@@ -342,8 +355,10 @@ result<std::int64_t> ledger::erase_tenant(const std::string& tenant, const std::
         state_->db,
         "SELECT seq, body_sha256 FROM entries WHERE tenant = ? AND body IS NOT NULL ORDER BY seq");
     all.with(1, whose);
-    while (all.step() == SQLITE_ROW)
+    for (int got = all.step(); got != SQLITE_DONE; got = all.step()) {
+      if (got != SQLITE_ROW) return state_->failed("ledger.broken");
       erased.push_back({{"seq", all.number(0)}, {"sha256", all.text(1)}});
+    }
     statement clear(state_->db,
                     "UPDATE entries SET body = NULL WHERE tenant = ? AND body IS NOT NULL");
     if (!clear.with(1, whose).done()) return state_->failed("ledger.cannot_write");
@@ -415,8 +430,15 @@ result<std::vector<finding>> ledger::verify() const {
   if (!wrong) return fail(wrong);
   auto more = state_->check_entries();
   if (more.empty() && !wrong->empty() && state_->was_cut_off()) {
-    HOCKET_TRY(state_->seal());
-    return std::vector<finding>();
+    const auto last = state_->newest();
+    if (!last) return fail(last);
+    // Who verifies changes nothing.
+    return std::vector<finding>{
+        {state_->path + ".seal",
+         fmt::format(
+             "entry {} is not sealed: its change was cut off; the chain holds, and the next "
+             "entry seals both",
+             last->seq)}};
   }
   std::ranges::move(more, std::back_inserter(*wrong));
   return wrong;

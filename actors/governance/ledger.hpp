@@ -57,7 +57,8 @@ class ledger {
   /// The last number and hash; 0 and "" where nothing happened yet.
   result<std::pair<std::int64_t, std::string>> head() const;
 
-  /// Everything that does not fit: pages, entries, missing ones. Empty: it is whole.
+  /// Everything that does not fit: pages, entries, missing ones, a newest one that was cut off before its
+  /// seal. Empty: it is whole. Changes nothing.
   result<std::vector<finding>> verify() const;
 
   /// Erases the bodies of a tenant's entries, and the key of its pseudonym; an entry `erased` names them by

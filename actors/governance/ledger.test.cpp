@@ -180,14 +180,32 @@ TEST_CASE("ledger: a change that was cut off before its seal is no change of a s
     REQUIRE(in.append("card", "tools-3", json::object()));
   }
   place::write(at.path + ".seal", seal);  // as kill -9 between the two leaves it
-  CHECK(at.findings().empty());
-  place::write(at.path + ".seal", seal);
+  const auto told = at.findings();
+  REQUIRE(told.size() == 1);
+  CHECK(names(told, "entry 4 is not sealed"));
+  CHECK(place::read(at.path + ".seal") == seal);  // who verifies changes nothing
   auto in = at.open();
   CHECK(in.append("card", "tools-4", json::object()).value() == 5);
   CHECK(in.verify().value().empty());
   // Two entries later it is not that any more.
   place::write(at.path + ".seal", seal);
   CHECK(!in.append("card", "tools-5", json::object()));
+}
+
+TEST_CASE("ledger: a first start that was cut off is gone on with") {
+  const place at("first");
+  SUBCASE("before anything was written") { place::write(at.path, ""); }
+  SUBCASE("before the seal") {
+    at.open();
+    std::filesystem::remove(at.path + ".seal");
+  }
+  CHECK(at.open().verify().value().empty());
+  REQUIRE(at.open().append("card", "tools-1", json::object()));
+  // Later a missing seal is no first start: nobody writes it anew.
+  std::filesystem::remove(at.path + ".seal");
+  CHECK(names(at.open().verify().value(), "the seal is missing"));
+  CHECK(!std::filesystem::exists(at.path + ".seal"));
+  CHECK(!at.open().append("card", "tools-2", json::object()));
 }
 
 TEST_CASE("ledger: a tenant's data goes, the proof stays, and the chain is whole") {

@@ -1,6 +1,7 @@
 #include "actors/governance/policy.hpp"
 
 #include <charconv>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -49,7 +50,8 @@ result<score_rule> score_of(const std::string& text) {
   const auto number = trim(text.substr(at + 2));
   const auto [end, problem] =
       std::from_chars(number.data(), number.data() + number.size(), r.least);
-  if (r.name.empty() || problem != std::errc() || end != number.data() + number.size())
+  if (r.name.empty() || problem != std::errc() || end != number.data() + number.size() ||
+      !std::isfinite(r.least))
     return bad();
   return r;
 }

@@ -17,10 +17,11 @@ class process_book {
  public:
   static process_book& of_process();
 
-  /// *Errors*: those of `records::open`.
+  /// *Errors*: those of `records::open`; those of the ledger where it cannot be read, or has no seal.
   result<void> follow(const std::string& path, const std::string& policy_path);
   bool follows() const;
-  /// Looks at the ledger at most every 200 ms.
+  /// Looks at the ledger at most every 200 ms. Once it could not be read for `patience`, everything is
+  /// frozen until it can be, and the log says so.
   bool is_frozen(const std::string& name);
   /// *Errors*: governance.refused with what does not hold; those of the ledger.
   result<void> pass(gate g, const std::string& name);
@@ -30,8 +31,14 @@ class process_book {
   mutable std::mutex mutex_;
   std::optional<records> records_;
   std::optional<incident_watch> watch_;
+  using time_point = std::chrono::steady_clock::time_point;
+  static constexpr std::chrono::milliseconds patience{2000};
+
+  void look(time_point now);
   std::set<std::string> frozen_;
-  std::chrono::steady_clock::time_point looked_;
+  time_point looked_;
+  std::optional<time_point> blind_since_;  ///< of the first look that failed
+  bool all_are_frozen_ = false;
 };
 
 }  // namespace hocket::governance

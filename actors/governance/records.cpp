@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -23,6 +24,8 @@ std::string need(const char* what, const std::string& name) {
   return fmt::format("{} of `{}` needs a reason", what, name);
 }
 
+std::string weights_of(const json& card) { return text_at(card, "weights", "sha256"); }
+
 }  // namespace
 
 result<records> records::open(const std::string& path, const std::string& policy_path) {
@@ -40,8 +43,21 @@ result<void> records::add_card(const json& card, const std::string& tenant) {
 }
 
 result<void> records::add_evaluation(const std::string& name, const std::string& what,
-                                     const std::map<std::string, double>& scores) {
-  const auto done = ledger_.append("evaluation", name, {{"what", what}, {"scores", scores}});
+                                     const std::map<std::string, double>& scores,
+                                     const std::string& weights_sha256) {
+  for (const auto& [score, value] : scores)
+    if (!std::isfinite(value))
+      return fail("governance.bad_score",
+                  fmt::format("the score `{}` of `{}` is {}, and must be a finite number", score,
+                              name, value));
+  auto weights = weights_sha256;
+  if (weights.empty()) {
+    const auto known = newest_card(name);
+    if (!known) return fail(known);
+    weights = weights_of(*known);
+  }
+  const auto done = ledger_.append(
+      "evaluation", name, {{"what", what}, {"scores", scores}, {"weights_sha256", weights}});
   if (!done) return fail(done);
   return {};
 }
@@ -54,7 +70,11 @@ result<void> records::add_export(const std::string& name, const std::string& to)
 
 result<void> records::add_override(const std::string& name, gate g, const std::string& reason) {
   if (reason.empty()) return fail("governance.no_reason", need("an override", name));
-  const auto done = ledger_.append("override", name, {{"gate", to_string(g)}, {"reason", reason}});
+  const auto known = newest_card(name);
+  if (!known) return fail(known);
+  const auto done = ledger_.append(
+      "override", name,
+      {{"gate", to_string(g)}, {"reason", reason}, {"weights_sha256", weights_of(*known)}});
   if (!done) return fail(done);
   return {};
 }
@@ -65,6 +85,7 @@ result<json> records::card(const std::string& name) const {
   json card;
   std::map<std::string, json> lists;
   for (const auto& e : *all) {
+    if (e.subject != name) continue;  // a name may end as a prefix does
     auto body = body_of(e);
     if (e.kind == "card") {
       card = e.body ? std::move(body) : json{{"name", name}, {"erased", true}};
@@ -93,15 +114,28 @@ std::vector<std::string> records::names() const {
   return out;
 }
 
+result<json> records::newest_card(const std::string& name) const {
+  const auto all = ledger_.list("card", name);
+  if (!all) return fail(all);
+  json card;
+  for (const auto& e : *all)
+    if (e.subject == name) card = e.body ? *e.body : json();
+  return card;
+}
+
 result<std::map<std::string, double>> records::scores_of(const std::string& name) const {
+  const auto known = newest_card(name);
+  if (!known) return fail(known);
   const auto all = ledger_.list("evaluation", name);
   if (!all) return fail(all);
   std::map<std::string, double> out;
   for (const auto& e : *all) {
     if (e.subject != name) continue;
-    const auto scores = body_of(e).value("scores", json::object());
+    const auto body = body_of(e);
+    if (text_at(body, "weights_sha256") != weights_of(*known)) continue;  // of other weights
+    const auto scores = body.value("scores", json::object());
     for (const auto& [key, value] : scores.items())
-      if (value.is_number()) out[key] = value.get<double>();
+      if (value.is_number() && std::isfinite(value.get<double>())) out[key] = value.get<double>();
   }
   return out;
 }
@@ -111,16 +145,20 @@ result<verdict> records::may(gate g, const std::string& name) {
   verdict v;
   const auto found = card(name);
   if (!found && found.error().code != "governance.no_card") return fail(found);
-  const auto known = found ? *found : json::object();
+  const bool has_card = found && !found->value("erased", false);
+  const auto known = has_card ? *found : json::object();
   const auto own = scores_of(name), parents = scores_of(text_at(known, "parent"));
   if (!own) return fail(own);
   if (!parents) return fail(parents);
-  if (!found && rules.needs_card) v.why.push_back("it has no card");
+  const auto stopped = frozen();
+  if (!stopped) return fail(stopped);
+  if (!has_card && rules.needs_card)
+    v.why.push_back(found ? "its card was erased" : "it has no card");
   for (const auto& r : rules.scores) {
     const auto at = own->find(r.name);
     if (at == own->end())
       v.why.push_back(fmt::format("no evaluation has `{}`", r.name));
-    else if (at->second < r.least)
+    else if (!(at->second >= r.least))
       v.why.push_back(
           fmt::format("`{}` is {:.4g}, at least {:.4g} is asked", r.name, at->second, r.least));
   }
@@ -141,8 +179,9 @@ result<verdict> records::may(gate g, const std::string& name) {
   v.passed = v.why.empty();
   if (!v.passed)
     for (const auto& o : known.value("overrides", json::array()))
-      if (text_at(o, "gate") == to_string(g)) v.passed = v.by_override = true;
-  if (known.value("frozen", false)) {
+      if (text_at(o, "gate") == to_string(g) && text_at(o, "weights_sha256") == weights_of(known))
+        v.passed = v.by_override = true;
+  if (stopped->contains(name)) {
     v.passed = v.by_override = false;
     v.why.push_back("an incident froze it");
   }
@@ -187,18 +226,22 @@ result<std::set<std::string>> records::frozen() const {
   return out;
 }
 
-std::optional<std::set<std::string>> incident_watch::changed() {
-  struct stat now {};
-  if (::stat((path_ + ".seal").c_str(), &now) != 0) return std::nullopt;
-  auto stamp =
-      fmt::format("{}.{}.{}.{}", now.st_ino, now.st_size, now.st_mtim.tv_sec, now.st_mtim.tv_nsec);
+result<std::optional<std::set<std::string>>> incident_watch::changed() {
+  std::string stamp;
+  for (const auto& file : {path_, path_ + ".seal"}) {
+    struct stat now {};
+    if (::stat(file.c_str(), &now) != 0)
+      return fail("ledger.cannot_open", file + ": it is missing or cannot be looked at");
+    stamp += fmt::format("{}.{}.{}.{} ", now.st_ino, now.st_size, now.st_mtim.tv_sec,
+                         now.st_mtim.tv_nsec);
+  }
   if (stamp == seen_) return std::nullopt;
   auto in = ledger::open(path_, false);
-  if (!in) return std::nullopt;  // asked again at the next look
-  const auto stopped = records(std::move(*in)).frozen();
-  if (!stopped) return std::nullopt;
+  if (!in) return fail(in);
+  auto stopped = records(std::move(*in)).frozen();
+  if (!stopped) return fail(stopped);
   seen_ = std::move(stamp);
-  return *stopped;
+  return std::move(*stopped);
 }
 
 }  // namespace hocket::governance

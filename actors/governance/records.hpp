@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,10 +28,14 @@ class records {
   static result<records> open(const std::string& path, const std::string& policy_path = "");
 
   result<void> add_card(const nlohmann::json& card, const std::string& tenant = "");
-  /// `what` says where the scores are from; names of scores are the policy's.
+  /// `what` says where the scores are from; names of scores are the policy's. They hold for these weights
+  /// only: `weights_sha256`, or where it is empty those of the newest card.
+  /// Errors: governance.bad_score, naming one that is not finite.
   result<void> add_evaluation(const std::string& name, const std::string& what,
-                              const std::map<std::string, double>& scores);
+                              const std::map<std::string, double>& scores,
+                              const std::string& weights_sha256 = "");
   result<void> add_export(const std::string& name, const std::string& to);
+  /// For the weights of the newest card: other weights of that name need an override of their own.
   /// Errors: governance.no_reason.
   result<void> add_override(const std::string& name, gate g, const std::string& reason);
 
@@ -53,18 +58,21 @@ class records {
   const ledger& book() const { return ledger_; }
 
  private:
-  /// The newest score of each name.
+  /// The newest card's body; null where there is none, or where it was erased.
+  result<nlohmann::json> newest_card(const std::string& name) const;
+  /// The newest score of each name, of the weights that the newest card names.
   result<std::map<std::string, double>> scores_of(const std::string& name) const;
   ledger ledger_;
   policy policy_;
 };
 
-/// Notices what others write into a ledger. One look costs a stat.
+/// Notices what others write into a ledger. One look costs two stats.
 class incident_watch {
  public:
   explicit incident_watch(std::string path) : path_(std::move(path)) {}
   /// Which adapters are frozen, where that may have changed since the last call; none: as before.
-  std::optional<std::set<std::string>> changed();
+  /// *Errors*: those of `ledger`; nothing is known then, and the next call looks anew.
+  result<std::optional<std::set<std::string>>> changed();
 
  private:
   std::string path_, seen_;

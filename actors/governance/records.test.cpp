@@ -2,10 +2,15 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <thread>
 
 #include "actors/governance/card.hpp"
+#include "actors/governance/process_book.hpp"
 
 namespace hocket::governance {
 namespace {
@@ -28,10 +33,12 @@ struct book {
     std::filesystem::remove_all(dir);
   }
   void card(const std::string& name, const std::string& parent = "",
-            const std::string& licence = "CC0-1.0") {
+            const std::string& licence = "CC0-1.0", const std::string& weights = "w1",
+            const std::string& tenant = "") {
     card_facts f;
+    f.weights_sha256 = weights;
     f.name = name, f.parent = parent, f.licence = licence, f.consent = "own voice";
-    REQUIRE(r->add_card(make_card(f)));
+    REQUIRE(r->add_card(make_card(f), tenant));
   }
   bool passes(gate g, const std::string& name) {
     const auto v = r->may(g, name);
@@ -110,17 +117,116 @@ TEST_CASE("incidents: opened and closed with a reason, and noticed by who watche
   book b;
   b.card("a-1");
   incident_watch watch(b.dir + "/book.db");
-  CHECK(watch.changed().value().empty());
-  CHECK(!watch.changed());
+  CHECK(watch.changed().value().value().empty());
+  CHECK(!watch.changed().value());
   CHECK(b.r->open_incident("a-1", "").error().code == "governance.no_reason");
   CHECK(b.r->open_incident("b-1", "why").error().code == "governance.no_card");
   CHECK(b.r->close_incident("a-1", "why").error().code == "governance.no_incident");
   REQUIRE(b.r->open_incident("a-1", "why"));
   CHECK(watch.changed().value() == std::set<std::string>{"a-1"});
-  CHECK(!watch.changed());
+  CHECK(!watch.changed().value());
   REQUIRE(b.r->close_incident("a-1", "why"));
-  CHECK(watch.changed().value().empty());
+  CHECK(watch.changed().value().value().empty());
   CHECK(b.r->book().list("incident").value().size() == 2);
+}
+
+TEST_CASE("incidents: without a ledger that can be read nothing starts, and all is frozen") {
+  book b;
+  b.card("a-1");
+  const auto file = b.dir + "/book.db", seal = file + ".seal", aside = b.dir + "/aside";
+  process_book follows;
+  CHECK(!follows.is_frozen("a-1"));
+  REQUIRE(follows.follow(file, ""));
+  const auto becomes = [&](bool frozen) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (follows.is_frozen("a-1") != frozen) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return follows.is_frozen("any other") == frozen;
+  };
+  CHECK(becomes(false));
+  SUBCASE("the seal is gone") {
+    std::filesystem::rename(seal, aside);
+    CHECK(becomes(true));
+    CHECK(process_book().follow(file, "").error().message.find(".seal") != std::string::npos);
+    std::filesystem::rename(aside, seal);
+  }
+  SUBCASE("the ledger is gone") {
+    std::filesystem::rename(file, aside);
+    CHECK(becomes(true));
+    std::filesystem::rename(aside, file);
+  }
+  SUBCASE("the ledger is something else") {
+    std::filesystem::copy_file(file, aside);
+    std::ofstream(file, std::ios::trunc) << std::string(8192, 'x');
+    CHECK(becomes(true));
+    CHECK(!process_book().follow(file, ""));
+    std::filesystem::copy_file(aside, file, std::filesystem::copy_options::overwrite_existing);
+  }
+  CHECK(becomes(false));
+  REQUIRE(process_book().follow(file, ""));
+}
+
+TEST_CASE("incidents: those that are open at the start hold from the start") {
+  book b;
+  b.card("a-1");
+  REQUIRE(b.r->open_incident("a-1", "why"));
+  process_book follows;
+  REQUIRE(follows.follow(b.dir + "/book.db", ""));
+  CHECK(follows.is_frozen("a-1"));
+  CHECK(!follows.is_frozen("a-2"));
+}
+
+TEST_CASE("gates: evaluations and overrides are of weights, and other weights inherit none") {
+  book b(R"(
+serve: {scores: ["held_out >= 0.5"]}
+swap: {not_worse: [refusals]}
+export: {licences: [MIT]}
+)");
+  b.card("a-1");
+  REQUIRE(b.r->add_evaluation("a-1", "test", {{"held_out", 0.7}, {"refusals", 0.9}}));
+  REQUIRE(b.r->add_override("a-1", gate::exported, "the lawyer agreed"));
+  CHECK(b.passes(gate::serve, "a-1"));
+  CHECK(b.passes(gate::exported, "a-1"));
+  b.card("a-2", "a-1", "CC0-1.0", "w3");
+  REQUIRE(b.r->add_evaluation("a-2", "test", {{"refusals", 0.95}}));
+  CHECK(b.passes(gate::swap, "a-2"));
+  b.card("a-1", "", "CC0-1.0", "w2");  // overwritten
+  CHECK(b.why(gate::serve, "a-1").find("no evaluation has `held_out`") != std::string::npos);
+  CHECK(!b.passes(gate::exported, "a-1"));
+  CHECK(b.why(gate::swap, "a-2").find("no evaluation compares") != std::string::npos);
+  // An evaluation that ended after the weights had changed says of which it is.
+  REQUIRE(b.r->add_evaluation("a-1", "late", {{"held_out", 0.9}}, "w1"));
+  CHECK(!b.passes(gate::serve, "a-1"));
+  REQUIRE(b.r->add_evaluation("a-1", "test", {{"held_out", 0.6}}));
+  REQUIRE(b.r->add_override("a-1", gate::exported, "again"));
+  CHECK(b.passes(gate::serve, "a-1"));
+  CHECK(b.passes(gate::exported, "a-1"));
+}
+
+TEST_CASE("gates: scores that are no finite numbers are refused") {
+  book b("serve: {scores: [\"held_out >= -5\"]}");
+  b.card("a-1");
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(),
+                           -std::numeric_limits<double>::infinity()})
+    CHECK(b.r->add_evaluation("a-1", "test", {{"held_out", bad}}).error().code ==
+          "governance.bad_score");
+  CHECK(b.r->book().list("evaluation").value().empty());
+  CHECK(!b.passes(gate::serve, "a-1"));
+}
+
+TEST_CASE("gates: an erased card is no card, and its incident still holds") {
+  book b("load: {card: false}");
+  b.card("a-1", "", "CC0-1.0", "w1", "anna");
+  REQUIRE(b.r->add_override("a-1", gate::serve, "why not"));
+  CHECK(b.passes(gate::serve, "a-1"));
+  REQUIRE(b.r->book().erase_tenant("anna", "asked").value() == 1);
+  CHECK(b.why(gate::serve, "a-1").find("its card was erased") != std::string::npos);
+  CHECK(!b.passes(gate::serve, "a-1"));
+  CHECK(b.passes(gate::load, "a-1"));
+  REQUIRE(b.r->open_incident("a-1", "it swore"));
+  CHECK(!b.passes(gate::load, "a-1"));
 }
 
 TEST_CASE("policies: what is wrong is named with its place") {
@@ -135,6 +241,9 @@ TEST_CASE("policies: what is wrong is named with its place") {
   CHECK(told("swap: {score: []}").find("score") != std::string::npos);
   CHECK(told("swap: {scores: [\"a > 1\"]}").find("NAME >= NUMBER") != std::string::npos);
   CHECK(told("swap: {scores: [\"a >= one\"]}").find("NAME >= NUMBER") != std::string::npos);
+  for (const char* limit : {"nan", "inf", "-inf", "infinity", "-nan", "1e999"})
+    CHECK(told(std::string("swap: {scores: [\"a >= ") + limit + "\"]}").find("NAME >= NUMBER") !=
+          std::string::npos);
   CHECK(told("swap: {card: 3}").find("card") != std::string::npos);
   CHECK(told("swap: [").find("hocket_policy.yaml:1") != std::string::npos);
   CHECK(read_policy("/nowhere/policy.yaml").error().code == "governance.bad_policy");

@@ -119,7 +119,7 @@ int run_card(const govern_options& o) {
       return tell(known.error(), code_of_error(known.error()));
     const auto done = r.add_override(o.name, *g, o.reason);
     if (!done) return tell(done.error(), code_of_error(done.error()));
-    say("`{}` passes the gate {} from now on; recorded\n", o.name, o.gate);
+    say("`{}` passes the gate {} with its present weights; recorded\n", o.name, o.gate);
     return exit_fine;
   }
   if (!o.to.empty()) {

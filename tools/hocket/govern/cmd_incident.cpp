@@ -1,4 +1,4 @@
-// hocket incident: freezes an adapter everywhere, and thaws it.
+// hocket incident: freezes an adapter for gates and servers, and thaws it.
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 

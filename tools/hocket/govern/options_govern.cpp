@@ -33,7 +33,7 @@ void add_card(CLI::App& app, action& chosen) {
   sub.add_option("--from", o.from, "Folder of the adapter's files, to export");
   sub.add_option("--policy", o.policy, "Policy file of the gates");
   sub.add_option("--override", o.gate,
-                 "Let it through a gate (load, serve, swap, export); needs --reason");
+                 "Let its present weights through a gate (load, serve, swap, export); needs --reason");
   sub.add_option("--reason", o.reason, "Of an override; it is recorded");
   add_ledger(sub, o);
 }
@@ -64,10 +64,10 @@ void add_audit(CLI::App& app, action& chosen) {
 
 void add_incident(CLI::App& app, action& chosen) {
   static govern_options o;
-  auto& sub = *app.add_subcommand("incident", "Freeze an adapter everywhere, and thaw it");
+  auto& sub = *app.add_subcommand("incident", "Freeze an adapter for gates and servers, and thaw it");
   sub.require_subcommand(1);
   auto& open =
-      below(sub, chosen, "open", "Nothing loads, serves, trains on or exports it from now on",
+      below(sub, chosen, "open", "`serve tinker --ledger` and `card --export` stop using it; graphs do not ask",
             [] { return run_incident_open(o); });
   auto& close =
       below(sub, chosen, "close", "The end of its incident", [] { return run_incident_close(o); });
