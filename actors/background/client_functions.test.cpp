@@ -69,7 +69,7 @@ TEST_CASE("functions of an app are asked by what they say of themselves") {
   CHECK(arguments_by_description(times, "twenty five times three") == R"({"a":25,"b":3})");
   std::string many = "seven times two";
   for (int i = 0; i < 20; ++i) many += " hundred";
-  CHECK(arguments_by_description(times, many) == R"({"a":7,"b":1000000000000})");
+  CHECK(arguments_by_description(times, many) == R"({"a":7,"b":200})");  // no number is as long
   CHECK(arguments_by_description(compute, "seven times eight") ==
         R"({"expression":"seven times eight"})");
   CHECK(arguments_by_description(light, "light off in the kitchen") ==
