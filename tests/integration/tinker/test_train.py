@@ -72,6 +72,20 @@ class train(unittest.TestCase):
         self.assertIn("another `r` (4, and the recipe says 2)",
                       self.run_it("--out", self.path("a"), "--resume", code=2, steps=4, rank=2))
 
+    def test_a_resumed_run_with_other_data_is_refused(self):
+        begun = "licence: CC0-1.0\nconsent: own voice\n"
+        self.run_it("--out", self.path("a"), steps=2, recipe=begun)
+        again = lambda recipe, code: self.run_it("--out", self.path("a"), "--resume", code=code, steps=4, recipe=recipe)
+        self.assertIn("another `licence` (\"CC0-1.0\", and now it is \"MIT\")",
+                      again("licence: MIT\nconsent: own voice\n", 2))
+        self.assertIn("another `consent`", again("licence: CC0-1.0\n", 2))
+        for name, key in (("data.jsonl", "data"), ("held.jsonl", "validation")):
+            was = self.read(name).decode()
+            self.write(name, was + "\n" + json.dumps({"prompt": "w and ", "completion": "the end"}))
+            self.assertIn(f"another `{key}`", again(begun, 2))
+            self.write(name, was)
+        again(begun, 0)
+
     def test_a_ledger_keeps_the_card(self):
         ledger = self.path("book.db")
         self.run_it("--out", self.path("a"), recipe=f"ledger: {ledger}\nname: tales\nlicence: CC0-1.0\n", steps=2)

@@ -25,6 +25,7 @@
 #include "tools/hocket/signals.hpp"
 #include "tools/hocket/train/commands.hpp"
 #include "tools/hocket/train/lora_data.hpp"
+#include "tools/hocket/train/lora_origin.hpp"
 #include "tools/hocket/train/model_sum.hpp"
 #include "tools/report/adapter_curve.hpp"
 
@@ -101,6 +102,14 @@ std::optional<recipe> read_recipe(const std::string& path, diagnostics& findings
 
 using examples = std::vector<lora::training_datum>;
 
+/// What is trained on, and what is only looked at.
+struct all_data {
+  lora_data learnt, held;
+  lora_origin origin(const recipe& r) const {
+    return {learnt.sha256, held.sha256, r.licence, r.consent};
+  }
+};
+
 double targets_of(const examples& some) {
   double n = 0;
   for (const auto& d : some)
@@ -136,7 +145,7 @@ double rate_at(const recipe& r, std::int64_t step) {
 }
 
 /// The adapter where PEFT finds it, and what a resumed run needs.
-result<void> save(const trust::folder& out, const lora::trainer& t) {
+result<void> save(const trust::folder& out, const lora::trainer& t, const lora_origin& origin) {
   const auto files = t.files();
   HOCKET_TRY(out.write("adapter_config.json", files.config));
   HOCKET_TRY(out.write("adapter_model.safetensors", files.weights));
@@ -145,6 +154,7 @@ result<void> save(const trust::folder& out, const lora::trainer& t) {
   const auto head = nlohmann::json{
       {"config", files.config},
       {"weights", files.weights.size()},
+      {"origin", to_json(origin)},
       {"moments",
        moments.size()}}.dump();
   return out.write("checkpoint",
@@ -152,7 +162,8 @@ result<void> save(const trust::folder& out, const lora::trainer& t) {
 }
 
 result<std::unique_ptr<lora::trainer>> resumed(const trust::folder& out,
-                                               const tinker::served_model& model) {
+                                               const tinker::served_model& model,
+                                               const lora_origin& origin) {
   const auto bad = [&] {
     return fail("train.bad_checkpoint", out.path() + "/checkpoint: damaged");
   };
@@ -168,6 +179,8 @@ result<std::unique_ptr<lora::trainer>> resumed(const trust::folder& out,
   if (weights > bytes->size() || moments > bytes->size() ||
       8 + length + weights + moments != bytes->size())
     return bad();
+  HOCKET_TRY(
+      check_origin(head.value("origin", nlohmann::json()), origin, out.path() + "/checkpoint"));
   const auto state = bytes->substr(8 + length + weights);
   return lora::trainer::open(model.model, {head["config"], bytes->substr(8 + length, weights)},
                              &state);
@@ -194,8 +207,9 @@ result<std::unique_ptr<lora::trainer>> fresh(const recipe& r, const tinker::serv
 
 /// A checkpoint goes on only as what it was begun as.
 result<std::unique_ptr<lora::trainer>> resumed_as(const recipe& r, const trust::folder& out,
-                                                  const tinker::served_model& model) {
-  auto t = resumed(out, model);
+                                                  const tinker::served_model& model,
+                                                  const lora_origin& origin) {
+  auto t = resumed(out, model, origin);
   if (!t) return t;
   // As a new one would be: which modules there are is the model's.
   const auto anew = fresh(r, model);
@@ -215,7 +229,8 @@ result<std::unique_ptr<lora::trainer>> resumed_as(const recipe& r, const trust::
 }
 
 /// The card beside the adapter, and in the ledger where the recipe names one.
-result<void> write_card(const recipe& r, const trust::folder& out, const lora::trainer& t) {
+result<void> write_card(const recipe& r, const trust::folder& out, const lora::trainer& t,
+                        const all_data& data) {
   const auto files = t.files();
   governance::card_facts f;
   f.name = r.name, f.base_model = r.model;
@@ -226,15 +241,10 @@ result<void> write_card(const recipe& r, const trust::folder& out, const lora::t
   auto base = path ? model_sha256(*path) : result<std::string>(fail(path));
   if (!base) return fail(base);
   f.base_sha256 = *base;
-  for (const auto& file : {r.data, r.validation}) {
-    if (file.empty()) continue;
-    const auto bytes = language::read_text(file, std::size_t{1} << 30);
-    if (!bytes) return fail(bytes);
-    const auto lines = std::count(bytes->begin(), bytes->end(), '\n') +
-                       (bytes->empty() || bytes->back() == '\n' ? 0 : 1);
-    f.data.push_back(
-        {file + (file == r.data ? "" : " (validation)"), lines, http::sha256_hex(*bytes)});
-  }
+  // As they were read: the files may have changed since.
+  f.data.push_back({r.data, data.learnt.lines, data.learnt.sha256});
+  if (!r.validation.empty())
+    f.data.push_back({r.validation + " (validation)", data.held.lines, data.held.sha256});
   auto settings = r;
   f.recipe = nlohmann::json::parse(flow_text(to_value(settings)), nullptr, false);
   f.recipe["steps_done"] = t.steps();
@@ -267,8 +277,11 @@ std::string rows_until(const trust::folder& out, std::int64_t step) {
 }
 
 /// Steps until the end or a signal.
-result<void> loop(const recipe& r, lora::trainer& t, const examples& data, const examples& held,
-                  const trust::folder& out, bool json) {
+result<void> loop(const recipe& r, lora::trainer& t, const all_data& all, const trust::folder& out,
+                  bool json) {
+  const auto& data = all.learnt.examples;
+  const auto& held = all.held.examples;
+  const auto origin = all.origin(r);
   auto rows = rows_until(out, t.steps());
   const auto curve = out.create("curve.csv");
   if (!curve) return fail(curve);
@@ -306,10 +319,10 @@ result<void> loop(const recipe& r, lora::trainer& t, const examples& data, const
       }
       began = std::chrono::steady_clock::now(), tokens = 0;
     }
-    if ((step + 1) % r.save_every == 0 && !last) HOCKET_TRY(save(out, t));
+    if ((step + 1) % r.save_every == 0 && !last) HOCKET_TRY(save(out, t, origin));
   }
   bar.finish();
-  return save(out, t);
+  return save(out, t, origin);
 }
 
 }  // namespace
@@ -326,19 +339,20 @@ int run_train_lora(const train_options& o) {
   if (!o.out.empty()) r->out = o.out;
   const auto model = tinker::open_served_model(r->model, {r->model}, r->max_tokens);
   if (!model) return tell(model.error(), exit_bad_input);
-  const auto data = read_lora_data(r->data, **model, r->max_tokens);
-  if (!data) return tell(data.error(), exit_bad_input);
-  const auto held = r->validation.empty() ? result<examples>(examples())
-                                          : read_lora_data(r->validation, **model, r->max_tokens);
+  auto learnt = read_lora_data(r->data, **model, r->max_tokens);
+  if (!learnt) return tell(learnt.error(), exit_bad_input);
+  auto held = r->validation.empty() ? result<lora_data>(lora_data())
+                                    : read_lora_data(r->validation, **model, r->max_tokens);
   if (!held) return tell(held.error(), exit_bad_input);
+  const all_data data{std::move(*learnt), std::move(*held)};
   const auto out = trust::folder::open(r->out);
   if (!out) return tell(out.error(), exit_failed);
-  auto t = o.resume ? resumed_as(*r, *out, **model) : fresh(*r, **model);
+  auto t = o.resume ? resumed_as(*r, *out, **model, data.origin(*r)) : fresh(*r, **model);
   if (!t) return tell(t.error(), exit_bad_input);
   end_in_order_on_signals();
-  if (auto done = loop(*r, **t, *data, *held, *out, o.json); !done)
+  if (auto done = loop(*r, **t, data, *out, o.json); !done) return tell(done.error(), exit_failed);
+  if (const auto done = write_card(*r, *out, **t, data); !done)
     return tell(done.error(), exit_failed);
-  if (const auto done = write_card(*r, *out, **t); !done) return tell(done.error(), exit_failed);
   for (const char* picture : {"/curve.svg", "/curve.png"})
     if (const auto done = report::draw_adapter_curve(r->out, r->out + picture);
         !done && done.error().code != "train.curve")  // ended before its first row

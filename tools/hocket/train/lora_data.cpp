@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/http/digest.hpp"
 #include "engine/language/files/mapped_file.hpp"
 
 namespace hocket::cli {
@@ -88,9 +89,8 @@ lora::training_datum datum_of(const parts& p) {
 
 }  // namespace
 
-result<std::vector<lora::training_datum>> read_lora_data(const std::string& path,
-                                                         const tinker::served_model& model,
-                                                         std::int64_t most_tokens) {
+result<lora_data> read_lora_data(const std::string& path, const tinker::served_model& model,
+                                 std::int64_t most_tokens) {
   const auto text = language::read_text(path, std::size_t{1} << 30);
   if (!text) return fail(text);
   if (!model.tokenizer) return fail("train.data", path + ": the model has no tokenizer");
@@ -110,7 +110,8 @@ result<std::vector<lora::training_datum>> read_lora_data(const std::string& path
     all.push_back(datum_of(*p));
   }
   if (all.empty()) return fail("train.data", path + ": no example");
-  return all;
+  const auto count = static_cast<std::int64_t>(all.size());
+  return lora_data{std::move(all), http::sha256_hex(*text), count};
 }
 
 }  // namespace hocket::cli
