@@ -3,7 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <mutex>
 #include <unordered_map>
 #include <unordered_set>
@@ -27,9 +27,24 @@ constexpr std::array everyday = std::to_array<std::string_view>(
      "were",    "what",  "when",  "where",   "which",   "will",    "with",  "without", "would",
      "wrong",   "your"});
 
-bool is_inside(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         static_cast<unsigned char>(c) >= 0x80;
+/// How many bytes of UTF-8 at `at` stand between words: marks of Latin-1 (« », no-break space),
+/// U+2000 to U+206F (typographic quotes, dashes, blanks), U+3000 to U+303F, and those of full width up to
+/// U+FF0F; 0: what stands there belongs to a word.
+std::size_t mark_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t n) {
+    return at + n < text.size() ? static_cast<unsigned char>(text[at + n]) : 0u;
+  };
+  const auto first = byte(0), second = byte(1), third = byte(2);
+  if (first < 0x80) {
+    const auto c = static_cast<char>(first);
+    const bool inside = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return inside ? 0 : 1;
+  }
+  if (first == 0xC2) return second == 0xAA || second == 0xB5 || second == 0xBA ? 0 : 2;
+  if (first == 0xE2) return second == 0x80 || (second == 0x81 && third <= 0xAF) ? 3 : 0;
+  if (first == 0xE3) return second == 0x80 ? 3 : 0;
+  if (first == 0xEF) return second == 0xBC && third <= 0x8F ? 3 : 0;
+  return 0;
 }
 
 /// FNV-1a over the letters, as if all were small: the words themselves are kept nowhere.
@@ -51,12 +66,12 @@ bool counts(std::string_view word) {
 template <class Each>
 void each_word(std::string_view text, Each each) {
   for (std::size_t at = 0; at < text.size();) {
-    if (!is_inside(text[at])) {
-      ++at;
+    if (const auto between = mark_at(text, at); between > 0) {
+      at += between;
       continue;
     }
     auto end = at;
-    while (end < text.size() && is_inside(text[end])) ++end;
+    while (end < text.size() && mark_at(text, end) == 0) ++end;
     each(text.substr(at, end - at), at);
     at = end;
   }
@@ -66,8 +81,8 @@ std::atomic<bool> kept_out{false};
 
 struct book {
   std::mutex mutex;
-  std::unordered_map<std::uint64_t, std::uint32_t> said;  ///< how often it stands in `order`
-  std::deque<std::uint64_t> order;
+  std::list<std::uint64_t> order;  ///< each word once, the one said last at the end
+  std::unordered_map<std::uint64_t, std::list<std::uint64_t>::iterator> said;
   std::unordered_set<std::uint64_t> vocabulary;
 };
 
@@ -115,11 +130,11 @@ void note_words(std::string_view said) {
   each_word(said, [&](std::string_view word, std::size_t) {
     const auto h = hash_of(word);
     if (!counts(word) || b.vocabulary.count(h) > 0) return;
-    ++b.said[h];
-    b.order.push_back(h);
+    if (const auto known = b.said.find(h); known != b.said.end())
+      return b.order.splice(b.order.end(), b.order, known->second);
+    b.said.emplace(h, b.order.insert(b.order.end(), h));
     if (b.order.size() <= most_words) return;
-    const auto oldest = b.said.find(b.order.front());
-    if (--oldest->second == 0) b.said.erase(oldest);
+    b.said.erase(b.order.front());
     b.order.pop_front();
   });
 }

@@ -35,6 +35,18 @@ TEST_CASE("where words are kept out no message quotes what was said") {
   CHECK(redacted("") == "");
 }
 
+TEST_CASE("marks of every script stand between words, not in them") {
+  const policy_here on;
+  note_words("“Zürich”, «Hippopotamus» – dit-il… ‘Melville’s’ 「東京都」 ¿Málaga?");
+  for (const char* quoted : {"Zürich", "Hippopotamus", "Melville", "東京都", "Málaga"})
+    CHECK(redacted(quoted) == "·");
+  CHECK(redacted("nobody knows ‘Zürich’, „Hippopotamus“, 《東京都》—Málaga\u00a0now") ==
+        "nobody knows ‘·’, „·“, 《·》—·\u00a0now");
+  CHECK(redacted("ªZürich Zürichº") == "ªZürich Zürichº");  // letters: other words
+  CHECK(redacted("cut off: \xE2\x80") == "cut off: \xE2\x80");
+  CHECK(redacted("\xC2") == "\xC2");
+}
+
 TEST_CASE("secrets go as well, and before words") {
   const policy_here on;
   note_secret("CASE_KEY", "swordfish");
@@ -55,4 +67,8 @@ TEST_CASE("a long talk costs bounded memory; its newest words are kept out") {
   for (auto& t : talkers) t.join();
   CHECK(redacted("firstword") == "firstword");  // 60 000 words ago
   CHECK(redacted("word3x14999") == "·");
+  // What is said again and again pushes nothing out, and stays itself.
+  note_words("lastword");
+  for (int i = 0; i < 60'000; ++i) note_words("hello");
+  CHECK(redacted("lastword hello") == "· ·");
 }
