@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/trust/redaction.hpp"
+
 namespace hocket::record {
 namespace {
 
@@ -128,7 +130,7 @@ std::string to_json(const host::call_record& r, const std::string& actor,
       put_name(out, given);
       out += ']';
     } else if (const auto* c = r.message->get_if<control>()) {
-      const nlohmann::json detail = c->detail;
+      const nlohmann::json detail = trust::redacted(c->detail);
       fmt::format_to(
           std::back_inserter(out), R"(,"control":["{}",{},{},{},{},{}])", to_string(c->what),
           c->value, detail.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "actors/host/actor/job.hpp"
+#include "graph/trust/redaction.hpp"
 
 namespace hocket::host {
 
@@ -88,7 +89,7 @@ void actor_cell::notify_receivers(control::kind what, const std::string& why) {
   outputs_.each_link([&](const session_outputs& out, const link_end& r) {
     control content;
     content.what = what;
-    content.detail = fmt::format("{}: {}", id_.name, why);
+    content.detail = fmt::format("{}: {}", id_.name, trust::redacted(why));  // recorded as it is
     auto p = make_packet(run_.now(), std::move(content));
     p.header.session = out.id();
     r.to->control_lane(r.queue->port(), std::move(p));

@@ -10,6 +10,7 @@
 #include "actors/host/run/session_requests.hpp"
 #include "actors/host/process_maker.hpp"
 #include "graph/spec/process.hpp"
+#include "graph/trust/redaction.hpp"
 
 namespace hocket::host {
 
@@ -117,7 +118,7 @@ bool actor_cell::call_open() {
     {
       std::lock_guard lock(mutex_);
       phase_ = phase::fresh;
-      last_error_ = why.message;
+      last_error_ = trust::redacted(why.message);
     }
     run_.opened(*this, fail(why.code, why.message));
     return true;
@@ -174,7 +175,8 @@ void actor_cell::restart_or_lose(const error& why) {
   std::optional<std::int64_t> wait_ms;
   {
     std::lock_guard lock(mutex_);
-    last_error_ = fmt::format("{} [{}]", why.message, why.code);
+    // Words are forgotten after a while: what is kept loses them now.
+    last_error_ = fmt::format("{} [{}]", trust::redacted(why.message), why.code);
     if (!force_ && !is_retiring())
       wait_ms = restarts_.next(spec().restart, run_.time.axis_now_ns());
     if (wait_ms) phase_ = phase::restarting;
