@@ -19,6 +19,7 @@
 #include "actors/start_run.hpp"
 #include "actors/record/graph_recorder.hpp"
 #include "graph/spec/outputs.hpp"
+#include "graph/text/clean.hpp"
 #include "graph/trust/sealed/sealed.hpp"
 #include "graph/trust/audit.hpp"
 #include "graph/trust/capability.hpp"
@@ -165,24 +166,34 @@ std::vector<std::string> draw(const conversation& what, const std::string& out) 
   return problems;
 }
 
+/// Figures and names of the graph, whose prose lost its words before: to look for words in a whole line
+/// of JSON would take its keys and its numbers.
+void print_figures(std::FILE* to, const std::string& text) {
+  const auto clean = clean_text(trust::without_secrets(text));
+  std::fwrite(clean.data(), 1, clean.size(), to);
+}
+
 /// The run's last words. Where nobody reads them, standard error has them.
 void print_end(const run_options& o, const host::run_summary& end,
                const std::vector<std::string>& files, double wall_s) {
   const bool unread = output_trouble() != 0 || output_abandoned();
   auto* const to = unread ? stderr : stdout;
+  const auto detail = trust::redacted(end.detail);
   if (o.json && !unread) {
     auto line = nlohmann::ordered_json::parse(accounts_json(end.last));
-    nlohmann::ordered_json summary = {{"type", "summary"},    {"why", to_string(end.why)},
-                                      {"detail", end.detail}, {"stream_s", end.last.now.seconds()},
-                                      {"wall_s", wall_s},     {"files", files}};
+    nlohmann::ordered_json summary = {{"type", "summary"}, {"why", to_string(end.why)},
+                                      {"detail", detail},  {"stream_s", end.last.now.seconds()},
+                                      {"wall_s", wall_s},  {"files", files}};
     summary.update(line);
-    say("{}\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    print_figures(to,
+                  summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     return;
   }
-  say(to, "\n{}\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n",
-      accounts_text(end.last), to_string(end.why), end.detail.empty() ? "" : ": " + end.detail,
-      end.last.now.seconds(), wall_s);
-  for (const auto& file : files) say(to, "wrote {}\n", file);
+  print_figures(to,
+                fmt::format("\n{}\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n",
+                            accounts_text(end.last), to_string(end.why),
+                            detail.empty() ? "" : ": " + detail, end.last.now.seconds(), wall_s));
+  for (const auto& file : files) print_figures(to, fmt::format("wrote {}\n", file));
 }
 
 }  // namespace
@@ -232,17 +243,11 @@ void keep_secrets_out_of_dumps() {
   ::setrlimit(RLIMIT_CORE, &none);  // programs that take dumps heed it, too
 }
 
-/// What was said stands in no message about it; the graph's own names do.
-void keep_words_out_of_messages(const plan& graph) {
+/// What was said stands in no message about it; the graph's own names do, and those of its tools.
+void keep_words_out_of_messages(const loaded_graph& loaded) {
   trust::keep_words_out();
-  trust::note_vocabulary(graph.name + " " + graph.file);
-  for (const auto& h : graph.hosts) trust::note_vocabulary(h.name);
-  for (const auto& a : graph.actors) {
-    const auto& info = a.type->info;
-    trust::note_vocabulary(a.name + " " + info.type + " " + a.host);
-    for (const auto& p : info.inputs) trust::note_vocabulary(p.name);
-    for (const auto& p : info.outputs) trust::note_vocabulary(p.name);
-  }
+  note_names(*loaded.graph);
+  for (const auto& tool : loaded.types->tool_names()) trust::note_vocabulary(tool);
 }
 
 /// What this process will write, and what must stay as it is.
@@ -413,7 +418,7 @@ int run_run(const run_options& given) {
   auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii, *rotate);
   if (!log) return complain(log.error(), exit_bad_input);
 
-  if (o.no_pii) keep_words_out_of_messages(*loaded.graph);
+  if (o.no_pii) keep_words_out_of_messages(loaded);
   const trust::audit refusals(o.out);
   auto others = watchers::make(o, *loaded.graph);
   if (!others)

@@ -2,6 +2,7 @@
 
 #include "graph/text/clean.hpp"
 #include "graph/trust/redaction.hpp"
+#include "graph/trust/secret.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -77,6 +78,19 @@ cast cast_of(const plan& graph) {
   return out;
 }
 
+void note_names(const plan& graph) {
+  trust::note_vocabulary(graph.name + " " + graph.file);
+  for (const auto& h : graph.hosts) trust::note_vocabulary(h.name);
+  for (const auto& a : graph.actors) {
+    trust::note_vocabulary(a.name + " " + a.host);
+    if (a.type == nullptr) continue;
+    const auto& info = a.type->info;
+    trust::note_vocabulary(info.type);
+    for (const auto& p : info.inputs) trust::note_vocabulary(p.name);
+    for (const auto& p : info.outputs) trust::note_vocabulary(p.name);
+  }
+}
+
 recorder::recorder(const plan& graph, std::vector<fact_sink*> sinks)
     : graph_(&graph),
       sinks_(std::move(sinks)),
@@ -105,17 +119,23 @@ bool holds_words(fact::kind what) {
 void recorder::send(const fact& f) {
   auto clean = f;
   // A plain screen is a log of the service manager: where words are kept out it has none either.
+  const bool prose = f.what == fact::kind::event || f.what == fact::kind::end;
   if (holds_words(f.what) && trust::words_are_kept_out() && !f.text.empty())
     clean.text = fmt::format("[{} characters]", f.text.size());
-  clean.text = clean_text(trust::redacted(std::move(clean.text)));
-  for (auto* s : {&clean.detail, &clean.role, &clean.actor})
-    *s = clean_text(trust::redacted(std::move(*s)));
+  else if (prose)
+    clean.text = trust::redacted(std::move(clean.text));
+  // A tool's name may be what a model made up; roles, states and outcomes are words of the program.
+  if (f.what == fact::kind::tool_call || f.what == fact::kind::tool_result)
+    clean.role = trust::redacted(std::move(clean.role));
+  for (auto* s : {&clean.text, &clean.detail, &clean.role, &clean.actor})
+    *s = clean_text(trust::without_secrets(std::move(*s)));
   for (auto* sink : sinks_) sink->take(clean);
 }
 
 void recorder::rewired(const host::graph_revision& r) {
   std::lock_guard hold(lock_);
   graph_ = &r.graph;
+  if (trust::words_are_kept_out()) note_names(r.graph);
   cast_ = cast_of(r.graph);
 }
 

@@ -25,6 +25,9 @@ struct cast {
 };
 cast cast_of(const plan& graph);
 
+/// Names of a graph, its hosts, actors, components and ports stay in messages where words are kept out.
+void note_names(const plan& graph);
+
 /// Watches a run and turns packets into facts: levels and compute per micro-turn, words,
 /// delegations, tool calls and results, life-cycle events.
 ///

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "graph/trust/redaction.hpp"
 #include "tests/support/fact_maker.hpp"
 #include "tools/hocket/run/recorder.hpp"
 #include "tools/hocket/run/screen.hpp"
@@ -81,6 +82,34 @@ TEST_CASE("packets become facts: levels on the grid, each word once, turns in or
   CHECK(words == 1);
   CHECK(sink.all.front().what == fact::kind::start);
   CHECK(sink.all.back().what == fact::kind::end);
+}
+
+TEST_CASE(
+    "where words are kept out, prose loses them; roles, states and counts of characters stay") {
+  two_actors two;
+  two.brain.info.outputs.push_back({"tasks", {.kind = payload_kind::delegation}, ""});
+  list_sink sink;
+  recorder r(two.graph, {&sink});
+  trust::keep_words_out();
+  trust::note_words("please cancel the model of 17 user lost start Melville");
+  auto said = make_packet(timestamp::of_ms(0), text{"cancel Melville 17", "user"});
+  delegation task;
+  task.what = delegation::action::cancel;
+  task.task = "Melville";
+  auto asked = make_packet(timestamp::of_ms(0), task);
+  said.header.session = asked.header.session = session_id{1};
+  r.packet_emitted(two.graph, 1, 1, said);
+  r.packet_emitted(two.graph, 1, 2, asked);
+  r.event(timestamp::of_ms(1), "brain", "lost", "cannot say `Melville`");
+  r.finish("cancel", "no Melville");
+  trust::keep_words_out(false);
+  std::vector<std::string> told;
+  for (const auto& f : sink.all)
+    if (f.what != fact::kind::turn && f.what != fact::kind::start)
+      told.push_back(f.actor + "|" + f.role + "|" + f.detail + "|" + f.text);
+  CHECK(told == std::vector<std::string>{"brain|user||[18 characters]",
+                                         "brain||cancel|[8 characters]",
+                                         "brain|lost||cannot say `·`", "|cancel||no ·"});
 }
 
 TEST_CASE("behind a playout the model's voice is what was played") {
