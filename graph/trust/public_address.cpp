@@ -1,10 +1,15 @@
 #include "graph/trust/public_address.hpp"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
 
 namespace hocket::trust {
 namespace {
@@ -56,7 +61,47 @@ bool is_public_v6(const bytes16& b) {
   return true;
 }
 
+/// An address of version 4 as the mapped form of version 6.
+bytes16 mapped(const in_addr& four) {
+  bytes16 out{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  std::memcpy(out.data() + 12, &four, 4);
+  return out;
+}
+
+std::optional<bytes16> bytes_of(const std::string& address) {
+  in_addr four{};
+  if (inet_pton(AF_INET, address.c_str(), &four) == 1) return mapped(four);
+  bytes16 six{};
+  if (inet_pton(AF_INET6, address.c_str(), six.data()) == 1) return six;
+  return std::nullopt;
+}
+
+std::optional<bytes16> bytes_of(const sockaddr* at) {
+  if (at == nullptr) return std::nullopt;
+  if (at->sa_family == AF_INET) {
+    sockaddr_in four{};
+    std::memcpy(&four, at, sizeof four);
+    return mapped(four.sin_addr);
+  }
+  if (at->sa_family != AF_INET6) return std::nullopt;
+  sockaddr_in6 six{};
+  std::memcpy(&six, at, sizeof six);
+  bytes16 out{};
+  std::memcpy(out.data(), &six.sin6_addr, out.size());
+  return out;
+}
+
 }  // namespace
+
+bool is_of_this_machine(const std::string& address) {
+  const auto wanted = bytes_of(address);
+  ifaddrs* all = nullptr;
+  if (!wanted || ::getifaddrs(&all) != 0) return true;
+  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> kept(all, ::freeifaddrs);
+  for (const auto* at = all; at != nullptr; at = at->ifa_next)
+    if (bytes_of(at->ifa_addr) == wanted) return true;
+  return false;
+}
 
 bool is_public(const std::string& address) {
   in_addr four{};

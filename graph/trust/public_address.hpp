@@ -9,4 +9,8 @@ namespace hocket::trust {
 /// (mapped, compatible, NAT64, 6to4, Teredo).
 bool is_public(const std::string& address);
 
+/// Whether a network interface of this machine has this address now, public or not. Also true for what
+/// is no address, and where the kernel does not tell. Cost: a question to the kernel.
+bool is_of_this_machine(const std::string& address);
+
 }  // namespace hocket::trust

@@ -106,7 +106,7 @@ bool lets_out(std::string_view entry, std::string_view host, std::string_view po
 
 bool may_lie_at(const std::vector<std::string>& entries, std::string_view host,
                 const std::string& address, std::string_view port) {
-  if (is_public(address)) return true;
+  if (is_public(address) && !is_of_this_machine(address)) return true;
   const bool local = ::strncasecmp(std::string(host).c_str(), "localhost", 10) == 0;
   return std::any_of(entries.begin(), entries.end(), [&](const auto& entry) {
     const auto at = host_and_port(entry, "");

@@ -10,6 +10,7 @@
 
 #include "tests/support/skip.hpp"
 
+#include "graph/trust/public_address.hpp"
 #include "graph/trust/sandbox/sandbox.hpp"
 
 using namespace hocket;
@@ -196,6 +197,10 @@ TEST_CASE("a name that leads to this machine or network is not followed there" *
                                         {"a.example", "", "443", false}})
     CHECK_MESSAGE(may_lie_at(named, w.host, w.address, w.port) == w.may,
                   (std::string(w.host) + " " + w.address + ":" + w.port));
+  for (const char* own : {"127.0.0.1", "::ffff:127.0.0.1", "", "a.example"})
+    CHECK_MESSAGE(is_of_this_machine(own), own);
+  for (const char* other : {"93.184.216.34", "2606:2800::1", "127.0.0.77"})
+    CHECK_MESSAGE(!is_of_this_machine(other), other);
   if (!what_kernel_gives().namespaces) return testing::skipped("user namespaces");
   server inner;
   sandbox_rules rules;
