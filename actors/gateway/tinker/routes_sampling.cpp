@@ -101,9 +101,11 @@ result<sampling_source> source_of(service::state& s, const std::string& owner,
   const auto found = s.samplers.find(ask.session_id);
   if (found == s.samplers.end() || found->second.owner != owner)
     return fail("tinker.not_found", "no sampling session `" + ask.session_id + "` is open here");
-  if (const auto& path = found->second.path;
-      !path.empty() && governance::process_book::of_process().is_frozen(path))
-    return fail("tinker.forbidden", path + " is frozen by an incident");
+  auto origins = found->second.descends;
+  origins.push_back(found->second.path);
+  for (const auto& path : origins)
+    if (!path.empty() && governance::process_book::of_process().is_frozen(path))
+      return fail("tinker.forbidden", path + " is frozen by an incident");
   // The session lists its samplers in the order of their last use.
   const auto session = s.sessions.find(ask.session_id.substr(0, ask.session_id.find(':')));
   if (session != s.sessions.end()) {

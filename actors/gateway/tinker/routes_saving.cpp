@@ -51,7 +51,7 @@ result<void> record(const training_run& r, const checkpoint& about, const checkp
   const auto weights = files.find("adapter_model.safetensors");
   if (!book.follows() || weights == files.end()) return {};
   governance::card_facts f;
-  f.name = about.path.text();
+  f.name = about.path.text(), f.parent = r.loaded;
   f.base_model = r.base ? r.base_name + " (" + r.base->revision + ")" : r.base_name;
   f.adapter_config = files.at("adapter_config.json");
   f.weights_sha256 = http::sha256_hex(weights->second);
@@ -70,6 +70,7 @@ outcome save(service::state& s, training_run& r, const save_wish& w, const check
   if (w.ttl_s > 0) about.expires_s = static_cast<std::int64_t>(std::time(nullptr)) + w.ttl_s;
   if (auto kept = s.store->put(about, files, w.overwrite); !kept) return failed(kept.error());
   if (auto told = record(r, about, files); !told) return failed(told.error());
+  if (w.path.kind != "external_weights") r.saved = about.path.text();  // those may have no card
   json j{{"type", type}, {"path", about.path.text()}};
   std::size_t size = 0;
   for (const auto& [name, bytes] : files) size += bytes.size();
@@ -139,6 +140,15 @@ answered save_for_sampler(service::state& s, call& c) {
     sampler_record record;
     record.id = fmt::format("{}:sample:{}", r.session, *number);
     record.owner = r.owner, record.base_name = r.base_name;
+    // It has no card of its own: what holds for the checkpoints that it is from holds for it.
+    for (const auto& origin : {r.loaded, r.saved}) {
+      if (origin.empty()) continue;
+      if (const auto passed =
+              governance::process_book::of_process().pass(governance::gate::serve, origin);
+          !passed)
+        return failed(passed.error());
+      record.descends.push_back(origin);
+    }
     record.source = {r.base, r.trainer->snapshot()};
     const auto id = record.id;
     const std::lock_guard lock(s.mutex);

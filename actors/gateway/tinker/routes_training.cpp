@@ -7,6 +7,7 @@
 
 #include "actors/gateway/tinker/service_state.hpp"
 #include "actors/gateway/tinker/wire/messages.hpp"
+#include "actors/governance/process_book.hpp"
 
 namespace hocket::tinker {
 
@@ -153,6 +154,12 @@ answered create_model(service::state& s, call& c) {
 // ---- loading
 
 outcome load(service::state& s, training_run& r, const checkpoint& from, bool optimizer) {
+  const auto name = from.path.text();
+  auto& book = governance::process_book::of_process();
+  // Its turn may have come long after it was asked for.
+  if (book.is_frozen(name)) return failed(name + " is frozen by an incident");
+  if (const auto passed = book.pass(governance::gate::load, name); !passed)
+    return failed(passed.error());
   const auto files = s.store->read(from.path);
   if (!files) return failed(files.error());
   const auto part = [&](const char* name) {
@@ -167,7 +174,8 @@ outcome load(service::state& s, training_run& r, const checkpoint& from, bool op
                                optimizer ? &moments : nullptr);
   if (!t) return failed(t.error());
   r.trainer = std::move(*t);
-  return done({{"type", "load_weights"}, {"path", from.path.text()}, {"model_id", r.id}});
+  r.loaded = name, r.saved.clear();
+  return done({{"type", "load_weights"}, {"path", name}, {"model_id", r.id}});
 }
 
 answered load_weights(service::state& s, call& c) {
@@ -203,6 +211,9 @@ answered load_weights(service::state& s, call& c) {
 
 outcome pass(training_run& r, const forward_request& ask) {
   if (ask.problem) return failed(*ask.problem);
+  for (const auto& origin : {r.loaded, r.saved})
+    if (!origin.empty() && governance::process_book::of_process().is_frozen(origin))
+      return failed(origin + ", which this model is from, is frozen by an incident");
   const auto loss = lora::read_loss(ask.loss_fn, ask.settings);
   if (!loss) return failed(loss.error());
   const auto p = ask.forward_only ? r.trainer->forward(*loss, ask.data)

@@ -49,6 +49,7 @@ struct session_record {
 
 struct sampler_record {
   std::string id, owner, base_name, path;
+  std::vector<std::string> descends;  ///< without a path: checkpoints that its weights are from
   sampling_source source;
   struct asked {
     std::string request;

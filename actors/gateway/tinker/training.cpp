@@ -101,7 +101,8 @@ std::optional<training_run> training_hall::find(const std::string& run,
   const auto found = queues_.find(run);
   if (found == queues_.end() || found->second->run.owner != owner) return std::nullopt;
   const auto& r = found->second->run;
-  return training_run{r.id, r.owner, r.session, r.base, r.base_name, r.parts, r.rank, nullptr, ""};
+  return training_run{r.id,   r.owner, r.session, r.base, r.base_name, r.parts,
+                      r.rank, nullptr, "",        "",     ""};
 }
 
 void training_hall::end_session(const std::string& session) {

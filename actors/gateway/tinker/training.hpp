@@ -27,6 +27,9 @@ struct training_run {
   std::int64_t rank = 0;
   std::unique_ptr<lora::trainer> trainer;  ///< null: not made yet, failed or unloaded
   std::string problem;                     ///< why there is none
+  /// The checkpoint that it was loaded from, and the newest one that was saved of it; empty: none. An
+  /// incident of either concerns what is made of it without a name. As the trainer: of whose turn it is.
+  std::string loaded, saved;
 };
 
 /// Runs the operations of all models: those of one model strictly in the order of their numbers,

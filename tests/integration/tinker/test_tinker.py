@@ -65,6 +65,23 @@ class governed(case):
         c.logprobs(sampler, texts(1)[0], 2)
         self.assertEqual(self.hocket("audit", "verify").returncode, 0)
 
+    def test_an_incident_holds_for_what_was_made_of_the_checkpoint(self):
+        c = self.client()
+        state = c.do("save_weights", c.model(), path="w2", kind="snapshot")["path"]
+        m = c.model(1)
+        self.assertEqual(c.do("load_weights", m, path=state)["path"], state)
+        unnamed = lambda n: c.do("save_weights_for_sampler", m, sampling_session_seq_id=n)
+        sampler = unnamed(7)["sampling_session_id"]
+        c.logprobs(sampler, texts(1)[0], 0)
+        saved = c.do("save_weights_for_sampler", m, path="child")["path"]
+        self.assertEqual(json.loads(self.hocket("card", saved).stdout)["parent"], state)
+        self.assertEqual(self.hocket("incident", "open", state, "--reason", "it lies").returncode, 0)
+        time.sleep(1.5)
+        self.refuses(403, "frozen by an incident", lambda: c.logprobs(sampler, texts(1)[0], 1))
+        self.assertIn("an incident froze it", json.dumps(unnamed(8)))
+        self.assertIn("frozen by an incident", json.dumps(c.train(m, [datum(texts(1)[0])])))
+        c.train(c.model(2), [datum(texts(1)[0])])  # another one is trained on
+
     def test_a_tenant_is_erased_and_the_chain_is_whole(self):
         c = self.client("tml-another-key")
         path = c.do("save_weights_for_sampler", c.model(), path="mine", kind="snapshot")["path"]
@@ -80,6 +97,30 @@ class governed(case):
         proof = next(r for r in rows() if r["kind"] == "erased")["body"]["entries"]
         self.assertIn({"seq": before["seq"], "sha256": before["body_sha256"]}, proof)
         self.assertEqual(self.hocket("audit", "verify").returncode, 0)
+
+
+class judged(case):
+    """A server with a policy whose gate `load` asks for a score that nothing has."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.s.end()
+        policy = os.path.join(cls.folder, "policy.yaml")
+        with open(policy, "w") as f:
+            f.write('load: {scores: ["held_out >= 0.5"]}\n')
+        cls.ledger = os.path.join(cls.folder, "book.db")
+        cls.s = server(cls.folder, "--ledger", cls.ledger, "--policy", policy)
+
+    def test_the_gate_load_is_asked(self):
+        c = self.client()
+        m = c.model()
+        path = c.do("save_weights", m, path="w1", kind="snapshot")["path"]
+        self.assertIn("no evaluation has `held_out`", json.dumps(c.do("load_weights", m, path=path)))
+        done = subprocess.run([HOCKET, "card", path, "--override", "load", "--reason", "a test", "--ledger", self.ledger],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(c.do("load_weights", m, path=path).get("path"), path)
 
 
 class run(case):
