@@ -1,6 +1,7 @@
 #include "engine/language/generation/generation.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "graph/core/assert.hpp"
 
@@ -37,8 +38,9 @@ void generation::start_anew() {
 
 /// Reads without noting it. What was not read for another reason than `stop` leaves nothing behind.
 result<std::vector<float>> generation::read(std::span<const token_id> ids, scores_of which,
+                                            shared_passes::part_of of,
                                             const std::stop_token& stop) {
-  auto scores = seat_->read({&sequence_, ids, which}, stop);
+  auto scores = seat_->read({&sequence_, ids, which}, stop, of);
   if (!scores && scores.error().code != "language.cancelled") start_anew();
   return scores;
 }
@@ -83,6 +85,7 @@ std::int64_t generation::take_over(const std::vector<token_id>& prompt) {
 
 result<void> generation::begin(const std::vector<token_id>& prompt, const answer_config& config,
                                std::stop_token stop) {
+  unread_ = no_token;
   HOCKET_TRY(check_prompt(prompt, config));
   prompt_scores_.clear();
   if (config.prompt_logprobs >= 0) start_anew();  // every token's scores are wanted
@@ -115,7 +118,8 @@ result<void> generation::read_prompt(const std::vector<token_id>& prompt, std::i
     n = std::min(prompt_chunk, size - kept);
     const auto ids =
         std::span(prompt).subspan(static_cast<std::size_t>(kept), static_cast<std::size_t>(n));
-    auto scores = read(ids, scored ? scores_of::every : scores_of::last, stop);
+    auto scores = read(ids, scored ? scores_of::every : scores_of::last,
+                       shared_passes::part_of::prompt, stop);
     if (!scores) return fail(scores);
     read_.insert(read_.end(), ids.begin(), ids.end());
     if (scored) score_chunk(prompt, kept, *scores);
@@ -185,7 +189,8 @@ result<void> generation::go_on(token_id id) {
   if (ids.empty()) luck_ = std::min(0.5, luck_ + 0.01);  // another try some time later
   guesses_ = ids.size();
   ids.insert(ids.begin(), id);
-  auto scores = read(ids, ids.size() > 1 ? scores_of::every : scores_of::last);
+  auto scores = read(ids, ids.size() > 1 ? scores_of::every : scores_of::last,
+                     shared_passes::part_of::answer);
   if (!scores) return fail(scores);
   read_.push_back(id);
   const auto vocabulary = scores->size() / ids.size();
@@ -213,7 +218,9 @@ std::string generation::rest() {
 }
 
 result<answer_piece> generation::next() {
-  // The token before this one is read only now: an answer that is given up costs nothing more.
+  // The token before this one is read only now: what was said is heard before that, and an answer that
+  // is given up costs nothing more.
+  if (unread_ != no_token) HOCKET_TRY(go_on(std::exchange(unread_, no_token)));
   const auto context = model_->network()->config().trunk.context;
   const auto held = static_cast<std::int64_t>(read_.size());
   const token_mask* mask = nullptr;
@@ -246,7 +253,7 @@ result<answer_piece> generation::next() {
   else if (held + 1 >= context)
     piece.end = answer_end::context;
   if (piece.end == answer_end::none) {
-    HOCKET_TRY(go_on(piece.id));
+    unread_ = piece.id;
   } else if (piece.end != answer_end::stop) {
     piece.text += rest();
   }

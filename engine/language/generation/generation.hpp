@@ -83,7 +83,8 @@ class generation {
   /// `held_to` allows), sampling.bad_config, those of `append`.
   result<void> begin(const std::vector<token_id>& prompt, const answer_config& config,
                      std::stop_token stop = {});
-  /// The next token; not to be called after a piece with an end. Cancelling is not to call it.
+  /// The next token; not to be called after a piece with an end. Cancelling is not to call it: a token
+  /// is read only when the one after it is asked for, so a piece comes before the pass over its token.
   /// *Errors*: sampling.nothing_left, those of `append`.
   result<answer_piece> next();
 
@@ -108,7 +109,7 @@ class generation {
   void score_chunk(const std::vector<token_id>& prompt, std::int64_t first,
                    std::span<const float> scores);
   result<std::vector<float>> read(std::span<const token_id> ids, scores_of which,
-                                  const std::stop_token& stop = {});
+                                  shared_passes::part_of of, const std::stop_token& stop = {});
   result<void> go_on(token_id id);
   std::vector<token_id> guess(token_id id) const;
   void judge_guesses();
@@ -123,6 +124,7 @@ class generation {
   language_sequence sequence_;
   std::vector<token_id> read_;  ///< what the sequence holds, without `ahead_`
   std::vector<float> scores_;   ///< of what follows `read_`
+  token_id unread_ = no_token;  ///< was said last and is read by the following `next`
   struct guessed {
     token_id id;
     std::vector<float> scores;  ///< of what follows it

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <fstream>
 #include <thread>
+#include <tuple>
 
 #include <doctest/doctest.h>
 
@@ -211,6 +212,53 @@ TEST_CASE("prefix_cache: bytes are bounded, what was used longest ago goes first
   CHECK(small.size() == 0);
 }
 
+namespace {
+
+/// All that pieces of an answer say, scores to the last bit.
+std::vector<std::tuple<token_id, std::string, double, std::vector<std::pair<int, double>>>> all_of(
+    generation& g) {
+  decltype(all_of(g)) out;
+  for (answer_end e = answer_end::none; e == answer_end::none;) {
+    const auto piece = g.next();
+    REQUIRE_MESSAGE(piece, piece.error().message);
+    std::vector<std::pair<int, double>> top;
+    for (const auto& t : piece->top) top.emplace_back(t.id, t.logprob);
+    CHECK(top.size() == 3);
+    out.emplace_back(piece->id, piece->text, piece->logprob, top);
+    e = piece->end;
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("generation: a piece comes before the pass over its token") {
+  const checkpoint files;
+  const auto model = chat_model::open(files.folder.string());
+  REQUIRE(model);
+  const auto passes = std::make_shared<shared_passes>((*model)->network());
+  generation g(*model, passes);
+  const auto prompt = (*model)->text_prompt("abc");
+  REQUIRE(prompt);
+  auto config = greedy(20);
+  config.most_guessed = 0;
+  REQUIRE(g.begin(*prompt, config));
+  for (std::int64_t said = 1; said <= 5; ++said) {
+    const auto piece = g.next();
+    REQUIRE(piece);
+    REQUIRE(piece->end == answer_end::none);
+    CHECK(passes->so_far().passes == said);  // one over the prompt, none over the last token
+  }
+  // Given up: the next prompt goes on from what was read, with the answer of a fresh one.
+  const auto other = (*model)->text_prompt("abcabd");
+  REQUIRE(other);
+  REQUIRE(g.begin(*other, config));
+  const auto answer = ids_of(g);
+  generation fresh(*model);
+  REQUIRE(fresh.begin(*other, config));
+  CHECK(ids_of(fresh) == answer);
+}
+
 TEST_CASE("generation: guesses from what was said change no answer") {
   const checkpoint files;
   const auto model = chat_model::open(files.folder.string());
@@ -231,16 +279,16 @@ TEST_CASE("generation: guesses from what was said change no answer") {
       config.most_guessed = 0;
       generation plain(*model);
       REQUIRE(plain.begin(*prompt, config));
-      const auto wanted = ids_of(plain);
+      const auto wanted = all_of(plain);
       CHECK(plain.guessed_tokens() == 0);
       for (const int most : {1, 3, 8}) {
         config.most_guessed = most;
         generation guessing(*model);
         REQUIRE(guessing.begin(*prompt, config));
-        CHECK(ids_of(guessing) == wanted);
+        CHECK(all_of(guessing) == wanted);
         came_true += guessing.guessed_tokens();
         REQUIRE(guessing.begin(*prompt, config));  // after what was guessed and not said
-        CHECK(ids_of(guessing) == wanted);
+        CHECK(all_of(guessing) == wanted);
       }
     }
   CHECK(came_true > 100);

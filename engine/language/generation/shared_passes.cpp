@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <optional>
+#include <string>
 
 #include "engine/transformer/background.hpp"
 #include "graph/core/assert.hpp"
@@ -14,6 +16,7 @@ using steady = std::chrono::steady_clock;
 struct shared_passes::request {
   const reading& part;
   const std::stop_token& stop;
+  part_of of;
   std::optional<result<std::vector<float>>> answer = {};
   bool taken = false;
 };
@@ -38,7 +41,9 @@ shared_passes::seat::~seat() {
 
 shared_passes::counts shared_passes::so_far() const {
   const std::lock_guard lock(mutex_);
-  return counts_;
+  auto counts = counts_;
+  counts.waiting = static_cast<std::int64_t>(waiting_.size());
+  return counts;
 }
 
 bool shared_passes::all_are_here() const {
@@ -48,15 +53,16 @@ bool shared_passes::all_are_here() const {
   return static_cast<std::int64_t>(waiting_.size()) >= expected;
 }
 
-/// Single tokens first, then parts of prompts in the order in which they came, one at least.
+/// Those who speak first, then parts of prompts, in the order in which they came; one of each at least.
 std::vector<shared_passes::request*> shared_passes::choose() {
   std::vector<request*> chosen;
+  chosen.reserve(waiting_.size());  // nothing is taken and then lost
   std::int64_t rows = 0;
-  for (const bool single : {true, false}) {
+  for (const auto of : {part_of::answer, part_of::prompt}) {
     bool first = true;
     for (auto at = waiting_.begin(); at != waiting_.end();) {
       const auto size = static_cast<std::int64_t>((*at)->part.tokens.size());
-      const bool fits = (size == 1) == single && (rows + size <= most_rows || (first && !single));
+      const bool fits = (*at)->of == of && (rows + size <= most_rows || first);
       if (fits) {
         rows += size;
         first = false;
@@ -100,19 +106,36 @@ std::vector<result<std::vector<float>>> shared_passes::carry_out(
   return answers;
 }
 
-/// Does a pass for those that wait; comes with the lock and leaves with it.
-void shared_passes::lead(std::unique_lock<std::mutex>& lock) {
+/// Does a pass for those that wait; comes with the lock and leaves with it. Whatever happens, all who
+/// were chosen get an answer, and the next one can lead: they wait for nothing else.
+void shared_passes::lead(std::unique_lock<std::mutex>& lock, request& own) {
   under_way_ = true;
-  // Whose token was drawn a moment ago will soon be here.
-  changed_.wait_for(lock, std::chrono::microseconds(last_pass_us_ / 5),
-                    [&] { return all_are_here(); });
-  const auto chosen = choose();
-  lock.unlock();
-  const auto began = steady::now();
-  auto answers = carry_out(chosen);
+  std::vector<request*> chosen;
+  std::vector<result<std::vector<float>>> answers;
+  std::optional<std::string> failed;
+  auto began = steady::now();
+  try {
+    // Whose token was drawn a moment ago will soon be here.
+    changed_.wait_for(lock, std::chrono::microseconds(last_pass_us_ / 5),
+                      [&] { return all_are_here(); });
+    chosen = choose();
+    lock.unlock();
+    began = steady::now();
+    answers = carry_out(chosen);
+  } catch (const std::exception& e) {
+    failed = e.what();
+  }
+  if (!lock.owns_lock()) lock.lock();
+  if (failed && chosen.empty()) {
+    waiting_.remove(&own);
+    chosen.push_back(&own);
+  }
+  for (std::size_t i = 0; i < chosen.size(); ++i)
+    if (failed)
+      chosen[i]->answer = fail("language.engine", *failed);
+    else
+      chosen[i]->answer = std::move(answers[i]);
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began);
-  lock.lock();
-  for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i]->answer = std::move(answers[i]);
   last_pass_us_ = took.count();
   ++counts_.passes;
   counts_.parts += static_cast<std::int64_t>(chosen.size());
@@ -121,16 +144,16 @@ void shared_passes::lead(std::unique_lock<std::mutex>& lock) {
 }
 
 result<std::vector<float>> shared_passes::seat::read(const reading& part,
-                                                     const std::stop_token& stop) {
+                                                     const std::stop_token& stop, part_of of) {
   HOCKET_ASSERT(&part.sequence->model() == passes_->model_.get());
-  request own{part, stop};
+  request own{part, stop, of};
   std::unique_lock lock(passes_->mutex_);
   last_pass_ = passes_->counts_.passes;
   passes_->waiting_.push_back(&own);
   passes_->changed_.notify_all();
   while (!own.answer) {
     if (!passes_->under_way_ && !own.taken)
-      passes_->lead(lock);
+      passes_->lead(lock, own);
     else
       passes_->changed_.wait(lock);
   }

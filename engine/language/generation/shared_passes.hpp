@@ -20,15 +20,18 @@ namespace hocket::language {
 /// work of a pass: there is no thread but theirs and the helpers'.
 ///
 /// Scores are the same bits as alone (language_sequence).
-/// *Threads*: any; each waits for its own scores. *Latency*: a pass takes single tokens first, then parts
-/// of prompts, at least one, while it has at most `most_rows` rows: a long prompt does not hold up those
-/// who speak. Who read in one of the last passes is waited for until a fifth of the last one's time is
+/// *Threads*: any; each waits for its own scores. *Latency*: a pass takes tokens of those who speak first,
+/// guesses among them, then parts of prompts, at least one, while it has at most `most_rows` rows: a long
+/// prompt does not hold up those who speak. Who read in one of the last passes is waited for until a fifth of the last one's time is
 /// over.
 class shared_passes {
  public:
   /// `threads`: so many share the products of a pass.
   explicit shared_passes(std::shared_ptr<const language_model> model, int threads = 1);
   ~shared_passes();
+
+  /// What a part is read for: somebody's prompt, or an answer that somebody hears.
+  enum class part_of { prompt, answer };
 
   /// Someone whose parts follow each other: an answer. *Threads*: one at a time.
   class seat {
@@ -39,8 +42,10 @@ class shared_passes {
     seat& operator=(const seat&) = delete;
 
     /// Reads one part; see read_batch. `stop` is looked at before the pass, and between layers where
-    /// the part is alone in it. *Errors*: those of read_batch.
-    result<std::vector<float>> read(const reading& part, const std::stop_token& stop = {});
+    /// the part is alone in it. *Errors*: those of read_batch; language.engine where a pass could not
+    /// be put together (no memory).
+    result<std::vector<float>> read(const reading& part, const std::stop_token& stop = {},
+                                    part_of of = part_of::prompt);
 
    private:
     friend class shared_passes;
@@ -50,6 +55,7 @@ class shared_passes {
 
   struct counts {
     std::int64_t passes = 0, parts = 0;  ///< parts over passes: how many shared one
+    std::int64_t waiting = 0;            ///< parts that no pass has taken yet
   };
   counts so_far() const;
   const language_model& model() const { return *model_; }
@@ -58,7 +64,7 @@ class shared_passes {
 
  private:
   struct request;
-  void lead(std::unique_lock<std::mutex>& lock);
+  void lead(std::unique_lock<std::mutex>& lock, request& own);
   bool all_are_here() const;
   std::vector<request*> choose();
   std::vector<result<std::vector<float>>> carry_out(const std::vector<request*>& chosen) const;

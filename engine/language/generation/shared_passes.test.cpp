@@ -2,11 +2,13 @@
 #include "engine/language/generation/shared_passes.hpp"
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include <doctest/doctest.h>
 
 #include "engine/language/generation/chat_fixture.test.hpp"
+#include "engine/transformer/background.hpp"
 
 using namespace hocket::language;
 using namespace hocket::language::fixture;
@@ -92,4 +94,49 @@ TEST_CASE("shared_passes: what one asks for in vain or gives up harms nobody") {
   CHECK(right == 60);
   CHECK(refused == 60);
   CHECK(cancelled == 60);
+}
+
+TEST_CASE("shared_passes: who speaks goes before prompts, with guesses, too") {
+  const checkpoint files;
+  const auto model = chat_model::open(files.folder.string());
+  REQUIRE(model);
+  const auto network = (*model)->network();
+  const auto passes = std::make_shared<shared_passes>(network);
+  const std::vector<token_id> prompt(64, 5), guessed(7, 5);
+  std::vector<std::thread> threads;
+  std::mutex mutex;
+  std::vector<std::string> order;
+  bool in_time = false;
+  const auto ask = [&](const char* who, const std::vector<token_id>& tokens,
+                       shared_passes::part_of of) {
+    threads.emplace_back([&, who, of] {
+      shared_passes::seat seat(passes);
+      language_sequence s(network);
+      CHECK(seat.read({&s, tokens}, {}, of).has_value());
+      const std::lock_guard lock(mutex);
+      order.emplace_back(who);
+    });
+  };
+  {
+    // The first pass stays at the gate until the others wait.
+    const hocket::engine::turn_gate::hold here(hocket::engine::turn_gate::of_process());
+    ask("first", prompt, shared_passes::part_of::prompt);
+    const auto queued = [&](std::int64_t want) {
+      while (passes->so_far().waiting != want && passes->so_far().passes == 0)
+        std::this_thread::yield();
+    };
+    ask("prompt", prompt, shared_passes::part_of::prompt);
+    queued(1);
+    ask("prompt", prompt, shared_passes::part_of::prompt);
+    queued(2);
+    ask("speaker", guessed, shared_passes::part_of::answer);
+    queued(3);
+    // The gate holds nobody for longer than some seconds in all.
+    in_time = passes->so_far().passes == 0;
+  }
+  for (auto& t : threads) t.join();
+  // The speaker's seven tokens went with one prompt, not behind both.
+  if (in_time) CHECK(passes->so_far().passes == 3);
+  CHECK(passes->so_far().parts == 4);
+  CHECK(order.size() == 4);
 }
