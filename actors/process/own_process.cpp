@@ -9,6 +9,7 @@
 #include "graph/core/assert.hpp"
 #include "graph/spec/spec.hpp"
 #include "graph/trust/capability.hpp"
+#include "graph/trust/trial.hpp"
 
 namespace hocket::process {
 
@@ -126,7 +127,8 @@ std::string own_process::opening_text() const {
                       {"virtual", context_.time != nullptr && context_.time->is_virtual()},
                       {"output_dir", context_.output_dir},
                       {"restarts", context_.restarts},
-                      {"began_ns", context_.began.ns()}};
+                      {"began_ns", context_.began.ns()},
+                      {"on_trial", trust::on_trial()}};
   if (!setup_.python_class.empty()) {
     j["file"] = setup_.plugin;
     j["class"] = setup_.python_class;
@@ -164,6 +166,7 @@ result<void> own_process::open(const context& c) {
   }
   // Opening may load weights from a slow disk: six times the limit of a call, as the host gives.
   limit_ms_ = std::int64_t{setup_.actor.watchdog_ms} * 6;
+  if (trust::on_trial()) trust::when_kept([kept = kept_] { kept->store(true); });
   bytes_.clear();
   append_frame(bytes_, head_of(say::open), opening_text());
   const auto done = call(say::open, nullptr);
@@ -204,10 +207,22 @@ result<void> own_process::take(const frame& f, emitter* out) {
 
 result<frame_head> own_process::call(say what, emitter* out) {
   if (!child_) return fail("process.died", title() + ": it is not open");
-  auto done = child_->call(what, bytes_, limit_ms_, [&](const frame& f) { return take(f, out); });
-  if (!done) return done;
-  if (done->epoch != 0) holds_->set(done->epoch, done->stream);
-  for (std::uint32_t i = 0; i < std::min<std::uint32_t>(done->count, 65536); ++i) wake();
+  const auto taken = [&](const frame& f) { return take(f, out); };
+  const auto settle = [&](const frame_head& done) {
+    if (done.epoch != 0) holds_->set(done.epoch, done.stream);
+    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(done.count, 65536); ++i) wake();
+  };
+  if (what != say::open && kept_->exchange(false)) {
+    auto head = head_of(say::resume);
+    head.count = 1;  // no task: the files that it opened are the run's
+    std::string told;
+    append_frame(told, head, "");
+    const auto done = child_->call(say::resume, told, limit_ms_, taken);
+    if (!done) return done;
+    settle(*done);
+  }
+  auto done = child_->call(what, bytes_, limit_ms_, taken);
+  if (done) settle(*done);
   return done;
 }
 

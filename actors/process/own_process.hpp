@@ -70,6 +70,8 @@ class own_process final : public component {
   std::shared_ptr<hold_book> holds_;
   std::shared_ptr<child> child_;
   std::string bytes_;  ///< of the call that is being made
+  /// What it created when it opened is the run's: the start, or the change, was kept.
+  std::shared_ptr<std::atomic<bool>> kept_ = std::make_shared<std::atomic<bool>>(false);
   std::int64_t limit_ms_ = 0;
   std::atomic<bool> closing_{false};
   bool told_bad_ = false;

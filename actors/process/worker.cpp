@@ -8,6 +8,7 @@
 #include "actors/process/pipes.hpp"
 #include "actors/process/surroundings.hpp"
 #include "graph/spec/yaml.hpp"
+#include "graph/trust/trial.hpp"
 
 namespace hocket::process {
 namespace {
@@ -102,6 +103,13 @@ class worker {
   result<void> called(const frame& f, frame_head& done) {
     if (f.head.what == say::open) return open(f.body);
     if (!part_) return fail("process.malformed", "a call before it is open");
+    // Streams of a start that fails end, too: a call alone does not mean that it takes part.
+    if (f.head.what == say::resume && f.head.count == 1) {
+      const auto kept = std::exchange(files_, nullptr);
+      if (const auto problems = kept ? kept->keep() : ""; !problems.empty())
+        around_->context().log(problems);
+      return {};
+    }
     switch (f.head.what) {
       case say::process:
       case say::control: {
@@ -147,6 +155,8 @@ class worker {
     around_->tasks().call_begins();
     part_ = type->make(*config);
     if (!part_) return fail("process.no_type", fmt::format("`{}` cannot be made", name));
+    if (told.value("on_trial", false)) files_ = std::make_shared<trust::change_trial>();
+    const trust::change_trial::scope on_trial(files_);
     return part_->open(around_->context());
   }
 
@@ -183,6 +193,7 @@ class worker {
   registry types_;
   std::unique_ptr<surroundings> around_;
   std::unique_ptr<component> part_;
+  std::shared_ptr<trust::change_trial> files_;  ///< while the run, or a change of it, may not begin
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "actors/host/actor/cell_change.hpp"
+#include "graph/trust/trial.hpp"
 #include "actors/rewire/rewirer.hpp"
 #include "actors/host/run/graph_run.hpp"
 #include "actors/host/run/topology.hpp"
@@ -61,6 +62,9 @@ void rewirer::commit(change& c) {
     if (end.first < c.what.links.size() && c.what.links[end.first] == link_fate::requeued)
       cell_change(*r.to).set_policy(*r.queue, s.next.graph.links[end.first].queue);
 
+  // Files that the new actors created are the run's from here on.
+  if (const auto problems = trust::end_change(&run_, true); !problems.empty())
+    c.out.notes.push_back(problems);
   retire_old(c, s);
   if (links_) {
     links_->retire(c.what, c.out.revision);

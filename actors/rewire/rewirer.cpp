@@ -1,6 +1,8 @@
 // A rewire up to its commit: plan, prepare, roll back.
 #include "actors/rewire/rewirer.hpp"
 
+#include "graph/trust/trial.hpp"
+
 #include <algorithm>
 #include <thread>
 #include <utility>
@@ -217,6 +219,7 @@ timestamp rewirer::next_boundary(timestamp not_before) const {
 void rewirer::prepare(const std::shared_ptr<change>& c) {
   run_.observers.event("", "rewire_prepares", c->what.next.hash);
   const auto began_ns = monotonic_ns();
+  trust::begin_change(&run_);
   const auto deadline = began_ns + c->request.prepare_limit_s * std::int64_t{1'000'000'000};
   if (links_)
     if (auto known = links_->prepare(c->target->local); !known)
@@ -253,6 +256,7 @@ void rewirer::abort(change& c, std::string host, std::string code, std::string w
 // Time stands still from the boundary on until the new actors have opened: the same every time.
 void rewirer::run_virtual(const std::shared_ptr<change>& c) {
   auto before = std::make_shared<snapshot>();
+  trust::begin_change(&run_);
   run_.executor->inside([this, c, before] {
     c->at = next_boundary(c->request.not_before);
     run_.at(c->at, prepare_rank, [this, c] {
@@ -276,6 +280,8 @@ void rewirer::run_virtual(const std::shared_ptr<change>& c) {
   if (wait_until_over(*c) && c->out.state == rewire_state::committed) {
     record_decision(*c);
     wait_until_settled(*c, *before, monotonic_ns());
+  } else {
+    (void)trust::end_change(&run_, false);
   }
 }
 
@@ -383,6 +389,7 @@ void rewirer::roll_back(change& c) {
     run_.executor->detach(*one);
     run_.openings.forget(*one);
   }
+  (void)trust::end_change(&run_, false);
   if (links_) {
     if (!c.decided) links_->set_next_graph("");  // else the others have it
     links_->abort();

@@ -116,8 +116,9 @@ result<file> open_file(int at, std::string name, const std::string& path, create
                 fmt::format("{}: is being written already, by another process or by another part "
                             "of this one; give it another name",
                             path));
-  if (there && how == create_as::replaced && S_ISREG(info.st_mode) && info.st_uid == ::geteuid()) {
-    if (auto draft = name_on_trial(at, name, path); !draft.empty()) {
+  const bool replaces = there && S_ISREG(info.st_mode) && info.st_uid == ::geteuid();
+  if (how == create_as::replaced && (!there || replaces)) {
+    if (auto draft = name_on_trial(at, name, path, there); !draft.empty()) {
       name = std::move(draft);
       there = false;
     }

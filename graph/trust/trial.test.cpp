@@ -94,4 +94,27 @@ TEST_CASE("a file that is being written is not replaced by another writer") {
   CHECK(create_file(path));
 }
 
+TEST_CASE("trial of a change: kept, called off, and one that opens after it was called off") {
+  for (const std::string how : {"kept", "called off", "late"}) {
+    CAPTURE(how);
+    const results r;
+    bool told = false;
+    {
+      auto change = std::make_shared<change_trial>();
+      const change_trial::scope here(change);
+      CHECK(on_trial());
+      when_kept([&] { told = true; });
+      if (how == "late") change->discard();
+      for (const char* name : {"old.wav", "fresh.wav"})
+        REQUIRE(create_file((r.at / name).string()).value().write("today"));
+      CHECK(r.text("old.wav") == "yesterday");
+      if (how == "kept") CHECK(change->keep().empty());
+    }
+    CHECK_FALSE(on_trial());
+    CHECK(told == (how == "kept"));
+    CHECK(r.text("old.wav") == (how == "kept" ? "today" : "yesterday"));
+    CHECK(r.files() == (how == "kept" ? 2 : 1));
+  }
+}
+
 }  // namespace hocket::trust

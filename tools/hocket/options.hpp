@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <functional>
 #include <string>
 
@@ -36,6 +37,17 @@ inline CLI::Validator seconds() {
         std::replace(point.begin(), point.end(), ',', '.');
         return fmt::format("takes seconds, 0 or more, not `{}`{}", text,
                            point == text ? "" : "; the decimal sign is a point");
+      },
+      "");
+}
+
+/// Beside a range, which `nan` passes: a number that is one.
+inline CLI::Validator finite() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        double value = 0;
+        if (!CLI::detail::lexical_cast(text, value) || std::isfinite(value)) return "";
+        return fmt::format("takes a number, not `{}`", text);
       },
       "");
 }

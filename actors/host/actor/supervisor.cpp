@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "actors/host/actor/job.hpp"
+#include "graph/trust/trial.hpp"
 #include "graph/spec/clone_config.hpp"
 #include "actors/host/actor/emission.hpp"
 #include "actors/host/run/session_requests.hpp"
@@ -88,6 +89,7 @@ bool actor_cell::call_open() {
     else
       return fail("host.no_processes", "this program makes no processes for `process: own`");
     who->surroundings = make_context(who);
+    const trust::change_trial::scope on_trial(is_prepared() ? trust::change_of(&run_) : nullptr);
     return who->component->open(who->surroundings);
   });
   if (done == outcome::written_off) return false;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""results.py HOCKET REPOSITORY: no command destroys what another one made."""
+"""results.py HOCKET REPOSITORY [CHECK...]: no command destroys what another one made."""
 import json
 import os
 import signal
@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-hocket, tree = os.path.abspath(sys.argv[1]), sys.argv[2]
+hocket, tree, wanted = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3:]
 os.chdir(tree)
 work = tempfile.mkdtemp(prefix="hocket-results-")
 
@@ -54,6 +54,10 @@ def start(*arguments):
                             stderr=subprocess.DEVNULL)
 
 
+def left_over(folder):
+    return [n for n in os.listdir(path(folder)) if n.endswith(".new")]
+
+
 def two_runs_in_one_folder():
     graph = write("live.yaml", LIVE)
     first = start("run", graph, "--out", path("one"), "--record", path("one.mcap"))
@@ -75,13 +79,58 @@ def a_start_that_fails():
     names = ["loopback.wav", "loopback.jsonl", "events.jsonl", "conversation.svg", "r.mcap"]
     before = {n: read("kept/" + n) for n in names}
     text = open("configs/graphs/loopback.yaml").read()
-    broken = write("broken.yaml", text.replace(
-        "actors:", "actors:\n  bad: {component: capture.gst, file: /nowhere.wav}", 1))
-    said = run("run", broken, "--virtual", "--out", path("kept"), "--record", path("kept/r.mcap"),
-               expect=(1, 2))
-    assert "nowhere.wav" in said, said
-    assert {n: read("kept/" + n) for n in names} == before, "a failed start changed results"
-    assert not [n for n in os.listdir(path("kept")) if n.endswith(".new")], os.listdir(path("kept"))
+    bad = "actors:\n  bad: {component: capture.gst, pipeline: nosuchelement}"
+    for recorder in ("component: record.wav", "component: record.wav, process: own"):
+        broken = write("broken.yaml", text.replace("component: record.wav", recorder).replace(
+            "actors:", bad, 1))
+        said = run("run", broken, "--virtual", "--out", path("kept"), "--record", path("kept/r.mcap"),
+                   expect=(1, 2))
+        assert "nosuchelement" in said, said
+        assert {n: read("kept/" + n) for n in names} == before, f"changed: {recorder}"
+        assert not left_over("kept"), os.listdir(path("kept"))
+    own = write("own_recorder.yaml", text.replace("component: record.wav", recorder))
+    run("run", own, "--virtual", "--out", path("kept"), "--no-picture")
+    assert read("kept/loopback.wav") == before["loopback.wav"] and not left_over("kept")
+
+
+def a_change_that_is_rolled_back():
+    """Of its new recorders: the files that were there stay as they are, no others are left behind."""
+    graph = write("steady.yaml", LIVE)
+    running = start("run", graph, "--out", path("change"))
+    until(lambda: os.path.exists(path("change/rec.wav")) and len(read("change/rec.wav")) > 44, "it runs")
+    old = {"old.wav": b"yesterday", "own.wav": b"before", "log.mcap": b"long ago"}
+    for name, content in old.items():
+        with open(path("change/" + name), "wb") as f:
+            f.write(content)
+    more = LIVE + """  a: {component: record.wav, file: old.wav, inputs: {person: tone.audio}}
+  b: {component: record.wav, process: own, file: own.wav, inputs: {person: tone.audio}}
+  c: {component: record.mcap, file: log.mcap, inputs: {audio: tone.audio}}
+  d: {component: record.wav, file: fresh.wav, inputs: {person: tone.audio}}
+"""
+    bad = write("bad.yaml", more + """  ears: {component: audio.dmel, inputs: {audio: tone.audio}}
+  model: {component: interaction.model, model: no/such/folder, inputs: {audio: ears.frames}}
+""")
+    said = run("apply", bad, "--out", path("change"), expect=1)
+    assert "no/such/folder" in said and "rolled back" in said, said
+    assert {n: read("change/" + n) for n in old} == old, "a change that was rolled back changed files"
+    assert not os.path.exists(path("change/fresh.wav")) and not left_over("change"), os.listdir(path("change"))
+    run("apply", write("more.yaml", more), "--out", path("change"))
+    until(lambda: all(len(read("change/" + n)) > 100 for n in (*old, "fresh.wav")), "the new ones write")
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(30) == 0
+    for name in ("old.wav", "own.wav", "fresh.wav"):
+        assert read("change/" + name)[:4] == b"RIFF", name
+    assert not left_over("change"), os.listdir(path("change"))
+
+
+def numbers_that_are_none():
+    for command in (["apply", "x.yaml", "--at"], ["top", "--every"], ["scenarios", "--field"],
+                    ["run", "x.yaml", "--duration"], ["record", "delete", "x", "--older-than-days"],
+                    ["eval", "--seconds"], ["bench", "lm", "--seconds"], ["send", "a.b", "x", "--wait"],
+                    ["plan", "x.yaml", "--tail"]):
+        for number in ("nan", "inf"):
+            said = run(*command[:-1], f"{command[-1]}={number}", expect=2)
+            assert command[-1] in said, (command, number, said)
 
 
 def the_same_file_twice():
@@ -218,6 +267,7 @@ def every_path_of_every_command():
     for command in (["apply", fifo], ["apply", "/dev/zero", "--from", graph], ["apply", graph, "--from", fifo],
                     ["record", "merge", ring, path("w")], ["picture", ring, "-o", path("w.svg")],
                     ["new", "tool", "zz", "--out-of-tree", ring], ["doctor", "--out", escape],
+                    ["scenarios", "--count", "1", "--out", os.fsencode(fifo) + b"/\x1b[2J\x07"],
                     ["record", "info", escape], ["graph", graph, "-o", ""], ["doctor", ""]):
         done = subprocess.run([hocket, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
         out = done.stdout + done.stderr
@@ -258,15 +308,13 @@ def every_graph_is_the_same_again():
             once(name, virtual)
 
 
-two_runs_in_one_folder()
-a_start_that_fails()
-the_same_file_twice()
-what_is_read_is_not_written()
-what_blocks_while_it_opens()
-a_check_that_could_compare_nothing()
-pieces_of_one_run()
-names_that_belong_to_a_run()
-what_would_do_nothing_is_refused()
-help_shows_all_commands()
-every_path_of_every_command()
-every_graph_is_the_same_again()
+for check in (two_runs_in_one_folder, a_start_that_fails, a_change_that_is_rolled_back,
+              the_same_file_twice, what_is_read_is_not_written, what_blocks_while_it_opens,
+              a_check_that_could_compare_nothing, pieces_of_one_run, names_that_belong_to_a_run,
+              what_would_do_nothing_is_refused, numbers_that_are_none, help_shows_all_commands,
+              every_path_of_every_command, every_graph_is_the_same_again):
+    if wanted and check.__name__ not in wanted:
+        continue
+    began = time.monotonic()
+    check()
+    print(f"{time.monotonic() - began:7.1f} s  {check.__name__}", flush=True)

@@ -66,7 +66,8 @@ void add_bench(CLI::App& app, action& chosen) {
                  "lm, lora: folder or GGUF file; lm: a fetched package, too");
   sub.add_option("--sessions", o.sessions, "session, gateway: conversations at once; 0 = a sweep");
   sub.add_option("--micro-turns", o.micro_turns, "session: length of the long run; 0 = 18000");
-  sub.add_option("--seconds", o.seconds, "About how long to measure; 0 = the default");
+  sub.add_option("--seconds", o.seconds, "About how long to measure; 0 = the default")
+      ->check(finite());
 #ifdef HOCKET_WITH_ENGINE
   sub.add_option("--peer", lm.peer,
                  "lm: folder of llama.cpp's benches; default: where tests/bench/llama_cpp/build\n"

@@ -14,7 +14,9 @@ void add_eval(CLI::App& app, action& chosen) {
   sub.add_option("--model", o.model, "Model folder")->capture_default_str();
   sub.add_option("--conversations", o.conversations, "How many")->capture_default_str();
   sub.add_option("--seed", o.seed, "First seed; 0 = the held-out seeds")->capture_default_str();
-  sub.add_option("--seconds", o.seconds, "Length of a conversation")->capture_default_str();
+  sub.add_option("--seconds", o.seconds, "Length of a conversation")
+      ->capture_default_str()
+      ->check(finite());
   sub.add_option("--family", o.families, "Only these families (repeat), or all; none = the core");
   sub.add_flag("--rich", o.rich, "flite voices too, rooms, noise, echo, loss");
   sub.add_option("--batch", o.batch, "Conversations at once")->capture_default_str();

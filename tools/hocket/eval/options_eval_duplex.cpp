@@ -40,7 +40,8 @@ void add_eval_duplex(CLI::App& eval, action& chosen) {
       ->check(CLI::Range(1, 1000));
   sub->add_option("--long-minutes", o.long_minutes, "Length of the long session")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 600.0));
+      ->check(CLI::Range(0.0, 600.0))
+      ->check(finite());
   sub->add_option("--jobs", o.jobs, "Runs of the graph at once; 2, in real time 1")
       ->check(CLI::Range(1, 64));
   sub->add_option("--batch", o.batch, "Items (sessions) in one run; 16, in real time 1")

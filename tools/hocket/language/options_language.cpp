@@ -45,14 +45,19 @@ void add_chat(CLI::App& app, action& chosen) {
       ->capture_default_str();
   sub.add_option("--temperature", o.temperature, "0: always the most probable token")
       ->check(CLI::Range(0.0, 100.0))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(finite());
   sub.add_option("--top-k", o.top_k, "Draw from the k most probable; 0: all")
       ->check(CLI::Range(0, 1 << 24));
   sub.add_option("--top-p", o.top_p, "Draw from the fewest whose probabilities sum to it")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(finite());
   sub.add_option("--min-p", o.min_p, "Draw from those with this share of the best")
-      ->check(CLI::Range(0.0, 1.0));
-  sub.add_option("--repetition-penalty", o.repetition_penalty, "1: none")->capture_default_str();
+      ->check(CLI::Range(0.0, 1.0))
+      ->check(finite());
+  sub.add_option("--repetition-penalty", o.repetition_penalty, "1: none")
+      ->capture_default_str()
+      ->check(finite());
   sub.add_option("--seed", o.seed, "The same seed gives the same answers")->capture_default_str();
   sub.add_option("--threads", o.threads, "Threads that share large products")
       ->check(CLI::Range(1, 256))

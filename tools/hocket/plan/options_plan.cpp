@@ -17,7 +17,8 @@ void add_plan(CLI::App& app, action& chosen) {
   sub.add_option("--seed", o.seed, "Of the simulation")->capture_default_str();
   sub.add_option("--tail", o.tail_p99, "p99 of a micro-turn's time over its median, as measured")
       ->check(CLI::Range(1.0, 100.0))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(finite());
   sub.add_option("--picture", o.picture, "Draw it to this file; the ending gives the format")
       ->type_name("FILE");
   add_graph_options(sub, o.how);

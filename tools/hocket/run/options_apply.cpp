@@ -22,7 +22,7 @@ void add_apply(CLI::App& app, action& chosen) {
       ->check(CLI::PositiveNumber);
   sub.add_option("--at", o.at_s, "Change at the first micro-turn boundary from this stream time on")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 1e8));
+      ->check(seconds());
   sub.add_option("--limit", o.limit_s, "Seconds that opening the new actors may take")
       ->capture_default_str()
       ->check(CLI::Range(1, 86400));

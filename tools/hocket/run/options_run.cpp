@@ -102,7 +102,8 @@ void add_record(CLI::App& app, action& chosen) {
   sub.add_option("--older-than-days", o.older_than_days,
                  "delete: only what nobody wrote to for so long; of a folder the recordings, event "
                  "logs, sounds and pictures of runs")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::NonNegativeNumber)
+      ->check(finite());
   sub.add_flag("--dry-run", o.dry_run, "delete: say what would go");
   add_json(sub, o.json);
   sub.footer("`hocket run GRAPH --record FILE` makes recordings, `hocket replay FILE` plays them.");

@@ -23,7 +23,8 @@ void add_serve_tinker(CLI::App& serve, action& chosen) {
       ->type_name("FILE");
   sub.add_option("--context", o.context, "Tokens a sequence may have; 0 = as the model says");
   sub.add_option("--alpha", o.alpha, "Scale of new adapters, times their rank")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(finite());
   sub.add_option("--ledger", o.ledger,
                  "Record cards of checkpoints, and freeze what incidents name");
   sub.add_option("--policy", o.policy, "What must hold before a checkpoint is served or exported");

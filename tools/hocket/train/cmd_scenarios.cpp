@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/train/commands.hpp"
 #include "tools/scenarios/files.hpp"
 
@@ -12,7 +13,7 @@ namespace {
 constexpr std::uint64_t demo_seed = 1;
 
 int tell(const error& e) {
-  fmt::print(stderr, "error: {} [{}]\n", e.message, e.code);
+  say(stderr, "error: {} [{}]\n", e.message, e.code);
   return e.code == "scenarios.family" ? exit_bad_input : exit_failed;
 }
 
@@ -26,10 +27,10 @@ int write_demo(const scenarios_options& o) {
   if (failed) return tell({"scenarios.file", "cannot write " + (folder / "demo.wav").string()});
   const double seconds = static_cast<double>(made->person_audio.size()) / 16000.0;
   if (o.json) {
-    fmt::print("{}\n", scenarios::metadata_of(*made).dump());
+    say("{}\n", scenarios::metadata_of(*made).dump());
   } else {
-    fmt::print("{}/demo.wav: {:.1f} s by {}, {} episodes, {} expected words\n", o.out, seconds,
-               made->speaker.voice, made->episodes.size(), made->model_words.size());
+    say("{}/demo.wav: {:.1f} s by {}, {} episodes, {} expected words\n", o.out, seconds,
+        made->speaker.voice, made->episodes.size(), made->model_words.size());
   }
   return exit_fine;
 }
@@ -38,11 +39,11 @@ int write_demo(const scenarios_options& o) {
 
 int run_scenarios(const scenarios_options& o) {
   if (o.split != "train" && o.split != "heldout") {
-    fmt::print(stderr, "error: --split {}: choose train or heldout [scenarios.split]\n", o.split);
+    say(stderr, "error: --split {}: choose train or heldout [scenarios.split]\n", o.split);
     return exit_bad_input;
   }
   if (o.count < 1) {
-    fmt::print(stderr, "error: --count {}: must be at least 1 [scenarios.count]\n", o.count);
+    say(stderr, "error: --count {}: must be at least 1 [scenarios.count]\n", o.count);
     return exit_bad_input;
   }
   if (o.demo) return write_demo(o);
@@ -63,10 +64,10 @@ int run_scenarios(const scenarios_options& o) {
   const double took_s =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (o.json)
-    fmt::print("{}\n", index->dump());
+    say("{}\n", index->dump());
   else
-    fmt::print("{} conversations in {} ({}, {:.0f} times real time), see index.json\n", o.count,
-               o.out, o.split, static_cast<double>(o.count) * options.seconds / took_s);
+    say("{} conversations in {} ({}, {:.0f} times real time), see index.json\n", o.count, o.out,
+        o.split, static_cast<double>(o.count) * options.seconds / took_s);
   return exit_fine;
 }
 

@@ -42,7 +42,8 @@ void add_scenarios(CLI::App& app, action& chosen) {
   sub.add_option("--family", o.families, "Only these families (repeat), or all; none = the core");
   sub.add_flag("--rich", o.rich, "flite voices too, rooms, noise, echo, loss");
   sub.add_option("--field", o.field, "Share with noise, telephones and talk for others")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(CLI::Range(0.0, 1.0))
+      ->check(finite());
   sub.add_option("--bank", o.bank, "Folder of the speech bank (tools/scenarios/bank)");
   sub.add_flag("--demo", o.demo, "The conversation that tools/run shows");
   add_json(sub, o.json);

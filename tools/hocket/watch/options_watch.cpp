@@ -26,7 +26,8 @@ void add_top(CLI::App& app, action& chosen) {
   add_watch_options(sub, o.where);
   sub.add_option("--every", o.every_s, "Seconds between two looks")
       ->capture_default_str()
-      ->check(CLI::Range(0.1, 60.0));
+      ->check(CLI::Range(0.1, 60.0))
+      ->check(finite());
   sub.add_flag("--once", o.once, "One look, then end");
   add_json(sub, o.json);
   sub.footer(
@@ -65,7 +66,8 @@ void add_send(CLI::App& app, action& chosen) {
   sub.add_option("--session", o.session, "Which conversation")->capture_default_str();
   sub.add_option("--wait", o.wait_s, "Seconds to wait for the actor's turn")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 3600.0));
+      ->check(CLI::Range(0.0, 3600.0))
+      ->check(finite());
   add_json(sub, o.json);
   sub.footer(
       "The packet is numbered, recorded and accounted for like one of the actor's own. Text, "
