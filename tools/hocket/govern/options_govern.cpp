@@ -32,8 +32,9 @@ void add_card(CLI::App& app, action& chosen) {
   sub.add_option("--export", o.to, "Write card and weights there, if the policy lets it");
   sub.add_option("--from", o.from, "Folder of the adapter's files, to export");
   sub.add_option("--policy", o.policy, "Policy file of the gates");
-  sub.add_option("--override", o.gate,
-                 "Let its present weights through a gate (load, serve, swap, export); needs --reason");
+  sub.add_option(
+      "--override", o.gate,
+      "Let its present weights through a gate (load, serve, swap, export); needs --reason");
   sub.add_option("--reason", o.reason, "Of an override; it is recorded");
   add_ledger(sub, o);
 }
@@ -64,11 +65,12 @@ void add_audit(CLI::App& app, action& chosen) {
 
 void add_incident(CLI::App& app, action& chosen) {
   static govern_options o;
-  auto& sub = *app.add_subcommand("incident", "Freeze an adapter for gates and servers, and thaw it");
+  auto& sub =
+      *app.add_subcommand("incident", "Freeze an adapter for gates and servers, and thaw it");
   sub.require_subcommand(1);
-  auto& open =
-      below(sub, chosen, "open", "`serve tinker --ledger` and `card --export` stop using it; graphs do not ask",
-            [] { return run_incident_open(o); });
+  auto& open = below(sub, chosen, "open",
+                     "`serve tinker --ledger` and `card --export` stop using it; graphs do not ask",
+                     [] { return run_incident_open(o); });
   auto& close =
       below(sub, chosen, "close", "The end of its incident", [] { return run_incident_close(o); });
   for (auto* each : {&open, &close}) {
