@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include "engine/language/network/model.hpp"
@@ -26,10 +27,20 @@ double microseconds(const std::function<void()>& of) {
   return took[7];
 }
 
+/// libtorch on one thread, as our product is here.
+struct one_thread {
+  one_thread() { at::set_num_threads(1); }
+  ~one_thread() { at::set_num_threads(before); }
+  one_thread(const one_thread&) = delete;
+  one_thread& operator=(const one_thread&) = delete;
+  const int before = at::get_num_threads();
+};
+
 }  // namespace
 
 std::vector<order_price> price_of_order(const language_model& model) {
   const c10::NoGradGuard off;
+  const one_thread alone;
   const auto& layer = model.weights().trunk.layer_at(0);
   const auto& w =
       layer.feed.experts.empty() ? layer.feed.dense.up.weight : layer.feed.experts[0].up.weight;

@@ -1,7 +1,5 @@
 // hocket bench lm: how fast a language model reads and speaks, beside what memory gives and, where it is
 // there, llama.cpp's own bench on the same file in the same run.
-#include <malloc.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -28,15 +26,6 @@ using model_pointer = std::shared_ptr<const language::language_model>;
 double median(std::vector<double> v) {
   std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
   return v[v.size() / 2];
-}
-
-double resident_mib() {
-  double pages = 0, ignored = 0;
-  if (std::FILE* f = std::fopen("/proc/self/statm", "r")) {
-    if (std::fscanf(f, "%lf %lf", &ignored, &pages) != 2) pages = 0;
-    std::fclose(f);
-  }
-  return pages * 4096 / 1048576;
 }
 
 /// A figure that could not be taken.
@@ -71,7 +60,7 @@ bench_plan plan_of(bool quick) {
 /// A file and its name among the figures.
 struct bench_file {
   std::string path, type;
-  double bytes = 0;
+  double bytes = 0, read = 0;  ///< of all tensors; what each token reads of them
 };
 
 struct bench_context {
@@ -99,12 +88,17 @@ void add_ratio(const bench_context& c, const std::string& name, const lm_cell& c
   c.out.add(std::move(m));
 }
 
-/// Figures of one file with so many threads; gives the most memory that the peer had.
-result<double> measure_threads(const bench_context& c, const bench_file& file,
-                               const model_pointer& model, int threads) {
+/// The most memory that each had with one sequence, MiB.
+struct most_memory {
+  double ours = 0, peer = 0;
+};
+
+/// Figures of one file with so many threads.
+result<most_memory> measure_threads(const bench_context& c, const bench_file& file,
+                                    const model_pointer& model, int threads) {
   lm_rates ours(model, threads);
   std::map<std::string, std::vector<double>> rates, ratios;
-  double peer_mib = 0;
+  most_memory most;
   for (int round = 0; round < c.plan.rounds; ++round) {
     std::map<std::string, double> now;
     for (const auto& cell : c.plan.cells) {
@@ -118,7 +112,7 @@ result<double> measure_threads(const bench_context& c, const bench_file& file,
     c.shown.next(fmt::format("lm: {} llama.cpp, {} threads", file.type, threads));
     const auto theirs = c.peer.measure(file.path, c.plan.cells, threads, c.plan.said);
     if (!theirs) return fail(theirs);
-    peer_mib = std::max(peer_mib, theirs->resident_mib);
+    most.peer = std::max(most.peer, theirs->resident_mib);
     for (const auto& cell : c.plan.cells)
       if (const auto rate = theirs->of(cell); rate && *rate > 0)
         ratios[cell.name(threads)].push_back(now[cell.name(threads)] / *rate);
@@ -132,36 +126,34 @@ result<double> measure_threads(const bench_context& c, const bench_file& file,
     if (!cell.decode && cell.batch == 1)
       c.out.add(name + ".first_token_ms", 1000 * static_cast<double>(cell.context) / rate, "ms",
                 c.plan.rounds);
-    if (cell.decode && cell.batch == 1 && file.bytes > 0)
-      c.out.add(name + ".of_floor", rate * file.bytes / 1e9 / gbs, "ratio", c.plan.rounds, of_floor,
+    if (cell.decode && cell.batch == 1 && file.read > 0)
+      c.out.add(name + ".of_floor", rate * file.read / 1e9 / gbs, "ratio", c.plan.rounds, of_floor,
                 goal::at_least);
     add_ratio(c, name, cell, ratios[cell.name(threads)]);
   }
-  return peer_mib;
+  most.ours = ours.most_resident_mib();
+  return most;
 }
 
 result<void> measure_file(const bench_context& c, const bench_file& file) {
-  malloc_trim(0);
   const double before = resident_mib();
   c.shown.next("lm: loading " + file.path);
   const auto model = language::open_language_model(file.path, 0, language::block_types::rounded);
   if (!model) return fail(model);
-  malloc_trim(0);
   const double resident = resident_mib() - before;
   const auto name = "lm." + file.type;
   c.out.add(name + ".resident_mib", resident, "MiB", 1);
   if (file.bytes > 0)
     c.out.add(name + ".resident_over_file", resident * 1048576 / file.bytes, "ratio", 1);
-  double peer_mib = 0;
+  most_memory all;
   for (const int threads : {1, 2}) {
-    const auto peer = measure_threads(c, file, *model, threads);
-    if (!peer) return fail(peer);
-    peer_mib = std::max(peer_mib, *peer);
+    const auto most = measure_threads(c, file, *model, threads);
+    if (!most) return fail(most);
+    all.ours = std::max(all.ours, most->ours), all.peer = std::max(all.peer, most->peer);
   }
-  malloc_trim(0);
-  if (peer_mib > 0) {
-    c.out.add(name + ".llama_cpp_resident_mib", peer_mib, "MiB", 1);
-    c.out.add(name + ".resident_over_llama_cpp", (resident_mib() - before) / peer_mib, "ratio", 1,
+  if (all.peer > 0) {
+    c.out.add(name + ".llama_cpp_resident_mib", all.peer, "MiB", 1);
+    c.out.add(name + ".resident_over_llama_cpp", (all.ours - before) / all.peer, "ratio", 1,
               of_memory, goal::at_most);
   }
   for (const auto& p : language::price_of_order(**model))
@@ -175,16 +167,23 @@ result<std::vector<bench_file>> files_of(const std::string& path,
                                          const lm_peer& peer) {
   const auto own = describe_lm(path);
   std::vector<bench_file> files;
-  if (types.empty()) files.push_back({path, own.type, own.bytes});
+  if (types.empty()) files.push_back({path, own.type, own.bytes, own.read});
   for (const auto& type : types) {
     if (type == own.type) {
-      files.push_back({path, own.type, own.bytes});
+      files.push_back({path, own.type, own.bytes, own.read});
       continue;
     }
     if (!peer.missing().empty()) return fail("bench.peer", type + ": " + peer.missing());
     const auto made = peer.with_type(path, type);
     if (!made) return fail(made);
-    files.push_back({*made, type, describe_lm(*made).bytes});
+    const auto is = describe_lm(*made);
+    if (is.type != type)
+      return fail(
+          "bench.peer",
+          fmt::format("{}: llama-quantize made {} of it, as where rows are no multiple of a "
+                      "block; ask for {} or another type",
+                      type, is.type, is.type));
+    files.push_back({*made, type, is.bytes, is.read});
   }
   return files;
 }
@@ -224,10 +223,10 @@ int run_bench_lm(const bench_options& o, const lm_bench_options& lm) {
       "{}; medians of {} rounds, ours and llama.cpp's in turns; other work took part of the "
       "machine "
       "(load {:.1f} at the end): ratios of one run are safer than its figures. of_floor: bytes of "
-      "all "
-      "tensors read a second over what a plain reading loop reaches. resident_over_llama_cpp: what "
-      "the "
-      "model and its sequences added to this process over all of llama-bench's. fixed_order: our "
+      "the tensors that each token reads, a second, over what a plain reading loop reaches. "
+      "Decoding of several: they share one prompt, llama.cpp's (-pps -kvu) as ours. "
+      "resident_over_llama_cpp: what the model and one sequence at a time added to this process, "
+      "over all of llama-bench's. fixed_order, one thread: our "
       "product over libtorch's in bfloat16, which sums in any order; below 1 ours is faster.",
       *path, plan.rounds, load[0]));
   if (!o.out.empty() && !out.save(o.out)) return exit_failed;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -73,11 +74,16 @@ result<void> measure_beside(bool quick,
   shown.next("lm: micro-turns beside a model that speaks");
   std::atomic<bool> over{false};
   std::int64_t tokens = 0;
+  std::optional<error> failed;  // a model that fell silent disturbs nobody: no figure
   const auto before = engine::turn_gate::of_process().waits();
   std::thread speaker([&] {
     language::language_sequence s(model);
     s.help_with(std::make_shared<engine::work_pool>(2));
-    while (!over && s.append(std::vector<std::int32_t>{5})) {
+    while (!over) {
+      if (const auto said = s.append(std::vector<std::int32_t>{5}); !said) {
+        failed = said.error();
+        return;
+      }
       ++tokens;
       if (s.length() > 1000) s.rewind(0);
     }
@@ -88,6 +94,7 @@ result<void> measure_beside(bool quick,
   over = true;
   speaker.join();
   if (!beside) return fail(beside);
+  if (failed) return fail(failed->code, "the model that speaks beside: " + failed->message);
   const double a = percentile_99(*alone), b = percentile_99(*beside);
   out.add("lm.micro_turn_alone.p50_ms", median(*alone), "ms", turns);
   out.add("lm.micro_turn_alone.p99_ms", a, "ms", turns);

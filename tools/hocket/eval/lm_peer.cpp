@@ -1,8 +1,10 @@
 #include "tools/hocket/eval/lm_peer.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <sstream>
 
@@ -26,12 +28,12 @@ std::string cache() {
 }
 
 /// What a program says on standard output; its own words on what it does go nowhere. The last line is the
-/// most memory that it had.
+/// most memory that it had; looked at seldom, since the look takes time on the program's own cores.
 result<process_output> quietly(std::vector<std::string> program) {
   std::vector<std::string> all{
       "sh", "-c",
       "\"$@\" 2>/dev/null & p=$!\n"
-      "while s=$(grep VmHWM /proc/$p/status 2>/dev/null); do h=$s; sleep 0.05; done\n"
+      "while s=$(grep VmHWM /proc/$p/status 2>/dev/null); do h=$s; sleep 0.5; done\n"
       "wait $p; r=$?; echo; echo \"$h\"; exit $r",
       "sh"};
   all.insert(all.end(), program.begin(), program.end());
@@ -115,7 +117,8 @@ result<lm_peer::said> lm_peer::measure(const std::string& model, const std::vect
         std::max_element(some.begin(), some.end(), [](const auto& a, const auto& b) {
           return a.context < b.context;
         })->context;
-    // With a prompt that all share, as ours in decoding.
+    // With a prompt that all share, as ours in decoding, kept once (-kvu): it leaves out, without a
+    // word, what has no room.
     const auto room = decode ? longest + 16 * tokens + 64 : 16 * (longest + 4);
     std::vector<std::string> words{folder_ + "/llama-batched-bench",
                                    "-m",
@@ -132,7 +135,7 @@ result<lm_peer::said> lm_peer::measure(const std::string& model, const std::vect
                                    list(some, batch_of),
                                    "--output-format",
                                    "jsonl"};
-    if (decode) words.emplace_back("-pps");
+    if (decode) words.emplace_back("-pps"), words.emplace_back("-kvu");
     const auto done = quietly(words);
     if (!done) return fail(done);
     std::istringstream lines(done->out);
@@ -157,8 +160,14 @@ result<lm_peer::said> lm_peer::measure(const std::string& model, const std::vect
 
 result<std::string> lm_peer::with_type(const std::string& model, const std::string& type) const {
   const auto folder = cache() + "/bench_models";
-  const auto path = fmt::format("{}/{}.{}.gguf", folder, fs::path(model).stem().string(), type);
   std::error_code failed;
+  const auto whole = fs::absolute(model, failed).string();
+  // Another file under the same name is another model.
+  const auto which = fmt::format(
+      "{} {} {}", whole, fs::file_size(model, failed),
+      static_cast<std::int64_t>(fs::last_write_time(model, failed).time_since_epoch().count()));
+  const auto path = fmt::format("{}/{}-{:016x}.{}.gguf", folder, fs::path(model).stem().string(),
+                                static_cast<std::uint64_t>(std::hash<std::string>()(which)), type);
   if (fs::exists(path, failed)) return path;
   // Its folder is made with it; the program writes over it.
   const auto part = path + ".part";

@@ -1,7 +1,10 @@
 #include "tools/hocket/eval/lm_rates.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <map>
 #include <numeric>
 #include <thread>
@@ -59,7 +62,7 @@ result<double> lm_rates::prompt_rate(const lm_cell& cell) {
   const auto began = clock::now();
   HOCKET_TRY(read(all, cell.context));
   const double took = seconds_since(began);
-  memory_bytes_ = static_cast<std::int64_t>(all[0].memory_bytes());
+  look_at_memory(cell);
   return static_cast<double>(cell.context * cell.batch) / took;
 }
 
@@ -78,7 +81,23 @@ result<double> lm_rates::decode_rate(const lm_cell& cell, std::size_t said) {
   const auto began = clock::now();
   for (std::size_t t = 0; t < said; ++t)
     if (const auto scores = language::read_batch(parts, pool_.get()); !scores) return fail(scores);
-  return static_cast<double>(said * cell.batch) / seconds_since(began);
+  const double took = seconds_since(began);
+  look_at_memory(cell);
+  return static_cast<double>(said * cell.batch) / took;
+}
+
+void lm_rates::look_at_memory(const lm_cell& cell) {
+  if (cell.batch == 1) most_resident_mib_ = std::max(most_resident_mib_, resident_mib());
+}
+
+double resident_mib() {
+  malloc_trim(0);
+  double pages = 0, ignored = 0;
+  if (std::FILE* f = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(f, "%lf %lf", &ignored, &pages) != 2) pages = 0;
+    std::fclose(f);
+  }
+  return pages * 4096 / 1048576;
 }
 
 result<double> lm_rates::rate(const lm_cell& cell, std::size_t said) {
@@ -110,13 +129,18 @@ double read_bandwidth(int threads) {
 
 lm_file describe_lm(const std::string& path) {
   const auto file = language::gguf_file::open(path);
-  if (!file) return {"folder", 0};
+  if (!file) return {"folder", 0, 0};
   std::map<std::string, std::size_t> by_type;
-  lm_file out{"none", 0};
+  lm_file out{"none", 0, 0};
+  double inputs = 0;
+  bool own_outputs = false;
   for (const auto& t : file->tensors()) {
     out.bytes += static_cast<double>(t.bytes.size());
+    if (t.name == "token_embd.weight") inputs = static_cast<double>(t.bytes.size());
+    if (t.name == "output.weight") own_outputs = true;
     if (t.name.starts_with("blk.")) by_type[language::traits_of(t.type).name] += t.bytes.size();
   }
+  out.read = own_outputs ? out.bytes - inputs : out.bytes;
   if (by_type.empty()) return out;
   out.type = std::max_element(by_type.begin(), by_type.end(), [](const auto& a, const auto& b) {
                return a.second < b.second;

@@ -30,11 +30,11 @@ class lm_rates {
   lm_rates(std::shared_ptr<const language::language_model> model, int threads);
   /// Tokens a second of all sequences together; `said`: tokens that each says.
   result<double> rate(const lm_cell& cell, std::size_t said);
-  std::int64_t memory_bytes() const {
-    return memory_bytes_;
-  }  ///< keys and values of the last one read
+  /// The most memory of this process while one sequence was there, MiB.
+  double most_resident_mib() const { return most_resident_mib_; }
 
  private:
+  void look_at_memory(const lm_cell& cell);
   result<void> read(std::vector<language::language_sequence>& all, std::size_t tokens) const;
   result<double> prompt_rate(const lm_cell& cell);
   result<double> decode_rate(const lm_cell& cell, std::size_t said);
@@ -43,8 +43,11 @@ class lm_rates {
   std::shared_ptr<engine::work_pool> pool_;
   std::shared_ptr<language::language_sequence>
       before_;  ///< has read the context of the last decode
-  std::int64_t memory_bytes_ = 0;
+  double most_resident_mib_ = 0;
 };
+
+/// What this process has in memory, MiB; what it freed is given back first.
+double resident_mib();
 
 /// GB/s with which so many threads read memory that no cache holds: the best of five.
 double read_bandwidth(int threads);
@@ -54,6 +57,8 @@ double read_bandwidth(int threads);
 struct lm_file {
   std::string type;
   double bytes = 0;
+  double read =
+      0;  ///< of these, what each token reads: no table of inputs beside an own one of outputs
 };
 lm_file describe_lm(const std::string& path);
 
