@@ -30,7 +30,8 @@ TEST_CASE(
       std::ofstream(folder / "old") << "yesterday";
       auto book = std::make_shared<notebook>();
       rewire_stage s(virtual_time);
-      s.g.add("src", 0, 1, counter_source(60));
+      // Long enough, in both times, that the run is there when it is asked to change.
+      s.g.add("src", 0, 1, s.paced(counter_source(virtual_time ? 60 : 400), {100}));
       s.g.source("src", 5);
       s.add_valued("mid", 1, 1, [folder, fails](std::int64_t value) {
         auto c = stamper(value);
