@@ -16,6 +16,15 @@ audio_chunk part_of(const audio_chunk& whole, std::int64_t from, std::int64_t to
           buffer::take(std::vector<float>(samples.begin(), samples.end()))};
 }
 
+std::int64_t clip(std::vector<float>& samples) {
+  std::int64_t clipped = 0;
+  for (auto& s : samples) {
+    if (std::abs(s) > 1) ++clipped;
+    s = std::clamp(s, -1.0f, 1.0f);
+  }
+  return clipped;
+}
+
 void send(std::size_t port, audio_chunk chunk, emitter& out) {
   if (chunk.frames() == 0) return;
   const auto at = timestamp::of_samples(chunk.first_sample, chunk.rate_hz);

@@ -25,6 +25,9 @@ inline std::int64_t sample_at(timestamp t, std::int64_t rate_hz) {
 /// of it is meant.
 audio_chunk part_of(const audio_chunk& whole, std::int64_t from, std::int64_t to);
 
+/// Cuts what goes beyond full scale. Returns how many samples that were.
+std::int64_t clip(std::vector<float>& samples);
+
 /// Sends a chunk at the time of its first sample; an empty one is not sent.
 void send(std::size_t port, audio_chunk chunk, emitter& out);
 

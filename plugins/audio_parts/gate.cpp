@@ -61,27 +61,7 @@ result<void> gate::process(std::size_t port, const packet& p, emitter& out) {
   const auto* chunk = p.get_if<audio_chunk>();
   if (!chunk || chunk->frames() == 0) return {};
   const auto gains = ramp_.over(*chunk, open_);
-  const auto all = [&](float g) {
-    return std::all_of(gains.begin(), gains.end(), [g](float x) { return x == g; });
-  };
-  if (all(1)) {
-    send(0, *chunk, out);
-    return {};
-  }
-  if (all(0) && !config_.keeps_time) return {};
-  const auto samples = chunk->samples.as<float>();
-  const auto width = static_cast<std::size_t>(chunk->channels);
-  std::vector<float> made(samples.size());
-  for (std::size_t i = 0; i < made.size(); ++i) made[i] = gains[i / width] * samples[i];
-  auto faded_chunk = *chunk;
-  faded_chunk.samples = buffer::take(std::move(made));
-  if (!config_.keeps_time) {
-    const auto first = std::find_if(gains.begin(), gains.end(), [](float g) { return g > 0; });
-    const auto last = std::find_if(gains.rbegin(), gains.rend(), [](float g) { return g > 0; });
-    faded_chunk = part_of(faded_chunk, chunk->first_sample + (first - gains.begin()),
-                          chunk->first_sample + (gains.rend() - last));
-  }
-  send(0, std::move(faded_chunk), out);
+  send(0, config_.keeps_time ? scaled(*chunk, gains) : audible(*chunk, gains), out);
   return {};
 }
 

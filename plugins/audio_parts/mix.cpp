@@ -93,12 +93,7 @@ result<void> mix::process_sets(std::span<const bundle> sets, emitter& out) {
       std::erase_if(waiting_.at(port),
                     [&](const auto& c) { return c.first_sample + c.frames() <= to; });
     }
-    std::int64_t clipped = 0;
-    for (auto& s : sum) {
-      if (std::abs(s) > 1) ++clipped;
-      s = std::clamp(s, -1.0f, 1.0f);
-    }
-    if (clipped > 0) context_.count("clipped_samples", clipped);
+    if (const auto clipped = clip(sum); clipped > 0) context_.count("clipped_samples", clipped);
     send(0,
          {static_cast<std::int32_t>(config_.rate_hz), static_cast<std::int32_t>(config_.channels),
           from, buffer::take(std::move(sum))},

@@ -82,13 +82,8 @@ result<void> remix::process(std::size_t, const packet& p, emitter& out) {
         made[i * take_.size() + c] += gain * samples[i * in + from];
     }
   }
-  std::int64_t clipped = 0;
-  for (auto& s : made) {
-    if (std::abs(s) > 1) ++clipped;
-    s = std::clamp(s, -1.0f, 1.0f);
-  }
   if (missing) context_.count("missing_channels", 1);
-  if (clipped > 0) context_.count("clipped_samples", clipped);
+  if (const auto clipped = clip(made); clipped > 0) context_.count("clipped_samples", clipped);
   send(0,
        {chunk->rate_hz, static_cast<std::int32_t>(take_.size()), chunk->first_sample,
         buffer::take(std::move(made))},

@@ -66,26 +66,14 @@ void selector::pass(const audio_chunk& chunk, std::size_t from, emitter& out) {
   const auto end = timestamp::of_samples(chunk.first_sample + chunk.frames(), chunk.rate_hz);
   longest_ = std::max(longest_, end - timestamp::of_samples(chunk.first_sample, chunk.rate_hz));
   heard_until_.at(from) = std::max(heard_until_.at(from), end);
-  const auto gains = ramps_.at(from).over(chunk, choice_);
-  const auto first = std::find_if(gains.begin(), gains.end(), [](float g) { return g > 0; });
-  if (first != gains.end()) {
-    const auto last = std::find_if(gains.rbegin(), gains.rend(), [](float g) { return g > 0; });
-    auto heard = chunk;
-    if (std::any_of(first, last.base(), [](float g) { return g < 1; })) {
-      const auto samples = chunk.samples.as<float>();
-      const auto width = static_cast<std::size_t>(chunk.channels);
-      std::vector<float> made(samples.size());
-      for (std::size_t i = 0; i < made.size(); ++i) made[i] = gains[i / width] * samples[i];
-      heard.samples = buffer::take(std::move(made));
-    }
-    heard = part_of(heard, chunk.first_sample + (first - gains.begin()),
-                    chunk.first_sample + (gains.rend() - last));
-    if (!held_.empty() && held_of_ != from) {
-      send_now(std::move(heard), out);  // the end that was awaited
-    } else {
-      held_.push_back(std::move(heard));
-      held_of_ = from;
-    }
+  auto heard = audible(chunk, ramps_.at(from).over(chunk, choice_));
+  if (heard.frames() == 0) {
+    // nothing of it
+  } else if (!held_.empty() && held_of_ != from) {
+    send_now(std::move(heard), out);  // the end that was awaited
+  } else {
+    held_.push_back(std::move(heard));
+    held_of_ = from;
   }
   send_held(out);
 }

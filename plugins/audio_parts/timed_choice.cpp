@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plugins/audio_parts/common.hpp"
+
 namespace hocket::audio_parts {
 
 void timed_choice::change(timestamp at, int to) {
@@ -34,6 +36,26 @@ std::vector<float> faded::over(const audio_chunk& chunk, const timed_choice& cho
     out[i] = gain_;
   }
   return out;
+}
+
+audio_chunk scaled(const audio_chunk& chunk, const std::vector<float>& gains) {
+  if (std::all_of(gains.begin(), gains.end(), [](float g) { return g == 1; })) return chunk;
+  const auto samples = chunk.samples.as<float>();
+  const auto width = static_cast<std::size_t>(chunk.channels);
+  std::vector<float> made(samples.size());
+  for (std::size_t i = 0; i < made.size(); ++i) made[i] = gains[i / width] * samples[i];
+  auto out = chunk;
+  out.samples = buffer::take(std::move(made));
+  return out;
+}
+
+audio_chunk audible(const audio_chunk& chunk, const std::vector<float>& gains) {
+  const auto lets = [](float g) { return g > 0; };
+  const auto first = std::find_if(gains.begin(), gains.end(), lets) - gains.begin();
+  const auto end = gains.rend() - std::find_if(gains.rbegin(), gains.rend(), lets);
+  const auto heard = part_of(chunk, chunk.first_sample + first, chunk.first_sample + end);
+  if (heard.frames() == 0) return heard;
+  return scaled(heard, std::vector<float>(gains.begin() + first, gains.begin() + end));
 }
 
 }  // namespace hocket::audio_parts

@@ -43,4 +43,9 @@ class faded {
   float gain_;
 };
 
+/// A chunk with a gain for each frame; without a copy where all are 1. `gains`: [frames].
+audio_chunk scaled(const audio_chunk& chunk, const std::vector<float>& gains);
+/// Of that what lies between the first and the last frame that is let through; empty where none is.
+audio_chunk audible(const audio_chunk& chunk, const std::vector<float>& gains);
+
 }  // namespace hocket::audio_parts
