@@ -19,11 +19,15 @@ void play_queue::put(std::int64_t first, std::span<const float> samples, epoch_n
     counts_.too_far += length(samples);
     return;
   }
+  if (first <= playhead_ - length(samples)) {
+    counts_.late += length(samples);
+    return;
+  }
   if (first < playhead_) {
-    const auto late = first < playhead_ - length(samples) ? length(samples) : playhead_ - first;
+    const auto late = playhead_ - first;
     counts_.late += late;
     samples = samples.subspan(static_cast<std::size_t>(late));
-    first += late;
+    first = playhead_;
   }
   if (const auto over = first + length(samples) - (playhead_ + reach_); over > 0) {
     const auto cut = std::min(over, length(samples));
