@@ -1,8 +1,6 @@
-// A model in this process: one answer at a time for all agents that share it, held to the tools' schemas where that is wanted.
+// A model in this process: all answers go through it together, held to the tools' schemas where that is wanted.
 #include <chrono>
-#include <condition_variable>
 #include <ctime>
-#include <functional>
 #include <list>
 #include <map>
 #include <mutex>
@@ -15,6 +13,7 @@
 #include "engine/language/calls/call_format.hpp"
 #include "engine/language/constraint/json_schema.hpp"
 #include "engine/language/generation/generation.hpp"
+#include "engine/language/generation/shared_passes.hpp"
 #include "engine/language/packages/packages.hpp"
 
 namespace hocket::background {
@@ -66,40 +65,25 @@ result<std::shared_ptr<const language::grammar>> names_grammar(
   return g.build(g.choice({g.literal("none", end), one(more)}));
 }
 
-/// One at a time, in the order in which they came.
-class queue_of_turns {
- public:
-  /// False where `over` came before the turn.
-  bool enter(const std::function<bool()>& over) {
-    std::unique_lock lock(mutex_);
-    const auto mine = waiting_.insert(waiting_.end(), next_++);
-    while (waiting_.front() != *mine) {
-      if (over()) {
-        waiting_.erase(mine);
-        return false;
-      }
-      changed_.wait_for(lock, std::chrono::milliseconds(20));
-    }
-    return true;
-  }
-  void leave() {
+/// A model that all planners with its path share.
+struct shared_model {
+  explicit shared_model(std::shared_ptr<const language::chat_model> m, std::size_t prefix_bytes)
+      : model(std::move(m)), prefixes(std::make_shared<language::prefix_cache>(prefix_bytes)) {}
+
+  std::shared_ptr<const language::chat_model> model;
+  std::shared_ptr<language::prefix_cache> prefixes;
+
+  /// All who work with as many threads go through the weights together.
+  std::shared_ptr<language::shared_passes> passes(int threads) {
     const std::lock_guard lock(mutex_);
-    waiting_.pop_front();
-    changed_.notify_all();
+    auto& there = passes_[threads];
+    if (!there) there = std::make_shared<language::shared_passes>(model->network(), threads);
+    return there;
   }
 
  private:
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::list<std::uint64_t> waiting_;  ///< the first one has its turn
-  std::uint64_t next_ = 0;
-};
-
-/// A model that all planners with its path share.
-struct shared_model {
-  std::shared_ptr<const language::chat_model> model;
-  std::shared_ptr<language::prefix_cache> prefixes;
-  std::shared_ptr<queue_of_turns> turns = std::make_shared<queue_of_turns>();
+  std::map<int, std::shared_ptr<language::shared_passes>> passes_;
 };
 
 /// Tells what of an answer is text, while it is written.
@@ -130,14 +114,19 @@ class text_teller {
   std::size_t told_ = 0;
 };
 
+/// What one answer needs for itself while it is made: keys and values of what was read, and the state
+/// of what it is held to.
+struct answer_place {
+  language::generation answers;
+  std::list<std::pair<std::string, held_grammar>> grammars = {};  ///< used last comes first
+};
+
 class engine_chat final : public chat_backend {
  public:
-  engine_chat(std::shared_ptr<const shared_model> shared, const engine_settings& s)
+  engine_chat(std::shared_ptr<shared_model> shared, const engine_settings& s)
       : shared_(std::move(shared)),
         model_(shared_->model),
-        answers_(model_, static_cast<int>(s.threads),
-                 s.prefix_bytes > 0 ? shared_->prefixes : nullptr),
-        threads_(static_cast<int>(s.threads)),
+        passes_(shared_->passes(static_cast<int>(s.threads))),
         keeps_prefixes_(s.prefix_bytes > 0) {
     const auto& source = model_->words().template_source;
     format_ = &language::format_of(source);
@@ -148,29 +137,13 @@ class engine_chat final : public chat_backend {
   result<chat_reply> ask(const chat_request& request) override {
     const auto began = steady::now();
     const auto until = began + std::chrono::milliseconds(request.time_left_ms);
-    if (!shared_->turns->enter([&] { return is_over(request, until); }))
-      return fail("language.out_of_time", "the model was busy with other requests for too long");
-    const auto leave = [](queue_of_turns* t) { t->leave(); };
-    const std::unique_ptr<queue_of_turns, decltype(leave)> turn(shared_->turns.get(), leave);
     const bool plain = !knows_tools_ && !request.plain.request.empty();
     const auto prompt = plain ? plain_ids(request)
                               : model_->prompt(request.messages, request.tools, std::time(nullptr));
     if (!prompt) return fail(prompt);
-    language::answer_config how;
-    how.sampling.temperature = request.temperature;
-    how.sampling.seed = request.seed;
-    how.sampling.logprobs = -1;
-    how.max_tokens = request.max_tokens;
-    if (request.held) {
-      auto held = held_for(request, plain);
-      if (!held) return fail(held);
-      how.held_to = std::move(*held);
-    } else if (plain) {
-      how.stops = plain_stops();
-    }
-    if (!keeps_prefixes_) forget();
-    text_teller told(request, plain, *format_);
-    auto reply = answer(*prompt, how, request, until, began, told);
+    auto place = take_place();
+    auto reply = answer(*place, *prompt, request, plain, began, until);
+    give_back(std::move(place));
     if (!reply) return reply;
     if (plain) {
       auto made = plain_reply(reply->text, !request.tools.empty());
@@ -183,6 +156,26 @@ class engine_chat final : public chat_backend {
   }
 
  private:
+  /// The one that was used last, else a new one.
+  std::unique_ptr<answer_place> take_place() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (idle_) return std::move(idle_);
+    }
+    return std::make_unique<answer_place>(new_generation());
+  }
+
+  /// One is kept, for the next request of this conversation; memory of others is not.
+  void give_back(std::unique_ptr<answer_place> place) {
+    if (!keeps_prefixes_) place->answers = new_generation();  // as if nothing had been read before
+    const std::lock_guard lock(mutex_);
+    idle_ = std::move(place);
+  }
+
+  language::generation new_generation() const {
+    return {model_, passes_, keeps_prefixes_ ? shared_->prefixes : nullptr};
+  }
+
   static bool is_over(const chat_request& request, steady::time_point until) {
     return (request.cancelled != nullptr && request.cancelled->load()) || steady::now() >= until;
   }
@@ -191,12 +184,30 @@ class engine_chat final : public chat_backend {
     return model_->text_prompt(plain_prompt(r.plain, !r.tools.empty()));
   }
 
-  /// As if nothing had been read before.
-  void forget() { answers_ = language::generation(model_, threads_, nullptr); }
+  result<language::answer_config> how_to_answer(answer_place& place, const chat_request& request,
+                                                bool plain) const {
+    language::answer_config how;
+    how.sampling.temperature = request.temperature;
+    how.sampling.seed = request.seed;
+    how.sampling.logprobs = -1;
+    how.max_tokens = request.max_tokens;
+    if (request.held) {
+      auto held = held_for(place, request, plain);
+      if (!held) return fail(held);
+      how.held_to = std::move(*held);
+    } else if (plain) {
+      how.stops = plain_stops();
+    }
+    return how;
+  }
 
-  result<chat_reply> answer(const std::vector<language::token_id>& prompt,
-                            const language::answer_config& how, const chat_request& request,
-                            steady::time_point until, steady::time_point began, text_teller& told) {
+  result<chat_reply> answer(answer_place& place, const std::vector<language::token_id>& prompt,
+                            const chat_request& request, bool plain, steady::time_point began,
+                            steady::time_point until) const {
+    const auto how = how_to_answer(place, request, plain);
+    if (!how) return fail(how);
+    auto& answers = place.answers;
+    text_teller told(request, plain, *format_);
     const auto over = [&] { return is_over(request, until); };
     // The prompt is read in chunks, and left where nobody waits for it any more.
     std::stop_source stop;
@@ -205,36 +216,38 @@ class engine_chat final : public chat_backend {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
       if (!end.stop_requested()) stop.request_stop();
     });
-    if (const auto begun = answers_.begin(prompt, how, stop.get_token()); !begun)
+    if (const auto begun = answers.begin(prompt, *how, stop.get_token()); !begun)
       return fail(begun);
     chat_reply out;
     for (;;) {
       if (over()) return fail("language.out_of_time", "the time for the answer is over");
-      const auto piece = answers_.next();
+      const auto piece = answers.next();
       if (!piece) return fail(piece);
-      if (answers_.answer_tokens() == 1)
+      if (answers.answer_tokens() == 1)
         out.first_token_ms =
             std::chrono::duration<double, std::milli>(steady::now() - began).count();
       out.text += piece->markup + piece->text;
       told.more(piece->markup + piece->text);
       if (piece->end != language::answer_end::none) break;
     }
-    out.prompt_tokens = answers_.prompt_tokens();
-    out.reused_tokens = answers_.reused_tokens();
-    out.tokens = out.prompt_tokens + answers_.answer_tokens();
+    out.prompt_tokens = answers.prompt_tokens();
+    out.reused_tokens = answers.reused_tokens();
+    out.tokens = out.prompt_tokens + answers.answer_tokens();
     return out;
   }
 
   /// What the answer is held to; none where it is free text.
-  result<held_grammar> held_for(const chat_request& request, bool plain) {
+  result<held_grammar> held_for(answer_place& place, const chat_request& request,
+                                bool plain) const {
+    auto& grammars = place.grammars;
     const bool names = !request.names.empty();
     if (!names && !plain && request.tools.empty()) return held_grammar();
     auto key = std::string(plain ? "p" : "c") + (request.must_call ? "!" : "") +
                request.tools.dump(-1, ' ', false, json::error_handler_t::replace);
     for (const auto& n : request.names) key += "\n" + n;
-    for (auto at = grammars_.begin(); at != grammars_.end(); ++at)
+    for (auto at = grammars.begin(); at != grammars.end(); ++at)
       if (at->first == key) {
-        grammars_.splice(grammars_.begin(), grammars_, at);
+        grammars.splice(grammars.begin(), grammars, at);
         return at->second;
       }
     const auto made =
@@ -246,8 +259,8 @@ class engine_chat final : public chat_backend {
                                              model_->tokens());
     if (!made) return fail(made);
     auto held = std::make_shared<language::constraint>(*made, model_->tree());
-    grammars_.emplace_front(std::move(key), held);
-    if (grammars_.size() > most_grammars) grammars_.pop_back();
+    grammars.emplace_front(std::move(key), held);
+    if (grammars.size() > most_grammars) grammars.pop_back();
     return held;
   }
 
@@ -266,28 +279,27 @@ class engine_chat final : public chat_backend {
     if (reply.calls.empty()) reply.calls = calls_in_text(reply.text);
   }
 
-  std::shared_ptr<const shared_model> shared_;
+  std::shared_ptr<shared_model> shared_;
   std::shared_ptr<const language::chat_model> model_;
-  language::generation answers_;
+  std::shared_ptr<language::shared_passes> passes_;
   const language::call_format* format_ = nullptr;
-  std::list<std::pair<std::string, held_grammar>> grammars_;  ///< used last comes first
-  int threads_ = 1;
   bool keeps_prefixes_ = true;
   bool knows_tools_ = false;
+  std::mutex mutex_;
+  std::unique_ptr<answer_place> idle_;
 };
 
 /// Weights and prefixes by path: a conversation of its own needs none of its own.
-result<std::shared_ptr<const shared_model>> open_shared(const engine_settings& s) {
+result<std::shared_ptr<shared_model>> open_shared(const engine_settings& s) {
   static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<const shared_model>> opened;
+  static std::map<std::string, std::weak_ptr<shared_model>> opened;
   const auto path = language::find_model(s.path);
   if (!path) return fail(path);
   const std::lock_guard lock(mutex);
   if (auto there = opened[*path].lock()) return there;
   auto model = language::chat_model::open(*path);
   if (!model) return fail(model);
-  auto made = std::make_shared<const shared_model>(
-      std::move(*model), std::make_shared<language::prefix_cache>(s.prefix_bytes));
+  auto made = std::make_shared<shared_model>(std::move(*model), s.prefix_bytes);
   opened[*path] = made;
   return made;
 }
