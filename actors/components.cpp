@@ -15,6 +15,10 @@
 #include "actors/record/event_record.hpp"
 #include "actors/record/mcap_record.hpp"
 #include "actors/record/wav_record.hpp"
+#include "actors/trainer/examples_file.hpp"
+#include "actors/trainer/labelled_talk.hpp"
+#include "actors/trainer/listed_tools.hpp"
+#include "actors/trainer/lora_trainer.hpp"
 #include "actors/web/source.hpp"
 
 namespace hocket {
@@ -34,6 +38,11 @@ result<void> register_components(registry& into) {
       "mcp", "The tools of an MCP server: a program, or one behind a URL.")));
   HOCKET_TRY(into.add(source_of<web::source>(
       "web", "Pages of the public web as text, and a search endpoint that the graph names.")));
+  HOCKET_TRY(into.add(source_of<trainer::listed_tools>(
+      "listed", "Tools that a file lists and that do nothing, for talks that are judged.")));
+  HOCKET_TRY(into.add(type_of<trainer::lora_trainer>()));
+  HOCKET_TRY(into.add(type_of<trainer::labelled_talk>()));
+  HOCKET_TRY(into.add(type_of<trainer::examples_file>()));
   HOCKET_TRY(into.add(type_of<playout::playout>()));
   HOCKET_TRY(into.add(type_of<record::wav_record>()));
   HOCKET_TRY(into.add(type_of<record::event_record>()));

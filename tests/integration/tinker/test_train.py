@@ -121,7 +121,7 @@ class train(unittest.TestCase):
         self.assertIn("parts: unknown part `mlp`", self.run_it(code=2, recipe="parts: [mlp]\n"))
         self.assertIn("rnak", self.run_it(code=2, recipe="rnak: 3\n"))
         self.write("data.jsonl", '{"prompt": "a", "completion": "b"}\n{"question": 1}\n')
-        self.assertIn("data.jsonl:2: it needs messages, prompt and completion, or text", self.run_it(code=2))
+        self.assertIn("data.jsonl:2: it needs messages, segments, prompt and completion, or text", self.run_it(code=2))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
-#include <numeric>
 #include <optional>
-#include <random>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
@@ -14,7 +12,11 @@
 #include "actors/governance/card.hpp"
 #include "actors/governance/records.hpp"
 #include "actors/http/digest.hpp"
+#include "actors/trainer/data/datum.hpp"
+#include "actors/trainer/data/model_sum.hpp"
+#include "actors/trainer/data/schedule.hpp"
 #include "engine/language/files/mapped_file.hpp"
+#include "engine/language/network/open.hpp"
 #include "engine/language/packages/packages.hpp"
 #include "engine/lora/trainer.hpp"
 #include "graph/contract/config.hpp"
@@ -24,9 +26,7 @@
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/signals.hpp"
 #include "tools/hocket/train/commands.hpp"
-#include "tools/hocket/train/lora_data.hpp"
 #include "tools/hocket/train/lora_origin.hpp"
-#include "tools/hocket/train/model_sum.hpp"
 #include "tools/report/adapter_curve.hpp"
 
 namespace hocket::cli {
@@ -104,44 +104,34 @@ using examples = std::vector<lora::training_datum>;
 
 /// What is trained on, and what is only looked at.
 struct all_data {
-  lora_data learnt, held;
+  trainer::read_examples learnt, held;
   lora_origin origin(const recipe& r) const {
     return {learnt.sha256, held.sha256, r.licence, r.consent};
   }
 };
 
-double targets_of(const examples& some) {
-  double n = 0;
-  for (const auto& d : some)
-    for (const double w : d.inputs.at("weights").values) n += w;
-  return std::max(n, 1.0);
+/// The weights, widened so that gradients pass, and the words around them.
+struct opened_model {
+  std::shared_ptr<const language::language_model> model;
+  language::chat_words words;
+};
+
+result<opened_model> open_model(const recipe& r) {
+  const auto path = language::find_model(r.model);
+  if (!path) return fail(path);
+  auto model = language::open_language_model(*path, r.max_tokens, language::block_types::widened);
+  if (!model) return fail(model);
+  auto words = language::open_chat_words(*path);
+  if (!words) return fail(words);
+  return opened_model{std::move(*model), std::move(*words)};
 }
 
-/// The examples of a step: every epoch has an order of its own, so a resumed run takes the same.
-examples batch_of(const examples& all, const recipe& r, std::int64_t step) {
-  examples some;
-  std::vector<std::size_t> order(all.size());
-  std::uint64_t ordered = ~std::uint64_t{0};
-  for (std::int64_t i = step * r.batch; i < (step + 1) * r.batch; ++i) {
-    const auto epoch = static_cast<std::uint64_t>(i) / all.size();
-    if (epoch != ordered) {
-      std::iota(order.begin(), order.end(), 0);
-      std::mt19937_64 random(static_cast<std::uint64_t>(r.seed) * 1'000'003 + epoch);
-      for (std::size_t k = order.size(); k > 1; --k) std::swap(order[k - 1], order[random() % k]);
-      ordered = epoch;
-    }
-    some.push_back(all[order[static_cast<std::uint64_t>(i) % all.size()]]);
-  }
-  const double scale = 1 / targets_of(some);
-  for (auto& d : some)
-    for (double& w : d.inputs["weights"].values) w *= scale;
-  return some;
-}
-
-double rate_at(const recipe& r, std::int64_t step) {
-  const double n = static_cast<double>(step), all = static_cast<double>(r.steps);
-  const double rise = r.warmup > 0 ? std::min(1.0, (n + 1) / static_cast<double>(r.warmup)) : 1;
-  return r.rate * rise * (1 - n / all);
+trainer::schedule schedule_of(const recipe& r) {
+  return {.steps = r.steps,
+          .batch = r.batch,
+          .warmup = r.warmup,
+          .rate = r.rate,
+          .seed = static_cast<std::uint64_t>(r.seed)};
 }
 
 /// The adapter where PEFT finds it, and what a resumed run needs.
@@ -161,8 +151,7 @@ result<void> save(const trust::folder& out, const lora::trainer& t, const lora_o
                    fmt::format("{:08d}", head.size()) + head + files.weights + moments);
 }
 
-result<std::unique_ptr<lora::trainer>> resumed(const trust::folder& out,
-                                               const tinker::served_model& model,
+result<std::unique_ptr<lora::trainer>> resumed(const trust::folder& out, const opened_model& model,
                                                const lora_origin& origin) {
   const auto bad = [&] {
     return fail("train.bad_checkpoint", out.path() + "/checkpoint: damaged");
@@ -201,13 +190,13 @@ lora::lora_config config_of(const recipe& r) {
   return c;
 }
 
-result<std::unique_ptr<lora::trainer>> fresh(const recipe& r, const tinker::served_model& model) {
+result<std::unique_ptr<lora::trainer>> fresh(const recipe& r, const opened_model& model) {
   return lora::trainer::create(model.model, config_of(r), static_cast<std::uint64_t>(r.seed));
 }
 
 /// A checkpoint goes on only as what it was begun as.
 result<std::unique_ptr<lora::trainer>> resumed_as(const recipe& r, const trust::folder& out,
-                                                  const tinker::served_model& model,
+                                                  const opened_model& model,
                                                   const lora_origin& origin) {
   auto t = resumed(out, model, origin);
   if (!t) return t;
@@ -238,7 +227,7 @@ result<void> write_card(const recipe& r, const trust::folder& out, const lora::t
   f.weights_bytes = static_cast<std::int64_t>(files.weights.size());
   f.source = r.source, f.licence = r.licence, f.consent = r.consent, f.constraints = r.constraints;
   const auto path = language::find_model(r.model);
-  auto base = path ? model_sha256(*path) : result<std::string>(fail(path));
+  auto base = path ? trainer::model_sha256(*path) : result<std::string>(fail(path));
   if (!base) return fail(base);
   f.base_sha256 = *base;
   // As they were read: the files may have changed since.
@@ -261,7 +250,7 @@ result<void> write_card(const recipe& r, const trust::folder& out, const lora::t
 result<double> mean_loss(const lora::trainer& t, const examples& some) {
   const auto p = t.forward(lora::loss_config{}, some);
   if (!p) return fail(p);
-  return p->loss / targets_of(some);
+  return p->loss / trainer::targets_of(some);
 }
 
 /// The curve as far as the checkpoint that a resumed run goes on from.
@@ -286,14 +275,15 @@ result<void> loop(const recipe& r, lora::trainer& t, const all_data& all, const 
   const auto curve = out.create("curve.csv");
   if (!curve) return fail(curve);
   HOCKET_TRY(curve->write(rows));
+  const auto plan = schedule_of(r);
   progress bar(json, static_cast<std::size_t>(r.steps), "lora");
   auto began = std::chrono::steady_clock::now();
   double tokens = 0;
   for (auto step = t.steps(); step < r.steps && signal_that_came() == 0; ++step) {
-    const auto some = batch_of(data, r, step);
+    const auto some = trainer::batch_of(data, plan, step);
     const auto passed = t.forward_backward(lora::loss_config{}, some);
     if (!passed) return fail(passed);
-    const auto stepped = t.step({.learning_rate = rate_at(r, step),
+    const auto stepped = t.step({.learning_rate = plan.rate_at(step),
                                  .eps = 1e-8,
                                  .weight_decay = r.decay,
                                  .grad_clip_norm = r.clip});
@@ -337,17 +327,18 @@ int run_train_lora(const train_options& o) {
   }
   if (o.steps > 0) r->steps = o.steps;
   if (!o.out.empty()) r->out = o.out;
-  const auto model = tinker::open_served_model(r->model, {r->model}, r->max_tokens);
+  const auto model = open_model(*r);
   if (!model) return tell(model.error(), exit_bad_input);
-  auto learnt = read_lora_data(r->data, **model, r->max_tokens);
+  auto learnt = trainer::read_data(r->data, model->words, r->max_tokens);
   if (!learnt) return tell(learnt.error(), exit_bad_input);
-  auto held = r->validation.empty() ? result<lora_data>(lora_data())
-                                    : read_lora_data(r->validation, **model, r->max_tokens);
+  auto held = r->validation.empty()
+                  ? result<trainer::read_examples>(trainer::read_examples())
+                  : trainer::read_data(r->validation, model->words, r->max_tokens);
   if (!held) return tell(held.error(), exit_bad_input);
   const all_data data{std::move(*learnt), std::move(*held)};
   const auto out = trust::folder::open(r->out);
   if (!out) return tell(out.error(), exit_failed);
-  auto t = o.resume ? resumed_as(*r, *out, **model, data.origin(*r)) : fresh(*r, **model);
+  auto t = o.resume ? resumed_as(*r, *out, *model, data.origin(*r)) : fresh(*r, *model);
   if (!t) return tell(t.error(), exit_bad_input);
   end_in_order_on_signals();
   if (auto done = loop(*r, **t, data, *out, o.json); !done) return tell(done.error(), exit_failed);

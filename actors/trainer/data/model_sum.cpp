@@ -1,4 +1,4 @@
-#include "tools/hocket/train/model_sum.hpp"
+#include "actors/trainer/data/model_sum.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -7,7 +7,7 @@
 #include "actors/http/digest.hpp"
 #include "engine/language/files/mapped_file.hpp"
 
-namespace hocket::cli {
+namespace hocket::trainer {
 
 result<std::string> model_sha256(const std::string& path) {
   std::vector<std::string> files;
@@ -32,4 +32,4 @@ result<std::string> model_sha256(const std::string& path) {
   return files.size() == 1 ? sums : http::sha256_hex(sums);
 }
 
-}  // namespace hocket::cli
+}  // namespace hocket::trainer

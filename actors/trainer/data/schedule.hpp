@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/lora/loss/loss.hpp"
+
+namespace hocket::trainer {
+
+/// How many examples a step has, and how far each moves.
+struct schedule {
+  std::int64_t steps = 100, batch = 8, warmup = 0;
+  double rate = 2e-4;  ///< the highest; falls to 0 at the end
+  std::uint64_t seed = 1;
+
+  double rate_at(std::int64_t step) const;
+};
+
+/// What is learnt of them, in targets; at least 1.
+double targets_of(std::span<const lora::training_datum> some);
+
+/// The examples of a step, their weights scaled so that the loss is a mean. Every epoch has an order of
+/// its own, which depends on the seed only: a resumed run takes the same.
+std::vector<lora::training_datum> batch_of(std::span<const lora::training_datum> all,
+                                           const schedule& s, std::int64_t step);
+
+}  // namespace hocket::trainer
