@@ -70,7 +70,7 @@ TEST_CASE("a child is spoken with over its pipes, and sees nothing of ours but w
   auto c = script(
       say("'$HOCKET_MCP_SECRET-$HOCKET_MCP_GIVEN-$A-$(pwd)-$(for n in 0 1 2 3 4 5 6; do ( eval ': "
           ">&'$n ) 2>/dev/null && printf $n; done)'"),
-      "echo hello on stdout; head -c 300000 /dev/zero >&2;");
+      "echo hello on stdout; yes | head -c 300000 >&2;");
   c.environment = {"HOCKET_MCP_GIVEN", "A=b"};
   c.folder = "/";
   opened s(c);

@@ -11,12 +11,12 @@
 #include "actors/rewire/messages.hpp"
 #include "actors/rewire/rewirer.hpp"
 #include "actors/host/run/graph_run.hpp"
+#include "graph/trust/audit.hpp"
 
 namespace hocket::rewire {
 namespace {
 
-/// What one peer may have this host do at a time, and remember.
-constexpr std::ptrdiff_t at_once_max = 4;
+/// What one peer may have this host remember.
 constexpr std::size_t kept_max = 64;
 /// How long one rewire waits for the end of the one before.
 constexpr int turn_limit_s = 5;
@@ -50,14 +50,17 @@ bool coordinator::spawn_for(const std::string& peer, std::function<void()> f) {
     it->first.join();
     it = threads_.erase(it);
   }
-  const auto busy = std::count_if(threads_.begin(), threads_.end(),
-                                  [&](const auto& t) { return t.second->peer == peer; });
-  if (closed_ || busy >= at_once_max) return false;
+  if (closed_) return false;
   auto about = std::make_unique<errand>();
-  about->peer = peer;
+  about->place = budget_.take(peer, trust::spends::threads);
+  if (!about->place) {
+    trust::note_refusal({"host " + peer, "change the graph", "", "it has enough under way"});
+    return false;
+  }
   auto* of = about.get();
   threads_.emplace_back(std::thread([f = std::move(f), of] {
                           f();
+                          of->place.give_back();
                           of->over.store(true);
                         }),
                         std::move(about));

@@ -14,6 +14,7 @@
 #include "actors/host/run_changes.hpp"
 #include "actors/rewire/fwd.hpp"
 #include "graph/schema/host_message.hpp"
+#include "graph/trust/budget.hpp"
 
 namespace hocket::rewire {
 
@@ -106,9 +107,12 @@ class coordinator {
   std::uint64_t asked_ = 0;  ///< the newest question to the leader; nobody else's answers are kept
   std::string asked_for_;    ///< its text
   struct errand {
-    std::string peer;
+    trust::budget::share place;
     std::atomic<bool> over{false};
   };
+  /// What one peer, and all of them, may have this host do at a time.
+  trust::budget budget_{std::map<trust::spends, trust::spending_limit>{
+      {trust::spends::threads, {.of_each = 4, .of_all = 64}}}};
   std::list<std::pair<std::thread, std::unique_ptr<errand>>> threads_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "graph/core/result.hpp"
 #include "graph/spec/plan.hpp"
+#include "graph/trust/sandbox/kernel.hpp"
 
 namespace hocket::cli {
 
@@ -28,6 +29,11 @@ std::vector<finding> examine_graph(const plan& graph);
 
 /// What confines the processes of actors with `process: own` here (doctor_process.cpp).
 void examine_processes(const plan& graph, std::vector<finding>& out);
+
+/// A program in a sandbox, which is as good as what the kernel holds of it. `egress`: it may reach named
+/// addresses alone.
+finding examine_sandboxed(const std::string& what, bool network, bool egress,
+                          const trust::kernel_support& kernel);
 
 /// What is weak on this machine and, where one is given, in a graph (doctor_security.cpp).
 std::vector<finding> examine_security(const plan* graph, const std::string& out_dir);

@@ -22,7 +22,7 @@ std::string limits_of(const spec::process_spec& p) {
 }  // namespace
 
 void examine_processes(const plan& graph, std::vector<finding>& out) {
-  const auto& kernel = trust::what_kernel_gives();
+  const auto& kernel = trust::what_kernel_would_give();
   for (const auto& a : graph.actors) {
     const auto* own = spec::process_of(a);
     if (own == nullptr) continue;

@@ -89,11 +89,13 @@ void gateway::config::visit(config_visitor& v) {
   v.field({.name = "show_graph", .doc = "clients may see the graph and how it runs"}, show_graph);
   v.field({.name = "max_sessions", .doc = "conversations at once", .min = 1, .max = 10000},
           max_sessions);
-  v.field({.name = "sessions_per_key",
-           .doc = "conversations at once of one key",
-           .min = 1,
-           .max = 10000},
-          sessions_per_key);
+  v.field(
+      {.name = "sessions_per_key",
+       .doc =
+           "conversations at once of one key; 0: all, or half of them where there are several keys",
+       .min = 0,
+       .max = 10000},
+      sessions_per_key);
   v.field({.name = "starts_per_minute",
            .doc = "conversations that one key may begin in a minute",
            .min = 1,
@@ -204,8 +206,7 @@ result<void> gateway::start_server() {
   o.limits.connections =
       std::max(o.limits.connections, static_cast<int>(config_.max_sessions) + 128);
   o.limits.connections_per_address =
-      std::max(o.limits.connections_per_address,
-               static_cast<int>(std::min(config_.sessions_per_key, config_.max_sessions)) + 32);
+      std::max(o.limits.connections_per_address, static_cast<int>(keys_->most_of_one()) + 32);
   o.plain_too = http::parse_address(config_.listen)->is_loopback();
   if (config_.tls) {
     auto own = identity();

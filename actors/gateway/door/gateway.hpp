@@ -49,7 +49,7 @@ class gateway final : public component {
     std::string page_texts;
     bool show_graph = true;
     std::int64_t max_sessions = 16;
-    std::int64_t sessions_per_key = 16;
+    std::int64_t sessions_per_key = 0;
     std::int64_t starts_per_minute = 120;
     std::int64_t session_limit_s = 3600;
     std::int64_t idle_limit_s = 300;

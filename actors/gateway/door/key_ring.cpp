@@ -11,7 +11,7 @@
 namespace hocket::gateway {
 namespace {
 
-constexpr std::size_t most_tokens = 1000;
+constexpr std::ptrdiff_t most_tokens = 250;  ///< of one key
 
 bool is_digest(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == text.npos;
@@ -117,9 +117,24 @@ std::string key_ring::issue(const std::string& prefix, const visitor& whose,
                             clock::time_point until) {
   auto text = prefix + http::random_token(24);
   std::lock_guard lock(mutex_);
-  if (tokens_.size() >= most_tokens) tokens_.pop_front();
+  const auto is_of = [&](const token& t) { return t.whose.name == whose.name; };
+  if (std::count_if(tokens_.begin(), tokens_.end(), is_of) >= most_tokens)
+    tokens_.erase(std::find_if(tokens_.begin(), tokens_.end(), is_of));
   tokens_.push_back({http::sha256_hex(text), whose, until});
   return text;
+}
+
+// Whoever holds one of several keys cannot take the places of all the others.
+std::int64_t key_ring::places_of_each() const {
+  if (limits_.per_key > 0) return limits_.per_key;
+  return keys_.size() < 2 ? limits_.sessions : (limits_.sessions + 1) / 2;
+}
+
+std::int64_t key_ring::most_of_one() const {
+  std::lock_guard lock(mutex_);
+  auto most = places_of_each();
+  for (const auto& k : keys_) most = std::max(most, k.sessions.value_or(0));
+  return std::min(most, limits_.sessions);
 }
 
 key_ring::refusal key_ring::enter(const std::string& name, clock::time_point now,
@@ -127,7 +142,7 @@ key_ring::refusal key_ring::enter(const std::string& name, clock::time_point now
   trust::spending_limit own;
   {
     std::lock_guard lock(mutex_);
-    auto at_once = limits_.per_key, often = limits_.per_minute;
+    auto at_once = places_of_each(), often = limits_.per_minute;
     for (const auto& k : keys_)
       if (k.name == name) {
         at_once = k.sessions.value_or(at_once);

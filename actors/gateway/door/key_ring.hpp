@@ -23,7 +23,7 @@ class key_ring {
  public:
   struct limits {
     std::int64_t sessions = 16;    ///< of all, at once
-    std::int64_t per_key = 16;     ///< of one key, at once
+    std::int64_t per_key = 0;      ///< of one key, at once; 0: all, of several keys half for each
     std::int64_t per_minute = 60;  ///< begun by one key
   };
   using clock = std::chrono::steady_clock;
@@ -48,8 +48,12 @@ class key_ring {
   /// A token lets in once. False where somebody else came in by it meanwhile; other keys are never spent.
   bool spend(const std::string& key);
 
-  /// A token that lets in once, until then. At most 1000 wait for somebody: the oldest goes.
+  /// A token that lets in once, until then. At most 250 of one key wait for somebody: its oldest goes,
+  /// never another key's.
   std::string issue(const std::string& prefix, const visitor& whose, clock::time_point until);
+
+  /// How many conversations at once the key has that may have most; known when all keys are.
+  std::int64_t most_of_one() const;
 
   enum class refusal : std::uint8_t { none, full, key_full, too_often };
   /// Takes a place for a conversation of that key, or of an address where none is asked for; it is
@@ -67,6 +71,7 @@ class key_ring {
     clock::time_point until;
   };
   const known_key* find(const std::string& key) const;
+  std::int64_t places_of_each() const;
   std::deque<token>::iterator token_of(const std::string& key);
 
   const limits limits_;

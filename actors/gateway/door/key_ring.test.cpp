@@ -55,8 +55,10 @@ TEST_CASE("a token lets in once, and not after its time") {
   const auto late = k.issue("ek_", {"ann", "", true}, now + 10s);
   CHECK(!k.let_in(late, now + 10s));
   const auto first = k.issue("", {"ann", "", true}, now + 10s);
+  const auto other = k.issue("", {"bob", "", true}, now + 10s);
   for (int i = 0; i < 1000; ++i) k.issue("", {"ann", "", true}, now + 10s);
   CHECK(!k.let_in(first, now));
+  CHECK(k.let_in(other, now));  // nobody pushes out what another key was given
 }
 
 TEST_CASE("places: of all, of one key, and how many in a minute") {
@@ -88,4 +90,30 @@ TEST_CASE("places: of all, of one key, and how many in a minute") {
   leave("bob");
   CHECK(enter("bob", now + 59s) == refusal::too_often);
   CHECK(enter("bob", now + 61s) == refusal::none);
+}
+
+TEST_CASE("one of several keys leaves places for the others, unless it is told otherwise") {
+  using refusal = key_ring::refusal;
+  const auto now = key_ring::clock::now();
+  const auto taken_by = [&](key_ring& k, const std::string& name) {
+    std::vector<hocket::trust::budget::share> held(16);
+    int n = 0;
+    while (k.enter(name, now, held[static_cast<std::size_t>(n)]) == refusal::none) ++n;
+    return n;
+  };
+  key_ring alone({.sessions = 7});
+  CHECK(taken_by(alone, "at 127.0.0.1") == 7);
+  alone.add("ann", "aaa");
+  CHECK(taken_by(alone, "ann") == 7);
+  CHECK(alone.most_of_one() == 7);
+  key_ring several({.sessions = 7});
+  REQUIRE(several.read_lines(line("ann", "aaa") + line("bob", "bbb") +
+                             line("cyd", "ccc", " sessions=6")));
+  CHECK(taken_by(several, "ann") == 4);
+  CHECK(taken_by(several, "cyd") == 6);
+  CHECK(several.most_of_one() == 6);
+  key_ring told({.sessions = 7, .per_key = 7});
+  told.add("ann", "aaa");
+  told.add("bob", "bbb");
+  CHECK(taken_by(told, "ann") == 7);
 }

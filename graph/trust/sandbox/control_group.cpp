@@ -34,6 +34,7 @@ class real_files final : public group_files {
     errno = why;
     return done;
   }
+  bool may_put(const std::string& file) override { return ::access(file.c_str(), W_OK) == 0; }
   std::string text_of(const std::string& file) override {
     std::ifstream in(file);
     return {std::istreambuf_iterator<char>(in), {}};
@@ -52,15 +53,30 @@ tl::unexpected<error> cannot(const std::string& path, const std::string& what) {
   return fail("sandbox.failed", fmt::format("control group: {}: {}", path, what));
 }
 
+constexpr const char* no_groups = "no control groups of version 2 here";
+
+std::string folder_of_ours(group_files& files) {
+  return control_group::folder_of(files.text_of("/proc/self/cgroup"),
+                                  files.text_of("/proc/self/mountinfo"));
+}
+
+/// That a group holds no process but this one; the root may hold any.
+result<void> is_ours_alone(const std::string& folder, const std::string& us, group_files& files) {
+  std::istringstream in(files.text_of(folder + "/cgroup.procs"));
+  for (std::string other; in >> other;)
+    if (other != us)
+      return cannot(folder, fmt::format("holds processes that are not ours, such as {}", other));
+  return {};
+}
+
 /// What is found out once: the folder, or why there is none.
 struct own_group {
   std::string folder, why_not;
   own_group() {
     auto& files = *group_files::kernel();
-    folder = control_group::folder_of(files.text_of("/proc/self/cgroup"),
-                                      files.text_of("/proc/self/mountinfo"));
+    folder = folder_of_ours(files);
     if (folder.empty()) {
-      why_not = "no control groups of version 2 here";
+      why_not = no_groups;
       return;
     }
     auto ready = control_group::prepare(folder, ::getpid(), files);
@@ -84,6 +100,16 @@ const std::shared_ptr<group_files>& group_files::kernel() {
   return it;
 }
 
+result<void> control_group::could_prepare(const std::string& folder, int pid, group_files& files) {
+  const auto subtree = folder + "/cgroup.subtree_control";
+  if (has_words(files.text_of(subtree), {"memory", "pids"})) return {};
+  if (!has_words(files.text_of(folder + "/cgroup.controllers"), {"memory", "pids"}))
+    return cannot(folder, "the controllers memory and pids are not handed down to it");
+  if (!files.may_put(subtree)) return cannot(folder, "hands none down: it is not this user's");
+  if (files.text_of(folder + "/cgroup.type").empty()) return {};  // the root
+  return is_ours_alone(folder, std::to_string(pid), files);
+}
+
 result<void> control_group::prepare(const std::string& folder, int pid, group_files& files) {
   constexpr const char* controllers = "+memory +pids";
   const auto subtree = folder + "/cgroup.subtree_control";
@@ -94,10 +120,7 @@ result<void> control_group::prepare(const std::string& folder, int pid, group_fi
   if (errno != EBUSY)
     return cannot(folder, fmt::format("hands none down: {}", std::strerror(errno)));
   const auto us = std::to_string(pid);
-  std::istringstream in(files.text_of(folder + "/cgroup.procs"));
-  for (std::string other; in >> other;)
-    if (other != us)
-      return cannot(folder, fmt::format("holds processes that are not ours, such as {}", other));
+  HOCKET_TRY(is_ours_alone(folder, us, files));
   const auto leaf = folder + "/hocket-self";
   if (!files.make(leaf) && errno != EEXIST)
     return cannot(leaf, fmt::format("to make it: {}", std::strerror(errno)));
@@ -152,6 +175,14 @@ result<std::shared_ptr<control_group>> control_group::make(std::uint64_t memory_
 bool control_group::there() { return why_not().empty(); }
 
 const std::string& control_group::why_not() { return own_group::get().why_not; }
+
+std::string control_group::why_not_as_seen() {
+  auto& files = *group_files::kernel();
+  const auto folder = folder_of_ours(files);
+  if (folder.empty()) return no_groups;
+  const auto could = could_prepare(folder, ::getpid(), files);
+  return could ? "" : could.error().message;
+}
 
 result<void> control_group::take_in(int pid) const {
   if (files_->put(path_ + "/cgroup.procs", std::to_string(pid))) return {};

@@ -16,6 +16,7 @@ class group_files {
   virtual bool make(const std::string& folder) = 0;
   virtual bool remove(const std::string& folder) = 0;
   virtual bool put(const std::string& file, const std::string& text) = 0;
+  virtual bool may_put(const std::string& file) = 0;
   virtual std::string text_of(const std::string& file) = 0;  ///< empty where it cannot be read
   static const std::shared_ptr<group_files>& kernel();
 };
@@ -31,6 +32,8 @@ class control_group {
   static bool there();
   /// Why there() is false: "the controllers memory and pids are not handed down to …"; else empty.
   static const std::string& why_not();
+  /// The same, as far as looking tells: nothing is made, nobody is moved.
+  static std::string why_not_as_seen();
   /// Beneath this process's group. Errors: sandbox.failed.
   static result<std::shared_ptr<control_group>> make(std::uint64_t memory_bytes,
                                                      std::uint32_t processes);
@@ -41,6 +44,8 @@ class control_group {
   /// Makes a group ready to hold limited ones; `pid`: this process. Errors: sandbox.failed, saying
   /// what is missing; everything is as it was then.
   static result<void> prepare(const std::string& folder, int pid, group_files& files);
+  /// What stands in the way of `prepare`, as far as looking tells. Errors: sandbox.failed.
+  static result<void> could_prepare(const std::string& folder, int pid, group_files& files);
   /// The folder of a group in which sandboxes can be limited, from what /proc/self/cgroup and
   /// /proc/self/mountinfo say; empty where there is none (version 1 alone, or nothing mounted).
   static std::string folder_of(const std::string& cgroup, const std::string& mounts);

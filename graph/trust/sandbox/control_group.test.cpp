@@ -71,6 +71,7 @@ class kernel_of_groups final : public group_files {
     }
     return true;
   }
+  bool may_put(const std::string&) override { return can_move; }
   std::string text_of(const std::string& file) override {
     const auto slash = file.rfind('/');
     const auto it = groups.find(file.substr(0, slash));
@@ -124,6 +125,11 @@ TEST_CASE("this process moves out of a group that is its alone, so that others c
   const auto kernel = std::make_shared<kernel_of_groups>();
   auto& unit = kernel->groups["/g"];
   unit = {{"memory", "pids", "cpu"}, {}, {"7"}};
+  // Who only looks is told the same, and moves nobody.
+  CHECK(control_group::could_prepare("/g", 7, *kernel));
+  CHECK(kernel->groups.size() == 1);
+  CHECK(unit.processes == std::set<std::string>{"7"});
+  CHECK(unit.handed_down.empty());
   REQUIRE(control_group::prepare("/g", 7, *kernel));
   CHECK(kernel->groups["/g"].processes.empty());
   CHECK(kernel->groups["/g/hocket-self"].processes == std::set<std::string>{"7"});
@@ -154,6 +160,7 @@ TEST_CASE("a group that cannot be made ready stays as it was, and says why") {
     const auto kernel = std::make_shared<kernel_of_groups>();
     kernel->groups["/g"] = {w.controllers, {}, w.processes};
     kernel->can_move = w.can_move;
+    CHECK(!control_group::could_prepare("/g", 7, *kernel));
     const auto done = control_group::prepare("/g", 7, *kernel);
     REQUIRE(!done);
     CHECK_MESSAGE(done.error().message.find(w.why) != std::string::npos, done.error().message);

@@ -32,7 +32,6 @@ namespace {
 using steady = std::chrono::steady_clock;
 constexpr int most_connections = 32, patience_ms = 10'000;
 constexpr std::size_t most_head = 16 << 10, most_waiting = 256 << 10;
-constexpr int idle_ms = 15 * 60'000;  ///< both sides silent for so long: they have forgotten it
 
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -121,6 +120,7 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
   closing door, stop;
   std::vector<std::string> reaches;
   std::string who;
+  egress_patience waits;
   std::mutex mutex;
   std::condition_variable fewer;
   int connections = 0;
@@ -303,17 +303,22 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
   void carry(int a, int b, request_body* body) const {
     way ways[2] = {{a, b, body}, {b, a}};
     if (body != nullptr && body->done()) ways[0].ended = ways[0].told = true;
+    // Of a plain request nothing is read any more: that its client leaves is seen by this alone.
+    bool left = false;
     while (!ways[0].told || !ways[1].told) {
       pollfd on[3] = {{a, 0, 0}, {b, 0, 0}, {stop.fd, POLLIN, 0}};
+      if (ways[0].ended && !left) on[0].events |= POLLRDHUP;
       for (int i = 0; i < 2; ++i) {
         if (ways[i].reads()) on[i].events |= POLLIN;
         if (!ways[i].waits.empty()) on[1 - i].events |= POLLOUT;
       }
       for (int i = 0; i < 2; ++i)
         if (on[i].events == 0) on[i].fd = -1;  // its hanging up would be told without end
-      const int n = ::poll(on, 3, idle_ms);
+      const bool half = left || (body == nullptr && (ways[0].told || ways[1].told));
+      const int n = ::poll(on, 3, half ? waits.one_ms : waits.both_ms);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0 || on[2].revents != 0) return;
+      left = left || (on[0].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
       for (auto& w : ways)
         if (!w.move()) return;
     }
@@ -321,7 +326,7 @@ struct egress::shared : std::enable_shared_from_this<egress::shared> {
 };
 
 result<std::shared_ptr<egress>> egress::start(int listening, std::vector<std::string> reaches,
-                                              std::string who) {
+                                              std::string who, egress_patience waits) {
   const auto made = std::make_shared<shared>();
   made->door.fd = listening;
   made->stop.fd = ::eventfd(0, EFD_CLOEXEC);
@@ -329,6 +334,7 @@ result<std::shared_ptr<egress>> egress::start(int listening, std::vector<std::st
     return fail("sandbox.failed", fmt::format("{}: its door: {}", who, std::strerror(errno)));
   made->reaches = std::move(reaches);
   made->who = std::move(who);
+  made->waits = waits;
   try {
     made->thread = std::thread([s = made.get()] { s->run(); });
   } catch (const std::system_error& e) {

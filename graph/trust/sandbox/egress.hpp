@@ -24,15 +24,22 @@ bool lets_out(std::string_view entry, std::string_view host, std::string_view po
 bool may_lie_at(const std::vector<std::string>& entries, std::string_view host,
                 const std::string& address, std::string_view port);
 
+/// How long nothing may come over a connection.
+struct egress_patience {
+  int both_ms = 15 * 60'000;  ///< from either side: they have forgotten it
+  int one_ms = 60'000;        ///< from one side, after the other one ended or left
+};
+
 /// The door of a sandbox's own network: an HTTP proxy (CONNECT, and plain `http://` requests, one for
 /// each connection) that connects to what is named and to nothing else; the rest gets 403 and a line
 /// of the refusals. Names are resolved here, outside, and what they resolve to is judged. At most 32
-/// connections at once; a head of 16 KiB, within 10 s. Its threads end with it.
+/// connections at once; a head of 16 KiB, within 10 s. A connection that one side has left, and that
+/// nothing comes over any more, is given up. Its threads end with it.
 class egress {
  public:
   /// Takes the listening socket, which belongs to the other network. Errors: sandbox.failed.
   static result<std::shared_ptr<egress>> start(int listening, std::vector<std::string> reaches,
-                                               std::string who);
+                                               std::string who, egress_patience waits = {});
   ~egress();
   egress(const egress&) = delete;
   egress& operator=(const egress&) = delete;

@@ -280,3 +280,61 @@ TEST_CASE("who takes nothing for a while holds up its own direction alone" *
   both.join();
   CHECK(taken == much);
 }
+
+namespace {
+
+/// A client of the door that said what it wants, and what is left of it then.
+struct caller {
+  int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  caller(int port, const std::string& head) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    at.sin_port = htons(static_cast<std::uint16_t>(port));
+    REQUIRE(::connect(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+    REQUIRE(::send(fd, head.data(), head.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(head.size()));
+  }
+  ~caller() { ::close(fd); }
+  caller(const caller&) = delete;
+  std::string answer() const {
+    char block[4096];
+    const auto n = ::recv(fd, block, sizeof block, 0);
+    return n > 0 ? std::string(block, static_cast<std::size_t>(n)) : "";
+  }
+};
+
+/// Listens, says nothing, and keeps whoever comes.
+struct silent {
+  int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = 0;
+  silent() {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&at), size) == 0);
+    REQUIRE(::listen(fd, 256) == 0);
+    REQUIRE(::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+    port = ntohs(at.sin_port);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a client that is gone holds no place at a server that says nothing") {
+  const silent far, door;
+  const auto to = "127.0.0.1:" + std::to_string(far.port);
+  const auto made = egress::start(door.fd, {to, "127.0.0.1:1"}, "a test", {600'000, 50});
+  REQUIRE(made);
+  const std::string tunnel = "CONNECT " + to + " HTTP/1.1\r\n\r\n";
+  const std::string plain = "GET http://" + to + "/ HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < 40; ++i) {  // more than there are places, of each kind
+    const caller one(door.port, tunnel), other(door.port, plain);
+    CHECK(one.answer().starts_with("HTTP/1.1 200"));
+    if (i % 2 == 0) ::shutdown(one.fd, SHUT_WR);
+  }
+  // Whoever comes then has one; nobody waited for ten minutes.
+  const caller last(door.port, tunnel);
+  CHECK(last.answer().starts_with("HTTP/1.1 200"));
+  ::close(far.fd);
+}

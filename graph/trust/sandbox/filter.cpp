@@ -141,7 +141,8 @@ int refuse_modes(scmp_filter_ctx c) {
   return 0;
 }
 
-// What the limit of a process's data (RLIMIT_DATA) does not hold: memory without a file that is shared.
+// What the limit of a process's data (RLIMIT_DATA) does not hold: memory without a file that is shared,
+// and mappings that grow as a stack does.
 int refuse_shared_memory(scmp_filter_ctx c) {
   for (const char* name : {"memfd_create", "memfd_secret", "shmget", "shmat"}) {
     const int number = seccomp_syscall_resolve_name(name);
@@ -149,16 +150,21 @@ int refuse_shared_memory(scmp_filter_ctx c) {
     const int done = seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), number, 0);
     if (done != 0 && done != -EDOM) return done;
   }
-  for (const char* name : {"mmap", "mmap2"})
+  for (const char* name : {"mmap", "mmap2"}) {
+    const int call = seccomp_syscall_resolve_name(name);
+    if (call == __NR_SCMP_ERROR) continue;
+    const int grows = seccomp_rule_add(
+        c, SCMP_ACT_ERRNO(EPERM), call, 1,
+        SCMP_A3(SCMP_CMP_MASKED_EQ, std::uint64_t{MAP_GROWSDOWN}, std::uint64_t{MAP_GROWSDOWN}));
+    if (grows != 0 && grows != -EDOM) return grows;
     for (const std::uint64_t shared : {std::uint64_t{MAP_SHARED}, std::uint64_t{3 /*_VALIDATE*/}}) {
-      const int number = seccomp_syscall_resolve_name(name);
-      if (number == __NR_SCMP_ERROR) continue;
       const int done =
-          seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), number, 1,
+          seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), call, 1,
                            SCMP_A3(SCMP_CMP_MASKED_EQ, std::uint64_t{MAP_TYPE | MAP_ANONYMOUS},
                                    shared | MAP_ANONYMOUS));
       if (done != 0 && done != -EDOM) return done;
     }
+  }
   return 0;
 }
 

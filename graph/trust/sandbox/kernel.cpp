@@ -50,6 +50,17 @@ const kernel_support& what_kernel_gives() {
   return known;
 }
 
+const kernel_support& what_kernel_would_give() {
+  static const kernel_support known = [] {
+    kernel_support k{namespaces_work(false), filters_work(), landlock_version(),
+                     namespaces_work(true)};
+    k.why_no_groups = control_group::why_not_as_seen();
+    k.groups = k.why_no_groups.empty();
+    return k;
+  }();
+  return known;
+}
+
 std::vector<sandbox_gap> gaps_of(const kernel_support& kernel, bool network, bool egress) {
   std::vector<sandbox_gap> out;
   if (!kernel.filter)

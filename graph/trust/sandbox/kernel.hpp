@@ -17,6 +17,8 @@ struct kernel_support {
 
 /// Tried once, with a process that ends at once; then remembered. Threads: any.
 const kernel_support& what_kernel_gives();
+/// The same for who only looks: this process stays in the control group that it is in, and makes none.
+const kernel_support& what_kernel_would_give();
 
 /// One thing that a sandbox does without here, and the way to have it.
 struct sandbox_gap {

@@ -50,7 +50,7 @@ constexpr const char* system_files[] = {
     "/etc/timezone",    "/etc/nsswitch.conf",   "/etc/resolv.conf",  "/etc/hosts",
     "/etc/host.conf",   "/etc/gai.conf",        "/etc/services",     "/etc/protocols",
     "/etc/mime.types",  "/etc/fonts",           "/etc/python3",      "/etc/python3.11",
-    "/dev/urandom",     "/dev/random",          "/dev/zero"};
+    "/dev/urandom",     "/dev/random"};
 
 class ruleset {
  public:
@@ -79,11 +79,14 @@ class ruleset {
   std::uint64_t known_;
 };
 
-result<void> fill(const ruleset& to, const std::string& program, const sandbox_rules& rules) {
+result<void> fill(const ruleset& to, const std::string& program, const sandbox_rules& rules,
+                  bool counts_shared) {
   constexpr auto look = read_file | read_folder;
   for (const char* path : system_programs) HOCKET_TRY(to.allow(path, look | execute, false));
   for (const char* path : system_files) HOCKET_TRY(to.allow(path, look, false));
   HOCKET_TRY(to.allow("/dev/null", look | write_file | truncate, false));
+  // Mapped and shared it is memory that only a control group counts.
+  if (counts_shared) HOCKET_TRY(to.allow("/dev/zero", look, false));
   HOCKET_TRY(to.allow(program, look | execute, true));
   for (const auto& path : rules.reads) HOCKET_TRY(to.allow(path, look, true));
   for (const auto& path : rules.runs) HOCKET_TRY(to.allow(path, look | execute, true));
@@ -102,7 +105,8 @@ int landlock_version() {
   return version > 0 ? static_cast<int>(version) : 0;
 }
 
-result<int> landlock_ruleset(const std::string& program, const sandbox_rules& rules, int version) {
+result<int> landlock_ruleset(const std::string& program, const sandbox_rules& rules, int version,
+                             bool counts_shared) {
   ruleset_attributes all{known_to(version), 0, 0};
   std::size_t size = sizeof all.files;
   if (version >= 4) {
@@ -116,7 +120,7 @@ result<int> landlock_ruleset(const std::string& program, const sandbox_rules& ru
   }
   const auto fd = static_cast<int>(::syscall(create_ruleset, &all, size, 0));
   if (fd < 0) return fail("sandbox.failed", fmt::format("landlock: {}", std::strerror(errno)));
-  if (const auto done = fill(ruleset(fd, all.files), program, rules); !done) {
+  if (const auto done = fill(ruleset(fd, all.files), program, rules, counts_shared); !done) {
     ::close(fd);
     return fail(done);
   }

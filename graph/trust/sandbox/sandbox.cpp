@@ -37,6 +37,8 @@ void close_one(int& fd) {
 
 constexpr int lowest_ours = 32;  // above what the child puts its own at
 constexpr std::size_t most_passed = 16;
+/// Grows beside what RLIMIT_DATA counts; what threads take by default, too.
+constexpr rlim_t stack_bytes = 8 << 20;
 
 /// Both ends of a pipe; the child's lies above what its standard streams take.
 struct pipe_ends {
@@ -119,7 +121,8 @@ std::vector<std::pair<int, rlimit>> limits_of(const sandbox_rules& rules, bool n
   const auto both = [](std::uint64_t n) { return rlimit{n, n}; };
   std::vector<std::pair<int, rlimit>> out = {{RLIMIT_DATA, both(rules.memory_bytes)},
                                              {RLIMIT_FSIZE, both(rules.file_bytes)},
-                                             {RLIMIT_NOFILE, both(rules.descriptors)}};
+                                             {RLIMIT_NOFILE, both(rules.descriptors)},
+                                             {RLIMIT_STACK, {stack_bytes, stack_bytes}}};
   if (!rules.core_dumps) out.push_back({RLIMIT_CORE, both(0)});
   if (rules.cpu_s > 0) out.push_back({RLIMIT_CPU, both(rules.cpu_s)});
   // Outside a namespace the kernel would count all processes of this user.
@@ -350,6 +353,7 @@ result<sandboxed> spawn(const sandbox_command& command, const sandbox_rules& rul
   plan.passed = static_cast<int>(texts.passes.size());
   plan.namespaces = kernel.namespaces;
   plan.mounts = mounts;
+  plan.hide_zeros = mounts && !kernel.groups && kernel.landlock == 0;
   plan.writable = texts.writes.data();
   plan.keep_network = some_network && !has_door;
   plan.uid = ::geteuid();
@@ -359,7 +363,7 @@ result<sandboxed> spawn(const sandbox_command& command, const sandbox_rules& rul
                  const_cast<sock_filter*>((*filter)->data())};
   closing ruleset, our_door, their_door;
   if (kernel.landlock > 0) {
-    const auto made = landlock_ruleset(command.program, rules, kernel.landlock);
+    const auto made = landlock_ruleset(command.program, rules, kernel.landlock, kernel.groups);
     if (!made) return fail(made);
     ruleset.fd = plan.ruleset = *made;
   }

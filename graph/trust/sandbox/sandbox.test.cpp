@@ -256,7 +256,7 @@ TEST_CASE("limits: memory, the size of files, descriptors, time") {
   const scratch mine;
   rules.writes = {mine.path.string()};
   rules.file_bytes = 4096;
-  CHECK(run("head -c 100000 /dev/zero > " + mine.path.string() + "/big", rules).code != 0);
+  CHECK(run("yes | head -c 100000 > " + mine.path.string() + "/big", rules).code != 0);
   CHECK(fs::file_size(mine.path / "big") == 4096);
   rules.descriptors = 16;
   CHECK(python("import os\nwhile True: os.dup(0)", rules).err.find("Too many open files") !=
@@ -281,14 +281,28 @@ TEST_CASE("memory that processes share counts, or there is none") {
       "  os.ftruncate(f, n); mmap.mmap(f, n)[n - 1] = 1\n"
       "def segment():\n"
       "  if c.shmget(0, ctypes.c_size_t(n), 0o1600) < 0: raise OSError\n"
-      "for f in (anonymous, validated, in_memory, segment):\n"
+      "def stack():\n"
+      "  mmap.mmap(-1, n, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x100)[n - 1] = 1\n"
+      "def zeros():\n"
+      "  m = mmap.mmap(os.open('/dev/zero', os.O_RDONLY), n, prot=mmap.PROT_READ)\n"
+      "  assert m[n - 1] == 0\n"
+      "def more_stack():\n"
+      "  import resource\n"
+      "  resource.setrlimit(resource.RLIMIT_STACK, (n, n))\n"
+      "for f in (anonymous, validated, in_memory, segment, stack, zeros, more_stack):\n"
       "  try: f(); print('had', f.__name__)\n"
       "  except (OSError, ValueError): pass\n"
       "mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
       "print('own')\n";
   auto kernel = what_kernel_gives();
   kernel.groups = false;  // none limits it: there is none of it
-  CHECK(python(script, rules, kernel).out == "own\n");
+  // Neither landlock nor mounts of its own: nothing keeps it from the device, and the gaps say so.
+  for (const int with : {2, 1, 0}) {
+    kernel.landlock = with == 2 ? what_kernel_gives().landlock : 0;
+    kernel.mounts = with > 0 && what_kernel_gives().mounts;
+    const bool kept_out = kernel.landlock > 0 || (kernel.mounts && kernel.namespaces);
+    CHECK(python(script, rules, kernel).out == (kept_out ? "own\n" : "had zeros\nown\n"));
+  }
 }
 
 TEST_CASE("a control group lets processes share memory, which it counts" *

@@ -219,6 +219,9 @@ bool make_read_only(const char* const* writable) {
   (void)::setsid();
   if (p.namespaces && !map_user(p.uid, p.gid)) give_up(p.told, 0);
   if (p.mounts && !make_read_only(p.writable)) give_up(p.told, 8);
+  if (p.mounts && p.hide_zeros &&
+      ::mount("/dev/null", "/dev/zero", nullptr, MS_BIND, nullptr) != 0 && errno != ENOENT)
+    give_up(p.told, 8);
   if (p.door >= 0 && !hand_out_door(p.door)) give_up(p.told, 9);
   if (::chdir(p.folder) != 0) give_up(p.told, 1);
   if (!is_let_go(p.go)) ::_exit(127);  // nobody is left to tell

@@ -45,6 +45,7 @@ struct start_plan {
   int ruleset = -1;  ///< landlock's; -1: none
   bool namespaces = false;
   bool mounts = false;                    ///< read-only ones of its own
+  bool hide_zeros = false;                ///< of mounts: /dev/zero, mapped, is memory nobody counts
   const char* const* writable = nullptr;  ///< for make_read_only
   bool keep_network = false;              ///< of namespaces: all but that of the network
   unsigned uid = 0, gid = 0;              ///< outside

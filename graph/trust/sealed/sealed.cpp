@@ -9,19 +9,16 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <fmt/format.h>
-
 #include "graph/trust/read_file.hpp"
 
 namespace hocket::trust {
 namespace {
 
-constexpr std::string_view magic = "HOCKETS1";
+constexpr auto magic = sealed_magic;
 constexpr std::size_t salt_at = 16, salt_bytes = 16, check_at = 32, key_bytes = 32;
 constexpr std::size_t nonce_bytes = 12, tag_bytes = 16;
 constexpr char of_key = 1, of_words = 2;
-constexpr std::size_t ends_at = 9;            ///< in a head: 1 where ends are marked
-constexpr std::size_t most_heads_tried = 16;  ///< each may cost a slow key
+constexpr std::size_t ends_at = 9;  ///< in a head: 1 where ends are marked
 constexpr std::size_t shortest_words = 16;
 
 tl::unexpected<error> failed(const char* what) {
@@ -265,127 +262,6 @@ result<std::string> line_seal::end() const {
   auto out = seal_->end(frames_);
   if (!out || frames_ > 0) return out;
   return seal_->head() + *out;
-}
-
-std::string seal_report::problem() const {
-  if (without_end == 0 && lost_bytes == 0) return "";
-  return fmt::format(
-      "{} of its {} parts not ended in order, {} bytes of no whole part: who wrote it was stopped, "
-      "or somebody cut it",
-      without_end, parts, lost_bytes);
-}
-
-namespace {
-
-/// Goes through the parts of a sealed file.
-class reading {
- public:
-  reading(std::string_view bytes, const shared_secret& key) : rest_(bytes), key_(key) {}
-
-  result<std::string> all(seal_report& report) {
-    while (!rest_.empty()) HOCKET_TRY(is_sealed(rest_) ? take_head() : take_frame());
-    end_part();
-    report = report_;
-    return std::move(text_);
-  }
-
- private:
-  result<void> take_head() {
-    end_part();
-    if (rest_.size() < sealed_head_bytes) return lose(rest_.size());
-    auto next = seal::of(key_, rest_);
-    if (!next) return fail(next);
-    begin(std::move(*next));
-    return {};
-  }
-
-  void begin(std::unique_ptr<seal> part) {
-    part_ = std::move(part);
-    n_ = 0;
-    ++report_.parts;
-    rest_.remove_prefix(sealed_head_bytes);
-  }
-
-  result<void> take_frame() {
-    const auto size = plain_size(rest_);
-    if (!part_) return torn(rest_.size());
-    if (!size || rest_.size() < *size + frame_extra_bytes) return torn(rest_.size());
-    auto text = part_->open(n_, rest_.substr(0, *size + frame_extra_bytes));
-    if (!text) return torn(*size + frame_extra_bytes);
-    rest_.remove_prefix(*size + frame_extra_bytes);
-    if (text->empty()) {
-      part_.reset();
-      return {};
-    }
-    text_ += *text;
-    ++n_;
-    return {};
-  }
-
-  /// A frame that was torn reaches into the head of whoever appended, or into nothing. One that ends
-  /// where it says, and is not whole all the same, was changed.
-  result<void> torn(std::size_t reach) {
-    const auto within = rest_.substr(0, std::min(reach + magic.size() - 1, rest_.size()));
-    std::size_t tried = 0;
-    for (auto at = within.find(magic, 1); at != within.npos && tried < most_heads_tried;
-         at = within.find(magic, at + 1), ++tried) {
-      if (at >= reach && reach < rest_.size()) break;
-      auto next = seal::of(key_, rest_.substr(at));
-      if (!next) continue;
-      report_.lost_bytes += at;
-      end_part();
-      rest_.remove_prefix(at);
-      begin(std::move(*next));
-      return {};
-    }
-    const auto size = plain_size(rest_);
-    const bool cut = part_ && (rest_.size() < 4 || magic.starts_with(rest_) ||
-                               (size && rest_.size() < *size + frame_extra_bytes));
-    // Behind an end only the beginning of another part can stand.
-    if (!cut && !(report_.parts > 0 && magic.starts_with(rest_)))
-      return fail("seal.damaged", "a part of a sealed file was changed, or is not in its place");
-    return lose(rest_.size());
-  }
-
-  result<void> lose(std::size_t n) {
-    report_.lost_bytes += n;
-    rest_ = {};
-    return {};
-  }
-
-  void end_part() {
-    if (!part_) return;
-    ++(part_->marks_end() ? report_.without_end : report_.unmarked);
-    part_.reset();
-  }
-
-  std::string_view rest_;
-  const shared_secret& key_;
-  std::unique_ptr<seal> part_;  ///< none behind an end
-  std::uint64_t n_ = 0;
-  seal_report report_;
-  std::string text_;
-};
-
-}  // namespace
-
-result<std::string> unsealed(std::string_view bytes, const shared_secret& key,
-                             seal_report* report) {
-  if (key.empty()) return fail("seal.needs_key", needs_key("this").message);
-  seal_report unheard;
-  return reading(bytes, key).all(report != nullptr ? *report : unheard);
-}
-
-result<std::string> read_maybe_sealed(const std::string& path, std::uint64_t max_bytes,
-                                      seal_report* report) {
-  auto bytes = read_given_file(path, max_bytes);
-  if (!bytes || !is_sealed(*bytes)) return bytes;
-  const auto key = sealing_key();
-  if (!key) return fail(key);
-  if (key->empty()) return fail(needs_key(path).code, needs_key(path).message);
-  auto text = unsealed(*bytes, *key, report);
-  if (!text) return fail(text.error().code, path + ": " + text.error().message);
-  return text;
 }
 
 }  // namespace hocket::trust

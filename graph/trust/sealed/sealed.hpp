@@ -21,6 +21,7 @@ namespace hocket::trust {
 /// Errors: seal.bad_key, naming the variable or the file.
 result<shared_secret> sealing_key();
 
+inline constexpr std::string_view sealed_magic = "HOCKETS1";
 inline constexpr std::size_t sealed_head_bytes = 64, frame_bytes_max = 1 << 20;
 inline constexpr std::size_t frame_extra_bytes = 4 + 12 + 16;  ///< size, nonce, tag
 
@@ -83,12 +84,14 @@ struct seal_report {
   std::size_t without_end = 0;   ///< were cut off: by a crash, a full disk, or somebody
   std::size_t unmarked = 0;      ///< of an earlier release: nothing says whether they are whole
   std::uint64_t lost_bytes = 0;  ///< of frames that are not whole
+  std::size_t changed = 0;       ///< places where frames were changed, left out or moved
   /// "1 of its 2 parts not ended in order, …"; empty where all is whole.
   std::string problem() const;
 };
 
 /// All that a sealed file's bytes hold: of each part up to its last whole frame. A part that was torn
-/// costs what it lost, not the parts behind it.
+/// costs what it lost, not the parts behind it. Who takes a report gets what is whole behind a frame
+/// that was changed, too, and is to tell what the report says; who takes none gets an error then.
 /// Errors: seal.needs_key, seal.wrong_key, seal.damaged.
 result<std::string> unsealed(std::string_view bytes, const shared_secret& key,
                              seal_report* report = nullptr);

@@ -151,3 +151,17 @@ TEST_CASE("export: environment, listen, sessions and recording of the run are pa
     CHECK_MESSAGE(set.find(part) != set.npos, part);
   CHECK(set.find("it's") == set.npos);
 }
+
+TEST_CASE("export: who starts programs in sandboxes may confine them, others get nothing for it") {
+  made_graph g("talk");
+  auto unit = g.systemd();
+  CHECK(lines_of(unit, "Delegate").empty());
+  CHECK(lines_of(unit, "RestrictNamespaces") == std::vector<std::string>{"RestrictNamespaces=yes"});
+  CHECK(lines_of(unit, "ProtectControlGroups").size() == 1);
+  g.graph.plugins = {"parts.py"};
+  unit = g.systemd();
+  CHECK(lines_of(unit, "Delegate") == std::vector<std::string>{"Delegate=memory pids"});
+  CHECK(lines_of(unit, "RestrictNamespaces") ==
+        std::vector<std::string>{"RestrictNamespaces=user pid net ipc uts mnt"});
+  CHECK(lines_of(unit, "ProtectControlGroups").empty());
+}

@@ -43,6 +43,7 @@ struct host_needs {
   std::vector<std::string> device_actors;  ///< open a microphone, a camera or a speaker
   std::vector<std::string> paths;          ///< files and folders that configs name
   int gpus = 0;                            ///< asked for by name (device: cuda)
+  bool confines = false;                   ///< starts programs in sandboxes
 };
 
 /// One entry per host of the graph; of a graph without hosts, one for all of it.

@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "actors/process/python.hpp"
 #include "graph/spec/hash.hpp"
 #include "graph/spec/paths.hpp"
+#include "graph/spec/process.hpp"
 #include "tools/hocket/export/export_files.hpp"
 
 namespace hocket::cli {
@@ -21,7 +23,8 @@ constexpr const char* device_elements[] = {
 struct needs_visitor final : config_visitor {
   host_needs& out;
   bool opens_device = false;  ///< a pipeline names a device
-  std::string to;             ///< of a playout: where the sound goes
+  bool starts_programs = false;
+  std::string to;  ///< of a playout: where the sound goes
 
   explicit needs_visitor(host_needs& needs) : out(needs) {}
   void field(const field_info&, bool&) override {}
@@ -42,6 +45,11 @@ struct needs_visitor final : config_visitor {
       for (const auto* element : device_elements)
         opens_device = opens_device || v.find(element) != std::string::npos;
   }
+  void field(const field_info& info, named_parts& v) override {
+    if (info.parts == part_kind::tool_source)
+      for (const auto& part : v)
+        starts_programs = starts_programs || part.what.settings.find("command") != nullptr;
+  }
   void add_path(const std::string& path) {
     if (std::find(out.paths.begin(), out.paths.end(), path) == out.paths.end())
       out.paths.push_back(path);
@@ -59,12 +67,16 @@ host_needs needs_of_part(const plan& graph, const plan_host* host) {
       out.secret_key = fs::path(out.public_key).replace_extension(".key").string();
   }
   for (const auto& p : graph.plugins) out.paths.push_back(p);
+  // Components in Python always run in processes of their own.
+  out.confines = std::any_of(graph.plugins.begin(), graph.plugins.end(), process::is_python);
   for (const auto& a : graph.actors) {
     if (host != nullptr && a.host != host->name) continue;
     out.actors.push_back(a.name);
+    out.confines = out.confines || spec::process_of(a) != nullptr;
     if (!a.config) continue;
     needs_visitor seen(out);
     a.config->visit(seen);
+    out.confines = out.confines || seen.starts_programs;
     // A playout's pipeline stands in its config whether or not it is used.
     if (seen.to.empty() ? seen.opens_device : seen.to == "device")
       out.device_actors.push_back(a.name);

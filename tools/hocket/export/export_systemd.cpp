@@ -74,14 +74,12 @@ CapabilityBoundingSet=
 ProtectSystem=strict
 PrivateTmp=yes
 ProtectClock=yes
-ProtectControlGroups=yes
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
 ProtectProc=invisible
 LockPersonality=yes
-RestrictNamespaces=yes
 RestrictSUIDSGID=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 SystemCallArchitectures=native
@@ -132,6 +130,9 @@ std::string unit_of(const export_source& from, const host_needs& h, int metrics_
   // Models, keys or the program lie in a home folder: they can be read there, nothing be written.
   text += needs_homes(o, h) ? "ProtectHome=read-only\n" : "ProtectHome=yes\n";
   text += hardening;
+  // Programs in sandboxes get namespaces and a control group of their own; nothing else needs any.
+  text += h.confines ? "Delegate=memory pids\nRestrictNamespaces=user pid net ipc uts mnt\n"
+                     : "ProtectControlGroups=yes\nRestrictNamespaces=yes\n";
   return text + "\n[Install]\nWantedBy=multi-user.target\n";
 }
 

@@ -44,7 +44,7 @@ finding examine_openat2() {
 }
 
 void examine_sandbox(std::vector<finding>& out) {
-  const auto& kernel = trust::what_kernel_gives();
+  const auto& kernel = trust::what_kernel_would_give();
   const auto gaps = trust::gaps_of(kernel, false, true);
   for (const auto& gap : gaps)
     out.push_back({"sandbox", kernel.filter ? grade::warning : grade::bad, gap.what, gap.remedy});
@@ -210,7 +210,8 @@ bool is_wide(const std::string& path) {
   return home != nullptr && *home != '\0' && (plain == home || plain == std::string(home) + "/");
 }
 
-/// A sandbox is as good as what the kernel holds of it.
+}  // namespace
+
 finding examine_sandboxed(const std::string& what, bool network, bool egress,
                           const trust::kernel_support& kernel) {
   finding out{what, grade::good, "runs in a sandbox", ""};
@@ -226,6 +227,8 @@ finding examine_sandboxed(const std::string& what, bool network, bool egress,
   }
   return out;
 }
+
+namespace {
 
 /// A program of others that the graph starts, and what it is given.
 void examine_sources(const std::string& actor, const named_parts& sources,
@@ -246,7 +249,7 @@ void examine_sources(const std::string& actor, const named_parts& sources,
     const auto network = texts_of(s.what.settings, "network");
     const bool all = std::find(network.begin(), network.end(), "*") != network.end();
     out.push_back(
-        examine_sandboxed(what, all, !all && !network.empty(), trust::what_kernel_gives()));
+        examine_sandboxed(what, all, !all && !network.empty(), trust::what_kernel_would_give()));
     if (all)
       out.push_back(
           {what, grade::warning,
