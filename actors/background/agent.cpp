@@ -9,7 +9,16 @@
 namespace hocket::background {
 namespace {
 
-enum : std::size_t { requests_in, client_in, answers_in, heard_in, said_in, played_in };
+enum : std::size_t {
+  requests_in,
+  client_in,
+  answers_in,
+  heard_in,
+  said_in,
+  played_in,
+  adapters_in,
+  lessons_in,
+};
 enum : std::size_t { progress_port = 1, calls_port, tool_results_port };
 constexpr std::size_t longest_task = 500;
 constexpr std::size_t longest_queue = 32;
@@ -82,6 +91,8 @@ result<void> agent::process(std::size_t port, const packet& p, emitter& out) {
     if (port == heard_in) take_reply(word->value, out);
   }
   if (const auto* answer = p.get_if<tool_result>()) take_answer(*answer);
+  if (const auto* a = p.get_if<adapter>(); a && port == adapters_in) take_adapter(*a);
+  if (const auto* e = p.get_if<training_example>(); e && port == lessons_in) take_lessons(*e, out);
   if (const auto* c = p.get_if<control>();
       c && port == played_in && c->what == control::kind::played)
     talk_.played(p.header.ts);
@@ -122,7 +133,7 @@ void agent::start(const delegation& d, emitter& out) {
   r.work->tools = tools_.now();
   r.asked = now;
   r.deadline = now + std::chrono::milliseconds(config_.time_limit_ms);
-  if (at_work_ < config_.max_parallel) return launch(r, out);
+  if (at_work_ < config_.max_parallel && !waits_for_adapter()) return launch(r, out);
   queued_.push_back(d.request);
 }
 
@@ -150,7 +161,7 @@ bool agent::is_known(const delegation& d, emitter& out) {
 }
 
 void agent::launch(request& r, emitter& out) {
-  r.started = r.holds_slot = true;
+  r.started = r.holds_slot = began_ = true;
   ++at_work_;
   const auto id = r.work->task.request;
   if (!setup_->threads->enter(setup_->max_threads))
@@ -266,7 +277,7 @@ void agent::free_slot(request& r) {
 }
 
 void agent::launch_waiting(emitter& out) {
-  while (!queued_.empty() && at_work_ < config_.max_parallel) {
+  while (!queued_.empty() && at_work_ < config_.max_parallel && !waits_for_adapter()) {
     const auto next = queued_.front();
     queued_.pop_front();
     if (const auto it = requests_.find(next); it != requests_.end()) launch(it->second, out);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "actors/background/job.hpp"
+#include "actors/background/learning.hpp"
 #include "actors/background/outbox.hpp"
 #include "actors/background/talk_log.hpp"
 #include "graph/contract/component.hpp"
@@ -16,11 +17,13 @@ namespace hocket::background {
 /// Inputs: requests: delegations (start, cancel; `supersedes` ends an earlier one); client: what the app
 /// of the person says, by role (docs/apps.md); answers: what its functions returned; heard, said,
 /// played: what both said and how much of it sounded, for the context of a task; `heard` is also where
-/// a person answers whether a tool may be called (`confirm`).
+/// a person answers whether a tool may be called (`confirm`); adapters: for the planner's model; lessons:
+/// requests as they should have been worked on.
 /// Outputs: results: text, role "background", one packet per word in the words of speech ("56" ->
 /// "fifty six"), as `stream` says, the last one final; one that `replaces` makes those before it void;
 /// progress: text; tool_calls, tool_results: for the record, one
-/// result for each call, whatever ended it.
+/// result for each call, whatever ended it; adapter: the one in use from now on, without its weights;
+/// examples: lessons under the planner's own prompts, for a trainer.
 /// Each request ends once: with its result, one failure notice, or silently when it was cancelled
 /// or superseded. A result comes `min_delay_ms` after its request at the earliest.
 /// In virtual time the agent waits for its tools and results come at exactly that time, or at the
@@ -31,7 +34,8 @@ namespace hocket::background {
 /// Counters: requests, answered, failed, timed_out, cancelled, superseded, late_dropped,
 /// late_delivered, duplicate_requests, refused, cut_results, bad_offers (functions of an app that cannot
 /// be read), late_answers (of its functions: unasked, answered before, given up), left_to_client,
-/// more_asked, consents_asked, consents_given, consents_refused, consents_unanswered.
+/// more_asked, consents_asked, consents_given, consents_refused, consents_unanswered, adapters_taken,
+/// adapters_refused (they fit another model), pinned (came too late for this conversation), bad_lessons.
 class agent final : public component {
  public:
   struct config {
@@ -61,6 +65,7 @@ class agent final : public component {
     std::vector<std::string> no_words = {"no", "stop", "never"};
     std::vector<std::string> more_words = {"more", "go on", "tell me more"};
     std::int64_t context_bytes = 4000;
+    std::string adapter_swap = "moved";
     void visit(config_visitor& v);
   };
   static component_info info();
@@ -121,6 +126,11 @@ class agent final : public component {
   void say_failure(timestamp asked, std::int64_t after_ms, std::uint64_t id);
   void release(timestamp until, emitter&);
   void check_limits(emitter&);
+  void take_adapter(const adapter&);
+  void refuse_adapter(const error& why);
+  void swap_adapter(emitter&);
+  bool waits_for_adapter() const;
+  void take_lessons(const training_example&, emitter&);
 
   config config_;
   context context_;
@@ -146,6 +156,11 @@ class agent final : public component {
   talk_log talk_;                              ///< what both said
   std::int64_t cuts_ = 0;
   std::int64_t at_work_ = 0;
+  adapter adapter_now_;                  ///< name and card of the one in use
+  std::optional<adapter> next_adapter_;  ///< taken when no request is worked on
+  bool adapter_is_read_ = false;         ///< the next one
+  bool began_ = false;                   ///< a request was worked on: a pinned conversation stays
+  std::optional<std::string> refused_adapter_;  ///< is said once
 };
 
 }  // namespace hocket::background

@@ -103,6 +103,11 @@ void agent::config::visit(config_visitor& v) {
        .min = 0,
        .max = 1e6},
       context_bytes);
+  v.field({.name = "adapter_swap",
+           .doc = "a new adapter at the input `adapters`: taken by this conversation between two "
+                  "requests, or only by those that have not begun to ask",
+           .choices = {"moved", "pinned"}},
+          adapter_swap);
 }
 
 component_info agent::info() {
@@ -130,11 +135,27 @@ component_info agent::info() {
                   {.kind = payload_kind::control},
                   "how much of it sounded (`played` of the playout)",
                   false,
-                  default_queue(payload_kind::control)}},
+                  default_queue(payload_kind::control)},
+                 {"adapters",
+                  {.kind = payload_kind::adapter},
+                  "for the planner's model; without weights: none from then on",
+                  false,
+                  default_queue(payload_kind::adapter)},
+                 {"lessons",
+                  {.kind = payload_kind::training_example},
+                  "requests as they should have been worked on",
+                  false,
+                  default_queue(payload_kind::training_example)}},
       .outputs = {{"results", text_type, "answers, word by word, role `background`"},
                   {"progress", text_type, "partial results of tools"},
                   {"tool_calls", {.kind = payload_kind::tool_call}, "what tools are asked"},
-                  {"tool_results", {.kind = payload_kind::tool_result}, "what tools answer"}},
+                  {"tool_results", {.kind = payload_kind::tool_result}, "what tools answer"},
+                  {"adapter",
+                   {.kind = payload_kind::adapter},
+                   "which one is used from now on, without weights"},
+                  {"examples",
+                   {.kind = payload_kind::training_example},
+                   "lessons under this planner's prompts, for a trainer"}},
       .ticks = true};
 }
 

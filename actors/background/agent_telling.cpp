@@ -57,6 +57,7 @@ void agent::release(timestamp until, emitter& out) {
 }
 
 result<void> agent::tick(std::int64_t micro_turn, emitter& out) {
+  swap_adapter(out);
   check_limits(out);
   check_consents(out);
   const auto now = context_.grid.end_of(micro_turn);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/contract/payload.hpp"
 #include "graph/core/result.hpp"
 
 namespace hocket::background {
@@ -75,6 +76,15 @@ class chat_backend {
  public:
   virtual ~chat_backend() = default;
   virtual result<chat_reply> ask(const chat_request& request) = 0;
+  /// Reads an adapter, so that `adapt` takes it at once. Threads: any.
+  virtual result<void> prepare(const adapter& a) { return adapt(a); }
+  /// What is asked from now on is answered through this adapter; without weights: through none.
+  /// Errors: language.no_adapters; lora.*: the adapter fits another model. Nothing has changed then.
+  virtual result<void> adapt(const adapter&) {
+    return fail("language.no_adapters", "only a model in this process takes adapters");
+  }
+  /// Whether it is asked in lines of text (`plain_turn`) where there are tools.
+  virtual bool reads_lines() const { return false; }
 };
 
 /// How a model in this process runs.

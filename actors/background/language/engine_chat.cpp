@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "actors/background/language/chat.hpp"
+#include "actors/background/language/chat_adapters.hpp"
 #include "actors/background/language/plain_text.hpp"
 #include "engine/language/calls/answer_reader.hpp"
 #include "engine/language/calls/call_format.hpp"
@@ -68,10 +69,13 @@ result<std::shared_ptr<const language::grammar>> names_grammar(
 /// A model that all planners with its path share.
 struct shared_model {
   explicit shared_model(std::shared_ptr<const language::chat_model> m, std::size_t prefix_bytes)
-      : model(std::move(m)), prefixes(std::make_shared<language::prefix_cache>(prefix_bytes)) {}
+      : model(std::move(m)),
+        prefixes(std::make_shared<language::prefix_cache>(prefix_bytes)),
+        adapters(prefix_bytes) {}
 
   std::shared_ptr<const language::chat_model> model;
   std::shared_ptr<language::prefix_cache> prefixes;
+  chat_adapters adapters;
 
   /// All who work with as many threads go through the weights together.
   std::shared_ptr<language::shared_passes> passes(int threads) {
@@ -118,6 +122,7 @@ class text_teller {
 /// of what it is held to.
 struct answer_place {
   language::generation answers;
+  std::shared_ptr<const chat_adapter> read_through;
   std::list<std::pair<std::string, held_grammar>> grammars = {};  ///< used last comes first
 };
 
@@ -133,6 +138,26 @@ class engine_chat final : public chat_backend {
     // A template that does not know tools would leave them out without a word.
     knows_tools_ = source.find("tools") != std::string::npos;
   }
+
+  result<void> prepare(const adapter& a) override {
+    auto opened = shared_->adapters.open(*model_->network(), a);
+    if (!opened) return fail(opened);
+    const std::lock_guard lock(mutex_);
+    prepared_ = std::move(*opened);  // kept until it is taken
+    return {};
+  }
+
+  result<void> adapt(const adapter& a) override {
+    auto opened = shared_->adapters.open(*model_->network(), a);
+    if (!opened) return fail(opened);
+    const std::lock_guard lock(mutex_);
+    adapter_ = std::move(*opened);
+    prepared_.reset();
+    idle_.reset();  // what it read was not read through this one
+    return {};
+  }
+
+  bool reads_lines() const override { return !knows_tools_; }
 
   result<chat_reply> ask(const chat_request& request) override {
     const auto began = steady::now();
@@ -158,22 +183,27 @@ class engine_chat final : public chat_backend {
  private:
   /// The one that was used last, else a new one.
   std::unique_ptr<answer_place> take_place() {
+    std::shared_ptr<const chat_adapter> through;
     {
       const std::lock_guard lock(mutex_);
       if (idle_) return std::move(idle_);
+      through = adapter_;
     }
-    return std::make_unique<answer_place>(new_generation());
+    return std::make_unique<answer_place>(new_generation(through), through);
   }
 
   /// One is kept, for the next request of this conversation; memory of others is not.
   void give_back(std::unique_ptr<answer_place> place) {
-    if (!keeps_prefixes_) place->answers = new_generation();  // as if nothing had been read before
+    if (!keeps_prefixes_)  // as if nothing had been read before
+      place->answers = new_generation(place->read_through);
     const std::lock_guard lock(mutex_);
-    idle_ = std::move(place);
+    if (place->read_through == adapter_) idle_ = std::move(place);
   }
 
-  language::generation new_generation() const {
-    return {model_, passes_, keeps_prefixes_ ? shared_->prefixes : nullptr};
+  language::generation new_generation(const std::shared_ptr<const chat_adapter>& through) const {
+    const auto& prefixes = through ? through->prefixes : shared_->prefixes;
+    return {model_, passes_, keeps_prefixes_ ? prefixes : nullptr,
+            through ? through->weights : nullptr};
   }
 
   static bool is_over(const chat_request& request, steady::time_point until) {
@@ -287,6 +317,7 @@ class engine_chat final : public chat_backend {
   bool knows_tools_ = false;
   std::mutex mutex_;
   std::unique_ptr<answer_place> idle_;
+  std::shared_ptr<const chat_adapter> adapter_, prepared_;
 };
 
 /// Weights and prefixes by path: a conversation of its own needs none of its own.

@@ -94,6 +94,11 @@ chat_request language_planner::request_for(const plan_view& view) const {
   return r;
 }
 
+prompt_limits language_planner::limits() const {
+  return {std::size_t(config_.transcript_bytes), std::size_t(config_.result_bytes),
+          config_.instructions, examples_};
+}
+
 result<std::vector<std::string>> language_planner::choose(const plan_view& view,
                                                           const tool_names& names,
                                                           std::int64_t& tokens) {
@@ -133,8 +138,7 @@ void language_planner::remember(std::uint64_t request, std::vector<std::string> 
 
 result<plan_step> language_planner::next(const plan_view& view, const teller& tell) {
   const tool_names names(view.tools);
-  const prompt_limits limits{std::size_t(config_.transcript_bytes),
-                             std::size_t(config_.result_bytes), config_.instructions, examples_};
+  const auto limits = this->limits();
   std::int64_t tokens = 0;
   if (view.so_far.empty()) {
     auto chosen = choose(view, names, tokens);

@@ -5,6 +5,7 @@
 
 #include "actors/background/language/endpoint.hpp"
 #include "actors/background/language/prompt.hpp"
+#include "actors/background/learning.hpp"
 #include "graph/contract/answer_pieces.hpp"
 
 namespace hocket::background {
@@ -16,7 +17,7 @@ namespace hocket::background {
 /// called. On its last step, or with too few tokens left, it gets no tools and has to answer.
 /// Errors: language.bad_config, language.no_engine, model.* (open); those of chat_backend, each ends
 /// the request. Threads: `next` from several at once; a model in this process answers one at a time.
-class language_planner final : public telling_planner {
+class language_planner final : public telling_planner, public learner {
  public:
   struct config {
     std::string model = {};
@@ -51,6 +52,13 @@ class language_planner final : public telling_planner {
   result<void> open(const planner_context& where) override;
   using telling_planner::next;
   result<plan_step> next(const plan_view& view, const teller& tell) override;
+  result<void> prepare(const adapter& a) override { return model_->prepare(a); }
+  result<void> adapt(const adapter& a) override { return model_->adapt(a); }
+  /// Lines: one text for all lessons, each after the one before, as examples follow each other in a
+  /// prompt. A template that knows tools: a text for each step of each lesson.
+  result<std::vector<training_example>> examples_of(std::span<const lesson> lessons,
+                                                    std::span<const tool_info> tools,
+                                                    const std::string& provenance) override;
 
  private:
   result<void> open_endpoint(const planner_context& where);
@@ -59,6 +67,7 @@ class language_planner final : public telling_planner {
   std::vector<std::string> allowed_for(const plan_view& view);
   void remember(std::uint64_t request, std::vector<std::string> allowed);
   chat_request request_for(const plan_view& view) const;
+  prompt_limits limits() const;
   result<chat_reply> ask(const chat_request& r);
   result<void> read_examples();
   bool follow_examples(const plan_view& view, std::vector<std::string>& allowed) const;

@@ -28,14 +28,20 @@ std::string_view trimmed(std::string_view text) {
 }
 
 std::string call_lines(const made_call& c) {
-  return fmt::format("Function: {}\nArguments: {}\nResult: {}\n", c.tool,
-                     one_line(c.arguments_json), one_line(c.result));
+  return "Function:" + call_line(c.tool, c.arguments_json) + result_line(c.result);
 }
 
 std::string example_lines(const chat_example& e) {
   auto out = fmt::format("Request: {}\n", one_line(e.request));
   for (const auto& c : e.calls) out += call_lines(c);
-  return out + fmt::format("Function: none\nAnswer: {}\n\n", one_line(e.answer));
+  return out + "Function:" + answer_line(e.answer) + "\n";
+}
+
+std::string request_lines(const plain_turn& turn) {
+  std::string out;
+  if (!turn.conversation.empty())
+    out += fmt::format("Conversation: {}\n", one_line(turn.conversation));
+  return out + fmt::format("Request: {}\n", one_line(turn.request));
 }
 
 }  // namespace
@@ -66,11 +72,21 @@ std::string plain_prompt(const plain_turn& turn, bool may_call) {
                        name);
   for (const auto& e : turn.examples.empty() ? examples_of_the_form() : turn.examples)
     out += example_lines(e);
-  if (!turn.conversation.empty())
-    out += fmt::format("Conversation: {}\n", one_line(turn.conversation));
-  out += fmt::format("Request: {}\n", one_line(turn.request));
+  out += request_lines(turn);
   for (const auto& c : turn.so_far) out += call_lines(c);
   return out + (may_call ? "Function:" : "Function: none\nAnswer:");
+}
+
+std::string next_request(const plain_turn& turn) { return request_lines(turn) + "Function:"; }
+
+std::string call_line(std::string_view tool, std::string_view arguments_json) {
+  return fmt::format(" {}\nArguments: {}\n", tool, one_line(arguments_json));
+}
+std::string result_line(std::string_view result) {
+  return fmt::format("Result: {}\n", one_line(result));
+}
+std::string answer_line(std::string_view answer) {
+  return fmt::format(" none\nAnswer: {}\n", one_line(answer));
 }
 
 std::vector<std::string> plain_stops() { return {"\nResult:", "\nRequest:", "\n\n"}; }

@@ -16,6 +16,15 @@ std::vector<chat_example> examples_of_the_form();
 /// line of ours. Ends where the model names a function ("Function:"), or where it answers ("Answer:").
 std::string plain_prompt(const plain_turn& turn, bool may_call);
 
+/// A further request behind a text that ended in an answer, up to "Function:".
+std::string next_request(const plain_turn& turn);
+
+/// A line that a model should have written behind "Function:": a call with what follows it ("Result:"),
+/// or an answer.
+std::string call_line(std::string_view tool, std::string_view arguments_json);
+std::string result_line(std::string_view result);
+std::string answer_line(std::string_view answer);
+
 /// What it wrote there: a call, or an answer.
 chat_reply plain_reply(std::string_view said, bool may_call);
 

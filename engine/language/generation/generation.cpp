@@ -19,19 +19,22 @@ const char* name_of(answer_end end) {
 }
 
 generation::generation(std::shared_ptr<const chat_model> model, int threads,
-                       std::shared_ptr<prefix_cache> shared)
+                       std::shared_ptr<prefix_cache> shared,
+                       std::shared_ptr<const engine::adapter> adapter)
     : generation(model, std::make_shared<shared_passes>(model->network(), threads),
-                 std::move(shared)) {}
+                 std::move(shared), std::move(adapter)) {}
 
 generation::generation(std::shared_ptr<const chat_model> model,
-                       std::shared_ptr<shared_passes> passes, std::shared_ptr<prefix_cache> shared)
+                       std::shared_ptr<shared_passes> passes, std::shared_ptr<prefix_cache> shared,
+                       std::shared_ptr<const engine::adapter> adapter)
     : model_(std::move(model)),
+      adapter_(std::move(adapter)),
       seat_(std::make_unique<shared_passes::seat>(std::move(passes))),
       shared_(std::move(shared)),
-      sequence_(model_->network()) {}
+      sequence_(model_->network(), adapter_) {}
 
 void generation::start_anew() {
-  sequence_ = language_sequence(model_->network());
+  sequence_ = language_sequence(model_->network(), adapter_);
   read_.clear();
   ahead_.clear();
 }

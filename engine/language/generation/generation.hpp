@@ -69,12 +69,14 @@ struct prompt_score {
 class generation {
  public:
   /// `threads`: so many share products. `shared`: prompts that others have read, and those that this one
-  /// reads.
+  /// reads, all through the same adapter. `adapter`: every token is read through it.
   explicit generation(std::shared_ptr<const chat_model> model, int threads = 1,
-                      std::shared_ptr<prefix_cache> shared = nullptr);
-  /// Goes through the model together with all others that have the same `passes`.
+                      std::shared_ptr<prefix_cache> shared = nullptr,
+                      std::shared_ptr<const engine::adapter> adapter = nullptr);
+  /// Goes through the model together with all others that have the same `passes`, whatever their adapters.
   generation(std::shared_ptr<const chat_model> model, std::shared_ptr<shared_passes> passes,
-             std::shared_ptr<prefix_cache> shared = nullptr);
+             std::shared_ptr<prefix_cache> shared = nullptr,
+             std::shared_ptr<const engine::adapter> adapter = nullptr);
 
   /// Reads the prompt. `stop` is looked at in each layer where this answer has the model for itself,
   /// else between chunks of `prompt_chunk` tokens.
@@ -119,6 +121,7 @@ class generation {
   void start_anew();
 
   std::shared_ptr<const chat_model> model_;
+  std::shared_ptr<const engine::adapter> adapter_;
   std::unique_ptr<shared_passes::seat> seat_;
   std::shared_ptr<prefix_cache> shared_;
   language_sequence sequence_;

@@ -1,0 +1,131 @@
+// Adapters of the planner's model, and lessons for whoever trains them.
+#include <thread>
+
+#include "actors/background/agent.hpp"
+#include "actors/background/guarded.hpp"
+#include "actors/trainer/examples/text_example.hpp"
+
+namespace hocket::background {
+namespace {
+
+using nlohmann::json;
+
+enum : std::size_t { adapter_port = 4, examples_port };  // behind those of agent.cpp
+
+std::string text_at(const json& j, const char* key) {
+  const auto v = j.value(key, json());
+  return v.is_string() ? v.get<std::string>() : "";
+}
+
+bool is_frozen(const adapter& a) {
+  const auto card = json::parse(a.card_json, nullptr, false);
+  return card.is_object() && card.value("frozen", json()) == true;
+}
+
+}  // namespace
+
+result<std::vector<lesson>> read_lessons(const training_example& from) {
+  const auto bad = [](std::size_t i, const char* what) {
+    return fail("background.bad_lesson", "lesson " + std::to_string(i + 1) + ": " + what);
+  };
+  const auto all = trainer::json_of(from);
+  if (!all || !all->is_object() || !all->contains("lessons") || !(*all)["lessons"].is_array())
+    return fail("background.bad_lesson", "a lesson is a tensor `json` with {\"lessons\": [...]}");
+  std::vector<lesson> out;
+  for (const auto& j : (*all)["lessons"]) {
+    lesson one;
+    if (!j.is_object() || text_at(j, "task").empty()) return bad(out.size(), "it has no `task`");
+    one.task = text_at(j, "task"), one.transcript = text_at(j, "transcript");
+    one.answer = text_at(j, "answer");
+    if (one.answer.empty()) return bad(out.size(), "it has no `answer`");
+    const auto calls = j.value("calls", json::array());
+    if (!calls.is_array()) return bad(out.size(), "its `calls` are no list");
+    for (const auto& c : calls) {
+      if (!c.is_object() || text_at(c, "tool").empty() || !c.value("arguments", json()).is_object())
+        return bad(out.size(), "a call has a `tool` and `arguments` that are an object");
+      one.calls.push_back({text_at(c, "tool"), c["arguments"].dump(), text_at(c, "result")});
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+// A repeated one changes nothing; what comes while another one waits takes its place.
+void agent::take_adapter(const adapter& a) {
+  const auto& newest = next_adapter_ ? *next_adapter_ : adapter_now_;
+  if (a.name == newest.name && a.card_json == newest.card_json) return;
+  if (refused_adapter_ == a.name) return;
+  if (config_.adapter_swap == "pinned" && began_ && !is_frozen(a)) {
+    refused_adapter_ = a.name;
+    return context_.count("pinned", 1);
+  }
+  auto* can = dynamic_cast<learner*>(setup_->plan.get());
+  if (can == nullptr) {
+    refused_adapter_ = a.name;
+    context_.log("this planner takes no adapters");
+    return context_.count("adapters_refused", 1);
+  }
+  if (context_.time->is_virtual() || !context_.self) {
+    next_adapter_ = a;
+    adapter_is_read_ = true;
+    return;
+  }
+  next_adapter_ = a;
+  adapter_is_read_ = false;
+  // It is read beside the conversation; only then requests wait for those at work.
+  std::thread([setup = setup_, can, a, self = context_.self, alive = std::weak_ptr(alive_)] {
+    auto read = guarded<void>("planner.threw", [&] { return can->prepare(a); });
+    self->run([alive, a, read = std::move(read)](emitter&) {
+      const auto agent = alive.lock();
+      if (!agent || !(*agent)->next_adapter_ || (*agent)->next_adapter_->name != a.name) return;
+      if (read) {
+        (*agent)->adapter_is_read_ = true;
+      } else {
+        (*agent)->refuse_adapter(read.error());
+      }
+    });
+  }).detach();
+}
+
+void agent::refuse_adapter(const error& why) {
+  refused_adapter_ = next_adapter_->name;
+  context_.log("adapter " + next_adapter_->name + " is refused: " + why.message);
+  context_.count("adapters_refused", 1);
+  next_adapter_.reset();
+}
+
+// At the border of a micro-turn, between requests: each is worked on through one adapter.
+void agent::swap_adapter(emitter& out) {
+  if (!next_adapter_ || !adapter_is_read_ || at_work_ > 0) return;
+  auto* can = dynamic_cast<learner*>(setup_->plan.get());
+  const auto done = guarded<void>("planner.threw", [&] { return can->adapt(*next_adapter_); });
+  if (!done) return refuse_adapter(done.error());
+  adapter_now_ = std::move(*next_adapter_);
+  next_adapter_.reset();
+  context_.count("adapters_taken", 1);
+  context_.log(adapter_now_.weights.empty() ? "works without an adapter from now on"
+                                            : "adapter from now on: " + adapter_now_.name);
+  out.emit(adapter_port, context_.time->now(),
+           adapter{adapter_now_.name, adapter_now_.card_json, {}});
+  adapter_now_.weights = {};
+}
+
+bool agent::waits_for_adapter() const { return next_adapter_ && adapter_is_read_; }
+
+void agent::take_lessons(const training_example& e, emitter& out) {
+  auto* can = dynamic_cast<learner*>(setup_->plan.get());
+  const auto wrong = [&](const std::string& why) {
+    context_.count("bad_lessons", 1);
+    context_.log("lesson: " + why);
+  };
+  if (can == nullptr) return wrong("this planner learns nothing");
+  const auto lessons = read_lessons(e);
+  if (!lessons) return wrong(lessons.error().message);
+  auto made = guarded<std::vector<training_example>>("planner.threw", [&] {
+    return can->examples_of(*lessons, tools_.now()->infos, e.provenance);
+  });
+  if (!made) return wrong(made.error().message);
+  for (auto& each : *made) out.emit(examples_port, context_.time->now(), std::move(each));
+}
+
+}  // namespace hocket::background

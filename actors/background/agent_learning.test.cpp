@@ -1,0 +1,170 @@
+// Adapters are taken between requests; lessons become examples.
+#include "actors/background/scripted.test.hpp"
+#include "actors/trainer/examples/text_example.hpp"
+
+using namespace hocket;
+using namespace hocket::background;
+using namespace hocket::background::test;
+
+namespace {
+
+/// What a planner that learns saw.
+struct seen {
+  std::vector<std::string> adapters;  ///< taken, in order
+  std::vector<std::string> answered;  ///< by request: the adapter in use
+  std::string bad = "misfit";
+};
+
+struct learning_planner final : planner, learner {
+  explicit learning_planner(std::shared_ptr<seen> s) : s(std::move(s)) {}
+  result<plan_step> next(const plan_view&) override {
+    s->answered.push_back(s->adapters.empty() ? "" : s->adapters.back());
+    return plan_step::answer("fine");
+  }
+  result<void> prepare(const adapter& a) override { return adapt(a); }
+  result<void> adapt(const adapter& a) override {
+    if (a.name == s->bad) return fail("lora.unknown_tensor", "it fits another model");
+    s->adapters.push_back(a.name);
+    return {};
+  }
+  result<std::vector<training_example>> examples_of(std::span<const lesson> lessons,
+                                                    std::span<const tool_info> tools,
+                                                    const std::string& provenance) override {
+    CHECK(tools.size() == 1);
+    std::vector<training_example> out;
+    for (const auto& l : lessons)
+      out.push_back(trainer::json_example({{"text", l.task}}, provenance));
+    return out;
+  }
+  std::shared_ptr<seen> s;
+};
+
+struct rig {
+  std::shared_ptr<seen> s = std::make_shared<seen>();
+  registry types = tools_with(scripted_tool([](auto&, auto&) { return std::string("said"); }));
+  std::unique_ptr<harness> h;
+  std::uint64_t next = 1;
+
+  explicit rig(std::vector<setting> more = {}, bool learns = true) {
+    if (learns) {
+      REQUIRE(types.add(
+          planner_type{{"learning", "for tests", config_maker<match_planner>()},
+                       [s = s](config_base&) { return std::make_unique<learning_planner>(s); }}));
+      more.emplace_back("planner", "learning");
+    }
+    more.emplace_back("min_delay_ms", 0);
+    h = std::make_unique<harness>(
+        type_of<agent>(), harness_options{.config = config(std::move(more)), .types = &types});
+    REQUIRE(h->open());
+  }
+  void give(const std::string& name, const std::string& card = "{}") {
+    REQUIRE(h->push("adapters", h->now(), adapter{name, card, buffer::take(std::vector<char>{1})}));
+  }
+  void turn() { REQUIRE(h->advance(std::chrono::milliseconds(200))); }
+  void ask() {
+    REQUIRE(h->push("requests", h->now(), request(next++)));
+    turn();
+  }
+  std::vector<std::string> told() const {
+    std::vector<std::string> out;
+    for (const auto& a : h->values<adapter>("adapter")) {
+      CHECK(a.weights.empty());
+      out.push_back(a.name);
+    }
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an adapter is taken at the border of a micro-turn, once, and told") {
+  rig r;
+  r.ask();
+  r.give("a-1");
+  CHECK(r.s->adapters.empty());
+  r.turn();
+  r.give("a-1");  // repeated for conversations that begin later
+  r.turn();
+  r.ask();
+  CHECK(r.s->adapters == std::vector<std::string>{"a-1"});
+  CHECK(r.s->answered == std::vector<std::string>{"", "a-1"});
+  CHECK(r.told() == std::vector<std::string>{"a-1"});
+  CHECK(r.h->violations().empty());
+}
+
+TEST_CASE("of two that come within a micro-turn the newer one is taken") {
+  rig r;
+  r.give("a-1");
+  r.give("a-2");
+  r.turn();
+  CHECK(r.s->adapters == std::vector<std::string>{"a-2"});
+}
+
+TEST_CASE("a pinned conversation keeps what its first request was worked on with") {
+  rig r(std::vector<setting>{{"adapter_swap", "pinned"}});
+  r.give("a-1");
+  r.turn();
+  r.ask();
+  r.give("a-2");
+  r.turn();
+  r.ask();
+  CHECK(r.told() == std::vector<std::string>{"a-1"});
+  CHECK(r.h->counter("pinned") == 1);
+  SUBCASE("but not one that is frozen") {
+    r.give("", R"({"frozen": true})");
+    r.turn();
+    CHECK(r.told().back().empty());
+  }
+}
+
+TEST_CASE("an adapter of another model is refused, and the one before stays") {
+  rig r;
+  r.give("a-1");
+  r.turn();
+  r.give("misfit");
+  r.turn();
+  r.ask();
+  CHECK(r.h->counter("adapters_refused") == 1);
+  CHECK(r.s->answered == std::vector<std::string>{"a-1"});
+  r.give("a-2");
+  r.turn();
+  CHECK(r.told().back() == "a-2");
+}
+
+TEST_CASE("a planner without a model takes none and learns nothing") {
+  rig r(std::vector<setting>{}, false);
+  r.give("a-1");
+  r.give("a-1");
+  r.turn();
+  CHECK(r.told().empty());
+  CHECK(r.h->counter("adapters_refused") == 1);
+  REQUIRE(r.h->push("lessons", r.h->now(),
+                    trainer::json_example({{"lessons", nlohmann::json::array()}}, "")));
+  CHECK(r.h->counter("bad_lessons") == 1);
+}
+
+TEST_CASE("lessons become examples of the planner, and wrong ones are counted") {
+  rig r;
+  using nlohmann::json;
+  const auto push = [&](const json& lessons) {
+    REQUIRE(r.h->push("lessons", r.h->now(),
+                      trainer::json_example({{"lessons", lessons}}, "from a test")));
+  };
+  push({{{"task", "do it"},
+         {"answer", "done"},
+         {"calls", {{{"tool", "scripted"}, {"arguments", json::object()}}}}},
+        {{"task", "do that"}, {"answer", "done"}}});
+  const auto made = r.h->values<training_example>("examples");
+  REQUIRE(made.size() == 2);
+  CHECK(made[0].provenance == "from a test");
+  const std::vector<json> wrong = {
+      3,
+      {3},
+      {{{"task", ""}}},
+      {{{"task", "a"}}},
+      {{{"task", "a"}, {"answer", "b"}, {"calls", {3}}}},
+      {{{"task", "a"}, {"answer", "b"}, {"calls", {{{"tool", "t"}, {"arguments", 3}}}}}}};
+  for (const auto& w : wrong) push(w);
+  REQUIRE(r.h->push("lessons", r.h->now(), training_example{}));
+  CHECK(r.h->counter("bad_lessons") == static_cast<std::int64_t>(wrong.size()) + 1);
+}
