@@ -144,7 +144,9 @@ void fake_network::carry(const std::string& from, std::uint32_t link, const acco
       ++it->second.links.at(link).books.sent;
       ++it->second.links.at(link).books.in_flight;
     }
-    e.packet_arrived(link, packet(p));
+    auto arriving = p;
+    if (conditions_.forged) conditions_.forged(arriving);
+    e.packet_arrived(link, std::move(arriving));
   });
 }
 

@@ -34,6 +34,7 @@ class fake_network {
     int slow_us = 0;             ///< by this much;
     std::string slow_from = "";  ///< only that from this host, where one is named
     std::string unfit = "";      ///< a text that the wire cannot carry
+    std::function<void(packet&)> forged = {};  ///< what a host that plays foul makes of its packets
   };
 
   explicit fake_network(conditions w) : conditions_(w), random_(w.seed) {

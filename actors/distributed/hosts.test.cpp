@@ -1,6 +1,7 @@
 // One plan on several hosts: the same plan in one process is what it must equal.
 #include "actors/start_run.hpp"
 #include "actors/distributed/hosts.test.hpp"
+#include "actors/distributed/remote_receiver.hpp"
 
 #include <algorithm>
 #include <array>
@@ -39,6 +40,48 @@ TEST_CASE("several hosts: what goes in on one comes out on the other, all of it 
     CHECK(row(done["edge"], "relay.out0 @gpu", "end.in0").delivered == 100);
     CHECK(done["edge"].last.links.size() == 2);
     CHECK(done["gpu"].last.actors.size() == 1);
+  }
+}
+
+TEST_CASE("several hosts: packets that no fair host sends are refused, and harm no other") {
+  for (const bool virtual_time : {true, false}) {
+    CAPTURE(virtual_time);
+    auto book = std::make_shared<notebook>();
+    plan_maker g;
+    g.add("src", 0, 1, counter_source(20));
+    g.source("src", 5);
+    g.add("end", 1, 0, listener(book));
+    g.link("src", 0, "end", 0, {4, full_policy::block});
+    const auto forged = [](packet& p) {
+      switch (p.header.seq) {
+        case 3: p.header.ts = timestamp(9'000'000'000'000'000'000); return;
+        case 5: p.header.ts = timestamp::min(); return;
+        case 7: p.header.ts = p.header.ts + std::chrono::hours(2); return;
+        case 9: p.header.epoch = UINT32_MAX; return;
+        case 11: p.header.epoch = distributed::epochs_ahead_max + 1; return;
+        case 13:
+          p = make_packet(p.header.ts,
+                          audio_chunk{16000, 1, 0, buffer::take(std::vector<float>(16))});
+          return;
+        case 15:
+          p.header.micro_turn = INT64_MAX;
+          return;  // it is told by the time: nothing follows from it
+        default: return;
+      }
+    };
+    host_group t(g, {{"src", "edge"}, {"end", "gpu"}}, virtual_time, {.forged = [&](packet& p) {
+                   const auto before = p.header;
+                   forged(p);
+                   p.header.session = before.session;
+                   p.header.seq = before.seq;
+                 }});
+    auto done = t.wait();
+    CHECK(done["gpu"].why == end_reason::finished);
+    CHECK(book->lines().size() == 14);
+    const auto& in = row(done["gpu"], "src.out0 @edge", "end.in0");
+    CHECK(in.sent == 20);
+    CHECK(in.delivered == 14);
+    CHECK(in.dropped[static_cast<std::size_t>(drop_reason::bad_packet)] == 6);
   }
 }
 

@@ -135,13 +135,12 @@ bool membership::packet_arrived(std::uint32_t link, packet&& p) {
 /// A host speaks for its own actors, and a step at a time: a counter that one host could push to its
 /// end would take every later interruption from all others.
 bool membership::may_interrupt(const std::string& peer, const wire::epoch_raised& m) {
-  constexpr epoch_number ahead_max = 1 << 16;
   const auto& actors = run_.local().whole.actors;
   const bool own = m.actor.empty() || std::any_of(actors.begin(), actors.end(), [&](const auto& a) {
                      return a.name == m.actor && a.host == peer;
                    });
   const auto session = run_.topology.find_session(m.session);
-  if (own && (!session || m.epoch <= session->epoch.load() + ahead_max)) return true;
+  if (own && (!session || m.epoch <= session->epoch.load() + epochs_ahead_max)) return true;
   run_.observers.event("", "message_refused",
                        fmt::format("host {} raises an epoch {}", peer,
                                    own ? "far ahead of its time" : "in another host's name"));

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/host/actor/check_packet.hpp"
 #include "actors/host/run/graph_run.hpp"
 
 namespace hocket::distributed {
@@ -85,6 +86,14 @@ void remote_receiver::deliver(packet&& p) {
     wire_.give_credit(link_.wire_id, 1);
     return;
   }
+  if (auto why = why_refused(p, to); !why.empty()) {
+    to.to->refuse(*to.queue, drop_reason::bad_packet);
+    if (refused_.fetch_add(1) == 0)
+      run_.observers.event("", "bad_packet", fmt::format("{}: {}", link_.name, why));
+    if (!confirms_after_use_) wire_.give_credit(link_.wire_id, 1);
+    return;
+  }
+  p.header.micro_turn = run_.graph().grid.index_of(p.header.ts);
   const auto now_ns = monotonic_ns();
   // Its age counts from when it was sent, on our clock; the estimate may be off a little.
   auto queued_ns = now_ns;
@@ -95,6 +104,18 @@ void remote_receiver::deliver(packet&& p) {
   if (confirms_after_use_) return;
   back->due.fetch_add(1);
   if (!proxy->blocked()) return_credit(*back);
+}
+
+/// What no host sends that plays by the rules: it checks the same before it sends.
+std::string remote_receiver::why_refused(const packet& p, const link_end& to) const {
+  const auto epoch = p.header.epoch;
+  if (epoch > epochs_ahead_max) {
+    const auto session = run_.topology.find_session(p.header.session);
+    if (session && epoch - epochs_ahead_max > session->epoch.load())
+      return fmt::format("epoch {} is far ahead of its session", epoch);
+  }
+  const auto& type = to.to->id().info.inputs[to.queue->port()].type;
+  return why_bad(p, type, p.header.ts, run_.now());
 }
 
 void remote_receiver::return_credit(crediting& of) const {
@@ -112,7 +133,9 @@ void remote_receiver::deliver(const wire::host_message& m) {
   }
   if (!to.to) return;
   if (const auto* bound = std::get_if<wire::stream_bound>(&m.event))
-    return to.to->raise_bound(*to.queue, bound->bound);
+    return why_no_time(bound->bound, run_.now()).empty()
+               ? to.to->raise_bound(*to.queue, bound->bound)
+               : void(refused_.fetch_add(1));
   control content;
   if (const auto* lost = std::get_if<wire::input_lost>(&m.event)) {
     content.what = control::kind::input_lost;

@@ -14,6 +14,9 @@
 
 namespace hocket::distributed {
 
+/// How far a host may be ahead with the interruptions of a session.
+inline constexpr epoch_number epochs_ahead_max = 1 << 16;
+
 /// This process's end of one link that comes from another host. It puts what arrives into the
 /// queues behind its proxies, and gives credit back as soon as they are not full; where it confirms
 /// after use, when the actor is done with a packet. What comes before this host takes part, or
@@ -64,6 +67,7 @@ class remote_receiver {
   };
   bool let_in();
   void deliver(packet&& p);
+  std::string why_refused(const packet& p, const link_end& to) const;
   void deliver(const wire::host_message& m);
   void confirm_from(input_queue& q) const;
   void return_credit(crediting& of) const;
@@ -76,6 +80,7 @@ class remote_receiver {
   const host_link link_;
   /// Packets are confirmed when the actor is done with them, not when its queue took them.
   const bool confirms_after_use_;
+  std::atomic<std::uint64_t> refused_{0};  ///< packets and bounds that no fair host sends
   std::mutex passing_;
   // --- under passing_
   bool waits_ = false;

@@ -5,6 +5,7 @@
 
 #include "graph/contract/port.hpp"
 #include "graph/core/assert.hpp"
+#include "graph/core/time_range.hpp"
 #include "graph/schema/fields.hpp"
 #include "graph/schema/packet.pb.h"
 
@@ -43,6 +44,10 @@ result<packet_header> get_header(const Header& from) {
   if (from.way_size() > static_cast<int>(trace::capacity))
     return fail(codec_error::bad_value,
                 fmt::format("{} hops are more than {}", from.way_size(), trace::capacity));
+  bool times = is_time(to.ts.ns()) && is_time(to.origin_ts.ns()) && is_time(to.origin_ns);
+  for (const auto& h : from.way())
+    times = times && is_time(h.queued_ns()) && is_time(h.started_ns()) && is_time(h.emitted_ns());
+  if (!times) return fail(codec_error::bad_value, "a time that is none");
   for (const auto& h : from.way()) {
     if (h.actor() > UINT16_MAX)
       return fail(codec_error::bad_value, fmt::format("hop through actor {}", h.actor()));

@@ -1,6 +1,7 @@
 #include "graph/schema/codec.hpp"
 
 #include <doctest/doctest.h>
+#include <array>
 #include <random>
 #include <string>
 
@@ -24,14 +25,14 @@ class maker {
     h.session = static_cast<session_id>(any());
     h.stream = static_cast<std::uint32_t>(any());
     h.seq = any();
-    h.ts = timestamp(static_cast<std::int64_t>(any()));
+    const auto time = [&] { return static_cast<std::int64_t>(any()) / 8; };
+    h.ts = timestamp(time());
     h.micro_turn = static_cast<std::int64_t>(any());
     h.epoch = static_cast<epoch_number>(any());
-    h.origin_ts = timestamp(static_cast<std::int64_t>(any()));
-    h.origin_ns = static_cast<std::int64_t>(any());
+    h.origin_ts = timestamp(time());
+    h.origin_ns = time();
     for (auto n = below(12); n > 0; --n)
-      h.way.push({static_cast<actor_index>(any()), static_cast<std::int64_t>(any()),
-                  static_cast<std::int64_t>(any()), static_cast<std::int64_t>(any())});
+      h.way.push({static_cast<actor_index>(any()), time(), time(), time()});
     return p;
   }
 
@@ -289,6 +290,32 @@ TEST_CASE("codec: what a peer may not do") {
   // An audio body (field 2) without rate.
   const std::string silent("\x0a\x00\x12\x00", 4);
   CHECK(code(decode(bytes_of(silent), {})) == "codec.bad_value");
+}
+
+TEST_CASE("codec: times that are none are refused, wherever they stand") {
+  const std::array<void (*)(packet_header&, std::int64_t), 6> places{
+      [](packet_header& h, std::int64_t t) { h.ts = timestamp(t); },
+      [](packet_header& h, std::int64_t t) { h.origin_ts = timestamp(t); },
+      [](packet_header& h, std::int64_t t) { h.origin_ns = t; },
+      [](packet_header& h, std::int64_t t) {
+        h.way.push({1, t, 0, 0});
+      },
+      [](packet_header& h, std::int64_t t) {
+        h.way.push({1, 0, t, 0});
+      },
+      [](packet_header& h, std::int64_t t) {
+        h.way.push({1, 0, 0, t});
+      }};
+  for (const auto place : places)
+    for (const auto t : {INT64_MAX, INT64_MIN, INT64_MAX / 4, -(INT64_MAX / 4), INT64_MAX / 6}) {
+      auto p = make_packet(timestamp(), text{"a", ""});
+      place(p.header, t);
+      const auto sent = encode(p);
+      REQUIRE(sent);
+      const auto got = decode(bytes_of(sent->head), sent->bulk);
+      CHECK(got.has_value() == (t == INT64_MAX / 6));
+      if (!got) CHECK(got.error().code == "codec.bad_value");
+    }
 }
 
 TEST_CASE("codec: what cannot be sent") {

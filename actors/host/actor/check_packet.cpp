@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "graph/core/time_range.hpp"
+
 namespace hocket::host {
 
 const control* as_marker(const packet& p) {
@@ -13,14 +15,17 @@ const control* as_marker(const packet& p) {
              : nullptr;
 }
 
-std::string why_bad(const packet& p, const media_type& declared, timestamp last, timestamp now) {
-  if (!p.body) return "no payload";
-  // A fifth of the range is 58 years: what is beyond is no time but a mistake.
-  constexpr std::int64_t far = INT64_MAX / 5;
-  const auto ts = p.header.ts;
-  if (ts.ns() > far || ts.ns() < -far) return "timestamp is not a time";
+std::string why_no_time(timestamp ts, timestamp now) {
+  if (!is_time(ts.ns())) return "timestamp is not a time";
   if (ts > now + std::chrono::hours(1))
     return fmt::format("timestamp is {:.0f} s ahead of stream time", (ts - now).count() / 1e9);
+  return "";
+}
+
+std::string why_bad(const packet& p, const media_type& declared, timestamp last, timestamp now) {
+  if (!p.body) return "no payload";
+  const auto ts = p.header.ts;
+  if (auto why = why_no_time(ts, now); !why.empty()) return why;
   if (p.kind() != declared.kind)
     return fmt::format("{} on a port of {}", to_string(p.kind()), to_string(declared.kind));
   if (const auto* a = p.get_if<audio_chunk>()) {

@@ -105,6 +105,8 @@ void emission::emit_to(session_outputs& out, std::size_t port, packet&& p, epoch
 void emission::emit_marker(session_outputs& out, std::size_t port, const packet& p,
                            const control& what) {
   const bool end = what.what == control::kind::end_of_stream;
+  if (auto why = why_no_time(p.header.ts, cell_.run_.now()); !end && !why.empty())
+    return cell_.count_bad(port, "bound: " + why);
   // A retiring cell that another instance replaces does not end the stream any more.
   if (end && !out.link_ends[port].empty() && out.link_ends[port].front().handed_over) return;
   if (end) out.streams[port].ended = true;

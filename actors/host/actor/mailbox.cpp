@@ -71,7 +71,7 @@ void actor_cell::push(input_queue& q, queued_packet&& e, actor_cell* sender) {
       if (sender && q.setup().spec.full == full_policy::block && !q.setup().lets_sender_go &&
           q.blocked_since_ns == 0 && q.full() &&
           !(sets && q.size() < q.hard_limit() && sets_->starved(q, sets_now()))) {
-        q.blocked_since_ns = queued_ns;
+        q.blocked_since_ns = std::max<std::int64_t>(queued_ns, 1);  // 0 is "not blocked"
         sender->blocked_.fetch_add(1, std::memory_order_acq_rel);
       }
     }
