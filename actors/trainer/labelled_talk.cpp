@@ -14,6 +14,9 @@ using nlohmann::json;
 enum : std::size_t { results_in, calls_in, adapter_in };
 enum : std::size_t { requests_out, lessons_out, evaluations_out };
 
+/// Until a version that the last evaluation condemned is taken back.
+constexpr std::chrono::seconds for_the_verdict(2);
+
 json told(std::span<const made_call> calls) {
   auto out = json::array();
   for (const auto& c : calls) {
@@ -141,14 +144,14 @@ result<source_state> labelled_talk::produce(timestamp, emitter& out) {
     context_.log("no adapter came: the talk is over");
     now_ = phase::over;
   }
-  if (!open_ && now_ != phase::waiting && now_ != phase::over) ask_next(out);
+  if (!open_ && asks()) ask_next(out);
+  if (now_ == phase::leaving && now >= since_ + for_the_verdict) now_ = phase::over;
   return now_ == phase::over ? source_state::end_of_stream : source_state::more;
 }
 
 void labelled_talk::ask_next(emitter& out) {
-  while (now_ != phase::waiting && now_ != phase::over && next_ >= asked_now().size())
-    next_phase(out);
-  if (now_ == phase::waiting || now_ == phase::over) return;
+  while (asks() && next_ >= asked_now().size()) next_phase(out);
+  if (!asks()) return;
   const auto& r = asked_now()[next_];
   open_ = open_request{++requests_, {}, context_.time->now()};
   delegation d;
@@ -166,7 +169,9 @@ result<void> labelled_talk::process(std::size_t port, const packet& p, emitter& 
     if (t->request == open_->id && t->final) settle(false, out);
   if (const auto* a = p.get_if<adapter>(); a && port == adapter_in) {
     adapter_ = a->name;
-    note({{"adapter", a->name}, {"at_s", context_.time->now().seconds()}});
+    const auto card = json::parse(a->card_json, nullptr, false);
+    const bool restored = card.is_object() && card.contains("restored_after");
+    note({{"adapter", a->name}, {"restored", restored}, {"at_s", context_.time->now().seconds()}});
     if (now_ != phase::waiting) return {};
     now_ = phase::held_out, next_ = 0;
     ask_next(out);
@@ -197,7 +202,8 @@ void labelled_talk::next_phase(emitter& out) {
     now_ = phase::rest;
   } else if (now_ == phase::rest) {
     tell_evaluation(out);
-    now_ = round_ < config_.rounds ? phase::practice : phase::over;
+    since_ = context_.time->now();
+    now_ = round_ < config_.rounds ? phase::practice : round_ > 0 ? phase::leaving : phase::over;
   } else {
     ++round_;
     since_ = context_.time->now();

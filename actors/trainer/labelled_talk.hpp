@@ -17,7 +17,8 @@ namespace hocket::trainer {
 /// from now on. Outputs: requests: one at a time; lessons: what went wrong, `group` to a packet;
 /// evaluations: text, JSON `{"adapter", "scores": {"held_out", "rest"}}`.
 /// Order: held_out and rest (the evaluation of the agent as it is), then `rounds` times: practice, lessons,
-/// wait for an adapter, held_out and rest. Nothing of held_out and rest becomes a lesson. It ends when all
+/// wait for an adapter, held_out and rest; then two seconds, in
+/// which a version that the last evaluation condemned is taken back. Nothing of held_out and rest becomes a lesson. It ends when all
 /// is asked, when nothing went wrong in practice, or when no adapter came for `wait_s`.
 /// Writes `file` beneath the output folder: a line for each request (what was wanted, called, whether it
 /// passed) and for each evaluation.
@@ -39,7 +40,8 @@ class labelled_talk final : public component {
   result<source_state> produce(timestamp until, emitter&) override;
 
  private:
-  enum class phase { held_out, rest, practice, waiting, over };
+  enum class phase { held_out, rest, practice, waiting, leaving, over };
+  bool asks() const { return now_ < phase::waiting; }
   struct open_request {
     std::uint64_t id = 0;
     std::vector<made_call> calls;

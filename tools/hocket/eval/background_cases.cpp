@@ -1,7 +1,6 @@
 #include "tools/hocket/eval/background_cases.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <random>
 
 #include <fmt/format.h>
@@ -169,28 +168,6 @@ tool_info tool(std::string name, std::string summary,
   return {std::move(name), std::move(summary), schema.dump()};
 }
 
-std::string plain(std::string text) {
-  std::string out;
-  for (char c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    if (c != ' ' && c != '"' && c != '\'' && c != '.') out += c;
-  }
-  for (const char* article : {"the", "a"})
-    if (text.starts_with(std::string(article) + " "))
-      out.erase(0, std::string_view(article).size());
-  return out;
-}
-
-std::optional<double> number_of(const json& v) {
-  if (v.is_number()) return v.get<double>();
-  if (!v.is_string()) return {};
-  const auto& s = v.get_ref<const std::string&>();
-  char* end = nullptr;
-  const double n = std::strtod(s.c_str(), &end);
-  if (s.empty() || *end != '\0' || !std::isfinite(n)) return {};
-  return n;
-}
-
 }  // namespace
 
 std::vector<tool_info> background_tools() {
@@ -227,18 +204,12 @@ std::vector<background_case> background_cases(std::uint64_t seed, std::size_t co
   return out;
 }
 
-bool same_argument(const json& a, const json& b) {
-  const auto x = number_of(a), y = number_of(b);
-  if (x && y) return *x == *y;
-  if (a.is_string() && b.is_string()) return plain(a) == plain(b);
-  return a == b;
-}
-
-bool same_arguments(const json& a, const json& b) {
-  if (!a.is_object() || !b.is_object() || a.size() != b.size()) return false;
-  for (const auto& [key, value] : a.items())
-    if (!b.contains(key) || !same_argument(value, b[key])) return false;
-  return true;
+trainer::labelled_request labelled(const background_case& c) {
+  trainer::labelled_request r{c.kind, c.task, c.transcript, {}, "done"};
+  if (c.kind == "talk") r.answer = "you are welcome";
+  if (c.kind == "impossible") r.answer = "sorry, i cannot do that";
+  for (const auto& w : c.calls) r.calls.push_back({w.tool, w.arguments});
+  return r;
 }
 
 }  // namespace hocket::cli

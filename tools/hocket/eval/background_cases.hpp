@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/trainer/examples/judge.hpp"
 #include "graph/contract/tool.hpp"
 
 namespace hocket::cli {
@@ -30,9 +31,7 @@ std::vector<tool_info> background_tools();
 /// calls; corrections, where the last word counts; talk and wishes that no tool can do.
 std::vector<background_case> background_cases(std::uint64_t seed, std::size_t count);
 
-/// Whether two arguments say the same: numbers by value, also in quotes; texts without case, blanks,
-/// articles and marks at their end; sums by their result's terms ("7 * 8" and "7*8").
-bool same_argument(const nlohmann::json& a, const nlohmann::json& b);
-bool same_arguments(const nlohmann::json& a, const nlohmann::json& b);
+/// A case with its labels, as `trainer.labelled_talk` reads it.
+trainer::labelled_request labelled(const background_case& c);
 
 }  // namespace hocket::cli

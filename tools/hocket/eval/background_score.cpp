@@ -53,7 +53,7 @@ void run_case(planner& plan, const background_case& c, std::span<const tool_info
         ++wrong;
       } else {
         met[best] = true;
-        exact[best] = same_arguments(c.calls[best].arguments, arguments);
+        exact[best] = trainer::same_arguments(c.calls[best].arguments, arguments);
       }
       so_far.push_back({call.tool, call.arguments_json, outcome::ok, "done"});
     }

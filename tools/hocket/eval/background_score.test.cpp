@@ -83,6 +83,7 @@ TEST_CASE(
 }
 
 TEST_CASE("arguments are compared by what they say") {
+  using trainer::same_arguments;
   CHECK(same_arguments({{"minutes", 5}}, {{"minutes", "5"}}));
   CHECK(same_arguments({{"expression", "7 * 8"}}, {{"expression", "7*8"}}));
   CHECK(same_arguments({{"item", "Olive oil"}}, {{"item", "olive oil."}}));

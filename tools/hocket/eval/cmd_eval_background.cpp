@@ -73,7 +73,29 @@ nlohmann::json told_of(const background_case& c) {
       {"kind", c.kind}, {"task", c.task}, {"wanted", wanted}, {"calls", nlohmann::json::array()}};
 }
 
+/// The requests and tools as files that `trainer.labelled_talk` and `use: listed` read.
+int write_background(const background_request& o) {
+  std::string lines;
+  for (const auto& c : background_cases(o.seed, static_cast<std::size_t>(o.cases)))
+    lines += trainer::to_json(labelled(c)).dump() + "\n";
+  auto tools = nlohmann::ordered_json::array();
+  for (const auto& t : background_tools())
+    tools.push_back({{"name", t.name},
+                     {"description", t.summary},
+                     {"parameters", nlohmann::ordered_json::parse(t.parameters_json_schema)},
+                     {"says", "done"}});
+  const auto put = [](const std::string& path, const std::string& text) -> result<void> {
+    if (path.empty()) return {};
+    return trust::write_file(path, text);
+  };
+  if (const auto done = put(o.write, lines); !done) return tell(done.error(), exit_bad_input);
+  if (const auto done = put(o.write_tools, tools.dump(1) + "\n"); !done)
+    return tell(done.error(), exit_bad_input);
+  return exit_fine;
+}
+
 int judge_background(const background_request& o) {
+  if (!o.write.empty() || !o.write_tools.empty()) return write_background(o);
   const auto types = known_types();
   if (!types) return tell(types.error(), exit_failed);
   progress shown(o.json, static_cast<std::size_t>(o.cases), "opening " + o.planner);
@@ -144,6 +166,9 @@ void add_eval_background(CLI::App& eval, action& chosen) {
       ->check(CLI::Range(1, 100));
   sub->add_option("--calls", o.calls, "JSON lines to write: each request, calls made and wanted");
   sub->add_option("--out", o.out, "JSON file to write too");
+  sub->add_option("--write", o.write,
+                  "Write the requests with their labels (JSON lines), and judge nothing");
+  sub->add_option("--write-tools", o.write_tools, "Write the tools (JSON), and judge nothing");
   add_json(*sub, o.json);
 }
 

@@ -27,7 +27,7 @@
 #include "tools/hocket/signals.hpp"
 #include "tools/hocket/train/commands.hpp"
 #include "tools/hocket/train/lora_origin.hpp"
-#include "tools/report/adapter_curve.hpp"
+#include "tools/report/learning.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -345,7 +345,7 @@ int run_train_lora(const train_options& o) {
   if (const auto done = write_card(*r, *out, **t, data); !done)
     return tell(done.error(), exit_failed);
   for (const char* picture : {"/curve.svg", "/curve.png"})
-    if (const auto done = report::draw_adapter_curve(r->out, r->out + picture);
+    if (const auto done = report::draw_learning(r->out, r->out + picture);
         !done && done.error().code != "train.curve")  // ended before its first row
       return tell(done.error(), exit_failed);
   if (!o.json)

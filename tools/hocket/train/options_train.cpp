@@ -1,6 +1,7 @@
 // Options of the commands that train and make data.
 #include "tools/hocket/options.hpp"
 #include "tools/hocket/train/commands.hpp"
+#include "tools/hocket/train/show.hpp"
 
 namespace hocket::cli {
 
@@ -27,6 +28,16 @@ void add_train(CLI::App& app, action& chosen) {
   lora.add_option("--steps", o.steps, "In all; 0 = as the recipe says");
   lora.add_option("--out", o.out, "Folder of the adapter");
   add_json(lora, o.json);
+  static show_options s;
+  auto& show = *sub.add_subcommand("show", "Figures and a picture of a run that trained");
+  show.callback([&sub, &chosen] {
+    sub.callback([] {});
+    chosen = [] { return run_train_show(s); };
+  });
+  show.add_option("folder", s.folder, "The --out folder of a run, or of train lora")->required();
+  show.add_option("--out", s.out,
+                  "Picture to write (.svg, .png); learning.svg and .png in the folder");
+  add_json(show, s.json);
 }
 
 void add_scenarios(CLI::App& app, action& chosen) {
