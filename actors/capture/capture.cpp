@@ -11,7 +11,9 @@ namespace hocket::capture {
 namespace {
 constexpr std::size_t audio_port = 0;
 constexpr std::size_t video_port = 1;
-constexpr std::int64_t grace_ms = 100;  ///< how long produce() waits for late live data
+constexpr std::int64_t grace_ms = 100;    ///< how long produce() waits for late live data
+constexpr std::int64_t max_gap_s = 3600;  ///< a file's times that jump further are wrong
+constexpr auto jumped = "its times jump by more than an hour: they are wrong";
 }  // namespace
 
 void capture::config::visit(config_visitor& v) {
@@ -123,7 +125,6 @@ result<void> capture::open(const context& where) {
   }
   source_ = std::move(*made);
   first_pts_ns_ = source_->begins_ns();
-  last_data_ns_ = monotonic_ns();
   if (!source_->live() && source_->audio_ended() && source_->video_ended())
     context_.log((config_.file.empty() ? "the pipeline" : config_.file) +
                  " holds nothing to play: it ends at once");
@@ -162,19 +163,22 @@ void capture::wait_until(timestamp t) const {
   if (wait.count() > 0) std::this_thread::sleep_for(wait);
 }
 
+bool capture::is_stalled(std::optional<std::int64_t>& since_ns, std::int64_t asked_ns,
+                         std::int64_t limit_ms) {
+  if (!since_ns) since_ns = asked_ns;
+  return monotonic_ns() - *since_ns >= limit_ms * 1'000'000;
+}
+
 // One buffer into the timeline; false where none came.
 result<bool> capture::take_buffer(std::int64_t wait_ms) {
+  const auto asked_ns = monotonic_ns();
   auto pulled = source_->pull_audio(wait_ms);
   if (!pulled) return fail(pulled);
-  if (!*pulled) {
-    // A picture that waits for its time is no source that hangs.
-    if (source_->audio_ended() || source_->held_up() || (frame_ && !is_virtual())) return false;
-    if (monotonic_ns() - last_data_ns_ > config_.stall_ms * 1'000'000)
-      return fail("capture.device_lost",
-                  "no sound for " + std::to_string(config_.stall_ms) + " ms");
-    return false;
-  }
-  last_data_ns_ = monotonic_ns();
+  if (*pulled || source_->audio_ended() || source_->held_up())
+    no_sound_since_ns_.reset();
+  else if (is_stalled(no_sound_since_ns_, asked_ns, config_.stall_ms))
+    return fail("capture.device_lost", "no sound for " + std::to_string(config_.stall_ms) + " ms");
+  if (!*pulled) return false;
   const auto& buffer = **pulled;
   if (buffer.pts_ns && !first_pts_ns_) first_pts_ns_ = buffer.pts_ns;
   std::optional<std::int64_t> index;
@@ -183,6 +187,9 @@ result<bool> capture::take_buffer(std::int64_t wait_ms) {
   std::span<const float> samples = buffer.samples;
   // Before the graph's clock began, or already given out before a restart.
   const auto earliest = sample_index(resume_at_, rate_hz);
+  const auto expected = timeline_.started() ? timeline_.end() : sample_index(start_, rate_hz);
+  if (!source_->live() && index && *index - std::max(expected, earliest) > max_gap_s * rate_hz)
+    return fail("capture.device_lost", jumped);
   if (const auto at = index.value_or(timeline_.end()); at < earliest) {
     const auto before = std::min(earliest - at, static_cast<std::int64_t>(samples.size()));
     samples = samples.subspan(static_cast<std::size_t>(before));
@@ -195,6 +202,7 @@ result<bool> capture::take_buffer(std::int64_t wait_ms) {
 
 result<void> capture::pull_audio(timestamp until) {
   const auto wanted = sample_index(until, rate_hz);
+  if (timeline_.end() >= wanted) no_sound_since_ns_.reset();  // nobody asks
   while (!source_->audio_ended() && timeline_.end() < wanted) {
     std::int64_t wait_ms = config_.stall_ms;
     if (!is_virtual()) {
@@ -279,7 +287,10 @@ result<source_state> capture::produce(timestamp until, emitter& out) {
 
 result<void> capture::pull_video(timestamp until, emitter& out) {
   if (frame_ || source_->video_ended()) return {};
-  std::int64_t wait_ms = config_.stall_ms;
+  const auto asked_ns = monotonic_ns();
+  // Between two pictures of a slow camera nothing is missing.
+  const auto limit_ms = config_.stall_ms + static_cast<std::int64_t>(1000 / config_.frames_per_s);
+  auto wait_ms = limit_ms;
   if (!is_virtual()) {
     const auto left = (until + std::chrono::milliseconds(grace_ms)) - context_.time->now();
     wait_ms = std::clamp<std::int64_t>(left.count() / 1'000'000, 0, grace_ms);
@@ -287,16 +298,17 @@ result<void> capture::pull_video(timestamp until, emitter& out) {
   auto pulled = source_->pull_video(
       wait_ms, [&](std::size_t size_bytes) { return out.allocate(video_port, size_bytes); });
   if (!pulled) return fail(pulled);
-  if (*pulled) {
-    last_data_ns_ = monotonic_ns();
-    if (!first_pts_ns_) first_pts_ns_ = (*pulled)->pts_ns;
-    frame_ = std::move(**pulled);
-  } else if (!source_->video_ended() && !source_->held_up() &&
-             !(config_.media == "both" && sample_index(until, rate_hz) <= timeline_.end()) &&
-             monotonic_ns() - last_data_ns_ > config_.stall_ms * 1'000'000) {
-    return fail("capture.device_lost",
-                "no picture for " + std::to_string(config_.stall_ms) + " ms");
-  }
+  if (*pulled || source_->video_ended() || source_->held_up())
+    no_picture_since_ns_.reset();
+  else if (is_stalled(no_picture_since_ns_, asked_ns, limit_ms))
+    return fail("capture.device_lost", "no picture for " + std::to_string(limit_ms) + " ms");
+  if (!*pulled) return {};
+  const auto pts_ns = (*pulled)->pts_ns;
+  if (!first_pts_ns_) first_pts_ns_ = pts_ns;
+  if (!source_->live() &&
+      to_stream_time(pts_ns) - std::max(pictures_end_, start_) > std::chrono::seconds(max_gap_s))
+    return fail("capture.device_lost", jumped);
+  frame_ = std::move(**pulled);
   return {};
 }
 

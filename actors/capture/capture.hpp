@@ -51,6 +51,8 @@ class capture final : public component {
   result<void> pull_audio(timestamp until);
   result<void> pull_video(timestamp until, emitter&);
   result<bool> take_buffer(std::int64_t wait_ms);
+  static bool is_stalled(std::optional<std::int64_t>& since_ns, std::int64_t asked_ns,
+                         std::int64_t limit_ms);
   void wait_until(timestamp t) const;
   void emit_chunk(sample_timeline::chunk, emitter&);
   void find_live_base();
@@ -70,7 +72,8 @@ class capture final : public component {
   timestamp pictures_end_;
   std::optional<std::int64_t> first_pts_ns_;
   std::optional<pulled_video> frame_;
-  std::int64_t last_data_ns_ = 0;
+  /// Since when it was asked for in vain.
+  std::optional<std::int64_t> no_sound_since_ns_, no_picture_since_ns_;
   std::int64_t counted_gaps_ = 0;
   std::int64_t counted_gap_samples_ = 0;
   std::int64_t counted_dropped_ = 0;

@@ -23,6 +23,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* program = "/usr/bin/gst-launch-1.0";
 constexpr std::size_t kept_words = 2000;
+// Times of a file fill gaps with silence: one that claims years would be played as years.
+constexpr std::int64_t max_silence_s = 3600;
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -79,7 +81,8 @@ class child {
     if (!made)
       return fail("capture.cannot_open",
                   "its decoder, which is to run confined: " + made.error().message);
-    return std::unique_ptr<child>(new child(std::move(*made)));
+    return std::unique_ptr<child>(
+        new child(std::move(*made), media.substr(0, media.find('/') + 1)));
   }
 
   /// Waits for bytes; 0: none came in time, or it has ended.
@@ -100,23 +103,33 @@ class child {
   bool ended() const { return ended_; }
   /// Empty where it did its work.
   const std::string& fault() const { return fault_; }
+  /// The file holds the other medium alone: the decoder lists all that it found and did not take.
+  bool absent() const {
+    const auto lists = [&](const char* what) { return words_.find(what) != words_.npos; };
+    const bool sound = lists("(audio/"), pictures = lists("(video/") || lists("(image/");
+    return lists("no suitable plugins found") &&
+           (kind_ == "audio/" ? pictures && !sound : sound && !pictures);
+  }
 
  private:
-  explicit child(trust::sandboxed p) : process_(std::move(p)) {
+  child(trust::sandboxed p, std::string kind) : process_(std::move(p)), kind_(std::move(kind)) {
     process_.close_in();
     ::fcntl(process_.err(), F_SETFL, ::fcntl(process_.err(), F_GETFL) | O_NONBLOCK);
   }
-  void hear() {
+  /// True where it said something.
+  bool hear() {
     char block[2048];
     const auto n = ::read(process_.err(), block, sizeof block);
     if (n == 0) heard_all_ = true;
     if (n > 0 && words_.size() < kept_words) words_.append(block, static_cast<std::size_t>(n));
+    return n > 0;
   }
   void end() {
     ended_ = true;
-    hear();
     const auto code = process_.wait(5000);
     if (!code) process_.kill();
+    while (hear()) {
+    }
     if (code && *code == 0 && words_.find("ERROR") == words_.npos) return;
     auto said = words_.substr(0, words_.find('\n'));
     fault_ = said.empty() ? fmt::format("its decoder ended with {}", code.value_or(-1))
@@ -124,6 +137,7 @@ class child {
   }
 
   trust::sandboxed process_;
+  std::string kind_;  ///< with which the names of its media begin
   std::string words_, fault_;
   bool ended_ = false, heard_all_ = false;
 };
@@ -147,7 +161,8 @@ class confined final : public gst_source {
     if (o_.video) {
       auto made = child::start(
           o_.pipeline, "video/x-raw",
-          {"videorate", "!", "videoscale", "!", "videoconvert", "!",
+          {"videorate", fmt::format("max-duplication-time={}", max_silence_s * 1'000'000'000), "!",
+           "videoscale", "!", "videoconvert", "!",
            fmt::format("video/x-raw,format=RGB,width={},height={},pixel-aspect-ratio=1/1,"
                        "framerate={}/1000",
                        o_.width, o_.height, static_cast<int>(o_.frames_per_s * 1000))});
@@ -164,11 +179,7 @@ class confined final : public gst_source {
         ahead(c).assign(block, c->read(block, sizeof block, 50));
       }
     }
-    const bool nothing = (!audio_ || ahead_audio_.empty()) && (!video_ || ahead_video_.empty());
-    for (auto* c : {audio_.get(), video_.get()})
-      if (c != nullptr && nothing && !c->fault().empty())
-        return fail("capture.cannot_open", c->fault());
-    return {};
+    return first_fault();
   }
 
   bool live() const override { return false; }
@@ -190,12 +201,16 @@ class confined final : public gst_source {
     const auto n = ahead_audio_.size() / sizeof(float);
     if (n == 0) return std::optional<pulled_audio>();
     pulled_audio out;
-    out.pts_ns = samples_ * 1'000'000'000 / o_.rate_hz;
+    out.pts_ns = timestamp::of_samples(samples_, o_.rate_hz).ns();
     out.samples.resize(n);
     std::memcpy(out.samples.data(), ahead_audio_.data(), n * sizeof(float));
     // Any bits may come: what is no number is silence.
-    for (auto& v : out.samples)
+    for (auto& v : out.samples) {
       if (!(v >= -4 && v <= 4)) v = 0;
+      silent_ = v == 0 ? silent_ + 1 : 0;
+    }
+    if (silent_ > max_silence_s * o_.rate_hz)
+      return fail("capture.device_lost", "more than an hour of silence: its times are wrong");
     ahead_audio_.erase(0, n * sizeof(float));
     samples_ += static_cast<std::int64_t>(n);
     return std::optional(std::move(out));
@@ -230,12 +245,26 @@ class confined final : public gst_source {
 
   result<void> check() override {
     for (auto* c : {audio_.get(), video_.get()})
-      if (c != nullptr && c->ended() && !c->fault().empty() && !std::exchange(told_, true))
+      if (c != nullptr && c->ended() && !c->fault().empty() && !(c->absent() && audio_ && video_) &&
+          !std::exchange(told_, true))
         return fail("capture.device_lost", c->fault());
     return {};
   }
 
  private:
+  // What came before a fault is played. Of two media one may be absent.
+  result<void> first_fault() {
+    const bool nothing = (!audio_ || ahead_audio_.empty()) && (!video_ || ahead_video_.empty());
+    for (auto* c : {audio_.get(), video_.get()}) {
+      if (c == nullptr || c->fault().empty() || !ahead(c).empty()) continue;
+      if (!c->absent()) return fail("capture.cannot_open", c->fault());
+      if (nothing && !(audio_ && video_))
+        return fail("capture.cannot_open",
+                    audio_ ? "it holds no sound; `media: video` takes its pictures"
+                           : "it holds no pictures; `media: audio` takes its sound");
+    }
+    return {};
+  }
   std::size_t stride() const { return (static_cast<std::size_t>(o_.width) * 3 + 3) / 4 * 4; }
   std::string& ahead(const child* c) { return c == audio_.get() ? ahead_audio_ : ahead_video_; }
 
@@ -244,6 +273,7 @@ class confined final : public gst_source {
   std::string ahead_audio_, ahead_video_, frame_;
   std::size_t have_ = 0;  ///< of frame_
   std::int64_t samples_ = 0, frames_ = 0;
+  std::int64_t silent_ = 0;  ///< samples without any sound, up to here
   bool told_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <deque>
 
+#include "actors/capture/found_media.hpp"
 #include "actors/capture/gst_support.hpp"
 #include "graph/core/clock.hpp"
 
@@ -52,12 +53,6 @@ std::string describe(const gst_source::options& o) {
   if (o.audio) out += (by_name ? " src. ! " : " ! ") + audio;
   if (o.video) out += (by_name ? " src. ! " : " ! ") + video;
   return out;
-}
-
-/// GStreamer's words for a file without the medium that is wanted: nothing to link, or to decode.
-bool lacks_medium(const std::string& words) {
-  return words.find("data stream error") != words.npos ||
-         words.find("missing a plug-in") != words.npos;
 }
 
 /// One medium of a pipeline: its sink, and what was taken from there while the other one was wanted.
@@ -109,6 +104,7 @@ class source final : public gst_source {
     auto made = parse_pipeline(describe(options_), options_.allow);
     if (!made) return fail(made);
     pipeline_ = *made;
+    found_.watch(pipeline_);
     if (options_.audio) audio_.sink = gst_bin_get_by_name(GST_BIN(pipeline_), "hocket_audio");
     if (options_.video) video_.sink = gst_bin_get_by_name(GST_BIN(pipeline_), "hocket_video");
     GstClock* clock = gst_system_clock_obtain();  // CLOCK_MONOTONIC, as our steady_clock
@@ -190,12 +186,14 @@ class source final : public gst_source {
   bool video_ended() const override { return video_.ended(); }
   bool held_up() const override { return held_up_; }
 
+  /// Of a source that takes one medium of a file: the file holds the other one alone.
+  bool lacks_medium() const {
+    return audio_.sink ? !found_.sound && found_.pictures : !found_.pictures && found_.sound;
+  }
+
  private:
   /// What of one medium may wait here while the other one is wanted.
   static constexpr std::size_t waiting_bytes = 64 << 20;
-
-  // After one medium of a file flows, how long the other one may take.
-  static constexpr std::int64_t other_medium_ms = 1000;
 
   // A device that cannot be opened says so within this; one that is slow to begin is not waited for.
   static constexpr std::int64_t live_open_ms = 500;
@@ -220,17 +218,40 @@ class source final : public gst_source {
       if (audio && video) return begin();
       if (auto words = bus_error(pipeline_); !words.empty())
         return fail("capture.cannot_open", with_medium(std::move(words)));
-      if (!live_ && (audio || video) && passed_ms() > other_medium_ms) {
-        (audio ? video_ : audio_).absent = true;  // the file has only one medium
-        return begin();
-      }
+      if (!live_ && found_.all) HOCKET_TRY(find_absent());
     }
     if (live_) return {};  // a network source may take its time; stall_ms watches it
+    if (audio_.sink && video_.sink && (!audio_.waiting.empty() || !video_.waiting.empty()))
+      return begin_with_one();
     return fail("capture.cannot_open", audio_.sink && !video_.sink
                                            ? "no sound came within the first seconds; has it any?"
                                        : video_.sink && !audio_.sink
                                            ? "no picture came within the first seconds; has it any?"
                                            : "no data came within the first seconds");
+  }
+
+  // All that the file holds is known: what is not connected by now never will be.
+  result<void> find_absent() {
+    for (auto* one : {&audio_, &video_}) {
+      if (one->sink == nullptr || one->absent || is_fed(one->sink)) continue;
+      const bool sound = one == &audio_;
+      if (sound ? found_.sound : found_.pictures)
+        return fail(
+            "capture.cannot_open",
+            fmt::format("it holds {0} that nothing here decodes; `media: {1}` takes its {2}",
+                        sound ? "sound" : "pictures", sound ? "video" : "audio",
+                        sound ? "pictures" : "sound"));
+      one->absent = true;
+    }
+    return {};
+  }
+
+  // The other medium may begin later, behind what has room here, and stall_ms watches it; one that is
+  // still not connected does not come from a source that never says that it has found all.
+  result<void> begin_with_one() {
+    for (auto* one : {&audio_, &video_})
+      if (one->waiting.empty() && !is_fed(one->sink)) one->absent = true;
+    return begin();
   }
 
   // Everything that the file gives is there by now.
@@ -249,9 +270,11 @@ class source final : public gst_source {
 
   /// GStreamer says of a file without the medium that its stream has an internal error.
   std::string with_medium(std::string words) const {
-    if (!lacks_medium(words) || (audio_.sink && video_.sink)) return words;
-    return words + (video_.sink ? "; does it hold pictures? `media: audio` takes its sound"
-                                : "; does it hold sound? `media: video` takes its pictures");
+    if (audio_.sink && video_.sink) return words;
+    if (lacks_medium())
+      return video_.sink ? "it holds no pictures; `media: audio` takes its sound"
+                         : "it holds no sound; `media: video` takes its pictures";
+    return words;
   }
 
   // A demultiplexer that waits for room for one medium reads nothing of the other: what comes of that
@@ -272,7 +295,10 @@ class source final : public gst_source {
         held_up_ = true;
         break;
       }
-      if (now >= until) break;
+      if (now >= until) {
+        held_up_ = other.waiting_bytes >= waiting_bytes;
+        break;
+      }
     }
     auto sample = wanted.take();
     if (!sample)
@@ -286,7 +312,9 @@ class source final : public gst_source {
     const auto t =
         gst_segment_to_running_time(gst_sample_get_segment(sample), GST_FORMAT_TIME, pts);
     if (!GST_CLOCK_TIME_IS_VALID(t)) return {};
-    return static_cast<std::int64_t>(t);
+    // A file may claim any time: so far ahead all are as wrong, and may still be added to.
+    constexpr GstClockTime farthest = 24 * 365 * 100 * GST_SECOND * 3600;
+    return static_cast<std::int64_t>(std::min(t, farthest));
   }
 
   std::string said(const char* otherwise) {
@@ -295,6 +323,7 @@ class source final : public gst_source {
   }
 
   options options_;
+  found_media found_;
   GstElement* pipeline_ = nullptr;
   lane audio_, video_;
   bool live_ = false;
@@ -310,12 +339,13 @@ class both final : public gst_source {
     auto one = o, other = o;
     one.video = other.audio = false;
     auto made = std::make_unique<both>();
-    auto audio = gst_source::open(one);
-    auto video = gst_source::open(other);
-    for (const auto* made_of : {&audio, &video})
-      if (!*made_of && (!is_absence(made_of->error()) || (!audio && !video))) return fail(*made_of);
-    if (audio) made->audio_ = std::move(*audio);
-    if (video) made->video_ = std::move(*video);
+    auto audio = std::make_unique<source>(one), video = std::make_unique<source>(other);
+    const auto sound = audio->start(), pictures = video->start();
+    // A file may hold one of the two alone. What it holds and cannot give is no absence.
+    if (!sound && !audio->lacks_medium()) return fail(sound);
+    if (!pictures && (!sound || !video->lacks_medium())) return fail(pictures);
+    if (sound) made->audio_ = std::move(audio);
+    if (pictures) made->video_ = std::move(video);
     return made;
   }
 
@@ -344,11 +374,6 @@ class both final : public gst_source {
   bool video_ended() const override { return !video_ || video_->video_ended(); }
 
  private:
-  /// A file may hold one of the two alone: GStreamer then has nothing to link.
-  static bool is_absence(const error& why) {
-    return lacks_medium(why.message) ||
-           why.message.find("within the first seconds") != std::string::npos;
-  }
   std::unique_ptr<gst_source> audio_, video_;
 };
 
