@@ -79,6 +79,7 @@ result<void> playout::open(const context& where) {
     auto made = record::open_wav(where, config_.file, rate_hz, 1);
     if (!made) return fail(made);
     file_ = std::move(*made);
+    file_begins_ = record::wav_begin(where, file_->frames(), rate_hz);
   }
   if (!device) return {};
   if (where.time->is_virtual())
@@ -110,10 +111,10 @@ result<void> playout::play_until(std::int64_t index) {
   const auto samples = queue_->render(index - first);
   heard_.insert(heard_.end(), samples.begin(), samples.end());
   if (!file_) return {};
-  const auto at = std::max<std::int64_t>(first + delay_, 0);
+  const auto at = std::max(first + delay_, file_begins_);
   const auto skip = static_cast<std::size_t>(
       std::min<std::int64_t>(at - (first + delay_), static_cast<std::int64_t>(samples.size())));
-  auto late = file_->put(0, at, std::span(samples).subspan(skip));
+  auto late = file_->put(0, at - file_begins_, std::span(samples).subspan(skip));
   if (!late) return fail(late);
   return {};
 }

@@ -66,6 +66,7 @@ class playout final : public component {
   void flush();
 
   std::unique_ptr<record::wav_writer> file_;
+  std::int64_t file_begins_ = 0;  ///< stream sample
   record::disk_watch disk_;
   std::int64_t told_lost_ = 0;
   std::unique_ptr<gst_speaker> speaker_;

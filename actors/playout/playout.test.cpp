@@ -163,6 +163,31 @@ TEST_CASE("playout.gst plays each sample at its time plus the delay") {
   CHECK(h.violations().empty());
 }
 
+TEST_CASE("playout.gst: a file that begins hours into a run holds no hours of silence") {
+  const auto folder = std::filesystem::temp_directory_path() / "hocket-playout-test";
+  playout::playout::config c;
+  c.file = "later.wav";
+  playout::playout one(c);
+  manual_clock time;
+  time.set(timestamp::of_ms(7'200'000));
+  context where;
+  where.time = &time;
+  where.output_dir = folder.string();
+  struct sink final : emitter {
+    using emitter::emit;
+    void emit(std::size_t, packet) override {}
+    void interrupt() override {}
+    void for_session(session_id) override {}
+  } out;
+  REQUIRE(one.open(where));
+  REQUIRE(one.process(0, make_packet(time.now(), tone(16LL * 7'200'000, 3200)), out));
+  time.advance(std::chrono::milliseconds(400));
+  const auto played = one.tick(36'001, out);
+  REQUIRE_MESSAGE(played, (played ? "" : played.error().message));
+  REQUIRE(one.close(out));
+  CHECK(std::filesystem::file_size(folder / "later.wav") == 44 + 2 * 6400);
+}
+
 TEST_CASE("playout.gst drops what is late and keeps the clock") {
   harness h(type_of<playout::playout>(), {.config = to_null({{"delay_ms", 50}})});
   REQUIRE(h.open());

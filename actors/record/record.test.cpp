@@ -110,6 +110,66 @@ TEST_CASE("record.wav: an unwritable place is told") {
   CHECK(h.open().error().code == "record.cannot_write");
 }
 
+namespace {
+
+struct no_emitter final : emitter {
+  using emitter::emit;
+  void emit(std::size_t, packet) override {}
+  void interrupt() override {}
+  void for_session(session_id) override {}
+};
+
+/// One life of a recorder whose conversation began at `began_ms`: from `from_ms` on, with a sample at
+/// full level at each of `loud_ms`.
+void record_life(const std::string& file, std::uint32_t restarts, std::int64_t began_ms,
+                 std::int64_t from_ms, std::vector<std::int64_t> loud_ms) {
+  record::wav_record::config c;
+  c.file = file;
+  record::wav_record one(c);
+  manual_clock time;
+  time.set(timestamp::of_ms(from_ms));
+  context where;
+  where.time = &time;
+  where.output_dir = folder();
+  where.restarts = restarts;
+  where.began = timestamp::of_ms(began_ms);
+  no_emitter out;
+  REQUIRE(one.open(where));
+  for (const auto ms : loud_ms)
+    REQUIRE(one.process(0, make_packet(timestamp::of_ms(ms), tone(ms * 16, 1, 1.0f)), out));
+  const auto ended = one.tick(where.grid.index_of(time.now()), out);
+  REQUIRE_MESSAGE(ended, (ended ? "" : ended.error().message));
+  REQUIRE(one.close(out));
+}
+
+/// Where the loud samples of the person are, in ms from the file's beginning.
+std::vector<std::int64_t> loud(const wav& w) {
+  std::vector<std::int64_t> out;
+  for (std::size_t i = 0; i < w.pcm.size(); i += 2)
+    if (w.pcm[i] == 32767) out.push_back(static_cast<std::int64_t>(i) / 2 / 16);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("record.wav: a conversation that begins late in a run begins its file") {
+  const auto file = folder() + "/later.wav";
+  const std::int64_t hour = 3'600'000, began = 3 * hour + 100;
+  record_life("later.wav", 0, began, began, {began, began + 50});
+  CHECK(loud(read(file)) == std::vector<std::int64_t>{100, 150});
+  CHECK(read(file).pcm.size() == 2 * 3200);
+  // The life after it knows when the first one began, and keeps the axis.
+  record_life("later.wav", 1, began, began + 1000, {began + 1000});
+  CHECK(loud(read(file)) == std::vector<std::int64_t>{100, 150, 1100});
+  CHECK(read(file).pcm.size() == 2 * 1200 * 16);
+  // Hours without a recorder are no hours of silence.
+  record_life("later.wav", 2, began, began + 2 * hour, {began + 2 * hour});
+  CHECK(loud(read(file)) == std::vector<std::int64_t>{100, 150, 1100, 1300});
+  // A process that was started again takes the conversation as new: what it holds stays.
+  record_life("later.wav", 3, began + 3 * hour, began + 3 * hour, {began + 3 * hour});
+  CHECK(loud(read(file)) == std::vector<std::int64_t>{100, 150, 1100, 1300, 1500});
+}
+
 TEST_CASE("wav_writer: late samples may still change the newest seconds, not older ones") {
   const auto path = folder() + "/late.wav";
   auto file = record::wav_writer::create(path, 16000, 1, 1000);

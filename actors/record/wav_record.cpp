@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "graph/contract/capability.hpp"
+#include "graph/core/samples.hpp"
 
 namespace hocket::record {
 namespace {
@@ -12,7 +13,7 @@ constexpr std::int32_t rate_hz = 16000;
 constexpr std::int64_t late_frames = 5 * rate_hz;
 constexpr std::int64_t header_bytes = 44, frame_bytes = 4;
 
-std::int64_t frame_at(std::int64_t ns) { return ns / 1000 * rate_hz / 1'000'000; }
+std::int64_t frame_at(timestamp t) { return sample_index(t, rate_hz); }
 }  // namespace
 
 component_info wav_record::info() {
@@ -35,11 +36,12 @@ result<void> wav_record::open(const context& where) {
   auto made = open_wav(where, config_.file, rate_hz, 2);
   if (!made) return fail(made);
   file_ = std::move(*made);
+  begins_ = wav_begin(where, file_->frames(), rate_hz);
   turns_ = rotation(file_->path(), config_.rotate, where.restarts > 0);
   // How far the piece of the life before had come is known, and not when it began: a new one.
   if (turns_.on() && where.restarts > 0 && where.time != nullptr) {
     const auto now = where.time->now();
-    const auto border = frame_at(context_.grid.start_of(context_.grid.index_of(now)).ns());
+    const auto border = frame_at(context_.grid.start_of(context_.grid.index_of(now)));
     if (!turn(border, now.ns())) begins_ = border - file_->frames();  // it goes on behind its end
     end_before();
   }
@@ -105,7 +107,7 @@ result<void> wav_record::process(std::size_t port, const packet& p, emitter&) {
 result<void> wav_record::tick(std::int64_t micro_turn, emitter&) {
   if (!file_) return {};
   const auto end = context_.grid.end_of(micro_turn);
-  const auto now = frame_at(end.ns());
+  const auto now = frame_at(end);
   HOCKET_TRY(file_->extend_to(now - begins_));
   flush();
   if (before_ && now >= begins_ + late_frames) end_before();

@@ -14,7 +14,8 @@ namespace hocket::record {
 /// `record.wav`: both voices of a conversation in one stereo file on one time axis, person left,
 /// model right.
 ///
-/// Inputs: person, model: audio 16 kHz mono; placed by their sample index, so a gap stays a gap.
+/// Inputs: person, model: audio 16 kHz mono; placed by their sample index, so a gap stays a gap. The
+/// file begins with the micro-turn in which its conversation, or this actor, began.
 /// Outputs: none.
 /// With --no-pii it writes nothing, and says so.
 /// Errors: record.cannot_write; record.bad_time (a sample index an hour ahead).

@@ -89,4 +89,9 @@ result<bool> may_write_sound(const context& where);
 result<std::unique_ptr<wav_writer>> open_wav(const context& where, const std::string& file,
                                              std::int32_t rate_hz, std::int32_t channels);
 
+/// Stream sample with which such a file begins: the micro-turn in which its component's first life
+/// began, so that what begins late in a run writes no hours of silence. `frames`: what is there already
+/// after a restart; where that and the clock contradict each other, it goes on behind its end.
+std::int64_t wav_begin(const context& where, std::int64_t frames, std::int32_t rate_hz);
+
 }  // namespace hocket::record
