@@ -25,6 +25,14 @@ void put_name(std::string& out, const packet_name& n) {
   fmt::format_to(std::back_inserter(out), R"("{}",{},{})", n.output, number(n.session), n.seq);
 }
 
+// A fifth of the range is 58 years: what is beyond is no time of a run, and may not be added to.
+timestamp time_from(const nlohmann::json& j) {
+  constexpr std::int64_t far = INT64_MAX / 5;
+  const auto ns = j.get<std::int64_t>();
+  if (ns > far || ns < -far) throw std::out_of_range("no time of a run");
+  return timestamp(ns);
+}
+
 packet_name name_from(const nlohmann::json& j, std::size_t first) {
   return {j.at(first).get<std::string>(), session_id{j.at(first + 1).get<std::uint64_t>()},
           j.at(first + 2).get<std::uint64_t>()};
@@ -85,11 +93,11 @@ recorded_call read(const nlohmann::json& j) {
   c.what = kind_from(j.at("what").get<std::string>());
   c.failed = j.value("failed", false);
   c.order_ns = j.at("order_ns").get<std::int64_t>();
-  c.at = timestamp(j.at("at_ns").get<std::int64_t>());
+  c.at = time_from(j.at("at_ns"));
   c.epoch = j.at("epoch").get<epoch_number>();
   c.micro_turn = j.value("k", std::int64_t{-1});
   if (j.contains("now_ns"))
-    for (const auto& t : j["now_ns"]) c.clock_said.emplace_back(t.get<std::int64_t>());
+    for (const auto& t : j["now_ns"]) c.clock_said.push_back(time_from(t));
   c.port = j.value("port", std::size_t{0});
   if (j.contains("given")) c.given = name_from(j["given"], 0);
   if (j.contains("control")) {
@@ -97,7 +105,7 @@ recorded_call read(const nlohmann::json& j) {
     c.message.what = control_from(m.at(0).get<std::string>());
     c.message.value = m.at(1).get<std::int64_t>();
     c.message.detail = m.at(2).get<std::string>();
-    c.message_ts = timestamp(m.at(3).get<std::int64_t>());
+    c.message_ts = time_from(m.at(3));
     c.message_epoch = m.at(4).get<epoch_number>();
     c.given.session = session_id{m.at(5).get<std::uint64_t>()};
   }

@@ -6,12 +6,13 @@
 
 #include <fmt/format.h>
 
-#include "graph/spec/clone_config.hpp"
+#include "actors/host/actor/check_packet.hpp"
 #include "actors/host/plan_view.hpp"
 #include "actors/host/process_maker.hpp"
 #include "actors/replay/names.hpp"
 #include "actors/replay/packet_store.hpp"
 #include "actors/replay/retrace_life.hpp"
+#include "graph/spec/clone_config.hpp"
 #include "graph/spec/process.hpp"
 
 namespace hocket::replay {
@@ -43,6 +44,32 @@ std::vector<plan> merge(const plan& original, const std::vector<later_graph>& la
     made.actors = everybody;
   }
   return out;
+}
+
+result<void> bad_call(const record::recorded_call& c, const std::string& why) {
+  return fail("record.bad_call",
+              fmt::format("{} at {:.3f} s: the recording {}", c.actor, c.at.seconds(), why));
+}
+
+/// What the host checks of a run: a component may rely on it, and anybody may have written the file.
+result<void> check_input(const component_info& info, const record::recorded_call& c,
+                         std::size_t port, const packet& p) {
+  const bool to_host = c.what == call_kind::control;
+  if (port >= std::max<std::size_t>(info.inputs.size(), to_host ? 1 : 0))
+    return bad_call(c, fmt::format("names input {} of {}", port, info.inputs.size()));
+  if (p.body && p.kind() == payload_kind::control) return {};
+  if (to_host) return bad_call(c, "has a control call without control");
+  const auto why = host::why_bad(p, info.inputs[port].type, timestamp::min(), c.at);
+  return why.empty() ? result<void>()
+                     : bad_call(c, fmt::format("hands over what `{}` does not take: {}",
+                                               info.inputs[port].name, why));
+}
+
+result<void> check_turn(const micro_turn_grid& grid, const record::recorded_call& c,
+                        std::int64_t k) {
+  const auto far = INT64_MAX / 5 / grid.length.count();
+  if (k <= far && k >= -far) return {};
+  return bad_call(c, fmt::format("has a micro-turn {}", k));
 }
 
 const packet_header* oldest_of(const bundle& b) {
@@ -228,6 +255,7 @@ result<std::vector<bundle>> retracer::sets(const life& who, const record::record
   const auto& grid = graphs_.front().grid;
   for (const auto& s : c.sets) {
     auto& b = out.emplace_back();
+    HOCKET_TRY(check_turn(grid, c, s.micro_turn));
     b.session = s.session;
     b.micro_turn = s.micro_turn;
     b.epoch = s.epoch;
@@ -237,7 +265,8 @@ result<std::vector<bundle>> retracer::sets(const life& who, const record::record
     for (const auto& [port, name] : s.inputs) {
       auto p = store_.take(name, live_.count(actor_of(name.output)) > 0, c.at);
       if (!p) return fail(p);
-      if (port < b.inputs.size()) b.inputs[port].push_back(std::move(*p));
+      HOCKET_TRY(check_input(info_of(who), c, port, *p));
+      b.inputs[port].push_back(std::move(*p));
     }
     b.from = grid.start_of(s.micro_turn);
     b.to = grid.end_of(s.micro_turn);
@@ -253,6 +282,7 @@ result<void> retracer::call(life& who, const record::recorded_call& c) {
   go_to(who.graph);
   const auto& info = info_of(who);
   const bool shared = info.scope == instance_scope::shared;
+  HOCKET_TRY(check_turn(graphs_.front().grid, c, c.micro_turn));
   retold_emitter::call how{&who, &info, who.session, c.epoch, c.at, nullptr, {}};
   packet p;
   std::vector<bundle> batch;
@@ -260,6 +290,7 @@ result<void> retracer::call(life& who, const record::recorded_call& c) {
     auto got = given(c);
     if (!got) return fail(got);
     p = std::move(*got);
+    HOCKET_TRY(check_input(info, c, c.port, p));
     if (shared) how.session = p.header.session;
     if (c.what == call_kind::packet) how.from = &p.header;
   } else if (c.what == call_kind::sets) {

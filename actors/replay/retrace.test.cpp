@@ -144,6 +144,58 @@ TEST_CASE("retrace: a call whose packet is not there, or not in the file, ends i
         0);
 }
 
+// Anybody may have written the file: a component hears nothing that no host would hand over.
+TEST_CASE("retrace: a call that no host would make is refused with its place") {
+  const auto far = std::int64_t{1} << 62;
+  const auto set = [](std::int64_t k, int port, int missing) {
+    return nlohmann::json{
+        {"sets", nlohmann::json::array({{{"s", 1},
+                                         {"k", k},
+                                         {"e", 0},
+                                         {"missing", nlohmann::json::array({0, 0, missing})},
+                                         {"in", {{port, "mic.out0", 1, 0}}}}})}};
+  };
+  struct bad {
+    std::string what;
+    nlohmann::json more;
+    std::string why;
+  };
+  const std::vector<bad> all = {
+      {"packet", {{"port", 99}, {"given", {"mic.out0", 1, 0}}}, "names input 99 of 1"},
+      {"packet", took(2), "hands over what `in0` does not take"},
+      {"packet", took(3), "hands over what `in0` does not take: timestamp"},
+      {"control", {{"port", 99}, {"control", {"played", 3, "", 0, 0, 1}}}, "names input 99 of 1"},
+      {"control", took(0), "control call without control"},
+      {"control", {{"port", 0}, {"control", {"played", 3, "", far, 0, 1}}}, "no time"},
+      {"sets", set(1, 2, 0), "names input 2 of 1"},
+      {"sets", set(INT64_MAX, 0, 0), "micro-turn"},
+      {"tick", {{"k", INT64_MAX}}, "micro-turn"},
+      {"tick", {{"k", 1}, {"now_ns", {far}}}, "no time"}};
+  for (const auto& b : all) {
+    INFO(b.what, " ", b.more.dump());
+    graph g;
+    g.also = [](lambda_component& c) {
+      c.on_sets = [](std::span<const bundle>, emitter&) -> result<void> { return {}; };
+    };
+    auto t = real();
+    t.say("mic.out0", at_ms(10), 0, word("a"));
+    t.say("mic.out0", at_ms(10), 2, delegation{});
+    auto late = make_packet(at_ms(7'300'000), word("late"));
+    late.header.session = session_id{1};
+    late.header.seq = 3;
+    t.say("mic.out0", at_ms(10), late);
+    t.call("ears", "open", at_ms(0));
+    t.call("ears", b.what, at_ms(12), b.more);
+    const auto out = g.again(t);
+    CHECK(g.book->lines().empty());
+    // What cannot even be read is one of the recording's problems.
+    REQUIRE(out.has_value() == (b.why == "no time"));
+    if (out) continue;
+    CHECK(out.error().code == "record.bad_call");
+    CHECK(out.error().message.find(b.why) != std::string::npos);
+  }
+}
+
 TEST_CASE("retrace: a component that fails where it did not is named, with the time and why") {
   const auto error_of = [](std::function<void(lambda_component&)> also) {
     graph g;
