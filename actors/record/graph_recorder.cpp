@@ -333,6 +333,8 @@ void graph_recorder::write_all() {
     for (const auto& i : batch) queued_bytes_ -= i.size_bytes;
     if (trouble_.empty() && !file_->trouble().empty())
       trouble_ = file_->trouble() + ": the recording has a gap";
+    if (trouble_.empty() && !file_->turn_trouble().empty())
+      trouble_ = file_->turn_trouble() + ": the recording goes on in the same file";
     emptied_.notify_all();
   }
 }

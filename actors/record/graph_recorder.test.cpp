@@ -248,6 +248,31 @@ TEST_CASE("graph_recorder: a limit on the file size is an error with words, not 
   CHECK(std::filesystem::file_size(path) == 9003);
 }
 
+// A host that was killed knows of one life before it, however many there were.
+TEST_CASE("record.mcap: no life empties the file of another") {
+  const auto folder = path_of("lives");
+  std::filesystem::remove_all(folder);
+  for (const std::uint32_t restarts : {0, 1, 1, 1, 2}) {
+    mcap_record::config c;
+    c.file = "tape.mcap";
+    mcap_record one(c);
+    context where;
+    where.output_dir = folder;
+    where.restarts = restarts;
+    REQUIRE(one.open(where));
+    struct sink final : emitter {
+      using emitter::emit;
+      void emit(std::size_t, packet) override {}
+      void interrupt() override {}
+      void for_session(session_id) override {}
+    } out;
+    REQUIRE(one.close(out));
+  }
+  for (const auto* name : {"tape.mcap", "tape.restart1.mcap", "tape.restart2.mcap",
+                           "tape.restart3.mcap", "tape.restart4.mcap"})
+    CHECK(recording::open(folder + "/" + name));
+}
+
 TEST_CASE("record.mcap: an actor of the graph that records what it is linked to") {
   small_graph g(30);
   auto type = type_of<mcap_record>();

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -37,6 +39,22 @@ std::int64_t unix_zero_ns(const clock* time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count() - time->now().ns();
 }
 
+// A restart must not empty the file of a life before it, of which a host that was killed and started
+// again does not know how many there were.
+result<trust::file> create_file(const context& where, const std::string& file) {
+  if (where.restarts == 0) return create_output(where, file);
+  constexpr std::uint32_t most = 10'000;
+  const auto dot = file.rfind('.');
+  const auto at = dot == file.npos || file.find('/', dot) != file.npos ? file.size() : dot;
+  for (auto n = where.restarts;; ++n) {
+    auto name = file;
+    name.insert(at, fmt::format(".restart{}", n));
+    auto made = create_output(where, name, trust::create_as::fresh);
+    const bool taken = !made && made.error().message.ends_with(std::strerror(EEXIST));
+    if (!taken || n - where.restarts >= most) return made;
+  }
+}
+
 }  // namespace
 
 component_info mcap_record::info() {
@@ -53,17 +71,10 @@ result<void> mcap_record::open(const context& where) {
   context_ = where;
   // Who comes while the graph runs does not know which number is the first that it will see.
   joined_ = where.restarts > 0 || (where.time != nullptr && where.time->now().ns() > 0);
-  // A restart must not empty the file of the life before it.
-  auto file = config_.file;
-  if (where.restarts > 0) {
-    const auto dot = file.rfind('.');
-    const auto at = dot == file.npos || file.find('/', dot) != file.npos ? file.size() : dot;
-    file.insert(at, fmt::format(".restart{}", where.restarts));
-  }
   const auto may = capability_of(where);
   with_pii_ = may->keeps(trust::data_class::voice);
   if (!with_pii_) context_.log("writes neither words nor sound: --no-pii");
-  auto to = create_output(where, file);
+  auto to = create_file(where, config_.file);
   if (!to) return fail(mcap_error::cannot_write, to.error().message);
   path_ = to->path();
   recording_writer_options how;
@@ -118,6 +129,11 @@ void mcap_record::tell() {
     told_ = !told_;
     context_.log(told_ ? file_->trouble() + ": the recording has a gap"
                        : path_ + ": written again");
+  }
+  if (told_turn_ == file_->turn_trouble().empty()) {
+    told_turn_ = !told_turn_;
+    context_.log(told_turn_ ? file_->turn_trouble() + ": the recording goes on in the same file"
+                            : path_ + ": turns again");
   }
 }
 

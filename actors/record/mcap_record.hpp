@@ -52,7 +52,7 @@ class mcap_record final : public component {
   std::unique_ptr<recording_writer> file_;
   std::map<std::pair<std::string, session_id>, std::uint64_t> next_seq_;
   std::uint64_t told_lost_ = 0;
-  bool told_ = false;
+  bool told_ = false, told_turn_ = false;
   bool with_pii_ = true;
   bool joined_ = false;  ///< came while the graph ran
 };

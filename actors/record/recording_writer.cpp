@@ -162,8 +162,15 @@ void recording_writer::turn(std::int64_t at_ns) {
     return file;
   };
   auto file = next();
-  if (!file) return turns_.postpone(at_ns);
-  if (!turns_.turn(at_ns)) return;
+  if (!file) {
+    turn_trouble_ = file.error().message;
+    return turns_.postpone(at_ns);
+  }
+  if (const auto done = turns_.turn(at_ns); !done) {
+    turn_trouble_ = done.error().message;
+    return;
+  }
+  turn_trouble_.clear();
   (void)end_piece("");
   file_ = std::move(*file);
 }

@@ -94,6 +94,8 @@ class recording_writer {
 
   /// The last error of the disk; "" while all is well.
   const std::string& trouble() const { return trouble_; }
+  /// Why the present piece goes on beyond its limits, where a turn failed; "" while turns succeed.
+  const std::string& turn_trouble() const { return turn_trouble_; }
   std::uint64_t lost() const;
 
  private:
@@ -121,7 +123,7 @@ class recording_writer {
   std::deque<std::function<result<void>()>> owed_;  ///< definitions that the disk has refused
   std::uint16_t defined_ = 0;                       ///< the last channel that is in the file
   std::map<std::uint16_t, std::map<std::string, std::uint64_t>> lost_;  ///< channel, reason
-  std::string trouble_, first_trouble_;
+  std::string trouble_, first_trouble_, turn_trouble_;
   std::int64_t retry_at_ns_ = 0;
   std::int64_t flushed_at_ns_ = 0;
   std::int64_t synced_at_ns_ = 0;
