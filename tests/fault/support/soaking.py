@@ -1,6 +1,7 @@
 """What a soak writes down, and what it makes of it at the end."""
 
 import collections
+import sys
 import time
 
 from support import claims, host_claims
@@ -56,6 +57,9 @@ def memory_measures(log):
         mean_mib = sum(m for _, m in settled) / len(settled)
         points += [(s - mean_s, m - mean_mib) for s, m in settled]
     yield measure("soak.long_lives", lives, "", None, None)
+    if not lives:
+        print(f"note: no process lived for {SETTLED_S + LONG_S} s: nothing is claimed of memory "
+              f"(--minutes {(SETTLED_S + LONG_S) // 60 + 1} or more)", file=sys.stderr)
     if points:
         kib_per_min = slope(points) * 1024 * 60
         yield measure("soak.rss_slope_kib_per_min", round(kib_per_min, 2), "KiB/min",
