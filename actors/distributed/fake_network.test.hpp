@@ -62,19 +62,10 @@ class fake_network {
   }
   /// Everybody loses a host and finds it again as it was: nothing of it is gone.
   void reconnect(const std::string& name) {
-    std::lock_guard lock(mutex_);
-    const auto tell = [&](const std::string& who, const std::string& peer) {
-      for (const auto s : {wire::peer_state::lost, wire::peer_state::up})
-        post(who, peer + ">" + who + ".control",
-             [peer, s](wire::node_events& e) { e.peer_changed(peer, s, "a blip", false); });
-    };
-    for (const auto& p : hosts_.at(name).options.peers) {
-      const auto it = hosts_.find(p.name);
-      if (it == hosts_.end() || !it->second.begun) continue;
-      tell(name, p.name);
-      tell(p.name, name);
-    }
+    tell_both_sides(name, {wire::peer_state::lost, wire::peer_state::up}, "a blip");
   }
+  /// The way between a host and the others is gone: all live on, and each side loses the other.
+  void part(const std::string& name) { tell_both_sides(name, {wire::peer_state::lost}, "parted"); }
   /// What who asks this host is told of its next graph.
   std::string next_graph(const std::string& name) const {
     std::lock_guard lock(mutex_);
@@ -201,6 +192,21 @@ class fake_network {
   };
 
   void begin(const std::string& name);
+  void tell_both_sides(const std::string& name, const std::vector<wire::peer_state>& states,
+                       const std::string& why) {
+    std::lock_guard lock(mutex_);
+    const auto tell = [&](const std::string& who, const std::string& peer) {
+      for (const auto s : states)
+        post(who, peer + ">" + who + ".control",
+             [peer, s, why](wire::node_events& e) { e.peer_changed(peer, s, why, false); });
+    };
+    for (const auto& p : hosts_.at(name).options.peers) {
+      const auto it = hosts_.find(p.name);
+      if (it == hosts_.end() || !it->second.begun) continue;
+      tell(name, p.name);
+      tell(p.name, name);
+    }
+  }
   void tell_up(const std::string& who, const std::string& peer);
   // mutex_ held; nullptr: that process is no more.
   host_state* alive(const std::string& name, std::uint64_t id);

@@ -41,30 +41,6 @@ plan_maker::maker speaks(std::shared_ptr<std::atomic<bool>> begin,
   };
 }
 
-/// One end of a network that may stop to take messages.
-struct may_be_deaf final : transport {
-  may_be_deaf(std::unique_ptr<transport> t, const std::atomic<bool>& d)
-      : to(std::move(t)), deaf(d) {}
-  void begin() override { to->begin(); }
-  wire::sent_how send(std::uint32_t link, const packet& p) override { return to->send(link, p); }
-  bool send_control(const std::string& peer, wire::host_message m) override {
-    return !deaf.load() && to->send_control(peer, std::move(m));
-  }
-  void consumed(std::uint32_t link, std::uint32_t n) override { to->consumed(link, n); }
-  bool flush(int limit_ms) override { return to->flush(limit_ms); }
-  result<void> add_link(const wire::remote_link& l) override { return to->add_link(l); }
-  void open_link(std::uint32_t link) override { to->open_link(link); }
-  void change_link(const wire::remote_link& l) override { to->change_link(l); }
-  void retire_link(std::uint32_t link) override { to->retire_link(link); }
-  void set_graph(const std::string& h, const std::string& n) override { to->set_graph(h, n); }
-  void set_next_graph(const std::string& hash) override { to->set_next_graph(hash); }
-  wire::node_status status() const override { return to->status(); }
-  std::string listening() const override { return to->listening(); }
-
-  const std::unique_ptr<transport> to;
-  const std::atomic<bool>& deaf;
-};
-
 std::shared_ptr<std::atomic<bool>> flag(bool value = false) {
   return std::make_shared<std::atomic<bool>>(value);
 }

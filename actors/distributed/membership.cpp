@@ -13,8 +13,18 @@ using wire::peer_state;
 
 // ---------------------------------------------------------------------------- orders
 
+// In virtual time each message is a part of a round: without it nothing would go on.
 void membership::send(const std::string& peer, wire::host_event event) {
-  links_.wire().send_control(peer, {std::move(event)});
+  if (!links_.wire().send_control(peer, {std::move(event)}) && run_.is_virtual()) not_told(peer);
+}
+
+// Who calls may hold a session: who is told of the end may do as he likes. check() ends the run.
+void membership::not_told(const std::string& peer) {
+  std::lock_guard lock(mutex_);
+  const auto& o = peers_.at(peer);
+  if (!started_ || o.lost || !o.up || finish_wanted_ || finished_ || !deaf_.empty()) return;
+  deaf_ = peer;
+  run_.notify_loop();
 }
 
 void membership::send_all(const wire::host_event& event) {
@@ -69,11 +79,7 @@ void membership::interrupted(session_id session, epoch_number epoch,
   const wire::host_message m{
       wire::epoch_raised{session, epoch, by ? run_.graph().actors[*by].name : std::string()}};
   for (const auto& p : local_.peers) {
-    if (links_.send_message(p, m) || !run_.is_virtual()) continue;
-    // The session is locked: who is told of the end may interrupt, too. check() ends the run.
-    std::lock_guard lock(mutex_);
-    deaf_ = p;
-    return run_.notify_loop();
+    if (!links_.send_message(p, m) && run_.is_virtual()) not_told(p);
   }
 }
 
@@ -207,6 +213,7 @@ void membership::peer_changed(const std::string& peer, peer_state s, const std::
   if (s == peer_state::refused && !started)
     return run_.end.stop(end_reason::failed, fmt::format("host {}: {}", peer, reason));
   if (s == peer_state::lost && started) {
+    if (run_.is_virtual()) rounds_over_.store(true);
     if (run_.is_virtual() && !run_.end.all_closed())
       return run_.end.stop(
           end_reason::failed,

@@ -135,6 +135,7 @@ class membership final : public peer_hosts, public wire::node_events {
   void on(const std::string& peer, const wire::round_order& m);
   void send(const std::string& peer, wire::host_event event);
   void send_all(const wire::host_event& event);
+  void not_told(const std::string& peer);
   // Sessions: shared_sessions.cpp
   /// In virtual time it takes its place in the rounds.
   void tell(const std::string& peer, wire::host_event event);
@@ -163,6 +164,7 @@ class membership final : public peer_hosts, public wire::node_events {
   void take_in(const std::string& peer, const wire::host_event& about_session);
   void run_round(const wire::round_order& o, std::vector<waiting> items);
   void report_round();
+  bool end_alone();
   std::size_t host_index(const std::string& name) const;
 
   graph_run& run_;
@@ -172,6 +174,8 @@ class membership final : public peer_hosts, public wire::node_events {
   std::thread joining_;
   mutable std::mutex mutex_;
   std::string deaf_;  ///< a host that could not be told what it had to be; check() ends the run
+  /// Virtual time: a host is gone, and there are no more rounds. Each ends by itself.
+  std::atomic<bool> rounds_over_{false};
   std::condition_variable changed_;
   std::map<std::string, peer_progress> peers_;  ///< the peers
   std::optional<run_start> run_start_;

@@ -8,8 +8,7 @@ namespace hocket::distributed {
 
 void membership::tell(const std::string& peer, wire::host_event event) {
   if (!run_.is_virtual()) return send(peer, std::move(event));
-  if (links_.send_message(peer, {std::move(event)})) return;
-  run_.end.stop(end_reason::failed, "host " + peer + " takes no more messages");
+  if (!links_.send_message(peer, {std::move(event)})) not_told(peer);
 }
 
 void membership::tell_all(const wire::host_event& event) {

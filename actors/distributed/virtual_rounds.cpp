@@ -62,13 +62,16 @@ void membership::on(const std::string& peer, const wire::host_report& m) {
 
 void membership::check() {
   const auto now_ns = monotonic_ns();
-  if (const auto deaf =
-          [&] {
-            std::lock_guard lock(mutex_);
-            return std::exchange(deaf_, {});
-          }();
-      !deaf.empty())
+  std::string deaf;
+  {
+    std::lock_guard lock(mutex_);
+    if (!rounds_over_.load()) deaf = deaf_;
+  }
+  if (!deaf.empty()) {
     run_.end.stop(end_reason::failed, "host " + deaf + " takes no more messages");
+    rounds_over_.store(true);
+  }
+  if (rounds_over_.load()) run_.notify_loop();
   finish_when_told(now_ns);
   if (run_.is_virtual() || !run_.started.load() || run_.end.finished()) return;
   follow_clock(now_ns);
@@ -169,7 +172,7 @@ void membership::finish_when_told(std::int64_t now_ns) {
     if (!told && run_.end.all_closed()) {
       // No host may be left that says so.
       const auto leader = peers_.find(local_.leader);
-      const bool alone = leader != peers_.end() && leader->second.lost;
+      const bool alone = rounds_over_.load() || (leader != peers_.end() && leader->second.lost);
       if (closed_since_ns_ == 0) closed_since_ns_ = now_ns;
       const auto limit_ns = static_cast<std::int64_t>(run_.options.drain_limit_s * 1e9);
       told = alone || (run_.end.stopping() && now_ns - closed_since_ns_ > 2 * limit_ns);
@@ -183,7 +186,18 @@ void membership::finish_when_told(std::int64_t now_ns) {
 
 // ---------------------------------------------------------------------------- virtual time
 
+// What the others have not sent will not come, and nobody says what is next: actors close as they
+// stand. One that still does not stop after the time to drain is not waited for.
+bool membership::end_alone() {
+  if (run_.end.finished() || run_.end.all_closed()) return false;
+  const auto at = run_.end.stop_at_ns();
+  const auto drain_ns = static_cast<std::int64_t>(run_.options.drain_limit_s * 1e9);
+  if (!run_.end.ending() && (at == 0 || monotonic_ns() - at < drain_ns)) return false;
+  return run_.end.close_next(true);
+}
+
 bool membership::idle_virtual() {
+  if (rounds_over_.load()) return end_alone();
   if (const auto next = run_.timer.next();
       next && wire::timer_due{next->first, next->second} <= allowed_until_) {
     auto due = run_.timer.take_next();
