@@ -43,14 +43,17 @@ void end_in_order_on_signals() {
   how.sa_flags = SA_RESTART;
   // One at a time: the first is noted whole before a second is looked at.
   sigfillset(&how.sa_mask);
-  for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM,
-                      SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT}) {
+  const auto take = [&](int s, bool also_where_ignored) {
     struct sigaction before {};
-    const bool nohup =
-        s == SIGHUP && sigaction(s, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
-    if (nohup) continue;
-    sigaction(s, &how, nullptr);
-  }
+    const bool ignored = sigaction(s, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
+    if (!ignored || also_where_ignored) sigaction(s, &how, nullptr);
+  };
+  for (const int s : {SIGINT, SIGTERM, SIGQUIT, SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM,
+                      SIGPROF, SIGIO, SIGPWR, SIGSTKFLT})
+    take(s, true);
+  take(SIGHUP, false);  // nohup
+  // Containers are told to stop by one of these (systemd: SIGRTMIN+3), and each would kill.
+  for (int s = SIGRTMIN; s <= SIGRTMAX; ++s) take(s, false);
 }
 
 int signal_that_came() { return came; }
@@ -62,7 +65,8 @@ const char* name_of_signal(int signal) {
     case SIGHUP: return "SIGHUP (the terminal is gone)";
     case SIGQUIT: return "SIGQUIT";
     case SIGXCPU: return "SIGXCPU (the limit on CPU time)";
-    default: return "a signal";
+    case SIGPWR: return "SIGPWR (the power is going)";
+    default: return signal >= SIGRTMIN ? "a real-time signal" : "a signal";
   }
 }
 

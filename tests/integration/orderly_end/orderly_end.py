@@ -62,6 +62,23 @@ def signals(hocket, folder):
         run.ends_well()
 
 
+def rare_signals(hocket, folder):
+    # What would kill a process that does not know them; containers are stopped by SIGRTMIN+3.
+    sent = [signal.SIGPWR, signal.SIGIO, 16, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF,
+            signal.SIGUSR2, signal.SIGRTMIN + 3, signal.SIGRTMAX]
+    runs = []
+    for number in sent:
+        here = os.path.join(folder, str(int(number)))
+        os.mkdir(here)
+        runs.append(Run(hocket, here))
+    for run in runs:
+        run.wait_until_it_runs()
+    for run, number in zip(runs, sent):
+        run.process.send_signal(number)
+    for run in runs:
+        run.ends_well()
+
+
 def a_second_ctrl_c(hocket, folder):
     # It ends at once only where somebody insists; what ended before is fine as well.
     run = Run(hocket, folder).wait_until_it_runs()
@@ -147,7 +164,7 @@ def a_pager_that_waits(hocket, folder):
     os.close(read)
 
 
-CASES = (signals, a_second_ctrl_c, head, tee, closed_terminal, full_disk, no_output,
+CASES = (signals, rare_signals, a_second_ctrl_c, head, tee, closed_terminal, full_disk, no_output,
          a_pager_that_waits)
 
 if __name__ == "__main__":
