@@ -103,6 +103,13 @@ def one_process():
     said = [h["payload"]["value"] for h in lines_of(listener)[:-1]]
     assert said == ["hello there", "one", "two"], said
 
+    # An output that says nothing: whoever waits is told so, and hears what comes later.
+    patient = echo("keys.text", "--count", "1", "--json", *at)
+    told = patient.stderr.readline()
+    assert "keys.text: nothing came in" in told, told
+    run("send", "keys.text", "at last", *at)
+    assert lines_of(patient)[0]["payload"]["value"] == "at last"
+
     # Mistakes are the user's, and told; a graph that does not run is none of his.
     assert "did you mean `keys.text`" in run("send", "keys.txt", "x", *at, expect=2).stderr
     assert "fed by tone.audio" in run("echo", "rec.person", "--count", "1", *at, expect=2).stderr

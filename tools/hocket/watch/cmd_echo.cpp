@@ -24,6 +24,8 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr int answer_limit_ms = 5000;
+/// After so long without a packet whoever waits is told that there was none.
+constexpr std::int64_t silence_ns = 3'000'000'000;
 
 std::string text_of(const json& j) {
   return j.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -124,6 +126,25 @@ void conclude(const echo_options& o, std::uint64_t shown, const json& last, doub
       run_ended ? "; the run has ended" : "");
 }
 
+/// Says once that nothing came, so that a silent output does not look like a command that hangs.
+class silence {
+ public:
+  explicit silence(const echo_options& o) : asked_(o) {}
+  void look(std::uint64_t total) {
+    if (told_ || total > 0 || monotonic_ns() - since_ns_ < silence_ns) return;
+    told_ = true;
+    const auto of = asked_.session == 0 ? "" : fmt::format(" in session {}", asked_.session);
+    say(stderr, "{}: nothing came in {} s{}; still waiting, Ctrl-C ends it\n", asked_.output,
+        silence_ns / 1'000'000'000, of);
+    std::fflush(stderr);
+  }
+
+ private:
+  const echo_options& asked_;
+  const std::int64_t since_ns_ = monotonic_ns();
+  bool told_ = false;
+};
+
 /// One packet, until it is said what became of it.
 result<json> deliver(status_source& run, const json& answer, double wait_s) {
   const auto number = answer.value("send", std::uint64_t{0});
@@ -181,6 +202,7 @@ int run_echo(const echo_options& o) {
   json last = json::object();
   std::uint64_t shown = 0;
   rate.count(0);
+  silence silent(o);
   while (!over() && (o.count == 0 || shown < o.count)) {
     usleep(50'000);
     auto next = ask(run, fmt::format("echoed {}", number));
@@ -192,6 +214,7 @@ int run_echo(const echo_options& o) {
     }
     last = std::move(*next);
     rate.count(last.value("total", std::uint64_t{0}));
+    silent.look(last.value("total", std::uint64_t{0}));
     for (auto& p : last["packets"]) {
       if (o.count != 0 && shown >= o.count) break;
       show(o, std::move(p), rate.per_s());
