@@ -23,9 +23,12 @@ class tool_children {
   tool_children(std::string file, std::string class_name, const tool_info& info)
       : file_(std::move(file)), class_(std::move(class_name)), info_(info) {}
 
-  result<std::string> ask(const nlohmann::json& what, const clock* time,
+  /// A child that was started for a question about words answers calls, too, in either time: what
+  /// its start takes is not taken from the limit of a call that follows.
+  result<std::string> ask(nlohmann::json what, const clock* time,
                           std::function<void(std::string_view)> progress) {
-    auto one = take(time != nullptr && time->is_virtual());
+    what["virtual"] = time != nullptr && time->is_virtual();
+    auto one = take();
     if (!one) return fail(one);
     {
       std::lock_guard lock((*one)->mutex);
@@ -67,18 +70,16 @@ class tool_children {
     return h;
   }
 
-  result<std::unique_ptr<one_child>> take(bool is_virtual) {
+  result<std::unique_ptr<one_child>> take() {
     {
       std::lock_guard lock(mutex_);
-      if (!idle_.empty() && is_virtual_ == is_virtual) {
+      if (!idle_.empty()) {
         auto out = std::move(idle_.back());
         idle_.pop_back();
         return out;
       }
-      idle_.clear();
-      is_virtual_ = is_virtual;
     }
-    return start(is_virtual);
+    return start();
   }
 
   void put_back(std::unique_ptr<one_child> c) {
@@ -86,7 +87,7 @@ class tool_children {
     if (idle_.size() < most_idle) idle_.push_back(std::move(c));
   }
 
-  result<std::unique_ptr<one_child>> start(bool is_virtual) {
+  result<std::unique_ptr<one_child>> start() {
     auto how = python_for(file_);
     if (!how) return fail(how);
     how->rules.network = !info_.policy.network_hosts.empty();
@@ -101,11 +102,10 @@ class tool_children {
     if (!started) return fail(started);
     out->process = std::move(*started);
     std::string bytes;
-    append_frame(
-        bytes, head_of(say::open, nullptr),
-        nlohmann::json{
-            {"protocol", protocol}, {"file", file_}, {"class", class_}, {"virtual", is_virtual}}
-            .dump());
+    append_frame(bytes, head_of(say::open, nullptr),
+                 nlohmann::json{
+                     {"protocol", protocol}, {"file", file_}, {"class", class_}, {"virtual", false}}
+                     .dump());
     const auto opened = out->process->call(say::open, bytes, open_limit_ms, nothing);
     if (!opened) return fail(opened);
     return out;
@@ -114,7 +114,6 @@ class tool_children {
   const std::string file_, class_;
   const tool_info info_;
   std::mutex mutex_;
-  bool is_virtual_ = false;
   std::vector<std::unique_ptr<one_child>> idle_;
 };
 

@@ -187,6 +187,7 @@ class Child:
             return self.open(bytes(frame.body))
         if what == f.CALL and self.tool is not None:
             told = json.loads(bytes(frame.body))
+            self.is_virtual = self.tool.is_virtual = told["virtual"]
             if "task" in told:
                 arguments = self.tool.arguments_for(told["task"])
                 return "" if arguments is None else json.dumps(arguments)

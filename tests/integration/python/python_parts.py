@@ -171,6 +171,30 @@ class Misbehaving(InAFolder):
         self.assertNotIn("law_broken", said)
 
 
+    def test_a_question_and_its_call_meet_one_process(self):
+        """Its start takes none of the call's limit, in whichever time the graph runs."""
+        (self.folder / "lives.py").write_text(
+            "import os\nfrom typing import Any\nimport hocket\nLIFE = os.urandom(8).hex()\n"
+            "class Lives(hocket.Tool):\n"
+            "    \"\"\"Says whether it was asked and called in one process.\"\"\"\n"
+            "    name = 'lives'\n"
+            "    time_limit_ms = 60000\n"
+            "    def call(self, life: str) -> str:\n"
+            "        return f'{life == LIFE} {self.is_virtual}'\n"
+            "    def arguments_for(self, task: str) -> dict[str, Any] | None:\n"
+            "        return {'life': LIFE} if task == 'lives' else None\n")
+        code, said, _ = self.run_graph(self.graph(
+            "  keys: {component: text.console, script: [0.5 lives, 1.5 lives], print: false}\n"
+            "  ask:  {component: python.unruly.Ask, inputs: {words: keys.text}}\n"
+            "  mind: {component: background.agent, tools: [lives], time_limit_ms: 60000, "
+            "inputs: {requests: ask.delegations}}\n"
+            "  log: {component: record.events, file: tools.jsonl, pii.text: true, "
+            "inputs: {tool_results: mind.tool_results}}\n"), "--plugin", self.folder / "lives.py")
+        self.assertEqual(code, 0, said)
+        told = [json.loads(line) for line in (self.folder / "out/tools.jsonl").read_text().splitlines()]
+        self.assertEqual([t["content"] for t in told if "content" in t], ["True True"] * 2, told)
+
+
 class Arrays(InAFolder):
     def test_they_cross(self):
         file = self.graph(
