@@ -74,4 +74,11 @@ result<void> process_book::add_card(const nlohmann::json& card, const std::strin
   return records_->add_card(card, tenant);
 }
 
+result<void> process_book::add_evaluation(const std::string& name, const std::string& what,
+                                          const std::map<std::string, double>& scores) {
+  const std::lock_guard lock(mutex_);
+  if (!records_) return {};
+  return records_->add_evaluation(name, what, scores);
+}
+
 }  // namespace hocket::governance

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -26,6 +27,8 @@ class process_book {
   /// *Errors*: governance.refused with what does not hold; those of the ledger.
   result<void> pass(gate g, const std::string& name);
   result<void> add_card(const nlohmann::json& card, const std::string& tenant);
+  result<void> add_evaluation(const std::string& name, const std::string& what,
+                              const std::map<std::string, double>& scores);
 
  private:
   mutable std::mutex mutex_;

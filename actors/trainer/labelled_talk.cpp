@@ -32,7 +32,9 @@ void labelled_talk::config::visit(config_visitor& v) {
   const auto file_of = [&](const char* name, const char* doc, std::string& into, bool required) {
     v.field({.name = name, .doc = doc, .required = required, .is_path = true}, into);
   };
-  file_of("practice", "requests of which lessons are made, a JSON object a line", practice, true);
+  file_of("practice",
+          "requests of which lessons are made, a JSON object a line; none: others make adapters",
+          practice, false);
   file_of("held_out", "requests of the same kinds that are never learnt", held_out, true);
   file_of("rest", "requests of other kinds, which must not get worse", rest, false);
   v.field({.name = "source",
@@ -207,7 +209,7 @@ void labelled_talk::next_phase(emitter& out) {
   } else {
     ++round_;
     since_ = context_.time->now();
-    now_ = wrong_.empty() ? phase::over : phase::waiting;
+    now_ = wrong_.empty() && !practice_.empty() ? phase::over : phase::waiting;
     tell_lessons(out);
   }
 }

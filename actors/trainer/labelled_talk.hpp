@@ -18,7 +18,8 @@ namespace hocket::trainer {
 /// evaluations: text, JSON `{"adapter", "scores": {"held_out", "rest"}}`.
 /// Order: held_out and rest (the evaluation of the agent as it is), then `rounds` times: practice, lessons,
 /// wait for an adapter, held_out and rest; then two seconds, in
-/// which a version that the last evaluation condemned is taken back. Nothing of held_out and rest becomes a lesson. It ends when all
+/// which a version that the last evaluation condemned is taken back. Nothing of held_out and rest becomes a lesson. Without
+/// practice nothing does, and every adapter that comes is asked. It ends when all
 /// is asked, when nothing went wrong in practice, or when no adapter came for `wait_s`.
 /// Writes `file` beneath the output folder: a line for each request (what was wanted, called, whether it
 /// passed) and for each evaluation.

@@ -45,11 +45,14 @@ result<save_wish> read_save(const json& body, const char* kind) {
   return w;
 }
 
-/// The card of a checkpoint, where the server keeps a ledger. Of the client's data nothing is known.
-result<void> record(const training_run& r, const checkpoint& about, const checkpoint_files& files) {
+/// The card of a checkpoint, for the server's ledger and whoever hears of it. Of the client's data nothing
+/// is known.
+result<void> record(const service::state& s, const training_run& r, const checkpoint& about,
+                    const checkpoint_files& files) {
   auto& book = governance::process_book::of_process();
   const auto weights = files.find("adapter_model.safetensors");
-  if (!book.follows() || weights == files.end()) return {};
+  const bool is_told = s.options.on_saved && about.path.kind == "sampler_weights";
+  if ((!book.follows() && !is_told) || weights == files.end()) return {};
   governance::card_facts f;
   f.name = about.path.text(), f.parent = r.loaded;
   f.base_model = r.base ? r.base_name + " (" + r.base->revision + ")" : r.base_name;
@@ -58,7 +61,15 @@ result<void> record(const training_run& r, const checkpoint& about, const checkp
   f.weights_bytes = static_cast<std::int64_t>(weights->second.size());
   f.source = "a client of the Tinker API";
   f.recipe = {{"rank", r.rank}, {"steps", r.trainer->steps()}};
-  return book.add_card(governance::make_card(f), r.owner);
+  const auto card = governance::make_card(f);
+  HOCKET_TRY(book.add_card(card, r.owner));
+  if (is_told) {
+    const auto& bytes = weights->second;
+    s.options.on_saved(
+        r.owner, about.path.name,
+        {f.name, card.dump(), buffer::take(std::vector<char>(bytes.begin(), bytes.end()))});
+  }
+  return {};
 }
 
 outcome save(service::state& s, training_run& r, const save_wish& w, const checkpoint_files& files,
@@ -69,7 +80,7 @@ outcome save(service::state& s, training_run& r, const save_wish& w, const check
   about.user_metadata = w.user_metadata;
   if (w.ttl_s > 0) about.expires_s = static_cast<std::int64_t>(std::time(nullptr)) + w.ttl_s;
   if (auto kept = s.store->put(about, files, w.overwrite); !kept) return failed(kept.error());
-  if (auto told = record(r, about, files); !told) return failed(told.error());
+  if (auto told = record(s, r, about, files); !told) return failed(told.error());
   if (w.path.kind != "external_weights") r.saved = about.path.text();  // those may have no card
   json j{{"type", type}, {"path", about.path.text()}};
   std::size_t size = 0;

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "actors/gateway/tinker/served_model.hpp"
+#include "graph/contract/payload.hpp"
 #include "graph/core/result.hpp"
 
 namespace hocket::tinker {
@@ -18,6 +20,10 @@ struct service_options {
   /// own; only where the address is a loopback one.
   std::map<std::string, std::string> keys;
   double alpha = 32;  ///< of new adapters
+  /// Weights that a client saved to sample from, by owner and name, with their card; on the thread that
+  /// trains, after they are on disk.
+  std::function<void(const std::string& owner, const std::string& name, adapter what)> on_saved =
+      {};
 };
 
 /// A server of the Tinker API and of OpenAI's completions over the same samplers.

@@ -1,15 +1,11 @@
-#include <cctype>
 #include <chrono>
-#include <filesystem>
-#include <map>
-#include <sstream>
 #include <thread>
 
 #include <nlohmann/json.hpp>
 
+#include "actors/gateway/tinker/api_keys.hpp"
 #include "actors/gateway/tinker/service.hpp"
 #include "actors/governance/process_book.hpp"
-#include "engine/language/files/mapped_file.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/serve/commands.hpp"
 #include "tools/hocket/signals.hpp"
@@ -22,42 +18,13 @@ int tell(const error& e, int code) {
   return code;
 }
 
-result<std::map<std::string, std::string>> read_keys(const std::string& path) {
-  std::map<std::string, std::string> keys;
-  if (path.empty()) return keys;
-  const auto text = language::read_text(path, 16u << 20);
-  if (!text) return fail(text);
-  std::istringstream lines(*text);
-  std::string line;
-  for (int n = 1; std::getline(lines, line); ++n) {
-    std::istringstream words(line);
-    std::string key, owner, more;
-    if (!(words >> key) || key.starts_with("#")) continue;
-    if (!(words >> owner) || (words >> more) || key.size() < 12)
-      return fail("serve.bad_keys",
-                  fmt::format("{}:{}: a line is `KEY OWNER`, with a key of 12 characters or more",
-                              path, n));
-    if (!keys.emplace(key, owner).second)
-      return fail("serve.bad_keys", fmt::format("{}:{}: this key is there twice", path, n));
-  }
-  if (keys.empty()) return fail("serve.bad_keys", path + ": no key");
-  return keys;
-}
-
-/// "SmolLM2-135M.Q4_1.gguf" -> "local/SmolLM2-135M.Q4_1"
-std::string own_name(const std::string& path) {
-  auto p = std::filesystem::path(path);
-  if (!p.has_filename()) p = p.parent_path();
-  return "local/" + (p.extension() == ".gguf" ? p.stem() : p.filename()).string();
-}
-
 }  // namespace
 
 int run_serve_tinker(const serve_tinker_options& o) {
-  auto keys = read_keys(o.keys);
+  auto keys = tinker::read_api_keys(o.keys);
   if (!keys) return tell(keys.error(), exit_bad_input);
   if (!(o.alpha > 0)) return tell({"serve.bad_alpha", "--alpha must be above 0"}, exit_bad_input);
-  const auto names = o.names.empty() ? std::vector{own_name(o.model)} : o.names;
+  const auto names = o.names.empty() ? std::vector{tinker::own_name(o.model)} : o.names;
   auto model = tinker::open_served_model(o.model, names, o.context);
   if (!model) return tell(model.error(), exit_bad_input);
   if (o.ledger.empty() && !o.policy.empty())

@@ -1,0 +1,179 @@
+#include "actors/gateway/tinker_door/tinker_door.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include "actors/governance/process_book.hpp"
+#include "engine/language/files/strict_json.hpp"
+#include "graph/contract/capability.hpp"
+
+namespace hocket::tinker {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t most_waiting = 16;  ///< the oldest go: only the newest is used
+
+bool matches(const std::string& pattern, const std::string& name) {
+  if (!pattern.ends_with('*')) return pattern == name;
+  return name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1));
+}
+
+result<std::string> readable(const context& where, const std::string& path) {
+  if (path.empty() || !where.may) return path;
+  return where.may->readable(path);
+}
+
+}  // namespace
+
+void tinker_door::config::visit(config_visitor& v) {
+  v.field({.name = "model",
+           .doc = "what is trained: a folder with config.json, a GGUF file, or a package that "
+                  "`hocket model get` fetched",
+           .required = true,
+           .is_path = true},
+          how.model);
+  v.field({.name = "names", .doc = "under which clients ask for it; none: local/FILE"}, how.names);
+  v.field({.name = "listen", .doc = "where clients connect"}, how.address);
+  v.field({.name = "keys_file",
+           .doc = "a line `KEY OWNER` for each key; needed beyond loopback",
+           .is_path = true},
+          how.keys_file);
+  v.field({.name = "out", .doc = "folder of checkpoints and runs", .is_output = true}, out);
+  v.field({.name = "context", .doc = "longest text", .unit = "tokens", .min = 2, .max = 1e6},
+          how.context);
+  v.field({.name = "alpha", .doc = "scale of new adapters, times their rank", .min = 1e-6},
+          how.alpha);
+  v.field(
+      {.name = "adapters",
+       .doc = "names of saved sampler weights that come into the graph, with * at their end for "
+              "any that begins so; none: nothing does"},
+      adapters);
+  v.field({.name = "owners", .doc = "whose; none: every key's"}, owners);
+  v.field({.name = "ledger",
+           .doc = "where cards, evaluations, gates and incidents are recorded; empty: nowhere",
+           .is_output = true},
+          ledger);
+  v.field({.name = "gates",
+           .doc = "with a ledger: what must hold (`actors/governance`)",
+           .is_path = true},
+          gates);
+}
+
+component_info tinker_door::info() {
+  return {
+      .type = "gateway.tinker",
+      .summary = "The training server of the Tinker API; what clients train talks in the graph.",
+      .inputs = {{"evaluations",
+                  {.kind = payload_kind::text},
+                  "JSON: `adapter` and its `scores`, by whoever evaluates it in the graph",
+                  false,
+                  default_queue(payload_kind::text)}},
+      .outputs = {{"adapters", {.kind = payload_kind::adapter}, "what clients saved"}},
+      .scope = instance_scope::shared,
+      .source = true,
+      .period_ms = 200};
+}
+
+result<void> tinker_door::follow_ledger() {
+  if (config_.ledger.empty()) {
+    if (config_.gates.empty()) return {};
+    return fail("tinker.no_ledger", "`gates` needs a `ledger` to judge by and to record in");
+  }
+  const auto gates = readable(context_, config_.gates);
+  if (!gates) return fail(gates);
+  std::string path;
+  {
+    const auto file = create_output(context_, config_.ledger, trust::create_as::kept);
+    if (!file) return fail(file);
+    path = file->path();
+  }
+  HOCKET_TRY(governance::records::open(path, *gates));  // made and sealed, where it is new
+  return governance::process_book::of_process().follow(path, *gates);
+}
+
+result<void> tinker_door::open(const context& where) {
+  context_ = where;
+  if (where.time->is_virtual())
+    return fail("tinker.real_time", "clients connect in real time: run it without --virtual");
+  if (where.may) HOCKET_TRY(where.may->address(config_.how.address));
+  const auto model = readable(where, config_.how.model);
+  if (!model) return fail(model);
+  auto keys = readable(where, config_.how.keys_file);
+  if (!keys) return fail(keys);
+  config_.how.keys_file = std::move(*keys);
+  HOCKET_TRY(follow_ledger());
+  const auto note = create_output(where, config_.out + "/tinker.url");  // for who gave port 0
+  if (!note) return fail(note);
+  config_.how.folder = note->path().substr(0, note->path().rfind('/'));
+  auto started = start_server(config_.how, taker());
+  if (!started) return fail(started);
+  server_ = std::move(*started);
+  for (const auto& c : server_->complaints()) context_.log(c);
+  context_.log("serves the Tinker API at " + server_->url());
+  return note->write(server_->url() + "\n");
+}
+
+saved_adapter tinker_door::taker() const {
+  return [box = inbox_, names = config_.adapters, owners = config_.owners](
+             const std::string& owner, const std::string& name, adapter what) {
+    if (std::ranges::none_of(names, [&](const auto& p) { return matches(p, name); })) return;
+    if (!owners.empty() && std::ranges::find(owners, owner) == owners.end()) return;
+    const std::lock_guard lock(box->mutex);
+    box->saved.push_back(std::move(what));
+    if (box->saved.size() > most_waiting) box->saved.pop_front();
+  };
+}
+
+result<source_state> tinker_door::produce(timestamp, emitter& out) {
+  std::deque<adapter> saved;
+  {
+    const std::lock_guard lock(inbox_->mutex);
+    saved.swap(inbox_->saved);
+  }
+  for (auto& a : saved) {
+    context_.count("saved", 1);
+    const auto passed = governance::process_book::of_process().pass(governance::gate::swap, a.name);
+    if (!passed) {
+      context_.count("refused_by_policy", 1);
+      context_.log("is not swapped in: " + passed.error().message);
+      continue;
+    }
+    out.for_session(session_id::none);
+    out.emit(0, context_.time->now(), std::move(a));
+  }
+  return source_state::more;
+}
+
+result<void> tinker_door::process(std::size_t, const packet& p, emitter&) {
+  const auto* t = p.get_if<text>();
+  if (t == nullptr) return {};
+  const auto bad = [&](const std::string& why) {
+    context_.count("bad_evaluations", 1);
+    context_.log("an evaluation is left out: " + why);
+  };
+  const auto j = language::strict_json(t->value, "evaluation");
+  if (!j) return bad(j.error().message), result<void>();
+  if (!j->is_object() || !j->value("adapter", json()).is_string() ||
+      !j->value("scores", json()).is_object())
+    return bad("it needs `adapter` and `scores`"), result<void>();
+  std::map<std::string, double> scores;
+  for (const auto& [key, value] : (*j)["scores"].items())
+    if (value.is_number()) scores[key] = value.get<double>();
+  const auto name = (*j)["adapter"].get<std::string>();
+  const auto done =
+      governance::process_book::of_process().add_evaluation(name, "in the graph", scores);
+  if (done) return {};
+  context_.count("unrecorded", 1);
+  context_.log("the ledger: " + done.error().message);
+  return {};
+}
+
+result<void> tinker_door::close(emitter&) {
+  server_.reset();
+  return {};
+}
+
+}  // namespace hocket::tinker
