@@ -332,6 +332,13 @@ int print_findings(const diagnostics& findings) {
   return findings.has_errors() ? exit_bad_input : exit_fine;
 }
 
+int refuse_overwriting(const std::string& out, const std::string& who,
+                       const std::vector<spec::named_file>& reads) {
+  diagnostics found;
+  spec::check_files({{out, who}}, reads, found);
+  return print_findings(found);
+}
+
 int complain(const error& e, int exit_code, const std::string& hint) {
   std::fflush(stdout);
   say(stderr, "{}", to_string(diagnostic{severity::error, {}, e.code, e.message, hint, {}}));

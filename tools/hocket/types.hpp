@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "graph/contract/registry.hpp"
+#include "graph/spec/outputs.hpp"
 #include "graph/spec/plan.hpp"
 #include "graph/trust/policy.hpp"
 #include "tools/hocket/commands.hpp"
@@ -76,6 +77,11 @@ result<plan> load_again(const std::string& file, const std::string& text,
 
 /// Prints findings to stderr; returns exit_bad_input where one is an error, else exit_fine.
 int print_findings(const diagnostics& findings);
+
+/// For commands that write a file which the user names while they read others: prints why where writing
+/// would end one of them, also by another name of it, and returns exit_bad_input; else exit_fine.
+int refuse_overwriting(const std::string& out, const std::string& who,
+                       const std::vector<spec::named_file>& reads);
 
 /// Prints `error: message [code]` to stderr and returns `exit_code`.
 int complain(const error& e, int exit_code, const std::string& hint = "");

@@ -7,6 +7,7 @@
 #include "graph/trust/files.hpp"
 #include "tools/hocket/govern/commands.hpp"
 #include "tools/hocket/say.hpp"
+#include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -86,7 +87,14 @@ int run_audit_verify(const govern_options& o) {
 }
 
 int run_audit_export(const govern_options& o) {
-  const auto in = ledger::open(ledger_path(o), false);
+  const auto path = ledger_path(o);
+  if (refuse_overwriting(o.to, "hocket audit export",
+                         {{path, "the ledger"},
+                          {path + ".seal", "its seal"},
+                          {path + ".lock", "its lock"},
+                          {path + "-journal", "its journal"}}) != exit_fine)
+    return exit_bad_input;
+  const auto in = ledger::open(path, false);
   if (!in) return tell(in.error(), exit_bad_input);
   const auto all = in->list();
   if (!all) return tell(all.error(), exit_failed);

@@ -78,6 +78,11 @@ result<std::map<fs::path, std::string>> generate(const fs::path& root, const reg
 
 /// The schema of graph files for an editor, with the plugins of this project.
 int write_schema(const docs_options& o) {
+  std::vector<spec::named_file> reads;
+  for (const auto& plugin : o.plugins)
+    for (const auto* part : {"", ".json"}) reads.push_back({plugin + part, "a plugin"});
+  if (refuse_overwriting(o.schema, "hocket docs --schema", reads) != exit_fine)
+    return exit_bad_input;
   const auto types = known_types_and(o.plugins);
   if (!types) return complain(types.error(), exit_bad_input);
   const auto text = spec::json_schema(*types);

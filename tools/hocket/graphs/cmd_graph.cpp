@@ -59,9 +59,7 @@ int run_graph(const graph_command_options& o) {
     auto reads = spec::inputs_of(*loaded.graph);
     reads.push_back({o.graph, "the graph file"});
     for (const auto& path : loaded.includes) reads.push_back({path, "a part of the graph"});
-    diagnostics over;
-    spec::check_files({{o.out, "hocket graph --out"}}, reads, over);
-    if (print_findings(over) != exit_fine) return exit_bad_input;
+    if (refuse_overwriting(o.out, "hocket graph --out", reads) != exit_fine) return exit_bad_input;
   }
   auto text = clean_text(
       trust::without_secrets(o.json ? to_json(*loaded.graph) : spec::to_dot(*loaded.graph)));

@@ -14,7 +14,10 @@ int run_plan(const plan_options& o) {
   diagnostics findings;
   report.plan = planning::read_plan(o.file, findings);
   findings.sort();
-  if (print_findings(findings) != exit_fine) return exit_bad_input;
+  if (print_findings(findings) != exit_fine ||
+      refuse_overwriting(o.picture, "hocket plan --picture",
+                         {{o.file, "the plan"}, {report.plan.graph, "its graph"}}) != exit_fine)
+    return exit_bad_input;
   if (!report.plan.graph.empty()) {
     const auto types = known_types_and(o.how.plugins);
     if (!types) return complain(types.error(), exit_bad_input);
