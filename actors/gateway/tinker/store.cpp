@@ -165,15 +165,20 @@ void checkpoint_store::read_list() {
     else
       complaints_.push_back(e.path().string() + ": not a run's record");
   }
-  for (const auto& e :
-       fs::recursive_directory_iterator(fs::path(folder_.path()) / "checkpoints", failed)) {
-    if (e.path().extension() != ".json") continue;
-    auto c = checkpoint_of(read(e.path()));
+  // Where a folder cannot be entered the rest is unknown too: that is said, and nobody's end.
+  std::error_code stopped;
+  const auto checkpoints = fs::path(folder_.path()) / "checkpoints";
+  for (fs::recursive_directory_iterator at(checkpoints, stopped), end; at != end;
+       at.increment(stopped)) {
+    if (at->path().extension() != ".json") continue;
+    auto c = checkpoint_of(read(at->path()));
     if (c && fs::exists(fs::path(folder_.path()) / data_name(c->path), failed))
       checkpoints_[c->path.text()] = std::move(*c);
     else
-      complaints_.push_back(e.path().string() + ": not a checkpoint's record");
+      complaints_.push_back(at->path().string() + ": not a checkpoint's record");
   }
+  if (stopped && stopped != std::errc::no_such_file_or_directory)
+    complaints_.push_back(checkpoints.string() + ": " + stopped.message());
 }
 
 result<void> checkpoint_store::write_about(const checkpoint& c) const {

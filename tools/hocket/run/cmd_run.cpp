@@ -38,6 +38,7 @@
 #include "tools/hocket/run/run_history.hpp"
 #include "tools/hocket/run/screen.hpp"
 #include "tools/hocket/run/peer_rules.hpp"
+#include "tools/hocket/run/written.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/doctor.hpp"
 #include "tools/hocket/output.hpp"
@@ -94,18 +95,6 @@ std::string_view to_string(host::end_reason why) {
     case host::end_reason::failed: break;
   }
   return "failed";
-}
-
-/// Files in `dir` that this run wrote, by name.
-std::vector<std::string> written_since(const fs::path& dir, fs::file_time_type start) {
-  std::vector<std::string> out;
-  std::error_code ignored;
-  for (const auto& entry : fs::recursive_directory_iterator(dir, ignored))
-    if (entry.is_regular_file(ignored) && entry.last_write_time(ignored) >= start &&
-        entry.path().filename() != out_lock::file_name)
-      out.push_back(entry.path().string());
-  std::sort(out.begin(), out.end());
-  return out;
 }
 
 /// Why the run is to end in good order before its end: "" where nothing asks for it.
@@ -490,7 +479,10 @@ int run_run(const run_options& given) {
   if (!o.no_picture && !sealed)
     for (const auto& problem : draw(kept.kept, o.out)) say(stderr, "warning: {}\n", problem);
   if (const auto gap = (*log)->problem(); !gap.empty()) say(stderr, "warning: {}\n", gap);
-  print_end(o, end, written_since(o.out, files_start), wall_s);
+  auto written = written_since(o.out, files_start);
+  std::erase_if(written,
+                [](const auto& f) { return fs::path(f).filename() == out_lock::file_name; });
+  print_end(o, end, written, wall_s);
   (*others)->finish(o.json);
   if (!end.last.law_holds())
     say(stderr, "error: a link's accounts do not add up [run.law_broken]\n");
