@@ -98,6 +98,10 @@ result<rotation_limits> read_rotation(const std::string& text) {
   return out;
 }
 
+int piece_number(const std::string& path, const std::string& piece) {
+  return number_in(fs::path(piece).filename().string(), fs::path(path));
+}
+
 std::string piece_path(const std::string& path, int number) {
   const fs::path p(path);
   return (p.parent_path() /

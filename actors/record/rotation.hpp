@@ -61,6 +61,8 @@ class rotation {
 
 /// `talk.part0003.mcap` for piece 3 of `talk.mcap`.
 std::string piece_path(const std::string& path, int number);
+/// Of a piece that lies beside the file; 0: it is none.
+int piece_number(const std::string& path, const std::string& piece);
 /// The ended pieces of a file that lie beside it, in order.
 std::vector<std::string> pieces_of(const std::string& path);
 

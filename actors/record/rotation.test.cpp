@@ -210,6 +210,30 @@ TEST_CASE("record.events: a turn whose name is taken loses nothing, and nothing 
   CHECK_FALSE(fs::exists(p.at("e.jsonl.next")));
 }
 
+TEST_CASE("an MCAP recording whose turn fails goes on, and says why until one succeeds") {
+  const place p;
+  fs::create_directory(p.at("t.part0001.mcap"));
+  p.put("t.part0001.mcap/kept", "");  // a folder with something in it is not replaced
+  auto w =
+      recording_writer::create({.path = p.at("t.mcap"), .compress = false, .rotate = {.mib = 1}})
+          .value();
+  const auto channel = w->channel("a.out").value();
+  const auto add = [&](std::uint64_t from, std::uint64_t to) {
+    for (auto n = from; n < to; ++n)
+      w->add(channel, timestamp::of_ms(static_cast<std::int64_t>(n) * 20), words(n, 10'000));
+  };
+  add(0, 90);
+  CHECK(w->turn_trouble().empty());
+  add(90, 200);
+  CHECK(w->turn_trouble().find("t.part0001.mcap") != std::string::npos);
+  CHECK(w->trouble().empty());
+  fs::remove_all(p.at("t.part0001.mcap"));
+  add(200, 300);
+  CHECK(w->turn_trouble().empty());
+  CHECK(w->close("").packets == 300);
+  CHECK(pieces_of(p.at("t.mcap")).size() >= 1);
+}
+
 TEST_CASE("an MCAP recording in turns: each piece is whole, and all together are the one") {
   const place p;
   const auto file = p.at("talk.mcap");

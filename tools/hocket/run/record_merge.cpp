@@ -30,7 +30,8 @@ struct piece {
 
 struct merged {
   std::size_t pieces = 0;
-  std::size_t left_out = 0;  ///< pieces of another recording, which an earlier run left
+  std::size_t left_out =
+      0;  ///< pieces of another recording, which an earlier run left; unreadable ones
   record::mcap_recovered copied;
   record::verdict how;
   std::map<std::string, std::uint64_t> lost_of;
@@ -61,21 +62,39 @@ result<std::map<std::string, std::uint64_t>> lost_of(const std::string& file) {
   return out;
 }
 
-/// Errors: record.not_pieces; those of the reader.
-result<std::vector<piece>> read_pieces(const std::string& path) {
+struct found_pieces {
+  std::vector<piece> all;
+  /// Why those that cannot be read cannot, by the number in their names; whose they are nobody knows.
+  std::map<int, std::string> unreadable = {};
+};
+
+result<piece> read_piece(const std::string& file) {
+  const auto r = record::recording::open(file);
+  if (!r) {
+    const auto& why = r.error().message;
+    return fail(r.error().code, why.starts_with(file) ? why : file + ": " + why);
+  }
+  auto lost = lost_of(file);
+  if (!lost) return fail(lost);
+  return piece{file, (*r)->facts(), std::atoi((*r)->fact(record::piece_fact).c_str()),
+               (*r)->how_it_ended(), std::move(*lost)};
+}
+
+/// All but the newest may be unreadable. Errors: record.not_pieces; those of the reader.
+result<found_pieces> read_pieces(const std::string& path) {
   auto files = record::pieces_of(path);
   std::error_code ignored;
   if (fs::exists(path, ignored)) files.push_back(path);
   if (files.empty()) return fail("record.not_pieces", path + ": no such file, and no piece of it");
-  std::vector<piece> out;
+  found_pieces out;
   for (const auto& file : files) {
-    const auto r = record::recording::open(file);
-    if (!r) return fail(r.error().code, file + ": " + r.error().message);
-    const auto number = (*r)->fact(record::piece_fact);
-    auto lost = lost_of(file);
-    if (!lost) return fail(lost);
-    out.push_back(
-        {file, (*r)->facts(), std::atoi(number.c_str()), (*r)->how_it_ended(), std::move(*lost)});
+    auto one = read_piece(file);
+    if (one)
+      out.all.push_back(std::move(*one));
+    else if (file == files.back())
+      return fail(one);
+    else
+      out.unreadable[record::piece_number(path, file)] = one.error().message;
   }
   return out;
 }
@@ -96,10 +115,14 @@ result<std::vector<piece>> of_one_recording(std::vector<piece> all) {
 }
 
 /// Whether they follow each other and hold all; what each lacks, the whole lacks.
-record::verdict verdict_of(const std::vector<piece>& all) {
+record::verdict verdict_of(const std::vector<piece>& all,
+                           const std::map<int, std::string>& unreadable) {
   record::verdict out;
   int expected = 1;
   for (const auto& p : all) {
+    const auto bad = unreadable.lower_bound(expected);
+    if (bad != unreadable.end() && bad->first < p.number && out.why.empty())
+      out.why = fmt::format("piece {} cannot be read: {}", bad->first, bad->second);
     if (p.number != expected && out.why.empty())
       out.why = p.number == expected + 1
                     ? fmt::format("piece {} is not there", expected)
@@ -126,12 +149,12 @@ result<merged> merge(const record_options& o) {
   auto found = read_pieces(o.file);
   if (!found) return fail(found);
   merged out;
-  out.left_out = found->size();
-  const auto all = of_one_recording(std::move(*found));
+  out.left_out = found->all.size() + found->unreadable.size();
+  const auto all = of_one_recording(std::move(found->all));
   if (!all) return fail(all);
   out.pieces = all->size();
   out.left_out -= out.pieces;
-  out.how = verdict_of(*all);
+  out.how = verdict_of(*all, found->unreadable);
   for (const auto& p : *all)
     for (const auto& [what, n] : p.lost_of) out.lost_of[what] += n;
   std::vector<std::unique_ptr<record::byte_source>> from;
@@ -187,9 +210,10 @@ int merge_pieces(const record_options& o) {
                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   else
     say("{}: {} messages of {} pieces{}, {}\n", o.out, done->copied.messages, done->pieces,
-        done->left_out == 0 ? ""
-                            : fmt::format(" ({} beside them are of another recording and left out)",
-                                          done->left_out),
+        done->left_out == 0
+            ? ""
+            : fmt::format(" ({} beside them are of another recording, or unreadable, and left out)",
+                          done->left_out),
         done->how.complete ? "COMPLETE" : "INCOMPLETE: " + done->how.why);
   if (!done->how.complete && done->copied.messages == 0)
     return complain({"record.nothing_recovered",

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -83,6 +84,21 @@ TEST_CASE("record merge: what an earlier run left under the same names stays out
     const auto r = merged(p);
     CHECK(r->packets() == 140);
     CHECK(r->how_it_ended().why == "piece 1 is not there");
+  }
+  SUBCASE("and cannot be read") {
+    write_run(p.at("t.mcap"), 100);
+    std::ofstream(p.at("t.part0002.mcap")) << "torn by a disk";
+    auto r = merged(p);
+    CHECK(r->packets() == 100);
+    CHECK(r->how_it_ended().complete);
+    // Of this run it is missing, and the whole says so.
+    std::ofstream(p.at("t.part0001.mcap")) << "torn by a disk";
+    r = merged(p);
+    CHECK(r->packets() == 40);
+    CHECK(r->how_it_ended().why.starts_with("piece 1 cannot be read: "));
+    std::ofstream(p.at("t.mcap")) << "torn by a disk";
+    CHECK(merge_pieces({.what = "merge", .file = p.at("t.mcap"), .out = p.at("whole.mcap")}) ==
+          exit_bad_input);
   }
   SUBCASE("the new run was not written in turns") {
     write_run(p.at("t.mcap"), 20, 0, false);
