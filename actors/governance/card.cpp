@@ -1,6 +1,8 @@
 #include "actors/governance/card.hpp"
 
 #include <ctime>
+#include <filesystem>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -8,6 +10,8 @@ namespace hocket::governance {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::string_view written_by = "Written by Hocket; nobody edited it.";
 
 std::string& revision_here() {
   static std::string it = "unknown";
@@ -75,12 +79,37 @@ json make_card(const card_facts& f) {
           {"constraints", f.constraints}};
 }
 
+result<void> check_card_place(const trust::folder& folder, const std::string& adapter) {
+  constexpr std::uint64_t most = 16u << 20;
+  const auto not_ours = [&](const char* name, const std::string& what) {
+    return fail("governance.not_ours",
+                fmt::format("{}/{} is there and {}: it would be replaced; give another folder",
+                            folder.path(), name, what));
+  };
+  std::error_code failed;
+  const auto is_there = [&](const char* name) {
+    return std::filesystem::exists(std::filesystem::path(folder.path()) / name, failed);
+  };
+  if (is_there("README.md")) {
+    const auto text = folder.read("README.md", most);
+    if (!text || text->find(written_by) == text->npos)
+      return not_ours("README.md", "was not written by Hocket");
+  }
+  if (is_there("card.json")) {
+    const auto text = folder.read("card.json", most);
+    const auto card = text ? json::parse(*text, nullptr, false) : json();
+    if (!card.is_object() || card.value("name", json()) != json(adapter))
+      return not_ours("card.json", fmt::format("is not the card of `{}`", adapter));
+  }
+  return {};
+}
+
 std::string markdown_of(const json& card) {
   std::string out = fmt::format("---\nbase_model: {}\nlibrary_name: peft\nlicense: {}\n---\n",
                                 json(at(card, "base_model", "name")).dump(),
                                 json(at(card, "data", "licence")).dump());
-  out += fmt::format("# {}\nA low-rank adapter. Written by Hocket; nobody edited it.\n\n",
-                     cell(card.value("name", json(""))));
+  out += fmt::format("# {}\nA low-rank adapter. {}\n\n", cell(card.value("name", json(""))),
+                     written_by);
   out += "| what | value |\n|---|---|\n";
   const auto row = [&](const char* what, const json& v) {
     out += fmt::format("| {} | {} |\n", what, cell(v));

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "graph/core/result.hpp"
+#include "graph/trust/files.hpp"
+
 namespace hocket::governance {
 
 /// Examples of one origin.
@@ -39,6 +42,10 @@ std::string markdown_of(const nlohmann::json& card);
 /// The git revision that cards name; `hocket` sets it at its start.
 void set_revision(std::string revision);
 const std::string& revision();
+
+/// Whether a card may be written into a folder: it replaces no README.md that it did not write, and no
+/// card of another adapter. Errors: governance.not_ours.
+result<void> check_card_place(const trust::folder& folder, const std::string& adapter);
 
 /// Now, as 2026-11-28T23:59:59Z.
 std::string utc_now();

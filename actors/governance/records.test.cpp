@@ -54,6 +54,28 @@ struct book {
   }
 };
 
+TEST_CASE("check_card_place: what no card wrote is not replaced") {
+  const auto dir = (std::filesystem::temp_directory_path() / "hocket_card_place").string();
+  std::filesystem::remove_all(dir);
+  const auto folder = trust::folder::open(dir);
+  REQUIRE(folder);
+  CHECK(check_card_place(*folder, "a-1"));
+  REQUIRE(folder->write("README.md", "# My project\n"));
+  const auto refused = check_card_place(*folder, "a-1");
+  REQUIRE(!refused);
+  CHECK(refused.error().code == "governance.not_ours");
+  CHECK(refused.error().message.find("README.md") != std::string::npos);
+  card_facts f;
+  f.name = "a-1";
+  REQUIRE(folder->write("README.md", markdown_of(make_card(f))));
+  REQUIRE(folder->write("card.json", make_card(f).dump()));
+  CHECK(check_card_place(*folder, "a-1"));
+  CHECK(!check_card_place(*folder, "a-2"));
+  REQUIRE(folder->write("card.json", "no card"));
+  CHECK(!check_card_place(*folder, "a-1"));
+  std::filesystem::remove_all(dir);
+}
+
 TEST_CASE("records: a card shows what was found since") {
   book b;
   b.card("a-1");

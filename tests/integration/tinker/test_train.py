@@ -106,6 +106,19 @@ class train(unittest.TestCase):
         out = ask("audit", "verify")
         self.assertEqual((out.returncode, "page 3 " in out.stdout), (1, True), out.stdout)
 
+    def test_what_would_stop_the_card_is_told_before_the_training(self):
+        os.mkdir(self.path("a"))
+        self.write("a/README.md", "# My project\n")
+        self.assertIn("a/README.md is there", self.run_it("--out", self.path("a"), code=2))
+        self.assertEqual(self.read("a/README.md"), b"# My project\n")
+        self.write("notes.txt", "no ledger\n" * 500)
+        self.assertIn("notes.txt", self.run_it("--out", self.path("b"), code=2,
+                                               recipe=f"ledger: {self.path('notes.txt')}\n"))
+        for folder in "ab":
+            self.assertFalse(os.path.exists(self.path(folder + "/curve.csv")))
+        self.run_it("--out", self.path("c"), steps=2, recipe='source: "a bell: \\x07"\n')
+        self.assertEqual(json.loads(self.read("c/card.json"))["recipe"]["steps_done"], 2)
+
     def test_killed_in_the_middle_it_ends_with_the_same_bytes(self):
         self.run_it("--out", self.path("a"), steps=300)
         command = [HOCKET, "train", "lora", self.path("r.yaml"), "--out", self.path("b"), "--json"]

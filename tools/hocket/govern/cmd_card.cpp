@@ -71,11 +71,13 @@ int export_adapter(records& r, const govern_options& o) {
     return tell({"governance.refused",
                  fmt::format("`{}` is not exported: {}", o.name, fmt::join(v->why, "; "))},
                 exit_failed);
+  const auto to = trust::folder::open(o.to);
+  if (!to) return tell(to.error(), exit_failed);
+  if (const auto free = governance::check_card_place(*to, o.name); !free)
+    return tell(free.error(), exit_bad_input);
   if (const auto told = r.add_export(o.name, o.to); !told) return tell(told.error(), exit_failed);
   const auto final_card = r.card(o.name);
   if (!final_card) return tell(final_card.error(), exit_failed);
-  const auto to = trust::folder::open(o.to);
-  if (!to) return tell(to.error(), exit_failed);
   for (const auto& [name, text] :
        {std::pair<const char*, std::string>{"adapter_config.json", *config},
         {"adapter_model.safetensors", *weights},

@@ -235,7 +235,10 @@ result<void> write_card(const recipe& r, const trust::folder& out, const lora::t
   if (!r.validation.empty())
     f.data.push_back({r.validation + " (validation)", data.held.lines, data.held.sha256});
   auto settings = r;
-  f.recipe = nlohmann::json::parse(flow_text(to_value(settings)), nullptr, false);
+  const auto text = flow_text(to_value(settings));
+  f.recipe = nlohmann::json::parse(text, nullptr, false);
+  // YAML has escapes that JSON lacks.
+  if (!f.recipe.is_object()) f.recipe = {{"text", text}};
   f.recipe["steps_done"] = t.steps();
   const auto card = governance::make_card(f);
   HOCKET_TRY(out.write("card.json", card.dump(2) + "\n"));
@@ -244,6 +247,14 @@ result<void> write_card(const recipe& r, const trust::folder& out, const lora::t
   auto records = governance::records::open(r.ledger);
   if (!records) return fail(records);
   return records->add_card(card);
+}
+
+/// What would be in the way of write_card() after hours of training is told before them.
+result<void> card_place(const recipe& r, const trust::folder& out) {
+  HOCKET_TRY(governance::check_card_place(out, r.name));
+  if (r.ledger.empty()) return {};
+  const auto records = governance::records::open(r.ledger);
+  return records ? result<void>() : fail(records);
 }
 
 /// Mean loss of a target.
@@ -338,6 +349,7 @@ int run_train_lora(const train_options& o) {
   const all_data data{std::move(*learnt), std::move(*held)};
   const auto out = trust::folder::open(r->out);
   if (!out) return tell(out.error(), exit_failed);
+  if (const auto free = card_place(*r, *out); !free) return tell(free.error(), exit_bad_input);
   auto t = o.resume ? resumed_as(*r, *out, *model, data.origin(*r)) : fresh(*r, *model);
   if (!t) return tell(t.error(), exit_bad_input);
   end_in_order_on_signals();
