@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graph/core/time_range.hpp"
 #include "graph/trust/redaction.hpp"
 
 namespace hocket::record {
@@ -25,11 +26,9 @@ void put_name(std::string& out, const packet_name& n) {
   fmt::format_to(std::back_inserter(out), R"("{}",{},{})", n.output, number(n.session), n.seq);
 }
 
-// A fifth of the range is 58 years: what is beyond is no time of a run, and may not be added to.
 timestamp time_from(const nlohmann::json& j) {
-  constexpr std::int64_t far = INT64_MAX / 5;
   const auto ns = j.get<std::int64_t>();
-  if (ns > far || ns < -far) throw std::out_of_range("no time of a run");
+  if (!is_time(ns)) throw std::out_of_range("no time of a run");
   return timestamp(ns);
 }
 

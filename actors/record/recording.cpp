@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/record/sealed_file.hpp"
+#include "graph/core/time_range.hpp"
 #include "graph/schema/recorded.hpp"
 
 namespace hocket::record {
@@ -148,7 +149,9 @@ result<void> recording::read_revisions() {
     }
     if (r.graph_yaml.empty())
       complain(fmt::format("the graph of revision {} is not in the file", r.number));
-    if (!revisions_.empty() && r.from <= revisions_.back().from)
+    if (!is_time(r.from.ns()) || !is_time(r.micro_turn))
+      complain(fmt::format("revision {} begins at what is no time of a run", r.number));
+    else if (!revisions_.empty() && r.from <= revisions_.back().from)
       complain(fmt::format("revision {} is out of order", r.number));
     else
       revisions_.push_back(std::move(r));
@@ -174,6 +177,7 @@ void recording::index_packet(std::uint32_t chunk, std::uint64_t offset, const mc
   const auto c = contents_.channels.find(m.channel_id);
   if (c == contents_.channels.end()) return complain("a message of an unknown channel");
   const auto at = stream_time(m.log_time_ns);
+  if (!is_time(at.ns())) return complain("a message at what is no time of a run");
   if (c->second.topic == events_topic) return events_.push_back(event_of(at, m));
   if (c->second.topic == calls_topic) {
     const auto call = call_from_json(chars(m.data.bytes()));

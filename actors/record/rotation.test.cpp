@@ -210,6 +210,21 @@ TEST_CASE("record.events: a turn whose name is taken loses nothing, and nothing 
   CHECK_FALSE(fs::exists(p.at("e.jsonl.next")));
 }
 
+TEST_CASE("a recording's times that are none of a run are left out, and told") {
+  const place p;
+  auto w =
+      recording_writer::create({.path = p.at("t.mcap"), .facts = {{"graph_name", "g"}}}).value();
+  const auto channel = w->channel("a.out").value();
+  w->add(channel, timestamp::of_ms(1), words(0, 10));
+  w->add(channel, timestamp(INT64_MAX - 5), words(1, 10));
+  w->add_revision({2, timestamp(INT64_MAX - 5), 1, "h2", "name: g2"});
+  (void)w->close("");
+  const auto r = recording::open(p.at("t.mcap")).value();
+  CHECK(r->packets() == 1);
+  CHECK(r->revisions().empty());
+  CHECK(r->problems().size() >= 2);
+}
+
 TEST_CASE("an MCAP recording whose turn fails goes on, and says why until one succeeds") {
   const place p;
   fs::create_directory(p.at("t.part0001.mcap"));
