@@ -438,7 +438,8 @@ result<std::vector<finding>> ledger::verify() const {
          fmt::format(
              "entry {} is not sealed: its change was cut off; the chain holds, and the next "
              "entry seals both",
-             last->seq)}};
+             last->seq),
+         true}};
   }
   std::ranges::move(more, std::back_inserter(*wrong));
   return wrong;

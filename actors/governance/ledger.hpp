@@ -27,6 +27,7 @@ struct entry {
 struct finding {
   std::string where;  ///< "page 3 (bytes 8192 to 12287)", "entry 7 (card of tools-1)", …
   std::string what;
+  bool cut_off = false;  ///< a change of our own that was stopped before its end; nobody's doing
 };
 
 /// A ledger in one file, and beside it `FILE.seal`: a sum of each page of the file, written after each

@@ -183,12 +183,14 @@ TEST_CASE("ledger: a change that was cut off before its seal is no change of a s
   const auto told = at.findings();
   REQUIRE(told.size() == 1);
   CHECK(names(told, "entry 4 is not sealed"));
+  CHECK(told.front().cut_off);
   CHECK(place::read(at.path + ".seal") == seal);  // who verifies changes nothing
   auto in = at.open();
   CHECK(in.append("card", "tools-4", json::object()).value() == 5);
   CHECK(in.verify().value().empty());
   // Two entries later it is not that any more.
   place::write(at.path + ".seal", seal);
+  for (const auto& f : at.findings()) CHECK(!f.cut_off);
   CHECK(!in.append("card", "tools-5", json::object()));
 }
 

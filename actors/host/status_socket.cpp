@@ -97,9 +97,9 @@ std::string to_json(const snapshot& s, const std::string& graph) {
 
 class status_socket::impl {
  public:
-  impl(int listener, std::string path, status_answer answer)
+  impl(int listener, int wake, std::string path, status_answer answer)
       : listener_(listener),
-        wake_(eventfd(0, EFD_CLOEXEC)),
+        wake_(wake),
         path_(std::move(path)),
         answer_(std::move(answer)),
         thread_([this] { loop(); }) {}
@@ -243,17 +243,20 @@ result<std::unique_ptr<status_socket>> status_socket::serve(const std::string& p
   const auto there = socket_file::at(early);
   if (!there) return fail(there);
   unlink(early.c_str());
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // Without it nobody could end the thread: a process that has no descriptor left listens nowhere.
+  const int wake = eventfd(0, EFD_CLOEXEC);
+  const int fd = wake < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   // The mode of the file that bind() makes, whatever the umask says: nobody else may ask.
   if (fd < 0 || fchmod(fd, 0600) != 0 || bind(fd, there->address(), socket_file::size_bytes) != 0 ||
       listen(fd, 64) != 0 || rename(early.c_str(), path.c_str()) != 0) {
     const auto why = fmt::format("{}: {}", path, std::strerror(errno));
     unlink(early.c_str());
     if (fd >= 0) close(fd);
+    if (wake >= 0) close(wake);
     return fail("host.no_socket", why);
   }
   return std::unique_ptr<status_socket>(
-      new status_socket(std::make_unique<impl>(fd, path, std::move(answer))));
+      new status_socket(std::make_unique<impl>(fd, wake, path, std::move(answer))));
 }
 
 }  // namespace hocket::host

@@ -1,6 +1,7 @@
 #include "actors/host/status_socket.hpp"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -67,6 +68,30 @@ TEST_CASE("a running graph is watched through its socket, which goes with the ru
     CHECK(second.error().code == "host.no_socket");
   }
   CHECK(!std::filesystem::exists(path));
+  std::filesystem::remove_all(dir);
+}
+
+TEST_CASE("with few descriptors it listens or says why, and ends either way") {
+  const auto dir =
+      std::filesystem::temp_directory_path() / ("hocket-few-" + std::to_string(getpid()));
+  std::filesystem::create_directories(dir);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  int served = 0, refused = 0;
+  for (rlim_t more = 0; more < 8; ++more) {
+    const int next = dup(0);  // the lowest that is free
+    REQUIRE(next >= 0);
+    close(next);
+    const rlimit few{static_cast<rlim_t>(next) + more, before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    const auto s = status_socket::serve((dir / "hocket.sock").string(),
+                                        [](const std::string&) { return std::string("here"); });
+    ++(s ? served : refused);
+    if (!s) CHECK(s.error().code == "host.no_socket");
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  }
+  CHECK(served > 0);
+  CHECK(refused > 0);
   std::filesystem::remove_all(dir);
 }
 

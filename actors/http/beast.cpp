@@ -85,6 +85,7 @@ void connection::gone() {
   if (stream_) stream_->close();
   session_.reset();
   place_.give_back();
+  body_.give_back();
   core_.leave(*this);
 }
 

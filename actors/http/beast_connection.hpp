@@ -53,6 +53,7 @@ class connection final : public std::enable_shared_from_this<connection> {
   /// The head is whole: what can be refused by it is refused.
   bool check_head();
   bool check_host(const std::string& authority_of_target);
+  bool check_body();
   void say_continue();
   void dispatch();
   void upgrade(const request& r);
@@ -69,7 +70,7 @@ class connection final : public std::enable_shared_from_this<connection> {
   server_core& core_;
   const std::string peer_, bucket_, bound_;
   asio::steady_timer timer_;
-  trust::budget::share place_;
+  trust::budget::share place_, body_;
   std::shared_ptr<tcp::socket> undecided_;
   std::shared_ptr<byte_stream> stream_;
   bool is_tls_ = false;

@@ -22,10 +22,15 @@ class server_core {
         budget_(std::make_unique<trust::budget>(std::map<trust::spends, trust::spending_limit>{
             {trust::spends::connections,
              {.of_each = static_cast<std::uint64_t>(options.limits.connections_per_address),
-              .of_all = static_cast<std::uint64_t>(options.limits.connections)}}})) {}
+              .of_all = static_cast<std::uint64_t>(options.limits.connections)}},
+            {trust::spends::bytes, {.of_all = options.limits.all_bodies_bytes}}})) {}
 
   /// Makes room where a limit is reached; empty: there is nobody who could give way.
   trust::budget::share admit(const std::string& bucket);
+  /// A body of that many bytes at most; empty: too much is being read.
+  trust::budget::share body_of(const std::string& bucket, std::uint64_t bytes) {
+    return budget_->take(bucket, trust::spends::bytes, bytes);
+  }
   void enter(const std::shared_ptr<connection>& c);
   void leave(const connection& c);
   /// No further requests; see server::stop.

@@ -77,7 +77,36 @@ inline bool connection::check_head() {
   request_.query = std::move(parts->query);
   request_.peer = peer_;
   request_.is_tls = is_tls_;
-  return true;
+  for (const auto& field : head) {
+    const auto name = field.name_string(), value = field.value();
+    request_.headers.emplace_back(std::string(name.data(), name.size()),
+                                  std::string(value.data(), value.size()));
+  }
+  return check_body();
+}
+
+/// Who may not ask is refused before what he sends takes memory; so is what has no room.
+inline bool connection::check_body() {
+  if (core_.options.admit) {
+    std::optional<response> no;
+    try {
+      no = core_.options.admit(request_);
+    } catch (const std::exception&) {
+      no = response{500, "text/plain; charset=utf-8", "internal error\n", {}};
+    }
+    if (no) return respond(*no, false), false;
+  }
+  if (parser_->is_done()) return true;
+  const auto told = parser_->content_length();
+  const std::uint64_t most = core_.options.limits.body_bytes;
+  if (told && *told == 0) return true;
+  body_ = core_.body_of(bucket_, told ? std::min<std::uint64_t>(*told, most) : most);
+  if (body_) return true;
+  ++core_.counters.refused;
+  respond(
+      {503, "text/plain; charset=utf-8", "too much is being sent here\n", {{"Retry-After", "2"}}},
+      false);
+  return false;
 }
 
 inline bool connection::check_host(const std::string& authority_of_target) {
@@ -109,11 +138,6 @@ inline void connection::say_continue() {
 }
 
 inline void connection::dispatch() {
-  for (const auto& field : parser_->get()) {
-    const auto name = field.name_string(), value = field.value();
-    request_.headers.emplace_back(std::string(name.data(), name.size()),
-                                  std::string(value.data(), value.size()));
-  }
   request_.body = std::move(parser_->get().body());
   ++requests_;
   ++core_.counters.requests;
@@ -216,6 +240,7 @@ inline void connection::write(bool keep_alive) {
                    self->written_ += n;
                    if (self->written_ < self->head_out_.size() + self->body_out_.size())
                      return self->write(keep_alive);
+                   self->body_.give_back();
                    self->head_out_.clear();
                    self->body_out_ = {};
                    if (keep_alive) return self->next_request();

@@ -157,3 +157,46 @@ TEST_CASE("a server starts with a certificate that fits its key, at a port that 
   second.address = s->url();
   CHECK(server::start(second).error().code == "http.cannot_listen");
 }
+
+TEST_CASE(
+    "who may not ask is refused before what it sends is kept, and all bodies have one bound") {
+  auto o = echo_options();
+  o.limits.body_bytes = 1 << 20;
+  o.limits.all_bodies_bytes = 3 << 20;
+  o.admit = [](const request& r) -> std::optional<response> {
+    if (r.header("X-Key") == "mine") return {};
+    return response{401, "text/plain", "a key\n", {}};
+  };
+  const auto s = start(std::move(o));
+  const auto head = [](const std::string& more) {
+    return "POST / HTTP/1.1\r\nHost: localhost\r\n" + more + "\r\n";
+  };
+  for (const char* length : {"Content-Length: 1000000\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    const raw_client stranger(s->port());
+    stranger.send(head(length));  // not a byte of the body
+    CHECK(stranger.read().find(" 401 ") != std::string::npos);
+  }
+  CHECK(s->counters().requests == 0);
+  std::vector<raw_client> slow;
+  for (int i = 0; i < 3; ++i) {
+    slow.emplace_back(s->port());
+    slow.back().send(head("X-Key: mine\r\n" + std::string(i == 0 ? "Transfer-Encoding: chunked\r\n"
+                                                                 : "Content-Length: 1048576\r\n")));
+  }
+  REQUIRE(becomes([&] { return s->counters().accepted == 5; }));
+  CHECK(becomes([&] {
+    const raw_client more(s->port());
+    more.send(head("X-Key: mine\r\nContent-Length: 9\r\n"));
+    return more.read().find(" 503 ") != std::string::npos;
+  }));
+  // Without a body there is always room; and who leaves gives back what it took.
+  const raw_client none(s->port());
+  none.send("GET / HTTP/1.1\r\nHost: localhost\r\nX-Key: mine\r\nConnection: close\r\n\r\n");
+  CHECK(none.read().find(" 200 ") != std::string::npos);
+  slow.clear();
+  CHECK(becomes([&] {
+    const raw_client more(s->port());
+    more.send(head("X-Key: mine\r\nContent-Length: 2\r\nConnection: close\r\n") + "ab");
+    return more.read().find(" 200 ") != std::string::npos;
+  }));
+}

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,10 +19,12 @@ namespace hocket::http {
 struct server_limits {
   std::size_t header_bytes = 16 * 1024;  ///< beyond: 431
   std::size_t body_bytes = 64 * 1024;    ///< beyond: 413
-  int connections = 256;                 ///< at once
-  int connections_per_address = 128;     ///< at once, of one address
-  int reserved_descriptors = 0;          ///< kept for it where the process has none left
-  int requests_per_connection = 1000;    ///< then `Connection: close`
+  /// Of all bodies that are being read or answered together; beyond: 503, before the body is read.
+  std::size_t all_bodies_bytes = 64u << 20;
+  int connections = 256;               ///< at once
+  int connections_per_address = 128;   ///< at once, of one address
+  int reserved_descriptors = 0;        ///< kept for it where the process has none left
+  int requests_per_connection = 1000;  ///< then `Connection: close`
   int header_ms = 5'000;   ///< from the first byte of a request (or of TLS) to the end of its head
   int body_ms = 10'000;    ///< from the end of the head to the end of the body
   int idle_ms = 15'000;    ///< without a request, before the first one or after one
@@ -74,6 +77,9 @@ struct server_options {
   std::optional<tls_identity> tls;  ///< with it the port speaks both: the first byte decides
   bool plain_too = true;            ///< without TLS as well, where there is `tls`
 
+  /// Asked when the head is whole, before a byte of the body is kept: an answer refuses the request.
+  /// Absent: all come to `handle`. On the server's thread; may not block.
+  std::function<std::optional<response>(const request&)> admit;
   /// On the server's thread; may not block. Exceptions end in 500.
   std::function<void(const request&, responder)> handle;
   /// A request for a WebSocket; absent: 404.

@@ -88,6 +88,8 @@ class child_link final : public link {
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+    // Nobody could end what waits without it.
+    if (wake_ < 0) return events_.closed("this process has no descriptor left to speak with it");
     auto made = settings_.confine
                     ? child_process::confined(settings_.command, settings_.folder, settings_.rules)
                     : child_process::start(settings_.command, settings_.folder,

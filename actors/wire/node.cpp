@@ -41,8 +41,10 @@ constexpr std::size_t turn_messages = 64;
 
 }  // namespace
 
-waker::waker() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { HOCKET_ASSERT(fd_ >= 0); }
-waker::~waker() { ::close(fd_); }
+waker::waker() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+waker::~waker() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 void waker::wake() {
   if (pending_.exchange(true)) return;
@@ -129,6 +131,9 @@ result<void> node::impl::open() {
   HOCKET_TRY(check_links(o));
   HOCKET_TRY(check_peers(o));
   raise_descriptor_limit();
+  if (core_.awake.fd() < 0)
+    return fail("wire.no_descriptors",
+                "this process has no descriptor left; `ulimit -n` raises it");
   if (!o.secret_key.empty()) {
     const auto pub = public_key_of(o.secret_key);
     if (!pub) return fail(pub);

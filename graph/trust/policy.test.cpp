@@ -1,10 +1,13 @@
 #include "graph/trust/policy.hpp"
 
+#include <cstdlib>
+
 #include <filesystem>
 
 #include <doctest/doctest.h>
 
 #include "graph/trust/capability.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::trust {
 
@@ -40,6 +43,16 @@ TEST_CASE("policy: only a file of one's own reaches files, devices, addresses an
     CHECK(!may_reach(p, "http://127.0.0.1/"));
     CHECK(!may_load(p, "/lib/evil.so"));
   }
+}
+
+TEST_CASE("policy: a variable that somebody may see is a secret from then on") {
+  const auto own = default_policy(level::own);
+  setenv("HOCKET_CASE_TOKEN", "tok-4711-melville", 1);
+  CHECK(without_secrets("bad key: tok-4711-melville") == "bad key: tok-4711-melville");
+  CHECK(may_see_variable(own, "HOCKET_CASE_TOKEN"));
+  CHECK(without_secrets("bad key: tok-4711-melville") == "bad key: ${env:HOCKET_CASE_TOKEN}");
+  unsetenv("HOCKET_CASE_TOKEN");
+  forget_secrets();
 }
 
 TEST_CASE("policy: a refusal names the level, the thing and the remedy") {

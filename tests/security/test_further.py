@@ -3,10 +3,14 @@
 
 A case is a function of its own folder; what it names `quiet` must not have run."""
 
+import atexit
+import functools
 import os
 import resource
+import shutil
 import struct
 import subprocess
+import tempfile
 import unittest
 
 from support import case, graph, HOCKET, main, MIC, with_graph
@@ -26,70 +30,112 @@ def row(name):
     return keep
 
 
-def look(c, file="g.yaml"):
-    """Every command that promises to start nothing, at a graph that is valid: none gives up before it looks."""
-    for command in LOOKS:
-        words = command.split() + [file]
-        words += ["--out", "e"] if command.startswith("export") else ["--from", file] if command == "apply" else []
-        done = c.hocket(*words)
-        # A doctor says with 1 that this machine lacks something.
-        c.assertIn(done.returncode, (0, 1) if words[0] == "doctor" else (0,), f"{command}: {done.stdout}")
-        c.assertFalse(os.path.exists(c.path("pwned.txt")), command)
+# What several cases need is made once: each start of the program costs half a second of a core.
+
+def shared(make):
+    """A case's folder that others only read, or copy."""
+    @functools.lru_cache(maxsize=None)
+    def once():
+        c = further("test_there_are_enough")
+        c.folder, c.started = tempfile.mkdtemp(prefix="hocket-security-"), []
+        atexit.register(shutil.rmtree, c.folder, ignore_errors=True)
+        make(c)
+        return c
+    return once
+
+
+@shared
+def own_run(c):
+    """own.yaml, its output folder own/ and its recording own.mcap, made under a umask that lets everybody in."""
+    old = os.umask(0)
+    try:
+        c.write("replies.txt", "")
+        c.write("own.yaml", graph({"mic": MIC}))
+        os.chmod(c.path("own.yaml"), 0o600)
+        os.chmod(c.path("replies.txt"), 0o600)
+        c.hocket("run", "own.yaml", "--virtual", "--plain", "--out", "own", "--record", "own.mcap", code=0)
+    finally:
+        os.umask(old)
+
+
+@shared
+def own_keys(c):
+    c.hocket("keys", "a", "--dir", "keys", code=0)
 
 
 # ---------------------------------------------------------------- commands that promise to start nothing
 
-@row("a Python plugin is not imported")
-def _(c):
-    c.write("evil.py", "open('pwned.txt', 'w')\nimport hocket\n")
-    c.write("g.yaml", graph({"mic": MIC}, "plugins: [evil.py]\n"))
-    look(c)
+def leaves(name, *more):
+    """Python that leaves a file where it was run."""
+    return "\n".join([f"open('pwned_{name}', 'w')", *more]) + "\n"
 
 
-@row("Python modules beside a graph are not taken for the library's")
-def _(c):
+def python_plugin(c):
+    c.write("evil.py", leaves("plugin", "import hocket"))
+    return {}
+
+
+def python_beside(c):
     for name in ("json.py", "hocket.py", "sitecustomize.py", "usercustomize.py", "encodings.py"):
-        c.write(name, "open('pwned.txt', 'w')\n")
+        c.write(name, leaves("beside"))
     c.write("tool.py", "import hocket\n")
-    c.write("g.yaml", graph({"mic": MIC}, "plugins: [tool.py]\n"))
-    look(c)
+    return {}
 
 
-@row("an include's plugins are not loaded")
-def _(c):
-    c.write("evil.py", "open('pwned.txt', 'w')\n")
-    c.write("part.yaml", graph({"mic": MIC}, "plugins: [evil.py]\n"))
-    c.write("g.yaml", graph({"part": "{include: {file: part.yaml}}"}))
-    look(c)
+def plugin_of_include(c):
+    c.write("part_evil.py", leaves("include"))
+    c.write("part.yaml", graph({"mic": MIC}, "plugins: [part_evil.py]\n"))
+    return {"part": "{include: {file: part.yaml}}"}
 
 
-@row("a graph's tool server is not started")
-def _(c):
+def tool_server(c):
     c.write("replies.txt", "")
-    c.write("g.yaml", graph({"keys": KEYS, "rules": RULES,
-                             "mind": "{component: background.agent, tool_sources: {s: {use: mcp, command: [/usr/bin/touch, pwned.txt]}}, tools: ['s.*'], inputs: {requests: rules.delegations}}"}))
-    look(c)
+    return {"keys": KEYS, "rules": RULES,
+            "mind": "{component: background.agent, tool_sources: {s: {use: mcp, command: [/usr/bin/touch, pwned_server]}}, tools: ['s.*'], inputs: {requests: rules.delegations}}"}
 
 
-@row("a graph's pipeline does not run")
-def _(c):
-    c.write("g.yaml", graph({"mic": '{component: capture.gst, pipeline: "audiotestsrc num-buffers=5 ! filesink location=pwned.txt"}'}))
-    look(c)
+def pipeline(c):
+    return {"mic": '{component: capture.gst, pipeline: "audiotestsrc num-buffers=5 ! filesink location=pwned_pipeline"}'}
 
 
-@row("a GStreamer plugin beside a graph is not loaded")
-def _(c):
-    c.library('#include <cstdio>\n__attribute__((constructor)) static void f() { fclose(fopen("pwned.txt", "w")); }\n', "libgstevil.so")
-    c.write("g.yaml", graph({"mic": '{component: capture.gst, pipeline: "evilsrc ! audioconvert"}'}))
-    look(c)
+def element_beside(c):
+    c.library('#include <cstdio>\n__attribute__((constructor)) static void f() { fclose(fopen("pwned_element", "w")); }\n', "libgstevil.so")
+    return {"other": '{component: capture.gst, pipeline: "evilsrc ! audioconvert"}'}
+
+
+LOOKED = {
+    "a Python plugin is not imported": (python_plugin, "pwned_plugin"),
+    "Python modules beside a graph are not taken for the library's": (python_beside, "pwned_beside"),
+    "an include's plugins are not loaded": (plugin_of_include, "pwned_include"),
+    "a graph's tool server is not started": (tool_server, "pwned_server"),
+    "a graph's pipeline does not run": (pipeline, "pwned_pipeline"),
+    "a GStreamer plugin beside a graph is not loaded": (element_beside, "pwned_element"),
+}
+
+
+@shared
+def looked(c):
+    """Every command that promises to start nothing, at one graph of all these that is valid: none gives up before it looks."""
+    actors = {}
+    for make, _ in LOOKED.values():
+        actors.update(make(c))
+    c.write("g.yaml", graph(actors, "plugins: [evil.py, tool.py]\n"))
+    for command in LOOKS:
+        words = command.split() + ["g.yaml"]
+        words += ["--out", "e"] if command.startswith("export") else ["--from", "g.yaml"] if command == "apply" else []
+        done = c.hocket(*words)
+        # A doctor says with 1 that this machine lacks something.
+        c.assertIn(done.returncode, (0, 1) if words[0] == "doctor" else (0,), f"{command}: {done.stdout}")
+
+
+for name, (_, left) in LOOKED.items():
+    CASES[name] = lambda c, left=left: c.assertFalse(os.path.exists(looked().path(left)))
 
 
 def recording(c, actors, more=""):
     """A recording that somebody gives us, with this graph inside."""
     c.write("replies.txt", "")
-    c.write("own.yaml", graph({"mic": MIC}))
-    c.hocket("run", "own.yaml", "--virtual", "--plain", "--out", "own", "--record", "own.mcap", code=0)
-    with open(c.path("own.mcap"), "rb") as f:
+    with open(own_run().path("own.mcap"), "rb") as f:
         c.write("gift.mcap", with_graph(f.read(), graph(actors, more)))
 
 
@@ -185,9 +231,7 @@ def creates(command, code):
     def one(c):
         old = os.umask(0)
         try:
-            c.write("own.yaml", graph({"mic": MIC}))
-            os.chmod(c.path("own.yaml"), 0o600)
-            c.hocket("run", "own.yaml", "--virtual", "--plain", "--out", "own", "--record", "own.mcap", code=0)
+            shutil.copytree(own_run().folder, c.folder, dirs_exist_ok=True)
             before = c.files()
             done = c.hocket(*command, code=code)
             made = c.files() - before
@@ -264,10 +308,10 @@ SECRETS = {
 }
 
 
-def hides(text):
+def hides(text, looks):
     def one(c):
         c.write("g.yaml", text)
-        for command in (["validate", "g.yaml"], ["doctor", "g.yaml"], ["run", "g.yaml", "--virtual", "--plain", "--out", "o"]):
+        for command in ([looks, "g.yaml"], ["run", "g.yaml", "--virtual", "--plain", "--out", "o"]):
             done = c.hocket(*command, env={"HOCKET_CANARY": CANARY})
             c.assertNotIn(CANARY, done.stdout, command)
         for name in c.files():
@@ -276,8 +320,21 @@ def hides(text):
     return one
 
 
-for name, text in SECRETS.items():
-    CASES[name] = hides(text)
+for n, (name, text) in enumerate(SECRETS.items()):
+    CASES[name] = hides(text, ("validate", "doctor")[n % 2])
+
+
+@row("a tool server that quotes the secret it was given is not quoted")
+def _(c):
+    c.write("replies.txt", "")
+    say = 'echo "bad token: $HOCKET_CANARY" >&2; exit 1'
+    c.write("g.yaml", graph({"keys": KEYS, "rules": RULES,
+                             "mind": "{component: background.agent, tool_sources: {s: {use: mcp, command: [/bin/sh, -c, '%s'], environment: [HOCKET_CANARY]}}, "
+                                     "tools: ['s.*'], inputs: {requests: rules.delegations}}" % say}))
+    done = c.hocket("run", "g.yaml", "--virtual", "--plain", "--out", "o", env={"HOCKET_CANARY": CANARY})
+    everything = done.stdout + "".join(c.read(name) for name in c.files("o") if os.path.isfile(c.path(name)))
+    c.assertIn("bad token: ${env:HOCKET_CANARY}", everything)
+    c.assertNotIn(CANARY, everything)
 
 
 # ---------------------------------------------------------------- model files
@@ -314,7 +371,7 @@ for name, data in MODELS.items():
 # ---------------------------------------------------------------- keys
 
 def with_key(c, spoil):
-    c.hocket("keys", "a", "--dir", "keys", code=0)
+    shutil.copytree(own_keys().path("keys"), c.path("keys"))
     c.write("g.yaml", graph({"mic": MIC.replace("gst,", "gst, on: a,")}, "hosts: {a: {listen: tcp://127.0.0.1:1, key: keys/a.pub}}\n"))
     spoil(c.path("keys"), c.path("keys/a.key"))
     done = c.hocket("run", "g.yaml", "--host", "a", "--virtual", "--plain", "--out", "o")
@@ -386,6 +443,8 @@ def limited(what, most):
 
 
 LIMITS = {
+    "a run with 8 descriptors ends with words": (resource.RLIMIT_NOFILE, 8),
+    "a run with 12 descriptors ends with words": (resource.RLIMIT_NOFILE, 12),
     "a run with 16 descriptors ends with words": (resource.RLIMIT_NOFILE, 16),
     "a run with 24 descriptors ends with words": (resource.RLIMIT_NOFILE, 24),
     "a run with 40 descriptors ends with words": (resource.RLIMIT_NOFILE, 40),

@@ -16,7 +16,8 @@ from support import case, graph, HOCKET, LIVE, main, SOURCE, status
 
 SECRET = "k4n4ry-2f9d81-secret"
 WORD = "Hippopotamus"
-SENTENCE = f"the word of today is {WORD}"
+# Beside the canary names of the graph, which are figures whoever says them.
+SENTENCE = f"the parrot and the echo of today say {WORD}"
 GRAPH = graph({
     "mic": LIVE.replace("is-live=true", "is-live=true name='${env:HOCKET_CANARY}'"),
     "ears": "{component: audio.dmel, inputs: {audio: mic.audio}}",
@@ -111,6 +112,12 @@ class redaction(case):
         return sorted(name for name, said in self.answers.items()
                       if any(form.encode() in said or form.encode("utf-16-le") in said for form in forms))
 
+    def parrot(self):
+        """What is kept of it between packets: its last error, and the names of its counters."""
+        actors = json.loads(self.answers["status"])["actors"]
+        one = next(a for a in actors if a["name"] == "parrot") if isinstance(actors, list) else actors["parrot"]
+        return one["last_error"], list(one["counters"])
+
     def around(self, names):
         """Lines that hold the word, for whoever mends it."""
         return "\n".join(repr(line) for n in names for line in self.answers[n].splitlines() if WORD.encode() in line)[:2000]
@@ -129,6 +136,16 @@ class redaction(case):
             for what, kept in POLICY.items():
                 with self.subTest(policy=more, what=what):
                     self.assertEqual(bool(found[what]), kept[n], f"{what}: {found[what]}\n{self.around(found[what])}")
+            error, counters = self.parrot()
+            self.assertIn("cannot say", error)
+            self.assertEqual(WORD in error, not more, error)
+            self.assertEqual(any(WORD in name for name in counters), not more, counters)
+            self.assertTrue(counters)
+            # Names of the graph are no words of anybody, also where somebody said them.
+            for place in ("status", "o/events.jsonl", "http /metrics", "top"):
+                self.assertIn(b"parrot", self.answers[place], place)
+            if more:
+                self.assertIn("the parrot and the echo of · say ·", error)
             if not more:
                 # The canary sings in each kind of place, or the second half would show nothing.
                 self.assertTrue({"echo", "status", "o/events.jsonl", "o/record.jsonl", "o/trace.json", "screen",

@@ -15,12 +15,11 @@
 #include "actors/http/digest.hpp"
 #include "actors/http/routes.hpp"
 #include "graph/trust/capability.hpp"
+#include "graph/trust/secret.hpp"
 
 // Keys, the server, and who is let in: on the server's thread. The rest: gateway.cpp.
 namespace hocket::gateway {
 namespace {
-
-constexpr int most_pending = 64;  ///< messages of one client on their way to the actor
 
 http::response plain(int status, std::string text) {
   return {status, "text/plain; charset=utf-8", std::move(text) + "\n", {}};
@@ -133,7 +132,10 @@ result<void> gateway::read_keys() {
     std::istringstream all(text != nullptr ? text : "");
     int n = 0;
     for (std::string key; std::getline(all, key, ',');)
-      if (!key.empty()) keys_->add(fmt::format("{}.{}", config_.key_env, ++n), key);
+      if (!key.empty()) {
+        trust::note_secret(config_.key_env, key);  // each of them, not all in a row alone
+        keys_->add(fmt::format("{}.{}", config_.key_env, ++n), key);
+      }
     if (n == 0) return fail("gateway.no_keys", fmt::format("${} holds no key", config_.key_env));
   }
   needs_key_ = !keys_->is_empty();
@@ -287,11 +289,10 @@ http::websocket_events gateway::welcome(std::shared_ptr<client> c,
   });
   http::websocket_events events;
   events.message = [this, line](std::string_view message, bool) {
-    // Where the actor does not keep up, TCP holds the client up.
-    if (line->pending.fetch_add(1) + 1 == most_pending) line->socket->pause_reading(true);
+    line->pending.add(*line->socket, message.size());
     context_.self->run([this, line, text = std::string(message)](emitter& out) {
       received(*line, text, out);
-      if (line->pending.fetch_sub(1) == most_pending / 2) line->socket->pause_reading(false);
+      line->pending.take(*line->socket, text.size());
     });
   };
   events.closed = [this, line](int code, const std::string&) {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,11 +18,37 @@ namespace hocket::gateway {
 
 struct client;
 
+/// Messages of one client on their way to the actor. Where the actor does not keep up, TCP holds the
+/// client up. Threads: any.
+class backlog {
+ public:
+  static constexpr std::size_t most_messages = 64, most_bytes = 8 << 20;
+  void add(http::websocket& from, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    ++messages_;
+    bytes_ += bytes;
+    if (!paused_ && (messages_ >= most_messages || bytes_ >= most_bytes))
+      from.pause_reading(paused_ = true);
+  }
+  void take(http::websocket& from, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    --messages_;
+    bytes_ -= bytes;
+    if (paused_ && messages_ <= most_messages / 2 && bytes_ <= most_bytes / 2)
+      from.pause_reading(paused_ = false);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t messages_ = 0, bytes_ = 0;
+  bool paused_ = false;
+};
+
 /// One WebSocket. All but `pending` is used in the actor's context only.
 struct connection {
   std::shared_ptr<http::websocket> socket;
-  std::weak_ptr<client> who;    ///< another one after a `take_over`; it holds this
-  std::atomic<int> pending{0};  ///< messages on their way to the actor
+  std::weak_ptr<client> who;  ///< another one after a `take_over`; it holds this
+  backlog pending;
 };
 
 /// One conversation with somebody outside; outlives its connection where he may come back.

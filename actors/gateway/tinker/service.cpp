@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "actors/gateway/json.hpp"
+#include "actors/gateway/tinker/roles.hpp"
 #include "actors/gateway/tinker/service_state.hpp"
 #include "actors/http/digest.hpp"
 
@@ -130,6 +131,11 @@ result<void> service::state::start() {
   o.limits.idle_ms = 120'000;
   o.limits.body_ms = 60'000;
   o.limits.answer_ms = 900'000;
+  o.limits.all_bodies_bytes = std::size_t{1} << 30;
+  std::vector<std::string> names;
+  for (const auto& m : options.models) names.insert(names.end(), m->names.begin(), m->names.end());
+  roles = std::make_unique<const http::route_table>(api_rows(names));
+  o.admit = [this](const http::request& r) { return refuses(r); };
   o.handle = [this](const http::request& r, const http::responder& reply) { handle(r, reply); };
   auto started = http::server::start(std::move(o));
   if (!started) return fail(started);
@@ -211,15 +217,7 @@ void service::state::handle(const http::request& r, const http::responder& reply
   if (!openai && !r.path.starts_with("/api/v1/"))
     return reply(refused({"tinker.not_found", "there is no " + r.path}, false));
   const auto owner = owner_of(r);
-  if (!owner) {
-    const std::string text = "the API key is missing or not known here";
-    return reply(json_answer(openai ? json{{"error",
-                                            {{"message", text},
-                                             {"type", "authentication_error"},
-                                             {"code", "invalid_api_key"}}}}
-                                    : json{{"detail", text}},
-                             401));
-  }
+  if (!owner) return reply(no_key(openai));
   call c{r, reply, *owner, nullptr, split(r.path.substr(openai ? 12 : 8))};
   const auto type = r.header("content-type").value_or("");
   if (type.find("protobuf") == type.npos) {

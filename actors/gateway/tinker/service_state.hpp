@@ -19,6 +19,7 @@
 #include "actors/gateway/tinker/service.hpp"
 #include "actors/gateway/tinker/store.hpp"
 #include "actors/gateway/tinker/training.hpp"
+#include "actors/http/routes.hpp"
 #include "actors/http/server.hpp"
 
 namespace hocket::tinker {
@@ -71,6 +72,8 @@ class service::state {
 
   result<void> start();
   void handle(const http::request& r, const http::responder& reply);
+  /// By the table of roles (roles.hpp), as soon as the head of a request is there.
+  std::optional<http::response> refuses(const http::request& r) const;
 
   std::shared_ptr<const served_model> find_model(const std::string& name) const;
   std::string model_names() const;  ///< for messages
@@ -81,6 +84,7 @@ class service::state {
   service_options options;
   future_table futures;
   std::unique_ptr<checkpoint_store> store;
+  std::unique_ptr<const http::route_table> roles;
   std::unique_ptr<http::server> server;
 
   std::mutex mutex;  ///< of what follows
@@ -102,6 +106,8 @@ class service::state {
   std::thread ticker_;
 };
 
+/// Whoever shows no key that is known.
+http::response no_key(bool openai);
 /// Answers in JSON.
 http::response json_answer(const nlohmann::json& body, int status = 200);
 http::response submitted(const std::string& request, const std::string& model = "");

@@ -95,7 +95,14 @@ class train(unittest.TestCase):
         out = ask("card", "tales", "--export", self.path("out"), "--from", self.path("a"))
         self.assertEqual(out.returncode, 0, out.stderr)
         self.assertEqual(self.read("out/adapter_model.safetensors"), self.read("a/adapter_model.safetensors"))
+        seal = self.read("book.db.seal")
         self.assertEqual(ask("incident", "open", "tales", "--reason", "it lies").returncode, 0)
+        after = self.read("book.db.seal")
+        with open(ledger + ".seal", "wb") as f:
+            f.write(seal)  # as kill -9 between the ledger and its seal leaves it
+        self.assertEqual(ask("audit", "verify").returncode, 3)
+        with open(ledger + ".seal", "wb") as f:
+            f.write(after)
         out = ask("card", "tales", "--export", self.path("out2"), "--from", self.path("a"))
         self.assertEqual((out.returncode, "an incident froze it" in out.stderr), (1, True))
         with open(ledger, "r+b") as f:
