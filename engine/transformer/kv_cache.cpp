@@ -61,9 +61,12 @@ void kv_cache::forget_before(std::int64_t next) {
   for (auto& layer : paged_) layer.forget_before(next);
 }
 
+bool kv_cache::remembers(std::int64_t length) const {
+  return std::ranges::all_of(paged_, [&](const auto& layer) { return layer.remembers(length); });
+}
+
 bool kv_cache::rewind(std::int64_t length) {
-  for (const auto& layer : paged_)
-    if (!layer.remembers(length)) return false;
+  if (!remembers(length)) return false;
   for (auto& layer : paged_) layer.rewind(length);
   return true;
 }

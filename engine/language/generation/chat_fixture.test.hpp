@@ -23,16 +23,19 @@ inline const char* const layout =
     "{% for m in messages %}<|im_start|>{{ m.role }} {{ m.content }}<|im_end|>{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant {% endif %}";
 
-/// The fixture of the family llama as a checkpoint that can chat.
+/// The fixture of a family as a checkpoint that can chat. Each layer of mistral sees 8 positions.
 struct checkpoint {
-  checkpoint() : folder(fs::temp_directory_path() / ("hocket_chat_" + std::to_string(getpid()))) {
+  explicit checkpoint(const std::string& family = "llama", int positions = 128)
+      : folder(fs::temp_directory_path() / ("hocket_chat_" + std::to_string(getpid()))) {
     const std::string fixture =
-        HOCKET_SOURCE_DIR "/engine/language/network/parity/llama.safetensors";
+        HOCKET_SOURCE_DIR "/engine/language/network/parity/" + family + ".safetensors";
     fs::remove_all(folder);
     fs::create_directories(folder);
     const auto file = safetensors_set::open(fixture);
     REQUIRE(file);
-    std::ofstream(folder / "config.json") << file->metadata().at("config");
+    auto config = json::parse(file->metadata().at("config"));
+    config["max_position_embeddings"] = positions;
+    std::ofstream(folder / "config.json") << config;
     fs::copy_file(fixture, folder / "model.safetensors");
     json vocab{{"<unk>", 0}, {"<|im_start|>", 1}, {"<|im_end|>", 2}};
     int id = 3;

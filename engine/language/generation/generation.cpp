@@ -6,6 +6,14 @@
 #include "graph/core/assert.hpp"
 
 namespace hocket::language {
+namespace {
+
+bool has_windows(const language_model& model) {
+  return std::ranges::any_of(model.config().trunk.layers,
+                             [](const auto& layer) { return layer.attention.window > 0; });
+}
+
+}  // namespace
 
 const char* name_of(answer_end end) {
   switch (end) {
@@ -116,6 +124,8 @@ result<void> generation::read_prompt(const std::vector<token_id>& prompt, std::i
   const auto size = static_cast<std::int64_t>(prompt.size());
   const bool scored = config_.prompt_logprobs >= 0;
   if (scored) prompt_scores_.push_back({prompt[0], 0, {}});
+  constexpr std::int64_t kept_each = 4 * prompt_chunk;
+  std::int64_t since_kept = 0;
   for (std::int64_t n = 0; kept < size; kept += n) {
     if (stop.stop_requested()) return fail("language.cancelled", "cancelled while reading");
     n = std::min(prompt_chunk, size - kept);
@@ -125,6 +135,12 @@ result<void> generation::read_prompt(const std::vector<token_id>& prompt, std::i
                        shared_passes::part_of::prompt, stop);
     if (!scores) return fail(scores);
     read_.insert(read_.end(), ids.begin(), ids.end());
+    // Later, a window will have moved over what this prompt may share with others.
+    since_kept += n;
+    if (shared_ && since_kept >= kept_each && has_windows(*model_->network())) {
+      shared_->keep(sequence_, read_);
+      since_kept = 0;
+    }
     if (scored) score_chunk(prompt, kept, *scores);
     const auto vocabulary = static_cast<std::ptrdiff_t>(model_->network()->config().vocabulary);
     scores_.assign(scores->end() - vocabulary, scores->end());

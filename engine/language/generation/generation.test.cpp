@@ -184,6 +184,27 @@ TEST_CASE("prefix_cache: another talk goes on from what was read, with the same 
   CHECK(shared->size() == 1);  // all but the question was known
 }
 
+TEST_CASE("prefix_cache: where layers see a window, long beginnings are shared all the same") {
+  const checkpoint files("mistral", 2048);
+  const auto model = chat_model::open(files.folder.string());
+  REQUIRE(model);
+  const auto system = json{{"role", "system"}, {"content", std::string(700, 'x')}};
+  const auto first = (*model)->prompt(json::array({system, user(std::string(90, 'a'))}), json(), 0);
+  const auto second = (*model)->prompt(json::array({system, user("bcd")}), json(), 0);
+  REQUIRE(first);
+  REQUIRE(second);
+  generation alone(*model);
+  REQUIRE(alone.begin(*second, greedy(20)));
+  const auto wanted = ids_of(alone);
+  const auto shared = std::make_shared<prefix_cache>(64u << 20);
+  generation one(*model, 1, shared), two(*model, 1, shared);
+  REQUIRE(one.begin(*first, greedy(20)));
+  CHECK(shared->size() > 1);  // its end cannot go back to where the two part
+  REQUIRE(two.begin(*second, greedy(20)));
+  CHECK(two.reused_tokens() >= 512);
+  CHECK(ids_of(two) == wanted);
+}
+
 TEST_CASE("prefix_cache: bytes are bounded, what was used longest ago goes first") {
   const checkpoint files;
   const auto model = chat_model::open(files.folder.string());

@@ -24,7 +24,8 @@ std::optional<prefix_cache::found> prefix_cache::find(const language_model& mode
   for (auto e = entries_.begin(); e != entries_.end(); ++e) {
     if (&e->sequence.model() != &model) continue;
     const auto same = std::min(shared(e->tokens, prompt), prompt.size() - 1);
-    if (same > length) best = e, length = same;
+    if (same > length && e->sequence.can_rewind(static_cast<std::int64_t>(same)))
+      best = e, length = same;
   }
   if (best == entries_.end()) return {};
   entries_.splice(entries_.begin(), entries_, best);
@@ -48,8 +49,9 @@ void prefix_cache::keep(const language_sequence& sequence, std::vector<token_id>
   auto copy = sequence.fork();
   const std::lock_guard lock(mutex_);
   for (auto e = entries_.begin(); e != entries_.end();) {
-    const bool within =
-        &e->sequence.model() == &sequence.model() && shared(e->tokens, tokens) == e->tokens.size();
+    const bool within = &e->sequence.model() == &sequence.model() &&
+                        shared(e->tokens, tokens) == e->tokens.size() &&
+                        sequence.can_rewind(static_cast<std::int64_t>(e->tokens.size()));
     e = within ? drop(e) : std::next(e);
   }
   copy.visit_pages([&](const void* page, std::size_t bytes) {

@@ -64,11 +64,15 @@ language_sequence language_sequence::fork() const {
 void language_sequence::help_with(std::shared_ptr<engine::work_pool> helpers) {
   state_->helpers = std::move(helpers);
 }
+bool language_sequence::can_rewind(std::int64_t length) const {
+  const auto& s = *state_;
+  return length == s.length || (length >= 0 && length < s.length && s.memory.remembers(length));
+}
 bool language_sequence::rewind(std::int64_t length) {
   auto& s = *state_;
-  if (length < 0 || length > s.length) return false;
+  if (!can_rewind(length)) return false;
   if (length == s.length) return true;
-  if (!s.memory.rewind(length)) return false;
+  s.memory.rewind(length);
   s.length = length;
   return true;
 }

@@ -72,6 +72,8 @@ class language_sequence {
   /// Forgets what came after the first `length` tokens, as if it had never been read. False, and
   /// nothing changes, where those are no longer all remembered: a window has moved over them.
   bool rewind(std::int64_t length);
+  /// Whether `rewind` to there would do it.
+  bool can_rewind(std::int64_t length) const;
 
   /// Threads that help with this sequence's products; none: the caller's alone. Forks share them.
   void help_with(std::shared_ptr<engine::work_pool> helpers);
