@@ -62,6 +62,8 @@ class coordinator {
   /// What the leader decided; none where it is lost, too late, or this run is over.
   std::optional<decision> wait_for_decision(const std::string& leader, std::uint64_t number,
                                             int limit_s, const incarnations& before);
+  /// The host for which the request is too large, or none; then nobody prepares.
+  std::optional<std::string> send_prepare(std::uint64_t number, const rewire_request& asked);
   /// The host that is against, or none; waits for all votes.
   std::optional<std::string> first_refusal(std::uint64_t number, int limit_s,
                                            const incarnations& before, rewire_outcome& why);

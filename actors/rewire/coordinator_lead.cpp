@@ -48,12 +48,8 @@ rewire_outcome coordinator::lead(rewire_request request) {
   auto& asked = c->request;
   asked.hash = c->what.next.hash;
   asked.revision = c->out.revision + 1;
-  const auto text = to_message(asked);
-  for (const auto& p : run_.local().peers)
-    if (!send(p, wire::rewire_prepare{number, text})) {
-      send_all(wire::rewire_abort{number});
-      return refused(p, "rewire.too-large", "the file, with what it includes, is over 256 KiB");
-    }
+  if (const auto p = send_prepare(number, asked))
+    return refused(*p, "rewire.too-large", "the file, with what it includes, is over 256 KiB");
   if (!asked.dry_run) rewirer_.prepare(c);
   rewire_outcome why = c->out;
   auto host = std::optional(run_.local().host);
@@ -81,6 +77,17 @@ rewire_outcome coordinator::lead(rewire_request request) {
   rewirer_.commit_at(c, k);
   collect_done(number, before, c->out);
   return c->out;
+}
+
+std::optional<std::string> coordinator::send_prepare(std::uint64_t number,
+                                                     const rewire_request& asked) {
+  const auto text = to_message(asked);
+  for (const auto& p : run_.local().peers)
+    if (!send(p, wire::rewire_prepare{number, text})) {
+      send_all(wire::rewire_abort{number});
+      return p;
+    }
+  return {};
 }
 
 std::optional<std::string> coordinator::first_refusal(std::uint64_t number, int limit_s,
