@@ -69,6 +69,16 @@ int budget_check::note(actor_index actor, const packet& p, std::int64_t queued_n
   return broken;
 }
 
+void budget_check::forget(session_id id) {
+  std::lock_guard lock(mutex_);
+  for (auto& l : lines_) {
+    const auto at = l.open.find(id);
+    if (at == l.open.end()) continue;
+    if (at->second.k >= 0) finish(l, at->second);
+    l.open.erase(at);
+  }
+}
+
 void budget_check::finish(line& l, const turn& t) {
   ++l.checked;
   l.times.add(static_cast<std::int64_t>(t.worst_ms * 1e6));

@@ -23,6 +23,8 @@ class budget_check {
   /// A packet is handed over now. Returns the budget (index) whose limit it broke and that says
   /// `on_miss: stop`, or -1.
   int note(actor_index actor, const packet& p, std::int64_t queued_ns, std::int64_t now_ns);
+  /// A session is gone: what is known of its last micro-turn counts, and is kept no longer.
+  void forget(session_id id);
   std::vector<budget_status> status() const;
   std::string path_text(std::size_t budget) const { return lines_[budget].text; }
 

@@ -65,6 +65,8 @@ class observer {
   /// Life-cycle events (started, restarted, hung, input_lost, interrupted, end_of_stream, …).
   virtual void event(timestamp, std::string_view /*actor*/, std::string_view /*what*/,
                      std::string_view /*detail*/) {}
+  /// A session is gone: nothing of it follows. What is kept of it can go.
+  virtual void session_closed(session_id) {}
   /// The run goes on with another plan.
   virtual void rewired(const graph_revision&) {}
   /// Asked once, when the run starts: only observers that want calls get them, and only then do

@@ -61,6 +61,9 @@ class graph_recorder final : public host::observer {
   void marked(const plan&, actor_index actor, std::size_t port, const packet& p) override;
   void event(timestamp at, std::string_view actor, std::string_view what,
              std::string_view detail) override;
+  void session_closed(session_id id) override {
+    std::erase_if(arrived_, [id](const auto& seen) { return seen.first.second == id; });
+  }
   /// In real time: when each component was called, with what. In virtual time the graph says it.
   bool wants_calls() const override { return !options_.virtual_time; }
   void called(const plan&, const host::call_record& r) override;

@@ -1,5 +1,6 @@
 #include "actors/host/run/observers.hpp"
 
+#include <string>
 #include <utility>
 
 namespace hocket::host {
@@ -15,6 +16,13 @@ void observers::event(std::string_view actor, std::string_view what, std::string
   std::lock_guard lock(mutex_);
   if (muted_) return;
   for (auto* o : all_) o->event(time_.now(), actor, what, detail);
+}
+
+void observers::session_closed(session_id id) {
+  event("", "session_closed", std::to_string(static_cast<std::uint64_t>(id)));
+  std::lock_guard lock(mutex_);
+  if (muted_) return;
+  for (auto* o : all_) o->session_closed(id);
 }
 
 void observers::emitted(actor_index actor, std::size_t port, const packet& p) {

@@ -27,6 +27,7 @@ class observers {
   void show(const plan& graph) { shown_ = &graph; }
 
   void event(std::string_view actor, std::string_view what, std::string_view detail);
+  void session_closed(session_id id);
   void emitted(actor_index actor, std::size_t port, const packet& p);
   /// `marker`: a control payload; session, stream and micro-turn are in its header.
   void marked(actor_index actor, std::size_t port, const packet& marker);

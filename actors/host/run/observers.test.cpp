@@ -19,6 +19,9 @@ struct notebook final : observer {
   void marked(const plan& p, actor_index a, std::size_t, const packet&) override {
     seen.push_back("marked " + p.actors.at(a).name);
   }
+  void session_closed(session_id id) override {
+    seen.push_back("session " + std::to_string(static_cast<std::uint64_t>(id)) + " is gone");
+  }
   bool wants_calls() const override { return wants; }
   void called(const plan& p, const call_record& r) override {
     seen.push_back("called " + p.actors.at(r.actor).name);
@@ -47,6 +50,18 @@ call_record call_of(actor_index a) {
 using lines = std::vector<std::string>;
 
 }  // namespace
+
+TEST_CASE("that a session is gone is an event, and then a call for who keeps something of it") {
+  const run_clock time(true);
+  notebook book(false);
+  observers all({&book}, time);
+  const auto graph = of({"ears"});
+  all.show(graph);
+  all.session_closed(static_cast<session_id>(7));
+  all.mute();
+  all.session_closed(static_cast<session_id>(8));
+  CHECK(book.seen == lines{" session_closed", "session 7 is gone"});
+}
 
 TEST_CASE("only who wants calls gets them") {
   const run_clock time(true);

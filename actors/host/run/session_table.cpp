@@ -147,7 +147,8 @@ void session_table::remove(session_id id) {
     run_.executor->detach(*c);
     c->outputs().break_links();
   }
-  run_.observers.event("", "session_closed", fmt::format("{}", static_cast<std::uint64_t>(id)));
+  run_.observers.session_closed(id);
+  run_.current().budgets.forget(id);
   for (const auto& c : gone) run_.openings.forget(*c);
   run_.requests.ended(id);
 }

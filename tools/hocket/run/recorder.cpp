@@ -280,6 +280,14 @@ void recorder::event(timestamp at, std::string_view actor, std::string_view what
   send(f);
 }
 
+void recorder::session_closed(session_id id) {
+  std::lock_guard hold(lock_);
+  const auto at = sessions_.find(static_cast<std::uint64_t>(id));
+  if (at == sessions_.end()) return;
+  close_turns(at->first, at->second, 1e18);
+  sessions_.erase(at);
+}
+
 void recorder::finish(std::string_view why, std::string_view detail) {
   std::lock_guard hold(lock_);
   for (auto& [session, s] : sessions_) close_turns(session, s, 1e18);

@@ -39,8 +39,9 @@ class recorder final : public host::observer {
   void packet_emitted(const plan&, actor_index actor, std::size_t port, const packet& p) override;
   void event(timestamp at, std::string_view actor, std::string_view what,
              std::string_view detail) override;
+  void session_closed(session_id id) override;
   void rewired(const host::graph_revision& r) override;
-  /// Hands over the micro-turns that are still open, then the run's last words.
+  /// Hands over the micro-turns that are still open (as session_closed those of one), then the run's last words.
   void finish(std::string_view why, std::string_view detail);
 
  private:
