@@ -101,7 +101,7 @@ class worker {
   }
 
   result<void> called(const frame& f, frame_head& done) {
-    if (f.head.what == say::open) return open(f.body);
+    if (f.head.what == say::open) return open(f);
     if (!part_) return fail("process.malformed", "a call before it is open");
     // Streams of a start that fails end, too: a call alone does not mean that it takes part.
     if (f.head.what == say::resume && f.head.count == 1) {
@@ -135,8 +135,8 @@ class worker {
     return fail("process.malformed", "a call that no component has");
   }
 
-  result<void> open(std::string_view body) {
-    const auto told = nlohmann::json::parse(body);
+  result<void> open(const frame& f) {
+    const auto told = nlohmann::json::parse(f.body);
     if (told.at("protocol") != protocol)
       return fail("process.other_version", "the run is of another version than its child");
     auto types = setup_.types(told.at("plugins").get<std::vector<std::string>>());
@@ -152,6 +152,7 @@ class worker {
     if (settings) read_config(*settings, *config, name, {}, findings);
     if (!settings || findings.has_errors()) return fail("process.config", findings.to_string());
     around_ = std::make_unique<surroundings>(told, types_, events_);
+    around_->time().call_began(f.head);
     around_->tasks().call_begins();
     part_ = type->make(*config);
     if (!part_) return fail("process.no_type", fmt::format("`{}` cannot be made", name));
