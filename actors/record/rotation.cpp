@@ -117,7 +117,7 @@ std::vector<std::string> pieces_of(const std::string& path) {
 
 rotation::rotation(std::string path, rotation_limits limits, bool goes_on)
     : path_(std::move(path)), limits_(limits), goes_on_(goes_on) {
-  if (!on() || !goes_on) return;
+  if (!goes_on) return;
   if (const auto there = numbered(path_); !there.empty()) {
     number_ = there.back().first + 1;
     removed_to_ = there.front().first - 1;

@@ -38,10 +38,14 @@ result<void> wav_record::open(const context& where) {
   file_ = std::move(*made);
   begins_ = wav_begin(where, file_->frames(), rate_hz);
   turns_ = rotation(file_->path(), config_.rotate, where.restarts > 0);
-  // How far the piece of the life before had come is known, and not when it began: a new one.
-  if (turns_.on() && where.restarts > 0 && where.time != nullptr) {
-    const auto now = where.time->now();
-    const auto border = frame_at(context_.grid.start_of(context_.grid.index_of(now)));
+  if (where.restarts == 0 || where.time == nullptr) return {};
+  // How far the piece of the life before had come is known, and not when it began: a new one. So
+  // is what lies there where that life wrote in turns, and this one does not.
+  const auto now = where.time->now();
+  const auto border = frame_at(context_.grid.start_of(context_.grid.index_of(now)));
+  const bool is_piece =
+      !pieces_of(file_->path()).empty() && border - begins_ - file_->frames() > rate_hz;
+  if (turns_.on() || is_piece) {
     if (!turn(border, now.ns())) begins_ = border - file_->frames();  // it goes on behind its end
     end_before();
   }

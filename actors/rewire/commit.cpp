@@ -8,6 +8,7 @@
 #include "actors/rewire/rewirer.hpp"
 #include "actors/host/run/graph_run.hpp"
 #include "actors/host/run/topology.hpp"
+#include "graph/spec/outputs.hpp"
 #include "graph/spec/replicas.hpp"
 
 namespace hocket::rewire {
@@ -40,6 +41,7 @@ void rewirer::commit(change& c) {
   if (run_.end.ending() || run_.end.stopping())
     return fail(c, "rewire.run-ended", "the run is about to end");
   transition s{run_.current(), *c.target, {session_id::none}, {}, {}, {}, {}, {}};
+  note_files(s.before.graph);
   {
     // A session that opens from here on finds the new plan.
     topology_edit edit(run_);
@@ -136,6 +138,20 @@ void rewirer::set_limits(change& c, transition& s) {
   }
 }
 
+bool rewirer::writes_anew(const plan& next, actor_index a) const {
+  // A process that was started again does not know what the one before it wrote.
+  if (run_.resumed.load()) return false;
+  plan alone;
+  alone.actors = {next.actors[a]};
+  const auto files = spec::outputs_of(alone);
+  return !files.empty() && std::none_of(files.begin(), files.end(),
+                                        [&](const auto& f) { return written_.contains(f.path); });
+}
+
+void rewirer::note_files(const plan& graph) {
+  for (const auto& f : spec::outputs_of(graph)) written_.insert(f.path);
+}
+
 // Topology lock held: which cells stay, are new, retire.
 void rewirer::take_places(topology_edit& edit, change& c, transition& s) {
   for (const auto& [id, state] : edit.sessions()) s.sessions.push_back(id);
@@ -160,7 +176,8 @@ void rewirer::take_places(topology_edit& edit, change& c, transition& s) {
       if (!replacement) {  // of a conversation that came meanwhile, or one that cannot open beside the old
         replacement = std::make_shared<actor_cell>(run_.shared_from_this(), s.next, a, id);
         run_.executor->attach(*replacement);
-        cell_change(*replacement).prepare(whose.get(), c.at);
+        const auto* goes_on = writes_anew(s.next.graph, a) ? nullptr : whose.get();
+        cell_change(*replacement).prepare(goes_on, c.at);
       }
       if (auto* end = replacement->id().remote) end->attached(replacement);
       cell_change(*replacement).take_place();

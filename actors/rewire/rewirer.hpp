@@ -100,6 +100,10 @@ class rewirer {
   void retire_old(change& c, transition& s);
   void report_packets(change& c, const transition& s) const;
   void set_limits(change& c, transition& s);
+  /// It writes files that no revision of this run has written: what lies there is an earlier run's,
+  /// and not to be gone on with.
+  bool writes_anew(const plan& next, actor_index a) const;
+  void note_files(const plan& graph);
   void begin(const std::shared_ptr<actor_cell>& replacement,
              const std::shared_ptr<actor_cell>& before);
   void collect_books(const std::shared_ptr<actor_cell>& c);
@@ -119,6 +123,7 @@ class rewirer {
   std::map<const actor_cell*, std::pair<std::shared_ptr<actor_cell>, std::shared_ptr<actor_cell>>>
       retiring_;  ///< a retiring cell, and the one that waits for its end
   timestamp at_;
+  std::set<std::string> written_;  ///< by revisions so far
 };
 
 }  // namespace hocket::rewire
