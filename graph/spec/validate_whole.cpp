@@ -1,4 +1,9 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cstdlib>
 #include <regex>
 #include <set>
@@ -37,8 +42,24 @@ bool is_address(const std::string& s, std::string& address) {
   return n >= 1 && n <= 65535;
 }
 
+/// As the system takes it: names in capitals are the same, `localhost` is 127.0.0.1 (RFC 6761), and an
+/// IPv6 address has many spellings.
+std::string canonical(std::string address) {
+  for (auto& c : address) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (address == "localhost" || address.ends_with(".localhost")) return "127.0.0.1";
+  in6_addr bytes{};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.size() < 2 || address.front() != '[' ||
+      inet_pton(AF_INET6, address.substr(1, address.size() - 2).c_str(), &bytes) != 1)
+    return address;
+  if (IN6_IS_ADDR_V4MAPPED(&bytes))
+    return inet_ntop(AF_INET, &bytes.s6_addr[12], text.data(), text.size());
+  return fmt::format("[{}]", inet_ntop(AF_INET6, &bytes, text.data(), text.size()));
+}
+
 bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address == "localhost" || address == "[::1]";
+  const auto is = canonical(address);
+  return is.starts_with("127.") || is == "[::1]";
 }
 
 /// Stands for every address of a machine, or for one of its interfaces: what a process can bind and
@@ -64,7 +85,8 @@ bool is_name(const std::string& address) {
   // Whose last part is a number is an address, and has four parts of at most 255 (RFC 1123, 2.1).
   const auto dot = address.rfind('.');
   const auto last = address.substr(dot == address.npos ? 0 : dot + 1);
-  if (last.find_first_not_of("0123456789") != last.npos) return true;
+  static const std::regex number("[0-9]+|0[xX][0-9A-Fa-f]*");  // systems read the second, too
+  if (!std::regex_match(last, number)) return true;
   static const std::regex ipv4("((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\\.(?!$)|$)){4}");
   return std::regex_match(address, ipv4);
 }
@@ -122,11 +144,13 @@ void check_ports(validation& v) {
   struct taken {
     std::string host, address;
     int port;
+    std::string listen;
   };
   std::vector<taken> before;
   for (const auto& h : v.graph.hosts) {
     std::string address;
     if (!is_address(h.host.listen, address)) continue;
+    address = canonical(address);
     const int port = std::stoi(h.host.listen.substr(h.host.listen.rfind(':') + 1));
     if (port == 65535)
       add_error(v.findings, h.where, "host.bad-address",
@@ -136,10 +160,10 @@ void check_ports(validation& v) {
     for (const auto& other : before)
       if (other.address == address && std::abs(other.port - port) < 2)
         add_error(v.findings, h.where, "host.address-taken",
-                  fmt::format("host {}: `{}` is too near to `tcp://{}:{}` of host {}", h.host.name,
-                              h.host.listen, other.address, other.port, other.host),
+                  fmt::format("host {}: `{}` is too near to `{}` of host {}", h.host.name,
+                              h.host.listen, other.listen, other.host),
                   "a host takes its port for control and the next one for data: leave one between");
-    before.push_back({h.host.name, address, port});
+    before.push_back({h.host.name, address, port, h.host.listen});
   }
 }
 

@@ -64,7 +64,11 @@ int explain(const CLI::App& app, const CLI::ParseError& e) {
                     fmt::format("unexpected argument `{}`", rest.empty() ? "" : rest.front()),
                     fmt::format("see `hocket {} --help`", at->get_name()));
   }
-  return complain("cli.bad-arguments", e.what(),
+  // "not in range 0.000000 to 1797...", 300 digits long: there is no upper bound.
+  std::string words = e.what();
+  if (const auto at = words.find(" not in range "); words.find(" to 1797693") != words.npos)
+    words = words.substr(0, at) + " is too small";
+  return complain("cli.bad-arguments", words,
                   fmt::format("see `hocket{}{} --help`", at == &app ? "" : " ",
                               at == &app ? "" : at->get_name()));
 }

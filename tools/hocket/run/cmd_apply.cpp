@@ -159,11 +159,43 @@ int tend_queue(const apply_options& o) {
   return exit_fine;
 }
 
+/// What is given beside an option that looks at something else alone: it would do nothing.
+/// "": nothing is; first the useless one, then the other.
+std::pair<std::string, std::string> useless(const apply_options& o) {
+  const std::string mode = o.history         ? "--history"
+                           : o.list          ? "--list"
+                           : o.cancel != 0   ? "--cancel"
+                           : o.from.empty()  ? ""
+                           : o.graph.empty() ? ""
+                                             : "--from";
+  if (mode.empty())
+    return {!o.from.empty() && (o.back || o.revision != 0) ? "--from" : "", "--back"};
+  const bool compares = mode == "--from";
+  const auto* const own = of_a_file_alone(o.how);
+  const std::pair<bool, std::string> given[] = {
+      {!compares && !o.graph.empty(), "a graph file"},
+      {!compares && !o.from.empty(), "--from"},
+      {!compares && o.dry_run, "--dry-run"},
+      {!compares && own != nullptr, own != nullptr ? own : ""},
+      {mode != "--list" && o.list, "--list"},
+      {mode != "--cancel" && o.cancel != 0, "--cancel"},
+      {o.back, "--back"},
+      {o.revision != 0, "--revision"},
+      {o.at_s > 0, "--at"}};
+  for (const auto& [is_given, name] : given)
+    if (is_given) return {name, mode};
+  return {};
+}
+
 }  // namespace
 
 int run_apply(const apply_options& given) {
   auto o = given;
   o.out = run_folders(given.out).front();
+  if (const auto [what, beside] = useless(o); !what.empty())
+    return complain(
+        {"cli.bad-arguments", fmt::format("{} would do nothing beside {}", what, beside)},
+        exit_bad_input, "see `hocket apply --help`");
   if (o.history) return show_history(o);
   if (o.list || o.cancel != 0) return tend_queue(o);
   const auto asked = (o.graph.empty() ? 0 : 1) + (o.back ? 1 : 0) + (o.revision != 0 ? 1 : 0);
