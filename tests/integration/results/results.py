@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 
 hocket, tree, wanted = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3:]
 os.chdir(tree)
@@ -121,6 +122,48 @@ def a_change_that_is_rolled_back():
     for name in ("old.wav", "own.wav", "fresh.wav"):
         assert read("change/" + name)[:4] == b"RIFF", name
     assert not left_over("change"), os.listdir(path("change"))
+
+
+def voices(name):
+    """Person and model, as samples."""
+    with wave.open(path(name)) as w:
+        both = memoryview(w.readframes(w.getnframes())).cast("h")
+    return both[::2].tolist(), both[1::2].tolist()
+
+
+def a_change_of_a_file():
+    """A recorder that gets another file by `apply`: what an earlier run left there is not gone on with,
+    what this run wrote is; and a change that two actors would write into is refused."""
+    os.makedirs(path("files"))
+    with wave.open(path("files/yesterday.wav"), "wb") as w:
+        w.setparams((2, 2, 16000, 0, "NONE", ""))
+        w.writeframes(b"\x11\x11" * 2 * 16000 * 600)
+    running = start("run", write("change0.yaml", LIVE), "--out", path("files"), "--no-picture")
+
+    def grown(name, to):
+        until(lambda: os.path.exists(path(name)) and len(read(name)) > to, name + " grows")
+
+    grown("files/rec.wav", 100_000)  # more than a second
+    for more in ("rec.wav", "./REC.wav", "revisions/history.jsonl", "events.jsonl"):
+        second = write("change1.yaml", LIVE + f"  two: {{component: record.wav, file: {more}, "
+                       "inputs: {model: tone.audio}}\n")
+        said = run("apply", second, "--out", path("files"), expect=2)
+        assert "output.same-file" in said and "nothing was touched" in said, said
+    run("apply", write("change2.yaml", LIVE.replace("rec.wav", "yesterday.wav")), "--out", path("files"))
+    until(lambda: 60_000 < len(read("files/yesterday.wav")) < 20_000_000, "it is a recording of today")
+    first = voices("files/rec.wav")[0]
+    for rotate in (", rotate: {minutes: 1}", ""):
+        grown("files/rec.wav" if rotate == "" else "files/yesterday.wav", 100_000)
+        run("apply", write("change3.yaml", LIVE.replace("rec.wav", "rec.wav" + rotate)), "--out", path("files"))
+    grown("files/rec.wav", 60_000)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(30) == 0
+    person, model = voices("files/yesterday.wav")
+    assert max(person) > 10_000 and max(model) == 0, "what an earlier run left is in it"
+    names = ["files/rec.part0001.wav", "files/rec.part0002.wav", "files/rec.wav"]
+    assert voices(names[0])[0][:len(first)] == first, "what this run wrote is gone"
+    for name in names[1:]:
+        assert max(voices(name)[0][:8000]) > 10_000, name + " begins with silence that was none"
 
 
 def numbers_that_are_none():
@@ -243,11 +286,23 @@ def what_would_do_nothing_is_refused():
     for name in ('""', "a/", "x" * 300, '"a\\eb.wav"'):
         said = run("validate", write("name.yaml", LIVE.replace("file: rec.wav", f"file: {name}")), expect=2)
         assert "trust.output" in said and "rec (record.wav)" in said, said
-    for listen in ("ipc:///tmp/" + "x" * 120, "tcp://256.1.1.1:7400", "tcp://1.2.3:7400", "tcp://7:7400"):
+    for listen in ("ipc:///tmp/" + "x" * 120, "tcp://256.1.1.1:7400", "tcp://1.2.3:7400", "tcp://7:7400",
+                   "tcp://0x7f000001:7400"):
         said = run("validate", write("hosts.yaml", LIVE.replace("actors:", f"""hosts:
   a: {{listen: "{listen}", insecure: true}}
 actors:""").replace("{component", "{on: a, component")), expect=2)
         assert "host.bad-address" in said, said
+    for beside in (["--from", graph, "--at", "5"], ["--from", graph, "--revision", "1"],
+                   ["--history", "--set", "rec.file=a.wav"], ["--list", "--cancel", "1"]):
+        file = [] if beside[0].startswith(("--h", "--l")) else [graph]
+        said = run("apply", *file, *beside, "--out", path("none"), expect=2)
+        assert "would do nothing beside " + beside[0] in said and beside[-2] in said, said
+    for first, second in (("localhost", "127.0.0.1"), ("GPU.example", "gpu.Example"), ("[::1]", "[0:0::1]")):
+        said = run("validate", write("near.yaml", LIVE.replace("actors:", f"""hosts:
+  a: {{listen: "tcp://{first}:7400", insecure: true}}
+  b: {{listen: "tcp://{second}:7401", insecure: true}}
+actors:""").replace("tone: {c", "tone: {on: a, c").replace("rec: {c", "rec: {on: b, c")), expect=2)
+        assert "host.address-taken" in said, said
 
 
 def help_shows_all_commands():
@@ -308,7 +363,7 @@ def every_graph_is_the_same_again():
             once(name, virtual)
 
 
-for check in (two_runs_in_one_folder, a_start_that_fails, a_change_that_is_rolled_back,
+for check in (two_runs_in_one_folder, a_start_that_fails, a_change_that_is_rolled_back, a_change_of_a_file,
               the_same_file_twice, what_is_read_is_not_written, what_blocks_while_it_opens,
               a_check_that_could_compare_nothing, pieces_of_one_run, names_that_belong_to_a_run,
               what_would_do_nothing_is_refused, numbers_that_are_none, help_shows_all_commands,
