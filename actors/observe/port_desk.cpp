@@ -177,7 +177,10 @@ std::string port_desk::fetch(const std::string& number) {
   std::string out = R"({"packets":[)";
   for (const auto& p : e.packets) out += (&p == &e.packets.front() ? "" : ",") + p;
   e.packets.clear();
-  return out + fmt::format(R"(],"total":{},"missed":{}}})", e.total, e.missed);
+  out += fmt::format(R"(],"total":{},"missed":{})", e.total, e.missed);
+  // A change may have taken it away, and another one may bring it back.
+  if (graph_ != nullptr && !find_output(*graph_, e.output, host_)) out += R"(,"gone":true)";
+  return out + "}";
 }
 
 std::string port_desk::end_echo(const std::string& number) {

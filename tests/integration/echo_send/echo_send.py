@@ -140,6 +140,29 @@ def one_process():
     run("replay", path("r.mcap"), "--check", "--out", path("again"))
 
 
+def a_change():
+    """Whoever looks goes on over `apply`, and is told where it takes the output away."""
+    def graph(name, *lines):
+        text = GRAPH.replace("HOSTS", "").replace("ON1", "").replace("ON2", "").splitlines()
+        with open(path(name), "w") as f:
+            f.write("\n".join([*text[:3], *(t for t in text[3:] if t.split(":")[0].strip() in lines), ""]))
+        return path(name)
+
+    all_of_it = graph("all.yaml", "tone", "keys", "screen", "rec")
+    main = start("run", all_of_it, "--out", path("changed"), "--no-picture", stdout=subprocess.DEVNULL,
+                 stderr=subprocess.DEVNULL)
+    until(lambda: runs(path("changed")), "the graph runs")
+    at = ["--out", path("changed")]
+    looker = listening("keys.text", "--count", "1", "--json", *at)
+    run("apply", graph("less.yaml", "tone", "rec"), *at)
+    until(lambda: "took it away" in looker.stderr.readline(), "it is told")
+    run("apply", all_of_it, *at)
+    run("send", "keys.text", "back again", *at)
+    assert lines_of(looker)[0]["payload"]["value"] == "back again"
+    main.send_signal(signal.SIGINT)
+    assert main.wait(30) == 0
+
+
 def several_hosts():
     graph = path("hosts.yaml")
     hosts = "hosts:\n  left: {listen: tcp://127.0.0.1:7400}\n  right: {listen: tcp://127.0.0.1:7410}\n"
@@ -172,6 +195,7 @@ def several_hosts():
 
 try:
     one_process()
+    a_change()
     several_hosts()
 finally:
     for p in processes:

@@ -203,6 +203,7 @@ int run_echo(const echo_options& o) {
   std::uint64_t shown = 0;
   rate.count(0);
   silence silent(o);
+  bool gone = false;
   while (!over() && (o.count == 0 || shown < o.count)) {
     usleep(50'000);
     auto next = ask(run, fmt::format("echoed {}", number));
@@ -215,6 +216,11 @@ int run_echo(const echo_options& o) {
     last = std::move(*next);
     rate.count(last.value("total", std::uint64_t{0}));
     silent.look(last.value("total", std::uint64_t{0}));
+    if (const bool now = last.value("gone", false); now != std::exchange(gone, now) && now) {
+      say(stderr, "{}: a change of the graph took it away; still waiting, Ctrl-C ends it\n",
+          o.output);
+      std::fflush(stderr);
+    }
     for (auto& p : last["packets"]) {
       if (o.count != 0 && shown >= o.count) break;
       show(o, std::move(p), rate.per_s());
