@@ -7,7 +7,9 @@
 namespace hocket::http {
 
 bool address::is_loopback() const {
-  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+  // "127.example.org" is a name, and its owner says where it leads.
+  return host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
 }
 
 std::string address::url() const {

@@ -20,6 +20,8 @@ TEST_CASE("addresses are read, or refused with a reason") {
   CHECK(parse_address("[::1]:80")->is_loopback());
   CHECK(parse_address("[::1]:80")->url() == "http://[::1]:80");
   CHECK_FALSE(parse_address("0.0.0.0:80")->is_loopback());
+  for (const char* name : {"127.evil.example:80", "localhost.evil.example:80", "127:80"})
+    CHECK_FALSE(parse_address(name)->is_loopback());
   for (const char* bad : {"", "localhost", "localhost:", "localhost:x", "localhost:99999", ":80",
                           "https://localhost:80", "::1:80", "localhost:-1"})
     CHECK_MESSAGE(!parse_address(bad), bad);

@@ -94,7 +94,8 @@ result<std::vector<address>> address::to_bind() const {
 
 bool address::is_local() const {
   return ipc || host == "localhost" || host == "[::1]" || host == "::1" || host == "lo" ||
-         host.rfind("127.", 0) == 0;
+         // "127.example.org" is a name, and its owner says where it leads.
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
 }
 
 address address::data_lane() const {

@@ -24,6 +24,9 @@ TEST_CASE("addresses: what reads, what a socket takes, what stands for a whole m
   for (const char* one :
        {"tcp://localhost:7", "tcp://127.0.0.1:7", "tcp://gpu.example:7", "ipc://x"})
     CHECK_FALSE_MESSAGE(address::parse(one)->is_wildcard(), one);
+  CHECK(address::parse("tcp://127.8.9.1:7")->is_local());
+  for (const char* name : {"tcp://127.evil.example:7", "tcp://localhost.evil.example:7"})
+    CHECK_FALSE_MESSAGE(address::parse(name)->is_local(), name);
 }
 
 TEST_CASE("a name is bound by its addresses; one that nobody knows is told with the remedy") {

@@ -59,7 +59,9 @@ std::string canonical(std::string address) {
 
 bool is_loopback(const std::string& address) {
   const auto is = canonical(address);
-  return is.starts_with("127.") || is == "[::1]";
+  // "127.example.org" is a name, and its owner says where it leads.
+  return (is.starts_with("127.") && is.find_first_not_of("0123456789.") == is.npos) ||
+         is == "[::1]";
 }
 
 /// Stands for every address of a machine, or for one of its interfaces: what a process can bind and

@@ -25,6 +25,7 @@ ROWS = {
                        "log", "note", "what was said"),
     "plaintext between machines": (graph({"mic": MIC.replace("gst,", "gst, on: a,")},
                                          "hosts: {a: {listen: tcp://10.0.0.5:7400, insecure: true}}\n"), "host a", "BAD", "plaintext"),
+    "a door without keys": (graph({"mic": MIC, "door": "{component: gateway.door, inputs: {audio: mic.audio}}"}), "door", "note", "asks for no key"),
     "every host may rewire": (graph({"mic": MIC.replace("gst,", "gst, on: a,")}, "hosts: {a: {listen: tcp://127.0.0.1:7400}}\n"),
                               "rewires", "note", "each host"),
 }

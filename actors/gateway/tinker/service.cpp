@@ -8,6 +8,7 @@
 #include "actors/gateway/json.hpp"
 #include "actors/gateway/tinker/roles.hpp"
 #include "actors/gateway/tinker/service_state.hpp"
+#include "actors/http/address.hpp"
 #include "actors/http/digest.hpp"
 
 namespace hocket::tinker {
@@ -50,9 +51,9 @@ int status_of(const std::string& code) {
   return 400;
 }
 
-bool is_loopback(const std::string& address) {
-  return address.find("//127.") != address.npos || address.find("//[::1]") != address.npos ||
-         address.find("//localhost") != address.npos;
+bool is_loopback(const std::string& text) {
+  const auto at = http::parse_address(text);
+  return at && at->is_loopback();
 }
 
 std::vector<std::string> split(const std::string& path) {

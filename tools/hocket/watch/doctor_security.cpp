@@ -20,6 +20,7 @@
 #include "graph/contract/plugin.hpp"
 #include "graph/spec/process.hpp"
 #include "graph/spec/paths.hpp"
+#include "graph/text/clean.hpp"
 #include "graph/trust/files.hpp"
 #include "graph/trust/policy.hpp"
 #include "graph/trust/sandbox/kernel.hpp"
@@ -172,6 +173,8 @@ void examine_hosts(const plan& graph, std::vector<finding>& out) {
 class reach_visitor final : public config_visitor {
  public:
   std::vector<std::string> impure, words;
+  std::string listens;  ///< for clients
+  bool has_keys = false;
   named_parts sources;  ///< of tools
   void field(const field_info& i, bool& v) override {
     if (v && i.name.starts_with("pii.")) words.push_back(i.name);
@@ -184,6 +187,8 @@ class reach_visitor final : public config_visitor {
     if (i.parts == part_kind::tool_source) sources.insert(sources.end(), v.begin(), v.end());
   }
   void field(const field_info& i, std::string& v) override {
+    if (i.name == "listen") listens = v;
+    if (i.name == "key_env" || i.name == "keys_file") has_keys = has_keys || !v.empty();
     if (!i.is_pipeline) return;
     for (const auto& e : trust::elements_of(v))
       if (!trust::matches(e, trust::pure_elements())) impure.push_back(e);
@@ -303,6 +308,12 @@ std::vector<finding> examine_security(const plan* graph, const std::string& out_
           {a.name, grade::warning,
            fmt::format("its pipeline reaches beyond computing: {}", fmt::join(seen.impure, ", ")),
            "see that you know what each of them opens"});
+    if (!seen.listens.empty() && !seen.has_keys)
+      out.push_back({a.name, grade::warning,
+                     fmt::format("{}: asks for no key: each user and program of this machine may "
+                                 "be its client",
+                                 clean_text(seen.listens)),
+                     "name a file of keys: `keys_file`"});
     examine_sources(a.name, seen.sources, out);
     if (!seen.words.empty())
       out.push_back({a.name, grade::warning,
