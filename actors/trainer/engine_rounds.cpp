@@ -138,10 +138,8 @@ class rounds final : public lora_rounds {
       tokens += static_cast<std::int64_t>(d.tokens.size());
       if (!told(nullptr)) return stopped();
     }
-    const auto moved = trainer_->step({.learning_rate = plan.rate_at(step),
-                                       .eps = 1e-8,
-                                       .weight_decay = settings_.decay,
-                                       .grad_clip_norm = settings_.clip});
+    const auto moved = move_by(*trainer_, settings_.optimizer, plan.rate_at(step), settings_.decay,
+                               settings_.clip);
     if (!moved) return fail(moved);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     did.tokens_per_s = static_cast<double>(tokens) / std::max(took.count(), 1e-9);

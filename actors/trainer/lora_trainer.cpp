@@ -217,10 +217,11 @@ json lora_trainer::card_of(const trained& t, const std::string& name,
   f.source = config_.source, f.licence = config_.licence, f.consent = config_.consent;
   f.constraints = config_.constraints;
   const auto& h = config_.how;
-  f.recipe = {{"rank", h.rank},          {"alpha", h.alpha},        {"parts", h.parts},
-              {"modules", h.modules},    {"seed", h.seed},          {"epochs", config_.epochs},
-              {"batch", h.batch},        {"learning_rate", h.rate}, {"warmup_steps", h.warmup},
-              {"weight_decay", h.decay}, {"clip", h.clip},          {"steps", t.steps}};
+  f.recipe = {{"rank", h.rank},           {"alpha", h.alpha},         {"parts", h.parts},
+              {"modules", h.modules},     {"seed", h.seed},           {"epochs", config_.epochs},
+              {"batch", h.batch},         {"optimizer", h.optimizer}, {"learning_rate", h.rate},
+              {"warmup_steps", h.warmup}, {"weight_decay", h.decay},  {"clip", h.clip},
+              {"steps", t.steps}};
   f.evaluations = json::array();
   if (t.validation_before && t.validation_after)
     f.evaluations.push_back({{"what", "validation loss"},

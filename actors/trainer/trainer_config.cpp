@@ -27,10 +27,14 @@ void lora_trainer::config::visit(config_visitor& v) {
   v.field({.name = "epochs", .doc = "of a round, over all examples so far", .min = 1, .max = 10000},
           epochs);
   v.field({.name = "batch", .doc = "examples of a step", .min = 1, .max = 4096}, how.batch);
+  v.field({.name = "optimizer",
+           .doc = "Muon's steps are longer: about a hundred times the learning rate of AdamW",
+           .choices = {"adamw", "muon"}},
+          how.optimizer);
   v.field({.name = "learning_rate", .doc = "the highest; falls to 0 at a round's end", .min = 0},
           how.rate);
   v.field({.name = "warmup_steps", .doc = "until the highest rate", .min = 0}, how.warmup);
-  v.field({.name = "weight_decay", .doc = "of AdamW", .min = 0}, how.decay);
+  v.field({.name = "weight_decay", .doc = "decoupled", .min = 0}, how.decay);
   v.field({.name = "clip", .doc = "of the gradients' norm; 0 = none", .min = 0}, how.clip);
   v.field({.name = "max_tokens",
            .doc = "of an example; longer ones are refused",

@@ -10,6 +10,7 @@
 
 #include "engine/lora/adapter_files.hpp"
 #include "engine/lora/passes.hpp"
+#include "engine/transformer/orthogonal.hpp"
 #include "engine/transformer/tensor_file.hpp"
 
 namespace hocket::lora {
@@ -25,6 +26,16 @@ result<void> check(const adam_params& p) {
     return bad("weight_decay must be 0 or more");
   if (!std::isfinite(p.grad_clip_norm) || p.grad_clip_norm < 0)
     return bad("grad_clip_norm must be 0 or more");
+  return {};
+}
+
+result<void> check(const muon_params& p) {
+  // Ranges of the same keys are those of AdamW.
+  HOCKET_TRY(check(adam_params{.learning_rate = p.learning_rate,
+                               .weight_decay = p.weight_decay,
+                               .grad_clip_norm = p.grad_clip_norm}));
+  if (!(p.momentum >= 0 && p.momentum < 1))
+    return fail("lora.bad_params", "momentum must be 0 to below 1");
   return {};
 }
 
@@ -103,6 +114,38 @@ struct trainer::state {
     const auto move = at::where(t.first.eq(0), at::zeros_like(t.first), t.first / c1 / denominator);
     value.add_(move, -p.learning_rate);
     t.pending = at::Tensor();
+  }
+
+  void muon(learning& t, const muon_params& p, double scale) {
+    auto value = t.value.detach();
+    value.mul_(1 - p.learning_rate * p.weight_decay);
+    t.first.mul_(p.momentum);
+    auto ahead = t.first * p.momentum;
+    if (t.pending.defined()) {
+      const auto g = scale == 1 ? t.pending : t.pending * scale;
+      t.first.add_(g);
+      ahead = t.first * p.momentum + g;
+    }
+    t.pending = at::Tensor();
+    // What never had a gradient stays where it is.
+    if (ahead.norm().item<double>() == 0) return;
+    const auto rows = static_cast<double>(value.size(0)),
+               columns = static_cast<double>(value.size(1));
+    value.add_(engine::orthogonalise(ahead),
+               -p.learning_rate * std::sqrt(std::max(1.0, rows / columns)));
+  }
+  /// A step of all, each by `move(tensor, scale of the gradients)`.
+  template <class Move>
+  result<std::map<std::string, double>> step(double rate, double clip, Move move) {
+    c10::NoGradGuard off;
+    const double norm = gradient_norm();
+    const double scale = clip > 0 ? std::min(1.0, clip / (norm + 1e-6)) : 1.0;
+    ++steps;
+    for (auto& t : tensors) move(t, scale);
+    weights.pack();
+    return std::map<std::string, double>{{"optim/grad_norm", norm},
+                                         {"optim/learning_rate", rate},
+                                         {"optim/step", static_cast<double>(steps)}};
   }
 
   result<void> check_all(const loss_config& loss, std::span<const training_datum> data) const {
@@ -244,18 +287,17 @@ result<pass_result> trainer::forward_backward(const loss_config& loss,
 
 result<std::map<std::string, double>> trainer::step(const adam_params& p) {
   HOCKET_TRY(lora::check(p));
-  return guarded([&]() -> result<std::map<std::string, double>> {
-    c10::NoGradGuard off;
-    auto& s = *state_;
-    const double norm = s.gradient_norm();
-    const double scale =
-        p.grad_clip_norm > 0 ? std::min(1.0, p.grad_clip_norm / (norm + 1e-6)) : 1.0;
-    ++s.steps;
-    for (auto& t : s.tensors) s.adam(t, p, scale);
-    s.weights.pack();
-    return std::map<std::string, double>{{"optim/grad_norm", norm},
-                                         {"optim/learning_rate", p.learning_rate},
-                                         {"optim/step", static_cast<double>(s.steps)}};
+  return guarded([&] {
+    return state_->step(p.learning_rate, p.grad_clip_norm,
+                        [&](state::learning& t, double scale) { state_->adam(t, p, scale); });
+  });
+}
+
+result<std::map<std::string, double>> trainer::muon_step(const muon_params& p) {
+  HOCKET_TRY(lora::check(p));
+  return guarded([&] {
+    return state_->step(p.learning_rate, p.grad_clip_norm,
+                        [&](state::learning& t, double scale) { state_->muon(t, p, scale); });
   });
 }
 

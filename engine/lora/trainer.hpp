@@ -37,6 +37,16 @@ struct adam_params {
 /// *Errors* (`lora.bad_params`): the key and its range.
 result<void> check(const adam_params& params);
 
+/// Muon: each matrix A and B moves along its orthogonalised momentum (Nesterov), `learning_rate` times
+/// sqrt(max(1, rows / columns)); so far that a rate of AdamW is too small by about a hundred times.
+struct muon_params {
+  double learning_rate = 0.02, momentum = 0.95;
+  double weight_decay = 0;    ///< decoupled
+  double grad_clip_norm = 0;  ///< of all gradients together; 0: none
+};
+/// *Errors* (`lora.bad_params`): the key and its range.
+result<void> check(const muon_params& params);
+
 /// Log probabilities of every datum's targets [N * K], and the sum of the losses.
 struct pass_result {
   std::vector<std::vector<float>> logprobs;
@@ -71,6 +81,8 @@ class trainer {
   /// One step of AdamW with the pending gradients (zero where there are none), which it takes. Gives
   /// metrics by name. *Errors*: lora.bad_params; nothing has changed.
   result<std::map<std::string, double>> step(const adam_params& params);
+  /// The same by Muon. One run should keep to one of them: they share the first moment.
+  result<std::map<std::string, double>> muon_step(const muon_params& params);
 
   adapter_handle snapshot() const;
   adapter_files files() const;

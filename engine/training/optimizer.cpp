@@ -5,23 +5,9 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "engine/transformer/orthogonal.hpp"
+
 namespace hocket::engine {
-namespace {
-
-/// The nearest matrix with orthonormal rows or columns, roughly: singular values land in 0.7 to 1.2.
-at::Tensor orthogonalise(const at::Tensor& g) {
-  const bool tall = g.size(0) > g.size(1);
-  auto x = (g / (g.norm().item<double>() + 1e-7)).to(at::kBFloat16);
-  if (tall) x = x.t().contiguous();
-  for (int i = 0; i < 5; ++i) {
-    const auto a = at::mm(x, x.t());
-    const auto b = a * -4.7750 + at::mm(a, a) * 2.0315;
-    x = x * 3.4445 + at::mm(b, x);
-  }
-  return (tall ? x.t() : x).to(at::kFloat);
-}
-
-}  // namespace
 
 optimizer::optimizer(std::vector<parameter> parameters, const optimizer_config& config)
     : config_(config), parameters_(std::move(parameters)) {

@@ -12,8 +12,9 @@ namespace {
 struct rig {
   language::fixture::checkpoint files;
   std::unique_ptr<lora_rounds> rounds;
-  rig() {
+  explicit rig(const char* optimizer = "adamw") {
     round_settings s;
+    s.optimizer = optimizer;
     s.model = files.folder;
     s.rate = 0.02, s.batch = 2;
     auto opened = open_lora_rounds(s);
@@ -33,7 +34,10 @@ struct rig {
 }  // namespace
 
 TEST_CASE("rounds: a model learns what the examples say, and what is held shows it") {
-  rig r;
+  const char* optimizer = "adamw";
+  SUBCASE("AdamW") {}
+  SUBCASE("Muon") { optimizer = "muon"; }
+  rig r(optimizer);
   CHECK(r.rounds->base_sha256().size() == 64);
   CHECK(r.rounds->train(1, [](const step_told*) { return true; }).error().code == "train.data");
   r.add("ab"), r.add("cd"), r.add("ef"), r.add("gh", true);

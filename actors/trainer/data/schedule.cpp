@@ -40,4 +40,16 @@ std::vector<lora::training_datum> batch_of(std::span<const lora::training_datum>
   return some;
 }
 
+result<void> move_by(lora::trainer& t, const std::string& optimizer, double rate, double decay,
+                     double clip) {
+  const auto moved =
+      optimizer == "muon"
+          ? t.muon_step(lora::muon_params{
+                .learning_rate = rate, .weight_decay = decay, .grad_clip_norm = clip})
+          : t.step(lora::adam_params{
+                .learning_rate = rate, .eps = 1e-8, .weight_decay = decay, .grad_clip_norm = clip});
+  if (!moved) return fail(moved);
+  return {};
+}
+
 }  // namespace hocket::trainer

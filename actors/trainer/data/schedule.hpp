@@ -2,9 +2,10 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "engine/lora/loss/loss.hpp"
+#include "engine/lora/trainer.hpp"
 
 namespace hocket::trainer {
 
@@ -24,5 +25,9 @@ double targets_of(std::span<const lora::training_datum> some);
 /// its own, which depends on the seed only: a resumed run takes the same.
 std::vector<lora::training_datum> batch_of(std::span<const lora::training_datum> all,
                                            const schedule& s, std::int64_t step);
+
+/// A step with the pending gradients. `optimizer`: adamw (epsilon 1e-8) or muon. *Errors*: lora.*
+result<void> move_by(lora::trainer& t, const std::string& optimizer, double rate, double decay,
+                     double clip);
 
 }  // namespace hocket::trainer

@@ -39,6 +39,7 @@ struct recipe final : config_base {
   std::int64_t rank = 8, seed = 1, steps = 100, warmup = 0, batch = 8, max_tokens = 512;
   std::int64_t save_every = 50, eval_every = 10;
   double alpha = 32, rate = 2e-4, decay = 0, clip = 1;
+  std::string optimizer = "adamw";
   std::vector<std::string> parts{"attention", "feed_forward", "unembed"};
   void visit(config_visitor& v) override {
     v.field({.name = "model", .doc = "folder with config.json, or a GGUF file", .required = true},
@@ -61,9 +62,10 @@ struct recipe final : config_base {
     v.field({.name = "seed", .doc = "of the adapter and the order", .min = 0}, seed);
     v.field({.name = "steps", .doc = "in all", .min = 1}, steps);
     v.field({.name = "batch", .doc = "examples of a step", .min = 1, .max = 4096}, batch);
+    v.field({.name = "optimizer", .doc = "its steps", .choices = {"adamw", "muon"}}, optimizer);
     v.field({.name = "learning_rate", .doc = "the highest; falls to 0 at the end", .min = 0}, rate);
     v.field({.name = "warmup_steps", .doc = "until the highest rate", .min = 0}, warmup);
-    v.field({.name = "weight_decay", .doc = "of AdamW", .min = 0}, decay);
+    v.field({.name = "weight_decay", .doc = "decoupled", .min = 0}, decay);
     v.field({.name = "clip", .doc = "of the gradients' norm; 0 = none", .min = 0}, clip);
     v.field({.name = "max_tokens", .doc = "of an example", .min = 2, .max = 1e6}, max_tokens);
     v.field({.name = "save_every", .doc = "steps between checkpoints", .min = 1}, save_every);
@@ -294,10 +296,7 @@ result<void> loop(const recipe& r, lora::trainer& t, const all_data& all, const 
     const auto some = trainer::batch_of(data, plan, step);
     const auto passed = t.forward_backward(lora::loss_config{}, some);
     if (!passed) return fail(passed);
-    const auto stepped = t.step({.learning_rate = plan.rate_at(step),
-                                 .eps = 1e-8,
-                                 .weight_decay = r.decay,
-                                 .grad_clip_norm = r.clip});
+    const auto stepped = trainer::move_by(t, r.optimizer, plan.rate_at(step), r.decay, r.clip);
     if (!stepped) return fail(stepped);
     for (const auto& d : some) tokens += static_cast<double>(d.tokens.size());
     bar.at(static_cast<std::size_t>(step + 1), fmt::format("loss {:.4f}", passed->loss));
