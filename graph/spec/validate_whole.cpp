@@ -46,7 +46,7 @@ bool is_address(const std::string& s, std::string& address) {
 /// IPv6 address has many spellings.
 std::string canonical(std::string address) {
   for (auto& c : address) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  if (address == "localhost" || address.ends_with(".localhost")) return "127.0.0.1";
+  if (address == "localhost") return "127.0.0.1";
   in6_addr bytes{};
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (address.size() < 2 || address.front() != '[' ||
