@@ -88,7 +88,7 @@ result<void> agent::process(std::size_t port, const packet& p, emitter& out) {
   if (const auto* words = p.get_if<text>(); words && port == client_in) take_client(*words, out);
   if (const auto* word = p.get_if<text>(); word && (port == heard_in || port == said_in)) {
     talk_.word(port == said_in, p.header.ts, word->value);
-    if (port == heard_in) take_reply(word->value, out);
+    if (port == heard_in) take_reply(word->value, p.header.ts, out);
   }
   if (const auto* answer = p.get_if<tool_result>()) take_answer(*answer);
   if (const auto* a = p.get_if<adapter>(); a && port == adapters_in) take_adapter(*a);
@@ -195,6 +195,7 @@ void agent::end_silently(std::uint64_t id, outcome why, emitter& out) {
   auto& r = found->second;
   const bool asked = r.asking.has_value();
   r.asking.reset();
+  r.asked_at.reset();
   r.work->cancel();
   r.now = request::state::unwanted;
   settle_calls(r, id, why, out);
@@ -238,7 +239,10 @@ void agent::take_event(const job& from, job_event event, emitter& out) {
     if (r.open_calls.erase(answer->call) > 0) out.emit(tool_results_port, now, std::move(*answer));
   } else if (const auto* consent = std::get_if<job_consent>(&event)) {
     outbox_.pause(id);
-    if (r.now == request::state::wanted) ask_consent(id, r, *consent);
+    if (r.now == request::state::wanted)
+      ask_consent(id, r, *consent);
+    else
+      r.work->decide(false);  // given up: it would wait for ever
   } else if (const auto* piece = std::get_if<job_piece>(&event)) {
     if (r.now == request::state::wanted && config_.stream != "whole")
       outbox_.piece(id, due_of(r.asked, 0), piece->words, piece->replaces);
@@ -317,6 +321,9 @@ void agent::check_limits(emitter& out) {
 
 result<void> agent::close(emitter& out) {
   if (!setup_) return {};
+  // What is complete is told, though it waits behind an answer that will never be.
+  for (const auto& [id, r] : requests_)
+    if (r.now == request::state::wanted) outbox_.withdraw(id);
   release(timestamp::max(), out);
   for (auto& [id, r] : requests_) {
     if (r.now == request::state::wanted) context_.count(to_string(outcome::cancelled), 1);

@@ -87,8 +87,9 @@ class agent final : public component {
     bool started = false;                             ///< a thread has it
     bool holds_slot = false;                          ///< and counts among those at work
     bool told_progress = false;
-    std::optional<timestamp> asking;     ///< the person, since then, whether it may go on
-    std::optional<timestamp> said_no;    ///< to that; a correction may follow
+    std::optional<timestamp> asking;    ///< it waits for the person's consent, since then
+    std::optional<timestamp> asked_at;  ///< the question was told; it may wait for another's answer
+    std::optional<timestamp> said_no;   ///< to that; a correction may follow
     std::shared_ptr<waiting_room> room;  ///< of its thread, in virtual time
     enum class state {
       wanted,
@@ -106,7 +107,8 @@ class agent final : public component {
   void run_virtual(std::uint64_t id, request&, emitter&);
   void follow(std::uint64_t id, emitter&);
   void ask_consent(std::uint64_t id, request&, const job_consent&);
-  void take_reply(std::string_view word, emitter&);
+  void note_questions();
+  void take_reply(std::string_view word, timestamp said_at, emitter&);
   void decide(std::uint64_t id, bool yes, const char* how, emitter&);
   void check_consents(emitter&);
   bool is_reply(const delegation&, emitter&);

@@ -37,8 +37,9 @@ void agent::take_client(const text& t, emitter&) {
   } else if (t.role == "commentary") {
     if (answer_text(config_.speakable, t.value).size() == 0) return;
     const auto now = context_.time->now();
+    // Words about what the agent works on itself are no answer to it: that one comes, and ends it.
     if (t.final)
-      outbox_.answer(t.request, now, t.value);
+      outbox_.answer(asked_.contains(t.request) ? 0 : t.request, now, t.value);
     else
       outbox_.note(outbox::note_kind::utterance, t.request, now, t.value);
   } else if (t.role == "instructions") {

@@ -53,18 +53,27 @@ void agent::ask_consent(std::uint64_t id, request& r, const job_consent& asked) 
   put(words, "{tool}", tools);
   put(words, "{arguments}", arguments);
   r.asking = now;
+  r.asked_at.reset();
   r.said_no.reset();
   outbox_.note(outbox::note_kind::question, id, now, words);
   context_.count("consents_asked", 1);
   context_.log(fmt::format("request {}: the person is asked whether {} may be called", id, names));
 }
 
-// The oldest question is meant; a "no" may be the first word of a correction.
-void agent::take_reply(std::string_view word, emitter& out) {
+// A question may wait until another answer was told: nobody agrees to what was not asked.
+void agent::note_questions() {
+  for (const auto& [id, at] : outbox_.take_questions())
+    if (const auto r = requests_.find(id); r != requests_.end() && r->second.asking)
+      r->second.asked_at = at;
+}
+
+// The oldest question that was told by then is meant; a "no" may be the first word of a correction.
+void agent::take_reply(std::string_view word, timestamp said_at, emitter& out) {
   auto oldest = requests_.end();
   for (auto r = requests_.begin(); r != requests_.end(); ++r)
-    if (r->second.asking && !r->second.said_no &&
-        (oldest == requests_.end() || *r->second.asking < *oldest->second.asking))
+    if (const auto& asked = r->second.asked_at;
+        asked && *asked <= said_at && !r->second.said_no &&
+        (oldest == requests_.end() || *asked < *oldest->second.asked_at))
       oldest = r;
   if (oldest == requests_.end()) return;
   if (is_among(word, config_.yes_words)) return decide(oldest->first, true, "given", out);
@@ -76,6 +85,7 @@ void agent::decide(std::uint64_t id, bool yes, const char* how, emitter& out) {
   const auto waited = context_.time->now() - *r.asking;
   r.deadline = r.deadline + waited;  // the person's time is not the task's
   r.asking.reset();
+  r.asked_at.reset();
   r.said_no.reset();
   outbox_.withdraw_notes(id);
   context_.count(std::string("consents_") + how, 1);
@@ -89,23 +99,24 @@ void agent::check_consents(emitter& out) {
   const auto now = context_.time->now();
   std::vector<std::pair<std::uint64_t, const char*>> over;
   for (const auto& [id, r] : requests_) {
-    if (!r.asking) continue;
+    if (!r.asked_at) continue;
     if (r.said_no && now >= *r.said_no + correction_follows)
       over.emplace_back(id, "refused");
-    else if (now >= *r.asking + std::chrono::milliseconds(config_.confirm_wait_ms))
+    else if (now >= *r.asked_at + std::chrono::milliseconds(config_.confirm_wait_ms))
       over.emplace_back(id, r.said_no ? "refused" : "unanswered");
   }
   for (const auto& [id, how] : over)
-    if (requests_.contains(id) && requests_[id].asking) decide(id, false, how, out);
+    if (requests_.contains(id) && requests_[id].asked_at) decide(id, false, how, out);
 }
 
 // A model may delegate the person's "yes" as if it were a task.
 bool agent::is_reply(const delegation& d, emitter& out) {
-  const bool asks =
-      std::ranges::any_of(requests_, [](const auto& r) { return r.second.asking.has_value(); });
+  const auto now = context_.time->now();
+  const bool asks = std::ranges::any_of(
+      requests_, [now](const auto& r) { return r.second.asked_at && *r.second.asked_at <= now; });
   if (!asks || (!is_among(d.task, config_.yes_words) && !is_among(d.task, config_.no_words)))
     return false;
-  take_reply(d.task, out);
+  take_reply(d.task, now, out);
   return true;
 }
 

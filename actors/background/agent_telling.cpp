@@ -43,6 +43,7 @@ void agent::release(timestamp until, emitter& out) {
     talk_.told(t, at);
     out.emit(results_port, at, std::move(t));
   });
+  note_questions();
   if (const auto cuts = outbox_.cuts(); cuts != cuts_) {
     context_.count("cut_results", cuts - cuts_);
     cuts_ = cuts;

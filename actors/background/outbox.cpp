@@ -30,7 +30,7 @@ void outbox::void_words(telling& t) {
   t.words->fail();
   t.words = std::make_shared<answer_text>(settings_.in_speech);
   t.told = t.from = 0;
-  t.paused = t.begun = false;
+  t.paused = t.begun = t.rest_taken = false;
   if (speaking_ == t.id) speaking_ = 0;
 }
 
@@ -76,6 +76,8 @@ void outbox::failure(std::uint64_t request, timestamp due) {
 
 bool outbox::more(std::uint64_t request, timestamp due) {
   if (!rest_.words || rest_.words->has_failed()) return false;
+  for (auto& t : waiting_)  // of one that is still made, whose part is cut again
+    if (t.final && t.request == rest_.told_for && t.words == rest_.words) t.rest_taken = true;
   add({.due = due,
        .request = request,
        .words = std::move(rest_.words),
@@ -112,6 +114,10 @@ bool outbox::withdraw(std::uint64_t request) {
 
 void outbox::withdraw_notes(std::uint64_t request) {
   std::erase_if(waiting_, [&](const telling& t) { return t.request == request && !t.final; });
+}
+
+std::vector<std::pair<std::uint64_t, timestamp>> outbox::take_questions() {
+  return std::exchange(questions_, {});
 }
 
 void outbox::release(timestamp until, timestamp now, const teller& tell) {
@@ -163,9 +169,9 @@ bool outbox::advance(telling& t, timestamp now, const teller& tell) {
   if (t.paused) end = !t.begun ? t.told : cut ? end : w.size();
   std::vector<std::string> out;
   for (; t.told < end; ++t.told) out.push_back(w.word(t.told));
-  if (cut)
+  if (cut && !t.rest_taken)
     rest_ = {t.words, end, t.source != 0 ? t.source : t.request, t.request};
-  else if (t.final && done)
+  else if (!cut && t.final && done)
     rest_ = {};
   if (cut && done) {
     const answer_text sign(false, settings_.cut_words);
@@ -173,6 +179,8 @@ bool outbox::advance(telling& t, timestamp now, const teller& tell) {
     ++cuts_;
   }
   put(t, now, std::move(out), done && t.final, tell);
+  if (done && !t.final && t.what == note_kind::question)
+    questions_.emplace_back(t.request, std::max({last_, t.due, now}));
   return done;
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "actors/background/answer_text.hpp"
@@ -53,6 +54,8 @@ class outbox {
   /// Nothing more of this request; whether anything was left.
   bool withdraw(std::uint64_t request);
   void withdraw_notes(std::uint64_t request);
+  /// Requests whose questions were told since the last call, and when each was.
+  std::vector<std::pair<std::uint64_t, timestamp>> take_questions();
   /// Which answer the rest that this request tells belongs to; 0: to none.
   std::uint64_t source_of(std::uint64_t request) const;
 
@@ -77,6 +80,7 @@ class outbox {
     note_kind what = note_kind::question;  ///< where it is none
     bool replaces = false, paused = false;
     bool begun = false;        ///< words of it were told
+    bool rest_taken = false;   ///< another telling tells what is left of it
     std::uint64_t source = 0;  ///< of a rest: whose answer it is
   };
   words_of text_of(const std::string& words) const;
@@ -97,6 +101,7 @@ class outbox {
     std::size_t from = 0;
     std::uint64_t request = 0, told_for = 0;  ///< whose it is, and who was told its last part
   } rest_;                                    ///< of the last answer that was cut
+  std::vector<std::pair<std::uint64_t, timestamp>> questions_;  ///< told, and not taken yet
   timestamp last_ = timestamp::min();
   std::int64_t cuts_ = 0;
 };

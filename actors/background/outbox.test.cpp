@@ -257,3 +257,39 @@ TEST_CASE("each request ends once, whatever happens in between") {
     CHECK(d.box.is_empty());
   }
 }
+
+TEST_CASE("the rest of an answer that is still made is told to whoever asked first, once") {
+  desk d;
+  d.box.piece(1, at(0), "a b c d e f g", false);
+  CHECK(d.until(200) == "1:a 1:b 1:c 1:d 1:e");
+  CHECK(d.box.more(2, at(200)));
+  CHECK(d.until(400) == "");
+  CHECK_FALSE(d.box.more(3, at(400)));
+  d.box.answer(1, at(400), "a b c d e f g h i j");
+  CHECK(d.until(600) == "1:and 1:more. 2:f 2:g 2:h 2:i 2:j.");
+  CHECK_FALSE(d.box.more(4, at(600)));
+  CHECK(d.box.is_empty());
+}
+
+TEST_CASE("a question is known to be told when it is, also one without words") {
+  desk d;
+  const auto told = [&] {
+    std::string out;
+    for (const auto& [request, t] : d.box.take_questions())
+      out += std::to_string(request) + "@" + std::to_string(t.ns() / 1'000'000) + " ";
+    return out;
+  };
+  d.box.piece(1, at(0), "one two three", false);
+  CHECK(d.until(200) == "1:one 1:two");
+  d.box.note(outbox::note_kind::question, 2, at(200), "shall i");
+  d.box.note(outbox::note_kind::progress, 3, at(200), "still looking");
+  CHECK(d.until(400) == "");
+  CHECK(told() == "");
+  d.box.answer(1, at(0), "one two three");
+  CHECK(d.until(600) == "1:three. 2:shall 2:i 3:still 3:looking");
+  CHECK(told() == "2@400 ");
+  d.box.note(outbox::note_kind::question, 4, at(600), "?!");
+  CHECK(d.until(800) == "");
+  CHECK(told() == "4@600 ");
+  CHECK(told() == "");
+}
