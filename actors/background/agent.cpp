@@ -98,7 +98,7 @@ result<void> agent::process(std::size_t port, const packet& p, emitter& out) {
     talk_.played(p.header.ts);
   const auto* d = p.get_if<delegation>();
   if (d != nullptr && d->what == delegation::action::cancel)
-    end_silently(d->request, outcome::cancelled, out);
+    end_silently(d->request, outcome::cancelled, true, out);
   else if (d != nullptr)
     start(*d, out);
   release(context_.grid.end_of(context_.grid.index_of(context_.time->now())), out);
@@ -106,17 +106,20 @@ result<void> agent::process(std::size_t port, const packet& p, emitter& out) {
 }
 
 void agent::start(const delegation& d, emitter& out) {
-  if (left_to_client_) return context_.count("left_to_client", 1);
+  if (left_to_client_) {
+    context_.count("left_to_client", 1);
+    return tell_state(d.request, left_role, out);
+  }
   if (is_known(d, out)) return context_.count("duplicate_requests", 1);
   if (is_reply(d, out)) return;
   context_.count("requests", 1);
   if (tell_more(d)) return;
   const auto now = context_.time->now();
-  if (d.supersedes) end_silently(d.supersedes, outcome::superseded, out);
+  if (d.supersedes) end_silently(d.supersedes, outcome::superseded, true, out);
   if (config_.new_request == "supersede") {
     auto earlier = outbox_.requests();
     for (const auto& [id, _] : requests_) earlier.insert(id);
-    for (const auto id : earlier) end_silently(id, outcome::superseded, out);
+    for (const auto id : earlier) end_silently(id, outcome::superseded, false, out);
   }
   if (queued_.size() >= longest_queue || d.task.size() > longest_task) {
     context_.count("refused", 1);
@@ -147,7 +150,7 @@ bool agent::is_known(const delegation& d, emitter& out) {
     const bool is_over = !requests_.contains(d.request) && !outbox_.requests().contains(d.request);
     const bool same = known.task == d.task && known.to_micro_turn == d.to_micro_turn;
     if (same && !(is_over && d.to_micro_turn == 0)) return true;
-    end_silently(d.request, outcome::superseded, out);
+    end_silently(d.request, outcome::superseded, true, out);
     requests_.erase(d.request);  // what its thread still reports is from another job
   } else {
     order_.push_back(d.request);
@@ -182,14 +185,17 @@ void agent::launch(request& r, emitter& out) {
 }
 
 // Cancelled or superseded: nothing more is said about it.
-void agent::end_silently(std::uint64_t id, outcome why, emitter& out) {
+void agent::end_silently(std::uint64_t id, outcome why, bool asker_knows, emitter& out) {
   // Whoever does not want the rest of an answer does not want what is still made of it.
   const auto source = outbox_.source_of(id);
   const bool unsaid = outbox_.withdraw(id);
-  if (source != 0 && source != id) end_silently(source, why, out);
+  if (source != 0 && source != id) end_silently(source, why, false, out);
   const auto found = requests_.find(id);
   const bool wanted = found != requests_.end() && found->second.now == request::state::wanted;
-  if (unsaid || wanted) context_.count(to_string(why), 1);
+  if (unsaid || wanted) {
+    context_.count(to_string(why), 1);
+    if (!asker_knows) tell_state(id, over_role, out);
+  }
   talk_.ended(id);
   if (found == requests_.end()) return;
   auto& r = found->second;

@@ -20,7 +20,8 @@ namespace hocket::background {
 /// a person answers whether a tool may be called (`confirm`); adapters: for the planner's model; lessons:
 /// requests as they should have been worked on.
 /// Outputs: results: text, role "background", one packet per word in the words of speech ("56" ->
-/// "fifty six"), as `stream` says, the last one final; one that `replaces` makes those before it void;
+/// "fifty six"), as `stream` says, the last one final; one that `replaces` makes those before it void, that of a
+/// failure is `failure_role`; a text `over_role` or `left_role` where no answer will come from here;
 /// progress: text; tool_calls, tool_results: for the record, one
 /// result for each call, whatever ended it; adapter: the one in use from now on, without its weights;
 /// examples: lessons under the planner's own prompts, for a trainer.
@@ -113,7 +114,9 @@ class agent final : public component {
   void check_consents(emitter&);
   bool is_reply(const delegation&, emitter&);
   bool tell_more(const delegation&);
-  void end_silently(std::uint64_t id, outcome why, emitter&);
+  /// `asker_knows`: whoever asked ended it.
+  void end_silently(std::uint64_t id, outcome why, bool asker_knows, emitter&);
+  void tell_state(std::uint64_t id, std::string_view role, emitter&);
   void give_up(std::uint64_t id, std::int64_t after_ms, emitter&);
   void settle_calls(request&, std::uint64_t id, outcome why, emitter&);
   bool is_known(const delegation&, emitter&);

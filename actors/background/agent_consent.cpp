@@ -116,6 +116,7 @@ bool agent::is_reply(const delegation& d, emitter& out) {
       requests_, [now](const auto& r) { return r.second.asked_at && *r.second.asked_at <= now; });
   if (!asks || (!is_among(d.task, config_.yes_words) && !is_among(d.task, config_.no_words)))
     return false;
+  tell_state(d.request, over_role, out);
   take_reply(d.task, now, out);
   return true;
 }

@@ -37,6 +37,12 @@ void agent::say_failure(timestamp asked, std::int64_t after_ms, std::uint64_t id
   outbox_.failure(id, due);
 }
 
+// What becomes of a request that gets no words.
+void agent::tell_state(std::uint64_t id, std::string_view role, emitter& out) {
+  out.emit(results_port, outbox_.stamp(context_.time->now()),
+           text{"", std::string(role), id, role == over_role});
+}
+
 // Sends what is due before `until`, in order of time.
 void agent::release(timestamp until, emitter& out) {
   outbox_.release(until, context_.time->now(), [&](timestamp at, text t) {

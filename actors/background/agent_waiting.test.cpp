@@ -100,3 +100,70 @@ TEST_CASE("an app's words about a task that is worked on are not its answer") {
   says(7);  // the app's own
   CHECK(s.b->out.ends == std::vector<std::uint64_t>{1, 0, 0, 7});
 }
+
+TEST_CASE("whoever asked learns of each end that is not its own doing, once") {
+  using states = std::vector<std::string>;
+  auto c = in_words();
+  c.new_request = "supersede";
+  c.max_words = 3;
+  stage s(c);
+  s.ask(1);
+  s[1].tell("a b c d e f ");
+  s.hear("a b c ");
+  s.ask(2);  // ends 1, as the graph wants
+  CHECK(s.b->out.states == states{"background.over 1"});
+  s.ask(3, 2);  // the asker's doing
+  s.cancel(3);
+  CHECK(s.b->out.states.size() == 1);
+  s.ask(4);
+  s[4].tell("a b c d e f ");
+  s.hear("a b c a b c ");
+  s.b->ask(request(5, "more"));
+  s.ask(6, 5);  // nobody wants what is still made of 4
+  CHECK(s.b->out.states == states{"background.over 1", "background.over 4"});
+  s[6].end(plan_step::answer("rex"));
+  s.hear("a b c a b c rex ");
+  s.ask(7);
+  CHECK(s.b->out.states.size() == 2);  // 6 was answered
+  REQUIRE(
+      s.b->agent->process(1, make_packet(s.b->time.at, text{"client", "delegations"}), s.b->out));
+  s.ask(8);
+  CHECK(s.b->out.states.back() == "background.left 8");
+  CHECK(s.b->counts["left_to_client"] == 1);
+  s.b->agent->close(s.b->out);
+  CHECK(s.b->out.states.size() == 3);
+}
+
+TEST_CASE("a delegated \"yes\" is no task that is pending") {
+  auto c = in_words();
+  c.confirm = true;
+  stage s(c);
+  s.ask(1);
+  s[1].end(plan_step::ask("scripted", "{}"));
+  s.hear("shall i use scripted ");
+  s.b->ask(request(2, "yes"));
+  CHECK(s.b->out.states == std::vector<std::string>{"background.over 2"});
+  s[1].end(plan_step::answer("rex"));
+  s.hear("shall i use scripted rex ");
+  CHECK(s.b->out.ends == std::vector<std::uint64_t>{1});
+}
+
+TEST_CASE("the first word of a failure says that it is one") {
+  background::outbox box({true, 5, "and more", "no result", background::tell_when::words});
+  const auto told = [&] {
+    std::string roles;
+    box.release(timestamp::max(), {},
+                [&](timestamp, const text& t) { roles += t.role + (t.final ? ". " : " "); });
+    return roles;
+  };
+  box.failure(1, {});
+  CHECK(told() == "background.failed background. ");
+  box.answer(1, {}, "");
+  CHECK(told() == "background.failed background. ");
+  box.piece(1, {}, "it is so", false);
+  CHECK(told() == "background background ");
+  box.failure(1, {});
+  CHECK(told() == "background.failed background. ");
+  box.answer(1, {}, "late", true);
+  CHECK(told() == "background.anew. ");
+}

@@ -50,10 +50,16 @@ void outbox::pause(std::uint64_t request) {
 
 void outbox::answer(std::uint64_t request, timestamp due, const std::string& words, bool replaces) {
   auto whole = text_of(words);
-  if (whole->size() == 0) whole = text_of(settings_.failure_words);
+  const bool fails = whole->size() == 0;
+  if (fails) whole = text_of(settings_.failure_words);
   auto* t = open_answer(request);
   if (t == nullptr)
-    return add({.due = due, .request = request, .words = std::move(whole), .replaces = replaces});
+    return add({.due = due,
+                .request = request,
+                .words = std::move(whole),
+                .replaces = replaces,
+                .fails = fails});
+  t->fails = fails;
   if (!whole->begins_like(*t->words, t->told)) void_words(*t);
   if (whole->begins_like(*t->words, t->words->size())) {
     *t->words = *whole;  // also for who tells its rest
@@ -71,7 +77,7 @@ void outbox::failure(std::uint64_t request, timestamp due) {
     std::erase_if(waiting_, [id = t->id](const telling& w) { return w.id == id; });
   }
   auto words = text_of(settings_.failure_words);
-  add({.due = due, .request = request, .words = std::move(words)});
+  add({.due = due, .request = request, .words = std::move(words), .fails = true});
 }
 
 bool outbox::more(std::uint64_t request, timestamp due) {
@@ -161,6 +167,8 @@ bool outbox::advance(telling& t, timestamp now, const teller& tell) {
   if (t.words->has_failed()) {  // the rest of an answer that came to nothing
     t.words = text_of(settings_.failure_words);
     t.from = t.told = 0;
+    t.begun = false;
+    t.fails = true;
   }
   const auto& w = *t.words;
   const bool done = w.is_over();
@@ -191,9 +199,11 @@ void outbox::put(telling& t, timestamp now, std::vector<std::string> words, bool
   last_ = std::max({last_, t.due, now});
   const bool anew = t.final && !t.begun && t.request != 0 &&
                     (t.replaces || settings_.second_life || begun_.contains(t.request));
+  std::string_view first = anew ? replacing_role : "background";
+  if (t.fails && !t.begun && !words.front().empty()) first = failure_role;
   for (std::size_t i = 0; i < words.size(); ++i)
-    tell(last_, {std::move(words[i]), anew && i == 0 ? std::string(replacing_role) : "background",
-                 t.request, ends && i + 1 == words.size()});
+    tell(last_, {std::move(words[i]), i == 0 ? std::string(first) : "background", t.request,
+                 ends && i + 1 == words.size()});
   t.begun = true;
   const auto request = t.request;
   if (!ends) {

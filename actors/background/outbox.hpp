@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <set>
@@ -18,7 +19,7 @@ namespace hocket::background {
 /// An answer may be told while it is made: `piece`, …, then `answer` or `failure`. While words of one
 /// have been told and it goes on, those of others wait. Each word goes out once; the last one of an
 /// answer is `final`. The first one `replaces` what was told of its request before, where that is not
-/// the beginning of this answer.
+/// the beginning of this answer; that of a failure says that it is one (`failure_role`).
 class outbox {
  public:
   struct settings {
@@ -59,6 +60,8 @@ class outbox {
   /// Which answer the rest that this request tells belongs to; 0: to none.
   std::uint64_t source_of(std::uint64_t request) const;
 
+  /// The time of something that is told beside these words, now.
+  timestamp stamp(timestamp now) { return last_ = std::max(last_, now); }
   /// Tells what is due before `until`, at `now` at the earliest.
   void release(timestamp until, timestamp now, const teller& tell);
 
@@ -79,6 +82,7 @@ class outbox {
     bool final = true;                     ///< an answer
     note_kind what = note_kind::question;  ///< where it is none
     bool replaces = false, paused = false;
+    bool fails = false;        ///< there is no answer, and its words say so
     bool begun = false;        ///< words of it were told
     bool rest_taken = false;   ///< another telling tells what is left of it
     std::uint64_t source = 0;  ///< of a rest: whose answer it is

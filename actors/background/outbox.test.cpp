@@ -111,7 +111,7 @@ TEST_CASE("the rest of an answer that broke off is none") {
   CHECK(d.until(200) == "1:a 1:b 1:c 1:d 1:e");
   CHECK(d.box.more(2, at(0)));
   d.box.failure(1, at(0));
-  CHECK(d.until(400) == "2:no 2:result. 1:!no 1:result.");
+  CHECK(d.until(400) == "2:!no 2:result. 1:!no 1:result.");
   CHECK(!d.box.more(3, at(0)));
   // Whoever takes the question back takes its rest with it, and the other way round.
   d.box.answer(4, at(0), "a b c d e f g");
@@ -165,7 +165,7 @@ TEST_CASE(
     "told") {
   desk d;
   d.box.answer(1, at(0), " ... ");
-  CHECK(d.until(200) == "1:no 1:result.");
+  CHECK(d.until(200) == "1:!no 1:result.");
   desk silent;
   silent.box = outbox({true, 5, "", "", tell_when::words});
   silent.box.failure(1, at(0));

@@ -100,7 +100,8 @@ inline void add_script(registry& types, std::function<result<plan_step>(const pl
 
 inline std::string said(const harness& h) {
   std::string all;
-  for (const auto& t : h.values<text>("results")) all += t.value + (t.final ? "." : "") + " ";
+  for (const auto& t : h.values<text>("results"))
+    if (is_result(t.role)) all += t.value + (t.final ? "." : "") + " ";
   return all;
 }
 
@@ -137,7 +138,10 @@ struct posts final : mailbox_handle {
 struct words_sink final : emitter {
   using emitter::emit;
   void emit(std::size_t port, packet p) override {
-    if (const auto* t = p.get_if<text>(); t && port == 0) {
+    if (const auto* t = p.get_if<text>(); t && port == 0 && !is_result(t->role)) {
+      states.push_back(t->role + " " + std::to_string(t->request));
+      CHECK(p.header.ts >= bound);
+    } else if (t && port == 0) {
       words += t->value + " ";
       if (t->final) ends.push_back(t->request);
       if (replaces(*t)) replaced.push_back(t->value);
@@ -152,6 +156,7 @@ struct words_sink final : emitter {
   void for_session(session_id) override {}
   std::string words;
   std::vector<std::uint64_t> ends;    ///< of which requests, in the order of their last words
+  std::vector<std::string> states;    ///< role and request of texts without words
   std::vector<std::string> replaced;  ///< words that took the place of those before
   std::vector<tool_call> calls;
   std::vector<tool_result> results;

@@ -45,6 +45,11 @@ result<std::vector<turn_output>> fake_engine::step(std::span<const turn_input> i
         out.text.push_back(word);
       }
     }
+    if (!in.script.empty()) {
+      out.text.clear();
+      if (in.script_due || batches.size() % 2 == 0) out.text = {in.script.front()};
+      for (auto& gate : out.gates) gate = is_mute ? 0.0f : 1.0f;
+    }
     all.push_back(std::move(out));
   }
   return all;

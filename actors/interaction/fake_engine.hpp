@@ -13,7 +13,7 @@ namespace hocket::interaction {
 /// in the micro-turn after it heard something. Each word that comes in as text it says, except
 /// "delegate": that makes it delegate "seven times eight" and say "wait". It knows every word but
 /// "unheardof", and spells "rex". A picture it names by its first byte: "picture 7". A step fails
-/// once for the word "fail".
+/// once for the word "fail". Of a script it says a word in every second micro-turn, or when it is due.
 class fake_engine final : public micro_turn_engine {
  public:
   std::string describe() const override { return "fake engine on cpu"; }
@@ -29,6 +29,7 @@ class fake_engine final : public micro_turn_engine {
 
   std::set<session_id> open;
   std::vector<std::size_t> batches;  ///< size of each step
+  bool is_mute = false;              ///< it says no sound of a script
 };
 
 }  // namespace hocket::interaction

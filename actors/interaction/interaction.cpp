@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "graph/contract/answer_pieces.hpp"
 #include "graph/text/number_words.hpp"
@@ -16,6 +17,8 @@ constexpr std::int32_t rate_hz = 16000;
 constexpr auto frame_length = std::chrono::milliseconds(50);
 constexpr std::int64_t longest_skip = 50;  ///< micro-turns that are made up with silence
 constexpr std::size_t most_closed = 64, most_pending = 64;
+constexpr std::int64_t longest_pending =
+    6000;                                  ///< micro-turns, 20 minutes; no background takes longer
 constexpr std::int64_t longest_lost = 50;  ///< micro-turns until what is pending has no answer
 constexpr std::uint64_t requests_of_a_life = 1'000'000;  ///< a later one does not use their numbers
 constexpr auto lost_words = "no result";
@@ -36,89 +39,6 @@ float heard_level(std::span<const std::uint8_t> frames) {
 
 }  // namespace
 
-void interaction_model::config::visit(config_visitor& v) {
-  v.field({.name = "model",
-           .doc = "folder of the model (config.json, vocabulary.json, "
-                  "model.safetensors)",
-           .required = true,
-           .is_path = true},
-          model);
-  v.field({.name = "device", .doc = "cpu, cuda, cuda:N, or auto: a GPU if there is one"}, device);
-  v.field({.name = "flow_steps", .doc = "Euler steps per 50 ms of speech", .min = 1, .max = 64},
-          flow_steps);
-  v.field({.name = "flow_noise",
-           .doc = "standard deviation of the noise that speech is drawn from",
-           .min = 0,
-           .max = 2},
-          flow_noise);
-  v.field({.name = "gate_threshold",
-           .doc = "speaks where its voice gate's probability reaches this",
-           .min = 0,
-           .max = 1},
-          gate_threshold);
-  v.field({.name = "nothing_bias",
-           .doc = "added to the logit of saying nothing",
-           .min = -20,
-           .max = 20},
-          nothing_bias);
-  v.field({.name = "heard_bias",
-           .doc = "added to the logit of having heard nothing",
-           .min = -20,
-           .max = 20},
-          heard_bias);
-  v.field({.name = "seed", .doc = "of the noise; each session adds its number", .min = 0}, seed);
-  v.field({.name = "new_request",
-           .doc = "what a new delegation does to one that is unanswered",
-           .choices = {"parallel", "supersede"}},
-          new_request);
-  v.field({.name = "correction_word",
-           .doc = "a task that begins with it replaces the last one; empty: none does"},
-          correction_word);
-  v.field({.name = "max_queued_words",
-           .doc = "incoming words that may wait for their micro-turn",
-           .min = 1,
-           .max = 10000},
-          max_queued_words);
-}
-
-component_info interaction_model::info() {
-  const media_type words{.kind = payload_kind::text};
-  const auto text_queue = default_queue(payload_kind::text);
-  return {
-      .type = "interaction.model",
-      .summary = "Hears and speaks every 200 ms: the interaction model, for all sessions at once.",
-      .inputs = {{"audio",
-                  {.kind = payload_kind::tensor,
-                   .element = dtype::u8,
-                   .shape = {-1, static_cast<std::int64_t>(dmel_channels)}},
-                  "dMel frames, 50 ms a row",
-                  true,
-                  {.size = 64, .full = full_policy::drop_oldest}},
-                 {"text", words, "words from the background, for its text slots", false,
-                  text_queue},
-                 {"keyboard", words, "words that a person typed", false, text_queue},
-                 {"video",
-                  {.kind = payload_kind::tensor, .element = dtype::u8, .shape = {-1, 2, 40, 40, 3}},
-                  "patches; a model without eyes counts them",
-                  false,
-                  default_queue(payload_kind::video)}},
-      .outputs =
-          {{"audio",
-            {.kind = payload_kind::audio, .rate_hz = rate_hz, .channels = 1, .packets_per_s = 5},
-            "what it says, 200 ms a packet, ts = when it is to be heard"},
-           {"text", words, "the words it says, role `model`"},
-           {"heard", words, "the words it heard, role `heard`"},
-           {"delegations", {.kind = payload_kind::delegation}, "tasks for the background"},
-           {"state",
-            {.kind = payload_kind::tensor, .element = dtype::f32, .shape = {8}, .packets_per_s = 5},
-            "levels, gates and compute time, one vector per micro-turn",
-            {6}}},
-      .policy = input_policy::micro_turn,
-      .scope = instance_scope::shared,
-      .blocking = true,
-      .latency_ms = 200};
-}
-
 result<void> interaction_model::open(const context& where) {
   context_ = where;
   engine_options options;
@@ -134,6 +54,10 @@ result<void> interaction_model::open(const context& where) {
   if (!made) return fail(made);
   engine_ = std::move(*made);
   context_.log(engine_->describe());
+  refusal_ = engine_->tokens_of(config_.refusal);
+  if (std::ranges::any_of(refusal_,
+                          [](const auto& t) { return t == "<unk>" || t.starts_with("##"); }))
+    refusal_.clear();
   return {};
 }
 
@@ -195,6 +119,7 @@ turn_input interaction_model::input_of(const due_turn& due) {
     context_.count("missing_audio", 1);
   }
   give_up_lost(*due.who, due.micro_turn);
+  due.who->refusal.put_into(in);
   auto& waiting = due.who->words;
   while (in.words.size() < engine_->text_slots() && !waiting.empty()) {
     in.words.push_back(std::move(waiting.front().word));
@@ -248,7 +173,11 @@ void interaction_model::read_picture(const packet& p, turn_input& into) {
 
 void interaction_model::ask(conversation& who, delegation d, timestamp at, emitter& to) {
   who.pending[d.request] = d;
-  if (who.pending.size() > most_pending) who.pending.erase(who.pending.begin());
+  while (who.pending.size() > most_pending ||
+         d.to_micro_turn - who.pending.begin()->second.to_micro_turn > longest_pending) {
+    who.pending.erase(who.pending.begin());
+    context_.count("forgotten_requests", 1);
+  }
   to.emit(delegations_out, at, std::move(d));
 }
 
@@ -266,7 +195,7 @@ void interaction_model::give_up_lost(conversation& who, std::int64_t k) {
   for (const auto& [request, _] : std::map(who.pending)) {
     who.reader.answered(request);
     close_request(who, request);
-    for (auto& word : engine_->tokens_of(lost_words)) who.words.push_back({std::move(word), 0});
+    tell_failure(who, lost_words, 0);
     context_.count("given_up", 1);
   }
 }
@@ -277,15 +206,47 @@ std::int64_t interaction_model::forget_words(conversation& who, std::uint64_t re
       std::erase_if(who.words, [&](const auto& w) { return w.request == request; }));
 }
 
+// Ends without words. Nobody asks again what has ended, or what somebody else works on.
+bool interaction_model::takes_end(conversation& who, const text& t) {
+  if (t.role != over_role && t.role != left_role) return false;
+  who.pending.erase(t.request);
+  if (t.role == over_role) {
+    who.reader.answered(t.request);
+    who.failing.erase(t.request);
+    context_.count("superseded_words", forget_words(who, t.request));
+  }
+  return true;
+}
+
+// A model has learnt what to say where it cannot help, and hardly ever what a failure's words mean.
+void interaction_model::tell_failure(conversation& who, const std::string& words,
+                                     std::uint64_t request) {
+  if (!refusal_.empty()) return who.refusal.ask(refusal_);
+  for (auto& word : engine_->tokens_of(words)) who.words.push_back({std::move(word), request});
+}
+
+// Whether this is a word of a failure that the model says in its own words.
+bool interaction_model::is_refused(conversation& who, const text& t) {
+  if (t.request == 0 || refusal_.empty()) return false;
+  if (t.role == failure_role) {
+    who.failing.insert(t.request);
+    who.refusal.ask(refusal_);
+  } else if (replaces(t)) {
+    who.failing.erase(t.request);
+  }
+  return t.final ? who.failing.erase(t.request) > 0 : who.failing.contains(t.request);
+}
+
 void interaction_model::queue_words(conversation& who, const packet& p) {
   const auto* t = p.get_if<text>();
-  if (!t) return;
+  if (!t || takes_end(who, *t)) return;
   if (t->request && t->final) who.reader.answered(t->request);
   if (t->request && std::ranges::find(who.closed, t->request) != who.closed.end())
     return context_.count("superseded_words", 1);
   if (t->final) who.pending.erase(t->request);
   if (t->request && replaces(*t))  // nobody reads on in what does not hold any more
     context_.count("replaced_words", forget_words(who, t->request));
+  if (is_refused(who, *t)) return;
   for (std::string& word : engine_->tokens_of(speakable(t->value))) {
     if (word == "<unk>") context_.count("unknown_words", 1);
     if (who.words.size() >= static_cast<std::size_t>(config_.max_queued_words)) {
@@ -312,11 +273,22 @@ result<void> interaction_model::step(std::span<const due_turn> due, emitter& to)
   return {};
 }
 
+// What its parts counted since the last micro-turn.
+void interaction_model::count_of(conversation& who) {
+  const auto add = [&](const char* name, std::int64_t now, std::int64_t& before) {
+    if (now != before) context_.count(name, now - std::exchange(before, now));
+  };
+  add("forced_delegations", who.reader.forced(), who.forced);
+  add("refusals", who.refusal.said(), who.refusals);
+  add("refusals_cut", who.refusal.cut(), who.refusals_cut);
+}
+
 void interaction_model::emit_turn(const due_turn& due, const turn_input& in, turn_output& out,
                                   double compute_ms, std::size_t batch, emitter& to) {
   const auto k = due.micro_turn;
   const auto heard_at = context_.grid.start_of(k + 1);
   auto& who = *due.who;
+  who.refusal.took(out);
   to.for_session(due.session);
   for (const auto& h : out.heard) {
     who.reader.person_said(h.word, k);
@@ -332,10 +304,7 @@ void interaction_model::emit_turn(const due_turn& due, const turn_input& in, tur
     if (d->supersedes) close_request(who, d->supersedes);
     ask(who, std::move(*d), heard_at, to);
   }
-  if (const auto forced = who.reader.forced(); forced != who.forced) {
-    context_.count("forced_delegations", forced - who.forced);
-    who.forced = forced;
-  }
+  count_of(who);
   std::vector<float> state{heard_level(in.frames),
                            level_dbfs(out.samples),
                            out.gates[0],

@@ -4,9 +4,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "actors/interaction/delegation_reader.hpp"
 #include "actors/interaction/micro_turn_engine.hpp"
+#include "actors/interaction/scripted_phrase.hpp"
 #include "graph/contract/component.hpp"
 
 namespace hocket::interaction {
@@ -14,8 +16,8 @@ namespace hocket::interaction {
 /// `interaction.model`: hears and speaks every 200 ms, for all conversations of the process at once.
 ///
 /// Inputs, per micro-turn: audio: tensor u8 [T, 80] dMel (silence where it is missing); text:
-/// background results, queued word by word into the model's text slots; keyboard: the same from a
-/// person; video: optional, the newest patches of the micro-turn; none is "no picture".
+/// background results, queued word by word into the model's text slots (of a failure it says its `refusal`
+/// instead); keyboard: the same from a person; video: optional, the newest patches of the micro-turn; none is "no picture".
 /// Outputs: audio: 16 kHz mono, exactly 200 ms per micro-turn, ts = start of micro-turn k + 1, when
 /// it is to be heard; text: the model's words, role "model", same ts; heard: words it heard, role
 /// "heard", ts = the 50 ms in which they ended; delegations; state: tensor f32 [8], see README.
@@ -25,7 +27,8 @@ namespace hocket::interaction {
 /// Latency: p99 of a step is measured by `hocket bench session`.
 /// Counters: micro_turns, missing_audio (micro-turns), missing_frames, unknown_words,
 /// dropped_words, replaced_words (by an answer that takes their place), superseded_words (of a
-/// request that was replaced or given up, come late), asked_again (who answers had been lost),
+/// request that was replaced or given up, come late), refusals (said), refusals_cut (it fell silent
+/// meanwhile), forgotten_requests (pending for 20 minutes, or more than 64), asked_again (who answers had been lost),
 /// given_up (it did not come back), skipped_micro_turns, overruns, forced_delegations, video_ignored (a blind model),
 /// video_misfits (patches of another number than the model sees).
 class interaction_model : public component {
@@ -42,6 +45,7 @@ class interaction_model : public component {
     std::string new_request = "parallel";
     std::string correction_word = "no";
     std::int64_t max_queued_words = 64;
+    std::string refusal = "sorry i can't help with that";
     void visit(config_visitor& v);
   };
   static component_info info();
@@ -65,6 +69,9 @@ class interaction_model : public component {
     std::map<std::uint64_t, delegation> pending;  ///< asked, and not answered to the end
     std::deque<std::uint64_t> closed;     ///< replaced or given up; their words may be on their way
     std::optional<std::int64_t> lost_at;  ///< micro-turn in which who answers was lost
+    std::set<std::uint64_t> failing;      ///< requests whose failure notice is coming
+    scripted_phrase refusal;
+    std::int64_t refusals = 0, refusals_cut = 0;  ///< of it, already counted
     delegation_reader reader;
     std::int64_t forced = 0;  ///< of the reader, already counted
   };
@@ -85,6 +92,10 @@ class interaction_model : public component {
   void give_up_lost(conversation& who, std::int64_t k);
   static std::int64_t forget_words(conversation& who, std::uint64_t request);
   void queue_words(conversation& who, const packet& p);
+  bool takes_end(conversation& who, const text& t);
+  bool is_refused(conversation& who, const text& t);
+  void tell_failure(conversation& who, const std::string& words, std::uint64_t request);
+  void count_of(conversation& who);
   void emit_turn(const due_turn& due, const turn_input& in, turn_output& out, double compute_ms,
                  std::size_t batch, emitter& to);
 
@@ -92,6 +103,7 @@ class interaction_model : public component {
   engine_factory make_;
   context context_;
   std::unique_ptr<micro_turn_engine> engine_;
+  std::vector<std::string> refusal_;  ///< its tokens; empty: the model does not know them
   std::map<session_id, std::unique_ptr<conversation>> conversations_;
 };
 

@@ -205,12 +205,13 @@ TEST_CASE("who answers and does not come back: each request ends, with words, on
     for (const auto& t : h.values<text>("text")) all += t.value + " ";
     return all;
   };
-  CHECK(said() == "wait no result ");
+  REQUIRE(h.advance_to(timestamp::of_ms(14'000)));
+  CHECK(said() == "wait sorry i can't help with that ");
   // Its answer, after all: the request has ended.
   REQUIRE(h.push("text", h.now(), text{"56", "background", 1}));
   REQUIRE(h.control_packet("text", {control::kind::input_recovered, "", 0}));
-  REQUIRE(h.advance_to(timestamp::of_ms(14'000)));
-  CHECK(said() == "wait no result ");
+  REQUIRE(h.advance_to(timestamp::of_ms(16'000)));
+  CHECK(said() == "wait sorry i can't help with that ");
   CHECK(h.values<delegation>("delegations").size() == 1);
   CHECK(h.counter("superseded_words") == 1);
 }

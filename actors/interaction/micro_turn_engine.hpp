@@ -22,6 +22,9 @@ struct turn_input {
   std::vector<std::uint8_t> frames;  ///< [4, 80] dMel bins; silence where nothing came
   std::vector<std::string> words;    ///< tokens, at most text_slots() of them
   std::vector<std::uint8_t> video;   ///< RGB patches, video_bytes() of them; empty: no picture
+  /// Tokens that it writes next, in this order, when it likes, and nothing else before they are written.
+  std::vector<std::string> script;
+  bool script_due = false;  ///< the first of them now
 };
 
 /// What the model does with it; heard in the next micro-turn.

@@ -61,6 +61,8 @@ class torch_engine final : public micro_turn_engine {
       for (const auto& word : in.words) turn.text.push_back(model_->words().id_of(word));
       turn.text.resize(text_slots(), engine::vocabulary::pad);
       turn.video = in.video;
+      for (const auto& word : in.script) turn.script.push_back(model_->words().id_of(word));
+      turn.script_due = in.script_due;
       turns.push_back(std::move(turn));
     }
     // A language model beside it waits: this is due in milliseconds, that is not.

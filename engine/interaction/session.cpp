@@ -76,7 +76,8 @@ class step {
         config_(net_.config()),
         layout_(config_.layout),
         options_(at::TensorOptions().device(at::Device(model_.description().device))),
-        outputs_(sessions.size()) {
+        outputs_(sessions.size()),
+        written_(sessions.size(), 0) {
     for (auto& o : outputs_) {
       o.text.assign(layout_.text_out, 0);
       o.heard.assign(layout_.audio, 0);
@@ -172,12 +173,24 @@ class step {
 
   void choose_text(const at::Tensor& states, int slot) {
     const auto logits = on_cpu(net_.text_logits(states));
-    for (std::size_t i = 0; i < count(); ++i)
-      outputs_[i].text[slot] =
-          forced(i)
-              ? forced(i)->text[slot]
-              : best(logits.data_ptr<float>() + static_cast<std::int64_t>(i) * config_.vocabulary,
-                     config_.vocabulary, state(i).options.nothing_bias);
+    for (std::size_t i = 0; i < count(); ++i) {
+      const float* own =
+          logits.data_ptr<float>() + static_cast<std::int64_t>(i) * config_.vocabulary;
+      outputs_[i].text[slot] = forced(i) ? forced(i)->text[slot]
+                               : written_[i] < inputs_[i].script.size()
+                                   ? next_of_script(i, own)
+                                   : best(own, config_.vocabulary, state(i).options.nothing_bias);
+    }
+  }
+
+  std::int32_t next_of_script(std::size_t i, const float* logits) {
+    const auto& in = inputs_[i];
+    const auto next = in.script[written_[i]];
+    const bool due = in.script_due && written_[i] == 0;
+    if (!due && logits[next] <= logits[vocabulary::pad] + state(i).options.nothing_bias)
+      return vocabulary::pad;
+    ++written_[i];
+    return next;
   }
 
   void choose_speech(const at::Tensor& states, int frame) {
@@ -272,6 +285,7 @@ class step {
   const layout_config& layout_;
   at::TensorOptions options_;
   std::vector<micro_turn_output> outputs_;
+  std::vector<std::size_t> written_;  ///< words of each session's script
 };
 
 result<void> check(const micro_turn_input& input, const model_config& c) {
@@ -289,6 +303,9 @@ result<void> check(const micro_turn_input& input, const model_config& c) {
   if (!input.video.empty() && static_cast<std::int64_t>(input.video.size()) != c.video_size())
     return bad("video: " + std::to_string(input.video.size()) + " bytes, a micro-turn has " +
                std::to_string(c.video_size()));
+  for (const auto t : input.script)
+    if (!token_ok(t) || t == vocabulary::pad)
+      return bad("script: token " + std::to_string(t) + " is no word of the vocabulary");
   if (const auto* f = input.forced) {
     if (f->text.size() != static_cast<std::size_t>(layout.text_out) ||
         f->voice.size() != static_cast<std::size_t>(layout.speech) ||

@@ -29,6 +29,10 @@ struct micro_turn_input {
   std::vector<std::int32_t> text;   ///< [layout.text_in] tokens, 0 = nothing; may be empty
   /// [layout.video, frames, 40, 40, 3] RGB patches; empty = no picture.
   std::vector<std::uint8_t> video;
+  /// Words that it has to write next, in this order: each text slot holds the next one or nothing, as it
+  /// chooses; after the last one it is free again. It says them in its own time and sound.
+  std::vector<std::int32_t> script;
+  bool script_due = false;  ///< the first of them now, whatever it would choose
   /// The session writes and says this instead of choosing itself (replay, tests); may be null.
   const micro_turn_output* forced = nullptr;
 };

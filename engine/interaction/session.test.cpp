@@ -146,6 +146,27 @@ TEST_CASE("bad input changes nothing and says what is wrong") {
   CHECK(blind.append(person(1, 0)));
 }
 
+TEST_CASE("a script is written in its order, when the model likes, or when it is due") {
+  const auto model = random_model();
+  session shy(model, {.nothing_bias = 1000}), eager(model, {.nothing_bias = -1000});
+  auto in = seen_person(1, 0);
+  in.script = {3, 2, 3};
+  using tokens = std::vector<std::int32_t>;
+  CHECK(shy.append(in)->text == tokens{0, 0});
+  CHECK(eager.append(in)->text == tokens{3, 2});
+  in.script = {3};
+  const auto free = eager.append(in)->text;
+  CHECK(free[0] == 3);
+  CHECK(free[1] != 0);  // its own again
+  in.script = {3, 2};
+  in.script_due = true;
+  CHECK(shy.append(in)->text == tokens{3, 0});
+  in.script = {0};
+  CHECK(shy.append(in).error().code == "session.bad_input");
+  in.script = {4};
+  CHECK(shy.append(in).error().code == "session.bad_input");
+}
+
 TEST_CASE("a forced session has the states of whole-sequence evaluation") {
   c10::NoGradGuard no_grad;
   for (const bool seeing : {false, true}) {

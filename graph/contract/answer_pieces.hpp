@@ -12,13 +12,27 @@ namespace hocket {
 /// word, of role "background", goes on from there.
 inline constexpr std::string_view replacing_role = "background.anew";
 
+/// Role of the first word of a failure notice: its request came to nothing, and what was told of it before
+/// is void. The words up to the final one say so.
+inline constexpr std::string_view failure_role = "background.failed";
+
+/// Role of a text without words: its request ended, nothing more is said of it, and whoever asked need
+/// not ask again. A request that its asker ended, by a cancellation or a correction, gets none.
+inline constexpr std::string_view over_role = "background.over";
+
+/// Role of a text without words: the person's app works on the request itself, and may answer it. Whoever
+/// asked need not ask again.
+inline constexpr std::string_view left_role = "background.left";
+
 /// Whether a text is a word of a result.
 inline bool is_result(std::string_view role) {
-  return role == "background" || role == replacing_role;
+  return role == "background" || role == replacing_role || role == failure_role;
 }
 
 /// Whether what was told of the request before this word is void.
-inline bool replaces(const text& word) { return word.role == replacing_role; }
+inline bool replaces(const text& word) {
+  return word.role == replacing_role || word.role == failure_role;
+}
 
 /// A piece of a task's answer, while the rest of it is still made. The pieces of an answer, put together,
 /// are its text.

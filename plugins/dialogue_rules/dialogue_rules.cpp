@@ -297,7 +297,8 @@ void dialogue::cancel_tasks(emitter& out) {
 
 void dialogue::hear_result(const text& t) {
   const auto its = std::ranges::find(tasks_, t.request, &task::request);
-  if (its == tasks_.end()) return;  // given up meanwhile
+  if (its == tasks_.end() || t.role == left_role) return;  // given up meanwhile, or it may come
+  if (t.role == over_role) return void(tasks_.erase(its));
   if (replaces(t)) its->result.clear();
   its->result += (its->result.empty() ? "" : " ") + t.value;
   its->done = t.final;

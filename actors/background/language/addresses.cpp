@@ -6,6 +6,7 @@ namespace hocket::background {
 namespace {
 
 constexpr int deepest = 24;  ///< levels of a schema, references included
+constexpr int most_steps = 10'000;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
@@ -110,26 +111,65 @@ bool narrow(json& schema, const std::vector<std::string>& known, int depth) {
          narrow_ways(schema, known, depth + 1);
 }
 
-/// Judges the values at places that are addresses by the schema.
+bool is_of_type(const std::string& type, const json& value) {
+  if (type == "integer") return value.is_number_integer();
+  if (type == "number") return value.is_number();
+  return type == value.type_name();
+}
+
+/// Whether a value is what a way of a choice is for, as far as type, enum and const tell.
+bool is_meant(const json& schema, const json& value) {
+  if (const auto only = schema.find("const"); only != schema.end() && *only != value) return false;
+  if (const auto all = schema.find("enum");
+      all != schema.end() && all->is_array() && std::ranges::find(*all, value) == all->end())
+    return false;
+  const auto type = schema.find("type");
+  if (type == schema.end()) return true;
+  if (type->is_string()) return is_of_type(type->get_ref<const std::string&>(), value);
+  return !type->is_array() || std::ranges::any_of(*type, [&](const json& one) {
+    return one.is_string() && is_of_type(one.get_ref<const std::string&>(), value);
+  });
+}
+
+/// Judges the values at places that are addresses by the schema. A stranger's schema may lead into itself
+/// at every level in many ways: what takes too many steps does not hold.
 struct judge {
   const json& root;
   const std::vector<std::string>& known;
+  int steps_left = most_steps;
 
-  bool holds(const json& schema, const json& value, int depth) const {
+  /// `strictly`: the value must be what the schema is for, too.
+  bool holds(const json& schema, const json& value, int depth, bool strictly) {
     if (!schema.is_object() || depth > deepest) return true;
+    if (--steps_left < 0) return false;
     if (is_address(schema) && !value.is_null() &&
         (!value.is_string() || !is_among(value.get<std::string>(), known)))
       return false;
+    if (strictly && !is_meant(schema, value)) return false;
     if (const auto ref = schema.find("$ref"); ref != schema.end() && ref->is_string()) {
       const auto& to = ref->get_ref<const std::string&>();
-      if (const auto* there = target_of(to); there && !holds(*there, value, depth + 1))
+      if (const auto* there = target_of(to); there && !holds(*there, value, depth + 1, strictly))
         return false;
     }
-    for (const char* key : {"anyOf", "oneOf", "allOf"})
-      if (schema.contains(key) && schema[key].is_array())
-        for (const auto& way : schema[key])
-          if (!holds(way, value, depth + 1)) return false;
-    return members_hold(schema, value, depth + 1);
+    return ways_hold(schema, value, depth + 1, strictly) &&
+           members_hold(schema, value, depth + 1, strictly);
+  }
+
+  // One way of a choice is enough, where the value is what it is for. A value that is nowhere what was
+  // meant is nobody's address in any way.
+  bool ways_hold(const json& schema, const json& value, int depth, bool strictly) {
+    const auto hold = [&](bool strict) {
+      return [this, &value, depth, strict](const json& way) {
+        return holds(way, value, depth, strict);
+      };
+    };
+    for (const char* key : {"anyOf", "oneOf"})
+      if (const auto ways = schema.find(key);
+          ways != schema.end() && ways->is_array() && !std::ranges::any_of(*ways, hold(true)) &&
+          (strictly || !std::ranges::all_of(*ways, hold(false))))
+        return false;
+    const auto all = schema.find("allOf");
+    return all == schema.end() || !all->is_array() || std::ranges::all_of(*all, hold(strictly));
   }
 
   const json* target_of(const std::string& reference) const {
@@ -142,7 +182,7 @@ struct judge {
     }
   }
 
-  bool members_hold(const json& schema, const json& value, int depth) const {
+  bool members_hold(const json& schema, const json& value, int depth, bool strictly) {
     const auto under = [&](const char* key) -> const json& {
       static const json none;
       return schema.contains(key) ? schema[key] : none;
@@ -151,13 +191,14 @@ struct judge {
       for (const auto& [key, v] : value.items()) {
         const auto& properties = under("properties");
         const bool named = properties.is_object() && properties.contains(key);
-        if (!holds(named ? properties[key] : under("additionalProperties"), v, depth)) return false;
+        if (!holds(named ? properties[key] : under("additionalProperties"), v, depth, strictly))
+          return false;
       }
     if (value.is_array())
       for (std::size_t i = 0; i < value.size(); ++i) {
         const auto& first = under("prefixItems");
         const bool placed = first.is_array() && i < first.size();
-        if (!holds(placed ? first[i] : under("items"), value[i], depth)) return false;
+        if (!holds(placed ? first[i] : under("items"), value[i], depth, strictly)) return false;
       }
     return true;
   }
@@ -201,7 +242,7 @@ bool narrow_addresses(json& schema, const std::vector<std::string>& known) {
 bool addresses_are_known(const std::string& schema_text, const json& arguments,
                          const std::vector<std::string>& known) {
   const auto schema = json::parse(schema_text, nullptr, false);
-  return judge{schema, known}.holds(schema, arguments, 0) && texts_hold(arguments, known);
+  return judge{schema, known}.holds(schema, arguments, 0, false) && texts_hold(arguments, known);
 }
 
 }  // namespace hocket::background

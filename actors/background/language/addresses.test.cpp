@@ -70,6 +70,46 @@ TEST_CASE("an address that is not known is seen wherever it stands") {
   CHECK(!holds("broken", R"({"a":"https://evil"})"));
 }
 
+TEST_CASE("a schema that leads into itself in many ways is judged in no time") {
+  std::string ways, all;
+  for (int i = 0; i < 8; ++i) ways += std::string(i > 0 ? "," : "") + R"({"$ref":"#/$defs/a"})";
+  for (const char* key : {"anyOf", "oneOf", "allOf"})
+    for (const char* value : {"{}", R"({"url":"evil"})", R"("evil")"}) {
+      CAPTURE(key);
+      const auto schema = R"({"$defs":{"a":{")" + std::string(key) + R"(":[)" + ways +
+                          R"(],"properties":{"url":{"format":"uri"}}}},"$ref":"#/$defs/a"})";
+      // What cannot be judged is refused, and what is no known address in any way, too.
+      if (std::string(value).find("evil") != std::string::npos && *value == '{')
+        CHECK(!holds(schema.c_str(), value));
+      else
+        (void)holds(schema.c_str(), value);
+    }
+}
+
+TEST_CASE("one way of a choice is enough for a value that is meant there") {
+  for (const char* key : {"anyOf", "oneOf"}) {
+    const auto schema = [&](const std::string& ways) {
+      return R"({"properties":{"v":{")" + std::string(key) + "\":[" + ways + "]}}}";
+    };
+    const auto home = schema(R"({"enum":["home"]},{"type":"string","format":"uri"})");
+    CHECK(holds(home.c_str(), R"({"v":"home"})"));
+    CHECK(holds(home.c_str(), R"({"v":"http://good/1"})"));
+    CHECK(!holds(home.c_str(), R"({"v":"evil.example"})"));
+    CHECK(!holds(home.c_str(), R"({"v":"http://evil"})"));
+    const auto number = schema(R"({"type":["integer","null"]},{"format":"uri"})");
+    CHECK(holds(number.c_str(), R"({"v":5})"));
+    CHECK(holds(number.c_str(), R"({"v":null})"));
+    CHECK(!holds(number.c_str(), R"({"v":"evil"})"));
+    const auto kinds = schema(R"({"properties":{"k":{"const":1},"u":{"format":"uri"}}},)"
+                              R"({"properties":{"k":{"const":2},"u":{}}})");
+    CHECK(holds(kinds.c_str(), R"({"v":{"k":2,"u":"name"}})"));
+    CHECK(!holds(kinds.c_str(), R"({"v":{"k":1,"u":"name"}})"));
+    // A model that writes a number as a text is not refused for that.
+    const auto loose = schema(R"({"type":"integer"},{"type":"null"})");
+    CHECK(holds(loose.c_str(), R"({"v":"5"})"));
+  }
+}
+
 TEST_CASE("a schema lets a model write addresses that are known alone") {
   CHECK(
       narrowed(R"({"properties":{"url":{"format":"uri"}},"required":["url"]})", known) ==

@@ -85,13 +85,14 @@ void remote_model::hear(std::span<const float> samples, emitter& out) {
 }
 
 void remote_model::take_result(const text& t, emitter& out) {
+  if (t.role == left_role) return;  // its answer comes from the app, if it comes
   const auto asked = requests_.find(t.request);
   if (asked == requests_.end()) {
-    if (t.final) context_.count("late_results", 1);
+    if (t.final && t.role != over_role) context_.count("late_results", 1);
     return;
   }
   auto& words = results_[t.request];
-  if (replaces(t)) words.clear();
+  if (replaces(t) || t.role == over_role) words.clear();
   if (words.size() < longest_result) words += (words.empty() ? "" : " ") + t.value;
   if (!t.final) return;
   finished_.emplace_back(std::move(asked->second), std::move(words));
