@@ -59,7 +59,7 @@ TEST_CASE("functions of an app are asked by what they say of themselves") {
       fn("setLight", "Turns the light on or off.",
          R"("state":{"type":"string","enum":["on","off"]},"room":{"type":"string"})", R"("state")");
   CHECK(arguments_by_description(clock, "what time is it in tokyo") == R"({"timezone":"tokyo"})");
-  const auto here = "{\"timezone\":\"" + zone_of_this_machine() + "\"}";
+  const std::string here = "{\"timezone\":\"UTC\"}";  // and not that of this machine
   CHECK(arguments_by_description(clock, "time") == here);
   CHECK(arguments_by_description(clock, "seven times eight") == "");
   CHECK(arguments_by_description(clock, "") == "");
@@ -132,7 +132,7 @@ TEST_CASE("a request calls the app's function, and what it returns is told") {
   t.client("tools", clock_offer);
   t.ask(request(1, "what time is it"));
   CHECK(t.call(1).tool == "client.clock");
-  CHECK(t.call(1).arguments_json == "{\"timezone\":\"" + zone_of_this_machine() + "\"}");
+  CHECK(t.call(1).arguments_json == "{\"timezone\":\"UTC\"}");
   t.answer(99, "of nobody");
   t.answer(t.call(1).call, R"({"time":"15:15"})");
   t.answer(t.call(1).call, "again");
@@ -213,19 +213,4 @@ TEST_CASE("an app's instructions and notes reach the planner; its own work is le
   t.ask(request(2, "anything"));
   CHECK(t.counts["left_to_client"] == 1);
   REQUIRE(t.agent->close(t.out));
-}
-
-TEST_CASE("a zone that nobody named is that of this machine") {
-  const char* before = std::getenv("TZ");
-  const std::string kept = before != nullptr ? before : "";
-  const auto zone = [](const char* set) {
-    setenv("TZ", set, 1);
-    return zone_of_this_machine();
-  };
-  CHECK(zone("Europe/Berlin") == "Europe/Berlin");
-  CHECK(zone(":America/Argentina/Ushuaia") == "America/Argentina/Ushuaia");
-  for (const char* none : {"", "UTC", "CET-1CEST", "Etc/UTC", "/etc/localtime", ":/x/y"})
-    CHECK(zone(none) == "UTC");
-  before != nullptr ? setenv("TZ", kept.c_str(), 1) : unsetenv("TZ");
-  CHECK(!zone_of_this_machine().empty());
 }

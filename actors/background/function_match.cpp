@@ -4,14 +4,14 @@
 #include <array>
 #include <cctype>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include "graph/text/number_words.hpp"
 
 namespace hocket::background {
 namespace {
@@ -79,64 +79,11 @@ std::string meaning_of(std::string word) {
 }
 
 std::optional<std::int64_t> number_of(const std::string& word) {
-  static constexpr std::array<const char*, 21> small = {
-      "zero",     "one",     "two",     "three",     "four",     "five",     "six",
-      "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
-      "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"};
-  static constexpr std::array<const char*, 8> tens = {"twenty", "thirty",  "forty",  "fifty",
-                                                      "sixty",  "seventy", "eighty", "ninety"};
-  for (std::size_t i = 0; i < small.size(); ++i)
-    if (word == small[i]) return static_cast<std::int64_t>(i);
-  for (std::size_t i = 0; i < tens.size(); ++i)
-    if (word == tens[i]) return static_cast<std::int64_t>(i + 2) * 10;
-  if (word == "hundred") return 100;
-  if (word.empty() || word.size() > 9 ||
+  constexpr std::size_t most_digits = 15;  // which a double holds, too
+  if (word.empty() || word.size() > most_digits ||
       !std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
     return std::nullopt;
-  return std::stoi(word);
-}
-
-/// One number in words from task[at] on, as it is said: "two hundred and twenty one", "hundred", "forty
-/// two"; at is moved behind it. No value: task[at] is no number word.
-std::optional<std::int64_t> spoken_number(const strings& task, std::size_t& at) {
-  const auto word = [&](std::size_t i) -> std::optional<std::int64_t> {
-    if (i >= task.size() || task[i].empty() || std::isdigit(static_cast<unsigned char>(task[i][0])))
-      return std::nullopt;
-    return number_of(task[i]);
-  };
-  // Below a hundred: "seven", "forty", "forty two".
-  const auto below_hundred = [&](std::size_t& i) -> std::optional<std::int64_t> {
-    const auto first = word(i);
-    if (!first || *first == 100) return std::nullopt;
-    ++i;
-    const auto second = word(i);
-    if (*first < 20 || *first % 10 != 0 || !second || *second < 1 || *second > 9) return first;
-    ++i;
-    return *first + *second;
-  };
-  const bool bare = word(at) == 100;
-  auto value = bare ? std::optional<std::int64_t>(1) : below_hundred(at);
-  if (!value || at >= task.size() || task[at] != "hundred") return value;
-  ++at;
-  value = *value * 100;
-  // "two hundred five", "two hundred and five"; but "two hundred and three hundred" are two numbers.
-  auto rest_at = at + (at < task.size() && task[at] == "and" ? 1 : 0);
-  const auto rest = below_hundred(rest_at);
-  if (!rest || *rest == 0 || (rest_at < task.size() && task[rest_at] == "hundred")) return value;
-  at = rest_at;
-  return *value + *rest;
-}
-
-/// The numbers of a task: "twenty five times two hundred and one" -> 25, 201.
-std::vector<std::int64_t> numbers_of(const strings& task) {
-  std::vector<std::int64_t> out;
-  for (std::size_t at = 0; at < task.size();) {
-    if (const auto spoken = spoken_number(task, at))
-      out.push_back(*spoken);
-    else if (const auto n = number_of(task[at++]))
-      out.push_back(*n);
-  }
-  return out;
+  return std::stoll(word);
 }
 
 std::set<std::string> meanings_of(const tool_info& f, const json& properties) {
@@ -201,11 +148,11 @@ json value_for(const std::string& name, const json& property, bool required, off
   if (!from.left.empty()) return std::exchange(from.left, "");
   if (property.is_object() && property.contains("default")) return property["default"];
   if (!required) return json();
-  // A place that nobody named is this one.
+  // Where the person is nobody knows here: the app may be anywhere, and this machine is somebody else's.
   const auto words = words_of(name);
   const bool is_zone = std::find(words.begin(), words.end(), "timezone") != words.end() ||
                        std::find(words.begin(), words.end(), "zone") != words.end();
-  return is_zone ? json(zone_of_this_machine()) : json(from.task);
+  return is_zone ? json("UTC") : json(from.task);
 }
 
 std::string arguments_for(const tool_info& function, std::string_view task, bool in_any_case) {
@@ -216,14 +163,17 @@ std::string arguments_for(const tool_info& function, std::string_view task, bool
   auto properties = member("properties");
   if (!properties.is_object()) properties = json::object();
   const auto meanings = meanings_of(function, properties);
-  const auto words = words_of(task);
-  offer from{joined(words), "", numbers_of(words)};
+  offer from{joined(words_of(task)), "", {}};
   bool shares = false;
   strings left;
-  for (const auto& w : words) {
+  for (const auto& w : words_of(with_digits(task))) {
+    if (const auto n = number_of(w)) {
+      from.numbers.push_back(*n);
+      continue;
+    }
     const bool is_known = meanings.count(meaning_of(w)) > 0;
     shares = shares || is_known;
-    if (!is_known && !is_filler(w) && !number_of(w)) left.push_back(w);
+    if (!is_known && !is_filler(w)) left.push_back(w);
   }
   if (!shares && !in_any_case) return "";
   from.left = joined(left);
@@ -280,24 +230,6 @@ std::string words_of_result(std::string_view content) {
   std::string out;
   collect(value, out, 0);
   return out;
-}
-
-std::string zone_of_this_machine() {
-  const auto is_name = [](std::string_view zone) {
-    return zone.find('/') != zone.npos && !zone.starts_with('/') && !zone.starts_with("Etc/");
-  };
-  if (const char* zone = std::getenv("TZ")) {
-    std::string_view name = zone;
-    if (name.starts_with(':')) name.remove_prefix(1);
-    return is_name(name) ? std::string(name) : "UTC";
-  }
-  std::error_code failed;
-  const auto link = std::filesystem::read_symlink("/etc/localtime", failed).string();
-  constexpr std::string_view folder = "zoneinfo/";
-  const auto at = link.rfind(folder);
-  if (failed || at == link.npos) return "UTC";
-  auto name = link.substr(at + folder.size());
-  return is_name(name) ? name : "UTC";
 }
 
 }  // namespace hocket::background

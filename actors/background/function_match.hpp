@@ -10,14 +10,11 @@ namespace hocket::background {
 /// Arguments (a JSON object) for a function that knows no task by its words, out of what it says of
 /// itself: the task shares a word of meaning with its name, its description or its parameters. "" where
 /// it shares none. Values are what of the task the schema asks for: its numbers, one of an `enum`, the
-/// words that are left; a parameter that is required always gets one.
+/// words that are left; a parameter that is required always gets one (a zone of time
+/// that nobody named: "UTC").
 std::string arguments_by_description(const tool_info& function, std::string_view task);
 /// The same for a function that is asked although it shares no word.
 std::string arguments_in_any_case(const tool_info& function, std::string_view task);
-
-/// "Europe/Berlin": where a person is who named no place, for functions that want a zone of time; by `TZ`,
-/// else by /etc/localtime. "UTC" where they name none.
-std::string zone_of_this_machine();
 
 /// A result in JSON as words: its values in their order, without names. Other text as it is.
 std::string words_of_result(std::string_view content);

@@ -83,6 +83,7 @@ TEST_CASE("function_match: numbers of a task, in words and in figures") {
   CHECK(added("add two hundred 5") == R"({"a":200,"b":5})");  // figures are numbers of their own
   CHECK(added("add 20 5") == R"({"a":20,"b":5})");
   CHECK(added("add zero to 999999999") == R"({"a":0,"b":999999999})");
+  CHECK(added("add two thousand and five to one million") == R"({"a":2005,"b":1000000})");
   // One too many is left, one too few is 0 where it is required and absent where it is not.
   CHECK(added("add 1 and 2 and 3") == R"({"a":1,"b":2})");
   CHECK(added("add 7") == R"({"a":7})");

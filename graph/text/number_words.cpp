@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
 #include <sstream>
 #include <vector>
 
@@ -21,34 +22,6 @@ std::int64_t index_in(const std::array<std::string_view, N>& words, std::string_
   const auto at = std::find(words.begin(), words.end(), word);
   return at == words.end() ? -1 : at - words.begin();
 }
-
-// A number while its words come: "two hundred and twenty one thousand four".
-struct spoken_number {
-  std::int64_t total = 0;
-  std::int64_t part = 0;
-  bool any = false;
-
-  bool take(std::string_view word) {
-    if (const auto i = index_in(units, word); i >= 0) {
-      const bool fits = !any || (part == 0 && total > 0) || (part % 100 == 0 && part > 0) ||
-                        (i > 0 && i < 10 && part % 10 == 0 && part % 100 >= 20);
-      if (!fits) return false;
-      part += i;
-    } else if (const auto t = index_in(tens, word); t >= 2) {
-      if (any && part % 100 != 0) return false;
-      part += t * 10;
-    } else if (word == "hundred" && any && part > 0 && part < 100) {
-      part *= 100;
-    } else if (word == "thousand" && any && part > 0 && part < 1000) {
-      total += part * 1000;
-      part = 0;
-    } else {
-      return false;
-    }
-    return any = true;
-  }
-  std::string value() const { return std::to_string(total + part); }
-};
 
 // Lower-case words; keeps letters, digits, apostrophes, and what stands between digits (2.5, 10:30).
 std::vector<std::string> words_of(std::string_view text) {
@@ -78,6 +51,88 @@ void append(std::string& to, std::string_view word) {
 bool all_digits(std::string_view s) {
   return !s.empty() && s.find_first_not_of("0123456789") == s.npos;
 }
+
+bool ends_in_digit(std::string_view s) {
+  return !s.empty() && std::isdigit(static_cast<unsigned char>(s.back())) != 0;
+}
+
+/// Numbers among words, as people say them: "two hundred and twenty one thousand four", "a hundred", "2
+/// million". Each ends where the next word would be of another one: "two hundred and three hundred".
+class spoken_numbers {
+ public:
+  explicit spoken_numbers(const std::vector<std::string>& words) : words_(words) {}
+
+  /// The number that begins at this word, which is moved behind it.
+  std::optional<std::int64_t> number_at(std::size_t& at) const {
+    std::int64_t total = 0, last = INT64_MAX;
+    auto end = at;  // behind what is part of it
+    for (auto i = at;;) {
+      const auto part = part_at(i, i == at);
+      if (!part) break;
+      const auto scale = scale_at(i);
+      if (scale >= last || (end != at && part->value == 0)) break;  // another number begins here
+      if (part->is_figure && (scale == 0 || end != at)) break;
+      total += part->value * std::max<std::int64_t>(scale, 1);
+      end = i;
+      if (scale == 0) break;
+      last = scale;
+      end = ++i;
+      if (word(i) == "and") ++i;
+    }
+    if (end == at) return std::nullopt;
+    at = end;
+    return total;
+  }
+
+ private:
+  struct part {
+    std::int64_t value = 0;
+    bool is_figure = false;  ///< "2" of "2 million"
+  };
+
+  std::string_view word(std::size_t i) const {
+    return i < words_.size() ? std::string_view(words_[i]) : std::string_view();
+  }
+
+  /// 1000 and more, at least; 0 for every other word.
+  std::int64_t scale_at(std::size_t i) const {
+    if (word(i) == "thousand") return 1000;
+    if (word(i) == "million") return 1'000'000;
+    return word(i) == "billion" ? 1'000'000'000 : 0;
+  }
+
+  std::optional<std::int64_t> below_hundred(std::size_t& i) const {
+    if (const auto unit = index_in(units, word(i)); unit >= 0) return ++i, unit;
+    const auto ten = index_in(tens, word(i));
+    if (ten < 2) return std::nullopt;
+    ++i;
+    const auto unit = index_in(units, word(i));
+    if (unit < 1 || unit > 9) return ten * 10;
+    ++i;
+    return ten * 10 + unit;
+  }
+
+  /// What stands before a scale, or is all of a number: 0 to 999; "hundred" and "thousand" alone have
+  /// one before them.
+  std::optional<part> part_at(std::size_t& i, bool is_first) const {
+    const bool may_be_bare = is_first && (i == 0 || !ends_in_digit(words_[i - 1]));
+    if (scale_at(i) != 0) return may_be_bare ? std::optional(part{1, false}) : std::nullopt;
+    if (all_digits(word(i)) && word(i).size() <= 3 && (scale_at(i + 1) != 0))
+      return part{std::stoll(words_[i++]), true};
+    const bool bare = may_be_bare && word(i) == "hundred";
+    const auto first = bare ? std::optional<std::int64_t>(1) : below_hundred(i);
+    if (!first) return std::nullopt;
+    if (word(i) != "hundred" || *first == 0) return part{*first, false};
+    ++i;
+    auto behind = i + (word(i) == "and" ? 1 : 0);
+    const auto rest = below_hundred(behind);
+    if (!rest || *rest == 0 || word(behind) == "hundred") return part{*first * 100, false};
+    i = behind;
+    return part{*first * 100 + *rest, false};
+  }
+
+  const std::vector<std::string>& words_;
+};
 
 std::string say(const std::string& word) {
   const bool minus = word.size() > 1 && word[0] == '-';
@@ -120,29 +175,14 @@ std::string number_words(std::int64_t value) {
 
 std::string with_digits(std::string_view text) {
   std::string out;
-  spoken_number number;
-  bool joining = false;  // an "and" that may stand inside a number
-  const auto finish = [&] {
-    if (number.any) append(out, number.value());
-    if (joining) append(out, "and");
-    number = {};
-    joining = false;
-  };
-  for (const auto& word : words_of(text)) {
-    if (number.any && !joining && word == "and" && number.part % 100 == 0) {
-      joining = true;
-      continue;
-    }
-    spoken_number next = number;
-    if (next.take(word)) {
-      number = next;
-      joining = false;
-      continue;
-    }
-    finish();
-    if (!number.take(word)) append(out, word);
+  const auto words = words_of(text);
+  const spoken_numbers spoken(words);
+  for (std::size_t at = 0; at < words.size();) {
+    if (const auto n = spoken.number_at(at))
+      append(out, std::to_string(*n));
+    else
+      append(out, words[at++]);
   }
-  finish();
   return out;
 }
 

@@ -16,7 +16,7 @@ namespace hocket::background {
 /// names when it is asked for them, and those of its first step. Whatever a result says, no other is
 /// called. On its last step, or with too few tokens left, it gets no tools and has to answer.
 /// Errors: language.bad_config, language.no_engine, model.* (open); those of chat_backend, each ends
-/// the request. Threads: `next` from several at once; a model in this process answers one at a time.
+/// the request. Threads: `next` from several at once; a model in this process answers them together.
 class language_planner final : public telling_planner, public learner {
  public:
   struct config {
