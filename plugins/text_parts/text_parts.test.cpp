@@ -44,6 +44,40 @@ TEST_CASE("timer: several in one call, and none before its time") {
   CHECK(h.outputs("text").size() == 20);
 }
 
+TEST_CASE("timer: a conversation that begins later is not told of the time before it") {
+  struct sink final : emitter {
+    using emitter::emit;
+    void emit(std::size_t, packet p) override {
+      told += std::to_string(static_cast<std::int64_t>(p.header.ts.ms())) + ":" +
+              p.get_if<text>()->value + " ";
+    }
+    void interrupt() override {}
+    void for_session(session_id) override {}
+    std::string told;
+  } out;
+  timer::config c;
+  c.every_ms = 1000;
+  c.first_ms = 30;
+  c.text = "{n}";
+  manual_clock time;
+  context where;
+  where.time = &time;
+  time.advance_to(timestamp::of_ms(3'600'050));
+  timer late(c);
+  REQUIRE(late.open(where));
+  REQUIRE(late.produce(timestamp::of_ms(3'602'000), out));
+  CHECK(out.told == "3600230:0 3601230:1 ");
+  // Its next life goes on where it was.
+  out.told.clear();
+  where.began = time.now();
+  where.restarts = 1;
+  time.advance_to(timestamp::of_ms(3'604'000));
+  timer again(c);
+  REQUIRE(again.open(where));
+  REQUIRE(again.produce(timestamp::of_ms(3'605'500), out));
+  CHECK(out.told == "3604230:4 3605230:5 ");
+}
+
 TEST_CASE("rate_limit: a burst, then the rate; what is held back goes out elsewhere, unchanged") {
   harness h(type_of<rate_limit>(), {.config = settings({{"per_s", 2.0}, {"burst", 3.0}})});
   REQUIRE(h.open());

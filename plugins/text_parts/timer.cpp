@@ -33,10 +33,16 @@ component_info timer::info() {
           .source = true};
 }
 
+// Its conversation may begin long after the run: it counts from there, and what opens with the run from 0.
 // After a restart it goes on with the next time that is not past.
 result<void> timer::open(const context& where) {
-  if (where.restarts == 0 || !where.time) return {};
-  const auto past_ms = where.time->now().ns() / 1'000'000 - config_.first_ms;
+  if (!where.time) return {};
+  const auto& grid = where.grid;
+  const auto now = where.time->now(), from = where.restarts > 0 ? where.began : now;
+  const auto k = grid.index_of(from);
+  if (k > 0) began_ = from == grid.start_of(k) ? from : grid.end_of(k);
+  if (where.restarts == 0) return {};
+  const auto past_ms = (now - began_) / std::chrono::milliseconds(1) - config_.first_ms;
   next_ = past_ms < 0 ? 0 : past_ms / config_.every_ms + 1;
   return {};
 }
@@ -44,7 +50,7 @@ result<void> timer::open(const context& where) {
 result<source_state> timer::produce(timestamp until, emitter& out) {
   const auto ended = [&] { return config_.count > 0 && next_ >= config_.count; };
   while (!ended()) {
-    const auto at = timestamp::of_ms(config_.first_ms + next_ * config_.every_ms);
+    const auto at = began_ + std::chrono::milliseconds(config_.first_ms + next_ * config_.every_ms);
     if (at >= until) return source_state::more;
     out.emit(0, at, hocket::text{numbered(config_.text, next_), config_.role});
     ++next_;

@@ -4,10 +4,10 @@
 
 namespace hocket::text_parts {
 
-/// `text.timer`: says the same text again and again, at fixed stream times.
+/// `text.timer`: says the same text again and again, at fixed times of its conversation.
 ///
-/// Outputs: text: number n (from 0 on) at exactly `first_ms` + n * `every_ms`; `{n}` in it becomes
-/// that number. In real time it comes up to 20 ms after its time.
+/// Outputs: text: number n (from 0 on) at exactly `first_ms` + n * `every_ms` after the conversation's
+/// first whole micro-turn began (0 where that began with the run); `{n}` in it becomes that number. In real time it comes up to 20 ms after its time.
 /// Errors, counters: none. It ends after `count` texts.
 class timer final : public component {
  public:
@@ -27,6 +27,7 @@ class timer final : public component {
 
  private:
   config config_;
+  timestamp began_;  ///< of its conversation: the micro-turn that begins then
   std::int64_t next_ = 0;
 };
 
