@@ -355,4 +355,59 @@ TEST_CASE("mix: sound that was made anew takes the place of what it overlaps") {
   CHECK(got[3200] == 0.25f);
 }
 
+TEST_CASE("mix: what was made ahead falls silent where somebody barges in") {
+  harness h(type_of<mix>());
+  REQUIRE(h.open());
+  push(h, "a", steady(0.5f, 32000, 0));          // two seconds at once
+  push(h, "b", steady(0.25f, 640, 3200 - 320));  // captured: it ends a little later
+  REQUIRE(h.advance_to(timestamp::of_ms(200)));
+  barge_in(h, "a");
+  REQUIRE(h.advance_to(timestamp::of_ms(2000)));
+  std::int64_t first = -1;
+  const auto got = joined(h, "audio", first);
+  REQUIRE(got.size() == 32000);
+  CHECK(got[0] == 0.5f);
+  CHECK(got[3199] == 0.75f);
+  CHECK(got[3200] == 0.25f);
+  for (std::size_t i = 3520; i < got.size(); ++i) REQUIRE(got[i] == 0);
+}
+
+TEST_CASE("switch: what waits for the other one's end falls silent where somebody barges in") {
+  harness h(type_of<selector>(), {.config = settings({{"fade_ms", 0}})});
+  REQUIRE(h.open());
+  push(h, "a", steady(0.5f, 1600, 0));
+  REQUIRE(h.push("choice", timestamp::of_ms(120), text{"b", "user"}));
+  push(h, "b", steady(0.25f, 3200, 0));  // waits: of a 20 ms are to come
+  const auto before = h.values<audio_chunk>("audio").size();
+  barge_in(h, "a");  // at 0: nothing of it was captured
+  REQUIRE(h.close());
+  CHECK(h.values<audio_chunk>("audio").size() == before);
+}
+
+TEST_CASE("a stranger's chunk costs no more than its size") {
+  const auto made = [](harness& h, audio_chunk c) {
+    REQUIRE(h.open());
+    push(h, "audio", std::move(c));
+    REQUIRE(h.close());
+    return h.values<audio_chunk>("audio").size();
+  };
+  for (const auto& [rate_hz, channels] : std::vector<std::pair<std::int32_t, std::int32_t>>{
+           {1, 1}, {999, 1}, {384'001, 1}, {16000, 65}, {16000, 1'000'000}}) {
+    CAPTURE(rate_hz);
+    CAPTURE(channels);
+    harness a(type_of<resample>(), {.config = settings({{"rate_hz", 384'000}})});
+    CHECK(made(a, steady(0.5f, 1, 0, rate_hz, channels)) == 0);
+    CHECK(a.counter("wrong_format") == 1);
+    harness b(type_of<remix>());
+    CHECK(made(b, steady(0.5f, 1, 0, rate_hz, channels)) == 0);
+    CHECK(b.counter("wrong_format") == 1);
+    harness c(type_of<audio_parts::gate>(), {.config = settings({{"starts_open", true}})});
+    CHECK(made(c, steady(0.5f, 1, 0, rate_hz, channels)) == 0);
+    CHECK(c.counter("wrong_format") == 1);
+  }
+  harness d(type_of<resample>(), {.config = settings({{"rate_hz", 384'000}})});
+  CHECK(made(d, steady(0.5f, 1'000'000, 0, 1000)) == 0);
+  CHECK(d.counter("too_long") == 1);
+}
+
 }  // namespace hocket::audio_parts

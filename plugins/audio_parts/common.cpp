@@ -25,6 +25,20 @@ std::int64_t clip(std::vector<float>& samples) {
   return clipped;
 }
 
+bool is_usual(const audio_chunk& chunk) {
+  return chunk.channels >= 1 && chunk.channels <= 64 && chunk.rate_hz >= 1000 &&
+         chunk.rate_hz <= 384000;
+}
+
+void cut_ahead(std::vector<audio_chunk>& waiting, timestamp now) {
+  for (auto& chunk : waiting) {
+    const auto at = sample_at(now, chunk.rate_hz);
+    const bool is_short = chunk.frames() <= chunk.rate_hz / 20;
+    if (chunk.first_sample >= at || !is_short) chunk = part_of(chunk, INT64_MIN, at);
+  }
+  std::erase_if(waiting, [](const audio_chunk& c) { return c.frames() == 0; });
+}
+
 void send(std::size_t port, audio_chunk chunk, emitter& out) {
   if (chunk.frames() == 0) return;
   const auto at = timestamp::of_samples(chunk.first_sample, chunk.rate_hz);

@@ -28,6 +28,13 @@ audio_chunk part_of(const audio_chunk& whole, std::int64_t from, std::int64_t to
 /// Cuts what goes beyond full scale. Returns how many samples that were.
 std::int64_t clip(std::vector<float>& samples);
 
+/// What is worked on: 1 to 64 channels, 1000 to 384000 Hz. A stranger's chunk may say anything.
+bool is_usual(const audio_chunk& chunk);
+
+/// What was made ahead of `now` and is not to be heard any more, since somebody barged in. Sound that
+/// was captured ends about now: of a chunk of 50 ms that has begun nothing is cut.
+void cut_ahead(std::vector<audio_chunk>& waiting, timestamp now);
+
 /// Sends a chunk at the time of its first sample; an empty one is not sent.
 void send(std::size_t port, audio_chunk chunk, emitter& out);
 

@@ -60,6 +60,10 @@ result<void> gate::process(std::size_t port, const packet& p, emitter& out) {
   }
   const auto* chunk = p.get_if<audio_chunk>();
   if (!chunk || chunk->frames() == 0) return {};
+  if (!is_usual(*chunk)) {
+    context_.count("wrong_format", 1);
+    return {};
+  }
   const auto gains = ramp_.over(*chunk, open_);
   send(0, config_.keeps_time ? scaled(*chunk, gains) : audible(*chunk, gains), out);
   return {};

@@ -102,4 +102,12 @@ result<void> mix::process_sets(std::span<const bundle> sets, emitter& out) {
   return {};
 }
 
+// Whatever was made ahead is of the old epoch; what goes out from here on would be of the new one.
+result<void> mix::on_control(std::size_t, const packet& p, emitter&) {
+  const auto* c = p.get_if<control>();
+  if (c && c->what == control::kind::interrupt)
+    for (auto& waiting : waiting_) cut_ahead(waiting, p.header.ts);
+  return {};
+}
+
 }  // namespace hocket::audio_parts

@@ -11,6 +11,7 @@ namespace hocket::audio_parts {
 ///
 /// Inputs: a, b, c, d: sound at `rate_hz` with `channels`, any chunking. Where one has nothing it is
 /// silent: a gap, an input that comes later, ends or is lost.
+/// An interruption cuts what was made ahead, of all inputs.
 /// Outputs: audio: one chunk per micro-turn that exactly fills it. What goes beyond full scale is
 /// cut (clipped_samples).
 /// Errors: mix.bad_gains (more entries than inputs).
@@ -30,6 +31,7 @@ class mix final : public component {
   explicit mix(config c) : config_(std::move(c)) {}
   result<void> open(const context&) override;
   result<void> process_sets(std::span<const bundle>, emitter&) override;
+  result<void> on_control(std::size_t port, const packet&, emitter&) override;
 
  private:
   void take(const bundle& set, std::int64_t from);

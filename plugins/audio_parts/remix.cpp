@@ -66,6 +66,10 @@ result<void> remix::open(const context& where) {
 result<void> remix::process(std::size_t, const packet& p, emitter& out) {
   const auto* chunk = p.get_if<audio_chunk>();
   if (!chunk || chunk->frames() == 0) return {};
+  if (!is_usual(*chunk)) {
+    context_.count("wrong_format", 1);
+    return {};
+  }
   const auto in = static_cast<std::size_t>(chunk->channels);
   const auto frames = static_cast<std::size_t>(chunk->frames());
   const auto samples = chunk->samples.as<float>();

@@ -7,6 +7,8 @@
 namespace hocket::audio_parts {
 namespace {
 
+constexpr std::int64_t most_made = 16'000'000;  ///< samples out of one chunk, 64 MB
+
 /// round(n * out / in), exact in 64 bits for a century of sound.
 std::int64_t scaled(std::int64_t n, std::int64_t out_hz, std::int64_t in_hz) {
   const auto whole = n / in_hz * out_hz, rest = n % in_hz * out_hz;
@@ -55,6 +57,14 @@ result<void> resample::begin(const audio_chunk& first) {
 result<void> resample::process(std::size_t, const packet& p, emitter& out) {
   const auto* chunk = p.get_if<audio_chunk>();
   if (!chunk) return {};
+  if (!is_usual(*chunk)) {
+    context_.count("wrong_format", 1);
+    return {};
+  }
+  if (scaled(chunk->frames(), config_.rate_hz, chunk->rate_hz) > most_made / chunk->channels) {
+    context_.count("too_long", 1);
+    return {};
+  }
   const auto channels = static_cast<std::size_t>(chunk->channels);
   if (stretch_ && (stretch_->rate_hz != chunk->rate_hz || stretch_->channels.size() != channels))
     finish(out);

@@ -107,6 +107,7 @@ void selector::send_now(audio_chunk chunk, emitter& out) {
 
 result<void> selector::on_control(std::size_t port, const packet& p, emitter& out) {
   const auto* c = p.get_if<control>();
+  if (c && c->what == control::kind::interrupt) cut_ahead(held_, p.header.ts);
   if (c && c->what == control::kind::end_of_stream && port <= b_in) {
     ended_.at(port) = true;
     send_held(out);
