@@ -10,4 +10,9 @@ void print_clean(std::FILE* to, std::string_view text) {
   std::fwrite(clean.data(), 1, clean.size(), to);
 }
 
+int tell(const error& e, int code, std::FILE* to) {
+  say(to, "error: {} [{}]\n", e.message, e.code);
+  return code;
+}
+
 }  // namespace hocket::cli

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "graph/core/result.hpp"
+
 namespace hocket::cli {
 
 /// Prints what may hold words from outside (a graph, a recording, a peer, a tool): nothing in it moves
@@ -21,5 +23,8 @@ template <class... Args>
 void say(fmt::format_string<Args...> format, Args&&... args) {
   print_clean(stdout, fmt::format(format, std::forward<Args>(args)...));
 }
+
+/// "error: message [code]" on stderr, cleaned as above; gives the exit code on.
+int tell(const error& e, int code, std::FILE* to = stderr);
 
 }  // namespace hocket::cli

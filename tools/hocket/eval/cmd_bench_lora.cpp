@@ -12,6 +12,7 @@
 #include "engine/lora/trainer.hpp"
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/progress.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/report/measures.hpp"
 
 namespace hocket::cli {
@@ -24,11 +25,6 @@ constexpr std::int64_t batch_tokens = 1024;
 
 double seconds_since(std::chrono::steady_clock::time_point from) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count();
-}
-
-int tell(const error& e, int code) {
-  fmt::print(stderr, "error: {} [{}]\n", e.message, e.code);
-  return code;
 }
 
 /// Sequences of random tokens that make a batch.

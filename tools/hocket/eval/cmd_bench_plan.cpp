@@ -7,6 +7,7 @@
 #include "engine/interaction/session_bench.hpp"
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/progress.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/plan/capacity.hpp"
 #include "tools/report/measures.hpp"
 #include "tools/scenarios/conversation.hpp"
@@ -39,11 +40,6 @@ result<double> measured(const std::shared_ptr<const engine::interaction_model>& 
   return before;
 }
 
-int tell(const error& e) {
-  fmt::print(stderr, "error: {} [{}]\n", e.message, e.code);
-  return exit_failed;
-}
-
 }  // namespace
 
 int run_bench_plan(const bench_options& o) {
@@ -60,7 +56,7 @@ int run_bench_plan(const bench_options& o) {
   scenarios::source_options source;
   source.seed = 900002, source.which = scenarios::split::heldout, source.seconds = seconds_of_talk;
   const auto talk = scenarios::make_conversation(source, 0);
-  if (!talk) return tell(talk.error());
+  if (!talk) return tell(talk.error(), exit_failed);
   std::vector<std::string> folders{"configs/models/nano", "configs/models/duplex"};
   if (std::find(folders.begin(), folders.end(), o.model) == folders.end())
     folders.push_back(o.model);
@@ -69,9 +65,9 @@ int run_bench_plan(const bench_options& o) {
     const auto name = std::filesystem::path(folder).filename().string();
     shown.next("plan: " + name);
     const auto model = engine::interaction_model::load(folder, "cpu");
-    if (!model) return tell(model.error());
+    if (!model) return tell(model.error(), exit_failed);
     const auto seen = measured(*model, talk->example.audio, o.quick);
-    if (!seen) return tell(seen.error());
+    if (!seen) return tell(seen.error(), exit_failed);
     planning::workload w;
     w.shape = planning::read_shape(folder, findings), w.on = *core;
     planning::demand need;

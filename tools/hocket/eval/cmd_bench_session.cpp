@@ -7,6 +7,7 @@
 #include "engine/interaction/session_bench.hpp"
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/progress.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/report/measures.hpp"
 #include "tools/scenarios/conversation.hpp"
 
@@ -37,11 +38,6 @@ double tail_over_head(const std::vector<double>& times, std::size_t n) {
   n = std::min(n, times.size() / 2);
   const auto m = static_cast<std::ptrdiff_t>(n);
   return mean({times.end() - m, times.end()}) / mean({times.begin(), times.begin() + m});
-}
-
-int tell(const error& e, int code) {
-  fmt::print(stderr, "error: {} [{}]\n", e.message, e.code);
-  return code;
 }
 
 }  // namespace

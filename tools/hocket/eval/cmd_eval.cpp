@@ -5,19 +5,12 @@
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/eval/heldout.hpp"
 #include "tools/hocket/progress.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/report/measures.hpp"
 
 namespace hocket::cli {
 
 using namespace report;
-namespace {
-
-int tell(const error& e, int code) {
-  fmt::print(stderr, "error: {} [{}]\n", e.message, e.code);
-  return code;
-}
-
-}  // namespace
 
 int run_eval(const eval_options& o) {
   if (o.what != "closed-loop") {

@@ -10,14 +10,10 @@
 #include "tools/hocket/options.hpp"
 #include "tools/hocket/progress.hpp"
 #include "tools/hocket/types.hpp"
+#include "tools/hocket/say.hpp"
 
 namespace hocket::cli {
 namespace {
-
-int tell(const error& e, int code) {
-  fmt::print(stderr, "error: {} [{}]\n", e.message, e.code);
-  return code;
-}
 
 using counters = std::map<std::string, std::int64_t>;
 

@@ -17,11 +17,6 @@ namespace {
 using governance::ledger;
 using nlohmann::json;
 
-int tell(const error& e, int code) {
-  say(stderr, "error: {} [{}]\n", e.message, e.code);
-  return code;
-}
-
 json line_of(const governance::entry& e) {
   return {{"seq", e.seq},
           {"at", e.at},

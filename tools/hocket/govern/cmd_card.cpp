@@ -17,11 +17,6 @@ namespace {
 using governance::records;
 using nlohmann::json;
 
-int tell(const error& e, int code) {
-  say(stderr, "error: {} [{}]\n", e.message, e.code);
-  return code;
-}
-
 int code_of_error(const error& e) {
   return e.code == "governance.no_card" || e.code == "governance.no_such_gate" ||
                  e.code == "governance.no_reason" || e.code == "governance.bad_policy" ||

@@ -12,9 +12,9 @@ namespace {
 using governance::records;
 
 int tell(const error& e) {
-  say(stderr, "error: {} [{}]\n", e.message, e.code);
-  return e.code.starts_with("governance.") || e.code == "ledger.cannot_open" ? exit_bad_input
-                                                                             : exit_failed;
+  return cli::tell(e, e.code.starts_with("governance.") || e.code == "ledger.cannot_open"
+                          ? exit_bad_input
+                          : exit_failed);
 }
 
 result<records> opened(const govern_options& o) {

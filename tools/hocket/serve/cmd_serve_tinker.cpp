@@ -11,15 +11,6 @@
 #include "tools/hocket/signals.hpp"
 
 namespace hocket::cli {
-namespace {
-
-int tell(const error& e, int code) {
-  say(stderr, "error: {} [{}]\n", e.message, e.code);
-  return code;
-}
-
-}  // namespace
-
 int run_serve_tinker(const serve_tinker_options& o) {
   auto keys = tinker::read_api_keys(o.keys);
   if (!keys) return tell(keys.error(), exit_bad_input);

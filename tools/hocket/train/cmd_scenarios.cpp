@@ -13,8 +13,7 @@ namespace {
 constexpr std::uint64_t demo_seed = 1;
 
 int tell(const error& e) {
-  say(stderr, "error: {} [{}]\n", e.message, e.code);
-  return e.code == "scenarios.family" ? exit_bad_input : exit_failed;
+  return cli::tell(e, e.code == "scenarios.family" ? exit_bad_input : exit_failed);
 }
 
 int write_demo(const scenarios_options& o) {

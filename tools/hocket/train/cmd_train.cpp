@@ -15,6 +15,7 @@
 #include "tools/hocket/eval/heldout.hpp"
 #include "tools/hocket/train/train_file.hpp"
 #include "tools/hocket/train/train_loop.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/scenarios/source.hpp"
 #include "tools/scenarios/words.hpp"
 
@@ -24,11 +25,6 @@ using namespace report;
 namespace {
 
 std::atomic<bool> interrupted{false};
-
-int tell(const error& e, int code) {
-  fmt::print(stderr, "error: {} [{}]\n", e.message, e.code);
-  return code;
-}
 
 /// The model as it is now in the form that the engine loads, in `<out>/model`.
 result<std::string> export_now(const train_plan& plan, const engine::interaction_trainer& trainer) {
@@ -133,7 +129,7 @@ int run_train(const train_options& o) {
   train_plan plan = read_train_file(o.config, findings);
   if (findings.has_errors()) {
     findings.sort();
-    fmt::print(stderr, "{}", findings.to_string());
+    say(stderr, "{}", findings.to_string());
     return exit_bad_input;
   }
   auto& c = plan.engine;

@@ -73,11 +73,6 @@ struct recipe final : config_base {
   }
 };
 
-int tell(const error& e, int code) {
-  say(stderr, "error: {} [{}]\n", e.message, e.code);
-  return code;
-}
-
 std::optional<recipe> read_recipe(const std::string& path, diagnostics& findings) {
   const auto text = language::read_text(path, 1 << 20);
   if (!text) {
