@@ -91,12 +91,14 @@ void gateway::config::visit(config_visitor& v) {
   v.field(
       {.name = "sessions_per_key",
        .doc =
-           "conversations at once of one key; 0: all, or half of them where there are several keys",
+           "conversations at once of one key, or without keys of one address; 0: all, or half of "
+           "them where there are several keys",
        .min = 0,
        .max = 10000},
       sessions_per_key);
   v.field({.name = "starts_per_minute",
-           .doc = "conversations that one key may begin in a minute",
+           .doc = "conversations that one key, or without keys one address, may begin in a minute; "
+                  "behind a proxy all people are one address",
            .min = 1,
            .max = 100000},
           starts_per_minute);
