@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -23,7 +25,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int waits_ms = 10'000;
+constexpr auto looks_every = std::chrono::milliseconds(5);
 constexpr int application = 0x486f636b;  // "Hock"
 constexpr int format = 1;
 constexpr std::size_t salt_bytes = 24;
@@ -112,6 +114,7 @@ struct ledger::state {
   std::string path;
   sqlite3* db = nullptr;
   int lock = -1;
+  std::chrono::milliseconds waits{0};
   std::mutex mutex;
 
   ~state() {
@@ -132,11 +135,28 @@ struct ledger::state {
   }
 
   /// Holds other processes off while the file and its seal change together.
-  struct held {
-    explicit held(int fd) : fd(fd) { ::flock(fd, LOCK_EX); }
-    ~held() { ::flock(fd, LOCK_UN); }
-    int fd;
+  class held {
+   public:
+    held(int fd, std::chrono::milliseconds limit) : fd_(fd) {
+      const auto until = std::chrono::steady_clock::now() + limit;
+      while (!(is_ours_ = ::flock(fd, LOCK_EX | LOCK_NB) == 0) &&
+             (errno == EWOULDBLOCK || errno == EINTR) && std::chrono::steady_clock::now() < until)
+        std::this_thread::sleep_for(looks_every);
+    }
+    ~held() {
+      if (is_ours_) ::flock(fd_, LOCK_UN);
+    }
+    held(const held&) = delete;
+    held& operator=(const held&) = delete;
+    bool is_ours() const { return is_ours_; }
+
+   private:
+    int fd_;
+    bool is_ours_ = false;
   };
+  tl::unexpected<error> in_use(const char* code) const {
+    return fail(code, fmt::format("{}: another program has had it for {} ms", path, waits.count()));
+  }
 
   result<entry> newest() const {
     statement s(db, "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1");
@@ -209,7 +229,8 @@ struct ledger::state {
   template <class Work>
   auto change(Work work) -> decltype(work()) {
     const std::lock_guard once(mutex);
-    const held alone(lock);
+    const held alone(lock, waits);
+    if (!alone.is_ours()) return in_use("ledger.cannot_write");
     HOCKET_TRY(may_append());
     HOCKET_TRY(run("BEGIN IMMEDIATE"));
     auto done = work();
@@ -259,7 +280,7 @@ ledger::ledger(ledger&&) noexcept = default;
 ledger& ledger::operator=(ledger&&) noexcept = default;
 const std::string& ledger::path() const { return state_->path; }
 
-result<ledger> ledger::open(const std::string& path, bool makes) {
+result<ledger> ledger::open(const std::string& path, bool makes, std::chrono::milliseconds waits) {
   struct stat there {};
   const bool is_missing = ::stat(path.c_str(), &there) != 0 || there.st_size == 0;
   if (is_missing && !makes) return fail("ledger.cannot_open", path + ": there is no ledger");
@@ -268,16 +289,17 @@ result<ledger> ledger::open(const std::string& path, bool makes) {
     if (!made) return fail("ledger.cannot_open", made.error().message);
   }
   auto s = std::make_unique<state>();
-  s->path = path;
+  s->path = path, s->waits = waits;
   auto lock = trust::create_file(path + ".lock", trust::create_as::kept);
   if (!lock) return fail("ledger.cannot_open", lock.error().message);
   s->lock = lock->release();
   if (sqlite3_open_v2(path.c_str(), &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX,
                       nullptr) != SQLITE_OK)
     return s->failed("ledger.cannot_open");
-  sqlite3_busy_timeout(s->db, waits_ms);
+  sqlite3_busy_timeout(s->db, static_cast<int>(waits.count()));
   sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  const state::held alone(s->lock);
+  const state::held alone(s->lock, waits);
+  if (!alone.is_ours()) return s->in_use("ledger.cannot_open");
   // The file holds all of it after each change, and nothing of what was erased.
   HOCKET_TRY(
       s->run("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;",
@@ -319,11 +341,12 @@ result<std::vector<entry>> ledger::list(const std::string& kind, const std::stri
     if (key->empty()) return std::vector<entry>();
     whose = pseudonym_of(tenant, *key);
   }
-  statement s(
-      state_->db,
-      "SELECT seq, at, kind, subject, tenant, body, body_sha256, hash FROM entries ORDER BY seq");
-  std::vector<entry> out;
   const bool prefix = subject.ends_with('*');
+  statement s(state_->db,
+              "SELECT seq, at, kind, subject, tenant, body, body_sha256, hash FROM entries "
+              "WHERE (?1 = '' OR kind = ?1) AND (?2 = '' OR subject = ?2) ORDER BY seq");
+  s.with(1, kind).with(2, prefix ? std::string() : subject);
+  std::vector<entry> out;
   const auto stem = prefix ? subject.substr(0, subject.size() - 1) : subject;
   for (;;) {
     const auto got = s.step();
@@ -332,10 +355,8 @@ result<std::vector<entry>> ledger::list(const std::string& kind, const std::stri
     entry e;
     e.seq = s.number(0), e.at = s.text(1), e.kind = s.text(2), e.subject = s.text(3);
     e.tenant = s.text(4), e.body_sha256 = s.text(6), e.hash = s.text(7);
-    if (!kind.empty() && e.kind != kind) continue;
     if (!whose.empty() && e.tenant != whose) continue;
-    if (!subject.empty() && (prefix ? !e.subject.starts_with(stem) : e.subject != subject))
-      continue;
+    if (prefix && !e.subject.starts_with(stem)) continue;
     if (!s.is_null(5)) {
       const auto stored = json::parse(s.text(5), nullptr, false);
       e.body = stored.is_object() ? stored.value("body", json()) : json();
@@ -425,7 +446,8 @@ std::vector<finding> ledger::state::check_entries() const {
 
 result<std::vector<finding>> ledger::verify() const {
   const std::lock_guard once(state_->mutex);
-  const state::held alone(state_->lock);
+  const state::held alone(state_->lock, state_->waits);
+  if (!alone.is_ours()) return state_->in_use("ledger.cannot_open");
   auto wrong = compare_seal(state_->path, false);
   if (!wrong) return fail(wrong);
   auto more = state_->check_entries();

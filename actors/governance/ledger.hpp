@@ -1,6 +1,7 @@
 // What happened to adapters and data: append-only, in SQLite, each entry chained to the one before.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -38,13 +39,15 @@ struct finding {
 /// be guessed from its sum, and the chain stays whole.
 /// Whoever can write the file can write a whole new chain: `head()` noted elsewhere shows that.
 ///
-/// *Errors*: ledger.cannot_open (no such file, another program's file, a newer format),
+/// *Errors*: ledger.cannot_open (no such file, another program's file, a newer format, in use for 10 s),
 /// ledger.cannot_write (full disk, no rights, in use for 10 s), ledger.broken (what is there does not
 /// verify: nothing is appended to it). *Threads*: any; several processes may append to one file.
 class ledger {
  public:
-  /// Makes the file (0600) where it is missing and `makes` is set.
-  static result<ledger> open(const std::string& path, bool makes = true);
+  /// Makes the file (0600) where it is missing and `makes` is set. `waits`: for another program that has
+  /// it, here and with each entry.
+  static result<ledger> open(const std::string& path, bool makes = true,
+                             std::chrono::milliseconds waits = std::chrono::seconds(10));
   ~ledger();
   ledger(ledger&&) noexcept;
   ledger& operator=(ledger&&) noexcept;

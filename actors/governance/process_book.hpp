@@ -24,15 +24,22 @@ class process_book {
   /// Looks at the ledger at most every 200 ms. Once it could not be read for `patience`, everything is
   /// frozen until it can be, and the log says so.
   bool is_frozen(const std::string& name);
+  /// Judged, and recorded, once for as long as nothing else is written into the ledger.
   /// *Errors*: governance.refused with what does not hold; those of the ledger.
-  result<void> pass(gate g, const std::string& name);
+  result<void> pass(gate g, const std::string& name, const std::string& weights_sha256 = "");
   result<void> add_card(const nlohmann::json& card, const std::string& tenant);
   result<void> add_evaluation(const std::string& name, const std::string& what,
                               const std::map<std::string, double>& scores);
 
  private:
+  result<verdict> judge(gate g, const std::string& name, const std::string& weights_sha256);
+
   mutable std::mutex mutex_;
   std::optional<records> records_;
+  std::map<std::string, verdict> judged_;  ///< by gate, weights and name
+  std::int64_t judged_at_ = -1;            ///< entry behind which nothing was written since
+  /// What is frozen is asked by whoever holds other locks: nobody waits for the ledger under this one.
+  std::mutex frozen_mutex_;
   std::optional<incident_watch> watch_;
   using time_point = std::chrono::steady_clock::time_point;
   static constexpr std::chrono::milliseconds patience{2000};

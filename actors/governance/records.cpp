@@ -24,6 +24,9 @@ std::string need(const char* what, const std::string& name) {
   return fmt::format("{} of `{}` needs a reason", what, name);
 }
 
+/// For whoever writes at the moment; the next look is soon.
+constexpr std::chrono::milliseconds waits(20);
+
 std::string weights_of(const json& card) { return text_at(card, "weights", "sha256"); }
 
 }  // namespace
@@ -123,16 +126,18 @@ result<json> records::newest_card(const std::string& name) const {
   return card;
 }
 
-result<std::map<std::string, double>> records::scores_of(const std::string& name) const {
+result<std::map<std::string, double>> records::scores_of(const std::string& name,
+                                                         std::string weights) const {
   const auto known = newest_card(name);
   if (!known) return fail(known);
+  if (weights.empty()) weights = weights_of(*known);
   const auto all = ledger_.list("evaluation", name);
   if (!all) return fail(all);
   std::map<std::string, double> out;
   for (const auto& e : *all) {
     if (e.subject != name) continue;
     const auto body = body_of(e);
-    if (text_at(body, "weights_sha256") != weights_of(*known)) continue;  // of other weights
+    if (text_at(body, "weights_sha256") != weights) continue;  // of other weights
     const auto scores = body.value("scores", json::object());
     for (const auto& [key, value] : scores.items())
       if (value.is_number() && std::isfinite(value.get<double>())) out[key] = value.get<double>();
@@ -140,20 +145,25 @@ result<std::map<std::string, double>> records::scores_of(const std::string& name
   return out;
 }
 
-result<verdict> records::may(gate g, const std::string& name) {
+result<verdict> records::may(gate g, const std::string& name, const std::string& weights_sha256) {
   const auto& rules = policy_.of(g);
   verdict v;
   const auto found = card(name);
   if (!found && found.error().code != "governance.no_card") return fail(found);
-  const bool has_card = found && !found->value("erased", false);
+  const bool is_erased = found && found->value("erased", false);
+  const bool is_of_others =
+      found && !is_erased && !weights_sha256.empty() && weights_of(*found) != weights_sha256;
+  const bool has_card = found && !is_erased && !is_of_others;
   const auto known = has_card ? *found : json::object();
-  const auto own = scores_of(name), parents = scores_of(text_at(known, "parent"));
+  const auto own = scores_of(name, weights_sha256), parents = scores_of(text_at(known, "parent"));
   if (!own) return fail(own);
   if (!parents) return fail(parents);
   const auto stopped = frozen();
   if (!stopped) return fail(stopped);
   if (!has_card && rules.needs_card)
-    v.why.push_back(found ? "its card was erased" : "it has no card");
+    v.why.push_back(is_of_others ? "its card is of other weights"
+                    : is_erased  ? "its card was erased"
+                                 : "it has no card");
   for (const auto& r : rules.scores) {
     const auto at = own->find(r.name);
     if (at == own->end())
@@ -236,7 +246,7 @@ result<std::optional<std::set<std::string>>> incident_watch::changed() {
                          now.st_mtim.tv_nsec);
   }
   if (stamp == seen_) return std::nullopt;
-  auto in = ledger::open(path_, false);
+  auto in = ledger::open(path_, false, waits);
   if (!in) return fail(in);
   auto stopped = records(std::move(*in)).frozen();
   if (!stopped) return fail(stopped);

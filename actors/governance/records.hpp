@@ -45,7 +45,8 @@ class records {
   std::vector<std::string> names() const;
 
   /// Judged by the policy, and recorded. A frozen adapter passes no gate, whatever overrides say.
-  result<verdict> may(gate g, const std::string& name);
+  /// `weights_sha256`: of the bytes that pass; a card of others is none. Empty: those of the newest card.
+  result<verdict> may(gate g, const std::string& name, const std::string& weights_sha256 = "");
 
   /// From now on the adapter is frozen: nothing loads, serves, trains on, swaps in or exports it. Errors:
   /// governance.no_reason; governance.no_card where nothing of that name is known.
@@ -60,8 +61,9 @@ class records {
  private:
   /// The newest card's body; null where there is none, or where it was erased.
   result<nlohmann::json> newest_card(const std::string& name) const;
-  /// The newest score of each name, of the weights that the newest card names.
-  result<std::map<std::string, double>> scores_of(const std::string& name) const;
+  /// The newest score of each name, of these weights; empty: of those that the newest card names.
+  result<std::map<std::string, double>> scores_of(const std::string& name,
+                                                  std::string weights = "") const;
   ledger ledger_;
   policy policy_;
 };

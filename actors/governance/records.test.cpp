@@ -1,6 +1,9 @@
 #include "actors/governance/records.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
@@ -74,6 +77,65 @@ TEST_CASE("check_card_place: what no card wrote is not replaced") {
   REQUIRE(folder->write("card.json", "no card"));
   CHECK(!check_card_place(*folder, "a-1"));
   std::filesystem::remove_all(dir);
+}
+
+TEST_CASE("records: a gate judges the bytes that pass, and not what once had their name") {
+  book b("load: {scores: [\"held_out >= 0.5\"]}\nserve: {}\nexport: {card: false}\n");
+  b.card("a-1", "", "CC0-1.0", "w1");
+  REQUIRE(b.r->add_evaluation("a-1", "in the graph", {{"held_out", 0.7}}));
+  CHECK(b.r->may(gate::load, "a-1")->passed);
+  CHECK(b.r->may(gate::load, "a-1", "w1")->passed);
+  for (const auto g : {gate::load, gate::serve}) {
+    const auto v = b.r->may(g, "a-1", "w2").value();  // overwritten, and its card is not there yet
+    CHECK(!v.passed);
+    CHECK(v.why.front() == "its card is of other weights");
+  }
+  CHECK(b.r->may(gate::exported, "a-1", "w2")->passed);  // which asks for no card
+  REQUIRE(b.r->add_override("a-1", gate::serve, "seen"));
+  CHECK(!b.r->may(gate::serve, "a-1", "w2")->passed);
+  b.card("a-1", "", "CC0-1.0", "w2");
+  CHECK(b.r->may(gate::serve, "a-1", "w2")->passed);
+  CHECK(!b.r->may(gate::load, "a-1", "w2")->passed);  // not evaluated
+  REQUIRE(b.r->add_evaluation("a-1", "in the graph", {{"held_out", 0.7}}, "w2"));
+  CHECK(b.r->may(gate::load, "a-1", "w2")->passed);
+}
+
+TEST_CASE("process_book: a gate is judged and recorded once while nothing else is written") {
+  book b("serve: {}\n");
+  b.card("a-1");
+  b.card("a-2");
+  process_book p;
+  REQUIRE(p.follow(b.dir + "/book.db", b.dir + "/policy.yaml"));
+  const auto gates = [&] { return b.r->book().list("gate")->size(); };
+  for (int i = 0; i < 5; ++i) {
+    CHECK(p.pass(gate::serve, "a-1", "w1"));
+    CHECK(p.pass(gate::serve, "a-2", "w1"));
+    CHECK(p.pass(gate::serve, "a-1", "w2").error().code == "governance.refused");
+  }
+  CHECK(gates() == 3);
+  REQUIRE(b.r->open_incident("a-1", "wrong"));  // another program
+  CHECK(p.pass(gate::serve, "a-1", "w1").error().code == "governance.refused");
+  CHECK(p.pass(gate::serve, "a-2", "w1"));
+  CHECK(gates() == 5);
+}
+
+TEST_CASE("a program that keeps the ledger stands nobody still") {
+  book b("serve: {}\n");
+  b.card("a-1");
+  process_book p;
+  REQUIRE(p.follow(b.dir + "/book.db", b.dir + "/policy.yaml"));
+  auto in = ledger::open(b.dir + "/book.db", false, std::chrono::milliseconds(50)).value();
+  const int other = ::open((b.dir + "/book.db.lock").c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(::flock(other, LOCK_EX | LOCK_NB) == 0);
+  CHECK(in.append("note", "a-1", json::object()).error().code == "ledger.cannot_write");
+  CHECK(ledger::open(b.dir + "/book.db", false, std::chrono::milliseconds(10)).error().code ==
+        "ledger.cannot_open");
+  std::thread waiting([&] { (void)p.pass(gate::serve, "a-1", "w1"); });
+  CHECK(!p.is_frozen("a-1"));  // while another thread waits for the ledger
+  ::close(other);
+  waiting.join();
+  CHECK(p.pass(gate::serve, "a-1", "w1"));
+  CHECK(in.append("note", "a-1", json::object()));
 }
 
 TEST_CASE("records: a card shows what was found since") {

@@ -82,29 +82,30 @@ answered list_of_run(service::state& s, call& c) {
 }
 
 /// Where files of a checkpoint may be fetched for an hour, without a key.
-std::string hand_out(service::state& s, const call& c, const checkpoint_path& path) {
+std::string hand_out(service::state& s, const call& c, const checkpoint_path& path,
+                     const checkpoint_files& files) {
   const auto token = unguessable("");
   {
     const std::lock_guard lock(s.mutex);
-    s.files[token] = {path, clock::now() + std::chrono::hours(1)};
+    s.files[token] = {path, clock::now() + std::chrono::hours(1), weights_sha256(files)};
   }
   return fmt::format("{}://{}/files/{}/", c.request.is_tls ? "https" : "http",
                      c.request.header("host").value_or("localhost"), token);
 }
 
-answered urls_of(service::state& s, call& c, const checkpoint_path& path) {
-  const auto files = s.store->read(path);
-  if (!files) return fail(files);
-  const auto base = hand_out(s, c, path);
+answered urls_of(service::state& s, call& c, const checkpoint_path& path,
+                 const checkpoint_files& files) {
+  const auto base = hand_out(s, c, path, files);
   json urls;
-  for (const auto& [name, bytes] : *files)
+  for (const auto& [name, bytes] : files)
     if (name != "optimizer.safetensors") urls[name] = base + name;
   return json_answer({{"urls", urls},
                       {"expires", iso_time(static_cast<std::int64_t>(std::time(nullptr)) + 3600)}});
 }
 
-answered archive_of(service::state& s, call& c, const checkpoint_path& path) {
-  return json_answer({{"url", hand_out(s, c, path) + "archive.tar"},
+answered archive_of(service::state& s, call& c, const checkpoint_path& path,
+                    const checkpoint_files& files) {
+  return json_answer({{"url", hand_out(s, c, path, files) + "archive.tar"},
                       {"expires", iso_time(static_cast<std::int64_t>(std::time(nullptr)) + 3600)}});
 }
 
@@ -136,13 +137,15 @@ answered one_checkpoint(service::state& s, call& c) {
     if (auto done = s.store->remove(*path); !done) return fail(done);
     return no_content;
   }
-  if (reads && (what == "external_weights_urls" || what == "archive"))
-    if (const auto passed =
-            governance::process_book::of_process().pass(governance::gate::exported, path->text());
+  if (reads && (what == "external_weights_urls" || what == "archive")) {
+    const auto files = s.store->read(*path);
+    if (!files) return fail(files);
+    if (const auto passed = governance::process_book::of_process().pass(
+            governance::gate::exported, path->text(), weights_sha256(*files));
         !passed)
       return fail("tinker.forbidden", passed.error().message);
-  if (what == "external_weights_urls" && reads) return urls_of(s, c, *path);
-  if (what == "archive" && reads) return archive_of(s, c, *path);
+    return what == "archive" ? archive_of(s, c, *path, *files) : urls_of(s, c, *path, *files);
+  }
   if (what == "ttl" && method == "PUT") return set_ttl(s, c, *path);
   if (what == "publish" && (method == "POST" || method == "DELETE")) {
     if (auto done = s.store->set_public(*path, method == "POST"); !done) return fail(done);

@@ -70,17 +70,20 @@ std::optional<http::response> handed_file(service::state& s, const http::request
   const auto slash = rest.find('/');
   if (slash == rest.npos) return std::nullopt;
   checkpoint_path path;
+  std::string passed;
   {
     const std::lock_guard lock(s.mutex);
     const auto found = s.files.find(rest.substr(0, slash));
     if (found == s.files.end() || found->second.until < clock::now())
       return no_entry("the address is not valid, or not any more");
-    path = found->second.path;
+    path = found->second.path, passed = found->second.weights_sha256;
   }
   if (governance::process_book::of_process().is_frozen(path.text()))
     return no_entry("frozen by an incident");
   auto files = s.store->read(path);
   if (!files) return no_entry(files.error().message);
+  if (weights_sha256(*files) != passed)
+    return no_entry("other weights have its name by now: ask for an address of those");
   files->erase("optimizer.safetensors");
   const auto name = rest.substr(slash + 1);
   if (name == "archive.tar") return http::response{200, "application/x-tar", as_tar(*files), {}};

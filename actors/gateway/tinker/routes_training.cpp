@@ -158,10 +158,10 @@ outcome load(service::state& s, training_run& r, const checkpoint& from, bool op
   auto& book = governance::process_book::of_process();
   // Its turn may have come long after it was asked for.
   if (book.is_frozen(name)) return failed(name + " is frozen by an incident");
-  if (const auto passed = book.pass(governance::gate::load, name); !passed)
-    return failed(passed.error());
   const auto files = s.store->read(from.path);
   if (!files) return failed(files.error());
+  if (const auto passed = book.pass(governance::gate::load, name, weights_sha256(*files)); !passed)
+    return failed(passed.error());
   const auto part = [&](const char* name) {
     const auto found = files->find(name);
     return found == files->end() ? std::string() : found->second;

@@ -63,6 +63,7 @@ struct sampler_record {
 struct handed_out {
   checkpoint_path path;
   clock::time_point until;
+  std::string weights_sha256;  ///< of what passed the gate; other bytes under the name did not
 };
 
 class service::state {

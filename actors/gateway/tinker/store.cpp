@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "actors/http/digest.hpp"
+
 namespace hocket::tinker {
 namespace {
 
@@ -114,6 +116,12 @@ tl::unexpected<error> not_found(const checkpoint_path& p) {
 }
 
 }  // namespace
+
+std::string weights_sha256(const checkpoint_files& files) {
+  if (const auto found = files.find("adapter_model.safetensors"); found != files.end())
+    return http::sha256_hex(found->second);
+  return http::sha256_hex(packed(files));
+}
 
 std::string checkpoint_path::text() const {
   return fmt::format("tinker://{}/{}/{}", run, kind, name);

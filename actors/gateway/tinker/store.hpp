@@ -40,6 +40,9 @@ struct checkpoint {
 /// What a checkpoint is made of, by file name.
 using checkpoint_files = std::map<std::string, std::string>;
 
+/// Of its weights, as a card has it; where there are none by that name, of all of it.
+std::string weights_sha256(const checkpoint_files& files);
+
 /// A training run as it is listed, also after the server has ended.
 struct run_record {
   std::string id, owner, base_model;
