@@ -16,6 +16,18 @@
 
 namespace hocket::gateway {
 
+/// Inputs of the gateway.
+enum input_port : std::size_t {
+  audio_in,
+  text_in,
+  heard_in,
+  state_in,
+  delegations_in,
+  calls_in,
+  results_in,
+  found_in  ///< words of the background's results
+};
+
 struct client;
 
 /// Messages of one client on their way to the actor. Where the actor does not keep up, TCP holds the
@@ -67,7 +79,9 @@ struct client {
   std::vector<action> waiting;  ///< for the session: words, functions, instructions
   std::map<std::uint64_t, std::string> open_calls;  ///< of its functions, and which; no answer yet
   std::vector<tool_call> unheard_calls;             ///< made while nobody was there to hear them
-  std::int64_t lost_messages = 0;                   ///< not told yet
+  std::map<std::string, text> standing;  ///< what holds for its background from now on, by role
+  timestamp repeated_at = timestamp::min();
+  std::int64_t lost_messages = 0;  ///< not told yet
   bool told_of_length = false, told_of_idleness = false;
   std::int64_t watch_every_ms = 0, watched_ms = 0;
   bool wants_state = false;            ///< of the run: asked for, not told yet

@@ -62,9 +62,28 @@ bool gateway::pass_on(client& c, action& a, emitter& out) {
   const auto now = context_.time->now();
   if (is_typed)
     out.emit(text_out, now, text{std::move(std::get<hear_text>(a).text), "user"});
-  else if (auto word = word_for_background(a))
+  else if (auto word = word_for_background(a)) {
+    for (const auto* role : {"tools", "instructions", "delegations"})
+      if (word->role == role) c.standing[word->role] = *word;
     out.emit(client_out, now, std::move(*word));
+  }
   return true;
+}
+
+/// A background that began anew knows nothing of what its apps said before.
+result<void> gateway::on_control(std::size_t port, const packet& p, emitter& out) {
+  const auto* what = p.get_if<control>();
+  const bool is_background = port == calls_in || port == results_in || port == found_in;
+  if (what == nullptr || what->what != control::kind::input_recovered || !is_background) return {};
+  const auto now = context_.time->now();
+  for (const auto& [key, c] : clients_) {
+    const bool is_its = p.header.session == session_id::none || p.header.session == c->session;
+    if (!is_its || c->session == session_id::none || c->repeated_at == now) continue;
+    c->repeated_at = now;  // it is behind several inputs
+    out.for_session(c->session);
+    for (const auto& [role, word] : c->standing) out.emit(client_out, now, word);
+  }
+  return {};
 }
 
 /// One answer a call: what comes twice, late or unasked is counted and left out.

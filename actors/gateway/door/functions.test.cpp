@@ -150,4 +150,11 @@ TEST_CASE("an app that works on delegations itself: notes to be said and to be k
   REQUIRE(settles(h, [&] { return p.told("commentary") == "now;"; }));
   CHECK(p.told("thinking") == "wait;");
   CHECK(h.values<text>("client").back().request == 4);
+  // Its background begins anew, and is told again, once.
+  REQUIRE(h.control_packet("heard", {control::kind::input_recovered, "", 0}));
+  CHECK(p.told("delegations") == "client;");
+  for (const char* port : {"tool_calls", "results"})
+    REQUIRE(h.control_packet(port, {control::kind::input_recovered, "", 0}));
+  CHECK(p.told("delegations") == "client;client;");
+  CHECK(p.told("commentary") == "now;");
 }

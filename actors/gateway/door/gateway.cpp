@@ -7,22 +7,13 @@
 
 #include "actors/gateway/door/client.hpp"
 #include "actors/gateway/door/site.hpp"
+#include "graph/contract/answer_pieces.hpp"
 #include "graph/core/samples.hpp"
 
 // In the actor's context. What runs on the server's thread: admission.cpp.
 namespace hocket::gateway {
 namespace {
 
-enum input : std::size_t {
-  audio_in,
-  text_in,
-  heard_in,
-  state_in,
-  delegations_in,
-  calls_in,
-  results_in,
-  found_in
-};
 enum out_port : std::size_t { audio_out, text_out, client_out, answers_out };
 constexpr double silence_rms = 1e-3;        // -60 dB of full scale
 constexpr std::int64_t warned_ms = 60'000;  ///< before the end of a session, or half of a short one
@@ -44,7 +35,7 @@ std::optional<graph_event> event_of(std::size_t port, const packet& p, std::int6
   if (const auto* t = p.get_if<text>()) {
     if (port == text_in) return said{t->value + " ", at_ms, at_ms + 200};
     if (port == heard_in) return heard{t->value + " ", at_ms, at_ms + 50, t->final};
-    if (port == found_in) return found_out{name_of(t->request), t->value};
+    if (port == found_in && is_result(t->role)) return found_out{name_of(t->request), t->value};
   }
   if (const auto* t = p.get_if<tensor>(); t != nullptr && port == state_in) {
     const auto v = t->data.as<float>();

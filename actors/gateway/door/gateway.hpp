@@ -64,6 +64,7 @@ class gateway final : public component {
   result<void> process(std::size_t port, const packet& p, emitter& out) override;
   result<source_state> produce(timestamp until, emitter& out) override;
   result<void> tick(std::int64_t micro_turn, emitter& out) override;
+  result<void> on_control(std::size_t port, const packet& p, emitter& out) override;
   result<void> close(emitter& out) override;
 
   /// Where it listens; for tests.
