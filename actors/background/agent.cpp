@@ -144,18 +144,19 @@ void agent::start(const delegation& d, emitter& out) {
 // begun anew may use its number for another task: nobody waits for the old one then. Without a
 // micro-turn two tasks of the same words cannot be told apart once the first is over: it is new.
 bool agent::is_known(const delegation& d, emitter& out) {
+  const auto task = d.task.substr(0, longest_task + 1);  // a longer one is refused, and not kept
   const auto found = asked_.find(d.request);
   if (found != asked_.end()) {
     auto& known = found->second;
     const bool is_over = !requests_.contains(d.request) && !outbox_.requests().contains(d.request);
-    const bool same = known.task == d.task && known.to_micro_turn == d.to_micro_turn;
+    const bool same = known.task == task && known.to_micro_turn == d.to_micro_turn;
     if (same && !(is_over && d.to_micro_turn == 0)) return true;
     end_silently(d.request, outcome::superseded, true, out);
     requests_.erase(d.request);  // what its thread still reports is from another job
   } else {
     order_.push_back(d.request);
   }
-  asked_[d.request] = {d.task, d.to_micro_turn};
+  asked_[d.request] = {task, d.to_micro_turn};
   if (order_.size() > most_known) {
     asked_.erase(order_.front());
     order_.pop_front();
@@ -172,16 +173,22 @@ void agent::launch(request& r, emitter& out) {
                       out);
   if (context_.time->is_virtual()) return run_virtual(id, r, out);
   // The thread owns all it needs: if its tool never comes back, it harms nobody.
-  std::thread([this_job = r.work, setup = setup_, self = context_.self,
-               alive = std::weak_ptr(alive_)] {
-    work(this_job, setup, [self, alive, this_job](job_event e) {
-      // Runs in the actor's context; after a restart the actor may be another one.
-      self->run([alive, this_job, e = std::move(e)](emitter& out) {
-        if (const auto agent = alive.lock()) (*agent)->take_event(*this_job, e, out);
+  const auto begun = guarded<void>("background.no_thread", [&]() -> result<void> {
+    std::thread([this_job = r.work, setup = setup_, self = context_.self,
+                 alive = std::weak_ptr(alive_)] {
+      work(this_job, setup, [self, alive, this_job](job_event e) {
+        // Runs in the actor's context; after a restart the actor may be another one.
+        self->run([alive, this_job, e = std::move(e)](emitter& out) {
+          if (const auto agent = alive.lock()) (*agent)->take_event(*this_job, e, out);
+        });
       });
-    });
-    setup->threads->leave();
-  }).detach();
+      setup->threads->leave();
+    }).detach();
+    return {};
+  });
+  if (begun) return;
+  setup_->threads->leave();
+  take_event(*r.work, job_end{outcome::failed, begun.error().message}, out);
 }
 
 // Cancelled or superseded: nothing more is said about it.
