@@ -360,7 +360,9 @@ TEST_CASE("mix: what was made ahead falls silent where somebody barges in") {
   REQUIRE(h.open());
   push(h, "a", steady(0.5f, 32000, 0));          // two seconds at once
   push(h, "b", steady(0.25f, 640, 3200 - 320));  // captured: it ends a little later
+  REQUIRE(h.push("c", timestamp::of_ms(0), steady(0.1f, 320, std::int64_t{16000} * 86400 * 365)));
   REQUIRE(h.advance_to(timestamp::of_ms(200)));
+  CHECK(h.counter("early_chunks") == 1);
   barge_in(h, "a");
   REQUIRE(h.advance_to(timestamp::of_ms(2000)));
   std::int64_t first = -1;

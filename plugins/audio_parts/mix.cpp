@@ -7,6 +7,11 @@
 #include "plugins/audio_parts/common.hpp"
 
 namespace hocket::audio_parts {
+namespace {
+
+constexpr std::int64_t longest_wait_s = 60;  ///< of sound that says it is later than its packet
+
+}  // namespace
 
 void mix::config::visit(config_visitor& v) {
   v.field({.name = "rate_hz",
@@ -62,6 +67,10 @@ void mix::take(const bundle& set, std::int64_t from) {
       }
       if (chunk->rate_hz != config_.rate_hz || chunk->channels != config_.channels) {
         context_.count("wrong_format", 1);
+        continue;
+      }
+      if (chunk->first_sample - from > config_.rate_hz * longest_wait_s) {
+        context_.count("early_chunks", 1);
         continue;
       }
       const auto end = chunk->first_sample + chunk->frames();

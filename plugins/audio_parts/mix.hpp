@@ -16,7 +16,7 @@ namespace hocket::audio_parts {
 /// cut (clipped_samples).
 /// Errors: mix.bad_gains (more entries than inputs).
 /// Counters: wrong_format (chunks of another rate or number of channels), late_samples (of a
-/// micro-turn that is out already), clipped_samples. Latency: one micro-turn.
+/// micro-turn that is out already), early_chunks (more than 60 s ahead), clipped_samples. Latency: one micro-turn.
 class mix final : public component {
  public:
   static constexpr std::size_t inputs_max = 4;
