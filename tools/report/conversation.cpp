@@ -5,13 +5,16 @@
 #include <iterator>
 #include <string_view>
 
-#include "graph/contract/answer_pieces.hpp"
-
 namespace hocket::report {
 namespace {
 
 /// Kept of what comes word by word; a picture shows less.
 constexpr std::size_t longest_answer = 4096;
+/// Roles of words of a result; the others take the place of what was told of its request before.
+constexpr std::string_view result_role = "background", replacing_role = "background.anew",
+                           failure_role = "background.failed";
+
+bool replaces(std::string_view role) { return role == replacing_role || role == failure_role; }
 
 void merge(level_cells& into, const level_cells& more) {
   for (std::size_t i = 0; i < level_cells::count; ++i) {
@@ -53,11 +56,11 @@ void conversation::apply(const fact& f) {
     case fact::kind::text:
       session = f.session;
       words.push_back({f.t_ms, f.role, f.text});
-      if (is_result(f.role) && f.request != 0) {
+      if ((f.role == result_role || replaces(f.role)) && f.request != 0) {
         auto& d = delegated(f.request, f.t_ms);
         if (!d.answered_ms) d.answered_ms = f.t_ms;
         if (d.outcome.empty()) d.outcome = "ok";
-        if (f.role == replacing_role || f.role == failure_role) d.answer.clear();
+        if (replaces(f.role)) d.answer.clear();
         if (d.answer.size() < longest_answer) d.answer += (d.answer.empty() ? "" : " ") + f.text;
       }
       break;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # agent_killed.sh HOCKET GRAPH: the talk in real time, its agent on another host that is killed (-9)
 # while it works on a request. Started anew, it is asked again, and the answer comes once; where it
-# stays away the request ends with "no result", and the conversation goes on.
+# stays away the request ends as a failure, and the conversation goes on.
 set -euo pipefail
 hocket=$1 graph=$2
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
