@@ -303,6 +303,11 @@ class run(case):
         self.assertIn(b"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
                       get("adapter_model.safetensors"))
         self.refuses(404, "not valid", lambda: bare.ask("GET", "files/0123/adapter_config.json", prefix="/"))
+        # Other weights under its name are not what the address was given for.
+        c.train(m, [datum(texts(1)[0])])
+        c.step(m)
+        c.do("save_weights_external", m, path="e", overwrite=True)
+        self.refuses(404, "other weights", lambda: get("adapter_model.safetensors"))
         run = c.ask("GET", "training_runs/" + m)
         self.assertEqual((run["lora_rank"], run["last_checkpoint"]["tinker_path"]), (4, first))
         c.ask("PUT", f"training_runs/{m}/checkpoints/weights/a/ttl", {"ttl_seconds": 3600})
