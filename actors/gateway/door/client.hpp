@@ -11,6 +11,7 @@
 #include "actors/gateway/door/sound_pump.hpp"
 #include "actors/gateway/protocol.hpp"
 #include "actors/http/websocket.hpp"
+#include "graph/contract/payload.hpp"
 #include "graph/core/ids.hpp"
 #include "graph/core/timestamp.hpp"
 
