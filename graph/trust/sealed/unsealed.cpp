@@ -38,7 +38,7 @@ namespace {
 class reading {
  public:
   reading(std::string_view bytes, const shared_secret& key, bool goes_on)
-      : rest_(bytes), key_(key), goes_on_(goes_on) {}
+      : all_(bytes), rest_(bytes), key_(key), goes_on_(goes_on) {}
 
   result<std::string> all(seal_report& report) {
     while (!rest_.empty()) HOCKET_TRY(is_sealed(rest_) ? take_head() : take_frame());
@@ -83,6 +83,7 @@ class reading {
   /// A frame that was torn reaches into the head of whoever appended, or into nothing. One that ends
   /// where it says, and is not whole all the same, was changed.
   result<void> torn(std::size_t reach) {
+    if (is_head_within_last()) return {};
     if (goes_on_ && part_ && goes_on()) return {};
     const auto within = rest_.substr(0, std::min(reach + magic.size() - 1, rest_.size()));
     std::size_t tried = 0;
@@ -103,6 +104,23 @@ class reading {
     // Behind an end only the beginning of another part can stand.
     if (!cut && !(report_.parts > 0 && magic.starts_with(rest_))) return changed();
     return lose(rest_.size());
+  }
+
+  /// A frame whose last bytes were torn off is whole all the same where those of the next head happen
+  /// to be the same: that head begins in it.
+  bool is_head_within_last() {
+    const auto here = all_.size() - rest_.size();
+    for (std::size_t back = 1; n_ > 0 && back < magic.size() && back < here; ++back) {
+      const auto head = all_.substr(here - back);
+      if (!is_sealed(head)) continue;
+      auto next = seal::of(key_, head);
+      if (!next) return false;
+      end_part();
+      rest_ = head;
+      begin(std::move(*next));
+      return true;
+    }
+    return false;
   }
 
   result<void> changed() {
@@ -159,7 +177,7 @@ class reading {
     part_.reset();
   }
 
-  std::string_view rest_;
+  std::string_view all_, rest_;
   const shared_secret& key_;
   const bool goes_on_;
   std::unique_ptr<seal> part_;  ///< none behind an end
