@@ -31,6 +31,19 @@ DOORS = {
          "actors/gateway/door/run_status.cpp", "actors/observe/service_manager.cpp", "graph/trust/sandbox/*",
          "tools/hocket/status_source.cpp"],
         "actors/http, actors/wire (context.may->address before it)"),
+    # A path that a graph names in a field of kind path is judged before its component opens (graph/spec/permit.cpp); any other
+    # goes through readable(). Engine and tools read what they are given. Here is who reads, so that a new one is looked at.
+    "reads a file": (
+        r"std::ifstream\b(?!.*\"/proc/)|\bf(?:re)?open\([^;]*\"r|\bO_RDONLY\b(?!.*/dev/null)(?<!/dev/null\", O_RDONLY)|directory_iterator|"
+        r"\b(?:mapped|gguf)_file::open\(|\bsafetensors_set::open\(|\bread_(?:given_)?file\(",
+        ["graph/*", "engine/*", "tools/*",
+         "actors/capture/decoder_child.cpp", "actors/process/processes.cpp",  # GStreamer's registry, in the user's cache
+         "actors/gateway/door/admission.cpp", "actors/gateway/tinker/served_model.cpp", "actors/gateway/tinker/store.cpp",
+         "actors/http/beast_server.hpp", "actors/process/child_main.cpp", "actors/process/python.cpp",
+         "actors/record/mcap_file.cpp", "actors/record/rotation.cpp", "actors/trainer/data/model_sum.cpp",
+         "actors/wire/keys.cpp", "actors/wire/shm_arena.cpp", "plugins/asr_pocketsphinx/recognizer.cpp",
+         "plugins/dialogue_rules/dialogue_rules.cpp"],
+        "a config field of kind path, or context.may->readable() first; then name the file in tools/checks/doors.py"),
     "makes a file that everybody reads": (
         r"readers::everyone",
         ["graph/trust/*", "actors/wire/keys.cpp", "tools/hocket/checksums.cpp", "tools/hocket/export/cmd_export.cpp",
@@ -67,9 +80,11 @@ BAD = [("makes a file", {"actors/x/a.cpp": "std::ofstream out(path);\n"}),
        ("starts a program", {"engine/x/e.cpp": "int n = system(\"ls\");\n"}),
        ("loads code", {"actors/x/f.cpp": "dlopen(name, 1);\n"}),
        ("opens a socket", {"engine/x/g.cpp": "const int s = ::socket(AF_INET, SOCK_STREAM, 0);\n"}),
+       ("reads a file", {"plugins/x/j.cpp": "std::ifstream in(config_.where);\n"}),
+       ("reads a file", {"actors/x/k.cpp": "const int fd = open(p, O_RDONLY | O_CLOEXEC);\n"}),
        ("everybody reads", {"actors/x/i.cpp": "write_file(path, text, trust::readers::everyone);\n"}),
        ("opens a socket", {"actors/x/h.hpp": "tcp::acceptor acceptor_;\n"})]
-GOOD = [{"actors/x/a.cpp": "// std::ofstream is not used\nFILE* f = fopen(\"/proc/self/statm\", \"r\");\n",
+GOOD = [{"actors/x/a.cpp": "// std::ofstream is not used\nstd::ifstream in(\"/proc/self/statm\");\n",
          "graph/trust/files.cpp": "open(p, O_CREAT);\n", "actors/x/a.test.cpp": "std::ofstream out(path);\n",
          "actors/http/a.cpp": "tcp::acceptor acceptor_;\n"}]
 
