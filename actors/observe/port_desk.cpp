@@ -106,6 +106,7 @@ void port_desk::started(const plan& graph, const clock& time) {
 void port_desk::rewired(const host::graph_revision& now) {
   std::lock_guard lock(mutex_);
   graph_ = &now.graph;
+  for (auto& [number, e] : echoes_) e.is_gone = !find_output(now.graph, e.output, host_);
 }
 
 void port_desk::packet_emitted(const plan& graph, actor_index actor, std::size_t port,
@@ -179,7 +180,7 @@ std::string port_desk::fetch(const std::string& number) {
   e.packets.clear();
   out += fmt::format(R"(],"total":{},"missed":{})", e.total, e.missed);
   // A change may have taken it away, and another one may bring it back.
-  if (graph_ != nullptr && !find_output(*graph_, e.output, host_)) out += R"(,"gone":true)";
+  if (e.is_gone) out += R"(,"gone":true)";
   return out + "}";
 }
 

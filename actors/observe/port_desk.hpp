@@ -52,6 +52,7 @@ class port_desk final : public host::observer {
     std::deque<std::string> packets;
     std::uint64_t total = 0, missed = 0;
     std::int64_t asked_ns = 0;
+    bool is_gone = false;  ///< the graph has no such output now
   };
   struct sending {
     std::string answer;  ///< "": still waits

@@ -154,7 +154,10 @@ key_ring::refusal key_ring::enter(const std::string& name, clock::time_point now
   auto why = trust::shortage::none;
   place = budget_.take(name, trust::spends::sessions, own, why, 1, now);
   switch (why) {
-    case trust::shortage::of_each: return refusal::key_full;
+    // Whose own places are all that there are has found no place, and may try again.
+    case trust::shortage::of_each:
+      return own.of_each >= static_cast<std::uint64_t>(limits_.sessions) ? refusal::full
+                                                                         : refusal::key_full;
     case trust::shortage::of_all: return refusal::full;
     case trust::shortage::per_minute: return refusal::too_often;
     case trust::shortage::none: break;

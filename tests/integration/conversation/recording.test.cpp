@@ -1,11 +1,8 @@
-#include "actors/background/language/language_planner.hpp"
-#include "actors/gateway/door/gateway.hpp"
-#include "actors/interaction/remote/remote.hpp"
+#include "actors/components.hpp"
 #include "actors/record/graph_recorder.hpp"
 #include "actors/record/mcap_record.hpp"
 #include "actors/replay/comparison.hpp"
 #include "actors/replay/replay_plan.hpp"
-#include "actors/web/source.hpp"
 #include "graph/spec/to_yaml.hpp"
 #include "tests/integration/conversation/graph_runner.hpp"
 
@@ -17,10 +14,6 @@ namespace {
 registry types_with_recorder() {
   auto types = all_types();
   REQUIRE(types.add(type_of<record::mcap_record>()));
-  REQUIRE(types.add(type_of<gateway::gateway>()));
-  REQUIRE(types.add(type_of<remote::remote_model>()));
-  REQUIRE(types.add(planner_of<background::language_planner>("language", "As in the program.")));
-  REQUIRE(types.add(source_of<web::source>("web", "As in the program.")));
   return types;
 }
 
@@ -54,7 +47,9 @@ host::run_summary run(const plan& p, const registry& types, const std::string& f
 }  // namespace
 
 TEST_CASE("every graph in configs/ is the same after it was expanded and read again") {
-  const auto types = types_with_recorder();
+  registry types;  // the program's
+  REQUIRE(register_components(types));
+  REQUIRE(plugins::register_all_plugins(types));
   const std::string folder = std::string(HOCKET_SOURCE_DIR) + "/configs/graphs";
   int graphs = 0;
   for (const auto& e : std::filesystem::directory_iterator(folder)) {
