@@ -1,31 +1,16 @@
 // Adapters of the tiny random model: what is said through one, and what is said again without it.
 #include <doctest/doctest.h>
 
-#include "actors/background/language/chat.hpp"
-#include "engine/language/generation/chat_fixture.test.hpp"
+#include "actors/background/language/tiny_chat.test.hpp"
 #include "engine/language/network/open.hpp"
 #include "engine/lora/trainer.hpp"
 
 using namespace hocket;
 using namespace hocket::background;
+using namespace hocket::background::test;
 using hocket::language::fixture::checkpoint;
-using hocket::language::fixture::user;
 
 namespace {
-
-chat_request asking(const std::string& what) {
-  chat_request r;
-  r.messages = json::array({user(what)});
-  r.tools = json::array();
-  r.max_tokens = 24;
-  return r;
-}
-
-std::shared_ptr<chat_backend> opened(const checkpoint& files, std::size_t prefix_bytes) {
-  auto chat = open_engine_chat({files.folder.string(), 1, prefix_bytes});
-  REQUIRE_MESSAGE(chat, chat.error().message);
-  return *chat;
-}
 
 /// One that has learnt to say one letter only.
 adapter trained(const checkpoint& files, int rank = 4) {
@@ -65,7 +50,7 @@ TEST_CASE(
   const auto a = trained(files);
   for (const std::size_t prefix_bytes : {1'000'000, 0}) {
     CAPTURE(prefix_bytes);
-    const auto chat = opened(files, prefix_bytes), other = opened(files, prefix_bytes);
+    const auto chat = opened(files, 1, prefix_bytes), other = opened(files, 1, prefix_bytes);
     const auto before = said(*chat, "one two");
     REQUIRE(chat->prepare(a));
     CHECK(said(*chat, "one two") == before);  // read, and not yet taken
@@ -84,7 +69,7 @@ TEST_CASE(
 
 TEST_CASE("chat_adapters: one that does not fit is refused by name, and nothing has changed") {
   const checkpoint files;
-  const auto chat = opened(files, 1'000'000);
+  const auto chat = opened(files);
   const auto before = said(*chat, "three");
   auto a = trained(files);
   auto no_config = a;

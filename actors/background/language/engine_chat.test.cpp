@@ -1,34 +1,18 @@
-// The tiny random model of engine/language/generation: what it says means nothing, and is always the same.
+// Several requests at once to one model.
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <thread>
 #include <vector>
 
-#include "actors/background/language/chat.hpp"
-#include "engine/language/generation/chat_fixture.test.hpp"
+#include "actors/background/language/tiny_chat.test.hpp"
 
 using namespace hocket;
 using namespace hocket::background;
+using namespace hocket::background::test;
 using hocket::language::fixture::checkpoint;
-using hocket::language::fixture::user;
 
 namespace {
-
-chat_request asking(const std::string& what) {
-  chat_request r;
-  r.messages = json::array({user(what)});
-  r.tools = json::array();
-  r.max_tokens = 24;
-  return r;
-}
-
-std::shared_ptr<chat_backend> opened(const checkpoint& files, std::int64_t threads = 1,
-                                     std::size_t prefix_bytes = 1'000'000) {
-  auto chat = open_engine_chat({files.folder.string(), threads, prefix_bytes});
-  REQUIRE_MESSAGE(chat, chat.error().message);
-  return *chat;
-}
 
 const std::vector<std::string> questions = {"one", "two and two", "three words or so", "four"};
 
