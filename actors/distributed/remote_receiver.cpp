@@ -88,8 +88,7 @@ void remote_receiver::deliver(packet&& p) {
   }
   if (auto why = why_refused(p, to); !why.empty()) {
     to.to->refuse(*to.queue, drop_reason::bad_packet);
-    if (refused_.fetch_add(1) == 0)
-      run_.observers.event("", "bad_packet", fmt::format("{}: {}", link_.name, why));
+    tell_refused(why);
     if (!confirms_after_use_) wire_.give_credit(link_.wire_id, 1);
     return;
   }
@@ -118,6 +117,12 @@ std::string remote_receiver::why_refused(const packet& p, const link_end& to) co
   return why_bad(p, type, p.header.ts, run_.now());
 }
 
+// Once a link: a host that plays foul does it often.
+void remote_receiver::tell_refused(const std::string& why) {
+  if (!told_refused_.exchange(true))
+    run_.observers.event("", "bad_packet", fmt::format("{}: {}", link_.name, why));
+}
+
 void remote_receiver::return_credit(crediting& of) const {
   wire_.give_credit(link_.wire_id, of.due.exchange(0));
 }
@@ -132,10 +137,11 @@ void remote_receiver::deliver(const wire::host_message& m) {
     if (const auto it = streams_.find(session); it != streams_.end()) to = it->second.to;
   }
   if (!to.to) return;
-  if (const auto* bound = std::get_if<wire::stream_bound>(&m.event))
-    return why_no_time(bound->bound, run_.now()).empty()
-               ? to.to->raise_bound(*to.queue, bound->bound)
-               : void(refused_.fetch_add(1));
+  if (const auto* bound = std::get_if<wire::stream_bound>(&m.event)) {
+    if (const auto why = why_no_time(bound->bound, run_.now()); !why.empty())
+      return tell_refused("bound: " + why);
+    return to.to->raise_bound(*to.queue, bound->bound);
+  }
   control content;
   if (const auto* lost = std::get_if<wire::input_lost>(&m.event)) {
     content.what = control::kind::input_lost;

@@ -68,6 +68,7 @@ class remote_receiver {
   bool let_in();
   void deliver(packet&& p);
   std::string why_refused(const packet& p, const link_end& to) const;
+  void tell_refused(const std::string& why);
   void deliver(const wire::host_message& m);
   void confirm_from(input_queue& q) const;
   void return_credit(crediting& of) const;
@@ -80,7 +81,7 @@ class remote_receiver {
   const host_link link_;
   /// Packets are confirmed when the actor is done with them, not when its queue took them.
   const bool confirms_after_use_;
-  std::atomic<std::uint64_t> refused_{0};  ///< packets and bounds that no fair host sends
+  std::atomic<bool> told_refused_{false};
   std::mutex passing_;
   // --- under passing_
   bool waits_ = false;

@@ -7,12 +7,13 @@
 
 namespace hocket::host {
 
+/// Why a stream time cannot be meant: no time at all, or far ahead of `now`. "": it can.
+std::string why_no_time(timestamp ts, timestamp now);
+
 /// Why a packet may not leave through a port of this type; empty where it may. `last` is the ts of
 /// the packet before it on the same stream: sound never goes back in time. `now` is stream time:
 /// what lies more than an hour ahead of it is a mistake, and would make all later sound of the
 /// stream go back in time and every bundle look complete.
-/// Why a stream time cannot be meant: no time at all, or far ahead of `now`. "": it can.
-std::string why_no_time(timestamp ts, timestamp now);
 std::string why_bad(const packet& p, const media_type& declared, timestamp last, timestamp now);
 
 /// True for the control that the host itself reads: bound and end_of_stream.
