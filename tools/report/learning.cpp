@@ -149,7 +149,6 @@ result<void> add_learning(const std::string& folder, measures& out) {
     if (j.contains("evaluation") && j.value("held_out", json()).is_object()) {
       found.push_back(j);
     } else if (j.contains("adapter") && !j.contains("set")) {
-      // A version has a name of its own; one that was used before, or none, is gone back to.
       (j.value("restored", json(false)) == true ? back : swaps) += 1;
     }
   }
@@ -166,8 +165,9 @@ result<void> add_learning(const std::string& folder, measures& out) {
   if (again) {
     out.add("learn.after", number(last["held_out"], "pass1"), "ratio", cases_of("held_out"), before,
             goal::at_least);
-    out.add("learn.rest_change", number(last["rest"], "pass1") - number(first["rest"], "pass1"),
-            "ratio", cases_of("rest"), 0, goal::at_least);
+    if (cases_of("rest") > 0)
+      out.add("learn.rest_change", number(last["rest"], "pass1") - number(first["rest"], "pass1"),
+              "ratio", cases_of("rest"), 0, goal::at_least);
   }
   for (const char* set : {"held_out", "rest"})
     for (const char* what : {"f1", "exact_arguments", "wrong_calls"}) {

@@ -22,8 +22,9 @@ std::string plain(const std::string& text) {
   std::string out;
   for (char c : text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    if (c != ' ' && c != '"' && c != '\'' && c != '.') out += c;
+    if (c != ' ' && c != '"' && c != '\'') out += c;
   }
+  while (out.ends_with('.')) out.pop_back();
   return out;
 }
 

@@ -29,8 +29,8 @@ struct labelled_request {
 result<std::vector<labelled_request>> read_labelled(const std::string& path);
 nlohmann::json to_json(const labelled_request& r);
 
-/// Whether two arguments say the same: numbers by value, also in quotes; texts without case, blanks,
-/// articles and marks at their end; sums by their result's terms ("7 * 8" and "7*8").
+/// Whether two arguments say the same: numbers by value, also in quotes; texts without case, blanks
+/// ("7 * 8" and "7*8"), quotes, an article in front and dots at their end.
 bool same_argument(const nlohmann::json& a, const nlohmann::json& b);
 bool same_arguments(const nlohmann::json& a, const nlohmann::json& b);
 

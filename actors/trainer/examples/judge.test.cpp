@@ -14,6 +14,7 @@ TEST_CASE("judge: arguments say the same whatever their form") {
   CHECK(same_argument("7 * 8", "7*8"));
   CHECK(same_argument("Olive oil", "olive oil."));
   CHECK(same_argument("the Harbour", "harbour"));
+  CHECK(!same_argument("7.5 minutes", "75 minutes"));
   CHECK(!same_argument("theatre", "atre"));
   CHECK(!same_argument(5, 6));
   CHECK(!same_arguments({{"a", 1}}, {{"a", 1}, {"b", 2}}));
