@@ -49,8 +49,15 @@ class listeners(case):
     def inodes(self):
         """Of the sockets that the run has open."""
         at = f"/proc/{self.run.pid}/fd"
-        links = (os.readlink(os.path.join(at, fd)) for fd in os.listdir(at) if os.path.lexists(os.path.join(at, fd)))
-        return {link[8:-1] for link in links if link.startswith("socket:[")}
+        found = set()
+        for fd in os.listdir(at):
+            try:
+                link = os.readlink(os.path.join(at, fd))
+            except OSError:  # closed since the folder was listed
+                continue
+            if link.startswith("socket:["):
+                found.add(link[8:-1])
+        return found
 
     def inet(self, table):
         """(address in hexadecimal, port, state) of the run's sockets."""

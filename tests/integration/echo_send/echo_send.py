@@ -58,9 +58,16 @@ def echo(*arguments):
     return start("echo", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+def is_socket(link):
+    try:
+        return os.readlink(link).startswith("socket:")
+    except OSError:  # closed since the folder was listed
+        return False
+
+
 def connected(process):
     fds = f"/proc/{process.pid}/fd"
-    return any(os.readlink(os.path.join(fds, fd)).startswith("socket:") for fd in os.listdir(fds))
+    return any(is_socket(os.path.join(fds, fd)) for fd in os.listdir(fds))
 
 
 def listening(*arguments):
