@@ -31,7 +31,7 @@ def path(name):
 
 
 def run(*arguments, expect=0, stdin=""):
-    done = subprocess.run([hocket, *arguments], input=stdin, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([hocket, *arguments], input=stdin, capture_output=True, text=True, timeout=180)
     assert done.returncode == expect, (arguments, done.returncode, done.stdout[-2000:], done.stderr)
     return done
 
@@ -42,7 +42,7 @@ def start(*arguments, **more):
     return p
 
 
-def until(holds, what, limit_s=30):
+def until(holds, what, limit_s=120):
     end = time.monotonic() + limit_s
     while not holds():
         assert time.monotonic() < end, what
@@ -58,28 +58,16 @@ def echo(*arguments):
     return start("echo", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def is_socket(link):
-    try:
-        return os.readlink(link).startswith("socket:")
-    except OSError:  # closed since the folder was listed
-        return False
-
-
-def connected(process):
-    fds = f"/proc/{process.pid}/fd"
-    return any(is_socket(os.path.join(fds, fd)) for fd in os.listdir(fds))
-
-
 def listening(*arguments):
-    """An echo that the run knows of: connected, and half a second for its question to be taken."""
+    """An echo that the run knows of: it says so."""
     process = echo(*arguments)
-    until(lambda: connected(process), "echo has asked")
-    time.sleep(0.5)
+    told = process.stderr.readline()
+    assert told.endswith(": listening\n"), told + process.stderr.read()
     return process
 
 
 def lines_of(process):
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     assert process.returncode == 0, (process.returncode, out, err)
     return [json.loads(line) for line in out.splitlines()]
 
@@ -97,7 +85,7 @@ def one_process():
     heard = lines_of(echo("tone.audio", "--count", "60", "--json", *at))
     assert [h["kind"] for h in heard[:-1]] == ["audio"] * 60, heard
     assert heard[0]["payload"]["frames"] == 320 and heard[0]["payload"]["rms"] > 0.1, heard[0]
-    assert all(h["age_ms"] < 5000 for h in heard[:-1]), heard
+    assert all(0 <= h["age_ms"] < 60_000 for h in heard[:-1]), heard
     assert heard[-1]["shown"] == 60 and heard[-1]["rate_per_s"] > 0, heard[-1]
     seqs = [h["seq"] for h in heard[:-1]]
     assert seqs == list(range(seqs[0], seqs[0] + 60)), seqs
@@ -111,7 +99,7 @@ def one_process():
     assert said == ["hello there", "one", "two"], said
 
     # An output that says nothing: whoever waits is told so, and hears what comes later.
-    patient = echo("keys.text", "--count", "1", "--json", *at)
+    patient = listening("keys.text", "--count", "1", "--json", *at)
     told = patient.stderr.readline()
     assert "keys.text: nothing came in" in told, told
     run("send", "keys.text", "at last", *at)
@@ -131,15 +119,14 @@ def one_process():
         if stop == "signal":
             p.send_signal(signal.SIGINT)
         p.stdout.close()
-        p.wait(20)
+        p.wait(120)
         assert p.returncode == 0, p.returncode
 
     # It ends with the run; the books of the run hold, and the recording has what was sent.
     last = echo("tone.audio", "--json", *at)
     assert last.stdout.readline()  # it has begun
     main.send_signal(signal.SIGINT)
-    main.wait(30)
-    assert main.returncode == 0, main.returncode
+    assert main.wait(120) == 0, main.returncode
     assert lines_of(last)[-1]["run_ended"] is True
     with open(path("out/log.jsonl")) as f:
         words = [json.loads(line)["text"] for line in f if "text" in line]
@@ -167,7 +154,7 @@ def a_change():
     run("send", "keys.text", "back again", *at)
     assert lines_of(looker)[0]["payload"]["value"] == "back again"
     main.send_signal(signal.SIGINT)
-    assert main.wait(30) == 0
+    assert main.wait(120) == 0
 
 
 def several_hosts():
@@ -196,7 +183,7 @@ def several_hosts():
     for p in (left, right):
         p.send_signal(signal.SIGINT)
     for p in (left, right):
-        p.wait(30)
+        p.wait(120)
         assert p.returncode == 0, p.returncode
 
 

@@ -198,6 +198,9 @@ int run_echo(const echo_options& o) {
   if (!found) return give_up(found.error(), o.where);
   auto& run = *found->run;
   const auto number = found->answer.value("echo", std::uint64_t{0});
+  // From here on nothing is missed: who is to speak may wait for this line.
+  say(stderr, "{}: listening\n", o.output);
+  std::fflush(stderr);
   meter rate;
   json last = json::object();
   std::uint64_t shown = 0;
