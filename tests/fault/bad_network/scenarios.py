@@ -3,7 +3,7 @@
 import time
 
 from support import host_claims
-from support.failure import check
+from support.failure import check, in_time
 from support.hosts import Hosts
 from support.network import Network
 from support.scenario import scenario
@@ -78,8 +78,7 @@ def link_flaps(bench):
         healed_s = time.monotonic()
         hosts.run_for(0.5)
     host_claims.flows_again(bench, hosts, healed_s)
-    lost = [e for name, p in hosts.now.items() for e in p.heard("host_lost", None, marks[name])]
-    check(not lost, f"nobody is called lost: {lost}")
+    host_claims.nobody_lost(hosts, marks)
     ended(bench, hosts)
     host_claims.all_ledgers(hosts)
 
@@ -115,7 +114,7 @@ def link_jitter(bench):
     hosts.run_for(10)
     lost = [e for name, p in hosts.now.items() for e in p.heard("host_lost", None, marks[name])]
     loud = [e for e in lost if "silent: " not in e["text"]]
-    check(not loud, f"nobody is called lost who is not silent: {loud}")
+    in_time(not loud, f"nobody is called lost who is not silent: {loud}")
     bench.found("called_lost", len(lost))
     healed_and_kept(bench, net, hosts)
 

@@ -4,7 +4,7 @@ what is left, and that the same command can be given again."""
 import signal
 
 from support import claims
-from support.failure import check
+from support.failure import check, in_time
 from support.relay import last_fault, relay
 from support.scenario import scenario
 
@@ -18,7 +18,7 @@ def dies_readably(bench, fault, number):
     check(cause is not None, "the event log reaches up to the fault")
     bench.found("detection_ms", (run.ended_s - cause["seen_s"]) * 1000, claims.DETECTION_LIMIT_MS)
     claims.readable_after_death(bench, run, "faults.wav")
-    check(run.wav("faults.wav") >= 16000, "the first second is in the recording")
+    in_time(run.wav("faults.wav") >= 16000, "the first second is in the recording")
     again = relay(bench, {"fault": "none"})
     claims.exits(again, 0)
     claims.started_anew(bench, again, "tone")

@@ -35,7 +35,8 @@ PY
 (ulimit -f 1300 && record "$work")
 check "$work/full.mcap" 'File too large'
 "$hocket" record recover "$work/full.mcap" "$work/whole.mcap" >/dev/null
-"$hocket" record info "$work/whole.mcap" | head -1 | grep -q INCOMPLETE
+"$hocket" record info "$work/whole.mcap" >"$work/info"
+head -1 "$work/info" | grep -q INCOMPLETE
 echo "file size limit: ok"
 
 # Fault 2: a real full disk, where one can be made; room for the end was kept.

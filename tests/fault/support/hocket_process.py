@@ -12,7 +12,7 @@ import wave
 from support.failure import Failure
 
 POLL_S = 0.005
-LIMIT_S = 60  # for anything to happen, on a machine that is busy with a build
+LIMIT_S = 120  # for anything to happen, on a machine that is busy with a build
 
 LINK = re.compile(r"^(\S+ > \S+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +([\d.]+) *(.*)$", re.M)
 

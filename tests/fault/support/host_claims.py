@@ -1,7 +1,7 @@
 """Claims about several hosts of one graph."""
 
 from support import claims
-from support.failure import check
+from support.failure import check, in_time
 
 # Of support/three_hosts.yaml, by ledger: its source, and the hosts on the way.
 LOSSLESS = {"chain": ("pulse", ("left", "mid", "right")), "direct": ("steady", ("left", "right")),
@@ -131,7 +131,13 @@ def others_unmoved(hosts, victims, from_s, to_s):
     for ledger, (_, way) in LOSSLESS.items():
         if not set(way) & set(victims):
             gap_ms = longest_gap_ms(hosts.ledger(ledger), from_s, to_s)
-            check(gap_ms < 500, f"{ledger} has nothing to do with it, but waits {gap_ms:.0f} ms")
+            in_time(gap_ms < 500, f"{ledger} has nothing to do with it, but waits {gap_ms:.0f} ms")
+
+
+def nobody_lost(hosts, marks):
+    """None is called lost since `marks`: who stands still for long is, with reason."""
+    lost = [e for name, p in hosts.now.items() for e in p.heard("host_lost", None, marks[name])]
+    in_time(not lost, f"nobody is called lost: {lost}")
 
 
 def noticed(bench, hosts, pairs, marks, cause_s):

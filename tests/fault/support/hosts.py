@@ -40,7 +40,7 @@ class HostProcess(HocketProcess):
         """The answer to a line on its socket, read as JSON, or None where it does not answer."""
         try:
             with socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(2)
+                s.settimeout(10)
                 s.connect(str(self.out / "hocket.sock"))
                 s.sendall(words.encode() + b"\n")
                 text = b""
@@ -192,7 +192,7 @@ class Hosts:
         for process in self.now.values():
             process._poll()
 
-    def wait_for(self, condition, words, limit_s=60):
+    def wait_for(self, condition, words, limit_s=120):
         """Until `condition()`; a host that ends meanwhile is a failure."""
         end_s = time.monotonic() + limit_s
         while True:
@@ -209,7 +209,7 @@ class Hosts:
     def run_for(self, seconds):
         """Lets time pass and reads what the hosts tell."""
         end_s = time.monotonic() + seconds
-        self.wait_for(lambda: time.monotonic() >= end_s, "time passes", seconds + 30)
+        self.wait_for(lambda: time.monotonic() >= end_s, "time passes", seconds + 120)
 
     def stop(self, by="left"):
         """SIGINT to one of them: all end in order."""
@@ -231,7 +231,7 @@ class Hosts:
         self.poll()
         return {name: len(p.events) for name, p in self.now.items()}
 
-    def wait_lost(self, pairs, marks, cause_s, limit_s=60):
+    def wait_lost(self, pairs, marks, cause_s, limit_s=120):
         """Waits until each (by, name) says that it lost the other; returns the worst time [ms]."""
         self.wait_for(lambda: all(self.lost(name, by, marks[by]) for by, name in pairs),
                       "noticed: " + ", ".join(f"{by} loses {name}" for by, name in pairs), limit_s)
@@ -280,7 +280,7 @@ class Hosts:
             firsts.append(entries[place][2])
         return max(firsts)
 
-    def wait_for_flows(self, since_s=0.0, actors=None, limit_s=60):
+    def wait_for_flows(self, since_s=0.0, actors=None, limit_s=120):
         """Until every ledger grows; returns how long after `since_s` the last one did [ms]."""
         self.wait_for(lambda: self.flowing_since(since_s, actors) is not None, "all flows", limit_s)
         for process in self.now.values():

@@ -5,10 +5,17 @@ import dataclasses
 import importlib.util
 import pathlib
 import shutil
+import sys
 import tempfile
 
 from support import hocket_process
-from support.failure import Failure, Skipped, check
+from support.failure import Failure, Late, Skipped
+from support.metronome import Metronome
+
+# What a busy machine may do to a scenario: it is played again where a claim about time is missed, or
+# where the machine verifiably stood still for so long while another one was.
+PLAYS = 3
+STOOD_STILL_MS = 150
 
 
 @dataclasses.dataclass
@@ -49,7 +56,9 @@ class Bench:
         """A figure to report; where it has a limit, the report says whether it is met. The scenario
         does not hold where it is not, unless it is not `claimed`."""
         self.figures[name] = (value, limit)
-        check(not claimed or limit is None or value <= limit, f"{name} is {value:.0f}, at most {limit} is promised")
+        words = f"{name} is {value:.0f}, at most {limit} is promised"
+        if claimed and limit is not None and value > limit:
+            raise (Late if name.endswith("_ms") else Failure)(words)
 
 
 @dataclasses.dataclass
@@ -58,6 +67,7 @@ class Result:
     holds: bool
     skipped: str = ""
     problem: str = ""
+    may_be_the_machine: bool = False
     figures: dict = dataclasses.field(default_factory=dict)
 
 
@@ -72,6 +82,18 @@ class Scenario:
     body: object
 
     def run(self, tools, keep=None):
+        """Plays it, again where it may have been the machine; what fails each time fails."""
+        for left in reversed(range(PLAYS)):
+            with Metronome() as still:
+                result = self.play(tools, keep)
+            stood = still.worst_ms > STOOD_STILL_MS
+            if result.holds or result.skipped or left == 0 or not (result.may_be_the_machine or stood):
+                return result
+            print(f"{self.name}: played again (the machine stood still for {still.worst_ms:.0f} ms): "
+                  f"{result.problem}", file=sys.stderr)
+        raise AssertionError
+
+    def play(self, tools, keep=None):
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"hocket_{self.name}_"))
         bench = Bench(tools, folder)
         try:
@@ -86,7 +108,8 @@ class Scenario:
             return Result(self, False, skipped=str(why))
         except Failure as why:
             told = [str(why)] + [p.last_lines() for p in bench.processes[-1:]]
-            return Result(self, False, problem="\n".join(told), figures=bench.figures)
+            return Result(self, False, problem="\n".join(told), figures=bench.figures,
+                          may_be_the_machine=isinstance(why, Late))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -24,7 +24,7 @@ def ready(identity):
 class Dealer:
     """A plaintext DEALER that is connected and has shaken hands."""
 
-    def __init__(self, address, timeout_s=5):
+    def __init__(self, address, timeout_s=60):
         self.socket = socket.create_connection(address, timeout=timeout_s)
         self.socket.sendall(GREETING)
         self._read(64)
