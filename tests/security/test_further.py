@@ -433,7 +433,7 @@ for name, make in REVISIONS.items():
 def limited(what, most):
     def one(c):
         c.write("g.yaml", graph({"mic": MIC, "wav": "{component: record.wav, inputs: {person: mic.audio}}"}))
-        done = subprocess.run([HOCKET, "run", "g.yaml", "--virtual", "--plain", "--out", "o"], cwd=c.folder, timeout=100,
+        done = subprocess.run([HOCKET, "run", "g.yaml", "--virtual", "--plain", "--out", "o"], cwd=c.folder, timeout=300,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               preexec_fn=lambda: resource.setrlimit(what, (most, most)))
         c.assertGreaterEqual(done.returncode, 0, done.stdout[-500:])
@@ -461,7 +461,7 @@ def _(c):
     for fd in (0, 1, 2):
         done = subprocess.run(
             ["/bin/sh", "-c", f'exec "$0" run g.yaml --virtual --plain --out o{fd} {fd}>&-', HOCKET], cwd=c.folder,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=100)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         c.assertGreaterEqual(done.returncode, 0)
         for line in c.read(f"o{fd}/events.jsonl").splitlines():
             c.assertTrue(line.startswith("{") and line.endswith("}"), line)

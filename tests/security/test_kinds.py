@@ -63,7 +63,7 @@ class odd_files(case):
 
         def one(row):
             name, reader = row
-            done = subprocess.run([HOCKET, *(a.format(name) for a in reader)], cwd=self.folder, timeout=100,
+            done = subprocess.run([HOCKET, *(a.format(name) for a in reader)], cwd=self.folder, timeout=300,
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             return reader, name, done
 
@@ -178,7 +178,7 @@ class doors(case):
                 b"cancel 99999999999999999999\n", b"\xff\xfe status\n"]
         for words in said:
             with self.subTest(socket=words[:24]), socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(20)
+                s.settimeout(120)
                 s.connect(path)
                 try:
                     s.sendall(words)
@@ -214,16 +214,16 @@ class doors(case):
                 self.assertIn(b"200 OK", self.ask(port, b"GET /healthz HTTP/1.1\r\n" + ours + b"Connection: close\r\n\r\n"))
         self.assertIsNone(run.poll())
         run.send_signal(signal.SIGINT)
-        self.assertEqual(run.wait(timeout=60), 0)
+        self.assertEqual(run.wait(timeout=180), 0)
 
     def ask(self, port, words):
         out = b""
-        with socket.create_connection(("127.0.0.1", port), 20) as s:
-            s.settimeout(20)
+        with socket.create_connection(("127.0.0.1", port), 120) as s:
+            s.settimeout(120)
             try:
                 s.sendall(words)
                 s.shutdown(socket.SHUT_WR)
-                end = time.monotonic() + 20
+                end = time.monotonic() + 120
                 while time.monotonic() < end and len(out) < 1 << 20:
                     more = s.recv(65536)
                     if not more:

@@ -67,12 +67,15 @@ class listeners(case):
         return [(*row[1].split(":"), row[3]) for row in rows if row[9] in own]
 
     def say(self, port, words):
-        with socket.create_connection(("127.0.0.1", port), 20) as s:
+        with socket.create_connection(("127.0.0.1", port), 120) as s:
             try:
                 s.sendall(words)
                 s.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it has heard enough: what it answered is there all the same
+            try:
                 return s.recv(4096)
-            except (ConnectionResetError, BrokenPipeError):
+            except ConnectionResetError:
                 return b""
 
     def test_each_is_of_this_machine_alone_and_takes_no_rubbish(self):
@@ -103,7 +106,7 @@ class listeners(case):
                     self.assertNotIn(b"Set-Cookie", said.split(b"\r\n\r\n")[0])
         self.assertIn("actors", status(self.path("o/hocket.sock")))
         self.run.send_signal(signal.SIGINT)
-        self.assertEqual(self.run.wait(60), 0)
+        self.assertEqual(self.run.wait(180), 0)
 
 
 if __name__ == "__main__":

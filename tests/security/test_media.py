@@ -32,7 +32,7 @@ class media(case):
                 connection, _ = self.listener.accept()
             except socket.timeout:
                 continue
-            connection.settimeout(1)
+            connection.settimeout(20)
             try:
                 self.fetched.append(connection.recv(200))
             except OSError:

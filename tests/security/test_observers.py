@@ -27,7 +27,7 @@ class observers(case):
                 self.assertIn("thief", names)
             self.assertIsNone(run.poll())
         run.send_signal(signal.SIGINT)
-        self.assertEqual(run.wait(timeout=60), 0, run.stdout.read())
+        self.assertEqual(run.wait(timeout=180), 0, run.stdout.read())
         events = json.loads(self.read("t.json"))
         tracks = {e["args"]["name"] for e in events if e.get("name") == "thread_name"}
         self.assertTrue({"mic", "thief", "e2"} <= tracks, tracks)

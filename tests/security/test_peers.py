@@ -134,7 +134,7 @@ class bad_peers(two_hosts):
         graph_hash = json.loads(self.hocket("apply", "g.yaml", "--from", "g.yaml", "--json", code=0).stdout)["hash_before"]
         done = subprocess.run([os.environ["BAD_PEER"], "gpu", "keys/gpu.key", f"tcp://127.0.0.1:{self.ports[1]}", "edge",
                                "keys/edge.pub", graph_hash, mode, str(count)], cwd=self.folder, text=True,
-                              errors="replace", env={**os.environ, "READ": read}, stdout=subprocess.PIPE, timeout=150)
+                              errors="replace", env={**os.environ, "READ": read}, stdout=subprocess.PIPE, timeout=400)
         self.assertIn("DONE", done.stdout)
         self.assertIsNone(edge.poll(), "the host ended")
         with open(f"/proc/{edge.pid}/status") as f:
@@ -194,8 +194,14 @@ class neighbours(two_hosts):
             os.setgid(4243)
             os.setuid(4243)
         other = self.start("run", "g.yaml", "--host", "gpu", "--out", "gpu", "--plain", preexec_fn=become_another)
-        end = time.monotonic() + 6
-        while time.monotonic() < end and edge.poll() is None and other.poll() is None:
+        least, most = time.monotonic() + 6, time.monotonic() + 120
+
+        def told():
+            events = [f"{name}/events.jsonl" for name in ("edge", "gpu")]
+            return any("key" in self.read(f) for f in events if os.path.exists(self.path(f)))
+        while time.monotonic() < most and edge.poll() is None and other.poll() is None:
+            if time.monotonic() > least and told():
+                break
             try:
                 links = status(self.path("edge/hocket.sock"))["links"]
             except OSError:  # it has ended
@@ -218,7 +224,7 @@ class strangers(two_hosts):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most + 100, hard))
         held, end, done = [], time.monotonic() + seconds, False
         try:
-            while time.monotonic() < end:
+            while time.monotonic() < end or not done:
                 for _ in range(20):
                     s = socket.socket()
                     s.setblocking(False)

@@ -101,7 +101,7 @@ class secrets(case):
         self.hocket("apply", "--history", "--out", "o")
         self.hocket("apply", "g.yaml", "--out", "o", "--dry-run")
         run.send_signal(signal.SIGINT)
-        self.assertEqual(run.wait(timeout=60), 0)
+        self.assertEqual(run.wait(timeout=180), 0)
         self.said += run.stdout.read()
         self.nowhere()
 

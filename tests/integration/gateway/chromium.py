@@ -53,7 +53,7 @@ class Chromium:
         self.call("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1],
                   deviceScaleFactor=2 if mobile else 1, mobile=mobile)
 
-    def call(self, method, limit_s=60, **params):
+    def call(self, method, limit_s=180, **params):
         self.next_id += 1
         wanted = self.next_id
         message = {"id": wanted, "method": method, "params": params}
@@ -104,7 +104,7 @@ class Chromium:
             raise RuntimeError(got["exceptionDetails"].get("exception", {}).get("description", script))
         return got["result"].get("value")
 
-    def until(self, script, limit_s=30):
+    def until(self, script, limit_s=120):
         """Waits until an expression is true, and gives its value; False where it never was."""
         end = time.monotonic() + limit_s
         while time.monotonic() < end:

@@ -10,7 +10,7 @@ rm -rf "$folder/dist"
 cp -r "$source"/actors/gateway/client/{package.json,tsconfig.json,client.ts,client.test.mjs} "$folder/"
 cd "$folder"
 if [[ ! -x node_modules/.bin/tsc ]]; then
-  npm install --no-audit --no-fund --loglevel=error || { echo "skipped: npm reaches no registry"; exit 77; }
+  timeout 300 npm install --no-audit --no-fund --loglevel=error || { echo "skipped: npm reaches no registry"; exit 77; }
 fi
 npm test
 cmp dist/client.js "$source/actors/gateway/web/client.js" || {

@@ -48,7 +48,7 @@ class Person:
             await asyncio.sleep(0.02)
 
 
-async def until(condition, limit_s=20):
+async def until(condition, limit_s=60):
     end = time.monotonic() + limit_s
     while not (found := condition()) and time.monotonic() < end:
         await asyncio.sleep(0.02)
@@ -162,7 +162,7 @@ CLIENTS = {"openai_realtime": openai_realtime, "gemini_live": gemini_live}
 
 
 def inside(name, url, question):
-    asyncio.run(asyncio.wait_for(CLIENTS[name](url, question), 120))
+    asyncio.run(asyncio.wait_for(CLIENTS[name](url, question), 240))
 
 
 def main(hocket, source, folder):
@@ -171,10 +171,10 @@ def main(hocket, source, folder):
     python = folder / "clients" / "bin" / "python"
     if subprocess.run([python, "-c", "import openai, google.genai"], capture_output=True).returncode \
             if python.exists() else True:
-        made = subprocess.run([sys.executable, "-m", "venv", folder / "clients"], capture_output=True)
-        got = made.returncode or subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES],
-                                                capture_output=True, timeout=240).returncode
-        if got:
+        try:
+            for command in ([sys.executable, "-m", "venv", folder / "clients"], [python, "-m", "pip", "install", "-q", *PACKAGES]):
+                subprocess.run(command, check=True, capture_output=True, timeout=240)
+        except (OSError, subprocess.SubprocessError):
             print("skipped: PyPI's packages are not there")
             return 77
     sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -185,15 +185,18 @@ def main(hocket, source, folder):
     with Served(hocket, source, folder / "out") as server:
         tls = f"https://localhost:{server.port}"
         for name in CLIENTS:
-            run = subprocess.run([python, __file__, "--inside", name, tls if name == "gemini_live" else server.url,
-                                  source / "configs/graphs/speech/question.wav"], capture_output=True, text=True,
-                                 env={**os.environ, "SSL_CERT_FILE": str(folder / "out" / "gateway.pem")}, timeout=150)
-            print(f"gateway.client.{name}.passed {int(run.returncode == 0)}", flush=True)
-            if run.returncode:
-                failed += 1
+            # A conversation in real time: what a machine that stands still makes late is not understood.
+            for _ in range(3):
+                run = subprocess.run([python, __file__, "--inside", name, tls if name == "gemini_live" else server.url,
+                                      source / "configs/graphs/speech/question.wav"], capture_output=True, text=True,
+                                     env={**os.environ, "SSL_CERT_FILE": str(folder / "out" / "gateway.pem")}, timeout=300)
+                if run.returncode == 0:
+                    break
                 print(run.stderr[-1500:])
+            print(f"gateway.client.{name}.passed {int(run.returncode == 0)}", flush=True)
+            failed += run.returncode != 0
         assert server.stop() == 0
-    return min(failed, 1)
+    return int(failed > 0)
 
 
 if __name__ == "__main__":

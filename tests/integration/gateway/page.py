@@ -67,21 +67,21 @@ def talk(browser, served, folder):
     browser.press("Enter", text="\r")
     check(bool(browser.until("!document.getElementById('sign').hidden")), "a sign says that the microphone is on")
     captions = "document.getElementById('captions').innerText.toLowerCase()"
-    check(bool(browser.until(f"/seven times eight/.test({captions})", 30)), "what was said is a caption",
+    check(bool(browser.until(f"/seven times eight/.test({captions})")), "what was said is a caption",
           browser.run(captions))
-    check(bool(browser.until(f"/fifty six|56/.test({captions})", 30)), "the answer is a caption", browser.run(captions))
+    check(bool(browser.until(f"/fifty six|56/.test({captions})")), "the answer is a caption", browser.run(captions))
     loud = ("hocket.memory.voices.model.reduce((n, p) => n + p.samples.filter(s => Math.abs(s) > 300).length, 0)")
-    check(bool(browser.until(f"{loud} > 3200", 10)), "the answer is heard", browser.run(loud))
+    check(bool(browser.until(f"{loud} > 3200")), "the answer is heard", browser.run(loud))
     check(bool(browser.until("document.getElementById('model-level').value > 0")), "it has a level")
     check(browser.run("hocket.timeline.turns.length") > 20, "micro-turns are drawn")
     check(browser.run("hocket.timeline.work.size") >= 1, "work of the background is drawn")
-    check(bool(browser.until("document.querySelectorAll('#graph g.actor-node').length >= 4", 10)), "the graph is drawn")
+    check(bool(browser.until("document.querySelectorAll('#graph g.actor-node').length >= 4")), "the graph is drawn")
 
 
 def use(browser, folder, checker):
     """What else the page can do, while it is connected."""
     browser.run("document.querySelector('#graph g.actor-node').dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter'}))")
-    check(bool(browser.until("document.querySelector('#actor pre')?.textContent.includes('component')", 5)),
+    check(bool(browser.until("document.querySelector('#actor pre')?.textContent.includes('component')")),
           "an actor shows its figures and its part of the file", browser.run("document.getElementById('actor').innerText"))
     browser.run("document.getElementById('timeline').dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft'}))")
     check(browser.run("!hocket.timeline.isFollowing"), "the timeline scrolls by keyboard")
@@ -100,7 +100,7 @@ def use(browser, folder, checker):
         if checker:
             accessibility(browser, checker, name)
     browser.run("document.getElementById('forget').click()")
-    check(bool(browser.until("hocket.session() === null", 10)), "my session is deleted")
+    check(bool(browser.until("hocket.session() === null")), "my session is deleted")
     check(browser.run("hocket.memory.voices.you.length + hocket.memory.voices.model.length") == 0, "nothing of it is kept")
 
 

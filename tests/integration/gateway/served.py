@@ -22,7 +22,7 @@ class Served:
         self.process = subprocess.Popen(
             [hocket, "serve", graph, "--listen", "tcp://127.0.0.1:0", "--plain", "--out", str(self.out), *options],
             cwd=source, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        until = time.monotonic() + 90
+        until = time.monotonic() + 180
         while not url_file.exists() or not url_file.read_text().endswith("\n"):
             if self.process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError("it does not serve:\n" + (self.out / "serve.txt").read_text()[-2000:])
@@ -34,7 +34,7 @@ class Served:
         """The exit code of an orderly end."""
         self.process.terminate()
         try:
-            code = self.process.wait(30)
+            code = self.process.wait(120)
         finally:
             if self.process.poll() is None:
                 self.process.kill()
@@ -44,7 +44,7 @@ class Served:
     def status(self):
         """The run's snapshot."""
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
+            s.settimeout(60)
             s.connect(str(self.out / "hocket.sock"))
             s.sendall(b"status\n")
             text = b""
@@ -64,7 +64,7 @@ class WebSocket:
     """RFC 6455, as much as a test needs: text both ways."""
 
     def __init__(self, port, path="/v1/hocket", headers=()):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
         lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", "Connection: Upgrade",
                  "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + base64.b64encode(os.urandom(16)).decode(), *headers]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())

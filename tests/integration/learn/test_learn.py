@@ -62,7 +62,7 @@ class learn(unittest.TestCase):
         return command
 
     def run_it(self, out, *more):
-        done = subprocess.run(self.command(out, *more), capture_output=True, text=True, timeout=150, env=ENVIRONMENT)
+        done = subprocess.run(self.command(out, *more), capture_output=True, text=True, timeout=400, env=ENVIRONMENT)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout + done.stderr
 

@@ -11,7 +11,7 @@ done
 mkdir -p "$folder"
 if ! cmp -s "$here/package.json" "$folder/installed.json"; then
   cp "$here/package.json" "$folder/package.json"
-  if ! npm install --prefix "$folder" --no-audit --no-fund --no-package-lock --ignore-scripts \
+  if ! timeout 300 npm install --prefix "$folder" --no-audit --no-fund --no-package-lock --ignore-scripts \
       --fetch-retries 1 --fetch-timeout 30000 >"$folder/npm.log" 2>&1; then
     tail -n 3 "$folder/npm.log"
     echo "skipped: npm cannot install what package.json names"

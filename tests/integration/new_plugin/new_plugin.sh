@@ -39,8 +39,10 @@ done
 "$compiler" "${flags[@]}" -fPIC -shared -DHOCKET_SHARED_PLUGIN "$work/plugins/test/test.cpp" \
   -o "$work/test.so" "${libraries[@]}" -lfmt -Wl,--exclude-libs,ALL
 "$hocket" run --manifest "$work/test.so"
-"$hocket" describe test --plugin "$work/test.so" | grep -q 'Says back'
+"$hocket" describe test --plugin "$work/test.so" >"$work/described"
+grep -q 'Says back' "$work/described"
 # The schema knows it, and so completes its name in an editor.
 "$hocket" docs --schema "$work/schema.json" --plugin "$work/test.so"
 grep -q '"test"' "$work/schema.json"
-! "$hocket" docs --schema - | grep -q '"test"'
+"$hocket" docs --schema - >"$work/schema_of_all"
+! grep -q '"test"' "$work/schema_of_all"

@@ -137,7 +137,7 @@ class Ask(hocket.Component):
 class Rogue(hocket.Tool):
     """Misbehaves as it is asked to."""
 
-    time_limit_ms = 700
+    time_limit_ms = 2000
 
     def call(self, how: str) -> str:
         if how == "fine":

@@ -8,7 +8,8 @@ trap 'rm -rf "$work"' EXIT
 
 "$hocket" run configs/graphs/talk.yaml --virtual --plain --out "$work/first" \
   --set actors.model.device=cpu --record "$work/talk.mcap" >"$work/run.log"
-"$hocket" record info "$work/talk.mcap" | head -1 | grep -q ': COMPLETE$'
+"$hocket" record info "$work/talk.mcap" >"$work/info"
+head -1 "$work/info" | grep -q ': COMPLETE$'
 
 "$hocket" replay "$work/talk.mcap" --check --out "$work/second" --json >"$work/same.json"
 cmp "$work/first/model.wav" "$work/second/model.wav"

@@ -119,7 +119,7 @@ def play(hocket, plugin, work, processes):
     def grown(conversations, by, since=None):
         return all(len(c.song()) >= by + (since[c.session] if since else 0) for c in conversations)
 
-    until(lambda: grown(all_of_them, 100), "all conversations", 100)
+    until(lambda: grown(all_of_them, 100), "all conversations", 200)
     processes["two"].process.kill()
     processes["two"].process.wait()
     until(lambda: all("input_lost" in c.told() for c in theirs), "input_lost")

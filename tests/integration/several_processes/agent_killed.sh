@@ -8,7 +8,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 # The agent takes long enough to be killed in the middle. The copy stays beside what the graph names.
-sed -e 's/min_delay_ms: [0-9]*/min_delay_ms: 4000/' -e 's/pad_s: 8/pad_s: 16/' \
+sed -e 's/min_delay_ms: [0-9]*/min_delay_ms: 4000/' -e 's/pad_s: 8/pad_s: 30/' \
   -e "s,\(default: \)\(speech/\|\.\./\),\1$(cd -- "$(dirname -- "$graph")" && pwd)/\2," "$graph" >"$work/talk.yaml"
 
 both_lives() {  # CASE
@@ -22,7 +22,7 @@ both_lives() {  # CASE
   mind=$!
   "$hocket" run "$folder.yaml" --host edge --json --out "$folder/edge" >"$folder/edge.json" 2>"$folder/edge.log" &
   edge=$!
-  for ((i = 0; i < 1200; ++i)); do
+  for ((i = 0; i < 2400; ++i)); do
     ! grep -qs '"action":"start"' "$folder/edge/record.jsonl" || break
     kill -0 "$edge" || { cat "$folder/edge.log"; return 1; }
     read -rt 0.05 <> <(:) || true

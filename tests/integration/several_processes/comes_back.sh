@@ -36,7 +36,7 @@ nobody_died() {  # WORDS for what is waited for
 }
 # Asks a host until what it says of itself is true.
 until_true() {  # HOST PYTHON-EXPRESSION over `s`
-  for ((i = 0; i < 300; ++i)); do
+  for ((i = 0; i < 1000; ++i)); do
     nobody_died "$1 came to: $2"
     if "$hocket" top --once --json --out "$work/$1" 2>/dev/null >"$work/now.json" &&
       python3 -c 'import json, sys
@@ -56,6 +56,7 @@ start edge 1
 start desk 1
 until_true edge 's["now_s"] > 2 and s["links"][0]["delivered"] > 50'
 kill_9 edge
+cp "$work/edge/loopback.wav" "$work/first_life.wav"
 start edge 2
 until_true edge 's["now_s"] > 3 and s["links"][0]["delivered"] > 50'
 kill_9 desk
@@ -79,5 +80,9 @@ for host in ("desk", "edge"):
 # The file of the first life is continued, on the same time axis.
 with wave.open(folder + "/edge/loopback.wav") as w:
     seconds = w.getnframes() / w.getframerate()
-    assert abs(seconds - last["stream_s"]) < 2, (seconds, last["stream_s"])
+    # The sound of a source that a busy machine calls late ends before the run does.
+    assert -1 < last["stream_s"] - seconds < 10, (seconds, last["stream_s"])
+first, whole = (open(f"{folder}/{name}.wav", "rb").read()[44:] for name in ("first_life", "edge/loopback"))
+kept = len(first) // 2 // 4 * 4
+assert kept > 16000 and whole[:kept] == first[:kept], (len(first), len(whole))
 PY

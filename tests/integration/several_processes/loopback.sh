@@ -13,7 +13,7 @@ trap 'kill "$run" 2>/dev/null || true; rm -rf "$work"' EXIT
 "$hocket" run "$work/loopback.yaml" --host edge --listen tcp://127.0.0.1:0 \
   --address-file "$work/address" --json --out "$work/edge" >"$work/edge.json" 2>"$work/edge.log" &
 run=$!
-for ((i = 0; i < 600; ++i)); do
+for ((i = 0; i < 2400; ++i)); do
   [[ -s $work/address ]] && break
   read -rt 0.05 <> <(:) || true
 done

@@ -53,7 +53,7 @@ sed 's/^name: .*/name: other/' "$work/plain.yaml" >"$work/other.yaml"
 "$hocket" run "$work/plain.yaml" --host gpu --listen tcp://127.0.0.1:0 \
   --address-file "$work/address" --plain --out "$work/gpu" >"$work/gpu.log" 2>&1 &
 run=$!
-for ((i = 0; i < 600; ++i)); do
+for ((i = 0; i < 2400; ++i)); do
   [[ -s $work/address ]] && break
   read -rt 0.05 <> <(:) || true
 done
@@ -75,7 +75,7 @@ HOCKET_TEST_WORD=swordfish0001 "$hocket" run "$work/secret_plain.yaml" --host gp
   --listen tcp://127.0.0.1:0 --address-file "$work/address" --plain --out "$work/gpu" \
   >"$work/gpu.log" 2>&1 &
 run=$!
-for ((i = 0; i < 600; ++i)); do
+for ((i = 0; i < 2400; ++i)); do
   [[ -s $work/address ]] && break
   read -rt 0.05 <> <(:) || true
 done

@@ -52,12 +52,12 @@ start() {  # HOST [option...]
   local host=$1 inside=()
   shift
   [[ -z $namespaces ]] || inside=(ip netns exec "$tag-$host")
-  "${inside[@]}" timeout -k 5 240 "$hocket" run "$work/talk.yaml" --host "$host" --virtual --plain \
+  "${inside[@]}" timeout -k 5 600 "$hocket" run "$work/talk.yaml" --host "$host" --virtual --plain \
     --out "$work/$host" "$@" >"$work/$host.log" 2>&1 &
   runs+=($!)
 }
 address() {  # HOST: waits until it listens
-  for ((i = 0; i < 1200; ++i)); do
+  for ((i = 0; i < 2400; ++i)); do
     [[ -s $work/$1.address ]] && { cat "$work/$1.address"; return; }
     read -rt 0.05 <> <(:) || true
   done

@@ -44,7 +44,7 @@ class server:
 
     def end(self, how=signal.SIGTERM):
         self.process.send_signal(how)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=120)
         self.process.stdout.close()
         return code
 
@@ -56,7 +56,7 @@ class client:
         self.s, self.key, self.numbers = s, key, {}
 
     def ask(self, method, path, body=None, headers=(), raw=False, prefix="/api/v1/"):
-        c = http.client.HTTPConnection("127.0.0.1", self.s.port, timeout=60)
+        c = http.client.HTTPConnection("127.0.0.1", self.s.port, timeout=180)
         h = {"X-API-Key": self.key, **dict(headers)}
         if body is not None and not isinstance(body, bytes):
             body, h = json.dumps(body).encode(), {"Content-Type": "application/json", **h}

@@ -37,7 +37,7 @@ class graph:
         self.until(lambda: self.read("tinker/tinker.url").endswith("\n"))
         self.port = int(self.read("tinker/tinker.url").rsplit(":", 1)[1])
 
-    def until(self, what, limit_s=60):
+    def until(self, what, limit_s=180):
         end = time.monotonic() + limit_s
         while not what():
             if self.process.poll() is not None or time.monotonic() > end:
@@ -64,7 +64,7 @@ class graph:
     def end(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(timeout=60)
+        code = self.process.wait(timeout=180)
         self.log.close()
         return code
 

@@ -42,7 +42,7 @@ class train(unittest.TestCase):
                              f"validation: {self.path('held.jsonl')}\nsteps: {steps}\nbatch: 4\nlearning_rate: 0.01\n"
                              f"save_every: 2\neval_every: 3\nrank: {rank}\n" + recipe)
         done = subprocess.run([HOCKET, "train", "lora", self.path("r.yaml"), *args], capture_output=True, text=True,
-                              timeout=120, env=ENVIRONMENT)
+                              timeout=300, env=ENVIRONMENT)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -129,11 +129,16 @@ class train(unittest.TestCase):
     def test_killed_in_the_middle_it_ends_with_the_same_bytes(self):
         self.run_it("--out", self.path("a"), steps=300)
         command = [HOCKET, "train", "lora", self.path("r.yaml"), "--out", self.path("b"), "--json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as cut:
-            cut.stdout.readline()  # step 3 is done, and the checkpoint of step 2 is written
-            cut.kill()
-        with open(self.path("b/curve.csv")) as f:
-            self.assertLess(int(list(csv.DictReader(f))[-1]["step"]), 300)  # it was in the middle
+        for _ in range(10):  # until the kill comes in the middle
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as cut:
+                cut.stdout.readline()  # step 3 is done, and the checkpoint of step 2 is written
+                cut.kill()
+            with open(self.path("b/curve.csv")) as f:
+                reached = int(list(csv.DictReader(f))[-1]["step"])
+            if reached < 300:
+                break
+            shutil.rmtree(self.path("b"))
+        self.assertLess(reached, 300)
         self.run_it("--out", self.path("b"), "--resume", steps=300)
         self.assertEqual(self.read("a/adapter_model.safetensors"), self.read("b/adapter_model.safetensors"))
 

@@ -60,12 +60,14 @@ def check_metrics(desk, edge):
           "an estimate of the clock")
     page = get(edge.url + "/metrics")[1]
     assert re.search(r'^hocket_run_info{.*host="edge".*} 1$', page, re.M), page
-    assert edge.metric('hocket_peer_state{peer="desk",state="up"}') == 1
-    # One machine, one clock: what is measured says so.
-    offset_s = edge.metric('hocket_peer_clock_offset_seconds{peer="desk"}')
-    bound_s = edge.metric('hocket_peer_clock_uncertainty_seconds{peer="desk"}')
-    assert abs(offset_s) <= 0.05 and 0 < bound_s <= 0.05, (offset_s, bound_s)
-    assert 0 < edge.metric('hocket_peer_round_trip_seconds{peer="desk"}') < 0.1
+    until(lambda: edge.metric('hocket_peer_state{peer="desk",state="up"}') == 1, "desk to be up")
+
+    # One machine, one clock: what is measured says so, as soon as a heartbeat passes quickly.
+    def measured():
+        offset_s, bound_s, trip_s = (edge.metric('hocket_peer_%s_seconds{peer="desk"}' % what) for what in
+                                     ("clock_offset", "clock_uncertainty", "round_trip"))
+        return abs(offset_s) <= bound_s and 0 < bound_s <= 0.05 and 0 < trip_s < 0.1
+    until(measured, "a good estimate of the clock")
     # A packet that desk has sent is at edge or on its way there, never more.
     came = edge.metric('hocket_peer_bytes_total{peer="desk",direction="in"}')
     went = desk.metric('hocket_peer_bytes_total{peer="edge",direction="out"}')
@@ -81,12 +83,13 @@ def check_metrics(desk, edge):
 def check_views(hocket, desk, edge):
     for host in (desk, edge):
         assert json.loads(get(host.url + "/status")[1])["host"] == host.name
-    top = command(hocket, "top", "--once", "--out", edge.folder, "--connect", desk.url)
-    assert top.returncode == 0, top.stderr
-    for words in ("desk: loopback", "edge: loopback", "desk  tone", "edge  speaker", "desk  edge"):
-        assert words in top.stdout, (words, top.stdout)
-    # The peers of each stand there as up, with their clocks.
-    assert len(re.findall(r"^(desk  edge|edge  desk) +up +\d", top.stdout, re.M)) == 2, top.stdout
+    def both_up():
+        top = command(hocket, "top", "--once", "--out", edge.folder, "--connect", desk.url)
+        assert top.returncode == 0, top.stderr
+        for words in ("desk: loopback", "edge: loopback", "desk  tone", "edge  speaker", "desk  edge"):
+            assert words in top.stdout, (words, top.stdout)
+        return len(re.findall(r"^(desk  edge|edge  desk) +up +\d", top.stdout, re.M)) == 2
+    until(both_up, "the peers of each as up, with their clocks")
 
 
 class Top:
@@ -127,14 +130,15 @@ def check_death(hocket, desk, edge, top):
 
     def judged():
         doctor = command(hocket, "doctor", "--out", desk.folder, "--out", edge.folder)
-        assert doctor.returncode == 1 and "too slow" not in doctor.stdout, doctor.stdout
+        assert doctor.returncode == 1, doctor.stdout
+        assert " is too slow (" not in doctor.stdout, doctor.stdout
         return re.search(bad, doctor.stdout, re.M)
 
     until(judged, "doctor on desk: " + bad)
     edge.start()
     top.wait_for("edge", lambda l: l.get("actors"), "edge alive again")
     until(lambda: desk.metric('hocket_peer_state{peer="edge",state="up"}') == 1, "edge up again")
-    assert desk.metric('hocket_peer_connects_total{peer="edge"}') == 2
+    assert desk.metric('hocket_peer_connects_total{peer="edge"}') >= 2
 
 
 def main(hocket, graph, work):
