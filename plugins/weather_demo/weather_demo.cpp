@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <array>
+#include <string>
+
 #include <nlohmann/json.hpp>
 
 #include "graph/contract/plugin.hpp"
@@ -16,6 +19,15 @@ constexpr std::array<std::pair<const char*, const char*>, 8> table = {{{"paris",
                                                                        {"cairo", "sunny"},
                                                                        {"oslo", "snowy"}}};
 
+/// Cities are written with capitals, or not.
+std::string lower(std::string_view s) {
+  std::string out(s);
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  return out;
+}
+
 struct weather_demo final : tool {
   static tool_info info() {
     return {"weather_demo",
@@ -25,13 +37,15 @@ struct weather_demo final : tool {
   }
   result<std::string> call(const std::string& arguments, const tool_context&) override {
     const auto json = nlohmann::json::parse(arguments, nullptr, false);
+    const auto given = json.is_object() ? json.value("city", nlohmann::json()) : nlohmann::json();
     for (const auto& [city, weather] : table)
-      if (json.is_object() && json.value("city", nlohmann::json()) == city) return weather;
+      if (given.is_string() && lower(given.get<std::string>()) == city) return weather;
     return fail("weather_demo.unknown_city", "the demo table has no such city");
   }
 };
 
-std::string asked_in_words(std::string_view task) {
+std::string asked_in_words(std::string_view said) {
+  const auto task = lower(said);
   if (task.find("weather") == task.npos) return "";
   for (const auto& [city, _] : table)
     if (task.find(city) != task.npos) return nlohmann::json{{"city", city}}.dump();

@@ -22,6 +22,8 @@ TEST_CASE("weather_demo reads its fixed table") {
   }
   CHECK(demo->call(asked("the weather, please"), {}).error().code == "weather_demo.unknown_city");
   CHECK(!demo->call(R"({"city": "Pa"})", {}));
+  CHECK(demo->call(R"({"city": "Paris"})", {}).value() == "sunny");
+  CHECK(demo->call(asked("How is the Weather in Oslo?"), {}).value() == "snowy");
   CHECK(!demo->call("7", {}));
   CHECK(!demo->call(R"({"city": 7})", {}));
 }
