@@ -300,14 +300,18 @@ void check_replicas(validation& v) {
     expand_replicas(v.out, hosts);
 }
 
-/// Work that an actor hands on and nobody gets: the model waits for answers that never come.
+/// Work that an actor hands on and nobody gets: the model waits for answers that never come. One that hands
+/// some of it on may have outputs for who wants more.
 static void tell_unheard_requests(validation& v, std::size_t actor) {
   const auto& outputs = v.out.actors[actor].type->info.outputs;
+  const auto delegates = [&](std::size_t port) {
+    return outputs[port].type.kind == payload_kind::delegation;
+  };
+  if (std::ranges::any_of(v.out.links,
+                          [&](const auto& l) { return l.from == actor && delegates(l.from_port); }))
+    return;
   for (std::size_t port = 0; port < outputs.size(); ++port) {
-    if (outputs[port].type.kind != payload_kind::delegation) continue;
-    if (std::any_of(v.out.links.begin(), v.out.links.end(),
-                    [&](const auto& l) { return l.from == actor && l.from_port == port; }))
-      continue;
+    if (!delegates(port)) continue;
     const auto& name = v.out.actors[actor].name;
     add_warning(v.findings, v.out.actors[actor].where, "link.unheard-requests",
                 fmt::format("{}: `{}.{}` is linked nowhere: what it delegates is never answered",

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/policy/rules.hpp"
+#include "actors/policy/voice_gate.hpp"
+#include "actors/policy/watch.hpp"
+#include "graph/contract/component.hpp"
+
+namespace hocket::policy {
+
+/// `policy.guard`: what both sides say, what is asked of the background and what comes back pass through
+/// it, and it holds a policy file's rules against them before they go on.
+///
+/// Inputs: audio, typed, requests, results: pass through it, in the outputs of the same name; said, heard,
+/// evidence: looked at only; verdicts: what a judge (any actor that answers delegations) says of `questions`.
+/// Outputs: also decisions and incidents: one JSON object each, never with the words.
+/// An action is done within the call that brings the words: a stopped voice raises the session's epoch.
+/// Errors: policy.bad_file, policy.no_file, trust.refused.
+/// Latency: none added to what passes; requests wait for the judge where `on_failure` is closed.
+/// Counters: see README.
+class guard final : public component {
+ public:
+  struct config {
+    std::string rules;
+    std::string language;
+    std::string people = "adults";
+    std::string on_failure = "closed";
+    std::int64_t judge_ms = 0;
+    void visit(config_visitor& v);
+  };
+  static component_info info();
+
+  explicit guard(config c) : config_(std::move(c)) {}
+  result<void> open(const context&) override;
+  result<void> process(std::size_t port, const packet&, emitter&) override;
+  result<void> tick(std::int64_t micro_turn, emitter&) override;
+  result<void> on_control(std::size_t port, const packet&, emitter&) override;
+
+ private:
+  /// What a judge is asked.
+  struct question {
+    place from = place::heard;
+    timestamp until;
+    packet held;  ///< a request that waits for it
+    bool holds = false;
+    std::string verdict;  ///< so far
+  };
+  struct utterance {
+    std::string words;
+    std::int64_t count = 0;
+    timestamp last;
+  };
+
+  result<void> read_policy(const context& where);
+  bool fails_closed() const { return config_.on_failure == "closed"; }
+  void listen(place from, const std::string& words, timestamp at, emitter& out);
+  void take_typed(const packet& p, emitter& out);
+  void take_request(const packet& p, emitter& out);
+  void pass_request(const packet& p, emitter& out);
+  void take_result(const packet& p, emitter& out);
+  void take_evidence(const packet& p, emitter& out);
+  void take_verdict(const text& t, timestamp at, emitter& out);
+  void settle(timestamp now, emitter& out);
+
+  void ask_judge(place from, const std::string& words, const packet* held, timestamp at,
+                 emitter& out);
+  void ask_about(place from, utterance& u, timestamp at, emitter& out);
+  void judge_failed(question q, emitter& out);
+  void end_question(std::map<std::uint64_t, question>::iterator at, const topic* what,
+                    emitter& out);
+
+  /// True where what was looked at may go on.
+  bool act(const match& m, place from, std::uint64_t request, emitter& out);
+  void stop_voice(emitter& out);
+  void end_voice(emitter& out);
+  void end_session();
+  void refuse(std::uint64_t request, const topic* what, emitter& out);
+  void withhold(std::uint64_t request, const topic* what, bool cancels, emitter& out);
+  void say(const texts& words, emitter& out);
+  void tell(const match& m, place from, action did, std::int64_t times, emitter& out);
+  void due_notices(timestamp now, emitter& out);
+  void send(std::size_t port, packet p, emitter& out);
+
+  config config_;
+  context context_;
+  policy::rules rules_;
+  bool is_unguarded_ = false;  ///< restarted without its policy, and open
+  std::unique_ptr<watch> heard_, said_;
+  std::map<std::uint64_t, watch> results_;     ///< by request
+  std::set<std::uint64_t> refused_;            ///< requests of which nothing comes through any more
+  std::map<std::string, std::int64_t> times_;  ///< by topic
+  std::map<std::uint64_t, question> questions_;
+  utterance person_, model_;
+  std::uint64_t next_question_ = 1, next_refusal_ = 0;
+  std::int64_t incidents_ = 0;
+  std::set<std::size_t> lost_;  ///< inputs whose actor is gone
+  voice_gate gate_;
+  bool is_ended_ = false;
+  timestamp began_, closes_at_ = timestamp::max();
+  std::vector<timestamp> due_;             ///< by notice
+  std::map<std::size_t, timestamp> sent_;  ///< by output: times do not run backwards
+};
+
+}  // namespace hocket::policy

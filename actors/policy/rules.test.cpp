@@ -1,0 +1,58 @@
+#include "actors/policy/rules.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace hocket;
+using namespace hocket::policy;
+
+TEST_CASE("a policy file says what is done where") {
+  const auto all = read_rules("house.yaml", R"(
+policy: house
+language: de
+refusal: ["en: i can't", "de: das kann ich nicht"]
+topics:
+  weapons: {phrases: [nerve gas], said: stop, evidence: pass, times: 3, incident: true, say: ["fr: non"]}
+notices:
+  long_use: {after_min: 45, say: ["en: take a break"]}
+)");
+  REQUIRE_MESSAGE(all, (all ? "" : all.error().message));
+  const auto& t = all->topics.at(0);
+  CHECK(t.act ==
+        std::array{action::refuse, action::stop, action::refuse, action::refuse, action::pass});
+  CHECK(t.then == action::end);
+  CHECK(t.is_incident);
+  CHECK(all->in(all->refusal, "en") == "i can't");
+  CHECK(all->in(all->refusal, "it") == "das kann ich nicht");
+  CHECK(all->in(t.say, "it") == "non");
+  CHECK(all->notices.at(0).after_min == 45);
+}
+
+TEST_CASE("what is wrong in a policy file is told with its place and a remedy") {
+  const std::string head = "policy: p\nrefusal: [\"en: no\"]\n";
+  const struct {
+    std::string yaml, says;
+  } cases[] = {
+      {head, "neither `topics` nor `notices`"},
+      {"refusal: [\"en: no\"]\ntopics: {a: {phrases: [x]}}\n", "`policy`"},
+      {"policy: p\ntopics: {a: {phrases: [x]}}\n", "`refusal`"},
+      {head + "topics: [a]\n", "p.yaml:3:9: error: policy: `topics` is a list"},
+      {head + "topics: {a: {}}\n", "topics.a: nothing says when it comes up"},
+      {head + "topics: {a: {phrases: [\"...\"]}}\n", "has no word"},
+      {head + "topics: {a: {examples: [tell me how]}}\n", "an example needs two words"},
+      {head + "topics: {a: {phrases: [x], heard: answer}}\n", "`answer` needs words"},
+      {head + "topics: {a: {phrases: [x], heard: explode}}\n", "explode"},
+      {head + "topics: {a: {phrases: [x], say: [hello]}}\n", "is not `LANGUAGE: words`"},
+      {head + "topics: {a: {phrases: [x], say: [\"en: a\", \"en: b\"]}}\n", "two texts for `en`"},
+      {head + "topics: {a: {phrase: [x]}}\n", "did you mean `phrases`?"},
+      {head + "topic: {}\n", "did you mean `topics`?"},
+      {head + "notices: {n: {say: [\"en: x\"]}}\n", "`after_min`"},
+      {"policy: [\n", "p.yaml"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.yaml);
+    const auto all = read_rules("p.yaml", c.yaml);
+    REQUIRE(!all);
+    CHECK(all.error().code == "policy.bad_file");
+    CHECK_MESSAGE(all.error().message.find(c.says) != std::string::npos, all.error().message);
+  }
+}
