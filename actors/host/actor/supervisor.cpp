@@ -338,6 +338,8 @@ void actor_cell::hang() {
   else
     restart_or_lose(why);
   give_token_back();
+  // The loop of virtual time has a new thread since then, which may have found nothing to do yet.
+  run_.notify_loop();
 }
 
 void actor_cell::rescue_batch() {
