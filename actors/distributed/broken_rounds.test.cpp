@@ -99,7 +99,7 @@ struct endless_pair {
   }
   run_summary ended(const std::string& name) {
     auto end = std::async(std::launch::async, [&] { return hosts.at(name)->wait(); });
-    const bool in_time = end.wait_for(std::chrono::seconds(5)) == std::future_status::ready;
+    const bool in_time = end.wait_for(std::chrono::seconds(120)) == std::future_status::ready;
     CHECK_MESSAGE(in_time, name, " does not end");
     if (!in_time) std::abort();  // nothing can end it: the threads are its own
     return end.get();

@@ -321,7 +321,8 @@ TEST_CASE("several hosts: an interruption on one drops what is queued on the oth
     auto done = t.wait();
     CHECK(book->count("interrupted") == 1);
     const auto& here = row(done["b"], "model.out0 @a", "speaker.in0");
-    CHECK(dropped(here, drop_reason::old_epoch) > 0);
+    // In real time a machine that stands still may have been handed over all of it before.
+    if (virtual_time) CHECK(dropped(here, drop_reason::old_epoch) > 0);
     CHECK(book->count("35") == 1);
     CHECK(book->count("59") == 1);
     CHECK(book->size() - 1 + dropped(here, drop_reason::old_epoch) +

@@ -41,7 +41,7 @@ TEST_CASE("clients that never finish their request hold up nobody, whatever thei
 
 TEST_CASE("each stage of a request has its time, however the bytes trickle") {
   auto o = echo_options();
-  o.limits.header_ms = o.limits.body_ms = o.limits.idle_ms = 400;
+  o.limits.header_ms = o.limits.body_ms = o.limits.idle_ms = 2'000;
   const auto s = start(std::move(o));
   const raw_client idle(s->port()), head(s->port()), body(s->port()), kept(s->port());
   body.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n");
@@ -120,7 +120,7 @@ TEST_CASE("plain and TLS come in at one port") {
   const temporary_file ca(own->certificate_chain);
   auto o = echo_options();
   o.tls = *own;
-  o.limits.header_ms = 200;
+  o.limits.header_ms = 3'000;
   const auto s = start(std::move(o));
   CHECK(is_served(*s));
   fetch_request ask;

@@ -194,7 +194,7 @@ TEST_CASE("a client that does not read fills its own queue, and then is gone") {
 
 TEST_CASE("a client that fell silent is found out, one that answers pings stays") {
   auto o = echo_options();
-  o.limits.socket.silence_ms = 1'000;
+  o.limits.socket.silence_ms = 4'000;
   const auto s = start(std::move(o));
   const raw_client dead(s->port());
   dead.send(upgrade_request + std::string("\r\n"));

@@ -63,6 +63,7 @@ class random_hosts {
       for (auto& [name, r] : all.hosts) CHECK(r->status().law_holds());
     }
     CHECK(changed > 0);
+    may_end_->store(true);
     const auto done = all.wait();
     CHECK(unbalanced(done) == std::vector<std::string>{});
     CHECK_FALSE(all.net.granted_too_early());
@@ -83,7 +84,8 @@ class random_hosts {
 
   void add_source(const std::string& name, const std::string& where) {
     const int per_call = pick(1, 3);
-    stage_.g.add(name, 0, 1, counter_source(per_call * length_ms / 5, per_call));
+    stage_.g.add(name, 0, 1,
+                 held_open(counter_source(per_call * length_ms / 5, per_call), may_end_));
     stage_.g.source(name, 5);
     names_.push_back(name);
     places_[name] = where;
@@ -127,6 +129,7 @@ class random_hosts {
     p = cut(p, gone);
   }
 
+  std::shared_ptr<std::atomic<bool>> may_end_ = std::make_shared<std::atomic<bool>>(false);
   std::mt19937 rng_;
   heard_ranges ears_;
   std::vector<std::string> names_;

@@ -14,7 +14,7 @@ namespace {
 /// Until `wanted` stands in the answer; the answer that did not come otherwise.
 std::string wait_for(request_socket& s, const std::string& line, const std::string& wanted) {
   std::string got;
-  for (int i = 0; i < 1000 && (got = s.answer(line)).find(wanted) == got.npos; ++i)
+  for (int i = 0; i < 24'000 && (got = s.answer(line)).find(wanted) == got.npos; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   return got;
 }

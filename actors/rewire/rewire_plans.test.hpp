@@ -61,6 +61,45 @@ inline plan cut(const plan& whole, const std::set<std::string>& gone) {
   return p;
 }
 
+/// A source that does not end before it may: else, in real time, a busy machine would be too late to
+/// ask a run for anything.
+inline plan_maker::maker held_open(plan_maker::maker make,
+                                   std::shared_ptr<std::atomic<bool>> may_end) {
+  return [=] {
+    auto c = make();
+    auto& source = dynamic_cast<lambda_component&>(*c);
+    source.on_produce = [may_end, produce = source.on_produce, over = false](
+                            timestamp until, emitter& out) mutable -> result<source_state> {
+      if (!over) {
+        const auto done = produce(until, out);
+        if (!done) return fail(done);
+        over = *done == source_state::end_of_stream;
+      }
+      return over && may_end->load() ? source_state::end_of_stream : source_state::more;
+    };
+    return c;
+  };
+}
+
+/// Counts, `per_call` in each period, until it may end, and for some more periods then.
+struct counting {
+  plan_maker::maker source(int per_call = 1) {
+    return [may_end = may_end, emitted = emitted, per_call] {
+      auto c = std::make_unique<lambda_component>();
+      c->on_produce = [=, left = 20](timestamp until,
+                                     emitter& out) mutable -> result<source_state> {
+        for (int i = 0; i < per_call; ++i)
+          out.emit(0, until - duration(1'000'000), testing::word(std::to_string((*emitted)++)));
+        return may_end->load() && --left == 0 ? source_state::end_of_stream : source_state::more;
+      };
+      return c;
+    };
+  }
+  int total() const { return emitted->load(); }
+  std::shared_ptr<std::atomic<bool>> may_end = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<std::atomic<int>> emitted = std::make_shared<std::atomic<int>>(0);
+};
+
 /// A run and the plans that it can become, by the name of their "files".
 class rewire_stage : private observer {
  public:
@@ -118,6 +157,7 @@ class rewire_stage : private observer {
   }
 
   void start(const std::string& file = "full") {
+    if (!options.virtual_time) hold_sources(g.make());
     keep("full", g.make());
     options.observers.push_back(this);
     options.load = [this](graph_text& t) -> result<plan> {
@@ -139,6 +179,7 @@ class rewire_stage : private observer {
   }
 
   run_summary wait() {
+    may_end_->store(true);
     auto done = run->wait();
     CHECK(done.last.law_holds());
     for (const auto& l : done.last.links) CHECK(l.in_flight == 0);
@@ -154,6 +195,15 @@ class rewire_stage : private observer {
   std::function<void()> on_committed;
 
  private:
+  void hold_sources(const plan& p) {
+    for (const auto& a : p.actors) {
+      auto& type = const_cast<component_type&>(*a.type);
+      if (!type.info.source) continue;
+      type.make = [may_end = may_end_, make = type.make](config_base& c) {
+        return held_open([&] { return make(c); }, may_end)();
+      };
+    }
+  }
   void keep(const std::string& file, plan p) {
     std::lock_guard lock(mutex_);
     p.hash = "hash of " + file;
@@ -170,6 +220,7 @@ class rewire_stage : private observer {
     if (what == "rewired" && on_committed) on_committed();
   }
 
+  std::shared_ptr<std::atomic<bool>> may_end_ = std::make_shared<std::atomic<bool>>(false);
   std::mutex mutex_;
   std::map<std::string, plan> plans_;
   plan first_;

@@ -125,6 +125,7 @@ TEST_CASE("cut and healed: lossless loses nothing and repeats nothing, bounded a
 
 TEST_CASE("half-open: nothing closes and nothing passes; both notice by silence and recover") {
   pair_of_options o(true);
+  o.lose_soon();
   cabled_nodes n(o);
   send_when_possible(*n.right, n.right_host, 2, words("before"));
   REQUIRE(n.left_host.wait_packets(1));
@@ -154,6 +155,7 @@ TEST_CASE("half-open: nothing closes and nothing passes; both notice by silence 
 
 TEST_CASE("one direction dead: who hears nothing tells the other, who would wait as long again") {
   pair_of_options o(true);
+  o.lose_soon();
   cabled_nodes n(o);
   n.control->block_forth(true);
   REQUIRE(n.left_host.wait_state(peer_state::lost));

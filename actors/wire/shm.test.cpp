@@ -52,7 +52,7 @@ struct collector {
   }
   bool wait(std::size_t n) {
     std::unique_lock lock(mutex);
-    return came.wait_for(lock, std::chrono::seconds(20), [&] { return got.size() >= n; });
+    return came.wait_for(lock, std::chrono::seconds(120), [&] { return got.size() >= n; });
   }
 };
 

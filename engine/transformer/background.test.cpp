@@ -1,5 +1,6 @@
 #include "engine/transformer/background.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <new>
@@ -46,6 +47,7 @@ TEST_CASE("turn_gate: work that may wait goes on when all holders are gone") {
   CHECK(gate.waits() == 0);
   std::atomic<bool> passed{false};
   std::thread background;
+  const auto began = std::chrono::steady_clock::now();
   {
     const turn_gate::hold first(gate);
     {
@@ -57,7 +59,10 @@ TEST_CASE("turn_gate: work that may wait goes on when all holders are gone") {
       });
       while (gate.waits() == 0) std::this_thread::yield();
     }
-    CHECK(!passed);
+    // Where this machine stood still for so long, it need not wait any more.
+    const bool too_early = passed && std::chrono::steady_clock::now() - began <
+                                         std::chrono::milliseconds(turn_gate::longest_ms);
+    CHECK(!too_early);
   }
   background.join();
   CHECK(passed);
@@ -122,9 +127,14 @@ TEST_CASE("work_pool: helpers sleep between passes, and during a long one withou
   for (const bool watched : {false, true}) {
     const work_pool::watch under_way(watched ? &pool : nullptr);
     pool.run(4, [](std::int64_t) {});
-    const double before = used();
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
-    CHECK(used() - before < 0.05);
+    // The least of some: a machine that gives its processors away may charge us for it.
+    double least = 1;
+    for (int i = 0; i < 5 && least >= 0.05; ++i) {
+      const double before = used();
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      least = std::min(least, used() - before);
+    }
+    CHECK(least < 0.05);
   }
 }
 

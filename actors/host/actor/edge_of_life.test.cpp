@@ -101,7 +101,7 @@ TEST_CASE("what a written-off call emits afterwards is counted on its links") {
   auto heard = std::make_shared<notebook>();
   g.add("end", 1, 0, listener(heard));
   g.link("src", 0, "end", 0);
-  g.actor("src").watchdog_ms = 50;
+  g.actor("src").watchdog_ms = 800;
   g.actor("src").restart.backoff_ms = 10;
   const auto done = run_plan(g, false);
   CHECK(heard->size() == 0);

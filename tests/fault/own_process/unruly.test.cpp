@@ -177,7 +177,7 @@ TEST_CASE("50 ways to misbehave: the run goes on, the actor is named, the law ho
     // Only what hangs meets its limit, however slow the machine.
     const auto out =
         run(how, "process", how == "processor_time" ? "memory_mb: 192, cpu_s: 1" : usual,
-            expected == "did not come back" ? 400 : 30000);
+            expected == "did not come back" ? 1500 : 120000);
     CHECK(out.not_started == "");
     CAPTURE(out.said);
     if (expected.empty()) {
@@ -202,7 +202,7 @@ TEST_CASE("a process misbehaves before its first call, in its last, and between 
     for (const auto* when : {"make", "open"}) {
       CAPTURE(when);
       // Opening has six times its limit.
-      const auto out = run(how, when, usual, name == "endless_sleep" ? 50 : 30000);
+      const auto out = run(how, when, usual, name == "endless_sleep" ? 50 : 120000);
       CHECK(out.not_started.find(name == "throw_error" ? "as it should be said"
                                  : name == "endless_sleep"
                                      ? "did not come back"
@@ -210,12 +210,12 @@ TEST_CASE("a process misbehaves before its first call, in its last, and between 
     }
     for (const auto* when : {"tick", "close"}) {
       CAPTURE(when);
-      const auto out = run(how, when, usual, name == "endless_sleep" ? 400 : 30000);
+      const auto out = run(how, when, usual, name == "endless_sleep" ? 1500 : 120000);
       CHECK(out.not_started == "");
       CHECK(out.said.find("failed: ") != std::string::npos);
     }
     // What its end does to itself is nobody's business any more.
-    CHECK(run(how, "destroy", usual, 30000).emitted == 10);
+    CHECK(run(how, "destroy", usual, 120000).emitted == 10);
   }
 }
 
