@@ -31,15 +31,17 @@ std::string escaped(const std::string& path) {
 }
 
 // `sync=false async=false`: we pace ourselves, and a branch that never gets data blocks nobody.
+// `wait-on-eos=false`: a sink that waits at the end until all was taken does so with the lock that its
+// own change to playing needs, and a short file ends in the time that a busy machine takes for that.
 std::string describe(const gst_source::options& o) {
   const std::string audio = fmt::format(
       "audioconvert ! audioresample ! audio/x-raw,format=F32LE,layout=interleaved,"
-      "channels=1,rate={} ! appsink name=hocket_audio sync=false async=false",
+      "channels=1,rate={} ! appsink name=hocket_audio sync=false async=false wait-on-eos=false",
       o.rate_hz);
   const std::string video = fmt::format(
       "videoconvert ! videoscale ! videorate skip-to-first=true ! video/x-raw,format=RGB,width={},"
       "height={},pixel-aspect-ratio=1/1,framerate={}/1000 ! appsink name=hocket_video "
-      "sync=false async=false",
+      "sync=false async=false wait-on-eos=false",
       o.width, o.height, static_cast<int>(o.frames_per_s * 1000));
   // What else the file holds is not even decoded: a stream that nobody takes can hold up the others.
   const auto* const alone = o.audio && o.video ? ""
