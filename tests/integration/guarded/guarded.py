@@ -24,7 +24,7 @@ topics:
 class Talk:
     """One conversation: what was said and decided, and how it sounded."""
 
-    def __init__(self, name, said, end_s, policy=None):
+    def __init__(self, name, said, end_s, policy=None, graph=graph):
         os.makedirs(work, exist_ok=True)
         talk.SAID, talk.END_S = said, end_s
         speech, out = os.path.join(work, name + ".wav"), os.path.join(work, name)
@@ -100,7 +100,29 @@ def stopped():
     assert "fifty six" in t.words("words", 9.0), t.words("words")
 
 
+def judged():
+    """Another agent judges each request; what it has no answer for in time is not done, where the guard fails closed."""
+    with open(graph, encoding="utf-8") as f:
+        text = f.read()
+    folder = os.path.dirname(graph)
+    text = text.replace("default: ../", f"default: {os.path.dirname(folder)}/")
+    text = text.replace("default: speech/", f"default: {folder}/speech/")
+    text = text.replace('people: "${param:people}"', 'people: "${param:people}", judge_ms: 3000')
+    text = text.replace("evidence: mind.tool_results}", "evidence: mind.tool_results, verdicts: judge.results}")
+    text = text.replace("  mind:  ", """  judge:   {component: background.agent, tools: [calculator], failure_words: nobody knows,
+            inputs: {requests: {from: guard.questions, back_edge: true}}}
+  mind:  """)
+    os.makedirs(work, exist_ok=True)
+    path = os.path.join(work, "judged_graph.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    t = Talk("judged", [(1.0, "what is seven times nine"), (8.0, "what is the weather in rome")], 15.0, graph=path)
+    assert t.tools() == ["calculator"], t.tools()
+    said = t.words("words")
+    assert "sixty three" in said and "sorry" in t.words("words", 8.0), said
+
+
 shutil.rmtree(work, ignore_errors=True)
-for case in (refused, near, stopped):
+for case in (refused, near, stopped, judged):
     case()
     print(case.__name__, "as promised")
