@@ -4,13 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "graph/trust/loopback.hpp"
+
 namespace hocket::http {
 
-bool address::is_loopback() const {
-  // "127.example.org" is a name, and its owner says where it leads.
-  return host == "localhost" || host == "::1" ||
-         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
-}
+bool address::is_loopback() const { return trust::is_loopback_host(host); }
 
 std::string address::url() const {
   return host.find(':') == std::string::npos ? fmt::format("http://{}:{}", host, port)

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "actors/wire/node.hpp"
+#include "graph/trust/loopback.hpp"
 
 namespace hocket::wire {
 namespace {
@@ -92,11 +93,7 @@ result<std::vector<address>> address::to_bind() const {
   return out;
 }
 
-bool address::is_local() const {
-  return ipc || host == "localhost" || host == "[::1]" || host == "::1" || host == "lo" ||
-         // "127.example.org" is a name, and its owner says where it leads.
-         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
-}
+bool address::is_local() const { return ipc || host == "lo" || trust::is_loopback_host(host); }
 
 address address::data_lane() const {
   auto a = *this;

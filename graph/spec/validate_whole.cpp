@@ -15,6 +15,7 @@
 #include "graph/spec/replicas.hpp"
 #include "graph/spec/topology.hpp"
 #include "graph/spec/validate.hpp"
+#include "graph/trust/loopback.hpp"
 
 namespace hocket::spec {
 namespace {
@@ -57,12 +58,7 @@ std::string canonical(std::string address) {
   return fmt::format("[{}]", inet_ntop(AF_INET6, &bytes, text.data(), text.size()));
 }
 
-bool is_loopback(const std::string& address) {
-  const auto is = canonical(address);
-  // "127.example.org" is a name, and its owner says where it leads.
-  return (is.starts_with("127.") && is.find_first_not_of("0123456789.") == is.npos) ||
-         is == "[::1]";
-}
+bool is_loopback(const std::string& address) { return trust::is_loopback_host(canonical(address)); }
 
 /// Stands for every address of a machine, or for one of its interfaces: what a process can bind and
 /// nobody can dial. Names of interfaces by the way that systems give them.

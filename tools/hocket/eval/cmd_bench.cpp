@@ -10,6 +10,7 @@
 
 #include "graph/trust/files.hpp"
 #include "tools/hocket/eval/commands.hpp"
+#include "tools/hocket/say.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -56,10 +57,8 @@ int run_benchmarks(const std::vector<benchmark>& parts, const bench_options& o) 
   fs::remove(file, ignored);
   const auto text = all.dump(2) + "\n";
   if (!o.out.empty())
-    if (const auto done = trust::write_file(o.out, text); !done) {
-      fmt::print(stderr, "error: {} [{}]\n", done.error().message, done.error().code);
-      code = exit_failed;
-    }
+    if (const auto done = trust::write_file(o.out, text); !done)
+      code = tell(done.error(), exit_failed);
   if (o.json) std::fwrite(text.data(), 1, text.size(), stdout);
   return code;
 }

@@ -10,6 +10,7 @@
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/eval/served_gateway.hpp"
 #include "tools/hocket/progress.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/report/measures.hpp"
 
 namespace hocket::cli {
@@ -156,10 +157,7 @@ int run_bench_gateway(const bench_options& o) {
       {"--set", fmt::format("actors.door.max_sessions={}", idle + 200), "--set",
        fmt::format("actors.door.sessions_per_key={}", idle + 200), "--set",
        "actors.door.starts_per_minute=100000", "--param", "model=" + o.model});
-  if (!started) {
-    fmt::print(stderr, "error: {} [{}]\n", started.error().message, started.error().code);
-    return exit_failed;
-  }
+  if (!started) return tell(started.error(), exit_failed);
   auto& server = **started;
   measures out;
   const double seconds = o.seconds > 0 ? o.seconds : o.quick ? 3 : 12;

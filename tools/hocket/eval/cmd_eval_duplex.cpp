@@ -17,6 +17,7 @@
 #include "tools/duplex/summary.hpp"
 #include "tools/hocket/eval/eval_duplex.hpp"
 #include "tools/hocket/progress.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -107,8 +108,7 @@ int print_report(const duplex_request& o, const bench_report& r,
                  const std::vector<played_item>& all) {
   const auto json = json_of(o, r, all);
   const auto file = (fs::path(o.out) / "report.json").string();
-  if (const auto done = trust::write_file(file, json); !done)
-    fmt::print(stderr, "error: {} [{}]\n", done.error().message, done.error().code);
+  if (const auto done = trust::write_file(file, json); !done) tell(done.error(), exit_failed);
   if (o.json) {
     fmt::print("{}", json);
   } else {

@@ -10,10 +10,8 @@ int run_train_show(const show_options& o) {
   std::vector<std::string> files = {o.out};
   if (o.out.empty()) files = {o.folder + "/learning.svg", o.folder + "/learning.png"};
   for (const auto& file : files)
-    if (const auto done = report::draw_learning(o.folder, file); !done) {
-      say(stderr, "error: {} [{}]\n", done.error().message, done.error().code);
-      return exit_bad_input;
-    }
+    if (const auto done = report::draw_learning(o.folder, file); !done)
+      return tell(done.error(), exit_bad_input);
   report::measures out;
   const auto talk = report::add_learning(o.folder, out);
   if (!o.json)
