@@ -3,6 +3,8 @@
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 cmake=$1 build=$2 compiler=$3
+python=/usr/bin/python3
+[[ -x $python ]] || python=$(python3 -c 'import sys; print(sys.executable)')
 
 # A space in the path, since people have them.
 work=$(mktemp -d)
@@ -56,6 +58,17 @@ YAML
 expect 'in flight: holds on 3 links' "$work/loud.txt"
 [[ -s $out/loud.wav ]]
 echo "a component from \`hocket new --out-of-tree\` builds, passes its test and runs"
+
+# A repository of one's own: its one command builds it and runs its tests, in C++ and in Python.
+"$hocket" new project bell --out-of-tree "$work/a bell" >"$work/new.txt"
+"$hocket" new project chime --python --out-of-tree "$work/a chime" >>"$work/new.txt"
+for project in bell chime; do
+  (cd "$work/a $project" && git init -q && HOCKET="$hocket" HOCKET_PYTHON="$python" CXX="$compiler" PATH="$(dirname "$python"):$PATH" \
+    bash check) >"$work/project.log" 2>&1 || { cat "$work/project.log"; exit 1; }
+  [[ -z $(git -C "$work/a $project" status --porcelain | grep -vE '^\?\? (\.github/|\.gitignore|CMakeLists\.txt|README\.md|check|tests/|(test_)?'$project'\.)') ]] ||
+    { git -C "$work/a $project" status --porcelain; exit 1; }
+done
+echo "repositories from \`hocket new project\` pass their tests"
 
 code=0
 "$hocket" list --plugin "$guest/stranger.so" >"$work/stranger.txt" 2>&1 || code=$?

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 #include "actors/process/python.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/graphs/commands.hpp"
+#include "tools/hocket/graphs/project_template.hpp"
 #include "tools/hocket/graphs/python_template.hpp"
 #include "tools/hocket/graphs/templates.hpp"
 #include "tools/hocket/types.hpp"
@@ -23,13 +25,27 @@ bool is_word(std::string_view s) {
          });
 }
 
+/// Words that Python keeps for itself, and the package's own name.
+bool is_taken_in_python(std::string_view s) {
+  constexpr std::array taken = {"and",    "as",       "assert", "async",    "await",  "break",
+                                "class",  "continue", "def",    "del",      "elif",   "else",
+                                "except", "finally",  "for",    "from",     "global", "hocket",
+                                "if",     "import",   "in",     "is",       "lambda", "nonlocal",
+                                "not",    "or",       "pass",   "raise",    "return", "try",
+                                "while",  "with",     "yield",  "unittest", "typing", "numpy"};
+  return std::ranges::find(taken, s) != taken.end();
+}
+
 /// Why the name cannot be taken, or nothing.
 result<void> check_name(const new_options& o, const registry& types) {
-  if (o.kind == "tool" || o.python) {
+  if (o.kind == "tool" || o.kind == "project" || o.python) {
     if (!is_word(o.name))
-      return fail("new.bad_name", fmt::format("`{}`: a {} is one lower-case word, such as "
-                                              "word_count",
-                                              o.name, o.python ? "Python module" : "tool"));
+      return fail("new.bad_name",
+                  fmt::format("`{}`: a {} is one lower-case word, such as word_count", o.name,
+                              o.python ? "Python module" : o.kind));
+    if (o.python && is_taken_in_python(o.name))
+      return fail("new.bad_name",
+                  fmt::format("`{}`: Python keeps this name for something else", o.name));
     if (o.kind == "tool" && types.find_tool(o.name) != nullptr)
       return fail("new.exists", fmt::format("there is a tool `{}` already", o.name));
     return {};
@@ -60,19 +76,20 @@ int run_new(const new_options& o) {
 
   auto word = o.name;
   std::replace(word.begin(), word.end(), '.', '_');
-  const bool outside = !o.out_of_tree.empty();
-  const fs::path folder = outside    ? fs::path(o.out_of_tree)
-                          : o.python ? fs::path(word)
-                                     : fs::path(o.dir) / word;
-  if (!outside && !o.python && !fs::exists(fs::path(o.dir) / "CMakeLists.txt"))
+  const bool outside = !o.out_of_tree.empty(), project = o.kind == "project";
+  const fs::path folder = outside               ? fs::path(o.out_of_tree)
+                          : o.python || project ? fs::path(word)
+                                                : fs::path(o.dir) / word;
+  if (!outside && !o.python && !project && !fs::exists(fs::path(o.dir) / "CMakeLists.txt"))
     return complain({"new.no_plugins_folder", fmt::format("{}: no plugins folder", o.dir)},
                     exit_bad_input, "run it in the repository, or take --out-of-tree DIR");
   if (fs::exists(folder) && !fs::is_empty(folder))
     return complain({"new.exists", fmt::format("{}: is there already", folder.string())},
                     exit_bad_input);
   std::vector<std::string> written;
-  const auto files =
-      o.python ? python_template(o.kind, word) : plugin_template(o.kind, o.name, word, outside);
+  const auto files = project    ? project_template(word, o.python)
+                     : o.python ? python_template(o.kind, word)
+                                : plugin_template(o.kind, o.name, word, outside);
   for (const auto& file : files) {
     if (auto done = write(folder / file.name, file.text); !done)
       return complain(done.error(), exit_failed);
@@ -83,7 +100,9 @@ int run_new(const new_options& o) {
     return exit_fine;
   }
   for (const auto& path : written) fmt::print("wrote {}\n", path);
-  if (o.python) {
+  if (project) {
+    fmt::print("next: cd {} && git init && bash check\n", folder.string());
+  } else if (o.python) {
     const auto package = process::python_package();
     fmt::print(
         "next: cd {} && {}python3 -m unittest && hocket run {}.yaml --plugin {}.py --virtual\n",

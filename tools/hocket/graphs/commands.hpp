@@ -39,7 +39,7 @@ struct describe_options {
 int run_describe(const describe_options&);
 
 struct new_options {
-  std::string kind;  ///< component, tool
+  std::string kind;  ///< component, tool, project
   std::string name;  ///< group.name or name
   std::string dir = "plugins";
   std::string out_of_tree;  ///< a folder of its own with find_package(Hocket)

@@ -50,12 +50,13 @@ void add_describe(CLI::App& app, action& chosen) {
 
 void add_new(CLI::App& app, action& chosen) {
   static new_options o;
-  auto& sub = command(app, chosen, "new", "Make a component or a tool that builds, with a test",
+  auto& sub = command(app, chosen, "new",
+                      "Make a component, a tool or a repository of your own, with tests",
                       [] { return run_new(o); });
-  sub.add_option("kind", o.kind, "component or tool")
+  sub.add_option("kind", o.kind, "component, tool or project")
       ->required()
-      ->check(CLI::IsMember({"component", "tool"}));
-  sub.add_option("name", o.name, "Component: group.name; tool: name")->required();
+      ->check(CLI::IsMember({"component", "tool", "project"}));
+  sub.add_option("name", o.name, "Component: group.name; tool, project: name")->required();
   sub.add_option("--dir", o.dir, "The plugins folder of this repository")->capture_default_str();
   sub.add_option("--out-of-tree", o.out_of_tree,
                  "A project of its own in DIR, for an installed Hocket")

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tools/hocket/graphs/project_template.hpp"
 #include "tools/hocket/graphs/templates.hpp"
 
 using namespace hocket::cli;
@@ -14,4 +15,19 @@ TEST_CASE("new plugins carry their name and stay under 40 lines of code") {
         if (f.name == "a_b.cpp" && std::string(kind) == "tool")
           CHECK(std::count(f.text.begin(), f.text.end(), '\n') < 40);
       }
+}
+
+TEST_CASE("a new project has a plugin, a graph, tests and CI, and leaves no mark open") {
+  for (const bool python : {false, true}) {
+    const auto files = project_template("a_b", python);
+    for (const char* name : {"README.md", "a_b.yaml", "tests/test_graph.py", "check", ".gitignore",
+                             ".github/workflows/ci.yml", python ? "a_b.py" : "a_b.cpp",
+                             python ? "test_a_b.py" : "a_b.test.cpp"})
+      CHECK(std::count_if(files.begin(), files.end(),
+                          [&](const auto& f) { return f.name == name; }) == 1);
+    for (const auto& f : files)
+      for (const char* mark : {"@word@", "@type@", "@plugin@", "@check@", "@expect@", "@files@",
+                               "@what@", "@actor@", "@Class@", "@kind@"})
+        CHECK(f.text.find(mark) == std::string::npos);
+  }
 }

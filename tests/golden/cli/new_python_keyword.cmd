@@ -1,0 +1,1 @@
+hocket new tool class --python --out-of-tree "$TMP/x"
