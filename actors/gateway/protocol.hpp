@@ -23,6 +23,12 @@ inline constexpr int inner_rate_hz = 16'000;
 struct hear_sound {
   std::vector<float> samples;
 };
+/// The model is heard, where sound goes beside the messages (a track): to be said at real time.
+struct play_sound {
+  std::vector<float> samples;
+};
+/// What was to be said and was not yet is not said.
+struct hush_sound {};
 /// Typed by a person, or said by the application (`role`: user, system).
 struct hear_text {
   std::string role;
@@ -83,9 +89,9 @@ struct hang_up {
   std::string reason;
 };
 
-using action = std::variant<hear_sound, hear_text, see_picture, instruct, interrupt, was_heard,
-                            prompt, offer_tools, tool_result, delegation_note, take_delegations,
-                            go_on_with, watch_graph, forget, hang_up>;
+using action = std::variant<hear_sound, play_sound, hush_sound, hear_text, see_picture, instruct,
+                            interrupt, was_heard, prompt, offer_tools, tool_result, delegation_note,
+                            take_delegations, go_on_with, watch_graph, forget, hang_up>;
 
 // --- what the graph tells a protocol --------------------------------------------------------------
 
@@ -94,6 +100,10 @@ struct voice {
   std::int64_t start_ms = 0;   ///< on the session's clock
   std::vector<float> samples;  ///< zeros where it is silent
   bool is_open = false;        ///< the voice gate: it speaks
+};
+/// How much of what was to be played is not waiting any more: said, or dropped. Since the connection.
+struct sound_left {
+  std::int64_t ms = 0;
 };
 /// Words that the model says, as they are said.
 struct said {
@@ -160,8 +170,9 @@ struct ending {
   std::int64_t in_ms = 0;
 };
 
-using graph_event = std::variant<voice, said, heard, delegated, tool_call, tool_call_cancelled,
-                                 turn_state, tool_seen, found_out, graph_state, lost_sound, ending>;
+using graph_event =
+    std::variant<voice, sound_left, said, heard, delegated, tool_call, tool_call_cancelled,
+                 turn_state, tool_seen, found_out, graph_state, lost_sound, ending>;
 
 // --- the machine ----------------------------------------------------------------------------------
 
@@ -181,6 +192,10 @@ class protocol {
   virtual void begin(std::int64_t now_ms, output& out) = 0;
   /// One message of the client, whatever it is.
   virtual void receive(std::string_view message, std::int64_t now_ms, output& out) = 0;
+  /// The client is heard over a track, not in a message.
+  virtual void hear(std::vector<float> samples, std::int64_t /*now_ms*/, output& out) {
+    out.add(hear_sound{std::move(samples)});
+  }
   virtual void on_graph(const graph_event& e, std::int64_t now_ms, output& out) = 0;
   /// At least every 100 ms.
   virtual void advance(std::int64_t now_ms, output& out) = 0;

@@ -35,6 +35,12 @@ class talk {
     protocol_.receive(text, now_ms, out);
     take(std::move(out));
   }
+  /// Over a track.
+  void client_sound(std::vector<float> samples) {
+    output out;
+    protocol_.hear(std::move(samples), now_ms, out);
+    take(std::move(out));
+  }
   void graph(const graph_event& e) {
     output out;
     protocol_.on_graph(e, now_ms, out);

@@ -2,13 +2,15 @@
 #include "actors/gateway/sound.hpp"
 #include "tests/fuzz/gateway_conversation.hpp"
 
-// Input: a conversation, see gateway_conversation.hpp.
+// Input: a conversation, see gateway_conversation.hpp; one that begins with sound over a track is a call.
 namespace hocket::fuzz {
 namespace {
 
 void run(std::span<const std::uint8_t> bytes) {
   static const auto schema = schema_of("realtime");
-  gateway::realtime::machine machine{{}};
+  gateway::realtime::settings how;
+  how.has_track = !bytes.empty() && bytes[0] == 'P';
+  gateway::realtime::machine machine{how};
   converse(machine, schema, bytes);
 }
 
@@ -35,7 +37,10 @@ std::vector<std::string> seeds() {
   const std::string item =
       R"({"type":"conversation.item.create","item":{"id":"i","type":"message","role":"user","content":[{"type":"input_text","text":"hi"}]}})"
       "\n";
+  std::string call;
+  for (int i = 0; i < 20; ++i) call += i < 8 ? "P\n" : "PP\n";
   return {
+      call + "V\nWhi\nV\nNNN\nS\nS\nS\nS\nNNNNNNNNNNNNNN\nV\n" + call,
       update + turn + "Whello\nV\nV\nS\nS\nS\nHwhat\n" +
           R"({"type":"conversation.item.truncate","item_id":"item_sess_1_3","content_index":0,"audio_end_ms":100})",
       manual + turn + "V\n" + R"({"type":"input_audio_buffer.commit"})" + "\n" +

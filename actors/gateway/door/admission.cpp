@@ -61,6 +61,7 @@ gateway::gateway(config c)
 
 gateway::~gateway() {
   status_.stop();
+  exchange_.reset();
   server_.reset();
 }
 
@@ -120,6 +121,17 @@ void gateway::config::visit(config_visitor& v) {
            .min = 0,
            .max = 3600},
           resume_s);
+  v.field({.name = "calls",
+           .doc = "take calls (WebRTC), for Realtime's clients in browsers, the page and WHIP"},
+          calls);
+  v.field({.name = "call_addresses",
+           .doc = "addresses where calls come in; empty: those of loopback where `listen` is one, "
+                  "else all of this machine"},
+          call_addresses);
+  v.field({.name = "stun",
+           .doc = "host:port of a STUN server, which tells callers the address of a NAT before "
+                  "this machine; empty: none is asked"},
+          stun);
 }
 
 result<void> gateway::read_keys() {
@@ -200,6 +212,13 @@ result<void> gateway::start_server() {
   }
   pages.needs_key = needs_key_;
   pages.hosts = http::host_rules(config_.names);
+  pages.no_calls = "calls are switched off in this graph (`calls: false`)";
+  if (config_.calls) {
+    const auto there = webrtc::available();
+    pages.no_calls = there ? "" : there.error().message;
+    if (!there) context_.log(there.error().message);
+    if (there) HOCKET_TRY(start_exchange());
+  }
   site_ = std::make_unique<site>(std::move(pages), keys_);
 
   http::server_options o;
@@ -217,9 +236,7 @@ result<void> gateway::start_server() {
     if (!own) return fail(own);
     o.tls = std::move(*own);
   }
-  o.handle = [this](const http::request& r, const http::responder& reply) {
-    reply(site_->answer(r));
-  };
+  o.handle = [this](const http::request& r, const http::responder& reply) { serve(r, reply); };
   o.upgrade = [this](const http::request& r) { return admit(r); };
   auto made = http::server::start(std::move(o));
   if (!made) return fail(made);
@@ -231,37 +248,52 @@ result<void> gateway::start_server() {
   return file->write(server_->url() + "\n");
 }
 
+void gateway::count_later(const char* what) {
+  context_.self->run([this, what](emitter&) { context_.count(what, 1); });
+}
+
 std::variant<http::response, http::websocket_accept> gateway::admit(const http::request& r) {
-  const auto count = [this](const char* what) {
-    context_.self->run([this, what](emitter&) { context_.count(what, 1); });
-  };
   const auto kind = protocol_at(r.path);
   if (kind == protocol_kind::none) return plain(404, "no protocol is spoken there");
-  const auto now = key_ring::clock::now();
-  auto visitor = keys_->let_in(key_of(r), now);
-  if (auto no = site_->refuses_socket(r, visitor.has_value())) {
-    count("refused_keys");
+  const bool is_known = keys_->let_in(key_of(r), key_ring::clock::now()).has_value();
+  if (auto no = site_->refuses_socket(r, is_known)) {
+    count_later("refused_keys");
     return std::move(*no);
   }
-  if (!visitor) visitor.emplace();
+  auto entered = enter(r, {kind, false, ""});
+  if (auto* no = std::get_if<http::response>(&entered)) return std::move(*no);
+  const auto c = std::get<std::shared_ptr<client>>(entered);
+  return http::websocket_accept{subprotocol_for(r), [this, c](std::shared_ptr<http::websocket> s) {
+                                  return welcome(c, std::move(s));
+                                }};
+}
+
+/// Somebody who may: takes a place, and spends a token.
+std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http::request& r,
+                                                                     entry how) {
+  const auto now = key_ring::clock::now();
+  const auto visitor = keys_->let_in(key_of(r), now).value_or(key_ring::visitor{});
   // Without keys each address is somebody.
-  const auto who = visitor->name.empty() ? "at " + r.peer : visitor->name;
+  const auto who = visitor.name.empty() ? "at " + r.peer : visitor.name;
   const auto place = std::make_shared<trust::budget::share>();
   if (const auto no = keys_->enter(who, now, *place); no != key_ring::refusal::none) {
-    count("refused_sessions");
+    count_later("refused_sessions");
     http::note_refused(r, why(no));
     auto busy = plain(no == key_ring::refusal::full ? 503 : 429, std::string(why(no)));
     busy.headers = {{"Retry-After", "10"}};
     return busy;
   }
-  if (visitor->was_token && !keys_->spend(key_of(r))) {
-    count("refused_keys");
+  if (visitor.was_token && !keys_->spend(key_of(r))) {
+    count_later("refused_keys");
     http::note_refused(r, "its token has let somebody in");
     return plain(401, "this token has let somebody in");
   }
-  auto c = std::make_shared<client>();
-  c->kind = kind;
-  c->key_name = visitor->name;
+  // What a network delays comes in order, but in heaps.
+  auto c = std::make_shared<client>(how.has_track ? sound_pump::limits{.most_margin_ms = 400}
+                                                  : sound_pump::limits{});
+  c->kind = how.kind;
+  c->has_track = how.has_track;
+  c->key_name = visitor.name;
   c->place = place;
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
   const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(wall).count();
@@ -273,11 +305,12 @@ std::variant<http::response, http::websocket_accept> gateway::admit(const http::
   facts.idle_ms = config_.idle_limit_s * 1000;
   facts.resume_ms = config_.resume_s * 1000;
   if (config_.resume_s > 0) facts.resume_key = http::random_token(18);
-  facts.session_json = visitor->session_json;
-  c->machine = make_protocol(kind, facts);
-  return http::websocket_accept{subprotocol_for(r), [this, c](std::shared_ptr<http::websocket> s) {
-                                  return welcome(c, std::move(s));
-                                }};
+  auto agreed = parse_object(visitor.session_json).value_or(json::object());
+  if (auto more = parse_object(how.session_json)) agreed.merge_patch(*more);
+  facts.session_json = line_of(agreed);
+  facts.has_track = how.has_track;
+  c->machine = make_protocol(how.kind, facts);
+  return c;
 }
 
 http::websocket_events gateway::welcome(std::shared_ptr<client> c,
@@ -289,6 +322,10 @@ http::websocket_events gateway::welcome(std::shared_ptr<client> c,
     c->line = line;
     begin(c, out);
   });
+  return events_of(line);
+}
+
+http::websocket_events gateway::events_of(const std::shared_ptr<connection>& line) {
   http::websocket_events events;
   events.message = [this, line](std::string_view message, bool) {
     line->pending.add(*line->socket, message.size());

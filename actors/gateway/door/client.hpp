@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include "actors/gateway/door/routes.hpp"
 #include "actors/gateway/door/sound_pump.hpp"
 #include "actors/gateway/protocol.hpp"
+#include "actors/gateway/webrtc/peer.hpp"
 #include "actors/http/websocket.hpp"
 #include "graph/contract/payload.hpp"
 #include "graph/core/ids.hpp"
@@ -57,9 +59,13 @@ class backlog {
   bool paused_ = false;
 };
 
-/// One WebSocket. All but `pending` is used in the actor's context only.
+/// One WebSocket, or a call. All but `pending` and `sound_pieces` is used in the actor's context only.
 struct connection {
+  static constexpr int most_sound_pieces = 100;  ///< of 20 ms, on their way to the actor
   std::shared_ptr<http::websocket> socket;
+  std::shared_ptr<webrtc::call> call;  ///< the same, where sound goes beside the messages
+  std::atomic<int> sound_pieces = 0;
+  std::int64_t left_ms = 0;   ///< of the voice: what the machine was told
   std::weak_ptr<client> who;  ///< another one after a `take_over`; it holds this
   backlog pending;
 };
@@ -67,7 +73,9 @@ struct connection {
 /// One conversation with somebody outside; outlives its connection where he may come back.
 /// Used in the actor's context only.
 struct client {
+  explicit client(sound_pump::limits of_sound = {}) : sound(inner_rate_hz, of_sound) {}
   protocol_kind kind = protocol_kind::none;
+  bool has_track = false;  ///< sound goes beside the messages
   std::unique_ptr<protocol> machine;
   std::string key_name;
   std::shared_ptr<void> place;  ///< among the conversations that may be; given back with it
@@ -76,7 +84,7 @@ struct client {
   bool is_opening = false, is_over = false;
   timestamp began, last_heard;
   std::optional<timestamp> alone_since;  ///< without a connection
-  sound_pump sound{inner_rate_hz};
+  sound_pump sound;
   std::vector<action> waiting;  ///< for the session: words, functions, instructions
   std::map<std::uint64_t, std::string> open_calls;  ///< of its functions, and which; no answer yet
   std::vector<tool_call> unheard_calls;             ///< made while nobody was there to hear them

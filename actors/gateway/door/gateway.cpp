@@ -163,7 +163,7 @@ void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key
                         const std::string& message, emitter& out) {
   for (const auto& [ignored, old] : std::map(clients_)) {
     if (old == c || old->is_over || old->key_name != c->key_name ||
-        old->machine->resume_key() != key)
+        old->has_track != c->has_track || old->machine->resume_key() != key)
       continue;
     const auto line = std::exchange(c->line, nullptr);
     leave(c);
@@ -173,6 +173,7 @@ void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key
     }
     old->line = line;
     line->who = old;
+    line->left_ms = 0;
     old->alone_since.reset();
     old->last_heard = context_.time->now();
     context_.count("resumed", 1);
@@ -254,6 +255,12 @@ void gateway::act(client& c, action& a, emitter& out) {
     const auto now = sample_index(context_.time->now(), inner_rate_hz);
     if (const auto lost = c.sound.put(s->samples, now); lost > 0)
       context_.count("dropped_samples", static_cast<std::int64_t>(lost));
+  } else if (const auto* p = std::get_if<play_sound>(&a)) {
+    if (!c.line || !c.line->call) return;
+    if (const auto lost = c.line->call->play(p->samples); lost > 0)
+      context_.count("dropped_samples", static_cast<std::int64_t>(lost));
+  } else if (std::get_if<hush_sound>(&a) != nullptr) {
+    if (c.line && c.line->call) c.line->call->hush();
   } else if (pass_on(c, a, out)) {
     // Words and functions: on their way, or waiting for the session.
   } else if (std::get_if<interrupt>(&a) != nullptr) {
@@ -304,7 +311,10 @@ result<void> gateway::process(std::size_t port, const packet& p, emitter& out) {
 
 /// What clients said leaves at the pace of the clock, not of their messages.
 result<source_state> gateway::produce(timestamp, emitter& out) {
-  for (const auto& [key, c] : clients_) pump(*c, out);
+  for (const auto& [key, c] : std::map(clients_)) {
+    pump(*c, out);
+    tell_of_track(*c, out);
+  }
   return source_state::more;
 }
 
@@ -363,7 +373,9 @@ result<void> gateway::close(emitter& out) {
     give(*c, std::move(o), out);
   }
   status_.stop();
+  if (exchange_) exchange_->stop(2'000);
   if (server_) server_->stop(2'000);
+  exchange_.reset();
   server_.reset();
   return {};
 }

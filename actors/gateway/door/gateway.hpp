@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "actors/gateway/door/routes.hpp"
 #include "actors/gateway/door/run_status.hpp"
 #include "actors/gateway/door/sound_pump.hpp"
+#include "actors/gateway/webrtc/exchange.hpp"
 #include "actors/http/server.hpp"
 #include "graph/contract/component.hpp"
 
@@ -19,7 +21,8 @@ struct connection;
 class site;
 
 /// `gateway.door`: lets people and apps talk with the graph: a page for browsers, and the protocols that
-/// apps speak already (OpenAI Realtime, OpenAI Live, Gemini Live), plain and TLS at one port.
+/// apps speak already (OpenAI Realtime, OpenAI Live, Gemini Live), plain and TLS at one port; Realtime,
+/// the page's own and WHIP over WebRTC, too.
 ///
 /// Each client is a conversation of the run, opened and closed through `context.sessions`.
 /// Inputs: audio: what the model says, 16 kHz mono, ts = when it is to be heard; text: its words; heard:
@@ -30,9 +33,9 @@ class site;
 /// `delegations`, `commentary`, `thinking`, `context`); answers: what its functions returned, one for each
 /// call.
 /// Errors: gateway.no_sessions (the run offers none), gateway.needs_keys and gateway.needs_tls (beyond
-/// loopback without), gateway.no_keys, gateway.bad_keys, gateway.bad_file, http.*.
+/// loopback without), gateway.no_keys, gateway.bad_keys, gateway.bad_file, gateway.bad_address, http.*.
 /// Threads: the server's own; it only hands messages over.
-/// Counters: sessions, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
+/// Counters: sessions, calls, refused_calls_setup, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
 /// does not read), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served,
 /// client_calls, refused_calls (a client has too many open), late_answers (of a client's function: unasked,
 /// twice, or given up).
@@ -54,6 +57,9 @@ class gateway final : public component {
     std::int64_t session_limit_s = 3600;
     std::int64_t idle_limit_s = 300;
     std::int64_t resume_s = 60;
+    bool calls = true;
+    std::vector<std::string> call_addresses;
+    std::string stun;
     void visit(config_visitor& v);
   };
   static component_info info();
@@ -75,9 +81,29 @@ class gateway final : public component {
   result<void> read_keys();
   result<http::tls_identity> identity() const;
   result<void> start_server();
+  result<void> start_exchange();
+  void count_later(const char* what);
   std::variant<http::response, http::websocket_accept> admit(const http::request& r);
+  struct entry {
+    protocol_kind kind = protocol_kind::none;
+    bool has_track = false;
+    std::string session_json;  ///< of the request; over that of its token
+  };
+  std::variant<http::response, std::shared_ptr<client>> enter(const http::request& r, entry how);
+  http::websocket_events events_of(const std::shared_ptr<connection>& line);
   http::websocket_events welcome(std::shared_ptr<client> c,
                                  std::shared_ptr<http::websocket> socket);
+
+  // Calls (calls.cpp): on the server's thread, too.
+  using tell_later = std::function<void(http::response)>;
+  void serve(const http::request& r, const http::responder& reply);
+  void take_call(const http::request& r, protocol_kind kind, const tell_later& tell);
+  void end_call(const std::string& id, const std::string& key_name, const tell_later& tell);
+  webrtc::call_events events_of_call(const std::shared_ptr<client>& c,
+                                     const std::shared_ptr<connection>& line);
+  // … and in the actor's context.
+  void heard(connection& from, std::vector<float> samples, emitter& out);
+  void tell_of_track(client& c, emitter& out);
 
   // In the actor's context.
   void begin(const std::shared_ptr<client>& c, emitter& out);
@@ -111,9 +137,15 @@ class gateway final : public component {
   std::atomic<std::uint64_t> ids_ = 0;
   std::map<const client*, std::shared_ptr<client>> clients_;
   std::map<session_id, std::shared_ptr<client>> by_session_;
+  struct placed_call {
+    std::weak_ptr<connection> line;
+    std::string key_name;
+  };
+  std::map<std::string, placed_call> calls_;  ///< by id, those to come included
   run_status status_;
   std::unique_ptr<site> site_;
   std::unique_ptr<http::server> server_;
+  std::unique_ptr<webrtc::exchange> exchange_;  ///< none: calls are not served
 };
 
 }  // namespace hocket::gateway

@@ -4,6 +4,7 @@
 #include "actors/gateway/live/machine.hpp"
 #include "actors/gateway/own/machine.hpp"
 #include "actors/gateway/realtime/machine.hpp"
+#include "actors/gateway/whip/machine.hpp"
 
 namespace hocket::gateway {
 namespace {
@@ -32,6 +33,7 @@ std::string_view to_string(protocol_kind k) {
     case protocol_kind::live: return "live";
     case protocol_kind::gemini: return "gemini";
     case protocol_kind::own: return "hocket";
+    case protocol_kind::whip: return "whip";
     case protocol_kind::none: break;
   }
   return "none";
@@ -48,6 +50,28 @@ protocol_kind protocol_at(std::string_view path) {
        ends_with(path, "LlmBidiService/BidiGenerateContent")))
     return protocol_kind::gemini;
   return protocol_kind::none;
+}
+
+std::string_view call_path(protocol_kind k) {
+  switch (k) {
+    case protocol_kind::realtime: return "/v1/realtime/calls";
+    case protocol_kind::own: return "/v1/hocket/calls";
+    case protocol_kind::whip: return "/v1/whip";
+    default: return "";
+  }
+}
+
+call_place call_at(std::string_view path) {
+  for (const auto k : {protocol_kind::realtime, protocol_kind::own, protocol_kind::whip}) {
+    const auto begin = call_path(k);
+    if (path == begin) return {k, "", false};
+    if (!path.starts_with(begin) || path[begin.size()] != '/') continue;
+    auto id = path.substr(begin.size() + 1);
+    const bool hangs_up = ends_with(id, "/hangup");
+    if (hangs_up) id.remove_suffix(7);
+    if (!id.empty() && id.find('/') == id.npos) return {k, std::string(id), hangs_up};
+  }
+  return {};
 }
 
 std::string key_of(const http::request& r) {
@@ -82,6 +106,7 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
       if (!facts.model.empty()) s.model = facts.model;
       s.expires_at_s = facts.expires_at_s;
       if (auto agreed = parse_object(facts.session_json)) s.initial = std::move(*agreed);
+      s.has_track = facts.has_track;
       return std::make_unique<realtime::machine>(std::move(s));
     }
     case protocol_kind::live: {
@@ -102,8 +127,10 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
       s.session_ms = facts.session_ms;
       s.idle_ms = facts.idle_ms;
       s.resume_ms = facts.resume_ms;
+      s.has_track = facts.has_track;
       return std::make_unique<own::machine>(std::move(s));
     }
+    case protocol_kind::whip: return std::make_unique<whip::machine>();
     case protocol_kind::none: break;
   }
   return nullptr;

@@ -10,11 +10,22 @@
 
 namespace hocket::gateway {
 
-enum class protocol_kind : std::uint8_t { none, realtime, live, gemini, own };
+enum class protocol_kind : std::uint8_t { none, realtime, live, gemini, own, whip };
 std::string_view to_string(protocol_kind k);
 
 /// Which protocol is spoken at a path.
 protocol_kind protocol_at(std::string_view path);
+
+/// A place of calls: `/v1/realtime/calls`, `/v1/hocket/calls`, `/v1/whip` take offers; with an id behind,
+/// it is one call; `/hangup` may follow.
+struct call_place {
+  protocol_kind kind = protocol_kind::none;  ///< none: it is no such place
+  std::string id;                            ///< empty: where calls begin
+  bool hangs_up = false;
+};
+call_place call_at(std::string_view path);
+/// "/v1/realtime/calls", of a kind that has calls.
+std::string_view call_path(protocol_kind k);
 
 /// The key that a client shows, wherever its protocol puts one: `Authorization: Bearer` or `Token`,
 /// `x-goog-api-key`, `api-key`, `?key=`, `?access_token=`, the sub-protocols `openai-insecure-api-key.KEY`
@@ -32,6 +43,7 @@ struct session_facts {
   std::int64_t session_ms = 0, idle_ms = 0, resume_ms = 0;
   std::string resume_key;    ///< with what somebody may come back; empty: not at all
   std::string session_json;  ///< Realtime: what its client secret was made for; may be empty
+  bool has_track = false;    ///< sound goes beside the messages
 };
 std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& facts);
 

@@ -36,14 +36,6 @@ http::response said_in_json(int status, const json& value) {
   return {status, "application/json", line_of(value), {{"Cache-Control", "no-store"}}};
 }
 
-http::response problem(int status, const char* code, const char* message) {
-  return said_in_json(status, {{"error",
-                                {{"type", "invalid_request_error"},
-                                 {"code", code},
-                                 {"message", message},
-                                 {"param", nullptr}}}});
-}
-
 std::string_view type_of_file(std::string_view path) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 5> types = {{
       {".html", "text/html; charset=utf-8"},
@@ -78,9 +70,16 @@ std::vector<http::route> rows(bool with_page, bool needs_key) {
                                   {"/v1/hocket/graph", read, known},
                                   {"/v1/realtime/client_secrets", post, known},
                                   {"/v1*/auth_tokens", post, known}};
+  for (const auto k : {protocol_kind::realtime, protocol_kind::own, protocol_kind::whip}) {
+    out.push_back({std::string(call_path(k)), post, known});
+    // A trickled candidate (PATCH) is refused: our answer has all of ours.
+    out.push_back({std::string(call_path(k)) + "/*",
+                   k == protocol_kind::whip ? std::vector<std::string>{"DELETE"}
+                                            : std::vector<std::string>{"POST", "DELETE"},
+                   known});
+  }
   // Said to whoever asks in vain, so that a client's author learns it: nothing is done there.
-  for (const char* path : {"/v1/realtime/calls", "/v1/realtime/calls/*", "/v1/live/sessions"})
-    out.push_back({path, {"GET", "HEAD", "POST"}, all});
+  out.push_back({"/v1/live/sessions", {"GET", "HEAD", "POST"}, all});
   for (const char* path : {"/v1/hocket", "/v1/realtime", "/v1/live/sessions", "/ws/*"}) {
     out.push_back({path, read, all});
     out.push_back({path, {opens}, known});
@@ -105,6 +104,14 @@ site::site(options o, std::shared_ptr<key_ring> keys)
       keys_(std::move(keys)),
       table_(rows(options_.page, options_.needs_key)) {}
 
+http::response site::problem(int status, const std::string& code, const std::string& message) {
+  return said_in_json(status, {{"error",
+                                {{"type", "invalid_request_error"},
+                                 {"code", code},
+                                 {"message", message},
+                                 {"param", nullptr}}}});
+}
+
 std::optional<http::response> site::refuses(const http::request& r, bool has_key) const {
   auto no = table_.refuses(r, has_key ? http::caller::keyed : http::caller_of(r));
   if (!no) return {};
@@ -123,13 +130,11 @@ std::optional<http::response> site::refuses_socket(http::request r, bool has_key
   return refuses(r, has_key);
 }
 
-/// For a page of this machine or of a name that we answer to; others get no permission, and their
-/// browser refuses.
 http::header_list site::cross_origin(const http::request& r) const {
   const auto origin = r.header("Origin");
   if (!origin || !options_.hosts.admits_origin(*origin, "")) return {};
   return {{"Access-Control-Allow-Origin", std::string(*origin)},
-          {"Access-Control-Allow-Methods", "GET, POST"},
+          {"Access-Control-Allow-Methods", "GET, POST, DELETE"},
           {"Access-Control-Allow-Headers",
            "authorization, content-type, x-openai-agents-sdk, x-goog-api-key, x-goog-api-client"},
           {"Access-Control-Expose-Headers", "Location"},
@@ -155,8 +160,10 @@ http::response site::api(const http::request& r) const {
   }
   if (r.path == "/v1/realtime/client_secrets") return client_secret(r);
   if (r.path.starts_with("/v1") && r.path.ends_with("/auth_tokens")) return auth_token(r);
-  if (r.path.starts_with("/v1/realtime/calls") || r.path == "/v1/live/sessions")
-    return problem(501, "not_served", "WebRTC is not served: connect by WebSocket");
+  if (call_at(r.path).kind != protocol_kind::none)
+    return problem(501, "not_served", options_.no_calls + "; WebSockets are");
+  if (r.path == "/v1/live/sessions")
+    return problem(501, "not_served", "WebRTC is not served here: connect by WebSocket");
   if (protocol_at(r.path) != protocol_kind::none)
     return problem(426, "websocket_only", "a WebSocket is spoken here");
   return file(r.path == "/" ? "/index.html" : r.path);
@@ -173,6 +180,7 @@ http::response site::page_facts() const {
   return said_in_json(200, {{"graph", options_.graph_name},
                             {"needs_key", options_.needs_key},
                             {"shows_graph", !options_.graph_yaml.empty()},
+                            {"calls", options_.no_calls.empty()},
                             {"texts", options_.texts}});
 }
 

@@ -25,6 +25,7 @@ class site {
     std::string graph_name;
     std::string graph_yaml;  ///< empty: not shown
     bool needs_key = false;
+    std::string no_calls = "calls are not served here";  ///< why; empty: they are
     http::host_rules hosts;
   };
   site(options o, std::shared_ptr<key_ring> keys);
@@ -33,15 +34,20 @@ class site {
   /// Whether a WebSocket may be opened there; `has_key`: a known key, or a token, was shown. Nothing:
   /// it may. What is refused is noted.
   std::optional<http::response> refuses_socket(http::request r, bool has_key) const;
+  /// The same for a request.
+  std::optional<http::response> refuses(const http::request& r, bool has_key) const;
+  /// For a page of this machine or of a name that we answer to; others get no permission, and their
+  /// browser refuses.
+  http::header_list cross_origin(const http::request& r) const;
+  /// An error as OpenAI's clients read one.
+  static http::response problem(int status, const std::string& code, const std::string& message);
 
  private:
-  std::optional<http::response> refuses(const http::request& r, bool has_key) const;
   http::response api(const http::request& r) const;
   http::response client_secret(const http::request& r) const;
   http::response auth_token(const http::request& r) const;
   http::response page_facts() const;
   http::response file(const std::string& path) const;
-  http::header_list cross_origin(const http::request& r) const;
 
   const options options_;
   const std::shared_ptr<key_ring> keys_;

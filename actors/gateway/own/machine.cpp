@@ -172,8 +172,16 @@ void machine::sound(const json& e, step& s) {
   }
   auto samples = reader_.read(*bytes, format_);
   if (!samples) return complain("bad_value", samples.error().message, e, s);
-  if (muted_) std::fill(samples->begin(), samples->end(), 0.0f);
-  if (!samples->empty()) s.out.add(hear_sound{std::move(*samples)});
+  take_sound(std::move(*samples), s.out);
+}
+
+void machine::hear(std::vector<float> samples, std::int64_t, output& out) {
+  if (started_ && !over_) take_sound(std::move(samples), out);
+}
+
+void machine::take_sound(std::vector<float> samples, output& out) const {
+  if (muted_) std::fill(samples.begin(), samples.end(), 0.0f);
+  if (!samples.empty()) out.add(hear_sound{std::move(samples)});
 }
 
 void machine::text(const json& e, step& s) {
@@ -186,6 +194,7 @@ void machine::text(const json& e, step& s) {
 void machine::interrupt_now(const json&, step& s) {
   hushed_since_ms_ = s.now_ms;
   s.out.add(interrupt{});
+  if (settings_.has_track) s.out.add(hush_sound{});
   send("interrupted", json::object(), keep::yes, s);
 }
 
@@ -236,6 +245,10 @@ void machine::told(const voice& v, step& s) {
     hushed_since_ms_.reset();
   const bool is_open = v.is_open && !hushed_since_ms_;
   json fields = {{"start_ms", v.start_ms}, {"end_ms", v.start_ms + length_ms}, {"open", is_open}};
+  if (settings_.has_track) {
+    if (is_open) s.out.add(play_sound{v.samples});
+    return send("voice", std::move(fields), keep::no, s);
+  }
   // The resampler hears silence too, so that no click is left where the voice closes.
   if (auto bytes = writer_.write(v.samples, format_); bytes && is_open)
     fields["audio"] = encode_base64(*bytes);

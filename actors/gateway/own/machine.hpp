@@ -15,6 +15,7 @@ struct settings {
   std::int64_t session_ms = 3'600'000, idle_ms = 300'000, resume_ms = 60'000;  ///< told beforehand
   std::size_t kept_bytes = 2 << 20;  ///< of events, for who comes back
   std::size_t kept_events = 4096;
+  bool has_track = false;  ///< sound comes and goes beside the messages (WebRTC)
 };
 
 /// Hocket's own protocol, the server's side: all that a conversation has, micro-turns and work of the
@@ -28,6 +29,7 @@ class machine final : public protocol {
 
   void begin(std::int64_t, output&) override {}  // the client speaks first
   void receive(std::string_view message, std::int64_t now_ms, output& out) override;
+  void hear(std::vector<float> samples, std::int64_t now_ms, output& out) override;
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
   void advance(std::int64_t, output&) override {}
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
@@ -45,6 +47,7 @@ class machine final : public protocol {
   static handler handler_of(const std::string& type);
   void start(const json& e, step& s);
   void sound(const json& e, step& s);
+  void take_sound(std::vector<float> samples, output& out) const;
   void text(const json& e, step& s);
   void interrupt_now(const json& e, step& s);
   void mute(const json& e, step& s);
@@ -58,6 +61,7 @@ class machine final : public protocol {
   bool read_start(const json& e, step& s);
   void hello(bool resumed, std::uint64_t lost_to, step& s);
   void told(const voice& v, step& s);
+  void told(const sound_left&, step&) {}
   void told(const said& w, step& s);
   void told(const heard& w, step& s);
   void told(const delegated& d, step& s);

@@ -129,6 +129,12 @@ void event_writer::arguments_done(const place& at, const std::string& call_id,
                                                  {"name", name},
                                                  {"arguments", arguments}});
 }
+void event_writer::audio_started(const std::string& response_id) {
+  send("output_audio_buffer.started", {{"response_id", response_id}});
+}
+void event_writer::audio_stopped(const std::string& response_id) {
+  send("output_audio_buffer.stopped", {{"response_id", response_id}});
+}
 void event_writer::audio_cleared(const std::string& response_id) {
   send("output_audio_buffer.cleared", {{"response_id", response_id}});
 }

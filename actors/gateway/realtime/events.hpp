@@ -54,6 +54,9 @@ class event_writer {
   void arguments_delta(const place& at, const std::string& call_id, const std::string& delta);
   void arguments_done(const place& at, const std::string& call_id, const std::string& name,
                       const std::string& arguments);
+  /// Of the sound on a track.
+  void audio_started(const std::string& response_id);
+  void audio_stopped(const std::string& response_id);
   void audio_cleared(const std::string& response_id);
   /// `event_id`: the client's that it answers; null where it gave none.
   void error(const problem& p, const json& event_id);

@@ -112,12 +112,22 @@ void machine::audio_append(const json& e, step& s) {
       1000.0 * static_cast<double>(bytes->size() / format.bytes_per_sample()) / format.rate_hz;
   auto samples = reader_.read(*bytes, format);
   if (!samples) return fail_with(e, {"invalid_value", samples.error().message, "audio"}, s);
+  take_sound(std::move(*samples), ms, s);
+}
+
+void machine::hear(std::vector<float> samples, std::int64_t now_ms, output& out) {
+  step s(*this, now_ms, out);
+  const double ms = 1000.0 * static_cast<double>(samples.size()) / inner_rate_hz;
+  take_sound(std::move(samples), ms, s);
+}
+
+void machine::take_sound(std::vector<float> samples, double ms, step& s) {
   buffered_ms_ += ms;
   heard_ms_ += ms;
   usage_in_ms_ += ms;
   std::vector<speech_detector::mark> marks;
-  if (session_.turns().of != turn_detection::kind::none) marks = detector_.hear(*samples);
-  if (!samples->empty()) s.out.add(hear_sound{std::move(*samples)});
+  if (session_.turns().of != turn_detection::kind::none) marks = detector_.hear(samples);
+  if (!samples.empty()) s.out.add(hear_sound{std::move(samples)});
   for (const auto& m : marks) on_mark(m, s);
 }
 
@@ -129,12 +139,13 @@ void machine::on_mark(const speech_detector::mark& m, step& s) {
     s.events.speech_started(user_item_, m.at_ms);
     held_.clear();
     held_words_.clear();
-    if (response_ && session_.turns().interrupts_response) {
+    if (!session_.turns().interrupts_response) return;
+    if (response_) {
       close_response("cancelled", "turn_detected", s);
       s.out.add(interrupt{});
       muted_until_ms_ = s.now_ms + 2'000;
     }
-    return;
+    return cut_track(s);
   }
   if (user_item_.empty()) return;
   s.events.speech_stopped(user_item_, m.at_ms);
@@ -258,16 +269,8 @@ void machine::item_truncate(const json& e, step& s) {
   if (id == last_audio_item_) {
     heard_ms = std::min(heard_ms, last_audio_sent_ms_);
     s.out.add(was_heard{heard_ms});
-    // How the words lie in the sound is not known to a millisecond: they are cut in proportion.
-    if (auto* part = first_part(*item, "output_audio");
-        part != nullptr && last_audio_sent_ms_ > 0) {
-      auto words = text_of(*part, "transcript");
-      auto keep = words.size() * static_cast<std::size_t>(heard_ms) /
-                  static_cast<std::size_t>(last_audio_sent_ms_);
-      while (keep > 0 && keep < words.size() && words[keep] != ' ') --keep;
-      words.resize(keep);
-      (*part)["transcript"] = words;
-    }
+    cut_words(*item, heard_ms);
+    last_audio_sent_ms_ = heard_ms;
   }
   s.events.item_truncated(id, static_cast<int>(number_of(e, "content_index", 0, 0, 1000)),
                           heard_ms);
@@ -340,6 +343,12 @@ void machine::response_cancel(const json& e, step& s) {
 }
 
 void machine::output_clear(const json&, step& s) {
+  if (settings_.has_track && playing_) {
+    if (response_) close_response("cancelled", "client_cancelled", s);
+    s.out.add(interrupt{});
+    muted_until_ms_ = s.now_ms + 2'000;
+    return cut_track(s);
+  }
   if (!response_) return;
   const auto id = text_of(response_->object, "id");
   close_response("cancelled", "client_cancelled", s);

@@ -22,6 +22,7 @@ struct settings {
   int results_ms = 1'500;  ///< results of calls wait this long for the client's response.create
   int work_ms = 4'000;     ///< silence while the background works is no end, this long
   int told_ms = 1'500;     ///< from what it found out to the voice that tells it
+  bool has_track = false;  ///< sound comes and goes beside the messages (WebRTC)
 };
 
 /// OpenAI Realtime (GA), the server's side: turns as a view of a model that has none.
@@ -35,6 +36,7 @@ class machine final : public protocol {
 
   void begin(std::int64_t now_ms, output& out) override;
   void receive(std::string_view message, std::int64_t now_ms, output& out) override;
+  void hear(std::vector<float> samples, std::int64_t now_ms, output& out) override;
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
   void advance(std::int64_t now_ms, output& out) override;
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
@@ -62,6 +64,12 @@ class machine final : public protocol {
     event_writer events;
   };
   using handler = void (machine::*)(const json&, step&);
+  /// What of a response is on its way to the person's ear, where sound goes over a track.
+  struct playing {
+    std::string response_id, item_id;
+    std::int64_t from_ms = 0, to_ms = 0;  ///< of all that was given to the track
+    bool is_whole = false;                ///< nothing more comes of it
+  };
 
   // Client events.
   static handler handler_of(const std::string& type);
@@ -78,6 +86,7 @@ class machine final : public protocol {
   void output_clear(const json& e, step& s);
 
   // The person.
+  void take_sound(std::vector<float> samples, double ms, step& s);
   void on_mark(const speech_detector::mark& m, step& s);
   void commit_user_item(const std::string& id, step& s);
   void give_on(const json& item, const json& original, step& s);
@@ -98,6 +107,10 @@ class machine final : public protocol {
   void open_message(step& s);
   void say(const voice& v, step& s);
   void say_words(const std::string& text, step& s);
+  void say_on_track(const voice& v, step& s);
+  void on_sound_left(std::int64_t ms, step& s);
+  void cut_track(step& s);
+  void cut_words(json& item, std::int64_t heard_ms);
   void close_message(const char* status, step& s);
   void close_response(const char* status, const char* reason, step& s);
   place at_message() const;
@@ -136,7 +149,9 @@ class machine final : public protocol {
   std::int64_t muted_until_ms_ = 0;  ///< the rest of what was cut off is not heard
   std::string last_audio_item_;
   std::int64_t last_audio_sent_ms_ = 0;
-  std::int64_t quiet_since_ms_ = -1;  ///< for idle_timeout_ms
+  std::optional<playing> playing_;
+  std::int64_t track_ms_ = 0, track_left_ms_ = 0;  ///< given to the track; and not waiting there
+  std::int64_t quiet_since_ms_ = -1;               ///< for idle_timeout_ms
   double usage_in_ms_ = 0;
 };
 

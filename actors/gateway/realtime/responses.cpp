@@ -16,6 +16,7 @@ std::int64_t ms_of(const voice& v) {
 void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   step s(*this, now_ms, out);
   if (const auto* v = std::get_if<voice>(&e)) on_voice(*v, s);
+  if (const auto* l = std::get_if<sound_left>(&e)) on_sound_left(l->ms, s);
   if (const auto* w = std::get_if<said>(&e)) on_said(*w, s);
   if (const auto* h = std::get_if<heard>(&e)) on_heard(*h, s);
   if (const auto* c = std::get_if<tool_call>(&e)) on_tool_call(*c, s);
@@ -192,6 +193,7 @@ void machine::say(const voice& v, step& s) {
   auto& r = *response_;
   r.last_ms = s.now_ms;
   if (!r.has_audio || v.samples.empty()) return;
+  if (settings_.has_track) return say_on_track(v, s);
   const auto bytes = writer_.write(v.samples, session_.format_out());
   if (!bytes || bytes->empty()) return;
   r.sent_ms += static_cast<std::int64_t>(v.samples.size()) * 1000 / inner_rate_hz;
@@ -233,6 +235,7 @@ void machine::close_message(const char* status, step& s) {
     before = items_.before(r.message_id);
   }
   if (!r.is_apart) s.events.item_done(item, before);
+  if (playing_ && playing_->item_id == r.message_id) playing_->is_whole = true;
   last_audio_item_ = r.message_id;
   last_audio_sent_ms_ = r.sent_ms;
   // In the order of the output, where calls may have come meanwhile.

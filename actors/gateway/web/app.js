@@ -1,4 +1,5 @@
 // The page: puts conversation, sound, timeline and graph together.
+import { CallSocket } from "./call.js";
 import { Session, decodeSound } from "./client.js";
 import { GraphView } from "./graph.js";
 import { Memory, Sound, barOf, rms } from "./sound.js";
@@ -15,6 +16,7 @@ const graph = new GraphView({
 let texts = {};
 let facts = {};
 let session = null;
+let call = null;         // where sound goes over tracks, not in messages
 let offset = null;       // performance.now() of the session's zero, as near as events tell
 let isMuted = false;
 let isHolding = false;   // push-to-talk: the button is down
@@ -40,6 +42,7 @@ async function readFacts() {
   $("yes").textContent = texts.consent_yes;
   $("no").textContent = texts.consent_no;
   $("graph-section").hidden = !facts.shows_graph;
+  $("call-label").hidden = !facts.calls;
 }
 
 /** Asks once a visit, before anything is sent. */
@@ -139,10 +142,21 @@ function listen(s) {
   s.on("bye", (b) => notice(b.reason === "forgotten" ? texts.deleted : `The session is over: ${b.reason}.`));
 }
 
+/** A call needs a microphone; who types talks over a WebSocket. */
+function makeCall() {
+  call = new CallSocket({
+    url: location.origin + "/v1/hocket/calls", key: $("key").value, stream: sound.stream,
+    onVoice: (stream) => sound.hear(stream),
+  });
+  return call;
+}
+
 async function connect() {
   if (session) return session;
+  const isCall = $("call").checked && usesMicrophone && sound.stream;
   const s = new Session({
     url: location.origin.replace(/^http/, "ws"), rateHz: 16000, key: $("key").value || undefined,
+    ...(isCall ? { makeSocket: makeCall } : {}),
   });
   listen(s);
   session = s;
@@ -151,7 +165,7 @@ async function connect() {
   try {
     await s.connect();
   } catch (e) {
-    session = null;
+    session = call = null;
     say(facts.needs_key ? "Not connected: this server asks for a key" : "Not connected");
     notice(e.message);
     throw e;
@@ -168,7 +182,8 @@ async function connect() {
 }
 
 function ended(c) {
-  session = null;
+  if (call) sound.hear(null);
+  session = call = null;
   stopMicrophone();
   sound.clear();
   $("start").textContent = "Talk";
@@ -185,14 +200,18 @@ async function startTalking() {
   usesMicrophone = true;
   try {
     await sound.start();
-    await connect();
-    await sound.open($("device").value);
-  } catch (e) {
-    usesMicrophone = false;
-    if (session) {
-      say("Connected: type below");
-      notice(`No microphone: ${e.message}`);
+    if ($("call").checked) {
+      await sound.open($("device").value);
+      await connect();
+    } else {
+      await connect();
+      await sound.open($("device").value);
     }
+  } catch (e) {
+    const isMute = !sound.stream;
+    stopMicrophone();
+    if (session) say("Connected: type below");
+    if (isMute && (session || $("call").checked)) notice(`No microphone: ${e.message}`);
     return;
   }
   $("sign").hidden = false;
@@ -212,6 +231,7 @@ function stopMicrophone() {
 
 sound.onSound = (samples) => {
   const speaks = !isMuted && (!$("hold").checked || isHolding);
+  if (call) call.track.enabled = speaks;
   if (!speaks) samples = new Float32Array(samples.length);
   const level = barOf(isMuted ? 0 : rms(samples));
   $("you-level").value = level;
@@ -219,7 +239,12 @@ sound.onSound = (samples) => {
   const ms = sessionMs() - samples.length / 16;
   timeline.level(ms, level);
   if (!isMuted) memory.put("you", ms, samples);
-  session.sound(samples);
+  if (!call) session.sound(samples);
+};
+sound.onVoice = (samples) => {
+  const level = rms(samples);
+  $("model-level").value = barOf(level);
+  if (session && level > 1e-4) memory.put("model", sessionMs() - samples.length / 16, samples);
 };
 sound.onPlayed = ({ level }) => { $("model-level").value = barOf(level); };
 // Unplugged: the browser's next choice, and a word about it.
@@ -227,6 +252,7 @@ sound.onLost = async () => {
   notice("The microphone is gone; using another one.");
   try {
     await sound.open("");
+    await call?.replace(sound.stream);
   } catch {
     stopMicrophone();
     notice("The microphone is gone, and there is no other. You can type.");
@@ -294,7 +320,10 @@ $("type").onsubmit = async (e) => {
 };
 $("device").onchange = async () => {
   if (!usesMicrophone) return;
-  try { await sound.open($("device").value); } catch (e) { notice(e.message); }
+  try {
+    await sound.open($("device").value);
+    await call?.replace(sound.stream);
+  } catch (e) { notice(e.message); }
 };
 navigator.mediaDevices?.addEventListener?.("devicechange", () => listDevices().catch(() => {}));
 

@@ -7,6 +7,7 @@ export class Sound {
     this.onSound = () => {};
     this.onPlayed = () => {};
     this.onLost = () => {};
+    this.onVoice = () => {}; // of a call
     this.stream = null;
   }
 
@@ -17,11 +18,31 @@ export class Sound {
     this.speaker = new AudioWorkletNode(this.context, "speaker", { numberOfInputs: 0, outputChannelCount: [1] });
     this.speaker.port.onmessage = ({ data }) => this.onPlayed(data);
     // Through an element, so that the browser's echo canceller knows what is played.
-    const to = this.context.createMediaStreamDestination();
-    this.speaker.connect(to);
-    this.out.srcObject = to.stream;
+    this.to = this.context.createMediaStreamDestination();
+    this.speaker.connect(this.to);
+    this.out.srcObject = this.to.stream;
     await this.out.play().catch(() => {});
     await this.context.resume();
+  }
+
+  /** 16 kHz pieces of a stream, to `then`; the nodes, to be disconnected. */
+  tap(stream, then) {
+    const source = this.context.createMediaStreamSource(stream);
+    const worklet = new AudioWorkletNode(this.context, "microphone", { numberOfOutputs: 1 });
+    worklet.port.onmessage = ({ data }) => then(data);
+    // A node that leads nowhere is not run: it leads to silence.
+    const silence = this.context.createGain();
+    silence.gain.value = 0;
+    source.connect(worklet).connect(silence).connect(this.context.destination);
+    return [source, worklet];
+  }
+
+  /** The machine's voice comes as a stream, which the element plays itself; null: as pieces again. */
+  hear(stream) {
+    for (const node of this.voice ?? []) node.disconnect();
+    this.voice = stream ? this.tap(stream, (samples) => this.onVoice(samples)) : null;
+    this.out.srcObject = stream ?? this.to?.stream ?? null;
+    this.out.play().catch(() => {});
   }
 
   /** Opens a microphone; the browser's choice where `device` is empty or gone. */
@@ -37,13 +58,7 @@ export class Sound {
     }
     this.stream = stream;
     for (const track of stream.getAudioTracks()) track.onended = () => this.stream === stream && this.onLost();
-    this.source = this.context.createMediaStreamSource(stream);
-    this.microphone = new AudioWorkletNode(this.context, "microphone", { numberOfOutputs: 1 });
-    this.microphone.port.onmessage = ({ data }) => this.onSound(data);
-    // A node that leads nowhere is not run: it leads to silence.
-    const silence = this.context.createGain();
-    silence.gain.value = 0;
-    this.source.connect(this.microphone).connect(silence).connect(this.context.destination);
+    [this.source, this.microphone] = this.tap(stream, (samples) => this.onSound(samples));
   }
 
   closeMicrophone() {

@@ -16,9 +16,9 @@ def find():
 
 
 class Chromium:
-    """One browser with one page. `wav` is what its microphone hears, again and again."""
+    """One browser with one page. `wav` is what its microphone hears, again and again; `more` are further flags."""
 
-    def __init__(self, wav=None, size=(1280, 900), mobile=False):
+    def __init__(self, wav=None, size=(1280, 900), mobile=False, more=()):
         self.profile = tempfile.mkdtemp(prefix="hocket-chromium-")
         ours_in, theirs_out = os.pipe()
         theirs_in, ours_out = os.pipe()
@@ -26,7 +26,7 @@ class Chromium:
                  "--disable-background-networking", "--disable-component-update", "--disable-sync",
                  "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
                  "--autoplay-policy=no-user-gesture-required", "--remote-debugging-pipe",
-                 f"--user-data-dir={self.profile}", f"--window-size={size[0]},{size[1]}"]
+                 *more, f"--user-data-dir={self.profile}", f"--window-size={size[0]},{size[1]}"]
         if wav:
             flags.append(f"--use-file-for-fake-audio-capture={wav}")
 

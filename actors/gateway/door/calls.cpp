@@ -1,0 +1,200 @@
+// Calls (WebRTC): an offer by HTTP, then messages over a data channel and sound over a track.
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/gateway/door/client.hpp"
+#include "actors/gateway/door/gateway.hpp"
+#include "actors/gateway/door/site.hpp"
+#include "actors/gateway/realtime/session.hpp"
+#include "actors/gateway/webrtc/addresses.hpp"
+#include "actors/gateway/webrtc/form.hpp"
+#include "actors/http/address.hpp"
+#include "actors/http/digest.hpp"
+
+namespace hocket::gateway {
+namespace {
+
+/// What somebody asks who calls.
+struct asked_call {
+  webrtc::description offer;
+  std::string session_json;
+};
+
+bool is_type(std::string_view header, std::string_view type) {
+  const auto given = header.substr(0, header.find(';'));
+  return std::equal(given.begin(), given.end(), type.begin(), type.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+  });
+}
+
+/// An offer as it is, or a form with `sdp` and, for Realtime, `session`.
+std::variant<http::response, asked_call> read_call(const http::request& r, protocol_kind kind) {
+  const std::string type(r.header("Content-Type").value_or(""));
+  asked_call out;
+  std::string sdp = r.body;
+  if (is_type(type, "multipart/form-data")) {
+    auto form = webrtc::read_form(type, r.body);
+    if (!form) return site::problem(400, "invalid_form", form.error().message);
+    sdp = (*form)["sdp"];
+    out.session_json = (*form)["session"];
+    if (sdp.empty()) return site::problem(400, "invalid_form", "the form has no field `sdp`");
+  } else if (!is_type(type, "application/sdp")) {
+    return site::problem(
+        415, "unsupported_media_type",
+        "an offer is application/sdp, or multipart/form-data with the field `sdp`");
+  }
+  auto offer = webrtc::read_description(sdp);
+  if (!offer) return site::problem(400, "invalid_offer", offer.error().message);
+  if (offer->setup == "passive")
+    return site::problem(400, "invalid_offer", "an offer leaves `a=setup` to us: actpass");
+  out.offer = std::move(*offer);
+  if (out.session_json.empty() || kind != protocol_kind::realtime) return out;
+  const auto session = parse_object(out.session_json);
+  if (!session) return site::problem(400, "invalid_json", "`session` is a JSON object");
+  if (const auto wrong = realtime::session("sess", "hocket", 0).update(*session))
+    return site::problem(400, wrong->code, wrong->message);
+  return out;
+}
+
+http::response refused(const error& why) {
+  if (why.code == "gateway.busy") {
+    auto out = site::problem(503, "busy", why.message);
+    out.headers.emplace_back("Retry-After", "2");
+    return out;
+  }
+  return site::problem(why.code == "gateway.bad_sdp" ? 400 : 500, "no_call", why.message);
+}
+
+}  // namespace
+
+result<void> gateway::start_exchange() {
+  webrtc::exchange::options o;
+  for (const auto& a : config_.call_addresses) {
+    unsigned char bytes[16];
+    if (::inet_pton(AF_INET, a.c_str(), bytes) != 1 && ::inet_pton(AF_INET6, a.c_str(), bytes) != 1)
+      return fail("gateway.bad_address",
+                  "`call_addresses` holds " + a + ", which is no IPv4 or IPv6 address");
+  }
+  o.addresses = config_.call_addresses;
+  // Who listens to this machine alone is called from it alone.
+  const auto at = http::parse_address(config_.listen);
+  if (o.addresses.empty()) o.addresses = webrtc::own_addresses(at && at->is_loopback());
+  if (!config_.stun.empty()) o.stun = "stun://" + config_.stun;
+  exchange_ = std::make_unique<webrtc::exchange>(std::move(o));
+  return {};
+}
+
+void gateway::serve(const http::request& r, const http::responder& reply) {
+  const auto at = call_at(r.path);
+  if (at.kind == protocol_kind::none || !exchange_ || r.method == "OPTIONS")
+    return reply(site_->answer(r));
+  const tell_later tell = [reply, more = site_->cross_origin(r)](http::response out) {
+    out.headers.insert(out.headers.end(), more.begin(), more.end());
+    reply(std::move(out));
+  };
+  const auto visitor = keys_->let_in(key_of(r), key_ring::clock::now());
+  if (auto no = site_->refuses(r, visitor.has_value())) {
+    if (no->status == 401) count_later("refused_keys");
+    return tell(std::move(*no));
+  }
+  if (at.id.empty()) return take_call(r, at.kind, tell);
+  if (at.hangs_up != (r.method == "POST"))
+    return tell(site::problem(404, "not_found", "a call is ended by POST …/hangup or by DELETE"));
+  end_call(at.id, visitor ? visitor->name : "", tell);
+}
+
+void gateway::take_call(const http::request& r, protocol_kind kind, const tell_later& tell) {
+  auto read = read_call(r, kind);
+  if (auto* no = std::get_if<http::response>(&read)) return tell(std::move(*no));
+  auto& asked = std::get<asked_call>(read);
+  auto entered = enter(r, {kind, true, asked.session_json});
+  if (auto* no = std::get_if<http::response>(&entered)) return tell(std::move(*no));
+  const auto c = std::get<std::shared_ptr<client>>(entered);
+  const auto line = std::make_shared<connection>();
+  const auto id = (kind == protocol_kind::realtime ? "rtc_" : "") + http::random_token(18);
+  exchange_->answer(
+      std::move(asked.offer), events_of_call(c, line),
+      [this, line, id, kind, tell, name = c->key_name](result<webrtc::exchange::set_up> made) {
+        if (!made) {
+          count_later("refused_calls_setup");
+          return tell(refused(made.error()));
+        }
+        line->socket = line->call = made->call;
+        context_.self->run([this, line, id, name](emitter&) {
+          context_.count("calls", 1);
+          std::erase_if(calls_, [](const auto& known) { return known.second.line.expired(); });
+          calls_[id] = {line, name};
+        });
+        tell({201,
+              "application/sdp",
+              made->sdp,
+              {{"Location", std::string(call_path(kind)) + "/" + id},
+               {"Cache-Control", "no-store"}}});
+      });
+}
+
+webrtc::call_events gateway::events_of_call(const std::shared_ptr<client>& c,
+                                            const std::shared_ptr<connection>& line) {
+  webrtc::call_events out;
+  const auto of_socket = events_of(line);
+  out.message = of_socket.message;
+  out.closed = of_socket.closed;
+  out.open = [this, c, line] {
+    context_.self->run([this, c, line](emitter& to) {
+      line->who = c;
+      c->line = line;
+      begin(c, to);
+    });
+  };
+  out.sound = [this, line](std::vector<float> samples) {
+    if (line->sound_pieces >= connection::most_sound_pieces) return count_later("dropped_pieces");
+    ++line->sound_pieces;
+    context_.self->run([this, line, samples = std::move(samples)](emitter& to) mutable {
+      --line->sound_pieces;
+      heard(*line, std::move(samples), to);
+    });
+  };
+  return out;
+}
+
+void gateway::heard(connection& from, std::vector<float> samples, emitter& out) {
+  const auto c = from.who.lock();
+  if (!c || c->is_over) return;
+  c->last_heard = context_.time->now();
+  c->told_of_idleness = false;
+  output o;
+  c->machine->hear(std::move(samples), ms_of(*c), o);
+  const bool says = !o.actions.empty();
+  give(*c, std::move(o), out);
+  if (says && !c->is_over && c->session == session_id::none) open_session(c);
+  pump(*c, out);
+}
+
+/// How much of the voice is out, for a machine that tells its client when it was heard.
+void gateway::tell_of_track(client& c, emitter& out) {
+  if (!c.line || !c.line->call || c.is_over) return;
+  const auto ms = static_cast<std::int64_t>(c.line->call->played() * 1000 / inner_rate_hz);
+  if (ms == std::exchange(c.line->left_ms, ms)) return;
+  tell(c, sound_left{ms}, out);
+}
+
+void gateway::end_call(const std::string& id, const std::string& key_name, const tell_later& tell) {
+  context_.self->run([this, id, key_name, tell](emitter& out) {
+    const auto found = calls_.find(id);
+    const auto line = found == calls_.end() ? nullptr : found->second.line.lock();
+    if (!line || found->second.key_name != key_name)
+      return tell(site::problem(404, "not_found", "there is no such call"));
+    calls_.erase(found);
+    if (const auto c = line->who.lock(); c && !c->is_over) {
+      output o;
+      c->machine->end("hung up", ms_of(*c), o);
+      give(*c, std::move(o), out);
+    }
+    line->socket->close(1000, "hung up");
+    tell({200, "text/plain; charset=utf-8", "", {}});
+  });
+}
+
+}  // namespace hocket::gateway

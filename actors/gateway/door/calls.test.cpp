@@ -1,0 +1,252 @@
+#include "actors/gateway/door/app.test.hpp"
+#include "actors/gateway/webrtc/exchange.hpp"
+
+using namespace hocket;
+using namespace hocket::gateway;
+using namespace hocket::gateway::testing;
+
+namespace {
+
+/// An app that calls: its end of the call, what it is told, and what it hears.
+struct caller {
+  explicit caller(harness& to)
+      : h(to), exchange([] {
+          webrtc::exchange::options o;
+          o.addresses = {"127.0.0.1"};
+          o.limits.silence_ms = 10'000;  // where a goodbye is lost, silence tells it
+          return o;
+        }()) {}
+  ~caller() { exchange.stop(0); }
+
+  harness& h;
+  webrtc::exchange exchange;
+  std::mutex mutex;
+  std::string sdp, failed, location;
+  std::shared_ptr<webrtc::call> line;
+  std::vector<json> messages;
+  double loudest = 0;
+  bool is_open = false, is_over = false;
+
+  webrtc::call_events events() {
+    webrtc::call_events e;
+    e.open = [this] { locked([&] { is_open = true; }); };
+    e.message = [this](std::string_view m, bool) {
+      locked([&] { messages.push_back(json::parse(m)); });
+    };
+    e.sound = [this](const std::vector<float>& s) {
+      locked([&] {
+        for (const float one : s) loudest = std::max<double>(loudest, std::abs(one));
+      });
+    };
+    e.closed = [this](int, const std::string&) { locked([&] { is_over = true; }); };
+    return e;
+  }
+  template <class What>
+  void locked(What what) {
+    const std::lock_guard lock(mutex);
+    what();
+  }
+  /// Settled when `condition` holds, under the lock.
+  template <class Condition>
+  bool sees(Condition condition) {
+    return settles(h, [&] {
+      const std::lock_guard lock(mutex);
+      return condition();
+    });
+  }
+  void offers() {
+    exchange.offer("oai-events", events(), [this](result<webrtc::exchange::set_up> s) {
+      locked([&] {
+        if (!s) return void(failed = s.error().message);
+        line = s->call;
+        sdp = s->sdp;
+      });
+    });
+    REQUIRE(sees([&] { return !sdp.empty() || !failed.empty(); }));
+    REQUIRE_MESSAGE(failed.empty(), failed);
+  }
+  /// POSTs its offer; the whole answer.
+  std::string calls(const std::string& path, const std::string& more_headers = "") {
+    const auto answer = posts(h, path, "Content-Type: application/sdp" + more_headers, sdp);
+    const auto at = answer.find("Location: ");
+    if (at != answer.npos) location = answer.substr(at + 10, answer.find("\r\n", at) - at - 10);
+    return answer;
+  }
+  void accepts(const std::string& answer) {
+    const auto read = webrtc::read_description(answer.substr(answer.find("\r\n\r\n") + 4));
+    REQUIRE_MESSAGE(read, answer);
+    REQUIRE(line->accept(*read));
+  }
+  bool got(const std::string& type) {
+    return sees([&] {
+      return std::any_of(messages.begin(), messages.end(),
+                         [&](const json& m) { return text_of(m, "type") == type; });
+    });
+  }
+
+  /// What a POST gets. The gateway answers from its own context, which the harness runs.
+  static std::string posts(harness& h, const std::string& path, const std::string& headers,
+                           const std::string& body, const char* method = "POST") {
+    std::string out;
+    std::atomic<bool> done = false;
+    std::thread asks([&] {
+      out = ask(h, std::string(method) + " " + path + " HTTP/1.1\r\n" + headers, body);
+      done = true;
+    });
+    const bool is_answered = settles(h, [&] { return done.load(); });
+    asks.join();
+    REQUIRE(is_answered);
+    return out;
+  }
+};
+
+bool is_missing() {
+  const auto there = webrtc::available();
+  if (!there) MESSAGE("skipped: " << there.error().message);
+  return !there;
+}
+
+bool is(const std::string& answer, int status) {
+  return answer.starts_with("HTTP/1.1 " + std::to_string(status));
+}
+
+}  // namespace
+
+TEST_CASE("an app calls: events over its channel, sound both ways, hang-up") {
+  if (is_missing()) return;
+  harness h(type_of<door>(), options());
+  REQUIRE(h.open());
+  caller a(h);
+  a.offers();
+  const auto answer = a.calls("/v1/realtime/calls?model=x");
+  REQUIRE_MESSAGE(is(answer, 201), answer);
+  CHECK(answer.find("Content-Type: application/sdp") != answer.npos);
+  CHECK(a.location.starts_with("/v1/realtime/calls/rtc_"));
+  CHECK(answer.find("a=msid:hocket voice") != answer.npos);
+  CHECK(answer.find("a=candidate:") != answer.npos);
+  a.accepts(answer);
+  REQUIRE(a.got("session.created"));
+  REQUIRE(settles(h, [&] { return h.sessions().size() == 2; }));
+  h.use_session(h.sessions().back());
+  // The person is heard.
+  REQUIRE(h.advance_to(timestamp::of_ms(1000)));
+  CHECK(settles(h, [&] {
+    a.line->play(talk::tone(20, inner_rate_hz, 0.3));
+    return !h.outputs("audio").empty();
+  }));
+  // The model is heard, and the app is told so beside it.
+  std::int64_t at_ms = 1200;
+  CHECK(settles(h, [&] {
+    REQUIRE(h.advance_to(timestamp::of_ms(at_ms)));
+    auto voice = talk::tone(200, inner_rate_hz, 0.3);
+    REQUIRE(h.push("audio", timestamp::of_ms(at_ms),
+                   audio_chunk{inner_rate_hz, 1, at_ms * 16, buffer::take(std::move(voice))}));
+    at_ms += 200;
+    const std::lock_guard lock(a.mutex);
+    return a.loudest > 0.1;
+  }));
+  CHECK(a.got("output_audio_buffer.started"));
+  a.locked([&] {
+    for (const auto& m : a.messages) CHECK(text_of(m, "type") != "response.output_audio.delta");
+  });
+  CHECK(a.line->send(R"({"type":"output_audio_buffer.clear"})", true));
+  CHECK(a.got("output_audio_buffer.cleared"));
+  CHECK(is(caller::posts(h, "/v1/realtime/calls/rtc_other/hangup", "A: b", ""), 404));
+  CHECK(is(caller::posts(h, a.location + "/hangup", "A: b", ""), 200));
+  CHECK(is(caller::posts(h, a.location + "/hangup", "A: b", ""), 404));
+  CHECK(settles(h, [&] { return h.sessions().size() == 1; }));
+  CHECK(a.sees([&] { return a.is_over; }));
+  REQUIRE(h.close());
+  CHECK(h.violations().empty());
+}
+
+TEST_CASE("the page's own protocol over a call; WHIP, which is sound alone") {
+  if (is_missing()) return;
+  harness h(type_of<door>(), options());
+  REQUIRE(h.open());
+  caller page(h), encoder(h);
+  page.offers();
+  page.accepts(page.calls("/v1/hocket/calls"));
+  REQUIRE(page.sees([&] { return page.is_open; }));
+  CHECK(page.line->send(R"({"type":"start"})", true));
+  CHECK(page.got("hello"));
+  CHECK(page.line->send(R"({"type":"end"})", true));
+  CHECK(page.got("bye"));
+  encoder.offers();
+  const auto answer = encoder.calls("/v1/whip");
+  CHECK(is(answer, 201));
+  encoder.accepts(answer);
+  REQUIRE(encoder.sees([&] { return encoder.is_open; }));
+  REQUIRE(settles(h, [&] { return h.sessions().size() == 1; }));
+  CHECK(settles(h, [&] {
+    encoder.line->play(talk::tone(20, inner_rate_hz, 0.3));
+    return h.sessions().size() == 2;
+  }));
+  CHECK(is(caller::posts(h, encoder.location, "A: b", "", "PATCH"), 405));
+  CHECK(is(caller::posts(h, encoder.location, "A: b", "", "DELETE"), 200));
+  CHECK(settles(h, [&] { return h.sessions().size() == 1; }));
+  REQUIRE(h.close());
+}
+
+TEST_CASE(
+    "what is no call is refused before anything is set up; places and tokens hold for calls") {
+  if (is_missing()) return;
+  setenv("HOCKET_TEST_GATEWAY_KEY", "one", 1);
+  harness h(type_of<door>(),
+            options({{"key_env", "HOCKET_TEST_GATEWAY_KEY"}, {"max_sessions", 1}}));
+  REQUIRE(h.open());
+  caller a(h);
+  a.offers();
+  const std::string key = "Authorization: Bearer one", calls = "/v1/realtime/calls";
+  const auto status = [&](const std::string& headers, const std::string& body) {
+    return caller::posts(h, calls, headers, body).substr(9, 3);
+  };
+  CHECK(status("Content-Type: application/sdp", a.sdp) == "401");
+  CHECK(status(key, a.sdp) == "415");
+  CHECK(status(key + "\r\nContent-Type: application/sdp", "hello") == "400");
+  CHECK(status(key + "\r\nContent-Type: application/sdp", "v=0\r\n") == "400");
+  CHECK(status(key + "\r\nContent-Type: multipart/form-data; boundary=b", "--b--") == "400");
+  const auto form = [&](const std::string& session) {
+    return "--b\r\nContent-Disposition: form-data; name=\"sdp\"\r\n\r\n" + a.sdp +
+           "\r\n--b\r\nContent-Disposition: form-data; name=\"session\"\r\n\r\n" + session +
+           "\r\n--b--\r\n";
+  };
+  const auto of_form = key + "\r\nContent-Type: multipart/form-data; boundary=b";
+  CHECK(status(of_form, form("[]")) == "400");
+  CHECK(status(of_form, form(R"({"output_modalities":["smell"]})")) == "400");
+  // A token lets in one call, with its session and the form's over it.
+  const auto secret = body_of(caller::posts(
+      h, "/v1/realtime/client_secrets", key,
+      R"({"session":{"type":"realtime","instructions":"Be brief.","output_modalities":["text"]}})"));
+  const auto token = "Authorization: Bearer " + text_of(secret, "value");
+  const auto answer =
+      caller::posts(h, calls, token + "\r\nContent-Type: multipart/form-data; boundary=b",
+                    form(R"({"type":"realtime","output_modalities":["audio"]})"));
+  REQUIRE_MESSAGE(is(answer, 201), answer);
+  CHECK(status(token + "\r\nContent-Type: application/sdp", a.sdp) == "401");
+  CHECK(status(key + "\r\nContent-Type: application/sdp", a.sdp) == "503");
+  a.accepts(answer);
+  REQUIRE(a.got("session.created"));
+  a.locked([&] {
+    CHECK(a.messages[0]["session"]["instructions"] == "Be brief.");
+    CHECK(a.messages[0]["session"]["output_modalities"][0] == "audio");
+  });
+  a.exchange.stop(1'000);  // the app goes: its place is free again
+  caller b(h);
+  b.offers();
+  CHECK(settles(h, [&] { return is(b.calls(calls, "\r\n" + key), 201); }));
+  REQUIRE(h.close());
+}
+
+TEST_CASE("calls may be switched off, and the page is told") {
+  harness off(type_of<door>(), options({{"calls", false}}));
+  REQUIRE(off.open());
+  const auto answer = ask(off, "POST /v1/realtime/calls HTTP/1.1");
+  CHECK(is(answer, 501));
+  CHECK(answer.find("`calls: false`") != answer.npos);
+  CHECK(body_of(ask(off, "GET /v1/hocket/page HTTP/1.1"))["calls"] == false);
+  if (is_missing()) return;
+  harness on(type_of<door>(), options());
+  REQUIRE(on.open());
+  CHECK(body_of(ask(on, "GET /v1/hocket/page HTTP/1.1"))["calls"] == true);
+}

@@ -1,0 +1,53 @@
+// A call (WebRTC) in the place of a WebSocket: the same messages over a data channel, sound over tracks.
+
+/** What `client.js` takes for a socket. `stream` is the microphone's; `onVoice` gets the machine's. */
+export class CallSocket {
+  constructor({ url, key, stream, onVoice }) {
+    this.readyState = 0;
+    this.onopen = this.onmessage = this.onerror = this.onclose = () => {};
+    this.peer = new RTCPeerConnection();
+    this.channel = this.peer.createDataChannel("hocket");
+    this.channel.onopen = () => {
+      this.readyState = 1;
+      this.onopen();
+    };
+    this.channel.onmessage = (m) => this.onmessage(m);
+    this.channel.onclose = () => this.over(1006, "the call is over");
+    this.peer.onconnectionstatechange = () => {
+      if (this.peer.connectionState === "failed") this.over(1006, "the call broke");
+    };
+    this.peer.ontrack = (e) => onVoice(e.streams[0]);
+    [this.track] = stream.getAudioTracks();
+    this.sender = this.peer.addTrack(this.track, stream);
+    this.connect(url, key).catch((e) => this.over(1006, e.message));
+  }
+
+  async connect(url, key) {
+    await this.peer.setLocalDescription();
+    const headers = { "Content-Type": "application/sdp" };
+    if (key) headers.Authorization = "Bearer " + key;
+    const answer = await fetch(url, { method: "POST", headers, body: this.peer.localDescription.sdp });
+    if (!answer.ok) {
+      const why = await answer.json().catch(() => null);
+      throw new Error(why?.error?.message ?? `the server answers ${answer.status}`);
+    }
+    await this.peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+  }
+
+  get bufferedAmount() { return this.channel.bufferedAmount; }
+  send(text) { this.channel.send(text); }
+  /** Another microphone. */
+  replace(stream) {
+    [this.track] = stream.getAudioTracks();
+    return this.sender.replaceTrack(this.track);
+  }
+  close(code = 1000) { this.over(code, ""); }
+
+  over(code, reason) {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    this.peer.close();
+    // As a WebSocket's: not while `close` is being called.
+    setTimeout(() => this.onclose({ code, reason }), 0);
+  }
+}

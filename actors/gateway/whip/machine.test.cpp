@@ -1,0 +1,24 @@
+#include "actors/gateway/whip/machine.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace hocket::gateway;
+
+TEST_CASE("WHIP: sound both ways, an end, and nothing else") {
+  whip::machine m;
+  output out;
+  m.begin(0, out);
+  m.receive(R"({"type":"session.update"})", 0, out);
+  m.on_graph(said{"hello", 0, 200}, 0, out);
+  m.on_graph(voice{0, std::vector<float>(3200), false}, 0, out);
+  m.advance(100, out);
+  CHECK(out.messages.empty());
+  CHECK(out.actions.empty());
+  m.hear(std::vector<float>(320, 0.1f), 100, out);
+  m.on_graph(voice{0, std::vector<float>(3200, 0.2f), true}, 200, out);
+  m.end("over", 400, out);
+  REQUIRE(out.actions.size() == 3);
+  CHECK(std::get<hear_sound>(out.actions[0]).samples.size() == 320);
+  CHECK(std::get<play_sound>(out.actions[1]).samples.size() == 3200);
+  CHECK(std::get<hang_up>(out.actions[2]).code == 1001);
+}

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Calls (WebRTC) from Chromium, with a file as its microphone and the duplex model behind: Realtime as its clients
+in browsers speak it, and the page.
+
+    call.py HOCKET SOURCE FOLDER
+
+Exit status 77: there is no Chromium here, or the gateway says that it serves no calls."""
+
+import base64
+import json
+import pathlib
+import sys
+import time
+import wave
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import chromium
+from page import check, failed, microphone
+from served import Served
+
+# What Realtime's clients in browsers do: one channel, the microphone, the offer at once and without candidates.
+REALTIME = """
+window.S = {events: [], heard: [], loud: 0, state: ''};
+window.call = async () => {
+  const pc = S.pc = new RTCPeerConnection();
+  pc.onconnectionstatechange = () => { S.state = pc.connectionState; };
+  const mic = S.mic = await navigator.mediaDevices.getUserMedia({audio: true});
+  pc.addTrack(mic.getAudioTracks()[0], mic);
+  const channel = S.channel = pc.createDataChannel('oai-events');
+  channel.onmessage = (m) => S.events.push(JSON.parse(m.data));
+  channel.onclose = () => { S.closed = true; };
+  const context = new AudioContext();
+  await context.resume();
+  const code = 'registerProcessor("tap", class extends AudioWorkletProcessor { process(i) { if (i[0][0]) this.port.postMessage(i[0][0].slice()); return true; } })';
+  await context.audioWorklet.addModule('data:text/javascript,' + encodeURIComponent(code));
+  pc.ontrack = (e) => {
+    S.streams = e.streams.length;
+    const out = new Audio();
+    out.srcObject = e.streams[0];
+    out.play();
+    const tap = new AudioWorkletNode(context, 'tap');
+    context.createMediaStreamSource(e.streams[0]).connect(tap).connect(context.destination);
+    tap.port.onmessage = ({data}) => {
+      const level = Math.sqrt(data.reduce((n, s) => n + s * s, 0) / data.length);
+      if (level > 0.01) S.loud += data.length / context.sampleRate;
+    };
+  };
+  await pc.setLocalDescription();
+  const form = new FormData();
+  form.set('sdp', pc.localDescription.sdp);
+  form.set('session', JSON.stringify({type: 'realtime', model: 'x', instructions: 'Be brief.'}));
+  const answer = await fetch('/v1/realtime/calls', {method: 'POST', body: form});
+  S.status = answer.status;
+  S.location = answer.headers.get('Location');
+  S.answer = await answer.text();
+  if (answer.ok) await pc.setRemoteDescription({type: 'answer', sdp: S.answer});
+  return S.status;
+};
+window.types = () => S.events.map((e) => e.type);
+"""
+
+ORDER = ["session.created", "input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped",
+         "input_audio_buffer.committed", "response.created", "response.output_item.added",
+         "response.content_part.added", "output_audio_buffer.started", "response.output_audio_transcript.delta",
+         "response.output_audio.done", "response.done", "output_audio_buffer.stopped"]
+
+
+def sessions(served):
+    """Conversations of the run with somebody in them."""
+    return served.status()["actors"]
+
+
+def place_is_free(served, browser, path):
+    """Whether a call is taken, where only one may be: who left holds nothing."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if browser.run("call()") == 201:
+            return True
+        time.sleep(0.5)
+    return False
+
+
+def realtime(browser, served):
+    browser.open(served.url + "/v1/hocket/page")
+    browser.run(REALTIME)
+    check(browser.run("call()") == 201, "an offer is answered with 201", browser.run("S.answer"))
+    check((browser.run("S.location") or "").startswith("/v1/realtime/calls/rtc_"), "Location names the call")
+    check("a=msid:" in browser.run("S.answer"), "the answer names a stream")
+    check(bool(browser.until("types().includes('session.created')", 30)), "session.created comes over the channel",
+          browser.run("S.state"))
+    check(browser.run("S.streams") == 1, "the page gets the voice as a stream")
+    check(browser.run("S.events[0].session.instructions") == "Be brief.", "the form's session holds")
+    check(bool(browser.until("types().includes('output_audio_buffer.stopped')", 60)), "an answer is said to its end",
+          json.dumps(browser.run("types()")))
+    check(browser.run("S.loud") > 0.4, "it is heard", str(browser.run("S.loud")))
+    words = browser.run("S.events.filter(e => e.type === 'response.output_audio_transcript.done').map(e => e.transcript).join(' ')")
+    check("fifty six" in words.lower() or "56" in words, "it is the right one", words)
+    types = browser.run("types()")
+    places = [types.index(t) if t in types else -1 for t in ORDER]
+    check(-1 not in places and places == sorted(places), "the events come in their order", json.dumps(types))
+    check("response.output_audio.delta" not in types and "error" not in types, "no sound and no error in events")
+    tools = json.dumps([{"type": "function", "name": f"f{i}", "description": "x" * 900, "parameters": {}} for i in range(60)])
+    browser.run(f"S.channel.send(JSON.stringify({{type: 'session.update', session: {{type: 'realtime', tools: {tools}}}}}))")
+    check(bool(browser.until("types().includes('session.updated')", 20)), "a large event comes whole (60 kB)")
+    gone = browser.run("fetch(S.location + '/hangup', {method: 'POST'}).then(r => r.status)")
+    check(gone == 200, "hang-up is answered", str(gone))
+    check(bool(browser.until("S.closed || S.state === 'disconnected' || S.state === 'failed'", 30)), "and ends the call")
+
+
+def leave_in_mid_word(browser, served):
+    """Who closes the page while it speaks holds no place: the next one gets it (there is one)."""
+    browser.open(served.url + "/v1/hocket/page")
+    browser.run(REALTIME)
+    check(place_is_free(served, browser, "/"), "after hang-up another call is taken")
+    browser.until("types().includes('input_audio_buffer.speech_started')", 30)
+    browser.open("about:blank")
+    browser.open(served.url + "/v1/hocket/page")
+    browser.run(REALTIME)
+    check(place_is_free(served, browser, "/"), "who left in mid-word holds no place")
+    browser.run("S.pc.close()")
+
+
+def page(browser, served, folder):
+    browser.open(served.url + "/")
+    browser.until("!document.getElementById('call-label').hidden", 10)
+    browser.run("document.getElementById('call').checked = true")
+    browser.run("document.getElementById('start').click()")
+    browser.until("document.getElementById('consent').open", 10)
+    browser.run("document.getElementById('yes').click()")
+    captions = "document.getElementById('captions').innerText.toLowerCase()"
+    check(bool(browser.until(f"/fifty six|56/.test({captions})", 60)), "the page talks through a call", browser.run(captions))
+    loud = "hocket.memory.voices.model.reduce((n, p) => n + p.samples.filter(s => Math.abs(s) > 300).length, 0)"
+    check(bool(browser.until(f"{loud} > 3200", 20)), "its answer is heard", browser.run(loud))
+    check(browser.run("document.getElementById('out').srcObject.getAudioTracks()[0].remote !== false"), "as a track")
+    browser.picture(f"{folder}/call.png")
+    browser.run("document.getElementById('forget').click()")
+    check(bool(browser.until("hocket.session() === null", 20)), "my session is deleted")
+    check(not browser.console, "no error in the page", "; ".join(browser.console))
+
+
+def main():
+    hocket, source, folder = sys.argv[1:4]
+    if not chromium.find():
+        print("skipped: there is no Chromium here")
+        return 77
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    microphone(source, f"{folder}/microphone.wav")
+    with Served(hocket, source, f"{folder}/out", "--set", "actors.door.max_sessions=1") as served:
+        if "WebRTC is not served" in pathlib.Path(served.out, "serve.txt").read_text():
+            print("skipped: this machine has no plugins for WebRTC")
+            return 77
+        for talk in (realtime, leave_in_mid_word, lambda b, s: page(b, s, folder)):
+            # A browser each: the file that its microphone hears begins with it.
+            browser = chromium.Chromium(wav=f"{folder}/microphone.wav", more=("--allow-loopback-in-peer-connection",))
+            try:
+                talk(browser, served)
+            finally:
+                browser.close()
+        check(served.stop() == 0, "the server ends in order")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
