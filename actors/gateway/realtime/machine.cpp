@@ -270,7 +270,6 @@ void machine::item_truncate(const json& e, step& s) {
     heard_ms = std::min(heard_ms, last_audio_sent_ms_);
     s.out.add(was_heard{heard_ms});
     cut_words(*item, heard_ms);
-    last_audio_sent_ms_ = heard_ms;
   }
   s.events.item_truncated(id, static_cast<int>(number_of(e, "content_index", 0, 0, 1000)),
                           heard_ms);

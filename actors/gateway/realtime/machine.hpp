@@ -148,7 +148,7 @@ class machine final : public protocol {
   std::optional<json> next_create_;  ///< comes after the response that made the calls
   std::int64_t muted_until_ms_ = 0;  ///< the rest of what was cut off is not heard
   std::string last_audio_item_;
-  std::int64_t last_audio_sent_ms_ = 0;
+  std::int64_t last_audio_sent_ms_ = 0, last_words_ms_ = 0;  ///< of it; and what its words are of
   std::optional<playing> playing_;
   std::int64_t track_ms_ = 0, track_left_ms_ = 0;  ///< given to the track; and not waiting there
   std::int64_t quiet_since_ms_ = -1;               ///< for idle_timeout_ms

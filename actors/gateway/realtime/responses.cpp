@@ -237,7 +237,7 @@ void machine::close_message(const char* status, step& s) {
   if (!r.is_apart) s.events.item_done(item, before);
   if (playing_ && playing_->item_id == r.message_id) playing_->is_whole = true;
   last_audio_item_ = r.message_id;
-  last_audio_sent_ms_ = r.sent_ms;
+  last_audio_sent_ms_ = last_words_ms_ = r.sent_ms;
   // In the order of the output, where calls may have come meanwhile.
   r.done_items.insert(
       r.done_items.begin() + std::min<int>(r.message_index, static_cast<int>(r.done_items.size())),

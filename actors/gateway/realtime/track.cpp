@@ -44,20 +44,20 @@ void machine::cut_track(step& s) {
   if (item == nullptr || p.item_id != last_audio_item_) return;
   s.out.add(was_heard{heard_ms});
   cut_words(*item, heard_ms);
-  last_audio_sent_ms_ = heard_ms;
   s.events.item_truncated(p.item_id, 0, heard_ms);
 }
 
 /// How the words lie in the sound is not known to a millisecond: they are cut in proportion.
 void machine::cut_words(json& item, std::int64_t heard_ms) {
   auto* part = first_part(item, "output_audio");
-  if (part == nullptr || last_audio_sent_ms_ <= 0) return;
+  if (part == nullptr || heard_ms >= last_words_ms_) return;
   auto words = text_of(*part, "transcript");
-  auto keep = words.size() * static_cast<std::size_t>(heard_ms) /
-              static_cast<std::size_t>(last_audio_sent_ms_);
-  while (keep > 0 && keep < words.size() && words[keep] != ' ') --keep;
-  words.resize(std::min(keep, words.size()));
+  auto keep =
+      words.size() * static_cast<std::size_t>(heard_ms) / static_cast<std::size_t>(last_words_ms_);
+  while (keep > 0 && words[keep] != ' ') --keep;
+  words.resize(keep);
   (*part)["transcript"] = words;
+  last_words_ms_ = heard_ms;
 }
 
 }  // namespace hocket::gateway::realtime

@@ -86,11 +86,11 @@ def realtime(browser, served):
     check(browser.run("call()") == 201, "an offer is answered with 201", browser.run("S.answer"))
     check((browser.run("S.location") or "").startswith("/v1/realtime/calls/rtc_"), "Location names the call")
     check("a=msid:" in browser.run("S.answer"), "the answer names a stream")
-    check(bool(browser.until("types().includes('session.created')", 30)), "session.created comes over the channel",
+    check(bool(browser.until("types().includes('session.created')")), "session.created comes over the channel",
           browser.run("S.state"))
     check(browser.run("S.streams") == 1, "the page gets the voice as a stream")
     check(browser.run("S.events[0].session.instructions") == "Be brief.", "the form's session holds")
-    check(bool(browser.until("types().includes('output_audio_buffer.stopped')", 60)), "an answer is said to its end",
+    check(bool(browser.until("types().includes('output_audio_buffer.stopped')")), "an answer is said to its end",
           json.dumps(browser.run("types()")))
     check(browser.run("S.loud") > 0.4, "it is heard", str(browser.run("S.loud")))
     words = browser.run("S.events.filter(e => e.type === 'response.output_audio_transcript.done').map(e => e.transcript).join(' ')")
@@ -101,10 +101,10 @@ def realtime(browser, served):
     check("response.output_audio.delta" not in types and "error" not in types, "no sound and no error in events")
     tools = json.dumps([{"type": "function", "name": f"f{i}", "description": "x" * 900, "parameters": {}} for i in range(60)])
     browser.run(f"S.channel.send(JSON.stringify({{type: 'session.update', session: {{type: 'realtime', tools: {tools}}}}}))")
-    check(bool(browser.until("types().includes('session.updated')", 20)), "a large event comes whole (60 kB)")
+    check(bool(browser.until("types().includes('session.updated')")), "a large event comes whole (60 kB)")
     gone = browser.run("fetch(S.location + '/hangup', {method: 'POST'}).then(r => r.status)")
     check(gone == 200, "hang-up is answered", str(gone))
-    check(bool(browser.until("S.closed || S.state === 'disconnected' || S.state === 'failed'", 30)), "and ends the call")
+    check(bool(browser.until("S.closed || S.state === 'disconnected' || S.state === 'failed'")), "and ends the call")
 
 
 def leave_in_mid_word(browser, served):
@@ -128,13 +128,13 @@ def page(browser, served, folder):
     browser.until("document.getElementById('consent').open", 10)
     browser.run("document.getElementById('yes').click()")
     captions = "document.getElementById('captions').innerText.toLowerCase()"
-    check(bool(browser.until(f"/fifty six|56/.test({captions})", 60)), "the page talks through a call", browser.run(captions))
+    check(bool(browser.until(f"/fifty six|56/.test({captions})")), "the page talks through a call", browser.run(captions))
     loud = "hocket.memory.voices.model.reduce((n, p) => n + p.samples.filter(s => Math.abs(s) > 300).length, 0)"
-    check(bool(browser.until(f"{loud} > 3200", 20)), "its answer is heard", browser.run(loud))
+    check(bool(browser.until(f"{loud} > 3200")), "its answer is heard", browser.run(loud))
     check(browser.run("document.getElementById('out').srcObject.getAudioTracks()[0].remote !== false"), "as a track")
     browser.picture(f"{folder}/call.png")
     browser.run("document.getElementById('forget').click()")
-    check(bool(browser.until("hocket.session() === null", 20)), "my session is deleted")
+    check(bool(browser.until("hocket.session() === null")), "my session is deleted")
     check(not browser.console, "no error in the page", "; ".join(browser.console))
 
 
