@@ -11,7 +11,7 @@
 
 #include "actors/capture/gst_support.hpp"
 #include "actors/gateway/webrtc/addresses.hpp"
-#include "actors/gateway/webrtc/fingerprint.hpp"
+#include "actors/http/fingerprint.hpp"
 #include "actors/gateway/webrtc/gst_call.hpp"
 #include "actors/gateway/webrtc/jitter.hpp"
 
@@ -567,7 +567,7 @@ bool gst_call::check_fingerprint() {
     const std::lock_guard lock(mutex_);
     wanted = fingerprint_;
   }
-  const bool is_good = is_fingerprint_of(wanted, pem);
+  const bool is_good = http::is_fingerprint_of(wanted, pem);
   g_free(pem);
   if (is_good)
     is_checked_ = true;

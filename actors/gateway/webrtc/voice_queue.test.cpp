@@ -2,9 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "actors/gateway/webrtc/fingerprint.hpp"
 #include "actors/gateway/webrtc/jitter.hpp"
-#include "actors/http/certificate.hpp"
 
 using namespace hocket::gateway::webrtc;
 
@@ -96,20 +94,4 @@ TEST_CASE("a missing packet is waited for as long as the network wants") {
   CHECK(ms == 500);
   for (int i = 0; i < 1000; ++i) ms = next_jitter_ms(ms, 0, calm, 60, 500);
   CHECK(ms == 60);
-}
-
-TEST_CASE("a certificate is the one that a fingerprint names, or it is not") {
-  const auto made = hocket::http::make_certificate({"localhost"});
-  REQUIRE(made);
-  const auto pem = made->certificate_chain;
-  const std::string zeros = [] {
-    std::string s = "00";
-    for (int i = 1; i < 32; ++i) s += ":00";
-    return s;
-  }();
-  CHECK(!is_fingerprint_of("sha-256 " + zeros, pem));
-  CHECK(!is_fingerprint_of("", pem));
-  CHECK(!is_fingerprint_of("sha-256", pem));
-  CHECK(!is_fingerprint_of("md5 " + zeros, pem));
-  CHECK(!is_fingerprint_of("sha-256 " + zeros, "no certificate"));
 }

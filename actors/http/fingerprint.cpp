@@ -1,4 +1,4 @@
-#include "actors/gateway/webrtc/fingerprint.hpp"
+#include "actors/http/fingerprint.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -6,7 +6,7 @@
 
 #include <memory>
 
-namespace hocket::gateway::webrtc {
+namespace hocket::http {
 namespace {
 
 std::string upper(std::string_view text) {
@@ -47,4 +47,4 @@ bool is_fingerprint_of(std::string_view fingerprint, std::string_view certificat
   return text == upper(fingerprint.substr(blank + 1));
 }
 
-}  // namespace hocket::gateway::webrtc
+}  // namespace hocket::http
