@@ -186,11 +186,12 @@ bool pattern_word::is_by(const folded_word& said) const {
 
 bool is_filler(const std::string& word) {
   static constexpr std::string_view words[] = {
-      "a",    "an",     "the", "to",   "of",   "and",  "or",    "in",   "on",   "at",    "for",
-      "with", "is",     "are", "am",   "be",   "do",   "does",  "did",  "can",  "could", "would",
-      "will", "i",      "you", "he",   "she",  "it",   "we",    "they", "me",   "my",    "your",
-      "us",   "please", "how", "what", "who",  "when", "where", "why",  "that", "this",  "some",
-      "uh",   "um",     "hey", "so",   "just", "tell", "say",   "now"};
+      "a",     "an",    "the",  "to",    "of",     "and", "or",   "in",   "on",   "at",
+      "for",   "with",  "is",   "are",   "am",     "be",  "do",   "does", "did",  "can",
+      "could", "would", "will", "i",     "you",    "he",  "she",  "it",   "we",   "they",
+      "me",    "my",    "your", "us",    "please", "how", "what", "who",  "when", "where",
+      "why",   "that",  "this", "these", "those",  "one", "them", "some", "uh",   "um",
+      "hey",   "so",    "just", "tell",  "say",    "now"};
   return std::ranges::find(words, word) != std::end(words);
 }
 

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include "actors/policy/trial.hpp"
+#include "graph/trust/read_file.hpp"
+
 using namespace hocket;
 using namespace hocket::policy;
 
@@ -55,4 +58,44 @@ TEST_CASE("what is wrong in a policy file is told with its place and a remedy") 
     CHECK(all.error().code == "policy.bad_file");
     CHECK_MESSAGE(all.error().message.find(c.says) != std::string::npos, all.error().message);
   }
+}
+
+TEST_CASE("the policy to begin with does what its cases say") {
+  const std::string folder = HOCKET_SOURCE_DIR "/configs/policies/";
+  const auto read = [&](const char* name) {
+    return *trust::read_given_file(folder + name, 1 << 20);
+  };
+  const auto all = read_rules("house.yaml", read("house.yaml"));
+  REQUIRE_MESSAGE(all, (all ? "" : all.error().message));
+  const auto cases = read_cases("house.cases", read("house.cases"), *all);
+  REQUIRE_MESSAGE(cases, (cases ? "" : cases.error().message));
+  CHECK(cases->size() > 40);
+  for (const auto& c : *cases) {
+    CAPTURE(c.line);
+    std::vector<std::string> found;
+    for (const auto& m : tried(*all, false, c.turns)) found.push_back(m.what->name);
+    CHECK(found == c.topics);
+  }
+}
+
+TEST_CASE("a case that says nothing is told with its line") {
+  const auto all =
+      read_rules("p", "policy: p\nrefusal: [\"en: no\"]\ntopics: {a: {phrases: [x]}}\n");
+  REQUIRE(all);
+  const struct {
+    const char *text, *says;
+  } wrong[] = {{"a: x\nno colon", "c:2: a case reads"},
+               {": x", "c:1: no topic"},
+               {"# fine\n\na:  ", "c:3: no words"},
+               {"b: x", "c:1: the policy has no topic `b`"}};
+  for (const auto& w : wrong) {
+    const auto cases = read_cases("c", w.text, *all);
+    REQUIRE(!cases);
+    CHECK(cases.error().code == "policy.bad_case");
+    CHECK(cases.error().message.find(w.says) != std::string::npos);
+  }
+  const auto fine = read_cases("c", "a, a: x | y x\r\n-: z", *all);
+  REQUIRE(fine);
+  CHECK(fine->at(0).turns == std::vector<std::string>{"x", "y x"});
+  CHECK(fine->at(1).topics.empty());
 }

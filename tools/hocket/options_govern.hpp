@@ -9,5 +9,6 @@ namespace hocket::cli {
 void add_card(CLI::App& app, action& chosen);
 void add_audit(CLI::App& app, action& chosen);
 void add_incident(CLI::App& app, action& chosen);
+void add_policy(CLI::App& app, action& chosen);
 
 }  // namespace hocket::cli

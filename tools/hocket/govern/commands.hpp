@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "tools/hocket/commands.hpp"
 
@@ -17,6 +18,15 @@ struct govern_options {
   std::string kind, tenant;
   bool markdown = false, json = false;
 };
+
+struct policy_options {
+  std::string file;                ///< a policy of policy.guard
+  std::vector<std::string> words;  ///< turns to try
+  std::string cases;
+  std::string people = "adults";
+  bool json = false;
+};
+int run_policy(const policy_options&);
 
 int run_card(const govern_options&);
 int run_audit_list(const govern_options&);

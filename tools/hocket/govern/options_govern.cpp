@@ -39,6 +39,20 @@ void add_card(CLI::App& app, action& chosen) {
   add_ledger(sub, o);
 }
 
+void add_policy(CLI::App& app, action& chosen) {
+  static policy_options o;
+  auto& sub =
+      command(app, chosen, "policy", "Check a policy of policy.guard, and try words with it",
+              [] { return run_policy(o); });
+  sub.add_option("file", o.file, "Policy file (YAML)")->required();
+  sub.add_option("words", o.words, "What somebody says, a turn each: which topics come up");
+  sub.add_option("--cases", o.cases,
+                 "Lines `TOPIC: words | next turn`, `-: words`; exit code 1 where one differs");
+  sub.add_option("--people", o.people, "adults or minors")
+      ->check(CLI::IsMember({"adults", "minors"}));
+  add_json(sub, o.json);
+}
+
 void add_audit(CLI::App& app, action& chosen) {
   static govern_options o;
   auto& sub = *app.add_subcommand("audit", "Read and check the ledger of adapters");
