@@ -20,11 +20,11 @@ using lora::training_datum;
 class rounds final : public lora_rounds {
  public:
   rounds(round_settings s, std::shared_ptr<const language::language_model> model,
-         language::chat_words words, std::string sha256)
+         language::chat_words words, base_model base)
       : settings_(std::move(s)),
         model_(std::move(model)),
         words_(std::move(words)),
-        sha256_(std::move(sha256)) {}
+        base_(std::move(base)) {}
 
   result<std::int64_t> add(const training_example& e, bool is_held) override {
     auto d = datum_of(e, words_, settings_.max_tokens);
@@ -47,7 +47,7 @@ class rounds final : public lora_rounds {
     const std::lock_guard lock(mutex_);
     return forgotten_;
   }
-  const std::string& base_sha256() const override { return sha256_; }
+  const base_model& base() const override { return base_; }
 
   result<void> back_to(const std::string& config, const std::string& weights) override {
     if (weights.empty()) {
@@ -109,7 +109,7 @@ class rounds final : public lora_rounds {
     };
     lora::lora_config c;
     c.rank = static_cast<int>(settings_.rank), c.alpha = settings_.alpha;
-    c.base_model = settings_.model;
+    c.base_model = base_.name;
     if (settings_.modules.empty())
       c.modules = lora::modules_of({.attention = has("attention"),
                                     .feed_forward = has("feed_forward"),
@@ -163,7 +163,7 @@ class rounds final : public lora_rounds {
   round_settings settings_;
   std::shared_ptr<const language::language_model> model_;
   language::chat_words words_;
-  std::string sha256_;
+  base_model base_;
   std::unique_ptr<lora::trainer> trainer_;
   mutable std::mutex mutex_;
   std::deque<training_datum> data_, held_;
@@ -173,10 +173,7 @@ class rounds final : public lora_rounds {
 }  // namespace
 
 result<std::unique_ptr<lora_rounds>> open_lora_rounds(const round_settings& s) {
-  // A graph's paths are taken from its own folder, also the name of a package.
-  const auto name = s.model.substr(s.model.rfind('/') + 1);
-  auto path = language::find_model(s.model);
-  if (!path && language::find_package(name)) path = language::find_model(name);
+  const auto path = language::find_graph_model(s.model);
   if (!path) return fail(path);
   auto model = language::open_language_model(*path, s.max_tokens, language::block_types::widened);
   if (!model) return fail(model);
@@ -184,7 +181,8 @@ result<std::unique_ptr<lora_rounds>> open_lora_rounds(const round_settings& s) {
   if (!words) return fail(words);
   auto sum = model_sha256(*path);
   if (!sum) return fail(sum);
-  return std::make_unique<rounds>(s, std::move(*model), std::move(*words), std::move(*sum));
+  return std::make_unique<rounds>(s, std::move(*model), std::move(*words),
+                                  base_model{language::model_name(s.model), std::move(*sum)});
 }
 
 }  // namespace hocket::trainer

@@ -1,12 +1,10 @@
 #include "actors/trainer/examples_file.hpp"
 
-#include <sstream>
-
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "actors/trainer/examples/text_example.hpp"
+#include "engine/language/files/json_lines.hpp"
 #include "engine/language/files/mapped_file.hpp"
-#include "engine/language/files/strict_json.hpp"
 #include "graph/trust/capability.hpp"
 
 namespace hocket::trainer {
@@ -46,14 +44,12 @@ result<void> examples_file::open(const context& where) {
   if (!bytes) return fail(bytes);
   const auto name = path.substr(path.rfind('/') + 1);
   const auto provenance = config_.provenance.empty() ? name : config_.provenance;
-  std::istringstream lines(*bytes);
-  std::string line;
-  for (int n = 1; std::getline(lines, line); ++n) {
-    if (line.find_first_not_of(" \t\r") == line.npos) continue;
-    const auto j = language::strict_json(line, fmt::format("{}:{}", path, n));
-    if (!j) return fail("train.data", j.error().message);
-    all_.push_back(json_example(*j, provenance));
-  }
+  const auto read =
+      language::for_each_json_line(*bytes, path, [&](const nlohmann::json& j) -> result<void> {
+        all_.push_back(json_example(j, provenance));
+        return {};
+      });
+  if (!read) return fail("train.data", read.error().message);
   if (all_.empty()) return fail("train.data", path + ": no example");
   return {};
 }

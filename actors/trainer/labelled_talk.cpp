@@ -4,6 +4,7 @@
 
 #include "actors/trainer/examples/text_example.hpp"
 #include "engine/language/files/strict_json.hpp"
+#include "graph/contract/answer_pieces.hpp"
 #include "graph/contract/capability.hpp"
 
 namespace hocket::trainer {
@@ -168,7 +169,11 @@ result<void> labelled_talk::process(std::size_t port, const packet& p, emitter& 
   if (const auto* c = p.get_if<tool_call>(); c && port == calls_in && open_)
     if (c->request == open_->id) open_->calls.push_back({c->tool, c->arguments_json});
   if (const auto* t = p.get_if<text>(); t && port == results_in && open_)
-    if (t->request == open_->id && t->final) settle(false, out);
+    if (t->request == open_->id) {
+      // The first word of a notice says that it is one, words that begin anew say that it is void.
+      if (replaces(*t)) open_->failed = t->role == failure_role;
+      if (t->final) settle(open_->failed, out);
+    }
   if (const auto* a = p.get_if<adapter>(); a && port == adapter_in) {
     adapter_ = a->name;
     const auto card = json::parse(a->card_json, nullptr, false);
@@ -185,6 +190,7 @@ void labelled_talk::settle(bool failed, emitter& out) {
   const auto& r = asked_now()[next_];
   const bool passed = scores_[now_].add(r, open_->calls, failed);
   if (passed) context_.count("passed", 1);
+  if (failed) context_.count("failed", 1);
   if (now_ == phase::practice && (!passed || config_.learns == "all")) wrong_.push_back(r);
   auto line = to_json(r);
   const char* names[] = {"held_out", "rest", "practice"};
@@ -192,6 +198,7 @@ void labelled_talk::settle(bool failed, emitter& out) {
   line["round"] = round_, line["adapter"] = adapter_;
   line["at_s"] = context_.time->now().seconds();
   line["called"] = told(open_->calls), line["passed"] = passed;
+  if (failed) line["failed"] = true;
   note(line);
   open_.reset();
   ++next_;

@@ -23,7 +23,8 @@ namespace hocket::trainer {
 /// is asked, when nothing went wrong in practice, or when no adapter came for `wait_s`.
 /// Writes `file` beneath the output folder: a line for each request (what was wanted, called, whether it
 /// passed) and for each evaluation.
-/// Errors: train.labels (open). Counters: asked, passed, lessons, unanswered (no result in `limit_ms`),
+/// Errors: train.labels (open). Counters: asked, passed, failed (a notice, or no result), lessons, unanswered (no
+/// result in `limit_ms`),
 /// without_adapter.
 class labelled_talk final : public component {
  public:
@@ -47,6 +48,7 @@ class labelled_talk final : public component {
     std::uint64_t id = 0;
     std::vector<made_call> calls;
     timestamp asked;
+    bool failed = false;  ///< what is told of it is a notice of failure
   };
 
   result<void> read(const std::string& path, std::vector<labelled_request>& into) const;

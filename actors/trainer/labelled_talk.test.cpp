@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "actors/trainer/examples/text_example.hpp"
+#include "graph/contract/answer_pieces.hpp"
 #include "graph/contract/harness.hpp"
 
 namespace hocket::trainer {
@@ -19,6 +20,7 @@ struct talk {
   std::unique_ptr<harness> h;
   std::size_t seen = 0;
   std::string calls_tool = "home.wrong";
+  std::string role = "background";  ///< of the first word of an answer
 
   explicit talk(std::vector<setting> more = {}) {
     std::filesystem::remove_all(dir);
@@ -48,7 +50,7 @@ struct talk {
         if (d.task != "good morning")
           REQUIRE(
               h->push("tool_calls", h->now(), tool_call{d.request, d.request, calls_tool, "{}"}));
-        REQUIRE(h->push("results", h->now(), text{"no", "background", d.request, false}));
+        REQUIRE(h->push("results", h->now(), text{"no", role, d.request, false}));
         REQUIRE(h->push("results", h->now(), text{"matter", "background", d.request, true}));
       }
     }
@@ -96,6 +98,24 @@ TEST_CASE("trainer.labelled_talk: ends when nothing went wrong, and when no adap
     CHECK(t.h->counter("without_adapter") == 1);
   }
   CHECK(t.h->ended());
+}
+
+TEST_CASE("trainer.labelled_talk: a notice of failure is no answer") {
+  talk t(std::vector<setting>{{"rounds", 0}});
+  REQUIRE(t.h->open());
+  SUBCASE("the right call, or none where none is wanted, does not help") {
+    t.calls_tool = "home.clock", t.role = failure_role;
+    t.go_on();
+    CHECK(t.score(0)["held_out"] == 0);
+    CHECK(t.score(0)["rest"] == 0);
+    CHECK(t.h->counter("failed") == 2);
+  }
+  SUBCASE("an answer that begins anew after one is an answer") {
+    t.calls_tool = "home.clock", t.role = replacing_role;
+    t.go_on();
+    CHECK(t.score(0)["rest"] == 1);
+    CHECK(t.h->counter("failed") == 0);
+  }
 }
 
 TEST_CASE("trainer.labelled_talk: a request without a result has failed, and the talk goes on") {

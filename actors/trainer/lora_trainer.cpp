@@ -85,6 +85,9 @@ void lora_trainer::take_example(const training_example& e, bool is_held) {
     context_.count("bad_examples", 1);
     return context_.log("an example is left out: " + tokens.error().message);
   }
+  const auto gone = rounds_->forgotten();
+  if (gone > forgotten_) context_.count("forgotten", gone - forgotten_);
+  forgotten_ = gone;
   if (is_held) return;
   context_.count("examples", 1);
   ++fresh_;
@@ -163,7 +166,7 @@ void lora_trainer::end_round(const result<trained>& done, emitter& out) {
     discards_ = false;
     context_.count("failed_rounds", 1);
     context_.log("a round failed: " + done.error().message);
-    return;
+    return go_back();  // from what its steps made of the weights
   }
   const auto& parent = versions_[newest_];
   const auto took = fmt::format("{} steps, loss {:.4f} -> {:.4f}", done->steps, done->first_loss,
@@ -175,9 +178,7 @@ void lora_trainer::end_round(const result<trained>& done, emitter& out) {
     context_.log(worse ? fmt::format("rejected ({}): validation {:.4f} -> {:.4f}", took,
                                      *done->validation_before, *done->validation_after)
                        : "rejected: it went on from a version that was taken back meanwhile");
-    if (auto back = rounds_->back_to(parent.config, parent.weights); !back)
-      context_.log("the version before cannot be gone on from: " + back.error().message);
-    return;
+    return go_back();
   }
   version v;
   const auto name = fmt::format("{}-{}", config_.name, ++made_);
@@ -190,11 +191,7 @@ void lora_trainer::end_round(const result<trained>& done, emitter& out) {
       return r.add_evaluation(name, "validation",
                               {{"validation", *done->validation_before - *done->validation_after}});
     });
-  if (!may_swap(v)) {
-    if (auto back = rounds_->back_to(parent.config, parent.weights); !back)
-      context_.log("the version before cannot be gone on from: " + back.error().message);
-    return;
-  }
+  if (!may_swap(v)) return go_back();
   versions_.push_back(std::move(v));
   newest_ = versions_.size() - 1;
   context_.count("versions", 1);
@@ -204,11 +201,17 @@ void lora_trainer::end_round(const result<trained>& done, emitter& out) {
   emit_newest(out);
 }
 
+void lora_trainer::go_back() {
+  const auto& v = versions_[newest_];
+  if (auto back = rounds_->back_to(v.config, v.weights); !back)
+    context_.log("the newest version cannot be gone on from: " + back.error().message);
+}
+
 json lora_trainer::card_of(const trained& t, const std::string& name,
                            const std::string& parent) const {
   governance::card_facts f;
   f.name = name, f.parent = parent;
-  f.base_model = config_.how.model, f.base_sha256 = rounds_->base_sha256();
+  f.base_model = rounds_->base().name, f.base_sha256 = rounds_->base().sha256;
   f.adapter_config = t.config;
   f.weights_sha256 = http::sha256_hex(t.weights);
   f.weights_bytes = static_cast<std::int64_t>(t.weights.size());
@@ -295,9 +298,7 @@ void lora_trainer::roll_back(std::size_t to, const std::string& why, bool is_fro
   if (is_frozen) card["frozen"] = true;  // also conversations that are pinned leave it
   v.what.card_json = card.dump();
   discards_ = at_work_;
-  if (!at_work_)
-    if (auto back = rounds_->back_to(v.config, v.weights); !back)
-      context_.log("it cannot be gone on from: " + back.error().message);
+  if (!at_work_) go_back();
   emit_newest(out);
 }
 

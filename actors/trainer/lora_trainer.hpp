@@ -31,7 +31,7 @@ namespace hocket::trainer {
 /// In real time rounds run on a thread of low priority that passes the gate of micro-turns between small
 /// ranges of its products; in virtual time, which stands still meanwhile, within a tick.
 /// Errors: model.*, train.no_engine, trust.refused (open); a round that fails is told and counted.
-/// Counters: examples, bad_examples, forgotten, rounds, failed_rounds, rejected, versions, rolled_back,
+/// Counters: examples, bad_examples, forgotten (for lack of room), rounds, failed_rounds, rejected, versions, rolled_back,
 /// bad_evaluations, refused_by_policy, frozen, unrecorded (the ledger cannot be written).
 class lora_trainer final : public component {
  public:
@@ -75,6 +75,7 @@ class lora_trainer final : public component {
   void end_round(const result<trained>&, emitter&);
   void tell_step(const step_told&, emitter&);
   void emit_newest(emitter&);
+  void go_back();  ///< training goes on from the newest version
   void roll_back(std::size_t to, const std::string& why, bool is_frozen, emitter&);
   bool may_swap(const version&);
   void record(const std::function<result<void>(governance::records&)>& what);
@@ -92,7 +93,7 @@ class lora_trainer final : public component {
   std::size_t newest_ = 0;
   std::int64_t made_ = 0;
   std::vector<origin> origins_;
-  std::int64_t rounds_begun_ = 0;
+  std::int64_t rounds_begun_ = 0, forgotten_ = 0;
   std::optional<trust::file> curve_;
   std::optional<governance::records> records_;
   std::optional<governance::incident_watch> watch_;

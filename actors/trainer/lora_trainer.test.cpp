@@ -29,7 +29,7 @@ struct scripted_rounds final : lora_rounds {
     return 3;
   }
   std::int64_t examples() const override { return s->kept; }
-  std::int64_t forgotten() const override { return 0; }
+  std::int64_t forgotten() const override { return std::max<std::int64_t>(0, s->kept - 3); }
   result<trained> train(std::int64_t, const std::function<bool(const step_told*)>& told) override {
     if (s->fails) return fail("lora.not_finite", "it went wrong");
     const step_told step{.step = 1, .steps = 1, .loss = 1.5, .validation = {}, .tokens_per_s = 7};
@@ -45,9 +45,9 @@ struct scripted_rounds final : lora_rounds {
     s->back_to.push_back(weights);
     return {};
   }
-  const std::string& base_sha256() const override { return sum; }
+  const base_model& base() const override { return what; }
   std::shared_ptr<says> s;
-  std::string sum = "cafe";
+  base_model what{"a-model", "cafe"};
 };
 
 struct setup {
@@ -108,6 +108,7 @@ TEST_CASE("trainer.lora: a version comes with its card and as files") {
   CHECK(a.weights.size_bytes() == std::string_view("weights of round 1").size());
   const auto card = json::parse(a.card_json);
   CHECK(card["base_model"]["sha256"] == "cafe");
+  CHECK(card["base_model"]["name"] == "a-model");  // not where it lies on this machine
   CHECK(card["adapter_config"]["r"] == 8);
   CHECK(card["data"]["sources"][0]["provenance"] == "from a test");
   CHECK(card["data"]["sources"][0]["examples"] == 2);
@@ -175,9 +176,17 @@ TEST_CASE("trainer.lora: what is wrong is told and left out") {
   s.round();
   CHECK(s.h->counter("failed_rounds") == 1);
   CHECK(s.newest() == "none");
+  // Its steps moved the weights: the next round goes on from before them.
+  REQUIRE(s.says->back_to.size() == 1);
+  CHECK(s.says->back_to[0].empty());
   s.says->fails = false;
   s.round();
   CHECK(s.newest() == "adapter-1");
+  CHECK(s.h->counter("forgotten") == 1);
+  s.says->fails = true;
+  s.round();
+  CHECK(s.says->back_to.back() == "weights of round 1");
+  CHECK(s.h->counter("forgotten") == 3);
 }
 
 TEST_CASE(

@@ -25,6 +25,11 @@ struct round_settings {
   double rate = 2e-4, decay = 0, clip = 1;
 };
 
+/// What is adapted, in words that hold on every machine: no path.
+struct base_model {
+  std::string name, sha256;
+};
+
 /// What a step did.
 struct step_told {
   std::int64_t step = 0, steps = 0;  ///< of this round
@@ -59,7 +64,7 @@ class lora_rounds {
                                 const std::function<bool(const step_told*)>& told) = 0;
   /// Goes on from an adapter of before; empty: from none.
   virtual result<void> back_to(const std::string& config, const std::string& weights) = 0;
-  virtual const std::string& base_sha256() const = 0;
+  virtual const base_model& base() const = 0;
 };
 
 /// Errors: model.*, lora.bad_config, train.no_engine where this build has none.

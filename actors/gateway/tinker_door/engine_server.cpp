@@ -22,10 +22,7 @@ result<std::unique_ptr<running_server>> start_server(const server_settings& s,
                                                      saved_adapter on_saved) {
   auto keys = read_api_keys(s.keys_file);
   if (!keys) return fail(keys);
-  // A graph's paths are taken from its own folder, also the name of a package.
-  const auto name = s.model.substr(s.model.rfind('/') + 1);
-  auto path = language::find_model(s.model);
-  if (!path && language::find_package(name)) path = language::find_model(name);
+  const auto path = language::find_graph_model(s.model);
   if (!path) return fail(path);
   const auto names = s.names.empty() ? std::vector{own_name(*path)} : s.names;
   auto model = open_served_model(*path, names, s.context);

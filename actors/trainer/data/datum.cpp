@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <ctime>
-#include <sstream>
 
 #include <fmt/format.h>
 
 #include "actors/http/digest.hpp"
 #include "actors/trainer/examples/text_example.hpp"
+#include "engine/language/files/json_lines.hpp"
 #include "engine/language/files/mapped_file.hpp"
-#include "engine/language/files/strict_json.hpp"
 
 namespace hocket::trainer {
 namespace {
@@ -199,20 +198,15 @@ result<read_examples> read_data(const std::string& path, const chat_words& words
   const auto text = language::read_text(path, std::size_t{1} << 30);
   if (!text) return fail(text);
   std::vector<lora::training_datum> all;
-  std::istringstream lines(*text);
-  std::string line;
-  for (int n = 1; std::getline(lines, line); ++n) {
-    if (line.find_first_not_of(" \t\r") == line.npos) continue;
-    const auto at = fmt::format("{}:{}", path, n);
-    const auto j = language::strict_json(line, at);
-    if (!j) return fail("train.data", j.error().message);
-    auto d = datum_of(*j, words, most_tokens);
-    if (!d) return fail("train.data", at + ": " + d.error().message);
+  const auto count = language::for_each_json_line(*text, path, [&](const json& j) -> result<void> {
+    auto d = datum_of(j, words, most_tokens);
+    if (!d) return fail(d);
     all.push_back(std::move(*d));
-  }
+    return {};
+  });
+  if (!count) return fail("train.data", count.error().message);
   if (all.empty()) return fail("train.data", path + ": no example");
-  const auto count = static_cast<std::int64_t>(all.size());
-  return read_examples{std::move(all), http::sha256_hex(*text), count};
+  return read_examples{std::move(all), http::sha256_hex(*text), *count};
 }
 
 }  // namespace hocket::trainer

@@ -38,7 +38,8 @@ TEST_CASE("rounds: a model learns what the examples say, and what is held shows 
   SUBCASE("AdamW") {}
   SUBCASE("Muon") { optimizer = "muon"; }
   rig r(optimizer);
-  CHECK(r.rounds->base_sha256().size() == 64);
+  CHECK(r.rounds->base().sha256.size() == 64);
+  CHECK(r.rounds->base().name.find('/') == std::string::npos);
   CHECK(r.rounds->train(1, [](const step_told*) { return true; }).error().code == "train.data");
   r.add("ab"), r.add("cd"), r.add("ef"), r.add("gh", true);
   CHECK(r.rounds->examples() == 3);
@@ -54,6 +55,8 @@ TEST_CASE("rounds: a model learns what the examples say, and what is held shows 
   REQUIRE(first->validation_before);
   CHECK(*first->validation_after < *first->validation_before);
   CHECK(first->config.find("lora_alpha") != std::string::npos);
+  CHECK(first->config.find(r.rounds->base().name) != std::string::npos);
+  CHECK(first->config.find(r.files.folder) == std::string::npos);
   // A round goes on from the one before.
   const auto second = r.train(1);
   CHECK(*second.validation_before == doctest::Approx(*first->validation_after));

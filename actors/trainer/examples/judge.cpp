@@ -4,12 +4,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <optional>
-#include <sstream>
 
-#include <fmt/format.h>
-
+#include "engine/language/files/json_lines.hpp"
 #include "engine/language/files/mapped_file.hpp"
-#include "engine/language/files/strict_json.hpp"
 
 namespace hocket::trainer {
 namespace {
@@ -77,17 +74,13 @@ result<std::vector<labelled_request>> read_labelled(const std::string& path) {
   const auto text = language::read_text(path, most_bytes);
   if (!text) return fail(text);
   std::vector<labelled_request> all;
-  std::istringstream lines(*text);
-  std::string line;
-  for (int n = 1; std::getline(lines, line); ++n) {
-    if (line.find_first_not_of(" \t\r") == line.npos) continue;
-    const auto at = fmt::format("{}:{}", path, n);
-    const auto j = language::strict_json(line, at);
-    if (!j) return fail("train.labels", j.error().message);
-    auto r = request_of(*j);
-    if (!r) return fail("train.labels", at + ": " + r.error().message);
+  const auto read = language::for_each_json_line(*text, path, [&](const json& j) -> result<void> {
+    auto r = request_of(j);
+    if (!r) return fail(r);
     all.push_back(std::move(*r));
-  }
+    return {};
+  });
+  if (!read) return fail("train.labels", read.error().message);
   if (all.empty()) return fail("train.labels", path + ": no request");
   return all;
 }
@@ -154,12 +147,13 @@ double talk_score::f1() const {
   return all == 0 ? 1 : 2.0 * static_cast<double>(right_tool) / static_cast<double>(all);
 }
 double talk_score::pass() const { return share(passed, cases); }
+double talk_score::exact_share() const { return share(exact, expected); }
 
 json talk_score::json() const {
   return {{"cases", cases},
           {"pass1", pass()},
           {"f1", f1()},
-          {"exact_arguments", share(exact, expected)},
+          {"exact_arguments", exact_share()},
           {"wrong_calls", share(wrong, cases)}};
 }
 

@@ -51,6 +51,7 @@ struct talk_score {
   bool add(const labelled_request& wanted, std::span<const made_call> made, bool failed);
   double f1() const;
   double pass() const;
+  double exact_share() const;  ///< of the calls that are needed
   nlohmann::json json() const;
 };
 

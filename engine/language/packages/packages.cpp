@@ -53,4 +53,19 @@ result<std::string> find_model(const std::string& name) {
                                        name + "` fetches it");
 }
 
+result<std::string> find_graph_model(const std::string& path) {
+  std::error_code ignored;
+  const auto name = model_name(path);
+  return find_model(!fs::exists(path, ignored) && find_package(name) ? name : path);
+}
+
+std::string model_name(const std::string& path) {
+  auto p = fs::path(path);
+  if (!p.has_filename()) p = p.parent_path();
+  const auto name = p.filename().string();
+  for (const auto& package : known)
+    if (name == package.file && p.parent_path() == models_folder()) return package.name;
+  return name;
+}
+
 }  // namespace hocket::language

@@ -32,4 +32,12 @@ std::string models_folder();
 /// package of that name. *Errors*: model.not_fetched (with the command that fetches it), model.no_files.
 result<std::string> find_model(const std::string& name);
 
+/// The same of a path that a graph was read with, where every relative one was taken from a folder: its
+/// last part may be the name of a package.
+result<std::string> find_graph_model(const std::string& path);
+
+/// What a model is called where the folders of a machine mean nothing: its package, else the name of its
+/// file or folder.
+std::string model_name(const std::string& path);
+
 }  // namespace hocket::language

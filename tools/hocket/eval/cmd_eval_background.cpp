@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include "graph/trust/files.hpp"
+#include "actors/background/learning.hpp"
 #include "tools/hocket/eval/background_score.hpp"
+#include "tools/hocket/eval/evaluated_adapter.hpp"
 #include "tools/hocket/eval/eval_background.hpp"
 #include "tools/hocket/options.hpp"
 #include "tools/hocket/progress.hpp"
@@ -90,7 +92,21 @@ int write_background(const background_request& o) {
   return exit_fine;
 }
 
+/// The planner works through the adapter of that folder from now on.
+result<adapter> through_adapter(const background_request& o, planner& plan) {
+  auto a = read_adapter(o.adapter);
+  if (!a) return a;
+  auto* can = dynamic_cast<background::learner*>(&plan);
+  if (can == nullptr)
+    return fail("eval.adapter", "planner " + o.planner + " takes no adapters; `language` does");
+  HOCKET_TRY(can->prepare(*a));
+  HOCKET_TRY(can->adapt(*a));
+  return a;
+}
+
 int judge_background(const background_request& o) {
+  if (!o.ledger.empty() && o.adapter.empty())
+    return tell({"eval.adapter", "--ledger records what is found of an --adapter"}, exit_bad_input);
   if (!o.write.empty() || !o.write_tools.empty()) return write_background(o);
   const auto types = known_types();
   if (!types) return tell(types.error(), exit_failed);
@@ -98,6 +114,8 @@ int judge_background(const background_request& o) {
   counters counted;
   auto plan = make_planner(o, *types, counted);
   if (!plan) return tell(plan.error(), exit_bad_input);
+  const auto through = o.adapter.empty() ? result<adapter>() : through_adapter(o, **plan);
+  if (!through) return tell(through.error(), exit_bad_input);
   const auto tools = background_tools();
   const auto cases = background_cases(o.seed, static_cast<std::size_t>(o.cases));
   background_score score;
@@ -120,6 +138,15 @@ int judge_background(const background_request& o) {
   const auto name = o.name.empty() ? o.planner : o.name;
   score.add_to(out, name);
   add_costs(out, "background." + name + ".", counted);
+  if (!o.adapter.empty())
+    if (const auto noted = note_evaluation(
+            o.adapter, *through, o.ledger,
+            fmt::format("hocket eval background, {} requests of seed {}", o.cases, o.seed),
+            {{"background.pass1", score.pass()},
+             {"background.f1", score.f1()},
+             {"background.exact_arguments", score.exact_share()}});
+        !noted)
+      return tell(noted.error(), exit_failed);
   out.note(
       fmt::format("{} requests of seed {}, {} tools: of ten four with one call, two with two, one "
                   "with three, one correction, one talk, one that no tool can do.",
@@ -153,6 +180,9 @@ void add_eval_background(CLI::App& eval, action& chosen) {
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
   sub->add_option("--name", o.name, "Name in the results; the planner's");
+  sub->add_option("--adapter", o.adapter,
+                  "language: judge it through the adapter in this folder, and note it in its card");
+  sub->add_option("--ledger", o.ledger, "Record what was found of the adapter there, too");
   sub->add_option("--cases", o.cases, "How many")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));

@@ -22,7 +22,8 @@ struct background_request {
   std::uint64_t seed = 1;
   std::int64_t steps = 4;
   std::string out;
-  std::string calls;               ///< JSON lines: each request, what was asked, what was wanted
+  std::string calls;            ///< JSON lines: each request, what was asked, what was wanted
+  std::string adapter, ledger;  ///< judged through an adapter's folder; what was found goes there
   std::string write, write_tools;  ///< instead of judging: the requests with labels, the tools
   bool json = false;
 };

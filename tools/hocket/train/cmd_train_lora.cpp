@@ -131,6 +131,11 @@ trainer::schedule schedule_of(const recipe& r) {
           .seed = static_cast<std::uint64_t>(r.seed)};
 }
 
+/// Mean loss of a target of what is not trained on: of the model by itself, and now.
+struct validation {
+  std::optional<double> before, after;
+};
+
 /// The adapter where PEFT finds it, and what a resumed run needs.
 result<void> save(const trust::folder& out, const lora::trainer& t, const lora_origin& origin) {
   const auto files = t.files();
@@ -216,7 +221,7 @@ result<std::unique_ptr<lora::trainer>> resumed_as(const recipe& r, const trust::
 
 /// The card beside the adapter, and in the ledger where the recipe names one.
 result<void> write_card(const recipe& r, const trust::folder& out, const lora::trainer& t,
-                        const all_data& data) {
+                        const all_data& data, const validation& v) {
   const auto files = t.files();
   governance::card_facts f;
   f.name = r.name, f.base_model = r.model;
@@ -237,13 +242,20 @@ result<void> write_card(const recipe& r, const trust::folder& out, const lora::t
   // YAML has escapes that JSON lacks.
   if (!f.recipe.is_object()) f.recipe = {{"text", text}};
   f.recipe["steps_done"] = t.steps();
+  f.evaluations = nlohmann::json::array();
+  if (v.before && v.after)
+    f.evaluations.push_back(
+        {{"what", "validation loss"}, {"before", *v.before}, {"after", *v.after}});
   const auto card = governance::make_card(f);
   HOCKET_TRY(out.write("card.json", card.dump(2) + "\n"));
   HOCKET_TRY(out.write("README.md", governance::markdown_of(card)));
   if (r.ledger.empty()) return {};
   auto records = governance::records::open(r.ledger);
   if (!records) return fail(records);
-  return records->add_card(card);
+  HOCKET_TRY(records->add_card(card));
+  if (f.evaluations.empty()) return {};
+  // By how much it fell, as `trainer.lora` records it: a gate asks for `validation >= 0`.
+  return records->add_evaluation(r.name, "validation", {{"validation", *v.before - *v.after}});
 }
 
 /// What would be in the way of write_card() after hours of training is told before them.
@@ -261,6 +273,18 @@ result<double> mean_loss(const lora::trainer& t, const examples& some) {
   return p->loss / trainer::targets_of(some);
 }
 
+/// An adapter that was not trained changes nothing: its loss is the model's.
+result<void> validate_model(const recipe& r, const opened_model& model, const all_data& data,
+                            validation& v) {
+  if (data.held.examples.empty()) return {};
+  const auto t = fresh(r, model);
+  if (!t) return fail(t);
+  const auto loss = mean_loss(**t, data.held.examples);
+  if (!loss) return fail(loss);
+  v.before = *loss;
+  return {};
+}
+
 /// The curve as far as the checkpoint that a resumed run goes on from.
 std::string rows_until(const trust::folder& out, std::int64_t step) {
   std::string rows = "step,loss,validation,tokens_per_s\n";
@@ -275,7 +299,7 @@ std::string rows_until(const trust::folder& out, std::int64_t step) {
 
 /// Steps until the end or a signal.
 result<void> loop(const recipe& r, lora::trainer& t, const all_data& all, const trust::folder& out,
-                  bool json) {
+                  bool json, validation& v) {
   const auto& data = all.learnt.examples;
   const auto& held = all.held.examples;
   const auto origin = all.origin(r);
@@ -300,6 +324,7 @@ result<void> loop(const recipe& r, lora::trainer& t, const all_data& all, const 
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
       const auto loss = held.empty() ? result<double>(std::nan("")) : mean_loss(t, held);
       if (!loss) return fail(loss);
+      if (!held.empty()) v.after = *loss;
       const auto shown = held.empty() ? "" : fmt::format("{:.6f}", *loss);
       HOCKET_TRY(curve->write(fmt::format("{},{:.6f},{},{:.1f}\n", step + 1, passed->loss, shown,
                                           tokens / took.count())));
@@ -347,8 +372,12 @@ int run_train_lora(const train_options& o) {
   auto t = o.resume ? resumed_as(*r, *out, *model, data.origin(*r)) : fresh(*r, *model);
   if (!t) return tell(t.error(), exit_bad_input);
   end_in_order_on_signals();
-  if (auto done = loop(*r, **t, data, *out, o.json); !done) return tell(done.error(), exit_failed);
-  if (const auto done = write_card(*r, *out, **t, data); !done)
+  validation v;
+  if (const auto done = validate_model(*r, *model, data, v); !done)
+    return tell(done.error(), exit_failed);
+  if (auto done = loop(*r, **t, data, *out, o.json, v); !done)
+    return tell(done.error(), exit_failed);
+  if (const auto done = write_card(*r, *out, **t, data, v); !done)
     return tell(done.error(), exit_failed);
   for (const char* picture : {"/curve.svg", "/curve.png"})
     if (const auto done = report::draw_learning(r->out, r->out + picture);
