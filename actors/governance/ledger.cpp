@@ -8,14 +8,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <iterator>
 #include <mutex>
+#include <random>
 #include <set>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "actors/governance/card.hpp"
+#include "actors/governance/page_watch.hpp"
 #include "actors/governance/seal.hpp"
 #include "actors/http/digest.hpp"
 #include "graph/trust/files.hpp"
@@ -112,8 +115,13 @@ std::string name_of(const entry& e) {
 
 struct ledger::state {
   std::string path;
+  page_watch watch{seal_page_bytes};
   sqlite3* db = nullptr;
   int lock = -1;
+  /// The pages' sums as they were sealed last, by this object, and how both files looked then: while they look
+  /// so, nobody else wrote. Empty: not known.
+  std::vector<std::string> sums;
+  std::string sealed_as;
   std::chrono::milliseconds waits{0};
   std::mutex mutex;
 
@@ -168,10 +176,49 @@ struct ledger::state {
     return e;
   }
 
-  result<void> seal() const {
+  /// How the file and its seal look from outside; empty: they cannot be looked at.
+  std::string look() const {
+    std::string out;
+    for (const auto& file : {path, path + ".seal"}) {
+      struct stat s {};
+      if (::stat(file.c_str(), &s) != 0) return {};
+      out += fmt::format("{} {} {} {}.{} {}.{} ", s.st_dev, s.st_ino, s.st_size, s.st_mtim.tv_sec,
+                         s.st_mtim.tv_nsec, s.st_ctim.tv_sec, s.st_ctim.tv_nsec);
+    }
+    return out;
+  }
+
+  /// Of the pages that this connection wrote since, the sums are known; of all others nothing is read.
+  result<void> seal() {
     const auto last = newest();
     if (!last) return fail(last);
-    return write_seal(path, {last->seq, last->hash});
+    struct stat s {};
+    if (::stat(path.c_str(), &s) != 0) return fail("ledger.cannot_write", path + ": it is gone");
+    const auto pages =
+        (static_cast<std::size_t>(s.st_size) + seal_page_bytes - 1) / seal_page_bytes;
+    bool all_known = !sums.empty();
+    const auto written = watch.take();
+    sums.resize(pages);
+    for (const auto& [page, sum] : written)
+      if (page < pages) sums[page] = sum;
+    all_known = all_known && std::ranges::none_of(sums, [](const auto& x) { return x.empty(); });
+    if (!all_known) {
+      auto all = page_sums(path);
+      if (!all) return fail("ledger.cannot_write", all.error().message);
+      sums = std::move(*all);
+    }
+    sealed_as.clear();
+    if (const auto done =
+            write_seal(path, {last->seq, last->hash}, static_cast<std::uint64_t>(s.st_size), sums);
+        !done) {
+      sums.clear();
+      return done;
+    }
+    // Times of files stand still for milliseconds: a time that nobody else would write shows every write after it.
+    timespec times[2] = {{0, UTIME_OMIT}, {std::time(nullptr), 0}};
+    times[1].tv_nsec = static_cast<long>(std::random_device()() % 1'000'000'000u);
+    if (::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0) sealed_as = look();
+    return {};
   }
 
   result<std::string> tenant_key(const std::string& name) const {
@@ -212,7 +259,7 @@ struct ledger::state {
   }
 
   /// The first start: all of it or nothing, and sealed.
-  result<void> begin() const {
+  result<void> begin() {
     HOCKET_TRY(run("PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE; BEGIN IMMEDIATE"));
     const auto made =
         run(fmt::format("{}PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT", schema,
@@ -249,10 +296,18 @@ struct ledger::state {
   /// What was changed behind our back is not sealed anew as if it were ours. Only where a change of our
   /// own was cut off between the file and its seal it is: the chain holds, and goes on from what was
   /// sealed.
-  result<void> may_append() const {
+  result<void> may_append() {
+    if (!sealed_as.empty() && sealed_as == look()) return {};
+    sealed_as.clear(), sums.clear();
+    (void)watch.take();
     const auto wrong = compare_seal(path, /*quick=*/true);
     if (!wrong) return fail(wrong);
-    if (wrong->empty()) return {};
+    if (wrong->empty()) {
+      auto all = page_sums(path);
+      if (!all) return fail(all);
+      sums = std::move(*all);
+      return {};
+    }
     if (was_cut_off()) return seal();
     return fail("ledger.broken",
                 fmt::format("{}: {}: {}; `hocket audit verify` says more, nothing is added to it",
@@ -294,7 +349,7 @@ result<ledger> ledger::open(const std::string& path, bool makes, std::chrono::mi
   if (!lock) return fail("ledger.cannot_open", lock.error().message);
   s->lock = lock->release();
   if (sqlite3_open_v2(path.c_str(), &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX,
-                      nullptr) != SQLITE_OK)
+                      s->watch.name()) != SQLITE_OK)
     return s->failed("ledger.cannot_open");
   sqlite3_busy_timeout(s->db, static_cast<int>(waits.count()));
   sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

@@ -96,6 +96,13 @@ result<void> process_book::add_card(const nlohmann::json& card, const std::strin
   return records_->add_card(card, tenant);
 }
 
+result<std::map<std::string, std::string>> process_book::newest_cards() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::string> out;
+  if (!records_) return out;
+  return records_->weights_by_name();
+}
+
 result<void> process_book::add_evaluation(const std::string& name, const std::string& what,
                                           const std::map<std::string, double>& scores) {
   const std::lock_guard lock(mutex_);

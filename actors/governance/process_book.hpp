@@ -28,6 +28,9 @@ class process_book {
   /// *Errors*: governance.refused with what does not hold; those of the ledger.
   result<void> pass(gate g, const std::string& name, const std::string& weights_sha256 = "");
   result<void> add_card(const nlohmann::json& card, const std::string& tenant);
+  /// SHA-256 of the weights of each adapter's newest card, by name; of one that was erased: "". None without
+  /// a ledger.
+  result<std::map<std::string, std::string>> newest_cards() const;
   result<void> add_evaluation(const std::string& name, const std::string& what,
                               const std::map<std::string, double>& scores);
 

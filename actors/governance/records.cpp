@@ -117,6 +117,14 @@ std::vector<std::string> records::names() const {
   return out;
 }
 
+result<std::map<std::string, std::string>> records::weights_by_name() const {
+  const auto all = ledger_.list("card");
+  if (!all) return fail(all);
+  std::map<std::string, std::string> out;
+  for (const auto& e : *all) out[e.subject] = e.body ? weights_of(*e.body) : "";
+  return out;
+}
+
 result<json> records::newest_card(const std::string& name) const {
   const auto all = ledger_.list("card", name);
   if (!all) return fail(all);

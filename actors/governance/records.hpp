@@ -43,6 +43,8 @@ class records {
   /// Errors: governance.no_card.
   result<nlohmann::json> card(const std::string& name) const;
   std::vector<std::string> names() const;
+  /// SHA-256 of the weights that each name's newest card has; "" where that was erased.
+  result<std::map<std::string, std::string>> weights_by_name() const;
 
   /// Judged by the policy, and recorded. A frozen adapter passes no gate, whatever overrides say.
   /// `weights_sha256`: of the bytes that pass; a card of others is none. Empty: those of the newest card.

@@ -16,7 +16,7 @@ constexpr std::size_t most_bytes = std::size_t{4} << 30;
 std::vector<std::string> sums_of(std::string_view bytes) {
   std::vector<std::string> out;
   for (std::size_t at = 0; at < bytes.size(); at += seal_page_bytes)
-    out.push_back(http::sha256_hex(bytes.substr(at, seal_page_bytes)));
+    out.push_back(page_sum(bytes.substr(at, seal_page_bytes)));
   return out;
 }
 
@@ -38,12 +38,19 @@ result<std::string> read_seal(const std::string& path) {
 
 }  // namespace
 
-result<void> write_seal(const std::string& path, const std::pair<std::int64_t, std::string>& head) {
+std::string page_sum(std::string_view bytes) { return http::sha256_hex(bytes); }
+
+result<std::vector<std::string>> page_sums(const std::string& path) {
   const auto bytes = language::read_text(path, most_bytes);
-  if (!bytes) return fail("ledger.cannot_write", bytes.error().message);
+  if (!bytes) return fail("ledger.cannot_open", bytes.error().message);
+  return sums_of(*bytes);
+}
+
+result<void> write_seal(const std::string& path, const std::pair<std::int64_t, std::string>& head,
+                        std::uint64_t size_bytes, const std::vector<std::string>& sums) {
   auto text = fmt::format("hocket seal 1\nhead {} {}\nsize {}\n", head.first,
-                          head.second.empty() ? "-" : head.second, bytes->size());
-  for (const auto& sum : sums_of(*bytes)) text += sum + "\n";
+                          head.second.empty() ? "-" : head.second, size_bytes);
+  for (const auto& sum : sums) text += sum + "\n";
   text += "all " + http::sha256_hex(text) + "\n";
   const auto done = trust::write_file(path + ".seal", text);
   if (!done) return fail("ledger.cannot_write", done.error().message);

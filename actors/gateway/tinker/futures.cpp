@@ -32,13 +32,14 @@ outcome failed(const error& e) {
   return failed(e.message, ours ? "server" : "user");
 }
 
-std::string future_table::add(const std::string& owner) {
+std::string future_table::add(const std::string& owner, const std::string& topic) {
   const std::lock_guard lock(mutex_);
   auto& count = outstanding_[owner];
   if (count >= limits_.outstanding) return "";
   ++count;
   auto id = unguessable("req-");
-  entries_[id].owner = owner;
+  auto& e = entries_[id];
+  e.owner = owner, e.topic = topic;
   return id;
 }
 
@@ -54,8 +55,69 @@ http::response future_table::answer(entry& e, bool takes_proto, bool metadata_on
   return {200, proto ? "application/x-protobuf" : "application/json", body, {}};
 }
 
+void future_table::note_end(const std::string& id, const entry& e, answer_list& answers) {
+  constexpr std::size_t most_remembered = 20'000;
+  auto& t = topics_[e.topic];
+  t.owner = e.owner, t.used = clock::now();
+  const auto& payload = e.ended->proto.empty() ? e.ended->json : e.ended->proto;
+  t.ended[++ends_[e.owner]] = {id, payload.size()};
+  if (t.ended.size() > most_remembered) t.ended.erase(t.ended.begin());
+  for (const auto& w : t.waits) answers.emplace_back(w.reply, answer(t, w.cursor));
+  t.waits.clear();
+}
+
+http::response future_table::answer(const topic_log& t, std::int64_t cursor) {
+  json some = json::array();
+  auto last = cursor;
+  for (auto i = t.ended.upper_bound(cursor); i != t.ended.end(); ++i) {
+    some.push_back({{"state", "finished"},
+                    {"request_id", i->second.first},
+                    {"response_payload_uncompressed_size", i->second.second}});
+    last = i->first;
+  }
+  return {200, "application/json", json{{"completions", some}, {"cursor", last}}.dump(), {}};
+}
+
+void future_table::poll_topic(const std::string& topic, const std::string& owner,
+                              std::int64_t cursor, bool waits,
+                              const std::vector<std::string>& retrieved,
+                              const http::responder& reply) {
+  http::response now{404, "application/json", R"({"detail":"no such sampling session"})", {}};
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& id : retrieved)
+      if (const auto e = entries_.find(id); e != entries_.end() && e->second.owner == owner)
+        e->second.was_read = true;
+    auto& t = topics_[topic];
+    if (t.owner.empty()) t.owner = owner;
+    if (t.owner == owner) {
+      t.used = clock::now();
+      t.ended.erase(t.ended.begin(), t.ended.upper_bound(cursor));
+      if (t.ended.empty() && waits) {
+        t.waits.push_back({reply, cursor, clock::now() + limits_.hold});
+        return;
+      }
+      now = answer(t, cursor);
+    }
+  }
+  reply(std::move(now));
+}
+
+void future_table::sweep_topics(clock::time_point now, answer_list& answers) {
+  for (auto& [name, t] : topics_) {
+    std::erase_if(t.waits, [&](const auto& w) {
+      if (w.until > now) return false;
+      answers.emplace_back(w.reply, answer(t, w.cursor));
+      return true;
+    });
+  }
+  std::erase_if(topics_, [&](const auto& t) {
+    return t.second.waits.empty() && now - t.second.used > limits_.keep;
+  });
+}
+
 void future_table::finish(const std::string& id, outcome o) {
-  std::vector<std::pair<http::responder, http::response>> answers;
+  answer_list answers;
   {
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(id);
@@ -67,6 +129,7 @@ void future_table::finish(const std::string& id, outcome o) {
     for (const auto& p : e.polls)
       answers.emplace_back(p.reply, answer(e, p.takes_proto, p.metadata_only));
     e.polls.clear();
+    if (!e.topic.empty()) note_end(id, e, answers);
   }
   for (auto& [reply, r] : answers) reply(std::move(r));
 }
@@ -119,8 +182,10 @@ std::size_t future_table::waiting() const {
 
 void future_table::sweep(clock::time_point now) {
   std::vector<std::pair<http::responder, std::string>> late;
+  answer_list topics;
   {
     const std::lock_guard lock(mutex_);
+    sweep_topics(now, topics);
     for (auto& [id, e] : entries_) {
       const auto first = std::stable_partition(e.polls.begin(), e.polls.end(),
                                                [&](const auto& p) { return p.until > now; });
@@ -129,6 +194,7 @@ void future_table::sweep(clock::time_point now) {
     }
     shrink(now);
   }
+  for (auto& [reply, r] : topics) reply(std::move(r));
   for (const auto& [reply, id] : late)
     reply({200,
            "application/json",

@@ -42,11 +42,17 @@ class future_table {
   future_table() : future_table(limits{}) {}
 
   /// A new one, with a name that cannot be guessed; empty: the owner has too many.
-  std::string add(const std::string& owner);
+  /// `topic`: whoever polls it hears when this one has ended.
+  std::string add(const std::string& owner, const std::string& topic = "");
   void finish(const std::string& id, outcome o);
   /// Answers now or later. One of another owner is answered as one that there never was.
   void poll(const std::string& id, const std::string& owner, bool takes_proto,
             bool allow_metadata_only, const http::responder& reply);
+  /// Which requests of a topic ended behind `cursor`, now or once one does (`waits`). `retrieved`: those that the
+  /// owner has; their answers go first where there are too many.
+  void poll_topic(const std::string& topic, const std::string& owner, std::int64_t cursor,
+                  bool waits, const std::vector<std::string>& retrieved,
+                  const http::responder& reply);
   /// *Errors*: tinker.not_found.
   result<void> cancel(const std::string& id, const std::string& owner);
   bool is_cancelled(const std::string& id) const;
@@ -62,12 +68,28 @@ class future_table {
     clock::time_point until;
   };
   struct entry {
-    std::string owner;
+    std::string owner, topic;
     std::optional<outcome> ended;
     clock::time_point ended_at;
     bool was_read = false, cancelled = false;
     std::vector<poll_at> polls;
   };
+  /// Requests that ended, by their place in the order of all of the owner's.
+  struct topic_log {
+    std::string owner;
+    std::map<std::int64_t, std::pair<std::string, std::size_t>> ended;  ///< name and bytes
+    struct wait {
+      http::responder reply;
+      std::int64_t cursor;
+      clock::time_point until;
+    };
+    std::vector<wait> waits;
+    clock::time_point used;
+  };
+  using answer_list = std::vector<std::pair<http::responder, http::response>>;
+  void note_end(const std::string& id, const entry& e, answer_list& answers);
+  void sweep_topics(clock::time_point now, answer_list& answers);
+  static http::response answer(const topic_log& t, std::int64_t cursor);
   static http::response answer(entry& e, bool takes_proto, bool metadata_only);
   void shrink(clock::time_point now);
 
@@ -75,6 +97,8 @@ class future_table {
   mutable std::mutex mutex_;
   std::map<std::string, entry> entries_;
   std::map<std::string, std::size_t> outstanding_;
+  std::map<std::string, topic_log> topics_;
+  std::map<std::string, std::int64_t> ends_;  ///< how many requests of topics ended, by owner
   std::size_t bytes_ = 0;
 };
 

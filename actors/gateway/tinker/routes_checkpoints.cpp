@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include "actors/gateway/tinker/page.hpp"
 #include "actors/gateway/tinker/service_state.hpp"
 #include "actors/governance/process_book.hpp"
 #include "actors/gateway/tinker/tar.hpp"
+#include "actors/http/digest.hpp"
 
 namespace hocket::tinker {
 namespace {
@@ -47,22 +49,6 @@ json to_json(service::state& s, const run_record& r) {
     if (key && !j.contains(key)) j[key] = to_json(c);
   }
   return j;
-}
-
-/// `limit` and `offset` of the query, over a list.
-template <class T, class Show>
-json page_of(const call& c, const std::vector<T>& all, const char* name, Show show) {
-  const auto number = [&](const char* key, std::size_t otherwise) {
-    const auto text = c.request.parameter(key).value_or("");
-    return text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != text.npos
-               ? otherwise
-               : static_cast<std::size_t>(std::stoul(text));
-  };
-  const auto offset = number("offset", 0), limit = number("limit", 20);
-  json some = json::array();
-  for (auto i = offset; i < all.size() && i - offset < limit; ++i) some.push_back(show(all[i]));
-  return {{name, some},
-          {"cursor", {{"offset", offset}, {"limit", limit}, {"total_count", all.size()}}}};
 }
 
 result<run_record> own_run(service::state& s, const call& c) {
@@ -109,14 +95,20 @@ answered archive_of(service::state& s, call& c, const checkpoint_path& path,
                       {"expires", iso_time(static_cast<std::int64_t>(std::time(nullptr)) + 3600)}});
 }
 
-answered set_ttl(service::state& s, call& c, const checkpoint_path& path) {
-  const auto ttl = c.body.value("ttl_seconds", json());
-  if (!ttl.is_null() && (!ttl.is_number_integer() || ttl.get<std::int64_t>() < 1 ||
-                         ttl.get<std::int64_t>() > most_ttl_s))
+/// When something ends that lives so long [s since 1970]; 0: never.
+result<std::int64_t> read_ttl(const json& body) {
+  const auto ttl = body.value("ttl_seconds", json());
+  if (ttl.is_null()) return 0;
+  if (!ttl.is_number_integer() || ttl.get<std::int64_t>() < 1 ||
+      ttl.get<std::int64_t>() > most_ttl_s)
     return fail("tinker.bad_request", "ttl_seconds must be 1 or more, or null");
-  const auto until =
-      ttl.is_null() ? 0 : static_cast<std::int64_t>(std::time(nullptr)) + ttl.get<std::int64_t>();
-  if (auto done = s.store->set_expiry(path, until); !done) return fail(done);
+  return static_cast<std::int64_t>(std::time(nullptr)) + ttl.get<std::int64_t>();
+}
+
+answered set_ttl(service::state& s, call& c, const checkpoint_path& path) {
+  const auto until = read_ttl(c.body);
+  if (!until) return fail(until);
+  if (auto done = s.store->set_expiry(path, *until); !done) return fail(done);
   return no_content;
 }
 
@@ -154,6 +146,50 @@ answered one_checkpoint(service::state& s, call& c) {
   return fail("tinker.not_found", fmt::format("there is no {} {}", method, c.request.path));
 }
 
+/// A checkpoint under a run of its own, which nobody trains. Sent again with the same key it is the same copy.
+answered copy_weights(service::state& s, call& c) {
+  const auto path = text_of(c.body, "source_path");
+  if (!path) return fail(path);
+  const auto from = readable(s, c.owner, *path);
+  if (!from) return fail(from);
+  const auto ttl = read_ttl(c.body);
+  if (!ttl) return fail(ttl);
+  auto copy = *from;
+  const auto session = c.body.value("session_id", json());
+  if (!session.is_null()) {
+    const auto id = text_of(c.body, "session_id");
+    if (!id) return fail(id);
+    const auto number = whole_of(c.body, "model_seq_id", 0, INT32_MAX);
+    if (!number) return fail(number);
+    HOCKET_TRY(s.touch(*id, c.owner));
+    copy.path.run = fmt::format("{}:train:{}", *id, *number);
+  } else {
+    const std::string key(c.request.header("x-idempotency-key").value_or(""));
+    copy.path.run =
+        "copy-" + (key.empty()
+                       ? unguessable("")
+                       : http::sha256_hex(c.owner + "\n" + key + "\n" + *path).substr(0, 32));
+  }
+  if (s.training.find(copy.path.run, c.owner))
+    return fail("tinker.bad_request", copy.path.run + " is a model in training");
+  const auto answer = json_answer({{"tinker_path", copy.path.text()}});
+  if (s.store->find(copy.path)) return answer;  // sent again
+  const auto files = s.store->read(from->path);
+  if (!files) return fail(files);
+  auto& book = governance::process_book::of_process();
+  if (const auto passed = book.pass(governance::gate::load, *path, weights_sha256(*files)); !passed)
+    return fail("tinker.forbidden", passed.error().message);
+  auto run = s.store->find_run(from->path.run).value_or(run_record{});
+  run.id = copy.path.run, run.owner = c.owner, run.base_model = from->base_model;
+  run.rank = from->rank, run.time_s = static_cast<std::int64_t>(std::time(nullptr));
+  copy.owner = c.owner, copy.is_public = false, copy.expires_s = *ttl;
+  if (copy.card.is_object()) copy.card["name"] = copy.path.text(), copy.card["parent"] = *path;
+  HOCKET_TRY(s.store->put(run));
+  HOCKET_TRY(s.store->put(copy, *files, false));
+  if (copy.card.is_object() && !book.add_card(copy.card, c.owner)) s.lacks_cards = true;
+  return answer;
+}
+
 answered weights_info(service::state& s, call& c) {
   const auto path = text_of(c.body, "tinker_path");
   if (!path) return fail(path);
@@ -177,6 +213,8 @@ std::optional<answered> checkpoint_route(service::state& s, call& c) {
   const bool get = c.request.method == "GET";
   if (c.request.method == "POST" && p.size() == 1 && p[0] == "weights_info")
     return weights_info(s, c);
+  if (c.request.method == "POST" && p.size() == 1 && p[0] == "copy_weights")
+    return copy_weights(s, c);
   if (get && p.size() == 1 && p[0] == "checkpoints")
     return answered(json_answer(page_of(c, s.store->list(c.owner), "checkpoints",
                                         [](const checkpoint& k) { return to_json(k); })));

@@ -47,7 +47,9 @@ std::optional<http::response> hub_file(service::state& s, const http::request& r
   const auto name = rest.substr(slash + 1);
   const bool known = std::any_of(std::begin(hub_files), std::end(hub_files),
                                  [&](const char* f) { return name == f; });
-  const auto text = known && !model->folder.empty()
+  const auto made = model->made_files.find(name);
+  const auto text = made != model->made_files.end() ? result<std::string>(made->second)
+                    : known && !model->folder.empty()
                         ? language::read_text(model->folder + "/" + name, 256u << 20)
                         : result<std::string>(fail("", ""));
   if (!text) {

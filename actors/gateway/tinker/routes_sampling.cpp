@@ -116,6 +116,57 @@ result<sampling_source> source_of(service::state& s, const std::string& owner,
   return found->second.source;
 }
 
+/// A clone of a sampling client numbers its requests from so much times its own number on.
+constexpr std::int64_t clone_numbers = 1'000'000'000;
+
+std::string topic_of(const std::string& session, std::int64_t clone) {
+  return fmt::format("{} {}", session, clone);
+}
+
+/// The sampler of this owner. *Errors*: tinker.bad_request, tinker.not_found.
+result<std::string> own_sampler(service::state& s, const call& c, const json& body) {
+  const auto id = text_of(body, "sampling_session_id");
+  if (!id) return id;
+  const std::lock_guard lock(s.mutex);
+  const auto found = s.samplers.find(*id);
+  if (found == s.samplers.end() || found->second.owner != c.owner)
+    return fail("tinker.not_found", "no sampling session `" + *id + "` is open here");
+  return id;
+}
+
+/// The number of a further client of the same sampler; the first is 0.
+answered join(service::state& s, call& c) {
+  const auto id = own_sampler(s, c, c.body);
+  if (!id) return fail(id);
+  const std::lock_guard lock(s.mutex);
+  const auto found = s.samplers.find(*id);
+  if (found == s.samplers.end()) return fail("tinker.not_found", "no such sampler");
+  return json_answer(
+      {{"type", "join_sampling_session"}, {"client_counter", ++found->second.clones}});
+}
+
+/// Which requests of a sampler have ended: one poll for all of them.
+answered retrieve_many(service::state& s, call& c) {
+  const auto target = c.body.value("target", json());
+  if (!target.is_object() || target.value("type", json("sampling_session")) != "sampling_session")
+    return fail("tinker.bad_request", "target must be a sampling_session");
+  const auto id = own_sampler(s, c, target);
+  if (!id) return fail(id);
+  const auto whole = [](const json& from, const char* key) {
+    return from.contains(key) ? whole_of(from, key, 0, INT64_MAX) : result<std::int64_t>(0);
+  };
+  const auto clone = whole(target, "cloned_sampler_id"), cursor = whole(c.body, "prev_cursor");
+  if (!clone) return fail(clone);
+  if (!cursor) return fail(cursor);
+  std::vector<std::string> retrieved;
+  for (const auto& each : c.body.value("retrieved_request_ids", json::array()))
+    if (each.is_string()) retrieved.push_back(each);
+  const auto timeout = c.body.value("timeout", json());
+  const bool waits = !timeout.is_number() || timeout.get<double>() > 0;
+  s.futures.poll_topic(topic_of(*id, *clone), c.owner, *cursor, waits, retrieved, c.reply);
+  return std::optional<http::response>();
+}
+
 http::response sampled(const std::string& request, const std::vector<std::string>& ids) {
   return json_answer({{"request_id", request}, {"sample_sequence_ids", ids}});
 }
@@ -134,7 +185,8 @@ answered sample(service::state& s, call& c) {
   if (known)
     if (const auto before = known->find(job.ask.seq_id); before != known->end())
       return sampled(before->second.request, before->second.sequence_ids);
-  const auto request = s.futures.add(c.owner);
+  const auto request = s.futures.add(
+      c.owner, known ? topic_of(job.ask.session_id, job.ask.seq_id / clone_numbers) : "");
   if (request.empty())
     return fail("tinker.busy", "too many requests of this key wait for an answer");
   std::vector<std::string> ids;
@@ -175,6 +227,8 @@ std::optional<answered> sampling_route(service::state& s, call& c) {
   if (c.request.method == "POST" && p.size() == 1) {
     if (p[0] == "create_sampling_session") return create_sampler(s, c);
     if (p[0] == "asample") return sample(s, c);
+    if (p[0] == "join_sampling_session") return join(s, c);
+    if (p[0] == "retrieve_futures") return retrieve_many(s, c);
   }
   if (c.request.method == "GET" && p.size() == 2 && p[0] == "samplers") return show_sampler(s, c);
   return std::nullopt;

@@ -45,14 +45,10 @@ result<save_wish> read_save(const json& body, const char* kind) {
   return w;
 }
 
-/// The card of a checkpoint, for the server's ledger and whoever hears of it. Of the client's data nothing
-/// is known.
-result<void> record(const service::state& s, const training_run& r, const checkpoint& about,
-                    const checkpoint_files& files) {
-  auto& book = governance::process_book::of_process();
+/// Of the client's data nothing is known.
+json card_of(const training_run& r, const checkpoint& about, const checkpoint_files& files) {
   const auto weights = files.find("adapter_model.safetensors");
-  const bool is_told = s.options.on_saved && about.path.kind == "sampler_weights";
-  if ((!book.follows() && !is_told) || weights == files.end()) return {};
+  if (weights == files.end()) return {};
   governance::card_facts f;
   f.name = about.path.text(), f.parent = r.loaded;
   f.base_model = r.base ? r.base_name + " (" + r.base->revision + ")" : r.base_name;
@@ -61,15 +57,16 @@ result<void> record(const service::state& s, const training_run& r, const checkp
   f.weights_bytes = static_cast<std::int64_t>(weights->second.size());
   f.source = "a client of the Tinker API";
   f.recipe = {{"rank", r.rank}, {"steps", r.trainer->steps()}};
-  const auto card = governance::make_card(f);
-  HOCKET_TRY(book.add_card(card, r.owner));
-  if (is_told) {
-    const auto& bytes = weights->second;
-    s.options.on_saved(
-        r.owner, about.path.name,
-        {f.name, card.dump(), buffer::take(std::vector<char>(bytes.begin(), bytes.end()))});
-  }
-  return {};
+  return governance::make_card(f);
+}
+
+/// For whoever in this process samples from it.
+void tell(const service::state& s, const checkpoint& about, const checkpoint_files& files) {
+  if (!s.options.on_saved || about.path.kind != "sampler_weights") return;
+  const auto& bytes = files.at("adapter_model.safetensors");
+  s.options.on_saved(about.owner, about.path.name,
+                     {about.path.text(), about.card.dump(),
+                      buffer::take(std::vector<char>(bytes.begin(), bytes.end()))});
 }
 
 outcome save(service::state& s, training_run& r, const save_wish& w, const checkpoint_files& files,
@@ -78,9 +75,16 @@ outcome save(service::state& s, training_run& r, const save_wish& w, const check
   about.path = w.path, about.path.run = r.id;
   about.owner = r.owner, about.base_model = r.base_name, about.rank = r.rank;
   about.user_metadata = w.user_metadata;
+  about.card = card_of(r, about, files);
   if (w.ttl_s > 0) about.expires_s = static_cast<std::int64_t>(std::time(nullptr)) + w.ttl_s;
   if (auto kept = s.store->put(about, files, w.overwrite); !kept) return failed(kept.error());
-  if (auto told = record(s, r, about, files); !told) return failed(told.error());
+  // The card lies beside the weights: what ends the server here leaves it for the next start.
+  if (!about.card.is_null())
+    if (auto told = governance::process_book::of_process().add_card(about.card, r.owner); !told) {
+      s.lacks_cards = true;
+      return failed(told.error());
+    }
+  tell(s, about, files);
   if (w.path.kind != "external_weights") r.saved = about.path.text();  // those may have no card
   json j{{"type", type}, {"path", about.path.text()}};
   std::size_t size = 0;
@@ -182,6 +186,22 @@ answered save_for_sampler(service::state& s, call& c) {
 }
 
 }  // namespace
+
+void record_missing_cards(service::state& s) {
+  auto& book = governance::process_book::of_process();
+  const auto known = book.newest_cards();
+  if (!known) return;  // tried again
+  bool all = true;
+  for (const auto& c : s.store->all()) {
+    if (!c.card.is_object()) continue;
+    const auto found = known->find(c.path.text());
+    const bool is_erased = found != known->end() && found->second.empty();  // and stays so
+    if (is_erased || (found != known->end() && found->second == c.card["weights"]["sha256"]))
+      continue;
+    all = book.add_card(c.card, c.owner) && all;
+  }
+  s.lacks_cards = !all;
+}
 
 std::optional<answered> saving_route(service::state& s, call& c) {
   const auto& p = c.parts[0];

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "actors/gateway/tinker/sampling_job.hpp"
+#include "engine/transformer/background.hpp"
 
 namespace hocket::tinker {
 
@@ -60,6 +61,8 @@ bool sampling_hall::admit() {
 }
 
 void sampling_hall::work() {
+  engine::work_pool helpers(std::min(2, static_cast<int>(std::thread::hardware_concurrency())));
+  const engine::background_work yields(&engine::turn_gate::of_process(), &helpers);
   while (admit()) step();
 }
 

@@ -77,6 +77,36 @@ result<void> read_folder(served_model& m) {
   return {};
 }
 
+/// What AutoTokenizer asks for. Of a kind of tokenizer that cannot be written so: nothing.
+void make_files(const language::gguf_file& file, served_model& m) {
+  auto words = language::tokenizer_json(file);
+  if (!words) return;
+  const auto token = [&](const char* key) -> json {
+    const auto id = file.integer(key);
+    const auto& all = *file.texts("tokenizer.ggml.tokens");
+    if (!id || *id < 0 || *id >= static_cast<std::int64_t>(all.size())) return {};
+    return std::string(all[static_cast<std::size_t>(*id)]);
+  };
+  json config{{"tokenizer_class", "PreTrainedTokenizerFast"},
+              {"model_max_length", m.context()},
+              {"clean_up_tokenization_spaces", false}};
+  for (const auto& [name, key] : {std::pair{"bos_token", "tokenizer.ggml.bos_token_id"},
+                                  {"eos_token", "tokenizer.ggml.eos_token_id"},
+                                  {"unk_token", "tokenizer.ggml.unknown_token_id"},
+                                  {"pad_token", "tokenizer.ggml.padding_token_id"}})
+    if (auto text = token(key); !text.is_null()) config[name] = std::move(text);
+  if (const auto source = file.text("tokenizer.chat_template"))
+    config["chat_template"] = std::string(*source);
+  m.made_files["tokenizer.json"] = std::move(*words);
+  m.made_files["tokenizer_config.json"] =
+      config.dump(-1, ' ', false, json::error_handler_t::replace);
+  m.made_files["config.json"] = json{
+      {"model_type", std::string(file.text("general.architecture").value_or("llama"))},
+      {"vocab_size", m.model->config().vocabulary},
+      {"max_position_embeddings",
+       m.context()}}.dump();
+}
+
 result<void> read_gguf(const std::string& path, served_model& m) {
   const auto file = language::gguf_file::open(path);
   if (!file) return fail(file);
@@ -93,6 +123,7 @@ result<void> read_gguf(const std::string& path, served_model& m) {
     }
   }
   m.tokenizer = std::make_shared<const language::tokenizer>(std::move(*t));
+  make_files(*file, m);
   return {};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,7 +22,9 @@ struct served_model {
   std::string begin_text, end_text;                      ///< tokens that a chat template may name
   std::vector<std::int32_t> ends;                        ///< tokens after which it has said all
   std::string folder;                                    ///< of its files; empty: a GGUF file
-  std::string revision;                                  ///< 40 hex digits
+  /// Files of the hub that were made of a GGUF file, by name: its tokenizer, for clients.
+  std::map<std::string, std::string> made_files;
+  std::string revision;  ///< 40 hex digits
 
   std::int64_t context() const { return model->config().trunk.context; }
   bool has_name(const std::string& name) const;

@@ -99,6 +99,10 @@ std::vector<std::string> end_silent_sessions(service::state& s, clock::time_poin
       r.samplers.clear();
     }
   }
+  constexpr auto remembered = std::chrono::hours(24);
+  std::erase_if(s.sessions, [&](const auto& e) {
+    return e.second.is_over && e.second.samplers.empty() && now - e.second.seen > remembered;
+  });
   std::erase_if(s.files, [&](const auto& f) { return f.second.until < now; });
   return over;
 }
@@ -123,6 +127,7 @@ result<void> service::state::start() {
   auto opened = checkpoint_store::open(options.folder);
   if (!opened) return fail(opened);
   store = std::move(*opened);
+  record_missing_cards(*this);
   http::server_options o;
   o.address = options.address;
   o.limits.body_bytes = 64u << 20;
@@ -164,6 +169,7 @@ void service::state::tick() {
     const auto now = clock::now();
     futures.sweep(now);
     if (n % 25 == 0) training.sweep(now), store->sweep();
+    if (n % 25 == 0 && lacks_cards) record_missing_cards(*this);
     if (n % 25 == 0)
       for (const auto& id : end_silent_sessions(*this, now)) training.end_session(id);
     lock.lock();

@@ -20,6 +20,7 @@ struct service_options {
   /// own; only where the address is a loopback one.
   std::map<std::string, std::string> keys;
   double alpha = 32;  ///< of new adapters
+  int at_once = 2;    ///< models whose passes run at the same time; each takes the memory of a pass
   /// Weights that a client saved to sample from, by owner and name, with their card; on the thread that
   /// trains, after they are on disk.
   std::function<void(const std::string& owner, const std::string& name, adapter what)> on_saved =
@@ -27,7 +28,8 @@ struct service_options {
 };
 
 /// A server of the Tinker API and of OpenAI's completions over the same samplers.
-/// *Threads*: one for connections, one that samples, one that trains, one for time-outs.
+/// *Threads*: one for connections, one that samples, `at_once` that train, one for time-outs. Training and sampling
+/// pass the gate of micro-turns.
 /// *Errors*: tinker.open_door (no keys on an address that others reach), http.*, files.*.
 class service {
  public:

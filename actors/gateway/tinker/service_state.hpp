@@ -1,6 +1,7 @@
 // What the routes share. Internal to this folder.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -45,6 +46,8 @@ struct session_record {
   nlohmann::json user_metadata;
   clock::time_point seen;
   bool is_over = false;
+  std::string ended;  ///< why, as its client said: success, errored, interrupted
+  std::int64_t time_s = 0;
   std::vector<std::string> runs, samplers;
 };
 
@@ -57,6 +60,7 @@ struct sampler_record {
     std::vector<std::string> sequence_ids;
   };
   std::map<std::int64_t, asked> requests;  ///< by seq_id: those that are sent again
+  std::int64_t clones = 0;                 ///< clients that joined it
 };
 
 /// A file that may be fetched without a key, by whoever knows its name.
@@ -68,7 +72,8 @@ struct handed_out {
 
 class service::state {
  public:
-  explicit state(service_options o) : options(std::move(o)), training(futures, {}) {}
+  explicit state(service_options o)
+      : options(std::move(o)), training(futures, {.workers = options.at_once}) {}
   ~state();
 
   result<void> start();
@@ -92,6 +97,10 @@ class service::state {
   std::map<std::string, session_record> sessions;
   std::map<std::string, sampler_record> samplers;
   std::map<std::string, handed_out> files;
+
+  /// Some checkpoint may have no card in the ledger: it was saved before there was one, or the server ended
+  /// between the two, or the ledger could not be written.
+  std::atomic<bool> lacks_cards{true};
 
   training_hall training;
   sampling_hall sampling;
@@ -121,6 +130,9 @@ result<std::int64_t> whole_of(const nlohmann::json& body, const char* key, std::
                               std::int64_t high);
 /// The next operation of the model that the body names; `what` runs when its turn comes.
 answered submit_operation(service::state& s, call& c, training_hall::operation what);
+
+/// Gives the ledger the card of each checkpoint that has none there.
+void record_missing_cards(service::state& s);
 
 /// A route of each part of the API; nothing where the path is another's.
 std::optional<answered> session_route(service::state& s, call& c);

@@ -72,10 +72,16 @@ std::string about_name(const checkpoint_path& p) {
 }
 
 json to_json(const checkpoint& c) {
-  return {
-      {"path", c.path.text()},    {"owner", c.owner},         {"base_model", c.base_model},
-      {"time_s", c.time_s},       {"expires_s", c.expires_s}, {"size_bytes", c.size_bytes},
-      {"is_public", c.is_public}, {"rank", c.rank},           {"user_metadata", c.user_metadata}};
+  return {{"path", c.path.text()},
+          {"owner", c.owner},
+          {"base_model", c.base_model},
+          {"time_s", c.time_s},
+          {"expires_s", c.expires_s},
+          {"size_bytes", c.size_bytes},
+          {"is_public", c.is_public},
+          {"rank", c.rank},
+          {"user_metadata", c.user_metadata},
+          {"card", c.card}};
 }
 std::optional<checkpoint> checkpoint_of(const json& j) {
   try {
@@ -89,7 +95,8 @@ std::optional<checkpoint> checkpoint_of(const json& j) {
                       j.at("size_bytes"),
                       j.at("is_public"),
                       j.at("user_metadata"),
-                      j.at("rank")};
+                      j.at("rank"),
+                      j.value("card", json())};
   } catch (const json::exception&) {
     return std::nullopt;
   }
@@ -224,6 +231,14 @@ std::optional<checkpoint> checkpoint_store::find(const checkpoint_path& path) co
   const auto found = checkpoints_.find(path.text());
   if (found == checkpoints_.end() || is_over(found->second)) return std::nullopt;
   return found->second;
+}
+
+std::vector<checkpoint> checkpoint_store::all() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<checkpoint> out;
+  for (const auto& [path, c] : checkpoints_)
+    if (!is_over(c)) out.push_back(c);
+  return out;
 }
 
 std::vector<checkpoint> checkpoint_store::list(const std::string& owner) const {

@@ -35,6 +35,7 @@ struct checkpoint {
   bool is_public = false;
   nlohmann::json user_metadata;  ///< null where there is none
   std::int64_t rank = 0;
+  nlohmann::json card;  ///< as the ledger has it, or gets it; null: encrypted for its recipients
 };
 
 /// What a checkpoint is made of, by file name.
@@ -66,6 +67,7 @@ class checkpoint_store {
   result<checkpoint_files> read(const checkpoint_path& path) const;
   std::optional<checkpoint> find(const checkpoint_path& path) const;
   std::vector<checkpoint> list(const std::string& owner) const;  ///< the newest first
+  std::vector<checkpoint> all() const;
   result<void> remove(const checkpoint_path& path);
   result<void> set_expiry(const checkpoint_path& path, std::int64_t expires_s);
   result<void> set_public(const checkpoint_path& path, bool is_public);

@@ -1,12 +1,18 @@
 #include "actors/gateway/tinker/training.hpp"
 
+#include <algorithm>
 #include <tuple>
 
 #include <fmt/format.h>
 #include <pthread.h>
 
+#include "engine/transformer/background.hpp"
+
 namespace hocket::tinker {
 namespace {
+
+/// More than two wait for memory more than they compute.
+const int threads_of_a_pass = std::min(2, static_cast<int>(std::thread::hardware_concurrency()));
 
 tl::unexpected<error> no_run(const std::string& run) {
   return fail(
@@ -129,6 +135,8 @@ training_hall::queue* training_hall::next_ready() {
 }
 
 void training_hall::work() {
+  engine::work_pool helpers(threads_of_a_pass);
+  const engine::background_work yields(&engine::turn_gate::of_process(), &helpers);
   std::unique_lock lock(mutex_);
   for (;;) {
     queue* q = nullptr;

@@ -141,10 +141,31 @@ result<source_state> tinker_door::produce(timestamp, emitter& out) {
       context_.log("is not swapped in: " + passed.error().message);
       continue;
     }
+    emitted_.push_back(std::move(a));
+    if (emitted_.size() > most_waiting) emitted_.erase(emitted_.begin() + 1);
     out.for_session(session_id::none);
-    out.emit(0, context_.time->now(), std::move(a));
+    out.emit(0, context_.time->now(), emitted_.back());
   }
+  take_back_frozen(out);
   return source_state::more;
+}
+
+void tinker_door::take_back_frozen(emitter& out) {
+  auto& book = governance::process_book::of_process();
+  const auto frozen = emitted_.back().name;
+  if (frozen.empty() || !book.is_frozen(frozen)) return;
+  while (emitted_.size() > 1 && book.is_frozen(emitted_.back().name)) emitted_.pop_back();
+  auto& before = emitted_.back();
+  context_.count("frozen", 1);
+  context_.log(frozen + " is taken back (an incident froze it): " +
+               (before.name.empty() ? "the model by itself" : before.name) + " from now on");
+  // An agent tells versions by name and card: this one is sent anew, also to conversations that are pinned.
+  auto card = json::parse(before.card_json, nullptr, false);
+  if (!card.is_object()) card = json::object();
+  card["restored_after"] = frozen, card["frozen"] = true;
+  before.card_json = card.dump();
+  out.for_session(session_id::none);
+  out.emit(0, context_.time->now(), before);
 }
 
 result<void> tinker_door::process(std::size_t, const packet& p, emitter&) {

@@ -15,12 +15,13 @@ namespace hocket::tinker {
 ///
 /// Inputs: evaluations: text, what an evaluation of the graph found, as JSON `{"adapter", "scores": {name:
 /// number}}`; recorded in the ledger. Outputs: adapters: what a client saved to sample from, where its name
-/// matches `adapters` and the gate `swap` lets it; with its card.
+/// matches `adapters` and the gate `swap` lets it; with its card. The one before it again (at last: none)
+/// once an incident freezes it.
 /// Writes `tinker.url` and checkpoints beneath `out`.
 /// Errors: those of start_server, tinker.real_time (in virtual time nobody connects), tinker.no_ledger
 /// (`gates` without `ledger`), trust.refused, ledger.*.
 /// Threads: the server's own; it only hands adapters over. Counters: saved (for the graph), refused_by_policy,
-/// bad_evaluations, unrecorded.
+/// frozen (taken back), bad_evaluations, unrecorded.
 class tinker_door final : public component {
  public:
   struct config {
@@ -44,11 +45,14 @@ class tinker_door final : public component {
     std::deque<adapter> saved;
   };
   result<void> follow_ledger();
+  void take_back_frozen(emitter&);
   saved_adapter taker() const;
 
   config config_;
   context context_;
   std::shared_ptr<inbox> inbox_ = std::make_shared<inbox>();
+  std::vector<adapter> emitted_{
+      adapter{}};  ///< the last is in use, the first is the model by itself
   std::unique_ptr<running_server> server_;
 };
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import struct
@@ -119,6 +120,11 @@ def datum(tokens, weights=None):
     return {"model_input": {"chunks": [{"type": "encoded_text", "tokens": tokens[:-1]}]},
             "loss_fn_inputs": {"target_tokens": tensor(tokens[1:], "int64"),
                                "weights": tensor(weights or [1.0] * n)}}
+
+
+def texts(n, length=10, seed=3):
+    rng = random.Random(seed)
+    return [[rng.randrange(32, 120) for _ in range(length)] for _ in range(n)]
 
 
 def field(number, payload):

@@ -110,6 +110,15 @@ class tinker_graph(unittest.TestCase):
             g.until(lambda: card().get("evaluations"))
             self.assertIn("held_out", card()["evaluations"][-1]["scores"])
             self.assertEqual([x["gate"] for x in card()["gates"] if x["passed"]], ["swap"])
+            # An incident takes it back from the agent; a client that saves another is heard again.
+            done = subprocess.run([HOCKET, "incident", "open", path, "--reason", "a test", "--ledger", book], capture_output=True,
+                                  text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            g.until(lambda: {"adapter": "", "restored": True} in
+                    [{k: x[k] for k in ("adapter", "restored")} for x in g.talk() if "restored" in x])
+            self.assertIn("an incident froze it", g.events())
+            second = c.do("save_weights_for_sampler", c.model(1), path="calls-2", kind="snapshot")["path"]
+            g.until(lambda: second in g.evaluations())
         finally:
             code = g.end()
         self.assertEqual(code, 0)

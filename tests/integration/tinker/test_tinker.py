@@ -1,126 +1,16 @@
 #!/usr/bin/env python3
 """A server of the Tinker API, over HTTP without the SDK."""
 
-import hashlib
 import json
-import os
-import random
 import signal
-import subprocess
 import threading
-import time
 import unittest
 
-from server import HOCKET, MODEL, case, client, datum, forward_backward_bytes, refused, server
-
-
-def texts(n, length=10, seed=3):
-    rng = random.Random(seed)
-    return [[rng.randrange(32, 120) for _ in range(length)] for _ in range(n)]
+from server import MODEL, case, client, datum, forward_backward_bytes, refused, server, texts
 
 
 def flat(answer):
     return [x for o in answer["loss_fn_outputs"] for x in o["logprobs"]["data"]]
-
-
-class governed(case):
-    """A server with a ledger: cards of checkpoints, and an incident that stops one everywhere."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.s.end()
-        cls.ledger = os.path.join(cls.folder, "book.db")
-        cls.s = server(cls.folder, "--ledger", cls.ledger)
-
-    def hocket(self, *args):
-        return subprocess.run([HOCKET, *args, "--ledger", self.ledger], capture_output=True, text=True, timeout=60)
-
-    def test_an_incident_stops_a_checkpoint_within_two_seconds(self):
-        c = self.client()
-        m = c.model()
-        path = c.do("save_weights_for_sampler", m, path="s1", kind="snapshot")["path"]
-        other = c.do("save_weights_for_sampler", m, path="s2", kind="snapshot")["path"]
-        state = c.do("save_weights", m, path="w1", kind="snapshot")["path"]
-        card = json.loads(self.hocket("card", path).stdout)
-        self.assertEqual(card["name"], path)
-        opened = lambda n, p: c.post("create_sampling_session", session_id=c.id, sampling_session_seq_id=n,
-                                     model_path=p)["sampling_session_id"]
-        sampler, second = opened(1, path), opened(2, other)
-        c.logprobs(sampler, texts(1)[0], 0)
-        archive = "training_runs/" + m + "/checkpoints/sampler_weights/s1/archive"
-        url = c.ask("GET", archive)["url"]
-        for each in (path, state):
-            self.assertEqual(self.hocket("incident", "open", each, "--reason", "it lies").returncode, 0)
-        time.sleep(1.5)
-        self.refuses(403, "frozen by an incident", lambda: c.logprobs(sampler, texts(1)[0], 1))
-        self.refuses(403, "frozen by an incident", lambda: opened(3, path))
-        self.refuses(403, "an incident froze it", lambda: c.ask("GET", archive))
-        self.refuses(404, "frozen by an incident", lambda: c.ask("GET", url.split("/", 3)[3], raw=True, prefix="/"))
-        self.assertIn("frozen by an incident", json.dumps(c.do("load_weights", m, path=state)))
-        c.logprobs(second, texts(1)[0], 0)  # another one is served on
-        for each in (path, state):
-            self.assertEqual(self.hocket("incident", "close", each, "--reason", "mended").returncode, 0)
-        time.sleep(1.5)
-        c.logprobs(sampler, texts(1)[0], 2)
-        self.assertEqual(self.hocket("audit", "verify").returncode, 0)
-
-    def test_an_incident_holds_for_what_was_made_of_the_checkpoint(self):
-        c = self.client()
-        state = c.do("save_weights", c.model(), path="w2", kind="snapshot")["path"]
-        m = c.model(1)
-        self.assertEqual(c.do("load_weights", m, path=state)["path"], state)
-        unnamed = lambda n: c.do("save_weights_for_sampler", m, sampling_session_seq_id=n)
-        sampler = unnamed(7)["sampling_session_id"]
-        c.logprobs(sampler, texts(1)[0], 0)
-        saved = c.do("save_weights_for_sampler", m, path="child")["path"]
-        self.assertEqual(json.loads(self.hocket("card", saved).stdout)["parent"], state)
-        self.assertEqual(self.hocket("incident", "open", state, "--reason", "it lies").returncode, 0)
-        time.sleep(1.5)
-        self.refuses(403, "frozen by an incident", lambda: c.logprobs(sampler, texts(1)[0], 1))
-        self.assertIn("an incident froze it", json.dumps(unnamed(8)))
-        self.assertIn("frozen by an incident", json.dumps(c.train(m, [datum(texts(1)[0])])))
-        c.train(c.model(2), [datum(texts(1)[0])])  # another one is trained on
-
-    def test_a_tenant_is_erased_and_the_chain_is_whole(self):
-        c = self.client("tml-another-key")
-        path = c.do("save_weights_for_sampler", c.model(), path="mine", kind="snapshot")["path"]
-        def rows():
-            return [json.loads(x) for x in self.hocket("audit", "list", "--json").stdout.splitlines()]
-        before = next(r for r in rows() if r["subject"] == path and r["kind"] == "card")
-        self.assertTrue(before["tenant"].startswith("t-"))
-        owner = "key-" + hashlib.sha256(b"tml-another-key").hexdigest()[:24]
-        self.assertNotIn(owner, str(rows()))
-        self.assertEqual(self.hocket("audit", "erase", owner, "--reason", "asked").returncode, 0)
-        after = next(r for r in rows() if r["seq"] == before["seq"])
-        self.assertEqual((after["body"], after["hash"]), (None, before["hash"]))
-        proof = next(r for r in rows() if r["kind"] == "erased")["body"]["entries"]
-        self.assertIn({"seq": before["seq"], "sha256": before["body_sha256"]}, proof)
-        self.assertEqual(self.hocket("audit", "verify").returncode, 0)
-
-
-class judged(case):
-    """A server with a policy whose gate `load` asks for a score that nothing has."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.s.end()
-        policy = os.path.join(cls.folder, "policy.yaml")
-        with open(policy, "w") as f:
-            f.write('load: {scores: ["held_out >= 0.5"]}\n')
-        cls.ledger = os.path.join(cls.folder, "book.db")
-        cls.s = server(cls.folder, "--ledger", cls.ledger, "--policy", policy)
-
-    def test_the_gate_load_is_asked(self):
-        c = self.client()
-        m = c.model()
-        path = c.do("save_weights", m, path="w1", kind="snapshot")["path"]
-        self.assertIn("no evaluation has `held_out`", json.dumps(c.do("load_weights", m, path=path)))
-        done = subprocess.run([HOCKET, "card", path, "--override", "load", "--reason", "a test", "--ledger", self.ledger],
-                              capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(c.do("load_weights", m, path=path).get("path"), path)
 
 
 class run(case):
@@ -247,6 +137,79 @@ class run(case):
                 for t in texts(40, 7)]
         alone = [sample(t, params=dict(max_tokens=3, temperature=0, stop=[]))["sequences"] for t in texts(40, 7)[:5]]
         self.assertEqual([c.wait(r)["sequences"] for r in many[:5]], alone)
+
+    def test_one_poll_for_all_requests_of_a_sampler(self):
+        c, d = self.client(), self.client("tml-test-two")
+        base = c.post("create_sampling_session", session_id=c.id, sampling_session_seq_id=0, base_model=MODEL)
+        s = base["sampling_session_id"]
+        self.assertEqual([c.post("join_sampling_session", sampling_session_id=s)["client_counter"] for _ in range(2)], [1, 2])
+        def sample(n):
+            return c.post("asample", sampling_session_id=s, seq_id=n, num_samples=1, type="sample",
+                          prompt={"chunks": [{"type": "encoded_text", "tokens": [65, 66]}]}, sampling_params={"max_tokens": 2})["request_id"]
+        def poll(cursor, clone=0, by=c, **more):
+            return by.post("retrieve_futures", prev_cursor=cursor, **more,
+                           target={"type": "sampling_session", "sampling_session_id": s, "cloned_sampler_id": clone})
+        own, clones = [sample(n) for n in range(3)], [sample(1_000_000_000 + n) for n in range(2)]
+        for clone, wanted in ((0, own), (1, clones)):
+            cursor, seen = 0, []
+            while len(seen) < len(wanted):
+                got = poll(cursor, clone)
+                self.assertGreater(got["cursor"], cursor)
+                cursor, seen = got["cursor"], seen + got["completions"]
+            self.assertEqual({x["request_id"] for x in seen}, set(wanted))
+            self.assertTrue(all(x["state"] == "finished" and x["response_payload_uncompressed_size"] > 0 for x in seen))
+            self.assertEqual(poll(cursor, clone, timeout=0, retrieved_request_ids=wanted), {"completions": [], "cursor": cursor})
+        self.assertEqual(len(c.post("retrieve_future", request_id=own[0])["sequences"]), 1)
+        self.refuses(404, "no sampling session", lambda: poll(0, by=d, timeout=0))
+        self.refuses(404, "no sampling session", lambda: d.post("join_sampling_session", sampling_session_id=s))
+        self.refuses(400, "target", lambda: c.post("retrieve_futures", target={"type": "everything"}))
+
+    def test_a_checkpoint_is_copied(self):
+        c, d = self.client("tml-test-four"), self.client("tml-test-five")
+        m = c.model()
+        path = c.do("save_weights", m, path="w")["path"]
+        copy = lambda by, key, **more: by.ask("POST", "copy_weights", dict(source_path=path, destination_project_id="p", **more),
+                                              {"X-Idempotency-Key": key})["tinker_path"]
+        self.refuses(404, "not found", lambda: copy(d, "k1"))
+        c.ask("POST", f"training_runs/{m}/checkpoints/weights/w/publish", {})
+        once = copy(d, "k1", ttl_seconds=3600)
+        self.assertTrue(once.endswith("/weights/w"))
+        self.assertEqual(copy(d, "k1"), once)  # sent again
+        self.assertNotEqual(copy(d, "k2"), once)
+        self.assertNotEqual(copy(c, "k1"), once)
+        run = once.split("/")[2]
+        listed = {k["tinker_path"]: k for k in d.ask("GET", "checkpoints?limit=100")["checkpoints"]}
+        self.assertEqual((listed[once]["public"], "expires_at" in listed[once]), (False, True))
+        self.assertEqual(d.ask("GET", "training_runs/" + run)["lora_rank"], 4)
+        self.refuses(404, "not found", lambda: c.ask("GET", f"training_runs/{run}/checkpoints/weights/w"))
+        self.assertEqual(d.post("copy_weights", source_path=path, session_id=d.id, model_seq_id=7)["tinker_path"],
+                         f"tinker://{d.id}:train:7/weights/w")
+        loaded = d.wait(d.post("load_weights", session_id=d.id, model_seq_id=8, path=once, optimizer=True))
+        self.assertEqual(loaded["type"], "load_weights")
+
+    def test_sessions_are_searched(self):
+        c = client(self.s, "tml-test-six")
+        ids = [c.post("create_session", tags=[], sdk_version="0", display_name=name, user_metadata={"kind": kind})["session_id"]
+               for name, kind in (("First of May", "a"), ("second", "b"), ("the first again", "b"))]
+        search = lambda **ask: [x["session_id"] for x in c.post("sessions/search", **ask)["sessions"]]
+        self.assertEqual(set(search()), set(ids))
+        self.assertEqual(set(search(display_name="FIRST")), {ids[0], ids[2]})
+        self.assertEqual(search(display_name="again first"), [ids[2]])
+        self.assertEqual(set(search(user_metadata={"kind": "b"})), {ids[1], ids[2]})
+        self.assertEqual(set(search(session_id=ids[1], display_name="may")), {ids[0], ids[1]})
+        c.ask("POST", f"sessions/{ids[1]}/finish", {"reason": {"type": "errored"}})
+        self.assertEqual(set(search(statuses=[{"type": "active"}])), {ids[0], ids[2]})
+        self.assertEqual(search(statuses=[{"type": "client_finished", "reasons": ["errored"]}]), [ids[1]])
+        pages, cursor = [], None
+        while True:
+            page = c.post("sessions/search", limit=1, cursor=cursor)
+            pages += [x["session_id"] for x in page["sessions"]]
+            cursor = page["next_cursor"]
+            if not cursor:
+                break
+        self.assertEqual(sorted(pages), sorted(ids))
+        self.assertEqual(len(c.ask("GET", "sessions?limit=2")["sessions"]), 2)
+        self.assertEqual(client(self.s, "tml-test-seven").post("sessions/search")["sessions"], [])
 
     def test_a_tenant_sees_nothing_of_another(self):
         c, d = self.client(), self.client("tml-test-two")

@@ -6,6 +6,7 @@
 #include "actors/gateway/tinker/api_keys.hpp"
 #include "actors/gateway/tinker/service.hpp"
 #include "actors/governance/process_book.hpp"
+#include "engine/language/packages/packages.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/serve/commands.hpp"
 #include "tools/hocket/signals.hpp"
@@ -15,8 +16,10 @@ int run_serve_tinker(const serve_tinker_options& o) {
   auto keys = tinker::read_api_keys(o.keys);
   if (!keys) return tell(keys.error(), exit_bad_input);
   if (!(o.alpha > 0)) return tell({"serve.bad_alpha", "--alpha must be above 0"}, exit_bad_input);
-  const auto names = o.names.empty() ? std::vector{tinker::own_name(o.model)} : o.names;
-  auto model = tinker::open_served_model(o.model, names, o.context);
+  const auto path = language::find_model(o.model);
+  if (!path) return tell(path.error(), exit_bad_input);
+  const auto names = o.names.empty() ? std::vector{tinker::own_name(*path)} : o.names;
+  auto model = tinker::open_served_model(*path, names, o.context);
   if (!model) return tell(model.error(), exit_bad_input);
   if (o.ledger.empty() && !o.policy.empty())
     return tell({"serve.no_ledger", "--policy needs a --ledger to judge by and to record in"},
@@ -29,7 +32,8 @@ int run_serve_tinker(const serve_tinker_options& o) {
                                          .models = {*model},
                                          .folder = o.out,
                                          .keys = std::move(*keys),
-                                         .alpha = o.alpha});
+                                         .alpha = o.alpha,
+                                         .at_once = o.at_once});
   if (!service) return tell(service.error(), exit_failed);
   for (const auto& c : (*service)->complaints()) say(stderr, "warning: {}\n", c);
   end_in_order_on_signals();

@@ -13,7 +13,9 @@ void add_serve_tinker(CLI::App& serve, action& chosen) {
     serve.callback([] {});
     chosen = [] { return run_serve_tinker(o); };
   });
-  sub.add_option("model", o.model, "Folder with config.json and model.safetensors, or a GGUF file")
+  sub.add_option("model", o.model,
+                 "Folder with config.json and model.safetensors, a GGUF file, or a package that\n"
+                 "`hocket model get` fetched")
       ->required();
   sub.add_option("--name", o.names, "Name of the model for clients; repeat for aliases")
       ->allow_extra_args(false);
@@ -25,6 +27,10 @@ void add_serve_tinker(CLI::App& serve, action& chosen) {
   sub.add_option("--alpha", o.alpha, "Scale of new adapters, times their rank")
       ->capture_default_str()
       ->check(finite());
+  sub.add_option("--at-once", o.at_once,
+                 "Models whose passes run at the same time; each takes the memory of a pass")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
   sub.add_option("--ledger", o.ledger,
                  "Record cards of checkpoints, and freeze what incidents name");
   sub.add_option("--policy", o.policy, "What must hold before a checkpoint is served or exported");
