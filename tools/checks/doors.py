@@ -18,7 +18,7 @@ DOORS = {
     "starts a program": (
         r"\bexec(?:v|ve|vp|vpe|l|le|lp|veat)\(|\bposix_spawnp?\(|\bpopen\(|(?:^|[=;(!&|{]|return)\s*(?:std|)(?:::|)system\(",
         ["graph/trust/sandbox/start.cpp", "actors/mcp/child_process.cpp", "tools/hocket/process.cpp",
-         "tools/hocket/eval/served_gateway.cpp"],
+         "tools/hocket/eval/served_program.cpp"],
         "graph/trust/sandbox"),
     "loads code": (
         r"\bdl(?:m?)open\(|\bg_module_open\(|\bgst_plugin_load|\bgst_registry_scan",

@@ -25,7 +25,7 @@ int run_eval(const eval_options&);
 
 struct bench_options {
   std::string model = "configs/models/nano";  ///< session
-  std::string language_model;                 ///< lora; without one, `all` leaves it out
+  std::string language_model;                 ///< lora, tinker; without one, `all` leaves it out
   double seconds = 0;                         ///< about how long to measure; 0: the default
   int sessions = 0;                           ///< session: batch; 0: the default sweep
   std::int64_t micro_turns = 0;               ///< session: 0 = 18000
@@ -40,6 +40,7 @@ int run_bench_python(const bench_options&);
 int run_bench_session(const bench_options&);
 int run_bench_lora(const bench_options&);
 int run_bench_plan(const bench_options&);
+int run_bench_tinker(const bench_options&);
 int run_bench_wire(const bench_options&);
 
 using benchmark = int (*)(const bench_options&);

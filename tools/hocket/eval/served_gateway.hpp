@@ -8,6 +8,7 @@
 
 #include "actors/http/websocket.hpp"
 #include "graph/core/result.hpp"
+#include "tools/hocket/eval/served_program.hpp"
 
 namespace hocket::cli {
 
@@ -18,16 +19,14 @@ class served_gateway {
   static result<std::unique_ptr<served_gateway>> start(const std::string& graph,
                                                        const std::string& folder,
                                                        const std::vector<std::string>& options);
-  ~served_gateway();
 
   const std::string& url() const { return url_; }  ///< ws://127.0.0.1:PORT
-  double rss_mib() const;
+  double rss_mib() const { return program_->rss_mib(); }
   /// CPU time that it has used so far.
-  double cpu_seconds() const;
-  bool is_alive() const;
+  double cpu_seconds() const { return program_->cpu_seconds(); }
 
  private:
-  int pid_ = -1;
+  std::unique_ptr<served_program> program_;
   std::string url_;
 };
 
