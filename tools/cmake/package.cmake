@@ -23,7 +23,7 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION sound)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS
     "gstreamer1.0-plugins-base, gstreamer1.0-plugins-good, pocketsphinx-en-us")
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS "gstreamer1.0-libav, python3 (>= 3.11), python3-numpy")
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS "gstreamer1.0-libav, gstreamer1.0-plugins-bad, gstreamer1.0-nice, python3 (>= 3.11), python3-numpy")
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION
     "A YAML graph wires microphones, cameras, a model that listens and speaks at once, background work and
  tools into actors that exchange timestamped packets.")

@@ -1,36 +1,23 @@
-// Everything of a call that sees GStreamer.
+// A call's pipeline: how it begins and ends, and the sound that flows. Descriptions: gst_negotiation.cpp.
 #include <gst/app/gstappsink.h>
 #include <gst/app/gstappsrc.h>
 #include <gst/gst.h>
-#include <gst/sdp/gstsdpmessage.h>
 
-#include <array>
 #include <cstring>
 
 #include <fmt/format.h>
 
 #include "actors/capture/gst_support.hpp"
 #include "actors/gateway/webrtc/addresses.hpp"
-#include "actors/http/fingerprint.hpp"
-#include "actors/gateway/webrtc/gst_call.hpp"
+#include "actors/gateway/webrtc/gst_parts.hpp"
 #include "actors/gateway/webrtc/jitter.hpp"
+#include "actors/http/fingerprint.hpp"
 
 namespace hocket::gateway::webrtc {
 namespace {
 
 constexpr int rate_hz = 16'000;
-constexpr guint offers = 1, answers = 3;  // GstWebRTCSDPType
-constexpr guint channel_is_open = 2;      // GstWebRTCDataChannelState
-constexpr int opus_of_offer = 111;
-
-// GstWebRTCSessionDescription as GStreamer has it since 1.14, in a header that only a package with
-// four hundred dependencies brings. Copied and freed as the boxed type that it is.
-struct session_description {
-  guint type;
-  GstSDPMessage* sdp;
-};
-
-GType description_type() { return g_type_from_name("GstWebRTCSessionDescription"); }
+constexpr guint channel_is_open = 2;  // GstWebRTCDataChannelState
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -47,64 +34,6 @@ bool has_property(gpointer object, const char* name) {
   return g_object_class_find_property(G_OBJECT_GET_CLASS(object), name) != nullptr;
 }
 
-/// An action of webrtcbin's that answers by a promise; false where it did not within the time.
-class asked {
- public:
-  asked() {
-    promise_ = gst_promise_new_with_change_func(
-        [](GstPromise* p, gpointer to) {
-          auto& s = *static_cast<std::shared_ptr<state>*>(to);
-          const std::lock_guard lock(s->mutex);
-          s->result = gst_promise_wait(p);
-          if (const auto* reply = gst_promise_get_reply(p)) s->reply = gst_structure_copy(reply);
-          s->changed.notify_all();
-        },
-        new std::shared_ptr<state>(state_),
-        [](gpointer to) { delete static_cast<std::shared_ptr<state>*>(to); });
-  }
-  ~asked() { gst_promise_unref(promise_); }
-  asked(const asked&) = delete;
-  asked& operator=(const asked&) = delete;
-
-  GstPromise* promise() { return promise_; }
-  /// The answer; owned by this. Errors: gateway.webrtc.
-  result<GstStructure*> wait(int ms, const char* what) {
-    std::unique_lock lock(state_->mutex);
-    if (!state_->changed.wait_for(lock, std::chrono::milliseconds(ms),
-                                  [&] { return state_->result != GST_PROMISE_RESULT_PENDING; }))
-      return fail("gateway.webrtc", fmt::format("GStreamer does not answer `{}`", what));
-    GError* wrong = nullptr;
-    if (state_->reply != nullptr && gst_structure_has_field(state_->reply, "error"))
-      gst_structure_get(state_->reply, "error", G_TYPE_ERROR, &wrong, nullptr);
-    if (wrong == nullptr && state_->result == GST_PROMISE_RESULT_REPLIED) return state_->reply;
-    auto out = fail("gateway.webrtc",
-                    fmt::format("`{}`: {}", what, wrong ? wrong->message : "it gave up"));
-    if (wrong) g_error_free(wrong);
-    return out;
-  }
-
- private:
-  struct state {
-    ~state() {
-      if (reply) gst_structure_free(reply);
-    }
-    std::mutex mutex;
-    std::condition_variable changed;
-    GstPromiseResult result = GST_PROMISE_RESULT_PENDING;
-    GstStructure* reply = nullptr;
-  };
-  std::shared_ptr<state> state_ = std::make_shared<state>();
-  GstPromise* promise_;
-};
-
-/// GStreamer does not say what it takes, which means 64 KiB, and then sends no more either; it can.
-std::string with_large_messages(std::string sdp) {
-  const auto at = sdp.find("a=sctp-port:");
-  if (at != sdp.npos && sdp.find("a=max-message-size:") == sdp.npos)
-    sdp.insert(at, "a=max-message-size:262144\r\n");
-  return sdp;
-}
-
 using weak = std::weak_ptr<gst_call>;
 
 /// Calls `what` with the call, where it still is.
@@ -119,14 +48,6 @@ void take_off(Object*& object) {
 }
 
 }  // namespace
-
-struct gst_call::parts {
-  GstElement *pipeline = nullptr, *rtc = nullptr, *voice = nullptr;
-  std::mutex mutex;  ///< of what comes while it runs
-  GObject* channel = nullptr;
-  GstElement *jitter = nullptr, *dtls = nullptr;
-  GstClockTime next_pts = GST_CLOCK_TIME_NONE;
-};
 
 /// What GStreamer calls; friends of the call, with C's types.
 struct signals {
@@ -240,7 +161,7 @@ gst_call::gst_call(const exchange::options& o, call_events events)
       stun_(o.stun),
       events_(std::move(events)),
       gst_(std::make_unique<parts>()),
-      voice_(voice_queue::limits{}),
+      voice_({.margin_ms = o.limits.voice_margin_ms}),
       jitter_ms_(o.limits.jitter_ms) {}
 
 gst_call::~gst_call() = default;
@@ -325,121 +246,6 @@ void gst_call::end() {
     last = std::exchange(events_, {});
   }
   if (last.closed) last.closed(code, reason);
-}
-
-// --- descriptions ---------------------------------------------------------------------------------
-
-result<void> gst_call::set_description(const char* which, int type, const std::string& sdp) {
-  session_description d{static_cast<guint>(type), nullptr};
-  gst_sdp_message_new(&d.sdp);
-  const auto parsed = gst_sdp_message_parse_buffer(reinterpret_cast<const guint8*>(sdp.data()),
-                                                   static_cast<guint>(sdp.size()), d.sdp);
-  if (parsed != GST_SDP_OK) {
-    gst_sdp_message_free(d.sdp);
-    return fail("gateway.bad_sdp", "GStreamer does not read the SDP");
-  }
-  gpointer boxed = g_boxed_copy(description_type(), &d);
-  gst_sdp_message_free(d.sdp);
-  asked a;
-  g_signal_emit_by_name(gst_->rtc, which, boxed, a.promise());
-  g_boxed_free(description_type(), boxed);
-  const auto done = a.wait(limits_.setup_ms, which);
-  if (!done) return fail(done);
-  return {};
-}
-
-/// `how`: create-answer or create-offer; what it says becomes the local description.
-result<description> gst_call::describe(const char* how, const char* what) {
-  asked a;
-  g_signal_emit_by_name(gst_->rtc, how, nullptr, a.promise());
-  const auto reply = a.wait(limits_.setup_ms, how);
-  if (!reply) return fail(reply);
-  session_description* d = nullptr;
-  if (*reply != nullptr) gst_structure_get(*reply, what, description_type(), &d, nullptr);
-  if (d == nullptr) return fail("gateway.webrtc", fmt::format("`{}` gave nothing", how));
-  gchar* text = gst_sdp_message_as_text(d->sdp);
-  const auto sdp = with_large_messages(text);
-  g_free(text);
-  g_boxed_free(description_type(), d);
-  HOCKET_TRY(set_description("set-local-description",
-                             static_cast<int>(std::string_view(what) == "offer" ? offers : answers),
-                             sdp));
-  HOCKET_TRY(gather());
-  auto read = read_description(sdp);
-  if (!read) return fail("gateway.webrtc", "of GStreamer's own: " + read.error().message);
-  const std::lock_guard lock(mutex_);
-  read->candidates.clear();
-  for (const auto& c : candidates_)
-    if (c.find(" UDP ") != c.npos) read->candidates.push_back(c);
-  if (read->candidates.empty()) return fail("gateway.webrtc", "this machine has no address to use");
-  return std::move(*read);
-}
-
-result<void> gst_call::gather() {
-  std::unique_lock lock(mutex_);
-  if (changed_.wait_for(lock, std::chrono::milliseconds(limits_.setup_ms),
-                        [&] { return has_gathered_; }))
-    return {};
-  return fail("gateway.webrtc", "no address was found in time");
-}
-
-result<std::string> gst_call::answer(description offer) {
-  offer.candidates.clear();  // who calls shows where it is; nobody is sent elsewhere by its words
-  const auto* sound = offer.find(medium::kind::sound);
-  const auto* data = offer.find(medium::kind::data);
-  {
-    const std::lock_guard lock(mutex_);
-    fingerprint_ = offer.fingerprint;
-    has_sound_ = sound != nullptr;
-    has_channel_ = data != nullptr;
-    if (data != nullptr)
-      most_message_bytes_ =
-          data->message_bytes == 0
-              ? limits_.message_bytes
-              : std::min<std::size_t>(static_cast<std::size_t>(data->message_bytes),
-                                      limits_.message_bytes);
-  }
-  HOCKET_TRY(build(
-      offer, sound != nullptr && sound->direction != "sendonly" && sound->direction != "inactive"));
-  auto served = offer;
-  std::erase_if(served.media, [](const medium& m) { return m.of == medium::kind::other; });
-  HOCKET_TRY(
-      set_description("set-remote-description", static_cast<int>(offers), text_of(served, 1)));
-  const auto ours = describe("create-answer", "answer");
-  if (!ours) return fail(ours);
-  auto said = answer_to(offer, *ours);
-  if (!said) return fail(said);
-  const std::lock_guard lock(mutex_);
-  described_ = clock::now();
-  return text_of(*said, static_cast<std::uint64_t>(described_->time_since_epoch().count()));
-}
-
-result<std::string> gst_call::offer(const std::string& channel) {
-  description d;
-  d.media.emplace_back().of = medium::kind::sound;
-  d.media[0].opus = opus_of_offer;
-  HOCKET_TRY(build(d, true));
-  GObject* made = nullptr;
-  g_signal_emit_by_name(gst_->rtc, "create-data-channel", channel.c_str(), nullptr, &made);
-  if (made == nullptr) return fail("gateway.webrtc", "there is no data channel");
-  channel_made(made);
-  g_object_unref(made);
-  const auto ours = describe("create-offer", "offer");
-  if (!ours) return fail(ours);
-  const std::lock_guard lock(mutex_);
-  has_sound_ = has_channel_ = true;
-  return text_of(*ours, 1);
-}
-
-result<void> gst_call::accept(const description& answer) {
-  {
-    const std::lock_guard lock(mutex_);
-    fingerprint_ = answer.fingerprint;
-    const auto* data = answer.find(medium::kind::data);
-    most_message_bytes_ = data == nullptr ? 0 : limits_.message_bytes;
-    described_ = clock::now();
-  }
-  return set_description("set-remote-description", static_cast<int>(answers), text_of(answer, 2));
 }
 
 // --- what comes while it runs ---------------------------------------------------------------------
@@ -574,42 +380,6 @@ bool gst_call::check_fingerprint() {
   else
     finish(1008, "the other side has another key than its SDP says");
   return is_good;
-}
-
-bool gst_call::send_now(const std::string& message, bool is_text) {
-  GObject* channel = nullptr;
-  {
-    const std::lock_guard lock(gst_->mutex);
-    if (gst_->channel != nullptr) channel = G_OBJECT(g_object_ref(gst_->channel));
-  }
-  if (channel == nullptr) return false;
-  if (is_text) {
-    g_signal_emit_by_name(channel, "send-string", message.c_str());
-  } else {
-    GBytes* bytes = g_bytes_new(message.data(), message.size());
-    g_signal_emit_by_name(channel, "send-data", bytes);
-    g_bytes_unref(bytes);
-  }
-  g_object_unref(channel);
-  return true;
-}
-
-std::size_t gst_call::channel_bytes() const {
-  const std::lock_guard lock(gst_->mutex);
-  guint64 out = 0;
-  if (gst_->channel != nullptr) g_object_get(gst_->channel, "buffered-amount", &out, nullptr);
-  return static_cast<std::size_t>(out);
-}
-
-void gst_call::close_channel() {
-  GObject* channel = nullptr;
-  {
-    const std::lock_guard lock(gst_->mutex);
-    if (gst_->channel != nullptr) channel = G_OBJECT(g_object_ref(gst_->channel));
-  }
-  if (channel == nullptr) return;
-  g_signal_emit_by_name(channel, "close");
-  g_object_unref(channel);
 }
 
 }  // namespace hocket::gateway::webrtc

@@ -21,6 +21,7 @@ struct call_limits {
   int close_ms = 1'000;                    ///< for what is queued, at the end
   int jitter_ms = 60;                      ///< a packet that is missing is waited for so long
   int most_jitter_ms = 500;                ///< and so long on a bad network
+  int voice_margin_ms = 40;                ///< a voice begins so late; 0 for one that comes evenly
   std::size_t message_bytes = 256 * 1024;  ///< outgoing; incoming: 64 KiB, as our answer says
   std::size_t queue_bytes = 1 << 20;       ///< outgoing, waiting
   std::size_t waiting_messages = 256;      ///< incoming, while nobody takes them; then it ends

@@ -42,12 +42,16 @@ struct level {
 
 class crowd {
  public:
-  crowd(served_gateway& g) : gateway_(g) {}
+  /// `calls`: they call (WebRTC) instead of opening WebSockets.
+  crowd(served_gateway& g, bool calls) : gateway_(g) {
+    if (calls) exchange_ = std::make_unique<gateway::webrtc::exchange>(of_calls());
+  }
 
   /// Brings the number of those who talk to `n`. False where one is not let in.
   bool grow_to(int n) {
     while (static_cast<int>(talkers_.size()) < n)
-      talkers_.push_back(std::make_unique<talking_client>(by_, gateway_.url(), true));
+      talkers_.push_back(exchange_ ? std::make_unique<talking_client>(*exchange_, gateway_.url())
+                                   : std::make_unique<talking_client>(by_, gateway_.url(), true));
     for (int i = 0; i < 600; ++i) {
       const bool all = std::ranges::all_of(talkers_, [](const auto& t) { return t->is_talking(); });
       if (all) return true;
@@ -100,13 +104,21 @@ class crowd {
     std::ranges::move(talkers_, std::back_inserter(gone_));
     talkers_.clear();
   }
-  http::websocket_client& by() { return by_; }
 
  private:
+  /// What they say comes evenly; nothing need wait for it.
+  static gateway::webrtc::exchange::options of_calls() {
+    gateway::webrtc::exchange::options o;
+    o.addresses = {"127.0.0.1"};
+    o.limits.voice_margin_ms = 0;
+    o.setups = most_sessions;
+    return o;
+  }
   served_gateway& gateway_;
   std::vector<std::unique_ptr<talking_client>> talkers_;
   std::vector<std::unique_ptr<talking_client>> gone_;  ///< closed; events may still come
   http::websocket_client by_;                          ///< ends first: its events refer to them
+  std::unique_ptr<gateway::webrtc::exchange> exchange_;
 };
 
 /// As many clients at once as `n`, that say nothing more than hello: how long until the last one is in.
@@ -146,6 +158,56 @@ double idle_bytes(served_gateway& g, int n, int& stood) {
   return grown / std::max(1, stood);
 }
 
+double seconds_of(const bench_options& o) { return o.seconds > 0 ? o.seconds : o.quick ? 3 : 12; }
+
+/// More and more people at once, until one of a hundred waits too long; over WebSockets, or over calls.
+void grow(served_gateway& server, const bench_options& o, bool calls, progress& shown,
+          measures& out) {
+  const double seconds = seconds_of(o);
+  const char* what = calls ? "calls" : "sessions";
+  crowd people(server, calls);
+  const auto empty_mib = server.rss_mib();
+  int fits = 0, tried = 0;
+  double mib = 0;
+  const auto levels = o.sessions > 0 ? std::vector{o.sessions}
+                      : o.quick      ? std::vector{1, 2}
+                      : calls        ? std::vector{1, 4, 8, 12, 16, 20, 24, 32}
+                              : std::vector{1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 48, most_sessions};
+  level last;
+  for (const int n : levels) {
+    shown.next(fmt::format("gateway: {} people {} at once", n, calls ? "call" : "talk"));
+    if (!people.grow_to(n)) break;
+    const auto cpu = server.cpu_seconds();
+    const auto now = people.talk(seconds);
+    const auto used = (server.cpu_seconds() - cpu) / (seconds + 1);
+    const auto name = fmt::format("gateway.{}.{}", what, n);
+    out.add(name + ".mouth_to_ear.p50_ms", std::min(percentile(now.total_ms, 0.5), 1e6), "ms",
+            now.bursts);
+    out.add(name + ".mouth_to_ear.p99_ms", std::min(now.p99(), 1e6), "ms", now.bursts);
+    out.add(name + ".cpu", used, "cores", now.bursts);
+    tried = n;
+    mib = server.rss_mib();
+    if (now.p99() > slowest_ms) break;
+    fits = n;
+    last = now;
+  }
+  const auto bytes = (mib - empty_mib) * (1 << 20) / std::max(1, tried);
+  if (calls) {
+    out.add("gateway.calls_at_500ms", fits, "", last.bursts);
+    if (!last.beside_ms.empty())
+      out.add("gateway.calls.mouth_to_ear.p99_ms", percentile(last.beside_ms, 0.99), "ms",
+              last.bursts);
+    out.add("gateway.call_bytes", bytes, "bytes", tried);
+  } else {
+    out.add("gateway.sessions_at_500ms", fits, "", last.bursts, sessions_target, goal::at_least);
+    if (!last.beside_ms.empty())
+      out.add("gateway.mouth_to_ear.p99_ms", percentile(last.beside_ms, 0.99), "ms", last.bursts,
+              beside_target_ms, goal::at_most);
+    out.add("gateway.session_bytes", bytes, "bytes", tried);
+  }
+  people.clear();
+}
+
 }  // namespace
 
 int run_bench_gateway(const bench_options& o) {
@@ -160,41 +222,12 @@ int run_bench_gateway(const bench_options& o) {
   if (!started) return tell(started.error(), exit_failed);
   auto& server = **started;
   measures out;
-  const double seconds = o.seconds > 0 ? o.seconds : o.quick ? 3 : 12;
+  const double seconds = seconds_of(o);
+  const bool has_calls = gateway::webrtc::available().has_value();
+  grow(server, o, false, shown, out);
+  if (has_calls) grow(server, o, true, shown, out);
   {
-    crowd people(server);
-    const auto empty_mib = server.rss_mib();
-    int fits = 0, tried = 0;
-    double mib = 0;
-    const auto levels = o.sessions > 0 ? std::vector{o.sessions}
-                        : o.quick
-                            ? std::vector{1, 2}
-                            : std::vector{1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 48, most_sessions};
-    level last;
-    for (const int n : levels) {
-      shown.next(fmt::format("gateway: {} people talk at once", n));
-      if (!people.grow_to(n)) break;
-      const auto cpu = server.cpu_seconds();
-      const auto now = people.talk(seconds);
-      const auto used = (server.cpu_seconds() - cpu) / (seconds + 1);
-      out.add(fmt::format("gateway.sessions.{}.mouth_to_ear.p50_ms", n),
-              std::min(percentile(now.total_ms, 0.5), 1e6), "ms", now.bursts);
-      out.add(fmt::format("gateway.sessions.{}.mouth_to_ear.p99_ms", n), std::min(now.p99(), 1e6),
-              "ms", now.bursts);
-      out.add(fmt::format("gateway.sessions.{}.cpu", n), used, "cores", now.bursts);
-      tried = n;
-      mib = server.rss_mib();
-      if (now.p99() > slowest_ms) break;
-      fits = n;
-      last = now;
-    }
-    out.add("gateway.sessions_at_500ms", fits, "", last.bursts, sessions_target, goal::at_least);
-    if (!last.beside_ms.empty())
-      out.add("gateway.mouth_to_ear.p99_ms", percentile(last.beside_ms, 0.99), "ms", last.bursts,
-              beside_target_ms, goal::at_most);
-    out.add("gateway.session_bytes", (mib - empty_mib) * (1 << 20) / std::max(1, tried), "bytes",
-            tried);
-    people.clear();
+    crowd people(server, false);
     // One who talks and never reads, beside one who does both.
     shown.next("gateway: somebody does not read");
     if (people.grow_to(2)) {
@@ -211,6 +244,7 @@ int run_bench_gateway(const bench_options& o) {
   const auto bytes = idle_bytes(server, idle, stood);
   out.add("gateway.idle_connections", stood, "", idle, idle, goal::at_least);
   out.add("gateway.idle_connection_bytes", bytes, "bytes", stood);
+  if (!has_calls) out.note(gateway::webrtc::available().error().message);
   out.note(
       fmt::format("{} over loopback, clients in this process by Hocket's own protocol: a second of "
                   "sound, a second of "
@@ -220,7 +254,7 @@ int run_bench_gateway(const bench_options& o) {
                   "of that micro-turn "
                   "and the model's computing, at the highest number that fits; session_bytes: "
                   "growth of resident "
-                  "memory over those who talk.",
+                  "memory over those who talk. calls: the same over WebRTC, sound over tracks.",
                   o.model));
   shown.finish();
   started->reset();

@@ -9,6 +9,7 @@
 
 #include "actors/gateway/json.hpp"
 #include "actors/gateway/sound.hpp"
+#include "actors/http/fetch.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -21,16 +22,30 @@ constexpr std::int64_t burst_ms = 1'000, cycle_ms = 2'000;
 constexpr double micro_turn_ms = 200;
 
 /// Noise that rises and falls like syllables, so that it passes for a voice; the same each time.
-std::vector<std::string> chunks(double loud) {
-  std::vector<std::string> out;
+std::vector<std::vector<float>> noises(double loud) {
+  std::vector<std::vector<float>> out;
   std::uint32_t state = 1;
   for (std::int64_t at = 0; at < burst_ms; at += chunk_ms) {
-    std::string bytes;
+    std::vector<float> samples;
     for (int i = 0; i < rate_hz * chunk_ms / 1000; ++i) {
       state = state * 1664525u + 1013904223u;
       const double noise = static_cast<double>(state >> 16) / 32768.0 - 1;
       const double t = static_cast<double>(at) / 1000 + static_cast<double>(i) / rate_hz;
-      const auto v = static_cast<int>(loud * 20'000 * noise * (0.6 + 0.4 * std::sin(25 * t)));
+      samples.push_back(
+          static_cast<float>(loud * 20'000 / 32'768 * noise * (0.6 + 0.4 * std::sin(25 * t))));
+    }
+    out.push_back(std::move(samples));
+  }
+  return out;
+}
+
+/// The same as messages.
+std::vector<std::string> chunks(double loud) {
+  std::vector<std::string> out;
+  for (const auto& piece : noises(loud)) {
+    std::string bytes;
+    for (const float s : piece) {
+      const auto v = static_cast<int>(s * 32'768);
       bytes += static_cast<char>(v & 255);
       bytes += static_cast<char>((v >> 8) & 255);
     }
@@ -78,11 +93,7 @@ result<std::unique_ptr<served_gateway>> served_gateway::start(
 // --- a client -------------------------------------------------------------------------------------
 
 talking_client::talking_client(http::websocket_client& by, const std::string& url, bool starts)
-    : starts_(starts) {
-  static const auto loud = chunks(0.3), quiet = chunks(0);
-  loud_ = loud;
-  quiet_ = quiet;
-  asked_at_ns_ = bench_now_ns();
+    : starts_(starts), asked_at_ns_(bench_now_ns()) {
   http::websocket_target to;
   to.url = url + "/v1/hocket";
   to.connect_ms = 30'000;
@@ -93,16 +104,54 @@ talking_client::talking_client(http::websocket_client& by, const std::string& ur
       refused_ = true;
       return e;
     }
-    {
-      const std::lock_guard lock(mutex_);
-      socket_ = *s;
-    }
-    if (starts_) (*s)->send(R"({"type":"start"})");
-    open_ = true;
+    take_up(*s);
     e.message = [this](std::string_view m, bool) { take(m); };
     e.closed = [this](int, const std::string&) { open_ = false; };
     return e;
   });
+}
+
+talking_client::talking_client(gateway::webrtc::exchange& by, const std::string& url)
+    : starts_(true), asked_at_ns_(bench_now_ns()) {
+  gateway::webrtc::call_events e;
+  e.message = [this](std::string_view m, bool) { take(m); };
+  e.closed = [this](int, const std::string&) { open_ = false; };
+  e.open = [this] { take_up(call_); };
+  by.offer("hocket", std::move(e), [this, url](result<gateway::webrtc::exchange::set_up> s) {
+    if (s)
+      ring(*s, url);
+    else
+      refused_ = true;
+  });
+}
+
+void talking_client::take_up(std::shared_ptr<http::websocket> socket) {
+  {
+    const std::lock_guard lock(mutex_);
+    socket_ = socket;
+  }
+  if (starts_) socket->send(R"({"type":"start"})");
+  open_ = true;
+}
+
+/// On the exchange's worker, which may wait.
+void talking_client::ring(const gateway::webrtc::exchange::set_up& ours, const std::string& url) {
+  {
+    const std::lock_guard lock(mutex_);
+    call_ = ours.call;
+  }
+  http::fetch_request r;
+  r.method = "POST";
+  r.url = "http" + url.substr(2) + "/v1/hocket/calls";
+  r.headers = {{"Content-Type", "application/sdp"}};
+  r.body = ours.sdp;
+  const auto answer = http::fetch(r);
+  if (!answer || answer->status != 201) {
+    refused_ = true;
+    return;
+  }
+  const auto read = gateway::webrtc::read_description(answer->body);
+  if (!read || !ours.call->accept(*read)) refused_ = true;
 }
 
 void talking_client::take(std::string_view message) {
@@ -136,6 +185,8 @@ void talking_client::on_turn(double at_ms, double start_ms, double level, double
 
 void talking_client::speak(std::int64_t now_ms, std::int64_t phase_ms) {
   if (!open_ || hello_at_ns_ == 0) return;
+  static const auto loud = chunks(0.3), quiet = chunks(0);
+  static const auto loud_sound = noises(0.3), quiet_sound = noises(0);
   const std::lock_guard lock(mutex_);
   if (sent_ms_ < 0) sent_ms_ = now_ms;
   while (sent_ms_ + chunk_ms <= now_ms) {
@@ -147,7 +198,10 @@ void talking_client::speak(std::int64_t now_ms, std::int64_t phase_ms) {
       burst_at_ms_ = static_cast<double>(sent_ms_);
     }
     if (at >= burst_ms && n == 0) burst_at_ms_ = -1;  // nobody heard that one
-    socket_->send(is_loud ? loud_[n] : quiet_[n]);
+    if (call_)
+      call_->play((is_loud ? loud_sound : quiet_sound)[n]);
+    else
+      socket_->send((is_loud ? loud : quiet)[n]);
     sent_ms_ += chunk_ms;
   }
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/gateway/webrtc/exchange.hpp"
 #include "actors/http/websocket.hpp"
 #include "graph/core/result.hpp"
 #include "tools/hocket/eval/served_program.hpp"
@@ -33,7 +34,7 @@ class served_gateway {
 /// One client of the gateway that talks and listens, by Hocket's own protocol: a second of sound, a second
 /// of silence, for ever, at the pace of the clock.
 ///
-/// Threads: `speak` of one thread; events come on the WebSocket client's.
+/// Threads: `speak` of one thread; events come on the WebSocket client's, or the call's.
 class talking_client {
  public:
   struct heard_burst {
@@ -43,6 +44,8 @@ class talking_client {
     double compute_ms = 0;
   };
   talking_client(http::websocket_client& by, const std::string& url, bool starts);
+  /// Over a call: sound goes over its track, events over its channel.
+  talking_client(gateway::webrtc::exchange& by, const std::string& url);
 
   /// Sends what is due by now; `phase_ms` moves its bursts against those of others.
   void speak(std::int64_t now_ms, std::int64_t phase_ms);
@@ -60,20 +63,22 @@ class talking_client {
 
  private:
   void take(std::string_view message);
+  void take_up(std::shared_ptr<http::websocket> socket);
+  void ring(const gateway::webrtc::exchange::set_up& ours, const std::string& url);
   void on_turn(double at_ms, double start_ms, double level, double compute_ms);
 
   std::shared_ptr<http::websocket> socket_;
+  std::shared_ptr<gateway::webrtc::call> call_;  ///< the same, where it is one
   mutable std::mutex mutex_;
   std::atomic<bool> open_{false}, refused_{false};
   const bool starts_;
-  std::int64_t asked_at_ns_ = 0;
+  const std::int64_t asked_at_ns_;
   std::atomic<std::int64_t> hello_at_ns_{0}, bursts_{0};
   double offset_ms_ = 0;  ///< of the session's clock, as the quickest event showed it
   bool has_offset_ = false;
   std::int64_t sent_ms_ = -1;  ///< of sound
   double burst_at_ms_ = -1;    ///< on our clock; -1: none is waited for
   std::vector<heard_burst> heard_;
-  std::vector<std::string> loud_, quiet_;
 };
 
 std::int64_t bench_now_ns();

@@ -1,0 +1,20 @@
+#pragma once
+
+// What the parts of a call that see GStreamer share; nobody else includes it.
+#include <gst/gst.h>
+
+#include <mutex>
+
+#include "actors/gateway/webrtc/gst_call.hpp"
+
+namespace hocket::gateway::webrtc {
+
+struct gst_call::parts {
+  GstElement *pipeline = nullptr, *rtc = nullptr, *voice = nullptr;
+  std::mutex mutex;  ///< of what comes while it runs
+  GObject* channel = nullptr;
+  GstElement *jitter = nullptr, *dtls = nullptr;
+  GstClockTime next_pts = GST_CLOCK_TIME_NONE;
+};
+
+}  // namespace hocket::gateway::webrtc
