@@ -14,7 +14,7 @@ class @Class@(hocket.Tool):
     """Says back the text it is given."""
 
     name = "@word@"
-    time_limit_ms = 1000
+    time_limit_ms = 10_000
 
     def call(self, text: Annotated[str, "what to say back"]) -> str:
         return text
