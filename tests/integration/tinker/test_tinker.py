@@ -138,6 +138,25 @@ class run(case):
         alone = [sample(t, params=dict(max_tokens=3, temperature=0, stop=[]))["sequences"] for t in texts(40, 7)[:5]]
         self.assertEqual([c.wait(r)["sequences"] for r in many[:5]], alone)
 
+    def test_tenants_at_once_get_what_they_get_alone(self):
+        def life(i, into):
+            c = self.client(f"tml-test-crowd-{i}")
+            m, data = c.model(seed=i), [datum(t) for t in texts(3, seed=20 + i)]
+            for _ in range(4):
+                c.train(m, data)
+                c.step(m)
+            into[i] = flat(c.train(m, data, path="forward"))
+        alone, together = {}, {}
+        for i in range(3):
+            life(i, alone)
+        threads = [threading.Thread(target=life, args=(i, together)) for i in range(3)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(together, alone)
+        self.assertNotEqual(alone[0], alone[1])
+
     def test_one_poll_for_all_requests_of_a_sampler(self):
         c, d = self.client(), self.client("tml-test-two")
         base = c.post("create_sampling_session", session_id=c.id, sampling_session_seq_id=0, base_model=MODEL)

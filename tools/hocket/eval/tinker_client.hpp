@@ -40,7 +40,7 @@ class tinker_client {
 /// What a tenant does in each of `steps` steps: samples a group from its newest weights, trains on it,
 /// moves them.
 struct tinker_experiment {
-  int steps = 8, group = 4, prompt_tokens = 32, sampled_tokens = 32, rank = 8;
+  int steps = 4, group = 4, prompt_tokens = 32, sampled_tokens = 32, rank = 8;
 };
 
 struct tinker_work {
