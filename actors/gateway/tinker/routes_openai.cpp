@@ -1,6 +1,8 @@
 // OpenAI's completions and chat over any sampler.
 #include <algorithm>
 #include <ctime>
+#include <mutex>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -19,7 +21,8 @@ struct wish {
   sampling_source source;
   std::string model;
   sample_request ask;
-  bool is_chat = false, streams = false, echo = false;
+  std::vector<std::vector<std::int32_t>> prompts;
+  bool is_chat = false, streams = false, echo = false, tells_usage = false;
   int logprobs = -1;  ///< alternatives with each token; -1: none
   std::vector<std::string> stops;
 };
@@ -32,10 +35,42 @@ result<std::vector<std::int32_t>> tokens_of(const wish& w, const json& prompt) {
   std::vector<std::int32_t> ids;
   if (!prompt.is_array()) return bad("prompt must be a text or a list of token ids");
   for (const auto& t : prompt) {
-    if (!t.is_number_integer()) return bad("prompt must be one text or one list of token ids");
+    if (!t.is_number_integer()) return bad("prompt must be texts or lists of token ids");
     ids.push_back(t);
   }
   return ids;
+}
+
+/// One text, one list of token ids, or a list of either.
+result<std::vector<std::vector<std::int32_t>>> prompts_of(const wish& w, const json& prompt) {
+  constexpr std::size_t most_prompts = 128;
+  const bool several = prompt.is_array() && !prompt.empty() && !prompt.front().is_number();
+  std::vector<std::vector<std::int32_t>> all;
+  if (several && prompt.size() > most_prompts)
+    return bad(fmt::format("prompt holds more than {} prompts", most_prompts));
+  for (const auto& each : several ? prompt : json::array({prompt})) {
+    auto tokens = tokens_of(w, each);
+    if (!tokens) return fail(tokens);
+    all.push_back(std::move(*tokens));
+  }
+  return all;
+}
+
+/// A message's text: as it is, or the parts of it.
+result<std::string> content_of(const json& message) {
+  const auto content = message.is_object() ? message.value("content", json()) : json();
+  if (content.is_string()) return content.get<std::string>();
+  const auto wrong = bad("every message needs a role and a content that is a text");
+  if (!content.is_array()) return wrong;
+  std::string text;
+  for (const auto& part : content) {
+    if (!part.is_object() || !part.value("type", json()).is_string()) return wrong;
+    if (part["type"] != "text" || !part.value("text", json()).is_string())
+      return bad("content: this model reads text only, and a part is of type `" +
+                 part["type"].get<std::string>().substr(0, 40) + "`");
+    text += part["text"].get<std::string>();
+  }
+  return text;
 }
 
 result<std::vector<std::int32_t>> chat_tokens(const wish& w, const json& messages) {
@@ -47,12 +82,11 @@ result<std::vector<std::int32_t>> chat_tokens(const wish& w, const json& message
                                    {"bos_token", base.begin_text},
                                    {"eos_token", base.end_text}};
   for (const auto& m : messages) {
-    if (!m.is_object() || !m.value("role", json()).is_string() ||
-        !m.value("content", json()).is_string())
-      return bad("every message needs a role and a content that is a text");
+    const auto content = content_of(m);
+    if (!content) return fail(content);
+    if (!m.value("role", json()).is_string()) return bad("every message needs a role");
     variables["messages"].push_back(
-        {{"role", m["role"].get<std::string>()},
-         {"content", base.tokenizer->guard(m["content"].get<std::string>())}});
+        {{"role", m["role"].get<std::string>()}, {"content", base.tokenizer->guard(*content)}});
   }
   const auto text = base.chat->render(variables, std::time(nullptr));
   if (!text) return bad(text.error().message);
@@ -100,11 +134,20 @@ result<wish> read_wish(service::state& s, call& c, bool is_chat) {
   if (!source) return fail(source);
   w.source = std::move(*source);
   HOCKET_TRY(read_numbers(c.body, w));
-  auto prompt = is_chat ? chat_tokens(w, c.body.value("messages", json()))
-                        : tokens_of(w, c.body.value("prompt", json()));
-  if (!prompt) return fail(prompt);
-  if (prompt->empty()) return bad("prompt must have at least one token");
-  w.ask.prompt = std::move(*prompt);
+  if (is_chat) {
+    auto prompt = chat_tokens(w, c.body.value("messages", json()));
+    if (!prompt) return fail(prompt);
+    w.prompts.push_back(std::move(*prompt));
+  } else {
+    auto prompts = prompts_of(w, c.body.value("prompt", json()));
+    if (!prompts) return fail(prompts);
+    w.prompts = std::move(*prompts);
+  }
+  for (const auto& each : w.prompts)
+    if (each.empty()) return bad("prompt must have at least one token");
+  w.echo = !is_chat && c.body.value("echo", json(false)) == true;
+  if (w.echo && w.logprobs >= 0)
+    return bad("echo: with logprobs it is not offered; asample gives those of a prompt");
   const auto stop = c.body.value("stop", json());
   for (const auto& t : stop.is_array() ? stop : json::array({stop}))
     if (t.is_string() && t != "") w.stops.push_back(t);
@@ -113,6 +156,8 @@ result<wish> read_wish(service::state& s, call& c, bool is_chat) {
   if (!w.stops.empty())  // here a model's own end still ends
     w.ask.stop_tokens = w.source.base->ends;
   w.streams = c.body.value("stream", json(false)) == true;
+  const auto options = c.body.value("stream_options", json());
+  w.tells_usage = options.is_object() && options.value("include_usage", json(false)) == true;
   return w;
 }
 
@@ -155,20 +200,24 @@ json logprobs_of(const wish& w, const sample_answer::sequence& s) {
           {"text_offset", offsets}};
 }
 
-json answer_of(const wish& w, const sample_answer& a) {
+json answer_of(const wish& w, const std::vector<sample_answer>& all) {
   json choices = json::array();
-  std::size_t sampled = 0;
-  for (std::size_t i = 0; i < a.sequences.size(); ++i) {
-    const auto& s = a.sequences[i];
-    sampled += s.tokens.size();
-    json choice{{"index", i},
-                {"finish_reason", s.stopped ? "stop" : "length"},
-                {"logprobs", logprobs_of(w, s)}};
-    if (w.is_chat)
-      choice["message"] = {{"role", "assistant"}, {"content", text_of(w, s)}};
-    else
-      choice["text"] = text_of(w, s);
-    choices.push_back(choice);
+  std::size_t sampled = 0, read = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    read += w.prompts[i].size();
+    const auto& t = w.source.base->tokenizer;
+    const auto before = w.echo && t ? t->decode(w.prompts[i]) : std::string();
+    for (const auto& s : all[i].sequences) {
+      sampled += s.tokens.size();
+      json choice{{"index", choices.size()},
+                  {"finish_reason", s.stopped ? "stop" : "length"},
+                  {"logprobs", logprobs_of(w, s)}};
+      if (w.is_chat)
+        choice["message"] = {{"role", "assistant"}, {"content", text_of(w, s)}};
+      else
+        choice["text"] = before + text_of(w, s);
+      choices.push_back(choice);
+    }
   }
   return {{"id", unguessable(w.is_chat ? "chatcmpl-" : "cmpl-")},
           {"object", w.is_chat ? "chat.completion" : "text_completion"},
@@ -176,9 +225,9 @@ json answer_of(const wish& w, const sample_answer& a) {
           {"model", w.model},
           {"choices", choices},
           {"usage",
-           {{"prompt_tokens", w.ask.prompt.size()},
+           {{"prompt_tokens", read},
             {"completion_tokens", sampled},
-            {"total_tokens", w.ask.prompt.size() + sampled}}}};
+            {"total_tokens", read + sampled}}}};
 }
 
 /// The whole answer as the events of a stream.
@@ -187,7 +236,7 @@ http::response as_stream(const wish& w, json answer) {
   const auto event = [&](const json& j) {
     events += "data: " + j.dump(-1, ' ', false, json::error_handler_t::replace) + "\n\n";
   };
-  const auto choices = answer["choices"];
+  const auto choices = answer["choices"], usage = answer["usage"];
   answer.erase("usage");
   if (w.is_chat) answer["object"] = "chat.completion.chunk";
   for (auto choice : choices) {
@@ -204,25 +253,57 @@ http::response as_stream(const wish& w, json answer) {
     answer["choices"] = {last};
     event(answer);
   }
+  if (w.tells_usage) {
+    answer["choices"] = json::array(), answer["usage"] = usage;
+    event(answer);
+  }
   return {200, "text/event-stream", events + "data: [DONE]\n\n", {{"Cache-Control", "no-cache"}}};
+}
+
+/// What the prompts of one request gave; the last that ends answers.
+struct gathered {
+  std::mutex mutex;
+  std::vector<sample_answer> answers;
+  std::size_t left = 0;
+  std::optional<error> problem;
+};
+
+void take(const wish& w, gathered& all, std::size_t place, result<sample_answer> a,
+          const http::responder& reply) {
+  {
+    const std::lock_guard lock(all.mutex);
+    if (a) all.answers[place] = std::move(*a);
+    if (!a) all.problem = a.error();
+    if (--all.left > 0) return;
+  }
+  if (all.problem)
+    return reply(json_answer({{"error",
+                               {{"message", all.problem->message},
+                                {"type", "server_error"},
+                                {"code", all.problem->code}}}},
+                             503));
+  auto body = answer_of(w, all.answers);
+  reply(w.streams ? as_stream(w, std::move(body)) : json_answer(body));
 }
 
 answered complete(service::state& s, call& c, bool is_chat) {
   auto read = read_wish(s, c, is_chat);
   if (!read) return fail(read);
   const auto w = std::make_shared<wish>(std::move(*read));
-  sample_job job{c.owner, w->source, w->ask, {}, {}};
-  HOCKET_TRY(check(job));
-  job.done = [w, reply = c.reply](result<sample_answer> a) {
-    if (!a)
-      return reply(json_answer(
-          {{"error",
-            {{"message", a.error().message}, {"type", "server_error"}, {"code", a.error().code}}}},
-          503));
-    auto body = answer_of(*w, *a);
-    reply(w->streams ? as_stream(*w, std::move(body)) : json_answer(body));
-  };
-  s.sampling.submit(std::move(job));
+  std::vector<sample_job> jobs;
+  for (const auto& prompt : w->prompts) {
+    jobs.push_back({c.owner, w->source, w->ask, {}, {}});
+    jobs.back().ask.prompt = prompt;
+    HOCKET_TRY(check(jobs.back()));
+  }
+  const auto all = std::make_shared<gathered>();
+  all->answers.resize(jobs.size()), all->left = jobs.size();
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    jobs[i].done = [w, all, i, reply = c.reply](result<sample_answer> a) {
+      take(*w, *all, i, std::move(a), reply);
+    };
+    s.sampling.submit(std::move(jobs[i]));
+  }
   return std::optional<http::response>();
 }
 

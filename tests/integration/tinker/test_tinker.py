@@ -319,6 +319,21 @@ class run(case):
         self.assertTrue(events.endswith("data: [DONE]\n\n"))
         text = "".join(json.loads(e[6:])["choices"][0]["text"] for e in events.split("\n\n")[:-2])
         self.assertEqual(text, x["choices"][0]["text"])
+        several = ask("completions", model=MODEL, prompt=["the cat", [65, 66]], n=2, max_tokens=5, temperature=0)
+        self.assertEqual([k["index"] for k in several["choices"]], [0, 1, 2, 3])
+        self.assertEqual(several["choices"][1]["text"], x["choices"][0]["text"])
+        self.assertEqual(several["usage"]["prompt_tokens"], x["usage"]["prompt_tokens"] + 2)
+        echoed = ask("completions", model=MODEL, prompt="the cat", max_tokens=5, temperature=0, echo=True)
+        self.assertEqual(echoed["choices"][0]["text"], "the cat" + x["choices"][0]["text"])
+        self.refuses(400, "echo", lambda: ask("completions", model=MODEL, prompt="x", echo=True, logprobs=1))
+        self.refuses(400, "prompt", lambda: ask("completions", model=MODEL, prompt=["a", 3]))
+        parts = lambda *p: ask("chat/completions", model=MODEL, messages=[{"role": "user", "content": list(p)}], max_tokens=5,
+                               temperature=0)["choices"][0]["message"]
+        self.assertEqual(parts({"type": "text", "text": "h"}, {"type": "text", "text": "i"}), y["choices"][0]["message"])
+        self.refuses(400, "image_url", lambda: parts({"type": "image_url", "image_url": {"url": "x"}}))
+        usage = c.ask("POST", "completions", dict(model=MODEL, prompt="the cat", max_tokens=5, stream=True,
+                                                  stream_options={"include_usage": True}), prefix="/oai/api/v1/", raw=True).decode()
+        self.assertEqual(json.loads(usage.split("\n\n")[-3][6:])["usage"]["completion_tokens"], 5)
         self.refuses(404, "no/such", lambda: ask("completions", model="no/such", prompt="x"))
         m = c.model()
         path = c.do("save_weights", m, path="t")["path"]
