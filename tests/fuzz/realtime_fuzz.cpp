@@ -1,17 +1,21 @@
+#include "actors/gateway/realtime/beta.hpp"
 #include "actors/gateway/realtime/machine.hpp"
 #include "actors/gateway/sound.hpp"
 #include "tests/fuzz/gateway_conversation.hpp"
 
 // Input: a conversation, see gateway_conversation.hpp; one that begins with sound over a track is a call.
+// Held under the names of today and of the beta.
 namespace hocket::fuzz {
 namespace {
 
 void run(std::span<const std::uint8_t> bytes) {
-  static const auto schema = schema_of("realtime");
+  static const auto schema = schema_of("realtime"), of_beta = schema_of("realtime_beta");
   gateway::realtime::settings how;
   how.has_track = !bytes.empty() && bytes[0] == 'P';
   gateway::realtime::machine machine{how};
   converse(machine, schema, bytes);
+  gateway::realtime::beta beta{std::make_unique<gateway::realtime::machine>(how)};
+  converse(beta, of_beta, bytes);
 }
 
 std::string sound(bool loud) {
@@ -34,6 +38,9 @@ std::vector<std::string> seeds() {
   const std::string manual =
       R"({"type":"session.update","session":{"output_modalities":["text"],"audio":{"input":{"turn_detection":null}}}})"
       "\n";
+  const std::string flat =
+      R"({"type":"session.update","session":{"modalities":["text"],"input_audio_format":"g711_ulaw","turn_detection":null,"temperature":1}})"
+      "\n";
   const std::string item =
       R"({"type":"conversation.item.create","item":{"id":"i","type":"message","role":"user","content":[{"type":"input_text","text":"hi"}]}})"
       "\n";
@@ -41,6 +48,8 @@ std::vector<std::string> seeds() {
   for (int i = 0; i < 20; ++i) call += i < 8 ? "P\n" : "PP\n";
   return {
       call + "V\nWhi\nV\nNNN\nS\nS\nS\nS\nNNNNNNNNNNNNNN\nV\n" + call,
+      flat + item + R"({"type":"response.create","response":{"modalities":["audio","text"]}})" +
+          "\nWhi\nV\nS\nS\nS\nS\nS",
       update + turn + "Whello\nV\nV\nS\nS\nS\nHwhat\n" +
           R"({"type":"conversation.item.truncate","item_id":"item_sess_1_3","content_index":0,"audio_end_ms":100})",
       manual + turn + "V\n" + R"({"type":"input_audio_buffer.commit"})" + "\n" +

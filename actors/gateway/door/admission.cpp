@@ -309,6 +309,7 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   if (auto more = parse_object(how.session_json)) agreed.merge_patch(*more);
   facts.session_json = line_of(agreed);
   facts.has_track = how.has_track;
+  facts.is_beta = wants_beta(r);
   c->machine = make_protocol(how.kind, facts);
   return c;
 }

@@ -30,6 +30,15 @@ TEST_CASE("each path has its protocol, each client its place for the key") {
   CHECK(key({{"Sec-WebSocket-Protocol", "realtime, openai-insecure-api-key.k, x"}}) == "k");
   CHECK(key({{"Sec-WebSocket-Protocol", "hocket, hocket-key.k_-"}}) == "k_-");
   CHECK(key({}) == "");
+  const auto beta = [](http::header_list headers) {
+    http::request r;
+    r.headers = std::move(headers);
+    return wants_beta(r);
+  };
+  CHECK(beta({{"openai-beta", "assistants=v2, realtime=v1"}}));
+  CHECK(beta({{"Sec-WebSocket-Protocol", "realtime, openai-beta.realtime-v1"}}));
+  CHECK(!beta({{"OpenAI-Beta", "realtime=v2"}}));
+  CHECK(!beta({}));
 }
 
 TEST_CASE("sound comes onto the clock: late, early and all at once") {

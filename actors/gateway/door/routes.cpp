@@ -3,6 +3,7 @@
 #include "actors/gateway/gemini/machine.hpp"
 #include "actors/gateway/live/machine.hpp"
 #include "actors/gateway/own/machine.hpp"
+#include "actors/gateway/realtime/beta.hpp"
 #include "actors/gateway/realtime/machine.hpp"
 #include "actors/gateway/whip/machine.hpp"
 
@@ -98,6 +99,15 @@ std::string subprotocol_for(const http::request& r) {
   return out;
 }
 
+bool wants_beta(const http::request& r) {
+  bool out = false;
+  each_item(r.header("OpenAI-Beta").value_or(""),
+            [&](std::string_view item) { out |= item == "realtime=v1"; });
+  each_item(r.header("Sec-WebSocket-Protocol").value_or(""),
+            [&](std::string_view item) { out |= item == "openai-beta.realtime-v1"; });
+  return out;
+}
+
 std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& facts) {
   switch (k) {
     case protocol_kind::realtime: {
@@ -107,7 +117,9 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
       s.expires_at_s = facts.expires_at_s;
       if (auto agreed = parse_object(facts.session_json)) s.initial = std::move(*agreed);
       s.has_track = facts.has_track;
-      return std::make_unique<realtime::machine>(std::move(s));
+      auto machine = std::make_unique<realtime::machine>(std::move(s));
+      if (facts.is_beta) return std::make_unique<realtime::beta>(std::move(machine));
+      return machine;
     }
     case protocol_kind::live: {
       live::settings s;

@@ -35,6 +35,10 @@ std::string key_of(const http::request& r);
 /// The sub-protocol to answer: `realtime` or `hocket` where it was offered, none else.
 std::string subprotocol_for(const http::request& r);
 
+/// Whether an application asks for the names of Realtime's beta: `OpenAI-Beta: realtime=v1`, or the
+/// sub-protocol `openai-beta.realtime-v1` of browsers.
+bool wants_beta(const http::request& r);
+
 /// What a session is told of itself.
 struct session_facts {
   std::string id;                 ///< unique in this process
@@ -44,6 +48,7 @@ struct session_facts {
   std::string resume_key;    ///< with what somebody may come back; empty: not at all
   std::string session_json;  ///< Realtime: what its client secret was made for; may be empty
   bool has_track = false;    ///< sound goes beside the messages
+  bool is_beta = false;      ///< Realtime: it wants the names of the beta
 };
 std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& facts);
 
