@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <new>
 
 #include "engine/transformer/grouped_ways.hpp"
 #include "engine/transformer/simd.hpp"
+#include "engine/transformer/weight_memory.hpp"
 #include "graph/core/assert.hpp"
 
 namespace hocket::engine::kernels {
@@ -83,10 +83,9 @@ grouped_weights pack_grouped(std::int64_t out, std::int64_t in, const group_shap
   grouped_weights w{out, in, shape, 0, {}, {}};
   const std::int64_t groups = w.groups(), stride = w.group_bytes();
   w.size_bytes = w.tiles() * groups * stride;
-  auto* data = static_cast<std::byte*>(::operator new (w.size_bytes, std::align_val_t{64}));
-  w.data.reset(data, [](const std::byte* p) {
-    ::operator delete (const_cast<std::byte*>(p), std::align_val_t{64});
-  });
+  const auto memory = weight_memory(static_cast<std::size_t>(w.size_bytes));
+  w.data = memory;
+  auto* const data = memory.get();
   std::memset(data, 0, w.size_bytes);
   grouped_row row;
   for (std::int64_t r = 0; r < out; ++r) {

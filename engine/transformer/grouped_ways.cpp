@@ -67,6 +67,40 @@ HOCKET_VNNI inline void add_pair(const std::uint8_t* at, __m512i high,
     dot[r] = _mm512_dpbusd_epi32(dot[r], second, _mm512_set1_epi32(four_of(x[r] + 8 * Pair + 4)));
 }
 
+/// What a group's whole numbers add to the sums of 16 outputs, for each row.
+template <int Bits, bool Offsets, int Rows>
+HOCKET_VNNI inline void add_group(const grouped_input& x, std::int64_t row, std::int64_t g,
+                                  const std::uint8_t* halves, const __m512i (&dot)[Rows],
+                                  __m512 (&sum)[Rows][4], int s) {
+  const __m512 scale = _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(halves)));
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    const __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(x.scales(row + r)[g]));
+    sum[r][s] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r]), both, sum[r][s]);
+  }
+  if constexpr (Offsets) {
+    const __m512 offset =
+        _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(halves + 128)));
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r)
+      sum[r][s] = _mm512_fmadd_ps(offset, _mm512_set1_ps(x.sums(row + r)[g]), sum[r][s]);
+  }
+}
+
+/// The same pair of fours of all 64 outputs: one or two rows read the weights as they lie, which is what
+/// the processor reads ahead.
+template <int Bits, int Pair, int Rows>
+HOCKET_VNNI inline void add_pair_of_all(const std::uint8_t* at, const __m512i (&high)[4],
+                                        const std::int8_t* const (&x)[Rows],
+                                        __m512i (&dot)[4][Rows]) {
+  constexpr int ahead = 4096, bytes = Bits == 8 ? 512 : 256;
+#pragma GCC unroll 8
+  for (int line = 0; line < bytes; line += 64)
+    _mm_prefetch(reinterpret_cast<const char*>(at) + Pair * bytes + line + ahead, _MM_HINT_T0);
+#pragma GCC unroll 4
+  for (int s = 0; s < 4; ++s) add_pair<Bits, Pair, Rows>(at + s * 64, high[s], x, dot[s]);
+}
+
 /// Rows of x against 64 outputs. The float sums stay in registers over all groups.
 template <int Bits, bool Offsets, int Rows>
 HOCKET_VNNI inline void vnni_block(const grouped_input& x, std::int64_t row, const std::uint8_t* at,
@@ -75,7 +109,6 @@ HOCKET_VNNI inline void vnni_block(const grouped_input& x, std::int64_t row, con
   const std::int8_t* from[Rows];
   for (int r = 0; r < Rows; ++r) from[r] = x.levels(row + r);
   for (std::int64_t g = 0; g < groups; ++g, at += l::bytes) {
-    _mm_prefetch(reinterpret_cast<const char*>(at) + 4096, _MM_HINT_T0);
     const std::int8_t* levels[Rows];
     __m512i start[Rows];
 #pragma GCC unroll 8
@@ -83,6 +116,27 @@ HOCKET_VNNI inline void vnni_block(const grouped_input& x, std::int64_t row, con
       levels[r] = from[r] + g * l::group;
       start[r] = _mm512_set1_epi32(Offsets ? 0 : -zero * x.level_sums(row + r)[g]);
     }
+    if constexpr (Rows <= 2) {
+      __m512i dot[4][Rows], high[4] = {};
+#pragma GCC unroll 4
+      for (int s = 0; s < 4; ++s) {
+#pragma GCC unroll 2
+        for (int r = 0; r < Rows; ++r) dot[s][r] = start[r];
+        if constexpr (Bits == 5 || Bits == 6)
+          high[s] = _mm512_load_si512(at + l::low_bytes + s * 64);
+      }
+      add_pair_of_all<Bits, 0, Rows>(at, high, levels, dot);
+      add_pair_of_all<Bits, 1, Rows>(at, high, levels, dot);
+      if constexpr (l::fours == 8) {
+        add_pair_of_all<Bits, 2, Rows>(at, high, levels, dot);
+        add_pair_of_all<Bits, 3, Rows>(at, high, levels, dot);
+      }
+#pragma GCC unroll 4
+      for (int s = 0; s < 4; ++s)
+        add_group<Bits, Offsets, Rows>(x, row, g, at + l::level_bytes + s * 32, dot[s], sum, s);
+      continue;
+    }
+    _mm_prefetch(reinterpret_cast<const char*>(at) + 4096, _MM_HINT_T0);
 #pragma GCC unroll 4
     for (int s = 0; s < 4; ++s) {
       __m512i dot[Rows];
@@ -96,21 +150,7 @@ HOCKET_VNNI inline void vnni_block(const grouped_input& x, std::int64_t row, con
         add_pair<Bits, 2, Rows>(at + s * 64, high, levels, dot);
         add_pair<Bits, 3, Rows>(at + s * 64, high, levels, dot);
       }
-      const auto* halves = at + l::level_bytes + s * 32;
-      const __m512 scale =
-          _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(halves)));
-#pragma GCC unroll 8
-      for (int r = 0; r < Rows; ++r) {
-        const __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(x.scales(row + r)[g]));
-        sum[r][s] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r]), both, sum[r][s]);
-      }
-      if constexpr (Offsets) {
-        const __m512 offset =
-            _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(halves + 128)));
-#pragma GCC unroll 8
-        for (int r = 0; r < Rows; ++r)
-          sum[r][s] = _mm512_fmadd_ps(offset, _mm512_set1_ps(x.sums(row + r)[g]), sum[r][s]);
-      }
+      add_group<Bits, Offsets, Rows>(x, row, g, at + l::level_bytes + s * 32, dot, sum, s);
     }
   }
 }

@@ -2,6 +2,7 @@
 // its formula says, and a row's bits are its own.
 #include "engine/transformer/kv_pages.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <set>
@@ -25,6 +26,7 @@ struct problem {
   kernels::attention_shape shape;
   std::vector<float> qkv, cosine, sine, sinks;
   std::int64_t rows;
+  std::int64_t cut = 1000;  ///< queries of one call
 
   problem(int heads, int kv_heads, int dim, int value_dim, std::int64_t n, int window, bool extras)
       : rows(n) {
@@ -55,8 +57,10 @@ struct problem {
     layer.make_room(first, first + count);
     const auto rows_of_part = part(first, count, out);
     kernels::infer_write_pages(shape, rows_of_part, layer);
+    const std::int64_t queries = count * (shape.heads / shape.kv_heads);
     for (int h = 0; h < shape.kv_heads; ++h)
-      kernels::infer_attend_pages(shape, rows_of_part, layer, h, 0, count);
+      for (std::int64_t q = 0; q < queries; q += cut)
+        kernels::infer_attend_pages(shape, rows_of_part, layer, h, q, std::min(queries, q + cut));
     layer.forget_before(first + count);
   }
   paged_layer fresh() const {
@@ -173,10 +177,12 @@ TEST_CASE("attention over pages is its formula, and a row's bits depend on what 
     for (int round = 0; round < 4; ++round) {  // cut anywhere, forked, gone back
       std::vector<float> cut(whole.size(), NAN);
       auto one = p.fresh();
+      auto in_pieces = p;  // queries of one row in several calls, too
+      in_pieces.cut = 1 + 2 * round;
       for (std::int64_t at = 0; at < n;) {
         const auto count =
             round == 0 ? 1 : std::min<std::int64_t>(n - at, 1 + static_cast<int>(random() % 30));
-        p.read(one, at, count, cut);
+        in_pieces.read(one, at, count, cut);
         if (round == 2) {
           paged_layer other = one;  // goes on with something else meanwhile
           auto nonsense = cut;

@@ -110,12 +110,13 @@ at::Tensor unpack(const matrix& w, std::int64_t in);
 /// Some rows of what is packed, [rows, in] fp32: exact but for scales that were rounded to halves.
 at::Tensor packed_rows(const matrix& w, std::int64_t in, std::span<const std::int64_t> rows);
 
-/// Derives `half` (for training) or `packed` (for streaming) from `value`.
+/// Derives `half` (for training) or `packed` (for streaming) from `value`. `lasting`: of a model that
+/// stays, in weight_memory.
 void refresh_half(matrix& w);
-void pack(matrix& w);
+void pack(matrix& w, bool lasting = false);
 /// The same for weights that a file holds in bfloat16: products round their input to it, too, which is
 /// several times as fast as fp32 sums of widened weights.
-void pack_as_pairs(matrix& w);
+void pack_as_pairs(matrix& w, bool lasting = false);
 
 }  // namespace ops
 }  // namespace hocket::engine

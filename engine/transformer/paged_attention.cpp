@@ -180,11 +180,11 @@ HOCKET_CLONES void infer_attend_pages(const attention_shape& s, const paged_rows
   thread_local scratch<float> queries_memory, scores_memory;
   float* const queries = queries_memory.get(4 * 256);
   attention_shape turned = s;
-  for (std::int64_t next = begin * group; next < end * group;) {
+  for (std::int64_t next = begin; next < end;) {
     query_group g;
     std::int64_t last_page = 0;
     g.first_page = rows.first + rows.count;
-    for (; g.count < 4 && next < end * group; ++next, ++g.count) {
+    for (; g.count < 4 && next < end; ++next, ++g.count) {
       const std::int64_t r = next / group, position = rows.first + r;
       const int head = kv_head * static_cast<int>(group) + static_cast<int>(next % group);
       if (rows.cosine)

@@ -19,8 +19,8 @@ struct paged_rows {
 /// Writes the rows' keys and values; `layer` has room for them.
 void infer_write_pages(const attention_shape& shape, const paged_rows& rows,
                        const paged_layer& layer);
-/// Rows begin to end - 1 of `rows`, the heads that share `kv_head`; all keys they see are written. Every
-/// sum has the order of positions, by place in a page, so that a row's bits depend on its position and
+/// Queries begin to end - 1 of those that share `kv_head`: heads / kv_heads of each of `rows`, row by
+/// row; all keys they see are written. Every sum has the order of positions, by place in a page, so that a row's bits depend on its position and
 /// what it sees alone: not on the other rows, nor on where a stream was cut or copied.
 void infer_attend_pages(const attention_shape& shape, const paged_rows& rows,
                         const paged_layer& layer, int kv_head, std::int64_t begin,

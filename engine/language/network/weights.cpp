@@ -78,9 +78,9 @@ class reader {
     for (const auto* part : rows) narrow &= part->type == tensor_type::bf16;
     w.weight.value = at::cat(values, 0);
     if (narrow)
-      engine::ops::pack_as_pairs(w.weight);
+      engine::ops::pack_as_pairs(w.weight, true);
     else
-      engine::ops::pack(w.weight);
+      engine::ops::pack(w.weight, true);
     w.weight.value = at::Tensor();
   }
   void head(const std::string& name, std::int64_t rows, std::int64_t in, engine::matrix& m) {
@@ -94,7 +94,7 @@ class reader {
   }
   void pack(engine::matrix& m, const at::Tensor& value) {
     m.value = value;
-    engine::ops::pack(m);
+    engine::ops::pack(m, true);
     m.value = at::Tensor();
   }
 
