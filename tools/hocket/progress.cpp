@@ -49,6 +49,12 @@ void progress::at(std::size_t done, const std::string& what) {
   if (terminal_ || std::chrono::steady_clock::now() - told_ >= every) show(what);
 }
 
+void progress::say(const std::string& line) {
+  if (quiet_) return;
+  fmt::print(stderr, "{}{}\n", terminal_ ? "\r\033[K" : "", line);
+  std::fflush(stderr);
+}
+
 void progress::show(const std::string& what) {
   if (quiet_) return;
   told_ = std::chrono::steady_clock::now();

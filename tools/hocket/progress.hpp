@@ -21,6 +21,8 @@ class progress {
   void at(std::size_t done, const std::string& what);
   /// One step more.
   void next(const std::string& what) { at(done_ + 1, what); }
+  /// A line that stays, above the bar.
+  void say(const std::string& line);
   /// Takes the bar away; nothing is shown after it.
   void finish();
   void set_all(std::size_t all) { all_ = all; }

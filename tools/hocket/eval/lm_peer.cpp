@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "graph/trust/files.hpp"
+#include "tools/hocket/eval/lm_random.hpp"
 #include "tools/hocket/process.hpp"
 
 namespace hocket::cli {
@@ -156,6 +157,19 @@ result<lm_peer::said> lm_peer::measure(const std::string& model, const std::vect
     if (const auto some = those(cells, decode, false); !some.empty())
       HOCKET_TRY(batched(some, decode));
   return out;
+}
+
+result<std::string> lm_peer::random_with_type(const std::string& like,
+                                              const std::string& type) const {
+  const auto path = cache() + "/bench_models/random-768.bf16.gguf";
+  std::error_code failed;
+  if (!fs::exists(path, failed)) {
+    const auto part = path + ".part";
+    HOCKET_TRY(write_random_model(like, part));
+    HOCKET_TRY(trust::rename_file(part, path));
+  }
+  if (type == "bf16") return path;
+  return with_type(path, type);
 }
 
 result<std::string> lm_peer::with_type(const std::string& model, const std::string& type) const {

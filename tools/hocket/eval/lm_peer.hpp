@@ -29,6 +29,8 @@ class lm_peer {
                        std::size_t tokens) const;
   /// A file with the same model in another type, made once. *Errors*: as above.
   result<std::string> with_type(const std::string& model, const std::string& type) const;
+  /// The same of a model of random weights (write_random_model) with the tokens of `like`.
+  result<std::string> random_with_type(const std::string& like, const std::string& type) const;
 
  private:
   std::string folder_, missing_;

@@ -49,7 +49,8 @@ class lm_rates {
 /// What this process has in memory, MiB; what it freed is given back first.
 double resident_mib();
 
-/// GB/s with which so many threads read memory that no cache holds: the best of five.
+/// GB/s with which so many threads read memory that no cache holds and that lies as weights do
+/// (weight_memory), in one, two or four streams each: the best of twelve.
 double read_bandwidth(int threads);
 
 /// The type of most bytes of the layers' matrices in lower case ("q4_1"), and the bytes of all tensors;

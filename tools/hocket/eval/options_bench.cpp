@@ -85,6 +85,19 @@ void add_bench(CLI::App& app, action& chosen) {
                  "lm: also make and measure files of these types: q8_0,bf16,...")
       ->delimiter(',')
       ->type_name("TYPES");
+  sub.add_option("--batches", lm.batches, "lm: only so many sequences at once: 1,4,16")
+      ->delimiter(',')
+      ->check(CLI::IsMember({1, 4, 16}));
+  sub.add_option("--contexts", lm.contexts, "lm: only after so many tokens: 128,2048")
+      ->delimiter(',')
+      ->check(CLI::Range(64, 8192));
+  sub.add_option("--threads", lm.threads, "lm: only with so many threads: 1,2")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 64));
+  sub.add_option("--only", lm.part, "lm: one part")
+      ->check(CLI::IsMember({"decode", "prompt", "beside"}));
+  sub.add_option("--rounds", lm.rounds, "lm: ours and llama.cpp's in turns; 0 = 3, quick 1")
+      ->check(CLI::Range(0, 100));
 #endif
   sub.add_option("--csv", o.csv, "wire: also write dora-benchmark's CSV columns to this file")
       ->type_name("FILE");
