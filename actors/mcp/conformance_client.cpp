@@ -1,8 +1,8 @@
 // A client for the public conformance suite (npm @modelcontextprotocol/conformance), by hand:
 //   conformance client --command build/hocket_mcp_client --scenario NAME --spec-version DATE
 // The suite adds the URL and says in the environment which scenario and version it plays. By hand
-// also: hocket_mcp_client [--reads P] [--writes P] [--runs P] [--network HOST:PORT] [--call TOOL JSON]
-// -- PROGRAM ARGUMENT..., which lists the tools of a child in a sandbox, and calls some.
+// also: hocket_mcp_client [--reads P] [--writes P] [--runs P] [--network HOST:PORT] [--environment NAME]
+// [--call TOOL JSON] -- PROGRAM ARGUMENT..., which lists the tools of a child in a sandbox, and calls some.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -59,11 +59,12 @@ int main(int count, char** arguments) {
   int at = 1;
   for (; at + 1 < count && std::string(arguments[at]) != "--"; at += 2) {
     const std::string flag = arguments[at];
-    auto* const list = flag == "--reads"     ? &c.reads
-                       : flag == "--writes"  ? &c.writes
-                       : flag == "--runs"    ? &c.runs
-                       : flag == "--network" ? &c.network
-                                             : nullptr;
+    auto* const list = flag == "--reads"         ? &c.reads
+                       : flag == "--writes"      ? &c.writes
+                       : flag == "--runs"        ? &c.runs
+                       : flag == "--network"     ? &c.network
+                       : flag == "--environment" ? &c.environment
+                                                 : nullptr;
     if (flag == "--call" && at + 2 < count) {
       calls.emplace_back(arguments[at + 1], json::parse(arguments[at + 2], nullptr, false));
       ++at;
