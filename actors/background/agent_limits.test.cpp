@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "actors/background/scripted.test.hpp"
+#include "graph/contract/starting_tool.hpp"
 
 using namespace hocket;
 using namespace hocket::background::test;
@@ -53,6 +54,54 @@ TEST_CASE("time_limit_ms of a tool, real time: one tool_result says so, and the 
   CHECK(b.counts["timed_out"] == 1);
   REQUIRE(b.agent->close(b.out));
   CHECK(b.out.results.size() == 1);
+}
+
+namespace {
+
+/// Takes its time before its first call, as a process does.
+struct slow_starter final : tool, starting_tool {
+  std::shared_ptr<gate> hold;
+  std::shared_ptr<std::atomic<int>> starts;
+  bool fails = false;
+  result<void> start() override {
+    hold->opened.wait();
+    ++*starts;
+    if (fails) return fail("tool.gone", "its process did not begin");
+    return {};
+  }
+  result<std::string> call(const std::string&, const tool_context&) override {
+    return std::string("42");
+  }
+};
+
+tool_type slow_starter_tool(const std::shared_ptr<gate>& hold,
+                            const std::shared_ptr<std::atomic<int>>& starts, bool fails) {
+  auto t = scripted_tool({}, 50);
+  t.make = [=] {
+    auto one = std::make_unique<slow_starter>();
+    one->hold = hold, one->starts = starts, one->fails = fails;
+    return one;
+  };
+  return t;
+}
+
+}  // namespace
+
+TEST_CASE("what a tool needs to begin is not taken from the limit of its call") {
+  for (const bool fails : {false, true}) {
+    auto hold = std::make_shared<gate>();
+    auto starts = std::make_shared<std::atomic<int>>(0);
+    bench b(slow_starter_tool(hold, starts, fails), {});
+    b.ask(request(1));
+    REQUIRE(b.until([&] { return !b.out.calls.empty(); }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(120));  // longer than its limit of 50
+    hold->open.set_value();
+    REQUIRE(b.until([&] { return !b.out.words.empty(); }));
+    CHECK(b.out.words == (fails ? "no result " : "forty two "));
+    CHECK(outcomes(b.out.results) == std::vector{fails ? outcome::failed : outcome::ok});
+    CHECK(starts->load() == 1);
+    REQUIRE(b.agent->close(b.out));
+  }
 }
 
 TEST_CASE("time_limit_ms of a tool with `late: deliver`: the answer comes late, the result once") {

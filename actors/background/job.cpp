@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "actors/background/guarded.hpp"
+#include "graph/contract/starting_tool.hpp"
 #include "graph/text/clean.hpp"
 
 namespace hocket::background {
@@ -33,6 +34,10 @@ std::string tidy(std::string_view bytes, std::size_t limit) {
   return cut_text(clean_text(bytes), limit);
 }
 
+std::int64_t deadline_of(const tool_entry& tool) {
+  return monotonic_ns() + tool.info.policy.time_limit_ms * 1'000'000LL;
+}
+
 void run_call(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& setup,
               const std::shared_ptr<open_call>& call, const job_report& report) {
   const auto limit = call->tool->info.policy.max_result_bytes;
@@ -43,7 +48,13 @@ void run_call(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& s
         if (call->unwanted || call->partials.fetch_add(1) >= most_partials) return;
         report(text{tidy(partial.substr(0, 2 * limit), limit), "background", request, false});
       }};
-  auto said = guarded<std::string>("tool.threw", [&] {
+  auto said = guarded<std::string>("tool.threw", [&]() -> result<std::string> {
+    if (auto* const starting = dynamic_cast<starting_source*>(call->tool->source.get())) {
+      HOCKET_TRY(starting->start(call->tool->own_name));
+      const std::lock_guard lock(j->mutex);  // its limit is one of the call alone
+      call->deadline_ns = deadline_of(*call->tool);
+      j->changed.notify_all();
+    }
     if (call->tool->app) return call->tool->app->wait(call->id, call->unwanted);
     return call->tool->source->call(call->tool->own_name, call->request.arguments_json, where);
   });
@@ -57,7 +68,9 @@ void start(const std::shared_ptr<job>& j, const std::shared_ptr<job_setup>& setu
            const std::shared_ptr<open_call>& call, const job_report& report) {
   const auto refuse = [&](std::string why) { call->said = fail("tool.refused", std::move(why)); };
   if (call->tool == nullptr) return refuse("there is no such tool here");
-  call->deadline_ns = monotonic_ns() + call->tool->info.policy.time_limit_ms * 1'000'000LL;
+  call->deadline_ns = deadline_of(*call->tool);
+  if (dynamic_cast<starting_source*>(call->tool->source.get()) != nullptr)
+    call->deadline_ns += starting_tool::limit_ms * 1'000'000LL;
   if (!setup->threads->enter(setup->max_threads))
     return refuse("too many tool calls never came back");
   auto begun = guarded<void>("tool.no_thread", [&]() -> result<void> {

@@ -10,6 +10,7 @@
 
 #include "actors/process/child.hpp"
 #include "actors/process/python.hpp"
+#include "graph/contract/starting_tool.hpp"
 
 namespace hocket::process {
 namespace {
@@ -22,6 +23,18 @@ class tool_children {
  public:
   tool_children(std::string file, std::string class_name, const tool_info& info)
       : file_(std::move(file)), class_(std::move(class_name)), info_(info) {}
+
+  /// One is there that waits for a call.
+  result<void> begin() {
+    {
+      std::lock_guard lock(mutex_);
+      if (!idle_.empty()) return {};
+    }
+    auto one = start();
+    if (!one) return fail(one);
+    put_back(std::move(*one));
+    return {};
+  }
 
   /// A child that was started for a question about words answers calls, too, in either time: what
   /// its start takes is not taken from the limit of a call that follows.
@@ -117,9 +130,10 @@ class tool_children {
   std::vector<std::unique_ptr<one_child>> idle_;
 };
 
-class python_tool final : public tool {
+class python_tool final : public tool, public starting_tool {
  public:
   explicit python_tool(std::shared_ptr<tool_children> children) : children_(std::move(children)) {}
+  result<void> start() override { return children_->begin(); }
   result<std::string> call(const std::string& arguments_json, const tool_context& where) override {
     auto arguments = nlohmann::json::parse(arguments_json, nullptr, false);
     if (!arguments.is_object())
