@@ -9,6 +9,7 @@
 
 #include "actors/background/language/chat.hpp"
 #include "actors/background/language/chat_adapters.hpp"
+#include "actors/background/language/holdable.hpp"
 #include "actors/background/language/plain_text.hpp"
 #include "engine/language/calls/answer_reader.hpp"
 #include "engine/language/calls/call_format.hpp"
@@ -280,10 +281,11 @@ class engine_chat final : public chat_backend {
         grammars.splice(grammars.begin(), grammars, at);
         return at->second;
       }
+    const auto tools = holdable(request.tools);
     const auto made =
         names   ? names_grammar(request.names)
-        : plain ? plain_grammar(request.tools, request.must_call)
-                : language::grammar_of_calls(*format_, request.tools,
+        : plain ? plain_grammar(tools, request.must_call)
+                : language::grammar_of_calls(*format_, tools,
                                              request.must_call ? language::call_choice::required
                                                                : language::call_choice::optional,
                                              model_->tokens());
