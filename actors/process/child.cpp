@@ -185,7 +185,8 @@ tl::unexpected<error> child::gone(say what, pipe_end how) {
                                          title_, to_string(what), limit_ms_)};
   } else {
     // Its pipe is closed: it is dead, or will never answer.
-    const bool died = process_.wait(300).has_value();
+    // Between the end of its pipes and its own lies as long as a busy machine takes.
+    const bool died = process_.wait(5000).has_value();
     process_.kill();
     const auto code = process_.wait();
     over_.store(true);
