@@ -25,6 +25,17 @@ def check(good, what, detail=""):
         failed.append(what)
 
 
+def tried(play):
+    """A conversation in real time: what a machine that stands still makes late is not understood. Three tries."""
+    for left in (2, 1, 0):
+        before = len(failed)
+        play()
+        if len(failed) == before or left == 0:
+            return
+        print("tried again: " + "; ".join(failed[before:]))
+        del failed[before:]
+
+
 def microphone(source, to):
     """The question once, then silence: a fake microphone begins anew at the end of its file."""
     with wave.open(f"{source}/configs/graphs/speech/question.wav") as w:
@@ -115,16 +126,18 @@ def main():
     if not checker:
         print("axe is not checked: npm is missing or reaches no registry")
     with Served(hocket, source, f"{folder}/out") as served:
-        browser = chromium.Chromium(wav=f"{folder}/microphone.wav")
-        try:
-            talk(browser, served, folder)
-            use(browser, folder, checker)
-            outside = [r for r in browser.requests if not r.startswith((served.url, "data:", "blob:"))]
-            check(not outside, "it asks nobody else", str(outside))
-            check(not browser.console, "no error in the page", "; ".join(browser.console))
-        finally:
-            browser.picture(f"{folder}/last.png")
-            browser.close()
+        def play():
+            browser = chromium.Chromium(wav=f"{folder}/microphone.wav")
+            try:
+                talk(browser, served, folder)
+                use(browser, folder, checker)
+                outside = [r for r in browser.requests if not r.startswith((served.url, "data:", "blob:"))]
+                check(not outside, "it asks nobody else", str(outside))
+                check(not browser.console, "no error in the page", "; ".join(browser.console))
+            finally:
+                browser.picture(f"{folder}/last.png")
+                browser.close()
+        tried(play)
         check(served.stop() == 0, "the server ends in order")
     return 1 if failed else 0
 
