@@ -101,6 +101,11 @@ struct caller {
 };
 
 bool is_missing() {
+#ifdef __SANITIZE_THREAD__
+  // What GStreamer's and libnice's own threads order among themselves cannot be judged.
+  MESSAGE("skipped: not with TSan");
+  return true;
+#endif
   const auto there = webrtc::available();
   if (!there) MESSAGE("skipped: " << there.error().message);
   return !there;

@@ -109,6 +109,11 @@ bool is_heard(side& from, side& to) {
 }
 
 bool is_missing() {
+#ifdef __SANITIZE_THREAD__
+  // What GStreamer's and libnice's own threads order among themselves cannot be judged.
+  MESSAGE("skipped: not with TSan");
+  return true;
+#endif
   const auto there = available();
   if (!there) MESSAGE("skipped: " << there.error().message);
   return !there;
@@ -217,8 +222,8 @@ struct pair_of_ends {
     o.limits.silence_ms = 8'000;
     return o;
   }
+  side server, client;  // longer than the exchanges, which tell them of the end
   exchange here, there;
-  side server, client;
   std::function<void(description&)> between;  ///< what becomes of the answer on its way
 
   /// The client calls; `change` may alter its offer on the way.
