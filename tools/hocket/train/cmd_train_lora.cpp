@@ -6,6 +6,7 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,7 @@
 #include "engine/language/network/open.hpp"
 #include "engine/language/packages/packages.hpp"
 #include "engine/lora/trainer.hpp"
+#include "engine/transformer/background.hpp"
 #include "graph/contract/config.hpp"
 #include "graph/spec/yaml.hpp"
 #include "graph/trust/files.hpp"
@@ -308,6 +310,8 @@ result<void> loop(const recipe& r, lora::trainer& t, const all_data& all, const 
   if (!curve) return fail(curve);
   HOCKET_TRY(curve->write(rows));
   const auto plan = schedule_of(r);
+  engine::work_pool helpers(std::min(2, static_cast<int>(std::thread::hardware_concurrency())));
+  const engine::background_work divides(&engine::turn_gate::of_process(), &helpers);
   progress bar(json, static_cast<std::size_t>(r.steps), "lora");
   auto began = std::chrono::steady_clock::now();
   double tokens = 0;
