@@ -22,7 +22,7 @@ import time
 import urllib.request
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
-FIGURES = ["f1", "exact_arguments", "pass1", "wrong_calls"]
+FIGURES = ["f1", "exact_arguments", "pass1", "wrong_calls", "failed"]
 
 
 class Missing(Exception):
@@ -56,8 +56,9 @@ def served(model, log):
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     program = os.path.join(built.stdout.strip().splitlines()[-1], "llama-server")
+    threads = max(1, (os.cpu_count() or 1) // 2)  # they spin while they wait
     words = [program, "--model", model, "--host", "127.0.0.1", "--port", str(port), "--jinja",
-             "--ctx-size", "4096", "--parallel", "1", "--threads", str(os.cpu_count() or 1)]
+             "--ctx-size", "4096", "--parallel", "1", "--threads", str(threads)]
     with open(log, "w", encoding="utf-8") as out, subprocess.Popen(words, stdout=out, stderr=out) as server:
         try:
             wait_until_healthy(server, port, log)
@@ -114,8 +115,8 @@ def figures(file, name):
 
 
 def print_table(table, cases):
-    print("\n| planner | requests | F1 | exact arguments | Pass@1 | wrong calls a request |")
-    print("|---|---|---|---|---|---|")
+    print("\n| planner | requests | F1 | exact arguments | Pass@1 | wrong calls a request | failed |")
+    print("|---|---|---|---|---|---|---|")
     for name, values in table.items():
         cells = " | ".join("not run" if values[key] is None else f"{values[key]:.2f}" for key in FIGURES)
         print(f"| {name} | {cases} | {cells} |")

@@ -44,7 +44,7 @@ def main():
     asked = len(Endpoint.asked)
     again = subprocess.run(table, capture_output=True, text=True)
     server.shutdown()
-    wanted = "| endpoint | 20 | 0.00 | 0.00 | 0.20 | 0.00 |"
+    wanted = "| endpoint | 20 | 0.00 | 0.00 | 0.20 | 0.00 | 0.00 |"
     good = first.returncode == 0 and wanted in rows and any(r.startswith("| match | 20 | 0.") for r in rows)
     good = good and asked >= 20 and all(body.get("tools") for body in Endpoint.asked)
     good = good and again.stdout == first.stdout and len(Endpoint.asked) == asked  # what is there stays
