@@ -9,6 +9,9 @@ from assistant.moonshine import Moonshine
 
 _RATE_HZ = 16000
 _LONGEST = 30 * _RATE_HZ
+_PART = 28 * _RATE_HZ  # the decoder takes 30 s: a longer utterance is written down in parts,
+_SEARCHED = 4 * _RATE_HZ  # cut at the quietest place in the last of them
+_QUIET = _RATE_HZ // 10
 _SURE = 1600  # samples of silence behind a word: then nothing of it is missing
 
 
@@ -17,6 +20,7 @@ class Recogniser(hocket.Component):
 
     While somebody speaks it decodes what there is of the utterance again and again (`partial`). When the
     end is told it is often there already: words that were decoded with silence behind them are final.
+    Who speaks on for more than 28 s is written down in parts, joined when the end is told.
     """
 
     inputs = {
@@ -41,6 +45,7 @@ class Recogniser(hocket.Component):
         self._first = 0
         self._begin: int | None = None  # of the utterance
         self._partial_to, self._partial = 0, ""
+        self._before = ""  # words of its parts that are written down
 
     @property
     def _next(self) -> int:
@@ -58,10 +63,31 @@ class Recogniser(hocket.Component):
             self._held = self._np.concatenate([self._held, self._np.zeros(gap, "f4"), samples])
         else:
             self._held = self._np.concatenate([self._held, samples[-gap:]])
+        while self._begin is not None and self._next - self._begin > _PART:
+            self._cut()
         keep = self._next - _LONGEST if self._begin is None else max(self._begin, self._next - _LONGEST)
         if keep > self._first + _RATE_HZ:
             self._held, self._first = self._held[keep - self._first:].copy(), keep
         self._decode_on(packet.ts)
+
+    def _cut(self) -> None:
+        """Writes down the first part of an utterance that grows too long."""
+        self._within()
+        if self._begin is None or self._next - self._begin <= _PART:
+            return
+        to = self._begin + _PART
+        loud = self._np.abs(self._held[to - _SEARCHED - self._first:to - self._first])
+        quiet = int(self._np.argmin(loud.reshape(-1, _QUIET).sum(axis=1)))
+        at = to - _SEARCHED + quiet * _QUIET + _QUIET // 2
+        self._before, self._begin = self._words(at), at
+        self._partial_to, self._partial = max(self._partial_to, at), self._before
+        self.count("parts")
+
+    def _within(self) -> None:
+        """What is no longer there of an utterance cannot be written down."""
+        if self._begin is not None and self._begin < self._first:
+            self.count("cut_samples", self._first - self._begin)
+            self._begin = self._first
 
     def _decode_on(self, ts: int) -> None:
         if self._begin is None or not self.partial_ms:
@@ -78,7 +104,7 @@ class Recogniser(hocket.Component):
     def _event(self, what: str, sample: int) -> None:
         if what == "speech_begin":
             self._begin = max(self._first, sample - self.pre_ms * _RATE_HZ // 1000)
-            self._partial_to, self._partial = self._begin, ""
+            self._partial_to, self._partial, self._before = self._begin, "", ""
         elif what == "ignored":
             self._begin = None
         elif what == "speech_end" and self._begin is not None:
@@ -94,8 +120,10 @@ class Recogniser(hocket.Component):
                 self.emit("text", hocket.Text(words, "heard"), self._ns(sample))
 
     def _words(self, end: int) -> str:
+        self._within()
         assert self._begin is not None
-        return self._decode(self._held[self._begin - self._first:end - self._first])
+        rest = self._decode(self._held[self._begin - self._first:end - self._first]) if end > self._begin else ""
+        return " ".join(part for part in (self._before, rest) if part)
 
     @staticmethod
     def _ns(sample: int) -> int:

@@ -8,6 +8,7 @@ import hocket
 
 _OVER = ("background.over", "background.left")
 _ANEW = ("background.anew", "background.failed")
+_MOST_NOTICES = 8  # under way at once
 
 
 @dataclass(slots=True)
@@ -21,7 +22,8 @@ class Talk(hocket.Component):
     """Turn-based talk: what was heard becomes a task of the background, its answer is said in sentences.
 
     Nothing is said while the person speaks. A new request while one is worked on replaces it; `stop_words`
-    end all. What was ignored, or not understood, lets an answer that was interrupted go on.
+    end all. What was ignored, or not understood, lets an answer that was interrupted go on. What the graph
+    says of itself (words of request 0, a refusal of what was not asked here) is said whatever is worked on.
     """
 
     inputs = {
@@ -46,6 +48,8 @@ class Talk(hocket.Component):
         self._awaits: int | None = None  # words of an utterance that ended then, ns
         self._task: _Task | None = None
         self._unsaid: list[hocket.Text] = []
+        self._notices: dict[int, str] = {}  # of no request of ours, as far as they are here
+        self._due: list[hocket.Text] = []  # notices that nobody may talk away
         self._next = 1
         self._began = 0  # the newest utterance, ns of stream time
         self._before = ("", -(1 << 62))  # the request before, and when its words ended
@@ -77,6 +81,9 @@ class Talk(hocket.Component):
 
     def _heard(self, words: str, ended: int) -> None:
         self._awaits = None
+        if not words.strip():
+            self.count("not_understood")
+            return self._say("", "resume")
         plain = "".join(c for c in words.lower() if c.isalnum() or c in " '").strip()
         if plain in self.back_words:
             self.count("backchannels")
@@ -103,7 +110,28 @@ class Talk(hocket.Component):
             words, request=task.request,
             supersedes=before.request if before is not None and not before.done else 0), self._ts())
 
+    def _is_notice(self, text: hocket.Text) -> bool:
+        """The graph's own words; what was asked here and is over is none."""
+        if text.request in self._notices:
+            return True
+        if text.request == 0:
+            return text.role == "background" or text.role in _ANEW
+        return text.role == "background.failed" and text.request >= self._next
+
+    def _notice(self, text: hocket.Text) -> None:
+        before = "" if text.role in _ANEW else self._notices.get(text.request, "")
+        words = f"{before} {text.value}".strip()
+        if not text.final and len(self._notices) < _MOST_NOTICES:
+            self._notices[text.request] = words
+            return
+        self._notices.pop(text.request, None)
+        if words:
+            self.count("notices")
+            self._due.append(hocket.Text(words, "model"))
+
     def _result(self, text: hocket.Text) -> None:
+        if self._is_notice(text):
+            return self._notice(text)
         task = self._task
         if task is None or text.request != task.request or text.role == "background.left":
             return
@@ -127,8 +155,9 @@ class Talk(hocket.Component):
     def _speak(self) -> None:
         if self._hears or self._awaits is not None:
             return
-        for text in self._unsaid:
+        for text in [*self._due, *self._unsaid]:
             self.emit("say", text, self._ts())
+        self._due.clear()
         self._unsaid.clear()
 
     def _ts(self) -> int:

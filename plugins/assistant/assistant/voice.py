@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -61,6 +62,7 @@ class Voice(hocket.Component):
         self._rest = ""  # unsaid of what was broken off
         self._last_end = self._last_sent = self._wave = 0
         self._waiting: list[str] = []  # given to the thread, in order
+        self._holds = contextlib.ExitStack()  # while any waits the run does not end
         self._speaks = False
         self._work: queue.Queue[tuple[int, str] | None] = queue.Queue()
         self._thread = None
@@ -85,6 +87,8 @@ class Voice(hocket.Component):
             if self._thread is None:
                 self._add(self._wave, clause, self._kokoro(clause, self.speed), i == 0)
                 continue
+            if not self._waiting:
+                self._holds.enter_context(self.work_under_way())
             self._waiting.append(clause)
             self._work.put((self._wave, clause))
 
@@ -95,13 +99,29 @@ class Voice(hocket.Component):
             if wave != self._wave:
                 continue
             with self.work_under_way():
-                samples = self._kokoro(clause, self.speed)
-                self.run(lambda w=wave, c=clause, s=samples: self._made(w, c, s))  # type: ignore[misc]
+                try:
+                    samples = self._kokoro(clause, self.speed)
+                except Exception as e:  # noqa: BLE001 (whatever it is, the restart policy has to see it)
+                    self.run(lambda w=wave, e=e: self._failed(w, e))  # type: ignore[misc]
+                else:
+                    self.run(lambda w=wave, c=clause, s=samples: self._made(w, c, s))  # type: ignore[misc]
+
+    def _taken(self, wave: int) -> bool:
+        """The thread is done with the first that waits; False where it was broken off."""
+        if wave != self._wave:
+            return False
+        self._waiting.pop(0)
+        if not self._waiting:
+            self._holds.close()
+        return True
+
+    def _failed(self, wave: int, why: Exception) -> None:
+        self._taken(wave)
+        raise why
 
     def _made(self, wave: int, clause: str, samples: Any) -> None:
-        if wave != self._wave:
+        if not self._taken(wave):
             return
-        self._waiting.pop(0)
         self._add(wave, clause, samples, not self._pieces)
 
     def _add(self, wave: int, clause: str, samples: Any, fresh: bool) -> None:
@@ -171,6 +191,7 @@ class Voice(hocket.Component):
         self._wave += 1
         self._pieces.clear()
         self._waiting.clear()
+        self._holds.close()
         self._report(heard)
         self.count("interrupted")
         return True
@@ -182,6 +203,7 @@ class Voice(hocket.Component):
     def close(self) -> None:
         """What was begun is said to its end: the playout plays what it gets."""
         self._work.put(None)
+        self._holds.close()
         self._send(1 << 62)
         self._report(1 << 62)
 

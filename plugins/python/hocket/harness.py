@@ -43,7 +43,7 @@ class Harness:
     """
 
     def __init__(self, cls: type[Component], *, micro_turn_ms: int = 200, session: int = 1,
-                 connected: list[str] | None = None, **settings: Any) -> None:
+                 connected: list[str] | None = None, is_virtual: bool = True, **settings: Any) -> None:
         self.violations: list[str] = []
         self.logs: list[str] = []
         self.counters: Counter[str] = Counter()
@@ -64,7 +64,7 @@ class Harness:
         self._tasks: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
         self.component = cls()
-        context = Context(micro_turn_ns=self._turn_ns, session=session)
+        context = Context(micro_turn_ns=self._turn_ns, session=session, is_virtual=is_virtual)
         try:
             prepare(self.component, self, context, settings)
         except ValueError as e:
@@ -112,7 +112,8 @@ class Harness:
         return True
 
     def hold(self, by: int) -> None:
-        self.held += by
+        with self._lock:
+            self.held += by
 
     # What a test does.
     def open(self) -> None:
