@@ -82,7 +82,7 @@ def missing():
         if not there or not python.exists():
             out.append(package)
     out += [f for f in FILES if not (MODELS / f).is_file()]
-    if not list((MODELS / STYLES).glob("*.bin")):
+    if digest(b"".join(p.read_bytes() for p in sorted((MODELS / STYLES).glob("[ab][fm]*.bin")))) != STYLES_SUM:
         out.append(STYLES)
     return out
 
@@ -126,10 +126,14 @@ def models(wanted, folder):
             os.unlink(wheel.filename)
 
 
-def styles(folder):
+def need_npm():
+    """Before anything is fetched: else it would be missed at the end."""
     if shutil.which("npm") is None:
         die("npm is not there, and Kokoro's English styles come from npm's kokoro-js",
-            "Debian: apt-get install npm", f"or put the styles (af_heart.bin, …) into {MODELS / STYLES}")
+            "Debian: apt-get install npm", f"or put all of its English styles (af_heart.bin, …) into {MODELS / STYLES}")
+
+
+def styles(folder):
     print(f"setup: fetching {VOICES}", file=sys.stderr)
     call("npm", "pack", "--silent", VOICES, cwd=folder, what=f"fetch {VOICES}")
     archive = next(Path(folder).glob("kokoro-js-*.tgz"))
@@ -158,6 +162,8 @@ def main():
     if check:
         print(f"setup: the assistant's parts lack {', '.join(lacks)}", file=sys.stderr)
         return 1
+    if STYLES in lacks:
+        need_npm()
     if any(p in PACKAGES for p in lacks):
         packages()
     with tempfile.TemporaryDirectory() as folder:
