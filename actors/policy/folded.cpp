@@ -12,18 +12,26 @@ namespace hocket::policy {
 namespace {
 
 /// Letters of other scripts that look like a Latin one; both sides of a comparison are folded, so that
-/// Russian words still meet Russian rules.
+/// Russian words still meet Russian rules. Capitals come first: small ones look like other letters.
+constexpr std::pair<char32_t, char> lookalike_capitals[] = {
+    {U'Α', 'a'}, {U'Β', 'b'}, {U'Ε', 'e'}, {U'Ζ', 'z'}, {U'Η', 'h'}, {U'Ι', 'i'}, {U'Κ', 'k'},
+    {U'Μ', 'm'}, {U'Ν', 'n'}, {U'Ο', 'o'}, {U'Ρ', 'p'}, {U'Τ', 't'}, {U'Υ', 'y'}, {U'Χ', 'x'}};
 constexpr std::pair<char32_t, char> lookalikes[] = {
-    {U'а', 'a'}, {U'в', 'b'}, {U'е', 'e'}, {U'к', 'k'}, {U'м', 'm'}, {U'н', 'h'},
-    {U'о', 'o'}, {U'р', 'p'}, {U'с', 'c'}, {U'т', 't'}, {U'у', 'y'}, {U'х', 'x'},
-    {U'і', 'i'}, {U'ј', 'j'}, {U'ѕ', 's'}, {U'α', 'a'}, {U'β', 'b'}, {U'ε', 'e'},
-    {U'ι', 'i'}, {U'κ', 'k'}, {U'ν', 'v'}, {U'ο', 'o'}, {U'ρ', 'p'}, {U'τ', 't'},
-    {U'υ', 'u'}, {U'χ', 'x'}, {U'ı', 'i'}, {U'ł', 'l'}, {U'ø', 'o'}, {U'đ', 'd'}};
+    {U'а', 'a'}, {U'в', 'b'}, {U'е', 'e'}, {U'к', 'k'}, {U'м', 'm'}, {U'н', 'h'}, {U'о', 'o'},
+    {U'р', 'p'}, {U'с', 'c'}, {U'т', 't'}, {U'у', 'y'}, {U'х', 'x'}, {U'і', 'i'}, {U'ј', 'j'},
+    {U'ѕ', 's'}, {U'ԁ', 'd'}, {U'һ', 'h'}, {U'ӏ', 'l'}, {U'ԛ', 'q'}, {U'ԝ', 'w'}, {U'ɡ', 'g'},
+    {U'ɑ', 'a'}, {U'α', 'a'}, {U'β', 'b'}, {U'ε', 'e'}, {U'ι', 'i'}, {U'κ', 'k'}, {U'ν', 'v'},
+    {U'ο', 'o'}, {U'ρ', 'p'}, {U'τ', 't'}, {U'υ', 'u'}, {U'χ', 'x'}, {U'ı', 'i'}, {U'ł', 'l'},
+    {U'ø', 'o'}, {U'đ', 'd'}, {U'ᴀ', 'a'}, {U'ʙ', 'b'}, {U'ᴄ', 'c'}, {U'ᴅ', 'd'}, {U'ᴇ', 'e'},
+    {U'ɢ', 'g'}, {U'ʜ', 'h'}, {U'ɪ', 'i'}, {U'ᴊ', 'j'}, {U'ᴋ', 'k'}, {U'ʟ', 'l'}, {U'ᴍ', 'm'},
+    {U'ɴ', 'n'}, {U'ᴏ', 'o'}, {U'ᴘ', 'p'}, {U'ʀ', 'r'}, {U'ꜱ', 's'}, {U'ᴛ', 't'}, {U'ᴜ', 'u'},
+    {U'ᴠ', 'v'}, {U'ᴡ', 'w'}, {U'ʏ', 'y'}, {U'ᴢ', 'z'}};
 
 /// What stands for a letter among letters.
 constexpr std::pair<char32_t, char> stand_ins[] = {
-    {U'0', 'o'}, {U'1', 'i'}, {U'3', 'e'}, {U'4', 'a'}, {U'5', 's'},
-    {U'7', 't'}, {U'8', 'b'}, {U'@', 'a'}, {U'$', 's'}, {U'!', 'i'}};
+    {U'0', 'o'}, {U'1', 'i'}, {U'3', 'e'}, {U'4', 'a'}, {U'5', 's'}, {U'7', 't'}, {U'8', 'b'}};
+constexpr std::pair<char32_t, char> mark_stand_ins[] = {
+    {U'@', 'a'}, {U'$', 's'}, {U'!', 'i'}, {U'|', 'l'}};
 
 template <std::size_t N>
 char among(const std::pair<char32_t, char> (&list)[N], char32_t c) {
@@ -40,8 +48,13 @@ std::u32string normal_form(std::string_view text) {
     utf8proc_int32_t c = -1;
     const auto n = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + i,
                                     static_cast<utf8proc_ssize_t>(text.size() - i), &c);
+    const auto point = static_cast<char32_t>(c);
     if (n <= 0 || c == 0)
       clean += ' ';
+    else if (const char letter = among(lookalike_capitals, point))
+      clean += letter;
+    else if (point >= 0x1F170 && point <= 0x1F189)  // white letters in black squares
+      clean += static_cast<char>('a' + (point - 0x1F170));
     else
       clean.append(text.substr(i, static_cast<std::size_t>(n)));
     i += n <= 0 ? 1 : static_cast<std::size_t>(n);
@@ -97,81 +110,108 @@ bool has_run_of_three(const std::string& word) {
   return false;
 }
 
-std::string folded(const std::u32string& word) {
+/// Letters as rules know them; `one` is what a 1 among letters stands for.
+std::string folded(const std::u32string& word, char one = 'i') {
   const bool has_letters = std::ranges::any_of(word, is_letter);
   std::string out;
   for (const char32_t c : word) {
     if (const char letter = among(lookalikes, c))
       out += letter;
     else if (const char stands = has_letters ? among(stand_ins, c) : char{0})
-      out += stands;
+      out += c == U'1' ? one : stands;
     else
       append(out, c);
   }
   return out;
 }
 
-/// Whether letters that stand alone between marks begin here: "b.o.m.b", "b-o-m-b".
-bool begins_dotted(const std::u32string& points, std::size_t at) {
-  const auto letter = [&](std::size_t i) { return i < points.size() && is_letter(points[i]); };
-  const auto mark = [&](std::size_t i) {
-    return i < points.size() && !is_letter(points[i]) && !is_digit(points[i]) &&
-           !is_blank(points[i]);
-  };
-  return letter(at) && mark(at + 1) && letter(at + 2) &&
-         (mark(at + 3) || at + 3 >= points.size()) && points[at + 1] != U'\'';
+/// What stands between two blanks: its pieces between marks, and all of it without the marks, or with them
+/// as the letters that they stand for.
+struct chunk {
+  std::vector<std::u32string> pieces;
+  std::vector<bool> before_star;
+  std::u32string bare, with_marks;
+  bool has_marks = false;
+};
+
+chunk chunk_of(const std::u32string& points, std::size_t from, std::size_t to) {
+  chunk out;
+  bool inside = false;
+  for (auto i = from; i < to; ++i) {
+    const char32_t c = points[i];
+    if (is_letter(c) || is_digit(c)) {
+      if (!std::exchange(inside, true)) out.pieces.emplace_back(), out.before_star.push_back(false);
+      out.pieces.back() += c, out.bare += c, out.with_marks += c;
+      continue;
+    }
+    if (std::exchange(inside, false)) out.before_star.back() = c == U'*';
+    out.has_marks = out.has_marks || c != U'*';
+    if (const char stands = among(mark_stand_ins, c))
+      out.with_marks += static_cast<char32_t>(stands);
+  }
+  return out;
 }
 
 template <class Take>
-void each_word(std::string_view text, const Take& take) {
+void each_chunk(std::string_view text, const Take& take) {
   const auto points = normal_form(text);
-  std::u32string word;
-  bool is_dotted = false;
-  const auto end = [&](bool is_prefix) {
-    // A mark at the end ("bomb!") is none of its letters.
-    while (!word.empty() && !is_letter(word.back()) && !is_digit(word.back())) word.pop_back();
-    if (!word.empty()) take(folded(word), is_prefix);
-    word.clear();
-    is_dotted = false;
-  };
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const char32_t c = points[i];
-    const bool inside = !word.empty();
-    const bool opens = i + 1 < points.size() && is_letter(points[i + 1]);
-    if (!inside) is_dotted = begins_dotted(points, i);
-    if (is_letter(c) || is_digit(c) || (c == U'!' && inside) ||
-        ((c == U'@' || c == U'$') && (inside || opens)))
-      word += c;
-    else if (c == U'*' || is_blank(c) || (!is_dotted && c != U'\'' && c != U'’'))
-      end(c == U'*');
+  for (std::size_t from = 0; from < points.size();) {
+    auto to = from;
+    while (to < points.size() && !is_blank(points[to])) ++to;
+    if (to > from) take(chunk_of(points, from, to));
+    from = to + 1;
   }
-  end(false);
+}
+
+folded_word word_of(const std::u32string& points) {
+  folded_word w{folded(points), {}, "", false};
+  if (points.find(U'1') != points.npos)
+    if (auto other = folded(points, 'l'); other != w.text) w.also.push_back(std::move(other));
+  if (has_run_of_three(w.text)) w.loose = once(w.text);
+  w.is_letter = w.text.size() == 1 && w.text[0] >= 'a' && w.text[0] <= 'z';
+  return w;
 }
 
 }  // namespace
 
 std::vector<folded_word> folded_words(std::string_view text) {
   std::vector<folded_word> out;
-  each_word(text, [&](std::string word, bool) {
-    folded_word w{std::move(word), "", false};
-    if (has_run_of_three(w.text)) w.loose = once(w.text);
-    w.is_letter = w.text.size() == 1 && w.text[0] >= 'a' && w.text[0] <= 'z';
-    out.push_back(std::move(w));
+  each_chunk(text, [&](const chunk& c) {
+    const bool is_spelled =
+        c.pieces.size() >= 3 && std::ranges::all_of(c.pieces, [](const auto& p) {
+          return p.size() == 1 && is_letter(p[0]);
+        });
+    if (is_spelled) return out.push_back(word_of(c.bare));  // "b.o.m.b"
+    for (const auto& piece : c.pieces) out.push_back(word_of(piece));
+    if (!c.has_marks || c.pieces.empty()) return;
+    auto& last = out.back();  // "b.omb", "c0c@ine"
+    for (const auto* all : {&c.bare, &c.with_marks})
+      for (const char one : {'i', 'l'})
+        if (auto joined = folded(*all, one);
+            joined != last.text && std::ranges::find(last.also, joined) == last.also.end())
+          last.also.push_back(std::move(joined));
   });
   return out;
 }
 
 std::vector<pattern_word> pattern_words(std::string_view text) {
   std::vector<pattern_word> out;
-  each_word(text, [&](std::string word, bool is_prefix) {
-    auto single = once(word);
-    out.push_back({std::move(word), std::move(single), is_prefix});
+  each_chunk(text, [&](const chunk& c) {
+    for (std::size_t i = 0; i < c.pieces.size(); ++i) {
+      auto word = folded(c.pieces[i]);
+      auto single = once(word);
+      out.push_back({std::move(word), std::move(single), c.before_star[i]});
+    }
   });
   return out;
 }
 
-std::vector<pattern_word> without_fillers(std::vector<pattern_word> all) {
-  const auto says_something = [](const pattern_word& w) { return !is_filler(w.text); };
+std::vector<pattern_word> without_articles(std::vector<pattern_word> all) {
+  static constexpr std::string_view articles[] = {"a",    "an",   "the",   "some",  "one",
+                                                  "this", "that", "these", "those", "any"};
+  const auto says_something = [](const pattern_word& w) {
+    return std::ranges::find(articles, w.text) == std::end(articles);
+  };
   if (std::ranges::count_if(all, says_something) < 2) return all;
   std::erase_if(all, [&](const pattern_word& w) { return !says_something(w); });
   return all;
@@ -181,7 +221,8 @@ bool pattern_word::is_by(const folded_word& said) const {
   const auto is = [&](const std::string& word, const std::string& wanted) {
     return is_prefix ? word.starts_with(wanted) : word == wanted;
   };
-  return is(said.text, text) || (!said.loose.empty() && is(said.loose, once));
+  return is(said.text, text) || (!said.loose.empty() && is(said.loose, once)) ||
+         std::ranges::any_of(said.also, [&](const std::string& word) { return is(word, text); });
 }
 
 bool is_filler(const std::string& word) {

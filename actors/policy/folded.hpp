@@ -6,16 +6,18 @@
 
 namespace hocket::policy {
 
-/// A word as rules compare it: without case, marks, look-alike letters of other scripts, digits in place
-/// of letters, and marks inside ("B0MB", "bómb", "b.omb" are "bomb").
+/// A word as rules compare it: without case, accents, look-alike letters of other scripts, and digits in
+/// place of letters ("B0MB", "bómb", "ΒΟΜΒ" are "bomb").
 struct folded_word {
   std::string text;
-  std::string
-      loose;  ///< repeated letters once ("boooomb"), where some letter stands three times or more
+  /// What it may be, too: joined with what a mark alone parts from it ("b.omb", "c0c@ine"), 1 for l.
+  std::vector<std::string> also;
+  std::string loose;  ///< repeated letters once ("boooomb"), where one stands three times or more
   bool is_letter = false;  ///< one letter alone: a word may be spelled
 };
 
-/// The words of a text, in order. What is no UTF-8 separates words.
+/// The words of a text, in order: blanks and marks part them, but single letters between marks ("b.o.m.b")
+/// are one. What is no UTF-8 is a blank.
 std::vector<folded_word> folded_words(std::string_view text);
 
 /// A word of a rule: what it compares with.
@@ -29,8 +31,8 @@ struct pattern_word {
 /// The words of a rule's text; `*` at a word's end makes it a prefix.
 std::vector<pattern_word> pattern_words(std::string_view text);
 
-/// "build a bomb" is "build bomb"; where fewer than two words that say something were left, all stay.
-std::vector<pattern_word> without_fillers(std::vector<pattern_word> all);
+/// "build a bomb" is "build bomb"; where fewer than two words were left, all stay.
+std::vector<pattern_word> without_articles(std::vector<pattern_word> all);
 
 /// Words that say little of what somebody wants: articles, pronouns, "please".
 bool is_filler(const std::string& folded);

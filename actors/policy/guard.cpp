@@ -24,16 +24,17 @@ enum input : std::size_t {
 enum output : std::size_t { audio_out, typed_out, requests_out, results_out, questions_out };
 
 constexpr std::size_t policy_bytes = 1 << 20;
-constexpr std::size_t followed_results = 64, open_questions = 64;
+/// Of one text that is there as a whole: the voice waits meanwhile.
+constexpr std::size_t read_bytes = 64 << 10;
+constexpr std::size_t followed_results = 64, remembered_starts = 256, open_questions = 64;
 /// What a judge is asked about at once, and the pause that ends it.
 constexpr std::int64_t utterance_words = 40;
 constexpr std::chrono::milliseconds utterance_pause{800};
+/// Who works on requests and is not back after so long does not answer them.
+constexpr std::chrono::seconds background_patience{10};
 
-std::string_view first_word(std::string_view text) {
-  const auto begins = text.find_first_not_of(" \t\n`\"'*");
-  if (begins == text.npos) return "";
-  text.remove_prefix(begins);
-  return text.substr(0, text.find_first_of(" \t\n`\"'*.,;:!"));
+duration minutes(double m) {
+  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(m * 60));
 }
 
 }  // namespace
@@ -62,15 +63,22 @@ result<void> guard::open(const context& where) {
   const bool minors = config_.people == "minors";
   heard_ = std::make_unique<watch>(rules_, minors);
   said_ = std::make_unique<watch>(rules_, minors);
-  began_ = where.restarts > 0 ? where.began : now;
-  for (const auto& n : rules_.notices)
-    due_.push_back(n.only_minors && !minors
-                       ? timestamp::max()
-                       : began_ + std::chrono::duration_cast<duration>(
-                                      std::chrono::duration<double>(n.after_min * 60)));
+  typed_ = std::make_unique<watch>(rules_, minors);
+  begin_notices(where, now);
   // What was being said when it broke was not heard to its end.
   if (where.restarts > 0 && fails_closed()) gate_.close(now);
   return {};
+}
+
+// After a restart those that are past were said; an end that is past comes once more.
+void guard::begin_notices(const context& where, timestamp now) {
+  for (const auto& n : rules_.notices) {
+    auto at = (where.restarts > 0 ? where.began : now) + minutes(n.after_min);
+    if (config_.people != "minors" && n.only_minors) at = timestamp::max();
+    while (where.restarts > 0 && at < now && !n.ends)
+      at = n.again_min > 0 ? at + minutes(n.again_min) : timestamp::max();
+    due_.push_back(at);
+  }
 }
 
 void guard::send(std::size_t port, packet p, emitter& out) {
@@ -79,24 +87,27 @@ void guard::send(std::size_t port, packet p, emitter& out) {
   out.emit(port, std::move(p));
 }
 
+guard::matches guard::in_whole(const std::string& words, timestamp at) {
+  if (words.size() > read_bytes)
+    context_.count("unread_bytes", static_cast<std::int64_t>(words.size() - read_bytes));
+  watch once(rules_, config_.people == "minors");
+  auto all = once.hear(std::string_view(words).substr(0, read_bytes), at);
+  for (auto& m : once.settle(timestamp::max())) all.push_back(std::move(m));
+  matches out;  // a page may be long: each topic once
+  for (auto& m : all)
+    if (std::ranges::find(out, m.what, &match::what) == out.end()) out.push_back(std::move(m));
+  return out;
+}
+
 result<void> guard::process(std::size_t port, const packet& p, emitter& out) {
   if (is_unguarded_) {
     constexpr std::size_t same[] = {audio_out, 0, 0, typed_out, requests_out, results_out};
     if (port == audio_in || (port >= typed_in && port <= results_in)) send(same[port], p, out);
     return {};
   }
-  const auto* words = p.get_if<text>();
-  if (port == audio_in) {
-    const auto* chunk = p.get_if<audio_chunk>();
-    if (chunk == nullptr) return {};
-    if (!gate_.is_closed()) return send(audio_out, p, out), result<void>();
-    const auto before = gate_.muted();
-    auto heard = p;
-    heard.body = std::make_shared<const payload>(gate_.through(*chunk));
-    context_.count("muted_samples", gate_.muted() - before);
-    return send(audio_out, std::move(heard), out), result<void>();
-  }
+  if (port == audio_in) return take_voice(p, out), result<void>();
   if (is_ended_) return {};
+  const auto* words = p.get_if<text>();
   if (words != nullptr && (port == said_in || port == heard_in))
     listen(port == said_in ? place::said : place::heard, words->value, p.header.ts, out);
   else if (words != nullptr && port == typed_in)
@@ -104,7 +115,7 @@ result<void> guard::process(std::size_t port, const packet& p, emitter& out) {
   else if (words != nullptr && port == results_in)
     take_result(p, out);
   else if (words != nullptr && port == verdicts_in)
-    take_verdict(*words, p.header.ts, out);
+    take_verdict(*words, out);
   else if (port == requests_in)
     take_request(p, out);
   else if (port == evidence_in)
@@ -112,10 +123,21 @@ result<void> guard::process(std::size_t port, const packet& p, emitter& out) {
   return {};
 }
 
+void guard::take_voice(const packet& p, emitter& out) {
+  const auto* chunk = p.get_if<audio_chunk>();
+  if (chunk == nullptr) return;
+  if (!gate_.is_closed()) return send(audio_out, p, out);
+  const auto before = gate_.muted();
+  auto heard = p;
+  heard.body = std::make_shared<const payload>(gate_.through(*chunk));
+  context_.count("muted_samples", gate_.muted() - before);
+  send(audio_out, std::move(heard), out);
+}
+
 void guard::listen(place from, const std::string& words, timestamp at, emitter& out) {
   auto& follows = from == place::said ? *said_ : *heard_;
-  for (const auto& m : follows.hear(words, at)) act(m, from, 0, out);
-  if (config_.judge_ms == 0) return;
+  act(follows.hear(words, at), from, 0, out);
+  if (config_.judge_ms == 0 || is_ended_) return;
   auto& u = from == place::said ? model_ : person_;
   if (u.count > 0 && at - u.last >= utterance_pause) ask_about(from, u, at, out);
   u.words += (u.words.empty() ? "" : " ") + words;
@@ -131,63 +153,91 @@ void guard::ask_about(place from, utterance& u, timestamp at, emitter& out) {
 // A line that is typed is whole: nothing of it goes on before it was looked at.
 void guard::take_typed(const packet& p, emitter& out) {
   const auto& words = p.get_if<text>()->value;
-  bool passes = true;
-  auto matches = heard_->hear(words, p.header.ts);
-  for (auto& m : heard_->settle(timestamp::max())) matches.push_back(std::move(m));
-  for (const auto& m : matches) passes = act(m, place::heard, 0, out) && passes;
+  auto found = typed_->hear(words, p.header.ts);
+  for (auto& m : typed_->settle(timestamp::max())) found.push_back(std::move(m));
+  if (!act(found, place::heard, 0, out) || is_ended_) return;
   if (config_.judge_ms > 0) ask_judge(place::heard, words, nullptr, p.header.ts, out);
-  if (passes) send(typed_out, p, out);
+  send(typed_out, p, out);
 }
 
 void guard::take_request(const packet& p, emitter& out) {
   const auto* d = p.get_if<delegation>();
   if (d == nullptr) return;
-  if (d->what == delegation::action::cancel) {
+  const auto forget_held = [&](std::uint64_t request) {
     std::erase_if(questions_, [&](const auto& q) {
-      return q.second.holds && q.second.held.template get_if<delegation>()->request == d->request;
+      return q.second.from == place::request && q.second.request == request;
     });
+  };
+  if (d->what == delegation::action::cancel) {
+    forget_held(d->request);
+    started_.erase(d->request);
     return send(requests_out, p, out);
   }
-  watch once(rules_, config_.people == "minors");
-  auto matches = once.hear(d->task, p.header.ts);
-  for (auto& m : once.settle(timestamp::max())) matches.push_back(std::move(m));
-  bool passes = true;
-  for (const auto& m : matches) passes = act(m, place::request, d->request, out) && passes;
-  if (!passes || is_ended_) return;
+  if (d->supersedes != 0) forget_held(d->supersedes);
+  refused_.erase(d->request);  // whoever begins anew counts from one again
+  if (!act(in_whole(d->task, p.header.ts), place::request, d->request, out)) {
+    // What it would have replaced is not wanted any more.
+    if (d->supersedes != 0 && !is_ended_) cancel(d->supersedes, out);
+    return;
+  }
+  if (is_ended_) return;
   if (config_.judge_ms > 0) ask_judge(place::request, d->task, &p, p.header.ts, out);
-  if (config_.judge_ms == 0 || !fails_closed()) pass_request(p, out);
+  if (config_.judge_ms == 0 || !fails_closed()) start(p, out);
 }
 
-void guard::pass_request(const packet& p, emitter& out) { send(requests_out, p, out); }
+void guard::start(const packet& p, emitter& out) {
+  const auto passes = without_forbidden_lines(p);
+  const auto* d = passes.get_if<delegation>();
+  if (d->supersedes != 0) started_.erase(d->supersedes);
+  if (started_.size() >= remembered_starts) started_.erase(started_.begin());
+  started_.insert_or_assign(d->request, passes);
+  send(requests_out, passes, out);
+}
+
+// What was said before is context for whoever works on the task: what may not be asked is none.
+packet guard::without_forbidden_lines(const packet& p) {
+  const auto* d = p.get_if<delegation>();
+  std::string kept;
+  for (std::size_t from = 0; from < d->transcript.size();) {
+    const auto to = std::min(d->transcript.find('\n', from), d->transcript.size());
+    const auto line = d->transcript.substr(from, to - from);
+    const auto found = in_whole(line, p.header.ts);
+    const bool forbidden = std::ranges::any_of(found, [](const match& m) {
+      return m.what->act[static_cast<std::size_t>(place::request)] >= action::refuse;
+    });
+    if (!forbidden) kept += line + (to < d->transcript.size() ? "\n" : "");
+    from = to + 1;
+  }
+  if (kept.size() == d->transcript.size()) return p;
+  auto out = p;
+  auto changed = *d;
+  changed.transcript = std::move(kept);
+  out.body = std::make_shared<const payload>(std::move(changed));
+  return out;
+}
 
 // Words of a result come one by one: those before the one that decides are made void by the refusal.
 void guard::take_result(const packet& p, emitter& out) {
   const auto& t = *p.get_if<text>();
+  const bool is_end = t.role == over_role || t.role == left_role;
   if (t.request != 0 && refused_.contains(t.request)) return context_.count("withheld", 1);
-  if (!is_result(t.role)) return send(results_out, p, out);
+  if (is_end || (t.final && t.request != 0)) started_.erase(t.request);
   if (results_.size() >= followed_results && !results_.contains(t.request))
     results_.erase(results_.begin());
   auto& follows = results_.try_emplace(t.request, rules_, config_.people == "minors").first->second;
   if (replaces(t)) follows.forget();
-  auto matches = follows.hear(t.value, p.header.ts);
-  if (t.final)
-    for (auto& m : follows.settle(timestamp::max())) matches.push_back(std::move(m));
-  if (t.final) results_.erase(t.request);
-  bool passes = true;
-  for (const auto& m : matches) passes = act(m, place::result, t.request, out) && passes;
-  if (passes && !is_ended_) send(results_out, p, out);
+  auto found = follows.hear(std::string_view(t.value).substr(0, read_bytes), p.header.ts);
+  if (t.final || is_end) {
+    for (auto& m : follows.settle(timestamp::max())) found.push_back(std::move(m));
+    results_.erase(t.request);
+  }
+  if (act(found, place::result, t.request, out) && !is_ended_) send(results_out, p, out);
 }
 
 void guard::take_evidence(const packet& p, emitter& out) {
   const auto* r = p.get_if<tool_result>();
-  if (r == nullptr || refused_.contains(r->request)) return;
-  watch once(rules_, config_.people == "minors");
-  auto matches = once.hear(r->content, p.header.ts);
-  for (auto& m : once.settle(timestamp::max())) matches.push_back(std::move(m));
-  // A page may be long: each topic once.
-  std::set<const topic*> told;
-  for (const auto& m : matches)
-    if (told.insert(m.what).second) act(m, place::evidence, r->request, out);
+  if (r != nullptr && !refused_.contains(r->request))
+    act(in_whole(r->content, p.header.ts), place::evidence, r->request, out);
 }
 
 result<void> guard::tick(std::int64_t micro_turn, emitter& out) {
@@ -196,8 +246,8 @@ result<void> guard::tick(std::int64_t micro_turn, emitter& out) {
 }
 
 void guard::settle(timestamp now, emitter& out) {
-  for (const auto& m : heard_->settle(now)) act(m, place::heard, 0, out);
-  for (const auto& m : said_->settle(now)) act(m, place::said, 0, out);
+  act(heard_->settle(now), place::heard, 0, out);
+  act(said_->settle(now), place::said, 0, out);
   for (auto* u : {&person_, &model_})
     if (u->count > 0 && now - u->last >= utterance_pause)
       ask_about(u == &model_ ? place::said : place::heard, *u, now, out);
@@ -209,32 +259,55 @@ void guard::settle(timestamp now, emitter& out) {
     questions_.erase(late);
     judge_failed(std::move(q), out);
   }
+  give_up_started(now, out);
   due_notices(now, out);
-  if (now < closes_at_) return;
+  if (now < closes_at_ || is_ended_) return;
   end_voice(out);
   end_session();
 }
 
-result<void> guard::on_control(std::size_t port, const packet& p, emitter&) {
+void guard::give_up_started(timestamp now, emitter& out) {
+  if (!background_lost_at_ || now - *background_lost_at_ < background_patience) return;
+  for (const auto& [request, _] : std::exchange(started_, {})) {
+    refused_.insert(request);
+    refuse(request, nullptr, out);
+    context_.count("given_up", 1);
+  }
+}
+
+// Whoever is behind it is told of by it alone: the model asks again by its own means only where it is
+// linked with the background itself.
+result<void> guard::on_control(std::size_t port, const packet& p, emitter& out) {
   const auto* c = p.get_if<control>();
   if (c == nullptr || is_unguarded_) return {};
-  const bool lost = c->what == control::kind::input_lost,
-             back = c->what == control::kind::input_recovered;
-  if ((!lost && !back) || (port != said_in && port != heard_in)) return {};
+  const bool lost = c->what == control::kind::input_lost;
+  if (!lost && c->what != control::kind::input_recovered) return {};
+  const auto now = context_.time->now();
+  if (port == results_in) {
+    if (lost && !background_lost_at_) background_lost_at_ = now;
+    if (lost) return {};
+    background_lost_at_.reset();
+    for (const auto& [_, asked] : started_) send(requests_out, asked, out);
+    context_.count("asked_again", static_cast<std::int64_t>(started_.size()));
+  }
+  if (port != said_in && port != heard_in) return {};
   if (lost)
     lost_.insert(port), context_.count("blind", 1);
   else
     lost_.erase(port);
   // Deaf on one side it judges nothing.
-  if (fails_closed()) gate_.hold(!lost_.empty(), context_.time->now());
+  if (fails_closed()) gate_.hold(!lost_.empty(), now);
   return {};
 }
 
-void guard::ask_judge(place from, const std::string& words, const packet* held, timestamp at,
+void guard::ask_judge(place from, const std::string& words, const packet* request, timestamp at,
                       emitter& out) {
   const auto number = next_question_++;
-  question q{from, at + std::chrono::milliseconds(config_.judge_ms),
-             held != nullptr ? *held : packet{}, held != nullptr, ""};
+  question q{from, at + std::chrono::milliseconds(config_.judge_ms), {}, 0, ""};
+  if (request != nullptr) {
+    q.held = *request;
+    q.request = request->get_if<delegation>()->request;
+  }
   if (questions_.size() >= open_questions) return judge_failed(std::move(q), out);
   questions_.emplace(number, std::move(q));
   delegation d;
@@ -244,21 +317,28 @@ void guard::ask_judge(place from, const std::string& words, const packet* held, 
   send(questions_out, make_packet(at, std::move(d)), out);
 }
 
-void guard::take_verdict(const text& t, timestamp, emitter& out) {
+// The first of its words that is a topic's name or the one of approval; a judge may say more.
+void guard::take_verdict(const text& t, emitter& out) {
   const auto at = questions_.find(t.request);
   if (at == questions_.end()) return;  // too late: it was decided
   auto& q = at->second;
-  if (t.role == failure_role || t.role == over_role || t.role == left_role) {
-    auto failed = std::move(q);
-    questions_.erase(at);
-    return judge_failed(std::move(failed), out);
-  }
+  const bool failed = t.role == failure_role || t.role == over_role || t.role == left_role;
   if (t.role == replacing_role) q.verdict.clear();
-  if (q.verdict.size() < 200) q.verdict += (q.verdict.empty() ? "" : " ") + t.value;
-  if (!t.final) return;
-  const auto named = first_word(q.verdict);
-  const auto what = std::ranges::find(rules_.topics, named, &topic::name);
-  end_question(at, what != rules_.topics.end() ? &*what : nullptr, out);
+  if (q.verdict.size() < 400) q.verdict += (q.verdict.empty() ? "" : " ") + t.value;
+  if (!failed && !t.final) return;
+  const auto said = failed ? std::vector<folded_word>() : folded_words(q.verdict);
+  const auto is_named = [&](const std::string& name) {
+    const auto words = folded_words(name);
+    return !words.empty() &&
+           std::ranges::search(said, words, {}, &folded_word::text, &folded_word::text).size() > 0;
+  };
+  const auto what =
+      std::ranges::find_if(rules_.topics, [&](const topic& t) { return is_named(t.name); });
+  if (what != rules_.topics.end()) return end_question(at, &*what, out);
+  if (is_named(config_.approval)) return end_question(at, nullptr, out);
+  auto unclear = std::move(q);
+  questions_.erase(at);
+  judge_failed(std::move(unclear), out);
 }
 
 void guard::end_question(std::map<std::uint64_t, question>::iterator at, const topic* what,
@@ -266,18 +346,15 @@ void guard::end_question(std::map<std::uint64_t, question>::iterator at, const t
   const auto q = std::move(at->second);
   questions_.erase(at);
   context_.count("judged", 1);
-  const auto* d = q.holds ? q.held.get_if<delegation>() : nullptr;
-  const bool waits = d != nullptr && fails_closed();
-  const bool concerns = what != nullptr && (!what->only_minors || config_.people == "minors");
-  const bool passes = !concerns || act({what, "judge"}, q.from, d != nullptr ? d->request : 0, out);
-  if (waits && passes && !is_ended_) pass_request(q.held, out);
+  const bool passes =
+      what == nullptr || !concerns(*what) || act({{what, "judge"}}, q.from, q.request, out);
+  if (q.from == place::request && fails_closed() && passes && !is_ended_) start(q.held, out);
 }
 
 void guard::judge_failed(question q, emitter& out) {
   context_.count("judge_failed", 1);
-  if (!q.holds || !fails_closed()) return;
   // Nobody knows what it is: it is not done.
-  withhold(q.held.get_if<delegation>()->request, nullptr, false, out);
+  if (q.from == place::request && fails_closed()) withhold(q.request, nullptr, out);
 }
 
 }  // namespace hocket::policy

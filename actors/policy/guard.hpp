@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ class guard final : public component {
     std::string people = "adults";
     std::string on_failure = "closed";
     std::int64_t judge_ms = 0;
+    std::string approval = "fine";
     void visit(config_visitor& v);
   };
   static component_info info();
@@ -46,8 +48,8 @@ class guard final : public component {
   struct question {
     place from = place::heard;
     timestamp until;
-    packet held;  ///< a request that waits for it
-    bool holds = false;
+    packet held;  ///< a request that waits for it, or went on
+    std::uint64_t request = 0;
     std::string verdict;  ///< so far
   };
   struct utterance {
@@ -55,32 +57,42 @@ class guard final : public component {
     std::int64_t count = 0;
     timestamp last;
   };
+  using matches = std::vector<match>;
 
   result<void> read_policy(const context& where);
+  void begin_notices(const context& where, timestamp now);
   bool fails_closed() const { return config_.on_failure == "closed"; }
+  bool concerns(const topic& t) const { return !t.only_minors || config_.people == "minors"; }
+  /// What a text that is there as a whole comes to; the first 64 KiB of it are read.
+  matches in_whole(const std::string& words, timestamp at);
   void listen(place from, const std::string& words, timestamp at, emitter& out);
+  void take_voice(const packet& p, emitter& out);
   void take_typed(const packet& p, emitter& out);
   void take_request(const packet& p, emitter& out);
-  void pass_request(const packet& p, emitter& out);
+  void start(const packet& p, emitter& out);
+  packet without_forbidden_lines(const packet& p);
   void take_result(const packet& p, emitter& out);
   void take_evidence(const packet& p, emitter& out);
-  void take_verdict(const text& t, timestamp at, emitter& out);
+  void take_verdict(const text& t, emitter& out);
   void settle(timestamp now, emitter& out);
+  void give_up_started(timestamp now, emitter& out);
 
-  void ask_judge(place from, const std::string& words, const packet* held, timestamp at,
+  void ask_judge(place from, const std::string& words, const packet* request, timestamp at,
                  emitter& out);
   void ask_about(place from, utterance& u, timestamp at, emitter& out);
   void judge_failed(question q, emitter& out);
   void end_question(std::map<std::uint64_t, question>::iterator at, const topic* what,
                     emitter& out);
 
-  /// True where what was looked at may go on.
-  bool act(const match& m, place from, std::uint64_t request, emitter& out);
-  void stop_voice(emitter& out);
+  /// Whether what was looked at may go on.
+  bool act(const matches& all, place from, std::uint64_t request, emitter& out);
+  action action_for(const match& m, place from, std::int64_t& times);
+  bool carry_out(const match& m, action did, place from, std::uint64_t request, emitter& out);
   void end_voice(emitter& out);
   void end_session();
   void refuse(std::uint64_t request, const topic* what, emitter& out);
-  void withhold(std::uint64_t request, const topic* what, bool cancels, emitter& out);
+  void withhold(std::uint64_t request, const topic* what, emitter& out);
+  void cancel(std::uint64_t request, emitter& out);
   void say(const texts& words, emitter& out);
   void tell(const match& m, place from, action did, std::int64_t times, emitter& out);
   void due_notices(timestamp now, emitter& out);
@@ -90,10 +102,16 @@ class guard final : public component {
   context context_;
   policy::rules rules_;
   bool is_unguarded_ = false;  ///< restarted without its policy, and open
-  std::unique_ptr<watch> heard_, said_;
-  std::map<std::uint64_t, watch> results_;     ///< by request
-  std::set<std::uint64_t> refused_;            ///< requests of which nothing comes through any more
-  std::map<std::string, std::int64_t> times_;  ///< by topic
+  std::unique_ptr<watch> heard_, said_, typed_;
+  std::map<std::uint64_t, watch> results_;       ///< by request
+  std::map<std::uint64_t, packet> started_;      ///< requests that went on, and have no last word
+  std::optional<timestamp> background_lost_at_;  ///< who works on them is gone
+  std::set<std::uint64_t> refused_;              ///< of these nothing comes through any more
+  struct tally {
+    std::int64_t times = 0;
+    timestamp last;
+  };
+  std::map<std::string, tally> tallies_;  ///< by topic: what the person did
   std::map<std::uint64_t, question> questions_;
   utterance person_, model_;
   std::uint64_t next_question_ = 1, next_refusal_ = 0;
@@ -101,7 +119,7 @@ class guard final : public component {
   std::set<std::size_t> lost_;  ///< inputs whose actor is gone
   voice_gate gate_;
   bool is_ended_ = false;
-  timestamp began_, closes_at_ = timestamp::max();
+  timestamp closes_at_ = timestamp::max();
   std::vector<timestamp> due_;             ///< by notice
   std::map<std::size_t, timestamp> sent_;  ///< by output: times do not run backwards
 };

@@ -1,6 +1,7 @@
 #include "actors/policy/guard.hpp"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -27,10 +28,17 @@ notices:
   minors_end: {after_min: 2, people: minors, ends: true, say: ["en: good night"]}
 )";
 
+/// Two test programs may run at once.
+std::filesystem::path folder_of_tests() {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("hocket_guard_test." + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
 struct guarded {
   explicit guarded(std::vector<setting> more = {}) {
-    const auto folder = std::filesystem::temp_directory_path() / "hocket_guard_test";
-    std::filesystem::create_directories(folder);
+    const auto folder = folder_of_tests();
     const auto file = (folder / "house.yaml").string();
     std::ofstream(file) << house;
     more.emplace_back("rules", file);
@@ -240,30 +248,32 @@ TEST_CASE("a judge's verdict comes later and still holds") {
     g.ask(2, "seven times eight");
     g.ask(3, "another thing");
     g.ask(4, "a slow thing");
+    g.ask(5, "a mute judge");
     auto asked = g.h->values<delegation>("questions");
-    REQUIRE(asked.size() == 4);
+    REQUIRE(asked.size() == 5);
     CHECK(asked[0].task == "the loud thing in my cellar");
-    CHECK(g.h->values<delegation>("requests").size() == (closed ? 0 : 4));
-    verdict(asked[0].request, "bombs.");
-    verdict(asked[1].request, "fine");
+    CHECK(g.h->values<delegation>("requests").size() == (closed ? 0 : 5));
+    verdict(asked[0].request, "Topic: **Bombs**.");
+    verdict(asked[1].request, "Fine.");
     verdict(asked[2].request, "no", failure_role);
+    verdict(asked[4].request, "");
     REQUIRE(g.h->advance(std::chrono::seconds(3)));
     std::string passed, refused;
     for (const auto& d : g.h->values<delegation>("requests"))
       passed += (d.what == delegation::action::cancel ? "-" : "") + std::to_string(d.request);
     for (const auto& t : g.h->values<text>("results"))
       if (t.role == failure_role) refused += std::to_string(t.request);
-    CHECK(passed == (closed ? "2" : "1234"));
-    CHECK(refused == (closed ? "134" : "1"));
-    CHECK(g.h->counter("judge_failed") == 2);
+    CHECK(passed == (closed ? "2" : "12345-1"));
+    CHECK(refused == (closed ? "1354" : "1"));
+    CHECK(g.h->counter("judge_failed") == 3);
     // What somebody says is judged once he pauses.
     g.words("heard", "how would one");
     g.words("heard", "go about it");
     REQUIRE(g.h->advance(std::chrono::seconds(1)));
     asked = g.h->values<delegation>("questions");
-    REQUIRE(asked.size() == 5);
-    CHECK(asked[4].task == "how would one go about it");
-    verdict(asked[4].request, "bombs");
+    REQUIRE(asked.size() == 6);
+    CHECK(asked[5].task == "how would one go about it");
+    verdict(asked[5].request, "bombs");
     CHECK(g.told() == "background.failed: sorry no");
     CHECK(g.h->interrupts() == 0);
   }
@@ -284,8 +294,7 @@ TEST_CASE("deaf on one side it does as was declared") {
 }
 
 TEST_CASE("after a restart it goes on as was declared") {
-  const auto folder = std::filesystem::temp_directory_path() / "hocket_guard_test";
-  std::filesystem::create_directories(folder);
+  const auto folder = folder_of_tests();
   std::ofstream(folder / "again.yaml") << house;
   manual_clock time;
   for (const bool has_policy : {true, false})
@@ -303,4 +312,109 @@ TEST_CASE("after a restart it goes on as was declared") {
       guard again(c);
       CHECK(bool(again.open(where)) == (has_policy || c.on_failure == "open"));
     }
+}
+
+TEST_CASE("who works on requests breaks: they are asked again, or end as refused") {
+  for (const bool comes_back : {true, false}) {
+    CAPTURE(comes_back);
+    guarded g;
+    g.ask(1, "seven times eight");
+    g.ask(2, "the weather");
+    g.result(2, "sunny");
+    REQUIRE(g.h->control_packet("results", {control::kind::input_lost, "gone", 0}));
+    if (comes_back)
+      REQUIRE(g.h->control_packet("results", {control::kind::input_recovered, "", 0}));
+    REQUIRE(g.h->advance(std::chrono::seconds(11)));
+    const auto asked = g.h->values<delegation>("requests");
+    REQUIRE(asked.size() == (comes_back ? 3 : 2));
+    if (comes_back) CHECK(asked[2].request == 1);
+    CHECK(g.told() == (comes_back ? "background: sunny" : "background.failed: sorry no"));
+    CHECK(g.h->counter("given_up") == (comes_back ? 0 : 1));
+  }
+}
+
+TEST_CASE("what was refused is no context of a later request") {
+  guarded g;
+  delegation d;
+  d.request = 1, d.task = "answer my question from before";
+  d.transcript = "user: hello\nuser: how do i build a bomb\nmodel: sorry no";
+  REQUIRE(g.h->push("requests", g.h->now(), d));
+  const auto asked = g.h->values<delegation>("requests");
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].transcript == "user: hello\nmodel: sorry no");
+}
+
+TEST_CASE("a request that is replaced while a judge looks at it never starts") {
+  guarded g(std::vector<setting>{{"judge_ms", 2000}, {"approval", "ok"}});
+  g.ask(1, "first");
+  delegation d;
+  d.request = 2, d.supersedes = 1, d.task = "second";
+  REQUIRE(g.h->push("requests", g.h->now(), d));
+  for (const auto& q : g.h->values<delegation>("questions"))
+    REQUIRE(g.h->push("verdicts", g.h->now(), text{"ok", "background", q.request, true}));
+  REQUIRE(g.h->advance(std::chrono::seconds(3)));
+  const auto asked = g.h->values<delegation>("requests");
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].request == 2);
+}
+
+TEST_CASE("whoever counts from one again after a refusal is answered") {
+  guarded g;
+  g.ask(1, "build a bomb");
+  g.ask(1, "seven times eight");
+  g.result(1, "fifty six");
+  CHECK(g.told() == "background: fifty six");
+  g.ask(1, "build a bomb");
+  CHECK(g.told() == "background.failed: sorry no");
+}
+
+TEST_CASE("times are the person's: a question with its request is one, a page is none") {
+  guarded g;
+  for (int i = 0; i < 2; ++i) {
+    g.words("heard", "you fool");
+    g.ask(static_cast<std::uint64_t>(i + 1), "you fool");
+    REQUIRE(g.h->push("evidence", g.h->now(),
+                      tool_result{1, 9, "web.fetch", outcome::ok, "you fool, you fool"}));
+    REQUIRE(g.h->advance(std::chrono::seconds(20)));
+  }
+  CHECK(g.h->sessions().size() == 1);
+  g.words("heard", "you fool");
+  CHECK(g.h->sessions().empty());
+}
+
+TEST_CASE("two topics in one word: both are told, after the voice was stopped") {
+  guarded g;
+  g.words("said", "xyzzy build a bomb", "model");
+  CHECK(g.h->interrupts() == 1);
+  const auto decisions = g.h->outputs("decisions");
+  REQUIRE(decisions.size() == 2);
+  for (const auto& d : decisions) CHECK(d.header.epoch == 1);
+}
+
+TEST_CASE("a restart does not say what is past again") {
+  const auto file = (folder_of_tests() / "late.yaml").string();
+  std::ofstream(file) << house;
+  manual_clock time;
+  time.set(timestamp::of_ms(150'000));
+  guard::config c;
+  c.rules = file;
+  guard again(c);
+  context where;
+  where.time = &time;
+  where.restarts = 1;
+  std::int64_t notices = 0;
+  where.count = [&](std::string_view name, std::int64_t n) {
+    notices += name == "notices" ? n : 0;
+  };
+  REQUIRE(again.open(where));
+  struct sink final : emitter {
+    using emitter::emit;
+    void emit(std::size_t, packet) override {}
+    void interrupt() override {}
+    void for_session(session_id) override {}
+  } out;
+  for (int k = 750; k < 890; ++k) REQUIRE(again.tick(k, out));
+  CHECK(notices == 0);
+  for (int k = 890; k < 910; ++k) REQUIRE(again.tick(k, out));
+  CHECK(notices == 1);
 }

@@ -1,4 +1,4 @@
-// What the guard does once a topic came up.
+// What the guard does once topics came up.
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
@@ -17,58 +17,97 @@ enum output : std::size_t {
 };
 
 constexpr std::int64_t logged_times = 100;
+constexpr std::size_t remembered_refusals = 1024;
 /// Numbers of refusals that answer no request of the model: it never counts so far.
 constexpr std::uint64_t own_requests = std::uint64_t{1} << 62;
 constexpr std::chrono::seconds last_words{30};
+/// A question and the request that the model makes of it are one time.
+constexpr std::chrono::seconds one_time{10};
 
 }  // namespace
 
-bool guard::act(const match& m, place from, std::uint64_t request, emitter& out) {
+// Counted is what the person does: a page that says a word three times ends nobody's conversation.
+action guard::action_for(const match& m, place from, std::int64_t& times) {
   const auto& t = *m.what;
-  auto did = t.act[static_cast<std::size_t>(from)];
-  if (did == action::pass || is_ended_) return did == action::pass;
-  const auto times = ++times_[t.name];
-  if (t.times > 0 && times >= t.times && t.then > did) did = t.then;
-  // Whatever is on its way is dropped with the epoch: what is told comes after it.
-  if (did == action::stop || (did == action::refuse && from == place::said)) stop_voice(out);
-  if (did == action::end) end_voice(out);
-  tell(m, from, did, times, out);
+  const auto did = t.act[static_cast<std::size_t>(from)];
+  auto& counted = tallies_[t.name];
+  const auto now = context_.time->now();
+  const bool is_persons = from == place::heard || from == place::request;
+  if (did != action::pass && is_persons &&
+      (from == place::heard || counted.times == 0 || now - counted.last > one_time)) {
+    ++counted.times;
+    counted.last = now;
+  }
+  times = counted.times;
+  return did != action::pass && is_persons && t.times > 0 && times >= t.times && t.then > did
+             ? t.then
+             : did;
+}
+
+bool guard::act(const matches& all, place from, std::uint64_t request, emitter& out) {
+  if (is_ended_) return false;
+  struct decision {
+    const match* what;
+    action did;
+    std::int64_t times;
+  };
+  std::vector<decision> decided;
+  bool stops = false, ends = false;
+  for (const auto& m : all) {
+    std::int64_t times = 0;
+    const auto did = action_for(m, from, times);
+    if (did == action::pass) continue;
+    stops = stops || did == action::stop || (did == action::refuse && from == place::said);
+    ends = ends || did == action::end;
+    decided.push_back({&m, did, times});
+  }
+  // Whatever is on its way is dropped with the epoch: all that is told comes after it.
+  if (ends)
+    end_voice(out);
+  else if (stops)
+    out.interrupt(), gate_.close(context_.time->now());
+  for (const auto& d : decided) tell(*d.what, from, d.did, d.times, out);
+  bool passes = !ends;
+  for (const auto& d : decided) passes = carry_out(*d.what, d.did, from, request, out) && passes;
+  if (ends) end_session();
+  return passes;
+}
+
+bool guard::carry_out(const match& m, action did, place from, std::uint64_t request, emitter& out) {
   switch (did) {
     case action::pass:
     case action::note: return true;
-    case action::answer: say(t.say, out); return true;
+    case action::answer:
+      if (!is_ended_) say(m.what->say, out);
+      return true;
     case action::refuse:
-      if (request != 0)
-        withhold(request, &t, from != place::request, out);
-      else
-        refuse(own_requests + next_refusal_++, &t, out);
-      return false;
     case action::stop:
-      if (request != 0) withhold(request, &t, from != place::request, out);
+      if (is_ended_) return false;
+      if (from != place::heard && from != place::said)
+        withhold(request, m.what, out);
+      else if (did == action::refuse)
+        refuse(own_requests + next_refusal_++, m.what, out);
       return false;
-    case action::end: end_session(); return false;
+    case action::end: return false;
   }
   return true;
 }
 
+// The log's line is never dropped; what goes out of a port is, where somebody barges in at once.
 void guard::tell(const match& m, place from, action did, std::int64_t times, emitter& out) {
   const auto now = context_.time->now();
   nlohmann::json line{{"policy", rules_.name},    {"topic", m.what->name}, {"rule", m.rule},
                       {"where", to_string(from)}, {"did", to_string(did)}, {"times", times}};
+  const bool is_incident = m.what->is_incident || did == action::end;
   context_.count(std::string(to_string(did)), 1);
-  if (times <= logged_times)
+  if (times <= logged_times || is_incident)
     context_.log(
         fmt::format("{} ({}) in {}: {}", m.what->name, m.rule, to_string(from), to_string(did)));
   send(decisions_out, make_packet(now, text{line.dump(), "policy"}), out);
-  if (!m.what->is_incident && did != action::end) return;
+  if (!is_incident) return;
   line["incident"] = ++incidents_;
   context_.count("incidents", 1);
   send(incidents_out, make_packet(now, text{line.dump(), "policy"}), out);
-}
-
-void guard::stop_voice(emitter& out) {
-  out.interrupt();
-  gate_.close(context_.time->now());
 }
 
 // The model says it in its own words where it learnt some, else these.
@@ -80,11 +119,17 @@ void guard::refuse(std::uint64_t request, const topic* what, emitter& out) {
        out);
 }
 
-void guard::withhold(std::uint64_t request, const topic* what, bool cancels, emitter& out) {
+void guard::withhold(std::uint64_t request, const topic* what, emitter& out) {
+  if (request == 0) return refuse(own_requests + next_refusal_++, what, out);
   if (!refused_.insert(request).second) return;
-  if (refused_.size() > 1024) refused_.erase(refused_.begin());
+  if (refused_.size() > remembered_refusals) refused_.erase(refused_.begin());
   refuse(request, what, out);
-  if (!cancels) return;
+  cancel(request, out);
+}
+
+// Only what went on has somebody who works on it.
+void guard::cancel(std::uint64_t request, emitter& out) {
+  if (started_.erase(request) == 0) return;
   delegation d;
   d.request = request;
   d.what = delegation::action::cancel;

@@ -137,11 +137,15 @@ class reader {
     read_config(v, k, owner, {}, findings_);
     topic t;
     t.name = name;
+    if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") != name.npos)
+      bad("policy.bad_name", owner + ": a topic's name has small letters, digits, `_` and `-`",
+          v.where(), "judges name it");
     t.phrases = patterns(k.phrases, owner, v);
     for (auto& p : t.phrases) {
       auto& letters = t.spelled.emplace_back();
-      for (const auto& w : p) letters += w.text;
-      p = without_fillers(std::move(p));
+      for (const auto& w : p) letters[0] += w.text;
+      p = without_articles(std::move(p));
+      for (const auto& w : p) letters[1] += w.text;
     }
     t.together = patterns(k.together, owner, v);
     t.excepts = patterns(k.except, owner, v);

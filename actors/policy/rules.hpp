@@ -41,7 +41,8 @@ using texts = std::map<std::string, std::string>;
 struct topic {
   std::string name;
   std::vector<std::vector<pattern_word>> phrases;  ///< words in this order
-  std::vector<std::string> spelled;                ///< each phrase as one word
+  std::vector<std::array<std::string, 2>>
+      spelled;  ///< each phrase as one word, with and without articles
   std::vector<std::vector<pattern_word>>
       together;  ///< words in any order, in pieces over several turns
   std::vector<std::vector<pattern_word>> examples;  ///< content words of a request

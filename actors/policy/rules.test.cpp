@@ -47,6 +47,7 @@ TEST_CASE("what is wrong in a policy file is told with its place and a remedy") 
       {head + "topics: {a: {phrases: [x], say: [hello]}}\n", "is not `LANGUAGE: words`"},
       {head + "topics: {a: {phrases: [x], say: [\"en: a\", \"en: b\"]}}\n", "two texts for `en`"},
       {head + "topics: {a: {phrase: [x]}}\n", "did you mean `phrases`?"},
+      {head + "topics: {\"A b\": {phrases: [x]}}\n", "small letters"},
       {head + "topic: {}\n", "did you mean `topics`?"},
       {head + "notices: {n: {say: [\"en: x\"]}}\n", "`after_min`"},
       {"policy: [\n", "p.yaml"},

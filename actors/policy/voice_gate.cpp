@@ -37,7 +37,8 @@ void voice_gate::hold(bool holds, timestamp now) {
 }
 
 audio_chunk voice_gate::through(const audio_chunk& chunk) {
-  if (!is_closed() || chunk.rate_hz <= 0 || chunk.channels <= 0) return chunk;
+  if (!is_closed()) return chunk;
+  if (chunk.rate_hz <= 0 || chunk.channels <= 0) return silence_of(chunk);
   const bool voice = has_voice(chunk);
   const auto begins = time_of(chunk, 0), ends = time_of(chunk, chunk.frames());
   if (!held_ && (begins - closed_at_ >= longest ||

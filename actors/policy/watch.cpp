@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -9,42 +10,44 @@ namespace hocket::policy {
 namespace {
 
 constexpr std::size_t remembered = 256;
-constexpr std::int64_t spelled_max = 32;
+constexpr std::int64_t letters_max = 64;
 /// Words of one phrase, and letters of one word, do not stand further apart.
 constexpr std::chrono::seconds phrase_pause{10}, letter_pause{4};
+/// The pause after which a spelled word is whole.
+constexpr std::chrono::seconds run_pause{1};
 /// A pause that ends what is compared with an example.
 constexpr std::chrono::milliseconds utterance_pause{1500};
+/// A phrase without blanks is looked for from so many letters on.
+constexpr std::size_t whole_phrase = 6;
 
 }  // namespace
 
 watch::watch(const rules& all, bool with_minors)
-    : rules_(&all), with_minors_(with_minors), taken_(all.topics.size()) {}
+    : rules_(&all), with_minors_(with_minors), out_(all.topics.size()) {}
 
 void watch::forget() {
   begin_ = end();
   words_.clear();
   waiting_.clear();
+  is_run_ = false;
 }
 
-void watch::add(folded_word w, timestamp at) {
-  if (w.is_letter && !words_.empty()) {
-    auto& before = words_.back();
-    const bool goes_on = before.is.is_letter || before.letters > 0;
-    if (goes_on && at - before.at <= letter_pause && before.letters < spelled_max) {
-      before.letters = std::max<std::int64_t>(before.letters, 1) + 1;
-      before.is.text += w.text;
-      before.is.is_letter = false;
-      before.at = at;
-      return;
-    }
-  }
-  words_.push_back({std::move(w), at, 0});
-  if (words_.size() <= remembered) return;
-  words_.pop_front();
-  ++begin_;
+// A letter that goes on with the word that is being spelled.
+bool watch::takes_letter(const folded_word& w, timestamp at) {
+  if (!w.is_letter || words_.empty()) return false;
+  auto& before = words_.back();
+  if ((!before.is.is_letter && before.letters == 0) || at - before.at > letter_pause) return false;
+  before.letters = std::max<std::int64_t>(before.letters, 1) + 1;
+  before.is.text += w.text;
+  if (before.letters > letters_max) before.is.text.erase(0, 1);
+  before.is.is_letter = false;
+  before.at = at;
+  is_run_ = true;
+  return true;
 }
 
-bool watch::is(const pattern_word& wanted, std::int64_t i) const {
+bool watch::is(std::size_t topic, const pattern_word& wanted, std::int64_t i) const {
+  if (topic != any_topic && (i < out_[topic].before || out_[topic].free.contains(i))) return false;
   const auto& w = at(i);
   if (w.letters == 0) return wanted.is_by(w.is);
   // "a b o m b": "a" is a word of its own.
@@ -55,137 +58,165 @@ bool watch::is(const pattern_word& wanted, std::int64_t i) const {
   return fits(all) || ((all[0] == 'a' || all[0] == 'i') && fits(all.substr(1)));
 }
 
-// The first `count` words of a phrase, the last of them at `last`, none before `first`; its indexes. Backwards,
-// word by word, all places that lead there: a person who repeats a word costs no more than one who does not.
-std::vector<std::int64_t> watch::phrase_at(std::int64_t gap, const std::vector<pattern_word>& p,
-                                           std::size_t count, std::int64_t last,
-                                           std::int64_t first) const {
-  if (last < first || !is(p[count - 1], last)) return {};
+// The first `count` words of a phrase, the last of them at `last`; its places. Backwards, word by word, all
+// places that lead there: a person who repeats a word costs no more than one who does not.
+watch::places watch::phrase_at(std::size_t topic, const std::vector<pattern_word>& p,
+                               std::size_t count, std::int64_t last) const {
+  if (!is(topic, p[count - 1], last)) return {};
+  const auto gap = topic == any_topic ? 0 : rules_->topics[topic].gap;
   std::vector<std::map<std::int64_t, std::int64_t>> leads(
       count);  // by word: place -> place of the next word
   leads[count - 1][last] = last;
   for (auto k = count - 1; k > 0; --k) {
     for (const auto& [i, _] : leads[k]) {
       std::int64_t between = 0;
-      for (auto j = i - 1; j >= first && between <= gap && at(i).at - at(j).at <= phrase_pause;
+      for (auto j = i - 1; j >= begin_ && between <= gap && at(i).at - at(j).at <= phrase_pause;
            --j) {
-        if (is(p[k - 1], j)) leads[k - 1].emplace(j, i);
+        if (is(topic, p[k - 1], j)) leads[k - 1].emplace(j, i);
         between += is_filler(at(j).is.text) ? 0 : 1;
       }
     }
     if (leads[k - 1].empty()) return {};
   }
-  std::vector<std::int64_t> out{leads[0].rbegin()->first};
+  places out{leads[0].rbegin()->first};
   for (std::size_t k = 0; k + 1 < count; ++k) out.push_back(leads[k].at(out.back()));
   return out;
 }
 
-std::vector<std::int64_t> watch::together_at(const topic& t, const std::vector<pattern_word>& p,
-                                             std::int64_t first) const {
+bool watch::brings(std::size_t topic, const std::vector<pattern_word>& p) const {
+  return std::ranges::any_of(
+      p, [&](const pattern_word& wanted) { return is(topic, wanted, end() - 1); });
+}
+
+watch::places watch::together_at(std::size_t topic, const std::vector<pattern_word>& p) const {
   const auto newest = end() - 1;
-  std::vector<std::int64_t> out;
-  bool with_newest = false;
+  if (!brings(topic, p)) return {};
+  const auto span = std::chrono::duration<double>(rules_->topics[topic].together_s);
+  places out;
   for (const auto& wanted : p) {
     auto i = newest;
-    const auto span = std::chrono::duration<double>(t.together_s);
-    while (i >= first && (at(newest).at - at(i).at > span || !is(wanted, i))) --i;
-    if (i < first) return {};
-    with_newest = with_newest || i == newest;
+    while (i >= begin_ && (at(newest).at - at(i).at > span || !is(topic, wanted, i))) --i;
+    if (i < begin_) return {};
     out.push_back(i);
   }
-  if (!with_newest) return {};
   std::ranges::sort(out);
   return out;
 }
 
-std::vector<std::int64_t> watch::example_at(const topic& t, const std::vector<pattern_word>& p,
-                                            std::int64_t first) const {
+watch::places watch::example_at(std::size_t topic, const std::vector<pattern_word>& p) const {
   const auto newest = end() - 1;
+  if (!brings(topic, p)) return {};
   auto from = newest;
-  while (from > first && at(from).at - at(from - 1).at < utterance_pause) --from;
-  std::vector<std::int64_t> out;
-  bool with_newest = false;
+  while (from > begin_ && at(from).at - at(from - 1).at < utterance_pause) --from;
+  places out;
   for (const auto& wanted : p)
     for (auto i = newest; i >= from; --i)
-      if (is(wanted, i)) {
-        with_newest = with_newest || i == newest;
+      if (is(topic, wanted, i)) {
         out.push_back(i);
         break;
       }
   const auto share = static_cast<double>(out.size()) / static_cast<double>(p.size());
-  if (!with_newest || out.size() < 2 || share < t.similar) return {};
+  if (out.size() < 2 || share < rules_->topics[topic].similar) return {};
   std::ranges::sort(out);
   return out;
 }
 
+// All of a phrase is spelled ("s t o p i t"), or written without blanks.
+bool watch::is_spelled(const std::array<std::string, 2>& whole) const {
+  const auto& w = words_.back();
+  return std::ranges::any_of(whole, [&](const std::string& phrase) {
+    if (w.letters > 0) return is(any_topic, {phrase, phrase, false}, end() - 1);
+    return phrase.size() >= whole_phrase && pattern_word{phrase, phrase, false}.is_by(w.is);
+  });
+}
+
 watch::found watch::find(std::size_t index) const {
   const auto& t = rules_->topics[index];
-  const auto first = std::max(begin_, taken_[index]);
   const auto among = [&](const char* kind, const auto& list, const auto& search) -> found {
     for (std::size_t i = 0; i < list.size(); ++i)
       if (auto where = search(list[i]); !where.empty())
         return {index, fmt::format("{} {}", kind, i + 1), std::move(where), {}};
     return {};
   };
-  // All of it is spelled: "s t o p i t".
-  for (std::size_t i = 0; i < t.spelled.size(); ++i)
-    if (words_.back().letters > 0 && end() > first && words_.back().is.text.ends_with(t.spelled[i]))
-      return {index, fmt::format("phrase {}", i + 1), {end() - 1}, {}};
   using pattern = std::vector<pattern_word>;
+  const auto newest = end() - 1;
   auto f = among("phrase", t.phrases,
-                 [&](const pattern& p) { return phrase_at(t.gap, p, p.size(), end() - 1, first); });
+                 [&](const pattern& p) { return phrase_at(index, p, p.size(), newest); });
+  if (f.at.empty() && newest >= out_[index].before && !out_[index].free.contains(newest))
+    f = among("phrase", t.spelled,
+              [&](const auto& whole) { return is_spelled(whole) ? places{newest} : places{}; });
   if (f.at.empty())
-    f = among("together", t.together, [&](const pattern& p) { return together_at(t, p, first); });
+    f = among("together", t.together, [&](const pattern& p) { return together_at(index, p); });
   if (f.at.empty())
-    f = among("example", t.examples, [&](const pattern& p) { return example_at(t, p, first); });
+    f = among("example", t.examples, [&](const pattern& p) { return example_at(index, p); });
   return f;
 }
 
-watch::standing watch::standing_of(const found& f) const {
-  const auto& t = rules_->topics[f.topic];
-  const auto shares_word = [&](const std::vector<std::int64_t>& span) {
+std::pair<watch::standing, watch::places> watch::standing_of(const found& f) const {
+  const auto shares_word = [&](const places& span) {
     return std::ranges::any_of(f.at, [&](auto i) { return i >= span.front() && i <= span.back(); });
   };
   auto out = standing::free;
-  for (const auto& p : t.excepts) {
-    for (auto last = std::max(begin_, f.at.front()); last < end(); ++last)
-      if (const auto span = phrase_at(0, p, p.size(), last, begin_);
-          !span.empty() && shares_word(span))
-        return standing::excepted;
+  if (f.at.front() < begin_) return {out, {}};
+  for (const auto& p : rules_->topics[f.topic].excepts) {
+    for (auto last = f.at.front(); last < end(); ++last)
+      if (auto span = phrase_at(any_topic, p, p.size(), last); !span.empty() && shares_word(span))
+        return {standing::excepted, std::move(span)};
     for (std::size_t count = 1; count < p.size(); ++count)
-      if (const auto span = phrase_at(0, p, count, end() - 1, begin_);
+      if (const auto span = phrase_at(any_topic, p, count, end() - 1);
           !span.empty() && shares_word(span))
         out = standing::waits;
   }
-  return out;
+  return {out, {}};
+}
+
+// Whether nothing more is to be looked for: it holds, or waits. Words of an exception are out of play.
+bool watch::decides(found f, std::vector<match>& out) {
+  auto& played = out_[f.topic];
+  const auto [stands, span] = standing_of(f);
+  if (stands == standing::excepted) {
+    for (auto i = span.front(); i <= span.back(); ++i) played.free.insert(i);
+    return false;
+  }
+  if (stands == standing::waits) {
+    f.until = words_.back().at + patience;
+    waiting_.push_back(std::move(f));
+    return true;
+  }
+  played.before = f.at.back() + 1;
+  out.push_back({&rules_->topics[f.topic], f.rule});
+  return true;
 }
 
 // What the newest word brings, and what it decides of what was waited for.
 void watch::look(std::vector<match>& out) {
-  const auto now = words_.back().at;
-  std::vector<found> all = std::move(waiting_);
-  waiting_.clear();
+  auto waited = std::exchange(waiting_, {});
   for (std::size_t i = 0; i < rules_->topics.size(); ++i) {
     if (rules_->topics[i].only_minors && !with_minors_) continue;
-    if (std::ranges::any_of(all, [&](const found& f) { return f.topic == i; })) continue;
-    if (auto f = find(i); !f.at.empty()) all.push_back(std::move(f));
-  }
-  for (auto& f : all) {
-    const auto stands = f.at.front() < begin_ ? standing::free : standing_of(f);
-    if (stands == standing::waits) {
-      f.until = now + patience;
-      waiting_.push_back(std::move(f));
-      continue;
+    auto& free = out_[i].free;
+    free.erase(free.begin(), free.lower_bound(begin_));
+    bool decided = false;
+    for (auto& f : waited)
+      if (f.topic == i) decided = decides(std::move(f), out) || decided;
+    while (!decided) {
+      auto f = find(i);
+      if (f.at.empty()) break;
+      decided = decides(std::move(f), out);
     }
-    taken_[f.topic] = f.at.back() + 1;
-    if (stands == standing::free) out.push_back({&rules_->topics[f.topic], f.rule});
   }
+}
+
+void watch::close_run(std::vector<match>& out) {
+  if (std::exchange(is_run_, false)) look(out);
 }
 
 std::vector<match> watch::hear(std::string_view words, timestamp at) {
   std::vector<match> out = settle(at);
   for (auto& w : folded_words(words)) {
-    add(std::move(w), at);
+    if (takes_letter(w, at)) continue;
+    close_run(out);
+    words_.push_back({std::move(w), at, 0});
+    if (words_.size() > remembered) words_.pop_front(), ++begin_;
     look(out);
   }
   return out;
@@ -193,9 +224,10 @@ std::vector<match> watch::hear(std::string_view words, timestamp at) {
 
 std::vector<match> watch::settle(timestamp now) {
   std::vector<match> out;
+  if (is_run_ && now - words_.back().at >= run_pause) close_run(out);
   std::erase_if(waiting_, [&](const found& f) {
     if (now < f.until) return false;
-    taken_[f.topic] = f.at.back() + 1;
+    out_[f.topic].before = f.at.back() + 1;
     out.push_back({&rules_->topics[f.topic], f.rule});
     return true;
   });

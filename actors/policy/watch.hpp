@@ -1,8 +1,12 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <deque>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "actors/policy/rules.hpp"
@@ -17,7 +21,7 @@ struct match {
 };
 
 /// Follows the words of one voice and tells which topics they come to, each run of words once. A word that
-/// is spelled counts as that word. Where an exception may still be completed, the next word is waited for,
+/// is spelled counts as that word when its last letter was followed by another word, or by a second. Where an exception may still be completed, the next word is waited for,
 /// `patience` at most.
 /// Cost of a word: linear in the rules; memory: the last 256 words. Threads: one at a time.
 class watch {
@@ -38,34 +42,44 @@ class watch {
     timestamp at;
     std::int64_t letters = 0;  ///< spelled: so many
   };
+  using places = std::vector<std::int64_t>;  ///< indexes of words, ascending
   struct found {
     std::size_t topic = 0;
     std::string rule;
-    std::vector<std::int64_t> at;  ///< indexes of its words, ascending
+    places at;
     timestamp until;
   };
   enum class standing { free, waits, excepted };
+  static constexpr std::size_t any_topic = SIZE_MAX;  ///< words that were told count as well
 
-  void add(folded_word w, timestamp at);
+  bool takes_letter(const folded_word& w, timestamp at);
+  void close_run(std::vector<match>& out);
   void look(std::vector<match>& out);
-  std::vector<std::int64_t> phrase_at(std::int64_t gap, const std::vector<pattern_word>& p,
-                                      std::size_t count, std::int64_t last,
-                                      std::int64_t first) const;
-  std::vector<std::int64_t> together_at(const topic& t, const std::vector<pattern_word>& p,
-                                        std::int64_t first) const;
-  std::vector<std::int64_t> example_at(const topic& t, const std::vector<pattern_word>& p,
-                                       std::int64_t first) const;
+  bool decides(found f, std::vector<match>& out);
+  places phrase_at(std::size_t topic, const std::vector<pattern_word>& p, std::size_t count,
+                   std::int64_t last) const;
+  /// Whether the newest word is one of these.
+  bool brings(std::size_t topic, const std::vector<pattern_word>& p) const;
+  places together_at(std::size_t topic, const std::vector<pattern_word>& p) const;
+  places example_at(std::size_t topic, const std::vector<pattern_word>& p) const;
+  bool is_spelled(const std::array<std::string, 2>& whole) const;
   found find(std::size_t topic) const;
-  standing standing_of(const found& f) const;
-  bool is(const pattern_word& wanted, std::int64_t i) const;
+  /// Where it is excepted also the words of the exception.
+  std::pair<standing, places> standing_of(const found& f) const;
+  bool is(std::size_t topic, const pattern_word& wanted, std::int64_t i) const;
   std::int64_t end() const { return begin_ + static_cast<std::int64_t>(words_.size()); }
   const word& at(std::int64_t i) const { return words_[static_cast<std::size_t>(i - begin_)]; }
 
   const rules* rules_;
   bool with_minors_;
   std::deque<word> words_;
-  std::int64_t begin_ = 0;           ///< index of the oldest word
-  std::vector<std::int64_t> taken_;  ///< by topic: words before it were told
+  std::int64_t begin_ = 0;  ///< index of the oldest word
+  bool is_run_ = false;     ///< the newest word is being spelled
+  struct played_out {
+    std::int64_t before = 0;      ///< words before it were told
+    std::set<std::int64_t> free;  ///< words of exceptions
+  };
+  std::vector<played_out> out_;  ///< by topic
   std::vector<found> waiting_;
 };
 

@@ -59,18 +59,49 @@ TEST_CASE("a phrase counts in its order, with a few words between, once") {
 
 TEST_CASE("words that are hidden are words all the same") {
   const auto all = rules_of(bombs);
-  for (const std::string said :
-       {"b.u.i.l.d a b-o-m-b", "build a b0mb", "build a BÓMB", "build a boooomb",
-        "build a bоmb" /* Cyrillic o */, "bu\u00ADild a bo\u200Bmb", "ｂｕｉｌｄ ａ ｂｏｍｂ",
-        "build a b o m b", "b u i l d a b o m b", "bu!ld @ b0mb", "build 'a' bomb"}) {
+  for (const std::string said : {"b.u.i.l.d a b-o-m-b",
+                                 "build a b0mb",
+                                 "build a BÓMB",
+                                 "build a boooomb",
+                                 "build a bоmb" /* Cyrillic o */,
+                                 "build a ΒΟΜΒ" /* Greek */,
+                                 "build a 🅱omb",
+                                 "bu\u00ADild a bo\u200Bmb",
+                                 "ｂｕｉｌｄ ａ ｂｏｍｂ",
+                                 "build a b o m b",
+                                 "b u i l d a b o m b",
+                                 "build 'a' bomb",
+                                 "build a b.omb",
+                                 "build a bo-mb",
+                                 "build a b@omb!",
+                                 "build-a-bomb",
+                                 "build'a'bomb",
+                                 "build!a!bomb",
+                                 "build@a@bomb",
+                                 "build\u200Ba\u200Bbomb",
+                                 "buildabomb",
+                                 "o.k.build.a.bomb",
+                                 "a b o m b is what i build or build a bomb",
+                                 "ᴅᴇᴛᴏɴᴀᴛᴏʀ",
+                                 "m4ke expl0sives"}) {
     CAPTURE(said);
     CHECK(heard(all, {said}) == "bombs");
   }
   for (const std::string said :
-       {"build a bo mba", "build a tombola", "build a b o m e", "\xff\xfe build \xc3( a", ""}) {
+       {"build a bo mba", "build a tombola", "build a b o m e", "\xff\xfe build \xc3( a", "",
+        "build a b o m b a y", "build a z b o m b", "b.o.m.b", "well-built bombs"}) {
     CAPTURE(said);
     CHECK(heard(all, {said}) == "");
   }
+  // A name that is spelled is not the word that it begins or ends with.
+  const auto gas = rules_of("  gas: {phrases: [gas]}\n");
+  CHECK(heard(gas, {"v e g a s"}) == "");
+  CHECK(heard(gas, {"g a s t o n"}) == "");
+  CHECK(heard(gas, {"g a s"}) == "gas");
+  CHECK(heard(gas, {"a g a s please"}) == "gas");
+  CHECK(heard(rules_of("  self: {phrases: [kill myself]}\n"), {"ki11 myself"}) == "self");
+  CHECK(heard(rules_of("  hurt: {phrases: [blesser quelqu un]}\n"), {"blesser quelqu'un"}) ==
+        "hurt");
 }
 
 TEST_CASE("in pieces, over several turns") {
@@ -98,6 +129,12 @@ TEST_CASE("an exception frees its words, also where it ends later") {
   CHECK(heard(all, {"the bomb"}) == "bombs");
   CHECK(heard(all, {"the bomb disposal of waste"}) == "bombs");
   CHECK(heard(all, {"a bath bomb and a bomb"}) == "bombs");
+  const auto built = rules_of(
+      "  bombs: {phrases: [build a bomb], together: [pipe powder bomb], except: [photo bomb, bomb "
+      "squad]}\n");
+  CHECK(heard(built, {"build a photo bomb"}) == "");
+  CHECK(heard(built, {"build a photo bomb or bomb"}) == "bombs");
+  CHECK(heard(built, {"a pipe with powder", "the bomb squad", "now the bomb"}) == "bombs");
   // Whoever falls silent in the middle of one has not said it.
   watch w(all, false);
   CHECK(w.hear("bomb", timestamp::of_ms(0)).empty());

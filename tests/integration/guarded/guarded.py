@@ -36,7 +36,7 @@ class Talk:
                 f.write(policy)
             more = ["--param", f"rules={path}"]
         done = subprocess.run([hocket, "run", graph, "--virtual", "--out", out, "--param", f"speech={speech}", *more],
-                              cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200)
+                              cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, (name, done.returncode, (done.stdout + done.stderr)[-3000:])
         self.lines = self.read(os.path.join(out, "record.jsonl"))
         self.events = self.read(os.path.join(out, "events.jsonl"))
@@ -107,7 +107,7 @@ def judged():
     folder = os.path.dirname(graph)
     text = text.replace("default: ../", f"default: {os.path.dirname(folder)}/")
     text = text.replace("default: speech/", f"default: {folder}/speech/")
-    text = text.replace('people: "${param:people}"', 'people: "${param:people}", judge_ms: 3000')
+    text = text.replace('people: "${param:people}"', 'people: "${param:people}", judge_ms: 3000, approval: sixty')
     text = text.replace("evidence: mind.tool_results}", "evidence: mind.tool_results, verdicts: judge.results}")
     text = text.replace("  mind:  ", """  judge:   {component: background.agent, tools: [calculator], failure_words: nobody knows,
             inputs: {requests: {from: guard.questions, back_edge: true}}}
