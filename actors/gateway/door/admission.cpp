@@ -61,8 +61,8 @@ gateway::gateway(config c)
 
 gateway::~gateway() {
   status_.stop();
+  server_.reset();  // it calls the exchange
   exchange_.reset();
-  server_.reset();
 }
 
 void gateway::config::visit(config_visitor& v) {
@@ -305,9 +305,8 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   facts.idle_ms = config_.idle_limit_s * 1000;
   facts.resume_ms = config_.resume_s * 1000;
   if (config_.resume_s > 0) facts.resume_key = http::random_token(18);
-  auto agreed = parse_object(visitor.session_json).value_or(json::object());
-  if (auto more = parse_object(how.session_json)) agreed.merge_patch(*more);
-  facts.session_json = line_of(agreed);
+  // Not merged here: a null says something, and the session has rules of its own.
+  facts.session_jsons = {visitor.session_json, how.session_json};
   facts.has_track = how.has_track;
   facts.is_beta = wants_beta(r);
   c->machine = make_protocol(how.kind, facts);

@@ -243,6 +243,55 @@ TEST_CASE(
   REQUIRE(h.close());
 }
 
+TEST_CASE("a page of elsewhere takes no place and does nothing; our own and its like may call") {
+  harness h(type_of<door>(), options());
+  REQUIRE(h.open());
+  const auto of_page = [&](const std::string& path, const std::string& origin,
+                           const std::string& more = "", const char* method = "POST") {
+    return caller::posts(
+        h, path, "Content-Type: multipart/form-data; boundary=b\r\nOrigin: " + origin + more,
+        "--b--", method);
+  };
+  for (const char* path : {"/v1/realtime/calls", "/v1/hocket/calls", "/v1/whip",
+                           "/v1/realtime/calls/rtc_x/hangup", "/v1/realtime/client_secrets"}) {
+    for (const char* origin : {"https://evil.example", "null", "http://localhost.evil.example"})
+      CHECK_MESSAGE(is(of_page(path, origin), 403), path, " for ", origin);
+    CHECK(!is(of_page(path, "http://localhost:5173"), 403));
+    CHECK(!is(of_page(path, url_of(h)), 403));
+  }
+  CHECK(is(of_page("/v1/whip/x", "https://evil.example", "", "DELETE"), 403));
+  REQUIRE(h.close());
+}
+
+TEST_CASE("what a call's `session` sets to null is null, over nothing and over its token's") {
+  if (is_missing()) return;
+  harness h(type_of<door>(), options());
+  REQUIRE(h.open());
+  const auto secret =
+      body_of(caller::posts(h, "/v1/realtime/client_secrets", "A: b",
+                            R"({"session":{"type":"realtime","instructions":"Be brief.",
+          "audio":{"input":{"turn_detection":{"type":"semantic_vad","eagerness":"low"}}}}})"));
+  for (const auto& who :
+       {std::string("A: b"), "Authorization: Bearer " + text_of(secret, "value")}) {
+    caller a(h);
+    a.offers();
+    const auto answer = caller::posts(
+        h, "/v1/realtime/calls", who + "\r\nContent-Type: multipart/form-data; boundary=b",
+        "--b\r\nContent-Disposition: form-data; name=\"sdp\"\r\n\r\n" + a.sdp +
+            "\r\n--b\r\nContent-Disposition: form-data; name=\"session\"\r\n\r\n" +
+            R"({"type":"realtime","audio":{"input":{"turn_detection":null}}})" + "\r\n--b--\r\n");
+    REQUIRE_MESSAGE(is(answer, 201), answer);
+    a.accepts(answer);
+    REQUIRE(a.got("session.created"));
+    a.locked([&] {
+      const auto& session = a.messages[0]["session"];
+      CHECK(session["audio"]["input"]["turn_detection"].is_null());
+      CHECK(session["instructions"] == (who == "A: b" ? "" : "Be brief."));
+    });
+  }
+  REQUIRE(h.close());
+}
+
 TEST_CASE("calls may be switched off, and the page is told") {
   harness off(type_of<door>(), options({{"calls", false}}));
   REQUIRE(off.open());

@@ -115,7 +115,8 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
       s.session_id = "sess_" + facts.id;
       if (!facts.model.empty()) s.model = facts.model;
       s.expires_at_s = facts.expires_at_s;
-      if (auto agreed = parse_object(facts.session_json)) s.initial = std::move(*agreed);
+      for (const auto& text : facts.session_jsons)
+        if (auto agreed = parse_object(text)) s.initial.push_back(std::move(*agreed));
       s.has_track = facts.has_track;
       auto machine = std::make_unique<realtime::machine>(std::move(s));
       if (facts.is_beta) return std::make_unique<realtime::beta>(std::move(machine));

@@ -45,10 +45,11 @@ struct session_facts {
   std::string model;              ///< as the client named it
   std::int64_t expires_at_s = 0;  ///< since 1970
   std::int64_t session_ms = 0, idle_ms = 0, resume_ms = 0;
-  std::string resume_key;    ///< with what somebody may come back; empty: not at all
-  std::string session_json;  ///< Realtime: what its client secret was made for; may be empty
-  bool has_track = false;    ///< sound goes beside the messages
-  bool is_beta = false;      ///< Realtime: it wants the names of the beta
+  std::string resume_key;  ///< with what somebody may come back; empty: not at all
+  /// Realtime: what its client secret was made for, then what its call asks for; each may be empty.
+  std::vector<std::string> session_jsons;
+  bool has_track = false;  ///< sound goes beside the messages
+  bool is_beta = false;    ///< Realtime: it wants the names of the beta
 };
 std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& facts);
 

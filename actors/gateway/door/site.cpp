@@ -112,9 +112,22 @@ http::response site::problem(int status, const std::string& code, const std::str
                                  {"param", nullptr}}}});
 }
 
+/// What a form of any page can make a browser send, without asking first and without reading the answer.
+std::optional<http::response> site::refuses_page(const http::request& r) const {
+  const auto origin = r.header("Origin");
+  if (!origin || r.method == "GET" || r.method == "HEAD" || r.method == opens) return {};
+  // Its own page has the name that the request came by, which the server answers to.
+  const auto own = http::host_of_authority(r.header("Host").value_or(""));
+  if (options_.hosts.admits_origin(*origin, own)) return {};
+  http::note_refused(r, "it comes from a page of " + std::string(origin->substr(0, 256)));
+  return problem(403, "foreign_origin",
+                 "pages of that origin may change nothing here; `names` of the gateway names those "
+                 "that may");
+}
+
 std::optional<http::response> site::refuses(const http::request& r, bool has_key) const {
   auto no = table_.refuses(r, has_key ? http::caller::keyed : http::caller_of(r));
-  if (!no) return {};
+  if (!no) return refuses_page(r);
   auto headers = std::move(no->headers);
   if (no->status == 401) no = problem(401, "invalid_api_key", "this key is not known");
   if (no->status == 405) no = problem(405, "method_not_allowed", "this is not done here");

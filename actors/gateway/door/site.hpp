@@ -34,7 +34,7 @@ class site {
   /// Whether a WebSocket may be opened there; `has_key`: a known key, or a token, was shown. Nothing:
   /// it may. What is refused is noted.
   std::optional<http::response> refuses_socket(http::request r, bool has_key) const;
-  /// The same for a request.
+  /// The same for a request; one that does something, of a page of elsewhere, gets a 403.
   std::optional<http::response> refuses(const http::request& r, bool has_key) const;
   /// For a page of this machine or of a name that we answer to; others get no permission, and their
   /// browser refuses.
@@ -43,6 +43,7 @@ class site {
   static http::response problem(int status, const std::string& code, const std::string& message);
 
  private:
+  std::optional<http::response> refuses_page(const http::request& r) const;
   http::response api(const http::request& r) const;
   http::response client_secret(const http::request& r) const;
   http::response auth_token(const http::request& r) const;

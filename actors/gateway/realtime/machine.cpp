@@ -15,7 +15,8 @@ constexpr std::size_t most_results = 64;  ///< that wait for response.create
 machine::machine(settings s)
     : settings_(std::move(s)),
       session_(settings_.session_id, settings_.model, settings_.expires_at_s) {
-  (void)session_.update(settings_.initial);  // what was agreed on was checked then
+  for (const auto& agreed : settings_.initial)
+    (void)session_.update(agreed);  // it was checked then
   detector_.set(session_.turns().detector);
 }
 

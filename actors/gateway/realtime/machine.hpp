@@ -3,6 +3,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/gateway/protocol.hpp"
 #include "actors/gateway/realtime/conversation.hpp"
@@ -14,8 +15,8 @@ struct settings {
   std::string session_id = "sess_1";
   std::string model = "hocket";
   std::int64_t expires_at_s = 0;  ///< since 1970, as clients are told
-  json initial = json::object();  ///< a `session` that was agreed on before (client secrets)
-  int silent_turns = 4;           ///< micro-turns of silence that end a response
+  std::vector<json> initial;  ///< each a `session` that was agreed on before, one over the other
+  int silent_turns = 4;       ///< micro-turns of silence that end a response
   int micro_turn_ms = 200;
   int answer_ms = 30'000;  ///< a response that was asked for and gets no voice ends empty
   int held_ms = 15'000;    ///< most that is kept of a voice that has to wait for response.create

@@ -290,6 +290,28 @@ TEST_CASE("who does not come to the call holds nothing; nor does a call that nob
   CHECK(becomes([&] { return p.here.calls() == 0; }));
 }
 
+TEST_CASE("a call whose channel stands before its sound, of an SSRC that no line tells") {
+  if (is_missing()) return;
+  pair_of_ends p;
+  const auto turn_round = [](description& d) {
+    REQUIRE(d.media.size() == 2);
+    std::swap(d.media[0], d.media[1]);
+  };
+  p.between = turn_round;
+  p.connect([&](description& d) {
+    turn_round(d);
+    REQUIRE(d.media[0].of == medium::kind::data);
+    d.ssrc = 0;
+  });
+  CHECK(p.server.sdp.find("m=application") < p.server.sdp.find("m=audio"));
+  REQUIRE(becomes([&] {
+    return p.server.locked([&] { return p.server.is_open; }) &&
+           p.client.locked([&] { return p.client.is_open; });
+  }));
+  CHECK(is_heard(p.client, p.server));
+  CHECK(is_heard(p.server, p.client));
+}
+
 TEST_CASE("a stranger with another key than the offer's is not let in") {
   if (is_missing()) return;
   pair_of_ends p;

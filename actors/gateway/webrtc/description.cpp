@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -203,7 +204,10 @@ class reader {
 
   result<description> whole() {
     bool has_sound = false, has_data = false;
+    std::set<std::string> mids;
     for (auto& p : parts_) {
+      if (!p.m.mid.empty() && !mids.insert(p.m.mid).second)
+        return fail("gateway.bad_sdp", "two parts of the SDP have the same `a=mid`");
       const bool is_out = (p.is_refused && !p.is_bundle_only) || p.m.mid.empty();
       if (p.m.of == medium::kind::sound && (has_sound || is_out || p.m.opus == 0))
         p.m.of = medium::kind::other;

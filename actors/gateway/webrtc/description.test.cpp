@@ -120,6 +120,9 @@ TEST_CASE("what is no offer is refused, and told where") {
   CHECK(code_of(without(offer, "p\r\na=ice-options")) == "gateway.bad_sdp");
   CHECK(code_of("v=0\r\na=setup:both\r\n") == "gateway.bad_sdp");
   CHECK(code_of("v=0\r\nm=audio x RTP 0\r\n") == "gateway.bad_sdp");
+  auto twice = offer;  // which of them a channel or a sound is of cannot be told
+  twice.replace(twice.find("a=mid:2"), 7, "a=mid:0");
+  CHECK(code_of(twice) == "gateway.bad_sdp");
   std::string many = "v=0\r\n";
   for (int i = 0; i < 17; ++i) many += "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n";
   CHECK(code_of(many) == "gateway.bad_sdp");

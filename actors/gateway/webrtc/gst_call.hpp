@@ -62,6 +62,8 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   result<void> gather();
   void element_added(_GstElement* e);
   void pad_added(_GObject* pad);
+  bool takes_sctp(std::span<const std::uint8_t> packet);
+  bool is_newest(_GObject* ear);
   void channel_made(_GObject* channel);
   void push(std::vector<float> block);
   void watch_jitter();
@@ -111,6 +113,7 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   std::atomic<bool> is_checked_ = false;  ///< the other side has the key that its description told
   std::uint64_t late_before_ = 0;
   int calm_ = 0, paces_ = 0;
+  std::atomic<int> sources_ = 0;  ///< of sound, since the beginning
   std::atomic<int> jitter_ms_;
   std::atomic<std::uint64_t> lost_ = 0, late_ = 0, packets_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "actors/gateway/webrtc/gst_call.hpp"
+#include "actors/gateway/webrtc/sctp_streams.hpp"
 
 namespace hocket::gateway::webrtc {
 
@@ -13,6 +14,8 @@ struct gst_call::parts {
   GstElement *pipeline = nullptr, *rtc = nullptr, *voice = nullptr;
   std::mutex mutex;  ///< of what comes while it runs
   GObject* channel = nullptr;
+  GObject* ear = nullptr;  ///< the newest source of sound; compared, never used
+  sctp_streams streams;
   GstElement *jitter = nullptr, *dtls = nullptr;
   GstClockTime next_pts = GST_CLOCK_TIME_NONE;
 };

@@ -1,6 +1,5 @@
 // A call's pipeline: how it begins and ends, and the sound that flows. Descriptions: gst_negotiation.cpp.
 #include <gst/app/gstappsink.h>
-#include <gst/app/gstappsrc.h>
 #include <gst/gst.h>
 
 #include <cstring>
@@ -10,8 +9,6 @@
 #include "actors/capture/gst_support.hpp"
 #include "actors/gateway/webrtc/addresses.hpp"
 #include "actors/gateway/webrtc/gst_parts.hpp"
-#include "actors/gateway/webrtc/jitter.hpp"
-#include "actors/http/fingerprint.hpp"
 
 namespace hocket::gateway::webrtc {
 namespace {
@@ -55,6 +52,13 @@ struct signals {
     g_signal_connect_data(
         object, name, what, new weak(c.weak_from_this()),
         [](gpointer p, GClosure*) { delete static_cast<weak*>(p); }, GConnectFlags(0));
+  }
+  static void probe(gst_call& c, GstElement* e, const char* pad, int of, GstPadProbeCallback what) {
+    GstPad* at = gst_element_get_static_pad(e, pad);
+    if (at == nullptr) return;
+    gst_pad_add_probe(at, GstPadProbeType(of), what, new weak(c.weak_from_this()),
+                      [](gpointer p) { delete static_cast<weak*>(p); });
+    gst_object_unref(at);
   }
   static void candidate(GstElement*, guint, gchar* text, gpointer p) {
     with(p, [&](gst_call& c) {
@@ -104,6 +108,16 @@ struct signals {
     with(p, [](gst_call& c) { c.packet_ms_ = now_ms(); });
     return GST_PAD_PROBE_OK;
   }
+  /// Before SCTP has it: on how many streams the other side speaks.
+  static GstPadProbeReturn sctp_packet(GstPad*, GstPadProbeInfo* info, gpointer p) {
+    GstMapInfo map;
+    GstBuffer* b = GST_PAD_PROBE_INFO_BUFFER(info);
+    if (b == nullptr || !gst_buffer_map(b, &map, GST_MAP_READ)) return GST_PAD_PROBE_DROP;
+    bool is_good = false;
+    with(p, [&](gst_call& c) { is_good = c.takes_sctp({map.data, map.size}); });
+    gst_buffer_unmap(b, &map);
+    return is_good ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
+  }
   static GstFlowReturn sample(GstAppSink* sink, gpointer p) {
     GstSample* s = gst_app_sink_pull_sample(sink);
     if (s == nullptr) return GST_FLOW_EOS;
@@ -113,7 +127,9 @@ struct signals {
       std::vector<float> samples(map.size / sizeof(float));
       std::memcpy(samples.data(), map.data, samples.size() * sizeof(float));
       gst_buffer_unmap(b, &map);
-      with(p, [&](gst_call& c) { c.heard(std::move(samples)); });
+      with(p, [&](gst_call& c) {
+        if (c.is_newest(G_OBJECT(sink))) c.heard(std::move(samples));
+      });
     }
     gst_sample_unref(s);
     return GST_FLOW_OK;
@@ -207,6 +223,11 @@ result<void> gst_call::build(const description& d, bool sends) {
     }
     g_object_unref(ice);
   }
+  // Each source of sound (SSRC) has threads of its own; one is what is needed.
+  if (GstElement* rtp = gst_bin_get_by_name(GST_BIN(gst_->rtc), "rtpbin")) {
+    g_object_set(rtp, "max-streams", 4u, nullptr);
+    gst_object_unref(rtp);
+  }
   if (!stun_.empty()) g_object_set(gst_->rtc, "stun-server", stun_.c_str(), nullptr);
   signals::connect(*this, gst_->rtc, "on-ice-candidate", G_CALLBACK(signals::candidate));
   signals::connect(*this, gst_->rtc, "notify::ice-gathering-state", G_CALLBACK(signals::gathering));
@@ -260,18 +281,35 @@ void gst_call::element_added(_GstElement* e) {
     const std::lock_guard lock(gst_->mutex);
     if (gst_->dtls == nullptr) gst_->dtls = GST_ELEMENT(gst_object_ref(e));
   } else if (name == "nicesrc") {
-    GstPad* pad = gst_element_get_static_pad(e, "src");
-    gst_pad_add_probe(pad,
-                      GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-                      signals::packet, new weak(weak_from_this()),
-                      [](gpointer p) { delete static_cast<weak*>(p); });
-    gst_object_unref(pad);
+    signals::probe(*this, e, "src", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST,
+                   signals::packet);
+  } else if (name == "sctpdec") {
+    // A list comes to its sink buffer by buffer.
+    signals::probe(*this, e, "sink", GST_PAD_PROBE_TYPE_BUFFER, signals::sctp_packet);
   }
+}
+
+bool gst_call::takes_sctp(std::span<const std::uint8_t> packet) {
+  {
+    const std::lock_guard lock(gst_->mutex);
+    if (gst_->streams.admits(packet)) return true;
+  }
+  finish(1008, "more data channels than are taken");
+  return false;
+}
+
+bool gst_call::is_newest(_GObject* ear) {
+  const std::lock_guard lock(gst_->mutex);
+  return gst_->ear == ear;
 }
 
 void gst_call::pad_added(_GObject* added) {
   GstPad* pad = GST_PAD(added);
   if (GST_PAD_DIRECTION(pad) != GST_PAD_SRC) return;
+  // Its source may change, as with another microphone; sound of two at once would be no sound.
+  constexpr int most_sources = 16;
+  if (++sources_ > most_sources)
+    return finish(1008, "its sound comes from too many sources (SSRC)");
   const auto text = fmt::format(
       "rtpopusdepay ! opusdec plc=true use-inband-fec=true ! audioconvert ! audioresample ! "
       "audio/x-raw,format=F32LE,layout=interleaved,channels=1,rate={} ! "
@@ -289,6 +327,10 @@ void gst_call::pad_added(_GObject* added) {
   callbacks.new_sample = signals::sample;
   gst_app_sink_set_callbacks(GST_APP_SINK(sink), &callbacks, new weak(weak_from_this()),
                              [](gpointer p) { delete static_cast<weak*>(p); });
+  {
+    const std::lock_guard lock(gst_->mutex);
+    gst_->ear = G_OBJECT(sink);
+  }
   gst_object_unref(sink);
   gst_bin_add(GST_BIN(gst_->pipeline), bin);
   gst_element_sync_state_with_parent(bin);
@@ -310,76 +352,6 @@ void gst_call::channel_made(_GObject* channel) {
   guint state = 0;
   g_object_get(channel, "ready-state", &state, nullptr);
   if (state == channel_is_open) channel_opens();
-}
-
-void gst_call::push(std::vector<float> block) {
-  const std::lock_guard lock(gst_->mutex);
-  if (gst_->voice == nullptr) return;
-  GstClock* clock = gst_element_get_clock(gst_->voice);
-  if (clock == nullptr) return;
-  const auto now = gst_clock_get_time(clock) - gst_element_get_base_time(gst_->voice);
-  gst_object_unref(clock);
-  // Counted, so that the other side hears an even stream, unless the machine stood still.
-  if (!GST_CLOCK_TIME_IS_VALID(gst_->next_pts) || gst_->next_pts + 100 * GST_MSECOND < now)
-    gst_->next_pts = now;
-  GstBuffer* b = gst_buffer_new_allocate(nullptr, block.size() * sizeof(float), nullptr);
-  gst_buffer_fill(b, 0, block.data(), block.size() * sizeof(float));
-  GST_BUFFER_PTS(b) = gst_->next_pts;
-  GST_BUFFER_DURATION(b) = 20 * GST_MSECOND;
-  gst_->next_pts += 20 * GST_MSECOND;
-  gst_app_src_push_buffer(GST_APP_SRC(gst_->voice), b);
-}
-
-/// On a bad network a missing packet is waited for longer; after a calm while less long again.
-void gst_call::watch_jitter() {
-  GstElement* jitter = nullptr;
-  {
-    const std::lock_guard lock(gst_->mutex);
-    if (gst_->jitter != nullptr) jitter = GST_ELEMENT(gst_object_ref(gst_->jitter));
-  }
-  if (jitter == nullptr) return;
-  GstStructure* stats = nullptr;
-  g_object_get(jitter, "stats", &stats, nullptr);
-  guint64 pushed = 0, lost = 0, late = 0;
-  if (stats != nullptr) {
-    gst_structure_get(stats, "num-pushed", G_TYPE_UINT64, &pushed, "num-lost", G_TYPE_UINT64, &lost,
-                      "num-late", G_TYPE_UINT64, &late, nullptr);
-    gst_structure_free(stats);
-  }
-  packets_ = pushed;
-  lost_ = lost;
-  late_ = late;
-  const auto now = next_jitter_ms(jitter_ms_, static_cast<int>(late - late_before_), calm_,
-                                  limits_.jitter_ms, limits_.most_jitter_ms);
-  late_before_ = late;
-  if (now != jitter_ms_) {
-    jitter_ms_ = now;
-    g_object_set(jitter, "latency", static_cast<guint>(now), nullptr);
-  }
-  gst_object_unref(jitter);
-}
-
-/// That the other side of the secure transport is who its description says: GStreamer leaves that to us.
-bool gst_call::check_fingerprint() {
-  if (is_checked_) return true;
-  gchar* pem = nullptr;
-  {
-    const std::lock_guard lock(gst_->mutex);
-    if (gst_->dtls != nullptr) g_object_get(gst_->dtls, "peer-pem", &pem, nullptr);
-  }
-  if (pem == nullptr) return false;
-  std::string wanted;
-  {
-    const std::lock_guard lock(mutex_);
-    wanted = fingerprint_;
-  }
-  const bool is_good = http::is_fingerprint_of(wanted, pem);
-  g_free(pem);
-  if (is_good)
-    is_checked_ = true;
-  else
-    finish(1008, "the other side has another key than its SDP says");
-  return is_good;
 }
 
 }  // namespace hocket::gateway::webrtc
