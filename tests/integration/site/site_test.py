@@ -66,6 +66,27 @@ class Site(unittest.TestCase):
         self.assertEqual(self.build(self.small(README="# top\n"))[0], 2)
         self.assertTrue((self.folder / "site/mine.txt").is_file())
 
+    def test_nor_is_another_site(self):
+        (self.folder / "site").mkdir()
+        for name in ("sitemap.xml", "index.html"):
+            (self.folder / "site" / name).write_text("mine")
+        code, said = self.build(self.small(README="# top\n"))
+        self.assertEqual((code, "no site of ours" in said), (2, True), said)
+        self.assertEqual((self.folder / "site/index.html").read_text(), "mine")
+
+    def test_a_file_is_no_folder(self):
+        (self.folder / "site").write_text("mine")
+        code, said = self.build(self.small(README="# top\n"))
+        self.assertEqual((code, "Traceback" in said), (2, False), said)
+        self.assertEqual((self.folder / "site").read_text(), "mine")
+
+    def test_one_that_failed_is_made_again(self):
+        root = self.small(README="# top\n[gone](graph/gone.md)\n")
+        self.assertEqual(self.build(root)[0], 1)
+        (root / "README.md").write_text("# top\n")
+        code, said = self.build(root)
+        self.assertEqual(code, 0, said)
+
 
 if __name__ == "__main__":
     if shutil.which("mkdocs") is None:
