@@ -65,6 +65,12 @@ void machine::result(const std::string& id, const std::string& text, output& out
   send_as_words("Result of what was asked: " + text, out);
 }
 
+/// Some protocols have no message of the system within a conversation: the words themselves say whose
+/// they are.
+void machine::say(const std::string& text, output& out) {
+  send_as_words("Not from the person. Tell the person now, in these words: " + text, out);
+}
+
 void machine::not_told(const std::string& id) {
   const auto at = std::ranges::find_if(answered_, [&](const auto& a) { return a.first == id; });
   if (at == answered_.end()) return;

@@ -126,6 +126,8 @@ class machine {
 
   virtual void hear(std::span<const float> samples, output& out) = 0;
   virtual void type(const std::string& text, output& out) = 0;
+  /// Words of the graph's own, for the model to say; they are told as nobody's, never as the person's.
+  void say(const std::string& text, output& out);
   /// What came of a call; of one that is over or was answered, nothing is sent.
   void result(const std::string& id, const std::string& text, output& out);
   /// The messages of its result could not leave: it may be told again.

@@ -342,3 +342,21 @@ TEST_CASE("vLLM's dialect: a resumption that is refused is not tried again") {
   s.reconnects();
   CHECK(s.count_sent("session.resume") == 2);
 }
+
+TEST_CASE("words of the graph's own are nobody's, in each protocol") {
+  for (const auto kind : {protocol_kind::realtime, protocol_kind::live, protocol_kind::gemini,
+                          protocol_kind::vllm_duplex, protocol_kind::hocket}) {
+    server s(kind);
+    s.is_ready();
+    s.sent.clear();
+    s.step([&](output& o) { s.m->say("it is bedtime", o); });
+    REQUIRE(!s.sent.empty());
+    const auto told = s.sent.front().dump();
+    CHECK(told.find("Not from the person.") != std::string::npos);
+    CHECK(told.find("it is bedtime") != std::string::npos);
+    if (kind == protocol_kind::realtime || kind == protocol_kind::vllm_duplex)
+      CHECK(s.sent.front()["item"]["role"] == "system");
+    if (kind == protocol_kind::live)
+      CHECK(server::type_of(s.sent.front()) == "session.commentary.append");
+  }
+}

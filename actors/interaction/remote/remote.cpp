@@ -26,6 +26,7 @@ constexpr std::int64_t longest_skip_ms = 2'000;
 constexpr std::int64_t end_quiet_ms = 1'500, longest_end_ms = 15'000;
 constexpr std::size_t most_open = 64;
 constexpr std::size_t most_words = 4096, longest_word = 200;
+constexpr std::size_t most_notices = 16;
 constexpr std::size_t longest_result = 16'000;
 constexpr std::size_t transcript_words = 200, longest_line = 1'000;
 
@@ -33,12 +34,6 @@ double rms_of(std::span<const float> samples) {
   double power = 0;
   for (const float s : samples) power += static_cast<double>(s) * s;
   return samples.empty() ? 0 : std::sqrt(power / static_cast<double>(samples.size()));
-}
-
-std::string without_blanks(const std::string& text) {
-  const auto from = text.find_first_not_of(" \t\r\n");
-  if (from == text.npos) return {};
-  return text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1);
 }
 
 float dbfs_of(double rms) {
@@ -56,8 +51,11 @@ result<void> remote_model::process(std::size_t port, const packet& p, emitter& o
     hear(a->samples.as<float>(), out);
   const auto* t = p.get_if<text>();
   if (t == nullptr) return {};
-  if (port == text_in && t->request != 0) {
-    take_result(*t, out);
+  if (port == text_in && (t->request != 0 || is_result(t->role))) {
+    if (is_notice(*t))
+      take_notice(*t, out);
+    else
+      take_result(*t, out);
     return {};
   }
   if (typed_.size() < longest_result) typed_ += (typed_.empty() ? "" : " ") + t->value;
@@ -84,6 +82,31 @@ void remote_model::hear(std::span<const float> samples, emitter& out) {
   give(std::move(o), out);
 }
 
+/// The graph's own words, which answer nothing that the model asked: what a policy says, say.
+bool remote_model::is_notice(const text& t) const {
+  if (t.request == 0 || notice_parts_.count(t.request) > 0) return true;
+  return t.role == failure_role && t.request >= next_request_;
+}
+
+void remote_model::take_notice(const text& t, emitter& out) {
+  if (notice_parts_.size() >= most_notices && notice_parts_.count(t.request) == 0)
+    return context_.count("dropped_notices", 1);
+  auto& words = notice_parts_[t.request];
+  if (replaces(t)) words.clear();
+  if (words.size() < longest_result) words += (words.empty() ? "" : " ") + t.value;
+  if (!t.final) return;
+  if (!words.empty()) {
+    notices_.push_back(std::move(words));
+    context_.count("notices", 1);
+  }
+  notice_parts_.erase(t.request);
+  if (notices_.size() > most_notices) {
+    notices_.pop_front();
+    context_.count("dropped_notices", 1);
+  }
+  give({}, out);
+}
+
 void remote_model::take_result(const text& t, emitter& out) {
   if (t.role == left_role) return;  // its answer comes from the app, if it comes
   const auto asked = requests_.find(t.request);
@@ -101,12 +124,18 @@ void remote_model::take_result(const text& t, emitter& out) {
   give({}, out);
 }
 
-/// Messages go out; results wait for a connection that takes them, and go once. What a connection had
+/// Messages go out; results and notices wait for a connection that takes them, and go once. What a connection had
 /// taken when it broke counts as told: no protocol here says what arrived.
 void remote_model::give(output o, emitter& out) {
   for (const auto& e : o.events) on(e, out);
   send(o.messages);
-  if (!machine_->is_ready() || finished_.empty()) return;
+  if (!machine_->is_ready()) return;
+  while (!notices_.empty()) {
+    output told;
+    machine_->say(notices_.front(), told);
+    if (!send(told.messages)) return;
+    notices_.pop_front();
+  }
   while (!finished_.empty()) {
     output told;
     const auto& [id, words] = finished_.front();
@@ -126,10 +155,7 @@ void remote_model::on(const event& e, emitter& out) {
   } else if (const auto* w = std::get_if<said>(&e)) {
     queue_words(w->text);
   } else if (const auto* h = std::get_if<heard>(&e)) {
-    if (auto words = without_blanks(h->text); !words.empty()) {
-      remember("user", words);
-      out.emit(heard_out, context_.time->now(), text{std::move(words), "heard", 0, h->is_final});
-    }
+    tell_heard(heard_.add(h->text, h->is_final, now_ms()), h->is_final, out);
   } else if (std::get_if<barge_in>(&e) != nullptr) {
     cut_short(true, out);
   } else if (std::get_if<answered>(&e) != nullptr) {
@@ -157,6 +183,7 @@ void remote_model::on(const event& e, emitter& out) {
 void remote_model::on_call(const call& c, emitter& out) {
   if (requests_.size() >= most_open) return context_.count("too_many_calls", 1);
   context_.count("delegations", 1);
+  tell_heard(heard_.rest(), false, out);  // what led to it
   delegation d;
   d.request = next_request_++;
   d.task = c.task;
@@ -212,6 +239,12 @@ void remote_model::say_words(std::int64_t played_ms, emitter& out) {
   }
 }
 
+void remote_model::tell_heard(std::string words, bool is_final, emitter& out) {
+  if (words.empty()) return;
+  remember("user", words);
+  out.emit(heard_out, context_.time->now(), text{std::move(words), "heard", 0, is_final});
+}
+
 void remote_model::remember(const char* who, const std::string& word) {
   transcript_.push_back(fmt::format("{}: {}", who, cut_text(word, longest_line)));
   if (transcript_.size() > transcript_words) transcript_.pop_front();
@@ -240,7 +273,7 @@ result<source_state> remote_model::produce(timestamp until, emitter& out) {
   if (!is_over_) return source_state::more;
   // The person's sound has ended: the model may finish what it says.
   const auto since = now_ms() - over_since_ms_;
-  const bool is_busy = is_speaking() || !requests_.empty();
+  const bool is_busy = is_speaking() || !requests_.empty() || !notices_.empty();
   if (machine_->is_ready() && is_busy && since < longest_end_ms) return source_state::more;
   return since < end_quiet_ms ? source_state::more : source_state::end_of_stream;
 }
@@ -253,6 +286,7 @@ result<void> remote_model::tick(std::int64_t micro_turn, emitter& out) {
                                 now - std::max<std::int64_t>(last_heard_ms_, now - 1000), 1000)) *
                             rate_hz / 1000),
          out);
+  tell_heard(heard_.settled(now), false, out);
   output o;
   machine_->advance(now, o);
   machine_->played(voice_->item(), voice_->taken_ms(), o);

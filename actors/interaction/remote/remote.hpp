@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "actors/http/websocket.hpp"
+#include "actors/interaction/remote/heard_words.hpp"
 #include "actors/interaction/remote/machine.hpp"
 #include "actors/interaction/remote/voice_queue.hpp"
 #include "graph/contract/component.hpp"
@@ -17,8 +18,9 @@ namespace hocket::remote {
 /// benches serve it too.
 ///
 /// Inputs: audio: what the person says, 16 kHz mono, sent as it comes, silence where nothing does; text:
-/// what came of delegations (by request, its last word final), other words as the person's; keyboard: what
-/// a person types. Outputs: audio: 16 kHz mono, 50 ms a packet, without a hole; text, heard: words;
+/// what came of delegations (by request, its last word final), what the graph says of itself (role
+/// background, request 0; a refusal of what the model did not ask), other words as the person's; keyboard:
+/// what a person types. Outputs: audio: 16 kHz mono, 50 ms a packet, without a hole; text, heard: whole words;
 /// delegations: calls of the one function that the model is offered; state: [8] f32 a micro-turn, as
 /// interaction.model tells them, with the milliseconds of its voice that wait here at index 6.
 /// When the person speaks over it, the epoch rises at once, what was not heard is gone, and the model is
@@ -26,7 +28,8 @@ namespace hocket::remote {
 /// Errors: remote.bad_config, remote.refused (the server will never take us); others connect again.
 /// Threads: one of the WebSocket client, which only hands over.
 /// Counters: connections, reconnects, resumed, barge_ins, dropped_ms (of its voice: too old, or too
-/// much), holes, unheard_ms (of the person: no connection), delegations, late_results, unsent, seconds, tokens_in,
+/// much), holes, unheard_ms (of the person: no connection), delegations, late_results, notices (told to the
+/// model to say), dropped_notices, unsent, seconds, tokens_in,
 /// tokens_out, complaints, and what the server should not have sent: bad_messages, bad_sound,
 /// oversized_sound, late_sound, bad_calls, too_many_calls, unknown_functions, repeated.
 class remote_model final : public component {
@@ -68,9 +71,12 @@ class remote_model final : public component {
   void watch_line(std::int64_t now);
   bool send(const std::vector<std::string>& messages);
   void hear(std::span<const float> samples, emitter& out);
+  bool is_notice(const text& t) const;
+  void take_notice(const text& t, emitter& out);
   void take_result(const text& t, emitter& out);
   void cut_short(bool raises_epoch, emitter& out);
   void queue_words(const std::string& text);
+  void tell_heard(std::string words, bool is_final, emitter& out);
   void say_words(std::int64_t played_ms, emitter& out);
   void remember(const char* who, const std::string& word);
   bool is_speaking() const;
@@ -97,12 +103,15 @@ class remote_model final : public component {
   std::string part_;               ///< of a word of the model's
   std::deque<std::string> words_;  ///< of the model's, not said yet
   std::int64_t word_credit_ms_ = 0;
+  heard_words heard_;
   bool is_answering_ = false, is_over_ = false;
   std::int64_t over_since_ms_ = 0;
 
   std::map<std::uint64_t, std::string> requests_;             ///< its call behind each delegation
   std::map<std::uint64_t, std::string> results_;              ///< as far as they are here
   std::deque<std::pair<std::string, std::string>> finished_;  ///< call and result, for a connection
+  std::map<std::uint64_t, std::string> notice_parts_;         ///< as far as they are here
+  std::deque<std::string> notices_;                           ///< for a connection
   std::string typed_;
   std::uint64_t next_request_ = 1;
   std::deque<std::string> transcript_;

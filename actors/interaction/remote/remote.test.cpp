@@ -176,6 +176,42 @@ TEST_CASE("a connection that breaks is made again; results wait for it and go on
   CHECK(g.until([&] { return g.there.values<tool_result>("answers").size() == 1; }));
 }
 
+TEST_CASE("what the graph says of itself is told to the model, and not in the person's name") {
+  for (const char* protocol : {"hocket", "realtime", "live", "gemini"}) {
+    CAPTURE(protocol);
+    two_graphs g(protocol);
+    REQUIRE(g.is_connected());
+    constexpr auto own = std::uint64_t{1} << 62;
+    REQUIRE(g.here.push("text", g.now, text{"i am a", "background", 0, false}));
+    REQUIRE(g.here.push("text", g.now, text{"machine", "background", 0, true}));
+    REQUIRE(g.here.push("text", g.now, text{"not", "background.failed", own, false}));
+    REQUIRE(g.here.push("text", g.now, text{"that", "background", own, true}));
+    CHECK(g.here.counter("notices") == 2);
+    CHECK(g.here.counter("late_results") == 0);
+    const auto is_told = [&](const std::string& words) {
+      for (const char* port : {"client", "text"})
+        for (const auto& t : g.there.values<text>(port))
+          if (t.value.find("Not from the person") == 0 && t.value.find(words) != t.value.npos)
+            return true;
+      return false;
+    };
+    CHECK(g.until([&] { return is_told("i am a machine"); }));
+    CHECK(g.until([&] { return is_told("not that"); }));
+    // What the person types is the person's; an answer that nobody asked for is late.
+    REQUIRE(g.here.push("text", g.now, text{"hello", "user"}));
+    REQUIRE(g.here.push("text", g.now, text{"late", "background", 7, true}));
+    CHECK(g.here.counter("notices") == 2);
+    CHECK(g.here.counter("late_results") == 1);
+    // Realtime tells what was heard with the item of a turn, which there is none of here.
+    if (std::string(protocol) == "realtime") continue;
+    REQUIRE(g.there.push("heard", g.now, text{"what i said", "heard"}));
+    CHECK(g.until([&] {
+      const auto heard = g.here.values<text>("heard");
+      return !heard.empty() && heard[0].value == "what i said";
+    }));
+  }
+}
+
 TEST_CASE("what a server will never take fails, the rest is tried again") {
   setenv("HOCKET_TEST_REMOTE_KEY", "a-key-that-does-not-fit", 1);
   setenv("HOCKET_TEST_GATEWAY_KEY", "right", 1);

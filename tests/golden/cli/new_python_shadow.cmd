@@ -1,0 +1,1 @@
+hocket new project json --python --out-of-tree "$TMP/x"
