@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -23,17 +22,6 @@ bool is_word(std::string_view s) {
          std::all_of(s.begin(), s.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
          });
-}
-
-/// Words that Python keeps for itself, and the package's own name.
-bool is_taken_in_python(std::string_view s) {
-  constexpr std::array taken = {"and",    "as",       "assert", "async",    "await",  "break",
-                                "class",  "continue", "def",    "del",      "elif",   "else",
-                                "except", "finally",  "for",    "from",     "global", "hocket",
-                                "if",     "import",   "in",     "is",       "lambda", "nonlocal",
-                                "not",    "or",       "pass",   "raise",    "return", "try",
-                                "while",  "with",     "yield",  "unittest", "typing", "numpy"};
-  return std::ranges::find(taken, s) != taken.end();
 }
 
 /// Why the name cannot be taken, or nothing.

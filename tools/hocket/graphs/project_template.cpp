@@ -83,7 +83,7 @@ python3 tests/test_graph.py "$PWD/@word@.py"
 )~~~";
 
 constexpr const char* ci =
-    R"~~~(# Runs ./check on Debian 12, with Hocket's packages from the folder `packages/` or from where the repository's
+    R"~~~(# Runs ./check on Debian 12, with Hocket's packages from the folder `packages/` (commit them) or from where the repository's
 # variable HOCKET_PACKAGES says (addresses of .deb files, separated by blanks).
 name: check
 on: [push, pull_request]
@@ -101,6 +101,7 @@ jobs:
           apt-get install -y --no-install-recommends build-essential cmake nlohmann-json3-dev doctest-dev python3-numpy curl ca-certificates
           mkdir -p packages
           for one in $HOCKET_PACKAGES; do curl -fsSL --output-dir packages -O "$one"; done
+          ls packages/*.deb || { echo "error: no package of Hocket: commit its .deb files in packages/, or set the variable HOCKET_PACKAGES"; exit 1; }
           apt-get install -y --no-install-recommends ./packages/*.deb
       - run: bash check
 )~~~";
@@ -120,7 +121,7 @@ hocket run --manifest @plugin@                        # tells `hocket validate`,
 | `tests/test_graph.py` | runs the graph, and one that is wrong |
 | `check` | one command for all of it; CI (`.github/workflows/ci.yml`) calls it |
 
-CI takes Hocket's Debian packages from `packages/`, or from the addresses in the variable `HOCKET_PACKAGES`.
+CI needs Hocket's Debian packages: commit them in `packages/`, or name their addresses in the repository's variable `HOCKET_PACKAGES`.
 )~~~";
 
 void replace(std::string& text, const std::string& mark, const std::string& by) {
@@ -147,7 +148,7 @@ std::vector<template_file> project_template(const std::string& word, bool python
   }
   out.push_back({"tests/test_graph.py", graph_test});
   out.push_back({"check", check});
-  out.push_back({".gitignore", "/build/\n/out/\n/packages/\n__pycache__/\n"});
+  out.push_back({".gitignore", "/build/\n/out/\n__pycache__/\n"});
   out.push_back({".github/workflows/ci.yml", ci});
   out.push_back({"README.md", readme});
   const std::pair<std::string, std::string> marks[] = {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tools/hocket/graphs/project_template.hpp"
+#include "tools/hocket/graphs/python_template.hpp"
 #include "tools/hocket/graphs/templates.hpp"
 
 using namespace hocket::cli;
@@ -30,4 +31,21 @@ TEST_CASE("a new project has a plugin, a graph, tests and CI, and leaves no mark
                                "@what@", "@actor@", "@Class@", "@kind@"})
         CHECK(f.text.find(mark) == std::string::npos);
   }
+}
+
+TEST_CASE("a new project keeps the packages that its CI takes, and its CI says if there are none") {
+  for (const bool python : {false, true})
+    for (const auto& f : project_template("a_b", python)) {
+      if (f.name == ".gitignore") CHECK(f.text.find("packages") == std::string::npos);
+      if (f.name == ".github/workflows/ci.yml")
+        CHECK(f.text.find("error: no package of Hocket") != std::string::npos);
+    }
+}
+
+TEST_CASE("no module takes the place of one of Python's") {
+  for (const char* name : {"class", "hocket", "numpy", "unittest", "typing", "json", "random",
+                           "types", "os", "tomllib", "zoneinfo", "abc", "test"})
+    CHECK(is_taken_in_python(name));
+  for (const char* name : {"chime", "dice", "json_reader", "weather", "jso"})
+    CHECK_FALSE(is_taken_in_python(name));
 }
