@@ -4,12 +4,12 @@
 namespace hocket::cli {
 namespace {
 
-/// Python's words, its package for us, and numpy.
+/// Python's words, its package for us, numpy, and its own tests, which sys.stdlib_module_names leaves out.
 constexpr std::string_view kept =
     " "
     "and as assert async await break class continue def del elif else except finally for from "
     "global hocket if import in is lambda nonlocal not numpy or pass raise return try while "
-    "with yield ";
+    "test with yield ";
 
 /// Modules of the standard library, 3.10 to 3.13 (sys.stdlib_module_names): a file of such a name in the
 /// current folder is imported in their place, by them, too.
