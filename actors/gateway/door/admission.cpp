@@ -329,13 +329,18 @@ http::websocket_events gateway::events_of(const std::shared_ptr<connection>& lin
   http::websocket_events events;
   events.message = [this, line](std::string_view message, bool) {
     line->pending.add(*line->socket, message.size());
-    context_.self->run([this, line, text = std::string(message)](emitter& out) {
-      received(*line, text, out);
-      line->pending.take(*line->socket, text.size());
-    });
+    const bool is_taken =
+        context_.self->run([this, line, text = std::string(message)](emitter& out) {
+          received(*line, text, out);
+          line->pending.take(*line->socket, text.size());
+        });
+    if (is_taken) return;
+    line->pending.take(*line->socket, message.size());
+    line->socket->close(1013, "the server does not keep up");  // rather than with a message missing
   };
   events.closed = [this, line](int code, const std::string&) {
-    context_.self->run([this, line, code](emitter&) { gone(line, code); });
+    if (!context_.self->run([this, line, code](emitter&) { gone(line, code); }))
+      line->unheard_end = code;
   };
   return events;
 }

@@ -95,14 +95,17 @@ void gateway::serve(const http::request& r, const http::responder& reply) {
     reply(std::move(out));
   };
   const auto visitor = keys_->let_in(key_of(r), key_ring::clock::now());
-  if (auto no = site_->refuses(r, visitor.has_value())) {
+  // Who came in by a token has spent it; that a call is his own, its end sees.
+  const bool shows_own = !at.id.empty() && !key_of(r).empty();
+  if (auto no = site_->refuses(r, visitor.has_value() || shows_own)) {
     if (no->status == 401) count_later("refused_keys");
     return tell(std::move(*no));
   }
   if (at.id.empty()) return take_call(r, at.kind, tell);
   if (at.hangs_up != (r.method == "POST"))
     return tell(site::problem(404, "not_found", "a call is ended by POST …/hangup or by DELETE"));
-  end_call(at.id, visitor ? visitor->name : "", tell);
+  const auto who = visitor || needs_key_ ? visitor : std::optional(key_ring::visitor());
+  end_call(at.id, who ? std::optional(who->name) : std::nullopt, http::sha256_hex(key_of(r)), tell);
 }
 
 void gateway::take_call(const http::request& r, protocol_kind kind, const tell_later& tell) {
@@ -114,18 +117,20 @@ void gateway::take_call(const http::request& r, protocol_kind kind, const tell_l
   const auto c = std::get<std::shared_ptr<client>>(entered);
   const auto line = std::make_shared<connection>();
   const auto id = (kind == protocol_kind::realtime ? "rtc_" : "") + http::random_token(18);
+  const auto key = key_of(r);
   exchange_->answer(
       std::move(asked.offer), events_of_call(c, line),
-      [this, line, id, kind, tell, name = c->key_name](result<webrtc::exchange::set_up> made) {
+      [this, line, id, kind, tell, key, name = c->key_name](result<webrtc::exchange::set_up> made) {
         if (!made) {
+          keys_->give_back(key);
           count_later("refused_calls_setup");
           return tell(refused(made.error()));
         }
         line->socket = line->call = made->call;
-        context_.self->run([this, line, id, name](emitter&) {
+        context_.self->run([this, line, id, name, of_key = http::sha256_hex(key)](emitter&) {
           context_.count("calls", 1);
           std::erase_if(calls_, [](const auto& known) { return known.second.line.expired(); });
-          calls_[id] = {line, name};
+          calls_[id] = {line, name, of_key};
         });
         tell({201,
               "application/sdp",
@@ -142,19 +147,27 @@ webrtc::call_events gateway::events_of_call(const std::shared_ptr<client>& c,
   out.message = of_socket.message;
   out.closed = of_socket.closed;
   out.open = [this, c, line] {
-    context_.self->run([this, c, line](emitter& to) {
+    const bool is_taken = context_.self->run([this, c, line](emitter& to) {
       line->who = c;
       c->line = line;
       begin(c, to);
     });
+    if (!is_taken) line->socket->close(1013, "the server does not keep up");
   };
   out.sound = [this, line](std::vector<float> samples) {
-    if (line->sound_pieces >= connection::most_sound_pieces) return count_later("dropped_pieces");
+    // What is dropped is told with the next piece: nothing more is put into a mailbox that is behind.
+    if (line->sound_pieces >= connection::most_sound_pieces) return void(++line->dropped_pieces);
     ++line->sound_pieces;
-    context_.self->run([this, line, samples = std::move(samples)](emitter& to) mutable {
-      --line->sound_pieces;
-      heard(*line, std::move(samples), to);
-    });
+    const bool is_taken =
+        context_.self->run([this, line, samples = std::move(samples)](emitter& to) mutable {
+          --line->sound_pieces;
+          if (const auto lost = line->dropped_pieces.exchange(0); lost > 0)
+            context_.count("dropped_pieces", lost);
+          heard(*line, std::move(samples), to);
+        });
+    if (is_taken) return;
+    --line->sound_pieces;
+    ++line->dropped_pieces;
   };
   return out;
 }
@@ -162,8 +175,11 @@ webrtc::call_events gateway::events_of_call(const std::shared_ptr<client>& c,
 void gateway::heard(connection& from, std::vector<float> samples, emitter& out) {
   const auto c = from.who.lock();
   if (!c || c->is_over) return;
-  c->last_heard = context_.time->now();
-  c->told_of_idleness = false;
+  // Of a track something always comes, were it the silence that is made where nothing does.
+  if (is_voice(samples)) {
+    c->last_heard = context_.time->now();
+    c->told_of_idleness = false;
+  }
   output o;
   c->machine->hear(std::move(samples), ms_of(*c), o);
   const bool says = !o.actions.empty();
@@ -180,12 +196,18 @@ void gateway::tell_of_track(client& c, emitter& out) {
   tell(c, sound_left{ms}, out);
 }
 
-void gateway::end_call(const std::string& id, const std::string& key_name, const tell_later& tell) {
-  context_.self->run([this, id, key_name, tell](emitter& out) {
+void gateway::end_call(const std::string& id, const std::optional<std::string>& key_name,
+                       const std::string& key_digest, const tell_later& tell) {
+  const bool is_taken = context_.self->run([this, id, key_name, key_digest, tell](emitter& out) {
     const auto found = calls_.find(id);
     const auto line = found == calls_.end() ? nullptr : found->second.line.lock();
-    if (!line || found->second.key_name != key_name)
-      return tell(site::problem(404, "not_found", "there is no such call"));
+    const bool is_own = line && (found->second.key_name == key_name ||
+                                 http::same_secret(found->second.key_digest, key_digest));
+    if (!is_own && !key_name) {
+      context_.count("refused_keys", 1);
+      return tell(site::problem(401, "invalid_api_key", "this key is not known"));
+    }
+    if (!is_own) return tell(site::problem(404, "not_found", "there is no such call"));
     calls_.erase(found);
     if (const auto c = line->who.lock(); c && !c->is_over) {
       output o;
@@ -195,6 +217,7 @@ void gateway::end_call(const std::string& id, const std::string& key_name, const
     line->socket->close(1000, "hung up");
     tell({200, "text/plain; charset=utf-8", "", {}});
   });
+  if (!is_taken) tell(site::problem(503, "busy", "the server does not keep up"));
 }
 
 }  // namespace hocket::gateway

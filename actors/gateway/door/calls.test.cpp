@@ -236,10 +236,20 @@ TEST_CASE(
     CHECK(a.messages[0]["session"]["instructions"] == "Be brief.");
     CHECK(a.messages[0]["session"]["output_modalities"][0] == "audio");
   });
-  a.exchange.stop(1'000);  // the app goes: its place is free again
+  // Its token ends this call, spent as it is, and no other; nobody else's ends it.
+  const auto at = answer.find("Location: ") + 10;
+  const auto place = answer.substr(at, answer.find("\r\n", at) - at);
+  const auto ends = [&](const std::string& path, const std::string& headers) {
+    return caller::posts(h, path, headers, "", "DELETE").substr(9, 3);
+  };
+  CHECK(ends(place, "A: b") == "401");
+  CHECK(ends(place, "Authorization: Bearer ek_stolen") == "401");
+  CHECK(ends(calls + "/rtc_other", token) == "401");
+  CHECK(ends(calls + "/rtc_other", key) == "404");
+  CHECK(ends(place, token) == "200");
   caller b(h);
   b.offers();
-  CHECK(settles(h, [&] { return is(b.calls(calls, "\r\n" + key), 201); }));
+  CHECK(is(b.calls(calls, "\r\n" + key), 201));  // its place is free again
   REQUIRE(h.close());
 }
 
@@ -289,6 +299,39 @@ TEST_CASE("what a call's `session` sets to null is null, over nothing and over i
       CHECK(session["instructions"] == (who == "A: b" ? "" : "Be brief."));
     });
   }
+  REQUIRE(h.close());
+}
+
+TEST_CASE("who says nothing for too long is idle, whatever silence comes of his track") {
+  if (is_missing()) return;
+  harness h(type_of<door>(), options({{"idle_limit_s", 20}}));
+  REQUIRE(h.open());
+  caller a(h);
+  a.offers();
+  a.accepts(a.calls("/v1/realtime/calls"));
+  REQUIRE(a.got("session.created"));
+  REQUIRE(settles(h, [&] { return h.sessions().size() == 2; }));
+  h.use_session(h.sessions().back());
+  // As long as he speaks he is there.
+  std::int64_t at_ms = 0;
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(h.advance_to(timestamp::of_ms(at_ms += 10'000)));
+    const auto before = h.outputs("audio").size();
+    CHECK(settles(h, [&] {
+      a.line->play(talk::tone(20, inner_rate_hz, 0.3));
+      const auto& all = h.outputs("audio");
+      return std::any_of(all.begin() + static_cast<std::ptrdiff_t>(before), all.end(), [](auto& p) {
+        const auto samples = p.template get_if<audio_chunk>()->samples.template as<float>();
+        return std::any_of(samples.begin(), samples.end(), [](float s) { return s > 0.1f; });
+      });
+    }));
+  }
+  CHECK(h.sessions().size() == 2);
+  // His microphone goes on to send silence, fifty times a second.
+  CHECK(settles(h, [&] {
+    REQUIRE(h.advance_to(timestamp::of_ms(at_ms += 100)));
+    return h.sessions().size() == 1;
+  }));
   REQUIRE(h.close());
 }
 

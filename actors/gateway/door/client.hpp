@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ enum input_port : std::size_t {
 
 struct client;
 
+/// Louder than -60 dB of full scale, 1 for samples at it.
+bool is_voice(std::span<const float> samples);
+
 /// Messages of one client on their way to the actor. Where the actor does not keep up, TCP holds the
 /// client up. Threads: any.
 class backlog {
@@ -59,14 +63,15 @@ class backlog {
   bool paused_ = false;
 };
 
-/// One WebSocket, or a call. All but `pending` and `sound_pieces` is used in the actor's context only.
+/// One WebSocket, or a call. All but `pending` and what is atomic is used in the actor's context only.
 struct connection {
   static constexpr int most_sound_pieces = 100;  ///< of 20 ms, on their way to the actor
   std::shared_ptr<http::websocket> socket;
   std::shared_ptr<webrtc::call> call;  ///< the same, where sound goes beside the messages
-  std::atomic<int> sound_pieces = 0;
-  std::int64_t left_ms = 0;   ///< of the voice: what the machine was told
-  std::weak_ptr<client> who;  ///< another one after a `take_over`; it holds this
+  std::atomic<int> sound_pieces = 0, dropped_pieces = 0;
+  std::atomic<int> unheard_end = 0;  ///< its code, where the actor could not be told
+  std::int64_t left_ms = 0;          ///< of the voice: what the machine was told
+  std::weak_ptr<client> who;         ///< another one after a `take_over`; it holds this
   backlog pending;
 };
 

@@ -18,12 +18,6 @@ enum out_port : std::size_t { audio_out, text_out, client_out, answers_out };
 constexpr double silence_rms = 1e-3;        // -60 dB of full scale
 constexpr std::int64_t warned_ms = 60'000;  ///< before the end of a session, or half of a short one
 
-bool is_voice(std::span<const float> samples) {
-  double power = 0;
-  for (const float s : samples) power += static_cast<double>(s) * s;
-  return !samples.empty() && std::sqrt(power / static_cast<double>(samples.size())) > silence_rms;
-}
-
 std::string name_of(std::uint64_t number) { return number == 0 ? "" : std::to_string(number); }
 
 /// What a packet of the graph is for a protocol; empty where it is nothing.
@@ -56,6 +50,12 @@ std::optional<graph_event> event_of(std::size_t port, const packet& p, std::int6
 }
 
 }  // namespace
+
+bool is_voice(std::span<const float> samples) {
+  double power = 0;
+  for (const float s : samples) power += static_cast<double>(s) * s;
+  return !samples.empty() && std::sqrt(power / static_cast<double>(samples.size())) > silence_rms;
+}
 
 component_info gateway::info() {
   const media_type words{.kind = payload_kind::text};
@@ -350,6 +350,8 @@ void gateway::watch_run(emitter&) {
 
 result<void> gateway::tick(std::int64_t, emitter& out) {
   for (const auto& [key, c] : std::map(clients_)) {
+    if (c->is_over) continue;
+    if (const auto line = c->line; line && line->unheard_end != 0) gone(line, line->unheard_end);
     if (c->is_over) continue;
     if (c->alone_since &&
         context_.time->now() - *c->alone_since > std::chrono::seconds(config_.resume_s)) {

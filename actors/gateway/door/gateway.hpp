@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ class site;
 /// loopback without), gateway.no_keys, gateway.bad_keys, gateway.bad_file, gateway.bad_address, http.*.
 /// Threads: the server's own; it only hands messages over.
 /// Counters: sessions, calls, refused_calls_setup, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
-/// does not read), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served,
+/// does not read), dropped_pieces (sound of a call, 20 ms, that came faster than it is taken), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served,
 /// client_calls, refused_calls (a client has too many open), late_answers (of a client's function: unasked,
 /// twice, or given up).
 class gateway final : public component {
@@ -98,7 +99,10 @@ class gateway final : public component {
   using tell_later = std::function<void(http::response)>;
   void serve(const http::request& r, const http::responder& reply);
   void take_call(const http::request& r, protocol_kind kind, const tell_later& tell);
-  void end_call(const std::string& id, const std::string& key_name, const tell_later& tell);
+  /// By who shows the key, or the token, spent as it is, that the call was made with; `key_name`: none
+  /// where the key is not known.
+  void end_call(const std::string& id, const std::optional<std::string>& key_name,
+                const std::string& key_digest, const tell_later& tell);
   webrtc::call_events events_of_call(const std::shared_ptr<client>& c,
                                      const std::shared_ptr<connection>& line);
   // … and in the actor's context.
@@ -139,7 +143,7 @@ class gateway final : public component {
   std::map<session_id, std::shared_ptr<client>> by_session_;
   struct placed_call {
     std::weak_ptr<connection> line;
-    std::string key_name;
+    std::string key_name, key_digest;
   };
   std::map<std::string, placed_call> calls_;  ///< by id, those to come included
   run_status status_;

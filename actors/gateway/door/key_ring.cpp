@@ -88,9 +88,10 @@ std::optional<std::string> key_ring::owner_of(const std::string& key) const {
   return k != nullptr ? std::optional(k->name) : std::nullopt;
 }
 
-std::deque<key_ring::token>::iterator key_ring::token_of(const std::string& key) {
+std::deque<key_ring::token>::iterator key_ring::token_of(std::deque<token>& of,
+                                                         const std::string& key) {
   const auto digest = http::sha256_hex(key);
-  return std::find_if(tokens_.begin(), tokens_.end(),
+  return std::find_if(of.begin(), of.end(),
                       [&](const token& one) { return http::same_secret(digest, one.digest); });
 }
 
@@ -98,7 +99,7 @@ std::optional<key_ring::visitor> key_ring::let_in(const std::string& key, clock:
   std::lock_guard lock(mutex_);
   if (const auto* k = find(key)) return visitor{k->name, "", false};
   std::erase_if(tokens_, [&](const token& t) { return t.until <= now; });
-  const auto t = token_of(key);
+  const auto t = token_of(tokens_, key);
   if (t == tokens_.end()) return std::nullopt;
   auto out = t->whose;
   out.was_token = true;
@@ -107,10 +108,20 @@ std::optional<key_ring::visitor> key_ring::let_in(const std::string& key, clock:
 
 bool key_ring::spend(const std::string& key) {
   std::lock_guard lock(mutex_);
-  const auto t = token_of(key);
+  const auto t = token_of(tokens_, key);
   if (t == tokens_.end()) return find(key) != nullptr;
+  if (spent_.size() >= most_tokens) spent_.pop_front();
+  spent_.push_back(std::move(*t));
   tokens_.erase(t);
   return true;
+}
+
+void key_ring::give_back(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  const auto t = token_of(spent_, key);
+  if (t == spent_.end()) return;
+  tokens_.push_back(std::move(*t));
+  spent_.erase(t);
 }
 
 std::string key_ring::issue(const std::string& prefix, const visitor& whose,

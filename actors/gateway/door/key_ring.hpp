@@ -47,6 +47,9 @@ class key_ring {
   std::optional<visitor> let_in(const std::string& key, clock::time_point now);
   /// A token lets in once. False where somebody else came in by it meanwhile; other keys are never spent.
   bool spend(const std::string& key);
+  /// Gives a spent token back to who was not let in after all: it lets in once again, until its time.
+  /// At most 250 of all are remembered so.
+  void give_back(const std::string& key);
 
   /// A token that lets in once, until then. At most 250 of one key wait for somebody: its oldest goes,
   /// never another key's.
@@ -72,13 +75,13 @@ class key_ring {
   };
   const known_key* find(const std::string& key) const;
   std::int64_t places_of_each() const;
-  std::deque<token>::iterator token_of(const std::string& key);
+  static std::deque<token>::iterator token_of(std::deque<token>& of, const std::string& key);
 
   const limits limits_;
   trust::budget budget_;
   mutable std::mutex mutex_;
   std::vector<known_key> keys_;
-  std::deque<token> tokens_;
+  std::deque<token> tokens_, spent_;
 };
 
 }  // namespace hocket::gateway

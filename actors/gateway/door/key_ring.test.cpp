@@ -52,6 +52,15 @@ TEST_CASE("a token lets in once, and not after its time") {
   CHECK(k.spend(t));
   CHECK(!k.spend(t));
   CHECK(!k.let_in(t, now + 9s));
+  k.give_back(t);  // his call could not be set up
+  k.give_back(t);
+  CHECK(k.spend(t));
+  CHECK(!k.spend(t));
+  k.give_back(t);
+  CHECK(!k.let_in(t, now + 10s));
+  CHECK(!k.spend(t));
+  k.give_back("ek_never");
+  CHECK(!k.spend("ek_never"));
   const auto late = k.issue("ek_", {"ann", "", true}, now + 10s);
   CHECK(!k.let_in(late, now + 10s));
   const auto first = k.issue("", {"ann", "", true}, now + 10s);

@@ -31,12 +31,17 @@ class exchange::impl {
   template <class Negotiate>
   void begin(call_events events, done then, Negotiate negotiate) {
     const auto c = std::make_shared<gst_call>(options_, std::move(events));
+    const auto until = clock::now() + std::chrono::milliseconds(options_.limits.setup_ms);
+    c->be_set_up_by(until);
     {
-      const std::lock_guard lock(mutex_);
-      if (is_stopping_ || setups_ >= options_.setups) return refuse(then);
+      std::unique_lock lock(mutex_);
+      if (is_stopping_ || setups_ >= options_.setups) {
+        lock.unlock();
+        return refuse(then);  // from the caller's thread: it is told at once
+      }
       ++setups_;
-      jobs_.push_back([this, c, then = std::move(then), negotiate] {
-        auto sdp = negotiate(*c);
+      begins_.push_back([this, c, until, then = std::move(then), negotiate] {
+        auto sdp = is_wanted(until) ? negotiate(*c) : result<std::string>(busy());
         {
           const std::lock_guard inner(mutex_);
           --setups_;
@@ -64,8 +69,9 @@ class exchange::impl {
     const auto until = clock::now() + std::chrono::milliseconds(drain_ms);
     {
       std::unique_lock lock(mutex_);
-      changed_.wait_until(lock, until,
-                          [&] { return calls_.empty() && jobs_.empty() && !is_busy_; });
+      changed_.wait_until(lock, until, [&] {
+        return calls_.empty() && begins_.empty() && ends_.empty() && !is_busy_;
+      });
       is_over_ = true;
     }
     changed_.notify_all();
@@ -75,18 +81,26 @@ class exchange::impl {
   }
 
  private:
-  void refuse(const done& then) const {
-    // From the caller's thread: it is told at once.
-    then(fail("gateway.busy", "too many calls are being set up; try again in a moment"));
+  static tl::unexpected<error> busy() {
+    return fail("gateway.busy", "too many calls are being set up; try again in a moment");
+  }
+  static void refuse(const done& then) { then(busy()); }
+
+  /// Whether somebody still waits for a set-up that has its turn now.
+  bool is_wanted(clock::time_point until) const {
+    const std::lock_guard lock(mutex_);
+    return !is_stopping_ && clock::now() < until;
   }
 
+  /// Ends first: they give back what set-ups need, and none takes long.
   void work() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [&] { return is_over_ || !jobs_.empty(); });
-      if (jobs_.empty()) return;
-      const auto job = std::move(jobs_.front());
-      jobs_.pop_front();
+      changed_.wait(lock, [&] { return is_over_ || !ends_.empty() || !begins_.empty(); });
+      auto& from = ends_.empty() ? begins_ : ends_;
+      if (from.empty()) return;
+      const auto job = std::move(from.front());
+      from.pop_front();
       is_busy_ = true;
       lock.unlock();
       job();
@@ -125,7 +139,7 @@ class exchange::impl {
       const std::lock_guard lock(mutex_);
       std::erase(calls_, c);
       ++ending_;
-      jobs_.push_back([this, c] {
+      ends_.push_back([this, c] {
         c->end();
         const std::lock_guard inner(mutex_);
         --ending_;
@@ -138,7 +152,7 @@ class exchange::impl {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::shared_ptr<gst_call>> calls_;
-  std::deque<std::function<void()>> jobs_;
+  std::deque<std::function<void()>> begins_, ends_;
   std::size_t setups_ = 0, ending_ = 0;
   bool is_stopping_ = false, is_over_ = false, is_busy_ = false;
   std::thread worker_, pacer_;

@@ -30,6 +30,11 @@ void gst_call::finish(int code, std::string reason) {
   is_finished_ = true;
 }
 
+void gst_call::be_set_up_by(clock::time_point t) {
+  const std::lock_guard lock(mutex_);
+  set_up_by_ = t;
+}
+
 void gst_call::fault(std::string what) { finish(1011, std::move(what)); }
 
 void gst_call::connection_changed(int state) {

@@ -28,6 +28,9 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   gst_call(const exchange::options& o, call_events events);
   ~gst_call() override;
 
+  /// The worker's waits for GStreamer end then, all together. Before `answer` and `offer`.
+  void be_set_up_by(clock::time_point t);
+
   // The worker.
   result<std::string> answer(description offer);
   result<std::string> offer(const std::string& channel);
@@ -60,6 +63,7 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   result<void> set_description(const char* which, int type, const std::string& sdp);
   result<description> describe(const char* how, const char* what);
   result<void> gather();
+  std::chrono::milliseconds left() const;
   void element_added(_GstElement* e);
   void pad_added(_GObject* pad);
   bool takes_sctp(std::span<const std::uint8_t> packet);
@@ -99,7 +103,7 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   bool is_open_ = false, is_connected_ = false, channel_is_open_ = false;
   std::size_t messages_while_paused_ = 0;
   bool is_paused_ = false;
-  std::optional<clock::time_point> described_, closing_, channel_closing_;
+  std::optional<clock::time_point> set_up_by_, described_, closing_, channel_closing_;
   int code_ = 0;  ///< how it ends; 0: it does not yet
   bool is_finished_ = false;
   std::string reason_;

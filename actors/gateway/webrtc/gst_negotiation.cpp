@@ -14,6 +14,7 @@ namespace {
 
 constexpr guint offers = 1, answers = 3;  // GstWebRTCSDPType
 constexpr int opus_of_offer = 111;
+constexpr std::chrono::milliseconds for_stun(1'500);  ///< beyond the first address
 
 // GstWebRTCSessionDescription as GStreamer has it since 1.14, in a header that only a package with
 // four hundred dependencies brings. Copied and freed as the boxed type that it is.
@@ -45,9 +46,9 @@ class asked {
 
   GstPromise* promise() { return promise_; }
   /// The answer; owned by this. Errors: gateway.webrtc.
-  result<GstStructure*> wait(int ms, const char* what) {
+  result<GstStructure*> wait(std::chrono::milliseconds most, const char* what) {
     std::unique_lock lock(state_->mutex);
-    if (!state_->changed.wait_for(lock, std::chrono::milliseconds(ms),
+    if (!state_->changed.wait_for(lock, most,
                                   [&] { return state_->result != GST_PROMISE_RESULT_PENDING; }))
       return fail("gateway.webrtc", fmt::format("GStreamer does not answer `{}`", what));
     GError* wrong = nullptr;
@@ -100,7 +101,7 @@ result<void> gst_call::set_description(const char* which, int type, const std::s
   asked a;
   g_signal_emit_by_name(gst_->rtc, which, boxed, a.promise());
   g_boxed_free(description_type(), boxed);
-  const auto done = a.wait(limits_.setup_ms, which);
+  const auto done = a.wait(left(), which);
   if (!done) return fail(done);
   return {};
 }
@@ -109,7 +110,7 @@ result<void> gst_call::set_description(const char* which, int type, const std::s
 result<description> gst_call::describe(const char* how, const char* what) {
   asked a;
   g_signal_emit_by_name(gst_->rtc, how, nullptr, a.promise());
-  const auto reply = a.wait(limits_.setup_ms, how);
+  const auto reply = a.wait(left(), how);
   if (!reply) return fail(reply);
   session_description* d = nullptr;
   if (*reply != nullptr) gst_structure_get(*reply, what, description_type(), &d, nullptr);
@@ -132,12 +133,26 @@ result<description> gst_call::describe(const char* how, const char* what) {
   return std::move(*read);
 }
 
+/// What is left of the time that a set-up may take.
+std::chrono::milliseconds gst_call::left() const {
+  const std::lock_guard lock(mutex_);
+  const auto until =
+      set_up_by_.value_or(clock::now() + std::chrono::milliseconds(limits_.setup_ms));
+  return std::max(std::chrono::milliseconds(0),
+                  std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()));
+}
+
+/// The addresses of this machine are there at once. Where a STUN server has no name or does not answer,
+/// libnice waits for it for seconds, or for ever: the call goes on without.
 result<void> gst_call::gather() {
+  const auto until = clock::now() + left();
   std::unique_lock lock(mutex_);
-  if (changed_.wait_for(lock, std::chrono::milliseconds(limits_.setup_ms),
-                        [&] { return has_gathered_; }))
-    return {};
-  return fail("gateway.webrtc", "no address was found in time");
+  changed_.wait_until(lock, until, [&] { return has_gathered_ || !candidates_.empty(); });
+  changed_.wait_until(lock, std::min(until, clock::now() + for_stun),
+                      [&] { return has_gathered_; });
+  if (!candidates_.empty()) return {};
+  return fail("gateway.webrtc", has_gathered_ ? "this machine has no address to use"
+                                              : "no address was found in time");
 }
 
 result<std::string> gst_call::answer(description offer) {
@@ -199,6 +214,7 @@ result<void> gst_call::accept(const description& answer) {
     const auto* data = answer.find(medium::kind::data);
     most_message_bytes_ = data == nullptr ? 0 : limits_.message_bytes;
     described_ = clock::now();
+    set_up_by_.reset();
   }
   return set_description("set-remote-description", static_cast<int>(answers), text_of(answer, 2));
 }

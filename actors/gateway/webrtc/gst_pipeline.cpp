@@ -64,6 +64,7 @@ struct signals {
     with(p, [&](gst_call& c) {
       const std::lock_guard lock(c.mutex_);
       if (c.candidates_.size() < 64) c.candidates_.emplace_back(text);
+      c.changed_.notify_all();
     });
   }
   static void gathering(GObject* rtc, GParamSpec*, gpointer p) {
