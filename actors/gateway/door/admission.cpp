@@ -260,6 +260,9 @@ std::variant<http::response, http::websocket_accept> gateway::admit(const http::
     count_later("refused_keys");
     return std::move(*no);
   }
+  // Not a new conversation instead, which nobody would notice.
+  if (kind == protocol_kind::realtime && r.parameter("call_id"))
+    return site::problem(501, "not_served", "a second connection to a call is not served here");
   auto entered = enter(r, {kind, false, ""});
   if (auto* no = std::get_if<http::response>(&entered)) return std::move(*no);
   const auto c = std::get<std::shared_ptr<client>>(entered);
@@ -299,14 +302,17 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(wall).count();
   session_facts facts;
   facts.id = fmt::format("{}_{}", now_s, ++ids_);
-  facts.model = r.parameter("model").value_or("").substr(0, 128);
+  auto model = r.parameter("model").value_or("");
+  // Not merged here: a null says something, and the session has rules of its own.
+  facts.session_jsons = {visitor.session_json, how.session_json};
+  for (auto s = facts.session_jsons.rbegin(); model.empty() && s != facts.session_jsons.rend(); ++s)
+    model = text_of(parse_object(*s).value_or(json::object()), "model");
+  facts.model = model.substr(0, 128);
   facts.expires_at_s = now_s + config_.session_limit_s;
   facts.session_ms = config_.session_limit_s * 1000;
   facts.idle_ms = config_.idle_limit_s * 1000;
   facts.resume_ms = config_.resume_s * 1000;
   if (config_.resume_s > 0) facts.resume_key = http::random_token(18);
-  // Not merged here: a null says something, and the session has rules of its own.
-  facts.session_jsons = {visitor.session_json, how.session_json};
   facts.has_track = how.has_track;
   facts.is_beta = wants_beta(r);
   c->machine = make_protocol(how.kind, facts);

@@ -80,7 +80,8 @@ result<void> gateway::start_exchange() {
   o.addresses = config_.call_addresses;
   // Who listens to this machine alone is called from it alone.
   const auto at = http::parse_address(config_.listen);
-  if (o.addresses.empty()) o.addresses = webrtc::own_addresses(at && at->is_loopback());
+  // Else each call looks for those of its time: networks come and go.
+  if (o.addresses.empty() && at && at->is_loopback()) o.addresses = webrtc::own_addresses(true);
   if (!config_.stun.empty()) o.stun = "stun://" + config_.stun;
   exchange_ = std::make_unique<webrtc::exchange>(std::move(o));
   return {};

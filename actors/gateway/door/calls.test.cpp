@@ -289,13 +289,15 @@ TEST_CASE("what a call's `session` sets to null is null, over nothing and over i
         h, "/v1/realtime/calls", who + "\r\nContent-Type: multipart/form-data; boundary=b",
         "--b\r\nContent-Disposition: form-data; name=\"sdp\"\r\n\r\n" + a.sdp +
             "\r\n--b\r\nContent-Disposition: form-data; name=\"session\"\r\n\r\n" +
-            R"({"type":"realtime","audio":{"input":{"turn_detection":null}}})" + "\r\n--b--\r\n");
+            R"({"type":"realtime","model":"m-2","audio":{"input":{"turn_detection":null}}})" +
+            "\r\n--b--\r\n");
     REQUIRE_MESSAGE(is(answer, 201), answer);
     a.accepts(answer);
     REQUIRE(a.got("session.created"));
     a.locked([&] {
       const auto& session = a.messages[0]["session"];
       CHECK(session["audio"]["input"]["turn_detection"].is_null());
+      CHECK(session["model"] == "m-2");
       CHECK(session["instructions"] == (who == "A: b" ? "" : "Be brief."));
     });
   }

@@ -158,12 +158,15 @@ TEST_CASE("an app talks with the graph over a WebSocket") {
 TEST_CASE("conversations have a number, a length and an end that is told") {
   harness h(type_of<door>(), options({{"max_sessions", 1}, {"idle_limit_s", 20}}));
   REQUIRE(h.open());
-  app first, second, third, lost;
+  app first, second, third, lost, sideband;
   http::websocket_client by;
   first.connect(by, url_of(h) + "/v1/realtime");
   REQUIRE(settles(h, [&] { return h.sessions().size() == 2; }));
   second.connect(by, url_of(h) + "/v1/realtime");
   CHECK(becomes([&] { return second.is_refused("503"); }));
+  // A second connection to a call is no new conversation, which would answer in its place.
+  sideband.connect(by, url_of(h) + "/v1/realtime?call_id=rtc_1");
+  CHECK(becomes([&] { return sideband.is_refused("501"); }));
   lost.connect(by, url_of(h) + "/nowhere");
   CHECK(becomes([&] { return lost.is_refused("404"); }));
   REQUIRE(h.advance_to(timestamp::of_ms(21'000)));

@@ -182,7 +182,7 @@ class reader {
     if (name == "max-message-size" && p.m.of == medium::kind::data) {
       const auto bytes = number_of<std::int64_t>(value);
       if (!bytes || *bytes < 0) return wrong("is no size of a message");
-      p.m.message_bytes = *bytes;
+      p.m.message_bytes = std::min<std::int64_t>(*bytes, 1 << 30);  // GStreamer reads an int
     }
     if (name == "rtpmap" && p.m.of == medium::kind::sound && p.m.opus == 0) {
       const auto format = cut(value, ' ');

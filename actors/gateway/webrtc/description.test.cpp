@@ -58,6 +58,9 @@ TEST_CASE("an offer is read as far as it is used; what else it says goes no furt
   const auto again = text_of(*d, 1);
   for (const char* gone : {"extmap", "red/", "transport-cc", "theirs", "VP8", "trickle"})
     CHECK_MESSAGE(again.find(gone) == again.npos, gone);
+  auto huge = offer_of_browser();
+  huge.replace(huge.find("size:262144"), 11, "size:4294967297");
+  CHECK(read_description(huge)->find(medium::kind::data)->message_bytes == 1 << 30);
   // With LF alone it is the same, and what we write is read as what it was.
   CHECK(read_description(without(offer_of_browser(), "\r"))->media == d->media);
   const auto back = read_description(again);

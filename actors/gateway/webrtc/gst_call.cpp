@@ -39,7 +39,10 @@ void gst_call::fault(std::string what) { finish(1011, std::move(what)); }
 
 void gst_call::connection_changed(int state) {
   if (state == connected) {
-    packet_ms_ = ms_of(clock::now());
+    {
+      const std::lock_guard lock(mutex_);
+      if (!std::exchange(has_transport_, true)) packet_ms_ = ms_of(clock::now());
+    }
     if (!check_fingerprint()) return;
     {
       const std::lock_guard lock(mutex_);
@@ -52,12 +55,11 @@ void gst_call::connection_changed(int state) {
 }
 
 void gst_call::channel_opens() {
-  if (!check_fingerprint()) return;
   {
     const std::lock_guard lock(mutex_);
     channel_is_open_ = true;
   }
-  opened();
+  if (check_fingerprint()) opened();
 }
 
 void gst_call::channel_closed() { finish(1006, "the other side closed its channel"); }
@@ -106,12 +108,14 @@ void gst_call::heard(std::vector<float> samples) {
 
 void gst_call::pace(clock::time_point now) {
   std::vector<float> next;
-  bool is_up = false;
+  bool is_up = false, asks_again = false;
   {
     const std::lock_guard lock(mutex_);
+    asks_again = has_transport_ && !is_connected_ && !is_finished_;
     is_up = is_open_ && !is_finished_;
     if (is_up) next = voice_.take();
   }
+  if (asks_again) connection_changed(connected);  // its key was not to be read yet
   if (!is_up) return;
   push(std::move(next));
   fill_silence(now);
@@ -137,7 +141,8 @@ bool gst_call::is_finished(clock::time_point now) {
       is_late = described_ && now - *described_ > std::chrono::milliseconds(limits_.connect_ms);
       if (!is_late) return closing_.has_value();
     } else {
-      is_silent = ms_of(now) - packet_ms_ > limits_.silence_ms;
+      // A channel alone says something every 30 s.
+      is_silent = ms_of(now) - packet_ms_ > limits_.silence_ms * (has_sound_ ? 1 : 4);
     }
   }
   if (is_late) finish(1006, "nobody came to the call in time");

@@ -100,7 +100,7 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   std::vector<std::string> candidates_;
   bool has_gathered_ = false, has_sound_ = false, has_channel_ = false;
   std::string fingerprint_;  ///< of the other side's description
-  bool is_open_ = false, is_connected_ = false, channel_is_open_ = false;
+  bool is_open_ = false, is_connected_ = false, has_transport_ = false, channel_is_open_ = false;
   std::size_t messages_while_paused_ = 0;
   bool is_paused_ = false;
   std::optional<clock::time_point> set_up_by_, described_, closing_, channel_closing_;
