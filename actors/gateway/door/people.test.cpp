@@ -97,6 +97,8 @@ TEST_CASE("pages of strangers get no permission") {
   CHECK(ours.find(" 204 ") != ours.npos);
   CHECK(ours.find("Access-Control-Allow-Origin: http://localhost:5173") != ours.npos);
   CHECK(ours.find("Location") != ours.npos);
+  CHECK(ask(h, "OPTIONS /v1/whip HTTP/1.1").find("Accept-Post: application/sdp") !=
+        std::string::npos);
   for (const char* origin : {"https://evil.example", "null", "http://localhost.evil.example"})
     CHECK(asked_by(origin).find("Allow-Origin") == std::string::npos);
 }

@@ -158,6 +158,8 @@ http::response site::answer(const http::request& r) const {
   // What a page of elsewhere may ask is asked by its browser, without a key: nothing is done then.
   auto out = r.method == "OPTIONS" ? plain(204, "") : api(r);
   if (r.method == "OPTIONS") out.body.clear();
+  if (r.method == "OPTIONS" && r.path == call_path(protocol_kind::whip))
+    out.headers.emplace_back("Accept-Post", "application/sdp");  // RFC 9725, 4.2
   const auto more = cross_origin(r);
   out.headers.insert(out.headers.end(), more.begin(), more.end());
   return out;

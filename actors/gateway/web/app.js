@@ -231,7 +231,7 @@ function stopMicrophone() {
 
 sound.onSound = (samples) => {
   const speaks = !isMuted && (!$("hold").checked || isHolding);
-  if (call) call.track.enabled = speaks;
+  if (call?.track) call.track.enabled = speaks;
   if (!speaks) samples = new Float32Array(samples.length);
   const level = barOf(isMuted ? 0 : rms(samples));
   $("you-level").value = level;

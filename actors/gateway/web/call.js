@@ -1,6 +1,6 @@
 // A call (WebRTC) in the place of a WebSocket: the same messages over a data channel, sound over tracks.
 
-/** What `client.js` takes for a socket. `stream` is the microphone's; `onVoice` gets the machine's. */
+/** What `client.js` takes for a socket. `stream` is the microphone's, if any; `onVoice` gets the machine's. */
 export class CallSocket {
   constructor({ url, key, stream, onVoice }) {
     this.readyState = 0;
@@ -17,8 +17,11 @@ export class CallSocket {
       if (this.peer.connectionState === "failed") this.over(1006, "the call broke");
     };
     this.peer.ontrack = (e) => onVoice(e.streams[0]);
-    [this.track] = stream.getAudioTracks();
-    this.sender = this.peer.addTrack(this.track, stream);
+    // A call that is made again may find the microphone gone: it hears, and `replace` gives it another.
+    [this.track] = stream?.getAudioTracks() ?? [];
+    this.sender = this.track
+      ? this.peer.addTrack(this.track, stream)
+      : this.peer.addTransceiver("audio").sender;
     this.connect(url, key).catch((e) => this.over(1006, e.message));
   }
 
