@@ -1,10 +1,11 @@
 #include "actors/gateway/webrtc/description.hpp"
 #include "actors/gateway/webrtc/form.hpp"
+#include "actors/gateway/webrtc/sctp_streams.hpp"
 #include "graph/core/assert.hpp"
 #include "tests/fuzz/targets.hpp"
 
 // Input: a line with the Content-Type of a request for a call, then its body: a form with the field `sdp`,
-// or an offer as it is.
+// or an offer as it is. The whole is a packet of SCTP, too.
 namespace hocket::fuzz {
 namespace {
 
@@ -40,6 +41,8 @@ void run(std::span<const std::uint8_t> bytes) {
   const auto end = std::min(all.find('\n'), all.size());
   const auto body = all.substr(std::min(end + 1, all.size()));
   offer(body);
+  sctp_streams streams;
+  HOCKET_ASSERT(streams.admits(bytes) == streams.admits(bytes));
   const auto form = read_form(all.substr(0, end), body);
   if (!form) return;
   HOCKET_ASSERT(form->size() <= 16);
