@@ -224,7 +224,7 @@ std::vector<match> watch::hear(std::string_view words, timestamp at) {
 
 std::vector<match> watch::settle(timestamp now) {
   std::vector<match> out;
-  if (is_run_ && now - words_.back().at >= run_pause) close_run(out);
+  if (is_run_ && words_.back().at + run_pause <= now) close_run(out);
   std::erase_if(waiting_, [&](const found& f) {
     if (now < f.until) return false;
     out_[f.topic].before = f.at.back() + 1;
