@@ -11,18 +11,6 @@
 namespace hocket::policy {
 namespace {
 
-enum input : std::size_t {
-  audio_in,
-  said_in,
-  heard_in,
-  typed_in,
-  requests_in,
-  results_in,
-  evidence_in,
-  verdicts_in
-};
-enum output : std::size_t { audio_out, typed_out, requests_out, results_out, questions_out };
-
 constexpr std::size_t policy_bytes = 1 << 20;
 /// Of one text that is there as a whole: the voice waits meanwhile.
 constexpr std::size_t read_bytes = 64 << 10;
@@ -33,11 +21,11 @@ constexpr std::chrono::milliseconds utterance_pause{800};
 /// Who works on requests and is not back after so long does not answer them.
 constexpr std::chrono::seconds background_patience{10};
 
-duration minutes(double m) {
+}  // namespace
+
+duration guard::minutes(double m) {
   return std::chrono::duration_cast<duration>(std::chrono::duration<double>(m * 60));
 }
-
-}  // namespace
 
 result<void> guard::read_policy(const context& where) {
   const auto path = capability_of(where)->readable(config_.rules);

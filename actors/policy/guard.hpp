@@ -44,6 +44,28 @@ class guard final : public component {
   result<void> on_control(std::size_t port, const packet&, emitter&) override;
 
  private:
+  /// Ports, in the order of info().
+  enum input : std::size_t {
+    audio_in,
+    said_in,
+    heard_in,
+    typed_in,
+    requests_in,
+    results_in,
+    evidence_in,
+    verdicts_in
+  };
+  enum output : std::size_t {
+    audio_out,
+    typed_out,
+    requests_out,
+    results_out,
+    questions_out,
+    decisions_out,
+    incidents_out
+  };
+  static duration minutes(double m);
+
   /// What a judge is asked.
   struct question {
     place from = place::heard;

@@ -9,13 +9,6 @@
 namespace hocket::policy {
 namespace {
 
-enum output : std::size_t {
-  requests_out = 2,
-  results_out = 3,
-  decisions_out = 5,
-  incidents_out = 6
-};
-
 constexpr std::int64_t logged_times = 100;
 constexpr std::size_t remembered_refusals = 1024;
 /// Numbers of refusals that answer no request of the model: it never counts so far.
@@ -157,9 +150,7 @@ void guard::due_notices(timestamp now, emitter& out) {
   for (std::size_t i = 0; i < due_.size(); ++i) {
     const auto& n = rules_.notices[i];
     if (now < due_[i]) continue;
-    const auto again =
-        std::chrono::duration_cast<duration>(std::chrono::duration<double>(n.again_min * 60));
-    due_[i] = n.again_min > 0 ? due_[i] + again : timestamp::max();
+    due_[i] = n.again_min > 0 ? due_[i] + minutes(n.again_min) : timestamp::max();
     context_.count("notices", 1);
     say(n.say, out);
     if (n.ends) closes_at_ = std::min(closes_at_, now + last_words);
