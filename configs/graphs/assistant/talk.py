@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from talks import given, recorded, wrong_answers  # noqa: E402
 TREE = HERE.parents[2]
 PARTS = TREE / "plugins/assistant"
 PERSON = "am_adam"
@@ -54,27 +56,6 @@ def speak(said, end_s, path, style=PERSON):
                    text=True, check=True, env=env)
 
 
-def given(options, name):
-    """Whether `--param NAME=…` is among the options."""
-    return any(o == f"--param={name}" or o.startswith((f"{name}=", f"--param={name}=")) for o in options)
-
-
-def wrong_answers(options):
-    """3 where one of the expected tool results did not come, in order; else 0."""
-    out = "out"
-    for i, o in enumerate(options):
-        out = options[i + 1] if o == "--out" else o[6:] if o.startswith("--out=") else out
-    lines = [json.loads(line) for line in (Path(out) / "record.jsonl").read_text(encoding="utf-8").splitlines()]
-    came = " ".join(line.get("content", line.get("text", "")) for line in lines if line.get("kind") == "tool_results")
-    at = 0
-    for answer in EXPECTED:
-        at = came.find(answer, at)
-        if at < 0:
-            print(f"error: no `{answer}` where it was expected in what tools gave: {came!r}", file=sys.stderr)
-            return 3
-    return 0
-
-
 def main():
     hocket, graph, *options = sys.argv[1:]
     if subprocess.run([sys.executable, PARTS / "install.py", "--check"]).returncode:
@@ -95,7 +76,7 @@ def main():
         except KeyboardInterrupt:  # the run has had it, too, and ends in order
             return 130
         mine = not any(given(options, name) for name in ("language", "speech"))
-        return code or (wrong_answers(options) if mine else 0)
+        return code or (wrong_answers(recorded(options, "tool_results"), EXPECTED) if mine else 0)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ import wave
 RATE_HZ = 16000
 PORT = 8127
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+from talks import given, recorded, wrong_answers  # noqa: E402
 VOICE = ["espeak-ng", "-v", "en-us+m3", "-s", "150"]  # held out: training never heard it
 # Seconds from the beginning, and what is said: the second sum comes while the first is worked on.
 SAID = [
@@ -115,29 +117,6 @@ def speak(path):
         f.writeframes(track.tobytes())
 
 
-def given(options, name):
-    """Whether `--param NAME=…` is among the options."""
-    return any(o == f"--param={name}" or o.startswith((f"{name}=", f"--param={name}=")) for o in options)
-
-
-def wrong_answers(options):
-    """3 where one of the expected answers is not among the results, in order; else 0."""
-    out = "out"
-    for i, o in enumerate(options):
-        out = options[i + 1] if o == "--out" else o[6:] if o.startswith("--out=") else out
-    with open(os.path.join(out, "record.jsonl"), encoding="utf-8") as f:
-        lines = [json.loads(line) for line in f]
-    said = " ".join(line.get("text", "") for line in lines if line.get("kind") == "results")
-    said = said.replace("sixty three", "63")
-    at = 0
-    for answer in EXPECTED:
-        at = said.find(answer, at)
-        if at < 0:
-            print(f"error: no `{answer}` where it was expected in the results: {said!r}", file=sys.stderr)
-            return 3
-    return 0
-
-
 def main():
     hocket, graph, *options = sys.argv[1:]
     arguments = [hocket, "run", graph, *options]
@@ -156,7 +135,9 @@ def main():
         try:
             code = subprocess.run(arguments).returncode
             mine = not any(given(options, name) for name in ("language", "inside", "speech"))
-            return code or (wrong_answers(options) if mine else 0)
+            if code or not mine:
+                return code
+            return wrong_answers(recorded(options, "results").replace("sixty three", "63"), EXPECTED)
         except KeyboardInterrupt:  # the run has had it, too, and ends in order
             return 130
         finally:
