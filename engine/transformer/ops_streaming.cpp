@@ -216,7 +216,7 @@ struct attention_task {
 
 void attend_parts(const std::vector<paged_part>& parts) {
   // A task is between two looks at the gate: after a long context it is four queries, which share what
-  // they read (4 ms for 100,000 positions of 128 numbers).
+  // they read.
   constexpr std::int64_t rows_at_once = 8, least_queries = 4, products = 2'000'000, worth = 100'000;
   std::vector<attention_task> tasks;
   std::int64_t all = 0;

@@ -8,6 +8,12 @@
 #include "graph/core/assert.hpp"
 
 namespace hocket::tinker {
+namespace {
+
+/// Polls of one sampler that wait at once.
+constexpr std::size_t most_polls = 64;
+
+}  // namespace
 
 using nlohmann::json;
 
@@ -93,7 +99,8 @@ void future_table::poll_topic(const std::string& topic, const std::string& owner
     if (t.owner == owner) {
       t.used = clock::now();
       t.ended.erase(t.ended.begin(), t.ended.upper_bound(cursor));
-      if (t.ended.empty() && waits) {
+      // Who polls more at once is answered at once: a poll that waits is kept.
+      if (t.ended.empty() && waits && t.waits.size() < most_polls) {
         t.waits.push_back({reply, cursor, clock::now() + limits_.hold});
         return;
       }

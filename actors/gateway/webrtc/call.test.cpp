@@ -320,11 +320,16 @@ TEST_CASE("a stranger with another key than the offer's is not let in") {
   if (is_missing()) return;
   pair_of_ends p;
   p.connect([](description& d) { d.fingerprint.back() = d.fingerprint.back() == '0' ? '1' : '0'; });
-  CHECK(becomes([&] { return p.server.locked([&] { return p.server.code != 0; }); }));
+  CHECK(becomes([&] {
+    p.client.line->send("let me in", true);
+    p.client.line->play(tone(0, 3200));
+    return p.server.locked([&] { return p.server.code != 0; });
+  }));
   p.server.locked([&] {
     CHECK(p.server.code == 1008);
     CHECK(!p.server.is_open);
     CHECK(p.server.messages.empty());
+    CHECK(p.server.sound.empty());
   });
 }
 

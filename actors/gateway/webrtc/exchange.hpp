@@ -15,8 +15,9 @@ result<void> available();
 /// All calls of a gateway, on GStreamer's webrtcbin and libnice.
 ///
 /// Threads: two of its own for all calls: one sets up and ends them, one gives each its sound every 20 ms
-/// and watches its times. Each call has those of its pipeline besides. `done` and all events are called on
-/// these threads.
+/// and watches its times. Each call has those of its pipeline besides. `done` is called on the first, or on
+/// the caller's where it is refused at once; events on threads of the call, of these two, or of `stop`'s
+/// caller.
 class exchange {
  public:
   struct options {

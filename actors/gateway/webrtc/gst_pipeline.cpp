@@ -277,7 +277,9 @@ void gst_call::element_added(_GstElement* e) {
   if (name == "rtpjitterbuffer") {
     g_object_set(e, "do-lost", TRUE, nullptr);
     const std::lock_guard lock(gst_->mutex);
-    if (gst_->jitter == nullptr) gst_->jitter = GST_ELEMENT(gst_object_ref(e));
+    // Each source has its own, and the newest is heard. The bin keeps the one before.
+    if (gst_->jitter != nullptr) gst_object_unref(gst_->jitter);
+    gst_->jitter = GST_ELEMENT(gst_object_ref(e));
   } else if (name == "dtlsdec") {
     const std::lock_guard lock(gst_->mutex);
     if (gst_->dtls == nullptr) gst_->dtls = GST_ELEMENT(gst_object_ref(e));

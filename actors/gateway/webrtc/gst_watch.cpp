@@ -45,13 +45,16 @@ void gst_call::watch_jitter() {
   packets_ = pushed;
   lost_ = lost;
   late_ = late;
-  const auto now = next_jitter_ms(jitter_ms_, static_cast<int>(late - late_before_), calm_,
-                                  limits_.jitter_ms, limits_.most_jitter_ms);
+  const auto more_late =
+      late < late_before_ ? 0 : late - late_before_;  // another source counts anew
+  const auto now = next_jitter_ms(jitter_ms_, static_cast<int>(more_late), calm_, limits_.jitter_ms,
+                                  limits_.most_jitter_ms);
   late_before_ = late;
-  if (now != jitter_ms_) {
-    jitter_ms_ = now;
+  guint waits_ms = 0;
+  g_object_get(jitter, "latency", &waits_ms, nullptr);
+  jitter_ms_ = now;
+  if (waits_ms != static_cast<guint>(now))
     g_object_set(jitter, "latency", static_cast<guint>(now), nullptr);
-  }
   gst_object_unref(jitter);
 }
 

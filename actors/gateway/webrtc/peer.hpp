@@ -34,8 +34,8 @@ struct call_events {
   std::function<void(std::string_view message, bool is_text)> message;
   /// Once: sound flows, and messages can be sent.
   std::function<void()> open;
-  /// Once, at the end, whether it was open before or not; codes as those of a WebSocket: 1000 where this
-  /// side closed it, else 1006 (gone), 1009 (too long a message), 1008 (too many), 1011 (a fault).
+  /// Once, at the end, whether it was open before or not; codes as those of a WebSocket: that of `close`
+  /// where this side closed it, else 1006 (gone), 1009 (too long a message), 1008 (too many), 1011 (a fault).
   std::function<void(int code, const std::string& reason)> closed;
 };
 
