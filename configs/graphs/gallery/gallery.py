@@ -48,7 +48,7 @@ ENTRIES = [
           makes=["video.jsonl"]),
     Entry("plugins/python/examples/forecast.yaml", "A tool and a component in Python, each in a confined process.",
           ["--plugin", "plugins/python/examples/forecast.py"], says=["rain and eleven", "sunny and thirty"]),
-    Entry("configs/graphs/console.yaml", "Typed words to the interaction model, its words on the screen.", says=["model"]),
+    Entry("configs/graphs/console.yaml", "Typed words to the interaction model, its words on the screen.", says=["model: "]),
     Entry("configs/graphs/cascade.yaml", "What the field does today: detector, PocketSphinx, rules, flite, in a row.",
           makes=["conversation.wav", "record.jsonl"], says=["⚙ calculator"]),
     Entry("configs/graphs/talk.yaml", "The interaction model hears and speaks at once, every 200 ms, and delegates.",

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The assistant's parts without their models: rules, times, words; and, where models are there, with them."""
+"""The assistant's parts without their models: rules, times, words."""
 
 import sys
 import tempfile
@@ -187,7 +187,6 @@ class Talking(unittest.TestCase):
     def setUp(self):
         self.h = hocket.Harness(assistant.Talk)
         self.h.open()
-        self.now = 1.0
 
     def says(self, words, begin_s, end_s):
         self.h.push("events", hocket.Text("speech_begin", "timing"), begin_s * 1000)

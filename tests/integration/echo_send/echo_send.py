@@ -86,6 +86,7 @@ def one_process():
     assert [h["kind"] for h in heard[:-1]] == ["audio"] * 60, heard
     assert heard[0]["payload"]["frames"] == 320 and heard[0]["payload"]["rms"] > 0.1, heard[0]
     assert all(0 <= h["age_ms"] < 60_000 for h in heard[:-1]), heard
+    assert min(h["age_ms"] for h in heard[:-1]) < 5000, heard  # a busy machine is late now and then
     assert heard[-1]["shown"] == 60 and heard[-1]["rate_per_s"] > 0, heard[-1]
     seqs = [h["seq"] for h in heard[:-1]]
     assert seqs == list(range(seqs[0], seqs[0] + 60)), seqs

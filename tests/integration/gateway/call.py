@@ -10,7 +10,6 @@ import json
 import pathlib
 import sys
 import time
-import wave
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import chromium

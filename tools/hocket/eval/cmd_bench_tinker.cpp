@@ -179,7 +179,7 @@ result<void> add_outstanding(const server& s, bool quick, measures& out) {
   const auto began = clock::now();
   const auto second = outstanding(s, connections, each);
   if (!second) return fail(second);
-  out.add("tinker.futures.answered", static_cast<double>(*second), "", all, all, goal::at_least);
+  out.add("tinker.futures.answered", static_cast<double>(*second), "", all);
   out.add("tinker.futures.seconds", seconds_since(began), "s", all);
   out.add("tinker.futures.grown_mib", s.program->rss_mib() - before, "MiB", all);
   return {};

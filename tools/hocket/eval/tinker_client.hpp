@@ -25,10 +25,7 @@ class tinker_client {
 
   /// Makes a session and a model in it.
   result<void> open(const std::string& model, int rank, std::uint64_t seed);
-  const std::string& session() const { return session_; }
-  const std::string& model() const { return model_; }
   /// From sending a request to its answer, of each future.
-  const std::vector<double>& waited_ms() const { return waited_ms_; }
   std::vector<double>& waited_ms() { return waited_ms_; }
 
  private:
