@@ -156,10 +156,15 @@ result<void> source::open(const tool_source_context& where) {
   if (config_.era == "handshake") s.remembered = era::handshake;
   if (config_.era == "stateless") s.remembered = era::stateless;
   talk_ = std::make_unique<conversation>(s);
-  auto made = make_link();
-  if (!made) return fail(made);
-  link_ = std::move(*made);
+  // Before there is a link: a child that ends at once is told behind its start, not before it.
   post([this](std::int64_t now) { talk_->start(now); }, false);
+  auto made = make_link();
+  if (!made) {
+    const std::lock_guard lock(mutex_);
+    inbox_.clear();
+    return fail(made);
+  }
+  link_ = std::move(*made);
   thread_ = std::thread([this] { run(); });
   std::unique_lock lock(mutex_);
   const auto limit = std::chrono::milliseconds(config_.probe_ms + 3 * config_.reply_ms);
