@@ -123,7 +123,7 @@ struct posts final : mailbox_handle {
   void take(std::size_t n, emitter& out) {
     for (; n > 0; --n) {
       std::unique_lock lock(mutex);
-      REQUIRE(came.wait_for(lock, std::chrono::seconds(10), [&] { return !waiting.empty(); }));
+      REQUIRE(came.wait_for(lock, std::chrono::seconds(120), [&] { return !waiting.empty(); }));
       auto f = std::move(waiting.front());
       waiting.pop_front();
       lock.unlock();
@@ -187,9 +187,10 @@ struct bench {
     REQUIRE(agent->tick(ms / 200 - 1, out));
     CHECK(out.bound == time.at);  // a model behind it need not wait for its grace
   }
-  /// Runs what the threads post until all words are said; false after ten seconds.
+  /// Runs what the threads post until all words are said; false after 120 s.
   bool until(const std::function<bool()>& done) {
-    for (int i = 0; i < 1000 && !done(); ++i) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+    while (!done() && std::chrono::steady_clock::now() < end) {
       std::unique_lock lock(mail->mutex);
       mail->came.wait_for(lock, std::chrono::milliseconds(10),
                           [&] { return !mail->waiting.empty(); });

@@ -173,7 +173,7 @@ TEST_CASE("an agent asks tools of sources, and follows what they have") {
     on->has = {"erase"};
   }
   on->changed();
-  REQUIRE(h.run_posted());
+  REQUIRE(h.run_posted(std::chrono::seconds(120)));
   CHECK(ask("use files.erase") == "did erase. ");
   CHECK(ask("use files.read") == "no result. ");
   names told;

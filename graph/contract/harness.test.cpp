@@ -243,7 +243,7 @@ TEST_CASE("harness: inputs that are not connected hold nothing up") {
 TEST_CASE("harness: sources run to their end, threads come back") {
   harness h(type_of<beat>());
   REQUIRE(h.open());
-  REQUIRE(h.run_posted());
+  REQUIRE(h.run_posted(std::chrono::seconds(120)));
   CHECK(words(h, "words") == strings{"posted"});
   REQUIRE(h.run_to_end(timestamp::of_ms(10'000)));
   CHECK(h.outputs("words").size() == 6);
