@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -167,6 +168,21 @@ class case(unittest.TestCase):
         c = client(self.s, key)
         c.session()
         return c
+
+    def becomes(self, holds, what):
+        """The ledger is looked at each second, on a busy machine later."""
+        end = time.monotonic() + 120
+        while not holds():
+            self.assertLess(time.monotonic(), end, what)
+            time.sleep(0.1)
+
+    def is_refused(self, words, ask):
+        try:
+            return words in json.dumps(ask())
+        except refused as e:
+            return words in e.text
+        except KeyError:
+            return False  # between its question and its answer
 
     def refuses(self, status, words, ask):
         with self.assertRaises(refused) as caught:
