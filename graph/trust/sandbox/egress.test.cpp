@@ -297,10 +297,11 @@ struct caller {
   }
   ~caller() { ::close(fd); }
   caller(const caller&) = delete;
+  /// Its first line; what came of it where no more comes.
   std::string answer() const {
-    char block[4096];
-    const auto n = ::recv(fd, block, sizeof block, 0);
-    return n > 0 ? std::string(block, static_cast<std::size_t>(n)) : "";
+    std::string line;
+    for (char c = 0; c != '\n' && ::recv(fd, &c, 1, 0) == 1;) line += c;
+    return line;
   }
 };
 
