@@ -196,11 +196,11 @@ class neighbours(two_hosts):
         other = self.start("run", "g.yaml", "--host", "gpu", "--out", "gpu", "--plain", preexec_fn=become_another)
         least, most = time.monotonic() + 6, time.monotonic() + 120
 
-        def told():
-            events = [f"{name}/events.jsonl" for name in ("edge", "gpu")]
-            return any("key" in self.read(f) for f in events if os.path.exists(self.path(f)))
+        def events():
+            files = [f"{name}/events.jsonl" for name in ("edge", "gpu")]
+            return "".join(self.read(f) for f in files if os.path.exists(self.path(f)))
         while time.monotonic() < most and edge.poll() is None and other.poll() is None:
-            if time.monotonic() > least and told():
+            if time.monotonic() > least and "key" in events():
                 break
             try:
                 links = status(self.path("edge/hocket.sock"))["links"]
@@ -211,7 +211,7 @@ class neighbours(two_hosts):
         for process in (edge, other):
             process.kill()
         # Who finds a stranger in a host's place says so; nobody takes one for a host.
-        said = edge.stdout.read() + other.stdout.read()
+        said = edge.stdout.read() + other.stdout.read() + events()  # the screen is told after the file
         self.assertIn("key", said)
         self.assertNotIn("host_up", said)
 
