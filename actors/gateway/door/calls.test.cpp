@@ -13,6 +13,7 @@ struct caller {
       : h(to), exchange([] {
           webrtc::exchange::options o;
           o.addresses = {"127.0.0.1"};
+          o.limits.setup_ms = o.limits.connect_ms = 60'000;  // a busy machine takes its time
           o.limits.silence_ms = 10'000;  // where a goodbye is lost, silence tells it
           return o;
         }()) {}

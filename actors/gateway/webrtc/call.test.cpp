@@ -122,6 +122,7 @@ bool is_missing() {
 exchange::options on_loopback() {
   exchange::options o;
   o.addresses = {"127.0.0.1"};
+  o.limits.setup_ms = o.limits.connect_ms = 60'000;  // a busy machine takes its time
   return o;
 }
 
