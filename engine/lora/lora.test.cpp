@@ -218,9 +218,9 @@ TEST_CASE("gradients are those of double precision, every family") {
     for (auto& e : exact->entries)
       e.part->down.value.set_requires_grad(true), e.part->up.value.set_requires_grad(true);
     const auto data = data_of({14, 6, 23}, 11);
-    std::vector<const training_datum*> pointers;
-    for (const auto& d : data) pointers.push_back(&d);
-    differentiate(*model, *exact->adapter, pointers, [](std::size_t, std::span<const double> lp) {
+    adapted_data own{exact->adapter.get(), {}};
+    for (const auto& d : data) own.data.push_back(&d);
+    differentiate(*model, {&own, 1}, [](std::size_t, std::span<const double> lp) {
       return std::vector<double>(lp.size(), -1.0);
     });
     differentiate_in_double(*model, *reference, data);

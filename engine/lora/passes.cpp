@@ -17,41 +17,42 @@ namespace {
 /// Rows of states whose scores are computed at once: the vocabulary is wide.
 constexpr std::int64_t head_rows = 64;
 
-/// Sequences side by side, filled up to the longest; nothing looks at what comes after its end.
+/// Sequences one after the other.
 class pass {
  public:
-  pass(const language::language_model& model, const engine::adapter& adapter,
-       std::span<const training_datum* const> data)
-      : model_(model), adapter_(adapter), data_(data) {
-    for (const auto* d : data)
-      length_ = std::max(length_, static_cast<std::int64_t>(d->tokens.size()));
+  pass(const language::language_model& model, std::span<const adapted_data> all) : model_(model) {
+    std::int64_t row = 0;
+    for (const auto& a : all) {
+      const auto first = row;
+      for (const auto* d : a.data) {
+        const auto n = static_cast<std::int64_t>(d->tokens.size());
+        own_.push_back({d, a.adapter, row});
+        rows_.lengths.push_back(n);
+        row += n;
+      }
+      rows_.adapters.push_back({first, row, a.adapter});
+    }
   }
 
-  /// [sequences * length, width]
+  /// [rows, width]
   at::Tensor states() const {
     std::vector<std::int64_t> ids;
-    for (const auto* d : data_) {
-      ids.insert(ids.end(), d->tokens.begin(), d->tokens.end());
-      ids.resize(ids.size() + length_ - d->tokens.size(), 0);
-    }
+    for (const auto& s : own_)
+      ids.insert(ids.end(), s.datum->tokens.begin(), s.datum->tokens.end());
     const auto& w = model_.weights();
-    auto x = language::embed(w, model_.config(), ids);
-    engine::row_map rows{
-        .sequences = static_cast<std::int64_t>(data_.size()), .length = length_, .streams = {}};
-    rows.adapters = {{0, x.size(0), &adapter_}};
-    return w.trunk.forward(x, rows);
+    return w.trunk.forward(language::embed(w, model_.config(), ids), rows_);
   }
 
   std::vector<std::vector<double>> logprobs(const at::Tensor& states) const {
     c10::NoGradGuard off;
     std::vector<std::vector<double>> all;
-    for (std::size_t i = 0; i < data_.size(); ++i) {
+    for (std::size_t i = 0; i < own_.size(); ++i) {
       std::vector<double> own;
       const auto rows = rows_of(states, i);
       for (std::int64_t from = 0; from < rows.size(0); from += head_rows) {
         const auto to = std::min(from + head_rows, rows.size(0));
         const auto scores = language::scores_from(rows.slice(0, from, to), model_.config(),
-                                                  model_.weights().head, &adapter_);
+                                                  model_.weights().head, own_[i].adapter);
         gather(i, from, to, scores, own);
       }
       all.push_back(std::move(own));
@@ -59,15 +60,17 @@ class pass {
     return all;
   }
 
-  /// Derivatives by the states, [sequences * length, width]; adds those by the head's adapter.
+  /// Derivatives by the states, [rows, width]; adds those by the heads' adapters.
   at::Tensor head_backward(const at::Tensor& states,
                            const std::vector<std::vector<double>>& by_logprob) const {
     auto by_state = at::zeros_like(states);
-    for (std::size_t i = 0; i < data_.size(); ++i) {
+    auto head = model_.weights().head;  // unpacked once for all rows
+    if (!head.value.defined()) head.value = engine::ops::unpack(head, states.size(1));
+    for (std::size_t i = 0; i < own_.size(); ++i) {
       const auto rows = rows_of(states, i), out = rows_of(by_state, i);
       for (std::int64_t from = 0; from < rows.size(0); from += head_rows) {
         const auto to = std::min(from + head_rows, rows.size(0));
-        head_rows_backward(i, from, to, rows.slice(0, from, to), by_logprob[i],
+        head_rows_backward(i, from, to, head, rows.slice(0, from, to), by_logprob[i],
                            out.slice(0, from, to));
       }
     }
@@ -75,18 +78,22 @@ class pass {
   }
 
  private:
+  struct sequence {
+    const training_datum* datum;
+    const engine::adapter* adapter;
+    std::int64_t first;  ///< its first row
+  };
   at::Tensor rows_of(const at::Tensor& all, std::size_t i) const {
-    const auto first = static_cast<std::int64_t>(i) * length_;
-    return all.slice(0, first, first + static_cast<std::int64_t>(data_[i]->tokens.size()));
+    return all.slice(0, own_[i].first, own_[i].first + rows_.lengths[i]);
   }
   const std::vector<double>& targets(std::size_t i) const {
-    return data_[i]->inputs.at("target_tokens").values;
+    return own_[i].datum->inputs.at("target_tokens").values;
   }
 
   void gather(std::size_t i, std::int64_t from, std::int64_t to, std::span<const float> scores,
               std::vector<double>& into) const {
     const auto vocabulary = static_cast<std::size_t>(model_.config().vocabulary);
-    const std::int64_t k = targets_per_token(*data_[i]);
+    const std::int64_t k = targets_per_token(*own_[i].datum);
     for (std::int64_t row = from; row < to; ++row) {
       const auto own =
           scores.subspan(static_cast<std::size_t>(row - from) * vocabulary, vocabulary);
@@ -96,9 +103,10 @@ class pass {
     }
   }
 
-  void head_rows_backward(std::size_t i, std::int64_t from, std::int64_t to, const at::Tensor& rows,
+  void head_rows_backward(std::size_t i, std::int64_t from, std::int64_t to,
+                          const engine::matrix& head, const at::Tensor& rows,
                           const std::vector<double>& by_logprob, at::Tensor out) const {
-    const std::int64_t n = to - from, k = targets_per_token(*data_[i]);
+    const std::int64_t n = to - from, k = targets_per_token(*own_[i].datum);
     const auto g = at::empty({n, k}, at::kFloat);
     const auto index = at::empty({n, k}, at::kLong);
     bool any = false;
@@ -112,8 +120,8 @@ class pass {
     if (!any) return;
     at::AutoGradMode on(true);
     const auto leaf = rows.detach().requires_grad_(true);
-    const std::vector<engine::adapter_rows> taken{{0, n, &adapter_}};
-    const auto raw = engine::ops::linear(leaf, model_.weights().head, taken);
+    const std::vector<engine::adapter_rows> taken{{0, n, own_[i].adapter}};
+    const auto raw = engine::ops::linear(leaf, head, taken);
     at::Tensor by_score;
     {
       c10::NoGradGuard off;
@@ -128,33 +136,30 @@ class pass {
   }
 
   const language::language_model& model_;
-  const engine::adapter& adapter_;
-  std::span<const training_datum* const> data_;
-  std::int64_t length_ = 0;
+  std::vector<sequence> own_;
+  engine::row_map rows_;
 };
 
 }  // namespace
 
 std::vector<std::vector<double>> logprobs_of(const language::language_model& model,
-                                             const engine::adapter& adapter,
-                                             std::span<const training_datum* const> data) {
+                                             std::span<const adapted_data> all) {
   c10::NoGradGuard off;
-  const pass p(model, adapter, data);
+  const pass p(model, all);
   return p.logprobs(p.states());
 }
 
 std::vector<std::vector<double>> differentiate(const language::language_model& model,
-                                               const engine::adapter& adapter,
-                                               std::span<const training_datum* const> data,
+                                               std::span<const adapted_data> all,
                                                const loss_gradient& loss) {
-  const pass p(model, adapter, data);
+  const pass p(model, all);
   at::AutoGradMode on(true);
   const engine::ops::exact_gradients exact;
   const auto states = p.states();
   const auto logprobs = p.logprobs(states.detach());
   std::vector<std::vector<double>> by_logprob;
   bool any = false;
-  for (std::size_t i = 0; i < data.size(); ++i) {
+  for (std::size_t i = 0; i < logprobs.size(); ++i) {
     by_logprob.push_back(loss(i, logprobs[i]));
     for (const double g : by_logprob.back()) any |= g != 0;
   }
@@ -174,11 +179,11 @@ std::vector<std::vector<std::size_t>> passes_of(std::span<const training_datum> 
   std::stable_sort(order.begin(), order.end(),
                    [&](auto a, auto b) { return length(a) < length(b); });
   std::vector<std::vector<std::size_t>> passes;
-  for (const auto i : order) {  // ascending: this one is the longest of its pass
-    const bool fits = !passes.empty() &&
-                      (static_cast<std::int64_t>(passes.back().size()) + 1) * length(i) <= rows;
-    if (!fits) passes.emplace_back();
+  std::int64_t taken = 0;
+  for (const auto i : order) {
+    if (passes.empty() || taken + length(i) > rows) passes.emplace_back(), taken = 0;
     passes.back().push_back(i);
+    taken += length(i);
   }
   return passes;
 }

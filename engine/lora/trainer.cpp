@@ -6,11 +6,9 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
-#include <torch/csrc/autograd/variable.h>
 
-#include "engine/lora/adapter_files.hpp"
-#include "engine/lora/passes.hpp"
-#include "engine/transformer/orthogonal.hpp"
+#include "engine/lora/joint_passes.hpp"
+#include "engine/lora/trainer_state.hpp"
 #include "engine/transformer/tensor_file.hpp"
 
 namespace hocket::lora {
@@ -39,133 +37,6 @@ result<void> check(const muon_params& p) {
   return {};
 }
 
-struct trainer::state {
-  /// A tensor that learns.
-  struct learning {
-    std::string name;
-    at::Tensor value, first, second;
-    at::Tensor pending;  ///< undefined: zero
-  };
-
-  state(std::shared_ptr<const language::language_model> m, adapter_weights w)
-      : model(std::move(m)), weights(std::move(w)) {
-    for (auto& e : weights.entries)
-      for (auto& [letter, matrix] : {std::pair{"A", &e.part->down}, {"B", &e.part->up}}) {
-        matrix->value.set_requires_grad(true);
-        tensors.push_back({e.where.name + ".lora_" + letter,
-                           matrix->value,
-                           at::zeros_like(matrix->value.detach()),
-                           at::zeros_like(matrix->value.detach()),
-                           {}});
-      }
-  }
-
-  /// What a checkpoint holds of the optimizer.
-  engine::named_tensors moments() const {
-    engine::named_tensors all;
-    for (const auto& t : tensors) {
-      all.emplace_back("first." + t.name, t.first);
-      all.emplace_back("second." + t.name, t.second);
-    }
-    return all;
-  }
-
-  /// Adds the gradients of the last pass to the pending ones, or drops them.
-  void clear_gradients() {
-    for (auto& t : tensors) t.value.mutable_grad() = at::Tensor();
-  }
-  result<void> take_gradients() {
-    for (const auto& t : tensors)
-      if (t.value.grad().defined() && !t.value.grad().isfinite().all().item<bool>()) {
-        clear_gradients();
-        return fail("lora.not_finite",
-                    "NonFiniteInTensor: the gradient of " + t.name + " is not finite");
-      }
-    for (auto& t : tensors) {
-      const auto g = t.value.grad();
-      if (!g.defined()) continue;
-      t.pending = t.pending.defined() ? t.pending.add_(g) : g.detach().clone();
-    }
-    clear_gradients();
-    return {};
-  }
-  double gradient_norm() const {
-    double sum = 0;
-    for (const auto& t : tensors)
-      if (t.pending.defined()) {
-        const double norm = t.pending.to(at::kDouble).norm().item<double>();
-        sum += norm * norm;
-      }
-    return std::sqrt(sum);
-  }
-  void adam(learning& t, const adam_params& p, double scale) {
-    auto value = t.value.detach();
-    value.mul_(1 - p.learning_rate * p.weight_decay);
-    t.first.mul_(p.beta1), t.second.mul_(p.beta2);
-    if (t.pending.defined()) {
-      const auto g = scale == 1 ? t.pending : t.pending * scale;
-      t.first.add_(g, 1 - p.beta1);
-      t.second.addcmul_(g, g, 1 - p.beta2);
-    }
-    const double steps_now = static_cast<double>(steps);
-    const double c1 = 1 - std::pow(p.beta1, steps_now), c2 = 1 - std::pow(p.beta2, steps_now);
-    const auto denominator = (t.second / c2).sqrt_().add_(p.eps);
-    // A number that never had a gradient stays where it is, also with an epsilon of 0.
-    const auto move = at::where(t.first.eq(0), at::zeros_like(t.first), t.first / c1 / denominator);
-    value.add_(move, -p.learning_rate);
-    t.pending = at::Tensor();
-  }
-
-  void muon(learning& t, const muon_params& p, double scale) {
-    auto value = t.value.detach();
-    value.mul_(1 - p.learning_rate * p.weight_decay);
-    t.first.mul_(p.momentum);
-    auto ahead = t.first * p.momentum;
-    if (t.pending.defined()) {
-      const auto g = scale == 1 ? t.pending : t.pending * scale;
-      t.first.add_(g);
-      ahead = t.first * p.momentum + g;
-    }
-    t.pending = at::Tensor();
-    // What never had a gradient stays where it is.
-    if (ahead.norm().item<double>() == 0) return;
-    const auto rows = static_cast<double>(value.size(0)),
-               columns = static_cast<double>(value.size(1));
-    value.add_(engine::orthogonalise(ahead),
-               -p.learning_rate * std::sqrt(std::max(1.0, rows / columns)));
-  }
-  /// A step of all, each by `move(tensor, scale of the gradients)`.
-  template <class Move>
-  result<std::map<std::string, double>> step(double rate, double clip, Move move) {
-    c10::NoGradGuard off;
-    const double norm = gradient_norm();
-    const double scale = clip > 0 ? std::min(1.0, clip / (norm + 1e-6)) : 1.0;
-    ++steps;
-    for (auto& t : tensors) move(t, scale);
-    weights.pack();
-    return std::map<std::string, double>{{"optim/grad_norm", norm},
-                                         {"optim/learning_rate", rate},
-                                         {"optim/step", static_cast<double>(steps)}};
-  }
-
-  result<void> check_all(const loss_config& loss, std::span<const training_datum> data) const {
-    for (std::size_t i = 0; i < data.size(); ++i) {
-      HOCKET_TRY(lora::check(loss, data[i], i, model->config().vocabulary));
-      const auto n = static_cast<std::int64_t>(data[i].tokens.size());
-      if (n > model->config().trunk.context)
-        return fail("loss.bad_input",
-                    fmt::format("datum {}: {} tokens exceed the model's context window of {}", i, n,
-                                model->config().trunk.context));
-    }
-    return {};
-  }
-
-  std::shared_ptr<const language::language_model> model;
-  adapter_weights weights;
-  std::vector<learning> tensors;
-  std::int64_t steps = 0;
-};
-
 trainer::trainer(std::unique_ptr<state> state) : state_(std::move(state)) {}
 trainer::~trainer() = default;
 
@@ -181,17 +52,18 @@ result<void> can_train(const language::language_model& model) {
   return {};
 }
 
-std::vector<float> as_floats(const std::vector<double>& v) { return {v.begin(), v.end()}; }
-
-template <class Work>
-auto guarded(Work work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const c10::Error& e) {
-    return fail("lora.engine", e.what_without_backtrace());
-  } catch (const std::bad_alloc&) {
-    return fail("lora.out_of_memory", "out of memory: send shorter sequences or fewer at once");
-  }
+/// A step of all tensors of a trainer's state, each by `move(tensor, scale of the gradients)`.
+template <class State, class Move>
+result<std::map<std::string, double>> step_all(State& s, double rate, double clip, Move move) {
+  c10::NoGradGuard off;
+  const double norm = s.gradient_norm();
+  const double scale = clip > 0 ? std::min(1.0, clip / (norm + 1e-6)) : 1.0;
+  ++s.steps;
+  for (auto& t : s.tensors) move(t, scale);
+  s.weights.pack();
+  return std::map<std::string, double>{{"optim/grad_norm", norm},
+                                       {"optim/learning_rate", rate},
+                                       {"optim/step", static_cast<double>(s.steps)}};
 }
 
 }  // namespace
@@ -238,66 +110,27 @@ result<std::unique_ptr<trainer>> trainer::open(
 
 result<pass_result> trainer::forward(const loss_config& loss,
                                      std::span<const training_datum> data) const {
-  HOCKET_TRY(state_->check_all(loss, data));
-  return guarded([&]() -> result<pass_result> {
-    pass_result r;
-    r.logprobs.resize(data.size());
-    for (const auto& indices : passes_of(data, rows_at_once)) {
-      std::vector<const training_datum*> some;
-      for (const auto i : indices) some.push_back(&data[i]);
-      const auto lp = logprobs_of(*state_->model, *state_->weights.adapter, some);
-      for (std::size_t j = 0; j < some.size(); ++j) {
-        std::vector<double> unused(lp[j].size());
-        r.loss += evaluate(loss, *some[j], lp[j], unused);
-        r.logprobs[indices[j]] = as_floats(lp[j]);
-      }
-    }
-    return r;
-  });
+  return joint_passes::alone(*state_, loss, data, true);
 }
 
 result<pass_result> trainer::forward_backward(const loss_config& loss,
                                               std::span<const training_datum> data) {
-  HOCKET_TRY(state_->check_all(loss, data));
-  auto done = guarded([&]() -> result<pass_result> {
-    pass_result r;
-    r.logprobs.resize(data.size());
-    for (const auto& indices : passes_of(data, rows_at_once)) {
-      std::vector<const training_datum*> some;
-      for (const auto i : indices) some.push_back(&data[i]);
-      differentiate(*state_->model, *state_->weights.adapter, some,
-                    [&](std::size_t j, std::span<const double> lp) {
-                      std::vector<double> gradient(lp.size());
-                      r.loss += evaluate(loss, *some[j], lp, gradient);
-                      r.logprobs[indices[j]] = {lp.begin(), lp.end()};
-                      return gradient;
-                    });
-    }
-    if (!std::isfinite(r.loss))
-      return fail("lora.not_finite", fmt::format("NonFiniteInTensor: the loss is {}", r.loss));
-    return r;
-  });
-  if (!done) {
-    state_->clear_gradients();
-    return done;
-  }
-  HOCKET_TRY(state_->take_gradients());
-  return done;
+  return joint_passes::alone(*state_, loss, data, false);
 }
 
 result<std::map<std::string, double>> trainer::step(const adam_params& p) {
   HOCKET_TRY(lora::check(p));
   return guarded([&] {
-    return state_->step(p.learning_rate, p.grad_clip_norm,
-                        [&](state::learning& t, double scale) { state_->adam(t, p, scale); });
+    return step_all(*state_, p.learning_rate, p.grad_clip_norm,
+                    [&](auto& t, double scale) { state_->adam(t, p, scale); });
   });
 }
 
 result<std::map<std::string, double>> trainer::muon_step(const muon_params& p) {
   HOCKET_TRY(lora::check(p));
   return guarded([&] {
-    return state_->step(p.learning_rate, p.grad_clip_norm,
-                        [&](state::learning& t, double scale) { state_->muon(t, p, scale); });
+    return step_all(*state_, p.learning_rate, p.grad_clip_norm,
+                    [&](auto& t, double scale) { state_->muon(t, p, scale); });
   });
 }
 

@@ -57,7 +57,7 @@ struct pass_result {
 /// sampling through `snapshot()` gives, and do not depend on what else is in a call.
 ///
 /// *Threads*: one at a time. *Memory*: weights, moments and gradients in fp32; activations of
-/// at most `rows_at_once` tokens, or of one sequence that is longer. *Errors*: loss.bad_input (nothing
+/// at most `rows_at_once` tokens, or of one sequence that is longer (of more trainers: joint_passes). *Errors*: loss.bad_input (nothing
 /// has changed, whichever datum it is), lora.not_finite (the same), lora.engine.
 class trainer {
  public:
@@ -91,6 +91,7 @@ class trainer {
   std::int64_t steps() const;
 
  private:
+  friend class joint_passes;
   struct state;
   explicit trainer(std::unique_ptr<state> state);
   std::unique_ptr<state> state_;

@@ -1,5 +1,6 @@
 #include "engine/transformer/ops.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <ATen/ATen.h>
@@ -13,11 +14,16 @@ namespace hocket::engine {
 
 std::vector<std::int64_t> row_map::positions() const {
   std::vector<std::int64_t> all;
-  for (std::int64_t b = 0; streams.empty() && b < sequences; ++b)
-    for (std::int64_t t = 0; t < length; ++t) all.push_back(t);
+  for (const auto n : whole())
+    for (std::int64_t t = 0; t < n; ++t) all.push_back(t);
   for (const auto& s : streams)
     for (std::int64_t t = 0; t < s.count; ++t) all.push_back(s.first + t);
   return all;
+}
+
+std::vector<std::int64_t> row_map::whole() const {
+  if (!streams.empty()) return {};
+  return lengths.empty() ? std::vector(static_cast<std::size_t>(sequences), length) : lengths;
 }
 
 namespace ops {
@@ -45,10 +51,11 @@ exact_gradients::~exact_gradients() { gradient_path = static_cast<path>(before_)
 
 namespace {
 
-at::Tensor product(const at::Tensor& x, const matrix& w) {
+/// `blocks`: rows that a gradient keeps apart, so that it has the bits that each has alone.
+at::Tensor product(const at::Tensor& x, const matrix& w, adapters_by_row blocks = {}) {
   switch (path_of(x)) {
     case path::training: return training::linear(x, w);
-    case path::exact: return exact::linear(x, w);
+    case path::exact: return exact::linear(x, w, blocks);
     case path::streaming: return streaming::linear(x, w);
     case path::plain: break;
   }
@@ -84,20 +91,48 @@ at::Tensor with_parts(const at::Tensor& rows, const at::Tensor& y,
 
 }  // namespace
 
-at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row adapters) {
-  auto y = product(x, w);
+namespace {
+
+const std::vector<low_rank>* parts_of(const adapter_rows& span, const matrix& w) {
+  if (span.begin == span.end) return nullptr;
+  const auto found = span.taken->parts.find(w.id);
+  return found == span.taken->parts.end() ? nullptr : &found->second;
+}
+
+/// y with the parts of each span's rows, for histories. Rows are cut once and put together once: a
+/// row's gradient is summed up in the same order, whoever is beside it.
+at::Tensor adapted(const at::Tensor& x, const at::Tensor& y, const matrix& w,
+                   adapters_by_row adapters) {
+  std::vector<std::int64_t> sizes;
+  std::vector<const std::vector<low_rank>*> parts;
+  std::int64_t done = 0;
+  const auto add = [&](std::int64_t end, const std::vector<low_rank>* taken) {
+    if (end > done) sizes.push_back(end - done), parts.push_back(taken);
+    done = end;
+  };
   for (const auto& span : adapters) {
-    const auto found = span.taken->parts.find(w.id);
-    if (found == span.taken->parts.end() || span.begin == span.end) continue;
-    const auto rows = x.slice(0, span.begin, span.end), own = y.slice(0, span.begin, span.end);
-    if (!c10::GradMode::is_enabled()) {
-      add_parts(rows, own, found->second);
-      continue;
-    }
-    const auto changed = with_parts(rows, own, found->second);
-    y = changed.size(0) == y.size(0) ? changed
-                                     : at::slice_scatter(y, changed, 0, span.begin, span.end);
+    add(span.begin, nullptr);
+    add(span.end, parts_of(span, w));
   }
+  add(y.size(0), nullptr);
+  const auto rows = x.split_with_sizes(sizes), own = y.split_with_sizes(sizes);
+  std::vector<at::Tensor> pieces;
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    pieces.push_back(parts[i] ? with_parts(rows[i], own[i], *parts[i]) : own[i]);
+  return pieces.size() == 1 ? pieces[0] : at::cat(pieces, 0);
+}
+
+}  // namespace
+
+at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row adapters) {
+  const auto y = product(x, w, adapters);
+  const bool any = std::any_of(adapters.begin(), adapters.end(),
+                               [&](const auto& span) { return parts_of(span, w) != nullptr; });
+  if (!any) return y;
+  if (c10::GradMode::is_enabled()) return adapted(x, y, w, adapters);
+  for (const auto& span : adapters)
+    if (const auto* parts = parts_of(span, w))
+      add_parts(x.slice(0, span.begin, span.end), y.slice(0, span.begin, span.end), *parts);
   return y;
 }
 
@@ -120,10 +155,12 @@ at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Ten
   return at::layer_norm(x, {x.size(-1)}, gain, shift, epsilon);
 }
 
-at::Tensor activate(const at::Tensor& x, activation_kind kind) {
+at::Tensor activate(const at::Tensor& x, activation_kind kind) { return activate(x, kind, {}); }
+
+at::Tensor activate(const at::Tensor& x, activation_kind kind, adapters_by_row blocks) {
   const auto way = path_of(x);
   if (way == path::streaming) return streaming::activate(x, kind);
-  if (way == path::exact) return exact::activate(x, kind);
+  if (way == path::exact) return exact::activate(x, kind, blocks);
   if (way == path::training && kind == activation_kind::silu_gated) return training::swiglu(x);
   if (kind == activation_kind::relu_squared) return at::relu(x).square();
   const auto parts = x.chunk(2, -1);

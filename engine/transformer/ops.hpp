@@ -37,10 +37,14 @@ struct row_map {
   };
   std::int64_t sequences = 1, length = 0;
   std::vector<stream> streams;              ///< empty: whole sequences
-  std::vector<adapter_rows> adapters = {};  ///< disjoint spans of rows
+  std::vector<adapter_rows> adapters = {};  ///< disjoint spans of rows, ascending
+  /// Whole sequences of these lengths, in place of `sequences` of `length`.
+  std::vector<std::int64_t> lengths = {};
 
   /// Position of every row, in order.
   std::vector<std::int64_t> positions() const;
+  /// Length of every whole sequence; none when streaming.
+  std::vector<std::int64_t> whole() const;
 };
 
 /// cos and sin of the rotation of some positions, [n, pairs] each.

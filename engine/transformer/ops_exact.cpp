@@ -80,7 +80,35 @@ at::Tensor recorded(const at::Tensor& value, const std::vector<at::Tensor>& inpu
   });
 }
 
-at::Tensor linear(const at::Tensor& x, const matrix& w) {
+namespace {
+
+/// g [n, out] weight [out, in], block by block: a product may round a row by how many there are.
+at::Tensor by_blocks(const at::Tensor& g, const at::Tensor& weight,
+                     const std::vector<std::int64_t>& ends) {
+  if (ends.size() < 2) return at::mm(g, weight);
+  auto out = at::empty({g.size(0), weight.size(1)}, g.options());
+  std::int64_t begin = 0;
+  for (const auto end : ends) {
+    auto part = out.slice(0, begin, end);
+    at::mm_out(part, g.slice(0, begin, end), weight);
+    begin = end;
+  }
+  return out;
+}
+
+std::vector<std::int64_t> ends_of(adapters_by_row blocks, std::int64_t rows) {
+  std::vector<std::int64_t> ends;
+  const auto add = [&](std::int64_t end) {
+    if (end > (ends.empty() ? 0 : ends.back())) ends.push_back(end);
+  };
+  for (const auto& b : blocks) add(b.begin), add(b.end);
+  add(rows);
+  return ends;
+}
+
+}  // namespace
+
+at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row blocks) {
   at::Tensor y;
   {
     c10::NoGradGuard off;
@@ -92,10 +120,11 @@ at::Tensor linear(const at::Tensor& x, const matrix& w) {
   const auto input = learns ? x.detach() : at::Tensor();
   const bool wants = x.requires_grad();
   const std::int64_t in = x.size(1);
-  return with_history(y, inputs, [w, input, learns, wants, in](const at::Tensor& g) {
+  const auto ends = ends_of(blocks, x.size(0));
+  return with_history(y, inputs, [w, input, learns, wants, in, ends](const at::Tensor& g) {
     c10::NoGradGuard off;
     variable_list out(1);
-    if (wants) out[0] = at::mm(g, w.value.defined() ? w.value.detach() : unpack(w, in));
+    if (wants) out[0] = by_blocks(g, w.value.defined() ? w.value.detach() : unpack(w, in), ends);
     if (learns) out.push_back(at::mm(g.t(), input));
     return out;
   });
@@ -131,10 +160,36 @@ at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Ten
       });
 }
 
-at::Tensor activate(const at::Tensor& x, activation_kind kind) {
-  return of_one(
-      x, [&](const at::Tensor& in) { return streaming::activate(in, kind); },
-      [kind](const at::Tensor& in) { return ops::activate(in, kind); });
+at::Tensor recorded_rows(
+    const at::Tensor& value, const at::Tensor& input, adapters_by_row blocks,
+    std::function<at::Tensor(const at::Tensor&, std::int64_t, std::int64_t)> formula) {
+  const auto saved = input.detach();
+  const auto ends = ends_of(blocks, saved.size(0));
+  return with_history(value, {input}, [saved, ends, formula](const at::Tensor& g) {
+    at::AutoGradMode on(true);
+    const use_path plain(path::plain);
+    auto out = at::empty_like(saved);
+    std::int64_t begin = 0;
+    for (const auto end : ends) {
+      const auto leaf = saved.slice(0, begin, end).detach().requires_grad_(true);
+      const auto by_rows =
+          torch::autograd::grad({formula(leaf, begin, end)}, {leaf}, {g.slice(0, begin, end)});
+      out.slice(0, begin, end).copy_(by_rows[0]);
+      begin = end;
+    }
+    return variable_list{out};
+  });
+}
+
+at::Tensor activate(const at::Tensor& x, activation_kind kind, adapters_by_row blocks) {
+  at::Tensor y;
+  {
+    c10::NoGradGuard off;
+    y = streaming::activate(x.detach(), kind);
+  }
+  return recorded_rows(y, x, blocks, [kind](const at::Tensor& in, std::int64_t, std::int64_t) {
+    return ops::activate(in, kind);
+  });
 }
 
 at::Tensor silu(const at::Tensor& x) {
@@ -151,7 +206,7 @@ at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
     rotation turn;
   };
   const auto kept = std::make_shared<lasting>();
-  kept->rows.sequences = call.rows.sequences, kept->rows.length = call.rows.length;
+  kept->rows.lengths = call.rows.whole();
   if (call.turn) kept->turn = *call.turn;
   const auto& config = call.config;
   const auto& vectors = call.vectors;

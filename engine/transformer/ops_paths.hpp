@@ -23,6 +23,12 @@ class use_path {
   path before_;
 };
 
+/// As in ops.hpp. `blocks`: rows that gradients keep apart: functions of one number may round it by its place
+/// in a tensor, so that a row's bits would depend on how many rows there are.
+at::Tensor activate(const at::Tensor& x, activation_kind kind, adapters_by_row blocks);
+routing route(const at::Tensor& logits, const at::Tensor& correction, const experts_config& config,
+              adapters_by_row blocks);
+
 namespace training {
 at::Tensor linear(const at::Tensor& x, const matrix& w);
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon);
@@ -44,16 +50,21 @@ at::Tensor attend(const at::Tensor& qkv, const attention_call& call);
 }  // namespace streaming
 
 namespace exact {
-at::Tensor linear(const at::Tensor& x, const matrix& w);
+/// `blocks`: rows whose gradient by x is a product of its own, so that no row's bits depend on the others.
+at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row blocks);
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon);
 at::Tensor silu(const at::Tensor& x);
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& shift,
                       double epsilon);
-at::Tensor activate(const at::Tensor& x, activation_kind kind);
+at::Tensor activate(const at::Tensor& x, activation_kind kind, adapters_by_row blocks);
 at::Tensor attend(const at::Tensor& qkv, const attention_call& call);
 /// `value` without a history, with the gradients that `formula` of the inputs would have.
 at::Tensor recorded(const at::Tensor& value, const std::vector<at::Tensor>& inputs,
                     std::function<at::Tensor(const std::vector<at::Tensor>&)> formula);
+/// The same of one input whose rows the formula treats alone: by block, `formula(rows, first, last)`.
+at::Tensor recorded_rows(
+    const at::Tensor& value, const at::Tensor& input, adapters_by_row blocks,
+    std::function<at::Tensor(const at::Tensor&, std::int64_t, std::int64_t)> formula);
 }  // namespace exact
 
 namespace plain {

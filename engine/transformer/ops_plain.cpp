@@ -85,8 +85,10 @@ at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
     outputs.push_back(out.transpose(0, 1).reshape({n, a.out_width()}));
   };
   std::int64_t row = 0;
-  for (std::int64_t b = 0; rows.streams.empty() && b < rows.sequences; ++b, row += rows.length)
-    one(row, rows.length, 0, nullptr);
+  for (const auto n : rows.whole()) {
+    one(row, n, 0, nullptr);
+    row += n;
+  }
   for (const auto& stream : rows.streams) {
     one(row, stream.count, stream.first, stream.memory);
     row += stream.count;

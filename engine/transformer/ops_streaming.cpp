@@ -275,11 +275,11 @@ at::Tensor attend_pages(const at::Tensor& input, const attention_call& call) {
     auto& layer = s.memory->paged(call.layer);
     add(layer, s.first, s.count, layer.window());
   }
-  std::vector<paged_layer> whole;  // sequences from their beginning: pages for this call
-  if (rows.streams.empty())
-    whole.assign(static_cast<std::size_t>(rows.sequences),
-                 paged_layer({a.kv_heads, a.head_dim, a.values()}, 0));
-  for (auto& layer : whole) add(layer, 0, rows.length, a.window);
+  // Sequences from their beginning: pages for this call.
+  const auto lengths = rows.whole();
+  std::vector<paged_layer> whole(lengths.size(),
+                                 paged_layer({a.kv_heads, a.head_dim, a.values()}, 0));
+  for (std::size_t i = 0; i < lengths.size(); ++i) add(whole[i], 0, lengths[i], a.window);
   attend_parts(parts);
   return out;
 }
@@ -314,9 +314,8 @@ at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
   if (!rows.streams.empty()) return out;
   kernels::scratch<float> k,
       v;  // whole sequences: a memory that lasts for this call
-  for (std::int64_t b = 0; b < rows.sequences; ++b)
-    one({k.get(rows.length * a.key_width()), v.get(rows.length * a.value_width()), rows.length}, 0,
-        rows.length);
+  for (const auto n : rows.whole())
+    one({k.get(n * a.key_width()), v.get(n * a.value_width()), n}, 0, n);
   return out;
 }
 

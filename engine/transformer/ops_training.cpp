@@ -219,7 +219,8 @@ at::Tensor bag(const at::Tensor& index, const at::Tensor& table) {
 }
 at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
   HOCKET_ASSERT(call.rows.streams.empty());
-  if (!has_kernels(call)) return plain::attend(qkv.to(at::kFloat), call);
+  if (!has_kernels(call) || !call.rows.lengths.empty())
+    return plain::attend(qkv.to(at::kFloat), call);
   auto job = std::make_shared<attention_job>();
   job->config = call.config;
   job->epsilon = call.epsilon;

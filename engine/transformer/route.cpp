@@ -80,6 +80,11 @@ at::Tensor weigh(const at::Tensor& logits, const at::Tensor& index, const expert
 
 routing route(const at::Tensor& logits, const at::Tensor& correction,
               const experts_config& config) {
+  return route(logits, correction, config, {});
+}
+
+routing route(const at::Tensor& logits, const at::Tensor& correction, const experts_config& config,
+              adapters_by_row blocks) {
   const auto values = logits.detach().to(at::kCPU, at::kDouble).contiguous();
   const auto shift = correction.defined()
                          ? correction.detach().to(at::kCPU, at::kDouble).contiguous()
@@ -103,9 +108,11 @@ routing route(const at::Tensor& logits, const at::Tensor& correction,
   }
   if (path_of(logits) == path::exact) {
     const auto index = at::tensor(r.expert, at::kLong).view({n, chosen});
-    r.weight = exact::recorded(
-        weight.to(at::kFloat), {logits},
-        [index, config](const std::vector<at::Tensor>& in) { return weigh(in[0], index, config); });
+    r.weight = exact::recorded_rows(
+        weight.to(at::kFloat), logits, blocks,
+        [index, config](const at::Tensor& rows, std::int64_t first, std::int64_t last) {
+          return weigh(rows, index.slice(0, first, last), config);
+        });
   } else if (c10::GradMode::is_enabled() && logits.requires_grad()) {
     const auto index = at::tensor(r.expert, at::kLong).view({n, chosen}).to(logits.device());
     r.weight = weigh(logits, index, config);

@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "engine/transformer/background.hpp"
+#include "engine/transformer/ops_paths.hpp"
 
 namespace hocket::engine {
 namespace {
@@ -92,7 +93,8 @@ at::Tensor transformer::feed_forward(const at::Tensor& x, int i, const row_map& 
   at::Tensor out;
   if (config.experts.count > 0) out = experts(y, i, rows);
   if (config.experts.count == 0 || config.experts.shared > 0) {
-    const auto hidden = ops::activate(linear(y, w.dense.up, rows.adapters), config.activation);
+    const auto hidden =
+        ops::activate(linear(y, w.dense.up, rows.adapters), config.activation, rows.adapters);
     const auto dense = linear(hidden, w.dense.down, rows.adapters);
     out = out.defined() ? out + dense : dense;
   }
@@ -103,7 +105,8 @@ at::Tensor transformer::experts(const at::Tensor& x, int i, const row_map& rows)
   const auto& w = layers_[i].feed;
   const auto& config = config_.layers[i].feed_forward;
   const std::int64_t n = x.size(0), chosen = config.experts.chosen;
-  const auto choice = ops::route(linear(x, w.router, {}), w.correction, config.experts);
+  const auto choice =
+      ops::route(linear(x, w.router, rows.adapters), w.correction, config.experts, rows.adapters);
   auto out = at::zeros_like(x);
   for (int e = 0; e < config.experts.count; ++e) {  // ascending: a row's sum has one order
     std::vector<std::int64_t> taken, place;
@@ -114,8 +117,8 @@ at::Tensor transformer::experts(const at::Tensor& x, int i, const row_map& rows)
     const auto weight =
         choice.weight.flatten().index_select(0, at::tensor(place, at::kLong).to(x.device()));
     const auto adapters = among(rows.adapters, taken);
-    const auto hidden =
-        ops::activate(linear(x.index_select(0, row), w.experts[e].up, adapters), config.activation);
+    const auto hidden = ops::activate(linear(x.index_select(0, row), w.experts[e].up, adapters),
+                                      config.activation, adapters);
     const auto y = linear(hidden, w.experts[e].down, adapters) * weight.unsqueeze(1);
     out = out.index_add(0, row, y.to(out.scalar_type()));
   }

@@ -174,7 +174,12 @@ result<std::vector<std::vector<float>>> read_batch(std::span<const reading> part
       const auto count = static_cast<std::int64_t>(p.tokens.size());
       rows.streams.push_back({&s.memory, s.length, count});
       const auto row = static_cast<std::int64_t>(ids.size());
-      if (s.adapter) rows.adapters.push_back({row, row + count, s.adapter.get()});
+      auto& spans = rows.adapters;
+      if (s.adapter && !spans.empty() && spans.back().taken == s.adapter.get() &&
+          spans.back().end == row)
+        spans.back().end += count;  // their products are one
+      else if (s.adapter)
+        spans.push_back({row, row + count, s.adapter.get()});
       ids.insert(ids.end(), p.tokens.begin(), p.tokens.end());
     }
     const auto& w = model.weights();
