@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -65,6 +66,12 @@ double served_program::rss_mib() const {
   double all = 0, resident = 0;
   in >> all >> resident;
   return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
+}
+
+double served_program::threads() const {
+  const auto text = text_of_file(fmt::format("/proc/{}/status", pid_));
+  const auto at = text.find("Threads:");
+  return at == text.npos ? 0 : std::atof(text.c_str() + at + 8);
 }
 
 double served_program::cpu_seconds() const {

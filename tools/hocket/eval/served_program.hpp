@@ -18,6 +18,7 @@ class served_program {
   ~served_program();
 
   double rss_mib() const;
+  double threads() const;
   /// CPU time that it has used so far.
   double cpu_seconds() const;
   bool is_alive() const;

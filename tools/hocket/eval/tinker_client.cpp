@@ -1,7 +1,5 @@
 #include "tools/hocket/eval/tinker_client.hpp"
 
-#include <chrono>
-
 #include <fmt/format.h>
 
 #include "actors/gateway/json.hpp"
@@ -63,8 +61,11 @@ result<std::string> tinker_client::submit(const std::string& path, const json& b
   return sent->value("request_id", "");
 }
 
-result<json> tinker_client::wait(const std::string& request) const {
+result<json> tinker_client::wait(const std::string& request,
+                                 std::chrono::steady_clock::time_point until) const {
   for (;;) {
+    if (std::chrono::steady_clock::now() > until)
+      return fail("bench.late", request + " has no answer yet");
     auto a = post("retrieve_future", {{"request_id", request}});
     if (!a) return a;
     if (a->value("type", "") == "try_again") continue;
@@ -96,6 +97,23 @@ result<void> tinker_client::open(const std::string& model, int rank, std::uint64
   const auto made = wait(*request);
   if (!made) return fail(made);
   model_ = made->value("model_id", "");
+  return {};
+}
+
+result<void> run_pass(tinker_client& c, int sequences, int length) {
+  json data = json::array();
+  for (int k = 0; k < sequences; ++k) {
+    std::vector<std::int64_t> ids;
+    for (int i = 0; i < length; ++i) ids.push_back(first_token + (k * 31 + i * 7) % tokens);
+    data.push_back({{"model_input", chunks_of(ids)},
+                    {"loss_fn_inputs",
+                     {{"target_tokens", tensor_of(ids, "int64")},
+                      {"weights", tensor_of(std::vector<double>(ids.size(), 1), "float32")}}}});
+  }
+  const auto passed =
+      c.run("forward_backward",
+            {{"forward_backward_input", {{"data", data}, {"loss_fn", "cross_entropy"}}}});
+  if (!passed) return fail(passed);
   return {};
 }
 

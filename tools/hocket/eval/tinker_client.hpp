@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -18,8 +19,10 @@ class tinker_client {
   result<nlohmann::json> post(const std::string& path, const nlohmann::json& body) const;
   /// Sends, and gives the name of the future.
   result<std::string> submit(const std::string& path, const nlohmann::json& body) const;
-  /// Waits for a future. One that ended in an error is one here.
-  result<nlohmann::json> wait(const std::string& request) const;
+  /// Waits for a future. One that ended in an error is one here. *Errors*: bench.late, too.
+  result<nlohmann::json> wait(const std::string& request,
+                              std::chrono::steady_clock::time_point until =
+                                  std::chrono::steady_clock::time_point::max()) const;
   /// The next operation of a model, and its answer; how long that took is noted.
   result<nlohmann::json> run(const std::string& path, nlohmann::json body);
 
@@ -44,6 +47,8 @@ struct tinker_work {
   std::int64_t steps = 0, sampled = 0, trained = 0;  ///< trained: tokens of passes
 };
 
+/// One forward_backward over so many sequences of so many tokens.
+result<void> run_pass(tinker_client& c, int sequences, int length);
 result<tinker_work> run_experiment(tinker_client& c, const tinker_experiment& e);
 
 }  // namespace hocket::cli
