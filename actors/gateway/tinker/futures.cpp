@@ -38,10 +38,16 @@ outcome failed(const error& e) {
   return failed(e.message, ours ? "server" : "user");
 }
 
+void future_table::allow(const std::string& owner, std::size_t outstanding) {
+  const std::lock_guard lock(mutex_);
+  allowed_[owner] = outstanding;
+}
+
 std::string future_table::add(const std::string& owner, const std::string& topic) {
   const std::lock_guard lock(mutex_);
   auto& count = outstanding_[owner];
-  if (count >= limits_.outstanding) return "";
+  const auto own = allowed_.find(owner);
+  if (count >= (own == allowed_.end() ? limits_.outstanding : own->second)) return "";
   ++count;
   auto id = unguessable("req-");
   auto& e = entries_[id];
@@ -61,10 +67,33 @@ http::response future_table::answer(entry& e, bool takes_proto, bool metadata_on
   return {200, proto ? "application/x-protobuf" : "application/json", body, {}};
 }
 
+future_table::topic_log* future_table::log_of(const std::string& topic, const std::string& owner,
+                                              bool evicts) {
+  const auto found = topics_.find(topic);
+  if (found != topics_.end()) return found->second.owner == owner ? &found->second : nullptr;
+  auto& count = topic_counts_[owner];
+  if (count >= limits_.topics) {
+    auto oldest = topics_.end();
+    for (auto i = topics_.begin(); evicts && i != topics_.end(); ++i)
+      if (i->second.owner == owner && i->second.waits.empty() &&
+          (oldest == topics_.end() || i->second.used < oldest->second.used))
+        oldest = i;
+    if (oldest == topics_.end()) return nullptr;
+    topics_.erase(oldest);
+    --count;
+  }
+  ++count;
+  auto& made = topics_[topic];
+  made.owner = owner;
+  return &made;
+}
+
 void future_table::note_end(const std::string& id, const entry& e, answer_list& answers) {
   constexpr std::size_t most_remembered = 20'000;
-  auto& t = topics_[e.topic];
-  t.owner = e.owner, t.used = clock::now();
+  auto* const log = log_of(e.topic, e.owner, true);
+  if (!log) return;  // the answer itself is still there
+  auto& t = *log;
+  t.used = clock::now();
   const auto& payload = e.ended->proto.empty() ? e.ended->json : e.ended->proto;
   t.ended[++ends_[e.owner]] = {id, payload.size()};
   if (t.ended.size() > most_remembered) t.ended.erase(t.ended.begin());
@@ -94,9 +123,11 @@ void future_table::poll_topic(const std::string& topic, const std::string& owner
     for (const auto& id : retrieved)
       if (const auto e = entries_.find(id); e != entries_.end() && e->second.owner == owner)
         e->second.was_read = true;
-    auto& t = topics_[topic];
-    if (t.owner.empty()) t.owner = owner;
-    if (t.owner == owner) {
+    // Who asks for more and more topics makes none, and forgets none of those that have answers.
+    auto* const log = log_of(topic, owner, false);
+    if (!log && !topics_.contains(topic)) now = answer(topic_log(), cursor);
+    if (log) {
+      auto& t = *log;
       t.used = clock::now();
       t.ended.erase(t.ended.begin(), t.ended.upper_bound(cursor));
       // Who polls more at once is answered at once: a poll that waits is kept.
@@ -119,7 +150,9 @@ void future_table::sweep_topics(clock::time_point now, answer_list& answers) {
     });
   }
   std::erase_if(topics_, [&](const auto& t) {
-    return t.second.waits.empty() && now - t.second.used > limits_.keep;
+    if (!t.second.waits.empty() || now - t.second.used <= limits_.keep) return false;
+    if (--topic_counts_[t.second.owner] == 0) topic_counts_.erase(t.second.owner);
+    return true;
   });
 }
 

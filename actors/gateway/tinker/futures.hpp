@@ -37,10 +37,13 @@ class future_table {
     std::chrono::milliseconds keep{20 * 60'000};
     std::size_t most_bytes = std::size_t{1} << 30;
     std::size_t outstanding = 8'192;  ///< of one owner
+    std::size_t topics = 1'024;       ///< that are remembered of one owner
   };
   explicit future_table(const limits& l) : limits_(l) {}
   future_table() : future_table(limits{}) {}
 
+  /// How many of an owner may wait, in place of `limits`. Before the first of them.
+  void allow(const std::string& owner, std::size_t outstanding);
   /// A new one, with a name that cannot be guessed; empty: the owner has too many.
   /// `topic`: whoever polls it hears when this one has ended.
   std::string add(const std::string& owner, const std::string& topic = "");
@@ -87,6 +90,9 @@ class future_table {
     clock::time_point used;
   };
   using answer_list = std::vector<std::pair<http::responder, http::response>>;
+  /// The log of a topic, made where there is none; null: it is another's, or the owner has too many and
+  /// none of them may go (`evicts`: the one that was used least lately, where nobody waits for it).
+  topic_log* log_of(const std::string& topic, const std::string& owner, bool evicts);
   void note_end(const std::string& id, const entry& e, answer_list& answers);
   void sweep_topics(clock::time_point now, answer_list& answers);
   static http::response answer(const topic_log& t, std::int64_t cursor);
@@ -97,7 +103,9 @@ class future_table {
   mutable std::mutex mutex_;
   std::map<std::string, entry> entries_;
   std::map<std::string, std::size_t> outstanding_;
+  std::map<std::string, std::size_t> allowed_;  ///< by owner
   std::map<std::string, topic_log> topics_;
+  std::map<std::string, std::size_t> topic_counts_;  ///< by owner
   std::map<std::string, std::int64_t> ends_;  ///< how many requests of topics ended, by owner
   std::size_t bytes_ = 0;
 };

@@ -1,5 +1,9 @@
 #include "actors/gateway/tinker/roles.hpp"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "actors/gateway/tinker/service_state.hpp"
 
 namespace hocket::tinker {
@@ -62,12 +66,56 @@ http::response no_key(bool openai) {
                      401);
 }
 
+std::optional<scope> scope_for(std::string_view method, std::string_view path) {
+  if (path.starts_with("/oai/"))
+    return method == "POST" ? std::optional(scope::sample) : std::nullopt;
+  if (!path.starts_with("/api/v1/")) return std::nullopt;
+  path.remove_prefix(8);
+  const auto is_one_of = [&](std::initializer_list<std::string_view> names) {
+    return std::find(names.begin(), names.end(), path) != names.end();
+  };
+  if (is_one_of(
+          {"create_sampling_session", "asample", "join_sampling_session", "retrieve_futures"}))
+    return scope::sample;
+  if (path == "save_weights_external") return scope::exports;
+  if (is_one_of({"create_model", "unload_model", "forward_backward", "forward", "optim_step",
+                 "create_custom_loss", "save_weights", "save_weights_for_sampler", "load_weights",
+                 "load_state", "copy_weights"}))
+    return scope::train;
+  if (!path.starts_with("training_runs/")) return std::nullopt;
+  for (const auto* end : {"/external_weights_urls", "/archive", "/publish"})
+    if (path.ends_with(end)) return scope::exports;
+  return method == "GET" || method == "HEAD" ? std::nullopt : std::optional(scope::train);
+}
+
+namespace {
+
+http::response out_of_scope(const tenant& who, scope wanted, bool openai) {
+  const auto text =
+      fmt::format("this key may not {}: its scopes are {}",
+                  names_of_scopes(static_cast<std::uint8_t>(wanted)), names_of_scopes(who.scopes));
+  auto r = json_answer(
+      openai ? json{{"error",
+                     {{"message", text}, {"type", "permission_error"}, {"code", "out_of_scope"}}}}
+             : json{{"detail", text}},
+      403);
+  r.headers.emplace_back("x-should-retry", "false");
+  return r;
+}
+
+}  // namespace
+
 std::optional<http::response> service::state::refuses(const http::request& r) const {
-  auto no = roles->refuses(r, owner_of(r) ? http::caller::keyed : http::caller_of(r));
+  const auto who = tenant_of(r);
+  auto no = roles->refuses(r, who ? http::caller::keyed : http::caller_of(r));
+  const auto wanted = scope_for(r.method, r.path);
+  // Who may delete what is others' may delete its own.
+  const bool may = !wanted || !who || who->may(*wanted) ||
+                   (r.method == "DELETE" && *wanted == scope::train && who->may(scope::admin));
+  if (!no && !may) return out_of_scope(*who, *wanted, r.path.starts_with("/oai/"));
   // What is not there is said by handle(), in each API's own words: to a client with a key, or where
   // nothing of the request would be kept.
-  if (!no || (no->status == 404 && (owner_of(r) || r.method == "GET" || r.method == "HEAD")))
-    return {};
+  if (!no || (no->status == 404 && (who || r.method == "GET" || r.method == "HEAD"))) return {};
   if (no->status == 401) return no_key(r.path.starts_with("/oai/"));
   auto out = json_answer({{"detail", no->body}}, no->status);
   out.headers = std::move(no->headers);

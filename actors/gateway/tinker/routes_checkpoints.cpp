@@ -51,6 +51,14 @@ json to_json(service::state& s, const run_record& r) {
   return j;
 }
 
+/// `access_scope=all`: of every owner, for those who may.
+result<bool> asks_for_all(const call& c) {
+  if (c.request.parameter("access_scope").value_or("") != "all") return false;
+  if (!c.who.may(scope::admin))
+    return fail("tinker.forbidden", "access_scope=all needs a key with the scope admin");
+  return true;
+}
+
 result<run_record> own_run(service::state& s, const call& c) {
   const auto run = s.store->find_run(c.parts[1]);
   if (!run || run->owner != c.owner)
@@ -122,7 +130,10 @@ answered one_checkpoint(service::state& s, call& c) {
   const auto& method = c.request.method;
   const auto what = p.size() == 6 ? p[5] : "";
   const bool reads = method == "GET";
-  if (!owned && !(found && found->is_public && reads))
+  // An admin sees that it is there and may delete it; what is in it stays its owner's.
+  const bool in_charge =
+      found && c.who.may(scope::admin) && what.empty() && (reads || method == "DELETE");
+  if (!owned && !in_charge && !(found && found->is_public && reads))
     return fail("tinker.not_found", "checkpoint not found: " + path->text());
   if (what.empty() && reads) return json_answer(to_json(*found));
   if (what.empty() && method == "DELETE") {
@@ -185,7 +196,7 @@ answered copy_weights(service::state& s, call& c) {
   copy.owner = c.owner, copy.is_public = false, copy.expires_s = *ttl;
   if (copy.card.is_object()) copy.card["name"] = copy.path.text(), copy.card["parent"] = *path;
   HOCKET_TRY(s.store->put(run));
-  HOCKET_TRY(s.store->put(copy, *files, false));
+  HOCKET_TRY(s.store->put(copy, *files, false, most_bytes(c.who)));
   if (copy.card.is_object() && !book.add_card(copy.card, c.owner)) s.lacks_cards = true;
   return answer;
 }
@@ -206,6 +217,24 @@ answered weights_info(service::state& s, call& c) {
   return json_answer(j);
 }
 
+answered list_checkpoints(service::state& s, call& c) {
+  const auto all = asks_for_all(c);
+  if (!all) return fail(all);
+  return json_answer(page_of(c, *all ? s.store->all() : s.store->list(c.owner), "checkpoints",
+                             [&](const checkpoint& k) {
+                               auto j = to_json(k);
+                               if (*all) j["owner"] = k.owner;
+                               return j;
+                             }));
+}
+
+answered list_runs(service::state& s, call& c) {
+  const auto all = asks_for_all(c);
+  if (!all) return fail(all);
+  return json_answer(page_of(c, *all ? s.store->all_runs() : s.store->runs(c.owner),
+                             "training_runs", [&](const run_record& r) { return to_json(s, r); }));
+}
+
 }  // namespace
 
 std::optional<answered> checkpoint_route(service::state& s, call& c) {
@@ -215,13 +244,9 @@ std::optional<answered> checkpoint_route(service::state& s, call& c) {
     return weights_info(s, c);
   if (c.request.method == "POST" && p.size() == 1 && p[0] == "copy_weights")
     return copy_weights(s, c);
-  if (get && p.size() == 1 && p[0] == "checkpoints")
-    return answered(json_answer(page_of(c, s.store->list(c.owner), "checkpoints",
-                                        [](const checkpoint& k) { return to_json(k); })));
+  if (get && p.size() == 1 && p[0] == "checkpoints") return list_checkpoints(s, c);
   if (p.empty() || p[0] != "training_runs") return std::nullopt;
-  if (get && p.size() == 1)
-    return answered(json_answer(page_of(c, s.store->runs(c.owner), "training_runs",
-                                        [&](const run_record& r) { return to_json(s, r); })));
+  if (get && p.size() == 1) return list_runs(s, c);
   if (get && p.size() == 2) {
     const auto run = own_run(s, c);
     if (!run) return answered(fail(run));

@@ -291,15 +291,21 @@ answered complete(service::state& s, call& c, bool is_chat) {
   if (!read) return fail(read);
   const auto w = std::make_shared<wish>(std::move(*read));
   std::vector<sample_job> jobs;
+  std::int64_t tokens = 0;
   for (const auto& prompt : w->prompts) {
     jobs.push_back({c.owner, w->source, w->ask, {}, {}});
     jobs.back().ask.prompt = prompt;
     HOCKET_TRY(check(jobs.back()));
+    tokens += tokens_of(jobs.back().ask);
   }
+  if (s.sampling.queued(c.owner) + jobs.size() > static_cast<std::size_t>(c.who.most.futures))
+    return fail("tinker.busy", "too many requests of this key wait for an answer");
+  HOCKET_TRY(s.usage.take(c.who, tokens, clock::now()));
   const auto all = std::make_shared<gathered>();
   all->answers.resize(jobs.size()), all->left = jobs.size();
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    jobs[i].done = [w, all, i, reply = c.reply](result<sample_answer> a) {
+    jobs[i].done = [&s, w, all, i, who = c.who, reply = c.reply](result<sample_answer> a) {
+      if (a) s.usage.charge(who, tokens_of(*a), clock::now());
       take(*w, *all, i, std::move(a), reply);
     };
     s.sampling.submit(std::move(jobs[i]));

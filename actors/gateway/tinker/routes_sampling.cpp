@@ -57,6 +57,26 @@ result<sampling_source> open_source(service::state& s, const std::string& owner,
   return sampling_source{std::move(base), std::move(*adapter)};
 }
 
+void bound_samplers(service::state& s, std::vector<std::string>& own) {
+  constexpr std::size_t most_held = 64, most_known = 4'096;
+  std::size_t unnamed = 0, named = 0;
+  std::vector<std::string> gone;
+  for (auto id = own.rbegin(); id != own.rend(); ++id) {  // the newest first
+    const auto found = s.samplers.find(*id);
+    if (found == s.samplers.end()) continue;
+    auto& r = found->second;
+    if (!r.source.adapter) continue;
+    if (r.path.empty() && ++unnamed > most_held) gone.push_back(*id);
+    if (!r.path.empty() && ++named > most_held) r.source.adapter = nullptr, r.is_closed = true;
+  }
+  for (std::size_t i = 0; own.size() - gone.size() > most_known && i < own.size(); ++i)
+    if (std::find(gone.begin(), gone.end(), own[i]) == gone.end()) gone.push_back(own[i]);
+  for (const auto& id : gone) {
+    s.samplers.erase(id);
+    own.erase(std::find(own.begin(), own.end(), id));
+  }
+}
+
 namespace {
 
 answered create_sampler(service::state& s, call& c) {
@@ -85,8 +105,11 @@ answered create_sampler(service::state& s, call& c) {
   if (!source) return fail(source);
   r.source = std::move(*source);
   const std::lock_guard lock(s.mutex);
-  s.sessions[*session].samplers.push_back(r.id);
+  auto& own = s.sessions[*session].samplers;
+  if (s.samplers.contains(r.id)) return answer;
+  own.push_back(r.id);
   s.samplers[r.id] = std::move(r);
+  bound_samplers(s, own);
   return answer;
 }
 
@@ -97,7 +120,7 @@ result<sampling_source> source_of(service::state& s, const std::string& owner,
     std::string base;
     return open_source(s, owner, ask.base_model, ask.model_path, base);
   }
-  const std::lock_guard lock(s.mutex);
+  std::unique_lock lock(s.mutex);
   const auto found = s.samplers.find(ask.session_id);
   if (found == s.samplers.end() || found->second.owner != owner)
     return fail("tinker.not_found", "no sampling session `" + ask.session_id + "` is open here");
@@ -113,7 +136,20 @@ result<sampling_source> source_of(service::state& s, const std::string& owner,
     if (const auto at = std::find(own.begin(), own.end(), ask.session_id); at != own.end())
       std::rotate(at, at + 1, own.end());
   }
-  return found->second.source;
+  if (!found->second.is_closed) return found->second.source;
+  const auto path = found->second.path;
+  lock.unlock();
+  std::string base;
+  auto opened = open_source(s, owner, "", path, base);
+  if (!opened) return opened;
+  lock.lock();
+  if (const auto still = s.samplers.find(ask.session_id); still != s.samplers.end()) {
+    still->second.source = *opened, still->second.is_closed = false;
+    if (const auto own = s.sessions.find(ask.session_id.substr(0, ask.session_id.find(':')));
+        own != s.sessions.end())
+      bound_samplers(s, own->second.samplers);
+  }
+  return opened;
 }
 
 /// A clone of a sampling client numbers its requests from so much times its own number on.
@@ -171,6 +207,19 @@ http::response sampled(const std::string& request, const std::vector<std::string
   return json_answer({{"request_id", request}, {"sample_sequence_ids", ids}});
 }
 
+}  // namespace
+
+std::int64_t tokens_of(const sample_request& ask) {
+  return static_cast<std::int64_t>(ask.prompt.size());
+}
+std::int64_t tokens_of(const sample_answer& a) {
+  std::int64_t n = 0;
+  for (const auto& each : a.sequences) n += static_cast<std::int64_t>(each.tokens.size());
+  return n;
+}
+
+namespace {
+
 answered sample(service::state& s, call& c) {
   auto ask = decode_sample(c.body);
   if (!ask) return fail(ask);
@@ -185,6 +234,8 @@ answered sample(service::state& s, call& c) {
   if (known)
     if (const auto before = known->find(job.ask.seq_id); before != known->end())
       return sampled(before->second.request, before->second.sequence_ids);
+  const auto taken = fits ? s.usage.take(c.who, tokens_of(job.ask), clock::now()) : fits;
+  if (fits && !taken && taken.error().code != "tinker.quota") return fail(taken);
   const auto request = s.futures.add(
       c.owner, known ? topic_of(job.ask.session_id, job.ask.seq_id / clone_numbers) : "");
   if (request.empty())
@@ -195,13 +246,14 @@ answered sample(service::state& s, call& c) {
     (*known)[job.ask.seq_id] = {request, ids};
     if (known->size() > 20'000) known->erase(known->begin());
   }
-  if (!fits) {
-    s.futures.finish(request, failed(fits.error()));
+  if (!taken) {
+    s.futures.finish(request, failed(taken.error()));
     return sampled(request, ids);
   }
   job.is_cancelled = [&s, request] { return s.futures.is_cancelled(request); };
-  job.done = [&s, request, top = job.ask.topk_sample](result<sample_answer> a) {
+  job.done = [&s, request, who = c.who, top = job.ask.topk_sample](result<sample_answer> a) {
     if (!a) return s.futures.finish(request, failed(a.error()));
+    s.usage.charge(who, tokens_of(*a), clock::now());
     auto o = done(to_json(*a));
     o.proto = encode(*a, top);
     s.futures.finish(request, std::move(o));

@@ -15,9 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-/// Of a session, without a name; the one that was used least lately goes.
-constexpr std::ptrdiff_t most_samplers = 64;
-
 tl::unexpected<error> bad(const std::string& what) { return fail("tinker.bad_request", what); }
 
 struct save_wish {
@@ -70,14 +67,15 @@ void tell(const service::state& s, const checkpoint& about, const checkpoint_fil
 }
 
 outcome save(service::state& s, training_run& r, const save_wish& w, const checkpoint_files& files,
-             const char* type) {
+             const char* type, std::int64_t most_stored) {
   checkpoint about;
   about.path = w.path, about.path.run = r.id;
   about.owner = r.owner, about.base_model = r.base_name, about.rank = r.rank;
   about.user_metadata = w.user_metadata;
   about.card = card_of(r, about, files);
   if (w.ttl_s > 0) about.expires_s = static_cast<std::int64_t>(std::time(nullptr)) + w.ttl_s;
-  if (auto kept = s.store->put(about, files, w.overwrite); !kept) return failed(kept.error());
+  if (auto kept = s.store->put(about, files, w.overwrite, most_stored); !kept)
+    return failed(kept.error());
   // The card lies beside the weights: what ends the server here leaves it for the next start.
   if (!about.card.is_null())
     if (auto told = governance::process_book::of_process().add_card(about.card, r.owner); !told) {
@@ -95,13 +93,13 @@ outcome save(service::state& s, training_run& r, const save_wish& w, const check
 
 answered save_as(service::state& s, call& c, const char* kind, const char* type) {
   const auto wish = read_save(c.body, kind);
-  return submit_operation(s, c, [&s, wish, type](training_run& r) {
+  return submit_operation(s, c, [&s, wish, type, most = most_bytes(c.who)](training_run& r) {
     if (!wish) return failed(wish.error());
     const auto files = r.trainer->files();
     checkpoint_files parts{{"adapter_config.json", files.config},
                            {"adapter_model.safetensors", files.weights}};
     if (wish->path.kind == "weights") parts["optimizer.safetensors"] = r.trainer->optimizer_state();
-    return save(s, r, *wish, parts, type);
+    return save(s, r, *wish, parts, type, most);
   });
 }
 
@@ -137,12 +135,12 @@ result<checkpoint_files> exported(const lora::adapter_files& files,
 answered save_external(service::state& s, call& c) {
   const auto wish = read_save(c.body, "external_weights");
   const auto recipients = read_recipients(c.body);
-  return submit_operation(s, c, [&s, wish, recipients](training_run& r) {
+  return submit_operation(s, c, [&s, wish, recipients, most = most_bytes(c.who)](training_run& r) {
     if (!wish) return failed(wish.error());
     if (!recipients) return failed(recipients.error());
     const auto files = exported(r.trainer->files(), *recipients);
     if (!files) return failed(files.error());
-    return save(s, r, *wish, *files, "save_weights_external");
+    return save(s, r, *wish, *files, "save_weights_external", most);
   });
 }
 
@@ -170,17 +168,7 @@ answered save_for_sampler(service::state& s, call& c) {
     auto& own = s.sessions[r.session].samplers;
     own.push_back(id);
     s.samplers[id] = std::move(record);
-    // Each holds a copy of the adapter; a loop that makes one a step must not fill the memory.
-    const auto held = [&](const std::string& each) {
-      const auto found = s.samplers.find(each);
-      return found != s.samplers.end() && found->second.path.empty() &&
-             found->second.source.adapter;
-    };
-    if (std::count_if(own.begin(), own.end(), held) > most_samplers) {
-      const auto oldest = std::find_if(own.begin(), own.end(), held);
-      s.samplers.erase(*oldest);
-      own.erase(oldest);
-    }
+    bound_samplers(s, own);
     return done({{"type", "save_weights_for_sampler"}, {"sampling_session_id", id}});
   });
 }

@@ -22,6 +22,22 @@ json list_of_models(const service::state& s) {
   return all;
 }
 
+/// Of one owner; of those that are over the oldest goes. The state's mutex is held.
+bool has_room(service::state& s, const std::string& owner) {
+  constexpr std::ptrdiff_t most_sessions = 2'000;
+  const auto is_own = [&](const auto& e) { return e.second.owner == owner; };
+  if (std::count_if(s.sessions.begin(), s.sessions.end(), is_own) < most_sessions) return true;
+  auto oldest = s.sessions.end();
+  for (auto i = s.sessions.begin(); i != s.sessions.end(); ++i)
+    if (is_own(*i) && i->second.is_over &&
+        (oldest == s.sessions.end() || i->second.seen < oldest->second.seen))
+      oldest = i;
+  if (oldest == s.sessions.end()) return false;
+  for (const auto& sampler : oldest->second.samplers) s.samplers.erase(sampler);
+  s.sessions.erase(oldest);
+  return true;
+}
+
 answered create_session(service::state& s, call& c) {
   session_record r;
   r.id = unguessable("sess-"), r.owner = c.owner, r.seen = clock::now();
@@ -31,6 +47,8 @@ answered create_session(service::state& s, call& c) {
   if (name.is_string()) r.display_name = name;
   const auto id = r.id;
   const std::lock_guard lock(s.mutex);
+  if (!has_room(s, c.owner))
+    return fail("tinker.busy", "too many sessions of this key are open: finish some");
   s.sessions[id] = std::move(r);
   return json_answer({{"type", "create_session"}, {"session_id", id}});
 }
@@ -185,6 +203,28 @@ answered cancel(service::state& s, call& c) {
   return http::response{204, "application/json", "", {}};
 }
 
+/// Whose key it is, what it may, and what of its quotas is used.
+answered show_key(service::state& s, call& c) {
+  const auto& most = c.who.most;
+  json scopes = json::array();
+  std::istringstream names(names_of_scopes(c.who.scopes));
+  for (std::string name; std::getline(names, name, ',');) scopes.push_back(name);
+  const auto limit = [](std::int64_t n) { return n == 0 ? json() : json(n); };
+  return json_answer(
+      {{"key_id", c.owner},
+       {"details", {{"org_details", {{"name", c.owner}}}, {"user_details", {{"email", c.owner}}}}},
+       {"scopes", scopes},
+       {"quotas",
+        {{"models", {{"used", s.training.loaded(c.owner)}, {"limit", limit(most.models)}}},
+         {"stored_bytes",
+          {{"used", s.store->stored_bytes(c.owner)}, {"limit", limit(most.stored_mib << 20)}}},
+         {"tokens_per_minute",
+          {{"left", most.tokens_per_minute == 0 ? json() : json(s.usage.left(c.who, clock::now()))},
+           {"limit", limit(most.tokens_per_minute)}}},
+         {"futures",
+          {{"used", s.futures.outstanding(c.owner)}, {"limit", limit(most.futures)}}}}}});
+}
+
 }  // namespace
 
 std::optional<answered> session_route(service::state& s, call& c) {
@@ -205,11 +245,7 @@ std::optional<answered> session_route(service::state& s, call& c) {
   if (is("GET", "sessions", 2)) return show_session(s, c);
   if (is("POST", "retrieve_future")) return retrieve(s, c);
   if (is("POST", "cancel_future")) return cancel(s, c);
-  if (is("GET", "auth", 3) && p[1] == "apikey")
-    return answered(json_answer(
-        {{"key_id", c.owner},
-         {"details",
-          {{"org_details", {{"name", c.owner}}}, {"user_details", {{"email", c.owner}}}}}}));
+  if (is("GET", "auth", 3) && p[1] == "apikey") return show_key(s, c);
   return std::nullopt;
 }
 

@@ -21,19 +21,32 @@ result<std::int64_t> whole_of(const json& body, const char* key, std::int64_t lo
   return v.get<std::int64_t>();
 }
 
-/// What every operation of a model needs; its own part runs when its turn comes.
-answered submit_operation(service::state& s, call& c, training_hall::operation what) {
+namespace {
+
+std::optional<outcome> without_trainer(const training_run& run) {
+  if (run.trainer) return std::nullopt;
+  return failed(run.problem.empty() ? "the model is not there any more" : run.problem);
+}
+
+template <class Work>
+answered submit_to(service::state& s, call& c, Work work) {
   const auto model = text_of(c.body, "model_id");
   if (!model) return fail(model);
   const auto number = whole_of(c.body, "seq_id", 1, INT64_MAX);
   if (!number) return fail(number);
-  const auto request = s.training.submit(*model, c.owner, *number, [what](training_run& run) {
-    if (!run.trainer)
-      return failed(run.problem.empty() ? "the model is not there any more" : run.problem);
-    return what(run);
-  });
+  const auto request = s.training.submit(*model, c.owner, *number, std::move(work));
   if (!request) return fail(request);
   return submitted(*request, *model);
+}
+
+}  // namespace
+
+/// What every operation of a model needs; its own part runs when its turn comes.
+answered submit_operation(service::state& s, call& c, training_hall::operation what) {
+  return submit_to(s, c, training_hall::operation([what](training_run& run) {
+                     if (auto no = without_trainer(run)) return std::move(*no);
+                     return what(run);
+                   }));
 }
 
 namespace {
@@ -109,6 +122,15 @@ result<training_run> new_run(service::state& s, call& c) {
 
 answered start_run(service::state& s, call& c, training_run run, training_hall::operation make) {
   const auto id = run.id, session = run.session;
+  const auto most = static_cast<std::size_t>(c.who.most.models);
+  if (!s.training.find(id, c.owner) && s.training.loaded(c.owner) >= most)
+    return refused_in_band(
+        s, c,
+        {"tinker.quota",
+         fmt::format("QuotaExceeded: this key may have {} models at once: unload one, or finish "
+                     "the session of one",
+                     most)},
+        id);
   const run_record record{run.id,
                           run.owner,
                           run.base_name,
@@ -189,6 +211,9 @@ answered load_weights(service::state& s, call& c) {
     if (!r.base->has_name(from->base_model))
       return failed(fmt::format("{} is of {}, and this model is {}", from->path.text(),
                                 from->base_model, r.base_name));
+    if (from->rank != r.rank)
+      return failed(fmt::format("{} has rank {}, and this model has {}", from->path.text(),
+                                from->rank, r.rank));
     return load(s, r, *from, optimizer == true);
   };
   if (!c.body.contains("model_seq_id") || c.body["model_seq_id"].is_null())
@@ -209,15 +234,18 @@ answered load_weights(service::state& s, call& c) {
 
 // ---- passes and steps
 
-outcome pass(training_run& r, const forward_request& ask) {
+std::optional<outcome> refuses_pass(const training_run& r, const forward_request& ask,
+                                    const result<lora::loss_config>& loss) {
+  if (auto no = without_trainer(r)) return no;
   if (ask.problem) return failed(*ask.problem);
   for (const auto& origin : {r.loaded, r.saved})
     if (!origin.empty() && governance::process_book::of_process().is_frozen(origin))
       return failed(origin + ", which this model is from, is frozen by an incident");
-  const auto loss = lora::read_loss(ask.loss_fn, ask.settings);
   if (!loss) return failed(loss.error());
-  const auto p = ask.forward_only ? r.trainer->forward(*loss, ask.data)
-                                  : r.trainer->forward_backward(*loss, ask.data);
+  return std::nullopt;
+}
+
+outcome answer_of(const forward_request& ask, const result<lora::pass_result>& p) {
   if (!p) return failed(p.error());
   forward_answer a;
   a.logprobs = p->logprobs;
@@ -229,6 +257,16 @@ outcome pass(training_run& r, const forward_request& ask) {
   auto o = done(to_json(a));
   o.proto = encode(a);
   return o;
+}
+
+pass_work pass_of(const std::shared_ptr<const forward_request>& ask) {
+  const auto loss = lora::read_loss(ask->loss_fn, ask->settings);
+  pass_work w;
+  w.loss = loss.value_or(lora::loss_config());
+  w.data = ask->data, w.forward_only = ask->forward_only;
+  w.refuses = [ask, loss](const training_run& r) { return refuses_pass(r, *ask, loss); };
+  w.answer = [ask](const result<lora::pass_result>& p) { return answer_of(*ask, p); };
+  return w;
 }
 
 answered forward(service::state& s, call& c, bool forward_only) {
@@ -246,8 +284,16 @@ answered forward(service::state& s, call& c, bool forward_only) {
   }
   if (!ask) return fail(ask);
   c.body = json{{"model_id", ask->model_id}, {"seq_id", ask->seq_id}};
+  if (!s.training.knows(ask->model_id, c.owner, ask->seq_id)) {
+    std::int64_t tokens = 0;
+    for (const auto& d : ask->data) tokens += static_cast<std::int64_t>(d.tokens.size());
+    const auto taken = s.usage.take(c.who, tokens, clock::now());
+    if (!taken && taken.error().code != "tinker.quota") return fail(taken);
+    // In its place in the order: those behind it do not wait for ever.
+    if (!taken && !ask->problem) ask->problem = taken.error();
+  }
   const auto shared = std::make_shared<const forward_request>(std::move(*ask));
-  return submit_operation(s, c, [shared](training_run& r) { return pass(r, *shared); });
+  return submit_to(s, c, pass_of(shared));
 }
 
 result<lora::adam_params> adam_of(const json& body) {

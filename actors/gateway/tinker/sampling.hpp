@@ -14,6 +14,7 @@
 #include "actors/gateway/tinker/served_model.hpp"
 #include "actors/gateway/tinker/wire/messages.hpp"
 #include "engine/lora/trainer.hpp"
+#include "engine/transformer/background.hpp"
 
 namespace hocket::tinker {
 
@@ -34,14 +35,15 @@ struct sample_job {
 /// *Errors* (`tinker.bad_request`): a token outside the vocabulary, more than the context holds.
 result<void> check(const sample_job& job);
 
-/// Samples for everybody at once: a step is one token of every sequence, whatever adapter it reads
-/// through, and a part of one prompt. Owners take turns. What a request gets depends on itself only.
+/// Samples for everybody at once: a step is one pass over the model with a token of every sequence,
+/// whatever adapter it reads through, and parts of the prompts, which share its room evenly. Owners take
+/// turns. What a request gets depends on itself only.
 /// *Threads*: one of its own; `submit` from any.
 class sampling_hall {
  public:
   struct limits {
-    std::size_t sequences = 64;      ///< at once
-    std::int64_t prompt_part = 128;  ///< tokens of a prompt between two steps
+    std::size_t sequences = 64;     ///< at once
+    std::size_t prompt_rows = 128;  ///< tokens of prompts in a step
   };
   explicit sampling_hall(const limits& l);
   sampling_hall() : sampling_hall(limits{}) {}
@@ -49,13 +51,21 @@ class sampling_hall {
 
   /// The job has passed `check`.
   void submit(sample_job job);
-  std::size_t queued() const;
+  /// Jobs of an owner that nobody has begun.
+  std::size_t queued(const std::string& owner) const;
 
  private:
   struct running;
+  /// What somebody reads in a step: a part of a prompt, or (`line`) the token that was drawn.
+  struct part;
+  using problems = std::map<running*, error>;
   void work();
   bool admit();
-  void step();
+  void step(engine::work_pool& helpers);
+  void add_prompts(std::map<const served_model*, std::vector<part>>& parts,
+                   const problems& ended) const;
+  static void read(std::vector<part>& parts, engine::work_pool& helpers, problems& ended);
+  void end(const problems& ended);
 
   const limits limits_;
   mutable std::mutex mutex_;

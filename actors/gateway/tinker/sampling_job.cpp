@@ -88,27 +88,28 @@ void sampling_hall::running::note_position(std::size_t position, std::span<const
   }
 }
 
-result<void> sampling_hall::running::read_prompt(std::int64_t part) {
-  const auto& prompt = job.ask.prompt;
-  const auto count = std::min(static_cast<std::size_t>(part), prompt.size() - read_);
-  const auto tokens = std::span(prompt).subspan(read_, count);
+language::reading sampling_hall::running::next_part(std::size_t most) {
+  const auto count = std::min(most, unread());
   bool wanted = false;
   for (std::size_t i = 1; i <= count; ++i)
-    wanted |= read_ + i < prompt.size() && wants_scores_of(read_ + i);
-  auto* self = &prompt_;
-  auto scores = language::append_batch(
-      {&self, 1}, {&tokens, 1}, wanted ? language::scores_of::every : language::scores_of::last);
-  if (!scores) return fail(scores);
+    wanted |= read_ + i < job.ask.prompt.size() && wants_scores_of(read_ + i);
+  return {&prompt_, std::span(job.ask.prompt).subspan(read_, count),
+          wanted ? language::scores_of::every : language::scores_of::last};
+}
+
+result<void> sampling_hall::running::took(const language::reading& part,
+                                          const std::vector<float>& scores) {
+  const auto count = part.tokens.size();
   const auto vocabulary = static_cast<std::size_t>(job.from.base->model->config().vocabulary);
-  for (std::size_t i = 0; wanted && i < count; ++i) {
+  for (std::size_t i = 0; part.which == language::scores_of::every && i < count; ++i) {
     const auto position = read_ + i + 1;
-    if (position < prompt.size() && wants_scores_of(position))
-      note_position(position, std::span((*scores)[0]).subspan(i * vocabulary, vocabulary));
+    if (position < job.ask.prompt.size() && wants_scores_of(position))
+      note_position(position, std::span(scores).subspan(i * vocabulary, vocabulary));
   }
   read_ += count;
   if (!prompt_is_read()) return {};
-  const std::vector<float> last((*scores)[0].end() - static_cast<std::ptrdiff_t>(vocabulary),
-                                (*scores)[0].end());
+  const std::vector<float> last(scores.end() - static_cast<std::ptrdiff_t>(vocabulary),
+                                scores.end());
   const auto seed = seed_of(job.ask);
   answer.sequences.resize(width());
   for (std::size_t i = 0; i < width() && most_tokens_ > 0; ++i)

@@ -22,9 +22,12 @@ struct sampling_hall::running {
 
   explicit running(sample_job j);
 
-  /// Reads the next part of the prompt; makes the lines after the last.
-  result<void> read_prompt(std::int64_t part);
+  /// The next tokens of the prompt, at most so many.
+  language::reading next_part(std::size_t most);
+  /// `scores`: as reading that part gave them. Makes the lines after the last.
+  result<void> took(const language::reading& part, const std::vector<float>& scores);
   bool prompt_is_read() const { return read_ == job.ask.prompt.size(); }
+  std::size_t unread() const { return job.ask.prompt.size() - read_; }
   /// Draws a token of every line; lines that are at their end go.
   result<void> draw();
   bool is_over() const { return prompt_is_read() && lines.empty(); }

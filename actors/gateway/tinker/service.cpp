@@ -24,6 +24,17 @@ http::response submitted(const std::string& request, const std::string& model) {
   if (!model.empty()) j["model_id"] = model;
   return json_answer(j);
 }
+answered refused_in_band(service::state& s, const call& c, const error& e,
+                         const std::string& model) {
+  const auto request = s.futures.add(c.owner);
+  if (request.empty())
+    return fail("tinker.busy", "too many requests of this key wait for an answer");
+  s.futures.finish(request, failed(e));
+  return submitted(request, model);
+}
+std::int64_t most_bytes(const tenant& who) {
+  return who.most.stored_mib == 0 ? INT64_MAX : who.most.stored_mib << 20;
+}
 result<std::string> text_of(const json& body, const char* key) {
   if (!body.is_object() || !body.contains(key) || body[key].is_null() || body[key] == "")
     return fail("tinker.bad_request", std::string(key) + " is required");
@@ -46,7 +57,7 @@ int status_of(const std::string& code) {
   if (code == "tinker.not_found") return 404;
   if (code == "tinker.forbidden") return 403;
   if (code == "tinker.gone") return 410;
-  if (code == "tinker.busy") return 429;
+  if (code == "tinker.busy" || code == "tinker.rate_limited") return 429;
   if (code.starts_with("files.")) return 507;  // the client tries again: a disk may get room
   return 400;
 }
@@ -82,6 +93,7 @@ http::response refused(const error& e, bool openai) {
                   : json_answer({{"detail", e.message}}, status);
   // Only what passes by itself is worth asking again.
   if (status != 429 && status != 507) r.headers.emplace_back("x-should-retry", "false");
+  if (status == 429) r.headers.emplace_back("retry-after", "1");
   return r;
 }
 
@@ -115,7 +127,7 @@ const std::string& service::url() const { return state_->server->url(); }
 const std::vector<std::string>& service::complaints() const { return state_->store->complaints(); }
 
 result<std::unique_ptr<service>> service::start(service_options o) {
-  if (o.keys.empty() && !is_loopback(o.address))
+  if (o.keys.is_empty() && !is_loopback(o.address))
     return fail("tinker.open_door",
                 o.address + ": others reach this address, so give a file of API keys (--keys)");
   auto s = std::make_unique<state>(std::move(o));
@@ -127,6 +139,8 @@ result<void> service::state::start() {
   auto opened = checkpoint_store::open(options.folder);
   if (!opened) return fail(opened);
   store = std::move(*opened);
+  for (const auto& t : options.keys.tenants())
+    futures.allow(t.owner, static_cast<std::size_t>(t.most.futures));
   record_missing_cards(*this);
   http::server_options o;
   o.address = options.address;
@@ -200,15 +214,13 @@ result<void> service::state::touch(const std::string& session, const std::string
   return {};
 }
 
-std::optional<std::string> service::state::owner_of(const http::request& r) const {
+std::optional<tenant> service::state::tenant_of(const http::request& r) const {
   std::string key(r.header("x-api-key").value_or(""));
   const auto bearer = r.header("authorization").value_or("");
   if (key.empty() && bearer.starts_with("Bearer ")) key = bearer.substr(7);
-  if (options.keys.empty())
-    return key.starts_with("tml-") ? std::optional("key-" + http::sha256_hex(key).substr(0, 24))
-                                   : std::nullopt;
-  const auto found = options.keys.find(key);
-  return found == options.keys.end() ? std::nullopt : std::optional(found->second);
+  if (!options.keys.is_empty()) return options.keys.find(key);
+  if (!key.starts_with("tml-")) return std::nullopt;
+  return tenant{"key-" + http::sha256_hex(key).substr(0, 24)};
 }
 
 answered service::state::dispatch(call& c) {
@@ -223,9 +235,9 @@ void service::state::handle(const http::request& r, const http::responder& reply
   const bool openai = r.path.starts_with("/oai/api/v1/");
   if (!openai && !r.path.starts_with("/api/v1/"))
     return reply(refused({"tinker.not_found", "there is no " + r.path}, false));
-  const auto owner = owner_of(r);
-  if (!owner) return reply(no_key(openai));
-  call c{r, reply, *owner, nullptr, split(r.path.substr(openai ? 12 : 8))};
+  auto who = tenant_of(r);
+  if (!who) return reply(no_key(openai));
+  call c{r, reply, *who, who->owner, nullptr, split(r.path.substr(openai ? 12 : 8))};
   const auto type = r.header("content-type").value_or("");
   if (type.find("protobuf") == type.npos) {
     // Bounded in depth: copying and writing a deeper one would use up the stack.

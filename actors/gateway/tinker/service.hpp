@@ -1,11 +1,11 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "actors/gateway/tinker/keys/api_keys.hpp"
 #include "actors/gateway/tinker/served_model.hpp"
 #include "graph/contract/payload.hpp"
 #include "graph/core/result.hpp"
@@ -16,11 +16,11 @@ struct service_options {
   std::string address = "tcp://127.0.0.1:8000";
   std::vector<std::shared_ptr<const served_model>> models;
   std::string folder;  ///< of checkpoints and runs
-  /// Owner by API key. Empty: whoever comes with a key that begins with `tml-` is a tenant of its
-  /// own; only where the address is a loopback one.
-  std::map<std::string, std::string> keys;
+  /// Empty: whoever comes with a key that begins with `tml-` is a tenant of its own; only where the
+  /// address is a loopback one.
+  api_keys keys = {};
   double alpha = 32;  ///< of new adapters
-  int at_once = 2;    ///< models whose passes run at the same time; each takes the memory of a pass
+  int at_once = 1;    ///< passes at the same time, each over sequences of many models
   /// Weights that a client saved to sample from, by owner and name, with their card; on the thread that
   /// trains, after they are on disk.
   std::function<void(const std::string& owner, const std::string& name, adapter what)> on_saved =
@@ -28,8 +28,8 @@ struct service_options {
 };
 
 /// A server of the Tinker API and of OpenAI's completions over the same samplers.
-/// *Threads*: one for connections, one that samples, `at_once` that train, one for time-outs. Training and sampling
-/// pass the gate of micro-turns.
+/// *Threads*: one for connections, one that samples, `at_once` for passes of training and one for its other
+/// operations, one for time-outs. Training and sampling pass the gate of micro-turns.
 /// *Errors*: tinker.open_door (no keys on an address that others reach), http.*, files.*.
 class service {
  public:

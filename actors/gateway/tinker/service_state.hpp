@@ -16,10 +16,12 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/gateway/tinker/futures.hpp"
+#include "actors/gateway/tinker/keys/usage.hpp"
 #include "actors/gateway/tinker/sampling.hpp"
 #include "actors/gateway/tinker/service.hpp"
 #include "actors/gateway/tinker/store.hpp"
 #include "actors/gateway/tinker/training.hpp"
+#include "actors/gateway/tinker/wire/messages.hpp"
 #include "actors/http/routes.hpp"
 #include "actors/http/server.hpp"
 
@@ -34,7 +36,8 @@ using clock = future_table::clock;
 struct call {
   const http::request& request;
   http::responder reply;
-  std::string owner;
+  tenant who;
+  std::string owner;               ///< its
   nlohmann::json body;             ///< an object; null where the body is protobuf
   std::vector<std::string> parts;  ///< of the path, behind /api/v1
 };
@@ -61,6 +64,7 @@ struct sampler_record {
   };
   std::map<std::int64_t, asked> requests;  ///< by seq_id: those that are sent again
   std::int64_t clones = 0;                 ///< clients that joined it
+  bool is_closed = false;  ///< of a checkpoint: its adapter is read again when it is used
 };
 
 /// A file that may be fetched without a key, by whoever knows its name.
@@ -73,7 +77,7 @@ struct handed_out {
 class service::state {
  public:
   explicit state(service_options o)
-      : options(std::move(o)), training(futures, {.workers = options.at_once}) {}
+      : options(std::move(o)), training(futures, {.passes = options.at_once}) {}
   ~state();
 
   result<void> start();
@@ -88,6 +92,7 @@ class service::state {
   result<void> touch(const std::string& session, const std::string& owner);
 
   service_options options;
+  tenant_usage usage;
   future_table futures;
   std::unique_ptr<checkpoint_store> store;
   std::unique_ptr<const http::route_table> roles;
@@ -108,7 +113,7 @@ class service::state {
  private:
   void tick();
   answered dispatch(call& c);
-  std::optional<std::string> owner_of(const http::request& r) const;
+  std::optional<tenant> tenant_of(const http::request& r) const;
 
   std::mutex tick_mutex_;
   std::condition_variable tick_wake_;
@@ -116,6 +121,13 @@ class service::state {
   std::thread ticker_;
 };
 
+/// A submit that can never be done, told in-band: the client does not send it again.
+answered refused_in_band(service::state& s, const call& c, const error& e,
+                         const std::string& model = "");
+/// Bytes of checkpoints that a tenant may have.
+std::int64_t most_bytes(const tenant& who);
+/// What a key must be for, by method and path; nothing: any will do.
+std::optional<scope> scope_for(std::string_view method, std::string_view path);
 /// Whoever shows no key that is known.
 http::response no_key(bool openai);
 /// Answers in JSON.
@@ -150,6 +162,13 @@ answered openai_route(service::state& s, call& c);
 result<sampling_source> open_source(service::state& s, const std::string& owner,
                                     const std::string& base_model, const std::string& path,
                                     std::string& base_name);
+/// What counts towards a quota: what is read now, what was sampled once it is known.
+std::int64_t tokens_of(const sample_request& ask);
+std::int64_t tokens_of(const sample_answer& answer);
+/// Samplers of a session, in the order of their last use, hold at most 64 adapters without a name and 64 of
+/// checkpoints: of the others the first go, the latter until they are used again. Beyond 4096 in all the
+/// first are forgotten. The state's mutex is held.
+void bound_samplers(service::state& s, std::vector<std::string>& own);
 /// A checkpoint that this owner may read. *Errors*: tinker.not_found, tinker.bad_path.
 result<checkpoint> readable(service::state& s, const std::string& owner, const std::string& path);
 

@@ -200,22 +200,68 @@ result<void> checkpoint_store::write_about(const checkpoint& c) const {
   return folder_.write(about_name(c.path), to_json(c).dump());
 }
 
-result<void> checkpoint_store::put(const checkpoint& about, const checkpoint_files& files,
-                                   bool overwrite) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = checkpoints_.find(about.path.text());
-    if (!overwrite && found != checkpoints_.end() && !is_over(found->second))
-      return fail("tinker.exists", "checkpoint already exists: " + about.path.text());
+class checkpoint_store::turn {
+ public:
+  turn(checkpoint_store& store, const checkpoint_path& path) : store_(store), path_(path.text()) {
+    std::unique_lock lock(store_.mutex_);
+    store_.turn_over_.wait(lock, [&] { return store_.in_work_.insert(path_).second; });
   }
+  ~turn() {
+    {
+      const std::lock_guard lock(store_.mutex_);
+      store_.in_work_.erase(path_);
+      store_.reserved_.erase(path_);
+    }
+    store_.turn_over_.notify_all();
+  }
+  turn(const turn&) = delete;
+  turn& operator=(const turn&) = delete;
+
+ private:
+  checkpoint_store& store_;
+  const std::string path_;
+};
+
+/// Without the checkpoint `but`. The mutex is held.
+std::int64_t checkpoint_store::bytes_of(const std::string& owner, const std::string& but) const {
+  std::int64_t sum = 0;
+  for (const auto& [path, c] : checkpoints_)
+    if (c.owner == owner && path != but && !reserved_.contains(path)) sum += c.size_bytes;
+  for (const auto& [path, r] : reserved_)
+    if (r.first == owner && path != but) sum += r.second;
+  return sum;
+}
+
+std::int64_t checkpoint_store::stored_bytes(const std::string& owner) const {
+  const std::lock_guard lock(mutex_);
+  return bytes_of(owner, "");
+}
+
+result<void> checkpoint_store::put(const checkpoint& about, const checkpoint_files& files,
+                                   bool overwrite, std::int64_t most_bytes) {
+  const turn own(*this, about.path);
   auto c = about;
   const auto bytes = packed(files);
   c.time_s = now_s(), c.size_bytes = static_cast<std::int64_t>(bytes.size());
+  const auto path = about.path.text();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = checkpoints_.find(path);
+    if (!overwrite && found != checkpoints_.end() && !is_over(found->second))
+      return fail("tinker.exists", "checkpoint already exists: " + path);
+    const auto others = bytes_of(c.owner, path);
+    if (others > most_bytes - c.size_bytes)
+      return fail("tinker.quota",
+                  fmt::format("QuotaExceeded: {} MiB of {} are stored, and this checkpoint has {}: "
+                              "delete others, or give them a ttl",
+                              others >> 20, most_bytes >> 20, (c.size_bytes >> 20) + 1));
+    reserved_[path] = {c.owner, c.size_bytes};
+  }
   // The record comes last: without it there is no checkpoint.
   HOCKET_TRY(folder_.write(data_name(c.path), bytes));
   HOCKET_TRY(write_about(c));
   const std::lock_guard lock(mutex_);
-  checkpoints_[c.path.text()] = std::move(c);
+  checkpoints_[path] = std::move(c);
   return {};
 }
 
@@ -254,6 +300,11 @@ std::vector<checkpoint> checkpoint_store::list(const std::string& owner) const {
 }
 
 result<void> checkpoint_store::remove(const checkpoint_path& path) {
+  const turn own(*this, path);
+  return remove_in_turn(path);
+}
+
+result<void> checkpoint_store::remove_in_turn(const checkpoint_path& path) {
   const std::lock_guard lock(mutex_);
   const auto found = checkpoints_.find(path.text());
   if (found == checkpoints_.end()) return not_found(path);
@@ -264,6 +315,7 @@ result<void> checkpoint_store::remove(const checkpoint_path& path) {
 
 result<void> checkpoint_store::change(const checkpoint_path& path,
                                       const std::function<void(checkpoint&)>& how) {
+  const turn own(*this, path);
   const std::lock_guard lock(mutex_);
   const auto found = checkpoints_.find(path.text());
   if (found == checkpoints_.end() || is_over(found->second)) return not_found(path);
@@ -287,7 +339,11 @@ void checkpoint_store::sweep() {
     for (const auto& [path, c] : checkpoints_)
       if (is_over(c)) over.push_back(c.path);
   }
-  for (const auto& p : over) (void)remove(p);  // tried again with the next sweep
+  for (const auto& p : over) {
+    const turn own(*this, p);
+    // Meanwhile another may have been saved under its name, or its time have been changed.
+    if (!find(p)) (void)remove_in_turn(p);  // tried again with the next sweep
+  }
 }
 
 result<void> checkpoint_store::put(const run_record& run) {
@@ -301,6 +357,13 @@ std::optional<run_record> checkpoint_store::find_run(const std::string& id) cons
   const std::lock_guard lock(mutex_);
   const auto found = runs_.find(id);
   return found == runs_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<run_record> checkpoint_store::all_runs() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<run_record> all;
+  for (const auto& [id, r] : runs_) all.push_back(r);
+  return all;
 }
 
 std::vector<run_record> checkpoint_store::runs(const std::string& owner) const {

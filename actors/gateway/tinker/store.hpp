@@ -1,11 +1,13 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,8 +63,12 @@ class checkpoint_store {
   /// Reads the list; damaged files are left out and named in `complaints`. *Errors*: files.*
   static result<std::unique_ptr<checkpoint_store>> open(const std::string& folder);
 
-  /// *Errors*: tinker.exists (without `overwrite`), files.cannot_write (also a full disk).
-  result<void> put(const checkpoint& about, const checkpoint_files& files, bool overwrite);
+  /// *Errors*: tinker.exists (without `overwrite`), tinker.quota (its owner would have more than
+  /// `most_bytes`), files.cannot_write (also a full disk).
+  result<void> put(const checkpoint& about, const checkpoint_files& files, bool overwrite,
+                   std::int64_t most_bytes = INT64_MAX);
+  /// Of an owner, with what is being written.
+  std::int64_t stored_bytes(const std::string& owner) const;
   /// *Errors*: tinker.not_found (also what has expired), files.*, tinker.damaged.
   result<checkpoint_files> read(const checkpoint_path& path) const;
   std::optional<checkpoint> find(const checkpoint_path& path) const;
@@ -77,16 +83,25 @@ class checkpoint_store {
   result<void> put(const run_record& run);
   std::optional<run_record> find_run(const std::string& id) const;
   std::vector<run_record> runs(const std::string& owner) const;  ///< the newest first
+  std::vector<run_record> all_runs() const;
   const std::vector<std::string>& complaints() const { return complaints_; }
 
  private:
   explicit checkpoint_store(trust::folder folder) : folder_(std::move(folder)) {}
+  /// While it lives, nobody else writes or removes the checkpoint.
+  class turn;
   result<void> write_about(const checkpoint& about) const;
+  result<void> remove_in_turn(const checkpoint_path& path);
+  std::int64_t bytes_of(const std::string& owner, const std::string& but) const;
   result<void> change(const checkpoint_path& path, const std::function<void(checkpoint&)>& how);
   void read_list();
 
   trust::folder folder_;
   mutable std::mutex mutex_;
+  std::condition_variable turn_over_;
+  std::set<std::string> in_work_;  ///< paths
+  std::map<std::string, std::pair<std::string, std::int64_t>>
+      reserved_;                                   ///< owner and bytes, by path
   std::map<std::string, checkpoint> checkpoints_;  ///< by path
   std::map<std::string, run_record> runs_;
   std::vector<std::string> complaints_;

@@ -29,10 +29,12 @@ tl::unexpected<error> too_many() {
 
 training_hall::training_hall(future_table& futures, const limits& l)
     : futures_(futures), limits_(l) {
-  for (int i = 0; i < l.workers; ++i) {
-    threads_.emplace_back([this] { work(); });
-    pthread_setname_np(threads_.back().native_handle(), "tinker.train");
-  }
+  const auto begin = [this](const char* name, void (training_hall::*work)()) {
+    threads_.emplace_back([this, work] { (this->*work)(); });
+    pthread_setname_np(threads_.back().native_handle(), name);
+  };
+  for (int i = 0; i < l.passes; ++i) begin("tinker.train", &training_hall::work_on_passes);
+  begin("tinker.step", &training_hall::work_on_others);
 }
 
 training_hall::~training_hall() {
@@ -59,13 +61,24 @@ result<std::string> training_hall::start(training_run run, operation make) {
   q = std::make_unique<queue>();
   q->run = std::move(run);
   q->requests[0] = request;
-  q->waiting[0] = {request, std::move(make), future_table::clock::now()};
-  wake_.notify_one();
+  q->waiting[0] = {request, std::move(make), nullptr, future_table::clock::now()};
+  wake_.notify_all();
   return request;
 }
 
 result<std::string> training_hall::submit(const std::string& run, const std::string& owner,
                                           std::int64_t number, operation what) {
+  return enqueue(run, owner, number, {"", std::move(what), nullptr, {}});
+}
+
+result<std::string> training_hall::submit(const std::string& run, const std::string& owner,
+                                          std::int64_t number, pass_work what) {
+  return enqueue(run, owner, number,
+                 {"", nullptr, std::make_shared<const pass_work>(std::move(what)), {}});
+}
+
+result<std::string> training_hall::enqueue(const std::string& run, const std::string& owner,
+                                           std::int64_t number, pending what) {
   const std::lock_guard lock(mutex_);
   const auto found = queues_.find(run);
   if (found == queues_.end() || found->second->run.owner != owner || found->second->ends)
@@ -80,8 +93,9 @@ result<std::string> training_hall::submit(const std::string& run, const std::str
   auto request = futures_.add(owner);
   if (request.empty()) return too_many();
   q.requests[number] = request;
-  q.waiting[number] = {request, std::move(what), future_table::clock::now()};
-  wake_.notify_one();
+  what.request = request, what.since = future_table::clock::now();
+  q.waiting[number] = std::move(what);
+  wake_.notify_all();
   return request;
 }
 
@@ -96,8 +110,8 @@ result<std::string> training_hall::unload(const std::string& run, const std::str
   auto request = futures_.add(owner);
   if (request.empty()) return too_many();
   q.ends = true;
-  q.last = pending{request, std::move(last), future_table::clock::now()};
-  wake_.notify_one();
+  q.last = pending{request, std::move(last), nullptr, future_table::clock::now()};
+  wake_.notify_all();
   return request;
 }
 
@@ -111,6 +125,20 @@ std::optional<training_run> training_hall::find(const std::string& run,
                       r.rank, nullptr, "",        "",     ""};
 }
 
+bool training_hall::knows(const std::string& run, const std::string& owner,
+                          std::int64_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = queues_.find(run);
+  return found == queues_.end() || found->second->run.owner != owner || found->second->ends ||
+         number < found->second->next || found->second->requests.contains(number);
+}
+
+std::size_t training_hall::loaded(const std::string& owner) const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::count_if(
+      queues_.begin(), queues_.end(), [&](const auto& q) { return q.second->run.owner == owner; }));
+}
+
 void training_hall::end_session(const std::string& session) {
   const std::lock_guard lock(mutex_);
   std::erase_if(queues_, [&](const auto& e) {
@@ -122,56 +150,115 @@ void training_hall::end_session(const std::string& session) {
 }
 
 /// The next in turn: another owner before another model before the same again.
-training_hall::queue* training_hall::next_ready() {
+training_hall::queue* training_hall::next_ready(kind k, const turn& last) {
   queue* best = nullptr;
   const auto rank = [&](const queue& q) {
-    const bool later = q.run.owner > last_owner_;
-    const bool later_run = q.run.id > last_run_;
+    const bool later = q.run.owner > last.owner;
+    const bool later_run = q.run.id > last.run;
     return std::tuple(!later, q.run.owner, !later_run, q.run.id);
   };
   for (auto& [id, q] : queues_)
-    if (q->is_ready() && (!best || rank(*q) < rank(*best))) best = q.get();
+    if (q->is_ready(k) && (!best || rank(*q) < rank(*best))) best = q.get();
   return best;
 }
 
-void training_hall::work() {
-  engine::work_pool helpers(threads_of_a_pass);
-  const engine::background_work yields(&engine::turn_gate::of_process(), &helpers);
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    queue* q = nullptr;
-    wake_.wait(lock, [&] { return stopping_ || (q = next_ready()) != nullptr; });
-    if (stopping_) return;
-    last_owner_ = q->run.owner, last_run_ = q->run.id;
-    finish_turn(lock, *q);
-  }
+training_hall::pending training_hall::take(queue& q, bool& is_last) {
+  q.is_busy = true;
+  is_last = q.waiting.empty();
+  if (is_last) return *q.last;  // a repeated unload asks for it
+  auto p = std::move(q.waiting.begin()->second);
+  q.next = q.waiting.begin()->first + 1;
+  q.waiting.erase(q.waiting.begin());
+  return p;
 }
 
-void training_hall::finish_turn(std::unique_lock<std::mutex>& lock, queue& q) {
-  q.is_busy = true;
-  const bool is_last = q.waiting.empty();
-  auto p =
-      is_last ? *q.last : std::move(q.waiting.begin()->second);  // a repeated unload asks for it
-  if (!is_last) {
-    q.next = q.waiting.begin()->first + 1;
-    q.waiting.erase(q.waiting.begin());
-  }
-  lock.unlock();
-  outcome o;
-  try {
-    o = p.what(q.run);
-  } catch (const std::exception& e) {
-    o = failed(fmt::format("the operation failed: {}", e.what()), "server");
-  }
-  p.what = nullptr;
-  futures_.finish(p.request, std::move(o));
-  lock.lock();
+void training_hall::end_turn(queue& q, const std::string& request, bool is_last, outcome o) {
+  futures_.finish(request, std::move(o));
+  const std::lock_guard lock(mutex_);
   q.is_busy = false;
   if (is_last || (q.ends && !q.last && q.waiting.empty())) {
     const auto id = q.run.id;
     queues_.erase(id);
   }
   wake_.notify_all();
+}
+
+void training_hall::work_on_others() {
+  const engine::background_work yields(&engine::turn_gate::of_process());
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    queue* q = nullptr;
+    wake_.wait(lock,
+               [&] { return stopping_ || (q = next_ready(kind::other, last_other_)) != nullptr; });
+    if (stopping_) return;
+    last_other_ = {q->run.owner, q->run.id};
+    bool is_last = false;
+    auto p = take(*q, is_last);
+    lock.unlock();
+    outcome o;
+    try {
+      o = p.what(q->run);
+    } catch (const std::exception& e) {
+      o = failed(fmt::format("the operation failed: {}", e.what()), "server");
+    }
+    p.what = nullptr;
+    end_turn(*q, p.request, is_last, std::move(o));
+    lock.lock();
+  }
+}
+
+void training_hall::work_on_passes() {
+  engine::work_pool helpers(threads_of_a_pass);
+  const engine::background_work yields(&engine::turn_gate::of_process(), &helpers);
+  lora::joint_passes joint;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] {
+      return stopping_ || joint.size() > 0 || next_ready(kind::pass, last_pass_) != nullptr;
+    });
+    if (stopping_) return;
+    gather(lock, joint);
+    lock.unlock();
+    joint.step();
+    lock.lock();
+  }
+}
+
+void training_hall::gather(std::unique_lock<std::mutex>& lock, lora::joint_passes& joint) {
+  constexpr std::size_t most = 64;
+  const bool waits = joint.size() == 0;  // who is in the middle of its work waits for nobody
+  const auto until = future_table::clock::now() + limits_.window;
+  for (;;) {
+    queue* q = nullptr;
+    while (!stopping_ && joint.size() < most && (q = next_ready(kind::pass, last_pass_)))
+      begin_pass(lock, *q, joint);
+    if (!waits || stopping_ || joint.size() >= queues_.size()) return;
+    const auto come = [&] { return stopping_ || next_ready(kind::pass, last_pass_) != nullptr; };
+    if (!wake_.wait_until(lock, until, come)) return;
+  }
+}
+
+void training_hall::begin_pass(std::unique_lock<std::mutex>& lock, queue& q,
+                               lora::joint_passes& joint) {
+  last_pass_ = {q.run.owner, q.run.id};
+  bool is_last = false;
+  const auto p = take(q, is_last);
+  lock.unlock();
+  if (auto no = p.pass->refuses(q.run)) {
+    end_turn(q, p.request, false, std::move(*no));
+  } else {
+    const auto then = [this, &q, request = p.request, work = p.pass](result<lora::pass_result> r) {
+      outcome o;
+      try {
+        o = work->answer(std::move(r));
+      } catch (const std::exception& e) {
+        o = failed(fmt::format("the answer could not be written: {}", e.what()), "server");
+      }
+      end_turn(q, request, false, std::move(o));
+    };
+    joint.add(*q.run.trainer, p.pass->loss, p.pass->data, p.pass->forward_only, then);
+  }
+  lock.lock();
 }
 
 void training_hall::sweep(future_table::clock::time_point now) {

@@ -8,13 +8,14 @@
 #include <memory>
 #include <optional>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "actors/gateway/tinker/futures.hpp"
 #include "actors/gateway/tinker/served_model.hpp"
-#include "engine/lora/trainer.hpp"
+#include "engine/lora/joint_passes.hpp"
 
 namespace hocket::tinker {
 
@@ -32,15 +33,28 @@ struct training_run {
   std::string loaded, saved;
 };
 
+/// A pass over a model's sequences.
+struct pass_work {
+  lora::loss_config loss;
+  std::span<const lora::training_datum> data;  ///< of what `answer` holds
+  bool forward_only = false;
+  /// Asked when its turn comes: why it is not to run.
+  std::function<std::optional<outcome>(const training_run&)> refuses;
+  std::function<outcome(result<lora::pass_result>)> answer;
+};
+
 /// Runs the operations of all models: those of one model strictly in the order of their numbers,
-/// models of different owners in turns. An operation that came before is never run again: who sends it
-/// once more gets the same request.
-/// *Threads*: `workers` of its own; all functions from any.
+/// models of different owners in turns. Passes of several models over the same base, whoever owns them,
+/// go into one where they fit (lora::joint_passes); the other operations do not wait for passes of other
+/// models. An operation that came before is never run again: who sends it once more gets the same
+/// request.
+/// *Threads*: `passes` and one for the other operations; all functions from any.
 class training_hall {
  public:
   using operation = std::function<outcome(training_run&)>;
   struct limits {
-    int workers = 1;
+    int passes = 1;                          ///< at the same time, each with the sequences of many
+    std::chrono::milliseconds window{2};     ///< a pass waits for others that may join it
     std::chrono::milliseconds gap{300'000};  ///< for a number that never comes
   };
   training_hall(future_table& futures, const limits& l);
@@ -53,19 +67,27 @@ class training_hall {
   /// *Errors*: tinker.not_found (no such run of this owner), tinker.busy, tinker.bad_request.
   result<std::string> submit(const std::string& run, const std::string& owner, std::int64_t number,
                              operation what);
+  result<std::string> submit(const std::string& run, const std::string& owner, std::int64_t number,
+                             pass_work what);
   /// After all that was sent: the run ends and its memory is free.
   result<std::string> unload(const std::string& run, const std::string& owner, operation last);
   /// What does not change of a run, for those who may know. `trainer` is null.
   std::optional<training_run> find(const std::string& run, const std::string& owner) const;
+  /// Whether that operation came already, or cannot come any more.
+  bool knows(const std::string& run, const std::string& owner, std::int64_t number) const;
+  /// Runs of an owner that hold memory.
+  std::size_t loaded(const std::string& owner) const;
   /// Ends runs of a session that is over, once they have nothing to do.
   void end_session(const std::string& session);
   /// Operations whose predecessor never came fail.
   void sweep(future_table::clock::time_point now);
 
  private:
+  enum class kind : std::uint8_t { pass, other };
   struct pending {
     std::string request;
-    operation what;
+    operation what;  ///< null: a pass
+    std::shared_ptr<const pass_work> pass;
     future_table::clock::time_point since;
   };
   struct queue {
@@ -79,17 +101,32 @@ class training_hall {
       return !is_busy &&
              ((!waiting.empty() && waiting.begin()->first <= next) || (waiting.empty() && last));
     }
+    bool is_ready(kind k) const {
+      return is_ready() &&
+             (k == kind::pass) == (!waiting.empty() && waiting.begin()->second.pass != nullptr);
+    }
   };
-  void work();
-  queue* next_ready();
-  void finish_turn(std::unique_lock<std::mutex>& lock, queue& q);
+  struct turn {
+    std::string owner, run;
+  };
+  result<std::string> enqueue(const std::string& run, const std::string& owner, std::int64_t number,
+                              pending what);
+  void work_on_passes();
+  void work_on_others();
+  /// Takes what waits, and for `window` what may come.
+  void gather(std::unique_lock<std::mutex>& lock, lora::joint_passes& joint);
+  void begin_pass(std::unique_lock<std::mutex>& lock, queue& q, lora::joint_passes& joint);
+  queue* next_ready(kind k, const turn& last);
+  /// Its next operation, which is taken out.
+  pending take(queue& q, bool& is_last);
+  void end_turn(queue& q, const std::string& request, bool is_last, outcome o);
 
   future_table& futures_;
   const limits limits_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::map<std::string, std::unique_ptr<queue>> queues_;  ///< by run
-  std::string last_owner_, last_run_;
+  turn last_pass_, last_other_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -1,4 +1,4 @@
-#include "actors/gateway/tinker/api_keys.hpp"
+#include "actors/gateway/tinker/read_keys.hpp"
 #include "actors/gateway/tinker/service.hpp"
 #include "actors/gateway/tinker_door/server.hpp"
 #include "engine/language/packages/packages.hpp"

@@ -38,7 +38,7 @@ void tinker_door::config::visit(config_visitor& v) {
   v.field({.name = "names", .doc = "under which clients ask for it; none: local/FILE"}, how.names);
   v.field({.name = "listen", .doc = "where clients connect"}, how.address);
   v.field({.name = "keys_file",
-           .doc = "a line `KEY OWNER` for each key; needed beyond loopback",
+           .doc = "API keys as `hocket keys api` writes them; needed beyond loopback",
            .is_path = true},
           how.keys_file);
   v.field({.name = "out", .doc = "folder of checkpoints and runs", .is_output = true}, out);

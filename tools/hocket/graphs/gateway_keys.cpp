@@ -7,11 +7,29 @@
 #include "actors/http/certificate.hpp"
 #include "actors/http/digest.hpp"
 #include "graph/trust/files.hpp"
+#include "tools/hocket/graphs/api_keys.hpp"
 #include "tools/hocket/graphs/commands.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
+
+bool is_key_name(const std::string& name) {
+  return !name.empty() && name.size() <= 64 &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.' || c == '@';
+         });
+}
+
+result<std::string> lines_of_keys(const trust::folder& dir, const std::string& file,
+                                  const std::string& first) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(std::filesystem::path(dir.path()) / file, ignored)) return first;
+  auto before = dir.read(file);
+  if (before && !before->empty() && before->back() != '\n') *before += '\n';
+  return before;
+}
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -19,31 +37,19 @@ using json = nlohmann::ordered_json;
 
 constexpr const char* key_file = "gateway.keys";
 
-bool is_name(const std::string& name) {
-  return !name.empty() && name.size() <= 64 &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.' || c == '@';
-         });
-}
-
 /// Adds a line per name: the key itself is shown now and never again.
 int make_api_keys(const keys_options& o) {
   for (const auto& name : o.api)
-    if (!is_name(name))
+    if (!is_key_name(name))
       return complain({"keys.bad_name", fmt::format("`{}` cannot be a key's name", name)},
                       exit_bad_input, "names are up to 64 letters, digits, `_`, `-`, `.` and `@`");
   const auto dir = trust::folder::open(o.dir);
   if (!dir) return complain(dir.error(), exit_bad_input);
-  std::error_code ignored;
-  std::string lines;
-  if (fs::exists(fs::path(o.dir) / key_file, ignored)) {
-    const auto before = dir->read(key_file);
-    if (!before) return complain(before.error(), exit_bad_input);
-    lines = *before;
-  } else {
-    lines = "# Keys of the gateway, hashed: NAME sha256:HEX [sessions=N] [per_minute=N]\n";
-  }
-  if (!lines.empty() && lines.back() != '\n') lines += '\n';
+  auto before =
+      lines_of_keys(*dir, key_file,
+                    "# Keys of the gateway, hashed: NAME sha256:HEX [sessions=N] [per_minute=N]\n");
+  if (!before) return complain(before.error(), exit_bad_input);
+  auto lines = std::move(*before);
   json made = json::array();
   for (const auto& name : o.api) {
     const auto key = "hk_" + http::random_token(32);

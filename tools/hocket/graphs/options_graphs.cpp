@@ -1,4 +1,5 @@
 // Options of the commands that read graphs and make what they need: checks, pictures, keys.
+#include "tools/hocket/graphs/api_keys.hpp"
 #include "tools/hocket/graphs/commands.hpp"
 #include "tools/hocket/options.hpp"
 
@@ -66,11 +67,41 @@ void add_new(CLI::App& app, action& chosen) {
   add_json(sub, o.json);
 }
 
+namespace {
+
+void add_tinker_keys(CLI::App& keys, action& chosen) {
+  static tinker_keys_options o;
+  auto& sub = *keys.add_subcommand("api", "Make keys of the training server; DIR/tinker.keys");
+  // The parent's callback comes after this one and would replace it.
+  sub.callback([&keys, &chosen] {
+    keys.callback([] {});
+    chosen = [] { return run_tinker_keys(o); };
+  });
+  sub.add_option("names", o.names, "Who gets one; keys of one name share data and quotas")
+      ->required();
+  sub.add_option("--scopes", o.scopes, "What they may: train, sample, export, admin, with commas")
+      ->capture_default_str();
+  const auto quota = [&](const char* name, std::int64_t& into, const char* what) {
+    sub.add_option(name, into, what)->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 39));
+  };
+  quota("--models", o.models, "Models in memory at once; none: 256");
+  quota("--stored-mib", o.stored_mib, "Of checkpoints; none: as the disk allows");
+  quota("--tokens-per-minute", o.tokens_per_minute,
+        "Trained, read and sampled; none: as the machine allows");
+  quota("--futures", o.futures, "Requests that wait at once; none: 8192");
+  sub.add_option("--dir", o.dir, "Folder of the keys")->capture_default_str();
+  add_json(sub, o.json);
+}
+
+}  // namespace
+
 void add_keys(CLI::App& app, action& chosen) {
   static keys_options o;
   auto& sub =
-      command(app, chosen, "keys", "Make the keys of hosts and of the gateway, or list them",
+      command(app, chosen, "keys",
+              "Make the keys of hosts, of the gateway and of the training server, or list them",
               [] { return run_keys(o); });
+  add_tinker_keys(sub, chosen);
   sub.add_option("names", o.names, "Hosts to make a pair for; none: list what is there");
   sub.add_option("--dir", o.dir, "Folder of the keys")->capture_default_str();
   sub.add_option("--api", o.api, "Make a key that lets NAME in at the gateway; DIR/gateway.keys")

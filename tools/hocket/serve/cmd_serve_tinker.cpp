@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "actors/gateway/tinker/api_keys.hpp"
+#include "actors/gateway/tinker/read_keys.hpp"
 #include "actors/gateway/tinker/service.hpp"
 #include "actors/governance/process_book.hpp"
 #include "engine/language/packages/packages.hpp"

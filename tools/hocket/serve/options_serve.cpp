@@ -21,14 +21,15 @@ void add_serve_tinker(CLI::App& serve, action& chosen) {
       ->allow_extra_args(false);
   sub.add_option("--listen", o.listen, "Address")->capture_default_str();
   sub.add_option("--out", o.out, "Folder of checkpoints")->capture_default_str();
-  sub.add_option("--keys", o.keys, "File with a line `KEY OWNER` for each API key")
+  sub.add_option("--keys", o.keys,
+                 "File of API keys with owners, scopes and quotas, as `hocket keys api` writes it")
       ->type_name("FILE");
   sub.add_option("--context", o.context, "Tokens a sequence may have; 0 = as the model says");
   sub.add_option("--alpha", o.alpha, "Scale of new adapters, times their rank")
       ->capture_default_str()
       ->check(finite());
   sub.add_option("--at-once", o.at_once,
-                 "Models whose passes run at the same time; each takes the memory of a pass")
+                 "Passes of training at the same time; each is over sequences of many models")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
   sub.add_option("--ledger", o.ledger,

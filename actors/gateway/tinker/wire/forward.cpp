@@ -65,7 +65,24 @@ error only_text(std::size_t datum, const char* kind) {
       fmt::format("datum {}: this model reads text only, and model_input holds {}", datum, kind)};
 }
 
-std::optional<error> read_datum(const pb::Datum& from, std::size_t index, lora::training_datum& d) {
+/// Numbers of a request's tensors as they lie in memory: a few bytes of a sparse one can be many.
+class number_count {
+ public:
+  std::optional<error> add(std::size_t datum, const lora::loss_input& t) {
+    all_ += static_cast<std::int64_t>(t.values.size());
+    if (all_ <= most_numbers_of_all) return std::nullopt;
+    return error{"tinker.bad_request",
+                 fmt::format("datum {}: the tensors of this request have more than {} numbers: "
+                             "send fewer data at once",
+                             datum, most_numbers_of_all)};
+  }
+
+ private:
+  std::int64_t all_ = 0;
+};
+
+std::optional<error> read_datum(const pb::Datum& from, std::size_t index, number_count& count,
+                                lora::training_datum& d) {
   for (const auto& chunk : from.model_input()) {
     if (chunk.has_image()) return only_text(index, "an image");
     if (chunk.has_dmel()) return only_text(index, "sound");
@@ -77,6 +94,7 @@ std::optional<error> read_datum(const pb::Datum& from, std::size_t index, lora::
     if (!t)
       return error{t.error().code,
                    fmt::format("datum {}: `{}`: {}", index, entry.key(), t.error().message)};
+    if (auto problem = count.add(index, *t)) return problem;
     d.inputs[entry.key()] = std::move(*t);
   }
   return std::nullopt;
@@ -100,14 +118,16 @@ result<forward_request> decode_forward(std::string_view body) {
       r.settings[e.key()] = e.value().number();
   }
   r.data.resize(static_cast<std::size_t>(m.data_size()));
+  number_count count;
   for (std::size_t i = 0; i < r.data.size() && !r.problem; ++i)
-    r.problem = read_datum(m.data(static_cast<int>(i)), i, r.data[i]);
+    r.problem = read_datum(m.data(static_cast<int>(i)), i, count, r.data[i]);
   return r;
 }
 
 namespace {
 
-std::optional<error> read_datum(const json& from, std::size_t index, lora::training_datum& d) {
+std::optional<error> read_datum(const json& from, std::size_t index, number_count& count,
+                                lora::training_datum& d) {
   const auto bad = [&](const std::string& what) {
     return error{"tinker.bad_request", fmt::format("datum {}: {}", index, what)};
   };
@@ -128,6 +148,7 @@ std::optional<error> read_datum(const json& from, std::size_t index, lora::train
   for (const auto& [name, value] : inputs.items()) {
     auto t = tensor_from_json(value, 0);
     if (!t) return bad("`" + name + "`: " + t.error().message);
+    if (auto problem = count.add(index, *t)) return problem;
     d.inputs[name] = std::move(*t);
   }
   return std::nullopt;
@@ -156,8 +177,9 @@ result<forward_request> decode_forward(const json& body, const char* input) {
         r.settings[key] = value.is_string() ? value.get<std::string>() : value.dump();
     }
   r.data.resize(in["data"].size());
+  number_count count;
   for (std::size_t i = 0; i < r.data.size() && !r.problem; ++i)
-    r.problem = read_datum(in["data"][i], i, r.data[i]);
+    r.problem = read_datum(in["data"][i], i, count, r.data[i]);
   return r;
 }
 

@@ -12,6 +12,8 @@ namespace hocket::tinker {
 
 /// Numbers of one tensor, at most so many: a sparse one is small on the wire.
 inline constexpr std::int64_t most_numbers = 4'000'000;
+/// Of all tensors of a request: 256 MiB of them, twice what a dense body can hold.
+inline constexpr std::int64_t most_numbers_of_all = 32'000'000;
 
 /// A compressed sparse row matrix as a dense one; where it has nothing stands `fill`.
 result<lora::loss_input> dense_of(const std::vector<std::int64_t>& shape,

@@ -1,0 +1,87 @@
+#include "actors/gateway/tinker/store.hpp"
+
+#include <atomic>
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+using namespace hocket;
+using namespace hocket::tinker;
+
+namespace {
+
+struct folder {
+  std::string path =
+      (std::filesystem::temp_directory_path() / fmt::format("hocket_store_test_{}", getpid()))
+          .string();
+  folder() { std::filesystem::remove_all(path); }
+  ~folder() { std::filesystem::remove_all(path); }
+};
+
+checkpoint about(const std::string& name, const std::string& owner = "a") {
+  checkpoint c;
+  c.path = {"sess-1:train:0", "weights", name};
+  c.owner = owner;
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("an owner stores as much as it may, and what replaces a checkpoint counts once") {
+  const folder f;
+  auto store = checkpoint_store::open(f.path);
+  REQUIRE(store);
+  auto& s = **store;
+  const checkpoint_files files{{"x", std::string(1'000, 'x')}};
+  const std::int64_t most = 2'500;
+  CHECK(s.put(about("one"), files, false, most));
+  CHECK(s.put(about("two"), files, false, most));
+  const auto no = s.put(about("three"), files, false, most);
+  REQUIRE(!no);
+  CHECK(no.error().code == "tinker.quota");
+  CHECK(s.put(about("one"), files, true, most));
+  CHECK(s.put(about("three", "b"), files, false, most));
+  CHECK(s.stored_bytes("a") <= most);
+  CHECK(s.remove(about("two").path));
+  CHECK(s.put(about("four"), files, false, most));
+  const auto again = checkpoint_store::open(f.path);
+  REQUIRE(again);
+  CHECK((*again)->complaints().empty());
+  CHECK((*again)->stored_bytes("a") == s.stored_bytes("a"));
+}
+
+TEST_CASE(
+    "a checkpoint that is saved while the old one of its name expires or is removed is whole") {
+  const folder f;
+  auto store = checkpoint_store::open(f.path);
+  REQUIRE(store);
+  auto& s = **store;
+  const checkpoint_files files{{"x", std::string(20'000, 'x')}};
+  std::atomic<bool> over{false};
+  std::thread sweeps([&] {
+    while (!over) {
+      s.sweep();
+      (void)s.remove(about("k").path);
+    }
+  });
+  for (int i = 0; i < 60; ++i) {
+    auto c = about("k");
+    c.expires_s = i % 3 == 0 ? 1 : 0;  // long ago
+    CHECK(s.put(c, files, true));
+    // What is listed can be read, or was removed meanwhile.
+    if (s.find(c.path)) {
+      const auto read = s.read(c.path);
+      CHECK((read || read.error().code == "tinker.not_found" || !s.find(c.path)));
+    }
+  }
+  over = true;
+  sweeps.join();
+  CHECK(s.put(about("k"), files, true));
+  s.sweep();
+  REQUIRE(s.read(about("k").path));
+  CHECK(checkpoint_store::open(f.path).value()->complaints().empty());
+}
