@@ -331,7 +331,7 @@ class run(case):
                                temperature=0)["choices"][0]["message"]
         self.assertEqual(parts({"type": "text", "text": "h"}, {"type": "text", "text": "i"}), y["choices"][0]["message"])
         self.refuses(400, "image_url", lambda: parts({"type": "image_url", "image_url": {"url": "x"}}))
-        usage = c.ask("POST", "completions", dict(model=MODEL, prompt="the cat", max_tokens=5, stream=True,
+        usage = c.ask("POST", "completions", dict(model=MODEL, prompt="the cat", max_tokens=5, temperature=0, stream=True,
                                                   stream_options={"include_usage": True}), prefix="/oai/api/v1/", raw=True).decode()
         self.assertEqual(json.loads(usage.split("\n\n")[-3][6:])["usage"]["completion_tokens"], 5)
         self.refuses(404, "no/such", lambda: ask("completions", model="no/such", prompt="x"))
