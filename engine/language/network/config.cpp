@@ -293,6 +293,8 @@ void common(values& v, draft& d) {
   c.vocabulary = v.size("vocab_size");
   c.trunk.width = v.size("hidden_size");
   c.trunk.norm_epsilon = v.number("rms_norm_eps", 1e-6);
+  if (!(c.trunk.norm_epsilon > 0 && c.trunk.norm_epsilon < 1))
+    v.note("rms_norm_eps", "is not above 0 and below 1");
   auto& a = d.attention;
   a.heads = static_cast<int>(v.integer("num_attention_heads", 1, 4096));
   a.kv_heads = static_cast<int>(v.integer("num_key_value_heads", 1, 4096, a.heads));

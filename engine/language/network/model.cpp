@@ -17,14 +17,28 @@ namespace hocket::language {
 language_model::language_model() = default;
 language_model::~language_model() = default;
 
-result<std::shared_ptr<const language_model>> language_model::build(
-    const network_config& config, std::span<const stored_weights> tensors, block_types blocks) {
+namespace {
+
+/// By their names; the tensors outlive it.
+tensor_source source_of(std::span<const stored_weights> tensors) {
   std::unordered_map<std::string, const stored_weights*> by_name;
   for (const auto& t : tensors) by_name[t.name] = &t;
-  const auto source = [&](const std::string& name) -> const stored_weights* {
+  return [by_name = std::move(by_name)](const std::string& name) -> const stored_weights* {
     const auto found = by_name.find(name);
     return found == by_name.end() ? nullptr : found->second;
   };
+}
+
+}  // namespace
+
+result<void> language_model::check(const network_config& config,
+                                   std::span<const stored_weights> tensors) {
+  return check_weights(config, source_of(tensors));
+}
+
+result<std::shared_ptr<const language_model>> language_model::build(
+    const network_config& config, std::span<const stored_weights> tensors, block_types blocks) {
+  const auto source = source_of(tensors);
   try {
     auto own = config;
     own.trunk.pages = true;

@@ -33,6 +33,9 @@ enum class block_types : std::uint8_t { kept, widened, rounded };
 /// fp32); the table as the file has it, and not at all where the head holds the same numbers.
 class language_model {
  public:
+  /// Whether the tensors are what `build` needs, by names and shapes alone: no number is read.
+  /// *Errors*: model.missing_tensor, model.bad_shape.
+  static result<void> check(const network_config& config, std::span<const stored_weights> tensors);
   /// From a checkpoint's tensors under Hugging Face's names, of any type that is read.
   /// *Errors*: model.missing_tensor, model.bad_shape, model.engine, those of `dequantize`.
   static result<std::shared_ptr<const language_model>> build(

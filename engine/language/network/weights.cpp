@@ -18,16 +18,21 @@ using engine::transformer;
 /// Reads tensors until one is missing or has another shape; then says which.
 class reader {
  public:
-  reader(const network_config& config, const tensor_source& source, block_types blocks)
-      : config_(config), source_(source), blocks_(blocks) {}
+  /// `looks`: at names and shapes alone; no number is read, and tensors are empty.
+  reader(const network_config& config, const tensor_source& source, block_types blocks,
+         bool looks = false)
+      : config_(config), source_(source), blocks_(blocks), looks_(looks) {}
 
   bool failed() const { return failed_; }
+  bool has(const std::string& name) const { return source_(name) != nullptr; }
+  /// Nothing can be made of what was read.
+  bool has_nothing() const { return failed_ || looks_; }
 
   /// The tensor as fp32; an empty one after a failure, so that nothing is allocated for a shape that
   /// only the config knows.
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape) {
     const auto* found = stored(name, shape);
-    if (!found) return at::empty({0});
+    if (!found || looks_) return at::empty({0});
     auto t = at::empty(shape, at::kFloat);
     const auto read = dequantize(found->type, found->bytes,
                                  {t.data_ptr<float>(), static_cast<std::size_t>(t.numel())});
@@ -48,6 +53,7 @@ class reader {
   /// where the head holds the same numbers.
   void table(const std::string& name, std::int64_t rows, std::int64_t width, network_weights& w) {
     const auto* found = stored(name, {rows, width});
+    if (has_nothing()) return;
     const bool half =
         found && (found->type == tensor_type::f16 || found->type == tensor_type::bf16);
     const bool narrow =
@@ -69,7 +75,7 @@ class reader {
       if (bias) biases.push_back(tensor(name + ".bias", {out}));
     }
     if (bias) w.bias = at::cat(biases, 0);
-    if (failed_) return;
+    if (has_nothing()) return;
     if (blocks_ != block_types::widened && pack_groups(w.weight, rows, in)) return;
     std::vector<at::Tensor> values;
     for (const auto& [name, out] : parts) values.push_back(tensor(name + ".weight", {out, in}));
@@ -170,6 +176,7 @@ class reader {
   const network_config& config_;
   const tensor_source& source_;
   const block_types blocks_;
+  const bool looks_;
   bool failed_ = false;
   std::string code_, problem_;
 };
@@ -224,7 +231,7 @@ void read_fused_experts(reader& r, const std::string& name, std::int64_t d,
   const auto up_bias = r.tensor(name + "gate_up_proj_bias", {n, 2 * width});
   const auto down = r.tensor(name + "down_proj", {n, width, d});
   const auto down_bias = r.tensor(name + "down_proj_bias", {n, d});
-  if (r.failed()) return;
+  if (r.has_nothing()) return;
   const auto apart = [](const at::Tensor& t) {
     return at::cat({t.slice(0, 0, t.size(0), 2), t.slice(0, 1, t.size(0), 2)}, 0);
   };
@@ -246,7 +253,8 @@ void read_feed_forward(reader& r, const std::string& name, const network_config&
     w.correction = r.tensor(router + ".e_score_correction_bias", {e.count});
   if (r.failed()) return;
   w.experts.resize(e.count);
-  if (c.family == "gpt_oss") return read_fused_experts(r, p + "experts.", d, f, w);
+  if (c.family == "gpt_oss" && !r.has(p + "experts.0.up_proj.weight"))
+    return read_fused_experts(r, p + "experts.", d, f, w);
   for (int i = 0; i < e.count; ++i)
     read_dense(r, p + "experts." + std::to_string(i) + ".", d, f.width, f, w.experts[i]);
   if (e.shared > 0)
@@ -264,13 +272,7 @@ void number_rest(network_weights& w, const network_config& c) {
       e.up.weight.id = ++id, e.down.weight.id = ++id;
 }
 
-}  // namespace
-
-result<network_weights> read_weights(const network_config& c, const tensor_source& source,
-                                     block_types blocks) {
-  c10::NoGradGuard no_grad;
-  network_weights w{{}, {}, transformer(c.trunk), {}};
-  reader r(c, source, blocks);
+result<void> read_all(reader& r, const network_config& c, network_weights& w) {
   const std::int64_t d = c.trunk.width;
   r.table("model.embed_tokens.weight", c.vocabulary, d, w);
   for (std::size_t i = 0; i < c.trunk.layers.size(); ++i) {
@@ -291,9 +293,26 @@ result<network_weights> read_weights(const network_config& c, const tensor_sourc
   }
   w.trunk.final_norm() = r.norm("model.norm", d);
   r.head(c.tied ? "model.embed_tokens" : "lm_head", c.vocabulary, d, w.head);
-  HOCKET_TRY(r.outcome());
+  return r.outcome();
+}
+
+}  // namespace
+
+result<network_weights> read_weights(const network_config& c, const tensor_source& source,
+                                     block_types blocks) {
+  c10::NoGradGuard no_grad;
+  network_weights w{{}, {}, transformer(c.trunk), {}};
+  reader r(c, source, blocks);
+  HOCKET_TRY(read_all(r, c, w));
   number_rest(w, c);
   return w;
+}
+
+result<void> check_weights(const network_config& c, const tensor_source& source) {
+  c10::NoGradGuard no_grad;
+  network_weights w{{}, {}, transformer(c.trunk), {}};
+  reader r(c, source, block_types::kept, true);
+  return read_all(r, c, w);
 }
 
 at::Tensor embed(const network_weights& w, const network_config& c,

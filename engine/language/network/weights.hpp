@@ -43,4 +43,8 @@ std::vector<float> scores_from(const at::Tensor& states, const network_config& c
 result<network_weights> read_weights(const network_config& config, const tensor_source& source,
                                      block_types blocks = block_types::kept);
 
+/// Whether `read_weights` finds every tensor in its shape; reads no number.
+/// *Errors*: model.missing_tensor, model.bad_shape.
+result<void> check_weights(const network_config& config, const tensor_source& source);
+
 }  // namespace hocket::language

@@ -11,6 +11,7 @@
 #include "engine/language/generation/chat_model.hpp"
 #include "engine/language/network/config.hpp"
 #include "engine/language/network/gguf.hpp"
+#include "engine/language/network/model.hpp"
 #include "engine/language/packages/packages.hpp"
 #include "tools/hocket/language/commands.hpp"
 #include "tools/hocket/say.hpp"
@@ -29,6 +30,7 @@ struct opened_files {
   std::string kind, architecture, name;
   std::vector<language::stored_weights> tensors;
   result<network_config> config = fail("model.unsupported", "not read");
+  result<void> fits;  ///< the tensors to the config
 };
 
 result<opened_files> open_gguf(const std::string& path) {
@@ -40,6 +42,8 @@ result<opened_files> open_gguf(const std::string& path) {
   out.name = file->text("general.name").value_or("");
   out.tensors = file->tensors();
   out.config = language::read_network_config(*file);
+  if (out.config)
+    out.fits = language::language_model::check(*out.config, language::checkpoint_tensors(*file));
   return out;
 }
 
@@ -57,6 +61,7 @@ result<opened_files> open_folder(const std::string& folder) {
     out.architecture = parsed["model_type"].get<std::string>();
   for (const auto& t : files->tensors()) out.tensors.push_back(t);
   out.config = language::read_network_config(*text);
+  if (out.config) out.fits = language::language_model::check(*out.config, out.tensors);
   return out;
 }
 
@@ -173,6 +178,7 @@ int run_model_info(const model_info_options& o) {
     info["network"] = network_json(*files->config);
   else
     info["network"] = nullptr, problems.push_back(files->config.error().message);
+  if (!files->fits) problems.push_back(files->fits.error().message);
   if (const auto words = language::open_chat_words(*path))
     info["words"] = words_json(*words);
   else
