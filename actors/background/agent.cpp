@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "actors/background/guarded.hpp"
 #include "graph/contract/registry.hpp"
 
@@ -278,6 +280,8 @@ void agent::finish(std::uint64_t id, request& r, const job_end& end, emitter& ou
       say(r.asked, after_ms, id, end.text);
     else
       say_failure(r.asked, after_ms, id);
+  } else if (r.now == request::state::given_up && end.status == outcome::failed) {
+    context_.log(fmt::format("request {}: it ended after it was given up: {}", id, end.text));
   } else if (r.now == request::state::given_up && ok) {
     const bool deliver = config_.late == "deliver";
     context_.count(deliver ? "late_delivered" : "late_dropped", 1);
@@ -305,6 +309,9 @@ void agent::launch_waiting(emitter& out) {
 void agent::give_up(std::uint64_t id, std::int64_t after_ms, emitter& out) {
   auto& r = requests_[id];
   r.now = request::state::given_up;
+  std::string where = r.started ? "in its planner" : "before it was begun";
+  if (!r.open_calls.empty()) where = "in a call of " + r.open_calls.begin()->second;
+  context_.log(fmt::format("request {}: given up, its time is over: it was {}", id, where));
   if (!setup_->deliver_late) r.work->cancel();
   settle_calls(r, id, outcome::timed_out, out);
   context_.count(to_string(outcome::timed_out), 1);

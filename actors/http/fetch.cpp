@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <ctime>
 #include <memory>
 #include <mutex>
 
@@ -267,6 +269,20 @@ result<fetch_answer> fetch(const fetch_request& first) {
     if (left <= 0) return fail("http.timeout", "the redirects took all of the time");
     r.total_ms = static_cast<int>(left);
   }
+}
+
+std::int64_t retry_after_ms(const header_list& headers) {
+  const auto said = find_header(headers, "Retry-After");
+  if (!said) return -1;
+  std::int64_t seconds = -1;
+  const auto* const end = said->data() + said->size();
+  if (const auto [at, bad] = std::from_chars(said->data(), end, seconds);
+      bad != std::errc() || at != end) {
+    const auto date = curl_getdate(std::string(*said).c_str(), nullptr);
+    if (date < 0) return -1;
+    seconds = std::max<std::int64_t>(0, date - std::time(nullptr));
+  }
+  return seconds < 0 ? -1 : std::min<std::int64_t>(seconds, 86'400) * 1000;
 }
 
 }  // namespace hocket::http

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -60,5 +61,8 @@ struct fetch_answer {
 /// Errors: http.bad_url, http.no_connection, http.not_allowed, http.bad_tls, http.timeout,
 /// http.too_large, http.cancelled, http.broken.
 result<fetch_answer> fetch(const fetch_request& r);
+
+/// What `Retry-After` asks for, seconds or a date, at most a day; -1: nothing that can be read.
+std::int64_t retry_after_ms(const header_list& headers);
 
 }  // namespace hocket::http

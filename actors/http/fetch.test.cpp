@@ -154,3 +154,17 @@ TEST_CASE("what may not be asked is not connected to") {
   nobody.url = "http://127.0.0.1:1/";
   CHECK(code_of(fetch(nobody)) == "http.no_connection");
 }
+
+TEST_CASE("Retry-After is a number of seconds or a date, and nothing else") {
+  const auto said = [](const std::string& value) {
+    return retry_after_ms({{"Retry-After", value}});
+  };
+  CHECK(retry_after_ms({}) == -1);
+  CHECK(said("0") == 0);
+  CHECK(said("120") == 120'000);
+  for (const char* bad : {"", "-1", "1.5", "soon", "99999999999999999999", "12 apples"})
+    CHECK_MESSAGE(said(bad) == -1, bad);
+  CHECK(said("Wed, 21 Oct 2015 07:28:00 GMT") == 0);
+  CHECK(said("Fri, 31 Dec 2199 23:59:59 GMT") == 86'400'000);
+  CHECK(said("100000") == 86'400'000);
+}

@@ -30,19 +30,56 @@ std::string words_of(const json& error) {
   return text_of(error, "message");
 }
 
+/// Keys are long. A short one, as servers without keys are given ("none", "ollama"), is a word that
+/// anybody may say.
+constexpr std::size_t least_key = 8;
+
+/// The same in every text of arguments, however it is escaped there.
+void hide_in(json& value, std::string_view key) {
+  if (value.is_string()) value = without_key(value.get<std::string>(), key);
+  if (!value.is_structured()) return;
+  for (auto& [name, inner] : value.items()) hide_in(inner, key);
+}
+
+std::string arguments_without(std::string arguments, std::string_view key) {
+  if (key.empty()) return arguments;
+  auto value = language::strict_ordered_json(arguments, "arguments");
+  if (!value) return without_key(std::move(arguments), key);  // nobody calls anything with it
+  const auto before = *value;
+  hide_in(*value, key);
+  if (*value == before) return without_key(std::move(arguments), key);
+  return without_key(value->dump(-1, ' ', false, json::error_handler_t::replace), key);
+}
+
+/// Bytes at the end of `text` that may be the beginning of `key`.
+std::size_t begun_at_end(std::string_view text, std::string_view key) {
+  for (auto n = std::min(text.size(), key.size()); n > 0; --n)
+    if (text.ends_with(key.substr(0, n))) return n;
+  return 0;
+}
+
 }  // namespace
 
-std::string error_words(std::string_view body) {
+std::string without_key(std::string text, std::string_view key, std::size_t from) {
+  constexpr std::string_view instead = "[key]";
+  if (key.empty()) return text;
+  for (auto at = text.find(key, from); at != text.npos; at = text.find(key, at + instead.size()))
+    text.replace(at, key.size(), instead);
+  return text;
+}
+
+std::string error_words(std::string_view body, std::string_view key) {
   std::string words;
   if (const auto value = language::strict_ordered_json(body, "error")) {
     words = words_of(member(*value, "error"));
     if (words.empty()) words = text_of(*value, "message");
     if (words.empty()) words = text_of(*value, "detail");
   }
-  if (words.empty()) words = body.substr(0, 400);
+  if (words.empty()) words = body.substr(0, 64 << 10);
+  words = without_key(std::move(words), key);  // before it is cut, which may leave a half
   words = clean_text(words);
   std::ranges::replace(words, '\n', ' ');
-  return cut_text(std::move(words), 200);
+  return cut_text(without_key(std::move(words), key), 200);
 }
 
 result<void> completion::grow(std::size_t by) {
@@ -61,7 +98,7 @@ result<void> completion::event(std::string_view data) {
   if (!value || !value->is_object())
     return fail("language.bad_answer", "the endpoint's stream holds what is no JSON object");
   if (const auto& e = member(*value, "error"); !e.is_null())
-    return fail("language.refused", "the endpoint broke off: " + error_words(data));
+    return fail("language.refused", "the endpoint broke off: " + error_words(data, key_));
   tokens_ = std::max(tokens_, number_of(member(*value, "usage"), "total_tokens", 0));
   const auto& choices = member(*value, "choices");
   if (!choices.is_array() || choices.empty()) return {};  // the last one has the usage alone
@@ -73,7 +110,7 @@ result<void> completion::whole(std::string_view body) {
   if (!value || !value->is_object())
     return fail("language.bad_answer", "the endpoint's answer is no JSON object");
   if (const auto& e = member(*value, "error"); !e.is_null())
-    return fail("language.refused", "the endpoint says: " + error_words(body));
+    return fail("language.refused", "the endpoint says: " + error_words(body, key_));
   tokens_ = number_of(member(*value, "usage"), "total_tokens", 0);
   const auto& choices = member(*value, "choices");
   if (!choices.is_array() || choices.empty())
@@ -139,19 +176,33 @@ result<void> completion::take_call(const json& call, std::size_t position) {
 }
 
 std::string_view completion::new_text() {
-  return std::string_view(text_).substr(std::exchange(told_, text_.size()));
+  auto end = text_.size();
+  if (key_.size() >= least_key) {
+    text_ = without_key(std::move(text_), key_, told_);
+    end = text_.size();
+    if (!done_) end -= begun_at_end(std::string_view(text_).substr(told_), key_);
+  }
+  const auto begin = std::exchange(told_, end);
+  return std::string_view(text_).substr(begin, end - begin);
 }
 
 result<chat_reply> completion::finish() {
   if (!done_ && !finished_)
     return fail("language.bad_answer", begun_ ? "the endpoint's answer broke off in the middle"
                                               : "the endpoint answered nothing");
+  const std::string_view key = key_.size() >= least_key ? std::string_view(key_) : "";
   chat_reply out;
-  out.text = without_reasoning(text_);
+  out.text = without_reasoning(without_key(text_, key));
   for (auto& c : calls_)
     if (!c.name.empty())
-      out.calls.push_back({std::move(c.name), c.arguments.empty() ? "{}" : std::move(c.arguments)});
-  if (out.calls.empty()) out.calls = calls_in_text(out.text);
+      out.calls.push_back(
+          {without_key(std::move(c.name), key),
+           c.arguments.empty() ? "{}" : arguments_without(std::move(c.arguments), key)});
+  if (out.calls.empty()) {
+    out.calls = calls_in_text(out.text);
+    for (auto& c : out.calls)
+      c.arguments_json = arguments_without(std::move(c.arguments_json), key);
+  }
   out.tokens = tokens_ > 0 ? tokens_ : static_cast<std::int64_t>(bytes_ / 4 + 1);
   return out;
 }

@@ -64,7 +64,7 @@ TEST_CASE("an answer that breaks off, is garbage, or an error is told") {
        {"{}", R"({"choices":7})", R"({"choices":[7]})", R"({"choices":[{"delta":7}]})",
         R"({"choices":[{"delta":{"tool_calls":[7,null,{}]}}]})"})
     CHECK(read({odd, "[DONE]"}) == "");
-  completion c(1000);
+  completion c({}, 1000);
   result<void> good;
   for (int i = 0; i < 100 && good; ++i)
     good = c.event(delta(R"("content":"xxxxxxxxxxxxxxxxxxxx")"));
@@ -96,4 +96,62 @@ TEST_CASE("calls in text: only what is one") {
   CHECK(calls("<tool_call>{\"name\":\"a\"}") == "a{};|");
   CHECK(calls("[1, 2]") == "|[1, 2]");
   CHECK(calls("") == "|");
+}
+
+TEST_CASE("a reply that repeats the key says [key], in every part and however it is cut") {
+  const std::string key = "sk-canary-4711/abcdefgh";
+  const auto ends = [](completion& c) {
+    std::string told;
+    for (const auto& event : {std::string("[DONE]")}) REQUIRE(c.event(event));
+    told += c.new_text();
+    return told;
+  };
+  // In one piece, in two at each place, letter by letter; what only begins like it stays.
+  for (std::size_t cut = 0; cut <= key.size(); ++cut) {
+    completion c(key);
+    std::string told;
+    for (const auto& piece : {"It is " + key.substr(0, cut), key.substr(cut) + " and sk-canary"}) {
+      REQUIRE(c.event(delta(R"("content":")" + piece + "\"")));
+      told += c.new_text();
+      CHECK(told.find("4711") == told.npos);
+    }
+    told += ends(c);
+    CHECK(told == "It is [key] and sk-canary");
+    CHECK(c.finish()->text == told);
+  }
+  completion letters(key);
+  std::string told;
+  for (const char letter : key + key) {
+    REQUIRE(letters.event(delta(R"("content":")" + std::string(1, letter) + "\"")));
+    told += letters.new_text();
+  }
+  CHECK(told + ends(letters) == "[key][key]");
+  // In arguments as text, escaped, inside of others, and in a call that is written as text.
+  const auto call = [&](const std::string& arguments) {
+    completion c(key);
+    REQUIRE(c.whole(
+        json{{"choices",
+              {{{"message",
+                 {{"tool_calls", {{{"function", {{"name", "x"}, {"arguments", arguments}}}}}}}}}}}}
+            .dump()));
+    return c.finish()->calls.at(0).arguments_json;
+  };
+  CHECK(call(R"({"q":"Bearer )" + key + R"("})") == R"({"q":"Bearer [key]"})");
+  CHECK(call(R"({"q":["\u0073k-canary-4711\/abcdefgh"]})") == R"({"q":["[key]"]})");
+  CHECK(call("{\"q\": " + key) == "{\"q\": [key]");
+  CHECK(call(R"({"q": 1})") == R"({"q": 1})");
+  completion written(key);
+  REQUIRE(written.event(delta(
+      R"("content":"<tool_call>{\"name\":\"x\",\"arguments\":{\"q\":\"\\u0073k-canary-4711/abcdefgh\"}}</tool_call>")")));
+  REQUIRE(written.event("[DONE]"));
+  CHECK(written.finish()->calls.at(0).arguments_json == R"({"q":"[key]"})");
+  // In errors, also where the cut to 200 bytes goes through it.
+  for (std::size_t before = 150; before < 205; ++before) {
+    const auto words = error_words(std::string(before, 'x') + " " + key, key);
+    CHECK(words.find("sk-c") == words.npos);
+  }
+  // "none" is no secret.
+  completion short_key("none");
+  REQUIRE(short_key.event(delta(R"("content":"There is none.")")));
+  CHECK(short_key.new_text() == "There is none.");
 }

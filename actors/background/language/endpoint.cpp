@@ -1,7 +1,6 @@
 #include "actors/background/language/endpoint.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <thread>
 
@@ -48,7 +47,7 @@ class endpoint final : public chat_backend {
       const auto wait = std::min(std::max(one.wait_ms, pause_ms), longest_pause_ms);
       if (!one.again || tries >= settings_.retries || one.wait_ms > longest_pause_ms ||
           steady::now() + milliseconds(wait) >= until)
-        return hidden(std::move(one.reply));
+        return one.reply;
       if (!rest(request, milliseconds(wait)))
         return fail("language.cancelled", "nobody waits for it any more");
       pause_ms *= 2;
@@ -56,16 +55,6 @@ class endpoint final : public chat_backend {
   }
 
  private:
-  /// A message of the endpoint may repeat what it was sent.
-  result<chat_reply> hidden(result<chat_reply> r) const {
-    if (settings_.key.empty() || r) return r;
-    auto e = r.error();
-    for (auto at = e.message.find(settings_.key); at != e.message.npos;
-         at = e.message.find(settings_.key, at + std::string_view("[key]").size()))
-      e.message.replace(at, settings_.key.size(), "[key]");
-    return fail(std::move(e.code), std::move(e.message));
-  }
-
   static bool rest(const chat_request& request, milliseconds wait) {
     const auto until = steady::now() + wait;
     while (steady::now() < until) {
@@ -100,7 +89,7 @@ class endpoint final : public chat_backend {
       out.reply = fail("language.out_of_time", "the time for the answer is over");
       return out;
     }
-    completion answer;
+    completion answer(settings_.key);
     http::event_stream events;
     std::string body;
     bool is_stream = false;
@@ -155,8 +144,9 @@ class endpoint final : public chat_backend {
     return out;
   }
 
-  attempt lost(const error& why, const completion& answer) const {
+  attempt lost(error why, const completion& answer) const {
     attempt out;
+    why.message = without_key(std::move(why.message), settings_.key);
     out.again = !answer.has_begun() && why.code != "http.bad_tls" && why.code != "http.bad_url";
     if (why.code == "http.cancelled") {
       out.again = false;
@@ -173,21 +163,20 @@ class endpoint final : public chat_backend {
 
   attempt refused(int status, const http::header_list& heads, const std::string& body) const {
     attempt out;
-    const auto words = error_words(body);
     out.again = status == 408 || status == 429 || status >= 500;
     out.without_usage = status == 400 && body.find("stream_options") != body.npos;
-    if (const auto after = http::find_header(heads, "Retry-After")) {
-      int seconds = 0;
-      const auto [end, bad] =
-          std::from_chars(after->data(), after->data() + after->size(), seconds);
-      if (bad == std::errc() && seconds >= 0 && seconds < 100'000) out.wait_ms = seconds * 1000LL;
-    }
+    out.wait_ms = http::retry_after_ms(heads);
     const char* hint = status == 401 || status == 403
                            ? " (`key_env` names the variable with the key)"
                        : status == 404 ? " (`base_url` ends where /chat/completions begins)"
-                                       : "";
-    out.reply = fail("language.refused", fmt::format("{}: HTTP status {}{}: {}", settings_.base_url,
-                                                     status, hint, words));
+                       : status >= 300 && status < 400
+                           ? " (redirects are not followed: `base_url` takes the address itself)"
+                       : status < 300 ? " (an answer has status 200)"
+                                      : "";
+    const auto words = error_words(body, settings_.key);
+    out.reply =
+        fail("language.refused", fmt::format("{}: HTTP status {}{}{}{}", settings_.base_url, status,
+                                             hint, words.empty() ? "" : ": ", words));
     return out;
   }
 

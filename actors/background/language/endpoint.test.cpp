@@ -123,6 +123,15 @@ TEST_CASE("what will not get better is told at once") {
               {200, stream, four, {}}});
   CHECK(usage.ask() == "four");
   CHECK(usage.last.body.find("stream_options") == std::string::npos);
+  fake moved({{307, "text/plain", "", {{"Location", "http://127.0.0.1:1/"}}}});
+  CHECK(moved.ask().ends_with(
+      "HTTP status 307 (redirects are not followed: `base_url` takes the address itself)"));
+  CHECK(moved.asked == 1);
+  fake empty({{204, "text/plain", "", {}}});
+  CHECK(empty.ask().ends_with("HTTP status 204 (an answer has status 200)"));
+  fake dated({{429, "text/plain", "later", {{"Retry-After", "Fri, 31 Dec 2199 23:59:59 GMT"}}}});
+  CHECK(dated.ask(20'000, 2).starts_with("language.refused: "));
+  CHECK(dated.asked == 1);  // nobody waits for so long
   fake html({{200, "text/html", "<html>login</html>", {}}});
   CHECK(html.ask(20'000, 0) == "language.bad_answer: the endpoint's answer is no JSON object");
   fake whole({{200, "application/json", R"({"choices":[{"message":{"content":"four"}}]})", {}}});

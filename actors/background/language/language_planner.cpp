@@ -9,6 +9,7 @@
 #include "actors/background/language/answer_stream.hpp"
 #include "actors/background/language/plain_text.hpp"
 #include "engine/language/files/strict_json.hpp"
+#include "graph/text/clean.hpp"
 #include "graph/trust/capability.hpp"
 
 namespace hocket::background {
@@ -202,9 +203,12 @@ plan_step language_planner::step_from(chat_reply reply, const plan_view& view,
   plan_step out;
   out.tokens = tokens;
   std::size_t refused = 0;
+  std::string not_offered;
   for (auto& c : reply.calls) {
     auto tool = names.real(c.name);
-    if (std::ranges::find(allowed, tool) == allowed.end() || out.calls.size() >= most_calls) {
+    const bool offered = std::ranges::find(allowed, tool) != allowed.end();
+    if (!offered) not_offered = cut_text(clean_text(c.name), 64);
+    if (!offered || out.calls.size() >= most_calls) {
       ++refused;
       continue;
     }
@@ -233,7 +237,10 @@ plan_step language_planner::step_from(chat_reply reply, const plan_view& view,
     for (const auto& a : view.so_far)
       if (a.status == outcome::ok && !a.content.empty())
         out.text = spoken(a.content), out.what = plan_step::kind::answer;
-  if (out.text.empty()) out.text = "the model gave neither a call nor an answer";
+  if (out.text.empty())
+    out.text = not_offered.empty() ? "the model gave neither a call nor an answer"
+                                   : "the model calls `" + not_offered +
+                                         "`, which is not among the tools of this request";
   return out;
 }
 
