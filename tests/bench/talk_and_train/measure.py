@@ -63,7 +63,7 @@ class training:
     def live(self, n):
         t = self.tenants[n]
         count = t.operation
-        def counted(path, **body):
+        def counted(path, /, **body):
             answer = count(path, **body)
             self.steps[n] += path == "optim_step"
             return answer

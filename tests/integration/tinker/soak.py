@@ -79,6 +79,8 @@ class tenant:
         except (OSError, http.client.HTTPException):
             time.sleep(0.05)
             return None
+        if b"checkpoint not found" in data:
+            fail(f"tenant {self.number}: an acknowledged checkpoint is lost: {self.state['path']}")
         if r.status in (403, 404, 410):
             raise gone(f"{path}: {r.status} {data[:200]!r}")
         if r.status in (429, 507) or r.status >= 500:
@@ -103,7 +105,7 @@ class tenant:
             if answer.get("type") != "try_again":
                 return answer
 
-    def operation(self, path, **body):
+    def operation(self, path, /, **body):
         self.number_of_operation += 1
         return self.do(path, dict(body, model_id=self.model, seq_id=self.number_of_operation))
 
@@ -126,10 +128,10 @@ class tenant:
         else:
             made = self.do("create_model", {"session_id": session, "model_seq_id": 0, "base_model": "soak/model",
                                             "lora_config": {"rank": 4, "seed": self.number}})
-        if "error" in made and self.state["path"]:
-            fail(f"tenant {self.number}: an acknowledged checkpoint is lost: {self.state['path']}: {made}")
-        if "error" in made:  # the disk had no room for the run's record
+        if made.get("category") == "server":  # the disk has no room for the run's record
             raise gone(str(made))
+        if "error" in made:
+            fail(f"tenant {self.number}: an acknowledged checkpoint cannot be loaded: {self.state['path']}: {made}")
         self.model, self.number_of_operation = made["model_id"], 0
         return self.state["steps"]
 
