@@ -86,9 +86,11 @@ void remote_receiver::deliver(packet&& p) {
     wire_.give_credit(link_.wire_id, 1);
     return;
   }
-  if (auto why = why_refused(p, to); !why.empty()) {
+  auto refused = why_refused(p, to);
+  if (refused.empty()) refused = why_other_input(p, to.to->spec(), to.queue->port());
+  if (!refused.empty()) {
     to.to->refuse(*to.queue, drop_reason::bad_packet);
-    tell_refused(why);
+    tell_refused(refused);
     if (!confirms_after_use_) wire_.give_credit(link_.wire_id, 1);
     return;
   }

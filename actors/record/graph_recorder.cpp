@@ -11,6 +11,7 @@
 #include "actors/record/call_line.hpp"
 #include "graph/contract/plugin.hpp"
 #include "graph/schema/codec.hpp"
+#include "graph/spec/payloads.hpp"
 #include "graph/spec/to_yaml.hpp"
 #include "graph/trust/redaction.hpp"
 #include "graph/trust/secret.hpp"
@@ -28,9 +29,24 @@ std::string component_names(const plan& graph) {
 }
 
 mcap_map about(const plan_actor& actor, std::size_t port) {
-  return {{"component", actor.type->info.type},
-          {"media", actor.type->info.outputs[port].type.to_string()},
-          {"source", actor.type->info.source ? "true" : "false"}};
+  mcap_map out = {{"component", actor.type->info.type},
+                  {"media", actor.type->info.outputs[port].type.to_string()},
+                  {"source", actor.type->info.source ? "true" : "false"}};
+  if (const auto* ports = spec::payloads_of(actor))
+    if (const auto* s = payloads::schema_of(ports->outputs, port)) out["payload"] = s->name();
+  return out;
+}
+
+std::vector<mcap_schema> payload_schemas(const plan& graph) {
+  std::vector<mcap_schema> out;
+  auto id = first_payload_schema;
+  for (const auto& s : spec::schemas_of(graph)) {
+    if (s->kind() == payloads::form::bytes) continue;
+    const bool json = s->kind() == payloads::form::json;
+    out.push_back(
+        {id++, json ? s->name() : s->message(), json ? "jsonschema" : "protobuf", s->source()});
+  }
+  return out;
 }
 
 std::int64_t unix_ns() {
@@ -130,6 +146,7 @@ result<std::unique_ptr<graph_recorder>> graph_recorder::create(const plan& graph
   recording_writer_options how;
   how.path = options.path;
   how.facts = facts_of(graph, types, options);
+  how.payloads = payload_schemas(graph);
   if (options.with_pii) how.graph_yaml = trust::graph_without_secrets(spec::to_yaml(graph));
   how.unix_zero_ns = options.virtual_time ? 0 : unix_ns();
   how.compress = options.compress;

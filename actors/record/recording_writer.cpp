@@ -130,6 +130,7 @@ result<void> recording_writer::begin(mcap_writer& file, std::int64_t from_ns) co
   HOCKET_TRY(file.add(mcap_schema{call_schema, "hocket.Call", "jsonschema", call_json_schema}));
   HOCKET_TRY(
       file.add(mcap_channel{call_channel, call_schema, std::string(calls_topic), "json", {}}));
+  for (const auto& s : options_.payloads) HOCKET_TRY(file.add(s));
   return {};
 }
 

@@ -21,6 +21,8 @@ inline constexpr std::string_view calls_topic = "hocket.calls";
 inline constexpr std::string_view revision_name = "hocket.revision";
 inline constexpr std::string_view graph_attachment = "graph.yaml";
 
+inline constexpr std::uint16_t first_payload_schema = 16;
+
 /// Whether packets of a kind hold neither words nor sound nor pictures, nor what gives them back, as
 /// dMel frames do: what a recording may hold with --no-pii.
 constexpr bool holds_figures_alone(payload_kind kind) { return kind == payload_kind::control; }
@@ -39,6 +41,9 @@ struct recording_writer_options {
   /// Written first: graph, hash, version, ... (see README.md).
   mcap_map facts = {};
   std::string graph_yaml = {};
+  /// Named schemas of the graph's payloads, for viewers; a channel's `payload` names one. Ids from
+  /// `first_payload_schema` on.
+  std::vector<mcap_schema> payloads = {};
   /// Unix time of stream time 0, so that viewers show the hour; 0 where time is virtual.
   std::int64_t unix_zero_ns = 0;
   bool compress = true;

@@ -52,14 +52,15 @@ result<void> bad_call(const record::recorded_call& c, const std::string& why) {
 }
 
 /// What the host checks of a run: a component may rely on it, and anybody may have written the file.
-result<void> check_input(const component_info& info, const record::recorded_call& c,
-                         std::size_t port, const packet& p) {
+result<void> check_input(const life& who, const component_info& info,
+                         const record::recorded_call& c, std::size_t port, const packet& p) {
   const bool to_host = c.what == call_kind::control;
   if (port >= std::max<std::size_t>(info.inputs.size(), to_host ? 1 : 0))
     return bad_call(c, fmt::format("names input {} of {}", port, info.inputs.size()));
   if (p.body && p.kind() == payload_kind::control) return {};
   if (to_host) return bad_call(c, "has a control call without control");
-  const auto why = host::why_bad(p, info.inputs[port].type, timestamp::min(), c.at);
+  auto why = host::why_bad(p, info.inputs[port].type, timestamp::min(), c.at);
+  if (why.empty() && who.planned != nullptr) why = host::why_other_input(p, *who.planned, port);
   return why.empty() ? result<void>()
                      : bad_call(c, fmt::format("hands over what `{}` does not take: {}",
                                                info.inputs[port].name, why));
@@ -210,6 +211,7 @@ result<void> retracer::open(const record::recorded_call& c) {
   for (std::size_t a = 0; a < actors.size(); ++a)
     if (actors[a].name == c.actor && !actors[a].removed) who->index = static_cast<actor_index>(a);
   const auto& actor = actors[who->index];
+  who->planned = &actor;
   auto& s = who->surroundings;
   s.actor = c.actor;
   s.session = c.session;
@@ -265,7 +267,7 @@ result<std::vector<bundle>> retracer::sets(const life& who, const record::record
     for (const auto& [port, name] : s.inputs) {
       auto p = store_.take(name, live_.count(actor_of(name.output)) > 0, c.at);
       if (!p) return fail(p);
-      HOCKET_TRY(check_input(info_of(who), c, port, *p));
+      HOCKET_TRY(check_input(who, info_of(who), c, port, *p));
       b.inputs[port].push_back(std::move(*p));
     }
     b.from = grid.start_of(s.micro_turn);
@@ -290,7 +292,7 @@ result<void> retracer::call(life& who, const record::recorded_call& c) {
     auto got = given(c);
     if (!got) return fail(got);
     p = std::move(*got);
-    HOCKET_TRY(check_input(info, c, c.port, p));
+    HOCKET_TRY(check_input(who, info, c, c.port, p));
     if (shared) how.session = p.header.session;
     if (c.what == call_kind::packet) how.from = &p.header;
   } else if (c.what == call_kind::sets) {

@@ -20,7 +20,8 @@ void retold_streams::emit(const life& who, const component_info& info, session_i
       stream.ended = stream.ended || marker->what == control::kind::end_of_stream;
       return;
     }
-  if (stream.ended || !host::why_bad(p, info.outputs[port].type, stream.last_ts, at).empty())
+  if (stream.ended || !host::why_bad(p, info.outputs[port].type, stream.last_ts, at).empty() ||
+      (who.planned != nullptr && !host::why_other_payload(p, *who.planned, port).empty()))
     return;
   stream.last_ts = p.header.ts;
   auto& h = p.header;

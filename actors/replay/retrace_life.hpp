@@ -57,6 +57,7 @@ struct life {
   session_id session = session_id::none;
   std::size_t graph = 0;  ///< of the revisions, the first is 0
   actor_index index = 0;  ///< in the merged graph
+  const plan_actor* planned = nullptr;
   retold_clock time;
   context surroundings;
   std::unique_ptr<component> part;

@@ -89,9 +89,9 @@ std::vector<std::string> names_of(const std::map<std::string, T, std::less<>>& i
 }  // namespace
 
 const std::vector<std::string>& reserved_actor_keys() {
-  static const std::vector<std::string> keys = {"component", "on",          "inputs", "policy",
-                                                "restart",   "watchdog_ms", "doc",    "include",
-                                                "replicas",  "process"};
+  static const std::vector<std::string> keys = {"component", "on",          "inputs",  "policy",
+                                                "restart",   "watchdog_ms", "doc",     "include",
+                                                "replicas",  "process",     "payloads"};
   return keys;
 }
 

@@ -47,12 +47,17 @@ constexpr code_doc codes[] = {
     {"actor.unknown-part", "no planner or tool source is registered under this name"},
     {"actor.unreachable", "no path from a source leads to the actor"},
 
+    {"payload.schema", "a schema that cannot be read, or cannot be judged by"},
+    {"payload.unknown", "`payloads` names a port or a schema that does not exist"},
+    {"payload.kind", "a port of a kind that cannot carry the schema"},
+
     {"link.syntax", "a link that does not read actor.port"},
     {"link.unknown-actor", "a link from an actor that does not exist"},
     {"link.unknown-output", "a link from an output that does not exist"},
     {"link.unknown-input", "a link to an input that does not exist"},
     {"link.missing-input", "a required input is not connected"},
     {"link.type-mismatch", "an output cannot feed an input"},
+    {"link.payload", "an input of a named schema is fed by an output of another one"},
     {"link.duplicate", "the same output feeds the same input twice"},
     {"link.queue", "queue settings that contradict each other"},
     {"link.cycle", "a cycle that no back edge declares"},

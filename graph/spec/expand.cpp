@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "graph/spec/payloads.hpp"
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/references.hpp"
 #include "graph/spec/yaml.hpp"
@@ -83,6 +84,8 @@ class expander {
         if (&e.item != declared)
           replace_references(e.item, params, files, options_, budget_, *origins, findings_);
     auto graph = read_graph(tree, file, included, options_.expanded, findings_);
+    make_schemas(
+        graph, [&](const std::string& path) { return read_part(file, path); }, findings_);
     graph.origins = origins;
     for (auto& actor : graph.actors) actor.origins = origins;
     if (!included && !graph.inputs.empty())
@@ -98,6 +101,17 @@ class expander {
         graph.actors.push_back(std::move(actor));
     }
     return graph;
+  }
+
+  /// A file beside the graph's that belongs to it. Errors: as what reads it.
+  result<std::string> read_part(const std::string& file, const std::string& relative) {
+    const auto path = beside(file, relative);
+    if (--budget_.files < 0) return fail("file.too_many", "the graph names too many files");
+    // What was expanded holds all it needs; what says otherwise was made by somebody else.
+    if (options_.may != nullptr && options_.expanded)
+      return fail("file.refused", "a graph inside a recording reads no files");
+    if (options_.may != nullptr) HOCKET_TRY(trust::may_read(*options_.may, path));
+    return options_.read_file != nullptr ? options_.read_file(path) : read_from_disk(path);
   }
 
   std::optional<value> load(const actor_spec& entry, const std::string& path) {
@@ -263,6 +277,7 @@ class expander {
     for (auto& p : inner.plugins)
       if (std::find(graph.plugins.begin(), graph.plugins.end(), p) == graph.plugins.end())
         graph.plugins.push_back(std::move(p));
+    merge_schemas(std::move(inner.schemas), graph, findings_);
     for (const auto& b : inner.broken) graph.broken.push_back(prefix + b);
   }
 

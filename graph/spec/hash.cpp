@@ -10,6 +10,7 @@
 #include "graph/contract/config.hpp"
 #include "graph/spec/process.hpp"
 #include "graph/spec/paths.hpp"
+#include "graph/spec/payloads.hpp"
 #include "graph/trust/secret.hpp"
 
 namespace hocket::spec {
@@ -21,6 +22,8 @@ void each_line(const plan& g, Tell tell) {
   tell("name", fmt::format("name {}\n", quoted(g.name)));
   tell("clock.micro_turn_ms", fmt::format("micro_turn_ns {}\n", g.grid.length.count()));
   for (const auto& p : g.plugins) tell("plugins", fmt::format("plugin {}\n", quoted(p)));
+  for (const auto& s : schemas_of(g))
+    tell("schemas." + s->name(), fmt::format("schema {} {}\n", s->name(), schema_text(*s)));
   for (const auto& h : g.hosts)
     tell("hosts." + h.name,
          fmt::format("host {} {} {} {} {}{}\n", h.name, quoted(h.listen), quoted(h.key), h.insecure,
@@ -36,6 +39,8 @@ void each_line(const plan& g, Tell tell) {
       tell(name + ".replicas", fmt::format("replica {} of {}\n", a.replica, a.replicas));
     if (const auto* own = process_of(a))
       tell(name + ".process", fmt::format("process {}\n", process_text(own)));
+    if (const auto ports = payloads_text(a); !ports.empty())
+      tell(name + ".payloads", fmt::format("payloads {}\n", ports));
     const auto config = canonical_text(said(*a.config));
     for (std::size_t at = 0; at < config.size();) {
       const auto end = std::min(config.find('\n', at), config.size() - 1) + 1;

@@ -138,6 +138,10 @@ json own_keys() {
           {"policy", choice({"immediate", "latest", "aligned", "micro_turn"})},
           {"restart", ref("restart")},
           {"process", ref("process")},
+          {"payloads",
+           {{"type", "object"},
+            {"description", "schemas that its ports carry, by port"},
+            {"additionalProperties", {{"type", "string"}}}}},
           {"watchdog_ms",
            described(integer(0, 3.6e6), "a call that takes longer is a hang; 0 = off [ms]")}};
 }
@@ -226,6 +230,16 @@ json host_schema() {
                 {"listen"});
 }
 
+json payload_schema() {
+  const json bytes = integer(0, 1 << 26);
+  return {{"anyOf",
+           {closed({{"json", {{"type", "string"}}}}, {"json"}),
+            closed({{"protobuf", {{"type", "string"}}}, {"message", {{"type", "string"}}}},
+                   {"protobuf", "message"}),
+            closed({{"bytes", {{"const", true}}}, {"min_bytes", bytes}, {"max_bytes", bytes}},
+                   {"bytes"})}}};
+}
+
 json budget_schema() {
   return closed({{"path", {{"type", "array"}, {"minItems", 2}, {"items", {{"type", "string"}}}}},
                  {"limit_ms", number(1, 3.6e6)},
@@ -264,6 +278,7 @@ std::string json_schema(const registry& types) {
                 {{{"type", "null"}},
                  closed({{"doc", {{"type", "string"}}}, {"required", {{"type", "boolean"}}}})}}})},
       {"outputs", map_of(ref("link"))},
+      {"schemas", map_of(payload_schema())},
       {"actors", map_of(ref("actor"))},
       {"budgets", {{"type", "array"}, {"items", budget_schema()}}}};
   json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "graph/spec/clone_config.hpp"
+#include "graph/spec/payloads.hpp"
 
 namespace hocket::spec {
 namespace {
@@ -202,8 +203,9 @@ void located_config::lead(const place& where) {
 }
 
 config_base& said(config_base& config) {
-  const auto* located = dynamic_cast<const located_config*>(&config);
-  return located == nullptr ? config : located->written();
+  auto& inside = without_payloads(config);
+  const auto* located = dynamic_cast<const located_config*>(&inside);
+  return located == nullptr ? inside : located->written();
 }
 
 std::string with_locations(const std::string& pipeline,
@@ -264,18 +266,22 @@ void take_from_files(const graph_spec& graph, const registry& types, bool expand
       return expanded ? !p.led.empty() : !fs::path(p.file).parent_path().empty();
     };
     if (std::ranges::none_of(paths.found, leads_on)) continue;
-    auto located = std::make_shared<located_config>(*a.type, a.config, std::move(paths.found));
+    const auto written = without_payloads(a.config);
+    auto located = std::make_shared<located_config>(*a.type, written, std::move(paths.found));
     located->lead([&](const said_path& p, const std::string& path) {
       return expanded ? path : from_file(p.file, path);
     });
-    a.config = std::move(located);
+    if (written == a.config)
+      a.config = std::move(located);
+    else
+      a.config = with_payloads(a, std::move(located));
   }
 }
 
 void find_paths(plan& graph, diagnostics& findings) {
   std::set<const config_base*> seen;  // replicas share one
   for (auto& a : graph.actors) {
-    auto* located = dynamic_cast<located_config*>(a.config.get());
+    auto* located = dynamic_cast<located_config*>(without_payloads(a.config).get());
     if (located == nullptr || !seen.insert(located).second) continue;
     located->lead([&](const said_path& p, const std::string& path) {
       if (p.folder.empty()) return on_disk(p, path, findings);
@@ -296,7 +302,7 @@ std::string key_file(const plan& graph, const plan_host& host) {
 std::map<std::string, std::string> places_of(const plan& graph) {
   std::map<std::string, std::string> out;
   for (const auto& a : graph.actors) {
-    const auto* located = dynamic_cast<const located_config*>(a.config.get());
+    const auto* located = dynamic_cast<const located_config*>(without_payloads(a.config).get());
     if (located == nullptr || a.removed) continue;
     for (const auto& [key, text] : located->now()) out[a.name + "." + key] = text;
   }

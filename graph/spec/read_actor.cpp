@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "graph/spec/payloads.hpp"
 #include "graph/spec/process.hpp"
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/read_parts.hpp"
@@ -284,6 +285,8 @@ actor_spec read_actor(const value::entry& entry, bool dotted, diagnostics& findi
   }
   if (const auto* inputs = entry.item.find("inputs"))
     read_inputs(*inputs, actor.title(), actor, findings);
+  if (const auto* payloads = entry.item.find("payloads"))
+    actor.payloads = read_payloads(*payloads, actor.title(), findings);
   if (const auto* restart = entry.item.find("restart"))
     read_restart(*restart, actor.title(), actor, findings);
   if (const auto* process = entry.item.find("process"))

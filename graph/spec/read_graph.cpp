@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "graph/spec/payloads.hpp"
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/read_parts.hpp"
 #include "graph/spec/spec.hpp"
@@ -161,8 +162,8 @@ graph_spec read_graph(const value& root, const std::string& file, bool included,
   }
   check_version(root, file, findings);
   std::string doc;
-  std::vector<std::string> sections = {"hocket",  "clock",  "hosts",  "actors",
-                                       "budgets", "params", "inputs", "outputs"};
+  std::vector<std::string> sections = {"hocket", "clock",  "hosts",   "actors", "budgets",
+                                       "params", "inputs", "outputs", "schemas"};
   if (expanded) sections.emplace_back("places");
   read_keys(root, "graph", sections, findings, [&](config_visitor& v) {
     v.field({.name = "name", .doc = "name of the graph", .required = !included}, graph.name);
@@ -187,6 +188,7 @@ graph_spec read_graph(const value& root, const std::string& file, bool included,
   if (const auto* map = places != nullptr ? places->get_if<value::map>() : nullptr)
     for (const auto& e : *map)
       if (const auto* path = e.item.get_if<std::string>()) graph.places[e.key] = *path;
+  read_schemas(root, expanded, graph, findings);
   read_declared_inputs(root, graph, findings);
   read_declared_outputs(root, graph, findings);
   read_actors(root, expanded, graph, findings);

@@ -10,6 +10,7 @@
 #include "graph/contract/config.hpp"
 #include "graph/spec/partition.hpp"
 #include "graph/spec/paths.hpp"
+#include "graph/spec/payloads.hpp"
 #include "graph/spec/plan_names.hpp"
 #include "graph/spec/process.hpp"
 #include "graph/spec/rewire_limits.hpp"
@@ -201,6 +202,7 @@ class comparison {
       if (was.policy != is.policy)
         c.why.push_back(
             fmt::format("policy: {} -> {}", to_string(was.policy), to_string(is.policy)));
+      if (const auto other = spec::payloads_change(was, is); !other.empty()) c.why.push_back(other);
       const auto before = spec::process_text(spec::process_of(was));
       const auto after = spec::process_text(spec::process_of(is));
       if (before != after) c.why.push_back(fmt::format("process: {} -> {}", before, after));

@@ -12,6 +12,9 @@
 #include "graph/spec/plan.hpp"
 #include "graph/spec/process.hpp"
 
+namespace hocket::payloads {
+class payload_schema;
+}
 /// What the text of a graph says, before anything is looked up: names are still names.
 namespace hocket::spec {
 
@@ -47,6 +50,23 @@ struct input_spec {
   std::vector<link_spec> links;
 };
 
+/// A schema of `schemas:`.
+struct schema_spec {
+  std::string name;
+  source_mark where;
+  std::string json, protobuf, message;     ///< files, from the folder of the graph's file
+  std::string json_text, descriptors_hex;  ///< their content, where the graph was expanded
+  bool bytes = false;
+  std::int64_t min_bytes = 0, max_bytes = 0;
+  std::shared_ptr<const payloads::payload_schema> made;  ///< nullptr: told already
+};
+
+/// What an actor says of one of its ports under `payloads:`.
+struct payload_spec {
+  std::string port, schema;
+  source_mark port_where, where;
+};
+
 struct include_spec {
   std::string file;
   source_mark where;
@@ -70,6 +90,7 @@ struct actor_spec {
   std::int32_t watchdog_ms = 5000;
   std::optional<process_spec> process;  ///< of its own
   std::vector<input_spec> inputs;
+  std::vector<payload_spec> payloads;
   bool inputs_broken = false;  ///< told already: do not complain about missing ones
   value body;                  ///< the whole map, with the component's own keys
   std::shared_ptr<const path_origins> origins;  ///< of the file that it stands in
@@ -113,6 +134,7 @@ struct graph_spec {
   std::vector<actor_spec> actors;
   std::vector<budget_spec> budgets;
   std::vector<std::string> plugins;
+  std::vector<schema_spec> schemas;
   std::vector<subgraph_spec> subgraphs;
   std::vector<port_declaration> inputs;  ///< of a file that is meant to be included
   std::map<std::string, link_spec> outputs;

@@ -8,6 +8,7 @@
 #include "graph/contract/config.hpp"
 #include "graph/spec/process.hpp"
 #include "graph/spec/paths.hpp"
+#include "graph/spec/payloads.hpp"
 
 namespace hocket::spec {
 namespace {
@@ -123,6 +124,10 @@ std::string to_yaml(const plan& graph, const std::map<std::string, std::string>&
     out += fmt::format("  {}: {{listen: {}, key: {}, insecure: {}, shared_memory: {}{}}}\n", h.name,
                        text_of(h.listen), text_of(h.key), h.insecure, h.shared_memory,
                        h.rewires ? ", rewires: true" : "");
+  const auto schemas = schemas_of(graph);
+  if (!schemas.empty()) out += "schemas:\n";
+  for (const auto& s : schemas)
+    out += fmt::format("  {}: {}\n", s->name(), escaped(schema_text(*s)));
   const auto places = places_of(graph);
   if (!places.empty()) out += "places:\n";
   for (const auto& [key, path] : places)
@@ -143,6 +148,8 @@ std::string to_yaml(const plan& graph, const std::map<std::string, std::string>&
                        restart_text(a.restart));
     if (const auto* own = process_of(a))
       out += fmt::format("    process: {}\n", escaped(process_text(own)));
+    if (const auto ports = payloads_text(a); !ports.empty())
+      out += fmt::format("    payloads: {}\n", ports);
     if (same && a.config) out += config_lines(said(*a.config));
     out += input_lines(graph, static_cast<actor_index>(i));
   }

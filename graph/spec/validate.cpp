@@ -131,6 +131,7 @@ plan validate(const graph_spec& graph, const registry& types, diagnostics& findi
     return std::move(v.out);
   }
   resolve_actors(v);
+  resolve_payloads(v);
   resolve_links(v);
   check_hosts(v);
   check_topology(v);

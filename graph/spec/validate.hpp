@@ -24,6 +24,7 @@ struct validation {
   std::map<std::string, std::size_t> actors;  ///< name -> index in graph.actors and out.actors
   std::set<std::tuple<std::size_t, std::size_t, std::size_t, std::size_t>> fed = {};  ///< links
   bool links_complete = true;  ///< false: a link or component was wrong; whole-graph checks wait
+  std::vector<std::shared_ptr<const payloads::payload_schema>> schemas = {};  ///< by name
 
   std::vector<std::string> actor_names() const;
 };
@@ -32,6 +33,8 @@ void resolve_actors(validation& v);
 /// What an actor's config chooses from the registry: planners, tool sources, tools. Settings of
 /// parts are complete afterwards, with their defaults.
 void resolve_parts(validation& v, const actor_spec& spec, config_base& config);
+/// Schemas of the graph, and which ports carry them.
+void resolve_payloads(validation& v);
 void resolve_links(validation& v);
 void check_hosts(validation& v);
 void check_topology(validation& v);

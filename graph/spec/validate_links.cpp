@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "graph/spec/payloads.hpp"
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/validate.hpp"
 
@@ -146,6 +147,14 @@ void resolve_link(validation& v, std::size_t to, const input_spec& input, std::s
                            from_spec.component, output.type.to_string()),
                fmt::format("{} ({}) takes {}", spec.name + "." + port.name, spec.component,
                            port.type.to_string())});
+  else if (const auto unlike =
+               why_other_payload(v.out.actors[from->actor], from->port, v.out.actors[to], to_port);
+           !unlike.empty())
+    add_error(
+        v.findings, link.where, "link.payload",
+        fmt::format("{}.{} cannot feed {}.{}: {}", from_spec.name, link.port, spec.name, port.name,
+                    unlike),
+        fmt::format("say what {} gives: `payloads: {{{}: NAME}}`", from_spec.name, link.port));
   plan_link out;
   out.from = static_cast<actor_index>(from->actor);
   out.from_port = from->port;

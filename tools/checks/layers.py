@@ -17,12 +17,14 @@ ALLOWED = {
     "tools": ("tools/", "actors/", "engine/", "graph/", "plugins/"),
     "tests": tuple(layer + "/" for layer in LAYERS),
 }
-# Inside graph/: core <- trust, text <- contract <- schema, spec.
+# Inside graph/: core <- trust, text <- contract <- schema, payloads <- spec.
 GRAPH_ALLOWED = {
     "graph/core": ("graph/core/",),
     "graph/text": ("graph/core/", "graph/text/"),
     "graph/trust": ("graph/core/", "graph/trust/"),
     "graph/contract": ("graph/core/", "graph/text/", "graph/trust/", "graph/contract/"),
+    "graph/payloads": ("graph/core/", "graph/text/", "graph/trust/", "graph/contract/",
+                       "graph/payloads/"),
     "graph/schema": ("graph/core/", "graph/text/", "graph/trust/", "graph/contract/",
                      "graph/schema/"),
 }

@@ -8,7 +8,7 @@ include(CMakePackageConfigHelpers)
 
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 set(hocket_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Hocket)
-foreach(part core text trust contract schema spec)
+foreach(part core text trust contract schema payloads spec)
   set(library hocket_${part})
   if(part STREQUAL text)
     set(library hocket_plain_text)  # hocket_text is the engine's

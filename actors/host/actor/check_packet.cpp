@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "graph/core/time_range.hpp"
+#include "graph/spec/payloads.hpp"
 
 namespace hocket::host {
 
@@ -33,6 +34,26 @@ std::string why_bad(const packet& p, const media_type& declared, timestamp last,
     if (a->samples.empty()) return "audio without samples";
   }
   return why_unfit(declared, *p.body);
+}
+
+namespace {
+
+std::string why_unlike(const packet& p, const payloads::payload_schema* schema) {
+  if (schema == nullptr || !p.body || p.kind() == payload_kind::control) return "";
+  const auto why = schema->why_unfit(*p.body);
+  return why.empty() ? "" : fmt::format("no `{}`: {}", schema->name(), why);
+}
+
+}  // namespace
+
+std::string why_other_payload(const packet& p, const plan_actor& actor, std::size_t port) {
+  const auto* ports = hocket::spec::payloads_of(actor);
+  return ports == nullptr ? "" : why_unlike(p, payloads::schema_of(ports->outputs, port));
+}
+
+std::string why_other_input(const packet& p, const plan_actor& actor, std::size_t port) {
+  const auto* ports = hocket::spec::payloads_of(actor);
+  return ports == nullptr ? "" : why_unlike(p, payloads::schema_of(ports->inputs, port));
 }
 
 }  // namespace hocket::host

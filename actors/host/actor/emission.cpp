@@ -75,6 +75,8 @@ void emission::emit_to(session_outputs& out, std::size_t port, packet&& p, epoch
   const auto at = run.time.at(now_ns);
   if (auto why = why_bad(p, cell_.id().info.outputs[port].type, stream.last_ts, at); !why.empty())
     return refuse_bad(out, port, why);
+  if (auto why = why_other_payload(p, cell_.spec(), port); !why.empty())
+    return refuse_bad(out, port, why);
   stream.last_ts = p.header.ts;
   auto& h = p.header;
   h.session = out.id();
