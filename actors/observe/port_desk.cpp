@@ -1,5 +1,6 @@
 #include "actors/observe/port_desk.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -10,6 +11,7 @@
 #include "actors/observe/packet_text.hpp"
 #include "graph/core/clock.hpp"
 #include "graph/core/diagnostic.hpp"
+#include "graph/spec/payloads.hpp"
 
 namespace hocket::observe {
 namespace {
@@ -54,8 +56,17 @@ result<wanted> read(const std::string& line) {
 }
 
 /// Where an output is. Errors: echo.no_output, echo.other_host.
-result<const output_port*> find_output(const plan& graph, const std::string& name,
-                                       const std::string& host) {
+struct found_output {
+  const output_port* port = nullptr;
+  const payloads::payload_schema* schema = nullptr;  ///< none: any payload of its kind
+};
+const payloads::payload_schema* schema_of(const plan_actor& a, std::size_t port) {
+  const auto* ports = spec::payloads_of(a);
+  return ports == nullptr ? nullptr : payloads::schema_of(ports->outputs, port);
+}
+
+result<found_output> find_output(const plan& graph, const std::string& name,
+                                 const std::string& host) {
   std::vector<std::string> all;
   for (std::size_t a = 0; a < graph.actors.size(); ++a) {
     const auto& actor = graph.actors[a];
@@ -64,7 +75,8 @@ result<const output_port*> find_output(const plan& graph, const std::string& nam
     for (std::size_t p = 0; p < outputs.size(); ++p) {
       all.push_back(host::output_name(graph, static_cast<actor_index>(a), p));
       if (all.back() != name) continue;
-      if (actor.host.empty() || actor.host == host) return &outputs[p];
+      if (actor.host.empty() || actor.host == host)
+        return found_output{&outputs[p], schema_of(actor, p)};
       return fail("echo.other_host", fmt::format("{} runs on host {}: ask the run there (--out, "
                                                  "--socket)",
                                                  actor.name, actor.host));
@@ -85,6 +97,23 @@ result<const output_port*> find_output(const plan& graph, const std::string& nam
                   : fmt::format("no output is called `{}`; did you mean `{}`?", name, near));
 }
 
+/// The outputs whose packets a port carries: itself, or what feeds it. Errors: as find_output.
+result<std::vector<std::string>> feeders_of(const plan& graph, const std::string& name,
+                                            const std::string& host) {
+  const auto output = find_output(graph, name, host);
+  if (output) return std::vector<std::string>{name};
+  std::vector<std::string> out;
+  for (const auto& l : graph.links) {
+    const auto& to = graph.actors[l.to];
+    if (l.removed || name != to.name + "." + to.type->info.inputs[l.to_port].name) continue;
+    auto from = host::output_name(graph, l.from, l.from_port);
+    if (const auto here = find_output(graph, from, host); !here) return fail(here);
+    out.push_back(std::move(from));
+  }
+  if (out.empty()) return fail(output);
+  return out;
+}
+
 }  // namespace
 
 std::string port_desk::answer(const std::string& line, const sayer& say) {
@@ -92,6 +121,8 @@ std::string port_desk::answer(const std::string& line, const sayer& say) {
   if (line.starts_with("echo ")) return begin_echo(after("echo "));
   if (line.starts_with("echoed ")) return fetch(after("echoed "));
   if (line.starts_with("echo_end ")) return end_echo(after("echo_end "));
+  if (line.starts_with("hz ")) return begin_hz(after("hz "));
+  if (line.starts_with("hz_of ")) return figures(after("hz_of "));
   if (line.starts_with("send ")) return begin_send(after("send "), say);
   if (line.starts_with("sent ")) return outcome(after("sent "));
   return "";
@@ -116,6 +147,10 @@ void port_desk::packet_emitted(const plan& graph, actor_index actor, std::size_t
   const auto session = static_cast<std::uint64_t>(p.header.session);
   std::lock_guard lock(mutex_);
   drop_forgotten();
+  for (auto& [number, m] : meters_)
+    if ((m.session == 0 || m.session == session) &&
+        std::find(m.outputs.begin(), m.outputs.end(), name) != m.outputs.end())
+      m.figures.note(name, p.header.session, size_bytes(*p.body), monotonic_ns());
   std::string line;
   for (auto& [number, e] : echoes_) {
     if (e.output != name || (e.session != 0 && e.session != session)) continue;
@@ -132,10 +167,21 @@ void port_desk::packet_emitted(const plan& graph, actor_index actor, std::size_t
       j["bytes"] = size_bytes(*p.body);
       j["kind"] = to_string(p.kind());
       j["payload"] = figures_of(*p.body, with_words_);
+      if (const auto* schema = schema_of(graph.actors[actor], port)) show(*schema, *p.body, j);
       line = text_of(j);
     }
     e.packets.push_back(line);
   }
+}
+
+void port_desk::show(const payloads::payload_schema& schema, const payload& what,
+                     nlohmann::ordered_json& into) const {
+  into["schema"] = schema.name();
+  if (!with_words_) return;
+  const auto text = schema.json_of(what);
+  if (text.empty() || text.size() > shown_max) return;
+  auto parsed = json::parse(text, nullptr, false);
+  if (!parsed.is_discarded()) into["payload"] = {{"json", std::move(parsed)}};
 }
 
 void port_desk::drop_forgotten() {
@@ -143,7 +189,10 @@ void port_desk::drop_forgotten() {
   std::erase_if(echoes_, [&](const auto& e) {
     return now - e.second.asked_ns > std::int64_t{forgotten_s} * 1'000'000'000;
   });
-  open_.store(static_cast<int>(echoes_.size()));
+  std::erase_if(meters_, [&](const auto& m) {
+    return now - m.second.asked_ns > std::int64_t{forgotten_s} * 1'000'000'000;
+  });
+  open_.store(static_cast<int>(echoes_.size() + meters_.size()));
 }
 
 std::string port_desk::begin_echo(const std::string& request) {
@@ -160,8 +209,9 @@ std::string port_desk::begin_echo(const std::string& request) {
   e.output = asked->output;
   e.session = asked->session;
   e.asked_ns = monotonic_ns();
-  open_.store(static_cast<int>(echoes_.size()));
-  json out = {{"echo", last_}, {"kind", to_string((*found)->type.kind)}};
+  drop_forgotten();
+  json out = {{"echo", last_}, {"kind", to_string(found->port->type.kind)}};
+  if (found->schema != nullptr) out["schema"] = found->schema->name();
   if (!host_.empty()) out["host"] = host_;
   return text_of(out);
 }
@@ -188,24 +238,71 @@ std::string port_desk::end_echo(const std::string& number) {
   const auto n = number_of(number);
   std::lock_guard lock(mutex_);
   if (!n || echoes_.erase(*n) == 0) return error_line({"echo.over", "no such echo"});
-  open_.store(static_cast<int>(echoes_.size()));
+  drop_forgotten();
   return text_of({{"ended", *n}});
+}
+
+std::string port_desk::begin_hz(const std::string& request) {
+  const auto asked = read(request);
+  if (!asked) return error_line(asked.error());
+  std::lock_guard lock(mutex_);
+  drop_forgotten();
+  if (graph_ == nullptr) return error_line({"echo.not_yet", "the run has not begun"});
+  auto outputs = feeders_of(*graph_, asked->output, host_);
+  if (!outputs) return error_line(outputs.error());
+  if (meters_.size() >= echoes_max)
+    return error_line({"echo.too_many", fmt::format("{} others look already", echoes_max)});
+  const auto now = monotonic_ns();
+  meters_.emplace(++last_, meter{asked->output, *outputs, asked->session, now, port_meter(now)});
+  drop_forgotten();
+  json out = {{"hz", last_}, {"outputs", *outputs}};
+  if (!host_.empty()) out["host"] = host_;
+  return text_of(out);
+}
+
+std::string port_desk::figures(const std::string& number) {
+  const auto n = number_of(number);
+  std::lock_guard lock(mutex_);
+  const auto it = n ? meters_.find(*n) : meters_.end();
+  if (it == meters_.end())
+    return error_line({"echo.over", "no such meter: it was not asked for long"});
+  auto& m = it->second;
+  const auto now = m.asked_ns = monotonic_ns();
+  drop_forgotten();
+  const auto of = [](const port_meter::window& w, std::int64_t ns) {
+    const double s = static_cast<double>(ns) / 1e9;
+    json out = {{"packets", w.packets}, {"bytes", w.bytes}, {"seconds", s}};
+    out["per_s"] = s > 0 ? static_cast<double>(w.packets) / s : 0;
+    out["bytes_per_s"] = s > 0 ? static_cast<double>(w.bytes) / s : 0;
+    if (w.intervals > 0) {
+      out["mean_ms"] = w.mean_ms;
+      out["jitter_ms"] = w.jitter_ms();
+      out["min_ms"] = w.least_ms;
+      out["max_ms"] = w.most_ms;
+    }
+    return out;
+  };
+  const auto whole = of(m.figures.whole(), now - m.figures.began_ns());
+  const auto [since, ns] = m.figures.take(now);
+  auto out = of(since, ns);
+  out["all"] = whole;
+  return text_of(out);
 }
 
 std::string port_desk::begin_send(const std::string& request, const sayer& say) {
   const auto asked = read(request);
   if (!asked) return error_line(asked.error());
   std::uint64_t number = 0;
-  auto kind = payload_kind::text;
+  result<payload> what = payload();
   {
     std::lock_guard lock(mutex_);
     if (graph_ == nullptr) return error_line({"send.not_running", "the run has not begun"});
     const auto found = find_output(*graph_, asked->output, host_);
     if (!found) return error_line(found.error());
-    kind = (*found)->type.kind;
+    what = found->schema != nullptr ? found->schema->typed(asked->payload)
+                                    : payload_of(found->port->type.kind, asked->payload);
     number = ++last_;
   }
-  auto what = payload_of(kind, asked->payload);
   if (!what) return error_line(what.error());
   {
     std::lock_guard lock(outbox_->mutex);

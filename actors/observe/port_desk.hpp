@@ -7,10 +7,17 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "actors/host/observer.hpp"
 #include "actors/host/actor/send.hpp"
+#include "actors/observe/port_meter.hpp"
 
+namespace hocket::payloads {
+class payload_schema;
+}
 namespace hocket::observe {
 
 /// Shows what an output says, and says something in its place, over the status socket of a run:
@@ -18,6 +25,8 @@ namespace hocket::observe {
 ///     echo {"output": "model.text"}             ->  {"echo": 1, "kind": "text"}
 ///     echoed 1                                  ->  {"packets": […], "total": 12, "missed": 0}
 ///     echo_end 1                                ->  {"ended": 1}
+///     hz {"output": "model.text"}               ->  {"hz": 3, "outputs": ["model.text"]}
+///     hz_of 3                                   ->  {"packets": 9, "per_s": 4.9, "jitter_ms": 1.2, …}
 ///     send {"output": "keys.text", "session": 1, "payload": "hello"}  ->  {"send": 2}
 ///     sent 2                                    ->  {"state": "waiting"}, {"state": "sent", …} or an error
 ///
@@ -28,7 +37,7 @@ namespace hocket::observe {
 /// Threads: any.
 class port_desk final : public host::observer {
  public:
-  static constexpr std::size_t kept_max = 512, echoes_max = 16, sends_max = 256;
+  static constexpr std::size_t kept_max = 512, shown_max = 65'536, echoes_max = 16, sends_max = 256;
   static constexpr int forgotten_s = 10;
   /// `host`: which one this is, "" = the only one; `with_words`: as `--no-pii` says.
   explicit port_desk(std::string host, bool with_words)
@@ -54,6 +63,14 @@ class port_desk final : public host::observer {
     std::int64_t asked_ns = 0;
     bool is_gone = false;  ///< the graph has no such output now
   };
+  /// What `hz` measures: an output, or the outputs that feed an input.
+  struct meter {
+    std::string port;
+    std::vector<std::string> outputs;
+    std::uint64_t session = 0;  ///< 0: all
+    std::int64_t asked_ns = 0;
+    port_meter figures{0};
+  };
   struct sending {
     std::string answer;  ///< "": still waits
   };
@@ -61,18 +78,24 @@ class port_desk final : public host::observer {
   std::string begin_echo(const std::string& request);
   std::string fetch(const std::string& number);
   std::string end_echo(const std::string& number);
+  std::string begin_hz(const std::string& request);
+  std::string figures(const std::string& number);
   std::string begin_send(const std::string& request, const sayer& say);
   std::string outcome(const std::string& number);
   void drop_forgotten();  ///< lock held
+  /// A payload of a named schema, as what it says.
+  void show(const payloads::payload_schema& schema, const payload& what,
+            nlohmann::ordered_json& into) const;
 
   const std::string host_;
   const bool with_words_;
-  std::atomic<int> open_{0};  ///< echoes
+  std::atomic<int> open_{0};  ///< echoes and meters
   std::mutex mutex_;
   const plan* graph_ = nullptr;
   const clock* time_ = nullptr;
   std::uint64_t last_ = 0;
   std::map<std::uint64_t, echo> echoes_;
+  std::map<std::uint64_t, meter> meters_;
   struct outbox {
     std::mutex mutex;
     std::map<std::uint64_t, sending> all;

@@ -145,6 +145,37 @@ TEST_CASE("echo and send: what is sent in an actor's name is heard, counted and 
   CHECK(done.last.links[0].sent == 2);
 }
 
+TEST_CASE("hz: an output and an input are measured, and none that is not there") {
+  stage s;
+  CHECK(s.ask(R"(hz {"output": "keys.out0"})")["code"] == "echo.not_yet");
+  s.start();
+  const auto out = s.ask(R"(hz {"output": "keys.out0"})");
+  const auto in = s.ask(R"(hz {"output": "end.in0"})");
+  const auto other = s.ask(R"(hz {"output": "keys.out0", "session": 9})");
+  CHECK(out["outputs"] == json::array({"keys.out0"}));
+  CHECK(in["outputs"] == json::array({"keys.out0"}));
+  CHECK(s.ask(R"(hz {"output": "keys.out"})")["code"] == "echo.no_output");
+  CHECK(s.ask(R"(hz {"output": "end.in9"})")["code"] == "echo.no_output");
+  for (const char* words : {"1234", "12", "1234"})
+    s.sent(s.ask("send " + typed("keys.out0", words).dump()));
+  for (const auto& begun : {out, in}) {
+    const auto seen = s.ask("hz_of " + begun["hz"].dump());
+    CHECK(seen["packets"] == 3);
+    CHECK(seen["bytes"] == 10);
+    CHECK(seen["per_s"] > 0);
+    CHECK(seen["min_ms"] <= seen["mean_ms"]);
+    CHECK(seen["mean_ms"] <= seen["max_ms"]);
+    CHECK(seen["jitter_ms"] >= 0);
+    const auto again = s.ask("hz_of " + begun["hz"].dump());
+    CHECK(again["packets"] == 0);
+    CHECK(again["all"]["packets"] == 3);
+    CHECK(!again.contains("mean_ms"));
+  }
+  CHECK(s.ask("hz_of " + other["hz"].dump())["packets"] == 0);
+  CHECK(s.ask("hz_of 99")["code"] == "echo.over");
+  s.end();
+}
+
 TEST_CASE("echo and send: mistakes are told, with what would be right") {
   stage s;
   s.start();

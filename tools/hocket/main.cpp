@@ -150,10 +150,11 @@ int run_main(int argc, char** argv) {
       "Exit codes: 0 fine, 1 failed at run time, 2 the input is wrong.\n"
       "Start: hocket validate configs/graphs/*.yaml; hocket run GRAPH; hocket describe TYPE");
   action chosen;
-  for (auto add : {add_run,     add_serve, add_apply,    add_record, add_replay,   add_validate,
-                   add_graph,   add_list,  add_describe, add_top,    add_echo,     add_send,
-                   add_picture, add_new,   add_keys,     add_bench,  add_plan,     add_doctor,
-                   add_export,  add_docs,  add_card,     add_audit,  add_incident, add_policy})
+  for (auto add :
+       {add_run,  add_serve,    add_apply,    add_record, add_replay, add_validate, add_graph,
+        add_list, add_describe, add_top,      add_echo,   add_hz,     add_send,     add_picture,
+        add_new,  add_keys,     add_bench,    add_plan,   add_doctor, add_export,   add_docs,
+        add_card, add_audit,    add_incident, add_policy})
     add(app, chosen);
 #ifdef HOCKET_WITH_ENGINE
   for (auto add : {add_train, add_eval, add_scenarios, add_model, add_chat}) add(app, chosen);

@@ -91,6 +91,7 @@ void add_export(CLI::App& app, action& chosen);
 // watch/
 void add_top(CLI::App& app, action& chosen);
 void add_echo(CLI::App& app, action& chosen);
+void add_hz(CLI::App& app, action& chosen);
 void add_send(CLI::App& app, action& chosen);
 void add_picture(CLI::App& app, action& chosen);
 void add_doctor(CLI::App& app, action& chosen);

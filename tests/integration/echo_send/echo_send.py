@@ -58,6 +58,10 @@ def echo(*arguments):
     return start("echo", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+def hz(*arguments):
+    return start("hz", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
 def listening(*arguments):
     """An echo that the run knows of: it says so."""
     process = echo(*arguments)
@@ -105,6 +109,17 @@ def one_process():
     assert "keys.text: nothing came in" in told, told
     run("send", "keys.text", "at last", *at)
     assert lines_of(patient)[0]["payload"]["value"] == "at last"
+
+    # How often, how regularly and how much: of an output, and of an input, which is fed by it.
+    for port in ("tone.audio", "rec.person"):
+        *windows, whole = lines_of(hz(port, "--count", "2", "--every", "1", "--json", *at))
+        assert [w["type"] for w in windows] == ["window"] * 2 and whole["type"] == "summary", windows
+        assert whole["packets"] > 0 and whole["bytes"] == 1280 * whole["packets"], whole
+        assert whole["packets"] >= sum(w["packets"] for w in windows), (windows, whole)
+        assert whole["min_ms"] <= whole["mean_ms"] <= whole["max_ms"] and whole["jitter_ms"] >= 0, whole
+        assert whole["dropped"] == {}, whole
+    assert "did you mean `keys.text`" in run("hz", "keys.txt", *at, expect=2).stderr
+    assert "tone.audio: " in run("hz", "tone.audio", "--count", "1", *at).stdout
 
     # Mistakes are the user's, and told; a graph that does not run is none of his.
     assert "did you mean `keys.text`" in run("send", "keys.txt", "x", *at, expect=2).stderr
@@ -180,6 +195,10 @@ def several_hosts():
     assert lines_of(listener)[0]["payload"]["value"] == "far away"
     said = run("echo", "keys.text", "--count", "1", "--out", path("two/right"), expect=2).stderr
     assert "runs on host left" in said, said
+    measured = lines_of(hz("tone.audio", "--count", "1", "--json", "--out", path("two")))
+    assert measured[-1]["packets"] > 0, measured
+    assert "runs on host left" in run("hz", "keys.text", "--count", "1", "--out", path("two/right"),
+                                      expect=2).stderr
     until(lambda: "far away" in open(path("two/right/log.jsonl")).read(), "it arrives there")
     for p in (left, right):
         p.send_signal(signal.SIGINT)

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <deque>
 #include <iostream>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,57 +16,18 @@
 #include "tools/hocket/status_source.hpp"
 #include "tools/hocket/types.hpp"
 #include "tools/hocket/watch/commands.hpp"
+#include "tools/hocket/watch/port_questions.hpp"
 
 namespace hocket::cli {
 namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr int answer_limit_ms = 5000;
 /// After so long without a packet whoever waits is told that there was none.
 constexpr std::int64_t silence_ns = 3'000'000'000;
 
 std::string text_of(const json& j) {
   return j.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-/// The answer of a run to one line. Errors: as status_source, and what the run says.
-result<json> ask(status_source& run, const std::string& line) {
-  const auto text = run.say(line, answer_limit_ms);
-  if (!text) return fail(text);
-  auto j = json::parse(*text, nullptr, false);
-  if (!j.is_object()) return fail("status.no_answer", run.name() + ": gave no answer that is one");
-  if (const auto e = j.find("error"); e != j.end() && e->is_string())
-    return fail(j.value("code", "status.not_here"), e->get<std::string>());
-  return j;
-}
-
-/// The run of several that has the output. The error that helps most: who has it elsewhere.
-struct found_run {
-  std::unique_ptr<status_source> run;
-  json answer;
-};
-result<found_run> find_run(const watch_options& where, const std::string& line) {
-  std::optional<error> why;
-  for (auto& s : status_sources(where)) {
-    auto answer = ask(*s, line);
-    if (answer) return found_run{std::move(s), std::move(*answer)};
-    const bool better = !why || answer.error().code.ends_with(".other_host");
-    if (better) why = answer.error();
-  }
-  return fail(why->code, why->message);
-}
-
-int give_up(const error& e, const watch_options& where) {
-  const bool is_silence = e.code.starts_with("status.") || e.code.starts_with("observe.");
-  const bool is_world = e.code.ends_with(".busy") || e.code.ends_with(".not_running") ||
-                        e.code.ends_with(".ended") || e.code.ends_with(".too_many") ||
-                        e.code.ends_with(".not_yet");
-  return complain(e,
-                  is_silence ? exit_of_silence(where)
-                  : is_world ? exit_failed
-                             : exit_bad_input,
-                  is_silence ? "is a graph running? give its --out folder or --socket" : "");
 }
 
 bool over() { return signal_that_came() != 0 || output_abandoned(); }

@@ -25,6 +25,16 @@ struct echo_options {
 };
 int run_echo(const echo_options&);
 
+struct hz_options {
+  std::string port;           ///< ACTOR.PORT, an output or an input
+  watch_options where;        ///< nothing given: out/
+  std::uint64_t session = 0;  ///< 0: all
+  std::uint64_t count = 0;    ///< end after so many lines; 0: with the run
+  double every_s = 1;
+  bool json = false;
+};
+int run_hz(const hz_options&);
+
 struct send_options {
   std::string output;  ///< ACTOR.PORT
   std::string payload;

@@ -54,6 +54,28 @@ void add_echo(CLI::App& app, action& chosen) {
       "answers.");
 }
 
+void add_hz(CLI::App& app, action& chosen) {
+  static hz_options o;
+  auto& sub =
+      command(app, chosen, "hz", "Measure how often and how regularly a port carries packets",
+              [] { return run_hz(o); });
+  sub.add_option("port", o.port, "ACTOR.PORT, an output or an input")->required();
+  add_watch_options(sub, o.where);
+  sub.add_option("--session", o.session, "Which conversation; 0 = all")->capture_default_str();
+  sub.add_option("--count", o.count, "End after so many lines; 0 = with the run")
+      ->capture_default_str();
+  sub.add_option("--every", o.every_s, "Seconds of one line")
+      ->capture_default_str()
+      ->check(CLI::Range(0.1, 60.0))
+      ->check(finite());
+  add_json(sub, o.json);
+  sub.footer(
+      "Packets and bytes per second, and the intervals between packets of one conversation: mean,\n"
+      "standard deviation (jitter), least and most. `dropped` counts since the run began, by link\n"
+      "and reason. The last line is of the whole time. Of an input: what the outputs that feed it\n"
+      "give. Several hosts: as for `hocket echo`.");
+}
+
 void add_send(CLI::App& app, action& chosen) {
   static send_options o;
   auto& sub = command(app, chosen, "send", "Say something as an actor of a running graph",
