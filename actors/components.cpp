@@ -12,6 +12,7 @@
 #include "actors/interaction/interaction.hpp"
 #include "actors/interaction/remote/remote.hpp"
 #include "actors/mcp/source.hpp"
+#include "actors/openapi/source.hpp"
 #include "actors/playout/playout.hpp"
 #include "actors/policy/guard.hpp"
 #include "actors/record/event_record.hpp"
@@ -22,6 +23,7 @@
 #include "actors/trainer/listed_tools.hpp"
 #include "actors/trainer/lora_trainer.hpp"
 #include "actors/web/source.hpp"
+#include "actors/webhook/webhook.hpp"
 
 namespace hocket {
 
@@ -40,6 +42,8 @@ result<void> register_components(registry& into) {
       "mcp", "The tools of an MCP server: a program, or one behind a URL.")));
   HOCKET_TRY(into.add(source_of<web::source>(
       "web", "Pages of the public web as text, and a search endpoint that the graph names.")));
+  HOCKET_TRY(into.add(source_of<openapi::source>(
+      "openapi", "The operations of an OpenAPI file, asked over HTTP.")));
   HOCKET_TRY(into.add(source_of<trainer::listed_tools>(
       "listed", "Tools that a file lists and that do nothing, for talks that are judged.")));
   HOCKET_TRY(into.add(type_of<tinker::tinker_door>()));
@@ -51,6 +55,7 @@ result<void> register_components(registry& into) {
   HOCKET_TRY(into.add(type_of<record::wav_record>()));
   HOCKET_TRY(into.add(type_of<record::event_record>()));
   HOCKET_TRY(into.add(type_of<record::mcap_record>()));
+  HOCKET_TRY(into.add(type_of<webhook::sink>()));
   HOCKET_TRY(into.add(type_of<console::text_console>()));
   HOCKET_TRY(into.add(type_of<gateway::gateway>()));
   return {};

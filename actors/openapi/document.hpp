@@ -1,0 +1,67 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "graph/core/result.hpp"
+
+/// An OpenAPI document (3.0, 3.1) as tools: pure, nothing is asked.
+namespace hocket::openapi {
+
+using json = nlohmann::ordered_json;
+
+inline constexpr std::size_t document_bytes_max = 4u << 20;
+inline constexpr std::size_t operations_max = 256;
+inline constexpr std::size_t schema_bytes_max = 64u << 10;  ///< of one operation's arguments
+
+struct parameter {
+  enum class place { path, query, header };
+  std::string name;
+  place where = place::query;
+  bool exploded = true;  ///< a list in a query is one pair per item
+};
+
+/// One operation: how it is asked, and what its arguments are.
+struct operation {
+  std::string tool;     ///< a name that a model can say: letters, digits and _
+  std::string method;   ///< "GET"
+  std::string path;     ///< "/orders/{id}"
+  std::string summary;  ///< one line
+  std::vector<parameter> parameters;
+  bool has_body = false;  ///< argument `body`, sent as JSON
+  bool wants_key = false;
+  std::string arguments_schema;  ///< JSON Schema of the arguments, with all that it refers to
+};
+
+/// How a server knows who asks.
+struct key_use {
+  enum class kind { bearer, basic, header, query };
+  kind how = kind::bearer;
+  std::string name;  ///< of the header, or in the query
+};
+
+struct document {
+  std::string title;
+  std::string server;  ///< the first one's URL; "": none, or one relative to the document
+  key_use key;
+  std::vector<operation> operations;
+  /// Operations that are left out, each with why: what they need is not known here.
+  std::vector<std::string> left_out;
+};
+
+/// Reads JSON or YAML. Work and memory are bounded, references lead inside the document alone.
+/// Errors: openapi.bad_document.
+result<document> read_document(const std::string& text);
+
+/// A request for arguments that satisfy the schema; values are escaped, so that none of them leads to
+/// another path or host. Errors: openapi.bad_arguments.
+struct request {
+  std::string target;  ///< path and query, behind the server's URL
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+};
+result<request> request_of(const operation& o, const json& arguments);
+
+}  // namespace hocket::openapi
