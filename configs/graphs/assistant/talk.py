@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from talks import given, recorded, wrong_answers  # noqa: E402
+from talks import given, python_package, recorded, wrong_answers  # noqa: E402
 TREE = HERE.parents[2]
 PARTS = TREE / "plugins/assistant"
 PERSON = "am_adam"
@@ -51,7 +51,7 @@ with wave.open(path, "wb") as f:
 
 def speak(said, end_s, path, style=PERSON):
     """A person's side of a conversation, 16 kHz."""
-    env = {**os.environ, "PYTHONPATH": f"{TREE / 'plugins/python'}:{PARTS}"}
+    env = {**os.environ, "PYTHONPATH": f"{python_package(TREE)}:{PARTS}"}
     subprocess.run([PARTS / ".venv/bin/python3", "-c", _SPEAK], input=json.dumps([said, end_s, style, str(path)]),
                    text=True, check=True, env=env)
 

@@ -13,9 +13,13 @@ from typing import Any
 FILES = {
     "silero": ["silero/silero_vad.onnx"],
     "moonshine": ["moonshine/encoder_model.ort", "moonshine/decoder_model_merged.ort", "moonshine/tokenizer.bin"],
+    "whisper": ["whisper/model.bin", "whisper/config.json", "whisper/tokenizer.json", "whisper/vocabulary.json"],
     "kokoro": ["kokoro/model.onnx", "kokoro/vocab.json", "kokoro/voices/af_heart.bin"],
 }
 PACKAGES = ["numpy", "onnxruntime"]
+#: By part: what it needs beside or instead of them, and which command installs it.
+_OWN_PACKAGES = {"whisper": ["numpy", "faster_whisper", "ctranslate2", "tokenizers", "av", "tqdm"]}
+_INSTALLS = {"whisper": "plugins/assistant/install.py --whisper"}
 
 
 def folder_of(given: str) -> Path:
@@ -26,7 +30,7 @@ def folder_of(given: str) -> Path:
 def missing(part: str, given: str = "") -> list[str]:
     """What a part lacks, packages and files by name; empty where it can open."""
     folder = folder_of(given)
-    return [p for p in PACKAGES if importlib.util.find_spec(p) is None] + [
+    return [p for p in _OWN_PACKAGES.get(part, PACKAGES) if importlib.util.find_spec(p) is None] + [
         str(folder / f) for f in FILES[part] if not (folder / f).is_file()]
 
 
@@ -35,7 +39,7 @@ def need(part: str, given: str = "") -> Path:
     lacks = missing(part, given)
     if lacks:
         raise RuntimeError(f"{part} cannot run, missing: {', '.join(lacks)}; "
-                           "`tools/setup --assistant` installs it")
+                           f"`{_INSTALLS.get(part, 'tools/setup --assistant')}` installs it")
     return folder_of(given) / part
 
 

@@ -6,6 +6,7 @@ import hocket
 
 from assistant import models
 from assistant.moonshine import Moonshine
+from assistant.whisper import Whisper
 
 _RATE_HZ = 16000
 _LONGEST = 30 * _RATE_HZ
@@ -16,7 +17,7 @@ _SURE = 1600  # samples of silence behind a word: then nothing of it is missing
 
 
 class Recogniser(hocket.Component):
-    """Writes down what a person says while it is said, with Moonshine.
+    """Writes down what a person says while it is said, with Moonshine or Whisper.
 
     While somebody speaks it decodes what there is of the utterance again and again (`partial`). When the
     end is told it is often there already: words that were decoded with silence behind them are final.
@@ -31,6 +32,9 @@ class Recogniser(hocket.Component):
         "text": hocket.port(hocket.Text, "an utterance, when it has ended, role `heard`"),
         "partial": hocket.port(hocket.Text, "what there is of one, role `partial`, not final"),
     }
+    recogniser: str = hocket.setting("moonshine", "the model: `whisper` is larger and knows many languages; it is installed "
+                                "by itself", choices=["moonshine", "whisper"])
+    language: str = hocket.setting("en", "of Whisper: `en`, `de`, …; empty: it finds out in each utterance")
     models: str = hocket.setting("", "folder of the models; empty: where tools/setup --assistant puts them", path=True)
     partial_ms: int = hocket.setting(320, "how often it decodes while somebody speaks; 0: only at the end", unit="ms",
                                      min=0, max=10000)
@@ -39,7 +43,10 @@ class Recogniser(hocket.Component):
     post_ms: int = hocket.setting(200, "and behind it", unit="ms", min=0, max=1000)
 
     def open(self) -> None:
-        self._decode = Moonshine(models.need("moonshine", self.models))
+        if self.recogniser == "whisper":
+            self._decode: Moonshine | Whisper = Whisper(models.need("whisper", self.models), self.language)
+        else:
+            self._decode = Moonshine(models.need("moonshine", self.models))
         self._np = self._decode.np
         self._held = self._np.zeros(0, "f4")
         self._first = 0

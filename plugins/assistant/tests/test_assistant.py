@@ -93,11 +93,36 @@ class Missing(unittest.TestCase):
         with mock.patch("importlib.util.find_spec", return_value=None):
             self.assertEqual(models.missing("silero", "/nowhere")[:2], ["numpy", "onnxruntime"])
 
+    def test_another_recogniser_is_named_with_what_installs_it(self):
+        with tempfile.TemporaryDirectory() as empty, mock.patch("importlib.util.find_spec", return_value=None):
+            with self.assertRaises(RuntimeError) as said:
+                models.need("whisper", empty)
+        for word in ("faster_whisper", "model.bin", "install.py --whisper"):
+            self.assertIn(word, str(said.exception))
+        h = hocket.Harness(assistant.Recogniser, models="/nowhere", recogniser="whisper")
+        with self.assertRaisesRegex(hocket.ComponentError, "whisper cannot run, missing"):
+            h.open()
+
     def test_parts_refuse(self):
         for part in (assistant.Ears, assistant.Recogniser, assistant.Voice):
             h = hocket.Harness(part, models="/nowhere")
             with self.assertRaisesRegex(hocket.ComponentError, "cannot run, missing"):
                 h.open()
+
+
+class Places(unittest.TestCase):
+    """The Python package, in a tree and in an installed prefix."""
+
+    def test_both_are_found(self):
+        import word_errors
+        sys.path.insert(0, str(HERE.parents[3] / "configs/graphs"))
+        import talks
+        for find in (word_errors.python_package, talks.python_package):
+            for place in ("plugins/python", "python"):
+                with tempfile.TemporaryDirectory() as tree:
+                    (Path(tree) / place / "hocket").mkdir(parents=True)
+                    self.assertEqual(find(Path(tree)), Path(tree) / place)
+            self.assertEqual(find(HERE.parents[3]), HERE.parents[2] / "python")
 
 
 class Turns(unittest.TestCase):
