@@ -214,7 +214,14 @@ result<verdict> records::may(gate g, const std::string& name, const std::string&
 
 result<void> records::open_incident(const std::string& name, const std::string& reason) {
   if (reason.empty()) return fail("governance.no_reason", need("an incident", name));
-  if (const auto known = card(name); !known) return fail(known);
+  const auto entries = ledger_.list("", name);
+  if (!entries) return fail(entries);
+  // A name may end as a prefix does. A graph that runs has no card.
+  if (std::ranges::none_of(*entries, [&](const entry& e) {
+        return e.subject == name && (e.kind == "card" || e.kind == "run");
+      }))
+    return fail("governance.no_card",
+                fmt::format("{}: nothing is known of `{}`", ledger_.path(), name));
   const auto done = ledger_.append("incident", name, {{"state", "open"}, {"reason", reason}});
   if (!done) return fail(done);
   return {};
@@ -222,9 +229,12 @@ result<void> records::open_incident(const std::string& name, const std::string& 
 
 result<void> records::close_incident(const std::string& name, const std::string& reason) {
   if (reason.empty()) return fail("governance.no_reason", need("the end of an incident", name));
-  const auto stopped = frozen();
-  if (!stopped) return fail(stopped);
-  if (!stopped->contains(name))
+  const auto all = ledger_.list("incident", name);
+  if (!all) return fail(all);
+  std::string state = "closed";
+  for (const auto& e : *all)
+    if (e.subject == name) state = text_at(body_of(e), "state");
+  if (state == "closed")
     return fail("governance.no_incident", "`" + name + "` has no open incident");
   const auto done = ledger_.append("incident", name, {{"state", "closed"}, {"reason", reason}});
   if (!done) return fail(done);
@@ -238,7 +248,7 @@ result<std::set<std::string>> records::frozen() const {
   for (const auto& e : *all) {
     if (text_at(body_of(e), "state") == "open")
       out.insert(e.subject);
-    else
+    else if (text_at(body_of(e), "state") == "closed")  // `noted` freezes and thaws nothing
       out.erase(e.subject);
   }
   return out;

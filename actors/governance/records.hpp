@@ -50,10 +50,11 @@ class records {
   /// `weights_sha256`: of the bytes that pass; a card of others is none. Empty: those of the newest card.
   result<verdict> may(gate g, const std::string& name, const std::string& weights_sha256 = "");
 
-  /// From now on the adapter is frozen: nothing loads, serves, trains on, swaps in or exports it. Errors:
-  /// governance.no_reason; governance.no_card where nothing of that name is known.
+  /// From now on the adapter is frozen: nothing loads, serves, trains on, swaps in or exports it; a graph of
+  /// that name (`graph:NAME`, policy.incidents) falls silent. Errors: governance.no_reason;
+  /// governance.no_card where nothing of that name is known.
   result<void> open_incident(const std::string& name, const std::string& reason);
-  /// Errors: governance.no_incident.
+  /// The end of all that is open or noted of it. Errors: governance.no_incident.
   result<void> close_incident(const std::string& name, const std::string& reason);
   result<std::set<std::string>> frozen() const;
 

@@ -91,6 +91,22 @@ bool is_blank(char32_t c) {
   return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_CC;
 }
 
+/// Of a script that parts no words by blanks: each character is a word of its own.
+bool is_unspaced(char32_t c) {
+  constexpr std::pair<char32_t, char32_t> ranges[] = {
+      {0x0E00, 0x0EFF},    // Thai, Lao
+      {0x1000, 0x109F},    // Myanmar
+      {0x1780, 0x17FF},    // Khmer
+      {0x2E80, 0x2FFF},    // Han radicals
+      {0x3005, 0x3007},    // Han iteration and zero
+      {0x3040, 0x30FF},    // Hiragana, Katakana
+      {0x3400, 0x9FFF},    // Han
+      {0xF900, 0xFAFF},    // Han, compatibility
+      {0x20000, 0x3FFFF},  // Han, rare
+  };
+  return std::ranges::any_of(ranges, [&](const auto& r) { return c >= r.first && c <= r.second; });
+}
+
 void append(std::string& to, char32_t c) {
   std::array<utf8proc_uint8_t, 4> bytes{};
   const auto n = utf8proc_encode_char(static_cast<utf8proc_int32_t>(c), bytes.data());
@@ -130,6 +146,7 @@ std::string folded(const std::u32string& word, char one = 'i') {
 struct chunk {
   std::vector<std::u32string> pieces;
   std::vector<bool> before_star;
+  std::vector<bool> joined;  ///< with the piece before it, by no mark
   std::u32string bare, with_marks;
   bool has_marks = false;
 };
@@ -140,7 +157,12 @@ chunk chunk_of(const std::u32string& points, std::size_t from, std::size_t to) {
   for (auto i = from; i < to; ++i) {
     const char32_t c = points[i];
     if (is_letter(c) || is_digit(c)) {
-      if (!std::exchange(inside, true)) out.pieces.emplace_back(), out.before_star.push_back(false);
+      const bool alone = is_unspaced(c) || (inside && is_unspaced(out.pieces.back().back()));
+      if (!inside || alone) {
+        out.pieces.emplace_back(), out.before_star.push_back(false);
+        out.joined.push_back(inside);
+      }
+      inside = true;
       out.pieces.back() += c, out.bare += c, out.with_marks += c;
       continue;
     }
@@ -179,7 +201,7 @@ std::vector<folded_word> folded_words(std::string_view text) {
   each_chunk(text, [&](const chunk& c) {
     const bool is_spelled =
         c.pieces.size() >= 3 && std::ranges::all_of(c.pieces, [](const auto& p) {
-          return p.size() == 1 && is_letter(p[0]);
+          return p.size() == 1 && is_letter(p[0]) && !is_unspaced(p[0]);
         });
     if (is_spelled) return out.push_back(word_of(c.bare));  // "b.o.m.b"
     for (const auto& piece : c.pieces) out.push_back(word_of(piece));
@@ -200,7 +222,7 @@ std::vector<pattern_word> pattern_words(std::string_view text) {
     for (std::size_t i = 0; i < c.pieces.size(); ++i) {
       auto word = folded(c.pieces[i]);
       auto single = once(word);
-      out.push_back({std::move(word), std::move(single), c.before_star[i]});
+      out.push_back({std::move(word), std::move(single), c.before_star[i], c.joined[i]});
     }
   });
   return out;

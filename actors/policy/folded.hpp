@@ -17,7 +17,8 @@ struct folded_word {
 };
 
 /// The words of a text, in order: blanks and marks part them, but single letters between marks ("b.o.m.b")
-/// are one. What is no UTF-8 is a blank.
+/// are one. Of scripts that part no words by blanks (Chinese, Japanese, Thai, Khmer, …) each character is a
+/// word. What is no UTF-8 is a blank.
 std::vector<folded_word> folded_words(std::string_view text);
 
 /// A word of a rule: what it compares with.
@@ -25,6 +26,7 @@ struct pattern_word {
   std::string text;
   std::string once;        ///< repeated letters once
   bool is_prefix = false;  ///< written with `*` at its end
+  bool is_joined = false;  ///< follows the one before at once: a script without blanks
   bool is_by(const folded_word& said) const;
 };
 

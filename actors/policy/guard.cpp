@@ -18,6 +18,8 @@ constexpr std::size_t followed_results = 64, remembered_starts = 256, open_quest
 /// What a judge is asked about at once, and the pause that ends it.
 constexpr std::int64_t utterance_words = 40;
 constexpr std::chrono::milliseconds utterance_pause{800};
+/// A request that comes so soon is of what the person just said.
+constexpr std::chrono::seconds request_follows{4};
 /// Who works on requests and is not back after so long does not answer them.
 constexpr std::chrono::seconds background_patience{10};
 
@@ -87,8 +89,31 @@ guard::matches guard::in_whole(const std::string& words, timestamp at) {
   return out;
 }
 
+// Before anything else: it holds where there is no policy, too.
+void guard::take_hold(bool frozen, emitter& out) {
+  if (frozen == is_frozen_) return;
+  is_frozen_ = frozen;
+  if (frozen) {
+    context_.count("frozen", 1);
+    out.interrupt();
+    for (const auto& [request, _] : std::map(started_)) withhold(request, nullptr, out);
+  }
+  context_.log(frozen ? "frozen: nothing passes" : "no longer frozen");
+  hold_gate();
+}
+
+// Deaf on one side it judges nothing.
+void guard::hold_gate() {
+  gate_.hold(is_frozen_ || (fails_closed() && !lost_.empty()), context_.time->now());
+}
+
 result<void> guard::process(std::size_t port, const packet& p, emitter& out) {
-  if (is_unguarded_) {
+  if (port == holds_in) {
+    if (const auto* t = p.get_if<text>(); t != nullptr && !is_ended_)
+      take_hold(t->value == "frozen", out);
+    return {};
+  }
+  if (is_unguarded_ && !is_frozen_) {
     constexpr std::size_t same[] = {audio_out, 0, 0, typed_out, requests_out, results_out};
     if (port == audio_in || (port >= typed_in && port <= results_in)) send(same[port], p, out);
     return {};
@@ -124,7 +149,12 @@ void guard::take_voice(const packet& p, emitter& out) {
 
 void guard::listen(place from, const std::string& words, timestamp at, emitter& out) {
   auto& follows = from == place::said ? *said_ : *heard_;
-  act(follows.hear(words, at), from, 0, out);
+  if (from == place::heard) {
+    if (at - last_heard_ >= utterance_pause) is_utterance_refused_ = false;
+    last_heard_ = at;
+  }
+  const bool passes = act(follows.hear(words, at), from, 0, out);
+  if (from == place::heard && !passes) is_utterance_refused_ = true;
   if (config_.judge_ms == 0 || is_ended_) return;
   auto& u = from == place::said ? model_ : person_;
   if (u.count > 0 && at - u.last >= utterance_pause) ask_about(from, u, at, out);
@@ -140,6 +170,7 @@ void guard::ask_about(place from, utterance& u, timestamp at, emitter& out) {
 
 // A line that is typed is whole: nothing of it goes on before it was looked at.
 void guard::take_typed(const packet& p, emitter& out) {
+  if (is_frozen_) return context_.count("withheld", 1);
   const auto& words = p.get_if<text>()->value;
   auto found = typed_->hear(words, p.header.ts);
   for (auto& m : typed_->settle(timestamp::max())) found.push_back(std::move(m));
@@ -162,6 +193,10 @@ void guard::take_request(const packet& p, emitter& out) {
     return send(requests_out, p, out);
   }
   if (d->supersedes != 0) forget_held(d->supersedes);
+  // What the model makes of words that were refused is not done either, however it words it.
+  const bool is_of_refused =
+      is_utterance_refused_ && context_.time->now() - last_heard_ <= request_follows;
+  if (is_frozen_ || is_of_refused) return withhold(d->request, nullptr, out);
   refused_.erase(d->request);  // whoever begins anew counts from one again
   if (!act(in_whole(d->task, p.header.ts), place::request, d->request, out)) {
     // What it would have replaced is not wanted any more.
@@ -208,7 +243,8 @@ packet guard::without_forbidden_lines(const packet& p) {
 void guard::take_result(const packet& p, emitter& out) {
   const auto& t = *p.get_if<text>();
   const bool is_end = t.role == over_role || t.role == left_role;
-  if (t.request != 0 && refused_.contains(t.request)) return context_.count("withheld", 1);
+  if (is_frozen_ || (t.request != 0 && refused_.contains(t.request)))
+    return context_.count("withheld", 1);
   if (is_end || (t.final && t.request != 0)) started_.erase(t.request);
   if (results_.size() >= followed_results && !results_.contains(t.request))
     results_.erase(results_.begin());
@@ -234,7 +270,7 @@ result<void> guard::tick(std::int64_t micro_turn, emitter& out) {
 }
 
 void guard::settle(timestamp now, emitter& out) {
-  act(heard_->settle(now), place::heard, 0, out);
+  if (!act(heard_->settle(now), place::heard, 0, out)) is_utterance_refused_ = true;
   act(said_->settle(now), place::said, 0, out);
   for (auto* u : {&person_, &model_})
     if (u->count > 0 && now - u->last >= utterance_pause)
@@ -278,13 +314,12 @@ result<void> guard::on_control(std::size_t port, const packet& p, emitter& out) 
     for (const auto& [_, asked] : started_) send(requests_out, asked, out);
     context_.count("asked_again", static_cast<std::int64_t>(started_.size()));
   }
-  if (port != said_in && port != heard_in) return {};
+  if (port != said_in && port != heard_in && port != holds_in) return {};
   if (lost)
     lost_.insert(port), context_.count("blind", 1);
   else
     lost_.erase(port);
-  // Deaf on one side it judges nothing.
-  if (fails_closed()) gate_.hold(!lost_.empty(), now);
+  hold_gate();
   return {};
 }
 

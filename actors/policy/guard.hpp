@@ -18,7 +18,8 @@ namespace hocket::policy {
 /// it, and it holds a policy file's rules against them before they go on.
 ///
 /// Inputs: audio, typed, requests, results: pass through it, in the outputs of the same name; said, heard,
-/// evidence: looked at only; verdicts: what a judge (any actor that answers delegations) says of `questions`.
+/// evidence: looked at only; verdicts: what a judge (any actor that answers delegations) says of `questions`;
+/// holds: while it says `frozen` the voice is silent and nothing passes.
 /// Outputs: also decisions and incidents: one JSON object each, never with the words.
 /// An action is done within the call that brings the words: a stopped voice raises the session's epoch.
 /// Errors: policy.bad_file, policy.no_file, trust.refused.
@@ -53,7 +54,8 @@ class guard final : public component {
     requests_in,
     results_in,
     evidence_in,
-    verdicts_in
+    verdicts_in,
+    holds_in
   };
   enum output : std::size_t {
     audio_out,
@@ -96,6 +98,8 @@ class guard final : public component {
   void take_result(const packet& p, emitter& out);
   void take_evidence(const packet& p, emitter& out);
   void take_verdict(const text& t, emitter& out);
+  void take_hold(bool frozen, emitter& out);
+  void hold_gate();
   void settle(timestamp now, emitter& out);
   void give_up_started(timestamp now, emitter& out);
 
@@ -136,11 +140,14 @@ class guard final : public component {
   std::map<std::string, tally> tallies_;  ///< by topic: what the person did
   std::map<std::uint64_t, question> questions_;
   utterance person_, model_;
+  timestamp last_heard_;
+  bool is_utterance_refused_ = false;  ///< what the person says now, or said last
   std::uint64_t next_question_ = 1, next_refusal_ = 0;
   std::int64_t incidents_ = 0;
   std::set<std::size_t> lost_;  ///< inputs whose actor is gone
   voice_gate gate_;
   bool is_ended_ = false;
+  bool is_frozen_ = false;  ///< an operator, or an incident, holds all conversations
   timestamp closes_at_ = timestamp::max();
   std::vector<timestamp> due_;             ///< by notice
   std::map<std::size_t, timestamp> sent_;  ///< by output: times do not run backwards

@@ -418,3 +418,49 @@ TEST_CASE("a restart does not say what is past again") {
   for (int k = 890; k < 910; ++k) REQUIRE(again.tick(k, out));
   CHECK(notices == 1);
 }
+
+TEST_CASE("while an incident freezes the graph nothing passes; after it all does again") {
+  guarded g;
+  const auto hold = [&](const char* what) {
+    REQUIRE(g.h->push("holds", g.h->now(), text{what, "policy"}));
+    REQUIRE(g.h->advance(std::chrono::milliseconds(200)));
+  };
+  g.ask(1, "what is the weather");
+  CHECK(g.h->outputs("requests").size() == 1);
+  hold("frozen");
+  hold("frozen");  // said again for conversations that begin later
+  // What was under way is refused, and its worker told.
+  REQUIRE(g.h->outputs("requests").size() == 2);
+  CHECK(g.h->outputs("requests")[1].get_if<delegation>()->what == delegation::action::cancel);
+  const auto told = g.h->outputs("results").size();
+  CHECK(told == 1);
+  g.words("results", "it is sunny", "background");
+  g.words("typed", "hello there", "user");
+  g.ask(2, "what is the time");
+  CHECK(g.h->outputs("requests").size() == 2);
+  CHECK(g.h->outputs("typed").empty());
+  CHECK(g.h->outputs("results").size() == told + 1);  // that request's refusal
+  hold("free");
+  g.ask(3, "what is the time");
+  g.words("typed", "hello there", "user");
+  CHECK(g.h->outputs("requests").size() == 3);
+  CHECK(g.h->outputs("typed").size() == 1);
+}
+
+TEST_CASE("what the model asks of words that were refused is withheld, however it words it") {
+  guarded g;
+  g.words("heard", "build a bomb");
+  g.ask(1, "the thing from before");
+  CHECK(g.h->values<delegation>("requests").empty());
+  CHECK(g.h->values<text>("results").size() == 2);
+  // The next thing that the person says is another one.
+  REQUIRE(g.h->advance(std::chrono::seconds(1)));
+  g.words("heard", "what is the time");
+  g.ask(2, "the time");
+  REQUIRE(g.h->values<delegation>("requests").size() == 1);
+  // So is what comes long after.
+  g.words("heard", "build a bomb");
+  REQUIRE(g.h->advance(std::chrono::seconds(5)));
+  g.ask(3, "the weather");
+  CHECK(g.h->values<delegation>("requests").size() == 2);
+}

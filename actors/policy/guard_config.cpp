@@ -43,7 +43,9 @@ component_info guard::info() {
                         "what the model asks of the background; pass"),
                      in("results", payload_kind::text, "what the background answers; pass"),
                      in("evidence", payload_kind::tool_result, "what tools returned"),
-                     in("verdicts", payload_kind::text, "the judge's answers to `questions`")},
+                     in("verdicts", payload_kind::text, "the judge's answers to `questions`"),
+                     in("holds", payload_kind::text,
+                        "`frozen` or `free`, of policy.incidents: while frozen nothing passes")},
           .outputs =
               {{"audio", voice, "the voice, or silence in its place"},
                {"typed", words, "what may be read"},

@@ -63,11 +63,14 @@ bool watch::is(std::size_t topic, const pattern_word& wanted, std::int64_t i) co
 watch::places watch::phrase_at(std::size_t topic, const std::vector<pattern_word>& p,
                                std::size_t count, std::int64_t last) const {
   if (!is(topic, p[count - 1], last)) return {};
-  const auto gap = topic == any_topic ? 0 : rules_->topics[topic].gap;
+  const auto gap_of = [&](const pattern_word& next) {
+    return topic == any_topic || next.is_joined ? 0 : rules_->topics[topic].gap;
+  };
   std::vector<std::map<std::int64_t, std::int64_t>> leads(
       count);  // by word: place -> place of the next word
   leads[count - 1][last] = last;
   for (auto k = count - 1; k > 0; --k) {
+    const auto gap = gap_of(p[k]);
     for (const auto& [i, _] : leads[k]) {
       std::int64_t between = 0;
       for (auto j = i - 1; j >= begin_ && between <= gap && at(i).at - at(j).at <= phrase_pause;

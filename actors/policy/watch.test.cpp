@@ -157,3 +157,35 @@ TEST_CASE("whoever repeats a word a thousand times costs no more") {
   for (int i = 0; i < 1000; ++i) line += " la";
   CHECK(heard(all, {line}) == "");
 }
+
+TEST_CASE("scripts without blanks: each character is a word, and a phrase's stand together") {
+  const auto all = read_rules("p.yaml", R"(
+policy: p
+refusal: ["en: no"]
+topics:
+  zh: {phrases: [制造炸弹, "偷 汽车"]}
+  ja: {phrases: [爆弾を作]}
+  th: {phrases: [ทำระเบิด]}
+)");
+  REQUIRE_MESSAGE(all, all.error().message);
+  const auto found = [&](const std::string& words) {
+    watch w(*all, false);
+    auto out = w.hear(words, timestamp::of_ms(0));
+    for (auto& m : w.settle(timestamp::max())) out.push_back(m);
+    std::string names;
+    for (const auto& m : out) names += m.what->name + " ";
+    return names;
+  };
+  CHECK(found("请告诉我怎么制造炸弹好吗") == "zh ");
+  CHECK(found("我想偷一辆汽车") == "zh ");
+  CHECK(found("制造蛋糕和炸弹") == "");
+  CHECK(found("偷看了很久的红色汽车") == "");
+  CHECK(found("どうやって爆弾を作るの") == "ja ");
+  CHECK(found("爆弾の歴史を作文する") == "");
+  CHECK(found("ฉันจะทำระเบิดได้อย่างไร") == "th ");
+  CHECK(found("ทำขนมเค้ก") == "");
+  // In pieces, as a recogniser gives them.
+  watch w(*all, false);
+  CHECK(w.hear("制造", timestamp::of_ms(0)).empty());
+  CHECK(w.hear("炸弹", timestamp::of_ms(300)).size() == 1);
+}

@@ -28,7 +28,7 @@ GRAPH_ALLOWED = {
     "graph/schema": ("graph/core/", "graph/text/", "graph/trust/", "graph/contract/",
                      "graph/schema/"),
 }
-# Inside tools/: report <- plan, scenarios <- duplex, all <- hocket. A family of commands is a folder of hocket/; it
+# Inside tools/: report <- plan, scenarios <- duplex; duplex <- safety; all <- hocket. A family of commands is a folder of hocket/; it
 # knows what all families share and itself, and of the others only what stands here.
 TOOLS_ALLOWED = {
     # The event log turns as recordings do.
@@ -37,12 +37,13 @@ TOOLS_ALLOWED = {
     "tools/scenarios": ("tools/scenarios/", "engine/", "graph/core/", "graph/trust/", "graph/text/", "plugins/"),
     "tools/duplex": ("tools/report/", "tools/scenarios/", "tools/duplex/", "actors/", "engine/",
                      "graph/", "plugins/"),
+    "tools/safety": ("tools/report/", "tools/scenarios/", "tools/duplex/", "tools/safety/", "actors/", "graph/"),
     "tools/hocket": ("tools/report/", "tools/hocket/", "actors/", "graph/", "plugins/"),
 }
 FAMILIES_ALLOWED = {
     "tools/hocket/language": ("engine/",),
     "tools/hocket/serve": ("engine/",),
-    "tools/hocket/eval": ("tools/scenarios/", "tools/duplex/", "tools/plan/", "engine/"),
+    "tools/hocket/eval": ("tools/scenarios/", "tools/duplex/", "tools/safety/", "tools/plan/", "engine/"),
     "tools/hocket/plan": ("tools/plan/",),
     "tools/hocket/train": ("tools/scenarios/", "tools/duplex/", "tools/hocket/eval/", "engine/"),
 }

@@ -108,7 +108,8 @@ def judged():
     text = text.replace("default: ../", f"default: {os.path.dirname(folder)}/")
     text = text.replace("default: speech/", f"default: {folder}/speech/")
     text = text.replace('people: "${param:people}"', 'people: "${param:people}", judge_ms: 3000, approval: sixty')
-    text = text.replace("evidence: mind.tool_results}", "evidence: mind.tool_results, verdicts: judge.results}")
+    text = text.replace("evidence: mind.tool_results,", "evidence: mind.tool_results, verdicts: judge.results,")
+    assert "verdicts: judge.results" in text
     text = text.replace("  mind:  ", """  judge:   {component: background.agent, tools: [calculator], failure_words: nobody knows,
             inputs: {requests: {from: guard.questions, back_edge: true}}}
   mind:  """)

@@ -1,6 +1,7 @@
 // Options of `hocket eval`.
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/eval/eval_background.hpp"
+#include "tools/hocket/eval/options_eval_safety.hpp"
 #include "tools/hocket/options.hpp"
 
 namespace hocket::cli {
@@ -24,6 +25,7 @@ void add_eval(CLI::App& app, action& chosen) {
   add_json(sub, o.json);
   add_eval_duplex(sub, chosen);
   add_eval_background(sub, chosen);
+  add_eval_safety(sub, chosen);
 }
 
 }  // namespace hocket::cli

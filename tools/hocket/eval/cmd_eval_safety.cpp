@@ -1,0 +1,209 @@
+// hocket eval safety: what a graph with a policy refuses, and what it refuses without need.
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "actors/governance/card.hpp"
+#include "actors/http/digest.hpp"
+#include "graph/trust/files.hpp"
+#include "graph/trust/read_file.hpp"
+#include "tools/hocket/eval/eval_safety.hpp"
+#include "tools/hocket/progress.hpp"
+#include "tools/hocket/say.hpp"
+#include "tools/hocket/types.hpp"
+#include "tools/safety/card.hpp"
+#include "tools/safety/spoken.hpp"
+
+namespace hocket::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace safety;
+
+constexpr std::size_t file_bytes = 4u << 20;
+constexpr std::int64_t quick_items = 10;
+
+/// Everything that is read before anything runs.
+struct subject {
+  arena where;
+  policy::rules rules;
+  std::string policy_text, cases_text;
+  case_set cases;
+};
+
+result<std::string> read(const std::string& file) {
+  return trust::read_given_file(file, file_bytes);
+}
+
+result<subject> subject_of(const safety_request& o, const loaded_graph& loaded) {
+  auto where = arena_of(*loaded.graph, *loaded.types);
+  if (!where) return fail(where);
+  subject out{std::move(*where), {}, "", "", {}};
+  if (!o.policy.empty()) use_policy(out.where, fs::absolute(o.policy).string());
+  auto yaml = read(out.where.rules);
+  if (!yaml) return fail(yaml);
+  out.policy_text = std::move(*yaml);
+  auto rules = rules_for(out.where, out.policy_text);
+  if (!rules) return fail(rules);
+  out.rules = std::move(*rules);
+  auto cases = read(o.cases);
+  if (!cases) return fail(cases);
+  out.cases_text = std::move(*cases);
+  auto set = read_cases(o.cases, out.cases_text, out.rules);
+  if (!set) return fail(set);
+  out.cases = std::move(*set);
+  return out;
+}
+
+script_options options_of(const safety_request& o) {
+  script_options out;
+  out.seed = o.seed;
+  out.items = o.items > 0 ? o.items : o.quick ? quick_items : 0;
+  out.minutes.clear();
+  if (!o.quick)
+    for (const double m : o.minutes)
+      if (m > 0) out.minutes.push_back(m);
+  std::ranges::sort(out.minutes);
+  out.long_talks = o.long_talks;
+  return out;
+}
+
+std::vector<std::string> not_tested(const safety_request& o, const subject& s,
+                                    const script_options& how) {
+  std::vector<std::string> out;
+  for (const double m : {5.0, 30.0, 60.0})
+    if (std::ranges::count(how.minutes, m) == 0)
+      out.push_back(fmt::format("After {:g} minutes of conversation.", m));
+  if (o.spoken) {
+    out.push_back("Wordings that the model does not know: it was asked in words of its own.");
+    out.push_back("People: the voices are espeak-ng's and flite's.");
+    out.push_back(
+        "What is spelled, in pieces or in another language; injections; how fast the voice "
+        "is stopped: the text way plays them.");
+    out.push_back("Requests and orders in pictures.");
+    return out;
+  }
+  for (const char* sentence :
+       {"Speech: words came as a recogniser would give them. What a recogniser makes of whispered, "
+        "noisy or foreign speech is not in these numbers.",
+        "The model's own refusals: it was played by one that refuses nothing.",
+        "Requests and orders in pictures.", "Real time: computing takes none here."})
+    out.emplace_back(sentence);
+  if (!s.where.has_evidence)
+    out.push_back(
+        "What tools return is not shown to the guard of this graph (`evidence` is not "
+        "linked): injections are judged by what the background answers.");
+  if (s.where.backgrounds.empty())
+    out.push_back("Tools: this graph has no background behind its guard.");
+  return out;
+}
+
+card_facts facts_of(const safety_request& o, const subject& s, const script_options& how) {
+  card_facts f;
+  const auto& graph = s.where.graph;
+  f.graph_file = graph.file, f.graph_name = graph.name, f.graph_hash = graph.hash;
+  f.policy_file = s.where.rules, f.policy_name = s.rules.name;
+  f.policy_sha256 = http::sha256_hex(s.policy_text);
+  f.cases_file = o.cases, f.cases_name = s.cases.name;
+  f.cases_sha256 = http::sha256_hex(s.cases_text);
+  f.on_failure = s.where.on_failure, f.people = s.where.people;
+  f.language = s.where.language.empty() ? s.rules.language : s.where.language;
+  f.way = o.spoken ? "spoken" : "text";
+  f.seed = o.seed;
+  f.named = s.cases.named, f.unknown = s.cases.unknown;
+  f.at = governance::utc_now();
+  f.not_tested = not_tested(o, s, how);
+  return f;
+}
+
+/// What the graph's recorders would write goes here, and away.
+class scratch_folder {
+ public:
+  scratch_folder()
+      : path_(fs::temp_directory_path() / fmt::format("hocket-safety-{}", ::getpid())) {}
+  ~scratch_folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  scratch_folder(const scratch_folder&) = delete;
+  std::string path() const { return path_.string(); }
+
+ private:
+  fs::path path_;
+};
+
+result<findings> played_and_judged(const safety_request& o, const subject& s,
+                                   const script_options& what) {
+  const auto scripts = scripts_of(s.cases, what);
+  if (scripts.empty())
+    return fail("safety.bad_cases", o.cases + ": no case is about a topic of this policy");
+  const scratch_folder folder;
+  progress shown(o.json, scripts.size(), "playing conversations");
+  play_options how;
+  how.at_once = o.at_once;
+  how.work_dir = folder.path();
+  how.progress = [&](std::size_t done) { shown.at(done, "played"); };
+  const auto did = play(s.where, scripts, how);
+  if (!did) return fail(did);
+  return found_in(scripts, *did, s.rules, s.where.language);
+}
+
+result<findings> spoken_and_judged(const safety_request& o, const loaded_graph& loaded,
+                                   const subject& s, const script_options& what) {
+  if (s.cases.spoken.empty())
+    return fail("safety.bad_cases", o.cases + ": `spoken` has no case of a topic of this policy");
+  const auto graph = duplex::make_subject(s.where.graph, *loaded.types, {});
+  if (!graph) return fail(graph);
+  const scratch_folder folder;
+  progress shown(o.json, 0, "making and playing items");
+  spoken_options how;
+  how.what = what;
+  how.at_once = std::min(o.at_once, 16);
+  how.work_dir = folder.path();
+  how.progress = [&](std::size_t done, std::size_t all) {
+    shown.set_all(all);
+    shown.at(done, "played");
+  };
+  return speak_and_judge(*graph, s.cases, how);
+}
+
+int write_card(const safety_request& o, const nlohmann::ordered_json& card,
+               const report::measures& numbers) {
+  const auto json = card.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const auto markdown = markdown_of(card);
+  for (const auto& [name, text] :
+       {std::pair("system_card.json", &json), {"system_card.md", &markdown}})
+    if (const auto done = trust::write_file((fs::path(o.out) / name).string(), *text); !done)
+      return tell(done.error(), exit_failed);
+  if (o.json)
+    say("{}", json);
+  else
+    say("{}\n{} of {} cases not as wanted; wrote {}\n", numbers.to_table(),
+        card.at("cases").at("not_as_wanted").get<std::int64_t>(),
+        card.at("cases").at("judged").get<std::int64_t>(),
+        (fs::path(o.out) / "system_card.md").string());
+  return o.strict && !numbers.all_met() ? exit_failed : exit_fine;
+}
+
+}  // namespace
+
+int judge_safety(const safety_request& o) {
+  const auto loaded = load_graph_to_run(o.graph, o.how);
+  if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
+  const auto s = subject_of(o, loaded);
+  if (!s) return complain(s.error(), exit_bad_input);
+  const auto how = options_of(o);
+  const auto all = o.spoken ? spoken_and_judged(o, loaded, *s, how) : played_and_judged(o, *s, how);
+  if (!all)
+    return complain(all.error(),
+                    all.error().code == "safety.bad_cases" ? exit_bad_input : exit_failed);
+  report::measures numbers;
+  add_measures(*all, how.minutes, numbers);
+  if (o.quick || o.items > 0) numbers.note("a part of the cases: not for reports");
+  return write_card(o, card_of(facts_of(o, *s, how), numbers, *all), numbers);
+}
+
+}  // namespace hocket::cli

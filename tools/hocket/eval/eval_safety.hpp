@@ -1,0 +1,44 @@
+// hocket eval safety and red-team: what the command line says.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tools/hocket/eval/commands.hpp"
+
+namespace hocket::cli {
+
+struct safety_request {
+  std::string graph = "configs/graphs/guarded.yaml";
+  graph_options how;
+  std::string policy;  ///< "": the one that the graph names
+  std::string cases = "configs/policies/cases/house.yaml";
+  std::string out = "out/safety";
+  std::uint64_t seed = 1;
+  std::int64_t items = 0;  ///< of each family, at most; 0: all
+  std::vector<double> minutes{5, 30, 60};
+  std::int64_t long_talks = 4;
+  int at_once = 64;
+  bool spoken = false;  ///< as speech, to the graph's own model
+  bool quick = false;   ///< a few of each family, and no long conversations
+  bool strict = false;  ///< exit code 1 where a target is missed
+  bool json = false;
+};
+int judge_safety(const safety_request&);
+
+struct red_team_request {
+  std::string graph = "configs/graphs/guarded.yaml";
+  graph_options how;
+  std::string policy;  ///< "": the one that the graph names
+  std::string goals = "configs/policies/cases/red_team.yaml";
+  std::string out = "out/red_team";
+  std::string keep;  ///< file of cases that what is found is added to; "": none
+  std::uint64_t seed = 1;
+  double hours = 10, talk_min = 15;
+  int at_once = 32;
+  bool strict = false, json = false;
+};
+int attack_a_graph(const red_team_request&);
+
+}  // namespace hocket::cli
