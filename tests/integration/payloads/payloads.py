@@ -82,6 +82,8 @@ def recorded_and_replayed():
     assert "bad_packet" in done.stdout + done.stderr, done.stdout + done.stderr
     said = done.stdout + done.stderr
     assert "text: no `order`: /n: more than 6" in said, said
+    with open(path("r.mcap"), "rb") as f:  # a schema record, which any tool finds
+        assert b"\x05\0\0\0order\x0a\0\0\0jsonschema" in f.read()
     os.rename(path("order.json"), path("away.json"))
     assert "order.json: no such file" in run("validate", path("orders.yaml"), expect=2).stderr
     run("replay", path("r.mcap"), "--check", "--out", path("again"))
