@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "graph/trust/files.hpp"
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/eval/served_gateway.hpp"
 #include "tools/hocket/progress.hpp"
@@ -32,7 +33,7 @@ double percentile(std::vector<double> v, double p) {
 
 /// What one level of load showed.
 struct level {
-  std::vector<double> total_ms, beside_ms;
+  std::vector<double> total_ms;
   std::int64_t bursts = 0;  ///< said; those that were not heard count as never
   double p99() const {
     const auto unheard = bursts - static_cast<std::int64_t>(total_ms.size());
@@ -43,15 +44,18 @@ struct level {
 class crowd {
  public:
   /// `calls`: they call (WebRTC) instead of opening WebSockets.
-  crowd(served_gateway& g, bool calls) : gateway_(g) {
+  crowd(served_gateway& g, bool calls,
+        talking_client::answers with = talking_client::answers::model)
+      : gateway_(g), with_(with) {
     if (calls) exchange_ = std::make_unique<gateway::webrtc::exchange>(of_calls());
   }
 
   /// Brings the number of those who talk to `n`. False where one is not let in.
   bool grow_to(int n) {
     while (static_cast<int>(talkers_.size()) < n)
-      talkers_.push_back(exchange_ ? std::make_unique<talking_client>(*exchange_, gateway_.url())
-                                   : std::make_unique<talking_client>(by_, gateway_.url(), true));
+      talkers_.push_back(exchange_
+                             ? std::make_unique<talking_client>(*exchange_, gateway_.url(), with_)
+                             : std::make_unique<talking_client>(by_, gateway_.url(), true, with_));
     for (int i = 0; i < 600; ++i) {
       const bool all = std::ranges::all_of(talkers_, [](const auto& t) { return t->is_talking(); });
       if (all) return true;
@@ -90,10 +94,7 @@ class crowd {
     out.bursts =
         std::max<std::int64_t>(0, count() - std::max<std::int64_t>(before, 0) - under_way());
     for (auto& t : talkers_)
-      for (const auto& h : t->take_heard()) {
-        out.total_ms.push_back(h.total_ms);
-        out.beside_ms.push_back(h.beside_ms);
-      }
+      for (const auto& h : t->take_heard()) out.total_ms.push_back(h.total_ms);
     out.bursts = std::max<std::int64_t>(out.bursts, static_cast<std::int64_t>(out.total_ms.size()));
     return out;
   }
@@ -115,6 +116,7 @@ class crowd {
     return o;
   }
   served_gateway& gateway_;
+  const talking_client::answers with_;
   std::vector<std::unique_ptr<talking_client>> talkers_;
   std::vector<std::unique_ptr<talking_client>> gone_;  ///< closed; events may still come
   http::websocket_client by_;                          ///< ends first: its events refer to them
@@ -160,6 +162,34 @@ double idle_bytes(served_gateway& g, int n, int& stood) {
 
 double seconds_of(const bench_options& o) { return o.seconds > 0 ? o.seconds : o.quick ? 3 : 12; }
 
+/// A graph without a model: what a client says comes back to it.
+constexpr const char* echo_graph =
+    "hocket: 1\nname: echo\nclock: {micro_turn_ms: 200}\nactors:\n"
+    "  door: {component: gateway.door, inputs: {audio: {from: back.audio, back_edge: true}}}\n"
+    "  back: {component: audio.delay, inputs: {audio: door.audio}}\n";
+
+/// From mouth to ear without a model, with so many who talk at once: what the gateway takes, both ways,
+/// pieces of 20 ms and the clock's patience for them included.
+result<void> echo(const std::string& folder, const std::vector<std::string>& options, int people,
+                  double seconds, bool calls, measures& out) {
+  const auto file = folder + "/echo.yaml";
+  if (auto done = trust::write_file(file, echo_graph); !done) return done;
+  auto server = served_gateway::start(file, folder + "/echo", options);
+  if (!server) return fail(server);
+  crowd all(**server, calls, talking_client::answers::echo);
+  if (!all.grow_to(people)) return fail("bench.no_server", "the echo lets not all of them in");
+  const auto heard = all.talk(seconds);
+  const std::string name = calls ? "gateway.calls.mouth_to_ear" : "gateway.mouth_to_ear";
+  out.add(name + ".p50_ms", std::min(percentile(heard.total_ms, 0.5), 1e6), "ms", heard.bursts);
+  if (calls)
+    out.add(name + ".p99_ms", std::min(heard.p99(), 1e6), "ms", heard.bursts);
+  else
+    out.add(name + ".p99_ms", std::min(heard.p99(), 1e6), "ms", heard.bursts, beside_target_ms,
+            goal::at_most);
+  all.clear();
+  return {};
+}
+
 /// More and more people at once, until one of a hundred waits too long; over WebSockets, or over calls.
 void grow(served_gateway& server, const bench_options& o, bool calls, progress& shown,
           measures& out) {
@@ -194,15 +224,9 @@ void grow(served_gateway& server, const bench_options& o, bool calls, progress& 
   const auto bytes = (mib - empty_mib) * (1 << 20) / std::max(1, tried);
   if (calls) {
     out.add("gateway.calls_at_500ms", fits, "", last.bursts);
-    if (!last.beside_ms.empty())
-      out.add("gateway.calls.mouth_to_ear.p99_ms", percentile(last.beside_ms, 0.99), "ms",
-              last.bursts);
     out.add("gateway.call_bytes", bytes, "bytes", tried);
   } else {
     out.add("gateway.sessions_at_500ms", fits, "", last.bursts, sessions_target, goal::at_least);
-    if (!last.beside_ms.empty())
-      out.add("gateway.mouth_to_ear.p99_ms", percentile(last.beside_ms, 0.99), "ms", last.bursts,
-              beside_target_ms, goal::at_most);
     out.add("gateway.session_bytes", bytes, "bytes", tried);
   }
   people.clear();
@@ -214,16 +238,25 @@ int run_bench_gateway(const bench_options& o) {
   progress shown(o.json, 0, "gateway: starting a server");
   const auto folder = fs::temp_directory_path() / fmt::format("hocket_bench_gateway_{}", getpid());
   const int idle = o.quick ? 100 : 1'000, burst = o.quick ? 10 : 50;
-  auto started = served_gateway::start(
-      "configs/graphs/serve.yaml", folder.string(),
-      {"--set", fmt::format("actors.door.max_sessions={}", idle + 200), "--set",
-       fmt::format("actors.door.sessions_per_key={}", idle + 200), "--set",
-       "actors.door.starts_per_minute=100000", "--param", "model=" + o.model});
-  if (!started) return tell(started.error(), exit_failed);
-  auto& server = **started;
+  std::vector<std::string> options = {
+      "--set", fmt::format("actors.door.max_sessions={}", idle + 200),
+      "--set", fmt::format("actors.door.sessions_per_key={}", idle + 200),
+      "--set", "actors.door.starts_per_minute=100000"};
   measures out;
   const double seconds = seconds_of(o);
   const bool has_calls = gateway::webrtc::available().has_value();
+  // Before the model is there: two programs with it would need twice the memory.
+  for (const bool calls : {false, true}) {
+    if (calls && !has_calls) continue;
+    shown.next(fmt::format("gateway: {} without a model", calls ? "calls" : "talk"));
+    const int people = o.sessions > 0 ? o.sessions : o.quick ? 2 : sessions_target;
+    if (const auto done = echo(folder.string(), options, people, seconds, calls, out); !done)
+      return tell(done.error(), exit_failed);
+  }
+  options.insert(options.end(), {"--param", "model=" + o.model});
+  auto started = served_gateway::start("configs/graphs/serve.yaml", folder.string(), options);
+  if (!started) return tell(started.error(), exit_failed);
+  auto& server = **started;
   grow(server, o, false, shown, out);
   if (has_calls) grow(server, o, true, shown, out);
   {
@@ -245,17 +278,18 @@ int run_bench_gateway(const bench_options& o) {
   out.add("gateway.idle_connections", stood, "", idle, idle, goal::at_least);
   out.add("gateway.idle_connection_bytes", bytes, "bytes", stood);
   if (!has_calls) out.note(gateway::webrtc::available().error().message);
-  out.note(
-      fmt::format("{} over loopback, clients in this process by Hocket's own protocol: a second of "
-                  "sound, a second of "
-                  "silence; mouth to ear: from the first sample of a burst to the model's "
-                  "micro-turn that heard it, "
-                  "back at the client; gateway.mouth_to_ear.p99_ms leaves out the wait for the end "
-                  "of that micro-turn "
-                  "and the model's computing, at the highest number that fits; session_bytes: "
-                  "growth of resident "
-                  "memory over those who talk. calls: the same over WebRTC, sound over tracks.",
-                  o.model));
+  out.note(fmt::format(
+      "{} over loopback, clients in this process by Hocket's own protocol: a second of "
+      "sound, a second of "
+      "silence; mouth to ear: from the first sample of a burst to the model's "
+      "micro-turn that heard it, "
+      "back at the client; gateway.mouth_to_ear.p99_ms: back at the client from a graph without "
+      "a model that gives back what it hears, {} at once; session_bytes: growth of resident "
+      "memory over those who talk. calls: the same over WebRTC, sound over tracks.",
+      o.model,
+      o.sessions > 0 ? o.sessions
+      : o.quick      ? 2
+                     : sessions_target));
   shown.finish();
   started->reset();
   std::error_code ignored;

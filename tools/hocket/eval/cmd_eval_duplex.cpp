@@ -15,6 +15,7 @@
 #include "tools/duplex/rules.hpp"
 #include "tools/duplex/set_files.hpp"
 #include "tools/duplex/summary.hpp"
+#include "tools/hocket/eval/duplex_through.hpp"
 #include "tools/hocket/eval/eval_duplex.hpp"
 #include "tools/hocket/progress.hpp"
 #include "tools/hocket/say.hpp"
@@ -109,6 +110,7 @@ int print_report(const duplex_request& o, const bench_report& r,
   const auto json = json_of(o, r, all);
   const auto file = (fs::path(o.out) / "report.json").string();
   if (const auto done = trust::write_file(file, json); !done) tell(done.error(), exit_failed);
+  if (o.quiet) return r.errors.empty() ? exit_fine : exit_failed;
   if (o.json) {
     fmt::print("{}", json);
   } else {
@@ -240,6 +242,7 @@ int judge_graph(const duplex_request& o) {
 }  // namespace
 
 int judge_duplex(const duplex_request& given) {
+  if (!given.through.empty()) return judge_through(given);
   const auto o = completed(given);
   if (!o.compare.empty()) return compare_reports(o);
   if (!o.write.empty()) return write_test_set(o);

@@ -23,8 +23,11 @@ struct duplex_request {
   std::uint64_t seed = 0;  ///< 0: that of the standard test set
   std::int64_t items = 0;  ///< of each family, at most; 0: all of them, in real time 4
   double long_minutes = 60;
-  int jobs = 0;   ///< 0: 2, in real time 1
-  int batch = 0;  ///< 0: 16, in real time 1
+  int jobs = 0;                     ///< 0: 2, in real time 1
+  int batch = 0;                    ///< 0: 16, in real time 1
+  std::string through;              ///< gateway, remote: beside the same model behind a gateway
+  std::string protocol = "hocket";  ///< of it
+  bool quiet = false;               ///< the report goes into its file alone
   bool quick = false, real_time = false, fresh = false, keep_sound = false, json = false;
 };
 int judge_duplex(const duplex_request&);

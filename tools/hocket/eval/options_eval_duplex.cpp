@@ -50,6 +50,14 @@ void add_eval_duplex(CLI::App& eval, action& chosen) {
   sub->add_flag("--real-time", o.real_time,
                 "By the wall clock, so that latencies hold the computing; a few items, one at a "
                 "time");
+  sub->add_option("--through", o.through,
+                  "Beside the same model behind a gateway, by the wall clock: heard as it arrives "
+                  "(gateway), or by interaction.remote and a playout (remote)")
+      ->type_name("gateway|remote")
+      ->check(CLI::IsMember({"gateway", "remote"}));
+  sub->add_option("--protocol", o.protocol, "What is spoken to that gateway")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"hocket", "realtime"}));
   sub->add_flag("--fresh", o.fresh, "Forget what --out holds of another run");
   sub->add_flag("--keep-sound", o.keep_sound, "Also a stereo WAV per item");
   add_json(*sub, o.json);

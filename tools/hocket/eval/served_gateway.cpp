@@ -1,7 +1,9 @@
 #include "tools/hocket/eval/served_gateway.hpp"
 
 #include <chrono>
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
@@ -19,7 +21,7 @@ using namespace std::chrono_literals;
 
 constexpr int chunk_ms = 20, rate_hz = 16'000;
 constexpr std::int64_t burst_ms = 1'000, cycle_ms = 2'000;
-constexpr double micro_turn_ms = 200;
+constexpr float heard_level = 0.02f;  ///< the bursts have 0.18 and more
 
 /// Noise that rises and falls like syllables, so that it passes for a voice; the same each time.
 std::vector<std::vector<float>> noises(double loud) {
@@ -92,8 +94,9 @@ result<std::unique_ptr<served_gateway>> served_gateway::start(
 
 // --- a client -------------------------------------------------------------------------------------
 
-talking_client::talking_client(http::websocket_client& by, const std::string& url, bool starts)
-    : starts_(starts), asked_at_ns_(bench_now_ns()) {
+talking_client::talking_client(http::websocket_client& by, const std::string& url, bool starts,
+                               answers with)
+    : starts_(starts), with_(with), asked_at_ns_(bench_now_ns()) {
   http::websocket_target to;
   to.url = url + "/v1/hocket";
   to.connect_ms = 30'000;
@@ -111,11 +114,15 @@ talking_client::talking_client(http::websocket_client& by, const std::string& ur
   });
 }
 
-talking_client::talking_client(gateway::webrtc::exchange& by, const std::string& url)
-    : starts_(true), asked_at_ns_(bench_now_ns()) {
+talking_client::talking_client(gateway::webrtc::exchange& by, const std::string& url, answers with)
+    : starts_(true), with_(with), asked_at_ns_(bench_now_ns()) {
   gateway::webrtc::call_events e;
   e.message = [this](std::string_view m, bool) { take(m); };
   e.closed = [this](int, const std::string&) { open_ = false; };
+  e.sound = [this](std::vector<float> samples) {
+    const std::lock_guard lock(mutex_);
+    if (with_ == answers::echo) on_voice(static_cast<double>(bench_now_ns()) / 1e6, samples);
+  };
   e.open = [this] { take_up(call_); };
   by.offer("hocket", std::move(e), [this, url](result<gateway::webrtc::exchange::set_up> s) {
     if (s)
@@ -164,22 +171,36 @@ void talking_client::take(std::string_view message) {
   has_offset_ = true;
   const auto type = gateway::text_of(*e, "type");
   if (type == "hello") hello_at_ns_ = bench_now_ns();
-  if (type == "turn")
+  if (type == "turn" && with_ == answers::model)
     on_turn(now_ms, gateway::number_of(*e, "start_ms", 0, -1e12, 1e12),
-            gateway::number_of(*e, "person", 0, 0, 1),
-            gateway::number_of(*e, "compute_ms", 0, 0, 1e6));
+            gateway::number_of(*e, "person", 0, 0, 1));
+  if (type != "voice" || with_ != answers::echo) return;
+  const auto bytes = gateway::decode_base64(gateway::text_of(*e, "audio")).value_or("");
+  std::vector<float> samples(bytes.size() / 2);
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    samples[i] = static_cast<float>(
+                     static_cast<std::int16_t>(static_cast<unsigned char>(bytes[2 * i]) |
+                                               static_cast<unsigned char>(bytes[2 * i + 1]) << 8)) /
+                 32'768;
+  on_voice(now_ms, samples);
 }
 
-/// The first micro-turn whose model heard the burst. It cannot be told before that micro-turn has ended:
-/// what comes on top is the way there, computing, and the way back.
-void talking_client::on_turn(double at_ms, double start_ms, double level, double compute_ms) {
+/// The first micro-turn whose model heard the burst. It cannot be told before that micro-turn has ended.
+void talking_client::on_turn(double at_ms, double start_ms, double level) {
   if (burst_at_ms_ < 0 || level < 0.2) return;
-  const double burst = burst_at_ms_ - offset_ms_;  // on the session's clock
-  if (start_ms <= burst) return;                   // of a burst before this one
-  const double grid = std::fmod(start_ms, micro_turn_ms);
-  const double end = std::ceil((burst - grid) / micro_turn_ms) * micro_turn_ms + grid;
-  heard_.push_back(
-      {at_ms - burst_at_ms_, std::max(0.0, at_ms - offset_ms_ - end - compute_ms), compute_ms});
+  if (start_ms <= burst_at_ms_ - offset_ms_) return;  // of a burst before this one
+  heard_.push_back({at_ms - burst_at_ms_});
+  burst_at_ms_ = -1;
+}
+
+/// A burst ends a second before the next one begins: what is loud is the one that is waited for.
+void talking_client::on_voice(double at_ms, std::span<const float> samples) {
+  if (burst_at_ms_ < 0) return;
+  const auto loud =
+      std::ranges::find_if(samples, [](float s) { return std::abs(s) > heard_level; });
+  if (loud == samples.end()) return;
+  const auto before = static_cast<double>(loud - samples.begin()) * 1000 / rate_hz;
+  heard_.push_back({at_ms + before - burst_at_ms_});
   burst_at_ms_ = -1;
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,15 +38,17 @@ class served_gateway {
 /// Threads: `speak` of one thread; events come on the WebSocket client's, or the call's.
 class talking_client {
  public:
+  /// How long a burst took from the mouth to the ear: to the model's micro-turn that heard it, or, of an
+  /// `echo`, to its own first loud sample, as it is heard where sound is played as it comes.
   struct heard_burst {
-    double total_ms =
-        0;  ///< from the mouth to the model's micro-turn that heard it, back at the ear
-    double beside_ms = 0;  ///< of it, what is neither the micro-turn's own length nor computing
-    double compute_ms = 0;
+    double total_ms = 0;
   };
-  talking_client(http::websocket_client& by, const std::string& url, bool starts);
+  enum class answers : std::uint8_t { model, echo };
+  talking_client(http::websocket_client& by, const std::string& url, bool starts,
+                 answers with = answers::model);
   /// Over a call: sound goes over its track, events over its channel.
-  talking_client(gateway::webrtc::exchange& by, const std::string& url);
+  talking_client(gateway::webrtc::exchange& by, const std::string& url,
+                 answers with = answers::model);
 
   /// Sends what is due by now; `phase_ms` moves its bursts against those of others.
   void speak(std::int64_t now_ms, std::int64_t phase_ms);
@@ -65,13 +68,15 @@ class talking_client {
   void take(std::string_view message);
   void take_up(std::shared_ptr<http::websocket> socket);
   void ring(const gateway::webrtc::exchange::set_up& ours, const std::string& url);
-  void on_turn(double at_ms, double start_ms, double level, double compute_ms);
+  void on_turn(double at_ms, double start_ms, double level);
+  void on_voice(double at_ms, std::span<const float> samples);
 
   std::shared_ptr<http::websocket> socket_;
   std::shared_ptr<gateway::webrtc::call> call_;  ///< the same, where it is one
   mutable std::mutex mutex_;
   std::atomic<bool> open_{false}, refused_{false};
   const bool starts_;
+  const answers with_;
   const std::int64_t asked_at_ns_;
   std::atomic<std::int64_t> hello_at_ns_{0}, bursts_{0};
   double offset_ms_ = 0;  ///< of the session's clock, as the quickest event showed it
