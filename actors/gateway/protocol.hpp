@@ -170,9 +170,14 @@ struct ending {
   std::int64_t in_ms = 0;
 };
 
+/// What answers is gone (a host died, an actor restarts), or is there again.
+struct model_state {
+  bool is_there = true;
+};
+
 using graph_event =
     std::variant<voice, sound_left, said, heard, delegated, tool_call, tool_call_cancelled,
-                 turn_state, tool_seen, found_out, graph_state, lost_sound, ending>;
+                 turn_state, tool_seen, found_out, graph_state, lost_sound, ending, model_state>;
 
 // --- the machine ----------------------------------------------------------------------------------
 
@@ -190,6 +195,8 @@ class protocol {
   virtual ~protocol() = default;
   /// The connection stands.
   virtual void begin(std::int64_t now_ms, output& out) = 0;
+  /// Another connection of the same client stands beside the first: what it is told at its begin.
+  virtual void join(std::int64_t /*now_ms*/, output& /*out*/) {}
   /// One message of the client, whatever it is.
   virtual void receive(std::string_view message, std::int64_t now_ms, output& out) = 0;
   /// The client is heard over a track, not in a message.

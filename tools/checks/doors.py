@@ -28,7 +28,7 @@ DOORS = {
         r"(?<![\w.>])(?:::)?socket\((?:AF|PF)_|\btcp::acceptor\b|\bzmq::socket_t\b|\bzmq_socket\(|\bcurl_easy_init\(|\btcp::resolver\b|"
         r"\bgetaddrinfo\(",
         ["actors/http/*", "actors/wire/*", "actors/host/status_socket.cpp", "actors/host/socket_file.cpp",
-         "actors/gateway/door/run_status.cpp", "actors/observe/service_manager.cpp", "graph/trust/sandbox/*",
+         "actors/gateway/edit/ask_run.cpp", "actors/observe/service_manager.cpp", "graph/trust/sandbox/*",
          "tools/hocket/status_source.cpp"],
         "actors/http, actors/wire (context.may->address before it)"),
     # A path that a graph names in a field of kind path is judged before its component opens (graph/spec/permit.cpp); any other
@@ -38,7 +38,8 @@ DOORS = {
         r"\b(?:mapped|gguf)_file::open\(|\bsafetensors_set::open\(|\bread_(?:given_)?file\(",
         ["graph/*", "engine/*", "tools/*",
          "actors/capture/decoder_child.cpp", "actors/process/processes.cpp",  # GStreamer's registry, in the user's cache
-         "actors/gateway/door/admission.cpp", "actors/gateway/tinker/served_model.cpp", "actors/gateway/tinker/store.cpp",
+         "actors/gateway/door/admission.cpp", "actors/gateway/edit/looks.cpp",
+         "actors/gateway/tinker/served_model.cpp", "actors/gateway/tinker/store.cpp",
          "actors/http/beast_server.hpp", "actors/openapi/source.cpp", "actors/process/child_main.cpp", "actors/process/python.cpp",
          "actors/record/mcap_file.cpp", "actors/record/rotation.cpp", "actors/trainer/data/model_sum.cpp",
          "actors/wire/keys.cpp", "actors/wire/shm_arena.cpp", "plugins/asr_pocketsphinx/recognizer.cpp",

@@ -99,6 +99,10 @@ export interface Ending extends Numbered {
   reason: string;
   in_ms: number;
 }
+export interface ModelState extends Numbered {
+  type: "model";
+  there: boolean;
+}
 export interface Pong extends Numbered {
   type: "pong";
   t: number;
@@ -115,7 +119,7 @@ export interface Bye extends Numbered {
 }
 export type ServerEvent =
   | Hello | Voice | Said | Heard | Turn | Delegated | ToolCalled | ToolCancelled | ToolDone | Result
-  | Interrupted | Muted | GraphState | Lost | Ending | Pong | Problem | Bye;
+  | Interrupted | Muted | GraphState | Lost | Ending | ModelState | Pong | Problem | Bye;
 
 /** What the client itself tells: how the connection is. */
 export interface Connection {

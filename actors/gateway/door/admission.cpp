@@ -87,6 +87,17 @@ void gateway::config::visit(config_visitor& v) {
            .doc = "JSON file with the page's disclosure, consent and notices; empty: its own"},
           page_texts);
   v.field({.name = "show_graph", .doc = "clients may see the graph and how it runs"}, show_graph);
+  v.field(
+      {.name = "edit",
+       .doc = "the page may change the running graph: for keys whose line says `edit`, or, where "
+              "none are asked for, for this machine alone. Who may do that may do what the user "
+              "of this process may"},
+      edit);
+  v.field({.name = "training",
+           .doc = "folder of a run that trains, shown by the page as `hocket train show` shows it; "
+                  "empty: none",
+           .is_path = true},
+          training);
   v.field({.name = "max_sessions", .doc = "conversations at once", .min = 1, .max = 10000},
           max_sessions);
   v.field(
@@ -121,6 +132,13 @@ void gateway::config::visit(config_visitor& v) {
            .min = 0,
            .max = 3600},
           resume_s);
+  v.field({.name = "lost_s",
+           .doc = "how long a conversation waits for a model that is gone (its host died, it "
+                  "restarts); then it ends, and its client is told why",
+           .unit = "s",
+           .min = 1,
+           .max = 3600},
+          lost_s);
   v.field({.name = "calls",
            .doc = "take calls (WebRTC), for Realtime's clients in browsers, the page and WHIP"},
           calls);
@@ -193,6 +211,24 @@ result<http::tls_identity> gateway::identity() const {
   return own;
 }
 
+result<void> gateway::start_desk() {
+  if (config_.edit && context_.may && context_.may->allowed().who != trust::level::own)
+    return fail("gateway.no_edit",
+                "`edit: true` of a graph that somebody else wrote: only the operator's own may let "
+                "others change it");
+  edit::desk::options o{context_.output_dir, context_.types, ""};
+  if (!config_.training.empty()) {
+    o.training = config_.training;
+    if (context_.may) {
+      const auto may = context_.may->readable(config_.training);
+      if (!may) return fail(may);
+      o.training = *may;
+    }
+  }
+  desk_ = std::make_unique<edit::desk>(std::move(o));
+  return {};
+}
+
 result<void> gateway::start_server() {
   // Whose graph may open a door to this machine: the operator's own, or one that the operator allows.
   if (context_.may) HOCKET_TRY(context_.may->address(config_.listen));
@@ -209,8 +245,12 @@ result<void> gateway::start_server() {
   if (context_.graph != nullptr) {
     pages.graph_name = context_.graph->name();
     if (config_.show_graph) pages.graph_yaml = context_.graph->expanded_yaml();
+    pages.graph_now = [graph = context_.graph] { return graph->expanded_yaml(); };
   }
   pages.needs_key = needs_key_;
+  pages.edits = config_.edit;
+  pages.training = !config_.training.empty();
+  HOCKET_TRY(start_desk());
   pages.hosts = http::host_rules(config_.names);
   pages.no_calls = "calls are switched off in this graph (`calls: false`)";
   if (config_.calls) {
@@ -255,14 +295,13 @@ void gateway::count_later(const char* what) {
 std::variant<http::response, http::websocket_accept> gateway::admit(const http::request& r) {
   const auto kind = protocol_at(r.path);
   if (kind == protocol_kind::none) return plain(404, "no protocol is spoken there");
+  if (const auto call = r.parameter("call_id"); call && kind == protocol_kind::realtime)
+    return admit_beside(r, *call);
   const bool is_known = keys_->let_in(key_of(r), key_ring::clock::now()).has_value();
   if (auto no = site_->refuses_socket(r, is_known)) {
     count_later("refused_keys");
     return std::move(*no);
   }
-  // Not a new conversation instead, which nobody would notice.
-  if (kind == protocol_kind::realtime && r.parameter("call_id"))
-    return site::problem(501, "not_served", "a second connection to a call is not served here");
   auto entered = enter(r, {kind, false, ""});
   if (auto* no = std::get_if<http::response>(&entered)) return std::move(*no);
   const auto c = std::get<std::shared_ptr<client>>(entered);
@@ -305,6 +344,8 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   auto model = r.parameter("model").value_or("");
   // Not merged here: a null says something, and the session has rules of its own.
   facts.session_jsons = {visitor.session_json, how.session_json};
+  if (how.kind == protocol_kind::realtime && r.parameter("intent") == "transcription")
+    facts.session_jsons.insert(facts.session_jsons.begin(), R"({"type":"transcription"})");
   for (auto s = facts.session_jsons.rbegin(); model.empty() && s != facts.session_jsons.rend(); ++s)
     model = text_of(parse_object(*s).value_or(json::object()), "model");
   facts.model = model.substr(0, 128);

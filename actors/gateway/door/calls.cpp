@@ -87,7 +87,28 @@ result<void> gateway::start_exchange() {
   return {};
 }
 
+/// The graph as text, and its changes: who may, is decided here; what is done, by the desk.
+void gateway::serve_desk(const http::request& r, const tell_later& tell) {
+  const auto key = key_of(r);
+  if (auto no = site_->refuses(r, keys_->owner_of(key).has_value())) {
+    if (no->status == 401) count_later("refused_keys");
+    return tell(std::move(*no));
+  }
+  const bool is_for_editors = std::ranges::any_of(edit::pages, [&](const edit::page& p) {
+    return r.path == p.path && p.is_for == edit::page::editors;
+  });
+  if (is_for_editors && needs_key_ && !keys_->may_edit(key)) {
+    http::note_refused(r, "its key may talk, not edit");
+    return tell(site::problem(403, "not_an_editor",
+                              "this key may talk, not edit: `hocket keys --api NAME --edit` makes "
+                              "one that may"));
+  }
+  desk_->take(r, tell);
+}
+
 void gateway::serve(const http::request& r, const http::responder& reply) {
+  if (desk_ && edit::desk::is_page(r.path) && r.method != "OPTIONS")
+    return serve_desk(r, [reply](http::response out) { reply(std::move(out)); });
   const auto at = call_at(r.path);
   if (at.kind == protocol_kind::none || !exchange_ || r.method == "OPTIONS")
     return reply(site_->answer(r));
@@ -130,6 +151,7 @@ void gateway::take_call(const http::request& r, protocol_kind kind, const tell_l
         line->socket = line->call = made->call;
         context_.self->run([this, line, id, name, of_key = http::sha256_hex(key)](emitter&) {
           context_.count("calls", 1);
+          const std::lock_guard lock(calls_mutex_);
           std::erase_if(calls_, [](const auto& known) { return known.second.line.expired(); });
           calls_[id] = {line, name, of_key};
         });
@@ -189,6 +211,19 @@ void gateway::heard(connection& from, std::vector<float> samples, emitter& out) 
   pump(*c, out);
 }
 
+/// What a call's network cost since this was counted last; at its end, too.
+void gateway::count_call(connection& line) {
+  if (!line.call) return;
+  const auto now = line.call->figures();
+  const auto before = std::exchange(line.counted, now);
+  const auto add = [&](const char* name, std::uint64_t is, std::uint64_t was) {
+    if (is > was) context_.count(name, static_cast<std::int64_t>(is - was));
+  };
+  add("lost_packets", now.lost_packets, before.lost_packets);
+  add("late_packets", now.late_packets, before.late_packets);
+  add("voice_holes", now.holes_out, before.holes_out);
+}
+
 /// How much of the voice is out, for a machine that tells its client when it was heard.
 void gateway::tell_of_track(client& c, emitter& out) {
   if (!c.line || !c.line->call || c.is_over) return;
@@ -200,6 +235,7 @@ void gateway::tell_of_track(client& c, emitter& out) {
 void gateway::end_call(const std::string& id, const std::optional<std::string>& key_name,
                        const std::string& key_digest, const tell_later& tell) {
   const bool is_taken = context_.self->run([this, id, key_name, key_digest, tell](emitter& out) {
+    std::unique_lock lock(calls_mutex_);
     const auto found = calls_.find(id);
     const auto line = found == calls_.end() ? nullptr : found->second.line.lock();
     const bool is_own = line && (found->second.key_name == key_name ||
@@ -210,9 +246,12 @@ void gateway::end_call(const std::string& id, const std::optional<std::string>& 
     }
     if (!is_own) return tell(site::problem(404, "not_found", "there is no such call"));
     calls_.erase(found);
+    lock.unlock();
     if (const auto c = line->who.lock(); c && !c->is_over) {
       output o;
       c->machine->end("hung up", ms_of(*c), o);
+      for (auto& a : o.actions)
+        if (auto* h = std::get_if<hang_up>(&a)) h->code = 1000;
       give(*c, std::move(o), out);
     }
     line->socket->close(1000, "hung up");

@@ -71,6 +71,7 @@ struct connection {
   std::atomic<int> sound_pieces = 0, dropped_pieces = 0;
   std::atomic<int> unheard_end = 0;  ///< its code, where the actor could not be told
   std::int64_t left_ms = 0;          ///< of the voice: what the machine was told
+  webrtc::call_figures counted;      ///< of the call, as the counters have them
   std::weak_ptr<client> who;         ///< another one after a `take_over`; it holds this
   backlog pending;
 };
@@ -85,10 +86,12 @@ struct client {
   std::string key_name;
   std::shared_ptr<void> place;  ///< among the conversations that may be; given back with it
   std::shared_ptr<connection> line;
+  std::vector<std::shared_ptr<connection>> aside;  ///< further ones, that hear the same
   session_id session = session_id::none;
   bool is_opening = false, is_over = false;
   timestamp began, last_heard;
-  std::optional<timestamp> alone_since;  ///< without a connection
+  std::optional<timestamp> alone_since;       ///< without a connection
+  std::optional<timestamp> unanswered_since;  ///< what answers is gone
   sound_pump sound;
   std::vector<action> waiting;  ///< for the session: words, functions, instructions
   std::map<std::uint64_t, std::string> open_calls;  ///< of its functions, and which; no answer yet

@@ -166,7 +166,7 @@ TEST_CASE("conversations have a number, a length and an end that is told") {
   CHECK(becomes([&] { return second.is_refused("503"); }));
   // A second connection to a call is no new conversation, which would answer in its place.
   sideband.connect(by, url_of(h) + "/v1/realtime?call_id=rtc_1");
-  CHECK(becomes([&] { return sideband.is_refused("501"); }));
+  CHECK(becomes([&] { return sideband.is_refused("404"); }));
   lost.connect(by, url_of(h) + "/nowhere");
   CHECK(becomes([&] { return lost.is_refused("404"); }));
   REQUIRE(h.advance_to(timestamp::of_ms(21'000)));

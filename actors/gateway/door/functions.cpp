@@ -73,6 +73,10 @@ bool gateway::pass_on(client& c, action& a, emitter& out) {
 /// A background that began anew knows nothing of what its apps said before.
 result<void> gateway::on_control(std::size_t port, const packet& p, emitter& out) {
   const auto* what = p.get_if<control>();
+  if (what != nullptr && port == audio_in) {
+    if (what->what == control::kind::input_lost) model_is(false, p, out);
+    if (what->what == control::kind::input_recovered) model_is(true, p, out);
+  }
   const bool is_background = port == calls_in || port == results_in || port == found_in;
   if (what == nullptr || what->what != control::kind::input_recovered || !is_background) return {};
   const auto now = context_.time->now();
@@ -84,6 +88,21 @@ result<void> gateway::on_control(std::size_t port, const packet& p, emitter& out
     for (const auto& [role, word] : c->standing) out.emit(client_out, now, word);
   }
   return {};
+}
+
+/// Of the conversation that the packet is of, or of all.
+void gateway::model_is(bool there, const packet& p, emitter& out) {
+  for (const auto& [key, c] : std::map(clients_)) {
+    const bool is_its = p.header.session == session_id::none || p.header.session == c->session;
+    if (!is_its || c->is_over || c->unanswered_since.has_value() != there) continue;
+    if (there) {
+      c->unanswered_since.reset();
+    } else {
+      c->unanswered_since = context_.time->now();
+      context_.count("model_lost", 1);
+    }
+    tell(*c, model_state{there}, out);
+  }
 }
 
 /// One answer a call: what comes twice, late or unasked is counted and left out.

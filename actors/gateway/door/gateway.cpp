@@ -15,8 +15,7 @@ namespace hocket::gateway {
 namespace {
 
 enum out_port : std::size_t { audio_out, text_out, client_out, answers_out };
-constexpr double silence_rms = 1e-3;        // -60 dB of full scale
-constexpr std::int64_t warned_ms = 60'000;  ///< before the end of a session, or half of a short one
+constexpr double silence_rms = 1e-3;  // -60 dB of full scale
 
 std::string name_of(std::uint64_t number) { return number == 0 ? "" : std::to_string(number); }
 
@@ -47,6 +46,14 @@ std::optional<graph_event> event_of(std::size_t port, const packet& p, std::int6
     return tool_seen{name_of(r->call), name_of(r->request), r->tool, r->content,
                      std::string(to_string(r->status))};
   return std::nullopt;
+}
+
+/// A channel of a call ends without a code: who would come back after it is told first.
+void end_line(client& c, std::int64_t now_ms, int code, const char* reason) {
+  if (c.line->call && c.kind == protocol_kind::own)
+    c.line->socket->send(
+        line_of({{"type", "bye"}, {"seq", 0}, {"at_ms", now_ms}, {"reason", reason}}));
+  c.line->socket->close(code, reason);
 }
 
 }  // namespace
@@ -169,7 +176,7 @@ void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key
     leave(c);
     if (old->line) {
       old->line->who.reset();
-      old->line->socket->close(4001, "another connection goes on with this conversation");
+      end_line(*old, ms_of(*old), 4001, "another connection goes on with this conversation");
     }
     old->line = line;
     line->who = old;
@@ -190,6 +197,8 @@ void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key
 
 /// A connection is over. Where somebody may come back, the conversation waits for him.
 void gateway::gone(const std::shared_ptr<connection>& line, int code) {
+  count_call(*line);
+  if (gone_aside(line)) return;
   const auto c = std::exchange(line->who, {}).lock();
   if (!c || c->is_over) return;
   c->line.reset();
@@ -204,6 +213,7 @@ void gateway::gone(const std::shared_ptr<connection>& line, int code) {
 void gateway::leave(const std::shared_ptr<client>& c) {
   if (std::exchange(c->is_over, true)) return;
   clients_.erase(c.get());
+  end_aside(*c);
   c->place.reset();
   if (c->session == session_id::none) return;
   by_session_.erase(c->session);
@@ -227,11 +237,17 @@ void gateway::ended(session_id id) {
 // --- both directions ------------------------------------------------------------------------------
 
 void gateway::say(client& c, std::string message) {
+  if (!c.aside.empty()) say_aside(c, message);
   if (!c.line) return;  // its machine keeps what is worth it
   const bool is_sound =
       message.find("audio.delta\"") != message.npos || message.find("inlineData") != message.npos ||
       message.find("\"voice\"") != message.npos || message.find("\"graph\"") != message.npos;
+  const auto bytes = message.size();
   if (c.line->socket->send(std::move(message))) return;
+  if (c.line->call && bytes > c.line->call->largest_message()) {
+    context_.count("too_long_events", 1);
+    return end_line(c, ms_of(c), 1009, "an event is longer than this call takes");
+  }
   context_.count("dropped_messages", 1);
   ++c.lost_messages;
   if (is_sound) return;
@@ -318,41 +334,12 @@ result<source_state> gateway::produce(timestamp, emitter& out) {
   return source_state::more;
 }
 
-/// Tells beforehand what will end, and ends it.
-void gateway::watch_limits(client& c, emitter& out) {
-  const auto now = ms_of(c);
-  const auto idle = (context_.time->now() - c.last_heard) / std::chrono::milliseconds(1);
-  const auto longest = config_.session_limit_s * 1000, quiet = config_.idle_limit_s * 1000;
-  const auto warns = [](std::int64_t limit) { return limit - std::min(warned_ms, limit / 2); };
-  if (now > longest || idle > quiet) {
-    output o;
-    c.machine->end(now > longest ? "expired" : "idle", now, o);
-    return give(c, std::move(o), out);
-  }
-  if (now > warns(longest) && !std::exchange(c.told_of_length, true))
-    tell(c, ending{"expired", longest - now}, out);
-  if (idle > warns(quiet) && !std::exchange(c.told_of_idleness, true))
-    tell(c, ending{"idle", quiet - idle}, out);
-  if (c.lost_messages > 0 && c.line && c.line->socket->queued_bytes() == 0)
-    tell(c, lost_sound{std::exchange(c.lost_messages, 0)}, out);
-}
-
-void gateway::watch_run(emitter&) {
-  bool wanted = false;
-  for (const auto& [key, c] : clients_) {
-    if (c->watch_every_ms == 0 || !c->line || ms_of(*c) - c->watched_ms < c->watch_every_ms)
-      continue;
-    c->watched_ms = ms_of(*c);
-    wanted = c->wants_state = true;
-  }
-  if (wanted) status_.ask();
-}
-
 result<void> gateway::tick(std::int64_t, emitter& out) {
   for (const auto& [key, c] : std::map(clients_)) {
     if (c->is_over) continue;
     if (const auto line = c->line; line && line->unheard_end != 0) gone(line, line->unheard_end);
     if (c->is_over) continue;
+    if (c->line) count_call(*c->line);
     if (c->alone_since &&
         context_.time->now() - *c->alone_since > std::chrono::seconds(config_.resume_s)) {
       leave(c);
@@ -375,6 +362,7 @@ result<void> gateway::close(emitter& out) {
     give(*c, std::move(o), out);
   }
   status_.stop();
+  if (desk_) desk_->stop();
   if (exchange_) exchange_->stop(2'000);
   if (server_) server_->stop(2'000);
   exchange_.reset();

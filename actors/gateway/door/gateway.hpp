@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "actors/gateway/door/routes.hpp"
 #include "actors/gateway/door/run_status.hpp"
 #include "actors/gateway/door/sound_pump.hpp"
+#include "actors/gateway/edit/desk.hpp"
 #include "actors/gateway/webrtc/exchange.hpp"
 #include "actors/http/server.hpp"
 #include "graph/contract/component.hpp"
@@ -34,10 +36,11 @@ class site;
 /// `delegations`, `commentary`, `thinking`, `context`); answers: what its functions returned, one for each
 /// call.
 /// Errors: gateway.no_sessions (the run offers none), gateway.needs_keys and gateway.needs_tls (beyond
-/// loopback without), gateway.no_keys, gateway.bad_keys, gateway.bad_file, gateway.bad_address, http.*.
+/// loopback without), gateway.no_keys, gateway.bad_keys, gateway.no_edit (whose graph is not the operator's own), gateway.bad_file, gateway.bad_address, http.*.
 /// Threads: the server's own; it only hands messages over.
-/// Counters: sessions, calls, refused_calls_setup, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
-/// does not read), dropped_pieces (sound of a call, 20 ms, that came faster than it is taken), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served,
+/// Counters: sessions, calls, beside_calls (second connections to one), refused_calls_setup, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
+/// does not read), model_lost (conversations that had to wait for it), too_long_events (for a call; it ends with 1009), lost_packets, late_packets and voice_holes (of calls),
+/// dropped_pieces (sound of a call, 20 ms, that came faster than it is taken), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served,
 /// client_calls, refused_calls (a client has too many open), late_answers (of a client's function: unasked,
 /// twice, or given up).
 class gateway final : public component {
@@ -52,12 +55,15 @@ class gateway final : public component {
     bool page = true;
     std::string page_texts;
     bool show_graph = true;
+    bool edit = false;
+    std::string training;
     std::int64_t max_sessions = 16;
     std::int64_t sessions_per_key = 0;
     std::int64_t starts_per_minute = 120;
     std::int64_t session_limit_s = 3600;
     std::int64_t idle_limit_s = 300;
     std::int64_t resume_s = 60;
+    std::int64_t lost_s = 60;
     bool calls = true;
     std::vector<std::string> call_addresses;
     std::string stun;
@@ -82,6 +88,7 @@ class gateway final : public component {
   result<void> read_keys();
   result<http::tls_identity> identity() const;
   result<void> start_server();
+  result<void> start_desk();
   result<void> start_exchange();
   void count_later(const char* what);
   std::variant<http::response, http::websocket_accept> admit(const http::request& r);
@@ -98,6 +105,7 @@ class gateway final : public component {
   // Calls (calls.cpp): on the server's thread, too.
   using tell_later = std::function<void(http::response)>;
   void serve(const http::request& r, const http::responder& reply);
+  void serve_desk(const http::request& r, const tell_later& tell);
   void take_call(const http::request& r, protocol_kind kind, const tell_later& tell);
   /// By who shows the key, or the token, spent as it is, that the call was made with; `key_name`: none
   /// where the key is not known.
@@ -108,6 +116,15 @@ class gateway final : public component {
   // … and in the actor's context.
   void heard(connection& from, std::vector<float> samples, emitter& out);
   void tell_of_track(client& c, emitter& out);
+  void count_call(connection& line);
+
+  // Beside a call (sideband.cpp): on the server's thread, then in the actor's context.
+  std::variant<http::response, http::websocket_accept> admit_beside(const http::request& r,
+                                                                    const std::string& id);
+  void stand_beside(const std::shared_ptr<connection>& line, connection& of_call, emitter& out);
+  void say_aside(client& c, const std::string& message);
+  void end_aside(client& c);
+  bool gone_aside(const std::shared_ptr<connection>& line);
 
   // In the actor's context.
   void begin(const std::shared_ptr<client>& c, emitter& out);
@@ -130,6 +147,7 @@ class gateway final : public component {
   void pump(client& c, emitter& out);
   void say(client& c, std::string message);
   void watch_limits(client& c, emitter& out);
+  void model_is(bool there, const packet& p, emitter& out);
   void watch_run(emitter& out);
   std::int64_t ms_of(const client& c) const;
   std::shared_ptr<client> self_of(const client& c) const;
@@ -145,8 +163,10 @@ class gateway final : public component {
     std::weak_ptr<connection> line;
     std::string key_name, key_digest;
   };
+  std::mutex calls_mutex_;                    ///< of `calls_`
   std::map<std::string, placed_call> calls_;  ///< by id, those to come included
   run_status status_;
+  std::unique_ptr<edit::desk> desk_;
   std::unique_ptr<site> site_;
   std::unique_ptr<http::server> server_;
   std::unique_ptr<webrtc::exchange> exchange_;  ///< none: calls are not served

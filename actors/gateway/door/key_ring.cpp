@@ -50,13 +50,15 @@ result<void> key_ring::read_lines(const std::string& text) {
         k.sessions = s;
       else if (const auto m = number_behind(word, "per_minute="))
         k.per_minute = m;
+      else if (word == "edit")
+        k.edits = true;
       else
         good = false;
     }
     if (!good)
       return fail(
           "gateway.bad_keys",
-          fmt::format("line {}: a key is `NAME sha256:HEX [sessions=N] [per_minute=N]`", n));
+          fmt::format("line {}: a key is `NAME sha256:HEX [sessions=N] [per_minute=N] [edit]`", n));
     k.digest = digest.substr(7);
     keys_.push_back(std::move(k));
   }
@@ -65,7 +67,7 @@ result<void> key_ring::read_lines(const std::string& text) {
 
 void key_ring::add(const std::string& name, const std::string& key) {
   std::lock_guard lock(mutex_);
-  keys_.push_back({name, http::sha256_hex(key), {}, {}});
+  keys_.push_back({name, http::sha256_hex(key), {}, {}, false});
 }
 
 bool key_ring::is_empty() const {
@@ -86,6 +88,12 @@ std::optional<std::string> key_ring::owner_of(const std::string& key) const {
   std::lock_guard lock(mutex_);
   const auto* k = find(key);
   return k != nullptr ? std::optional(k->name) : std::nullopt;
+}
+
+bool key_ring::may_edit(const std::string& key) const {
+  std::lock_guard lock(mutex_);
+  const auto* k = find(key);
+  return k != nullptr && k->edits;
 }
 
 std::deque<key_ring::token>::iterator key_ring::token_of(std::deque<token>& of,

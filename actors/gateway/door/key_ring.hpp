@@ -15,8 +15,8 @@ namespace hocket::gateway {
 /// Who may come in, how often and how many at once. Keys are kept as SHA-256 only: each is 256 random
 /// bits, so that nothing slower is needed.
 ///
-/// A key file has a line per key: `NAME sha256:HEX`, then, where wanted, `sessions=N` (at once) and
-/// `per_minute=N` (begun); `#` begins a comment. `hocket keys --api NAME` writes them.
+/// A key file has a line per key: `NAME sha256:HEX`, then, where wanted, `sessions=N` (at once),
+/// `per_minute=N` (begun) and `edit` (may change the graph); `#` begins a comment. `hocket keys --api NAME` writes them.
 ///
 /// Threads: any.
 class key_ring {
@@ -42,6 +42,8 @@ class key_ring {
     std::string session_json;  ///< what the token was issued with
     bool was_token = false;
   };
+  /// Whether its line says `edit`. A token never may.
+  bool may_edit(const std::string& key) const;
   /// Who shows this key, or a token that `issue` gave. A token is not spent by that: who is refused for
   /// another reason may come again.
   std::optional<visitor> let_in(const std::string& key, clock::time_point now);
@@ -67,6 +69,7 @@ class key_ring {
   struct known_key {
     std::string name, digest;
     std::optional<std::int64_t> sessions, per_minute;
+    bool edits = false;
   };
   struct token {
     std::string digest;

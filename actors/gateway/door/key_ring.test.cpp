@@ -22,6 +22,9 @@ TEST_CASE("keys are known by their digest, and a wrong line is named") {
   CHECK(k.is_empty());
   REQUIRE(k.read_lines("# who may\n\n" + line("ann", "aaa", " sessions=2 per_minute=3 # guest") +
                        line("bob", "bbb")));
+  REQUIRE(k.read_lines(line("eve", "eee", " edit sessions=1")));
+  CHECK(k.may_edit("eee"));
+  for (const char* no : {"aaa", "bbb", "", "edit"}) CHECK(!k.may_edit(no));
   CHECK(k.owner_of("aaa") == "ann");
   CHECK(k.owner_of("bbb") == "bob");
   for (const char* bad : {"", "aa", "aaab", "ann", "sha256:"}) CHECK(!k.owner_of(bad));

@@ -247,3 +247,35 @@ TEST_CASE("a token is not spent where there is no place") {
   twice.connect(by, url_of(h) + "/v1/realtime", token);
   CHECK(becomes([&] { return twice.is_refused("401"); }));
 }
+
+TEST_CASE(
+    "a model that is gone: its people are told, and go on when it is back, or end and hear why") {
+  harness h(type_of<door>(), options({{"lost_s", 10}}));
+  REQUIRE(h.open());
+  app own, realtime;
+  http::websocket_client by;
+  own.connect(by, url_of(h) + "/v1/hocket");
+  realtime.connect(by, url_of(h) + "/v1/realtime");
+  REQUIRE(settles(h, [&] { return own.is_open() && realtime.got("session.created"); }));
+  own.send({{"type", "start"}});
+  REQUIRE(settles(h, [&] { return own.got("hello") && h.sessions().size() == 3; }));
+  const auto model_is = [&](control::kind what) {
+    h.use_session(session_id::none);
+    control c;
+    c.what = what;
+    return h.control_packet("audio", c);
+  };
+  REQUIRE(model_is(control::kind::input_lost));
+  CHECK(settles(h, [&] { return own.last("model")["there"] == false; }));
+  REQUIRE(h.advance_to(timestamp::of_ms(8'000)));
+  REQUIRE(model_is(control::kind::input_recovered));
+  CHECK(settles(h, [&] { return own.last("model")["there"] == true; }));
+  REQUIRE(h.advance_to(timestamp::of_ms(20'000)));
+  CHECK(h.sessions().size() == 3);
+  REQUIRE(model_is(control::kind::input_lost));
+  REQUIRE(h.advance_to(timestamp::of_ms(31'000)));
+  CHECK(settles(h, [&] { return own.is_over(1011) && realtime.is_over(1011); }));
+  CHECK(own.last("bye")["reason"] == "what answers is gone");
+  CHECK(settles(h, [&] { return h.sessions().size() == 1; }));
+  REQUIRE(h.close());
+}

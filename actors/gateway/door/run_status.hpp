@@ -24,7 +24,6 @@ class run_status {
 
  private:
   void work();
-  std::string question() const;
 
   std::string path_;
   told told_;

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "actors/gateway/door/routes.hpp"
+#include "actors/gateway/edit/desk.hpp"
 #include "actors/gateway/realtime/session.hpp"
 #include "actors/gateway/web/files.hpp"
 #include "actors/http/digest.hpp"
@@ -60,11 +61,11 @@ constexpr const char* opens = "UPGRADE";
 
 /// Who may do what to which page of the gateway. Where keys are asked for, whoever has none gets the page
 /// itself and whether it is alive, no more.
-std::vector<http::route> rows(bool with_page, bool needs_key) {
+std::vector<http::route> rows(const site::options& o) {
   using enum http::caller;
   const std::vector<std::string> read = {"GET", "HEAD"}, post = {"POST"};
   const std::vector<http::caller> all = {stranger, neighbour, keyed}, keys = {keyed},
-                                  known = needs_key ? keys : all;
+                                  known = o.needs_key ? keys : all;
   std::vector<http::route> out = {{"/healthz", read, all},
                                   {"/v1/hocket/page", read, all},
                                   {"/v1/hocket/graph", read, known},
@@ -78,13 +79,24 @@ std::vector<http::route> rows(bool with_page, bool needs_key) {
                                             : std::vector<std::string>{"POST", "DELETE"},
                    known});
   }
+  // Who may change the graph may do what this machine's user may: a key alone is not enough, which the
+  // gateway sees to.
+  for (const auto& p : edit::pages)
+    if (p.is_for == edit::page::editors    ? o.edits
+        : p.is_for == edit::page::learners ? o.training
+                                           : !o.graph_yaml.empty())
+      out.push_back({p.path,
+                     {p.method},
+                     p.is_for != edit::page::editors ? known
+                     : o.needs_key                   ? keys
+                                                     : std::vector<http::caller>{neighbour}});
   // Said to whoever asks in vain, so that a client's author learns it: nothing is done there.
   out.push_back({"/v1/live/sessions", {"GET", "HEAD", "POST"}, all});
   for (const char* path : {"/v1/hocket", "/v1/realtime", "/v1/live/sessions", "/ws/*"}) {
     out.push_back({path, read, all});
     out.push_back({path, {opens}, known});
   }
-  if (with_page) {
+  if (o.page) {
     out.push_back({"/", read, all});
     for (const auto& f : web::files()) out.push_back({std::string(f.path), read, all});
   }
@@ -100,9 +112,7 @@ json default_page_texts() {
 }
 
 site::site(options o, std::shared_ptr<key_ring> keys)
-    : options_(std::move(o)),
-      keys_(std::move(keys)),
-      table_(rows(options_.page, options_.needs_key)) {}
+    : options_(std::move(o)), keys_(std::move(keys)), table_(rows(options_)) {}
 
 http::response site::problem(int status, const std::string& code, const std::string& message) {
   return said_in_json(status, {{"error",
@@ -171,7 +181,10 @@ http::response site::api(const http::request& r) const {
   if (r.path == "/v1/hocket/page") return page_facts();
   if (r.path == "/v1/hocket/graph") {
     if (options_.graph_yaml.empty()) return problem(404, "not_shown", "the graph is not shown");
-    return {200, "text/plain; charset=utf-8", options_.graph_yaml, {{"Cache-Control", "no-store"}}};
+    return {200,
+            "text/plain; charset=utf-8",
+            options_.graph_now ? options_.graph_now() : options_.graph_yaml,
+            {{"Cache-Control", "no-store"}}};
   }
   if (r.path == "/v1/realtime/client_secrets") return client_secret(r);
   if (r.path.starts_with("/v1") && r.path.ends_with("/auth_tokens")) return auth_token(r);
@@ -196,6 +209,8 @@ http::response site::page_facts() const {
                             {"needs_key", options_.needs_key},
                             {"shows_graph", !options_.graph_yaml.empty()},
                             {"calls", options_.no_calls.empty()},
+                            {"edits", options_.edits},
+                            {"training", options_.training},
                             {"texts", options_.texts}});
 }
 

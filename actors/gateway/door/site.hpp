@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,8 +24,11 @@ class site {
     bool page = true;
     json texts;  ///< of the page: disclosure and consent
     std::string graph_name;
-    std::string graph_yaml;  ///< empty: not shown
+    std::string graph_yaml;                  ///< empty: not shown
+    std::function<std::string()> graph_now;  ///< … as it is by now, where it may change
     bool needs_key = false;
+    bool edits = false;                                  ///< whoever may can change the graph
+    bool training = false;                               ///< a folder of a run that trains is shown
     std::string no_calls = "calls are not served here";  ///< why; empty: they are
     http::host_rules hosts;
   };

@@ -338,6 +338,10 @@ void machine::told(const lost_sound& l, step& s) {
   send("lost", {{"messages", l.messages}}, keep::no, s);
 }
 
+void machine::told(const model_state& m, step& s) {
+  send("model", {{"there", m.is_there}}, keep::no, s);
+}
+
 void machine::told(const ending& e, step& s) {
   send("ending", {{"reason", e.reason}, {"in_ms", e.in_ms}}, keep::no, s);
 }

@@ -73,6 +73,7 @@ class machine final : public protocol {
   void told(const graph_state& g, step& s);
   void told(const lost_sound& l, step& s);
   void told(const ending& e, step& s);
+  void told(const model_state& m, step& s);
   void bye(std::string_view reason, step& s);
 
   enum class keep : std::uint8_t { no, yes };

@@ -158,6 +158,12 @@ void beta::translate(std::size_t before, output& out) const {
   out.messages = std::move(translated);
 }
 
+void beta::join(std::int64_t now_ms, output& out) {
+  const auto before = out.messages.size();
+  inner_->join(now_ms, out);
+  translate(before, out);
+}
+
 void beta::begin(std::int64_t now_ms, output& out) {
   const auto before = out.messages.size();
   inner_->begin(now_ms, out);

@@ -19,6 +19,7 @@ class beta final : public protocol {
   explicit beta(std::unique_ptr<protocol> of_today) : inner_(std::move(of_today)) {}
 
   void begin(std::int64_t now_ms, output& out) override;
+  void join(std::int64_t now_ms, output& out) override;
   void receive(std::string_view message, std::int64_t now_ms, output& out) override;
   void hear(std::vector<float> samples, std::int64_t now_ms, output& out) override;
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;

@@ -34,6 +34,11 @@ void machine::begin(std::int64_t now_ms, output& out) {
   apply_session(s);
 }
 
+void machine::join(std::int64_t now_ms, output& out) {
+  step s(*this, now_ms, out);
+  s.events.session_created(session_.object());
+}
+
 machine::handler machine::handler_of(const std::string& type) {
   static const std::map<std::string, handler> handlers = {
       {"session.update", &machine::session_update},
@@ -79,15 +84,35 @@ void machine::session_update(const json& e, step& s) {
     apply_session(s);
 }
 
+/// `tool_choice`: none of them, that one alone, or what there is.
+json machine::offered_tools() const {
+  const auto& choice = session_.object()["tool_choice"];
+  if (choice == "none") return json();
+  const auto name = text_of(choice, "name", text_of(member(choice, "function"), "name"));
+  if (name.empty()) return session_.tools();
+  json out = json::array();
+  for (const auto& t : session_.tools())
+    if (text_of(t, "name") == name) out.push_back(t);
+  return out;
+}
+
+/// What planners read. Nothing makes one call a function; that it is to is said to it.
+std::string machine::instructions() const {
+  const auto& choice = session_.object()["tool_choice"];
+  auto out = session_.instructions();
+  if (choice != "required" && !choice.is_object()) return out;
+  return out + (out.empty() ? "" : "\n") + "Answer by calling one of the functions.";
+}
+
 void machine::apply_session(step& s) {
   // Also none any more.
-  if (session_.instructions() != told_instructions_) {
-    told_instructions_ = session_.instructions();
+  if (const auto words = instructions(); words != told_instructions_) {
+    told_instructions_ = words;
     s.out.add(instruct{told_instructions_});
   }
-  const bool may_call = session_.object()["tool_choice"] != "none";
-  has_offered_ = has_offered_ || !session_.tools().empty() || !may_call;
-  if (has_offered_ || s.now_ms > 0) s.out.add(offer_tools{may_call ? session_.tools() : json()});
+  const auto tools = offered_tools();
+  has_offered_ = has_offered_ || !session_.tools().empty() || tools.is_null();
+  if (has_offered_ || s.now_ms > 0) s.out.add(offer_tools{tools});
   detector_.set(session_.turns().detector);
   if (session_.turns().of != turn_detection::kind::none) return;
   detector_.reset();
@@ -284,77 +309,6 @@ void machine::item_delete(const json& e, step& s) {
       {"item_delete_invalid_item_id",
        fmt::format("Error deleting item: the item with id '{}' does not exist.", id), "item_id"},
       s);
-}
-
-// --- responses on demand --------------------------------------------------------------------------
-
-void machine::response_create(const json& e, step& s) {
-  // The one that made the calls is still speaking: the client need not wait for its end.
-  const bool may_wait = response_ && response_->has_call && !results_.empty() && !next_create_;
-  if (response_ && !may_wait)
-    return fail_with(
-        e,
-        {"conversation_already_has_active_response",
-         fmt::format("Conversation already has an active response in progress: {}. Wait "
-                     "until the response is finished before creating a new one.",
-                     text_of(response_->object, "id")),
-         ""},
-        s);
-  json asked = member(e, "response");
-  if (asked.is_null()) asked = json::object();
-  bool has_audio = session_.has_audio();
-  std::optional<problem> wrong;
-  if (!asked.is_object()) wrong = {"invalid_value", "response is an object", "response"};
-  const auto& modalities = member(asked, "output_modalities");
-  if (!wrong && !modalities.is_null())
-    wrong = read_modalities(modalities, "response.output_modalities", has_audio);
-  const auto& tools = member(asked, "tools");
-  if (!wrong && !tools.is_null()) wrong = check_tools(tools, "response.tools");
-  if (!wrong && size_of(member(asked, "metadata")) > 16 * 1024)
-    wrong = {"invalid_value", "metadata is larger than 16 KiB", "response.metadata"};
-  if (wrong) return fail_with(e, *wrong, s);
-  if (may_wait) {
-    next_create_ = e;
-    return;
-  }
-  for (const auto& item : member(asked, "input"))
-    if (auto words = words_of(item); !words.empty())
-      s.out.add(hear_text{text_of(item, "role", "user"), std::move(words)});
-  muted_until_ms_ = 0;
-  give_results(s);
-  open_response(asked, s);
-  s.out.add(prompt{text_of(asked, "instructions")});
-  if (const auto words = std::exchange(held_words_, {}); !words.empty()) say_words(words, s);
-  while (!held_.empty() && response_) {
-    const auto v = std::move(held_.front());
-    held_.pop_front();
-    on_voice(v, s);
-  }
-}
-
-void machine::response_cancel(const json& e, step& s) {
-  const auto id = text_of(e, "response_id");
-  if (!response_ || (!id.empty() && id != text_of(response_->object, "id")))
-    return fail_with(
-        e, {"response_cancel_not_active", "Cancellation failed: no active response found", ""}, s);
-  close_response("cancelled", "client_cancelled", s);
-  s.out.add(interrupt{});
-  muted_until_ms_ = s.now_ms + 2'000;
-}
-
-void machine::output_clear(const json&, step& s) {
-  if (settings_.has_track && playing_) {
-    if (response_) close_response("cancelled", "client_cancelled", s);
-    s.out.add(interrupt{});
-    muted_until_ms_ = s.now_ms + 2'000;
-    return cut_track(s);
-  }
-  if (!response_) return;
-  const auto id = text_of(response_->object, "id");
-  close_response("cancelled", "client_cancelled", s);
-  s.events.audio_cleared(id);
-  s.out.add(interrupt{});
-  muted_until_ms_ = s.now_ms + 2'000;
 }
 
 // --- time -----------------------------------------------------------------------------------------

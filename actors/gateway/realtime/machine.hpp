@@ -36,6 +36,7 @@ class machine final : public protocol {
   explicit machine(settings s);
 
   void begin(std::int64_t now_ms, output& out) override;
+  void join(std::int64_t now_ms, output& out) override;
   void receive(std::string_view message, std::int64_t now_ms, output& out) override;
   void hear(std::vector<float> samples, std::int64_t now_ms, output& out) override;
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
@@ -104,6 +105,8 @@ class machine final : public protocol {
   void hold(const voice& v, std::int64_t now_ms);
   void release_held(step& s);
   void give_results(step& s);
+  json offered_tools() const;
+  std::string instructions() const;
   void open_response(const json& asked, step& s);
   void open_message(step& s);
   void say(const voice& v, step& s);
@@ -147,6 +150,7 @@ class machine final : public protocol {
   std::vector<tool_result> results_;    ///< of calls; wait for response.create
   std::int64_t results_due_ms_ = 0;
   std::optional<json> next_create_;  ///< comes after the response that made the calls
+  std::deque<json> apart_;  ///< `conversation: none`, asked for beside another one: come after it
   std::int64_t muted_until_ms_ = 0;  ///< the rest of what was cut off is not heard
   std::string last_audio_item_;
   std::int64_t last_audio_sent_ms_ = 0, last_words_ms_ = 0;  ///< of it; and what its words are of

@@ -15,6 +15,10 @@ std::int64_t ms_of(const voice& v) {
 
 void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   step s(*this, now_ms, out);
+  if (session_.is_transcription()) {
+    if (const auto* h = std::get_if<heard>(&e)) on_heard(*h, s);
+    return;
+  }
   if (const auto* v = std::get_if<voice>(&e)) on_voice(*v, s);
   if (const auto* l = std::get_if<sound_left>(&e)) on_sound_left(l->ms, s);
   if (const auto* w = std::get_if<said>(&e)) on_said(*w, s);
@@ -257,6 +261,12 @@ void machine::close_response(const char* status, const char* reason, step& s) {
   quiet_since_ms_ = s.now_ms;
   s.events.response_done(done->object);
   const auto next = std::exchange(next_create_, std::nullopt);
+  if (!next && !apart_.empty()) {
+    // Those out of band are not the person's to interrupt.
+    const auto first = std::move(apart_.front());
+    apart_.pop_front();
+    return response_create(first, s);
+  }
   if (!next) return;
   if (is_whole) return response_create(*next, s);
   give_results(s);  // the person speaks: what was found out is told when the model wants

@@ -213,9 +213,13 @@ session::session(std::string id, std::string model, std::int64_t expires_at_s)
 
 std::optional<problem> session::update(const json& changes) {
   if (!changes.is_object()) return invalid("session", "session is an object");
-  if (const auto type = text_of(changes, "type", "realtime"); type != "realtime")
-    return invalid("session.type", "session.type is realtime");
+  const auto type = text_of(changes, "type", text_of(object_, "type"));
+  if (type != "realtime" && type != "transcription")
+    return invalid("session.type", "session.type is realtime or transcription");
   auto object = object_;
+  object["type"] = type;
+  object["object"] =
+      type == "transcription" ? "realtime.transcription_session" : "realtime.session";
   merge(object, only_known(changes));
   if (size_of(object) > most_object_bytes) return invalid("session", "the session is too large");
   return derive(std::move(object));
@@ -251,6 +255,8 @@ std::optional<problem> session::derive(json object) {
     return invalid("session.parallel_tool_calls", "parallel_tool_calls is true or false");
   if (!output["speed"].is_number())
     return invalid("session.audio.output.speed", "speed is a number");
+  if (object["type"] == "transcription" && !input["transcription"].is_object())
+    input["transcription"] = {{"model", "hocket"}};
   next.transcribes_ = input["transcription"].is_object();
   next.object_ = std::move(object);
   *this = std::move(next);

@@ -41,6 +41,8 @@ class session {
   const turn_detection& turns() const { return turns_; }
   bool has_audio() const { return has_audio_; }
   bool transcribes() const { return transcribes_; }
+  /// It hears and writes down; nothing answers.
+  bool is_transcription() const { return object_.at("type") == "transcription"; }
   std::string instructions() const { return text_of(object_, "instructions"); }
   const json& tools() const { return object_.at("tools"); }
 

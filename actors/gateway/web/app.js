@@ -1,9 +1,12 @@
 // The page: puts conversation, sound, timeline and graph together.
 import { CallSocket } from "./call.js";
 import { Session, decodeSound } from "./client.js";
+import { GraphEditor } from "./edit.js";
 import { GraphView } from "./graph.js";
+import { lookAround } from "./look.js";
 import { Memory, Sound, barOf, rms } from "./sound.js";
 import { Timeline } from "./timeline.js";
+import { TrainingView } from "./training.js";
 
 const $ = (id) => document.getElementById(id);
 const sound = new Sound($("out"));
@@ -13,6 +16,8 @@ const graph = new GraphView({
   picture: $("graph"), summary: $("graph-summary"), actor: $("actor"),
   links: $("links").tBodies[0], budgets: $("budgets").tBodies[0],
 });
+const editor = new GraphEditor($("editor"), { key: () => $("key").value, applied: () => around.readGraph() });
+const training = new TrainingView($("training"));
 let texts = {};
 let facts = {};
 let session = null;
@@ -43,6 +48,8 @@ async function readFacts() {
   $("no").textContent = texts.consent_no;
   $("graph-section").hidden = !facts.shows_graph;
   $("call-label").hidden = !facts.calls;
+  $("edit-buttons").hidden = !facts.edits;
+  $("training-section").hidden = !facts.training;
 }
 
 /** Asks once a visit, before anything is sent. */
@@ -137,6 +144,7 @@ function listen(s) {
   s.on("interrupted", () => sound.clear());
   s.on("lost", (l) => notice(`This page was too slow: ${l.messages} pieces of sound are missing.`));
   s.on("ending", (e) => notice(`The session ends in ${Math.round(e.in_ms / 1000)} s (${e.reason === "idle" ? "nobody says anything" : "it has been long enough"}).`));
+  s.on("model", (m) => notice(m.there ? "" : "What answers is gone for the moment; the conversation waits for it."));
   s.on("graph", (g) => graph.show(g.graph));
   s.on("error", (e) => { if (e.code !== "cannot_resume") notice(e.message); });
   s.on("bye", (b) => notice(b.reason === "forgotten" ? texts.deleted : `The session is over: ${b.reason}.`));
@@ -173,11 +181,7 @@ async function connect() {
   beganAt = performance.now();
   longUseTold = false;
   $("quiet").disabled = false;
-  if (facts.shows_graph) {
-    const key = $("key").value;
-    fetch("/v1/hocket/graph", key ? { headers: { Authorization: "Bearer " + key } } : {})
-      .then((r) => (r.ok ? r.text() : "")).then((yaml) => { graph.yaml = yaml; }).catch(() => {});
-  }
+  around.readGraph();
   return s;
 }
 
@@ -361,6 +365,21 @@ $("zoom-out").onclick = () => timeline.zoom(1.4);
 $("follow").onclick = () => timeline.follow(!timeline.isFollowing);
 $("picture").onclick = () => $("timeline").toBlob((b) => b && save("timeline.png", b));
 
+const around = lookAround({ facts: () => facts, key: () => $("key").value, talks: () => session !== null, graph, training });
+$("key").onchange = () => around.readGraph();
+$("edit").onclick = async () => {
+  const opens = !editor.isOpen;
+  $("graph-section").classList.toggle("editing", opens);
+  $("edit").setAttribute("aria-expanded", String(opens));
+  $("edit").textContent = opens ? "Close the editor" : "Edit the graph";
+  if (!opens) return editor.close();
+  try {
+    await editor.open();
+  } catch (e) {
+    editor.fail(e);
+  }
+};
+
 setInterval(() => {
   showView();
   const longUse = (texts.minors ? texts.minors_long_use_after_min : texts.long_use_after_min) * 60000;
@@ -371,6 +390,6 @@ setInterval(() => {
 }, 1000);
 
 /** For who embeds the page, and for tests. */
-globalThis.hocket = { memory, timeline, graph, session: () => session };
+globalThis.hocket = { memory, timeline, graph, editor, session: () => session };
 
-readFacts().catch(() => say("The server does not answer"));
+readFacts().then(around.readGraph).catch(() => say("The server does not answer"));

@@ -11,8 +11,12 @@ export class CallSocket {
       this.readyState = 1;
       this.onopen();
     };
-    this.channel.onmessage = (m) => this.onmessage(m);
-    this.channel.onclose = () => this.over(1006, "the call is over");
+    // A channel ends without a code: what the server said last tells whether one may come back.
+    this.channel.onmessage = (m) => {
+      if (m.data.includes('"type":"bye"')) this.bye = JSON.parse(m.data);
+      this.onmessage(m);
+    };
+    this.channel.onclose = () => this.over(this.bye ? 1000 : 1006, this.bye?.reason ?? "the call is over");
     this.peer.onconnectionstatechange = () => {
       if (this.peer.connectionState === "failed") this.over(1006, "the call broke");
     };

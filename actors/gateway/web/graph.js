@@ -1,4 +1,5 @@
-// The running graph, from the snapshots that the server tells: actors as boxes, links with rates.
+// The running graph, from the snapshots that the server tells: actors as boxes, links with rates, hosts as
+// boxes around them.
 
 const ns = "http://www.w3.org/2000/svg";
 const svg = (tag, attributes, ...children) => {
@@ -17,6 +18,18 @@ export class GraphView {
     this.chosen = null;
     this.shape = "";
     this.yaml = "";
+    this.events = [];
+  }
+
+  /** The graph file: where actors run stands in it, also of those that another host runs. */
+  file(yaml) {
+    this.yaml = yaml;
+    this.shape = "";
+    if (this.now) this.show(this.now);
+  }
+
+  hostOf(name) {
+    return this.configOf(name).match(/^\s+on: *"?([\w-]+)/m)?.[1] ?? "";
   }
 
   /** One snapshot. Rates are the difference to the one before. */
@@ -32,12 +45,27 @@ export class GraphView {
       l.losing = old ? l.lost > dropped(old) : false;
     }
     this.now = now;
+    // Who was taken out stands in the snapshot still, and in the file no more. A replica is "model/1".
+    const named = now.actors.filter((a) => this.configOf(a.name.split("/")[0]));
+    if (named.length) now.actors = named;
+    this.far(now);
     const shape = JSON.stringify([now.actors.map((a) => a.name), now.links.map((l) => [l.from, l.to])]);
     if (shape !== this.shape) {
       this.shape = shape;
       this.lay(now);
     }
     this.refresh(now);
+  }
+
+  /** Actors of other hosts: this one knows no more of them than where they are. */
+  far(now) {
+    const here = new Set(now.actors.map((a) => a.name));
+    for (const end of now.links.flatMap((l) => [l.from, l.to]).map(actorOf)) {
+      if (here.has(end)) continue;
+      here.add(end);
+      now.actors.push({ name: end, component: this.configOf(end).match(/^\s+component: *"?([\w.]+)/m)?.[1] ?? "", far: true, state: "elsewhere",
+        busy_ratio: 0, queued: 0, packets_in: 0, packets_out: 0, restarts: 0, handler_p50_ms: 0, handler_p99_ms: 0, counters: {} });
+    }
   }
 
   /** Columns by the longest way from a source, back edges left out. */
@@ -49,18 +77,33 @@ export class GraphView {
         const wanted = (column.get(actorOf(l.from)) ?? 0) + 1;
         if (wanted > column.get(actorOf(l.to)) && wanted <= now.actors.length) column.set(actorOf(l.to), wanted);
       }
-    const rows = new Map();
     this.at = new Map();
+    const hosts = new Map();
     for (const a of now.actors) {
-      const x = column.get(a.name), y = rows.get(x) ?? 0;
-      rows.set(x, y + 1);
-      this.at.set(a.name, { x: 14 + x * 186, y: 26 + y * 104 });
+      const host = this.hostOf(a.name) || now.host || "";
+      hosts.set(host, [...(hosts.get(host) ?? []), a]);
+    }
+    let top = 0;
+    const boxes = [];
+    for (const [host, actors] of hosts) {
+      const rows = new Map(), head = hosts.size > 1 ? 22 : 0;
+      for (const a of actors) {
+        const x = column.get(a.name), y = rows.get(x) ?? 0;
+        rows.set(x, y + 1);
+        this.at.set(a.name, { x: 14 + x * 186, y: top + head + 26 + y * 104 });
+      }
+      const tall = head + 26 + Math.max(1, ...rows.values()) * 104;
+      if (hosts.size > 1) boxes.push({ host, y: top + 4, height: tall - 8 });
+      top += tall;
     }
     const width = 14 + Math.max(1, ...[...column.values()].map((c) => c + 1)) * 186;
-    const height = 26 + Math.max(1, ...rows.values()) * 104;
+    const height = top;
     this.root = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Actors and links" });
     this.root.append(svg("defs", {}, svg("marker", { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" },
       svg("path", { d: "M0 0 8 4 0 8z" }))));
+    for (const b of boxes)
+      this.root.append(svg("rect", { class: "host", x: 4, y: b.y, width: width - 8, height: b.height, rx: 9 }),
+        svg("text", { x: 14, y: b.y + 17, class: "soft" }, `host ${b.host || "not said"}${b.host === now.host ? " (this one)" : ""}`));
     this.wires = new Map();
     const beside = new Map();
     for (const l of now.links) {
@@ -115,7 +158,7 @@ export class GraphView {
     for (const a of now.actors) {
       const g = this.nodes.get(a.name);
       if (!g) continue;
-      const line = `${a.state}, ${Math.round(100 * a.busy_ratio)} %, ${a.queued} queued`;
+      const line = a.far ? "on another host" : `${a.state}, ${Math.round(100 * a.busy_ratio)} %, ${a.queued} queued`;
       g.lastChild.textContent = line;
       g.setAttribute("aria-label", `${a.name}, ${a.component}: ${line}`);
       g.setAttribute("aria-pressed", String(this.chosen === a.name));
@@ -150,10 +193,15 @@ export class GraphView {
     const counters = Array.isArray(a.counters) ? a.counters : Object.entries(a.counters ?? {});
     const lines = [
       `state ${a.state}, in ${a.packets_in}, out ${a.packets_out}, restarts ${a.restarts}`,
+      `${Math.round(100 * a.busy_ratio)} % busy, ${a.queued} queued`,
       `call p50 ${a.handler_p50_ms.toFixed(2)} ms, p99 ${a.handler_p99_ms.toFixed(2)} ms`,
       ...counters.map((c) => (Array.isArray(c) ? `${c[0]}: ${c[1]}` : `${c.name}: ${c.value}`)),
       ...(a.last_error ? ["last error: " + a.last_error] : []),
     ];
+    const links = this.now.links.filter((l) => actorOf(l.to) === a.name);
+    for (const l of links) lines.push(`${l.to.split(".").pop()} from ${l.from}: ${l.rate.toFixed(1)}/s, ${l.in_flight} of ${l.queue_size} waiting (${l.full}), ${l.lost} dropped`);
+    const events = this.events.filter((e) => e.actor === a.name).slice(-8);
+    if (events.length) lines.push("", "last events", ...events.map((e) => `${(e.t_ms / 1000).toFixed(1)} s  ${e.role ?? ""}  ${e.detail ?? ""}`.trimEnd()));
     const config = this.configOf(a.name);
     const heading = Object.assign(document.createElement("h3"), { textContent: `${a.name} (${a.component})` });
     const figures = Object.assign(document.createElement("pre"), { textContent: lines.join("\n") + (config ? "\n\n" + config : "") });

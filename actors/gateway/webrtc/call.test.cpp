@@ -284,6 +284,32 @@ TEST_CASE("a call: words over its channel, sound both ways, an end that is told"
   CHECK(becomes([&] { return p.here.calls() == 0 && p.there.calls() == 0; }));
 }
 
+TEST_CASE(
+    "messages are as long as the other side takes, whoever called; a longer one ends the call, "
+    "told") {
+  if (is_missing()) return;
+  auto o = on_loopback();
+  o.limits.message_bytes = 20'000;
+  pair_of_ends p(o);
+  p.between = [](description& answer) {
+    for (auto& m : answer.media) m.message_bytes = 30'000;
+  };
+  p.connect([](description& offer) {
+    for (auto& m : offer.media) m.message_bytes = 1'000;
+  });
+  REQUIRE(becomes([&] {
+    return p.server.locked([&] { return p.server.is_open; }) &&
+           p.client.locked([&] { return p.client.is_open; });
+  }));
+  CHECK(p.server.line->largest_message() == 1'000);
+  CHECK(p.client.line->largest_message() == 30'000);
+  CHECK(!p.server.line->send(std::string(1'001, 'x'), true));
+  CHECK(p.server.line->send(std::string(1'000, 'x'), true));
+  CHECK(!p.client.line->send(std::string(30'001, 'x'), true));
+  CHECK(p.client.line->send(std::string(25'000, 'x'), true));  // as the answer says, not as it is
+  CHECK(becomes([&] { return p.server.locked([&] { return p.server.code == 1009; }); }));
+}
+
 TEST_CASE("who does not know the offer's password does not come in, and holds nothing") {
   if (is_missing()) return;
   auto o = on_loopback();

@@ -214,6 +214,11 @@ std::uint64_t gst_call::played() const {
   return voice_.left();
 }
 
+std::size_t gst_call::largest_message() const {
+  const std::lock_guard lock(mutex_);
+  return most_message_bytes_;
+}
+
 call_figures gst_call::figures() const {
   call_figures out;
   out.sound_in = sound_in_;

@@ -51,10 +51,12 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   std::size_t play(std::span<const float> samples) override;
   void hush() override;
   std::uint64_t played() const override;
+  std::size_t largest_message() const override;
   call_figures figures() const override;
   result<void> accept(const description& answer) override;
 
  private:
+  std::size_t taken_by(const medium& data) const;
   struct parts;  // GStreamer's objects
   friend struct signals;
 

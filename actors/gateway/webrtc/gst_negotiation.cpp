@@ -155,6 +155,12 @@ result<void> gst_call::gather() {
                                               : "no address was found in time");
 }
 
+/// The longest message that may be sent to who wrote that.
+std::size_t gst_call::taken_by(const medium& data) const {
+  if (data.message_bytes == 0) return limits_.message_bytes;  // any
+  return std::min(static_cast<std::size_t>(data.message_bytes), limits_.message_bytes);
+}
+
 result<std::string> gst_call::answer(description offer) {
   offer.candidates.clear();  // who calls shows where it is; nobody is sent elsewhere by its words
   const auto* sound = offer.find(medium::kind::sound);
@@ -164,12 +170,7 @@ result<std::string> gst_call::answer(description offer) {
     fingerprint_ = offer.fingerprint;
     has_sound_ = sound != nullptr;
     has_channel_ = data != nullptr;
-    if (data != nullptr)
-      most_message_bytes_ =
-          data->message_bytes == 0
-              ? limits_.message_bytes
-              : std::min<std::size_t>(static_cast<std::size_t>(data->message_bytes),
-                                      limits_.message_bytes);
+    if (data != nullptr) most_message_bytes_ = taken_by(*data);
   }
   HOCKET_TRY(build(
       offer, sound != nullptr && sound->direction != "sendonly" && sound->direction != "inactive"));
@@ -212,7 +213,7 @@ result<void> gst_call::accept(const description& answer) {
     const std::lock_guard lock(mutex_);
     fingerprint_ = answer.fingerprint;
     const auto* data = answer.find(medium::kind::data);
-    most_message_bytes_ = data == nullptr ? 0 : limits_.message_bytes;
+    most_message_bytes_ = data == nullptr ? 0 : taken_by(*data);
     described_ = clock::now();
     set_up_by_.reset();
   }

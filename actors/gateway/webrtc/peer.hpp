@@ -63,6 +63,8 @@ class call : public http::websocket {
   /// Samples that were given to `play` and wait no more: said, or dropped.
   virtual std::uint64_t played() const = 0;
   virtual call_figures figures() const = 0;
+  /// What the other side takes at once; a longer message is not sent.
+  virtual std::size_t largest_message() const = 0;
   /// The answer to this side's offer. Errors: gateway.bad_sdp, gateway.webrtc.
   virtual result<void> accept(const description& answer) = 0;
 };

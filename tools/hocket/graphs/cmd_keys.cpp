@@ -74,6 +74,9 @@ int show(const std::vector<listed_key>& keys, const keys_options& o) {
 }  // namespace
 
 int run_keys(const keys_options& o) {
+  if (o.edit && o.api.empty())
+    return complain({"cli.bad-arguments", "--edit is of the keys that --api makes"}, exit_bad_input,
+                    "see `hocket keys --help`");
   if (!o.api.empty() || !o.tls.empty()) return run_gateway_keys(o);
   for (const auto& name : o.names) {
     const bool word = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {

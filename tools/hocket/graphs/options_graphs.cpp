@@ -107,6 +107,9 @@ void add_keys(CLI::App& app, action& chosen) {
   sub.add_option("--api", o.api, "Make a key that lets NAME in at the gateway; DIR/gateway.keys")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  sub.add_flag(
+      "--edit", o.edit,
+      "The keys of --api may change the running graph, too, where `serve --edit` lets them");
   sub.add_option(
          "--tls", o.tls,
          "Make the gateway a certificate for this host name or address (may be given again)")

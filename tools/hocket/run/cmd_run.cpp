@@ -435,8 +435,10 @@ int run_run(const run_options& given) {
   how.may = std::make_shared<const trust::capability>(trust::default_policy(trust::level::own),
                                                       o.out, !o.no_pii);
   how.status_socket = (fs::path(o.out) / "hocket.sock").string();
-  how.answer = [&all = **others](const std::string& line, const start_options::sayer& say) {
-    return all.answer(line, say);
+  how.answer = [&all = **others, &kept = **history](const std::string& line,
+                                                    const start_options::sayer& say) {
+    auto out = kept.answer(line);
+    return out.empty() ? all.answer(line, say) : out;
   };
   how.observers = (*others)->observers();
   how.observers.insert(how.observers.begin(), &watcher);

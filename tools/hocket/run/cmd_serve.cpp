@@ -17,6 +17,8 @@ int run_serve(const serve_options& o) {
   set("certificate", o.certificate);
   set("private_key", o.private_key);
   set("page_texts", o.texts);
+  set("training", o.training);
+  if (o.edit) set("edit", "true");
   if (!o.names.empty()) set("names", fmt::format("[{}]", fmt::join(o.names, ", ")));
   run.sessions = 0;  // each client brings its own
   run.no_picture = true;

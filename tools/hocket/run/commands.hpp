@@ -51,6 +51,8 @@ struct serve_options {
   std::vector<std::string> names;        ///< host names that it answers to
   std::string certificate, private_key;  ///< PEM files
   std::string texts;                     ///< of the page
+  bool edit = false;                     ///< the page may change the graph
+  std::string training;                  ///< folder of a run that trains
 };
 int run_serve(const serve_options&);
 

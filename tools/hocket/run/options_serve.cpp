@@ -26,6 +26,13 @@ void add_serve(CLI::App& app, action& chosen) {
   sub.add_option("--private-key", o.private_key, "Its key (PEM)")->type_name("FILE");
   sub.add_option("--texts", o.texts, "The page's disclosure, consent and notices (JSON)")
       ->type_name("FILE");
+  sub.add_flag(
+      "--edit", o.edit,
+      "The page may change the running graph: this machine without keys, else keys made with "
+      "`hocket keys --api NAME --edit`");
+  sub.add_option("--training", o.training,
+                 "Folder of a run that trains, which the page shows as it goes on")
+      ->type_name("DIR");
   sub.add_option("--actor", o.actor, "Name of the gateway in the graph")->capture_default_str();
   sub.add_option("--out", o.run.out, "Folder for what the run writes");
   sub.add_option("--duration", o.run.duration_s, "Stop in good order after that many seconds")

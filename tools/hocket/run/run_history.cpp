@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "actors/rewire/report.hpp"
 #include "graph/spec/expand.hpp"
@@ -151,14 +152,20 @@ void run_history::follow(rewire::options& how) {
     return kept;
   };
   how.decided = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
-    was_ = std::exchange(now_, {{out.revision, out.hash_after, begins_.first_hash}, asked.graph});
+    {
+      std::lock_guard lock(mutex_);
+      was_ = std::exchange(now_, {{out.revision, out.hash_after, begins_.first_hash}, asked.graph});
+    }
     warn(kept_.keep(now_.number, now_.graph, over_hosts(asked)));
   };
   how.rewired = [this](const host::rewire_request& asked, const host::rewire_outcome& out) {
     const bool rolled_back = out.state == host::rewire_state::rolled_back;
     // The run ended before the boundary. Other hosts have what was decided: a restart needs it.
     if (was_ && rolled_back && !over_hosts(asked)) {
-      now_ = *was_;
+      {
+        std::lock_guard lock(mutex_);
+        now_ = *was_;
+      }
       warn(kept_.keep(now_.number, now_.graph));
     }
     // Decided: keep() ended the vote, or could not keep the graph, and the next start has to ask.
@@ -168,6 +175,28 @@ void run_history::follow(rewire::options& how) {
     warn(kept_.note({out.revision, utc_now(), std::string(to_string(out.state)), out.hash_after,
                      asked.graph.file, out.why, rewire::to_json(out)}));
   };
+}
+
+std::string run_history::answer(const std::string& line) const {
+  using json = nlohmann::ordered_json;
+  const auto say = [](const json& j) {
+    return j.dump(-1, ' ', false, json::error_handler_t::replace);
+  };
+  const auto told = [&](const host::graph_text& graph, int revision, const std::string& hash) {
+    return say(
+        {{"file", graph.file}, {"text", graph.text}, {"revision", revision}, {"hash", hash}});
+  };
+  if (line == "graph") {
+    std::lock_guard lock(mutex_);
+    return told(now_.graph, now_.number.revision, now_.number.hash);
+  }
+  if (!line.starts_with("graph ")) return "";
+  const auto number = line.substr(6);
+  if (number.empty() || number.size() > 9 || number.find_first_not_of("0123456789") != number.npos)
+    return say({{"error", "`graph` takes the number of a revision"}});
+  const auto graph = kept_.graph_of(std::stoi(number));
+  if (!graph) return say({{"error", graph.error().message}});
+  return told(*graph, std::stoi(number), "");
 }
 
 void run_history::ended(host::end_reason why) {

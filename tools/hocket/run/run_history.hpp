@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -37,6 +38,9 @@ class run_history {
   /// All is open: the revisions that a run before left are not needed any more.
   void began();
   void ended(host::end_reason why);
+  /// What the run's socket answers: to `graph` the text that runs, `{"file", "text", "revision", "hash"}`;
+  /// to `graph N` that of revision N. "": not understood. Threads: any.
+  std::string answer(const std::string& line) const;
 
  private:
   run_history(const run_options& o, const loaded_graph& loaded);
@@ -49,6 +53,7 @@ class run_history {
     newest_revision number;
     host::graph_text graph;
   };
+  mutable std::mutex mutex_;          ///< of `now_`
   revision_text now_;                 ///< what a restart would go on with
   std::optional<revision_text> was_;  ///< before a change that is decided, and not done yet
   bool resumes_ = false;

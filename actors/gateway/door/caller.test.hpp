@@ -1,0 +1,120 @@
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+#include "actors/gateway/door/app.test.hpp"
+#include "actors/gateway/webrtc/exchange.hpp"
+
+namespace hocket::gateway::testing {
+
+/// An app that calls: its end of the call, what it is told, and what it hears.
+struct caller {
+  explicit caller(harness& to)
+      : h(to), exchange([] {
+          webrtc::exchange::options o;
+          o.addresses = {"127.0.0.1"};
+          o.limits.setup_ms = o.limits.connect_ms = 60'000;  // a busy machine takes its time
+          o.limits.silence_ms = 10'000;  // where a goodbye is lost, silence tells it
+          return o;
+        }()) {}
+  ~caller() { exchange.stop(0); }
+
+  harness& h;
+  webrtc::exchange exchange;
+  std::mutex mutex;
+  std::string sdp, failed, location;
+  std::shared_ptr<webrtc::call> line;
+  std::vector<json> messages;
+  double loudest = 0;
+  bool is_open = false, is_over = false;
+
+  webrtc::call_events events() {
+    webrtc::call_events e;
+    e.open = [this] { locked([&] { is_open = true; }); };
+    e.message = [this](std::string_view m, bool) {
+      locked([&] { messages.push_back(json::parse(m)); });
+    };
+    e.sound = [this](const std::vector<float>& s) {
+      locked([&] {
+        for (const float one : s) loudest = std::max<double>(loudest, std::abs(one));
+      });
+    };
+    e.closed = [this](int, const std::string&) { locked([&] { is_over = true; }); };
+    return e;
+  }
+  template <class What>
+  void locked(What what) {
+    const std::lock_guard lock(mutex);
+    what();
+  }
+  /// Settled when `condition` holds, under the lock.
+  template <class Condition>
+  bool sees(Condition condition) {
+    return settles(h, [&] {
+      const std::lock_guard lock(mutex);
+      return condition();
+    });
+  }
+  void offers() {
+    exchange.offer("oai-events", events(), [this](result<webrtc::exchange::set_up> s) {
+      locked([&] {
+        if (!s) return void(failed = s.error().message);
+        line = s->call;
+        sdp = s->sdp;
+      });
+    });
+    REQUIRE(sees([&] { return !sdp.empty() || !failed.empty(); }));
+    REQUIRE_MESSAGE(failed.empty(), failed);
+  }
+  /// POSTs its offer; the whole answer.
+  std::string calls(const std::string& path, const std::string& more_headers = "") {
+    const auto answer = posts(h, path, "Content-Type: application/sdp" + more_headers, sdp);
+    const auto at = answer.find("Location: ");
+    if (at != answer.npos) location = answer.substr(at + 10, answer.find("\r\n", at) - at - 10);
+    return answer;
+  }
+  void accepts(const std::string& answer) {
+    const auto read = webrtc::read_description(answer.substr(answer.find("\r\n\r\n") + 4));
+    REQUIRE_MESSAGE(read, answer);
+    REQUIRE(line->accept(*read));
+  }
+  bool got(const std::string& type) {
+    return sees([&] {
+      return std::any_of(messages.begin(), messages.end(),
+                         [&](const json& m) { return text_of(m, "type") == type; });
+    });
+  }
+
+  /// What a POST gets. The gateway answers from its own context, which the harness runs.
+  static std::string posts(harness& h, const std::string& path, const std::string& headers,
+                           const std::string& body, const char* method = "POST") {
+    std::string out;
+    std::atomic<bool> done = false;
+    std::thread asks([&] {
+      out = ask(h, std::string(method) + " " + path + " HTTP/1.1\r\n" + headers, body);
+      done = true;
+    });
+    const bool is_answered = settles(h, [&] { return done.load(); });
+    asks.join();
+    REQUIRE(is_answered);
+    return out;
+  }
+};
+
+inline bool is_missing() {
+#ifdef __SANITIZE_THREAD__
+  // What GStreamer's and libnice's own threads order among themselves cannot be judged.
+  MESSAGE("skipped: not with TSan");
+  return true;
+#endif
+  const auto there = webrtc::available();
+  if (!there) MESSAGE("skipped: " << there.error().message);
+  return !there;
+}
+
+inline bool is(const std::string& answer, int status) {
+  return answer.starts_with("HTTP/1.1 " + std::to_string(status));
+}
+
+}  // namespace hocket::gateway::testing

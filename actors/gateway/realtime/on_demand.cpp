@@ -1,0 +1,89 @@
+// Responses that a client asks for, and what it cuts off.
+#include <fmt/format.h>
+
+#include "actors/gateway/realtime/machine.hpp"
+
+namespace hocket::gateway::realtime {
+namespace {
+
+constexpr std::size_t most_apart = 8;  ///< that wait for the end of another response
+
+}  // namespace
+
+void machine::response_create(const json& e, step& s) {
+  if (session_.is_transcription())
+    return fail_with(e, {"invalid_value", "a transcription session gives no responses", "type"}, s);
+  // The one that made the calls is still speaking: the client need not wait for its end.
+  const bool may_wait = response_ && response_->has_call && !results_.empty() && !next_create_;
+  // Out of band, beside another one: there is one voice, so that it comes after it.
+  const bool is_apart = response_ && !may_wait &&
+                        member(member(e, "response"), "conversation") == "none" &&
+                        apart_.size() < most_apart;
+  if (response_ && !may_wait && !is_apart)
+    return fail_with(
+        e,
+        {"conversation_already_has_active_response",
+         fmt::format("Conversation already has an active response in progress: {}. Wait "
+                     "until the response is finished before creating a new one.",
+                     text_of(response_->object, "id")),
+         ""},
+        s);
+  json asked = member(e, "response");
+  if (asked.is_null()) asked = json::object();
+  bool has_audio = session_.has_audio();
+  std::optional<problem> wrong;
+  if (!asked.is_object()) wrong = {"invalid_value", "response is an object", "response"};
+  const auto& modalities = member(asked, "output_modalities");
+  if (!wrong && !modalities.is_null())
+    wrong = read_modalities(modalities, "response.output_modalities", has_audio);
+  const auto& tools = member(asked, "tools");
+  if (!wrong && !tools.is_null()) wrong = check_tools(tools, "response.tools");
+  if (!wrong && size_of(member(asked, "metadata")) > 16 * 1024)
+    wrong = {"invalid_value", "metadata is larger than 16 KiB", "response.metadata"};
+  if (wrong) return fail_with(e, *wrong, s);
+  if (may_wait) {
+    next_create_ = e;
+    return;
+  }
+  if (is_apart) return apart_.push_back(e);
+  for (const auto& item : member(asked, "input"))
+    if (auto words = words_of(item); !words.empty())
+      s.out.add(hear_text{text_of(item, "role", "user"), std::move(words)});
+  muted_until_ms_ = 0;
+  give_results(s);
+  open_response(asked, s);
+  s.out.add(prompt{text_of(asked, "instructions")});
+  if (const auto words = std::exchange(held_words_, {}); !words.empty()) say_words(words, s);
+  while (!held_.empty() && response_) {
+    const auto v = std::move(held_.front());
+    held_.pop_front();
+    on_voice(v, s);
+  }
+}
+
+void machine::response_cancel(const json& e, step& s) {
+  const auto id = text_of(e, "response_id");
+  if (!response_ || (!id.empty() && id != text_of(response_->object, "id")))
+    return fail_with(
+        e, {"response_cancel_not_active", "Cancellation failed: no active response found", ""}, s);
+  close_response("cancelled", "client_cancelled", s);
+  s.out.add(interrupt{});
+  muted_until_ms_ = s.now_ms + 2'000;
+}
+
+void machine::output_clear(const json&, step& s) {
+  if (settings_.has_track && playing_) {
+    if (response_) close_response("cancelled", "client_cancelled", s);
+    s.out.add(interrupt{});
+    muted_until_ms_ = s.now_ms + 2'000;
+    return cut_track(s);
+  }
+  if (!response_) return;
+  const auto id = text_of(response_->object, "id");
+  close_response("cancelled", "client_cancelled", s);
+  s.events.audio_cleared(id);
+  s.out.add(interrupt{});
+  muted_until_ms_ = s.now_ms + 2'000;
+}
+
+}  // namespace hocket::gateway::realtime
