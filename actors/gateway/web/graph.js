@@ -46,8 +46,11 @@ export class GraphView {
     }
     this.now = now;
     // Who was taken out stands in the snapshot still, and in the file no more. A replica is "model/1".
-    const named = now.actors.filter((a) => this.configOf(a.name.split("/")[0]));
-    if (named.length) now.actors = named;
+    const isNamed = (name) => this.configOf(name.split("/")[0]) !== "";
+    if (now.actors.some((a) => isNamed(a.name))) {
+      now.actors = now.actors.filter((a) => isNamed(a.name));
+      now.links = now.links.filter((l) => isNamed(actorOf(l.from)) && isNamed(actorOf(l.to)));
+    }
     this.far(now);
     const shape = JSON.stringify([now.actors.map((a) => a.name), now.links.map((l) => [l.from, l.to])]);
     if (shape !== this.shape) {
