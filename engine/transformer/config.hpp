@@ -2,6 +2,7 @@
 // Families of models differ in these values only.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -15,6 +16,16 @@ struct latent_config {
   int query_rank = 0;  ///< width of the queries' narrow vector; 0: queries come from the state
   int rank = 0;        ///< of keys and values; 0: attention is not latent
   int plain_dim = 0, rotary_dim = 0;
+};
+
+/// Scores grow with a row's position: times 1 + rate * ln(max(1, (position + 1) / from)).
+struct length_scale_config {
+  double from = 0;  ///< 0: they do not
+  double rate = 0;
+  double of(std::int64_t position) const {
+    const double n = static_cast<double>(position + 1);
+    return from > 0 && n > from ? 1 + rate * std::log(n / from) : 1;
+  }
 };
 
 /// Attention of one layer.
@@ -33,11 +44,23 @@ struct attention_config {
   double scale = 0;    ///< of scores; 0: 1 / sqrt(head_dim)
   double softcap = 0;  ///< scores become softcap * tanh(score / softcap); 0: they do not
   latent_config latent = {};
+  /// Inkling: queries, keys and values have matrices of their own, between which convolutions fit.
+  bool apart = false;
+  int relative_rank = 0;  ///< the learnt bias is each row's own mix of this many profiles; 0: fixed
+  bool row_sinks = false;    ///< sinks that each row computes
+  bool gated = false;        ///< what comes out is multiplied by a sigmoid of the input
+  double clip = 0;           ///< of queries and keys: their largest L2 norm; values get an RMS norm
+  double relative_clip = 0;  ///< the same of what mixes the profiles
+  length_scale_config lengths = {};
 
   int values() const { return value_dim > 0 ? value_dim : head_dim; }
   int key_width() const { return kv_heads * head_dim; }
   int value_width() const { return kv_heads * values(); }
-  int qkv_width() const { return heads * head_dim + key_width() + value_width(); }
+  /// Of a row that attention gets: queries, keys, values, mixes of profiles, sinks.
+  int qkv_width() const {
+    return heads * head_dim + key_width() + value_width() + heads * relative_rank +
+           (row_sinks ? heads : 0);
+  }
   int out_width() const { return heads * values(); }
 };
 
@@ -46,6 +69,7 @@ enum class activation_kind : std::uint8_t {
   gelu_gated,     ///< gelu(gate) * up, the tanh form
   clamped_gated,  ///< GPT-OSS: gate <= 7, |up| <= 7; gate * sigmoid(1.702 gate) * (up + 1)
   relu_squared,   ///< max(0, up)^2, no gate
+  capped_gated,  ///< Inkling 2: cap(gate, 4) * sigmoid(gate) * cap(up, 25), cap(x, c) = c tanh(x/c)
 };
 inline bool is_gated(activation_kind kind) { return kind != activation_kind::relu_squared; }
 
@@ -63,6 +87,7 @@ struct experts_config {
   bool router_bias = false;
   bool normalise = true;  ///< weights of the chosen sum to 1 before `scale`
   double scale = 1;
+  bool shared_scored = false;  ///< the router weighs the shared experts, too (sigmoid router)
   int groups = 1,
       groups_chosen = 1;  ///< only experts of the best groups count (sigmoid router)
 };
@@ -72,12 +97,40 @@ struct feed_forward_config {
   activation_kind activation = activation_kind::silu_gated;
   int width = 0;  ///< of the hidden numbers; with experts: of one expert's
   bool bias = false;
+  bool scaled = false;  ///< what comes out is multiplied by a learnt number
   experts_config experts = {};
 };
+
+/// Short causal convolutions over a layer's keys, its values, and what each branch adds: a channel
+/// becomes scale * (itself + the sum over the last `kernel` positions of a tap times it).
+struct convolution_config {
+  int kernel = 0;        ///< positions, the row's own included; 0: none
+  bool dynamic = false;  ///< taps of keys and values: learnt + a row's own, by head
+  double scale = 1;
+  double dynamic_scale = 1;  ///< in place of `scale` where taps are dynamic
+};
+
+/// Which of a layer's convolutions.
+enum class convolved : std::uint8_t { keys, values, attention, feed };
 
 struct layer_config {
   attention_config attention = {};
   feed_forward_config feed_forward = {};
+  convolution_config convolution = {};
+};
+
+/// In place of one stream of states: sums of `layers` layers become blocks, and every branch reads
+/// what a learnt query finds among the blocks and the running sum.
+struct depth_config {
+  int layers = 0;         ///< of a block; 0: one stream
+  double epsilon = 1e-6;  ///< of the norm of what is read
+};
+
+/// Layers `begin` to `end` - 1 run `passes` times. Later passes begin with the state before the first
+/// and read messages of the pass before through gates. `begin` and `end` are borders of blocks.
+struct loop_config {
+  int begin = 0, end = 0, passes = 1;
+  int gate_rank = 0;
 };
 
 enum class norm_kind : std::uint8_t { rms, layer };
@@ -89,11 +142,22 @@ struct transformer_config {
   bool branch_norms = false;  ///< what a branch adds is normalised, too (Gemma)
   std::vector<rotary_config> rotary;
   std::vector<layer_config> layers;
+  depth_config depth;
+  loop_config loop;
   /// Positions that a layer without a window remembers of a running stream; older ones are
   /// forgotten.
   std::int64_t context = 4096;
   /// Streams remember in pages that copies share, instead of in rings (CPU without gradients).
   bool pages = false;
+
+  /// Which layer each pass through one remembers as: all once, then the repeated ones again.
+  std::vector<int> memories() const {
+    std::vector<int> all;
+    for (int i = 0; i < static_cast<int>(layers.size()); ++i) all.push_back(i);
+    for (int pass = 1; pass < loop.passes; ++pass)
+      for (int i = loop.begin; i < loop.end; ++i) all.push_back(i);
+    return all;
+  }
 };
 
 }  // namespace hocket::engine

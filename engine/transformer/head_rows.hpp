@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "engine/transformer/config.hpp"
 #include "engine/transformer/kernels.hpp"
 
 namespace hocket::engine::kernels {
@@ -44,6 +45,30 @@ __attribute__((always_inline)) inline void prepare(const attention_shape& s, con
   } else {
     for (int i = 0; i < d; ++i) y[i] = v[i] * scale;
   }
+}
+
+/// What scores of a row at `position` are multiplied with.
+inline float length_scale(const attention_shape& s, std::int64_t position) {
+  return static_cast<float>(length_scale_config{s.length_from, s.length_rate}.of(position));
+}
+
+/// A head's learnt bias at the distances 0 to count - 1: its row's mix of profiles, times `factor`.
+__attribute__((always_inline)) inline void mix_profiles(const attention_shape& s, const float* row,
+                                                        int head, float factor, std::int64_t count,
+                                                        float* bias) {
+  for (std::int64_t i = 0; i < count; ++i) bias[i] = 0;
+  const float* mix = row + s.mixes() + static_cast<std::int64_t>(head) * s.rank;
+  for (int r = 0; r < s.rank; ++r) {
+    const float share = mix[r] * factor;
+    const float* profile = s.bank + static_cast<std::int64_t>(r) * s.extent;
+    for (std::int64_t i = 0; i < count; ++i) bias[i] += share * profile[i];
+  }
+}
+
+/// The score that takes attention away from all positions; call it where there is one.
+inline float sink_of(const attention_shape& s, const float* row, int head) {
+  return s.sinks ? s.sinks[head]
+                 : row[s.mixes() + static_cast<std::int64_t>(s.heads) * s.rank + head];
 }
 
 }  // namespace hocket::engine::kernels

@@ -197,15 +197,21 @@ HOCKET_CLONES void infer_attention(const attention_shape& s, const ring_view& ri
     std::memcpy(ring.v + slot * value_width + h * vd, qkv + (s.heads + s.kv_heads) * d + h * vd,
                 vd * sizeof(float));
   }
+  const std::int64_t biased = s.bank ? std::min<std::int64_t>(count, s.extent) : 0;
   thread_local scratch<float> work;
-  float* scores = work.get(count);
+  float* scores = work.get(count + biased);
+  float* const mixed = scores + count;
   float q[256];
-  const float scale = s.scale != 0 ? s.scale : 1.0f / std::sqrt(static_cast<float>(d));
+  const float growth = length_scale(s, position);
+  const float scale = (s.scale != 0 ? s.scale : 1.0f / std::sqrt(static_cast<float>(d))) * growth;
+  const bool has_sink = s.sinks || s.row_sinks;
   for (int h = 0; h < s.heads; ++h) {
     prepare(s, qkv + h * d, s.q_gain, scale, q);
     const std::int64_t offset = h / group * d;
     std::int64_t at = first % ring.capacity;
-    float top = s.sinks ? s.sinks[h] : -INFINITY;
+    const float sink = has_sink ? sink_of(s, qkv, h) : -INFINITY;
+    float top = sink;
+    if (s.bank) mix_profiles(s, qkv, h, growth, biased, mixed);
     for (std::int64_t j = 0; j < count; ++j) {
       const float* key = ring.k + at * width + offset;
       float sum = 0;
@@ -213,6 +219,7 @@ HOCKET_CLONES void infer_attention(const attention_shape& s, const ring_view& ri
       for (std::int64_t i = 0; i < d; ++i) sum += q[i] * key[i];
       const std::int64_t distance = count - 1 - j;
       if (s.bias && distance < s.extent) sum += s.bias[h * s.extent + distance];
+      if (distance < biased) sum += mixed[distance];
       if (s.softcap > 0) sum = s.softcap * std::tanh(sum / s.softcap);
       scores[j] = sum;
       top = std::max(top, sum);
@@ -221,7 +228,7 @@ HOCKET_CLONES void infer_attention(const attention_shape& s, const ring_view& ri
     float sum = 0;
     for (std::int64_t j = 0; j < count; ++j) scores[j] = fast_exp(scores[j] - top);
     for (std::int64_t j = 0; j < count; ++j) sum += scores[j];
-    if (s.sinks) sum += fast_exp(s.sinks[h] - top);
+    if (has_sink) sum += fast_exp(sink - top);
     float* o = out + h * vd;
     std::memset(o, 0, vd * sizeof(float));
     at = first % ring.capacity;

@@ -60,8 +60,18 @@ struct attention_shape {
   const float* sinks = nullptr;  ///< [heads] a score that takes attention away; may be null
   float scale = 0;               ///< of scores; 0: 1 / sqrt(head_dim)
   float softcap = 0;             ///< bound of scores; 0: none
+  const float* bank =
+      nullptr;  ///< [rank, extent] profiles that a row mixes to its bias; may be null
+  int rank = 0;
+  bool row_sinks = false;  ///< the last `heads` numbers of a row are its sinks
+  double length_from = 0;  ///< scores grow with the position; see length_scale_config
+  double length_rate = 0;
   int values() const { return value_dim > 0 ? value_dim : head_dim; }
   std::int64_t row() const {
+    return mixes() + static_cast<std::int64_t>(heads) * (rank + (row_sinks ? 1 : 0));
+  }
+  /// Where a row's mixes [heads, rank] begin; its sinks come after them.
+  std::int64_t mixes() const {
     return static_cast<std::int64_t>(heads + kv_heads) * head_dim +
            static_cast<std::int64_t>(kv_heads) * values();
   }
@@ -109,6 +119,23 @@ struct ring_view {
 };
 void infer_attention(const attention_shape& shape, const ring_view& ring, std::int64_t position,
                      const float* qkv, float* out);
+
+/// One row of a short convolution over `channels`: y = scale * (x + sum over j of (taps[j] + own[j]) *
+/// past[j]). past[0] is x itself; `own` [channels / of_head, kernel] may be null.
+void infer_convolve(const float* const* past, const float* taps, const float* own,
+                    std::int64_t of_head, float* y, std::int64_t channels, int kernel, float scale);
+/// Rows of [heads, d]: times gain [heads * d] (may be null), then no longer than `limit` each.
+void infer_clip(const float* x, const float* gain, float* y, std::int64_t n, std::int64_t heads,
+                std::int64_t d, float limit);
+/// y = x * sigmoid(gate).
+void infer_gate(const float* x, const float* gate, float* y, std::int64_t n, std::int64_t d);
+/// y = (1 - tanh(forget)) * x + tanh(take) * message.
+void infer_mix(const float* x, const float* message, const float* forget, const float* take,
+               float* y, std::int64_t n, std::int64_t d);
+void infer_capped(const float* gu, float* y, std::int64_t n, std::int64_t f);
+/// What queries [q, d] find in `count` normalised sources of one row: y[k] [d] for each.
+void infer_look_back(const float* const* sources, std::int64_t count, const float* queries,
+                     std::int64_t q, std::int64_t d, float epsilon, float* const* y);
 
 /// True where the processor multiplies bfloat16 natively.
 bool has_native_bf16();

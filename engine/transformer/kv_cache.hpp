@@ -29,6 +29,15 @@ struct ring_cache {
   void grow(std::int64_t end, std::int64_t key_width, std::int64_t value_width);
 };
 
+/// Inputs of a short convolution, by position: as many as its kernel reaches back, and some to go back to.
+struct convolution_cache {
+  paged_layer inputs;
+  at::Tensor plain;  ///< plain path: the last ones, [kernel - 1, channels]
+  /// Writes `count` rows from position `first` on.
+  void write(const float* rows, std::int64_t first, std::int64_t count);
+  const float* row(std::int64_t position) const;
+};
+
 /// One stream's memory: rings, or pages where the config says so (language models: a copy shares them).
 /// *Memory*: bounded; a layer with window W holds W positions, a layer that
 /// sees everything holds the last transformer_config::context positions and grows up to that.
@@ -39,6 +48,9 @@ class kv_cache {
   const ring_cache& ring(int layer) const { return rings_[layer]; }
   plain_cache& plain(int layer) { return plain_[layer]; }
   const plain_cache& plain(int layer) const { return plain_[layer]; }
+  convolution_cache& convolution(int layer, convolved which) {
+    return convolutions_[static_cast<std::size_t>(layer) * 4 + static_cast<std::size_t>(which)];
+  }
   bool has_pages() const { return !paged_.empty(); }
   paged_layer& paged(int layer) { return paged_[layer]; }
   /// Of a cache with pages: lets go what no row from `next` on sees.
@@ -51,6 +63,7 @@ class kv_cache {
   /// Each page's address and bytes.
   void visit_pages(const std::function<void(const void*, std::size_t)>& with) const;
   std::int64_t context() const { return context_; }
+  /// Memories of layers: more than layers where some run several times.
   int layers() const { return static_cast<int>(plain_.size()); }
   std::size_t bytes() const;
 
@@ -59,6 +72,8 @@ class kv_cache {
   std::vector<ring_cache> rings_;
   std::vector<plain_cache> plain_;
   std::vector<paged_layer> paged_;
+  std::vector<convolution_cache>
+      convolutions_;  ///< four of each layer; empty where no layer has any
 };
 
 }  // namespace hocket::engine

@@ -170,6 +170,8 @@ at::Tensor activate(const at::Tensor& x, activation_kind kind, adapters_by_row b
       const auto gate = parts[0].clamp_max(7), up = parts[1].clamp(-7, 7);
       return gate * at::sigmoid(gate * 1.702) * (up + 1);
     }
+    case activation_kind::capped_gated:
+      return at::tanh(parts[0] / 4) * 4 * at::sigmoid(parts[0]) * at::tanh(parts[1] / 25) * 25;
     default: return at::silu(parts[0]) * parts[1];
   }
 }

@@ -25,6 +25,7 @@ struct attention_vectors {
   at::Tensor q_gain, k_gain;  ///< [head_dim]
   at::Tensor bias;            ///< [heads, relative_extent]
   at::Tensor sinks;           ///< [heads]
+  at::Tensor bank;            ///< [relative_rank, relative_extent]
 };
 
 /// What the rows of an activation [rows, width] are: whole sequences from position 0, or, when
@@ -64,6 +65,15 @@ struct attention_call {
   bool pages = false;  ///< as transformer_config::pages
 };
 
+/// What a convolution needs to know besides its rows' numbers.
+struct convolution_call {
+  convolved which;
+  int layer;  ///< its place in a kv_cache
+  int kernel;
+  double scale;
+  const row_map& rows;
+};
+
 namespace ops {
 
 /// x [n, in] -> [n, out]; rows of adapters get their low-rank part on top.
@@ -82,15 +92,30 @@ at::Tensor add(const at::Tensor& x, const at::Tensor& y);
 at::Tensor bag(const at::Tensor& index, const at::Tensor& table);
 /// qkv [rows, qkv_width], all queries, all keys, all values -> [rows, out_width].
 at::Tensor attend(const at::Tensor& qkv, const attention_call& call);
+/// Short causal convolution (convolution_config): x [rows, channels], taps [kernel, channels] by distance
+/// back; own [rows, heads * kernel], or undefined: what a row adds to the taps of each head.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& taps, const at::Tensor& own,
+                    const convolution_call& call);
+/// x [n, heads * d] times gain [heads * d] (or undefined), then each head no longer than `limit`.
+at::Tensor clip(const at::Tensor& x, const at::Tensor& gain, std::int64_t heads, double limit);
+/// x * sigmoid(gate).
+at::Tensor gate(const at::Tensor& x, const at::Tensor& gate);
+/// (1 - tanh(forget)) * x + tanh(take) * message.
+at::Tensor mix(const at::Tensor& x, const at::Tensor& message, const at::Tensor& forget,
+               const at::Tensor& take);
+/// What each of queries [q, width] finds in the RMS-normalised sources, [n, width] each: q of [n, width].
+std::vector<at::Tensor> look_back(const std::vector<at::Tensor>& sources, const at::Tensor& queries,
+                                  double epsilon);
 /// Rotations for these positions, computed in double, in the type and on the device of `like`.
 rotation rotate(const rotary_config& rotary, const std::vector<std::int64_t>& positions,
                 const at::Tensor& like);
 
-/// Which experts each row takes, ascending, and how much of each: logits [n, experts], correction
-/// [experts] or undefined. A row's choice depends on its own logits only.
+/// Which experts each row takes, ascending, and how much of each: logits [n, experts], those of shared
+/// experts after them where they are scored; correction [experts] or undefined. A row's choice depends on its own logits only.
 struct routing {
   std::vector<std::int64_t> expert;  ///< [n, chosen]
   at::Tensor weight;                 ///< [n, chosen]
+  at::Tensor shared;                 ///< [n, shared]; undefined unless the router scores those, too
 };
 routing route(const at::Tensor& logits, const at::Tensor& correction, const experts_config& config);
 

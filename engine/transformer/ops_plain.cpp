@@ -26,10 +26,32 @@ at::Tensor prepare(at::Tensor x, const at::Tensor& gain, const rotary_config* ro
   return at::cat({x.slice(2, 0, first), result, x.slice(2, first + 2 * pairs)}, 2);
 }
 
+/// What each row adds to its scores by distance, [heads, n, m], from its mix of profiles.
+at::Tensor mixed_bias(const at::Tensor& rows, const attention_call& call,
+                      const at::Tensor& distance) {
+  const auto& a = call.config;
+  const std::int64_t n = rows.size(0), extent = call.vectors.bank.size(1);
+  const std::int64_t begin = std::int64_t{a.heads} * a.head_dim + a.key_width() + a.value_width();
+  const auto mixes = rows.slice(1, begin, begin + std::int64_t{a.heads} * a.relative_rank)
+                         .reshape({n, a.heads, a.relative_rank});
+  const auto bias = at::matmul(mixes, call.vectors.bank.to(mixes.scalar_type())).transpose(0, 1);
+  const auto inside = distance.ge(0).logical_and(distance < extent);
+  const auto index = distance.clamp(0, extent - 1).unsqueeze(0).expand({a.heads, -1, -1});
+  return bias.gather(2, index) * inside;
+}
+
+/// 1 or more per row, [n, 1]: how much its scores grow.
+at::Tensor length_scales(const attention_call& call, std::int64_t first, const at::Tensor& like) {
+  std::vector<double> scales;
+  for (std::int64_t i = 0; i < like.size(1); ++i)
+    scales.push_back(call.config.lengths.of(first + i));
+  return at::tensor(scales, at::kDouble).to(like.options()).unsqueeze(1);
+}
+
 /// q [heads, n, d] at positions from `first`; k, v [heads, m, d] at positions from `start`.
 at::Tensor attend_to(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                     const attention_call& call, std::int64_t window, std::int64_t first,
-                     std::int64_t start) {
+                     const at::Tensor& rows, const attention_call& call, std::int64_t window,
+                     std::int64_t first, std::int64_t start) {
   const auto &bias = call.vectors.bias, &sinks = call.vectors.sinks;
   const auto& a = call.config;
   const double scale = a.scale != 0 ? a.scale : 1 / std::sqrt(static_cast<double>(a.head_dim));
@@ -44,10 +66,14 @@ at::Tensor attend_to(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     const auto index = distance.clamp(0, bias.size(1) - 1);
     scores = scores + bias.index({at::indexing::Slice(), index}) * inside;
   }
+  if (call.vectors.bank.defined()) scores = scores + mixed_bias(rows, call, distance);
+  if (a.lengths.from > 0) scores = scores * length_scales(call, first, q);
   if (a.softcap > 0) scores = at::tanh(scores / a.softcap) * a.softcap;
   scores = scores.masked_fill(hidden, -INFINITY);
   if (sinks.defined())
     scores = at::cat({scores, sinks.view({-1, 1, 1}).expand({-1, q.size(1), 1})}, 2);
+  if (a.row_sinks)
+    scores = at::cat({scores, rows.slice(1, rows.size(1) - a.heads).t().unsqueeze(2)}, 2);
   return at::matmul(at::softmax(scores, -1).slice(2, 0, k.size(1)), v);
 }
 
@@ -80,7 +106,7 @@ at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
       k = cache.k, v = cache.v;
     }
     const auto out = attend_to(q, k.repeat_interleave(group, 0), v.repeat_interleave(group, 0),
-                               call, window, first, start);
+                               part, call, window, first, start);
     if (memory) memory->plain(call.layer).trim(window);
     outputs.push_back(out.transpose(0, 1).reshape({n, a.out_width()}));
   };

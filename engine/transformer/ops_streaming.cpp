@@ -155,6 +155,7 @@ at::Tensor activate(const at::Tensor& x, activation_kind kind) {
     case activation_kind::gelu_gated: kernels::infer_geglu(from, to, n, f); break;
     case activation_kind::clamped_gated: kernels::infer_clamped(from, to, n, f); break;
     case activation_kind::relu_squared: kernels::infer_relu_squared(from, to, n * f); break;
+    case activation_kind::capped_gated: kernels::infer_capped(from, to, n, f); break;
   }
   return y;
 }
@@ -180,19 +181,25 @@ namespace {
 kernels::attention_shape shape_of(const attention_call& call) {
   const auto& a = call.config;
   const auto& learnt = call.vectors;
-  kernels::attention_shape shape{.heads = a.heads,
-                                 .kv_heads = a.kv_heads,
-                                 .head_dim = a.head_dim,
-                                 .window = a.window,
-                                 .q_gain = data(learnt.q_gain),
-                                 .k_gain = data(learnt.k_gain),
-                                 .bias = data(learnt.bias),
-                                 .extent = learnt.bias.defined() ? a.relative_extent : 0,
-                                 .epsilon = static_cast<float>(call.epsilon),
-                                 .value_dim = a.values(),
-                                 .sinks = data(learnt.sinks),
-                                 .scale = static_cast<float>(a.scale),
-                                 .softcap = static_cast<float>(a.softcap)};
+  kernels::attention_shape shape{
+      .heads = a.heads,
+      .kv_heads = a.kv_heads,
+      .head_dim = a.head_dim,
+      .window = a.window,
+      .q_gain = data(learnt.q_gain),
+      .k_gain = data(learnt.k_gain),
+      .bias = data(learnt.bias),
+      .extent = learnt.bias.defined() || learnt.bank.defined() ? a.relative_extent : 0,
+      .epsilon = static_cast<float>(call.epsilon),
+      .value_dim = a.values(),
+      .sinks = data(learnt.sinks),
+      .scale = static_cast<float>(a.scale),
+      .softcap = static_cast<float>(a.softcap),
+      .bank = data(learnt.bank),
+      .rank = a.relative_rank,
+      .row_sinks = a.row_sinks,
+      .length_from = a.lengths.from,
+      .length_rate = a.lengths.rate};
   if (call.rotary) {
     shape.turn_first = call.rotary->first, shape.turn_adjacent = call.rotary->adjacent;
     shape.pairs = static_cast<int>(call.rotary->frequency.size());
@@ -252,7 +259,6 @@ at::Tensor attend_pages(const at::Tensor& input, const attention_call& call) {
   const auto& rows = call.rows;
   auto out = at::empty({input.size(0), a.out_width()}, at::kFloat);
   const auto shape = shape_of(call);
-  HOCKET_ASSERT(shape.bias == nullptr);
   std::vector<paged_part> parts;
   std::int64_t row = 0;
   const auto add = [&](paged_layer& layer, std::int64_t first, std::int64_t count,

@@ -199,7 +199,8 @@ bool has_kernels(const attention_call& call) {
   const bool turns_whole =
       !call.rotary || (call.rotary->first == 0 && !call.rotary->adjacent &&
                        2 * call.rotary->frequency.size() == static_cast<std::size_t>(a.head_dim));
-  return turns_whole && a.values() == a.head_dim && !a.sinks && a.scale == 0 && a.softcap == 0 &&
+  return turns_whole && a.values() == a.head_dim && !a.sinks && !a.row_sinks &&
+         a.relative_rank == 0 && a.lengths.from == 0 && a.scale == 0 && a.softcap == 0 &&
          a.head_dim % 16 == 0;
 }
 

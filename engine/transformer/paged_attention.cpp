@@ -31,6 +31,7 @@ struct query_group {
   std::int64_t position[4] = {};  ///< of the query
   std::int64_t seen_from[4] = {};
   int head[4] = {};
+  const float* row[4] = {};  ///< where the query's row begins
   std::int64_t first_page = 0, pages = 0;
 };
 
@@ -115,16 +116,34 @@ __attribute__((always_inline)) inline void mix(const query_group& g, const paged
                             inverse);
 }
 
+/// Adds the learnt bias to the scores from `from` to `to` - 1, which is the query's own position.
+__attribute__((always_inline)) inline void add_bias(const attention_shape& s, const query_group& g,
+                                                    int q, float* scores, std::int64_t from,
+                                                    std::int64_t to) {
+  const std::int64_t count = std::min<std::int64_t>(s.extent, to - from);
+  thread_local scratch<float> memory;
+  const float* bias = s.bias ? s.bias + static_cast<std::int64_t>(g.head[q]) * s.extent : nullptr;
+  if (s.bank) {
+    float* const mixed = memory.get(s.extent);
+    mix_profiles(s, g.row[q], g.head[q], length_scale(s, g.position[q]), count, mixed);
+    bias = mixed;
+  }
+  for (std::int64_t i = 0; i < count; ++i) scores[to - 1 - i] += bias[i];
+}
+
 /// Scores become weights; gives one over their sum.
 __attribute__((always_inline)) inline float weigh(const attention_shape& s, const query_group& g,
                                                   int q) {
   float* scores = g.scores[q];
   const std::int64_t from = g.seen_from[q] - g.first_page * lanes;
   const std::int64_t to = g.position[q] + 1 - g.first_page * lanes, all = g.pages * lanes;
+  if (s.bank || s.bias) add_bias(s, g, q, scores, from, to);
   if (s.softcap > 0)
     for (std::int64_t j = from; j < to; ++j)
       scores[j] = s.softcap * std::tanh(scores[j] / s.softcap);
-  float top = s.sinks ? s.sinks[g.head[q]] : -INFINITY;
+  const bool has_sink = s.sinks || s.row_sinks;
+  const float sink = has_sink ? sink_of(s, g.row[q], g.head[q]) : -INFINITY;
+  float top = sink;
   for (std::int64_t j = from; j < to; ++j) top = std::max(top, scores[j]);
   for (std::int64_t j = 0; j < from; ++j) scores[j] = 0;
   for (std::int64_t j = from; j < to; ++j) scores[j] = fast_exp(scores[j] - top);
@@ -132,7 +151,7 @@ __attribute__((always_inline)) inline float weigh(const attention_shape& s, cons
   float by_lane[lanes] = {};
   for (std::int64_t page = 0; page < g.pages; ++page)
     for (std::int64_t j = 0; j < lanes; ++j) by_lane[j] += scores[page * lanes + j];
-  float sum = s.sinks ? fast_exp(s.sinks[g.head[q]] - top) : 0.0f;
+  float sum = has_sink ? fast_exp(sink - top) : 0.0f;
   for (std::int64_t j = 0; j < lanes; ++j) sum += by_lane[j];
   return 1.0f / sum;
 }
@@ -190,7 +209,10 @@ HOCKET_CLONES void infer_attend_pages(const attention_shape& s, const paged_rows
       if (rows.cosine)
         turned.cosine = rows.cosine + r * s.pairs, turned.sine = rows.sine + r * s.pairs;
       float* const q = queries + g.count * 256;
-      prepare(turned, rows.qkv + r * s.row() + head * d, s.q_gain, scale, q);
+      const float* const row = rows.qkv + r * s.row();
+      const float grown = s.length_from > 0 ? scale * length_scale(s, position) : scale;
+      prepare(turned, row + head * d, s.q_gain, grown, q);
+      g.row[g.count] = row;
       g.q[g.count] = q, g.head[g.count] = head, g.position[g.count] = position;
       g.seen_from[g.count] = s.window > 0 ? std::max<std::int64_t>(0, position - s.window + 1) : 0;
       g.out[g.count] = rows.out + (r * s.heads + head) * vd;

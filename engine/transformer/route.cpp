@@ -37,8 +37,8 @@ void limit_to_groups(std::vector<double>& scores, const experts_config& config) 
 }
 
 /// Scores of all experts from their logits.
-std::vector<double> score(const double* logits, const experts_config& config) {
-  std::vector<double> s(logits, logits + config.count);
+std::vector<double> score(const double* logits, std::int64_t count, const experts_config& config) {
+  std::vector<double> s(logits, logits + count);
   if (config.router == router_kind::sigmoid) {
     for (double& v : s) v = 1 / (1 + std::exp(-v));
   } else if (config.router == router_kind::softmax) {
@@ -89,35 +89,43 @@ routing route(const at::Tensor& logits, const at::Tensor& correction, const expe
   const auto shift = correction.defined()
                          ? correction.detach().to(at::kCPU, at::kDouble).contiguous()
                          : at::Tensor();
-  const std::int64_t n = values.size(0), chosen = config.chosen;
+  const std::int64_t n = values.size(0), chosen = config.chosen, scored = values.size(1);
+  const std::int64_t shared = scored - config.count, weighed = chosen + shared;
   routing r;
-  auto weight = at::empty({n, chosen}, at::kDouble);
+  auto weight = at::empty({n, weighed}, at::kDouble);
+  std::vector<std::int64_t> places;  // of all that is weighed
   for (std::int64_t t = 0; t < n; ++t) {
-    const auto scores = score(values.data_ptr<double>() + t * config.count, config);
-    auto rank = scores;
+    const auto scores = score(values.data_ptr<double>() + t * scored, scored, config);
+    std::vector<double> rank(scores.begin(), scores.begin() + config.count);
     for (std::size_t e = 0; shift.defined() && e < rank.size(); ++e)
       rank[e] += shift.data_ptr<double>()[e];
     if (config.groups > 1) limit_to_groups(rank, config);
     auto taken = best(rank, chosen);
     std::sort(taken.begin(), taken.end());
+    r.expert.insert(r.expert.end(), taken.begin(), taken.end());
+    for (auto e = config.count; e < scored; ++e) taken.push_back(e);
     std::vector<double> w;
     for (const auto e : taken) w.push_back(scores[e]);
     weigh(w, config);
-    r.expert.insert(r.expert.end(), taken.begin(), taken.end());
-    std::copy(w.begin(), w.end(), weight.data_ptr<double>() + t * chosen);
+    std::copy(w.begin(), w.end(), weight.data_ptr<double>() + t * weighed);
+    places.insert(places.end(), taken.begin(), taken.end());
   }
   if (path_of(logits) == path::exact) {
-    const auto index = at::tensor(r.expert, at::kLong).view({n, chosen});
+    const auto index = at::tensor(places, at::kLong).view({n, weighed});
     r.weight = exact::recorded_rows(
         weight.to(at::kFloat), logits, blocks,
         [index, config](const at::Tensor& rows, std::int64_t first, std::int64_t last) {
           return weigh(rows, index.slice(0, first, last), config);
         });
   } else if (c10::GradMode::is_enabled() && logits.requires_grad()) {
-    const auto index = at::tensor(r.expert, at::kLong).view({n, chosen}).to(logits.device());
+    const auto index = at::tensor(places, at::kLong).view({n, weighed}).to(logits.device());
     r.weight = weigh(logits, index, config);
   } else {
     r.weight = weight.to(logits.options());
+  }
+  if (shared > 0) {
+    r.shared = r.weight.slice(1, chosen);
+    r.weight = r.weight.slice(1, 0, chosen);
   }
   return r;
 }

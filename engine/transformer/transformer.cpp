@@ -36,10 +36,12 @@ at::Tensor transformer::forward(at::Tensor x, const row_map& rows) const {
   std::vector<rotation> turns;
   const auto positions = rows.positions();
   for (const auto& r : config_.rotary) turns.push_back(ops::rotate(r, positions, x));
+  if (config_.depth.layers > 0) return normalise(through_blocks(x, turns, rows), final_norm_);
   for (int i = 0; i < static_cast<int>(layers_.size()); ++i) {
     background_work::pass_or_stop();
-    x = ops::add(x, attention(x, i, turns, rows));
-    x = ops::add(x, feed_forward(x, i, rows));
+    const visit at{i, i, turns, rows};
+    x = ops::add(x, attention({normalise(x, layers_[i].attention.norm), {}, {}}, at));
+    x = ops::add(x, feed_forward(normalise(x, layers_[i].feed.norm), at));
   }
   return normalise(x, final_norm_);
 }
@@ -50,24 +52,33 @@ at::Tensor transformer::normalise(const at::Tensor& x, const norm_weights& w) co
   return ops::rms_norm(x, w.gain, config_.norm_epsilon);
 }
 
-at::Tensor transformer::attention(const at::Tensor& x, int i, const std::vector<rotation>& turns,
-                                  const row_map& rows) const {
-  const auto& w = layers_[i].attention;
-  const auto& config = config_.layers[i].attention;
-  const auto y = normalise(x, w.norm);
-  const auto qkv =
-      config.latent.rank > 0 ? latent_qkv(y, i, rows) : linear(y, w.qkv, rows.adapters);
-  const bool turn = config.rotary >= 0;
-  const auto mixed = ops::attend(qkv, {.config = config,
-                                       .vectors = w.vectors,
-                                       .rotary = turn ? &config_.rotary[config.rotary] : nullptr,
-                                       .turn = turn ? &turns[config.rotary] : nullptr,
-                                       .layer = i,
-                                       .epsilon = config_.norm_epsilon,
-                                       .rows = rows,
-                                       .pages = config_.pages});
-  const auto out = linear(mixed, w.out, rows.adapters);
+at::Tensor transformer::attention(const three& x, const visit& at) const {
+  const auto& w = layers_[at.layer].attention;
+  const auto& config = config_.layers[at.layer].attention;
+  const auto& adapters = at.rows.adapters;
+  at::Tensor qkv;
+  if (config.latent.rank > 0)
+    qkv = latent_qkv(x.queries, at.layer, at.rows);
+  else
+    qkv = config.apart ? apart_qkv(x, at) : linear(x.queries, w.qkv, adapters);
+  auto mixed = attend_to(qkv, at);
+  if (config.gated) mixed = ops::gate(mixed, linear(x.queries, w.apart.gate, adapters));
+  const auto out =
+      convolved_branch(linear(mixed, w.out, adapters), w.kernel, convolved::attention, at);
   return config_.branch_norms ? normalise(out, w.branch_norm) : out;
+}
+
+at::Tensor transformer::attend_to(const at::Tensor& qkv, const visit& at) const {
+  const auto& config = config_.layers[at.layer].attention;
+  const bool turn = config.rotary >= 0;
+  return ops::attend(qkv, {.config = config,
+                           .vectors = layers_[at.layer].attention.vectors,
+                           .rotary = turn ? &config_.rotary[config.rotary] : nullptr,
+                           .turn = turn ? &at.turns[config.rotary] : nullptr,
+                           .layer = at.memory,
+                           .epsilon = config_.norm_epsilon,
+                           .rows = at.rows,
+                           .pages = config_.pages});
 }
 
 at::Tensor transformer::latent_qkv(const at::Tensor& x, int i, const row_map& rows) const {
@@ -86,27 +97,45 @@ at::Tensor transformer::latent_qkv(const at::Tensor& x, int i, const row_map& ro
   return at::cat({q, k.flatten(1), wide.slice(2, plain).flatten(1)}, 1);
 }
 
-at::Tensor transformer::feed_forward(const at::Tensor& x, int i, const row_map& rows) const {
-  const auto& w = layers_[i].feed;
-  const auto& config = config_.layers[i].feed_forward;
-  const auto y = normalise(x, w.norm);
-  at::Tensor out;
-  if (config.experts.count > 0) out = experts(y, i, rows);
-  if (config.experts.count == 0 || config.experts.shared > 0) {
-    const auto hidden =
-        ops::activate(linear(y, w.dense.up, rows.adapters), config.activation, rows.adapters);
-    const auto dense = linear(hidden, w.dense.down, rows.adapters);
-    out = out.defined() ? out + dense : dense;
+at::Tensor transformer::feed_forward(const at::Tensor& x, const visit& at) const {
+  const auto& w = layers_[at.layer].feed;
+  const auto& config = config_.layers[at.layer].feed_forward;
+  at::Tensor out, shared_weight;
+  if (config.experts.count > 0) {
+    auto choice = ops::route(linear(x, w.router, at.rows.adapters), w.correction, config.experts,
+                             at.rows.adapters);
+    if (w.scale.defined()) {
+      choice.weight = choice.weight * w.scale;
+      if (choice.shared.defined()) choice.shared = choice.shared * w.scale;
+    }
+    out = experts(x, at.layer, at.rows, choice);
+    shared_weight = choice.shared;
   }
+  if (config.experts.count == 0 || config.experts.shared > 0) {
+    const auto dense = shared(x, at.layer, at.rows, shared_weight);
+    out = out.defined() ? out + dense : w.scale.defined() ? dense * w.scale : dense;
+  }
+  out = convolved_branch(out, w.kernel, convolved::feed, at);
   return config_.branch_norms ? normalise(out, w.branch_norm) : out;
 }
 
-at::Tensor transformer::experts(const at::Tensor& x, int i, const row_map& rows) const {
+/// The feed-forward, or the shared experts, of whose hidden numbers each takes its part of `weight`.
+at::Tensor transformer::shared(const at::Tensor& x, int i, const row_map& rows,
+                               const at::Tensor& weight) const {
+  const auto& w = layers_[i].feed.dense;
+  const auto& config = config_.layers[i].feed_forward;
+  auto hidden = ops::activate(linear(x, w.up, rows.adapters), config.activation, rows.adapters);
+  if (weight.defined())
+    hidden = (hidden.view({x.size(0), config.experts.shared, config.width}) * weight.unsqueeze(2))
+                 .flatten(1);
+  return linear(hidden, w.down, rows.adapters);
+}
+
+at::Tensor transformer::experts(const at::Tensor& x, int i, const row_map& rows,
+                                const ops::routing& choice) const {
   const auto& w = layers_[i].feed;
   const auto& config = config_.layers[i].feed_forward;
   const std::int64_t n = x.size(0), chosen = config.experts.chosen;
-  const auto choice =
-      ops::route(linear(x, w.router, rows.adapters), w.correction, config.experts, rows.adapters);
   auto out = at::zeros_like(x);
   for (int e = 0; e < config.experts.count; ++e) {  // ascending: a row's sum has one order
     std::vector<std::int64_t> taken, place;
@@ -123,6 +152,13 @@ at::Tensor transformer::experts(const at::Tensor& x, int i, const row_map& rows)
     out = out.index_add(0, row, y.to(out.scalar_type()));
   }
   return out;
+}
+
+at::Tensor transformer::convolved_branch(const at::Tensor& x, const at::Tensor& taps,
+                                         convolved which, const visit& at) const {
+  if (!taps.defined()) return x;
+  const auto& config = config_.layers[at.layer].convolution;
+  return ops::convolve(x, taps, {}, {which, at.memory, config.kernel, config.scale, at.rows});
 }
 
 }  // namespace hocket::engine

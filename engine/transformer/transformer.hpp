@@ -39,11 +39,23 @@ class transformer {
         up;  ///< down: [rank + rotary_dim, width]
     norm_weights query_norm, norm;
   };
+  /// In place of `qkv` where attention_config::apart.
+  struct apart_weights {
+    linear_weights queries;  ///< and mixes of profiles, and sinks
+    linear_weights keys, values, gate;
+    linear_weights key_taps, value_taps;  ///< of dynamic convolutions, [kv_heads * kernel, width]
+    norm_weights key_norm, value_norm;    ///< where they have inputs of their own
+    at::Tensor query_scale, mix_scale;    ///< [heads * head_dim], [heads * relative_rank]
+    at::Tensor key_kernel, value_kernel;  ///< convolutions' taps, [kernel, channels]
+  };
   struct attention_weights {
     norm_weights norm, branch_norm;
     linear_weights qkv, out;
     latent_weights latent;  ///< in place of `qkv`
+    apart_weights apart;
     attention_vectors vectors;
+    at::Tensor kernel;  ///< of the convolution over what it adds, [kernel, width]
+    at::Tensor asks;    ///< what it reads from blocks: [1, width] for all, or [3, width]
   };
   struct dense_weights {
     linear_weights up, down;  ///< up: gates before ups, [2 * width, in]
@@ -54,26 +66,64 @@ class transformer {
     linear_weights router;
     at::Tensor correction;  ///< [experts] added to scores for choosing
     std::vector<dense_weights> experts;
+    at::Tensor scale;   ///< [1]
+    at::Tensor kernel;  ///< of the convolution over what it adds, [kernel, width]
+    at::Tensor asks;    ///< what it reads from blocks: [1, width]
+  };
+  /// How much of a state is kept and of a message taken.
+  struct gate_weights {
+    linear_weights down, forget, take;  ///< down: [rank, 2 * width]
   };
   struct layer {
     attention_weights attention;
     feed_forward_weights feed;
+    std::vector<gate_weights> messages;  ///< of queries, keys, values, feed; in a loop only
+    at::Tensor asks;                     ///< messages of the pass before: [4, width]
   };
   layer& layer_at(int i) { return layers_[i]; }
   const layer& layer_at(int i) const { return layers_[i]; }
   norm_weights& final_norm() { return final_norm_; }
+  at::Tensor& final_asks() { return final_asks_; }
 
  private:
+  /// Which layer, what it remembers as, and whom it serves.
+  struct visit {
+    int layer, memory;
+    const std::vector<rotation>& turns;
+    const row_map& rows;
+  };
+  /// What a branch reads: one state, or one each for queries, keys and values.
+  struct three {
+    at::Tensor queries, keys, values;
+  };
+  /// States where layers add to blocks: finished ones and the running sum.
+  struct depth {
+    std::vector<at::Tensor> blocks;
+    at::Tensor sum;
+    std::vector<at::Tensor> all() const;
+  };
   at::Tensor normalise(const at::Tensor& x, const norm_weights& w) const;
-  at::Tensor attention(const at::Tensor& x, int i, const std::vector<rotation>& turns,
-                       const row_map& rows) const;
+  at::Tensor attention(const three& x, const visit& at) const;
+  at::Tensor attend_to(const at::Tensor& qkv, const visit& at) const;
   at::Tensor latent_qkv(const at::Tensor& x, int i, const row_map& rows) const;
-  at::Tensor feed_forward(const at::Tensor& x, int i, const row_map& rows) const;
-  at::Tensor experts(const at::Tensor& x, int i, const row_map& rows) const;
+  at::Tensor apart_qkv(const three& x, const visit& at) const;
+  at::Tensor feed_forward(const at::Tensor& x, const visit& at) const;
+  at::Tensor experts(const at::Tensor& x, int i, const row_map& rows,
+                     const ops::routing& choice) const;
+  at::Tensor shared(const at::Tensor& x, int i, const row_map& rows,
+                    const at::Tensor& weight) const;
+  at::Tensor convolved_branch(const at::Tensor& x, const at::Tensor& taps, convolved which,
+                              const visit& at) const;
+  at::Tensor through_blocks(const at::Tensor& x, const std::vector<rotation>& turns,
+                            const row_map& rows) const;
+  void pass_layer(depth& state, const depth* before, const visit& at) const;
+  at::Tensor take_message(const at::Tensor& x, const at::Tensor& message, const gate_weights& w,
+                          const row_map& rows) const;
 
   transformer_config config_;
   std::vector<layer> layers_;
   norm_weights final_norm_;
+  at::Tensor final_asks_;  ///< [1, width]
 };
 
 }  // namespace hocket::engine

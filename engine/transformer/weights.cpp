@@ -11,11 +11,19 @@ namespace hocket::engine {
 transformer::transformer(transformer_config config)
     : config_(std::move(config)), layers_(config_.layers.size()) {
   int id = 0;
-  for (auto& [attention, feed] : layers_) {
+  for (auto& layer : layers_) {
+    auto& attention = layer.attention;
+    auto& feed = layer.feed;
     auto& l = attention.latent;
     for (auto* w : {&attention.qkv, &l.query_down, &l.query_up, &l.down, &l.up, &attention.out,
                     &feed.dense.up, &feed.dense.down})
       w->weight.id = id++;
+  }
+  // What only some families have comes after, so that the others' numbers stay.
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    auto& w = layers_[i].attention.apart;
+    if (config_.layers[i].attention.apart)
+      for (auto* m : {&w.queries, &w.keys, &w.values, &w.gate}) m->weight.id = id++;
   }
 }
 
@@ -27,12 +35,15 @@ void transformer::initialise(const at::Generator& generator) {
   auto ones = [](std::int64_t n) { return at::ones({n}, at::kFloat); };
   const std::int64_t d = config_.width;
   HOCKET_ASSERT(config_.norm == norm_kind::rms && !config_.branch_norms);
+  HOCKET_ASSERT(config_.depth.layers == 0);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const auto& a = config_.layers[i].attention;
     const auto& f = config_.layers[i].feed_forward;
-    HOCKET_ASSERT(a.latent.rank == 0 && !a.bias && !a.out_bias && !a.sinks);
-    HOCKET_ASSERT(f.experts.count == 0 && !f.bias);
-    auto& [attention, feed] = layers_[i];
+    HOCKET_ASSERT(a.latent.rank == 0 && !a.bias && !a.out_bias && !a.sinks && !a.apart);
+    HOCKET_ASSERT(f.experts.count == 0 && !f.bias && !f.scaled);
+    HOCKET_ASSERT(config_.layers[i].convolution.kernel == 0);
+    auto& attention = layers_[i].attention;
+    auto& feed = layers_[i].feed;
     attention.norm.gain = ones(d);
     attention.qkv.weight.value = linear(a.qkv_width(), d);
     if (a.qk_norm) {
@@ -75,6 +86,29 @@ void list_latent(parameter_list& p, const std::string& name, transformer::latent
   list_norm(p, name + "norm", w.norm);
   list_linear(p, name + "up", w.up);
 }
+void list_apart(parameter_list& p, const std::string& name, transformer::apart_weights& w) {
+  list_linear(p, name + "queries", w.queries);
+  list_linear(p, name + "keys", w.keys);
+  list_linear(p, name + "values", w.values);
+  list_linear(p, name + "gate", w.gate);
+  list_linear(p, name + "key_taps", w.key_taps);
+  list_linear(p, name + "value_taps", w.value_taps);
+  list_norm(p, name + "key_norm", w.key_norm);
+  list_norm(p, name + "value_norm", w.value_norm);
+  p.tensor(name + "query_scale", w.query_scale, kind::vector);
+  p.tensor(name + "mix_scale", w.mix_scale, kind::vector);
+  p.tensor(name + "key_kernel", w.key_kernel, kind::vector);
+  p.tensor(name + "value_kernel", w.value_kernel, kind::vector);
+}
+void list_messages(parameter_list& p, const std::string& name, transformer::layer& w) {
+  for (std::size_t i = 0; i < w.messages.size(); ++i) {
+    const auto own = name + "messages." + std::to_string(i) + ".";
+    list_linear(p, own + "down", w.messages[i].down);
+    list_linear(p, own + "forget", w.messages[i].forget);
+    list_linear(p, own + "take", w.messages[i].take);
+  }
+  p.tensor(name + "asks", w.asks, kind::vector);
+}
 
 }  // namespace
 
@@ -83,7 +117,8 @@ void transformer::list(parameter_list& p) {
     const auto name = "layers." + std::to_string(i) + ".";
     const auto& a = config_.layers[i].attention;
     const auto activation = config_.layers[i].feed_forward.activation;
-    auto& [attention, feed] = layers_[i];
+    auto& attention = layers_[i].attention;
+    auto& feed = layers_[i].feed;
     list_norm(p, name + "attention.norm", attention.norm);
     list_linear(p, name + "attention.qkv", attention.qkv, a.heads == a.kv_heads ? 3 : 1);
     list_latent(p, name + "attention.latent.", attention.latent);
@@ -91,6 +126,10 @@ void transformer::list(parameter_list& p) {
     p.tensor(name + "attention.k_gain", attention.vectors.k_gain, kind::vector);
     p.tensor(name + "attention.bias", attention.vectors.bias, kind::vector);
     p.tensor(name + "attention.sinks", attention.vectors.sinks, kind::vector);
+    list_apart(p, name + "attention.", attention.apart);
+    p.tensor(name + "attention.bank", attention.vectors.bank, kind::vector);
+    p.tensor(name + "attention.kernel", attention.kernel, kind::vector);
+    p.tensor(name + "attention.asks", attention.asks, kind::vector);
     list_linear(p, name + "attention.out", attention.out);
     list_norm(p, name + "attention.branch_norm", attention.branch_norm);
     list_norm(p, name + "feed.norm", feed.norm);
@@ -100,8 +139,13 @@ void transformer::list(parameter_list& p) {
       list_dense(p, name + "feed.experts." + std::to_string(e) + ".", feed.experts[e], activation);
     list_dense(p, name + "feed.", feed.dense, activation);
     list_norm(p, name + "feed.branch_norm", feed.branch_norm);
+    p.tensor(name + "feed.scale", feed.scale, kind::vector);
+    p.tensor(name + "feed.kernel", feed.kernel, kind::vector);
+    p.tensor(name + "feed.asks", feed.asks, kind::vector);
+    list_messages(p, name, layers_[i]);
   }
   list_norm(p, "final_norm", final_norm_);
+  p.tensor("final_asks", final_asks_, kind::vector);
 }
 
 }  // namespace hocket::engine
