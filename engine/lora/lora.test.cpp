@@ -154,7 +154,7 @@ language::network_weights widened(const language_model& model) {
   };
   const auto& c = model.config().trunk;
   for (std::size_t i = 0; i < c.layers.size(); ++i) {
-    auto& [attention, feed] = w.trunk.layer_at(static_cast<int>(i));
+    auto& [attention, feed, messages, asks] = w.trunk.layer_at(static_cast<int>(i));
     const auto& a = c.layers[i].attention;
     auto& l = attention.latent;
     widen(attention.qkv.weight, c.width), widen(attention.out.weight, a.out_width());

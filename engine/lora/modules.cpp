@@ -24,8 +24,25 @@ class collector {
   std::vector<module> all;
 };
 
+/// Inkling: what the first generation calls `k_proj` is `k_proj.linear` in the second.
+void add_apart(collector& c, const std::string& p, std::int64_t d,
+               const engine::attention_config& a, const transformer::attention_weights& w) {
+  const std::string of = a.gated ? ".linear" : "";
+  const std::int64_t queries = std::int64_t{a.heads} * a.head_dim;
+  const std::int64_t mixes = std::int64_t{a.heads} * a.relative_rank;
+  std::vector<collector::part> parts{{p + "q_proj" + of, queries}};
+  parts.push_back({p + (a.gated ? "relative_position_bias.linear" : "r_proj"), mixes});
+  if (a.row_sinks) parts.push_back({p + "sink_proj", a.heads});
+  c.add(w.apart.queries.weight, d, parts);
+  c.add(w.apart.keys.weight, d, {{p + "k_proj" + of, a.key_width()}});
+  c.add(w.apart.values.weight, d, {{p + "v_proj" + of, a.value_width()}});
+  if (a.gated) c.add(w.apart.gate.weight, d, {{p + "o_proj.gate_proj", a.out_width()}});
+  c.add(w.out.weight, a.out_width(), {{p + "o_proj" + of, d}});
+}
+
 void add_attention(collector& c, const std::string& p, std::int64_t d,
                    const engine::attention_config& a, const transformer::attention_weights& w) {
+  if (a.apart) return add_apart(c, p, d, a, w);
   const std::int64_t queries = std::int64_t{a.heads} * a.head_dim;
   if (a.latent.rank > 0) {
     const auto& l = w.latent;
@@ -63,7 +80,7 @@ void add_feed_forward(collector& c, const std::string& p, std::int64_t d, bool f
   if (e.count == 0) return add_dense(c, p, d, f.width, f, w.dense);
   for (int i = 0; i < e.count && !fused; ++i)
     add_dense(c, p + "experts." + std::to_string(i) + ".", d, f.width, f, w.experts[i]);
-  if (e.shared > 0)
+  if (e.shared > 0 && !fused)
     add_dense(c, p + "shared_experts.", d, std::int64_t{e.shared} * f.width, f, w.dense);
 }
 
@@ -79,8 +96,9 @@ std::vector<module> modules_of(const language::language_model& model) {
     const auto& layer = trunk.layer_at(static_cast<int>(i));
     const auto& shape = config.trunk.layers[i];
     add_attention(c, name + "self_attn.", config.trunk.width, shape.attention, layer.attention);
-    add_feed_forward(c, name + "mlp.", config.trunk.width, config.family == "gpt_oss",
-                     shape.feed_forward, layer.feed);
+    add_feed_forward(c, name + "mlp.", config.trunk.width,
+                     config.family == "gpt_oss" || shape.attention.apart, shape.feed_forward,
+                     layer.feed);
   }
   c.add(w.head, config.trunk.width, {{"lm_head", config.vocabulary}});
   return c.all;

@@ -121,7 +121,8 @@ class pass {
     at::AutoGradMode on(true);
     const auto leaf = rows.detach().requires_grad_(true);
     const std::vector<engine::adapter_rows> taken{{0, n, own_[i].adapter}};
-    const auto raw = engine::ops::linear(leaf, head, taken);
+    auto raw = engine::ops::linear(leaf, head, taken);
+    if (model_.config().logit_scale != 1) raw = raw * model_.config().logit_scale;
     at::Tensor by_score;
     {
       c10::NoGradGuard off;

@@ -3,10 +3,9 @@
 #include <cmath>
 #include <functional>
 #include <map>
-#include <optional>
 #include <vector>
 
-#include <nlohmann/json.hpp>
+#include "engine/language/network/config_values.hpp"
 
 namespace hocket::language {
 namespace {
@@ -14,61 +13,6 @@ namespace {
 using engine::attention_config;
 using engine::feed_forward_config;
 using engine::rotary_config;
-using nlohmann::json;
-
-/// Values of a config.json; remembers the first that does not fit.
-class values {
- public:
-  explicit values(const json& object) : object_(object) {}
-
-  bool has(const char* key) const { return object_.contains(key) && !object_[key].is_null(); }
-  const json& at(const char* key) const { return object_[key]; }
-  std::int64_t integer(const char* key, std::int64_t low, std::int64_t high,
-                       std::optional<std::int64_t> otherwise = {}) {
-    if (!has(key)) return otherwise ? *otherwise : missing(key, low);
-    const json& v = object_[key];
-    const bool fits = v.is_number_integer() && v.get<std::int64_t>() >= low &&
-                      v.get<std::int64_t>() <= high &&
-                      (!v.is_number_unsigned() || v.get<std::uint64_t>() <= std::uint64_t(high));
-    if (fits) return v.get<std::int64_t>();
-    note(key,
-         v.dump() + " is no integer from " + std::to_string(low) + " to " + std::to_string(high));
-    return low;
-  }
-  int size(const char* key, std::optional<std::int64_t> otherwise = {}) {
-    return static_cast<int>(integer(key, 1, 1 << 24, otherwise));
-  }
-  double number(const char* key, std::optional<double> otherwise = {}) {
-    if (!has(key)) return otherwise ? *otherwise : static_cast<double>(missing(key, 1));
-    if (object_[key].is_number()) return object_[key].get<double>();
-    note(key, object_[key].dump() + " is no number");
-    return 1;
-  }
-  bool flag(const char* key, bool otherwise) {
-    if (!has(key)) return otherwise;
-    if (object_[key].is_boolean()) return object_[key].get<bool>();
-    note(key, object_[key].dump() + " is neither true nor false");
-    return otherwise;
-  }
-  std::string text(const char* key, const std::string& otherwise) {
-    if (!has(key)) return otherwise;
-    if (object_[key].is_string()) return object_[key].get<std::string>();
-    note(key, object_[key].dump() + " is no text");
-    return otherwise;
-  }
-  void note(const std::string& key, const std::string& what) {
-    if (problem.empty()) problem = key + ": " + what;
-  }
-
-  std::string problem;
-
- private:
-  std::int64_t missing(const char* key, std::int64_t instead) {
-    note(key, "missing");
-    return instead;
-  }
-  const json& object_;
-};
 
 /// Rotary embedding of `dims` numbers from the keys `rope_theta` and `rope_scaling`, or the newer
 /// `rope_parameters`, in `v`.
@@ -112,15 +56,6 @@ rotary_config read_rotary(values& v, int dims, double default_base, double posit
   return r;
 }
 
-/// What a family makes of the values; fills everything that differs between families.
-struct draft {
-  network_config c;
-  attention_config attention;  ///< of every layer, where `per_layer` does not differ
-  feed_forward_config feed;
-  int layers = 0;
-  std::function<void(int, attention_config&, feed_forward_config&)> per_layer;
-};
-
 /// The window of layer i: `layer_types` where the file has it, else every layer that `slides` says.
 std::function<bool(int)> sliding_layers(values& v, int layers, std::function<bool(int)> slides) {
   if (!v.has("layer_types")) return slides;
@@ -142,8 +77,8 @@ void windows(values& v, draft& d, bool on, const std::function<bool(int)>& slide
   if (!on || !v.has("sliding_window")) return;
   const int window = v.size("sliding_window");
   d.per_layer = [window, is_sliding = sliding_layers(v, d.layers, slides)](
-                    int i, attention_config& a, feed_forward_config&) {
-    if (is_sliding(i)) a.window = window;
+                    int i, engine::layer_config& layer) {
+    if (is_sliding(i)) layer.attention.window = window;
   };
 }
 
@@ -185,8 +120,9 @@ void qwen3_moe(values& v, draft& d) {
     for (const auto& i : v.at("mlp_only_layers"))
       if (i.is_number_unsigned() && i.get<std::uint64_t>() < only_dense.size())
         only_dense[i.get<std::size_t>()] = true;
-  d.per_layer = [=, before = d.per_layer](int i, attention_config& a, feed_forward_config& f) {
-    if (before) before(i, a, f);
+  d.per_layer = [=, before = d.per_layer](int i, engine::layer_config& layer) {
+    if (before) before(i, layer);
+    auto& f = layer.feed_forward;
     if (only_dense[i] || (i + 1) % step != 0) f.experts = {}, f.width = dense;
   };
 }
@@ -233,8 +169,8 @@ void deepseek(values& v, draft& d) {
   if (e.count % e.groups != 0 || e.groups_chosen > e.groups ||
       e.chosen > e.count / e.groups * e.groups_chosen)
     v.note("n_group", "does not fit the number of experts");
-  d.per_layer = [dense, from](int i, attention_config&, feed_forward_config& f) {
-    if (i < from) f.experts = {}, f.width = dense;
+  d.per_layer = [dense, from](int i, engine::layer_config& layer) {
+    if (i < from) layer.feed_forward.experts = {}, layer.feed_forward.width = dense;
   };
 }
 void nemotron(values& v, draft& d) {
@@ -275,17 +211,42 @@ void gemma3(values& v, draft& d) {
   }
   const auto pattern = v.integer("sliding_window_pattern", 1, 1 << 20, 6);
   windows(v, d, true, [pattern](int i) { return (i + 1) % pattern != 0; });
-  d.per_layer = [before = d.per_layer](int i, attention_config& a, feed_forward_config& f) {
-    if (before) before(i, a, f);
-    a.rotary = a.window > 0 ? 1 : 0;
+  d.per_layer = [before = d.per_layer](int i, engine::layer_config& layer) {
+    if (before) before(i, layer);
+    layer.attention.rotary = layer.attention.window > 0 ? 1 : 0;
   };
 }
 
 const std::map<std::string, void (*)(values&, draft&)> families{
-    {"llama", llama},          {"mistral", mistral},     {"qwen2", qwen2},
-    {"qwen3", qwen3},          {"qwen3_moe", qwen3_moe}, {"gpt_oss", gpt_oss},
-    {"deepseek_v3", deepseek}, {"kimi_k2", deepseek},    {"nemotron", nemotron},
-    {"gemma3_text", gemma3}};
+    {"llama", llama},
+    {"mistral", mistral},
+    {"qwen2", qwen2},
+    {"qwen3", qwen3},
+    {"qwen3_moe", qwen3_moe},
+    {"gpt_oss", gpt_oss},
+    {"deepseek_v3", deepseek},
+    {"kimi_k2", deepseek},
+    {"nemotron", nemotron},
+    {"gemma3_text", gemma3},
+    {"inkling_text", read_inkling},
+    {"inkling2_text", read_inkling2},
+    {"inkling2_loop_text", read_inkling2_loop}};
+
+/// A model that hears and sees, too, holds the decoder's values in an object of its own.
+const std::map<std::string, std::string> decoder_of{{"inkling_mm_model", "inkling_text"},
+                                                    {"inkling2", "inkling2_text"},
+                                                    {"inkling2_loop", "inkling2_loop_text"}};
+
+json decoder_values(json whole) {
+  const auto type = whole.find("model_type"), text = whole.find("text_config");
+  if (type == whole.end() || !type->is_string() || text == whole.end() || !text->is_object())
+    return whole;
+  const auto decoder = decoder_of.find(type->get<std::string>());
+  if (decoder == decoder_of.end()) return whole;
+  json own = *text;
+  own["model_type"] = decoder->second;
+  return own;
+}
 
 void common(values& v, draft& d) {
   auto& c = d.c;
@@ -324,8 +285,9 @@ void common(values& v, draft& d) {
 }  // namespace
 
 result<network_config> read_network_config(std::string_view text, std::int64_t context) {
-  const json object = json::parse(text, nullptr, false);
-  if (!object.is_object()) return fail("model.bad_config", "the model's config is no JSON object");
+  const json whole = json::parse(text, nullptr, false);
+  if (!whole.is_object()) return fail("model.bad_config", "the model's config is no JSON object");
+  const json object = decoder_values(whole);
   values v(object);
   draft d;
   d.c.family = v.text("model_type", "");
@@ -336,17 +298,19 @@ result<network_config> read_network_config(std::string_view text, std::int64_t c
     return fail("model.unsupported",
                 "model_type `" + d.c.family + "` is not supported; these are: " + known);
   }
-  common(v, d);
+  const bool inkling = d.c.family.starts_with("inkling");
+  if (!inkling) common(v, d);
   d.c.tied = v.flag("tie_word_embeddings", d.c.family == "gemma3_text");
-  const auto positions = v.integer("max_position_embeddings", 1, 1 << 24, 4096);
+  const char* const reach =
+      v.has("max_position_embeddings") ? "max_position_embeddings" : "model_max_length";
+  const auto positions = v.integer(reach, 1, 1 << 24, 4096);
   d.c.trunk.context = context > 0 ? std::min(context, positions) : positions;
   if (v.problem.empty()) family->second(v, d);
   if (d.attention.head_dim > 256 || d.attention.values() > 256) v.note("head_dim", "is above 256");
   if (!v.problem.empty()) return fail("model.bad_config", "the model's config: " + v.problem);
   for (int i = 0; i < d.layers; ++i) {
     d.c.trunk.layers.push_back({d.attention, d.feed});
-    auto& layer = d.c.trunk.layers.back();
-    if (d.per_layer) d.per_layer(i, layer.attention, layer.feed_forward);
+    if (d.per_layer) d.per_layer(i, d.c.trunk.layers.back());
   }
   return d.c;
 }

@@ -107,12 +107,14 @@ TEST_CASE("no value of any key of any family does harm") {
                           json{{"rope_type", "yarn"}, {"factor", 0}},
                           18446744073709551615u};
   std::size_t read = 0, refused = 0;
-  for (const std::string family : {"llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "gpt_oss",
-                                   "deepseek_v3", "nemotron", "gemma3_text"}) {
+  for (const std::string family :
+       {"llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "gpt_oss", "deepseek_v3", "nemotron",
+        "gemma3_text", "inkling", "inkling2", "inkling2_mini"}) {
     const auto file = safetensors_set::open(HOCKET_SOURCE_DIR "/engine/language/network/parity/" +
                                             family + ".safetensors");
     REQUIRE(file);
-    const auto good = json::parse(file->metadata().at("config"));
+    auto good = json::parse(file->metadata().at("config"));
+    if (good.contains("text_config")) good = json(good["text_config"]);
     for (const auto& [key, value] : good.items())
       for (const auto& bad : hostile) {
         auto config = good;
@@ -124,13 +126,18 @@ TEST_CASE("no value of any key of any family does harm") {
         }
         ++read;
         CHECK(outcome->trunk.layers.size() <= 4096);
+        const auto& loop = outcome->trunk.loop;
+        REQUIRE(loop.begin <= loop.end);
+        REQUIRE(loop.end <= static_cast<int>(outcome->trunk.layers.size()));
         for (const auto& layer : outcome->trunk.layers) {
           const auto& a = layer.attention;
           REQUIRE(a.rotary < static_cast<int>(outcome->trunk.rotary.size()));
           REQUIRE(a.heads % a.kv_heads == 0);
-          const auto& r = outcome->trunk.rotary[a.rotary];
-          REQUIRE(r.first + 2 * static_cast<int>(r.frequency.size()) <= a.head_dim);
-          for (const double f : r.frequency) REQUIRE(std::isfinite(f));
+          if (a.rotary >= 0) {
+            const auto& r = outcome->trunk.rotary[a.rotary];
+            REQUIRE(r.first + 2 * static_cast<int>(r.frequency.size()) <= a.head_dim);
+            for (const double f : r.frequency) REQUIRE(std::isfinite(f));
+          }
           REQUIRE(layer.feed_forward.experts.chosen <= layer.feed_forward.experts.count);
         }
       }

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "engine/language/network/published.hpp"
 #include "engine/language/network/weights.hpp"
 #include "engine/transformer/background.hpp"
 #include "engine/transformer/kv_cache.hpp"
@@ -39,6 +40,11 @@ result<void> language_model::check(const network_config& config,
 result<std::shared_ptr<const language_model>> language_model::build(
     const network_config& config, std::span<const stored_weights> tensors, block_types blocks) {
   const auto source = source_of(tensors);
+  if (config.embedding_norm) {  // more layers than the config has would pass in silence
+    std::vector<tensor_header> headers;
+    for (const auto& t : tensors) headers.push_back({t.name, traits_of(t.type).name, t.shape});
+    HOCKET_TRY(check_tensors(config, headers));
+  }
   try {
     auto own = config;
     own.trunk.pages = true;
@@ -124,6 +130,8 @@ std::vector<float> scores_from(const at::Tensor& states, const network_config& c
   if (taken) rows.push_back({0, states.size(0), taken});
   const auto logits = engine::ops::linear(states, head, rows);
   std::vector<float> scores(logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel());
+  if (config.logit_scale != 1)
+    for (float& s : scores) s *= static_cast<float>(config.logit_scale);
   if (config.logit_softcap > 0) {
     const auto cap = static_cast<float>(config.logit_softcap);
     for (float& s : scores) s = cap * std::tanh(s / cap);

@@ -1,13 +1,12 @@
 #include "engine/language/network/weights.hpp"
 
 #include <algorithm>
-#include <optional>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include "engine/language/files/dequantize.hpp"
-#include "engine/language/network/groups.hpp"
+#include "engine/language/network/weight_reader.hpp"
 #include "graph/core/assert.hpp"
 
 namespace hocket::language {
@@ -15,171 +14,7 @@ namespace {
 
 using engine::transformer;
 
-/// Reads tensors until one is missing or has another shape; then says which.
-class reader {
- public:
-  /// `looks`: at names and shapes alone; no number is read, and tensors are empty.
-  reader(const network_config& config, const tensor_source& source, block_types blocks,
-         bool looks = false)
-      : config_(config), source_(source), blocks_(blocks), looks_(looks) {}
-
-  bool failed() const { return failed_; }
-  bool has(const std::string& name) const { return source_(name) != nullptr; }
-  /// Nothing can be made of what was read.
-  bool has_nothing() const { return failed_ || looks_; }
-
-  /// The tensor as fp32; an empty one after a failure, so that nothing is allocated for a shape that
-  /// only the config knows.
-  at::Tensor tensor(const std::string& name, at::IntArrayRef shape) {
-    const auto* found = stored(name, shape);
-    if (!found || looks_) return at::empty({0});
-    auto t = at::empty(shape, at::kFloat);
-    const auto read = dequantize(found->type, found->bytes,
-                                 {t.data_ptr<float>(), static_cast<std::size_t>(t.numel())});
-    if (!read) note(read.error().code, name + ": " + read.error().message);
-    return t;
-  }
-
-  transformer::norm_weights norm(const std::string& name, std::int64_t width) {
-    transformer::norm_weights w{gain(name + ".weight", width), {}};
-    if (config_.trunk.norm == engine::norm_kind::layer) w.shift = tensor(name + ".bias", {width});
-    return w;
-  }
-  at::Tensor gain(const std::string& name, std::int64_t width) {
-    const auto t = tensor(name, {width});
-    return config_.gains_minus_one ? t + 1 : t;
-  }
-  /// The table of tokens: widened, or as the file has it where that is narrower, or no copy at all
-  /// where the head holds the same numbers.
-  void table(const std::string& name, std::int64_t rows, std::int64_t width, network_weights& w) {
-    const auto* found = stored(name, {rows, width});
-    if (has_nothing()) return;
-    const bool half =
-        found && (found->type == tensor_type::f16 || found->type == tensor_type::bf16);
-    const bool narrow =
-        found && (traits_of(found->type).elements > 1 || (half && blocks_ == block_types::rounded));
-    if (!narrow || blocks_ == block_types::widened) {
-      w.table = tensor(name, {rows, width});
-    } else if (!config_.tied) {
-      w.stored_table = {found->type, {found->bytes.begin(), found->bytes.end()}};
-    }
-  }
-
-  /// Linear layers of the same input, one under the other.
-  void linear(const std::vector<std::pair<std::string, std::int64_t>>& parts, std::int64_t in,
-              bool bias, transformer::linear_weights& w) {
-    std::vector<const stored_weights*> rows;
-    std::vector<at::Tensor> biases;
-    for (const auto& [name, out] : parts) {
-      rows.push_back(stored(name + ".weight", {out, in}));
-      if (bias) biases.push_back(tensor(name + ".bias", {out}));
-    }
-    if (bias) w.bias = at::cat(biases, 0);
-    if (has_nothing()) return;
-    if (blocks_ != block_types::widened && pack_groups(w.weight, rows, in)) return;
-    std::vector<at::Tensor> values;
-    for (const auto& [name, out] : parts) values.push_back(tensor(name + ".weight", {out, in}));
-    if (failed_) return;
-    bool narrow = blocks_ == block_types::rounded;
-    for (const auto* part : rows) narrow &= part->type == tensor_type::bf16;
-    w.weight.value = at::cat(values, 0);
-    if (narrow)
-      engine::ops::pack_as_pairs(w.weight, true);
-    else
-      engine::ops::pack(w.weight, true);
-    w.weight.value = at::Tensor();
-  }
-  void head(const std::string& name, std::int64_t rows, std::int64_t in, engine::matrix& m) {
-    transformer::linear_weights w;
-    linear({{name, rows}}, in, false, w);
-    m = w.weight;
-  }
-  void set(transformer::linear_weights& w, const at::Tensor& value, const at::Tensor& bias) {
-    w.bias = bias;
-    pack(w.weight, value);
-  }
-  void pack(engine::matrix& m, const at::Tensor& value) {
-    m.value = value;
-    engine::ops::pack(m, true);
-    m.value = at::Tensor();
-  }
-
-  result<void> outcome() const {
-    if (failed_) return fail(code_, "weights: " + problem_);
-    return {};
-  }
-
- private:
-  const stored_weights* stored(const std::string& name, at::IntArrayRef shape) {
-    if (failed_) return nullptr;
-    const auto* found = source_(name);
-    if (!found)
-      note("model.missing_tensor", "no tensor " + name);
-    else if (at::IntArrayRef(found->shape) != shape)
-      note("model.bad_shape",
-           name + " is " + text(found->shape) + ", the config needs " + text(shape));
-    return failed_ ? nullptr : found;
-  }
-
-  /// Packs rows of block types as they are, those of one shape together; false where some are of
-  /// another kind.
-  static bool pack_groups(engine::matrix& m, const std::vector<const stored_weights*>& parts,
-                          std::int64_t in) {
-    for (const auto* part : parts)
-      if (!groups_of(part->type)) return false;
-    std::int64_t out = 0;
-    std::shared_ptr<const engine::kernels::grouped_weights> stack;
-    for (auto end = parts.end(); end != parts.begin();) {
-      auto begin = end - 1;
-      while (begin != parts.begin() && groups_of((*(begin - 1))->type) == groups_of((*begin)->type))
-        --begin;
-      auto packed = pack_alike({begin, end}, in);
-      if (!packed) return false;
-      out += packed->out;
-      packed->below = std::move(stack);
-      stack = std::make_shared<const engine::kernels::grouped_weights>(std::move(*packed));
-      end = begin;
-    }
-    m.out = out;
-    m.grouped = std::move(stack);
-    return true;
-  }
-
-  static std::optional<engine::kernels::grouped_weights> pack_alike(
-      const std::vector<const stored_weights*>& parts, std::int64_t in) {
-    std::int64_t out = 0, first = 0;
-    for (const auto* part : parts) out += part->shape[0];
-    bool fits = true;
-    std::size_t at = 0;
-    auto packed = engine::kernels::pack_grouped(
-        out, in, *groups_of(parts[0]->type),
-        [&](std::int64_t row, engine::kernels::grouped_row& into) {
-          while (row - first == parts[at]->shape[0]) first += parts[at++]->shape[0];
-          const auto size = parts[at]->bytes.size() / static_cast<std::size_t>(parts[at]->shape[0]);
-          const auto begin = static_cast<std::size_t>(row - first) * size;
-          fits &= read_groups(parts[at]->type, parts[at]->bytes.subspan(begin, size), into);
-        });
-    if (!fits) return {};
-    return packed;
-  }
-
-  static std::string text(at::IntArrayRef shape) {
-    std::string s = "[";
-    for (const auto n : shape) s += (s.size() > 1 ? ", " : "") + std::to_string(n);
-    return s + "]";
-  }
-  void note(const std::string& code, const std::string& problem) {
-    if (!failed_) code_ = code, problem_ = problem;
-    failed_ = true;
-  }
-
-  const network_config& config_;
-  const tensor_source& source_;
-  const block_types blocks_;
-  const bool looks_;
-  bool failed_ = false;
-  std::string code_, problem_;
-};
+using reader = weight_reader;
 
 void read_attention(reader& r, const std::string& name, const network_config& c,
                     const engine::attention_config& a, transformer::attention_weights& w) {
@@ -251,7 +86,6 @@ void read_feed_forward(reader& r, const std::string& name, const network_config&
   r.linear({{router, e.count}}, d, e.router_bias, w.router);
   if (e.router == engine::router_kind::sigmoid)
     w.correction = r.tensor(router + ".e_score_correction_bias", {e.count});
-  if (r.failed()) return;
   w.experts.resize(e.count);
   if (c.family == "gpt_oss" && !r.has(p + "experts.0.up_proj.weight"))
     return read_fused_experts(r, p + "experts.", d, f, w);
@@ -265,7 +99,8 @@ void read_feed_forward(reader& r, const std::string& name, const network_config&
 void number_rest(network_weights& w, const network_config& c) {
   int id = 0;
   for (std::size_t i = 0; i < c.trunk.layers.size(); ++i)
-    id = std::max(id, w.trunk.layer_at(static_cast<int>(i)).feed.dense.down.weight.id);
+    id = std::max({id, w.trunk.layer_at(static_cast<int>(i)).feed.dense.down.weight.id,
+                   w.trunk.layer_at(static_cast<int>(i)).attention.apart.gate.weight.id});
   w.head.id = ++id;
   for (std::size_t i = 0; i < c.trunk.layers.size(); ++i)
     for (auto& e : w.trunk.layer_at(static_cast<int>(i)).feed.experts)
@@ -274,11 +109,19 @@ void number_rest(network_weights& w, const network_config& c) {
 
 result<void> read_all(reader& r, const network_config& c, network_weights& w) {
   const std::int64_t d = c.trunk.width;
-  r.table("model.embed_tokens.weight", c.vocabulary, d, w);
+  const std::int64_t rows = c.table_rows > 0 ? c.table_rows : c.vocabulary;
+  r.table("model.embed_tokens.weight", rows, d, w);
+  if (c.embedding_norm) w.table_gain = r.gain("model.embed_tokens.embed_norm.weight", d);
   for (std::size_t i = 0; i < c.trunk.layers.size(); ++i) {
     const auto name = "model.layers." + std::to_string(i) + ".";
     const auto& config = c.trunk.layers[i];
-    auto& [attention, feed] = w.trunk.layer_at(static_cast<int>(i));
+    if (config.attention.apart) {
+      read_inkling_layer(r, c, static_cast<int>(i), w.trunk.layer_at(static_cast<int>(i)));
+      HOCKET_TRY(r.outcome());
+      continue;
+    }
+    auto& attention = w.trunk.layer_at(static_cast<int>(i)).attention;
+    auto& feed = w.trunk.layer_at(static_cast<int>(i)).feed;
     read_attention(r, name, c, config.attention, attention);
     read_feed_forward(r, name, c, config.feed_forward, feed);
     attention.norm = r.norm(name + "input_layernorm", d);
@@ -292,7 +135,9 @@ result<void> read_all(reader& r, const network_config& c, network_weights& w) {
     HOCKET_TRY(r.outcome());
   }
   w.trunk.final_norm() = r.norm("model.norm", d);
-  r.head(c.tied ? "model.embed_tokens" : "lm_head", c.vocabulary, d, w.head);
+  if (c.trunk.depth.layers > 0)
+    w.trunk.final_asks() = r.tensor("model.final_input.query", {d}).unsqueeze(0);
+  r.head(c.tied ? "model.embed_tokens" : "lm_head", c.vocabulary, rows, d, w.head);
   return r.outcome();
 }
 
@@ -301,7 +146,7 @@ result<void> read_all(reader& r, const network_config& c, network_weights& w) {
 result<network_weights> read_weights(const network_config& c, const tensor_source& source,
                                      block_types blocks) {
   c10::NoGradGuard no_grad;
-  network_weights w{{}, {}, transformer(c.trunk), {}};
+  network_weights w{{}, {}, {}, transformer(c.trunk), {}};
   reader r(c, source, blocks);
   HOCKET_TRY(read_all(r, c, w));
   number_rest(w, c);
@@ -310,8 +155,8 @@ result<network_weights> read_weights(const network_config& c, const tensor_sourc
 
 result<void> check_weights(const network_config& c, const tensor_source& source) {
   c10::NoGradGuard no_grad;
-  network_weights w{{}, {}, transformer(c.trunk), {}};
-  reader r(c, source, block_types::kept, true);
+  network_weights w{{}, {}, {}, transformer(c.trunk), {}};
+  auto r = reader::only_looking(c, source);
   return read_all(r, c, w);
 }
 
@@ -323,7 +168,8 @@ at::Tensor embed(const network_weights& w, const network_config& c,
     x = at::embedding(w.table, at::tensor(at::IntArrayRef(ids.data(), ids.size()), at::kLong));
   } else if (!w.stored_table.bytes.empty()) {
     x = at::empty({n, width}, at::kFloat);
-    const auto size = w.stored_table.bytes.size() / static_cast<std::size_t>(c.vocabulary);
+    const auto rows = static_cast<std::size_t>(c.table_rows > 0 ? c.table_rows : c.vocabulary);
+    const auto size = w.stored_table.bytes.size() / rows;
     for (std::int64_t i = 0; i < n; ++i) {
       const auto row =
           std::span(w.stored_table.bytes).subspan(static_cast<std::size_t>(ids[i]) * size, size);
@@ -335,6 +181,7 @@ at::Tensor embed(const network_weights& w, const network_config& c,
   } else {
     x = engine::ops::packed_rows(w.head, width, ids);
   }
+  if (c.embedding_norm) x = engine::ops::rms_norm(x, w.table_gain, c.trunk.norm_epsilon);
   return c.embedding_scale != 1 ? x * c.embedding_scale : x;
 }
 

@@ -23,7 +23,8 @@ struct network_weights {
   struct {
     tensor_type type = tensor_type::f32;
     std::vector<std::byte> bytes;
-  } stored_table;  ///< as the file has it; empty where the head holds the same
+  } stored_table;         ///< as the file has it; empty where the head holds the same
+  at::Tensor table_gain;  ///< [width], where what comes from the table is normalised
   engine::transformer trunk;
   engine::matrix head;  ///< [vocabulary, width]
 };

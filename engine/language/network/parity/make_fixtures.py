@@ -16,6 +16,7 @@ import tempfile
 
 import torch
 import transformers
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 HERE = pathlib.Path(__file__).parent
@@ -64,6 +65,30 @@ def families():
     yield "gemma3_text", t.Gemma3TextConfig(
         **SMALL, **gemma, sliding_window=8, query_pre_attn_scalar=24, tie_word_embeddings=True,
         layer_types=["sliding_attention", "full_attention", "sliding_attention"])
+    yield from inklings(t)
+
+
+def inklings(t):
+    """Every part of the three generations: windows and all positions, dense layers and experts, lengths that
+    scores grow with, blocks of two layers, a loop of two layers that runs three times."""
+    sizes = {k: v for k, v in SMALL.items()
+             if k in ("vocab_size", "hidden_size", "num_attention_heads", "num_key_value_heads",
+                      "head_dim", "max_position_embeddings", "pad_token_id")}
+    sizes = dict(sizes, swa_num_attention_heads=4, swa_head_dim=16, sliding_window_size=8, d_rel=3,
+                 rel_extent=11, log_scaling_n_floor=6, conv_kernel_size=4, unpadded_vocab_size=90,
+                 num_experts_per_tok=2, moe_intermediate_size=16, route_scale=2.5)
+    types = ["hybrid_sliding", "hybrid"]
+    yield "inkling", t.InklingTextConfig(
+        **sizes, swa_num_key_value_heads=1, n_routed_experts=5, n_shared_experts=2,
+        intermediate_size=40, num_hidden_layers=3, layer_types=types + types[:1],
+        mlp_layer_types=["dense", "sparse", "sparse"], logits_mup_width_multiplier=3.0)
+    second = dict(sizes, swa_num_key_value_heads=2, n_routed_experts=4, qk_l2_clip_threshold=6.0,
+                  rel_l2_clip_threshold=1.5, n_layers_per_attn_res_block=2)
+    yield "inkling2", t.Inkling2TextConfig(**second, num_hidden_layers=4, layer_types=types * 2)
+    yield "inkling2_mini", t.Inkling2LoopTextConfig(
+        **dict(second, moe_intermediate_size=8, n_routed_experts=3), num_hidden_layers=6,
+        layer_types=types * 3, loop_layer_index_start=2, loop_layer_index_end=4, loop_num_passes=3,
+        loop_gate_rank=5)
 
 
 def randomise(model, generator):
@@ -73,18 +98,38 @@ def randomise(model, generator):
         if not p.is_floating_point() or "inv_freq" in name or "embed_scale" in name:
             continue
         noise = torch.randn(p.shape, generator=generator)
-        if "embed_tokens" in name:
+        if name.endswith("embed_tokens.weight"):
             value = noise
         elif "norm" in name and name.endswith("weight"):
             value = 0.2 * noise + (0 if model.config.model_type in centred else 1)
         elif "sinks" in name:
             value = noise
+        elif name.endswith((".query", "global_scale", "norm.scale")):  # Inkling: reads of blocks, gains
+            value = 0.3 * noise + (0 if name.endswith("query") else 1)
+        elif "_message_gate." in name:  # gates near their ends make fp32 itself differ by 1e-4
+            value = 0.4 * noise / p.shape[-1] ** 0.5
+        elif "conv1d" in name or "static_weight" in name or name.endswith("bias.proj"):
+            value = 0.5 * noise
         elif p.dim() == 1 or "bias" in name:
             value = 0.2 * noise
         else:
             fan_in = p.shape[-2] if p.dim() == 3 and model.config.model_type == "gpt_oss" else p.shape[-1]
             value = 1.5 * noise / fan_in ** 0.5
         p.data.copy_(value.bfloat16().float())
+
+
+def as_published(decoder, folder):
+    """Inkling's decoder alone saves its module's names; the whole model those of the checkpoints."""
+    towers = dict(audio_config=dict(mel_vocab_size=16),
+                  vision_config=dict(patch_size=6, num_hidden_layers=3))
+    whole = transformers.InklingForConditionalGeneration(
+        transformers.InklingConfig(text_config=decoder.config.to_dict(), **towers)).float()
+    whole.model.language_model.load_state_dict(decoder.model.state_dict())
+    whole.lm_head.load_state_dict(decoder.lm_head.state_dict())
+    whole.save_pretrained(folder)
+    saved = load_file(folder + "/model.safetensors")
+    return ({k: v for k, v in saved.items() if k.startswith("model.llm.")},
+            pathlib.Path(folder, "config.json").read_text())
 
 
 def make(name, config):
@@ -94,12 +139,17 @@ def make(name, config):
     generator = torch.Generator().manual_seed(sum(map(ord, name)))
     randomise(model, generator)
     model.tie_weights()
-    tokens = torch.randint(3, config.vocab_size, (1, 40), generator=generator)
+    vocabulary = getattr(config, "unpadded_vocab_size", config.vocab_size)
+    tokens = torch.randint(3, vocabulary, (1, 40), generator=generator)
     with torch.no_grad():
         logits = model(tokens, use_cache=False).logits[0]
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         tensors = load_file(folder + "/model.safetensors")
+        if name == "inkling2":  # under the module's names; the others under the published ones
+            tensors = {k: v.contiguous() for k, v in model.state_dict().items()}
+        if name == "inkling":
+            tensors, text = as_published(model, folder)
         text = pathlib.Path(folder, "config.json").read_text()
     out = {}
     for key, value in tensors.items():
@@ -115,8 +165,35 @@ def make(name, config):
           f"std {logits.std():.3f}")
 
 
+def published_headers():
+    """published_headers.json: names, types and shapes of tiny checkpoints of the three whole models."""
+    t = transformers
+    texts = {name: config.to_dict() for name, config in inklings(t)}
+    picture = dict(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, patch_size=4,
+                   projection_hidden_dim=24, posemb_grid_size=4, text_hidden_size=48)
+    first = dict(audio_config=dict(mel_vocab_size=16), vision_config=dict(patch_size=6, num_hidden_layers=3))
+    models = {
+        "inkling": t.InklingForConditionalGeneration(t.InklingConfig(text_config=texts["inkling"], **first)),
+        "inkling2": t.Inkling2ForConditionalGeneration(
+            t.Inkling2Config(text_config=texts["inkling2"], vision_config=picture)),
+        "inkling2_mini": t.Inkling2LoopForConditionalGeneration(t.Inkling2LoopConfig(
+            text_config=texts["inkling2_mini"], vision_config=dict(picture, model_type="inkling2_vision")))}
+    out = {}
+    for name, model in models.items():
+        with tempfile.TemporaryDirectory() as folder:
+            model.bfloat16().save_pretrained(folder)
+            with safe_open(folder + "/model.safetensors", "pt") as file:
+                slices = {key: file.get_slice(key) for key in sorted(file.keys())}
+                tensors = {k: [s.get_dtype(), s.get_shape()] for k, s in slices.items()}
+            config = json.loads(pathlib.Path(folder, "config.json").read_text())
+        out[name] = {"config": config, "tensors": tensors}
+    (HERE / "published_headers.json").write_text(json.dumps(out) + "\n")
+
+
 if __name__ == "__main__":
     chosen = sys.argv[1:]
+    if not chosen or "headers" in chosen:
+        published_headers()
     for family, configuration in families():
         if not chosen or family in chosen:
             make(family, configuration)
