@@ -310,6 +310,8 @@ result<change> read_change(const json& j) {
 
 result<std::string> changed(const std::string& text, std::span<const change> changes) {
   auto out = text;
+  if (changes.empty())
+    if (const auto root = parsed(text); !root) return fail(root);
   for (const auto& c : changes) {
     auto next = with(out, c);
     if (!next) return next;
