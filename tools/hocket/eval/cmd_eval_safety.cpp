@@ -151,11 +151,23 @@ result<findings> played_and_judged(const safety_request& o, const subject& s,
   return found_in(scripts, *did, s.rules, s.where.language);
 }
 
+/// "model.text": the words that the guard hears the model say.
+std::vector<std::string> said_by(const arena& where) {
+  const auto& graph = where.graph;
+  const auto& inputs = graph.actors[where.guard].type->info.inputs;
+  std::vector<std::string> out;
+  for (const auto& l : graph.links)
+    if (!l.removed && l.to == where.guard && inputs[l.to_port].name == "said")
+      out.push_back(graph.actors[l.from].name + "." +
+                    graph.actors[l.from].type->info.outputs[l.from_port].name);
+  return out;
+}
+
 result<findings> spoken_and_judged(const safety_request& o, const loaded_graph& loaded,
                                    const subject& s, const script_options& what) {
   if (s.cases.spoken.empty())
     return fail("safety.bad_cases", o.cases + ": `spoken` has no case of a topic of this policy");
-  const auto graph = duplex::make_subject(s.where.graph, *loaded.types, {});
+  const auto graph = duplex::make_subject(s.where.graph, *loaded.types, {"", "", said_by(s.where)});
   if (!graph) return fail(graph);
   const scratch_folder folder;
   progress shown(o.json, 0, "making and playing items");
