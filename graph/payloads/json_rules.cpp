@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -12,8 +14,9 @@
 namespace hocket::payloads {
 namespace {
 
-/// Steps of one judgement: a schema at a place in the value is one, a comparison of values is as many
-/// as they have members. A value of 4 MiB under a plain schema takes a tenth of it.
+/// Steps of one judgement: a schema at a place in the value is one, and so is each item of a keyword's
+/// list; a comparison of values is as many as they have parts. A value of 4 MiB under a plain schema takes
+/// a tenth of it.
 constexpr std::int64_t steps_max = 4'000'000;
 constexpr std::size_t told_bytes = 1000;
 /// Schemas inside each other while one value is judged: references may lead in circles.
@@ -40,14 +43,18 @@ std::string_view type_name(const json& v) {
   return "string";
 }
 
-/// The library reads what is beyond 63 bits as negative where the other one has a sign.
-int compare(const json& a, const json& b) {
-  const auto beyond = [](const json& v) {
-    return v.is_number_unsigned() && v.get<std::uint64_t>() > INT64_MAX;
-  };
-  const bool whole = a.is_number_integer() && b.is_number_integer();
-  if (whole && beyond(a) != beyond(b)) return beyond(a) ? 1 : -1;
-  return a < b ? -1 : b < a ? 1 : 0;
+/// The library compares what is beyond 63 bits as negative, and what is beyond 53 as a double; this type
+/// holds all three kinds of numbers exactly.
+long double number_of(const json& v) {
+  if (v.is_number_unsigned()) return static_cast<long double>(v.get<std::uint64_t>());
+  if (v.is_number_integer()) return static_cast<long double>(v.get<std::int64_t>());
+  return static_cast<long double>(v.get<double>());
+}
+static_assert(std::numeric_limits<long double>::digits >= 64);
+
+int compare_numbers(const json& a, const json& b) {
+  const auto x = number_of(a), y = number_of(b);
+  return x < y ? -1 : y < x ? 1 : 0;
 }
 
 std::size_t code_points(const std::string& s) {
@@ -75,6 +82,7 @@ class judge {
   std::string why(const json& value) {
     return fits(rules_.schema_, value) ? "" : (given_up_.empty() ? why_ : given_up_);
   }
+  bool was_too_deep() const { return too_deep_; }
 
  private:
   bool unfit(std::string what) {
@@ -97,7 +105,10 @@ class judge {
   bool fits(const json& schema, const json& v) {
     if (!given_up_.empty() || !spend(1)) return false;
     if (schema.is_boolean()) return schema.get<bool>() || unfit("nothing is allowed here");
-    if (++nested_ > nested_max) return give_up("its schemas lead in a circle, or too deep");
+    if (++nested_ > nested_max) {
+      too_deep_ = true;
+      return give_up("its schemas lead in a circle, or too deep");
+    }
     const bool ok = references(schema, v) && general(schema, v) && combined(schema, v) &&
                     conditional(schema, v) && (!v.is_number() || number(schema, v)) &&
                     (!v.is_string() || words(schema, v)) && (!v.is_array() || list(schema, v)) &&
@@ -126,13 +137,37 @@ class judge {
 
   bool references(const json& schema, const json& v) {
     const auto* ref = key(schema, "$ref");
-    return ref == nullptr || fits(*rules_.references_.at(ref->get<std::string>()), v);
+    if (ref == nullptr) return true;
+    const auto& text = ref->get_ref<const std::string&>();
+    return spend(text.size() / 64) && fits(*rules_.references_.at(text), v);
   }
 
-  bool same(const json& a, const json& b) { return spend(a.size() + b.size() + 1) && a == b; }
+  /// An order of all values, in which 1 and 1.0 are the same; any answer where it is given up.
+  int compare(const json& a, const json& b) {
+    if (!spend(1)) return 0;
+    if (a.is_number() && b.is_number()) return compare_numbers(a, b);
+    const auto kind = [](const json& v) {
+      return v.is_number() ? json::value_t::number_integer : v.type();
+    };
+    if (kind(a) != kind(b)) return kind(a) < kind(b) ? -1 : 1;
+    if (a.is_boolean()) return static_cast<int>(a.get<bool>()) - static_cast<int>(b.get<bool>());
+    if (a.is_string()) {
+      const auto &x = a.get_ref<const std::string&>(), &y = b.get_ref<const std::string&>();
+      return spend(std::min(x.size(), y.size()) / 64) ? x.compare(y) : 0;
+    }
+    if (a.size() != b.size()) return a.size() < b.size() ? -1 : 1;
+    for (auto i = a.begin(), j = b.begin(); i != a.end(); ++i, ++j) {
+      if (a.is_object() && spend(i.key().size() / 64))
+        if (const int by_name = i.key().compare(j.key()); by_name != 0) return by_name;
+      if (const int order = compare(*i, *j); order != 0) return order;
+    }
+    return 0;
+  }
+  bool same(const json& a, const json& b) { return compare(a, b) == 0 && given_up_.empty(); }
 
   bool general(const json& schema, const json& v) {
     if (const auto* type = key(schema, "type")) {
+      if (!spend(type->size())) return false;
       const bool ok = type->is_string()
                           ? is_of_type(v, type->get<std::string>())
                           : std::any_of(type->begin(), type->end(), [&](const json& t) {
@@ -173,13 +208,15 @@ class judge {
   }
 
   bool number(const json& schema, const json& v) {
-    if (const auto* k = key(schema, "minimum"); k != nullptr && compare(v, *k) < 0)
+    if (const auto* k = key(schema, "minimum"); k != nullptr && compare_numbers(v, *k) < 0)
       return unfit(fmt::format("less than {}", k->dump()));
-    if (const auto* k = key(schema, "maximum"); k != nullptr && compare(v, *k) > 0)
+    if (const auto* k = key(schema, "maximum"); k != nullptr && compare_numbers(v, *k) > 0)
       return unfit(fmt::format("more than {}", k->dump()));
-    if (const auto* k = key(schema, "exclusiveMinimum"); k != nullptr && compare(v, *k) <= 0)
+    if (const auto* k = key(schema, "exclusiveMinimum");
+        k != nullptr && compare_numbers(v, *k) <= 0)
       return unfit(fmt::format("not more than {}", k->dump()));
-    if (const auto* k = key(schema, "exclusiveMaximum"); k != nullptr && compare(v, *k) >= 0)
+    if (const auto* k = key(schema, "exclusiveMaximum");
+        k != nullptr && compare_numbers(v, *k) >= 0)
       return unfit(fmt::format("not less than {}", k->dump()));
     if (const auto* k = key(schema, "multipleOf"); k != nullptr && !divides(v, *k))
       return unfit(fmt::format("no multiple of {}", k->dump()));
@@ -198,15 +235,13 @@ class judge {
   }
 
   bool matches(const std::string& expression, const std::string& text) {
-    if (!spend(1 + text.size() / 16)) return false;
-    const auto how = rules_.patterns_.at(expression).look(text);
-    if (how == bounded_pattern::answer::too_much)
-      return give_up("one of its patterns takes too much work");
-    return how == bounded_pattern::answer::matches;
+    const auto& pattern = rules_.patterns_.at(expression);
+    return spend(pattern.steps(text.size())) && pattern.matches(text);
   }
 
   bool words(const json& schema, const json& v) {
     const auto& text = v.get_ref<const std::string&>();
+    if (!spend(text.size() / 64)) return false;
     if (!counted(schema, "minLength", "maxLength", code_points(text), "characters")) return false;
     const auto* k = key(schema, "pattern");
     return k == nullptr || matches(k->get<std::string>(), text) ||
@@ -248,17 +283,17 @@ class judge {
   }
 
   bool unique(const json& v) {
-    std::vector<const json*> all;
-    for (const auto& i : v) all.push_back(&i);
-    if (!spend(all.size() * 20)) return false;
-    std::sort(all.begin(), all.end(), [](const json* a, const json* b) { return *a < *b; });
-    return std::adjacent_find(all.begin(), all.end(),
-                              [](const json* a, const json* b) { return *a == *b; }) == all.end();
+    const auto before = [this](const json* a, const json* b) { return compare(*a, *b) < 0; };
+    // A set and no sort: a comparison that is given up in the middle does it no harm.
+    std::set<const json*, decltype(before)> seen(before);
+    return std::all_of(v.begin(), v.end(), [&](const json& i) { return seen.insert(&i).second; });
   }
 
   bool object(const json& schema, const json& v) {
     if (!counted(schema, "minProperties", "maxProperties", v.size(), "names")) return false;
-    if (const auto* k = key(schema, "required"))
+    const auto* k = key(schema, "required");
+    if (k != nullptr && !spend(k->size())) return false;
+    if (k != nullptr)
       for (const auto& name : *k)
         if (!v.contains(name.get<std::string>()))
           return unfit(fmt::format("`{}` is missing", pointer_part(name.get<std::string>())));
@@ -270,6 +305,7 @@ class judge {
       const auto* k = key(schema, which);
       if (k == nullptr) continue;
       for (const auto& [name, needs] : k->items()) {
+        if (!spend(1 + (needs.is_array() ? needs.size() : 0))) return false;
         if (!v.contains(name)) continue;
         if (!needs.is_array()) {
           if (!fits(needs, v)) return false;
@@ -290,6 +326,7 @@ class judge {
     const auto* others = key(schema, "additionalProperties");
     const auto* names = key(schema, "propertyNames");
     for (const auto& [name, item] : v.items()) {
+      if (!spend(name.size() / 64)) return false;
       if (names != nullptr && !at("*", *names, json(name))) return false;
       bool known = false;
       if (named != nullptr)
@@ -319,8 +356,18 @@ class judge {
   std::string why_, given_up_;
   std::int64_t left_ = steps_max;
   int nested_ = 0, quiet_ = 0;
+  bool too_deep_ = false;
 };
 
 std::string json_rules::why_unfit(const json& value) const { return judge(*this).why(value); }
+
+bool json_rules::leads_in_circle() const {
+  for (const auto& probe :
+       {json(nullptr), json(true), json(0), json(""), json::array(), json::object()}) {
+    judge one(*this);
+    if (!one.why(probe).empty() && one.was_too_deep()) return true;
+  }
+  return false;
+}
 
 }  // namespace hocket::payloads

@@ -9,14 +9,15 @@
 
 namespace hocket::payloads {
 
-/// A regular expression whose work is bounded.
+/// A regular expression whose work grows with the text, and with nothing else.
 class bounded_pattern {
  public:
   /// Errors: payload.schema.
   static result<bounded_pattern> make(const std::string& expression);
-  enum class answer { matches, differs, too_much };
   /// Whether the text holds a match.
-  answer look(const std::string& text) const;
+  bool matches(const std::string& text) const;
+  /// What a look at so many bytes counts in a judgement.
+  std::size_t steps(std::size_t bytes) const;
 
  private:
   std::shared_ptr<const void> code_;
@@ -36,6 +37,9 @@ class json_rules {
  private:
   friend class schema_reader;
   friend class judge;
+  /// Whether any value would be judged without an end.
+  bool leads_in_circle() const;
+
   json schema_;
   std::map<std::string, const json*> references_;  ///< by their text
   std::map<std::string, bounded_pattern> patterns_;

@@ -1,6 +1,7 @@
 #include <string>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <google/protobuf/descriptor.pb.h>
 
 #include "graph/payloads/payload_schema.hpp"
@@ -81,6 +82,13 @@ TEST_CASE("JSON satisfies a schema, or is told where and why not") {
       {R"({"enum":[1,"a",null]})", R"("b")", "none of the 3 values of `enum`"},
       {R"({"const":{"a":1}})", R"({"a":1.0})", ""},
       {R"({"const":false})", R"(0)", "not the value of `const`"},
+      {R"({"const":-1})", R"(18446744073709551615)", "not the value of `const`"},
+      {R"({"const":9007199254740993})", R"(9007199254740992.0)", "not the value of `const`"},
+      {R"({"enum":[{"a":[-1]}]})", R"({"a":[18446744073709551615]})",
+       "none of the 1 values of `enum`"},
+      {R"({"uniqueItems":true})", R"([-1,18446744073709551615])", ""},
+      {R"({"uniqueItems":true})", R"([{"b":1,"a":2},{"a":2.0,"b":1}])", "the same item twice"},
+      {R"({"uniqueItems":true})", R"([[1,2],[1],{"a":1},{"b":1},"a","b",null,true,false])", ""},
       {R"({"minimum":3})", R"(2)", "less than 3"},
       {R"({"maximum":3})", R"(3)", ""},
       {R"({"maximum":-1})", R"(18446744073709551615)", "more than -1"},
@@ -163,6 +171,9 @@ TEST_CASE("a schema that cannot be judged by is told with its place") {
   CHECK(refused(R"({"exclusiveMinimum":true})") == "/exclusiveMinimum: it must be a number");
   CHECK(refused(R"({"allOf":[]})") == "/allOf: it must be a list of schemas");
   CHECK(refused(R"({"pattern":"("})").starts_with("/pattern: its pattern is no expression"));
+  for (const char* unknown : {"(?=a)", R"((a)\\1)", R"(\\u0041)"})
+    CHECK(refused(fmt::format(R"({{"pattern":"{}"}})", unknown))
+              .starts_with("/pattern: its pattern is no expression that is known here"));
   CHECK(refused(R"({"$ref":"#/$defs/a"})") ==
         "/$ref: `$ref: #/$defs/a` leads nowhere in this document");
   CHECK(refused(R"({"$ref":"https://example.org/a.json"})").find("leads nowhere") !=
@@ -187,8 +198,33 @@ TEST_CASE("hostile schemas and values take bounded work") {
             std::to_string(i + 1) + R"("},{"$ref":"#/$defs/a)" + std::to_string(i + 1) + R"("}]},)";
   defs += R"("a60":true}})";
   CHECK(unfit(defs, "1").find("too much work") != std::string::npos);
-  CHECK(unfit(R"({"pattern":"^(a|aa)+$"})", "\"" + std::string(5000, 'a') + "!\"") ==
-        "one of its patterns takes too much work");
+  // Backtracking takes time with the square of the first, and more than all there is for the second.
+  for (const auto& [pattern, c] : {std::pair(R"(\\s+$)", ' '), std::pair("^(a|aa)+$", 'a')}) {
+    const auto it = json_rules_of(fmt::format(R"({{"pattern":"{}"}})", pattern));
+    const std::string run(1 << 20, c);
+    CHECK(it->why_unfit(words("\"" + run + "!\"")) == "it does not match `pattern`");
+    CHECK(it->why_unfit(words("\"" + run + "\"")) == "");
+  }
+  // An expression of many instructions is not led over a long text.
+  CHECK(unfit(R"({"pattern":"(a|b)*a(a|b){900}c"})", "\"" + std::string(4 << 18, 'a') + "\"")
+            .find("too much work") != std::string::npos);
+  // Lists of keywords count, and so does all that is compared.
+  const auto repeated = [](const std::string& what, int n) {
+    std::string out;
+    for (int i = 0; i < n; ++i) out += (i == 0 ? "" : ",") + what;
+    return out;
+  };
+  CHECK(unfit(R"({"items":{"required":[)" + repeated("\"a\"", 10'000) + "]}}",
+              "[" + repeated(R"({"a":1})", 500) + "]")
+            .find("too much work") != std::string::npos);
+  const auto one = R"({"a":[)" + repeated("1", 20'000) + "]}";
+  const auto alike = [&](int n) {
+    return unfit(R"({"$defs":{"c":{"const":)" + one + R"(}},"allOf":[)" +
+                     repeated(R"({"$ref":"#/$defs/c"})", n) + "]}",
+                 one);
+  };
+  CHECK(alike(2) == "");
+  CHECK(alike(250).find("too much work") != std::string::npos);
   CHECK(unfit("true", std::string(129, '[') + std::string(129, ']')) ==
         "JSON nested 129 deep is deeper than 128");
   CHECK(unfit("true", "\"" + std::string(json_bytes_max, 'x') + "\"").find("more than") !=

@@ -30,7 +30,7 @@ set(CPACK_COMPONENT_RUNTIME_DESCRIPTION
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libhocket-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "cmake (>= 3.25), libyaml-cpp-dev, libfmt-dev, libexpected-dev, nlohmann-json3-dev, libprotobuf-dev, libpcre2-dev, libseccomp-dev, libssl-dev, pkg-config")
+    "cmake (>= 3.25), libyaml-cpp-dev, libfmt-dev, libexpected-dev, nlohmann-json3-dev, libprotobuf-dev, libre2-dev, libseccomp-dev, libssl-dev, pkg-config")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
     "The contract that plugins are built against: headers, static libraries, a CMake package.")
 
