@@ -34,11 +34,15 @@ std::string words_of(const json& error) {
 /// anybody may say.
 constexpr std::size_t least_key = 8;
 
-/// The same in every text of arguments, however it is escaped there.
+/// The same in every text and every name of arguments, however it is escaped there.
 void hide_in(json& value, std::string_view key) {
   if (value.is_string()) value = without_key(value.get<std::string>(), key);
   if (!value.is_structured()) return;
   for (auto& [name, inner] : value.items()) hide_in(inner, key);
+  if (!value.is_object()) return;
+  json named = json::object();  // names are no values: they cannot be changed in place
+  for (auto& [name, inner] : value.items()) named[without_key(name, key)] = std::move(inner);
+  value = std::move(named);
 }
 
 std::string arguments_without(std::string arguments, std::string_view key) {
@@ -200,8 +204,10 @@ result<chat_reply> completion::finish() {
            c.arguments.empty() ? "{}" : arguments_without(std::move(c.arguments), key)});
   if (out.calls.empty()) {
     out.calls = calls_in_text(out.text);
-    for (auto& c : out.calls)
+    for (auto& c : out.calls) {  // they were escaped in the text: its letters were not the key's
+      c.name = without_key(std::move(c.name), key);
       c.arguments_json = arguments_without(std::move(c.arguments_json), key);
+    }
   }
   out.tokens = tokens_ > 0 ? tokens_ : static_cast<std::int64_t>(bytes_ / 4 + 1);
   return out;

@@ -140,11 +140,22 @@ TEST_CASE("a reply that repeats the key says [key], in every part and however it
   CHECK(call(R"({"q":["\u0073k-canary-4711\/abcdefgh"]})") == R"({"q":["[key]"]})");
   CHECK(call("{\"q\": " + key) == "{\"q\": [key]");
   CHECK(call(R"({"q": 1})") == R"({"q": 1})");
+  CHECK(call(R"({"a":[{"b":{"\u0073k-canary-4711/abcdefgh":1,"c":2}}]})") ==
+        R"({"a":[{"b":{"[key]":1,"c":2}}]})");
   completion written(key);
   REQUIRE(written.event(delta(
       R"("content":"<tool_call>{\"name\":\"x\",\"arguments\":{\"q\":\"\\u0073k-canary-4711/abcdefgh\"}}</tool_call>")")));
   REQUIRE(written.event("[DONE]"));
   CHECK(written.finish()->calls.at(0).arguments_json == R"({"q":"[key]"})");
+  completion named(key);
+  REQUIRE(named.event(delta(
+      R"("content":"<tool_call>{\"name\":\"x \\u0073k-canary-4711\\/abcdefgh\",\"arguments\":{\"\\u0073k-canary-4711/abcdefgh\":1}}</tool_call>")")));
+  REQUIRE(named.event("[DONE]"));
+  const auto replied = named.finish();
+  REQUIRE(replied);
+  REQUIRE(replied->calls.size() == 1);
+  CHECK(replied->calls[0].name == "x [key]");
+  CHECK(replied->calls[0].arguments_json == R"({"[key]":1})");
   // In errors, also where the cut to 200 bytes goes through it.
   for (std::size_t before = 150; before < 205; ++before) {
     const auto words = error_words(std::string(before, 'x') + " " + key, key);
