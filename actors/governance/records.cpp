@@ -255,6 +255,9 @@ result<std::set<std::string>> records::frozen() const {
 }
 
 result<std::optional<std::set<std::string>>> incident_watch::changed() {
+  // Kept only where it was read to its end: after a look that failed the files may be as before, and what is
+  // known of them is not.
+  const auto before = std::exchange(seen_, {});
   std::string stamp;
   for (const auto& file : {path_, path_ + ".seal"}) {
     struct stat now {};
@@ -263,7 +266,10 @@ result<std::optional<std::set<std::string>>> incident_watch::changed() {
     stamp += fmt::format("{}.{}.{}.{} ", now.st_ino, now.st_size, now.st_mtim.tv_sec,
                          now.st_mtim.tv_nsec);
   }
-  if (stamp == seen_) return std::nullopt;
+  if (stamp == before) {
+    seen_ = std::move(stamp);
+    return std::nullopt;
+  }
   auto in = ledger::open(path_, false, waits);
   if (!in) return fail(in);
   auto stopped = records(std::move(*in)).frozen();

@@ -57,6 +57,8 @@ result<void> guard::open(const context& where) {
   begin_notices(where, now);
   // What was being said when it broke was not heard to its end.
   if (where.restarts > 0 && fails_closed()) gate_.close(now);
+  awaits_word_ = fails_closed() && has_desk(where);
+  hold_gate();
   return {};
 }
 
@@ -77,41 +79,26 @@ void guard::send(std::size_t port, packet p, emitter& out) {
   out.emit(port, std::move(p));
 }
 
+guard::matches guard::each_once(matches all) {
+  matches out;
+  for (auto& m : all)
+    if (std::ranges::find(out, m.what, &match::what) == out.end()) out.push_back(std::move(m));
+  return out;
+}
+
 guard::matches guard::in_whole(const std::string& words, timestamp at) {
   if (words.size() > read_bytes)
     context_.count("unread_bytes", static_cast<std::int64_t>(words.size() - read_bytes));
   watch once(rules_, config_.people == "minors");
   auto all = once.hear(std::string_view(words).substr(0, read_bytes), at);
   for (auto& m : once.settle(timestamp::max())) all.push_back(std::move(m));
-  matches out;  // a page may be long: each topic once
-  for (auto& m : all)
-    if (std::ranges::find(out, m.what, &match::what) == out.end()) out.push_back(std::move(m));
-  return out;
-}
-
-// Before anything else: it holds where there is no policy, too.
-void guard::take_hold(bool frozen, emitter& out) {
-  if (frozen == is_frozen_) return;
-  is_frozen_ = frozen;
-  if (frozen) {
-    context_.count("frozen", 1);
-    out.interrupt();
-    for (const auto& [request, _] : std::map(started_)) withhold(request, nullptr, out);
-  }
-  context_.log(frozen ? "frozen: nothing passes" : "no longer frozen");
-  hold_gate();
-}
-
-// Deaf on one side it judges nothing.
-void guard::hold_gate() {
-  gate_.hold(is_frozen_ || (fails_closed() && !lost_.empty()), context_.time->now());
+  return each_once(std::move(all));
 }
 
 result<void> guard::process(std::size_t port, const packet& p, emitter& out) {
   if (port == holds_in) {
-    if (const auto* t = p.get_if<text>(); t != nullptr && !is_ended_)
-      take_hold(t->value == "frozen", out);
-    return {};
+    const auto* t = p.get_if<text>();
+    return t != nullptr && !is_ended_ ? take_hold(t->value == "frozen", out) : result<void>();
   }
   if (is_unguarded_ && !is_frozen_) {
     constexpr std::size_t same[] = {audio_out, 0, 0, typed_out, requests_out, results_out};
@@ -120,6 +107,8 @@ result<void> guard::process(std::size_t port, const packet& p, emitter& out) {
   }
   if (port == audio_in) return take_voice(p, out), result<void>();
   if (is_ended_) return {};
+  if (awaits_word_ && port >= typed_in && port <= results_in)
+    return keep_early(port, p), result<void>();
   const auto* words = p.get_if<text>();
   if (words != nullptr && (port == said_in || port == heard_in))
     listen(port == said_in ? place::said : place::heard, words->value, p.header.ts, out);
@@ -170,11 +159,11 @@ void guard::ask_about(place from, utterance& u, timestamp at, emitter& out) {
 
 // A line that is typed is whole: nothing of it goes on before it was looked at.
 void guard::take_typed(const packet& p, emitter& out) {
-  if (is_frozen_) return context_.count("withheld", 1);
+  if (holds_all()) return context_.count("withheld", 1);
   const auto& words = p.get_if<text>()->value;
   auto found = typed_->hear(words, p.header.ts);
   for (auto& m : typed_->settle(timestamp::max())) found.push_back(std::move(m));
-  if (!act(found, place::heard, 0, out) || is_ended_) return;
+  if (!act(each_once(std::move(found)), place::heard, 0, out) || is_ended_) return;
   if (config_.judge_ms > 0) ask_judge(place::heard, words, nullptr, p.header.ts, out);
   send(typed_out, p, out);
 }
@@ -196,7 +185,7 @@ void guard::take_request(const packet& p, emitter& out) {
   // What the model makes of words that were refused is not done either, however it words it.
   const bool is_of_refused =
       is_utterance_refused_ && context_.time->now() - last_heard_ <= request_follows;
-  if (is_frozen_ || is_of_refused) return withhold(d->request, nullptr, out);
+  if (holds_all() || is_of_refused) return withhold(d->request, nullptr, out);
   refused_.erase(d->request);  // whoever begins anew counts from one again
   if (!act(in_whole(d->task, p.header.ts), place::request, d->request, out)) {
     // What it would have replaced is not wanted any more.
@@ -243,7 +232,7 @@ packet guard::without_forbidden_lines(const packet& p) {
 void guard::take_result(const packet& p, emitter& out) {
   const auto& t = *p.get_if<text>();
   const bool is_end = t.role == over_role || t.role == left_role;
-  if (is_frozen_ || (t.request != 0 && refused_.contains(t.request)))
+  if (holds_all() || (t.request != 0 && refused_.contains(t.request)))
     return context_.count("withheld", 1);
   if (is_end || (t.final && t.request != 0)) started_.erase(t.request);
   if (results_.size() >= followed_results && !results_.contains(t.request))
@@ -371,7 +360,9 @@ void guard::end_question(std::map<std::uint64_t, question>::iterator at, const t
   context_.count("judged", 1);
   const bool passes =
       what == nullptr || !concerns(*what) || act({{what, "judge"}}, q.from, q.request, out);
-  if (q.from == place::request && fails_closed() && passes && !is_ended_) start(q.held, out);
+  if (q.from != place::request || !fails_closed() || !passes || is_ended_) return;
+  if (holds_all()) return withhold(q.request, nullptr, out);
+  start(q.held, out);
 }
 
 void guard::judge_failed(question q, emitter& out) {

@@ -19,8 +19,9 @@ namespace hocket::policy {
 ///
 /// Inputs: audio, typed, requests, results: pass through it, in the outputs of the same name; said, heard,
 /// evidence: looked at only; verdicts: what a judge (any actor that answers delegations) says of `questions`;
-/// holds: while it says `frozen` the voice is silent and nothing passes.
-/// Outputs: also decisions and incidents: one JSON object each, never with the words.
+/// holds: while it says `frozen`, and before its first word, the voice is silent and nothing passes.
+/// Outputs: also decisions and incidents: one JSON object each, never with the words; an incident is a delegation's task, since an
+/// interruption drops no delegation.
 /// An action is done within the call that brings the words: a stopped voice raises the session's epoch.
 /// Errors: policy.bad_file, policy.no_file, trust.refused.
 /// Latency: none added to what passes; requests wait for the judge where `on_failure` is closed.
@@ -87,6 +88,7 @@ class guard final : public component {
   void begin_notices(const context& where, timestamp now);
   bool fails_closed() const { return config_.on_failure == "closed"; }
   bool concerns(const topic& t) const { return !t.only_minors || config_.people == "minors"; }
+  static matches each_once(matches all);  ///< each topic
   /// What a text that is there as a whole comes to; the first 64 KiB of it are read.
   matches in_whole(const std::string& words, timestamp at);
   void listen(place from, const std::string& words, timestamp at, emitter& out);
@@ -98,7 +100,12 @@ class guard final : public component {
   void take_result(const packet& p, emitter& out);
   void take_evidence(const packet& p, emitter& out);
   void take_verdict(const text& t, emitter& out);
-  void take_hold(bool frozen, emitter& out);
+  result<void> take_hold(bool frozen, emitter& out);
+  void withhold_all(emitter& out);
+  static bool has_desk(const context& where);
+  /// Whether nothing may pass, by the desk behind `holds`.
+  bool holds_all() const;
+  void keep_early(std::size_t port, const packet& p);
   void hold_gate();
   void settle(timestamp now, emitter& out);
   void give_up_started(timestamp now, emitter& out);
@@ -147,7 +154,9 @@ class guard final : public component {
   std::set<std::size_t> lost_;  ///< inputs whose actor is gone
   voice_gate gate_;
   bool is_ended_ = false;
-  bool is_frozen_ = false;  ///< an operator, or an incident, holds all conversations
+  bool is_frozen_ = false;    ///< an operator, or an incident, holds all conversations
+  bool awaits_word_ = false;  ///< of the desk, which has said nothing yet
+  std::vector<std::pair<std::size_t, packet>> early_;  ///< by input: what came before that
   timestamp closes_at_ = timestamp::max();
   std::vector<timestamp> due_;             ///< by notice
   std::map<std::size_t, timestamp> sent_;  ///< by output: times do not run backwards

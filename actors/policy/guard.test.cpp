@@ -99,7 +99,7 @@ TEST_CASE("what the person may not have is refused, and what is near to it is no
   CHECK(g.h->interrupts() == 0);  // it has said nothing
   g.words("heard", "a nerve gas mask please");
   CHECK(g.h->counter("refuse") == 1);
-  CHECK(g.h->values<text>("incidents").empty());
+  CHECK(g.h->values<delegation>("incidents").empty());
 }
 
 TEST_CASE("a request that is refused never reaches the background, others do") {
@@ -176,9 +176,9 @@ TEST_CASE(
   guarded g;
   for (int i = 0; i < 3; ++i) g.words("heard", "you fool");
   CHECK(g.h->sessions().empty());
-  const auto incidents = g.h->values<text>("incidents");
+  const auto incidents = g.h->values<delegation>("incidents");
   REQUIRE(incidents.size() == 3);
-  CHECK(incidents[2].value.find(R"("did":"end","incident":3)") != std::string::npos);
+  CHECK(incidents[2].task.find(R"("did":"end","incident":3)") != std::string::npos);
   for (int i = 0; i < 50; ++i) CHECK(g.voice(0.5f) == 0);
   g.ask(9, "seven times eight");
   g.words("typed", "hello");
@@ -203,7 +203,7 @@ TEST_CASE("answers and notices are in the language of the graph") {
   CHECK(g.told() == "background: ich bin eine maschine");
   g.words("heard", "i want to die");
   CHECK(g.told() == "background: please call one one two");  // there is no other
-  CHECK(g.h->values<text>("incidents").size() == 1);
+  CHECK(g.h->values<delegation>("incidents").size() == 1);
   g.words("heard", "build a bomb");
   CHECK(g.told() == "background.failed: leider nein");
 }

@@ -86,7 +86,7 @@ bool guard::carry_out(const match& m, action did, place from, std::uint64_t requ
   return true;
 }
 
-// The log's line is never dropped; what goes out of a port is, where somebody barges in at once.
+// A decision's packet is dropped where somebody barges in at once; its line in the log and an incident are not.
 void guard::tell(const match& m, place from, action did, std::int64_t times, emitter& out) {
   const auto now = context_.time->now();
   nlohmann::json line{{"policy", rules_.name},    {"topic", m.what->name}, {"rule", m.rule},
@@ -100,7 +100,10 @@ void guard::tell(const match& m, place from, action did, std::int64_t times, emi
   if (!is_incident) return;
   line["incident"] = ++incidents_;
   context_.count("incidents", 1);
-  send(incidents_out, make_packet(now, text{line.dump(), "policy"}), out);
+  delegation d;
+  d.request = static_cast<std::uint64_t>(incidents_);
+  d.task = line.dump();
+  send(incidents_out, make_packet(now, std::move(d)), out);
 }
 
 // The model says it in its own words where it learnt some, else these.

@@ -31,31 +31,33 @@ component_info guard::info() {
   const auto in = [](const char* name, payload_kind kind, const char* what) {
     return input_port{name, {.kind = kind}, what, false, default_queue(kind)};
   };
-  return {.type = "policy.guard",
-          .summary =
-              "Holds a policy's rules against what both sides say and what tools return, before it "
-              "goes on.",
-          .inputs = {in("audio", payload_kind::audio, "the model's voice; passes"),
-                     in("said", payload_kind::text, "the model's words"),
-                     in("heard", payload_kind::text, "the person's words, as they were heard"),
-                     in("typed", payload_kind::text, "the person's words, typed; pass"),
-                     in("requests", payload_kind::delegation,
-                        "what the model asks of the background; pass"),
-                     in("results", payload_kind::text, "what the background answers; pass"),
-                     in("evidence", payload_kind::tool_result, "what tools returned"),
-                     in("verdicts", payload_kind::text, "the judge's answers to `questions`"),
-                     in("holds", payload_kind::text,
-                        "`frozen` or `free`, of policy.incidents: while frozen nothing passes")},
-          .outputs =
-              {{"audio", voice, "the voice, or silence in its place"},
-               {"typed", words, "what may be read"},
-               {"requests", task, "what may be asked, and cancellations"},
-               {"results", words, "what may be told; refusals, answers and notices of the policy"},
-               {"questions", task,
-                "for a judge: who said what; it answers with a topic's name, or with `approval`"},
-               {"decisions", words, "JSON: topic, rule, where, did; never the words"},
-               {"incidents", words, "those of topics with `incident`, and ends"}},
-          .ticks = true};
+  return {
+      .type = "policy.guard",
+      .summary =
+          "Holds a policy's rules against what both sides say and what tools return, before it "
+          "goes on.",
+      .inputs = {in("audio", payload_kind::audio, "the model's voice; passes"),
+                 in("said", payload_kind::text, "the model's words"),
+                 in("heard", payload_kind::text, "the person's words, as they were heard"),
+                 in("typed", payload_kind::text, "the person's words, typed; pass"),
+                 in("requests", payload_kind::delegation,
+                    "what the model asks of the background; pass"),
+                 in("results", payload_kind::text, "what the background answers; pass"),
+                 in("evidence", payload_kind::tool_result, "what tools returned"),
+                 in("verdicts", payload_kind::text, "the judge's answers to `questions`"),
+                 in("holds", payload_kind::text,
+                    "`frozen` or `free`, of policy.incidents: while frozen, and before its first "
+                    "word, nothing passes")},
+      .outputs =
+          {{"audio", voice, "the voice, or silence in its place"},
+           {"typed", words, "what may be read"},
+           {"requests", task, "what may be asked, and cancellations"},
+           {"results", words, "what may be told; refusals, answers and notices of the policy"},
+           {"questions", task,
+            "for a judge: who said what; it answers with a topic's name, or with `approval`"},
+           {"decisions", words, "JSON: topic, rule, where, did; never the words"},
+           {"incidents", task, "those of topics with `incident`, and ends; the JSON is its task"}},
+      .ticks = true};
 }
 
 }  // namespace hocket::policy

@@ -13,7 +13,11 @@ namespace hocket::policy {
 namespace {
 
 constexpr std::chrono::milliseconds patience(2000);
+/// A ledger that took no entry is asked again every so many ticks.
 constexpr std::int64_t again_ticks = 5;
+constexpr std::size_t kept_entries = 256, followed_topics = 1024;
+/// One entry of a conversation and topic in so long; the next says how many there were.
+constexpr std::chrono::seconds one_entry(10);
 /// Of a line of a guard; what is longer is none.
 constexpr std::size_t line_bytes = 4096;
 
@@ -53,16 +57,16 @@ void incident_desk::config::visit(config_visitor& v) {
 }
 
 component_info incident_desk::info() {
-  const media_type words{.kind = payload_kind::text};
-  return {
-      .type = "policy.incidents",
-      .summary =
-          "Records a guard's incidents in a ledger, tells a webhook, and can freeze the graph.",
-      .inputs = {{"incidents", words, "a guard's, JSON", true, default_queue(payload_kind::text)}},
-      .outputs = {{"holds", words, "`frozen` or `free`, for guards"}},
-      .scope = instance_scope::shared,
-      .blocking = true,
-      .ticks = true};
+  const media_type words{.kind = payload_kind::text}, task{.kind = payload_kind::delegation};
+  return {.type = "policy.incidents",
+          .summary =
+              "Records a guard's incidents in a ledger, tells a webhook, and can freeze the graph.",
+          .inputs = {{"incidents", task, "a guard's: JSON, as its task", true,
+                      default_queue(payload_kind::delegation)}},
+          .outputs = {{"holds", words, "`frozen` or `free`, for guards"}},
+          .scope = instance_scope::shared,
+          .blocking = true,
+          .ticks = true};
 }
 
 result<void> incident_desk::open(const context& where) {
@@ -122,34 +126,88 @@ bool incident_desk::freezes(const std::string& topic) const {
 }
 
 result<void> incident_desk::process(std::size_t, const packet& p, emitter& out) {
-  const auto* t = p.get_if<text>();
-  if (t == nullptr) return {};
-  auto body = known_fields(t->value);
+  const auto* d = p.get_if<delegation>();
+  if (d == nullptr) return {};
+  auto body = known_fields(d->task);
   if (!body.contains("topic")) {
     context_.count("no_incident", 1);
     return {};
   }
-  const bool freeze = freezes(body.at("topic").get<std::string>());
+  const auto topic = body.at("topic").get<std::string>();
+  const bool freeze = freezes(topic), is_new = freeze && !is_frozen_;
   // First what stops people from coming to harm, then the books.
-  if (freeze) {
-    is_by_us_ = true;
-    hold(true, out);
-  }
-  body["incident"] = next_++;
+  if (is_new) hold(true, out);
   body["session"] = static_cast<std::uint64_t>(p.header.session);
   body["at_ms"] = p.header.ts.ms();
   body["state"] = freeze ? "open" : "noted";
-  body["reason"] =
-      fmt::format("{} in {}", body.at("topic").get<std::string>(), body.value("where", "?"));
-  record(body);
-  notify(std::move(body));
+  body["reason"] = fmt::format("{} in {}", topic, body.value("where", "?"));
+  const auto key = std::pair(p.header.session, topic);
+  if (const auto at = recent_.find(key); at != recent_.end() && !is_new) {
+    ++at->second.more;
+    at->second.body = std::move(body);
+    context_.count("repeated", 1);
+    return {};
+  }
+  if (recent_.size() < followed_topics)
+    recent_.insert_or_assign(key, repeated{context_.time->now() + one_entry, 0, {}});
+  keep(std::move(body));
   return {};
 }
 
-void incident_desk::record(const nlohmann::json& body) {
-  const auto done = records_->book().append("incident", config_.name, body);
-  context_.count(done ? "recorded" : "unrecorded", 1);
-  if (!done) context_.log("the ledger: " + done.error().message);
+void incident_desk::keep(nlohmann::json body) {
+  body["incident"] = next_++;
+  // A freeze is ours until the ledger says it: no look at the ledger ends it before.
+  unrecorded_.push_back(body);
+  if (!record_all()) context_.count("unrecorded", 1);
+  notify(std::move(body));
+}
+
+// In order. Whether all is in the ledger.
+bool incident_desk::record_all() {
+  while (!unrecorded_.empty()) {
+    const auto done = records_->book().append("incident", config_.name, unrecorded_.front());
+    if (!done) {
+      if (!is_unable_) context_.log("the ledger: " + done.error().message);
+      is_unable_ = true;
+      if (unrecorded_.size() > kept_entries) drop_entry();
+      return false;
+    }
+    is_unable_ = false;
+    context_.count("recorded", 1);
+    unrecorded_.pop_front();
+  }
+  return true;
+}
+
+// What froze nothing goes first.
+void incident_desk::drop_entry() {
+  const auto noted = std::ranges::find_if(
+      unrecorded_, [](const nlohmann::json& body) { return body.at("state") == "noted"; });
+  unrecorded_.erase(noted == unrecorded_.end() ? std::prev(noted) : noted);
+  context_.count("lost_entries", 1);
+}
+
+bool incident_desk::is_by_us() const {
+  return std::ranges::any_of(unrecorded_,
+                             [](const nlohmann::json& body) { return body.at("state") == "open"; });
+}
+
+void incident_desk::count_repeated(timestamp now) {
+  for (auto at = recent_.begin(); at != recent_.end();) {
+    auto& [until, more, body] = at->second;
+    if (now >= until && more == 0) {
+      at = recent_.erase(at);
+      continue;
+    }
+    if (now >= until) {
+      body["count"] = more;
+      // What began it froze the graph; a count that comes after its close must not.
+      body["state"] = "noted";
+      keep(std::exchange(body, {}));
+      until = context_.time->now() + one_entry, more = 0;
+    }
+    ++at;
+  }
 }
 
 void incident_desk::notify(nlohmann::json body) {
@@ -157,8 +215,9 @@ void incident_desk::notify(nlohmann::json body) {
   const auto number = body.value("incident", std::int64_t{0});
   body["name"] = config_.name;
   body["time"] = governance::utc_now();
+  const bool is_urgent = body.value("state", "") != "noted";
   if (!webhook_->post({body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), number,
-                       context_.hold()}))
+                       context_.hold(), is_urgent}))
     context_.count("notify_failed", 1);
 }
 
@@ -173,38 +232,51 @@ void incident_desk::hold(bool frozen, emitter& out) {
 void incident_desk::look(emitter& out) {
   const auto now = context_.time->now();
   auto seen = watch_->changed();
-  if (!seen) {
-    if (!blind_since_) {
-      blind_since_ = now;
-      context_.count("blind", 1);
-      context_.log("the ledger cannot be read: " + seen.error().message);
-    }
-    // Whoever cannot see incidents takes everything for frozen after a while.
-    if (now - *blind_since_ >= patience && !is_frozen_) hold(true, out);
-    return;
-  }
-  const bool was_blind = blind_since_.has_value();
+  if (!seen) return stay_blind(now, seen.error(), out);
   blind_since_.reset();
-  if (!*seen) {
-    if (was_blind && is_frozen_ && !is_by_us_) hold(false, out);
-    return;
+  if (*seen) {
+    const bool frozen = (*seen)->contains(config_.name) || is_by_us();
+    if (frozen != is_frozen_) {
+      is_frozen_ = frozen;
+      if (frozen) context_.count("frozen", 1);
+      const std::string_view thaws =
+          is_frozen_by_blindness_ ? "the ledger can be read again" : "the incident was closed";
+      context_.log(frozen ? "frozen: the ledger has an open incident"
+                          : fmt::format("free: {}", thaws));
+      notify({{"state", frozen ? "open" : "closed"},
+              {"reason", frozen || !is_frozen_by_blindness_ ? "by an operator" : thaws}});
+    }
+    is_frozen_by_blindness_ = false;
   }
-  const bool frozen = (*seen)->contains(config_.name);
-  if (frozen) is_by_us_ = false;
-  if (frozen == is_frozen_ || (is_by_us_ && !frozen)) return;
-  hold(frozen, out);
-  context_.log(frozen ? "frozen: the ledger has an open incident"
-                      : "free: the incident was closed");
-  notify({{"state", frozen ? "open" : "closed"}, {"reason", "by an operator"}});
+  // Again at every look: a conversation that begins waits for this word.
+  hold(is_frozen_, out);
+}
+
+// Whoever cannot see incidents takes everything for frozen after a while.
+void incident_desk::stay_blind(timestamp now, const error& why, emitter& out) {
+  if (!blind_since_) {
+    blind_since_ = now;
+    context_.count("blind", 1);
+    context_.log("the ledger cannot be read: " + why.message);
+  }
+  if (is_frozen_) return hold(true, out);
+  if (now - *blind_since_ < patience) return;
+  is_frozen_by_blindness_ = true;
+  hold(true, out);
+  context_.log("frozen: the ledger cannot be read");
+  notify({{"state", "open"}, {"reason", "the ledger cannot be read"}});
 }
 
 result<void> incident_desk::tick(std::int64_t, emitter& out) {
+  if (++ticks_ % again_ticks == 0) (void)record_all();
+  count_repeated(context_.time->now());
   look(out);
-  if (is_frozen_ && ++ticks_ % again_ticks == 0) hold(true, out);
   return {};
 }
 
 result<void> incident_desk::close(emitter&) {
+  count_repeated(timestamp::max());
+  (void)record_all();
   webhook_.reset();
   return {};
 }

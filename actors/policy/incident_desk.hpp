@@ -1,9 +1,13 @@
 #pragma once
 
+#include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "actors/governance/records.hpp"
 #include "actors/policy/webhook.hpp"
@@ -14,13 +18,14 @@ namespace hocket::policy {
 /// `policy.incidents`: what a guard calls an incident goes into a ledger, to a webhook, and where the graph says
 /// so freezes the conversations until an operator closes it.
 ///
-/// Inputs: incidents: a guard's, one JSON object each.
-/// Outputs: holds: `frozen` or `free`, for the guards' input of that name; while frozen again each second, so
-/// that conversations that begin later know it.
-/// An entry `incident` of the ledger holds topic, rule, place, action, session and times, never the words. Its
-/// subject is `name`; `hocket incident open NAME` and `close NAME` are heard within a micro-turn.
+/// Inputs: incidents: a guard's, one JSON object each, as the task of a delegation: an interruption drops none.
+/// Outputs: holds: `frozen` or `free`, for the guards' input of that name, at each micro-turn: conversations that
+/// begin wait for it.
+/// An entry `incident` of the ledger holds topic, rule, place, action, session and times, never the words; of one
+/// conversation and topic one in 10 s, the next with their `count`. One that the ledger does not take is tried
+/// again, and freezes until it is in. Its subject is `name`; `hocket incident open NAME` and `close NAME` are heard within a micro-turn.
 /// *Errors*: policy.bad_webhook, trust.refused, those of the ledger.
-/// Counters: recorded, unrecorded, frozen, notified, notify_failed, blind.
+/// Counters: recorded, repeated, unrecorded, lost_entries, frozen, notified, notify_failed, blind, no_incident.
 class incident_desk final : public component {
  public:
   struct config {
@@ -43,7 +48,17 @@ class incident_desk final : public component {
  private:
   result<void> open_ledger();
   result<void> open_webhook();
-  void record(const nlohmann::json& body);
+  struct repeated {
+    timestamp until;
+    std::int64_t more = 0;  ///< since its last entry
+    nlohmann::json body;    ///< the newest of them
+  };
+  void keep(nlohmann::json body);
+  bool record_all();
+  void drop_entry();
+  void count_repeated(timestamp now);
+  bool is_by_us() const;  ///< whether something froze here that the ledger does not say yet
+  void stay_blind(timestamp now, const error& why, emitter& out);
   void notify(nlohmann::json body);
   void look(emitter& out);
   void hold(bool frozen, emitter& out);
@@ -55,7 +70,10 @@ class incident_desk final : public component {
   std::optional<governance::incident_watch> watch_;
   std::unique_ptr<webhook> webhook_;
   bool is_frozen_ = false;
-  bool is_by_us_ = false;  ///< frozen here, and the ledger does not say so yet
+  bool is_frozen_by_blindness_ = false;
+  bool is_unable_ = false;                 ///< the ledger took no entry the last time
+  std::deque<nlohmann::json> unrecorded_;  ///< entries that it did not take yet
+  std::map<std::pair<session_id, std::string>, repeated> recent_;  ///< by conversation and topic
   std::optional<timestamp> blind_since_;
   std::int64_t next_ = 1, ticks_ = 0;
 };

@@ -19,6 +19,11 @@ class voice_gate {
   void close_for_good() { held_ = ended_ = true; }
   /// Closed for as long as somebody holds it.
   void hold(bool holds, timestamp now);
+  /// The end of the first hold: where nobody has spoken yet, no sentence is cut.
+  void let_go(timestamp now) {
+    held_ = ended_;
+    if (muted_ > 0) close(now);
+  }
   bool is_closed() const { return closed_ || held_; }
   /// The chunk itself, or silence in its place.
   audio_chunk through(const audio_chunk& chunk);

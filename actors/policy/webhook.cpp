@@ -1,5 +1,7 @@
 #include "actors/policy/webhook.hpp"
 
+#include <algorithm>
+
 #include "actors/http/fetch.hpp"
 #include "graph/trust/loopback.hpp"
 
@@ -8,6 +10,7 @@ namespace {
 
 constexpr std::size_t waiting_messages = 64;
 constexpr int answer_ms = 10'000;
+constexpr std::chrono::milliseconds longest_pause{30'000};
 
 }  // namespace
 
@@ -41,16 +44,31 @@ webhook::~webhook() {
 
 bool webhook::post(message m) {
   const std::lock_guard hold(lock_);
-  if (waiting_.size() >= waiting_messages) return false;
-  waiting_.push_back(std::move(m));
+  const auto first_other = std::ranges::find(waiting_, false, &message::is_urgent);
+  bool kept_all = true;
+  auto at = m.is_urgent ? first_other : waiting_.end();
+  if (waiting_.size() >= waiting_messages) {
+    if (!m.is_urgent || first_other == waiting_.end()) return false;
+    at = waiting_.erase(first_other);
+    kept_all = false;
+  }
+  waiting_.insert(at, std::move(m));
   wake_.notify_all();
-  return true;
+  return kept_all;
 }
 
-// False where it ends meanwhile.
-bool webhook::waits(std::chrono::milliseconds pause) {
+// False where it ends meanwhile, or where something urgent came.
+bool webhook::waits(std::chrono::milliseconds pause, bool is_urgent) {
   std::unique_lock hold(lock_);
-  return !wake_.wait_for(hold, pause, [this] { return ends_.load(); });
+  return !wake_.wait_for(hold, pause, [&] {
+    return ends_.load() || (!is_urgent && !waiting_.empty() && waiting_.front().is_urgent);
+  });
+}
+
+// A server that does not answer does not hold up the end of a run.
+void webhook::let_go() {
+  const std::lock_guard hold(lock_);
+  for (auto& m : waiting_) m.hold.reset();
 }
 
 void webhook::run() {
@@ -63,11 +81,11 @@ void webhook::run() {
       next = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    if (!deliver(next)) return;
+    if (!deliver(std::move(next))) return;
   }
 }
 
-bool webhook::deliver(const message& m) {
+bool webhook::deliver(message m) {
   http::fetch_request r;
   r.method = "POST";
   r.url = how_.url;
@@ -77,21 +95,28 @@ bool webhook::deliver(const message& m) {
   r.body_bytes = 64 << 10;
   r.connect_ms = answer_ms, r.total_ms = answer_ms;
   r.cancelled = &ends_;
-  auto pause = how_.pause;
-  int status = 0;
-  for (int tries = 1; tries <= how_.tries; ++tries, pause *= 2) {
+  while (true) {
     const auto got = http::fetch(r);
-    status = got ? got->status : 0;
+    ++m.tries;
+    const int status = got ? got->status : 0;
     const bool delivered = status >= 200 && status < 300;
     // Who says that it does not want it is not asked again.
     const bool is_final = status >= 400 && status < 500 && status != 408 && status != 429;
-    if (delivered || is_final || tries == how_.tries) {
-      told_(m, delivered, status, tries);
+    if (delivered || is_final || m.tries >= how_.tries) {
+      told_(m, delivered, status, m.tries);
       return !ends_;
     }
-    if (!waits(pause)) return false;
+    m.hold.reset();
+    let_go();
+    const auto pause = std::min<std::chrono::milliseconds>(
+        how_.pause * (1 << std::min(m.tries - 1, 20)), std::max(how_.pause, longest_pause));
+    if (waits(pause, m.is_urgent)) continue;
+    if (ends_) return false;
+    // The urgent one first; this one goes on with the tries that it has left.
+    const std::lock_guard hold(lock_);
+    waiting_.insert(std::ranges::find(waiting_, false, &message::is_urgent), std::move(m));
+    return true;
   }
-  return true;
 }
 
 }  // namespace hocket::policy

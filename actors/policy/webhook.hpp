@@ -15,8 +15,9 @@
 
 namespace hocket::policy {
 
-/// Posts JSON to one address, in order, on a thread of its own: each message `tries` times with pauses of 1, 2,
-/// 4, … s, 64 messages waiting at most. https, or http to this machine.
+/// Posts JSON to one address on a thread of its own: urgent messages first, else in order, each `tries` times with
+/// pauses of 1, 2, 4, … 30 s, 64 messages waiting at most: an urgent one takes the place of the oldest other.
+/// https, or http to this machine.
 /// *Threads*: any.
 class webhook {
  public:
@@ -24,12 +25,14 @@ class webhook {
     std::string url;
     std::string token;  ///< sent as `Authorization: Bearer`; "": none
     int tries = 5;
-    std::chrono::milliseconds pause{1000};  ///< after the first try; doubles
+    std::chrono::milliseconds pause{1000};  ///< after the first try; doubles up to 30 s
   };
   struct message {
     std::string body;
     std::int64_t number = 0;
-    std::shared_ptr<const void> hold;  ///< kept until it was told of
+    std::shared_ptr<const void> hold;  ///< kept until it was tried once
+    bool is_urgent = false;
+    int tries = 0;  ///< so far
   };
   /// What came of a message: `status` 0 where nobody answered. On the webhook's thread.
   using outcome = std::function<void(const message&, bool delivered, int status, int tries)>;
@@ -41,13 +44,14 @@ class webhook {
   /// Drops what waits; ends what is under way within a second.
   ~webhook();
   webhook(const webhook&) = delete;
-  /// False where too many wait.
+  /// False where too many wait, and this one, or the one that makes room for it, is dropped.
   bool post(message m);
 
  private:
   void run();
-  bool deliver(const message& m);
-  bool waits(std::chrono::milliseconds pause);
+  bool deliver(message m);
+  bool waits(std::chrono::milliseconds pause, bool is_urgent);
+  void let_go();
 
   setup how_;
   outcome told_;

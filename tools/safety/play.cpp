@@ -12,8 +12,21 @@
 namespace hocket::safety {
 namespace {
 
-/// Takes everything and does nothing: in the place of recorders and of who records incidents.
+/// Takes everything and does nothing: in the place of recorders.
 struct nothing final : component {};
+
+/// In the place of who records incidents: freezes nobody, and says so.
+struct no_desk final : component {
+  result<void> open(const context& where) override {
+    time = where.time;
+    return {};
+  }
+  result<void> tick(std::int64_t, emitter& out) override {
+    out.emit(0, make_packet(time->now(), text{"free", "policy"}));
+    return {};
+  }
+  const clock* time = nullptr;
+};
 
 struct empty_config final : config_base {
   void visit(config_visitor&) override {}
@@ -138,7 +151,10 @@ plan with_stand_ins(const arena& where, std::vector<tape>& tapes, stand_ins& kep
     } else if (actor.type->info.source) {
       kept.put(
           actor, [&tapes] { return std::make_unique<silent_person>(tapes); }, false);
-    } else if (actor.type->info.outputs.empty() || actor.type->info.type == "policy.incidents") {
+    } else if (actor.type->info.type == "policy.incidents") {
+      kept.put(
+          actor, [] { return std::make_unique<no_desk>(); }, true);
+    } else if (actor.type->info.outputs.empty()) {
       kept.put(
           actor, [] { return std::make_unique<nothing>(); }, false);
     }
@@ -158,7 +174,7 @@ class ear final : public host::observer {
     auto* t = of(p.header.session);
     if (a == nullptr || t == nullptr || a->rate_hz <= 0 || a->channels <= 0) return;
     const auto samples = a->samples.as<float>();
-    const auto cell = static_cast<std::size_t>(a->rate_hz / 100 * a->channels);
+    const auto cell = static_cast<std::size_t>(std::max(a->rate_hz / 100, 1) * a->channels);
     const std::lock_guard hold(t->lock);
     for (std::size_t from = 0; from < samples.size(); from += cell) {
       const auto part = samples.subspan(from, std::min(cell, samples.size() - from));
