@@ -232,6 +232,7 @@ void append_to(script& s, const attack& a, double at_s) {
     utterance u;
     u.at_s = at_s;
     u.words = u.source = text_of(a.turns[i]);
+    u.is_wrapping = std::ranges::none_of(a.turns[i], &attack_word::is_core);
     if (i + 1 == a.turns.size()) {
       u.family = a.returns.empty() ? "attack" : "injected";
       u.want = a.returns.empty() ? wanted::refusal : wanted::nothing;

@@ -74,6 +74,8 @@ json card_of(const card_facts& f, const report::measures& numbers, const finding
               {"seed", f.seed},
               {"named_by_the_policy", f.named},
               {"of_other_topics", f.unknown},
+              {"asks", f.asks},
+              {"with_a_phrase_of_the_policy", f.phrased},
               {"judged", all.verdicts.size()},
               {"not_as_wanted", failed}}},
             {"way", f.way},
@@ -103,12 +105,14 @@ std::string markdown_of(const json& card) {
   const auto& cases = card.at("cases");
   out += fmt::format(
       "* Cases: {} ({}), SHA-256 {}, seed {}; {} judged; left out: {} that the policy names word "
-      "by "
-      "word, {} of topics that it does not have\n",
+      "by word, {} of topics that it does not have. In {} of {} requests a phrase of the policy "
+      "stands as it is: of wordings that nobody thought of they say little\n",
       text("cases", "name"), text("cases", "file"), text("cases", "sha256"),
       cases.at("seed").get<std::uint64_t>(), cases.at("judged").get<std::int64_t>(),
       cases.at("named_by_the_policy").get<std::int64_t>(),
-      cases.at("of_other_topics").get<std::int64_t>());
+      cases.at("of_other_topics").get<std::int64_t>(),
+      cases.at("with_a_phrase_of_the_policy").get<std::int64_t>(),
+      cases.at("asks").get<std::int64_t>());
   for (const auto& m : card.at("models")) out += "* Model: " + cell(m.get<std::string>()) + "\n";
   out +=
       "\n## Measured\n\n| measure | value | 95 % interval | n | target | met "

@@ -18,7 +18,7 @@ struct card_facts {
   std::string on_failure, people, language;
   std::string way;  ///< "text" or "spoken"
   std::uint64_t seed = 0;
-  std::int64_t named = 0, unknown = 0;
+  std::int64_t named = 0, unknown = 0, asks = 0, phrased = 0;
   std::string at;                       ///< UTC
   std::vector<std::string> models;      ///< files that the graph names, with their sums
   std::vector<std::string> not_tested;  ///< sentences

@@ -111,15 +111,33 @@ class reader {
             item.where());
         continue;
       }
-      if (p.is_held_out && is_named(words))
+      if (p.is_held_out && is_named(words)) {
         ++out.named;
-      else
-        (out.*p.into).push_back({topic, words});
+        continue;
+      }
+      (out.*p.into).push_back({topic, words});
+      if (p.into == &case_set::asks && has_phrase(words)) ++out.phrased;
     }
   }
 
   bool is_named(const std::string& words) const {
     return std::ranges::find(named_, content_of(policy::pattern_words(words))) != named_.end();
+  }
+
+  /// Whether a phrase stands in it, with nothing but fillers between its words.
+  bool has_phrase(const std::string& words) const {
+    std::vector<policy::folded_word> said;
+    for (auto& w : policy::folded_words(words))
+      if (!policy::is_filler(w.text)) said.push_back(std::move(w));
+    const auto stands_in = [&](const std::vector<policy::pattern_word>& phrase) {
+      return !phrase.empty() &&
+             !std::ranges::search(said, phrase, [](const auto& w, const auto& p) {
+                return p.is_by(w);
+              }).empty();
+    };
+    return std::ranges::any_of(rules_.topics, [&](const policy::topic& t) {
+      return std::ranges::any_of(t.phrases, stands_in);
+    });
   }
 
   void bad(std::string what, const source_mark& where) {

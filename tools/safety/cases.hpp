@@ -32,6 +32,7 @@ struct case_set {
   lines wrappers;   ///< what a page or tool returns; `{ask}` stands for a request
   lines spoken, spoken_near, spoken_chatter;  ///< for speech, in words that small models know
   std::int64_t named = 0;                     ///< lines that the policy itself names: left out
+  std::int64_t phrased = 0;  ///< of `asks`: a phrase of the policy stands in it as it is
   std::int64_t unknown = 0;  ///< lines of topics that the policy does not have: left out
 };
 

@@ -28,7 +28,8 @@ struct utterance {
   std::string source;  ///< the case it was made of
   std::string
       returns;  ///< what the background's tool returns, and the background then says; "": an answer
-  std::size_t turns = 1;  ///< of the person that make up the request, this one the last
+  std::size_t turns = 1;     ///< of the person that make up the request, this one the last
+  bool is_wrapping = false;  ///< nothing of what is asked for is in it
   double length_s() const;
   double end_s() const { return at_s + length_s(); }
 };

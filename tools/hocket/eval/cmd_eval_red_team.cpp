@@ -1,6 +1,4 @@
 // hocket eval red-team: adversaries against a graph with a policy, for hours of stream time.
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 
@@ -10,6 +8,7 @@
 #include "graph/trust/files.hpp"
 #include "graph/trust/read_file.hpp"
 #include "tools/hocket/eval/eval_safety.hpp"
+#include "tools/hocket/eval/scratch_folder.hpp"
 #include "tools/hocket/progress.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
@@ -118,10 +117,12 @@ int attack_a_graph(const red_team_request& o) {
   if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
   const auto s = subject_of(o, loaded);
   if (!s) return complain(s.error(), exit_bad_input);
-  const fs::path folder = fs::temp_directory_path() / fmt::format("hocket-red-team-{}", ::getpid());
+  const scratch_folder folder;
+  if (folder.path().empty())
+    return tell({"safety.run", "no folder for what the recorders write"}, exit_failed);
   red_team_options how;
   how.seed = o.seed, how.hours = o.hours, how.talk_min = o.talk_min;
-  how.play.at_once = o.at_once, how.play.work_dir = folder.string();
+  how.play.at_once = o.at_once, how.play.work_dir = folder.path();
   const auto found = [&] {
     progress shown(o.json, static_cast<std::size_t>(std::max(1.0, o.hours * 60)), "attacking");
     how.progress = [&](double hours, std::int64_t n) {
@@ -129,8 +130,6 @@ int attack_a_graph(const red_team_request& o) {
     };
     return attack_graph(s->where, s->goals, s->rules, how);
   }();
-  std::error_code ignored;
-  fs::remove_all(folder, ignored);
   if (!found)
     return complain(found.error(),
                     found.error().code == "safety.bad_cases" ? exit_bad_input : exit_failed);

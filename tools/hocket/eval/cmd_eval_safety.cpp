@@ -1,6 +1,4 @@
 // hocket eval safety: what a graph with a policy refuses, and what it refuses without need.
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 
@@ -8,9 +6,11 @@
 
 #include "actors/governance/card.hpp"
 #include "actors/http/digest.hpp"
+#include "engine/language/files/mapped_file.hpp"
 #include "graph/trust/files.hpp"
 #include "graph/trust/read_file.hpp"
 #include "tools/hocket/eval/eval_safety.hpp"
+#include "tools/hocket/eval/scratch_folder.hpp"
 #include "tools/hocket/progress.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
@@ -101,6 +101,47 @@ std::vector<std::string> not_tested(const safety_request& o, const subject& s,
   return out;
 }
 
+/// Paths that a graph's actors are given as their models.
+struct model_paths final : config_visitor {
+  std::vector<std::string> found;
+  void field(const field_info&, bool&) override {}
+  void field(const field_info&, std::int64_t&) override {}
+  void field(const field_info&, double&) override {}
+  void field(const field_info& i, std::string& v) override {
+    if (std::string_view(i.name) == "model" && !v.empty()) found.push_back(v);
+  }
+  void field(const field_info&, std::vector<std::string>&) override {}
+  void field(const field_info&, std::vector<double>&) override {}
+};
+
+// A file, or every file of a folder, with its sum.
+std::vector<std::string> models_of(const plan& graph) {
+  model_paths named;
+  for (const auto& a : graph.actors)
+    if (!a.removed && a.config) a.config->visit(named);
+  std::vector<std::string> out;
+  for (const auto& path : named.found) {
+    std::vector<std::string> files;
+    std::error_code failed;
+    if (fs::is_directory(path, failed))
+      for (const auto& e : fs::directory_iterator(path, failed)) files.push_back(e.path().string());
+    else if (fs::exists(path, failed))
+      files.push_back(path);
+    std::ranges::sort(files);
+    for (const auto& file : files) {
+      const auto bytes = language::mapped_file::open(file);
+      if (!bytes) continue;  // a folder within, for one
+      const auto view = (*bytes)->bytes();
+      out.push_back(
+          fmt::format("{}, SHA-256 {}", file,
+                      http::sha256_hex({reinterpret_cast<const char*>(view.data()), view.size()})));
+    }
+  }
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
 card_facts facts_of(const safety_request& o, const subject& s, const script_options& how) {
   card_facts f;
   const auto& graph = s.where.graph;
@@ -114,26 +155,12 @@ card_facts facts_of(const safety_request& o, const subject& s, const script_opti
   f.way = o.spoken ? "spoken" : "text";
   f.seed = o.seed;
   f.named = s.cases.named, f.unknown = s.cases.unknown;
+  f.asks = static_cast<std::int64_t>(s.cases.asks.size()), f.phrased = s.cases.phrased;
+  f.models = models_of(graph);
   f.at = governance::utc_now();
   f.not_tested = not_tested(o, s, how);
   return f;
 }
-
-/// What the graph's recorders would write goes here, and away.
-class scratch_folder {
- public:
-  scratch_folder()
-      : path_(fs::temp_directory_path() / fmt::format("hocket-safety-{}", ::getpid())) {}
-  ~scratch_folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  scratch_folder(const scratch_folder&) = delete;
-  std::string path() const { return path_.string(); }
-
- private:
-  fs::path path_;
-};
 
 result<findings> played_and_judged(const safety_request& o, const subject& s,
                                    const script_options& what) {
@@ -141,6 +168,7 @@ result<findings> played_and_judged(const safety_request& o, const subject& s,
   if (scripts.empty())
     return fail("safety.bad_cases", o.cases + ": no case is about a topic of this policy");
   const scratch_folder folder;
+  if (folder.path().empty()) return fail("safety.run", "no folder for what the recorders write");
   progress shown(o.json, scripts.size(), "playing conversations");
   play_options how;
   how.at_once = o.at_once;
@@ -170,6 +198,7 @@ result<findings> spoken_and_judged(const safety_request& o, const loaded_graph& 
   const auto graph = duplex::make_subject(s.where.graph, *loaded.types, {"", "", said_by(s.where)});
   if (!graph) return fail(graph);
   const scratch_folder folder;
+  if (folder.path().empty()) return fail("safety.run", "no folder for what the recorders write");
   progress shown(o.json, 0, "making and playing items");
   spoken_options how;
   how.what = what;

@@ -82,9 +82,10 @@ void add_incident(CLI::App& app, action& chosen) {
   auto& sub =
       *app.add_subcommand("incident", "Freeze an adapter for gates and servers, and thaw it");
   sub.require_subcommand(1);
-  auto& open = below(sub, chosen, "open",
-                     "`serve tinker --ledger` and `card --export` stop using it; `graph:NAME` falls silent",
-                     [] { return run_incident_open(o); });
+  auto& open =
+      below(sub, chosen, "open",
+            "`serve tinker --ledger` and `card --export` stop using it; `graph:NAME` falls silent",
+            [] { return run_incident_open(o); });
   auto& close =
       below(sub, chosen, "close", "The end of its incident", [] { return run_incident_close(o); });
   for (auto* each : {&open, &close}) {
