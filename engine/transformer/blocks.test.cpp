@@ -168,6 +168,64 @@ TEST_CASE("convolutions, mixes, blocks and loops: a plain stream is its whole se
   }
 }
 
+TEST_CASE(
+    "convolutions, mixes, blocks and loops: rows that were written and given up leave nothing") {
+  c10::NoGradGuard no_grad;
+  constexpr std::int64_t length = 60;
+  for (const bool second : {false, true}) {
+    const auto t = make(second, true);
+    const auto x = at::randn({length, width}, at::kFloat);
+    const auto wrong = at::randn({length, width}, at::kFloat);
+    const auto whole = t.forward(x, {.sequences = 1, .length = length, .streams = {}});
+    // Parts within a page of 16 positions, up to its end, over one and over two of them.
+    for (const std::int64_t from : {3, 15, 16, 20})
+      for (const std::int64_t count : {1, 2, 9, 12, 16, 30})
+        for (const bool shared : {false, true}) {
+          CAPTURE(second);
+          CAPTURE(from);
+          CAPTURE(count);
+          CAPTURE(shared);
+          kv_cache memory(t.config());
+          const auto go = [&](kv_cache& m, const at::Tensor& rows, std::int64_t at,
+                              std::int64_t n) {
+            return t.forward(rows.slice(0, at, at + n), {.streams = {{&m, at, n}}});
+          };
+          go(memory, x, 0, from);
+          memory.forget_before(from);
+          std::vector<kv_cache> copies;
+          if (shared) copies.push_back(memory);
+          const auto given_up = go(memory, wrong, from, count);  // and nobody moves on
+          CHECK(!given_up.equal(whole.slice(0, from, from + count)));
+          if (shared)
+            CHECK(go(copies[0], x, from, count).equal(whole.slice(0, from, from + count)));
+          CHECK(go(memory, x, from, length - from).equal(whole.slice(0, from, length)));
+        }
+  }
+}
+
+TEST_CASE("convolutions, mixes, blocks and loops: what a long part leaves is let go at once") {
+  c10::NoGradGuard no_grad;
+  const auto t = make(true, true);
+  const auto x = at::randn({64, width}, at::kFloat);
+  kv_cache at_once(t.config()), by_rows(t.config());
+  t.forward(x, {.streams = {{&at_once, 0, 64}}});
+  at_once.forget_before(64);
+  for (std::int64_t at = 0; at < 64; ++at) {
+    t.forward(x.slice(0, at, at + 1), {.streams = {{&by_rows, at, 1}}});
+    by_rows.forget_before(at + 1);
+  }
+  CHECK(at_once.bytes() == by_rows.bytes());
+}
+
+TEST_CASE("convolutions, mixes, blocks and loops: the plain path says that it cannot go back") {
+  c10::NoGradGuard no_grad;
+  const auto t = in_double(make(true, true));
+  kv_cache memory(t.config());
+  t.forward(at::randn({20, width}, at::kDouble), {.streams = {{&memory, 0, 20}}});
+  CHECK(!memory.remembers(19));
+  CHECK(!memory.rewind(19));
+}
+
 TEST_CASE("convolutions, mixes, blocks and loops: exact gradients are those of the formulas") {
   for (const bool second : {false, true}) {
     CAPTURE(second);
@@ -189,6 +247,8 @@ TEST_CASE("convolutions, mixes, blocks and loops: exact gradients are those of t
     const auto precise = x.to(at::kDouble).requires_grad_(true);
     const auto want =
         torch::autograd::grad({(in_double(t).forward(precise, rows) * weight).sum()}, {precise})[0];
-    CHECK((got - want).norm().item<double>() < 1e-2 * want.norm().item<double>());
+    const double error = ((got - want).norm() / want.norm()).item<double>();
+    MESSAGE("difference of the gradients " << error);
+    CHECK(error < 3e-4);  // 8e-5 with blocks and a loop
   }
 }

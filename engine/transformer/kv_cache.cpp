@@ -96,12 +96,14 @@ std::size_t kv_cache::bytes() const {
 
 void kv_cache::forget_before(std::int64_t next) {
   for (auto& layer : paged_) layer.forget_before(next);
+  for (auto& c : convolutions_) c.inputs.forget_before(next);
 }
 
 bool kv_cache::remembers(std::int64_t length) const {
   return std::ranges::all_of(paged_, [&](const auto& layer) { return layer.remembers(length); }) &&
-         std::ranges::all_of(convolutions_,
-                             [&](const auto& c) { return c.inputs.remembers(length); });
+         std::ranges::all_of(convolutions_, [&](const auto& c) {
+           return !c.plain.defined() && c.inputs.remembers(length);
+         });
 }
 
 bool kv_cache::rewind(std::int64_t length) {

@@ -55,7 +55,7 @@ class kv_cache {
   paged_layer& paged(int layer) { return paged_[layer]; }
   /// Of a cache with pages: lets go what no row from `next` on sees.
   void forget_before(std::int64_t next);
-  /// Of a cache with pages: whether all that a row at `length` sees is still there.
+  /// Of a cache with pages, off the plain path: whether all that a row at `length` sees is still there.
   bool remembers(std::int64_t length) const;
   /// Of a cache with pages: as if nothing from `length` on had been written. False, and nothing
   /// changes, where what the next row sees is gone.
