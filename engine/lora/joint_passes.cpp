@@ -11,6 +11,7 @@
 namespace hocket::lora {
 
 struct joint_passes::job {
+  std::string owner;
   trainer::state* on;
   loss_config loss;
   std::span<const training_datum> data;
@@ -24,9 +25,9 @@ struct joint_passes::job {
 
   void begin() {
     next = 0;
+    if (!forward_only) on->clear_gradients();
     so_far = {};
     so_far.logprobs.resize(data.size());
-    if (!forward_only) on->clear_gradients();
   }
   std::int64_t rows() const {
     std::int64_t n = 0;
@@ -51,27 +52,57 @@ struct joint_passes::job {
 joint_passes::joint_passes() = default;
 joint_passes::~joint_passes() = default;
 std::size_t joint_passes::size() const { return jobs_.size(); }
+std::size_t joint_passes::size(const std::string& owner) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(jobs_, [&](const auto& j) { return j->owner == owner; }));
+}
 
 void joint_passes::add(trainer& on, const loss_config& loss, std::span<const training_datum> data,
-                       bool forward_only, finished then) {
-  add(*on.state_, loss, data, forward_only, std::move(then));
+                       bool forward_only, finished then, const std::string& owner) {
+  add(*on.state_, loss, data, forward_only, std::move(then), owner);
 }
 
 void joint_passes::add(trainer::state& on, const loss_config& loss,
-                       std::span<const training_datum> data, bool forward_only, finished then) {
-  if (const auto fits = on.check_all(loss, data); !fits) return then(fail(fits));
-  auto j = std::make_unique<job>(
-      job{&on, loss, data, forward_only, std::move(then), passes_of(data, trainer::rows_at_once)});
-  j->begin();
-  if (j->units.empty()) return j->then(j->finish());
+                       std::span<const training_datum> data, bool forward_only, finished then,
+                       const std::string& owner) {
+  auto made = guarded([&]() -> result<std::unique_ptr<job>> {
+    HOCKET_TRY(on.check_all(loss, data));
+    auto j = std::make_unique<job>(
+        job{owner, &on, loss, data, forward_only, {}, passes_of(data, trainer::rows_at_once)});
+    j->begin();
+    if (!j->units.empty()) turns_.try_emplace(owner, passes_);
+    jobs_.reserve(jobs_.size() + 1);
+    return j;
+  });
+  if (!made) return then(fail(made));
+  auto j = std::move(*made);
+  if (j->units.empty()) return then(j->finish());
+  j->then = std::move(then);
   jobs_.push_back(std::move(j));
 }
 
+/// Of the owners in turn one each, then a second one of each, and so on.
+std::vector<joint_passes::job*> joint_passes::in_turn() const {
+  struct place {
+    std::size_t of_owner;
+    std::uint64_t turn;
+    job* whose;
+  };
+  std::map<std::string, std::size_t> counts;
+  std::vector<place> all;
+  for (const auto& j : jobs_) all.push_back({counts[j->owner]++, turns_.at(j->owner), j.get()});
+  std::ranges::stable_sort(all, {}, [](const place& p) { return std::pair(p.of_owner, p.turn); });
+  std::vector<job*> jobs;
+  for (const auto& p : all) jobs.push_back(p.whose);
+  return jobs;
+}
+
 std::vector<joint_passes::job*> joint_passes::next_pass() const {
-  std::vector<job*> chosen{jobs_.front().get()};
+  const auto jobs = in_turn();
+  std::vector<job*> chosen{jobs.front()};
   auto rows = chosen[0]->rows();
-  for (std::size_t i = 1; i < jobs_.size() && !chosen[0]->alone; ++i) {
-    auto* j = jobs_[i].get();
+  for (std::size_t i = 1; i < jobs.size() && !chosen[0]->alone; ++i) {
+    auto* j = jobs[i];
     if (!j->goes_with(*chosen[0]) || rows + j->rows() > rows_at_once) continue;
     chosen.push_back(j);
     rows += j->rows();
@@ -115,14 +146,29 @@ result<void> joint_passes::pass(std::span<job* const> chosen) {
 
 void joint_passes::end(job* j, result<pass_result> r) {
   const auto then = std::move(j->then);
+  const auto owner = std::move(j->owner);
   std::erase_if(jobs_, [&](const auto& each) { return each.get() == j; });
+  if (size(owner) == 0) turns_.erase(owner);
   then(std::move(r));
 }
 
 void joint_passes::step() {
-  if (jobs_.empty()) return;
+  const auto went = guarded([&]() -> result<void> {
+    if (!jobs_.empty()) advance();
+    return {};
+  });
+  // There was no memory even for the order of the turns. What each one's gradients hold is not known.
+  while (!went && !jobs_.empty()) {
+    jobs_.front()->on->clear_gradients();
+    end(jobs_.front().get(), tl::unexpected(went.error()));
+  }
+}
+
+void joint_passes::advance() {
   const auto chosen = next_pass();
   last_width_ = chosen.size();
+  ++passes_;
+  for (const auto* j : chosen) turns_.at(j->owner) = passes_;
   std::stable_partition(jobs_.begin(), jobs_.end(), [&](const auto& j) {
     return std::find(chosen.begin(), chosen.end(), j.get()) == chosen.end();
   });
@@ -146,7 +192,8 @@ result<pass_result> joint_passes::alone(trainer::state& on, const loss_config& l
                                         std::span<const training_datum> data, bool forward_only) {
   joint_passes one;
   result<pass_result> out = fail("lora.engine", "no pass");
-  one.add(on, loss, data, forward_only, [&](result<pass_result> r) { out = std::move(r); });
+  one.add(
+      on, loss, data, forward_only, [&](result<pass_result> r) { out = std::move(r); }, "");
   while (one.size() > 0) one.step();
   return out;
 }

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/lora/trainer.hpp"
@@ -29,14 +31,16 @@ class joint_passes {
   joint_passes& operator=(const joint_passes&) = delete;
 
   /// `on` and `data` stay untouched until `then` was called: by `step`, or at once where nothing is to be
-  /// computed. `on` has no other work here.
+  /// computed. `on` has no other work here. `owner`: whose turn it uses.
   void add(trainer& on, const loss_config& loss, std::span<const training_datum> data,
-           bool forward_only, finished then);
-  /// One pass: a part of the work of all that fit, who waits longest first.
+           bool forward_only, finished then, const std::string& owner = "");
+  /// One pass: a part of the work of all that fit: of the owner who waits longest first, and a second
+  /// trainer of one only behind the first of all.
   void step();
-  /// Trainers that have work here.
+  /// Trainers that have work here; those of one owner.
   std::size_t size() const;
-  /// Trainers and tokens of the last pass.
+  std::size_t size(const std::string& owner) const;
+  /// Trainers of the last pass.
   std::size_t last_width() const { return last_width_; }
 
   /// The same for one trainer, to its end.
@@ -46,13 +50,18 @@ class joint_passes {
  private:
   struct job;
   void add(trainer::state& on, const loss_config& loss, std::span<const training_datum> data,
-           bool forward_only, finished then);
+           bool forward_only, finished then, const std::string& owner);
+  std::vector<job*> in_turn() const;
   std::vector<job*> next_pass() const;
+  void advance();
   static result<void> pass(std::span<job* const> chosen);
   void end(job* j, result<pass_result> r);
 
   std::vector<std::unique_ptr<job>> jobs_;  ///< in the order of their turns
   std::size_t last_width_ = 0;
+  /// When an owner that has work here had its last turn, or came. In passes.
+  std::map<std::string, std::uint64_t> turns_;
+  std::uint64_t passes_ = 0;
 };
 
 }  // namespace hocket::lora

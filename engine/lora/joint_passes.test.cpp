@@ -163,3 +163,84 @@ TEST_CASE("a short request is through before a long one that came first") {
   joint.step();
   CHECK(joint.size() == 0);
 }
+
+TEST_CASE("passes without gradients that are shared give the bits that each gets alone") {
+  const auto model = load("llama");
+  auto all = tenants(model);
+  std::vector<pass_result> wanted, got(all.size());
+  for (auto& t : all) {  // weights that are not those of the beginning: an adapter's are zero there
+    REQUIRE(t.own->forward_backward(plain_loss, t.data));
+    REQUIRE(t.own->step(quick));
+    auto r = t.own->forward(plain_loss, t.data);
+    REQUIRE(r);
+    wanted.push_back(std::move(*r));
+  }
+  joint_passes joint;
+  std::size_t widest = 0;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    joint.add(*all[i].own, plain_loss, all[i].data, true, [&got, i](result<pass_result> r) {
+      REQUIRE(r);
+      got[i] = std::move(*r);
+    });
+  while (joint.size() > 0) joint.step(), widest = std::max(widest, joint.last_width());
+  CHECK(widest == 4);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CHECK(got[i].logprobs == wanted[i].logprobs);
+    CHECK(got[i].loss == wanted[i].loss);
+  }
+}
+
+TEST_CASE("whose weights are all zero has no gradient beside others either") {
+  const auto model = load("llama");
+  auto all = tenants(model), alone = tenants(model);
+  for (auto* some : {&all, &alone}) {
+    auto& t = (*some)[1];
+    REQUIRE(t.own->forward_backward(plain_loss, t.data));
+    REQUIRE(t.own->step({.learning_rate = 1e38}));  // products with it are not finite any more
+    for (auto& w : t.data[0].inputs["weights"].values) w = 0;
+  }
+  std::vector<std::string> ended(4), wanted(4);
+  joint_passes joint;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto r = alone[i].own->forward_backward(plain_loss, alone[i].data);
+    wanted[i] = r ? "fine" : r.error().code;
+    joint.add(*all[i].own, plain_loss, all[i].data, false,
+              [&ended, i](result<pass_result> r) { ended[i] = r ? "fine" : r.error().code; });
+  }
+  while (joint.size() > 0) joint.step();
+  CHECK(wanted == std::vector<std::string>(4, "fine"));
+  CHECK(ended == wanted);
+  for (const std::size_t i : {0u, 2u, 3u}) {
+    REQUIRE(alone[i].own->step(quick));
+    REQUIRE(all[i].own->step(quick));
+    CHECK(all[i].own->files().weights == alone[i].own->files().weights);
+  }
+}
+
+TEST_CASE("an owner of many trainers leaves another its turns") {
+  const auto model = load("llama");
+  // Three units that fill half a pass each, of every trainer.
+  const auto data = data_of(std::vector<int>(3 * trainer::rows_at_once / 64, 64), 31);
+  std::vector<std::unique_ptr<trainer>> many;
+  for (std::uint64_t i = 0; i < 6; ++i) many.push_back(make(model, 2, i, {.unembed = false}));
+  auto one = make(model, 2, 9, {.unembed = false});
+  joint_passes joint;
+  std::size_t ended = 0;
+  bool is_through = false;
+  for (auto& t : many)
+    joint.add(
+        *t, plain_loss, data, true, [&](const result<pass_result>&) { ++ended; }, "many");
+  joint.add(
+      *one, plain_loss, data, true, [&](const result<pass_result>&) { is_through = true; }, "one");
+  CHECK(joint.size("many") == 6);
+  CHECK(joint.size("one") == 1);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(!is_through);
+    joint.step();
+  }
+  CHECK(is_through);  // a part of it was in every pass
+  CHECK(joint.size("one") == 0);
+  CHECK(ended <= 1);
+  while (joint.size() > 0) joint.step();
+  CHECK(ended == 6);
+}

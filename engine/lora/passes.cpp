@@ -1,6 +1,7 @@
 #include "engine/lora/passes.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include <ATen/ATen.h>
@@ -60,6 +61,14 @@ class pass {
     return all;
   }
 
+  /// Adds the gradients of all adapters.
+  void backward(const at::Tensor& states,
+                const std::vector<std::vector<double>>& by_logprob) const {
+    const auto by_state = head_backward(states.detach(), by_logprob);
+    if (states.requires_grad()) torch::autograd::backward({states}, {by_state});
+  }
+
+ private:
   /// Derivatives by the states, [rows, width]; adds those by the heads' adapters.
   at::Tensor head_backward(const at::Tensor& states,
                            const std::vector<std::vector<double>>& by_logprob) const {
@@ -77,7 +86,6 @@ class pass {
     return by_state;
   }
 
- private:
   struct sequence {
     const training_datum* datum;
     const engine::adapter* adapter;
@@ -153,20 +161,35 @@ std::vector<std::vector<double>> logprobs_of(const language::language_model& mod
 std::vector<std::vector<double>> differentiate(const language::language_model& model,
                                                std::span<const adapted_data> all,
                                                const loss_gradient& loss) {
-  const pass p(model, all);
   at::AutoGradMode on(true);
   const engine::ops::exact_gradients exact;
-  const auto states = p.states();
-  const auto logprobs = p.logprobs(states.detach());
-  std::vector<std::vector<double>> by_logprob;
-  bool any = false;
-  for (std::size_t i = 0; i < logprobs.size(); ++i) {
-    by_logprob.push_back(loss(i, logprobs[i]));
-    for (const double g : by_logprob.back()) any |= g != 0;
+  std::vector<std::vector<double>> logprobs, by_logprob;
+  std::vector<adapted_data> learning;  // those that have a gradient
+  {
+    const pass p(model, all);
+    const auto states = p.states();
+    logprobs = p.logprobs(states.detach());
+    std::size_t i = 0;
+    for (const auto& a : all) {
+      std::vector<std::vector<double>> own;
+      bool any = false;
+      for (std::size_t k = 0; k < a.data.size(); ++k, ++i) {
+        own.push_back(loss(i, logprobs[i]));
+        for (const double g : own.back()) any |= g != 0;
+      }
+      if (!any) continue;
+      learning.push_back(a);
+      std::ranges::move(own, std::back_inserter(by_logprob));
+    }
+    if (learning.size() == all.size()) {
+      p.backward(states, by_logprob);
+      return logprobs;
+    }
   }
-  if (!any) return logprobs;
-  const auto by_state = p.head_backward(states.detach(), by_logprob);
-  if (states.requires_grad()) torch::autograd::backward({states}, {by_state});
+  // Zeros times what is not finite would be gradients of those that have none.
+  if (learning.empty()) return logprobs;
+  const pass again(model, learning);
+  again.backward(again.states(), by_logprob);
   return logprobs;
 }
 
