@@ -66,25 +66,37 @@ http::response no_key(bool openai) {
                      401);
 }
 
+std::vector<std::string> parts_of(std::string_view path) {
+  std::vector<std::string> parts;
+  for (std::size_t from = 0; from < path.size();) {
+    const auto to = std::min(path.find('/', from), path.size());
+    if (to > from) parts.emplace_back(path.substr(from, to - from));
+    from = to + 1;
+  }
+  return parts;
+}
+
 std::optional<scope> scope_for(std::string_view method, std::string_view path) {
   if (path.starts_with("/oai/"))
     return method == "POST" ? std::optional(scope::sample) : std::nullopt;
   if (!path.starts_with("/api/v1/")) return std::nullopt;
-  path.remove_prefix(8);
+  // By what decides which route answers: nothing else may tell two writings of one path apart.
+  const auto parts = parts_of(path.substr(8));
+  if (parts.empty()) return std::nullopt;
   const auto is_one_of = [&](std::initializer_list<std::string_view> names) {
-    return std::find(names.begin(), names.end(), path) != names.end();
+    return parts.size() == 1 && std::find(names.begin(), names.end(), parts[0]) != names.end();
   };
   if (is_one_of(
           {"create_sampling_session", "asample", "join_sampling_session", "retrieve_futures"}))
     return scope::sample;
-  if (path == "save_weights_external") return scope::exports;
+  if (is_one_of({"save_weights_external"})) return scope::exports;
   if (is_one_of({"create_model", "unload_model", "forward_backward", "forward", "optim_step",
                  "create_custom_loss", "save_weights", "save_weights_for_sampler", "load_weights",
                  "load_state", "copy_weights"}))
     return scope::train;
-  if (!path.starts_with("training_runs/")) return std::nullopt;
-  for (const auto* end : {"/external_weights_urls", "/archive", "/publish"})
-    if (path.ends_with(end)) return scope::exports;
+  if (parts[0] != "training_runs" || parts.size() == 1) return std::nullopt;
+  for (const auto* end : {"external_weights_urls", "archive", "publish"})
+    if (parts.back() == end) return scope::exports;
   return method == "GET" || method == "HEAD" ? std::nullopt : std::optional(scope::train);
 }
 
@@ -105,14 +117,20 @@ http::response out_of_scope(const tenant& who, scope wanted, bool openai) {
 
 }  // namespace
 
+std::optional<http::response> lacks_scope(const tenant& who, const http::request& r) {
+  const auto wanted = scope_for(r.method, r.path);
+  // Who may delete what is others' may delete its own.
+  const bool may = !wanted || who.may(*wanted) ||
+                   (r.method == "DELETE" && *wanted == scope::train && who.may(scope::admin));
+  if (may) return std::nullopt;
+  return out_of_scope(who, *wanted, r.path.starts_with("/oai/"));
+}
+
 std::optional<http::response> service::state::refuses(const http::request& r) const {
   const auto who = tenant_of(r);
   auto no = roles->refuses(r, who ? http::caller::keyed : http::caller_of(r));
-  const auto wanted = scope_for(r.method, r.path);
-  // Who may delete what is others' may delete its own.
-  const bool may = !wanted || !who || who->may(*wanted) ||
-                   (r.method == "DELETE" && *wanted == scope::train && who->may(scope::admin));
-  if (!no && !may) return out_of_scope(*who, *wanted, r.path.starts_with("/oai/"));
+  if (who && (!no || no->status == 404))
+    if (auto beyond = lacks_scope(*who, r)) return beyond;
   // What is not there is said by handle(), in each API's own words: to a client with a key, or where
   // nothing of the request would be kept.
   if (!no || (no->status == 404 && (who || r.method == "GET" || r.method == "HEAD"))) return {};

@@ -1,4 +1,5 @@
 #include "actors/gateway/tinker/roles.hpp"
+#include "actors/gateway/tinker/service_state.hpp"
 
 #include <doctest/doctest.h>
 
@@ -36,4 +37,25 @@ TEST_CASE("tinker: without a key nothing but health and files that are everybody
   for (const char* elsewhere : {"/", "/api/v1", "/api/v1/create_model/x", "/api/v1/nothing",
                                 "/other/resolve/main/config.json", "/api/v1/../x"})
     CHECK_MESSAGE(status("GET", elsewhere, keyed) == 404, elsewhere);
+}
+
+TEST_CASE("tinker: however a path is written, it takes the same scope") {
+  using tinker::scope;
+  using tinker::scope_for;
+  CHECK(scope_for("POST", "/api/v1/optim_step") == scope::train);
+  CHECK(scope_for("POST", "/api/v1/asample") == scope::sample);
+  CHECK(scope_for("POST", "/api/v1/save_weights_external") == scope::exports);
+  CHECK(!scope_for("POST", "/api/v1/create_session"));
+  const std::string one = "/api/v1/training_runs/r/checkpoints/weights/w";
+  CHECK(scope_for("GET", one + "/archive") == scope::exports);
+  CHECK(scope_for("POST", one + "/publish") == scope::exports);
+  CHECK(scope_for("PUT", one + "/ttl") == scope::train);
+  CHECK(!scope_for("GET", one));
+  std::vector<std::string> paths{one, one + "/archive", one + "/publish", one + "/ttl",
+                                 one + "/external_weights_urls"};
+  for (const auto& row : tinker::api_rows({"lm"})) paths.push_back(row.path);
+  for (const auto& path : paths)
+    for (const char* method : {"GET", "POST", "PUT", "DELETE"})
+      for (const char* more : {"/", "//", "///"})
+        CHECK_MESSAGE(scope_for(method, path) == scope_for(method, path + more), path);
 }

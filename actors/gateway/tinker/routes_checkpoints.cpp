@@ -190,13 +190,17 @@ answered copy_weights(service::state& s, call& c) {
   auto& book = governance::process_book::of_process();
   if (const auto passed = book.pass(governance::gate::load, *path, weights_sha256(*files)); !passed)
     return fail("tinker.forbidden", passed.error().message);
+  const bool is_new = !s.store->find_run(copy.path.run);
   auto run = s.store->find_run(from->path.run).value_or(run_record{});
   run.id = copy.path.run, run.owner = c.owner, run.base_model = from->base_model;
   run.rank = from->rank, run.time_s = static_cast<std::int64_t>(std::time(nullptr));
   copy.owner = c.owner, copy.is_public = false, copy.expires_s = *ttl;
   if (copy.card.is_object()) copy.card["name"] = copy.path.text(), copy.card["parent"] = *path;
   HOCKET_TRY(s.store->put(run));
-  HOCKET_TRY(s.store->put(copy, *files, false, most_bytes(c.who)));
+  if (auto kept = s.store->put(copy, *files, false, most_bytes(c.who)); !kept) {
+    if (is_new) s.store->remove_empty_run(run.id);
+    return fail(kept);
+  }
   if (copy.card.is_object() && !book.add_card(copy.card, c.owner)) s.lacks_cards = true;
   return answer;
 }

@@ -296,16 +296,24 @@ answered complete(service::state& s, call& c, bool is_chat) {
     jobs.push_back({c.owner, w->source, w->ask, {}, {}});
     jobs.back().ask.prompt = prompt;
     HOCKET_TRY(check(jobs.back()));
-    tokens += tokens_of(jobs.back().ask);
+    tokens += tokens_of(jobs.back().ask, *w->source.base);
   }
+  if (jobs.size() > static_cast<std::size_t>(c.who.most.futures))
+    return fail("tinker.quota",
+                fmt::format("QuotaExceeded: {} prompts in one request, and {} requests of this key "
+                            "may wait at once: send fewer prompts",
+                            jobs.size(), c.who.most.futures));
   if (s.sampling.queued(c.owner) + jobs.size() > static_cast<std::size_t>(c.who.most.futures))
     return fail("tinker.busy", "too many requests of this key wait for an answer");
   HOCKET_TRY(s.usage.take(c.who, tokens, clock::now()));
   const auto all = std::make_shared<gathered>();
   all->answers.resize(jobs.size()), all->left = jobs.size();
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    jobs[i].done = [&s, w, all, i, who = c.who, reply = c.reply](result<sample_answer> a) {
-      if (a) s.usage.charge(who, tokens_of(*a), clock::now());
+    const auto& ask = jobs[i].ask;
+    const auto unused =
+        tokens_of(ask, *w->source.base) - static_cast<std::int64_t>(ask.prompt.size());
+    jobs[i].done = [&s, w, all, i, unused, who = c.who, reply = c.reply](result<sample_answer> a) {
+      s.usage.give_back(who, unused - (a ? tokens_of(*a) : 0), clock::now());
       take(*w, *all, i, std::move(a), reply);
     };
     s.sampling.submit(std::move(jobs[i]));

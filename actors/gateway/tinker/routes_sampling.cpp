@@ -54,7 +54,7 @@ result<sampling_source> open_source(service::state& s, const std::string& owner,
       *base->model, {files->at("adapter_config.json"), files->at("adapter_model.safetensors")});
   if (!adapter) return fail(adapter);
   base_name = from->base_model;
-  return sampling_source{std::move(base), std::move(*adapter)};
+  return sampling_source{std::move(base), std::move(*adapter), weights_sha256(*files)};
 }
 
 void bound_samplers(service::state& s, std::vector<std::string>& own) {
@@ -137,11 +137,14 @@ result<sampling_source> source_of(service::state& s, const std::string& owner,
       std::rotate(at, at + 1, own.end());
   }
   if (!found->second.is_closed) return found->second.source;
-  const auto path = found->second.path;
+  const auto path = found->second.path, sha256 = found->second.source.weights_sha256;
   lock.unlock();
   std::string base;
   auto opened = open_source(s, owner, "", path, base);
   if (!opened) return opened;
+  if (opened->weights_sha256 != sha256)
+    return fail("tinker.gone",
+                path + " was overwritten since this sampler was made: make a new one");
   lock.lock();
   if (const auto still = s.samplers.find(ask.session_id); still != s.samplers.end()) {
     still->second.source = *opened, still->second.is_closed = false;
@@ -209,8 +212,10 @@ http::response sampled(const std::string& request, const std::vector<std::string
 
 }  // namespace
 
-std::int64_t tokens_of(const sample_request& ask) {
-  return static_cast<std::int64_t>(ask.prompt.size());
+std::int64_t tokens_of(const sample_request& ask, const served_model& base) {
+  const auto prompt = static_cast<std::int64_t>(ask.prompt.size());
+  const auto room = std::max<std::int64_t>(0, base.context() - prompt);
+  return prompt + ask.num_samples * std::min(room, ask.max_tokens.value_or(room));
 }
 std::int64_t tokens_of(const sample_answer& a) {
   std::int64_t n = 0;
@@ -234,12 +239,15 @@ answered sample(service::state& s, call& c) {
   if (known)
     if (const auto before = known->find(job.ask.seq_id); before != known->end())
       return sampled(before->second.request, before->second.sequence_ids);
-  const auto taken = fits ? s.usage.take(c.who, tokens_of(job.ask), clock::now()) : fits;
+  const auto most = fits ? tokens_of(job.ask, *job.from.base) : 0;
+  const auto taken = fits ? s.usage.take(c.who, most, clock::now()) : fits;
   if (fits && !taken && taken.error().code != "tinker.quota") return fail(taken);
   const auto request = s.futures.add(
       c.owner, known ? topic_of(job.ask.session_id, job.ask.seq_id / clone_numbers) : "");
-  if (request.empty())
+  if (request.empty()) {
+    if (taken) s.usage.give_back(c.who, most, clock::now());
     return fail("tinker.busy", "too many requests of this key wait for an answer");
+  }
   std::vector<std::string> ids;
   for (int i = 0; i < job.ask.num_samples; ++i) ids.push_back(fmt::format("{}:{}", request, i));
   if (known) {
@@ -251,9 +259,11 @@ answered sample(service::state& s, call& c) {
     return sampled(request, ids);
   }
   job.is_cancelled = [&s, request] { return s.futures.is_cancelled(request); };
-  job.done = [&s, request, who = c.who, top = job.ask.topk_sample](result<sample_answer> a) {
+  job.done = [&s, request, who = c.who, top = job.ask.topk_sample,
+              unused = most -
+                       static_cast<std::int64_t>(job.ask.prompt.size())](result<sample_answer> a) {
+    s.usage.give_back(who, unused - (a ? tokens_of(*a) : 0), clock::now());
     if (!a) return s.futures.finish(request, failed(a.error()));
-    s.usage.charge(who, tokens_of(*a), clock::now());
     auto o = done(to_json(*a));
     o.proto = encode(*a, top);
     s.futures.finish(request, std::move(o));

@@ -166,6 +166,7 @@ answered save_for_sampler(service::state& s, call& c) {
     const auto id = record.id;
     const std::lock_guard lock(s.mutex);
     auto& own = s.sessions[r.session].samplers;
+    std::erase(own, id);  // made anew under the same number
     own.push_back(id);
     s.samplers[id] = std::move(record);
     bound_samplers(s, own);

@@ -284,16 +284,19 @@ answered forward(service::state& s, call& c, bool forward_only) {
   }
   if (!ask) return fail(ask);
   c.body = json{{"model_id", ask->model_id}, {"seq_id", ask->seq_id}};
+  std::int64_t tokens = 0;
   if (!s.training.knows(ask->model_id, c.owner, ask->seq_id)) {
-    std::int64_t tokens = 0;
     for (const auto& d : ask->data) tokens += static_cast<std::int64_t>(d.tokens.size());
     const auto taken = s.usage.take(c.who, tokens, clock::now());
     if (!taken && taken.error().code != "tinker.quota") return fail(taken);
     // In its place in the order: those behind it do not wait for ever.
     if (!taken && !ask->problem) ask->problem = taken.error();
+    if (!taken) tokens = 0;
   }
   const auto shared = std::make_shared<const forward_request>(std::move(*ask));
-  return submit_to(s, c, pass_of(shared));
+  auto sent = submit_to(s, c, pass_of(shared));
+  if (!sent) s.usage.give_back(c.who, tokens, clock::now());
+  return sent;
 }
 
 result<lora::adam_params> adam_of(const json& body) {

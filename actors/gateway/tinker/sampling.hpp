@@ -21,7 +21,8 @@ namespace hocket::tinker {
 /// What is sampled from: immutable, so it stays what it was while training goes on.
 struct sampling_source {
   std::shared_ptr<const served_model> base;
-  lora::adapter_handle adapter;  ///< null: the base model
+  lora::adapter_handle adapter;     ///< null: the base model
+  std::string weights_sha256 = {};  ///< of a checkpoint's
 };
 
 struct sample_job {

@@ -67,21 +67,6 @@ bool is_loopback(const std::string& text) {
   return at && at->is_loopback();
 }
 
-std::vector<std::string> split(const std::string& path) {
-  std::vector<std::string> parts;
-  std::string part;
-  for (const char c : path) {
-    if (c != '/') {
-      part += c;
-    } else if (!part.empty()) {
-      parts.push_back(std::move(part));
-      part.clear();
-    }
-  }
-  if (!part.empty()) parts.push_back(std::move(part));
-  return parts;
-}
-
 http::response refused(const error& e, bool openai) {
   const int status = status_of(e.code);
   auto r = openai ? json_answer(
@@ -237,7 +222,8 @@ void service::state::handle(const http::request& r, const http::responder& reply
     return reply(refused({"tinker.not_found", "there is no " + r.path}, false));
   auto who = tenant_of(r);
   if (!who) return reply(no_key(openai));
-  call c{r, reply, *who, who->owner, nullptr, split(r.path.substr(openai ? 12 : 8))};
+  if (auto beyond = lacks_scope(*who, r)) return reply(std::move(*beyond));
+  call c{r, reply, *who, who->owner, nullptr, parts_of(r.path.substr(openai ? 12 : 8))};
   const auto type = r.header("content-type").value_or("");
   if (type.find("protobuf") == type.npos) {
     // Bounded in depth: copying and writing a deeper one would use up the stack.

@@ -126,8 +126,12 @@ answered refused_in_band(service::state& s, const call& c, const error& e,
                          const std::string& model = "");
 /// Bytes of checkpoints that a tenant may have.
 std::int64_t most_bytes(const tenant& who);
+/// What lies between the slashes of a path; empty parts are none.
+std::vector<std::string> parts_of(std::string_view path);
 /// What a key must be for, by method and path; nothing: any will do.
 std::optional<scope> scope_for(std::string_view method, std::string_view path);
+/// The answer to a key that is not for this.
+std::optional<http::response> lacks_scope(const tenant& who, const http::request& r);
 /// Whoever shows no key that is known.
 http::response no_key(bool openai);
 /// Answers in JSON.
@@ -162,8 +166,8 @@ answered openai_route(service::state& s, call& c);
 result<sampling_source> open_source(service::state& s, const std::string& owner,
                                     const std::string& base_model, const std::string& path,
                                     std::string& base_name);
-/// What counts towards a quota: what is read now, what was sampled once it is known.
-std::int64_t tokens_of(const sample_request& ask);
+/// What counts towards a quota: what is read and, before it is known, all that may be sampled.
+std::int64_t tokens_of(const sample_request& ask, const served_model& base);
 std::int64_t tokens_of(const sample_answer& answer);
 /// Samplers of a session, in the order of their last use, hold at most 64 adapters without a name and 64 of
 /// checkpoints: of the others the first go, the latter until they are used again. Beyond 4096 in all the

@@ -353,6 +353,16 @@ result<void> checkpoint_store::put(const run_record& run) {
   return {};
 }
 
+void checkpoint_store::remove_empty_run(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto of_it = "tinker://" + id + "/";
+  const auto kept = checkpoints_.lower_bound(of_it);
+  if (kept != checkpoints_.end() && kept->first.starts_with(of_it)) return;
+  const auto next = in_work_.lower_bound(of_it);
+  if (next != in_work_.end() && next->starts_with(of_it)) return;
+  if (folder_.remove("runs/" + id + ".json")) runs_.erase(id);
+}
+
 std::optional<run_record> checkpoint_store::find_run(const std::string& id) const {
   const std::lock_guard lock(mutex_);
   const auto found = runs_.find(id);

@@ -81,6 +81,8 @@ class checkpoint_store {
   void sweep();
 
   result<void> put(const run_record& run);
+  /// Where no checkpoint is of it and none is being written.
+  void remove_empty_run(const std::string& id);
   std::optional<run_record> find_run(const std::string& id) const;
   std::vector<run_record> runs(const std::string& owner) const;  ///< the newest first
   std::vector<run_record> all_runs() const;

@@ -11,6 +11,9 @@
 namespace hocket::tinker {
 namespace {
 
+/// Trainers of one owner that share passes at once.
+constexpr std::size_t most_of_an_owner = 64;
+
 /// More than two wait for memory more than they compute.
 const int threads_of_a_pass = std::min(2, static_cast<int>(std::thread::hardware_concurrency()));
 
@@ -135,8 +138,11 @@ bool training_hall::knows(const std::string& run, const std::string& owner,
 
 std::size_t training_hall::loaded(const std::string& owner) const {
   const std::lock_guard lock(mutex_);
-  return static_cast<std::size_t>(std::count_if(
-      queues_.begin(), queues_.end(), [&](const auto& q) { return q.second->run.owner == owner; }));
+  return static_cast<std::size_t>(
+      std::count_if(queues_.begin(), queues_.end(), [&](const auto& each) {
+        const auto& q = *each.second;
+        return q.run.owner == owner && (q.is_busy || q.next == 0 || q.run.trainer);
+      }));
 }
 
 void training_hall::end_session(const std::string& session) {
@@ -150,15 +156,20 @@ void training_hall::end_session(const std::string& session) {
 }
 
 /// The next in turn: another owner before another model before the same again.
-training_hall::queue* training_hall::next_ready(kind k, const turn& last) {
+training_hall::queue* training_hall::next_ready(kind k, const turn& last,
+                                                const lora::joint_passes* beside) {
   queue* best = nullptr;
+  const auto is_full = [&](const std::string& owner) {
+    return beside && beside->size(owner) >= most_of_an_owner;
+  };
   const auto rank = [&](const queue& q) {
     const bool later = q.run.owner > last.owner;
     const bool later_run = q.run.id > last.run;
     return std::tuple(!later, q.run.owner, !later_run, q.run.id);
   };
   for (auto& [id, q] : queues_)
-    if (q->is_ready(k) && (!best || rank(*q) < rank(*best))) best = q.get();
+    if (q->is_ready(k) && (!best || rank(*q) < rank(*best)) && !is_full(q->run.owner))
+      best = q.get();
   return best;
 }
 
@@ -225,15 +236,16 @@ void training_hall::work_on_passes() {
 }
 
 void training_hall::gather(std::unique_lock<std::mutex>& lock, lora::joint_passes& joint) {
-  constexpr std::size_t most = 64;
   const bool waits = joint.size() == 0;  // who is in the middle of its work waits for nobody
   const auto until = future_table::clock::now() + limits_.window;
   for (;;) {
     queue* q = nullptr;
-    while (!stopping_ && joint.size() < most && (q = next_ready(kind::pass, last_pass_)))
+    while (!stopping_ && (q = next_ready(kind::pass, last_pass_, &joint)))
       begin_pass(lock, *q, joint);
     if (!waits || stopping_ || joint.size() >= queues_.size()) return;
-    const auto come = [&] { return stopping_ || next_ready(kind::pass, last_pass_) != nullptr; };
+    const auto come = [&] {
+      return stopping_ || next_ready(kind::pass, last_pass_, &joint) != nullptr;
+    };
     if (!wake_.wait_until(lock, until, come)) return;
   }
 }
@@ -244,9 +256,12 @@ void training_hall::begin_pass(std::unique_lock<std::mutex>& lock, queue& q,
   bool is_last = false;
   const auto p = take(q, is_last);
   lock.unlock();
-  if (auto no = p.pass->refuses(q.run)) {
-    end_turn(q, p.request, false, std::move(*no));
-  } else {
+  try {
+    if (auto no = p.pass->refuses(q.run)) {
+      end_turn(q, p.request, false, std::move(*no));
+      lock.lock();
+      return;
+    }
     const auto then = [this, &q, request = p.request, work = p.pass](result<lora::pass_result> r) {
       outcome o;
       try {
@@ -256,7 +271,10 @@ void training_hall::begin_pass(std::unique_lock<std::mutex>& lock, queue& q,
       }
       end_turn(q, request, false, std::move(o));
     };
-    joint.add(*q.run.trainer, p.pass->loss, p.pass->data, p.pass->forward_only, then);
+    joint.add(*q.run.trainer, p.pass->loss, p.pass->data, p.pass->forward_only, then, q.run.owner);
+  } catch (const std::exception& e) {
+    end_turn(q, p.request, false,
+             failed(fmt::format("the pass could not begin: {}", e.what()), "server"));
   }
   lock.lock();
 }

@@ -75,7 +75,7 @@ class training_hall {
   std::optional<training_run> find(const std::string& run, const std::string& owner) const;
   /// Whether that operation came already, or cannot come any more.
   bool knows(const std::string& run, const std::string& owner, std::int64_t number) const;
-  /// Runs of an owner that hold memory.
+  /// Runs of an owner that hold memory, or are about to; not those that failed.
   std::size_t loaded(const std::string& owner) const;
   /// Ends runs of a session that is over, once they have nothing to do.
   void end_session(const std::string& session);
@@ -116,7 +116,8 @@ class training_hall {
   /// Takes what waits, and for `window` what may come.
   void gather(std::unique_lock<std::mutex>& lock, lora::joint_passes& joint);
   void begin_pass(std::unique_lock<std::mutex>& lock, queue& q, lora::joint_passes& joint);
-  queue* next_ready(kind k, const turn& last);
+  /// `beside`: not of those who have as much in there as one owner may.
+  queue* next_ready(kind k, const turn& last, const lora::joint_passes* beside = nullptr);
   /// Its next operation, which is taken out.
   pending take(queue& q, bool& is_last);
   void end_turn(queue& q, const std::string& request, bool is_last, outcome o);

@@ -6,7 +6,8 @@ turn-taking and of its micro-turns.
 
 The training server is a process of the lowest priority. The duplex bench runs twice with the same items; what
 stands at the end are all measures of both, the paired differences with their intervals (`hocket eval duplex
---compare`) and the ratio of the micro-turns' 99th percentiles. Exit code 1: a tenant did not train.
+--compare`) and the ratio of the micro-turns' 99th percentiles. Exit code 1: a tenant did not train, or what it
+got was wrong.
 """
 
 import argparse
@@ -56,6 +57,7 @@ class training:
             raise SystemExit("the training server does not start: see " + self.log.name)
         self.tenants = [soak.tenant(self.folder, n, 0) for n in range(4)]
         self.steps = [0] * 4
+        self.failed = []
         self.threads = [threading.Thread(target=self.live, args=(n,), daemon=True) for n in range(4)]
         for t in self.threads:
             t.start()
@@ -70,8 +72,12 @@ class training:
         t.operation = counted
         try:
             t.live()
-        except SystemExit:
-            pass
+        except SystemExit as e:
+            if e.code:
+                self.failed.append(n)  # soak.fail has said why
+        except Exception as e:
+            print(f"FAILED: tenant {n}: {e!r}", flush=True)
+            self.failed.append(n)
 
     def end(self):
         open(os.path.join(self.folder, "stop"), "w").close()
@@ -124,6 +130,8 @@ def main():
     if p99 in a and p99 in b:
         print(f"micro-turn p99 beside training over alone: {b[p99]['value'] / a[p99]['value']:.2f}")
     print("steps of the tenants beside it:", beside.steps)
+    if beside.failed:
+        raise SystemExit(f"tenants that failed: {beside.failed}")
     if min(beside.steps) == 0:
         raise SystemExit("a tenant did not train")
 

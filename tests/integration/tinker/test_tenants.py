@@ -2,8 +2,10 @@
 """Keys with owners, scopes and quotas at a server of the Tinker API: what one tenant sees of another (nothing),
 what a key may not, and what is told beyond a quota."""
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -12,34 +14,45 @@ import server as tinker
 from server import HOCKET, MODEL, client, datum, forward_backward_bytes, refused, server, texts
 
 TENANTS = {
-    "ann": [],
-    "bob": [],
-    "sam": ["--scopes", "sample"],
-    "tim": ["--scopes", "train"],
-    "eve": ["--scopes", "admin"],
-    "one": ["--models", "1"],
-    "full": ["--stored-mib", "1"],
-    "slow": ["--tokens-per-minute", "6"],
-    "few": ["--futures", "2"],
+    "ann": "",
+    "bob": "",
+    "sam": "scopes=sample",
+    "tim": "scopes=train",
+    "eve": "scopes=admin",
+    "one": "models=1",
+    "last": "models=1",
+    "full": "stored_mib=1",
+    "slow": "tokens_per_minute=6",
+    "few": "futures=2",
 }
+KEYS = {name: f"tml-test-of-tenants-{name}" for name in TENANTS}
 
 
-def make_keys(folder):
-    keys = {}
-    for name, more in TENANTS.items():
-        made = subprocess.run([HOCKET, "keys", "api", name, *more, "--dir", folder, "--json"], capture_output=True, text=True)
-        assert made.returncode == 0, made.stderr
-        keys[name] = json.loads(made.stdout)["keys"][0]["key"]
-    return keys
+def setUpModule():
+    """One server for all: starting it is most of what a test here takes."""
+    global folder, running
+    folder = tempfile.mkdtemp(prefix="hocket-tenants-")
+    tinker.tiny_model.write(os.path.join(folder, "model"))
+    with open(os.path.join(folder, "tinker.keys"), "w") as f:
+        for name, more in TENANTS.items():
+            f.write(f"{name} sha256:{hashlib.sha256(KEYS[name].encode()).hexdigest()} {more}\n")
+    running = server(folder, "--keys", os.path.join(folder, "tinker.keys"))
+
+
+def tearDownModule():
+    if running.process.poll() is None:
+        running.end()
+    shutil.rmtree(folder)
 
 
 class case(tinker.case):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="hocket-tenants-")
-        tinker.tiny_model.write(os.path.join(cls.folder, "model"))
-        cls.keys = make_keys(cls.folder)
-        cls.s = server(cls.folder, "--keys", os.path.join(cls.folder, "tinker.keys"))
+        cls.folder, cls.keys, cls.s = folder, KEYS, running
+
+    @classmethod
+    def tearDownClass(cls):
+        pass  # the module ends it
 
     def client(self, name="ann"):
         c = client(self.s, self.keys[name])
@@ -192,13 +205,42 @@ class isolation(case):
         self.assertEqual(c.logprobs(last, texts(1)[0], 0), wanted)
 
 
+    def test_a_sampler_never_changes_its_weights(self):
+        c = self.client("bob")
+        m = c.model()
+        path = c.do("save_weights_for_sampler", m, path="s")["path"]
+        def opened(n):
+            return c.post("create_sampling_session", session_id=c.id, sampling_session_seq_id=n, model_path=path)["sampling_session_id"]
+        first = opened(0)
+        wanted = c.logprobs(first, texts(1)[0], 0)
+        for n in range(1, 70):  # more than are held: its adapter is to be read again
+            opened(n)
+        c.train(m, [datum(t) for t in texts(2)])
+        c.step(m)
+        self.assertEqual(c.do("save_weights_for_sampler", m, path="s", overwrite=True)["path"], path)
+        self.refuses(410, "was overwritten", lambda: c.logprobs(first, texts(1)[0], 1))
+        self.assertNotEqual(c.logprobs(opened(70), texts(1)[0], 0), wanted)
+
+    def test_an_unnamed_sampler_that_is_made_anew_stays(self):
+        c = self.client("bob")
+        m = c.model()
+        for _ in range(66):  # more than are held
+            s = c.do("save_weights_for_sampler", m, sampling_session_seq_id=0)["sampling_session_id"]
+        self.assertEqual(len(c.logprobs(s, texts(1)[0], 0)), 9)
+
+
 class scopes(case):
     def forbidden(self, c, words, method, path, body=None, prefix="/api/v1/"):
-        with self.assertRaises(refused) as caught:
-            c.ask(method, path, body if body is not None or method == "GET" else {}, prefix=prefix)
-        self.assertEqual(caught.exception.status, 403, caught.exception.text)
-        self.assertIn(words, caught.exception.text)
-        self.assertEqual(caught.exception.headers.get("x-should-retry"), "false")
+        """However the path is written: each of these reaches the same route."""
+        name, _, query = path.partition("?")
+        for written in (name, name + "/", name + "//", name.replace("/", "//"), name + "%2F", name.replace("/", "%2f"),
+                        "/" + name, name[0].replace(name[0], f"%{ord(name[0]):02x}") + name[1:]):
+            for asked in (query and "?" + query, "?x" + (query and "&" + query)):
+                with self.subTest(method=method, path=written + asked), self.assertRaises(refused) as caught:
+                    c.ask(method, written + asked, body if body is not None or method == "GET" else {}, prefix=prefix)
+                self.assertEqual(caught.exception.status, 403, caught.exception.text)
+                self.assertIn(words, caught.exception.text)
+                self.assertEqual(caught.exception.headers.get("x-should-retry"), "false")
 
     def test_a_key_may_what_its_scopes_say(self):
         ann, sam, tim, eve = (self.client(n) for n in ("ann", "sam", "tim", "eve"))
@@ -235,6 +277,24 @@ class scopes(case):
         with open(os.path.join(self.folder, "tinker.keys")) as f:
             self.assertNotIn(self.keys["sam"], f.read())
 
+    def test_a_further_key_of_an_owner_has_its_quotas(self):
+        with tempfile.TemporaryDirectory() as own:
+            def make(*more):
+                return subprocess.run([HOCKET, "keys", "api", "lab", *more, "--dir", own, "--json"], capture_output=True, text=True)
+            self.assertEqual(make("--models", "3", "--tokens-per-minute", "600").returncode, 0)
+            made = make("--scopes", "sample")
+            self.assertEqual(made.returncode, 0, made.stderr)
+            path = os.path.join(own, "tinker.keys")
+            with open(path) as f:
+                text = f.read()
+            lines = [x for x in text.splitlines() if x.startswith("lab ")]
+            self.assertEqual([x.split()[3:] for x in lines], [["models=3", "tokens_per_minute=600"]] * 2)
+            other = make("--models", "4")
+            self.assertEqual(other.returncode, 2, other.stderr)
+            self.assertIn("its quotas are others than those of line", other.stderr)
+            with open(path) as f:
+                self.assertEqual(f.read(), text)
+
     def test_a_key_that_cannot_be_made(self):
         for words, more in (("scopes are", ["x", "--scopes", "train,root"]), ("cannot be a key's name", ["a b"])):
             made = subprocess.run([HOCKET, "keys", "api", *more, "--dir", self.folder], capture_output=True, text=True)
@@ -258,6 +318,16 @@ class quotas(case):
         d = self.client("ann")  # another's quota is its own
         d.model()
 
+    def test_a_model_that_failed_takes_no_room(self):
+        c = self.client("last")
+        with_no_moments = lambda n: c.wait(c.post("load_weights", session_id=c.id, model_seq_id=n, path=saved, optimizer=True))
+        first = c.model(0)
+        saved = c.do("save_weights_for_sampler", first, path="s")["path"]
+        c.wait(c.post("unload_model", model_id=first))
+        self.assertIn("no optimizer state", with_no_moments(1)["error"])
+        self.becomes(lambda: c.ask("GET", "auth/apikey/me")["quotas"]["models"]["used"] == 0, "it counts")
+        c.model(2)
+
     def test_stored_bytes(self):
         c = self.client("full")
         m = c.model(rank=16)
@@ -275,29 +345,45 @@ class quotas(case):
         copy = answer_of(c, "POST", "copy_weights", dict(source_path=kept[0]))
         self.assertEqual(copy[0], 400)
         self.assertIn("QuotaExceeded", copy[1])
+        self.assertEqual(sorted(x for x in os.listdir(os.path.join(self.folder, "out", "runs")) if x.startswith("copy-")), [])
         c.ask("DELETE", f"training_runs/{m}/checkpoints/weights/w0")
         self.assertIn("path", c.do("save_weights", m, path="after"))
+
+    def until_refused(self, words, ask):
+        """Each try that is let through takes a whole minute's tokens: of two in one minute the second is refused. A
+        slow machine needs some more."""
+        for _ in range(20):
+            try:
+                ask()
+            except refused as e:
+                self.assertEqual(e.status, 429, e.text)
+                self.assertIn(words, e.text)
+                return e
+        self.fail("twenty requests took a minute's tokens each, and none was refused")
 
     def test_tokens_of_a_minute(self):
         c = self.client("slow")  # six, of which one comes back in ten seconds
         m = c.model()
         self.user_error(c.train(m, [datum(texts(1, 9)[0])]), "QuotaExceeded")  # never: and the order goes on
         self.assertNotIn("error", c.train(m, [datum(texts(1, 5)[0])]))
-        with self.assertRaises(refused) as caught:
-            c.train(m, [datum(texts(1, 6)[0])])
-        self.assertEqual(caught.exception.status, 429)
-        self.assertIn("come again", caught.exception.text)
-        self.assertNotEqual(caught.exception.headers.get("x-should-retry"), "false")
-        self.assertIn("retry-after", {k.lower() for k in caught.exception.headers})
+        e = self.until_refused("come again", lambda: self.assertNotIn("error", c.train(m, [datum(texts(1, 7)[0])])))
+        self.assertNotEqual(e.headers.get("x-should-retry"), "false")
+        self.assertIn("retry-after", {k.lower() for k in e.headers})
         c.numbers[m] -= 1  # nothing was kept of it
         self.assertNotIn("error", c.step(m))
         s = c.post("create_sampling_session", session_id=c.id, sampling_session_seq_id=0, base_model=MODEL)["sampling_session_id"]
-        self.refuses(429, "come again", lambda: c.logprobs(s, texts(1, 6)[0], 0))
-        self.user_error(c.wait(c.post("asample", sampling_session_id=s, seq_id=1, num_samples=1, sampling_params={"max_tokens": 1},
-                                      prompt={"chunks": [{"type": "encoded_text", "tokens": texts(1, 9)[0]}]})), "QuotaExceeded")
-        ask = lambda n: c.ask("POST", "completions", dict(model=MODEL, prompt=[65] * n, max_tokens=1), prefix="/oai/api/v1/")
-        self.refuses(429, "rate_limit_error", lambda: ask(6))
+        numbers = iter(range(100))
+        def sample(tokens, new):
+            return c.wait(c.post("asample", sampling_session_id=s, seq_id=next(numbers), num_samples=1,
+                                 sampling_params={"max_tokens": new},
+                                 prompt={"chunks": [{"type": "encoded_text", "tokens": texts(1, tokens)[0]}]}))
+        self.until_refused("come again", lambda: self.assertNotIn("error", sample(5, 1)))
+        self.user_error(sample(9, 1), "QuotaExceeded")
+        self.user_error(sample(2, 5), "QuotaExceeded")  # what it may sample counts
+        ask = lambda tokens, **more: c.ask("POST", "completions", dict(model=MODEL, prompt=[65] * tokens, max_tokens=1, **more), prefix="/oai/api/v1/")
+        self.until_refused("rate_limit_error", lambda: ask(5))
         self.refuses(400, "QuotaExceeded", lambda: ask(9))
+        self.refuses(400, "QuotaExceeded", lambda: ask(1, n=6))
 
     def test_futures_that_wait(self):
         c = self.client("few")
@@ -308,6 +394,8 @@ class quotas(case):
         self.assertNotEqual(e.headers.get("x-should-retry"), "false")
         c.post("optim_step", model_id=m, seq_id=5, adam_params={})  # sent again: no further one
         self.assertEqual(c.ask("GET", "auth/apikey/me")["quotas"]["futures"], {"used": 2, "limit": 2})
+        self.refuses(400, "QuotaExceeded: 3 prompts", lambda: c.ask(
+            "POST", "completions", dict(model=MODEL, prompt=[[65], [66], [67]], max_tokens=1), prefix="/oai/api/v1/"))
 
 
 class wrong(case):

@@ -19,13 +19,18 @@ using json = nlohmann::ordered_json;
 
 constexpr const char* key_file = "tinker.keys";
 
-result<tinker::tenant> tenant_of(const tinker_keys_options& o, const std::string& name) {
+/// Quotas that are not given are those of the owner's other keys.
+result<tinker::tenant> tenant_of(const tinker_keys_options& o, const std::string& name,
+                                 const tinker::api_keys& before) {
   const auto scopes = tinker::scopes_of(o.scopes);
   if (!scopes) return fail("keys.bad_scope", "--scopes: " + scopes.error().message);
   tinker::tenant t{name, *scopes};
+  for (const auto& other : before.tenants())
+    if (other.owner == name) t.most = other.most;
   if (o.models > 0) t.most.models = o.models;
   if (o.futures > 0) t.most.futures = o.futures;
-  t.most.stored_mib = o.stored_mib, t.most.tokens_per_minute = o.tokens_per_minute;
+  if (o.stored_mib > 0) t.most.stored_mib = o.stored_mib;
+  if (o.tokens_per_minute > 0) t.most.tokens_per_minute = o.tokens_per_minute;
   return t;
 }
 
@@ -42,16 +47,18 @@ int run_tinker_keys(const tinker_keys_options& o) {
                              "# Keys of the training server, hashed: NAME sha256:HEX scopes=A,B "
                              "[models=N] [stored_mib=N] [tokens_per_minute=N] [futures=N]\n");
   if (!lines) return complain(lines.error(), exit_bad_input);
+  const auto path = (std::filesystem::path(o.dir) / key_file).string();
+  const auto before = tinker::api_keys::parse(*lines, path);
+  if (!before) return complain(before.error(), exit_bad_input);
   json made = json::array();
   for (const auto& name : o.names) {
-    const auto whose = tenant_of(o, name);
+    const auto whose = tenant_of(o, name, *before);
     if (!whose) return complain(whose.error(), exit_bad_input);
     const auto key = "tml-" + http::random_token(32);
     *lines += tinker::key_line(*whose, key);
     made.push_back(
         {{"name", name}, {"key", key}, {"scopes", tinker::names_of_scopes(whose->scopes)}});
   }
-  const auto path = (std::filesystem::path(o.dir) / key_file).string();
   if (const auto good = tinker::api_keys::parse(*lines, path); !good)
     return complain(good.error(), exit_bad_input);
   if (auto ok = dir->write(key_file, *lines); !ok) return complain(ok.error(), exit_bad_input);

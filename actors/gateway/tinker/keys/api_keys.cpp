@@ -115,6 +115,14 @@ result<api_keys> api_keys::parse(const std::string& text, const std::string& fil
     const auto same = [&](const known& other) { return other.digest == k.digest; };
     if (std::any_of(all.known_.begin(), all.known_.end(), same))
       return bad("this key is there twice");
+    k.line = n;
+    // Not named: where the words are swapped it is a key.
+    for (const auto& other : all.known_)
+      if (other.whose.owner == k.whose.owner && other.whose.most != k.whose.most)
+        return bad(
+            fmt::format("its quotas are others than those of line {}, which is of the same "
+                        "owner: keys of one owner share them, so write the same in both",
+                        other.line));
     all.known_.push_back(std::move(k));
   }
   return all;

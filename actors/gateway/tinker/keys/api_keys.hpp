@@ -19,6 +19,8 @@ struct quotas {
   std::int64_t stored_mib = 0;         ///< of checkpoints; 0: as the disk allows
   std::int64_t tokens_per_minute = 0;  ///< 0: as the machine allows
   std::int64_t futures = 8'192;        ///< that wait at once
+
+  bool operator==(const quotas&) const = default;
 };
 
 struct tenant {
@@ -42,7 +44,8 @@ std::string key_line(const tenant& whose, std::string_view key);
 /// *Threads*: any, once it is made.
 class api_keys {
  public:
-  /// *Errors*: tinker.bad_keys, with file and line, never a key.
+  /// *Errors*: tinker.bad_keys, with file and line, never a key; also where two lines of one owner differ in
+  /// their quotas.
   static result<api_keys> parse(const std::string& text, const std::string& file);
 
   bool is_empty() const { return known_.empty(); }
@@ -54,6 +57,7 @@ class api_keys {
   struct known {
     tenant whose;
     std::string digest;
+    int line = 0;
   };
   std::vector<known> known_;
 };

@@ -48,6 +48,10 @@ TEST_CASE("what is wrong in a key file is named by its line, without a key") {
            {"ann sha256:" + digest + " models=99999999999999999999", "above 0"},
            {"tml-a-secret-key ann tml-other-secret-key", "a setting is"},
            {"tml-a-secret-key ann\ntml-a-secret-key bob", "k:2: this key is there twice"},
+           {"tml-a-secret-key ann\n\ntml-a-secret-key-too ann models=2",
+            "k:3: its quotas are others than those of line 1"},
+           {"tml-a-secret-key ann futures=3\nann sha256:" + digest,
+            "k:2: its quotas are others than those of line 1"},
        }) {
     CAPTURE(text);
     const auto keys = api_keys::parse(text, "k");
@@ -58,7 +62,7 @@ TEST_CASE("what is wrong in a key file is named by its line, without a key") {
   }
 }
 
-TEST_CASE("tokens of a minute come back evenly, and what is used in advance is paid off") {
+TEST_CASE("tokens of a minute come back evenly, and what was not used at once") {
   tenant_usage usage;
   const tenant t{"a", 7, {.tokens_per_minute = 600}}, other{"b", 7, {.tokens_per_minute = 600}};
   const tenant_usage::clock::time_point begin{};
@@ -73,10 +77,11 @@ TEST_CASE("tokens of a minute come back evenly, and what is used in advance is p
   CHECK(usage.take(t, 200, begin + 10s));
   CHECK(usage.take(t, 601, begin + 1h).error().code == "tinker.quota");
   CHECK(usage.take(t, 600, begin + 1h));
-  usage.charge(t, 600, begin + 1h);
-  CHECK(usage.left(t, begin + 1h) == -600);
-  CHECK(!usage.take(t, 1, begin + 1h + 60s));
-  CHECK(usage.take(t, 1, begin + 1h + 61s));
+  CHECK(!usage.take(t, 1, begin + 1h));
+  usage.give_back(t, 100, begin + 1h);
+  CHECK(usage.left(t, begin + 1h) == 100);
+  usage.give_back(t, 10'000, begin + 1h);
+  CHECK(usage.left(t, begin + 1h) == 600);
   const tenant free{"c"};
   CHECK(usage.take(free, 1'000'000'000, begin));
 }

@@ -30,7 +30,7 @@ result<void> tenant_usage::take(const tenant& whose, std::int64_t tokens, clock:
     return fail(
         "tinker.quota",
         fmt::format("QuotaExceeded: {} tokens in one request, and this key may use {} a minute: "
-                    "send fewer at once",
+                    "send fewer at once, or ask for fewer (max_tokens)",
                     tokens, most));
   const std::lock_guard lock(mutex_);
   auto& a = of(whose, now);
@@ -43,10 +43,11 @@ result<void> tenant_usage::take(const tenant& whose, std::int64_t tokens, clock:
   return {};
 }
 
-void tenant_usage::charge(const tenant& whose, std::int64_t tokens, clock::time_point now) {
+void tenant_usage::give_back(const tenant& whose, std::int64_t tokens, clock::time_point now) {
   if (whose.most.tokens_per_minute == 0) return;
   const std::lock_guard lock(mutex_);
-  of(whose, now).left -= static_cast<double>(tokens);
+  auto& a = of(whose, now);
+  a.left = std::min(a.per_minute, a.left + static_cast<double>(tokens));
 }
 
 std::int64_t tenant_usage::left(const tenant& whose, clock::time_point now) const {

@@ -10,8 +10,8 @@
 
 namespace hocket::tinker {
 
-/// Tokens that owners have left of a minute's quota, which comes back evenly. What was taken in advance
-/// may turn out to be more: the rest is paid off first.
+/// Tokens that owners have left of a minute's quota, which comes back evenly. Whoever begins something takes
+/// all that it may use, and gives back what it did not.
 /// *Threads*: any. *Memory*: whoever has all of its quota left is forgotten.
 class tenant_usage {
  public:
@@ -19,8 +19,8 @@ class tenant_usage {
 
   /// Takes tokens. *Errors*: tinker.rate_limited (there are enough later), tinker.quota (never).
   result<void> take(const tenant& whose, std::int64_t tokens, clock::time_point now);
-  /// Takes what was used already.
-  void charge(const tenant& whose, std::int64_t tokens, clock::time_point now);
+  /// Of what was taken.
+  void give_back(const tenant& whose, std::int64_t tokens, clock::time_point now);
   /// What is left; the whole quota where nothing was taken.
   std::int64_t left(const tenant& whose, clock::time_point now) const;
 
