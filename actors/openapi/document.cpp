@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/openapi/schemas.hpp"
 #include "graph/contract/value.hpp"
 #include "graph/payloads/payload_schema.hpp"
 #include "graph/spec/yaml.hpp"
@@ -16,26 +17,42 @@ namespace hocket::openapi {
 namespace {
 
 constexpr int depth_max = 64;
-constexpr int references_max = 64;            ///< that lead from one to the next
-constexpr std::size_t definitions_max = 500;  ///< of one operation
+constexpr std::size_t keys_max = 10'000;  ///< of one object: a look for one goes over all of them
+constexpr std::size_t looked_at_max = 2 * operations_max;
+constexpr std::size_t left_out_max = 1000;
 constexpr std::size_t summary_bytes_max = 300;
 
-json of_yaml(const value& v) {
+/// Nothing: an object has too many keys.
+std::optional<json> of_yaml(const value& v) {
   if (const auto* b = v.get_if<bool>()) return *b;
   if (const auto* n = v.get_if<std::int64_t>()) return *n;
   if (const auto* x = v.get_if<double>()) return *x;
   if (const auto* s = v.get_if<std::string>()) return *s;
   if (const auto* l = v.get_if<value::list>()) {
     json out = json::array();
-    for (const auto& i : *l) out.push_back(of_yaml(i));
+    for (const auto& i : *l) {
+      auto one = of_yaml(i);
+      if (!one) return {};
+      out.push_back(std::move(*one));
+    }
     return out;
   }
   if (const auto* m = v.get_if<value::map>()) {
     json out = json::object();
-    for (const auto& e : *m) out[e.key] = of_yaml(e.item);
+    if (m->size() > keys_max) return {};
+    for (const auto& e : *m) {
+      auto one = of_yaml(e.item);
+      if (!one) return {};
+      out.emplace(e.key, std::move(*one));
+    }
     return out;
   }
-  return nullptr;
+  return json(nullptr);
+}
+
+tl::unexpected<error> too_wide() {
+  return fail("openapi.bad_document",
+              fmt::format("one of its objects has more than {} keys", keys_max));
 }
 
 result<json> parse(const std::string& text) {
@@ -44,14 +61,20 @@ result<json> parse(const std::string& text) {
                 fmt::format("{} bytes are more than {}", text.size(), document_bytes_max));
   const auto first = text.find_first_not_of(" \t\r\n");
   if (first != text.npos && text[first] == '{') {
-    bool deep = false;
-    const auto watch = [&](int depth, json::parse_event_t, json&) {
+    bool deep = false, wide = false;
+    std::vector<std::size_t> keys;  // of the objects that are open
+    const auto watch = [&](int depth, json::parse_event_t event, json&) {
+      if (event == json::parse_event_t::object_start) keys.push_back(0);
+      if (event == json::parse_event_t::object_end && !keys.empty()) keys.pop_back();
+      if (event == json::parse_event_t::key && !keys.empty())
+        wide = ++keys.back() > keys_max || wide;
       deep = deep || depth > depth_max;
-      return !deep;
+      return !deep && !wide;
     };
     auto out = json::parse(text, watch, false);
     if (deep)
       return fail("openapi.bad_document", fmt::format("it is nested deeper than {}", depth_max));
+    if (wide) return too_wide();
     if (!out.is_discarded()) return out;
   }
   diagnostics findings;
@@ -63,19 +86,9 @@ result<json> parse(const std::string& text) {
                     : clean_text(fmt::format("{}:{}: {}", findings.items()[0].where.line,
                                              findings.items()[0].where.column,
                                              findings.items()[0].message)));
-  return of_yaml(*tree);
-}
-
-std::string text_of(const json& in, const char* key) {
-  if (!in.is_object()) return "";
-  const auto it = in.find(key);
-  return it != in.end() && it->is_string() ? it->get<std::string>() : "";
-}
-
-const json* find(const json& in, const char* key) {
-  if (!in.is_object()) return nullptr;
-  const auto it = in.find(key);
-  return it == in.end() ? nullptr : &*it;
+  auto out = of_yaml(*tree);
+  if (!out) return too_wide();
+  return std::move(*out);
 }
 
 std::string word_of(std::string_view text) {
@@ -97,7 +110,7 @@ using left_out = std::string;
 
 class reader {
  public:
-  explicit reader(const json& root) : root_(root) {}
+  explicit reader(const json& root) : root_(root), schemas_(root) {}
 
   result<document> read() {
     const auto version = text_of(root_, "openapi");
@@ -108,7 +121,7 @@ class reader {
     if (const auto* servers = find(root_, "servers"); servers != nullptr && servers->is_array())
       if (!servers->empty()) out_.server = text_of((*servers)[0], "url");
     if (out_.server.find("://") == std::string::npos) out_.server.clear();
-    read_key();
+    read_keys();
     const auto* paths = find(root_, "paths");
     if (paths == nullptr || !paths->is_object())
       return fail("openapi.bad_document", "it has no `paths`");
@@ -126,17 +139,28 @@ class reader {
       const auto* o = find(item, method);
       if (o == nullptr || !o->is_object()) continue;
       operation made;
-      if (const auto why = read_operation(path, method, item, *o, made); !why.empty())
-        out_.left_out.push_back(clean_text(fmt::format("{} {}: {}", method, path, why)));
-      else
+      ++seen_;
+      // Whoever is past these is counted, and not looked at.
+      if (seen_ > looked_at_max || out_.operations.size() >= operations_max) {
+        leave_out(method, path, fmt::format("more than {} operations", operations_max));
+      } else if (const auto why = read_operation(path, method, item, *o, made); !why.empty()) {
+        leave_out(method, path, why);
+      } else {
         out_.operations.push_back(std::move(made));
+      }
     }
+  }
+
+  void leave_out(const char* method, const std::string& path, const std::string& why) {
+    if (out_.left_out.size() < left_out_max)
+      out_.left_out.push_back(
+          cut_text(clean_text(fmt::format("{} {}: {}", method, path, why)), 2 * summary_bytes_max));
+    else
+      ++out_.left_out_untold;
   }
 
   left_out read_operation(const std::string& path, std::string method, const json& item,
                           const json& o, operation& made) {
-    if (out_.operations.size() >= operations_max)
-      return fmt::format("more than {} operations", operations_max);
     if (!path.starts_with('/')) return "its path does not begin with /";
     made.tool = word_of(text_of(o, "operationId"));
     if (made.tool.empty()) made.tool = word_of(method + path);
@@ -149,11 +173,10 @@ class reader {
     if (said.empty()) said = text_of(o, "description");
     if (said.empty()) said = made.method + " " + path;
     made.summary = cut_text(clean_text(said.substr(0, said.find('\n'))), summary_bytes_max);
-    made.wants_key = wants_key(o);
+    made.key = key_of(o);
     properties_ = json::object();
     required_ = json::array();
-    defs_ = json::object();
-    wanted_.clear();
+    schemas_.begin();
     for (const auto* list : {find(item, "parameters"), find(o, "parameters")})
       if (list != nullptr && list->is_array())
         for (const auto& p : *list)
@@ -164,7 +187,7 @@ class reader {
   }
 
   left_out read_parameter(const json& said, operation& made) {
-    const auto* p = followed(said);
+    const auto* p = schemas_.followed(said);
     if (p == nullptr) return "a parameter that leads nowhere";
     parameter one;
     one.name = text_of(*p, "name");
@@ -183,8 +206,9 @@ class reader {
       one.exploded = e->get<bool>();
     const auto* schema = find(*p, "schema");
     if (schema == nullptr) return fmt::format("parameter `{}` has no schema", one.name);
-    auto taken = copied(*schema, 0);
-    if (!taken) return fmt::format("parameter `{}` leads nowhere, or too deep", one.name);
+    auto taken = schemas_.copied(*schema);
+    if (!taken)
+      return fmt::format("parameter `{}` leads nowhere, or is too deep or too long", one.name);
     if (taken->is_object() && text_of(*taken, "type") == "object")
       return fmt::format("parameter `{}` is an object", one.name);
     if (taken->is_object() && !taken->contains("description"))
@@ -214,7 +238,7 @@ class reader {
   left_out read_body(const json& o, operation& made) {
     const auto* said = find(o, "requestBody");
     if (said == nullptr) return {};
-    const auto* body = followed(*said);
+    const auto* body = schemas_.followed(*said);
     const auto* content = body == nullptr ? nullptr : find(*body, "content");
     if (content == nullptr) return "a body that leads nowhere";
     const auto* needed = find(*body, "required");
@@ -225,8 +249,8 @@ class reader {
         if (type.starts_with("application/json") || type.ends_with("+json")) as_json = &media;
     if (as_json == nullptr) return required ? "its body is not JSON" : left_out();
     const auto* schema = find(*as_json, "schema");
-    auto taken = schema == nullptr ? std::optional<json>(json::object()) : copied(*schema, 0);
-    if (!taken) return "its body's schema leads nowhere, or too deep";
+    auto taken = schema == nullptr ? std::optional<json>(json::object()) : schemas_.copied(*schema);
+    if (!taken) return "its body's schema leads nowhere, or is too deep or too long";
     properties_["body"] = std::move(*taken);
     if (required) required_.push_back("body");
     made.has_body = true;
@@ -247,12 +271,13 @@ class reader {
   }
 
   left_out finish(operation& made) {
-    if (!define_all()) return "what its schemas refer to leads nowhere, or is too much";
+    const auto defs = schemas_.definitions();
+    if (!defs) return "what its schemas refer to leads nowhere, or is too much";
     json all = {{"type", "object"}, {"properties", properties_}, {"additionalProperties", false}};
     std::sort(required_.begin(), required_.end());
     required_.erase(std::unique(required_.begin(), required_.end()), required_.end());
     if (!required_.empty()) all["required"] = required_;
-    if (!defs_.empty()) all["$defs"] = defs_;
+    if (!defs->empty()) all["$defs"] = *defs;
     made.arguments_schema = all.dump(-1, ' ', false, json::error_handler_t::replace);
     if (made.arguments_schema.size() > schema_bytes_max)
       return fmt::format("its arguments' schema of {} bytes is longer than {}",
@@ -261,141 +286,57 @@ class reader {
     return judged ? "" : "its arguments: " + judged.error().message;
   }
 
-  /// What a `$ref` stands for, over several of them; nullptr: nothing.
-  const json* followed(const json& from) const {
-    const auto* at = &from;
-    for (int i = 0; i < references_max; ++i) {
-      const auto ref = text_of(*at, "$ref");
-      if (ref.empty()) return at->is_object() ? at : nullptr;
-      at = target(ref);
-      if (at == nullptr) return nullptr;
-    }
-    return nullptr;
-  }
-  const json* target(const std::string& ref) const {
-    if (!ref.starts_with("#/")) return nullptr;
-    try {
-      return &root_.at(json::json_pointer(ref.substr(1)));
-    } catch (const json::exception&) {
-      return nullptr;
-    }
-  }
-
-  /// A schema with its references led to `$defs`, and 3.0's own words said as JSON Schema does.
-  std::optional<json> copied(const json& s, int depth) {
-    if (depth > depth_max) return {};
-    if (s.is_array()) {
-      json out = json::array();
-      for (const auto& i : s) {
-        auto one = copied(i, depth + 1);
-        if (!one) return {};
-        out.push_back(std::move(*one));
-      }
-      return out;
-    }
-    if (!s.is_object()) return s;
-    json out = json::object();
-    for (const auto& [key, item] : s.items()) {
-      if (key == "$ref" && item.is_string()) {
-        const auto name = defined(item.get<std::string>());
-        if (!name) return {};
-        out["$ref"] = "#/$defs/" + *name;
-        continue;
-      }
-      static const std::set<std::string> notes = {"example",      "examples",      "xml",
-                                                  "externalDocs", "discriminator", "nullable"};
-      if (notes.contains(key)) continue;
-      if (key == "enum" || key == "const" || key == "default" || key == "required") {
-        out[key] = item;
-        continue;
-      }
-      auto one = copied(item, depth + 1);
-      if (!one) return {};
-      out[key] = std::move(*one);
-    }
-    as_in_31(s, out);
-    return out;
-  }
-
-  static void as_in_31(const json& s, json& out) {
-    const auto is_on = [&](const char* key) {
-      const auto* v = find(s, key);
-      return v != nullptr && v->is_boolean() && v->get<bool>();
-    };
-    if (is_on("nullable") && s.contains("type") && s["type"].is_string())
-      out["type"] = json::array({s["type"], "null"});
-    for (const auto& [flag, limit] :
-         {std::pair("exclusiveMinimum", "minimum"), std::pair("exclusiveMaximum", "maximum")}) {
-      if (!s.contains(flag) || !s[flag].is_boolean()) continue;
-      out.erase(flag);
-      if (is_on(flag) && s.contains(limit)) {
-        out[flag] = s[limit];
-        out.erase(limit);
-      }
-    }
-  }
-
-  /// The name under `$defs` of what a reference leads to; define_all() writes it down.
-  std::optional<std::string> defined(const std::string& ref) {
-    const auto* to = target(ref);
-    if (to == nullptr) return {};
-    const auto name = word_of(ref.substr(2));
-    if (!defs_.contains(name)) {
-      defs_[name] = true;
-      wanted_.emplace_back(name, to);
-    }
-    return name;
-  }
-  /// One after the other: a chain of them is no nesting.
-  bool define_all() {
-    for (std::size_t i = 0; i < wanted_.size(); ++i) {
-      const auto [name, schema] = wanted_[i];
-      auto made = copied(*schema, 0);
-      if (!made || wanted_.size() > definitions_max) return false;
-      defs_[name] = std::move(*made);
-    }
-    return true;
-  }
-
-  void read_key() {
+  void read_keys() {
     const auto* parts = find(root_, "components");
     const auto* schemes = parts == nullptr ? nullptr : find(*parts, "securitySchemes");
-    if (schemes == nullptr || !schemes->is_object()) return;
-    for (const auto& [name, said] : schemes->items()) {
-      const auto* s = followed(said);
-      if (s == nullptr) continue;
-      const auto type = text_of(*s, "type"), scheme = text_of(*s, "scheme"), in = text_of(*s, "in");
-      if (type == "http" && (scheme == "bearer" || scheme == "basic"))
-        out_.key.how = scheme == "bearer" ? key_use::kind::bearer : key_use::kind::basic;
-      else if (type == "apiKey" && (in == "header" || in == "query"))
-        out_.key = {in == "header" ? key_use::kind::header : key_use::kind::query,
-                    text_of(*s, "name")};
-      else
-        continue;
-      const bool usual = out_.key.name == "Authorization" || is_own_header(out_.key.name);
-      if (type == "apiKey" && in == "header" && !usual) {
-        out_.key = {};
-        continue;
-      }
-      scheme_ = name;
-      return;
-    }
+    if (schemes != nullptr && schemes->is_object())
+      for (const auto& [name, said] : schemes->items())
+        if (const auto* s = schemas_.followed(said); s != nullptr)
+          if (auto use = use_of(*s)) keys_.emplace(name, std::move(*use));
+    out_.names_no_key = keys_.empty();
   }
 
-  bool wants_key(const json& o) const {
+  static std::optional<key_use> use_of(const json& s) {
+    const auto type = text_of(s, "type"), scheme = text_of(s, "scheme"), in = text_of(s, "in");
+    const auto name = text_of(s, "name");
+    if (type == "http" && scheme == "bearer") return key_use{key_use::kind::bearer, ""};
+    if (type == "http" && scheme == "basic") return key_use{key_use::kind::basic, ""};
+    if (type != "apiKey" || name.empty()) return {};
+    if (in == "query") return key_use{key_use::kind::query, name};
+    if (in == "header" && (name == "Authorization" || is_own_header(name)))
+      return key_use{key_use::kind::header, name};
+    return {};
+  }
+
+  /// How an operation takes the key: by the first of its alternatives that one key satisfies.
+  std::optional<key_use> key_of(const json& o) const {
     const auto* said = find(o, "security");
     if (said == nullptr) said = find(root_, "security");
-    if (said == nullptr || !said->is_array()) return false;
-    return std::any_of(said->begin(), said->end(),
-                       [&](const json& s) { return s.is_object() && s.contains(scheme_); });
+    const bool is_list = said != nullptr && said->is_array();
+    // A document that names no way is followed by the usual one, but to what it says is open.
+    if (keys_.empty())
+      return is_list && said->empty() ? std::nullopt : std::optional<key_use>(key_use{});
+    if (!is_list) return {};
+    std::optional<key_use> also;  // of an alternative that wants something beside it
+    for (const auto& s : *said) {
+      if (!s.is_object()) continue;
+      for (const auto& [name, scopes] : s.items()) {
+        const auto it = keys_.find(name);
+        if (it == keys_.end()) continue;
+        if (s.size() == 1) return it->second;
+        if (!also) also = it->second;
+      }
+    }
+    return also;
   }
 
   const json& root_;
   document out_;
-  std::string scheme_ = "?";
+  schema_copier schemas_;
+  std::map<std::string, key_use> keys_;  ///< by the name of the scheme
   std::set<std::string> names_;
-  json properties_, required_, defs_;
-  std::vector<std::pair<std::string, const json*>> wanted_;
+  std::size_t seen_ = 0;
+  json properties_, required_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,18 +24,6 @@ struct parameter {
   bool exploded = true;  ///< a list in a query is one pair per item
 };
 
-/// One operation: how it is asked, and what its arguments are.
-struct operation {
-  std::string tool;     ///< a name that a model can say: letters, digits and _
-  std::string method;   ///< "GET"
-  std::string path;     ///< "/orders/{id}"
-  std::string summary;  ///< one line
-  std::vector<parameter> parameters;
-  bool has_body = false;  ///< argument `body`, sent as JSON
-  bool wants_key = false;
-  std::string arguments_schema;  ///< JSON Schema of the arguments, with all that it refers to
-};
-
 /// How a server knows who asks.
 struct key_use {
   enum class kind { bearer, basic, header, query };
@@ -42,13 +31,26 @@ struct key_use {
   std::string name;  ///< of the header, or in the query
 };
 
+/// One operation: how it is asked, and what its arguments are.
+struct operation {
+  std::string tool;     ///< a name that a model can say: letters, digits and _
+  std::string method;   ///< "GET"
+  std::string path;     ///< "/orders/{id}"
+  std::string summary;  ///< one line
+  std::vector<parameter> parameters;
+  bool has_body = false;         ///< argument `body`, sent as JSON
+  std::optional<key_use> key;    ///< none: it is asked without one
+  std::string arguments_schema;  ///< JSON Schema of the arguments, with all that it refers to
+};
+
 struct document {
   std::string title;
-  std::string server;  ///< the first one's URL; "": none, or one relative to the document
-  key_use key;
+  std::string server;         ///< the first one's URL; "": none, or one relative to the document
+  bool names_no_key = false;  ///< it has no security scheme that is known here
   std::vector<operation> operations;
   /// Operations that are left out, each with why: what they need is not known here.
   std::vector<std::string> left_out;
+  std::size_t left_out_untold = 0;  ///< beyond those
 };
 
 /// Reads JSON or YAML. Work and memory are bounded, references lead inside the document alone.

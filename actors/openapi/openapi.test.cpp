@@ -103,8 +103,6 @@ TEST_CASE("a document's operations are tools with arguments by schema") {
   const auto d = shop_document();
   CHECK(d.title == "Shop");
   CHECK(d.server == "https://shop.example/v1");
-  CHECK(d.key.how == key_use::kind::header);
-  CHECK(d.key.name == "X-Key");
   std::vector<std::string> names;
   for (const auto& o : d.operations) names.push_back(o.method + " " + o.tool);
   CHECK(names == std::vector<std::string>{"GET getOrder", "DELETE cancel_order", "POST order",
@@ -114,8 +112,10 @@ TEST_CASE("a document's operations are tools with arguments by schema") {
                                  "get /lost/{x}: its path and its parameters differ"});
   const auto& get = named(d, "getOrder");
   CHECK(get.summary == "One order.");
-  CHECK(get.wants_key);
-  CHECK(!named(d, "get_open").wants_key);
+  REQUIRE(get.key);
+  CHECK(get.key->how == key_use::kind::header);
+  CHECK(get.key->name == "X-Key");
+  CHECK(!named(d, "get_open").key);
   CHECK(get.arguments_schema.find("Host") == std::string::npos);
   const auto judged = payloads::json_schema("a", get.arguments_schema).value();
   const auto why = [&](const payloads::schema_ptr& s, const char* json) {
@@ -128,6 +128,122 @@ TEST_CASE("a document's operations are tools with arguments by schema") {
   CHECK(why(order, R"({"body":{"item":"tea","count":1,"with":[{"item":"milk"}]}})") == "");
   CHECK(why(order, R"({"body":{"item":"tea","count":0}})") == "/body/count: not more than 0");
   CHECK(why(order, R"({"body":{"item":"tea","with":[{}]}})") == "/body/with/0: `item` is missing");
+}
+
+TEST_CASE("references with names that look alike lead to schemas of their own") {
+  const std::string base(70, 'A');
+  const auto said = [](const std::string& ref) {
+    return R"({"$ref":"#/components/schemas/)" + ref + "\"}";
+  };
+  const auto d = read_document(
+      R"({"openapi":"3.1.0","paths":{"/a":{"post":{"operationId":"a","requestBody":{"content":)"
+      R"({"application/json":{"schema":{"properties":{"x":)" +
+      said(base + "x") + R"(,"y":)" + said(base + "y") + R"(,"u":)" + said("\xc3\xa4") +
+      R"(,"v":)" + said("\xc3\xb6") + R"(}}}}}}}},"components":{"schemas":{")" + base +
+      R"(x":{"type":"string"},")" + base +
+      "y\":{\"type\":\"null\"},\"\xc3\xa4\":{\"type\":\"string\"},\"\xc3\xb6\":{\"type\":\"null\"}}"
+      "}}");
+  REQUIRE(d);
+  const auto it = payloads::json_schema("a", named(*d, "a").arguments_schema).value();
+  const auto why = [&](const char* json) { return it->why_unfit(text{.value = json, .role = ""}); };
+  CHECK(why(R"({"body":{"x":"s","y":null,"u":"s","v":null}})") == "");
+  for (const char* wrong : {R"({"body":{"x":null}})", R"({"body":{"y":"s"}})",
+                            R"({"body":{"u":null}})", R"({"body":{"v":"s"}})"})
+    CHECK(why(wrong) != "");
+}
+
+TEST_CASE("a property may be called as a keyword is") {
+  const auto d = read_document(R"(openapi: 3.0.0
+paths:
+  /a:
+    post:
+      operationId: a
+      requestBody:
+        content:
+          application/json:
+            schema:
+              additionalProperties: false
+              required: [example, default]
+              x-note: {$ref: nowhere}
+              properties:
+                example: {type: string, nullable: true}
+                default: {$ref: '#/components/schemas/N'}
+                enum: {type: integer, minimum: 0, exclusiveMinimum: true}
+                required: {type: array, items: {$ref: '#/components/schemas/N'}}
+                properties: {default: {$ref: kept as it is}, enum: [{$ref: 1}]}
+                $ref: {type: string}
+                x-mine: {type: string}
+components: {schemas: {N: {type: integer}}}
+)");
+  REQUIRE_MESSAGE(d, (d ? "" : d.error().message));
+  const auto it = payloads::json_schema("a", named(*d, "a").arguments_schema).value();
+  const auto why = [&](const char* json) { return it->why_unfit(text{.value = json, .role = ""}); };
+  CHECK(why(R"({"body":{"example":null,"default":1,"enum":1,"required":[1],"$ref":"s",)"
+            R"("properties":{"$ref":1},"x-mine":"s"}})") == "");
+  CHECK(why(R"({"body":{"default":1}})") == "/body: `example` is missing");
+  CHECK(why(R"({"body":{"example":"s","default":"1"}})").starts_with("/body/default:"));
+  CHECK(why(R"({"body":{"example":"s","default":1,"enum":0}})") == "/body/enum: not more than 0");
+  CHECK(why(R"({"body":{"example":"s","default":1,"required":["s"]}})")
+            .starts_with("/body/required/0:"));
+}
+
+TEST_CASE("each operation takes the key as its own scheme says, or as usual where none is known") {
+  const auto keys = [](const char* top, const char* schemes, const char* own) {
+    const auto d = read_document(
+        fmt::format(R"({{"openapi":"3.1.0",{}"paths":{{"/a":{{"get":{{"operationId":"a"{}}}}}}},)"
+                    R"("components":{{"securitySchemes":{{{}}}}}}})",
+                    top, own, schemes));
+    REQUIRE(d);
+    const auto& key = d->operations[0].key;
+    if (!key) return std::string(d->names_no_key ? "open" : "none");
+    return std::to_string(static_cast<int>(key->how)) + key->name;
+  };
+  const char* both =
+      R"("one":{"type":"apiKey","in":"query","name":"q"},"two":{"type":"http","scheme":"bearer"},)"
+      R"("sign":{"type":"oauth2"})";
+  const char* none = R"("sign":{"type":"oauth2"})";
+  CHECK(keys("", both, R"(,"security":[{"one":[]}])") == "3q");
+  CHECK(keys("", both, R"(,"security":[{"two":[]}])") == "0");
+  CHECK(keys(R"("security":[{"one":[]}],)", both, R"(,"security":[{"sign":[]},{"two":[]}])") ==
+        "0");
+  CHECK(keys(R"("security":[{"one":[]}],)", both, "") == "3q");
+  CHECK(keys("", both, R"(,"security":[{"one":[],"sign":[]},{"two":[]}])") == "0");
+  CHECK(keys("", both, R"(,"security":[{"one":[],"sign":[]}])") == "3q");
+  CHECK(keys("", both, R"(,"security":[{"sign":[]}])") == "none");
+  CHECK(keys(R"("security":[{"one":[]}],)", both, R"(,"security":[])") == "none");
+  CHECK(keys("", both, "") == "none");
+  CHECK(keys("", none, "") == "0");
+  CHECK(keys("", "", "") == "0");
+  CHECK(keys("", none, R"(,"security":[{"sign":["read"]}])") == "0");
+  CHECK(keys("", none, R"(,"security":[])") == "open");
+  CHECK(keys("", R"("one":{"type":"apiKey","in":"header","name":"Host"})", "") == "0");
+}
+
+TEST_CASE("a hostile document takes bounded work and is told") {
+  const auto many = [](int n, const std::string& item) {
+    std::string out;
+    for (int i = 0; i < n; ++i) out += fmt::format(R"({}"k{}":{})", i == 0 ? "" : ",", i, item);
+    return out;
+  };
+  CHECK(refused("{\"openapi\":\"3.1.0\",\"x\":{" + many(50'000, "1") + "}}")
+            .find("more than 10000 keys") != std::string::npos);
+  std::string lines = "openapi: 3.1.0\nx:\n";
+  for (int i = 0; i < 10'001; ++i) lines += fmt::format("  k{}: 1\n", i);
+  CHECK(refused(lines) != "");
+  // Each operation refers to what is too long for one: none of them copies it to its end.
+  const auto wide = R"({"properties":{)" + many(9000, R"({"enum":["aaaaaaaaaaaaaaaa"]})") + "}}";
+  std::string paths;
+  for (int i = 0; i < 5000; ++i)
+    paths += fmt::format(
+        R"({}"/p{}":{{"get":{{"parameters":[{{"name":"x","in":"query","schema":{{"$ref":"#/w"}}}}]}}}})",
+        i == 0 ? "" : ",", i);
+  const auto text =
+      R"({"openapi":"3.1.0","w":)" + wide + R"(,"paths":{"/a":{"get":{}},)" + paths + "}}";
+  const auto read = read_document(text);
+  REQUIRE(read);
+  CHECK(read->operations.size() == 1);
+  CHECK(read->left_out.size() == 1000);
+  CHECK(read->left_out.size() + read->left_out_untold == 5000);
 }
 
 TEST_CASE("arguments become an address, and none of them leads elsewhere") {
@@ -198,7 +314,8 @@ TEST_CASE("a tool asks its operation, and the answer comes back as text") {
   ::setenv("HOCKET_TEST_SHOP_KEY", "s3cret", 1);
   w.c.key_env = "HOCKET_TEST_SHOP_KEY";
   REQUIRE(w.open() == "");
-  CHECK(w.logged.size() == 2);
+  REQUIRE(w.logged.size() == 3);
+  CHECK(w.logged[2].find("no key is sent with get_open") != std::string::npos);
   CHECK(w.s->list()->size() == 4);
   CHECK(w.call("getOrder", R"({"id":"7","fields":["a"]})") ==
         "GET /v1/orders/7?fields=a  key s3cret");
@@ -215,6 +332,40 @@ TEST_CASE("a tool asks its operation, and the answer comes back as text") {
   CHECK(w.call("getOrder", R"({})") == "openapi.bad_arguments: `id` is missing");
   CHECK(w.call("getOrder", "not json") == "openapi.bad_arguments: the text is no JSON");
   CHECK(w.call("nothing", "{}").starts_with("openapi.no_such_tool"));
+}
+
+TEST_CASE("a key goes where the document says, escaped; without a word of it as a bearer token") {
+  auto o = testing::echo_options();
+  o.handle = [](const http::request& r, const http::responder& reply) {
+    reply({200,
+           "text/plain",
+           fmt::format("{} {}", r.query,
+                       http::find_header(r.headers, "Authorization").value_or("none")),
+           {}});
+  };
+  const auto server = testing::start(std::move(o));
+  ::setenv("HOCKET_TEST_ODD_KEY", "a=b&c", 1);
+  const auto asked = [&](const std::string& document, bool tells) {
+    const testing::temporary_file file(document);
+    source::config c{.file = file.path, .server = server->url()};
+    c.inside = {"127.0.0.1:" + std::to_string(server->port())};
+    c.key_env = "HOCKET_TEST_ODD_KEY";
+    std::vector<std::string> logged;
+    source s(c);
+    tool_source_context where;
+    where.name = "odd";
+    where.log = [&](std::string_view m) { logged.emplace_back(m); };
+    REQUIRE(s.open(where));
+    CHECK((!logged.empty() && logged[0].find("bearer token") != std::string::npos) == tells);
+    const auto said = s.call("a", "{}", {});
+    return said ? *said : said.error().message;
+  };
+  const std::string paths = R"("paths":{"/a":{"get":{"operationId":"a"}}})";
+  CHECK(asked(R"({"openapi":"3.1.0",)" + paths + "}", true) == " Bearer a=b&c");
+  CHECK(asked(R"({"openapi":"3.1.0","security":[{"q":[]}],"components":{"securitySchemes":{"q":)"
+              R"({"type":"apiKey","in":"query","name":"k=k"}}},)" +
+                  paths + "}",
+              false) == "k%3Dk=a%3Db%26c none");
 }
 
 TEST_CASE("private addresses, keys in plain sight and unknown operations are refused") {

@@ -2,21 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "actors/http/escape.hpp"
 #include "actors/openapi/document.hpp"
 
 namespace hocket::openapi {
 namespace {
 
-/// RFC 3986's unreserved characters alone: no value ends a path, a query or a line.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
+using http::percent_escaped;
 
 std::string plain_text(const json& v) {
   return v.is_string() ? v.get<std::string>()
@@ -25,7 +17,7 @@ std::string plain_text(const json& v) {
 
 std::string list_text(const json& v) {
   std::string out;
-  for (const auto& i : v) out += (out.empty() ? "" : ",") + escaped(plain_text(i));
+  for (const auto& i : v) out += (out.empty() ? "" : ",") + percent_escaped(plain_text(i));
   return out;
 }
 
@@ -40,7 +32,7 @@ result<request> request_of(const operation& o, const json& arguments) {
   out.target = o.path;
   std::string query;
   const auto add = [&](const std::string& name, const std::string& value) {
-    query += (query.empty() ? "?" : "&") + escaped(name) + "=" + value;
+    query += (query.empty() ? "?" : "&") + percent_escaped(name) + "=" + value;
   };
   for (const auto& p : o.parameters) {
     const auto it = arguments.find(p.name);
@@ -50,7 +42,7 @@ result<request> request_of(const operation& o, const json& arguments) {
                            return i.is_structured();
                          }));
     if (nested) return bad(p.name, "has more levels than an address can say");
-    const auto text = it->is_array() ? list_text(*it) : escaped(plain_text(*it));
+    const auto text = it->is_array() ? list_text(*it) : percent_escaped(plain_text(*it));
     switch (p.where) {
       case parameter::place::path: {
         // `.` and `..` are steps through folders, however they are escaped.
@@ -63,7 +55,7 @@ result<request> request_of(const operation& o, const json& arguments) {
       }
       case parameter::place::query:
         if (it->is_array() && p.exploded)
-          for (const auto& i : *it) add(p.name, escaped(plain_text(i)));
+          for (const auto& i : *it) add(p.name, percent_escaped(plain_text(i)));
         else
           add(p.name, text);
         break;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "actors/http/escape.hpp"
 #include "actors/http/fetch.hpp"
 #include "actors/http/signature.hpp"
 #include "actors/http/url.hpp"
@@ -21,18 +22,6 @@ namespace hocket::openapi {
 namespace {
 
 constexpr std::size_t told_bytes = 400;  ///< of an answer that is an error
-
-std::string escaped_pair(const std::string& name, const std::string& value) {
-  std::string out;
-  for (const char c : name + "=" + value) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    out += plain || (c == '=' && out.size() == name.size())
-               ? std::string(1, c)
-               : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
 
 bool is_text(std::string_view said) {
   std::string type(said);
@@ -91,7 +80,6 @@ result<void> source::open(const tool_source_context& where) {
   if (!read) return fail(read.error().code, config_.file + ": " + read.error().message);
   if (config_.server.empty()) config_.server = read->server;
   while (config_.server.ends_with('/')) config_.server.pop_back();
-  key_use_ = read->key;
   HOCKET_TRY(check_server());
   return choose(std::move(*read));
 }
@@ -134,6 +122,11 @@ result<void> source::choose(document d) {
   }
   for (const auto& why : d.left_out)
     where_.log(fmt::format("openapi {}: left out: {}", where_.name, why));
+  if (d.left_out_untold > 0)
+    where_.log(
+        fmt::format("openapi {}: left out, too: {} operations", where_.name, d.left_out_untold));
+  const bool names_no_key = d.names_no_key;
+  std::vector<std::string> without_key;
   for (auto& o : d.operations) {
     if (!config_.operations.empty() &&
         std::ranges::find(config_.operations, o.tool) == config_.operations.end())
@@ -141,10 +134,25 @@ result<void> source::choose(document d) {
     auto schema = payloads::json_schema("arguments", o.arguments_schema);
     if (!schema) return fail(schema);
     order_.push_back(o.tool);
+    if (!o.key) without_key.push_back(o.tool);
     const auto name = o.tool;
     operations_.emplace(name, served{std::move(o), std::move(*schema)});
   }
+  if (!config_.key_env.empty()) tell_key(names_no_key, without_key);
   return {};
+}
+
+void source::tell_key(bool names_no_key, const std::vector<std::string>& without) const {
+  if (names_no_key)
+    where_.log(
+        fmt::format("openapi {}: the document has no security scheme that is known here: the "
+                    "key is sent as a bearer token",
+                    where_.name));
+  if (!without.empty())
+    where_.log(
+        fmt::format("openapi {}: no key is sent with {}: the document asks for none there, or "
+                    "for one in a way that is not known here",
+                    where_.name, cut_text(fmt::format("{}", fmt::join(without, ", ")), 400)));
 }
 
 result<std::vector<tool_info>> source::list() {
@@ -180,17 +188,18 @@ result<std::string> source::ask(const operation& o, const request& wanted,
   r.headers = {{"User-Agent", "hocket"}, {"Accept", "application/json, text/*"}};
   for (const auto& h : wanted.headers) r.headers.emplace_back(h.first, h.second);
   r.body = wanted.body;
-  if (!config_.key_env.empty() && o.wants_key) {
+  if (!config_.key_env.empty() && o.key) {
     const char* found = std::getenv(config_.key_env.c_str());
     const std::string key = found != nullptr ? found : "";
-    switch (key_use_.how) {
+    switch (o.key->how) {
       case key_use::kind::bearer: r.headers.emplace_back("Authorization", "Bearer " + key); break;
       case key_use::kind::basic:
         r.headers.emplace_back("Authorization", "Basic " + http::base64_of(key));
         break;
-      case key_use::kind::header: r.headers.emplace_back(key_use_.name, key); break;
+      case key_use::kind::header: r.headers.emplace_back(o.key->name, key); break;
       case key_use::kind::query:
-        r.url += (r.url.find('?') == r.url.npos ? "?" : "&") + escaped_pair(key_use_.name, key);
+        r.url += (r.url.find('?') == r.url.npos ? "?" : "&") + http::percent_escaped(o.key->name) +
+                 "=" + http::percent_escaped(key);
         break;
     }
   }

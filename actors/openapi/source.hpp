@@ -42,12 +42,13 @@ class source final : public tool_source {
     payloads::schema_ptr arguments;
   };
   result<void> choose(document d);
+  /// Where the key goes, to the log.
+  void tell_key(bool names_no_key, const std::vector<std::string>& without) const;
   result<void> check_server();
   result<std::string> ask(const operation& o, const request& r, const tool_context&) const;
 
   config config_;
   tool_source_context where_;
-  key_use key_use_;
   std::map<std::string, served> operations_;  ///< by tool
   std::vector<std::string> order_;            ///< of the document
   bool is_inside_ = false, is_tls_ = false;
