@@ -35,6 +35,7 @@ std::optional<std::uint64_t> number_of(const std::string& text) {
 struct wanted {
   std::string output, payload;
   std::uint64_t session = 0;
+  double every_s = 0;  ///< how often it will be asked again
 };
 result<wanted> read(const std::string& line) {
   const auto j = json::parse(line, nullptr, false);
@@ -42,11 +43,18 @@ result<wanted> read(const std::string& line) {
   if (!j.is_object()) return bad();
   wanted out;
   const auto output = j.find("output"), session = j.find("session"), what = j.find("payload");
+  const auto every = j.find("every_s");
   if (output == j.end() || !output->is_string()) return bad();
   out.output = output->get<std::string>();
   if (session != j.end()) {
     if (!session->is_number_unsigned()) return bad();
     out.session = session->get<std::uint64_t>();
+  }
+  if (every != j.end()) {
+    if (!every->is_number()) return bad();
+    out.every_s = every->get<double>();
+    if (!(out.every_s >= 0 && out.every_s <= 86'400))
+      return fail("echo.bad_request", "`every_s` is from 0 to 86400");
   }
   if (what != j.end()) {
     if (!what->is_string()) return bad();
@@ -123,6 +131,7 @@ std::string port_desk::answer(const std::string& line, const sayer& say) {
   if (line.starts_with("echo_end ")) return end_echo(after("echo_end "));
   if (line.starts_with("hz ")) return begin_hz(after("hz "));
   if (line.starts_with("hz_of ")) return figures(after("hz_of "));
+  if (line.starts_with("hz_end ")) return end_hz(after("hz_end "));
   if (line.starts_with("send ")) return begin_send(after("send "), say);
   if (line.starts_with("sent ")) return outcome(after("sent "));
   return "";
@@ -155,7 +164,7 @@ void port_desk::packet_emitted(const plan& graph, actor_index actor, std::size_t
   for (auto& [number, e] : echoes_) {
     if (e.output != name || (e.session != 0 && e.session != session)) continue;
     ++e.total;
-    if (e.packets.size() >= kept_max) {
+    if (e.packets.size() >= kept_max || e.bytes >= kept_bytes_max) {
       ++e.missed;
       continue;
     }
@@ -171,6 +180,7 @@ void port_desk::packet_emitted(const plan& graph, actor_index actor, std::size_t
       line = text_of(j);
     }
     e.packets.push_back(line);
+    e.bytes += line.size();
   }
 }
 
@@ -187,11 +197,9 @@ void port_desk::show(const payloads::payload_schema& schema, const payload& what
 void port_desk::drop_forgotten() {
   const auto now = monotonic_ns();
   std::erase_if(echoes_, [&](const auto& e) {
-    return now - e.second.asked_ns > std::int64_t{forgotten_s} * 1'000'000'000;
+    return now - e.second.asked_ns > std::int64_t{forgotten_s_} * 1'000'000'000;
   });
-  std::erase_if(meters_, [&](const auto& m) {
-    return now - m.second.asked_ns > std::int64_t{forgotten_s} * 1'000'000'000;
-  });
+  std::erase_if(meters_, [&](const auto& m) { return now - m.second.asked_ns > m.second.kept_ns; });
   open_.store(static_cast<int>(echoes_.size() + meters_.size()));
 }
 
@@ -228,6 +236,7 @@ std::string port_desk::fetch(const std::string& number) {
   std::string out = R"({"packets":[)";
   for (const auto& p : e.packets) out += (&p == &e.packets.front() ? "" : ",") + p;
   e.packets.clear();
+  e.bytes = 0;
   out += fmt::format(R"(],"total":{},"missed":{})", e.total, e.missed);
   // A change may have taken it away, and another one may bring it back.
   if (e.is_gone) out += R"(,"gone":true)";
@@ -253,7 +262,9 @@ std::string port_desk::begin_hz(const std::string& request) {
   if (meters_.size() >= echoes_max)
     return error_line({"echo.too_many", fmt::format("{} others look already", echoes_max)});
   const auto now = monotonic_ns();
-  meters_.emplace(++last_, meter{asked->output, *outputs, asked->session, now, port_meter(now)});
+  const auto kept_s = std::max<double>(forgotten_s_, 3 * asked->every_s);
+  meters_.emplace(++last_, meter{asked->output, *outputs, asked->session, now,
+                                 static_cast<std::int64_t>(kept_s * 1e9), port_meter(now)});
   drop_forgotten();
   json out = {{"hz", last_}, {"outputs", *outputs}};
   if (!host_.empty()) out["host"] = host_;
@@ -287,6 +298,14 @@ std::string port_desk::figures(const std::string& number) {
   auto out = of(since, ns);
   out["all"] = whole;
   return text_of(out);
+}
+
+std::string port_desk::end_hz(const std::string& number) {
+  const auto n = number_of(number);
+  std::lock_guard lock(mutex_);
+  if (!n || meters_.erase(*n) == 0) return error_line({"echo.over", "no such meter"});
+  drop_forgotten();
+  return text_of({{"ended", *n}});
 }
 
 std::string port_desk::begin_send(const std::string& request, const sayer& say) {

@@ -27,21 +27,23 @@ namespace hocket::observe {
 ///     echo_end 1                                ->  {"ended": 1}
 ///     hz {"output": "model.text"}               ->  {"hz": 3, "outputs": ["model.text"]}
 ///     hz_of 3                                   ->  {"packets": 9, "per_s": 4.9, "jitter_ms": 1.2, …}
+///     hz_end 3                                  ->  {"ended": 3}
 ///     send {"output": "keys.text", "session": 1, "payload": "hello"}  ->  {"send": 2}
 ///     sent 2                                    ->  {"state": "waiting"}, {"state": "sent", …} or an error
 ///
-/// Nobody who looks holds up the graph: of each echo `kept_max` packets wait to be fetched, what comes
-/// beyond is counted as missed. An echo that nobody fetches for `forgotten_s` is over; while there is
-/// none a packet costs one load.
+/// Nobody who looks holds up the graph: of each echo `kept_max` packets, `kept_bytes_max` of text, wait to
+/// be fetched, what comes beyond is counted as missed. An echo that nobody fetches for `forgotten_s` is
+/// over, a meter after three of its periods (`"every_s": 60` beside `output`) where these are longer;
+/// while there is none a packet costs one load.
 ///
 /// Threads: any.
 class port_desk final : public host::observer {
  public:
+  static constexpr std::size_t kept_bytes_max = 4u << 20;
   static constexpr std::size_t kept_max = 512, shown_max = 65'536, echoes_max = 16, sends_max = 256;
-  static constexpr int forgotten_s = 10;
   /// `host`: which one this is, "" = the only one; `with_words`: as `--no-pii` says.
-  explicit port_desk(std::string host, bool with_words)
-      : host_(std::move(host)), with_words_(with_words) {}
+  explicit port_desk(std::string host, bool with_words, int forgotten_s = 10)
+      : host_(std::move(host)), with_words_(with_words), forgotten_s_(forgotten_s) {}
 
   /// As host::send.
   using sayer =
@@ -59,6 +61,7 @@ class port_desk final : public host::observer {
     std::string output;
     std::uint64_t session = 0;  ///< 0: all
     std::deque<std::string> packets;
+    std::size_t bytes = 0;  ///< of the packets
     std::uint64_t total = 0, missed = 0;
     std::int64_t asked_ns = 0;
     bool is_gone = false;  ///< the graph has no such output now
@@ -68,7 +71,7 @@ class port_desk final : public host::observer {
     std::string port;
     std::vector<std::string> outputs;
     std::uint64_t session = 0;  ///< 0: all
-    std::int64_t asked_ns = 0;
+    std::int64_t asked_ns = 0, kept_ns = 0;
     port_meter figures{0};
   };
   struct sending {
@@ -80,6 +83,7 @@ class port_desk final : public host::observer {
   std::string end_echo(const std::string& number);
   std::string begin_hz(const std::string& request);
   std::string figures(const std::string& number);
+  std::string end_hz(const std::string& number);
   std::string begin_send(const std::string& request, const sayer& say);
   std::string outcome(const std::string& number);
   void drop_forgotten();  ///< lock held
@@ -89,6 +93,7 @@ class port_desk final : public host::observer {
 
   const std::string host_;
   const bool with_words_;
+  const int forgotten_s_;
   std::atomic<int> open_{0};  ///< echoes and meters
   std::mutex mutex_;
   const plan* graph_ = nullptr;

@@ -39,7 +39,7 @@ std::string ask_socket(const std::string& path, const std::string& line) {
 
 /// keys (until it is told to end) > end, in real time, with a desk at its socket.
 struct stage {
-  port_desk desk{"", true};
+  port_desk desk{"", true, 120};  // a loaded machine may take long from one question to the next
   std::shared_ptr<std::atomic<bool>> over = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<std::atomic<bool>> held = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<notebook> heard = std::make_shared<notebook>();
@@ -173,7 +173,37 @@ TEST_CASE("hz: an output and an input are measured, and none that is not there")
   }
   CHECK(s.ask("hz_of " + other["hz"].dump())["packets"] == 0);
   CHECK(s.ask("hz_of 99")["code"] == "echo.over");
+  for (const auto& begun : {out, in, other})
+    CHECK(s.ask("hz_end " + begun["hz"].dump())["ended"] == begun["hz"]);
+  CHECK(s.ask("hz_end " + out["hz"].dump())["code"] == "echo.over");
+  CHECK(s.ask("hz_of " + out["hz"].dump())["code"] == "echo.over");
+  // Who ends his leaves room for others, however many come.
+  for (std::size_t i = 0; i < 2 * port_desk::echoes_max; ++i) {
+    const auto begun = s.ask(R"(hz {"output": "keys.out0"})");
+    REQUIRE(begun.contains("hz"));
+    s.ask("hz_end " + begun["hz"].dump());
+  }
   s.end();
+}
+
+TEST_CASE("hz: a meter outlives its period") {
+  port_desk desk("", true, 0);  // forgets at once what says no period
+  plan_maker g;
+  g.add("src", 0, 1, counter_source(0));
+  g.source("src", 5);
+  g.add("end", 1, 0, [] { return std::make_unique<lambda_component>(); });
+  g.link("src", 0, "end", 0);
+  const auto graph = g.make();
+  const manual_clock time;
+  desk.started(graph, time);
+  const auto ask = [&](const std::string& line) { return json::parse(desk.answer(line, {})); };
+  CHECK(ask(R"(hz {"output": "src.out0", "every_s": 60})")["hz"] == 1);
+  CHECK(ask(R"(hz {"output": "src.out0"})")["hz"] == 2);
+  CHECK(ask("hz_of 1").contains("packets"));
+  CHECK(ask("hz_of 2")["code"] == "echo.over");
+  for (const char* wrong : {"-1", "1e9", R"("1")"})
+    CHECK(ask(std::string(R"(hz {"output": "src.out0", "every_s": )") + wrong + "}")["code"] ==
+          "echo.bad_request");
 }
 
 TEST_CASE("echo and send: mistakes are told, with what would be right") {
@@ -213,7 +243,7 @@ TEST_CASE("an actor whose receiver is full takes a sent packet later; nobody wai
 }
 
 TEST_CASE("an echo that nobody fetches keeps a bounded number and counts the rest") {
-  port_desk desk("", false);
+  port_desk desk("", false, 120);
   plan_maker g;
   constexpr int total = 2000;
   g.add("src", 0, 1, counter_source(total));

@@ -195,8 +195,10 @@ def several_hosts():
     assert lines_of(listener)[0]["payload"]["value"] == "far away"
     said = run("echo", "keys.text", "--count", "1", "--out", path("two/right"), expect=2).stderr
     assert "runs on host left" in said, said
-    measured = lines_of(hz("tone.audio", "--count", "1", "--json", "--out", path("two")))
-    assert measured[-1]["packets"] > 0, measured
+    meter = hz("tone.audio", "--count", "0", "--json", "--out", path("two"))
+    until(lambda: json.loads(meter.stdout.readline())["packets"] > 0, "a window with packets")
+    meter.send_signal(signal.SIGINT)
+    assert lines_of(meter)[-1]["packets"] > 0
     assert "runs on host left" in run("hz", "keys.text", "--count", "1", "--out", path("two/right"),
                                       expect=2).stderr
     until(lambda: "far away" in open(path("two/right/log.jsonl")).read(), "it arrives there")

@@ -97,7 +97,8 @@ int run_hz(const hz_options& o) {
   keep_output();
   end_in_order_on_signals();
   while_blocked([] { return signal_that_came() != 0; });
-  const auto asked = text_of({{"output", o.port}, {"session", o.session}});
+  // The run keeps the meter for some periods.
+  const auto asked = text_of({{"output", o.port}, {"session", o.session}, {"every_s", o.every_s}});
   auto found = find_run(o.where, "hz " + asked);
   if (!found) return give_up(found.error(), o.where);
   auto& run = *found->run;
@@ -120,6 +121,7 @@ int run_hz(const hz_options& o) {
     show(o, std::move(*next), drops, "window");
     std::fflush(stdout);
   }
+  (void)ask(run, fmt::format("hz_end {}", number));  // where it has ended, so has the meter
   show(o, std::move(last), drops, "summary");
   return exit_fine;
 }
