@@ -223,6 +223,8 @@ block_function function_of(tensor_type type) {
 
 }  // namespace
 
+bool holds_weights(tensor_type type) { return function_of(type) != nullptr; }
+
 result<void> dequantize(tensor_type type, std::span<const std::byte> bytes, std::span<float> out) {
   const auto& traits = traits_of(type);
   const auto function = function_of(type);

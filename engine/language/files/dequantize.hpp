@@ -18,6 +18,9 @@ namespace hocket::language {
 /// of 64 bits and BOOL, which are no weights.
 result<void> dequantize(tensor_type type, std::span<const std::byte> bytes, std::span<float> out);
 
+/// Whether `dequantize` reads the type.
+bool holds_weights(tensor_type type);
+
 float float_of_half(std::uint16_t bits);
 float float_of_bfloat16(std::uint16_t bits);
 

@@ -164,7 +164,7 @@ void deepseek(values& v, draft& d) {
   auto& e = d.feed.experts;
   e.router = engine::router_kind::sigmoid;
   e.shared = static_cast<int>(v.integer("n_shared_experts", 0, 1 << 10, 0));
-  e.normalise = v.flag("norm_topk_prob", true), e.scale = v.number("routed_scaling_factor", 1);
+  e.normalise = v.flag("norm_topk_prob", true), e.scale = v.factor("routed_scaling_factor", 1);
   e.groups = v.size("n_group", 1), e.groups_chosen = v.size("topk_group", 1);
   if (e.count % e.groups != 0 || e.groups_chosen > e.groups ||
       e.chosen > e.count / e.groups * e.groups_chosen)
@@ -179,18 +179,18 @@ void nemotron(values& v, draft& d) {
   d.feed.bias = v.flag("mlp_bias", false);
   d.feed.activation = engine::activation_kind::relu_squared;
   c.trunk.norm = engine::norm_kind::layer, c.gains_minus_one = true;
-  c.trunk.norm_epsilon = v.number("norm_eps", 1e-5);
+  c.trunk.norm_epsilon = v.epsilon("norm_eps", 1e-5);
 }
 void gemma3(values& v, draft& d) {
   auto& c = d.c;
   d.attention.qk_norm = true;
   d.attention.bias = d.attention.out_bias = v.flag("attention_bias", false);
-  d.attention.scale = 1 / std::sqrt(v.number("query_pre_attn_scalar", 256));
-  d.attention.softcap = v.number("attn_logit_softcapping", 0);
+  d.attention.scale = 1 / std::sqrt(v.factor("query_pre_attn_scalar", 256));
+  d.attention.softcap = v.softcap("attn_logit_softcapping");
   d.feed.activation = engine::activation_kind::gelu_gated;
   c.gains_minus_one = c.trunk.branch_norms = true;
   c.embedding_scale = std::sqrt(static_cast<double>(c.trunk.width));
-  c.logit_softcap = v.number("final_logit_softcapping", 0);
+  c.logit_softcap = v.softcap("final_logit_softcapping");
   const double positions = v.number("max_position_embeddings", 131072);
   const int dim = d.attention.head_dim;
   const bool newer = v.has("rope_parameters") && v.at("rope_parameters").is_object() &&
@@ -253,9 +253,7 @@ void common(values& v, draft& d) {
   d.layers = static_cast<int>(v.integer("num_hidden_layers", 1, 4096));
   c.vocabulary = v.size("vocab_size");
   c.trunk.width = v.size("hidden_size");
-  c.trunk.norm_epsilon = v.number("rms_norm_eps", 1e-6);
-  if (!(c.trunk.norm_epsilon > 0 && c.trunk.norm_epsilon < 1))
-    v.note("rms_norm_eps", "is not above 0 and below 1");
+  c.trunk.norm_epsilon = v.epsilon("rms_norm_eps", 1e-6);
   auto& a = d.attention;
   a.heads = static_cast<int>(v.integer("num_attention_heads", 1, 4096));
   a.kv_heads = static_cast<int>(v.integer("num_key_value_heads", 1, 4096, a.heads));

@@ -24,6 +24,9 @@ std::string refusal(const json& config) {
   return read ? "" : read.error().code + " " + read.error().message;
 }
 
+/// A number that fp32 holds, and its inverse, too, where it is not 0.
+bool is_sound(double x, bool or_zero) { return x == 0 ? or_zero : x > 1e-35 && x < 1e35; }
+
 json with(const char* key, const json& value) {
   auto c = small();
   c[key] = value;
@@ -76,6 +79,9 @@ TEST_CASE("what a config lacks or gets wrong is named") {
         std::string::npos);
   CHECK(refusal(with("head_dim", 512)).find("head_dim: 512 is no integer from 2 to 256") !=
         std::string::npos);
+  CHECK(
+      refusal(with("rms_norm_eps", -1)).find("rms_norm_eps: -1.0 is no number from 1e-30 to 0.1") !=
+      std::string::npos);
   auto moe = with("model_type", "qwen3_moe");
   moe["num_experts"] = 4, moe["num_experts_per_tok"] = 5, moe["moe_intermediate_size"] = 8;
   CHECK(refusal(moe).find("num_experts_per_tok: is more than there are experts") !=
@@ -96,6 +102,8 @@ TEST_CASE("no value of any key of any family does harm") {
                           3,
                           1000000000,
                           1e300,
+                          1e308,
+                          1e-320,
                           -0.5,
                           1.5,
                           true,
@@ -126,6 +134,11 @@ TEST_CASE("no value of any key of any family does harm") {
         }
         ++read;
         CHECK(outcome->trunk.layers.size() <= 4096);
+        CAPTURE(config.dump());
+        REQUIRE(is_sound(outcome->trunk.norm_epsilon, false));
+        REQUIRE(is_sound(outcome->embedding_scale, false));
+        REQUIRE(is_sound(outcome->logit_scale, false));
+        REQUIRE(is_sound(outcome->logit_softcap, true));
         const auto& loop = outcome->trunk.loop;
         REQUIRE(loop.begin <= loop.end);
         REQUIRE(loop.end <= static_cast<int>(outcome->trunk.layers.size()));
@@ -133,6 +146,12 @@ TEST_CASE("no value of any key of any family does harm") {
           const auto& a = layer.attention;
           REQUIRE(a.rotary < static_cast<int>(outcome->trunk.rotary.size()));
           REQUIRE(a.heads % a.kv_heads == 0);
+          for (const double x : {a.scale, a.softcap, a.clip, a.relative_clip, a.lengths.from})
+            REQUIRE(is_sound(x, true));
+          REQUIRE(a.lengths.rate >= 0);  // it is added to 1
+          REQUIRE(a.lengths.rate <= 1000);
+          REQUIRE(is_sound(layer.feed_forward.experts.scale, false));
+          REQUIRE(is_sound(layer.convolution.scale, false));
           if (a.rotary >= 0) {
             const auto& r = outcome->trunk.rotary[a.rotary];
             REQUIRE(r.first + 2 * static_cast<int>(r.frequency.size()) <= a.head_dim);

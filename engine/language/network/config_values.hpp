@@ -41,6 +41,22 @@ class values {
     note(key, object_[key].dump() + " is no number");
     return 1;
   }
+  /// From `low` to `high`.
+  double number(const char* key, double low, double high, std::optional<double> otherwise = {}) {
+    const double x = number(key, otherwise);
+    if (x >= low && x <= high) return x;
+    note(key,
+         json(x).dump() + " is no number from " + json(low).dump() + " to " + json(high).dump());
+    return low;
+  }
+  /// What a network multiplies or divides by; fp32 holds it and its inverse.
+  double factor(const char* key, std::optional<double> otherwise = {}) {
+    return number(key, 1e-6, 1e6, otherwise);
+  }
+  /// What is added before a square root is divided by.
+  double epsilon(const char* key, double otherwise) { return number(key, 1e-30, 0.1, otherwise); }
+  /// A bound that tanh approaches; 0: none.
+  double softcap(const char* key) { return number(key, 0) == 0 ? 0 : factor(key, 0); }
   bool flag(const char* key, bool otherwise) {
     if (!has(key)) return otherwise;
     if (object_[key].is_boolean()) return object_[key].get<bool>();

@@ -75,7 +75,7 @@ void read_attention(values& v, attention_config& all, attention_config& sliding)
   all.relative_extent = static_cast<int>(v.integer("rel_extent", 1, most_positions, 1024));
   if (v.has("log_scaling_n_floor")) {
     all.lengths.from = static_cast<double>(v.integer("log_scaling_n_floor", 1, 1 << 30));
-    all.lengths.rate = v.number("log_scaling_alpha", 0.1);
+    all.lengths.rate = v.number("log_scaling_alpha", 0, 1e3, 0.1);
   }
   sliding.heads = static_cast<int>(v.integer("swa_num_attention_heads", 1, 4096, all.heads));
   sliding.kv_heads = static_cast<int>(v.integer("swa_num_key_value_heads", 1, 4096, all.kv_heads));
@@ -95,7 +95,7 @@ void read_experts(values& v, draft& d) {
   e.chosen = static_cast<int>(v.integer("num_experts_per_tok", 1, 4096));
   if (e.chosen > e.count) v.note("num_experts_per_tok", "is more than there are experts");
   e.router = engine::router_kind::sigmoid;
-  e.scale = v.number(v.has("route_scale") ? "route_scale" : "routed_scaling_factor", 8);
+  e.scale = v.factor(v.has("route_scale") ? "route_scale" : "routed_scaling_factor", 8);
 }
 
 /// What all three have: sizes, attention, short convolutions, experts.
@@ -110,7 +110,7 @@ common_parts read_common(values& v, draft& d) {
   c.vocabulary = v.has("unpadded_vocab_size") ? v.size("unpadded_vocab_size") : c.table_rows;
   if (c.vocabulary > c.table_rows) v.note("unpadded_vocab_size", "is more than vocab_size");
   c.trunk.width = v.size("hidden_size");
-  c.trunk.norm_epsilon = v.number("rms_norm_eps", 1e-6);
+  c.trunk.norm_epsilon = v.epsilon("rms_norm_eps", 1e-6);
   c.embedding_norm = true;
   if (v.flag("tie_word_embeddings", false)) v.note("tie_word_embeddings", "is not supported here");
   const auto activation = v.text("hidden_act", "silu");
@@ -143,9 +143,7 @@ void read_inkling(values& v, draft& d) {
   e.shared = static_cast<int>(v.integer("n_shared_experts", 0, 256, 2));
   e.shared_scored = e.shared > 0;
   if (!v.flag("shared_expert_sink", true)) v.note("shared_expert_sink", "false is not supported");
-  const double divisor = v.number("logits_mup_width_multiplier", 24);
-  if (!(divisor > 0)) v.note("logits_mup_width_multiplier", "is not above 0");
-  d.c.logit_scale = 1 / divisor;
+  d.c.logit_scale = 1 / v.factor("logits_mup_width_multiplier", 24);
   const int kernel = read_kernel(v);
   d.per_layer = [=, plain = dense_layers(v, d.layers)](int i, layer_config& layer) {
     layer.attention = parts.windowed[static_cast<std::size_t>(i)] ? parts.sliding : parts.all;
@@ -157,10 +155,8 @@ void read_inkling(values& v, draft& d) {
 
 void read_inkling2(values& v, draft& d) {
   auto parts = read_common(v, d);
-  const double clip = v.number("qk_l2_clip_threshold", std::sqrt(512.0));
-  const double relative = v.number("rel_l2_clip_threshold", 8);
-  if (!(clip > 0)) v.note("qk_l2_clip_threshold", "is not above 0");
-  if (!(relative > 0)) v.note("rel_l2_clip_threshold", "is not above 0");
+  const double clip = v.factor("qk_l2_clip_threshold", std::sqrt(512.0));
+  const double relative = v.factor("rel_l2_clip_threshold", 8);
   for (auto* a : {&parts.all, &parts.sliding})
     a->clip = clip, a->relative_clip = relative, a->gated = a->row_sinks = true;
   if (parts.all.lengths.from == 0) v.note("log_scaling_n_floor", "missing");
@@ -171,8 +167,7 @@ void read_inkling2(values& v, draft& d) {
   if (v.number("mlp_up_softcap", 25) != 25) v.note("mlp_up_softcap", "only 25 is supported");
   const auto score = v.text("scoring_func", "sigmoid");
   if (score != "sigmoid") v.note("scoring_func", "`" + score + "` is not supported; `sigmoid` is");
-  d.c.logit_softcap = v.number("final_logit_softcapping", 30);
-  if (!(d.c.logit_softcap > 0)) v.note("final_logit_softcapping", "is not above 0");
+  d.c.logit_softcap = v.factor("final_logit_softcapping", 30);
   d.c.trunk.depth.layers = static_cast<int>(v.integer("n_layers_per_attn_res_block", 1, 4096, 6));
   engine::convolution_config convolution{.kernel = read_kernel(v)};
   convolution.scale = 1 / std::sqrt(convolution.kernel + 1.0);

@@ -34,17 +34,18 @@ tensor_source source_of(std::span<const stored_weights> tensors) {
 
 result<void> language_model::check(const network_config& config,
                                    std::span<const stored_weights> tensors) {
-  return check_weights(config, source_of(tensors));
-}
-
-result<std::shared_ptr<const language_model>> language_model::build(
-    const network_config& config, std::span<const stored_weights> tensors, block_types blocks) {
-  const auto source = source_of(tensors);
   if (config.embedding_norm) {  // more layers than the config has would pass in silence
     std::vector<tensor_header> headers;
     for (const auto& t : tensors) headers.push_back({t.name, traits_of(t.type).name, t.shape});
     HOCKET_TRY(check_tensors(config, headers));
   }
+  return check_weights(config, source_of(tensors));
+}
+
+result<std::shared_ptr<const language_model>> language_model::build(
+    const network_config& config, std::span<const stored_weights> tensors, block_types blocks) {
+  HOCKET_TRY(check(config, tensors));
+  const auto source = source_of(tensors);
   try {
     auto own = config;
     own.trunk.pages = true;

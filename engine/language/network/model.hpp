@@ -33,11 +33,11 @@ enum class block_types : std::uint8_t { kept, widened, rounded };
 /// fp32); the table as the file has it, and not at all where the head holds the same numbers.
 class language_model {
  public:
-  /// Whether the tensors are what `build` needs, by names and shapes alone: no number is read.
-  /// *Errors*: model.missing_tensor, model.bad_shape.
+  /// Whether tensors are what `build` needs, which asks it first; no number is read. *Errors*:
+  /// model.missing_tensor, model.bad_shape, model.unknown_tensor, model_file.unsupported_type.
   static result<void> check(const network_config& config, std::span<const stored_weights> tensors);
   /// From a checkpoint's tensors under Hugging Face's names, of any type that is read.
-  /// *Errors*: model.missing_tensor, model.bad_shape, model.engine, those of `dequantize`.
+  /// *Errors*: those of `check`, model.engine, those of `dequantize`.
   static result<std::shared_ptr<const language_model>> build(
       const network_config& config, std::span<const stored_weights> tensors,
       block_types blocks = block_types::kept);

@@ -87,10 +87,10 @@ bool rename_query(std::string& name) {
   return false;
 }
 
-/// What a decoder does not read: other towers, extra prediction heads, figures of tests.
+/// What a decoder does not read: other towers, extra prediction heads.
 bool is_elsewhere(const std::string& name) {
-  for (const char* beginning : {"model.mtp.", "model.visual.", "model.audio.",
-                                "model.vision_tower.", "model.audio_tower.", "parity."})
+  for (const char* beginning :
+       {"model.mtp.", "model.visual.", "model.audio.", "model.vision_tower.", "model.audio_tower."})
     if (name.starts_with(beginning)) return true;
   return false;
 }

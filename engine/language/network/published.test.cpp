@@ -1,5 +1,6 @@
-// Published Inkling checkpoints from their headers alone: parity/published_headers.json has those of tiny
-// ones that Hugging Face transformers saved; sizes of the published ones come from their configs.
+// Inkling checkpoints from their headers alone: parity/published_headers.json has those of tiny ones that
+// Hugging Face transformers saved. Headers of MXFP8 and NVFP4 are made here from their description: no
+// file of these types was read.
 #include "engine/language/network/published.hpp"
 
 #include <fstream>
@@ -73,6 +74,14 @@ TEST_CASE(
     CAPTURE(name);
     const auto c = load(name);
     CHECK(refusal(c.config, c.tensors) == "");
+    for (const char* stranger : {"parity.logits", "lm_head.weight", "model.layers.0.more"}) {
+      auto more = c.tensors;
+      more.push_back({stranger, "F32", {1}});
+      CHECK(refusal(c.config, more) ==
+            std::string("model.unknown_tensor weights: the config has no "
+                        "place for ") +
+                stranger + " [1]");
+    }
     for (std::size_t i = 0; i < c.tensors.size(); ++i) {
       const auto& t = c.tensors[i];
       if (!t.name.starts_with("model.llm.")) continue;

@@ -142,6 +142,9 @@ class weight_reader {
     else if (at::IntArrayRef(found->shape) != shape)
       note("model.bad_shape",
            name + " is " + text(found->shape) + ", the config needs " + text(shape));
+    else if (!holds_weights(found->type))
+      note("model_file.unsupported_type",
+           name + ": " + traits_of(found->type).name + " holds no weights");
     return failed() ? nullptr : found;
   }
 

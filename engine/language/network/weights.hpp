@@ -44,8 +44,8 @@ std::vector<float> scores_from(const at::Tensor& states, const network_config& c
 result<network_weights> read_weights(const network_config& config, const tensor_source& source,
                                      block_types blocks = block_types::kept);
 
-/// Whether `read_weights` finds every tensor in its shape; reads no number.
-/// *Errors*: model.missing_tensor, model.bad_shape.
+/// Whether `read_weights` finds every tensor in its shape and of a type that is read; reads no number.
+/// *Errors*: model.missing_tensor, model.bad_shape, model_file.unsupported_type.
 result<void> check_weights(const network_config& config, const tensor_source& source);
 
 }  // namespace hocket::language
