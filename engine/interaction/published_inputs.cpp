@@ -145,8 +145,18 @@ std::vector<picture_fold> plan_picture_folds(const published_inputs_config& conf
   return folds;
 }
 
-at::Tensor picture_patches(std::span<const std::uint8_t> pixels, std::int64_t height,
-                           std::int64_t width, const published_inputs_config& c) {
+result<at::Tensor> picture_patches(std::span<const std::uint8_t> pixels, std::int64_t height,
+                                   std::int64_t width, const published_inputs_config& c) {
+  HOCKET_TRY(check(c));
+  if (c.colours != 3)
+    return fail("model.bad_config", "the model's config: num_channels: " +
+                                        std::to_string(c.colours) + ", and pictures have 3");
+  constexpr std::int64_t longest = 1 << 20;
+  if (height < 1 || width < 1 || height > longest || width > longest ||
+      pixels.size() != static_cast<std::size_t>(height * width * 3))
+    return fail("model.bad_input", std::to_string(pixels.size()) + " bytes are no picture of " +
+                                       std::to_string(width) + " x " + std::to_string(height) +
+                                       " pixels of 3 bytes");
   constexpr float mean[] = {0.48145466f, 0.4578275f, 0.40821073f};  // of CLIP
   constexpr float deviation[] = {0.26862954f, 0.26130258f, 0.27577711f};
   const std::int64_t side = c.patch, rows = (height + side - 1) / side, columns = width / side + 1;

@@ -38,8 +38,10 @@ std::vector<picture_fold> plan_picture_folds(const published_inputs_config& conf
 /// A picture [height, width, 3] of 8 bits, cut into patches as Inkling cuts it: rows of patches from the
 /// top, one column more than fits, what lies outside filled with -1 before the colours are normalised;
 /// [patches, frames, patch, patch, 3], every frame the same.
-at::Tensor picture_patches(std::span<const std::uint8_t> pixels, std::int64_t height,
-                           std::int64_t width, const published_inputs_config& config);
+/// *Errors* (`model.bad_input`): no pixels, or not height * width * 3 of them; `model.bad_config`: a
+/// patch of another size than the front end takes, or of other than 3 colours.
+result<at::Tensor> picture_patches(std::span<const std::uint8_t> pixels, std::int64_t height,
+                                   std::int64_t width, const published_inputs_config& config);
 
 /// The two front ends with their weights.
 /// *Threads*: immutable once read. *Memory*: the table in fp32, matrices packed (bfloat16 where that

@@ -104,7 +104,9 @@ TEST_CASE("parity.hmlp: patches and what the MLP makes of them are those of an i
   std::vector<std::uint8_t> pixels;
   for (const auto v : numbers(static_cast<std::size_t>(height * width * 3)))
     pixels.push_back(static_cast<std::uint8_t>(v % 256));
-  const auto patches = picture_patches(pixels, height, width, f.config);
+  const auto cut = picture_patches(pixels, height, width, f.config);
+  REQUIRE_MESSAGE(cut, cut.error().message);
+  const auto& patches = *cut;
   CHECK(largest_difference(patches, floats(f.file, "parity.patches")) < 1e-5);
   const auto inputs = published_inputs::read(f.file, f.config);
   REQUIRE_MESSAGE(inputs, inputs.error().message);
@@ -154,4 +156,21 @@ TEST_CASE("front ends that do not fit their weights or their input are refused b
   CHECK(inputs->sound(odd).error().message == "81 levels are no frames of 80");
   CHECK(inputs->sound(high).error().message == "level 16: there are 16");
   CHECK(inputs->picture(at::zeros({1, 2, 6, 7, 3})).error().code == "model.bad_input");
+  const std::vector<std::uint8_t> pixels(36);  // 4 x 3
+  REQUIRE(picture_patches(pixels, 3, 4, f.config));
+  const auto no_picture = [&](std::int64_t height, std::int64_t width, std::size_t bytes) {
+    return picture_patches(std::span(pixels).first(bytes), height, width, f.config).error().message;
+  };
+  CHECK(no_picture(3, 4, 35) == "35 bytes are no picture of 4 x 3 pixels of 3 bytes");
+  for (const auto& [height, width] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {4, 4}, {3, 3}, {0, 4}, {-3, -4}, {std::int64_t{1} << 62, 4}, {12, 3}})
+    CHECK(no_picture(height, width, 36).find("are no picture") != std::string::npos);
+  CHECK(no_picture(0, 0, 0).find("are no picture") != std::string::npos);
+  auto other = f.config;
+  other.patch = 0;
+  CHECK(picture_patches(pixels, 3, 4, other).error().message.find("patch_size: 0") !=
+        std::string::npos);
+  other = f.config, other.colours = 1;
+  CHECK(picture_patches(pixels, 3, 4, other).error().message ==
+        "the model's config: num_channels: 1, and pictures have 3");
 }
