@@ -25,8 +25,8 @@ class Whisper:
     def __init__(self, folder: Path, language: str = "en") -> None:
         import numpy
 
-        for unused in ("huggingface_hub", "huggingface_hub.errors", "huggingface_hub.utils"):
-            if unused.split(".")[0] not in sys.modules:
+        if "huggingface_hub" not in sys.modules:
+            for unused in ("huggingface_hub", "huggingface_hub.errors", "huggingface_hub.utils"):
                 sys.modules[unused] = _Absent(unused)
         from faster_whisper import WhisperModel
 
