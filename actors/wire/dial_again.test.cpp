@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <random>
 #include <thread>
 
 #include "actors/wire/address.hpp"
@@ -28,11 +29,16 @@ class other_program {
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int yes = 1;
     ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    REQUIRE(::bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
-    REQUIRE(::listen(fd_, 16) == 0);
-    socklen_t size = sizeof at;
-    REQUIRE(::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size) == 0);
-    port = ntohs(at.sin_port);
+    // Below the ports of outgoing connections: nobody takes it between two who listen there in turns.
+    std::mt19937 random(std::random_device{}());
+    bool bound = false;
+    for (int tries = 0; tries < 200 && !bound; ++tries) {
+      port = 20'000 + static_cast<int>(random() % 12'000);
+      at.sin_port = htons(static_cast<std::uint16_t>(port));
+      bound =
+          ::bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 && ::listen(fd_, 16) == 0;
+    }
+    REQUIRE(bound);
     thread_ = std::thread([this] { serve(); });
   }
   ~other_program() { stop(); }

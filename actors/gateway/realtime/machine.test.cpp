@@ -214,7 +214,7 @@ TEST_CASE("an update is merged deep, but for formats and detectors of another ty
            {{"tools", {{{"name", "a"}}, {{"name", "a"}}}}},
            {{"output_modalities", {"smell"}}},
            {{"instructions", 7}},
-           {{"type", "transcription"}},
+           {{"type", "smell"}},
            {{"max_output_tokens", -1}}}) {
     r.send("session.update", {{"event_id", "e"}, {"session", bad}});
     CHECK_MESSAGE(r.t.last("error")["error"]["event_id"] == "e", bad.dump());
