@@ -247,7 +247,8 @@ void graph_recorder::started(const plan&, const clock& stream_time) { time_ = &s
 // Called like all observers: never beside packet_emitted(). An actor that comes, or comes back, counts
 // its packets from zero: its outputs get channels of their own, also under a name that was there.
 void graph_recorder::rewired(const host::graph_revision& r) {
-  auto next = std::make_shared<new_graph>(new_graph{r.file, r.number, r.from, {}});
+  auto next =
+      std::make_shared<new_graph>(new_graph{r.file, r.number, r.from, {}, payload_schemas(r.file)});
   const auto& actors = r.whole.actors;
   const auto chosen = choose_outputs(r.whole, options_.edges, false).value();
   channels_.resize(std::max(channels_.size(), actors.size()));
@@ -363,6 +364,7 @@ void graph_recorder::take(std::vector<item>& batch) {
       file_->add_revision(
           {i.graph->number, i.graph->from, k, i.graph->file.hash,
            options_.with_pii ? trust::graph_without_secrets(spec::to_yaml(i.graph->file)) : ""});
+      for (const auto& s : i.graph->payloads) file_->add_payload(s);
       for (const auto& [output, what] : i.graph->channels) file_->add_channel(output, what);
     } else if (!i.event.empty())
       file_->add_event(i.at, i.event);

@@ -80,6 +80,7 @@ class graph_recorder final : public host::observer {
     int number = 0;
     timestamp from;
     std::vector<std::pair<std::string, mcap_map>> channels;  ///< outputs, and about them
+    std::vector<mcap_schema> payloads;
   };
   struct item {
     std::uint16_t channel = 0;

@@ -194,6 +194,25 @@ TEST_CASE("graph_recorder: a full disk ends INCOMPLETE, the run goes on") {
   CHECK(items == end.packets);
 }
 
+TEST_CASE("recording_writer: schemas of later revisions are recorded, each once") {
+  const auto disk = std::make_shared<memory_disk>();
+  auto file = recording_writer::create(
+                  {.path = "x", .payloads = {{first_payload_schema, "order", "jsonschema", "{}"}}},
+                  std::make_unique<memory_sink>(disk))
+                  .value();
+  file->add_payload({0, "order", "jsonschema", "{}"});
+  file->add_payload({0, "order", "jsonschema", "true"});
+  file->add_payload({0, "robot.Pose", "protobuf", "{}"});
+  file->add_payload({0, "order", "jsonschema", "true"});
+  CHECK(file->close("").complete);
+  const auto all = read_contents(*memory_source(disk->content())).value();
+  std::vector<std::string> named;
+  for (const auto& [id, s] : all.schemas)
+    if (id >= first_payload_schema)
+      named.push_back(std::to_string(id) + " " + s.name + " " + s.data);
+  CHECK(named == std::vector<std::string>{"16 order {}", "17 order true", "18 robot.Pose {}"});
+}
+
 TEST_CASE("recording_writer: a new graph that the disk refuses is asked for again, and counted") {
   for (const bool frees_up : {true, false}) {
     CAPTURE(frees_up);

@@ -130,7 +130,7 @@ result<void> recording_writer::begin(mcap_writer& file, std::int64_t from_ns) co
   HOCKET_TRY(file.add(mcap_schema{call_schema, "hocket.Call", "jsonschema", call_json_schema}));
   HOCKET_TRY(
       file.add(mcap_channel{call_channel, call_schema, std::string(calls_topic), "json", {}}));
-  for (const auto& s : options_.payloads) HOCKET_TRY(file.add(s));
+  for (const auto& s : payloads_) HOCKET_TRY(file.add(s));
   return {};
 }
 
@@ -207,6 +207,18 @@ void recording_writer::add_channel(const std::string& output, const mcap_map& ab
     defined_ = c.id;
     return {};
   });
+}
+
+void recording_writer::add_payload(mcap_schema s) {
+  auto& known = payloads_;
+  const auto is_same = [&](const mcap_schema& k) {
+    return k.name == s.name && k.encoding == s.encoding && k.data == s.data;
+  };
+  const auto room = std::size_t{UINT16_MAX - first_payload_schema};
+  if (std::any_of(known.begin(), known.end(), is_same) || known.size() >= room) return;
+  s.id = static_cast<std::uint16_t>(first_payload_schema + known.size());
+  known.push_back(s);  // each later piece begins with it
+  owe([this, s = std::move(s)]() -> result<void> { return file_->add(s); });
 }
 
 void recording_writer::add_revision(const recorded_revision& r) {

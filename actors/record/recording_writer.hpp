@@ -83,6 +83,9 @@ class recording_writer {
   /// One more channel while packets are written, also of an output that has one: its numbers begin
   /// anew. Channels count up by one; a disk that refuses it is asked again before its first packet.
   void add_channel(const std::string& output, const mcap_map& about);
+  /// A named schema of payloads beside those it began with; one that is known stays. Its id is the next
+  /// one. Asked for again like a channel where the disk refuses it.
+  void add_payload(mcap_schema s);
   /// The graph changes; asked for again like a channel where the disk refuses it.
   void add_revision(const recorded_revision& r);
   /// A packet at the stream time at which it was emitted. What goes wrong is counted.
@@ -107,7 +110,8 @@ class recording_writer {
   recording_writer(recording_writer_options options, std::unique_ptr<mcap_writer> file)
       : options_(std::move(options)),
         file_(std::move(file)),
-        turns_(options_.path, options_.rotate) {}
+        turns_(options_.path, options_.rotate),
+        payloads_(options_.payloads) {}
   result<void> begin(mcap_writer& file, std::int64_t from_ns) const;
   result<void> repeat_definitions(mcap_writer& file) const;
   void turn(std::int64_t at_ns);
@@ -134,6 +138,7 @@ class recording_writer {
   std::int64_t synced_at_ns_ = 0;
   std::uint32_t events_ = 0, calls_ = 0;
   std::uint64_t packets_ = 0;
+  std::vector<mcap_schema> payloads_;  ///< for the next piece, too
 };
 
 }  // namespace hocket::record
