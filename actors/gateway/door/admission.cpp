@@ -89,10 +89,14 @@ void gateway::config::visit(config_visitor& v) {
   v.field({.name = "show_graph", .doc = "clients may see the graph and how it runs"}, show_graph);
   v.field(
       {.name = "edit",
-       .doc = "the page may change the running graph: for keys whose line says `edit`, or, where "
-              "none are asked for, for this machine alone. Who may do that may do what the user "
-              "of this process may"},
+       .doc =
+           "the page may change the running graph, for keys whose line says `edit` alone, on this "
+           "machine too. Who may do that may do what the user of this process may"},
       edit);
+  v.field({.name = "edit_key",
+           .doc = "`sha256:HEX` of one more key that may edit; `hocket serve --edit` makes one for "
+                  "the run where it is given no key file"},
+          edit_key);
   v.field({.name = "training",
            .doc = "folder of a run that trains, shown by the page as `hocket train show` shows it; "
                   "empty: none",
@@ -209,24 +213,6 @@ result<http::tls_identity> gateway::identity() const {
     HOCKET_TRY(file->write(own->certificate_chain));
   }
   return own;
-}
-
-result<void> gateway::start_desk() {
-  if (config_.edit && context_.may && context_.may->allowed().who != trust::level::own)
-    return fail("gateway.no_edit",
-                "`edit: true` of a graph that somebody else wrote: only the operator's own may let "
-                "others change it");
-  edit::desk::options o{context_.output_dir, context_.types, ""};
-  if (!config_.training.empty()) {
-    o.training = config_.training;
-    if (context_.may) {
-      const auto may = context_.may->readable(config_.training);
-      if (!may) return fail(may);
-      o.training = *may;
-    }
-  }
-  desk_ = std::make_unique<edit::desk>(std::move(o));
-  return {};
 }
 
 result<void> gateway::start_server() {
@@ -364,11 +350,12 @@ http::websocket_events gateway::welcome(std::shared_ptr<client> c,
                                         std::shared_ptr<http::websocket> socket) {
   const auto line = std::make_shared<connection>();
   line->socket = std::move(socket);
-  context_.self->run([this, c, line](emitter& out) {
+  const bool is_taken = context_.self->run([this, c, line](emitter& out) {
     line->who = c;
     c->line = line;
     begin(c, out);
   });
+  if (!is_taken) line->socket->close(1013, "the server does not keep up");
   return events_of(line);
 }
 

@@ -12,6 +12,7 @@
 #include "actors/gateway/webrtc/form.hpp"
 #include "actors/http/address.hpp"
 #include "actors/http/digest.hpp"
+#include "graph/trust/capability.hpp"
 
 namespace hocket::gateway {
 namespace {
@@ -87,6 +88,30 @@ result<void> gateway::start_exchange() {
   return {};
 }
 
+result<void> gateway::start_desk() {
+  if (config_.edit && context_.may && context_.may->allowed().who != trust::level::own)
+    return fail("gateway.no_edit",
+                "`edit: true` of a graph that somebody else wrote: only the operator's own may let "
+                "others change it");
+  if (config_.edit && !config_.edit_key.empty())
+    HOCKET_TRY(keys_->read_lines("run-editor " + config_.edit_key + " edit"));
+  if (config_.edit && !keys_->has_editor())
+    return fail("gateway.no_editor",
+                "`edit: true` needs a key that may edit: `hocket keys --api NAME --edit` makes one "
+                "(`keys_file`), `hocket serve --edit` one for the run");
+  edit::desk::options o{context_.output_dir, context_.types, ""};
+  if (!config_.training.empty()) {
+    o.training = config_.training;
+    if (context_.may) {
+      const auto may = context_.may->readable(config_.training);
+      if (!may) return fail(may);
+      o.training = *may;
+    }
+  }
+  desk_ = std::make_unique<edit::desk>(std::move(o));
+  return {};
+}
+
 /// The graph as text, and its changes: who may, is decided here; what is done, by the desk.
 void gateway::serve_desk(const http::request& r, const tell_later& tell) {
   const auto key = key_of(r);
@@ -97,12 +122,14 @@ void gateway::serve_desk(const http::request& r, const tell_later& tell) {
   const bool is_for_editors = std::ranges::any_of(edit::pages, [&](const edit::page& p) {
     return r.path == p.path && p.is_for == edit::page::editors;
   });
-  if (is_for_editors && needs_key_ && !keys_->may_edit(key)) {
+  if (is_for_editors && !keys_->may_edit(key)) {
     http::note_refused(r, "its key may talk, not edit");
     return tell(site::problem(403, "not_an_editor",
                               "this key may talk, not edit: `hocket keys --api NAME --edit` makes "
                               "one that may"));
   }
+  if (is_for_editors)
+    if (auto no = site::refuses_edit(r)) return tell(std::move(*no));
   desk_->take(r, tell);
 }
 
@@ -126,8 +153,22 @@ void gateway::serve(const http::request& r, const http::responder& reply) {
   if (at.id.empty()) return take_call(r, at.kind, tell);
   if (at.hangs_up != (r.method == "POST"))
     return tell(site::problem(404, "not_found", "a call is ended by POST …/hangup or by DELETE"));
-  const auto who = visitor || needs_key_ ? visitor : std::optional(key_ring::visitor());
-  end_call(at.id, who ? std::optional(who->name) : std::nullopt, http::sha256_hex(key_of(r)), tell);
+  end_call(at.id, shown_by(key_of(r)), tell);
+}
+
+gateway::shown gateway::shown_by(const std::string& key) const {
+  const auto visitor = keys_->let_in(key, key_ring::clock::now());
+  shown out;
+  out.is_known = visitor || !needs_key_;
+  out.is_key = visitor ? !visitor->was_token : !needs_key_;
+  if (visitor) out.name = visitor->name;
+  out.digest = http::sha256_hex(key);
+  return out;
+}
+
+/// By the key that it was made with, or that its token was issued to; of tokens by that one alone.
+bool gateway::is_own(const placed_call& call, const shown& by) {
+  return (by.is_key && call.key_name == by.name) || http::same_secret(call.key_digest, by.digest);
 }
 
 void gateway::take_call(const http::request& r, protocol_kind kind, const tell_later& tell) {
@@ -149,12 +190,12 @@ void gateway::take_call(const http::request& r, protocol_kind kind, const tell_l
           return tell(refused(made.error()));
         }
         line->socket = line->call = made->call;
-        context_.self->run([this, line, id, name, of_key = http::sha256_hex(key)](emitter&) {
-          context_.count("calls", 1);
+        {  // before its client, or its app's back end, is told of it
           const std::lock_guard lock(calls_mutex_);
           std::erase_if(calls_, [](const auto& known) { return known.second.line.expired(); });
-          calls_[id] = {line, name, of_key};
-        });
+          calls_[id] = {line, name, http::sha256_hex(key)};
+        }
+        count_later("calls");
         tell({201,
               "application/sdp",
               made->sdp,
@@ -174,6 +215,7 @@ webrtc::call_events gateway::events_of_call(const std::shared_ptr<client>& c,
       line->who = c;
       c->line = line;
       begin(c, to);
+      join_early(*line, to);
     });
     if (!is_taken) line->socket->close(1013, "the server does not keep up");
   };
@@ -232,19 +274,17 @@ void gateway::tell_of_track(client& c, emitter& out) {
   tell(c, sound_left{ms}, out);
 }
 
-void gateway::end_call(const std::string& id, const std::optional<std::string>& key_name,
-                       const std::string& key_digest, const tell_later& tell) {
-  const bool is_taken = context_.self->run([this, id, key_name, key_digest, tell](emitter& out) {
+void gateway::end_call(const std::string& id, const shown& by, const tell_later& tell) {
+  const bool is_taken = context_.self->run([this, id, by, tell](emitter& out) {
     std::unique_lock lock(calls_mutex_);
     const auto found = calls_.find(id);
     const auto line = found == calls_.end() ? nullptr : found->second.line.lock();
-    const bool is_own = line && (found->second.key_name == key_name ||
-                                 http::same_secret(found->second.key_digest, key_digest));
-    if (!is_own && !key_name) {
+    const bool is_his = line && is_own(found->second, by);
+    if (!is_his && !by.is_known) {
       context_.count("refused_keys", 1);
       return tell(site::problem(401, "invalid_api_key", "this key is not known"));
     }
-    if (!is_own) return tell(site::problem(404, "not_found", "there is no such call"));
+    if (!is_his) return tell(site::problem(404, "not_found", "there is no such call"));
     calls_.erase(found);
     lock.unlock();
     if (const auto c = line->who.lock(); c && !c->is_over) {

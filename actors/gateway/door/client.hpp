@@ -69,10 +69,13 @@ struct connection {
   std::shared_ptr<http::websocket> socket;
   std::shared_ptr<webrtc::call> call;  ///< the same, where sound goes beside the messages
   std::atomic<int> sound_pieces = 0, dropped_pieces = 0;
-  std::atomic<int> unheard_end = 0;  ///< its code, where the actor could not be told
-  std::int64_t left_ms = 0;          ///< of the voice: what the machine was told
-  webrtc::call_figures counted;      ///< of the call, as the counters have them
-  std::weak_ptr<client> who;         ///< another one after a `take_over`; it holds this
+  std::atomic<int> unheard_end = 0;                ///< its code, where the actor could not be told
+  std::int64_t left_ms = 0;                        ///< of the voice: what the machine was told
+  webrtc::call_figures counted;                    ///< of the call, as the counters have them
+  bool has_begun = false, is_gone = false;         ///< a call; any of them
+  std::vector<std::shared_ptr<connection>> early;  ///< beside this call, before it has begun
+  std::optional<std::vector<std::string>> early_messages;  ///< of one of those
+  std::weak_ptr<client> who;  ///< another one after a `take_over`; it holds this
   backlog pending;
 };
 

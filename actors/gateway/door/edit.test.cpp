@@ -26,6 +26,7 @@ struct fake_run {
   std::vector<json> rewires;
   std::string now = first_text, before = "hocket: 1\nactors: {old: {component: x}}\n";
   int revision = 2;
+  std::atomic<bool> opens = false;  ///< what a change adds, still
   std::unique_ptr<host::status_socket> socket;
 
   fake_run() {
@@ -44,7 +45,11 @@ struct fake_run {
     if (line == "graph")
       return json{{"file", "/x/a.yaml"}, {"text", now}, {"revision", revision}}.dump();
     if (line == "graph 1")
-      return json{{"file", "/x/a.yaml"}, {"text", before}, {"revision", 1}}.dump();
+      return json{{"file", "/x/a.yaml"},
+                  {"text", before},
+                  {"includes", {{"/x/part.yaml", "actors: {}"}}},
+                  {"revision", 1}}
+          .dump();
     if (line.starts_with("graph ")) return json{{"error", "no such revision"}}.dump();
     if (line == "status") return R"({"graph":"a","actors":[],"links":[],"budgets":[]})";
     if (line.starts_with("rewire ")) {
@@ -53,6 +58,7 @@ struct fake_run {
     }
     if (!line.starts_with("rewired ")) return "";
     const auto& asked = rewires.at(std::stoul(line.substr(8)) - 1);
+    if (opens) return json{{"state", "running"}}.dump();
     if (asked["dry_run"] == true) return json{{"state", "planned"}, {"revision", revision}}.dump();
     now = asked["text"];
     ++revision;
@@ -69,11 +75,19 @@ struct answered {
   json body;
 };
 
+const std::string run_key = "hk_run";
+
+std::vector<setting> edited_by_run_key() {
+  return {{"edit", true}, {"edit_key", "sha256:" + http::sha256_hex(run_key)}};
+}
+
 answered get_or_post(harness& h, const std::string& path, const std::string& key = "",
-                     const json& body = nullptr, const std::string& origin = "") {
+                     const json& body = nullptr, const std::string& origin = "",
+                     const std::string& type = "application/json") {
   auto head = (body.is_null() ? "GET " : "POST ") + path + " HTTP/1.1";
   if (!key.empty()) head += "\r\nAuthorization: Bearer " + key;
   if (!origin.empty()) head += "\r\nOrigin: " + origin;
+  if (!body.is_null() && !type.empty()) head += "\r\nContent-Type: " + type;
   const auto got = ask(h, head, body.is_null() ? "" : body.dump());
   REQUIRE(got.size() > 12);
   return {std::stoi(got.substr(9, 3)), body_of(got)};
@@ -107,59 +121,64 @@ TEST_CASE(
     "back") {
   fake_run run;
   const auto types = some_types();
-  harness h(type_of<door>(), with(run, types, {{"edit", true}}));
+  harness h(type_of<door>(), with(run, types, edited_by_run_key()));
   REQUIRE(h.open());
-  const auto file = get_or_post(h, "/v1/hocket/graph/file");
+  const auto file = get_or_post(h, "/v1/hocket/graph/file", run_key);
   CHECK(file.status == 200);
   CHECK(file.body["text"] == first_text);
   CHECK(file.body["actors"][0]["name"] == "door");
   CHECK(file.body["actors"][0]["says"]["component"] == "gateway.door");
-  CHECK(get_or_post(h, "/v1/hocket/graph/file?revision=1").body["text"] == run.before);
-  CHECK(get_or_post(h, "/v1/hocket/graph/file?revision=7").status == 404);
-  CHECK(get_or_post(h, "/v1/hocket/graph/file?revision=x").status == 400);
-  const auto known = get_or_post(h, "/v1/hocket/graph/types");
+  CHECK(get_or_post(h, "/v1/hocket/graph/file?revision=1", run_key).body["text"] == run.before);
+  CHECK_FALSE(
+      get_or_post(h, "/v1/hocket/graph/file?revision=1", run_key).body.contains("includes"));
+  CHECK(get_or_post(h, "/v1/hocket/graph/file?revision=7", run_key).status == 404);
+  CHECK(get_or_post(h, "/v1/hocket/graph/file?revision=x", run_key).status == 400);
+  const auto known = get_or_post(h, "/v1/hocket/graph/types", run_key);
   REQUIRE(known.body["components"].size() == 1);
   CHECK(known.body["components"][0]["config"].size() > 10);
 
   const json change = {{"op", "set"}, {"path", {"actors", "door", "tls"}}, {"value", false}};
-  const auto edited =
-      get_or_post(h, "/v1/hocket/graph/edit", "", {{"text", first_text}, {"changes", {change}}});
+  const auto edited = get_or_post(h, "/v1/hocket/graph/edit", run_key,
+                                  {{"text", first_text}, {"changes", {change}}});
   CHECK(edited.status == 200);
   const std::string wanted =
       "hocket: 1\nactors:\n  # talks\n  door: {component: gateway.door, tls: false}\n";
   CHECK(edited.body["text"] == wanted);
   CHECK(run.asked() == 0);  // nothing of the run is touched
-  const auto checked = get_or_post(h, "/v1/hocket/graph/check", "", {{"text", wanted}});
+  const auto checked = get_or_post(h, "/v1/hocket/graph/check", run_key, {{"text", wanted}});
   CHECK(checked.body["outcome"]["state"] == "planned");
   CHECK(run.rewires.back()["dry_run"] == true);
   CHECK(run.rewires.back()["file"] == "/x/a.yaml");
 
-  CHECK(get_or_post(h, "/v1/hocket/graph/apply", "", {{"text", wanted}, {"revision", 1}}).status ==
-        409);
-  CHECK(get_or_post(h, "/v1/hocket/graph/apply", "", {{"text", wanted}}).status == 409);
+  CHECK(get_or_post(h, "/v1/hocket/graph/apply", run_key, {{"text", wanted}, {"revision", 1}})
+            .status == 409);
+  CHECK(get_or_post(h, "/v1/hocket/graph/apply", run_key, {{"text", wanted}}).status == 409);
   CHECK(run.revision == 2);
   const auto applied =
-      get_or_post(h, "/v1/hocket/graph/apply", "", {{"text", wanted}, {"revision", 2}});
+      get_or_post(h, "/v1/hocket/graph/apply", run_key, {{"text", wanted}, {"revision", 2}});
   CHECK(applied.body["outcome"]["state"] == "committed");
   CHECK(run.now == wanted);
   // Meanwhile the run is at 3, and the one before it is gone here.
-  CHECK(get_or_post(h, "/v1/hocket/graph/back", "", {{"revision", 3}}).status == 404);
-  CHECK(get_or_post(h, "/v1/hocket/graph/back", "", {{"revision", 2}}).status == 409);
-  CHECK(get_or_post(h, "/v1/hocket/graph/back", "", {{"revision", 1}}).status == 409);
+  CHECK(get_or_post(h, "/v1/hocket/graph/back", run_key, {{"revision", 3}}).status == 404);
+  CHECK(get_or_post(h, "/v1/hocket/graph/back", run_key, {{"revision", 2}}).status == 409);
+  CHECK(get_or_post(h, "/v1/hocket/graph/back", run_key, {{"revision", 1}}).status == 409);
   {
     const std::lock_guard lock(run.mutex);
     run.revision = 2;
   }
-  CHECK(get_or_post(h, "/v1/hocket/graph/back", "", {{"revision", 2}}).body["outcome"]["state"] ==
-        "committed");
+  CHECK(get_or_post(h, "/v1/hocket/graph/back", run_key, {{"revision", 2}})
+            .body["outcome"]["state"] == "committed");
   CHECK(run.now == run.before);
+  // As it was then, with what it included.
+  CHECK(run.rewires.back()["includes"] == json{{"/x/part.yaml", "actors: {}"}});
 
   const json bad[] = {{{"changes", {change}}},
                       {{"text", first_text}},
                       {{"text", first_text}, {"changes", {{{"op", "what"}}}}},
                       {{"text", 7}, {"changes", {change}}}};
-  for (const auto& j : bad) CHECK(get_or_post(h, "/v1/hocket/graph/edit", "", j).status == 400);
-  CHECK(get_or_post(h, "/v1/hocket/graph/edit", "", {{"text", "a: [1"}, {"changes", {change}}})
+  for (const auto& j : bad)
+    CHECK(get_or_post(h, "/v1/hocket/graph/edit", run_key, j).status == 400);
+  CHECK(get_or_post(h, "/v1/hocket/graph/edit", run_key, {{"text", "a: [1"}, {"changes", {change}}})
             .status == 422);
   CHECK(h.close());
 }
@@ -176,15 +195,33 @@ TEST_CASE("who may edit: nobody where the operator says nothing; never a page of
     CHECK(get_or_post(h, "/v1/hocket/page").body["edits"] == false);
     CHECK(h.close());
   }
-  harness h(type_of<door>(), with(run, types, {{"edit", true}}));
+  {
+    harness h(type_of<door>(), with(run, types, {{"edit", true}}));
+    CHECK_FALSE(h.open());  // by whom?
+  }
+  harness h(type_of<door>(), with(run, types, edited_by_run_key()));
   REQUIRE(h.open());
-  for (const auto& page : pages_of_editors)
-    if (const auto body = body_for(page); !body.is_null())
-      CHECK_MESSAGE(
-          get_or_post(h, "/v1/hocket/graph/" + page, "", body, "https://evil.example").status ==
-              403,
-          page);
+  const auto port = ":" + std::to_string(port_of(h));
+  for (const auto& page : pages_of_editors) {
+    const auto path = "/v1/hocket/graph/" + page;
+    const auto body = body_for(page);
+    // A process of this machine is not its user, nor is a page of another port of it.
+    CHECK_MESSAGE(get_or_post(h, path, "", body).status == 401, page);
+    CHECK_MESSAGE(get_or_post(h, path, "hk_guess", body).status == 401, page);
+    if (body.is_null()) continue;
+    for (const auto& origin :
+         {std::string("https://evil.example"), std::string("http://localhost:1"),
+          "https://localhost" + port, "http://127.0.0.1" + port, std::string("null")})
+      CHECK_MESSAGE(get_or_post(h, path, run_key, body, origin).status == 403, page << origin);
+    for (const char* type : {"text/plain", "", "application/x-www-form-urlencoded"})
+      CHECK_MESSAGE(get_or_post(h, path, run_key, body, "", type).status == 415, page << type);
+  }
   CHECK(run.asked() == 0);
+  CHECK(get_or_post(h, "/v1/hocket/graph/check", run_key, body_for("check"), "http://LOCALHOST",
+                    "application/json; charset=utf-8")
+            .status == 200);
+  // Who only talks needs none.
+  CHECK(get_or_post(h, "/v1/hocket/page").status == 200);
   CHECK(h.close());
 }
 
@@ -247,11 +284,43 @@ TEST_CASE(
   harness h(type_of<door>(), with(run, types, {{"training", folder.string()}}));
   REQUIRE(h.open());
   const auto told = get_or_post(h, "/v1/hocket/training").body;
+  for (int i = 0; i < 205; ++i) {
+    const auto name = "newer-" + std::to_string(i);
+    std::filesystem::create_directories(folder / "adapters" / name);
+    const auto card = folder / "adapters" / name / "card.json";
+    std::ofstream(card) << "{}";
+    std::filesystem::last_write_time(
+        card, std::filesystem::file_time_type::clock::now() + std::chrono::seconds(i + 1));
+  }
+  const auto newest = get_or_post(h, "/v1/hocket/training").body["adapters"];
+  REQUIRE(newest.size() == 200);
+  CHECK(newest.back()["name"] == "newer-204");
   REQUIRE(told["curve"].size() == 2);  // half a row is none yet
   CHECK(told["curve"][0] ==
         json{{"round", 1}, {"step", 1}, {"loss", 2.5}, {"tokens_per_s", 100}, {"at_s", 3}});
   CHECK(told["adapters"][0]["card"]["name"] == "adapter-1");
   CHECK(told["evaluations"].size() == 1);
   CHECK(told["swaps"].size() == 1);
+  CHECK(h.close());
+}
+
+TEST_CASE("who looks at the run does not wait for a change that opens its actors") {
+  fake_run run;
+  run.opens = true;
+  const auto types = some_types();
+  auto settings = edited_by_run_key();
+  settings.push_back({"training", run.folder});
+  harness h(type_of<door>(), with(run, types, settings));
+  REQUIRE(h.open());
+  answered applied;
+  std::thread changes([&] {
+    applied = get_or_post(h, "/v1/hocket/graph/apply", run_key,
+                          {{"text", first_text + "# new\n"}, {"revision", 2}});
+  });
+  CHECK(becomes([&] { return run.asked() == 1; }));
+  CHECK(get_or_post(h, "/v1/hocket/training").status == 200);
+  run.opens = false;
+  changes.join();
+  CHECK(applied.body["outcome"]["state"] == "committed");
   CHECK(h.close());
 }

@@ -90,18 +90,30 @@ result<void> gateway::on_control(std::size_t port, const packet& p, emitter& out
   return {};
 }
 
-/// Of the conversation that the packet is of, or of all.
+void gateway::lose_model(client& c, emitter& out) {
+  c.unanswered_since = context_.time->now();
+  context_.count("model_lost", 1);
+  tell(c, model_state{false}, out);
+}
+
+/// Of the conversation that the packet is of, or of all; those that begin later too.
 void gateway::model_is(bool there, const packet& p, emitter& out) {
+  const auto of = p.header.session;
+  const bool is_opening =
+      std::ranges::any_of(clients_, [](const auto& c) { return c.second->is_opening; });
+  if (!there && (of == session_id::none || by_session_.contains(of) || is_opening))
+    lost_models_.insert(of);
+  if (there && of == session_id::none) lost_models_.clear();
+  if (there) lost_models_.erase(of);
   for (const auto& [key, c] : std::map(clients_)) {
     const bool is_its = p.header.session == session_id::none || p.header.session == c->session;
     if (!is_its || c->is_over || c->unanswered_since.has_value() != there) continue;
-    if (there) {
-      c->unanswered_since.reset();
-    } else {
-      c->unanswered_since = context_.time->now();
-      context_.count("model_lost", 1);
+    if (!there) {
+      lose_model(*c, out);
+      continue;
     }
-    tell(*c, model_state{there}, out);
+    c->unanswered_since.reset();
+    tell(*c, model_state{true}, out);
   }
 }
 

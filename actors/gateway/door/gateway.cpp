@@ -147,14 +147,23 @@ void gateway::opened(const std::shared_ptr<client>& c, const result<session_id>&
   if (c->is_over) return context_.sessions->close(*id);
   c->session = *id;
   by_session_[*id] = c;
+  if (lost_models_.contains(session_id::none) || lost_models_.contains(*id)) lose_model(*c, out);
   for (auto& a : std::exchange(c->waiting, {})) act(*c, a, out);
 }
 
 void gateway::received(connection& from, const std::string& message, emitter& out) {
+  if (from.early_messages) {
+    if (from.early_messages->size() < backlog::most_messages)
+      return from.early_messages->push_back(message);
+    from.is_gone = true;
+    return from.socket->close(1013, "the call has not begun");
+  }
   const auto c = from.who.lock();
   if (!c || c->is_over) return;
-  c->last_heard = context_.time->now();
-  c->told_of_idleness = false;
+  if (c->line.get() == &from) {  // an app's back end beside it may talk while nobody is there
+    c->last_heard = context_.time->now();
+    c->told_of_idleness = false;
+  }
   output o;
   c->machine->receive(message, ms_of(*c), o);
   give(*c, std::move(o), out);
@@ -198,6 +207,9 @@ void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key
 /// A connection is over. Where somebody may come back, the conversation waits for him.
 void gateway::gone(const std::shared_ptr<connection>& line, int code) {
   count_call(*line);
+  line->is_gone = true;
+  for (const auto& one : std::exchange(line->early, {}))
+    one->socket->close(1001, "the call is over before it has begun");
   if (gone_aside(line)) return;
   const auto c = std::exchange(line->who, {}).lock();
   if (!c || c->is_over) return;
@@ -217,11 +229,13 @@ void gateway::leave(const std::shared_ptr<client>& c) {
   c->place.reset();
   if (c->session == session_id::none) return;
   by_session_.erase(c->session);
+  lost_models_.erase(c->session);
   context_.sessions->close(c->session);
 }
 
 /// The conversation is over for another reason than the client's.
 void gateway::ended(session_id id) {
+  if (id != session_id::none) lost_models_.erase(id);
   const auto found = by_session_.find(id);
   if (found == by_session_.end()) return;
   const auto c = found->second;

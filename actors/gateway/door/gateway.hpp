@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ class site;
 /// `delegations`, `commentary`, `thinking`, `context`); answers: what its functions returned, one for each
 /// call.
 /// Errors: gateway.no_sessions (the run offers none), gateway.needs_keys and gateway.needs_tls (beyond
-/// loopback without), gateway.no_keys, gateway.bad_keys, gateway.no_edit (whose graph is not the operator's own), gateway.bad_file, gateway.bad_address, http.*.
+/// loopback without), gateway.no_keys, gateway.bad_keys, gateway.no_edit (whose graph is not the operator's own), gateway.no_editor (no key may edit), gateway.bad_file, gateway.bad_address, http.*.
 /// Threads: the server's own; it only hands messages over.
 /// Counters: sessions, calls, beside_calls (second connections to one), refused_calls_setup, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
 /// does not read), model_lost (conversations that had to wait for it), too_long_events (for a call; it ends with 1009), lost_packets, late_packets and voice_holes (of calls),
@@ -56,6 +57,7 @@ class gateway final : public component {
     std::string page_texts;
     bool show_graph = true;
     bool edit = false;
+    std::string edit_key;
     std::string training;
     std::int64_t max_sessions = 16;
     std::int64_t sessions_per_key = 0;
@@ -107,10 +109,18 @@ class gateway final : public component {
   void serve(const http::request& r, const http::responder& reply);
   void serve_desk(const http::request& r, const tell_later& tell);
   void take_call(const http::request& r, protocol_kind kind, const tell_later& tell);
-  /// By who shows the key, or the token, spent as it is, that the call was made with; `key_name`: none
-  /// where the key is not known.
-  void end_call(const std::string& id, const std::optional<std::string>& key_name,
-                const std::string& key_digest, const tell_later& tell);
+  /// What somebody shows who wants something of a call: a key, or a token, spent as it is.
+  struct shown {
+    bool is_known = false, is_key = false;
+    std::string name, digest;
+  };
+  struct placed_call {
+    std::weak_ptr<connection> line;
+    std::string key_name, key_digest;
+  };
+  shown shown_by(const std::string& key) const;
+  static bool is_own(const placed_call& call, const shown& by);
+  void end_call(const std::string& id, const shown& by, const tell_later& tell);
   webrtc::call_events events_of_call(const std::shared_ptr<client>& c,
                                      const std::shared_ptr<connection>& line);
   // … and in the actor's context.
@@ -122,6 +132,7 @@ class gateway final : public component {
   std::variant<http::response, http::websocket_accept> admit_beside(const http::request& r,
                                                                     const std::string& id);
   void stand_beside(const std::shared_ptr<connection>& line, connection& of_call, emitter& out);
+  void join_early(connection& of_call, emitter& out);
   void say_aside(client& c, const std::string& message);
   void end_aside(client& c);
   bool gone_aside(const std::shared_ptr<connection>& line);
@@ -147,6 +158,7 @@ class gateway final : public component {
   void pump(client& c, emitter& out);
   void say(client& c, std::string message);
   void watch_limits(client& c, emitter& out);
+  void lose_model(client& c, emitter& out);
   void model_is(bool there, const packet& p, emitter& out);
   void watch_run(emitter& out);
   std::int64_t ms_of(const client& c) const;
@@ -159,12 +171,9 @@ class gateway final : public component {
   std::atomic<std::uint64_t> ids_ = 0;
   std::map<const client*, std::shared_ptr<client>> clients_;
   std::map<session_id, std::shared_ptr<client>> by_session_;
-  struct placed_call {
-    std::weak_ptr<connection> line;
-    std::string key_name, key_digest;
-  };
   std::mutex calls_mutex_;                    ///< of `calls_`
   std::map<std::string, placed_call> calls_;  ///< by id, those to come included
+  std::set<session_id> lost_models_;          ///< of these conversations; none: of all
   run_status status_;
   std::unique_ptr<edit::desk> desk_;
   std::unique_ptr<site> site_;

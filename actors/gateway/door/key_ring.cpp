@@ -75,6 +75,11 @@ bool key_ring::is_empty() const {
   return keys_.empty();
 }
 
+bool key_ring::has_editor() const {
+  std::lock_guard lock(mutex_);
+  return std::ranges::any_of(keys_, [](const known_key& k) { return k.edits; });
+}
+
 // All are compared: how long it takes says nothing of which one it was.
 const key_ring::known_key* key_ring::find(const std::string& key) const {
   const auto digest = http::sha256_hex(key);

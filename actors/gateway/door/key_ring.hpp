@@ -34,6 +34,8 @@ class key_ring {
   result<void> read_lines(const std::string& text);
   void add(const std::string& name, const std::string& key);
   bool is_empty() const;
+  /// Whether a line of them says `edit`.
+  bool has_editor() const;
 
   /// The name behind a key; empty where it is none.
   std::optional<std::string> owner_of(const std::string& key) const;

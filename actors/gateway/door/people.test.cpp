@@ -279,3 +279,36 @@ TEST_CASE(
   CHECK(settles(h, [&] { return h.sessions().size() == 1; }));
   REQUIRE(h.close());
 }
+
+TEST_CASE("who comes while the model is gone is told so, and waits no longer than the others") {
+  harness h(type_of<door>(), options({{"lost_s", 10}}));
+  REQUIRE(h.open());
+  const auto model_is = [&](control::kind what) {
+    h.use_session(session_id::none);
+    control c;
+    c.what = what;
+    return h.control_packet("audio", c);
+  };
+  http::websocket_client by;
+  app first, second, third;
+  const auto comes = [&](app& who) {
+    who.connect(by, url_of(h) + "/v1/hocket");
+    REQUIRE(settles(h, [&] { return who.is_open(); }));
+    who.send({{"type", "start"}});
+    REQUIRE(settles(h, [&] { return who.got("hello"); }));
+  };
+  REQUIRE(model_is(control::kind::input_lost));
+  comes(first);
+  CHECK(settles(h, [&] { return first.last("model")["there"] == false; }));
+  REQUIRE(model_is(control::kind::input_recovered));
+  CHECK(settles(h, [&] { return first.last("model")["there"] == true; }));
+  comes(second);
+  REQUIRE(settles(h, [&] { return h.sessions().size() == 3; }));
+  CHECK_FALSE(second.got("model"));
+  REQUIRE(model_is(control::kind::input_lost));
+  comes(third);
+  REQUIRE(settles(h, [&] { return third.got("model"); }));
+  REQUIRE(h.advance(std::chrono::seconds(12)));
+  CHECK(settles(h, [&] { return third.is_over(1011); }));
+  REQUIRE(h.close());
+}

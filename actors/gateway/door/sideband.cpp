@@ -1,6 +1,7 @@
 // A second connection to a call (`GET /v1/realtime?call_id=…`): an app's back end sees the events that its
 // user's browser sees, and says what it says beside it: instructions, tools, answers.
 #include <algorithm>
+#include <utility>
 
 #include "actors/gateway/door/client.hpp"
 #include "actors/gateway/door/gateway.hpp"
@@ -19,20 +20,13 @@ constexpr std::size_t most_aside = 4;  ///< of one call
 std::variant<http::response, http::websocket_accept> gateway::admit_beside(const http::request& r,
                                                                            const std::string& id) {
   const auto key = key_of(r);
-  const auto visitor = keys_->let_in(key, key_ring::clock::now());
-  if (auto no = site_->refuses_socket(r, visitor.has_value() || !key.empty()))
-    return std::move(*no);
+  if (auto no = site_->refuses_socket(r, !key.empty())) return std::move(*no);
   std::shared_ptr<connection> of_call;
   {
     const std::lock_guard lock(calls_mutex_);
     const auto found = calls_.find(id);
-    if (found != calls_.end()) of_call = found->second.line.lock();
-    const auto name = visitor ? visitor->name : std::string();
-    const bool is_own =
-        of_call && ((visitor || !needs_key_) && found->second.key_name == name
-                        ? true
-                        : http::same_secret(found->second.key_digest, http::sha256_hex(key)));
-    if (!is_own) of_call.reset();
+    if (found != calls_.end() && is_own(found->second, shown_by(key)))
+      of_call = found->second.line.lock();
   }
   if (!of_call) {
     count_later("refused_keys");
@@ -41,7 +35,16 @@ std::variant<http::response, http::websocket_accept> gateway::admit_beside(const
   const auto open = [this, of_call](std::shared_ptr<http::websocket> socket) {
     const auto line = std::make_shared<connection>();
     line->socket = std::move(socket);
-    context_.self->run([this, line, of_call](emitter& out) { stand_beside(line, *of_call, out); });
+    const bool is_taken = context_.self->run([this, line, of_call](emitter& out) {
+      // Its browser may not have its answer yet: then this one waits for it.
+      if (of_call->has_begun) return stand_beside(line, *of_call, out);
+      if (of_call->is_gone) return line->socket->close(1001, "the call is over");
+      if (of_call->early.size() >= most_aside)
+        return line->socket->close(1013, "this call has as many connections as it may");
+      line->early_messages.emplace();
+      of_call->early.push_back(line);
+    });
+    if (!is_taken) line->socket->close(1013, "the server does not keep up");
     return events_of(line);
   };
   return http::websocket_accept{subprotocol_for(r), open};
@@ -64,6 +67,17 @@ void gateway::stand_beside(const std::shared_ptr<connection>& line, connection& 
   c->aside.push_back(line);
   context_.count("beside_calls", 1);
   give(*c, {{}, std::move(first.actions)}, out);
+}
+
+/// Who came before the call began, and what they said meanwhile.
+void gateway::join_early(connection& of_call, emitter& out) {
+  of_call.has_begun = true;
+  for (const auto& line : std::exchange(of_call.early, {})) {
+    const auto said = std::exchange(line->early_messages, std::nullopt);
+    if (line->is_gone) continue;
+    stand_beside(line, of_call, out);
+    for (const auto& message : *said) received(*line, message, out);
+  }
 }
 
 /// What is said to a client is said to those beside him; who does not read goes, alone.

@@ -80,3 +80,82 @@ TEST_CASE(
   CHECK(settles(h, [&] { return h.sessions().size() == 1; }));
   REQUIRE(h.close());
 }
+
+TEST_CASE("an app's back end that is quicker than its user's browser waits for the call to begin") {
+  if (is_missing()) return;
+  harness h(type_of<door>(), options());
+  REQUIRE(h.open());
+  caller a(h);
+  a.offers();
+  const auto answer = a.calls("/v1/realtime/calls");
+  const auto at =
+      url_of(h) + "/v1/realtime?call_id=" + a.location.substr(a.location.rfind('/') + 1);
+  http::websocket_client by;
+  app back, gone;
+  back.connect(by, at);
+  gone.connect(by, at);
+  REQUIRE(settles(h, [&] { return back.is_open() && gone.is_open(); }));
+  back.send({{"type", "session.update"},
+             {"session", {{"type", "realtime"}, {"instructions", "Be brief."}}}});
+  gone.socket->close(1000, "");
+  REQUIRE(settles(h, [&] { return gone.is_over(); }));
+  a.accepts(answer);
+  CHECK(settles(h, [&] { return back.got("session.created") && back.got("session.updated"); }));
+  CHECK(a.got("session.updated"));
+  a.line->close(1000, "");
+  CHECK(settles(h, [&] { return back.is_over(1000); }));
+  REQUIRE(h.close());
+}
+
+TEST_CASE("a token has no say in a call that another one of the same key made") {
+  if (is_missing()) return;
+  setenv("HOCKET_TEST_GATEWAY_KEY", "one", 1);
+  harness h(type_of<door>(), options({{"key_env", "HOCKET_TEST_GATEWAY_KEY"}}));
+  REQUIRE(h.open());
+  const auto token = [&] {
+    const auto told = body_of(
+        ask(h, "POST /v1/realtime/client_secrets HTTP/1.1\r\nAuthorization: Bearer one", "{}"));
+    return told["value"].get<std::string>();
+  };
+  const auto first = token(), second = token();
+  caller a(h);
+  a.offers();
+  a.accepts(a.calls("/v1/realtime/calls", "\r\nAuthorization: Bearer " + first));
+  REQUIRE(a.got("session.created"));
+  const auto at =
+      url_of(h) + "/v1/realtime?call_id=" + a.location.substr(a.location.rfind('/') + 1);
+  http::websocket_client by;
+  app other, own, owner;
+  other.connect(by, at, {{"Authorization", "Bearer " + second}});
+  own.connect(by, at, {{"Authorization", "Bearer " + first}});
+  owner.connect(by, at, {{"Authorization", "Bearer one"}});
+  CHECK(settles(h, [&] { return other.is_refused("404"); }));
+  CHECK(settles(h, [&] { return own.got("session.created") && owner.got("session.created"); }));
+  CHECK(is(caller::posts(h, a.location + "/hangup", "Authorization: Bearer " + second, ""), 404));
+  CHECK(is(caller::posts(h, a.location + "/hangup", "Authorization: Bearer " + first, ""), 200));
+  CHECK(settles(h, [&] { return own.is_over(1000); }));
+  REQUIRE(h.close());
+}
+
+TEST_CASE("a call whose person is silent ends, whatever its app's back end says beside it") {
+  if (is_missing()) return;
+  harness h(type_of<door>(), options({{"idle_limit_s", 10}}));
+  REQUIRE(h.open());
+  caller a(h);
+  a.offers();
+  a.accepts(a.calls("/v1/realtime/calls"));
+  REQUIRE(a.got("session.created"));
+  http::websocket_client by;
+  app back;
+  back.connect(by,
+               url_of(h) + "/v1/realtime?call_id=" + a.location.substr(a.location.rfind('/') + 1));
+  REQUIRE(settles(h, [&] { return back.got("session.created"); }));
+  REQUIRE(h.advance(std::chrono::seconds(8)));
+  back.send({{"type", "session.update"},
+             {"session", {{"type", "realtime"}, {"instructions", "Be brief."}}}});
+  REQUIRE(settles(h, [&] { return back.got("session.updated"); }));
+  REQUIRE(h.advance(std::chrono::seconds(4)));
+  CHECK(settles(h, [&] { return back.is_over(1000); }));
+  CHECK(h.sessions().size() == 1);
+  REQUIRE(h.close());
+}

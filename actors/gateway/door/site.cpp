@@ -85,11 +85,7 @@ std::vector<http::route> rows(const site::options& o) {
     if (p.is_for == edit::page::editors    ? o.edits
         : p.is_for == edit::page::learners ? o.training
                                            : !o.graph_yaml.empty())
-      out.push_back({p.path,
-                     {p.method},
-                     p.is_for != edit::page::editors ? known
-                     : o.needs_key                   ? keys
-                                                     : std::vector<http::caller>{neighbour}});
+      out.push_back({p.path, {p.method}, p.is_for == edit::page::editors ? keys : known});
   // Said to whoever asks in vain, so that a client's author learns it: nothing is done there.
   out.push_back({"/v1/live/sessions", {"GET", "HEAD", "POST"}, all});
   for (const char* path : {"/v1/hocket", "/v1/realtime", "/v1/live/sessions", "/ws/*"}) {
@@ -133,6 +129,26 @@ std::optional<http::response> site::refuses_page(const http::request& r) const {
   return problem(403, "foreign_origin",
                  "pages of that origin may change nothing here; `names` of the gateway names those "
                  "that may");
+}
+
+/// Whoever edits runs programs here: of pages its own alone may, to the port, and what a form can send is
+/// no JSON.
+std::optional<http::response> site::refuses_edit(const http::request& r) {
+  if (r.method != "POST") return {};
+  const auto lower = [](std::string text) {
+    for (char& c : text)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return text;
+  };
+  const auto own = (r.is_tls ? "https://" : "http://") + std::string(r.header("Host").value_or(""));
+  if (const auto origin = r.header("Origin"); origin && lower(std::string(*origin)) != lower(own)) {
+    http::note_refused(r, "it comes from a page of " + std::string(origin->substr(0, 256)));
+    return problem(403, "foreign_origin", "the graph is changed by this gateway's own page alone");
+  }
+  auto type = lower(std::string(r.header("Content-Type").value_or("")));
+  type.resize(std::min(type.size(), type.find_first_of("; \t")));
+  if (type == "application/json") return {};
+  return problem(415, "unsupported_media_type", "the body is application/json");
 }
 
 std::optional<http::response> site::refuses(const http::request& r, bool has_key) const {

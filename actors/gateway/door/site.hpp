@@ -40,6 +40,8 @@ class site {
   std::optional<http::response> refuses_socket(http::request r, bool has_key) const;
   /// The same for a request; one that does something, of a page of elsewhere, gets a 403.
   std::optional<http::response> refuses(const http::request& r, bool has_key) const;
+  /// What a change of the graph needs besides a key.
+  static std::optional<http::response> refuses_edit(const http::request& r);
   /// For a page of this machine or of a name that we answer to; others get no permission, and their
   /// browser refuses.
   http::header_list cross_origin(const http::request& r) const;

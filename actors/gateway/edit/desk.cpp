@@ -71,32 +71,37 @@ bool desk::is_page(std::string_view path) {
 }
 
 void desk::take(http::request r, tell then) {
+  const bool edits = std::ranges::any_of(
+      pages, [&](const page& p) { return r.path == p.path && p.is_for == page::editors; });
+  auto& on = edits ? editors_ : readers_;
   std::unique_lock lock(mutex_);
-  if (is_over_ || waiting_.size() >= most_waiting) {
+  if (is_over_ || on.waiting.size() >= most_waiting) {
     lock.unlock();
     return then(problem(503, "edit.busy", "too much is asked for at once"));
   }
-  waiting_.emplace_back(std::move(r), std::move(then));
-  if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
-  wanted_.notify_one();
+  on.waiting.emplace_back(std::move(r), std::move(then));
+  if (!on.thread.joinable()) on.thread = std::thread([this, &on] { work(on); });
+  wanted_.notify_all();
 }
 
 void desk::stop() {
   {
     std::lock_guard lock(mutex_);
     is_over_ = true;
-    wanted_.notify_one();
+    wanted_.notify_all();
   }
-  if (thread_.joinable()) thread_.join();
-  for (auto& [r, then] : std::exchange(waiting_, {})) then(silent_run());
+  for (auto* on : {&editors_, &readers_}) {
+    if (on->thread.joinable()) on->thread.join();
+    for (auto& [r, then] : std::exchange(on->waiting, {})) then(silent_run());
+  }
 }
 
-void desk::work() {
+void desk::work(lane& on) {
   for (std::unique_lock lock(mutex_);;) {
-    wanted_.wait(lock, [this] { return is_over_ || !waiting_.empty(); });
+    wanted_.wait(lock, [&] { return is_over_ || !on.waiting.empty(); });
     if (is_over_) return;
-    auto [r, then] = std::move(waiting_.front());
-    waiting_.pop_front();
+    auto [r, then] = std::move(on.waiting.front());
+    on.waiting.pop_front();
     lock.unlock();
     http::response out;
     try {
@@ -129,7 +134,9 @@ http::response desk::answer(const http::request& r) const {
   if (text_in(asked, "text").empty())
     return problem(400, "edit.bad_request", "`text` is the graph file");
   if (r.path == "/v1/hocket/graph/edit") return edited(asked);
-  return rewired(asked, r.path == "/v1/hocket/graph/check");
+  // The files beside it are the run's own, not the page's to give.
+  return rewired({{"text", text_in(asked, "text")}, {"revision", number_in(asked, "revision", -1)}},
+                 r.path == "/v1/hocket/graph/check");
 }
 
 /// The text that runs, or an earlier one (`?revision=`).
@@ -140,6 +147,7 @@ http::response desk::file(const http::request& r) const {
   auto told = read_json(ask_run(run_socket(), wanted.empty() ? "graph" : "graph " + wanted));
   if (!told.is_object()) return silent_run();
   if (told.contains("error")) return problem(404, "edit.no_revision", text_in(told, "error"));
+  told.erase("includes");  // may hold values of the environment
   told["actors"] = outline_of(text_in(told, "text"));
   return said(200, told);
 }
@@ -177,10 +185,12 @@ http::response desk::rewired(const json& asked, bool dry_run) const {
     return problem(409, "edit.changed_meanwhile",
                    "the graph is another one by now: look at it before you change it");
   const auto text = text_in(asked, "text");
-  const json request = {{"file", text_in(now, "file")},
-                        {"text", text},
-                        {"dry_run", dry_run},
-                        {"limit_s", opening_limit_s}};
+  const json request = {
+      {"file", text_in(asked, "file").empty() ? text_in(now, "file") : text_in(asked, "file")},
+      {"text", text},
+      {"includes", asked.value("includes", json::object())},
+      {"dry_run", dry_run},
+      {"limit_s", opening_limit_s}};
   auto told = read_json(ask_run(run_socket(), "rewire " + line_of(request), 10'000));
   const auto ticket = number_in(told, "ticket", 0);
   if (ticket == 0)
@@ -203,7 +213,11 @@ http::response desk::back(const json& asked) const {
   const auto before = read_json(ask_run(run_socket(), "graph " + std::to_string(base - 1)));
   if (!before.is_object()) return silent_run();
   if (before.contains("error")) return problem(404, "edit.no_revision", text_in(before, "error"));
-  return rewired({{"text", text_in(before, "text")}, {"revision", base}}, false);
+  return rewired({{"file", text_in(before, "file")},
+                  {"text", text_in(before, "text")},
+                  {"includes", before.value("includes", json::object())},
+                  {"revision", base}},
+                 false);
 }
 
 }  // namespace hocket::gateway::edit

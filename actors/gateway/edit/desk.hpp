@@ -31,7 +31,7 @@ extern const std::vector<page> pages;
 /// change about the run, and that it shall. It asks the run at the socket that every run has, as `hocket
 /// apply` does, so nothing can be done here that cannot be done there. Who may is not decided here.
 ///
-/// Threads: `take` from any; one of its own, which waits for the run.
+/// Threads: `take` from any; two of its own, which wait for the run: who looks does not wait for a change.
 class desk {
  public:
   struct options {
@@ -52,7 +52,12 @@ class desk {
 
  private:
   static constexpr std::size_t most_waiting = 16;
-  void work();
+  /// What waits, and who works on it, one after the other.
+  struct lane {
+    std::deque<std::pair<http::request, tell>> waiting;
+    std::thread thread;
+  };
+  void work(lane& on);
   http::response answer(const http::request& r) const;
   http::response file(const http::request& r) const;
   http::response types() const;
@@ -64,9 +69,8 @@ class desk {
   const options options_;
   std::mutex mutex_;
   std::condition_variable wanted_;
-  std::deque<std::pair<http::request, tell>> waiting_;
   std::atomic<bool> is_over_ = false;  ///< changed under the mutex
-  std::thread thread_;
+  lane editors_, readers_;
 };
 
 /// Life-cycle events of the run's log, newest last: `{"events": [{"t_ms", "actor", "role", "detail"}]}`.

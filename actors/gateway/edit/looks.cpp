@@ -77,9 +77,10 @@ json adapters_in(const fs::path& folder) {
     if (entry.is_directory(failed) && fs::exists(entry.path() / "card.json", failed))
       found.emplace_back(fs::last_write_time(entry.path() / "card.json", failed), entry.path());
   std::ranges::sort(found);
+  constexpr std::size_t most = 200;  // the newest of them
+  if (found.size() > most) found.erase(found.begin(), found.end() - most);
   auto out = json::array();
   for (const auto& [when, path] : found) {
-    if (out.size() >= 200) break;
     if (fs::file_size(path / "card.json", failed) > (1u << 20)) continue;
     std::ifstream in(path / "card.json");
     std::ostringstream text;

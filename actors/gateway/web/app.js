@@ -3,7 +3,7 @@ import { CallSocket } from "./call.js";
 import { Session, decodeSound } from "./client.js";
 import { GraphEditor } from "./edit.js";
 import { GraphView } from "./graph.js";
-import { lookAround } from "./look.js";
+import { keyOfAddress, lookAround } from "./look.js";
 import { Memory, Sound, barOf, rms } from "./sound.js";
 import { Timeline } from "./timeline.js";
 import { TrainingView } from "./training.js";
@@ -16,6 +16,7 @@ const graph = new GraphView({
   picture: $("graph"), summary: $("graph-summary"), actor: $("actor"),
   links: $("links").tBodies[0], budgets: $("budgets").tBodies[0],
 });
+$("key").value ||= keyOfAddress();
 const editor = new GraphEditor($("editor"), { key: () => $("key").value, applied: () => around.readGraph() });
 const training = new TrainingView($("training"));
 let texts = {};

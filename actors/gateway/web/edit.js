@@ -228,7 +228,11 @@ export class GraphEditor {
   async change(changes, told = "", isNothing = false) {
     if (isNothing) return;
     try {
-      const now = await this.ask("edit", { text: this.area.value, changes });
+      let text, now;
+      do { // once more, where somebody typed meanwhile
+        text = this.area.value;
+        now = await this.ask("edit", { text, changes });
+      } while (this.area.value !== text);
       this.remember(now.text, now.actors);
       this.area.value = now.text;
       if (!this.actors.some((a) => a.name === this.chosen)) this.chosen = this.actors[0]?.name ?? "";

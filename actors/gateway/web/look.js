@@ -1,5 +1,12 @@
 // The graph and a run that trains, for who does not talk, too: asked every two seconds, while somebody looks.
 
+/** The key of an address like `…/#key=KEY`; it goes from there, so that who passes the address on passes no key. */
+export function keyOfAddress() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("key") ?? "";
+  if (key) history.replaceState(null, "", location.pathname + location.search);
+  return key;
+}
+
 /** `facts`, `key` and `talks` are functions. Gives `readGraph`: the graph file, once more. */
 export function lookAround({ facts, key, talks, graph, training }) {
   const look = async (path) => {

@@ -6,6 +6,7 @@
 FOLDER gets what is written, pictures of the page included. Exit status 77: there is no Chromium here."""
 
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -41,9 +42,13 @@ def press(browser, name):
 
 
 def edit(browser, served, folder, checker):
-    browser.open(served.url + "/")
+    # The key of this run is in its terminal; the address does not keep it.
+    key = re.search(r"/#key=(hk_\S+)", (served.out / "serve.txt").read_text())
+    check(key is not None, "the run shows a key to edit with")
+    browser.open(served.url + "/#key=" + key.group(1))
     check(bool(browser.until("document.querySelectorAll('#graph g.actor-node').length === 2")),
           "the graph is drawn before anybody talks")
+    check(browser.run("location.hash") == "", "the key is not in the address any more")
     browser.run("document.getElementById('edit').click()")
     check(bool(browser.until(f"document.getElementById('graph-text') && {TEXT}.includes('People come in here')")),
           "the file is there, with its comments")
@@ -54,8 +59,11 @@ def edit(browser, served, folder, checker):
     press(browser, "Add")
     check(bool(browser.until(f"{TEXT}.includes('ears:')")), "an actor is added", browser.run(SAID))
     check(bool(browser.until(f"{READY} && /ears .audio.dmel.: added/.test({SAID})")), "what apply would do is told", browser.run(SAID))
-    choose(browser, "edit-in-audio", "door.audio")
-    check(bool(browser.until(f"/ears:.*door.audio/.test({TEXT})")), "it is connected", browser.run(TEXT))
+    # It was given the first sound that there is; now another.
+    check("bird.audio" not in browser.run(TEXT).split("ears:")[1], "it hears the door", browser.run(TEXT))
+    choose(browser, "edit-in-audio", "bird.audio")
+    check(bool(browser.until(f"/ears:.*bird.audio/.test({TEXT})")), "it is connected", browser.run(TEXT))
+    check(bool(browser.until(f"{READY} && /ears .audio.dmel.: added/.test({SAID})")), "and that is checked", browser.run(SAID))
     # Configured: help and what is wrong.
     check("frames" in browser.run("document.getElementById('editor').innerText"), "keys have their help")
     for name, size, mobile in (("edit_desktop", (1280, 900), False), ("edit_phone", (390, 844), True)):

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include "actors/http/digest.hpp"
 #include "tools/hocket/run/commands.hpp"
+#include "tools/hocket/say.hpp"
 
 namespace hocket::cli {
 
@@ -19,6 +21,16 @@ int run_serve(const serve_options& o) {
   set("page_texts", o.texts);
   set("training", o.training);
   if (o.edit) set("edit", "true");
+  if (o.edit && o.keys.empty()) {
+    const auto key = "hk_" + http::random_token(32);
+    set("edit_key", "sha256:" + http::sha256_hex(key));
+    // Shown here alone: the run, and what it writes, has the hash.
+    say(stderr,
+        "to edit, put this behind the page's address: /#key={}\nit is of this run alone; who has "
+        "it "
+        "may do what you may\n",
+        key);
+  }
   if (!o.names.empty()) set("names", fmt::format("[{}]", fmt::join(o.names, ", ")));
   run.sessions = 0;  // each client brings its own
   run.no_picture = true;

@@ -28,8 +28,8 @@ void add_serve(CLI::App& app, action& chosen) {
       ->type_name("FILE");
   sub.add_flag(
       "--edit", o.edit,
-      "The page may change the running graph: this machine without keys, else keys made with "
-      "`hocket keys --api NAME --edit`");
+      "The page may change the running graph: with a key of `hocket keys --api NAME --edit`, or, "
+      "without --keys, one of this run that is printed at its start");
   sub.add_option("--training", o.training,
                  "Folder of a run that trains, which the page shows as it goes on")
       ->type_name("DIR");

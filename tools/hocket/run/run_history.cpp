@@ -196,7 +196,12 @@ std::string run_history::answer(const std::string& line) const {
     return say({{"error", "`graph` takes the number of a revision"}});
   const auto graph = kept_.graph_of(std::stoi(number));
   if (!graph) return say({{"error", graph.error().message}});
-  return told(*graph, std::stoi(number), "");
+  // With all that it was made of: files that it includes may be others by now.
+  return say({{"file", graph->file},
+              {"text", graph->text},
+              {"includes", graph->includes},
+              {"revision", std::stoi(number)},
+              {"hash", ""}});
 }
 
 void run_history::ended(host::end_reason why) {
