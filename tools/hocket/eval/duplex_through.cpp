@@ -79,13 +79,16 @@ int print_beside(const duplex_request& o, const std::string& direct, const std::
            o.through == "gateway" ? gateway_target_ms : remote_target_ms);
   add_mean(out, name + "stop_ms", common(a, b, "stop_latency_s").differences_ms());
   std::int64_t same = 0, all = 0;
-  for (const auto& [key, one] : a.items())
+  std::int64_t met = 0;
+  for (const auto& [key, one] : a.items()) {
+    ++all;  // one that is lost on the way has another answer
     if (const auto other = b.find(key); other != b.end()) {
-      ++all;
+      ++met;
       same += one.value("good", 0.0) == other->value("good", 0.0) &&
               one.value("verdict", "") == other->value("verdict", "");
     }
-  if (all == 0)
+  }
+  if (met == 0)
     return complain({"duplex.compare", direct + " and " + through + " have no item in common"},
                     exit_failed);
   out.add(name + "same_answers", static_cast<double>(same) / static_cast<double>(all), "ratio", all,
@@ -105,6 +108,12 @@ int judge_through(const duplex_request& given) {
   auto o = given;
   if (o.through != "gateway" && o.through != "remote")
     return complain({"cli.bad-arguments", "--through is gateway or remote"}, exit_bad_input);
+  if (o.graph != duplex_request().graph)
+    return complain(
+        {"cli.bad-arguments",
+         o.graph + ": --through compares configs/graphs/talk.yaml with serve.yaml, which "
+                   "has the same model; it takes no other graph"},
+        exit_bad_input);
   if (o.out.empty()) o.out = "out/duplex-through-" + o.through;
   if (o.families.empty()) o.families = {"turn"};
   auto direct = o, through = o;
@@ -126,6 +135,7 @@ int judge_through(const duplex_request& given) {
   if (!server) return complain(server.error(), exit_failed);
   through.graph =
       "configs/graphs/parts/" + std::string(o.through == "gateway" ? "heard.yaml" : "far.yaml");
+  through.input = "mic.audio";  // the model there is a source of sound, too
   through.how.params = {"url=" + (*server)->url() + "/v1", "protocol=" + o.protocol};
   if (!o.json) say(stderr, "through the {}: {}\n", o.through, through.graph);
   const int code = judge_duplex(through);
