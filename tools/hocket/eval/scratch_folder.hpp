@@ -1,9 +1,11 @@
 // A folder for what a run that is only measured would write.
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
+
+#include "actors/http/digest.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::cli {
 
@@ -12,8 +14,9 @@ class scratch_folder {
  public:
   scratch_folder() {
     std::error_code failed;
-    auto name = (std::filesystem::temp_directory_path(failed) / "hocket-eval-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
+    const auto name = "hocket-eval-" + http::random_token(16);
+    auto path = (std::filesystem::temp_directory_path(failed) / name).string();
+    if (trust::folder::open(path)) path_ = std::move(path);
   }
   ~scratch_folder() {
     std::error_code ignored;
