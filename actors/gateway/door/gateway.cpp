@@ -319,6 +319,8 @@ void gateway::pump(client& c, emitter& out) {
   if (c.session == session_id::none) return;
   auto due = c.sound.take(sample_index(context_.time->now(), inner_rate_hz));
   if (!due) return;
+  // Nobody takes it: a queue that fills up behind a dead host would hold all conversations up.
+  if (c.unanswered_since) return context_.count("unheard_sound", 1);
   out.for_session(c.session);
   out.emit(audio_out, timestamp::of_samples(due->first_sample, inner_rate_hz),
            audio_chunk{inner_rate_hz, 1, due->first_sample, buffer::take(std::move(due->samples))});
