@@ -119,7 +119,7 @@ class source final : public gst_source {
     live_ = change == GST_STATE_CHANGE_NO_PREROLL;
     if (change == GST_STATE_CHANGE_FAILURE ||
         gst_element_set_state(pipeline_, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
-      return fail("capture.cannot_open", said("the pipeline refused to start"));
+      return fail("capture.cannot_open", with_medium(said("the pipeline refused to start")));
     bound_sinks();
     return await_first();
   }
@@ -265,8 +265,11 @@ class source final : public gst_source {
       if (at && (!begins_ns_ || *at < *begins_ns_)) begins_ns_ = at;
     }
     if (live_ || any) return {};
-    if (auto words = bus_error(pipeline_); !words.empty())
-      return fail("capture.cannot_open", with_medium(std::move(words)));
+    auto words = bus_error(pipeline_);
+    // That nothing is connected may be seen before anybody says that it is an error.
+    if (words.empty() && lacks_medium() && !(audio_.sink && video_.sink))
+      words = "the other medium alone";
+    if (!words.empty()) return fail("capture.cannot_open", with_medium(std::move(words)));
     return {};
   }
 
