@@ -267,9 +267,8 @@ class source final : public gst_source {
     if (live_ || any) return {};
     auto words = bus_error(pipeline_);
     // That nothing is connected may be seen before anybody says that it is an error.
-    if (words.empty() && lacks_medium() && !(audio_.sink && video_.sink))
-      words = "the other medium alone";
-    if (!words.empty()) return fail("capture.cannot_open", with_medium(std::move(words)));
+    const bool lone = lacks_medium() && !(audio_.sink && video_.sink);
+    if (!words.empty() || lone) return fail("capture.cannot_open", with_medium(std::move(words)));
     return {};
   }
 
