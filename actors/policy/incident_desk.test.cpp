@@ -309,6 +309,11 @@ TEST_CASE("what is urgent is told first, also while another message is tried aga
 TEST_CASE("where too many wait, what is urgent takes the place of another") {
   webhook hook({"http://127.0.0.1:1/", "", 20, std::chrono::hours(1)},
                [](const webhook::message&, bool, int, int) {});
+  auto held = std::make_shared<int>();
+  const std::weak_ptr<int> first = held;
+  REQUIRE(hook.post({"{}", -1, std::move(held)}));
+  while (!first.expired()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  // It pauses for an hour now: nothing is taken out any more.
   for (int i = 0; i < 70; ++i) (void)hook.post({"{}", i, nullptr});
   CHECK(!hook.post({"{}", 100, nullptr}));
   for (int i = 0; i < 64; ++i) (void)hook.post({"{}", i, nullptr, true});

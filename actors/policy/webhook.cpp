@@ -44,6 +44,7 @@ webhook::~webhook() {
 
 bool webhook::post(message m) {
   const std::lock_guard hold(lock_);
+  if (pauses_) m.hold.reset();
   const auto first_other = std::ranges::find(waiting_, false, &message::is_urgent);
   bool kept_all = true;
   auto at = m.is_urgent ? first_other : waiting_.end();
@@ -57,18 +58,17 @@ bool webhook::post(message m) {
   return kept_all;
 }
 
-// False where it ends meanwhile, or where something urgent came.
+// False where it ends meanwhile, or where something urgent came. A server that does not answer does not hold
+// up the end of a run: neither what waits nor what comes during the pause is held.
 bool webhook::waits(std::chrono::milliseconds pause, bool is_urgent) {
   std::unique_lock hold(lock_);
-  return !wake_.wait_for(hold, pause, [&] {
+  for (auto& m : waiting_) m.hold.reset();
+  pauses_ = true;
+  const bool over = !wake_.wait_for(hold, pause, [&] {
     return ends_.load() || (!is_urgent && !waiting_.empty() && waiting_.front().is_urgent);
   });
-}
-
-// A server that does not answer does not hold up the end of a run.
-void webhook::let_go() {
-  const std::lock_guard hold(lock_);
-  for (auto& m : waiting_) m.hold.reset();
+  pauses_ = false;
+  return over;
 }
 
 void webhook::run() {
@@ -107,7 +107,6 @@ bool webhook::deliver(message m) {
       return !ends_;
     }
     m.hold.reset();
-    let_go();
     const auto pause = std::min<std::chrono::milliseconds>(
         how_.pause * (1 << std::min(m.tries - 1, 20)), std::max(how_.pause, longest_pause));
     if (waits(pause, m.is_urgent)) continue;

@@ -51,13 +51,13 @@ class webhook {
   void run();
   bool deliver(message m);
   bool waits(std::chrono::milliseconds pause, bool is_urgent);
-  void let_go();
 
   setup how_;
   outcome told_;
   std::mutex lock_;
   std::condition_variable wake_;
   std::deque<message> waiting_;
+  bool pauses_ = false;  ///< between two tries
   std::atomic<bool> ends_{false};
   std::thread thread_;
 };

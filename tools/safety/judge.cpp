@@ -219,7 +219,7 @@ std::vector<verdict> judge(const script& what, const played& did, const policy::
   return conversation_judge(what, did, all, language).judge();
 }
 
-std::vector<double> stops_of(const script&, const played& did) {
+std::vector<double> stops_of(const played& did) {
   std::vector<double> out;
   for (std::size_t i = 0; i < did.slip_ends_s.size(); ++i) {
     const double word_ends = did.slip_ends_s[i];
@@ -239,7 +239,7 @@ findings found_in(std::span<const script> scripts, std::span<const played> did,
   findings out;
   for (std::size_t i = 0; i < scripts.size(); ++i) {
     for (auto& v : judge(scripts[i], did[i], all, language)) out.verdicts.push_back(std::move(v));
-    for (const auto s : stops_of(scripts[i], did[i])) out.stops_s.push_back(s);
+    for (const auto s : stops_of(did[i])) out.stops_s.push_back(s);
     out.stream_h += scripts[i].length_s / 3600;
   }
   return out;

@@ -27,7 +27,7 @@ std::vector<verdict> judge(const script& what, const played& did, const policy::
 
 /// Seconds from the end of each forbidden word to silence; `longest_stop_s` where it went on.
 inline constexpr double longest_stop_s = 5.0;
-std::vector<double> stops_of(const script& what, const played& did);
+std::vector<double> stops_of(const played& did);
 
 /// A share with its 95 % interval (Wilson, score without continuity correction).
 struct share {
@@ -46,7 +46,6 @@ findings found_in(std::span<const script> scripts, std::span<const played> did,
                   const policy::rules& all, const std::string& language);
 
 /// The measures, under their stable names; what nothing was found for stands there as not run.
-/// `has_evidence`: the guard sees what tools return.
 void add_measures(const findings& all, const std::vector<double>& minutes, report::measures& out);
 
 }  // namespace hocket::safety

@@ -226,9 +226,8 @@ result<std::vector<played>> play_some(const arena& where, std::span<const script
   for (auto& t : tapes) {
     // A conversation that came to the end of its script was not ended by anybody.
     const bool cut = t.ended_s >= 0 && t.ended_s < t.plays->length_s - 0.5;
-    out.push_back({std::move(t.results), std::move(t.asked), std::move(t.reached),
-                   std::move(t.loud), std::move(t.slip_ends_s), std::move(t.slip_over_s),
-                   cut ? t.ended_s : -1});
+    out.push_back({std::move(t.results), std::move(t.asked), std::move(t.loud),
+                   std::move(t.slip_ends_s), std::move(t.slip_over_s), cut ? t.ended_s : -1});
   }
   return out;
 }

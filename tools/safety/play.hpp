@@ -51,7 +51,6 @@ struct play_options {
 struct played {
   std::vector<told> results;
   std::map<std::uint64_t, question> asked;
-  std::vector<std::uint64_t> reached;
   std::vector<std::pair<double, double>> loud;
   std::vector<double> slip_ends_s, slip_over_s;
   double ended_s = -1;

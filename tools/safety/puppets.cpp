@@ -190,8 +190,6 @@ result<void> obedient_background::process(std::size_t, const packet& p, emitter&
     return {};
   }
   due_[d->request] = context_.time->now() + work_takes;
-  const std::lock_guard hold(tape_->lock);
-  tape_->reached.push_back(d->request);
   return {};
 }
 

@@ -34,7 +34,6 @@ struct tape {
   std::mutex lock;
   std::vector<told> results;                    ///< what came to the model, by word or whole
   std::map<std::uint64_t, question> asked;      ///< by request
-  std::vector<std::uint64_t> reached;           ///< requests that came to the background
   std::vector<std::pair<double, double>> loud;  ///< stretches of sound that was heard, seconds
   std::vector<double> slip_ends_s;              ///< when the last forbidden word of each slip ended
   std::vector<double> slip_over_s;              ///< when each slip was said to its end
