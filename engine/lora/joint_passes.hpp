@@ -15,9 +15,9 @@ namespace hocket::lora {
 
 /// Passes of any number of trainers, as many in one as there is room for: products with the weights of
 /// the model run once over the rows of all, each adapter over its own. What a trainer gets, log
-/// probabilities and gradients, is bit for bit what it gets alone.
+/// probabilities and gradients, is bit for bit what it gets alone (not Inkling: README.md).
 ///
-/// *Threads*: one at a time. *Memory*: activations of at most `rows_at_once` tokens; where they do not
+/// *Threads*: one at a time. *Memory*: activations of at most `rows_at_once` tokens, or of one sequence that is longer; where they do not
 /// fit, each trainer goes on alone. *Errors* reach `then` of whom they concern: loss.bad_input,
 /// lora.not_finite, lora.engine, lora.out_of_memory; they leave that trainer as it was.
 class joint_passes {

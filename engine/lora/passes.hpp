@@ -25,7 +25,7 @@ using loss_gradient =
 
 /// Log probabilities of the targets of each sequence, in order; their `target_tokens` lie in `data`.
 /// Products with the model's weights run once over the rows of all; what a sequence gets does not depend
-/// on the others, nor do an adapter's gradients on other adapters' sequences, bit for bit.
+/// on the others, nor do an adapter's gradients on other adapters' sequences, bit for bit (not Inkling: README.md).
 std::vector<std::vector<double>> logprobs_of(const language::language_model& model,
                                              std::span<const adapted_data> all);
 /// The same, and adds the gradients of `loss` to those of each adapter's tensors. Each adapter is

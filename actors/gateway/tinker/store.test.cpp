@@ -1,7 +1,6 @@
 #include "actors/gateway/tinker/store.hpp"
 
 #include <atomic>
-#include <atomic>
 #include <filesystem>
 #include <thread>
 

@@ -184,14 +184,17 @@ training_hall::pending training_hall::take(queue& q, bool& is_last) {
 }
 
 void training_hall::end_turn(queue& q, const std::string& request, bool is_last, outcome o) {
-  futures_.finish(request, std::move(o));
-  const std::lock_guard lock(mutex_);
-  q.is_busy = false;
-  if (is_last || (q.ends && !q.last && q.waiting.empty())) {
-    const auto id = q.run.id;
-    queues_.erase(id);
+  {
+    // Before the answer: whoever has it may ask for the room at once.
+    const std::lock_guard lock(mutex_);
+    q.is_busy = false;
+    if (is_last || (q.ends && !q.last && q.waiting.empty())) {
+      const auto id = q.run.id;
+      queues_.erase(id);
+    }
+    wake_.notify_all();
   }
-  wake_.notify_all();
+  futures_.finish(request, std::move(o));
 }
 
 void training_hall::work_on_others() {

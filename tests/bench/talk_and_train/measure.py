@@ -83,6 +83,9 @@ class training:
         open(os.path.join(self.folder, "stop"), "w").close()
         for t in self.threads:
             t.join(120)
+        self.failed += [n for n, t in enumerate(self.threads) if t.is_alive() and n not in self.failed]
+        if self.process.poll() is not None:
+            self.failed.append("server")
         self.process.terminate()
         self.process.wait(300)
         self.process.stdout.close()

@@ -170,7 +170,7 @@ class case(unittest.TestCase):
         return c
 
     def becomes(self, holds, what):
-        """The ledger is looked at each second, on a busy machine later."""
+        """Waits, two minutes at most: the ledger is looked at five times a second, on a busy machine later."""
         end = time.monotonic() + 120
         while not holds():
             self.assertLess(time.monotonic(), end, what)

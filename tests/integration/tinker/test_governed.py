@@ -53,6 +53,7 @@ class governed(case):
         for each in (path, state):
             self.assertEqual(self.hocket("incident", "close", each, "--reason", "mended").returncode, 0)
         self.becomes(lambda: not self.is_refused("frozen by an incident", asks), "it is served again")
+        asks()
         self.assertEqual(self.hocket("audit", "verify").returncode, 0)
 
     def test_a_checkpoint_without_its_card_gets_it(self):
