@@ -106,7 +106,9 @@ void gateway::model_is(bool there, const packet& p, emitter& out) {
   if (there && of == session_id::none) lost_models_.clear();
   if (there) lost_models_.erase(of);
   for (const auto& [key, c] : std::map(clients_)) {
-    const bool is_its = p.header.session == session_id::none || p.header.session == c->session;
+    // Who has no session yet is told when it is opened.
+    const bool is_its =
+        c->session != session_id::none && (of == session_id::none || of == c->session);
     if (!is_its || c->is_over || c->unanswered_since.has_value() != there) continue;
     if (!there) {
       lose_model(*c, out);

@@ -39,6 +39,7 @@ std::variant<http::response, http::websocket_accept> gateway::admit_beside(const
       // Its browser may not have its answer yet: then this one waits for it.
       if (of_call->has_begun) return stand_beside(line, *of_call, out);
       if (of_call->is_gone) return line->socket->close(1001, "the call is over");
+      std::erase_if(of_call->early, [](const auto& one) { return one->is_gone; });
       if (of_call->early.size() >= most_aside)
         return line->socket->close(1013, "this call has as many connections as it may");
       line->early_messages.emplace();

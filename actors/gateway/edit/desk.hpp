@@ -77,7 +77,7 @@ class desk {
 json events_of(const std::string& output_dir);
 
 /// What `hocket train show` reads of a folder, as it is now: `{"curve": [{…}], "adapters": [{…}],
-/// "evaluations": [{…}], "swaps": [{…}]}`; at most 2000 of each.
+/// "evaluations": [{…}], "swaps": [{…}]}`; at most about 2000 rows of each, and the newest 200 adapters.
 json training_of(const std::string& folder);
 
 }  // namespace hocket::gateway::edit

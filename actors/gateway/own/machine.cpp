@@ -339,7 +339,7 @@ void machine::told(const lost_sound& l, step& s) {
 }
 
 void machine::told(const model_state& m, step& s) {
-  send("model", {{"there", m.is_there}}, keep::no, s);
+  send("model", {{"there", m.is_there}}, keep::yes, s);
 }
 
 void machine::told(const ending& e, step& s) {

@@ -16,7 +16,8 @@ const graph = new GraphView({
   picture: $("graph"), summary: $("graph-summary"), actor: $("actor"),
   links: $("links").tBodies[0], budgets: $("budgets").tBodies[0],
 });
-$("key").value ||= keyOfAddress();
+const keyGiven = keyOfAddress();
+if (keyGiven) $("key").value = keyGiven;
 const editor = new GraphEditor($("editor"), { key: () => $("key").value, applied: () => around.readGraph() });
 const training = new TrainingView($("training"));
 let texts = {};

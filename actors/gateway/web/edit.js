@@ -327,6 +327,7 @@ export class GraphEditor {
       this.tell(this.linesOf(outcome), outcome.state === "refused" || outcome.state === "rolled_back");
     } catch (e) {
       this.fail(e);
+    } finally {
       this.back.disabled = this.running.revision < 2;
     }
   }

@@ -32,7 +32,7 @@ json items_of(const std::string& folder) {
   return j.is_object() ? j.value("items", json::object()) : json::object();
 }
 
-/// A value of the items that both have, by family and name ("turn.latency_s"), as pairs.
+/// A value ("latency_s") of the items that both have, of all families, as pairs.
 struct pairs {
   std::vector<double> direct, through;
   std::vector<double> differences_ms() const {
@@ -114,6 +114,10 @@ int judge_through(const duplex_request& given) {
          o.graph + ": --through compares configs/graphs/talk.yaml with serve.yaml, which "
                    "has the same model; it takes no other graph"},
         exit_bad_input);
+  if (!o.how.sets.empty())
+    return complain({"cli.bad-arguments",
+                     "--through takes no --set: it would reach one of the two graphs alone"},
+                    exit_bad_input);
   if (o.out.empty()) o.out = "out/duplex-through-" + o.through;
   if (o.families.empty()) o.families = {"turn"};
   auto direct = o, through = o;
