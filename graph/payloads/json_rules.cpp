@@ -62,14 +62,19 @@ std::size_t code_points(const std::string& s) {
       std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+/// Of an integer, whatever its sign.
+std::uint64_t size_of(const json& n) {
+  if (n.is_number_unsigned() || n.get<std::int64_t>() >= 0) return n.get<std::uint64_t>();
+  return 0 - static_cast<std::uint64_t>(n.get<std::int64_t>());
+}
+
 bool divides(const json& v, const json& by) {
-  if (v.is_number_integer() && by.is_number_integer() && by.get<std::int64_t>() != 0 &&
-      !v.is_number_unsigned() && !by.is_number_unsigned())
-    return v.get<std::int64_t>() % by.get<std::int64_t>() == 0;
-  if (v.is_number_unsigned() && by.is_number_unsigned())
-    return v.get<std::uint64_t>() % by.get<std::uint64_t>() == 0;
+  if (v.is_number_integer() && by.is_number_integer() && size_of(by) != 0)
+    return size_of(v) % size_of(by) == 0;
   const double x = v.get<double>() / by.get<double>();
-  return std::isfinite(x) && std::abs(x - std::round(x)) <= 1e-9 * std::max(1.0, std::abs(x));
+  return std::isfinite(x) &&
+         std::abs(x - std::round(x)) <=
+             8 * std::numeric_limits<double>::epsilon() * std::max(1.0, std::abs(x));
 }
 
 }  // namespace

@@ -96,6 +96,8 @@ TEST_CASE("JSON satisfies a schema, or is told where and why not") {
       {R"({"exclusiveMaximum":3})", R"(3)", "not less than 3"},
       {R"({"multipleOf":0.1})", R"(0.3)", ""},
       {R"({"multipleOf":2})", R"(-3)", "no multiple of 2"},
+      {R"({"multipleOf":2})", R"(-3000000001)", "no multiple of 2"},
+      {R"({"multipleOf":0.01})", R"(10000000.005)", "no multiple of 0.01"},
       {R"({"minLength":2})", "\"\xc3\xa4\"", "1 characters are fewer than 2"},
       {R"({"maxLength":1})", "\"\xc3\xa4\"", ""},
       {R"({"pattern":"^a+$"})", R"("aaa")", ""},
