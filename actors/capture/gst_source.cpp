@@ -190,6 +190,7 @@ class source final : public gst_source {
 
   /// Of a source that takes one medium of a file: the file holds the other one alone.
   bool lacks_medium() const {
+    if (audio_.sink && video_.sink) return false;
     return audio_.sink ? !found_.sound && found_.pictures : !found_.pictures && found_.sound;
   }
 
@@ -267,14 +268,13 @@ class source final : public gst_source {
     if (live_ || any) return {};
     auto words = bus_error(pipeline_);
     // That nothing is connected may be seen before anybody says that it is an error.
-    const bool lone = lacks_medium() && !(audio_.sink && video_.sink);
-    if (!words.empty() || lone) return fail("capture.cannot_open", with_medium(std::move(words)));
+    const bool lacks = lacks_medium();
+    if (!words.empty() || lacks) return fail("capture.cannot_open", with_medium(std::move(words)));
     return {};
   }
 
   /// GStreamer says of a file without the medium that its stream has an internal error.
   std::string with_medium(std::string words) const {
-    if (audio_.sink && video_.sink) return words;
     if (lacks_medium())
       return video_.sink ? "it holds no pictures; `media: audio` takes its sound"
                          : "it holds no sound; `media: video` takes its pictures";

@@ -11,7 +11,7 @@ namespace hocket::background {
 
 /// Puts the answer of an OpenAI-compatible endpoint together, whatever order and shape its pieces
 /// have. Pure; memory: `limit_bytes` of text and arguments. `key` is what the endpoint was sent: a reply
-/// that repeats it says `[key]` instead, in text, in arguments and in errors.
+/// that repeats it says `[key]` instead, in errors, and, where it has 8 bytes or more, in text and arguments.
 class completion {
  public:
   explicit completion(std::string key = {}, std::size_t limit_bytes = 1 << 20)

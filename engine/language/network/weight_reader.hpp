@@ -35,7 +35,6 @@ class weight_reader {
 
   /// Nothing is read from here on; also where tensors are only looked for.
   bool failed() const { return failed_ || only_looks_; }
-  bool has_nothing() const { return failed(); }
   bool has(const std::string& name) const { return source_(stored_name(name)) != nullptr; }
   /// Whether the tensors bear the names of a published Inkling checkpoint.
   bool published() const { return published_; }

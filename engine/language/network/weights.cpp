@@ -66,7 +66,7 @@ void read_fused_experts(reader& r, const std::string& name, std::int64_t d,
   const auto up_bias = r.tensor(name + "gate_up_proj_bias", {n, 2 * width});
   const auto down = r.tensor(name + "down_proj", {n, width, d});
   const auto down_bias = r.tensor(name + "down_proj_bias", {n, d});
-  if (r.has_nothing()) return;
+  if (r.failed()) return;
   const auto apart = [](const at::Tensor& t) {
     return at::cat({t.slice(0, 0, t.size(0), 2), t.slice(0, 1, t.size(0), 2)}, 0);
   };

@@ -74,7 +74,7 @@ def heard(out):
 
 
 def recorded_and_replayed():
-    """Six of ten fit; the recording needs no file beside it."""
+    """Seven of ten fit; the recording needs no file beside it."""
     write("order.json", json.dumps(ORDER))
     done = run("run", graph("orders.yaml"), "--virtual", "--out", path("out"), "--record", path("r.mcap"),
                "--no-picture")
