@@ -76,18 +76,19 @@ void machine::receive(std::string_view message, std::int64_t now_ms, output& out
 void machine::session_update(const json& e, step& s) {
   const auto before = session_.object();
   if (auto p = session_.update(member(e, "session"))) return fail_with(e, *p, s);
-  s.events.session_updated(session_.object());
   const auto& now = session_.object();
-  if (before["instructions"] != now["instructions"] || before["tools"] != now["tools"] ||
-      before["tool_choice"] != now["tool_choice"] ||
+  if (before["type"] != now["type"] && session_.is_transcription()) end_all(s);
+  s.events.session_updated(now);
+  if (before["type"] != now["type"] || before["instructions"] != now["instructions"] ||
+      before["tools"] != now["tools"] || before["tool_choice"] != now["tool_choice"] ||
       before["audio"]["input"]["turn_detection"] != now["audio"]["input"]["turn_detection"])
     apply_session(s);
 }
 
-/// `tool_choice`: none of them, that one alone, or what there is.
+/// `tool_choice`: none of them, that one alone, or what there is. Where nothing answers nothing is called.
 json machine::offered_tools() const {
   const auto& choice = session_.object()["tool_choice"];
-  if (choice == "none") return json();
+  if (choice == "none" || session_.is_transcription()) return json();
   const auto name = text_of(choice, "name", text_of(member(choice, "function"), "name"));
   if (name.empty()) return session_.tools();
   json out = json::array();
@@ -166,12 +167,12 @@ void machine::on_mark(const speech_detector::mark& m, step& s) {
     held_.clear();
     held_words_.clear();
     if (!session_.turns().interrupts_response) return;
-    if (response_) {
-      close_response("cancelled", "turn_detected", s);
-      s.out.add(interrupt{});
-      muted_until_ms_ = s.now_ms + 2'000;
-    }
-    return cut_track(s);
+    // What nobody hears, out of band and in text, is not spoken over.
+    const bool is_over = response_ && (response_->has_audio || !response_->is_apart);
+    if (is_over) cut_response("turn_detected", s);
+    cut_track(s);
+    if (is_over) begin_next("turn_detected", s);
+    return;
   }
   if (user_item_.empty()) return;
   s.events.speech_stopped(user_item_, m.at_ms);
@@ -294,7 +295,8 @@ void machine::item_truncate(const json& e, step& s) {
   auto heard_ms = static_cast<std::int64_t>(number_of(e, "audio_end_ms", 0, 0, 1e9));
   if (id == last_audio_item_) {
     heard_ms = std::min(heard_ms, last_audio_sent_ms_);
-    s.out.add(was_heard{heard_ms});
+    // Of what was said last; and something else may have been said since.
+    if (!response_ || response_->sent_ms == 0) s.out.add(was_heard{heard_ms});
     cut_words(*item, heard_ms);
   }
   s.events.item_truncated(id, static_cast<int>(number_of(e, "content_index", 0, 0, 1000)),
@@ -323,11 +325,13 @@ void machine::advance(std::int64_t now_ms, output& out) {
                               now_ms - response_->last_ms > 1'000;
     const bool unanswered =
         response_->outputs == 0 && now_ms - response_->began_ms > settings_.answer_ms;
-    if (silent_words || unanswered) close_response("completed", nullptr, s);
+    if (silent_words || unanswered) complete_response(s);
     return;
   }
   const auto idle_ms = session_.turns().idle_timeout_ms;
-  if (idle_ms == 0 || quiet_since_ms_ < 0 || now_ms - quiet_since_ms_ < idle_ms) return;
+  if (session_.is_transcription() || idle_ms == 0 || quiet_since_ms_ < 0 ||
+      now_ms - quiet_since_ms_ < idle_ms)
+    return;
   quiet_since_ms_ = -1;
   const auto id = next_id("item");
   const auto heard = static_cast<std::int64_t>(heard_ms_);
@@ -340,7 +344,7 @@ void machine::advance(std::int64_t now_ms, output& out) {
 void machine::end(std::string_view reason, std::int64_t now_ms, output& out) {
   step s(*this, now_ms, out);
   finish_transcription(s);
-  if (response_) close_response("cancelled", "client_cancelled", s);
+  end_all(s);
   out.add(hang_up{1001, std::string(reason)});
 }
 

@@ -116,7 +116,12 @@ class machine final : public protocol {
   void cut_track(step& s);
   void cut_words(json& item, std::int64_t heard_ms);
   void close_message(const char* status, step& s);
-  void close_response(const char* status, const char* reason, step& s);
+  void complete_response(step& s);
+  void end_response(const char* reason, step& s);
+  void cut_response(const char* reason, step& s);
+  void end_waiting(std::optional<json> asked, const char* reason, step& s);
+  void end_all(step& s);
+  void begin_next(const char* reason, step& s);
   place at_message() const;
   json usage();
 

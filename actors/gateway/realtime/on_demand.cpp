@@ -66,24 +66,63 @@ void machine::response_cancel(const json& e, step& s) {
   if (!response_ || (!id.empty() && id != text_of(response_->object, "id")))
     return fail_with(
         e, {"response_cancel_not_active", "Cancellation failed: no active response found", ""}, s);
-  close_response("cancelled", "client_cancelled", s);
+  cut_response("client_cancelled", s);
+  begin_next("client_cancelled", s);
+}
+
+/// What sounds is not heard any more, and the response that it is of is over; another one is not.
+void machine::output_clear(const json&, step& s) {
+  if (settings_.has_track && !playing_) return;
+  const bool is_heard =
+      response_ && (settings_.has_track ? playing_->response_id == text_of(response_->object, "id")
+                                        : response_->has_audio);
+  if (is_heard) {
+    const auto id = text_of(response_->object, "id");
+    cut_response("client_cancelled", s);
+    if (!settings_.has_track) s.events.audio_cleared(id);
+  }
+  cut_track(s);
+  if (is_heard) begin_next("client_cancelled", s);
+}
+
+/// The response under way ends, for the graph too. What waits for it begins after that (`begin_next`): it
+/// is not what was cut off, so that neither the new epoch nor the silence may come behind its begin.
+void machine::cut_response(const char* reason, step& s) {
+  end_response(reason, s);
   s.out.add(interrupt{});
   muted_until_ms_ = s.now_ms + 2'000;
 }
 
-void machine::output_clear(const json&, step& s) {
-  if (settings_.has_track && playing_) {
-    if (response_) close_response("cancelled", "client_cancelled", s);
-    s.out.add(interrupt{});
-    muted_until_ms_ = s.now_ms + 2'000;
-    return cut_track(s);
-  }
-  if (!response_) return;
-  const auto id = text_of(response_->object, "id");
-  close_response("cancelled", "client_cancelled", s);
-  s.events.audio_cleared(id);
-  s.out.add(interrupt{});
-  muted_until_ms_ = s.now_ms + 2'000;
+/// Its client waits for what it asked for, too: it began, and is over.
+void machine::end_waiting(std::optional<json> asked, const char* reason, step& s) {
+  if (!asked) return;
+  open_response(member(*asked, "response"), s);
+  end_response(reason, s);
+}
+
+/// Nothing answers any more: what is under way and what waits.
+void machine::end_all(step& s) {
+  constexpr auto reason = "client_cancelled";
+  if (response_) cut_response(reason, s);
+  cut_track(s);
+  end_waiting(std::exchange(next_create_, std::nullopt), reason, s);
+  for (auto& e : std::exchange(apart_, {})) end_waiting(std::move(e), reason, s);
+  give_results(s);
+  held_.clear();
+  held_words_.clear();
+}
+
+/// One response is over; `reason` as for `end_response`.
+void machine::begin_next(const char* reason, step& s) {
+  auto next = std::exchange(next_create_, std::nullopt);
+  if (next && reason == nullptr) return response_create(*next, s);
+  if (next) give_results(s);  // the person speaks: what was found out is told when the model wants
+  end_waiting(std::move(next), reason, s);
+  // Those out of band are neither the person's to interrupt nor what a cancel means.
+  if (apart_.empty()) return;
+  const auto first = std::move(apart_.front());
+  apart_.pop_front();
+  response_create(first, s);
 }
 
 }  // namespace hocket::gateway::realtime

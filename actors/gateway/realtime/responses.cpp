@@ -81,8 +81,7 @@ void machine::on_voice(const voice& v, step& s) {
   if (r.message_id.empty()) return;
   r.silent_ms += ms_of(v);
   const bool is_long = r.silent_ms >= settings_.silent_turns * settings_.micro_turn_ms;
-  if (r.has_call || (is_long && s.now_ms >= patience_until_ms_))
-    return close_response("completed", nullptr, s);
+  if (r.has_call || (is_long && s.now_ms >= patience_until_ms_)) return complete_response(s);
   say(v, s);
 }
 
@@ -138,7 +137,7 @@ void machine::on_tool_call(const tool_call& c, step& s) {
   response_->done_items.push_back(item);
   response_->has_call = true;
   // Beside a voice it ends when that does; alone it is the whole answer.
-  if (response_->message_id.empty()) close_response("completed", nullptr, s);
+  if (response_->message_id.empty()) complete_response(s);
 }
 
 /// The background goes on with them now, so that its answer belongs to the response that the client
@@ -248,31 +247,25 @@ void machine::close_message(const char* status, step& s) {
       item);
 }
 
-void machine::close_response(const char* status, const char* reason, step& s) {
+/// It is over, and what waits for it begins.
+void machine::complete_response(step& s) {
+  end_response(nullptr, s);
+  begin_next(nullptr, s);
+}
+
+/// It is over, and nothing else is. `reason`: why it was cut off; null: it is whole.
+void machine::end_response(const char* reason, step& s) {
   const bool is_whole = reason == nullptr;
   close_message(is_whole ? "completed" : "incomplete", s);
   auto& object = response_->object;
-  object["status"] = status;
-  if (!is_whole) object["status_details"] = {{"type", status}, {"reason", reason}};
+  object["status"] = is_whole ? "completed" : "cancelled";
+  if (!is_whole) object["status_details"] = {{"type", "cancelled"}, {"reason", reason}};
   object["output"] = response_->done_items;
   object["usage"] = usage();
   const auto done = std::exchange(response_, std::nullopt);
   if (held_.empty()) held_words_.clear();  // else they are the words of that voice
   quiet_since_ms_ = s.now_ms;
   s.events.response_done(done->object);
-  const auto next = std::exchange(next_create_, std::nullopt);
-  if (!next && !apart_.empty()) {
-    // Those out of band are not the person's to interrupt.
-    const auto first = std::move(apart_.front());
-    apart_.pop_front();
-    return response_create(first, s);
-  }
-  if (!next) return;
-  if (is_whole) return response_create(*next, s);
-  give_results(s);  // the person speaks: what was found out is told when the model wants
-  // Its client waits for what it asked for, too: it began, and is over.
-  open_response(member(*next, "response"), s);
-  close_response(status, reason, s);
 }
 
 /// Counted as the hosted service does: 10 tokens for a second heard, 20 for a second said, and words
