@@ -1,7 +1,7 @@
 #include "actors/distributed/ask_graph.hpp"
 
-#include <algorithm>
 #include <cctype>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -32,15 +32,6 @@ std::string shown(const std::string& hash) {
   return out;
 }
 
-/// The peers whose word counts where the leader has none.
-std::vector<std::string> may_rewire(const plan& whole, const std::vector<std::string>& peers) {
-  std::vector<std::string> out;
-  for (const auto& h : whole.hosts)
-    if (h.rewires && std::ranges::find(peers, h.name) != peers.end()) out.push_back(h.name);
-  const bool any = std::ranges::any_of(whole.hosts, &plan_host::rewires);
-  return any ? out : peers;
-}
-
 std::string about(const wire::node& node, const std::string& leader, const open_vote& vote) {
   const auto word = node.graph_of(leader);
   if (!word.empty())
@@ -52,6 +43,27 @@ std::string about(const wire::node& node, const std::string& leader, const open_
   for (const auto& p : node.status().peers)
     if (p.name == leader) return p.reason;
   return "";
+}
+
+/// What the word of a leader that was killed came to; nothing: not known yet.
+std::optional<bool> came_to(const wire::node& node, const std::vector<std::string>& peers,
+                            const open_vote& vote, bool patient) {
+  std::size_t had = 0;
+  for (const auto& p : peers) {
+    const auto word = node.graph_of(p);
+    if (word == vote.voted) return true;
+    if (word == vote.had) ++had;
+  }
+  if (had == peers.size()) return false;
+  if (patient) return {};
+  return had == 0;
+}
+
+std::string silent_ones(const wire::node& node, const std::vector<std::string>& peers) {
+  std::string out;
+  for (const auto& p : peers)
+    if (node.graph_of(p).empty()) out += (out.empty() ? "no answer yet of host " : ", ") + p;
+  return out;
 }
 
 }  // namespace
@@ -71,16 +83,23 @@ result<bool> has_graph(const plan& whole, const host_options& mine, const open_v
   auto node = open();
   if (!node) return fail(node);
   (*node)->begin();
-  const auto others = may_rewire(whole, local->peers);
   auto asked_at = clock::now();
+  const bool leads = local->leader == mine.name;
+  while (leads) {
+    const bool patient = clock::now() < asked_at + leader_first;
+    if (const auto answer = came_to(**node, local->peers, vote, patient)) return *answer;
+    if (!wait(silent_ones(**node, local->peers)))
+      return fail("rewire.not-asked", "stopped before the hosts answered");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
   for (;;) {
     const auto word = (*node)->graph_of(local->leader);
     if (word == vote.voted) return true;
     if (word == vote.had) return false;
     const bool long_ago = clock::now() >= asked_at + leader_first;
     if (word.empty() && long_ago)
-      for (const auto& peer : others)
-        if ((*node)->graph_of(peer) == vote.voted) return true;
+      for (const auto& peer : local->peers)
+        if (may_rewire(whole, peer) && (*node)->graph_of(peer) == vote.voted) return true;
     if (!wait(about(**node, local->leader, vote)))
       return fail("rewire.not-asked", "stopped before a host answered");
     // What it said may be the last that it said: it is asked anew.

@@ -18,15 +18,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Three hosts: `mid` asks, `left` leads, `right` only takes part. They are sockets, and no run.
+/// Three hosts: `left` leads, `mid` and `right` only take part, and one of them asks. They are sockets, and no run.
 struct asked_hosts {
-  asked_hosts() {
+  explicit asked_hosts(const std::string& asks = "mid") {
     for (const char* name : {"a", "b", "c"})
       g.add(name, 0, 1, [] { return std::make_unique<lambda_component>(); });
     whole = placed(g, {{"a", "left"}, {"b", "mid"}, {"c", "right"}});
     for (auto& h : whole.hosts) h.listen = "ipc://" + place.path + "/" + h.name;
-    mine.name = "mid";
-    REQUIRE(partition(whole, "mid")->leader == "left");
+    mine.name = asks;
+    REQUIRE(partition(whole, asks)->leader == "left");
   }
   /// `next`: what it is about to have, said before it greets anybody.
   wire::node& open(const std::string& name, const std::string& graph,
@@ -39,8 +39,8 @@ struct asked_hosts {
     std::map<std::string, std::string> listens;
     for (const auto& h : whole.hosts) listens[h.name] = h.listen;
     o.listen = listens[name];
-    const bool dials = wire::we_connect(name, o.listen, "mid", listens["mid"]);
-    o.peers = {{"mid", dials ? listens["mid"] : "", ""}};
+    const auto& asks = listens[mine.name];
+    o.peers = {{mine.name, wire::we_connect(name, o.listen, mine.name, asks) ? asks : "", ""}};
     nodes.push_back(wire::node::open(std::move(o), nothing).value());
     nodes.back()->set_next_graph(next);
     nodes.back()->begin();
@@ -111,6 +111,36 @@ TEST_CASE("where the leader is gone, hosts that may change the graph are believe
   const auto got = s.ask(believed ? 120s : 1s, 0ms);
   CHECK(got.has_value() == believed);
   if (believed) CHECK(*got == true);
+}
+
+TEST_CASE("a leader asks what its word came to") {
+  asked_hosts s("left");
+  SUBCASE("one heard it") {
+    s.open("mid", "old");
+    s.open("right", "old", "new");
+    CHECK(s.ask().value() == true);
+  }
+  SUBCASE("nobody did") {
+    s.open("mid", "old");
+    s.open("right", "old");
+    CHECK(s.ask(120s, 120s).value() == false);
+  }
+  SUBCASE("one did not, and the other is silent") {
+    s.open("mid", "old");
+    CHECK(s.ask(120s, 500ms).value() == false);
+  }
+  SUBCASE("one does not know yet") {
+    auto& mid = s.open("mid", "old", wire::undecided_graph);
+    s.open("right", "old");
+    CHECK(!s.ask(500ms, 120s));
+    mid.set_next_graph("new");
+    CHECK(s.ask(120s, 120s).value() == true);
+  }
+  SUBCASE("all were killed") { CHECK(s.ask(120s, 200ms).value() == true); }
+  SUBCASE("all were killed, and it is stopped meanwhile") {
+    CHECK(s.ask(200ms, 120s).error().code == "rewire.not-asked");
+    CHECK(s.about == "no answer yet of host mid, right");
+  }
 }
 
 TEST_CASE("a leader that answered and died is not waited for") {

@@ -91,12 +91,7 @@ void membership::stopped(end_reason why, const std::string& detail, bool from_pe
 
 // Who may change the graph may end the run; another host that goes is one that is gone.
 bool membership::may_stop(const std::string& peer, const std::string& why) {
-  const auto& hosts = run_.graph().hosts;
-  const auto marked = [](const plan_host& h) { return h.rewires; };
-  if (is_leader(peer) || std::none_of(hosts.begin(), hosts.end(), marked) ||
-      std::any_of(hosts.begin(), hosts.end(),
-                  [&](const plan_host& h) { return h.name == peer && h.rewires; }))
-    return true;
+  if (is_leader(peer) || may_rewire(run_.graph(), peer)) return true;
   trust::note_refusal({"host " + peer, "stop the run", why, "`rewires: true` is not its"});
   run_.observers.event(
       "", "stop_refused",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -20,6 +21,8 @@ namespace {
 constexpr std::size_t kept_max = 64;
 /// How long one rewire waits for the end of the one before.
 constexpr int turn_limit_s = 5;
+/// How long the others' word is waited for where the leader was lost before it gave its own.
+constexpr auto passing_on = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -171,10 +174,12 @@ void coordinator::on(const std::string& peer, const wire::rewire_prepare& m) {
 }
 
 void coordinator::on(const std::string& peer, const wire::rewire_commit& m) {
-  if (peer != run_.local().leader) return;
+  const bool passed_on = peer != run_.local().leader;
+  if (passed_on && !may_rewire(run_.graph(), peer)) return;
   std::lock_guard lock(mutex_);
-  if (decisions_.size() >= kept_max) decisions_.erase(decisions_.begin());
-  decisions_[m.number] = {true, m.micro_turn};
+  auto& known = passed_on ? passed_on_ : decisions_;
+  if (known.size() >= kept_max) known.erase(known.begin());
+  known[m.number] = {true, m.micro_turn};
   changed_.notify_all();
 }
 
@@ -245,16 +250,22 @@ std::optional<coordinator::decision> coordinator::wait_for_decision(const std::s
                                                                     std::uint64_t number,
                                                                     int limit_s,
                                                                     const incarnations& before) {
-  const auto until = clock::now() + std::chrono::seconds(limit_s);
+  auto until = clock::now() + std::chrono::seconds(limit_s);
+  bool lost = false;
   for (;;) {
     const bool gone = is_gone(leader, before);  // asked first: its word may have come before
     std::unique_lock lock(mutex_);
-    if (const auto it = decisions_.find(number); it != decisions_.end()) {
+    // While it is there its word alone counts.
+    for (auto* known : {&decisions_, &passed_on_}) {
+      const auto it = known->find(number);
+      if (it == known->end() || (known == &passed_on_ && !gone)) continue;
       const auto what = it->second;
-      decisions_.erase(it);
+      decisions_.erase(number);
+      passed_on_.erase(number);
       return what;
     }
-    if (run_over() || gone || clock::now() > until) return {};
+    if (gone && !std::exchange(lost, true)) until = std::min(until, clock::now() + passing_on);
+    if (run_over() || clock::now() > until) return {};
     changed_.wait_for(lock, look_again);
   }
 }
@@ -273,7 +284,11 @@ void coordinator::take_part(const std::string& leader, std::uint64_t number,
     c->out.state = rewire_state::refused;
     c->out.why = "this host runs that graph already";
   }
-  if (c->out.state == rewire_state::planned && !request.dry_run) rewirer_.record_vote(*c);
+  if (c->out.state == rewire_state::planned && !request.dry_run) {
+    rewirer_.record_vote(*c);
+    // The leader, killed and started again, may ask this host before it knows.
+    hosts_.links().set_next_graph(wire::undecided_graph);
+  }
   auto vote = c->out;
   vote.host = run_.local().host;
   send(leader, wire::rewire_vote{number, to_message(vote)});
@@ -289,6 +304,10 @@ void coordinator::take_part(const std::string& leader, std::uint64_t number,
   } else if (!what->commit) {
     rewirer_.abort(*c, leader, "rewire.called_off", "another host could not do it");
   } else {
+    // The leader may have been killed when it had told this host alone.
+    for (const auto& p : run_.local().peers)
+      if (p != leader) send(p, wire::rewire_commit{number, what->micro_turn});
+    rewirer_.record_decision(*c);
     rewirer_.commit_at(c, what->micro_turn);
   }
   auto done = c->out;

@@ -24,10 +24,12 @@ namespace hocket::rewire {
 /// names the micro-turn at the end of which all change over. One against, lost, or too late: all
 /// roll back.
 ///
-/// Each keeps what was decided before the boundary (`options::decided`).
-/// A host that has voted and loses the leader before it hears of the outcome goes on with the old
-/// graph, and its vote stays open (`undecided_code`); if the leader had decided otherwise, their
-/// graph hashes differ, they refuse each other by name, and the host asks when it is started again.
+/// Each keeps its vote before it gives it, the leader last of all (`options::voted`), and what was
+/// decided: the leader when it has changed over, the others as soon as they hear of it
+/// (`options::decided`); these pass it on, which counts where the leader is lost. A host that has
+/// voted, loses the leader and hears of no decision within a second goes on with the old graph, and its
+/// vote stays open (`undecided_code`). Whoever was killed with an open vote, the leader too, asks the
+/// others when it is started again.
 ///
 /// Threads: any; what takes long runs on threads of its own.
 class coordinator {
@@ -104,6 +106,7 @@ class coordinator {
   std::uint64_t last_ = first_number();
   std::map<std::uint64_t, replies> replies_;
   std::map<std::uint64_t, decision> decisions_;  ///< as a follower
+  std::map<std::uint64_t, decision> passed_on_;  ///< the same, as other followers heard it
   bool takes_part_ = false;                      ///< as a follower: one rewire at a time
   std::map<std::uint64_t, rewire_outcome> answers_;
   std::uint64_t asked_ = 0;  ///< the newest question to the leader; nobody else's answers are kept

@@ -67,8 +67,14 @@ rewire_outcome coordinator::lead(rewire_request request) {
     rewirer_.abort(*c, *host, why.code, why.why);
     return c->out;
   }
-  // Kept first: the others commit at once, and keeping takes milliseconds to tens of them.
-  rewirer_.record_decision(*c);
+  // Killed from here on it asks the others: nobody can know whether its word had left it.
+  rewirer_.record_vote(*c);
+  if (c->out.state != rewire_state::planned) {
+    send_all(wire::rewire_abort{number});
+    rewirer_.abort(*c, run_.local().host, c->out.code, c->out.why);
+    return c->out;
+  }
+  c->leads = true;
   const auto& grid = run_.graph().grid;
   // The end of the micro-turn before `not_before`, which may be the least of all times.
   const auto soon = std::max(run_.now() + duration(notice_ns + 1), asked.not_before);

@@ -51,7 +51,7 @@ struct three_part {
   }
 
   plan variant(std::int64_t mid, std::int64_t end) {
-    auto p = placed(stage.g, {{"src", "edge"}, {"mid", "gpu"}, {"end", "edge"}});
+    auto p = placed(stage.g, {{"src", "edge"}, {"mid", "gpu"}, {"end", end_host}});
     rewire_stage::set_value(p, "mid", mid);
     rewire_stage::set_value(p, "end", end);
     p.hash = std::to_string(mid) + " " + std::to_string(end);
@@ -87,6 +87,7 @@ struct three_part {
 
   counting numbers_;
   fake_network::conditions conditions;
+  std::string end_host = "edge";
   std::atomic<bool> let_go{false};  ///< a mid of 8, which opens until then
   notebook book, opened, told, codes;
   rewire_stage stage{false};
@@ -241,21 +242,66 @@ TEST_CASE("who has agreed and loses the leader says that it does not know what w
   for (auto& [name, r] : all->hosts) (void)r->wait();
 }
 
-TEST_CASE("a decision is kept before anybody is told; until then who asks is to ask again") {
+TEST_CASE("a vote is kept until it is known what it came to; until then who asks is to ask again") {
   three_part s;
   start_options o;
   std::atomic<fake_network*> net = nullptr;
   notebook seen;
+  o.voted = [&](const rewire_request&, const rewire_outcome&) -> result<void> {
+    seen.add("a vote");
+    return {};
+  };
   o.decided = [&](const rewire_request&, const rewire_outcome&) {
-    seen.add(net.load()->next_graph("edge"));
+    seen.add("decided, edge: " + net.load()->next_graph("edge"));
   };
   auto all = s.start(o);
   net.store(&all->net);
   REQUIRE(all->hosts["gpu"]->rewire({{"2 3", ""}}).state == rewire_state::committed);
-  REQUIRE(!seen.lines().empty());
-  CHECK(seen.lines().front() == wire::undecided_graph);  // the leader's comes first
+  CHECK(net.load()->next_graph("gpu") != wire::undecided_graph);
+  CHECK(net.load()->next_graph("edge") != wire::undecided_graph);
+  const auto lines = seen.lines();
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[0] == "a vote");
+  CHECK(lines[1] == "a vote");  // the leader's, before anybody is told
+  CHECK(lines[2] == std::string("decided, edge: ") + wire::undecided_graph);  // gpu heard of it
   s.finish(*all);
   s.check_nothing_lost();
+}
+
+TEST_CASE("a leader that cannot keep its vote calls it off") {
+  three_part s;
+  start_options o;
+  std::atomic<int> votes{0};
+  o.voted = [&](const rewire_request&, const rewire_outcome&) -> result<void> {
+    if (++votes == 2) return fail("test.full", "no space left on device");
+    return {};
+  };
+  auto all = s.start(o);
+  const auto out = all->hosts["edge"]->rewire({{"2 3", ""}});
+  CHECK(out.state == rewire_state::rolled_back);
+  CHECK(out.code == "rewire.cannot_keep");
+  CHECK(out.host == "edge");
+  CHECK(eventually([&] { return s.codes.count("rewire.called_off") == 1; }));
+  s.finish(*all);
+  s.check_nothing_lost();
+}
+
+TEST_CASE("a leader that was lost when it had told one host: that one tells the others") {
+  three_part s({.slow_for = "view", .slow_us = 1'500'000, .slow_from = "edge"});
+  s.end_host = "view";
+  start_options o;
+  std::atomic<fake_network*> net = nullptr;
+  std::atomic<int> decided{0};
+  o.decided = [&](const rewire_request&, const rewire_outcome&) {
+    if (++decided == 1) net.load()->cut("edge");  // gpu heard of it
+  };
+  auto all = s.start(o);
+  net.store(&all->net);
+  const auto out = all->hosts["gpu"]->rewire({{"2 3", ""}});
+  CHECK(out.code == "rewire.leader_lost");
+  CHECK(eventually([&] { return s.told.count("committed 2") == 3; }));  // edge too: it did not die
+  for (auto& [name, r] : all->hosts) r->stop();
+  for (auto& [name, r] : all->hosts) (void)r->wait();
 }
 
 TEST_CASE("the end of a rewire that was called off does not undo the next") {

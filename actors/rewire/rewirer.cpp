@@ -201,7 +201,7 @@ void rewirer::record_decision(change& c) const {
   if (how_.decided) how_.decided(c.request, out);
   // A host that was killed with its vote may ask before the boundary; told when it is kept, since
   // what others heard must outlive this process.
-  if (links_) links_->set_next_graph(c.what.next.hash);
+  if (links_ && !c.over) links_->set_next_graph(c.what.next.hash);
 }
 
 int rewirer::number_of(const change& c) const {
@@ -232,7 +232,7 @@ void rewirer::prepare(const std::shared_ptr<change>& c) {
 }
 
 void rewirer::commit_at(const std::shared_ptr<change>& c, std::int64_t k) {
-  record_decision(*c);  // first: whoever is killed from here on goes on with it
+  if (!c->leads) record_decision(*c);
   const auto before = run_.status();
   c->at = run_.graph().grid.end_of(k);
   run_.at(c->at, 5, [this, c] {
@@ -241,7 +241,9 @@ void rewirer::commit_at(const std::shared_ptr<change>& c, std::int64_t k) {
     c->over = true;
     changed_.notify_all();
   });
-  if (wait_until_over(*c)) wait_until_settled(*c, before, monotonic_ns());
+  const bool done = wait_until_over(*c);
+  record_decision(*c);
+  if (done) wait_until_settled(*c, before, monotonic_ns());
   if (c->out.state != rewire_state::committed) roll_back(*c);
   report(*c);
 }

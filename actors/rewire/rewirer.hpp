@@ -47,7 +47,8 @@ class rewirer {
     rewire_request request;
     rewire_outcome out;
     bool decided = false;
-    bool over = false;  ///< committed or given up
+    bool leads = false;  ///< over several hosts, which do it by this one's word
+    bool over = false;   ///< committed or given up
   };
   /// The steps of run(), for several hosts; real time. The outcome's state says how it went:
   /// `planned` after a prepare that may be committed.
@@ -56,10 +57,12 @@ class rewirer {
   /// Reports that this host is about to agree to it. It does not where that cannot be kept:
   /// `rewire.cannot_keep` in the outcome.
   void record_vote(change& c);
-  /// Reports the decision to the owner of the history; once, and before any other host acts on it.
+  /// Reports the decision to the owner of the history; once.
   void record_decision(change& c) const;
   /// Decided: at the end of micro-turn `k`, or at once where that is over. Waits until all has
-  /// settled.
+  /// settled. The decision is recorded first, so that a process that is killed from then on goes on
+  /// with it; but where this host leads when it is done: the word that it sent may have died with it,
+  /// and until then what it keeps is its vote.
   void commit_at(const std::shared_ptr<change>& c, std::int64_t k);
   void abort(change& c, std::string host, std::string code, std::string why);
   int revision() const { return revision_.load(); }

@@ -127,6 +127,12 @@ bool host_plan::realised(std::size_t link) const {
   return !l.removed && roles[l.from] != actor_role::absent && roles[l.to] != actor_role::absent;
 }
 
+bool may_rewire(const plan& whole, const std::string& host) {
+  const auto named = [&](const plan_host& h) { return h.rewires && h.name == host; };
+  return std::ranges::none_of(whole.hosts, &plan_host::rewires) ||
+         std::ranges::any_of(whole.hosts, named);
+}
+
 result<host_plan> partition(const plan& whole, const std::string& host) {
   HOCKET_TRY(check_name(whole, host));
   host_plan out;

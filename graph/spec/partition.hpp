@@ -61,6 +61,10 @@ struct host_plan {
 /// way round), placement.unknown_host, placement.idle_host (no actor runs on it).
 result<host_plan> partition(const plan& whole, const std::string& host);
 
+/// Whether `host` may ask the others for another graph, end their run, or say what was decided while
+/// their leader is away: `rewires: true` under `hosts:` names those that may; none named: each.
+bool may_rewire(const plan& whole, const std::string& host);
+
 /// The numbers on the wire of the links between hosts, by link: never 0, on all hosts alike, the same
 /// for as long as a link has the same two ends, and another where a component or a host changes.
 std::map<std::size_t, std::uint32_t> wire_ids(const plan& whole);

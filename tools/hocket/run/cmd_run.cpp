@@ -312,15 +312,15 @@ result<std::unique_ptr<host::runtime>> start_or_stop(const loaded_graph& loaded,
   return started.get();
 }
 
-/// A host that was killed when it had agreed to a new graph asks the others what was decided.
+/// A host that was killed while a new graph was being decided asks the others what became of it.
 run_history::ask_others ask_peers(const loaded_graph& loaded,
                                   const distributed::host_options& where) {
   return [&](const newest_revision& vote) -> result<bool> {
     if (loaded.graph->hosts.empty()) return false;
     end_in_order_on_signals();
     say(stderr,
-        "note: this host was killed when it had agreed to revision {}, before it heard whether "
-        "that was decided; asking the others, and waiting for them [run.asks]\n",
+        "note: this host was killed when it had agreed to revision {}, before it was known what "
+        "became of that; asking the others, and waiting for them [run.asks]\n",
         vote.revision);
     std::string known;
     return distributed::has_graph(*loaded.graph, where, {vote.before, vote.hash},
