@@ -161,7 +161,9 @@ class fake_network {
     void change_link(const wire::remote_link& l) override { net_.change_link(name_, id_, l); }
     void retire_link(std::uint32_t link) override { net_.retire_link(name_, id_, link); }
     bool flush(int) override { return true; }
-    void set_graph(const std::string&, const std::string&) override {}
+    void set_graph(const std::string&, const std::string&) override {
+      net_.tell_next_graph(name_, "");
+    }
     void set_next_graph(const std::string& hash) override { net_.tell_next_graph(name_, hash); }
     wire::node_status status() const override {
       std::lock_guard lock(net_.mutex_);
