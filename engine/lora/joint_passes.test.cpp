@@ -75,7 +75,7 @@ const adam_params quick{.learning_rate = 0.01};
 
 TEST_CASE("trainers in one pass get the bits that each gets alone, every family") {
   for (const std::string family : {"llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "gpt_oss",
-                                   "deepseek_v3", "nemotron", "gemma3_text"}) {
+                                   "deepseek_v3", "nemotron", "nemotron_h", "gemma3_text"}) {
     CAPTURE(family);
     const auto model = load(family);
     auto alone = tenants(model), together = tenants(model);

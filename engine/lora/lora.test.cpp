@@ -28,7 +28,7 @@ using language::language_model;
 namespace {
 
 const std::string families[] = {"llama",   "mistral",     "qwen2",    "qwen3",      "qwen3_moe",
-                                "gpt_oss", "deepseek_v3", "nemotron", "gemma3_text"};
+                                "gpt_oss", "deepseek_v3", "nemotron", "nemotron_h", "gemma3_text"};
 using shared_model = std::shared_ptr<const language_model>;
 
 shared_model load(const std::string& family) {
@@ -154,7 +154,9 @@ language::network_weights widened(const language_model& model) {
   };
   const auto& c = model.config().trunk;
   for (std::size_t i = 0; i < c.layers.size(); ++i) {
-    auto& [attention, feed, messages, asks] = w.trunk.layer_at(static_cast<int>(i));
+    auto& attention = w.trunk.layer_at(static_cast<int>(i)).attention;
+    auto& feed = w.trunk.layer_at(static_cast<int>(i)).feed;
+    auto& space = w.trunk.layer_at(static_cast<int>(i)).state_space;
     const auto& a = c.layers[i].attention;
     auto& l = attention.latent;
     widen(attention.qkv.weight, c.width), widen(attention.out.weight, a.out_width());
@@ -163,12 +165,14 @@ language::network_weights widened(const language_model& model) {
     widen(l.up.weight, a.latent.rank);
     const std::int64_t width = c.layers[i].feed_forward.width;
     widen(feed.router.weight, c.width);
-    const auto shared = std::max(1, c.layers[i].feed_forward.experts.shared);
-    widen(feed.dense.up.weight, c.width), widen(feed.dense.down.weight, width * shared);
-    for (auto& e : feed.experts) widen(e.up.weight, c.width), widen(e.down.weight, width);
-    for (auto* e : {&attention.qkv, &attention.out, &feed.router, &feed.dense.up, &feed.dense.down})
-      wide(e->bias);
-    for (auto& e : feed.experts) wide(e.up.bias), wide(e.down.bias);
+    const auto& e = c.layers[i].feed_forward.experts;
+    const auto shared = e.shared_width > 0 ? e.shared_width : width * std::max(1, e.shared);
+    widen(feed.dense.up.weight, c.width), widen(feed.dense.down.weight, shared);
+    widen(space.in.weight, c.width), widen(space.out.weight, c.layers[i].state_space.inner());
+    for (auto& one : feed.experts) widen(one.up.weight, c.width), widen(one.down.weight, width);
+    for (auto* m : {&attention.qkv, &attention.out, &feed.router, &feed.dense.up, &feed.dense.down})
+      wide(m->bias);
+    for (auto& one : feed.experts) wide(one.up.bias), wide(one.down.bias);
     for (auto* n : {&attention.norm, &attention.branch_norm, &feed.norm, &feed.branch_norm,
                     &l.query_norm, &l.norm})
       wide(n->gain), wide(n->shift);

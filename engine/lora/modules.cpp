@@ -80,8 +80,21 @@ void add_feed_forward(collector& c, const std::string& p, std::int64_t d, bool f
   if (e.count == 0) return add_dense(c, p, d, f.width, f, w.dense);
   for (int i = 0; i < e.count && !fused; ++i)
     add_dense(c, p + "experts." + std::to_string(i) + ".", d, f.width, f, w.experts[i]);
-  if (e.shared > 0 && !fused)
-    add_dense(c, p + "shared_experts.", d, std::int64_t{e.shared} * f.width, f, w.dense);
+  const auto shared = e.shared_width > 0 ? e.shared_width : std::int64_t{e.shared} * f.width;
+  if (e.shared > 0 && !fused) add_dense(c, p + "shared_experts.", d, shared, f, w.dense);
+}
+
+/// Nemotron-H: each layer is one branch. The vectors of a Mamba-2 layer are no modules.
+void add_branch(collector& c, const std::string& p, std::int64_t d,
+                const engine::layer_config& shape, const transformer::layer& w) {
+  if (shape.mixer == engine::mixer_kind::attention)
+    add_attention(c, p, d, shape.attention, w.attention);
+  if (shape.mixer == engine::mixer_kind::state_space) {
+    const auto& s = shape.state_space;
+    c.add(w.state_space.in.weight, d, {{p + "in_proj", s.row_width()}});
+    c.add(w.state_space.out.weight, s.inner(), {{p + "out_proj", d}});
+  }
+  if (shape.feeds()) add_feed_forward(c, p, d, false, shape.feed_forward, w.feed);
 }
 
 }  // namespace
@@ -95,6 +108,10 @@ std::vector<module> modules_of(const language::language_model& model) {
     const auto name = "model.layers." + std::to_string(i) + ".";
     const auto& layer = trunk.layer_at(static_cast<int>(i));
     const auto& shape = config.trunk.layers[i];
+    if (config.family == "nemotron_h") {
+      add_branch(c, name + "mixer.", config.trunk.width, shape, layer);
+      continue;
+    }
     add_attention(c, name + "self_attn.", config.trunk.width, shape.attention, layer.attention);
     add_feed_forward(c, name + "mlp.", config.trunk.width,
                      config.family == "gpt_oss" || shape.attention.apart, shape.feed_forward,

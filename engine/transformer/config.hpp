@@ -64,6 +64,26 @@ struct attention_config {
   int out_width() const { return heads * values(); }
 };
 
+/// Mamba-2 in attention's place (Dao and Gu 2024, arXiv:2405.21060, section 7): short convolutions, then
+/// heads that each keep a matrix [head_dim, state], let it decay, and add to it at every position.
+struct state_space_config {
+  int heads = 0;
+  int head_dim = 64;
+  int state = 128;        ///< numbers that each of a head's channels keeps
+  int groups = 1;         ///< of heads that write and read in one direction; divides heads
+  int kernel = 4;         ///< positions of the convolutions, the row's own included
+  bool bias = false;      ///< of what comes in and goes out
+  bool taps_bias = true;  ///< of the convolutions
+  double least_step = 0;  ///< time steps are at least this
+
+  int inner() const { return heads * head_dim; }
+  /// Channels of the convolutions: the heads' inputs, what they write with, what they read with.
+  int convolved() const { return inner() + 2 * groups * state; }
+  /// Of a row that comes in: gates, channels of the convolutions, time steps.
+  int row_width() const { return inner() + convolved() + heads; }
+  std::int64_t state_size() const { return std::int64_t{inner()} * state; }
+};
+
 enum class activation_kind : std::uint8_t {
   silu_gated,     ///< silu(gate) * up
   gelu_gated,     ///< gelu(gate) * up, the tanh form
@@ -88,6 +108,7 @@ struct experts_config {
   bool normalise = true;  ///< weights of the chosen sum to 1 before `scale`
   double scale = 1;
   bool shared_scored = false;  ///< the router weighs the shared experts, too (sigmoid router)
+  int shared_width = 0;        ///< of the shared feed-forward; 0: `shared` expert widths
   int groups = 1,
       groups_chosen = 1;  ///< only experts of the best groups count (sigmoid router)
 };
@@ -113,10 +134,17 @@ struct convolution_config {
 /// Which of a layer's convolutions.
 enum class convolved : std::uint8_t { keys, values, attention, feed };
 
+/// How a layer's rows learn of each other.
+enum class mixer_kind : std::uint8_t { attention, state_space, none };
+
 struct layer_config {
   attention_config attention = {};
-  feed_forward_config feed_forward = {};
+  feed_forward_config feed_forward = {};  ///< of width 0: none
   convolution_config convolution = {};
+  mixer_kind mixer = mixer_kind::attention;
+  state_space_config state_space = {};  ///< in place of `attention`
+
+  bool feeds() const { return feed_forward.width > 0; }
 };
 
 /// In place of one stream of states: sums of `layers` layers become blocks, and every branch reads

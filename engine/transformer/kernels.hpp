@@ -124,6 +124,29 @@ void infer_attention(const attention_shape& shape, const ring_view& ring, std::i
 /// past[j]). past[0] is x itself; `own` [channels / of_head, kernel] may be null.
 void infer_convolve(const float* const* past, const float* taps, const float* own,
                     std::int64_t of_head, float* y, std::int64_t channels, int kernel, float scale);
+/// A state-space layer (state_space_config).
+struct scan_shape {
+  std::int64_t heads = 0, head_dim = 0, state = 0, groups = 1;
+  int kernel = 0;
+  float least_step = 0, epsilon = 0;
+  std::int64_t inner() const { return heads * head_dim; }
+  std::int64_t convolved() const { return inner() + 2 * groups * state; }
+};
+/// One row behind its convolutions: silu(bias + sum over j of taps[j] * past[j]); past[0] is the row itself,
+/// null: before the stream's beginning; `bias` may be null. y [convolved].
+void infer_scan_inputs(const scan_shape& s, const float* const* past, const float* taps,
+                       const float* bias, float* y);
+struct scan_rows {
+  const float* inputs;        ///< [n, convolved], behind the convolutions
+  const float* const* steps;  ///< of each row: [heads]
+  std::int64_t count;
+};
+/// Heads first to last - 1 of `state` [heads, head_dim, state] move on by some rows; y [n, inner], or null.
+void infer_scan(const scan_shape& s, const scan_rows& rows, const float* step_bias,
+                const float* decay, const float* skip, float* state, float* y, std::int64_t first,
+                std::int64_t last);
+/// A row y [inner] times silu(gate), then normalised by group, times gain.
+void infer_gated_norm(const scan_shape& s, const float* gate, const float* gain, float* y);
 /// Rows of [heads, d]: times gain [heads * d] (may be null), then no longer than `limit` each.
 void infer_clip(const float* x, const float* gain, float* y, std::int64_t n, std::int64_t heads,
                 std::int64_t d, float limit);

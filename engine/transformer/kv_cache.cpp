@@ -65,11 +65,15 @@ void add_convolutions(const transformer_config& config, const layer_config& laye
 kv_cache::kv_cache(const transformer_config& config) : context_(config.context) {
   const auto memories = config.memories();
   plain_.resize(memories.size());
-  bool convolves = false;
-  for (const auto& layer : config.layers) convolves |= layer.convolution.kernel > 0;
+  bool convolves = false, scans = false;
+  for (const auto& layer : config.layers) {
+    convolves |= layer.convolution.kernel > 0;
+    scans |= layer.mixer == mixer_kind::state_space;
+  }
   for (const int i : memories) {
     const auto& a = config.layers[i].attention;
     if (convolves) add_convolutions(config, config.layers[i], convolutions_);
+    if (scans) states_.emplace_back(config.layers[i].state_space);
     if (config.pages)
       paged_.emplace_back(page_shape{a.kv_heads, a.head_dim, a.values()},
                           a.window > 0 ? a.window : config.context);
@@ -91,31 +95,36 @@ std::size_t kv_cache::bytes() const {
   for (const auto& p : paged_) sum += p.bytes();
   for (const auto& c : convolutions_)
     sum += c.inputs.bytes() + (c.plain.defined() ? c.plain.nbytes() : 0);
+  for (const auto& s : states_) sum += s.bytes();
   return sum;
 }
 
 void kv_cache::forget_before(std::int64_t next) {
   for (auto& layer : paged_) layer.forget_before(next);
   for (auto& c : convolutions_) c.inputs.forget_before(next);
+  for (auto& s : states_) s.forget_before(next);
 }
 
 bool kv_cache::remembers(std::int64_t length) const {
   return std::ranges::all_of(paged_, [&](const auto& layer) { return layer.remembers(length); }) &&
-         std::ranges::all_of(convolutions_, [&](const auto& c) {
-           return !c.plain.defined() && c.inputs.remembers(length);
-         });
+         std::ranges::all_of(
+             convolutions_,
+             [&](const auto& c) { return !c.plain.defined() && c.inputs.remembers(length); }) &&
+         std::ranges::all_of(states_, [&](const auto& s) { return s.remembers(length); });
 }
 
 bool kv_cache::rewind(std::int64_t length) {
   if (!remembers(length)) return false;
   for (auto& layer : paged_) layer.rewind(length);
   for (auto& c : convolutions_) c.inputs.rewind(length);
+  for (auto& s : states_) s.rewind(length);
   return true;
 }
 
 void kv_cache::visit_pages(const std::function<void(const void*, std::size_t)>& with) const {
   for (const auto& layer : paged_) layer.visit(with);
   for (const auto& c : convolutions_) c.inputs.visit(with);
+  for (const auto& s : states_) s.visit(with);
 }
 
 }  // namespace hocket::engine

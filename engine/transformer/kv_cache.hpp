@@ -9,6 +9,7 @@
 
 #include "engine/transformer/config.hpp"
 #include "engine/transformer/kv_pages.hpp"
+#include "engine/transformer/state_memory.hpp"
 
 namespace hocket::engine {
 
@@ -51,6 +52,7 @@ class kv_cache {
   convolution_cache& convolution(int layer, convolved which) {
     return convolutions_[static_cast<std::size_t>(layer) * 4 + static_cast<std::size_t>(which)];
   }
+  state_memory& state(int layer) { return states_[static_cast<std::size_t>(layer)]; }
   bool has_pages() const { return !paged_.empty(); }
   paged_layer& paged(int layer) { return paged_[layer]; }
   /// Of a cache with pages: lets go what no row from `next` on sees.
@@ -73,7 +75,8 @@ class kv_cache {
   std::vector<plain_cache> plain_;
   std::vector<paged_layer> paged_;
   std::vector<convolution_cache>
-      convolutions_;  ///< four of each layer; empty where no layer has any
+      convolutions_;                  ///< four of each layer; empty where no layer has any
+  std::vector<state_memory> states_;  ///< of each layer; empty where none is a state space
 };
 
 }  // namespace hocket::engine

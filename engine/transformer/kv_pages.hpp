@@ -42,6 +42,7 @@ class kv_page {
   ~kv_page() { release(); }
 
   float* data() const { return reinterpret_cast<float*>(held_ + 1); }
+  explicit operator bool() const { return held_ != nullptr; }
   bool alone() const { return held_->references.load(std::memory_order_acquire) == 1; }
 
  private:
@@ -68,6 +69,8 @@ class paged_layer {
   /// As if nothing from `length` on had been written; `remembers(length)` holds.
   void rewind(std::int64_t length);
 
+  /// The first position that is held, where any is.
+  std::int64_t first_held() const { return first_page_ * page_shape::positions; }
   /// Page number `index` holds the positions from 16 * index on.
   float* page(std::int64_t index) const { return pages_[index - first_page_].data(); }
   const page_shape& shape() const { return shape_; }

@@ -65,6 +65,24 @@ struct attention_call {
   bool pages = false;  ///< as transformer_config::pages
 };
 
+/// Learnt vectors of one state-space layer.
+struct state_space_vectors {
+  at::Tensor taps, taps_bias;  ///< [kernel, convolved] by distance back, [convolved] or undefined
+  at::Tensor step_bias;        ///< [heads]
+  at::Tensor decay;            ///< [heads], below 0
+  at::Tensor skip;             ///< [heads]
+  at::Tensor gain;             ///< [inner]
+};
+
+/// What a scan needs to know besides its rows' numbers.
+struct scan_call {
+  const state_space_config& config;
+  const state_space_vectors& vectors;
+  int layer;       ///< its place in a kv_cache
+  double epsilon;  ///< of the norm of what comes out
+  const row_map& rows;
+};
+
 /// What a convolution needs to know besides its rows' numbers.
 struct convolution_call {
   convolved which;
@@ -96,6 +114,9 @@ at::Tensor attend(const at::Tensor& qkv, const attention_call& call);
 /// back; own [rows, heads * kernel], or undefined: what a row adds to the taps of each head.
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& taps, const at::Tensor& own,
                     const convolution_call& call);
+/// A state-space layer between its projections: rows [n, row_width], gates, channels, time steps ->
+/// [n, inner], gated and then normalised by group.
+at::Tensor scan(const at::Tensor& rows, const scan_call& call);
 /// x [n, heads * d] times gain [heads * d] (or undefined), then each head no longer than `limit`.
 at::Tensor clip(const at::Tensor& x, const at::Tensor& gain, std::int64_t heads, double limit);
 /// x * sigmoid(gate).

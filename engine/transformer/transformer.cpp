@@ -40,8 +40,12 @@ at::Tensor transformer::forward(at::Tensor x, const row_map& rows) const {
   for (int i = 0; i < static_cast<int>(layers_.size()); ++i) {
     background_work::pass_or_stop();
     const visit at{i, i, turns, rows};
-    x = ops::add(x, attention({normalise(x, layers_[i].attention.norm), {}, {}}, at));
-    x = ops::add(x, feed_forward(normalise(x, layers_[i].feed.norm), at));
+    const auto& layer = config_.layers[i];
+    if (layer.mixer == mixer_kind::attention)
+      x = ops::add(x, attention({normalise(x, layers_[i].attention.norm), {}, {}}, at));
+    if (layer.mixer == mixer_kind::state_space)
+      x = ops::add(x, state_space(normalise(x, layers_[i].attention.norm), at));
+    if (layer.feeds()) x = ops::add(x, feed_forward(normalise(x, layers_[i].feed.norm), at));
   }
   return normalise(x, final_norm_);
 }
@@ -66,6 +70,17 @@ at::Tensor transformer::attention(const three& x, const visit& at) const {
   const auto out =
       convolved_branch(linear(mixed, w.out, adapters), w.kernel, convolved::attention, at);
   return config_.branch_norms ? normalise(out, w.branch_norm) : out;
+}
+
+at::Tensor transformer::state_space(const at::Tensor& x, const visit& at) const {
+  const auto& w = layers_[at.layer].state_space;
+  const auto mixed =
+      ops::scan(linear(x, w.in, at.rows.adapters), {.config = config_.layers[at.layer].state_space,
+                                                    .vectors = w.vectors,
+                                                    .layer = at.memory,
+                                                    .epsilon = config_.norm_epsilon,
+                                                    .rows = at.rows});
+  return linear(mixed, w.out, at.rows.adapters);
 }
 
 at::Tensor transformer::attend_to(const at::Tensor& qkv, const visit& at) const {

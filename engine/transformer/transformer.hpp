@@ -48,8 +48,12 @@ class transformer {
     at::Tensor query_scale, mix_scale;    ///< [heads * head_dim], [heads * relative_rank]
     at::Tensor key_kernel, value_kernel;  ///< convolutions' taps, [kernel, channels]
   };
+  struct state_space_weights {
+    linear_weights in, out;
+    state_space_vectors vectors;
+  };
   struct attention_weights {
-    norm_weights norm, branch_norm;
+    norm_weights norm, branch_norm;  ///< `norm`: of state spaces, too
     linear_weights qkv, out;
     latent_weights latent;  ///< in place of `qkv`
     apart_weights apart;
@@ -77,6 +81,7 @@ class transformer {
   struct layer {
     attention_weights attention;
     feed_forward_weights feed;
+    state_space_weights state_space = {};
     std::vector<gate_weights> messages;  ///< of queries, keys, values, feed; in a loop only
     at::Tensor asks;                     ///< messages of the pass before: [4, width]
   };
@@ -104,6 +109,7 @@ class transformer {
   };
   at::Tensor normalise(const at::Tensor& x, const norm_weights& w) const;
   at::Tensor attention(const three& x, const visit& at) const;
+  at::Tensor state_space(const at::Tensor& x, const visit& at) const;
   at::Tensor attend_to(const at::Tensor& qkv, const visit& at) const;
   at::Tensor latent_qkv(const at::Tensor& x, int i, const row_map& rows) const;
   at::Tensor apart_qkv(const three& x, const visit& at) const;

@@ -24,6 +24,9 @@ transformer::transformer(transformer_config config)
     auto& w = layers_[i].attention.apart;
     if (config_.layers[i].attention.apart)
       for (auto* m : {&w.queries, &w.keys, &w.values, &w.gate}) m->weight.id = id++;
+    auto& space = layers_[i].state_space;
+    if (config_.layers[i].mixer == mixer_kind::state_space)
+      for (auto* m : {&space.in, &space.out}) m->weight.id = id++;
   }
 }
 
@@ -42,6 +45,7 @@ void transformer::initialise(const at::Generator& generator) {
     HOCKET_ASSERT(a.latent.rank == 0 && !a.bias && !a.out_bias && !a.sinks && !a.apart);
     HOCKET_ASSERT(f.experts.count == 0 && !f.bias && !f.scaled);
     HOCKET_ASSERT(config_.layers[i].convolution.kernel == 0);
+    HOCKET_ASSERT(config_.layers[i].mixer == mixer_kind::attention && config_.layers[i].feeds());
     auto& attention = layers_[i].attention;
     auto& feed = layers_[i].feed;
     attention.norm.gain = ones(d);
@@ -100,6 +104,17 @@ void list_apart(parameter_list& p, const std::string& name, transformer::apart_w
   p.tensor(name + "key_kernel", w.key_kernel, kind::vector);
   p.tensor(name + "value_kernel", w.value_kernel, kind::vector);
 }
+void list_state_space(parameter_list& p, const std::string& name,
+                      transformer::state_space_weights& w) {
+  list_linear(p, name + "in", w.in);
+  list_linear(p, name + "out", w.out);
+  p.tensor(name + "taps", w.vectors.taps, kind::vector);
+  p.tensor(name + "taps_bias", w.vectors.taps_bias, kind::vector);
+  p.tensor(name + "step_bias", w.vectors.step_bias, kind::vector);
+  p.tensor(name + "decay", w.vectors.decay, kind::vector);
+  p.tensor(name + "skip", w.vectors.skip, kind::vector);
+  p.tensor(name + "gain", w.vectors.gain, kind::vector);
+}
 void list_messages(parameter_list& p, const std::string& name, transformer::layer& w) {
   for (std::size_t i = 0; i < w.messages.size(); ++i) {
     const auto own = name + "messages." + std::to_string(i) + ".";
@@ -142,6 +157,7 @@ void transformer::list(parameter_list& p) {
     p.tensor(name + "feed.scale", feed.scale, kind::vector);
     p.tensor(name + "feed.kernel", feed.kernel, kind::vector);
     p.tensor(name + "feed.asks", feed.asks, kind::vector);
+    list_state_space(p, name + "state_space.", layers_[i].state_space);
     list_messages(p, name, layers_[i]);
   }
   list_norm(p, "final_norm", final_norm_);

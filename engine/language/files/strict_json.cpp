@@ -76,6 +76,28 @@ result<nlohmann::ordered_json> strict_ordered_json(std::string_view text, const 
   return parse<nlohmann::ordered_json>(text, name);
 }
 
+std::string plain_json(std::string_view text) {
+  std::string out;
+  bool within = false;  // a string
+  for (std::size_t i = 0; i < text.size();) {
+    const auto rest = text.substr(i);
+    std::size_t taken = 0;
+    for (const std::string_view number : {"Infinity", "-Infinity", "NaN"})
+      if (!within && rest.starts_with(number)) taken = number.size();
+    if (taken > 0) {
+      out += "null";
+      i += taken;
+      continue;
+    }
+    if (within && text[i] == '\\' && i + 1 < text.size())
+      out += text[i++];
+    else if (text[i] == '"')
+      within = !within;
+    out += text[i++];
+  }
+  return out;
+}
+
 result<nlohmann::json> load_json(const std::string& path, std::size_t limit_bytes) {
   const auto text = read_text(path, limit_bytes);
   if (!text) return fail(text);

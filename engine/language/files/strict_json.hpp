@@ -16,6 +16,9 @@ result<nlohmann::json> strict_json(std::string_view text, const std::string& nam
 /// The same with the order of keys kept, as templates print tool definitions.
 result<nlohmann::ordered_json> strict_ordered_json(std::string_view text, const std::string& name);
 
+/// A config as Python's json writes it: Infinity, -Infinity and NaN, which JSON has not, become null.
+std::string plain_json(std::string_view text);
+
 /// The JSON of a regular file of at most `limit_bytes`.
 result<nlohmann::json> load_json(const std::string& path, std::size_t limit_bytes);
 

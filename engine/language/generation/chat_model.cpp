@@ -58,7 +58,7 @@ result<json> optional_json(const std::string& path) {
   if (!std::filesystem::exists(path, ignored)) return json();
   const auto text = read_text(path, small_file_bytes);
   if (!text) return fail_in(path, text);
-  auto value = strict_json(*text, path);
+  auto value = strict_json(plain_json(*text), path);
   if (!value) return fail(value);
   return std::move(*value);
 }

@@ -8,9 +8,11 @@
 namespace hocket::language {
 namespace {
 
-bool has_windows(const language_model& model) {
-  return std::ranges::any_of(model.config().trunk.layers,
-                             [](const auto& layer) { return layer.attention.window > 0; });
+/// Whether a sequence forgets what lies far back: behind windows, or in a state.
+bool forgets(const language_model& model) {
+  return std::ranges::any_of(model.config().trunk.layers, [](const auto& layer) {
+    return layer.attention.window > 0 || layer.mixer == engine::mixer_kind::state_space;
+  });
 }
 
 }  // namespace
@@ -135,9 +137,9 @@ result<void> generation::read_prompt(const std::vector<token_id>& prompt, std::i
                        shared_passes::part_of::prompt, stop);
     if (!scores) return fail(scores);
     read_.insert(read_.end(), ids.begin(), ids.end());
-    // Later, a window will have moved over what this prompt may share with others.
+    // Later, what this prompt may share with others will be forgotten.
     since_kept += n;
-    if (shared_ && since_kept >= kept_each && has_windows(*model_->network())) {
+    if (shared_ && since_kept >= kept_each && forgets(*model_->network())) {
       shared_->keep(sequence_, read_);
       since_kept = 0;
     }

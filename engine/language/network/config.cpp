@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "engine/language/files/strict_json.hpp"
 #include "engine/language/network/config_values.hpp"
 
 namespace hocket::language {
@@ -227,6 +228,7 @@ const std::map<std::string, void (*)(values&, draft&)> families{
     {"deepseek_v3", deepseek},
     {"kimi_k2", deepseek},
     {"nemotron", nemotron},
+    {"nemotron_h", read_nemotron_h},
     {"gemma3_text", gemma3},
     {"inkling_text", read_inkling},
     {"inkling2_text", read_inkling2},
@@ -250,7 +252,8 @@ json decoder_values(json whole) {
 
 void common(values& v, draft& d) {
   auto& c = d.c;
-  d.layers = static_cast<int>(v.integer("num_hidden_layers", 1, 4096));
+  const bool hybrid = c.family == "nemotron_h";  // its layers are a list
+  d.layers = hybrid ? 0 : static_cast<int>(v.integer("num_hidden_layers", 1, 4096));
   c.vocabulary = v.size("vocab_size");
   c.trunk.width = v.size("hidden_size");
   c.trunk.norm_epsilon = v.epsilon("rms_norm_eps", 1e-6);
@@ -258,16 +261,20 @@ void common(values& v, draft& d) {
   a.heads = static_cast<int>(v.integer("num_attention_heads", 1, 4096));
   a.kv_heads = static_cast<int>(v.integer("num_key_value_heads", 1, 4096, a.heads));
   a.head_dim =
-      static_cast<int>(v.integer("head_dim", 2, 256, std::max(2, c.trunk.width / a.heads)));
+      hybrid
+          ? static_cast<int>(
+                v.integer(v.has("head_dim") ? "head_dim" : "attention_head_dim", 2, 256, 128))
+          : static_cast<int>(v.integer("head_dim", 2, 256, std::max(2, c.trunk.width / a.heads)));
   if (a.heads % a.kv_heads != 0)
     v.note("num_key_value_heads", "does not divide num_attention_heads");
   d.feed.width = v.size("intermediate_size");
-  const auto activation = v.text("hidden_activation", v.text("hidden_act", ""));
-  const std::string expected = c.family == "nemotron"      ? "relu2"
-                               : c.family == "gemma3_text" ? "gelu_pytorch_tanh"
-                                                           : "silu";
+  const char* const acts = hybrid ? "mlp_hidden_act" : "hidden_act";
+  const auto activation = v.text("hidden_activation", v.text(acts, ""));
+  const std::string expected = c.family.starts_with("nemotron") ? "relu2"
+                               : c.family == "gemma3_text"      ? "gelu_pytorch_tanh"
+                                                                : "silu";
   if (!activation.empty() && activation != expected)
-    v.note("hidden_act", "`" + activation + "` is not supported here; `" + expected + "` is");
+    v.note(acts, "`" + activation + "` is not supported here; `" + expected + "` is");
   double part = v.number("partial_rotary_factor", 1);
   if (v.has("rope_parameters") && v.at("rope_parameters").is_object())
     part = values(v.at("rope_parameters")).number("partial_rotary_factor", part);
@@ -283,7 +290,7 @@ void common(values& v, draft& d) {
 }  // namespace
 
 result<network_config> read_network_config(std::string_view text, std::int64_t context) {
-  const json whole = json::parse(text, nullptr, false);
+  const json whole = json::parse(plain_json(text), nullptr, false);
   if (!whole.is_object()) return fail("model.bad_config", "the model's config is no JSON object");
   const json object = decoder_values(whole);
   values v(object);

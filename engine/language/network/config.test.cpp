@@ -94,6 +94,58 @@ TEST_CASE("what a config lacks or gets wrong is named") {
         std::string::npos);
 }
 
+TEST_CASE("Nemotron-H: the order of layers is read in all its spellings, and refused by name") {
+  const auto file = safetensors_set::open(HOCKET_SOURCE_DIR
+                                          "/engine/language/network/parity/nemotron_h.safetensors");
+  REQUIRE(file);
+  const auto made = json::parse(file->metadata().at("config"));
+  auto c = made;
+  const auto kinds = [](const json& config) {
+    // As Python's json writes what JSON has no number for.
+    auto text = config.dump();
+    text.insert(1, R"("time_step_limit": [0.0, Infinity], "other": [-Infinity, NaN, "\"NaN"],)");
+    const auto read = read_network_config(text);
+    REQUIRE_MESSAGE(read, read.error().message);
+    std::string out;
+    for (const auto& l : read->trunk.layers)
+      out += l.mixer == hocket::engine::mixer_kind::state_space ? 'M'
+             : l.mixer == hocket::engine::mixer_kind::attention ? '*'
+             : l.feed_forward.experts.count > 0                 ? 'E'
+                                                                : '-';
+    return out;
+  };
+  c.erase("time_step_limit");
+  CHECK(kinds(c) == "M-M*E");
+  c["layers_block_type"] = {"mamba", "attention", "mlp", "moe"};
+  CHECK(kinds(c) == "M*-E");
+  c.erase("layers_block_type");
+  CHECK(refusal(c).find("hybrid_override_pattern: missing") != std::string::npos);
+  c["hybrid_override_pattern"] = "M-*M-";
+  c["num_hidden_layers"] = 5;
+  CHECK(kinds(c) == "M-*M-");
+  c["num_hidden_layers"] = 6;
+  CHECK(refusal(c).find("num_hidden_layers: is not as many layers as are listed") !=
+        std::string::npos);
+  c.erase("num_hidden_layers");
+  c["hybrid_override_pattern"] = "M-x";
+  CHECK(refusal(c).find("hybrid_override_pattern: \"x\" is not supported; M, *, - and E are") !=
+        std::string::npos);
+  c["hybrid_override_pattern"] = "";
+  CHECK(refusal(c).find("hybrid_override_pattern: has not 1 to 4096 layers") != std::string::npos);
+  const std::pair<const char*, json> wrong[] = {
+      {"n_groups", 4},         {"mamba_hidden_act", "gelu"},
+      {"moe_latent_size", 8},  {"mlp_hidden_act", "x"},
+      {"n_group", 4},          {"num_experts_per_tok", 7},
+      {"n_shared_experts", 2}, {"time_step_min", -1},
+      {"conv_kernel", 0}};
+  for (const auto& [key, value] : wrong) {
+    CAPTURE(key);
+    auto bad = made;
+    bad[key] = value;
+    CHECK(refusal(bad).starts_with("model.bad_config the model's config: " + std::string(key)));
+  }
+}
+
 TEST_CASE("no value of any key of any family does harm") {
   const json hostile[] = {nullptr,
                           -1,
@@ -117,7 +169,7 @@ TEST_CASE("no value of any key of any family does harm") {
   std::size_t read = 0, refused = 0;
   for (const std::string family :
        {"llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "gpt_oss", "deepseek_v3", "nemotron",
-        "gemma3_text", "inkling", "inkling2", "inkling2_mini"}) {
+        "nemotron_h", "gemma3_text", "inkling", "inkling2", "inkling2_mini"}) {
     const auto file = safetensors_set::open(HOCKET_SOURCE_DIR "/engine/language/network/parity/" +
                                             family + ".safetensors");
     REQUIRE(file);
@@ -152,6 +204,13 @@ TEST_CASE("no value of any key of any family does harm") {
           REQUIRE(a.lengths.rate <= 1000);
           REQUIRE(is_sound(layer.feed_forward.experts.scale, false));
           REQUIRE(is_sound(layer.convolution.scale, false));
+          const auto& s = layer.state_space;
+          if (layer.mixer == hocket::engine::mixer_kind::state_space) {
+            REQUIRE(s.heads % s.groups == 0);
+            REQUIRE(s.state_size() <= 1 << 26);
+            REQUIRE(s.least_step >= 0);
+            REQUIRE(s.least_step <= 1);
+          }
           if (a.rotary >= 0) {
             const auto& r = outcome->trunk.rotary[a.rotary];
             REQUIRE(r.first + 2 * static_cast<int>(r.frequency.size()) <= a.head_dim);

@@ -92,6 +92,8 @@ struct draft {
   std::function<void(int, engine::layer_config&)> per_layer;
 };
 
+/// Nemotron-H; `d` has what all families share.
+void read_nemotron_h(values& v, draft& d);
 /// The published Inkling models: fill everything of a draft, sizes included.
 void read_inkling(values& v, draft& d);
 void read_inkling2(values& v, draft& d);

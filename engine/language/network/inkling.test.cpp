@@ -1,5 +1,6 @@
-// The published Inkling models: what a running sequence remembers (keys, values, inputs of convolutions, of
-// every pass of a loop) gives the same bits however it is read; what contradicts itself is refused by name.
+// The published Inkling models, and Nemotron-H: what a running sequence remembers (keys, values, inputs of
+// convolutions, of every pass of a loop, states) gives the same bits however it is read; what contradicts
+// itself is refused by name.
 #include <algorithm>
 #include <random>
 #include <tuple>
@@ -19,7 +20,7 @@ using scores = std::vector<float>;
 
 namespace {
 
-const std::string families[] = {"inkling", "inkling2", "inkling2_mini"};
+const std::string families[] = {"inkling", "inkling2", "inkling2_mini", "nemotron_h"};
 
 safetensors_set fixture(const std::string& family) {
   auto file = safetensors_set::open(HOCKET_SOURCE_DIR "/engine/language/network/parity/" + family +
@@ -66,7 +67,7 @@ std::string refusal(const json& config) {
 
 }  // namespace
 
-TEST_CASE("Inkling: the same bits for any cut, number of threads, and way back") {
+TEST_CASE("what is remembered: the same bits for any cut, number of threads, and way back") {
   for (const auto& family : families) {
     CAPTURE(family);
     const auto model = built(family);
@@ -102,7 +103,7 @@ TEST_CASE("Inkling: the same bits for any cut, number of threads, and way back")
   }
 }
 
-TEST_CASE("Inkling: forks go on apart, and share what they have read") {
+TEST_CASE("what is remembered: forks go on apart, and share what they have read") {
   for (const auto& family : families) {
     CAPTURE(family);
     const auto model = built(family);
@@ -122,7 +123,9 @@ TEST_CASE("Inkling: forks go on apart, and share what they have read") {
   }
 }
 
-TEST_CASE("Inkling: a pass that is stopped before its first layer leaves a sequence as it was") {
+TEST_CASE(
+    "what is remembered: a pass that is stopped before its first layer leaves a sequence as it "
+    "was") {
   for (const auto& family : families) {
     CAPTURE(family);
     const auto model = built(family);
@@ -141,7 +144,8 @@ TEST_CASE("Inkling: a pass that is stopped before its first layer leaves a seque
 }
 
 TEST_CASE("what builds no model does not pass the check before it") {
-  for (const std::string family : {"inkling", "inkling2", "inkling2_mini", "llama", "gpt_oss"}) {
+  for (const std::string family :
+       {"inkling", "inkling2", "inkling2_mini", "llama", "gpt_oss", "nemotron_h"}) {
     CAPTURE(family);
     const auto file = fixture(family);
     const auto config = read_network_config(file.metadata().at("config"));

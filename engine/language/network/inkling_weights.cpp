@@ -170,7 +170,8 @@ void read_inkling_layer(weight_reader& r, const network_config& c, int i, transf
   const std::int64_t d = c.trunk.width;
   const auto p = "model.layers." + std::to_string(i) + ".";
   const int kernel = layer.convolution.kernel;
-  auto& [attention, feed, messages, ask] = w;
+  auto& attention = w.attention;
+  auto& feed = w.feed;
   read_feed_forward(r, p + "mlp.", d, layer.feed_forward, feed);
   feed.norm = r.norm(p + "post_attention_layernorm", d);
   if (c.trunk.depth.layers == 0) {

@@ -13,9 +13,9 @@ using namespace hocket::language;
 
 namespace {
 
-const std::string families[] = {"llama",       "mistral", "qwen2",       "qwen3",
-                                "qwen3_moe",   "gpt_oss", "deepseek_v3", "nemotron",
-                                "gemma3_text", "inkling", "inkling2",    "inkling2_mini"};
+const std::string families[] = {
+    "llama",    "mistral",     "qwen2",   "qwen3",    "qwen3_moe",     "gpt_oss",   "deepseek_v3",
+    "nemotron", "gemma3_text", "inkling", "inkling2", "inkling2_mini", "nemotron_h"};
 
 struct fixture {
   std::shared_ptr<const language_model> model;

@@ -16,10 +16,9 @@ using engine::transformer;
 
 using reader = weight_reader;
 
-void read_attention(reader& r, const std::string& name, const network_config& c,
+void read_attention(reader& r, const std::string& p, const network_config& c,
                     const engine::attention_config& a, transformer::attention_weights& w) {
   const std::int64_t d = c.trunk.width;
-  const auto p = name + "self_attn.";
   if (a.latent.rank > 0) {
     auto& l = w.latent;
     const std::int64_t queries = std::int64_t{a.heads} * a.head_dim, q = a.latent.query_rank;
@@ -76,11 +75,10 @@ void read_fused_experts(reader& r, const std::string& name, std::int64_t d,
   }
 }
 
-void read_feed_forward(reader& r, const std::string& name, const network_config& c,
+void read_feed_forward(reader& r, const std::string& p, const network_config& c,
                        const engine::feed_forward_config& f, transformer::feed_forward_weights& w) {
   const std::int64_t d = c.trunk.width;
   const auto& e = f.experts;
-  const auto p = name + "mlp.";
   if (e.count == 0) return read_dense(r, p, d, f.width, f, w.dense);
   const auto router = c.family == "gpt_oss" ? p + "router" : p + "gate";
   r.linear({{router, e.count}}, d, e.router_bias, w.router);
@@ -91,8 +89,43 @@ void read_feed_forward(reader& r, const std::string& name, const network_config&
     return read_fused_experts(r, p + "experts.", d, f, w);
   for (int i = 0; i < e.count; ++i)
     read_dense(r, p + "experts." + std::to_string(i) + ".", d, f.width, f, w.experts[i]);
-  if (e.shared > 0)
-    read_dense(r, p + "shared_experts.", d, std::int64_t{e.shared} * f.width, f, w.dense);
+  const auto shared = e.shared_width > 0 ? e.shared_width : std::int64_t{e.shared} * f.width;
+  if (e.shared > 0) read_dense(r, p + "shared_experts.", d, shared, f, w.dense);
+}
+
+/// Nemotron-H: a Mamba-2 layer.
+void read_state_space(reader& r, const std::string& p, std::int64_t d,
+                      const engine::state_space_config& s, transformer::state_space_weights& w) {
+  r.linear({{p + "in_proj", s.row_width()}}, d, s.bias, w.in);
+  r.linear({{p + "out_proj", d}}, s.inner(), s.bias, w.out);
+  auto& v = w.vectors;
+  v.taps = r.tensor(p + "conv1d.weight", {s.convolved(), 1, s.kernel});
+  if (s.taps_bias) v.taps_bias = r.tensor(p + "conv1d.bias", {s.convolved()});
+  v.step_bias = r.tensor(p + "dt_bias", {s.heads});
+  v.skip = r.tensor(p + "D", {s.heads});
+  v.gain = r.tensor(p + "norm.weight", {s.inner()});
+  // GGUF files hold the decay itself.
+  const bool itself = r.has(p + "A");
+  v.decay = r.tensor(p + (itself ? "A" : "A_log"), {s.heads});
+  if (r.failed()) return;
+  v.taps = v.taps.squeeze(1).t().flip(0).contiguous();
+  if (!itself) v.decay = -v.decay.exp();
+}
+
+/// Nemotron-H: each layer is one branch.
+void read_branch(reader& r, const std::string& name, const network_config& c, int i,
+                 transformer::layer& w) {
+  const auto& layer = c.trunk.layers[static_cast<std::size_t>(i)];
+  const auto p = name + "mixer.";
+  auto& norm = layer.mixer == engine::mixer_kind::none ? w.feed.norm : w.attention.norm;
+  norm = r.norm(name + "norm", c.trunk.width);
+  switch (layer.mixer) {
+    case engine::mixer_kind::attention:
+      return read_attention(r, p, c, layer.attention, w.attention);
+    case engine::mixer_kind::state_space:
+      return read_state_space(r, p, c.trunk.width, layer.state_space, w.state_space);
+    case engine::mixer_kind::none: return read_feed_forward(r, p, c, layer.feed_forward, w.feed);
+  }
 }
 
 /// The transformer has numbered its own matrices; the head's and those of experts come after them.
@@ -100,6 +133,7 @@ void number_rest(network_weights& w, const network_config& c) {
   int id = 0;
   for (std::size_t i = 0; i < c.trunk.layers.size(); ++i)
     id = std::max({id, w.trunk.layer_at(static_cast<int>(i)).feed.dense.down.weight.id,
+                   w.trunk.layer_at(static_cast<int>(i)).state_space.out.weight.id,
                    w.trunk.layer_at(static_cast<int>(i)).attention.apart.gate.weight.id});
   w.head.id = ++id;
   for (std::size_t i = 0; i < c.trunk.layers.size(); ++i)
@@ -110,11 +144,18 @@ void number_rest(network_weights& w, const network_config& c) {
 result<void> read_all(reader& r, const network_config& c, network_weights& w) {
   const std::int64_t d = c.trunk.width;
   const std::int64_t rows = c.table_rows > 0 ? c.table_rows : c.vocabulary;
-  r.table("model.embed_tokens.weight", rows, d, w);
+  const bool hybrid = c.family == "nemotron_h";
+  const std::string table = hybrid ? "backbone.embeddings" : "model.embed_tokens";
+  r.table(table + ".weight", rows, d, w);
   if (c.embedding_norm) w.table_gain = r.gain("model.embed_tokens.embed_norm.weight", d);
   for (std::size_t i = 0; i < c.trunk.layers.size(); ++i) {
-    const auto name = "model.layers." + std::to_string(i) + ".";
+    const auto name = (hybrid ? "backbone.layers." : "model.layers.") + std::to_string(i) + ".";
     const auto& config = c.trunk.layers[i];
+    if (hybrid) {
+      read_branch(r, name, c, static_cast<int>(i), w.trunk.layer_at(static_cast<int>(i)));
+      HOCKET_TRY(r.outcome());
+      continue;
+    }
     if (config.attention.apart) {
       read_inkling_layer(r, c, static_cast<int>(i), w.trunk.layer_at(static_cast<int>(i)));
       HOCKET_TRY(r.outcome());
@@ -122,8 +163,8 @@ result<void> read_all(reader& r, const network_config& c, network_weights& w) {
     }
     auto& attention = w.trunk.layer_at(static_cast<int>(i)).attention;
     auto& feed = w.trunk.layer_at(static_cast<int>(i)).feed;
-    read_attention(r, name, c, config.attention, attention);
-    read_feed_forward(r, name, c, config.feed_forward, feed);
+    read_attention(r, name + "self_attn.", c, config.attention, attention);
+    read_feed_forward(r, name + "mlp.", c, config.feed_forward, feed);
     attention.norm = r.norm(name + "input_layernorm", d);
     if (c.trunk.branch_norms) {
       attention.branch_norm = r.norm(name + "post_attention_layernorm", d);
@@ -134,10 +175,10 @@ result<void> read_all(reader& r, const network_config& c, network_weights& w) {
     }
     HOCKET_TRY(r.outcome());
   }
-  w.trunk.final_norm() = r.norm("model.norm", d);
+  w.trunk.final_norm() = r.norm(hybrid ? "backbone.norm_f" : "model.norm", d);
   if (c.trunk.depth.layers > 0)
     w.trunk.final_asks() = r.tensor("model.final_input.query", {d}).unsqueeze(0);
-  r.head(c.tied ? "model.embed_tokens" : "lm_head", c.vocabulary, rows, d, w.head);
+  r.head(c.tied ? table : "lm_head", c.vocabulary, rows, d, w.head);
   return r.outcome();
 }
 

@@ -34,6 +34,7 @@ struct lora_config {
 };
 
 /// The parts that the Tinker API switches on and off.
+/// Mamba-2 layers are attention's part.
 struct lora_parts {
   bool attention = true, feed_forward = true, unembed = true;
 };

@@ -65,7 +65,18 @@ def families():
     yield "gemma3_text", t.Gemma3TextConfig(
         **SMALL, **gemma, sliding_window=8, query_pre_attn_scalar=24, tie_word_embeddings=True,
         layer_types=["sliding_attention", "full_attention", "sliding_attention"])
+    yield "nemotron_h", nemotron_h(t)
     yield from inklings(t)
+
+
+def nemotron_h(t):
+    """All four kinds of layers; chunks of 16, so that a prompt of 40 has a border within and one left over."""
+    sizes = {k: v for k, v in SMALL.items() if k != "num_hidden_layers"}
+    return t.NemotronHConfig(
+        **{**sizes, "num_key_value_heads": 2}, hybrid_override_pattern="M-M*E", layer_norm_epsilon=1e-5,
+        mamba_num_heads=6, mamba_head_dim=8, ssm_state_size=16, n_groups=2, conv_kernel=4, chunk_size=16,
+        time_step_min=0.05, n_routed_experts=6, num_experts_per_tok=2, moe_intermediate_size=16,
+        moe_shared_expert_intermediate_size=24, n_group=2, topk_group=1, routed_scaling_factor=2.5)
 
 
 def inklings(t):
@@ -104,6 +115,12 @@ def randomise(model, generator):
             value = 0.2 * noise + (0 if model.config.model_type in centred else 1)
         elif "sinks" in name:
             value = noise
+        elif name.endswith("A_log"):  # heads that forget at once and heads that hardly do
+            value = noise
+        elif name.endswith("dt_bias"):
+            value = noise - 1
+        elif name.endswith(".D"):
+            value = 0.3 * noise + 1
         elif name.endswith((".query", "global_scale", "norm.scale")):  # Inkling: reads of blocks, gains
             value = 0.3 * noise + (0 if name.endswith("query") else 1)
         elif "_message_gate." in name:  # gates near their ends make fp32 itself differ by 1e-4
