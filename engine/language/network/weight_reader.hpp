@@ -112,6 +112,26 @@ class weight_reader {
     linear({{name, rows}}, in, false, w);
     m = w.weight;
   }
+  /// Dimensions of a tensor; 0: there is none.
+  std::size_t dimensions(const std::string& name) const {
+    const auto* found = source_(stored_name(name));
+    return found ? found->shape.size() : 0;
+  }
+  /// Bytes of a tensor of U8, as they are; none after a failure.
+  std::span<const std::byte> bytes(const std::string& name, at::IntArrayRef shape) {
+    const auto* found = stored(name, shape, tensor_type::u8);
+    return found ? std::span<const std::byte>(found->bytes) : std::span<const std::byte>();
+  }
+  /// Rows in memory, [out, in], of a block type.
+  void rows(const stored_weights& made, engine::matrix& m) {
+    if (failed()) return;
+    if (blocks_ != block_types::widened && pack_groups(m, {&made}, made.shape[1])) return;
+    auto value = at::empty(made.shape, at::kFloat);
+    const auto read = dequantize(
+        made.type, made.bytes, {value.data_ptr<float>(), static_cast<std::size_t>(value.numel())});
+    if (!read) return note(read.error().code, made.name + ": " + read.error().message);
+    pack(m, value);
+  }
   void set(engine::transformer::linear_weights& w, const at::Tensor& value,
            const at::Tensor& bias) {
     w.bias = bias;
@@ -123,6 +143,10 @@ class weight_reader {
     m.value = at::Tensor();
   }
 
+  void note(const std::string& code, const std::string& problem) {
+    if (!failed_) code_ = code, problem_ = problem;
+    failed_ = true;
+  }
   result<void> outcome() const {
     if (failed_) return fail(code_, "weights: " + problem_);
     return {};
@@ -132,7 +156,9 @@ class weight_reader {
   std::string stored_name(const std::string& name) const {
     return published_ ? published_name(name, config_.trunk.depth.layers > 0) : name;
   }
-  const stored_weights* stored(const std::string& asked, at::IntArrayRef shape) {
+  /// `type`: the one that it must have; none: any that holds weights.
+  const stored_weights* stored(const std::string& asked, at::IntArrayRef shape,
+                               std::optional<tensor_type> type = {}) {
     if (failed_) return nullptr;
     const auto name = stored_name(asked);
     const auto* found = source_(name);
@@ -141,7 +167,10 @@ class weight_reader {
     else if (at::IntArrayRef(found->shape) != shape)
       note("model.bad_shape",
            name + " is " + text(found->shape) + ", the config needs " + text(shape));
-    else if (!holds_weights(found->type))
+    else if (type && found->type != *type)
+      note("model_file.unsupported_type",
+           name + " is " + traits_of(found->type).name + ", it must be " + traits_of(*type).name);
+    else if (!type && !holds_weights(found->type))
       note("model_file.unsupported_type",
            name + ": " + traits_of(found->type).name + " holds no weights");
     return failed() ? nullptr : found;
@@ -194,11 +223,6 @@ class weight_reader {
     for (const auto n : shape) s += (s.size() > 1 ? ", " : "") + std::to_string(n);
     return s + "]";
   }
-  void note(const std::string& code, const std::string& problem) {
-    if (!failed_) code_ = code, problem_ = problem;
-    failed_ = true;
-  }
-
   const network_config& config_;
   const tensor_source& source_;
   const block_types blocks_;
@@ -207,6 +231,10 @@ class weight_reader {
   std::string code_, problem_;
 };
 
+/// The experts of GPT-OSS as it is published: MXFP4 in two tensors, codes and scales.
+void read_mxfp4_experts(weight_reader& r, const std::string& prefix, std::int64_t width,
+                        const engine::feed_forward_config& f,
+                        engine::transformer::feed_forward_weights& w);
 /// A layer of the published Inkling models.
 void read_inkling_layer(weight_reader& r, const network_config& c, int i,
                         engine::transformer::layer& w);

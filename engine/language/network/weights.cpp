@@ -85,6 +85,8 @@ void read_feed_forward(reader& r, const std::string& p, const network_config& c,
   if (e.router == engine::router_kind::sigmoid)
     w.correction = r.tensor(router + ".e_score_correction_bias", {e.count});
   w.experts.resize(e.count);
+  if (c.family == "gpt_oss" && r.has(p + "experts.gate_up_proj_blocks"))
+    return read_mxfp4_experts(r, p + "experts.", d, f, w);
   if (c.family == "gpt_oss" && !r.has(p + "experts.0.up_proj.weight"))
     return read_fused_experts(r, p + "experts.", d, f, w);
   for (int i = 0; i < e.count; ++i)

@@ -51,6 +51,10 @@ def families():
         **{**SMALL, "intermediate_size": 24, "num_hidden_layers": 2}, num_local_experts=4,
         num_experts_per_tok=2, sliding_window=8, rms_norm_eps=1e-5,
         **with_rope(1.5e5, **YARN, truncate=False))
+    yield "gpt_oss_mxfp4", t.GptOssConfig(
+        **{**SMALL, "hidden_size": 64, "intermediate_size": 32, "num_hidden_layers": 2},
+        num_local_experts=4, num_experts_per_tok=2, sliding_window=8, rms_norm_eps=1e-5,
+        **with_rope(1.5e5, **YARN, truncate=False))
     yield "deepseek_v3", t.DeepseekV3Config(
         **{k: v for k, v in {**SMALL, "num_key_value_heads": 4}.items() if k != "head_dim"},
         **with_rope(1e4, **YARN, mscale=1.0, mscale_all_dim=0.8), q_lora_rank=24, kv_lora_rank=16,
@@ -135,6 +139,21 @@ def randomise(model, generator):
         p.data.copy_(value.bfloat16().float())
 
 
+def pack_experts(model, generator):
+    """Random MXFP4 experts as GPT-OSS is published, which the model gets as transformers reads them."""
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+    packed = {}
+    for name, p in model.named_parameters():
+        if not name.endswith(("experts.gate_up_proj", "experts.down_proj")):
+            continue
+        experts, width, out = p.shape
+        blocks = torch.randint(0, 256, (experts, out, width // 32, 16), generator=generator, dtype=torch.uint8)
+        scales = torch.randint(121, 125, (experts, out, width // 32), generator=generator, dtype=torch.uint8)
+        p.data.copy_(convert_moe_packed_tensors(blocks.clone(), scales.clone(), dtype=torch.float32))
+        packed[name + "_blocks"], packed[name + "_scales"] = blocks, scales
+    return packed
+
+
 def as_published(decoder, folder):
     """Inkling's decoder alone saves its module's names; the whole model those of the checkpoints."""
     towers = dict(audio_config=dict(mel_vocab_size=16),
@@ -155,6 +174,7 @@ def make(name, config):
     model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
     generator = torch.Generator().manual_seed(sum(map(ord, name)))
     randomise(model, generator)
+    packed = pack_experts(model, generator) if name == "gpt_oss_mxfp4" else {}
     model.tie_weights()
     vocabulary = getattr(config, "unpadded_vocab_size", config.vocab_size)
     tokens = torch.randint(3, vocabulary, (1, 40), generator=generator)
@@ -168,14 +188,18 @@ def make(name, config):
         if name == "inkling":
             tensors, text = as_published(model, folder)
         text = pathlib.Path(folder, "config.json").read_text()
-    out = {}
+    out = dict(packed)
     for key, value in tensors.items():
+        if key + "_blocks" in packed:
+            continue
         half = value.bfloat16()
         assert torch.equal(half.float(), value.float()), key
         out[key] = half.contiguous()
     out["parity.tokens"] = tokens[0].int()
     out["parity.logits"] = logits.float().contiguous()
     kept = json.loads(text)
+    if packed:
+        kept["quantization_config"] = {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}
     path = HERE / f"{name}.safetensors"
     save_file(out, path, {"config": json.dumps(kept), "transformers": transformers.__version__})
     print(f"{name}: {path.stat().st_size} bytes, logits {logits.min():.3f} to {logits.max():.3f}, "
