@@ -8,14 +8,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/language/network/gguf_families.hpp"
+
 namespace hocket::language {
 namespace {
 
 using nlohmann::json;
-
-const std::map<std::string, std::string, std::less<>> architectures{
-    {"llama", "llama"},        {"qwen2", "qwen2"},     {"qwen3", "qwen3"},
-    {"qwen3moe", "qwen3_moe"}, {"gpt-oss", "gpt_oss"}, {"gemma3", "gemma3_text"}};
 
 /// Numbers of one config.json key under their names in the metadata.
 struct key_pair {
@@ -37,35 +35,18 @@ constexpr key_pair integers[] = {{"block_count", "num_hidden_layers"},
 constexpr key_pair numbers[] = {{"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
                                 {"rope.freq_base", "rope_theta"}};
 
-/// What a layer's tensors are called here and there.
-constexpr key_pair layer_names[] = {
-    {"attn_norm", "input_layernorm"},    {"attn_q", "self_attn.q_proj"},
-    {"attn_k", "self_attn.k_proj"},      {"attn_v", "self_attn.v_proj"},
-    {"attn_output", "self_attn.o_proj"}, {"attn_q_norm", "self_attn.q_norm"},
-    {"attn_k_norm", "self_attn.k_norm"}, {"ffn_norm", "post_attention_layernorm"},
-    {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
-    {"ffn_down", "mlp.down_proj"},       {"ffn_gate_inp", "mlp.gate"}};
-/// Where an architecture has other ones.
-const std::map<std::string, std::map<std::string, std::string>, std::less<>> own_names{
-    {"gpt-oss",
-     {{"post_attention_norm", "post_attention_layernorm"},
-      {"ffn_gate_inp", "mlp.router"},
-      {"attn_sinks", "self_attn.sinks"}}},
-    {"gemma3",
-     {{"post_attention_norm", "post_attention_layernorm"},
-      {"ffn_norm", "pre_feedforward_layernorm"},
-      {"post_ffw_norm", "post_feedforward_layernorm"}}}};
 constexpr key_pair expert_names[] = {
     {"ffn_gate_exps", "gate_proj"}, {"ffn_up_exps", "up_proj"}, {"ffn_down_exps", "down_proj"}};
 
-/// "blk.3.attn_q.weight" in its parts; none for other names.
+/// "blk.3.attn_q.weight" in its parts, of which the last may be missing; none for other names.
 struct layer_tensor {
   std::string layer, part, end;
 };
 std::optional<layer_tensor> split(const std::string& name) {
   if (!name.starts_with("blk.")) return {};
   const auto first = name.find('.', 4), last = name.rfind('.');
-  if (first == std::string::npos || last <= first) return {};
+  if (first == std::string::npos) return {};
+  if (last == first) return layer_tensor{name.substr(4, first - 4), name.substr(first + 1), ""};
   return layer_tensor{name.substr(4, first - 4), name.substr(first + 1, last - first - 1),
                       name.substr(last)};
 }
@@ -73,7 +54,7 @@ std::optional<layer_tensor> split(const std::string& name) {
 /// Llama 3's stretched frequencies come as divisors in a tensor of their own.
 result<void> divide_frequencies(const gguf_file& file, network_config& c) {
   const auto* factors = file.tensor("rope_freqs.weight");
-  if (!factors) return {};
+  if (!factors || c.trunk.rotary.empty()) return {};
   auto& frequency = c.trunk.rotary[0].frequency;
   if (factors->type != tensor_type::f32 ||
       factors->bytes.size() != frequency.size() * sizeof(float))
@@ -116,22 +97,11 @@ result<void> check_sizes(const gguf_file& file, const std::string& prefix, const
   return {};
 }
 
-/// What config.json says of these families, and GGUF leaves to who reads it.
-void add_of_family(const std::string& name, json& object) {
-  if (name == "qwen3moe") object["norm_topk_prob"] = true;
-  if (name == "gpt-oss") {
-    object["num_local_experts"] = object.value("num_experts", 0);
-    object["intermediate_size"] = object.value("moe_intermediate_size", 0);
-    if (object.contains("rope_scaling")) object["rope_scaling"]["truncate"] = false;
-  }
-  if (name == "gemma3") {
-    // Only the 27 B model, of 62 layers, scales its queries by something else than their width.
-    const bool largest = object["num_hidden_layers"] == 62;
-    const auto heads = object["num_attention_heads"].get<std::int64_t>();
-    object["query_pre_attn_scalar"] = !largest && object.contains("head_dim")
-                                          ? object["head_dim"].get<std::int64_t>()
-                                          : object["hidden_size"].get<std::int64_t>() / heads;
-  }
+/// Vectors of state spaces are columns there, and the convolutions' taps have no dimension of one.
+std::vector<std::int64_t> checkpoint_shape(std::string_view part, const stored_weights& t) {
+  if (part == "ssm_a" || part == "ssm_d" || part == "ssm_norm") return {t.elements()};
+  if (part == "ssm_conv1d" && t.shape.size() == 2) return {t.shape[0], 1, t.shape[1]};
+  return t.shape;
 }
 
 }  // namespace
@@ -140,13 +110,12 @@ result<network_config> read_network_config(const gguf_file& file, std::int64_t c
   const auto said = file.text("general.architecture");
   if (!said) return fail("model.bad_config", "general.architecture is missing, or no text");
   const std::string name(*said);
-  const auto family = architectures.find(name);
-  if (family == architectures.end())
+  const auto* family = gguf_family_of(name);
+  if (!family)
     return fail("model.unsupported", "general.architecture `" + name +
-                                         "` is not supported; these are: llama, qwen2, qwen3, "
-                                         "qwen3moe, gpt-oss, gemma3");
+                                         "` is not supported; these are: " + gguf_architectures());
   const auto prefix = name + ".";
-  json object{{"model_type", family->second}};
+  json object{{"model_type", family->model_type}};
   for (const auto& [gguf, key] : integers)
     if (const auto v = file.integer(prefix + gguf)) object[key] = *v;
   for (const auto& [gguf, key] : numbers)
@@ -161,7 +130,8 @@ result<network_config> read_network_config(const gguf_file& file, std::int64_t c
   object["tie_word_embeddings"] = file.tensor("output.weight") == nullptr;
   object["attention_bias"] = file.tensor("blk.0.attn_output.bias") != nullptr;
   HOCKET_TRY(check_sizes(file, prefix, object));
-  if (const auto dims = file.integer(prefix + "rope.dimension_count")) {
+  if (const auto dims = file.integer(prefix + "rope.dimension_count");
+      dims && !family->own_rotation) {
     const auto heads = object["num_attention_heads"].get<std::int64_t>();
     const auto whole = object.value("head_dim", object["hidden_size"].get<std::int64_t>() / heads);
     if (*dims != whole)
@@ -176,7 +146,7 @@ result<network_config> read_network_config(const gguf_file& file, std::int64_t c
       scaling["original_max_position_embeddings"] = *v;
     object["rope_scaling"] = scaling;
   }
-  add_of_family(name, object);
+  if (family->add) HOCKET_TRY(family->add(file, prefix, object));
   auto config = read_network_config(std::string_view(object.dump()), context);
   if (!config) return config;
   // The writers of GGUF files reorder the rows of queries and keys of this architecture.
@@ -187,13 +157,12 @@ result<network_config> read_network_config(const gguf_file& file, std::int64_t c
 }
 
 std::vector<stored_weights> checkpoint_tensors(const gguf_file& file) {
-  const std::map<std::string, std::string> outside{
-      {"token_embd.weight", "model.embed_tokens.weight"},
-      {"output_norm.weight", "model.norm.weight"},
-      {"output.weight", "lm_head.weight"}};
-  static const std::map<std::string, std::string> none;
-  const auto found = own_names.find(file.text("general.architecture").value_or(""));
-  const auto& own = found == own_names.end() ? none : found->second;
+  const auto* family = gguf_family_of(file.text("general.architecture").value_or(""));
+  if (!family) return {};
+  const std::map<std::string, std::string> outside{{"token_embd.weight", family->table + ".weight"},
+                                                   {"output_norm.weight", family->norm + ".weight"},
+                                                   {"output_norm.bias", family->norm + ".bias"},
+                                                   {"output.weight", "lm_head.weight"}};
   std::vector<stored_weights> all;
   for (const auto& t : file.tensors()) {
     auto add = [&](const std::string& name) {
@@ -203,18 +172,17 @@ std::vector<stored_weights> checkpoint_tensors(const gguf_file& file) {
     if (const auto known = outside.find(t.name); known != outside.end()) add(known->second);
     const auto parts = split(t.name);
     if (!parts) continue;
-    const auto layer = "model.layers." + parts->layer + ".";
-    if (const auto here = own.find(parts->part); here != own.end()) {
-      add(layer + here->second + (parts->part == "attn_sinks" ? "" : parts->end));
+    const auto layer = family->layers + parts->layer + ".";
+    if (const auto name = family->name_of(parts->part, parts->end); !name.empty()) {
+      add(layer + name);
+      all.back().shape = checkpoint_shape(parts->part, t);
       continue;
     }
-    for (const auto& [gguf, name] : layer_names)
-      if (parts->part == gguf) add(layer + name + parts->end);
     for (const auto& [gguf, name] : expert_names) {
       if (parts->part != gguf || t.shape.size() != (parts->end == ".bias" ? 2 : 3)) continue;
       const auto size = t.bytes.size() / static_cast<std::size_t>(t.shape[0]);
       for (std::int64_t e = 0; e < t.shape[0]; ++e) {
-        add(layer + "mlp.experts." + std::to_string(e) + "." + name + parts->end);
+        add(layer + family->feed + "experts." + std::to_string(e) + "." + name + parts->end);
         all.back().shape = {t.shape.begin() + 1, t.shape.end()};
         all.back().bytes = t.bytes.subspan(static_cast<std::size_t>(e) * size, size);
       }

@@ -9,7 +9,8 @@
 
 namespace hocket::language {
 
-/// Reads the metadata of the architectures llama (Mistral and SmolLM2 too), qwen2, qwen3 and qwen3moe.
+/// Reads the metadata of the architectures llama (Mistral and SmolLM2 too), qwen2, qwen3, qwen3moe,
+/// gpt-oss, gemma3, deepseek2 (V3 and Kimi K2), nemotron, nemotron_h and nemotron_h_moe.
 /// *Errors*: as those of a config.json, with the keys of the GGUF.
 result<network_config> read_network_config(const gguf_file& file, std::int64_t context = 0);
 

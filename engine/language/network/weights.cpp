@@ -16,6 +16,16 @@ using engine::transformer;
 
 using reader = weight_reader;
 
+/// GGUF files of DeepSeek hold what makes keys and what makes values apart, and the first turned round:
+/// [heads, rank, plain_dim], [heads, values, rank].
+void read_absorbed(reader& r, const std::string& p, const engine::attention_config& a,
+                   transformer::linear_weights& up) {
+  const auto keys = r.tensor(p + "k_b_proj.weight", {a.heads, a.latent.rank, a.latent.plain_dim});
+  const auto values = r.tensor(p + "v_b_proj.weight", {a.heads, a.values(), a.latent.rank});
+  if (r.failed()) return;
+  r.pack(up.weight, at::cat({keys.transpose(1, 2), values}, 1).flatten(0, 1).contiguous());
+}
+
 void read_attention(reader& r, const std::string& p, const network_config& c,
                     const engine::attention_config& a, transformer::attention_weights& w) {
   const std::int64_t d = c.trunk.width;
@@ -31,8 +41,11 @@ void read_attention(reader& r, const std::string& p, const network_config& c,
     }
     r.linear({{p + "kv_a_proj_with_mqa", a.latent.rank + a.latent.rotary_dim}}, d, false, l.down);
     l.norm = r.norm(p + "kv_a_layernorm", a.latent.rank);
-    r.linear({{p + "kv_b_proj", std::int64_t{a.heads} * (a.latent.plain_dim + a.values())}},
-             a.latent.rank, false, l.up);
+    if (r.has(p + "k_b_proj.weight"))
+      read_absorbed(r, p, a, l.up);
+    else
+      r.linear({{p + "kv_b_proj", std::int64_t{a.heads} * (a.latent.plain_dim + a.values())}},
+               a.latent.rank, false, l.up);
   } else {
     r.linear({{p + "q_proj", std::int64_t{a.heads} * a.head_dim},
               {p + "k_proj", a.key_width()},
