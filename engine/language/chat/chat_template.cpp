@@ -22,7 +22,12 @@ class interpreter {
     builtins();
     for (const auto& [k, v] : variables.items()) assign(scopes_[0], k, from_json(v));
     std::string out;
-    execute(root.body, out);
+    try {
+      execute(root.body, out);
+    } catch (failure& e) {
+      if (!e.message.starts_with("line ")) e.line = line_;
+      throw;
+    }
     return out;
   }
 
@@ -82,6 +87,7 @@ class interpreter {
 
   flow execute(const std::vector<node_ptr>& body, std::string& out) {
     for (const auto& n : body) {
+      if (n->line > 0) line_ = n->line;
       step();
       const auto f = statement(*n, out);
       if (f != flow::on) return f;
@@ -426,6 +432,7 @@ class interpreter {
   std::vector<dict> scopes_;
   std::string hole_;
   std::size_t depth_ = 0;
+  int line_ = 0;  ///< of the statement that was begun last
 };
 
 }  // namespace
@@ -439,9 +446,10 @@ auto guarded(F f) -> result<decltype(f())> {
     return f();
   } catch (const jinja::failure& e) {
     // A template is a stranger's text: its words are shown only where they are safe to show.
-    return fail("template." + e.code,
-                "chat template: " +
-                    (is_plain_text(e.message) ? e.message : std::string("(unprintable message)")));
+    return fail(
+        "template." + e.code,
+        "chat template: " + (e.line > 0 ? "line " + std::to_string(e.line) + ": " : std::string()) +
+            (is_plain_text(e.message) ? e.message : std::string("(unprintable message)")));
   } catch (const std::exception& e) {
     return fail("template.failed", std::string("chat template: ") + e.what());
   }

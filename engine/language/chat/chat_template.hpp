@@ -20,8 +20,8 @@ struct node;
 /// of Hugging Face (`trim_blocks`, `lstrip_blocks`, `break` and `continue`, `raise_exception`,
 /// `strftime_now`, `tojson` that keeps order). It opens nothing, and every run is bounded.
 ///
-/// *Errors*: `template.syntax` with the line; `template.unsupported` for what is not in the subset,
-/// by name; of `render` `template.failed` (an operation on a value of the wrong kind, with the line),
+/// *Errors*, with the line: `template.syntax`; `template.unsupported` for what is not in the subset,
+/// by name; of `render` `template.failed` (an operation on a value of the wrong kind),
 /// `template.refused` (the template's own `raise_exception`), `template.too_much` (steps, depth,
 /// bytes). *Threads*: immutable.
 class chat_template {

@@ -73,7 +73,17 @@ TEST_CASE("chat_template: refusals say what and where") {
         std::string::npos);
   CHECK(message("{{ 1 | pow }}").find("the filter `pow` is not supported") != std::string::npos);
   CHECK(message("{{ raise_exception('roles must alternate') }}") ==
-        "chat template: roles must alternate");
-  CHECK(message("{{ raise_exception('\x1b[31m') }}") == "chat template: (unprintable message)");
+        "chat template: line 1: roles must alternate");
+  CHECK(message("{{ raise_exception('\x1b[31m') }}") ==
+        "chat template: line 1: (unprintable message)");
+  // What fails while a conversation is filled in, whatever it is, is told with the line it stands in.
+  CHECK(message("{% if true %}\n\n{{ raise_exception('roles') }}{% endif %}") ==
+        "chat template: line 3: roles");
+  CHECK(message("a\n{{ 'x' | join(\n1) | f }}").starts_with("chat template: line "));
+  CHECK(message("a\n{% for i in range(1, 2, 0) %}{% endfor %}") ==
+        "chat template: line 2: range with a step of 0");
+  CHECK(message("a\nb\n{% set x = 1 + 'a' %}").starts_with("chat template: line 3: "));
+  CHECK(message("{% macro m() %}\n{{ [] + 1 }}\n{% endmacro %}\n\n{{ m() }}")
+            .starts_with("chat template: line 2: "));
   CHECK(message("{{ f() }}").find("there is no function `f`") != std::string::npos);
 }

@@ -17,6 +17,7 @@ namespace hocket::language::jinja {
 struct failure {
   std::string code;  ///< without `template.`
   std::string message;
+  int line = 0;  ///< of the template; 0: not known, or said in the message
 };
 [[noreturn]] inline void fail_with(std::string code, std::string message) {
   throw failure{std::move(code), std::move(message)};

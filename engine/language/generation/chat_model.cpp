@@ -24,7 +24,7 @@ auto fail_in(const std::string& path, const result<T>& failed) {
 
 /// The template read, and its markup counted among the control tokens.
 result<chat_words> with_template(tokenizer tokens, std::string source, const std::string& path) {
-  chat_words words{std::move(tokens), {}, std::move(source), "", ""};
+  chat_words words{std::move(tokens), {}, std::move(source), path, "", ""};
   if (words.template_source.empty()) return words;
   auto layout = chat_template::parse(words.template_source);
   if (!layout) return fail_in(path, layout);
@@ -110,13 +110,14 @@ result<chat_words> words_of_folder(const std::string& folder) {
   add_ends(*network, rules);
   auto source = template_text(*config);
   const auto alone = folder + "/chat_template.jinja";
+  auto from = folder + "/tokenizer_config.json";
   std::error_code ignored;
   if (std::filesystem::exists(alone, ignored)) {
     const auto read = read_text(alone, small_file_bytes);
     if (!read) return fail_in(alone, read);
-    source = *read;
+    source = *read, from = alone;
   }
-  auto words = with_template(tokenizer(std::move(rules)), std::move(source), folder);
+  auto words = with_template(tokenizer(std::move(rules)), std::move(source), from);
   if (!words) return words;
   words->begin_text = token_text(*config, "bos_token");
   words->end_text = end_text;
@@ -168,7 +169,7 @@ result<std::vector<token_id>> chat_model::prompt(const ordered_json& messages,
                          {"eos_token", words_.end_text}};
   if (!tools.is_null()) variables["tools"] = guarded(tools, tokens());
   const auto text = words_.layout->render(variables, now);
-  if (!text) return fail(text);
+  if (!text) return fail_in(words_.template_file, text);
   return tokens().encode_prompt(*text);
 }
 

@@ -23,6 +23,7 @@ struct chat_words {
   tokenizer tokens;
   std::optional<chat_template> layout;  ///< none: a model that continues texts
   std::string template_source;
+  std::string template_file;         ///< where that comes from, for messages
   std::string begin_text, end_text;  ///< `bos_token` and `eos_token` of the template
 };
 
@@ -48,7 +49,7 @@ class chat_model {
   /// The prompt of an answer: the template filled in. `messages`: objects with `role`, `content` and
   /// what else the template reads (`tool_calls`), `tools`: function definitions, or null. No text in
   /// them becomes a control token.
-  /// *Errors*: model.no_template, template.*, tokenizer.too_hard.
+  /// *Errors*: model.no_template, template.* (with the template's file and line), tokenizer.too_hard.
   result<std::vector<token_id>> prompt(const nlohmann::ordered_json& messages,
                                        const nlohmann::ordered_json& tools, std::time_t now) const;
   /// A text to be continued, with the begin token where the model wants one.

@@ -130,6 +130,32 @@ TEST_CASE("chat_model: a folder without a template continues texts only") {
   CHECK(model.error().message.find(files.folder.string()) == 0);
 }
 
+TEST_CASE("chat_model: what fails in a template is told with the template's file and line") {
+  const checkpoint files;
+  const auto said = [&](const std::string& source, bool apart) {
+    const auto config = files.folder / "tokenizer_config.json",
+               alone = files.folder / "chat_template.jinja";
+    std::filesystem::remove(alone);
+    std::ofstream(config) << json{{"chat_template", apart ? "old" : source}};
+    if (apart) std::ofstream(alone) << source;
+    const auto model = chat_model::open(files.folder.string());
+    if (!model) return model.error().message;
+    const auto prompt = (*model)->prompt(json::array({user("a")}), json(), 0);
+    return prompt ? std::string("none") : prompt.error().message;
+  };
+  const auto folder = files.folder.string();
+  const std::string raises =
+      "{% if messages %}\n{{ raise_exception('no system role') }}{% endif %}";
+  CHECK(said(raises, false) ==
+        folder + "/tokenizer_config.json: chat template: line 2: no system role");
+  CHECK(said(raises, true) ==
+        folder + "/chat_template.jinja: chat template: line 2: no system role");
+  CHECK(said("\n{{ messages[0].content + 1 }}", true)
+            .starts_with(folder + "/chat_template.jinja: chat template: line 2: "));
+  CHECK(said("\n\n{% if %}", true)
+            .starts_with(folder + "/chat_template.jinja: chat template: line 3: "));
+}
+
 TEST_CASE("generation: an answer is held to a schema, whole at any limit") {
   const checkpoint files;
   const auto model = chat_model::open(files.folder.string());
