@@ -88,7 +88,12 @@ def held(model, folder):
 
 def wrong(model, weights):
     info = hocket("model", "info", model, "--json")
-    expect("info", json.loads(info.stdout)["network"]["layers"] == 3, info)
+    expect("info", info.returncode == 0 and json.loads(info.stdout)["network"]["layers"] == 3, info)
+    os.rename(os.path.join(model, "tokenizer.json"), os.path.join(model, "away"))
+    info = hocket("model", "info", model, "--json")
+    expect("info without a tokenizer", info.returncode == 2 and json.loads(info.stdout)["network"]["layers"] == 3
+           and any("tokenizer.json" in p for p in json.loads(info.stdout)["problems"]), info)
+    os.rename(os.path.join(model, "away"), os.path.join(model, "tokenizer.json"))
 
     def refused(what, code):
         got = hocket("chat", model, said="A\n")
@@ -112,6 +117,9 @@ def wrong(model, weights):
     with open(config, "w", encoding="utf-8") as f:
         f.write('{"model_type": "rwkv7"}')
     refused("another architecture", "model.unsupported")
+    info = hocket("model", "info", model)
+    expect("info of what does not run", info.returncode == 2 and "does not run here" in info.stdout
+           and "`rwkv7`" in info.stdout, info)
     for command in (["chat", "/nowhere/at.gguf"], ["model", "info", "no-such-package"]):
         got = hocket(*command, said="A\n")
         expect("nothing there", got.returncode == 2 and "[model.no_files]" in got.stderr, got)

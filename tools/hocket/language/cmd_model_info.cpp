@@ -88,18 +88,24 @@ json types_of(const std::vector<language::stored_weights>& tensors, std::int64_t
 }
 
 json network_json(const network_config& c) {
-  std::int64_t kv = 0, windows = 0, experts = 0;
+  std::int64_t kv = 0, windows = 0, experts = 0, states = 0, state_bytes = 0;
+  engine::attention_config first{.heads = 0, .kv_heads = 0};
   for (const auto& l : c.trunk.layers) {
+    experts = std::max<std::int64_t>(experts, l.feed_forward.experts.count);
+    if (l.mixer == engine::mixer_kind::state_space)
+      ++states, state_bytes += l.state_space.state_size() * 4;
+    if (l.mixer != engine::mixer_kind::attention) continue;
+    if (first.heads == 0) first = l.attention;
     kv += (l.attention.key_width() + l.attention.value_width()) * 4;
     windows += l.attention.window > 0 ? 1 : 0;
-    experts = std::max<std::int64_t>(experts, l.feed_forward.experts.count);
   }
-  const auto& first = c.trunk.layers.front().attention;
-  return {
-      {"family", c.family},   {"layers", c.trunk.layers.size()}, {"width", c.trunk.width},
-      {"heads", first.heads}, {"kv_heads", first.kv_heads},      {"layers_with_window", windows},
-      {"experts", experts},   {"vocabulary", c.vocabulary},      {"context", c.trunk.context},
-      {"tied_head", c.tied},  {"memory_bytes_per_token", kv}};
+  return {{"family", c.family},           {"layers", c.trunk.layers.size()},
+          {"width", c.trunk.width},       {"heads", first.heads},
+          {"kv_heads", first.kv_heads},   {"layers_with_window", windows},
+          {"experts", experts},           {"vocabulary", c.vocabulary},
+          {"context", c.trunk.context},   {"tied_head", c.tied},
+          {"memory_bytes_per_token", kv}, {"state_layers", states},
+          {"state_bytes", state_bytes}};
 }
 
 json words_json(const language::chat_words& w) {
@@ -143,6 +149,9 @@ void print(const json& info) {
     if (n["experts"].get<int>() > 0) say("  up to {} experts a layer\n", n["experts"].get<int>());
     say("  {} B of memory per token of a talk\n",
         short_count(n["memory_bytes_per_token"].get<double>()));
+    if (n["state_layers"].get<int>() > 0)
+      say("  {} layers of state spaces, {} B of states, up to three times that in a talk\n",
+          n["state_layers"].get<int>(), short_count(n["state_bytes"].get<double>()));
   }
   if (const auto& w = info["words"]; w.is_object())
     say("  {}, {} tokens, {} of them control; a turn ends with {}; chat template: {}{}\n",
@@ -188,7 +197,7 @@ int run_model_info(const model_info_options& o) {
     say("{}\n", info.dump(2, ' ', false, json::error_handler_t::replace));
   else
     print(info);
-  return exit_fine;
+  return problems.empty() ? exit_fine : exit_bad_input;
 }
 
 }  // namespace hocket::cli
