@@ -140,7 +140,10 @@ def status(socket_path):
         s.settimeout(120)
         s.connect(socket_path)
         s.sendall(b"status\n")
-        return json.loads(s.makefile().readline())
+        line = s.makefile().readline()
+        if not line:
+            raise ConnectionError(f"{socket_path}: the run has ended")
+        return json.loads(line)
 
 
 def main():

@@ -3,7 +3,7 @@
 import pathlib
 
 from support import claims
-from support.failure import check
+from support.failure import check, in_time
 from support.relay import PACKETS, last_fault, relay
 from support.scenario import scenario
 
@@ -25,7 +25,7 @@ def flood_drop(bench):
     claims.exits(run, 0)
     claims.life(run, "faulty")
     flooded = run.counters("faulty")["flooded"]
-    check(flooded * PACKET_BYTES > 100 * 2**20, f"the flood is large: {flooded} packets")
+    in_time(flooded * PACKET_BYTES > 100 * 2**20, f"the flood is large: {flooded} packets")
     bench.found("memory_grown_mib", run.peak_rss_mib - calm.peak_rss_mib, 32)
     link = run.links()["faulty.audio > witness.audio"]
     check(link["sent"] == flooded + run.links()["tone.audio > faulty.audio"]["delivered"],

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from support import claims
-from support.failure import check
+from support.failure import check, in_time
 from support.scenario import scenario
 
 GRAPH = pathlib.Path(__file__).parents[3] / "configs/graphs/loopback.yaml"
@@ -31,7 +31,7 @@ def stopped_in_order(bench, number):
     claims.last_word(run, "stopped after")
     claims.balanced(run)
     claims.log_complete(run)
-    check(run.wav(WAV) > 8000, "the recording holds what was heard")
+    in_time(run.wav(WAV) > 8000, "the recording holds what was heard")
     check((run.out / "conversation.png").stat().st_size > 0, "the picture is drawn")
     check(not (run.out / "hocket.sock").exists(), "the status socket is gone")
 
@@ -54,7 +54,7 @@ def kill_9(bench):
     claims.exits(run, -signal.SIGKILL)
     bench.found("detection_ms", (run.ended_s - sent_s) * 1000, claims.DETECTION_LIMIT_MS)
     claims.readable_after_death(bench, run, WAV)
-    check(run.wav(WAV) > 8000, "the recording holds what was heard")
+    in_time(run.wav(WAV) > 8000, "the recording holds what was heard")
     again = under_way(bench, turns=1)
     claims.started_anew(bench, again, "tone")
     top = subprocess.run([bench.tools.hocket, "top", "--once", "--json", "--out", again.out],

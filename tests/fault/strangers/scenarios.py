@@ -53,9 +53,10 @@ class Talk:
                               bench.folder / "intruder.txt", form="--plain", arguments=words)
         bench.stack.callback(process.kill)
         process.wait()
-        begun_s = process.events[0]["seen_s"]
-        told_s = next(e["seen_s"] for e in process.events if e.get("role") == "host_refused")
-        bench.found("detection_ms", (told_s - begun_s) * 1000, claims.DETECTION_LIMIT_MS)
+        refused = [e for e in process.events if e.get("role") == "host_refused"]
+        check(refused, f"the intruder is refused: {process.last_lines()}")
+        waited_s = refused[0]["seen_s"] - process.events[0]["seen_s"]
+        bench.found("detection_ms", waited_s * 1000, claims.DETECTION_LIMIT_MS)
         check(process.exit_code == 1, f"the intruder ends with 1, not {process.exit_code}")
         return process.log()
 
@@ -166,7 +167,7 @@ def garbage_on_the_port(bench):
     check(len(ports) >= 4, f"two hosts listen at two ports each: {ports}")
     end_s = time.monotonic() + 4
     while time.monotonic() < end_s:
-        stranger = socket.create_connection(chance.choice(ports), timeout=60)
+        stranger = socket.create_connection(chance.choice(ports), timeout=120)
         try:
             stranger.sendall(chance.choice(kinds)())
             sent += 1

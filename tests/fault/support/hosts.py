@@ -40,7 +40,7 @@ class HostProcess(HocketProcess):
         """The answer to a line on its socket, read as JSON, or None where it does not answer."""
         try:
             with socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(10)
+                s.settimeout(120)
                 s.connect(str(self.out / "hocket.sock"))
                 s.sendall(words.encode() + b"\n")
                 text = b""
@@ -56,7 +56,9 @@ class HostProcess(HocketProcess):
     def ask_for(self, graph):
         """Asks for another graph, as `hocket apply` does; returns what `became_of` wants."""
         text = graph.read_text(encoding="utf-8")
-        return self.say("rewire " + json.dumps({"file": str(graph), "text": text}))["ticket"]
+        said = self.say("rewire " + json.dumps({"file": str(graph), "text": text}))
+        check(said and "ticket" in said, f"{self.name} takes a change: {said}")
+        return said["ticket"]
 
     def became_of(self, ticket):
         """The report of a change, or None while it is under way, or where nobody is to ask."""
@@ -205,6 +207,18 @@ class Hosts:
             if time.monotonic() > end_s:
                 raise Failure(f"{words}: not so after {limit_s} s\n{self.told()}")
             time.sleep(0.005)
+
+    def kept_graphs(self):
+        """What each keeps as `revision()`, as soon as all keep one graph: who does not lead writes it
+        down in its own time. After two minutes whatever they keep."""
+        kept, end_s = {}, time.monotonic() + 120
+
+        def are_one():
+            kept.update({name: self.now[name].revision() for name in self.names})
+            return len({graph for _, graph in kept.values()}) == 1 or time.monotonic() > end_s
+
+        self.wait_for(are_one, "one graph is kept", 150)
+        return kept
 
     def run_for(self, seconds):
         """Lets time pass and reads what the hosts tell."""

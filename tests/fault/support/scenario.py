@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib.util
+import os
 import pathlib
 import shutil
 import sys
@@ -13,9 +14,12 @@ from support.failure import Failure, Late, Skipped
 from support.metronome import Metronome
 
 # What a busy machine may do to a scenario: it is played again where a claim about time is missed, or
-# where the machine verifiably stood still for so long while another one was.
+# where the machine verifiably stood still for so long while another one was. Times that are missed in
+# each play of a machine that was not ours are told, and decide nothing: it stood still, or others took
+# so much of its cores, or its threads are slow on purpose (tests/jitter).
 PLAYS = 3
 STOOD_STILL_MS = 150
+OTHERS_SHARE = 0.25
 
 
 @dataclasses.dataclass
@@ -82,16 +86,29 @@ class Scenario:
     body: object
 
     def run(self, tools, keep=None):
-        """Plays it, again where it may have been the machine; what fails each time fails."""
+        """Plays it, again where it may have been the machine; what fails each time fails, but for
+        times on a machine that was not ours."""
+        only_late = True
         for left in reversed(range(PLAYS)):
-            with Metronome() as still:
+            with Metronome() as machine:
                 result = self.play(tools, keep)
-            stood = still.worst_ms > STOOD_STILL_MS
-            if result.holds or result.skipped or left == 0 or not (result.may_be_the_machine or stood):
+            if result.holds or result.skipped:
                 return result
-            print(f"{self.name}: played again (the machine stood still for {still.worst_ms:.0f} ms): "
-                  f"{result.problem}", file=sys.stderr)
-        raise AssertionError
+            stood = machine.worst_ms > STOOD_STILL_MS
+            if not (result.may_be_the_machine or stood):
+                return result
+            was_not_ours = (stood or machine.others_share > OTHERS_SHARE
+                            or "JITTER_SEED" in os.environ)
+            only_late = only_late and result.may_be_the_machine and was_not_ours
+            words = (f"the machine stood still for {machine.worst_ms:.0f} ms, others took "
+                     f"{machine.others_share:.0%} of it")
+            if left > 0:
+                print(f"{self.name}: played again ({words}): {result.problem}", file=sys.stderr)
+        if only_late:
+            result.skipped = (f"not judged: a time was missed in each of {PLAYS} plays ({words}): "
+                              f"{result.problem}")
+            result.problem = ""
+        return result
 
     def play(self, tools, keep=None):
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"hocket_{self.name}_"))

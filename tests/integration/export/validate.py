@@ -20,7 +20,7 @@ def skip(why):
 
 
 def run(*command):
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def export(hocket, kind, graph, folder, *more, cwd=None):
@@ -28,7 +28,7 @@ def export(hocket, kind, graph, folder, *more, cwd=None):
     done = subprocess.run(
         [hocket, "export", kind, os.path.relpath(graph, cwd or os.path.dirname(graph)), "--out",
          folder, "--program", PROGRAM, "--dir", "/srv/hocket", *more],
-        cwd=cwd or os.path.dirname(graph), capture_output=True, text=True, timeout=60,
+        cwd=cwd or os.path.dirname(graph), capture_output=True, text=True, timeout=300,
         env=dict(os.environ, VOICE_KEY="it's \"50 %\" of $X \\ ü"))
     assert done.returncode == 0, done.stderr
     return sorted(os.path.join(folder, name) for name in os.listdir(folder))

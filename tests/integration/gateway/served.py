@@ -4,9 +4,11 @@ import base64
 import json
 import os
 import pathlib
+import select
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 
@@ -44,12 +46,12 @@ class Served:
     def status(self):
         """The run's snapshot."""
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(60)
+            s.settimeout(120)
             s.connect(str(self.out / "hocket.sock"))
             s.sendall(b"status\n")
             text = b""
             while not text.endswith(b"\n"):
-                text += s.recv(1 << 16)
+                text += s.recv(1 << 16) or b"\n"
         return json.loads(text)
 
     def __enter__(self):
@@ -61,14 +63,14 @@ class Served:
 
 
 class WebSocket:
-    """RFC 6455, as much as a test needs: text both ways."""
+    """RFC 6455, as much as a test needs: text both ways. One thread may send while another one receives."""
 
     def __init__(self, port, path="/v1/hocket", headers=()):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
         lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", "Connection: Upgrade",
                  "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + base64.b64encode(os.urandom(16)).decode(), *headers]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-        self.buffer = b""
+        self.buffer, self.whole, self.sending = b"", b"", threading.Lock()
         while b"\r\n\r\n" not in self.buffer:
             self.buffer += self.socket.recv(4096) or b"\r\n\r\n"
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
@@ -85,51 +87,57 @@ class WebSocket:
                                          b"\xfe" + struct.pack("!H", size) if size < 65536 else
                                          b"\xff" + struct.pack("!Q", size))
         masked = bytes(b ^ mask[i % 4] for i, b in enumerate(data)) if size < 4096 else self.masked(mask, data)
-        self.socket.sendall(head + mask + masked)
+        with self.sending:  # of who speaks, and of who answers a ping
+            self.socket.sendall(head + mask + masked)
 
     @staticmethod
     def masked(mask, data):
         whole = int.from_bytes(data, "big") ^ int.from_bytes((mask * (len(data) // 4 + 1))[:len(data)], "big")
         return whole.to_bytes(len(data), "big")
 
-    def take(self, size, until):
+    def have(self, size, until):
+        """Waits for that many bytes in the buffer. Nothing is taken out before a frame is whole, so that a limit
+        that comes in its middle loses none of it; the socket's own timeout is the sender's."""
         while len(self.buffer) < size:
-            self.socket.settimeout(max(0.001, until - time.monotonic()))
+            if not select.select([self.socket], [], [], max(0, until - time.monotonic()))[0]:
+                raise TimeoutError
             piece = self.socket.recv(1 << 16)
             if not piece:
                 raise ConnectionError
             self.buffer += piece
-        out, self.buffer = self.buffer[:size], self.buffer[size:]
-        return out
+
+    def take(self, until):
+        """(first byte, payload) of the next frame."""
+        self.have(2, until)
+        begin, size = 2, self.buffer[1] & 0x7F
+        if size >= 126:
+            begin, form = (4, "!H") if size == 126 else (10, "!Q")
+            self.have(begin, until)
+            size = struct.unpack(form, self.buffer[2:begin])[0]
+        self.have(begin + size, until)
+        first, data, self.buffer = self.buffer[0], self.buffer[begin:begin + size], self.buffer[begin + size:]
+        return first, data
 
     def receive(self, limit_s=10):
         """The next event; None after the limit or at the end."""
         until = time.monotonic() + limit_s
-        whole = b""
         try:
             while True:
-                if not self.buffer and time.monotonic() > until:
-                    return None
-                first, size = self.take(2, until)
-                size &= 0x7F
-                if size == 126:
-                    size = struct.unpack("!H", self.take(2, until))[0]
-                elif size == 127:
-                    size = struct.unpack("!Q", self.take(8, until))[0]
-                data = self.take(size, until + 10)
+                first, data = self.take(until)
                 if first & 0x0F == 9:
                     self.frame(10, data)
                 elif first & 0x0F == 8:
                     self.code = struct.unpack("!H", data[:2])[0] if len(data) >= 2 else 1005
                     return None
-                else:
-                    whole += data
-                    if first & 0x80 and first & 0x0F < 8:
-                        return json.loads(whole)
-        except (TimeoutError, ConnectionError, socket.timeout):
+                elif first & 0x0F < 8:
+                    self.whole += data
+                    if first & 0x80:
+                        event, self.whole = json.loads(self.whole), b""
+                        return event
+        except (TimeoutError, ConnectionError):
             return None
 
-    def until(self, wanted, limit_s=20):
+    def until(self, wanted, limit_s=120):
         """The first event that `wanted` (a type, or a function) names; None where none comes."""
         is_it = wanted if callable(wanted) else lambda e: e.get("type") == wanted
         end = time.monotonic() + limit_s

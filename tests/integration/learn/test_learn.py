@@ -93,7 +93,7 @@ class learn(unittest.TestCase):
         self.assertGreaterEqual(found["learn.rest_change"], 0)
         self.assertTrue(self.read("a/learning.png").startswith(b"\x89PNG"))
         ask = lambda *args: subprocess.run([HOCKET, *args, "--ledger", self.path("a/governance.db")], capture_output=True,
-                                           text=True, timeout=60)
+                                           text=True, timeout=300)
         self.assertEqual(ask("audit", "verify").returncode, 0)
         self.assertEqual(json.loads(ask("card", "calls-1").stdout)["evaluations"][-1]["scores"]["held_out"], 1)
         self.run_it("b", "--virtual")
@@ -105,7 +105,7 @@ class learn(unittest.TestCase):
         self.assertEqual(self.scores("a")[-1], 1)
 
     def measures(self, out):
-        shown = subprocess.run([HOCKET, "train", "show", self.path(out), "--json"], capture_output=True, text=True, timeout=60)
+        shown = subprocess.run([HOCKET, "train", "show", self.path(out), "--json"], capture_output=True, text=True, timeout=300)
         return {m["name"]: m["value"] for m in json.loads(shown.stdout)["measures"]}
 
     def test_what_the_gate_refuses_is_never_talked_with(self):
@@ -115,7 +115,7 @@ class learn(unittest.TestCase):
         self.assertIn(b"calls-1 is not swapped in: the licence `Apache-2.0` is none of: MIT", self.read("a/events.jsonl"))
         self.assertFalse(os.path.exists(self.path("a/adapters/calls-1")), told)
         listed = subprocess.run([HOCKET, "audit", "list", "--ledger", self.path("a/governance.db")], capture_output=True, text=True,
-                                timeout=60).stdout
+                                timeout=300).stdout
         self.assertIn("gate", listed)
         found = self.measures("a")
         self.assertEqual((found["learn.swaps"], "learn.after" in found), (0, False))

@@ -9,7 +9,6 @@ import json
 import re
 import ssl
 import threading
-import time
 
 NUMBERS = {"seven": 7, "eight": 8, "nine": 9}
 
@@ -43,6 +42,7 @@ class Endpoint:
 
     def __init__(self, moods=None, certificate=None):
         self.moods, self.asked, self.keys = dict(moods or {}), [], []
+        self.over = threading.Event()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -84,7 +84,7 @@ class Endpoint:
         if mood == "garbage":
             return self.whole(to, 200, "<html>please log in</html>", {}, "text/html")
         if mood == "slow":
-            time.sleep(20)
+            self.over.wait(600)
             return None
         to.send_response(200)
         to.send_header("Content-Type", "text/event-stream")
@@ -125,5 +125,6 @@ class Endpoint:
         to.wfile.write(data)
 
     def close(self):
+        self.over.set()
         self.server.shutdown()
         self.server.server_close()

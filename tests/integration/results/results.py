@@ -324,7 +324,7 @@ def every_path_of_every_command():
                     ["new", "tool", "zz", "--out-of-tree", ring], ["doctor", "--out", escape],
                     ["scenarios", "--count", "1", "--out", os.fsencode(fifo) + b"/\x1b[2J\x07"],
                     ["record", "info", escape], ["graph", graph, "-o", ""], ["doctor", ""]):
-        done = subprocess.run([hocket, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        done = subprocess.run([hocket, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=240)
         out = done.stdout + done.stderr
         assert done.returncode in (1, 2) and b"\x1b" not in out and b"\x07" not in out, (command, done)
         assert b"cli.internal" not in out, (command, done)

@@ -333,6 +333,8 @@ def crossing(hocket, text, folder):
     assert not report["notes"] and all(p["dropped"] == 0 for p in report["packets"]), report
     assert {l["name"]: l["fate"] for l in report["links"]} == {new: "added"}, report
     edge.flows(new)
+    for run in (edge, desk):
+        run.has(2, report["hash_after"])
 
     # Each of them dies and comes back with the file of the beginning: it goes on with revision 2.
     for name in ("edge", "desk"):

@@ -22,7 +22,7 @@ class governed(case):
         cls.s = server(cls.folder, "--ledger", cls.ledger)
 
     def hocket(self, *args):
-        return subprocess.run([HOCKET, *args, "--ledger", self.ledger], capture_output=True, text=True, timeout=60)
+        return subprocess.run([HOCKET, *args, "--ledger", self.ledger], capture_output=True, text=True, timeout=300)
 
     def test_an_incident_stops_a_checkpoint(self):
         c, number = self.client(), itertools.count()
@@ -131,7 +131,7 @@ class judged(case):
         path = c.do("save_weights", m, path="w1", kind="snapshot")["path"]
         self.assertIn("no evaluation has `held_out`", json.dumps(c.do("load_weights", m, path=path)))
         done = subprocess.run([HOCKET, "card", path, "--override", "load", "--reason", "a test", "--ledger", self.ledger],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(c.do("load_weights", m, path=path).get("path"), path)
 

@@ -89,7 +89,7 @@ class train(unittest.TestCase):
     def test_a_ledger_keeps_the_card(self):
         ledger = self.path("book.db")
         self.run_it("--out", self.path("a"), recipe=f"ledger: {ledger}\nname: tales\nlicence: CC0-1.0\n", steps=2)
-        ask = lambda *args: subprocess.run([HOCKET, *args, "--ledger", ledger], capture_output=True, text=True, timeout=60)
+        ask = lambda *args: subprocess.run([HOCKET, *args, "--ledger", ledger], capture_output=True, text=True, timeout=300)
         card = json.loads(ask("card", "tales").stdout)
         self.assertEqual(card["data"]["licence"], "CC0-1.0")
         found = {e["what"]: e for e in card["evaluations"]}

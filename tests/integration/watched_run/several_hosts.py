@@ -37,7 +37,8 @@ class Host:
         assert self.process.poll() is None, open(self.log.name).read()
         try:
             with open(os.path.join(self.folder, "metrics.url")) as f:
-                return f.read()
+                text = f.read()
+                return text if text.endswith("\n") else ""
         except FileNotFoundError:
             return ""
 
