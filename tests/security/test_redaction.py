@@ -84,7 +84,7 @@ class redaction(case):
         self.answers["echo"] = ear.stdout.readline()
         self.assertIn(b": listening", self.answers["echo"])
         for _ in range(3):
-            self.hocket("send", "keys.text", SENTENCE, "--out", "o", code=0)
+            self.hocket("send", "keys.text", SENTENCE, "--wait", "120", "--out", "o", code=0)
         self.answers["echo"] += ear.communicate(timeout=120)[0]
         # The parrot failed and came back; the tool failed.
         self.wait_for(lambda: '"failed"' in self.events() and '"tool_result"' in self.events())

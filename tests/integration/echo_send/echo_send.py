@@ -36,6 +36,11 @@ def run(*arguments, expect=0, stdin=""):
     return done
 
 
+def send(*arguments, stdin=""):
+    """In the name of the actor `keys`, whose turn a busy machine may be late for."""
+    return run("send", "keys.text", *arguments, "--wait", "120", stdin=stdin)
+
+
 def start(*arguments, **more):
     p = subprocess.Popen([hocket, *arguments], stdin=subprocess.DEVNULL, text=True, **more)
     processes.append(p)
@@ -97,9 +102,9 @@ def one_process():
 
     # What is sent is heard and recorded, in order; lines of standard input, too.
     listener = listening("keys.text", "--count", "3", "--json", *at)
-    sent = json.loads(run("send", "keys.text", "hello there", "--json", *at).stdout)
+    sent = json.loads(send("hello there", "--json", *at).stdout)
     assert sent["state"] == "sent" and sent["seq"] == 0, sent
-    run("send", "keys.text", *at, stdin="one\ntwo\n")
+    send(*at, stdin="one\ntwo\n")
     said = [h["payload"]["value"] for h in lines_of(listener)[:-1]]
     assert said == ["hello there", "one", "two"], said
 
@@ -107,7 +112,7 @@ def one_process():
     patient = listening("keys.text", "--count", "1", "--json", *at)
     told = patient.stderr.readline()
     assert "keys.text: nothing came in" in told, told
-    run("send", "keys.text", "at last", *at)
+    send("at last", *at)
     assert lines_of(patient)[0]["payload"]["value"] == "at last"
 
     # How often, how regularly and how much: of an output, and of an input, which is fed by it.
@@ -167,7 +172,7 @@ def a_change():
     run("apply", graph("less.yaml", "tone", "rec"), *at)
     until(lambda: "took it away" in looker.stderr.readline(), "it is told")
     run("apply", all_of_it, *at)
-    run("send", "keys.text", "back again", *at)
+    send("back again", *at)
     assert lines_of(looker)[0]["payload"]["value"] == "back again"
     main.send_signal(signal.SIGINT)
     assert main.wait(120) == 0
@@ -191,7 +196,7 @@ def several_hosts():
     until(lambda: runs(path("two/left")), "both run")
     # The folder of both: who has the actor answers. The other host alone says where to ask.
     listener = listening("keys.text", "--count", "1", "--json", "--out", path("two"))
-    run("send", "keys.text", "far away", "--out", path("two"))
+    send("far away", "--out", path("two"))
     assert lines_of(listener)[0]["payload"]["value"] == "far away"
     said = run("echo", "keys.text", "--count", "1", "--out", path("two/right"), expect=2).stderr
     assert "runs on host left" in said, said

@@ -123,7 +123,7 @@ actors:
     looker = start("echo", "keys.text", "--count", "1", "--json", *at, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert looker.stderr.readline().endswith(": listening\n")
     assert "no `order`: `n` is missing" in run("send", "keys.text", "{}", *at, expect=2).stderr
-    run("send", "keys.text", '{"n": 3}', *at)
+    run("send", "keys.text", '{"n": 3}', "--wait", "120", *at)
     out, _ = looker.communicate(timeout=120)
     packet = json.loads(out.splitlines()[0])
     assert packet["schema"] == "order" and packet["payload"] == {"json": {"n": 3}}, packet
