@@ -52,9 +52,20 @@ sys.exit(not eval(sys.argv[2]))' "$work/now.json" "$2" 2>/dev/null; then
   cat "$work/now.json"
   exit 1
 }
+# Until the recording on edge has that many bytes: it is written every now and then.
+until_recorded() {  # BYTES
+  for ((i = 0; i < 1200; ++i)); do
+    nobody_died "edge has recorded $1 bytes"
+    (($(stat -c %s "$work/edge/loopback.wav" 2>/dev/null || echo 0) > $1)) && return
+    read -rt 0.1 <> <(:) || true
+  done
+  echo "edge never recorded $1 bytes"
+  exit 1
+}
 start edge 1
 start desk 1
 until_true edge 's["now_s"] > 2 and s["links"][0]["delivered"] > 50'
+until_recorded 40000
 kill_9 edge
 cp "$work/edge/loopback.wav" "$work/first_life.wav"
 start edge 2
