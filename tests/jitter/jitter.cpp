@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -341,7 +342,7 @@ int fsync(int file) {
 
 int fclose(FILE* file) {
   REAL(fclose);
-  nap_at(at_names);  // what it still holds is written late
+  if (__fwritable(file) != 0) nap_at(at_names);  // what it still holds is written late
   return real(file);
 }
 

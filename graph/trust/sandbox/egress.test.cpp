@@ -18,6 +18,20 @@ using namespace hocket::trust;
 
 namespace {
 
+/// What a client asks, in however many pieces it comes: a head, and three bytes where it says so.
+std::string request_of(int client) {
+  std::string out;
+  char block[4096];
+  for (;;) {
+    const auto end = out.find("\r\n\r\n");
+    const std::size_t body = out.find("Content-Length: 3\r\n") < end ? 3 : 0;
+    if (end != std::string::npos && out.size() >= end + 4 + body) return out;
+    const auto n = ::recv(client, block, sizeof block, 0);
+    if (n <= 0) return out;
+    out.append(block, static_cast<std::size_t>(n));
+  }
+}
+
 /// Answers each connection with its port, and keeps what it was asked.
 struct server {
   int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -36,9 +50,7 @@ struct server {
     if (!answers) return;
     thread = std::thread([this] {
       for (int client; (client = ::accept(fd, nullptr, nullptr)) >= 0; ::close(client)) {
-        char block[4096];
-        const auto n = ::recv(client, block, sizeof block, 0);
-        if (n > 0) heard.append(block, static_cast<std::size_t>(n));
+        heard += request_of(client);
         const auto said = "HTTP/1.0 200 OK\r\n\r\nport " + std::to_string(port);
         (void)::send(client, said.data(), said.size(), MSG_NOSIGNAL);
       }
