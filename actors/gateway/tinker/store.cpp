@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/gateway/tinker/leftovers.hpp"
 #include "actors/http/digest.hpp"
 
 namespace hocket::tinker {
@@ -163,6 +164,7 @@ result<std::unique_ptr<checkpoint_store>> checkpoint_store::open(const std::stri
   auto folder = trust::folder::open(path);
   if (!folder) return fail(folder);
   std::unique_ptr<checkpoint_store> store(new checkpoint_store(std::move(*folder)));
+  remove_leftovers(store->folder_);
   store->read_list();
   return store;
 }

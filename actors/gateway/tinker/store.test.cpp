@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include <doctest/doctest.h>
@@ -83,4 +84,37 @@ TEST_CASE(
   s.sweep();
   REQUIRE(s.read(about("k").path));
   CHECK(checkpoint_store::open(f.path).value()->complaints().empty());
+}
+
+TEST_CASE("what a writer left that was cut short goes when the store is opened, and nothing else") {
+  namespace fs = std::filesystem;
+  const folder f;
+  const auto put = [](const fs::path& path) {
+    std::ofstream(path) << "x";
+    return path;
+  };
+  {
+    auto store = checkpoint_store::open(f.path);
+    REQUIRE(store);
+    for (const char* name : {"one", ".two.data.1.2"})  // a name that looks like a draft is none
+      CHECK((*store)->put(about(name), {{"x", "x"}}, false));
+    run_record run;
+    run.id = "sess-1:train:0", run.owner = "a";
+    CHECK((*store)->put(run));
+  }
+  const auto there = fs::path(f.path) / "checkpoints/sess-1:train:0/weights";
+  // No process has the first number; the second is the parent's, which lives.
+  const auto gone = put(there / ".one.data.2147483646.3"),
+             gone_run = put(fs::path(f.path) / "runs/.sess-1:train:0.json.2147483646.0"),
+             alive = put(there / fmt::format(".one.json.{}.1", getppid())),
+             strange = put(there / ".one.txt.2147483646.3"), young = put(there / "young.data"),
+             old = put(there / "old.data");
+  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  fs::last_write_time(there / "one.data", fs::file_time_type::clock::now() - std::chrono::hours(2));
+  auto store = checkpoint_store::open(f.path);
+  REQUIRE(store);
+  for (const auto& path : {gone, gone_run, old}) CHECK_MESSAGE(!fs::exists(path), path.string());
+  for (const auto& path : {alive, strange, young}) CHECK_MESSAGE(fs::exists(path), path.string());
+  for (const char* name : {"one", ".two.data.1.2"}) CHECK((*store)->read(about(name).path));
+  CHECK((*store)->find_run("sess-1:train:0"));
 }

@@ -185,7 +185,9 @@ result<void> add_outstanding(const server& s, bool quick, measures& out) {
     answered = i == 0 ? *done : std::min(answered, *done);
     seconds = seconds_since(began);
     threads = std::max(threads, s.program->threads());
-    if (i < 2) before = s.program->rss_mib();  // the allocator has taken what it needs
+    const double mib = s.program->rss_mib();
+    out.add(fmt::format("tinker.futures.round_{}.server_mib", i + 1), mib, "MiB", all);
+    if (i < 2) before = mib;  // the allocator has taken what it needs
     if (*done < all) break;
   }
   const double grown = s.program->rss_mib() - before;
