@@ -38,12 +38,21 @@ outcome failed(const error& e) {
   return failed(e.message, ours ? "server" : "user");
 }
 
+json try_again(const std::string& request, const queue_note& note) {
+  json j{{"type", "try_again"},
+         {"request_id", request},
+         {"queue_state", note.is_paused ? "paused_capacity" : "active"}};
+  if (!note.reason.empty()) j["queue_state_reason"] = note.reason;
+  return j;
+}
+
 void future_table::allow(const std::string& owner, std::size_t outstanding) {
   const std::lock_guard lock(mutex_);
   allowed_[owner] = outstanding;
 }
 
-std::string future_table::add(const std::string& owner, const std::string& topic) {
+std::string future_table::add(const std::string& owner, const std::string& topic,
+                              const std::string& about) {
   const std::lock_guard lock(mutex_);
   auto& count = outstanding_[owner];
   const auto own = allowed_.find(owner);
@@ -51,8 +60,19 @@ std::string future_table::add(const std::string& owner, const std::string& topic
   ++count;
   auto id = unguessable("req-");
   auto& e = entries_[id];
-  e.owner = owner, e.topic = topic;
+  e.owner = owner, e.topic = topic, e.about = about;
   return id;
+}
+
+void future_table::note(const std::string& id, queue_note what) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = entries_.find(id); found != entries_.end())
+    found->second.waits_for = std::move(what);
+}
+
+void future_table::explain_by(explainer who) {
+  const std::lock_guard lock(mutex_);
+  explainer_ = std::move(who);
 }
 
 http::response future_table::answer(entry& e, bool takes_proto, bool metadata_only) {
@@ -221,25 +241,32 @@ std::size_t future_table::waiting() const {
 }
 
 void future_table::sweep(clock::time_point now) {
-  std::vector<std::pair<http::responder, std::string>> late;
+  struct late_poll {
+    http::responder reply;
+    std::string id, about;
+    queue_note note;
+  };
+  std::vector<late_poll> late;
   answer_list topics;
+  explainer asked;
   {
     const std::lock_guard lock(mutex_);
+    asked = explainer_;
     sweep_topics(now, topics);
     for (auto& [id, e] : entries_) {
       const auto first = std::stable_partition(e.polls.begin(), e.polls.end(),
                                                [&](const auto& p) { return p.until > now; });
-      for (auto i = first; i != e.polls.end(); ++i) late.emplace_back(i->reply, id);
+      for (auto i = first; i != e.polls.end(); ++i)
+        late.push_back({i->reply, id, e.about, e.waits_for});
       e.polls.erase(first, e.polls.end());
     }
     shrink(now);
   }
   for (auto& [reply, r] : topics) reply(std::move(r));
-  for (const auto& [reply, id] : late)
-    reply({200,
-           "application/json",
-           json{{"type", "try_again"}, {"request_id", id}, {"queue_state", "active"}}.dump(),
-           {}});
+  for (const auto& p : late) {
+    const auto note = asked && !p.about.empty() ? asked(p.about, p.id) : p.note;
+    p.reply({200, "application/json", try_again(p.id, note).dump(), {}});
+  }
 }
 
 void future_table::shrink(clock::time_point now) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -26,6 +27,14 @@ outcome failed(const std::string& message, const char* category = "user");
 /// By the error's code: what the machine lacks is the server's, all else the user's.
 outcome failed(const error& e);
 
+/// What a request that has not ended waits for, as its client is told.
+struct queue_note {
+  bool is_paused = false;  ///< there is no room to begin it: `paused_capacity`, else `active`
+  std::string reason;      ///< empty: none is told
+};
+/// The answer to a poll that has waited long enough.
+nlohmann::json try_again(const std::string& request, const queue_note& note);
+
 /// Requests that are answered later, by long polling: a poll waits in a list, not in a thread.
 /// *Threads*: any. *Memory*: results stay for `keep` after the end, or until `most_bytes` of them
 /// are there: then those that were read go first, and the oldest of all others.
@@ -45,8 +54,15 @@ class future_table {
   /// How many of an owner may wait, in place of `limits`. Before the first of them.
   void allow(const std::string& owner, std::size_t outstanding);
   /// A new one, with a name that cannot be guessed; empty: the owner has too many.
-  /// `topic`: whoever polls it hears when this one has ended.
-  std::string add(const std::string& owner, const std::string& topic = "");
+  /// `topic`: whoever polls it hears when this one has ended. `about`: what `explain_by` is asked with.
+  std::string add(const std::string& owner, const std::string& topic = "",
+                  const std::string& about = "");
+  /// What it waits for from now on. One that has ended waits for nothing.
+  void note(const std::string& id, queue_note what);
+  /// Asked what a request waits for that is about something, when that is told; null: nobody. It may ask
+  /// this table, and is asked by any thread that sweeps.
+  using explainer = std::function<queue_note(const std::string& about, const std::string& request)>;
+  void explain_by(explainer who);
   void finish(const std::string& id, outcome o);
   /// Answers now or later. One of another owner is answered as one that there never was.
   void poll(const std::string& id, const std::string& owner, bool takes_proto,
@@ -71,7 +87,8 @@ class future_table {
     clock::time_point until;
   };
   struct entry {
-    std::string owner, topic;
+    std::string owner, topic, about;
+    queue_note waits_for;
     std::optional<outcome> ended;
     clock::time_point ended_at;
     bool was_read = false, cancelled = false;
@@ -101,6 +118,7 @@ class future_table {
 
   const limits limits_;
   mutable std::mutex mutex_;
+  explainer explainer_;
   std::map<std::string, entry> entries_;
   std::map<std::string, std::size_t> outstanding_;
   std::map<std::string, std::size_t> allowed_;  ///< by owner

@@ -293,7 +293,7 @@ answered complete(service::state& s, call& c, bool is_chat) {
   std::vector<sample_job> jobs;
   std::int64_t tokens = 0;
   for (const auto& prompt : w->prompts) {
-    jobs.push_back({c.owner, w->source, w->ask, {}, {}});
+    jobs.push_back({c.owner, w->source, w->ask, {}, {}, {}});
     jobs.back().ask.prompt = prompt;
     HOCKET_TRY(check(jobs.back()));
     tokens += tokens_of(jobs.back().ask, *w->source.base);

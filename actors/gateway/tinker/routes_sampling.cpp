@@ -230,7 +230,7 @@ answered sample(service::state& s, call& c) {
   if (!ask) return fail(ask);
   auto source = source_of(s, c.owner, *ask);
   if (!source) return fail(source);
-  sample_job job{c.owner, std::move(*source), std::move(*ask), {}, {}};
+  sample_job job{c.owner, std::move(*source), std::move(*ask), {}, {}, {}};
   const auto fits = check(job);
   const std::lock_guard lock(s.mutex);
   auto* known = job.ask.session_id.empty() || job.ask.seq_id < 0
@@ -258,6 +258,8 @@ answered sample(service::state& s, call& c) {
     s.futures.finish(request, failed(taken.error()));
     return sampled(request, ids);
   }
+  s.futures.note(request, {true, "it waits for room among the sequences that are sampled at once"});
+  job.begins = [&s, request] { s.futures.note(request, {}); };
   job.is_cancelled = [&s, request] { return s.futures.is_cancelled(request); };
   job.done = [&s, request, who = c.who, top = job.ask.topk_sample,
               unused = most -

@@ -56,6 +56,7 @@ bool sampling_hall::admit() {
     last_owner_ = next->first;
     running_.push_back(std::make_unique<running>(std::move(next->second.front())));
     next->second.pop_front();
+    if (running_.back()->job.begins) running_.back()->job.begins();
     if (next->second.empty()) queues_.erase(next);
   }
   return !stopping_;

@@ -30,6 +30,7 @@ struct sample_job {
   sampling_source from;
   sample_request ask;
   std::function<bool()> is_cancelled;
+  std::function<void()> begins;  ///< may be null; under the hall's mutex: it has got its room
   std::function<void(result<sample_answer>)> done;  ///< on the sampler's thread, once
 };
 

@@ -38,9 +38,13 @@ training_hall::training_hall(future_table& futures, const limits& l)
   };
   for (int i = 0; i < l.passes; ++i) begin("tinker.train", &training_hall::work_on_passes);
   begin("tinker.step", &training_hall::work_on_others);
+  futures_.explain_by([this](const std::string& run, const std::string& request) {
+    return waits_for(run, request);
+  });
 }
 
 training_hall::~training_hall() {
+  futures_.explain_by(nullptr);
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -56,7 +60,7 @@ result<std::string> training_hall::start(training_run run, operation make) {
     if (q->run.owner != run.owner) return no_run(run.id);
     return q->requests.at(0);
   }
-  auto request = futures_.add(run.owner);
+  auto request = futures_.add(run.owner, "", run.id);
   if (request.empty()) {
     queues_.erase(run.id);
     return too_many();
@@ -93,7 +97,7 @@ result<std::string> training_hall::enqueue(const std::string& run, const std::st
   if (number < q.next || number > q.next + 100'000)
     return fail("tinker.bad_request",
                 fmt::format("seq_id {} is out of order: {} is next", number, q.next));
-  auto request = futures_.add(owner);
+  auto request = futures_.add(owner, "", run);
   if (request.empty()) return too_many();
   q.requests[number] = request;
   what.request = request, what.since = future_table::clock::now();
@@ -110,7 +114,7 @@ result<std::string> training_hall::unload(const std::string& run, const std::str
   auto& q = *found->second;
   if (q.last) return q.last->request;
   if (q.ends) return no_run(run);
-  auto request = futures_.add(owner);
+  auto request = futures_.add(owner, "", run);
   if (request.empty()) return too_many();
   q.ends = true;
   q.last = pending{request, std::move(last), nullptr, future_table::clock::now()};
@@ -143,6 +147,28 @@ std::size_t training_hall::loaded(const std::string& owner) const {
         const auto& q = *each.second;
         return q.run.owner == owner && (q.is_busy || q.next == 0 || q.run.trainer);
       }));
+}
+
+queue_note training_hall::waits_for(const std::string& run, const std::string& request) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = queues_.find(run);
+  if (found == queues_.end()) return {};
+  const auto& q = *found->second;
+  const auto at = std::find_if(q.waiting.begin(), q.waiting.end(),
+                               [&](const auto& each) { return each.second.request == request; });
+  const bool is_last = q.last && q.last->request == request;
+  if (at == q.waiting.end() && !is_last) return {};  // it is worked on
+  const auto before = (is_last ? static_cast<std::ptrdiff_t>(q.waiting.size())
+                               : std::distance(q.waiting.begin(), at)) +
+                      (q.is_busy ? 1 : 0);
+  if (!q.is_busy && !q.is_ready())
+    return {false,
+            fmt::format("it waits for operation {} of this model, which has not come", q.next)};
+  if (before > 0)
+    return {!q.is_busy,
+            fmt::format("{} {} of this model {} before it", before,
+                        before == 1 ? "operation" : "operations", before == 1 ? "comes" : "come")};
+  return {true, "the server trains other models; they take turns"};
 }
 
 void training_hall::end_session(const std::string& session) {

@@ -77,6 +77,8 @@ class training_hall {
   bool knows(const std::string& run, const std::string& owner, std::int64_t number) const;
   /// Runs of an owner that hold memory, or are about to; not those that failed.
   std::size_t loaded(const std::string& owner) const;
+  /// What a request of a run waits for. Of others it says no more than that there are some.
+  queue_note waits_for(const std::string& run, const std::string& request) const;
   /// Ends runs of a session that is over, once they have nothing to do.
   void end_session(const std::string& session);
   /// Operations whose predecessor never came fail.

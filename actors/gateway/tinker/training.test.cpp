@@ -1,5 +1,6 @@
 #include "actors/gateway/tinker/training.hpp"
 
+#include <future>
 #include <new>
 
 #include <doctest/doctest.h>
@@ -46,4 +47,42 @@ TEST_CASE("a model that was not made counts as none") {
   }));
   CHECK(becomes([&] { return hall.loaded("ann") == 0; }));
   CHECK(hall.find("r", "ann"));
+}
+
+TEST_CASE("what an operation waits for is told truly") {
+  future_table futures;
+  std::promise<void> go;
+  const auto held = go.get_future().share();
+  training_hall hall(futures, {});
+  auto other = run_of("other");
+  other.owner = "bob";
+  const auto first = hall.start(run_of("r"), [held](training_run&) {
+    held.wait();
+    return done({});
+  });
+  REQUIRE(first);
+  const auto note = [&](const char* run, const result<std::string>& request) {
+    REQUIRE(request);
+    const auto n = hall.waits_for(run, *request);
+    return (n.is_paused ? "paused: " : "active: ") + n.reason;
+  };
+  CHECK(becomes([&] { return note("r", first) == "active: "; }));  // it is worked on
+  // Another owner's model waits for its turn, and hears nothing of whose turn it is.
+  const auto made = hall.start(std::move(other), [](training_run&) { return done({}); });
+  CHECK(note("other", made) == "paused: the server trains other models; they take turns");
+  const auto nothing = [](training_run&) { return done({}); };
+  const auto third = hall.submit("r", "ann", 3, nothing),
+             second = hall.submit("r", "ann", 2, nothing);
+  CHECK(note("r", second) == "active: 1 operation of this model comes before it");
+  CHECK(note("r", third) == "active: 2 operations of this model come before it");
+  const auto behind = hall.submit("other", "bob", 1, nothing);
+  CHECK(note("other", behind) == "paused: 1 operation of this model comes before it");
+  go.set_value();
+  // Number 1 never came.
+  const auto lacking = "active: it waits for operation 1 of this model, which has not come";
+  CHECK(becomes([&] { return note("r", second) == lacking && note("r", third) == lacking; }));
+  REQUIRE(hall.submit("r", "ann", 1, nothing));
+  CHECK(becomes([&] { return futures.outstanding("ann") + futures.outstanding("bob") == 0; }));
+  CHECK(note("r", third) == "active: ");
+  CHECK(note("nowhere", third) == "active: ");
 }

@@ -38,6 +38,16 @@ class run(case):
         c.step(m, 0.1)  # a sampler keeps its weights
         self.assertEqual(c.logprobs(own, texts(1)[0], 7), flat(forward)[:9])
 
+    def test_a_poll_is_told_what_its_request_waits_for(self):
+        c = self.client()
+        m = c.model()
+        late = c.post("optim_step", model_id=m, seq_id=2, adam_params=dict(learning_rate=1e-2))
+        told = c.post("retrieve_future", request_id=late["request_id"])  # held for 20 s
+        self.assertEqual(told, {"type": "try_again", "request_id": late["request_id"], "queue_state": "active",
+                                "queue_state_reason": "it waits for operation 1 of this model, which has not come"})
+        c.step(m)
+        self.assertIn("metrics", c.wait(late))
+
     def test_order_and_repeated_requests(self):
         c = self.client()
         a, b = c.model(0), c.model(1)
