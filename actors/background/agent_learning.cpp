@@ -3,6 +3,7 @@
 
 #include "actors/background/agent.hpp"
 #include "actors/background/guarded.hpp"
+#include "actors/trainer/adapters/adapter_packet.hpp"
 #include "actors/trainer/examples/text_example.hpp"
 
 namespace hocket::background {
@@ -15,11 +16,6 @@ enum : std::size_t { adapter_port = 4, examples_port };  // behind those of agen
 std::string text_at(const json& j, const char* key) {
   const auto v = j.value(key, json());
   return v.is_string() ? v.get<std::string>() : "";
-}
-
-bool is_frozen(const adapter& a) {
-  const auto card = json::parse(a.card_json, nullptr, false);
-  return card.is_object() && card.value("frozen", json()) == true;
 }
 
 }  // namespace
@@ -55,7 +51,7 @@ void agent::take_adapter(const adapter& a) {
   const auto& newest = next_adapter_ ? *next_adapter_ : adapter_now_;
   if (a.name == newest.name && a.card_json == newest.card_json) return;
   if (refused_adapter_ == a.name) return;
-  if (config_.adapter_swap == "pinned" && began_ && !is_frozen(a)) {
+  if (config_.adapter_swap == "pinned" && began_ && !trainer::is_frozen(a)) {
     refused_adapter_ = a.name;
     return context_.count("pinned", 1);
   }

@@ -18,6 +18,26 @@ std::vector<std::string> fake_engine::tokens_of(const std::string& text) const {
   return tokens;
 }
 
+namespace {
+
+struct named_adapter final : opened_adapter {
+  std::string name;
+};
+
+}  // namespace
+
+result<opened_adapter_handle> fake_engine::open_adapter(const adapter& a) const {
+  if (a.name == "misfit") return fail("lora.bad_shape", a.name + ": it fits another model");
+  auto made = std::make_shared<named_adapter>();
+  made->name = a.name;
+  return opened_adapter_handle(std::move(made));
+}
+
+void fake_engine::adapt(session_id session, const opened_adapter_handle& through) {
+  const auto* own = static_cast<const named_adapter*>(through.get());
+  adapters[session] = own ? own->name : "";
+}
+
 result<std::vector<turn_output>> fake_engine::step(std::span<const turn_input> inputs) {
   batches.push_back(inputs.size());
   std::vector<turn_output> all;

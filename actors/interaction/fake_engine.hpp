@@ -14,6 +14,7 @@ namespace hocket::interaction {
 /// "delegate": that makes it delegate "seven times eight" and say "wait". It knows every word but
 /// "unheardof", and spells "rex". A picture it names by its first byte: "picture 7". A step fails
 /// once for the word "fail". Of a script it says a word in every second micro-turn, or when it is due.
+/// The adapter "misfit" fits no model.
 class fake_engine final : public micro_turn_engine {
  public:
   std::string describe() const override { return "fake engine on cpu"; }
@@ -25,8 +26,11 @@ class fake_engine final : public micro_turn_engine {
     return {};
   }
   void close_session(session_id s) override { open.erase(s); }
+  result<opened_adapter_handle> open_adapter(const adapter& a) const override;
+  void adapt(session_id session, const opened_adapter_handle& through) override;
   result<std::vector<turn_output>> step(std::span<const turn_input> inputs) override;
 
+  std::map<session_id, std::string> adapters;  ///< in use, by name
   std::set<session_id> open;
   std::vector<std::size_t> batches;  ///< size of each step
   bool is_mute = false;              ///< it says no sound of a script

@@ -11,8 +11,14 @@
 namespace hocket::interaction {
 namespace {
 
-enum input : std::size_t { audio_in, text_in, keyboard_in, video_in };
-enum output : std::size_t { audio_out, text_out, heard_out, delegations_out, state_out };
+enum input : std::size_t { audio_in, text_in, keyboard_in, video_in };  // and adapters
+enum output : std::size_t {
+  audio_out,
+  text_out,
+  heard_out,
+  delegations_out,
+  state_out
+};  // and adapter
 constexpr std::int32_t rate_hz = 16000;
 constexpr auto frame_length = std::chrono::milliseconds(50);
 constexpr std::int64_t longest_skip = 50;  ///< micro-turns that are made up with silence
@@ -58,13 +64,14 @@ result<void> interaction_model::open(const context& where) {
   if (std::ranges::any_of(refusal_,
                           [](const auto& t) { return t == "<unk>" || t.starts_with("##"); }))
     refusal_.clear();
-  return {};
+  return read_first_adapter();
 }
 
 result<interaction_model::conversation*> interaction_model::conversation_of(const bundle& set) {
   auto& slot = conversations_[set.session];
   if (!slot) {
     HOCKET_TRY(engine_->open_session(set.session));
+    if (through_now_) engine_->adapt(set.session, through_now_);
     slot = std::make_unique<conversation>(
         delegation_reader::options{.supersede = config_.new_request == "supersede",
                                    .correction = config_.correction_word,
@@ -76,6 +83,8 @@ result<interaction_model::conversation*> interaction_model::conversation_of(cons
 
 // All sessions step together; one that is behind is brought up first, alone, with silence.
 result<void> interaction_model::process_sets(std::span<const bundle> sets, emitter& out) {
+  take_adapters(sets);
+  swap_adapter(out);
   std::vector<due_turn> due;
   for (const auto& set : sets) {
     // What a shared actor sends to nobody in particular is in no conversation.
@@ -343,6 +352,7 @@ result<void> interaction_model::on_control(std::size_t port, const packet& p, em
 }
 
 result<void> interaction_model::close(emitter&) {
+  alive_.reset();
   conversations_.clear();
   engine_.reset();
   return {};

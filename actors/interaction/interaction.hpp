@@ -18,11 +18,14 @@ namespace hocket::interaction {
 /// Inputs, per micro-turn: audio: tensor u8 [T, 80] dMel (silence where it is missing); text:
 /// background results, queued word by word into the model's text slots (of a failure it says its `refusal`
 /// instead); keyboard: the same from a person; video: optional, the newest patches of the micro-turn; none is "no picture".
+/// adapters: optional, for the model; taken at the border of a micro-turn, by conversations that go on as `adapter_swap` says.
 /// Outputs: audio: 16 kHz mono, exactly 200 ms per micro-turn, ts = start of micro-turn k + 1, when
 /// it is to be heard; text: the model's words, role "model", same ts; heard: words it heard, role
-/// "heard", ts = the 50 ms in which they ended; delegations; state: tensor f32 [8], see README.
+/// "heard", ts = the 50 ms in which they ended; delegations; state: tensor f32 [8], see README; adapter: the
+/// one in use from now on, without its weights.
 /// `<delegate> … <end>` becomes a delegation and is never spoken.
-/// Errors: interaction.no_engine, model.*, session.*; a failed step restarts the actor.
+/// Errors: interaction.no_engine, model.*, session.*, lora.* (an `adapter` that does not fit: it does not open; one at
+/// the input is refused and the one before stays); a failed step restarts the actor.
 /// Threads: blocking; one thread computes all sessions of a micro-turn in one batch.
 /// Latency: p99 of a step is measured by `hocket bench session`.
 /// Counters: micro_turns, missing_audio (micro-turns), missing_frames, unknown_words,
@@ -30,11 +33,14 @@ namespace hocket::interaction {
 /// request that was replaced or given up, come late), refusals (said), refusals_cut (it fell silent
 /// meanwhile), forgotten_requests (pending for 20 minutes, or more than 64), asked_again (who answers had been lost),
 /// given_up (it did not come back), skipped_micro_turns, overruns, forced_delegations, video_ignored (a blind model),
-/// video_misfits (patches of another number than the model sees).
+/// video_misfits (patches of another number than the model sees), adapters_taken, adapters_refused (they fit another
+/// model), pinned (conversations that stay with the adapter they began with).
 class interaction_model : public component {
  public:
   struct config {
     std::string model;
+    std::string adapter;
+    std::string adapter_swap = "moved";
     std::string device = "auto";
     std::int64_t flow_steps = 5;
     double flow_noise = 1;
@@ -96,15 +102,31 @@ class interaction_model : public component {
   bool is_refused(conversation& who, const text& t);
   void tell_failure(conversation& who, const std::string& words, std::uint64_t request);
   void count_of(conversation& who);
+  result<void> read_first_adapter();
+  void take_adapters(std::span<const bundle> sets);
+  void take_adapter(const adapter& a);
+  void opened(const std::string& name, result<opened_adapter_handle> read);
+  void swap_adapter(emitter& to);
   void emit_turn(const due_turn& due, const turn_input& in, turn_output& out, double compute_ms,
                  std::size_t batch, emitter& to);
 
   config config_;
   engine_factory make_;
   context context_;
-  std::unique_ptr<micro_turn_engine> engine_;
-  std::vector<std::string> refusal_;  ///< its tokens; empty: the model does not know them
+  std::shared_ptr<micro_turn_engine> engine_;  ///< shared with threads that open adapters
+  std::vector<std::string> refusal_;           ///< its tokens; empty: the model does not know them
   std::map<session_id, std::unique_ptr<conversation>> conversations_;
+  /// An adapter that is taken at the next border of a micro-turn, once it was opened.
+  struct next_adapter {
+    adapter what;  ///< without weights
+    bool is_open = false;
+    opened_adapter_handle through;
+  };
+  adapter adapter_now_;  ///< name and card of the one in use
+  opened_adapter_handle through_now_;
+  std::optional<next_adapter> next_adapter_;
+  std::string refused_adapter_;  ///< is said once
+  std::shared_ptr<interaction_model*> alive_ = std::make_shared<interaction_model*>(this);
 };
 
 }  // namespace hocket::interaction

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/contract/payload.hpp"
 #include "graph/core/ids.hpp"
 #include "graph/core/result.hpp"
 
@@ -51,10 +52,17 @@ struct engine_options {
   std::uint64_t seed = 0;  ///< each session adds its number
 };
 
+/// An adapter as the engine reads through it.
+class opened_adapter {
+ public:
+  virtual ~opened_adapter() = default;
+};
+using opened_adapter_handle = std::shared_ptr<const opened_adapter>;
+
 /// The model behind the actor: several sessions, stepped together.
 ///
 /// Errors: codes of the engine below; a failed step leaves the sessions as they were.
-/// Threads: one at a time.
+/// Threads: one at a time; `open_adapter` on any beside it.
 class micro_turn_engine {
  public:
   virtual ~micro_turn_engine() = default;
@@ -68,6 +76,10 @@ class micro_turn_engine {
   virtual std::size_t video_bytes() const = 0;
   virtual result<void> open_session(session_id session) = 0;
   virtual void close_session(session_id session) = 0;
+  /// For sessions of this engine. Errors: lora.*, naming what does not fit; interaction.no_adapters.
+  virtual result<opened_adapter_handle> open_adapter(const adapter& a) const = 0;
+  /// The session reads through it from its next micro-turn on; null: the model by itself.
+  virtual void adapt(session_id session, const opened_adapter_handle& through) = 0;
   /// One micro-turn of each session; outputs in the order of the inputs.
   virtual result<std::vector<turn_output>> step(std::span<const turn_input> inputs) = 0;
 };

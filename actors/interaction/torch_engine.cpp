@@ -4,12 +4,18 @@
 #include <map>
 
 #include "actors/interaction/micro_turn_engine.hpp"
+#include "actors/trainer/adapters/adapter_packet.hpp"
 #include "engine/audio/vocoder.hpp"
 #include "engine/interaction/session.hpp"
+#include "engine/lora/interaction/conversation_trainer.hpp"
 #include "engine/transformer/background.hpp"
 
 namespace hocket::interaction {
 namespace {
+
+struct torch_adapter final : opened_adapter {
+  lora::adapter_handle weights;
+};
 
 class torch_engine final : public micro_turn_engine {
  public:
@@ -47,6 +53,21 @@ class torch_engine final : public micro_turn_engine {
     return {};
   }
   void close_session(session_id id) override { sessions_.erase(id); }
+
+  result<opened_adapter_handle> open_adapter(const adapter& a) const override {
+    auto made = std::make_shared<torch_adapter>();
+    const auto bytes = a.weights.as<char>();
+    auto opened =
+        lora::open_adapter(*model_, {trainer::peft_config_of(a), {bytes.begin(), bytes.end()}});
+    if (!opened) return fail(opened.error().code, a.name + ": " + opened.error().message);
+    made->weights = std::move(*opened);
+    return opened_adapter_handle(std::move(made));
+  }
+  void adapt(session_id session, const opened_adapter_handle& through) override {
+    const auto* own = static_cast<const torch_adapter*>(through.get());
+    if (const auto found = sessions_.find(session); found != sessions_.end())
+      found->second.talk.adapt(own ? own->weights : nullptr);
+  }
 
   result<std::vector<turn_output>> step(std::span<const turn_input> inputs) override {
     std::vector<engine::session*> sessions;

@@ -23,18 +23,18 @@ at::Tensor network::place(const at::Tensor& x, const at::Tensor& slots) const {
   return ops::rms_norm(placed, embed_gain_, config_.norm_epsilon).to(x.scalar_type());
 }
 
-at::Tensor network::text_logits(const at::Tensor& states) const {
-  return ops::linear(states, text_head_);
+at::Tensor network::text_logits(const at::Tensor& states, adapters_by_row adapters) const {
+  return ops::linear(states, text_head_, adapters);
 }
-at::Tensor network::heard_logits(const at::Tensor& states) const {
-  return ops::linear(states, heard_head_);
+at::Tensor network::heard_logits(const at::Tensor& states, adapters_by_row adapters) const {
+  return ops::linear(states, heard_head_, adapters);
 }
-at::Tensor network::gate_logits(const at::Tensor& states) const {
-  return ops::linear(states, gate_head_);
+at::Tensor network::gate_logits(const at::Tensor& states, adapters_by_row adapters) const {
+  return ops::linear(states, gate_head_, adapters);
 }
 
-at::Tensor network::flow_condition(const at::Tensor& states) const {
-  return ops::linear(states, flow_state_);
+at::Tensor network::flow_condition(const at::Tensor& states, adapters_by_row adapters) const {
+  return ops::linear(states, flow_state_, adapters);
 }
 
 namespace {

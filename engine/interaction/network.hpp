@@ -35,12 +35,14 @@ class network {
     return trunk_.forward(x, rows);
   }
 
-  at::Tensor text_logits(const at::Tensor& states) const;  ///< next output token, [n, vocabulary]
-  at::Tensor heard_logits(
-      const at::Tensor& states) const;  ///< word that ended here, [n, vocabulary]
-  at::Tensor gate_logits(const at::Tensor& states) const;  ///< next frame has voice, [n, 1]
+  /// Next output token, [n, vocabulary].
+  at::Tensor text_logits(const at::Tensor& states, adapters_by_row adapters = {}) const;
+  /// Word that ended here, [n, vocabulary].
+  at::Tensor heard_logits(const at::Tensor& states, adapters_by_row adapters = {}) const;
+  /// Next frame has voice, [n, 1].
+  at::Tensor gate_logits(const at::Tensor& states, adapters_by_row adapters = {}) const;
   /// Part of the flow's condition that stays the same over its steps, [n, condition].
-  at::Tensor flow_condition(const at::Tensor& states) const;
+  at::Tensor flow_condition(const at::Tensor& states, adapters_by_row adapters = {}) const;
   /// Velocity of patches x [n, patch] at flow times t [n].
   at::Tensor velocity(const at::Tensor& x, const at::Tensor& t, const at::Tensor& condition) const;
 

@@ -47,6 +47,9 @@ network::network(const model_config& config, std::uint64_t seed)
 
   const auto& flow = config.flow;
   flow_state_ = linear(flow.condition, d);
+  // Places in an adapter, behind those of the trunk: all that reads its states.
+  int id = trunk_.matrices();
+  for (auto* m : {&text_head_, &heard_head_, &gate_head_, &flow_state_}) m->id = id++;
   flow_time_ = linear(flow.condition, 64);
   flow_in_ = linear(flow.width, flow.patch);
   for (int i = 0; i < flow.blocks; ++i)

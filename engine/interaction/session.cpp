@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <ranges>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -51,6 +52,9 @@ session::~session() = default;
 session::session(session&&) noexcept = default;
 session& session::operator=(session&&) noexcept = default;
 
+void session::adapt(std::shared_ptr<const adapter> through) {
+  state_->through = std::move(through);
+}
 session session::fork() const { return session(std::make_unique<state>(*state_)); }
 std::int64_t session::micro_turns() const { return state_->micro_turns; }
 std::size_t session::memory_bytes() const { return state_->memory.bytes(); }
@@ -107,6 +111,22 @@ class step {
   session::state& state(std::size_t i) { return sessions_[i]->inner(); }
   const micro_turn_output* forced(std::size_t i) const { return inputs_[i].forced; }
 
+  /// The adapters of `each` rows of each of these sessions, one after the other.
+  template <class Sessions>
+  std::vector<adapter_rows> adapters_of(const Sessions& sessions, std::int64_t each) {
+    std::vector<adapter_rows> all;
+    std::int64_t row = 0;
+    for (const auto i : sessions) {
+      if (const auto* a = state(static_cast<std::size_t>(i)).through.get())
+        all.push_back({row, row + each, a});
+      row += each;
+    }
+    return all;
+  }
+  std::vector<adapter_rows> adapters_of_all(std::int64_t each = 1) {
+    return adapters_of(std::views::iota(std::size_t{0}, count()), each);
+  }
+
   /// The patch said last and everything the person did: one chunk per session. Reads what was heard;
   /// gives the state of each session's last input row.
   at::Tensor take_inputs() {
@@ -139,10 +159,12 @@ class step {
         slots.push_back(layout_.audio + layout_.video + t);
       last_rows.push_back(row - 1);
       rows.streams.push_back({&s.memory, first, row - start});
+      if (s.through) rows.adapters.push_back({start, row, s.through.get()});
       s.position += row - start;
     }
     const auto states = net_.trunk(net_.place(at::cat(parts, 0), longs(slots)), rows);
-    const auto heard = on_cpu(net_.heard_logits(states.index_select(0, longs(audio_rows))));
+    const auto heard = on_cpu(net_.heard_logits(states.index_select(0, longs(audio_rows)),
+                                                adapters_of_all(layout_.audio)));
     for (std::size_t i = 0; i < count(); ++i)
       for (int a = 0; a < layout_.audio; ++a) {
         const auto at_row = static_cast<std::int64_t>(i) * layout_.audio + a;
@@ -167,12 +189,13 @@ class step {
     row_map rows;
     for (std::size_t i = 0; i < count(); ++i)
       rows.streams.push_back({&state(i).memory, state(i).position++, 1});
+    rows.adapters = adapters_of_all();
     const std::vector<std::int64_t> slots(count(), slot);
     return net_.trunk(net_.place(x, longs(slots)), rows);
   }
 
   void choose_text(const at::Tensor& states, int slot) {
-    const auto logits = on_cpu(net_.text_logits(states));
+    const auto logits = on_cpu(net_.text_logits(states, adapters_of_all()));
     for (std::size_t i = 0; i < count(); ++i) {
       const float* own =
           logits.data_ptr<float>() + static_cast<std::int64_t>(i) * config_.vocabulary;
@@ -194,7 +217,7 @@ class step {
   }
 
   void choose_speech(const at::Tensor& states, int frame) {
-    const auto gates = on_cpu(net_.gate_logits(states));
+    const auto gates = on_cpu(net_.gate_logits(states, adapters_of_all()));
     std::vector<std::int64_t> voiced;
     for (std::size_t i = 0; i < count(); ++i) {
       const float probability = 1.0f / (1.0f + std::exp(-gates.data_ptr<float>()[i]));
@@ -215,7 +238,7 @@ class step {
   /// different numbers of steps; each is drawn with its own.
   void draw(const at::Tensor& states, const std::vector<std::int64_t>& voiced, int frame) {
     const std::int64_t patch = config_.flow.patch;
-    const auto condition = net_.flow_condition(states);
+    const auto condition = net_.flow_condition(states, adapters_of(voiced, 1));
     auto x = at::empty({static_cast<std::int64_t>(voiced.size()), patch}, at::kFloat);
     int steps = 1;
     for (std::size_t r = 0; r < voiced.size(); ++r) {

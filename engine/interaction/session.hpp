@@ -12,6 +12,8 @@
 
 namespace hocket::engine {
 
+struct adapter;
+
 struct session_options {
   std::uint64_t seed = 0;      ///< of the noise that speech is drawn from
   int flow_steps = 5;          ///< Euler steps per mel patch
@@ -60,6 +62,10 @@ class session {
   session& operator=(session&&) noexcept;
 
   result<micro_turn_output> append(const micro_turn_input& input);
+  /// From the next micro-turn on it reads through this adapter of its model (`lora::open_adapter`); null:
+  /// the model by itself. What it remembers stays as it was computed. Forks take it along; it is no part
+  /// of `suspend`: whoever resumes hands it over again.
+  void adapt(std::shared_ptr<const adapter> through);
   /// A copy that goes on independently, noise included.
   session fork() const;
   /// Everything that a later `resume` needs besides the model.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/interaction/session.hpp"
+#include "engine/transformer/adapter.hpp"
 #include "engine/transformer/kv_cache.hpp"
 
 namespace hocket::engine {
@@ -14,6 +15,7 @@ struct session::state {
   std::vector<std::uint8_t> previous_audio;  ///< [audio_context - 1, channels]
   std::vector<float> pending;  ///< last patch said, not yet in the sequence; may be empty
   kv_cache memory;
+  std::shared_ptr<const adapter> through;  ///< null: none
 
   state(std::shared_ptr<const interaction_model> m, const session_options& o);
 };

@@ -29,16 +29,20 @@ void adapter_weights::pack() {
   for (auto& e : entries) engine::ops::pack(e.part->down), engine::ops::pack(e.part->up);
 }
 
-result<adapter_weights> allocate(const language::language_model& model, lora_config config) {
+result<adapter_weights> allocate(std::span<const module> of, lora_config config) {
   adapter_weights w;
   std::vector<module> chosen;
-  for (const auto& m : modules_of(model)) {
+  for (const auto& m : of) {
     const auto yes = selects(config, m.name);
     if (!yes) return fail(yes);
     if (*yes) chosen.push_back(m);
   }
   if (chosen.empty())
-    return fail("lora.bad_config", "no module of this model is a target of the adapter");
+    return fail(
+        "lora.bad_config",
+        fmt::format("no module of this model is a target of the adapter; it has modules such "
+                    "as `{}`",
+                    of.empty() ? "" : of.front().name));
   // A list keeps only what there is, so that the files name nothing that another reader misses.
   std::erase_if(config.modules, [&](const std::string& name) {
     return std::none_of(chosen.begin(), chosen.end(), [&](const module& m) {
@@ -123,12 +127,11 @@ result<void> read_tensors(const std::string& bytes, const std::string& file,
   return {};
 }
 
-result<adapter_weights> read_adapter(const language::language_model& model,
-                                     const adapter_files& files) {
+result<adapter_weights> read_adapter(std::span<const module> of, const adapter_files& files) {
   c10::NoGradGuard no_grad;
   auto config = read_peft_config(files.config);
   if (!config) return fail(config);
-  auto w = allocate(model, std::move(*config));
+  auto w = allocate(of, std::move(*config));
   if (!w) return fail(w);
   wanted_tensors wanted;
   for (const auto& e : w->entries) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,15 +31,18 @@ struct adapter_weights {
   void pack();
 };
 
-/// Parts for every module that the config selects, `value`s allocated. *Errors*: lora.bad_config
-/// (nothing is selected), those of `selects`.
-result<adapter_weights> allocate(const language::language_model& model, lora_config config);
+/// Parts for every one of a model's modules that the config selects, `value`s allocated. *Errors*:
+/// lora.bad_config (nothing is selected), those of `selects`.
+result<adapter_weights> allocate(std::span<const module> of, lora_config config);
 /// A uniform within 1 / sqrt(in), B zero; every module from its own stream of the seed.
 void initialise(adapter_weights& weights, std::uint64_t seed);
 /// *Errors*: lora.missing_tensor, lora.unknown_tensor, lora.bad_shape, safetensors.*, those of
 /// `allocate`; each names the tensor.
-result<adapter_weights> read_adapter(const language::language_model& model,
-                                     const adapter_files& files);
+result<adapter_weights> read_adapter(std::span<const module> of, const adapter_files& files);
+inline result<adapter_weights> read_adapter(const language::language_model& model,
+                                            const adapter_files& files) {
+  return read_adapter(modules_of(model), files);
+}
 adapter_files write_adapter(const adapter_weights& weights);
 
 /// Tensors of such names and shapes from safetensors, as fp32; none is left over, but for the copies of

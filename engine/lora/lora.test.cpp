@@ -423,8 +423,9 @@ TEST_CASE("seeds, ranks and targets are what the config says; what does not fit 
   REQUIRE(narrow);
   for (const auto& e : narrow->entries) CHECK(e.where.name.find("self_attn") != std::string::npos);
   attention.modules = {"no_such"};
-  CHECK(trainer::create(model, attention, 1).error().message ==
-        "no module of this model is a target of the adapter");
+  CHECK(trainer::create(model, attention, 1)
+            .error()
+            .message.starts_with("no module of this model is a target of the adapter"));
   // Files that belong to another model, or lack a tensor.
   CHECK(open_adapter(*load("nemotron"), a).error().message.find("adapter_model.safetensors: ") ==
         0);

@@ -1,6 +1,5 @@
 #include "engine/lora/trainer.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include <ATen/ATen.h>
@@ -52,20 +51,6 @@ result<void> can_train(const language::language_model& model) {
   return {};
 }
 
-/// A step of all tensors of a trainer's state, each by `move(tensor, scale of the gradients)`.
-template <class State, class Move>
-result<std::map<std::string, double>> step_all(State& s, double rate, double clip, Move move) {
-  c10::NoGradGuard off;
-  const double norm = s.gradient_norm();
-  const double scale = clip > 0 ? std::min(1.0, clip / (norm + 1e-6)) : 1.0;
-  ++s.steps;
-  for (auto& t : s.tensors) move(t, scale);
-  s.weights.pack();
-  return std::map<std::string, double>{{"optim/grad_norm", norm},
-                                       {"optim/learning_rate", rate},
-                                       {"optim/step", static_cast<double>(s.steps)}};
-}
-
 }  // namespace
 
 result<adapter_handle> open_adapter(const language::language_model& model,
@@ -81,7 +66,7 @@ result<std::unique_ptr<trainer>> trainer::create(
     std::shared_ptr<const language::language_model> model, lora_config config, std::uint64_t seed) {
   return guarded([&]() -> result<std::unique_ptr<trainer>> {
     HOCKET_TRY(can_train(*model));
-    auto w = allocate(*model, std::move(config));
+    auto w = allocate(modules_of(*model), std::move(config));
     if (!w) return fail(w);
     initialise(*w, seed);
     return std::unique_ptr<trainer>(
@@ -97,13 +82,7 @@ result<std::unique_ptr<trainer>> trainer::open(
     auto w = read_adapter(*model, files);
     if (!w) return fail(w);
     auto s = std::make_unique<state>(std::move(model), std::move(*w));
-    if (optimizer) {
-      auto wanted = s->moments();
-      const auto steps = at::zeros({1}, at::kFloat);
-      wanted.emplace_back("steps", steps);
-      HOCKET_TRY(read_tensors(*optimizer, "optimizer.safetensors", wanted));
-      s->steps = static_cast<std::int64_t>(steps.item<float>());
-    }
+    if (optimizer) HOCKET_TRY(s->read_optimizer(*optimizer));
     return std::unique_ptr<trainer>(new trainer(std::move(s)));
   });
 }
@@ -119,29 +98,15 @@ result<pass_result> trainer::forward_backward(const loss_config& loss,
 }
 
 result<std::map<std::string, double>> trainer::step(const adam_params& p) {
-  HOCKET_TRY(lora::check(p));
-  return guarded([&] {
-    return step_all(*state_, p.learning_rate, p.grad_clip_norm,
-                    [&](auto& t, double scale) { state_->adam(t, p, scale); });
-  });
+  return state_->step(p);
 }
-
 result<std::map<std::string, double>> trainer::muon_step(const muon_params& p) {
-  HOCKET_TRY(lora::check(p));
-  return guarded([&] {
-    return step_all(*state_, p.learning_rate, p.grad_clip_norm,
-                    [&](auto& t, double scale) { state_->muon(t, p, scale); });
-  });
+  return state_->step(p);
 }
 
 adapter_handle trainer::snapshot() const { return state_->weights.packed(); }
 adapter_files trainer::files() const { return write_adapter(state_->weights); }
-std::string trainer::optimizer_state() const {
-  auto named = state_->moments();
-  named.emplace_back("steps", at::full({1}, static_cast<double>(state_->steps), at::kFloat));
-  const auto set = engine::snapshot(named, {});
-  return engine::safetensors_bytes(set.tensors, set.metadata);
-}
+std::string trainer::optimizer_state() const { return state_->optimizer_state(); }
 const lora_config& trainer::config() const { return state_->weights.config; }
 std::int64_t trainer::steps() const { return state_->steps; }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/variable.h>
 
@@ -11,8 +12,7 @@
 
 namespace hocket::lora {
 
-trainer::state::state(std::shared_ptr<const language::language_model> m, adapter_weights w)
-    : model(std::move(m)), weights(std::move(w)) {
+learning_adapter::learning_adapter(adapter_weights w) : weights(std::move(w)) {
   for (auto& e : weights.entries)
     for (auto& [letter, matrix] : {std::pair{"A", &e.part->down}, {"B", &e.part->up}}) {
       matrix->value.set_requires_grad(true);
@@ -24,7 +24,7 @@ trainer::state::state(std::shared_ptr<const language::language_model> m, adapter
     }
 }
 
-engine::named_tensors trainer::state::moments() const {
+engine::named_tensors learning_adapter::moments() const {
   engine::named_tensors all;
   for (const auto& t : tensors) {
     all.emplace_back("first." + t.name, t.first);
@@ -33,11 +33,11 @@ engine::named_tensors trainer::state::moments() const {
   return all;
 }
 
-void trainer::state::clear_gradients() {
+void learning_adapter::clear_gradients() {
   for (auto& t : tensors) t.value.mutable_grad() = at::Tensor();
 }
 
-result<void> trainer::state::take_gradients() {
+result<void> learning_adapter::take_gradients() {
   for (const auto& t : tensors)
     if (t.value.grad().defined() && !t.value.grad().isfinite().all().item<bool>()) {
       clear_gradients();
@@ -53,7 +53,7 @@ result<void> trainer::state::take_gradients() {
   return {};
 }
 
-double trainer::state::gradient_norm() const {
+double learning_adapter::gradient_norm() const {
   double sum = 0;
   for (const auto& t : tensors)
     if (t.pending.defined()) {
@@ -63,7 +63,7 @@ double trainer::state::gradient_norm() const {
   return std::sqrt(sum);
 }
 
-void trainer::state::adam(learning& t, const adam_params& p, double scale) {
+void learning_adapter::adam(learning& t, const adam_params& p, double scale) {
   auto value = t.value.detach();
   value.mul_(1 - p.learning_rate * p.weight_decay);
   t.first.mul_(p.beta1), t.second.mul_(p.beta2);
@@ -81,7 +81,7 @@ void trainer::state::adam(learning& t, const adam_params& p, double scale) {
   t.pending = at::Tensor();
 }
 
-void trainer::state::muon(learning& t, const muon_params& p, double scale) {
+void learning_adapter::muon(learning& t, const muon_params& p, double scale) {
   auto value = t.value.detach();
   value.mul_(1 - p.learning_rate * p.weight_decay);
   t.first.mul_(p.momentum);
@@ -98,6 +98,51 @@ void trainer::state::muon(learning& t, const muon_params& p, double scale) {
              columns = static_cast<double>(value.size(1));
   value.add_(engine::orthogonalise(ahead),
              -p.learning_rate * std::sqrt(std::max(1.0, rows / columns)));
+}
+
+template <class Move>
+std::map<std::string, double> learning_adapter::step_all(double rate, double clip, Move move) {
+  c10::NoGradGuard off;
+  const double norm = gradient_norm();
+  const double scale = clip > 0 ? std::min(1.0, clip / (norm + 1e-6)) : 1.0;
+  ++steps;
+  for (auto& t : tensors) move(t, scale);
+  weights.pack();
+  return {{"optim/grad_norm", norm},
+          {"optim/learning_rate", rate},
+          {"optim/step", static_cast<double>(steps)}};
+}
+
+result<std::map<std::string, double>> learning_adapter::step(const adam_params& p) {
+  HOCKET_TRY(lora::check(p));
+  return guarded([&]() -> result<std::map<std::string, double>> {
+    return step_all(p.learning_rate, p.grad_clip_norm,
+                    [&](auto& t, double scale) { adam(t, p, scale); });
+  });
+}
+
+result<std::map<std::string, double>> learning_adapter::step(const muon_params& p) {
+  HOCKET_TRY(lora::check(p));
+  return guarded([&]() -> result<std::map<std::string, double>> {
+    return step_all(p.learning_rate, p.grad_clip_norm,
+                    [&](auto& t, double scale) { muon(t, p, scale); });
+  });
+}
+
+std::string learning_adapter::optimizer_state() const {
+  auto named = moments();
+  named.emplace_back("steps", at::full({1}, static_cast<double>(steps), at::kFloat));
+  const auto set = engine::snapshot(named, {});
+  return engine::safetensors_bytes(set.tensors, set.metadata);
+}
+
+result<void> learning_adapter::read_optimizer(const std::string& file) {
+  auto wanted = moments();
+  const auto count = at::zeros({1}, at::kFloat);
+  wanted.emplace_back("steps", count);
+  HOCKET_TRY(read_tensors(file, "optimizer.safetensors", wanted));
+  steps = static_cast<std::int64_t>(count.item<float>());
+  return {};
 }
 
 result<void> trainer::state::check_all(const loss_config& loss,

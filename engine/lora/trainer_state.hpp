@@ -19,7 +19,8 @@
 
 namespace hocket::lora {
 
-struct trainer::state {
+/// An adapter with its moments and gradients.
+struct learning_adapter {
   /// A tensor that learns.
   struct learning {
     std::string name;
@@ -27,7 +28,7 @@ struct trainer::state {
     at::Tensor pending;  ///< undefined: zero
   };
 
-  state(std::shared_ptr<const language::language_model> m, adapter_weights w);
+  explicit learning_adapter(adapter_weights w);
 
   /// What a checkpoint holds of the optimizer.
   engine::named_tensors moments() const;
@@ -38,13 +39,31 @@ struct trainer::state {
   double gradient_norm() const;
   void adam(learning& t, const adam_params& p, double scale);
   void muon(learning& t, const muon_params& p, double scale);
+  /// A step of all tensors with what is pending; metrics by name. *Errors*: lora.bad_params.
+  result<std::map<std::string, double>> step(const adam_params& p);
+  result<std::map<std::string, double>> step(const muon_params& p);
+  /// As a file that `read_optimizer` takes to go on with the same bits.
+  std::string optimizer_state() const;
+  /// *Errors*: those of `read_tensors`.
+  result<void> read_optimizer(const std::string& file);
+
+  adapter_weights weights;
+  std::vector<learning> tensors;
+  std::int64_t steps = 0;
+
+ private:
+  template <class Move>
+  std::map<std::string, double> step_all(double rate, double clip, Move move);
+};
+
+struct trainer::state : learning_adapter {
+  state(std::shared_ptr<const language::language_model> m, adapter_weights w)
+      : learning_adapter(std::move(w)), model(std::move(m)) {}
+
   /// *Errors*: loss.bad_input.
   result<void> check_all(const loss_config& loss, std::span<const training_datum> data) const;
 
   std::shared_ptr<const language::language_model> model;
-  adapter_weights weights;
-  std::vector<learning> tensors;
-  std::int64_t steps = 0;
 };
 
 /// What the engine throws, as errors: lora.engine, lora.out_of_memory.

@@ -1,6 +1,7 @@
 #include "engine/training/interaction_trainer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -33,8 +34,6 @@ class interaction_trainable final : public trainable {
   loss_config losses_;
 };
 
-namespace {
-
 loss_config losses_of(const interaction_training& o) {
   return {.text_weight = o.text_weight,
           .heard_weight = o.heard_weight,
@@ -46,6 +45,24 @@ loss_config losses_of(const interaction_training& o) {
           .token_dropout = o.token_dropout,
           .frequency_warp = o.frequency_warp};
 }
+
+training_means means_of(const std::map<std::string, double>& sums) {
+  const auto of = [&](const char* name) {
+    const auto found = sums.find(name);
+    return found == sums.end() ? 0.0 : found->second;
+  };
+  const double n = std::max(1.0, of("conversations")), words = std::max(1.0, of("words"));
+  return {.loss_text = of("text") / n,
+          .loss_heard = of("heard") / n,
+          .loss_gate = of("gate") / n,
+          .loss_flow = of("flow") / std::max(1e-9, of("flow_weight")),
+          .word_recall = of("words_right") / words,
+          .word_false = of("words_false") / words,
+          .heard_recall = of("heard_right") / std::max(1.0, of("heard_words")),
+          .spoken_recall = of("spoken_right") / std::max(1.0, of("spoken_frames"))};
+}
+
+namespace {
 
 trainer_config config_of(const interaction_training& o) {
   return {.optimizer = {.matrix_rate = o.matrix_rate, .rate = o.rate},
@@ -103,19 +120,7 @@ result<void> interaction_trainer::step(std::span<const training_example> example
 std::int64_t interaction_trainer::steps() const { return state_->steps.steps(); }
 
 training_means interaction_trainer::take_means() {
-  auto& s = state_->sums;
-  const double n = std::max(1.0, s["conversations"]), words = std::max(1.0, s["words"]);
-  const training_means means{
-      .loss_text = s["text"] / n,
-      .loss_heard = s["heard"] / n,
-      .loss_gate = s["gate"] / n,
-      .loss_flow = s["flow"] / std::max(1e-9, s["flow_weight"]),
-      .word_recall = s["words_right"] / words,
-      .word_false = s["words_false"] / words,
-      .heard_recall = s["heard_right"] / std::max(1.0, s["heard_words"]),
-      .spoken_recall = s["spoken_right"] / std::max(1.0, s["spoken_frames"])};
-  s.clear();
-  return means;
+  return means_of(std::exchange(state_->sums, {}));
 }
 
 tensor_set interaction_trainer::save() const {

@@ -35,6 +35,8 @@ struct training_means {
   double spoken_recall = 0;  ///< frames of the model's voice that know their word
 };
 
+training_means means_of(const std::map<std::string, double>& sums);
+
 /// *Errors*: train.torch (the library below failed) beside those of the engine's `trainer`.
 /// *Threads*, bits: as there.
 class interaction_trainer {

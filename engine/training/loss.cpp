@@ -90,10 +90,18 @@ at::Tensor embed(const network& net, const conversation_arrays& e, const loss_co
   return net.place(x.view({k * layout.positions(), d}), slots);
 }
 
+/// All rows through one adapter, or none.
+struct all_rows {
+  all_rows(const at::Tensor& x, const adapter* through) : rows{{0, x.size(0), through}} {
+    if (!through) rows.clear();
+  }
+  std::vector<adapter_rows> rows;
+};
+
 /// Mean squared error of the velocity at random flow times, for up to `flow_frames` voiced frames.
 at::Tensor flow_loss(const network& net, const at::Tensor& states, const conversation_arrays& e,
                      const loss_config& config, std::mt19937_64& random, at::Generator& generator,
-                     loss_sums& sums) {
+                     loss_sums& sums, const adapter* through) {
   std::vector<int64_t> voiced;
   for (std::size_t i = 0; i < e.voice.size(); ++i)
     if (e.voice[i]) voiced.push_back(static_cast<int64_t>(i));
@@ -123,7 +131,8 @@ at::Tensor flow_loss(const network& net, const at::Tensor& states, const convers
   const auto noise = at::randn({n, patch}, generator);
   const auto t = at::sigmoid(at::randn({n}, generator));
   const auto mixed = noise + (target - noise) * t.unsqueeze(1);
-  const auto condition = net.flow_condition(states.index_select(0, index));
+  const auto chosen = states.index_select(0, index);
+  const auto condition = net.flow_condition(chosen, all_rows(chosen, through).rows);
   const auto v = net.velocity(mixed, t, condition);
   const auto loss = at::mse_loss(v.to(at::kFloat), target - noise);
   const double weight = static_cast<double>(n) / (2.0 * config.flow_frames);
@@ -136,15 +145,15 @@ at::Tensor flow_loss(const network& net, const at::Tensor& states, const convers
 /// its text: only the first 50 ms of a word depend on it, the rest goes on from the sound before, so
 /// the flow's own loss hardly teaches it.
 at::Tensor spoken_loss(const network& net, const at::Tensor& states, const conversation_arrays& e,
-                       loss_sums& sums) {
+                       loss_sums& sums, const adapter* through) {
   std::vector<int64_t> frames, words;
   for (std::size_t i = 0; i < e.spoken.size(); ++i)
     if (e.spoken[i] > 0 && e.voice[i])
       frames.push_back(static_cast<int64_t>(i)), words.push_back(e.spoken[i]);
   if (frames.empty()) return {};
   const auto target = at::tensor(words, at::kLong);
-  const auto logits =
-      net.text_logits(states.index_select(0, at::tensor(frames, at::kLong))).to(at::kFloat);
+  const auto chosen = states.index_select(0, at::tensor(frames, at::kLong));
+  const auto logits = net.text_logits(chosen, all_rows(chosen, through).rows).to(at::kFloat);
   sums["spoken_frames"] += static_cast<double>(frames.size());
   sums["spoken_right"] += logits.detach().argmax(1).eq(target).sum().item<double>();
   return at::cross_entropy_loss(logits, target);
@@ -164,7 +173,8 @@ void count_words(const at::Tensor& logits, const at::Tensor& target, double& wor
 }  // namespace
 
 at::Tensor conversation_loss(const network& net, const conversation_arrays& e,
-                             const loss_config& config, std::uint64_t seed, loss_sums& sums) {
+                             const loss_config& config, std::uint64_t seed, loss_sums& sums,
+                             const adapter* through) {
   const auto& c = net.config();
   const auto& layout = c.layout;
   const int64_t k = e.micro_turns, d = c.width;
@@ -180,33 +190,41 @@ at::Tensor conversation_loss(const network& net, const conversation_arrays& e,
   std::mt19937_64 random(seed);
   auto generator = at::detail::createCPUGenerator(random());
   const auto x = embed(net, e, config, random, generator);
-  const auto states = net.trunk(x, {.sequences = 1, .length = x.size(0), .streams = {}})
+  const auto states = net.trunk(x, {.sequences = 1,
+                                    .length = x.size(0),
+                                    .streams = {},
+                                    .adapters = all_rows(x, through).rows})
                           .view({k, layout.positions(), d});
   // The state of a position predicts what comes next: text 1 is predicted at the last input.
   auto at_slots = [&](int from, int count) {
     return states.slice(1, from, from + count).reshape({k * count, d});
   };
-  const auto text = net.text_logits(at_slots(layout.inputs() - 1, layout.text_out)).to(at::kFloat);
+  const auto writing = at_slots(layout.inputs() - 1, layout.text_out);
+  const auto text = net.text_logits(writing, all_rows(writing, through).rows).to(at::kFloat);
   auto wanted = e.text_out;
   for (std::size_t i = 0; i < e.slipped.size(); ++i)
     if (e.slipped[i]) wanted[i] = -1;
   const auto text_target = tokens(wanted);
   const auto text_loss = at::cross_entropy_loss(text, text_target, {}, at::Reduction::Mean, -1);
-  const auto heard = net.heard_logits(at_slots(0, layout.audio)).to(at::kFloat);
+  const auto hearing = at_slots(0, layout.audio);
+  const auto heard = net.heard_logits(hearing, all_rows(hearing, through).rows).to(at::kFloat);
   const auto heard_target = tokens(e.heard);
   const auto heard_loss = at::cross_entropy_loss(heard, heard_target, {}, at::Reduction::Mean, -1);
   const auto speech_states = at_slots(layout.inputs() + layout.text_out - 1, layout.speech);
   auto voice = at::empty({k * layout.speech}, at::kFloat);
   std::copy(e.voice.begin(), e.voice.end(), voice.data_ptr<float>());
   const auto gate_loss = at::binary_cross_entropy_with_logits(
-      net.gate_logits(speech_states).to(at::kFloat).squeeze(1), voice);
-  const auto flow = flow_loss(net, speech_states, e, config, random, generator, sums);
+      net.gate_logits(speech_states, all_rows(speech_states, through).rows)
+          .to(at::kFloat)
+          .squeeze(1),
+      voice);
+  const auto flow = flow_loss(net, speech_states, e, config, random, generator, sums, through);
 
   auto total = config.text_weight * text_loss + config.heard_weight * heard_loss +
                config.gate_weight * gate_loss;
   if (flow.defined()) total = total + config.flow_weight * flow;
   if (config.spoken_weight > 0) {
-    const auto spoken = spoken_loss(net, speech_states, e, sums);
+    const auto spoken = spoken_loss(net, speech_states, e, sums, through);
     if (spoken.defined()) total = total + config.spoken_weight * spoken;
   }
   sums["conversations"] += 1;

@@ -22,11 +22,15 @@ struct loss_config {
   double frequency_warp = 0.06;  ///< the user's voice is stretched by up to this in frequency
 };
 
+struct interaction_training;
+loss_config losses_of(const interaction_training& options);
+
 /// Weighted loss of one conversation. Adds to these sums: conversations, text, heard, gate, flow,
 /// flow_weight; teacher-forced output text: words, words_right, words_false; frames in which a word
 /// ended: heard_words, heard_right; voiced frames whose word is known: spoken_frames, spoken_right.
-/// Noise depends on `seed` only.
+/// Noise depends on `seed` only. `through`: an adapter of the network for all of it; null: none.
 at::Tensor conversation_loss(const network& net, const conversation_arrays& example,
-                             const loss_config& config, std::uint64_t seed, loss_sums& sums);
+                             const loss_config& config, std::uint64_t seed, loss_sums& sums,
+                             const adapter* through = nullptr);
 
 }  // namespace hocket::engine

@@ -25,6 +25,8 @@ class transformer {
   /// Appends "layers.<i>.<part>" and "final_norm": all that have values.
   void list(parameter_list& parameters);
   const transformer_config& config() const { return config_; }
+  /// Its matrices have the places 0 to this in an adapter.
+  int matrices() const { return matrices_; }
 
   /// Undefined where the config has none.
   struct norm_weights {
@@ -127,6 +129,7 @@ class transformer {
                           const row_map& rows) const;
 
   transformer_config config_;
+  int matrices_ = 0;
   std::vector<layer> layers_;
   norm_weights final_norm_;
   at::Tensor final_asks_;  ///< [1, width]

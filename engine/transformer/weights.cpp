@@ -28,6 +28,7 @@ transformer::transformer(transformer_config config)
     if (config_.layers[i].mixer == mixer_kind::state_space)
       for (auto* m : {&space.in, &space.out}) m->weight.id = id++;
   }
+  matrices_ = id;
 }
 
 void transformer::initialise(const at::Generator& generator) {

@@ -1,8 +1,7 @@
 #include "actors/background/language/chat_adapters.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "actors/http/digest.hpp"
+#include "actors/trainer/adapters/adapter_packet.hpp"
 
 namespace hocket::background {
 
@@ -10,10 +9,7 @@ result<std::shared_ptr<const chat_adapter>> chat_adapters::open(
     const language::language_model& model, const adapter& a) {
   if (a.weights.empty()) return std::shared_ptr<const chat_adapter>();
   const auto bytes = a.weights.as<char>();
-  lora::adapter_files files{"", {bytes.begin(), bytes.end()}};
-  const auto card = nlohmann::json::parse(a.card_json, nullptr, false);
-  if (card.is_object() && card.contains("adapter_config"))
-    files.config = card["adapter_config"].dump();
+  const lora::adapter_files files{trainer::peft_config_of(a), {bytes.begin(), bytes.end()}};
   const auto key = http::sha256_hex(files.config + "\n" + files.weights);
   const std::lock_guard lock(mutex_);
   if (auto there = opened_[key].lock()) return there;

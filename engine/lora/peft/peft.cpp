@@ -80,7 +80,7 @@ result<bool> selects(const lora_config& c, const std::string& module) {
   for (const auto& e : c.excluded)
     if (ends_as(module, e)) return false;
   if (c.expression) return matches(*c.expression, module);
-  if (c.all_linear) return module != "lm_head";
+  if (c.all_linear) return module != "lm_head" && !module.starts_with("head.");
   for (const auto& m : c.modules)
     if (ends_as(module, m)) return true;
   return false;

@@ -18,7 +18,7 @@ struct lora_config {
   double alpha = 32;
   bool rank_stabilised = false;  ///< rsLoRA: scaled by alpha / sqrt(rank) in place of alpha / rank
   /// Which modules: the names' last parts, or an expression for whole names, or all linear layers but
-  /// the head.
+  /// the heads.
   std::vector<std::string> modules;
   std::optional<std::string> expression;
   bool all_linear = false;

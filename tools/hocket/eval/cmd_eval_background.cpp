@@ -6,6 +6,7 @@
 
 #include "graph/trust/files.hpp"
 #include "actors/background/learning.hpp"
+#include "actors/trainer/adapters/adapter_packet.hpp"
 #include "tools/hocket/eval/background_score.hpp"
 #include "tools/hocket/eval/evaluated_adapter.hpp"
 #include "tools/hocket/eval/eval_background.hpp"
@@ -94,7 +95,7 @@ int write_background(const background_request& o) {
 
 /// The planner works through the adapter of that folder from now on.
 result<adapter> through_adapter(const background_request& o, planner& plan) {
-  auto a = read_adapter(o.adapter);
+  auto a = trainer::read_adapter_folder(o.adapter);
   if (!a) return a;
   auto* can = dynamic_cast<background::learner*>(&plan);
   if (can == nullptr)

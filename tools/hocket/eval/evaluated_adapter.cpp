@@ -6,8 +6,6 @@
 #include "actors/governance/card.hpp"
 #include "actors/governance/records.hpp"
 #include "actors/http/digest.hpp"
-#include "engine/language/files/mapped_file.hpp"
-#include "engine/language/files/strict_json.hpp"
 #include "graph/trust/files.hpp"
 
 namespace hocket::cli {
@@ -16,30 +14,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_card_bytes = 16u << 20, most_weight_bytes = std::size_t{8} << 30;
-
 }  // namespace
-
-result<adapter> read_adapter(const std::string& folder) {
-  const auto config = language::load_json(folder + "/adapter_config.json", most_card_bytes);
-  if (!config) return fail(config);
-  const auto weights =
-      language::read_text(folder + "/adapter_model.safetensors", most_weight_bytes);
-  if (!weights) return fail(weights);
-  auto path = fs::path(folder).lexically_normal();
-  if (!path.has_filename()) path = path.parent_path();
-  json card{{"name", path.filename().string()}};
-  if (fs::exists(folder + "/card.json")) {
-    auto read = language::load_json(folder + "/card.json", most_card_bytes);
-    if (!read) return fail(read);
-    if (!read->is_object() || !read->value("name", json()).is_string())
-      return fail("eval.adapter", folder + "/card.json: it is no card of an adapter");
-    card = std::move(*read);
-  }
-  card["adapter_config"] = *config;
-  return adapter{card["name"], card.dump(),
-                 buffer::take(std::vector<char>(weights->begin(), weights->end()))};
-}
 
 result<void> note_evaluation(const std::string& folder, const adapter& of,
                              const std::string& ledger, const std::string& what,

@@ -8,10 +8,6 @@
 
 namespace hocket::cli {
 
-/// An adapter in a folder, as `hocket train lora`, `trainer.lora` and PEFT leave one; the card is the folder's,
-/// or one that says no more than its configuration. *Errors*: model_file.*, eval.adapter.
-result<adapter> read_adapter(const std::string& folder);
-
 /// Notes what was found of it: in the folder's card, where there is one, and in `ledger` (empty: nowhere).
 /// *Errors*: ledger.*, governance.no_card (the ledger knows no adapter of these weights), files.*
 result<void> note_evaluation(const std::string& folder, const adapter& of,

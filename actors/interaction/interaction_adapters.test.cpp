@@ -1,0 +1,127 @@
+// Adapters of the model are taken between two micro-turns.
+#include <filesystem>
+#include <fstream>
+
+#include <doctest/doctest.h>
+
+#include "actors/interaction/fake_engine.hpp"
+#include "actors/interaction/interaction.hpp"
+#include "graph/contract/harness.hpp"
+
+using namespace hocket;
+using namespace hocket::interaction;
+
+namespace {
+
+fake_engine* engine_of_test = nullptr;
+
+struct faked final : interaction_model {
+  explicit faked(config c)
+      : interaction_model(std::move(c),
+                          [](const engine_options&) -> result<std::unique_ptr<micro_turn_engine>> {
+                            auto made = std::make_unique<fake_engine>();
+                            engine_of_test = made.get();
+                            return made;
+                          }) {}
+};
+
+struct rig {
+  std::unique_ptr<harness> h;
+  explicit rig(std::vector<setting> more = {}, int sessions = 2) {
+    more.emplace_back("model", "none");
+    harness_options o{.config = settings(std::move(more))};
+    o.sessions.clear();
+    for (int s = 1; s <= sessions; ++s) o.sessions.push_back(session_id(s));
+    h = std::make_unique<harness>(type_of<faked>(), std::move(o));
+  }
+  void give(const std::string& name, int session = 1, const std::string& card = "{}") const {
+    h->use_session(session_id(session));
+    const auto bytes = name.empty() ? buffer{} : buffer::take(std::vector<char>{1});
+    REQUIRE(h->push("adapters", h->now(), adapter{name, card, bytes}));
+  }
+  /// Its sound ends; what comes next is another conversation.
+  void begin_anew(int session) const {
+    h->use_session(session_id(session));
+    REQUIRE(h->control_packet("audio", {control::kind::end_of_stream, "", 0}));
+  }
+  void pass() const { REQUIRE(h->advance(std::chrono::milliseconds(200))); }
+  std::string of(int session) const { return engine_of_test->adapters[session_id(session)]; }
+  std::vector<std::string> told() const {
+    std::vector<std::string> out;
+    for (const auto& a : h->values<adapter>("adapter")) {
+      CHECK(a.weights.empty());
+      out.push_back(a.name);
+    }
+    return out;
+  }
+};
+
+using names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("an adapter is taken by all conversations at the next micro-turn, once") {
+  const rig r;
+  REQUIRE(r.h->open());
+  r.pass();
+  CHECK(r.of(1) == "");
+  r.give("one"), r.give("one", 2);  // each conversation has a copy of what is nobody's
+  r.pass();
+  CHECK((r.of(1) == "one" && r.of(2) == "one"));
+  CHECK(r.h->counter("adapters_taken") == 1);
+  r.give("one"), r.pass();  // said again
+  CHECK(r.h->counter("adapters_taken") == 1);
+  r.give("misfit"), r.pass();
+  r.give("misfit"), r.pass();
+  CHECK(r.of(1) == "one");
+  CHECK(r.h->counter("adapters_refused") == 1);
+  r.give("", 1, R"({"restored_after": "one"})"), r.pass();  // the model by itself
+  CHECK((r.of(1) == "" && r.of(2) == ""));
+  CHECK(r.told() == names{"one", ""});
+  CHECK(r.h->violations().empty());
+}
+
+TEST_CASE("conversations that are pinned keep the adapter they began with, unless it is frozen") {
+  const rig r({{"adapter_swap", "pinned"}}, 3);
+  REQUIRE(r.h->open());
+  r.pass();
+  r.give("one"), r.pass();
+  CHECK(r.h->counter("pinned") == 3);
+  r.begin_anew(2), r.begin_anew(3);
+  r.pass();
+  CHECK((r.of(1) == "" && r.of(2) == "one" && r.of(3) == "one"));
+  r.give("two"), r.pass();
+  r.begin_anew(3), r.pass();
+  CHECK((r.of(1) == "" && r.of(2) == "one" && r.of(3) == "two"));
+  r.give("", 1, R"({"frozen": true})"), r.pass();
+  CHECK((r.of(1) == "" && r.of(2) == "" && r.of(3) == ""));
+}
+
+TEST_CASE("a graph names an adapter for the start; what is wrong with it is told before") {
+  namespace fs = std::filesystem;
+  const auto folder = fs::temp_directory_path() / ("hocket-adapter-" + std::to_string(getpid()));
+  const auto put = [&](const char* name, const char* text) {
+    fs::create_directories(folder / "calls");
+    std::ofstream(folder / "calls" / name) << text;
+  };
+  const auto why = [&] {
+    const rig r({{"adapter", (folder / "calls").string()}});
+    const auto opened = r.h->open();
+    return opened ? std::string() : opened.error().code + " " + opened.error().message;
+  };
+  CHECK(why().find("adapter_config.json") != std::string::npos);
+  put("adapter_config.json", R"({"r": 4, "target_modules": ["qkv"]})");
+  CHECK(why().find("adapter_model.safetensors") != std::string::npos);
+  put("adapter_model.safetensors", "weights");
+  put("card.json", "[]");
+  CHECK(why().starts_with("adapter.bad_card"));
+  put("card.json", R"({"name": "misfit"})");
+  CHECK(why().starts_with("lora.bad_shape"));
+  fs::remove(folder / "calls" / "card.json");
+  const rig r({{"adapter", (folder / "calls").string()}});
+  REQUIRE(r.h->open());
+  r.pass();
+  CHECK(r.of(1) == "calls");
+  CHECK(r.told() == names{"calls"});
+  fs::remove_all(folder);
+}
