@@ -13,6 +13,7 @@
 #include "tools/report/curves.hpp"
 #include "tools/hocket/checksums.hpp"
 #include "tools/hocket/eval/heldout.hpp"
+#include "tools/hocket/train/train_adapter.hpp"
 #include "tools/hocket/train/train_file.hpp"
 #include "tools/hocket/train/train_loop.hpp"
 #include "tools/hocket/say.hpp"
@@ -119,6 +120,32 @@ void print_progress(const train_progress& p, bool bar, bool json) {
   std::fflush(stdout);
 }
 
+/// Of an adapter: the same reports, no closed loop on the way.
+int run_adapter(const train_plan& plan, scenarios::source_options data,
+                const engine::example_source& source, bool json) {
+  data.seed = heldout_seed, data.which = scenarios::split::heldout, data.bank = nullptr;
+  const auto held_out = scenarios::make_source(data);
+  if (!held_out) return tell(held_out.error(), exit_failed);
+  const bool bar = !json && isatty(STDOUT_FILENO);
+  std::signal(SIGINT, [](int) { interrupted = true; });
+  std::signal(SIGTERM, [](int) { interrupted = true; });
+  engine::use_one_torch_thread();
+  const auto& out = plan.engine.output;
+  const auto done = train_adapter(plan, source, **held_out, [&](const train_progress& p) {
+    print_progress(p, bar, json);
+    return !interrupted.load();
+  });
+  if (bar) fmt::print("\n");
+  if (!done)
+    return tell(done.error(),
+                done.error().code.starts_with("train.") || done.error().code == "lora.bad_config"
+                    ? exit_bad_input
+                    : exit_failed);
+  if (auto drawn = draw_training_curves(out, out + "/curve.svg"); !drawn) tell(drawn.error(), 0);
+  if (!json) fmt::print("{}: adapter_config.json, adapter_model.safetensors, card.json\n", out);
+  return exit_fine;
+}
+
 }  // namespace
 
 int run_train(const train_options& o) {
@@ -156,6 +183,7 @@ int run_train(const train_options& o) {
   auto source = scenarios::make_source(data);
   if (!source) return tell(source.error(), exit_failed);
 
+  if (plan.adapter) return run_adapter(plan, data, **source, o.json);
   const bool bar = !o.json && isatty(STDOUT_FILENO);
   std::signal(SIGINT, [](int) { interrupted = true; });
   std::signal(SIGTERM, [](int) { interrupted = true; });

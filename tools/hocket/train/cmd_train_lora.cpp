@@ -28,6 +28,7 @@
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/signals.hpp"
 #include "tools/hocket/train/commands.hpp"
+#include "tools/hocket/train/lora_checkpoint.hpp"
 #include "tools/hocket/train/lora_origin.hpp"
 #include "tools/report/learning.hpp"
 
@@ -138,45 +139,16 @@ struct validation {
   std::optional<double> before, after;
 };
 
-/// The adapter where PEFT finds it, and what a resumed run needs.
 result<void> save(const trust::folder& out, const lora::trainer& t, const lora_origin& origin) {
-  const auto files = t.files();
-  HOCKET_TRY(out.write("adapter_config.json", files.config));
-  HOCKET_TRY(out.write("adapter_model.safetensors", files.weights));
-  // One file, so that weights and moments are of one step whatever happens between two writes.
-  const auto moments = t.optimizer_state();
-  const auto head = nlohmann::json{
-      {"config", files.config},
-      {"weights", files.weights.size()},
-      {"origin", to_json(origin)},
-      {"moments",
-       moments.size()}}.dump();
-  return out.write("checkpoint",
-                   fmt::format("{:08d}", head.size()) + head + files.weights + moments);
+  return write_checkpoint(out, {t.files(), t.optimizer_state(), to_json(origin)});
 }
 
 result<std::unique_ptr<lora::trainer>> resumed(const trust::folder& out, const opened_model& model,
                                                const lora_origin& origin) {
-  const auto bad = [&] {
-    return fail("train.bad_checkpoint", out.path() + "/checkpoint: damaged");
-  };
-  const auto bytes = out.read("checkpoint", std::uint64_t{8} << 30);
-  if (!bytes) return fail(bytes);
-  const auto length =
-      bytes->size() > 8 ? std::strtoul(bytes->substr(0, 8).c_str(), nullptr, 10) : 0;
-  if (length == 0 || length > bytes->size() - 8) return bad();
-  const auto head = nlohmann::json::parse(bytes->substr(8, length), nullptr, false);
-  if (!head.is_object() || !head.value("config", nlohmann::json()).is_string()) return bad();
-  const auto weights = head.value("weights", std::size_t{0}),
-             moments = head.value("moments", std::size_t{0});
-  if (weights > bytes->size() || moments > bytes->size() ||
-      8 + length + weights + moments != bytes->size())
-    return bad();
-  HOCKET_TRY(
-      check_origin(head.value("origin", nlohmann::json()), origin, out.path() + "/checkpoint"));
-  const auto state = bytes->substr(8 + length + weights);
-  return lora::trainer::open(model.model, {head["config"], bytes->substr(8 + length, weights)},
-                             &state);
+  const auto c = read_checkpoint(out);
+  if (!c) return fail(c);
+  HOCKET_TRY(check_origin(c->origin, origin, out.path() + "/checkpoint"));
+  return lora::trainer::open(model.model, c->files, &c->moments);
 }
 
 lora::lora_config config_of(const recipe& r) {

@@ -36,6 +36,20 @@ struct model_part final : config_base {
   }
 };
 
+struct adapter_part final : config_base {
+  adapter_plan a;
+  void visit(config_visitor& v) override {
+    v.field({.name = "name", .doc = "for its card"}, a.name);
+    v.field({.name = "rank", .doc = "of both of its matrices", .min = 1, .max = 4096}, a.rank);
+    v.field({.name = "alpha", .doc = "it is scaled by alpha / rank", .min = 0}, a.alpha);
+    v.field({.name = "rate", .doc = "the highest of AdamW", .min = 0, .max = 1}, a.rate);
+    v.field({.name = "modules",
+             .doc = "which linear layers: all-linear (none of the heads), or an expression for "
+                    "whole names as in model.safetensors"},
+            a.modules);
+  }
+};
+
 struct train_part final : config_base {
   train_config c;
   std::string out = "out/train/nano";
@@ -137,7 +151,7 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   if (!tree) return {};
   train_part whole;
   model_part model;
-  read_config(*tree, whole, "training", {"model"}, findings);
+  read_config(*tree, whole, "training", {"model", "adapter"}, findings);
   if (const auto* part = tree->find("model")) read_config(*part, model, "model", {}, findings);
   if (model.width % (16 * model.heads) != 0)
     findings.add({.where = {path, 0, 0},
@@ -173,6 +187,11 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   plan.families = whole.families;
   plan.seconds = whole.seconds, plan.eval_minutes = whole.eval_minutes;
   plan.eval_conversations = whole.eval_conversations;
+  if (const auto* part = tree->find("adapter")) {
+    adapter_part adapter;
+    read_config(*part, adapter, "adapter", {}, findings);
+    plan.adapter = adapter.a;
+  }
   return plan;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,14 @@
 #include "tools/scenarios/conversation.hpp"
 
 namespace hocket::cli {
+
+/// An adapter in place of the whole model.
+struct adapter_plan {
+  std::string name = "adapter";  ///< for its card
+  std::int64_t rank = 8;
+  double alpha = 16, rate = 1e-3;      ///< rate: the highest, of AdamW
+  std::string modules = "all-linear";  ///< or an expression for whole names
+};
 
 /// What a training file says, beside what the engine needs.
 struct train_plan {
@@ -22,6 +31,7 @@ struct train_plan {
   std::string bank;  ///< folder of the speech bank; empty: none
   double eval_minutes = 15;
   std::int64_t eval_conversations = 32;
+  std::optional<adapter_plan> adapter;  ///< none: the model itself learns
 };
 
 /// Reads configs/train/*.yaml. All findings are collected; the plan is usable when there are no

@@ -4,14 +4,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <sstream>
 #include <vector>
 
 #include <malloc.h>
 
 #include "engine/training/workers.hpp"
 #include "graph/trust/files.hpp"
+#include "tools/hocket/train/curve.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -67,7 +66,7 @@ class train_loop {
         const double elapsed = seconds_since(last_log);
         seconds_ += elapsed;
         const auto p = progress(elapsed / static_cast<double>(done - logged));
-        HOCKET_TRY(append_curve(p));
+        HOCKET_TRY(append_curve(config_.output, p));
         stop = !report(p, trainer_);
         logged = done, last_log = clock::now();
       }
@@ -110,22 +109,6 @@ class train_loop {
     p.rate_scale = rate_scale(config_, trainer_.steps());
     p.seconds_per_step = seconds_per_step, p.seconds = seconds_;
     return p;
-  }
-
-  result<void> append_curve(const train_progress& p) const {
-    const std::string path = config_.output + "/curve.csv";
-    const bool fresh = !std::filesystem::exists(path);
-    std::ostringstream out;
-    if (fresh)
-      out << "step,seconds,rate_scale,loss_text,loss_heard,loss_gate,loss_flow,word_recall,"
-             "word_false,heard_recall,seconds_per_step\n";
-    out << p.step << ',' << p.seconds << ',' << p.rate_scale << ',' << p.loss_text << ','
-        << p.loss_heard << ',' << p.loss_gate << ',' << p.loss_flow << ',' << p.word_recall << ','
-        << p.word_false << ',' << p.heard_recall << ',' << p.seconds_per_step << '\n';
-    const auto file = trust::create_file(path, trust::create_as::appended);
-    if (!file) return fail("train.io", file.error().message);
-    HOCKET_TRY(file->write(out.str()));
-    return {};
   }
 
   result<void> save() {
