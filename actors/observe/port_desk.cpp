@@ -9,9 +9,9 @@
 
 #include "actors/host/plan_view.hpp"
 #include "actors/observe/packet_text.hpp"
+#include "actors/observe/port_names.hpp"
 #include "graph/core/clock.hpp"
-#include "graph/core/diagnostic.hpp"
-#include "graph/spec/payloads.hpp"
+#include "graph/payloads/payload_schema.hpp"
 
 namespace hocket::observe {
 namespace {
@@ -34,6 +34,7 @@ std::optional<std::uint64_t> number_of(const std::string& text) {
 /// What a request names. Errors: echo.bad_request.
 struct wanted {
   std::string output, payload;
+  bool is_input = false;  ///< `input` stood in place of `output`
   std::uint64_t session = 0;
   double every_s = 0;  ///< how often it will be asked again
 };
@@ -42,7 +43,9 @@ result<wanted> read(const std::string& line) {
   const auto bad = [] { return fail("echo.bad_request", "it takes an object with `output`"); };
   if (!j.is_object()) return bad();
   wanted out;
-  const auto output = j.find("output"), session = j.find("session"), what = j.find("payload");
+  out.is_input = j.contains("input") && !j.contains("output");
+  const auto output = j.find(out.is_input ? "input" : "output"), session = j.find("session"),
+             what = j.find("payload");
   const auto every = j.find("every_s");
   if (output == j.end() || !output->is_string()) return bad();
   out.output = output->get<std::string>();
@@ -60,65 +63,6 @@ result<wanted> read(const std::string& line) {
     if (!what->is_string()) return bad();
     out.payload = what->get<std::string>();
   }
-  return out;
-}
-
-/// Where an output is. Errors: echo.no_output, echo.other_host.
-struct found_output {
-  const output_port* port = nullptr;
-  const payloads::payload_schema* schema = nullptr;  ///< none: any payload of its kind
-};
-const payloads::payload_schema* schema_of(const plan_actor& a, std::size_t port) {
-  const auto* ports = spec::payloads_of(a);
-  return ports == nullptr ? nullptr : payloads::schema_of(ports->outputs, port);
-}
-
-result<found_output> find_output(const plan& graph, const std::string& name,
-                                 const std::string& host) {
-  std::vector<std::string> all;
-  for (std::size_t a = 0; a < graph.actors.size(); ++a) {
-    const auto& actor = graph.actors[a];
-    if (actor.removed) continue;
-    const auto& outputs = actor.type->info.outputs;
-    for (std::size_t p = 0; p < outputs.size(); ++p) {
-      all.push_back(host::output_name(graph, static_cast<actor_index>(a), p));
-      if (all.back() != name) continue;
-      if (actor.host.empty() || actor.host == host)
-        return found_output{&outputs[p], schema_of(actor, p)};
-      return fail("echo.other_host", fmt::format("{} runs on host {}: ask the run there (--out, "
-                                                 "--socket)",
-                                                 actor.name, actor.host));
-    }
-    for (const auto& input : actor.type->info.inputs)
-      if (name == actor.name + "." + input.name)
-        for (const auto& l : graph.links)
-          if (l.to == a && !l.removed &&
-              graph.actors[l.to].type->info.inputs[l.to_port].name == input.name)
-            return fail("echo.no_output",
-                        fmt::format("`{}` is an input; it is fed by {}", name,
-                                    host::output_name(graph, l.from, l.from_port)));
-  }
-  const auto near = nearest(name, all);
-  return fail("echo.no_output",
-              near.empty()
-                  ? fmt::format("no output is called `{}`", name)
-                  : fmt::format("no output is called `{}`; did you mean `{}`?", name, near));
-}
-
-/// The outputs whose packets a port carries: itself, or what feeds it. Errors: as find_output.
-result<std::vector<std::string>> feeders_of(const plan& graph, const std::string& name,
-                                            const std::string& host) {
-  const auto output = find_output(graph, name, host);
-  if (output) return std::vector<std::string>{name};
-  std::vector<std::string> out;
-  for (const auto& l : graph.links) {
-    const auto& to = graph.actors[l.to];
-    if (l.removed || name != to.name + "." + to.type->info.inputs[l.to_port].name) continue;
-    auto from = host::output_name(graph, l.from, l.from_port);
-    if (const auto here = find_output(graph, from, host); !here) return fail(here);
-    out.push_back(std::move(from));
-  }
-  if (out.empty()) return fail(output);
   return out;
 }
 
@@ -149,35 +93,62 @@ void port_desk::rewired(const host::graph_revision& now) {
   for (auto& [number, e] : echoes_) e.is_gone = !find_output(now.graph, e.output, host_);
 }
 
-void port_desk::packet_emitted(const plan& graph, actor_index actor, std::size_t port,
-                               const packet& p) {
-  if (open_.load(std::memory_order_relaxed) == 0 || !p.body) return;
-  const auto name = host::output_name(graph, actor, port);
+std::vector<std::uint64_t> port_desk::take(const std::string& name, const packet& p) {
   const auto session = static_cast<std::uint64_t>(p.header.session);
-  std::lock_guard lock(mutex_);
-  drop_forgotten();
   for (auto& [number, m] : meters_)
     if ((m.session == 0 || m.session == session) &&
         std::find(m.outputs.begin(), m.outputs.end(), name) != m.outputs.end())
       m.figures.note(name, p.header.session, size_bytes(*p.body), monotonic_ns());
-  std::string line;
+  std::vector<std::uint64_t> wanted;
   for (auto& [number, e] : echoes_) {
     if (e.output != name || (e.session != 0 && e.session != session)) continue;
     ++e.total;
-    if (e.packets.size() >= kept_max || e.bytes >= kept_bytes_max) {
+    if (e.has_room())
+      wanted.push_back(number);
+    else
+      ++e.missed;
+  }
+  return wanted;
+}
+
+std::string port_desk::line_of(const plan& graph, actor_index actor, std::size_t port,
+                               const packet& p, const clock* time) const {
+  const auto& h = p.header;
+  json j = {{"at_s", h.ts.seconds()},
+            {"session", static_cast<std::uint64_t>(h.session)},
+            {"seq", h.seq},
+            {"epoch", h.epoch}};
+  if (time != nullptr) j["age_ms"] = static_cast<double>((time->now() - h.origin_ts).count()) / 1e6;
+  j["bytes"] = size_bytes(*p.body);
+  j["kind"] = to_string(p.kind());
+  j["payload"] = figures_of(*p.body, with_words_);
+  if (const auto* schema = schema_of(graph.actors[actor], port)) show(*schema, *p.body, j);
+  return text_of(j);
+}
+
+// Calls for one output come one at a time, so that its packets stay in order.
+void port_desk::packet_emitted(const plan& graph, actor_index actor, std::size_t port,
+                               const packet& p) {
+  if (open_.load(std::memory_order_relaxed) == 0 || !p.body) return;
+  const auto name = host::output_name(graph, actor, port);
+  std::vector<std::uint64_t> wanted;
+  const clock* time = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    drop_forgotten();
+    wanted = take(name, p);
+    time = time_;
+  }
+  if (wanted.empty()) return;
+  const auto line = line_of(graph, actor, port, p, time);
+  std::lock_guard lock(mutex_);
+  for (const auto number : wanted) {
+    const auto it = echoes_.find(number);
+    if (it == echoes_.end()) continue;
+    auto& e = it->second;
+    if (!e.has_room()) {
       ++e.missed;
       continue;
-    }
-    if (line.empty()) {
-      const auto& h = p.header;
-      json j = {{"at_s", h.ts.seconds()}, {"session", session}, {"seq", h.seq}, {"epoch", h.epoch}};
-      if (time_ != nullptr)
-        j["age_ms"] = static_cast<double>((time_->now() - h.origin_ts).count()) / 1e6;
-      j["bytes"] = size_bytes(*p.body);
-      j["kind"] = to_string(p.kind());
-      j["payload"] = figures_of(*p.body, with_words_);
-      if (const auto* schema = schema_of(graph.actors[actor], port)) show(*schema, *p.body, j);
-      line = text_of(j);
     }
     e.packets.push_back(line);
     e.bytes += line.size();
@@ -226,20 +197,26 @@ std::string port_desk::begin_echo(const std::string& request) {
 
 std::string port_desk::fetch(const std::string& number) {
   const auto n = number_of(number);
-  std::lock_guard lock(mutex_);
-  const auto it = n ? echoes_.find(*n) : echoes_.end();
-  if (it == echoes_.end())
-    return error_line({"echo.over", "no such echo: it was not asked for long"});
-  auto& e = it->second;
-  e.asked_ns = monotonic_ns();
-  drop_forgotten();
+  std::deque<std::string> packets;
+  std::uint64_t total = 0, missed = 0;
+  bool is_gone = false;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = n ? echoes_.find(*n) : echoes_.end();
+    if (it == echoes_.end())
+      return error_line({"echo.over", "no such echo: it was not asked for long"});
+    auto& e = it->second;
+    e.asked_ns = monotonic_ns();
+    drop_forgotten();
+    packets.swap(e.packets);
+    e.bytes = 0;
+    total = e.total, missed = e.missed, is_gone = e.is_gone;
+  }
   std::string out = R"({"packets":[)";
-  for (const auto& p : e.packets) out += (&p == &e.packets.front() ? "" : ",") + p;
-  e.packets.clear();
-  e.bytes = 0;
-  out += fmt::format(R"(],"total":{},"missed":{})", e.total, e.missed);
+  for (const auto& p : packets) out += (&p == &packets.front() ? "" : ",") + p;
+  out += fmt::format(R"(],"total":{},"missed":{})", total, missed);
   // A change may have taken it away, and another one may bring it back.
-  if (e.is_gone) out += R"(,"gone":true)";
+  if (is_gone) out += R"(,"gone":true)";
   return out + "}";
 }
 
@@ -257,16 +234,18 @@ std::string port_desk::begin_hz(const std::string& request) {
   std::lock_guard lock(mutex_);
   drop_forgotten();
   if (graph_ == nullptr) return error_line({"echo.not_yet", "the run has not begun"});
-  auto outputs = feeders_of(*graph_, asked->output, host_);
-  if (!outputs) return error_line(outputs.error());
+  const auto port = find_measured(*graph_, asked->output, asked->is_input, host_);
+  if (!port) return error_line(port.error());
   if (meters_.size() >= echoes_max)
     return error_line({"echo.too_many", fmt::format("{} others look already", echoes_max)});
   const auto now = monotonic_ns();
   const auto kept_s = std::max<double>(forgotten_s_, 3 * asked->every_s);
-  meters_.emplace(++last_, meter{asked->output, *outputs, asked->session, now,
+  meters_.emplace(++last_, meter{asked->output, port->outputs, asked->session, now,
                                  static_cast<std::int64_t>(kept_s * 1e9), port_meter(now)});
   drop_forgotten();
-  json out = {{"hz", last_}, {"outputs", *outputs}};
+  json out = {
+      {"hz", last_}, {"outputs", port->outputs}, {"is", port->is_input ? "input" : "output"}};
+  if (port->is_both) out["also"] = port->is_input ? "output" : "input";
   if (!host_.empty()) out["host"] = host_;
   return text_of(out);
 }

@@ -25,13 +25,15 @@ namespace hocket::observe {
 ///     echo {"output": "model.text"}             ->  {"echo": 1, "kind": "text"}
 ///     echoed 1                                  ->  {"packets": […], "total": 12, "missed": 0}
 ///     echo_end 1                                ->  {"ended": 1}
-///     hz {"output": "model.text"}               ->  {"hz": 3, "outputs": ["model.text"]}
+///     hz {"output": "model.text"}               ->  {"hz": 3, "outputs": ["model.text"], "is": "output"}
+///     hz {"input": "guard.audio"}               ->  {"hz": 4, "outputs": ["model.audio"], "is": "input"}
 ///     hz_of 3                                   ->  {"packets": 9, "per_s": 4.9, "jitter_ms": 1.2, …}
 ///     hz_end 3                                  ->  {"ended": 3}
 ///     send {"output": "keys.text", "session": 1, "payload": "hello"}  ->  {"send": 2}
 ///     sent 2                                    ->  {"state": "waiting"}, {"state": "sent", …} or an error
 ///
-/// Nobody who looks holds up the graph: of each echo `kept_max` packets, `kept_bytes_max` of text, wait to
+/// Of a port that is an output and an input, `output` means the output, and the answer of `hz` has
+/// `"also": "input"`. Nobody who looks holds up the graph: packets are put into words without the lock; of each echo `kept_max` packets, `kept_bytes_max` of text, wait to
 /// be fetched, what comes beyond is counted as missed. An echo that nobody fetches for `forgotten_s` is
 /// over, a meter after three of its periods (`"every_s": 60` beside `output`) where these are longer;
 /// while there is none a packet costs one load.
@@ -65,6 +67,7 @@ class port_desk final : public host::observer {
     std::uint64_t total = 0, missed = 0;
     std::int64_t asked_ns = 0;
     bool is_gone = false;  ///< the graph has no such output now
+    bool has_room() const { return packets.size() < kept_max && bytes < kept_bytes_max; }
   };
   /// What `hz` measures: an output, or the outputs that feed an input.
   struct meter {
@@ -87,6 +90,10 @@ class port_desk final : public host::observer {
   std::string begin_send(const std::string& request, const sayer& say);
   std::string outcome(const std::string& number);
   void drop_forgotten();  ///< lock held
+  /// Meters count a packet; the echoes that want to see it. Lock held.
+  std::vector<std::uint64_t> take(const std::string& name, const packet& p);
+  std::string line_of(const plan& graph, actor_index actor, std::size_t port, const packet& p,
+                      const clock* time) const;
   /// A payload of a named schema, as what it says.
   void show(const payloads::payload_schema& schema, const payload& what,
             nlohmann::ordered_json& into) const;

@@ -186,6 +186,63 @@ TEST_CASE("hz: an output and an input are measured, and none that is not there")
   s.end();
 }
 
+TEST_CASE("hz: of an actor with an output and an input of one name each can be measured") {
+  port_desk desk("", true, 120);
+  plan_maker g;
+  g.add("src", 0, 1, counter_source(0));
+  g.source("src", 5);
+  const auto quiet = [] { return std::make_unique<lambda_component>(); };
+  g.add("pass", 1, 1, quiet);
+  g.info("pass").inputs[0].name = g.info("pass").outputs[0].name = "text";
+  g.add("end", 1, 0, quiet);
+  g.link("src", 0, "pass", 0);
+  g.link("pass", 0, "end", 0);
+  const auto graph = g.make();
+  const manual_clock time;
+  desk.started(graph, time);
+  const auto ask = [&](const char* line) { return json::parse(desk.answer(line, {})); };
+  const auto out = ask(R"(hz {"output": "pass.text"})"), in = ask(R"(hz {"input": "pass.text"})");
+  CHECK(out["outputs"] == json::array({"pass.text"}));
+  CHECK(out["is"] == "output");
+  CHECK(out["also"] == "input");
+  CHECK(in["outputs"] == json::array({"src.out0"}));
+  CHECK(in["is"] == "input");
+  CHECK(in["also"] == "output");
+  const auto plain = ask(R"(hz {"output": "end.in0"})");
+  CHECK(plain["is"] == "input");
+  CHECK(!plain.contains("also"));
+  CHECK(ask(R"(hz {"input": "src.out0"})")["code"] == "echo.no_input");
+  CHECK(ask(R"(hz {"input": "pass.tex"})")["error"] ==
+        "no input that is fed is called `pass.tex`; did you mean `pass.text`?");
+}
+
+TEST_CASE("echo: a packet is put into words without the lock: whoever asks does not wait for it") {
+  port_desk desk("", true, 120);
+  plan_maker g;
+  g.add("src", 0, 1, counter_source(0));
+  g.source("src", 5);
+  g.add("end", 1, 0, [] { return std::make_unique<lambda_component>(); });
+  g.link("src", 0, "end", 0);
+  const auto graph = g.make();
+  // The clock is asked while a packet is put into words: it asks the desk itself.
+  struct asking_clock final : clock {
+    port_desk* desk = nullptr;
+    mutable std::string answer;
+    bool is_virtual() const override { return true; }
+    timestamp now() const override {
+      answer = desk->answer("echoed 1", {});
+      return {};
+    }
+  };
+  asking_clock time;
+  time.desk = &desk;
+  desk.started(graph, time);
+  CHECK(json::parse(desk.answer(R"(echo {"output": "src.out0"})", {}))["echo"] == 1);
+  desk.packet_emitted(graph, 0, 0, make_packet(timestamp(), text{"hello", "user"}));
+  CHECK(json::parse(time.answer)["total"] == 1);
+  CHECK(json::parse(desk.answer("echoed 1", {}))["packets"].size() == 1);
+}
+
 TEST_CASE("hz: a meter outlives its period") {
   port_desk desk("", true, 0);  // forgets at once what says no period
   plan_maker g;

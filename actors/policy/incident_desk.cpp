@@ -1,7 +1,6 @@
 #include "actors/policy/incident_desk.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -20,6 +19,8 @@ constexpr std::size_t kept_entries = 256, followed_topics = 1024;
 constexpr std::chrono::seconds one_entry(10);
 /// Of a line of a guard; what is longer is none.
 constexpr std::size_t line_bytes = 4096;
+/// Of one try to tell the webhook, and before the second.
+constexpr int answer_ms = 10'000, backoff_ms = 1000;
 
 /// What a guard says of an incident, and nothing else of the object: no other field can carry words along.
 nlohmann::json known_fields(const std::string& line) {
@@ -52,6 +53,9 @@ void incident_desk::config::visit(config_visitor& v) {
           webhook);
   v.field({.name = "token_env", .doc = "environment variable with the webhook's bearer token"},
           token_env);
+  v.field({.name = "secret_env",
+           .doc = "variable with the secret that signs (`whsec_` and base64, or any text)"},
+          secret_env);
   v.field({.name = "tries", .doc = "of each message to the webhook, at most", .min = 1, .max = 20},
           tries);
 }
@@ -95,29 +99,35 @@ result<void> incident_desk::open_ledger() {
 
 result<void> incident_desk::open_webhook() {
   if (config_.webhook.empty()) return {};
-  HOCKET_TRY(webhook::check(config_.webhook));
-  if (context_.may) HOCKET_TRY(context_.may->address(config_.webhook));
-  webhook::setup how{config_.webhook, "", static_cast<int>(config_.tries)};
-  if (!config_.token_env.empty()) {
-    if (context_.may) HOCKET_TRY(context_.may->variable(config_.token_env));
-    const char* token = std::getenv(config_.token_env.c_str());
-    if (token == nullptr)
-      return fail("policy.bad_webhook", "the environment has no variable `" + config_.token_env +
-                                            "` for the webhook's token");
-    how.token = token;
-  }
-  webhook_ = std::make_unique<webhook>(
-      std::move(how), [self = context_.self, count = context_.count, log = context_.log](
-                          const webhook::message& m, bool delivered, int status, int tries) {
-        if (!self) return;
-        self->run([=, number = m.number, hold = m.hold](emitter&) {
-          count(delivered ? "notified" : "notify_failed", 1);
-          if (!delivered)
-            log(fmt::format("incident {}: the webhook was not told after {} tries ({})", number,
-                            tries, status == 0 ? "no answer" : fmt::format("status {}", status)));
-        });
+  webhook::sender_setup how{.url = config_.webhook,
+                            .where = webhook::reach::own,
+                            .secret_env = config_.secret_env,
+                            .token_env = config_.token_env,
+                            .time_limit_ms = answer_ms};
+  how.limits.tries = static_cast<int>(config_.tries);
+  how.limits.backoff_ms = backoff_ms;
+  auto made = webhook::sender::open(
+      std::move(how), context_, [this](const webhook::sender::report& r) { note(r); },
+      [this, self = context_.self] {
+        if (self)
+          self->run([this](emitter&) {
+            if (webhook_) webhook_->tell();
+          });
       });
+  if (!made) return fail(made);
+  webhook_ = std::move(*made);
   return {};
+}
+
+void incident_desk::note(const webhook::sender::report& r) {
+  const auto& n = r.added;
+  if (n.delivered > 0) context_.count("notified", static_cast<std::int64_t>(n.delivered));
+  const auto lost = n.refused + n.gave_up + n.dropped;
+  if (lost > 0) context_.count("notify_failed", static_cast<std::int64_t>(lost));
+  for (const auto& l : r.lost)
+    context_.log(
+        fmt::format("{}: the webhook was not told after {} tries ({})", l.name, l.tries,
+                    l.last.status == 0 ? "no answer" : fmt::format("status {}", l.last.status)));
 }
 
 bool incident_desk::freezes(const std::string& topic) const {
@@ -216,9 +226,12 @@ void incident_desk::notify(nlohmann::json body) {
   body["name"] = config_.name;
   body["time"] = governance::utc_now();
   const bool is_urgent = body.value("state", "") != "noted";
-  if (!webhook_->post({body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), number,
-                       context_.hold(), is_urgent}))
-    context_.count("notify_failed", 1);
+  const bool has_room =
+      webhook_->post({.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                      .name = number == 0 ? "a freeze" : fmt::format("incident {}", number),
+                      .is_urgent = is_urgent,
+                      .hold = context_.hold()});
+  if (!has_room) webhook_->tell();
 }
 
 // To all conversations, those among them that began meanwhile.
@@ -277,6 +290,7 @@ result<void> incident_desk::tick(std::int64_t, emitter& out) {
 result<void> incident_desk::close(emitter&) {
   count_repeated(timestamp::max());
   (void)record_all();
+  if (webhook_) webhook_->finish();
   webhook_.reset();
   return {};
 }

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/governance/records.hpp"
-#include "actors/policy/webhook.hpp"
+#include "actors/webhook/sender.hpp"
 #include "graph/contract/component.hpp"
 
 namespace hocket::policy {
@@ -24,7 +24,7 @@ namespace hocket::policy {
 /// An entry `incident` of the ledger holds topic, rule, place, action, session and times, never the words; of one
 /// conversation and topic one in 10 s, the next with their `count`. One that the ledger does not take is tried
 /// again, and freezes until it is in. Its subject is `name`; `hocket incident open NAME` and `close NAME` are heard within a micro-turn.
-/// *Errors*: policy.bad_webhook, trust.refused, those of the ledger.
+/// *Errors*: webhook.bad_config, trust.refused, those of the ledger.
 /// Counters: recorded, repeated, unrecorded, lost_entries, frozen, notified, notify_failed, blind, no_incident.
 class incident_desk final : public component {
  public:
@@ -34,6 +34,7 @@ class incident_desk final : public component {
     std::vector<std::string> freezes;
     std::string webhook;
     std::string token_env;
+    std::string secret_env;
     std::int64_t tries = 5;
     void visit(config_visitor& v);
   };
@@ -48,6 +49,7 @@ class incident_desk final : public component {
  private:
   result<void> open_ledger();
   result<void> open_webhook();
+  void note(const webhook::sender::report& r);
   struct repeated {
     timestamp until;
     std::int64_t more = 0;  ///< since its last entry
@@ -68,7 +70,6 @@ class incident_desk final : public component {
   context context_;
   std::optional<governance::records> records_;
   std::optional<governance::incident_watch> watch_;
-  std::unique_ptr<webhook> webhook_;
   bool is_frozen_ = false;
   bool is_frozen_by_blindness_ = false;
   bool is_unable_ = false;                 ///< the ledger took no entry the last time
@@ -76,6 +77,7 @@ class incident_desk final : public component {
   std::map<std::pair<session_id, std::string>, repeated> recent_;  ///< by conversation and topic
   std::optional<timestamp> blind_since_;
   std::int64_t next_ = 1, ticks_ = 0;
+  std::unique_ptr<webhook::sender> webhook_;  ///< last: it tells the rest what is left at its end
 };
 
 }  // namespace hocket::policy

@@ -1,34 +1,17 @@
 #include "actors/webhook/webhook.hpp"
 
-#include <algorithm>
-#include <chrono>
-#include <cstdlib>
+#include <utility>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "actors/http/digest.hpp"
-#include "actors/http/fetch.hpp"
-#include "actors/http/signature.hpp"
-#include "actors/http/url.hpp"
 #include "actors/observe/packet_text.hpp"
 #include "graph/contract/capability.hpp"
-#include "graph/trust/public_address.hpp"
+#include "graph/contract/run_figures.hpp"
 
 namespace hocket::webhook {
 namespace {
 
 constexpr std::size_t words_max = 65'536;  ///< of one text; more is cut, and says so
-
-std::int64_t unix_s() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-bool may_succeed_later(int status) {
-  return status == 408 || status == 425 || status == 429 || status >= 500;
-}
 
 }  // namespace
 
@@ -84,118 +67,63 @@ component_info sink::info() {
           .ticks = true};
 }
 
-result<void> sink::check_address() {
-  const auto bad = [](std::string why) { return fail("webhook.bad_config", std::move(why)); };
-  const auto at = http::read_url(config_.url);
-  if (!at) return bad("`url`: " + at.error().message);
-  is_inside_ = std::ranges::find(config_.inside, fmt::format("{}:{}", at->host, at->port)) !=
-               config_.inside.end();
-  if (at->scheme != "https" && (at->scheme != "http" || !is_inside_))
-    return bad("`url` must be https:// (http:// only where `inside` names the server)");
-  return capability_of(context_)->address(config_.url);
-}
-
 result<void> sink::open(const context& where) {
   context_ = where;
-  HOCKET_TRY(check_address());
-  const auto may = capability_of(where);
-  with_words_ = may->keeps(trust::data_class::word);
-  if (!config_.secret_env.empty()) {
-    HOCKET_TRY(may->variable(config_.secret_env));
-    const char* said = std::getenv(config_.secret_env.c_str());
-    const auto secret = http::signing_secret(said != nullptr ? said : "");
-    if (!secret || secret->empty())
-      return fail("webhook.bad_config", "the variable " + config_.secret_env +
-                                            " (`secret_env`) is not set, or is no base64 behind "
-                                            "`whsec_`");
-    secret_ = *secret;
-  }
-  run_ = http::random_token(12);
-  outbox_limits limits;
-  limits.waiting = static_cast<std::size_t>(config_.queue);
-  limits.tries = static_cast<int>(config_.tries);
-  limits.backoff_ms = static_cast<int>(config_.backoff_ms);
-  outbox_ = std::make_unique<outbox>(limits, [this](const delivery& d) { return post(d); });
+  with_words_ = capability_of(where)->keeps(trust::data_class::word);
+  sender_setup how{.url = config_.url,
+                   .inside = config_.inside,
+                   .secret_env = config_.secret_env,
+                   .ca_file = config_.ca_file,
+                   .time_limit_ms = static_cast<int>(config_.time_limit_ms),
+                   .end_ms = config_.end_ms};
+  how.limits.waiting = static_cast<std::size_t>(config_.queue);
+  how.limits.tries = static_cast<int>(config_.tries);
+  how.limits.backoff_ms = static_cast<int>(config_.backoff_ms);
+  auto made = sender::open(std::move(how), where, [this](const sender::report& r) { note(r); });
+  if (!made) return fail(made);
+  sender_ = std::move(*made);
   return {};
 }
 
-fate sink::post(const delivery& d) const {
-  http::fetch_request r;
-  r.method = "POST";
-  r.url = config_.url;
-  r.body = d.body;
-  r.headers = {{"Content-Type", "application/json"}, {"User-Agent", "hocket"}};
-  const auto id = fmt::format("msg_{}_{}", run_, d.number);
-  const auto at = fmt::to_string(unix_s());
-  r.headers.emplace_back("webhook-id", id);
-  r.headers.emplace_back("webhook-timestamp", at);
-  if (!secret_.empty())
-    r.headers.emplace_back(
-        "webhook-signature",
-        "v1," + http::base64_of(http::hmac_sha256(secret_, id + "." + at + "." + d.body)));
-  r.total_ms = static_cast<int>(config_.time_limit_ms);
-  r.connect_ms = std::min(r.total_ms, 5000);
-  r.body_bytes = 4096;
-  r.header_bytes = 16 << 10;
-  r.ca_file = config_.ca_file;
-  r.cancelled = &stopping_;
-  if (!is_inside_) r.may_connect = trust::is_public;
-  int status = 0;
-  r.on_head = [&](int answered, const http::header_list&) {
-    status = answered;
-    return false;  // what it says beside that is nobody's
-  };
-  const auto got = http::fetch(r);
-  if (!got && status == 0)
-    return got.error().code == "http.not_allowed" || got.error().code == "http.bad_url"
-               ? fate::refused
-               : fate::again;
-  if (status >= 200 && status < 300) return fate::delivered;
-  return may_succeed_later(status) ? fate::again : fate::refused;
-}
-
 result<void> sink::process(std::size_t port, const packet& p, emitter&) {
-  if (!p.body || p.kind() == payload_kind::control || !outbox_) return {};
+  if (!p.body || p.kind() == payload_kind::control || !sender_) return {};
   const auto& h = p.header;
+  // What watches the run tells every conversation, and once nobody's: that one is sent.
+  const auto* run = dynamic_cast<const run_watch*>(context_.graph);
+  const bool tells_of_run = run != nullptr && run->tells_of_run(h);
+  if (tells_of_run && h.session != session_id::none) return {};
   nlohmann::ordered_json body = {{"type", to_string(p.kind())}};
   body["from"] =
       context_.graph != nullptr ? context_.graph->output_of(h) : info().inputs[port].name;
   body["session"] = static_cast<std::uint64_t>(h.session);
   body["seq"] = h.seq;
   body["t_ms"] = h.ts.ms();
-  body["data"] = observe::figures_of(*p.body, with_words_, words_max);
-  outbox_->put(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  body["data"] = observe::figures_of(*p.body, with_words_ || tells_of_run, words_max);
+  sender_->post({.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
   return {};
 }
 
-void sink::tell() {
-  const auto now = outbox_->so_far();
-  const auto add = [&](const char* name, std::uint64_t was, std::uint64_t is) {
-    if (is > was) context_.count(name, static_cast<std::int64_t>(is - was));
+void sink::note(const sender::report& r) {
+  const auto add = [&](const char* name, std::uint64_t n) {
+    if (n > 0) context_.count(name, static_cast<std::int64_t>(n));
   };
-  add("delivered", told_.delivered, now.delivered);
-  add("retried", told_.retried, now.retried);
-  add("refused", told_.refused, now.refused);
-  add("gave_up", told_.gave_up, now.gave_up);
-  add("dropped", told_.dropped, now.dropped);
-  if (told_.refused == 0 && now.refused > 0)
+  add("delivered", r.added.delivered);
+  add("retried", r.added.retried);
+  add("refused", r.added.refused);
+  add("gave_up", r.added.gave_up);
+  add("dropped", r.added.dropped);
+  if (r.added.refused > 0 && !std::exchange(was_refused_, true))
     context_.log("the receiver refuses deliveries: see the counter `refused`");
-  told_ = now;
 }
 
 result<void> sink::tick(std::int64_t, emitter&) {
-  if (outbox_) tell();
+  if (sender_) sender_->tell();
   return {};
 }
 
 result<void> sink::close(emitter&) {
-  if (!outbox_) return {};
-  // One that is under way may take as long as a try; it is cut off where the end has no time for it.
-  outbox_->wait(config_.end_ms);
-  stopping_ = true;
-  outbox_->end();
-  tell();
-  outbox_.reset();
+  if (sender_) sender_->finish();
+  sender_.reset();
   return {};
 }
 

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 
-#include "actors/webhook/outbox.hpp"
+#include "actors/webhook/sender.hpp"
 #include "graph/contract/component.hpp"
 
 namespace hocket::webhook {
@@ -16,7 +15,7 @@ namespace hocket::webhook {
 /// Standard Webhooks (webhook-id, webhook-timestamp, webhook-signature: v1 HMAC-SHA256 of
 /// "id.timestamp.body"); a retry has the same id.
 /// Counters: delivered, retried, refused (by the receiver), gave_up (after all tries), dropped (the
-/// queue was full, or the run ended).
+/// queue was full, or the run ended). One that is taken down after a failure counts what it had, too.
 /// Errors: webhook.bad_config; trust.refused.
 /// Threads: packets never wait for the network; one thread of its own sends.
 class sink final : public component {
@@ -42,18 +41,12 @@ class sink final : public component {
   result<void> close(emitter&) override;
 
  private:
-  result<void> check_address();
-  fate post(const delivery& d) const;
-  void tell();
+  void note(const sender::report& r);
 
   config config_;
   context context_;
-  std::string run_;  ///< tells the ids of this life from those of others
-  std::string secret_;
-  bool is_inside_ = false, with_words_ = true;
-  std::atomic<bool> stopping_{false};
-  outbox::figures told_;
-  std::unique_ptr<outbox> outbox_;  ///< last: its thread uses the rest
+  bool with_words_ = true, was_refused_ = false;
+  std::unique_ptr<sender> sender_;  ///< last: it tells the rest what is left at its end
 };
 
 }  // namespace hocket::webhook

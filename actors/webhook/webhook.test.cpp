@@ -25,8 +25,8 @@ struct receiver {
     return [this](const delivery& d) {
       got.add(std::to_string(d.number) + " " + d.body);
       while (!open) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      if (refuses) return fate::refused;
-      return failures.fetch_sub(1) > 0 ? fate::again : fate::delivered;
+      if (refuses) return answer{fate::refused, 400};
+      return failures.fetch_sub(1) > 0 ? answer{fate::again, 503} : answer{fate::delivered, 200};
     };
   }
 };
@@ -38,7 +38,7 @@ TEST_CASE("deliveries go in order, each again until it arrives, with the number 
   receiver r;
   r.failures = 2;
   outbox box({.backoff_ms = 1}, r.sender());
-  for (const char* body : {"a", "b", "c"}) CHECK(box.put(body));
+  for (const char* body : {"a", "b", "c"}) CHECK(box.put({.body = body}));
   box.wait(limit_ms);
   CHECK(r.got.lines() == std::vector<std::string>{"1 a", "1 a", "1 a", "2 b", "3 c"});
   CHECK(box.so_far().delivered == 3);
@@ -49,12 +49,12 @@ TEST_CASE("who never answers is given up, who refuses is not asked again") {
   receiver r;
   r.failures = 1'000'000;
   outbox box({.tries = 3, .backoff_ms = 1}, r.sender());
-  CHECK(box.put("a"));
+  CHECK(box.put({.body = "a"}));
   box.wait(limit_ms);
   CHECK(r.got.size() == 3);
   CHECK(box.so_far().gave_up == 1);
   r.refuses = true;
-  CHECK(box.put("b"));
+  CHECK(box.put({.body = "b"}));
   box.wait(limit_ms);
   CHECK(r.got.size() == 4);
   CHECK(box.so_far().refused == 1);
@@ -64,31 +64,105 @@ TEST_CASE("what a slow receiver has no room for is dropped and counted, by numbe
   receiver r;
   r.open = false;
   outbox box({.waiting = 2, .bytes = 10}, r.sender());
-  CHECK(box.put("a"));
+  CHECK(box.put({.body = "a"}));
   CHECK(testing::eventually([&] { return r.got.size() == 1; }, 120));  // it is under way
-  CHECK(box.put("b"));
-  CHECK(!box.put(std::string(10, 'x')));
-  CHECK(box.put("c"));
-  CHECK(!box.put("d"));
+  CHECK(box.put({.body = "b"}));
+  CHECK(!box.put({.body = std::string(10, 'x')}));
+  CHECK(box.put({.body = "c"}));
+  CHECK(!box.put({.body = "d"}));
   CHECK(box.so_far().dropped == 2);
   r.open = true;
   box.wait(limit_ms);
   CHECK(box.so_far().delivered == 3);
   box.end();
-  CHECK(!box.put("e"));
+  CHECK(!box.put({.body = "e"}));
 }
 
 TEST_CASE("the end drops what waits, and wakes whom a pause holds") {
   receiver r;
   r.failures = 1'000'000;
   outbox box({.backoff_ms = 60'000}, r.sender());
-  CHECK(box.put("a"));
-  CHECK(box.put("b"));
+  CHECK(box.put({.body = "a"}));
+  CHECK(box.put({.body = "b"}));
   REQUIRE(testing::eventually([&] { return r.got.size() == 1; }, 120));
   box.end();
   CHECK(r.got.size() == 1);
   CHECK(box.so_far().gave_up == 1);
   CHECK(box.so_far().dropped == 1);
+}
+
+TEST_CASE("what is urgent goes first, also while another delivery waits for its next try") {
+  receiver r;
+  r.failures = 1;
+  // The pause is longer than this test may take: only what is urgent ends it.
+  outbox box({.backoff_ms = 3'600'000}, r.sender());
+  const auto held = std::make_shared<int>(1);
+  const std::weak_ptr<int> run = held;
+  const auto put = [&](const char* body, bool urgent, std::shared_ptr<const void> hold) {
+    return box.put({.body = body, .is_urgent = urgent, .hold = std::move(hold)});
+  };
+  CHECK(put("a", false, std::make_shared<int>(1)));
+  CHECK(put("b", false, std::make_shared<int>(1)));
+  REQUIRE(testing::eventually([&] { return r.got.size() == 1; }, 120));
+  CHECK(put("c", true, nullptr));
+  box.wait(limit_ms);
+  const auto lines = r.got.lines();
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[0] == "1 a");
+  CHECK(std::vector<std::string>(lines.begin() + 1, lines.end()) ==
+        std::vector<std::string>{"3 c", "1 a", "2 b"});
+  CHECK(box.so_far().delivered == 3);
+  CHECK(box.so_far().retried == 1);
+}
+
+TEST_CASE("after a try that failed nothing that waits or comes holds anybody up") {
+  receiver r;
+  r.failures = 1'000'000;
+  outbox box({.backoff_ms = 3'600'000}, r.sender());
+  std::vector<std::weak_ptr<const void>> held;
+  const auto put = [&] {
+    std::shared_ptr<const void> hold = std::make_shared<int>(1);
+    held.push_back(hold);
+    CHECK(box.put({.body = "a", .hold = std::move(hold)}));
+  };
+  put(), put();
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(testing::eventually([&] { return held[i].expired(); }, 120));
+  put();
+  CHECK(testing::eventually([&] { return held[2].expired(); }, 120));
+}
+
+TEST_CASE(
+    "where too many wait, what is urgent takes the place of the oldest other, which is told") {
+  receiver r;
+  r.open = false;
+  outbox box({.waiting = 2}, r.sender());
+  CHECK(box.put({.body = "a"}));
+  REQUIRE(testing::eventually([&] { return r.got.size() == 1; }, 120));  // it is under way
+  CHECK(box.put({.body = "b", .name = "bee"}));
+  CHECK(box.put({.body = "c"}));
+  CHECK(box.put({.body = "d", .is_urgent = true}));
+  CHECK(box.put({.body = "e", .is_urgent = true}));
+  CHECK(!box.put({.body = "f", .is_urgent = true}));
+  CHECK(box.so_far().dropped == 3);
+  CHECK(box.take_lost().front().name == "bee");
+  CHECK(box.take_lost().empty());
+  r.open = true;
+  box.wait(limit_ms);
+  CHECK(r.got.lines() == std::vector<std::string>{"1 a", "4 d", "5 e"});
+}
+
+TEST_CASE("every delivery is counted once, whatever becomes of it and whenever it ends") {
+  for (const int fails : {0, 3, 1'000'000}) {
+    CAPTURE(fails);
+    receiver r;
+    r.failures = fails;
+    outbox box({.waiting = 8, .tries = 2, .backoff_ms = 1}, r.sender());
+    for (int i = 0; i < 50; ++i) (void)box.put({.body = "x", .is_urgent = i % 7 == 0});
+    box.end();
+    const auto f = box.so_far();
+    CHECK(f.delivered + f.refused + f.gave_up + f.dropped == 50);
+  }
 }
 
 namespace {
@@ -236,4 +310,39 @@ TEST_CASE("private addresses, plain http and missing secrets are refused") {
       120));
   REQUIRE(s.close(out));
   CHECK(w.requests().empty());
+}
+
+TEST_CASE("a sink that is taken down without its end counts what it had") {
+  world w;
+  w.status = 503;
+  w.c.backoff_ms = 60'000;
+  w.c.end_ms = 0;
+  {
+    sink s(w.c);
+    nobody out;
+    REQUIRE(s.open(w.where));
+    for (int i = 0; i < 5; ++i) REQUIRE(s.process(0, said("x"), out));
+  }
+  CHECK(w.counters["dropped"] + w.counters["gave_up"] == 5);
+  w.forget();
+  w.status = 204;
+  w.c.end_ms = 4000;
+  {
+    sink s(w.c);
+    nobody out;
+    REQUIRE(s.open(w.where));
+    REQUIRE(s.process(0, said("x"), out));
+  }
+  CHECK(w.counters["delivered"] + w.counters["dropped"] + w.counters["gave_up"] == 1);
+}
+
+TEST_CASE("an operator's own server may be on this machine, or anywhere over https") {
+  for (const char* good : {"https://example.org/x", "http://127.0.0.1:8080/x", "http://localhost/x",
+                           "http://[::1]:80/", "http://localhost?x"})
+    CHECK_MESSAGE(check_address({.url = good, .where = reach::own}), good);
+  for (const char* bad :
+       {"", "https://", "http://example.org", "http://127.0.0.1.example.org/",
+        "http://127.example.org", "http://localhost@example.org/", "ftp://127.0.0.1/",
+        "file:///etc/passwd", "http://10.0.0.1/", "127.0.0.1:80"})
+    CHECK_MESSAGE(!check_address({.url = bad, .where = reach::own}), bad);
 }

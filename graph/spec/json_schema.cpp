@@ -236,7 +236,9 @@ json payload_schema() {
            {closed({{"json", {{"type", "string"}}}}, {"json"}),
             closed({{"protobuf", {{"type", "string"}}}, {"message", {{"type", "string"}}}},
                    {"protobuf", "message"}),
-            closed({{"bytes", {{"const", true}}}, {"min_bytes", bytes}, {"max_bytes", bytes}},
+            closed({{"bytes", {{"const", true}}},
+                    {"min_bytes", bytes},
+                    {"max_bytes", integer(1, 1 << 26)}},
                    {"bytes"})}}};
 }
 

@@ -36,6 +36,16 @@ std::optional<std::string> bytes_of(const std::string& hex) {
   return out;
 }
 
+/// The first key that bounds the length of `bytes`; nullptr: there is none.
+const value::entry* bound_of(const value& item) {
+  const auto* map = item.get_if<value::map>();
+  if (map == nullptr) return nullptr;
+  const auto at = std::find_if(map->begin(), map->end(), [](const value::entry& e) {
+    return e.key == "min_bytes" || e.key == "max_bytes";
+  });
+  return at == map->end() ? nullptr : &*at;
+}
+
 void read_schema(const value& item, bool expanded, schema_spec& s, diagnostics& findings) {
   const auto owner = "schema " + s.name;
   read_keys(item, owner, {}, findings, [&](config_visitor& v) {
@@ -44,7 +54,7 @@ void read_schema(const value& item, bool expanded, schema_spec& s, diagnostics& 
     v.field({.name = "message", .doc = "full name of the protobuf type"}, s.message);
     v.field({.name = "bytes", .doc = "any bytes"}, s.bytes);
     v.field({.name = "min_bytes", .doc = "fewest bytes", .min = 0, .max = 1 << 26}, s.min_bytes);
-    v.field({.name = "max_bytes", .doc = "most bytes", .min = 0, .max = 1 << 26}, s.max_bytes);
+    v.field({.name = "max_bytes", .doc = "most bytes", .min = 1, .max = 1 << 26}, s.max_bytes);
     if (!expanded) return;
     v.field({.name = "json_text", .doc = "the JSON Schema"}, s.json_text);
     v.field({.name = "descriptors_hex", .doc = "the set of descriptors"}, s.descriptors_hex);
@@ -60,6 +70,11 @@ void read_schema(const value& item, bool expanded, schema_spec& s, diagnostics& 
               protobuf ? fmt::format("{}: `message` is missing", owner)
                        : fmt::format("{}: `message` goes with `protobuf` alone", owner),
               protobuf ? "name the type: `message: package.Type`" : "leave it out");
+  else if (const auto* bound = s.bytes ? nullptr : bound_of(item))
+    add_error(findings, bound->key_where, "config.choice",
+              fmt::format("{}: `{}` goes with `bytes` alone", owner, bound->key),
+              json ? "leave it out; a JSON Schema bounds what it describes: `maxLength`, `maxItems`"
+                   : "leave it out; a message is as long as its fields");
   else
     return;
   s.json.clear(), s.json_text.clear(), s.protobuf.clear(), s.descriptors_hex.clear();

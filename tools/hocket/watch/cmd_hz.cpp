@@ -29,14 +29,14 @@ std::string text_of(const json& j) {
 std::string port_of(const std::string& end) { return end.substr(0, end.find(" @")); }
 
 /// What queues behind the port have dropped since the run began, by link and reason.
-json drops_of(status_source& run, const std::string& port) {
+json drops_of(status_source& run, const std::string& port, bool is_input) {
   json out = json::object();
   const auto text = run.ask(5000);
   const auto status = text ? json::parse(*text, nullptr, false) : json();
   if (!status.is_object() || !status.contains("links") || !status["links"].is_array()) return out;
   for (const auto& l : status["links"]) {
     const auto from = l.value("from", ""), to = l.value("to", "");
-    if (port_of(from) != port && port_of(to) != port) continue;
+    if (port_of(is_input ? to : from) != port) continue;
     const auto drops = l.find("dropped");
     if (drops == l.end() || !drops->is_object()) continue;
     for (const auto& [why, n] : drops->items())
@@ -98,11 +98,16 @@ int run_hz(const hz_options& o) {
   end_in_order_on_signals();
   while_blocked([] { return signal_that_came() != 0; });
   // The run keeps the meter for some periods.
-  const auto asked = text_of({{"output", o.port}, {"session", o.session}, {"every_s", o.every_s}});
+  const auto asked = text_of(
+      {{o.input ? "input" : "output", o.port}, {"session", o.session}, {"every_s", o.every_s}});
   auto found = find_run(o.where, "hz " + asked);
   if (!found) return give_up(found.error(), o.where);
   auto& run = *found->run;
   const auto number = found->answer.value("hz", std::uint64_t{0});
+  const bool is_input = found->answer.value("is", "output") == "input";
+  if (found->answer.value("also", "") == "input")
+    say(stderr, "note: {} is an output and an input; this is the output, --input is the other\n",
+        o.port);
   say(stderr, "{}: measuring\n", o.port);
   std::fflush(stderr);
   json last = json::object(), drops = json::object();
@@ -117,7 +122,7 @@ int run_hz(const hz_options& o) {
     }
     last = next->value("all", json::object());
     next->erase("all");
-    drops = drops_of(run, o.port);
+    drops = drops_of(run, o.port, is_input);
     show(o, std::move(*next), drops, "window");
     std::fflush(stdout);
   }

@@ -31,6 +31,7 @@ struct hz_options {
   std::uint64_t session = 0;  ///< 0: all
   std::uint64_t count = 0;    ///< end after so many lines; 0: with the run
   double every_s = 1;
+  bool input = false;  ///< of a port that is both: the input
   bool json = false;
 };
 int run_hz(const hz_options&);

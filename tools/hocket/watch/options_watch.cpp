@@ -68,6 +68,8 @@ void add_hz(CLI::App& app, action& chosen) {
       ->capture_default_str()
       ->check(CLI::Range(0.1, 60.0))
       ->check(finite());
+  sub.add_flag("--input", o.input,
+               "Of an actor with an output and an input of that name: the input");
   add_json(sub, o.json);
   sub.footer(
       "Packets and bytes per second, and the intervals between packets of one conversation: mean,\n"
