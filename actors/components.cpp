@@ -1,5 +1,6 @@
 #include "actors/components.hpp"
 
+#include "actors/alerts/alerts.hpp"
 #include "actors/background/agent.hpp"
 #include "actors/background/language/language_planner.hpp"
 #include "actors/background/match_planner.hpp"
@@ -29,6 +30,7 @@
 namespace hocket {
 
 result<void> register_components(registry& into) {
+  HOCKET_TRY(alerts::register_alerts(into));
   HOCKET_TRY(into.add(type_of<capture::capture>()));
   HOCKET_TRY(into.add(type_of<encoder::dmel>()));
   HOCKET_TRY(into.add(type_of<encoder::patches>()));

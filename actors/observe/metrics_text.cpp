@@ -1,9 +1,13 @@
 #include "actors/observe/metrics_text.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "actors/alerts/names.hpp"
 #include "actors/observe/exposition.hpp"
 #include "actors/observe/peer_metrics.hpp"
+#include "graph/contract/run_figures.hpp"
 
 namespace hocket::observe {
 namespace {
@@ -92,6 +96,20 @@ void write_actors(exposition& out, const host::snapshot& s) {
       out.sample({{"actor", a.name}, {"event", name}}, static_cast<double>(n));
 }
 
+void write_alerts(exposition& out, const host::snapshot& s) {
+  const auto each = [&](auto value) {
+    for (const auto& a : s.actors)
+      if (watches_run(a.component))
+        out.sample({{"alert", a.name}}, static_cast<double>(value(alerts::row_of(a.counters))));
+  };
+  const auto watches = [](const auto& a) { return watches_run(a.component); };
+  if (std::ranges::none_of(s.actors, watches)) return;
+  out.family("hocket_alert_active", "gauge", "1 while an alert is raised, else 0.");
+  each([](const auto& r) { return r.is_active ? 1 : 0; });
+  out.family("hocket_alerts_raised_total", "counter", "How often an alert was raised.");
+  each([](const auto& r) { return r.raised; });
+}
+
 void write_budgets(exposition& out, const host::snapshot& s) {
   if (s.budgets.empty()) return;
   // Two budgets may watch one path: the limit tells them apart.
@@ -141,6 +159,7 @@ std::string metrics_text(const run_identity& who, const std::optional<host::snap
     write_edges(out, *s);
     write_peers(out, *s);
     write_budgets(out, *s);
+    write_alerts(out, *s);
   }
   return std::move(out).text();
 }

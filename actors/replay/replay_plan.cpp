@@ -11,6 +11,7 @@
 #include "actors/replay/listener.hpp"
 #include "actors/replay/names.hpp"
 #include "actors/replay/player.hpp"
+#include "graph/contract/run_figures.hpp"
 
 namespace hocket::replay {
 namespace {
@@ -45,7 +46,7 @@ result<std::vector<role>> cast(const plan& graph, const record::recording& from,
     const bool replaced = std::find(request.replaced.begin(), request.replaced.end(), a.name) !=
                           request.replaced.end();
     const bool runs = request.only.empty()
-                          ? !a.type->info.source || replaced ||
+                          ? (!a.type->info.source && !watches_run(a.type->info.type)) || replaced ||
                                 only_listened(graph, static_cast<actor_index>(i), from)
                           : matches_any(request.only, a.name);
     if (runs && !matches_any(request.play, a.name)) roles[i] = role::live;

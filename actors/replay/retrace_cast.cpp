@@ -9,6 +9,7 @@
 #include "actors/replay/listener.hpp"
 #include "actors/replay/names.hpp"
 #include "actors/replay/retrace.hpp"
+#include "graph/contract/run_figures.hpp"
 
 namespace hocket::replay {
 namespace {
@@ -57,7 +58,8 @@ result<retrace_cast> cast_retrace(const plan& original, const record::recording&
       const auto& a = graph.actors[i];
       if (all.try_emplace(a.name).second) names.push_back(a.name);
       const bool plays =
-          a.type->info.source && !only_listened(graph, static_cast<actor_index>(i), from);
+          watches_run(a.type->info.type) ||
+          (a.type->info.source && !only_listened(graph, static_cast<actor_index>(i), from));
       all[a.name].source = all[a.name].source || plays;
     }
   };

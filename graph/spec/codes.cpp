@@ -80,6 +80,8 @@ constexpr code_doc codes[] = {
     {"replicas.scope", "replicas of an actor of which there is one per conversation"},
     {"replicas.hosts", "more hosts than replicas"},
 
+    {"alert.unknown", "a rule over something that the graph does not have"},
+    {"alert.other-host", "a rule over what is counted on another host"},
     {"budget.unknown-actor", "a budget over an actor that does not exist"},
     {"budget.path", "a budget whose path is too short or not connected"},
     {"budget.too-short", "a budget shorter than the latencies its actors declare"},

@@ -136,6 +136,7 @@ plan validate(const graph_spec& graph, const registry& types, diagnostics& findi
   check_hosts(v);
   check_topology(v);
   check_budgets(v);
+  check_alerts(v);
   check_replicas(v);
   check_outputs(v.out, findings);
   return std::move(v.out);

@@ -39,6 +39,8 @@ void resolve_links(validation& v);
 void check_hosts(validation& v);
 void check_topology(validation& v);
 void check_budgets(validation& v);
+/// What actors that watch the run name.
+void check_alerts(validation& v);
 /// Checks replicas, and puts them into the plan: the last step.
 void check_replicas(validation& v);
 

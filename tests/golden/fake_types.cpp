@@ -152,6 +152,36 @@ struct screen final : idle<screen_config> {
   }
 };
 
+/// Watches the run; names something of each kind.
+struct odd_config {
+  std::string actor = "*", port = "*";
+  std::vector<std::string> path;
+  void visit(config_visitor& v) {
+    v.field({.name = "port", .doc = "of the graph"}, port);
+    v.field({.name = "actor", .doc = "of the graph"}, actor);
+    v.field({.name = "path", .doc = "of a budget"}, path);
+  }
+};
+struct away_config {
+  std::string host = "*";
+  void visit(config_visitor& v) { v.field({.name = "host", .doc = "another one"}, host); }
+};
+
+template <class Config, const char* Type>
+struct sentry final : idle<Config> {
+  using idle<Config>::idle;
+  static component_info info() {
+    return {.type = Type,
+            .summary = "Watches.",
+            .inputs = {},
+            .outputs = {{"alerts", {.kind = payload_kind::text}, "what it saw"}},
+            .scope = instance_scope::shared,
+            .ticks = true};
+  }
+};
+constexpr char odd[] = "alert.odd";
+constexpr char away[] = "alert.away";
+
 template <const char* Name>
 struct fake_tool final : tool {
   static tool_info info() { return {Name, "Does nothing.", R"({"type":"object"})", {}}; }
@@ -193,7 +223,8 @@ constexpr char sundial[] = "sundial";
 registry fake_types() {
   registry types;
   for (auto&& type : {type_of<mic>(), type_of<camera>(), type_of<ears>(), type_of<model>(),
-                      type_of<mind>(), type_of<speaker>(), type_of<screen>()})
+                      type_of<mind>(), type_of<speaker>(), type_of<screen>(),
+                      type_of<sentry<odd_config, odd>>(), type_of<sentry<away_config, away>>()})
     HOCKET_ASSERT(types.add(type));
   HOCKET_ASSERT(types.add(tool_of<fake_tool<abacus>>()));
   HOCKET_ASSERT(types.add(tool_of<fake_tool<sundial>>()));

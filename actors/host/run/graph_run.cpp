@@ -40,6 +40,28 @@ void graph_run::detach_all() {
   if (peers) peers->detach_all();
 }
 
+namespace {
+
+run_figures figures_of(const snapshot& s) {
+  run_figures out;
+  out.sessions = s.sessions;
+  for (const auto& l : s.links) {
+    auto& to = out.links.emplace_back(run_figures::link{l.from, l.to, l.sent});
+    for (int i = 0; i < drop_reason_count; ++i)
+      if (l.dropped[i] > 0)
+        to.dropped.emplace_back(to_string(static_cast<drop_reason>(i)), l.dropped[i]);
+  }
+  for (const auto& a : s.actors) out.actors.push_back({a.name, a.restarts});
+  for (const auto& b : s.budgets) out.budgets.push_back({b.path, b.missed});
+  for (const auto& p : s.peers) {
+    const bool is_up = p.state == wire::peer_state::up || p.state == wire::peer_state::suspect;
+    out.hosts.push_back({p.name, is_up, is_up ? "" : p.reason});
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string current_plan_view::name() const { return run_.current().view.name(); }
 std::string current_plan_view::hash() const { return run_.current().view.hash(); }
 // All hosts' parts: a recording of one host is a recording of the graph.
@@ -48,6 +70,14 @@ std::string current_plan_view::expanded_yaml() const {
 }
 std::string current_plan_view::output_of(const packet_header& header) const {
   return run_.current().view.output_of(header);
+}
+
+run_figures current_plan_view::figures() const { return figures_of(run_.status()); }
+bool current_plan_view::tells_of_run(const packet_header& header) const {
+  const auto& actors = run_.graph().actors;
+  if (header.way.count == 0) return false;
+  const auto last = header.way.hops[header.way.count - 1u].actor;
+  return last < actors.size() && watches_run(actors[last].type->info.type);
 }
 
 void graph_run::start(std::int64_t began_ns) {

@@ -25,17 +25,20 @@
 #include "actors/host/runtime.hpp"
 #include "actors/host/run/session_requests.hpp"
 #include "actors/host/run/timers.hpp"
+#include "graph/contract/run_figures.hpp"
 
 namespace hocket::host {
 
-/// The newest plan of a run, for components.
-class current_plan_view final : public graph_view {
+/// The newest plan of a run, and what it counts, for components.
+class current_plan_view final : public run_watch {
  public:
   explicit current_plan_view(const graph_run& w) : run_(w) {}
   std::string name() const override;
   std::string hash() const override;
   std::string expanded_yaml() const override;
   std::string output_of(const packet_header& header) const override;
+  run_figures figures() const override;
+  bool tells_of_run(const packet_header& header) const override;
 
  private:
   const graph_run& run_;

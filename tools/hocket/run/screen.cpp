@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/alerts/names.hpp"
 #include "graph/contract/answer_pieces.hpp"
+#include "graph/contract/run_figures.hpp"
 #include "tools/report/conversation.hpp"
 
 namespace hocket::cli {
@@ -55,6 +57,15 @@ std::string side_text(const timeline_row& row) {
   for (const auto& f : row.happened)
     if (const auto t = short_text(f); !t.empty() && !is_routine(f))
       out += (out.empty() ? "" : "  ") + t;
+  return out;
+}
+
+/// "slow, lossy": the alerts that are raised.
+std::string active_alerts(const host::snapshot& now) {
+  std::string out;
+  for (const auto& a : now.actors)
+    if (watches_run(a.component) && alerts::row_of(a.counters).is_active)
+      out += (out.empty() ? "" : ", ") + a.name;
   return out;
 }
 
@@ -132,6 +143,8 @@ class terminal_screen final : public screen {
         "  budget misses {}  sessions {}   Ctrl-C stops",
         now.now.seconds(), quantile(compute_, .5), quantile(compute_, .99), queued, drops, restarts,
         missed, now.sessions);
+    if (const auto raised = active_alerts(now); !raised.empty())
+      line = fmt::format("ALERT {}  {}", raised, line);
     clear_status();
     status_wide_ = std::max(1, t_.columns - 1);
     fmt::print("{}", paint(t_, "7", fit(line, status_wide_)));

@@ -1,5 +1,7 @@
 #include "tools/hocket/watch/top_view.hpp"
 
+#include "actors/alerts/names.hpp"
+#include "graph/contract/run_figures.hpp"
 #include "graph/text/clean.hpp"
 
 #include <algorithm>
@@ -277,6 +279,26 @@ std::string counters_text(const shown_runs& runs, const terminal& t) {
   return grouped(runs, {{"actor", false}, {"counter", false}, {"value"}}, t, add);
 }
 
+/// The alerts that are raised, in a line of their own.
+std::string alerts_text(const shown_runs& runs, const terminal& t) {
+  std::string out;
+  for (const auto& run : runs) {
+    if (!run.gone.empty()) continue;
+    for (const auto& a : list(run.now, "actors")) {
+      const auto counters = a.find("counters");
+      if (!watches_run(word(a, "component")) || counters == a.end() || !counters->is_object() ||
+          number(*counters, std::string(alerts::active_counter).c_str()) <= 0)
+        continue;
+      out += paint(t, "1;31",
+                   fmt::format("{}alert {} is raised (times so far: {:.0f})",
+                               runs.size() > 1 ? run.host + ": " : "", word(a, "name"),
+                               number(*counters, std::string(alerts::raised_counter).c_str()))) +
+             "\n";
+    }
+  }
+  return out;
+}
+
 /// The line above the tables: what runs, for how long, and whether the accounts hold.
 std::string title(const shown& run, bool with_host, const terminal& t) {
   const auto name = paint(t, "1", (with_host ? run.host + ": " : "") + word(run.now, "graph"));
@@ -348,8 +370,8 @@ std::string top_text(const std::vector<run_look>& runs, const terminal& t) {
                    [](const shown& a, const shown& b) { return a.host < b.host; });
   std::string out;
   for (const auto& run : all) out += title(run, runs.size() > 1, t);
-  return out + lost_hosts(all, t) + faults + actors_text(all, t) + links_text(all, t) +
-         peers_text(all, t) + budgets_text(all, t) + counters_text(all, t);
+  return out + alerts_text(all, t) + lost_hosts(all, t) + faults + actors_text(all, t) +
+         links_text(all, t) + peers_text(all, t) + budgets_text(all, t) + counters_text(all, t);
 }
 
 }  // namespace hocket::cli

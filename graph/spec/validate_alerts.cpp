@@ -1,0 +1,136 @@
+// What an actor that watches the run names of the graph.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "graph/contract/run_figures.hpp"
+#include "graph/spec/read_keys.hpp"
+#include "graph/spec/validate.hpp"
+
+namespace hocket::spec {
+namespace {
+
+/// A name of the graph, and on which host what it names is counted.
+struct watched {
+  std::string name;
+  std::string host;
+};
+using watched_list = std::vector<watched>;
+
+watched_list actors_of(const plan& graph) {
+  watched_list out;
+  for (const auto& a : graph.actors) out.push_back({a.name, a.host});
+  return out;
+}
+
+watched_list ports_of(const plan& graph) {
+  watched_list out;
+  const auto add = [&](const plan_actor& a, const std::string& port) {
+    const auto name = a.name + "." + port;
+    if (std::ranges::find(out, name, &watched::name) == out.end()) out.push_back({name, a.host});
+  };
+  for (const auto& l : graph.links) {
+    const auto &from = graph.actors[l.from], &to = graph.actors[l.to];
+    if (from.type != nullptr) add(from, from.type->info.outputs[l.from_port].name);
+    if (to.type != nullptr) add(to, to.type->info.inputs[l.to_port].name);
+  }
+  return out;
+}
+
+watched_list budgets_of(const plan& graph) {
+  watched_list out;
+  for (const auto& b : graph.budgets) {
+    std::vector<std::string> path;
+    for (const auto i : b.path) path.push_back(graph.actors[i].name);
+    out.push_back({fmt::format("{}", fmt::join(path, " > ")), graph.actors[b.path.back()].host});
+  }
+  return out;
+}
+
+watched_list other_hosts(const graph_spec& graph, const std::string& own) {
+  watched_list out;
+  for (const auto& h : graph.hosts)
+    if (h.host.name != own) out.push_back({h.host.name, own});
+  return out;
+}
+
+/// Looks up what the keys `actor`, `port`, `path` and `host` name; `*`, and nothing, are all.
+class name_checker final : public config_visitor {
+ public:
+  name_checker(validation& v, const actor_spec& actor) : v_(v), actor_(actor) {}
+
+  void field(const field_info&, bool&) override {}
+  void field(const field_info&, std::int64_t&) override {}
+  void field(const field_info&, double&) override {}
+  void field(const field_info&, std::vector<double>&) override {}
+  void field(const field_info& info, std::string& v) override {
+    const auto name = v == "*" ? "" : v;
+    if (info.name == "actor") check(info, name, "actor", actors_of(v_.out));
+    if (info.name == "port") check(info, name, "linked port", ports_of(v_.out));
+    if (info.name == "host") check(info, name, "other host", other_hosts(v_.graph, actor_.on));
+  }
+  void field(const field_info& info, std::vector<std::string>& v) override {
+    if (info.name == "path")
+      check(info, fmt::format("{}", fmt::join(v, " > ")), "budget", budgets_of(v_.out));
+  }
+
+ private:
+  void check(const field_info& info, const std::string& name, std::string_view what,
+             const watched_list& all) {
+    const auto* item = actor_.body.find(info.name);
+    const auto where = item != nullptr ? item->where() : actor_.where;
+    if (name.empty() && info.required) return;  // told
+    if (name.empty()) {
+      if (all.empty())
+        add(where, "alert.unknown",
+            fmt::format("the graph has no {}: this would never be raised", what),
+            "take the actor out");
+      return;
+    }
+    const auto at = std::ranges::find(all, name, &watched::name);
+    if (at == all.end()) return unknown(where, what, name, all);
+    if (at->host != actor_.on)
+      add(where, "alert.other-host", fmt::format("{} is counted on host {}", name, at->host),
+          fmt::format("let it run there: `on: {}`", at->host));
+  }
+
+  void unknown(const source_mark& where, std::string_view what, const std::string& name,
+               const watched_list& all) {
+    std::vector<std::string> names;
+    for (const auto& w : all) names.push_back(w.name);
+    const auto near = nearest(name, names);
+    add(where, "alert.unknown", fmt::format("no {} is called `{}`", what, name),
+        near.empty() ? "" : fmt::format("did you mean `{}`?", near),
+        {fmt::format("known: {}",
+                     names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")))});
+  }
+
+  void add(const source_mark& where, const char* code, const std::string& what, std::string hint,
+           std::vector<std::string> notes = {}) {
+    add_error(v_.findings, where, code, fmt::format("{}: {}", actor_.title(), what),
+              std::move(hint), std::move(notes));
+  }
+
+  validation& v_;
+  const actor_spec& actor_;
+};
+
+}  // namespace
+
+void check_alerts(validation& v) {
+  if (!v.links_complete || !v.graph.broken.empty()) return;  // one mistake is told once
+  for (std::size_t i = 0; i < v.graph.actors.size(); ++i) {
+    const auto& actor = v.out.actors[i];
+    if (actor.type == nullptr || !watches_run(actor.type->info.type) || !actor.config) continue;
+    if (v.graph.actors[i].process)
+      add_error(v.findings, actor.where, "config.choice",
+                fmt::format("{}: what the run counts is not seen in a process of its own",
+                            v.graph.actors[i].title()),
+                "take `process` away");
+    name_checker names(v, v.graph.actors[i]);
+    actor.config->visit(names);
+  }
+}
+
+}  // namespace hocket::spec
