@@ -83,6 +83,8 @@ class recording {
   /// The recorder's own verdict, or that there is none because it did not come to its end.
   const verdict& how_it_ended() const { return verdict_; }
   const std::vector<std::string>& problems() const { return problems_; }
+  /// Torn, or cut: what comes after its last packet is not known.
+  bool ends_before_its_run() const { return !verdict_.complete || facts_.contains("cut_to_ns"); }
   timestamp first() const { return first_; }
   timestamp last() const { return last_; }
   std::uint64_t packets() const { return packets_; }

@@ -231,8 +231,8 @@ void comparison::packet_emitted(const plan&, actor_index actor, std::size_t port
     why = compare(*s.expected[s.next++], p, out.measured);
   else if (more_in_recording)
     return;  // the recording has a gap here
-  else if (!from_->how_it_ended().complete)
-    return;  // a torn recording ends before its run did
+  else if (from_->ends_before_its_run())
+    return;
   else
     why = "is not in the recording, which ended before it";
   if (why.empty())

@@ -368,7 +368,7 @@ result<retraced> retracer::run() {
     }
   }
   // Of a run that was killed the last calls are not in the file, only what they said.
-  const bool torn = !from_->how_it_ended().complete;
+  const bool torn = from_->ends_before_its_run();
   auto all = compare_.results([&](const std::string& output, timestamp at) {
     return torn && at >= last_call_[actor_of(output)];
   });

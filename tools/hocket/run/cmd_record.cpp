@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/record/cut.hpp"
 #include "actors/record/recording.hpp"
 #include "graph/trust/sealed/sealed.hpp"
 #include "tools/hocket/run/commands.hpp"
@@ -54,6 +55,19 @@ std::string about(const record::recorded_output& o, const char* key) {
   return it == o.about.end() ? "" : it->second;
 }
 
+/// "from 12.400 s on, to 40.000 s; 3 packets were on their way at its beginning".
+std::string cut_text(const recording& r) {
+  const auto s = [&](const char* key) {
+    return static_cast<double>(std::atoll(r.fact(key).c_str())) / 1e9;
+  };
+  auto out = fmt::format("from {:.3f} s on", s(record::cut_from_fact));
+  if (!r.fact(record::cut_to_fact).empty())
+    out += fmt::format(", to {:.3f} s", s(record::cut_to_fact));
+  const auto n = r.fact(record::in_flight_fact);
+  return n.empty() || n == "0" ? out
+                               : out + "; packets that were on their way at its beginning: " + n;
+}
+
 void print(const std::string& file, const recording& r) {
   say("{}: {}\n", file, verdict_text(r.how_it_ended()));
   const auto host = r.fact("host");
@@ -64,6 +78,7 @@ void print(const std::string& file, const recording& r) {
     say("piece {} of a recording that was written in turns; `hocket record merge` makes one of "
         "all\n",
         piece);
+  if (const auto cut = r.fact(record::cut_from_fact); !cut.empty()) say("cut: {}\n", cut_text(r));
   for (const auto& n : r.revisions())
     say("rewired at {:.3f} s: revision {} ({}) from micro-turn {} on\n", n.from.seconds(), n.number,
         n.hash, n.micro_turn);
@@ -181,9 +196,13 @@ int unseal(const record_options& o) {
 }  // namespace
 
 int run_record(const record_options& o) {
+  if (o.what != "cut" && (o.from_s >= 0 || o.to_s >= 0))
+    return complain({"cli.bad-arguments", "--from and --to go with `record cut` alone"},
+                    exit_bad_input, "`hocket record cut FILE --from 12.5 --to 40 -o OUT`");
   return o.what == "unseal"    ? unseal(o)
          : o.what == "recover" ? recover(o)
          : o.what == "merge"   ? merge_pieces(o)
+         : o.what == "cut"     ? cut_by_time(o)
          : o.what == "delete"  ? delete_records(o)
                                : info(o);
 }

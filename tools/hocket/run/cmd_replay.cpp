@@ -12,6 +12,7 @@
 #include "actors/host/plan_view.hpp"
 #include "actors/host/runtime.hpp"
 #include "actors/start_run.hpp"
+#include "actors/record/cut.hpp"
 #include "actors/replay/comparison.hpp"
 #include "actors/replay/replay_plan.hpp"
 #include "actors/replay/retrace.hpp"
@@ -299,6 +300,9 @@ std::string why_unfaithful(const replay_options& o, const record::recording& fro
                            const replay::replay_plan& what) {
   if (o.approximate || !o.graph.empty() || !o.replace.empty()) return "";
   const auto recorder = from.fact("recorder");
+  if (const auto cut = from.fact(record::cut_from_fact); !cut.empty() && cut != "0")
+    return fmt::format("it was cut at {:.3f} s: what actors heard before is not in it",
+                       static_cast<double>(std::atoll(cut.c_str())) / 1e9);
   if (!from.fact("joined_ns").empty())
     return fmt::format("{} joined the run while it went on: what actors heard before is not in it",
                        recorder);

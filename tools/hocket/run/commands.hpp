@@ -57,9 +57,10 @@ struct serve_options {
 int run_serve(const serve_options&);
 
 struct record_options {
-  std::string what;  ///< info, recover, merge, unseal, delete
+  std::string what;  ///< info, recover, merge, cut, unseal, delete
   std::string file;
-  std::string out;  ///< recover, merge
+  std::string out;                ///< recover, merge, cut, unseal
+  double from_s = -1, to_s = -1;  ///< cut: stream time; below 0: not given
   bool json = false;
   double older_than_days = -1;  ///< delete: only what was not written to for so long; below 0: any
   bool dry_run = false;         ///< delete: say what would go
@@ -69,6 +70,8 @@ int run_record(const record_options&);
 int merge_pieces(const record_options&);
 /// `record delete`: a recording, or by age the recordings and results of runs in a folder.
 int delete_records(const record_options&);
+/// `record cut`: a part of a recording as one of its own.
+int cut_by_time(const record_options&);
 
 struct replay_options {
   std::string file;   ///< an MCAP recording

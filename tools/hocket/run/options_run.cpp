@@ -87,18 +87,27 @@ void add_run(CLI::App& app, action& chosen) {
 
 void add_record(CLI::App& app, action& chosen) {
   static record_options o;
-  auto& sub = command(app, chosen, "record", "Look into a recording, save a torn one, delete",
+  auto& sub = command(app, chosen, "record", "Look into a recording, save a torn one, cut, delete",
                       [] { return run_record(o); });
   sub.add_option(
          "what", o.what,
          "info: what is in it; recover: a whole file of what is left; merge: one file of the "
          "pieces "
-         "that --rotate left; unseal: a readable file of a sealed recording or log; delete: it, or "
+         "that --rotate left; cut: a part of it by time; unseal: a readable file of a sealed "
+         "recording or log; delete: it, or "
          "what is old in a folder")
       ->required()
-      ->check(CLI::IsMember({"info", "recover", "merge", "unseal", "delete"}));
+      ->check(CLI::IsMember({"info", "recover", "merge", "cut", "unseal", "delete"}));
   sub.add_option("file", o.file, "Recording (MCAP); delete: or a folder")->required();
-  sub.add_option("out", o.out, "recover, merge, unseal: file to write");
+  auto* const out = sub.add_option("out", o.out, "recover, merge, cut, unseal: file to write");
+  sub.add_option("-o,--output", o.out, "The same")->type_name("FILE")->excludes(out);
+  sub.add_option("--from", o.from_s,
+                 "cut: from that stream time on, taken back to the beginning of its micro-turn")
+      ->type_name("SECONDS")
+      ->check(seconds());
+  sub.add_option("--to", o.to_s, "cut: up to that stream time")
+      ->type_name("SECONDS")
+      ->check(seconds());
   sub.add_option("--older-than-days", o.older_than_days,
                  "delete: only what nobody wrote to for so long; of a folder the recordings, event "
                  "logs, sounds and pictures of runs")

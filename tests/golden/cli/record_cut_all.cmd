@@ -1,0 +1,1 @@
+hocket record cut torn.mcap -o part.mcap

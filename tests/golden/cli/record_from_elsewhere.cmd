@@ -1,0 +1,1 @@
+hocket record info torn.mcap --from 3
