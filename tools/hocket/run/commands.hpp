@@ -28,7 +28,9 @@ struct run_options {
   std::string health;           ///< address for health alone, with a listener of its own; "": none
   bool metrics_public = false;  ///< may be reached from other machines
   std::string trace;            ///< file for trace events; "": none
-  int trace_every = 1;          ///< only packets of every n-th micro-turn
+  int trace_every = 1;          ///< of trace and otlp: packets of every n-th micro-turn
+  std::string otlp;             ///< address of an OpenTelemetry collector; "": none
+  bool otlp_plain = false;      ///< over plain HTTP to another machine, too
   std::string host;             ///< which of the graph's `hosts:` this process is
   std::string secret_key;       ///< file; "": beside the host's public key
   std::string listen;           ///< instead of the graph file's; port 0 = any
@@ -68,10 +70,10 @@ struct record_options {
 int run_record(const record_options&);
 /// `record merge`: the pieces of a recording that was written in turns, as one file.
 int merge_pieces(const record_options&);
-/// `record delete`: a recording, or by age the recordings and results of runs in a folder.
-int delete_records(const record_options&);
 /// `record cut`: a part of a recording as one of its own.
 int cut_by_time(const record_options&);
+/// `record delete`: a recording, or by age the recordings and results of runs in a folder.
+int delete_records(const record_options&);
 
 struct replay_options {
   std::string file;   ///< an MCAP recording

@@ -1,5 +1,6 @@
 #include "tools/hocket/run/watchers.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -25,6 +26,7 @@ result<std::unique_ptr<watchers>> watchers::make(const run_options& o, const pla
     if (!trace) return fail(trace);
     out->trace_ = std::move(*trace);
   }
+  if (!o.otlp.empty()) HOCKET_TRY(out->open_otlp(o, graph));
   if (!o.metrics.empty() || !o.health.empty()) {
     observe::http_options how;
     how.address = o.metrics;
@@ -50,9 +52,25 @@ result<std::unique_ptr<watchers>> watchers::make(const run_options& o, const pla
   return out;
 }
 
+result<void> watchers::open_otlp(const run_options& o, const plan& graph) {
+  otlp::export_options how;
+  how.url = o.otlp;
+  how.plain = o.otlp_plain;
+  how.every = o.trace_every;
+  if (const char* headers = std::getenv("OTEL_EXPORTER_OTLP_HEADERS")) how.headers = headers;
+  how.who = {graph.name, graph.hash, o.host, version(), ""};
+  const trust::capability may(trust::default_policy(trust::level::own), o.out, !o.no_pii);
+  auto made = otlp::exporter::start(std::move(how), may, graph);
+  if (!made) return fail(made);
+  otlp_ = std::move(*made);
+  return {};
+}
+
 std::vector<host::observer*> watchers::observers() const {
-  if (trace_) return {trace_.get(), &desk_};
-  return {&desk_};
+  std::vector<host::observer*> out = {&desk_};
+  if (trace_) out.push_back(trace_.get());
+  if (otlp_) out.push_back(otlp_.get());
+  return out;
 }
 
 void watchers::running(const host::runtime& run) {
@@ -63,6 +81,10 @@ void watchers::running(const host::runtime& run) {
 void watchers::look(const host::snapshot& now) {
   manager_.alive(monotonic_ns());
   if (trace_) trace_->look(now);
+  if (!otlp_ || told_otlp_) return;
+  const auto why = otlp_->trouble();
+  told_otlp_ = !why.empty();
+  if (told_otlp_) say(stderr, "warning: traces: {}; the run goes on [otlp.trouble]\n", why);
 }
 
 void watchers::stopping() {
@@ -79,6 +101,15 @@ void watchers::closed() {
 }
 
 void watchers::finish(bool quiet) {
+  if (otlp_) {
+    const auto sent = otlp_->finish();
+    const auto why = otlp_->trouble();
+    if (sent.lost > 0)
+      say(stderr, "warning: traces: {} of {} spans were lost{}{} [otlp.lost]\n", sent.lost,
+          sent.lost + sent.delivered, why.empty() ? "" : ": ", why);
+    else if (!quiet)
+      say("sent {} spans\n", sent.delivered);
+  }
   if (!trace_) return;
   if (const auto done = trace_->finish(); !done)
     say(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);

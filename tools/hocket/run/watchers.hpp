@@ -9,6 +9,7 @@
 #include "actors/observe/run_window.hpp"
 #include "actors/observe/service_manager.hpp"
 #include "actors/observe/trace_file.hpp"
+#include "actors/otlp/exporter.hpp"
 #include "graph/spec/plan.hpp"
 #include "tools/hocket/run/commands.hpp"
 
@@ -17,7 +18,7 @@ namespace hocket::cli {
 /// Everything that watches `hocket run` for others than its user: metrics, trace, service manager.
 class watchers {
  public:
-  /// `graph` must outlive them. Errors: what the trace file and the HTTP server report.
+  /// `graph` must outlive them. Errors: what the trace file, the exporter and the HTTP server report.
   static result<std::unique_ptr<watchers>> make(const run_options& o, const plan& graph);
 
   std::vector<host::observer*> observers() const;
@@ -31,10 +32,12 @@ class watchers {
   void stopping();
   /// Before the runtime goes.
   void closed();
-  /// Ends the trace; says what was written, or warns.
+  /// Ends traces; says what was written and sent, or warns.
   void finish(bool quiet);
 
  private:
+  result<void> open_otlp(const run_options& o, const plan& graph);
+
   watchers(observe::service_manager m, const run_options& o)
       : manager_(std::move(m)), desk_(o.host, !o.no_pii) {}
 
@@ -44,6 +47,8 @@ class watchers {
   mutable observe::port_desk desk_;
   std::unique_ptr<observe::trace_file> trace_;
   std::string trace_path_;
+  std::unique_ptr<otlp::exporter> otlp_;
+  bool told_otlp_ = false;
   std::unique_ptr<observe::http_server> server_;
   std::vector<std::string> url_files_;
   bool is_stopping_ = false;
