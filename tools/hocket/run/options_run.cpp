@@ -71,8 +71,9 @@ void add_run(CLI::App& app, action& chosen) {
       ->type_name("NAME")
       ->allow_extra_args(false);
   sub.add_option("--trace", o.trace, "Write a trace for ui.perfetto.dev")->type_name("FILE.json");
-  sub.add_option("--otlp", o.otlp,
-                 "Send the ways of packets as traces to an OpenTelemetry collector (OTLP over HTTP)")
+  sub.add_option(
+         "--otlp", o.otlp,
+         "Send the ways of packets as traces to an OpenTelemetry collector (OTLP over HTTP)")
       ->type_name("URL");
   sub.add_flag("--otlp-plain", o.otlp_plain,
                "Let them go to another machine over plain HTTP: they hold names and figures");
