@@ -201,6 +201,8 @@ void membership::peer_changed(const std::string& peer, peer_state s, const std::
     if (s == peer_state::lost || (s == peer_state::up && restarted)) o.last.reset();
     changed_.notify_all();
   }
+  if (s == peer_state::up || (s == peer_state::lost && !run_.is_virtual()))
+    links_.peer_is_there(peer, s == peer_state::up);
   if (over) return;
   const bool anew = s == peer_state::up && restarted;
   if (s == peer_state::lost || anew) do_not_wait_for(peer);

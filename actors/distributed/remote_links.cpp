@@ -270,6 +270,18 @@ void remote_links::send_bound(actor_index proxy, session_id session, timestamp b
   sender_of(proxy)->send_bound(session, bound);
 }
 
+bool remote_links::is_lost(actor_index proxy) const {
+  const auto& all = links();
+  const auto it = all.by_proxy.find(proxy);
+  const auto* const s = it == all.by_proxy.end() ? nullptr : sender(it->second);
+  return s != nullptr && s->is_peer_lost();
+}
+
+void remote_links::peer_is_there(const std::string& peer, bool is_there) {
+  for (const auto& [id, s] : links().senders)
+    if (s->link().peer == peer) s->peer_is_there(is_there);
+}
+
 void remote_links::room_again(std::uint32_t wire_link) {
   if (auto* const s = sender(wire_link)) s->room_again();
 }

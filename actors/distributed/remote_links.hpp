@@ -74,6 +74,9 @@ class remote_links final : public remote_end {
   // Sending.
   std::optional<writable_buffer> allocate(const actor_cell& proxy, std::size_t size_bytes) override;
   void send_bound(actor_index proxy, session_id session, timestamp bound) override;
+  bool is_lost(actor_index proxy) const override;
+  /// Whoever waits for room on the way to a lost peer goes on, until it is there again.
+  void peer_is_there(const std::string& peer, bool is_there);
   /// The wire takes packets again.
   void room_again(std::uint32_t wire_link);
   /// Tells a peer that began anew what has ended.

@@ -120,6 +120,19 @@ void remote_sender::room_again() {
   tell_unsendable();
 }
 
+// Who finds a queue full from here on asks, and who did before is found waiting.
+void remote_sender::peer_is_there(bool is_there) {
+  is_peer_lost_.store(!is_there, std::memory_order_release);
+  if (is_there) return;
+  std::vector<std::shared_ptr<actor_cell>> proxies;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [session, o] : proxies_)
+      if (auto proxy = o.proxy.lock()) proxies.push_back(std::move(proxy));
+  }
+  for (const auto& proxy : proxies) proxy->release_senders();
+}
+
 bool remote_sender::has_kept() const {
   std::lock_guard lock(mutex_);
   for (const auto& [session, o] : proxies_)

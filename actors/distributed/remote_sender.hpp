@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -38,6 +39,9 @@ class remote_sender {
 
   // The wire.
   void room_again();
+  /// A lost peer takes nothing: what its queues have no room for stops nobody, see `input_queue`.
+  void peer_is_there(bool is_there);
+  bool is_peer_lost() const { return is_peer_lost_.load(std::memory_order_acquire); }
   /// A packet was taken from a queue, and the wire has had no room since.
   bool has_kept() const;
   /// Tells a peer that began anew which streams have ended.
@@ -61,6 +65,7 @@ class remote_sender {
   counted_wire& wire_;
   const host_link link_;
   const std::size_t peer_;  ///< in the plan's `hosts`
+  std::atomic<bool> is_peer_lost_{false};
   mutable std::mutex mutex_;
   // --- under mutex_
   struct proxy_state {

@@ -33,6 +33,9 @@ class remote_end {
   virtual std::optional<writable_buffer> allocate(const actor_cell& proxy,
                                                   std::size_t size_bytes) = 0;
   virtual void send_bound(actor_index proxy, session_id session, timestamp bound) = 0;
+  /// The host that this proxy sends to is lost: a full queue before it stops nobody. The proxy's mutex
+  /// is held.
+  virtual bool is_lost(actor_index proxy) const = 0;
 };
 
 /// What a run needs of the other hosts of its plan. Without it the run is alone.

@@ -65,6 +65,8 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   void wake();
   /// A remote sender: no room on the wire; open_gate() ends it.
   void close_gate() { blocked_.fetch_add(1, std::memory_order_acq_rel); }
+  /// The same: its host is lost. Who waits for room goes on; push() asks the remote end from here on.
+  void release_senders();
   bool blocked() const { return blocked_.load(std::memory_order_acquire) > 0; }
   /// A remote receiver: whether everything that it stands for has ended.
   void set_sources_ended(bool ended);

@@ -22,6 +22,12 @@ std::size_t input_queue::hard_limit() const {
   return std::max<std::size_t>(1024, 64 * static_cast<std::size_t>(setup_.spec.size));
 }
 
+std::size_t input_queue::limit_for_lost(const packet& p) const {
+  constexpr std::size_t most_bytes = std::size_t{64} << 20;
+  const auto most = most_bytes / std::max<std::size_t>(1, size_bytes(*p.body));
+  return std::clamp(most, static_cast<std::size_t>(setup_.spec.size), hard_limit());
+}
+
 // A receiver of micro-turns keeps the newest of each micro-turn, not the newest of all: a packet
 // of the next one must not push out what the open one still waits to be handed.
 bool input_queue::keeps_beside(const packet& p) const {
@@ -30,15 +36,16 @@ bool input_queue::keeps_beside(const packet& p) const {
              setup_.grid.index_of(p.header.ts);
 }
 
-input_queue::effect input_queue::push(queued_packet&& e) {
+input_queue::effect input_queue::push(queued_packet&& e, bool is_host_lost) {
   ++account_.sent;
   raise_bound(end_of(e.item));
   auto done = effect::added;
   switch (setup_.spec.full) {
     case full_policy::block:
       // The sender is not called again while the queue is full, so this grows by one call's
-      // output at most; only a back edge, which may not stop its sender, can reach the limit.
-      if (items_.size() >= hard_limit()) {
+      // output at most; only what may not stop its sender can reach the limit: a back edge, and
+      // the way to a lost host.
+      if (items_.size() >= (is_host_lost ? limit_for_lost(e.item) : hard_limit())) {
         items_.take_front();
         account_.drop(drop_reason::queue_full_oldest);
         settled(1);

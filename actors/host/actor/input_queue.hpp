@@ -54,7 +54,8 @@ class input_queue : public std::enable_shared_from_this<input_queue> {
     added,
   };
   /// Puts a packet in, by the policy. Counts it as sent, and what it displaces as dropped.
-  effect push(queued_packet&& e);
+  /// `is_host_lost`: nobody takes anything out, and the sender of a `block` queue does not wait.
+  effect push(queued_packet&& e, bool is_host_lost = false);
   /// Counts a packet as sent and dropped at once.
   void refuse(drop_reason why) {
     ++account_.sent;
@@ -116,6 +117,8 @@ class input_queue : public std::enable_shared_from_this<input_queue> {
   bool full() const { return items_.size() >= static_cast<std::size_t>(setup_.spec.size); }
   /// Where even a queue that may not stop its sender must drop.
   std::size_t hard_limit() const;
+  /// The same of packets like this one, for a host that is lost: 64 MiB of them, and a whole queue.
+  std::size_t limit_for_lost(const packet& p) const;
 
   /// No packet before this will come.
   timestamp bound() const { return bound_; }

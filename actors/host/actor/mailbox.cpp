@@ -30,6 +30,16 @@ void actor_cell::open_gate() {
   wake();
 }
 
+void actor_cell::release_senders() {
+  std::vector<std::shared_ptr<actor_cell>> unblocked;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& q : queues_)
+      if (auto sender = q->unblock_sender(monotonic_ns())) unblocked.push_back(std::move(sender));
+  }
+  for (auto& sender : unblocked) sender->open_gate();
+}
+
 void actor_cell::set_sources_ended(bool ended) {
   {
     std::lock_guard lock(mutex_);
@@ -59,7 +69,11 @@ void actor_cell::push(input_queue& q, queued_packet&& e, actor_cell* sender) {
       if (sets && !q.back_edge() && e.item.header.ts < q.handed && sets_->is_late(kind))
         return q.refuse(drop_reason::late);
       const auto queued_ns = e.queued_ns;
-      const auto effect = q.push(std::move(e));
+      const bool blocks = q.setup().spec.full == full_policy::block && !q.setup().lets_sender_go;
+      const bool is_host_lost = blocks && id_.role == actor_role::remote_sender &&
+                                q.size() + 1 >= static_cast<std::size_t>(q.setup().spec.size) &&
+                                id_.remote->is_lost(id_.actor);
+      const auto effect = q.push(std::move(e), is_host_lost);
       if (effect == input_queue::effect::refused) return;
       if (q.back_edge()) run_.activity.back_edge_traffic.fetch_add(1, std::memory_order_relaxed);
       const bool held = run_.is_virtual() && q.back_edge();
@@ -68,8 +82,7 @@ void actor_cell::push(input_queue& q, queued_packet&& e, actor_cell* sender) {
       } else if (!sets && effect == input_queue::effect::added) {
         order_.push(q);
       }
-      if (sender && q.setup().spec.full == full_policy::block && !q.setup().lets_sender_go &&
-          q.blocked_since_ns == 0 && q.full() &&
+      if (sender && blocks && !is_host_lost && q.blocked_since_ns == 0 && q.full() &&
           !(sets && q.size() < q.hard_limit() && sets_->starved(q, sets_now()))) {
         q.blocked_since_ns = std::max<std::int64_t>(queued_ns, 1);  // 0 is "not blocked"
         sender->blocked_.fetch_add(1, std::memory_order_acq_rel);

@@ -63,8 +63,8 @@ def kill_9_mid(bench):
 @scenario(
     setup=SETUP,
     fault="kill -9 of the last host: receiver of three links, sources of two",
-    recovery="both others notice; senders of lossless links wait, and send again what the dead "
-             "process had not handled; all flows go on",
+    recovery="both others notice; queues of lossless links keep what is for it, and what the dead "
+             "process had not handled is sent again; all flows go on",
     invariant="nothing on a lossless link is missing over both lives; what the dead process had in "
               "hand comes twice; the law holds everywhere")
 def kill_9_right(bench):

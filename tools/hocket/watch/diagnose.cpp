@@ -294,8 +294,9 @@ class patient {
 std::string remedy_of(const std::string& reason) {
   static const std::map<std::string, std::string> known = {
       {"queue_full_oldest",
-       "the receiver is slower than its sender: that is what the policy is for, "
-       "or give the queue a larger size"},
+       "the receiver is slower than its sender, or more waited for a lost host than is kept for "
+       "it: "
+       "that is what the policy is for, or give the queue a larger size"},
       {"queue_full_newest",
        "the receiver is slower than its sender: a larger queue, or a faster "
        "receiver"},
