@@ -139,3 +139,65 @@ TEST_CASE(
   for (const auto& [name, s] : w.t->wait()) CHECK(s.why == end_reason::finished);
   CHECK(w.far->lines() == numbers(700));  // both lived: nothing is missing, nothing twice
 }
+
+TEST_CASE("several hosts: who comes back opens the conversations that there are now") {
+  auto book = std::make_shared<notebook>();
+  plan_maker g;
+  g.add("src", 0, 1, [] {
+    auto c = std::make_unique<lambda_component>();
+    c->on_produce = [raw = c.get(), n = 0](timestamp until,
+                                           emitter& out) mutable -> result<source_state> {
+      const auto who = std::to_string(static_cast<std::uint64_t>(raw->where.session));
+      out.emit(0, until - duration(1), word(who + ":" + std::to_string(n++)));
+      return source_state::more;
+    };
+    return c;
+  });
+  g.source("src", 5);
+  g.add("model", 1, 1, relay());
+  g.add("end", 1, 0, [book] {
+    auto c = std::make_unique<lambda_component>();
+    c->on_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
+      book->add(p.get_if<text>()->value);
+      return {};
+    };
+    c->on_control_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
+      const auto what = p.get_if<control>()->what;
+      const auto who = std::to_string(static_cast<std::uint64_t>(p.header.session));
+      if (what == control::kind::input_lost) book->add("lost " + who);
+      if (what == control::kind::input_recovered) book->add("recovered " + who);
+      return {};
+    };
+    return c;
+  });
+  g.info("end").scope = instance_scope::shared;
+  g.link("src", 0, "model", 0);
+  g.link("model", 0, "end", 0);
+  host_group t(g, {{"src", "a"}, {"model", "b"}, {"end", "a"}}, false,
+               {.seed = 4, .delay_us = 500});
+  const auto heard = [&](session_id id) {
+    const auto who = std::to_string(static_cast<std::uint64_t>(id)) + ":";
+    const auto lines = book->lines();
+    return std::ranges::count_if(lines, [&](const auto& l) { return l.starts_with(who); });
+  };
+  REQUIRE(eventually([&] { return heard(session_id{1}) > 0; }, 120));
+  const auto stays = t.hosts["a"]->open_session(), goes = t.hosts["a"]->open_session();
+  REQUIRE(eventually([&] { return heard(stays) > 5 && heard(goes) > 5; }, 120));
+  kill(t, "b");
+  t.hosts["a"]->close_session(goes);
+  const auto comes = t.hosts["a"]->open_session();
+  REQUIRE(eventually([&] { return t.hosts["a"]->status().sessions == 3; }, 120));
+  const auto before = heard(stays);
+  // Who begins meanwhile learns of it, too.
+  const auto told = [&](const std::string& what, session_id id) {
+    return book->count(what + " " + std::to_string(static_cast<std::uint64_t>(id)));
+  };
+  REQUIRE(eventually([&] { return told("lost", stays) == 1 && told("lost", comes) == 1; }, 120));
+  start_again(t, g, "b");
+  REQUIRE(eventually([&] { return told("recovered", stays) == 1 && told("recovered", comes) == 1; },
+                     120));
+  REQUIRE(eventually([&] { return heard(stays) > before + 20 && heard(comes) > 20; }, 120));
+  CHECK(t.hosts["b"]->status().sessions == 3);
+  t.hosts["a"]->stop();
+  for (const auto& [name, s] : t.wait()) CHECK(s.why == end_reason::stopped);
+}

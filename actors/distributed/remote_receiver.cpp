@@ -177,20 +177,25 @@ void remote_receiver::end_stream(session_id session) {
 
 void remote_receiver::notify(control::kind what, const std::string& why) {
   std::vector<std::pair<session_id, link_end>> open;
+  std::lock_guard in_order(telling_);
   {
     std::lock_guard lock(mutex_);
+    lost_why_ = what == control::kind::input_lost ? std::optional(why) : std::nullopt;
     if (retired_ != 0) return;
     for (const auto& [session, r] : streams_)
       if (!r.ended) open.emplace_back(session, r.to);
   }
-  for (auto& [session, r] : open) {
-    control content;
-    content.what = what;
-    content.detail = fmt::format("host {}: {}", link_.peer, why);
-    auto p = make_packet(run_.now(), std::move(content));
-    p.header.session = session;
-    r.to->control_lane(r.queue->port(), std::move(p));
-  }
+  for (const auto& [session, to] : open) tell(session, to, what, why);
+}
+
+void remote_receiver::tell(session_id session, const link_end& to, control::kind what,
+                           const std::string& why) {
+  control content;
+  content.what = what;
+  content.detail = fmt::format("host {}: {}", link_.peer, why);
+  auto p = make_packet(run_.now(), std::move(content));
+  p.header.session = session;
+  to.to->control_lane(to.queue->port(), std::move(p));
 }
 
 // ---------------------------------------------------------------------------- the run
@@ -221,11 +226,17 @@ void remote_receiver::detach(const actor_cell& proxy) {
 }
 
 void remote_receiver::link_added(const actor_cell& proxy, session_id session, const link_end& to) {
-  std::lock_guard lock(mutex_);
-  confirm_from(*to.queue);
-  auto of = credit_.at(proxy.id().session)->proxy.lock();
-  of->set_sources_ended(false);
-  streams_[session] = {to, std::move(of), false};
+  std::lock_guard in_order(telling_);
+  std::optional<std::string> lost_why;
+  {
+    std::lock_guard lock(mutex_);
+    confirm_from(*to.queue);
+    auto of = credit_.at(proxy.id().session)->proxy.lock();
+    of->set_sources_ended(false);
+    streams_[session] = {to, std::move(of), false};
+    lost_why = lost_why_;
+  }
+  if (lost_why) tell(session, to, control::kind::input_lost, *lost_why);
 }
 
 void remote_receiver::rerouted(session_id session, const link_end& to,

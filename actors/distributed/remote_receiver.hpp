@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "actors/distributed/counted_wire.hpp"
@@ -35,7 +36,8 @@ class remote_receiver {
 
   // The wire.
   void arrived(received&& a);
-  /// The peer is gone, or back: the receivers of streams that have not ended are told.
+  /// The peer is gone, or back: the receivers of streams that have not ended are told; that it is gone
+  /// also those of streams that begin meanwhile.
   void notify(control::kind what, const std::string& why);
   /// This host takes part: what came before is let in, and from here on at once.
   void start();
@@ -72,6 +74,7 @@ class remote_receiver {
   void deliver(const wire::host_message& m);
   void confirm_from(input_queue& q) const;
   void return_credit(crediting& of) const;
+  void tell(session_id session, const link_end& to, control::kind what, const std::string& why);
   void end_stream(session_id session);
   void on_link_end(std::int64_t revision);
   void end();
@@ -86,6 +89,7 @@ class remote_receiver {
   // --- under passing_
   bool waits_ = false;
   early_messages early_;
+  std::mutex telling_;  ///< before mutex_: what is told of the peer comes in order
   mutable std::mutex mutex_;
   // --- under mutex_
   struct receiving {
@@ -95,6 +99,7 @@ class remote_receiver {
   };
   std::map<session_id, receiving> streams_;
   std::map<session_id, std::shared_ptr<crediting>> credit_;  ///< by the proxy's session
+  std::optional<std::string> lost_why_;                      ///< of a peer that is gone
   int retired_ = 0;            ///< the revision that took it out; 0: it is in use
   std::int64_t end_told_ = 0;  ///< by its sender: the revision
   bool over_ = false;

@@ -183,6 +183,7 @@ void membership::greet_leader() {
   send(local_.leader, std::move(m));
 }
 
+// Who comes back opens the conversations that there are now, not those that the run began with.
 void membership::send_run_start(const std::string& peer) {
   std::vector<session_start> sessions;
   wire::open_actors m;
@@ -190,13 +191,14 @@ void membership::send_run_start(const std::string& peer) {
   {
     std::lock_guard lock(mutex_);
     m.run.began_ns = run_start_->began_ns;
-    sessions = run_start_->sessions;
     started = started_;
+    if (!started) sessions = run_start_->sessions;
   }
+  if (started)
+    for (const auto id : run_.topology.open_sessions()) sessions.push_back({id, 0});
   for (const auto& s : sessions) {
     const auto now = run_.topology.find_session(s.id);
-    if (started && (!now || now->closing.load())) continue;
-    m.run.sessions.push_back({s.id, now ? now->epoch.load() : s.epoch});
+    if (now || !started) m.run.sessions.push_back({s.id, now ? now->epoch.load() : s.epoch});
   }
   send(peer, std::move(m));
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A gateway at the edge, what answers behind it, on another host, which dies: people are told, and end with the reason.
+"""A gateway at the edge, what answers behind it, on another host, which dies: people are told; it comes back, and they go
+on; it does not, and they end with the reason.
 
     hosts.py HOCKET SOURCE FOLDER"""
 
@@ -12,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from page import check, failed
 from rewired import Person, becomes
 
-# No model: what a client says comes back, over two links between hosts.
+# No model: what a client says comes back, over two links between hosts. The queue is full long before the loss is seen.
 GRAPH = """hocket: 1
 name: edge
 clock: {{micro_turn_ms: 200}}
@@ -20,10 +21,12 @@ hosts:
   edge:  {{listen: "ipc://{folder}/edge.ipc"}}
   brain: {{listen: "ipc://{folder}/brain.ipc"}}
 actors:
-  door: {{component: gateway.door, on: edge, listen: "tcp://127.0.0.1:0", lost_s: 10,
+  door: {{component: gateway.door, on: edge, listen: "tcp://127.0.0.1:0", lost_s: {lost_s},
          inputs: {{audio: {{from: bird.audio, back_edge: true}}}}}}
-  bird: {{component: audio.delay, on: brain, inputs: {{audio: door.audio}}}}
+  bird: {{component: audio.delay, on: brain,
+         inputs: {{audio: {{from: door.audio, queue: {{size: 2, full: block}}}}}}}}
 """
+PEOPLE = 8
 
 
 class Host:
@@ -40,37 +43,80 @@ class Host:
         return code
 
 
-def main():
-    hocket, source, folder = sys.argv[1:4]
-    folder = pathlib.Path(folder).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    url = folder / "edge/gateway.url"
-    url.unlink(missing_ok=True)
-    graph = folder / "hosts.yaml"
-    graph.write_text(GRAPH.format(folder=folder))
-    edge, brain = Host(hocket, graph, "edge", folder), Host(hocket, graph, "brain", folder)
-    people = []
-    try:
+class Stage:
+    """Two hosts and the people who talk; all gone at the end."""
+
+    def __init__(self, hocket, folder, lost_s):
+        self.hocket, self.folder, self.people = hocket, folder, []
+        folder.mkdir(parents=True, exist_ok=True)
+        url = folder / "edge/gateway.url"
+        url.unlink(missing_ok=True)
+        self.graph = folder / "hosts.yaml"
+        self.graph.write_text(GRAPH.format(folder=folder, lost_s=lost_s))
+        self.edge, self.brain = self.host("edge"), self.host("brain")
         if not becomes(lambda: url.exists() and url.read_text().endswith("\n"), 180):
-            print((folder / "edge.txt").read_text()[-2000:])
-            check(False, "the gateway serves")
-            return 1
-        port = int(url.read_text().strip().rsplit(":", 1)[1])
-        people = [Person(port) for _ in range(3)]
-        check(becomes(lambda: all(p.heard > 10 for p in people)), "each is heard, and hears", str([p.heard for p in people]))
-        brain.stop(signal.SIGKILL)
-        check(becomes(lambda: all({"there": False}.items() <= (p.model or {}).items() for p in people)),
-              "that what answers is gone is told", str([p.model for p in people]))
-        check(becomes(lambda: all(p.socket.code == 1011 for p in people)), "gone for good: each ends, with 1011",
-              str([p.socket.code for p in people]))
-        check(all(any(e.get("reason") == "what answers is gone" for e in p.told) for p in people), "and is told why",
-              str([p.told for p in people]))
-    finally:
-        for p in people:
+            self.end()
+            raise RuntimeError("the gateway does not serve: " + (folder / "edge.txt").read_text()[-2000:])
+        self.port = int(url.read_text().strip().rsplit(":", 1)[1])
+
+    def host(self, name):
+        return Host(self.hocket, self.graph, name, self.folder)
+
+    def join(self, n=1):
+        self.people += [Person(self.port) for _ in range(n)]
+        return self.people[-1]
+
+    def all_hear(self, what):
+        before = {p: p.heard for p in self.people}
+        check(becomes(lambda: all(p.heard > before[p] + 10 for p in self.people)), what,
+              str([p.heard - before[p] for p in self.people]))
+
+    def all_told(self, there, what):
+        check(becomes(lambda: all(p.model and p.model["there"] is there for p in self.people)), what,
+              str([p.model for p in self.people]))
+
+    def end(self):
+        for p in self.people:
             p.stop()
-        if brain.process.poll() is None:
-            brain.stop()
-        edge.stop()
+        if self.brain.process.poll() is None:
+            self.brain.stop()
+        return self.edge.stop()
+
+
+def comes_back(stage):
+    stage.join(PEOPLE)
+    stage.all_hear("each is heard, and hears")
+    stage.brain.stop(signal.SIGKILL)
+    stage.all_told(False, "that what answers is gone is told")
+    stage.join()
+    stage.all_told(False, "and to who comes meanwhile")
+    stage.brain = stage.host("brain")
+    stage.all_told(True, "that it is back, too")
+    stage.all_hear("and all go on, each heard again")
+    check(not any(p.told or p.socket.code for p in stage.people), "nobody was cut off",
+          str([(p.socket.code, p.told) for p in stage.people]))
+
+
+def stays_away(stage):
+    stage.join(PEOPLE)
+    stage.all_hear("each is heard, and hears")
+    stage.brain.stop(signal.SIGKILL)
+    people = stage.people
+    check(becomes(lambda: all(p.socket.code == 1011 for p in people)), "gone for good: each ends, with 1011",
+          str([p.socket.code for p in people]))
+    check(all(any(e.get("reason") == "what answers is gone" for e in p.told) for p in people), "and is told why",
+          str([p.told for p in people]))
+
+
+def main():
+    hocket, folder = sys.argv[1], pathlib.Path(sys.argv[3]).resolve()
+    for play, lost_s in ((comes_back, 600), (stays_away, 10)):
+        stage = Stage(hocket, folder / play.__name__, lost_s)
+        try:
+            play(stage)
+        finally:
+            code = stage.end()
+        check(code == 0, "the gateway ends in order", str(code))
     return 1 if failed else 0
 
 
