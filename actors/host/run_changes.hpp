@@ -29,9 +29,9 @@ struct rewire_request {
   timestamp not_before = timestamp::min();
   bool dry_run = false;       ///< say what would change; touch nothing
   int prepare_limit_s = 120;  ///< how long opening the new actors may take
-  /// Between hosts: what the text must read as, and the number that it gets. "", 0: whatever.
-  std::string hash = {};
-  int revision = 0;
+  /// "", 0: whatever; a change of another revision than the one that runs by then is refused.
+  std::string hash = {};  ///< between hosts: what the text must read as
+  int revision = 0;       ///< the number that it gets: it is a change of the one before
 };
 
 enum class rewire_state : std::uint8_t {

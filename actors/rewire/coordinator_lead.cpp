@@ -24,6 +24,7 @@ rewire_outcome coordinator::lead(rewire_request request) {
   if (!one)
     return refused("", "rewire.under-way",
                    "another rewire of this run is under way; try again when it is done");
+  if (auto late = rewirer_.outdated(request); late && !request.dry_run) return *late;
   auto c = rewirer_.draft(std::move(request));
   if (c->out.state != rewire_state::planned) return c->out;
   if (const auto gone = missing_host())

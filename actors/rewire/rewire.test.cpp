@@ -395,6 +395,36 @@ TEST_CASE("dry run, wrong files and the wrong moment touch nothing") {
   CHECK(no.code == "rewire.not-running");
 }
 
+TEST_CASE("a change of a revision that does not run any more is refused, and touches nothing") {
+  auto book = std::make_shared<notebook>();
+  rewire_stage s(false);
+  chain(s, 1 << 30, book);
+  s.start();
+  for (const int value : {2, 3})
+    s.offer(std::to_string(value), [&](plan& p) { s.set_value(p, "mid", value); });
+  // Where another one is still under way, as who asks does: again.
+  const auto change = [&](const std::string& file, int revision) {
+    rewire_request r{{file, ""}};
+    r.revision = revision;
+    auto out = s.run->rewire(r);
+    while (out.code == "rewire.under-way") out = s.run->rewire(r);
+    return out;
+  };
+  // Two at once, of the same revision: one is done, and the other learns of it.
+  rewire_outcome theirs;
+  std::thread other([&] { theirs = change("3", 2); });
+  const auto ours = change("2", 2);
+  other.join();
+  const bool we = ours.state == rewire_state::committed;
+  CHECK((we ? ours : theirs).state == rewire_state::committed);
+  CHECK((we ? theirs : ours).code == "rewire.changed_meanwhile");
+  CHECK((we ? theirs : ours).revision == 2);
+  CHECK(s.opened("mid") == 2);
+  CHECK(change("full", 3).revision == 3);
+  s.run->stop();
+  s.wait();
+}
+
 TEST_CASE("virtual time: the same rewire gives the same packets, run after run") {
   const auto once = [] {
     auto book = std::make_shared<notebook>();

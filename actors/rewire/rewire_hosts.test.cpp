@@ -124,6 +124,24 @@ TEST_CASE("several hosts change over at one boundary, whoever is asked; nothing 
   }
 }
 
+TEST_CASE("a change of a revision that does not run any more is refused, whoever is asked") {
+  three_part s({.seed = 4, .delay_us = 500});
+  auto all = s.start();
+  const auto change = [&](const std::string& host, const std::string& file, int revision) {
+    rewire_request r{{file, ""}};
+    r.revision = revision;
+    auto out = all->hosts[host]->rewire(r);
+    while (out.code == "rewire.under-way") out = all->hosts[host]->rewire(r);
+    return out;
+  };
+  REQUIRE(change("gpu", "2 3", 2).state == rewire_state::committed);
+  for (const std::string host : {"edge", "gpu"})
+    CHECK(change(host, "3 3", 2).code == "rewire.changed_meanwhile");
+  REQUIRE(change("gpu", "1 1", 3).state == rewire_state::committed);
+  s.finish(*all);
+  s.check_nothing_lost();
+}
+
 TEST_CASE("one host cannot: all roll back, and nobody has noticed") {
   three_part s;
   auto all = s.start();

@@ -136,8 +136,25 @@ rewire_outcome rewirer::run(rewire_request request) {
         "this run goes through rewires that were planned before it began; try again after that";
     return out;
   }
-  if (std::unique_lock one(running_, std::try_to_lock); one) return run_one(std::move(request));
+  if (std::unique_lock one(running_, std::try_to_lock); one) {
+    if (auto late = outdated(request); late && !request.dry_run) return *late;
+    return run_one(std::move(request));
+  }
   out.why = "another rewire of this run is under way; try again when it is done";
+  return out;
+}
+
+std::optional<rewire_outcome> rewirer::outdated(const rewire_request& request) const {
+  if (request.revision == 0 || request.revision == revision() + 1) return {};
+  rewire_outcome out;
+  out.graph = run_.graph().name;
+  out.revision = revision();
+  out.hash_before = out.hash_after = run_.local().whole.hash;
+  out.code = "rewire.changed_meanwhile";
+  out.why = fmt::format(
+      "it is a change of revision {}, and revision {} runs by now: look at that before you change "
+      "it",
+      request.revision - 1, revision());
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -31,6 +32,9 @@ class rewirer {
   rewirer(graph_run& run, const options& how, distributed::remote_links* links);
 
   rewire_outcome run(rewire_request request);
+  /// Refused, where the request is about another revision than the one that runs. No other rewire may
+  /// begin meanwhile.
+  std::optional<rewire_outcome> outdated(const rewire_request& request) const;
   /// Goes through what is known beforehand; returns when that is done, or the run is over. Virtual
   /// time waits before each boundary until its rewire was asked for.
   void follow();

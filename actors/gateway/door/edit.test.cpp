@@ -26,6 +26,7 @@ struct fake_run {
   std::vector<json> rewires;
   std::string now = first_text, before = "hocket: 1\nactors: {old: {component: x}}\n";
   int revision = 2;
+  std::string elsewhere;  ///< another change, which comes between a question and the change
   std::atomic<bool> opens = false;  ///< what a change adds, still
   std::unique_ptr<host::status_socket> socket;
 
@@ -60,6 +61,10 @@ struct fake_run {
     const auto& asked = rewires.at(std::stoul(line.substr(8)) - 1);
     if (opens) return json{{"state", "running"}}.dump();
     if (asked["dry_run"] == true) return json{{"state", "planned"}, {"revision", revision}}.dump();
+    if (const auto by = std::exchange(elsewhere, ""); !by.empty()) now = by, ++revision;
+    if (asked["revision"] != revision + 1)
+      return json{{"state", "refused"}, {"code", "rewire.changed_meanwhile"}, {"why", "it is 9"}}
+          .dump();
     now = asked["text"];
     ++revision;
     return json{{"state", "committed"}, {"revision", revision}}.dump();
@@ -171,6 +176,20 @@ TEST_CASE(
   CHECK(run.now == run.before);
   // As it was then, with what it included.
   CHECK(run.rewires.back()["includes"] == json{{"/x/part.yaml", "actors: {}"}});
+  // `hocket apply` is quicker by a moment: what it did stays, and is told.
+  for (const auto& page : {"back", "apply"}) {
+    {
+      const std::lock_guard lock(run.mutex);
+      run.revision = 2;
+      run.elsewhere = "theirs";
+    }
+    const auto late = get_or_post(h, std::string("/v1/hocket/graph/") + page, run_key,
+                                  {{"text", wanted}, {"revision", 2}});
+    CHECK(late.status == 409);
+    CHECK(late.body.dump().find("it is 9") != std::string::npos);
+    CHECK(run.now == "theirs");
+    CHECK(run.revision == 3);
+  }
 
   const json bad[] = {{{"changes", {change}}},
                       {{"text", first_text}},

@@ -181,16 +181,17 @@ http::response desk::rewired(const json& asked, bool dry_run) const {
   const auto now = read_json(ask_run(run_socket(), "graph"));
   if (!now.is_object() || now.contains("error")) return silent_run();
   const auto base = number_in(asked, "revision", -1);
-  if (!dry_run && base != number_in(now, "revision", 0))
-    return problem(409, "edit.changed_meanwhile",
-                   "the graph is another one by now: look at it before you change it");
+  if (!dry_run && base < 1)
+    return problem(409, "edit.changed_meanwhile", "`revision` says what is to be changed");
   const auto text = text_in(asked, "text");
+  // The run compares, when no other change can come between.
   const json request = {
       {"file", text_in(asked, "file").empty() ? text_in(now, "file") : text_in(asked, "file")},
       {"text", text},
       {"includes", asked.value("includes", json::object())},
       {"dry_run", dry_run},
-      {"limit_s", opening_limit_s}};
+      {"limit_s", opening_limit_s},
+      {"revision", dry_run ? 0 : base + 1}};
   auto told = read_json(ask_run(run_socket(), "rewire " + line_of(request), 10'000));
   const auto ticket = number_in(told, "ticket", 0);
   if (ticket == 0)
@@ -201,6 +202,8 @@ http::response desk::rewired(const json& asked, bool dry_run) const {
     // A change that replaces the gateway itself waits for this thread.
   } while (text_in(told, "state") == "running" && !is_over_);
   if (!told.is_object() || told.contains("error") || is_over_) return silent_run();
+  if (text_in(told, "code") == "rewire.changed_meanwhile")
+    return problem(409, "edit.changed_meanwhile", text_in(told, "why"));
   return said(200, {{"outcome", told}, {"actors", outline_of(text)}});
 }
 
