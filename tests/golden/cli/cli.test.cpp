@@ -25,7 +25,8 @@ std::string read(const fs::path& path) {
 }
 
 std::string outcome_of(const fs::path& command) {
-  const auto scratch = fs::temp_directory_path() / fmt::format("hocket_cli_{:010}", getpid());
+  // Not in $TMPDIR: a table is as wide as the path that it shows, so this one is always as long.
+  const auto scratch = fs::path("/tmp") / fmt::format("hocket_cli_{:010}", getpid());
   fs::remove_all(scratch);
   fs::create_directories(scratch / "tmp");
   const auto line = fmt::format(
