@@ -16,6 +16,7 @@
 #include "actors/replay/comparison.hpp"
 #include "actors/replay/replay_plan.hpp"
 #include "actors/replay/retrace.hpp"
+#include "graph/contract/run_figures.hpp"
 #include "graph/spec/outputs.hpp"
 #include "graph/spec/permit.hpp"
 #include "graph/trust/trial.hpp"
@@ -359,8 +360,8 @@ bool compared_enough(const replay_options& o, const std::vector<replay::compared
   // Who is played though nobody asked for it could not run: what it was given is not in the file.
   const bool as_asked = !o.only.empty() || !o.play.empty();
   const auto could_not_run = [&](const plan_actor& a) {
-    return !as_asked && !a.type->info.source && a.host == from.fact("host") &&
-           is_among(what.played, a.name);
+    return !as_asked && !a.type->info.source && !watches_run(a.type->info.type) &&
+           a.host == from.fact("host") && is_among(what.played, a.name);
   };
   for (std::size_t a = 0; a < graph.actors.size(); ++a) {
     const auto& actor = graph.actors[a];
