@@ -25,7 +25,7 @@ class interpreter {
     try {
       execute(root.body, out);
     } catch (failure& e) {
-      if (!e.message.starts_with("line ")) e.line = line_;
+      if (e.line == 0) e.line = line_;
       throw;
     }
     return out;
@@ -33,7 +33,7 @@ class interpreter {
 
  private:
   [[noreturn]] static void bad(const node& n, const std::string& what) {
-    fail_with("failed", "line " + std::to_string(n.line) + ": " + what);
+    fail_with("failed", what, n.line);
   }
   void step() { charge(1); }
   void write(std::string& out, const std::string& text) {
@@ -109,6 +109,7 @@ class interpreter {
         scopes_.emplace_back();
         const auto f = execute(n.body, inner);
         scopes_.pop_back();
+        line_ = n.line;  // not of the last statement within
         hole_ = std::move(inner);
         const bool is_set = n.what == kind::set_block;
         auto v = eval(*n.parts[is_set ? 1 : 0]);
@@ -194,6 +195,7 @@ class interpreter {
   value macro(const node& n) {
     return make_function([this, &n](arguments& a) -> value {
       if (++depth_ > bounds_.depth) fail_with("too_much", "macros call each other too deeply");
+      const int called_in = line_;
       if (a.positional.size() > n.parts.size())
         bad(n, "the macro `" + n.name + "` takes fewer arguments");
       // A macro sees what the template set outside of loops and macros, and its own arguments.
@@ -211,6 +213,7 @@ class interpreter {
       kept[0] = std::move(scopes_[0]);
       scopes_.swap(kept);
       --depth_;
+      line_ = called_in;
       return out;
     });
   }

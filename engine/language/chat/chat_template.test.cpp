@@ -85,5 +85,14 @@ TEST_CASE("chat_template: refusals say what and where") {
   CHECK(message("a\nb\n{% set x = 1 + 'a' %}").starts_with("chat template: line 3: "));
   CHECK(message("{% macro m() %}\n{{ [] + 1 }}\n{% endmacro %}\n\n{{ m() }}")
             .starts_with("chat template: line 2: "));
+  // Behind a macro or a block it is again the line of the statement that has them.
+  CHECK(message("{% macro m() %}\nx\n{% endmacro %}\n\n{{ m() ~ raise_exception('no') }}") ==
+        "chat template: line 5: no");
+  CHECK(message("{% filter join(raise_exception('no')) %}\n\n{{ 1 }}{% endfilter %}") ==
+        "chat template: line 1: no");
+  CHECK(message("{% set x | join(raise_exception('no')) %}\n\n{{ 1 }}{% endset %}") ==
+        "chat template: line 1: no");
+  CHECK(message("\n{{ raise_exception('line breaks are not allowed') }}") ==
+        "chat template: line 2: line breaks are not allowed");
   CHECK(message("{{ f() }}").find("there is no function `f`") != std::string::npos);
 }

@@ -28,12 +28,9 @@ class parser {
     parser& p_;
   };
 
-  [[noreturn]] void bad(const std::string& what) {
-    fail_with("syntax", "line " + std::to_string(look().line) + ": " + what);
-  }
+  [[noreturn]] void bad(const std::string& what) { fail_with("syntax", what, look().line); }
   [[noreturn]] void unsupported(const std::string& what) {
-    fail_with("unsupported",
-              "line " + std::to_string(look().line) + ": " + what + " is not supported");
+    fail_with("unsupported", what + " is not supported", look().line);
   }
   const token& look(std::size_t ahead = 0) const {
     return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];

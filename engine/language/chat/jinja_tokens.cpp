@@ -34,9 +34,7 @@ class lexer {
   void push(token_type type, std::string text, value constant = {}) {
     out_.push_back({type, std::move(text), line_, std::move(constant)});
   }
-  [[noreturn]] void bad(const std::string& what) {
-    fail_with("syntax", "line " + std::to_string(line_) + ": " + what);
-  }
+  [[noreturn]] void bad(const std::string& what) { fail_with("syntax", what, line_); }
   bool here(std::string_view what) const { return in_.substr(at_, what.size()) == what; }
   void skip(std::size_t n) {
     line_ += static_cast<int>(std::count(in_.begin() + static_cast<std::ptrdiff_t>(at_),

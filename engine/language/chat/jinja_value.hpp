@@ -17,10 +17,10 @@ namespace hocket::language::jinja {
 struct failure {
   std::string code;  ///< without `template.`
   std::string message;
-  int line = 0;  ///< of the template; 0: not known, or said in the message
+  int line = 0;  ///< of the template; 0: not known yet
 };
-[[noreturn]] inline void fail_with(std::string code, std::string message) {
-  throw failure{std::move(code), std::move(message)};
+[[noreturn]] inline void fail_with(std::string code, std::string message, int line = 0) {
+  throw failure{std::move(code), std::move(message), line};
 }
 
 /// Work that a run may still do on this thread; helpers that go through values take from it.
