@@ -136,12 +136,14 @@ at::Tensor scan_after(at::Tensor& inputs, at::Tensor& state, const at::Tensor& x
   const auto write = by_head(inner), read = by_head(inner + in_group);
   const auto steps = at::softplus(x.slice(1, inner + c.convolved()) + like(call.vectors.step_bias))
                          .clamp_min(c.least_step);
-  const auto kept = at::exp(steps * like(call.vectors.decay));
-  const auto added = (steps.unsqueeze(2) * channels).unsqueeze(3) * write.unsqueeze(2);
+  // Rows apart: the gradient of a row that is taken out of all would be as large as all of them.
+  const auto kept = at::exp(steps * like(call.vectors.decay)).unbind(0);
+  const auto added = (steps.unsqueeze(2) * channels).unbind(0);
+  const auto writes = write.unbind(0), reads = read.unbind(0);
   std::vector<at::Tensor> out;
-  for (std::int64_t t = 0; t < n; ++t) {
-    state = state * kept[t].view({c.heads, 1, 1}) + added[t];
-    out.push_back((state * read[t].unsqueeze(1)).sum(2));
+  for (std::size_t t = 0; t < static_cast<std::size_t>(n); ++t) {
+    state = state * kept[t].view({c.heads, 1, 1}) + added[t].unsqueeze(2) * writes[t].unsqueeze(1);
+    out.push_back((state * reads[t].unsqueeze(1)).sum(2));
   }
   auto y = at::stack(out, 0) + like(call.vectors.skip).view({c.heads, 1}) * channels;
   y = (y.reshape({n, inner}) * at::silu(x.slice(1, 0, inner))).view({n, c.groups, -1});
