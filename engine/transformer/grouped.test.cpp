@@ -105,6 +105,34 @@ TEST_CASE("every way gives the same bits, near the exact product") {
     }
 }
 
+TEST_CASE("scales below the normal halves, down to the smallest, count in every way") {
+  constexpr std::int64_t out = 70, in = 64;
+  const auto& shape = shapes[6];
+  std::mt19937 random(5);
+  std::vector<float> exact;
+  layer l;
+  l.packed = pack_grouped(out, in, shape, [&](std::int64_t, grouped_row& row) {
+    for (auto& level : row.level) level = static_cast<std::uint8_t>(random() % 25);
+    for (auto& scale : row.scale) scale = std::ldexp(1.0f, -24 + static_cast<int>(random() % 10));
+    for (std::int64_t i = 0; i < in; ++i)
+      exact.push_back(row.scale[i / shape.group] * static_cast<float>(row.level[i] - shape.zero));
+  });
+  std::vector<float> x(in), row(in);
+  for (auto& v : x) v = static_cast<float>(static_cast<int>(random() % 2001) - 1000);
+  const auto want = product(l, x, grouped_way::plain);
+  for (const auto way : ways()) CHECK(product(l, x, way) == want);
+  for (std::int64_t o = 0; o < out; ++o) {
+    read_grouped(l.packed, o, row.data());
+    double sum = 0, size = 0;
+    for (std::int64_t i = 0; i < in; ++i) {
+      CHECK(row[i] == exact[o * in + i]);
+      sum += static_cast<double>(x[i]) * row[i],
+          size += std::abs(static_cast<double>(x[i]) * row[i]);
+    }
+    CHECK(std::abs(want[o] - sum) <= 0.01 * size);
+  }
+}
+
 TEST_CASE("grouped_input: groups of tiny numbers count as zeros, what is no number stays none") {
   const float inf = INFINITY, least = std::numeric_limits<float>::denorm_min();
   for (const int group : {16, 32})

@@ -101,7 +101,9 @@ void mxfp4(bytes_in b, const block_out& to) {
                                              12, 11, 10, 9,  8,  6,  4,  0};
   to.scale[0] = std::ldexp(0.5f, b[0] - 127);
   nibbles(b + 1, to.level);
-  for (int j = 0; j < 32; ++j) to.level[j] = steps[to.level[j]];
+  bool zeros = true;
+  for (int j = 0; j < 32; ++j) zeros &= (to.level[j] = steps[to.level[j]]) == steps[0];
+  if (zeros) to.scale[0] = 1;  // any does, and a half holds this one
 }
 
 struct block_type {
@@ -144,7 +146,8 @@ bool read_groups(tensor_type type, std::span<const std::byte> row,
   for (const float number : into.scale) {
     const float scale = std::fabs(number);
     if (!(scale <= 65504.0f)) return false;
-    if (type == tensor_type::mxfp4 && scale < 6.2e-5f) return false;  // a half would lose digits
+    // Powers of two are exact as halves down to 2^-24, the smallest of all.
+    if (type == tensor_type::mxfp4 && scale < 5.9e-8f) return false;
   }
   return true;
 }

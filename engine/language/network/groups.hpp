@@ -13,8 +13,8 @@ namespace hocket::language {
 /// How this type's levels lie when they are packed; none for types that are not made of such groups.
 std::optional<engine::kernels::group_shape> groups_of(tensor_type type);
 
-/// One row of a tensor, block by block. False where a scale or an offset is too large for a half: the
-/// row is then to be read as plain numbers.
+/// One row of a tensor, block by block. False where a scale or an offset is too large for a half, or
+/// a scale of MXFP4 too small: the row is then to be read as plain numbers.
 bool read_groups(tensor_type type, std::span<const std::byte> row,
                  engine::kernels::grouped_row& into);
 

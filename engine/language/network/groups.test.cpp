@@ -50,3 +50,28 @@ TEST_CASE("a block is its levels times its scales plus its offsets") {
   }
   CHECK(!groups_of(tensor_type::f32));
 }
+
+TEST_CASE("MXFP4: small scales and blocks of zeros are kept as halves, smaller ones are refused") {
+  constexpr auto type = tensor_type::mxfp4;
+  const auto size = traits_of(type).bytes;
+  const auto kept = [&](int first, int second) {
+    std::vector<std::byte> bytes(2 * size);
+    bytes[0] = std::byte(first);
+    for (std::size_t i = 1; i < size; ++i) bytes[i] = std::byte(i * 37);
+    bytes[size] = std::byte(second);
+    bytes[size + 3] = std::byte{0x80};  // a zero below zero
+    std::vector<float> want(64), got(64);
+    REQUIRE(dequantize(type, bytes, want));
+    bool fits = true;
+    const auto packed = hocket::engine::kernels::pack_grouped(
+        1, 64, *groups_of(type),
+        [&](std::int64_t, grouped_row& row) { fits = read_groups(type, bytes, row); });
+    if (!fits) return false;
+    hocket::engine::kernels::read_grouped(packed, 0, got.data());
+    CHECK(got == want);
+    return true;
+  };
+  for (const int zeros : {0, 110, 127, 254}) CHECK(kept(127, zeros));
+  for (const int first : {104, 110, 113, 143}) CHECK(kept(first, 0));
+  for (const int first : {0, 103, 144, 254}) CHECK(!kept(first, 0));
+}
