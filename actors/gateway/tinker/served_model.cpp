@@ -8,6 +8,7 @@
 
 #include "engine/language/files/gguf.hpp"
 #include "engine/language/files/mapped_file.hpp"
+#include "engine/language/files/strict_json.hpp"
 #include "engine/language/network/open.hpp"
 
 namespace hocket::tinker {
@@ -17,7 +18,7 @@ using nlohmann::json;
 
 json read_json(const std::string& path) {
   const auto text = language::read_text(path, 64u << 20);
-  return text ? json::parse(*text, nullptr, false) : json();
+  return text ? json::parse(language::plain_json(*text), nullptr, false) : json();
 }
 
 /// A token as configs name one: a text, or an object with its content.

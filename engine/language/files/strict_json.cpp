@@ -85,7 +85,7 @@ std::string plain_json(std::string_view text) {
     for (const std::string_view number : {"Infinity", "-Infinity", "NaN"})
       if (!within && rest.starts_with(number)) taken = number.size();
     if (taken > 0) {
-      out += "null";
+      (out += '"').append(rest.substr(0, taken)) += '"';
       i += taken;
       continue;
     }

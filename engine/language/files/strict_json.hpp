@@ -16,7 +16,8 @@ result<nlohmann::json> strict_json(std::string_view text, const std::string& nam
 /// The same with the order of keys kept, as templates print tool definitions.
 result<nlohmann::ordered_json> strict_ordered_json(std::string_view text, const std::string& name);
 
-/// A config as Python's json writes it: Infinity, -Infinity and NaN, which JSON has not, become null.
+/// A config as Python's json writes it: Infinity, -Infinity and NaN, which JSON has not, become texts
+/// ("Infinity"), so that who asks for a number there refuses them.
 std::string plain_json(std::string_view text);
 
 /// The JSON of a regular file of at most `limit_bytes`.

@@ -137,13 +137,43 @@ TEST_CASE("Nemotron-H: the order of layers is read in all its spellings, and ref
       {"moe_latent_size", 8},  {"mlp_hidden_act", "x"},
       {"n_group", 4},          {"num_experts_per_tok", 7},
       {"n_shared_experts", 2}, {"time_step_min", -1},
-      {"conv_kernel", 0}};
+      {"conv_kernel", 0},      {"moe_shared_expert_intermediate_size", nullptr}};
   for (const auto& [key, value] : wrong) {
     CAPTURE(key);
     auto bad = made;
     bad[key] = value;
     CHECK(refusal(bad).starts_with("model.bad_config the model's config: " + std::string(key)));
   }
+  c = made;
+  c["n_shared_experts"] = 0;
+  c.erase("moe_shared_expert_intermediate_size");
+  CHECK(kinds(c) == "M-M*E");
+  // States are bounded in each layer, and in all together.
+  for (const char* key : {"layers_block_type", "layer_types", "num_hidden_layers"}) c.erase(key);
+  c["mamba_num_heads"] = 512, c["mamba_head_dim"] = 128, c["ssm_state_size"] = 1024;
+  c["hybrid_override_pattern"] = std::string(16, 'M') + "*";
+  CHECK(kinds(c) == std::string(16, 'M') + "*");
+  c["hybrid_override_pattern"] = std::string(17, 'M') + "*";
+  CHECK(refusal(c).find("ssm_state_size: makes states of over 2^30 numbers in all layers") !=
+        std::string::npos);
+}
+
+TEST_CASE("what is no number in a config is refused by name where a number is asked for") {
+  const auto file =
+      safetensors_set::open(HOCKET_SOURCE_DIR "/engine/language/network/parity/llama.safetensors");
+  REQUIRE(file);
+  const auto made = json::parse(file->metadata().at("config"));
+  for (const std::string number : {"Infinity", "-Infinity", "NaN"})
+    for (const std::string key :
+         {"rope_theta", "rms_norm_eps", "num_hidden_layers", "tie_word_embeddings"}) {
+      auto c = made;
+      c.erase(key), c.erase("rope_parameters");
+      auto text = c.dump();
+      text.insert(1, "\"" + key + "\": " + number + ",");
+      const auto read = read_network_config(text);
+      REQUIRE(!read);
+      CHECK(read.error().message.starts_with("the model's config: " + key + ": \"" + number));
+    }
 }
 
 TEST_CASE("no value of any key of any family does harm") {

@@ -34,6 +34,9 @@ constexpr key_pair integers[] = {{"block_count", "num_hidden_layers"},
                                  {"expert_feed_forward_length", "moe_intermediate_size"}};
 constexpr key_pair numbers[] = {{"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
                                 {"rope.freq_base", "rope_theta"}};
+constexpr key_pair scaling_numbers[] = {{"rope.scaling.factor", "factor"},
+                                        {"rope.scaling.yarn_beta_fast", "beta_fast"},
+                                        {"rope.scaling.yarn_beta_slow", "beta_slow"}};
 
 constexpr key_pair expert_names[] = {
     {"ffn_gate_exps", "gate_proj"}, {"ffn_up_exps", "up_proj"}, {"ffn_down_exps", "down_proj"}};
@@ -65,6 +68,16 @@ result<void> divide_frequencies(const gguf_file& file, network_config& c) {
     if (!(factor > 0)) return fail("model.bad_config", "rope_freqs.weight: not above 0");
     frequency[i] /= factor;
   }
+  return {};
+}
+
+/// Nothing where the metadata has no such number.
+result<void> copy_number(const gguf_file& file, const std::string& from, json& to,
+                         const char* key) {
+  const auto v = file.number(from);
+  if (!v) return {};
+  if (!std::isfinite(*v)) return fail("model.bad_config", from + ": no finite number");
+  to[key] = *v;
   return {};
 }
 
@@ -118,11 +131,7 @@ result<network_config> read_network_config(const gguf_file& file, std::int64_t c
   json object{{"model_type", family->model_type}};
   for (const auto& [gguf, key] : integers)
     if (const auto v = file.integer(prefix + gguf)) object[key] = *v;
-  for (const auto& [gguf, key] : numbers)
-    if (const auto v = file.number(prefix + gguf)) {
-      if (!std::isfinite(*v)) return fail("model.bad_config", prefix + gguf + ": no finite number");
-      object[key] = *v;
-    }
+  for (const auto& [gguf, key] : numbers) HOCKET_TRY(copy_number(file, prefix + gguf, object, key));
   const auto* table = file.tensor("token_embd.weight");
   if (!table || table->shape.empty())
     return fail("model.missing_tensor", "no tensor token_embd.weight");
@@ -141,13 +150,20 @@ result<network_config> read_network_config(const gguf_file& file, std::int64_t c
   }
   if (const auto kind = file.text(prefix + "rope.scaling.type"); kind && *kind != "none") {
     json scaling{{"rope_type", std::string(*kind)}};
-    if (const auto v = file.number(prefix + "rope.scaling.factor")) scaling["factor"] = *v;
+    for (const auto& [gguf, key] : scaling_numbers)
+      HOCKET_TRY(copy_number(file, prefix + gguf, scaling, key));
     if (const auto v = file.integer(prefix + "rope.scaling.original_context_length"))
       scaling["original_max_position_embeddings"] = *v;
     object["rope_scaling"] = scaling;
   }
   if (family->add) HOCKET_TRY(family->add(file, prefix, object));
-  auto config = read_network_config(std::string_view(object.dump()), context);
+  const auto flat = object.flatten();
+  for (const auto& [key, value] : flat.items())  // JSON would lose what is not finite
+    if (value.is_number_float() && !std::isfinite(value.get<double>()))
+      return fail("model.bad_config",
+                  "the model's config: " + key.substr(1) + ": no finite number");
+  const auto text = object.dump(-1, ' ', false, json::error_handler_t::replace);
+  auto config = read_network_config(std::string_view(text), context);
   if (!config) return config;
   // The writers of GGUF files reorder the rows of queries and keys of this architecture.
   if (name == "llama") config->trunk.rotary[0].adjacent = true;

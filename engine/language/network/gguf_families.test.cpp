@@ -2,6 +2,8 @@
 // of the checkpoints; what contradicts itself is named.
 #include "engine/language/network/gguf_families.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "engine/language/network/gguf_fixture.test.hpp"
 
 using namespace hocket::language::gguf_fixture;
@@ -57,8 +59,14 @@ bool split_latent(gguf_writer& w, const std::string& name, const std::vector<flo
   return true;
 }
 
+struct deepseek_values {
+  std::uint32_t gating = 2;
+  std::string scaling = "yarn";
+  float factor = 4, gain = 0.08f, slow = 0.04f;
+};
+
 /// `absorbed`: as it is written since attention is kept narrow, else as before.
-std::string deepseek(const fixture& f, bool absorbed, std::uint32_t gating = 2) {
+std::string deepseek(const fixture& f, bool absorbed, const deepseek_values& v = {}) {
   gguf_writer w;
   const auto add = [&](const char* key, std::uint32_t n) {
     w.add("deepseek2." + std::string(key), n);
@@ -74,15 +82,17 @@ std::string deepseek(const fixture& f, bool absorbed, std::uint32_t gating = 2) 
   add("rope.dimension_count", 8), add("leading_dense_block_count", 1);
   add("expert_count", 8), add("expert_used_count", 3), add("expert_shared_count", 2);
   add("expert_feed_forward_length", 16), add("expert_group_count", 4);
-  add("expert_group_used_count", 2), add("expert_gating_func", gating);
+  add("expert_group_used_count", 2), add("expert_gating_func", v.gating);
   w.add("deepseek2.expert_weights_norm", true);
   w.add("deepseek2.expert_weights_scale", 2.5f);
   w.add("deepseek2.attention.layer_norm_rms_epsilon", 1e-6f);
   w.add("deepseek2.rope.freq_base", 1e4f);
-  w.add("deepseek2.rope.scaling.type", "yarn");
-  w.add("deepseek2.rope.scaling.factor", 4.0f);
+  w.add("deepseek2.rope.scaling.type", v.scaling);
+  w.add("deepseek2.rope.scaling.factor", v.factor);
+  w.add("deepseek2.rope.scaling.yarn_beta_fast", 0.4f);
+  w.add("deepseek2.rope.scaling.yarn_beta_slow", v.slow);
   w.add("deepseek2.rope.scaling.original_context_length", std::uint32_t{32});
-  w.add("deepseek2.rope.scaling.yarn_log_multiplier", 0.08f);
+  w.add("deepseek2.rope.scaling.yarn_log_multiplier", v.gain);
   auto names = common_names;
   names.insert(names.begin(), {{"self_attn.q_a_proj", "attn_q_a"},
                                {"self_attn.q_a_layernorm", "attn_q_a_norm"},
@@ -187,6 +197,13 @@ std::string nemotron_h(const fixture& f, const std::vector<stored_weights>& tens
 
 TEST_CASE("a GGUF file of DeepSeek V3: latent attention whole and apart, groups of experts, YaRN") {
   auto f = load("deepseek_v3");
+  auto told = nlohmann::json::parse(f.file.metadata().at("config"));
+  for (const char* key : {"rope_scaling", "rope_parameters"})
+    if (told.contains(key)) told[key]["beta_fast"] = 0.4, told[key]["beta_slow"] = 0.04;
+  const auto fast = read_network_config(told.dump());
+  REQUIRE_MESSAGE(fast, fast.error().message);
+  CHECK(fast->trunk.rotary[0].frequency != f.config.trunk.rotary[0].frequency);
+  f.config = *fast;
   f.config.trunk.rotary[0].gain = 1;  // the files tell mscale_all_dim alone
   const auto want = scores_of_config(f);
   for (const bool absorbed : {false, true}) {
@@ -195,8 +212,16 @@ TEST_CASE("a GGUF file of DeepSeek V3: latent attention whole and apart, groups 
     MESSAGE("largest difference of a logit " << error);
     CHECK(error < 1e-4);
   }
-  CHECK(refusal(deepseek(f, true, 1)) ==
+  CHECK(refusal(deepseek(f, true, {.gating = 1})) ==
         "deepseek2.expert_gating_func: 1 (DeepSeek V2) is not supported; 2, sigmoid, is");
+  CHECK(refusal(deepseek(f, true, {.scaling = "\xff"})).find("rope_scaling: `") !=
+        std::string::npos);
+  CHECK(refusal(deepseek(f, true, {.factor = INFINITY})) ==
+        "deepseek2.rope.scaling.factor: no finite number");
+  CHECK(refusal(deepseek(f, true, {.slow = NAN})) ==
+        "deepseek2.rope.scaling.yarn_beta_slow: no finite number");
+  CHECK(refusal(deepseek(f, true, {.gain = INFINITY}))
+            .starts_with("the model's config: rope_scaling/mscale"));
 }
 
 TEST_CASE("a GGUF file of Nemotron: layer norms, squared ReLU, heads that turn in part") {

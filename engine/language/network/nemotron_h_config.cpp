@@ -1,4 +1,5 @@
 // The hybrid Nemotron models: layers of one branch each, in an order that the file gives.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -69,7 +70,7 @@ engine::feed_forward_config read_experts(values& v, engine::feed_forward_config 
   e.chosen = v.size("num_experts_per_tok");
   e.router = engine::router_kind::sigmoid;
   e.shared = static_cast<int>(v.integer("n_shared_experts", 0, 1, 1));
-  e.shared_width = v.size("moe_shared_expert_intermediate_size");
+  if (e.shared > 0) e.shared_width = v.size("moe_shared_expert_intermediate_size");
   e.normalise = v.flag("norm_topk_prob", true), e.scale = v.factor("routed_scaling_factor", 1);
   e.groups = v.size("n_group", 1), e.groups_chosen = v.size("topk_group", 1);
   f.width = v.size("moe_intermediate_size");
@@ -97,6 +98,8 @@ void read_nemotron_h(values& v, draft& d) {
   d.feed.activation = engine::activation_kind::relu_squared;
   const auto space =
       order.find(mamba) != std::string::npos ? read_state_space(v) : engine::state_space_config();
+  if (std::count(order.begin(), order.end(), mamba) * space.state_size() > 1 << 30)
+    v.note("ssm_state_size", "makes states of over 2^30 numbers in all layers together");
   const auto sparse = order.find(experts) != std::string::npos ? read_experts(v, d.feed) : d.feed;
   d.layers = static_cast<int>(layers);
   d.per_layer = [order, space, sparse](int i, engine::layer_config& layer) {

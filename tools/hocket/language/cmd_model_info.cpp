@@ -8,6 +8,7 @@
 
 #include "engine/language/files/gguf.hpp"
 #include "engine/language/files/safetensors.hpp"
+#include "engine/language/files/strict_json.hpp"
 #include "engine/language/generation/chat_model.hpp"
 #include "engine/language/network/config.hpp"
 #include "engine/language/network/gguf.hpp"
@@ -56,7 +57,7 @@ result<opened_files> open_folder(const std::string& folder) {
   if (!files) return fail(files);
   opened_files out;
   out.kind = "safetensors";
-  const auto parsed = json::parse(*text, nullptr, false);
+  const auto parsed = json::parse(language::plain_json(*text), nullptr, false);
   if (parsed.is_object() && parsed.contains("model_type") && parsed["model_type"].is_string())
     out.architecture = parsed["model_type"].get<std::string>();
   for (const auto& t : files->tensors()) out.tensors.push_back(t);
