@@ -34,7 +34,7 @@ std::string shown(const std::string& hash) {
 
 std::string about(const wire::node& node, const std::string& leader, const open_vote& vote) {
   const auto word = node.graph_of(leader);
-  if (!word.empty())
+  if (!word.empty() && word != wire::undecided_graph)
     return fmt::format(
         "host {} has graph {}, which is neither the one that this host had ({}) nor the one that "
         "it "
@@ -46,23 +46,37 @@ std::string about(const wire::node& node, const std::string& leader, const open_
 }
 
 /// What the word of a leader that was killed came to; nothing: not known yet.
-std::optional<bool> came_to(const wire::node& node, const std::vector<std::string>& peers,
-                            const open_vote& vote, bool patient) {
-  std::size_t had = 0;
+std::optional<bool> came_to(const plan& whole, const wire::node& node,
+                            const std::vector<std::string>& peers, const open_vote& vote,
+                            bool patient) {
+  std::size_t had = 0, unclear = 0;
+  bool said = false;  // by one that may not change the graph: counts where no other contradicts
   for (const auto& p : peers) {
     const auto word = node.graph_of(p);
-    if (word == vote.voted) return true;
-    if (word == vote.had) ++had;
+    if (word == vote.voted && may_rewire(whole, p)) return true;
+    if (word == vote.voted)
+      said = true;
+    else if (word == vote.had)
+      ++had;
+    else if (!word.empty())
+      ++unclear;  // it counts votes, or has a third graph
   }
+  if (said && had == 0) return true;
   if (had == peers.size()) return false;
-  if (patient) return {};
+  if (patient || unclear > 0) return {};
   return had == 0;
 }
 
-std::string silent_ones(const wire::node& node, const std::vector<std::string>& peers) {
+/// Of whom a leader that was killed waits for a word.
+std::string unclear_ones(const wire::node& node, const std::vector<std::string>& peers,
+                         const open_vote& vote) {
   std::string out;
-  for (const auto& p : peers)
-    if (node.graph_of(p).empty()) out += (out.empty() ? "no answer yet of host " : ", ") + p;
+  for (const auto& p : peers) {
+    const auto word = node.graph_of(p);
+    if (word == vote.voted || word == vote.had) continue;
+    if (!word.empty() && word != wire::undecided_graph) return about(node, p, vote);
+    out += (out.empty() ? "no answer yet of host " : ", ") + p;
+  }
   return out;
 }
 
@@ -84,12 +98,24 @@ result<bool> has_graph(const plan& whole, const host_options& mine, const open_v
   if (!node) return fail(node);
   (*node)->begin();
   auto asked_at = clock::now();
+  const auto ended = fail("rewire.not-asked", "stopped before a host answered");
+  // What one said may be the last that it said.
+  const auto ask_anew = [&]() -> result<void> {
+    node->reset();
+    for (node = open(); !node; node = open()) {  // its address may take a moment to be free
+      if (!wait(node.error().message)) return ended;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    (*node)->begin();
+    asked_at = clock::now();
+    return {};
+  };
   const bool leads = local->leader == mine.name;
   while (leads) {
     const bool patient = clock::now() < asked_at + leader_first;
-    if (const auto answer = came_to(**node, local->peers, vote, patient)) return *answer;
-    if (!wait(silent_ones(**node, local->peers)))
-      return fail("rewire.not-asked", "stopped before the hosts answered");
+    if (const auto answer = came_to(whole, **node, local->peers, vote, patient)) return *answer;
+    if (!wait(unclear_ones(**node, local->peers, vote))) return ended;
+    if (!patient) HOCKET_TRY(ask_anew());
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   for (;;) {
@@ -100,19 +126,8 @@ result<bool> has_graph(const plan& whole, const host_options& mine, const open_v
     if (word.empty() && long_ago)
       for (const auto& peer : local->peers)
         if (may_rewire(whole, peer) && (*node)->graph_of(peer) == vote.voted) return true;
-    if (!wait(about(**node, local->leader, vote)))
-      return fail("rewire.not-asked", "stopped before a host answered");
-    // What it said may be the last that it said: it is asked anew.
-    if (!word.empty() && long_ago) {
-      node->reset();
-      for (node = open(); !node; node = open()) {  // its address may take a moment to be free
-        if (!wait(node.error().message))
-          return fail("rewire.not-asked", "stopped before a host answered");
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      }
-      (*node)->begin();
-      asked_at = clock::now();
-    }
+    if (!wait(about(**node, local->leader, vote))) return ended;
+    if (!word.empty() && long_ago) HOCKET_TRY(ask_anew());
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }

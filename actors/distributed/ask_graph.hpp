@@ -21,9 +21,10 @@ struct open_vote {
 /// Waits until one of them answers. No host learns from it that this one is back, and none counts its
 /// vote any longer.
 ///
-/// Where this host leads, the question is whether its word had left it: `voted` of any host is yes,
-/// `had` of all is no. After `leader_first` the silent ones are not waited for; where all are silent
-/// they were killed, too, with votes about which they will ask this host: yes.
+/// Where this host leads, the question is whether its word had left it: `voted` of any host is yes (of
+/// one that may not change the graph where none says `had`), `had` of all is no. After `leader_first`
+/// the silent ones are not waited for; where all are silent they were killed, too, with votes about
+/// which they will ask this host: yes. Another graph is no answer, which is told.
 ///
 /// `wait` is called some 50 times a second with what is known of those that are waited for; false ends
 /// the waiting. Errors: rewire.not-asked (`wait` ended it), those of partition() and wire::node.

@@ -136,6 +136,21 @@ TEST_CASE("a leader asks what its word came to") {
     mid.set_next_graph("new");
     CHECK(s.ask(120s, 120s).value() == true);
   }
+  SUBCASE("one does not know yet for longer than the silent are waited for") {
+    s.open("mid", "old", wire::undecided_graph);
+    CHECK(s.ask(1500ms, 300ms).error().code == "rewire.not-asked");
+  }
+  SUBCASE("one has a third graph") {
+    s.open("mid", "third");
+    CHECK(!s.ask(120s, 120s, true));
+    CHECK(s.about.starts_with("host mid has graph third, which is neither"));
+  }
+  SUBCASE("one that may not change the graph says so, and one that may the opposite") {
+    for (auto& h : s.whole.hosts) h.rewires = h.name == "mid";
+    s.open("right", "new");
+    s.open("mid", "old");
+    CHECK(s.ask(120s, 2s).value() == false);
+  }
   SUBCASE("all were killed") { CHECK(s.ask(120s, 200ms).value() == true); }
   SUBCASE("all were killed, and it is stopped meanwhile") {
     CHECK(s.ask(200ms, 120s).error().code == "rewire.not-asked");

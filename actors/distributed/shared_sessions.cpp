@@ -114,7 +114,14 @@ void membership::prepare_session(const wire::session_open& m) {
 }
 
 void membership::on(const std::string& peer, const wire::session_start& m) {
-  if (is_leader(peer)) run_.sessions.start(m.session);
+  if (!is_leader(peer)) return;
+  {
+    // One that was opened with the run begins with it. For one that waits in `early_sessions_` the
+    // leader has our word before it says this.
+    std::lock_guard lock(mutex_);
+    if (!started_) return;
+  }
+  run_.sessions.start(m.session);
 }
 
 // ---------------------------------------------------------------------------- all

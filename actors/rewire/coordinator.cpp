@@ -107,6 +107,7 @@ rewire_outcome coordinator::run(const rewire_request& request) {
 
 rewire_outcome coordinator::ask(const rewire_request& request) {
   // Read here first: files that it includes are on this machine, and so is the asking program.
+  if (auto late = rewirer_.outdated(request); late && !request.dry_run) return *late;
   auto mine = rewirer_.draft(request);
   if (mine->out.state == rewire_state::refused || mine->out.state == rewire_state::unchanged)
     return mine->out;
@@ -114,8 +115,18 @@ rewire_outcome coordinator::ask(const rewire_request& request) {
   const auto number = [&] {
     std::lock_guard lock(mutex_);
     asked_for_ = mine->request.graph.text;
+    asked_makes_ = request.dry_run ? 0 : request.revision;
     return asked_ = ++last_;
   }();
+  struct forget {
+    coordinator& all;
+    ~forget() {
+      std::lock_guard lock(all.mutex_);
+      all.asked_makes_ = 0;
+    }
+  } const at_the_end{*this};
+  // Each host counts for itself: looked at here, and again before this host votes.
+  mine->request.revision = 0;
   mine->request.hash = mine->what.next.hash;
   const auto before = who_is_there();
   if (!is_there(leader) || !send(leader, wire::rewire_ask{number, to_message(mine->request)}))
@@ -273,12 +284,21 @@ std::optional<coordinator::decision> coordinator::wait_for_decision(const std::s
 void coordinator::take_part(const std::string& leader, std::uint64_t number,
                             rewire_request request) {
   const auto before = who_is_there();
+  int makes = 0;
   {
     // What somebody on this machine asked the leader for comes back as it went.
     std::lock_guard lock(mutex_);
-    if (asked_for_.empty() || request.graph.text != asked_for_) request.graph.from = leader;
+    if (asked_for_.empty() || request.graph.text != asked_for_)
+      request.graph.from = leader;
+    else
+      makes = asked_makes_;
   }
   auto c = rewirer_.draft(request);
+  if (makes != 0 && c->out.state == rewire_state::planned) {
+    auto asked = request;
+    asked.revision = makes;
+    if (auto late = rewirer_.outdated(asked)) c->out = *late;
+  }
   if (c->out.state == rewire_state::planned && !request.dry_run) rewirer_.prepare(c);
   if (c->out.state == rewire_state::unchanged) {
     c->out.state = rewire_state::refused;

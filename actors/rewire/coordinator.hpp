@@ -111,6 +111,7 @@ class coordinator {
   std::map<std::uint64_t, rewire_outcome> answers_;
   std::uint64_t asked_ = 0;  ///< the newest question to the leader; nobody else's answers are kept
   std::string asked_for_;    ///< its text
+  int asked_makes_ = 0;      ///< the revision that it makes, as this host counts; 0: whatever
   struct errand {
     trust::budget::share place;
     std::atomic<bool> over{false};

@@ -138,6 +138,7 @@ rewire_outcome rewirer::run(rewire_request request) {
   }
   if (std::unique_lock one(running_, std::try_to_lock); one) {
     if (auto late = outdated(request); late && !request.dry_run) return *late;
+    request.revision = 0;  // compared; from here on it would say that a leader gave it
     return run_one(std::move(request));
   }
   out.why = "another rewire of this run is under way; try again when it is done";
@@ -218,7 +219,7 @@ void rewirer::record_decision(change& c) const {
   if (how_.decided) how_.decided(c.request, out);
   // A host that was killed with its vote may ask before the boundary; told when it is kept, since
   // what others heard must outlive this process.
-  if (links_ && !c.over) links_->set_next_graph(c.what.next.hash);
+  if (links_ && c.out.state != rewire_state::committed) links_->set_next_graph(c.what.next.hash);
 }
 
 int rewirer::number_of(const change& c) const {

@@ -20,7 +20,8 @@ void peer::answer_asking(const std::string& route, std::uint64_t connection) {
     return refuse_to(route, connection, {ask_again, "you were still there a moment ago"});
   }
   const auto us = core_.who();
-  if (us.decides()) return refuse_to(route, connection, {ask_again, "votes are being counted"});
+  if (us.decides())
+    return refuse_to(route, connection, {ask_again, "votes are being counted", undecided_graph});
   refuse_to(route, connection, {asked, "you asked", us.newest_graph()});
 }
 

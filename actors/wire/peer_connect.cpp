@@ -97,8 +97,7 @@ void peer::greeted(const std::string& route, const std::string& user, std::uint6
   if (is_connection(connection)) return;  // twice the same
   const auto us = core_.who();
   if (us.asks) {  // we learn what there is to learn, and are not there yet
-    if (!h.asks && h.next_graph_hash != undecided_graph)
-      note_graph(h.next_graph_hash.empty() ? h.graph_hash : h.next_graph_hash);
+    if (!h.asks) note_graph(h.next_graph_hash.empty() ? h.graph_hash : h.next_graph_hash);
     return refuse_to(route, connection, {ask_again, "this host only asks yet"});
   }
   auto no = refuse(us, options_.name, h);

@@ -45,7 +45,9 @@ input_queue::effect input_queue::push(queued_packet&& e, bool is_host_lost) {
       // The sender is not called again while the queue is full, so this grows by one call's
       // output at most; only what may not stop its sender can reach the limit: a back edge, and
       // the way to a lost host.
-      if (items_.size() >= (is_host_lost ? limit_for_lost(e.item) : hard_limit())) {
+      // More than one where those that came before were smaller.
+      for (const auto most = is_host_lost ? limit_for_lost(e.item) : hard_limit();
+           items_.size() >= most;) {
         items_.take_front();
         account_.drop(drop_reason::queue_full_oldest);
         settled(1);

@@ -73,7 +73,10 @@ void actor_cell::push(input_queue& q, queued_packet&& e, actor_cell* sender) {
       const bool is_host_lost = blocks && id_.role == actor_role::remote_sender &&
                                 q.size() + 1 >= static_cast<std::size_t>(q.setup().spec.size) &&
                                 id_.remote->is_lost(id_.actor);
+      const auto before = q.size();
       const auto effect = q.push(std::move(e), is_host_lost);
+      // Of several that made room one's turn is the new one's.
+      if (!sets && blocks && q.size() < before) order_.void_next(q, before - q.size());
       if (effect == input_queue::effect::refused) return;
       if (q.back_edge()) run_.activity.back_edge_traffic.fetch_add(1, std::memory_order_relaxed);
       const bool held = run_.is_virtual() && q.back_edge();

@@ -31,6 +31,7 @@ def stopped_in_order(bench, number):
     claims.last_word(run, "stopped after")
     claims.balanced(run)
     claims.log_complete(run)
+    check(run.wav(WAV) > 0, "something is recorded")
     in_time(run.wav(WAV) > 8000, "the recording holds what was heard")
     check((run.out / "conversation.png").stat().st_size > 0, "the picture is drawn")
     check(not (run.out / "hocket.sock").exists(), "the status socket is gone")
