@@ -32,7 +32,7 @@ def checkpoint(folder, source):
     names = ["<unk>", "<|im_start|>", "<|im_end|>"] + [chr(c) for c in range(33, 94)] + ["\u0120", "{", "}"]
     vocab = {name: i for i, name in enumerate(names)}
     files = {
-        "config.json": config,
+        "config.json": config[:-1] + ', "time_step_limit": [0.0, Infinity]}',  # as Python writes it
         "tokenizer.json": json.dumps({
             "added_tokens": [{"id": i, "content": names[i], "special": True} for i in (1, 2)],
             "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
@@ -88,7 +88,8 @@ def held(model, folder):
 
 def wrong(model, weights):
     info = hocket("model", "info", model, "--json")
-    expect("info", info.returncode == 0 and json.loads(info.stdout)["network"]["layers"] == 3, info)
+    expect("info", info.returncode == 0 and json.loads(info.stdout)["network"]["layers"] == 3
+           and json.loads(info.stdout)["architecture"] == "llama", info)
     os.rename(os.path.join(model, "tokenizer.json"), os.path.join(model, "away"))
     info = hocket("model", "info", model, "--json")
     expect("info without a tokenizer", info.returncode == 2 and json.loads(info.stdout)["network"]["layers"] == 3

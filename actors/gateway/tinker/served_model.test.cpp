@@ -1,0 +1,35 @@
+// What a folder says of its model, as Python writes it.
+#include "actors/gateway/tinker/served_model.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "engine/language/files/safetensors.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace hocket;
+
+TEST_CASE(
+    "the tokens that end an answer are read where a config holds what JSON has no number for") {
+  const auto folder =
+      std::filesystem::temp_directory_path() / fmt::format("hocket_served_test_{}", getpid());
+  std::filesystem::create_directories(folder);
+  const std::string weights = HOCKET_SOURCE_DIR "/engine/language/network/parity/llama.safetensors";
+  std::filesystem::copy_file(weights, folder / "model.safetensors");
+  const auto file = language::safetensors_set::open(weights);
+  REQUIRE(file);
+  auto config = file->metadata().at("config");
+  config.insert(1, R"("time_step_limit": [0.0, Infinity],)");
+  std::ofstream(folder / "config.json") << config;
+  std::ofstream(folder / "generation_config.json") << R"({"eos_token_id": [7], "top_p": NaN})";
+  const auto served = tinker::open_served_model(folder, {"one"}, 0);
+  std::filesystem::remove_all(folder);
+  REQUIRE_MESSAGE(served, served.error().message);
+  CHECK((*served)->ends_with(2));
+  CHECK((*served)->ends_with(7));
+  CHECK(!(*served)->ends_with(3));
+}
