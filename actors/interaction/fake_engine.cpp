@@ -1,6 +1,7 @@
 #include "actors/interaction/fake_engine.hpp"
 
 #include <cmath>
+#include <new>
 #include <numbers>
 #include <sstream>
 
@@ -28,6 +29,7 @@ struct named_adapter final : opened_adapter {
 
 result<opened_adapter_handle> fake_engine::open_adapter(const adapter& a) const {
   if (a.name == "misfit") return fail("lora.bad_shape", a.name + ": it fits another model");
+  if (a.name == "huge") throw std::bad_alloc();
   auto made = std::make_shared<named_adapter>();
   made->name = a.name;
   return opened_adapter_handle(std::move(made));

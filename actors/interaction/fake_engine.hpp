@@ -14,7 +14,7 @@ namespace hocket::interaction {
 /// "delegate": that makes it delegate "seven times eight" and say "wait". It knows every word but
 /// "unheardof", and spells "rex". A picture it names by its first byte: "picture 7". A step fails
 /// once for the word "fail". Of a script it says a word in every second micro-turn, or when it is due.
-/// The adapter "misfit" fits no model.
+/// The adapter "misfit" fits no model, and for "huge" there is no memory.
 class fake_engine final : public micro_turn_engine {
  public:
   std::string describe() const override { return "fake engine on cpu"; }

@@ -83,6 +83,7 @@ result<interaction_model::conversation*> interaction_model::conversation_of(cons
 
 // All sessions step together; one that is behind is brought up first, alone, with silence.
 result<void> interaction_model::process_sets(std::span<const bundle> sets, emitter& out) {
+  swap_adapter(out);  // what is open is in use before another one is looked at
   take_adapters(sets);
   swap_adapter(out);
   std::vector<due_turn> due;

@@ -24,8 +24,9 @@ namespace hocket::interaction {
 /// "heard", ts = the 50 ms in which they ended; delegations; state: tensor f32 [8], see README; adapter: the
 /// one in use from now on, without its weights.
 /// `<delegate> … <end>` becomes a delegation and is never spoken.
-/// Errors: interaction.no_engine, model.*, session.*, lora.* (an `adapter` that does not fit: it does not open; one at
-/// the input is refused and the one before stays); a failed step restarts the actor.
+/// Errors: interaction.no_engine, model.*, session.*; of an `adapter` that does not fit (it does not open; one at the
+/// input is refused and the one before stays, or, frozen by an incident, goes) lora.*, interaction.adapter (no memory);
+/// a failed step restarts the actor.
 /// Threads: blocking; one thread computes all sessions of a micro-turn in one batch.
 /// Latency: p99 of a step is measured by `hocket bench session`.
 /// Counters: micro_turns, missing_audio (micro-turns), missing_frames, unknown_words,
@@ -105,7 +106,8 @@ class interaction_model : public component {
   result<void> read_first_adapter();
   void take_adapters(std::span<const bundle> sets);
   void take_adapter(const adapter& a);
-  void opened(const std::string& name, result<opened_adapter_handle> read);
+  void opened(std::uint64_t number, result<opened_adapter_handle> read);
+  void leave_frozen();
   void swap_adapter(emitter& to);
   void emit_turn(const due_turn& due, const turn_input& in, turn_output& out, double compute_ms,
                  std::size_t batch, emitter& to);
@@ -118,13 +120,16 @@ class interaction_model : public component {
   std::map<session_id, std::unique_ptr<conversation>> conversations_;
   /// An adapter that is taken at the next border of a micro-turn, once it was opened.
   struct next_adapter {
-    adapter what;  ///< without weights
+    adapter what;                ///< without weights
+    std::uint64_t number = 0;    ///< names come again, with other weights
+    bool leaves_frozen = false;  ///< an incident froze the one before
     bool is_open = false;
     opened_adapter_handle through;
   };
   adapter adapter_now_;  ///< name and card of the one in use
   opened_adapter_handle through_now_;
   std::optional<next_adapter> next_adapter_;
+  std::uint64_t adapters_begun_ = 0;
   std::string refused_adapter_;  ///< is said once
   std::shared_ptr<interaction_model*> alive_ = std::make_shared<interaction_model*>(this);
 };

@@ -1,4 +1,5 @@
 // Adapters of the interaction model: from a folder at the start, and as packets while it runs.
+#include <exception>
 #include <thread>
 
 #include "actors/interaction/interaction.hpp"
@@ -12,6 +13,15 @@ enum : std::size_t { adapters_in = 4, adapter_out };  // behind those of interac
 
 adapter without_weights(const adapter& a) { return {a.name, a.card_json, {}}; }
 
+/// A copy that there is no memory for is an error, also on a thread that nobody waits for.
+result<opened_adapter_handle> open_guarded(const micro_turn_engine& engine, const adapter& a) {
+  try {
+    return engine.open_adapter(a);
+  } catch (const std::exception& e) {
+    return fail("interaction.adapter", a.name + ": " + e.what());
+  }
+}
+
 }  // namespace
 
 result<void> interaction_model::read_first_adapter() {
@@ -24,9 +34,12 @@ result<void> interaction_model::read_first_adapter() {
   }
   const auto read = trainer::read_adapter_folder(folder);
   if (!read) return fail(read);
-  auto through = engine_->open_adapter(*read);
+  auto through = open_guarded(*engine_, *read);
   if (!through) return fail(through.error().code, folder + ": " + through.error().message);
-  next_adapter_ = next_adapter{without_weights(*read), true, std::move(*through)};
+  next_adapter_ = next_adapter{.what = without_weights(*read),
+                               .number = ++adapters_begun_,
+                               .is_open = true,
+                               .through = std::move(*through)};
   return {};
 }
 
@@ -43,32 +56,55 @@ void interaction_model::take_adapters(std::span<const bundle> sets) {
 void interaction_model::take_adapter(const adapter& a) {
   const auto& newest = next_adapter_ ? next_adapter_->what : adapter_now_;
   if (a.name == newest.name && a.card_json == newest.card_json) return;
-  if (refused_adapter_ == a.name + a.card_json) return;
-  next_adapter_ = next_adapter{without_weights(a), a.weights.empty(), nullptr};
+  const bool is_frozen = trainer::is_frozen(a);
+  if (refused_adapter_ == a.name + a.card_json) {
+    const bool speaks_through_one =
+        next_adapter_ ? !next_adapter_->is_open || next_adapter_->through : through_now_ != nullptr;
+    if (is_frozen && speaks_through_one) leave_frozen();
+    return;
+  }
+  // What replaces a frozen one, and is itself replaced before anybody took it, leaves that to the next.
+  const bool leaves_frozen = is_frozen || (next_adapter_ && next_adapter_->leaves_frozen);
+  next_adapter_ = next_adapter{.what = without_weights(a),
+                               .number = ++adapters_begun_,
+                               .leaves_frozen = leaves_frozen,
+                               .is_open = a.weights.empty(),
+                               .through = nullptr};
   if (a.weights.empty()) return;
   if (context_.time->is_virtual() || !context_.self)
-    return opened(a.name, engine_->open_adapter(a));
+    return opened(adapters_begun_, open_guarded(*engine_, a));
   // Beside the conversations: opening one takes longer than a micro-turn may.
-  std::thread([engine = engine_, a, self = context_.self,
+  std::thread([engine = engine_, a, number = adapters_begun_, self = context_.self,
                alive = std::weak_ptr<interaction_model*>(alive_)] {
-    auto read = engine->open_adapter(a);
-    self->run([alive, name = a.name, read = std::move(read)](emitter&) {
-      if (const auto model = alive.lock()) (*model)->opened(name, read);
+    auto read = open_guarded(*engine, a);
+    self->run([alive, number, read = std::move(read)](emitter&) {
+      if (const auto model = alive.lock()) (*model)->opened(number, read);
     });
   }).detach();
 }
 
-void interaction_model::opened(const std::string& name, result<opened_adapter_handle> read) {
-  if (!next_adapter_ || next_adapter_->what.name != name) return;  // another one has come since
+void interaction_model::opened(std::uint64_t number, result<opened_adapter_handle> read) {
+  if (!next_adapter_ || next_adapter_->number != number) return;  // another one has come since
   if (read) {
     next_adapter_->through = std::move(*read);
     next_adapter_->is_open = true;
     return;
   }
-  refused_adapter_ = name + next_adapter_->what.card_json;
-  context_.log("adapter " + name + " is refused: " + read.error().message);
+  const auto& what = next_adapter_->what;
+  refused_adapter_ = what.name + what.card_json;
+  context_.log("adapter " + what.name + " is refused: " + read.error().message);
   context_.count("adapters_refused", 1);
+  if (next_adapter_->leaves_frozen) return leave_frozen();
   next_adapter_.reset();
+}
+
+// What should have replaced a frozen one does not open; nobody goes on through that.
+void interaction_model::leave_frozen() {
+  next_adapter_ = next_adapter{.what = {"", R"({"frozen": true})", {}},
+                               .number = ++adapters_begun_,
+                               .leaves_frozen = true,
+                               .is_open = true,
+                               .through = nullptr};
 }
 
 // Between two micro-turns, so that each is computed through one adapter.
@@ -76,7 +112,7 @@ void interaction_model::swap_adapter(emitter& to) {
   if (!next_adapter_ || !next_adapter_->is_open) return;
   auto next = std::move(*next_adapter_);
   next_adapter_.reset();
-  const bool moves = config_.adapter_swap == "moved" || trainer::is_frozen(next.what);
+  const bool moves = config_.adapter_swap == "moved" || next.leaves_frozen;
   for (const auto& [session, _] : conversations_) {
     if (moves)
       engine_->adapt(session, next.through);

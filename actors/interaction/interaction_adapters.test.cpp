@@ -123,5 +123,45 @@ TEST_CASE("a graph names an adapter for the start; what is wrong with it is told
   r.pass();
   CHECK(r.of(1) == "calls");
   CHECK(r.told() == names{"calls"});
+  const rig other({{"adapter", (folder / "calls").string()}});
+  REQUIRE(other.h->open());
+  other.give("misfit"), other.pass();  // before the first one is in use
+  CHECK(other.of(1) == "calls");
+  CHECK(other.told() == names{"calls"});
   fs::remove_all(folder);
+}
+
+TEST_CASE("nobody speaks through a frozen adapter, whatever becomes of what replaces it") {
+  const char* const frozen = R"({"frozen": true})";
+  const rig r;
+  REQUIRE(r.h->open());
+  r.give("one"), r.pass();
+  r.give("misfit", 1, frozen), r.give("misfit", 2, frozen), r.pass();
+  CHECK((r.of(1) == "" && r.of(2) == ""));
+  CHECK(r.told() == names{"one", ""});
+  r.give("two"), r.pass();
+  CHECK(r.of(1) == "two");
+  r.give("misfit", 1, frozen), r.pass();  // refused before
+  CHECK((r.of(1) == "" && r.of(2) == ""));
+  CHECK(r.told() == names{"one", "", "two", ""});
+  CHECK(r.h->counter("adapters_refused") == 1);
+  // What replaces it is replaced in its turn, in the same micro-turn, by one that is not marked.
+  for (const char* next : {"three", "misfit"}) {
+    const rig pinned({{"adapter_swap", "pinned"}}, 2);
+    REQUIRE(pinned.h->open());
+    pinned.give("one"), pinned.pass();
+    CHECK(pinned.of(2) == "one");
+    pinned.give("two", 1, frozen), pinned.give(next, 2), pinned.pass();
+    CHECK((pinned.of(1) != "one" && pinned.of(2) != "one"));
+    CHECK(pinned.of(1) == (std::string(next) == "misfit" ? "" : "three"));
+  }
+}
+
+TEST_CASE("an adapter that there is no memory for is refused, and nothing else ends") {
+  const rig r;
+  REQUIRE(r.h->open());
+  r.give("one"), r.pass();
+  r.give("huge"), r.pass();
+  CHECK(r.of(1) == "one");
+  CHECK(r.h->counter("adapters_refused") == 1);
 }

@@ -127,10 +127,32 @@ result<void> read_tensors(const std::string& bytes, const std::string& file,
   return {};
 }
 
+namespace {
+
+/// A few bytes of configuration ask for no memory that the weights do not fill.
+result<void> check_size(std::span<const module> of, const lora_config& config, std::size_t bytes) {
+  constexpr std::int64_t slack = 16 << 20;  // where a small file misfits the tensor is named
+  std::int64_t numbers = 0;
+  for (const auto& m : of) {
+    const auto yes = selects(config, m.name);
+    if (!yes) return fail(yes);
+    if (*yes) numbers += std::int64_t{config.rank_of(m.name)} * (m.in + m.out);
+  }
+  if (numbers <= static_cast<std::int64_t>(bytes) + slack) return {};
+  return fail(
+      "lora.bad_shape",
+      fmt::format("adapter_model.safetensors: it has {} bytes, and an adapter of rank {} as "
+                  "adapter_config.json says has {} numbers",
+                  bytes, config.rank, numbers));
+}
+
+}  // namespace
+
 result<adapter_weights> read_adapter(std::span<const module> of, const adapter_files& files) {
   c10::NoGradGuard no_grad;
   auto config = read_peft_config(files.config);
   if (!config) return fail(config);
+  HOCKET_TRY(check_size(of, *config, files.weights.size()));
   auto w = allocate(of, std::move(*config));
   if (!w) return fail(w);
   wanted_tensors wanted;

@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 using namespace hocket;
@@ -109,12 +111,28 @@ TEST_CASE("what a writer left that was cut short goes when the store is opened, 
              alive = put(there / fmt::format(".one.json.{}.1", getppid())),
              strange = put(there / ".one.txt.2147483646.3"), young = put(there / "young.data"),
              old = put(there / "old.data");
-  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(2));
-  fs::last_write_time(there / "one.data", fs::file_time_type::clock::now() - std::chrono::hours(2));
+  // A process of this one's number in another container holds the lock of what it writes.
+  const auto written = put(there / fmt::format(".one.data.{}.9", getpid())),
+             number = put(there / fmt::format(".one.data.{}.8", getpid()));
+  const int lock = ::open(written.c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(::flock(lock, LOCK_EX | LOCK_NB) == 0);
+  // The folder has files of others.
+  fs::create_directories(fs::path(f.path) / "x");
+  std::vector<fs::path> others;
+  for (const char* name : {"other.data", "x/other.data", ".one.data.2147483646.3",
+                           "checkpoints/other.data", "runs/other.data"})
+    others.push_back(put(fs::path(f.path) / name));
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(2);
+  for (const auto& path : others) fs::last_write_time(path, long_ago);
+  for (const auto& path : {old, there / "one.data"}) fs::last_write_time(path, long_ago);
   auto store = checkpoint_store::open(f.path);
   REQUIRE(store);
-  for (const auto& path : {gone, gone_run, old}) CHECK_MESSAGE(!fs::exists(path), path.string());
-  for (const auto& path : {alive, strange, young}) CHECK_MESSAGE(fs::exists(path), path.string());
+  for (const auto& path : {gone, gone_run, old, number})
+    CHECK_MESSAGE(!fs::exists(path), path.string());
+  for (const auto& path : {alive, strange, young, written})
+    CHECK_MESSAGE(fs::exists(path), path.string());
+  for (const auto& path : others) CHECK_MESSAGE(fs::exists(path), path.string());
+  ::close(lock);
   for (const char* name : {"one", ".two.data.1.2"}) CHECK((*store)->read(about(name).path));
   CHECK((*store)->find_run("sess-1:train:0"));
 }

@@ -11,15 +11,21 @@
 namespace hocket::trainer {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;  // the order of patterns counts
 namespace fs = std::filesystem;
 
 constexpr std::size_t most_card_bytes = 16u << 20, most_weight_bytes = std::size_t{8} << 30;
 
+result<json> load_json(const std::string& path) {
+  const auto text = language::read_text(path, most_card_bytes);
+  if (!text) return fail(text);
+  return language::strict_ordered_json(*text, path);
+}
+
 }  // namespace
 
 result<adapter> read_adapter_folder(const std::string& folder) {
-  const auto config = language::load_json(folder + "/adapter_config.json", most_card_bytes);
+  const auto config = load_json(folder + "/adapter_config.json");
   if (!config) return fail(config);
   const auto weights =
       language::read_text(folder + "/adapter_model.safetensors", most_weight_bytes);
@@ -28,7 +34,7 @@ result<adapter> read_adapter_folder(const std::string& folder) {
   if (!path.has_filename()) path = path.parent_path();
   json card{{"name", path.filename().string()}};
   if (fs::exists(folder + "/card.json")) {
-    auto read = language::load_json(folder + "/card.json", most_card_bytes);
+    auto read = load_json(folder + "/card.json");
     if (!read) return fail(read);
     if (!read->is_object() || !read->value("name", json()).is_string())
       return fail("adapter.bad_card", folder + "/card.json: it is no card of an adapter");

@@ -231,6 +231,9 @@ TEST_CASE("adapters that do not fit an interaction model are refused by name") {
   files.config = config.dump();
   CHECK(refusal(files).starts_with("lora.unknown_tensor"));
   CHECK(refusal({adapter_of(model, 1).config, "short"}).starts_with("safetensors."));
+  // Gigabytes by a few bytes: refused before there is memory for it.
+  const auto huge = refusal({R"({"r": 65536, "target_modules": "all-linear"})", "short"});
+  CHECK(huge.starts_with("lora.bad_shape: adapter_model.safetensors: it has 5 bytes"));
   // By name, by expression, and all but the heads.
   const auto modules = [&](const lora_config& c) {
     const auto w = allocate(modules_of(model->net()), c);

@@ -60,6 +60,7 @@ class adapter(unittest.TestCase):
         with open(os.path.join(learnt, "card.json")) as f:
             card = json.load(f)
         self.assertEqual(card["name"], "tiny")
+        self.assertEqual(card["data"]["consent"], "no persons")
         _, plain = self.talk("plain")
         # One that did not move is zero: the same bits. One that did is heard.
         said, same = self.talk("zero", "--set", "actors.model.adapter=" + nothing)
@@ -70,6 +71,12 @@ class adapter(unittest.TestCase):
         self.run_it("train", self.recipe("moved", 0.01, steps=2)[0], "--resume")
         said = self.run_it("train", self.recipe("moved", 0.01, rank=8)[0], "--resume", code=2)
         self.assertIn("was begun with another `r`", said)
+        said = self.run_it("train", self.recipe("moved", 0.02, steps=3)[0], "--resume", code=2)
+        self.assertIn("was begun with another `rate`", said)
+        voice = self.recipe("moved", 0.01)[0]
+        with open(voice, "a") as f:
+            f.write("only_voice: true\n")
+        self.assertIn("`only_voice` is of a whole model's training", self.run_it("train", voice, code=2))
         # What does not fit is named before anything is said.
         config = os.path.join(learnt, "adapter_config.json")
         with open(config) as f:

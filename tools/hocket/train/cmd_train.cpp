@@ -180,6 +180,7 @@ int run_train(const train_options& o) {
     if (!bank) return tell(bank.error(), exit_bad_input);
     data.bank = std::move(*bank);
   }
+  if (!data.bank) plan.bank.clear();  // the card names none that was not there
   auto source = scenarios::make_source(data);
   if (!source) return tell(source.error(), exit_failed);
 

@@ -14,7 +14,7 @@ namespace hocket::cli {
 struct lora_checkpoint {
   lora::adapter_files files;
   std::string moments;    ///< of the optimizer
-  nlohmann::json origin;  ///< of the data; null: not known
+  nlohmann::json origin;  ///< what it was begun with; null: not known
 };
 
 /// The adapter where PEFT finds it (`adapter_config.json`, `adapter_model.safetensors`), and `checkpoint`: one file, so

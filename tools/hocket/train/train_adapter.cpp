@@ -36,6 +36,22 @@ lora::lora_config config_of(const train_plan& plan) {
   return c;
 }
 
+bool uses_bank(const train_plan& plan) { return plan.field > 0 && !plan.bank.empty(); }
+
+/// What the card says of all steps: a resumed run goes on with the same.
+nlohmann::json origin_of(const train_plan& plan) {
+  return {{"seed", plan.engine.seed},
+          {"batch", plan.engine.batch},
+          {"rate", plan.adapter->rate},
+          {"data_seed", plan.data_seed},
+          {"seconds", plan.seconds},
+          {"families", plan.families},
+          {"variety", plan.variety == scenarios::variety::rich ? "rich" : "plain"},
+          {"slips", plan.slips},
+          {"field", plan.field},
+          {"bank", uses_bank(plan) ? plan.bank : ""}};
+}
+
 result<shared_model> open_model(const train_config& c) {
   if (c.from.empty())
     return fail("train.from", "an adapter is of a trained model: give its folder as `from`");
@@ -57,12 +73,18 @@ result<std::unique_ptr<conversation_trainer>> make_trainer(const train_plan& pla
   if (!c) return fail("train.resume", c.error().message);
   const auto is = nlohmann::json::parse(c->files.config, nullptr, false);
   const auto asked = nlohmann::json::parse(lora::write_peft_config(wanted));
+  const auto other = [&](const std::string& key) {
+    return fail("train.other_recipe",
+                fmt::format("{}/checkpoint was begun with another `{}`: train anew without "
+                            "--resume, or in another folder",
+                            plan.engine.output, key));
+  };
   for (const char* key : {"r", "lora_alpha", "target_modules", "base_model_name_or_path"})
-    if (is.value(key, nlohmann::json()) != asked.value(key, nlohmann::json()))
-      return fail("train.other_recipe",
-                  fmt::format("{}/checkpoint was begun with another `{}`: train anew without "
-                              "--resume, or in another folder",
-                              plan.engine.output, key));
+    if (is.value(key, nlohmann::json()) != asked.value(key, nlohmann::json())) return other(key);
+  const auto was = c->origin.is_object() ? c->origin : nlohmann::json::object();
+  const auto now = origin_of(plan);
+  for (const auto& [key, value] : now.items())
+    if (was.value(key, nlohmann::json()) != value) return other(key);
   return conversation_trainer::open(model, c->files, plan.engine, &c->moments);
 }
 
@@ -94,7 +116,11 @@ result<void> write_card(const train_plan& plan, const trust::folder& out,
   f.adapter_config = files.config, f.weights_sha256 = http::sha256_hex(files.weights);
   f.weights_bytes = static_cast<std::int64_t>(files.weights.size());
   f.source = fmt::format("synthetic conversations, seed {}", plan.data_seed);
-  f.consent = "no persons";
+  // A bank may hold people's recordings: what they agreed to is not known here.
+  if (uses_bank(plan))
+    f.source += fmt::format(", with voices of the speech bank {}", plan.bank);
+  else
+    f.consent = "no persons";
   f.data.push_back({f.source, t.steps() * c.batch, ""});
   f.recipe = {{"rank", plan.adapter->rank},
               {"alpha", plan.adapter->alpha},
@@ -103,7 +129,8 @@ result<void> write_card(const train_plan& plan, const trust::folder& out,
               {"batch", c.batch},
               {"steps", t.steps()},
               {"seed", c.seed},
-              {"families", plan.families}};
+              {"families", plan.families},
+              {"field", plan.field}};
   f.evaluations = nlohmann::json::array(
       {{{"what", "loss of held-out conversations"}, {"before", before}, {"after", after}}});
   const auto card = governance::make_card(f);
@@ -121,7 +148,7 @@ result<void> run(const train_plan& plan, const engine::example_source& source,
   double logged_s = 0, saved_s = 0;
   std::int64_t logged = t.steps();
   const auto save = [&] {
-    return write_checkpoint(out, {t.files(), t.optimizer_state(), nlohmann::json()});
+    return write_checkpoint(out, {t.files(), t.optimizer_state(), origin_of(plan)});
   };
   HOCKET_TRY(save());
   while (t.steps() < c.steps) {

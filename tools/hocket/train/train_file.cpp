@@ -191,6 +191,13 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
     adapter_part adapter;
     read_config(*part, adapter, "adapter", {}, findings);
     plan.adapter = adapter.a;
+    if (const auto* at = tree->find("only_voice"); at && c.only_voice)
+      findings.add({.where = at->where(),
+                    .code = "config.range",
+                    .message = "training: `only_voice` is of a whole model's training, and this "
+                               "trains an `adapter`",
+                    .hint = "leave it out, and say in `adapter: {modules: ...}` which layers learn",
+                    .notes = {}});
   }
   return plan;
 }
