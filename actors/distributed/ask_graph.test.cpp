@@ -47,13 +47,15 @@ struct asked_hosts {
     return *nodes.back();
   }
   result<bool> ask(std::chrono::milliseconds patience = 120s,
-                   std::chrono::milliseconds leader_first = 5s, bool until_told = false) {
+                   std::chrono::milliseconds leader_first = 5s,
+                   const std::string& until_told = "") {
     const auto until = std::chrono::steady_clock::now() + patience;
     return has_graph(
         whole, mine, {"old", "new"},
         [&](const std::string& text) {
           if (!text.empty()) about = text;
-          return std::chrono::steady_clock::now() < until && (!until_told || about.empty());
+          const bool is_told = !until_told.empty() && about.find(until_told) != about.npos;
+          return std::chrono::steady_clock::now() < until && !is_told;
         },
         leader_first);
   }
@@ -89,7 +91,7 @@ TEST_CASE("the leader's graph is the answer: the new one, or the one that this h
 TEST_CASE("a graph that is neither is no answer, and is told") {
   asked_hosts s;
   s.open("left", "third\x1b[2J");
-  const auto got = s.ask(120s, 5s, true);
+  const auto got = s.ask(120s, 5s, "third");
   REQUIRE(!got);
   CHECK(got.error().code == "rewire.not-asked");
   CHECK(s.about ==
@@ -142,7 +144,7 @@ TEST_CASE("a leader asks what its word came to") {
   }
   SUBCASE("one has a third graph") {
     s.open("mid", "third");
-    CHECK(!s.ask(120s, 120s, true));
+    CHECK(!s.ask(120s, 120s, "third"));
     CHECK(s.about.starts_with("host mid has graph third, which is neither"));
   }
   SUBCASE("one that may not change the graph says so, and one that may the opposite") {
