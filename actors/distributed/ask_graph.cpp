@@ -49,21 +49,20 @@ std::string about(const wire::node& node, const std::string& leader, const open_
 std::optional<bool> came_to(const plan& whole, const wire::node& node,
                             const std::vector<std::string>& peers, const open_vote& vote,
                             bool patient) {
-  std::size_t had = 0, unclear = 0;
-  bool said = false;  // by one that may not change the graph: counts where no other contradicts
+  std::size_t had = 0, answers = 0;
+  bool unclear = false;  // one counts votes, or has a third graph
   for (const auto& p : peers) {
     const auto word = node.graph_of(p);
+    // Of one that may not change the graph it counts where no other contradicts.
     if (word == vote.voted && may_rewire(whole, p)) return true;
-    if (word == vote.voted)
-      said = true;
-    else if (word == vote.had)
-      ++had;
+    if (word == vote.had) ++had;
+    if (word == vote.had || word == vote.voted)
+      ++answers;
     else if (!word.empty())
-      ++unclear;  // it counts votes, or has a third graph
+      unclear = true;
   }
-  if (said && had == 0) return true;
-  if (had == peers.size()) return false;
-  if (patient || unclear > 0) return {};
+  if (unclear) return {};
+  if (patient && answers < peers.size()) return {};
   return had == 0;
 }
 
