@@ -36,7 +36,8 @@ namespace hocket::background {
 /// late_delivered, duplicate_requests, refused, cut_results, bad_offers (functions of an app that cannot
 /// be read), late_answers (of its functions: unasked, answered before, given up), left_to_client,
 /// more_asked, consents_asked, consents_given, consents_refused, consents_unanswered, adapters_taken,
-/// adapters_refused (they fit another model), pinned (came too late for this conversation), bad_lessons.
+/// adapters_refused (they do not fit; the one before stays or, frozen by an incident, goes), pinned (came
+/// too late for this conversation), bad_lessons.
 class agent final : public component {
  public:
   struct config {
@@ -132,7 +133,9 @@ class agent final : public component {
   void release(timestamp until, emitter&);
   void check_limits(emitter&);
   void take_adapter(const adapter&);
+  void adapter_read(std::uint64_t number, const result<void>& read);
   void refuse_adapter(const error& why);
+  void leave_frozen();
   void swap_adapter(emitter&);
   bool waits_for_adapter() const;
   void take_lessons(const training_example&, emitter&);
@@ -161,11 +164,18 @@ class agent final : public component {
   talk_log talk_;                              ///< what both said
   std::int64_t cuts_ = 0;
   std::int64_t at_work_ = 0;
-  adapter adapter_now_;                  ///< name and card of the one in use
-  std::optional<adapter> next_adapter_;  ///< taken when no request is worked on
-  bool adapter_is_read_ = false;         ///< the next one
-  bool began_ = false;                   ///< a request was worked on: a pinned conversation stays
-  std::optional<std::string> refused_adapter_;  ///< is said once
+  struct next_adapter {
+    adapter what;
+    std::uint64_t number = 0;    ///< two may have one name
+    bool leaves_frozen = false;  ///< an incident froze the one in use: nobody goes on through that
+    bool is_read = false;
+  };
+  adapter adapter_now_;                       ///< name and card of the one in use
+  bool works_through_one_ = false;            ///< it has weights
+  std::optional<next_adapter> next_adapter_;  ///< taken when no request is worked on
+  std::uint64_t adapters_begun_ = 0;
+  bool began_ = false;  ///< a request was worked on: a pinned conversation stays
+  std::optional<std::string> refused_adapter_;  ///< its name and card: is said once
 };
 
 }  // namespace hocket::background

@@ -48,65 +48,88 @@ result<std::vector<lesson>> read_lessons(const training_example& from) {
 
 // A repeated one changes nothing; what comes while another one waits takes its place.
 void agent::take_adapter(const adapter& a) {
-  const auto& newest = next_adapter_ ? *next_adapter_ : adapter_now_;
+  const auto& newest = next_adapter_ ? next_adapter_->what : adapter_now_;
   if (a.name == newest.name && a.card_json == newest.card_json) return;
-  if (refused_adapter_ == a.name) return;
-  if (config_.adapter_swap == "pinned" && began_ && !trainer::is_frozen(a)) {
-    refused_adapter_ = a.name;
+  const bool is_frozen = trainer::is_frozen(a);
+  if (refused_adapter_ == a.name + a.card_json) {
+    const bool goes_on_through_one =
+        next_adapter_ ? !next_adapter_->what.weights.empty() : works_through_one_;
+    if (is_frozen && goes_on_through_one) leave_frozen();
+    return;
+  }
+  if (config_.adapter_swap == "pinned" && began_ && !is_frozen) {
+    refused_adapter_ = a.name + a.card_json;
     return context_.count("pinned", 1);
   }
   auto* can = dynamic_cast<learner*>(setup_->plan.get());
   if (can == nullptr) {
-    refused_adapter_ = a.name;
+    refused_adapter_ = a.name + a.card_json;
     context_.log("this planner takes no adapters");
     return context_.count("adapters_refused", 1);
   }
-  if (context_.time->is_virtual() || !context_.self) {
-    next_adapter_ = a;
-    adapter_is_read_ = true;
-    return;
-  }
-  next_adapter_ = a;
-  adapter_is_read_ = false;
+  const bool is_by_hand = context_.time->is_virtual() || !context_.self;
+  // What replaces a frozen one, and is itself replaced before it is taken, leaves that to the next.
+  const bool leaves_frozen = is_frozen || (next_adapter_ && next_adapter_->leaves_frozen);
+  next_adapter_ = next_adapter{.what = a,
+                               .number = ++adapters_begun_,
+                               .leaves_frozen = leaves_frozen,
+                               .is_read = is_by_hand};
+  if (is_by_hand) return;
   // It is read beside the conversation; only then requests wait for those at work.
-  std::thread([setup = setup_, can, a, self = context_.self, alive = std::weak_ptr(alive_)] {
+  std::thread([setup = setup_, can, a, number = adapters_begun_, self = context_.self,
+               alive = std::weak_ptr(alive_)] {
     auto read = guarded<void>("planner.threw", [&] { return can->prepare(a); });
-    self->run([alive, a, read = std::move(read)](emitter&) {
-      const auto agent = alive.lock();
-      if (!agent || !(*agent)->next_adapter_ || (*agent)->next_adapter_->name != a.name) return;
-      if (read) {
-        (*agent)->adapter_is_read_ = true;
-      } else {
-        (*agent)->refuse_adapter(read.error());
-      }
+    self->run([alive, number, read = std::move(read)](emitter&) {
+      if (const auto agent = alive.lock()) (*agent)->adapter_read(number, read);
     });
   }).detach();
 }
 
+void agent::adapter_read(std::uint64_t number, const result<void>& read) {
+  if (!next_adapter_ || next_adapter_->number != number) return;  // another one has come since
+  if (!read) return refuse_adapter(read.error());
+  next_adapter_->is_read = true;
+}
+
 void agent::refuse_adapter(const error& why) {
-  refused_adapter_ = next_adapter_->name;
-  context_.log("adapter " + next_adapter_->name + " is refused: " + why.message);
-  context_.count("adapters_refused", 1);
+  const auto refused = std::move(*next_adapter_);
   next_adapter_.reset();
+  refused_adapter_ = refused.what.name + refused.what.card_json;
+  context_.log("adapter " + refused.what.name + " is refused: " + why.message);
+  context_.count("adapters_refused", 1);
+  // Once: a planner that does not go back to its model by itself is not asked again and again.
+  if (refused.leaves_frozen && works_through_one_ && !refused.what.weights.empty()) leave_frozen();
+}
+
+// What should have replaced a frozen one is refused; nobody goes on through that.
+void agent::leave_frozen() {
+  next_adapter_ = next_adapter{.what = {"", R"({"frozen": true})", {}},
+                               .number = ++adapters_begun_,
+                               .leaves_frozen = true,
+                               .is_read = true};
 }
 
 // At the border of a micro-turn, between requests: each is worked on through one adapter.
 void agent::swap_adapter(emitter& out) {
-  if (!next_adapter_ || !adapter_is_read_ || at_work_ > 0) return;
+  if (!next_adapter_ || !next_adapter_->is_read || at_work_ > 0) return;
   auto* can = dynamic_cast<learner*>(setup_->plan.get());
-  const auto done = guarded<void>("planner.threw", [&] { return can->adapt(*next_adapter_); });
-  if (!done) return refuse_adapter(done.error());
-  adapter_now_ = std::move(*next_adapter_);
+  const auto done = guarded<void>("planner.threw", [&] { return can->adapt(next_adapter_->what); });
+  if (!done) {
+    refuse_adapter(done.error());
+    return swap_adapter(out);  // where that was to replace a frozen one, at once
+  }
+  adapter_now_ = std::move(next_adapter_->what);
   next_adapter_.reset();
+  works_through_one_ = !adapter_now_.weights.empty();
   context_.count("adapters_taken", 1);
-  context_.log(adapter_now_.weights.empty() ? "works without an adapter from now on"
-                                            : "adapter from now on: " + adapter_now_.name);
+  context_.log(works_through_one_ ? "adapter from now on: " + adapter_now_.name
+                                  : "works without an adapter from now on");
   out.emit(adapter_port, context_.time->now(),
            adapter{adapter_now_.name, adapter_now_.card_json, {}});
   adapter_now_.weights = {};
 }
 
-bool agent::waits_for_adapter() const { return next_adapter_ && adapter_is_read_; }
+bool agent::waits_for_adapter() const { return next_adapter_ && next_adapter_->is_read; }
 
 void agent::take_lessons(const training_example& e, emitter& out) {
   auto* can = dynamic_cast<learner*>(setup_->plan.get());

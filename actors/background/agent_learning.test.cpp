@@ -1,4 +1,6 @@
 // Adapters are taken between requests; lessons become examples.
+#include <set>
+
 #include "actors/background/scripted.test.hpp"
 #include "actors/trainer/examples/text_example.hpp"
 
@@ -10,9 +12,10 @@ namespace {
 
 /// What a planner that learns saw.
 struct seen {
-  std::vector<std::string> adapters;  ///< taken, in order
-  std::vector<std::string> answered;  ///< by request: the adapter in use
-  std::string bad = "misfit";
+  std::function<result<void>(const adapter&)> prepare;  ///< on a thread of its own
+  std::vector<std::string> adapters;                    ///< taken, in order
+  std::vector<std::string> answered;                    ///< by request: the adapter in use
+  std::set<std::string> bad = {"misfit"};
 };
 
 struct learning_planner final : planner, learner {
@@ -21,9 +24,9 @@ struct learning_planner final : planner, learner {
     s->answered.push_back(s->adapters.empty() ? "" : s->adapters.back());
     return plan_step::answer("fine");
   }
-  result<void> prepare(const adapter& a) override { return adapt(a); }
+  result<void> prepare(const adapter& a) override { return s->prepare(a); }
   result<void> adapt(const adapter& a) override {
-    if (a.name == s->bad) return fail("lora.unknown_tensor", "it fits another model");
+    if (s->bad.contains(a.name)) return fail("lora.unknown_tensor", "it fits another model");
     s->adapters.push_back(a.name);
     return {};
   }
@@ -39,6 +42,18 @@ struct learning_planner final : planner, learner {
   std::shared_ptr<seen> s;
 };
 
+void add_learning(registry& types, std::shared_ptr<seen> s) {
+  REQUIRE(types.add(planner_type{
+      {"learning", "for tests", config_maker<match_planner>()},
+      [s = std::move(s)](config_base&) { return std::make_unique<learning_planner>(s); }}));
+}
+
+adapter adapter_of(const std::string& name, const std::string& card = "{}") {
+  return {name, card, buffer::take(std::vector<char>{1})};
+}
+
+const char* const frozen = R"({"frozen": true})";
+
 struct rig {
   std::shared_ptr<seen> s = std::make_shared<seen>();
   registry types = tools_with(scripted_tool([](auto&, auto&) { return std::string("said"); }));
@@ -47,9 +62,7 @@ struct rig {
 
   explicit rig(std::vector<setting> more = {}, bool learns = true) {
     if (learns) {
-      REQUIRE(types.add(
-          planner_type{{"learning", "for tests", config_maker<match_planner>()},
-                       [s = s](config_base&) { return std::make_unique<learning_planner>(s); }}));
+      add_learning(types, s);
       more.emplace_back("planner", "learning");
     }
     more.emplace_back("min_delay_ms", 0);
@@ -58,7 +71,7 @@ struct rig {
     REQUIRE(h->open());
   }
   void give(const std::string& name, const std::string& card = "{}") {
-    REQUIRE(h->push("adapters", h->now(), adapter{name, card, buffer::take(std::vector<char>{1})}));
+    REQUIRE(h->push("adapters", h->now(), adapter_of(name, card)));
   }
   void turn() { REQUIRE(h->advance(std::chrono::milliseconds(200))); }
   void ask() {
@@ -129,6 +142,83 @@ TEST_CASE("an adapter of another model is refused, and the one before stays") {
   r.give("a-2");
   r.turn();
   CHECK(r.told().back() == "a-2");
+}
+
+TEST_CASE("nobody works through a frozen adapter, whatever becomes of what replaces it") {
+  using names = std::vector<std::string>;
+  rig r;
+  r.give("a-1");
+  r.turn();
+  r.give("misfit");
+  r.turn();
+  r.ask();
+  r.give("misfit", frozen);  // by name it was refused before
+  r.turn();
+  r.ask();
+  CHECK(r.s->answered == names{"a-1", ""});
+  r.give("a-2");
+  r.turn();
+  r.give("misfit", frozen);  // refused before
+  r.turn();
+  r.ask();
+  CHECK(r.s->answered.back().empty());
+  CHECK(r.told() == names{"a-1", "", "a-2", ""});
+  CHECK(r.h->counter("adapters_refused") == 2);
+  r.give("misfit", frozen);  // and nobody works through one
+  r.turn();
+  CHECK(r.told().size() == 4);
+  // What replaces it is replaced in its turn, in the same micro-turn, by one that is not marked.
+  rig other;
+  other.give("a-1");
+  other.turn();
+  other.give("a-2", frozen);
+  other.give("misfit");
+  other.turn();
+  CHECK(other.told() == names{"a-1", ""});
+}
+
+TEST_CASE("a planner that does not go back to its model by itself is asked once") {
+  rig r;
+  r.give("a-1");
+  r.turn();
+  r.s->bad.insert("");
+  r.give("misfit", frozen);
+  r.turn();
+  r.turn();
+  CHECK(r.h->counter("adapters_refused") == 2);
+  CHECK(r.told() == std::vector<std::string>{"a-1"});
+}
+
+TEST_CASE("adapters of one name that are read at once are told apart") {
+  const auto s = std::make_shared<seen>();
+  auto types = tools_with(scripted_tool([](auto&, auto&) { return std::string("said"); }));
+  add_learning(types, s);
+  const auto held = std::make_shared<gate>();
+  s->prepare = [held](const adapter& a) -> result<void> {
+    if (a.card_json == "{}") return {};
+    held->opened.wait();
+    return fail("lora.unknown_tensor", "it fits another model");
+  };
+  agent::config c;
+  c.planner.use = "learning";
+  bench b(std::move(types), std::move(c));
+  const auto give = [&](const adapter& a) {
+    REQUIRE(b.agent->process(6, make_packet(b.time.at, adapter(a)), b.out));
+  };
+  give(adapter_of("a", R"({"first": true})"));
+  give(adapter_of("a"));
+  b.mail->take(1, b.out);  // the second one is read
+  held->open.set_value();
+  b.mail->take(1, b.out);  // the first one does not fit, and nobody wants it any more
+  b.tick_at(200);
+  CHECK(b.counts["adapters_refused"] == 0);
+  CHECK(s->adapters == std::vector<std::string>{"a"});
+  // One that replaces a frozen one, and is refused while it is read.
+  give(adapter_of("a", R"({"frozen": true})"));
+  b.mail->take(1, b.out);
+  b.tick_at(400);
+  CHECK(b.counts["adapters_refused"] == 1);
+  CHECK(s->adapters == std::vector<std::string>{"a", ""});
 }
 
 TEST_CASE("a planner without a model takes none and learns nothing") {
