@@ -32,16 +32,16 @@ std::string shown(const std::string& hash) {
   return out;
 }
 
-std::string about(const wire::node& node, const std::string& leader, const open_vote& vote) {
-  const auto word = node.graph_of(leader);
+/// What is known of a host that is waited for.
+std::string about(const wire::node& node, const std::string& host, const open_vote& vote) {
+  const auto word = node.graph_of(host);
   if (!word.empty() && word != wire::undecided_graph)
     return fmt::format(
         "host {} has graph {}, which is neither the one that this host had ({}) nor the one that "
-        "it "
-        "agreed to ({}): start it with the newest file and --from-file",
-        leader, shown(word), vote.had, vote.voted);
+        "it agreed to ({}): start it with the newest file and --from-file",
+        host, shown(word), vote.had, vote.voted);
   for (const auto& p : node.status().peers)
-    if (p.name == leader) return p.reason;
+    if (p.name == host) return p.reason;
   return "";
 }
 
@@ -82,7 +82,7 @@ std::string unclear_ones(const wire::node& node, const std::vector<std::string>&
 }  // namespace
 
 result<bool> has_graph(const plan& whole, const host_options& mine, const open_vote& vote,
-                       const std::function<bool(const std::string& about_leader)>& wait,
+                       const std::function<bool(const std::string& about_others)>& wait,
                        std::chrono::milliseconds leader_first) {
   const auto local = partition(whole, mine.name);
   if (!local) return fail(local);

@@ -106,8 +106,8 @@ rewire_outcome coordinator::run(const rewire_request& request) {
 }
 
 rewire_outcome coordinator::ask(const rewire_request& request) {
-  // Read here first: files that it includes are on this machine, and so is the asking program.
   if (auto late = rewirer_.outdated(request); late && !request.dry_run) return *late;
+  // Read here first: files that it includes are on this machine, and so is the asking program.
   auto mine = rewirer_.draft(request);
   if (mine->out.state == rewire_state::refused || mine->out.state == rewire_state::unchanged)
     return mine->out;

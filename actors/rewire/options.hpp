@@ -33,13 +33,13 @@ struct options {
   /// The number of the plan that this run starts with: over 1 where a killed process comes back.
   int revision = 1;
   /// Told as soon as it is decided that the run goes on with a new graph, before the boundary at
-  /// which it does (virtual time, and the host that leads several: at it): for the program that keeps what a restart needs. The
-  /// outcome is not whole yet. If the run ends before the boundary, `rewired` says `rolled_back`.
+  /// which it does (virtual time, and the host that leads several: at it): for the program that keeps
+  /// what a restart needs. The outcome is not whole yet. If the run ends before the boundary, `rewired` says `rolled_back`.
   std::function<void(const rewire_request&, const rewire_outcome&)> decided = {};
   /// Several hosts: told before this host says that it agrees to a new graph, or, where it leads,
   /// that all do; for the program that keeps what a restart needs: should it be killed before
-  /// `decided`, it has to ask (distributed::has_graph). An error is a vote against. `decided`, or `rewired` with
-  /// `rolled_back`, is the end of that; but with the code `undecided_code` it is still open.
+  /// `decided`, it has to ask (distributed::has_graph). An error is a vote against. `decided`, or
+  /// `rewired` with `rolled_back`, is the end of that; but with the code `undecided_code` it is still open.
   std::function<result<void>(const rewire_request&, const rewire_outcome&)> voted = {};
   /// Rewires that this run goes through by itself, in order of time; others are refused until the
   /// last is done. In virtual time each comes at its boundary, every time. Not over several hosts.

@@ -117,7 +117,7 @@ class input_queue : public std::enable_shared_from_this<input_queue> {
   bool full() const { return items_.size() >= static_cast<std::size_t>(setup_.spec.size); }
   /// Where even a queue that may not stop its sender must drop.
   std::size_t hard_limit() const;
-  /// The same of packets like this one, for a host that is lost: 64 MiB of them, and a whole queue.
+  /// The same for a host that is lost: as many packets like this one as are 64 MiB, at least a whole queue.
   std::size_t limit_for_lost(const packet& p) const;
 
   /// No packet before this will come.
