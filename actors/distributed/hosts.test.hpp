@@ -31,6 +31,18 @@ inline plan placed(const plan_maker& g, const placement& where) {
   return p;
 }
 
+/// A source whose words are "SESSION:0", "SESSION:1", … and never end.
+inline std::unique_ptr<component> of_its_session() {
+  auto c = std::make_unique<testing::lambda_component>();
+  c->on_produce = [raw = c.get(), n = 0](timestamp until,
+                                         emitter& out) mutable -> result<source_state> {
+    const auto who = std::to_string(static_cast<std::uint64_t>(raw->where.session));
+    out.emit(0, until - duration(1), testing::word(who + ":" + std::to_string(n++)));
+    return source_state::more;
+  };
+  return c;
+}
+
 /// All hosts of a plan, each with its runtime, on one fake network.
 struct host_group {
   host_group(const plan_maker& g, const placement& where, bool virtual_time,

@@ -245,16 +245,7 @@ TEST_CASE(
 TEST_CASE("several hosts: conversations come and go at run time, opened by the leader") {
   auto book = std::make_shared<notebook>();
   plan_maker g;
-  g.add("src", 0, 1, [] {
-    auto c = std::make_unique<lambda_component>();
-    c->on_produce = [raw = c.get(), n = 0](timestamp until,
-                                           emitter& out) mutable -> result<source_state> {
-      const auto who = std::to_string(static_cast<std::uint64_t>(raw->where.session));
-      out.emit(0, until - duration(1), word(who + ":" + std::to_string(n++)));
-      return source_state::more;
-    };
-    return c;
-  });
+  g.add("src", 0, 1, of_its_session);
   g.source("src", 5);
   g.add("model", 1, 1, relay());
   g.info("model").scope = instance_scope::shared;

@@ -89,7 +89,7 @@ class rewirer {
   /// The revision that it makes.
   int number_of(const change& c) const;
 
-  // Prepare.
+  // prepare.cpp
   void prepare_actors(change& c, bool sources, timestamp begins);
   /// False where one did not open: its reason is in the outcome. `limit_ns` 0: do not wait.
   bool check_untried(change& c);
@@ -97,7 +97,7 @@ class rewirer {
   void roll_back(change& c);
   void fail(change& c, std::string code, std::string why);
 
-  // Commit: rewirer_commit.cpp
+  // commit.cpp
   void commit(change& c);
   void take_places(topology_edit& edit, change& c, transition& s);
   void connect_queues(topology_edit& edit, change& c, transition& s);
