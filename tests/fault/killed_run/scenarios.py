@@ -31,10 +31,15 @@ def stopped_in_order(bench, number):
     claims.last_word(run, "stopped after")
     claims.balanced(run)
     claims.log_complete(run)
-    check(run.wav(WAV) > 0, "something is recorded")
-    in_time(run.wav(WAV) > 8000, "the recording holds what was heard")
+    heard(run)
     check((run.out / "conversation.png").stat().st_size > 0, "the picture is drawn")
     check(not (run.out / "hocket.sock").exists(), "the status socket is gone")
+
+
+def heard(run):
+    frames = run.wav(WAV)
+    check(frames > 0, "something is recorded")
+    in_time(frames > 8000, f"the recording holds what was heard: {frames} frames", 8000 / frames)
 
 
 def signalled(run, number):
@@ -55,7 +60,7 @@ def kill_9(bench):
     claims.exits(run, -signal.SIGKILL)
     bench.found("detection_ms", (run.ended_s - sent_s) * 1000, claims.DETECTION_LIMIT_MS)
     claims.readable_after_death(bench, run, WAV)
-    in_time(run.wav(WAV) > 8000, "the recording holds what was heard")
+    heard(run)
     again = under_way(bench, turns=1)
     claims.started_anew(bench, again, "tone")
     top = subprocess.run([bench.tools.hocket, "top", "--once", "--json", "--out", again.out],

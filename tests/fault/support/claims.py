@@ -42,7 +42,8 @@ def untouched(run, actor, packets, gap_ms=1000):
     check(seen["audio"] == packets, f"{actor} was handed {packets} packets, not {seen['audio']}")
     check(seen["bad"] == 0, f"{actor} was handed nothing bad, but {seen['first_bad']}")
     in_time(seen["longest_gap_ms"] < gap_ms,
-            f"{actor} never waited {gap_ms} ms, but {seen['longest_gap_ms']:.0f}")
+            f"{actor} never waited {gap_ms} ms, but {seen['longest_gap_ms']:.0f}",
+            seen["longest_gap_ms"] / gap_ms)
 
 
 def life(run, actor, *expected):
