@@ -2,6 +2,9 @@
 // of the checkpoints; what contradicts itself is named.
 #include "engine/language/network/gguf_families.hpp"
 
+#include <tuple>
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
 #include "engine/language/network/gguf_fixture.test.hpp"
@@ -11,8 +14,8 @@ using namespace hocket::language;
 
 namespace {
 
-std::vector<float> scores_of_config(const fixture& f) {
-  const auto model = language_model::build(f.config, f.file.tensors());
+std::vector<float> scores_of_config(const fixture& f, const std::vector<stored_weights>& tensors) {
+  const auto model = language_model::build(f.config, tensors);
   REQUIRE_MESSAGE(model, model.error().message);
   language_sequence s(*model);
   const reading all{&s, f.tokens, scores_of::every};
@@ -124,12 +127,13 @@ std::string refusal(const std::string& bytes) {
 struct hybrid {
   std::vector<std::int32_t> kv_heads{0, 0, 2, 0}, widths{0, 0, 0, 16};
   std::uint32_t inner = 48, latent = 0;
+  bool sparse = true;  ///< its feed-forwards are experts
 };
 
 std::string nemotron_h(const fixture& f, const std::vector<stored_weights>& tensors,
                        const hybrid& h) {
   gguf_writer w;
-  const std::string name = "nemotron_h_moe";
+  const std::string name = h.sparse ? "nemotron_h_moe" : "nemotron_h";
   const auto add = [&](const char* key, std::uint32_t n) { w.add(name + "." + key, n); };
   w.add("general.architecture", name);
   add("block_count", static_cast<std::uint32_t>(h.kv_heads.size()));
@@ -139,12 +143,14 @@ std::string nemotron_h(const fixture& f, const std::vector<stored_weights>& tens
   w.add_list(name + ".feed_forward_length", h.widths);
   add("ssm.conv_kernel", 4), add("ssm.state_size", 16), add("ssm.inner_size", h.inner);
   add("ssm.time_step_rank", 6), add("ssm.group_count", 2);
-  add("expert_count", 6), add("expert_used_count", 2), add("expert_feed_forward_length", 16);
-  add("expert_shared_feed_forward_length", 24), add("expert_shared_count", 1);
-  add("expert_group_count", 2), add("expert_group_used_count", 1);
+  if (h.sparse) {
+    add("expert_count", 6), add("expert_used_count", 2), add("expert_feed_forward_length", 16);
+    add("expert_shared_feed_forward_length", 24), add("expert_shared_count", 1);
+    add("expert_group_count", 2), add("expert_group_used_count", 1);
+    w.add(name + ".expert_weights_norm", true);
+    w.add(name + ".expert_weights_scale", 2.5f);
+  }
   if (h.latent > 0) add("moe_latent_size", h.latent);
-  w.add(name + ".expert_weights_norm", true);
-  w.add(name + ".expert_weights_scale", 2.5f);
   w.add(name + ".attention.layer_norm_rms_epsilon", 1e-5f);
   const std::vector<std::pair<std::string, std::string>> names{
       {"backbone.embeddings", "token_embd"},
@@ -193,6 +199,30 @@ std::string nemotron_h(const fixture& f, const std::vector<stored_weights>& tens
   return w.bytes();
 }
 
+/// The fixture without one of its layers: its config and values, and its tensors under their new names.
+std::pair<fixture, std::vector<stored_weights>> nemotron_h_without(int layer) {
+  auto f = load("nemotron_h");
+  auto& layers = f.config.trunk.layers;
+  layers.erase(layers.begin() + layer);
+  for (auto& l : layers)
+    if (l.mixer == hocket::engine::mixer_kind::state_space) l.state_space.least_step = 0.001;
+  std::vector<stored_weights> kept;
+  std::map<std::string, std::vector<float>> values;
+  for (auto t : f.file.tensors()) {
+    if (t.name.starts_with("parity.")) continue;
+    const auto value = f.values.at(t.name);
+    if (t.name.starts_with("backbone.layers.")) {
+      auto& digit = t.name[16];
+      if (digit == '0' + layer) continue;
+      if (digit > '0' + layer) --digit;
+    }
+    values[t.name] = value;
+    kept.push_back(std::move(t));
+  }
+  f.values = std::move(values);
+  return {std::move(f), std::move(kept)};
+}
+
 }  // namespace
 
 TEST_CASE("a GGUF file of DeepSeek V3: latent attention whole and apart, groups of experts, YaRN") {
@@ -205,7 +235,7 @@ TEST_CASE("a GGUF file of DeepSeek V3: latent attention whole and apart, groups 
   CHECK(fast->trunk.rotary[0].frequency != f.config.trunk.rotary[0].frequency);
   f.config = *fast;
   f.config.trunk.rotary[0].gain = 1;  // the files tell mscale_all_dim alone
-  const auto want = scores_of_config(f);
+  const auto want = scores_of_config(f, f.file.tensors());
   for (const bool absorbed : {false, true}) {
     CAPTURE(absorbed);
     const double error = largest_difference(scores_of_file(deepseek(f, absorbed), f.tokens), want);
@@ -251,35 +281,21 @@ TEST_CASE("a GGUF file of Nemotron: layer norms, squared ReLU, heads that turn i
 
 TEST_CASE(
     "a GGUF file of Nemotron-H: the order of layers from its lists, decays, columns, experts") {
-  auto f = load("nemotron_h");
-  // All feed-forwards of such a file have experts: the dense one of the fixture is left out.
-  auto& layers = f.config.trunk.layers;
-  for (auto& l : layers)
-    if (l.mixer == hocket::engine::mixer_kind::state_space) l.state_space.least_step = 0.001;
-  const auto moved = [](std::string name) {
-    if (name.starts_with("backbone.layers.") && name[16] > '1') --name[16];
-    return name;
-  };
-  std::vector<stored_weights> kept;
-  std::map<std::string, std::vector<float>> values;
-  for (const auto& t : f.file.tensors()) {
-    if (t.name.starts_with("backbone.layers.1.") || t.name.starts_with("parity.")) continue;
-    kept.push_back(t);
-    kept.back().name = moved(t.name);
-    values[moved(t.name)] = f.values.at(t.name);
+  // In such a file either all feed-forwards have experts or none: the fixture has one of each.
+  const auto [dense_model, dense] = nemotron_h_without(4);
+  const auto width = dense_model.config.trunk.layers[1].feed_forward.width;
+  const hybrid dense_lists{.kv_heads = {0, 0, 0, 2}, .widths = {0, width, 0, 0}, .sparse = false};
+  const auto [f, kept] = nemotron_h_without(1);
+  for (const auto& [model, tensors, lists] :
+       {std::tuple{&f, &kept, hybrid()}, std::tuple{&dense_model, &dense, dense_lists}}) {
+    const bool sparse = lists.sparse;
+    CAPTURE(sparse);
+    const double error =
+        largest_difference(scores_of_file(nemotron_h(*model, *tensors, lists), model->tokens),
+                           scores_of_config(*model, *tensors));
+    MESSAGE("largest difference of a logit " << error);
+    CHECK(error < 1e-4);
   }
-  f.values = values;
-  layers.erase(layers.begin() + 1);
-  const auto model = language_model::build(f.config, kept);
-  REQUIRE_MESSAGE(model, model.error().message);
-  language_sequence s(*model);
-  const reading all{&s, f.tokens, scores_of::every};
-  const auto want = read_batch({&all, 1});
-  REQUIRE(want);
-  const double error =
-      largest_difference(scores_of_file(nemotron_h(f, kept, {}), f.tokens), (*want)[0]);
-  MESSAGE("largest difference of a logit " << error);
-  CHECK(error < 1e-4);
   CHECK(refusal(nemotron_h(f, kept, {.kv_heads = {0, 0, 2}}))
             .starts_with("nemotron_h_moe.block_count: 3, but there is blk.3."));
   CHECK(refusal(nemotron_h(f, kept, {.widths = {0, 0}})) ==
