@@ -25,9 +25,9 @@ struct network_config {
 };
 
 /// Reads Hugging Face's config.json of the families llama, mistral, qwen2, qwen3, qwen3_moe, gpt_oss,
-/// deepseek_v3, kimi_k2, nemotron, nemotron_h, gemma3_text, and of Inkling, Inkling 2 and its looped Mini (of the whole
-/// model or of the decoder). `context` bounds what a session remembers, 0: what
-/// the file says.
+/// deepseek_v3, kimi_k2, nemotron, nemotron_h, gemma3_text, and of Inkling, Inkling 2 and its looped
+/// Mini (of the whole model or of the decoder). `context` bounds what a session remembers, 0: what the
+/// file says.
 /// *Errors* (`model.bad_config`): not JSON, a value is missing, of another kind or out of range, a
 /// feature that is not supported; the message names the key. `model.unsupported`: another family,
 /// with those that are read.

@@ -111,6 +111,7 @@ result<void> add_nemotron(const gguf_file& file, const std::string& prefix, json
   if (turned < 2 || turned > whole || turned % 2 != 0)
     return bad(prefix + "rope.dimension_count",
                std::to_string(turned) + " is no even part of a head of " + std::to_string(whole));
+  // Half a number more, for who reads it rounds down.
   object["partial_rotary_factor"] =
       (static_cast<double>(turned) + 0.5) / static_cast<double>(whole);
   if (turned == whole) object["partial_rotary_factor"] = 1;

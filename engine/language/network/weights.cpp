@@ -1,7 +1,5 @@
 #include "engine/language/network/weights.hpp"
 
-#include <algorithm>
-
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
@@ -145,15 +143,11 @@ void read_branch(reader& r, const std::string& name, const network_config& c, in
 
 /// The transformer has numbered its own matrices; the head's and those of experts come after them.
 void number_rest(network_weights& w, const network_config& c) {
-  int id = 0;
-  for (std::size_t i = 0; i < c.trunk.layers.size(); ++i)
-    id = std::max({id, w.trunk.layer_at(static_cast<int>(i)).feed.dense.down.weight.id,
-                   w.trunk.layer_at(static_cast<int>(i)).state_space.out.weight.id,
-                   w.trunk.layer_at(static_cast<int>(i)).attention.apart.gate.weight.id});
-  w.head.id = ++id;
+  int id = w.trunk.matrices();
+  w.head.id = id++;
   for (std::size_t i = 0; i < c.trunk.layers.size(); ++i)
     for (auto& e : w.trunk.layer_at(static_cast<int>(i)).feed.experts)
-      e.up.weight.id = ++id, e.down.weight.id = ++id;
+      e.up.weight.id = id++, e.down.weight.id = id++;
 }
 
 result<void> read_all(reader& r, const network_config& c, network_weights& w) {
