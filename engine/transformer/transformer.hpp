@@ -25,7 +25,7 @@ class transformer {
   /// Appends "layers.<i>.<part>" and "final_norm": all that have values.
   void list(parameter_list& parameters);
   const transformer_config& config() const { return config_; }
-  /// Its matrices have the places 0 to this in an adapter.
+  /// How many places its matrices have in an adapter; others come behind them.
   int matrices() const { return matrices_; }
 
   /// Undefined where the config has none.

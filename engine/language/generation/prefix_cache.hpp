@@ -29,7 +29,7 @@ class prefix_cache {
     std::size_t length;  ///< tokens of the prompt that it holds, all before the last
   };
   /// The kept sequence that shares the longest beginning with `prompt`, over `least` tokens, and can
-  /// still go back to its end: where layers see a window, only what lies less than that behind.
+  /// still go back to its end: where layers forget (windows, states), what lies close behind only.
   std::optional<found> find(const language_model& model, std::span<const token_id> prompt,
                             std::size_t least);
   /// Keeps what a sequence that has read `tokens` remembers. Kept ones that it begins with, and can go

@@ -55,8 +55,8 @@ class language_model {
 /// A sequence of tokens that a model has read so far.
 /// Scores depend on the sequence's own tokens and the weights only, bit by bit: not on how the tokens
 /// were cut into calls, not on the other sequences of a batch, not on forking.
-/// *Memory*: keys and values of up to `context` positions (a layer's window, where it has one), in pages
-/// that grow as they are needed and that forks share until they are written. *Threads*: one at a time.
+/// *Memory*: keys and values of up to `context` positions (a layer's window, where it has one; of state
+/// spaces, three states) in pages that forks share until they are written. *Threads*: one at a time.
 class language_sequence {
  public:
   /// With an adapter, every token is read through it (`engine/lora` makes them).
@@ -73,7 +73,7 @@ class language_sequence {
   /// A copy that goes on independently; it shares what was read so far.
   language_sequence fork() const;
   /// Forgets what came after the first `length` tokens, as if it had never been read. False, and
-  /// nothing changes, where those are no longer all remembered: a window has moved over them.
+  /// nothing changes, where those are no longer all remembered: a window or a state has moved on.
   bool rewind(std::int64_t length);
   /// Whether `rewind` to there would do it.
   bool can_rewind(std::int64_t length) const;
