@@ -153,7 +153,8 @@ class disk:
 
     def left(self):
         """What lies there: checkpoints, data of none, and drafts."""
-        names = [os.path.join(at, n) for at, _, files in os.walk(os.path.join(self.out, "checkpoints")) for n in files]
+        names = [os.path.join(at, n) for part in ("checkpoints", "runs")
+                 for at, _, files in os.walk(os.path.join(self.out, part)) for n in files]
         data = [n[:-5] for n in names if n.endswith(".data")]
         whole = [n for n in data if n + ".json" in names]
         drafts = [n for n in names if not n.endswith((".data", ".json"))]
