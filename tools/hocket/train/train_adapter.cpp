@@ -95,7 +95,8 @@ std::vector<training_example> made(const engine::example_source& source, std::ui
   return all;
 }
 
-/// What the training minimises, of conversations that it does not see.
+/// The losses that `measure` gives, as the training weighs them (that of the words that sound is none of
+/// them), of conversations that it does not see.
 result<double> loss_of(const conversation_trainer& t, const train_config& c,
                        const std::vector<training_example>& held_out) {
   const auto m = t.measure(held_out, held_out_noise);
