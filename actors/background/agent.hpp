@@ -175,7 +175,7 @@ class agent final : public component {
   std::optional<next_adapter> next_adapter_;  ///< taken when no request is worked on
   std::uint64_t adapters_begun_ = 0;
   bool began_ = false;  ///< a request was worked on: a pinned conversation stays
-  std::optional<std::string> refused_adapter_;  ///< its name and card: is said once
+  std::optional<adapter> refused_adapter_;  ///< without weights; is said once
 };
 
 }  // namespace hocket::background

@@ -49,21 +49,21 @@ result<std::vector<lesson>> read_lessons(const training_example& from) {
 // A repeated one changes nothing; what comes while another one waits takes its place.
 void agent::take_adapter(const adapter& a) {
   const auto& newest = next_adapter_ ? next_adapter_->what : adapter_now_;
-  if (a.name == newest.name && a.card_json == newest.card_json) return;
+  if (trainer::is_same(a, newest)) return;
   const bool is_frozen = trainer::is_frozen(a);
-  if (refused_adapter_ == a.name + a.card_json) {
+  if (refused_adapter_ && trainer::is_same(*refused_adapter_, a)) {
     const bool goes_on_through_one =
         next_adapter_ ? !next_adapter_->what.weights.empty() : works_through_one_;
     if (is_frozen && goes_on_through_one) leave_frozen();
     return;
   }
   if (config_.adapter_swap == "pinned" && began_ && !is_frozen) {
-    refused_adapter_ = a.name + a.card_json;
+    refused_adapter_ = trainer::without_weights(a);
     return context_.count("pinned", 1);
   }
   auto* can = dynamic_cast<learner*>(setup_->plan.get());
   if (can == nullptr) {
-    refused_adapter_ = a.name + a.card_json;
+    refused_adapter_ = trainer::without_weights(a);
     context_.log("this planner takes no adapters");
     return context_.count("adapters_refused", 1);
   }
@@ -94,7 +94,7 @@ void agent::adapter_read(std::uint64_t number, const result<void>& read) {
 void agent::refuse_adapter(const error& why) {
   const auto refused = std::move(*next_adapter_);
   next_adapter_.reset();
-  refused_adapter_ = refused.what.name + refused.what.card_json;
+  refused_adapter_ = trainer::without_weights(refused.what);
   context_.log("adapter " + refused.what.name + " is refused: " + why.message);
   context_.count("adapters_refused", 1);
   // Once: a planner that does not go back to its model by itself is not asked again and again.
@@ -118,15 +118,13 @@ void agent::swap_adapter(emitter& out) {
     refuse_adapter(done.error());
     return swap_adapter(out);  // where that was to replace a frozen one, at once
   }
-  adapter_now_ = std::move(next_adapter_->what);
+  works_through_one_ = !next_adapter_->what.weights.empty();
+  adapter_now_ = trainer::without_weights(next_adapter_->what);
   next_adapter_.reset();
-  works_through_one_ = !adapter_now_.weights.empty();
   context_.count("adapters_taken", 1);
   context_.log(works_through_one_ ? "adapter from now on: " + adapter_now_.name
                                   : "works without an adapter from now on");
-  out.emit(adapter_port, context_.time->now(),
-           adapter{adapter_now_.name, adapter_now_.card_json, {}});
-  adapter_now_.weights = {};
+  out.emit(adapter_port, context_.time->now(), adapter(adapter_now_));
 }
 
 bool agent::waits_for_adapter() const { return next_adapter_ && next_adapter_->is_read; }

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "actors/background/scripted.test.hpp"
+#include "actors/trainer/adapters/adapters_told.test.hpp"
 #include "actors/trainer/examples/text_example.hpp"
 
 using namespace hocket;
@@ -73,19 +74,17 @@ struct rig {
   void give(const std::string& name, const std::string& card = "{}") {
     REQUIRE(h->push("adapters", h->now(), adapter_of(name, card)));
   }
+  /// Gives it, and lets a micro-turn pass.
+  void offer(const std::string& name, const std::string& card = "{}") {
+    give(name, card);
+    turn();
+  }
   void turn() { REQUIRE(h->advance(std::chrono::milliseconds(200))); }
   void ask() {
     REQUIRE(h->push("requests", h->now(), request(next++)));
     turn();
   }
-  std::vector<std::string> told() const {
-    std::vector<std::string> out;
-    for (const auto& a : h->values<adapter>("adapter")) {
-      CHECK(a.weights.empty());
-      out.push_back(a.name);
-    }
-    return out;
-  }
+  std::vector<std::string> told() const { return trainer::test::adapters_told(*h); }
 };
 
 }  // namespace
@@ -96,8 +95,7 @@ TEST_CASE("an adapter is taken at the border of a micro-turn, once, and told") {
   r.give("a-1");
   CHECK(r.s->adapters.empty());
   r.turn();
-  r.give("a-1");  // repeated for conversations that begin later
-  r.turn();
+  r.offer("a-1");  // repeated for conversations that begin later
   r.ask();
   CHECK(r.s->adapters == std::vector<std::string>{"a-1"});
   CHECK(r.s->answered == std::vector<std::string>{"", "a-1"});
@@ -108,82 +106,65 @@ TEST_CASE("an adapter is taken at the border of a micro-turn, once, and told") {
 TEST_CASE("of two that come within a micro-turn the newer one is taken") {
   rig r;
   r.give("a-1");
-  r.give("a-2");
-  r.turn();
+  r.offer("a-2");
   CHECK(r.s->adapters == std::vector<std::string>{"a-2"});
 }
 
 TEST_CASE("a pinned conversation keeps what its first request was worked on with") {
   rig r(std::vector<setting>{{"adapter_swap", "pinned"}});
-  r.give("a-1");
-  r.turn();
+  r.offer("a-1");
   r.ask();
-  r.give("a-2");
-  r.turn();
+  r.offer("a-2");
   r.ask();
   CHECK(r.told() == std::vector<std::string>{"a-1"});
   CHECK(r.h->counter("pinned") == 1);
   SUBCASE("but not one that is frozen") {
-    r.give("", R"({"frozen": true})");
-    r.turn();
+    r.offer("", R"({"frozen": true})");
     CHECK(r.told().back().empty());
   }
 }
 
 TEST_CASE("an adapter of another model is refused, and the one before stays") {
   rig r;
-  r.give("a-1");
-  r.turn();
-  r.give("misfit");
-  r.turn();
+  r.offer("a-1");
+  r.offer("misfit");
   r.ask();
   CHECK(r.h->counter("adapters_refused") == 1);
   CHECK(r.s->answered == std::vector<std::string>{"a-1"});
-  r.give("a-2");
-  r.turn();
+  r.offer("a-2");
   CHECK(r.told().back() == "a-2");
 }
 
 TEST_CASE("nobody works through a frozen adapter, whatever becomes of what replaces it") {
   using names = std::vector<std::string>;
   rig r;
-  r.give("a-1");
-  r.turn();
-  r.give("misfit");
-  r.turn();
+  r.offer("a-1");
+  r.offer("misfit");
   r.ask();
-  r.give("misfit", frozen);  // by name it was refused before
-  r.turn();
+  r.offer("misfit", frozen);  // by name it was refused before
   r.ask();
   CHECK(r.s->answered == names{"a-1", ""});
-  r.give("a-2");
-  r.turn();
-  r.give("misfit", frozen);  // refused before
-  r.turn();
+  r.offer("a-2");
+  r.offer("misfit", frozen);  // refused before
   r.ask();
   CHECK(r.s->answered.back().empty());
   CHECK(r.told() == names{"a-1", "", "a-2", ""});
   CHECK(r.h->counter("adapters_refused") == 2);
-  r.give("misfit", frozen);  // and nobody works through one
-  r.turn();
+  r.offer("misfit", frozen);  // and nobody works through one
   CHECK(r.told().size() == 4);
   // What replaces it is replaced in its turn, in the same micro-turn, by one that is not marked.
   rig other;
-  other.give("a-1");
-  other.turn();
+  other.offer("a-1");
   other.give("a-2", frozen);
-  other.give("misfit");
-  other.turn();
+  other.offer("misfit");
   CHECK(other.told() == names{"a-1", ""});
 }
 
 TEST_CASE("a planner that does not go back to its model by itself is asked once") {
   rig r;
-  r.give("a-1");
-  r.turn();
+  r.offer("a-1");
   r.s->bad.insert("");
-  r.give("misfit", frozen);
-  r.turn();
+  r.offer("misfit", frozen);
   r.turn();
   CHECK(r.h->counter("adapters_refused") == 2);
   CHECK(r.told() == std::vector<std::string>{"a-1"});
@@ -224,8 +205,7 @@ TEST_CASE("adapters of one name that are read at once are told apart") {
 TEST_CASE("a planner without a model takes none and learns nothing") {
   rig r(std::vector<setting>{}, false);
   r.give("a-1");
-  r.give("a-1");
-  r.turn();
+  r.offer("a-1");
   CHECK(r.told().empty());
   CHECK(r.h->counter("adapters_refused") == 1);
   REQUIRE(r.h->push("lessons", r.h->now(),

@@ -34,8 +34,8 @@ namespace hocket::interaction {
 /// request that was replaced or given up, come late), refusals (said), refusals_cut (it fell silent
 /// meanwhile), forgotten_requests (pending for 20 minutes, or more than 64), asked_again (who answers had been lost),
 /// given_up (it did not come back), skipped_micro_turns, overruns, forced_delegations, video_ignored (a blind model),
-/// video_misfits (patches of another number than the model sees), adapters_taken, adapters_refused (they fit another
-/// model), pinned (conversations that stay with the adapter they began with).
+/// video_misfits (patches of another number than the model sees), adapters_taken, adapters_refused (they do not
+/// fit), pinned (conversations that stay with the adapter they began with).
 class interaction_model : public component {
  public:
   struct config {
@@ -130,7 +130,7 @@ class interaction_model : public component {
   opened_adapter_handle through_now_;
   std::optional<next_adapter> next_adapter_;
   std::uint64_t adapters_begun_ = 0;
-  std::string refused_adapter_;  ///< is said once
+  std::optional<adapter> refused_adapter_;  ///< is said once
   std::shared_ptr<interaction_model*> alive_ = std::make_shared<interaction_model*>(this);
 };
 

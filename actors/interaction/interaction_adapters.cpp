@@ -11,8 +11,6 @@ namespace {
 
 enum : std::size_t { adapters_in = 4, adapter_out };  // behind those of interaction.cpp
 
-adapter without_weights(const adapter& a) { return {a.name, a.card_json, {}}; }
-
 /// A copy that there is no memory for is an error, also on a thread that nobody waits for.
 result<opened_adapter_handle> open_guarded(const micro_turn_engine& engine, const adapter& a) {
   try {
@@ -36,7 +34,7 @@ result<void> interaction_model::read_first_adapter() {
   if (!read) return fail(read);
   auto through = open_guarded(*engine_, *read);
   if (!through) return fail(through.error().code, folder + ": " + through.error().message);
-  next_adapter_ = next_adapter{.what = without_weights(*read),
+  next_adapter_ = next_adapter{.what = trainer::without_weights(*read),
                                .number = ++adapters_begun_,
                                .is_open = true,
                                .through = std::move(*through)};
@@ -55,9 +53,9 @@ void interaction_model::take_adapters(std::span<const bundle> sets) {
 // A repeated one changes nothing; what comes while another one waits takes its place.
 void interaction_model::take_adapter(const adapter& a) {
   const auto& newest = next_adapter_ ? next_adapter_->what : adapter_now_;
-  if (a.name == newest.name && a.card_json == newest.card_json) return;
+  if (trainer::is_same(a, newest)) return;
   const bool is_frozen = trainer::is_frozen(a);
-  if (refused_adapter_ == a.name + a.card_json) {
+  if (refused_adapter_ && trainer::is_same(*refused_adapter_, a)) {
     const bool speaks_through_one =
         next_adapter_ ? !next_adapter_->is_open || next_adapter_->through : through_now_ != nullptr;
     if (is_frozen && speaks_through_one) leave_frozen();
@@ -65,7 +63,7 @@ void interaction_model::take_adapter(const adapter& a) {
   }
   // What replaces a frozen one, and is itself replaced before anybody took it, leaves that to the next.
   const bool leaves_frozen = is_frozen || (next_adapter_ && next_adapter_->leaves_frozen);
-  next_adapter_ = next_adapter{.what = without_weights(a),
+  next_adapter_ = next_adapter{.what = trainer::without_weights(a),
                                .number = ++adapters_begun_,
                                .leaves_frozen = leaves_frozen,
                                .is_open = a.weights.empty(),
@@ -91,7 +89,7 @@ void interaction_model::opened(std::uint64_t number, result<opened_adapter_handl
     return;
   }
   const auto& what = next_adapter_->what;
-  refused_adapter_ = what.name + what.card_json;
+  refused_adapter_ = what;
   context_.log("adapter " + what.name + " is refused: " + read.error().message);
   context_.count("adapters_refused", 1);
   if (next_adapter_->leaves_frozen) return leave_frozen();
@@ -125,8 +123,7 @@ void interaction_model::swap_adapter(emitter& to) {
   context_.log(through_now_ ? "adapter from now on: " + adapter_now_.name
                             : "speaks without an adapter from now on");
   to.for_session(session_id::none);
-  to.emit(adapter_out, context_.time->now(),
-          adapter{adapter_now_.name, adapter_now_.card_json, {}});
+  to.emit(adapter_out, context_.time->now(), adapter(adapter_now_));
 }
 
 }  // namespace hocket::interaction

@@ -6,6 +6,7 @@
 
 #include "actors/interaction/fake_engine.hpp"
 #include "actors/interaction/interaction.hpp"
+#include "actors/trainer/adapters/adapters_told.test.hpp"
 #include "graph/contract/harness.hpp"
 
 using namespace hocket;
@@ -46,14 +47,7 @@ struct rig {
   }
   void pass() const { REQUIRE(h->advance(std::chrono::milliseconds(200))); }
   std::string of(int session) const { return engine_of_test->adapters[session_id(session)]; }
-  std::vector<std::string> told() const {
-    std::vector<std::string> out;
-    for (const auto& a : h->values<adapter>("adapter")) {
-      CHECK(a.weights.empty());
-      out.push_back(a.name);
-    }
-    return out;
-  }
+  std::vector<std::string> told() const { return trainer::test::adapters_told(*h); }
 };
 
 using names = std::vector<std::string>;
@@ -79,6 +73,15 @@ TEST_CASE("an adapter is taken by all conversations at the next micro-turn, once
   CHECK((r.of(1) == "" && r.of(2) == ""));
   CHECK(r.told() == names{"one", ""});
   CHECK(r.h->violations().empty());
+}
+
+TEST_CASE("an adapter without a name and a card is none that was refused") {
+  const rig r;
+  REQUIRE(r.h->open());
+  r.give("one"), r.pass();
+  r.give("", 1, ""), r.pass();
+  CHECK(r.of(1) == "");
+  CHECK(r.told() == names{"one", ""});
 }
 
 TEST_CASE("conversations that are pinned keep the adapter they began with, unless it is frozen") {

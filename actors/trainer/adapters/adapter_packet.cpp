@@ -50,6 +50,12 @@ std::string peft_config_of(const adapter& a) {
   return card.is_object() && card.contains("adapter_config") ? card["adapter_config"].dump() : "";
 }
 
+bool is_same(const adapter& a, const adapter& b) {
+  return a.name == b.name && a.card_json == b.card_json;
+}
+
+adapter without_weights(const adapter& a) { return {a.name, a.card_json, {}}; }
+
 bool is_frozen(const adapter& a) {
   const auto card = json::parse(a.card_json, nullptr, false);
   return card.is_object() && card.value("frozen", json()) == true;

@@ -15,6 +15,11 @@ result<adapter> read_adapter_folder(const std::string& folder);
 /// Its adapter_config.json, from the card; empty where that has none.
 std::string peft_config_of(const adapter& a);
 
+/// By name and card, as they come again for conversations that begin later.
+bool is_same(const adapter& a, const adapter& b);
+/// What is told and remembered of one.
+adapter without_weights(const adapter& a);
+
 /// It takes the place of one that an incident froze: conversations that are pinned take it, too.
 bool is_frozen(const adapter& a);
 
