@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "actors/host/run/graph_run.hpp"
-#include "actors/host/run/topology.hpp"
 
 namespace hocket::rewire {
 namespace {
