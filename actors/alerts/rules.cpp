@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -115,13 +117,22 @@ class counting : public rule {
   using config = Config;
   explicit counting(Config c) : config_(std::move(c)), seen_(of_s(config_.count.within_s)) {}
   latch::limits limits() const final { return config_.count.limits(); }
-
- protected:
-  std::string say(const sight& s, std::string_view what) const {
-    return fmt::format("{:.0f} {} in {} s (above {}){}{}", s.value, what, config_.count.within_s,
+  sight look(timestamp now, const run_figures& run) final {
+    add_to(seen_, run);
+    return seen_.look(now);
+  }
+  std::string text(const sight& s) const final {
+    return fmt::format("{:.0f} {} in {} s (above {}){}{}", s.value, what(), config_.count.within_s,
                        config_.count.above, s.where.empty() ? "" : ": ", s.where);
   }
+
+ protected:
   const Config config_;
+
+ private:
+  virtual void add_to(counters& seen, const run_figures& run) const = 0;
+  virtual std::string_view what() const = 0;  ///< "restarts"
+
   counters seen_;
 };
 
@@ -138,13 +149,14 @@ class budget_missed final : public counting<missed_config> {
   static constexpr auto type = "alert.budget_missed";
   static constexpr auto summary = "Raised while a path misses its budget too often.";
   using counting::counting;
-  sight look(timestamp now, const run_figures& run) override {
+
+ private:
+  std::string_view what() const override { return "budget misses"; }
+  void add_to(counters& seen, const run_figures& run) const override {
     const auto wanted = fmt::format("{}", fmt::join(config_.path, " > "));
     for (const auto& b : run.budgets)
-      if (names(wanted, b.path)) seen_.add(b.path, b.missed);
-    return seen_.look(now);
+      if (names(wanted, b.path)) seen.add(b.path, b.missed);
   }
-  std::string text(const sight& s) const override { return say(s, "budget misses"); }
 };
 
 /// What takes away nothing that anybody waits for: a newer one is there, or what was said is no
@@ -171,19 +183,18 @@ class dropped final : public counting<dropped_config> {
   static constexpr auto type = "alert.dropped";
   static constexpr auto summary = "Raised while links drop too many packets.";
   using counting::counting;
-  sight look(timestamp now, const run_figures& run) override {
+
+ private:
+  std::string_view what() const override { return "packets dropped"; }
+  void add_to(counters& seen, const run_figures& run) const override {
     const port_links of(run, config_.port);
     for (const auto& l : run.links) {
       if (!of.have(l)) continue;
       const auto from = port_of(l.from), to = port_of(l.to);
       for (const auto& [why, n] : l.dropped)
-        if (counts(why)) seen_.add(fmt::format("{} > {} {}", from, to, why), n);
+        if (counts(why)) seen.add(fmt::format("{} > {} {}", from, to, why), n);
     }
-    return seen_.look(now);
   }
-  std::string text(const sight& s) const override { return say(s, "packets dropped"); }
-
- private:
   bool counts(const std::string& why) const {
     return config_.reasons.empty()
                ? std::ranges::find(ordinary, why) == ordinary.end()
@@ -204,12 +215,13 @@ class restarted final : public counting<restarted_config> {
   static constexpr auto type = "alert.restarted";
   static constexpr auto summary = "Raised while actors fail or hang, and begin anew, too often.";
   using counting::counting;
-  sight look(timestamp now, const run_figures& run) override {
+
+ private:
+  std::string_view what() const override { return "restarts"; }
+  void add_to(counters& seen, const run_figures& run) const override {
     for (const auto& a : run.actors)
-      if (names(config_.actor, a.name)) seen_.add(a.name, a.restarts);
-    return seen_.look(now);
+      if (names(config_.actor, a.name)) seen.add(a.name, a.restarts);
   }
-  std::string text(const sight& s) const override { return say(s, "restarts"); }
 };
 
 struct silent_config {
