@@ -15,12 +15,18 @@ namespace {
 struct watched {
   std::string name;
   std::string host;
+  std::string replicated = {};  ///< the actor of which each replica is counted by a name of its own
 };
 using watched_list = std::vector<watched>;
 
+/// What one name of an actor's stands for.
+watched counted_at(const plan_actor& a, std::string name) {
+  return {std::move(name), a.host, a.replicas > 1 ? a.name : ""};
+}
+
 watched_list actors_of(const plan& graph) {
   watched_list out;
-  for (const auto& a : graph.actors) out.push_back({a.name, a.host});
+  for (const auto& a : graph.actors) out.push_back(counted_at(a, a.name));
   return out;
 }
 
@@ -28,7 +34,8 @@ watched_list ports_of(const plan& graph) {
   watched_list out;
   const auto add = [&](const plan_actor& a, const std::string& port) {
     const auto name = a.name + "." + port;
-    if (std::ranges::find(out, name, &watched::name) == out.end()) out.push_back({name, a.host});
+    if (std::ranges::find(out, name, &watched::name) == out.end())
+      out.push_back(counted_at(a, name));
   };
   for (const auto& l : graph.links) {
     const auto &from = graph.actors[l.from], &to = graph.actors[l.to];
@@ -43,7 +50,10 @@ watched_list budgets_of(const plan& graph) {
   for (const auto& b : graph.budgets) {
     std::vector<std::string> path;
     for (const auto i : b.path) path.push_back(graph.actors[i].name);
-    out.push_back({fmt::format("{}", fmt::join(path, " > ")), graph.actors[b.path.back()].host});
+    auto& to = out.emplace_back(counted_at(graph.actors[b.path.back()], {}));
+    to.name = fmt::format("{}", fmt::join(path, " > "));
+    for (const auto i : b.path)
+      if (graph.actors[i].replicas > 1) to.replicated = graph.actors[i].name;
   }
   return out;
 }
@@ -90,6 +100,13 @@ class name_checker final : public config_visitor {
     }
     const auto at = std::ranges::find(all, name, &watched::name);
     if (at == all.end()) return unknown(where, what, name, all);
+    if (!at->replicated.empty())
+      return add(
+          where, "alert.replicas",
+          fmt::format("{} is counted for each replica of {} on its own", name, at->replicated),
+          info.name == "path"   ? "leave `path` out: it is over all budgets then"
+          : info.name == "port" ? "name the port at the other end of its link, or `*` for all ports"
+                                : "`*` is over all actors, the replicas among them");
     if (at->host != actor_.on)
       add(where, "alert.other-host", fmt::format("{} is counted on host {}", name, at->host),
           fmt::format("let it run there: `on: {}`", at->host));
