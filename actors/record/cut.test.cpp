@@ -10,23 +10,15 @@
 #include <fmt/format.h>
 
 #include "actors/record/pieces.hpp"
+#include "actors/record/place.test.hpp"
 #include "graph/trust/sealed/sealed.hpp"
 
 using namespace hocket;
 using namespace hocket::record;
+using hocket::testing::place;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct place {
-  std::string folder;
-  place() {
-    auto name = (fs::temp_directory_path() / "hocket-cut-XXXXXX").string();
-    folder = mkdtemp(name.data());
-  }
-  ~place() { fs::remove_all(folder); }
-  std::string at(const std::string& name) const { return folder + "/" + name; }
-};
 
 packet said(int n, const std::string& words) {
   auto p = make_packet(timestamp::of_ms(n * 100), text{words, "user", 0, true});

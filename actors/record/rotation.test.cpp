@@ -2,7 +2,6 @@
 #include "actors/record/rotation.hpp"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <cstring>
 #include <filesystem>
@@ -14,6 +13,7 @@
 
 #include "actors/record/event_record.hpp"
 #include "actors/record/mcap_reader.hpp"
+#include "actors/record/place.test.hpp"
 #include "actors/record/recording.hpp"
 #include "actors/record/recording_writer.hpp"
 #include "actors/record/wav_record.hpp"
@@ -21,22 +21,10 @@
 
 using namespace hocket;
 using namespace hocket::record;
+using hocket::testing::place;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct place {
-  std::string folder;
-  place() {
-    auto name = (fs::temp_directory_path() / "hocket-turns-XXXXXX").string();
-    folder = mkdtemp(name.data());
-  }
-  ~place() { fs::remove_all(folder); }
-  std::string at(const std::string& name) const { return folder + "/" + name; }
-  void put(const std::string& name, const std::string& text) const {
-    std::ofstream(at(name)) << text;
-  }
-};
 
 std::string text_of(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -1,6 +1,5 @@
 // Pieces of one recording become one; what another run left beside them stays out.
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,6 +8,7 @@
 
 #include "actors/record/mcap_reader.hpp"
 #include "actors/record/pieces.hpp"
+#include "actors/record/place.test.hpp"
 #include "actors/record/recording.hpp"
 #include "actors/record/recording_writer.hpp"
 #include "tools/hocket/run/commands.hpp"
@@ -16,19 +16,10 @@
 
 using namespace hocket;
 using namespace hocket::cli;
+using hocket::testing::place;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct place {
-  std::string folder;
-  place() {
-    auto name = (fs::temp_directory_path() / "hocket-merge-XXXXXX").string();
-    folder = mkdtemp(name.data());
-  }
-  ~place() { fs::remove_all(folder); }
-  std::string at(const std::string& name) const { return folder + "/" + name; }
-};
 
 /// A run of so many packets, one a second, with a piece each minute; `lost` packets are missing in each
 /// piece.
