@@ -11,6 +11,7 @@
 
 #include "actors/http/digest.hpp"
 #include "actors/http/fetch.hpp"
+#include "actors/http/message.hpp"
 #include "actors/http/url.hpp"
 #include "graph/core/clock.hpp"
 #include "graph/trust/loopback.hpp"
@@ -66,13 +67,17 @@ result<std::vector<std::pair<std::string, std::string>>> read_headers(const std:
     const auto one = text.substr(at, comma - at);
     at = comma + 1;
     if (trimmed(one).empty()) continue;
-    const auto equals = one.find('=');
+    const auto equals = std::min(one.find('='), one.size());
+    const auto name = trimmed(one.substr(0, equals));
+    // Values are percent-escaped, as in W3C Baggage: `Basic%20eDp5`.
+    const auto value = http::percent_decode(trimmed(one.substr(std::min(equals + 1, one.size()))));
     const auto bad = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-    if (equals == one.npos || trimmed(one.substr(0, equals)).empty() ||
-        std::ranges::any_of(one, bad))
+    if (equals == one.size() || name.empty() || !value || std::ranges::any_of(name, bad) ||
+        std::ranges::any_of(*value, bad))
       return fail("otlp.bad_headers",
-                  "the variable OTEL_EXPORTER_OTLP_HEADERS must read NAME=VALUE,NAME=VALUE");
-    out.emplace_back(trimmed(one.substr(0, equals)), trimmed(one.substr(equals + 1)));
+                  "the variable OTEL_EXPORTER_OTLP_HEADERS must read NAME=VALUE,NAME=VALUE, with "
+                  "`%20` for a blank and `%25` for a `%`");
+    out.emplace_back(name, *value);
   }
   return out;
 }

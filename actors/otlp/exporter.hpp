@@ -22,7 +22,7 @@ struct export_options {
   std::string url;
   bool plain = false;  ///< http:// to another machine, too
   int every = 1;       ///< packets of each n-th micro-turn
-  /// `NAME=VALUE,…` as in OTEL_EXPORTER_OTLP_HEADERS; may hold secrets.
+  /// `NAME=VALUE,…` as in OTEL_EXPORTER_OTLP_HEADERS, values percent-escaped; may hold secrets.
   std::string headers = {};
   resource who = {};
   std::size_t waiting_max = 16'384;  ///< spans that wait to be put into a request; beyond: lost
@@ -34,7 +34,7 @@ struct export_options {
 ///
 /// Nobody waits for the collector: what it does not take in time is lost and counted.
 /// Memory: `waiting_max` spans of about 250 bytes, and 4 MiB of requests.
-/// Errors of start(): otlp.bad_address; trust.refused.
+/// Errors of start(): otlp.bad_address, otlp.bad_headers; trust.refused.
 /// Threads: as for host::observer; two of its own.
 class exporter final : public host::observer {
  public:

@@ -242,9 +242,11 @@ TEST_CASE("headers come from the environment; addresses in plain text are of thi
   CHECK(why("https://c.example", "authorization=Bearer x, tenant=a", false) == "");
   CHECK(why("https://c.example", "authorization", false) == "otlp.bad_headers");
   CHECK(why("https://c.example", "a=b\r\nc: d", false) == "otlp.bad_headers");
+  CHECK(why("https://c.example", "a=b%0d%0Ac: d", false) == "otlp.bad_headers");
+  CHECK(why("https://c.example", "a=100%", false) == "otlp.bad_headers");
   collector c;
   const auto to = exporter_to(c.server->url() + "/base/", graph,
-                              {.headers = "authorization=Bearer x, tenant=a"});
+                              {.headers = "authorization=Basic%20eDp5, tenant=a b+c"});
   host::runtime_options o;
   o.observers = {to.get()};
   host::run_plan(g, true, o);
@@ -252,6 +254,6 @@ TEST_CASE("headers come from the environment; addresses in plain text are of thi
   const std::lock_guard lock(c.mutex);
   REQUIRE(!c.asked.empty());
   CHECK(c.asked[0].path == "/base/v1/traces");
-  CHECK(c.asked[0].header("authorization").value_or("") == "Bearer x");
-  CHECK(c.asked[0].header("tenant").value_or("") == "a");
+  CHECK(c.asked[0].header("authorization").value_or("") == "Basic eDp5");
+  CHECK(c.asked[0].header("tenant").value_or("") == "a b+c");
 }
