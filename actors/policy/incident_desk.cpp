@@ -126,8 +126,11 @@ void incident_desk::note(const webhook::sender::report& r) {
   if (lost > 0) context_.count("notify_failed", static_cast<std::int64_t>(lost));
   for (const auto& l : r.lost)
     context_.log(
-        fmt::format("{}: the webhook was not told after {} tries ({})", l.name, l.tries,
-                    l.last.status == 0 ? "no answer" : fmt::format("status {}", l.last.status)));
+        l.tries == 0
+            ? fmt::format("{}: the webhook was not told: too many waited, or the run ended", l.name)
+            : fmt::format(
+                  "{}: the webhook was not told after {} tries ({})", l.name, l.tries,
+                  l.last.status == 0 ? "no answer" : fmt::format("status {}", l.last.status)));
 }
 
 bool incident_desk::freezes(const std::string& topic) const {
