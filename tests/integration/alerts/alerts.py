@@ -86,7 +86,7 @@ def main():
         wait_for(lambda: told("raised"), "the webhook is told that it was raised")
         wait_for(lambda: metric('hocket_alert_active{alert="mute"} 1'), "the metric says so")
         assert metric('hocket_alert_active{alert="lossy"} 0')
-        assert logged("alert raised: keys.text has carried nothing for"), "the event log says so"
+        wait_for(lambda: logged("alert raised: keys.text has carried nothing for"), "the event log says so")
         wait_for(lambda: "alert mute is raised" in top(), "hocket top says so")
         # Words come again, until it is cleared.
         def speak():
@@ -95,7 +95,7 @@ def main():
             return told("cleared")
         wait_for(speak, "it is cleared")
         wait_for(lambda: speak() and metric('hocket_alert_active{alert="mute"} 0'), "the metric says that it is over")
-        assert logged("alert cleared: keys.text carries packets"), "the event log says that it is over"
+        wait_for(lambda: logged("alert cleared: keys.text carries packets"), "the event log says that it is over")
         run.stdin.close()
         assert run.wait(LIMIT_S) == 0, open(shown.name, encoding="utf-8").read()
         # In turn, once each, signed, and nobody's words are among them.
