@@ -33,8 +33,9 @@ namespace hocket::observe {
 ///     sent 2                                    ->  {"state": "waiting"}, {"state": "sent", …} or an error
 ///
 /// Of a port that is an output and an input, `output` means the output, and the answer of `hz` has
-/// `"also": "input"`. Nobody who looks holds up the graph: packets are put into words without the lock; of each echo `kept_max` packets, `kept_bytes_max` of text, wait to
-/// be fetched, what comes beyond is counted as missed. An echo that nobody fetches for `forgotten_s` is
+/// `"also": "input"`. Nobody who looks holds up the graph: packets are put into words without the lock;
+/// of each echo `kept_max` packets, `kept_bytes_max` of text, wait to be fetched, what comes beyond is
+/// counted as missed. An echo that nobody fetches for `forgotten_s` is
 /// over, a meter after three of its periods (`"every_s": 60` beside `output`) where these are longer;
 /// while there is none a packet costs one load.
 ///

@@ -10,7 +10,7 @@
 /// Ports of a running graph by the names that people write: "model.audio".
 namespace hocket::observe {
 
-/// What an output carries: nullptr: any payload of its kind.
+/// The schema of what an output carries; nullptr: any payload of its kind.
 const payloads::payload_schema* schema_of(const plan_actor& a, std::size_t port);
 
 struct found_output {
