@@ -19,7 +19,7 @@ namespace hocket::otlp {
 
 struct export_options {
   /// Of the collector; `/v1/traces` is added where the path does not end so.
-  std::string url;
+  std::string url = {};
   bool plain = false;  ///< http:// to another machine, too
   int every = 1;       ///< packets of each n-th micro-turn
   /// `NAME=VALUE,…` as in OTEL_EXPORTER_OTLP_HEADERS, values percent-escaped; may hold secrets.
