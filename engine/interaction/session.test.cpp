@@ -7,6 +7,7 @@
 
 #include "engine/interaction/network.hpp"
 #include "engine/interaction/session.hpp"
+#include "engine/transformer/background.hpp"
 
 #undef CHECK
 #include <doctest/doctest.h>
@@ -64,8 +65,12 @@ std::vector<micro_turn_output> alone(const std::shared_ptr<const interaction_mod
 
 }  // namespace
 
-TEST_CASE("a session's outputs do not depend on the batch") {
+TEST_CASE("a session's outputs do not depend on the batch or the threads") {
   const auto model = random_model();
+  int threads = 1;
+  SUBCASE("one thread") {}
+  SUBCASE("helpers") { threads = 3; }
+  work_pool pool(threads);
   const int turns = 12;
   std::vector<session> sessions;
   for (std::uint32_t who = 0; who < 5; ++who)
@@ -79,6 +84,8 @@ TEST_CASE("a session's outputs do not depend on the batch") {
       batch.push_back(&sessions[who]);
       inputs.push_back(seen_person(who, sessions[who].micro_turns()));
     }
+    const work_pool::watch awake(&pool);
+    const background_work shared(nullptr, threads > 1 ? &pool : nullptr);
     auto outputs = batch_step(batch, inputs);
     REQUIRE(outputs);
     for (std::size_t i = 0; i < batch.size(); ++i)

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/transformer/head_rows.hpp"
 #include "engine/transformer/kernels.hpp"
 #include "engine/transformer/simd.hpp"
 
@@ -14,21 +13,22 @@ namespace {
 constexpr std::int64_t tile = 64;
 typedef float vec __attribute__((vector_size(64)));
 typedef std::uint32_t words __attribute__((vector_size(64)));
-typedef std::uint16_t halves __attribute__((vector_size(32)));
 
-template <class Weight>
-__attribute__((always_inline)) inline vec load(const Weight* w);
-template <>
-__attribute__((always_inline)) inline vec load<float>(const float* w) {
-  vec v;
-  __builtin_memcpy(&v, w, sizeof v);
-  return v;
+/// Weights of 32 outputs.
+struct pair_of {
+  vec first, second;
+};
+
+__attribute__((always_inline)) inline pair_of load(const float* w) {
+  pair_of out;
+  __builtin_memcpy(&out, w, sizeof out);
+  return out;
 }
-template <>
-__attribute__((always_inline)) inline vec load<bf16>(const bf16* w) {
-  halves h;
-  __builtin_memcpy(&h, w, sizeof h);
-  return (vec)(__builtin_convertvector(h, words) << 16);
+/// Two bfloat16 in a word, 16 outputs apart: one shift and one mask widen them.
+__attribute__((always_inline)) inline pair_of load(const bf16* w) {
+  words both;
+  __builtin_memcpy(&both, w, sizeof both);
+  return {(vec)(both << 16), (vec)(both & 0xffff0000u)};
 }
 
 /// Rows x Tiles * 64 outputs at once; the order of each sum is k = 0, 1, 2, ...
@@ -43,11 +43,14 @@ __attribute__((always_inline)) inline void block(const float* x, std::int64_t in
   for (std::int64_t k = 0; k < in; ++k)
 #pragma GCC unroll 2
     for (int t = 0; t < Tiles; ++t)
-#pragma GCC unroll 4
-      for (int v = 0; v < 4; ++v) {
-        const vec weight = load(w + (t * in + k) * tile + v * 16);
+#pragma GCC unroll 2
+      for (int v = 0; v < 2; ++v) {
+        const auto weights = load(w + (t * in + k) * tile + v * 32);
 #pragma GCC unroll 8
-        for (int r = 0; r < Rows; ++r) sum[r][t * 4 + v] += x[r * in + k] * weight;
+        for (int r = 0; r < Rows; ++r) {
+          sum[r][t * 4 + v * 2] += x[r * in + k] * weights.first;
+          sum[r][t * 4 + v * 2 + 1] += x[r * in + k] * weights.second;
+        }
       }
   for (int r = 0; r < Rows; ++r)
     __builtin_memcpy(y + r * out, sum[r],
@@ -81,7 +84,8 @@ void pack(const float* w, Weight* packed, std::int64_t out, std::int64_t in, Con
     for (std::int64_t k = 0; k < in; ++k)
       for (std::int64_t c = 0; c < tile; ++c) {
         const std::int64_t row = j * tile + c;
-        packed[(j * in + k) * tile + c] = convert(row < out ? w[row * in + k] : 0.0f);
+        packed[(j * in + k) * tile + place_in_tile<Weight>(c)] =
+            convert(row < out ? w[row * in + k] : 0.0f);
       }
 }
 
@@ -180,65 +184,6 @@ HOCKET_CLONES void infer_relu_squared(const float* x, float* y, std::int64_t cou
   for (std::int64_t i = 0; i < count; ++i) {
     const float v = std::max(x[i], 0.0f);
     y[i] = v * v;
-  }
-}
-
-HOCKET_CLONES void infer_attention(const attention_shape& s, const ring_view& ring,
-                                   std::int64_t position, const float* qkv, float* out) {
-  const std::int64_t d = s.head_dim, width = s.kv_heads * d;
-  const std::int64_t vd = s.values(), value_width = s.kv_heads * vd;
-  const int group = s.heads / s.kv_heads;
-  const std::int64_t seen = s.window > 0 ? s.window : ring.capacity;
-  const std::int64_t first = std::max<std::int64_t>(0, position - seen + 1);
-  const std::int64_t count = position - first + 1;
-  const std::int64_t slot = position % ring.capacity;
-  for (int h = 0; h < s.kv_heads; ++h) {
-    prepare(s, qkv + (s.heads + h) * d, s.k_gain, 1.0f, ring.k + slot * width + h * d);
-    std::memcpy(ring.v + slot * value_width + h * vd, qkv + (s.heads + s.kv_heads) * d + h * vd,
-                vd * sizeof(float));
-  }
-  const std::int64_t biased = s.bank ? std::min<std::int64_t>(count, s.extent) : 0;
-  thread_local scratch<float> work;
-  float* scores = work.get(count + biased);
-  float* const mixed = scores + count;
-  float q[256];
-  const float growth = length_scale(s, position);
-  const float scale = (s.scale != 0 ? s.scale : 1.0f / std::sqrt(static_cast<float>(d))) * growth;
-  const bool has_sink = s.sinks || s.row_sinks;
-  for (int h = 0; h < s.heads; ++h) {
-    prepare(s, qkv + h * d, s.q_gain, scale, q);
-    const std::int64_t offset = h / group * d;
-    std::int64_t at = first % ring.capacity;
-    const float sink = has_sink ? sink_of(s, qkv, h) : -INFINITY;
-    float top = sink;
-    if (s.bank) mix_profiles(s, qkv, h, growth, biased, mixed);
-    for (std::int64_t j = 0; j < count; ++j) {
-      const float* key = ring.k + at * width + offset;
-      float sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (std::int64_t i = 0; i < d; ++i) sum += q[i] * key[i];
-      const std::int64_t distance = count - 1 - j;
-      if (s.bias && distance < s.extent) sum += s.bias[h * s.extent + distance];
-      if (distance < biased) sum += mixed[distance];
-      if (s.softcap > 0) sum = s.softcap * std::tanh(sum / s.softcap);
-      scores[j] = sum;
-      top = std::max(top, sum);
-      if (++at == ring.capacity) at = 0;
-    }
-    float sum = 0;
-    for (std::int64_t j = 0; j < count; ++j) scores[j] = fast_exp(scores[j] - top);
-    for (std::int64_t j = 0; j < count; ++j) sum += scores[j];
-    if (has_sink) sum += fast_exp(sink - top);
-    float* o = out + h * vd;
-    std::memset(o, 0, vd * sizeof(float));
-    at = first % ring.capacity;
-    for (std::int64_t j = 0; j < count; ++j) {
-      const float* value = ring.v + at * value_width + h / group * vd;
-      for (std::int64_t i = 0; i < vd; ++i) o[i] += scores[j] * value[i];
-      if (++at == ring.capacity) at = 0;
-    }
-    const float inverse = 1.0f / sum;
-    for (std::int64_t i = 0; i < vd; ++i) o[i] *= inverse;
   }
 }
 

@@ -90,8 +90,15 @@ void gemm_pairs(const bf16* a, std::int64_t lda, const bf16* b, std::int64_t ldb
                 std::int64_t ldc, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate);
 
 /// Weights of a linear layer for infer_linear: [out, in] -> tiles [out / 64][in][64], zero padded,
-/// in fp32 or, where that loses nothing, bf16.
+/// in fp32 or, where that loses nothing, bf16: there outputs 16 apart are neighbours, so that one read
+/// widens into two vectors.
 std::int64_t packed_size(std::int64_t out, std::int64_t in);
+/// Where output c of a tile, 0 to 63, lies in its row of 64.
+template <class Weight>
+constexpr std::int64_t place_in_tile(std::int64_t c) {
+  if constexpr (sizeof(Weight) == 2) return c / 32 * 32 + c % 16 * 2 + c / 16 % 2;
+  return c;
+}
 void pack_weights(const float* w, float* packed, std::int64_t out, std::int64_t in);
 void pack_weights(const float* w, bf16* packed, std::int64_t out, std::int64_t in);
 /// y[n, out] = x[n, in] W^T for tiles first to last - 1 of 64 outputs each; every element is summed over

@@ -23,7 +23,13 @@ at::Tensor unpack(const matrix& w, std::int64_t in) {
         .to(at::kFloat, false, true, at::MemoryFormat::Contiguous)
         .reshape({-1, in})
         .slice(0, 0, w.out);
-  // Tile by tile [in, 64]; a last one in part is filled up with zeros.
+  // Tile by tile [in, 64]; a last one in part is filled up with zeros. See kernels::place_in_tile.
+  if (w.packed.scalar_type() == at::kBFloat16)
+    return w.packed.view({-1, in, tile / 32, 16, 2})
+        .permute({0, 2, 4, 3, 1})
+        .to(at::kFloat, false, true, at::MemoryFormat::Contiguous)
+        .reshape({-1, in})
+        .slice(0, 0, w.out);
   return w.packed.view({-1, in, tile})
       .transpose(1, 2)
       .to(at::kFloat, false, true, at::MemoryFormat::Contiguous)

@@ -63,9 +63,11 @@ at::Tensor packed_rows(const matrix& w, std::int64_t in, std::span<const std::in
       for (; row >= part->out; part = part->below.get()) row -= part->out;
       kernels::read_grouped(*part, row, to);
     } else {
+      const bool halves = w.packed.scalar_type() == at::kBFloat16;
+      const auto place = halves ? kernels::place_in_tile<kernels::bf16>(row % 64) : row % 64;
       const auto column =
           w.pairs ? w.packed.view({-1, in / 2, 64, 2}).select(0, row / 64).select(1, row % 64)
-                  : w.packed.view({-1, in, 64}).select(0, row / 64).select(1, row % 64);
+                  : w.packed.view({-1, in, 64}).select(0, row / 64).select(1, place);
       at::from_blob(to, {in}, at::kFloat).copy_(column.flatten());
     }
     to += in;
@@ -300,28 +302,39 @@ at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
   auto out = at::empty({input.size(0), a.out_width()}, at::kFloat);
   auto shape = shape_of(call);
   const std::int64_t pairs = shape.pairs;
-  std::int64_t row = 0;
-  auto one = [&](const kernels::ring_view& ring, std::int64_t first, std::int64_t count) {
+  const auto one = [&](const kernels::ring_view& ring, std::int64_t first, std::int64_t count,
+                       std::int64_t row) {
+    auto own = shape;
     for (std::int64_t position = first; position < first + count; ++position, ++row) {
       background_work::pass();
       if (call.turn) {
-        shape.cosine = data(call.turn->cosine) + row * pairs;
-        shape.sine = data(call.turn->sine) + row * pairs;
+        own.cosine = data(call.turn->cosine) + row * pairs;
+        own.sine = data(call.turn->sine) + row * pairs;
       }
-      kernels::infer_attention(shape, ring, position, input.data_ptr<float>() + row * shape.row(),
+      kernels::infer_attention(own, ring, position, input.data_ptr<float>() + row * own.row(),
                                out.data_ptr<float>() + row * out.size(1));
     }
   };
-  for (const auto& stream : rows.streams) {
-    ring_cache& cache = stream.memory->ring(call.layer);
-    cache.grow(stream.first + stream.count, a.key_width(), a.value_width());
-    one({cache.k.data(), cache.v.data(), cache.capacity}, stream.first, stream.count);
+  // Streams share nothing: each is attended on whichever thread has time.
+  const auto& streams = rows.streams;
+  std::vector<std::int64_t> row_of{0};
+  for (const auto& s : streams) row_of.push_back(row_of.back() + s.count);
+  background_work::divide(
+      static_cast<std::int64_t>(streams.size()), 1, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+          ring_cache& cache = streams[i].memory->ring(call.layer);
+          cache.grow(streams[i].first + streams[i].count, a.key_width(), a.value_width());
+          one({cache.k.data(), cache.v.data(), cache.capacity}, streams[i].first, streams[i].count,
+              row_of[i]);
+        }
+      });
+  if (!streams.empty()) return out;
+  std::int64_t row = 0;
+  kernels::scratch<float> k, v;  // whole sequences: a memory that lasts for this call
+  for (const auto n : rows.whole()) {
+    one({k.get(n * a.key_width()), v.get(n * a.value_width()), n}, 0, n, row);
+    row += n;
   }
-  if (!rows.streams.empty()) return out;
-  kernels::scratch<float> k,
-      v;  // whole sequences: a memory that lasts for this call
-  for (const auto n : rows.whole())
-    one({k.get(n * a.key_width()), v.get(n * a.value_width()), n}, 0, n);
   return out;
 }
 
