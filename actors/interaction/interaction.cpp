@@ -56,6 +56,7 @@ result<void> interaction_model::open(const context& where) {
   options.nothing_bias = config_.nothing_bias;
   options.heard_bias = config_.heard_bias;
   options.seed = static_cast<std::uint64_t>(config_.seed);
+  options.threads = static_cast<int>(config_.threads);
   auto made = make_(options);
   if (!made) return fail(made);
   engine_ = std::move(*made);

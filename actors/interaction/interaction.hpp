@@ -49,6 +49,7 @@ class interaction_model : public component {
     double nothing_bias = 0;
     double heard_bias = 0;
     std::int64_t seed = 0;
+    std::int64_t threads = 1;
     std::string new_request = "parallel";
     std::string correction_word = "no";
     std::int64_t max_queued_words = 64;

@@ -49,6 +49,12 @@ void interaction_model::config::visit(config_visitor& v) {
            .max = 20},
           heard_bias);
   v.field({.name = "seed", .doc = "of the noise; each session adds its number", .min = 0}, seed);
+  v.field({.name = "threads",
+           .doc = "that a micro-turn is computed by, for many conversations at once; what it says "
+                  "is the same with any",
+           .min = 1,
+           .max = 64},
+          threads);
   v.field({.name = "new_request",
            .doc = "what a new delegation does to one that is unanswered",
            .choices = {"parallel", "supersede"}},

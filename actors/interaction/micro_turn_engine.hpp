@@ -50,6 +50,7 @@ struct engine_options {
   double nothing_bias = 0;
   double heard_bias = 0;
   std::uint64_t seed = 0;  ///< each session adds its number
+  int threads = 1;         ///< that a micro-turn is computed by; same bits with any
 };
 
 /// An adapter as the engine reads through it.

@@ -20,7 +20,9 @@ struct torch_adapter final : opened_adapter {
 class torch_engine final : public micro_turn_engine {
  public:
   torch_engine(std::shared_ptr<const engine::interaction_model> model, const engine_options& o)
-      : model_(std::move(model)), options_(o) {}
+      : model_(std::move(model)),
+        options_(o),
+        pool_(o.threads > 1 ? std::make_unique<engine::work_pool>(o.threads) : nullptr) {}
 
   std::string describe() const override {
     const auto& d = model_->description();
@@ -88,11 +90,16 @@ class torch_engine final : public micro_turn_engine {
     }
     // A language model beside it waits: this is due in milliseconds, that is not.
     const engine::turn_gate::hold first(engine::turn_gate::of_process());
+    const engine::work_pool::watch awake(pool_.get());
+    const engine::background_work shared(nullptr, pool_.get());
     auto outputs = engine::batch_step(sessions, turns);
     if (!outputs) return fail(outputs);
-    std::vector<turn_output> all;
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      all.push_back(said(sessions_.at(inputs[i].session).sound, (*outputs)[i]));
+    std::vector<turn_output> all(inputs.size());
+    engine::background_work::divide(
+        static_cast<std::int64_t>(all.size()), 1, 1, [&](std::int64_t first, std::int64_t last) {
+          for (auto i = static_cast<std::size_t>(first); i < static_cast<std::size_t>(last); ++i)
+            all[i] = said(sessions_.at(inputs[i].session).sound, (*outputs)[i]);
+        });
     return all;
   }
 
@@ -119,6 +126,7 @@ class torch_engine final : public micro_turn_engine {
 
   std::shared_ptr<const engine::interaction_model> model_;
   engine_options options_;
+  std::unique_ptr<engine::work_pool> pool_;  ///< null: the actor's own thread alone
   std::map<session_id, voice> sessions_;
 };
 
