@@ -72,7 +72,7 @@ component_info remote_model::info() {
                  {"text", words, "words from the background", false, queue},
                  {"keyboard", words, "words that a person typed", false, queue}},
       .outputs =
-          {{"audio", sound, "what it says, 50 ms a packet, ts = when it is to be heard"},
+          {{"audio", sound, "what it says, 25 ms a packet, ts = when it is to be heard"},
            {"text", words, "the words it says, role `model`"},
            {"heard", words, "the words it heard, role `heard`"},
            {"delegations", {.kind = payload_kind::delegation}, "tasks for the background"},
@@ -82,7 +82,7 @@ component_info remote_model::info() {
       .scope = instance_scope::session,
       .source = true,
       .ticks = true,
-      .period_ms = 50};
+      .period_ms = 25};
 }
 
 }  // namespace hocket::remote

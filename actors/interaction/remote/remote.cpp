@@ -17,8 +17,9 @@ namespace {
 enum input : std::size_t { audio_in, text_in, keyboard_in };
 enum out_port : std::size_t { audio_out, text_out, heard_out, delegations_out, state_out };
 
-constexpr std::size_t piece_samples = 800;  // 50 ms
-constexpr std::int64_t piece_ms = 50;
+constexpr std::int64_t piece_ms = 25;
+constexpr std::size_t piece_samples = piece_ms * rate_hz / 1000;
+constexpr std::int64_t gate_samples = 50 * rate_hz / 1000;
 constexpr std::int64_t word_ms = 250;  ///< of voice for each word of an answer that came at once
 constexpr std::int64_t longest_gap_ms =
     250;  ///< then the person is silent, and the model is told so
@@ -259,13 +260,15 @@ result<source_state> remote_model::produce(timestamp until, emitter& out) {
   const auto skip = longest_skip_ms * rate_hz / 1000;
   if (next_out_ < 0 || due - next_out_ > skip)
     next_out_ = due - due % static_cast<std::int64_t>(piece_samples);
-  for (; next_out_ + static_cast<std::int64_t>(piece_samples) <= due;
-       next_out_ += static_cast<std::int64_t>(piece_samples)) {
+  // A piece leaves when it begins, not when it is over: who plays it has all of its delay left.
+  for (; next_out_ < due; next_out_ += static_cast<std::int64_t>(piece_samples)) {
     const auto had = voice_->waiting_ms();
     auto samples = voice_->take(piece_samples, now_ms());
     const auto rms = rms_of(samples);
     model_dbfs_ = std::max(model_dbfs_, dbfs_of(rms));
-    gates_[pieces_++ % 4] = rms > 1e-3 ? 1.0f : 0.0f;
+    auto& gate = gates_[next_out_ / gate_samples % 4];
+    const bool is_first_of_gate = next_out_ % gate_samples == 0;
+    gate = rms > 1e-3 || (gate > 0 && !is_first_of_gate) ? 1.0f : 0.0f;
     out.emit(audio_out, timestamp::of_samples(next_out_, rate_hz),
              audio_chunk{rate_hz, 1, next_out_, buffer::take(std::move(samples))});
     say_words(std::min(piece_ms, had - voice_->waiting_ms()), out);

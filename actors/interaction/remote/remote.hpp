@@ -20,7 +20,7 @@ namespace hocket::remote {
 /// Inputs: audio: what the person says, 16 kHz mono, sent as it comes, silence where nothing does; text:
 /// what came of delegations (by request, its last word final), what the graph says of itself (role
 /// background, request 0; a refusal of what the model did not ask), other words as the person's; keyboard:
-/// what a person types. Outputs: audio: 16 kHz mono, 50 ms a packet, without a hole; text, heard: whole words;
+/// what a person types. Outputs: audio: 16 kHz mono, 25 ms a packet, without a hole; text, heard: whole words;
 /// delegations: calls of the one function that the model is offered; state: [8] f32 a micro-turn, as
 /// interaction.model tells them, with the milliseconds of its voice that wait here at index 6.
 /// When the person speaks over it, the epoch rises at once, what was not heard is gone, and the model is
@@ -98,7 +98,6 @@ class remote_model final : public component {
   double person_level_ = 0;
   float model_dbfs_ = -100;
   float gates_[4] = {};
-  std::size_t pieces_ = 0;
 
   std::string part_;               ///< of a word of the model's
   std::deque<std::string> words_;  ///< of the model's, not said yet

@@ -7,6 +7,8 @@ namespace hocket::remote {
 constexpr std::size_t per_ms = 16;
 constexpr std::size_t longest_piece = 16'000;  ///< to which small ones are joined
 constexpr std::size_t most_pieces = 8'192;
+constexpr std::int64_t most_back_ms = 240;           ///< without having been watched
+constexpr std::size_t watch_samples = 600 * per_ms;  ///< three micro-turns: sound comes in one each
 
 std::int64_t voice_queue::put(std::vector<float> samples, std::string item, std::int64_t now_ms) {
   if (samples.empty()) return 0;
@@ -61,13 +63,31 @@ bool voice_queue::is_silent_at_front(std::size_t samples) const {
   return samples == 0;
 }
 
+/// A continuous voice that lies back catches up where it is silent.
+void voice_queue::catch_up(std::size_t samples) {
+  const auto most = static_cast<std::size_t>(limits_.jitter_ms + most_back_ms) * per_ms + samples;
+  while ((surplus_ >= samples || waiting_ > most) && is_silent_at_front(samples)) {
+    drop_front(samples);
+    surplus_ -= std::min(surplus_, samples);
+  }
+}
+
+/// The first piece of a conversation comes late, and so does what follows a stall. What came since then
+/// found this much still waiting each time: it could have been heard so much earlier.
+void voice_queue::look_at_surplus(std::size_t taken) {
+  least_ = std::min(least_, waiting_);
+  watched_ += taken;
+  if (watched_ < watch_samples) return;
+  const auto kept = static_cast<std::size_t>(limits_.jitter_ms) * per_ms;
+  surplus_ = least_ - std::min(least_, kept);
+  watched_ = 0;
+  least_ = no_least;
+}
+
 std::vector<float> voice_queue::take(std::size_t samples, std::int64_t now_ms) {
   std::vector<float> out;
   out.reserve(samples);
-  // A continuous voice that lies back catches up where it is silent.
-  const auto spare = static_cast<std::size_t>(limits_.jitter_ms + 240) * per_ms + samples;
-  while (limits_.is_continuous && waiting_ > spare && is_silent_at_front(samples))
-    drop_front(samples);
+  if (limits_.is_continuous) catch_up(samples);
   if (now_ms >= hold_until_ms_)
     while (out.size() < samples && !pieces_.empty()) {
       auto& p = pieces_.front();
@@ -83,6 +103,7 @@ std::vector<float> voice_queue::take(std::size_t samples, std::int64_t now_ms) {
       waiting_ -= n;
       if (p.at == p.samples.size()) pieces_.pop_front();
     }
+  if (limits_.is_continuous) look_at_surplus(samples);
   const bool is_hole = out.size() < samples;
   if (is_hole && was_sounding_) ++holes_;
   was_sounding_ = !is_hole && std::any_of(out.begin(), out.end(), [](float s) { return s != 0; });
@@ -92,7 +113,8 @@ std::vector<float> voice_queue::take(std::size_t samples, std::int64_t now_ms) {
 
 void voice_queue::clear() {
   pieces_.clear();
-  waiting_ = 0;
+  waiting_ = watched_ = surplus_ = 0;
+  least_ = no_least;
   was_sounding_ = false;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,8 @@ namespace hocket::remote {
 /// is late. Times are milliseconds or samples of 16 kHz.
 ///
 /// A remote model that answers in turns sends faster than it speaks: that waits, up to `ahead_ms`. One
-/// whose sound runs all the time may not fall behind: over `lag_ms` the oldest goes.
+/// whose sound runs all the time may not fall behind: over `lag_ms` the oldest goes, and what never ran
+/// short of more than `jitter_ms` for a while is left out where it is silent.
 class voice_queue {
  public:
   struct limits {
@@ -46,6 +48,8 @@ class voice_queue {
   };
   std::size_t drop_front(std::size_t samples);
   bool is_silent_at_front(std::size_t samples) const;
+  void catch_up(std::size_t samples);
+  void look_at_surplus(std::size_t taken);
 
   const limits limits_;
   std::deque<piece> pieces_;
@@ -53,6 +57,8 @@ class voice_queue {
   std::string item_;
   std::int64_t hold_until_ms_ = 0, holes_ = 0;
   bool was_sounding_ = false;
+  std::size_t watched_ = 0, least_ = no_least, surplus_ = 0;  ///< samples; of a continuous voice
+  static constexpr auto no_least = std::numeric_limits<std::size_t>::max();
 };
 
 }  // namespace hocket::remote
