@@ -5,15 +5,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "actors/host/plan_view.hpp"
 #include "actors/record/call_line.hpp"
 #include "graph/contract/plugin.hpp"
 #include "graph/schema/codec.hpp"
-#include "graph/spec/payloads.hpp"
 #include "graph/spec/to_yaml.hpp"
-#include "graph/trust/redaction.hpp"
 #include "graph/trust/secret.hpp"
 
 namespace hocket::record {
@@ -26,27 +23,6 @@ std::string component_names(const plan& graph) {
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return fmt::format("{}", fmt::join(names, ","));
-}
-
-mcap_map about(const plan_actor& actor, std::size_t port) {
-  mcap_map out = {{"component", actor.type->info.type},
-                  {"media", actor.type->info.outputs[port].type.to_string()},
-                  {"source", actor.type->info.source ? "true" : "false"}};
-  if (const auto* ports = spec::payloads_of(actor))
-    if (const auto* s = payloads::schema_of(ports->outputs, port)) out["payload"] = s->name();
-  return out;
-}
-
-std::vector<mcap_schema> payload_schemas(const plan& graph) {
-  std::vector<mcap_schema> out;
-  auto id = first_payload_schema;
-  for (const auto& s : spec::schemas_of(graph)) {
-    if (s->kind() == payloads::form::bytes) continue;
-    const bool json = s->kind() == payloads::form::json;
-    out.push_back(
-        {id++, json ? s->name() : s->message(), json ? "jsonschema" : "protobuf", s->source()});
-  }
-  return out;
 }
 
 std::int64_t unix_ns() {
@@ -175,7 +151,7 @@ result<void> graph_recorder::choose(const plan& graph) {
     for (std::size_t port = 0; port < row.size(); ++port) {
       if (!(*chosen)[a][port] || !runs_here(actor) || !may_keep(actor, port)) continue;
       const auto made = file_->channel(host::output_name(graph, static_cast<actor_index>(a), port),
-                                       about(actor, port));
+                                       about_output(actor, port));
       if (!made) return fail(made);
       row[port] = last_channel_ = *made;
     }
@@ -198,7 +174,7 @@ void graph_recorder::add_arrivals(const plan& graph,
     auto& channel = arrivals_[{l.from, l.from_port}];
     if (channel != 0 || last_channel_ >= UINT16_MAX - 1) continue;
     channel = ++last_channel_;
-    auto what = about(from, l.from_port);
+    auto what = about_output(from, l.from_port);
     what["arrived"] = "true";
     channels.emplace_back(host::output_name(graph, l.from, l.from_port), std::move(what));
   }
@@ -264,7 +240,7 @@ void graph_recorder::rewired(const host::graph_revision& r) {
       full = full || last_channel_ >= UINT16_MAX - 1;
       if (full) continue;
       row[port] = ++last_channel_;
-      auto what = about(actors[a], port);
+      auto what = about_output(actors[a], port);
       what["revision"] = fmt::to_string(r.number);
       next->channels.emplace_back(host::output_name(r.whole, static_cast<actor_index>(a), port),
                                   std::move(what));
@@ -303,9 +279,7 @@ void graph_recorder::marked(const plan&, actor_index actor, std::size_t port, co
 
 void graph_recorder::event(timestamp at, std::string_view actor, std::string_view what,
                            std::string_view detail) {
-  nlohmann::ordered_json line = {
-      {"actor", actor}, {"what", what}, {"detail", trust::redacted(std::string(detail))}};
-  auto text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  auto text = event_line(actor, what, detail);
   const auto n = 256 + text.size();
   put({0, at, {}, std::move(text), "", nullptr, n}, false);
 }

@@ -12,49 +12,11 @@
 namespace hocket::record {
 namespace {
 
-constexpr std::uint16_t packet_schema = 1;
-constexpr std::uint16_t event_schema = 2;
 constexpr std::uint16_t event_channel = 0;
-constexpr std::uint16_t call_schema = 3;
 constexpr std::uint16_t call_channel = UINT16_MAX;
 constexpr std::size_t outputs_max = UINT16_MAX - 1;
 constexpr std::int64_t retry_ns = 500'000'000;
 constexpr std::int64_t sync_every_ns = 2'000'000'000;
-
-constexpr const char* event_json_schema = R"({
-  "type": "object",
-  "title": "hocket.Event",
-  "properties": {
-    "actor": {"type": "string", "description": "empty: the graph as a whole"},
-    "what": {"type": "string"},
-    "detail": {"type": "string"}
-  }
-})";
-
-constexpr const char* call_json_schema = R"({
-  "type": "object",
-  "title": "hocket.Call",
-  "properties": {
-    "actor": {"type": "string"},
-    "life": {"type": "integer", "description": "which instance of the actor"},
-    "what": {"type": "string"},
-    "order_ns": {"type": "integer", "description": "calls began in this order"},
-    "at_ns": {"type": "integer", "description": "stream time at which it began"},
-    "now_ns": {"type": "array", "description": "what the component was told when it asked for the time"},
-    "given": {"type": "array", "description": "the packet: output, session, number"},
-    "sets": {"type": "array", "description": "of each session: s, micro-turn k, epoch e, missing inputs, in: port and packet"}
-  }
-})";
-
-mcap_channel channel_of(std::uint16_t id, const std::string& output, const mcap_map& about) {
-  mcap_channel c;
-  c.id = id;
-  c.schema_id = packet_schema;
-  c.topic = output;
-  c.encoding = "protobuf";
-  c.metadata = about;
-  return c;
-}
 
 std::string revision_file(const recorded_revision& r) {
   return fmt::format("graph.{:04}.yaml", r.number);
@@ -122,14 +84,13 @@ result<void> recording_writer::begin(mcap_writer& file, std::int64_t from_ns) co
   if (!options_.graph_yaml.empty())
     HOCKET_TRY(file.attach(std::string(graph_attachment), "application/yaml", options_.graph_yaml,
                            file_time({})));
-  HOCKET_TRY(file.add(mcap_schema{packet_schema, std::string(wire::recorded_name), "protobuf",
-                                  wire::recorded_descriptors()}));
-  HOCKET_TRY(file.add(mcap_schema{event_schema, "hocket.Event", "jsonschema", event_json_schema}));
+  HOCKET_TRY(file.add(packet_schema()));
+  HOCKET_TRY(file.add(event_schema()));
+  HOCKET_TRY(file.add(
+      mcap_channel{event_channel, event_schema_id, std::string(events_topic), "json", {}}));
+  HOCKET_TRY(file.add(call_schema()));
   HOCKET_TRY(
-      file.add(mcap_channel{event_channel, event_schema, std::string(events_topic), "json", {}}));
-  HOCKET_TRY(file.add(mcap_schema{call_schema, "hocket.Call", "jsonschema", call_json_schema}));
-  HOCKET_TRY(
-      file.add(mcap_channel{call_channel, call_schema, std::string(calls_topic), "json", {}}));
+      file.add(mcap_channel{call_channel, call_schema_id, std::string(calls_topic), "json", {}}));
   for (const auto& s : payloads_) HOCKET_TRY(file.add(s));
   return {};
 }
@@ -177,9 +138,7 @@ void recording_writer::turn(std::int64_t at_ns) {
 }
 
 std::uint64_t recording_writer::file_time(timestamp t) const {
-  // The file's times have no sign; stream time before zero is rare, and the header has it exactly.
-  return static_cast<std::uint64_t>(
-      std::max<std::int64_t>(0, options_.unix_zero_ns + std::max<std::int64_t>(0, t.ns())));
+  return record::file_time(options_.unix_zero_ns, t);
 }
 
 result<std::uint16_t> recording_writer::channel(const std::string& output, const mcap_map& about) {
@@ -187,7 +146,7 @@ result<std::uint16_t> recording_writer::channel(const std::string& output, const
   if (known != channels_.end()) return static_cast<std::uint16_t>(known - channels_.begin() + 1);
   if (channels_.size() >= outputs_max)
     return fail(mcap_error::not_recordable, "more outputs than a file can hold");
-  const auto c = channel_of(static_cast<std::uint16_t>(channels_.size() + 1), output, about);
+  const auto c = packet_channel(static_cast<std::uint16_t>(channels_.size() + 1), output, about);
   const auto added = file_->add(c);
   note(added);
   if (!added) return fail(added);
@@ -200,7 +159,7 @@ result<std::uint16_t> recording_writer::channel(const std::string& output, const
 void recording_writer::add_channel(const std::string& output, const mcap_map& about) {
   if (channels_.size() >= outputs_max) return;
   channels_.push_back(output);
-  const auto c = channel_of(static_cast<std::uint16_t>(channels_.size()), output, about);
+  const auto c = packet_channel(static_cast<std::uint16_t>(channels_.size()), output, about);
   owe([this, c]() -> result<void> {
     HOCKET_TRY(file_->add(c));
     defined_channels_.push_back(c);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/record/channels.hpp"
 #include "actors/record/mcap_writer.hpp"
 #include "actors/record/rotation.hpp"
 #include "graph/contract/packet.hpp"
@@ -16,16 +17,8 @@ namespace hocket::record {
 /// Names of what a recording holds besides packets; README.md describes them.
 inline constexpr std::string_view facts_name = "hocket.recording";
 inline constexpr std::string_view verdict_name = "hocket.verdict";
-inline constexpr std::string_view events_topic = "hocket.events";
-inline constexpr std::string_view calls_topic = "hocket.calls";
 inline constexpr std::string_view revision_name = "hocket.revision";
 inline constexpr std::string_view graph_attachment = "graph.yaml";
-
-inline constexpr std::uint16_t first_payload_schema = 16;
-
-/// Whether packets of a kind hold neither words nor sound nor pictures, nor what gives them back, as
-/// dMel frames do: what a recording may hold with --no-pii.
-constexpr bool holds_figures_alone(payload_kind kind) { return kind == payload_kind::control; }
 
 /// The graph that a rewired run went on with.
 struct recorded_revision {
