@@ -197,6 +197,64 @@ TEST_CASE("silent: a port that carried nothing for so long; with nobody there it
   CHECK(s.last_text() == "model.audio carries packets");
 }
 
+TEST_CASE("an actor with replicas is all of them together, in whatever names it") {
+  using names = std::vector<std::string>;
+  stage mute("alert.silent", {{"port", "model.audio"}, {"for_s", 1.0}});
+  mute.run.says.links = {{"model/1.audio", "speaker.audio", 0},
+                         {"model/2.audio", "speaker.audio @edge", 0},
+                         {"model.b/2.audio", "speaker.audio", 0},  // another actor, of an include
+                         {"model/2x.audio", "speaker.audio", 0}};
+  for (int i = 0; i < 10; ++i) {
+    ++mute.run.says.links[1].sent;  // one replica alone speaks
+    mute.step();
+  }
+  CHECK(mute.changes().empty());
+  for (int i = 0; i < 10; ++i) {
+    ++mute.run.says.links[2].sent;
+    ++mute.run.says.links[3].sent;
+    mute.step();
+  }
+  CHECK(mute.changes() == names{"raised 1"});
+
+  stage input("alert.silent", {{"port", "model.frames"}, {"for_s", 1.0}});
+  input.run.says.links = {{"ears.frames", "model/1.frames", 0},
+                          {"ears.frames", "model/12.frames", 0}};
+  input.step(2);
+  for (int i = 0; i < 10; ++i) {
+    ++input.run.says.links[1].sent;
+    input.step();
+  }
+  CHECK(input.changes().empty());
+  input.step(10);
+  CHECK(input.changes() == names{"raised 1"});
+
+  stage lossy("alert.dropped", {{"port", "model.audio"}, {"above", 2}});
+  lossy.run.says.links = {{"model/1.audio", "speaker.audio", 9, {{"too_old", 0}}},
+                          {"model/2.audio", "speaker.audio", 9, {{"too_old", 0}}}};
+  lossy.step();
+  for (auto& l : lossy.run.says.links) l.dropped = {{"too_old", 2}};
+  lossy.step();
+  CHECK(lossy.changes() == names{"raised 4"});
+  CHECK(lossy.last_text().find("model/2.audio > speaker.audio too_old 2") != std::string::npos);
+
+  stage shaky("alert.restarted", {{"actor", "model"}});
+  shaky.run.says.actors = {{"model/1", 0}, {"model/2", 0}, {"other", 0}};
+  shaky.step();
+  shaky.run.says.actors = {{"model/1", 1}, {"model/2", 0}, {"other", 7}};
+  shaky.step();
+  CHECK(shaky.changes() == names{"raised 1"});
+  CHECK(shaky.last_text().find("model/1 1") != std::string::npos);
+
+  const value::list path = {value(std::string("mic")), value(std::string("model")),
+                            value(std::string("speaker"))};
+  stage late("alert.budget_missed", {{"path", value(path)}});
+  late.run.says.budgets = {{"mic > model/1 > speaker", 0}, {"mic > model/2 > speaker", 0}};
+  late.step();
+  late.run.says.budgets[1].missed = 3;
+  late.step();
+  CHECK(late.changes() == names{"raised 3"});
+}
+
 TEST_CASE("host_lost: another host that is away for so long, and is back") {
   stage s("alert.host_lost", {{"for_s", 1.0}, {"clear_s", 1.0}});
   s.run.says.hosts = {{"edge", true}, {"gpu", true}};

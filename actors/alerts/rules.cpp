@@ -14,8 +14,22 @@ namespace {
 
 duration of_s(double s) { return duration(static_cast<std::int64_t>(s * 1e9)); }
 
+/// "model/2.audio" is model.audio, of a replica: the graph's name is that of all of them together.
+std::string without_replicas(std::string name) {
+  for (auto at = name.find('/'); at != name.npos; at = name.find('/', at)) {
+    const auto end = std::min(name.find_first_not_of("0123456789", at + 1), name.size());
+    const bool is_replica =
+        end > at + 1 && (end == name.size() || name[end] == '.' || name[end] == ' ');
+    if (is_replica)
+      name.erase(at, end - at);
+    else
+      ++at;
+  }
+  return name;
+}
+
 bool names(const std::string& wanted, const std::string& name) {
-  return wanted.empty() || wanted == "*" || wanted == name;
+  return wanted.empty() || wanted == "*" || wanted == without_replicas(name);
 }
 
 /// "mic.audio @edge" is mic.audio, of a link that comes from another host.
@@ -26,7 +40,7 @@ class port_links {
  public:
   port_links(const run_figures& run, const std::string& port)
       : port_(port), is_output_(std::ranges::any_of(run.links, [&](const auto& l) {
-          return port_of(l.from) == port;
+          return without_replicas(port_of(l.from)) == port;
         })) {}
   bool have(const run_figures::link& l) const {
     return names(port_, port_of(is_output_ ? l.from : l.to));

@@ -81,7 +81,7 @@ constexpr code_doc codes[] = {
     {"replicas.hosts", "more hosts than replicas"},
 
     {"alert.unknown", "a rule over something that the graph does not have"},
-    {"alert.replicas", "a rule over what each replica of an actor counts on its own"},
+    {"alert.replicas", "a rule over what the replicas of an actor count on several hosts"},
     {"alert.other-host", "a rule over what is counted on another host"},
     {"budget.unknown-actor", "a budget over an actor that does not exist"},
     {"budget.path", "a budget whose path is too short or not connected"},

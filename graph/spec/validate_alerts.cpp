@@ -15,45 +15,52 @@ namespace {
 struct watched {
   std::string name;
   std::string host;
-  std::string replicated = {};  ///< the actor of which each replica is counted by a name of its own
+  std::string spread =
+      {};  ///< the actor whose replicas run on several hosts, each counted on its own
 };
 using watched_list = std::vector<watched>;
 
-/// What one name of an actor's stands for.
-watched counted_at(const plan_actor& a, std::string name) {
-  return {std::move(name), a.host, a.replicas > 1 ? a.name : ""};
+/// The actor's name where its replicas run on several hosts; else "".
+std::string spread_of(const validation& v, actor_index a) {
+  return v.graph.actors[a].on_each.size() > 1 ? v.out.actors[a].name : "";
 }
 
-watched_list actors_of(const plan& graph) {
+/// What one name of an actor's stands for: of replicas on one host all of them.
+watched counted_at(const validation& v, actor_index a, std::string name) {
+  return {std::move(name), v.out.actors[a].host, spread_of(v, a)};
+}
+
+watched_list actors_of(const validation& v) {
   watched_list out;
-  for (const auto& a : graph.actors) out.push_back(counted_at(a, a.name));
+  for (std::size_t a = 0; a < v.out.actors.size(); ++a)
+    out.push_back(counted_at(v, static_cast<actor_index>(a), v.out.actors[a].name));
   return out;
 }
 
-watched_list ports_of(const plan& graph) {
+watched_list ports_of(const validation& v) {
   watched_list out;
-  const auto add = [&](const plan_actor& a, const std::string& port) {
-    const auto name = a.name + "." + port;
+  const auto add = [&](actor_index a, const std::string& port) {
+    const auto name = v.out.actors[a].name + "." + port;
     if (std::ranges::find(out, name, &watched::name) == out.end())
-      out.push_back(counted_at(a, name));
+      out.push_back(counted_at(v, a, name));
   };
-  for (const auto& l : graph.links) {
-    const auto &from = graph.actors[l.from], &to = graph.actors[l.to];
-    if (from.type != nullptr) add(from, from.type->info.outputs[l.from_port].name);
-    if (to.type != nullptr) add(to, to.type->info.inputs[l.to_port].name);
+  for (const auto& l : v.out.links) {
+    const auto &from = v.out.actors[l.from], &to = v.out.actors[l.to];
+    if (from.type != nullptr) add(l.from, from.type->info.outputs[l.from_port].name);
+    if (to.type != nullptr) add(l.to, to.type->info.inputs[l.to_port].name);
   }
   return out;
 }
 
-watched_list budgets_of(const plan& graph) {
+watched_list budgets_of(const validation& v) {
   watched_list out;
-  for (const auto& b : graph.budgets) {
+  for (const auto& b : v.out.budgets) {
     std::vector<std::string> path;
-    for (const auto i : b.path) path.push_back(graph.actors[i].name);
-    auto& to = out.emplace_back(counted_at(graph.actors[b.path.back()], {}));
+    for (const auto i : b.path) path.push_back(v.out.actors[i].name);
+    auto& to = out.emplace_back(counted_at(v, b.path.back(), {}));
     to.name = fmt::format("{}", fmt::join(path, " > "));
     for (const auto i : b.path)
-      if (graph.actors[i].replicas > 1) to.replicated = graph.actors[i].name;
+      if (auto spread = spread_of(v, i); !spread.empty()) to.spread = std::move(spread);
   }
   return out;
 }
@@ -76,13 +83,13 @@ class name_checker final : public config_visitor {
   void field(const field_info&, std::vector<double>&) override {}
   void field(const field_info& info, std::string& v) override {
     const auto name = v == "*" ? "" : v;
-    if (info.name == "actor") check(info, name, "actor", actors_of(v_.out));
-    if (info.name == "port") check(info, name, "linked port", ports_of(v_.out));
+    if (info.name == "actor") check(info, name, "actor", actors_of(v_));
+    if (info.name == "port") check(info, name, "linked port", ports_of(v_));
     if (info.name == "host") check(info, name, "other host", other_hosts(v_.graph, actor_.on));
   }
   void field(const field_info& info, std::vector<std::string>& v) override {
     if (info.name == "path")
-      check(info, fmt::format("{}", fmt::join(v, " > ")), "budget", budgets_of(v_.out));
+      check(info, fmt::format("{}", fmt::join(v, " > ")), "budget", budgets_of(v_));
   }
 
  private:
@@ -100,13 +107,14 @@ class name_checker final : public config_visitor {
     }
     const auto at = std::ranges::find(all, name, &watched::name);
     if (at == all.end()) return unknown(where, what, name, all);
-    if (!at->replicated.empty())
-      return add(
-          where, "alert.replicas",
-          fmt::format("{} is counted for each replica of {} on its own", name, at->replicated),
-          info.name == "path"   ? "leave `path` out: it is over all budgets then"
-          : info.name == "port" ? "name the port at the other end of its link, or `*` for all ports"
-                                : "`*` is over all actors, the replicas among them");
+    if (!at->spread.empty())
+      return add(where, "alert.replicas",
+                 fmt::format("{} is counted on several hosts, each replica of {} on its own", name,
+                             at->spread),
+                 info.name == "path" ? "leave `path` out: it is over all budgets then"
+                 : info.name == "port"
+                     ? "name the port at the other end of its link, or `*` for all ports"
+                     : "`*` is over all actors, the replicas among them");
     if (at->host != actor_.on)
       add(where, "alert.other-host", fmt::format("{} is counted on host {}", name, at->host),
           fmt::format("let it run there: `on: {}`", at->host));
