@@ -96,8 +96,9 @@ diagnostic lacking_list::other_host(const std::string& host) const {
         host);
   else
     d.hint = fmt::format(
-        "what is played comes from hosts {}, and a replay takes one recording: choose actors that "
-        "one of them feeds with --only, or replace the others",
+        "what is played comes from hosts {}, and a replay takes one recording: make one of theirs "
+        "(`hocket record merge FILE --with FILE -o WHOLE`), choose actors that one of them feeds "
+        "with --only, or replace the others",
         fmt::join(hosts_, ", "));
   if (!fed_.empty())
     d.notes.push_back(fmt::format("this recording feeds {0}: `--only {0}`", fmt::join(fed_, ",")));

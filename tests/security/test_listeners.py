@@ -43,8 +43,9 @@ class listeners(case):
     def setUp(self):
         super().setUp()
         self.write("g.yaml", GRAPH)
-        self.run = self.start("run", "g.yaml", "--out", "o", "--plain", "--metrics", "tcp://127.0.0.1:0", "--health", "tcp://127.0.0.1:0")
-        self.wait_for(lambda: all(os.path.exists(self.path("o", f)) for f in ("hocket.sock", "metrics.url", "gateway.url", "health.url")))
+        self.run = self.start("run", "g.yaml", "--out", "o", "--plain", "--metrics", "tcp://127.0.0.1:0", "--health", "tcp://127.0.0.1:0",
+                              "--foxglove", "tcp://127.0.0.1:0")
+        self.wait_for(lambda: all(os.path.exists(self.path("o", f)) for f in ("hocket.sock", "metrics.url", "gateway.url", "health.url", "foxglove.url")))
 
     def inodes(self):
         """Of the sockets that the run has open."""
@@ -88,7 +89,7 @@ class listeners(case):
                 if state == LISTENS:
                     self.assertEqual(address, loopback, f"{table} {port}")
                     ports.append(int(port, 16))
-        self.assertEqual(len(ports), 3)  # metrics, health, the door
+        self.assertEqual(len(ports), 4)  # metrics, health, viewers, the door
         for table in ("udp", "udp6", "raw", "raw6"):
             self.assertEqual(self.inet(table), [])
         own = self.inodes()

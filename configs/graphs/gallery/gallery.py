@@ -64,7 +64,10 @@ def page():
     lines = [
         "# configs/graphs/gallery", "<!-- written by gallery.py --write; edit that -->",
         "Twelve graphs to begin from, with their pictures. CI runs each as it stands here, in virtual time; what a run makes "
-        "lies in `out/`. `gallery.py` draws, writes and runs; a picture is `hocket graph FILE -o FILE.svg`.", ""]
+        "lies in `out/`. `gallery.py` draws, writes and runs; a picture is `hocket graph FILE -o FILE.svg`.", "",
+        "One that runs by the clock shows every port, event and connection in the Foxglove viewer (`actors/foxglove`): "
+        "`build/hocket run configs/graphs/talk.yaml --foxglove tcp://127.0.0.1:8765`, there *Open connection*, "
+        "`ws://localhost:8765`.", ""]
     for e in ENTRIES:
         lines += [f"## {e.name}", f"{e.sentence} [{e.file}](../../../{e.file})", "", "```bash", command(e), "```", "",
                   f"![{e.name}: its actors and links]({e.name}.svg)", ""]

@@ -3,18 +3,17 @@
 import hashlib
 import hmac
 import base64
-import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
 
 hocket, tree, work = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
-LIMIT_S = 120
+sys.path.insert(0, os.path.join(tree, "tests", "support"))
+from receiver import LIMIT_S, Receiver, wait_for  # noqa: E402: the path comes first
+
 GRAPH = """hocket: 1
 name: watched
 actors:
@@ -27,35 +26,16 @@ actors:
 """
 
 
-class Hook(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        text = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + body
-        signature = "v1," + base64.b64encode(hmac.new(b"secret", text, hashlib.sha256).digest()).decode()
-        self.server.got.append((json.loads(body), signature == self.headers["webhook-signature"]))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-def wait_for(what, why):
-    end = time.monotonic() + LIMIT_S
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{why}: not within {LIMIT_S} s")
+def is_signed(post):
+    text = f"{post.headers['webhook-id']}.{post.headers['webhook-timestamp']}.".encode() + post.body
+    signature = "v1," + base64.b64encode(hmac.new(b"secret", text, hashlib.sha256).digest()).decode()
+    return signature == post.headers["webhook-signature"]
 
 
 def main():
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    server.got = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = Receiver()
     graph, out = os.path.join(work, "watched.yaml"), os.path.join(work, "out")
     with open(graph, "w", encoding="utf-8") as f:
         f.write(GRAPH.replace("PORT", str(server.server_port)))
@@ -66,8 +46,11 @@ def main():
                             "tcp://127.0.0.1:0"], cwd=tree, stdin=subprocess.PIPE, stdout=shown,
                            stderr=subprocess.STDOUT, text=True, env=environment)
 
+    def messages():
+        return [json.loads(post.body) for post in server.got]
+
     def told(state):
-        return [body["data"] for body, _ in server.got if json.loads(body["data"]["value"])["state"] == state]
+        return [m for m in messages() if json.loads(m["data"]["value"])["state"] == state]
 
     def metric(line):
         with open(os.path.join(out, "metrics.url"), encoding="utf-8") as f:
@@ -99,18 +82,17 @@ def main():
         run.stdin.close()
         assert run.wait(LIMIT_S) == 0, open(shown.name, encoding="utf-8").read()
         # In turn, once each, signed, and nobody's words are among them.
-        states = [json.loads(body["data"]["value"])["state"] for body, _ in server.got]
+        states = [json.loads(m["data"]["value"])["state"] for m in messages()]
         assert states == ["raised", "cleared"] * (len(states) // 2) + ["raised"] * (len(states) % 2), states
-        assert all(signed for _, signed in server.got)
-        assert all(body["from"] == "mute.alerts" for body, _ in server.got), server.got
+        assert all(is_signed(post) for post in server.got)
+        assert all(m["from"] == "mute.alerts" for m in messages()), messages()
         assert "alert raised" in open(shown.name, encoding="utf-8").read(), "the view shows it"
     finally:
         if run.poll() is None:
             run.kill()
             run.wait()
         shown.close()
-        server.shutdown()
-        server.server_close()
+        server.stop()
     bad()
 
 

@@ -123,6 +123,15 @@ def one_process():
         assert whole["packets"] >= sum(w["packets"] for w in windows), (windows, whole)
         assert whole["min_ms"] <= whole["mean_ms"] <= whole["max_ms"] and whole["jitter_ms"] >= 0, whole
         assert whole["dropped"] == {}, whole
+    # A name that is both: what it says, and, asked so, what comes in. `screen` says nothing.
+    incoming = hz("screen.text", "--input", "--count", "0", "--every", "1", "--json", *at)
+    outgoing = hz("screen.text", "--count", "0", "--every", "1", "--json", *at)
+    until(lambda: send("again", *at) and json.loads(incoming.stdout.readline())["packets"] > 0, "a window with packets")
+    for meter in (incoming, outgoing):
+        meter.send_signal(signal.SIGINT)
+    assert lines_of(incoming)[-1]["packets"] > 0
+    assert lines_of(outgoing)[-1]["packets"] == 0
+    assert "no input that is fed is called `tone.audio`" in run("hz", "tone.audio", "--input", "--count", "1", *at, expect=2).stderr
     assert "did you mean `keys.text`" in run("hz", "keys.txt", *at, expect=2).stderr
     assert "tone.audio: " in run("hz", "tone.audio", "--count", "1", *at).stdout
 
@@ -151,7 +160,7 @@ def one_process():
     assert lines_of(last)[-1]["run_ended"] is True
     with open(path("out/log.jsonl")) as f:
         words = [json.loads(line)["text"] for line in f if "text" in line]
-    assert words[:3] == ["hello there", "one", "two"], words
+    assert words[:4] == ["hello there", "one", "two", "at last"], words
     run("replay", path("r.mcap"), "--check", "--out", path("again"))
 
 

@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 """drill.py HOCKET REPOSITORY WORK: an incident from its opening to its close."""
-import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
-import time
 
 hocket, tree, work = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
-LIMIT_S = 120
+sys.path.insert(0, os.path.join(tree, "tests", "support"))
+from receiver import LIMIT_S, Receiver, wait_for  # noqa: E402: the path comes first
+
 GRAPH = """hocket: 1
 name: drill
 actors:
@@ -21,39 +20,6 @@ actors:
               inputs: {incidents: guard.incidents}}
   log:       {component: record.events, file: passed.jsonl, pii.text: true, inputs: {words: guard.typed}}
 """
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Keeps what is posted; the first message is refused once, as by a server that starts."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.got, self.failures = [], 1
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if self.server.failures > 0:
-            self.server.failures -= 1
-            self.send_response(503)
-        else:
-            self.server.got.append(json.loads(body))
-            self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-def wait_for(what, why):
-    end = time.monotonic() + LIMIT_S
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{why}: not within {LIMIT_S} s")
 
 
 class Run:
@@ -106,9 +72,11 @@ class Run:
 
 def drill(name):
     """Returns the seconds from the decision to the freeze, by the run's clock."""
-    server = Server()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = Receiver(first=[503])  # as one that starts
     run = Run(name, server)
+
+    def told():
+        return [json.loads(post.body) for post in server.got]
     try:
         run.type("hello there")
         wait_for(lambda: "hello there" in run.passed(), "the first line passes")
@@ -117,13 +85,13 @@ def drill(name):
         decided = run.logged("weapons (phrase 1) in heard: refuse")
         assert decided, run.events()
         wait_for(lambda: json.loads(run.ask("incident", "list", "--json")) == ["graph:drill"], "it is in the ledger")
-        opened = wait_for(lambda: [m for m in server.got if m["state"] == "open"], "the webhook is told")
+        opened = wait_for(lambda: [m for m in told() if m["state"] == "open"], "the webhook is told")
         assert len(opened) == 1 and opened[0]["topic"] == "weapons" and opened[0]["name"] == "graph:drill", opened
         run.type("is anybody there")
         wait_for(lambda: run.typed() == 3, "it was read")
         run.ask("incident", "close", "graph:drill", "--reason", "a drill: nobody was harmed")
         wait_for(lambda: run.logged("no longer frozen"), "it is free again")
-        wait_for(lambda: any(m["state"] == "closed" for m in server.got), "the webhook hears of the end")
+        wait_for(lambda: any(m["state"] == "closed" for m in told()), "the webhook hears of the end")
         run.type("goodbye now")
         wait_for(lambda: "goodbye now" in run.passed(), "words pass again")
         run.process.stdin.close()
@@ -136,15 +104,14 @@ def drill(name):
         run.ask("incident", "close", "graph:drill", "--reason", "again", code=2)
         with open(run.ledger, "rb") as f:
             assert b"bomb" not in f.read()
-        assert "bomb" not in json.dumps(server.got), server.got
+        assert "bomb" not in json.dumps(told()), told()
         return (frozen["t_ms"] - decided["t_ms"]) / 1000
     finally:
         if run.process.poll() is None:
             run.process.kill()
             run.process.wait()
         run.shown.close()
-        server.shutdown()
-        server.server_close()
+        server.stop()
 
 
 shutil.rmtree(work, ignore_errors=True)

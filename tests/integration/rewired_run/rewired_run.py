@@ -393,6 +393,7 @@ def crossing_recorded(hocket, text, folder):
     # What the other host sent is in the file too: without it edge's actors could not be run again.
     own = {"desk": {"tone.audio", "tone.video"}, "edge": {"speaker.heard", "speaker.played",
                                             "second.heard", "second.played", "tone.audio"}}
+    packets = {}
     for name, tape in tapes.items():
         with open(tape, "rb") as f:
             f.seek(-8, os.SEEK_END)
@@ -410,6 +411,24 @@ def crossing_recorded(hocket, text, folder):
         heard = [o["packets"] for o in info["outputs"]
                  if o["name"] == {"desk": "tone.audio", "edge": "second.heard"}[name]]
         assert len(heard) == 1 and heard[0] > 2, info
+        packets.update({o["name"]: o["packets"] for o in info["outputs"] if "arrived" not in o["about"]})
+
+    # Both become one on one time base, with everything once; and that plays.
+    whole = os.path.join(folder, "whole.mcap")
+    done = subprocess.run([hocket, "record", "merge", tapes["edge"], "--with", tapes["desk"], "-o", whole, "--json"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done
+    said = json.loads(done.stdout)
+    assert said["hosts"] == ["edge", "desk"] and said["complete"] and said["copies"] > 2, said
+    done = subprocess.run([hocket, "record", "info", whole, "--json"], capture_output=True, text=True)
+    info = json.loads(done.stdout)
+    assert info["complete"] and not info["problems"] and info["facts"]["hosts"] == "edge,desk", info
+    assert {o["name"]: o["packets"] for o in info["outputs"]} == packets, (info, packets)
+    assert [r["from_s"] for r in info["revisions"]] == boundaries, (info, boundaries)
+    done = subprocess.run([hocket, "replay", whole, "--json", "--approximate", "--out", os.path.join(folder, "whole")],
+                          capture_output=True, text=True, timeout=2 * LIMIT_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["played"] == ["tone"], done.stdout
 
     # Desk recorded a source alone: when edge called its actors is not in its file.
     done = subprocess.run([hocket, "replay", tapes["desk"], "--out", os.path.join(folder, "none")],

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/record/cut.hpp"
+#include "actors/record/merge_hosts.hpp"
 #include "actors/record/recording.hpp"
 #include "graph/trust/sealed/sealed.hpp"
 #include "tools/hocket/run/commands.hpp"
@@ -71,9 +72,12 @@ std::string cut_text(const recording& r) {
 void print(const std::string& file, const recording& r) {
   say("{}: {}\n", file, verdict_text(r.how_it_ended()));
   const auto host = r.fact("host");
+  const auto hosts = r.fact(record::hosts_fact);
   say("graph {} ({}), recorded by hocket {} in {} time{}\n", r.fact("graph_name"),
       r.fact("graph_hash"), r.fact("hocket_version"), r.fact("clock"),
-      host.empty() ? "" : " on host " + host + " alone");
+      !hosts.empty() ? " on hosts " + hosts
+      : host.empty() ? ""
+                     : " on host " + host + " alone");
   if (const auto piece = r.fact(record::piece_fact); !piece.empty())
     say("piece {} of a recording that was written in turns; `hocket record merge` makes one of "
         "all\n",
@@ -199,6 +203,9 @@ int run_record(const record_options& o) {
   if (o.what != "cut" && (o.from_s >= 0 || o.to_s >= 0))
     return complain({"cli.bad-arguments", "--from and --to go with `record cut` alone"},
                     exit_bad_input, "`hocket record cut FILE --from 12.5 --to 40 -o OUT`");
+  if (o.what != "merge" && !o.with.empty())
+    return complain({"cli.bad-arguments", "--with goes with `record merge` alone"}, exit_bad_input,
+                    "`hocket record merge EDGE.mcap --with GPU.mcap -o WHOLE.mcap`");
   return o.what == "unseal"    ? unseal(o)
          : o.what == "recover" ? recover(o)
          : o.what == "merge"   ? merge_pieces(o)

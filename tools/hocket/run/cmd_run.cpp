@@ -413,9 +413,7 @@ int run_run(const run_options& given) {
   if (!others)
     return complain(others.error(),
                     others.error().code == "http.cannot_listen" ? exit_failed : exit_bad_input,
-                    others.error().code == "observe.not_loopback"
-                        ? "take an address of this machine (127.0.0.1), or say --metrics-public"
-                        : "");
+                    watchers::hint(others.error()));
   auto recording = make_recording(o, loaded, (*history)->revision(), *rotate);
   if (!recording) return complain(recording.error(), exit_bad_input);
 

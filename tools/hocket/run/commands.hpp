@@ -31,13 +31,16 @@ struct run_options {
   int trace_every = 1;          ///< of trace and otlp: packets of every n-th micro-turn
   std::string otlp;             ///< address of an OpenTelemetry collector; "": none
   bool otlp_plain = false;      ///< over plain HTTP to another machine, too
-  std::string host;             ///< which of the graph's `hosts:` this process is
-  std::string secret_key;       ///< file; "": beside the host's public key
-  std::string listen;           ///< instead of the graph file's; port 0 = any
-  std::vector<std::string> peers;         ///< NAME=ADDRESS instead of the graph file's
-  std::string address_file;               ///< where to write the address that we listen at
-  std::string record;                     ///< MCAP file to write; "": none
-  std::vector<std::string> record_edges;  ///< globs; empty: the whole graph
+  std::string foxglove;         ///< address for viewers; "": none
+  std::string foxglove_keys;    ///< file of hashed keys; "": processes of this machine need none
+  std::vector<std::string> foxglove_origins;  ///< of pages, besides the public viewer's
+  std::string host;                           ///< which of the graph's `hosts:` this process is
+  std::string secret_key;                     ///< file; "": beside the host's public key
+  std::string listen;                         ///< instead of the graph file's; port 0 = any
+  std::vector<std::string> peers;             ///< NAME=ADDRESS instead of the graph file's
+  std::string address_file;                   ///< where to write the address that we listen at
+  std::string record;                         ///< MCAP file to write; "": none
+  std::vector<std::string> record_edges;      ///< globs; empty: the whole graph
   std::string rotate;  ///< of `record` and the event log, `mib=64,minutes=10,keep=24`
   /// Host names that --metrics answers to besides its own address and loopback's.
   std::vector<std::string> metrics_names;
@@ -62,6 +65,7 @@ struct record_options {
   std::string what;  ///< info, recover, merge, cut, unseal, delete
   std::string file;
   std::string out;                ///< recover, merge, cut, unseal
+  std::vector<std::string> with;  ///< merge: the other hosts' recordings
   double from_s = -1, to_s = -1;  ///< cut: stream time; below 0: not given
   bool json = false;
   double older_than_days = -1;  ///< delete: only what was not written to for so long; below 0: any

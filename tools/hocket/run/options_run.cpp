@@ -77,6 +77,18 @@ void add_run(CLI::App& app, action& chosen) {
       ->type_name("URL");
   sub.add_flag("--otlp-plain", o.otlp_plain,
                "Let them go to another machine over plain HTTP: they hold names and figures");
+  sub.add_option(
+         "--foxglove", o.foxglove,
+         "Show ports, events and connections to a viewer of the Foxglove WebSocket protocol "
+         "there")
+      ->type_name("tcp://127.0.0.1:PORT");
+  sub.add_option("--foxglove-keys", o.foxglove_keys,
+                 "Only to who shows a key of this file (`hocket keys --api`), as ws://…/?key=KEY")
+      ->type_name("FILE");
+  sub.add_option("--foxglove-origin", o.foxglove_origins,
+                 "Also to a viewer in a page of there, besides app.foxglove.dev and this machine")
+      ->type_name("https://NAME")
+      ->allow_extra_args(false);
   sub.add_option("--trace-every", o.trace_every,
                  "Trace only packets whose origin lies in every N-th micro-turn")
       ->type_name("N")
@@ -98,8 +110,8 @@ void add_record(CLI::App& app, action& chosen) {
   sub.add_option(
          "what", o.what,
          "info: what is in it; recover: a whole file of what is left; merge: one file of the "
-         "pieces "
-         "that --rotate left; cut: a part of it by time; unseal: a readable file of a sealed "
+         "pieces that --rotate left, or of the recordings of several hosts (--with); cut: a part "
+         "of it by time; unseal: a readable file of a sealed "
          "recording or log; delete: it, or "
          "what is old in a folder")
       ->required()
@@ -107,6 +119,11 @@ void add_record(CLI::App& app, action& chosen) {
   sub.add_option("file", o.file, "Recording (MCAP); delete: or a folder")->required();
   auto* const out = sub.add_option("out", o.out, "recover, merge, cut, unseal: file to write");
   sub.add_option("-o,--output", o.out, "The same")->type_name("FILE")->excludes(out);
+  sub.add_option(
+         "--with", o.with,
+         "merge: another host's recording of the same run; the pieces of each are merged first")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   sub.add_option("--from", o.from_s,
                  "cut: from that stream time on, taken back to the beginning of its micro-turn")
       ->type_name("SECONDS")

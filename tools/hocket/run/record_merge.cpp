@@ -1,12 +1,14 @@
-// `hocket record merge`: one recording of the pieces that --rotate left.
+// `hocket record merge`: one recording of the pieces that --rotate left, or of those of several hosts.
 #include <filesystem>
 #include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "actors/record/mcap_reader.hpp"
 #include "actors/record/mcap_writer.hpp"
+#include "actors/record/merge_hosts.hpp"
 #include "actors/record/pieces.hpp"
 #include "actors/record/recording.hpp"
 #include "actors/record/rotation.hpp"
@@ -181,12 +183,44 @@ result<merged> merge(const record_options& o) {
   return out;
 }
 
+/// Recordings that several hosts made of one run.
+int merge_of_hosts(const record_options& o) {
+  std::vector<std::string> files = {o.file};
+  files.insert(files.end(), o.with.begin(), o.with.end());
+  std::error_code ignored;
+  for (const auto& file : files)
+    if (file == o.out || fs::equivalent(file, o.out, ignored))
+      return complain({"record.same_file", o.out + ": would overwrite what is to be merged"},
+                      exit_bad_input, "give another file to write");
+  const auto done = record::merge_hosts(files, o.out);
+  if (!done) {
+    const bool input = done.error().code != record::code_of(record::mcap_error::cannot_write);
+    return complain(done.error(), input ? exit_bad_input : exit_failed);
+  }
+  if (o.json)
+    say("{}\n", nlohmann::ordered_json({{"out", o.out},
+                                        {"hosts", done->hosts},
+                                        {"messages", done->messages},
+                                        {"copies", done->copies},
+                                        {"calls", done->calls},
+                                        {"complete", done->how.complete},
+                                        {"lost", done->how.lost},
+                                        {"why", done->how.why}})
+                    .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  else
+    say("{}: {} messages of hosts {}, what they took from each other once, {}\n", o.out,
+        done->messages, fmt::join(done->hosts, ", "),
+        done->how.complete ? "COMPLETE" : "INCOMPLETE: " + done->how.why);
+  return exit_fine;
+}
+
 }  // namespace
 
 int merge_pieces(const record_options& o) {
   if (o.out.empty())
     return complain({"cli.bad-arguments", "merge: the file to write is missing"}, exit_bad_input,
                     "`hocket record merge TALK.mcap WHOLE.mcap`; the pieces lie beside TALK.mcap");
+  if (!o.with.empty()) return merge_of_hosts(o);
   auto inputs = record::pieces_of(o.file);
   inputs.push_back(o.file);
   std::error_code ignored;

@@ -7,6 +7,7 @@
 
 #include "graph/core/clock.hpp"
 #include "graph/trust/files.hpp"
+#include "graph/trust/read_file.hpp"
 #include "tools/report/measures.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/types.hpp"
@@ -27,6 +28,7 @@ result<std::unique_ptr<watchers>> watchers::make(const run_options& o, const pla
     out->trace_ = std::move(*trace);
   }
   if (!o.otlp.empty()) HOCKET_TRY(out->open_otlp(o, graph));
+  if (!o.foxglove.empty()) HOCKET_TRY(out->open_foxglove(o, graph));
   if (!o.metrics.empty() || !o.health.empty()) {
     observe::http_options how;
     how.address = o.metrics;
@@ -37,19 +39,49 @@ result<std::unique_ptr<watchers>> watchers::make(const run_options& o, const pla
     auto server = observe::http_server::start(how, out->window_);
     if (!server) return fail(server);
     out->server_ = std::move(*server);
-    // With port 0 only these say where it listens.
-    const auto tell = [&](const char* name, const std::string& url) {
-      if (url.empty()) return;
-      out->url_files_.push_back((std::filesystem::path(o.out) / name).string());
-      if (const auto done = trust::write_file(out->url_files_.back(), url + "\n"); !done)
-        say(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
-    };
-    tell("metrics.url", out->server_->url());
-    tell("health.url", out->server_->health_url());
+    out->note_url(o, "metrics.url", out->server_->url());
+    out->note_url(o, "health.url", out->server_->health_url());
     if (!o.metrics.empty()) say(stderr, "metrics: {}/metrics\n", out->server_->url());
     if (!o.health.empty()) say(stderr, "health: {}/healthz\n", out->server_->health_url());
   }
   return out;
+}
+
+const char* watchers::hint(const error& why) {
+  if (why.code == "observe.not_loopback")
+    return "take an address of this machine (127.0.0.1), or say --metrics-public";
+  if (why.code == "foxglove.not_loopback")
+    return "take an address of this machine (127.0.0.1); from another one, `ssh -L` leads to it";
+  return "";
+}
+
+/// With port 0 only the file says where it listens.
+void watchers::note_url(const run_options& o, const char* name, const std::string& url) {
+  if (url.empty()) return;
+  url_files_.push_back((std::filesystem::path(o.out) / name).string());
+  if (const auto done = trust::write_file(url_files_.back(), url + "\n"); !done)
+    say(stderr, "warning: {} [{}]\n", done.error().message, done.error().code);
+}
+
+result<void> watchers::open_foxglove(const run_options& o, const plan& graph) {
+  foxglove::bridge_options how;
+  how.address = o.foxglove;
+  how.origins = o.foxglove_origins;
+  how.version = version();
+  how.host = o.host;
+  how.with_pii = !o.no_pii;
+  if (!o.foxglove_keys.empty()) {
+    auto keys = trust::read_given_file(o.foxglove_keys, 1u << 20);
+    if (!keys) return fail(keys);
+    how.keys = std::move(*keys) + "\n";  // an empty file asks for keys, too
+  }
+  auto made = foxglove::bridge::start(std::move(how), graph);
+  if (!made) return fail(made);
+  foxglove_ = std::move(*made);
+  note_url(o, "foxglove.url", foxglove_->url());
+  say(stderr, "foxglove: {}{}, for a viewer's \"Open connection\"\n", foxglove_->url(),
+      o.foxglove_keys.empty() ? "" : "/?key=KEY");
+  return {};
 }
 
 result<void> watchers::open_otlp(const run_options& o, const plan& graph) {
@@ -70,6 +102,7 @@ std::vector<host::observer*> watchers::observers() const {
   std::vector<host::observer*> out = {&desk_};
   if (trace_) out.push_back(trace_.get());
   if (otlp_) out.push_back(otlp_.get());
+  if (foxglove_) out.push_back(foxglove_.get());
   return out;
 }
 
@@ -81,6 +114,15 @@ void watchers::running(const host::runtime& run) {
 void watchers::look(const host::snapshot& now) {
   manager_.alive(monotonic_ns());
   if (trace_) trace_->look(now);
+  if (foxglove_ && !told_page_) {
+    const auto page = foxglove_->refused_page();
+    told_page_ = !page.empty();
+    if (told_page_)
+      say(stderr,
+          "warning: foxglove: a page of {} may not look; --foxglove-origin lets it "
+          "[foxglove.refused]\n",
+          page);
+  }
   if (!otlp_ || told_otlp_) return;
   const auto why = otlp_->trouble();
   told_otlp_ = !why.empty();
@@ -101,6 +143,15 @@ void watchers::closed() {
 }
 
 void watchers::finish(bool quiet) {
+  if (foxglove_) {
+    const auto shown = foxglove_->finish();
+    if (shown.lost > 0)
+      say(stderr,
+          "warning: foxglove: {} of {} messages found no room at a viewer [foxglove.lost]\n",
+          shown.lost, shown.lost + shown.sent);
+    else if (!quiet)
+      say("{} viewers were sent {} messages\n", shown.viewers, shown.sent);
+  }
   if (otlp_) {
     const auto sent = otlp_->finish();
     const auto why = otlp_->trouble();
