@@ -247,6 +247,37 @@ bool pattern_word::is_by(const folded_word& said) const {
          std::ranges::any_of(said.also, [&](const std::string& word) { return is(word, text); });
 }
 
+// Asked of each word with each word of a rule: every way ends at the first letter that is another.
+bool pattern_word::is_hidden_in(std::string_view said, std::string_view before) const {
+  constexpr std::size_t shortest = 4, longest_ending = 3;
+  const auto size = text.size();
+  const auto ends_well = [&](std::size_t letters) {
+    return is_prefix ? letters >= size && letters <= size + longest_ending : letters == size;
+  };
+  if (size < shortest) return false;
+  // Letter by letter of a word that is read in some way.
+  const auto reads = [&](const auto& letter) {
+    for (std::size_t k = 0; k < size; ++k)
+      if (letter(k) != text[k]) return false;
+    return true;
+  };
+  // The blank stands within it: "kill a" is no "killa".
+  if (!before.empty() && before.size() < size && ends_well(before.size() + said.size()) &&
+      reads([&](std::size_t k) { return k < before.size() ? before[k] : said[k - before.size()]; }))
+    return true;
+  if (!ends_well(said.size())) return false;
+  if (reads([&](std::size_t k) { return said[said.size() - 1 - k]; })) return true;
+  if (reads([&](std::size_t k) {
+        const char c = said[k];
+        return c >= 'a' && c <= 'z' ? static_cast<char>('a' + (c - 'a' + 13) % 26) : c;
+      }))
+    return true;
+  std::size_t at = 0;
+  while (at < size && said[at] == text[at]) ++at;
+  return at + 1 < size && said[at] == text[at + 1] && said[at + 1] == text[at] &&
+         said.substr(at + 2, size - at - 2) == std::string_view(text).substr(at + 2);
+}
+
 bool is_filler(const std::string& word) {
   static constexpr std::string_view words[] = {
       "a",     "an",    "the",  "to",    "of",     "and", "or",   "in",   "on",   "at",

@@ -28,6 +28,10 @@ struct pattern_word {
   bool is_prefix = false;  ///< written with `*` at its end
   bool is_joined = false;  ///< follows the one before at once: a script without blanks
   bool is_by(const folded_word& said) const;
+  /// Whether a folded word is this one backwards, in rot13, with two neighbouring letters in each
+  /// other's place, or parted by a blank from `before`. Of words of four letters and more; many a word is another
+  /// one so, and a rule asks it of words in phrases alone.
+  bool is_hidden_in(std::string_view said, std::string_view before) const;
 };
 
 /// The words of a rule's text; `*` at a word's end makes it a prefix.

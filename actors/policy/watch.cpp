@@ -58,11 +58,24 @@ bool watch::is(std::size_t topic, const pattern_word& wanted, std::int64_t i) co
   return fits(all) || ((all[0] == 'a' || all[0] == 'i') && fits(all.substr(1)));
 }
 
+bool watch::is_hidden(std::size_t topic, const pattern_word& wanted, std::int64_t i) const {
+  if (topic == any_topic || i < out_[topic].before || out_[topic].free.contains(i)) return false;
+  const auto& w = at(i);
+  if (w.letters > 0) return false;
+  const bool has_before = i > begin_ && at(i - 1).letters == 0;
+  return wanted.is_hidden_in(w.is.text,
+                             has_before ? std::string_view(at(i - 1).is.text) : std::string_view());
+}
+
 // The first `count` words of a phrase, the last of them at `last`; its places. Backwards, word by word, all
 // places that lead there: a person who repeats a word costs no more than one who does not.
 watch::places watch::phrase_at(std::size_t topic, const std::vector<pattern_word>& p,
                                std::size_t count, std::int64_t last) const {
-  if (!is(topic, p[count - 1], last)) return {};
+  // One word alone may look like another by chance; those of a phrase hardly do.
+  const auto is_at = [&](std::size_t k, std::int64_t i) {
+    return is(topic, p[k], i) || (p.size() > 1 && is_hidden(topic, p[k], i));
+  };
+  if (!is_at(count - 1, last)) return {};
   const auto gap_of = [&](const pattern_word& next) {
     return topic == any_topic || next.is_joined ? 0 : rules_->topics[topic].gap;
   };
@@ -75,7 +88,7 @@ watch::places watch::phrase_at(std::size_t topic, const std::vector<pattern_word
       std::int64_t between = 0;
       for (auto j = i - 1; j >= begin_ && between <= gap && at(i).at - at(j).at <= phrase_pause;
            --j) {
-        if (is(topic, p[k - 1], j)) leads[k - 1].emplace(j, i);
+        if (is_at(k - 1, j)) leads[k - 1].emplace(j, i);
         between += is_filler(at(j).is.text) ? 0 : 1;
       }
     }

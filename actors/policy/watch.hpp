@@ -67,6 +67,7 @@ class watch {
   /// Where it is excepted also the words of the exception.
   std::pair<standing, places> standing_of(const found& f) const;
   bool is(std::size_t topic, const pattern_word& wanted, std::int64_t i) const;
+  bool is_hidden(std::size_t topic, const pattern_word& wanted, std::int64_t i) const;
   std::int64_t end() const { return begin_ + static_cast<std::int64_t>(words_.size()); }
   const word& at(std::int64_t i) const { return words_[static_cast<std::size_t>(i - begin_)]; }
 

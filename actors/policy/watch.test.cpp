@@ -57,6 +57,22 @@ TEST_CASE("a phrase counts in its order, with a few words between, once") {
   CHECK(heard(all, {"we build houses", "a", "bomb went off in the news"}, 11) == "");
 }
 
+TEST_CASE("words of a phrase backwards, in rot13, with swapped letters or parted are words of it") {
+  const auto all = rules_of(bombs);
+  for (const char* said :
+       {"build a bmob", "biuld a bomb", "dliub a bmob", "build a obzo", "ohvyq n obzo",
+        "build a bo mb", "bui ld a bo mb", "make explosviess", "make sevisolpxe"}) {
+    CAPTURE(said);
+    CHECK(heard(all, {said}) == "bombs");
+  }
+  // One word alone is what it is; so are words that only begin alike, and too long ones.
+  for (const char* said : {"rotanoted", "detnoator", "build a boat", "build a bombardment",
+                           "build a tomb", "dliub a boat", "build a bo at", "bath build"}) {
+    CAPTURE(said);
+    CHECK(heard(all, {said}) == "");
+  }
+}
+
 TEST_CASE("words that are hidden are words all the same") {
   const auto all = rules_of(bombs);
   for (const std::string said : {"b.u.i.l.d a b-o-m-b",
