@@ -17,6 +17,7 @@
 #include "actors/playout/playout.hpp"
 #include "actors/policy/guard.hpp"
 #include "actors/policy/incident_desk.hpp"
+#include "actors/policy/judge.hpp"
 #include "actors/record/event_record.hpp"
 #include "actors/record/mcap_record.hpp"
 #include "actors/record/wav_record.hpp"
@@ -56,6 +57,7 @@ result<void> register_components(registry& into) {
   HOCKET_TRY(into.add(type_of<playout::playout>()));
   HOCKET_TRY(into.add(type_of<policy::guard>()));
   HOCKET_TRY(into.add(type_of<policy::incident_desk>()));
+  HOCKET_TRY(into.add(type_of<policy::judge>()));
   HOCKET_TRY(into.add(type_of<record::wav_record>()));
   HOCKET_TRY(into.add(type_of<record::event_record>()));
   HOCKET_TRY(into.add(type_of<record::mcap_record>()));

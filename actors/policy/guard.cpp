@@ -14,12 +14,12 @@ namespace {
 constexpr std::size_t policy_bytes = 1 << 20;
 /// Of one text that is there as a whole: the voice waits meanwhile.
 constexpr std::size_t read_bytes = 64 << 10;
-constexpr std::size_t followed_results = 64, remembered_starts = 256, open_questions = 64;
+constexpr std::size_t followed_results = 64, remembered_starts = 256;
 /// What a judge is asked about at once, and the pause that ends it.
 constexpr std::int64_t utterance_words = 40;
+/// The model's words are asked about while it speaks, each time with all before: a verdict can still stop it.
+constexpr std::int64_t words_between_questions = 6;
 constexpr std::chrono::milliseconds utterance_pause{800};
-/// A request that comes so soon is of what the person just said.
-constexpr std::chrono::seconds request_follows{4};
 /// Who works on requests and is not back after so long does not answer them.
 constexpr std::chrono::seconds background_patience{10};
 
@@ -54,6 +54,7 @@ result<void> guard::open(const context& where) {
   heard_ = std::make_unique<watch>(rules_, minors);
   said_ = std::make_unique<watch>(rules_, minors);
   typed_ = std::make_unique<watch>(rules_, minors);
+  HOCKET_TRY(read_time_of_day(where.restarts > 0 ? where.began : now));
   begin_notices(where, now);
   // What was being said when it broke was not heard to its end.
   if (where.restarts > 0 && fails_closed()) gate_.close(now);
@@ -142,19 +143,20 @@ void guard::listen(place from, const std::string& words, timestamp at, emitter& 
     if (at - last_heard_ >= utterance_pause) is_utterance_refused_ = false;
     last_heard_ = at;
   }
-  const bool passes = act(follows.hear(words, at), from, 0, out);
+  auto& u = from == place::said ? model_ : person_;
+  if (config_.judge_ms > 0 && u.count > 0 && at - u.last >= utterance_pause)
+    ask_about(from, u, at, out);
+  const auto found = follows.hear(words, at);
+  note_topics(u, found);
+  const bool passes = act(found, from, 0, out);
   if (from == place::heard && !passes) is_utterance_refused_ = true;
   if (config_.judge_ms == 0 || is_ended_) return;
-  auto& u = from == place::said ? model_ : person_;
-  if (u.count > 0 && at - u.last >= utterance_pause) ask_about(from, u, at, out);
+  if (u.count == 0) u.began = at;
   u.words += (u.words.empty() ? "" : " ") + words;
   u.last = at;
-  if (++u.count >= utterance_words || u.words.size() > 2000) ask_about(from, u, at, out);
-}
-
-void guard::ask_about(place from, utterance& u, timestamp at, emitter& out) {
-  ask_judge(from, u.words, nullptr, at, out);
-  u = {};
+  if (++u.count >= utterance_words || u.words.size() > 2000) return ask_about(from, u, at, out);
+  if (from == place::said && u.count % words_between_questions == 0)
+    ask_judge(from, u.words, &u, nullptr, at, out);
 }
 
 // A line that is typed is whole: nothing of it goes on before it was looked at.
@@ -164,7 +166,7 @@ void guard::take_typed(const packet& p, emitter& out) {
   auto found = typed_->hear(words, p.header.ts);
   for (auto& m : typed_->settle(timestamp::max())) found.push_back(std::move(m));
   if (!act(each_once(std::move(found)), place::heard, 0, out) || is_ended_) return;
-  if (config_.judge_ms > 0) ask_judge(place::heard, words, nullptr, p.header.ts, out);
+  if (config_.judge_ms > 0) ask_judge(place::heard, words, nullptr, nullptr, p.header.ts, out);
   send(typed_out, p, out);
 }
 
@@ -193,7 +195,7 @@ void guard::take_request(const packet& p, emitter& out) {
     return;
   }
   if (is_ended_) return;
-  if (config_.judge_ms > 0) ask_judge(place::request, d->task, &p, p.header.ts, out);
+  if (config_.judge_ms > 0) ask_judge(place::request, d->task, nullptr, &p, p.header.ts, out);
   if (config_.judge_ms == 0 || !fails_closed()) start(p, out);
 }
 
@@ -259,8 +261,10 @@ result<void> guard::tick(std::int64_t micro_turn, emitter& out) {
 }
 
 void guard::settle(timestamp now, emitter& out) {
-  if (!act(heard_->settle(now), place::heard, 0, out)) is_utterance_refused_ = true;
-  act(said_->settle(now), place::said, 0, out);
+  const auto heard = heard_->settle(now), said = said_->settle(now);
+  note_topics(person_, heard), note_topics(model_, said);
+  if (!act(heard, place::heard, 0, out)) is_utterance_refused_ = true;
+  act(said, place::said, 0, out);
   for (auto* u : {&person_, &model_})
     if (u->count > 0 && now - u->last >= utterance_pause)
       ask_about(u == &model_ ? place::said : place::heard, *u, now, out);
@@ -296,6 +300,11 @@ result<void> guard::on_control(std::size_t port, const packet& p, emitter& out) 
   const bool lost = c->what == control::kind::input_lost;
   if (!lost && c->what != control::kind::input_recovered) return {};
   const auto now = context_.time->now();
+  if (port == verdicts_in) {
+    if (lost) lose_judge(out);
+    is_judge_lost_ = lost;
+    return {};
+  }
   if (port == results_in) {
     if (lost && !background_lost_at_) background_lost_at_ = now;
     if (lost) return {};
@@ -310,65 +319,6 @@ result<void> guard::on_control(std::size_t port, const packet& p, emitter& out) 
     lost_.erase(port);
   hold_gate();
   return {};
-}
-
-void guard::ask_judge(place from, const std::string& words, const packet* request, timestamp at,
-                      emitter& out) {
-  const auto number = next_question_++;
-  question q{from, at + std::chrono::milliseconds(config_.judge_ms), {}, 0, ""};
-  if (request != nullptr) {
-    q.held = *request;
-    q.request = request->get_if<delegation>()->request;
-  }
-  if (questions_.size() >= open_questions) return judge_failed(std::move(q), out);
-  questions_.emplace(number, std::move(q));
-  delegation d;
-  d.request = number;
-  d.task = words;
-  d.transcript = std::string(to_string(from));
-  send(questions_out, make_packet(at, std::move(d)), out);
-}
-
-// The first of its words that is a topic's name or the one of approval; a judge may say more.
-void guard::take_verdict(const text& t, emitter& out) {
-  const auto at = questions_.find(t.request);
-  if (at == questions_.end()) return;  // too late: it was decided
-  auto& q = at->second;
-  const bool failed = t.role == failure_role || t.role == over_role || t.role == left_role;
-  if (t.role == replacing_role) q.verdict.clear();
-  if (q.verdict.size() < 400) q.verdict += (q.verdict.empty() ? "" : " ") + t.value;
-  if (!failed && !t.final) return;
-  const auto said = failed ? std::vector<folded_word>() : folded_words(q.verdict);
-  const auto is_named = [&](const std::string& name) {
-    const auto words = folded_words(name);
-    return !words.empty() &&
-           std::ranges::search(said, words, {}, &folded_word::text, &folded_word::text).size() > 0;
-  };
-  const auto what =
-      std::ranges::find_if(rules_.topics, [&](const topic& t) { return is_named(t.name); });
-  if (what != rules_.topics.end()) return end_question(at, &*what, out);
-  if (is_named(config_.approval)) return end_question(at, nullptr, out);
-  auto unclear = std::move(q);
-  questions_.erase(at);
-  judge_failed(std::move(unclear), out);
-}
-
-void guard::end_question(std::map<std::uint64_t, question>::iterator at, const topic* what,
-                         emitter& out) {
-  const auto q = std::move(at->second);
-  questions_.erase(at);
-  context_.count("judged", 1);
-  const bool passes =
-      what == nullptr || !concerns(*what) || act({{what, "judge"}}, q.from, q.request, out);
-  if (q.from != place::request || !fails_closed() || !passes || is_ended_) return;
-  if (holds_all()) return withhold(q.request, nullptr, out);
-  start(q.held, out);
-}
-
-void guard::judge_failed(question q, emitter& out) {
-  context_.count("judge_failed", 1);
-  // Nobody knows what it is: it is not done.
-  if (q.from == place::request && fails_closed()) withhold(q.request, nullptr, out);
 }
 
 }  // namespace hocket::policy

@@ -35,6 +35,7 @@ class guard final : public component {
     std::string on_failure = "closed";
     std::int64_t judge_ms = 0;
     std::string approval = "fine";
+    std::string time_of_day;
     void visit(config_visitor& v);
   };
   static component_info info();
@@ -68,6 +69,8 @@ class guard final : public component {
     incidents_out
   };
   static duration minutes(double m);
+  /// A request that comes so soon is of what the person just said.
+  static constexpr std::chrono::seconds request_follows{4};
 
   /// What a judge is asked.
   struct question {
@@ -76,16 +79,23 @@ class guard final : public component {
     packet held;  ///< a request that waits for it, or went on
     std::uint64_t request = 0;
     std::string verdict;  ///< so far
+    timestamp began;      ///< of the utterance
+    /// Topics that this utterance came to: each is acted on once, whoever finds it.
+    std::shared_ptr<std::set<const topic*>> came_up;
   };
   struct utterance {
     std::string words;
     std::int64_t count = 0;
-    timestamp last;
+    timestamp began, last;
+    std::shared_ptr<std::set<const topic*>> came_up = std::make_shared<std::set<const topic*>>();
   };
   using matches = std::vector<match>;
 
   result<void> read_policy(const context& where);
   void begin_notices(const context& where, timestamp now);
+  result<void> read_time_of_day(timestamp began);
+  /// Whether a notice is for this time of day.
+  bool is_time_for(const notice& n, timestamp now) const;
   bool fails_closed() const { return config_.on_failure == "closed"; }
   bool concerns(const topic& t) const { return !t.only_minors || config_.people == "minors"; }
   static matches each_once(matches all);  ///< each topic
@@ -110,10 +120,15 @@ class guard final : public component {
   void settle(timestamp now, emitter& out);
   void give_up_started(timestamp now, emitter& out);
 
-  void ask_judge(place from, const std::string& words, const packet* request, timestamp at,
-                 emitter& out);
+  /// `of`: the utterance that the words are of; `request`: the one that they are.
+  void ask_judge(place from, const std::string& words, const utterance* of, const packet* request,
+                 timestamp at, emitter& out);
   void ask_about(place from, utterance& u, timestamp at, emitter& out);
   void judge_failed(question q, emitter& out);
+  void lose_judge(emitter& out);
+  void take_back_since(timestamp began, const topic* what, emitter& out);
+  std::string with_before(const utterance& u) const;
+  static void note_topics(utterance& u, const matches& all);
   void end_question(std::map<std::uint64_t, question>::iterator at, const topic* what,
                     emitter& out);
 
@@ -146,7 +161,9 @@ class guard final : public component {
   };
   std::map<std::string, tally> tallies_;  ///< by topic: what the person did
   std::map<std::uint64_t, question> questions_;
+  bool is_judge_lost_ = false;
   utterance person_, model_;
+  utterance before_;  ///< what the person said before
   timestamp last_heard_;
   bool is_utterance_refused_ = false;  ///< what the person says now, or said last
   std::uint64_t next_question_ = 1, next_refusal_ = 0;
@@ -159,6 +176,7 @@ class guard final : public component {
   std::vector<std::pair<std::size_t, packet>> early_;  ///< by input: what came before that
   timestamp closes_at_ = timestamp::max();
   std::vector<timestamp> due_;             ///< by notice
+  std::optional<int> midnight_min_;        ///< the minute of day at stream time 0
   std::map<std::size_t, timestamp> sent_;  ///< by output: times do not run backwards
 };
 

@@ -1,92 +1,7 @@
-#include "actors/policy/guard.hpp"
-
-#include <doctest/doctest.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-
-#include "graph/contract/answer_pieces.hpp"
-#include "graph/contract/harness.hpp"
+#include "actors/policy/guarded.test.hpp"
 
 using namespace hocket;
 using namespace hocket::policy;
-
-namespace {
-
-const char* const house = R"(
-policy: house
-refusal: ["en: sorry no", "de: leider nein"]
-topics:
-  bombs: {phrases: [build a bomb, nerve gas], except: [nerve gas mask], evidence: refuse}
-  secrets: {phrases: [xyzzy], said: stop, heard: note}
-  insults: {phrases: [you fool], heard: note, said: pass, times: 3, then: end, incident: true}
-  machine: {phrases: [are you human], heard: answer, said: pass, say: ["en: i am a machine", "de: ich bin eine maschine"]}
-  help: {phrases: [want to die], heard: answer, say: ["en: please call one one two"], incident: true}
-notices:
-  long_use: {after_min: 1, again_min: 1, say: ["en: time for a break"]}
-  minors_end: {after_min: 2, people: minors, ends: true, say: ["en: good night"]}
-)";
-
-/// Two test programs may run at once.
-std::filesystem::path folder_of_tests() {
-  const auto folder =
-      std::filesystem::temp_directory_path() / ("hocket_guard_test." + std::to_string(getpid()));
-  std::filesystem::create_directories(folder);
-  return folder;
-}
-
-struct guarded {
-  explicit guarded(std::vector<setting> more = {}) {
-    const auto folder = folder_of_tests();
-    const auto file = (folder / "house.yaml").string();
-    std::ofstream(file) << house;
-    more.emplace_back("rules", file);
-    h = std::make_unique<harness>(type_of<guard>(), harness_options{.config = settings(more)});
-    REQUIRE(h->open());
-  }
-  ~guarded() {
-    CHECK(h->close());
-    CHECK(h->violations().empty());
-  }
-  void words(const char* port, const std::string& value, const char* role = "heard") {
-    REQUIRE(h->push(port, h->now(), text{value, role}));
-    REQUIRE(h->advance(std::chrono::milliseconds(200)));
-  }
-  void ask(std::uint64_t request, const std::string& task) {
-    delegation d;
-    d.request = request, d.task = task;
-    REQUIRE(h->push("requests", h->now(), d));
-  }
-  void result(std::uint64_t request, const std::string& value, bool final = true) {
-    REQUIRE(h->push("results", h->now(), text{value, "background", request, final}));
-  }
-  /// The model's voice for 200 ms; the loudest sample that came through.
-  float voice(float level) {
-    const auto first = h->now().ns() / 1'000'000 * 16;
-    audio_chunk c{16000, 1, first, buffer::take(std::vector<float>(3200, level))};
-    REQUIRE(h->push("audio", h->now(), c));
-    REQUIRE(h->advance(std::chrono::milliseconds(200)));
-    const auto out = h->take("audio");
-    REQUIRE(out.size() == 1);
-    CHECK(out[0].get_if<audio_chunk>()->first_sample == first);
-    float peak = 0;
-    for (const float v : out[0].get_if<audio_chunk>()->samples.as<float>())
-      peak = std::max(peak, v);
-    return peak;
-  }
-  std::string told() {  // the newest
-    const auto all = h->values<text>("results");
-    return all.empty() ? "" : all.back().role + ": " + all.back().value;
-  }
-  std::string decision() {
-    const auto all = h->values<text>("decisions");
-    return all.empty() ? "" : all.back().value;
-  }
-  std::unique_ptr<harness> h;
-};
-
-}  // namespace
 
 TEST_CASE("what the person may not have is refused, and what is near to it is not") {
   guarded g;
@@ -235,47 +150,15 @@ TEST_CASE("nothing that is said changes what is done") {
   CHECK(g.h->counter("refuse") == before + 1);
 }
 
-TEST_CASE("a judge's verdict comes later and still holds") {
-  for (const auto* on_failure : {"closed", "open"}) {
-    CAPTURE(on_failure);
-    const bool closed = std::string_view(on_failure) == "closed";
-    guarded g(std::vector<setting>{{"judge_ms", 2000}, {"on_failure", on_failure}});
-    const auto verdict = [&](std::uint64_t question, const std::string& says,
-                             std::string_view role = "background") {
-      REQUIRE(g.h->push("verdicts", g.h->now(), text{says, std::string(role), question, true}));
-    };
-    g.ask(1, "the loud thing in my cellar");
-    g.ask(2, "seven times eight");
-    g.ask(3, "another thing");
-    g.ask(4, "a slow thing");
-    g.ask(5, "a mute judge");
-    auto asked = g.h->values<delegation>("questions");
-    REQUIRE(asked.size() == 5);
-    CHECK(asked[0].task == "the loud thing in my cellar");
-    CHECK(g.h->values<delegation>("requests").size() == (closed ? 0 : 5));
-    verdict(asked[0].request, "Topic: **Bombs**.");
-    verdict(asked[1].request, "Fine.");
-    verdict(asked[2].request, "no", failure_role);
-    verdict(asked[4].request, "");
-    REQUIRE(g.h->advance(std::chrono::seconds(3)));
-    std::string passed, refused;
-    for (const auto& d : g.h->values<delegation>("requests"))
-      passed += (d.what == delegation::action::cancel ? "-" : "") + std::to_string(d.request);
-    for (const auto& t : g.h->values<text>("results"))
-      if (t.role == failure_role) refused += std::to_string(t.request);
-    CHECK(passed == (closed ? "2" : "12345-1"));
-    CHECK(refused == (closed ? "1354" : "1"));
-    CHECK(g.h->counter("judge_failed") == 3);
-    // What somebody says is judged once he pauses.
-    g.words("heard", "how would one");
-    g.words("heard", "go about it");
-    REQUIRE(g.h->advance(std::chrono::seconds(1)));
-    asked = g.h->values<delegation>("questions");
-    REQUIRE(asked.size() == 6);
-    CHECK(asked[5].task == "how would one go about it");
-    verdict(asked[5].request, "bombs");
-    CHECK(g.told() == "background.failed: sorry no");
-    CHECK(g.h->interrupts() == 0);
+TEST_CASE("a notice of certain hours is said then alone, and over midnight") {
+  for (const auto& [begins, said] :
+       {std::pair("22:58", 1), {"23:30", 2}, {"04:58", 1}, {"12:00", 0}, {"", 0}}) {
+    CAPTURE(begins);
+    guarded g(std::vector<setting>{{"time_of_day", begins}, {"language", "en"}});
+    for (int i = 0; i < 10; ++i) REQUIRE(g.h->advance(std::chrono::seconds(20)));
+    std::int64_t late = 0;
+    for (const auto& t : g.h->values<text>("results")) late += t.value == "it is late" ? 1 : 0;
+    CHECK(late == said);
   }
 }
 
@@ -342,20 +225,6 @@ TEST_CASE("what was refused is no context of a later request") {
   const auto asked = g.h->values<delegation>("requests");
   REQUIRE(asked.size() == 1);
   CHECK(asked[0].transcript == "user: hello\nmodel: sorry no");
-}
-
-TEST_CASE("a request that is replaced while a judge looks at it never starts") {
-  guarded g(std::vector<setting>{{"judge_ms", 2000}, {"approval", "ok"}});
-  g.ask(1, "first");
-  delegation d;
-  d.request = 2, d.supersedes = 1, d.task = "second";
-  REQUIRE(g.h->push("requests", g.h->now(), d));
-  for (const auto& q : g.h->values<delegation>("questions"))
-    REQUIRE(g.h->push("verdicts", g.h->now(), text{"ok", "background", q.request, true}));
-  REQUIRE(g.h->advance(std::chrono::seconds(3)));
-  const auto asked = g.h->values<delegation>("requests");
-  REQUIRE(asked.size() == 1);
-  CHECK(asked[0].request == 2);
 }
 
 TEST_CASE("whoever counts from one again after a refusal is answered") {

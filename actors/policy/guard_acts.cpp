@@ -149,11 +149,37 @@ void guard::end_session() {
   if (context_.sessions != nullptr) context_.sessions->close(context_.session);
 }
 
+// Virtual time and replays know no clock of the machine but the one that the graph names.
+result<void> guard::read_time_of_day(timestamp began) {
+  midnight_min_.reset();
+  if (config_.time_of_day.empty()) return {};
+  if (config_.time_of_day == "local") {
+    const auto past =
+        static_cast<int>((context_.time->now() - timestamp{}) / std::chrono::minutes(1));
+    midnight_min_ = local_minute_of_day() - past % 1440;
+    return {};
+  }
+  const auto at = minute_of_day(config_.time_of_day);
+  if (!at)
+    return fail("policy.bad_time",
+                "time_of_day: `" + config_.time_of_day + "` is neither `local` nor `HH:MM`");
+  midnight_min_ = *at - static_cast<int>((began - timestamp{}) / std::chrono::minutes(1)) % 1440;
+  return {};
+}
+
+bool guard::is_time_for(const notice& n, timestamp now) const {
+  if (!n.between) return true;
+  if (!midnight_min_) return false;
+  const auto past = static_cast<int>((now - timestamp{}) / std::chrono::minutes(1) % 1440);
+  return n.between->has((*midnight_min_ + past + 2 * 1440) % 1440);
+}
+
 void guard::due_notices(timestamp now, emitter& out) {
   for (std::size_t i = 0; i < due_.size(); ++i) {
     const auto& n = rules_.notices[i];
-    if (now < due_[i]) continue;
-    due_[i] = n.again_min > 0 ? due_[i] + minutes(n.again_min) : timestamp::max();
+    if (now < due_[i] || !is_time_for(n, now)) continue;
+    const auto from = n.between ? now : due_[i];  // it may have waited for its hours
+    due_[i] = n.again_min > 0 ? from + minutes(n.again_min) : timestamp::max();
     context_.count("notices", 1);
     say(n.say, out);
     if (n.ends) closes_at_ = std::min(closes_at_, now + last_words);

@@ -22,6 +22,11 @@ void guard::config::visit(config_visitor& v) {
            .min = 0,
            .max = 60000},
           judge_ms);
+  v.field(
+      {.name = "time_of_day",
+       .doc = "when a conversation begins, for notices of certain hours: `local`, this machine's; "
+              "`HH:MM`; empty: such notices are never said"},
+      time_of_day);
   v.field({.name = "approval", .doc = "the judge's word for what no topic concerns"}, approval);
 }
 

@@ -58,7 +58,7 @@ struct topic_keys final : config_base {
 
 struct notice_keys final : config_base {
   double after_min = 0, again_min = 0;
-  std::string people = "everyone";
+  std::string people = "everyone", between;
   bool ends = false;
   std::vector<std::string> say;
 
@@ -78,6 +78,7 @@ struct notice_keys final : config_base {
             again_min);
     v.field({.name = "people", .doc = "whom it concerns", .choices = {"everyone", "minors"}},
             people);
+    v.field({.name = "between", .doc = "only at these times of day: `23:00-05:00`"}, between);
     v.field({.name = "ends", .doc = "the conversation ends half a minute later"}, ends);
     v.field({.name = "say", .doc = "`LANGUAGE: words`", .required = true}, say);
   }
@@ -174,9 +175,15 @@ class reader {
   notice notice_of(const std::string& name, const value& v) {
     notice_keys k;
     read_config(v, k, "notices." + name, {}, findings_);
+    const auto between = span_of_day(k.between);
+    if (!k.between.empty() && !between)
+      bad("policy.bad-time",
+          "notices." + name + ": `" + k.between + "` is not `HH:MM-HH:MM`, from 00:00 to 23:59",
+          v.where());
     return {name,        k.after_min,
             k.again_min, k.people == "minors",
-            k.ends,      texts_of(k.say, v, "notices." + name)};
+            k.ends,      texts_of(k.say, v, "notices." + name),
+            between};
   }
 
   std::vector<std::vector<pattern_word>> patterns(const std::vector<std::string>& lines,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/policy/folded.hpp"
+#include "actors/policy/hours.hpp"
 #include "graph/core/result.hpp"
 
 namespace hocket::policy {
@@ -65,6 +66,7 @@ struct notice {
   bool only_minors = false;
   bool ends = false;  ///< the conversation ends `end_after_s` later
   texts say;
+  std::optional<day_span> between;  ///< only then, where the graph knows the time of day
 };
 
 struct rules {

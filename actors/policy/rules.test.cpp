@@ -100,3 +100,45 @@ TEST_CASE("a case that says nothing is told with its line") {
   CHECK(fine->at(0).turns == std::vector<std::string>{"x", "y x"});
   CHECK(fine->at(1).topics.empty());
 }
+
+TEST_CASE("all that the house policy says is there in three languages") {
+  const auto file = std::string(HOCKET_SOURCE_DIR) + "/configs/policies/house.yaml";
+  const auto yaml = trust::read_given_file(file, 1 << 20);
+  REQUIRE(yaml);
+  const auto all = read_rules(file, *yaml);
+  REQUIRE_MESSAGE(all, (all ? "" : all.error().message));
+  const auto is_translated = [](const texts& t) {
+    return t.contains("en") && t.contains("de") && t.contains("fr");
+  };
+  CHECK(is_translated(all->refusal));
+  for (const auto& t : all->topics) {
+    CAPTURE(t.name);
+    CHECK((t.say.empty() || is_translated(t.say)));
+    // Whoever is answered by the policy is told its own words.
+    CHECK((t.act[0] != action::answer || !t.say.empty()));
+  }
+  for (const auto& n : all->notices) {
+    CAPTURE(n.name);
+    CHECK(is_translated(n.say));
+  }
+}
+
+TEST_CASE("times of day") {
+  CHECK(minute_of_day("00:00") == 0);
+  CHECK(minute_of_day("23:59") == 1439);
+  for (const char* bad : {"", "24:00", "1:00", "12:60", "ab:cd", "-1:00", "12:00 ", "12-00"})
+    CHECK_FALSE(minute_of_day(bad));
+  for (const char* bad : {"", "12:00", "12:00-12:00", "12:00-25:00", "12:00/13:00"})
+    CHECK_FALSE(span_of_day(bad));
+  const auto night = span_of_day("23:00-05:00"), noon = span_of_day("11:00-13:00");
+  REQUIRE(night);
+  REQUIRE(noon);
+  for (const auto& [at, late] : {std::pair("22:59", false),
+                                 {"23:00", true},
+                                 {"00:00", true},
+                                 {"04:59", true},
+                                 {"05:00", false}})
+    CHECK(night->has(*minute_of_day(at)) == late);
+  CHECK(noon->has(660));
+  CHECK_FALSE(noon->has(780));
+}

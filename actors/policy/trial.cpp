@@ -27,8 +27,8 @@ std::vector<std::string> parts_of(std::string_view text, char border) {
 
 }  // namespace
 
-std::vector<match> tried(const rules& all, bool with_minors,
-                         const std::vector<std::string>& turns) {
+std::vector<match> tried(const rules& all, bool with_minors, const std::vector<std::string>& turns,
+                         const topic_head* judged) {
   watch w(all, with_minors);
   std::vector<match> out;
   const auto add = [&](std::vector<match> found) {
@@ -36,12 +36,22 @@ std::vector<match> tried(const rules& all, bool with_minors,
   };
   auto at = timestamp::of_ms(0);
   for (const auto& turn : turns) {
+    const auto before = static_cast<std::ptrdiff_t>(out.size());
     for (const auto& word : parts_of(turn, ' ')) {
       add(w.hear(word, at));
       at = at + word_takes;
     }
     at = at + turn_pause;
     add(w.settle(at));
+    const auto found = judged != nullptr ? judged->of(turn) : std::nullopt;
+    if (!found) continue;
+    const auto what = std::ranges::find(all.topics, found->topic, &topic::name);
+    const bool concerns = what != all.topics.end() && (with_minors || !what->only_minors);
+    const auto is_new = [&] {
+      return std::none_of(out.begin() + before, out.end(),
+                          [&](const match& m) { return m.what == &*what; });
+    };
+    if (concerns && is_new()) out.push_back({&*what, "judge"});
   }
   return out;
 }

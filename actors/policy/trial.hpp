@@ -3,13 +3,16 @@
 #include <string>
 #include <vector>
 
+#include "actors/policy/topic_head.hpp"
 #include "actors/policy/watch.hpp"
 
 namespace hocket::policy {
 
 /// What comes up where these turns are said one after the other, word by word as a recogniser hears them
-/// (0.3 s each, 2 s between turns), in order.
-std::vector<match> tried(const rules& all, bool with_minors, const std::vector<std::string>& turns);
+/// (0.3 s each, 2 s between turns), in order. `judged`: what a judge's head finds in a turn and the rules did not
+/// comes behind it, as rule "judge".
+std::vector<match> tried(const rules& all, bool with_minors, const std::vector<std::string>& turns,
+                         const topic_head* judged = nullptr);
 
 /// A line of a file of cases: what should come up, in order, and the turns that are said.
 struct trial_case {

@@ -45,7 +45,7 @@ FAMILIES_ALLOWED = {
     "tools/hocket/serve": ("engine/",),
     "tools/hocket/eval": ("tools/scenarios/", "tools/duplex/", "tools/safety/", "tools/plan/", "engine/"),
     "tools/hocket/plan": ("tools/plan/",),
-    "tools/hocket/train": ("tools/scenarios/", "tools/duplex/", "tools/hocket/eval/", "engine/"),
+    "tools/hocket/train": ("tools/scenarios/", "tools/duplex/", "tools/safety/", "tools/hocket/eval/", "engine/"),
 }
 # Inside actors/: wire <- host <- process, distributed <- rewire <- start_run. A room may include the rooms of its
 # list; what is no room (components, observe, record, ...) may include whatever actors may.

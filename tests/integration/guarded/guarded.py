@@ -107,12 +107,12 @@ def judged():
     folder = os.path.dirname(graph)
     text = text.replace("default: ../", f"default: {os.path.dirname(folder)}/")
     text = text.replace("default: speech/", f"default: {folder}/speech/")
-    text = text.replace('people: "${param:people}"', 'people: "${param:people}", judge_ms: 3000, approval: sixty')
-    text = text.replace("evidence: mind.tool_results,", "evidence: mind.tool_results, verdicts: judge.results,")
-    assert "verdicts: judge.results" in text
-    text = text.replace("  mind:  ", """  judge:   {component: background.agent, tools: [calculator], failure_words: nobody knows,
+    begin, end = text.index("  judge:  "), text.index("  # In the ledger")
+    text = text[:begin] + """  judge:   {component: background.agent, tools: [calculator], failure_words: nobody knows,
             inputs: {requests: {from: guard.questions, back_edge: true}}}
-  mind:  """)
+""" + text[end:]
+    text = text.replace("judge_ms: 600", "judge_ms: 3000, approval: sixty").replace("judge.verdicts", "judge.results")
+    assert "verdicts: judge.results" in text and "judge_ms: 3000" in text
     os.makedirs(work, exist_ok=True)
     path = os.path.join(work, "judged_graph.yaml")
     with open(path, "w", encoding="utf-8") as f:

@@ -25,9 +25,9 @@ std::string list_of(const std::vector<std::string>& names) {
   return names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", "));
 }
 
-int try_words(const policy::rules& all, const policy_options& o) {
+int try_words(const policy::rules& all, const policy::topic_head* judged, const policy_options& o) {
   auto answer = json::array();
-  for (const auto& m : policy::tried(all, o.people == "minors", o.words)) {
+  for (const auto& m : policy::tried(all, o.people == "minors", o.words, judged)) {
     json did;
     for (int i = 0; i < policy::place_count; ++i)
       did[std::string(to_string(static_cast<policy::place>(i)))] =
@@ -46,14 +46,14 @@ int try_words(const policy::rules& all, const policy_options& o) {
   return exit_fine;
 }
 
-int try_cases(const policy::rules& all, const policy_options& o) {
+int try_cases(const policy::rules& all, const policy::topic_head* judged, const policy_options& o) {
   const auto text = trust::read_given_file(o.cases, 16u << 20);
   if (!text) return tell(text.error(), exit_bad_input);
   const auto cases = policy::read_cases(o.cases, *text, all);
   if (!cases) return tell(cases.error(), exit_bad_input);
   auto wrong = json::array();
   for (const auto& c : *cases) {
-    const auto found = policy::tried(all, o.people == "minors", c.turns);
+    const auto found = policy::tried(all, o.people == "minors", c.turns, judged);
     if (names_of(found) == c.topics) continue;
     if (!o.json)
       say("{}:{}: {} should come up, not {}: {}\n", o.cases, c.line, list_of(c.topics),
@@ -77,8 +77,17 @@ int run_policy(const policy_options& o) {
     say(stderr, "{}", all.error().message);
     return exit_bad_input;
   }
-  if (!o.cases.empty()) return try_cases(*all, o);
-  if (!o.words.empty()) return try_words(*all, o);
+  policy::topic_head head;
+  if (!o.judge.empty()) {
+    const auto text = trust::read_given_file(o.judge, 8u << 20);
+    if (!text) return tell(text.error(), exit_bad_input);
+    auto learnt = policy::topic_head::read(o.judge, *text);
+    if (!learnt) return tell(learnt.error(), exit_bad_input);
+    head = std::move(*learnt);
+  }
+  const auto* judged = o.judge.empty() ? nullptr : &head;
+  if (!o.cases.empty()) return try_cases(*all, judged, o);
+  if (!o.words.empty()) return try_words(*all, judged, o);
   if (o.json)
     say("{}\n",
         json{

@@ -23,6 +23,7 @@ struct policy_options {
   std::string file;                ///< a policy of policy.guard
   std::vector<std::string> words;  ///< turns to try
   std::string cases;
+  std::string judge;  ///< a head of policy.judge; "": rules alone
   std::string people = "adults";
   bool json = false;
 };

@@ -48,6 +48,8 @@ void add_policy(CLI::App& app, action& chosen) {
   sub.add_option("words", o.words, "What somebody says, a turn each: which topics come up");
   sub.add_option("--cases", o.cases,
                  "Lines `TOPIC: words | next turn`, `-: words`; exit code 1 where one differs");
+  sub.add_option("--judge", o.judge, "Head of policy.judge that is asked as well")
+      ->type_name("FILE");
   sub.add_option("--people", o.people, "adults or minors")
       ->check(CLI::IsMember({"adults", "minors"}));
   add_json(sub, o.json);

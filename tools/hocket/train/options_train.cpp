@@ -2,8 +2,41 @@
 #include "tools/hocket/options.hpp"
 #include "tools/hocket/train/commands.hpp"
 #include "tools/hocket/train/show.hpp"
+#include "tools/hocket/train/train_judge.hpp"
 
 namespace hocket::cli {
+
+namespace {
+
+void add_train_judge(CLI::App& train, action& chosen) {
+  static judge_options o;
+  auto& sub =
+      *train.add_subcommand("judge", "Train the head of policy.judge from families of wordings");
+  sub.callback([&train, &chosen] {
+    train.callback([] {});
+    chosen = [] { return run_train_judge(o); };
+  });
+  sub.add_option("families", o.families, "Families of wordings (YAML)")->capture_default_str();
+  sub.add_option("--policy", o.policy, "Policy file whose topics they are")
+      ->capture_default_str()
+      ->type_name("FILE");
+  sub.add_option("--also", o.also,
+                 "Files of cases to learn as well, such as what eval red-team kept")
+      ->type_name("FILE");
+  sub.add_option("--held-out", o.held_out, "Cases that it is measured with, and never trained on")
+      ->capture_default_str()
+      ->type_name("FILE");
+  sub.add_option("--out", o.out, "File of the head; its card (.md) comes beside it")
+      ->capture_default_str()
+      ->type_name("FILE");
+  sub.add_option("--seed", o.seed, "Of everything that is drawn")->capture_default_str();
+  sub.add_option("--each", o.each, "Wordings of a pattern, at most")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000));
+  add_json(sub, o.json);
+}
+
+}  // namespace
 
 void add_train(CLI::App& app, action& chosen) {
   static train_options o;
@@ -28,6 +61,7 @@ void add_train(CLI::App& app, action& chosen) {
   lora.add_option("--steps", o.steps, "In all; 0 = as the recipe says");
   lora.add_option("--out", o.out, "Folder of the adapter");
   add_json(lora, o.json);
+  add_train_judge(sub, chosen);
   static show_options s;
   auto& show = *sub.add_subcommand("show", "Figures and a picture of a run that trained");
   show.callback([&sub, &chosen] {
