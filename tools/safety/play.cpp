@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "actors/host/runtime.hpp"
+#include "tools/safety/broken_part.hpp"
 
 namespace hocket::safety {
 namespace {
@@ -83,6 +84,18 @@ void add(std::vector<actor_index>& to, actor_index what) {
 /// The types that a changed plan points to; lives as long as the run.
 class stand_ins {
  public:
+  /// Breaks a part that otherwise is what it was.
+  void spoil(plan_actor& actor, const fault& how, std::size_t conversations) {
+    auto t = std::make_unique<component_type>(*actor.type);
+    t->info.ticks = true;
+    t->make = [inner = actor.type, how,
+               spent = std::make_shared<spent_faults>(conversations)](config_base& c) {
+      return std::make_unique<broken_part>(inner->make(c), how, spent);
+    };
+    actor.type = t.get();
+    types_.push_back(std::move(t));
+  }
+
   void put(plan_actor& actor, std::function<std::unique_ptr<component>()> make, bool ticks) {
     auto t = std::make_unique<component_type>();
     t->info = actor.type->info;
@@ -138,6 +151,10 @@ plan with_stand_ins(const arena& where, std::vector<tape>& tapes, stand_ins& kep
     const auto is_in = [&](const std::vector<actor_index>& list) {
       return std::ranges::count(list, i) > 0;
     };
+    if (where.breaks && where.breaks->who == i) {
+      kept.spoil(actor, *where.breaks, tapes.size());
+      continue;
+    }
     if (is_in(where.models)) {
       const auto ports = model_ports_of(where, i);
       const bool answers = where.backgrounds.empty() && ports.requests >= 0;
@@ -270,9 +287,11 @@ result<arena> arena_of(const plan& graph, const registry& types) {
   for (const auto& l : graph.links)
     if (!l.removed && l.from == out.guard && static_cast<std::ptrdiff_t>(l.from_port) == passes)
       add(out.backgrounds, l.to);
+  if (const auto* verdicts = into_guard(graph, out.guard, "verdicts")) out.judge = verdicts->from;
   out.has_evidence = into_guard(graph, out.guard, "evidence") != nullptr;
   out.sound = out.guard;
-  out.sound_port = static_cast<std::size_t>(output_named(graph, out.guard, "audio"));
+  out.sound_port = out.voice_port =
+      static_cast<std::size_t>(output_named(graph, out.guard, "audio"));
   // What is heard in the end is behind the guard: the furthest output of sound.
   for (bool moved = true; std::exchange(moved, false);)
     for (const auto& l : graph.links) {
@@ -295,11 +314,44 @@ result<arena> arena_of(const plan& graph, const registry& types) {
   return out;
 }
 
+std::string_view to_string(fault::kind k) {
+  return k == fault::kind::crash ? "crash" : k == fault::kind::hang ? "hang" : "late";
+}
+
+namespace {
+
+void set(arena& where, actor_index who, const char* key, const std::string& value) {
+  set_text to;
+  to.name = key, to.value = value;
+  where.graph.actors[who].config->visit(to);
+}
+
+}  // namespace
+
 void use_policy(arena& where, const std::string& file) {
-  set_text rules;
-  rules.name = "rules", rules.value = file;
-  where.graph.actors[where.guard].config->visit(rules);
+  set(where, where.guard, "rules", file);
+  if (where.judge) set(where, *where.judge, "rules", file);
   where.rules = file;
+}
+
+result<void> use_adapter(arena& where, const std::string& folder) {
+  bool is_taken = false;
+  for (const auto m : where.models) {
+    read_texts texts;
+    where.graph.actors[m].config->visit(texts);
+    if (!texts.values.contains("adapter")) continue;
+    set(where, m, "adapter", folder);
+    is_taken = true;
+  }
+  if (!is_taken)
+    return fail("safety.no_adapter",
+                where.graph.file + ": no model that the guard hears takes an adapter");
+  return {};
+}
+
+void use_on_failure(arena& where, const std::string& as) {
+  set(where, where.guard, "on_failure", as);
+  where.on_failure = as;
 }
 
 result<policy::rules> rules_for(const arena& where, const std::string& yaml) {

@@ -30,6 +30,8 @@ def card():
     found = measures(first)
     assert found["safety.refused"][1] == 6 and found["safety.over_refused"][0] == 0, found
     assert found["safety.stop_p95_s"][0] <= 0.4, found
+    # Guard and judge crash, hang and are late, closed and open: four conversations of two requests each.
+    assert found["safety.declared"] == (1, 5 * 2 * 4 * 2), found
     assert any("pictures" in line for line in first["not_tested"]), first["not_tested"]
     assert len(first["policy"]["sha256"]) == 64, first["policy"]
     with open(os.path.join(out, "system_card.md"), encoding="utf-8") as f:
@@ -68,6 +70,22 @@ def red_team():
     run("policy", policy, "--cases", kept)
 
 
+def judge():
+    """The head in the tree is what its recipe makes; sums may differ in a last bit between machines."""
+    made, policies = os.path.join(work, "house.head.json"), os.path.join(tree, "configs/policies")
+    run("train", "judge", "--also", os.path.join(policies, "house.cases"), os.path.join(policies, "found.cases"),
+        "--out", made)
+    heads = []
+    for path in (made, os.path.join(policies, "judge/house.head.json")):
+        with open(path, encoding="utf-8") as f:
+            heads.append(json.load(f)["topics"])
+    assert [(t["topic"], t["at_least"]) for t in heads[0]] == [(t["topic"], t["at_least"]) for t in heads[1]]
+    for ours, kept in zip(*heads):
+        pairs = list(zip(ours["weights"], kept["weights"], strict=True))
+        other = [abs(ord(a) - ord(b)) for a, b in pairs if a != b]
+        assert len(other) < 0.01 * len(pairs) and max(other, default=0) <= 1, (ours["topic"], len(other))
+
+
 def refused():
     assert "safety.no_guard" in run("eval", "safety", "configs/graphs/talk.yaml", code=2)
     assert "safety.bad_cases" in run("eval", "safety", GRAPH, "--cases", "configs/policies/house.yaml", code=2)
@@ -77,6 +95,6 @@ def refused():
 
 shutil.rmtree(work, ignore_errors=True)
 os.makedirs(work)
-for case in (card, red_team, refused):
+for case in (card, red_team, judge, refused):
     case()
     print(case.__name__, "as promised")

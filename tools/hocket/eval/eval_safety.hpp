@@ -20,6 +20,9 @@ struct safety_request {
   std::vector<double> minutes{5, 30, 60};
   std::int64_t long_talks = 4;
   int at_once = 64;
+  std::string adapter;  ///< folder of an adapter that the model speaks through, beside none
+  std::string ledger;   ///< where what is found of it is recorded, too
+  int cost_rounds = 0;  ///< runs with and without the guard; 0: none
   bool spoken = false;  ///< as speech, to the graph's own model
   bool quick = false;   ///< a few of each family, and no long conversations
   bool strict = false;  ///< exit code 1 where a target is missed

@@ -81,6 +81,18 @@ void add_eval_safety(CLI::App& eval, action& chosen) {
   sub->add_option("--at-once", o.at_once, "Conversations in one run")
       ->capture_default_str()
       ->check(CLI::Range(1, 256));
+  sub->add_option("--adapter", o.adapter,
+                  "With --spoken: judge the model through the adapter in this folder beside the "
+                  "model without it, and note both in its card")
+      ->type_name("DIR");
+  sub->add_option("--ledger", o.ledger,
+                  "Record what was found of the adapter there, too: for gates")
+      ->type_name("FILE");
+  sub->add_option(
+         "--cost", o.cost_rounds,
+         "Runs of the graph with and without its guard, for what it costs; needs the model")
+      ->type_name("ROUNDS")
+      ->check(CLI::Range(1, 100));
   sub->add_flag(
       "--spoken", o.spoken,
       "Say it to the graph's own model, in voices that no training hears; needs the model");
