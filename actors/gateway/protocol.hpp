@@ -34,9 +34,8 @@ struct hear_text {
   std::string role;
   std::string text;
 };
-/// A picture, still encoded.
+/// A picture, still encoded: what `picture/head.hpp` takes.
 struct see_picture {
-  std::string mime_type;
   std::string bytes;
 };
 /// What the model is told about itself; replaces what was told before.
@@ -174,10 +173,14 @@ struct ending {
 struct model_state {
   bool is_there = true;
 };
+/// A picture that was taken turned out to be none.
+struct unseen_picture {
+  std::string why;
+};
 
-using graph_event =
-    std::variant<voice, sound_left, said, heard, delegated, tool_call, tool_call_cancelled,
-                 turn_state, tool_seen, found_out, graph_state, lost_sound, ending, model_state>;
+using graph_event = std::variant<voice, sound_left, said, heard, delegated, tool_call,
+                                 tool_call_cancelled, turn_state, tool_seen, found_out, graph_state,
+                                 lost_sound, ending, model_state, unseen_picture>;
 
 // --- the machine ----------------------------------------------------------------------------------
 

@@ -127,6 +127,11 @@ class talk {
   std::vector<action> actions_;
 };
 
+/// A picture that is one, in base64: PNG, one pixel.
+inline constexpr const char* small_picture =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+"
+    "M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
 /// Base64 of a tone, or of silence, in a client's format.
 inline std::string sound_of_client(int ms, double loud, const sound_format& f = {}) {
   sound_writer w(f.rate_hz);

@@ -7,7 +7,9 @@ namespace {
 
 void run(std::span<const std::uint8_t> bytes) {
   static const auto schema = schema_of("gemini");
-  gateway::gemini::machine machine{{}};
+  gateway::gemini::settings how;
+  how.sees = true;
+  gateway::gemini::machine machine{how};
   converse(machine, schema, bytes);
 }
 
@@ -18,7 +20,7 @@ std::vector<std::string> seeds() {
   const std::string snake =
       R"({"setup":{"model":"m","generation_config":{"response_modalities":["TEXT"]}}})"
       "\n"
-      R"({"realtime_input":{"media_chunks":[{"mime_type":"audio/pcm;rate=8000","data":"AAAA_-8A"}]}})"
+      R"({"realtime_input":{"media_chunks":[{"mime_type":"audio/pcm;rate=8000","data":"AAAA_-8A"},{"mime_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk-M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="}]}})"
       "\n"
       R"({"client_content":{"turns":[{"role":"user","parts":[{"text":"hi"}]}],"turn_complete":true}})"
       "\nWfour\nV\nS\nS\nS\n";

@@ -8,7 +8,7 @@ namespace {
 
 void run(std::span<const std::uint8_t> bytes) {
   static const auto schema = schema_of("hocket");
-  gateway::own::machine machine{{.resume_key = "k", .kept_bytes = 4'000}};
+  gateway::own::machine machine{{.resume_key = "k", .kept_bytes = 4'000, .sees = true}};
   std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   gateway::output out;
   machine.begin(0, out);
@@ -17,7 +17,7 @@ void run(std::span<const std::uint8_t> bytes) {
   machine.resume(all.substr(std::min(all.size(), all.rfind('\n') + 1)), 2, out);
   for (const auto& m : out.messages)
     HOCKET_ASSERT(schema.wrong_with(*gateway::parse_object(m, 1000)).empty());
-  gateway::own::machine fresh{{.resume_key = "k", .kept_bytes = 4'000}};
+  gateway::own::machine fresh{{.resume_key = "k", .kept_bytes = 4'000, .sees = true}};
   converse(fresh, schema, bytes);
 }
 
@@ -41,6 +41,8 @@ std::vector<std::string> seeds() {
       R"({"type":"start"})"
       "\n"
       R"({"type":"text","text":"hi","id":4})"
+      "\n"
+      R"({"type":"picture","image":"/9j/4AAQSkZJRgABAQAAAQABAAD/wAARCAABAAEDASIAAhEBAxEB/9oADAMBAAIRAxEAPwD//Z"})"
       "\n"
       R"({"type":"forget"})",
       R"({"type":"start","resume":{"key":"k","after":1}})"};

@@ -11,6 +11,7 @@ namespace {
 void run(std::span<const std::uint8_t> bytes) {
   static const auto schema = schema_of("realtime"), of_beta = schema_of("realtime_beta");
   gateway::realtime::settings how;
+  how.sees = true;
   how.has_track = !bytes.empty() && bytes[0] == 'P';
   gateway::realtime::machine machine{how};
   converse(machine, schema, bytes);

@@ -31,6 +31,8 @@ if(PkgConfig_FOUND)
                  gstreamer-1.0 gstreamer-app-1.0 gstreamer-audio-1.0 gstreamer-video-1.0
                  gstreamer-pbutils-1.0)
   hocket_need_pc(GST_SDP libgstreamer-plugins-base1.0-dev gstreamer-sdp-1.0)
+  hocket_need_pc(JPEG libjpeg-dev libjpeg)
+  hocket_need_pc(PNG libpng-dev libpng)
   hocket_need_pc(CAIRO libcairo2-dev cairo)
   hocket_need_pc(KISSFFT libkissfft-dev kissfft-float)
   hocket_need_pc(SOXR libsoxr-dev soxr)

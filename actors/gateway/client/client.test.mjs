@@ -47,11 +47,12 @@ test("a conversation", async () => {
   socket.tell(hello());
   assert.equal((await connected).resume, "k");
   session.sound(new Float32Array([0, 1, -1]));
+  session.picture("/9j/");
   session.text("hi");
   session.mute(true);
   session.interrupt();
   session.toolResult("7", "56");
-  assert.deepEqual(socket.sent.slice(1).map((e) => e.type), ["sound", "text", "mute", "interrupt", "tool.result"]);
+  assert.deepEqual(socket.sent.slice(1).map((e) => e.type), ["sound", "picture", "text", "mute", "interrupt", "tool.result"]);
   socket.tell({ type: "said", seq: 2, text: "a" }, { type: "said", seq: 2, text: "again" });
   session.close();
   socket.tell({ type: "bye", seq: 3, reason: "asked" });

@@ -13,6 +13,8 @@ export interface Hello extends Numbered {
   lost_to: number | null;
   micro_turn_ms: number;
   sound: { rate_hz: number };
+  /** The graph looks at pictures. */
+  sees: boolean;
   limits: { session_ms: number; idle_ms: number; resume_ms: number };
 }
 export interface Voice extends Numbered {
@@ -161,7 +163,7 @@ export interface Options {
   retries?: number;
   /** For tests, and where there is no global WebSocket. */
   makeSocket?: (url: string, protocols: string[]) => Socket;
-  /** Sound waits no longer than this in the socket; what is newer is left out, and counted. */
+  /** Sound and pictures wait no longer than this in the socket; what is newer is left out, and counted. */
   mostBufferedBytes?: number;
 }
 
@@ -200,6 +202,8 @@ export class Session {
   hello: Hello | null = null;
   /** Messages with sound that were left out because the connection did not keep up. */
   droppedSound = 0;
+  /** Pictures that were left out for the same reason. */
+  droppedPictures = 0;
 
   private socket: Socket | null = null;
   private seen = 0;
@@ -238,11 +242,17 @@ export class Session {
 
   sound(samples: Float32Array): void {
     if (!this.hello || !this.socket || this.socket.readyState !== open) return;
-    if (this.socket.bufferedAmount > (this.options.mostBufferedBytes ?? 256 * 1024)) {
+    if (this.isBehind()) {
       ++this.droppedSound;
       return;
     }
     this.send({ type: "sound", audio: encodeSound(samples) });
+  }
+  /** A JPEG or PNG in base64: what is to be seen from now on, for a moment (a camera sends the next). */
+  picture(image: string): void {
+    if (!this.hello || !this.socket || this.socket.readyState !== open) return;
+    if (this.isBehind()) ++this.droppedPictures;
+    else this.send({ type: "picture", image });
   }
   text(text: string): void { this.send({ type: "text", text }); }
   interrupt(): void { this.send({ type: "interrupt" }); }
@@ -260,6 +270,10 @@ export class Session {
     else this.end("forget");
   }
   close(): void { this.end("end"); }
+
+  private isBehind(): boolean {
+    return this.socket!.bufferedAmount > (this.options.mostBufferedBytes ?? 256 * 1024);
+  }
 
   private end(type: string): void {
     if (this.isOver) return;

@@ -61,6 +61,7 @@ gateway::gateway(config c)
 
 gateway::~gateway() {
   status_.stop();
+  pictures_.stop();
   server_.reset();  // it calls the exchange
   exchange_.reset();
 }
@@ -154,6 +155,18 @@ void gateway::config::visit(config_visitor& v) {
            .doc = "host:port of a STUN server, which tells callers the address of a NAT before "
                   "this machine; empty: none is asked"},
           stun);
+  v.field({.name = "pictures_per_s",
+           .doc = "what a client shows is given on so often: repeated, or left out",
+           .unit = "1/s",
+           .min = 0.1,
+           .max = 30},
+          pictures_per_s);
+  v.field({.name = "picture_ms",
+           .doc = "so long a picture that no newer one follows is what the client shows",
+           .unit = "ms",
+           .min = 100,
+           .max = 60000},
+          picture_ms);
 }
 
 result<void> gateway::read_keys() {
@@ -234,6 +247,7 @@ result<void> gateway::start_server() {
     pages.graph_now = [graph = context_.graph] { return graph->expanded_yaml(); };
   }
   pages.needs_key = needs_key_;
+  pages.sees = [this] { return sees(); };
   pages.edits = config_.edit;
   pages.training = !config_.training.empty();
   HOCKET_TRY(start_desk());
@@ -341,6 +355,7 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   facts.resume_ms = config_.resume_s * 1000;
   if (config_.resume_s > 0) facts.resume_key = http::random_token(18);
   facts.has_track = how.has_track;
+  facts.sees = sees();
   facts.is_beta = wants_beta(r);
   c->machine = make_protocol(how.kind, facts);
   return c;

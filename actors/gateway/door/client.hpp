@@ -96,7 +96,10 @@ struct client {
   std::optional<timestamp> alone_since;       ///< without a connection
   std::optional<timestamp> unanswered_since;  ///< what answers is gone
   sound_pump sound;
-  std::vector<action> waiting;  ///< for the session: words, functions, instructions
+  std::optional<video_frame> shown;  ///< the picture that stands
+  timestamp shown_at;
+  std::int64_t shown_instant = -1;  ///< of the grid of pictures: the last that one was given on at
+  std::vector<action> waiting;      ///< for the session: words, functions, instructions
   std::map<std::uint64_t, std::string> open_calls;  ///< of its functions, and which; no answer yet
   std::vector<tool_call> unheard_calls;             ///< made while nobody was there to hear them
   std::map<std::string, text> standing;  ///< what holds for its background from now on, by role

@@ -14,7 +14,7 @@
 namespace hocket::gateway {
 namespace {
 
-enum out_port : std::size_t { audio_out, text_out, client_out, answers_out };
+constexpr std::size_t audio_out = 0;
 constexpr double silence_rms = 1e-3;  // -60 dB of full scale
 
 std::string name_of(std::uint64_t number) { return number == 0 ? "" : std::to_string(number); }
@@ -86,7 +86,8 @@ component_info gateway::info() {
       .outputs = {{"audio", sound, "what a client says, on the stream's clock"},
                   {"text", words, "what a client types, role `user`"},
                   {"client", words, "what its app says to the background, by role"},
-                  {"answers", {.kind = payload_kind::tool_result}, "of the client's functions"}},
+                  {"answers", {.kind = payload_kind::tool_result}, "of the client's functions"},
+                  {"pictures", {.kind = payload_kind::video}, "what a client shows"}},
       .scope = instance_scope::shared,
       .source = true,
       .ticks = true};
@@ -299,6 +300,8 @@ void gateway::act(client& c, action& a, emitter& out) {
     context_.count("prompts", 1);  // the model speaks when it wants: nothing forces it
   } else if (auto* r = std::get_if<tool_result>(&a)) {
     answer_call(c, *r, out);
+  } else if (auto* shown = std::get_if<see_picture>(&a)) {
+    look_at(c, std::move(*shown));
   } else if (const auto* over = std::get_if<go_on_with>(&a)) {
     c.over_to = over->key;
   } else if (const auto* w = std::get_if<watch_graph>(&a)) {
@@ -345,6 +348,7 @@ result<void> gateway::process(std::size_t port, const packet& p, emitter& out) {
 result<source_state> gateway::produce(timestamp, emitter& out) {
   for (const auto& [key, c] : std::map(clients_)) {
     pump(*c, out);
+    show(*c, out);
     tell_of_track(*c, out);
   }
   return source_state::more;
@@ -378,6 +382,7 @@ result<void> gateway::close(emitter& out) {
     give(*c, std::move(o), out);
   }
   status_.stop();
+  pictures_.stop();
   if (desk_) desk_->stop();
   if (exchange_) exchange_->stop(2'000);
   if (server_) server_->stop(2'000);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/gateway/door/key_ring.hpp"
+#include "actors/gateway/door/picture_desk.hpp"
 #include "actors/gateway/door/routes.hpp"
 #include "actors/gateway/door/run_status.hpp"
 #include "actors/gateway/door/sound_pump.hpp"
@@ -35,14 +36,15 @@ class site;
 /// is told and answers. Outputs: audio: what a client says, 16 kHz mono, on the stream's clock; text: what
 /// it types, role `user`; client: what its app says to the background, by role (`tools`, `instructions`,
 /// `delegations`, `commentary`, `thinking`, `context`); answers: what its functions returned, one for each
-/// call.
+/// call; pictures: what it shows, RGB, at most 320 pixels a side, on a grid of `pictures_per_s`.
 /// Errors: gateway.no_sessions (the run offers none), gateway.needs_keys and gateway.needs_tls (beyond
 /// loopback without), gateway.no_keys, gateway.bad_keys, gateway.no_edit (whose graph is not the operator's own), gateway.no_editor (no key may edit), gateway.bad_file, gateway.bad_address, http.*.
 /// Threads: the server's own; it only hands messages over.
 /// Counters: sessions, calls, beside_calls (second connections to one), refused_calls_setup, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
 /// does not read), model_lost (conversations that had to wait for it), unheard_sound (packets for a model that is gone), too_long_events (for a call; it ends with 1009), lost_packets, late_packets and voice_holes (of calls),
 /// dropped_pieces (sound of a call, 20 ms, that came faster than it is taken), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served,
-/// client_calls, refused_calls (a client has too many open), late_answers (of a client's function: unasked,
+/// pictures, bad_pictures (that decode to nothing), dropped_pictures (a newer one came before they were
+/// decoded), client_calls, refused_calls (a client has too many open), late_answers (of a client's function: unasked,
 /// twice, or given up).
 class gateway final : public component {
  public:
@@ -69,6 +71,8 @@ class gateway final : public component {
     bool calls = true;
     std::vector<std::string> call_addresses;
     std::string stun;
+    double pictures_per_s = 10;
+    std::int64_t picture_ms = 2000;
     void visit(config_visitor& v);
   };
   static component_info info();
@@ -156,6 +160,9 @@ class gateway final : public component {
   bool refuse_call(client& c, const packet& p, emitter& out);
   void tell_of_call(client& c, const graph_event& e, emitter& out);
   void pump(client& c, emitter& out);
+  bool sees() const;
+  void look_at(client& c, see_picture p);
+  void show(client& c, emitter& out);
   void say(client& c, std::string message);
   void watch_limits(client& c, emitter& out);
   void lose_model(client& c, emitter& out);
@@ -175,6 +182,7 @@ class gateway final : public component {
   std::map<std::string, placed_call> calls_;  ///< by id, those to come included
   std::set<session_id> lost_models_;          ///< of these conversations; none: of all
   run_status status_;
+  picture_desk pictures_;
   std::unique_ptr<edit::desk> desk_;
   std::unique_ptr<site> site_;
   std::unique_ptr<http::server> server_;

@@ -118,6 +118,7 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
       for (const auto& text : facts.session_jsons)
         if (auto agreed = parse_object(text)) s.initial.push_back(std::move(*agreed));
       s.has_track = facts.has_track;
+      s.sees = facts.sees;
       auto machine = std::make_unique<realtime::machine>(std::move(s));
       if (facts.is_beta) return std::make_unique<realtime::beta>(std::move(machine));
       return machine;
@@ -131,6 +132,7 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
     case protocol_kind::gemini: {
       gemini::settings s;
       s.resume_key = facts.resume_key;
+      s.sees = facts.sees;
       return std::make_unique<gemini::machine>(std::move(s));
     }
     case protocol_kind::own: {
@@ -141,6 +143,7 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
       s.idle_ms = facts.idle_ms;
       s.resume_ms = facts.resume_ms;
       s.has_track = facts.has_track;
+      s.sees = facts.sees;
       return std::make_unique<own::machine>(std::move(s));
     }
     case protocol_kind::whip: return std::make_unique<whip::machine>();

@@ -49,6 +49,7 @@ struct session_facts {
   /// Realtime: what its client secret was made for, then what its call asks for; each may be empty.
   std::vector<std::string> session_jsons;
   bool has_track = false;  ///< sound goes beside the messages
+  bool sees = false;       ///< something in the graph takes pictures
   bool is_beta = false;    ///< Realtime: it wants the names of the beta
 };
 std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& facts);

@@ -225,6 +225,7 @@ http::response site::page_facts() const {
                             {"needs_key", options_.needs_key},
                             {"shows_graph", !options_.graph_yaml.empty()},
                             {"calls", options_.no_calls.empty()},
+                            {"sees", options_.sees()},
                             {"edits", options_.edits},
                             {"training", options_.training},
                             {"texts", options_.texts}});

@@ -29,6 +29,7 @@ class site {
     bool needs_key = false;
     bool edits = false;                                  ///< whoever may can change the graph
     bool training = false;                               ///< a folder of a run that trains is shown
+    std::function<bool()> sees = [] { return false; };   ///< something takes pictures now
     std::string no_calls = "calls are not served here";  ///< why; empty: they are
     http::host_rules hosts;
   };

@@ -141,12 +141,13 @@ void machine::realtime_input(const json& in, step& s) {
 
 void machine::blob(const json& in, step& s) {
   const auto mime_type = text_of(in, "mimeType");
+  const auto& data = member(in, "data");
+  if (mime_type.starts_with("image/")) {
+    auto taken = gate_.take(data.is_string() ? data.get_ref<const std::string&>() : "", s.now_ms);
+    return taken ? s.out.add(std::move(*taken)) : give_up(1007, taken.error().message, s);
+  }
   const auto bytes = decode_base64(text_of(in, "data"));
   if (!bytes) return give_up(1007, "data is base64", s);
-  if (mime_type.rfind("image/", 0) == 0) {
-    if (!bytes->empty()) s.out.add(see_picture{mime_type, *bytes});
-    return;
-  }
   if (mime_type.rfind("audio/pcm", 0) != 0)
     return give_up(1007, "sound is audio/pcm;rate=N, pictures are image/…", s);
   sound(*bytes, mime_type, s);
@@ -226,6 +227,7 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
     send({{"toolCallCancellation", {{"ids", json::array({c->call_id})}}}}, s);
   if (std::get_if<delegated>(&e) != nullptr) patience_until_ms_ = now_ms + settings_.work_ms;
   if (std::get_if<found_out>(&e) != nullptr) patience_until_ms_ = now_ms + settings_.told_ms;
+  if (const auto* u = std::get_if<unseen_picture>(&e)) return give_up(1007, u->why, s);
   if (const auto* l = std::get_if<ending>(&e))
     send({{"goAway", {{"timeLeft", fmt::format("{}s", l->in_ms / 1000)}}}}, s);
 }

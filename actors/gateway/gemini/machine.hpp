@@ -6,6 +6,7 @@
 #include <string>
 
 #include "actors/gateway/detector.hpp"
+#include "actors/gateway/picture/gate.hpp"
 #include "actors/gateway/protocol.hpp"
 #include "actors/gateway/sound.hpp"
 
@@ -19,12 +20,13 @@ struct settings {
   int answer_ms = 30'000;  ///< a turn that was asked for and gets no voice ends empty
   int held_ms = 15'000;    ///< most that is kept of a voice while the client's activity lasts
   std::string resume_key;  ///< hard to guess; empty: nobody can go on with the session
+  bool sees = false;       ///< something in the graph takes pictures
 };
 
 /// Gemini Live, the server's side. Errors are closes with a reason: the protocol has no other.
 class machine final : public protocol {
  public:
-  explicit machine(settings s) : settings_(std::move(s)) {}
+  explicit machine(settings s) : settings_(std::move(s)), gate_(settings_.sees) {}
 
   void begin(std::int64_t, output&) override {}  // the client speaks first
   void receive(std::string_view message, std::int64_t now_ms, output& out) override;
@@ -75,6 +77,7 @@ class machine final : public protocol {
   bool has_audio_ = true, tells_heard_ = false, tells_said_ = false;
   bool detects_ = true, interrupts_ = true, in_activity_ = false;
   speech_detector detector_{inner_rate_hz};
+  picture_gate gate_;
   sound_reader reader_{inner_rate_hz};
   sound_writer writer_{inner_rate_hz};
   std::optional<turn> turn_;

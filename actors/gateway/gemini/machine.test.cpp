@@ -9,7 +9,8 @@ using namespace hocket::gateway::testing;
 namespace {
 
 struct gemini_talk {
-  gemini::machine machine{gemini::settings{}};
+  explicit gemini_talk(gemini::settings s = {}) : machine(std::move(s)) {}
+  gemini::machine machine;
   talk t{machine, schema_of("gemini")};
 
   void setup(json more = json::object()) {
@@ -94,8 +95,42 @@ TEST_CASE("snake case and URL-safe base64 are as good, at the rate that the MIME
   for (const auto& h : r.t.actions_of<hear_sound>()) n += h.samples.size();
   CHECK(n > 15'000);
   CHECK(n <= 16'002);
-  r.t.client(json{{"realtimeInput", {{"video", {{"mimeType", "image/jpeg"}, {"data", "aGk="}}}}}});
-  CHECK(r.t.actions_of<see_picture>().back().bytes == "hi");
+}
+
+TEST_CASE("pictures come three ways; one that is none, or that nobody looks at, is a close") {
+  const json picture = {{"mimeType", "image/png"}, {"data", small_picture}};
+  const json ways[] = {
+      {{"realtimeInput", {{"video", picture}}}},
+      {{"realtimeInput", {{"mediaChunks", json::array({picture})}}}},
+      {{"clientContent",
+        {{"turns",
+          json::array({json{{"role", "user"},
+                            {"parts", json::array({json{{"inlineData", picture}}})}}})}}}}};
+  gemini::settings how;
+  how.sees = true;
+  gemini_talk r(how);
+  r.setup({});
+  for (const auto& way : ways) r.t.client(way);
+  CHECK(r.t.actions_of<see_picture>().size() == 3);
+  CHECK(r.t.actions_of<hang_up>().empty());
+  SUBCASE("no picture") {
+    r.t.client(
+        json{{"realtimeInput", {{"video", {{"mimeType", "image/jpeg"}, {"data", "aGk="}}}}}});
+    CHECK(r.t.actions_of<hang_up>().back().reason == "a picture is JPEG or PNG");
+  }
+  SUBCASE("a flood of them") {
+    for (int i = 0; i < 28; ++i) r.t.client(ways[0]);
+    CHECK(r.t.actions_of<hang_up>().back().reason == "more than 15 pictures a second");
+  }
+  SUBCASE("nobody looks") {
+    gemini_talk blind;
+    blind.setup({});
+    blind.t.client(ways[0]);
+    CHECK(blind.t.actions_of<see_picture>().empty());
+    CHECK(blind.t.actions_of<hang_up>().back().code == 1007);
+    CHECK(blind.t.actions_of<hang_up>().back().reason.find("looks at pictures") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("a client that marks its own activity gets the answer after it") {

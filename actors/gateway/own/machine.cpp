@@ -12,8 +12,9 @@ constexpr std::size_t most_text_bytes = 16'000;
 constexpr std::size_t most_tools_bytes = 256 * 1024;
 constexpr std::int64_t longest_hush_ms = 2'000;
 constexpr const char* served =
-    "known are start, sound, text, interrupt, mute, tools, tool.result, graph, ping, forget and "
-    "end";
+    "known are start, sound, text, picture, interrupt, mute, tools, tool.result, graph, ping, "
+    "forget "
+    "and end";
 
 }  // namespace
 
@@ -48,6 +49,7 @@ machine::handler machine::handler_of(const std::string& type) {
   static const std::map<std::string, handler> handlers = {
       {"sound", &machine::sound},
       {"text", &machine::text},
+      {"picture", &machine::picture},
       {"interrupt", &machine::interrupt_now},
       {"mute", &machine::mute},
       {"tools", &machine::tools},
@@ -97,6 +99,7 @@ void machine::hello(bool resumed, std::uint64_t lost_to, step& s) {
         {"lost_to", lost_to > 0 ? json(lost_to) : json()},
         {"micro_turn_ms", 200},
         {"sound", {{"rate_hz", format_.rate_hz}}},
+        {"sees", gate_.sees()},
         {"limits",
          {{"session_ms", settings_.session_ms},
           {"idle_ms", settings_.idle_ms},
@@ -189,6 +192,18 @@ void machine::text(const json& e, step& s) {
   if (words.empty() || words.size() > most_text_bytes)
     return complain("bad_value", "text is 1 to 16000 bytes", e, s);
   s.out.add(hear_text{"user", std::move(words)});
+}
+
+void machine::picture(const json& e, step& s) {
+  const auto& image = member(e, "image");
+  if (!image.is_string()) return complain("bad_value", "image is base64 of a JPEG or PNG", e, s);
+  auto taken = gate_.take(image.get_ref<const std::string&>(), s.now_ms);
+  if (taken) return s.out.add(std::move(*taken));
+  const auto& no = taken.error();
+  complain(no.code == "gateway.no_pictures"     ? "no_pictures"
+           : no.code == "gateway.many_pictures" ? "too_often"
+                                                : "bad_value",
+           no.message, e, s);
 }
 
 void machine::interrupt_now(const json&, step& s) {
@@ -341,6 +356,8 @@ void machine::told(const lost_sound& l, step& s) {
 void machine::told(const model_state& m, step& s) {
   send("model", {{"there", m.is_there}}, keep::yes, s);
 }
+
+void machine::told(const unseen_picture& u, step& s) { complain("bad_value", u.why, json(), s); }
 
 void machine::told(const ending& e, step& s) {
   send("ending", {{"reason", e.reason}, {"in_ms", e.in_ms}}, keep::no, s);

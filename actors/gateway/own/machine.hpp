@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "actors/gateway/picture/gate.hpp"
 #include "actors/gateway/protocol.hpp"
 #include "actors/gateway/sound.hpp"
 
@@ -16,6 +17,7 @@ struct settings {
   std::size_t kept_bytes = 2 << 20;  ///< of events, for who comes back
   std::size_t kept_events = 4096;
   bool has_track = false;  ///< sound comes and goes beside the messages (WebRTC)
+  bool sees = false;       ///< something in the graph takes pictures
 };
 
 /// Hocket's own protocol, the server's side: all that a conversation has, micro-turns and work of the
@@ -25,7 +27,7 @@ struct settings {
 /// behind it, as far as they are kept.
 class machine final : public protocol {
  public:
-  explicit machine(settings s) : settings_(std::move(s)) {}
+  explicit machine(settings s) : settings_(std::move(s)), gate_(settings_.sees) {}
 
   void begin(std::int64_t, output&) override {}  // the client speaks first
   void receive(std::string_view message, std::int64_t now_ms, output& out) override;
@@ -49,6 +51,7 @@ class machine final : public protocol {
   void sound(const json& e, step& s);
   void take_sound(std::vector<float> samples, output& out) const;
   void text(const json& e, step& s);
+  void picture(const json& e, step& s);
   void interrupt_now(const json& e, step& s);
   void mute(const json& e, step& s);
   void tools(const json& e, step& s);
@@ -74,6 +77,7 @@ class machine final : public protocol {
   void told(const lost_sound& l, step& s);
   void told(const ending& e, step& s);
   void told(const model_state& m, step& s);
+  void told(const unseen_picture& u, step& s);
   void bye(std::string_view reason, step& s);
 
   enum class keep : std::uint8_t { no, yes };
@@ -88,6 +92,7 @@ class machine final : public protocol {
   const settings settings_;
   bool started_ = false, over_ = false, muted_ = false, forgotten_ = false;
   sound_format format_{sound_format::coding::pcm16, inner_rate_hz};
+  picture_gate gate_;
   sound_reader reader_{inner_rate_hz};
   sound_writer writer_{inner_rate_hz};
   std::string odd_byte_;

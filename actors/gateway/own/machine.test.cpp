@@ -149,3 +149,45 @@ TEST_CASE("own: who comes back gets what he missed, and is told what is not kept
   CHECK(m.resume_key().empty());
   CHECK(t.actions_of<forget>().size() == 1);
 }
+
+TEST_CASE("own: a picture is seen, or the client is told why not, and the session goes on") {
+  own::settings how;
+  how.sees = true;
+  machine m(how);
+  talk t(m, schema_of("hocket"));
+  t.client(started());
+  CHECK(t.last("hello")["sees"] == true);
+  const json picture = {{"type", "picture"}, {"image", testing::small_picture}, {"id", 5}};
+  t.client(picture);
+  CHECK(t.actions_of<see_picture>().size() == 1);
+  const json wrong[] = {{{"type", "picture"}},
+                        {{"type", "picture"}, {"image", 7}},
+                        {{"type", "picture"}, {"image", "*"}},
+                        {{"type", "picture"}, {"image", "aGk="}}};
+  for (const auto& w : wrong) {
+    t.messages();
+    t.client(w);
+    const auto got = t.messages();
+    REQUIRE_MESSAGE(got.size() == 1, w.dump());
+    CHECK(got[0]["code"] == "bad_value");
+  }
+  t.graph(unseen_picture{"the PNG cannot be decoded"});
+  CHECK(t.last("error")["message"] == "the PNG cannot be decoded");
+  for (int i = 0; i < 40; ++i) t.client(picture);
+  CHECK(t.last("error")["code"] == "too_often");
+  CHECK(t.last("error")["answers"] == 5);
+  t.pass(1000);
+  t.client(picture);
+  CHECK(t.actions_of<see_picture>().size() > 20);
+  CHECK(t.actions_of<hang_up>().empty());
+}
+
+TEST_CASE("own: a graph that looks at nothing says so") {
+  machine m(with_key());
+  talk t(m, schema_of("hocket"));
+  t.client(started());
+  CHECK(t.last("hello")["sees"] == false);
+  t.client(json{{"type", "picture"}, {"image", testing::small_picture}});
+  CHECK(t.last("error")["code"] == "no_pictures");
+  CHECK(t.actions_of<see_picture>().empty());
+}

@@ -14,7 +14,8 @@ constexpr std::size_t most_results = 64;  ///< that wait for response.create
 
 machine::machine(settings s)
     : settings_(std::move(s)),
-      session_(settings_.session_id, settings_.model, settings_.expires_at_s) {
+      session_(settings_.session_id, settings_.model, settings_.expires_at_s),
+      gate_(settings_.sees) {
   for (const auto& agreed : settings_.initial)
     (void)session_.update(agreed);  // it was checked then
   detector_.set(session_.turns().detector);
@@ -246,14 +247,37 @@ void machine::item_create(const json& e, step& s) {
                      {"item_create_invalid_previous_item_id",
                       "Error adding item: the previous item does not exist.", "previous_item_id"},
                      s);
+  std::vector<see_picture> shown;
+  if (const auto no = take_pictures(original, shown, s)) return fail_with(e, *no, s);
   const auto previous = items_.add(item, after);
   s.events.item_added(item, previous);
   s.events.item_done(item, previous);
-  give_on(item, original, s);
+  for (auto& p : shown) s.out.add(std::move(p));
+  give_on(item, s);
+}
+
+/// The pictures of an item, or why one of them is not taken: the item then is not, either.
+std::optional<problem> machine::take_pictures(const json& item, std::vector<see_picture>& into,
+                                              step& s) {
+  if (text_of(item, "type") != "message") return std::nullopt;
+  const auto& parts = member(item, "content");  // a list of data: URLs, as read_item has seen
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (text_of(parts[i], "type") != "input_image") continue;
+    const auto url = text_of(parts[i], "image_url");
+    const auto comma = std::min(url.find(','), url.size());
+    const bool is_base64 = url.substr(0, comma).ends_with(";base64");
+    auto taken =
+        gate_.take(std::string_view(url).substr(is_base64 ? comma + 1 : url.size()), s.now_ms);
+    if (!taken)
+      return problem{"invalid_value", taken.error().message,
+                     fmt::format("item.content[{}].image_url", i)};
+    into.push_back(std::move(*taken));
+  }
+  return std::nullopt;
 }
 
 /// What of an item concerns the model.
-void machine::give_on(const json& item, const json& original, step& s) {
+void machine::give_on(const json& item, step& s) {
   const auto type = text_of(item, "type");
   if (type == "function_call_output") {
     results_.push_back({text_of(item, "call_id"), text_of(item, "output")});
@@ -264,13 +288,6 @@ void machine::give_on(const json& item, const json& original, step& s) {
   if (type != "message") return;
   if (auto words = words_of(item); !words.empty())
     s.out.add(hear_text{text_of(item, "role"), std::move(words)});
-  for (const auto& part : member(original, "content")) {
-    const auto url = text_of(part, "image_url");
-    const auto comma = url.find(',');
-    if (comma == url.npos || url.find(";base64") > comma) continue;
-    if (auto bytes = decode_base64(std::string_view(url).substr(comma + 1)))
-      s.out.add(see_picture{url.substr(5, url.find(';') - 5), std::move(*bytes)});
-  }
 }
 
 void machine::item_retrieve(const json& e, step& s) {

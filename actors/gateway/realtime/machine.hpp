@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/gateway/picture/gate.hpp"
 #include "actors/gateway/protocol.hpp"
 #include "actors/gateway/realtime/conversation.hpp"
 #include "actors/gateway/realtime/events.hpp"
@@ -24,6 +25,7 @@ struct settings {
   int work_ms = 4'000;     ///< silence while the background works is no end, this long
   int told_ms = 1'500;     ///< from what it found out to the voice that tells it
   bool has_track = false;  ///< sound comes and goes beside the messages (WebRTC)
+  bool sees = false;       ///< something in the graph takes pictures
 };
 
 /// OpenAI Realtime (GA), the server's side: turns as a view of a model that has none.
@@ -91,7 +93,8 @@ class machine final : public protocol {
   void take_sound(std::vector<float> samples, double ms, step& s);
   void on_mark(const speech_detector::mark& m, step& s);
   void commit_user_item(const std::string& id, step& s);
-  void give_on(const json& item, const json& original, step& s);
+  std::optional<problem> take_pictures(const json& item, std::vector<see_picture>& into, step& s);
+  void give_on(const json& item, step& s);
   void finish_transcription(step& s);
   void apply_session(step& s);
 
@@ -132,6 +135,7 @@ class machine final : public protocol {
   session session_;
   conversation items_;
   speech_detector detector_{inner_rate_hz};
+  picture_gate gate_;
   sound_reader reader_{inner_rate_hz};
   sound_writer writer_{inner_rate_hz};
   std::uint64_t event_count_ = 0, id_count_ = 0;

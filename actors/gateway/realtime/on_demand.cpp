@@ -40,6 +40,12 @@ void machine::response_create(const json& e, step& s) {
   if (!wrong && !tools.is_null()) wrong = check_tools(tools, "response.tools");
   if (!wrong && size_of(member(asked, "metadata")) > 16 * 1024)
     wrong = {"invalid_value", "metadata is larger than 16 KiB", "response.metadata"};
+  // What waits may not fail when its turn comes: a picture is taken, or not, when it is shown.
+  for (const auto& item : member(asked, "input"))
+    for (const auto& part : member(item, "content"))
+      if (!wrong && text_of(part, "type") == "input_image")
+        wrong = {"invalid_value", "pictures are shown with conversation.item.create",
+                 "response.input"};
   if (wrong) return fail_with(e, *wrong, s);
   if (may_wait) {
     next_create_ = e;

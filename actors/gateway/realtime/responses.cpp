@@ -15,6 +15,8 @@ std::int64_t ms_of(const voice& v) {
 
 void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   step s(*this, now_ms, out);
+  if (const auto* u = std::get_if<unseen_picture>(&e))
+    return s.events.error({"invalid_value", u->why, ""}, json());
   if (session_.is_transcription()) {
     if (const auto* h = std::get_if<heard>(&e)) on_heard(*h, s);
     return;

@@ -1,6 +1,8 @@
 // The page: puts conversation, sound, timeline and graph together.
 import { CallSocket } from "./call.js";
+import { CameraButton } from "./camera.js";
 import { Session, decodeSound } from "./client.js";
+import { Consent } from "./consent.js";
 import { GraphEditor } from "./edit.js";
 import { GraphView } from "./graph.js";
 import { keyOfAddress, lookAround } from "./look.js";
@@ -20,6 +22,11 @@ const keyGiven = keyOfAddress();
 if (keyGiven) $("key").value = keyGiven;
 const editor = new GraphEditor($("editor"), { key: () => $("key").value, applied: () => around.readGraph() });
 const training = new TrainingView($("training"));
+const consent = new Consent($);
+const camera = new CameraButton($, {
+  consent, notice: (text) => notice(text), sees: () => session?.hello?.sees,
+  connect: () => sound.start().then(connect), show: (image) => session?.picture(image),
+});
 let texts = {};
 let facts = {};
 let session = null;
@@ -27,7 +34,6 @@ let call = null;         // where sound goes over tracks, not in messages
 let offset = null;       // performance.now() of the session's zero, as near as events tell
 let isMuted = false;
 let isHolding = false;   // push-to-talk: the button is down
-let hasConsent = false;
 let usesMicrophone = false;
 let beganAt = 0;
 let longUseTold = false;
@@ -41,35 +47,14 @@ async function readFacts() {
   texts = facts.texts;
   document.title = texts.title;
   $("title").textContent = texts.title;
-  const disclosure = texts.minors ? texts.minors_disclosure : texts.disclosure;
-  $("disclosure").textContent = disclosure;
-  $("consent-disclosure").textContent = disclosure;
-  $("recording").textContent = $("consent-recording").textContent = texts.recording;
-  $("consent-question").textContent = texts.consent_question;
-  $("yes").textContent = texts.consent_yes;
-  $("no").textContent = texts.consent_no;
+  $("disclosure").textContent = texts.minors ? texts.minors_disclosure : texts.disclosure;
+  $("recording").textContent = texts.recording;
+  consent.read(texts);
   $("graph-section").hidden = !facts.shows_graph;
   $("call-label").hidden = !facts.calls;
+  camera.offer(facts.sees);
   $("edit-buttons").hidden = !facts.edits;
   $("training-section").hidden = !facts.training;
-}
-
-/** Asks once a visit, before anything is sent. */
-function consent() {
-  if (hasConsent) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    const box = $("consent");
-    const done = (answer) => () => {
-      box.onclose = null;
-      box.close();
-      hasConsent = answer;
-      resolve(answer);
-    };
-    $("yes").onclick = done(true);
-    $("no").onclick = done(false);
-    box.onclose = done(false);
-    box.showModal();
-  });
 }
 
 // --- captions ---------------------------------------------------------------------------------------
@@ -148,7 +133,10 @@ function listen(s) {
   s.on("ending", (e) => notice(`The session ends in ${Math.round(e.in_ms / 1000)} s (${e.reason === "idle" ? "nobody says anything" : "it has been long enough"}).`));
   s.on("model", (m) => notice(m.there ? "" : "What answers is gone for the moment; the conversation waits for it."));
   s.on("graph", (g) => graph.show(g.graph));
-  s.on("error", (e) => { if (e.code !== "cannot_resume") notice(e.message); });
+  s.on("error", (e) => {
+    if (e.code === "no_pictures") camera.stop();  // the graph has changed meanwhile
+    if (e.code !== "cannot_resume") notice(e.message);
+  });
   s.on("bye", (b) => notice(b.reason === "forgotten" ? texts.deleted : `The session is over: ${b.reason}.`));
 }
 
@@ -190,6 +178,7 @@ async function connect() {
 function ended(c) {
   if (call) sound.hear(null);
   session = call = null;
+  camera.stop();
   stopMicrophone();
   sound.clear();
   $("start").textContent = "Talk";
@@ -199,7 +188,7 @@ function ended(c) {
 }
 
 async function startTalking() {
-  if (!(await consent())) {
+  if (!(await consent.ask(""))) {
     $("words").focus();
     return say("Not connected: type below");
   }
@@ -286,6 +275,7 @@ const holding = (on) => {
 $("start").onclick = () => {
   if (!usesMicrophone) return startTalking();
   session?.close();
+  camera.stop();
   stopMicrophone();
   $("start").textContent = "Talk";
 };

@@ -31,6 +31,8 @@ export class Session {
     hello = null;
     /** Messages with sound that were left out because the connection did not keep up. */
     droppedSound = 0;
+    /** Pictures that were left out for the same reason. */
+    droppedPictures = 0;
     socket = null;
     seen = 0;
     tries = 0;
@@ -66,11 +68,20 @@ export class Session {
     sound(samples) {
         if (!this.hello || !this.socket || this.socket.readyState !== open)
             return;
-        if (this.socket.bufferedAmount > (this.options.mostBufferedBytes ?? 256 * 1024)) {
+        if (this.isBehind()) {
             ++this.droppedSound;
             return;
         }
         this.send({ type: "sound", audio: encodeSound(samples) });
+    }
+    /** A JPEG or PNG in base64: what is to be seen from now on, for a moment (a camera sends the next). */
+    picture(image) {
+        if (!this.hello || !this.socket || this.socket.readyState !== open)
+            return;
+        if (this.isBehind())
+            ++this.droppedPictures;
+        else
+            this.send({ type: "picture", image });
     }
     text(text) { this.send({ type: "text", text }); }
     interrupt() { this.send({ type: "interrupt" }); }
@@ -90,6 +101,9 @@ export class Session {
             this.end("forget");
     }
     close() { this.end("end"); }
+    isBehind() {
+        return this.socket.bufferedAmount > (this.options.mostBufferedBytes ?? 256 * 1024);
+    }
     end(type) {
         if (this.isOver)
             return;

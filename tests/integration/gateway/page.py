@@ -10,6 +10,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 import wave
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -34,6 +35,15 @@ def tried(play):
             return
         print("tried again: " + "; ".join(failed[before:]))
         del failed[before:]
+
+
+def becomes(what, limit_s=120):
+    until = time.monotonic() + limit_s
+    while not what():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def microphone(source, to):
@@ -89,6 +99,32 @@ def talk(browser, served, folder):
     check(bool(browser.until("document.querySelectorAll('#graph g.actor-node').length >= 4")), "the graph is drawn")
 
 
+def count_of(served, actor, counter):
+    return sum(a.get("counters", {}).get(counter, 0) for a in served.status()["actors"] if a["name"] == actor)
+
+
+def look(browser, served, folder):
+    """The camera: off until somebody wants it, asked for, seen by the model, and off again."""
+    shown = "!document.getElementById('camera-sign').hidden"
+    check(not browser.run(shown), "the camera is off")
+    browser.run("document.getElementById('look').focus()")
+    browser.press("Enter", text="\r")
+    check(bool(browser.until("document.getElementById('consent').open && "
+                             "document.getElementById('consent-question').textContent.includes('camera')")),
+          "a camera is asked for by itself")
+    browser.picture(f"{folder}/camera_consent.png", whole=False)
+    browser.run("document.getElementById('no').click()")
+    check(not browser.run(shown), "no is no")
+    browser.run("document.getElementById('look').click()")
+    browser.until("document.getElementById('consent').open")
+    browser.run("document.getElementById('yes').click()")
+    check(bool(browser.until(shown)), "a sign says that the camera is on")
+    check(browser.run("document.getElementById('look').getAttribute('aria-pressed')") == "true", "its button says so")
+    check(becomes(lambda: count_of(served, "door", "pictures") >= 5), "pictures come in")
+    check(count_of(served, "model", "video_ignored") + count_of(served, "model", "video_misfits") == 0,
+          "the model looks at them")
+
+
 def use(browser, folder, checker):
     """What else the page can do, while it is connected."""
     browser.run("document.querySelector('#graph g.actor-node').dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter'}))")
@@ -110,6 +146,8 @@ def use(browser, folder, checker):
         check(wide <= 0, f"nothing is wider than the window ({name})", str(wide))
         if checker:
             accessibility(browser, checker, name)
+    browser.run("document.getElementById('look').click()")
+    check(browser.run("document.getElementById('camera-sign').hidden"), "the camera can be stopped")
     browser.run("document.getElementById('forget').click()")
     check(bool(browser.until("hocket.session() === null")), "my session is deleted")
     check(browser.run("hocket.memory.voices.you.length + hocket.memory.voices.model.length") == 0, "nothing of it is kept")
@@ -130,6 +168,7 @@ def main():
             browser = chromium.Chromium(wav=f"{folder}/microphone.wav")
             try:
                 talk(browser, served, folder)
+                look(browser, served, folder)
                 use(browser, folder, checker)
                 outside = [r for r in browser.requests if not r.startswith((served.url, "data:", "blob:"))]
                 check(not outside, "it asks nobody else", str(outside))

@@ -12,7 +12,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from page import check, failed
+from page import becomes, check, failed
 from served import Served, WebSocket
 
 PEOPLE, PIECE_MS = 10, 100
@@ -76,15 +76,6 @@ class Person:
         for t in self.threads:
             t.join()
         self.socket.close()
-
-
-def becomes(condition, limit_s=120):
-    until = time.monotonic() + limit_s
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def all_hear(people, what):

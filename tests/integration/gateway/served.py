@@ -134,7 +134,10 @@ class WebSocket:
                     if first & 0x80:
                         event, self.whole = json.loads(self.whole), b""
                         return event
-        except (TimeoutError, ConnectionError):
+        except TimeoutError:
+            return None
+        except ConnectionError:
+            self.code = 1006  # as a browser says it: gone without a word
             return None
 
     def until(self, wanted, limit_s=120):

@@ -1,0 +1,118 @@
+#include <doctest/doctest.h>
+#include <zlib.h>
+
+#include <cstdlib>
+
+#include "actors/gateway/picture/decode.hpp"
+#include "actors/gateway/picture/head.hpp"
+#include "actors/gateway/picture/picture.test.hpp"
+
+using namespace hocket;
+using namespace hocket::gateway;
+using namespace hocket::gateway::testing;
+
+namespace {
+
+std::string code_of(std::string_view bytes) {
+  const auto head = read_head(bytes);
+  return head ? "" : head.error().code;
+}
+
+/// The mean of one colour.
+int mean_of(const video_frame& f, std::size_t colour) {
+  const auto all = f.pixels.as<std::uint8_t>();
+  long sum = 0;
+  for (std::size_t i = colour; i < all.size(); i += 3) sum += all[i];
+  return static_cast<int>(sum / (f.width * f.height));
+}
+
+}  // namespace
+
+TEST_CASE("a picture is decoded small, with its colours") {
+  for (const auto& [bytes, what] : {std::pair(png_of(640, 480), "png"),
+                                    {jpeg_of(640, 480), "jpeg"},
+                                    {jpeg_of(640, 480, true), "progressive"}}) {
+    CAPTURE(what);
+    const auto head = read_head(bytes);
+    REQUIRE(head);
+    CHECK(head->width == 640);
+    CHECK(head->height == 480);
+    const auto got = decode_picture(bytes, 320);
+    REQUIRE(got);
+    CHECK(got->width == 320);
+    CHECK(got->height == 240);
+    CHECK(got->pixels.size_bytes() == 320 * 240 * 3);
+    CHECK(std::abs(mean_of(*got, 0) - 200) < 6);
+    CHECK(std::abs(mean_of(*got, 2) - 40) < 6);
+  }
+  const auto odd = decode_picture(jpeg_of(4000, 10), 320);
+  REQUIRE(odd);
+  CHECK(odd->width <= 320);
+  CHECK(odd->height >= 1);
+  CHECK(decode_picture(png_of(3, 2), 320)->width == 3);
+}
+
+TEST_CASE("what is large, torn or of another kind is refused by its head") {
+  CHECK(code_of("") == "gateway.bad_picture");
+  CHECK(code_of("GIF89a") == "gateway.bad_picture");
+  CHECK(code_of(std::string(3 << 20, '\xff')) == "gateway.large_picture");
+  auto png = png_of(8, 8);
+  png[16] = 1;  // 2^24 wide
+  CHECK(code_of(png) == "gateway.large_picture");
+  png[16] = static_cast<char>(0xff);
+  CHECK(code_of(png) == "gateway.large_picture");
+  auto flat = png_of(8, 8);
+  flat.replace(20, 4, 4, '\0');
+  CHECK(code_of(flat) == "gateway.bad_picture");
+  CHECK(code_of(jpeg_of(4100, 8)) == "gateway.large_picture");
+  const auto jpeg = jpeg_of(64, 64);
+  for (std::size_t n = 0; n + 1 < jpeg.find("\xff\xda"); ++n)
+    CHECK_MESSAGE(code_of(std::string_view(jpeg).substr(0, n)) == "gateway.bad_picture", n);
+  auto scans = jpeg;
+  for (int i = 0; i < 30; ++i) scans += "\xff\xda";
+  CHECK(code_of(scans) == "gateway.bad_picture");
+}
+
+TEST_CASE("a torn picture is no picture, wherever it ends") {
+  for (const auto& whole : {png_of(640, 480), jpeg_of(640, 480), jpeg_of(640, 480, true)})
+    for (std::size_t n = 40; n + 40 < whole.size(); n += 37)
+      CHECK_FALSE(decode_picture(std::string_view(whole).substr(0, n), 32));
+}
+
+TEST_CASE("damaged bytes are a picture or an error, nothing else") {
+  std::uint32_t seed = 7;
+  for (const auto& whole : {png_of(40, 30), jpeg_of(40, 30), jpeg_of(40, 30, true)})
+    for (int i = 0; i < 400; ++i) {
+      auto bytes = whole;
+      for (int n = 0; n < 3; ++n) {
+        seed = seed * 1664525 + 1013904223;
+        bytes[seed % bytes.size()] = static_cast<char>(seed >> 24);
+      }
+      const auto got = decode_picture(bytes, 20);
+      if (got)
+        CHECK(got->pixels.size_bytes() ==
+              static_cast<std::size_t>(got->width) * static_cast<std::size_t>(got->height) * 3);
+    }
+}
+
+TEST_CASE("of a PNG nothing is unpacked but its pixels") {
+  const auto png = png_of(8, 8);
+  // A text that is a megabyte when it is unpacked, behind the head.
+  std::string packed(4096, '\0');
+  auto size = static_cast<uLongf>(packed.size());
+  const std::string text(1 << 20, 'x');
+  REQUIRE(compress(reinterpret_cast<Bytef*>(packed.data()), &size,
+                   reinterpret_cast<const Bytef*>(text.data()), text.size()) == Z_OK);
+  const auto content = std::string("zTXtkey\0\0", 9) + packed.substr(0, size);
+  const auto big_endian = [](std::uint32_t v) {
+    return std::string{static_cast<char>(v >> 24), static_cast<char>(v >> 16),
+                       static_cast<char>(v >> 8), static_cast<char>(v)};
+  };
+  const auto sum = static_cast<std::uint32_t>(
+      crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size())));
+  const auto chunk =
+      big_endian(static_cast<std::uint32_t>(content.size() - 4)) + content + big_endian(sum);
+  const auto with_text = png.substr(0, 33) + chunk + png.substr(33);
+  CHECK(without_extras(with_text).find("zTXt") == std::string::npos);
+  CHECK(decode_picture(with_text, 8).has_value());
+}
