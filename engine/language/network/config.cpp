@@ -144,7 +144,9 @@ void deepseek(values& v, draft& d) {
   auto& a = d.attention;
   a.latent.query_rank = v.has("q_lora_rank") ? v.size("q_lora_rank") : 0;
   a.latent.rank = v.size("kv_lora_rank");
-  a.latent.plain_dim = v.size("qk_nope_head_dim"), a.latent.rotary_dim = v.size("qk_rope_head_dim");
+  a.latent.plain_dim = static_cast<int>(v.integer("qk_nope_head_dim", 1, 254));
+  a.latent.rotary_dim = static_cast<int>(v.integer("qk_rope_head_dim", 2, 254));
+  if (a.latent.rotary_dim % 2 != 0) v.note("qk_rope_head_dim", "is not even");
   a.head_dim = a.latent.plain_dim + a.latent.rotary_dim;
   a.value_dim = v.size("v_head_dim"), a.kv_heads = a.heads;
   if (v.flag("attention_bias", false)) v.note("attention_bias", "is not supported here");
@@ -208,7 +210,9 @@ void gemma3(values& v, draft& d) {
     }
   } else {
     rotary[0] = read_rotary(v, dim, 1e6, positions);
-    rotary[1].frequency = engine::rotary_frequencies(v.number("rope_local_base_freq", 1e4), dim);
+    const double base = v.number("rope_local_base_freq", 1e4);
+    if (!(base > 1)) v.note("rope_local_base_freq", "is not above 1");
+    rotary[1].frequency = engine::rotary_frequencies(base, dim);
   }
   const auto pattern = v.integer("sliding_window_pattern", 1, 1 << 20, 6);
   windows(v, d, true, [pattern](int i) { return (i + 1) % pattern != 0; });
@@ -278,8 +282,10 @@ void common(values& v, draft& d) {
   double part = v.number("partial_rotary_factor", 1);
   if (v.has("rope_parameters") && v.at("rope_parameters").is_object())
     part = values(v.at("rope_parameters")).number("partial_rotary_factor", part);
-  const int dims = static_cast<int>(a.head_dim * part) / 2 * 2;
-  if (dims < 2 || dims > a.head_dim) v.note("partial_rotary_factor", "is outside 0 to 1");
+  const bool within = part > 0 && part <= 1;
+  const int dims = within ? static_cast<int>(a.head_dim * part) / 2 * 2 : 0;
+  if (dims < 2)
+    v.note("partial_rotary_factor", "is outside 0 to 1, or turns less than two numbers");
   const double positions = v.number("max_position_embeddings", 4096);
   if (c.family != "gemma3_text" && c.family != "deepseek_v3" && c.family != "kimi_k2")
     c.trunk.rotary = {read_rotary(v, std::max(2, dims), 10000, positions)};
@@ -290,9 +296,10 @@ void common(values& v, draft& d) {
 }  // namespace
 
 result<network_config> read_network_config(std::string_view text, std::int64_t context) {
-  const json whole = json::parse(plain_json(text), nullptr, false);
-  if (!whole.is_object()) return fail("model.bad_config", "the model's config is no JSON object");
-  const json object = decoder_values(whole);
+  const auto whole = strict_json(plain_json(text), "the model's config");
+  if (!whole) return fail("model.bad_config", whole.error().message);
+  if (!whole->is_object()) return fail("model.bad_config", "the model's config is no JSON object");
+  const json object = decoder_values(*whole);
   values v(object);
   draft d;
   d.c.family = v.text("model_type", "");

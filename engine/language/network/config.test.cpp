@@ -57,7 +57,13 @@ TEST_CASE("a config says what its family leaves open") {
 
 TEST_CASE("what a config lacks or gets wrong is named") {
   CHECK(refusal("x") == "model.bad_config the model's config is no JSON object");
-  CHECK(read_network_config("{").error().code == "model.bad_config");
+  CHECK(read_network_config("{").error().message == "the model's config: no valid JSON at byte 2");
+  CHECK(read_network_config(R"({"model_type":"llama","model_type":"qwen2"})").error().message ==
+        "the model's config: the key `model_type` is there twice");
+  const auto deep = R"({"num_hidden_layers":)" + std::string(1 << 20, '[');
+  CHECK(read_network_config(deep).error().message == "the model's config: nested over 64 levels");
+  CHECK(refusal(with("partial_rotary_factor", 1e308)).find("partial_rotary_factor: is outside 0") !=
+        std::string::npos);
   CHECK(refusal(with("model_type", "mamba"))
             .find("model.unsupported model_type `mamba` is not "
                   "supported; these are: deepseek_v3, ") == 0);

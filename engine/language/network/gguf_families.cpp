@@ -41,8 +41,8 @@ result<void> add_qwen3_moe(const gguf_file&, const std::string&, json& object) {
 }
 
 result<void> add_gpt_oss(const gguf_file&, const std::string&, json& object) {
-  object["num_local_experts"] = object.value("num_experts", 0);
-  object["intermediate_size"] = object.value("moe_intermediate_size", 0);
+  object["num_local_experts"] = object.value("num_experts", std::int64_t{0});
+  object["intermediate_size"] = object.value("moe_intermediate_size", std::int64_t{0});
   if (object.contains("rope_scaling")) object["rope_scaling"]["truncate"] = false;
   return {};
 }
