@@ -41,22 +41,31 @@ HOCKET_CLONES void infer_scan_inputs(const scan_shape& s, const float* const* pa
   for (std::int64_t i = 0; i < channels; ++i) y[i] = silu(y[i]);
 }
 
+/// Channel by channel through some rows at once: a channel's state and the rows' directions stay in the
+/// first cache, where row by row a head's whole state passes through it each time. Each sum keeps its order.
 HOCKET_CLONES void infer_scan(const scan_shape& s, const scan_rows& rows, const float* step_bias,
                               const float* decay, const float* skip, float* state, float* y,
                               std::int64_t first, std::int64_t last) {
+  constexpr std::int64_t at_once = 16;
   const std::int64_t channels = s.convolved(), inner = s.inner();
+  float step[at_once], kept[at_once];
   for (std::int64_t h = first; h < last; ++h) {
     const std::int64_t group = h * s.groups / s.heads;
-    for (std::int64_t r = 0; r < rows.count; ++r) {
-      const float* const x = rows.inputs + r * channels;
-      const float* const write = x + inner + group * s.state;
-      const float* const read = write + s.groups * s.state;
-      const float step = std::max(s.least_step, softplus(rows.steps[r][h] + step_bias[h]));
-      const float kept = std::exp(step * decay[h]);
-      for (std::int64_t c = h * s.head_dim; c < (h + 1) * s.head_dim; ++c) {
-        const float sum = channel(state + c * s.state, kept, step * x[c], write, read, s.state);
-        if (y) y[r * inner + c] = sum + skip[h] * x[c];
+    for (std::int64_t r0 = 0; r0 < rows.count; r0 += at_once) {
+      const std::int64_t n = std::min(at_once, rows.count - r0);
+      for (std::int64_t r = 0; r < n; ++r) {
+        step[r] = std::max(s.least_step, softplus(rows.steps[r0 + r][h] + step_bias[h]));
+        kept[r] = std::exp(step[r] * decay[h]);
       }
+      for (std::int64_t c = h * s.head_dim; c < (h + 1) * s.head_dim; ++c)
+        for (std::int64_t r = 0; r < n; ++r) {
+          const float* const x = rows.inputs + (r0 + r) * channels;
+          const float* const write = x + inner + group * s.state;
+          const float* const read = write + s.groups * s.state;
+          const float sum =
+              channel(state + c * s.state, kept[r], step[r] * x[c], write, read, s.state);
+          if (y) y[(r0 + r) * inner + c] = sum + skip[h] * x[c];
+        }
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "engine/language/network/open.hpp"
 #include "engine/language/network/order_price.hpp"
 #include "engine/language/packages/packages.hpp"
+#include "engine/transformer/scan_bench.hpp"
 #include "tools/hocket/eval/bench_lm.hpp"
 #include "tools/hocket/eval/lm_beside.hpp"
 #include "tools/hocket/eval/lm_peer.hpp"
@@ -182,6 +183,16 @@ result<void> measure_file(const bench_context& c, const bench_file& file) {
   return {};
 }
 
+/// State spaces need no file for it.
+void measure_scan(measures& out) {
+  for (const auto& p : engine::price_of_scan()) {
+    const auto name = fmt::format("lm.scan.rows{}.", p.rows);
+    out.add(name + "over_row_by_row", p.over_row_by_row, "ratio", p.n);
+    out.add(name + "over_chunked", p.over_chunked, "ratio", p.n);
+    out.add(name + "over_projections", p.over_projections, "ratio", p.n);
+  }
+}
+
 /// The files to measure: the model's own, or one of each type that is asked for.
 result<std::vector<bench_file>> files_of(const std::string& path,
                                          const std::vector<std::string>& types, const lm_peer& peer,
@@ -235,6 +246,7 @@ int run_bench_lm(const bench_options& o, const lm_bench_options& lm) {
   progress shown(o.json, 0, "lm: " + *path);
   std::vector<std::string> notes;
   const bench_context context{plan, peer, o.out, shown, out};
+  if (plan.whole) measure_scan(out);
   if (lm.part != "beside") {
     const auto files = files_of(*path, lm.types, peer, notes);
     if (!files) return tell(files.error(), exit_bad_input);
@@ -260,7 +272,10 @@ int run_bench_lm(const bench_options& o, const lm_bench_options& lm) {
       "Decoding of several: they share one prompt, llama.cpp's (-pps -kvu) as ours. "
       "resident_over_llama_cpp: what the model and one sequence at a time added to this process, "
       "over all of llama-bench's. fixed_order, one thread: our "
-      "product over libtorch's in bfloat16, which sums in any order; below 1 ours is faster.",
+      "product over libtorch's in bfloat16, which sums in any order; below 1 ours is faster. scan, "
+      "one "
+      "thread: a state space's rows (Mamba-2 1.3B) over the same rows one by one, over chunked "
+      "products of libtorch's, over the layer's projections.",
       *path, plan.rounds, load[0]));
   if (!o.out.empty() && !out.save(o.out)) return exit_failed;
   return out.print(o.json);
