@@ -252,3 +252,42 @@ TEST_CASE("convolutions, mixes, blocks and loops: exact gradients are those of t
     CHECK(error < 3e-4);  // 8e-5 with blocks and a loop
   }
 }
+
+TEST_CASE("experts: rows read the weights of those that they take, and no other's") {
+  c10::NoGradGuard no_grad;
+  // Products with it are no numbers, whatever they are weighed with.
+  const auto spoil = [](transformer::linear_weights& w, std::int64_t out, std::int64_t in) {
+    matrix spoilt;
+    spoilt.value = at::full({out, in}, std::nan(""), at::kFloat);
+    ops::pack(spoilt);
+    spoilt.id = w.weight.id;
+    w.weight = spoilt;
+  };
+  for (const bool second : {false, true}) {
+    CAPTURE(second);
+    const auto t = make(second, true);
+    for (const std::int64_t rows : {1, 3}) {  // a token; a few of a micro-turn
+      const auto x = at::randn({rows, width}, at::kFloat);
+      const auto read = [&](const transformer& with) {
+        kv_cache memory(with.config());
+        return with.forward(x, {.streams = {{&memory, 0, rows}}});
+      };
+      const auto want = read(t);
+      for (const int layer : {0, 1}) {
+        int taken = 0;
+        for (std::size_t e = 0; e < 4; ++e) {
+          auto copy = t;
+          auto& expert = copy.layer_at(layer).feed.experts[e];
+          spoil(expert.up, 32, width), spoil(expert.down, width, 16);
+          const auto got = read(copy);
+          if (got.equal(want)) continue;
+          CHECK(got.isnan().any().item<bool>());
+          ++taken;
+        }
+        MESSAGE("experts read by " << rows << " rows: " << taken << " of 4");
+        CHECK(taken >= 2);
+        if (rows == 1) CHECK(taken == 2);
+      }
+    }
+  }
+}
