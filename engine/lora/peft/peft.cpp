@@ -68,9 +68,10 @@ double lora_config::scale_of(const std::string& m) const {
 std::vector<std::string> modules_of(const lora_parts& parts) {
   std::vector<std::string> all;
   if (parts.attention)
-    all = {"q_proj",   "k_proj",   "v_proj",  "o_proj",
-           "q_a_proj", "q_b_proj", "in_proj", "kv_a_proj_with_mqa",
-           "out_proj", "kv_b_proj"};
+    all = {"q_proj",        "k_proj",       "v_proj",        "o_proj",
+           "q_a_proj",      "q_b_proj",     "in_proj",       "kv_a_proj_with_mqa",
+           "out_proj",      "kv_b_proj",    "q_proj.linear", "k_proj.linear",
+           "v_proj.linear", "o_proj.linear"};  // the last four: Inkling 2
   if (parts.feed_forward) all.insert(all.end(), {"gate_proj", "up_proj", "down_proj"});
   if (parts.unembed) all.push_back("lm_head");
   return all;
