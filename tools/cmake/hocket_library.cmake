@@ -68,7 +68,7 @@ function(hocket_finish_tests)
     if(torch)
       target_link_libraries(${target} PRIVATE hocket_torch)
     endif()
-    add_test(NAME ${layer} COMMAND ${target} --test-suite-exclude=kernel,groups
+    add_test(NAME ${layer} COMMAND ${target} --test-suite-exclude=kernel,groups,gpu
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     # Against one that hangs alone: on a busy machine hundreds of cases take several times as long.
     set_tests_properties(${layer} PROPERTIES TIMEOUT 1800)
