@@ -216,7 +216,9 @@ block_function function_of(tensor_type type) {
     case tensor_type::mxfp4: return mxfp4;
     case tensor_type::i64:
     case tensor_type::u64:
-    case tensor_type::boolean: return nullptr;
+    case tensor_type::boolean:
+    case tensor_type::f8_e4m3:  // by itself
+    case tensor_type::f8_e8m0: return nullptr;
   }
   return nullptr;
 }

@@ -15,7 +15,7 @@ namespace hocket::language {
 ///
 /// *Inputs*: `bytes` whole blocks of `type`. *Outputs*: `out`: one number per element.
 /// *Errors* (`model_file.bad_tensor`): sizes that do not fit; `model_file.unsupported_type` for types
-/// of 64 bits and BOOL, which are no weights.
+/// of 64 bits, BOOL and floats of 8 bits, which are no weights by themselves.
 result<void> dequantize(tensor_type type, std::span<const std::byte> bytes, std::span<float> out);
 
 /// Whether `dequantize` reads the type.

@@ -77,7 +77,8 @@ TEST_CASE("dequantize refuses sizes that do not fit and types that hold no weigh
   std::vector<float> out(32);
   std::vector<std::byte> bytes(33);
   CHECK(code_of(dequantize(tensor_type::q8_0, bytes, out)) == "model_file.bad_tensor");
-  CHECK(code_of(dequantize(tensor_type::i64, bytes, out)) == "model_file.unsupported_type");
+  for (const auto type : {tensor_type::i64, tensor_type::f8_e4m3, tensor_type::f8_e8m0})
+    CHECK(code_of(dequantize(type, bytes, out)) == "model_file.unsupported_type");
   CHECK(float_of_half(0x3c00) == 1.0f);
   CHECK(float_of_half(0x8001) == -0x1p-24f);
   CHECK(std::isinf(float_of_half(0xfc00)));
@@ -174,8 +175,9 @@ TEST_CASE("safetensors: what the header says is held against the file") {
   CHECK(code(a + "," + b, 27) == "model_file.bad_tensor");
   CHECK(code(b, 26) == "model_file.bad_tensor");  // a hole
   CHECK(code(a + "," + a, 24) == "model_file.bad_json");
-  CHECK(code(R"("a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]})", 2) ==
+  CHECK(code(R"("a":{"dtype":"F8_E5M2","shape":[2],"data_offsets":[0,2]})", 2) ==
         "model_file.unsupported_type");
+  CHECK(code(R"("a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]})", 2) == "");
   CHECK(code(R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]})", 4) ==
         "model_file.bad_tensor");
   CHECK(code(R"("a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]})", 8) ==

@@ -34,6 +34,8 @@ constexpr std::array table = {
     type_traits{tensor_type::iq4_nl, "IQ4_NL", 32, 18},
     type_traits{tensor_type::iq4_xs, "IQ4_XS", 256, 136},
     type_traits{tensor_type::mxfp4, "MXFP4", 32, 17},
+    type_traits{tensor_type::f8_e4m3, "F8_E4M3", 1, 1},
+    type_traits{tensor_type::f8_e8m0, "F8_E8M0", 1, 1},
 };
 
 struct ggml_entry {
@@ -80,9 +82,9 @@ constexpr std::array ggml_table = {
     ggml_entry{40, "NVFP4", std::nullopt},
 };
 
-constexpr std::array safetensors_table = {t::f32, t::f16, t::bf16,   t::f64, t::i8,
-                                          t::u8,  t::i16, t::u16,    t::i32, t::u32,
-                                          t::i64, t::u64, t::boolean};
+constexpr std::array safetensors_table = {t::f32, t::f16, t::bf16,    t::f64,     t::i8,
+                                          t::u8,  t::i16, t::u16,     t::i32,     t::u32,
+                                          t::i64, t::u64, t::boolean, t::f8_e4m3, t::f8_e8m0};
 
 constexpr std::uint64_t size_limit = std::uint64_t{1} << 48;
 

@@ -41,6 +41,8 @@ enum class tensor_type : std::uint8_t {
   iq4_nl,
   iq4_xs,
   mxfp4,
+  f8_e4m3,  ///< no weights by itself: its scales are in a tensor beside it (`microscaling.hpp`)
+  f8_e8m0,  ///< powers of two, as such scales
 };
 
 struct type_traits {

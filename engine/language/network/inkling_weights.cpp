@@ -86,16 +86,19 @@ void read_experts(weight_reader& r, const std::string& p, std::int64_t d,
   r.linear({{p + "gate", n + (e.shared_scored ? e.shared : 0)}}, d, false, w.router);
   w.correction = r.tensor(p + "gate.e_score_correction_bias", {n});
   const bool published = r.published();
-  auto up =
-      r.tensor(p + (published ? "experts.w13_weight" : "experts.gate_up_proj"), {n, 2 * width, d});
+  const auto up =
+      r.experts(p + (published ? "experts.w13_weight" : "experts.gate_up_proj"), {n, 2 * width, d});
   const auto down =
-      r.tensor(p + (published ? "experts.w2_weight" : "experts.down_proj"), {n, d, width});
+      r.experts(p + (published ? "experts.w2_weight" : "experts.down_proj"), {n, d, width});
   if (r.failed()) return;
-  if (published) up = gates_first(up, 1);
   w.experts.resize(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i) {
-    r.pack(w.experts[static_cast<std::size_t>(i)].up.weight, up[i]);
-    r.pack(w.experts[static_cast<std::size_t>(i)].down.weight, down[i]);
+    const auto one = up.of(i), other = down.of(i);
+    for (const auto* read : {&one, &other})
+      if (!*read) return r.note(read->error().code, read->error().message);
+    auto& expert = w.experts[static_cast<std::size_t>(i)];
+    r.pack(expert.up.weight, published ? gates_first(*one, 0) : *one);
+    r.pack(expert.down.weight, *other);
   }
 }
 

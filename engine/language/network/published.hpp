@@ -23,8 +23,7 @@ std::string published_name(std::string name, bool second);
 
 /// Whether a checkpoint is exactly what `config` describes, from its headers alone: every tensor there,
 /// of its shape, and none of the decoder that has no place. Experts may be MXFP8 (F8_E4M3 with a power of
-/// two per 32 numbers) or NVFP4 (two E2M1 codes a byte, F8_E4M3 scales per 16, factors per expert): for
-/// headers that a caller has from elsewhere, since files with F8 types are not opened (`files/`).
+/// two per 32 numbers) or NVFP4 (two E2M1 codes a byte, F8_E4M3 scales per 16, factors per expert).
 /// Nothing of the tensors' size is made.
 /// *Errors*: model.missing_tensor, model.bad_shape, model.unknown_tensor; the message names the tensor.
 result<void> check_tensors(const network_config& config, std::span<const tensor_header> tensors);

@@ -1,6 +1,6 @@
 // Inkling checkpoints from their headers alone: parity/published_headers.json has those of tiny ones that
-// Hugging Face transformers saved. Headers of MXFP8 and NVFP4 are made here from their description: no
-// file of these types was read.
+// Hugging Face transformers saved. Headers of MXFP8 and NVFP4 are made here from their description;
+// published_experts.test.cpp reads files of these types.
 #include "engine/language/network/published.hpp"
 
 #include <fstream>

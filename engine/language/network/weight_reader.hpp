@@ -16,6 +16,18 @@
 
 namespace hocket::language {
 
+/// The rows of experts that lie in one tensor, of which one expert's at a time is widened: of any type of
+/// weights, MXFP8 or NVFP4.
+struct stored_experts {
+  std::vector<std::int64_t> shape = {};  ///< [experts, out, in]
+  const stored_weights* codes = nullptr;
+  std::span<const std::byte> scales = {};  ///< of few bits
+  std::vector<float> factors = {};         ///< NVFP4: of each expert
+
+  /// Expert `i` as fp32 [out, in].
+  result<at::Tensor> of(std::int64_t i) const;
+};
+
 /// Reads tensors until one is missing or has another shape; then says which.
 class weight_reader {
  public:
@@ -117,6 +129,8 @@ class weight_reader {
     const auto* found = source_(stored_name(name));
     return found ? found->shape.size() : 0;
   }
+  /// All experts' rows [experts, out, in], which may be of few bits (`stored_experts`).
+  stored_experts experts(const std::string& name, at::IntArrayRef shape);
   /// Bytes of a tensor of U8, as they are; none after a failure.
   std::span<const std::byte> bytes(const std::string& name, at::IntArrayRef shape) {
     const auto* found = stored(name, shape, tensor_type::u8);

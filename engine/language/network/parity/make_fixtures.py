@@ -14,6 +14,7 @@ import pathlib
 import sys
 import tempfile
 
+import numpy as np
 import torch
 import transformers
 from safetensors import safe_open
@@ -104,6 +105,11 @@ def inklings(t):
         **dict(second, moe_intermediate_size=8, n_routed_experts=3), num_hidden_layers=6,
         layer_types=types * 3, loop_layer_index_start=2, loop_layer_index_end=4, loop_num_passes=3,
         loop_gate_rank=5)
+    for bits in ("mxfp8", "nvfp4"):  # widths of whole groups
+        yield "inkling2_mini_" + bits, t.Inkling2LoopTextConfig(
+            **dict(second, hidden_size=64, moe_intermediate_size=32, n_routed_experts=3,
+                   n_layers_per_attn_res_block=1), num_hidden_layers=3, layer_types=types + types[:1],
+            loop_layer_index_start=1, loop_layer_index_end=2, loop_num_passes=2, loop_gate_rank=5)
 
 
 def randomise(model, generator):
@@ -154,6 +160,53 @@ def pack_experts(model, generator):
     return packed
 
 
+def e4m3(codes):
+    """Their numbers, from sign, four bits of exponent and three of fraction."""
+    codes = codes.astype(np.int32)
+    exponent, fraction = codes >> 3 & 15, codes & 7
+    size = np.where(exponent == 0, fraction * 2.0**-9, (8 + fraction) * 2.0 ** (exponent - 10.0))
+    return np.where(codes & 128, -size, size).astype(np.float32)
+
+
+def random_mxfp8(shape, random):
+    codes = random.integers(0, 127, shape, dtype=np.uint8) | random.integers(0, 2, shape, dtype=np.uint8) << 7
+    scales = random.integers(117, 120, (*shape[:2], shape[2] // 32), dtype=np.uint8)
+    numbers = e4m3(codes) * np.repeat(np.exp2(scales.astype(np.float32) - 127), 32, axis=2)
+    return {"": torch.tensor(codes).view(torch.float8_e4m3fn), "_scale": torch.tensor(scales)}, numbers
+
+
+def random_nvfp4(shape, random):
+    levels = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)
+    levels = np.concatenate([levels, -levels])
+    codes = random.integers(0, 256, (*shape[:2], shape[2] // 2), dtype=np.uint8)
+    scales = random.integers(8, 64, (*shape[:2], shape[2] // 16), dtype=np.uint8)
+    amax = random.uniform(100, 300, shape[0]).astype(np.float32)
+    denominator = np.full(shape[0], 2688, np.float32)
+    numbers = np.stack([levels[codes & 15], levels[codes >> 4]], axis=-1).reshape(shape)
+    numbers = numbers * np.repeat(e4m3(scales), 16, axis=2) * (amax / denominator)[:, None, None]
+    return {"": torch.tensor(codes), "_scale": torch.tensor(scales).view(torch.float8_e4m3fn),
+            "_amax": torch.tensor(amax), "_outer_scale_denominator": torch.tensor(denominator)}, numbers
+
+
+def publish_experts(model, name):
+    """Random experts of few bits under their published names, whose numbers (by numpy alone) the model gets:
+    gates and ups lie in turns there, gates come first in the module. And one expert's numbers."""
+    make = random_mxfp8 if name.endswith("mxfp8") else random_nvfp4
+    random = np.random.default_rng(7)
+    packed = {}
+    for i, layer in enumerate(model.model.layers):
+        experts = layer.mlp.experts
+        for stored, p in (("w13", experts.gate_up_proj), ("w2", experts.down_proj)):
+            parts, numbers = make(tuple(p.shape), random)
+            key = f"model.llm.layers.{i}.mlp.experts.{stored}_weight"
+            packed |= {key + end: part for end, part in parts.items()}
+            packed.setdefault("parity.expert", torch.tensor(numbers[1]))
+            if stored == "w13":
+                numbers = np.concatenate([numbers[:, 0::2], numbers[:, 1::2]], axis=1)
+            p.data.copy_(torch.tensor(numbers))
+    return packed
+
+
 def as_published(decoder, folder):
     """Inkling's decoder alone saves its module's names; the whole model those of the checkpoints."""
     towers = dict(audio_config=dict(mel_vocab_size=16),
@@ -175,6 +228,7 @@ def make(name, config):
     generator = torch.Generator().manual_seed(sum(map(ord, name)))
     randomise(model, generator)
     packed = pack_experts(model, generator) if name == "gpt_oss_mxfp4" else {}
+    few_bits = publish_experts(model, name) if name.startswith("inkling2_mini_") else {}
     model.tie_weights()
     vocabulary = getattr(config, "unpadded_vocab_size", config.vocab_size)
     tokens = torch.randint(3, vocabulary, (1, 40), generator=generator)
@@ -188,9 +242,9 @@ def make(name, config):
         if name == "inkling":
             tensors, text = as_published(model, folder)
         text = pathlib.Path(folder, "config.json").read_text()
-    out = dict(packed)
+    out = dict(packed, **few_bits)
     for key, value in tensors.items():
-        if key + "_blocks" in packed:
+        if key + "_blocks" in packed or key in few_bits:
             continue
         half = value.bfloat16()
         assert torch.equal(half.float(), value.float()), key
