@@ -136,6 +136,13 @@ std::vector<std::string> seeds() {
   const auto config = [&](const std::string& more, const char* type) {
     return "j{" + sizes + more + R"("model_type":")" + type + "\"}";
   };
+  const auto hybrid = [&](const std::string& layers) {
+    return config(
+        experts + R"("hybrid_override_pattern":")" + layers +
+            R"(","mamba_num_heads":6,"mamba_head_dim":8,"ssm_state_size":16,"n_groups":2,)"
+            R"("n_routed_experts":4,"moe_shared_expert_intermediate_size":24,)",
+        "nemotron_h");
+  };
   return {
       config(R"("rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1,)"
              R"("high_freq_factor":4,"original_max_position_embeddings":32},"rope_theta":5e5,)",
@@ -154,10 +161,8 @@ std::vector<std::string> seeds() {
                        R"("rope_type":"yarn","factor":4,"mscale":1,"mscale_all_dim":0.8},)",
              "deepseek_v3"),
       config(R"("partial_rotary_factor":0.5,"norm_eps":1e-5,"hidden_act":"relu2",)", "nemotron"),
-      config(experts + R"("hybrid_override_pattern":"M-*E","num_hidden_layers":4,"n_groups":2,)"
-                       R"("mamba_num_heads":6,"mamba_head_dim":8,"ssm_state_size":16,)"
-                       R"("n_routed_experts":4,"moe_shared_expert_intermediate_size":24,)",
-             "nemotron_h"),
+      hybrid("M*"),
+      hybrid("-E"),
       config(R"("sliding_window":8,"query_pre_attn_scalar":24,"rope_local_base_freq":1e4,)"
              R"("final_logit_softcapping":30,"sliding_window_pattern":2,)",
              "gemma3_text"),

@@ -106,7 +106,8 @@ TEST_CASE("Nemotron-H: the order of layers is read in all its spellings, and ref
   REQUIRE(file);
   const auto made = json::parse(file->metadata().at("config"));
   auto c = made;
-  const auto kinds = [](const json& config) {
+  const auto kinds = [](json config) {
+    config.erase("time_step_limit");
     // As Python's json writes what JSON has no number for.
     auto text = config.dump();
     text.insert(1, R"("time_step_limit": [0.0, Infinity], "other": [-Infinity, NaN, "\"NaN"],)");
