@@ -39,6 +39,8 @@ result<picture_head> jpeg_head(std::string_view bytes, const picture_limits& lim
       ++at;
       continue;
     }
+    // These have no length: a decoder reads on right behind them, where another picture may begin.
+    if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd9)) return bad("the JPEG is torn");
     const auto size = static_cast<std::size_t>(number_at(bytes, at + 2, 2));
     if (size < 2 || at + 2 + size > bytes.size()) return bad("the JPEG is torn");
     const bool is_frame =
@@ -82,17 +84,25 @@ result<picture_head> read_head(std::string_view bytes, const picture_limits& lim
   return head;
 }
 
+void for_each_chunk(
+    std::string_view png,
+    const std::function<void(std::string_view, std::string_view, std::string_view)>& f) {
+  for (auto at = png_begin.size(); at + chunk_frame <= png.size();) {
+    const auto size = static_cast<std::size_t>(number_at(png, at, 4));
+    if (size > png.size() - at - chunk_frame) return;  // torn: the decoder says so
+    f(png.substr(at, size + chunk_frame), png.substr(at + 4, chunk_head - 4),
+      png.substr(at + chunk_head, size));
+    at += size + chunk_frame;
+  }
+}
+
 std::string without_extras(std::string_view png) {
   constexpr std::array<std::string_view, 5> kept = {"IHDR", "PLTE", "tRNS", "IDAT", "IEND"};
   std::string out(png_begin);
-  for (auto at = png_begin.size(); at + chunk_frame <= png.size();) {
-    const auto size = static_cast<std::size_t>(number_at(png, at, 4));
-    if (size > png.size() - at - chunk_frame) break;  // torn: the decoder says so
-    const auto type = png.substr(at + 4, chunk_head - 4);
+  for_each_chunk(png, [&](std::string_view chunk, std::string_view type, std::string_view) {
     for (const auto name : kept)
-      if (type == name) out += png.substr(at, size + chunk_frame);
-    at += size + chunk_frame;
-  }
+      if (type == name) out += chunk;
+  });
   return out;
 }
 

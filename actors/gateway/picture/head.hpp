@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,11 @@ struct picture_head {
 /// gateway.large_picture.
 /// Source: ITU-T T.81 annex B; PNG, third edition, 5.3 and 11.2.1.
 result<picture_head> read_head(std::string_view bytes, const picture_limits& limits = {});
+
+/// Calls `f` with each chunk of a PNG: all of it, its type of four letters, its data. A torn one ends it.
+void for_each_chunk(std::string_view png,
+                    const std::function<void(std::string_view chunk, std::string_view type,
+                                             std::string_view data)>& f);
 
 /// A PNG of those chunks alone that make its picture. `read_head` has taken it.
 std::string without_extras(std::string_view png);

@@ -26,6 +26,27 @@ int mean_of(const video_frame& f, std::size_t colour) {
   return static_cast<int>(sum / (f.width * f.height));
 }
 
+std::string big_endian(std::uint32_t v) {
+  return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8),
+          static_cast<char>(v)};
+}
+
+std::string packed(const std::string& text) {
+  auto size = compressBound(static_cast<uLong>(text.size()));
+  std::string out(size, '\0');
+  REQUIRE(compress(reinterpret_cast<Bytef*>(out.data()), &size,
+                   reinterpret_cast<const Bytef*>(text.data()),
+                   static_cast<uLong>(text.size())) == Z_OK);
+  return out.substr(0, size);
+}
+
+std::string chunk_of(const std::string& type, const std::string& data) {
+  const auto content = type + data;
+  const auto sum = static_cast<std::uint32_t>(
+      crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size())));
+  return big_endian(static_cast<std::uint32_t>(data.size())) + content + big_endian(sum);
+}
+
 }  // namespace
 
 TEST_CASE("a picture is decoded small, with its colours") {
@@ -95,24 +116,62 @@ TEST_CASE("damaged bytes are a picture or an error, nothing else") {
     }
 }
 
+TEST_CASE("of a JPEG a decoder finds no other picture than the one that was measured") {
+  const auto large = jpeg_of(640, 480), small = jpeg_of(8, 8);
+  constexpr std::size_t sof_size = 19;
+  const auto at = large.find("\xff\xc0");
+  const auto large_sof = large.substr(at, sof_size);
+  const auto small_sof = small.substr(small.find("\xff\xc0"), sof_size);
+  // A marker without a length, bytes like one, the large picture, and the small one in a comment: who takes
+  // them for a length reads over the large one, and into the comment.
+  for (const char marker : {'\x01', '\xd0', '\xd7', '\x00'}) {
+    const auto twice = large.substr(0, 2) + std::string{'\xff', marker, 0, 2 + sof_size + 4} +
+                       large_sof + std::string{'\xff', '\xfe', 0, 2 + sof_size} + small_sof +
+                       large.substr(2, at - 2) + large.substr(at + sof_size);
+    CHECK(code_of(twice) == "gateway.bad_picture");
+    CHECK_FALSE(decode_picture(twice, 320));
+  }
+}
+
 TEST_CASE("of a PNG nothing is unpacked but its pixels") {
   const auto png = png_of(8, 8);
-  // A text that is a megabyte when it is unpacked, behind the head.
-  std::string packed(4096, '\0');
-  auto size = static_cast<uLongf>(packed.size());
-  const std::string text(1 << 20, 'x');
-  REQUIRE(compress(reinterpret_cast<Bytef*>(packed.data()), &size,
-                   reinterpret_cast<const Bytef*>(text.data()), text.size()) == Z_OK);
-  const auto content = std::string("zTXtkey\0\0", 9) + packed.substr(0, size);
-  const auto big_endian = [](std::uint32_t v) {
-    return std::string{static_cast<char>(v >> 24), static_cast<char>(v >> 16),
-                       static_cast<char>(v >> 8), static_cast<char>(v)};
-  };
-  const auto sum = static_cast<std::uint32_t>(
-      crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size())));
-  const auto chunk =
-      big_endian(static_cast<std::uint32_t>(content.size() - 4)) + content + big_endian(sum);
-  const auto with_text = png.substr(0, 33) + chunk + png.substr(33);
-  CHECK(without_extras(with_text).find("zTXt") == std::string::npos);
-  CHECK(decode_picture(with_text, 8).has_value());
+  const auto head = png.substr(0, 33);
+  SUBCASE("a text that is a megabyte when it is unpacked") {
+    const auto text =
+        chunk_of("zTXt", std::string("key\0\0", 5) + packed(std::string(1 << 20, 'x')));
+    const auto with_text = head + text + png.substr(33);
+    CHECK(without_extras(with_text).find("zTXt") == std::string::npos);
+    CHECK(decode_picture(with_text, 8).has_value());
+  }
+  SUBCASE("a megabyte behind the last row") {
+    const auto of_rows = [&](std::size_t more) {
+      return head + chunk_of("IDAT", packed(std::string(8 * (1 + 8 * 3) + more, '\0'))) +
+             chunk_of("IEND", "");
+    };
+    CHECK(decode_picture(of_rows(0), 8).has_value());
+    const auto got = decode_picture(of_rows(1 << 20), 8);
+    REQUIRE_FALSE(got);
+    CHECK(got.error().message == "the PNG has more in it than its pixels");
+  }
+  SUBCASE("rows of the widest pixels, interlaced, are not more") {
+    // Sixteen bits, with alpha.
+    for (const std::uint32_t side : {1u, 2u, 5u, 8u, 9u}) {
+      const auto whole =
+          std::string("\x89PNG\r\n\x1a\n") +
+          chunk_of("IHDR", big_endian(side) + big_endian(side) + std::string{16, 6, 0, 0, 1});
+      // Adam7: where each pass begins, and how far apart its columns and rows are.
+      constexpr std::uint32_t passes[7][4] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8},
+                                              {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2},
+                                              {0, 1, 1, 2}};
+      std::size_t size = 0;
+      for (const auto& [x, y, by_x, by_y] : passes) {
+        const auto columns = side > x ? (side - x + by_x - 1) / by_x : 0;
+        const auto rows = side > y ? (side - y + by_y - 1) / by_y : 0;
+        if (columns > 0) size += rows * (1 + std::size_t{columns} * 8);
+      }
+      CHECK(decode_picture(
+                whole + chunk_of("IDAT", packed(std::string(size, '\0'))) + chunk_of("IEND", ""), 8)
+                .has_value());
+    }
+  }
 }

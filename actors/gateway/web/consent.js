@@ -31,7 +31,8 @@ export class Consent {
       };
       $("yes").onclick = done(true);
       $("no").onclick = done(false);
-      box.onclose = done(false);
+      // The event comes late: it may be that of the question before.
+      box.onclose = () => box.open || done(false)();
       box.showModal();
     });
   }
