@@ -30,7 +30,8 @@ void remote_model::config::visit(config_visitor& v) {
   v.field({.name = "function_summary", .doc = "what the model is told of that function"},
           function_summary);
   v.field({.name = "jitter_ms",
-           .doc = "after a hole, its voice waits this long for more",
+           .doc = "after a hole, its voice waits at most this long for more: at first 10 ms, with "
+                  "each hole longer",
            .unit = "ms",
            .min = 0,
            .max = 2000},

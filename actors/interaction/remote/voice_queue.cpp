@@ -7,12 +7,13 @@ namespace hocket::remote {
 constexpr std::size_t per_ms = 16;
 constexpr std::size_t longest_piece = 16'000;  ///< to which small ones are joined
 constexpr std::size_t most_pieces = 8'192;
+constexpr int longer_ms = 20;                        ///< after each hole
 constexpr std::int64_t most_back_ms = 240;           ///< without having been watched
 constexpr std::size_t watch_samples = 600 * per_ms;  ///< three micro-turns: sound comes in one each
 
 std::int64_t voice_queue::put(std::vector<float> samples, std::string item, std::int64_t now_ms) {
   if (samples.empty()) return 0;
-  if (waiting_ == 0) hold_until_ms_ = now_ms + limits_.jitter_ms;
+  if (waiting_ == 0) hold_until_ms_ = now_ms + wait_ms_;
   waiting_ += samples.size();
   auto* last = pieces_.empty() ? nullptr : &pieces_.back();
   if (last != nullptr && last->item == item &&
@@ -65,7 +66,7 @@ bool voice_queue::is_silent_at_front(std::size_t samples) const {
 
 /// A continuous voice that lies back catches up where it is silent.
 void voice_queue::catch_up(std::size_t samples) {
-  const auto most = static_cast<std::size_t>(limits_.jitter_ms + most_back_ms) * per_ms + samples;
+  const auto most = static_cast<std::size_t>(wait_ms_ + most_back_ms) * per_ms + samples;
   while ((surplus_ >= samples || waiting_ > most) && is_silent_at_front(samples)) {
     drop_front(samples);
     surplus_ -= std::min(surplus_, samples);
@@ -78,7 +79,7 @@ void voice_queue::look_at_surplus(std::size_t taken) {
   least_ = std::min(least_, waiting_);
   watched_ += taken;
   if (watched_ < watch_samples) return;
-  const auto kept = static_cast<std::size_t>(limits_.jitter_ms) * per_ms;
+  const auto kept = static_cast<std::size_t>(wait_ms_) * per_ms;
   surplus_ = least_ - std::min(least_, kept);
   watched_ = 0;
   least_ = no_least;
@@ -105,7 +106,10 @@ std::vector<float> voice_queue::take(std::size_t samples, std::int64_t now_ms) {
     }
   if (limits_.is_continuous) look_at_surplus(samples);
   const bool is_hole = out.size() < samples;
-  if (is_hole && was_sounding_) ++holes_;
+  if (is_hole && was_sounding_) {
+    ++holes_;
+    wait_ms_ = std::min(wait_ms_ + longer_ms, limits_.jitter_ms);
+  }
   was_sounding_ = !is_hole && std::any_of(out.begin(), out.end(), [](float s) { return s != 0; });
   out.resize(samples);
   return out;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -13,16 +14,17 @@ namespace hocket::remote {
 ///
 /// A remote model that answers in turns sends faster than it speaks: that waits, up to `ahead_ms`. One
 /// whose sound runs all the time may not fall behind: over `lag_ms` the oldest goes, and what never ran
-/// short of more than `jitter_ms` for a while is left out where it is silent.
+/// short of more than it waits after a hole is left out where it is silent.
 class voice_queue {
  public:
   struct limits {
     bool is_continuous = false;
-    int jitter_ms = 60;      ///< after a hole, sound waits this long for more
-    int lag_ms = 1'000;      ///< of a continuous one
+    int first_ms = 10;   ///< after a hole, sound waits this long for more, each time a bit longer,
+    int jitter_ms = 60;  ///< at most this
+    int lag_ms = 1'000;  ///< of a continuous one
     int ahead_ms = 120'000;  ///< of one that answers in turns
   };
-  explicit voice_queue(limits l) : limits_(l) {}
+  explicit voice_queue(limits l) : limits_(l), wait_ms_(std::min(l.first_ms, l.jitter_ms)) {}
 
   /// How many milliseconds had to go.
   std::int64_t put(std::vector<float> samples, std::string item, std::int64_t now_ms);
@@ -52,6 +54,7 @@ class voice_queue {
   void look_at_surplus(std::size_t taken);
 
   const limits limits_;
+  int wait_ms_;  ///< after a hole
   std::deque<piece> pieces_;
   std::size_t waiting_ = 0, taken_ = 0;
   std::string item_;
