@@ -68,7 +68,8 @@ trainer_config config_of(const interaction_training& o) {
   return {.optimizer = {.matrix_rate = o.matrix_rate, .rate = o.rate},
           .seed = o.seed,
           .workers = o.workers,
-          .only = o.only_voice ? "flow." : ""};
+          .only = o.only_voice ? "flow." : "",
+          .average = o.average};
 }
 
 template <class Work>

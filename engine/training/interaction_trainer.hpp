@@ -21,6 +21,7 @@ struct interaction_training {
   double matrix_rate = 0.015, rate = 3e-3;
   double text_weight = 4, heard_weight = 6, gate_weight = 1, flow_weight = 0.3;
   double spoken_weight = 1;
+  double average = 0;       ///< of the weights over steps (trainer_config); exported in their place
   bool only_voice = false;  ///< only the flow head learns; what the model writes stays as it is
   int flow_frames = 64;     ///< of a conversation
   double speech_noise = 0.3, token_dropout = 0.03, frequency_warp = 0.06;

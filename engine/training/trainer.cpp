@@ -1,5 +1,6 @@
 #include "engine/training/trainer.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <cmath>
@@ -76,25 +77,54 @@ result<loss_sums> trainer::step(std::span<const training_example> examples, doub
       if (g.defined()) gradients[i] = gradients[i].defined() ? gradients[i].add_(g) : g;
     }
   }
+  if (config_.average > 0 && averages_.empty()) begin_average();
+  ++averaged_;
   const double clip = optimizer_.clip_factor(gradients);
   std::atomic<std::size_t> next_parameter{0};
   pool_.run([&](int) {
     for (std::size_t i = next_parameter++; i < gradients.size(); i = next_parameter++)
-      if (gradients[i].defined()) optimizer_.update(i, gradients[i], rate_scale, clip, steps_ + 1);
+      if (gradients[i].defined()) {
+        optimizer_.update(i, gradients[i], rate_scale, clip, steps_ + 1);
+        if (!averages_.empty()) add_to_average(i);
+      }
   });
   ++steps_;
   return sums;
 }
 
-std::vector<std::pair<std::string, at::Tensor>> trainer::everything() const {
+trainer::named trainer::everything() const {
   named_tensors all;
   for (const auto& p : optimizer_.parameters()) all.emplace_back(p.name, *p.value);
   for (auto& entry : optimizer_.state()) all.push_back(std::move(entry));
   return all;
 }
 
+trainer::named trainer::averages() const {
+  named all;
+  for (std::size_t i = 0; i < averages_.size(); ++i)
+    all.emplace_back("average." + optimizer_.parameters()[i].name, averages_[i]);
+  return all;
+}
+
+void trainer::begin_average() {
+  c10::NoGradGuard no_grad;
+  averages_.clear();
+  for (const auto& p : optimizer_.parameters()) averages_.push_back(p.value->detach().clone());
+  averaged_ = 0;
+}
+
+void trainer::add_to_average(std::size_t i) {
+  c10::NoGradGuard no_grad;
+  const auto t = static_cast<double>(averaged_);
+  averages_[i].lerp_(*optimizer_.parameters()[i].value, 1 - std::min(config_.average, t / (t + 9)));
+}
+
 tensor_set trainer::save() const {
-  return snapshot(everything(), {{"step", std::to_string(steps_)}});
+  auto all = everything();
+  for (auto& entry : averages()) all.push_back(std::move(entry));
+  std::map<std::string, std::string> said{{"step", std::to_string(steps_)}};
+  if (!averages_.empty()) said["averaged"] = std::to_string(averaged_);
+  return snapshot(all, std::move(said));
 }
 
 result<void> trainer::restore(const safetensors_file& checkpoint) {
@@ -104,6 +134,20 @@ result<void> trainer::restore(const safetensors_file& checkpoint) {
     std::from_chars(step->second.data(), step->second.data() + step->second.size(), steps);
   if (steps < 0) return fail("train.bad_checkpoint", "the checkpoint does not say its step");
   HOCKET_TRY(copy_tensors(checkpoint, everything()));
+  if (config_.average > 0) {
+    begin_average();
+    if (const auto averaged = checkpoint.metadata().find("averaged");
+        averaged != checkpoint.metadata().end()) {
+      HOCKET_TRY(copy_tensors(checkpoint, averages()));
+      averaged_ = -1;
+      std::from_chars(averaged->second.data(), averaged->second.data() + averaged->second.size(),
+                      averaged_);
+      if (averaged_ < 0)
+        return fail("train.bad_checkpoint",
+                    "the checkpoint does not say over how many steps its "
+                    "average goes");
+    }
+  }
   for (auto& p : optimizer_.parameters())
     if (p.weight) ops::refresh_half(*p.weight);
   steps_ = steps;
@@ -112,9 +156,11 @@ result<void> trainer::restore(const safetensors_file& checkpoint) {
 
 tensor_set trainer::export_weights(bool half) const {
   named_tensors weights;
-  for (const auto& p : optimizer_.parameters())
-    weights.emplace_back(p.name,
-                         half && p.value->dim() > 1 ? p.value->to(at::kBFloat16) : *p.value);
+  for (std::size_t i = 0; i < optimizer_.size(); ++i) {
+    const auto& value = averages_.empty() ? *optimizer_.parameters()[i].value : averages_[i];
+    weights.emplace_back(optimizer_.parameters()[i].name,
+                         half && value.dim() > 1 ? value.to(at::kBFloat16) : value);
+  }
   return snapshot(weights, {{"step", std::to_string(steps_)}, {"weights", half ? "BF16" : "F32"}});
 }
 

@@ -38,11 +38,14 @@ struct trainer_config {
   std::uint64_t seed = 1;  ///< of the noise in the losses
   int workers = 2;         ///< threads; each takes one example at a time
   std::string only;        ///< prefix of the names that learn; empty: all learn
+  /// Decay of the weights' running average over steps, 0 to 1; 0: none is kept. The first steps count
+  /// less: at step t it is at most t / (t + 9).
+  double average = 0;
 };
 
-/// *Threads*: called by one; uses `workers` of its own. *Memory*: moments beside the weights, and
-/// gradients per worker during a step. With one worker, the same steps give the same bits; more
-/// workers add gradients up in any order, so two runs differ by rounding.
+/// *Threads*: called by one; uses `workers` of its own. *Memory*: moments (and the average, where one
+/// is kept) beside the weights, and gradients per worker during a step. With one worker, the same steps
+/// give the same bits; more workers add gradients up in any order, so two runs differ by rounding.
 class trainer {
  public:
   /// `model` stays the caller's and outlives the trainer.
@@ -54,22 +57,28 @@ class trainer {
   result<loss_sums> step(std::span<const training_example> examples, double rate_scale);
   std::int64_t steps() const { return steps_; }
 
-  /// Weights, moments and the number of steps: what `restore` takes to go on with the same bits.
+  /// Weights, moments, average and the number of steps: what `restore` takes to go on with the same
+  /// bits.
   tensor_set save() const;
-  /// *Errors*: model.missing_tensor, model.bad_shape, model.bad_dtype, train.bad_checkpoint; after
-  /// one of them the trainer is of no use.
+  /// A checkpoint without an average begins one here. *Errors*: model.missing_tensor, model.bad_shape,
+  /// model.bad_dtype, train.bad_checkpoint; after one of them the trainer is of no use.
   result<void> restore(const safetensors_file& checkpoint);
-  /// Weights alone, matrices as bfloat16 if `half`.
+  /// Weights alone, their average where one is kept; matrices as bfloat16 if `half`.
   tensor_set export_weights(bool half) const;
 
  private:
-  std::vector<std::pair<std::string, at::Tensor>> everything() const;
+  using named = std::vector<std::pair<std::string, at::Tensor>>;
+  named everything() const;  ///< without the average
+  named averages() const;
+  void begin_average();
+  void add_to_average(std::size_t i);
 
   trainable& model_;
   trainer_config config_;
   optimizer optimizer_;
   worker_pool pool_;
-  std::int64_t steps_ = 0;
+  std::vector<at::Tensor> averages_;  ///< of each parameter, once a step is done; empty: none
+  std::int64_t steps_ = 0, averaged_ = 0;
 };
 
 }  // namespace hocket::engine

@@ -215,6 +215,49 @@ TEST_CASE("a stopped run goes on where it was; one worker gives the same bits") 
 }
 
 TEST_CASE(
+    "an average of the weights is kept, saved, exported, and changes nothing that is learnt") {
+  auto options = toy();
+  options.workers = 1;
+  interaction_trainer plain(options);
+  train_to(plain, 20);
+  options.average = 0.9;
+  interaction_trainer whole(options), begun(options);
+  train_to(whole, 20);
+  train_to(begun, 10);
+  interaction_trainer resumed(options);
+  REQUIRE(resumed.restore(in_memory(begun.save())));
+  train_to(resumed, 20);
+  const auto without = in_memory(plain.save()), a = in_memory(whole.save());
+  const auto b = in_memory(resumed.save()), out = in_memory(whole.export_weights(false));
+  const auto same = [](const stored_tensor* x, const stored_tensor* y) {
+    REQUIRE(x);
+    REQUIRE(y);
+    return std::ranges::equal(x->data, y->data);
+  };
+  std::size_t moved = 0;
+  for (const auto& t : without.tensors()) {
+    INFO(t.name);
+    CHECK(same(&t, a.find(t.name)));
+    CHECK(same(&t, b.find(t.name)));
+    const auto* average = a.find("average." + t.name);
+    if (!average) continue;  // a moment
+    CHECK(same(average, b.find("average." + t.name)));
+    CHECK(same(average, out.find(t.name)));
+    moved += same(&t, average) ? 0 : 1;
+  }
+  CHECK(moved > 5);
+  auto odd = begun.save();
+  odd.metadata["averaged"] = "-9";
+  CHECK(interaction_trainer(options).restore(in_memory(odd)).error().code ==
+        "train.bad_checkpoint");
+  // A run that kept none so far begins with the weights of its checkpoint.
+  interaction_trainer later(options);
+  REQUIRE(later.restore(without));
+  const auto first = in_memory(later.export_weights(false));
+  for (const auto& t : first.tensors()) CHECK(same(&t, without.find(t.name)));
+}
+
+TEST_CASE(
     "an example is tensors by name, and one that does not fit is refused "
     "by name") {
   const auto config = toy().model;

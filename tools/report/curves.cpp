@@ -95,6 +95,8 @@ result<void> draw_training_curves(const std::string& folder, const std::string& 
   canvas& c = *opened;
   c.rectangle(0, 0, width, height, color::of(0xffffff));
   const double h = (height - top - 2 * gap) / 2;
+  auto& field = eval["field_recall"];
+  if (!field.empty() && field.back() < 0) field.clear();  // a training without one
   const double last = std::max(steps.back(), eval["step"].empty() ? 1.0 : eval["step"].back());
   const panel losses{top, h, last, [](double v) { return (std::log10(v) + 3.5) / 4.2; }};
   draw(c, losses, "losses (log scale) over steps", {0.001, 0.01, 0.1, 1},
@@ -110,7 +112,8 @@ result<void> draw_training_curves(const std::string& folder, const std::string& 
         {"false", color::of(0xc2453a), &steps, &curve["word_false"]},
         {"heard", color::of(0x2a9d57), &steps, &curve["heard_recall"]},
         {"loop recall", color::of(0x0b3d91), &eval["step"], &eval["recall"], true},
-        {"loop precision", color::of(0xe07b39), &eval["step"], &eval["precision"], true}});
+        {"loop precision", color::of(0xe07b39), &eval["step"], &eval["precision"], true},
+        {"field recall", color::of(0x7a5195), &eval["step"], &field, true}});
   return c.finish();
 }
 

@@ -84,7 +84,9 @@ result<conversation> make_conversation(const source_options& options, std::uint6
   const std::uint64_t seed = seed_of(options.seed, index, split_number);
   const auto turns = std::max<std::int64_t>(5, std::llround(options.seconds * 5.0));
 
-  const bool field = random_stream(seed_of(seed, 81)).chance(options.field);
+  const double grown =
+      options.field_ramp == 0 ? 1.0 : std::min(1.0, double(index) / double(options.field_ramp));
+  const bool field = random_stream(seed_of(seed, 81)).chance(options.field * grown);
   if (field) HOCKET_TRY(prepare_babble(options.which));
 
   // The synthesiser is shared by all threads: hold it only while the plan is made.

@@ -75,6 +75,8 @@ struct source_options {
   /// would be without it, sample for sample.
   double field = 0;
   std::shared_ptr<const speech_bank> bank;  ///< of the same split; none: synthesisers alone
+  /// Conversations over which `field` grows from 0 to its value, by their index.
+  std::uint64_t field_ramp = 0;
 };
 
 /// All families in a fixed order, the core first.

@@ -209,6 +209,29 @@ TEST_CASE("conversations outside the field are what they would be without it") {
   CHECK(other >= 3);
 }
 
+TEST_CASE("the share of the field grows over the first conversations, and only ever adds some") {
+  source_options options;
+  options.seconds = 2;
+  int early = 0, late = 0;
+  for (std::uint64_t index = 0; index < 24; ++index) {
+    options.field = 0, options.field_ramp = 0;
+    const auto plain = make_conversation(options, index);
+    options.field = 1;
+    const auto all = make_conversation(options, index);
+    options.field_ramp = 24;
+    const auto ramped = make_conversation(options, index);
+    REQUIRE(plain);
+    REQUIRE(all);
+    REQUIRE(ramped);
+    const bool field = ramped->person_audio != plain->person_audio;
+    if (field) CHECK(ramped->person_audio == all->person_audio);
+    (index < 12 ? early : late) += field;
+  }
+  CHECK(early > 0);
+  CHECK(early < 8);
+  CHECK(late > early);
+}
+
 TEST_CASE("a bank: sentences are joined from the longest pieces, unknown words are nobody's") {
   const test_bank at;
   const auto bank = speech_bank::open(at.folder.string(), split::train);

@@ -13,6 +13,7 @@
 #include "tools/report/curves.hpp"
 #include "tools/hocket/checksums.hpp"
 #include "tools/hocket/eval/heldout.hpp"
+#include "tools/hocket/train/eval_on_the_way.hpp"
 #include "tools/hocket/train/train_adapter.hpp"
 #include "tools/hocket/train/train_file.hpp"
 #include "tools/hocket/train/train_loop.hpp"
@@ -36,50 +37,45 @@ result<std::string> export_now(const train_plan& plan, const engine::interaction
   return folder;
 }
 
-/// A closed-loop evaluation of the model as it is now; adds a row to eval.csv.
-result<void> evaluate(const train_plan& plan, const engine::interaction_trainer& trainer,
+/// A closed-loop evaluation; adds a row to eval.csv.
+result<void> evaluate(eval_on_the_way& watched, const std::string& folder, std::int64_t step,
                       bool quiet) {
-  auto folder = export_now(plan, trainer);
-  if (!folder) return fail(folder);
-  auto model = engine::interaction_model::load(*folder, "cpu");
-  if (!model) return fail(model);
-  scenarios::source_options source;
-  source.seed = heldout_seed, source.seconds = plan.seconds, source.families = plan.families;
-  source.sound = plan.variety;
-  const auto scripts = heldout_scripts(source, (*model)->words(), plan.eval_conversations);
-  if (!scripts) return fail(scripts);
-  auto done = engine::run_closed_loop(*model, *scripts, {}, 32, tolerance_micro_turns, {});
-  if (!done) return fail(done);
-  const auto m = summarise_closed_loop(*done).items();
-  const std::string path = plan.engine.output + "/eval.csv";
-  const bool fresh = !std::filesystem::exists(path);
-  std::string line;
-  if (fresh) line = "step,recall,recall_low,recall_high,precision,precision_low,precision_high,n\n";
-  line += fmt::format("{},{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{}\n",
-                      (*model)->description().trained_steps, m[0].value, *m[0].low, *m[0].high,
-                      m[1].value, *m[1].low, *m[1].high, plan.eval_conversations);
-  const auto file = trust::create_file(path, trust::create_as::appended);
-  if (!file) return fail(file);
-  HOCKET_TRY(file->write(line));
-  if (!quiet)
-    fmt::print("closed loop at step {}: recall {:.3f}, precision {:.3f}\n",
-               (*model)->description().trained_steps, m[0].value, m[1].value);
+  const auto row = watched.run(folder, step);
+  if (!row) return fail(row);
+  if (quiet) return {};
+  fmt::print("closed loop at step {}: recall {:.3f}, precision {:.3f}", row->step, row->recall,
+             row->precision);
+  if (row->field_recall >= 0)
+    fmt::print("; in the field {:.3f}, {:.3f}; {:.1f} words/min into other talk", row->field_recall,
+               row->field_precision, row->other_talk_words_per_min);
+  fmt::print("\n");
+  std::fflush(stdout);
   return {};
 }
 
-/// The training's voices; none, and a note, where the training file names a folder that is not there.
+/// The same of the model as it is now.
+result<void> evaluate(const train_plan& plan, eval_on_the_way& watched,
+                      const engine::interaction_trainer& trainer, bool quiet) {
+  auto folder = export_now(plan, trainer);
+  if (!folder) return fail(folder);
+  return evaluate(watched, *folder, trainer.steps(), quiet);
+}
+
+/// The voices of a split; none, and a note, where the training file names a folder that is not there.
 result<std::shared_ptr<const scenarios::speech_bank>> bank_of(const std::string& folder,
-                                                              bool asked_for) {
+                                                              bool asked_for,
+                                                              scenarios::split which) {
   std::shared_ptr<const scenarios::speech_bank> bank;
   std::error_code ignored;
   if (!folder.empty() && (asked_for || std::filesystem::exists(folder, ignored))) {
-    auto opened = scenarios::speech_bank::open(folder, scenarios::split::train);
+    auto opened = scenarios::speech_bank::open(folder, which);
     if (!opened) return fail(opened);
     bank = std::move(*opened);
   }
   const auto persons = bank ? bank->neural().size() : 0;
   const auto people = bank ? bank->people().size() : 0;
-  fmt::print(stderr, "speech bank `{}`: {} neural voices, {}people's words\n", folder, persons,
+  fmt::print(stderr, "speech bank `{}`{}: {} neural voices, {}people's words\n", folder,
+             which == scenarios::split::train ? "" : ", held out", persons,
              people > 0 ? "" : "no ");
   return bank;
 }
@@ -174,11 +170,15 @@ int run_train(const train_options& o) {
   scenarios::source_options data;
   data.seed = plan.data_seed, data.seconds = plan.seconds, data.families = plan.families;
   data.sound = plan.variety, data.slips = plan.slips, data.field = plan.field;
+  data.field_ramp = plan.field_ramp;
   if (!o.bank.empty()) plan.bank = o.bank;
+  std::shared_ptr<const scenarios::speech_bank> unheard;  // of the evaluations
   if (data.field > 0) {
-    auto bank = bank_of(plan.bank, !o.bank.empty());
+    auto bank = bank_of(plan.bank, !o.bank.empty(), scenarios::split::train);
     if (!bank) return tell(bank.error(), exit_bad_input);
-    data.bank = std::move(*bank);
+    auto heldout = bank_of(plan.bank, !o.bank.empty(), scenarios::split::heldout);
+    if (!heldout) return tell(heldout.error(), exit_bad_input);
+    data.bank = std::move(*bank), unheard = std::move(*heldout);
   }
   if (!data.bank) plan.bank.clear();  // the card names none that was not there
   auto source = scenarios::make_source(data);
@@ -189,14 +189,18 @@ int run_train(const train_options& o) {
   std::signal(SIGINT, [](int) { interrupted = true; });
   std::signal(SIGTERM, [](int) { interrupted = true; });
   using clock = std::chrono::steady_clock;
+  eval_on_the_way watched(plan, std::move(unheard));
+  if (plan.eval_minutes > 0 && !c.resume && !c.from.empty())  // what later rows are held against
+    if (auto ok = evaluate(watched, c.from, 0, o.json); !ok) return tell(ok.error(), exit_failed);
+  if (interrupted) return exit_fine;  // nothing is learnt yet
   auto last_eval = clock::now();
   const auto done =
       train(c, **source, [&](const train_progress& p, const engine::interaction_trainer& trainer) {
         print_progress(p, bar, o.json);
         const double minutes = std::chrono::duration<double>(clock::now() - last_eval).count() / 60;
-        if (plan.eval_minutes > 0 && minutes > plan.eval_minutes) {
+        if (plan.eval_minutes > 0 && minutes > plan.eval_minutes && !interrupted) {
           if (bar) fmt::print("\n");
-          if (auto ok = evaluate(plan, trainer, o.json); !ok) tell(ok.error(), 0);
+          if (auto ok = evaluate(plan, watched, trainer, o.json); !ok) tell(ok.error(), 0);
           (void)draw_training_curves(c.output, c.output + "/curve.svg");
           last_eval = clock::now();
         }
@@ -204,7 +208,11 @@ int run_train(const train_options& o) {
       });
   if (bar) fmt::print("\n");
   if (!done) return tell(done.error(), exit_failed);
-  if (auto ok = evaluate(plan, *done, o.json); !ok) return tell(ok.error(), exit_failed);
+  if (interrupted) {  // whoever stops it does not wait for minutes of evaluation
+    if (auto ok = export_now(plan, *done); !ok) return tell(ok.error(), exit_failed);
+  } else if (auto ok = evaluate(plan, watched, *done, o.json); !ok) {
+    return tell(ok.error(), exit_failed);
+  }
   if (auto drawn = draw_training_curves(c.output, c.output + "/curve.svg"); !drawn)
     tell(drawn.error(), 0);
   if (!o.json) fmt::print("{}/model: config.json, vocabulary.json, model.safetensors\n", c.output);

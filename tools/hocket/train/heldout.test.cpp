@@ -53,7 +53,8 @@ struct recipe {
     return {plan.data_seed, scenarios::split::train,
             plan.seconds,   plan.families,
             plan.variety,   plan.slips,
-            plan.field,     nullptr};
+            plan.field,     nullptr,
+            plan.field_ramp};
   }
   /// Conversations that a training of this file may ask for, continued twice.
   std::uint64_t conversations() const {

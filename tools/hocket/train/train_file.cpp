@@ -61,6 +61,7 @@ struct train_part final : config_base {
   std::vector<std::string> families;
   std::string variety = "plain", from, bank;
   double field = 0;
+  std::int64_t field_ramp_steps = 0;
   void visit(config_visitor& v) override {
     v.field({.name = "out", .doc = "folder of checkpoints and curves", .is_path = false}, out);
     v.field({.name = "seed", .doc = "of weights and noise", .min = 0}, seed);
@@ -86,6 +87,11 @@ struct train_part final : config_base {
              .min = 0,
              .max = 1},
             field);
+    v.field(
+        {.name = "field_ramp_steps",
+         .doc = "over which that share grows from 0, so that a trained model meets it by and by",
+         .min = 0},
+        field_ramp_steps);
     v.field({.name = "bank",
              .doc = "folder that tools/scenarios/bank/make_bank.py made; empty, or missing: "
                     "synthesisers alone",
@@ -114,6 +120,13 @@ struct train_part final : config_base {
              .min = 1,
              .max = 4096},
             flow_frames);
+    v.field(
+        {.name = "average",
+         .doc = "decay of the weights' running average over steps, such as 0.998; it is what is "
+                "evaluated and exported. 0: none",
+         .min = 0,
+         .max = 0.99999},
+        c.average);
     v.field({.name = "only_voice",
              .doc = "only the flow head learns; what the model hears and writes stays as it is"},
             c.only_voice);
@@ -126,8 +139,12 @@ struct train_part final : config_base {
     v.field({.name = "checkpoint_minutes", .doc = "between checkpoints", .min = 0},
             c.checkpoint_minutes);
     v.field({.name = "log_every", .doc = "steps per report", .min = 1}, log_every);
-    v.field({.name = "eval_minutes", .doc = "between closed-loop evaluations; 0 = never", .min = 0},
-            eval_minutes);
+    v.field(
+        {.name = "eval_minutes",
+         .doc = "between closed-loop evaluations (rows of eval.csv), of which row 0 is `from`; 0: "
+                "one at the end",
+         .min = 0},
+        eval_minutes);
     v.field({.name = "eval_conversations", .doc = "of one evaluation", .min = 1},
             eval_conversations);
   }
@@ -181,6 +198,7 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   c.model.attention.rotary_shared = model.video > 0;
   plan.slips = whole.slips;
   plan.field = whole.field, plan.bank = whole.bank;
+  plan.field_ramp = static_cast<std::uint64_t>(whole.field_ramp_steps * whole.batch);
   plan.variety = whole.variety == "rich" ? scenarios::variety::rich : scenarios::variety::plain;
   c.from = whole.from;
   plan.data_seed = static_cast<std::uint64_t>(whole.data_seed);
@@ -191,13 +209,16 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
     adapter_part adapter;
     read_config(*part, adapter, "adapter", {}, findings);
     plan.adapter = adapter.a;
-    if (const auto* at = tree->find("only_voice"); at && c.only_voice)
-      findings.add({.where = at->where(),
-                    .code = "config.range",
-                    .message = "training: `only_voice` is of a whole model's training, and this "
-                               "trains an `adapter`",
-                    .hint = "leave it out, and say in `adapter: {modules: ...}` which layers learn",
-                    .notes = {}});
+    for (const auto& [key, given] :
+         {std::pair{"only_voice", c.only_voice}, {"average", c.average > 0}})
+      if (const auto* at = tree->find(key); at && given)
+        findings.add(
+            {.where = at->where(),
+             .code = "config.range",
+             .message = std::string("training: `") + key +
+                        "` is of a whole model's training, and this trains an `adapter`",
+             .hint = "leave it out; which layers learn is said in `adapter: {modules: ...}`",
+             .notes = {}});
   }
   return plan;
 }

@@ -28,7 +28,8 @@ struct train_plan {
   double slips =
       0.2;           ///< share of the model's phrases in which it says another word than it should
   double field = 0;  ///< share of conversations in the field (source_options)
-  std::string bank;  ///< folder of the speech bank; empty: none
+  std::uint64_t field_ramp = 0;  ///< conversations over which it grows
+  std::string bank;              ///< folder of the speech bank; empty: none
   double eval_minutes = 15;
   std::int64_t eval_conversations = 32;
   std::optional<adapter_plan> adapter;  ///< none: the model itself learns
