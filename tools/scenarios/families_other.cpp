@@ -18,7 +18,7 @@ overheard draw_overheard(builder& b, const std::vector<person>& others) {
   random_stream& rng = b.rng;
   const double kind = rng.unit();
   overheard out;
-  if (kind < 0.35)
+  if (kind < 0.5)
     if (auto found = b.overhear(b.speaker().gain_db + rng.uniform(-12, 2)))
       return {std::move(*found), true};
   const std::string text = ordinary_talk(rng, b.which());

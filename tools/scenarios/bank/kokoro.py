@@ -1,5 +1,6 @@
 """Kokoro-82M (Apache-2.0) on onnxruntime, and word times by PocketSphinx's forced alignment."""
 import json
+import random
 import subprocess
 
 import numpy
@@ -10,6 +11,16 @@ HELDOUT = ["af_kore", "am_liam", "bf_lily", "bm_george"]
 TRAIN = ["af_heart", "am_adam", "bf_alice", "bm_daniel", "af_sarah", "am_eric", "bm_lewis", "af_nova",
          "am_onyx", "af_sky", "bm_fable", "am_echo", "af_jessica", "af_river", "am_santa", "af_aoede",
          "af_alloy", "af_nicole"]
+
+
+def mixture(name):
+    """A voice of nobody: two of TRAIN's styles (American or British both), and the share of the first.
+    By its name, so that a bank made in two calls holds the same."""
+    rng = random.Random(name)
+    first = rng.choice(TRAIN)
+    second = rng.choice([s for s in TRAIN if s[0] == first[0] and s != first])
+    return first, second, rng.uniform(0.3, 0.7)
+
 
 _SOUNDS = [("aɪ", "I"), ("aʊ", "W"), ("eɪ", "A"), ("oʊ", "O"), ("əʊ", "Q"), ("ɔɪ", "Y"), ("tʃ", "ʧ"),
            ("dʒ", "ʤ"), ("ɚ", "əɹ"), ("ɜː", "ɜɹ"), ("ɐ", "ə"), ("r", "ɹ"), ("ɹɹ", "ɹ"), ("ɾ", "T"), ("ː", "")]
@@ -45,13 +56,24 @@ class voice:
             part = ""
         return out
 
+    def table(self, style):
+        """[tokens, 1, 256]: how the style sounds, by the length of what it says; "mix_..." is a mixture."""
+        if style not in self.styles:
+            if style.startswith("mix_"):
+                first, second, share = mixture(style)
+                a, b = self.table(first), self.table(second)
+                n = min(len(a), len(b))
+                self.styles[style] = share * a[:n] + (1 - share) * b[:n]
+            else:
+                raw = (self.folder / "voices" / f"{style}.bin").read_bytes()
+                self.styles[style] = numpy.frombuffer(raw, "<f4").reshape(-1, 1, 256)
+        return self.styles[style]
+
     def say(self, text, style, speed):
         """float samples at 16 kHz."""
-        if style not in self.styles:
-            raw = (self.folder / "voices" / f"{style}.bin").read_bytes()
-            self.styles[style] = numpy.frombuffer(raw, "<f4").reshape(-1, 1, 256)
-        ids = [self.ids[c] for c in self.phonemes(text, style[0] == "b") if c in self.ids]
-        table = self.styles[style]
+        british = (mixture(style)[0] if style.startswith("mix_") else style)[0] == "b"
+        ids = [self.ids[c] for c in self.phonemes(text, british) if c in self.ids]
+        table = self.table(style)
         made = self.net.run(None, {"tokens": numpy.array([[0, *ids, 0]], numpy.int64),
                                    "style": table[min(len(ids), len(table) - 1)].astype(numpy.float32),
                                    "speed": numpy.array([speed], numpy.float32)})[0]

@@ -2,7 +2,7 @@
 """Makes a bank of speech for tools/scenarios: people's words and neural voices, with word times.
 
   python3 make_bank.py people --speech DIR --bank out/bank
-  python3 make_bank.py neural --kokoro DIR --bank out/bank [--heldout] [--minutes N]
+  python3 make_bank.py neural --kokoro DIR --bank out/bank [--heldout] [--mixed N] [--minutes N]
 
 A voice is two files of the bank: NAME.wav (16 kHz, mono) and NAME.json, which names its part (train or
 heldout) and its clips: text, begin and end in samples, words with theirs. A voice that is there is left
@@ -100,16 +100,17 @@ def make_people(speech, bank):
         v.write()
 
 
-def make_neural(folder, bank, heldout, minutes):
+def make_neural(folder, bank, heldout, mixed, minutes):
     began, speech = time.time(), kokoro.voice(folder)
     part = "heldout" if heldout else "train"
-    for style in kokoro.HELDOUT if heldout else kokoro.TRAIN:
+    mixtures = [f"mix_{n:03d}" for n in range(mixed)]
+    for style in kokoro.HELDOUT if heldout else kokoro.TRAIN + mixtures:
         if (bank / f"{style}.json").exists():
             continue
         rng = random.Random(style)
         out = voice_file(bank, style, "neural", part)
         for text, spoken in phrases.heldout(rng) if heldout else phrases.train(rng):
-            samples = speech.say(spoken, style, rng.uniform(0.85, 1.2))
+            samples = speech.say(spoken, style, rng.uniform(0.8, 1.25))
             first, last = sounding(samples)
             words = kokoro.align(samples[first:last], text)
             if words is None:
@@ -128,13 +129,14 @@ def main():
     p.add_argument("--speech", type=pathlib.Path, help="folder with commands/<word>/*.flac")
     p.add_argument("--kokoro", type=pathlib.Path, help="folder with model.onnx, vocab.json, voices/")
     p.add_argument("--heldout", action="store_true", help="the voices of the tests")
+    p.add_argument("--mixed", type=int, default=0, help="also so many mixtures of two training styles")
     p.add_argument("--minutes", type=float, default=0, help="begin no voice after that long")
     a = p.parse_args()
     a.bank.mkdir(parents=True, exist_ok=True)
     if a.source == "people" and a.speech:
         make_people(a.speech, a.bank)
     elif a.source == "neural" and a.kokoro:
-        make_neural(a.kokoro, a.bank, a.heldout, a.minutes)
+        make_neural(a.kokoro, a.bank, a.heldout, a.mixed, a.minutes)
     else:
         p.error("people needs --speech, neural needs --kokoro")
 
