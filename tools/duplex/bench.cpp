@@ -14,6 +14,8 @@
 #include "engine/audio/wav.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/duplex/driver.hpp"
+#include "tools/duplex/judged.hpp"
+#include "tools/duplex/own_voice.hpp"
 #include "tools/duplex/understood.hpp"
 #include "tools/duplex/voice.hpp"
 
@@ -92,7 +94,10 @@ result<void> claim(const std::string& out, const std::string& identity, bool fre
   if (out.empty()) return {};
   const fs::path note = fs::path(out) / "run.json";
   std::error_code failed;
-  if (fresh) fs::remove_all(fs::path(out) / "items", failed);
+  if (fresh) {
+    fs::remove_all(fs::path(out) / "items", failed);
+    fs::remove(fs::path(out) / judged_file, failed);  // it was about those
+  }
   std::ifstream in(note);
   if (in && !fresh) {
     const auto j = nlohmann::json::parse(in, nullptr, false);
@@ -116,9 +121,11 @@ std::unique_ptr<understanding> ear_for(const item& first) {
 }
 
 void listen_to(const item& of, driven& d, understanding* ear) {
+  if (of.family != "turn" || of.condition != "clean") return;
   const double begin = of.sounds.empty() ? of.from_s : of.sounds.front().from_s();
-  if (!ear || !find_any(d.did, of.expect.replies, begin)) return;
-  if (!ear->listen(d.sound, begin, d.did)) d.did.spoken_words = 0;
+  if (!find_any(d.did, of.expect.replies, begin)) return;
+  hear_own_voice(d.sound, d.first_border, begin, d.did);
+  if (ear && !ear->listen(d.sound, begin, d.did)) d.did.spoken_words = 0;
 }
 
 using group = std::vector<std::size_t>;  // indices of specs
@@ -215,7 +222,8 @@ class bench_run {
       w.items[k].input.clear();
       w.items[k].clean_input.clear();
       w.items[k].frames.clear();
-      auto& [did, sound] = (*done)[k];
+      auto& did = (*done)[k].did;
+      const auto& sound = (*done)[k].sound;
       if (const auto voice = voice_around(w.items[k], sound, did)) did.voice = values_of(*voice);
       listen_to(w.items[k], (*done)[k], ear.get());
       auto& slot = results_[g[k]];

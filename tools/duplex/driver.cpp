@@ -78,6 +78,15 @@ std::vector<float> on_the_items_clock(session_tape& tape) {
   return sound;
 }
 
+// A micro-turn sounds at its time, or `delay_ms` after it where a playout says so.
+std::size_t border_of(const subject& what) {
+  const auto& actor = what.graph.actors[what.audio.actor];
+  read_sizes sizes;
+  if (actor.config) actor.config->visit(sizes);
+  const auto delay_ms = std::max<std::int64_t>(0, sizes.values["delay_ms"]);
+  return static_cast<std::size_t>(delay_ms * rate_hz / 1000 % (rate_hz / 5));
+}
+
 // What the clock cost the whole run; an item of `items` takes its share of the lost sound.
 run_costs costs_of(const host::run_summary& end, const subject& what, std::size_t items) {
   run_costs out;
@@ -124,6 +133,7 @@ result<std::vector<driven>> drive(const subject& what, std::span<const item* con
   for (std::size_t i = 0; i < items.size(); ++i) {
     driven d;
     d.sound = on_the_items_clock(tapes[i]);
+    d.first_border = border_of(what);
     d.did = ear.take(i);
     if (how.real_time) d.did.cost = costs_of(end, what, items.size());
     d.did.speech = segments_of(d.sound);

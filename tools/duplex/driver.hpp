@@ -20,7 +20,8 @@ struct drive_options {
 /// What one item gave.
 struct driven {
   timeline did;
-  std::vector<float> sound;  ///< [samples] 16 kHz, the model's, on the item's clock
+  std::vector<float> sound;      ///< [samples] 16 kHz, the model's, on the item's clock
+  std::size_t first_border = 0;  ///< sample at which one of its micro-turns begins, below 3200
 };
 
 /// Runs the graph once, one session per item, all at once; the person's source and the camera are

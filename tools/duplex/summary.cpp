@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 #include <map>
+#include <span>
 
 #include "tools/duplex/conditions.hpp"
 #include "tools/duplex/rules.hpp"
@@ -78,6 +80,7 @@ class summary {
     for (const auto& rule : rules())
       if (!of_sessions(rule)) add(rule, false);
     add_recognition();
+    add_own_voice();
     add_conditions();
     add_sessions();
     for (const auto& rule : rules())
@@ -127,38 +130,116 @@ class summary {
     out_.numbers.add(measure_of(name, rule.unit, e, target, rule.good));
   }
 
-  // A ratio of two sums over the same items: items are drawn, not words.
-  void add_recognition() {
-    const std::string name = "speech.relative_recognition";
-    out_.definitions.push_back(
-        {name,
-         "words of the text stream that PocketSphinx, with a grammar of the answers' words, "
-         "understands in the model's speech, over those that it understands in the teacher "
-         "voice's rendering of the same words; the turn family's answers"});
+  // Over the items that have something to say about the voice: items are drawn, not words or steps.
+  using of_timelines = std::function<double(std::span<const timeline* const>)>;
+  void add_voice(const std::string& name, const std::string& unit, const std::string& what,
+                 const std::function<bool(const timeline&)>& counts, const of_timelines& figure,
+                 const std::string& why, std::optional<double> target = {},
+                 report::goal good = report::goal::none) {
+    out_.definitions.push_back({name, what});
     std::vector<const timeline*> heard;
     std::vector<double> indices;
     for (const auto& o : all_)
-      if (o.did.spoken_words > 0) {
+      if (counts(o.did)) {
         indices.push_back(static_cast<double>(heard.size()));
         heard.push_back(&o.did);
       }
-    if (heard.empty()) return not_run(name, "", 0.95, report::goal::at_least, why_not_heard());
-    const auto ratio = [&](std::span<const std::vector<double>> drawn) {
-      double model = 0, teacher = 0;
-      for (const double i : drawn[0]) {
-        model += static_cast<double>(heard[static_cast<std::size_t>(i)]->understood_words);
-        teacher += static_cast<double>(heard[static_cast<std::size_t>(i)]->teacher_words);
-      }
-      return teacher > 0 ? model / teacher : 0;
+    if (heard.empty()) return not_run(name, unit, target, good, why);
+    std::vector<const timeline*> drawn_ones;
+    const auto e = bootstrap({indices}, [&](std::span<const std::vector<double>> drawn) {
+      drawn_ones.clear();
+      for (const double i : drawn[0]) drawn_ones.push_back(heard[static_cast<std::size_t>(i)]);
+      return figure(drawn_ones);
+    });
+    out_.numbers.add(measure_of(name, unit, e, target, good));
+  }
+
+  /// Found over wanted, both summed.
+  static of_timelines share_of(std::function<double(const timeline&)> found,
+                               std::function<double(const timeline&)> wanted) {
+    return [=](std::span<const timeline* const> drawn) {
+      double a = 0, b = 0;
+      for (const auto* t : drawn) a += found(*t), b += wanted(*t);
+      return b > 0 ? a / b : 0;
     };
-    out_.numbers.add(
-        measure_of(name, "", bootstrap({indices}, ratio), 0.95, report::goal::at_least));
+  }
+
+  void add_recognition() {
+    add_voice(
+        "speech.relative_recognition", "",
+        "words of the text stream that PocketSphinx, with a grammar of the answers' words, "
+        "understands in the model's speech, over those that it understands in the teacher "
+        "voice's rendering of the same words; the turn family's answers",
+        [](const timeline& t) { return t.spoken_words > 0; },
+        share_of([](const timeline& t) { return double(t.understood_words); },
+                 [](const timeline& t) { return double(t.teacher_words); }),
+        why_not_heard(), 0.95, report::goal::at_least);
+    const std::string why =
+        "no judge listened: --keep-sound, tools/duplex/judge/judge.py, the same command again";
+    add_voice(
+        "speech.recognised", "",
+        "words of the text stream that a real recogniser finds in the model's speech, in order "
+        "(judged.json; the note says which); the turn family's answers",
+        [](const timeline& t) { return t.outside && t.outside->said > 0; },
+        share_of([](const timeline& t) { return double(t.outside->understood); },
+                 [](const timeline& t) { return double(t.outside->said); }),
+        why, 0.95, report::goal::at_least);
+    add_voice(
+        "speech.dnsmos", "",
+        "DNSMOS of the model's speech, overall, 1 to 5: mean over the turn family's answers",
+        [](const timeline& t) { return t.outside && t.outside->dnsmos; },
+        share_of([](const timeline& t) { return *t.outside->dnsmos; },
+                 [](const timeline&) { return 1.0; }),
+        why, 3.7, report::goal::at_least);
+  }
+
+  // How the voice is made.
+  void add_own_voice() {
+    const auto listened = [](const timeline& t) { return !t.own.inside_steps_db.empty(); };
+    const auto why = why_not_played("nothing was answered in words that the teacher knows");
+    const auto steps = [&](const char* name, const char* what,
+                           std::vector<float> own_voice::*which) {
+      add_voice(
+          std::string("speech.") + name, "dB", what, listened,
+          [which](std::span<const timeline* const> drawn) {
+            std::vector<double> all;
+            for (const auto* t : drawn)
+              all.insert(all.end(), (t->own.*which).begin(), (t->own.*which).end());
+            return all.empty() ? 0 : quantile_of(all, 0.95);
+          },
+          why);
+    };
+    steps(
+        "border_step_db",
+        "95th percentile of the level's steps between 10 ms that sound, at borders of the model's "
+        "micro-turns; the turn family's answers",
+        &own_voice::border_steps_db);
+    steps("inside_step_db", "the same elsewhere", &own_voice::inside_steps_db);
+    steps("teacher_step_db", "the same in the teacher's rendering of the same words, anywhere",
+          &own_voice::teacher_steps_db);
+    const auto one = [](const timeline&) { return 1.0; };
+    add_voice("speech.clicks", "",
+              "blocks of 10 ms in which the wave bends six times as sharply as around, per answer",
+              listened, share_of([](const timeline& t) { return double(t.own.clicks); }, one), why);
+    add_voice("speech.teacher_clicks", "", "the same in the teacher's rendering of the same words",
+              listened,
+              share_of([](const timeline& t) { return double(t.own.teacher_clicks); }, one), why);
+    add_voice(
+        "speech.longer_s", "s",
+        "how much longer an answer lasts, pauses and all, than the teacher's rendering of its "
+        "words; answers without an errand",
+        [](const timeline& t) { return t.own.longer_s.has_value(); },
+        share_of([](const timeline& t) { return *t.own.longer_s; }, one), why);
   }
 
   std::string why_not_heard() const {
+    return why_not_played("no recogniser listened (asr.pocketsphinx), or nothing was said");
+  }
+
+  std::string why_not_played(const std::string& otherwise) const {
     for (const auto& [family, why] : missing_)
       if (family == "turn") return why;
-    return "no recogniser listened (asr.pocketsphinx), or nothing was said";
+    return otherwise;
   }
 
   // Points lost under a condition: the same items clean and not, 100 points for a good one.

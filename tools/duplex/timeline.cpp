@@ -13,11 +13,30 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(said_word, at_s, word)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(tool_use, at_s, tool, arguments, request, in_force)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(run_costs, lost_sound_s, budget_checked,
                                                 budget_missed, budget_p50_ms, budget_p99_ms)
+
+inline void to_json(nlohmann::json& j, const own_voice& v) {
+  j = {{"border_steps_db", v.border_steps_db},
+       {"inside_steps_db", v.inside_steps_db},
+       {"teacher_steps_db", v.teacher_steps_db},
+       {"clicks", v.clicks},
+       {"teacher_clicks", v.teacher_clicks}};
+  if (v.longer_s) j["longer_s"] = *v.longer_s;
+}
+
+inline void from_json(const nlohmann::json& j, own_voice& v) {
+  j.at("border_steps_db").get_to(v.border_steps_db);
+  j.at("inside_steps_db").get_to(v.inside_steps_db);
+  j.at("teacher_steps_db").get_to(v.teacher_steps_db);
+  j.at("clicks").get_to(v.clicks);
+  j.at("teacher_clicks").get_to(v.teacher_clicks);
+  if (j.contains("longer_s")) v.longer_s = j.at("longer_s").get<double>();
+}
+
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(timeline, length_s, has_words, has_tools, speech,
                                                 words, calls, delegations_s, person_db, model_db,
                                                 spoken_words, understood_words, teacher_words,
                                                 minute_wall_s, minute_rss_mib, voice, real_time,
-                                                word_waits_s, cost, has_heard, heard)
+                                                word_waits_s, cost, has_heard, heard, own)
 
 nlohmann::json json_of(const timeline& t) { return t; }
 timeline timeline_of(const nlohmann::json& j) { return j.get<timeline>(); }

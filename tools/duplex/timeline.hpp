@@ -38,6 +38,20 @@ struct run_costs {
   double budget_p50_ms = 0, budget_p99_ms = 0;
 };
 
+/// How the model's own voice is made (own_voice.hpp), beside the teacher's rendering of the same words.
+struct own_voice {
+  std::vector<float> border_steps_db, inside_steps_db;  ///< of level between 10 ms that sound
+  std::vector<float> teacher_steps_db;                  ///< all of them
+  std::int64_t clicks = 0, teacher_clicks = 0;
+  std::optional<double> longer_s;  ///< than the teacher's, from first sound to last
+};
+
+/// What a judge outside this program found in the model's speech (judged.hpp).
+struct outside_judgement {
+  std::int64_t said = 0, understood = 0;  ///< words
+  std::optional<double> dnsmos;           ///< overall, 1 to 5
+};
+
 /// What came out. Times are the input's. `levels` are for pictures.
 struct timeline {
   double length_s = 0;
@@ -59,6 +73,8 @@ struct timeline {
   bool real_time = false;               ///< else virtual: computing took no time
   std::vector<double> word_waits_s;  ///< real time: how long after its stream time a word was there
   run_costs cost;                    ///< real time
+  own_voice own;                     ///< empty where it was not listened to
+  std::optional<outside_judgement> outside;  ///< never stored with an item
 };
 
 nlohmann::json json_of(const timeline& t);

@@ -1,5 +1,5 @@
-// The teacher's phrases through the vocoder: what its sound has at the borders of micro-turns that the
-// teacher's has not.
+// Steps and clicks are found where they are; then the teacher's phrases through the vocoder: what its sound
+// has at the borders of micro-turns that the teacher's has not.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -10,6 +10,7 @@
 #include "engine/audio/vocoder.hpp"
 #include "engine/text/vocabulary.hpp"
 #include "tools/scenarios/model_voice.hpp"
+#include "tools/scenarios/seams.hpp"
 #include "tools/scenarios/words.hpp"
 
 #include <doctest/doctest.h>
@@ -19,8 +20,7 @@ using namespace hocket::scenarios;
 
 namespace {
 
-constexpr std::size_t block = 160;  // 10 ms
-constexpr std::size_t blocks_per_turn = engine::micro_turn_samples / block;
+constexpr std::size_t blocks_per_turn = engine::micro_turn_samples / level_block;
 
 std::vector<std::string> phrases() {
   std::vector<std::string> out;
@@ -49,48 +49,37 @@ std::vector<float> vocoded(const phrase& what) {
   return out;
 }
 
-std::vector<double> levels_db(const std::vector<float>& x) {
-  std::vector<double> out;
-  for (std::size_t at = 0; at + block <= x.size(); at += block) {
-    double power = 1e-10;
-    for (std::size_t i = at; i < at + block; ++i) power += double(x[i]) * double(x[i]) / block;
-    out.push_back(10 * std::log10(power));
-  }
-  return out;
-}
-
-/// The sharpest bend of the wave in each block.
-std::vector<double> bends(const std::vector<float>& x) {
-  std::vector<double> out;
-  for (std::size_t at = 0; at + block <= x.size(); at += block) {
-    double most = 0;
-    for (std::size_t i = std::max<std::size_t>(at, 1); i + 1 < std::min(at + block + 1, x.size());
-         ++i)
-      most = std::max(most, std::abs(double(x[i - 1]) - 2 * double(x[i]) + double(x[i + 1])));
-    out.push_back(most);
-  }
-  return out;
-}
-
-double p95(std::vector<double> x) {
-  const auto at = x.begin() + static_cast<std::ptrdiff_t>(x.size() * 95 / 100);
-  std::nth_element(x.begin(), at, x.end());
-  return *at;
-}
-
 }  // namespace
+
+TEST_CASE(
+    "a step of the level is found at the border where it is, and only where something sounds") {
+  std::vector<float> x(5 * engine::micro_turn_samples);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const bool loud = i >= 640 + 3 * engine::micro_turn_samples;  // borders lie 40 ms late
+    x[i] = (loud ? 0.2f : 0.02f) * std::sin(0.3f * static_cast<float>(i));
+  }
+  std::fill_n(x.begin(), 8000, 0.0f);
+  const auto steps = level_steps_of(x, 640);
+  CHECK(steps.border_db.size() == 2);
+  CHECK(*std::ranges::max_element(steps.border_db) == doctest::Approx(20).epsilon(0.02));
+  CHECK(*std::ranges::max_element(steps.inside_db) < 1);
+  const auto beside = level_steps_of(x, 0);
+  CHECK(*std::ranges::max_element(beside.inside_db) == doctest::Approx(20).epsilon(0.02));
+  CHECK(*std::ranges::max_element(beside.border_db) < 1);
+  CHECK(clicks_in(x) == 0);
+  x[12080] += 0.5f;
+  CHECK(clicks_in(x) == 1);
+}
 
 TEST_CASE(
     "the vocoder's levels step no more at borders of micro-turns than the teacher's, nor "
     "elsewhere") {
-  constexpr double faint_db = -45;
   std::vector<double> border, border_teacher, inside, inside_teacher;
   std::size_t clicks = 0, clicks_teacher = 0, heard = 0;
   for (const auto& text : phrases()) {
     const phrase& what = model_voice::shared().say_undecided(text);
     const auto made = vocoded(what);
     const auto teacher = levels_db(what.samples), ours = levels_db(made);
-    const auto bend_teacher = bends(what.samples), bend_ours = bends(made);
     for (std::size_t i = 1; i < teacher.size(); ++i) {
       if (std::min({teacher[i], teacher[i - 1], ours[i], ours[i - 1]}) < faint_db) continue;
       const bool at_border = i % blocks_per_turn == 0;
@@ -98,16 +87,7 @@ TEST_CASE(
       (at_border ? border_teacher : inside_teacher)
           .push_back(std::abs(teacher[i] - teacher[i - 1]));
     }
-    // A click: a block with a bend six times that of all around it, as loud as speech.
-    const auto clicks_of = [&](const std::vector<double>& bend) {
-      std::size_t found = 0;
-      for (std::size_t i = 2; i + 2 < teacher.size(); ++i) {
-        const double around = std::max({bend[i - 2], bend[i - 1], bend[i + 1], bend[i + 2]});
-        found += bend[i] > 0.05 && bend[i] > 6 * around;
-      }
-      return found;
-    };
-    clicks += clicks_of(bend_ours), clicks_teacher += clicks_of(bend_teacher), ++heard;
+    clicks += clicks_in(made), clicks_teacher += clicks_in(what.samples), ++heard;
   }
   MESSAGE("level steps p95, dB: borders "
           << p95(border) << " (teacher " << p95(border_teacher) << "), inside " << p95(inside)

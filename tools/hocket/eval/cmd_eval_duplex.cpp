@@ -10,6 +10,7 @@
 #include "graph/trust/files.hpp"
 #include "tools/duplex/bench.hpp"
 #include "tools/duplex/compare.hpp"
+#include "tools/duplex/judged.hpp"
 #include "tools/duplex/picture.hpp"
 #include "tools/duplex/recorded.hpp"
 #include "tools/duplex/rules.hpp"
@@ -226,7 +227,7 @@ int judge_graph(const duplex_request& o) {
   if (const auto said = announce(o, played, how.bank); !said)
     return complain(said.error(), exit_failed);
   const double load_before = load_average();
-  const auto all = [&] {
+  auto all = [&] {
     progress shown(o.json, played.size(), "making and playing items");
     how.progress = [&](std::size_t done, std::size_t n, const std::string& item) {
       shown.set_all(n);
@@ -237,8 +238,15 @@ int judge_graph(const duplex_request& o) {
   if (!all)
     return complain(all.error(),
                     all.error().code == "duplex.other_run" ? exit_bad_input : exit_failed);
+  const auto listened = read_judged(o.out, *all);
+  if (!listened) return complain(listened.error(), exit_bad_input);
   auto r = summarise(*all, missing);
   r.numbers.note(clock_note(o, load_before));
+  if (listened->items > 0)
+    r.numbers.note(
+        fmt::format("{} answers were judged by {} and {}", listened->items,
+                    listened->recogniser.empty() ? "no recogniser" : listened->recogniser,
+                    listened->quality.empty() ? "no judge of quality" : listened->quality));
   return print_report(o, r, *all);
 }
 
