@@ -114,7 +114,7 @@ rewire_outcome coordinator::ask(const rewire_request& request) {
   const auto& leader = run_.local().leader;
   const auto number = [&] {
     std::lock_guard lock(mutex_);
-    asked_for_ = mine->request.graph.text;
+    asked_for_ = mine->request.graph;
     asked_makes_ = request.dry_run ? 0 : request.revision;
     return asked_ = ++last_;
   }();
@@ -123,6 +123,7 @@ rewire_outcome coordinator::ask(const rewire_request& request) {
     ~forget() {
       std::lock_guard lock(all.mutex_);
       all.asked_makes_ = 0;
+      all.asked_for_.reset();
     }
   } const at_the_end{*this};
   // Each host counts for itself: looked at here, and again before this host votes.
@@ -286,12 +287,15 @@ void coordinator::take_part(const std::string& leader, std::uint64_t number,
   const auto before = who_is_there();
   int makes = 0;
   {
-    // What somebody on this machine asked the leader for comes back as it went.
+    // What somebody on this machine asked the leader for is judged as it went, whatever the leader
+    // says that it includes: another graph has another hash. What comes when nobody waits is the leader's.
     std::lock_guard lock(mutex_);
-    if (asked_for_.empty() || request.graph.text != asked_for_)
-      request.graph.from = leader;
-    else
+    if (asked_for_ && request.graph.text == asked_for_->text) {
+      request.graph = *asked_for_;
       makes = asked_makes_;
+    } else {
+      request.graph.from = leader;
+    }
   }
   auto c = rewirer_.draft(request);
   if (makes != 0 && c->out.state == rewire_state::planned) {

@@ -110,8 +110,8 @@ class coordinator {
   bool takes_part_ = false;                      ///< as a follower: one rewire at a time
   std::map<std::uint64_t, rewire_outcome> answers_;
   std::uint64_t asked_ = 0;  ///< the newest question to the leader; nobody else's answers are kept
-  std::string asked_for_;    ///< its text
-  int asked_makes_ = 0;      ///< the revision that it makes, as this host counts; 0: whatever
+  std::optional<host::graph_text> asked_for_;  ///< as long as somebody waits for it
+  int asked_makes_ = 0;  ///< the revision that it makes, as this host counts; 0: whatever
   struct errand {
     trust::budget::share place;
     std::atomic<bool> over{false};

@@ -61,6 +61,7 @@ struct three_part {
   std::unique_ptr<host_group> start(start_options o = {}) {
     // The name of the "file": what mid and end are to be.
     o.load = [this](graph_text& t) -> result<plan> {
+      if (on_load) on_load(t);
       const auto space = t.file.find(' ');
       return variant(std::stoi(t.file), std::stoi(t.file.substr(space)));
     };
@@ -88,12 +89,32 @@ struct three_part {
   counting numbers_;
   fake_network::conditions conditions;
   std::string end_host = "edge";
+  std::function<void(graph_text&)> on_load;
   std::atomic<bool> let_go{false};  ///< a mid of 8, which opens until then
   notebook book, opened, told, codes;
   rewire_stage stage{false};
 };
 
 }  // namespace
+
+TEST_CASE("what a host asked for is judged as it went, whatever the leader adds to it") {
+  three_part s;
+  notebook read;  // on which host's behalf, and how much was included
+  s.on_load = [&](graph_text& t) {
+    read.add(t.from + " " + std::to_string(t.includes.size()));
+    if (!t.from.empty()) t.includes["more"] = "theirs";
+  };
+  auto all = s.start();
+  REQUIRE(all->hosts["gpu"]->rewire({{"2 1", "text"}}).state == rewire_state::committed);
+  const auto lines = read.lines();  // the host that asks, the leader, and the host's vote
+  CHECK(std::count(lines.begin(), lines.end(), " 0") == 2);
+  CHECK(std::count(lines.begin(), lines.end(), "gpu 0") == 1);
+  CHECK(lines.size() == 3);
+  // Nobody waits for it any more: the same text is the leader's own.
+  REQUIRE(all->hosts["edge"]->rewire({{"3 1", "text"}}).state == rewire_state::committed);
+  CHECK(read.lines().back() == "edge 0");
+  s.finish(*all);
+}
 
 TEST_CASE("several hosts change over at one boundary, whoever is asked; nothing is lost") {
   for (const std::string asked : {"edge", "gpu"}) {
