@@ -95,8 +95,10 @@ std::string event_line(std::string_view actor, std::string_view what, std::strin
 }
 
 std::uint64_t file_time(std::int64_t unix_zero_ns, timestamp t) {
-  return static_cast<std::uint64_t>(
-      std::max<std::int64_t>(0, unix_zero_ns + std::max<std::int64_t>(0, t.ns())));
+  // Unsigned: a stranger's recording may say any zero.
+  const auto sum = static_cast<std::uint64_t>(unix_zero_ns) +
+                   static_cast<std::uint64_t>(std::max<std::int64_t>(0, t.ns()));
+  return unix_zero_ns < 0 && sum > INT64_MAX ? 0 : sum;
 }
 
 }  // namespace hocket::record

@@ -136,7 +136,8 @@ class merger {
   bool keeps(const part& p, const mcap_channel& c) {
     const bool is_call = c.topic == calls_topic;
     const bool is_sent_here = !is_call && is_copy(c) && sends(c.topic, &p);
-    ++(is_call ? done_.calls : is_sent_here ? done_.copies : done_.messages);
+    if (is_call) ++done_.calls;
+    if (is_sent_here) ++done_.copies;
     return !is_call && !is_sent_here;
   }
 
@@ -159,6 +160,7 @@ class merger {
       }
     }
     std::ranges::stable_sort(messages_, {}, &place::time_ns);
+    done_.messages = messages_.size();  // those of damaged chunks are not among them
     return {};
   }
 

@@ -23,8 +23,8 @@ struct hosts_merged {
 /// the hosts agreed on when they began, and the first file's clock on the wall. Packets and events lie in
 /// the order in which they were emitted; what a host took from another one goes in once.
 ///
-/// Memory: 24 bytes a message; a few chunks of each. Errors: record.not_of_one_run, which says what
-/// differs; those of recording::open; mcap.*.
+/// Memory: what recording::open holds of each; 24 bytes a message; a few chunks of each. Errors:
+/// record.not_of_one_run, which says what differs; those of recording::open; mcap.*.
 result<hosts_merged> merge_hosts(const std::vector<std::string>& files, const std::string& out);
 
 }  // namespace hocket::record

@@ -146,6 +146,21 @@ TEST_CASE("merge of hosts: what is missing in one is missing in the whole") {
   CHECK(recording::open(t.whole).value()->how_it_ended().lost == 19);
 }
 
+TEST_CASE("merge of hosts: a clock that no machine has is survived") {
+  const two_hosts t;
+  t.write();
+  for (const auto zero_ns : {INT64_MIN, INT64_MAX}) {
+    auto g = t.writer(t.gpu, "gpu", zero_ns);
+    g->add(g->channel("model.out").value(), timestamp::of_ms(5), said("a0", 0, timestamp()));
+    (void)g->close("");
+    for (const auto& files : {std::vector{t.edge, t.gpu}, std::vector{t.gpu, t.edge}}) {
+      const auto done = merge_hosts(files, t.whole);
+      REQUIRE(done);
+      CHECK(done->messages == 22);
+    }
+  }
+}
+
 TEST_CASE("merge of hosts: what is not of one run is refused, and nothing is written") {
   two_hosts t;
   t.write();
