@@ -21,7 +21,7 @@ std::string text_of(const json& j) {
   return j.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::optional<std::uint32_t> number_of(const json& j) {
+std::optional<std::uint32_t> number_of(const nlohmann::json& j) {
   if (!j.is_number_unsigned()) return {};
   const auto n = j.get<std::uint64_t>();
   if (n > UINT32_MAX) return {};
@@ -29,7 +29,7 @@ std::optional<std::uint32_t> number_of(const json& j) {
 }
 
 /// subscriptions: [{id, channelId}]. Empty where it is none.
-std::optional<std::vector<machine::wish>> wanted_of(const json& j) {
+std::optional<std::vector<machine::wish>> wanted_of(const nlohmann::json& j) {
   const auto list = j.find("subscriptions");
   if (list == j.end() || !list->is_array()) return {};
   std::vector<machine::wish> out;
@@ -42,7 +42,7 @@ std::optional<std::vector<machine::wish>> wanted_of(const json& j) {
   return out;
 }
 
-std::optional<std::vector<std::uint32_t>> ids_of(const json& j) {
+std::optional<std::vector<std::uint32_t>> ids_of(const nlohmann::json& j) {
   const auto list = j.find("subscriptionIds");
   if (list == j.end() || !list->is_array()) return {};
   std::vector<std::uint32_t> out;
@@ -202,7 +202,8 @@ void machine::receive(std::string_view message, bool is_text, std::int64_t now_m
   if (!is_text)
     return mistake("this server takes no messages or calls from viewers: `hocket send` does",
                    now_ms, out);
-  const auto j = json::parse(message, nullptr, false);
+  // Sorted keys: in an ordered_json each is compared with all before it, and the graph waits for that.
+  const auto j = nlohmann::json::parse(message, nullptr, false);
   const auto op = j.is_object() ? j.find("op") : j.end();
   if (!j.is_object() || op == j.end() || !op->is_string())
     return mistake("a message is a JSON object with `op`", now_ms, out);
