@@ -145,6 +145,7 @@ http::websocket_events bridge::welcome(const std::shared_ptr<http::websocket>& s
     v->rules.rewired(connections_, none);
     tell(*v, server_info(facts_));
     for (const auto& text : advertisements_) tell(*v, text);
+    wake_.notify_one();  // what found no room is tried again
   }
   http::websocket_events events;
   events.message = [this, v](std::string_view message, bool is_text) {
@@ -325,10 +326,12 @@ void bridge::send(const message& m, std::unique_lock<std::mutex>& lock) {
   for (std::size_t i = 0; i < to.size(); ++i) {
     auto& v = *to[i].first;
     if (v.is_gone || v.rules.subscription(m.channel) != to[i].second) continue;
+    // An empty queue takes any message: where it does not, the viewer has left, and loses nothing.
+    const bool may_lack_room = !v.texts.empty() || v.socket->queued_bytes() > 0;
     // Whoever waits for a channel's name gets its messages after it.
     if (v.texts.empty() && v.socket->send(std::move(copies[i]), false)) {
       ++figures_.sent;
-    } else {
+    } else if (may_lack_room) {
       ++v.lost;
       ++figures_.lost;
     }
