@@ -159,10 +159,11 @@ http::websocket_events bridge::welcome(const std::shared_ptr<http::websocket>& s
 }
 
 void bridge::heard(const viewer_ptr& v, std::string_view message, bool is_text) {
+  const auto said = machine::read(message, is_text);  // before the lock, for which the graph waits
   const std::lock_guard lock(mutex_);
   if (v->is_gone) return;
   machine::output out;
-  v->rules.receive(message, is_text, monotonic_ns() / 1'000'000, out);
+  v->rules.receive(said, monotonic_ns() / 1'000'000, out);
   const int code = out.close;
   const auto why = out.why;
   tell(*v, std::move(out));

@@ -196,39 +196,47 @@ void machine::mistake(const std::string& what, std::int64_t now_ms, output& out)
   out.texts.push_back(status(level::error, what));
 }
 
-void machine::receive(std::string_view message, bool is_text, std::int64_t now_ms, output& out) {
-  if (is_over_) return;
-  if (!messages_.take(now_ms)) return end("too many messages", out);
+machine::request machine::read(std::string_view message, bool is_text) {
+  using kind = request::kind;
+  const auto mistaken = [](std::string why) {
+    return request{kind::wrong, {}, {}, std::move(why)};
+  };
   if (!is_text)
-    return mistake("this server takes no messages or calls from viewers: `hocket send` does",
-                   now_ms, out);
-  // Sorted keys: in an ordered_json each is compared with all before it, and the graph waits for that.
+    return mistaken("this server takes no messages or calls from viewers: `hocket send` does");
+  // Sorted keys: in an ordered_json each is compared with all before it.
   const auto j = nlohmann::json::parse(message, nullptr, false);
   const auto op = j.is_object() ? j.find("op") : j.end();
   if (!j.is_object() || op == j.end() || !op->is_string())
-    return mistake("a message is a JSON object with `op`", now_ms, out);
+    return mistaken("a message is a JSON object with `op`");
   const auto& what = op->get_ref<const std::string&>();
   if (what == "subscribe") {
-    const auto wanted = wanted_of(j);
-    if (!wanted)
-      return mistake("`subscriptions` is a list of {id, channelId}, two numbers", now_ms, out);
-    return subscribe(*wanted, now_ms, out);
+    auto wanted = wanted_of(j);
+    if (!wanted) return mistaken("`subscriptions` is a list of {id, channelId}, two numbers");
+    return {kind::subscribe, std::move(*wanted), {}, ""};
   }
   if (what == "unsubscribe") {
-    const auto ids = ids_of(j);
-    if (!ids) return mistake("`subscriptionIds` is a list of numbers", now_ms, out);
-    return unsubscribe(*ids, now_ms, out);
+    auto ids = ids_of(j);
+    if (!ids) return mistaken("`subscriptionIds` is a list of numbers");
+    return {kind::unsubscribe, {}, std::move(*ids), ""};
   }
-  if (what == "subscribeConnectionGraph") {
-    wants_graph_ = true;
-    out.texts.push_back(graph_text(graph_, {}));
-    return;
+  if (what == "subscribeConnectionGraph") return {kind::want_graph, {}, {}, ""};
+  if (what == "unsubscribeConnectionGraph") return {kind::drop_graph, {}, {}, ""};
+  return mistaken("this server does not do that: it has topics and a connection graph");
+}
+
+void machine::receive(const request& r, std::int64_t now_ms, output& out) {
+  if (is_over_) return;
+  if (!messages_.take(now_ms)) return end("too many messages", out);
+  switch (r.what) {
+    case request::kind::wrong: return mistake(r.why, now_ms, out);
+    case request::kind::subscribe: return subscribe(r.wanted, now_ms, out);
+    case request::kind::unsubscribe: return unsubscribe(r.ids, now_ms, out);
+    case request::kind::want_graph:
+      wants_graph_ = true;
+      out.texts.push_back(graph_text(graph_, {}));
+      return;
+    case request::kind::drop_graph: wants_graph_ = false; return;
   }
-  if (what == "unsubscribeConnectionGraph") {
-    wants_graph_ = false;
-    return;
-  }
-  mistake("this server does not do that: it has topics and a connection graph", now_ms, out);
 }
 
 void machine::subscribe(const std::vector<wish>& wanted, std::int64_t now_ms, output& out) {

@@ -74,6 +74,16 @@ class machine {
   struct wish {
     std::uint32_t channel = 0, subscription = 0;
   };
+  /// A message of a viewer.
+  struct request {
+    enum class kind : std::uint8_t { wrong, subscribe, unsubscribe, want_graph, drop_graph };
+    kind what = kind::wrong;
+    std::vector<wish> wanted;        ///< subscribe
+    std::vector<std::uint32_t> ids;  ///< unsubscribe: subscriptions
+    std::string why;                 ///< wrong: what is told
+  };
+  /// Takes as long as the message is, and no lock: the graph does not wait for it.
+  static request read(std::string_view message, bool is_text);
 
   explicit machine(limits l)
       : limits_(l),
@@ -86,7 +96,7 @@ class machine {
   void vanish(std::span<const std::uint32_t> ids);
   void rewired(const connection_graph& now, output& out);
 
-  void receive(std::string_view message, bool is_text, std::int64_t now_ms, output& out);
+  void receive(const request& r, std::int64_t now_ms, output& out);
 
   /// Under which number it wants the messages of a channel; empty: it does not.
   std::optional<std::uint32_t> subscription(std::uint32_t channel) const;

@@ -23,7 +23,7 @@ struct seat {
   }
   machine::output say(std::string_view message, bool is_text = true) {
     machine::output out;
-    m.receive(message, is_text, now_ms, out);
+    m.receive(machine::read(message, is_text), now_ms, out);
     return out;
   }
   /// The level of the one status that it is answered; -1: nothing is said.

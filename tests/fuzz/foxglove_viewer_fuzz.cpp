@@ -42,7 +42,7 @@ void run(std::span<const std::uint8_t> bytes) {
       const channel one[] = {{id[0], "t", "json", "s", "", ""}};
       m.appear(one);
     } else {
-      m.receive(line, !line.starts_with("B"), now_ms, out);
+      m.receive(machine::read(line, !line.starts_with("B")), now_ms, out);
     }
     check(out);
     HOCKET_ASSERT(m.subscriptions().size() <= 8);
