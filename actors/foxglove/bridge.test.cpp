@@ -179,6 +179,15 @@ TEST_CASE("a viewer is told of the run, and gets what it subscribes to") {
   CHECK(v.is([](viewer& now) { return now.code == 1001; }));
 }
 
+TEST_CASE("all is advertised to a viewer that asks for nothing yet, however little room it has") {
+  bridge_options o;
+  o.viewer_bytes = 1;  // one message at a time
+  stage s(o);
+  viewer v;
+  v.connect(s.shown->url());
+  CHECK(v.hears("advertise"));
+}
+
 TEST_CASE("a viewer that does not read loses, and is told; another one and the graph do not") {
   bridge_options o;
   o.viewer_bytes = 512 * 1024;
