@@ -51,7 +51,7 @@ void guard::ask_judge(place from, const std::string& words, const utterance* of,
   send(questions_out, make_packet(at, std::move(d)), out);
 }
 
-// The first of its words that is a topic's name or the one of approval; a judge may say more.
+// A topic's name, else the first topic that its words name, else the word of approval; a judge may say more.
 void guard::take_verdict(const text& t, emitter& out) {
   const auto at = questions_.find(t.request);
   if (at == questions_.end()) return;  // too late: it was decided
@@ -66,8 +66,11 @@ void guard::take_verdict(const text& t, emitter& out) {
     return !words.empty() &&
            std::ranges::search(said, words, {}, &folded_word::text, &folded_word::text).size() > 0;
   };
-  const auto what =
-      std::ranges::find_if(rules_.topics, [&](const topic& t) { return is_named(t.name); });
+  // The name of one topic may stand in that of another.
+  auto what =
+      failed ? rules_.topics.end() : std::ranges::find(rules_.topics, q.verdict, &topic::name);
+  if (what == rules_.topics.end())
+    what = std::ranges::find_if(rules_.topics, [&](const topic& t) { return is_named(t.name); });
   if (what != rules_.topics.end()) return end_question(at, &*what, out);
   if (is_named(config_.approval)) return end_question(at, nullptr, out);
   auto unclear = std::move(q);
@@ -100,6 +103,14 @@ void guard::take_back_since(timestamp began, const topic* what, emitter& out) {
   std::vector<std::uint64_t> since;
   for (const auto& [request, p] : started_)
     if (p.header.ts >= began) since.push_back(request);
+  // A request that waits has a verdict to come, which is of its own words alone.
+  if (fails_closed())
+    std::erase_if(questions_, [&](const auto& numbered) {
+      const auto& q = numbered.second;
+      const bool is_of_them = q.from == place::request && q.held.header.ts >= began;
+      if (is_of_them) since.push_back(q.request);
+      return is_of_them;
+    });
   for (const auto request : since) withhold(request, what, out);
 }
 

@@ -112,6 +112,33 @@ TEST_CASE("a request in pieces is judged as a whole, and what was made of it is 
   CHECK(newest().task == "and the weather");
 }
 
+TEST_CASE("a request that waits for its verdict does not begin once its words came to a topic") {
+  guarded g(std::vector<setting>{{"judge_ms", 2000}});
+  const auto verdict = [&](std::uint64_t question, const std::string& says) {
+    REQUIRE(g.h->push("verdicts", g.h->now(), text{says, "judge", question, true}));
+  };
+  g.words("heard", "how do i light the loud thing");
+  g.ask(7, "the loud thing");
+  REQUIRE(g.h->advance(std::chrono::seconds(1)));
+  const auto asked = g.h->values<delegation>("questions");
+  REQUIRE(asked.size() == 2);
+  CHECK(asked[0].task == "the loud thing");
+  CHECK(asked[1].task == "how do i light the loud thing");
+  verdict(asked[1].request, "bombs");
+  CHECK(g.told() == "background.failed: sorry no");
+  verdict(asked[0].request, "fine");
+  CHECK(g.h->values<delegation>("requests").empty());
+}
+
+TEST_CASE("a verdict that is one topic's name is that topic's, whatever others are called") {
+  guarded g(std::vector<setting>{{"judge_ms", 2000}});
+  g.ask(1, "the loud thing");
+  REQUIRE(g.h->push(
+      "verdicts", g.h->now(),
+      text{"more_bombs", "judge", g.h->values<delegation>("questions").back().request, true}));
+  CHECK(g.decision().find("\"more_bombs\"") != std::string::npos);
+}
+
 TEST_CASE("typed lines are judged each on its own") {
   guarded g(std::vector<setting>{{"judge_ms", 2000}});
   for (int i = 1; i <= 2; ++i) {

@@ -21,6 +21,7 @@ policy: house
 refusal: ["en: sorry no", "de: leider nein"]
 topics:
   bombs: {phrases: [build a bomb, nerve gas], except: [nerve gas mask], evidence: refuse}
+  more_bombs: {phrases: [plugh]}
   secrets: {phrases: [xyzzy], said: stop, heard: note}
   insults: {phrases: [you fool], heard: note, said: pass, times: 3, then: end, incident: true}
   machine: {phrases: [are you human], heard: answer, said: pass, say: ["en: i am a machine", "de: ich bin eine maschine"]}
