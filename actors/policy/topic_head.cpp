@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -51,7 +52,8 @@ void add_letters(const std::string& word, std::vector<std::uint32_t>& out) {
 }
 
 result<std::vector<float>> weights_of(const std::string& text, double scale) {
-  if (text.size() != head_buckets || !std::isfinite(scale))
+  const bool is_scale = std::fabs(scale) <= double(std::numeric_limits<float>::max()) / levels;
+  if (text.size() != head_buckets || !is_scale)
     return fail("policy.bad_head", fmt::format("{} weights with a finite scale are wanted, not {}",
                                                head_buckets, text.size()));
   std::vector<float> out;
