@@ -35,7 +35,7 @@ def number(n):
 def words_of(text):
     """Lower case, no marks, numbers in words."""
     out = []
-    for w in re.findall(r"[a-z']+|\d+", text.lower().replace("ok,", "okay,").replace("-", " ")):
+    for w in re.findall(r"[a-z']+|\d+", text.lower().replace("-", " ")):
         out += number(int(w)) if w.isdigit() and int(w) < 1000 else [w]
     return ["okay" if w in ("ok", "o.k") else w for w in out]
 

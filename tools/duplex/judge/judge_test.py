@@ -14,6 +14,7 @@ class words(unittest.TestCase):
     def test_a_recogniser_writes_as_the_model_does(self):
         self.assertEqual(judge.words_of("That is 56."), ["that", "is", "fifty", "six"])
         self.assertEqual(judge.words_of("OK, it's twenty-one!"), ["okay", "it's", "twenty", "one"])
+        self.assertEqual(judge.words_of("Look, a book, ok."), ["look", "a", "book", "okay"])
         self.assertEqual(judge.words_of("100 and 0"), ["one", "hundred", "and", "zero"])
 
     def test_words_in_common_keep_their_order(self):
