@@ -263,16 +263,24 @@ std::map<std::string, double> scores_of(const findings& without, const findings&
 }
 
 // An adapter that was made elsewhere has no card in the ledger yet: it gets the one in its folder.
-result<void> introduce(const adapter& a, const std::string& ledger) {
+result<void> introduce(const adapter& a, const std::string& folder, const std::string& ledger) {
   if (ledger.empty()) return {};
   auto book = governance::records::open(ledger);
   if (!book) return fail(book);
   const auto known = book->weights_by_name();
   if (!known) return fail(known);
-  if (known->contains(a.name)) return {};
-  auto card = nlohmann::json::parse(a.card_json);
   const auto bytes = a.weights.as<char>();
-  card["weights"]["sha256"] = http::sha256_hex({bytes.data(), bytes.size()});
+  const auto sum = http::sha256_hex({bytes.data(), bytes.size()});
+  if (const auto at = known->find(a.name); at != known->end()) {
+    if (at->second == sum) return {};
+    return fail("governance.no_card", ledger + ": its adapter `" + a.name +
+                                          "` has other weights than " + folder +
+                                          "; give this one another name");
+  }
+  auto card = nlohmann::json::parse(a.card_json);
+  if (card.contains("weights") && !card["weights"].is_object())
+    return fail("adapter.bad_card", folder + "/card.json: `weights` is no map");
+  card["weights"]["sha256"] = sum;
   card["weights"]["bytes"] = bytes.size();
   return book->add_card(card);
 }
@@ -282,6 +290,8 @@ result<findings> through_adapter(const safety_request& o, const loaded_graph& lo
                                  const script_options& what, report::measures& numbers) {
   const auto through = trainer::read_adapter_folder(o.adapter);
   if (!through) return fail(through);
+  // Before the minutes that the questions take.
+  HOCKET_TRY(introduce(*through, o.adapter, o.ledger));
   const auto without = spoken_and_judged(o, loaded, s, what);
   if (!without) return without;
   HOCKET_TRY(use_adapter(s.where, fs::absolute(o.adapter).string()));
@@ -292,7 +302,6 @@ result<findings> through_adapter(const safety_request& o, const loaded_graph& lo
     if (name.ends_with("_gain"))
       numbers.add(name, v, "", static_cast<std::int64_t>(with->verdicts.size()), -0.02,
                   report::goal::at_least);
-  HOCKET_TRY(introduce(*through, o.ledger));
   HOCKET_TRY(note_evaluation(o.adapter, *through, o.ledger, "eval safety --spoken, " + s.cases.name,
                              scores));
   return with;
