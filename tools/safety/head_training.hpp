@@ -28,7 +28,7 @@ struct trained_head {
   policy::topic_head head;
   std::int64_t wordings = 0, harmless = 0;
   std::int64_t left_out = 0;  ///< wordings that are held out word for word
-  /// On patterns that were kept apart while thresholds were chosen: no wording of them was trained on then.
+  /// On patterns that were kept apart from training while thresholds were chosen, by their harmless wordings.
   share apart_refused, apart_over_refused;
 };
 

@@ -148,8 +148,8 @@ std::string card_of(const judge_options& o, const material& from, const trained_
     out += fmt::format("| {} | {:.3f} | {:.3f} to {:.3f} | {} |\n", m.name, m.value,
                        m.low.value_or(0), m.high.value_or(1), m.n);
   out +=
-      "\n`apart`: patterns that were kept apart while the thresholds were chosen. `held_out`, "
-      "`languages`: wordings that a person wrote for measuring, in " +
+      "\n`apart`: patterns that no weight had seen when the thresholds were chosen, by their "
+      "harmless wordings. `held_out`, `languages`: wordings that were written for measuring, in " +
       fs::path(o.held_out).filename().string() +
       "; whoever wrote the families knew them, so they are no stranger's.\n";
   out += "\nNot as wanted by rules and head together:\n\n";

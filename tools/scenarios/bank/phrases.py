@@ -60,7 +60,7 @@ def with_melody(all_spoken):
 
 
 def train(rng):
-    """About ninety seconds: each number in each place once and alone, most requests, ordinary talk."""
+    """Some seventy sentences: each number in each place once and alone, most requests, ordinary talk."""
     first, second = NUMBERS[:], NUMBERS[:]
     rng.shuffle(first)
     rng.shuffle(second)
