@@ -120,6 +120,7 @@ void print_progress(const train_progress& p, bool bar, bool json) {
 int run_adapter(const train_plan& plan, scenarios::source_options data,
                 const engine::example_source& source, bool json) {
   data.seed = heldout_seed, data.which = scenarios::split::heldout, data.bank = nullptr;
+  data.field_ramp = 0;  // held out is what it comes to in the end
   const auto held_out = scenarios::make_source(data);
   if (!held_out) return tell(held_out.error(), exit_failed);
   const bool bar = !json && isatty(STDOUT_FILENO);
