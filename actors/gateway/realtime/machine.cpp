@@ -264,10 +264,10 @@ std::optional<problem> machine::take_pictures(const json& item, std::vector<see_
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (text_of(parts[i], "type") != "input_image") continue;
     const auto url = text_of(parts[i], "image_url");
-    const auto comma = std::min(url.find(','), url.size());
-    const bool is_base64 = url.substr(0, comma).ends_with(";base64");
-    auto taken =
-        gate_.take(std::string_view(url).substr(is_base64 ? comma + 1 : url.size()), s.now_ms);
+    // What is no base64, or has nothing behind its type, is no picture.
+    const auto comma = url.find(',');
+    const bool is_base64 = comma != url.npos && url.substr(0, comma).ends_with(";base64");
+    auto taken = gate_.take(is_base64 ? std::string_view(url).substr(comma + 1) : "", s.now_ms);
     if (!taken)
       return problem{"invalid_value", taken.error().message,
                      fmt::format("item.content[{}].image_url", i)};

@@ -58,6 +58,14 @@ TEST_CASE("a picture that is not taken is an error that names it, and no item") 
     v.show("data:image/png,abc");
     refused("JPEG or PNG");
   }
+  SUBCASE("nothing behind its type") {
+    v.show("data:image/png;base64");
+    refused("JPEG or PNG");
+    v.show("data:image/png;base64,");
+    refused("JPEG or PNG");
+    v.show("data:image/");
+    refused("JPEG or PNG");
+  }
   SUBCASE("another format") {
     v.show("data:image/webp;base64,UklGRg==");
     refused("JPEG or PNG");
