@@ -59,7 +59,9 @@ std::vector<std::string> seeds() {
       item + R"({"type":"conversation.item.retrieve","item_id":"i"})" + "\n" +
           R"({"type":"conversation.item.delete","item_id":"i"})" + "\n" +
           R"({"type":"input_audio_buffer.clear"})" + "\nTf\nV\nTf\nS\nS\nS\n" +
-          R"({"type":"conversation.item.create","item":{"type":"function_call_output","call_id":"call_1","output":"4"}})"};
+          R"({"type":"conversation.item.create","item":{"type":"function_call_output","call_id":"call_1","output":"4"}})",
+      R"({"type":"conversation.item.create","item":{"type":"message","role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="}]}})"
+      "\n"};
 }
 
 }  // namespace
