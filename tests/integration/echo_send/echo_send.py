@@ -126,6 +126,7 @@ def one_process():
     # A name that is both: what it says, and, asked so, what comes in. `screen` says nothing.
     incoming = hz("screen.text", "--input", "--count", "0", "--every", "1", "--json", *at)
     outgoing = hz("screen.text", "--count", "0", "--every", "1", "--json", *at)
+    assert json.loads(outgoing.stdout.readline())["type"] == "window"  # it measures, and ends in order
     until(lambda: send("again", *at) and json.loads(incoming.stdout.readline())["packets"] > 0, "a window with packets")
     for meter in (incoming, outgoing):
         meter.send_signal(signal.SIGINT)
