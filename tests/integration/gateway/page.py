@@ -121,6 +121,8 @@ def look(browser, served, folder):
     check(bool(browser.until(shown)), "a sign says that the camera is on")
     check(browser.run("document.getElementById('look').getAttribute('aria-pressed')") == "true", "its button says so")
     check(becomes(lambda: count_of(served, "door", "pictures") >= 5), "pictures come in")
+    check(becomes(lambda: sum(l["delivered"] for l in served.status()["links"] if l["to"] == "model.video") >= 5),
+          "they come to the model")
     check(count_of(served, "model", "video_ignored") + count_of(served, "model", "video_misfits") == 0,
           "the model looks at them")
 
