@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/gateway/contained.hpp"
 #include "actors/gateway/door/client.hpp"
 #include "actors/gateway/door/gateway.hpp"
 #include "actors/gateway/door/site.hpp"
@@ -357,7 +358,11 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   facts.has_track = how.has_track;
   facts.sees = sees();
   facts.is_beta = wants_beta(r);
-  c->machine = make_protocol(how.kind, facts);
+  c->machine =
+      std::make_unique<contained>(make_protocol(how.kind, facts), [this](const std::string& fault) {
+        context_.count("protocol_faults", 1);
+        context_.log("a protocol failed with " + fault + ": its client is let go");
+      });
   return c;
 }
 

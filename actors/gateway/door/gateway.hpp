@@ -43,7 +43,7 @@ class site;
 /// Counters: sessions, calls, beside_calls (second connections to one), refused_calls_setup, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
 /// does not read), model_lost (conversations that had to wait for it), unheard_sound (packets for a model that is gone), too_long_events (for a call; it ends with 1009), lost_packets, late_packets and voice_holes (of calls),
 /// dropped_pieces (sound of a call, 20 ms, that came faster than it is taken), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served,
-/// pictures, bad_pictures (that decode to nothing), dropped_pictures (a newer one came before they were
+/// protocol_faults (clients let go for one: please report it), pictures, bad_pictures (that decode to nothing), dropped_pictures (a newer one came before they were
 /// decoded), client_calls, refused_calls (a client has too many open), late_answers (of a client's function: unasked,
 /// twice, or given up).
 class gateway final : public component {
