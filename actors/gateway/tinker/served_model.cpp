@@ -16,9 +16,12 @@ namespace {
 
 using nlohmann::json;
 
+/// Nothing where it is no JSON. Values are copied below, so depth is bounded here.
 json read_json(const std::string& path) {
   const auto text = language::read_text(path, 64u << 20);
-  return text ? json::parse(language::plain_json(*text), nullptr, false) : json();
+  if (!text) return {};
+  auto value = language::strict_json(language::plain_json(*text), path);
+  return value ? std::move(*value) : json();
 }
 
 /// A token as configs name one: a text, or an object with its content.

@@ -26,6 +26,9 @@ TEST_CASE(
   config.insert(1, R"("time_step_limit": [0.0, Infinity],)");
   std::ofstream(folder / "config.json") << config;
   std::ofstream(folder / "generation_config.json") << R"({"eos_token_id": [7], "top_p": NaN})";
+  // Copied, it would be too much for a stack.
+  const std::string deep(1 << 20, '['), back(1 << 20, ']');
+  std::ofstream(folder / "tokenizer_config.json") << R"({"eos_token": )" + deep + back + "}";
   const auto served = tinker::open_served_model(folder, {"one"}, 0);
   std::filesystem::remove_all(folder);
   REQUIRE_MESSAGE(served, served.error().message);

@@ -22,6 +22,12 @@ result<json> load_json(const std::string& path) {
   return language::strict_ordered_json(*text, path);
 }
 
+/// Nothing where it is no JSON: a peer may have sent it, as deep as it likes.
+json card_of(const adapter& a) {
+  auto card = language::strict_ordered_json(a.card_json, "card");
+  return card ? std::move(*card) : json();
+}
+
 }  // namespace
 
 result<adapter> read_adapter_folder(const std::string& folder) {
@@ -46,7 +52,7 @@ result<adapter> read_adapter_folder(const std::string& folder) {
 }
 
 std::string peft_config_of(const adapter& a) {
-  const auto card = json::parse(a.card_json, nullptr, false);
+  const auto card = card_of(a);
   return card.is_object() && card.contains("adapter_config") ? card["adapter_config"].dump() : "";
 }
 
@@ -57,7 +63,7 @@ bool is_same(const adapter& a, const adapter& b) {
 adapter without_weights(const adapter& a) { return {a.name, a.card_json, {}}; }
 
 bool is_frozen(const adapter& a) {
-  const auto card = json::parse(a.card_json, nullptr, false);
+  const auto card = card_of(a);
   return card.is_object() && card.value("frozen", json()) == true;
 }
 

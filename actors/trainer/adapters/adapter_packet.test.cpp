@@ -25,4 +25,14 @@ TEST_CASE("an adapter's patterns come through its card in the order of the file"
   fs::remove_all(folder);
 }
 
+TEST_CASE("a card that a peer made too deep for any stack is no card") {
+  const std::string deep(1 << 20, '['), back(1 << 20, ']');
+  for (const std::string key : {"adapter_config", "frozen"}) {
+    const adapter a{"one", R"({")" + key + R"(": )" + deep + back + "}", {}};
+    CHECK(peft_config_of(a).empty());
+    CHECK(!is_frozen(a));
+  }
+  CHECK(is_frozen({"one", R"({"frozen": true})", {}}));
+}
+
 }  // namespace hocket::trainer
