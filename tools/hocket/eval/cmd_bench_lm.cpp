@@ -190,6 +190,7 @@ void measure_scan(measures& out) {
     out.add(name + "over_row_by_row", p.over_row_by_row, "ratio", p.n);
     out.add(name + "over_chunked", p.over_chunked, "ratio", p.n);
     out.add(name + "over_projections", p.over_projections, "ratio", p.n);
+    out.add(name + "difference", p.difference, "", p.n);
   }
 }
 
@@ -273,9 +274,9 @@ int run_bench_lm(const bench_options& o, const lm_bench_options& lm) {
       "resident_over_llama_cpp: what the model and one sequence at a time added to this process, "
       "over all of llama-bench's. fixed_order, one thread: our "
       "product over libtorch's in bfloat16, which sums in any order; below 1 ours is faster. scan, "
-      "one "
-      "thread: a state space's rows (Mamba-2 1.3B) over the same rows one by one, over chunked "
-      "products of libtorch's, over the layer's projections.",
+      "one thread: a state space's rows (Mamba-2 1.3B) over the same rows one by one, over chunked "
+      "products of libtorch's, over the layer's projections; difference: the largest from those "
+      "products' outputs.",
       *path, plan.rounds, load[0]));
   if (!o.out.empty() && !out.save(o.out)) return exit_failed;
   return out.print(o.json);
