@@ -116,6 +116,7 @@ for name, make in MADE.items():
                            "--ledger", ledger, "--policy", "configs/policies/gates.yaml"],
                           cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     stopped = gate.returncode != 0
+    assert not stopped or "[governance.refused]" in gate.stderr, (name, gate.stderr[-2000:])  # by the gate alone
     caught[name.startswith("bad")].append(stopped)
     told.append({"adapter": name, "stopped": stopped, **scores, "why": gate.stderr.strip()[-300:]})
     print(json.dumps(told[-1]), flush=True)
