@@ -1,5 +1,6 @@
-// Attention of a stream over its ring of keys and values: fp32, sums in a fixed order that is the same for
-// every instruction set. 16 keys at a time, so that sums of different keys go on beside each other.
+// Attention of a stream over its ring of keys and values: fp32, products with keys and values summed in an
+// order that is the same for every instruction set (fused where there is one for it; norms of heads are not).
+// 16 keys at a time, so that sums of different keys go on beside each other.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
