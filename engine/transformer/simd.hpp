@@ -1,6 +1,7 @@
 // Small helpers shared by the kernels; private to engine/transformer.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -38,6 +39,7 @@ class scratch {
  public:
   T* get(std::int64_t count) {
     if (count > size_) {
+      count = std::max(count, size_ + size_ / 2);  // a context grows by one row at a time
       data_.reset(static_cast<T*>(::operator new (sizeof(T) * count, std::align_val_t{64})));
       size_ = count;
     }
