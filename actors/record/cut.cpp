@@ -1,7 +1,6 @@
 #include "actors/record/cut.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <set>
 #include <tuple>
@@ -14,11 +13,6 @@
 
 namespace hocket::record {
 namespace {
-
-std::int64_t number(const mcap_map& m, const char* key) {
-  const auto it = m.find(key);
-  return it == m.end() ? 0 : std::strtoll(it->second.c_str(), nullptr, 10);
-}
 
 /// Ends and interruptions of streams: who is played from the middle needs those of before.
 bool is_lasting(const packet& p) {
@@ -57,16 +51,13 @@ class cutter {
  private:
   bool begins_with_run() const { return range_.from.ns() <= 0; }
 
-  timestamp at(const mcap_message& m) const {
-    return timestamp(static_cast<std::int64_t>(m.log_time_ns) -
-                     number(what_.facts(), "unix_zero_ns"));
-  }
+  timestamp at(const mcap_message& m) const { return what_.stream_time(m.log_time_ns); }
 
   /// The graph that ran at the beginning, and those that follow.
   void find_graph() {
     done_.from = range_.from;
     done_.revision =
-        static_cast<int>(std::max<std::int64_t>(1, number(what_.facts(), "graph_revision")));
+        static_cast<int>(std::max<std::int64_t>(1, number_at(what_.facts(), "graph_revision")));
     for (const auto& r : what_.revisions())
       if (r.from <= range_.from)
         first_ = &r, done_.revision = r.number;
@@ -81,7 +72,7 @@ class cutter {
   }
 
   static int revision_of(const mcap_channel& c) {
-    return static_cast<int>(number(c.metadata, "revision"));
+    return static_cast<int>(number_at(c.metadata, "revision"));
   }
 
   /// Not one of an actor's earlier lives, which ended before, nor of one that comes later.
@@ -164,10 +155,12 @@ class cutter {
     auto facts = what_.facts();
     facts.erase(piece_fact);
     facts.erase(pieces_fact);
-    facts[cut_from_fact] = fmt::to_string(std::max(range_.from.ns(), number(facts, cut_from_fact)));
+    facts[cut_from_fact] =
+        fmt::to_string(std::max(range_.from.ns(), number_at(facts, cut_from_fact)));
     if (range_.to < timestamp::max()) facts[cut_to_fact] = fmt::to_string(range_.to.ns());
     if (!begins_with_run()) {
-      facts["joined_ns"] = fmt::to_string(std::max(range_.from.ns(), number(facts, "joined_ns")));
+      facts["joined_ns"] =
+          fmt::to_string(std::max(range_.from.ns(), number_at(facts, "joined_ns")));
       facts[in_flight_fact] = fmt::to_string(in_flight_.size());
     }
     if (first_ != nullptr) facts["graph_hash"] = first_->hash;
@@ -190,7 +183,7 @@ class cutter {
     for (const auto& [name, values] : contents_.metadata) {
       if (name == facts_name || name == verdict_name) continue;
       if (name == revision_name) {
-        const timestamp from(number(values, "from_ns"));
+        const timestamp from(number_at(values, "from_ns"));
         const auto graph = values.find("graph");
         if (graph != values.end()) graphs.insert(graph->second);
         if (from <= range_.from || from >= range_.to) continue;
@@ -246,7 +239,8 @@ result<cut_range> checked(const recording& what, cut_range range) {
                 fmt::format("it holds {:.3f} to {:.3f} s of stream time, and nothing of that part",
                             what.first().seconds(), what.last().seconds()));
   // Whoever is handed micro-turns would else get a part of one.
-  const auto turn_ns = std::max<std::int64_t>(1, number(what.facts(), "micro_turn_ms")) * 1'000'000;
+  const auto turn_ns =
+      std::max<std::int64_t>(1, number_at(what.facts(), "micro_turn_ms")) * 1'000'000;
   if (range.from.ns() > 0) range.from = timestamp(range.from.ns() / turn_ns * turn_ns);
   // A part from the first packet of a whole recording on begins with the run.
   const bool whole_head = what.fact("joined_ns").empty() && range.from <= what.first();

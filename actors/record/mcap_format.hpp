@@ -1,5 +1,6 @@
 #pragma once
 
+#include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -48,6 +49,15 @@ enum class mcap_op : std::uint8_t {
 };
 
 using mcap_map = std::map<std::string, std::string>;
+
+/// The number that a map says under a key; 0 where it says none.
+template <class Number = std::int64_t>
+Number number_at(const mcap_map& m, const std::string& key) {
+  const auto it = m.find(key);
+  Number n = 0;
+  if (it != m.end()) std::from_chars(it->second.data(), it->second.data() + it->second.size(), n);
+  return n;
+}
 
 struct mcap_schema {
   std::uint16_t id = 0;  ///< from 1; 0 = "no schema"

@@ -1,7 +1,6 @@
 #include "actors/record/recording.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include <fmt/format.h>
@@ -16,13 +15,6 @@ namespace {
 
 constexpr std::size_t problems_max = 20;
 constexpr std::size_t revisions_max = 10'000;
-
-std::uint64_t number(const mcap_map& m, const std::string& key) {
-  const auto it = m.find(key);
-  std::uint64_t n = 0;
-  if (it != m.end()) std::from_chars(it->second.data(), it->second.data() + it->second.size(), n);
-  return n;
-}
 
 recorded_event event_of(timestamp at, const mcap_message& m) {
   recorded_event e;
@@ -98,7 +90,7 @@ result<void> recording::index() {
   contents_ = std::move(*contents);
   for (const auto& [name, values] : contents_.metadata)
     if (name == facts_name) facts_ = values;
-  unix_zero_ns_ = static_cast<std::int64_t>(number(facts_, "unix_zero_ns"));
+  unix_zero_ns_ = static_cast<std::int64_t>(number_at<std::uint64_t>(facts_, "unix_zero_ns"));
   if (!contents_.problem.empty()) complain(contents_.problem);
   if (auto wrong = seal_problem(*from_); !wrong.empty()) complain(std::move(wrong));
   if (contents_.loose_messages > 0)
@@ -135,9 +127,9 @@ result<void> recording::read_revisions() {
       return it == values.end() ? std::string() : it->second;
     };
     recorded_revision r;
-    r.number = static_cast<int>(number(values, "revision"));
-    r.from = timestamp(static_cast<std::int64_t>(number(values, "from_ns")));
-    r.micro_turn = static_cast<std::int64_t>(number(values, "micro_turn"));
+    r.number = static_cast<int>(number_at<std::uint64_t>(values, "revision"));
+    r.from = timestamp(static_cast<std::int64_t>(number_at<std::uint64_t>(values, "from_ns")));
+    r.micro_turn = static_cast<std::int64_t>(number_at<std::uint64_t>(values, "micro_turn"));
     r.hash = said("graph_hash");
     auto text = attached(said("graph"));
     if (!text) return fail(text);
@@ -250,7 +242,7 @@ void recording::read_verdict() {
       const auto it = values.find(key);
       return it == values.end() ? std::string() : it->second;
     };
-    verdict_.lost = number(values, "lost");
+    verdict_.lost = number_at<std::uint64_t>(values, "lost");
     verdict_.complete = said("complete") == "true";
     verdict_.why = said("why");
   }

@@ -78,6 +78,10 @@ class recording {
   const std::string& graph_yaml() const { return graph_yaml_; }
   /// What a rewired run went on with, in order.
   const std::vector<recorded_revision>& revisions() const { return revisions_; }
+  /// Stream time at a time of the file, ns.
+  timestamp stream_time(std::uint64_t file_time) const;
+  /// Unix time of stream time 0; 0 where time is virtual.
+  std::int64_t unix_zero_ns() const { return unix_zero_ns_; }
   bool is_virtual() const { return fact("clock") == "virtual"; }
 
   /// The recorder's own verdict, or that there is none because it did not come to its end.
@@ -105,7 +109,6 @@ class recording {
   void read_verdict();
   void complain(std::string what);
   result<std::string> attached(const std::string& name) const;
-  timestamp stream_time(std::uint64_t file_time) const;
   result<buffer> chunk(std::uint32_t number) const;
 
   std::unique_ptr<byte_source> from_;
