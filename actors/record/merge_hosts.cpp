@@ -1,7 +1,6 @@
 #include "actors/record/merge_hosts.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <map>
 #include <set>
@@ -17,11 +16,6 @@
 namespace hocket::record {
 namespace {
 
-std::int64_t number(const mcap_map& m, const char* key) {
-  const auto it = m.find(key);
-  return it == m.end() ? 0 : std::strtoll(it->second.c_str(), nullptr, 10);
-}
-
 constexpr std::uint16_t events_channel = 0;
 
 bool is_copy(const mcap_channel& c) { return c.metadata.contains("arrived"); }
@@ -32,10 +26,10 @@ struct part {
   std::shared_ptr<const recording> what;
   std::unique_ptr<byte_source> from;
   mcap_contents contents;
+  std::set<std::uint16_t> copies = {};  ///< channels of what the whole has from another part
   std::map<std::uint16_t, std::uint16_t> channels;  ///< here -> in the whole; none: left out
   std::deque<std::pair<std::uint32_t, buffer>> chunks = {};  ///< that were read last
 
-  std::int64_t zero_ns() const { return number(what->facts(), "unix_zero_ns"); }
   result<buffer> chunk(std::uint32_t n) {
     constexpr std::size_t kept = 8;
     for (const auto& [which, bytes] : chunks)
@@ -88,6 +82,7 @@ class merger {
   /// After check().
   result<hosts_merged> into(mcap_writer& to) {
     for (const auto& p : parts_) done_.hosts.push_back(p.host);
+    find_copies();
     HOCKET_TRY(find_messages());
     HOCKET_TRY(write_head(to));
     for (const auto& m : messages_) HOCKET_TRY(write(to, m));
@@ -118,10 +113,7 @@ class merger {
   }
 
   std::uint64_t time_of(const part& p, std::uint64_t file_time_ns) const {
-    // Unsigned: a stranger's file may hold any two numbers.
-    const auto stream = timestamp(
-        static_cast<std::int64_t>(file_time_ns - static_cast<std::uint64_t>(p.zero_ns())));
-    return file_time(parts_.front().zero_ns(), stream);
+    return file_time(parts_.front().what->unix_zero_ns(), p.what->stream_time(file_time_ns));
   }
 
   bool sends(const std::string& output, const part* but) const {
@@ -132,13 +124,27 @@ class merger {
     });
   }
 
+  /// What a host took is in the whole as its sender has it; where that one's recording is not given, as
+  /// the first has it that took it.
+  void find_copies() {
+    std::map<std::string, const part*> taken;
+    for (auto& p : parts_)
+      for (const auto& [id, c] : p.contents.channels) {
+        if (c.topic == calls_topic || !is_copy(c)) continue;
+        if (sends(c.topic, &p)) {
+          p.copies.insert(id);
+        } else if (const auto* first = taken.try_emplace(c.topic, &p).first->second; first != &p) {
+          p.copies.insert(id);
+          done_.senders_missing[c.topic] = first->host;
+        }
+      }
+  }
+
   /// Whether a channel's messages go in; what does not is counted.
   bool keeps(const part& p, const mcap_channel& c) {
-    const bool is_call = c.topic == calls_topic;
-    const bool is_sent_here = !is_call && is_copy(c) && sends(c.topic, &p);
-    if (is_call) ++done_.calls;
-    if (is_sent_here) ++done_.copies;
-    return !is_call && !is_sent_here;
+    if (c.topic == calls_topic) return ++done_.calls, false;
+    if (p.copies.contains(c.id)) return ++done_.copies, false;
+    return true;
   }
 
   result<void> find_messages() {
@@ -184,7 +190,7 @@ class merger {
   }
 
   result<void> define(mcap_writer& to, part& p, const mcap_channel& c) {
-    if (c.topic == calls_topic || (is_copy(c) && sends(c.topic, &p))) return {};
+    if (c.topic == calls_topic || p.copies.contains(c.id)) return {};
     auto copy = c;
     if (c.topic == events_topic) {
       p.channels[c.id] = events_channel;
@@ -214,7 +220,7 @@ class merger {
     facts.erase("host");
     facts[hosts_fact] = fmt::format("{}", fmt::join(done_.hosts, ","));
     std::int64_t joined = 0;
-    for (const auto& p : parts_) joined = std::max(joined, number(p.what->facts(), "joined_ns"));
+    for (const auto& p : parts_) joined = std::max(joined, number_at(p.what->facts(), "joined_ns"));
     if (joined > 0) facts["joined_ns"] = fmt::to_string(joined);
     HOCKET_TRY(to.add_metadata(std::string(facts_name), facts));
     std::set<std::pair<std::string, mcap_map>> noted;
@@ -234,8 +240,8 @@ class merger {
     std::vector<std::pair<part*, mcap_channel>> channels;
     for (auto& p : parts_)
       for (const auto& [id, c] : p.contents.channels) channels.emplace_back(&p, c);
-    std::ranges::stable_sort(channels, {},
-                             [](const auto& c) { return number(c.second.metadata, "revision"); });
+    std::ranges::stable_sort(
+        channels, {}, [](const auto& c) { return number_at(c.second.metadata, "revision"); });
     for (auto& [p, c] : channels) HOCKET_TRY(define(to, *p, c));
     return {};
   }
@@ -265,7 +271,7 @@ class merger {
       for (const auto& [name, values] : p.contents.metadata)
         if (name == verdict_name)
           for (const auto& [key, n] : values)
-            if (key.starts_with("lost.")) missing[key] += std::strtoull(n.c_str(), nullptr, 10);
+            if (key.starts_with("lost.")) missing[key] += number_at<std::uint64_t>(values, key);
     }
     done_.how.complete = done_.how.why.empty();
     done_.how.packets = done_.messages - events_;

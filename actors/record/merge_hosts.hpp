@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,12 @@ inline constexpr const char* hosts_fact = "hosts";
 struct hosts_merged {
   std::vector<std::string> hosts;  ///< as the files were given
   std::uint64_t messages = 0;      ///< packets, marks and events
-  std::uint64_t copies = 0;        ///< arrivals left out: the host that sent them has them
+  std::uint64_t copies = 0;        ///< arrivals left out: they are in it from another host
   std::uint64_t calls = 0;         ///< left out: they are by the clocks of their own hosts
-  verdict how;                     ///< complete where each is
+  /// Outputs that several hosts took, and whose sender's recording was not given: what which host took
+  /// of it is in.
+  std::map<std::string, std::string> senders_missing;
+  verdict how;  ///< complete where each is
 };
 
 /// Makes one recording of those that the hosts of one run made, on one time base: stream time, whose zero

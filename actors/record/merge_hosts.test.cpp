@@ -130,6 +130,36 @@ TEST_CASE("merge of hosts: everything once, by stream time") {
   CHECK(part->packets == 20);
 }
 
+TEST_CASE("merge of hosts: what several took of a host that is not given is in once, and told") {
+  const two_hosts t;
+  t.write();
+  const auto phone = t.folder.at("phone.mcap");
+  auto w = t.writer(phone, "phone", noon_ns);
+  const auto taken = w->channel("mic.out", {{"arrived", "true"}}).value();
+  for (std::uint64_t n = 0; n < 10; ++n) {
+    const auto at = timestamp::of_ms(static_cast<std::int64_t>(n) * 100);
+    w->add(taken, at, said(fmt::format("m{}", n), n, at));
+  }
+  CHECK(w->close("").complete);
+  // gpu has 20 of them, phone 10.
+  for (const auto& [files, packets] :
+       {std::pair(std::vector{t.gpu, phone}, 40u), std::pair(std::vector{phone, t.gpu}, 30u)}) {
+    const auto done = merge_hosts(files, t.whole);
+    REQUIRE(done);
+    CHECK(done->copies == 50 - packets);
+    CHECK(done->senders_missing ==
+          std::map<std::string, std::string>{{"mic.out", done->hosts.front()}});
+    const auto r = recording::open(t.whole).value();
+    CHECK(r->packets() == packets);
+    CHECK(r->outputs().size() == 2);
+  }
+  // With the host that sent it nothing is missing.
+  const auto done = merge_hosts({t.gpu, phone, t.edge}, t.whole);
+  REQUIRE(done);
+  CHECK(done->copies == 30);
+  CHECK(done->senders_missing.empty());
+}
+
 TEST_CASE("merge of hosts: what is missing in one is missing in the whole") {
   const two_hosts t;
   t.write();

@@ -197,12 +197,18 @@ int merge_of_hosts(const record_options& o) {
     const bool input = done.error().code != record::code_of(record::mcap_error::cannot_write);
     return complain(done.error(), input ? exit_bad_input : exit_failed);
   }
+  for (const auto& [output, host] : done->senders_missing)
+    say(stderr,
+        "warning: {}: no recording of the host that sent it is given; what {} took of it is in "
+        "{}, what others took is not [record.sender_missing]\n",
+        output, host, o.out);
   if (o.json)
     say("{}\n", nlohmann::ordered_json({{"out", o.out},
                                         {"hosts", done->hosts},
                                         {"messages", done->messages},
                                         {"copies", done->copies},
                                         {"calls", done->calls},
+                                        {"senders_missing", done->senders_missing},
                                         {"complete", done->how.complete},
                                         {"lost", done->how.lost},
                                         {"why", done->how.why}})
