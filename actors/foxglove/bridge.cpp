@@ -209,7 +209,8 @@ void bridge::tell_of_losses(viewer& v) {
   if (v.lost == v.told_lost || !v.texts.empty() || now - v.told_ns < pause_ns) return;
   const auto text =
       status(level::warning,
-             fmt::format("{} messages were left out: the viewer, or its network, is too slow",
+             fmt::format("{} messages were left out: the viewer, or its network, is too slow, or "
+                         "they have no form outside the run",
                          v.lost - v.told_lost));
   if (!v.socket->send(text)) return;
   v.told_lost = v.lost;
@@ -288,16 +289,15 @@ void bridge::put(item i) {
   if (over_) return;
   if (queue_.size() >= options_.queue_packets ||
       (!queue_.empty() && queued_bytes_ + i.size_bytes > options_.queue_bytes))
-    return lose(i);
+    return lose(i.packets), lose(i.payloads);
   queued_bytes_ += i.size_bytes;
   queue_.push_back(std::move(i));
   if (queue_.size() == 1) wake_.notify_one();
 }
 
-void bridge::lose(const item& i) {
+void bridge::lose(std::uint32_t channel) {
   for (const auto& v : viewers_)
-    for (const auto channel : {i.packets, i.payloads})
-      if (channel != 0 && v->rules.subscription(channel)) ++v->lost, ++figures_.lost;
+    if (v->rules.subscription(channel)) ++v->lost, ++figures_.lost;
 }
 
 // --- messages: on a thread of its own ---------------------------------------------------------------
@@ -309,20 +309,23 @@ std::vector<bridge::message> bridge::messages_of(const item& i) const {
     out.push_back({i.packets, at, i.event});
     return out;
   }
-  if (i.packets != 0)
-    if (auto bytes = packet_bytes(i.what)) out.push_back({i.packets, at, std::move(*bytes)});
+  if (i.packets != 0) {
+    auto bytes = packet_bytes(i.what);
+    out.push_back({i.packets, at, bytes ? std::optional(std::move(*bytes)) : std::nullopt});
+  }
   if (i.payloads != 0) out.push_back({i.payloads, at, payload_bytes(i.what)});
   return out;
 }
 
 // The graph waits for the lock: what is copied for each viewer is copied without it.
 void bridge::send(const message& m, std::unique_lock<std::mutex>& lock) {
+  if (!m.bytes) return lose(m.channel);
   std::vector<std::pair<viewer_ptr, std::uint32_t>> to;
   for (const auto& v : viewers_)
     if (const auto id = v->rules.subscription(m.channel)) to.emplace_back(v, *id);
   lock.unlock();
   std::vector<std::string> copies;
-  for (const auto& [v, id] : to) copies.push_back(message_data(id, m.log_time_ns, m.bytes));
+  for (const auto& [v, id] : to) copies.push_back(message_data(id, m.log_time_ns, *m.bytes));
   lock.lock();
   for (std::size_t i = 0; i < to.size(); ++i) {
     auto& v = *to[i].first;

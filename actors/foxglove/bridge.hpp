@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -70,7 +71,7 @@ class bridge final : public host::observer {
   struct figures {
     std::uint64_t viewers = 0;  ///< that came
     std::uint64_t sent = 0;     ///< messages, to each viewer
-    std::uint64_t lost = 0;     ///< for which a viewer, or the queue, had no room
+    std::uint64_t lost = 0;  ///< no room at a viewer, or in the queue; no form outside the process
   };
   figures now() const;
   /// Sends what waits, says goodbye, listens no more.
@@ -98,7 +99,7 @@ class bridge final : public host::observer {
   struct message {
     std::uint32_t channel = 0;
     std::uint64_t log_time_ns = 0;
-    std::string bytes;
+    std::optional<std::string> bytes;  ///< none: it has no form outside the process
   };
 
   bridge(bridge_options o, const plan& graph);
@@ -114,7 +115,7 @@ class bridge final : public host::observer {
   void tell_of_losses(viewer& v);
   void count_wanted();
   bool is_wanted(std::uint32_t channel) const;
-  void lose(const item& i);
+  void lose(std::uint32_t channel);
   void put(item i);
   void send(const message& m, std::unique_lock<std::mutex>& lock);
 

@@ -236,6 +236,22 @@ TEST_CASE("packets beyond the queue's bounds are lost and counted") {
   CHECK(v.is([&](viewer& now) { return now.messages.size() == s.shown->now().sent; }));
 }
 
+TEST_CASE("a packet that has no form outside the process is lost, counted and told") {
+  stage s;
+  viewer v;
+  v.connect(s.shown->url());
+  REQUIRE(v.hears("advertise"));
+  v.subscribe(1, v.channel("a.out0"));
+  s.emit("\xff");  // no UTF-8
+  s.emit("word");
+  REQUIRE(v.is([](viewer& now) { return now.messages.size() == 1; }));
+  CHECK(words_of(v.messages[0].bytes) == "word");
+  REQUIRE(v.hears("status"));
+  const auto counted = s.shown->now();
+  CHECK(counted.sent == 1);
+  CHECK(counted.lost == 1);
+}
+
 TEST_CASE("a rewired graph is told: channels that go and come, and the connections") {
   stage s;
   viewer v;

@@ -146,8 +146,7 @@ void watchers::finish(bool quiet) {
   if (foxglove_) {
     const auto shown = foxglove_->finish();
     if (shown.lost > 0)
-      say(stderr,
-          "warning: foxglove: {} of {} messages found no room at a viewer [foxglove.lost]\n",
+      say(stderr, "warning: foxglove: {} of {} messages did not reach a viewer [foxglove.lost]\n",
           shown.lost, shown.lost + shown.sent);
     else if (!quiet)
       say("{} viewers were sent {} messages\n", shown.viewers, shown.sent);
