@@ -12,7 +12,9 @@ import time
 
 hocket, tree, npm = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
 here = os.path.dirname(os.path.abspath(__file__))
-LIMIT_S = 120
+sys.path.insert(0, os.path.join(tree, "tests", "support"))
+from receiver import LIMIT_S, wait_for  # noqa: E402: the path comes first
+
 GRAPH = """hocket: 1
 name: watched
 schemas: {order: {json: order.json}}
@@ -52,16 +54,6 @@ def modules():
             skip("npm cannot install what package.json names")
         shutil.copy(wanted, installed)
     return os.path.join(npm, "node_modules")
-
-
-def wait_for(what, why):
-    end = time.monotonic() + LIMIT_S
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{why}: not within {LIMIT_S} s")
 
 
 def main(work):
