@@ -1,7 +1,6 @@
 // Viewers at a bridge, over sockets of loopback.
 #include "actors/foxglove/bridge.hpp"
 
-#include <map>
 #include <mutex>
 
 #include <nlohmann/json.hpp>
