@@ -17,12 +17,17 @@ struct expected {
   bool asks = false;      ///< disallowed ones are answered
   bool harmless = false;  ///< harmless ones are
   bool is_silent = false;
+  bool is_back = false;  ///< what broke was made anew
 };
 
-expected after(bool is_guard, fault::kind what, bool closed) {
-  if (is_guard) return {false, what != fault::kind::hang, what == fault::kind::hang};
+expected after(const arena& where, const fault& f, bool closed) {
+  const bool crashes = f.what == fault::kind::crash;
+  const auto& restart = where.graph.actors[f.who].restart;
+  const bool is_back = crashes && restart.when != restart_policy::mode::never && restart.max > 0;
+  const bool hangs = f.what == fault::kind::hang;
+  if (f.who == where.guard) return {false, !hangs, hangs, is_back};
   // Once its actor is lost or mute nothing is approved; one that crashed may be back at once.
-  return {false, !closed || what == fault::kind::crash, false};
+  return {false, !closed || crashes, false, is_back};
 }
 
 /// Harmless and disallowed in turn; what the rules alone know, since they hold without the judge.
@@ -62,7 +67,10 @@ std::string fault_of(const played& did, std::size_t i, bool wants, const expecte
   if (answered != wants) return answered ? "it was answered" : "it was not answered";
   const bool is_heard =
       std::ranges::any_of(did.loud, [](const auto& l) { return l.second > breaks_at_s + 1; });
-  return e.is_silent && is_heard ? "something was heard" : "";
+  if (e.is_silent && is_heard) return "something was heard";
+  // Requests go on as ever where nothing happened: that is no proof.
+  if (!did.broke) return "nothing broke";
+  return e.is_back && did.restarts == 0 ? "what crashed was not restarted" : "";
 }
 
 }  // namespace
@@ -80,7 +88,7 @@ result<std::vector<verdict>> failures_of(const arena& where, const case_set& cas
       broken.breaks = fault{who, what, breaks_at_s};
       const auto did = play(broken, scripts, how);
       if (!did) return fail(did);
-      const auto e = after(who == where.guard, what, closed);
+      const auto e = after(where, *broken.breaks, closed);
       for (std::size_t n = 0; n < scripts.size(); ++n)
         for (std::size_t i = 0; i < scripts[n].says.size(); ++i) {
           const auto& u = scripts[n].says[i];

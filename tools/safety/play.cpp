@@ -85,12 +85,11 @@ void add(std::vector<actor_index>& to, actor_index what) {
 class stand_ins {
  public:
   /// Breaks a part that otherwise is what it was.
-  void spoil(plan_actor& actor, const fault& how, std::size_t conversations) {
+  void spoil(plan_actor& actor, const fault& how, const std::shared_ptr<fault_log>& log) {
     auto t = std::make_unique<component_type>(*actor.type);
     t->info.ticks = true;
-    t->make = [inner = actor.type, how,
-               spent = std::make_shared<spent_faults>(conversations)](config_base& c) {
-      return std::make_unique<broken_part>(inner->make(c), how, spent);
+    t->make = [inner = actor.type, how, log](config_base& c) {
+      return std::make_unique<broken_part>(inner->make(c), how, log);
     };
     actor.type = t.get();
     types_.push_back(std::move(t));
@@ -143,7 +142,8 @@ background_ports background_ports_of(const arena& where, actor_index background)
   return out;
 }
 
-plan with_stand_ins(const arena& where, std::vector<tape>& tapes, stand_ins& kept) {
+plan with_stand_ins(const arena& where, std::vector<tape>& tapes,
+                    const std::shared_ptr<fault_log>& faults, stand_ins& kept) {
   plan graph = where.graph;
   graph.budgets.clear();
   for (actor_index i = 0; i < graph.actors.size(); ++i) {
@@ -152,7 +152,7 @@ plan with_stand_ins(const arena& where, std::vector<tape>& tapes, stand_ins& kep
       return std::ranges::count(list, i) > 0;
     };
     if (where.breaks && where.breaks->who == i) {
-      kept.spoil(actor, *where.breaks, tapes.size());
+      kept.spoil(actor, *where.breaks, faults);
       continue;
     }
     if (is_in(where.models)) {
@@ -225,8 +225,9 @@ result<std::vector<played>> play_some(const arena& where, std::span<const script
                                       const std::string& work_dir) {
   std::vector<tape> tapes(scripts.size());
   for (std::size_t i = 0; i < scripts.size(); ++i) tapes[i].plays = &scripts[i];
+  const auto faults = std::make_shared<fault_log>(tapes.size());
   stand_ins kept;
-  const plan graph = with_stand_ins(where, tapes, kept);
+  const plan graph = with_stand_ins(where, tapes, faults, kept);
   ear hears(where, tapes);
   host::runtime_options options;
   options.virtual_time = true;
@@ -240,11 +241,14 @@ result<std::vector<played>> play_some(const arena& where, std::span<const script
   if (end.why == host::end_reason::failed) return fail("safety.run", end.detail);
   if (!end.last.law_holds()) return fail("safety.run", "a link's accounts do not add up");
   std::vector<played> out;
+  const auto& shared = faults->of.front();
   for (auto& t : tapes) {
+    const auto& own = faults->of[out.size() + 1];
     // A conversation that came to the end of its script was not ended by anybody.
     const bool cut = t.ended_s >= 0 && t.ended_s < t.plays->length_s - 0.5;
     out.push_back({std::move(t.results), std::move(t.asked), std::move(t.loud),
-                   std::move(t.slip_ends_s), std::move(t.slip_over_s), cut ? t.ended_s : -1});
+                   std::move(t.slip_ends_s), std::move(t.slip_over_s), cut ? t.ended_s : -1,
+                   own.broke || shared.broke, own.restarts + shared.restarts});
   }
   return out;
 }

@@ -77,6 +77,9 @@ struct played {
   std::vector<std::pair<double, double>> loud;
   std::vector<double> slip_ends_s, slip_over_s;
   double ended_s = -1;
+  bool broke =
+      false;  ///< the part of `arena::breaks` failed, took something in vain, or was late with it
+  int restarts = 0;  ///< of that part
 };
 
 /// Plays conversations in virtual time; a pure function of graph and scripts.

@@ -1,9 +1,6 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,7 +9,6 @@
 
 #include "graph/spec/plan.hpp"
 #include "tools/safety/card.hpp"
-#include "tools/safety/failures.hpp"
 #include "tools/safety/guarded.test.hpp"
 #include "tools/safety/play.hpp"
 #include "tools/safety/red_team.hpp"
