@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """safety.py HOCKET REPOSITORY WORK: safety and red team as commands."""
 import json
+import math
 import os
 import re
 import shutil
@@ -83,6 +84,8 @@ def judge():
             heads.append(json.load(f)["topics"])
     assert [(t["topic"], t["at_least"]) for t in heads[0]] == [(t["topic"], t["at_least"]) for t in heads[1]]
     for ours, kept in zip(*heads):
+        for key in ("bias", "scale"):
+            assert math.isclose(ours[key], kept[key], rel_tol=1e-3), (ours["topic"], key, ours[key], kept[key])
         pairs = list(zip(ours["weights"], kept["weights"], strict=True))
         other = [abs(ord(a) - ord(b)) for a, b in pairs if a != b]
         assert len(other) < 0.01 * len(pairs) and max(other, default=0) <= 1, (ours["topic"], len(other))
