@@ -61,6 +61,8 @@ class adapter(unittest.TestCase):
             card = json.load(f)
         self.assertEqual(card["name"], "tiny")
         self.assertEqual(card["data"]["consent"], "no persons")
+        recipe = card["recipe"]
+        self.assertEqual((recipe["steps"], recipe["seconds"], recipe["field_ramp_steps"]), (1, 4, 0), recipe)
         _, plain = self.talk("plain")
         # One that did not move is zero: the same bits. One that did is heard.
         said, same = self.talk("zero", "--set", "actors.model.adapter=" + nothing)
@@ -73,6 +75,11 @@ class adapter(unittest.TestCase):
         self.assertIn("was begun with another `r`", said)
         said = self.run_it("train", self.recipe("moved", 0.02, steps=3)[0], "--resume", code=2)
         self.assertIn("was begun with another `rate`", said)
+        ramp = self.recipe("moved", 0.01, steps=3)[0]
+        with open(ramp, "a") as f:
+            f.write("field_ramp_steps: 10\n")
+        said = self.run_it("train", ramp, "--resume", code=2)
+        self.assertIn("was begun with another `field_ramp_steps`", said)
         voice = self.recipe("moved", 0.01)[0]
         with open(voice, "a") as f:
             f.write("only_voice: true\n")

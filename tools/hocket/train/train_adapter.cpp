@@ -49,6 +49,7 @@ nlohmann::json origin_of(const train_plan& plan) {
           {"variety", plan.variety == scenarios::variety::rich ? "rich" : "plain"},
           {"slips", plan.slips},
           {"field", plan.field},
+          {"field_ramp_steps", plan.field_ramp / static_cast<std::uint64_t>(plan.engine.batch)},
           {"bank", uses_bank(plan) ? plan.bank : ""}};
 }
 
@@ -123,15 +124,11 @@ result<void> write_card(const train_plan& plan, const trust::folder& out,
   else
     f.consent = "no persons";
   f.data.push_back({f.source, t.steps() * c.batch, ""});
-  f.recipe = {{"rank", plan.adapter->rank},
-              {"alpha", plan.adapter->alpha},
-              {"modules", plan.adapter->modules},
-              {"rate", plan.adapter->rate},
-              {"batch", c.batch},
-              {"steps", t.steps()},
-              {"seed", c.seed},
-              {"families", plan.families},
-              {"field", plan.field}};
+  f.recipe = origin_of(plan);
+  f.recipe.update({{"rank", plan.adapter->rank},
+                   {"alpha", plan.adapter->alpha},
+                   {"modules", plan.adapter->modules},
+                   {"steps", t.steps()}});
   f.evaluations = nlohmann::json::array(
       {{{"what", "loss of held-out conversations"}, {"before", before}, {"after", after}}});
   const auto card = governance::make_card(f);
