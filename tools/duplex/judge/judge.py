@@ -37,7 +37,7 @@ def words_of(text):
     out = []
     for w in re.findall(r"[a-z']+|\d+", text.lower().replace("-", " ")):
         out += number(int(w)) if w.isdigit() and int(w) < 1000 else [w]
-    return ["okay" if w in ("ok", "o.k") else w for w in out]
+    return ["okay" if w == "ok" else w for w in out]
 
 
 def in_common(a, b):
