@@ -58,11 +58,4 @@ std::size_t clicks_in(std::span<const float> samples) {
   return found;
 }
 
-double p95(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(values.size() * 95 / 100);
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
-
 }  // namespace hocket::scenarios

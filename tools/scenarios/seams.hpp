@@ -26,7 +26,4 @@ level_steps level_steps_of(std::span<const float> samples, std::size_t first_bor
 /// Blocks in which the wave bends six times as sharply as in the four around, as loudly as speech.
 std::size_t clicks_in(std::span<const float> samples);
 
-/// 95th percentile; 0 where there is nothing.
-double p95(std::vector<double> values);
-
 }  // namespace hocket::scenarios

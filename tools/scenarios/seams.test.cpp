@@ -49,6 +49,12 @@ std::vector<float> vocoded(const phrase& what) {
   return out;
 }
 
+double p95(std::vector<double> x) {
+  const auto at = x.begin() + static_cast<std::ptrdiff_t>(x.size() * 95 / 100);
+  std::nth_element(x.begin(), at, x.end());
+  return *at;
+}
+
 }  // namespace
 
 TEST_CASE(
