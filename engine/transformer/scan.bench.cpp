@@ -1,13 +1,12 @@
 #include <algorithm>
-#include <chrono>
 #include <functional>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include "engine/transformer/kernels.hpp"
 #include "engine/transformer/ops.hpp"
+#include "engine/transformer/price.hpp"
 #include "engine/transformer/scan_bench.hpp"
 
 namespace hocket::engine {
@@ -21,19 +20,6 @@ constexpr kernels::scan_shape shape{.heads = 64,
                                     .kernel = 4,
                                     .least_step = 0.001f,
                                     .epsilon = 1e-5f};
-
-double microseconds(int times, const std::function<void()>& of) {
-  using clock = std::chrono::steady_clock;
-  std::vector<double> took;
-  for (int i = 0; i < times; ++i) {
-    const auto began = clock::now();
-    of();
-    took.push_back(std::chrono::duration<double, std::micro>(clock::now() - began).count());
-  }
-  const auto middle = took.begin() + times / 2;
-  std::nth_element(took.begin(), middle, took.end());
-  return *middle;
-}
 
 /// A layer's numbers: rows behind the convolutions, and what its heads have learnt.
 struct scanned {
@@ -90,14 +76,6 @@ at::Tensor chunked(const scanned& s, std::int64_t rows) {
   }
   return (at::cat(out, 0) + s.skip.view({heads, 1}) * x).reshape({rows, shape.inner()});
 }
-
-struct one_thread {
-  one_thread() { at::set_num_threads(1); }
-  ~one_thread() { at::set_num_threads(before); }
-  one_thread(const one_thread&) = delete;
-  one_thread& operator=(const one_thread&) = delete;
-  const int before = at::get_num_threads();
-};
 
 matrix packed(std::int64_t out, std::int64_t in) {
   matrix m;
