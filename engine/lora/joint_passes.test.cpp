@@ -1,30 +1,15 @@
 // Trainers that share passes: each gets the bits that it gets alone.
 #include <random>
 
-#include "engine/language/files/safetensors.hpp"
 #include "engine/lora/joint_passes.hpp"
 
-#undef CHECK
-#include <doctest/doctest.h>
+#include "engine/lora/lora_fixture.test.hpp"
 
 using namespace hocket;
 using namespace hocket::lora;
-using language::language_model;
+using fixture::load, fixture::plain_loss, fixture::shared_model;
 
 namespace {
-
-using shared_model = std::shared_ptr<const language_model>;
-
-shared_model load(const std::string& family) {
-  const auto file = language::safetensors_set::open(
-      HOCKET_SOURCE_DIR "/engine/language/network/parity/" + family + ".safetensors");
-  REQUIRE(file);
-  const auto config = language::read_network_config(file->metadata().at("config"));
-  REQUIRE(config);
-  auto model = language_model::build(*config, file->tensors());
-  REQUIRE(model);
-  return *model;
-}
 
 std::vector<training_datum> data_of(const std::vector<int>& lengths, std::uint64_t seed) {
   std::mt19937_64 random(seed);
@@ -68,7 +53,6 @@ std::vector<tenant> tenants(const shared_model& model) {
   return all;
 }
 
-const loss_config plain_loss{};
 const adam_params quick{.learning_rate = 0.01};
 
 }  // namespace

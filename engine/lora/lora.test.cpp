@@ -1,93 +1,22 @@
-// Low-rank adapters on every family: the bits of sampling, gradients against double precision, and 50
-// steps against PEFT. The fixtures are made by parity/make_fixtures.py.
+// Low-rank adapters on every family: the bits of sampling, and 50 steps against PEFT. The fixtures of these
+// are made by parity/make_fixtures.py.
 #include <cmath>
-#include <fstream>
-#include <random>
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
-#include <nlohmann/json.hpp>
-#include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/variable.h>
 
 #include "engine/language/files/safetensors.hpp"
-#include "engine/language/network/weights.hpp"
 #include "engine/language/sampling/sampler.hpp"
 #include "engine/lora/adapter_files.hpp"
-#include "engine/lora/passes.hpp"
-#include "engine/lora/trainer.hpp"
 #include "engine/transformer/safetensors.hpp"
+#include "tests/support/larger.hpp"
 
-#undef CHECK
-#include <doctest/doctest.h>
+#include "engine/lora/lora_fixture.test.hpp"
 
 using namespace hocket;
 using namespace hocket::lora;
-using language::language_model;
+using namespace hocket::lora::fixture;
 
 namespace {
-
-const std::string families[] = {
-    "llama",    "mistral",    "qwen2",       "qwen3",   "qwen3_moe", "gpt_oss",      "deepseek_v3",
-    "nemotron", "nemotron_h", "gemma3_text", "inkling", "inkling2",  "inkling2_mini"};
-using shared_model = std::shared_ptr<const language_model>;
-
-shared_model load(const std::string& family) {
-  const auto file = language::safetensors_set::open(
-      HOCKET_SOURCE_DIR "/engine/language/network/parity/" + family + ".safetensors");
-  REQUIRE(file);
-  const auto config = language::read_network_config(file->metadata().at("config"));
-  REQUIRE(config);
-  auto tensors = file->tensors();  // without the figures of tests beside them
-  std::erase_if(tensors, [](const auto& t) { return t.name.starts_with("parity."); });
-  auto model = language_model::build(*config, std::move(tensors));
-  REQUIRE_MESSAGE(model, model.error().message);
-  return *model;
-}
-
-lora_config everywhere(int rank) {
-  lora_config c;
-  c.rank = rank;
-  c.modules = lora::modules_of(lora_parts{});
-  return c;
-}
-
-training_datum datum_of(const std::vector<std::int32_t>& sequence, double weight = 1) {
-  training_datum d;
-  const auto n = static_cast<std::int64_t>(sequence.size()) - 1;
-  d.tokens.assign(sequence.begin(), sequence.end() - 1);
-  d.inputs["target_tokens"] = {{n}, {sequence.begin() + 1, sequence.end()}};
-  d.inputs["weights"] = {{n}, std::vector<double>(static_cast<std::size_t>(n), weight)};
-  return d;
-}
-
-std::vector<training_datum> data_of(std::initializer_list<int> lengths, std::uint64_t seed = 5) {
-  std::mt19937 random(seed);
-  std::vector<training_datum> all;
-  for (const int n : lengths) {
-    std::vector<std::int32_t> sequence;
-    for (int i = 0; i < n; ++i) sequence.push_back(3 + static_cast<int>(random() % 87));
-    all.push_back(datum_of(sequence));
-  }
-  return all;
-}
-
-std::unique_ptr<trainer> new_trainer(const shared_model& model, lora_config config = everywhere(4),
-                                     std::uint64_t seed = 7) {
-  auto t = trainer::create(model, std::move(config), seed);
-  REQUIRE_MESSAGE(t, (t ? "" : t.error().message));
-  return std::move(*t);
-}
-
-const loss_config plain_loss{};
-
-/// A trainer that has moved, so that both halves of its parts matter.
-std::unique_ptr<trainer> moved_trainer(const shared_model& model) {
-  auto t = new_trainer(model);
-  REQUIRE(t->forward_backward(plain_loss, data_of({9, 12, 7})));
-  REQUIRE(t->step({.learning_rate = 0.02}));
-  return t;
-}
 
 /// As a sampler computes them: token by token through the snapshot.
 std::vector<float> sampled_logprobs(const shared_model& model, const adapter_handle& adapter,
@@ -146,136 +75,6 @@ TEST_CASE("log probabilities of sampling, forward and training are the same bits
 
 namespace {
 
-/// What only the Inkling models have: matrices apart, taps, reads of blocks, messages of a loop.
-template <class Widen, class Wide>
-void widen_inkling(language::network_weights& w, const engine::transformer_config& c,
-                   const Widen& widen, const Wide& wide) {
-  for (std::size_t i = 0; i < c.layers.size(); ++i) {
-    auto& layer = w.trunk.layer_at(static_cast<int>(i));
-    auto& own = layer.attention.apart;
-    for (auto* m :
-         {&own.queries, &own.keys, &own.values, &own.gate, &own.key_taps, &own.value_taps})
-      widen(m->weight, c.width);
-    for (auto* n : {&own.key_norm, &own.value_norm}) wide(n->gain);
-    for (auto* t : {&own.query_scale, &own.mix_scale, &own.key_kernel, &own.value_kernel,
-                    &layer.attention.kernel, &layer.attention.asks, &layer.attention.vectors.bank,
-                    &layer.feed.kernel, &layer.feed.asks, &layer.feed.scale, &layer.asks})
-      wide(*t);
-    for (auto& m : layer.messages) {
-      widen(m.down.weight, 2 * c.width);
-      widen(m.forget.weight, c.loop.gate_rank), widen(m.take.weight, c.loop.gate_rank);
-    }
-  }
-  wide(w.trunk.final_asks()), wide(w.table_gain);
-}
-
-/// The network in double precision: every matrix unpacked.
-language::network_weights widened(const language_model& model) {
-  auto w = model.weights();
-  const auto widen = [](engine::matrix& m, std::int64_t in) {
-    if (m.packed.defined()) m.value = engine::ops::unpack(m, in).to(at::kDouble);
-  };
-  const auto wide = [](at::Tensor& t) {
-    if (t.defined()) t = t.to(at::kDouble);
-  };
-  const auto& c = model.config().trunk;
-  widen_inkling(w, c, widen, wide);
-  for (std::size_t i = 0; i < c.layers.size(); ++i) {
-    auto& attention = w.trunk.layer_at(static_cast<int>(i)).attention;
-    auto& feed = w.trunk.layer_at(static_cast<int>(i)).feed;
-    auto& space = w.trunk.layer_at(static_cast<int>(i)).state_space;
-    const auto& a = c.layers[i].attention;
-    auto& l = attention.latent;
-    widen(attention.qkv.weight, c.width), widen(attention.out.weight, a.out_width());
-    widen(l.query_down.weight, c.width), widen(l.down.weight, c.width);
-    widen(l.query_up.weight, a.latent.query_rank > 0 ? a.latent.query_rank : c.width);
-    widen(l.up.weight, a.latent.rank);
-    const std::int64_t width = c.layers[i].feed_forward.width;
-    widen(feed.router.weight, c.width);
-    const auto& e = c.layers[i].feed_forward.experts;
-    const auto shared = e.shared_width > 0 ? e.shared_width : width * std::max(1, e.shared);
-    widen(feed.dense.up.weight, c.width), widen(feed.dense.down.weight, shared);
-    widen(space.in.weight, c.width), widen(space.out.weight, c.layers[i].state_space.inner());
-    for (auto& one : feed.experts) widen(one.up.weight, c.width), widen(one.down.weight, width);
-    for (auto* m : {&attention.qkv, &attention.out, &feed.router, &feed.dense.up, &feed.dense.down})
-      wide(m->bias);
-    for (auto& one : feed.experts) wide(one.up.bias), wide(one.down.bias);
-    for (auto* n : {&attention.norm, &attention.branch_norm, &feed.norm, &feed.branch_norm,
-                    &l.query_norm, &l.norm})
-      wide(n->gain), wide(n->shift);
-    auto& v = attention.vectors;
-    wide(v.q_gain), wide(v.k_gain), wide(v.bias), wide(v.sinks), wide(feed.correction);
-  }
-  wide(w.trunk.final_norm().gain), wide(w.trunk.final_norm().shift), wide(w.table);
-  widen(w.head, c.width);
-  return w;
-}
-
-/// Gradients by autograd over the plain path, of the negative sum of the targets' log probabilities.
-void differentiate_in_double(const language_model& model, adapter_weights& adapter,
-                             const std::vector<training_datum>& data) {
-  const auto w = widened(model);
-  for (auto& e : adapter.entries)
-    for (auto* m : {&e.part->down, &e.part->up})
-      m->value = m->value.detach().to(at::kDouble).requires_grad_(true);
-  for (const auto& d : data) {
-    const auto n = static_cast<std::int64_t>(d.tokens.size());
-    std::vector<std::int64_t> ids(d.tokens.begin(), d.tokens.end()), targets;
-    for (const double t : d.inputs.at("target_tokens").values)
-      targets.push_back(static_cast<std::int64_t>(t));
-    engine::row_map rows{.sequences = 1, .length = n, .streams = {}};
-    rows.adapters = {{0, n, adapter.adapter.get()}};
-    const auto& c = model.config();
-    auto x = at::embedding(w.table, at::tensor(ids, at::kLong)) * c.embedding_scale;
-    if (c.embedding_norm) x = engine::ops::rms_norm(x, w.table_gain, c.trunk.norm_epsilon);
-    auto scores =
-        engine::ops::linear(w.trunk.forward(x, rows), w.head, rows.adapters) * c.logit_scale;
-    const double cap = model.config().logit_softcap;
-    if (cap > 0) scores = at::tanh(scores / cap) * cap;
-    const auto lp =
-        at::log_softmax(scores, 1).gather(1, at::tensor(targets, at::kLong).view({n, 1}));
-    torch::autograd::backward({-lp.sum()}, {});
-  }
-}
-
-}  // namespace
-
-TEST_CASE("gradients are those of double precision, every family") {
-  for (const auto& family : families) {
-    CAPTURE(family);
-    const auto model = load(family);
-    const auto files = moved_trainer(model)->files();
-    auto exact = read_adapter(*model, files), reference = read_adapter(*model, files);
-    REQUIRE(exact);
-    REQUIRE(reference);
-    for (auto& e : exact->entries)
-      e.part->down.value.set_requires_grad(true), e.part->up.value.set_requires_grad(true);
-    const auto data = data_of({14, 6, 23}, 11);
-    adapted_data own{exact->adapter.get(), {}};
-    for (const auto& d : data) own.data.push_back(&d);
-    differentiate(*model, {&own, 1}, [](std::size_t, std::span<const double> lp) {
-      return std::vector<double>(lp.size(), -1.0);
-    });
-    differentiate_in_double(*model, *reference, data);
-    double error = 0, size = 0;
-    REQUIRE(exact->entries.size() > 4);
-    for (std::size_t i = 0; i < exact->entries.size(); ++i)
-      for (const auto part : {&engine::low_rank::down, &engine::low_rank::up}) {
-        const auto a = (exact->entries[i].part->*part).value.grad();
-        const auto b = (reference->entries[i].part->*part).value.grad();
-        if (!b.defined()) continue;  // an expert that no row took
-        REQUIRE(a.defined());
-        error += (a.to(at::kDouble) - b).square().sum().item<double>();
-        size += b.square().sum().item<double>();
-      }
-    MESSAGE("lora.gradient_error." << family << " " << std::sqrt(error / size));
-    CHECK(size > 0);
-    CHECK(std::sqrt(error / size) < 1e-4);
-  }
-}
-
-namespace {
-
 struct reference {
   language::safetensors_set file;
   std::vector<double> numbers(const std::string& name) const {
@@ -310,7 +109,8 @@ double largest_difference(const adapter_weights& a, const adapter_weights& b) {
   REQUIRE(a.entries.size() == b.entries.size());
   for (std::size_t i = 0; i < a.entries.size(); ++i)
     for (const auto part : {&engine::low_rank::down, &engine::low_rank::up})
-      worst = std::max(worst, ((a.entries[i].part->*part).value - (b.entries[i].part->*part).value)
+      worst = testing::larger(worst,
+                              ((a.entries[i].part->*part).value - (b.entries[i].part->*part).value)
                                   .abs()
                                   .max()
                                   .item<double>());
@@ -353,7 +153,8 @@ TEST_CASE("50 steps through all losses are those of PEFT and torch.optim.AdamW")
       REQUIRE(loss);
       const auto done = (*t)->forward_backward(*loss, data);
       REQUIRE(done);
-      worst = std::max(worst, std::abs(done->loss - losses[step]) / (1 + std::abs(losses[step])));
+      worst = testing::larger(worst,
+                              std::abs(done->loss - losses[step]) / (1 + std::abs(losses[step])));
       REQUIRE((*t)->step({.learning_rate = 2e-4,
                           .beta1 = 0.9,
                           .beta2 = 0.95,
@@ -366,7 +167,7 @@ TEST_CASE("50 steps through all losses are those of PEFT and torch.optim.AdamW")
     const auto wanted = r.numbers("logprobs_after");
     double gap = 0;
     for (std::size_t i = 0; i < 48; ++i)
-      gap = std::max(gap, std::abs(after->logprobs[i / 12][i % 12] - wanted[i]));
+      gap = testing::larger(gap, std::abs(after->logprobs[i / 12][i % 12] - wanted[i]));
     const auto mine = read_adapter(*model, (*t)->files());
     const auto theirs = read_adapter(*model, r.adapter("after."));
     REQUIRE(mine);

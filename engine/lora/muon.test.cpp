@@ -5,14 +5,12 @@
 
 #include <ATen/ATen.h>
 
-#include "engine/language/files/safetensors.hpp"
 #include "engine/language/network/weights.hpp"
 #include "engine/lora/trainer.hpp"
 #include "engine/transformer/orthogonal.hpp"
 #include "engine/transformer/safetensors.hpp"
 
-#undef CHECK
-#include <doctest/doctest.h>
+#include "engine/lora/lora_fixture.test.hpp"
 
 using namespace hocket;
 using namespace hocket::lora;
@@ -23,16 +21,8 @@ struct rig {
   std::shared_ptr<const language::language_model> model;
   std::unique_ptr<trainer> t;
   rig() {
-    const auto file = language::safetensors_set::open(
-        HOCKET_SOURCE_DIR "/engine/language/network/parity/llama.safetensors");
-    REQUIRE(file);
-    const auto config = language::read_network_config(file->metadata().at("config"));
-    REQUIRE(config);
-    model = language::language_model::build(*config, file->tensors()).value();
-    lora_config c;
-    c.rank = 4;
-    c.modules = lora::modules_of(lora_parts{});
-    t = trainer::create(model, c, 3).value();
+    model = fixture::load("llama");
+    t = fixture::new_trainer(model, fixture::everywhere(4), 3);
   }
   /// The loss before the step.
   double step(const muon_params& p = {}) {

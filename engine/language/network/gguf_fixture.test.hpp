@@ -12,6 +12,7 @@
 #include "engine/language/files/safetensors.hpp"
 #include "engine/language/network/gguf.hpp"
 #include "engine/language/network/model.hpp"
+#include "tests/support/larger.hpp"
 
 #include <doctest/doctest.h>
 
@@ -133,7 +134,7 @@ inline double largest_difference(const std::vector<float>& a, const std::vector<
   REQUIRE(a.size() == b.size());
   double worst = 0;
   for (std::size_t i = 0; i < a.size(); ++i)
-    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - b[i]));
+    worst = testing::larger(worst, std::abs(static_cast<double>(a[i]) - b[i]));
   return worst;
 }
 

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/support/larger.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace hocket::lora;
@@ -40,7 +42,7 @@ double gradient_error(const std::string& name, const loss_settings& settings = {
     auto up = now, down = now;
     up[t] += 1e-6, down[t] -= 1e-6;
     const double slope = (evaluate(*c, d, up, unused) - evaluate(*c, d, down, unused)) / 2e-6;
-    worst = std::max(worst, std::abs(slope - gradient[t]));
+    worst = hocket::testing::larger(worst, std::abs(slope - gradient[t]));
   }
   return worst;
 }
