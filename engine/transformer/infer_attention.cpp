@@ -40,7 +40,7 @@ __attribute__((always_inline)) inline void products(const float* q, const float*
     for (std::int64_t j = 0; j < count; ++j) out[j] += parts[j * lanes + i];
 }
 
-/// Vectors * 16 numbers of the sum of values, each times its weight, from `column` on.
+/// Adds Vectors * 16 numbers of `count` values, `stride` apart, each times its weight, to o.
 template <int Vectors>
 __attribute__((always_inline)) inline void mix(const float* values, std::int64_t stride,
                                                const float* weights, std::int64_t count, float* o) {
