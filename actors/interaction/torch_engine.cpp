@@ -96,8 +96,8 @@ class torch_engine final : public micro_turn_engine {
     if (!outputs) return fail(outputs);
     std::vector<turn_output> all(inputs.size());
     engine::background_work::divide(
-        static_cast<std::int64_t>(all.size()), 1, 1, [&](std::int64_t first, std::int64_t last) {
-          for (auto i = static_cast<std::size_t>(first); i < static_cast<std::size_t>(last); ++i)
+        static_cast<std::int64_t>(all.size()), 1, 1, [&](std::int64_t from, std::int64_t to) {
+          for (auto i = static_cast<std::size_t>(from); i < static_cast<std::size_t>(to); ++i)
             all[i] = said(sessions_.at(inputs[i].session).sound, (*outputs)[i]);
         });
     return all;

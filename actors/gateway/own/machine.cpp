@@ -13,8 +13,7 @@ constexpr std::size_t most_tools_bytes = 256 * 1024;
 constexpr std::int64_t longest_hush_ms = 2'000;
 constexpr const char* served =
     "known are start, sound, text, picture, interrupt, mute, tools, tool.result, graph, ping, "
-    "forget "
-    "and end";
+    "forget and end";
 
 }  // namespace
 
