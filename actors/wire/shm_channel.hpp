@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "actors/wire/look_or_sleep.hpp"
 #include "actors/wire/shm_arena.hpp"
 #include "actors/wire/spin_budget.hpp"
 #include "graph/contract/writable_buffer.hpp"
@@ -115,6 +116,7 @@ class shm_reader {
   std::vector<std::byte> message_;
   std::uint64_t read_ = 0;
   spin_budget spin_{100'000};
+  look_or_sleep choice_{100'000};
   std::thread thread_;
 };
 

@@ -69,15 +69,24 @@ bool shm_reader::take() {
 bool shm_reader::await() {
   auto& h = arena_->head();
   const auto since = monotonic_ns();
+  // Messages come so soon that looking could find them.
+  const bool quick = spin_.ns() > 0;
+  const auto came = [&] {
+    const auto took = monotonic_ns() - since;
+    spin_.waited(took);
+    if (quick) choice_.waited(took);
+  };
+  const auto until = since + (choice_.looks() ? spin_.ns() : 0);
+  const int looks = choice_.looks() ? 32 : 1;  // 32 pauses take longer than a message beside us
   do {
-    for (int i = 0; i < 32; ++i) {
+    for (int i = 0; i < looks; ++i) {
       if (h.written.load(std::memory_order_acquire) != read_) {
-        spin_.waited(monotonic_ns() - since);
+        came();
         return true;
       }
       relax();
     }
-  } while (monotonic_ns() < since + spin_.ns() && !stop_.load(std::memory_order_relaxed));
+  } while (monotonic_ns() < until && !stop_.load(std::memory_order_relaxed));
   h.asleep.store(1);
   if (h.written.load() != read_ || stop_.load()) {
     h.asleep.store(0);
@@ -86,7 +95,7 @@ bool shm_reader::await() {
   if (h.closed.load() != 0) return false;
   // With a limit, so that a wake-up that a dying writer left out cannot hold us for ever.
   futex_wait(h.asleep, 1, 1'000'000'000);
-  spin_.waited(monotonic_ns() - since);
+  came();
   return true;
 }
 

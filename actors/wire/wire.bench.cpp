@@ -1,6 +1,8 @@
 #include "actors/wire/wire_bench.hpp"
 
+#include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,7 +57,26 @@ result<std::unique_ptr<wire_pair>> wire_pair::start(wire_kind k) {
   return k <= wire_kind::tcp_curve ? bench::start_nodes(k) : bench::start_floor(k);
 }
 
+namespace {
+constexpr auto busy_part = "busy core";
+}  // namespace
+
+result<std::unique_ptr<busy_core>> busy_core::start() {
+  const auto child = bench::spawn_end(busy_part);
+  if (!child) return fail(child);
+  return std::make_unique<busy_core>(*child);
+}
+
+busy_core::~busy_core() {
+  kill(child_, SIGKILL);
+  bench::wait_for(child_);
+}
+
 int serve_wire_end(const std::string& part) {
+  if (part == busy_part) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (volatile std::uint64_t n = 0;;) n = n + 1;
+  }
   const auto space = part.find(' ');
   if (space == std::string::npos) return 2;
   for (int i = 0; i < wire_kind_count; ++i) {

@@ -57,6 +57,20 @@ class wire_pair {
   virtual wire_result measure(std::size_t size_bytes, double seconds) = 0;
 };
 
+/// A process that does nothing but keep a core busy, for as long as this lives.
+class busy_core {
+ public:
+  /// Errors: bench.failed.
+  static result<std::unique_ptr<busy_core>> start();
+  explicit busy_core(int child) : child_(child) {}
+  ~busy_core();
+  busy_core(const busy_core&) = delete;
+  busy_core& operator=(const busy_core&) = delete;
+
+ private:
+  const int child_;
+};
+
 /// Environment variable by which the other process learns its part.
 inline constexpr const char* wire_end_variable = "HOCKET_WIRE_END";
 /// The other process: serves until its parent closes; the exit code.

@@ -83,6 +83,55 @@ void add_csv(std::string& csv, wire_kind k, std::size_t size, const wire::wire_r
   line("paced", r.paced);
 }
 
+double median(std::vector<double> of) {
+  std::sort(of.begin(), of.end());
+  return of.empty() ? 0 : of[of.size() / 2];
+}
+
+struct compared {
+  std::vector<double> ours, floor, ratio;
+};
+
+/// Both kinds in turn, so that what else the machine does meets both.
+result<compared> compare(wire_kind ours, wire_kind floor, std::size_t size, double seconds,
+                         double (*figure)(const wire::wire_result&)) {
+  constexpr int rounds = 5;
+  compared out;
+  auto a = wire::wire_pair::start(ours);
+  if (!a) return fail(a);
+  auto b = wire::wire_pair::start(floor);
+  if (!b) return fail(b);
+  for (int i = 0; i < rounds; ++i) {
+    out.ours.push_back(figure((*a)->measure(size, seconds)));
+    out.floor.push_back(figure((*b)->measure(size, seconds)));
+    if (out.floor.back() > 0) out.ratio.push_back(out.ours.back() / out.floor.back());
+  }
+  return out;
+}
+
+/// Shared memory while another program keeps a core busy, and CURVE with as many as go.
+result<void> add_strained(measures& out, double seconds) {
+  {
+    const auto busy = wire::busy_core::start();
+    if (!busy) return fail(busy);
+    const auto r = compare(wire_kind::shm, wire_kind::floor_shm, 8, seconds,
+                           [](const wire::wire_result& w) { return w.ping.p50_us; });
+    if (!r) return fail(r);
+    out.add("wire_busy.shm.8.p50_us", median(r->ours), "us");
+    out.add("wire_busy.floor_shm.8.p50_us", median(r->floor), "us");
+    out.add("wire_busy.shm_over_futex", median(r->ratio), "ratio",
+            static_cast<std::int64_t>(r->ratio.size()), 2, goal::at_most);
+  }
+  const auto r = compare(wire_kind::tcp_curve, wire_kind::floor_zmq_curve, 65536, seconds,
+                         [](const wire::wire_result& w) { return w.packets_per_s; });
+  if (!r) return fail(r);
+  out.add("wire.curve_saturation.65536.packets_per_s", median(r->ours), "1/s");
+  out.add("wire.curve_saturation.floor_zmq_curve.65536.packets_per_s", median(r->floor), "1/s");
+  out.add("wire.curve_saturation_ratio", median(r->ratio), "ratio",
+          static_cast<std::int64_t>(r->ratio.size()), 0.8, goal::at_least);
+  return {};
+}
+
 }  // namespace
 
 int run_bench_wire(const bench_options& o) {
@@ -94,7 +143,7 @@ int run_bench_wire(const bench_options& o) {
       std::max(0.02, total_s / 3 / static_cast<double>(sizes.size() * wire::wire_kind_count));
 
   std::map<std::size_t, std::map<wire_kind, wire::wire_result>> results;
-  progress shown(o.json, static_cast<std::size_t>(wire::wire_kind_count) * sizes.size(),
+  progress shown(o.json, static_cast<std::size_t>(wire::wire_kind_count) * sizes.size() + 1,
                  "wire: packets between processes");
   for (int i = 0; i < wire::wire_kind_count; ++i) {
     const auto k = static_cast<wire_kind>(i);
@@ -109,8 +158,13 @@ int run_bench_wire(const bench_options& o) {
       shown.next(fmt::format("wire: {}, {} bytes", wire::to_string(k), size));
     }
   }
-  shown.finish();
   measures out;
+  if (const auto done = add_strained(out, std::max(0.3, 4 * seconds)); !done) {
+    fmt::print(stderr, "error: {} [{}]\n", done.error().message, done.error().code);
+    return exit_failed;
+  }
+  shown.next("wire: beside a busy core, and as much as goes");
+  shown.finish();
   std::string csv = "date,language,platform,name,size_bytes,avg_us,p50_us,p90_us,p99_us,n\n";
   for (const auto& [size, by_kind] : results) {
     for (const auto& [k, r] : by_kind) {
@@ -136,6 +190,9 @@ int run_bench_wire(const bench_options& o) {
   out.note(
       "floor_zmq: a DEALER pair; packets_per_s and cpu_us_per_packet: one way, as many as go, CPU "
       "of both processes; shm fills each payload there, which the others do not, and copies none.");
+  out.note(
+      "wire_busy: while another program keeps a core busy; wire.curve_saturation: as many as go. "
+      "Five rounds of ours and the floor in turn; medians, ratio: of the rounds' ratios.");
   if (!o.csv.empty() && !trust::write_file(o.csv, csv)) {
     fmt::print(stderr, "error: cannot write {}\n", o.csv);
     return exit_failed;
