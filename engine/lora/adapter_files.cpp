@@ -26,7 +26,7 @@ std::shared_ptr<const engine::adapter> adapter_weights::packed() const {
 
 void adapter_weights::pack() {
   c10::NoGradGuard no_grad;
-  for (auto& e : entries) engine::ops::pack(e.part->down), engine::ops::pack(e.part->up);
+  for (auto& e : entries) engine::ops::pack(*e.part);
 }
 
 result<adapter_weights> allocate(std::span<const module> of, lora_config config) {

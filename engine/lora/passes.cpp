@@ -52,8 +52,9 @@ class pass {
       const auto rows = rows_of(states, i);
       for (std::int64_t from = 0; from < rows.size(0); from += head_rows) {
         const auto to = std::min(from + head_rows, rows.size(0));
+        const engine::adapter_rows taken{0, to - from, own_[i].adapter};
         const auto scores = language::scores_from(rows.slice(0, from, to), model_.config(),
-                                                  model_.weights().head, own_[i].adapter);
+                                                  model_.weights().head, {&taken, 1});
         gather(i, from, to, scores, own);
       }
       all.push_back(std::move(own));

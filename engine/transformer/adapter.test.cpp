@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include "engine/transformer/background.hpp"
 #include "engine/transformer/kv_cache.hpp"
 #include "engine/transformer/transformer.hpp"
 
@@ -42,11 +43,11 @@ made make() {
   return m;
 }
 
-void prepare(matrix& m, bool training) {
+void prepare(low_rank& part, bool training) {
   if (training)
-    ops::refresh_half(m);
+    ops::refresh_half(part.down), ops::refresh_half(part.up);
   else
-    ops::pack(m);
+    ops::pack(part);
 }
 
 /// A part for every linear layer of the list.
@@ -59,7 +60,7 @@ adapter adapt(const parameter_list& weights, std::uint64_t seed, std::int64_t ra
     part.down.value = at::randn({rank, p.value->size(1)}, generator) / std::sqrt(p.value->size(1));
     part.up.value = at::randn({p.value->size(0), rank}, generator) / std::sqrt(rank);
     part.scale = 0.5;
-    prepare(part.down, training), prepare(part.up, training);
+    prepare(part, training);
     a.parts[p.weight->id] = {part};
   }
   return a;
@@ -111,6 +112,36 @@ TEST_CASE("an adapted row is that of merged weights, and the others keep their b
   const auto merged =
       m.net.forward(of(x, 0).to(at::kDouble), {.sequences = 1, .length = length, .streams = {}});
   CHECK((of(adapted, 0).to(at::kDouble) - merged).abs().max().item<double>() < 1e-4);
+}
+
+TEST_CASE("helpers share the parts of a wide layer, and the bits are those of one thread") {
+  c10::NoGradGuard no_grad;
+  auto generator = at::detail::createCPUGenerator(9);
+  matrix w;
+  w.id = 0;
+  w.value = at::randn({1600, 512}, generator);
+  ops::pack(w);
+  const auto part = [&](std::int64_t rank, std::int64_t columns, std::int64_t first) {
+    low_rank p;
+    p.down.value = at::randn({rank, 512}, generator);
+    p.up.value = at::randn({columns, rank}, generator);
+    p.first = first;
+    ops::pack(p);
+    return p;
+  };
+  adapter one, two;
+  one.parts[0] = {part(8, 700, 0), part(20, 800, 750)};
+  two.parts[0] = {part(40, 1600, 0)};
+  const auto x = at::randn({70, 512}, generator);
+  const std::vector<adapter_rows> rows{{0, 40, &one}, {50, 70, &two}};
+  const auto wanted = ops::linear(x, w, rows);
+  work_pool helpers(3);
+  const background_work shared(nullptr, &helpers);
+  CHECK(ops::linear(x, w, rows).equal(wanted));
+  CHECK(wanted.slice(0, 40, 50).equal(ops::linear(x.slice(0, 40, 50), w)));
+  CHECK(wanted.slice(0, 0, 40)
+            .slice(1, 700, 750)
+            .equal(ops::linear(x.slice(0, 0, 40), w).slice(1, 700, 750)));
 }
 
 TEST_CASE("gradients reach an adapter through the rows that take it") {

@@ -6,30 +6,12 @@
 
 #include "engine/transformer/kernels.hpp"
 #include "engine/transformer/simd.hpp"
+#include "engine/transformer/vectors.hpp"
 
 namespace hocket::engine::kernels {
 namespace {
 
 constexpr std::int64_t tile = 64;
-typedef float vec __attribute__((vector_size(64)));
-typedef std::uint32_t words __attribute__((vector_size(64)));
-
-/// Weights of 32 outputs.
-struct pair_of {
-  vec first, second;
-};
-
-__attribute__((always_inline)) inline pair_of load(const float* w) {
-  pair_of out;
-  __builtin_memcpy(&out, w, sizeof out);
-  return out;
-}
-/// Two bfloat16 in a word, 16 outputs apart: one shift and one mask widen them.
-__attribute__((always_inline)) inline pair_of load(const bf16* w) {
-  words both;
-  __builtin_memcpy(&both, w, sizeof both);
-  return {(vec)(both << 16), (vec)(both & 0xffff0000u)};
-}
 
 /// Rows x Tiles * 64 outputs at once; the order of each sum is k = 0, 1, 2, ...
 template <int Rows, int Tiles, class Weight>

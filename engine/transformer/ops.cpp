@@ -51,15 +51,8 @@ exact_gradients::~exact_gradients() { gradient_path = static_cast<path>(before_)
 
 namespace {
 
-/// `blocks`: rows that a gradient keeps apart, so that it has the bits that each has alone.
-at::Tensor product(const at::Tensor& x, const matrix& w, adapters_by_row blocks = {}) {
-  switch (path_of(x)) {
-    case path::training: return training::linear(x, w);
-    case path::exact: return exact::linear(x, w, blocks);
-    case path::streaming: return streaming::linear(x, w);
-    case path::plain: break;
-  }
-  return at::mm(x, w.value.t());
+at::Tensor product(const at::Tensor& x, const matrix& w) {
+  return path_of(x) == path::training ? training::linear(x, w) : at::mm(x, w.value.t());
 }
 
 at::Tensor delta_of(const at::Tensor& rows, const low_rank& part) {
@@ -89,16 +82,6 @@ at::Tensor with_parts(const at::Tensor& rows, const at::Tensor& y,
   return columns.size() == 1 ? columns[0] : at::cat(columns, 1);
 }
 
-}  // namespace
-
-namespace {
-
-const std::vector<low_rank>* parts_of(const adapter_rows& span, const matrix& w) {
-  if (span.begin == span.end) return nullptr;
-  const auto found = span.taken->parts.find(w.id);
-  return found == span.taken->parts.end() ? nullptr : &found->second;
-}
-
 /// y with the parts of each span's rows, for histories. Rows are cut once and put together once: a
 /// row's gradient is summed up in the same order, whoever is beside it.
 at::Tensor adapted(const at::Tensor& x, const at::Tensor& y, const matrix& w,
@@ -125,7 +108,14 @@ at::Tensor adapted(const at::Tensor& x, const at::Tensor& y, const matrix& w,
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row adapters) {
-  const auto y = product(x, w, adapters);
+  const auto way = path_of(x);
+  if (way == path::exact) return exact::linear(x, w, adapters);
+  if (way == path::streaming) {
+    const auto y = streaming::linear(x, w);
+    streaming::add_parts(x, y, parts_of(w, adapters));
+    return y;
+  }
+  const auto y = product(x, w);
   const bool any = std::any_of(adapters.begin(), adapters.end(),
                                [&](const auto& span) { return parts_of(span, w) != nullptr; });
   if (!any) return y;

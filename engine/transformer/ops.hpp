@@ -167,6 +167,8 @@ void pack(matrix& w, bool lasting = false);
 /// The same for weights that a file holds in bfloat16: products round their input to it, too, which is
 /// several times as fast as fp32 sums of widened weights.
 void pack_as_pairs(matrix& w, bool lasting = false);
+/// The same for both matrices of a low-rank part.
+void pack(low_rank& part);
 
 }  // namespace ops
 }  // namespace hocket::engine

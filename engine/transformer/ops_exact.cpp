@@ -8,6 +8,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include "engine/transformer/kernels.hpp"
+#include "engine/transformer/ops_low_rank.hpp"
 #include "engine/transformer/ops_paths.hpp"
 #include "graph/core/assert.hpp"
 
@@ -15,6 +16,7 @@ namespace hocket::engine::ops {
 
 at::Tensor unpack(const matrix& w, std::int64_t in) {
   if (!w.packed.defined()) return {};
+  if (w.ranks) return unpack_ranks(w, in);
   constexpr std::int64_t tile = 64;
   HOCKET_ASSERT(w.packed.numel() == kernels::packed_size(w.out, in));
   if (w.pairs)
@@ -114,24 +116,29 @@ std::vector<std::int64_t> ends_of(adapters_by_row blocks, std::int64_t rows) {
 
 }  // namespace
 
-at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row blocks) {
+at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row adapters) {
   at::Tensor y;
+  std::shared_ptr<const part_history> parts;
   {
     c10::NoGradGuard off;
     y = streaming::linear(x.detach(), w);
+    parts = std::make_shared<part_history>(x.detach(), y, parts_of(w, adapters));
   }
   const bool learns = w.value.defined() && w.value.requires_grad();
   std::vector<at::Tensor> inputs{x};
   if (learns) inputs.push_back(w.value);
+  parts->add_inputs(inputs);
   const auto input = learns ? x.detach() : at::Tensor();
   const bool wants = x.requires_grad();
   const std::int64_t in = x.size(1);
-  const auto ends = ends_of(blocks, x.size(0));
-  return with_history(y, inputs, [w, input, learns, wants, in, ends](const at::Tensor& g) {
+  const auto ends = ends_of(adapters, x.size(0));
+  return with_history(y, inputs, [w, input, learns, wants, in, ends, parts](const at::Tensor& g) {
     c10::NoGradGuard off;
     variable_list out(1);
     if (wants) out[0] = by_blocks(g, w.value.defined() ? w.value.detach() : unpack(w, in), ends);
     if (learns) out.push_back(at::mm(g.t(), input));
+    const auto by_x = out[0];  // `out` grows
+    parts->add_gradients(g, by_x, in, out);
     return out;
   });
 }

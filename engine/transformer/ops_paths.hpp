@@ -29,6 +29,16 @@ at::Tensor activate(const at::Tensor& x, activation_kind kind, adapters_by_row b
 routing route(const at::Tensor& logits, const at::Tensor& correction, const experts_config& config,
               adapters_by_row blocks);
 
+/// A low-rank part and the rows [begin, end) that take it.
+struct taken_part {
+  const low_rank* part;
+  std::int64_t begin, end;
+};
+/// Those of a matrix; null: none.
+const std::vector<low_rank>* parts_of(const adapter_rows& span, const matrix& w);
+/// The same of all rows, by rows, then by columns.
+std::vector<taken_part> parts_of(const matrix& w, adapters_by_row adapters);
+
 namespace training {
 at::Tensor linear(const at::Tensor& x, const matrix& w);
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon);
@@ -40,6 +50,9 @@ at::Tensor attend(const at::Tensor& qkv, const attention_call& call);
 
 namespace streaming {
 at::Tensor linear(const at::Tensor& x, const matrix& w);
+/// Adds parts to y [n, out] of x [n, in], in place. What lies between `down` and `up`, times the scale:
+/// [rows, padded_rank] of each part, one after the other.
+at::Tensor add_parts(const at::Tensor& x, const at::Tensor& y, std::span<const taken_part> parts);
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon);
 at::Tensor silu(const at::Tensor& x);
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& shift,
@@ -50,8 +63,9 @@ at::Tensor attend(const at::Tensor& qkv, const attention_call& call);
 }  // namespace streaming
 
 namespace exact {
-/// `blocks`: rows whose gradient by x is a product of its own, so that no row's bits depend on the others.
-at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row blocks);
+/// With the parts of `adapters`, whose rows' gradients by x and by the parts are products of their own, so
+/// that no row's bits depend on the others.
+at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row adapters);
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon);
 at::Tensor silu(const at::Tensor& x);
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& shift,

@@ -57,7 +57,7 @@ at::Tensor packed_rows(const matrix& w, std::int64_t in, std::span<const std::in
   auto out = at::empty({static_cast<std::int64_t>(rows.size()), in}, at::kFloat);
   float* to = out.data_ptr<float>();
   for (auto row : rows) {
-    HOCKET_ASSERT(row >= 0 && row < w.out);
+    HOCKET_ASSERT(row >= 0 && row < w.out && !w.ranks);
     if (w.grouped) {
       const auto* part = w.grouped.get();
       for (; row >= part->out; part = part->below.get()) row -= part->out;
@@ -83,7 +83,7 @@ const float* data(const at::Tensor& t) { return t.defined() ? t.data_ptr<float>(
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const matrix& w) {
-  HOCKET_ASSERT(w.packed.defined() || w.grouped);
+  HOCKET_ASSERT((w.packed.defined() && !w.ranks) || w.grouped);
   const auto input = x.contiguous();
   const std::int64_t n = input.size(0), in = input.size(1), out = w.out;
   auto y = at::empty({n, out}, at::kFloat);

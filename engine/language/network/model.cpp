@@ -126,10 +126,8 @@ result<void> check(std::span<const std::int32_t> tokens, const network_config& c
 }  // namespace
 
 std::vector<float> scores_from(const at::Tensor& states, const network_config& config,
-                               const engine::matrix& head, const engine::adapter* taken) {
-  std::vector<engine::adapter_rows> rows;
-  if (taken) rows.push_back({0, states.size(0), taken});
-  const auto logits = engine::ops::linear(states, head, rows);
+                               const engine::matrix& head, engine::adapters_by_row adapters) {
+  const auto logits = engine::ops::linear(states, head, adapters);
   std::vector<float> scores(logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel());
   if (config.logit_scale != 1)
     for (float& s : scores) s *= static_cast<float>(config.logit_scale);
@@ -142,24 +140,35 @@ std::vector<float> scores_from(const at::Tensor& states, const network_config& c
 
 namespace {
 
-/// Scores of what each part wants. Parts in a row with the same adapter share one pass over the head.
+/// Scores of what each part wants. So many parts share a pass over the head, its widest matrix, as want
+/// few rows: all scores of a pass are held twice.
 std::vector<std::vector<float>> all_scores(std::span<const reading> parts,
                                            const engine::row_map& rows, const at::Tensor& states) {
+  constexpr std::int64_t rows_at_once = 64;
   const auto& model = parts[0].sequence->model();
   std::vector<std::vector<float>> scores;
   std::int64_t row = 0;
   for (std::size_t i = 0; i < parts.size();) {
-    const auto* taken = parts[i].sequence->inner().adapter.get();
     std::vector<at::Tensor> wanted;
+    std::vector<engine::adapter_rows> adapters;
     std::vector<std::int64_t> counts;
-    for (; i < parts.size() && parts[i].sequence->inner().adapter.get() == taken; ++i) {
+    for (std::int64_t all = 0; i < parts.size(); ++i) {
+      const auto count = parts[i].which == scores_of::every ? rows.streams[i].count : 1;
+      if (all > 0 && all + count > rows_at_once) break;
       const auto end = row + rows.streams[i].count;
-      wanted.push_back(states.slice(0, parts[i].which == scores_of::every ? row : end - 1, end));
-      counts.push_back(wanted.back().size(0));
+      wanted.push_back(states.slice(0, end - count, end));
+      counts.push_back(count);
+      if (const auto* taken = parts[i].sequence->inner().adapter.get()) {
+        if (!adapters.empty() && adapters.back().taken == taken && adapters.back().end == all)
+          adapters.back().end += count;  // their products are one
+        else
+          adapters.push_back({all, all + count, taken});
+      }
+      all += count;
       row = end;
     }
     auto all = scores_from(wanted.size() == 1 ? wanted[0] : at::cat(wanted, 0), model.config(),
-                           model.weights().head, taken);
+                           model.weights().head, adapters);
     if (counts.size() == 1) {
       scores.push_back(std::move(all));
       continue;

@@ -33,9 +33,9 @@ struct network_weights {
 at::Tensor embed(const network_weights& w, const network_config& c,
                  std::span<const std::int64_t> ids);
 
-/// Scores [rows, vocabulary] of normalised states [rows, width]; `taken` may be null.
+/// Scores [rows, vocabulary] of normalised states [rows, width], whose rows may take adapters.
 std::vector<float> scores_from(const at::Tensor& states, const network_config& config,
-                               const engine::matrix& head, const engine::adapter* taken);
+                               const engine::matrix& head, engine::adapters_by_row adapters);
 
 /// Reads the weights of a network under Hugging Face's names and packs them for streaming: block types
 /// as groups (or widened), bfloat16 as such, all else as fp32. Every linear layer but routers gets a

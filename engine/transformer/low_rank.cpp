@@ -1,0 +1,188 @@
+#include "engine/transformer/low_rank.hpp"
+
+#include <algorithm>
+
+#include "engine/transformer/simd.hpp"
+#include "engine/transformer/vectors.hpp"
+
+namespace hocket::engine::kernels {
+namespace {
+
+constexpr std::int64_t tile = 64;
+
+/// Of the tile that begins at rank r.
+__attribute__((always_inline)) inline std::int64_t lanes_at(std::int64_t r, std::int64_t rank) {
+  return rank - r > 8 ? 16 : 8;
+}
+
+/// Rows times the lanes of a tile, four sums for each.
+template <int Rows, class Vector, class Weight>
+__attribute__((always_inline)) inline void down_block(const float* x, std::int64_t in,
+                                                      const Weight* w, float scale, float* h,
+                                                      std::int64_t stride) {
+  constexpr std::int64_t lanes = sizeof(Vector) / sizeof(float);
+  constexpr int sums = 4;
+  Vector sum[Rows][sums];
+#pragma GCC unroll 4
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (int s = 0; s < sums; ++s) sum[r][s] = Vector{};
+  std::int64_t k = 0;
+  for (; k + sums <= in; k += sums)
+#pragma GCC unroll 4
+    for (int s = 0; s < sums; ++s) {
+      Vector weights;
+      load_into(weights, w + (k + s) * lanes);
+#pragma GCC unroll 4
+      for (int r = 0; r < Rows; ++r) sum[r][s] += x[r * in + k + s] * weights;
+    }
+#pragma GCC unroll 4
+  for (int s = 0; s < sums - 1; ++s)
+    if (k + s < in) {
+      Vector weights;
+      load_into(weights, w + (k + s) * lanes);
+#pragma GCC unroll 4
+      for (int r = 0; r < Rows; ++r) sum[r][s] += x[r * in + k + s] * weights;
+    }
+#pragma GCC unroll 4
+  for (int r = 0; r < Rows; ++r) {
+    const Vector all = scale * ((sum[r][0] + sum[r][1]) + (sum[r][2] + sum[r][3]));
+    __builtin_memcpy(h + r * stride, &all, sizeof all);
+  }
+}
+
+template <class Vector, class Weight>
+__attribute__((always_inline)) inline void down_tile(const float* x, const Weight* w, float* h,
+                                                     std::int64_t n, std::int64_t in, float scale,
+                                                     std::int64_t stride) {
+  std::int64_t i = 0;
+  for (; i + 4 <= n; i += 4)
+    down_block<4, Vector>(x + i * in, in, w, scale, h + i * stride, stride);
+  for (; i < n; ++i) down_block<1, Vector>(x + i * in, in, w, scale, h + i * stride, stride);
+}
+
+template <class Weight>
+__attribute__((always_inline)) inline void down(const float* x, const Weight* packed, float* h,
+                                                std::int64_t n, std::int64_t in, std::int64_t rank,
+                                                float scale) {
+  const auto stride = padded_rank(rank);
+  for (std::int64_t r = 0; r < rank; r += lanes_at(r, rank)) {
+    const Weight* w = packed + r * in;
+    if (lanes_at(r, rank) == 16)
+      down_tile<vec>(x, w, h + r, n, in, scale, stride);
+    else
+      down_tile<half_vec>(x, w, h + r, n, in, scale, stride);
+  }
+}
+
+/// Rows times the 64 outputs of a tile.
+template <int Rows, class Weight>
+__attribute__((always_inline)) inline void up_block(const float* h, std::int64_t rank,
+                                                    const Weight* w, float* y, std::int64_t stride,
+                                                    std::int64_t valid) {
+  const auto h_stride = padded_rank(rank);
+  vec sum[Rows][4];
+#pragma GCC unroll 4
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) sum[r][v] = vec{};
+  for (std::int64_t k = 0; k < rank; ++k)
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; ++v) {
+      const auto weights = load(w + k * tile + v * 32);
+#pragma GCC unroll 4
+      for (int r = 0; r < Rows; ++r) {
+        sum[r][v * 2] += h[r * h_stride + k] * weights.first;
+        sum[r][v * 2 + 1] += h[r * h_stride + k] * weights.second;
+      }
+    }
+#pragma GCC unroll 4
+  for (int r = 0; r < Rows; ++r) {
+    float* to = y + r * stride;
+    if (valid >= tile) {
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; ++v) {
+        vec before;
+        load_into(before, to + v * 16);
+        before += sum[r][v];
+        __builtin_memcpy(to + v * 16, &before, sizeof before);
+      }
+      continue;
+    }
+    float part[tile];
+    __builtin_memcpy(part, sum[r], sizeof part);
+    for (std::int64_t j = 0; j < valid; ++j) to[j] += part[j];
+  }
+}
+
+template <class Weight>
+__attribute__((always_inline)) inline void up(const float* h, const Weight* packed, float* y,
+                                              std::int64_t stride, std::int64_t n,
+                                              std::int64_t rank, std::int64_t out,
+                                              std::int64_t first, std::int64_t last) {
+  const auto h_stride = padded_rank(rank);
+  for (auto t = first; t < last; ++t) {
+    const Weight* w = packed + t * rank * tile;
+    float* to = y + t * tile;
+    const auto valid = out - t * tile;
+    std::int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+      up_block<4>(h + i * h_stride, rank, w, to + i * stride, stride, valid);
+    for (; i < n; ++i) up_block<1>(h + i * h_stride, rank, w, to + i * stride, stride, valid);
+  }
+}
+
+/// Calls with(place in `w`, place in what is packed) for each number; -1: a zero that fills up.
+template <class With>
+void for_places(std::int64_t rank, std::int64_t in, With with) {
+  for (std::int64_t r = 0; r < rank; r += lanes_at(r, rank)) {
+    const auto lanes = lanes_at(r, rank);
+    for (std::int64_t k = 0; k < in; ++k)
+      for (std::int64_t j = 0; j < lanes; ++j)
+        with(r + j < rank ? (r + j) * in + k : -1, r * in + k * lanes + j);
+  }
+}
+
+}  // namespace
+
+void pack_ranks(const float* w, float* packed, std::int64_t rank, std::int64_t in) {
+  for_places(rank, in,
+             [&](std::int64_t from, std::int64_t to) { packed[to] = from < 0 ? 0.0f : w[from]; });
+}
+void pack_ranks(const float* w, bf16* packed, std::int64_t rank, std::int64_t in) {
+  for_places(rank, in, [&](std::int64_t from, std::int64_t to) {
+    packed[to] = from < 0 ? bf16{0} : to_bf16(w[from]);
+  });
+}
+void unpack_ranks(const float* packed, float* w, std::int64_t rank, std::int64_t in) {
+  for_places(rank, in, [&](std::int64_t to, std::int64_t from) {
+    if (to >= 0) w[to] = packed[from];
+  });
+}
+void unpack_ranks(const bf16* packed, float* w, std::int64_t rank, std::int64_t in) {
+  for_places(rank, in, [&](std::int64_t to, std::int64_t from) {
+    if (to >= 0) w[to] = to_float(packed[from]);
+  });
+}
+
+HOCKET_CLONES void infer_down(const float* x, const float* packed, float* h, std::int64_t n,
+                              std::int64_t in, std::int64_t rank, float scale) {
+  down(x, packed, h, n, in, rank, scale);
+}
+HOCKET_CLONES void infer_down(const float* x, const bf16* packed, float* h, std::int64_t n,
+                              std::int64_t in, std::int64_t rank, float scale) {
+  down(x, packed, h, n, in, rank, scale);
+}
+
+HOCKET_CLONES void infer_up(const float* h, const float* packed, float* y, std::int64_t stride,
+                            std::int64_t n, std::int64_t rank, std::int64_t out, std::int64_t first,
+                            std::int64_t last) {
+  up(h, packed, y, stride, n, rank, out, first, last);
+}
+HOCKET_CLONES void infer_up(const float* h, const bf16* packed, float* y, std::int64_t stride,
+                            std::int64_t n, std::int64_t rank, std::int64_t out, std::int64_t first,
+                            std::int64_t last) {
+  up(h, packed, y, stride, n, rank, out, first, last);
+}
+
+}  // namespace hocket::engine::kernels

@@ -1,0 +1,202 @@
+// Low-rank parts on the streaming and the exact path of ops.hpp: all parts of a linear layer in one call, by
+// kernels of their own, and their gradients.
+#include "engine/transformer/ops_low_rank.hpp"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+
+#include "engine/transformer/background.hpp"
+#include "engine/transformer/low_rank.hpp"
+#include "graph/core/assert.hpp"
+
+namespace hocket::engine::ops {
+
+using kernels::padded_rank;
+
+namespace {
+
+/// Calls with(weights) as what they are packed as.
+template <class With>
+void with_packed(const matrix& w, With with) {
+  HOCKET_ASSERT(w.packed.defined());
+  if (w.packed.scalar_type() == at::kBFloat16)
+    with(reinterpret_cast<const kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()));
+  else
+    with(w.packed.data_ptr<float>());
+}
+
+void pack_down(matrix& w) {
+  const auto value = w.value.detach().to(at::kFloat).contiguous();
+  const bool exact = value.to(at::kBFloat16).to(at::kFloat).equal(value);
+  const std::int64_t rank = value.size(0), in = value.size(1);
+  w.out = rank;
+  w.ranks = true;
+  w.packed = at::empty({padded_rank(rank) * in}, exact ? at::kBFloat16 : at::kFloat);
+  if (exact)
+    kernels::pack_ranks(value.data_ptr<float>(),
+                        reinterpret_cast<kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()), rank,
+                        in);
+  else
+    kernels::pack_ranks(value.data_ptr<float>(), w.packed.data_ptr<float>(), rank, in);
+}
+
+}  // namespace
+
+void pack(low_rank& part) {
+  pack_down(part.down);
+  pack(part.up);
+}
+
+at::Tensor unpack_ranks(const matrix& w, std::int64_t in) {
+  HOCKET_ASSERT(w.ranks && w.packed.numel() == padded_rank(w.out) * in);
+  const auto value = at::empty({w.out, in}, at::kFloat);
+  with_packed(w, [&](const auto* packed) {
+    kernels::unpack_ranks(packed, value.data_ptr<float>(), w.out, in);
+  });
+  return value;
+}
+
+const std::vector<low_rank>* parts_of(const adapter_rows& span, const matrix& w) {
+  if (span.begin == span.end) return nullptr;
+  const auto found = span.taken->parts.find(w.id);
+  return found == span.taken->parts.end() ? nullptr : &found->second;
+}
+
+std::vector<taken_part> parts_of(const matrix& w, adapters_by_row adapters) {
+  std::vector<taken_part> all;
+  for (const auto& span : adapters)
+    if (const auto* parts = parts_of(span, w))
+      for (const auto& part : *parts) all.push_back({&part, span.begin, span.end});
+  return all;
+}
+
+namespace {
+
+/// Some rows of a part, or some tiles of its outputs for them.
+struct task {
+  const low_rank* part;
+  const float* x;
+  float* h;
+  float* y;
+  std::int64_t rows, first, last;
+};
+
+/// Products of a task, about; some ten microseconds are worth a helper that is awake.
+constexpr std::int64_t at_once = 250'000, between_looks = 8'000'000;
+
+template <class Do>
+void divide(const std::vector<task>& tasks, std::int64_t products, Do one) {
+  const auto count = static_cast<std::int64_t>(tasks.size());
+  const auto share = [&](std::int64_t of) {
+    return products <= of ? count : of * count / products;
+  };
+  background_work::divide(count, share(between_looks), share(at_once),
+                          [&](std::int64_t first, std::int64_t last) {
+                            for (auto i = first; i < last; ++i)
+                              one(tasks[static_cast<std::size_t>(i)]);
+                          });
+}
+
+}  // namespace
+
+at::Tensor streaming::add_parts(const at::Tensor& x, const at::Tensor& y,
+                                std::span<const taken_part> parts) {
+  if (parts.empty()) return {};
+  const auto input = x.contiguous();
+  const std::int64_t in = input.size(1), out = y.size(1);
+  HOCKET_ASSERT(y.is_contiguous());
+  std::int64_t numbers = 0;
+  for (const auto& p : parts) numbers += (p.end - p.begin) * padded_rank(p.part->down.out);
+  const auto between = at::empty({numbers}, at::kFloat);
+  std::vector<task> downs, ups;
+  std::int64_t down_products = 0, up_products = 0;
+  float* h = between.data_ptr<float>();
+  for (const auto& p : parts) {
+    const auto& up = p.part->up;
+    const std::int64_t rank = p.part->down.out, tiles = (up.out + 63) / 64;
+    HOCKET_ASSERT(p.part->down.ranks && p.part->first + up.out <= out);
+    const std::int64_t rows_at_once = std::max<std::int64_t>(4, at_once / (in * rank) / 4 * 4);
+    for (auto row = p.begin; row < p.end; row += rows_at_once) {
+      const auto rows = std::min(rows_at_once, p.end - row);
+      task t{p.part, input.data_ptr<float>() + row * in,
+             h,      y.data_ptr<float>() + row * out + p.part->first,
+             rows,   0,
+             tiles};
+      downs.push_back(t);
+      const auto tiles_at_once = std::max<std::int64_t>(1, at_once / (rows * rank * 64));
+      for (std::int64_t first = 0; first < tiles; first += tiles_at_once) {
+        t.first = first, t.last = std::min(tiles, first + tiles_at_once);
+        ups.push_back(t);
+      }
+      h += rows * padded_rank(rank);
+    }
+    down_products += (p.end - p.begin) * padded_rank(rank) * in;
+    up_products += (p.end - p.begin) * rank * tiles * 64;
+  }
+  divide(downs, down_products, [&](const task& t) {
+    with_packed(t.part->down, [&](const auto* packed) {
+      kernels::infer_down(t.x, packed, t.h, t.rows, in, t.part->down.out,
+                          static_cast<float>(t.part->scale));
+    });
+  });
+  divide(ups, up_products, [&](const task& t) {
+    with_packed(t.part->up, [&](const auto* packed) {
+      kernels::infer_up(t.h, packed, t.y, out, t.rows, t.part->down.out, t.part->up.out, t.first,
+                        t.last);
+    });
+  });
+  return between;
+}
+
+namespace exact {
+namespace {
+
+bool learns(const matrix& w) { return w.value.defined() && w.value.requires_grad(); }
+
+at::Tensor value_of(const matrix& w, std::int64_t in) {
+  return w.value.defined() ? w.value.detach() : unpack(w, in);
+}
+
+}  // namespace
+
+part_history::part_history(const at::Tensor& x, const at::Tensor& y,
+                           std::span<const taken_part> parts) {
+  between_ = streaming::add_parts(x, y, parts);
+  bool needs_input = false;
+  for (const auto& p : parts) {
+    kept_.push_back({*p.part, p.begin, p.end});
+    needs_input |= learns(p.part->down);
+  }
+  if (needs_input) input_ = x;
+}
+
+void part_history::add_inputs(std::vector<at::Tensor>& inputs) const {
+  for (const auto& k : kept_)
+    for (const auto* m : {&k.part.down, &k.part.up})
+      if (learns(*m)) inputs.push_back(m->value);
+}
+
+void part_history::add_gradients(const at::Tensor& g, const at::Tensor& by_x, std::int64_t in,
+                                 std::vector<at::Tensor>& into) const {
+  std::int64_t at = 0;
+  for (const auto& k : kept_) {
+    const auto& [part, begin, end] = k;
+    const auto rank = part.down.out;
+    const auto by_y = g.slice(0, begin, end).slice(1, part.first, part.first + part.up.out);
+    at::Tensor by_h;
+    if (by_x.defined() || learns(part.down))
+      by_h = at::mm(by_y, value_of(part.up, rank)).mul_(part.scale);
+    if (by_x.defined()) by_x.slice(0, begin, end).addmm_(by_h, value_of(part.down, in));
+    if (learns(part.down)) into.push_back(at::mm(by_h.t(), input_.slice(0, begin, end)));
+    const auto numbers = (end - begin) * padded_rank(rank);
+    if (learns(part.up)) {
+      const auto h = between_.slice(0, at, at + numbers).view({end - begin, -1}).slice(1, 0, rank);
+      into.push_back(at::mm(by_y.t(), h));
+    }
+    at += numbers;
+  }
+}
+
+}  // namespace exact
+}  // namespace hocket::engine::ops
