@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include "engine/transformer/exact_kernels.hpp"
 #include "engine/transformer/kernels.hpp"
 #include "engine/transformer/ops_low_rank.hpp"
 #include "engine/transformer/ops_paths.hpp"
@@ -156,12 +157,32 @@ at::Tensor of_one(const at::Tensor& x, Value value, Formula formula) {
   return recorded(y, {x}, [formula](const std::vector<at::Tensor>& in) { return formula(in[0]); });
 }
 
+/// The same with a kernel for the gradient: backward(g, x, by x).
+template <class Value, class Backward>
+at::Tensor by_kernel(const at::Tensor& x, Value value, Backward backward) {
+  const auto saved = x.detach().contiguous();
+  at::Tensor y;
+  {
+    c10::NoGradGuard off;
+    y = value(saved);
+  }
+  return with_history(y, {x}, [saved, backward](const at::Tensor& g) {
+    const auto by_x = at::empty_like(saved);
+    backward(g.data_ptr<float>(), saved.data_ptr<float>(), by_x.data_ptr<float>());
+    return variable_list{by_x};
+  });
+}
+
 }  // namespace
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon) {
-  return of_one(
+  const std::int64_t d = x.size(-1), n = x.numel() / d;
+  return by_kernel(
       x, [&](const at::Tensor& in) { return streaming::rms_norm(in, gain, epsilon); },
-      [gain, epsilon](const at::Tensor& in) { return ops::rms_norm(in, gain, epsilon); });
+      [gain, epsilon, n, d](const float* g, const float* in, float* by_x) {
+        kernels::exact_rms_norm_backward(g, in, gain.defined() ? gain.data_ptr<float>() : nullptr,
+                                         by_x, n, d, static_cast<float>(epsilon));
+      });
 }
 
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& shift,
@@ -195,6 +216,12 @@ at::Tensor recorded_rows(
 }
 
 at::Tensor activate(const at::Tensor& x, activation_kind kind, adapters_by_row blocks) {
+  if (kind == activation_kind::silu_gated)
+    return by_kernel(
+        x, [&](const at::Tensor& in) { return streaming::activate(in, kind); },
+        [n = x.size(0), f = x.size(1) / 2](const float* g, const float* in, float* by_x) {
+          kernels::exact_swiglu_backward(g, in, by_x, n, f);
+        });
   at::Tensor y;
   {
     c10::NoGradGuard off;
@@ -206,9 +233,12 @@ at::Tensor activate(const at::Tensor& x, activation_kind kind, adapters_by_row b
 }
 
 at::Tensor silu(const at::Tensor& x) {
-  return of_one(
+  const std::int64_t d = x.size(-1), n = x.numel() / d;
+  return by_kernel(
       x, [&](const at::Tensor& in) { return streaming::silu(in); },
-      [](const at::Tensor& in) { return at::silu(in); });
+      [n, d](const float* g, const float* in, float* by_x) {
+        kernels::exact_silu_backward(g, in, by_x, n, d);
+      });
 }
 
 at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
