@@ -175,7 +175,8 @@ class rounds final : public lora_rounds {
 result<std::unique_ptr<lora_rounds>> open_lora_rounds(const round_settings& s) {
   const auto path = language::find_graph_model(s.model);
   if (!path) return fail(path);
-  auto model = language::open_language_model(*path, s.max_tokens, language::block_types::widened);
+  auto model =
+      language::open_language_model(*path, s.max_tokens, language::block_types_of(s.precision));
   if (!model) return fail(model);
   auto words = language::open_chat_words(*path);
   if (!words) return fail(words);

@@ -224,7 +224,7 @@ json lora_trainer::card_of(const trained& t, const std::string& name,
               {"modules", h.modules},     {"seed", h.seed},           {"epochs", config_.epochs},
               {"batch", h.batch},         {"optimizer", h.optimizer}, {"learning_rate", h.rate},
               {"warmup_steps", h.warmup}, {"weight_decay", h.decay},  {"clip", h.clip},
-              {"steps", t.steps}};
+              {"precision", h.precision}, {"steps", t.steps}};
   f.evaluations = json::array();
   if (t.validation_before && t.validation_after)
     f.evaluations.push_back({{"what", "validation loss"},

@@ -22,6 +22,7 @@ struct round_settings {
   std::int64_t seed = 1, max_tokens = 1024, most_examples = 10'000;
   std::int64_t batch = 4, warmup = 0;
   std::string optimizer = "adamw";  ///< or muon
+  std::string precision = "fp32";   ///< of products with the model's weights; or bfloat16
   double rate = 2e-4, decay = 0, clip = 1;
 };
 

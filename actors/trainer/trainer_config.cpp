@@ -31,6 +31,12 @@ void lora_trainer::config::visit(config_visitor& v) {
            .doc = "Muon's steps are longer: about a hundred times the learning rate of AdamW",
            .choices = {"adamw", "muon"}},
           how.optimizer);
+  v.field(
+      {.name = "precision",
+       .doc = "of products with the model's weights; sums are fp32. bfloat16 is several times as "
+              "fast where the processor multiplies it",
+       .choices = {"fp32", "bfloat16"}},
+      how.precision);
   v.field({.name = "learning_rate", .doc = "the highest; falls to 0 at a round's end", .min = 0},
           how.rate);
   v.field({.name = "warmup_steps", .doc = "until the highest rate", .min = 0}, how.warmup);

@@ -26,11 +26,12 @@ std::shared_ptr<const engine::adapter> adapter_weights::packed() const {
 
 void adapter_weights::pack() {
   c10::NoGradGuard no_grad;
-  for (auto& e : entries) engine::ops::pack(*e.part);
+  for (auto& e : entries) engine::ops::pack(*e.part, rounds);
 }
 
-result<adapter_weights> allocate(std::span<const module> of, lora_config config) {
+result<adapter_weights> allocate(std::span<const module> of, lora_config config, bool rounds) {
   adapter_weights w;
+  w.rounds = rounds;
   std::vector<module> chosen;
   for (const auto& m : of) {
     const auto yes = selects(config, m.name);
@@ -148,12 +149,13 @@ result<void> check_size(std::span<const module> of, const lora_config& config, s
 
 }  // namespace
 
-result<adapter_weights> read_adapter(std::span<const module> of, const adapter_files& files) {
+result<adapter_weights> read_adapter(std::span<const module> of, const adapter_files& files,
+                                     bool rounds) {
   c10::NoGradGuard no_grad;
   auto config = read_peft_config(files.config);
   if (!config) return fail(config);
   HOCKET_TRY(check_size(of, *config, files.weights.size()));
-  auto w = allocate(of, std::move(*config));
+  auto w = allocate(of, std::move(*config), rounds);
   if (!w) return fail(w);
   wanted_tensors wanted;
   for (const auto& e : w->entries) {

@@ -24,6 +24,7 @@ struct adapter_weights {
   lora_config config;
   std::shared_ptr<engine::adapter> adapter = std::make_shared<engine::adapter>();
   std::vector<entry> entries;
+  bool rounds = false;  ///< products take its matrices in bfloat16: of a model whose layers are
 
   /// The same adapter for reading through only: packed forms, shared, which later training leaves
   /// alone.
@@ -33,15 +34,17 @@ struct adapter_weights {
 
 /// Parts for every one of a model's modules that the config selects, `value`s allocated. *Errors*:
 /// lora.bad_config (nothing is selected), those of `selects`.
-result<adapter_weights> allocate(std::span<const module> of, lora_config config);
+result<adapter_weights> allocate(std::span<const module> of, lora_config config,
+                                 bool rounds = false);
 /// A uniform within 1 / sqrt(in), B zero; every module from its own stream of the seed.
 void initialise(adapter_weights& weights, std::uint64_t seed);
 /// *Errors*: lora.missing_tensor, lora.unknown_tensor, lora.bad_shape, safetensors.*, those of
 /// `allocate`; each names the tensor.
-result<adapter_weights> read_adapter(std::span<const module> of, const adapter_files& files);
+result<adapter_weights> read_adapter(std::span<const module> of, const adapter_files& files,
+                                     bool rounds = false);
 inline result<adapter_weights> read_adapter(const language::language_model& model,
                                             const adapter_files& files) {
-  return read_adapter(modules_of(model), files);
+  return read_adapter(modules_of(model), files, model.config().trunk.half_gradients);
 }
 adapter_files write_adapter(const adapter_weights& weights);
 

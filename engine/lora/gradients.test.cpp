@@ -79,6 +79,7 @@ language::network_weights widened(const language_model& model) {
   }
   wide(w.trunk.final_norm().gain), wide(w.trunk.final_norm().shift), wide(w.table);
   widen(w.head, c.width);
+  if (!w.table.defined()) w.table = w.head.value;
   return w;
 }
 
@@ -109,12 +110,22 @@ void differentiate_in_double(const language_model& model, adapter_weights& adapt
   }
 }
 
+/// Of layers in bfloat16 on models of a few numbers a row, where rounding evens out little. A row that lies
+/// between two experts may take the other one.
+double rounded_bound(const language_model& model) {
+  for (const auto& layer : model.config().trunk.layers)
+    if (layer.feed_forward.experts.count > 0) return 0.2;
+  return 0.05;
+}
+
 }  // namespace
 
 TEST_CASE("gradients are those of double precision, every family") {
-  for (const auto& family : families) {
+  for (const auto& [family, blocks] : every_kind()) {
+    const bool half = blocks == language::block_types::bfloat16;
     CAPTURE(family);
-    const auto model = load(family);
+    CAPTURE(half);
+    const auto model = load(family, blocks);
     const auto files = moved_trainer(model)->files();
     auto exact = read_adapter(*model, files), reference = read_adapter(*model, files);
     REQUIRE(exact);
@@ -139,8 +150,9 @@ TEST_CASE("gradients are those of double precision, every family") {
         error += (a.to(at::kDouble) - b).square().sum().item<double>();
         size += b.square().sum().item<double>();
       }
-    MESSAGE("lora.gradient_error." << family << " " << std::sqrt(error / size));
+    const auto name = "lora.gradient_error." + family + (half ? ".bfloat16" : "");
+    MESSAGE(name << " " << std::sqrt(error / size));
     CHECK(size > 0);
-    CHECK(std::sqrt(error / size) < 1e-4);
+    CHECK(std::sqrt(error / size) < (half ? rounded_bound(*model) : 1e-4));
   }
 }

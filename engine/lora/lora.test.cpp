@@ -36,9 +36,10 @@ std::vector<float> sampled_logprobs(const shared_model& model, const adapter_han
 }  // namespace
 
 TEST_CASE("log probabilities of sampling, forward and training are the same bits, every family") {
-  for (const auto& family : families) {
+  for (const auto& [family, blocks] : every_kind()) {
     CAPTURE(family);
-    const auto model = load(family);
+    CAPTURE(blocks);
+    const auto model = load(family, blocks);
     const auto t = moved_trainer(model);
     const auto data = data_of({12, 31, 5, 31, 17, 2}, 9);
     const auto forward = t->forward(plain_loss, data);

@@ -16,7 +16,8 @@ inline const std::string families[] = {
     "nemotron", "nemotron_h", "gemma3_text", "inkling", "inkling2",  "inkling2_mini"};
 using shared_model = std::shared_ptr<const language::language_model>;
 
-inline shared_model load(const std::string& family) {
+inline shared_model load(const std::string& family,
+                         language::block_types blocks = language::block_types::kept) {
   const auto file = language::safetensors_set::open(
       HOCKET_SOURCE_DIR "/engine/language/network/parity/" + family + ".safetensors");
   REQUIRE(file);
@@ -24,9 +25,18 @@ inline shared_model load(const std::string& family) {
   REQUIRE(config);
   auto tensors = file->tensors();  // without the figures of tests beside them
   std::erase_if(tensors, [](const auto& t) { return t.name.starts_with("parity."); });
-  auto model = language::language_model::build(*config, std::move(tensors));
+  auto model = language::language_model::build(*config, std::move(tensors), blocks);
   REQUIRE_MESSAGE(model, model.error().message);
   return *model;
+}
+
+/// Every family as its file has it, and with its layers in bfloat16.
+inline std::vector<std::pair<std::string, language::block_types>> every_kind() {
+  std::vector<std::pair<std::string, language::block_types>> all;
+  for (const auto& family : families)
+    for (const auto blocks : {language::block_types::kept, language::block_types::bfloat16})
+      all.emplace_back(family, blocks);
+  return all;
 }
 
 inline lora_config everywhere(int rank) {

@@ -11,6 +11,8 @@
 
 #include "engine/language/network/weights.hpp"
 #include "engine/language/sampling/sampler.hpp"
+#include "engine/transformer/background.hpp"
+#include "engine/transformer/exact_kernels.hpp"
 
 namespace hocket::lora {
 namespace {
@@ -75,7 +77,8 @@ class pass {
                            const std::vector<std::vector<double>>& by_logprob) const {
     auto by_state = at::zeros_like(states);
     auto head = model_.weights().head;  // unpacked once for all rows
-    if (!head.value.defined()) head.value = engine::ops::unpack(head, states.size(1));
+    if (!head.value.defined() && !head.packed_back.defined())
+      head.value = engine::ops::unpack(head, states.size(1));
     for (std::size_t i = 0; i < own_.size(); ++i) {
       const auto rows = rows_of(states, i), out = rows_of(by_state, i);
       for (std::int64_t from = 0; from < rows.size(0); from += head_rows) {
@@ -103,46 +106,61 @@ class pass {
               std::vector<double>& into) const {
     const auto vocabulary = static_cast<std::size_t>(model_.config().vocabulary);
     const std::int64_t k = targets_per_token(*own_[i].datum);
-    for (std::int64_t row = from; row < to; ++row) {
-      const auto own =
-          scores.subspan(static_cast<std::size_t>(row - from) * vocabulary, vocabulary);
-      const language::log_softmax logprob(own);
-      for (std::int64_t j = 0; j < k; ++j)
-        into.push_back(logprob(own[static_cast<std::size_t>(targets(i)[row * k + j])]));
-    }
+    const auto before = into.size();
+    into.resize(before + static_cast<std::size_t>((to - from) * k));
+    engine::background_work::divide(to - from, 8, 1, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t row = first; row < last; ++row) {
+        const auto own = scores.subspan(static_cast<std::size_t>(row) * vocabulary, vocabulary);
+        const language::log_softmax logprob(own);
+        for (std::int64_t j = 0; j < k; ++j)
+          into[before + static_cast<std::size_t>(row * k + j)] =
+              logprob(own[static_cast<std::size_t>(targets(i)[(from + row) * k + j])]);
+      }
+    });
   }
 
   void head_rows_backward(std::size_t i, std::int64_t from, std::int64_t to,
                           const engine::matrix& head, const at::Tensor& rows,
                           const std::vector<double>& by_logprob, at::Tensor out) const {
     const std::int64_t n = to - from, k = targets_per_token(*own_[i].datum);
-    const auto g = at::empty({n, k}, at::kFloat);
-    const auto index = at::empty({n, k}, at::kLong);
-    bool any = false;
-    for (std::int64_t j = 0; j < n * k; ++j) {
-      const auto value = by_logprob[static_cast<std::size_t>(from * k + j)];
-      any |= value != 0;
-      g.data_ptr<float>()[j] = static_cast<float>(value);
-      index.data_ptr<std::int64_t>()[j] =
-          static_cast<std::int64_t>(targets(i)[static_cast<std::size_t>(from * k + j)]);
-    }
-    if (!any) return;
+    const auto own =
+        std::span(by_logprob)
+            .subspan(static_cast<std::size_t>(from * k), static_cast<std::size_t>(n * k));
+    if (std::ranges::all_of(own, [](double v) { return v == 0; })) return;
     at::AutoGradMode on(true);
     const auto leaf = rows.detach().requires_grad_(true);
     const std::vector<engine::adapter_rows> taken{{0, n, own_[i].adapter}};
     auto raw = engine::ops::linear(leaf, head, taken);
     if (model_.config().logit_scale != 1) raw = raw * model_.config().logit_scale;
-    at::Tensor by_score;
-    {
-      c10::NoGradGuard off;
-      const double cap = model_.config().logit_softcap;
-      auto scores = raw.detach();
-      if (cap > 0) scores = at::tanh(scores / cap) * cap;
-      by_score = at::softmax(scores, 1).mul_(-g.sum(1, true)).scatter_add_(1, index, g);
-      if (cap > 0) by_score.mul_(1 - (scores / cap).square());
-    }
-    torch::autograd::backward({raw}, {by_score});
+    torch::autograd::backward({raw}, {by_scores(raw.detach(), own, &targets(i)[from * k], k)});
     out.copy_(leaf.grad());
+  }
+
+  /// Derivatives by scores [n, vocabulary] of what has these derivatives by the log probabilities of its
+  /// targets, `k` a row.
+  at::Tensor by_scores(const at::Tensor& raw, std::span<const double> by_logprob,
+                       const double* targets, std::int64_t k) const {
+    c10::NoGradGuard off;
+    const double cap = model_.config().logit_softcap;
+    const auto scores = (cap > 0 ? at::tanh(raw / cap) * cap : raw).contiguous();
+    auto by_score = at::empty_like(scores);
+    const std::int64_t width = scores.size(1);
+    const float* scored = scores.data_ptr<float>();
+    float* into = by_score.data_ptr<float>();
+    engine::background_work::divide(
+        scores.size(0), 4, 1, [&](std::int64_t first, std::int64_t last) {
+          for (auto row = first; row < last; ++row) {
+            const double* own = &by_logprob[static_cast<std::size_t>(row * k)];
+            const double all = std::accumulate(own, own + k, 0.0);
+            float* y = into + row * width;
+            engine::kernels::weighted_softmax(scored + row * width, y, width,
+                                              static_cast<float>(-all));
+            for (std::int64_t j = 0; j < k; ++j)
+              y[static_cast<std::int64_t>(targets[row * k + j])] += static_cast<float>(own[j]);
+          }
+        });
+    if (cap > 0) by_score.mul_(1 - (scores / cap).square());
+    return by_score;
   }
 
   const language::language_model& model_;

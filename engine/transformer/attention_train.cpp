@@ -269,7 +269,7 @@ void attention(const attention_shape& s, const bf16* qkv, bf16* out, float* lse)
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
   const int group = s.heads / s.kv_heads;
   for (std::int64_t b = 0; b < s.sequences; ++b)
-    for (int kv = 0; kv < s.kv_heads; ++kv) {
+    for (int kv = s.kv_first; kv < s.kv_end(); ++kv) {
       const bf16* base = qkv + b * length * stride;
       bf16* k_rows = w.k_rows.get(length * d);
       prepare(s, base + (s.heads + kv) * d, stride, s.k_gain, 1.0f, k_rows,
@@ -298,7 +298,7 @@ void attention_backward(const attention_shape& s, const bf16* qkv, const bf16* o
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
   const int group = s.heads / s.kv_heads;
   for (std::int64_t b = 0; b < s.sequences; ++b)
-    for (int kv = 0; kv < s.kv_heads; ++kv) {
+    for (int kv = s.kv_first; kv < s.kv_end(); ++kv) {
       const bf16* base = qkv + b * length * stride;
       bf16* dbase = dqkv + b * length * stride;
       const bf16* k_raw = base + (s.heads + kv) * d;

@@ -177,6 +177,9 @@ struct transformer_config {
   std::int64_t context = 4096;
   /// Streams remember in pages that copies share, instead of in rings (CPU without gradients).
   bool pages = false;
+  /// Linear layers are in bfloat16 (ops::pack_for_training), so their adapters and, where there are kernels
+  /// for it, the gradients of attention are, too.
+  bool half_gradients = false;
 
   /// Which layer each pass through one remembers as: all once, then the repeated ones again.
   std::vector<int> memories() const {

@@ -54,4 +54,20 @@ HOCKET_CLONES void exact_silu_backward(const float* dy, const float* x, float* d
     }
 }
 
+HOCKET_CLONES void weighted_softmax(const float* scores, float* y, std::int64_t n, float weight) {
+  float greatest = scores[0], poison = 0, sum = 0;
+#pragma omp simd reduction(max : greatest) reduction(+ : poison)
+  for (std::int64_t i = 0; i < n; ++i) {
+    greatest = scores[i] > greatest ? scores[i] : greatest;
+    poison += scores[i] * 0.0f;
+  }
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < n; ++i) {
+    y[i] = fast_exp(scores[i] - greatest);
+    sum += y[i];
+  }
+  const float factor = weight / sum + poison;
+  for (std::int64_t i = 0; i < n; ++i) y[i] *= factor;
+}
+
 }  // namespace hocket::engine::kernels

@@ -15,5 +15,7 @@ void exact_swiglu_backward(const float* dy, const float* gu, float* dgu, std::in
 /// Of silu over rows of d: dy, x [n, d] -> dx [n, d].
 void exact_silu_backward(const float* dy, const float* x, float* dx, std::int64_t n,
                          std::int64_t d);
+/// y[n] = weight * softmax(scores[n]); not numbers where a score is not one or not finite.
+void weighted_softmax(const float* scores, float* y, std::int64_t n, float weight);
 
 }  // namespace hocket::engine::kernels

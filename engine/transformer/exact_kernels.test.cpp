@@ -1,6 +1,7 @@
 // Gradients of elementwise steps against derivatives in double precision, and a row's bits its own.
 #include "engine/transformer/exact_kernels.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <random>
@@ -110,5 +111,24 @@ TEST_CASE("exact gradients of gates stay finite where an exponential would not")
     exact_swiglu_backward(&one, x, dgu, 1, 1);
     CHECK(dgu[0] == doctest::Approx(v > 0 ? 2 : 0));
     CHECK(dgu[1] == doctest::Approx(v > 0 ? v : 0));
+  }
+}
+
+TEST_CASE("a weighted softmax is that of double precision, and tells what is not finite") {
+  for (const std::int64_t n : {1, 15, 1000}) {
+    auto scores = numbers(n, 3, 20);
+    std::vector<float> y(scores.size(), NAN);
+    weighted_softmax(scores.data(), y.data(), n, -2.5f);
+    double greatest = -1e30, sum = 0;
+    for (const float s : scores) greatest = std::max(greatest, static_cast<double>(s));
+    for (const float s : scores) sum += std::exp(s - greatest);
+    for (std::size_t i = 0; i < y.size(); ++i)
+      CHECK(y[i] ==
+            doctest::Approx(-2.5 * std::exp(scores[i] - greatest) / sum).epsilon(1e-5).scale(1e-3));
+    for (const float bad : {NAN, INFINITY}) {
+      scores[static_cast<std::size_t>(n / 2)] = bad;
+      weighted_softmax(scores.data(), y.data(), n, -2.5f);
+      for (const float v : y) CHECK(std::isnan(v));
+    }
   }
 }

@@ -52,6 +52,7 @@ struct attention_shape {
                                 ///< distance; may be null
   int extent = 0;
   float epsilon = 1e-6f;
+  int kv_first = 0, kv_count = 0;  ///< heads of keys that a call takes, with their queries; 0: all
   // The rest is known to infer_attention only.
   int value_dim = 0;             ///< of a value; 0: head_dim
   int turn_first = 0;            ///< where the rotated numbers of a head begin
@@ -66,6 +67,7 @@ struct attention_shape {
   bool row_sinks = false;  ///< the last `heads` numbers of a row are its sinks
   double length_from = 0;  ///< scores grow with the position; see length_scale_config
   double length_rate = 0;
+  int kv_end() const { return kv_count > 0 ? kv_first + kv_count : kv_heads; }
   int values() const { return value_dim > 0 ? value_dim : head_dim; }
   std::int64_t row() const {
     return mixes() + static_cast<std::int64_t>(heads) * (rank + (row_sinks ? 1 : 0));

@@ -18,8 +18,8 @@ __attribute__((always_inline)) inline std::int64_t lanes_at(std::int64_t r, std:
 /// Rows times the lanes of a tile, four sums for each.
 template <int Rows, class Vector, class Weight>
 __attribute__((always_inline)) inline void down_block(const float* x, std::int64_t in,
-                                                      const Weight* w, float scale, float* h,
-                                                      std::int64_t stride) {
+                                                      std::int64_t x_stride, const Weight* w,
+                                                      float scale, float* h, std::int64_t stride) {
   constexpr std::int64_t lanes = sizeof(Vector) / sizeof(float);
   constexpr int sums = 4;
   Vector sum[Rows][sums];
@@ -34,7 +34,7 @@ __attribute__((always_inline)) inline void down_block(const float* x, std::int64
       Vector weights;
       load_into(weights, w + (k + s) * lanes);
 #pragma GCC unroll 4
-      for (int r = 0; r < Rows; ++r) sum[r][s] += x[r * in + k + s] * weights;
+      for (int r = 0; r < Rows; ++r) sum[r][s] += x[r * x_stride + k + s] * weights;
     }
 #pragma GCC unroll 4
   for (int s = 0; s < sums - 1; ++s)
@@ -42,7 +42,7 @@ __attribute__((always_inline)) inline void down_block(const float* x, std::int64
       Vector weights;
       load_into(weights, w + (k + s) * lanes);
 #pragma GCC unroll 4
-      for (int r = 0; r < Rows; ++r) sum[r][s] += x[r * in + k + s] * weights;
+      for (int r = 0; r < Rows; ++r) sum[r][s] += x[r * x_stride + k + s] * weights;
     }
 #pragma GCC unroll 4
   for (int r = 0; r < Rows; ++r) {
@@ -52,27 +52,52 @@ __attribute__((always_inline)) inline void down_block(const float* x, std::int64
 }
 
 template <class Vector, class Weight>
-__attribute__((always_inline)) inline void down_tile(const float* x, const Weight* w, float* h,
-                                                     std::int64_t n, std::int64_t in, float scale,
+__attribute__((always_inline)) inline void down_tile(const float* x, std::int64_t x_stride,
+                                                     const Weight* w, float* h, std::int64_t n,
+                                                     std::int64_t in, float scale,
                                                      std::int64_t stride) {
   std::int64_t i = 0;
   for (; i + 4 <= n; i += 4)
-    down_block<4, Vector>(x + i * in, in, w, scale, h + i * stride, stride);
-  for (; i < n; ++i) down_block<1, Vector>(x + i * in, in, w, scale, h + i * stride, stride);
+    down_block<4, Vector>(x + i * x_stride, in, x_stride, w, scale, h + i * stride, stride);
+  for (; i < n; ++i)
+    down_block<1, Vector>(x + i * x_stride, in, x_stride, w, scale, h + i * stride, stride);
 }
 
 template <class Weight>
-__attribute__((always_inline)) inline void down(const float* x, const Weight* packed, float* h,
-                                                std::int64_t n, std::int64_t in, std::int64_t rank,
-                                                float scale) {
+__attribute__((always_inline)) inline void down(const float* x, std::int64_t x_stride,
+                                                const Weight* packed, float* h, std::int64_t n,
+                                                std::int64_t in, std::int64_t rank, float scale) {
   const auto stride = padded_rank(rank);
   for (std::int64_t r = 0; r < rank; r += lanes_at(r, rank)) {
     const Weight* w = packed + r * in;
     if (lanes_at(r, rank) == 16)
-      down_tile<vec>(x, w, h + r, n, in, scale, stride);
+      down_tile<vec>(x, x_stride, w, h + r, n, in, scale, stride);
     else
-      down_tile<half_vec>(x, w, h + r, n, in, scale, stride);
+      down_tile<half_vec>(x, x_stride, w, h + r, n, in, scale, stride);
   }
+}
+
+/// Eight ranks times the numbers of two vectors.
+__attribute__((always_inline)) inline void outer_block(const float* h, std::int64_t h_stride,
+                                                       const float* x, std::int64_t stride,
+                                                       std::int64_t n, std::int64_t valid,
+                                                       float (*sums)[32]) {
+  vec sum[8][2];
+#pragma GCC unroll 8
+  for (int r = 0; r < 8; ++r) sum[r][0] = sum[r][1] = vec{};
+  for (std::int64_t i = 0; i < n; ++i) {
+    pair_of numbers{};
+    if (valid >= 32)
+      numbers = load(x + i * stride);
+    else
+      __builtin_memcpy(&numbers, x + i * stride, static_cast<std::size_t>(valid) * sizeof(float));
+#pragma GCC unroll 8
+    for (int r = 0; r < 8; ++r) {
+      sum[r][0] += h[i * h_stride + r] * numbers.first;
+      sum[r][1] += h[i * h_stride + r] * numbers.second;
+    }
+  }
+  __builtin_memcpy(sums, sum, sizeof sum);
 }
 
 /// Rows times the 64 outputs of a tile.
@@ -165,13 +190,13 @@ void unpack_ranks(const bf16* packed, float* w, std::int64_t rank, std::int64_t 
   });
 }
 
-HOCKET_CLONES void infer_down(const float* x, const float* packed, float* h, std::int64_t n,
-                              std::int64_t in, std::int64_t rank, float scale) {
-  down(x, packed, h, n, in, rank, scale);
+HOCKET_CLONES void infer_down(const float* x, std::int64_t stride, const float* packed, float* h,
+                              std::int64_t n, std::int64_t in, std::int64_t rank, float scale) {
+  down(x, stride, packed, h, n, in, rank, scale);
 }
-HOCKET_CLONES void infer_down(const float* x, const bf16* packed, float* h, std::int64_t n,
-                              std::int64_t in, std::int64_t rank, float scale) {
-  down(x, packed, h, n, in, rank, scale);
+HOCKET_CLONES void infer_down(const float* x, std::int64_t stride, const bf16* packed, float* h,
+                              std::int64_t n, std::int64_t in, std::int64_t rank, float scale) {
+  down(x, stride, packed, h, n, in, rank, scale);
 }
 
 HOCKET_CLONES void infer_up(const float* h, const float* packed, float* y, std::int64_t stride,
@@ -183,6 +208,22 @@ HOCKET_CLONES void infer_up(const float* h, const bf16* packed, float* y, std::i
                             std::int64_t n, std::int64_t rank, std::int64_t out, std::int64_t first,
                             std::int64_t last) {
   up(h, packed, y, stride, n, rank, out, first, last);
+}
+
+HOCKET_CLONES void sum_outer(const float* h, const float* x, std::int64_t stride, float* y,
+                             std::int64_t n, std::int64_t rank, std::int64_t count,
+                             std::int64_t first, std::int64_t last, bool transposed) {
+  const auto h_stride = padded_rank(rank);
+  alignas(64) float sums[8][32];
+  for (std::int64_t j = first; j < last; j += 32) {
+    const auto valid = std::min<std::int64_t>(32, last - j);
+    for (std::int64_t r = 0; r < rank; r += 8) {
+      outer_block(h + r, h_stride, x + j, stride, n, valid, sums);
+      for (std::int64_t k = 0; k < std::min<std::int64_t>(8, rank - r); ++k)
+        for (std::int64_t i = 0; i < valid; ++i)
+          y[transposed ? (j + i) * rank + r + k : (r + k) * count + j + i] = sums[k][i];
+    }
+  }
 }
 
 }  // namespace hocket::engine::kernels

@@ -19,11 +19,12 @@ void pack_ranks(const float* w, bf16* packed, std::int64_t rank, std::int64_t in
 void unpack_ranks(const float* packed, float* w, std::int64_t rank, std::int64_t in);
 void unpack_ranks(const bf16* packed, float* w, std::int64_t rank, std::int64_t in);
 
-/// h[n, padded_rank] = scale * x[n, in] down^T. Input k goes into sum k % 4, each in order.
-void infer_down(const float* x, const float* packed, float* h, std::int64_t n, std::int64_t in,
-                std::int64_t rank, float scale);
-void infer_down(const float* x, const bf16* packed, float* h, std::int64_t n, std::int64_t in,
-                std::int64_t rank, float scale);
+/// h[n, padded_rank] = scale * x[n, in] down^T, rows of x `stride` apart. Input k goes into sum k % 4, each
+/// in order.
+void infer_down(const float* x, std::int64_t stride, const float* packed, float* h, std::int64_t n,
+                std::int64_t in, std::int64_t rank, float scale);
+void infer_down(const float* x, std::int64_t stride, const bf16* packed, float* h, std::int64_t n,
+                std::int64_t in, std::int64_t rank, float scale);
 
 /// y[n, out], of rows `stride` apart, += h[n, padded_rank] up^T, for tiles first to last - 1 of 64 outputs
 /// of `up` [out, rank], packed by pack_weights. The sum over ranks, in order, is added at last.
@@ -31,5 +32,10 @@ void infer_up(const float* h, const float* packed, float* y, std::int64_t stride
               std::int64_t rank, std::int64_t out, std::int64_t first, std::int64_t last);
 void infer_up(const float* h, const bf16* packed, float* y, std::int64_t stride, std::int64_t n,
               std::int64_t rank, std::int64_t out, std::int64_t first, std::int64_t last);
+/// Columns first to last - 1 of y[rank, count] = h[n, padded_rank]^T x[n, count], or of its transpose, rows
+/// of x `stride` apart: each element summed row by row.
+void sum_outer(const float* h, const float* x, std::int64_t stride, float* y, std::int64_t n,
+               std::int64_t rank, std::int64_t count, std::int64_t first, std::int64_t last,
+               bool transposed);
 
 }  // namespace hocket::engine::kernels

@@ -1,6 +1,7 @@
 // Kernels of low-rank parts: near the exact products, and a row's bits its own.
 #include "engine/transformer/low_rank.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <utility>
@@ -56,7 +57,7 @@ void check(const shape& s) {
   const auto padded = padded_rank(s.rank), stride = s.out + 3, tiles = (s.out + 63) / 64;
   const auto x = numbers(n * s.in, 3), before = numbers(n * stride, 4);
   std::vector<float> h(static_cast<std::size_t>(n * padded), NAN);
-  infer_down(x.data(), m.packed_down.data(), h.data(), n, s.in, s.rank, scale);
+  infer_down(x.data(), s.in, m.packed_down.data(), h.data(), n, s.in, s.rank, scale);
   auto y = before;
   infer_up(h.data(), m.packed_up.data(), y.data(), stride, n, s.rank, s.out, 0, tiles);
 
@@ -64,7 +65,7 @@ void check(const shape& s) {
   auto alone = before;
   for (std::int64_t r = 0; r < n; ++r) {
     std::vector<float> own(static_cast<std::size_t>(padded), NAN);
-    infer_down(x.data() + r * s.in, m.packed_down.data(), own.data(), 1, s.in, s.rank, scale);
+    infer_down(x.data() + r * s.in, s.in, m.packed_down.data(), own.data(), 1, s.in, s.rank, scale);
     for (auto t = tiles - 1; t >= 0; --t)
       infer_up(own.data(), m.packed_up.data(), alone.data() + r * stride, stride, 1, s.rank, s.out,
                t, t + 1);
@@ -100,5 +101,27 @@ TEST_CASE("low-rank parts are near the exact products, and a row's bits are its 
     for (const auto& [in, out] : {std::pair{97, 65}, {3, 1}, {64, 192}}) {
       check<float>({rank, in, out});
       check<bf16>({rank, in, out});
+    }
+}
+
+TEST_CASE("sums of outer products are those of double precision, in whole and in ranges") {
+  constexpr std::int64_t n = 37, stride = 150;
+  for (const std::int64_t rank : {1, 8, 12, 32})
+    for (const std::int64_t count : {1, 31, 32, 145}) {
+      const auto padded = padded_rank(rank);
+      const auto h = numbers(n * padded, 5), x = numbers(n * stride, 6);
+      std::vector<float> y(static_cast<std::size_t>(rank * count), NAN), other(y.size(), NAN);
+      sum_outer(h.data(), x.data(), stride, y.data(), n, rank, count, 0, count, false);
+      for (std::int64_t first = 0; first < count; first += 64)
+        sum_outer(h.data(), x.data(), stride, other.data(), n, rank, count, first,
+                  std::min(count, first + 64), true);
+      for (std::int64_t r = 0; r < rank; ++r)
+        for (std::int64_t c = 0; c < count; ++c) {
+          double sum = 0;
+          for (std::int64_t i = 0; i < n; ++i)
+            sum += static_cast<double>(h[i * padded + r]) * x[i * stride + c];
+          CHECK(y[r * count + c] == doctest::Approx(sum).epsilon(1e-5).scale(10));
+          CHECK(y[r * count + c] == other[c * rank + r]);
+        }
     }
 }

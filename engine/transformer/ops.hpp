@@ -62,7 +62,8 @@ struct attention_call {
   int layer;                    ///< its place in a kv_cache
   double epsilon;               ///< of the norm of queries and keys
   const row_map& rows;
-  bool pages = false;  ///< as transformer_config::pages
+  bool pages = false;           ///< as transformer_config::pages
+  bool half_gradients = false;  ///< as transformer_config::half_gradients
 };
 
 /// Learnt vectors of one state-space layer.
@@ -167,8 +168,10 @@ void pack(matrix& w, bool lasting = false);
 /// The same for weights that a file holds in bfloat16: products round their input to it, too, which is
 /// several times as fast as fp32 sums of widened weights.
 void pack_as_pairs(matrix& w, bool lasting = false);
-/// The same for both matrices of a low-rank part.
-void pack(low_rank& part);
+/// The same forward and back: `packed_back`, too. Weights of an odd size are packed as `pack` does.
+void pack_for_training(matrix& w, bool lasting = false);
+/// Both matrices of a low-rank part; `rounds`: in bfloat16, whatever they hold.
+void pack(low_rank& part, bool rounds = false);
 
 }  // namespace ops
 }  // namespace hocket::engine

@@ -26,9 +26,9 @@ void with_packed(const matrix& w, With with) {
     with(w.packed.data_ptr<float>());
 }
 
-void pack_down(matrix& w) {
+void pack_down(matrix& w, bool rounds) {
   const auto value = w.value.detach().to(at::kFloat).contiguous();
-  const bool exact = value.to(at::kBFloat16).to(at::kFloat).equal(value);
+  const bool exact = rounds || value.to(at::kBFloat16).to(at::kFloat).equal(value);
   const std::int64_t rank = value.size(0), in = value.size(1);
   w.out = rank;
   w.ranks = true;
@@ -43,9 +43,14 @@ void pack_down(matrix& w) {
 
 }  // namespace
 
-void pack(low_rank& part) {
-  pack_down(part.down);
-  pack(part.up);
+void pack(low_rank& part, bool rounds) {
+  pack_down(part.down, rounds);
+  if (!rounds) return pack(part.up);
+  matrix up;
+  up.value = part.up.value.detach().to(at::kBFloat16).to(at::kFloat);
+  pack(up);
+  part.up.packed = up.packed;
+  part.up.out = up.out;
 }
 
 at::Tensor unpack_ranks(const matrix& w, std::int64_t in) {
@@ -136,7 +141,7 @@ at::Tensor streaming::add_parts(const at::Tensor& x, const at::Tensor& y,
   }
   divide(downs, down_products, [&](const task& t) {
     with_packed(t.part->down, [&](const auto* packed) {
-      kernels::infer_down(t.x, packed, t.h, t.rows, in, t.part->down.out,
+      kernels::infer_down(t.x, in, packed, t.h, t.rows, in, t.part->down.out,
                           static_cast<float>(t.part->scale));
     });
   });
@@ -177,24 +182,98 @@ void part_history::add_inputs(std::vector<at::Tensor>& inputs) const {
       if (learns(*m)) inputs.push_back(m->value);
 }
 
-void part_history::add_gradients(const at::Tensor& g, const at::Tensor& by_x, std::int64_t in,
+namespace {
+
+/// A part in a backward pass: its matrices the other way round, packed as forward products want them.
+struct turned {
+  const low_rank* part;
+  std::int64_t begin, end;
+  const float* h;  ///< between `down` and `up`, times the scale
+  at::Tensor up, down, by_h, by_down, by_up;
+  std::int64_t rows() const { return end - begin; }
+  std::int64_t rank() const { return part->down.out; }
+};
+
+at::Tensor turned_up(const at::Tensor& up) {
+  const auto value = up.t().contiguous();
+  auto packed = at::empty({padded_rank(value.size(0)) * value.size(1)}, at::kFloat);
+  kernels::pack_ranks(value.data_ptr<float>(), packed.data_ptr<float>(), value.size(0),
+                      value.size(1));
+  return packed;
+}
+
+at::Tensor turned_down(const at::Tensor& down) {
+  const auto value = down.t().contiguous();
+  auto packed = at::empty({kernels::packed_size(value.size(0), value.size(1))}, at::kFloat);
+  kernels::pack_weights(value.data_ptr<float>(), packed.data_ptr<float>(), value.size(0),
+                        value.size(1));
+  return packed;
+}
+
+/// Ranges of at most some products of a count that has `products` in all.
+template <class Part>
+void in_ranges(std::int64_t count, std::int64_t products, std::int64_t multiple, Part part) {
+  const auto least = [&](std::int64_t of) {
+    const auto n = products <= of ? count : of * count / products;
+    return std::max(multiple, n / multiple * multiple) / multiple;
+  };
+  background_work::divide((count + multiple - 1) / multiple, least(between_looks), least(at_once),
+                          [&](std::int64_t first, std::int64_t last) {
+                            part(first * multiple, std::min(count, last * multiple));
+                          });
+}
+
+}  // namespace
+
+void part_history::add_gradients(const at::Tensor& g, const at::Tensor& by_input, std::int64_t in,
                                  std::vector<at::Tensor>& into) const {
-  std::int64_t at = 0;
+  const auto by_x = by_input;  // `into` may hold it, and grows
+  const std::int64_t width = g.size(1);
+  const float* by_y = g.data_ptr<float>();
+  std::vector<turned> parts;
+  const float* h = kept_.empty() ? nullptr : between_.data_ptr<float>();
   for (const auto& k : kept_) {
-    const auto& [part, begin, end] = k;
-    const auto rank = part.down.out;
-    const auto by_y = g.slice(0, begin, end).slice(1, part.first, part.first + part.up.out);
-    at::Tensor by_h;
-    if (by_x.defined() || learns(part.down))
-      by_h = at::mm(by_y, value_of(part.up, rank)).mul_(part.scale);
-    if (by_x.defined()) by_x.slice(0, begin, end).addmm_(by_h, value_of(part.down, in));
-    if (learns(part.down)) into.push_back(at::mm(by_h.t(), input_.slice(0, begin, end)));
-    const auto numbers = (end - begin) * padded_rank(rank);
-    if (learns(part.up)) {
-      const auto h = between_.slice(0, at, at + numbers).view({end - begin, -1}).slice(1, 0, rank);
-      into.push_back(at::mm(by_y.t(), h));
+    turned t{&k.part, k.begin, k.end, h, {}, {}, {}, {}, {}};
+    h += t.rows() * padded_rank(t.rank());
+    if (by_x.defined() || learns(k.part.down)) {
+      t.up = turned_up(value_of(k.part.up, t.rank()));
+      t.by_h = at::empty({t.rows(), padded_rank(t.rank())}, at::kFloat);
+      in_ranges(t.rows(), t.rows() * padded_rank(t.rank()) * k.part.up.out, 4,
+                [&](std::int64_t first, std::int64_t last) {
+                  kernels::infer_down(
+                      by_y + (t.begin + first) * width + k.part.first, width,
+                      t.up.data_ptr<float>(), t.by_h.data_ptr<float>() + first * t.by_h.size(1),
+                      last - first, k.part.up.out, t.rank(), static_cast<float>(k.part.scale));
+                });
     }
-    at += numbers;
+    if (by_x.defined()) t.down = turned_down(value_of(k.part.down, in));
+    parts.push_back(std::move(t));
+  }
+  for (auto& t : parts) {
+    const auto rank = padded_rank(t.rank());
+    if (by_x.defined())
+      in_ranges(t.rows(), t.rows() * rank * in, 4, [&](std::int64_t first, std::int64_t last) {
+        kernels::infer_up(t.by_h.data_ptr<float>() + first * rank, t.down.data_ptr<float>(),
+                          by_x.data_ptr<float>() + (t.begin + first) * in, in, last - first,
+                          t.rank(), in, 0, (in + 63) / 64);
+      });
+    if (learns(t.part->down)) {
+      t.by_down = at::empty({t.rank(), in}, at::kFloat);
+      in_ranges(in, t.rows() * rank * in, 32, [&](std::int64_t first, std::int64_t last) {
+        kernels::sum_outer(t.by_h.data_ptr<float>(), input_.data_ptr<float>() + t.begin * in, in,
+                           t.by_down.data_ptr<float>(), t.rows(), t.rank(), in, first, last, false);
+      });
+      into.push_back(t.by_down);
+    }
+    if (learns(t.part->up)) {
+      const auto out = t.part->up.out;
+      t.by_up = at::empty({out, t.rank()}, at::kFloat);
+      in_ranges(out, t.rows() * rank * out, 32, [&](std::int64_t first, std::int64_t last) {
+        kernels::sum_outer(t.h, by_y + t.begin * width + t.part->first, width,
+                           t.by_up.data_ptr<float>(), t.rows(), t.rank(), out, first, last, true);
+      });
+      into.push_back(t.by_up);
+    }
   }
 }
 

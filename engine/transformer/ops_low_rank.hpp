@@ -20,9 +20,9 @@ class part_history {
   part_history(const at::Tensor& x, const at::Tensor& y, std::span<const taken_part> parts);
   /// Matrices that learn.
   void add_inputs(std::vector<at::Tensor>& inputs) const;
-  /// Their gradients in the same order, from g [n, out]; adds the parts' gradient by x [n, in] to `by_x`
+  /// Their gradients in the same order, from g [n, out]; adds the parts' gradient by x [n, in] to `by_input`
   /// where that is defined. Each part's are products over its own rows.
-  void add_gradients(const at::Tensor& g, const at::Tensor& by_x, std::int64_t in,
+  void add_gradients(const at::Tensor& g, const at::Tensor& by_input, std::int64_t in,
                      std::vector<at::Tensor>& into) const;
 
  private:

@@ -46,6 +46,13 @@ at::Tensor swiglu(const at::Tensor& x);
 at::Tensor add(const at::Tensor& x, const at::Tensor& y);
 at::Tensor bag(const at::Tensor& index, const at::Tensor& table);
 at::Tensor attend(const at::Tensor& qkv, const attention_call& call);
+/// Whether `attend_gradient` knows this attention.
+bool has_gradient_kernels(const attention_call& call);
+/// fp32 gradient by qkv, from bfloat16 products, of whole sequences of these lengths, each by itself;
+/// of `call`, its rows and its turn are not looked at.
+at::Tensor attend_gradient(const at::Tensor& qkv, const at::Tensor& gradient,
+                           const attention_call& call, const std::vector<std::int64_t>& lengths,
+                           const rotation* turn);
 }  // namespace training
 
 namespace streaming {

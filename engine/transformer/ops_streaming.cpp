@@ -53,6 +53,15 @@ void pack_as_pairs(matrix& w, bool lasting) {
                       reinterpret_cast<kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()), out, in);
 }
 
+void pack_for_training(matrix& w, bool lasting) {
+  if (w.value.size(0) % 2 != 0 || w.value.size(1) % 2 != 0) return pack(w, lasting);
+  matrix back;
+  back.value = w.value.detach().t().contiguous();
+  pack_as_pairs(back, lasting);
+  pack_as_pairs(w, lasting);
+  w.packed_back = back.packed;
+}
+
 at::Tensor packed_rows(const matrix& w, std::int64_t in, std::span<const std::int64_t> rows) {
   auto out = at::empty({static_cast<std::int64_t>(rows.size()), in}, at::kFloat);
   float* to = out.data_ptr<float>();
@@ -77,6 +86,13 @@ at::Tensor packed_rows(const matrix& w, std::int64_t in, std::span<const std::in
 
 namespace streaming {
 namespace {
+
+/// `n` rows of some numbers each, a nanosecond a number.
+template <class Part>
+void by_rows(std::int64_t n, std::int64_t width, Part part) {
+  constexpr std::int64_t numbers = 500'000, worth = 30'000;
+  background_work::divide(n, numbers / width, worth / width, part);
+}
 
 const float* data(const at::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
 
@@ -110,7 +126,7 @@ at::Tensor linear(const at::Tensor& x, const matrix& w) {
     const auto* packed = reinterpret_cast<const kernels::bf16*>(w.packed.data_ptr<at::BFloat16>());
     background_work::divide(tiles, range, least, [&](std::int64_t first, std::int64_t last) {
       kernels::infer_pairs(rounded.data(), packed, to, n, in, out, first, last,
-                           kernels::best_pairs_way());
+                           kernels::best_pairs_way(in));
     });
     return y;
   }
@@ -131,8 +147,12 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon)
   const auto input = x.contiguous();
   auto y = at::empty_like(input);
   const std::int64_t d = input.size(-1);
-  kernels::infer_rms_norm(input.data_ptr<float>(), data(gain), y.data_ptr<float>(),
-                          input.numel() / d, d, static_cast<float>(epsilon));
+  const float* from = input.data_ptr<float>();
+  float* to = y.data_ptr<float>();
+  by_rows(input.numel() / d, d, [&](std::int64_t first, std::int64_t last) {
+    kernels::infer_rms_norm(from + first * d, data(gain), to + first * d, last - first, d,
+                            static_cast<float>(epsilon));
+  });
   return y;
 }
 
@@ -153,7 +173,11 @@ at::Tensor activate(const at::Tensor& x, activation_kind kind) {
   const float* from = input.data_ptr<float>();
   float* to = y.data_ptr<float>();
   switch (kind) {
-    case activation_kind::silu_gated: kernels::infer_swiglu(from, to, n, f); break;
+    case activation_kind::silu_gated:
+      by_rows(n, 2 * f, [&](std::int64_t first, std::int64_t last) {
+        kernels::infer_swiglu(from + first * 2 * f, to + first * f, last - first, f);
+      });
+      break;
     case activation_kind::gelu_gated: kernels::infer_geglu(from, to, n, f); break;
     case activation_kind::clamped_gated: kernels::infer_clamped(from, to, n, f); break;
     case activation_kind::relu_squared: kernels::infer_relu_squared(from, to, n * f); break;

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "engine/transformer/background.hpp"
 #include "engine/transformer/kernels.hpp"
 #include "engine/transformer/ops_paths.hpp"
 #include "graph/core/assert.hpp"
@@ -193,18 +194,92 @@ struct attend_function : Function<attend_function> {
   }
 };
 
-/// What the training kernels know; all else takes the plain path.
+/// What the training kernels know, but for how positions turn; all else takes the plain path.
 bool has_kernels(const attention_call& call) {
   const auto& a = call.config;
   const bool turns_whole =
-      !call.rotary || (call.rotary->first == 0 && !call.rotary->adjacent &&
+      !call.rotary || (call.rotary->first == 0 &&
                        2 * call.rotary->frequency.size() == static_cast<std::size_t>(a.head_dim));
   return turns_whole && a.values() == a.head_dim && !a.sinks && !a.row_sinks &&
          a.relative_rank == 0 && a.lengths.from == 0 && a.scale == 0 && a.softcap == 0 &&
          a.head_dim % 16 == 0;
 }
 
+bool turns_neighbours(const attention_call& call) { return call.rotary && call.rotary->adjacent; }
+
+/// Where each number of a row lies once neighbours that turn together are half a head apart.
+at::Tensor apart(const attention_config& a) {
+  auto from = at::arange(a.qkv_width(), at::kLong);
+  auto turned = from.slice(0, 0, (a.heads + a.kv_heads) * a.head_dim);
+  turned.copy_(turned.view({-1, a.head_dim / 2, 2}).transpose(1, 2).flatten().clone());
+  return from;
+}
+
+/// One head of keys of a sequence, with its queries.
+struct head_task {
+  std::int64_t first, length;  ///< its rows
+  int kv;
+  at::Tensor lse;
+};
+
+/// Its part of the gradient by `rows` [n, qkv_width], all in bfloat16.
+void head_gradient(const head_task& t, const attention_call& call, const rotation* turn,
+                   const at::Tensor& rows, const at::Tensor& out, const at::Tensor& by_out,
+                   const at::Tensor& by_rows) {
+  const auto of = [&](const at::Tensor& x) { return x.slice(0, t.first, t.first + t.length); };
+  const auto& v = call.vectors;
+  const attention_job job{call.config,
+                          call.epsilon,
+                          1,
+                          t.length,
+                          turn ? of(turn->cosine) : at::Tensor(),
+                          turn ? of(turn->sine) : at::Tensor()};
+  auto shape = job.shape(v.q_gain, v.k_gain, v.bias);
+  shape.kv_first = t.kv, shape.kv_count = 1;
+  kernels::attention(shape, half_data(of(rows)), half_data(of(out)), t.lse.data_ptr<float>());
+  // Learnt vectors are frozen here; the kernel adds to their gradients all the same.
+  const auto unused = [](const at::Tensor& x) {
+    return x.defined() ? at::zeros_like(x) : at::Tensor();
+  };
+  const auto data = [](const at::Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; };
+  const auto dq = unused(v.q_gain), dk = unused(v.k_gain), db = unused(v.bias);
+  kernels::attention_backward(shape, half_data(of(rows)), half_data(of(out)),
+                              t.lse.data_ptr<float>(), half_data(of(by_out)),
+                              half_data(of(by_rows)), data(dq), data(dk), data(db));
+}
+
 }  // namespace
+
+bool has_gradient_kernels(const attention_call& call) {
+  return has_kernels(call) && !(turns_neighbours(call) && call.config.qk_norm);
+}
+
+at::Tensor attend_gradient(const at::Tensor& qkv, const at::Tensor& gradient,
+                           const attention_call& call, const std::vector<std::int64_t>& lengths,
+                           const rotation* turn) {
+  const auto order = turns_neighbours(call) ? apart(call.config) : at::Tensor();
+  auto rows = as_half(qkv);
+  if (order.defined()) rows = rows.index_select(1, order);
+  const auto by_out = as_half(gradient);
+  const auto out = half_like(rows, by_out.sizes().vec()), by_rows = at::empty_like(rows);
+  std::vector<head_task> tasks;
+  std::int64_t first = 0;
+  for (const auto n : lengths) {
+    const auto lse = at::empty({call.config.heads, n}, at::kFloat);
+    for (int kv = 0; kv < call.config.kv_heads; ++kv) tasks.push_back({first, n, kv, lse});
+    first += n;
+  }
+  background_work::divide(
+      static_cast<std::int64_t>(tasks.size()), 1, 1, [&](std::int64_t begin, std::int64_t end) {
+        c10::NoGradGuard off;
+        for (auto i = begin; i < end; ++i)
+          head_gradient(tasks[static_cast<std::size_t>(i)], call, turn, rows, out, by_out, by_rows);
+      });
+  if (!order.defined()) return by_rows.to(at::kFloat);
+  auto back = at::empty_like(qkv);
+  back.index_copy_(1, order, by_rows.to(at::kFloat));
+  return back;
+}
 
 at::Tensor linear(const at::Tensor& x, const matrix& w) {
   HOCKET_ASSERT(w.half.defined());
@@ -220,7 +295,7 @@ at::Tensor bag(const at::Tensor& index, const at::Tensor& table) {
 }
 at::Tensor attend(const at::Tensor& qkv, const attention_call& call) {
   HOCKET_ASSERT(call.rows.streams.empty());
-  if (!has_kernels(call) || !call.rows.lengths.empty())
+  if (!has_kernels(call) || turns_neighbours(call) || !call.rows.lengths.empty())
     return plain::attend(qkv.to(at::kFloat), call);
   auto job = std::make_shared<attention_job>();
   job->config = call.config;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/transformer/pairs_amx.hpp"
 #include "engine/transformer/simd.hpp"
 
 #if defined(__x86_64__)
@@ -118,10 +119,14 @@ HOCKET_CLONES void round_to_pairs(const float* x, bf16* y, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) y[i] = to_bf16(x[i]);
 }
 
-pairs_way best_pairs_way() { return has_native_bf16() ? pairs_way::native : pairs_way::plain; }
+pairs_way best_pairs_way(std::int64_t in) {
+  if (in % 32 == 0 && has_tile_registers()) return pairs_way::tiles;
+  return has_native_bf16() ? pairs_way::native : pairs_way::plain;
+}
 
 void infer_pairs(const bf16* x, const bf16* packed, float* y, std::int64_t n, std::int64_t in,
                  std::int64_t out, std::int64_t first, std::int64_t last, pairs_way way) {
+  if (way == pairs_way::tiles) return infer_pairs_amx(x, packed, y, n, in, out, first, last);
 #if defined(__x86_64__)
   if (way == pairs_way::native) return native_tiles(x, packed, y, n, in, out, first, last);
 #endif

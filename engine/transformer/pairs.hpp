@@ -14,8 +14,10 @@ void pack_pairs(const float* w, bf16* packed, std::int64_t out, std::int64_t in)
 void round_to_pairs(const float* x, bf16* y, std::int64_t count);
 
 /// How a product is computed. Each gives its own bits: the processor's instruction rounds where it wants.
-enum class pairs_way { plain, native };
-pairs_way best_pairs_way();
+/// `tiles`: in tile registers (AMX), for inputs of a multiple of 32 numbers.
+enum class pairs_way { plain, native, tiles };
+/// The fastest one here for rows of `in` numbers: always the same one, whatever their number.
+pairs_way best_pairs_way(std::int64_t in);
 
 /// y[n, out] = x[n, in] W^T for tiles first to last - 1 of 64 outputs each. Every element is summed pair
 /// after pair, so that a row's bits depend on the row and the weights only.

@@ -18,10 +18,11 @@ struct grouped_weights;
 /// Weight of a linear layer, [out, in] fp32, and the forms the paths derive from it.
 struct matrix {
   at::Tensor value;
-  at::Tensor half;     ///< bfloat16 copy for training; refreshed once per step
-  at::Tensor packed;   ///< tiles for streaming; see ops::pack
-  bool pairs = false;  ///< `packed` holds pairs of bfloat16, and inputs are rounded to it
-  bool ranks = false;  ///< `packed` is of a low-rank part's `down`: kernels::pack_ranks
+  at::Tensor half;         ///< bfloat16 copy for training; refreshed once per step
+  at::Tensor packed;       ///< tiles for streaming; see ops::pack
+  bool pairs = false;      ///< `packed` holds pairs of bfloat16, and inputs are rounded to it
+  at::Tensor packed_back;  ///< pairs of its transpose, for gradients; undefined: they unpack
+  bool ranks = false;      ///< `packed` is of a low-rank part's `down`: kernels::pack_ranks
   std::shared_ptr<const kernels::grouped_weights> grouped;  ///< in place of `packed`: few bits
   std::int64_t out = 0;  ///< rows of what is packed; `value` may be gone then
   int id = -1;           ///< its place in an adapter; -1: takes none

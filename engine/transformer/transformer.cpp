@@ -93,7 +93,8 @@ at::Tensor transformer::attend_to(const at::Tensor& qkv, const visit& at) const 
                            .layer = at.memory,
                            .epsilon = config_.norm_epsilon,
                            .rows = at.rows,
-                           .pages = config_.pages});
+                           .pages = config_.pages,
+                           .half_gradients = config_.half_gradients});
 }
 
 at::Tensor transformer::latent_qkv(const at::Tensor& x, int i, const row_map& rows) const {

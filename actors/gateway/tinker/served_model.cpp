@@ -142,9 +142,10 @@ bool served_model::ends_with(std::int32_t token) const {
 
 result<std::shared_ptr<const served_model>> open_served_model(const std::string& path,
                                                               std::vector<std::string> names,
-                                                              std::int64_t context) {
+                                                              std::int64_t context,
+                                                              const std::string& precision) {
   auto m = std::make_shared<served_model>();
-  auto model = language::open_language_model(path, context, language::block_types::widened);
+  auto model = language::open_language_model(path, context, language::block_types_of(precision));
   if (!model) return fail(model);
   m->model = std::move(*model);
   m->names = std::move(names);

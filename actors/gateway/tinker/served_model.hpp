@@ -31,10 +31,12 @@ struct served_model {
   bool ends_with(std::int32_t token) const;
 };
 
-/// Opens a folder or a GGUF file for training: weights of few bits are widened. *Errors*: those of
-/// open_language_model and of the tokenizer.
+/// Opens a folder or a GGUF file for training: weights of few bits are widened, or, where `precision` is
+/// "bfloat16" and not "fp32", linear layers rounded to it. *Errors*: those of open_language_model and of the
+/// tokenizer.
 result<std::shared_ptr<const served_model>> open_served_model(const std::string& path,
                                                               std::vector<std::string> names,
-                                                              std::int64_t context);
+                                                              std::int64_t context,
+                                                              const std::string& precision);
 
 }  // namespace hocket::tinker

@@ -29,7 +29,7 @@ TEST_CASE(
   // Copied, it would be too much for a stack.
   const std::string deep(1 << 20, '['), back(1 << 20, ']');
   std::ofstream(folder / "tokenizer_config.json") << R"({"eos_token": )" + deep + back + "}";
-  const auto served = tinker::open_served_model(folder, {"one"}, 0);
+  const auto served = tinker::open_served_model(folder, {"one"}, 0, "fp32");
   std::filesystem::remove_all(folder);
   REQUIRE_MESSAGE(served, served.error().message);
   CHECK((*served)->ends_with(2));

@@ -25,7 +25,7 @@ result<std::unique_ptr<running_server>> start_server(const server_settings& s,
   const auto path = language::find_graph_model(s.model);
   if (!path) return fail(path);
   const auto names = s.names.empty() ? std::vector{own_name(*path)} : s.names;
-  auto model = open_served_model(*path, names, s.context);
+  auto model = open_served_model(*path, names, s.context, s.precision);
   if (!model) return fail(model);
   auto made = service::start({.address = s.address,
                               .models = {std::move(*model)},

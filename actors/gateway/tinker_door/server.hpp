@@ -16,6 +16,7 @@ struct server_settings {
   std::vector<std::string> names;
   std::int64_t context = 2048;
   double alpha = 32;
+  std::string precision = "fp32";
 };
 
 /// A client saved weights to sample from: on the server's thread.

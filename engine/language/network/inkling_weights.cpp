@@ -83,7 +83,7 @@ void read_experts(weight_reader& r, const std::string& p, std::int64_t d,
                   const engine::feed_forward_config& f, transformer::feed_forward_weights& w) {
   const auto& e = f.experts;
   const std::int64_t n = e.count, width = f.width;
-  r.linear({{p + "gate", n + (e.shared_scored ? e.shared : 0)}}, d, false, w.router);
+  r.router(p + "gate", n + (e.shared_scored ? e.shared : 0), d, false, w.router);
   w.correction = r.tensor(p + "gate.e_score_correction_bias", {n});
   const bool published = r.published();
   const auto up =

@@ -25,7 +25,14 @@ struct network_weights;
 
 /// What becomes of weights of few bits. `widened`: fp32, so that gradients pass through them. `rounded`:
 /// kept, and products with bfloat16 weights round their input to bfloat16, too, several times as fast.
-enum class block_types : std::uint8_t { kept, widened, rounded };
+/// `bfloat16`: linear layers so, whatever their file has, forward and back, with fp32 sums, their adapters,
+/// and the gradients of attention where there are kernels for it. Routers and experts that lie in one
+/// tensor are as with `widened`.
+enum class block_types : std::uint8_t { kept, widened, rounded, bfloat16 };
+/// For training in "fp32" or in "bfloat16", as settings call it.
+inline block_types block_types_of(const std::string& precision) {
+  return precision == "bfloat16" ? block_types::bfloat16 : block_types::widened;
+}
 
 /// Immutable weights that any number of sequences share.
 /// *Threads*: `build` from any; a built model is used by one thread per batch of sequences.

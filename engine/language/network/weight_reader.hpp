@@ -80,16 +80,17 @@ class weight_reader {
         found && (found->type == tensor_type::f16 || found->type == tensor_type::bf16);
     const bool narrow =
         found && (traits_of(found->type).elements > 1 || (half && blocks_ == block_types::rounded));
-    if (!narrow || blocks_ == block_types::widened) {
+    if (blocks_ == block_types::bfloat16 && config_.tied) return;  // the head's rows
+    if (!narrow || !keeps_blocks()) {
       w.table = tensor(name, {rows, width});
     } else if (!config_.tied) {
       w.stored_table = {found->type, {found->bytes.begin(), found->bytes.end()}};
     }
   }
 
-  /// Linear layers of the same input, one under the other.
+  /// Linear layers of the same input, one under the other. `rounds`: their input may be rounded.
   void linear(const std::vector<std::pair<std::string, std::int64_t>>& parts, std::int64_t in,
-              bool bias, engine::transformer::linear_weights& w) {
+              bool bias, engine::transformer::linear_weights& w, bool rounds = true) {
     std::vector<const stored_weights*> rows;
     std::vector<at::Tensor> biases;
     for (const auto& [name, out] : parts) {
@@ -98,18 +99,25 @@ class weight_reader {
     }
     if (bias) w.bias = at::cat(biases, 0);
     if (failed()) return;
-    if (blocks_ != block_types::widened && pack_groups(w.weight, rows, in)) return;
+    if (keeps_blocks() && pack_groups(w.weight, rows, in)) return;
     std::vector<at::Tensor> values;
     for (const auto& [name, out] : parts) values.push_back(tensor(name + ".weight", {out, in}));
     if (failed()) return;
-    bool narrow = blocks_ == block_types::rounded;
+    bool narrow = rounds && blocks_ == block_types::rounded;
     for (const auto* part : rows) narrow &= part->type == tensor_type::bf16;
     w.weight.value = at::cat(values, 0);
-    if (narrow)
+    if (rounds && blocks_ == block_types::bfloat16)
+      engine::ops::pack_for_training(w.weight, true);
+    else if (narrow)
       engine::ops::pack_as_pairs(w.weight, true);
     else
       engine::ops::pack(w.weight, true);
     w.weight.value = at::Tensor();
+  }
+  /// A router: the experts that a row takes are not to depend on rounding.
+  void router(const std::string& name, std::int64_t experts, std::int64_t in, bool bias,
+              engine::transformer::linear_weights& w) {
+    linear({{name, experts}}, in, bias, w, false);
   }
   /// The first `rows` of the head; a file may fill it up to `all` rows.
   void head(const std::string& name, std::int64_t rows, std::int64_t all, std::int64_t in,
@@ -139,7 +147,7 @@ class weight_reader {
   /// Rows in memory, [out, in], of a block type.
   void rows(const stored_weights& made, engine::matrix& m) {
     if (failed()) return;
-    if (blocks_ != block_types::widened && pack_groups(m, {&made}, made.shape[1])) return;
+    if (keeps_blocks() && pack_groups(m, {&made}, made.shape[1])) return;
     auto value = at::empty(made.shape, at::kFloat);
     const auto read = dequantize(
         made.type, made.bytes, {value.data_ptr<float>(), static_cast<std::size_t>(value.numel())});
@@ -167,6 +175,10 @@ class weight_reader {
   }
 
  private:
+  /// Whether weights of few bits stay that.
+  bool keeps_blocks() const {
+    return blocks_ == block_types::kept || blocks_ == block_types::rounded;
+  }
   std::string stored_name(const std::string& name) const {
     return published_ ? published_name(name, config_.trunk.depth.layers > 0) : name;
   }

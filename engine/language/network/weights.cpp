@@ -92,7 +92,7 @@ void read_feed_forward(reader& r, const std::string& p, const network_config& c,
   const auto& e = f.experts;
   if (e.count == 0) return read_dense(r, p, d, f.width, f, w.dense);
   const auto router = c.family == "gpt_oss" ? p + "router" : p + "gate";
-  r.linear({{router, e.count}}, d, e.router_bias, w.router);
+  r.router(router, e.count, d, e.router_bias, w.router);
   if (e.router == engine::router_kind::sigmoid)
     w.correction = r.tensor(router + ".e_score_correction_bias", {e.count});
   w.experts.resize(e.count);

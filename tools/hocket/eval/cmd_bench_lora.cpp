@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "engine/language/network/open.hpp"
 #include "engine/language/sampling/sampler.hpp"
 #include "engine/lora/trainer.hpp"
+#include "engine/transformer/background.hpp"
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/progress.hpp"
 #include "tools/hocket/say.hpp"
@@ -54,9 +56,9 @@ result<std::unique_ptr<lora::trainer>> new_trainer(const shared_model& model, in
   return lora::trainer::create(model, std::move(c), seed);
 }
 
-/// Tokens per second of whole steps: forward, backward, AdamW.
-result<void> time_training(const shared_model& model, std::int64_t length, int rank,
-                           const bench_options& o, measures& out) {
+/// Tokens per second of whole steps: forward, backward, AdamW. `kind`: before the names, "" or "fp32.".
+result<void> time_training(const shared_model& model, const std::string& kind, std::int64_t length,
+                           int rank, const bench_options& o, measures& out) {
   auto t = new_trainer(model, rank, 1);
   if (!t) return fail(t);
   const auto data = batch_of(*model, length, o.quick ? length : batch_tokens);
@@ -67,18 +69,18 @@ result<void> time_training(const shared_model& model, std::int64_t length, int r
     if (auto done = (*t)->step({}); !done) return fail(done);
     tokens += length * static_cast<std::int64_t>(data.size());
   } while (!o.quick && seconds_since(begin) < (o.seconds > 0 ? o.seconds : 20));
-  out.add(fmt::format("lora.tokens_per_s.{}.rank{}", length, rank),
+  out.add(fmt::format("lora.{}tokens_per_s.{}.rank{}", kind, length, rank),
           static_cast<double>(tokens) / seconds_since(begin), "1/s", tokens);
   const auto again = std::chrono::steady_clock::now();
   if (auto done = (*t)->forward(lora::loss_config{}, data); !done) return fail(done);
   const auto n = length * static_cast<std::int64_t>(data.size());
-  out.add(fmt::format("lora.forward_tokens_per_s.{}.rank{}", length, rank),
+  out.add(fmt::format("lora.{}forward_tokens_per_s.{}.rank{}", kind, length, rank),
           static_cast<double>(n) / seconds_since(again), "1/s", n);
   return {};
 }
 
 /// 1 where sampling and the training forward give the same bits for one sequence.
-result<void> compare_bits(const shared_model& model, measures& out) {
+result<void> compare_bits(const shared_model& model, const std::string& kind, measures& out) {
   auto t = new_trainer(model, 8, 2);
   if (!t) return fail(t);
   const auto data = batch_of(*model, 24, 24);
@@ -94,7 +96,7 @@ result<void> compare_bits(const shared_model& model, measures& out) {
     const auto target = static_cast<std::int32_t>(data[0].inputs.at("target_tokens").values[i]);
     same += static_cast<float>(language::logprob_of(*scores, target)) == trained->logprobs[0][i];
   }
-  out.add("lora.same_bits", same == 24 ? 1 : 0, "", 24, 1, goal::at_least);
+  out.add(fmt::format("lora.{}same_bits", kind), same == 24 ? 1 : 0, "", 24, 1, goal::at_least);
   return {};
 }
 
@@ -142,6 +144,35 @@ result<void> compare_decoding(const shared_model& model, bool quick, measures& o
   return {};
 }
 
+/// All measures with the weights in bfloat16, then a few with them in fp32.
+result<void> all_of_lora(const bench_options& o, progress& shown, measures& out) {
+  engine::work_pool helpers(std::min(2, static_cast<int>(std::thread::hardware_concurrency())));
+  const engine::background_work divides(&engine::turn_gate::of_process(), &helpers);
+  const engine::work_pool::watch awake(&helpers);
+  {
+    const auto model =
+        language::open_language_model(o.language_model, 1024, language::block_types::bfloat16);
+    if (!model) return fail(model);
+    HOCKET_TRY(compare_bits(*model, "", out));
+    for (const std::int64_t length : {128, 512})
+      for (const int rank : {8, 32}) {
+        shown.next(fmt::format("lora: sequences of {}, rank {}", length, rank));
+        HOCKET_TRY(time_training(*model, "", length, rank, o, out));
+      }
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    out.add("lora.peak_mib", static_cast<double>(used.ru_maxrss) / 1024, "MiB", 1);
+    shown.next("lora: 32 adapters in one batch");
+    HOCKET_TRY(compare_decoding(*model, o.quick, out));
+  }
+  shown.next("lora: in fp32");
+  const auto model =
+      language::open_language_model(o.language_model, 1024, language::block_types::widened);
+  if (!model) return fail(model);
+  HOCKET_TRY(compare_bits(*model, "fp32.", out));
+  return time_training(*model, "fp32.", 128, 8, o, out);
+}
+
 }  // namespace
 
 int run_bench_lora(const bench_options& o) {
@@ -149,27 +180,19 @@ int run_bench_lora(const bench_options& o) {
     return tell({"bench.no_model", "bench lora needs --language-model: a folder or a GGUF file"},
                 exit_bad_input);
   progress shown(o.json, 0, "lora: loading " + o.language_model);
-  const auto model =
-      language::open_language_model(o.language_model, 1024, language::block_types::widened);
-  if (!model) return tell(model.error(), exit_bad_input);
   measures out;
-  if (auto done = compare_bits(*model, out); !done) return tell(done.error(), exit_failed);
-  for (const std::int64_t length : {128, 512})
-    for (const int rank : {8, 32}) {
-      shown.next(fmt::format("lora: sequences of {}, rank {}", length, rank));
-      if (auto done = time_training(*model, length, rank, o, out); !done)
-        return tell(done.error(), exit_failed);
-    }
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  out.add("lora.peak_mib", static_cast<double>(used.ru_maxrss) / 1024, "MiB", 1);
-  shown.next("lora: 32 adapters in one batch");
-  if (auto done = compare_decoding(*model, o.quick, out); !done)
-    return tell(done.error(), exit_failed);
+  if (auto done = all_of_lora(o, shown, out); !done) {
+    const bool loaded = done.error().code.rfind("lora.", 0) == 0;
+    return tell(done.error(), loaded ? exit_failed : exit_bad_input);
+  }
   out.note(
-      "adapters on all linear layers and the head, AdamW, fp32, batches of 1024 tokens; the "
-      "training forward gives the bits of sampling. Decoding: the best of some steps, 32 "
-      "sequences of one token each, without and with an adapter of rank 8 of its own");
+      "adapters on all linear layers and the head, AdamW, batches of 1024 tokens; weights in "
+      "bfloat16 "
+      "with fp32 sums, fp32.*: in fp32; the training forward gives the bits of sampling. Decoding: "
+      "the "
+      "best of some steps, 32 sequences of one token each, without and with an adapter of rank 8 "
+      "of "
+      "its own");
   shown.finish();
   if (!o.out.empty() && !out.save(o.out)) return exit_failed;
   return out.print(o.json);

@@ -19,7 +19,7 @@ int run_serve_tinker(const serve_tinker_options& o) {
   const auto path = language::find_model(o.model);
   if (!path) return tell(path.error(), exit_bad_input);
   const auto names = o.names.empty() ? std::vector{tinker::own_name(*path)} : o.names;
-  auto model = tinker::open_served_model(*path, names, o.context);
+  auto model = tinker::open_served_model(*path, names, o.context, o.precision);
   if (!model) return tell(model.error(), exit_bad_input);
   if (o.ledger.empty() && !o.policy.empty())
     return tell({"serve.no_ledger", "--policy needs a --ledger to judge by and to record in"},

@@ -17,6 +17,7 @@ struct serve_tinker_options {
   std::string keys;          ///< file; "": every key is a tenant of its own
   std::int64_t context = 0;  ///< 0: as the model says
   double alpha = 32;
+  std::string precision = "fp32";
   int at_once = 1;
   std::string ledger, policy;  ///< "": no cards, no gates
   bool json = false;

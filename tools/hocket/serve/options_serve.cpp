@@ -28,6 +28,12 @@ void add_serve_tinker(CLI::App& serve, action& chosen) {
   sub.add_option("--alpha", o.alpha, "Scale of new adapters, times their rank")
       ->capture_default_str()
       ->check(finite());
+  sub.add_option(
+         "--precision", o.precision,
+         "Of products with the model's weights; sums are fp32. bfloat16 is several times as\n"
+         "fast where the processor multiplies it")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"fp32", "bfloat16"}));
   sub.add_option("--at-once", o.at_once,
                  "Passes of training at the same time; each is over sequences of many models")
       ->capture_default_str()

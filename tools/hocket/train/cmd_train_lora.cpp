@@ -42,7 +42,7 @@ struct recipe final : config_base {
   std::int64_t rank = 8, seed = 1, steps = 100, warmup = 0, batch = 8, max_tokens = 512;
   std::int64_t save_every = 50, eval_every = 10;
   double alpha = 32, rate = 2e-4, decay = 0, clip = 1;
-  std::string optimizer = "adamw";
+  std::string optimizer = "adamw", precision = "fp32";
   std::vector<std::string> parts{"attention", "feed_forward", "unembed"};
   void visit(config_visitor& v) override {
     v.field({.name = "model", .doc = "folder with config.json, or a GGUF file", .required = true},
@@ -66,6 +66,10 @@ struct recipe final : config_base {
     v.field({.name = "steps", .doc = "in all", .min = 1}, steps);
     v.field({.name = "batch", .doc = "examples of a step", .min = 1, .max = 4096}, batch);
     v.field({.name = "optimizer", .doc = "its steps", .choices = {"adamw", "muon"}}, optimizer);
+    v.field({.name = "precision",
+             .doc = "of products with the model's weights; sums are fp32",
+             .choices = {"fp32", "bfloat16"}},
+            precision);
     v.field({.name = "learning_rate", .doc = "the highest; falls to 0 at the end", .min = 0}, rate);
     v.field({.name = "warmup_steps", .doc = "until the highest rate", .min = 0}, warmup);
     v.field({.name = "weight_decay", .doc = "decoupled", .min = 0}, decay);
@@ -119,7 +123,8 @@ struct opened_model {
 result<opened_model> open_model(const recipe& r) {
   const auto path = language::find_model(r.model);
   if (!path) return fail(path);
-  auto model = language::open_language_model(*path, r.max_tokens, language::block_types::widened);
+  auto model =
+      language::open_language_model(*path, r.max_tokens, language::block_types_of(r.precision));
   if (!model) return fail(model);
   auto words = language::open_chat_words(*path);
   if (!words) return fail(words);
