@@ -37,14 +37,18 @@ struct layout {
 /// all wirings of a run. Kept until the run is over: cells, timers and observers hold on to old
 /// ones.
 struct plan_revision {
-  explicit plan_revision(host_plan p, const plan_revision* before = nullptr)
+  explicit plan_revision(host_plan p, const plan_revision* before = nullptr,
+                         std::shared_ptr<const registry> known = nullptr)
       : local(std::move(p)),
+        types(std::move(known)),
         graph(local.graph),
         layout(local),
         view(graph),
         budgets(graph, before != nullptr ? &before->budgets : nullptr) {}
 
   const host_plan local;
+  /// What `local` points into, and what its actors find; nullptr: what the run began with.
+  const std::shared_ptr<const registry> types;
   const plan& graph;  ///< this process's part
   const host::layout layout;
   const plan_view view;

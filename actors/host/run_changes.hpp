@@ -21,6 +21,13 @@ struct graph_text {
   std::map<std::string, std::string> includes = {};
   /// The host that asked for it; "": somebody on this machine. Does not travel: the receiver knows.
   std::string from = {};
+  /// Plugins that it needs beside those that it names, as paths; the run decides whether it loads them.
+  /// Of this host alone: they do not travel.
+  std::vector<std::string> plugins = {};
+  /// It is only looked at: nothing is loaded for it.
+  bool only_looked_at = false;
+  /// What the plan that is made of it points into, where that is not what the run began with.
+  std::shared_ptr<const registry> types = {};
 };
 
 struct rewire_request {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <set>
 
 #include "actors/process/own_process.hpp"
@@ -99,17 +100,28 @@ class maker final : public host::process_maker {
     for (auto& [type, file] : options_.plugin_of) file = absolute(file);
   }
 
+  void add(const std::vector<std::string>& plugins,
+           const std::map<std::string, std::string>& plugin_of) {
+    std::lock_guard lock(mutex_);
+    for (const auto& p : plugins) options_.plugins.push_back(absolute(p));
+    for (const auto& [type, file] : plugin_of) options_.plugin_of[type] = absolute(file);
+  }
+
   std::unique_ptr<component> make(const plan_actor& actor, config_base& config,
                                   const std::string& output_dir) override {
+    const auto options = [&] {
+      std::lock_guard lock(mutex_);
+      return options_;
+    }();
     own_process::setup s;
     s.actor = actor;
     s.settings = flow_text(to_value(config));
-    s.command = {options_.program, {child_word, actor.name}, fs::current_path().string()};
-    s.rules = rules_for(actor, config, output_dir, options_);
-    for (const auto& p : options_.plugins)
+    s.command = {options.program, {child_word, actor.name}, fs::current_path().string()};
+    s.rules = rules_for(actor, config, output_dir, options);
+    for (const auto& p : options.plugins)
       if (!is_python(p)) s.plugins.push_back(p);
-    if (const auto of = options_.plugin_of.find(actor.type->info.type);
-        of != options_.plugin_of.end())
+    if (const auto of = options.plugin_of.find(actor.type->info.type);
+        of != options.plugin_of.end())
       s.plugin = of->second;
     s.python_class = python_class(actor.type->info.type);
     if (!s.python_class.empty()) use_python(s);
@@ -139,6 +151,7 @@ class maker final : public host::process_maker {
   }
 
  private:
+  std::mutex mutex_;
   process_options options_;
   std::shared_ptr<living> children_ = std::make_shared<living>();
 };
@@ -190,6 +203,14 @@ std::shared_ptr<host::process_maker> make_processes(process_options options) {
 
 void use_processes(process_options options) {
   host::set_process_maker(make_processes(std::move(options)));
+}
+
+void use_plugins_too(const std::vector<std::string>& plugins,
+                     const std::map<std::string, std::string>& plugin_of) {
+  if (const auto now = std::dynamic_pointer_cast<maker>(host::the_process_maker()))
+    now->add(plugins, plugin_of);
+  else
+    use_processes({.plugins = plugins, .plugin_of = plugin_of});
 }
 
 }  // namespace hocket::process

@@ -30,6 +30,10 @@ std::shared_ptr<host::process_maker> make_processes(process_options options);
 
 /// From here on this program's runs make them so.
 void use_processes(process_options options);
+/// The same, and these shared libraries and types of theirs (see process_options), for processes that
+/// start from here on.
+void use_plugins_too(const std::vector<std::string>& plugins,
+                     const std::map<std::string, std::string>& plugin_of);
 
 /// What confines the process of an actor: `output_dir` where its config names a file there.
 trust::sandbox_rules rules_for(const plan_actor& actor, config_base& config,

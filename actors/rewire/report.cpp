@@ -105,6 +105,7 @@ std::string to_json(const rewire_request& r) {
                                     {"dry_run", r.dry_run},
                                     {"limit_s", r.prepare_limit_s},
                                     {"hash", r.hash},
+                                    {"plugins", r.graph.plugins},
                                     {"revision", r.revision}};
   return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -132,6 +133,9 @@ std::optional<rewire_request> read_request(const std::string& text) {
   if (const auto h = j.find("hash"); h != j.end() && h->is_string()) r.hash = h->get<std::string>();
   if (const auto n = j.find("revision"); n != j.end() && n->is_number_integer())
     r.revision = n->get<int>();
+  if (const auto p = j.find("plugins"); p != j.end() && p->is_array())
+    for (const auto& one : *p)
+      if (one.is_string()) r.graph.plugins.push_back(one.get<std::string>());
   return r;
 }
 

@@ -67,6 +67,7 @@ bool rewirer::may_begin(rewire_outcome& out) const {
 }
 
 result<void> rewirer::plan_change(change& c) {
+  c.request.graph.only_looked_at = c.request.dry_run;
   auto wanted = how_.load(c.request.graph);
   if (!wanted) return hocket::fail(wanted.error().code, wanted.error().message);
   if (!c.request.hash.empty() && wanted->hash != c.request.hash)
@@ -80,7 +81,8 @@ result<void> rewirer::plan_change(change& c) {
   if (!what) return hocket::fail("rewire.refused", findings.to_string());
   auto local = partition(what->next, run_.local().host);
   if (!local) return hocket::fail(local);
-  c.next = std::make_unique<const plan_revision>(std::move(*local), &run_.current());
+  c.next = std::make_unique<const plan_revision>(std::move(*local), &run_.current(),
+                                                 c.request.graph.types);
   c.target = c.next.get();
   const auto& next = *c.target;
   for (std::size_t a = 0; a < next.graph.actors.size(); ++a) {

@@ -91,7 +91,6 @@ constexpr code_doc codes[] = {
 constexpr code_doc of_rewires[] = {
     {"rewire.other-graph", "the new file has another name"},
     {"rewire.clock", "another length of the micro-turn"},
-    {"rewire.plugins", "a plugin that the running process has not loaded"},
     {"rewire.hosts", "hosts that come, go, or change address or key"},
     {"rewire.no-process", "an actor on a host on which nothing runs"},
     {"rewire.idle-host", "a host without an actor left"},

@@ -351,7 +351,7 @@ std::string payloads_change(const plan_actor& was, const plan_actor& is) {
       for (const auto& s : *ports) out += port_text(s.get()) + "\n";
     return out;
   };
-  if (all(was) == all(is) || was.type != is.type) return "";
+  if (all(was) == all(is) || was.type->info.type != is.type->info.type) return "";
   const auto before = payloads_text(was), after = payloads_text(is);
   if (before == after) return fmt::format("payloads: what {} says", after);
   return fmt::format("payloads: {} -> {}", before.empty() ? "any" : before,

@@ -60,6 +60,11 @@ void compare_config(const plan_actor& was, const plan_actor& is, std::vector<std
   }
 }
 
+// Within a process a name stands for one type for good; a plugin that came later has others' copied.
+bool same_type(const component_type* a, const component_type* b) {
+  return a == b || (a != nullptr && b != nullptr && a->info.type == b->info.type);
+}
+
 /// Grows `next` out of the running plan, name by name.
 class comparison {
  public:
@@ -94,7 +99,8 @@ class comparison {
     auto& actors = out_.next.actors;
     for (std::size_t i = 0; i < actors.size(); ++i) {
       auto& a = actors[i];
-      if (!a.removed || a.name != wanted.name || a.type != wanted.type || a.host != wanted.host)
+      if (!a.removed || a.name != wanted.name || !same_type(a.type, wanted.type) ||
+          a.host != wanted.host)
         continue;
       a = wanted;
       return static_cast<actor_index>(i);
@@ -194,7 +200,7 @@ class comparison {
       c.fate = actor_fate::added;
     } else {
       const auto& was = running_.actors[*out_.takes_over[i]];
-      if (was.type != is.type)
+      if (!same_type(was.type, is.type))
         c.why.push_back(
             fmt::format("component: {} -> {}", was.type->info.type, is.type->info.type));
       else

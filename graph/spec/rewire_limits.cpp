@@ -56,11 +56,6 @@ class checker {
                          ms(wanted_.grid.length), ms(running_.grid.length)),
              std::string(start_anew));
     }
-    for (const auto& p : wanted_.plugins)
-      if (std::find(running_.plugins.begin(), running_.plugins.end(), p) == running_.plugins.end())
-        refuse(whole(), "rewire.plugins",
-               fmt::format("plugin {} is not loaded, and a running process loads none", p),
-               std::string(start_anew) + ", or start it with --plugin " + p);
   }
 
   std::set<std::string> hosts_in_use(const plan& p) const {

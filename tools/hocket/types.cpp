@@ -4,16 +4,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "graph/contract/plugin.hpp"
 #include "graph/spec/assumed.hpp"
 #include "graph/spec/expand.hpp"
-#include "graph/spec/hash.hpp"
 #include "graph/spec/manifest.hpp"
 #include "graph/spec/paths.hpp"
 #include "graph/spec/permit.hpp"
@@ -21,8 +17,9 @@
 #include "graph/trust/read_file.hpp"
 #include "actors/components.hpp"
 #include "actors/process/processes.hpp"
-#include "actors/process/python.hpp"
 #include "plugins/plugins.hpp"
+#include "tools/hocket/plugin_files.hpp"
+#include "tools/hocket/reading_again.hpp"
 #include "tools/hocket/say.hpp"
 
 namespace hocket::cli {
@@ -36,39 +33,8 @@ result<registry> known_types() {
 
 namespace {
 
-/// What tells one build of a library from another.
-std::string digest_of(const std::string& library) {
-  std::ifstream in(library, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << in.rdbuf();
-  return spec::hash_of(bytes.str());
-}
-
-/// A shared library comes into this process, a Python file is asked in one of its own.
-result<void> load_any(const std::string& file, registry& into) {
-  return process::is_python(file) ? process::add_python(file, digest_of(file), into)
-                                  : load_plugin(file, into);
-}
-
-/// What the library's manifest declares. False where there is none.
-result<bool> add_declared(const std::string& library, registry& types) {
-  const bool python = process::is_python(library);
-  HOCKET_TRY(python ? process::check_python(library) : check_plugin(library));
-  const auto text = spec::read_from_disk(library + ".json");
-  if (!text) return false;
-  if (auto done = spec::read_manifest(*text, digest_of(library), types); !done)
-    return done.error().code == "plugin.manifest" ? result<bool>(false) : fail(done);
-  return true;
-}
-
-bool is_same_file(const std::string& a, const std::string& b) {
-  std::error_code failed;
-  return a == b || std::filesystem::equivalent(a, b, failed);
-}
-
 bool is_among(const std::string& file, const std::vector<std::string>& others) {
-  return std::any_of(others.begin(), others.end(),
-                     [&](const std::string& o) { return is_same_file(file, o); });
+  return find_file(file, others) != nullptr;
 }
 
 void add_plugin_error(diagnostics& findings, const std::string& graph, const std::string& message,
@@ -223,26 +189,61 @@ bool read_params(const graph_options& how, load_options& options, diagnostics& f
 
 }  // namespace
 
+namespace {
+
+/// How a text of a run that goes on is read, on this thread and for as long as this lives.
+class reading_again {
+ public:
+  reading_again(std::map<std::string, std::string>& includes, const graph_options& how,
+                const text_origin& from, diagnostics& findings) {
+    options.expanded = from.expanded;
+    options.may = from.may;
+    options.sets = how.sets;
+    options.read_file = read_bundled;
+    sound = read_params(how, options, findings);
+    bundled = &includes;
+    nothing_but_bundled = from.travels == text_origin::travel::came;
+    if (from.travels != text_origin::travel::stays) options.env = bundled_variable;
+  }
+  ~reading_again() { bundled = nullptr; }
+  reading_again(const reading_again&) = delete;
+  reading_again& operator=(const reading_again&) = delete;
+
+  load_options options;
+  bool sound = false;  ///< its parameters read
+};
+
+}  // namespace
+
 result<plan> load_again(const std::string& file, const std::string& text,
                         std::map<std::string, std::string>& includes, const registry& types,
                         const graph_options& how, const text_origin& from) {
   diagnostics findings;
-  load_options options;
-  options.expanded = from.expanded;
-  options.may = from.may;
-  options.sets = how.sets;
-  options.read_file = read_bundled;
-  if (!read_params(how, options, findings)) return fail("apply.bad_graph", findings.to_string());
-  bundled = &includes;
-  nothing_but_bundled = from.travels == text_origin::travel::came;
-  if (from.travels != text_origin::travel::stays) options.env = bundled_variable;
-  auto graph = load_plan(file, text, types, options, findings);
-  bundled = nullptr;
+  std::optional<plan> graph;
+  if (const reading_again read(includes, how, from, findings); read.sound)
+    graph = load_plan(file, text, types, read.options, findings);
   if (graph) spec::find_paths(*graph, findings);
   if (graph && from.may == nullptr)
     spec::permit(*graph, trust::default_policy(trust::level::own), findings);
   if (!graph || findings.has_errors()) return fail("apply.bad_graph", findings.to_string());
   return std::move(*graph);
+}
+
+std::vector<std::string> plugins_again(const std::string& file, const std::string& text,
+                                       std::map<std::string, std::string>& includes,
+                                       const graph_options& how, const text_origin& from) {
+  diagnostics findings;
+  const reading_again read(includes, how, from, findings);
+  return read.sound ? plugins_of(file, text, read.options) : std::vector<std::string>();
+}
+
+std::vector<std::string> assume_again(const std::string& file, const std::string& text,
+                                      std::map<std::string, std::string>& includes, registry& into,
+                                      const graph_options& how, const text_origin& from) {
+  diagnostics findings;
+  const reading_again read(includes, how, from, findings);
+  return read.sound ? spec::assume_types(file, text, read.options, into)
+                    : std::vector<std::string>();
 }
 
 loaded_graph load_graph_text(const std::string& file, const std::string& text,

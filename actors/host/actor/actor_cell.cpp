@@ -28,6 +28,7 @@ actor_cell::actor_cell(std::shared_ptr<graph_run> w, const plan_revision& revisi
     : keep_(std::move(w)),
       run_(*keep_),
       id_(identity(revision, actor, session, run_)),
+      types_(revision.types ? *revision.types : run_.types),
       spec_(&revision.graph.actors[actor]),
       policy_(revision.graph.actors[actor].policy),
       traced_(run_.observers.traced()),

@@ -190,6 +190,7 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   const std::shared_ptr<graph_run> keep_;  ///< a thread that was left behind may come back late
   graph_run& run_;
   const actor_identity id_;
+  const registry& types_;
   std::atomic<const plan_actor*> spec_;
   const input_policy policy_;
   const bool traced_;  ///< a copy: asked for every call, it must not cost a line of the cache

@@ -27,7 +27,7 @@ context actor_cell::make_context(const std::shared_ptr<instance>& who) {
   }
   c.grid = run_.graph().grid;
   c.self = make_mailbox(weak_from_this(), who);
-  c.types = &run_.types;
+  c.types = &types_;
   c.graph = &run_.view;
   c.output_dir = run_.options.output_dir;
   c.may = run_.options.may;

@@ -123,11 +123,10 @@ int tell(const apply_options& o, const std::string& answer) {
   return out.state == host::rewire_state::refused ? exit_bad_input : exit_failed;
 }
 
-/// An option that means something to a file alone, not to a run; nullptr where none was given.
+/// An option that means something to files alone, not to a run; nullptr where none was given.
 const char* of_a_file_alone(const graph_options& how) {
   if (!how.sets.empty()) return "--set";
-  if (!how.params.empty()) return "--param";
-  return how.plugins.empty() ? nullptr : "--plugin";
+  return how.params.empty() ? nullptr : "--param";
 }
 
 /// What is still to come, or one of it taken back.
@@ -177,6 +176,7 @@ std::pair<std::string, std::string> useless(const apply_options& o) {
       {!compares && !o.from.empty(), "--from"},
       {!compares && o.dry_run, "--dry-run"},
       {!compares && own != nullptr, own != nullptr ? own : ""},
+      {!compares && !o.how.plugins.empty(), "--plugin"},
       {mode != "--list" && o.list, "--list"},
       {mode != "--cancel" && o.cancel != 0, "--cancel"},
       {o.back, "--back"},
@@ -209,12 +209,17 @@ int run_apply(const apply_options& given) {
                     exit_bad_input,
                     "write the value into the new file; with --from, which compares two files, "
                     "the option is of use");
-  const auto wanted = read_new(o);
+  auto wanted = read_new(o);
   if (!wanted)
     return complain(wanted.error(), exit_bad_input,
                     wanted.error().code == "apply.no_history"
                         ? "give the run's folder with --out"
                         : (o.graph.empty() ? "`hocket apply --history` lists what there is" : ""));
+  // The run, which may have been started elsewhere, decides whether it loads them.
+  for (const auto& p : o.how.plugins) {
+    std::error_code failed;
+    wanted->plugins.push_back(fs::absolute(p, failed).lexically_normal().string());
+  }
   watch_options where;
   where.outs = {o.out};
   const auto run = std::move(status_sources(where).front());

@@ -268,7 +268,8 @@ diagnostics check_paths(const run_options& o, const plan& graph,
 /// What `hocket apply`, and a run that goes on, need: how a new file is read here.
 run_history::read_graph reader_of(const run_options& o, const loaded_graph& loaded,
                                   peer_rules rules) {
-  return [types = loaded.types, o, rules = std::move(rules),
+  return [types = std::make_shared<live_types>(loaded.types, o.how.plugins, o.may_load), o,
+          rules = std::move(rules),
           has_hosts = !loaded.graph->hosts.empty()](host::graph_text& g) -> result<plan> {
     auto next = load_for_rewire(g, *types, o.how, rules, has_hosts);
     if (!next) return next;
@@ -343,6 +344,10 @@ int no_beginning(const error& why) {
     return complain(
         why, exit_bad_input,
         "start it as it was started then, with the same --param, --set and environment");
+  if (why.code == "rewire.plugins" || why.code.starts_with("plugin."))
+    return complain(why, exit_bad_input,
+                    "a killed run left a revision with this plugin: start it with the same "
+                    "--may-load; --from-file begins with the file");
   const bool kept = why.code.starts_with("apply.") || why.code.starts_with("trust.") ||
                     why.code == "rewire.not_allowed";
   return complain(why, exit_bad_input,

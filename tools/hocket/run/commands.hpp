@@ -11,8 +11,9 @@ namespace hocket::cli {
 
 struct run_options {
   std::string graph;
-  std::string manifest;  ///< instead: the library whose manifest is to be written
-  std::string allow;     ///< what other hosts may have this one do
+  std::string manifest;               ///< instead: the library whose manifest is to be written
+  std::string allow;                  ///< what other hosts may have this one do
+  std::vector<std::string> may_load;  ///< plugins that a change may bring: paths, patterns
   graph_options how;
   std::string out;         ///< "": out/, of one host of several out/HOST
   bool from_file = false;  ///< also where a killed run left a newer revision
@@ -96,7 +97,7 @@ int run_replay(const replay_options&);
 
 struct apply_options {
   std::string graph;           ///< the new file
-  graph_options how;           ///< with --from only: a run keeps its own
+  graph_options how;           ///< with --from only: a run keeps its own; but `plugins`
   std::string out = "out";     ///< the run's folder, with its socket and its revisions
   std::string from;            ///< compare with this file; no run is asked
   bool dry_run = false;        ///< what would change; nothing is touched

@@ -29,7 +29,10 @@ void add_apply(CLI::App& app, action& chosen) {
   add_graph_options(sub, o.how);
   add_json(sub, o.json);
   sub.footer(
-      "The run keeps its own --set, --param and --plugin; those here are for --from alone. New\n"
+      "The run keeps its own --set and --param; those here are for --from alone. A plugin, of the\n"
+      "new file or of --plugin, is loaded where the run was started with --may-load for it; what\n"
+      "came so stays in memory, also when the change is taken back. Other hosts load what the\n"
+      "file's `plugins:` names, each where its own --may-load says so. New\n"
       "actors open first, beside the old ones; if one does not, nothing changes. Then all links\n"
       "change over at the end of a micro-turn. Exit code 1: rolled back, the old graph runs on.");
 }

@@ -32,6 +32,11 @@ void add_run(CLI::App& app, action& chosen) {
   sub.add_option("--allow", o.allow,
                  "What other hosts may have this one do when they change the graph")
       ->type_name("FILE.yaml");
+  sub.add_option("--may-load", o.may_load,
+                 "Plugins that a change of the graph may load into this run, whoever asks for it: "
+                 "a file, or a pattern such as 'plugins/*.so'")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false);
   sub.add_option("--listen", o.listen, "Where it listens, instead of the graph's; port 0 = any")
       ->type_name("ADDRESS");
   sub.add_option("--peer", o.peers,

@@ -44,6 +44,17 @@ void bring_here(host::graph_text& text, const std::string& folder) {
   text.file = here(text.file);
 }
 
+result<void> judge(const plan& asked, const host::graph_text& text, const peer_rules& rules) {
+  diagnostics findings;
+  spec::permit_here(asked, rules.host, rules.may, findings);
+  if (!findings.has_errors()) return {};
+  trust::note_refusal(
+      {"host " + text.from, "change the graph", text.file, "it asks for what it may not do here"});
+  say(stderr, "warning: host {} asks for what it may not do here: {}", text.from,
+      findings.to_string());
+  return fail("trust.refused", findings.to_string());
+}
+
 }  // namespace
 
 result<peer_rules> rules_for_peers(const plan& own, const std::string& host,
@@ -76,12 +87,12 @@ result<peer_rules> rules_for_peers(const plan& own, const std::string& host,
   return out;
 }
 
-result<plan> load_for_rewire(host::graph_text& text, const registry& types,
-                             const graph_options& given, const peer_rules& rules, bool has_hosts) {
+result<plan> load_for_rewire(host::graph_text& text, live_types& types, const graph_options& given,
+                             const peer_rules& rules, bool has_hosts) {
   using travel = text_origin::travel;
   if (text.from.empty())
-    return load_again(text.file, text.text, text.includes, types, given,
-                      {.travels = has_hosts ? travel::goes : travel::stays});
+    return types.read(text, given, {.travels = has_hosts ? travel::goes : travel::stays},
+                      [](const plan&) -> result<void> { return {}; });
   if (!rules.rewirers.empty() &&
       std::find(rules.rewirers.begin(), rules.rewirers.end(), text.from) == rules.rewirers.end()) {
     trust::note_refusal({"host " + text.from, "change the graph", text.file});
@@ -100,8 +111,11 @@ result<plan> load_for_rewire(host::graph_text& text, const registry& types,
   }
   bring_here(text, rules.folder);
   // Its parameters and settings went into the hash that both sides compare.
-  auto graph =
-      load_again(text.file, text.text, text.includes, types, given, {.travels = travel::came});
+  auto graph = types.read(text, given, {.travels = travel::came},
+                          [&](const plan& asked) { return judge(asked, text, rules); });
+  // What is not allowed here it is told; the rest may hold values of this host.
+  if (!graph && (graph.error().code == "trust.refused" || graph.error().code == "rewire.plugins"))
+    return graph;
   if (!graph) {
     say(stderr, "warning: host {} asks for a graph that cannot be read here: {}\n", text.from,
         graph.error().message);
@@ -110,14 +124,7 @@ result<plan> load_for_rewire(host::graph_text& text, const registry& types,
                             "says why",
                             rules.host));
   }
-  diagnostics findings;
-  spec::permit_here(*graph, rules.host, rules.may, findings);
-  if (!findings.has_errors()) return graph;
-  trust::note_refusal(
-      {"host " + text.from, "change the graph", text.file, "it asks for what it may not do here"});
-  say(stderr, "warning: host {} asks for what it may not do here: {}", text.from,
-      findings.to_string());
-  return fail("trust.refused", findings.to_string());
+  return graph;
 }
 
 }  // namespace hocket::cli

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "actors/host/run_changes.hpp"
+#include "tools/hocket/run/live_types.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -31,7 +32,8 @@ result<peer_rules> rules_for_peers(const plan& own, const std::string& host,
 
 /// Reads a new graph for a run, as load_again: from this machine, or from another host under the
 /// rules. What refuses a host's is said here in full, and to the host without this host's values.
-result<plan> load_for_rewire(host::graph_text& text, const registry& types,
-                             const graph_options& given, const peer_rules& rules, bool has_hosts);
+/// Plugins that it names: see live_types.
+result<plan> load_for_rewire(host::graph_text& text, live_types& types, const graph_options& given,
+                             const peer_rules& rules, bool has_hosts);
 
 }  // namespace hocket::cli

@@ -88,11 +88,9 @@ result<void> revisions::write(const trust::folder& to, const kept_files& names,
   for (const auto& [name, content] : graph.includes)
     if (is_variable(name)) names_there.push_back(name);
   std::erase_if(includes, [](const auto& one) { return is_variable(one.first); });
-  const json kept = {{"file", graph.file},
-                     {"text", graph.text},
-                     {"includes", includes},
-                     {"from", graph.from},
-                     {"environment", names_there}};
+  const json kept = {{"file", graph.file},       {"text", graph.text},
+                     {"includes", includes},     {"from", graph.from},
+                     {"plugins", graph.plugins}, {"environment", names_there}};
   const auto put = [&](const std::string& name, const std::string& text) {
     return to.write(name, text, trust::readers::owner, durable);
   };
@@ -236,6 +234,9 @@ result<host::graph_text> revisions::read_graph(const std::string& file) const {
   if (const auto i = j.find("includes"); i != j.end() && i->is_object())
     for (const auto& [name, content] : i->items())
       if (content.is_string()) out.includes[name] = content.get<std::string>();
+  if (const auto p = j.find("plugins"); p != j.end() && p->is_array() && out.from.empty())
+    for (const auto& one : *p)
+      if (one.is_string()) out.plugins.push_back(one.get<std::string>());
   if (out.from.empty()) return out;
   // A text of another host reads no variables here but those that came with it: of the same values,
   // since it must have the same hash.

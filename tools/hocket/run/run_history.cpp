@@ -124,6 +124,7 @@ result<std::unique_ptr<run_history>> run_history::begin(const run_options& o, lo
     if (graph->hash != left->hash)
       say(stderr, "warning: {} [run.reads_otherwise]\n", reads_otherwise(*left, graph->hash));
     loaded.graph = std::move(*graph);
+    if (text->types) loaded.types = text->types;
     made->file_ = std::move(*text);
   }
   made->begins_ = {left->revision, loaded.graph->hash, left->first_hash};

@@ -1,0 +1,130 @@
+#include "tools/hocket/run/live_types.hpp"
+
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "actors/process/processes.hpp"
+#include "graph/trust/audit.hpp"
+#include "graph/trust/code_file.hpp"
+#include "graph/trust/redaction.hpp"
+#include "tools/hocket/plugin_files.hpp"
+#include "tools/hocket/reading_again.hpp"
+
+namespace hocket::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string whole(const std::string& path) {
+  std::error_code failed;
+  return fs::absolute(path, failed).lexically_normal().string();
+}
+
+/// As whoever asked may know it: another host is not told where this one keeps its files.
+std::string shown(const std::string& plugin, const host::graph_text& text) {
+  return text.from.empty() ? plugin : fs::path(plugin).filename().string();
+}
+
+}  // namespace
+
+live_types::live_types(std::shared_ptr<const registry> first, std::vector<std::string> loaded,
+                       const std::vector<std::string>& may_load)
+    : now_(std::move(first)), all_{now_}, loaded_(std::move(loaded)) {
+  for (const auto& pattern : may_load) may_load_.push_back(whole(pattern));
+}
+
+result<void> live_types::allow(const std::string& plugin, const host::graph_text& text) const {
+  const auto who = text.from.empty() ? "a change of the graph" : "host " + text.from;
+  if (trust::is_meant(plugin, may_load_)) {
+    auto done = trust::check_unchangeable(plugin);
+    if (!done) trust::note_refusal({who, "load a plugin", plugin, "others can change it"});
+    return done;
+  }
+  trust::note_refusal({who, "load a plugin", plugin, "--may-load does not name it"});
+  const auto name = shown(plugin, text);
+  return fail("rewire.plugins",
+              fmt::format("plugins: `{}` is not loaded, and this run may not load it: it would run "
+                          "as who started the run, who says so there and then: `--may-load {}`",
+                          name, name));
+}
+
+result<plan> live_types::read_with(host::graph_text& text, std::shared_ptr<const registry> types,
+                                   const graph_options& how, const text_origin& from,
+                                   const std::function<result<void>(const plan&)>& judge) const {
+  auto graph = load_again(text.file, text.text, text.includes, *types, how, from);
+  if (!graph) return graph;
+  HOCKET_TRY(judge(*graph));
+  text.types = std::move(types);
+  return graph;
+}
+
+// Nothing of a plugin runs.
+result<std::shared_ptr<const registry>> live_types::declared(host::graph_text& text,
+                                                             const std::vector<std::string>& fresh,
+                                                             const graph_options& how,
+                                                             const text_origin& from) const {
+  auto out = std::make_shared<registry>(*now_);
+  std::vector<std::string> undeclared;
+  for (const auto& file : fresh) {
+    const auto known = add_declared(file, *out);
+    if (!known) return fail(known);
+    if (!*known) undeclared.push_back(shown(file, text));
+  }
+  if (undeclared.empty()) return out;
+  if (text.only_looked_at)
+    return fail("rewire.plugins",
+                fmt::format("plugins: {} is not loaded, and to look loads nothing: `hocket run "
+                            "--manifest {}` writes down what it declares",
+                            fmt::join(undeclared, ", "), undeclared.front()));
+  (void)assume_again(text.file, text.text, text.includes, *out, how, from);
+  return out;
+}
+
+result<void> live_types::load(const std::vector<std::string>& fresh) {
+  auto with = std::make_shared<registry>(*now_);
+  std::map<std::string, std::string> plugin_of;
+  for (const auto& file : fresh) {
+    HOCKET_TRY(load_any(file, *with));
+    for (const auto& name : with->component_names())
+      if (now_->find_component(name) == nullptr) plugin_of.emplace(name, file);
+  }
+  if (trust::words_are_kept_out())
+    for (const auto& tool : with->tool_names()) trust::note_vocabulary(tool);
+  // All or none, so that what a later one lacks leaves nothing of an earlier one.
+  now_ = std::move(with);
+  all_.push_back(now_);
+  loaded_.insert(loaded_.end(), fresh.begin(), fresh.end());
+  process::use_plugins_too(fresh, plugin_of);
+  return {};
+}
+
+result<plan> live_types::read(host::graph_text& text, const graph_options& how,
+                              const text_origin& from,
+                              const std::function<result<void>(const plan&)>& judge) {
+  std::lock_guard one(mutex_);
+  auto named = plugins_again(text.file, text.text, text.includes, how, from);
+  named.insert(named.end(), text.plugins.begin(), text.plugins.end());
+  std::vector<std::string> fresh;
+  for (const auto& plugin : named) {
+    if (find_file(plugin, loaded_) != nullptr) continue;
+    // What a link leads to is judged, and that is loaded: the link may lead elsewhere in a moment.
+    std::error_code failed;
+    const auto file = fs::weakly_canonical(whole(plugin), failed).string();
+    HOCKET_TRY(allow(failed ? plugin : file, text));
+    if (find_file(file, fresh) == nullptr) fresh.push_back(file);
+  }
+  if (fresh.empty()) return read_with(text, now_, how, from, judge);
+  // A graph that is wrong, or is not allowed, loads nothing.
+  auto known = declared(text, fresh, how, from);
+  if (!known) return fail(known);
+  auto seen = read_with(text, *known, how, from, judge);
+  if (!seen || text.only_looked_at) return seen;
+  HOCKET_TRY(load(fresh));
+  return read_with(text, now_, how, from, judge);
+}
+
+}  // namespace hocket::cli
