@@ -59,6 +59,7 @@ result<void> agent::open(const context& where) {
                     .when = config_.stream == "words" ? tell_when::words : tell_when::sentences,
                     .second_life = where.restarts > 0});
   HOCKET_TRY(make_planner());
+  HOCKET_TRY(read_first_adapter());
   return tools_.open(config_.tools, config_.tool_sources, where,
                      [self = where.self, alive = std::weak_ptr(alive_)] {
                        if (!self) return;

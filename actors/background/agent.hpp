@@ -8,6 +8,7 @@
 #include "actors/background/learning.hpp"
 #include "actors/background/outbox.hpp"
 #include "actors/background/talk_log.hpp"
+#include "actors/trainer/adapters/adapter_gate.hpp"
 #include "graph/contract/component.hpp"
 
 namespace hocket::background {
@@ -30,14 +31,16 @@ namespace hocket::background {
 /// In virtual time the agent waits for its tools and results come at exactly that time, or at the
 /// end of the limit that ended them: deterministic. Limits are wall time in both.
 /// Errors: background.no_such_planner, background.no_such_tool, background.no_such_source,
-/// background.source_failed (open). Threads: one per task at work (`max_parallel`) and one per call,
+/// background.source_failed, of an `adapter` that does not fit or passes no gate lora.*, language.no_adapters,
+/// governance.refused, adapter.* (open). Threads: one per task at work (`max_parallel`) and one per call,
 /// with time limits; a tool that does not come back in time is left behind and its result is `late`.
 /// Counters: requests, answered, failed, timed_out, cancelled, superseded, late_dropped,
 /// late_delivered, duplicate_requests, refused, cut_results, bad_offers (functions of an app that cannot
 /// be read), late_answers (of its functions: unasked, answered before, given up), left_to_client,
 /// more_asked, consents_asked, consents_given, consents_refused, consents_unanswered, adapters_taken,
-/// adapters_refused (they do not fit; the one before stays or, frozen by an incident, goes), pinned (came
-/// too late for this conversation), bad_lessons.
+/// adapters_refused (they do not fit or pass no gate; the one before stays or, frozen by an incident, goes), frozen
+/// (incidents that took one back), stopped (requests that an incident ended, and that failed), pinned (came too late for
+/// this conversation), bad_lessons.
 class agent final : public component {
  public:
   struct config {
@@ -67,7 +70,9 @@ class agent final : public component {
     std::vector<std::string> no_words = {"no", "stop", "never"};
     std::vector<std::string> more_words = {"more", "go on", "tell me more"};
     std::int64_t context_bytes = 4000;
+    std::string adapter;
     std::string adapter_swap = "moved";
+    trainer::adapter_gate::config gate;
     void visit(config_visitor& v);
   };
   static component_info info();
@@ -132,6 +137,9 @@ class agent final : public component {
   void say_failure(timestamp asked, std::int64_t after_ms, std::uint64_t id);
   void release(timestamp until, emitter&);
   void check_limits(emitter&);
+  result<void> read_first_adapter();
+  void look_for_incidents(emitter&);
+  void stop_work(emitter&);
   void take_adapter(const adapter&);
   void adapter_read(std::uint64_t number, const result<void>& read);
   void refuse_adapter(const error& why);
@@ -170,6 +178,7 @@ class agent final : public component {
     bool leaves_frozen = false;  ///< an incident froze the one in use: nobody goes on through that
     bool is_read = false;
   };
+  std::shared_ptr<const trainer::adapter_gate> gate_;
   adapter adapter_now_;                       ///< name and card of the one in use
   bool works_through_one_ = false;            ///< it has weights
   std::optional<next_adapter> next_adapter_;  ///< taken when no request is worked on

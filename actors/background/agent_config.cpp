@@ -103,11 +103,17 @@ void agent::config::visit(config_visitor& v) {
        .min = 0,
        .max = 1e6},
       context_bytes);
+  v.field({.name = "adapter",
+           .doc = "folder of an adapter that the planner's model works through from the start "
+                  "(adapter_config.json, adapter_model.safetensors); empty: none",
+           .is_path = true},
+          adapter);
   v.field({.name = "adapter_swap",
            .doc = "a new adapter at the input `adapters`: taken by this conversation between two "
                   "requests, or only by those that have not begun to ask",
            .choices = {"moved", "pinned"}},
           adapter_swap);
+  gate.visit(v);
 }
 
 component_info agent::info() {

@@ -1,14 +1,17 @@
 // Adapters of the planner's model, and lessons for whoever trains them.
 #include <thread>
+#include <utility>
 
 #include "actors/background/agent.hpp"
 #include "actors/background/guarded.hpp"
 #include "actors/trainer/adapters/adapter_packet.hpp"
 #include "actors/trainer/examples/text_example.hpp"
+#include "graph/contract/capability.hpp"
 
 namespace hocket::background {
 namespace {
 
+using governance::gate;
 using nlohmann::json;
 
 enum : std::size_t { adapter_port = 4, examples_port };  // behind those of agent.cpp
@@ -46,6 +49,80 @@ result<std::vector<lesson>> read_lessons(const training_example& from) {
   return out;
 }
 
+result<void> agent::read_first_adapter() {
+  auto* can = dynamic_cast<learner*>(setup_->plan.get());
+  auto at = trainer::adapter_gate::open(config_.gate, context_, can ? can->model_path() : "");
+  if (!at) return fail(at);
+  gate_ = std::move(*at);
+  if (config_.adapter.empty()) return {};
+  if (can == nullptr)
+    return fail("language.no_adapters",
+                "planner " + config_.planner.use + " takes no adapters; `language` does");
+  auto folder = config_.adapter;
+  if (context_.may) {
+    auto may = context_.may->readable(folder);
+    if (!may) return fail(may);
+    folder = std::move(*may);
+  }
+  auto read = trainer::read_adapter_folder(folder);
+  if (!read) return fail(read);
+  // A conversation that begins while an incident is open has none.
+  if (gate_->is_frozen(*read)) {
+    context_.log("adapter " + read->name + " is frozen by an incident");
+    context_.count("frozen", 1);
+    return {};
+  }
+  const auto fits = guarded<void>("planner.threw", [&]() -> result<void> {
+    HOCKET_TRY(gate_->pass({gate::load, gate::serve}, *read));
+    return can->prepare(*read);
+  });
+  if (!fits) return fail(fits.error().code, folder + ": " + fits.error().message);
+  next_adapter_ =
+      next_adapter{.what = std::move(*read), .number = ++adapters_begun_, .is_read = true};
+  return {};
+}
+
+// Asked at the border of each micro-turn. What is being read meanwhile is waited for without the frozen one.
+void agent::look_for_incidents(emitter& out) {
+  if (next_adapter_ && next_adapter_->is_read && gate_->is_frozen(next_adapter_->what))
+    refuse_adapter({"governance.refused", "an incident froze it"});
+  if (!works_through_one_ || !gate_->is_frozen(adapter_now_)) return;
+  context_.log("adapter " + adapter_now_.name + " is taken back: an incident froze it");
+  context_.count("frozen", 1);
+  auto waiting = std::exchange(next_adapter_, std::nullopt);
+  leave_frozen();
+  swap_adapter(out);
+  next_adapter_ = std::move(waiting);
+}
+
+// Nothing more is written through what is frozen: what is worked on ends as a failure.
+void agent::stop_work(emitter& out) {
+  std::vector<std::uint64_t> stopped;
+  for (auto& [id, r] : requests_) {
+    if (r.holds_slot) {
+      stopped.push_back(id);
+    } else if (r.started && r.now == request::state::given_up) {
+      r.now = request::state::unwanted;  // nor is its answer told late
+      r.work->cancel();
+    }
+  }
+  for (const auto id : stopped) {
+    const auto found = requests_.find(id);
+    if (found == requests_.end()) continue;
+    auto& r = found->second;
+    const bool asked = r.asking.has_value();
+    r.asking.reset(), r.asked_at.reset();
+    r.now = request::state::unwanted;
+    r.work->cancel();
+    settle_calls(r, id, outcome::cancelled, out);
+    outbox_.withdraw_notes(id);
+    context_.count("stopped", 1);
+    say_failure(r.asked, 0, id);
+    free_slot(r);
+    if (asked && r.room) follow(id, out);  // its thread is waited for in virtual time
+  }
+}
+
 // A repeated one changes nothing; what comes while another one waits takes its place.
 void agent::take_adapter(const adapter& a) {
   const auto& newest = next_adapter_ ? next_adapter_->what : adapter_now_;
@@ -74,11 +151,18 @@ void agent::take_adapter(const adapter& a) {
                                .number = ++adapters_begun_,
                                .leaves_frozen = leaves_frozen,
                                .is_read = is_by_hand};
-  if (is_by_hand) return;
+  if (is_by_hand) {
+    const auto may = guarded<void>("planner.threw", [&] { return gate_->pass({gate::swap}, a); });
+    if (!may) refuse_adapter(may.error());
+    return;
+  }
   // It is read beside the conversation; only then requests wait for those at work.
-  std::thread([setup = setup_, can, a, number = adapters_begun_, self = context_.self,
+  std::thread([setup = setup_, at = gate_, can, a, number = adapters_begun_, self = context_.self,
                alive = std::weak_ptr(alive_)] {
-    auto read = guarded<void>("planner.threw", [&] { return can->prepare(a); });
+    auto read = guarded<void>("planner.threw", [&]() -> result<void> {
+      HOCKET_TRY(at->pass({gate::swap}, a));
+      return can->prepare(a);
+    });
     self->run([alive, number, read = std::move(read)](emitter&) {
       if (const auto agent = alive.lock()) (*agent)->adapter_read(number, read);
     });
@@ -111,7 +195,9 @@ void agent::leave_frozen() {
 
 // At the border of a micro-turn, between requests: each is worked on through one adapter.
 void agent::swap_adapter(emitter& out) {
-  if (!next_adapter_ || !next_adapter_->is_read || at_work_ > 0) return;
+  if (!next_adapter_ || !next_adapter_->is_read) return;
+  if (next_adapter_->leaves_frozen && works_through_one_) stop_work(out);
+  if (at_work_ > 0) return;
   auto* can = dynamic_cast<learner*>(setup_->plan.get());
   const auto done = guarded<void>("planner.threw", [&] { return can->adapt(next_adapter_->what); });
   if (!done) {

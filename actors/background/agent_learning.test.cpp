@@ -3,6 +3,7 @@
 
 #include "actors/background/scripted.test.hpp"
 #include "actors/trainer/adapters/adapters_told.test.hpp"
+#include "actors/trainer/adapters/governed_adapter.test.hpp"
 #include "actors/trainer/examples/text_example.hpp"
 
 using namespace hocket;
@@ -17,15 +18,21 @@ struct seen {
   std::vector<std::string> adapters;                    ///< taken, in order
   std::vector<std::string> answered;                    ///< by request: the adapter in use
   std::set<std::string> bad = {"misfit"};
+  std::string model;   ///< that adapters are loaded on
+  bool calls = false;  ///< a tool, in place of an answer
 };
 
 struct learning_planner final : planner, learner {
   explicit learning_planner(std::shared_ptr<seen> s) : s(std::move(s)) {}
-  result<plan_step> next(const plan_view&) override {
+  result<plan_step> next(const plan_view& view) override {
     s->answered.push_back(s->adapters.empty() ? "" : s->adapters.back());
+    if (s->calls && view.so_far.empty()) return plan_step::ask("scripted", "{}");
     return plan_step::answer("fine");
   }
-  result<void> prepare(const adapter& a) override { return s->prepare(a); }
+  std::string model_path() const override { return s->model; }
+  result<void> prepare(const adapter& a) override {
+    return s->prepare ? s->prepare(a) : result<void>();
+  }
   result<void> adapt(const adapter& a) override {
     if (s->bad.contains(a.name)) return fail("lora.unknown_tensor", "it fits another model");
     s->adapters.push_back(a.name);
@@ -61,14 +68,19 @@ struct rig {
   std::unique_ptr<harness> h;
   std::uint64_t next = 1;
 
-  explicit rig(std::vector<setting> more = {}, bool learns = true) {
+  explicit rig(std::vector<setting> more = {}, bool learns = true,
+               const trainer::test::governed_adapter* by = nullptr) {
+    if (by) s->model = *by / "model.bin";
     if (learns) {
       add_learning(types, s);
       more.emplace_back("planner", "learning");
     }
     more.emplace_back("min_delay_ms", 0);
-    h = std::make_unique<harness>(
-        type_of<agent>(), harness_options{.config = config(std::move(more)), .types = &types});
+    h = std::make_unique<harness>(type_of<agent>(),
+                                  harness_options{.config = config(std::move(more)),
+                                                  .types = &types,
+                                                  .output_dir = by ? *by / "out" : "out"});
+    if (by) return;
     REQUIRE(h->open());
   }
   void give(const std::string& name, const std::string& card = "{}") {
@@ -200,6 +212,66 @@ TEST_CASE("adapters of one name that are read at once are told apart") {
   b.tick_at(400);
   CHECK(b.counts["adapters_refused"] == 1);
   CHECK(s->adapters == std::vector<std::string>{"a", ""});
+}
+
+TEST_CASE("an adapter that a graph names goes through the gates before anything is worked on") {
+  const trainer::test::governed_adapter g("agent-gates");
+  const auto made = [&](bool learns = true) {
+    return std::make_unique<rig>(
+        std::vector<setting>{{"adapter", g / "calls"}, {"ledger", "book.db"}}, learns, &g);
+  };
+  const auto why = [&](bool learns = true) {
+    const auto opened = made(learns)->h->open();
+    return opened ? std::string() : opened.error().code + " " + opened.error().message;
+  };
+  CHECK(why(false).starts_with("language.no_adapters"));
+  CHECK(why().find("it has no card") != std::string::npos);
+  REQUIRE(g.book().add_card(g.card_of("another model")));
+  CHECK(why().find("it was made on `tiny`") != std::string::npos);
+  REQUIRE(g.book().add_card(g.card_of("the model")));
+  const auto r = made();
+  REQUIRE(r->h->open());
+  r->ask();  // before the first border
+  CHECK(r->told() == std::vector<std::string>{"calls"});
+  CHECK(r->s->answered == std::vector<std::string>{"calls"});
+  r->offer("stranger");
+  CHECK(r->h->counter("adapters_refused") == 1);
+  REQUIRE(g.book().open_incident("calls", "it lies"));
+  trainer::test::becomes([&] { return r->turn(), r->told().size() == 2; });
+  CHECK(r->told().back().empty());
+  r->ask();
+  CHECK(r->s->answered.back() == r->s->adapters.back());
+  CHECK(r->s->adapters.back().empty());
+  CHECK(r->h->counter("frozen") == 1);
+  // A conversation that begins meanwhile works without.
+  const auto later = made();
+  REQUIRE(later->h->open());
+  later->ask();
+  CHECK(later->s->answered == std::vector<std::string>{""});
+}
+
+TEST_CASE("what is worked on through an adapter ends where an incident freezes it") {
+  const trainer::test::governed_adapter g("agent-freeze");
+  REQUIRE(g.book().add_card(g.card_of("the model")));
+  rig r(std::vector<setting>{{"adapter", g / "calls"},
+                             {"ledger", "book.db"},
+                             {"confirm", true},
+                             {"confirm_wait_ms", 600'000}},
+        true, &g);
+  r.s->calls = true;
+  REQUIRE(r.h->open());
+  r.turn();
+  r.ask();  // it waits for the person's word
+  CHECK(r.h->counter("consents_asked") == 1);
+  REQUIRE(g.book().open_incident("calls", "it lies"));
+  trainer::test::becomes([&] { return r.turn(), r.told().size() == 2; });
+  CHECK(r.told().back().empty());
+  CHECK(r.h->counter("stopped") == 1);
+  CHECK(r.h->counter("answered") == 0);
+  REQUIRE(r.h->push("heard", r.h->now(), text{"yes", "heard"}));
+  r.turn();
+  CHECK(r.h->values<tool_call>("tool_calls").empty());
+  CHECK(r.h->violations().empty());
 }
 
 TEST_CASE("a planner without a model takes none and learns nothing") {

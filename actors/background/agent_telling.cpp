@@ -64,6 +64,7 @@ void agent::release(timestamp until, emitter& out) {
 }
 
 result<void> agent::tick(std::int64_t micro_turn, emitter& out) {
+  look_for_incidents(out);
   swap_adapter(out);
   check_limits(out);
   check_consents(out);

@@ -29,6 +29,8 @@ result<std::vector<lesson>> read_lessons(const training_example& from);
 class learner {
  public:
   virtual ~learner() = default;
+  /// The file or folder of the model that adapters are loaded on; empty: not known.
+  virtual std::string model_path() const { return {}; }
   /// Reads an adapter, so that `adapt` takes no time; while requests are worked on.
   virtual result<void> prepare(const adapter& a) = 0;
   /// Requests that begin from now on are worked on through this adapter; without weights: through none.

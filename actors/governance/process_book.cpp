@@ -1,5 +1,7 @@
 #include "actors/governance/process_book.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace hocket::governance {
@@ -12,6 +14,21 @@ constexpr auto look_every = std::chrono::milliseconds(200);
 process_book& process_book::of_process() {
   static process_book it;
   return it;
+}
+
+result<std::shared_ptr<process_book>> process_book::sharing(const std::string& path,
+                                                            const std::string& policy_path) {
+  static std::mutex mutex;
+  static std::map<std::pair<std::string, std::string>, std::weak_ptr<process_book>> all;
+  const std::lock_guard lock(mutex);
+  std::erase_if(all, [](const auto& each) { return each.second.expired(); });
+  auto& place = all[{path, policy_path}];
+  if (auto there = place.lock()) return there;
+  HOCKET_TRY(records::open(path, policy_path));  // made and sealed, where it is new
+  auto made = std::make_shared<process_book>();
+  HOCKET_TRY(made->follow(path, policy_path));
+  place = made;
+  return made;
 }
 
 result<void> process_book::follow(const std::string& path, const std::string& policy_path) {
@@ -62,14 +79,15 @@ void process_book::look(time_point now) {
 // A server asks for each sampler that is made: the whole history is read, and a line written, only where
 // something may have changed.
 result<verdict> process_book::judge(gate g, const std::string& name,
-                                    const std::string& weights_sha256) {
+                                    const std::string& weights_sha256, const loaded_on& on) {
   constexpr std::size_t most_judged = 10'000;
   const auto before = records_->book().head();
   if (!before) return fail(before);
   if (before->first != judged_at_ || judged_.size() >= most_judged) judged_.clear();
-  const auto key = fmt::format("{} {} {}", to_string(g), weights_sha256, name);
+  const auto key =
+      fmt::format("{} {} {} {} {}", to_string(g), weights_sha256, on.sha256, on.named, name);
   if (const auto known = judged_.find(key); known != judged_.end()) return known->second;
-  auto v = records_->may(g, name, weights_sha256);
+  auto v = records_->may(g, name, weights_sha256, on);
   if (!v) return v;
   const auto after = records_->book().head();
   const bool is_ours = after && after->first == before->first + 1;  // and nobody else's
@@ -79,11 +97,11 @@ result<verdict> process_book::judge(gate g, const std::string& name,
   return v;
 }
 
-result<void> process_book::pass(gate g, const std::string& name,
-                                const std::string& weights_sha256) {
+result<void> process_book::pass(gate g, const std::string& name, const std::string& weights_sha256,
+                                const loaded_on& on) {
   const std::lock_guard lock(mutex_);
   if (!records_) return {};
-  const auto v = judge(g, name, weights_sha256);
+  const auto v = judge(g, name, weights_sha256, on);
   if (!v) return fail(v);
   if (v->passed) return {};
   return fail("governance.refused", fmt::format("`{}` passes no gate `{}`: {}", name, to_string(g),

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -17,6 +18,10 @@ namespace hocket::governance {
 class process_book {
  public:
   static process_book& of_process();
+  /// The one that all in this process share who follow this ledger by these rules: made, and the ledger
+  /// where it is new, by whoever comes first. *Errors*: those of `follow`.
+  static result<std::shared_ptr<process_book>> sharing(const std::string& path,
+                                                       const std::string& policy_path);
 
   /// *Errors*: those of `records::open`; those of the ledger where it cannot be read, or has no seal.
   result<void> follow(const std::string& path, const std::string& policy_path);
@@ -26,7 +31,8 @@ class process_book {
   bool is_frozen(const std::string& name);
   /// Judged, and recorded, once for as long as nothing else is written into the ledger.
   /// *Errors*: governance.refused with what does not hold; those of the ledger.
-  result<void> pass(gate g, const std::string& name, const std::string& weights_sha256 = "");
+  result<void> pass(gate g, const std::string& name, const std::string& weights_sha256 = "",
+                    const loaded_on& on = {});
   result<void> add_card(const nlohmann::json& card, const std::string& tenant);
   /// SHA-256 of the weights of each adapter's newest card, by name; of one that was erased: "". None without
   /// a ledger.
@@ -35,11 +41,12 @@ class process_book {
                               const std::map<std::string, double>& scores);
 
  private:
-  result<verdict> judge(gate g, const std::string& name, const std::string& weights_sha256);
+  result<verdict> judge(gate g, const std::string& name, const std::string& weights_sha256,
+                        const loaded_on& on);
 
   mutable std::mutex mutex_;
   std::optional<records> records_;
-  std::map<std::string, verdict> judged_;  ///< by gate, weights and name
+  std::map<std::string, verdict> judged_;  ///< by gate, weights, models and name
   std::int64_t judged_at_ = -1;            ///< entry behind which nothing was written since
   /// What is frozen is asked by whoever holds other locks: nobody waits for the ledger under this one.
   std::mutex frozen_mutex_;

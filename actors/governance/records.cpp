@@ -30,6 +30,16 @@ constexpr std::chrono::milliseconds waits(20);
 
 std::string weights_of(const json& card) { return text_at(card, "weights", "sha256"); }
 
+/// Why an adapter that was made on the model `named` is not for the model `is`; empty: it is, or one of both
+/// is not known. Both are SHA-256 sums. `name`: what the card calls its model.
+std::string other_base(const std::string& named, const std::string& is, const std::string& name) {
+  if (named.empty() || is.empty() || named == is) return {};
+  constexpr std::size_t shown = 12;
+  return fmt::format("it was made on {}the model of SHA-256 {}…, and is to be loaded on {}…",
+                     name.empty() ? "" : "`" + name + "`, ", named.substr(0, shown),
+                     is.substr(0, shown));
+}
+
 }  // namespace
 
 result<records> records::open(const std::string& path, const std::string& policy_path) {
@@ -154,7 +164,8 @@ result<std::map<std::string, double>> records::scores_of(const std::string& name
   return out;
 }
 
-result<verdict> records::may(gate g, const std::string& name, const std::string& weights_sha256) {
+result<verdict> records::may(gate g, const std::string& name, const std::string& weights_sha256,
+                             const loaded_on& on) {
   const auto& rules = policy_.of(g);
   verdict v;
   const auto found = card(name);
@@ -195,6 +206,11 @@ result<verdict> records::may(gate g, const std::string& name, const std::string&
   };
   one_of("licence", text_at(known, "data", "licence"), rules.licences);
   one_of("consent class", text_at(known, "data", "consent"), rules.consents);
+  const auto base = text_at(known, "base_model", "sha256");
+  if (auto why = other_base(base.empty() ? on.named : base, on.sha256,
+                            text_at(known, "base_model", "name"));
+      !why.empty())
+    v.why.push_back(std::move(why));
   v.passed = v.why.empty();
   if (!v.passed)
     for (const auto& o : known.value("overrides", json::array()))

@@ -20,6 +20,13 @@ struct verdict {
   std::vector<std::string> why;  ///< each rule that does not hold
 };
 
+/// The model that an adapter is to be loaded on.
+struct loaded_on {
+  std::string sha256;  ///< of its weights; empty: not compared
+  /// The one that the card beside the weights names: asked where the ledger's names none.
+  std::string named;
+};
+
 /// What is known of adapters. *Errors*: those of `ledger`. *Threads*: any.
 class records {
  public:
@@ -48,7 +55,9 @@ class records {
 
   /// Judged by the policy, and recorded. A frozen adapter passes no gate, whatever overrides say.
   /// `weights_sha256`: of the bytes that pass; a card of others is none. Empty: those of the newest card.
-  result<verdict> may(gate g, const std::string& name, const std::string& weights_sha256 = "");
+  /// Made on another model than the one it is loaded on, it passes by an override only.
+  result<verdict> may(gate g, const std::string& name, const std::string& weights_sha256 = "",
+                      const loaded_on& on = {});
 
   /// From now on the adapter is frozen: nothing loads, serves, trains on, swaps in or exports it; a graph of
   /// that name (`graph:NAME`, policy.incidents) falls silent. Errors: governance.no_reason;

@@ -100,6 +100,29 @@ TEST_CASE("records: a gate judges the bytes that pass, and not what once had the
   CHECK(b.r->may(gate::load, "a-1", "w2")->passed);
 }
 
+TEST_CASE("records: an adapter of another model passes no gate but by an override") {
+  book b("load: {card: false}\nserve: {card: false}\n");
+  card_facts f;
+  f.name = "a-1", f.weights_sha256 = "w1", f.base_model = "tiny", f.base_sha256 = "one";
+  REQUIRE(b.r->add_card(make_card(f)));
+  const auto at = [&](gate g, const loaded_on& on, const std::string& name = "a-1") {
+    return b.r->may(g, name, "w1", on).value();
+  };
+  CHECK(at(gate::load, {}).passed);  // nobody compares
+  CHECK(at(gate::load, {"one", ""}).passed);
+  const auto other =
+      at(gate::load, {"two", "two"});  // the ledger knows better than what lies beside
+  CHECK(!other.passed);
+  CHECK(other.why == std::vector<std::string>{"it was made on `tiny`, the model of SHA-256 one…, "
+                                              "and is to be loaded on two…"});
+  REQUIRE(b.r->add_override("a-1", gate::load, "converted"));
+  CHECK(at(gate::load, {"two", ""}).by_override);
+  CHECK(!at(gate::serve, {"two", ""}).passed);
+  // Of what has no card the one beside the weights is asked.
+  CHECK(at(gate::serve, {"two", "two"}, "a-2").passed);
+  CHECK(!at(gate::serve, {"two", "one"}, "a-2").passed);
+}
+
 TEST_CASE("process_book: a gate is judged and recorded once while nothing else is written") {
   book b("serve: {}\n");
   b.card("a-1");

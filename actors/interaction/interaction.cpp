@@ -78,12 +78,14 @@ result<interaction_model::conversation*> interaction_model::conversation_of(cons
                                    .correction = config_.correction_word,
                                    .first_request = 1 + requests_of_a_life * context_.restarts});
     slot->next = set.micro_turn;
+    if (through_now_) slot->through = adapter_now_;
   }
   return slot.get();
 }
 
 // All sessions step together; one that is behind is brought up first, alone, with silence.
 result<void> interaction_model::process_sets(std::span<const bundle> sets, emitter& out) {
+  look_for_incidents(out);
   swap_adapter(out);  // what is open is in use before another one is looked at
   take_adapters(sets);
   swap_adapter(out);

@@ -9,6 +9,7 @@
 #include "actors/interaction/delegation_reader.hpp"
 #include "actors/interaction/micro_turn_engine.hpp"
 #include "actors/interaction/scripted_phrase.hpp"
+#include "actors/trainer/adapters/adapter_gate.hpp"
 #include "graph/contract/component.hpp"
 
 namespace hocket::interaction {
@@ -25,7 +26,8 @@ namespace hocket::interaction {
 /// one in use from now on, without its weights.
 /// `<delegate> … <end>` becomes a delegation and is never spoken.
 /// Errors: interaction.no_engine, model.*, session.*; of an `adapter` that does not fit (it does not open; one at the
-/// input is refused and the one before stays, or, frozen by an incident, goes) lora.*, interaction.adapter (no memory);
+/// input is refused and the one before stays, or, frozen by an incident, goes) lora.*, interaction.adapter (no memory), or
+/// that passes no gate (`ledger`, `gates`) governance.refused;
 /// a failed step restarts the actor.
 /// Threads: blocking; one thread computes all sessions of a micro-turn in one batch.
 /// Latency: p99 of a step is measured by `hocket bench session`.
@@ -35,13 +37,15 @@ namespace hocket::interaction {
 /// meanwhile), forgotten_requests (pending for 20 minutes, or more than 64), asked_again (who answers had been lost),
 /// given_up (it did not come back), skipped_micro_turns, overruns, forced_delegations, video_ignored (a blind model),
 /// video_misfits (patches of another number than the model sees), adapters_taken, adapters_refused (they do not
-/// fit), pinned (conversations that stay with the adapter they began with).
+/// fit, or pass no gate), frozen (incidents that took one back), pinned (conversations that stay with the adapter they
+/// began with).
 class interaction_model : public component {
  public:
   struct config {
     std::string model;
     std::string adapter;
     std::string adapter_swap = "moved";
+    trainer::adapter_gate::config gate;
     std::string device = "auto";
     std::int64_t flow_steps = 5;
     double flow_noise = 1;
@@ -82,6 +86,7 @@ class interaction_model : public component {
     std::int64_t refusals = 0, refusals_cut = 0;  ///< of it, already counted
     delegation_reader reader;
     std::int64_t forced = 0;  ///< of the reader, already counted
+    adapter through;          ///< the one it reads through, without weights
   };
   struct due_turn {
     const bundle* set = nullptr;  ///< nullptr for a micro-turn that nobody handed over
@@ -105,8 +110,10 @@ class interaction_model : public component {
   void tell_failure(conversation& who, const std::string& words, std::uint64_t request);
   void count_of(conversation& who);
   result<void> read_first_adapter();
+  void look_for_incidents(emitter& to);
   void take_adapters(std::span<const bundle> sets);
   void take_adapter(const adapter& a);
+  void refuse_next(const std::string& why);
   void opened(std::uint64_t number, result<opened_adapter_handle> read);
   void leave_frozen();
   void swap_adapter(emitter& to);
@@ -127,6 +134,7 @@ class interaction_model : public component {
     bool is_open = false;
     opened_adapter_handle through;
   };
+  std::shared_ptr<const trainer::adapter_gate> gate_;
   adapter adapter_now_;  ///< name and card of the one in use
   opened_adapter_handle through_now_;
   std::optional<next_adapter> next_adapter_;

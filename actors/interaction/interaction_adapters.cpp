@@ -1,6 +1,7 @@
 // Adapters of the interaction model: from a folder at the start, and as packets while it runs.
 #include <exception>
 #include <thread>
+#include <utility>
 
 #include "actors/interaction/interaction.hpp"
 #include "actors/trainer/adapters/adapter_packet.hpp"
@@ -11,9 +12,14 @@ namespace {
 
 enum : std::size_t { adapters_in = 4, adapter_out };  // behind those of interaction.cpp
 
+using governance::gate;
+
 /// A copy that there is no memory for is an error, also on a thread that nobody waits for.
-result<opened_adapter_handle> open_guarded(const micro_turn_engine& engine, const adapter& a) {
+result<opened_adapter_handle> open_guarded(const micro_turn_engine& engine,
+                                           const trainer::adapter_gate& at,
+                                           std::initializer_list<gate> gates, const adapter& a) {
   try {
+    HOCKET_TRY(at.pass(gates, a));
     return engine.open_adapter(a);
   } catch (const std::exception& e) {
     return fail("interaction.adapter", a.name + ": " + e.what());
@@ -23,6 +29,9 @@ result<opened_adapter_handle> open_guarded(const micro_turn_engine& engine, cons
 }  // namespace
 
 result<void> interaction_model::read_first_adapter() {
+  auto at = trainer::adapter_gate::open(config_.gate, context_, config_.model);
+  if (!at) return fail(at);
+  gate_ = std::move(*at);
   if (config_.adapter.empty()) return {};
   auto folder = config_.adapter;
   if (context_.may) {
@@ -32,13 +41,41 @@ result<void> interaction_model::read_first_adapter() {
   }
   const auto read = trainer::read_adapter_folder(folder);
   if (!read) return fail(read);
-  auto through = open_guarded(*engine_, *read);
+  // Whoever begins while an incident is open, also after a restart, goes on without.
+  if (gate_->is_frozen(*read)) {
+    context_.log("adapter " + read->name + " is frozen by an incident");
+    context_.count("frozen", 1);
+    return {};
+  }
+  auto through = open_guarded(*engine_, *gate_, {gate::load, gate::serve}, *read);
   if (!through) return fail(through.error().code, folder + ": " + through.error().message);
   next_adapter_ = next_adapter{.what = trainer::without_weights(*read),
                                .number = ++adapters_begun_,
                                .is_open = true,
                                .through = std::move(*through)};
   return {};
+}
+
+// Asked at the border of each micro-turn: nobody speaks through it in the next, whatever is being read.
+void interaction_model::look_for_incidents(emitter& to) {
+  if (next_adapter_ && next_adapter_->through && gate_->is_frozen(next_adapter_->what))
+    refuse_next("an incident froze it");
+  if (through_now_ && gate_->is_frozen(adapter_now_)) {
+    context_.log("adapter " + adapter_now_.name + " is taken back: an incident froze it");
+    context_.count("frozen", 1);
+    auto waiting = std::exchange(next_adapter_, std::nullopt);
+    leave_frozen();
+    swap_adapter(to);
+    next_adapter_ = std::move(waiting);
+  }
+  // Those that are pinned to an older one go on through the newest.
+  for (auto& [session, who] : conversations_) {
+    if (!gate_->is_frozen(who->through)) continue;
+    context_.log("adapter " + who->through.name +
+                 " is taken back from a conversation: an incident froze it");
+    engine_->adapt(session, through_now_);
+    who->through = through_now_ ? adapter_now_ : adapter();
+  }
 }
 
 // Conversations get copies of what nobody's session sends: one packet comes once for each.
@@ -70,11 +107,11 @@ void interaction_model::take_adapter(const adapter& a) {
                                .through = nullptr};
   if (a.weights.empty()) return;
   if (context_.time->is_virtual() || !context_.self)
-    return opened(adapters_begun_, open_guarded(*engine_, a));
+    return opened(adapters_begun_, open_guarded(*engine_, *gate_, {gate::swap}, a));
   // Beside the conversations: opening one takes longer than a micro-turn may.
-  std::thread([engine = engine_, a, number = adapters_begun_, self = context_.self,
+  std::thread([engine = engine_, at = gate_, a, number = adapters_begun_, self = context_.self,
                alive = std::weak_ptr<interaction_model*>(alive_)] {
-    auto read = open_guarded(*engine, a);
+    auto read = open_guarded(*engine, *at, {gate::swap}, a);
     self->run([alive, number, read = std::move(read)](emitter&) {
       if (const auto model = alive.lock()) (*model)->opened(number, read);
     });
@@ -88,9 +125,13 @@ void interaction_model::opened(std::uint64_t number, result<opened_adapter_handl
     next_adapter_->is_open = true;
     return;
   }
+  refuse_next(read.error().message);
+}
+
+void interaction_model::refuse_next(const std::string& why) {
   const auto& what = next_adapter_->what;
   refused_adapter_ = what;
-  context_.log("adapter " + what.name + " is refused: " + read.error().message);
+  context_.log("adapter " + what.name + " is refused: " + why);
   context_.count("adapters_refused", 1);
   if (next_adapter_->leaves_frozen) return leave_frozen();
   next_adapter_.reset();
@@ -111,11 +152,13 @@ void interaction_model::swap_adapter(emitter& to) {
   auto next = std::move(*next_adapter_);
   next_adapter_.reset();
   const bool moves = config_.adapter_swap == "moved" || next.leaves_frozen;
-  for (const auto& [session, _] : conversations_) {
-    if (moves)
-      engine_->adapt(session, next.through);
-    else
+  for (const auto& [session, who] : conversations_) {
+    if (!moves) {
       context_.count("pinned", 1);
+      continue;
+    }
+    engine_->adapt(session, next.through);
+    who->through = next.through ? next.what : adapter();
   }
   adapter_now_ = std::move(next.what);
   through_now_ = std::move(next.through);

@@ -1,4 +1,5 @@
 // Adapters of the model are taken between two micro-turns.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -7,6 +8,7 @@
 #include "actors/interaction/fake_engine.hpp"
 #include "actors/interaction/interaction.hpp"
 #include "actors/trainer/adapters/adapters_told.test.hpp"
+#include "actors/trainer/adapters/governed_adapter.test.hpp"
 #include "graph/contract/harness.hpp"
 
 using namespace hocket;
@@ -28,9 +30,10 @@ struct faked final : interaction_model {
 
 struct rig {
   std::unique_ptr<harness> h;
-  explicit rig(std::vector<setting> more = {}, int sessions = 2) {
-    more.emplace_back("model", "none");
-    harness_options o{.config = settings(std::move(more))};
+  explicit rig(std::vector<setting> more = {}, int sessions = 2, const std::string& out = "out") {
+    if (std::ranges::find(more, "model", &setting::key) == more.end())
+      more.emplace_back("model", "none");
+    harness_options o{.config = settings(std::move(more)), .output_dir = out};
     o.sessions.clear();
     for (int s = 1; s <= sessions; ++s) o.sessions.push_back(session_id(s));
     h = std::make_unique<harness>(type_of<faked>(), std::move(o));
@@ -158,6 +161,51 @@ TEST_CASE("nobody speaks through a frozen adapter, whatever becomes of what repl
     CHECK((pinned.of(1) != "one" && pinned.of(2) != "one"));
     CHECK(pinned.of(1) == (std::string(next) == "misfit" ? "" : "three"));
   }
+}
+
+TEST_CASE("an adapter that a graph names goes through the gates, and an incident takes it back") {
+  const trainer::test::governed_adapter g("interaction-gates");
+  const std::vector<setting> named = {{"model", g / "model.bin"},
+                                      {"adapter", g / "calls"},
+                                      {"adapter_swap", "pinned"},
+                                      {"ledger", "book.db"}};
+  const auto why = [&] {
+    const rig r(named, 2, g / "out");
+    const auto opened = r.h->open();
+    return opened ? std::string() : opened.error().code + " " + opened.error().message;
+  };
+  CHECK(why().find("governance.refused") == 0);
+  CHECK(why().find("it has no card") != std::string::npos);
+  REQUIRE(g.book().add_card(g.card_of("another model")));
+  CHECK(why().find("it was made on `tiny`") != std::string::npos);
+  REQUIRE(g.book().add_override("calls", governance::gate::load, "a test"));
+  REQUIRE(g.book().add_override("calls", governance::gate::serve, "a test"));
+  const rig r(named, 2, g / "out");
+  REQUIRE(r.h->open());
+  r.pass();
+  CHECK((r.of(1) == "calls" && r.of(2) == "calls"));
+  // A newer one, which conversations that are pinned do not take, passes the gate `swap` or not at all.
+  r.give("stranger"), r.pass();
+  CHECK(r.h->counter("adapters_refused") == 1);
+  auto newer = g.card_of("the model");
+  newer["name"] = "newer", newer["weights"]["sha256"] = http::sha256_hex("\x01");
+  REQUIRE(g.book().add_card(newer));
+  r.give("newer"), r.pass();
+  r.begin_anew(2), r.pass();
+  CHECK((r.of(1) == "calls" && r.of(2) == "newer"));
+  // Frozen is what a conversation speaks through, not what is newest.
+  REQUIRE(g.book().open_incident("calls", "it lies"));
+  trainer::test::becomes([&] { return r.pass(), r.of(1) != "calls"; });
+  CHECK((r.of(1) == "newer" && r.of(2) == "newer"));
+  REQUIRE(g.book().open_incident("newer", "it lies, too"));
+  trainer::test::becomes([&] { return r.pass(), r.of(1).empty() && r.of(2).empty(); });
+  CHECK(r.told() == names{"calls", "newer", ""});
+  // Who begins meanwhile has none.
+  const rig later(named, 1, g / "out");
+  REQUIRE(later.h->open());
+  later.pass();
+  CHECK(later.of(1).empty());
+  CHECK(later.h->counter("frozen") == 1);
 }
 
 TEST_CASE("an adapter that there is no memory for is refused, and nothing else ends") {

@@ -25,6 +25,7 @@ void interaction_model::config::visit(config_visitor& v) {
                   "micro-turn, or only by those that begin after it",
            .choices = {"moved", "pinned"}},
           adapter_swap);
+  gate.visit(v);
   v.field({.name = "device", .doc = "cpu, cuda, cuda:N, or auto: a GPU if there is one"}, device);
   v.field({.name = "flow_steps", .doc = "Euler steps per 50 ms of speech", .min = 1, .max = 64},
           flow_steps);

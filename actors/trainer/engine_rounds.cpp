@@ -3,8 +3,8 @@
 #include <deque>
 #include <mutex>
 
+#include "actors/trainer/adapters/model_sum.hpp"
 #include "actors/trainer/data/datum.hpp"
-#include "actors/trainer/data/model_sum.hpp"
 #include "actors/trainer/data/schedule.hpp"
 #include "actors/trainer/rounds.hpp"
 #include "engine/language/network/open.hpp"

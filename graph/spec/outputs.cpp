@@ -74,7 +74,8 @@ std::string whole(const std::string& path) {
 class path_finder final : public config_visitor {
  public:
   std::vector<std::string> outputs, inputs;
-  std::vector<std::string> piped;  ///< what the sinks of a pipeline write
+  std::vector<std::string> shared;  ///< outputs that others may write as well
+  std::vector<std::string> piped;   ///< what the sinks of a pipeline write
   bool to_file = true;
   bool device = false;
   bool in_turns = false;
@@ -93,7 +94,8 @@ class path_finder final : public config_visitor {
     const auto& c = info.choices;
     if (std::find(c.begin(), c.end(), "file") != c.end() && v != "file") to_file = false;
     if (v.empty()) return;
-    if (info.is_output) outputs.push_back(v);
+    // Whoever has a ledger adds to it, beside others, and replaces nothing.
+    if (info.is_output) (info.name == "ledger" ? shared : outputs).push_back(v);
     if (info.is_path) inputs.push_back(v);
     if (info.is_pipeline) {
       for (auto& file : files_in_pipeline(v)) {
@@ -111,12 +113,16 @@ std::vector<named_file> files_of(const plan& graph, bool written) {
     if (a.removed || !a.config || a.type == nullptr) continue;
     path_finder found;
     a.config->visit(found);
+    bool is_shared = false;
     const auto add = [&](std::string& path) {
       out.push_back({std::move(path), fmt::format("{} ({})", a.name, a.type->info.type), a.where,
-                     a.host, found.in_turns});
+                     a.host, found.in_turns, false, is_shared});
     };
     if (written) std::for_each(found.piped.begin(), found.piped.end(), add);
     if (written && !found.to_file) continue;
+    is_shared = true;
+    if (written) std::for_each(found.shared.begin(), found.shared.end(), add);
+    is_shared = false;
     auto& named = written ? found.outputs : found.inputs;
     std::for_each(named.begin(), named.end(), add);
   }
@@ -230,7 +236,7 @@ void check_outputs(const plan& graph, diagnostics& findings) {
   std::map<std::pair<std::string, std::string>, named_file> seen;  // host, name
   for (const auto& f : outputs_of(graph)) {
     const auto [first, is_new] = seen.try_emplace({f.host, folded(f.path)}, f);
-    if (!is_new) add_same(first->second, f, findings);
+    if (!is_new && !(first->second.is_shared && f.is_shared)) add_same(first->second, f, findings);
   }
   for (const auto& [mine, file] : seen)
     for (const auto& [other, f] : seen)
@@ -249,7 +255,8 @@ void check_files(const std::vector<named_file>& writes, const std::vector<named_
     const auto& w = writes[i];
     if (w.path.empty() || is_no_file(w.path)) continue;
     for (std::size_t j = 0; j < i; ++j)
-      if (!writes[j].path.empty() && same_on_disk(writes[j].path, w.path, false)) {
+      if (!(w.is_shared && writes[j].is_shared) && !writes[j].path.empty() &&
+          same_on_disk(writes[j].path, w.path, false)) {
         add_same(writes[j], w, findings);
         break;
       }

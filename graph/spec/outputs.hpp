@@ -18,6 +18,7 @@ struct named_file {
   /// Written in turns: NAME.part0001.EXT and so on are its, too, and NAME.EXT.next.
   bool in_turns = false;
   bool with_all_beneath = false;  ///< a folder, and whatever is in it
+  bool is_shared = false;         ///< several may write it side by side
 };
 
 /// What actors write, as they name it. A component with a choice of places (`to: file`) writes only

@@ -15,11 +15,12 @@ namespace {
 
 /// A component that writes one file, unless it is told to write nowhere.
 struct writer_config final : config_base {
-  std::string file, to = "file", from, pipeline;
+  std::string file, to = "file", from, pipeline, ledger;
   std::int64_t mib = 0;
   void visit(config_visitor& v) override {
     v.field({.name = "to", .doc = "", .choices = {"file", "none"}}, to);
     v.field({.name = "file", .doc = "", .is_output = true}, file);
+    v.field({.name = "ledger", .doc = "", .is_output = true}, ledger);
     v.field({.name = "from", .doc = "", .is_path = true}, from);
     v.field({.name = "pipeline", .doc = "", .is_pipeline = true}, pipeline);
     v.field({.name = "rotate.mib", .doc = ""}, mib);
@@ -59,6 +60,25 @@ struct scratch_folder {
 };
 
 }  // namespace
+
+TEST_CASE("a ledger is written by several side by side, and by nobody as something else") {
+  some_plan p;
+  p.add("r1", "a.wav");
+  p.last().ledger = "book.db";
+  p.add("r2", "b.wav");
+  p.last().ledger = "./book.db";
+  CHECK(p.errors() == 0);
+  diagnostics found;
+  check_files(beneath(fs::current_path().string(), outputs_of(p.graph)), {}, found);
+  CHECK(found.items().empty());
+  p.add("r3", "book.db");
+  CHECK(p.errors() == 1);
+  some_plan alone;
+  alone.add("r1", "", "", "file");
+  alone.last().ledger = "book.db";
+  CHECK(!holds_alone(alone.graph.actors.back()));  // another one may be open beside it
+  CHECK(outputs_of(alone.graph).size() == 1);
+}
 
 TEST_CASE("two actors that write the same file are named, whatever they call it") {
   for (const char* other : {"a.wav", "./a.wav", "x/../a.wav", "A.WAV", ".//a.wav"}) {

@@ -41,7 +41,7 @@ DOORS = {
          "actors/gateway/door/admission.cpp", "actors/gateway/edit/looks.cpp",
          "actors/gateway/tinker/leftovers.cpp", "actors/gateway/tinker/served_model.cpp", "actors/gateway/tinker/store.cpp",
          "actors/http/beast_server.hpp", "actors/openapi/source.cpp", "actors/process/child_main.cpp", "actors/process/python.cpp",
-         "actors/record/mcap_file.cpp", "actors/record/rotation.cpp", "actors/trainer/data/model_sum.cpp",
+         "actors/record/mcap_file.cpp", "actors/record/rotation.cpp", "actors/trainer/adapters/model_sum.cpp",
          "actors/wire/keys.cpp", "actors/wire/shm_arena.cpp", "plugins/asr_pocketsphinx/recognizer.cpp",
          "plugins/dialogue_rules/dialogue_rules.cpp"],
         "a config field of kind path, or context.may->readable() first; then name the file in tools/checks/doors.py"),

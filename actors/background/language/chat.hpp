@@ -83,6 +83,8 @@ class chat_backend {
   virtual result<void> adapt(const adapter&) {
     return fail("language.no_adapters", "only a model in this process takes adapters");
   }
+  /// Its file or folder, which cards of adapters name by its sum; empty: not known.
+  virtual std::string model_path() const { return {}; }
   /// Whether it is asked in lines of text (`plain_turn`) where there are tools.
   virtual bool reads_lines() const { return false; }
 };

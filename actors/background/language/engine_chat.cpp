@@ -69,12 +69,15 @@ result<std::shared_ptr<const language::grammar>> names_grammar(
 
 /// A model that all planners with its path share.
 struct shared_model {
-  explicit shared_model(std::shared_ptr<const language::chat_model> m, std::size_t prefix_bytes)
+  shared_model(std::shared_ptr<const language::chat_model> m, std::string path,
+               std::size_t prefix_bytes)
       : model(std::move(m)),
+        file(std::move(path)),
         prefixes(std::make_shared<language::prefix_cache>(prefix_bytes)),
         adapters(prefix_bytes) {}
 
   std::shared_ptr<const language::chat_model> model;
+  std::string file;  ///< or folder
   std::shared_ptr<language::prefix_cache> prefixes;
   chat_adapters adapters;
 
@@ -157,6 +160,8 @@ class engine_chat final : public chat_backend {
     idle_.reset();  // what it read was not read through this one
     return {};
   }
+
+  std::string model_path() const override { return shared_->file; }
 
   bool reads_lines() const override { return !knows_tools_; }
 
@@ -332,7 +337,7 @@ result<std::shared_ptr<shared_model>> open_shared(const engine_settings& s) {
   if (auto there = opened[*path].lock()) return there;
   auto model = language::chat_model::open(*path);
   if (!model) return fail(model);
-  auto made = std::make_shared<shared_model>(std::move(*model), s.prefix_bytes);
+  auto made = std::make_shared<shared_model>(std::move(*model), *path, s.prefix_bytes);
   opened[*path] = made;
   return made;
 }

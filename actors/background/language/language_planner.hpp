@@ -52,6 +52,7 @@ class language_planner final : public telling_planner, public learner {
   result<void> open(const planner_context& where) override;
   using telling_planner::next;
   result<plan_step> next(const plan_view& view, const teller& tell) override;
+  std::string model_path() const override { return model_ ? model_->model_path() : ""; }
   result<void> prepare(const adapter& a) override { return model_->prepare(a); }
   result<void> adapt(const adapter& a) override { return model_->adapt(a); }
   /// Lines: one text for all lessons, each after the one before, as examples follow each other in a

@@ -42,14 +42,12 @@ result<sampling_source> open_source(service::state& s, const std::string& owner,
                             path));
   const auto files = s.store->read(from->path);
   if (!files) return fail(files);
-  if (const auto passed = governance::process_book::of_process().pass(governance::gate::serve, path,
-                                                                      weights_sha256(*files));
-      !passed)
-    return fail("tinker.forbidden", passed.error().message);
   auto base = s.find_model(from->base_model);
   if (!base)
     return fail("tinker.bad_request", fmt::format("{} is of {}, which this server does not have",
                                                   path, from->base_model));
+  if (const auto passed = pass_gate(governance::gate::serve, *from, *files, *base); !passed)
+    return fail("tinker.forbidden", passed.error().message);
   auto adapter = lora::open_adapter(
       *base->model, {files->at("adapter_config.json"), files->at("adapter_model.safetensors")});
   if (!adapter) return fail(adapter);

@@ -49,6 +49,7 @@ json card_of(const training_run& r, const checkpoint& about, const checkpoint_fi
   governance::card_facts f;
   f.name = about.path.text(), f.parent = r.loaded;
   f.base_model = r.base ? r.base_name + " (" + r.base->revision + ")" : r.base_name;
+  if (r.base) f.base_sha256 = r.base->sha256;
   f.adapter_config = files.at("adapter_config.json");
   f.weights_sha256 = http::sha256_hex(weights->second);
   f.weights_bytes = static_cast<std::int64_t>(weights->second.size());
@@ -175,6 +176,15 @@ answered save_for_sampler(service::state& s, call& c) {
 }
 
 }  // namespace
+
+result<void> pass_gate(governance::gate g, const checkpoint& from, const checkpoint_files& files,
+                       const served_model& base) {
+  const auto said = from.card.is_object() ? from.card.value("base_model", json()) : json();
+  const auto sum = said.is_object() ? said.value("sha256", json()) : json();
+  return governance::process_book::of_process().pass(
+      g, from.path.text(), weights_sha256(files),
+      {.sha256 = base.sha256, .named = sum.is_string() ? sum.get<std::string>() : ""});
+}
 
 void record_missing_cards(service::state& s) {
   auto& book = governance::process_book::of_process();

@@ -182,7 +182,7 @@ outcome load(service::state& s, training_run& r, const checkpoint& from, bool op
   if (book.is_frozen(name)) return failed(name + " is frozen by an incident");
   const auto files = s.store->read(from.path);
   if (!files) return failed(files.error());
-  if (const auto passed = book.pass(governance::gate::load, name, weights_sha256(*files)); !passed)
+  if (const auto passed = pass_gate(governance::gate::load, from, *files, *r.base); !passed)
     return failed(passed.error());
   const auto part = [&](const char* name) {
     const auto found = files->find(name);

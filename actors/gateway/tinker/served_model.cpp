@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/trainer/adapters/model_sum.hpp"
 #include "engine/language/files/gguf.hpp"
 #include "engine/language/files/mapped_file.hpp"
 #include "engine/language/files/strict_json.hpp"
@@ -150,6 +151,9 @@ result<std::shared_ptr<const served_model>> open_served_model(const std::string&
   m->model = std::move(*model);
   m->names = std::move(names);
   m->revision = revision_of(path);
+  auto sum = trainer::model_sha256(path);
+  if (!sum) return fail(sum);
+  m->sha256 = std::move(*sum);
   std::error_code failed;
   if (std::filesystem::is_directory(path, failed)) {
     m->folder = path;

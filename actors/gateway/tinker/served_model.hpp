@@ -25,6 +25,7 @@ struct served_model {
   /// Files of the hub that were made of a GGUF file, by name: its tokenizer, for clients.
   std::map<std::string, std::string> made_files;
   std::string revision;  ///< 40 hex digits
+  std::string sha256;    ///< of its files, as cards of adapters name it
 
   std::int64_t context() const { return model->config().trunk.context; }
   bool has_name(const std::string& name) const;
@@ -32,8 +33,8 @@ struct served_model {
 };
 
 /// Opens a folder or a GGUF file for training: weights of few bits are widened, or, where `precision` is
-/// "bfloat16" and not "fp32", linear layers rounded to it. *Errors*: those of open_language_model and of the
-/// tokenizer.
+/// "bfloat16" and not "fp32", linear layers rounded to it. *Errors*: those of open_language_model, of the
+/// tokenizer and of model_sha256.
 result<std::shared_ptr<const served_model>> open_served_model(const std::string& path,
                                                               std::vector<std::string> names,
                                                               std::int64_t context,

@@ -22,6 +22,7 @@
 #include "actors/gateway/tinker/store.hpp"
 #include "actors/gateway/tinker/training.hpp"
 #include "actors/gateway/tinker/wire/messages.hpp"
+#include "actors/governance/policy.hpp"
 #include "actors/http/routes.hpp"
 #include "actors/http/server.hpp"
 
@@ -147,6 +148,10 @@ result<std::int64_t> whole_of(const nlohmann::json& body, const char* key, std::
 /// The next operation of the model that the body names; `what` runs when its turn comes.
 answered submit_operation(service::state& s, call& c, training_hall::operation what);
 
+/// Whether a checkpoint may be loaded on this model, by its gate; without a ledger it may.
+/// *Errors*: governance.refused, ledger.*.
+result<void> pass_gate(governance::gate g, const checkpoint& from, const checkpoint_files& files,
+                       const served_model& base);
 /// Gives the ledger the card of each checkpoint that has none there.
 void record_missing_cards(service::state& s);
 

@@ -8,7 +8,8 @@ import os
 import subprocess
 import unittest
 
-from server import HOCKET, case, datum, server, texts
+import tiny_model
+from server import HOCKET, MODEL, case, datum, server, texts
 
 
 class governed(case):
@@ -110,6 +111,33 @@ class governed(case):
         proof = [e for r in rows() if r["kind"] == "erased" for e in r["body"]["entries"]]
         self.assertIn({"seq": before["seq"], "sha256": before["body_sha256"]}, proof)
         self.assertEqual(self.hocket("audit", "verify").returncode, 0)
+
+
+class other_model(case):
+    """A server that was started with other weights under the old name."""
+
+    def test_a_checkpoint_of_another_model_is_refused_by_name(self):
+        ledger = os.path.join(self.folder, "book.db")
+        c = self.client()
+        m = c.model()
+        paths = [c.do("save_weights", m, path="w1", kind="snapshot")["path"],
+                 c.do("save_weights_for_sampler", m, path="s1", kind="snapshot")["path"]]
+        self.s.end()
+        tiny_model.write(os.path.join(self.folder, "model"), seed=2)
+        type(self).s = server(self.folder)  # nobody asks for gates
+        c = self.client()
+        self.assertEqual(c.do("load_weights", c.model(), path=paths[0]).get("path"), paths[0])
+        self.s.end()
+        type(self).s = server(self.folder, "--ledger", ledger)
+        c = self.client()
+        m = c.model()
+        self.assertIn("it was made on `" + MODEL, json.dumps(c.do("load_weights", m, path=paths[0])))
+        self.refuses(403, "it was made on", lambda: c.post(
+            "create_sampling_session", session_id=c.id, sampling_session_seq_id=1, model_path=paths[1]))
+        done = subprocess.run([HOCKET, "card", paths[0], "--override", "load", "--reason", "a test",
+                               "--ledger", ledger], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(c.do("load_weights", m, path=paths[0]).get("path"), paths[0])
 
 
 class judged(case):

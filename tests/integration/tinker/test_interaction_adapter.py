@@ -52,6 +52,28 @@ class adapter(unittest.TestCase):
         with open(os.path.join(out, "model.wav"), "rb") as f:
             return said, hashlib.sha256(f.read()).hexdigest()
 
+    def governed(self, learnt, plain):
+        """Through the gates of a ledger: no card, a card, an incident."""
+        ledger = os.path.join(self.folder, "governed", "book.db")
+        named = ["--set", "actors.model.adapter=" + learnt, "--set", "actors.model.ledger=book.db"]
+        self.assertIn("it has no card", self.talk("governed", *named, code=1))
+        recipe = self.recipe("moved", 0.01)[0]
+        with open(recipe) as f:
+            text = f.read()
+        with open(recipe, "w") as f:
+            f.write(text.replace("rate: 0.01", "rate: 0.01, ledger: " + ledger))
+        self.run_it("train", recipe)
+        said, other = self.talk("governed", *named)
+        self.assertIn("adapter from now on: tiny", said)
+        self.assertNotEqual(other, plain)
+        gates = [json.loads(x) for x in self.run_it("audit", "list", "--json", "--ledger", ledger).splitlines()]
+        passed = [g["body"]["gate"] for g in gates if g["kind"] == "gate" and g["body"]["passed"]]
+        self.assertEqual(passed, ["load", "serve"])
+        self.run_it("incident", "open", "tiny", "--reason", "it lies", "--ledger", ledger)
+        said, same = self.talk("governed", *named)
+        self.assertIn("adapter tiny is frozen by an incident", said)
+        self.assertEqual(same, plain)
+
     def test_a_graph_takes_what_was_trained(self):
         still, nothing = self.recipe("still", 0)
         moved, learnt = self.recipe("moved", 0.01)
@@ -69,6 +91,7 @@ class adapter(unittest.TestCase):
         self.assertIn("adapter from now on: tiny", said)
         self.assertEqual(same, plain)
         self.assertNotEqual(self.talk("other", "--set", "actors.model.adapter=" + learnt)[1], plain)
+        self.governed(learnt, plain)
         # On from where it was, and as nothing else.
         self.run_it("train", self.recipe("moved", 0.01, steps=2)[0], "--resume")
         said = self.run_it("train", self.recipe("moved", 0.01, rank=8)[0], "--resume", code=2)

@@ -11,10 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/governance/card.hpp"
-#include "actors/governance/records.hpp"
 #include "actors/http/digest.hpp"
+#include "actors/trainer/adapters/model_sum.hpp"
 #include "actors/trainer/data/datum.hpp"
-#include "actors/trainer/data/model_sum.hpp"
 #include "actors/trainer/data/schedule.hpp"
 #include "engine/language/files/mapped_file.hpp"
 #include "engine/language/network/open.hpp"
@@ -27,6 +26,7 @@
 #include "tools/hocket/progress.hpp"
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/signals.hpp"
+#include "tools/hocket/train/card_record.hpp"
 #include "tools/hocket/train/commands.hpp"
 #include "tools/hocket/train/lora_checkpoint.hpp"
 #include "tools/hocket/train/lora_origin.hpp"
@@ -228,21 +228,14 @@ result<void> write_card(const recipe& r, const trust::folder& out, const lora::t
   const auto card = governance::make_card(f);
   HOCKET_TRY(out.write("card.json", card.dump(2) + "\n"));
   HOCKET_TRY(out.write("README.md", governance::markdown_of(card)));
-  if (r.ledger.empty()) return {};
-  auto records = governance::records::open(r.ledger);
-  if (!records) return fail(records);
-  HOCKET_TRY(records->add_card(card));
-  if (f.evaluations.empty()) return {};
-  // By how much it fell, as `trainer.lora` records it: a gate asks for `validation >= 0`.
-  return records->add_evaluation(r.name, "validation", {{"validation", *v.before - *v.after}});
+  const auto fell = f.evaluations.empty() ? std::nullopt : std::optional(*v.before - *v.after);
+  return record_card(r.ledger, card, fell);
 }
 
 /// What would be in the way of write_card() after hours of training is told before them.
 result<void> card_place(const recipe& r, const trust::folder& out) {
   HOCKET_TRY(governance::check_card_place(out, r.name));
-  if (r.ledger.empty()) return {};
-  const auto records = governance::records::open(r.ledger);
-  return records ? result<void>() : fail(records);
+  return check_ledger(r.ledger);
 }
 
 /// Mean loss of a target.

@@ -1,6 +1,8 @@
 #include "tools/hocket/train/curve.hpp"
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "graph/trust/files.hpp"
@@ -20,6 +22,34 @@ result<void> append_curve(const std::string& folder, const train_progress& p) {
   const auto file = trust::create_file(path, trust::create_as::appended);
   if (!file) return fail("train.io", file.error().message);
   return file->write(out.str());
+}
+
+result<void> cut_curve(const std::string& folder, std::int64_t step) {
+  const std::string path = folder + "/curve.csv";
+  if (!std::filesystem::exists(path)) return {};
+  std::string kept, line;
+  {
+    std::ifstream rows(path);
+    if (!std::getline(rows, line)) return {};
+    kept = line + "\n";
+    bool any = false;
+    while (std::getline(rows, line) && !rows.eof()) {  // a row without its end was cut short
+      const auto n = std::strtoll(line.c_str(), nullptr, 10);
+      if (n < 1 || n > step) continue;
+      kept += line + "\n";
+      any = true;
+    }
+    if (!any) kept.clear();  // the first row brings its head
+  }
+  if (kept.empty()) {
+    std::error_code failed;
+    if (std::filesystem::remove(path, failed); failed)
+      return fail("train.io", path + ": " + failed.message());
+    return {};
+  }
+  if (auto written = trust::write_file(path, kept); !written)
+    return fail("train.io", written.error().message);
+  return {};
 }
 
 }  // namespace hocket::cli

@@ -1,5 +1,6 @@
 #include "tools/hocket/train/lora_checkpoint.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@ result<void> write_checkpoint(const trust::folder& out, const lora_checkpoint& c
   const auto head = nlohmann::json{{"config", c.files.config},
                                    {"weights", c.files.weights.size()},
                                    {"origin", c.origin},
+                                   {"seconds", c.seconds},
                                    {"moments", c.moments.size()}}
                         .dump();
   return out.write("checkpoint",
@@ -37,9 +39,11 @@ result<lora_checkpoint> read_checkpoint(const trust::folder& out) {
   if (weights > bytes->size() || moments > bytes->size() ||
       8 + length + weights + moments != bytes->size())
     return bad();
+  const auto seconds = head.value("seconds", nlohmann::json());
   return lora_checkpoint{{head["config"], bytes->substr(8 + length, weights)},
                          bytes->substr(8 + length + weights),
-                         head.value("origin", nlohmann::json())};
+                         head.value("origin", nlohmann::json()),
+                         seconds.is_number() ? std::max(0.0, seconds.get<double>()) : 0};
 }
 
 }  // namespace hocket::cli

@@ -15,6 +15,7 @@ struct lora_checkpoint {
   lora::adapter_files files;
   std::string moments;    ///< of the optimizer
   nlohmann::json origin;  ///< what it was begun with; null: not known
+  double seconds = 0;     ///< that its steps took; 0: not known
 };
 
 /// The adapter where PEFT finds it (`adapter_config.json`, `adapter_model.safetensors`), and `checkpoint`: one file, so

@@ -11,8 +11,9 @@
 
 #include "actors/governance/card.hpp"
 #include "actors/http/digest.hpp"
-#include "actors/trainer/data/model_sum.hpp"
+#include "actors/trainer/adapters/model_sum.hpp"
 #include "engine/lora/interaction/conversation_trainer.hpp"
+#include "tools/hocket/train/card_record.hpp"
 #include "tools/hocket/train/curve.hpp"
 #include "tools/hocket/train/lora_checkpoint.hpp"
 
@@ -65,13 +66,16 @@ result<shared_model> open_model(const train_config& c) {
   return *model;
 }
 
+/// `seconds`: that the steps of a run that goes on took so far.
 result<std::unique_ptr<conversation_trainer>> make_trainer(const train_plan& plan,
                                                            const shared_model& model,
-                                                           const trust::folder& out) {
+                                                           const trust::folder& out,
+                                                           double& seconds) {
   const auto wanted = config_of(plan);
   if (!plan.engine.resume) return conversation_trainer::create(model, wanted, plan.engine);
   const auto c = read_checkpoint(out);
   if (!c) return fail("train.resume", c.error().message);
+  seconds = c->seconds;
   const auto is = nlohmann::json::parse(c->files.config, nullptr, false);
   const auto asked = nlohmann::json::parse(lora::write_peft_config(wanted));
   const auto other = [&](const std::string& key) {
@@ -133,21 +137,25 @@ result<void> write_card(const train_plan& plan, const trust::folder& out,
       {{{"what", "loss of held-out conversations"}, {"before", before}, {"after", after}}});
   const auto card = governance::make_card(f);
   HOCKET_TRY(out.write("card.json", card.dump(2) + "\n"));
-  return out.write("README.md", governance::markdown_of(card));
+  HOCKET_TRY(out.write("README.md", governance::markdown_of(card)));
+  return record_card(plan.adapter->ledger, card, before - after);
 }
 
-/// Steps until the end, with a row of the curve for every `log_every`.
+/// Steps until the end, with a row of the curve for every `log_every`. `before`: seconds of an earlier part.
 result<void> run(const train_plan& plan, const engine::example_source& source,
-                 conversation_trainer& t, const trust::folder& out,
+                 conversation_trainer& t, const trust::folder& out, double before,
                  const std::function<bool(const train_progress&)>& report) {
   const auto& c = plan.engine;
   const auto begun = clock::now();
-  const auto seconds = [&] { return std::chrono::duration<double>(clock::now() - begun).count(); };
-  double logged_s = 0, saved_s = 0;
+  const auto seconds = [&] {
+    return before + std::chrono::duration<double>(clock::now() - begun).count();
+  };
+  double logged_s = before, saved_s = before;
   std::int64_t logged = t.steps();
   const auto save = [&] {
-    return write_checkpoint(out, {t.files(), t.optimizer_state(), origin_of(plan)});
+    return write_checkpoint(out, {t.files(), t.optimizer_state(), origin_of(plan), seconds()});
   };
+  HOCKET_TRY(cut_curve(c.output, t.steps()));
   HOCKET_TRY(save());
   while (t.steps() < c.steps) {
     const auto batch = static_cast<std::uint64_t>(c.batch);
@@ -184,7 +192,9 @@ result<void> train_adapter(const train_plan& plan, const engine::example_source&
   const auto out = trust::folder::open(plan.engine.output);
   if (!out) return fail(out);
   HOCKET_TRY(governance::check_card_place(*out, plan.adapter->name));
-  auto t = make_trainer(plan, *model, *out);
+  HOCKET_TRY(check_ledger(plan.adapter->ledger));
+  double seconds = 0;
+  auto t = make_trainer(plan, *model, *out, seconds);
   if (!t) return fail(t);
   const auto judged = made(held_out, 0, held_out_conversations);
   // An adapter that was not trained changes nothing: its loss is the model's.
@@ -192,7 +202,7 @@ result<void> train_adapter(const train_plan& plan, const engine::example_source&
   if (!fresh) return fail(fresh);
   const auto before = loss_of(**fresh, plan.engine, judged);
   if (!before) return fail(before);
-  HOCKET_TRY(run(plan, source, **t, *out, report));
+  HOCKET_TRY(run(plan, source, **t, *out, seconds, report));
   const auto after = loss_of(**t, plan.engine, judged);
   if (!after) return fail(after);
   return write_card(plan, *out, **t, *before, *after);

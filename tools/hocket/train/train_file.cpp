@@ -47,6 +47,7 @@ struct adapter_part final : config_base {
              .doc = "which linear layers: all-linear (none of the heads), or an expression for "
                     "whole names as in model.safetensors"},
             a.modules);
+    v.field({.name = "ledger", .doc = "where its card is recorded; empty: nowhere"}, a.ledger);
   }
 };
 

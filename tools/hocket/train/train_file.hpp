@@ -16,6 +16,7 @@ struct adapter_plan {
   std::int64_t rank = 8;
   double alpha = 16, rate = 1e-3;      ///< rate: the highest, of AdamW
   std::string modules = "all-linear";  ///< or an expression for whole names
+  std::string ledger;                  ///< where its card is recorded; empty: nowhere
 };
 
 /// What a training file says, beside what the engine needs.
