@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/language/files/strict_json.hpp"
+
 namespace hocket::governance {
 namespace {
 
@@ -49,8 +51,7 @@ void set_revision(std::string revision) { revision_here() = std::move(revision);
 const std::string& revision() { return revision_here(); }
 
 json make_card(const card_facts& f) {
-  auto config = json::parse(f.adapter_config, nullptr, false);
-  if (config.is_discarded()) config = json::object();
+  const auto config = language::strict_json(f.adapter_config, "adapter_config.json");
   auto sources = json::array();
   std::int64_t examples = 0;
   for (const auto& d : f.data) {
@@ -64,7 +65,7 @@ json make_card(const card_facts& f) {
           {"parent", f.parent},
           {"base_model", {{"name", f.base_model}, {"sha256", f.base_sha256}}},
           {"weights", {{"sha256", f.weights_sha256}, {"bytes", f.weights_bytes}}},
-          {"adapter_config", config},
+          {"adapter_config", config ? *config : json::object()},
           {"data",
            {{"examples", examples},
             {"tokens", f.tokens},
@@ -97,8 +98,8 @@ result<void> check_card_place(const trust::folder& folder, const std::string& ad
   }
   if (is_there("card.json")) {
     const auto text = folder.read("card.json", most);
-    const auto card = text ? json::parse(*text, nullptr, false) : json();
-    if (!card.is_object() || card.value("name", json()) != json(adapter))
+    const auto card = text ? language::strict_json(*text, "card.json") : result<json>(fail(text));
+    if (!card || !card->is_object() || card->value("name", json()) != json(adapter))
       return not_ours("card.json", fmt::format("is not the card of `{}`", adapter));
   }
   return {};

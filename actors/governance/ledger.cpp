@@ -94,10 +94,18 @@ std::string pseudonym_of(const std::string& name, const std::string& key) {
   return "t-" + http::sha256_hex(key + "\n" + name).substr(0, 32);
 }
 
+/// The JSON of an entry; of a body that is nested deeper than any that is written here, what is above that:
+/// bodies are copied, which a stack bounds, and a ledger may be another one's.
+json entry_json(const std::string& stored) {
+  constexpr int most_levels = 256;
+  return json::parse(
+      stored, [](int depth, json::parse_event_t, json&) { return depth <= most_levels; }, false);
+}
+
 /// What an entry `erased` names.
 std::vector<std::pair<std::int64_t, std::string>> erased_in(const std::string& stored) {
   std::vector<std::pair<std::int64_t, std::string>> out;
-  const auto all = json::parse(stored, nullptr, false);
+  const auto all = entry_json(stored);
   if (!all.is_object() || !all.value("body", json()).is_object()) return out;
   for (const auto& one : all["body"].value("entries", json::array()))
     if (one.is_object() && one.value("seq", json()).is_number_integer() &&
@@ -414,7 +422,7 @@ result<std::vector<entry>> ledger::list(const std::string& kind, const std::stri
     if (!whose.empty() && e.tenant != whose) continue;
     if (prefix && !e.subject.starts_with(stem)) continue;
     if (!s.is_null(5)) {
-      const auto stored = json::parse(s.text(5), nullptr, false);
+      const auto stored = entry_json(s.text(5));
       e.body = stored.is_object() ? stored.value("body", json()) : json();
     }
     out.push_back(std::move(e));

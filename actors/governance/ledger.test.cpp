@@ -170,6 +170,15 @@ TEST_CASE("ledger: what is changed by another program is named by its entry") {
     CHECK(names(change("UPDATE entries SET body = '{}' WHERE seq = 2"),
                 "entry 2 (evaluation of tools-1): its body"));
   }
+  SUBCASE("one that is too deep for any stack") {
+    const std::string deep(1 << 20, '['), back(1 << 20, ']');
+    const auto set = [&](const std::string& body) {
+      return "UPDATE entries SET kind = 'erased', body = '" + body + "' WHERE seq = 2";
+    };
+    CHECK(names(change(set(R"({"body": {"entries": )" + deep + back + "}}").c_str()),
+                "entry 2 (erased of tools-1): its"));
+    CHECK(at.open(false).list()->size() == 3);
+  }
   SUBCASE("a body that is gone") {
     CHECK(names(change("UPDATE entries SET body = NULL WHERE seq = 2"),
                 "no entry says that it was erased"));

@@ -74,8 +74,13 @@ TEST_CASE("check_card_place: what no card wrote is not replaced") {
   REQUIRE(folder->write("card.json", make_card(f).dump()));
   CHECK(check_card_place(*folder, "a-1"));
   CHECK(!check_card_place(*folder, "a-2"));
-  REQUIRE(folder->write("card.json", "no card"));
-  CHECK(!check_card_place(*folder, "a-1"));
+  const std::string deep(1 << 20, '['), back(1 << 20, ']');  // copied, too much for any stack
+  for (const auto& other : {std::string("no card"), R"({"name": )" + deep + back + "}"}) {
+    REQUIRE(folder->write("card.json", other));
+    CHECK(!check_card_place(*folder, "a-1"));
+  }
+  f.adapter_config = R"({"r": )" + deep + back + "}";
+  CHECK(make_card(f)["adapter_config"] == json::object());
   std::filesystem::remove_all(dir);
 }
 

@@ -10,6 +10,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "engine/language/files/strict_json.hpp"
+
 namespace hocket::lora {
 namespace {
 
@@ -161,7 +163,10 @@ result<void> read_patterns(const json& j, lora_config& c) {
 }  // namespace
 
 result<lora_config> read_peft_config(std::string_view text) {
-  const auto j = json::parse(text, nullptr, false);
+  // Values are copied and written below, which a stack bounds.
+  const auto parsed = language::strict_ordered_json(text, "adapter_config.json");
+  if (!parsed) return fail("lora.bad_config", parsed.error().message);
+  const auto& j = *parsed;
   if (!j.is_object()) return bad("not a JSON object");
   if (j.value("peft_type", json("LORA")) != "LORA")
     return fail("lora.unsupported",

@@ -3,14 +3,18 @@
 #include <cmath>
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 using namespace hocket::lora;
 
 namespace {
 
+/// A whole config with these keys, or instead of its own.
 std::string config_with(const std::string& more) {
-  return R"({"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"])" +
-         (more.empty() ? "" : ", " + more) + "}";
+  auto j = nlohmann::ordered_json::parse(
+      R"({"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"]})");
+  j.update(nlohmann::ordered_json::parse("{" + more + "}"));
+  return j.dump();
 }
 
 std::string problem(const std::string& text) {
@@ -55,6 +59,11 @@ TEST_CASE("targets by name, by expression, or all of them") {
 TEST_CASE("what would change the result is refused by name") {
   CHECK(problem(config_with("")) == "");
   CHECK(problem("[]") == "adapter_config.json: not a JSON object");
+  CHECK(problem("{") == "adapter_config.json: no valid JSON at byte 2");
+  CHECK(problem(R"({"r": 8, "r": 4})") == "adapter_config.json: the key `r` is there twice");
+  const std::string deep(1 << 20, '['), back(1 << 20, ']');  // copied, too much for any stack
+  CHECK(problem(R"({"r": 8, "base_model_name_or_path": )" + deep + back + "}") ==
+        "adapter_config.json: nested over 64 levels");
   CHECK(problem(config_with(R"("use_dora": true)")) ==
         "adapter_config.json: use_dora = true is not supported");
   CHECK(problem(config_with(R"("bias": "all")")) ==

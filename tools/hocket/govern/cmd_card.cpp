@@ -7,6 +7,7 @@
 #include "actors/governance/card.hpp"
 #include "actors/governance/records.hpp"
 #include "actors/http/digest.hpp"
+#include "graph/payloads/json_text.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/govern/commands.hpp"
 #include "tools/hocket/say.hpp"
@@ -39,10 +40,14 @@ int show_folder(const govern_options& o) {
   const auto text =
       folder ? folder->read("card.json", 16u << 20) : result<std::string>(fail(folder));
   if (!text) return tell(text.error(), exit_bad_input);
-  const auto card = json::parse(*text, nullptr, false);
-  if (!card.is_object())
+  // It may be a stranger's: what is copied here has a bound of levels.
+  const auto card = payloads::parse_json(*text, 16u << 20, 64);
+  if (!card)
+    return tell({"governance.no_card", o.name + "/card.json: " + card.error().message},
+                exit_bad_input);
+  if (!card->is_object())
     return tell({"governance.no_card", o.name + "/card.json is no card"}, exit_bad_input);
-  return show(card, o);
+  return show(*card, o);
 }
 
 /// Weights as the card names them, with the card.

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/language/files/strict_json.hpp"
+
 namespace hocket::cli {
 
 result<void> write_checkpoint(const trust::folder& out, const lora_checkpoint& c) {
@@ -29,7 +31,8 @@ result<lora_checkpoint> read_checkpoint(const trust::folder& out) {
   const auto length =
       bytes->size() > 8 ? std::strtoul(bytes->substr(0, 8).c_str(), nullptr, 10) : 0;
   if (length == 0 || length > bytes->size() - 8) return bad();
-  const auto head = nlohmann::json::parse(bytes->substr(8, length), nullptr, false);
+  const auto read = language::strict_json({bytes->data() + 8, length}, "checkpoint");
+  const auto& head = read ? *read : nlohmann::json();
   if (!head.is_object() || !head.value("config", nlohmann::json()).is_string() ||
       !head.value("weights", nlohmann::json()).is_number_unsigned() ||
       !head.value("moments", nlohmann::json()).is_number_unsigned())
