@@ -95,7 +95,7 @@ void rewirer::retire_old(change& c, transition& s) {
       if (before && retiring_.contains(before.get())) retiring_[before.get()].second = replacement;
   }
   for (const auto& [replacement, before] : s.replacements)
-    if (!before) begin(replacement, nullptr);
+    if (!before && !waits_for_host(c, replacement)) begin(replacement, nullptr);
   for (const auto& one : s.old) {
     if (s.stays(*one)) continue;
     const auto replacement = s.cell_at(one->id().actor, one->id().session);
@@ -293,82 +293,6 @@ void rewirer::drain_old_queues(change&, transition& s) {
       const auto sender = cell_change(*one).sender_of(*q);
       cell_change(*one).drain_and_remove(*q, !sender || s.stays(*sender) || sender->is_over());
     }
-  }
-}
-
-// ---------------------------------------------------------------------------- afterwards
-
-void rewirer::begin(const std::shared_ptr<actor_cell>& replacement,
-                    const std::shared_ptr<actor_cell>& before) {
-  cell_change(*replacement)
-      .activate(at_,
-                before && before->id().actor == replacement->id().actor ? before.get() : nullptr);
-  if (replacement->state() == phase::fresh) replacement->request_open();
-  if (replacement->id().is_source() && (run_.is_virtual() || !replacement->id().info.blocking))
-    run_.turns.follow_source(replacement, replacement->next_until());
-  replacement->open_gate();
-}
-
-void rewirer::retired(actor_cell& c) {
-  std::shared_ptr<actor_cell> who, replacement;
-  {
-    std::lock_guard lock(mutex_);
-    const auto it = retiring_.find(&c);
-    if (it == retiring_.end() || !it->second.first) return;
-    who = std::move(it->second.first);
-    replacement = std::move(it->second.second);
-    it->second = {};
-  }
-  if (replacement) begin(replacement, who);
-  // Not here: this is its own thread.
-  run_.after(std::chrono::milliseconds(0), [this, who] { collect_books(who); });
-}
-
-void rewirer::collect_books(const std::shared_ptr<actor_cell>& c) {
-  {
-    const auto still = run_.accounts.freeze();
-    topology_edit edit(run_);
-    cell_change(*c).collect_books(
-        [&](std::size_t link, const account& books) { run_.accounts.add(link, books); });
-    edit.remove(c);
-  }
-  run_.executor->detach(*c);
-  if (auto* end = c->id().remote) end->detached(*c);
-  c->outputs().break_links();
-  run_.openings.forget(*c);
-  std::lock_guard lock(mutex_);
-  retiring_.erase(c.get());
-  changed_.notify_all();
-}
-
-void rewirer::wait_until_settled(change& c, const snapshot& before, std::int64_t began_ns) {
-  if (c.out.state != rewire_state::committed) return;
-  {
-    std::unique_lock lock(mutex_);
-    const auto limit = std::chrono::milliseconds(
-        static_cast<std::int64_t>(run_.options.drain_limit_s * 2000) + 1000);
-    const auto until = std::chrono::steady_clock::now() + limit;
-    while (!retiring_.empty() && !run_.end.finished() && std::chrono::steady_clock::now() < until)
-      changed_.wait_for(lock, std::chrono::milliseconds(20));
-    for (const auto& [one, pair] : retiring_)
-      if (pair.first) c.out.notes.push_back(pair.first->id().name + " has not closed yet");
-  }
-  c.out.settled_ms = static_cast<double>(monotonic_ns() - began_ns) / 1e6;
-  const auto lost = [](const snapshot& s, const std::string& name) {
-    for (const auto& l : s.links)
-      if (l.from + " > " + l.to == name) return l.dropped[static_cast<int>(drop_reason::rewired)];
-    return std::uint64_t{0};
-  };
-  const auto now = run_.status();
-  for (const auto& l : now.links) {
-    const auto name = l.from + " > " + l.to;
-    const auto n = lost(now, name) - lost(before, name);
-    const auto it = std::find_if(c.out.packets.begin(), c.out.packets.end(),
-                                 [&](const auto& p) { return p.link == name; });
-    if (it != c.out.packets.end())
-      it->dropped += n;
-    else if (n > 0)
-      c.out.packets.push_back({name, 0, n});
   }
 }
 

@@ -227,7 +227,31 @@ void coordinator::on(const std::string& peer, const wire::rewire_done& m) {
   std::lock_guard lock(mutex_);
   if (const auto it = replies_.find(m.number); it != replies_.end())
     it->second.done[peer] = std::move(out);
+  if (left_.size() >= kept_max && !left_.contains(m.number)) left_.erase(left_.begin());
+  left_[m.number].insert(peer);
   changed_.notify_all();
+}
+
+// Where an actor comes from another host: `rewire_done` says that it has closed there. It comes behind
+// all packets that left that host before. A leader hears it when the host has settled, the others,
+// and from the leader all, as soon as what retired has closed: so none waits for itself.
+void coordinator::join_moves(rewirer::change& c, std::uint64_t number, const incarnations& before) {
+  if (!c.moves) return;
+  c.has_left = [this, number, &c] {
+    rewire_outcome closed;
+    closed.state = c.out.state;
+    closed.host = run_.local().host;
+    for (const auto& p : run_.local().peers)
+      if (p != run_.local().leader) send(p, wire::rewire_done{number, to_message(closed)});
+  };
+  c.left = [this, number, before](const std::string& host) {
+    {
+      std::lock_guard lock(mutex_);
+      if (const auto it = left_.find(number); it != left_.end() && it->second.contains(host))
+        return true;
+    }
+    return is_gone(host, before);
+  };
 }
 
 // ---------------------------------------------------------------------------- the others
@@ -332,7 +356,10 @@ void coordinator::take_part(const std::string& leader, std::uint64_t number,
     for (const auto& p : run_.local().peers)
       if (p != leader) send(p, wire::rewire_commit{number, what->micro_turn});
     rewirer_.record_decision(*c);
+    join_moves(*c, number, before);
     rewirer_.commit_at(c, what->micro_turn);
+    std::lock_guard lock(mutex_);
+    left_.erase(number);
   }
   auto done = c->out;
   done.host = run_.local().host;

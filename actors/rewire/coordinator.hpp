@@ -13,6 +13,7 @@
 
 #include "actors/host/run_changes.hpp"
 #include "actors/rewire/fwd.hpp"
+#include "actors/rewire/rewirer.hpp"
 #include "graph/schema/host_message.hpp"
 #include "graph/trust/budget.hpp"
 
@@ -77,6 +78,8 @@ class coordinator {
   std::optional<std::string> outcome_of(const std::string& host, const incarnations& before,
                                         const rewire_outcome& out) const;
   std::optional<std::string> missing_host() const;
+  /// Lets a change know what the other hosts say of what retires there.
+  void join_moves(rewirer::change& c, std::uint64_t number, const incarnations& before);
   static std::uint64_t first_number();
   bool is_there(const std::string& host) const;
   /// Whether it is lost, or another process than it was before.
@@ -107,7 +110,9 @@ class coordinator {
   std::map<std::uint64_t, replies> replies_;
   std::map<std::uint64_t, decision> decisions_;  ///< as a follower
   std::map<std::uint64_t, decision> passed_on_;  ///< the same, as other followers heard it
-  bool takes_part_ = false;                      ///< as a follower: one rewire at a time
+  /// Hosts on which all that retired has closed, by change: actors that came from there begin.
+  std::map<std::uint64_t, std::set<std::string>> left_;
+  bool takes_part_ = false;  ///< as a follower: one rewire at a time
   std::map<std::uint64_t, rewire_outcome> answers_;
   std::uint64_t asked_ = 0;  ///< the newest question to the leader; nobody else's answers are kept
   std::optional<host::graph_text> asked_for_;  ///< as long as somebody waits for it

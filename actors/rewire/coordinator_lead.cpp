@@ -43,6 +43,7 @@ rewire_outcome coordinator::lead(rewire_request request) {
     ~forget() {
       std::lock_guard lock(all.mutex_);
       all.replies_.erase(number);
+      all.left_.erase(number);
     }
   } const at_the_end{*this, number};
   const auto before = who_is_there();
@@ -81,6 +82,7 @@ rewire_outcome coordinator::lead(rewire_request request) {
   const auto soon = std::max(run_.now() + duration(notice_ns + 1), asked.not_before);
   const auto k = grid.index_of(soon - duration(1));
   send_all(wire::rewire_commit{number, k});
+  join_moves(*c, number, before);
   rewirer_.commit_at(c, k);
   collect_done(number, before, c->out);
   return c->out;

@@ -1,4 +1,4 @@
-// A rewire from its request to its report. Its steps: prepare.cpp, commit.cpp.
+// A rewire from its request to its report. Its steps: prepare.cpp, commit.cpp, settle.cpp.
 #include "actors/rewire/rewirer.hpp"
 
 #include "graph/trust/trial.hpp"
@@ -60,6 +60,11 @@ bool rewirer::may_begin(rewire_outcome& out) const {
         return refuse("rewire.under-way", pair.first->id().name +
                                               " of the last rewire still closes; "
                                               "try again when it has");
+    if (!arriving_.empty())
+      return refuse(
+          "rewire.under-way",
+          fmt::format("{} of the last rewire waits for host {}; try again when it has begun",
+                      arriving_.front().second->id().name, arriving_.front().first));
   }
   if (run_.end.ending() || run_.end.stopping() || run_.end.finished())
     return refuse("rewire.not-running", "the run is about to end");
@@ -94,6 +99,14 @@ result<void> rewirer::plan_change(change& c) {
     else
       c.fresh.push_back(stands != actor_role::absent &&
                         (a >= before.size() || before[a] == actor_role::absent));
+  }
+  for (std::size_t a = 0; a < what->takes_over.size(); ++a) {
+    if (!what->takes_over[a]) continue;
+    const auto& from = run_.local().whole.actors[*what->takes_over[a]].host;
+    if (from == what->next.actors[a].host) continue;
+    c.moves = true;
+    if (what->next.actors[a].host == run_.local().host)
+      c.comes_from[static_cast<actor_index>(a)] = from;
   }
   what->takes_over.resize(next.graph.actors.size());
   c.what = std::move(*what);

@@ -2,11 +2,13 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -53,6 +55,13 @@ class rewirer {
     bool decided = false;
     bool leads = false;  ///< over several hosts, which do it by this one's word
     bool over = false;   ///< committed or given up
+    bool moves = false;  ///< an actor changes its host, whichever these are
+    /// By number: the host that an actor comes from which is here from now on.
+    std::map<actor_index, std::string> comes_from;
+    /// Several hosts: tells the others that what retired here has closed, if anything `moves`.
+    std::function<void()> has_left;
+    /// Whether another host has said so, or is gone.
+    std::function<bool(const std::string& host)> left;
   };
   /// The steps of run(), for several hosts; real time. The outcome's state says how it went:
   /// `planned` after a prepare that may be committed.
@@ -111,8 +120,13 @@ class rewirer {
   /// and not to be gone on with.
   bool writes_anew(const plan& next, actor_index a) const;
   void note_files(const plan& graph);
+
+  // settle.cpp
   void begin(const std::shared_ptr<actor_cell>& replacement,
              const std::shared_ptr<actor_cell>& before);
+  /// It comes from another host, and begins when what it was there has closed.
+  bool waits_for_host(const change& c, const std::shared_ptr<actor_cell>& replacement);
+  void begin_arrived(change& c, bool too_late);
   void collect_books(const std::shared_ptr<actor_cell>& c);
   void wait_until_settled(change& c, const snapshot& before, std::int64_t began_ns);
 
@@ -129,6 +143,8 @@ class rewirer {
   std::map<actor_key, std::shared_ptr<actor_cell>> prepared_;
   std::map<const actor_cell*, std::pair<std::shared_ptr<actor_cell>, std::shared_ptr<actor_cell>>>
       retiring_;  ///< a retiring cell, and the one that waits for its end
+  /// The host that an actor comes from, and the cell that waits until it has closed there.
+  std::vector<std::pair<std::string, std::shared_ptr<actor_cell>>> arriving_;
   timestamp at_;
   std::set<std::string> written_;  ///< by revisions so far
 };

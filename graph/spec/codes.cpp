@@ -96,7 +96,7 @@ constexpr code_doc of_rewires[] = {
     {"rewire.idle-host", "a host without an actor left"},
     {"rewire.leader", "the first source is on another host"},
     {"rewire.replicas", "another number of replicas"},
-    {"rewire.moved", "an actor that would change its host"},
+    {"rewire.moved", "a replica that would change its host"},
     {"rewire.crossing", "two links between hosts whose numbers on the wire fall together"},
     {"rewire.worn-out", "numbers of actors are used up"},
 };

@@ -212,7 +212,9 @@ class comparison {
       const auto before = spec::process_text(spec::process_of(was));
       const auto after = spec::process_text(spec::process_of(is));
       if (before != after) c.why.push_back(fmt::format("process: {} -> {}", before, after));
-      if (was.host != is.host) c.why.push_back(fmt::format("on: {} -> {}", was.host, is.host));
+      if (was.host != is.host)
+        c.why.push_back(
+            fmt::format("on: {} -> {}: it begins there without what it knows", was.host, is.host));
       if (!c.why.empty()) {
         c.fate = actor_fate::replaced;
       } else if (!same_supervision(was, is)) {

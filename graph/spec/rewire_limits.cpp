@@ -140,17 +140,15 @@ void check_crossings(const plan& running, const rewire_plan& r, diagnostics& fin
     if (!r.takes_over[i]) continue;
     const auto& from = running.actors[*r.takes_over[i]].host;
     const auto& a = p.actors[i];
-    if (from == a.host) continue;
+    if (from == a.host || a.family.empty()) continue;
     findings.add(
         {severity::error,
          a.where,
          "rewire.moved",
-         fmt::format("{} runs on `{}`, and here it is on `{}`: an actor does not change "
-                     "its host while a graph runs",
+         fmt::format("{} runs on `{}`, and here it is on `{}`: a replica does not change its host "
+                     "while a graph runs, since conversations are with it",
                      a.name, from, a.host),
-         fmt::format("give it another name on `{}`: it begins there without what it knows; "
-                     "or {} on all hosts",
-                     a.host, start_anew),
+         fmt::format("give `{}` another name; or {} on all hosts", a.family, start_anew),
          {}});
   }
   // By chance, once in a lifetime: one in four thousand million for each two links.
