@@ -218,7 +218,8 @@ void fake_network::post(const std::string& to, const std::string& lane,
   if (conditions_.delay_us > 0)
     due += std::chrono::microseconds(
         std::uniform_int_distribution<int>(0, conditions_.delay_us)(random_));
-  if (to == conditions_.slow_for && lane.ends_with(".control") &&
+  const bool control = lane.ends_with(".control"), credit = lane.ends_with(".credit");
+  if (to == conditions_.slow_for && (conditions_.slow_packets ? !control && !credit : control) &&
       (conditions_.slow_from.empty() || lane.starts_with(conditions_.slow_from + ">")))
     due += std::chrono::microseconds(conditions_.slow_us);
   auto& last = lanes_[lane];

@@ -80,6 +80,14 @@ void remote_links::activate_new() {
   before_ = nullptr;
 }
 
+bool remote_links::may_still_come_from(actor_index actor) const {
+  const auto& all = links().receivers;
+  const auto& whole = run_.local().whole;
+  return std::any_of(all.begin(), all.end(), [&](const auto& one) {
+    return whole.links[one.second->link().link].from == actor && one.second->is_ending();
+  });
+}
+
 void remote_links::forget_retired(const std::string& peer) {
   for (const auto& [id, s] : links().senders)
     if (s->link().peer == peer) s->forget_retired();

@@ -68,6 +68,8 @@ class remote_links final : public remote_end {
   void retire(const rewire_plan& what, int revision);
   /// After retire(): packets may come over what is new, and what came early is delivered.
   void activate_new();
+  /// A link from this actor, of another host, was taken out and has not ended: packets may come.
+  bool may_still_come_from(actor_index actor) const;
   /// The peer begins anew: what a rewire took out has ended.
   void forget_retired(const std::string& peer);
 

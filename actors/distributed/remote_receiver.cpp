@@ -267,6 +267,11 @@ bool remote_receiver::in_use() const {
   return retired_ == 0;
 }
 
+bool remote_receiver::is_ending() const {
+  std::lock_guard lock(mutex_);
+  return retired_ != 0 && !over_;
+}
+
 void remote_receiver::retire(int revision) {
   bool ended = false;
   {

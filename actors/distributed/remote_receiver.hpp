@@ -55,6 +55,8 @@ class remote_receiver {
   bool in_use() const;
   /// A rewire takes it out: it is over when its sender has said so.
   void retire(int revision);
+  /// It is retired, and not over: what was sent before may still come.
+  bool is_ending() const;
   /// It is retired, and not over: `next`, of the same name, starts then. False: it does not wait.
   bool start_after(const std::shared_ptr<remote_receiver>& next);
   /// start(), and its sender may send.

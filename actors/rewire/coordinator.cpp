@@ -232,8 +232,8 @@ void coordinator::on(const std::string& peer, const wire::rewire_done& m) {
   changed_.notify_all();
 }
 
-// Where an actor comes from another host: `rewire_done` says that it has closed there. It comes behind
-// all packets that left that host before. A leader hears it when the host has settled, the others,
+// Where an actor comes from another host: `rewire_done` says that it has closed there. It may overtake
+// packets that left that host before, but not the end of the link that they came over. A leader hears it when the host has settled, the others,
 // and from the leader all, as soon as what retired has closed: so none waits for itself.
 void coordinator::join_moves(rewirer::change& c, std::uint64_t number, const incarnations& before) {
   if (!c.moves) return;
@@ -244,13 +244,12 @@ void coordinator::join_moves(rewirer::change& c, std::uint64_t number, const inc
     for (const auto& p : run_.local().peers)
       if (p != run_.local().leader) send(p, wire::rewire_done{number, to_message(closed)});
   };
-  c.left = [this, number, before](const std::string& host) {
-    {
-      std::lock_guard lock(mutex_);
-      if (const auto it = left_.find(number); it != left_.end() && it->second.contains(host))
-        return true;
-    }
-    return is_gone(host, before);
+  c.left = [this, number, before](const std::string& host, actor_index was) {
+    if (is_gone(host, before)) return true;
+    if (hosts_.links().may_still_come_from(was)) return false;
+    std::lock_guard lock(mutex_);
+    const auto it = left_.find(number);
+    return it != left_.end() && it->second.contains(host);
   };
 }
 

@@ -169,6 +169,35 @@ TEST_CASE("two actors change places: neither waits for the other for ever") {
   s.check_book(1);
 }
 
+// While the host looks whether it may begin what has come, all that leaves it closes.
+TEST_CASE("two actors change places: a host that is busy with the one tells of the other") {
+  moving_stage s;
+  auto all = s.start("b c", {.seed = 7, .delay_us = 1000, .slow_status_us = 40'000});
+  const auto out = s.move(*all, "a", "c b");
+  CAPTURE(out.why);
+  REQUIRE(out.state == rewire_state::committed);
+  CHECK(out.notes.empty());
+  s.flows();
+  s.finish(*all);
+  s.check_book(1);
+}
+
+// Word that the old one has closed is much faster here than its last packets.
+TEST_CASE("an actor comes to where its receiver is: what the old one said is heard before it") {
+  moving_stage s;
+  auto all = s.start(
+      "b c",
+      {.seed = 8, .slow_for = "c", .slow_us = 60'000, .slow_from = "b", .slow_packets = true});
+  const auto out = s.move(*all, "a", "c c");
+  CAPTURE(out.why);
+  REQUIRE(out.state == rewire_state::committed);
+  CHECK(out.notes.empty());
+  s.flows();
+  const auto ended = s.finish(*all);
+  s.check_book(1);
+  moving_stage::check_rows(ended);
+}
+
 TEST_CASE("moves in any order, on any network: each number once, in order") {
   for (const unsigned seed : {1u, 2u, 3u}) {
     CAPTURE(seed);

@@ -60,8 +60,9 @@ class rewirer {
     std::map<actor_index, std::string> comes_from;
     /// Several hosts: tells the others that what retired here has closed, if anything `moves`.
     std::function<void()> has_left;
-    /// Whether another host has said so, or is gone.
-    std::function<bool(const std::string& host)> left;
+    /// Whether another host has said so, and nothing of the actor that was there (`was`: its number) is
+    /// on its way here; or the host is gone.
+    std::function<bool(const std::string& host, actor_index was)> left;
   };
   /// The steps of run(), for several hosts; real time. The outcome's state says how it went:
   /// `planned` after a prepare that may be committed.

@@ -58,7 +58,7 @@ void rewirer::collect_books(const std::shared_ptr<actor_cell>& c) {
 }
 
 // What the old instance says there comes before what the new one says here: it begins when the other
-// host has told that what retired there has closed. Its queue fills meanwhile, like that of any
+// host has told that what retired there has closed, and what it sent here before has come. Its queue fills meanwhile, like that of any
 // replacement.
 bool rewirer::waits_for_host(const change& c, const std::shared_ptr<actor_cell>& replacement) {
   const auto it = c.comes_from.find(replacement->id().actor);
@@ -76,7 +76,7 @@ void rewirer::begin_arrived(change& c, bool too_late) {
   }
   // Unlocked: the wire is asked.
   for (const auto& one : waiting) {
-    const bool left = c.left(one.first);
+    const bool left = c.left(one.first, *c.what.takes_over[one.second->id().actor]);
     if (!left && too_late)
       c.out.notes.push_back(
           fmt::format("host {} has not said that {} closed there; it began here all the same",
@@ -102,7 +102,10 @@ void rewirer::wait_until_settled(change& c, const snapshot& before, std::int64_t
     if ((closed || late) && !std::exchange(told, true) && c.has_left) c.has_left();
     begin_arrived(c, late);
     std::unique_lock lock(mutex_);
-    if ((retiring_.empty() && arriving_.empty()) || run_.end.finished() || late) break;
+    // Not before the others were told: they wait for it, and what retired here may have closed since
+    // it was looked at.
+    if ((told && arriving_.empty()) || run_.end.finished() || late) break;
+    if (!closed && retiring_.empty()) continue;
     changed_.wait_for(lock, std::chrono::milliseconds(arriving_.empty() ? 20 : 2));
   }
   {
