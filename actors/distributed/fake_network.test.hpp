@@ -34,7 +34,7 @@ class fake_network {
     int slow_us = 0;             ///< by this much;
     std::string slow_from = "";  ///< only that from this host, where one is named
     bool slow_packets = false;   ///< not those: packets, and what is said behind them
-    int slow_status_us = 0;      ///< who asks how things stand is told this late
+    int slow_status_us = 0;      ///< who asks there how things stand is told this late
     std::string unfit = "";      ///< a text that the wire cannot carry
     std::function<void(packet&)> forged = {};  ///< what a host that plays foul makes of its packets
   };
@@ -168,7 +168,8 @@ class fake_network {
     }
     void set_next_graph(const std::string& hash) override { net_.tell_next_graph(name_, hash); }
     wire::node_status status() const override {
-      std::this_thread::sleep_for(std::chrono::microseconds(net_.conditions_.slow_status_us));
+      if (const auto& w = net_.conditions_; name_ == w.slow_for)
+        std::this_thread::sleep_for(std::chrono::microseconds(w.slow_status_us));
       std::lock_guard lock(net_.mutex_);
       wire::node_status s;
       const auto it = net_.hosts_.find(name_);

@@ -172,7 +172,7 @@ TEST_CASE("two actors change places: neither waits for the other for ever") {
 // While the host looks whether it may begin what has come, all that leaves it closes.
 TEST_CASE("two actors change places: a host that is busy with the one tells of the other") {
   moving_stage s;
-  auto all = s.start("b c", {.seed = 7, .delay_us = 1000, .slow_status_us = 40'000});
+  auto all = s.start("b c", {.seed = 7, .slow_for = "c", .slow_status_us = 40'000});
   const auto out = s.move(*all, "a", "c b");
   CAPTURE(out.why);
   REQUIRE(out.state == rewire_state::committed);
