@@ -232,9 +232,10 @@ void coordinator::on(const std::string& peer, const wire::rewire_done& m) {
   changed_.notify_all();
 }
 
-// Where an actor comes from another host: `rewire_done` says that it has closed there. It may overtake
-// packets that left that host before, but not the end of the link that they came over. A leader hears it when the host has settled, the others,
-// and from the leader all, as soon as what retired has closed: so none waits for itself.
+// Where an actor comes from another host: `rewire_done` says that it has closed there. It may
+// overtake packets that left that host before, but not the end of the link that they came over. A
+// leader hears it when the host has settled, the others, and from the leader all, as soon as what
+// retired has closed: so none waits for itself.
 void coordinator::join_moves(rewirer::change& c, std::uint64_t number, const incarnations& before) {
   if (!c.moves) return;
   c.has_left = [this, number, &c] {

@@ -17,9 +17,9 @@ using namespace hocket::testing;
 namespace {
 
 /// src > mid > end, and on each of three hosts one that stays. The name of a "file" says where mid and
-/// end are: "b c".
+/// end are: "b c". Or src > mid > via > end: "b a c".
 struct moving_stage {
-  moving_stage() {
+  explicit moving_stage(bool has_via = false) {
     stage.g.add("src", 0, 1, numbers.source());
     stage.g.source("src", 5);
     stage.g.add("mid", 1, 1, [this] {
@@ -47,17 +47,29 @@ struct moving_stage {
     for (const char* name : {"left", "right"})
       stage.g.add(name, 1, 0, [] { return std::make_unique<lambda_component>(); });
     stage.g.link("src", 0, "mid", 0, {.size = 4});
-    stage.g.link("mid", 0, "end", 0, {.size = 4});
+    if (has_via)
+      stage.g.add("via", 1, 1, [] {
+        auto c = std::make_unique<lambda_component>();
+        c->on_packet = [](std::size_t, const packet& p, emitter& out) -> result<void> {
+          out.emit(0, p.header.ts, word(p.get_if<text>()->value));
+          return {};
+        };
+        return c;
+      });
+    stage.g.link("mid", 0, has_via ? "via" : "end", 0, {.size = 4});
+    if (has_via) stage.g.link("via", 0, "end", 0, {.size = 4});
     stage.g.link("src", 0, "left", 0, {.size = 4});
     stage.g.link("src", 0, "right", 0, {.size = 4});
   }
 
   plan variant(const std::string& file) {
-    auto p = placed(stage.g, {{"src", "a"},
-                              {"mid", file.substr(0, 1)},
-                              {"end", file.substr(2, 1)},
-                              {"left", "b"},
-                              {"right", "c"}});
+    placement where = {{"src", "a"},
+                       {"mid", file.substr(0, 1)},
+                       {"end", file.substr(file.size() - 1)},
+                       {"left", "b"},
+                       {"right", "c"}};
+    if (file.size() > 3) where["via"] = file.substr(2, 1);
+    auto p = placed(stage.g, where);
     // All hosts, in one order, wherever the actors are.
     p.hosts.clear();
     for (const char* name : {"a", "b", "c"})
@@ -214,6 +226,60 @@ TEST_CASE("moves in any order, on any network: each number once, in order") {
       REQUIRE(out.state == (next == now ? rewire_state::unchanged : rewire_state::committed));
       moves += next[0] != now[0] ? 1 : 0;
       now = next;
+      s.flows();
+    }
+    const auto ended = s.finish(*all);
+    s.check_book(moves);
+    moving_stage::check_rows(ended);
+  }
+}
+
+// What mid still has when it goes comes to end through via, which is stopped by a full queue.
+TEST_CASE("two actors move around one that stays: refused, and done in two changes in any order") {
+  for (const std::string first : {"c a b", "b a c"}) {
+    CAPTURE(first);
+    moving_stage s(true);
+    auto all = s.start("b a b", {.seed = 9, .delay_us = 1000});
+    const auto both = s.move(*all, "a", "c a c");
+    CHECK(both.state == rewire_state::refused);
+    CHECK(both.why.find("end cannot move to `c` in the same change in which mid moves") !=
+          std::string::npos);
+    CHECK(both.why.find("[rewire.move-alone]") != std::string::npos);
+    for (const auto& to : {first, std::string("c a c")}) {
+      const auto out = s.move(*all, "a", to);
+      CAPTURE(out.why);
+      REQUIRE(out.state == rewire_state::committed);
+      CHECK(out.notes.empty());
+      s.flows();
+    }
+    s.finish(*all);
+    s.check_book(1);
+  }
+}
+
+TEST_CASE("whatever may move at once, of a chain of three: none waits for itself") {
+  for (const unsigned seed : {1u, 2u}) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    moving_stage s(true);
+    std::string now = "b a c";
+    auto all = s.start(now, {.seed = seed, .delay_us = 2000});
+    std::size_t moves = 0;
+    const std::string hosts = "abc";
+    for (int done = 0; done < 6;) {
+      std::string next = now;
+      for (const int at : {0, 2, 4})
+        if (random() % 2 == 0) next[at] = hosts[random() % 3];
+      if (next == now) continue;
+      const bool around = next[0] != now[0] && next[2] == now[2] && next[4] != now[4];
+      const auto out = s.move(*all, std::string(1, hosts[random() % 3]), next);
+      CAPTURE(out.why);
+      REQUIRE(out.state == (around ? rewire_state::refused : rewire_state::committed));
+      CHECK(out.notes.empty());
+      if (around) continue;
+      moves += next[0] != now[0] ? 1 : 0;
+      now = next;
+      ++done;
       s.flows();
     }
     const auto ended = s.finish(*all);

@@ -58,8 +58,9 @@ void rewirer::collect_books(const std::shared_ptr<actor_cell>& c) {
 }
 
 // What the old instance says there comes before what the new one says here: it begins when the other
-// host has told that what retired there has closed, and what it sent here before has come. Its queue fills meanwhile, like that of any
-// replacement.
+// host has told that what retired there has closed, and what it sent here before has come. Its queue
+// fills meanwhile, like that of any replacement; who would wait for that is refused beforehand
+// (spec::check_moves).
 bool rewirer::waits_for_host(const change& c, const std::shared_ptr<actor_cell>& replacement) {
   const auto it = c.comes_from.find(replacement->id().actor);
   if (it == c.comes_from.end() || !c.left) return false;

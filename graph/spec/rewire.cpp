@@ -289,6 +289,7 @@ std::optional<rewire_plan> plan_rewire(const plan& running, const plan& wanted,
   if (findings.has_errors()) return {};
   auto out = comparison(running, wanted).run();
   spec::check_crossings(running, out, findings);
+  spec::check_moves(running, out, findings);
   if (findings.has_errors()) return {};
   return out;
 }

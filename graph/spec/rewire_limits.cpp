@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -164,6 +166,86 @@ void check_crossings(const plan& running, const rewire_plan& r, diagnostics& fin
                                   link_name(p, p.links[link])),
                       "give one of its actors another name",
                       {}});
+}
+
+namespace {
+
+// An actor that moves begins when all that goes on the host that it leaves has closed. What goes
+// finishes what it has: if that leads, through an actor that stays, to the one that moves, whose
+// queue is full meanwhile, each waits for the other. Back edges and queues that drop stop nobody.
+class circle_finder {
+ public:
+  circle_finder(const plan& running, const rewire_plan& r) : running_(running), r_(r) {}
+
+  bool moves(actor_index a) const {
+    const auto was = r_.takes_over[a];
+    return was && running_.actors[*was].host != r_.next.actors[a].host;
+  }
+
+  struct circle {
+    actor_index goes = 0;   ///< in the running plan
+    actor_index stays = 0;  ///< what it feeds there
+  };
+  /// Who would wait for `moved`, and it for that.
+  std::optional<circle> around(actor_index moved) const {
+    const auto waiting = senders_of(moved);
+    for (std::size_t i = 0; i < running_.links.size(); ++i) {
+      const auto& l = running_.links[i];
+      const auto fate = r_.actors[l.from];
+      const bool goes = fate == actor_fate::removed || fate == actor_fate::replaced;
+      if (l.removed || running_.actors[l.from].removed || !goes) continue;
+      const auto& then = r_.next.links[i];  // its queue may change with it
+      if ((stops(l) || (!then.removed && stops(then))) && waiting.contains(l.to))
+        return circle{l.from, l.to};
+    }
+    return {};
+  }
+
+ private:
+  static bool stops(const plan_link& l) {
+    return !l.back_edge && l.queue.full == full_policy::block;
+  }
+
+  // Those of the new graph that can be stopped by a full queue of it, near or far.
+  std::set<actor_index> senders_of(actor_index moved) const {
+    std::set<actor_index> out;
+    for (std::vector<actor_index> open = {moved}; !open.empty();) {
+      const auto at = open.back();
+      open.pop_back();
+      for (const auto& l : r_.next.links)
+        if (!l.removed && l.to == at && stops(l) && out.insert(l.from).second)
+          open.push_back(l.from);
+    }
+    return out;
+  }
+
+  const plan& running_;
+  const rewire_plan& r_;
+};
+
+}  // namespace
+
+void check_moves(const plan& running, const rewire_plan& r, diagnostics& findings) {
+  const circle_finder circles(running, r);
+  for (const auto i : r.next.file_order) {
+    if (!circles.moves(i)) continue;
+    const auto c = circles.around(i);
+    if (!c) continue;
+    const auto& a = r.next.actors[i];
+    const auto& goes = running.actors[c->goes].name;
+    const auto& stays = running.actors[c->stays].name;
+    findings.add(
+        {severity::error,
+         a.where,
+         "rewire.move-alone",
+         fmt::format("{} cannot move to `{}` in the same change in which {} moves, goes or is "
+                     "replaced: what {} still has goes through {} to {}, and they would wait for "
+                     "each other",
+                     a.name, a.host, goes, goes, stays, a.name),
+         fmt::format("make it two changes: move {} alone, and change {} when that is done", a.name,
+                     goes),
+         {}});
+  }
 }
 
 void check_rewire(const plan& running, const plan& wanted, diagnostics& findings) {

@@ -34,7 +34,11 @@ void add_apply(CLI::App& app, action& chosen) {
       "came so stays in memory, also when the change is taken back. Other hosts load what the\n"
       "file's `plugins:` names, each where its own --may-load says so. New\n"
       "actors open first, beside the old ones; if one does not, nothing changes. Then all links\n"
-      "change over at the end of a micro-turn. Exit code 1: rolled back, the old graph runs on.");
+      "change over at the end of a micro-turn. Exit code 1: rolled back, the old graph runs on.\n"
+      "An actor with another `on:` moves to that host: packets are kept, in order, each once; its\n"
+      "links count anew, and what its component knows stays behind. Replicas do not move, nor "
+      "does\n"
+      "an actor in the same change as another that feeds it through one that stays.");
 }
 
 }  // namespace hocket::cli
