@@ -37,9 +37,18 @@ class Moves:
         return said[0]
 
     def flows(self):
-        """Until more has come to the book, all the way."""
+        """Until more has come to the book, all the way, and the source, which was held up while a host
+        was away, has caught up: what waits for the mover then is what its queue and the credit hold."""
         before = len(self.hosts.ledger("book"))
         self.hosts.wait_for(lambda: len(self.hosts.ledger("book")) > before + 20, "the book grows")
+        self.hosts.wait_for(self.has_caught_up, "the source catches up")
+
+    def has_caught_up(self):
+        status = self.hosts.now["left"].status()
+        if not status:
+            return False
+        sent = next(a["packets_out"] for a in status["actors"] if a["name"] == "pulse")
+        return sent - self.hosts.ledger("book")[-1][1] <= host_claims.CREDIT
 
 
 @scenario(
