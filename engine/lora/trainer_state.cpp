@@ -47,7 +47,7 @@ result<void> learning_adapter::take_gradients() {
   for (auto& t : tensors) {
     const auto g = t.value.grad();
     if (!g.defined()) continue;
-    t.pending = t.pending.defined() ? t.pending.add_(g) : g.detach().clone();
+    t.pending = t.pending.defined() ? t.pending.add_(g) : g.detach();
   }
   clear_gradients();
   return {};

@@ -48,10 +48,10 @@ struct server {
 };
 
 result<server> start_server(const std::string& model, const std::string& folder) {
-  auto program =
-      served_program::start({"serve", "tinker", model, "--name", name, "--listen",
-                             "tcp://127.0.0.1:0", "--out", folder + "/checkpoints", "--json"},
-                            folder + "/serve.txt");
+  auto program = served_program::start(
+      {"serve", "tinker", model, "--name", name, "--listen", "tcp://127.0.0.1:0", "--out",
+       folder + "/checkpoints", "--precision", "bfloat16", "--json"},
+      folder + "/serve.txt");
   if (!program) return fail(program);
   for (int i = 0; i < 2'400 && (*program)->is_alive(); ++i) {
     const auto said = (*program)->said();
