@@ -114,6 +114,51 @@ TEST_CASE("an adapted row is that of merged weights, and the others keep their b
   CHECK((of(adapted, 0).to(at::kDouble) - merged).abs().max().item<double>() < 1e-4);
 }
 
+TEST_CASE("gradients of parts are those of double precision, of rows that lie apart, too") {
+  auto generator = at::detail::createCPUGenerator(11);
+  const std::int64_t in = 40, out = 70, rank = 5, rows = 9;
+  matrix w;
+  w.id = 0;
+  w.value = at::randn({out, in}, generator);
+  ops::pack(w);
+  const auto whole = w.value;
+  w.value = at::Tensor();
+  low_rank part;
+  part.down.value = at::randn({rank, in}, generator);
+  part.up.value = at::randn({out - 6, rank}, generator);
+  part.first = 6;
+  part.scale = 0.5;
+  {
+    c10::NoGradGuard off;
+    ops::pack(part);
+  }
+  part.down.value.set_requires_grad(true), part.up.value.set_requires_grad(true);
+  adapter one;
+  one.parts[0] = {part};
+  // Every third row of a wider tensor.
+  const auto wide = at::randn({3 * rows, in}, generator).set_requires_grad(true);
+  const auto x = wide.view({rows, 3, in}).slice(1, 1, 2).reshape({rows, in});
+  REQUIRE(!x.is_contiguous());
+  const std::vector<adapter_rows> taken{{2, rows, &one}};
+  const auto g = at::randn({rows, out}, generator);
+  at::AutoGradMode on(true);
+  {
+    const ops::exact_gradients exact;
+    torch::autograd::backward({ops::linear(x, w, taken)}, {g});
+  }
+  const auto d = [](const at::Tensor& t) { return t.detach().to(at::kDouble); };
+  const auto by_x = d(g).mm(d(whole));
+  const auto by_y = d(g).slice(0, 2).slice(1, 6);
+  const auto own = d(x).slice(0, 2), by_h = by_y.mm(d(part.up.value)) * 0.5;
+  by_x.slice(0, 2).add_(by_h.mm(d(part.down.value)));
+  const auto near = [&](const at::Tensor& is, const at::Tensor& wanted) {
+    return (d(is) - wanted).abs().max().item<double>() < 1e-4 * wanted.abs().max().item<double>();
+  };
+  CHECK(near(part.down.value.grad(), by_h.t().mm(own)));
+  CHECK(near(part.up.value.grad(), by_y.t().mm(own.mm(d(part.down.value).t()) * 0.5)));
+  CHECK(near(wide.grad().view({rows, 3, in}).select(1, 1), by_x));
+}
+
 TEST_CASE("helpers share the parts of a wide layer, and the bits are those of one thread") {
   c10::NoGradGuard no_grad;
   auto generator = at::detail::createCPUGenerator(9);

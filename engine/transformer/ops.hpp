@@ -142,8 +142,8 @@ struct routing {
 routing route(const at::Tensor& logits, const at::Tensor& correction, const experts_config& config);
 
 /// While it lives, operations of this thread that record gradients give the bits of the streaming
-/// path instead of bfloat16 products: from packed weights, in fp32. Gradients are those of the
-/// formulas; matrices with a `value` get theirs, packed ones give them to their input only.
+/// path, from packed weights, instead of bfloat16 products. Gradients are those of the formulas, or near
+/// them where layers are in bfloat16 (transformer_config::half_gradients); matrices with a `value` get theirs, packed ones give them to their input only.
 class exact_gradients {
  public:
   exact_gradients();

@@ -184,6 +184,7 @@ at::Tensor by_kernel(const at::Tensor& x, Value value, Backward backward) {
   }
   return with_history(y, {x}, [saved, backward](const at::Tensor& g) {
     const auto by_x = at::empty_like(saved);
+    if (saved.numel() == 0) return variable_list{by_x};
     constexpr std::int64_t numbers = 500'000, worth = 30'000;
     const std::int64_t width = saved.size(-1), n = saved.numel() / width, wide = g.numel() / n;
     background_work::divide(

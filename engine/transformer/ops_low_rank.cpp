@@ -173,7 +173,7 @@ part_history::part_history(const at::Tensor& x, const at::Tensor& y,
     kept_.push_back({*p.part, p.begin, p.end});
     needs_input |= learns(p.part->down);
   }
-  if (needs_input) input_ = x;
+  if (needs_input) input_ = x.contiguous();
 }
 
 void part_history::add_inputs(std::vector<at::Tensor>& inputs) const {

@@ -259,7 +259,10 @@ void training_hall::work_on_passes() {
     if (stopping_) return;
     gather(lock, joint);
     lock.unlock();
-    joint.step();
+    {
+      const engine::work_pool::watch awake(&helpers);
+      joint.step();
+    }
     lock.lock();
   }
 }

@@ -26,8 +26,9 @@ struct network_weights;
 /// What becomes of weights of few bits. `widened`: fp32, so that gradients pass through them. `rounded`:
 /// kept, and products with bfloat16 weights round their input to bfloat16, too, several times as fast.
 /// `bfloat16`: linear layers so, whatever their file has, forward and back, with fp32 sums, their adapters,
-/// and the gradients of attention where there are kernels for it. Routers and experts that lie in one
-/// tensor are as with `widened`.
+/// and the gradients of attention where there are kernels for it; tied tables are rounded, too. Twice the
+/// memory of such weights. Routers, experts that lie in one tensor, heads that a file fills up and matrices
+/// of an odd side are as with `widened`.
 enum class block_types : std::uint8_t { kept, widened, rounded, bfloat16 };
 /// For training in "fp32" or in "bfloat16", as settings call it.
 inline block_types block_types_of(const std::string& precision) {

@@ -182,8 +182,8 @@ int run_bench_lora(const bench_options& o) {
   progress shown(o.json, 0, "lora: loading " + o.language_model);
   measures out;
   if (auto done = all_of_lora(o, shown, out); !done) {
-    const bool loaded = done.error().code.rfind("lora.", 0) == 0;
-    return tell(done.error(), loaded ? exit_failed : exit_bad_input);
+    const bool is_input = done.error().code.starts_with("model");
+    return tell(done.error(), is_input ? exit_bad_input : exit_failed);
   }
   out.note(
       "adapters on all linear layers and the head, AdamW, batches of 1024 tokens; weights in "

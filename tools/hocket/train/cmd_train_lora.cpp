@@ -110,7 +110,7 @@ using examples = std::vector<lora::training_datum>;
 struct all_data {
   trainer::read_examples learnt, held;
   lora_origin origin(const recipe& r) const {
-    return {learnt.sha256, held.sha256, r.licence, r.consent};
+    return {learnt.sha256, held.sha256, r.licence, r.consent, r.precision};
   }
 };
 
@@ -282,6 +282,7 @@ result<void> loop(const recipe& r, lora::trainer& t, const all_data& all, const 
   const auto plan = schedule_of(r);
   engine::work_pool helpers(std::min(2, static_cast<int>(std::thread::hardware_concurrency())));
   const engine::background_work divides(&engine::turn_gate::of_process(), &helpers);
+  const engine::work_pool::watch awake(&helpers);
   progress bar(json, static_cast<std::size_t>(r.steps), "lora");
   auto began = std::chrono::steady_clock::now();
   double tokens = 0;

@@ -13,7 +13,8 @@ json to_json(const lora_origin& o) {
   return {{"data", o.data_sha256},
           {"validation", o.validation_sha256},
           {"licence", o.licence},
-          {"consent", o.consent}};
+          {"consent", o.consent},
+          {"precision", o.precision}};
 }
 
 result<void> check_origin(const json& before, const lora_origin& now,
@@ -25,7 +26,8 @@ result<void> check_origin(const json& before, const lora_origin& now,
   std::vector<std::string> differ;
   const auto is = to_json(now);
   for (const auto& [key, value] : is.items())
-    if (const auto was = before.value(key, json()); was != value)
+    if (const auto was = before.value(key, key == "precision" ? json("fp32") : json());
+        was != value)
       differ.push_back(fmt::format("another `{}` ({}, and now it is {})", key, was.dump(),
                                    value.dump(-1, ' ', false, json::error_handler_t::replace)));
   if (differ.empty()) return {};
