@@ -97,7 +97,8 @@ constexpr code_doc of_rewires[] = {
     {"rewire.leader", "the first source is on another host"},
     {"rewire.replicas", "another number of replicas"},
     {"rewire.moved", "a replica that would change its host"},
-    {"rewire.move-alone", "an actor that moves while another that feeds it changes, too"},
+    {"rewire.move-alone",
+     "an actor that moves while another, or a link, that feeds it changes, too"},
     {"rewire.crossing", "two links between hosts whose numbers on the wire fall together"},
     {"rewire.worn-out", "numbers of actors are used up"},
 };

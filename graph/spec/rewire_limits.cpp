@@ -172,7 +172,9 @@ namespace {
 
 // An actor that moves begins when all that goes on the host that it leaves has closed. What goes
 // finishes what it has: if that leads, through an actor that stays, to the one that moves, whose
-// queue is full meanwhile, each waits for the other. Back edges and queues that drop stop nobody.
+// queue is full meanwhile, each waits for the other. So does a link that goes between hosts, also
+// where both its ends stay: what is still on it is delivered first. On whatever host that is: each may
+// wait for the next. Back edges and queues that drop stop nobody.
 class circle_finder {
  public:
   circle_finder(const plan& running, const rewire_plan& r) : running_(running), r_(r) {}
@@ -183,8 +185,8 @@ class circle_finder {
   }
 
   struct circle {
-    actor_index goes = 0;   ///< in the running plan
-    actor_index stays = 0;  ///< what it feeds there
+    std::size_t link = 0;     ///< in the running plan: from what goes to what stays
+    bool link_alone = false;  ///< who feeds it there stays, too
   };
   /// Who would wait for `moved`, and it for that.
   std::optional<circle> around(actor_index moved) const {
@@ -193,10 +195,12 @@ class circle_finder {
       const auto& l = running_.links[i];
       const auto fate = r_.actors[l.from];
       const bool goes = fate == actor_fate::removed || fate == actor_fate::replaced;
-      if (l.removed || running_.actors[l.from].removed || !goes) continue;
+      const bool crosses_away = r_.links[i] == link_fate::removed &&
+                                running_.actors[l.from].host != running_.actors[l.to].host;
+      if (l.removed || running_.actors[l.from].removed || !(goes || crosses_away)) continue;
       const auto& then = r_.next.links[i];  // its queue may change with it
       if ((stops(l) || (!then.removed && stops(then))) && waiting.contains(l.to))
-        return circle{l.from, l.to};
+        return circle{i, !goes};
     }
     return {};
   }
@@ -232,16 +236,18 @@ void check_moves(const plan& running, const rewire_plan& r, diagnostics& finding
     const auto c = circles.around(i);
     if (!c) continue;
     const auto& a = r.next.actors[i];
-    const auto& goes = running.actors[c->goes].name;
-    const auto& stays = running.actors[c->stays].name;
+    const auto& link = running.links[c->link];
+    const auto& stays = running.actors[link.to].name;
+    const auto goes = c->link_alone ? "the link " + link_name(running, link)
+                                    : std::string(running.actors[link.from].name);
     findings.add(
         {severity::error,
          a.where,
          "rewire.move-alone",
-         fmt::format("{} cannot move to `{}` in the same change in which {} moves, goes or is "
-                     "replaced: what {} still has goes through {} to {}, and they would wait for "
-                     "each other",
-                     a.name, a.host, goes, goes, stays, a.name),
+         fmt::format("{} cannot move to `{}` in the same change in which {} {}: what {} still has "
+                     "goes through {} to {}, and they would wait for each other",
+                     a.name, a.host, goes, c->link_alone ? "goes" : "moves, goes or is replaced",
+                     goes, stays, a.name),
          fmt::format("make it two changes: move {} alone, and change {} when that is done", a.name,
                      goes),
          {}});
