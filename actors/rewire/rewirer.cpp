@@ -259,12 +259,8 @@ void rewirer::commit_at(const std::shared_ptr<change>& c, std::int64_t k) {
   if (!c->leads) record_decision(*c);
   const auto before = run_.status();
   c->at = run_.graph().grid.end_of(k);
-  run_.at(c->at, 5, [this, c] {
-    commit(*c);
-    std::lock_guard lock(mutex_);
-    c->over = true;
-    changed_.notify_all();
-  });
+  const auto change_over = [this, c] { commit(*c); };
+  at_boundary(c, 5, change_over, true);
   const bool done = wait_until_over(*c);
   record_decision(*c);
   if (done) wait_until_settled(*c, before, monotonic_ns());
@@ -285,21 +281,20 @@ void rewirer::run_virtual(const std::shared_ptr<change>& c) {
   trust::begin_change(&run_);
   run_.executor->inside([this, c, before] {
     c->at = next_boundary(c->request.not_before);
-    run_.at(c->at, prepare_rank, [this, c] {
+    const auto open = [this, c] {
       prepare_actors(*c, false, c->at);
       prepare_actors(*c, true, c->at);
-    });
-    run_.at(c->at, commit_rank, [this, c, before] {
+    };
+    const auto change_over = [this, c, before] {
       if (all_opened(*c, 0)) {
         *before = run_.status();
         commit(*c);
       } else {
         for (const auto& [where, one] : c->prepared) one->request_close(true);
       }
-      std::lock_guard lock(mutex_);
-      c->over = true;
-      changed_.notify_all();
-    });
+    };
+    at_boundary(c, prepare_rank, open, false);
+    at_boundary(c, commit_rank, change_over, true);
     run_.end.pause_time_before(pause_next_ns_.load());
   });
   run_.observers.event("", "rewire_prepares", c->what.next.hash);
@@ -311,11 +306,28 @@ void rewirer::run_virtual(const std::shared_ptr<change>& c) {
   }
 }
 
+void rewirer::at_boundary(const std::shared_ptr<change>& c, int rank, std::function<void()> step,
+                          bool last) {
+  run_.at(c->at, rank, [this, c, step = std::move(step), last] {
+    {
+      std::lock_guard lock(mutex_);
+      if (c->given_up) return;
+      c->at_work = true;
+    }
+    step();
+    std::lock_guard lock(mutex_);
+    c->at_work = false;
+    c->over = last;
+    changed_.notify_all();
+  });
+}
+
 bool rewirer::wait_until_over(change& c) {
   std::unique_lock lock(mutex_);
   while (!c.over) {
     changed_.wait_for(lock, std::chrono::milliseconds(20));
-    if (c.over || !run_.end.finished()) continue;
+    if (c.over || c.at_work || !run_.end.finished()) continue;
+    c.given_up = true;
     fail(c, "rewire.run-ended", "the run ended before the boundary");
     return false;
   }

@@ -53,9 +53,11 @@ class rewirer {
     rewire_request request;
     rewire_outcome out;
     bool decided = false;
-    bool leads = false;  ///< over several hosts, which do it by this one's word
-    bool over = false;   ///< committed or given up
-    bool moves = false;  ///< an actor changes its host, whichever these are
+    bool leads = false;     ///< over several hosts, which do it by this one's word
+    bool over = false;      ///< committed or given up
+    bool at_work = false;   ///< one of its steps at the boundary is under way: it is waited for
+    bool given_up = false;  ///< no such step begins any more
+    bool moves = false;     ///< an actor changes its host, whichever these are
     /// By number: the host that an actor comes from which is here from now on.
     std::map<actor_index, std::string> comes_from;
     /// Several hosts: tells the others that what retired here has closed, if anything `moves`.
@@ -93,6 +95,10 @@ class rewirer {
   result<void> plan_change(change& c);
   bool may_begin(rewire_outcome& out) const;
   void run_virtual(const std::shared_ptr<change>& c);
+  /// Does a step of it at its boundary, unless it was given up; the `last` one ends it.
+  void at_boundary(const std::shared_ptr<change>& c, int rank, std::function<void()> step,
+                   bool last);
+  /// False where the run ended first: it is given up, and none of its steps is under way.
   bool wait_until_over(change& c);
   timestamp next_boundary(timestamp not_before) const;
   void report(change& c);
