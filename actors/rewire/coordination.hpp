@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -13,7 +15,13 @@ namespace hocket::rewire {
 
 using clock = std::chrono::steady_clock;
 constexpr auto look_again = std::chrono::milliseconds(50);
-constexpr int settle_limit_s = 30;
+
+/// How long the others' word on what became of a change is waited for: longer than they wait for what
+/// retires (rewirer::wait_until_settled).
+inline std::chrono::seconds settle_limit(double drain_limit_s) {
+  return std::chrono::seconds(
+      std::max<std::int64_t>(30, static_cast<std::int64_t>(2 * drain_limit_s) + 5));
+}
 
 inline bool there(const wire::peer_status& p) {
   return p.state == wire::peer_state::up || p.state == wire::peer_state::suspect;

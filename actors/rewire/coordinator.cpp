@@ -24,6 +24,11 @@ constexpr int turn_limit_s = 5;
 /// How long the others' word is waited for where the leader was lost before it gave its own.
 constexpr auto passing_on = std::chrono::seconds(1);
 
+rewire_outcome busy() {
+  return refused("", "rewire.busy",
+                 "this host deals with what was asked before; try again when it has");
+}
+
 }  // namespace
 
 coordinator::~coordinator() { finish(); }
@@ -135,8 +140,8 @@ rewire_outcome coordinator::ask(const rewire_request& request) {
                    "host " + leader +
                        " leads this run and is not there, or the file is longer than "
                        "256 KiB");
-  const auto until =
-      clock::now() + std::chrono::seconds(request.prepare_limit_s + 2 * settle_limit_s);
+  const auto until = clock::now() + std::chrono::seconds(request.prepare_limit_s) +
+                     2 * settle_limit(run_.options.drain_limit_s);
   for (;;) {
     const bool gone = is_gone(leader, before);  // asked first: its answer may have come before
     std::unique_lock lock(mutex_);
@@ -173,16 +178,14 @@ void coordinator::on(const std::string& peer, const wire::rewire_ask& m) {
     request.graph.from = peer;
     send(peer, wire::rewire_answer{m.number, to_message(lead(std::move(request)))});
   });
-  if (!taken)
-    send(peer, wire::rewire_answer{
-                   m.number, to_message(refused("", "rewire.busy",
-                                                "this host deals with what was asked before; try "
-                                                "again when it has"))});
+  if (!taken) send(peer, wire::rewire_answer{m.number, to_message(busy())});
 }
 
 void coordinator::on(const std::string& peer, const wire::rewire_prepare& m) {
   if (peer != run_.local().leader) return;
-  spawn_for(peer, [this, peer, m] { participate(peer, m.number, from_message(*m.request)); });
+  const bool taken =
+      spawn_for(peer, [this, peer, m] { participate(peer, m.number, from_message(*m.request)); });
+  if (!taken) send(peer, wire::rewire_vote{m.number, to_message(busy())});
 }
 
 void coordinator::on(const std::string& peer, const wire::rewire_commit& m) {
@@ -237,6 +240,11 @@ void coordinator::on(const std::string& peer, const wire::rewire_done& m) {
 // leader hears it when the host has settled, the others, and from the leader all, as soon as what
 // retired has closed: so none waits for itself.
 void coordinator::join_moves(rewirer::change& c, std::uint64_t number, const incarnations& before) {
+  {
+    // Words on earlier changes, which came when these were over, must not push out this one's.
+    std::lock_guard lock(mutex_);
+    std::erase_if(left_, [number](const auto& one) { return one.first != number; });
+  }
   if (!c.moves) return;
   c.has_left = [this, number, &c] {
     rewire_outcome closed;

@@ -168,7 +168,7 @@ std::optional<std::string> coordinator::outcome_of(const std::string& host,
 // The others' packets belong into the report; and a host that did not change over is named at once.
 void coordinator::collect_done(std::uint64_t number, const incarnations& before,
                                rewire_outcome& out) {
-  const auto until = clock::now() + std::chrono::seconds(settle_limit_s);
+  const auto until = clock::now() + settle_limit(run_.options.drain_limit_s);
   std::map<std::string, std::string> lost;
   std::unique_lock lock(mutex_);
   auto& replies = replies_[number];
