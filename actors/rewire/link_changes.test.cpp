@@ -91,7 +91,7 @@ struct crossing_part {
   std::unique_ptr<host_group> start(const std::string& file = "") {
     auto all =
         std::make_unique<host_group>(variant(file), stage.g.types, false, conditions, options());
-    REQUIRE(eventually([&] { return heard.size() > 50; }));
+    REQUIRE(in_time([&] { return heard.size() > 50; }));
     return all;
   }
   rewire_outcome become(host_group& all, const std::string& file,
@@ -136,11 +136,11 @@ TEST_CASE("links between hosts come and go, with actors and without: nothing is 
     auto all = s.start();
     const auto grown = s.become(*all, "all", asked);
     CHECK(grown.links.size() == 2);
-    REQUIRE(eventually([&] { return !s.heard.of("tap.0 of 1").empty(); }));
-    REQUIRE(eventually([&] { return !s.heard.of("end.1 of 1").empty(); }));
+    REQUIRE(in_time([&] { return !s.heard.of("tap.0 of 1").empty(); }));
+    REQUIRE(in_time([&] { return !s.heard.of("end.1 of 1").empty(); }));
     s.become(*all, "", asked);
     s.become(*all, "echo", asked);  // a link that was here before
-    REQUIRE(eventually([&] { return s.heard.of("end.1 of 1").size() == 2; }));
+    REQUIRE(in_time([&] { return s.heard.of("end.1 of 1").size() == 2; }));
     s.become(*all, "tap", asked);  // one goes, another comes back
     const auto done = s.finish(*all);
     s.check_whole("mid.0");
@@ -161,7 +161,7 @@ TEST_CASE("a link that goes while it is full: its last packets arrive, and only 
   crossing_part s({.seed = 3, .delay_us = 1000});
   auto all = s.start("all");
   s.slow_us = 10000;  // two packets in 5 ms: what waits becomes more
-  REQUIRE(eventually([&] {
+  REQUIRE(in_time([&] {
     for (const auto& l : all->hosts["edge"]->status().links)
       if (l.to == "tap.in0 @gpu" && l.in_flight >= 3) return true;
     return false;
@@ -224,12 +224,12 @@ TEST_CASE("what cannot open, or a link that cannot be had: all roll back, links 
     CHECK(out.code == "wire.bad_option");
     all->net.refuse_links("");
   }
-  REQUIRE(eventually([&] { return s.told.count("rolled_back 1") == 2; }));
+  REQUIRE(in_time([&] { return s.told.count("rolled_back 1") == 2; }));
   CHECK(s.heard.of("tap.0 of 1").empty());
   // The same links, in earnest: first one of them, under another number.
   s.become(*all, "echo");
   s.become(*all, "all");
-  REQUIRE(eventually([&] { return !s.heard.of("tap.0 of 1").empty(); }));
+  REQUIRE(in_time([&] { return !s.heard.of("tap.0 of 1").empty(); }));
   const auto done = s.finish(*all);
   s.check_whole("end.0");
   CHECK(s.heard.of("tap.0 of 1").size() == 1);
@@ -243,7 +243,7 @@ TEST_CASE("a host that dies while a link to it is on its way out: the run can en
   s.slow_us = 2000;
   rewire_outcome out;
   std::thread asking([&] { out = all->hosts["edge"]->rewire({{"", ""}}); });
-  REQUIRE(eventually([&] { return s.told.count("committed 2") > 0 || out.revision == 2; }));
+  REQUIRE(in_time([&] { return s.told.count("committed 2") > 0 || out.revision == 2; }));
   all->net.cut("gpu");
   s.slow_us = 0;
   // Its last packets had no receiver any more; the run ends all the same, and the books hold.
@@ -258,7 +258,7 @@ TEST_CASE("an actor whose component changes: old and new packets come in order o
   crossing_part s({.seed = 11, .delay_us = 3000});
   auto all = s.start();
   s.slow_end_us = 10000;  // what its old links hold waits for credit, and the new ones have theirs
-  REQUIRE(eventually([&] {
+  REQUIRE(in_time([&] {
     for (const auto& l : all->hosts["gpu"]->status().links)
       if (l.to == "end.in0 @edge" && l.in_flight >= 3) return true;
     return false;

@@ -48,7 +48,7 @@ class random_hosts {
       return plans_.at(t.file);
     };
     host_group all(offer("first", false), stage_.g.types, false, conditions_, o);
-    REQUIRE(eventually([&] { return ears_.size() > 20; }));
+    REQUIRE(in_time([&] { return ears_.size() > 20; }));
     int changed = 0;
     for (int i = 0; i < rewires; ++i) {
       const auto file = fmt::format("file{}", i);

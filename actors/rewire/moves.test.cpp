@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <random>
+#include <thread>
 
 #include "actors/distributed/hosts.test.hpp"
 #include "actors/rewire/rewire_plans.test.hpp"
@@ -89,14 +91,17 @@ struct moving_stage {
 
   void flows() {
     const auto before = book.size();
-    REQUIRE(eventually([&] { return book.size() > before + 10; }));
+    REQUIRE(in_time([&] { return book.size() > before + 10; }));
   }
 
   /// As a program does that finds the run busy: it asks again.
   rewire_outcome move(host_group& all, const std::string& asked, const std::string& file) {
-    auto out = all.hosts[asked]->rewire({{file, ""}});
-    while (out.code == "rewire.under-way") out = all.hosts[asked]->rewire({{file, ""}});
-    return out;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+    for (;;) {
+      const auto out = all.hosts[asked]->rewire({{file, ""}});
+      if (out.code != "rewire.under-way" || std::chrono::steady_clock::now() > until) return out;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
   }
 
   std::map<std::string, run_summary> finish(host_group& all) {

@@ -100,7 +100,7 @@ TEST_CASE("what is queued in front of a replaced actor is handed over in order")
   s.g.link("src", 0, "mid", 0, {.size = 8});
   s.g.link("mid", 0, "end", 0, {.size = 8});
   s.start();
-  REQUIRE(eventually([&] { return s.run->status().links[0].waiting_ms > 0; }));
+  REQUIRE(in_time([&] { return s.run->status().links[0].waiting_ms > 0; }));
   s.offer("next", [&](plan& p) { s.set_value(p, "mid", 2); });
   s.on_committed = [gate] { gate->store(true); };
   const auto out = s.rewire("next");
@@ -168,7 +168,7 @@ TEST_CASE("actors that come and go; those that stay keep their instance and thei
     CAPTURE(there.why);
     REQUIRE(there.state == rewire_state::committed);
     CHECK(there.actors.size() == 3);  // side, ear, and mid, rewired
-    if (!virtual_time) REQUIRE(eventually([&] { return side->size() > 20; }));
+    if (!virtual_time) REQUIRE(in_time([&] { return side->size() > 20; }));
     const auto back = s.rewire("short", 1200);
     REQUIRE(back.state == rewire_state::committed);
     CHECK(back.revision == 3);
@@ -256,7 +256,7 @@ TEST_CASE("an actor that hangs while it opens is rolled back") {
   CHECK(out.state == rewire_state::rolled_back);
   CHECK(out.why.find("host.hang") != std::string::npos);
   const auto seen = book->size();
-  CHECK(eventually([&] { return book->size() > seen + 10; }));
+  CHECK(in_time([&] { return book->size() > seen + 10; }));
   s.run->stop();
   s.wait();
 }

@@ -70,7 +70,7 @@ struct three_part {
       codes.add(out.code);
     };
     auto all = std::make_unique<host_group>(variant(1, 1), stage.g.types, false, conditions, o);
-    REQUIRE(eventually([&] { return book.size() > 10; }));
+    REQUIRE(in_time([&] { return book.size() > 10; }));
     return all;
   }
 
@@ -128,7 +128,7 @@ TEST_CASE("several hosts change over at one boundary, whoever is asked; nothing 
     CHECK(out.hash_after == "2 3");
     CHECK(out.actors.size() == 2);
     CHECK(out.notes.empty());
-    REQUIRE(eventually([&] { return s.told.count("committed 2") >= 2; }));
+    REQUIRE(in_time([&] { return s.told.count("committed 2") >= 2; }));
     CHECK(s.told.count("committed 2") == 2);  // each host, once
     s.finish(*all);
     s.check_nothing_lost();
@@ -172,7 +172,7 @@ TEST_CASE("one host cannot: all roll back, and nobody has noticed") {
   CHECK(out.code == "rewire.open_failed");
   CHECK(out.why == "mid (test.mid) did not open: no device [test.no]");
   CHECK(out.revision == 1);
-  REQUIRE(eventually([&] { return s.told.count("rolled_back 1") == 2; }));
+  REQUIRE(in_time([&] { return s.told.count("rolled_back 1") == 2; }));
   // And the next one goes through.
   const auto next = all->hosts["gpu"]->rewire({{"2 1", ""}});
   CAPTURE(next.why);
@@ -187,7 +187,7 @@ TEST_CASE("a host that is lost while it prepares: the others roll back") {
   auto all = s.start();
   rewire_outcome out;
   std::thread asking([&] { out = all->hosts["edge"]->rewire({{"8 3", ""}}); });
-  REQUIRE(eventually([&] { return s.opened.count("8") == 1; }));
+  REQUIRE(in_time([&] { return s.opened.count("8") == 1; }));
   all->net.cut("gpu");
   asking.join();
   s.let_go = true;
@@ -227,7 +227,7 @@ TEST_CASE("a host that dies right after the commit: nobody waits for it, and the
     if (name == "gpu") o.observers = {&kill};
     hosts[name] = start_run(first, s.stage.g.types, o).value();
   }
-  REQUIRE(eventually([&] { return s.book.size() > 10; }));
+  REQUIRE(in_time([&] { return s.book.size() > 10; }));
   const auto start = std::chrono::steady_clock::now();
   const auto out = hosts["edge"]->rewire({{"2 3", ""}});
   const auto took = std::chrono::steady_clock::now() - start;
@@ -259,7 +259,7 @@ TEST_CASE("a host that cannot keep what it agrees to is against it") {
   CHECK(out.code == "rewire.cannot_keep");
   CHECK(out.why.ends_with("the disk is full [apply.no_history]"));
   CHECK(all->net.next_graph("edge").empty());
-  REQUIRE(eventually([&] { return s.told.count("rolled_back 1") == 2; }));
+  REQUIRE(in_time([&] { return s.told.count("rolled_back 1") == 2; }));
   s.finish(*all);
   s.check_nothing_lost();
 }
@@ -276,7 +276,7 @@ TEST_CASE("who has agreed and loses the leader says that it does not know what w
   auto all = s.start(o);
   net.store(&all->net);
   (void)all->hosts["edge"]->rewire({{"2 3", ""}});
-  CHECK(eventually([&] { return s.codes.count(undecided_code) == 1; }));
+  CHECK(in_time([&] { return s.codes.count(undecided_code) == 1; }));
   for (auto& [name, r] : all->hosts) r->stop();
   for (auto& [name, r] : all->hosts) (void)r->wait();
 }
@@ -322,7 +322,7 @@ TEST_CASE("a leader that cannot keep its vote calls it off") {
   CHECK(out.state == rewire_state::rolled_back);
   CHECK(out.code == "rewire.cannot_keep");
   CHECK(out.host == "edge");
-  CHECK(eventually([&] { return s.codes.count("rewire.called_off") == 1; }));
+  CHECK(in_time([&] { return s.codes.count("rewire.called_off") == 1; }));
   s.finish(*all);
   s.check_nothing_lost();
 }
@@ -340,7 +340,7 @@ TEST_CASE("a leader that was lost when it had told one host: that one tells the 
   net.store(&all->net);
   const auto out = all->hosts["gpu"]->rewire({{"2 3", ""}});
   CHECK(out.code == "rewire.leader_lost");
-  CHECK(eventually([&] { return s.told.count("committed 2") == 3; }));  // edge too: it did not die
+  CHECK(in_time([&] { return s.told.count("committed 2") == 3; }));  // edge too: it did not die
   for (auto& [name, r] : all->hosts) r->stop();
   for (auto& [name, r] : all->hosts) (void)r->wait();
 }

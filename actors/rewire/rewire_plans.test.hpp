@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "actors/rewire/fwd.hpp"
@@ -23,6 +24,12 @@ namespace hocket::rewire {
 using testing::lambda_component;
 using testing::notebook;
 using testing::plan_maker;
+
+/// testing::eventually(), with a limit that ends a hang only: hosts of a busy machine take long.
+template <class F>
+bool in_time(F&& holds) {
+  return testing::eventually(std::forward<F>(holds), 120);
+}
 
 struct value_config final : config_base {
   std::int64_t value = 1;

@@ -64,20 +64,20 @@ TEST_CASE(
   s.g.link("mic", 0, "speaker", 0);
   s.g.link("gate", 0, "speaker", 1);
   s.start();
-  REQUIRE(eventually([&] { return spoken->count("1: hello of 1") == 1; }));
+  REQUIRE(in_time([&] { return spoken->count("1: hello of 1") == 1; }));
   s.offer("next", [&](plan& p) { s.set_value(p, "gate", 2); });
   const auto out = s.rewire("next");
   CAPTURE(out.why);
   REQUIRE(out.state == rewire_state::committed);
-  REQUIRE(eventually([&] { return spoken->count("2: hello of 2") == 1; }));
-  REQUIRE(eventually([&] { return spoken->count("1: closed") == 1; }));
+  REQUIRE(in_time([&] { return spoken->count("2: hello of 2") == 1; }));
+  REQUIRE(in_time([&] { return spoken->count("1: closed") == 1; }));
   CHECK(told->count("1: over 1") + told->count("2: over 1") <= 1);
   CHECK(told->count("2: open 2") == 1);
 
   s.without("less", {"gate"});
   REQUIRE(s.rewire("less").state == rewire_state::committed);
-  REQUIRE(eventually([&] { return spoken->count("2: closed") == 1; }));
-  REQUIRE(eventually([&] { return s.run->status().sessions == 0; }));
+  REQUIRE(in_time([&] { return spoken->count("2: closed") == 1; }));
+  REQUIRE(in_time([&] { return s.run->status().sessions == 0; }));
   s.run->stop();
   s.wait();
   CHECK(spoken->size() == 4);

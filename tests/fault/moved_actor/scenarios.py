@@ -12,6 +12,9 @@ SETUP = ("three hosts as processes of one machine; numbers go from left through 
          "and back to left, on lossless links; another flow goes from mid to right")
 # From asking to the kill: while it is prepared, and about when hosts change over.
 DELAYS_MS = (5, 400)
+# What has not closed within `drain_limit_s` (5 s) of the change is closed by force, and what was on its
+# way to it is lost; a report counts from a little later.
+UNFORCED_MS = 4000
 
 
 class Moves:
@@ -55,20 +58,24 @@ class Moves:
     setup=SETUP,
     fault="none: the actor is moved from mid to right, to left, and back to mid",
     recovery="each move is reported, with its note that the actor begins without what it knew",
-    invariant="every number arrives once and in order; the law holds everywhere")
+    invariant="every number arrives once and in order, unless the machine was so busy that what moved "
+              "was closed by force; the law holds everywhere")
 def moved_and_back(bench):
     moves = Moves(bench)
+    forced = False
     for to in ("right", "left", "mid"):
         moves.flows()
         said = moves.report(moves.ask(to), f"a report of the move to {to}")
         check(said["state"] == "committed", f"to {to}: {said}")
         why = [line for a in said["actors"] if a["name"] == "mover" for line in a["why"]]
         check(f"on: {moves.at} -> {to}: it begins there without what it knows" in why, f"{said}")
-        check(all(p["dropped"] == 0 for p in said["packets"]), f"to {to}: {said}")
+        forced = forced or said["settled_ms"] >= UNFORCED_MS
+        check(forced or all(p["dropped"] == 0 for p in said["packets"]), f"to {to}: {said}")
         moves.at = to
         moves.flows()
     moves.hosts.stop(by="left")
-    host_claims.lossless(moves.hosts, "book", "pulse")
+    if not forced:
+        host_claims.lossless(moves.hosts, "book", "pulse")
     host_claims.lossless(moves.hosts, "stays", "steady")
     host_claims.law(moves.hosts)
     return moves.hosts
