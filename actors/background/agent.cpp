@@ -171,6 +171,8 @@ void agent::launch(request& r, emitter& out) {
   r.started = r.holds_slot = began_ = true;
   ++at_work_;
   const auto id = r.work->task.request;
+  if (cannot_leave_)
+    return take_event(*r.work, job_end{outcome::failed, "an incident froze its adapter"}, out);
   if (!setup_->threads->enter(setup_->max_threads))
     return take_event(*r.work, job_end{outcome::failed, "too many tool calls never came back"},
                       out);
@@ -354,7 +356,7 @@ result<void> agent::close(emitter& out) {
   tools_.close();
   if (const auto left = setup_->threads->wait(farewell); left > 0)
     context_.log(std::to_string(left) +
-                 " thread(s) of tools did not come back and are left behind");
+                 " thread(s) of tools or adapters did not come back and are left behind");
   requests_.clear();
   unfinished_.reset();
   alive_.reset();

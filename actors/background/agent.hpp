@@ -183,7 +183,8 @@ class agent final : public component {
   bool works_through_one_ = false;            ///< it has weights
   std::optional<next_adapter> next_adapter_;  ///< taken when no request is worked on
   std::uint64_t adapters_begun_ = 0;
-  bool began_ = false;  ///< a request was worked on: a pinned conversation stays
+  bool cannot_leave_ = false;  ///< a frozen one: the planner refuses to work without
+  bool began_ = false;         ///< a request was worked on: a pinned conversation stays
   std::optional<adapter> refused_adapter_;  ///< without weights; is said once
 };
 

@@ -86,7 +86,12 @@ result<void> agent::read_first_adapter() {
 void agent::look_for_incidents(emitter& out) {
   if (next_adapter_ && next_adapter_->is_read && gate_->is_frozen(next_adapter_->what))
     refuse_adapter({"governance.refused", "an incident froze it"});
-  if (!works_through_one_ || !gate_->is_frozen(adapter_now_)) return;
+  if (!works_through_one_ || !gate_->is_frozen(adapter_now_)) {
+    cannot_leave_ = false;
+    return;
+  }
+  // Told once; as long as the planner does not let it go nothing is worked on.
+  if (cannot_leave_) return stop_work(out);
   context_.log("adapter " + adapter_now_.name + " is taken back: an incident froze it");
   context_.count("frozen", 1);
   auto waiting = std::exchange(next_adapter_, std::nullopt);
@@ -157,16 +162,25 @@ void agent::take_adapter(const adapter& a) {
     return;
   }
   // It is read beside the conversation; only then requests wait for those at work.
-  std::thread([setup = setup_, at = gate_, can, a, number = adapters_begun_, self = context_.self,
-               alive = std::weak_ptr(alive_)] {
-    auto read = guarded<void>("planner.threw", [&]() -> result<void> {
-      HOCKET_TRY(at->pass({gate::swap}, a));
-      return can->prepare(a);
-    });
-    self->run([alive, number, read = std::move(read)](emitter&) {
-      if (const auto agent = alive.lock()) (*agent)->adapter_read(number, read);
-    });
-  }).detach();
+  if (!setup_->threads->enter(setup_->max_threads))
+    return refuse_adapter({"background.no_thread", "too many tool calls never came back"});
+  const auto begun = guarded<void>("background.no_thread", [&]() -> result<void> {
+    std::thread([setup = setup_, at = gate_, can, a, number = adapters_begun_, self = context_.self,
+                 alive = std::weak_ptr(alive_)] {
+      auto read = guarded<void>("planner.threw", [&]() -> result<void> {
+        HOCKET_TRY(at->pass({gate::swap}, a));
+        return can->prepare(a);
+      });
+      self->run([alive, number, read = std::move(read)](emitter&) {
+        if (const auto agent = alive.lock()) (*agent)->adapter_read(number, read);
+      });
+      setup->threads->leave();
+    }).detach();
+    return {};
+  });
+  if (begun) return;
+  setup_->threads->leave();
+  refuse_adapter(begun.error());
 }
 
 void agent::adapter_read(std::uint64_t number, const result<void>& read) {
@@ -181,8 +195,12 @@ void agent::refuse_adapter(const error& why) {
   refused_adapter_ = trainer::without_weights(refused.what);
   context_.log("adapter " + refused.what.name + " is refused: " + why.message);
   context_.count("adapters_refused", 1);
+  if (!refused.leaves_frozen || !works_through_one_) return;
   // Once: a planner that does not go back to its model by itself is not asked again and again.
-  if (refused.leaves_frozen && works_through_one_ && !refused.what.weights.empty()) leave_frozen();
+  if (refused.what.weights.empty())
+    cannot_leave_ = true;
+  else
+    leave_frozen();
 }
 
 // What should have replaced a frozen one is refused; nobody goes on through that.
@@ -205,6 +223,7 @@ void agent::swap_adapter(emitter& out) {
     return swap_adapter(out);  // where that was to replace a frozen one, at once
   }
   works_through_one_ = !next_adapter_->what.weights.empty();
+  cannot_leave_ = false;
   adapter_now_ = trainer::without_weights(next_adapter_->what);
   next_adapter_.reset();
   context_.count("adapters_taken", 1);

@@ -274,6 +274,27 @@ TEST_CASE("what is worked on through an adapter ends where an incident freezes i
   CHECK(r.h->violations().empty());
 }
 
+TEST_CASE(
+    "a planner that does not let a frozen adapter go is told so once, and nothing is worked on") {
+  const trainer::test::governed_adapter g("agent-stuck");
+  REQUIRE(g.book().add_card(g.card_of("the model")));
+  rig r(std::vector<setting>{{"adapter", g / "calls"}, {"ledger", "book.db"}}, true, &g);
+  r.s->bad.insert("");  // the model by itself
+  REQUIRE(r.h->open());
+  r.turn();
+  REQUIRE(g.book().open_incident("calls", "it lies"));
+  trainer::test::becomes([&] { return r.turn(), r.h->counter("frozen") > 0; });
+  for (int i = 0; i < 5; ++i) r.turn();
+  r.ask();
+  CHECK(r.h->counter("frozen") == 1);
+  CHECK(r.h->counter("adapters_refused") == 1);
+  CHECK(r.h->counter("failed") == 1);
+  CHECK(r.s->answered.empty());
+  REQUIRE(g.book().close_incident("calls", "mended"));
+  trainer::test::becomes([&] { return r.ask(), !r.s->answered.empty(); });
+  CHECK(r.s->answered == std::vector<std::string>{"calls"});
+}
+
 TEST_CASE("a planner without a model takes none and learns nothing") {
   rig r(std::vector<setting>{}, false);
   r.give("a-1");

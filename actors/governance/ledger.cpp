@@ -139,6 +139,8 @@ struct ledger::state {
   }
 
   tl::unexpected<error> failed(const char* code) const {
+    // SQLite's own lock, for as long as another connection writes.
+    if ((sqlite3_errcode(db) & 0xff) == SQLITE_BUSY) code = "ledger.in_use";
     return fail(code, fmt::format("{}: {}", path, sqlite3_errmsg(db)));
   }
   result<void> run(const char* sql, const char* code = "ledger.cannot_write") const {
@@ -170,8 +172,9 @@ struct ledger::state {
     int fd_;
     bool is_ours_ = false;
   };
-  tl::unexpected<error> in_use(const char* code) const {
-    return fail(code, fmt::format("{}: another program has had it for {} ms", path, waits.count()));
+  tl::unexpected<error> in_use() const {
+    return fail("ledger.in_use",
+                fmt::format("{}: another program has had it for {} ms", path, waits.count()));
   }
 
   result<entry> newest() const {
@@ -286,7 +289,7 @@ struct ledger::state {
   auto change(Work work) -> decltype(work()) {
     const std::lock_guard once(mutex);
     const held alone(lock, waits);
-    if (!alone.is_ours()) return in_use("ledger.cannot_write");
+    if (!alone.is_ours()) return in_use();
     HOCKET_TRY(may_append());
     HOCKET_TRY(run("BEGIN IMMEDIATE"));
     auto done = work();
@@ -363,7 +366,7 @@ result<ledger> ledger::open(const std::string& path, bool makes, std::chrono::mi
   sqlite3_busy_timeout(s->db, static_cast<int>(waits.count()));
   sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   const state::held alone(s->lock, waits);
-  if (!alone.is_ours()) return s->in_use("ledger.cannot_open");
+  if (!alone.is_ours()) return s->in_use();
   // The file holds all of it after each change, and nothing of what was erased.
   HOCKET_TRY(
       s->run("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;",
@@ -511,7 +514,7 @@ std::vector<finding> ledger::state::check_entries() const {
 result<std::vector<finding>> ledger::verify() const {
   const std::lock_guard once(state_->mutex);
   const state::held alone(state_->lock, state_->waits);
-  if (!alone.is_ours()) return state_->in_use("ledger.cannot_open");
+  if (!alone.is_ours()) return state_->in_use();
   auto wrong = compare_seal(state_->path, false);
   if (!wrong) return fail(wrong);
   auto more = state_->check_entries();

@@ -12,14 +12,15 @@ constexpr auto look_every = std::chrono::milliseconds(200);
 }  // namespace
 
 process_book& process_book::of_process() {
-  static process_book it;
+  static auto& it = *new process_book();  // threads that nobody waits for outlive main
   return it;
 }
 
 result<std::shared_ptr<process_book>> process_book::sharing(const std::string& path,
                                                             const std::string& policy_path) {
-  static std::mutex mutex;
-  static std::map<std::pair<std::string, std::string>, std::weak_ptr<process_book>> all;
+  using books = std::map<std::pair<std::string, std::string>, std::weak_ptr<process_book>>;
+  static auto& mutex = *new std::mutex();  // both for good, as above
+  static auto& all = *new books();
   const std::lock_guard lock(mutex);
   std::erase_if(all, [](const auto& each) { return each.second.expired(); });
   auto& place = all[{path, policy_path}];
@@ -70,7 +71,7 @@ void process_book::look(time_point now) {
     return;
   }
   if (!blind_since_) blind_since_ = now;
-  if (all_are_frozen_ || now < *blind_since_ + patience) return;
+  if (all_are_frozen_ || now < *blind_since_ + patience_with(stopped.error())) return;
   all_are_frozen_ = true;
   fmt::print(stderr, "error: {} [{}]; until the ledger can be read every adapter is frozen\n",
              stopped.error().message, stopped.error().code);

@@ -26,8 +26,8 @@ class process_book {
   /// *Errors*: those of `records::open`; those of the ledger where it cannot be read, or has no seal.
   result<void> follow(const std::string& path, const std::string& policy_path);
   bool follows() const;
-  /// Looks at the ledger at most every 200 ms. Once it could not be read for `patience`, everything is
-  /// frozen until it can be, and the log says so.
+  /// Looks at the ledger at most every 200 ms. Once it could not be read for `patience_with`, everything
+  /// is frozen until it can be, and the log says so.
   bool is_frozen(const std::string& name);
   /// Judged, and recorded, once for as long as nothing else is written into the ledger.
   /// *Errors*: governance.refused with what does not hold; those of the ledger.
@@ -52,7 +52,6 @@ class process_book {
   std::mutex frozen_mutex_;
   std::optional<incident_watch> watch_;
   using time_point = std::chrono::steady_clock::time_point;
-  static constexpr std::chrono::milliseconds patience{2000};
 
   void look(time_point now);
   std::set<std::string> frozen_;

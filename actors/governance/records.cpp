@@ -271,6 +271,10 @@ result<std::set<std::string>> records::frozen() const {
   return out;
 }
 
+std::chrono::milliseconds patience_with(const error& why) {
+  return std::chrono::seconds(why.code == "ledger.in_use" ? 30 : 2);
+}
+
 result<std::optional<std::set<std::string>>> incident_watch::changed() {
   // Kept only where it was read to its end: after a look that failed the files may be as before, and what is
   // known of them is not.

@@ -1,6 +1,7 @@
 // Cards, evaluations, gates and incidents of adapters, in a ledger.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -79,6 +80,10 @@ class records {
   ledger ledger_;
   policy policy_;
 };
+
+/// For how long incidents that cannot be seen for this reason freeze nothing: 2 s, and 30 s where another
+/// program has the ledger (`ledger.in_use`): who verifies a long one keeps it, and writes no incident.
+std::chrono::milliseconds patience_with(const error& why);
 
 /// Notices what others write into a ledger. One look costs two stats.
 class incident_watch {

@@ -155,9 +155,9 @@ TEST_CASE("a program that keeps the ledger stands nobody still") {
   auto in = ledger::open(b.dir + "/book.db", false, std::chrono::milliseconds(50)).value();
   const int other = ::open((b.dir + "/book.db.lock").c_str(), O_RDWR | O_CLOEXEC);
   REQUIRE(::flock(other, LOCK_EX | LOCK_NB) == 0);
-  CHECK(in.append("note", "a-1", json::object()).error().code == "ledger.cannot_write");
+  CHECK(in.append("note", "a-1", json::object()).error().code == "ledger.in_use");
   CHECK(ledger::open(b.dir + "/book.db", false, std::chrono::milliseconds(10)).error().code ==
-        "ledger.cannot_open");
+        "ledger.in_use");
   std::thread waiting([&] { (void)p.pass(gate::serve, "a-1", "w1"); });
   CHECK(!p.is_frozen("a-1"));  // while another thread waits for the ledger
   ::close(other);
@@ -240,6 +240,23 @@ TEST_CASE("incidents: opened and closed with a reason, and noticed by who watche
   REQUIRE(b.r->close_incident("a-1", "why"));
   CHECK(watch.changed().value().value().empty());
   CHECK(b.r->book().list("incident").value().size() == 2);
+}
+
+TEST_CASE("incidents: a ledger that another program keeps is waited for longer") {
+  book b;
+  b.card("a-1");
+  incident_watch watch(b.dir + "/book.db");
+  const int other = ::open((b.dir + "/book.db.lock").c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(::flock(other, LOCK_EX | LOCK_NB) == 0);
+  const auto kept = watch.changed();
+  ::close(other);
+  REQUIRE(!kept);
+  CHECK(kept.error().code == "ledger.in_use");
+  CHECK(watch.changed().value().value().empty());
+  std::filesystem::remove(b.dir + "/book.db.seal");
+  const auto gone = watch.changed();
+  REQUIRE(!gone);
+  CHECK(patience_with(kept.error()) > patience_with(gone.error()));
 }
 
 TEST_CASE("incidents: without a ledger that can be read nothing starts, and all is frozen") {

@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/governance/card.hpp"
+#include "actors/governance/ledger_file.hpp"
 #include "graph/contract/capability.hpp"
 
 namespace hocket::policy {
 namespace {
 
-constexpr std::chrono::milliseconds patience(2000);
 /// A ledger that took no entry is asked again every so many ticks.
 constexpr std::int64_t again_ticks = 5;
 constexpr std::size_t kept_entries = 256, followed_topics = 1024;
@@ -82,12 +82,13 @@ result<void> incident_desk::open(const context& where) {
 }
 
 result<void> incident_desk::open_ledger() {
-  const auto file = create_output(context_, config_.ledger, trust::create_as::kept);
+  const auto file =
+      governance::ledger_file(*capability_of(context_), output_name(context_, config_.ledger));
   if (!file) return fail(file);
-  auto opened = governance::records::open(file->path());
+  auto opened = governance::records::open(*file);
   if (!opened) return fail(opened);
   records_.emplace(std::move(*opened));
-  watch_.emplace(file->path());
+  watch_.emplace(*file);
   // So that an operator can open an incident of it by name.
   nlohmann::json run{{"actor", context_.actor}};
   if (context_.graph != nullptr)
@@ -276,7 +277,7 @@ void incident_desk::stay_blind(timestamp now, const error& why, emitter& out) {
     context_.log("the ledger cannot be read: " + why.message);
   }
   if (is_frozen_) return hold(true, out);
-  if (now - *blind_since_ < patience) return;
+  if (now - *blind_since_ < governance::patience_with(why)) return;
   is_frozen_by_blindness_ = true;
   hold(true, out);
   context_.log("frozen: the ledger cannot be read");

@@ -1,15 +1,11 @@
 // What trainer.lora writes into a ledger, and what it hears from there.
 #include <fmt/format.h>
 
+#include "actors/governance/ledger_file.hpp"
 #include "actors/trainer/lora_trainer.hpp"
 #include "graph/contract/capability.hpp"
 
 namespace hocket::trainer {
-namespace {
-
-constexpr std::chrono::milliseconds patience(2000);
-
-}  // namespace
 
 result<void> lora_trainer::open_ledger() {
   if (config_.ledger.empty()) {
@@ -22,12 +18,13 @@ result<void> lora_trainer::open_ledger() {
     if (!may) return fail(may);
     policy = std::move(*may);
   }
-  const auto file = create_output(context_, config_.ledger, trust::create_as::kept);
+  const auto file =
+      governance::ledger_file(*capability_of(context_), output_name(context_, config_.ledger));
   if (!file) return fail(file);
-  auto opened = governance::records::open(file->path(), policy);
+  auto opened = governance::records::open(*file, policy);
   if (!opened) return fail(opened);
   records_.emplace(std::move(*opened));
-  watch_.emplace(file->path());
+  watch_.emplace(*file);
   return {};
 }
 
@@ -54,7 +51,8 @@ bool lora_trainer::may_swap(const version& v) {
 void lora_trainer::look_for_incidents(emitter& out) {
   if (!watch_) return;
   const auto now = context_.time->now();
-  if (auto seen = watch_->changed()) {
+  auto seen = watch_->changed();
+  if (seen) {
     blind_since_.reset();
     if (*seen) frozen_ = std::move(**seen);
   } else if (!blind_since_) {
@@ -62,7 +60,7 @@ void lora_trainer::look_for_incidents(emitter& out) {
     context_.log("the ledger cannot be read: " + seen.error().message);
   }
   // Whoever cannot see incidents takes everything for frozen after a while.
-  const bool all = blind_since_ && now >= *blind_since_ + patience;
+  const bool all = !seen && now >= *blind_since_ + governance::patience_with(seen.error());
   const auto is_frozen = [&](const version& v) { return all || frozen_.contains(v.what.name); };
   if (newest_ == 0 || !is_frozen(versions_[newest_])) return;
   auto to = newest_;

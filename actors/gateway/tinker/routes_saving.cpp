@@ -42,14 +42,19 @@ result<save_wish> read_save(const json& body, const char* kind) {
   return w;
 }
 
-/// Of the client's data nothing is known.
-json card_of(const training_run& r, const checkpoint& about, const checkpoint_files& files) {
+/// Of the client's data nothing is known. With a ledger it names its model's sum, or there is none.
+result<json> card_of(const training_run& r, const checkpoint& about,
+                     const checkpoint_files& files) {
   const auto weights = files.find("adapter_model.safetensors");
-  if (weights == files.end()) return {};
+  if (weights == files.end()) return json();
   governance::card_facts f;
   f.name = about.path.text(), f.parent = r.loaded;
   f.base_model = r.base ? r.base_name + " (" + r.base->revision + ")" : r.base_name;
-  if (r.base) f.base_sha256 = r.base->sha256;
+  if (r.base) {
+    auto sum = r.base->sha256();
+    if (!sum && governance::process_book::of_process().follows()) return fail(sum);
+    if (sum) f.base_sha256 = std::move(*sum);
+  }
   f.adapter_config = files.at("adapter_config.json");
   f.weights_sha256 = http::sha256_hex(weights->second);
   f.weights_bytes = static_cast<std::int64_t>(weights->second.size());
@@ -73,7 +78,9 @@ outcome save(service::state& s, training_run& r, const save_wish& w, const check
   about.path = w.path, about.path.run = r.id;
   about.owner = r.owner, about.base_model = r.base_name, about.rank = r.rank;
   about.user_metadata = w.user_metadata;
-  about.card = card_of(r, about, files);
+  auto card = card_of(r, about, files);
+  if (!card) return failed(card.error());
+  about.card = std::move(*card);
   if (w.ttl_s > 0) about.expires_s = static_cast<std::int64_t>(std::time(nullptr)) + w.ttl_s;
   if (auto kept = s.store->put(about, files, w.overwrite, most_stored); !kept)
     return failed(kept.error());
@@ -179,11 +186,14 @@ answered save_for_sampler(service::state& s, call& c) {
 
 result<void> pass_gate(governance::gate g, const checkpoint& from, const checkpoint_files& files,
                        const served_model& base) {
+  auto& book = governance::process_book::of_process();
+  if (!book.follows()) return {};  // and no model is read for it
+  const auto is = base.sha256();
+  if (!is) return fail(is);
   const auto said = from.card.is_object() ? from.card.value("base_model", json()) : json();
   const auto sum = said.is_object() ? said.value("sha256", json()) : json();
-  return governance::process_book::of_process().pass(
-      g, from.path.text(), weights_sha256(files),
-      {.sha256 = base.sha256, .named = sum.is_string() ? sum.get<std::string>() : ""});
+  return book.pass(g, from.path.text(), weights_sha256(files),
+                   {.sha256 = *is, .named = sum.is_string() ? sum.get<std::string>() : ""});
 }
 
 void record_missing_cards(service::state& s) {

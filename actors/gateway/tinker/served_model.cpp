@@ -140,20 +140,25 @@ bool served_model::has_name(const std::string& name) const {
 bool served_model::ends_with(std::int32_t token) const {
   return std::find(ends.begin(), ends.end(), token) != ends.end();
 }
+result<std::string> served_model::sha256() const {
+  auto sum = trainer::model_sha256(path);
+  if (sum && trainer::model_stamp(path) != stamp)
+    return fail("tinker.model_changed",
+                path + ": it changed since the server opened it; start the server again");
+  return sum;
+}
 
 result<std::shared_ptr<const served_model>> open_served_model(const std::string& path,
                                                               std::vector<std::string> names,
                                                               std::int64_t context,
                                                               const std::string& precision) {
   auto m = std::make_shared<served_model>();
+  m->path = path, m->stamp = trainer::model_stamp(path);
   auto model = language::open_language_model(path, context, language::block_types_of(precision));
   if (!model) return fail(model);
   m->model = std::move(*model);
   m->names = std::move(names);
   m->revision = revision_of(path);
-  auto sum = trainer::model_sha256(path);
-  if (!sum) return fail(sum);
-  m->sha256 = std::move(*sum);
   std::error_code failed;
   if (std::filesystem::is_directory(path, failed)) {
     m->folder = path;

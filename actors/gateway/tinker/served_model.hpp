@@ -24,17 +24,20 @@ struct served_model {
   std::string folder;                                    ///< of its files; empty: a GGUF file
   /// Files of the hub that were made of a GGUF file, by name: its tokenizer, for clients.
   std::map<std::string, std::string> made_files;
-  std::string revision;  ///< 40 hex digits
-  std::string sha256;    ///< of its files, as cards of adapters name it
+  std::string revision;     ///< 40 hex digits
+  std::string path, stamp;  ///< of its files, as they were when it was opened
 
   std::int64_t context() const { return model->config().trunk.context; }
   bool has_name(const std::string& name) const;
   bool ends_with(std::int32_t token) const;
+  /// Of its files, as cards of adapters name it: read at the first call. *Errors*: those of
+  /// trainer::model_sha256; tinker.model_changed: they are no longer what is served.
+  result<std::string> sha256() const;
 };
 
 /// Opens a folder or a GGUF file for training: weights of few bits are widened, or, where `precision` is
-/// "bfloat16" and not "fp32", linear layers rounded to it. *Errors*: those of open_language_model, of the
-/// tokenizer and of model_sha256.
+/// "bfloat16" and not "fp32", linear layers rounded to it. *Errors*: those of open_language_model and of the
+/// tokenizer.
 result<std::shared_ptr<const served_model>> open_served_model(const std::string& path,
                                                               std::vector<std::string> names,
                                                               std::int64_t context,

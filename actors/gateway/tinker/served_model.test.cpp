@@ -30,9 +30,17 @@ TEST_CASE(
   const std::string deep(1 << 20, '['), back(1 << 20, ']');
   std::ofstream(folder / "tokenizer_config.json") << R"({"eos_token": )" + deep + back + "}";
   const auto served = tinker::open_served_model(folder, {"one"}, 0, "fp32");
-  std::filesystem::remove_all(folder);
   REQUIRE_MESSAGE(served, served.error().message);
   CHECK((*served)->ends_with(2));
   CHECK((*served)->ends_with(7));
   CHECK(!(*served)->ends_with(3));
+  // Cards name what is served, and not what lies there now.
+  const auto sum = (*served)->sha256();
+  REQUIRE(sum);
+  CHECK(sum->size() == 64);
+  std::ofstream(folder / "config.json") << config << " ";
+  const auto changed = (*served)->sha256();
+  REQUIRE(!changed);
+  CHECK(changed.error().code == "tinker.model_changed");
+  std::filesystem::remove_all(folder);
 }

@@ -149,7 +149,7 @@ result<std::int64_t> whole_of(const nlohmann::json& body, const char* key, std::
 answered submit_operation(service::state& s, call& c, training_hall::operation what);
 
 /// Whether a checkpoint may be loaded on this model, by its gate; without a ledger it may.
-/// *Errors*: governance.refused, ledger.*.
+/// *Errors*: governance.refused, ledger.*, those of served_model::sha256.
 result<void> pass_gate(governance::gate g, const checkpoint& from, const checkpoint_files& files,
                        const served_model& base);
 /// Gives the ledger the card of each checkpoint that has none there.

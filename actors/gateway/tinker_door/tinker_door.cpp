@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/governance/ledger_file.hpp"
 #include "actors/governance/process_book.hpp"
 #include "engine/language/files/strict_json.hpp"
 #include "graph/contract/capability.hpp"
@@ -90,14 +91,11 @@ result<void> tinker_door::follow_ledger() {
   }
   const auto gates = readable(context_, config_.gates);
   if (!gates) return fail(gates);
-  std::string path;
-  {
-    const auto file = create_output(context_, config_.ledger, trust::create_as::kept);
-    if (!file) return fail(file);
-    path = file->path();
-  }
-  HOCKET_TRY(governance::records::open(path, *gates));  // made and sealed, where it is new
-  return governance::process_book::of_process().follow(path, *gates);
+  const auto path =
+      governance::ledger_file(*capability_of(context_), output_name(context_, config_.ledger));
+  if (!path) return fail(path);
+  HOCKET_TRY(governance::records::open(*path, *gates));  // made and sealed, where it is new
+  return governance::process_book::of_process().follow(*path, *gates);
 }
 
 result<void> tinker_door::open(const context& where) {

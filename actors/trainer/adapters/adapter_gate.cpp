@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/governance/ledger_file.hpp"
 #include "actors/http/digest.hpp"
 #include "actors/trainer/adapters/model_sum.hpp"
 #include "engine/language/files/strict_json.hpp"
@@ -48,14 +49,10 @@ result<std::shared_ptr<const adapter_gate>> adapter_gate::open(const config& c,
     if (!may) return fail(may);
     policy = std::move(*may);
   }
-  std::string path;
-  {
-    // One for all conversations: an incident concerns them all.
-    const auto file = capability_of(where)->create(c.ledger, trust::create_as::kept);
-    if (!file) return fail(file);
-    path = file->path();
-  }
-  auto book = governance::process_book::sharing(path, policy);
+  // One for all conversations: an incident concerns them all.
+  const auto path = governance::ledger_file(*capability_of(where), c.ledger);
+  if (!path) return fail(path);
+  auto book = governance::process_book::sharing(*path, policy);
   if (!book) return fail(book);
   made->book_ = std::move(*book);
   return std::shared_ptr<const adapter_gate>(std::move(made));

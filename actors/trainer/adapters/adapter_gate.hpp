@@ -28,7 +28,7 @@ class adapter_gate {
   /// Judged by its card, the bytes of its weights and the model, and recorded. One without weights is the
   /// model by itself, and passes. *Errors*: governance.refused, adapter.no_name, ledger.*, model_file.*.
   result<void> pass(std::initializer_list<governance::gate> gates, const adapter& a) const;
-  /// An incident froze it, or incidents could not be looked for over 2 s.
+  /// An incident froze it, or incidents could not be looked for (governance::patience_with).
   bool is_frozen(const adapter& a) const;
 
  private:

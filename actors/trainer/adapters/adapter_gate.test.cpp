@@ -2,6 +2,9 @@
 #include "actors/trainer/adapters/adapter_gate.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "actors/trainer/adapters/adapter_packet.hpp"
 #include "actors/trainer/adapters/governed_adapter.test.hpp"
@@ -104,6 +107,30 @@ TEST_CASE("adapter_gate: an incident is seen by all conversations, and by its en
   REQUIRE(g.book().close_incident("calls", "mended"));
   test::becomes([&] { return !at->is_frozen(read(g)); });
   CHECK(at->pass({gate::load}, read(g)));
+}
+
+TEST_CASE("adapter_gate: a ledger that is there is not opened for each conversation") {
+  const governed_adapter g("gate-locks");
+  const auto at = opened(g, {.ledger = "book.db"});
+  const auto file = g / "out/book.db";
+  // A lock of this process, as SQLite takes it: closing any descriptor of the file would end it.
+  const int held = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(held >= 0);
+  struct flock lock {};
+  lock.l_type = F_RDLCK, lock.l_whence = SEEK_SET, lock.l_start = 1, lock.l_len = 1;
+  REQUIRE(::fcntl(held, F_SETLK, &lock) == 0);
+  REQUIRE(adapter_gate::open({.ledger = "book.db"}, beneath(g, 2), ""));
+  const auto child = ::fork();  // locks are not its own
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    struct flock asked {};
+    asked.l_type = F_WRLCK, asked.l_whence = SEEK_SET, asked.l_start = 1, asked.l_len = 1;
+    ::_exit(::fcntl(held, F_GETLK, &asked) == 0 && asked.l_type == F_RDLCK ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  ::close(held);
 }
 
 TEST_CASE("adapter_gate: rules without a ledger, and files that are not there, are told") {

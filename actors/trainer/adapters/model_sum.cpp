@@ -47,9 +47,12 @@ std::string stamp_of(const std::vector<std::string>& files) {
 
 }  // namespace
 
+std::string model_stamp(const std::string& path) { return stamp_of(files_of(path)); }
+
 result<std::string> model_sha256(const std::string& path) {
-  static std::mutex mutex;  // also for who waits: a sum is taken once
-  static std::map<std::string, std::string> known;
+  // Also for who waits: a sum is taken once. Both for good: threads that nobody waits for outlive main.
+  static auto& mutex = *new std::mutex();
+  static auto& known = *new std::map<std::string, std::string>();
   const auto files = files_of(path);
   const auto stamp = stamp_of(files);
   const std::lock_guard lock(mutex);
