@@ -31,6 +31,11 @@ def until(condition, what):
     raise AssertionError("waited %d s for %s" % (LIMIT_S, what))
 
 
+def take(plugin, to):
+    """A copy that nobody else can change, whatever the umask was when it was built."""
+    pathlib.Path(shutil.copy(PLUGINS / plugin, to)).chmod(0o755)
+
+
 def graph(folder, name, actors, plugins=(), hosts=""):
     path = folder / name
     listed = "".join("  - %s\n" % p for p in plugins)
@@ -119,8 +124,7 @@ def one_process(folder):
                       (others, ("faulty.so",))):
         to.mkdir()
         for name in names:
-            shutil.copy(PLUGINS / name, to)
-            (to / name).chmod(0o755)
+            take(name, to)
     plain = TONE % ("", "")
     first = graph(folder, "first.yaml", plain)
     more = graph(folder, "more.yaml", plain + LATER % ("", ""), ["libraries/faulty.so"])
@@ -141,7 +145,7 @@ def one_process(folder):
     (libraries / "link.so").symlink_to(others / "faulty.so")
     for name in ("others/faulty.so", "libraries/link.so", "libraries/../others/faulty.so"):
         run.refused("rewire.plugins", "others/faulty.so", graph(folder, "bad.yaml", plain, [name]))
-    for what, mode in ((faulty, 0o757), (libraries, 0o777)):
+    for what, mode in ((faulty, 0o757), (faulty, 0o775), (libraries, 0o777)):
         what.chmod(mode)
         run.refused("plugin.cannot_load", "chmod go-w", more)
         what.chmod(0o755)
@@ -234,8 +238,8 @@ def two_processes(folder):
     for name, home in homes.items():
         home.mkdir()
         # Others' types: where `two.so` is allowed it is loaded, and stays, also when the other host refuses.
-        shutil.copy(PLUGINS / "faulty.so", home / "one.so")
-        shutil.copy(PLUGINS / "good.so", home / "two.so")
+        take("faulty.so", home / "one.so")
+        take("good.so", home / "two.so")
         files[name] = {
             "first": graph(home, "first.yaml", TONE % on, hosts=hosts),
             "one": graph(home, "one.yaml", TONE % on + LATER % on, ["one.so"], hosts),
@@ -266,6 +270,7 @@ def two_processes(folder):
 
 
 def main():
+    os.umask(0o022)  # plugins that others can change are refused
     parts = [one_process, two_processes] + ([] if "--no-python" in sys.argv else [python])
     try:
         for part in parts:

@@ -8,8 +8,8 @@
 #include <fmt/ranges.h>
 
 #include "actors/process/processes.hpp"
+#include "actors/process/python.hpp"
 #include "graph/trust/audit.hpp"
-#include "graph/trust/code_file.hpp"
 #include "graph/trust/redaction.hpp"
 #include "tools/hocket/plugin_files.hpp"
 #include "tools/hocket/reading_again.hpp"
@@ -24,6 +24,31 @@ std::string whole(const std::string& path) {
   return fs::absolute(path, failed).lexically_normal().string();
 }
 
+/// With links followed as far as it exists; as it is where that cannot be.
+std::string resolved(const std::string& path) {
+  std::error_code failed;
+  const auto out = fs::weakly_canonical(whole(path), failed);
+  return failed ? path : out.string();
+}
+
+/// Whether nobody else can change what would run. Errors: those of trust::check_unchangeable.
+result<void> check_code(const std::string& file) {
+  HOCKET_TRY(trust::check_unchangeable(file));
+  if (!process::is_python(file)) return {};
+  // A module imports what lies beside it, and a `.venv` there runs it: new names count, too.
+  const auto folder = fs::path(file).parent_path();
+  HOCKET_TRY(trust::check_unchangeable(folder.string()));
+  std::error_code failed;
+  if (fs::is_directory(file, failed))
+    HOCKET_TRY(trust::check_unchangeable((fs::path(file) / "__init__.py").string()));
+  const auto how = process::python_for(file);
+  if (!how) return {};  // says so when it is asked
+  const auto& python = how->command.program;
+  if (python != whole((folder / ".venv/bin/python3").string()))
+    return {};  // this host's operator's
+  return trust::check_unchangeable(python);
+}
+
 /// As whoever asked may know it: another host is not told where this one keeps its files.
 std::string shown(const std::string& plugin, const host::graph_text& text) {
   return text.from.empty() ? plugin : fs::path(plugin).filename().string();
@@ -31,17 +56,22 @@ std::string shown(const std::string& plugin, const host::graph_text& text) {
 
 }  // namespace
 
-live_types::live_types(std::shared_ptr<const registry> first, std::vector<std::string> loaded,
+live_types::live_types(std::shared_ptr<const registry> first,
+                       const std::vector<std::string>& loaded,
                        const std::vector<std::string>& may_load)
-    : now_(std::move(first)), all_{now_}, loaded_(std::move(loaded)) {
-  for (const auto& pattern : may_load) may_load_.push_back(whole(pattern));
+    : now_(std::move(first)), all_{now_}, may_load_(may_load) {
+  for (const auto& plugin : loaded) {
+    loaded_.push_back(whole(plugin));
+    loaded_.push_back(resolved(plugin));
+  }
 }
 
 result<void> live_types::allow(const std::string& plugin, const host::graph_text& text) const {
   const auto who = text.from.empty() ? "a change of the graph" : "host " + text.from;
-  if (trust::is_meant(plugin, may_load_)) {
-    auto done = trust::check_unchangeable(plugin);
-    if (!done) trust::note_refusal({who, "load a plugin", plugin, "others can change it"});
+  if (may_load_.has(plugin)) {
+    auto done = check_code(plugin);
+    if (!done)
+      trust::note_refusal({who, "load a plugin", plugin, "not there, or others can change it"});
     return done;
   }
   trust::note_refusal({who, "load a plugin", plugin, "--may-load does not name it"});
@@ -88,6 +118,7 @@ result<void> live_types::load(const std::vector<std::string>& fresh) {
   auto with = std::make_shared<registry>(*now_);
   std::map<std::string, std::string> plugin_of;
   for (const auto& file : fresh) {
+    HOCKET_TRY(check_code(file));  // time has passed since it was allowed
     HOCKET_TRY(load_any(file, *with));
     for (const auto& name : with->component_names())
       if (now_->find_component(name) == nullptr) plugin_of.emplace(name, file);
@@ -110,11 +141,11 @@ result<plan> live_types::read(host::graph_text& text, const graph_options& how,
   named.insert(named.end(), text.plugins.begin(), text.plugins.end());
   std::vector<std::string> fresh;
   for (const auto& plugin : named) {
-    if (find_file(plugin, loaded_) != nullptr) continue;
     // What a link leads to is judged, and that is loaded: the link may lead elsewhere in a moment.
-    std::error_code failed;
-    const auto file = fs::weakly_canonical(whole(plugin), failed).string();
-    HOCKET_TRY(allow(failed ? plugin : file, text));
+    const auto file = resolved(plugin);
+    if (find_file(whole(plugin), loaded_) != nullptr || find_file(file, loaded_) != nullptr)
+      continue;
+    HOCKET_TRY(allow(file, text));
     if (find_file(file, fresh) == nullptr) fresh.push_back(file);
   }
   if (fresh.empty()) return read_with(text, now_, how, from, judge);

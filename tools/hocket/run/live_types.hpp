@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/host/run_changes.hpp"
+#include "graph/trust/code_file.hpp"
 #include "tools/hocket/types.hpp"
 
 namespace hocket::cli {
@@ -22,9 +23,9 @@ namespace hocket::cli {
 /// `text.types`.
 class live_types {
  public:
-  /// `loaded`: what --plugin named. `may_load`: paths and patterns (trust::is_meant), from the folder
-  /// where the run was started.
-  live_types(std::shared_ptr<const registry> first, std::vector<std::string> loaded,
+  /// `loaded`: what --plugin named. `may_load`: paths and patterns (trust::meant_files), from the
+  /// folder where the run was started; links in them are followed here.
+  live_types(std::shared_ptr<const registry> first, const std::vector<std::string>& loaded,
              const std::vector<std::string>& may_load);
 
   /// Reads `text` with the types that it needs. Plugins that it names and the run has not loaded are
@@ -53,8 +54,8 @@ class live_types {
   std::shared_ptr<const registry> now_;
   /// Who watched a run may look at its plans later.
   std::vector<std::shared_ptr<const registry>> all_;
-  std::vector<std::string> loaded_;
-  std::vector<std::string> may_load_;
+  std::vector<std::string> loaded_;  ///< whole paths: a file may be gone for a moment
+  trust::meant_files may_load_;
 };
 
 }  // namespace hocket::cli
