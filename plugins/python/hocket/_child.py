@@ -25,7 +25,11 @@ def line_of(e: BaseException) -> str:
     own = os.path.dirname(__file__)
     places = [s for s in traceback.extract_tb(e.__traceback__) if not s.filename.startswith(own)]
     where = f" ({os.path.basename(places[-1].filename)}:{places[-1].lineno})" if places else ""
-    return f"{type(e).__name__}: {e}{where}"
+    try:
+        said = str(e)
+    except Exception as of_saying:  # its own words are code of the plugin, too
+        said = f"(its text fails: {type(of_saying).__name__})"
+    return f"{type(e).__name__}: {said}{where}"
 
 
 class Child:

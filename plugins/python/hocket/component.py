@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -129,6 +130,9 @@ class Component:
             raise KeyError(f"{type(self).__name__} has no output `{port}`; outputs: {', '.join(self._outputs)}")
         if ts is None:
             ts = self._out.now() if self._at is None else self._at
+        ts = operator.index(ts)
+        if not -(1 << 63) <= ts < 1 << 63:
+            raise ValueError(f"emit to `{port}`: ts {ts} is no time, nanoseconds in 64 bits")
         self._out.emit(index, payload, ts)
 
     def allocate(self, shape: int | tuple[int, ...], dtype: str = "f4") -> Any:

@@ -133,7 +133,7 @@ class Errors(InAFolder):
 class Misbehaving(InAFolder):
     def test_components(self):
         import unruly
-        self.assertGreater(len(unruly.WAYS), 30)
+        self.assertGreaterEqual(len(unruly.WAYS), 50)
         rows = ["  k: {component: text.console, print: false, script: ["
                 + ", ".join(f'"0.{i} w{i}"' for i in range(1, 7)) + "]}\n"]
         for how in unruly.WAYS:

@@ -58,6 +58,41 @@ def _spin():
         pass
 
 
+def _throw(error):
+    raise error
+
+
+def _many_files():
+    kept = []
+    try:
+        while True:
+            kept.append(open("/dev/null"))
+    except OSError:
+        for file in kept:
+            file.close()
+    raise RuntimeError("no more descriptors")
+
+
+def _many_threads():
+    stop = threading.Event()
+    try:
+        while True:
+            threading.Thread(target=stop.wait, daemon=True).start()
+    finally:
+        stop.set()
+
+
+def _debug_parent():
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(16, os.getppid(), 0, 0) != 0:  # PTRACE_ATTACH
+        raise OSError(ctypes.get_errno(), "ptrace")
+
+
+class _Mute(Exception):
+    def __str__(self):
+        raise ValueError("it cannot even be said")
+
+
 # What it does, and what has to be said of it.
 WAYS = {
     "abort": (os.abort, "signal 6"),
@@ -97,7 +132,32 @@ WAYS = {
     "no_payload": (None, "is no payload"),
     "bad_value": (None, "status"),
     "prints": (lambda: [print("garbage") for _ in range(1000)], ""),
+    "trap": (lambda: os.kill(os.getpid(), signal.SIGTRAP), "signal 5"),
+    "illegal": (lambda: os.kill(os.getpid(), signal.SIGILL), "signal 4"),
+    "division": (lambda: os.kill(os.getpid(), signal.SIGFPE), "signal 8"),
+    "files": (_many_files, "no more descriptors"),
+    "threads": (_many_threads, "can't start new thread"),
+    "debugs": (lambda: _reach(_debug_parent), "refused"),
+    "home": (lambda: _reach(lambda: os.listdir("/root")), "refused"),
+    "local_socket": (lambda: _reach(lambda: socket.socket(socket.AF_UNIX)), "refused"),
+    "raises_in_thread": (lambda: threading.Thread(target=lambda: 1 / 0).start(), ""),
+    "stop_iteration": (lambda: _throw(StopIteration()), "StopIteration"),
+    "generator_exit": (lambda: _throw(GeneratorExit()), "its process died"),
+    "mute_error": (lambda: _throw(_Mute()), "_Mute"),
+    "no_streams": (lambda: (sys.stdout.close(), sys.stderr.close()), ""),
 }
+# The same, with what the run gave to it. "": it goes on.
+GIVEN = {
+    "flood_packets": (lambda self: [self.emit("words", hocket.Text("again")) for _ in range(3000)], ""),
+    "flood_log": (lambda self: [self.log(f"line {i} \x1b[2J") for i in range(3000)], ""),
+    "flood_counters": (lambda self: [self.count(f"counter_{i}") for i in range(3000)], ""),
+    "backwards": (lambda self: [self.emit("words", hocket.Text("t"), ts=ts) for ts in (9, 5, 1)], ""),
+    "far_future": (lambda self: self.emit("words", hocket.Text("t"), ts=1 << 70), "is no time"),
+    "not_utf8": (lambda self: self.emit("words", hocket.Text("\udcff")), "UnicodeEncodeError"),
+    "no_emit": (lambda self: setattr(self, "emit", None), "TypeError"),
+    "no_modules": (lambda self: sys.modules.clear(), ""),
+}
+WAYS |= {how: (None, expected) for how, (_, expected) in GIVEN.items()}
 
 
 class Unruly(hocket.Component):
@@ -117,6 +177,8 @@ class Unruly(hocket.Component):
                 self.emit("words", "words")
             elif self.how == "bad_value":
                 self.emit("words", hocket.ToolResult("x", "y", status="so so"))
+            elif self.how in GIVEN:
+                GIVEN[self.how][0](self)
             else:
                 WAYS[self.how][0]()
         self.emit("words", packet.payload)
