@@ -104,6 +104,15 @@ struct moving_stage {
     }
   }
 
+  /// It is done, nothing is told of it, and numbers flow again.
+  void moves(host_group& all, const std::string& asked, const std::string& file) {
+    const auto out = move(all, asked, file);
+    CAPTURE(out.why);
+    REQUIRE(out.state == rewire_state::committed);
+    CHECK(out.notes.empty());
+    flows();
+  }
+
   std::map<std::string, run_summary> finish(host_group& all) {
     numbers.may_end->store(true);
     return all.wait();
@@ -177,11 +186,7 @@ TEST_CASE("an actor moves to every host and back, whoever is asked: each number 
 TEST_CASE("two actors change places: neither waits for the other for ever") {
   moving_stage s;
   auto all = s.start("b c", {.seed = 6, .delay_us = 1000});
-  const auto out = s.move(*all, "b", "c b");
-  CAPTURE(out.why);
-  REQUIRE(out.state == rewire_state::committed);
-  CHECK(out.notes.empty());
-  s.flows();
+  s.moves(*all, "b", "c b");
   s.finish(*all);
   s.check_book(1);
 }
@@ -190,11 +195,7 @@ TEST_CASE("two actors change places: neither waits for the other for ever") {
 TEST_CASE("two actors change places: a host that is busy with the one tells of the other") {
   moving_stage s;
   auto all = s.start("b c", {.seed = 7, .slow_for = "c", .slow_status_us = 40'000});
-  const auto out = s.move(*all, "a", "c b");
-  CAPTURE(out.why);
-  REQUIRE(out.state == rewire_state::committed);
-  CHECK(out.notes.empty());
-  s.flows();
+  s.moves(*all, "a", "c b");
   s.finish(*all);
   s.check_book(1);
 }
@@ -205,11 +206,7 @@ TEST_CASE("an actor comes to where its receiver is: what the old one said is hea
   auto all = s.start(
       "b c",
       {.seed = 8, .slow_for = "c", .slow_us = 60'000, .slow_from = "b", .slow_packets = true});
-  const auto out = s.move(*all, "a", "c c");
-  CAPTURE(out.why);
-  REQUIRE(out.state == rewire_state::committed);
-  CHECK(out.notes.empty());
-  s.flows();
+  s.moves(*all, "a", "c c");
   const auto ended = s.finish(*all);
   s.check_book(1);
   moving_stage::check_rows(ended);
@@ -305,17 +302,6 @@ TEST_CASE("an actor that cannot open where it is to come to stays where it is") 
   s.finish(*all);
   s.check_book(0);
 }
-
-namespace {
-
-/// Ends a host, as kill -9 would, when it has changed over and what retires there has not closed.
-struct dies_at_commit final : observer {
-  explicit dies_at_commit(std::function<void()> f) : die(std::move(f)) {}
-  void rewired(const graph_revision&) override { die(); }
-  std::function<void()> die;
-};
-
-}  // namespace
 
 TEST_CASE("the host that an actor leaves dies in the middle: it begins on the other one") {
   moving_stage s;

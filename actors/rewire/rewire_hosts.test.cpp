@@ -201,17 +201,6 @@ TEST_CASE("a host that is lost while it prepares: the others roll back") {
   for (auto& [name, r] : all->hosts) (void)r->wait();
 }
 
-namespace {
-
-/// Ends a host, as kill -9 would, at the moment at which it has changed over and has told nobody.
-struct dies_at_commit final : observer {
-  explicit dies_at_commit(std::function<void()> f) : die(std::move(f)) {}
-  void rewired(const graph_revision&) override { die(); }
-  std::function<void()> die;
-};
-
-}  // namespace
-
 TEST_CASE("a host that dies right after the commit: nobody waits for it, and the report says so") {
   three_part s;
   const auto first = s.variant(1, 1);

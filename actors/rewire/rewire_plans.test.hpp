@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -30,6 +31,14 @@ template <class F>
 bool in_time(F&& holds) {
   return testing::eventually(std::forward<F>(holds), 120);
 }
+
+/// Ends a host, as kill -9 would, at the moment at which it has changed over: it has told nobody, and what
+/// retires there has not closed.
+struct dies_at_commit final : observer {
+  explicit dies_at_commit(std::function<void()> f) : die(std::move(f)) {}
+  void rewired(const graph_revision&) override { die(); }
+  std::function<void()> die;
+};
 
 struct value_config final : config_base {
   std::int64_t value = 1;
