@@ -40,8 +40,8 @@ struct finding {
 /// Whoever can write the file can write a whole new chain: `head()` noted elsewhere shows that.
 ///
 /// *Errors*: ledger.cannot_open (no such file, another program's file, a newer format),
-/// ledger.cannot_write (full disk, no rights), ledger.in_use (by another program, for 10 s), ledger.broken (what is there does not
-/// verify: nothing is appended to it). *Threads*: any; several processes may append to one file.
+/// ledger.cannot_write (full disk, no rights), ledger.in_use (by another program, for 10 s),
+/// ledger.broken (what is there does not verify: nothing is appended to it). *Threads*: any; several processes may append to one file.
 class ledger {
  public:
   /// Makes the file (0600) where it is missing and `makes` is set. `waits`: for another program that has
