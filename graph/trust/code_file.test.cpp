@@ -24,6 +24,7 @@ struct scratch {
     at = mkdtemp(name.data());
     fs::create_directories(at / "mine/deep");
     fs::create_directories(at / "odd [x]");
+    for (const char* folder : {"mine", "mine/deep", "odd [x]"}) mode(folder, 0755);
     for (const char* file :
          {"mine/a.so", "mine/deep/b.so", "mine/.hidden.so", "other.so", "odd [x]/c.so"}) {
       std::ofstream(at / file) << "code";

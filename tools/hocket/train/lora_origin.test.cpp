@@ -5,7 +5,8 @@
 namespace hocket::cli {
 
 TEST_CASE(
-    "train lora: a checkpoint goes on only with the data, licence and consent it was begun with") {
+    "train lora: a checkpoint goes on only with the data, licence, consent and precision it was "
+    "begun with") {
   const lora_origin was{"aa", "bb", "CC0-1.0", "own voice"};
   const auto before = to_json(was);
   CHECK(check_origin(before, was, "a/checkpoint"));
@@ -31,6 +32,11 @@ TEST_CASE(
     CHECK(check_origin(nothing, was, "a/checkpoint").error().message.find("does not say") !=
           std::string::npos);
   CHECK(!check_origin(nlohmann::json::object(), was, "a/checkpoint"));
+  CHECK(told([](lora_origin& o) { o.precision = "bfloat16"; }).find("`precision`") !=
+        std::string::npos);
+  auto older = before;  // those that say nothing of it were begun in fp32
+  older.erase("precision");
+  CHECK(check_origin(older, was, "a/checkpoint"));
 }
 
 }  // namespace hocket::cli
