@@ -44,7 +44,7 @@ result<adapter_weights> read_adapter(std::span<const module> of, const adapter_f
                                      bool rounds = false);
 inline result<adapter_weights> read_adapter(const language::language_model& model,
                                             const adapter_files& files) {
-  return read_adapter(modules_of(model), files, model.config().trunk.half_gradients);
+  return read_adapter(modules_of(model), files, model.config().trunk.bfloat16);
 }
 adapter_files write_adapter(const adapter_weights& weights);
 

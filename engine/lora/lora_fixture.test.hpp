@@ -17,12 +17,14 @@ inline const std::string families[] = {
 using shared_model = std::shared_ptr<const language::language_model>;
 
 inline shared_model load(const std::string& family,
-                         language::block_types blocks = language::block_types::kept) {
+                         language::block_types blocks = language::block_types::kept,
+                         bool turns_neighbours = false) {
   const auto file = language::safetensors_set::open(
       HOCKET_SOURCE_DIR "/engine/language/network/parity/" + family + ".safetensors");
   REQUIRE(file);
-  const auto config = language::read_network_config(file->metadata().at("config"));
+  auto config = language::read_network_config(file->metadata().at("config"));
   REQUIRE(config);
+  if (turns_neighbours) config->trunk.rotary[0].adjacent = true;  // as GGUF's Llama
   auto tensors = file->tensors();  // without the figures of tests beside them
   std::erase_if(tensors, [](const auto& t) { return t.name.starts_with("parity."); });
   auto model = language::language_model::build(*config, std::move(tensors), blocks);

@@ -66,7 +66,7 @@ result<std::unique_ptr<trainer>> trainer::create(
     std::shared_ptr<const language::language_model> model, lora_config config, std::uint64_t seed) {
   return guarded([&]() -> result<std::unique_ptr<trainer>> {
     HOCKET_TRY(can_train(*model));
-    auto w = allocate(modules_of(*model), std::move(config), model->config().trunk.half_gradients);
+    auto w = allocate(modules_of(*model), std::move(config), model->config().trunk.bfloat16);
     if (!w) return fail(w);
     initialise(*w, seed);
     return std::unique_ptr<trainer>(

@@ -179,7 +179,7 @@ struct transformer_config {
   bool pages = false;
   /// Linear layers are in bfloat16 (ops::pack_for_training), so their adapters and, where there are kernels
   /// for it, the gradients of attention are, too.
-  bool half_gradients = false;
+  bool bfloat16 = false;
 
   /// Which layer each pass through one remembers as: all once, then the repeated ones again.
   std::vector<int> memories() const {

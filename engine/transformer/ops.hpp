@@ -62,8 +62,9 @@ struct attention_call {
   int layer;                    ///< its place in a kv_cache
   double epsilon;               ///< of the norm of queries and keys
   const row_map& rows;
-  bool pages = false;           ///< as transformer_config::pages
-  bool half_gradients = false;  ///< as transformer_config::half_gradients
+  bool pages = false;  ///< as transformer_config::pages
+  bool half_gradients =
+      false;  ///< its gradients are of bfloat16 products; as transformer_config::bfloat16
 };
 
 /// Learnt vectors of one state-space layer.
@@ -142,8 +143,9 @@ struct routing {
 routing route(const at::Tensor& logits, const at::Tensor& correction, const experts_config& config);
 
 /// While it lives, operations of this thread that record gradients give the bits of the streaming
-/// path, from packed weights, instead of bfloat16 products. Gradients are those of the formulas, or near
-/// them where layers are in bfloat16 (transformer_config::half_gradients); matrices with a `value` get theirs, packed ones give them to their input only.
+/// path, from packed weights. Gradients are those of the formulas, or near them where layers are in
+/// bfloat16 (transformer_config::bfloat16); matrices with a `value` get theirs, packed ones give them to
+/// their input only.
 class exact_gradients {
  public:
   exact_gradients();

@@ -7,7 +7,6 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/variable.h>
 
-#include "engine/transformer/background.hpp"
 #include "engine/transformer/exact_kernels.hpp"
 #include "engine/transformer/kernels.hpp"
 #include "engine/transformer/ops_low_rank.hpp"
@@ -153,8 +152,7 @@ at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row adapters
     variable_list out(1);
     if (wants) out[0] = by_input(g, w, in, ends);
     if (learns) out.push_back(at::mm(g.t(), input));
-    const auto by_x = out[0];  // `out` grows
-    parts->add_gradients(g, by_x, in, out);
+    parts->add_gradients(g, out[0], in, out);
     return out;
   });
 }
@@ -172,8 +170,7 @@ at::Tensor of_one(const at::Tensor& x, Value value, Formula formula) {
   return recorded(y, {x}, [formula](const std::vector<at::Tensor>& in) { return formula(in[0]); });
 }
 
-/// The same with a kernel for the gradient of some rows: backward(g, x, by x, rows). A number takes about a
-/// nanosecond.
+/// The same with a kernel for the gradient of some rows: backward(g, x, by x, rows).
 template <class Value, class Backward>
 at::Tensor by_kernel(const at::Tensor& x, Value value, Backward backward) {
   const auto saved = x.detach().contiguous();
@@ -185,13 +182,11 @@ at::Tensor by_kernel(const at::Tensor& x, Value value, Backward backward) {
   return with_history(y, {x}, [saved, backward](const at::Tensor& g) {
     const auto by_x = at::empty_like(saved);
     if (saved.numel() == 0) return variable_list{by_x};
-    constexpr std::int64_t numbers = 500'000, worth = 30'000;
     const std::int64_t width = saved.size(-1), n = saved.numel() / width, wide = g.numel() / n;
-    background_work::divide(
-        n, numbers / width, worth / width, [&](std::int64_t first, std::int64_t last) {
-          backward(g.data_ptr<float>() + first * wide, saved.data_ptr<float>() + first * width,
-                   by_x.data_ptr<float>() + first * width, last - first);
-        });
+    by_rows(n, width, [&](std::int64_t first, std::int64_t last) {
+      backward(g.data_ptr<float>() + first * wide, saved.data_ptr<float>() + first * width,
+               by_x.data_ptr<float>() + first * width, last - first);
+    });
     return variable_list{by_x};
   });
 }

@@ -87,13 +87,6 @@ at::Tensor packed_rows(const matrix& w, std::int64_t in, std::span<const std::in
 namespace streaming {
 namespace {
 
-/// `n` rows of some numbers each, a nanosecond a number.
-template <class Part>
-void by_rows(std::int64_t n, std::int64_t width, Part part) {
-  constexpr std::int64_t numbers = 500'000, worth = 30'000;
-  background_work::divide(n, numbers / width, worth / width, part);
-}
-
 const float* data(const at::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
 
 }  // namespace

@@ -28,11 +28,10 @@ bool has_tile_registers() {
 
 namespace {
 
-constexpr std::int64_t tile = 64;  // outputs whose weights lie together
-constexpr std::int64_t side = 16;  // rows of a register
-constexpr std::int64_t step = 32;  // numbers of a row of a register
-constexpr std::int64_t stride_w =
-    256;  // bytes from one pair of inputs to the next, of all outputs of a tile
+constexpr std::int64_t tile = 64;       // outputs whose weights lie together
+constexpr std::int64_t side = 16;       // rows of a register
+constexpr std::int64_t step = 32;       // numbers of a row of a register
+constexpr std::int64_t stride_w = 256;  // bytes of a pair of inputs for all outputs of a tile
 
 /// How many rows of how many bytes each register has (Intel's manual, LDTILECFG): 0 to 3 sums, 4 and 5
 /// inputs, 6 and 7 weights.

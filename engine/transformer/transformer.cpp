@@ -94,7 +94,7 @@ at::Tensor transformer::attend_to(const at::Tensor& qkv, const visit& at) const 
                            .epsilon = config_.norm_epsilon,
                            .rows = at.rows,
                            .pages = config_.pages,
-                           .half_gradients = config_.half_gradients});
+                           .half_gradients = config_.bfloat16});
 }
 
 at::Tensor transformer::latent_qkv(const at::Tensor& x, int i, const row_map& rows) const {

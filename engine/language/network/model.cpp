@@ -49,7 +49,7 @@ result<std::shared_ptr<const language_model>> language_model::build(
   try {
     auto own = config;
     own.trunk.pages = true;
-    own.trunk.half_gradients = blocks == block_types::bfloat16;
+    own.trunk.bfloat16 = blocks == block_types::bfloat16;
     auto weights = read_weights(own, source, blocks);
     if (!weights) return fail(weights);
     std::shared_ptr<language_model> model(new language_model);
