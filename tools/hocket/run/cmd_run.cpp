@@ -1,100 +1,58 @@
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <future>
+#include <memory>
 #include <optional>
-#include <thread>
+#include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "actors/distributed/ask_graph.hpp"
-#include "actors/rewire/report.hpp"
 #include "actors/host/runtime.hpp"
-#include "actors/start_run.hpp"
 #include "actors/record/graph_recorder.hpp"
+#include "actors/start_run.hpp"
 #include "graph/spec/outputs.hpp"
-#include "graph/text/clean.hpp"
-#include "graph/trust/sealed/sealed.hpp"
 #include "graph/trust/audit.hpp"
 #include "graph/trust/capability.hpp"
 #include "graph/trust/redaction.hpp"
-#include "graph/trust/secret.hpp"
+#include "graph/trust/sealed/sealed.hpp"
 #include "graph/trust/trial.hpp"
-#include "tools/hocket/run/accounts.hpp"
-#include "tools/hocket/run/commands.hpp"
-#include "tools/report/conversation.hpp"
-#include "tools/report/event_log.hpp"
-#include "tools/report/measures.hpp"
-#include "tools/report/picture.hpp"
-#include "tools/hocket/run/placement.hpp"
-#include "tools/hocket/run/recorder.hpp"
-#include "tools/hocket/run/out_lock.hpp"
-#include "tools/hocket/run/run_history.hpp"
-#include "tools/hocket/run/screen.hpp"
-#include "tools/hocket/run/peer_rules.hpp"
-#include "tools/hocket/run/written.hpp"
-#include "tools/hocket/say.hpp"
-#include "tools/hocket/doctor.hpp"
 #include "tools/hocket/output.hpp"
 #include "tools/hocket/process.hpp"
+#include "tools/hocket/run/commands.hpp"
+#include "tools/hocket/run/kept_conversation.hpp"
+#include "tools/hocket/run/last_words.hpp"
+#include "tools/hocket/run/no_run.hpp"
+#include "tools/hocket/run/out_lock.hpp"
+#include "tools/hocket/run/peer_rules.hpp"
+#include "tools/hocket/run/placement.hpp"
+#include "tools/hocket/run/recorder.hpp"
+#include "tools/hocket/run/run_files.hpp"
+#include "tools/hocket/run/run_history.hpp"
+#include "tools/hocket/run/screen.hpp"
+#include "tools/hocket/run/watchers.hpp"
+#include "tools/hocket/run/written.hpp"
+#include "tools/hocket/say.hpp"
 #include "tools/hocket/signals.hpp"
 #include "tools/hocket/types.hpp"
-#include "tools/hocket/run/watchers.hpp"
+#include "tools/report/event_log.hpp"
+#include "tools/report/measures.hpp"
 
 namespace hocket::cli {
-
-using namespace report;
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::array pictures = {"conversation.svg", "conversation.png"};
-
-/// Keeps the first conversation, for the picture at the end: its last half hour.
-class keeper final : public fact_sink {
- public:
-  void take(const fact& f) override {
-    if (f.session != 0 && kept.session == 0) kept.session = f.session;
-    if (f.session != 0 && f.session != kept.session) return;
-    kept.apply(f);
-    if (kept.turns.size() > max_turns) kept.turns.erase(kept.turns.begin());
-    drop_old(kept.words);
-    drop_old(kept.events);
-    drop_old(kept.delegations);
-  }
-  conversation kept;
-
- private:
-  template <class T>
-  static void drop_old(std::vector<T>& all) {
-    if (all.size() > max_others)
-      all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(max_others / 2));
-  }
-
-  // Half an hour: a picture shows ten minutes, and a run may last for weeks. 0.4 KiB a micro-turn.
-  static constexpr std::size_t max_turns = 9'000, max_others = 20'000;
-};
 
 std::unique_ptr<screen> make_screen(const run_options& o) {
   const auto t = this_terminal();
   if (o.json) return make_json_screen(!o.no_pii);
   if (t.is_terminal && !o.plain) return make_terminal_screen(t);
   return make_plain_screen();
-}
-
-std::string_view to_string(host::end_reason why) {
-  switch (why) {
-    case host::end_reason::finished: return "finished";
-    case host::end_reason::stopped: return "stopped";
-    case host::end_reason::failed: break;
-  }
-  return "failed";
 }
 
 /// Why the run is to end in good order before its end: "" where nothing asks for it.
@@ -142,63 +100,6 @@ host::run_summary watch(host::runtime& run, const run_options& o, screen& view, 
   return end.get();
 }
 
-std::vector<std::string> draw(const conversation& what, const std::string& out) {
-  std::vector<std::string> problems;
-  for (const char* name : pictures) {
-    const auto path = fs::path(out) / name;
-    if (auto done = draw_conversation(what, path.string()); !done) {
-      problems.push_back(done.error().message);
-      std::error_code ignored;
-      fs::remove(path, ignored);  // half a picture is none
-    }
-  }
-  return problems;
-}
-
-/// Figures and names of the graph, whose prose lost its words before: to look for words in a whole line
-/// of JSON would take its keys and its numbers.
-void print_figures(std::FILE* to, const std::string& text) {
-  const auto clean = clean_text(trust::without_secrets(text));
-  std::fwrite(clean.data(), 1, clean.size(), to);
-}
-
-/// The run's last words. Where nobody reads them, standard error has them.
-void print_end(const run_options& o, const host::run_summary& end,
-               const std::vector<std::string>& files, double wall_s) {
-  const bool unread = output_trouble() != 0 || output_abandoned();
-  auto* const to = unread ? stderr : stdout;
-  const auto detail = trust::redacted(end.detail);
-  if (o.json && !unread) {
-    auto line = nlohmann::ordered_json::parse(accounts_json(end.last));
-    nlohmann::ordered_json summary = {{"type", "summary"}, {"why", to_string(end.why)},
-                                      {"detail", detail},  {"stream_s", end.last.now.seconds()},
-                                      {"wall_s", wall_s},  {"files", files}};
-    summary.update(line);
-    print_figures(to,
-                  summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-    return;
-  }
-  print_figures(to,
-                fmt::format("\n{}\n{}{} after {:.1f} s of stream time, {:.1f} s of wall time\n",
-                            accounts_text(end.last), to_string(end.why),
-                            detail.empty() ? "" : ": " + detail, end.last.now.seconds(), wall_s));
-  for (const auto& file : files) print_figures(to, fmt::format("wrote {}\n", file));
-}
-
-}  // namespace
-
-/// What to call where the start failed: doctor, if it finds something in this graph here and now.
-std::string doctor_hint(const run_options& o, const plan& graph) {
-  const auto found = examine_graph(graph);
-  const auto bad = std::ranges::find(found, finding::grade::bad, &finding::how);
-  if (bad == found.end()) return "";
-  auto line = "hocket doctor " + shell_word(o.graph);
-  for (const auto& s : o.how.sets) line += " --set " + shell_word(s);
-  for (const auto& p : o.how.params) line += " --param " + shell_word(p);
-  for (const auto& p : o.how.plugins) line += " --plugin " + shell_word(p);
-  return fmt::format("`{}` says what it lacks: {}: {}", line, bad->what, bad->detail);
-}
-
 /// The recording that --record asks for; nothing where it asks for none.
 result<std::unique_ptr<record::graph_recorder>> make_recording(
     const run_options& o, const loaded_graph& loaded, int graph_revision,
@@ -208,7 +109,7 @@ result<std::unique_ptr<record::graph_recorder>> make_recording(
   how.path = o.record;
   how.edges = o.record_edges;
   how.rotate = rotate;
-  how.version = fmt::format("{} ({})", version(), revision());
+  how.version = fmt::format("{} ({})", report::version(), report::revision());
   how.virtual_time = o.virtual_time;
   how.sessions = o.sessions;
   how.revision = graph_revision;
@@ -239,32 +140,6 @@ void keep_words_out_of_messages(const loaded_graph& loaded) {
   for (const auto& tool : loaded.types->tool_names()) trust::note_vocabulary(tool);
 }
 
-/// What this process will write, and what must stay as it is.
-diagnostics check_paths(const run_options& o, const plan& graph,
-                        const std::vector<std::string>& includes) {
-  const bool in_turns = !o.rotate.empty();
-  std::vector<spec::named_file> writes = {
-      {"events.jsonl", "the run (its event log)", {}, "", in_turns},
-      {"refusals.jsonl", "the run (what it refused)"},
-      {"hocket.sock", "the run (its status)"},
-      {".hocket.lock", "the run (its lock)"},
-      {"revisions", "the run (its revisions)", {}, "", false, true}};
-  for (const char* name : pictures) writes.push_back({name, "the run (its picture)"});
-  for (auto& f : spec::outputs_of(graph))
-    if (f.host.empty() || f.host == o.host) writes.push_back(std::move(f));
-  writes = spec::beneath(o.out, std::move(writes));
-  writes.push_back({o.record, "--record", {}, "", in_turns});
-  writes.push_back({o.trace, "--trace"});
-  writes.push_back({o.address_file, "--address-file"});
-  auto reads = spec::inputs_of(graph);
-  reads.push_back({o.graph, "the graph file"});
-  reads.push_back({o.secret_key, "--secret-key"});
-  for (const auto& path : includes) reads.push_back({path, "a part of the graph"});
-  diagnostics out;
-  spec::check_files(writes, reads, out);
-  return out;
-}
-
 /// What `hocket apply`, and a run that goes on, need: how a new file is read here.
 run_history::read_graph reader_of(const run_options& o, const loaded_graph& loaded,
                                   peer_rules rules) {
@@ -273,7 +148,7 @@ run_history::read_graph reader_of(const run_options& o, const loaded_graph& load
           has_hosts = !loaded.graph->hosts.empty()](host::graph_text& g) -> result<plan> {
     auto next = load_for_rewire(g, *types, o.how, rules, has_hosts);
     if (!next) return next;
-    if (const auto paths = check_paths(o, *next, {}); paths.has_errors())
+    if (const auto paths = check_run_files(o, *next, {}); paths.has_errors())
       return fail("apply.bad_graph", paths.to_string());
     return next;
   };
@@ -334,27 +209,158 @@ run_history::ask_others ask_peers(const loaded_graph& loaded,
   };
 }
 
-/// Why the run cannot go on from what a killed one left, and what to do; the exit code.
-int no_beginning(const error& why) {
-  if (why.code == "rewire.not-asked") {
-    say(stderr, "stopped before a host answered; the vote stays open, and the next start asks\n");
-    return exit_fine;
-  }
-  if (why.code == "run.reads_otherwise" || why.code == "apply.bad_graph")
-    return complain(
-        why, exit_bad_input,
-        "start it as it was started then, with the same --param, --set and environment");
-  if (why.code == "rewire.plugins" || why.code.starts_with("plugin."))
-    return complain(why, exit_bad_input,
-                    "a killed run left a revision with this plugin: start it with the same "
-                    "--may-load; --from-file begins with the file");
-  const bool kept = why.code.starts_with("apply.") || why.code.starts_with("trust.") ||
-                    why.code == "rewire.not_allowed";
-  return complain(why, exit_bad_input,
-                  kept ? "a killed run left this revision; --from-file begins with the file, which "
-                         "the other hosts must have, too"
-                       : "");
+/// What a run needs before anything of an earlier one is touched.
+struct prepared {
+  record::rotation_limits rotate;
+  loaded_graph loaded;
+  distributed::host_options where;
+  out_lock lock;
+  run_history::read_graph read;
+  std::unique_ptr<run_history> history;
+};
+
+/// Reads, judges and places the graph, takes the folder, and looks what a killed run left. Where
+/// something is wrong it is said, and the exit code comes back.
+tl::expected<prepared, int> prepare(const run_options& o) {
+  if (o.graph.empty())
+    return tl::unexpected(complain({"cli.bad-arguments", "graph is required"}, exit_bad_input,
+                                   "see `hocket run --help`"));
+  const auto rotate =
+      o.rotate.empty() ? result<record::rotation_limits>() : record::read_rotation(o.rotate);
+  if (!rotate) return tl::unexpected(complain(rotate.error(), exit_bad_input));
+  auto loaded = load_graph_to_run(o.graph, o.how);
+  if (print_findings(loaded.findings) != exit_fine || !loaded.graph)
+    return tl::unexpected(exit_bad_input);
+  if (const auto* const option = of_hosts_alone(o, *loaded.graph); option != nullptr)
+    return tl::unexpected(complain(
+        {"cli.bad-arguments",
+         fmt::format("{}: {} names no hosts, so that this would do nothing", option, o.graph)},
+        exit_bad_input, "leave it out, or write `hosts:` into the graph"));
+  auto rules = rules_for_peers(*loaded.graph, o.host, o.allow);
+  if (!rules) return tl::unexpected(complain(rules.error(), exit_bad_input));
+  auto where = place_here(*loaded.graph, o);
+  if (!where)
+    return tl::unexpected(
+        complain(where.error(), exit_bad_input,
+                 where.error().code == "placement.no_host" ? "add --host NAME" : ""));
+  if (print_findings(check_run_files(o, *loaded.graph, loaded.includes)) != exit_fine)
+    return tl::unexpected(exit_bad_input);
+  // Before anything in the folder is touched, or read to go on with.
+  auto lock =
+      out_lock::take(o.out, "run of " + o.graph + (o.host.empty() ? "" : " (host " + o.host + ")"));
+  if (!lock) return tl::unexpected(no_folder(lock.error()));
+  auto read = reader_of(o, loaded, std::move(*rules));
+  auto history = run_history::begin(o, loaded, read, ask_peers(loaded, *where));
+  if (!history) return tl::unexpected(no_beginning(history.error()));
+  where = place_here(*loaded.graph, o);  // of the graph that it goes on with
+  if (!where) return tl::unexpected(complain(where.error(), exit_bad_input));
+  return prepared{*rotate,          std::move(loaded), std::move(*where),
+                  std::move(*lock), std::move(read),   std::move(*history)};
 }
+
+/// What the run is started with; who watches it is added by the caller.
+start_options options_of_start(const run_options& o, prepared& p, watchers& others) {
+  start_options how;
+  how.virtual_time = o.virtual_time;
+  how.sessions = o.sessions;
+  how.threads = o.threads;
+  how.output_dir = o.out;
+  how.may = std::make_shared<const trust::capability>(trust::default_policy(trust::level::own),
+                                                      o.out, !o.no_pii);
+  how.status_socket = (fs::path(o.out) / "hocket.sock").string();
+  how.answer = [&others, &kept = *p.history](const std::string& line,
+                                             const start_options::sayer& say) {
+    auto out = kept.answer(line);
+    return out.empty() ? others.answer(line, say) : out;
+  };
+  how.observers = others.observers();
+  how.host = std::move(p.where);
+  how.load = p.read;
+  p.history->follow(how);
+  return how;
+}
+
+/// The picture of what was said, where one may be made of it.
+void draw_what_was_said(const run_options& o, report::conversation& what) {
+  if (o.no_pii) {
+    for (auto& d : what.delegations) d.task.clear(), d.answer.clear();
+    what.words.clear();
+  }
+  // A picture shows what was said, and is nothing that can be sealed.
+  const auto key = trust::sealing_key();
+  const bool sealed = !key || !key->empty();
+  if (o.no_picture || sealed) return;
+  for (const auto& problem : draw_pictures(what, o.out)) say(stderr, "warning: {}\n", problem);
+}
+
+/// From the opening of its actors to its last word.
+int run_prepared(const run_options& o, prepared& p) {
+  // The results of the run before stay until all actors are open.
+  std::optional<trust::trial> start_of_run(std::in_place);
+  if (!p.where.secret_key.empty()) keep_secrets_out_of_dumps();
+  // A picture of an earlier run would look like this one's, should this one be killed.
+  start_of_run->when_kept([&] {
+    std::error_code ignored;
+    for (const char* name : picture_files) fs::remove(fs::path(o.out) / name, ignored);
+  });
+  auto log =
+      report::event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii, p.rotate);
+  if (!log) return complain(log.error(), exit_bad_input);
+
+  if (o.no_pii) keep_words_out_of_messages(p.loaded);
+  const trust::audit refusals(o.out);
+  auto others = watchers::make(o, *p.loaded.graph);
+  if (!others)
+    return complain(others.error(),
+                    others.error().code == "http.cannot_listen" ? exit_failed : exit_bad_input,
+                    watchers::hint(others.error()));
+  auto recording = make_recording(o, p.loaded, p.history->revision(), p.rotate);
+  if (!recording) return complain(recording.error(), exit_bad_input);
+
+  const auto view = make_screen(o);
+  kept_conversation kept;
+  std::vector<report::fact_sink*> sinks = {log->get(), view.get()};
+  if (!o.no_picture) sinks.push_back(&kept);  // nothing is kept of what nobody draws
+  recorder watcher(*p.loaded.graph, std::move(sinks));
+  const auto files_start = fs::file_time_type::clock::now() - std::chrono::seconds(1);
+  const auto start = std::chrono::steady_clock::now();
+
+  auto how = options_of_start(o, p, **others);
+  how.observers.insert(how.observers.begin(), &watcher);
+  if (*recording) how.observers.push_back(recording->get());
+  start_of_run->when_kept([&] { p.history->began(); });
+  end_in_order_on_signals();
+  auto run = start_or_stop(p.loaded, how, start_of_run);
+  if (!run) {
+    watcher.finish("failed", run.error().message);
+    view->finish();
+    return no_start(o, *p.loaded.graph, run.error());
+  }
+  (*others)->running(**run);
+  const auto end = watch(**run, o, *view, **others, recording->get());
+  (*others)->closed();
+  watcher.finish(to_string(end.why), end.detail);
+  view->finish();
+  run->reset();
+  p.history->ended(end.why);
+  end_recording(o, recording->get());
+
+  const auto wall = std::chrono::steady_clock::now() - start;
+  const double wall_s =
+      std::chrono::duration_cast<std::chrono::milliseconds>(wall).count() / 1000.0;
+  draw_what_was_said(o, kept.kept);
+  if (const auto gap = (*log)->problem(); !gap.empty()) say(stderr, "warning: {}\n", gap);
+  auto written = written_since(o.out, files_start);
+  std::erase_if(written,
+                [](const auto& f) { return fs::path(f).filename() == out_lock::file_name; });
+  print_end(o, end, written, wall_s);
+  (*others)->finish(o.json);
+  if (!end.last.law_holds())
+    say(stderr, "error: a link's accounts do not add up [run.law_broken]\n");
+  return end.why == host::end_reason::failed || !end.last.law_holds() ? exit_failed : exit_fine;
+}
+
+}  // namespace
 
 int run_run(const run_options& given) {
   keep_output();
@@ -365,133 +371,8 @@ int run_run(const run_options& given) {
     say("wrote {}.json\n", o.manifest);
     return exit_fine;
   }
-  if (o.graph.empty())
-    return complain({"cli.bad-arguments", "graph is required"}, exit_bad_input,
-                    "see `hocket run --help`");
-  const auto rotate =
-      o.rotate.empty() ? result<record::rotation_limits>() : record::read_rotation(o.rotate);
-  if (!rotate) return complain(rotate.error(), exit_bad_input);
-  auto loaded = load_graph_to_run(o.graph, o.how);
-  if (print_findings(loaded.findings) != exit_fine || !loaded.graph) return exit_bad_input;
-  if (const auto* const option = of_hosts_alone(o, *loaded.graph); option != nullptr)
-    return complain(
-        {"cli.bad-arguments",
-         fmt::format("{}: {} names no hosts, so that this would do nothing", option, o.graph)},
-        exit_bad_input, "leave it out, or write `hosts:` into the graph");
-  auto rules = rules_for_peers(*loaded.graph, o.host, o.allow);
-  if (!rules) return complain(rules.error(), exit_bad_input);
-  auto where = place_here(*loaded.graph, o);
-  if (!where)
-    return complain(where.error(), exit_bad_input,
-                    where.error().code == "placement.no_host" ? "add --host NAME" : "");
-  if (const auto paths = check_paths(o, *loaded.graph, loaded.includes);
-      print_findings(paths) != exit_fine)
-    return exit_bad_input;
-  // Before anything in the folder is touched, or read to go on with.
-  const auto lock =
-      out_lock::take(o.out, "run of " + o.graph + (o.host.empty() ? "" : " (host " + o.host + ")"));
-  if (!lock)
-    return complain(lock.error(), exit_bad_input,
-                    lock.error().code == "run.folder_in_use"
-                        ? out_lock::remedy
-                        : "give a folder that can be written with --out");
-  const auto read = reader_of(o, loaded, std::move(*rules));
-  const auto history = run_history::begin(o, loaded, read, ask_peers(loaded, *where));
-  if (!history) return no_beginning(history.error());
-  where = place_here(*loaded.graph, o);  // of the graph that it goes on with
-  if (!where) return complain(where.error(), exit_bad_input);
-
-  // The results of the run before stay until all actors are open.
-  std::optional<trust::trial> start_of_run(std::in_place);
-  if (!where->secret_key.empty()) keep_secrets_out_of_dumps();
-  // A picture of an earlier run would look like this one's, should this one be killed.
-  start_of_run->when_kept([&] {
-    std::error_code ignored;
-    for (const char* name : pictures) fs::remove(fs::path(o.out) / name, ignored);
-  });
-  auto log = event_log::open((fs::path(o.out) / "events.jsonl").string(), !o.no_pii, *rotate);
-  if (!log) return complain(log.error(), exit_bad_input);
-
-  if (o.no_pii) keep_words_out_of_messages(loaded);
-  const trust::audit refusals(o.out);
-  auto others = watchers::make(o, *loaded.graph);
-  if (!others)
-    return complain(others.error(),
-                    others.error().code == "http.cannot_listen" ? exit_failed : exit_bad_input,
-                    watchers::hint(others.error()));
-  auto recording = make_recording(o, loaded, (*history)->revision(), *rotate);
-  if (!recording) return complain(recording.error(), exit_bad_input);
-
-  const auto view = make_screen(o);
-  keeper kept;
-  std::vector<report::fact_sink*> sinks = {log->get(), view.get()};
-  if (!o.no_picture) sinks.push_back(&kept);  // nothing is kept of what nobody draws
-  recorder watcher(*loaded.graph, std::move(sinks));
-  const auto files_start = fs::file_time_type::clock::now() - std::chrono::seconds(1);
-  const auto start = std::chrono::steady_clock::now();
-
-  start_options how;
-  how.virtual_time = o.virtual_time;
-  how.sessions = o.sessions;
-  how.threads = o.threads;
-  how.output_dir = o.out;
-  how.may = std::make_shared<const trust::capability>(trust::default_policy(trust::level::own),
-                                                      o.out, !o.no_pii);
-  how.status_socket = (fs::path(o.out) / "hocket.sock").string();
-  how.answer = [&all = **others, &kept = **history](const std::string& line,
-                                                    const start_options::sayer& say) {
-    auto out = kept.answer(line);
-    return out.empty() ? all.answer(line, say) : out;
-  };
-  how.observers = (*others)->observers();
-  how.observers.insert(how.observers.begin(), &watcher);
-  how.host = std::move(*where);
-  if (*recording) how.observers.push_back(recording->get());
-  how.load = read;
-  (*history)->follow(how);
-  start_of_run->when_kept([&] { (*history)->began(); });
-  end_in_order_on_signals();
-  auto run = start_or_stop(loaded, how, start_of_run);
-  if (!run) {
-    watcher.finish("failed", run.error().message);
-    view->finish();
-    // A path that leads nowhere is the user's.
-    const auto& actors = loaded.graph->actors;
-    const bool lacks = std::any_of(actors.begin(), actors.end(), [&](const plan_actor& a) {
-      return (a.host.empty() || a.host == o.host) && !spec::missing_input(a).empty();
-    });
-    return complain(run.error(), lacks ? exit_bad_input : exit_failed,
-                    doctor_hint(o, *loaded.graph));
-  }
-  (*others)->running(**run);
-  const auto end = watch(**run, o, *view, **others, recording->get());
-  (*others)->closed();
-  watcher.finish(to_string(end.why), end.detail);
-  view->finish();
-  run->reset();
-  (*history)->ended(end.why);
-  end_recording(o, recording->get());
-
-  const auto wall = std::chrono::steady_clock::now() - start;
-  const double wall_s =
-      std::chrono::duration_cast<std::chrono::milliseconds>(wall).count() / 1000.0;
-  if (o.no_pii)
-    for (auto& d : kept.kept.delegations) d.task.clear(), d.answer.clear();
-  if (o.no_pii) kept.kept.words.clear();
-  // A picture shows what was said, and is nothing that can be sealed.
-  const auto key = trust::sealing_key();
-  const bool sealed = !key || !key->empty();
-  if (!o.no_picture && !sealed)
-    for (const auto& problem : draw(kept.kept, o.out)) say(stderr, "warning: {}\n", problem);
-  if (const auto gap = (*log)->problem(); !gap.empty()) say(stderr, "warning: {}\n", gap);
-  auto written = written_since(o.out, files_start);
-  std::erase_if(written,
-                [](const auto& f) { return fs::path(f).filename() == out_lock::file_name; });
-  print_end(o, end, written, wall_s);
-  (*others)->finish(o.json);
-  if (!end.last.law_holds())
-    say(stderr, "error: a link's accounts do not add up [run.law_broken]\n");
-  return end.why == host::end_reason::failed || !end.last.law_holds() ? exit_failed : exit_fine;
+  auto ready = prepare(o);
+  return ready ? run_prepared(o, *ready) : ready.error();
 }
 
 }  // namespace hocket::cli
