@@ -8,6 +8,7 @@
 #include "actors/background/language/addresses.hpp"
 #include "actors/background/language/answer_stream.hpp"
 #include "actors/background/language/plain_text.hpp"
+#include "actors/background/language/served/served_chat.hpp"
 #include "engine/language/files/strict_json.hpp"
 #include "graph/text/clean.hpp"
 #include "graph/trust/capability.hpp"
@@ -19,17 +20,32 @@ constexpr std::size_t most_remembered = 256;
 constexpr std::size_t most_calls = 4;
 constexpr std::int64_t fewest_tokens = 32;
 
+/// The key in the variable `name`; none is read where there is no name.
+result<void> read_key(const planner_context& where, const std::string& name, const char* setting,
+                      std::string& key) {
+  if (name.empty()) return {};
+  if (where.may) HOCKET_TRY(where.may->variable(name));
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr || *value == '\0')
+    return fail("language.bad_config", "the variable " + name + " (`" + setting + "`) is not set");
+  key = value;
+  return {};
+}
+
 }  // namespace
 
 result<void> language_planner::open(const planner_context& where) {
   count_ = where.count;
   HOCKET_TRY(read_examples());
   if (model_) return {};
-  const bool endpoint = !config_.base_url.empty();
-  if (endpoint == !config_.model.empty())
-    return fail("language.bad_config",
-                "either `model` (a file) or `openai` (an endpoint) says which model thinks");
+  const bool endpoint = !config_.base_url.empty(), served = !config_.served_url.empty();
+  if (int{endpoint} + int{served} + int{!config_.model.empty()} != 1)
+    return fail(
+        "language.bad_config",
+        "one of `model` (a file), `openai` (an endpoint) and `served` (an inference server) "
+        "says which model thinks");
   if (endpoint) return open_endpoint(where);
+  if (served) return open_served(where);
   engine_settings s{config_.model, config_.threads,
                     static_cast<std::size_t>(config_.prefix_mb) * 1'000'000};
   if (where.may) {
@@ -50,15 +66,30 @@ result<void> language_planner::open_endpoint(const planner_context& where) {
   s.retries = config_.retries;
   s.silence_ms = static_cast<int>(config_.silence_ms);
   if (where.may) HOCKET_TRY(where.may->address(s.base_url));
-  if (!config_.key_env.empty()) {
-    if (where.may) HOCKET_TRY(where.may->variable(config_.key_env));
-    const char* key = std::getenv(config_.key_env.c_str());
-    if (key == nullptr || *key == '\0')
-      return fail("language.bad_config",
-                  "the variable " + config_.key_env + " (`openai.key_env`) is not set");
-    s.key = key;
-  }
+  HOCKET_TRY(read_key(where, config_.key_env, "openai.key_env", s.key));
   model_ = make_endpoint(std::move(s));
+  return {};
+}
+
+result<void> language_planner::open_served(const planner_context& where) {
+  served_settings s;
+  s.base_url = config_.served_url;
+  s.engine = config_.served_engine == "vllm" ? served_engine::vllm : served_engine::sglang;
+  s.model = config_.served_model;
+  s.ca_file = config_.served_ca_file;
+  s.retries = config_.retries;
+  s.silence_ms = static_cast<int>(config_.silence_ms);
+  if (config_.served_words.empty())
+    return fail(
+        "language.bad_config",
+        "`served.words` is missing: the folder or file with the model's tokenizer and template");
+  if (where.may) HOCKET_TRY(where.may->address(s.base_url));
+  if (where.may)
+    if (const auto path = where.may->readable(config_.served_words); !path) return fail(path);
+  HOCKET_TRY(read_key(where, config_.served_key_env, "served.key_env", s.key));
+  auto opened = open_served_chat(std::move(s), config_.served_words);
+  if (!opened) return fail(opened);
+  model_ = std::move(*opened);
   return {};
 }
 

@@ -25,6 +25,12 @@ class language_planner final : public telling_planner, public learner {
     std::string endpoint_model = {};
     std::string key_env = {};
     std::string ca_file = {};
+    std::string served_url = {};
+    std::string served_engine = "sglang";
+    std::string served_words = {};
+    std::string served_model = {};
+    std::string served_key_env = {};
+    std::string served_ca_file = {};
     std::string instructions = {};
     std::vector<std::string> examples = {};
     bool choose_tools = true;
@@ -63,6 +69,7 @@ class language_planner final : public telling_planner, public learner {
 
  private:
   result<void> open_endpoint(const planner_context& where);
+  result<void> open_served(const planner_context& where);
   result<std::vector<std::string>> choose(const plan_view& view, const tool_names& names,
                                           std::int64_t& tokens);
   std::vector<std::string> allowed_for(const plan_view& view);

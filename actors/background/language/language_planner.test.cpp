@@ -258,6 +258,12 @@ TEST_CASE("settings that say nothing, both, or name a variable that is not set a
   CHECK(open({.base_url = "http://b", .key_env = "HOCKET_NOT_SET"}) == "language.bad_config");
   CHECK(open({.base_url = "http://b"}) == "");
   CHECK(open({.model = "/no/such.gguf"}) != "");
+  CHECK(open({.model = "a", .served_url = "http://b"}) == "language.bad_config");
+  CHECK(open({.base_url = "http://b", .served_url = "http://b"}) == "language.bad_config");
+  CHECK(open({.served_url = "http://b"}) == "language.bad_config");  // no tokenizer
+  CHECK(open({.served_url = "http://b", .served_words = "w", .served_key_env = "HOCKET_NOT_SET"}) ==
+        "language.bad_config");
+  CHECK(open({.served_url = "http://b", .served_words = "/no/such"}) != "");
 }
 
 // A model that does all that it reads in a result: whatever that says, only what the request was given

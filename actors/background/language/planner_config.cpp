@@ -21,6 +21,30 @@ void language_planner::config::visit(config_visitor& v) {
            .doc = "PEM file to trust instead of the system's list",
            .is_path = true},
           ca_file);
+  v.field({.name = "served.base_url",
+           .doc = "an inference server that is spoken to in tokens (`http://host:30000`): what it "
+                  "has read is not sent again",
+           .is_address = true},
+          served_url);
+  v.field(
+      {.name = "served.engine",
+       .doc =
+           "sglang: its streaming sessions, to which tokens are appended; vllm: its prefix cache",
+       .choices = {"sglang", "vllm"}},
+      served_engine);
+  v.field({.name = "served.words",
+           .doc = "the model's tokenizer and chat template: a folder with tokenizer.json and "
+                  "tokenizer_config.json, or a GGUF file",
+           .is_path = true},
+          served_words);
+  v.field({.name = "served.model", .doc = "the model's name at vLLM; empty: its only one"},
+          served_model);
+  v.field({.name = "served.key_env", .doc = "variable that holds the key; empty: none is sent"},
+          served_key_env);
+  v.field({.name = "served.ca_file",
+           .doc = "PEM file to trust instead of the system's list",
+           .is_path = true},
+          served_ca_file);
   v.field({.name = "instructions", .doc = "what else the model is told of its work"}, instructions);
   v.field(
       {.name = "examples",

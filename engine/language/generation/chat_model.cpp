@@ -159,18 +159,23 @@ result<std::shared_ptr<const chat_model>> chat_model::open(const std::string& pa
   return std::shared_ptr<const chat_model>(new chat_model(std::move(*network), std::move(*words)));
 }
 
+result<std::vector<token_id>> prompt_of(const chat_words& words, const ordered_json& messages,
+                                        const ordered_json& tools, std::time_t now) {
+  if (!words.layout)
+    return fail("model.no_template", "the model has no chat template: it continues texts only");
+  ordered_json variables{{"messages", guarded(messages, words.tokens)},
+                         {"add_generation_prompt", true},
+                         {"bos_token", words.begin_text},
+                         {"eos_token", words.end_text}};
+  if (!tools.is_null()) variables["tools"] = guarded(tools, words.tokens);
+  const auto text = words.layout->render(variables, now);
+  if (!text) return fail_in(words.template_file, text);
+  return words.tokens.encode_prompt(*text);
+}
+
 result<std::vector<token_id>> chat_model::prompt(const ordered_json& messages,
                                                  const ordered_json& tools, std::time_t now) const {
-  if (!words_.layout)
-    return fail("model.no_template", "the model has no chat template: it continues texts only");
-  ordered_json variables{{"messages", guarded(messages, tokens())},
-                         {"add_generation_prompt", true},
-                         {"bos_token", words_.begin_text},
-                         {"eos_token", words_.end_text}};
-  if (!tools.is_null()) variables["tools"] = guarded(tools, tokens());
-  const auto text = words_.layout->render(variables, now);
-  if (!text) return fail_in(words_.template_file, text);
-  return tokens().encode_prompt(*text);
+  return prompt_of(words_, messages, tools, now);
 }
 
 result<std::vector<token_id>> chat_model::text_prompt(std::string_view text) const {

@@ -31,6 +31,11 @@ struct chat_words {
 /// chat_template.jinja). *Errors*: tokenizer.*, template.*, model_file.*; each names the file.
 result<chat_words> open_chat_words(const std::string& path);
 
+/// The prompt of an answer, as `chat_model::prompt` gives it, where the network is elsewhere.
+result<std::vector<token_id>> prompt_of(const chat_words& words,
+                                        const nlohmann::ordered_json& messages,
+                                        const nlohmann::ordered_json& tools, std::time_t now);
+
 /// Everything that turns messages into an answer. *Threads*: immutable; any number of generations
 /// share one.
 class chat_model {
