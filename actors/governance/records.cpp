@@ -181,36 +181,37 @@ result<verdict> records::may(gate g, const std::string& name, const std::string&
   const auto stopped = frozen();
   if (!stopped) return fail(stopped);
   if (!has_card && rules.needs_card)
-    v.why.push_back(is_of_others ? "its card is of other weights"
-                    : is_erased  ? "its card was erased"
-                                 : "it has no card");
+    is_of_others ? v.refuse(refusal::other_weights, "its card is of other weights")
+    : is_erased  ? v.refuse(refusal::erased_card, "its card was erased")
+                 : v.refuse(refusal::no_card, "it has no card");
   for (const auto& r : rules.scores) {
     const auto at = own->find(r.name);
     if (at == own->end())
-      v.why.push_back(fmt::format("no evaluation has `{}`", r.name));
+      v.refuse(refusal::no_score, fmt::format("no evaluation has `{}`", r.name));
     else if (!(at->second >= r.least))
-      v.why.push_back(
-          fmt::format("`{}` is {:.4g}, at least {:.4g} is asked", r.name, at->second, r.least));
+      v.refuse(refusal::low_score, fmt::format("`{}` is {:.4g}, at least {:.4g} is asked", r.name,
+                                               at->second, r.least));
   }
   for (const auto& s : rules.not_worse) {
     const auto is = own->find(s), was = parents->find(s);
     if (is == own->end() || was == parents->end())
-      v.why.push_back(fmt::format("no evaluation compares `{}`", s));
+      v.refuse(refusal::not_compared, fmt::format("no evaluation compares `{}`", s));
     else if (is->second < was->second)
-      v.why.push_back(fmt::format("`{}` fell from {:.4g} to {:.4g}", s, was->second, is->second));
+      v.refuse(refusal::got_worse,
+               fmt::format("`{}` fell from {:.4g} to {:.4g}", s, was->second, is->second));
   }
-  const auto one_of = [&](const char* what, const std::string& is,
+  const auto one_of = [&](refusal r, const char* what, const std::string& is,
                           const std::vector<std::string>& all) {
     if (!all.empty() && std::ranges::find(all, is) == all.end())
-      v.why.push_back(fmt::format("the {} `{}` is none of: {}", what, is, fmt::join(all, ", ")));
+      v.refuse(r, fmt::format("the {} `{}` is none of: {}", what, is, fmt::join(all, ", ")));
   };
-  one_of("licence", text_at(known, "data", "licence"), rules.licences);
-  one_of("consent class", text_at(known, "data", "consent"), rules.consents);
+  one_of(refusal::licence, "licence", text_at(known, "data", "licence"), rules.licences);
+  one_of(refusal::consent, "consent class", text_at(known, "data", "consent"), rules.consents);
   const auto base = text_at(known, "base_model", "sha256");
   if (auto why = other_base(base.empty() ? on.named : base, on.sha256,
                             text_at(known, "base_model", "name"));
       !why.empty())
-    v.why.push_back(std::move(why));
+    v.refuse(refusal::other_base, std::move(why));
   v.passed = v.why.empty();
   if (!v.passed)
     for (const auto& o : known.value("overrides", json::array()))
@@ -218,13 +219,16 @@ result<verdict> records::may(gate g, const std::string& name, const std::string&
         v.passed = v.by_override = true;
   if (stopped->contains(name)) {
     v.passed = v.by_override = false;
-    v.why.push_back("an incident froze it");
+    v.refuse(refusal::incident, "an incident froze it");
   }
+  auto names = json::array();
+  for (const auto r : v.refused_as) names.push_back(line_of(r).name);
   const auto told = ledger_.append("gate", name,
                                    {{"gate", to_string(g)},
                                     {"passed", v.passed},
                                     {"by_override", v.by_override},
-                                    {"why", v.why}});
+                                    {"why", v.why},
+                                    {"refused_as", names}});
   if (!told) return fail(told);
   return v;
 }
@@ -268,6 +272,41 @@ result<std::set<std::string>> records::frozen() const {
     else if (text_at(body_of(e), "state") == "closed")  // `noted` freezes and thaws nothing
       out.erase(e.subject);
   }
+  return out;
+}
+
+result<std::vector<refused_adapter>> records::refused() const {
+  const auto gates = ledger_.list("gate"), incidents = ledger_.list("incident");
+  if (!gates) return fail(gates);
+  if (!incidents) return fail(incidents);
+  std::map<std::pair<std::string, std::string>, refused_adapter> newest;
+  const auto texts = [](const json& all) {
+    std::vector<std::string> out;
+    for (const auto& t : all)
+      if (t.is_string()) out.push_back(t);
+    return out;
+  };
+  for (const auto& e : *gates) {
+    const auto body = body_of(e);
+    const auto at = text_at(body, "gate");
+    newest.erase({e.subject, at});
+    if (body.value("passed", false)) continue;
+    newest[{e.subject, at}] = {e.subject, at, e.at, texts(body.value("why", json::array())),
+                               texts(body.value("refused_as", json::array()))};
+  }
+  for (const auto& e : *incidents) {
+    const auto state = text_at(body_of(e), "state");
+    if (state == "noted") continue;
+    newest.erase({e.subject, "every"});
+    if (state == "open")
+      newest[{e.subject, "every"}] = {e.subject,
+                                      "every",
+                                      e.at,
+                                      {"an incident: " + text_at(body_of(e), "reason")},
+                                      {std::string(line_of(refusal::incident).name)}};
+  }
+  std::vector<refused_adapter> out;
+  for (auto& [_, each] : newest) out.push_back(std::move(each));
   return out;
 }
 

@@ -11,6 +11,7 @@
 
 #include "actors/governance/ledger.hpp"
 #include "actors/governance/policy.hpp"
+#include "actors/governance/refusals.hpp"
 
 namespace hocket::governance {
 
@@ -18,7 +19,21 @@ namespace hocket::governance {
 struct verdict {
   bool passed = false;
   bool by_override = false;
-  std::vector<std::string> why;  ///< each rule that does not hold
+  std::vector<std::string> why;     ///< each rule that does not hold
+  std::vector<refusal> refused_as;  ///< the same, by the list of refusals
+
+  void refuse(refusal r, std::string reason) {
+    refused_as.push_back(r);
+    why.push_back(std::move(reason));
+  }
+};
+
+/// What a gate last refused to let through.
+struct refused_adapter {
+  std::string name, gate;  ///< gate `every`: it is frozen
+  std::string at;          ///< when, UTC
+  std::vector<std::string> why;
+  std::vector<std::string> refused_as;  ///< names of refusals; none in entries of older programs
 };
 
 /// The model that an adapter is to be loaded on.
@@ -67,6 +82,9 @@ class records {
   /// The end of all that is open or noted of it. Errors: governance.no_incident.
   result<void> close_incident(const std::string& name, const std::string& reason);
   result<std::set<std::string>> frozen() const;
+
+  /// What is refused, by name and gate: where a gate's newest decision was no, and what is frozen.
+  result<std::vector<refused_adapter>> refused() const;
 
   ledger& book() { return ledger_; }
   const ledger& book() const { return ledger_; }

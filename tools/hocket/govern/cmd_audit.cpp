@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/governance/ledger.hpp"
+#include "actors/governance/records.hpp"
 #include "actors/governance/seal.hpp"
 #include "graph/trust/files.hpp"
 #include "tools/hocket/govern/commands.hpp"
@@ -87,6 +88,24 @@ int run_audit_verify(const govern_options& o) {
   if (wrong.empty()) return exit_fine;
   const bool cut = std::all_of(wrong.begin(), wrong.end(), [](const auto& w) { return w.cut_off; });
   return cut ? exit_cut_off : exit_failed;
+}
+
+int run_audit_refused(const govern_options& o) {
+  auto in = ledger::open(ledger_path(o), false);
+  if (!in) return tell(in.error(), exit_bad_input);
+  const auto all = governance::records(std::move(*in)).refused();
+  if (!all) return tell(all.error(), exit_failed);
+  for (const auto& r : *all) {
+    if (o.json)
+      say("{}\n", text_of({{"name", r.name},
+                           {"gate", r.gate},
+                           {"at", r.at},
+                           {"why", r.why},
+                           {"refused_as", r.refused_as}}));
+    else
+      say("{:<20}  {:<6}  {}  {}\n", r.name, r.gate, r.at, fmt::join(r.why, "; "));
+  }
+  return exit_fine;
 }
 
 int run_audit_export(const govern_options& o) {

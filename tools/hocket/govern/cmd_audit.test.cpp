@@ -1,4 +1,4 @@
-// The export of a ledger never ends the ledger.
+// The export of a ledger never ends the ledger; what is refused is asked without changing it.
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
@@ -41,5 +41,27 @@ TEST_CASE("audit export: refused onto the ledger and what belongs to it, by any 
   aside.to = (dir / "all.jsonl").string();
   CHECK(run_audit_export(aside) == exit_fine);
   CHECK(fs::file_size(aside.to) > 0);
+  fs::remove_all(dir);
+}
+
+TEST_CASE("audit refused: reads, and adds nothing") {
+  auto name = (fs::temp_directory_path() / "hocket-audit-XXXXXX").string();
+  const fs::path dir = mkdtemp(name.data());
+  govern_options o;
+  o.ledger = (dir / "book.db").string();
+  CHECK(run_audit_refused(o) == exit_bad_input);  // no ledger, and none is made
+  CHECK(!fs::exists(o.ledger));
+  {
+    auto book = governance::records::open(o.ledger);
+    REQUIRE(book);
+    CHECK(!book->may(governance::gate::load, "unknown")->passed);
+  }
+  const auto before = fs::file_size(o.ledger);
+  for (const bool json : {false, true}) {
+    o.json = json;
+    CHECK(run_audit_refused(o) == exit_fine);
+  }
+  CHECK(fs::file_size(o.ledger) == before);
+  CHECK(run_audit_verify(o) == exit_fine);
   fs::remove_all(dir);
 }

@@ -32,6 +32,7 @@ int run_policy(const policy_options&);
 int run_card(const govern_options&);
 int run_audit_list(const govern_options&);
 int run_audit_verify(const govern_options&);
+int run_audit_refused(const govern_options&);
 int run_audit_export(const govern_options&);
 int run_audit_erase(const govern_options&);
 int run_incident_open(const govern_options&);

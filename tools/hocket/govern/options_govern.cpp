@@ -67,6 +67,10 @@ void add_audit(CLI::App& app, action& chosen) {
   auto& verify = below(sub, chosen, "verify", "Check every entry and every byte",
                        [] { return run_audit_verify(o); });
   add_ledger(verify, o);
+  auto& refused =
+      below(sub, chosen, "refused", "Which adapters a gate last refused or an incident freezes",
+            [] { return run_audit_refused(o); });
+  add_ledger(refused, o);
   auto& out = below(sub, chosen, "export", "Write all entries as JSON lines",
                     [] { return run_audit_export(o); });
   out.add_option("file", o.to, "File to write")->required();
