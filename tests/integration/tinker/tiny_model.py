@@ -56,13 +56,13 @@ def shapes(vocabulary):
     yield "lm_head.weight", (vocabulary, WIDTH), 0.08 * 4
 
 
-def write(folder, seed=1):
+def write(folder, seed=1, positions=512):
     os.makedirs(folder, exist_ok=True)
     tok, vocabulary = tokenizer()
     eos = vocabulary - len(SPECIALS)
     config = dict(architectures=["Qwen3ForCausalLM"], model_type="qwen3", vocab_size=vocabulary, hidden_size=WIDTH,
                   intermediate_size=HIDDEN, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
-                  num_key_value_heads=KV, head_dim=DIM, max_position_embeddings=512, rms_norm_eps=1e-6,
+                  num_key_value_heads=KV, head_dim=DIM, max_position_embeddings=positions, rms_norm_eps=1e-6,
                   rope_theta=1e6, hidden_act="silu", attention_bias=False, tie_word_embeddings=False,
                   eos_token_id=eos, bos_token_id=None, torch_dtype="float32")
     rng = random.Random(seed)
@@ -77,7 +77,7 @@ def write(folder, seed=1):
     with open(os.path.join(folder, "model.safetensors"), "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text + data)
     for name, value in (("config.json", config), ("tokenizer.json", tok),
-                        ("tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512,
+                        ("tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": positions,
                                                    "eos_token": SPECIALS[0], "pad_token": SPECIALS[0],
                                                    "chat_template": TEMPLATE})):
         with open(os.path.join(folder, name), "w") as f:
