@@ -157,11 +157,16 @@ class judged(case):
         c = self.client()
         m = c.model()
         path = c.do("save_weights", m, path="w1", kind="snapshot")["path"]
+        told = lambda: subprocess.run([HOCKET, "audit", "refused", "--json", "--ledger", self.ledger],
+                                      capture_output=True, text=True, timeout=300).stdout.splitlines()
+        refused = lambda: {(r["name"], r["gate"]): r["refused_as"] for r in map(json.loads, told())}
         self.assertIn("no evaluation has `held_out`", json.dumps(c.do("load_weights", m, path=path)))
+        self.assertEqual(refused().get((path, "load")), ["no_score"])
         done = subprocess.run([HOCKET, "card", path, "--override", "load", "--reason", "a test", "--ledger", self.ledger],
                               capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(c.do("load_weights", m, path=path).get("path"), path)
+        self.assertNotIn((path, "load"), refused())
 
 
 if __name__ == "__main__":
