@@ -147,17 +147,17 @@ def download(o, url):
     import torch
     import transformers
 
-    path = rows(o.out, "logs", "sl_loop", "checkpoints.jsonl")[-1]["sampler_path"]
+    saved = rows(o.out, "logs", "sl_loop", "checkpoints.jsonl")[-1]
     folder = os.path.join(o.out, "download")
     shutil.rmtree(folder, ignore_errors=True)
-    command = [os.path.join(os.path.dirname(sys.executable), "tinker"), "checkpoint", "download", path, "--output", folder]
+    command = [os.path.join(os.path.dirname(sys.executable), "tinker"), "checkpoint", "download", saved["state_path"], "--output", folder]
     done = subprocess.run(command, capture_output=True, text=True)
     files = glob.glob(folder + "/*/adapter_model.safetensors")
     if done.returncode or len(files) != 1:
         return False, {"error": (done.stdout + done.stderr)[-300:]}
     base = transformers.AutoModelForCausalLM.from_pretrained(os.path.join(o.out, "model"), dtype=torch.float32)
     made = peft.PeftModel.from_pretrained(base, os.path.dirname(files[0])).eval()
-    sampler = tinker.ServiceClient(base_url=url).create_sampling_client(model_path=path)
+    sampler = tinker.ServiceClient(base_url=url).create_sampling_client(model_path=saved["sampler_path"])
     draw, apart, moved = random.Random(7), 0.0, 0.0
     for _ in range(4):
         tokens = [draw.randrange(200) for _ in range(48)]
