@@ -40,6 +40,38 @@ std::string other_base(const std::string& named, const std::string& is, const st
                      is.substr(0, shown));
 }
 
+using scores = std::map<std::string, double>;
+
+void judge_scores(const gate_rules& rules, const scores& own, const scores& parents, verdict& v) {
+  for (const auto& r : rules.scores) {
+    const auto at = own.find(r.name);
+    if (at == own.end())
+      v.refuse(refusal::no_score, fmt::format("no evaluation has `{}`", r.name));
+    else if (!(at->second >= r.least))
+      v.refuse(refusal::low_score, fmt::format("`{}` is {:.4g}, at least {:.4g} is asked", r.name,
+                                               at->second, r.least));
+  }
+  for (const auto& s : rules.not_worse) {
+    const auto is = own.find(s), was = parents.find(s);
+    if (is == own.end() || was == parents.end())
+      v.refuse(refusal::not_compared, fmt::format("no evaluation compares `{}`", s));
+    else if (is->second < was->second)
+      v.refuse(refusal::got_worse,
+               fmt::format("`{}` fell from {:.4g} to {:.4g}", s, was->second, is->second));
+  }
+}
+
+/// Licence and consent of what it was made of, by its card.
+void judge_data(const gate_rules& rules, const json& known, verdict& v) {
+  const auto one_of = [&](refusal r, const char* what, const std::string& is,
+                          const std::vector<std::string>& all) {
+    if (!all.empty() && std::ranges::find(all, is) == all.end())
+      v.refuse(r, fmt::format("the {} `{}` is none of: {}", what, is, fmt::join(all, ", ")));
+  };
+  one_of(refusal::licence, "licence", text_at(known, "data", "licence"), rules.licences);
+  one_of(refusal::consent, "consent class", text_at(known, "data", "consent"), rules.consents);
+}
+
 }  // namespace
 
 result<records> records::open(const std::string& path, const std::string& policy_path) {
@@ -184,29 +216,8 @@ result<verdict> records::may(gate g, const std::string& name, const std::string&
     is_of_others ? v.refuse(refusal::other_weights, "its card is of other weights")
     : is_erased  ? v.refuse(refusal::erased_card, "its card was erased")
                  : v.refuse(refusal::no_card, "it has no card");
-  for (const auto& r : rules.scores) {
-    const auto at = own->find(r.name);
-    if (at == own->end())
-      v.refuse(refusal::no_score, fmt::format("no evaluation has `{}`", r.name));
-    else if (!(at->second >= r.least))
-      v.refuse(refusal::low_score, fmt::format("`{}` is {:.4g}, at least {:.4g} is asked", r.name,
-                                               at->second, r.least));
-  }
-  for (const auto& s : rules.not_worse) {
-    const auto is = own->find(s), was = parents->find(s);
-    if (is == own->end() || was == parents->end())
-      v.refuse(refusal::not_compared, fmt::format("no evaluation compares `{}`", s));
-    else if (is->second < was->second)
-      v.refuse(refusal::got_worse,
-               fmt::format("`{}` fell from {:.4g} to {:.4g}", s, was->second, is->second));
-  }
-  const auto one_of = [&](refusal r, const char* what, const std::string& is,
-                          const std::vector<std::string>& all) {
-    if (!all.empty() && std::ranges::find(all, is) == all.end())
-      v.refuse(r, fmt::format("the {} `{}` is none of: {}", what, is, fmt::join(all, ", ")));
-  };
-  one_of(refusal::licence, "licence", text_at(known, "data", "licence"), rules.licences);
-  one_of(refusal::consent, "consent class", text_at(known, "data", "consent"), rules.consents);
+  judge_scores(rules, *own, *parents, v);
+  judge_data(rules, known, v);
   const auto base = text_at(known, "base_model", "sha256");
   if (auto why = other_base(base.empty() ? on.named : base, on.sha256,
                             text_at(known, "base_model", "name"));
