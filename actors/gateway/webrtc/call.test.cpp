@@ -451,3 +451,25 @@ TEST_CASE("300 ms of jitter and 5 % of loss: words come whole and in order, soun
   });
   CHECK(network->lost > 0);
 }
+
+TEST_CASE("a call ends while messages come, one after the other without a pause") {
+  if (is_missing()) return;
+  for (int i = 0; i < 4; ++i) {
+    pair_of_ends p;
+    p.connect();
+    REQUIRE(becomes([&] {
+      return p.server.locked([&] { return p.server.is_open; }) &&
+             p.client.locked([&] { return p.client.is_open; });
+    }));
+    std::atomic<bool> is_over = false;
+    std::thread floods([&] {
+      while (!is_over)
+        if (!p.client.line->send("word", true)) std::this_thread::yield();
+    });
+    CHECK(becomes([&] { return p.server.locked([&] { return p.server.messages.size() > 50; }); }));
+    p.here.stop(0);
+    CHECK(p.server.locked([&] { return p.server.code != 0; }));
+    is_over = true;
+    floods.join();
+  }
+}

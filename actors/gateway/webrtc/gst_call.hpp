@@ -77,6 +77,7 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   bool send_now(const std::string& message, bool is_text);
   std::size_t channel_bytes() const;
   void close_channel();
+  void hold_back_sctp();
 
   void channel_opens();
   void channel_closed();

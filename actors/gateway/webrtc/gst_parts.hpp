@@ -16,7 +16,7 @@ struct gst_call::parts {
   GObject* channel = nullptr;
   GObject* ear = nullptr;  ///< the newest source of sound; compared, never used
   sctp_streams streams;
-  GstElement *jitter = nullptr, *dtls = nullptr;
+  GstElement *jitter = nullptr, *dtls = nullptr, *sctp = nullptr;
   GstClockTime next_pts = GST_CLOCK_TIME_NONE;
 };
 

@@ -242,12 +242,14 @@ result<void> gst_call::build(const description& d, bool sends) {
 }
 
 void gst_call::end() {
+  hold_back_sctp();
   // Its threads end here; what they call meanwhile finds the call, but for its pipeline.
   if (gst_->pipeline != nullptr) gst_element_set_state(gst_->pipeline, GST_STATE_NULL);
   {
     const std::lock_guard lock(gst_->mutex);
     take_off(gst_->jitter);
     take_off(gst_->dtls);
+    take_off(gst_->sctp);
     if (gst_->channel != nullptr) g_object_unref(std::exchange(gst_->channel, nullptr));
     take_off(gst_->voice);
     take_off(gst_->rtc);
@@ -287,6 +289,10 @@ void gst_call::element_added(_GstElement* e) {
     signals::probe(*this, e, "src", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST,
                    signals::packet);
   } else if (name == "sctpdec") {
+    {
+      const std::lock_guard lock(gst_->mutex);
+      if (gst_->sctp == nullptr) gst_->sctp = GST_ELEMENT(gst_object_ref(e));
+    }
     // A list comes to its sink buffer by buffer.
     signals::probe(*this, e, "sink", GST_PAD_PROBE_TYPE_BUFFER, signals::sctp_packet);
   }
