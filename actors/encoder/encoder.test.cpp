@@ -123,6 +123,25 @@ TEST_CASE("video.patches cuts and folds") {
   CHECK(h.counter("missed_frames") == 2);
 }
 
+TEST_CASE("video.patches: nobody waits for a camera that is off") {
+  harness h(type_of<encoder::patches>(), {.config = settings({{"frames_per_s", 4.0}})});
+  REQUIRE(h.open());
+  const auto bounds = [&] {
+    std::vector<std::int64_t> out;
+    for (const auto& p : h.outputs("patches"))
+      if (const auto* c = p.get_if<control>(); c && c->what == control::kind::bound)
+        out.push_back(p.header.ts.ns() / 1'000'000);
+    return out;
+  };
+  REQUIRE(h.advance_to(timestamp::of_ms(500)));
+  CHECK(bounds() == std::vector<std::int64_t>{200, 400});
+  REQUIRE(h.push("video", timestamp::of_ms(500), picture(80, 80, 10)));
+  REQUIRE(h.advance_to(timestamp::of_ms(1500)));
+  CHECK(bounds().size() == 2);  // it is on: the next one may be on its way
+  REQUIRE(h.advance_to(timestamp::of_ms(2100)));
+  CHECK(bounds() == std::vector<std::int64_t>{200, 400, 1600, 1800, 2000});
+}
+
 TEST_CASE("scaled keeps the mean") {
   std::vector<std::uint8_t> checker(64 * 48 * 3);
   for (std::size_t i = 0; i < checker.size(); ++i) checker[i] = (i / 3 + i / 192) % 2 ? 200 : 100;

@@ -7,6 +7,9 @@
 namespace hocket::encoder {
 namespace {
 
+constexpr double off_after_s = 1;       ///< without a frame a camera counts as off,
+constexpr double off_after_frames = 3;  ///< where it is slower than that: after so many
+
 // What one target pixel takes of each source pixel along one axis.
 struct span_weights {
   std::int32_t from = 0;
@@ -83,6 +86,7 @@ component_info patches::info() {
                         .element = dtype::u8,
                         .shape = {-1, fold, side, side, 3}},
                        "[N, 2, 40, 40, 3], in rows of the picture"}},
+          .ticks = true,
           .latency_ms = 2};
 }
 
@@ -105,6 +109,7 @@ result<void> patches::process(std::size_t, const packet& p, emitter& out) {
     context_.count("bad_frames", 1);
     return {};
   }
+  newest_ = p.header.ts;
   const auto instant =
       static_cast<std::int64_t>(std::floor(p.header.ts.seconds() * config_.frames_per_s + 1e-6));
   if (due_ != INT64_MIN && instant < due_) {
@@ -137,6 +142,14 @@ result<void> patches::process(std::size_t, const packet& p, emitter& out) {
   first_.clear();
   out.emit(0, p.header.ts,
            tensor{dtype::u8, {rows * columns, fold, side, side, 3}, std::move(data).seal()});
+  return {};
+}
+
+result<void> patches::tick(std::int64_t micro_turn, emitter& out) {
+  const auto end = context_.grid.end_of(micro_turn);
+  const double off_s = std::max(off_after_s, off_after_frames / config_.frames_per_s);
+  if (!newest_ || (end - *newest_).count() * 1e-9 > off_s)
+    out.emit(0, end, control{control::kind::bound, "", 0});
   return {};
 }
 

@@ -19,6 +19,7 @@ std::vector<std::uint8_t> scaled(std::span<const std::uint8_t> pixels, std::int3
 /// Outputs: patches: tensor u8 [N, 2, 40, 40, 3], N = (height / 40) * (width / 40) in rows of the
 /// picture, two frames folded into each patch; ts = ts of the second frame.
 /// Frames are taken on the grid of `frames_per_s`: the first that comes at or after each instant.
+/// Where none has come for a second, each micro-turn is bounded: nobody waits for a camera that is off.
 /// Errors: none. Counters: skipped_frames, missed_frames (instants without one), bad_frames.
 class patches final : public component {
  public:
@@ -55,10 +56,12 @@ class patches final : public component {
   explicit patches(config c) : config_(c) {}
   result<void> open(const context&) override;
   result<void> process(std::size_t port, const packet&, emitter&) override;
+  result<void> tick(std::int64_t micro_turn, emitter&) override;
 
  private:
   config config_;
   context context_;
+  std::optional<timestamp> newest_;  ///< of the frames that came
   std::int32_t width_ = 0;
   std::int32_t height_ = 0;
   std::int64_t due_ = INT64_MIN;     ///< next instant of the grid

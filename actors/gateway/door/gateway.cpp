@@ -354,7 +354,7 @@ result<source_state> gateway::produce(timestamp, emitter& out) {
   return source_state::more;
 }
 
-result<void> gateway::tick(std::int64_t, emitter& out) {
+result<void> gateway::tick(std::int64_t micro_turn, emitter& out) {
   for (const auto& [key, c] : std::map(clients_)) {
     if (c->is_over) continue;
     if (const auto line = c->line; line && line->unheard_end != 0) gone(line, line->unheard_end);
@@ -370,6 +370,7 @@ result<void> gateway::tick(std::int64_t, emitter& out) {
     give(*c, std::move(o), out);
     watch_limits(*c, out);
     pump(*c, out);
+    settle(*c, context_.grid.end_of(micro_turn), out);
   }
   watch_run(out);
   return {};

@@ -71,7 +71,7 @@ class gateway final : public component {
     std::int64_t lost_s = 60;
     bool calls = true;
     std::vector<std::string> call_addresses;
-    std::string stun;
+    std::string stun, turn, turn_user, turn_key_env;
     double pictures_per_s = 10;
     std::int64_t picture_ms = 2000;
     void visit(config_visitor& v);
@@ -96,6 +96,7 @@ class gateway final : public component {
   result<http::tls_identity> identity() const;
   result<void> start_server();
   result<void> start_desk();
+  result<std::string> turn_url() const;
   result<void> start_exchange();
   void count_later(const char* what);
   std::variant<http::response, http::websocket_accept> admit(const http::request& r);
@@ -161,8 +162,10 @@ class gateway final : public component {
   bool refuse_call(client& c, const packet& p, emitter& out);
   void tell_of_call(client& c, const graph_event& e, emitter& out);
   void pump(client& c, emitter& out);
+  void settle(const client& c, timestamp until, emitter& out);
   bool sees() const;
   void look_at(client& c, see_picture p);
+  void look_at(connection& from, video_frame picture, emitter& out);
   void show(client& c, emitter& out);
   void say(client& c, std::string message);
   void watch_limits(client& c, emitter& out);

@@ -9,6 +9,7 @@ namespace hocket::gateway {
 namespace {
 
 constexpr std::int64_t warned_ms = 60'000;  ///< before the end of a session, or half of a short one
+constexpr std::size_t text_out = 1, pictures_out = 4;
 
 }  // namespace
 
@@ -48,6 +49,15 @@ void gateway::watch_run(emitter&) {
     wanted = c->wants_state = true;
   }
   if (wanted) status_.ask();
+}
+
+/// What a client types or shows from now on belongs to a later micro-turn: nobody waits for more of this
+/// one, as long as nothing is shown; a picture may be on its way.
+void gateway::settle(const client& c, timestamp until, emitter& out) {
+  if (c.session == session_id::none) return;
+  out.for_session(c.session);
+  out.emit(text_out, until, control{control::kind::bound, "", 0});
+  if (!c.shown) out.emit(pictures_out, until, control{control::kind::bound, "", 0});
 }
 
 }  // namespace hocket::gateway

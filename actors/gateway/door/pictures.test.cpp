@@ -12,6 +12,15 @@ json shows(const std::string& bytes) {
   return {{"type", "picture"}, {"image", encode_base64(bytes)}};
 }
 
+/// What it gave on, of that kind; the rest are bounds.
+template <class Payload>
+std::vector<packet> shown(const harness& h, const char* port) {
+  std::vector<packet> out;
+  for (const auto& p : h.outputs(port))
+    if (p.get_if<Payload>() != nullptr) out.push_back(p);
+  return out;
+}
+
 /// A page that has said its first word.
 struct page {
   explicit page(harness& harness_to_use) : h(harness_to_use) {
@@ -36,7 +45,7 @@ TEST_CASE("what a client shows stands for a while, in its own conversation, and 
   one.a.send(shows(jpeg_of(64, 48)));
   REQUIRE(settles(h, [&] { return h.counter("pictures") == 1; }));
   REQUIRE(h.advance(std::chrono::milliseconds(3000)));
-  const auto seen = h.outputs("pictures");
+  const auto seen = shown<video_frame>(h, "pictures");
   // Ten a second for a second; the first at once.
   CHECK(seen.size() >= 9);
   CHECK(seen.size() <= 12);
@@ -47,8 +56,37 @@ TEST_CASE("what a client shows stands for a while, in its own conversation, and 
   CHECK(h.violations().empty());
   two.a.send(shows(png_of(32, 32)));
   REQUIRE(settles(h, [&] { return h.counter("pictures") == 2; }));
-  REQUIRE(settles(h, [&] { return h.outputs("pictures").size() > seen.size(); }));
-  CHECK(h.outputs("pictures").back().header.session != seen[0].header.session);
+  REQUIRE(settles(h, [&] { return shown<video_frame>(h, "pictures").size() > seen.size(); }));
+  CHECK(shown<video_frame>(h, "pictures").back().header.session != seen[0].header.session);
+}
+
+TEST_CASE("nobody waits for what a client does not type or show: each micro-turn is bounded") {
+  harness h(type_of<door>(), options({{"picture_ms", 1000}}));
+  REQUIRE(h.open());
+  page one(h);
+  REQUIRE(settles(h, [&] { return h.sessions().size() == 2; }));
+  const auto bounds = [&](const char* port) { return shown<control>(h, port); };
+  REQUIRE(h.advance(std::chrono::milliseconds(1000)));
+  for (const char* port : {"text", "pictures"}) {
+    const auto all = bounds(port);
+    REQUIRE(all.size() >= 5);
+    for (const auto& b : all) {
+      CHECK(b.get_if<control>()->what == control::kind::bound);
+      CHECK(b.header.ts.ns() % 200'000'000 == 0);
+      CHECK(b.header.session == h.sessions().back());
+    }
+  }
+  CHECK(h.now() - bounds("text").back().header.ts < std::chrono::milliseconds(200));
+  // While something is shown a picture may be on its way.
+  one.a.send(shows(png_of(8, 8)));
+  REQUIRE(settles(h, [&] { return h.counter("pictures") == 1; }));
+  const auto before = bounds("pictures").size(), texts = bounds("text").size();
+  REQUIRE(h.advance(std::chrono::milliseconds(400)));
+  CHECK(bounds("pictures").size() == before);
+  CHECK(bounds("text").size() == texts + 2);
+  REQUIRE(h.advance(std::chrono::milliseconds(2000)));
+  CHECK(bounds("pictures").size() > before);
+  CHECK(h.violations().empty());
 }
 
 TEST_CASE("a picture that decodes to nothing is counted and told; the conversation goes on") {

@@ -7,9 +7,11 @@ namespace hocket::remote {
 constexpr std::size_t per_ms = 16;
 constexpr std::size_t longest_piece = 16'000;  ///< to which small ones are joined
 constexpr std::size_t most_pieces = 8'192;
-constexpr int longer_ms = 20;                        ///< after each hole
-constexpr std::int64_t most_back_ms = 240;           ///< without having been watched
-constexpr std::size_t watch_samples = 600 * per_ms;  ///< three micro-turns: sound comes in one each
+constexpr int longer_ms = 20;               ///< after each hole
+constexpr std::int64_t most_back_ms = 240;  ///< without having been watched
+constexpr std::size_t watch_samples =
+    1'000 * per_ms;                       ///< five micro-turns: sound comes in one each
+constexpr std::size_t step = 5 * per_ms;  ///< of what is left out
 
 std::int64_t voice_queue::put(std::vector<float> samples, std::string item, std::int64_t now_ms) {
   if (samples.empty()) return 0;
@@ -67,19 +69,21 @@ bool voice_queue::is_silent_at_front(std::size_t samples) const {
 /// A continuous voice that lies back catches up where it is silent.
 void voice_queue::catch_up(std::size_t samples) {
   const auto most = static_cast<std::size_t>(wait_ms_ + most_back_ms) * per_ms + samples;
-  while ((surplus_ >= samples || waiting_ > most) && is_silent_at_front(samples)) {
-    drop_front(samples);
-    surplus_ -= std::min(surplus_, samples);
+  while ((surplus_ >= step || waiting_ > most) && is_silent_at_front(step)) {
+    drop_front(step);
+    surplus_ -= std::min(surplus_, step);
   }
 }
 
 /// The first piece of a conversation comes late, and so does what follows a stall. What came since then
-/// found this much still waiting each time: it could have been heard so much earlier.
+/// found this much still waiting each time: it could have been heard so much earlier, but for the little
+/// that a piece may be later than those that were watched. What a hole taught is for the time after it.
 void voice_queue::look_at_surplus(std::size_t taken) {
   least_ = std::min(least_, waiting_);
   watched_ += taken;
   if (watched_ < watch_samples) return;
-  const auto kept = static_cast<std::size_t>(wait_ms_) * per_ms;
+  const auto kept =
+      static_cast<std::size_t>(std::min(limits_.first_ms, limits_.jitter_ms)) * per_ms;
   surplus_ = least_ - std::min(least_, kept);
   watched_ = 0;
   least_ = no_least;

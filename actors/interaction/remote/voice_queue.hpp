@@ -13,8 +13,8 @@ namespace hocket::remote {
 /// is late. Times are milliseconds or samples of 16 kHz.
 ///
 /// A remote model that answers in turns sends faster than it speaks: that waits, up to `ahead_ms`. One
-/// whose sound runs all the time may not fall behind: over `lag_ms` the oldest goes, and what never ran
-/// short of more than it waits after a hole is left out where it is silent.
+/// whose sound runs all the time may not fall behind: over `lag_ms` the oldest goes, and where it always had
+/// more than `first_ms` left when more came, for a second, the rest is left out where it is silent.
 class voice_queue {
  public:
   struct limits {
