@@ -8,6 +8,7 @@
 
 #include "actors/host/actor/check_packet.hpp"
 #include "actors/host/run/graph_run.hpp"
+#include "graph/spec/replicas.hpp"
 
 namespace hocket::distributed {
 
@@ -175,8 +176,21 @@ void remote_receiver::end_stream(session_id session) {
   if (all) proxy->set_sources_ended(true);
 }
 
+/// One stream for all conversations, between replicas: those that it carries. Empty: for all of them alike.
+std::vector<session_id> remote_receiver::carried() const {
+  const auto& whole = run_.local().whole;
+  if (link_.link >= whole.links.size()) return {};
+  const auto& link = whole.links[link_.link];
+  if (whole.actors[link.from].replicas <= 1 && whole.actors[link.to].replicas <= 1) return {};
+  auto all = run_.topology.open_sessions();
+  std::erase_if(all, [&](session_id s) { return !carries(whole, link, s); });
+  all.push_back(session_id::none);
+  return all;
+}
+
 void remote_receiver::notify(control::kind what, const std::string& why) {
   std::vector<std::pair<session_id, link_end>> open;
+  const auto among = carried();  // before any lock: it takes that of the topology
   std::lock_guard in_order(telling_);
   {
     std::lock_guard lock(mutex_);
@@ -185,7 +199,14 @@ void remote_receiver::notify(control::kind what, const std::string& why) {
     for (const auto& [session, r] : streams_)
       if (!r.ended) open.emplace_back(session, r.to);
   }
-  for (const auto& [session, to] : open) tell(session, to, what, why);
+  for (const auto& [session, to] : open) {
+    if (session != session_id::none || among.empty()) {
+      tell(session, to, what, why);
+      continue;
+    }
+    for (const auto s : among)
+      if (s != session_id::none) tell(s, to, what, why);
+  }
 }
 
 void remote_receiver::tell(session_id session, const link_end& to, control::kind what,

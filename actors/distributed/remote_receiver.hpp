@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/distributed/counted_wire.hpp"
 #include "actors/distributed/fwd.hpp"
@@ -76,6 +77,7 @@ class remote_receiver {
   void deliver(const wire::host_message& m);
   void confirm_from(input_queue& q) const;
   void return_credit(crediting& of) const;
+  std::vector<session_id> carried() const;
   void tell(session_id session, const link_end& to, control::kind what, const std::string& why);
   void end_stream(session_id session);
   void on_link_end(std::int64_t revision);

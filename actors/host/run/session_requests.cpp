@@ -2,6 +2,7 @@
 #include "actors/host/run/session_requests.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "actors/host/actor/actor_cell.hpp"
 #include "actors/host/run/graph_run.hpp"
 #include "actors/host/peer_hosts.hpp"
+#include "graph/spec/session_place.hpp"
 
 namespace hocket::host {
 namespace {
@@ -50,6 +52,23 @@ class instance_sessions final : public session_control {
   std::shared_ptr<mailbox_handle> self_;
   std::function<std::shared_ptr<const void>()> hold_;
 };
+
+/// A number whose replicas are there, and of the sources the one on `asks`. Where no number has such, the
+/// conversation waits for what is gone, as all of its others do.
+session_id next_number(graph_run& run, const std::string& asks) {
+  constexpr int most_tries = 1000;
+  const auto& local = run.local();
+  std::set<std::string> lost;
+  if (run.peers && !run.is_virtual())
+    for (const auto& l : local.host_links)
+      if (const auto* end = l.outgoing ? run.peers->end_of(l.proxy) : nullptr)
+        if (end->is_lost(l.proxy)) lost.insert(l.peer);
+  auto id = run.topology.next_session();
+  const auto is_lost = [&](const std::string& host) { return lost.contains(host); };
+  for (int i = 0; i < most_tries && !suits(local.whole, id, asks, is_lost); ++i)
+    id = run.topology.next_session();
+  return id;
+}
 
 }  // namespace
 
@@ -112,7 +131,7 @@ session_id session_requests::open(owner by, answer told) {
     return limit(n);
   }
   if (const auto n = run_.topology.session_count(); n >= most) return limit(n);
-  const auto id = run_.topology.next_session();
+  const auto id = next_number(run_, by.host.empty() && by.life != 0 ? run_.local().host : by.host);
   const auto host = by.host;
   {
     std::lock_guard lock(mutex_);

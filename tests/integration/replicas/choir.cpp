@@ -1,4 +1,4 @@
-// Three components that make it visible which replica handled which packet of which conversation.
+// Components that make it visible which replica handled which packet of which conversation.
 #include <fstream>
 #include <map>
 
@@ -97,11 +97,33 @@ struct listener final : component {
   std::ofstream file_;
 };
 
+/// Says what it hears, to each what that one said: what answers behind a gateway.
+struct parrot final : component {
+  using config = no_keys;
+  static component_info info() {
+    const media_type sound{.kind = payload_kind::audio, .rate_hz = 16000, .channels = 1};
+    component_info out;
+    out.type = "choir.parrot";
+    out.summary = "Says what it hears (tests only).";
+    out.inputs = {{"audio", sound, "sound"}};
+    out.outputs = {{"audio", sound, "the same"}};
+    out.scope = instance_scope::shared;
+    return out;
+  }
+  explicit parrot(config) {}
+  result<void> process(std::size_t, const packet& p, emitter& out) override {
+    out.for_session(p.header.session);
+    out.emit(0, p.header.ts, audio_chunk(*p.get_if<audio_chunk>()));
+    return {};
+  }
+};
+
 }  // namespace
 }  // namespace hocket::choir
 
 HOCKET_PLUGIN(choir) {
   HOCKET_TRY(into.add(hocket::type_of<hocket::choir::counter>()));
   HOCKET_TRY(into.add(hocket::type_of<hocket::choir::singer>()));
+  HOCKET_TRY(into.add(hocket::type_of<hocket::choir::parrot>()));
   return into.add(hocket::type_of<hocket::choir::listener>());
 }

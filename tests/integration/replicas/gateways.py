@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""gateways.py HOCKET CHOIR.so: two gateways and two of what answers, as processes; one of either is killed.
+
+Promised: a conversation is with the gateway that its client came to, and with what answers and is there; those whose
+answers are gone are told, wait and go on; those of a dead gateway end, and the others notice nothing.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "gateway"))
+from page import becomes, check, failed  # noqa: E402: the path comes first
+from rewired import Person  # noqa: E402
+
+EACH = 4  # people at a gateway
+
+
+class Host:
+    def __init__(self, hocket, plugin, work, name):
+        self.out = work / name
+        self.url = self.out / "gateway.url"
+        self.url.unlink(missing_ok=True)
+        self.log = open(work / f"{name}.log", "a")
+        self.process = subprocess.Popen(
+            [hocket, "run", str(HERE / "gateways.yaml"), "--plugin", plugin, "--host", name, "--param", f"dir={work}",
+             "--plain", "--out", str(self.out)],
+            stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def port(self):
+        serves = lambda: self.url.exists() and self.url.read_text().endswith("\n")
+        if not becomes(lambda: serves() or self.process.poll() is not None, 180) or not serves():
+            raise RuntimeError(f"{self.out.name} does not serve")
+        return int(self.url.read_text().strip().rsplit(":", 1)[1])
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.log.close()
+
+
+def all_hear(people, what):
+    before = {p: p.heard for p in people}
+    check(becomes(lambda: all(p.heard > before[p] + 5 for p in people)), what,
+          str([(p.heard - before[p], p.socket.code, p.model, p.told) for p in people]))
+
+
+def are_gone(people):
+    """Those who were told that what answers them is gone."""
+    return [p for p in people if p.model and not p.model["there"]]
+
+
+def play(hosts, start, everybody):
+    def join(host):
+        """One after the other: their numbers, and so where they are, are the same each time."""
+        port = hosts[host].port()
+        people = []
+        for _ in range(EACH):
+            people.append(Person(port))
+            everybody.append(people[-1])
+            check(becomes(lambda: people[-1].heard > 0), f"somebody at {host} is heard", str(people[-1].told))
+        return people
+
+    for name in ("edge1", "edge2", "one", "two"):
+        start(name)
+    first, second = join("edge1"), join("edge2")
+    people = first + second
+    all_hear(people, "at both gateways each is heard, and hears")
+    hosts["two"].kill()
+    check(becomes(lambda: are_gone(people)), "the loss is told")
+    at = {p: p.heard for p in people}
+    check(becomes(lambda: all(p in are_gone(people) or p.heard > at[p] + 20 for p in people)),
+          "each is with the other one and goes on, or is told", str([(p.heard - at[p], p.model) for p in people]))
+    lost = are_gone(people)
+    check(0 < len(lost) < len(people), "and there are some of both", f"{len(lost)} of {len(people)}")
+    new = join("edge1") + join("edge2")
+    all_hear(new, "who comes meanwhile is with one that is there")
+    check(not are_gone(new), "and is told of no loss", str([p.model for p in new]))
+    start("two")
+    all_hear(people + new, "it is back: all go on")
+    check(all(p.socket.code is None and not p.told for p in people + new), "nobody was cut off",
+          str([(p.socket.code, p.told) for p in people + new]))
+
+    at_second = second + new[EACH:]
+    at_first = first + new[:EACH]
+    hosts["edge2"].kill()
+    check(becomes(lambda: all(p.socket.code == 1006 for p in at_second)), "a gateway dies: its people are cut off",
+          str([p.socket.code for p in at_second]))
+    all_hear(at_first, "those of the other one go on")
+    start("edge2")
+    again = join("edge2")
+    all_hear(again + at_first, "it is back, and who comes is heard")
+    check(all(p.socket.code is None and not p.told for p in at_first), "those of the other one noticed nothing",
+          str([(p.socket.code, p.told) for p in at_first]))
+    for p in everybody:
+        p.stop()
+    hosts["edge1"].process.terminate()
+    check(becomes(lambda: all(h.process.poll() is not None for h in hosts.values())), "all end",
+          str({n: h.process.poll() for n, h in hosts.items()}))
+    check(all(h.process.poll() == 0 for h in hosts.values()), "in order", str({n: h.process.poll() for n, h in hosts.items()}))
+
+
+def main(hocket, plugin, work):
+    hosts, everybody = {}, []
+
+    def start(name):
+        if name in hosts:
+            hosts[name].close()
+        hosts[name] = Host(hocket, plugin, work, name)
+
+    try:
+        play(hosts, start, everybody)
+    finally:
+        for p in everybody:
+            p.stop()
+        for h in hosts.values():
+            h.close()
+        if failed:
+            for log in sorted(work.glob("*.log")):
+                print(log.name, log.read_text()[-3000:], sep="\n", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(main(os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), pathlib.Path(folder)))
