@@ -10,9 +10,11 @@ namespace hocket::gateway::testing {
 
 /// An app that calls: its end of the call, what it is told, and what it hears.
 struct caller {
-  explicit caller(harness& to)
-      : h(to), exchange([] {
+  /// `shows`: a GStreamer source, its camera; "": it has none.
+  explicit caller(harness& to, const std::string& shows = "")
+      : h(to), exchange([&] {
           webrtc::exchange::options o;
+          o.shows = shows;
           o.addresses = {"127.0.0.1"};
           o.limits.setup_ms = o.limits.connect_ms = 60'000;  // a busy machine takes its time
           o.limits.silence_ms = 10'000;  // where a goodbye is lost, silence tells it

@@ -2,7 +2,10 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "actors/gateway/door/client.hpp"
 #include "actors/gateway/door/gateway.hpp"
@@ -12,7 +15,9 @@
 #include "actors/gateway/webrtc/form.hpp"
 #include "actors/http/address.hpp"
 #include "actors/http/digest.hpp"
+#include "actors/http/escape.hpp"
 #include "graph/trust/capability.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::gateway {
 namespace {
@@ -70,6 +75,31 @@ http::response refused(const error& why) {
 
 }  // namespace
 
+/// With the name and the password in it, as the media library wants it; empty where none is configured.
+result<std::string> gateway::turn_url() const {
+  if (config_.turn.empty()) return std::string();
+  std::string_view at = config_.turn;
+  const bool is_tls = at.starts_with("turns://");
+  for (const std::string_view scheme : {"turns://", "turn://", "turn:"})
+    if (at.starts_with(scheme)) at.remove_prefix(scheme.size());
+  if (at.find_first_of("@/?# ") != at.npos || at.find(':') == at.npos)
+    return fail("gateway.bad_address", "`turn` is " + config_.turn +
+                                           ", which is no `host:port` or `turns://host:port`; the "
+                                           "name goes to `turn_user`");
+  if (context_.may && !config_.turn_key_env.empty())
+    HOCKET_TRY(context_.may->variable(config_.turn_key_env));
+  const char* key =
+      config_.turn_key_env.empty() ? nullptr : std::getenv(config_.turn_key_env.c_str());
+  if (config_.turn_user.empty() || key == nullptr || *key == 0)
+    return fail(
+        "gateway.no_turn_key",
+        "a TURN server lets in by name and password: set `turn_user`, and `turn_key_env` to "
+        "the variable that holds the password");
+  trust::note_secret(config_.turn_key_env, key);
+  return fmt::format("{}://{}:{}@{}", is_tls ? "turns" : "turn",
+                     http::percent_escaped(config_.turn_user), http::percent_escaped(key), at);
+}
+
 result<void> gateway::start_exchange() {
   webrtc::exchange::options o;
   for (const auto& a : config_.call_addresses) {
@@ -84,6 +114,9 @@ result<void> gateway::start_exchange() {
   // Else each call looks for those of its time: networks come and go.
   if (o.addresses.empty() && at && at->is_loopback()) o.addresses = webrtc::own_addresses(true);
   if (!config_.stun.empty()) o.stun = "stun://" + config_.stun;
+  auto turn = turn_url();
+  if (!turn) return fail(turn);
+  o.turn = std::move(*turn);
   exchange_ = std::make_unique<webrtc::exchange>(std::move(o));
   return {};
 }
@@ -233,6 +266,16 @@ webrtc::call_events gateway::events_of_call(const std::shared_ptr<client>& c,
     if (is_taken) return;
     --line->sound_pieces;
     ++line->dropped_pieces;
+  };
+  if (!sees()) return out;
+  out.picture = [this, line](webrtc::shown_picture p) {
+    if (line->shown >= connection::most_shown) return;  // a newer one comes
+    ++line->shown;
+    const bool is_taken = context_.self->run([this, line, p = std::move(p)](emitter& to) mutable {
+      --line->shown;
+      look_at(*line, {p.width, p.height, buffer::take(std::move(p.pixels))}, to);
+    });
+    if (!is_taken) --line->shown;
   };
   return out;
 }

@@ -92,6 +92,14 @@ void gateway::config::visit(config_visitor& v) {
            .doc = "host:port of a STUN server, which tells callers the address of a NAT before "
                   "this machine; empty: none is asked"},
           stun);
+  v.field({.name = "turn",
+           .doc = "host:port of a TURN server, which passes on the calls of who cannot reach this "
+                  "machine by UDP; `turns://host:port`: by TLS; empty: none"},
+          turn);
+  v.field({.name = "turn_user", .doc = "the name that the TURN server knows this gateway by"},
+          turn_user);
+  v.field({.name = "turn_key_env", .doc = "variable that holds the TURN server's password"},
+          turn_key_env);
   v.field({.name = "pictures_per_s",
            .doc = "what a client shows is given on so often: repeated, or left out",
            .unit = "1/s",

@@ -52,6 +52,16 @@ void gateway::look_at(client& c, see_picture p) {
     context_.count("dropped_pictures", lost);
 }
 
+/// A call's camera shows the next picture, which GStreamer has decoded.
+void gateway::look_at(connection& from, video_frame picture, emitter& out) {
+  const auto who = from.who.lock();
+  if (!who || who->is_over) return;
+  context_.count("pictures", 1);
+  who->shown = std::move(picture);
+  who->shown_at = context_.time->now();
+  show(*who, out);
+}
+
 /// A picture stands until a newer one comes, at most for `picture_ms`: a model sees in every micro-turn,
 /// and few clients show more than one a second.
 void gateway::show(client& c, emitter& out) {

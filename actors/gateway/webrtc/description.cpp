@@ -137,6 +137,8 @@ class reader {
     p.is_refused = *port == 0;
     if (kind == "audio" && p.protocol.find("RTP/SAVP") != p.protocol.npos)
       p.m.of = medium::kind::sound;
+    if (kind == "video" && p.protocol.find("RTP/SAVP") != p.protocol.npos)
+      p.m.of = medium::kind::pictures;
     if (kind == "application" && p.protocol.ends_with("DTLS/SCTP") &&
         p.formats[0] == "webrtc-datachannel")
       p.m.of = medium::kind::data;
@@ -168,6 +170,9 @@ class reader {
       if (value.starts_with("cname:") && all_of(value.substr(6), 1, 256, "+/-_.@{}"))
         out_.cname = value.substr(6);
     }
+    if (name == "ssrc" && !parts_.empty() && at.m.of == medium::kind::pictures &&
+        out_.pictures_ssrc == 0)
+      out_.pictures_ssrc = number_of<std::uint32_t>(cut(value, ' ')).value_or(0);
     return parts_.empty() ? result<void>() : of_part(name, value);
   }
 
@@ -184,16 +189,21 @@ class reader {
       if (!bytes || *bytes < 0) return wrong("is no size of a message");
       p.m.message_bytes = std::min<std::int64_t>(*bytes, 1 << 30);  // GStreamer reads an int
     }
-    if (name == "rtpmap" && p.m.of == medium::kind::sound && p.m.opus == 0) {
-      const auto format = cut(value, ' ');
-      const auto number = number_of<int>(format);
-      if (!is_one_of(lower(value), {"opus/48000/2", "opus/48000"}) || !number || *number < 0 ||
-          *number > 127)
-        return {};
-      if (std::find(p.formats.begin(), p.formats.end(), format) != p.formats.end())
-        p.m.opus = *number;
-    }
+    if (name == "rtpmap") read_format(p, value);
     return {};
+  }
+
+  static void read_format(part& p, std::string_view value) {
+    const auto format = cut(value, ' ');
+    const auto number = number_of<int>(format);
+    if (!number || *number < 0 || *number > 127 ||
+        std::find(p.formats.begin(), p.formats.end(), format) == p.formats.end())
+      return;
+    const auto name = lower(value);
+    if (p.m.of == medium::kind::sound && p.m.opus == 0 &&
+        is_one_of(name, {"opus/48000/2", "opus/48000"}))
+      p.m.opus = *number;
+    if (p.m.of == medium::kind::pictures && p.m.vp8 == 0 && name == "vp8/90000") p.m.vp8 = *number;
   }
 
   result<void> keep(std::string& to, std::string_view value, bool is_good) {
@@ -203,7 +213,7 @@ class reader {
   }
 
   result<description> whole() {
-    bool has_sound = false, has_data = false;
+    bool has_sound = false, has_data = false, has_pictures = false;
     std::set<std::string> mids;
     for (auto& p : parts_) {
       if (!p.m.mid.empty() && !mids.insert(p.m.mid).second)
@@ -212,6 +222,9 @@ class reader {
       if (p.m.of == medium::kind::sound && (has_sound || is_out || p.m.opus == 0))
         p.m.of = medium::kind::other;
       if (p.m.of == medium::kind::data && (has_data || is_out)) p.m.of = medium::kind::other;
+      if (p.m.of == medium::kind::pictures && (has_pictures || is_out || p.m.vp8 == 0))
+        p.m.of = medium::kind::other;
+      has_pictures = has_pictures || p.m.of == medium::kind::pictures;
       has_sound = has_sound || p.m.of == medium::kind::sound;
       has_data = has_data || p.m.of == medium::kind::data;
       out_.media.push_back(p.m);
@@ -265,6 +278,27 @@ std::string sound_lines(const description& d, const medium& m) {
   return out;
 }
 
+/// A picture that is lost is asked for anew (`nack pli`); nothing else of what repairs streams is spoken.
+std::string pictures_lines(const description& d, const medium& m) {
+  auto out = fmt::format("a={}\r\na=rtcp-mux\r\na=rtpmap:{} VP8/90000\r\na=rtcp-fb:{} nack pli\r\n",
+                         m.direction, m.vp8, m.vp8);
+  if (d.pictures_ssrc != 0) out += fmt::format("a=ssrc:{} cname:hocket\r\n", d.pictures_ssrc);
+  return out;
+}
+
+std::string first_line_of(const medium& m) {
+  if (m.of == medium::kind::sound) return fmt::format("m=audio 9 UDP/TLS/RTP/SAVPF {}\r\n", m.opus);
+  if (m.of == medium::kind::pictures)
+    return fmt::format("m=video 9 UDP/TLS/RTP/SAVPF {}\r\n", m.vp8);
+  return "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n";
+}
+
+std::string own_lines_of(const description& d, const medium& m) {
+  if (m.of == medium::kind::sound) return sound_lines(d, m);
+  if (m.of == medium::kind::pictures) return pictures_lines(d, m);
+  return fmt::format("a=sctp-port:{}\r\na=max-message-size:{}\r\n", m.sctp_port, m.message_bytes);
+}
+
 }  // namespace
 
 const medium* description::find(medium::kind k) const {
@@ -288,16 +322,12 @@ std::string text_of(const description& d, std::uint64_t id) {
       if (!m.mid.empty()) out += fmt::format("a=mid:{}\r\n", m.mid);
       continue;
     }
-    const bool is_sound = m.of == medium::kind::sound;
-    out += is_sound ? fmt::format("m=audio 9 UDP/TLS/RTP/SAVPF {}\r\n", m.opus)
-                    : "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n";
+    out += first_line_of(m);
     out += fmt::format(
         "c=IN IP4 0.0.0.0\r\na=mid:{}\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:{}\r\n"
         "a=setup:{}\r\n",
         m.mid, d.ice_ufrag, d.ice_pwd, d.fingerprint, d.setup);
-    out += is_sound ? sound_lines(d, m)
-                    : fmt::format("a=sctp-port:{}\r\na=max-message-size:{}\r\n", m.sctp_port,
-                                  m.message_bytes);
+    out += own_lines_of(d, m);
     // In a bundle those of the first part are those of all.
     if (std::exchange(is_first, false) && !d.candidates.empty()) {
       for (const auto& c : d.candidates) out += fmt::format("a={}\r\n", c);
@@ -310,12 +340,17 @@ std::string text_of(const description& d, std::uint64_t id) {
 result<description> answer_to(const description& offer, const description& ours) {
   description out = ours;
   out.media = offer.media;
+  out.pictures_ssrc = 0;  // it shows none
   out.stream = "hocket";
   out.track = "voice";
   if (out.setup == "actpass") return fail("gateway.bad_sdp", "an answer decides who begins");
   for (auto& m : out.media) {
     if (m.of == medium::kind::other) continue;
     const auto* mine = ours.find(m.of);
+    if (mine == nullptr && m.of == medium::kind::pictures) {
+      m.of = medium::kind::other;
+      continue;
+    }
     if (mine == nullptr) return fail("gateway.bad_sdp", "a part was not answered");
     m.direction = mine->direction;
     m.sctp_port = mine->sctp_port;

@@ -10,13 +10,15 @@
 
 namespace hocket::gateway::webrtc {
 
-/// One part of a description: a stream of sound, the data channels, or something that is not served.
+/// One part of a description: a stream of sound, one of pictures, the data channels, or something that is
+/// not served.
 struct medium {
-  enum class kind : std::uint8_t { sound, data, other };
+  enum class kind : std::uint8_t { sound, data, pictures, other };
   kind of = kind::other;
   std::string mid;
   std::string direction = "sendrecv";   ///< or sendonly, recvonly, inactive; as who wrote it says
   int opus = 0;                         ///< sound: the payload type
+  int vp8 = 0;                          ///< pictures: the payload type
   int sctp_port = 5000;                 ///< data
   std::int64_t message_bytes = 65'536;  ///< data: the largest message that its writer takes; 0: any
   std::string first_line;               ///< other: `video 9 UDP/TLS/RTP/SAVPF 96`, to refuse it
@@ -25,7 +27,7 @@ struct medium {
 };
 
 /// What one side of a call says of itself (SDP, RFC 8866 and 8829), as far as we use it: one stream of
-/// Opus and one bundle of data channels over one DTLS transport. All else of a stranger's text goes no
+/// Opus, one of VP8 and one bundle of data channels over one DTLS transport. All else of a stranger's text goes no
 /// further than `read_description`: what the media library is given is written anew by `text_of`.
 struct description {
   std::string ice_ufrag, ice_pwd;
@@ -35,12 +37,13 @@ struct description {
   std::vector<std::string> candidates;  ///< "candidate:1 1 UDP …", with addresses, not names
   std::uint32_t ssrc = 0;               ///< of the sound; 0: not told
   std::string cname, stream, track;     ///< of the sound; empty: not told
+  std::uint32_t pictures_ssrc = 0;      ///< of the pictures; 0: not told
 
   const medium* find(medium::kind k) const;
 };
 
-/// Reads an offer, or an answer. The first part with Opus is the sound, the first with data channels the
-/// data; everything else, what is refused already included, is `other`. Candidates that name a host, or
+/// Reads an offer, or an answer. The first part with Opus is the sound, the first with VP8 the pictures, the
+/// first with data channels the data; everything else, what is refused already included, is `other`. Candidates that name a host, or
 /// TCP, are left out.
 ///
 /// Errors: gateway.bad_sdp (with the line and what is wrong), gateway.no_media (neither sound nor data).

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "actors/gateway/webrtc/form.hpp"
+#include "actors/gateway/webrtc/vp8_head.hpp"
 
 using namespace hocket::gateway::webrtc;
 
@@ -27,7 +28,9 @@ std::string offer_of_browser() {
          "a=rtpmap:63 red/48000/2\r\na=ssrc:77 cname:abc\r\n"
          "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n" +
          transport +
-         "a=mid:1\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\n"
+         "a=mid:1\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\n"
+         "a=rtcp-fb:96 goog-remb\r\na=ssrc-group:FID 78 79\r\na=ssrc:78 cname:abc\r\n"
+         "a=ssrc:79 cname:abc\r\n"
          "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n" +
          transport + "a=mid:2\r\na=sctp-port:5001\r\na=max-message-size:262144\r\n";
 }
@@ -47,7 +50,9 @@ TEST_CASE("an offer is read as far as it is used; what else it says goes no furt
   CHECK(d->media[0].of == medium::kind::sound);
   CHECK(d->media[0].opus == 111);
   CHECK(d->media[0].mid == "0");
-  CHECK(d->media[1].of == medium::kind::other);
+  CHECK(d->media[1].of == medium::kind::pictures);
+  CHECK(d->media[1].vp8 == 96);
+  CHECK(d->pictures_ssrc == 78);
   CHECK(d->media[2].of == medium::kind::data);
   CHECK(d->media[2].sctp_port == 5001);
   CHECK(d->media[2].message_bytes == 262'144);
@@ -56,7 +61,8 @@ TEST_CASE("an offer is read as far as it is used; what else it says goes no furt
   CHECK(d->setup == "actpass");
   CHECK(d->candidates.empty());
   const auto again = text_of(*d, 1);
-  for (const char* gone : {"extmap", "red/", "transport-cc", "theirs", "VP8", "trickle"})
+  for (const char* gone :
+       {"extmap", "red/", "transport-cc", "theirs", "rtx", "goog", "FID", "trickle"})
     CHECK_MESSAGE(again.find(gone) == again.npos, gone);
   auto huge = offer_of_browser();
   huge.replace(huge.find("size:262144"), 11, "size:4294967297");
@@ -99,11 +105,37 @@ TEST_CASE("an answer: every part in the offer's order, a stream of our own, our 
   CHECK(candidate != text.npos);
   CHECK(text.find("a=end-of-candidates\r\n", candidate) != text.npos);
   CHECK(text.find("m=video") < text.find("m=application"));
+  // Whoever takes the pictures asks for those that are lost, and shows none itself.
+  ours.media.push_back(offer->media[1]);
+  ours.media.back().direction = "recvonly";
+  ours.pictures_ssrc = 5;
+  const auto seen = text_of(*answer_to(*offer, ours), 5);
+  CHECK(seen.find("a=group:BUNDLE 0 1 2\r\n") != seen.npos);
+  CHECK(seen.find("m=video 9 UDP/TLS/RTP/SAVPF 96\r\n") != seen.npos);
+  CHECK(
+      seen.find("a=recvonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\n") !=
+      seen.npos);
+  CHECK(seen.find("a=ssrc:5 ") == seen.npos);
+  ours.media.pop_back();
   // Who only speaks is promised no voice.
   ours.media[0].direction = "recvonly";
   CHECK(text_of(*answer_to(*offer, ours), 5).find("msid") == std::string::npos);
   ours.media.pop_back();
   CHECK(answer_to(*offer, ours).error().code == "gateway.bad_sdp");
+}
+
+TEST_CASE("a frame of VP8 that begins anew says how large it is") {
+  std::vector<std::uint8_t> frame = {0x10, 2, 0, 0x9d, 1, 0x2a, 0x80, 0x42, 0xe0, 0x81};
+  REQUIRE(vp8_size(frame));  // the two highest bits of each are scales
+  CHECK(vp8_size(frame)->width == 640);
+  CHECK(vp8_size(frame)->height == 480);
+  frame[0] |= 1;
+  CHECK(!vp8_size(frame));
+  frame[0] &= 0xfe;
+  frame[4] = 2;
+  CHECK(!vp8_size(frame));
+  frame.resize(9);
+  CHECK(!vp8_size(frame));
 }
 
 TEST_CASE("what is no offer is refused, and told where") {

@@ -19,6 +19,7 @@ namespace hocket::gateway::webrtc {
 /// One call on a pipeline of its own:
 ///
 ///     voice_queue -> appsrc -> opusenc -> rtpopuspay -> webrtcbin -> rtpopusdepay -> opusdec -> appsink
+///                                                                 -> rtpvp8depay -> vp8dec -> appsink
 ///
 /// `negotiate` and `end` belong to the exchange's worker, `pace` to its pacer, the rest to anybody.
 /// GStreamer's threads reach it through weak references: none of them keeps it.
@@ -70,6 +71,12 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   void pad_added(_GObject* pad);
   bool takes_sctp(std::span<const std::uint8_t> packet);
   bool is_newest(_GObject* ear);
+  void jitter_added(_GstElement* e, std::uint32_t ssrc);
+  void hears(_GObject* pad);
+  // gst_pictures.cpp
+  bool takes_pictures() const;
+  void sees(_GObject* pad);
+  void saw(shown_picture p);
   void channel_made(_GObject* channel);
   void push(std::vector<float> block);
   void watch_jitter();
@@ -92,7 +99,7 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
 
   const call_limits limits_;
   const std::vector<std::string> addresses_;
-  const std::string stun_;
+  const std::string stun_, turn_, shows_;
   const std::string peer_ = "webrtc";
   call_events events_;  ///< empty after the end
   const std::unique_ptr<parts> gst_;
@@ -120,7 +127,8 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   std::atomic<bool> is_checked_ = false;  ///< the other side has the key that its description told
   std::uint64_t late_before_ = 0;
   int calm_ = 0, paces_ = 0;
-  std::atomic<int> sources_ = 0;  ///< of sound, since the beginning
+  std::atomic<int> sources_ = 0;  ///< of sound and pictures, since the beginning
+  std::atomic<std::uint32_t> pictures_ssrc_ = 0;
   std::atomic<int> jitter_ms_;
   std::atomic<std::uint64_t> lost_ = 0, late_ = 0, packets_ = 0;
 };

@@ -13,7 +13,7 @@ namespace hocket::gateway::webrtc {
 namespace {
 
 constexpr guint offers = 1, answers = 3;  // GstWebRTCSDPType
-constexpr int opus_of_offer = 111;
+constexpr int opus_of_offer = 111, vp8_of_offer = 96;
 constexpr std::chrono::milliseconds for_stun(1'500);  ///< beyond the first address
 
 // GstWebRTCSessionDescription as GStreamer has it since 1.14, in a header that only a package with
@@ -162,6 +162,11 @@ std::size_t gst_call::taken_by(const medium& data) const {
 }
 
 result<std::string> gst_call::answer(description offer) {
+  for (auto& m : offer.media)
+    // Without its source (SSRC) GStreamer would take its packets for those of the sound.
+    if (m.of == medium::kind::pictures && (offer.pictures_ssrc == 0 || !takes_pictures()))
+      m.of = medium::kind::other;
+  pictures_ssrc_ = offer.pictures_ssrc;
   offer.candidates.clear();  // who calls shows where it is; nobody is sent elsewhere by its words
   const auto* sound = offer.find(medium::kind::sound);
   const auto* data = offer.find(medium::kind::data);
@@ -195,14 +200,19 @@ result<std::string> gst_call::offer(const std::string& channel) {
   description d;
   d.media.emplace_back().of = medium::kind::sound;
   d.media[0].opus = opus_of_offer;
+  if (!shows_.empty()) {
+    d.media.emplace_back().of = medium::kind::pictures;
+    d.media[1].vp8 = vp8_of_offer;
+  }
   HOCKET_TRY(build(d, true));
   GObject* made = nullptr;
   g_signal_emit_by_name(gst_->rtc, "create-data-channel", channel.c_str(), nullptr, &made);
   if (made == nullptr) return fail("gateway.webrtc", "there is no data channel");
   channel_made(made);
   g_object_unref(made);
-  const auto ours = describe("create-offer", "offer");
+  auto ours = describe("create-offer", "offer");
   if (!ours) return fail(ours);
+  if (!shows_.empty()) ours->pictures_ssrc = shown_ssrc;
   const std::lock_guard lock(mutex_);
   has_sound_ = has_channel_ = true;
   return text_of(*ours, 1);

@@ -10,6 +10,9 @@
 
 namespace hocket::gateway::webrtc {
 
+/// The source (SSRC) of what this side shows, told in its offer: GStreamer 1.22 may leave it out.
+inline constexpr std::uint32_t shown_ssrc = 0x686b7431;
+
 struct gst_call::parts {
   GstElement *pipeline = nullptr, *rtc = nullptr, *voice = nullptr;
   std::mutex mutex;  ///< of what comes while it runs

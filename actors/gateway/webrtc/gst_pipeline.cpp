@@ -39,6 +39,17 @@ void with(gpointer data, What what) {
   if (const auto self = static_cast<weak*>(data)->lock()) what(*self);
 }
 
+bool is_of_pictures(GstPad* pad) {
+  GstCaps* caps = gst_pad_get_current_caps(pad);
+  if (caps == nullptr) caps = gst_pad_query_caps(pad, nullptr);
+  const char* media = nullptr;
+  if (caps != nullptr && gst_caps_get_size(caps) > 0 && !gst_caps_is_any(caps))
+    media = gst_structure_get_string(gst_caps_get_structure(caps, 0), "media");
+  const bool out = media != nullptr && std::string_view(media) == "video";
+  if (caps != nullptr) gst_caps_unref(caps);
+  return out;
+}
+
 template <class Object>
 void take_off(Object*& object) {
   if (object != nullptr) gst_object_unref(std::exchange(object, nullptr));
@@ -87,6 +98,9 @@ struct signals {
   }
   static void pad(GstElement*, GstPad* added, gpointer p) {
     with(p, [&](gst_call& c) { c.pad_added(G_OBJECT(added)); });
+  }
+  static void jitter(GstElement*, GstElement* e, guint, guint ssrc, gpointer p) {
+    with(p, [&](gst_call& c) { c.jitter_added(e, ssrc); });
   }
   static void channel(GstElement*, GObject* made, gpointer p) {
     with(p, [&](gst_call& c) { c.channel_made(made); });
@@ -176,6 +190,8 @@ gst_call::gst_call(const exchange::options& o, call_events events)
     : limits_(o.limits),
       addresses_(o.addresses),
       stun_(o.stun),
+      turn_(o.turn),
+      shows_(o.shows),
       events_(std::move(events)),
       gst_(std::make_unique<parts>()),
       voice_({.margin_ms = o.limits.voice_margin_ms}),
@@ -198,6 +214,11 @@ result<void> gst_call::build(const description& d, bool sends) {
         "packet-loss-percentage=5 ! rtpopuspay pt={} ! "
         "application/x-rtp,media=audio,encoding-name=OPUS,payload={},clock-rate=48000 ! rtc.",
         rate_hz, sound->opus, sound->opus);
+  if (const auto* p = d.find(medium::kind::pictures); p != nullptr && !shows_.empty())
+    text += fmt::format(
+        " {} ! videoconvert ! vp8enc deadline=1 keyframe-max-dist=30 ! rtpvp8pay pt={} ssrc={} ! "
+        "application/x-rtp,media=video,encoding-name=VP8,payload={},clock-rate=90000 ! rtc.",
+        shows_, p->vp8, shown_ssrc, p->vp8);
   auto made = capture::parse_pipeline(text, {});
   if (!made) return fail("gateway.webrtc", made.error().message);
   gst_->pipeline = *made;
@@ -227,9 +248,11 @@ result<void> gst_call::build(const description& d, bool sends) {
   // Each source of sound (SSRC) has threads of its own; one is what is needed.
   if (GstElement* rtp = gst_bin_get_by_name(GST_BIN(gst_->rtc), "rtpbin")) {
     g_object_set(rtp, "max-streams", 4u, nullptr);
+    signals::connect(*this, rtp, "new-jitterbuffer", G_CALLBACK(signals::jitter));
     gst_object_unref(rtp);
   }
   if (!stun_.empty()) g_object_set(gst_->rtc, "stun-server", stun_.c_str(), nullptr);
+  if (!turn_.empty()) g_object_set(gst_->rtc, "turn-server", turn_.c_str(), nullptr);
   signals::connect(*this, gst_->rtc, "on-ice-candidate", G_CALLBACK(signals::candidate));
   signals::connect(*this, gst_->rtc, "notify::ice-gathering-state", G_CALLBACK(signals::gathering));
   signals::connect(*this, gst_->rtc, "notify::connection-state", G_CALLBACK(signals::connection));
@@ -276,13 +299,7 @@ void gst_call::end() {
 
 void gst_call::element_added(_GstElement* e) {
   const auto name = factory_of(e);
-  if (name == "rtpjitterbuffer") {
-    g_object_set(e, "do-lost", TRUE, nullptr);
-    const std::lock_guard lock(gst_->mutex);
-    // Each source has its own, and the newest is heard. The bin keeps the one before.
-    if (gst_->jitter != nullptr) gst_object_unref(gst_->jitter);
-    gst_->jitter = GST_ELEMENT(gst_object_ref(e));
-  } else if (name == "dtlsdec") {
+  if (name == "dtlsdec") {
     const std::lock_guard lock(gst_->mutex);
     if (gst_->dtls == nullptr) gst_->dtls = GST_ELEMENT(gst_object_ref(e));
   } else if (name == "nicesrc") {
@@ -296,6 +313,15 @@ void gst_call::element_added(_GstElement* e) {
     // A list comes to its sink buffer by buffer.
     signals::probe(*this, e, "sink", GST_PAD_PROBE_TYPE_BUFFER, signals::sctp_packet);
   }
+}
+
+/// Each source has its own, and the newest of sound is heard. The bin keeps the one before.
+void gst_call::jitter_added(_GstElement* e, std::uint32_t ssrc) {
+  g_object_set(e, "do-lost", TRUE, nullptr);
+  if (ssrc == pictures_ssrc_ && ssrc != 0) return;
+  const std::lock_guard lock(gst_->mutex);
+  if (gst_->jitter != nullptr) gst_object_unref(gst_->jitter);
+  gst_->jitter = GST_ELEMENT(gst_object_ref(e));
 }
 
 bool gst_call::takes_sctp(std::span<const std::uint8_t> packet) {
@@ -319,6 +345,12 @@ void gst_call::pad_added(_GObject* added) {
   constexpr int most_sources = 16;
   if (++sources_ > most_sources)
     return finish(1008, "its sound comes from too many sources (SSRC)");
+  if (is_of_pictures(pad)) return sees(added);
+  hears(added);
+}
+
+void gst_call::hears(_GObject* added) {
+  GstPad* pad = GST_PAD(added);
   const auto text = fmt::format(
       "rtpopusdepay ! opusdec plc=true use-inband-fec=true ! audioconvert ! audioresample ! "
       "audio/x-raw,format=F32LE,layout=interleaved,channels=1,rate={} ! "

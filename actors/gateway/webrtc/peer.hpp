@@ -27,10 +27,18 @@ struct call_limits {
   std::size_t waiting_messages = 256;      ///< incoming, while nobody takes them; then it ends
 };
 
+/// What the other side shows: RGB, u8 [height, width, 3], at most 640 x 480.
+struct shown_picture {
+  std::int32_t width = 0, height = 0;
+  std::vector<std::uint8_t> pixels;
+};
+
 /// Called on threads of the call, one at a time for each kind; none may block.
 struct call_events {
   /// The other side speaks: 16 kHz mono, as it comes; holes of the network are filled.
   std::function<void(std::vector<float> samples)> sound;
+  /// The other side shows something, at most ten a second. Where nobody takes them its pictures are refused.
+  std::function<void(shown_picture)> picture;
   std::function<void(std::string_view message, bool is_text)> message;
   /// Once: sound flows, and messages can be sent.
   std::function<void()> open;

@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import chromium
-from page import check, failed, microphone, tried
+from page import becomes, check, count_of, failed, microphone, tried
 from served import Served
 
 # What Realtime's clients in browsers do: one channel, the microphone, the offer at once and without candidates.
@@ -22,8 +22,8 @@ window.S = {events: [], heard: [], loud: 0, state: ''};
 window.call = async () => {
   const pc = S.pc = new RTCPeerConnection();
   pc.onconnectionstatechange = () => { S.state = pc.connectionState; };
-  const mic = S.mic = await navigator.mediaDevices.getUserMedia({audio: true});
-  pc.addTrack(mic.getAudioTracks()[0], mic);
+  const mic = S.mic = await navigator.mediaDevices.getUserMedia({audio: true, video: S.camera ? {width: 160, height: 120} : false});
+  for (const track of mic.getTracks()) pc.addTrack(track, mic);
   const channel = S.channel = pc.createDataChannel('oai-events');
   channel.onmessage = (m) => S.events.push(JSON.parse(m.data));
   channel.onclose = () => { S.closed = true; };
@@ -105,8 +105,12 @@ def leave_in_mid_word(browser, served):
     """Who closes the page while it speaks holds no place: the next one gets it (there is one)."""
     browser.open(served.url + "/v1/hocket/page")
     browser.run(REALTIME)
+    browser.run("S.camera = true")
     check(place_is_free(browser), "after hang-up another call is taken")
+    check("m=video 9 " in browser.run("S.answer"), "its camera, too")
     check(bool(browser.until("types().includes('input_audio_buffer.speech_started')")), "it hears its person")
+    check(becomes(lambda: count_of(served, "door", "pictures") >= 5), "and sees it",
+          str(count_of(served, "door", "pictures")))
     browser.open("about:blank")
     browser.open(served.url + "/v1/hocket/page")
     browser.run(REALTIME)
