@@ -52,6 +52,9 @@ class kv_cache {
   convolution_cache& convolution(int layer, convolved which) {
     return convolutions_[static_cast<std::size_t>(layer) * 4 + static_cast<std::size_t>(which)];
   }
+  const convolution_cache& convolution(int layer, convolved which) const {
+    return convolutions_[static_cast<std::size_t>(layer) * 4 + static_cast<std::size_t>(which)];
+  }
   state_memory& state(int layer) { return states_[static_cast<std::size_t>(layer)]; }
   bool has_pages() const { return !paged_.empty(); }
   paged_layer& paged(int layer) { return paged_[layer]; }

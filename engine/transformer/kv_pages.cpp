@@ -24,6 +24,11 @@ std::int64_t paged_layer::first_seen(std::int64_t position) const {
   return window_ > 0 ? std::max<std::int64_t>(0, position - window_ + 1) : 0;
 }
 
+void paged_layer::start_at(std::int64_t position) {
+  HOCKET_ASSERT(pages_.empty());
+  first_page_ = position / page_shape::positions;
+}
+
 void paged_layer::make_room(std::int64_t first, std::int64_t end) {
   constexpr auto size = page_shape::positions;
   HOCKET_ASSERT(first / size >= first_page_);

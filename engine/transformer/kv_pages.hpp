@@ -60,6 +60,8 @@ class paged_layer {
   /// `window`: how many positions a row sees, itself included; 0: all.
   paged_layer(const page_shape& shape, std::int64_t window) : shape_(shape), window_(window) {}
 
+  /// Of one that holds nothing: the first position that will be written is in the page of `position`.
+  void start_at(std::int64_t position);
   /// Makes pages for the positions `first` to `end` - 1, which are about to be written.
   void make_room(std::int64_t first, std::int64_t end);
   /// Lets go what no row from `next` on sees. What a rewind of `slack` positions needs is kept.

@@ -43,13 +43,15 @@ struct parameter {
 /// Collects parameters by name; leaves out those that a configuration does without.
 struct parameter_list {
   std::vector<parameter> all;
+  bool packed = false;  ///< also linear layers whose numbers are packed alone
 
   void tensor(std::string name, at::Tensor& t, parameter_kind kind) {
     if (t.defined()) all.push_back({std::move(name), &t, nullptr, kind, 1});
   }
   void linear(std::string name, matrix& m, parameter_kind kind = parameter_kind::hidden,
               std::int64_t pieces = 1) {
-    if (m.value.defined()) all.push_back({std::move(name), &m.value, &m, kind, pieces});
+    if (m.value.defined() || (packed && (m.packed.defined() || m.grouped)))
+      all.push_back({std::move(name), &m.value, &m, kind, pieces});
   }
 };
 

@@ -15,8 +15,8 @@ class transformer {
  public:
   /// Without weights; `initialise` draws some, or whoever reads a file fills `layers`.
   explicit transformer(transformer_config config);
-  /// Fresh weights of a transformer without experts and latent attention: a linear layer keeps the
-  /// variance of its input, and layers that end a residual branch are zero.
+  /// Fresh weights of a transformer of plain layers, or of those of the published Inkling models: a linear
+  /// layer keeps the variance of its input, and layers that end a residual branch are zero.
   void initialise(const at::Generator& generator);
 
   /// x [rows, width] -> normalised states [rows, width].

@@ -31,6 +31,79 @@ transformer::transformer(transformer_config config)
   matrices_ = id;
 }
 
+namespace {
+
+/// Draws weights of a linear layer [out, in] as `initialise` wants them, or makes zeros.
+struct fresh_weights {
+  const at::Generator& generator;
+  at::Tensor linear(std::int64_t out, std::int64_t in) const {
+    return at::randn({out, in}, generator, at::kFloat) * (1.0 / std::sqrt(static_cast<double>(in)));
+  }
+  static at::Tensor zero(at::IntArrayRef shape) { return at::zeros(shape, at::kFloat); }
+  static at::Tensor ones(std::int64_t n) { return at::ones({n}, at::kFloat); }
+};
+
+void draw_dense(const fresh_weights& fresh, std::int64_t width, std::int64_t d,
+                transformer::dense_weights& w) {
+  w.up.weight.value = fresh.linear(2 * width, d);
+  w.down.weight.value = fresh.zero({d, width});
+}
+
+/// A published layer's attention: convolutions that add nothing, bias that is none, reads of all blocks alike.
+void draw_apart(const fresh_weights& fresh, std::int64_t d, int i, const layer_config& c,
+                transformer::attention_weights& w) {
+  const auto& a = c.attention;
+  const std::int64_t kernel = c.convolution.kernel, keys = a.key_width(), values = a.value_width();
+  auto& own = w.apart;
+  w.norm.gain = fresh.ones(d);
+  own.queries.weight.value = fresh.linear(a.qkv_width() - keys - values, d);
+  own.keys.weight.value = fresh.linear(keys, d);
+  own.values.weight.value = fresh.linear(values, d);
+  w.out.weight.value = fresh.zero({d, a.out_width()});
+  own.key_kernel = fresh.zero({kernel, keys}), own.value_kernel = fresh.zero({kernel, values});
+  w.kernel = fresh.zero({kernel, d});
+  w.vectors.bank = fresh.zero({a.relative_rank, a.relative_extent});
+  if (a.qk_norm)
+    w.vectors.q_gain = fresh.ones(a.head_dim), w.vectors.k_gain = fresh.ones(a.head_dim);
+  if (a.clip > 0) own.query_scale = fresh.ones(std::int64_t{a.heads} * a.head_dim);
+  if (a.relative_clip > 0) own.mix_scale = fresh.ones(std::int64_t{a.heads} * a.relative_rank);
+  if (!a.gated) return;
+  own.gate.weight.value = fresh.linear(a.out_width(), d);
+  if (i > 0) w.asks = fresh.zero({c.convolution.dynamic ? 3 : 1, d});
+  if (!c.convolution.dynamic) return;
+  for (auto* taps : {&own.key_taps, &own.value_taps})
+    taps->weight.value = fresh.zero({a.kv_heads * kernel, d});
+  own.key_norm.gain = fresh.ones(d), own.value_norm.gain = fresh.ones(d);
+}
+
+void draw_published_feed(const fresh_weights& fresh, std::int64_t d, const layer_config& c,
+                         transformer::feed_forward_weights& w) {
+  const auto& f = c.feed_forward;
+  const auto& e = f.experts;
+  w.norm.gain = fresh.ones(d);
+  w.kernel = fresh.zero({c.convolution.kernel, d});
+  if (f.scaled) w.scale = fresh.ones(1);
+  if (c.attention.gated) w.asks = fresh.zero({1, d});
+  if (e.count == 0) return draw_dense(fresh, f.width, d, w.dense);
+  w.router.weight.value = fresh.linear(e.count + (e.shared_scored ? e.shared : 0), d);
+  w.correction = fresh.zero({e.count});
+  w.experts.resize(static_cast<std::size_t>(e.count));
+  for (auto& one : w.experts) draw_dense(fresh, f.width, d, one);
+  if (e.shared > 0) draw_dense(fresh, std::int64_t{e.shared} * f.width, d, w.dense);
+}
+
+void draw_messages(const fresh_weights& fresh, std::int64_t d, std::int64_t rank,
+                   transformer::layer& w) {
+  w.asks = fresh.zero({4, d});
+  w.messages.resize(4);
+  for (auto& m : w.messages) {
+    m.down.weight.value = fresh.linear(rank, 2 * d);
+    m.forget.weight.value = fresh.zero({d, rank}), m.take.weight.value = fresh.zero({d, rank});
+  }
+}
+
+}  // namespace
+
 void transformer::initialise(const at::Generator& generator) {
   auto linear = [&](std::int64_t out, std::int64_t in) {
     return at::randn({out, in}, generator, at::kFloat) * (1.0 / std::sqrt(static_cast<double>(in)));
@@ -39,14 +112,23 @@ void transformer::initialise(const at::Generator& generator) {
   auto ones = [](std::int64_t n) { return at::ones({n}, at::kFloat); };
   const std::int64_t d = config_.width;
   HOCKET_ASSERT(config_.norm == norm_kind::rms && !config_.branch_norms);
-  HOCKET_ASSERT(config_.depth.layers == 0);
+  const fresh_weights fresh{generator};
+  if (config_.depth.layers > 0) final_asks_ = fresh.zero({1, d});
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const auto& a = config_.layers[i].attention;
     const auto& f = config_.layers[i].feed_forward;
-    HOCKET_ASSERT(a.latent.rank == 0 && !a.bias && !a.out_bias && !a.sinks && !a.apart);
-    HOCKET_ASSERT(f.experts.count == 0 && !f.bias && !f.scaled);
-    HOCKET_ASSERT(config_.layers[i].convolution.kernel == 0);
+    HOCKET_ASSERT(a.latent.rank == 0 && !a.bias && !a.out_bias && !a.sinks && !f.bias);
     HOCKET_ASSERT(config_.layers[i].mixer == mixer_kind::attention && config_.layers[i].feeds());
+    if (a.apart) {
+      const int layer = static_cast<int>(i);
+      draw_apart(fresh, d, layer, config_.layers[i], layers_[i].attention);
+      draw_published_feed(fresh, d, config_.layers[i], layers_[i].feed);
+      const auto& loop = config_.loop;
+      if (loop.passes > 1 && layer >= loop.begin && layer < loop.end)
+        draw_messages(fresh, d, loop.gate_rank, layers_[i]);
+      continue;
+    }
+    HOCKET_ASSERT(f.experts.count == 0 && !f.scaled && config_.layers[i].convolution.kernel == 0);
     auto& attention = layers_[i].attention;
     auto& feed = layers_[i].feed;
     attention.norm.gain = ones(d);
