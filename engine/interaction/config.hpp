@@ -41,6 +41,28 @@ struct attention_settings {
   bool qk_norm = true;      ///< RMS norm of queries and keys per head, with a learned gain
 };
 
+/// The layers of the published Inkling models in place of plain ones.
+struct backbone_settings {
+  int generation = 0;        ///< 0: plain layers; 1: Inkling's; 2: Inkling 2's
+  int kernel = 4;            ///< positions of the short convolutions, the row's own included
+  int relative_rank = 16;    ///< profiles that a row's bias by distance is mixed of
+  double clip = 0;           ///< largest L2 norm of queries and keys; 0: sqrt(512). Generation 2
+  double relative_clip = 8;  ///< the same of what mixes the profiles
+  /// Scores of layers without a window grow from this position on, with this rate times its logarithm.
+  int length_from = 0;  ///< 0: they do not
+  double length_rate = 0.1;
+  int experts = 0;  ///< 0: one feed-forward
+  int chosen = 2;
+  int shared = 0;          ///< experts that every row passes; generation 1
+  double route_scale = 1;  ///< of the chosen experts' sum
+  int dense = 0;           ///< first layers without experts; generation 1
+  int dense_feed_forward = 640;
+  int block = 2;  ///< layers that add to one block; generation 2
+  int loop_begin = 0, loop_end = 0,
+      loop_passes = 1;  ///< layers that run several times; generation 2
+  int loop_gate_rank = 16;
+};
+
 /// Draws one mel patch per 50 ms frame from the hidden state by flow matching.
 struct flow_config {
   int patch = 320;  ///< 4 mel frames of 12.5 ms x 80
@@ -53,6 +75,7 @@ struct flow_config {
 struct model_config {
   layout_config layout;
   attention_settings attention;
+  backbone_settings backbone;
   flow_config flow;
   int width = 256;
   int layers = 6;

@@ -1,5 +1,7 @@
 #include "engine/interaction/model.hpp"
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -13,6 +15,8 @@
 
 namespace hocket::engine {
 namespace {
+
+using nlohmann::json;
 
 result<at::Device> pick_device(const std::string& wish) {
   const int gpus = at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
@@ -36,6 +40,23 @@ result<std::string> read_text(const std::string& path) {
   std::stringstream text;
   text << in.rdbuf();
   return text.str();
+}
+
+/// A network of this config has more numbers than these, of two bytes or more: what its file cannot hold is
+/// refused before there is a place for it. *Errors*: model.bad_weights.
+result<void> check_size(const model_config& c, const std::string& path) {
+  const auto& b = c.backbone;
+  const double with_experts = (c.layers - b.dense) * std::max(1.0, 1.0 * b.experts);
+  const double least = 3.0 * c.width * with_experts * c.feed_forward +
+                       3.0 * c.width * b.dense * b.dense_feed_forward +
+                       1.0 * c.vocabulary * c.width;
+  std::error_code none;
+  const auto bytes = std::filesystem::file_size(path, none);
+  if (none || 2 * least <= static_cast<double>(bytes))
+    return {};  // who reads it says what is missing
+  return fail("model.bad_weights", path + ": has " + std::to_string(bytes) +
+                                       " bytes; config.json beside it describes over " +
+                                       json(least).dump() + " numbers");
 }
 
 void place(network& net, const at::Device& device) {
@@ -67,6 +88,8 @@ result<std::shared_ptr<const interaction_model>> interaction_model::load(
       return fail("model.bad_config",
                   folder + ": config.json says " + std::to_string(config->vocabulary) +
                       " tokens, vocabulary.json has " + std::to_string(words->size()));
+    if (const auto sized = check_size(*config, folder + "/model.safetensors"); !sized)
+      return fail(sized);
     std::shared_ptr<interaction_model> model(new interaction_model);
     model->net_ = std::make_unique<network>(*config, 0);
     named_tensors weights;

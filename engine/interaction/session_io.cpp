@@ -59,6 +59,63 @@ struct reader {
   }
 };
 
+/// The inputs that convolutions see of the row at `position`: how many, and numbers in each, by which.
+struct convolved_rows {
+  std::int64_t first, count, channels[4];
+  convolved_rows(const model_config& c, std::int64_t position)
+      : first(std::max<std::int64_t>(0, position - (c.backbone.kernel - 1))),
+        count(std::max<std::int64_t>(0, position) - first) {
+    const std::int64_t side = std::int64_t{c.attention.kv_heads} * c.attention.head_dim;
+    channels[0] = channels[1] = side, channels[2] = channels[3] = c.width;
+  }
+};
+constexpr convolved all_convolved[] = {convolved::keys, convolved::values, convolved::attention,
+                                       convolved::feed};
+
+void write_convolutions(writer& w, const model_config& config, const kv_cache& memory,
+                        std::int64_t position) {
+  const convolved_rows rows(config, position);
+  for (int layer = 0; layer < memory.layers(); ++layer)
+    for (int which = 0; which < 4; ++which) {
+      const auto& c = memory.convolution(layer, all_convolved[which]);
+      std::vector<float> values;
+      if (c.plain.defined()) {
+        const auto flat = c.plain.to(at::kCPU, at::kFloat).contiguous();
+        values.assign(flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
+      } else {
+        for (auto at = rows.first; at < rows.first + rows.count; ++at)
+          values.insert(values.end(), c.row(at), c.row(at) + rows.channels[which]);
+      }
+      w.array(values);
+    }
+}
+
+/// False where they do not fit the model.
+bool read_convolutions(reader& r, const model_config& config, const at::Device& device,
+                       std::int64_t position, kv_cache& memory) {
+  if (position > std::int64_t{1} << 48) return false;
+  const convolved_rows rows(config, position);
+  const std::int64_t before = config.backbone.kernel - 1;
+  for (int layer = 0; layer < memory.layers(); ++layer)
+    for (int which = 0; which < 4; ++which) {
+      auto& c = memory.convolution(layer, all_convolved[which]);
+      const auto channels = rows.channels[which];
+      const bool plain = !device.is_cpu() && rows.count > 0;
+      const auto needed = static_cast<std::uint64_t>((plain ? before : rows.count) * channels);
+      std::vector<float> values;
+      r.array(values, needed, needed);
+      if (!r.good) return false;
+      if (values.empty()) continue;
+      if (plain) {
+        c.plain = at::tensor(values).view({before, channels}).to(device);
+        continue;
+      }
+      c.inputs.start_at(rows.first);
+      c.write(values.data(), rows.first, rows.count);
+    }
+  return true;
+}
+
 }  // namespace
 
 std::vector<std::byte> session::suspend() const {
@@ -73,7 +130,7 @@ std::vector<std::byte> session::suspend() const {
   w.value(s.position);
   w.array(s.previous_audio);
   w.array(s.pending);
-  for (int layer = 0; layer < config.layers; ++layer) {
+  for (int layer = 0; layer < s.memory.layers(); ++layer) {
     const auto& ring = s.memory.ring(layer);
     w.array(ring.k);
     w.array(ring.v);
@@ -89,6 +146,7 @@ std::vector<std::byte> session::suspend() const {
       w.array(values);
     }
   }
+  if (config.backbone.generation > 0) write_convolutions(w, config, s.memory, s.position);
   return std::move(w.bytes);
 }
 
@@ -111,7 +169,7 @@ result<session> session::resume(std::shared_ptr<const interaction_model> model,
   r.array(s->previous_audio, s->previous_audio.size(), s->previous_audio.size());
   r.array(s->pending, 0, config.flow.patch);
   const bool plain_path = model->description().device != "cpu";
-  for (int layer = 0; layer < config.layers; ++layer) {
+  for (int layer = 0; layer < s->memory.layers(); ++layer) {
     auto& ring = s->memory.ring(layer);
     const auto width = static_cast<std::uint64_t>(config.attention.kv_heads) *
                        static_cast<std::uint64_t>(config.attention.head_dim);
@@ -133,6 +191,10 @@ result<session> session::resume(std::shared_ptr<const interaction_model> model,
         *t = at::tensor(values).view({heads, -1, d}).to(at::Device(model->description().device));
     }
   }
+  if (config.backbone.generation > 0 &&
+      !read_convolutions(r, config, at::Device(model->description().device), s->position,
+                         s->memory))
+    return bad("inputs of convolutions do not fit the model");
   const auto positions = config.layout.positions();
   const auto pending = s->pending.empty() ? 0 : 1;
   if (!r.good || !r.bytes.empty() || s->micro_turns < 0 ||
