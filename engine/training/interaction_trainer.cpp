@@ -1,12 +1,17 @@
 #include "engine/training/interaction_trainer.hpp"
 
 #include <algorithm>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <nlohmann/json.hpp>
 
+#include "engine/language/network/open.hpp"
 #include "engine/training/loss.hpp"
+#include "engine/training/published_start.hpp"
 #include "engine/training/trainer.hpp"
 #include "engine/training/warm_start.hpp"
 
@@ -72,6 +77,18 @@ trainer_config config_of(const interaction_training& o) {
           .average = o.average};
 }
 
+void refresh(trainable& model) {
+  for (auto& p : model.parameters())
+    if (p.weight) ops::refresh_half(*p.weight);
+}
+
+std::string config_of_folder(const std::string& folder) {
+  std::ifstream in(folder + "/config.json");
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
 template <class Work>
 auto guarded(Work work) -> decltype(work()) {
   try {
@@ -102,8 +119,18 @@ result<void> interaction_trainer::start_from(const interaction_model& trained,
                                              const vocabulary& words) {
   return guarded([&]() -> result<void> {
     HOCKET_TRY(warm_start(state_->model.net(), words, trained));
-    for (auto& p : state_->model.parameters())
-      if (p.weight) ops::refresh_half(*p.weight);
+    refresh(state_->model);
+    return {};
+  });
+}
+
+result<void> interaction_trainer::start_from_published(const std::string& folder) {
+  return guarded([&]() -> result<void> {
+    const auto published = language::open_language_model(folder, 0, language::block_types::widened);
+    if (!published) return fail("train.from", published.error().message);
+    const auto taken = take_layers(state_->model.net(), **published);
+    if (!taken) return fail("train.from", folder + ": " + taken.error().message);
+    refresh(state_->model);
     return {};
   });
 }
@@ -137,6 +164,19 @@ result<void> interaction_trainer::restore(const safetensors_file& checkpoint) {
 
 tensor_set interaction_trainer::export_weights(bool half) const {
   return state_->steps.export_weights(half);
+}
+
+bool is_published(const std::string& folder) {
+  const auto config = nlohmann::json::parse(config_of_folder(folder), nullptr, false);
+  return config.is_object() && config.contains("model_type");
+}
+
+result<model_config> on_published_layers(const std::string& folder, const model_config& sizes) {
+  const auto published = language::read_network_config(config_of_folder(folder));
+  if (!published) return fail("train.from", folder + "/config.json: " + published.error().message);
+  auto config = on_layers_of(*published, sizes);
+  if (!config) return fail("train.from", folder + "/config.json: " + config.error().message);
+  return config;
 }
 
 void use_one_torch_thread() { at::set_num_threads(1); }

@@ -48,6 +48,9 @@ class interaction_trainer {
 
   /// Begins with what a trained model has learnt; see warm_start. *Errors*: train.from.
   result<void> start_from(const interaction_model& trained, const vocabulary& words);
+  /// Begins with the layers of a published checkpoint, on which `on_published_layers` has put the config.
+  /// *Errors*: train.from; it names the folder.
+  result<void> start_from_published(const std::string& folder);
 
   /// One step; `rate_scale` multiplies the rates. Adds what the losses say to the sums behind
   /// `means`.
@@ -66,6 +69,13 @@ class interaction_trainer {
   struct state;
   std::unique_ptr<state> state_;
 };
+
+/// Whether a folder holds a published language model, and no interaction model.
+bool is_published(const std::string& folder);
+/// `sizes` on the layers of the published Inkling checkpoint in `folder`: its width, attention, experts,
+/// blocks, loop; slots, audio and flow stay. Reads config.json alone. *Errors* (`train.from`): no such model,
+/// or a part that an interaction model's config has no word for; each difference is named.
+result<model_config> on_published_layers(const std::string& folder, const model_config& sizes);
 
 /// One torch thread in each of this process's threads, as workers side by side need it.
 /// Process-wide.
