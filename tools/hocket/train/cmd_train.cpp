@@ -166,6 +166,12 @@ int run_train(const train_options& o) {
   else if (o.decay_steps >= 0)
     c.decay_steps = o.decay_steps;
   if (!o.from.empty()) c.from = o.from;
+  const bool published = engine::is_published(c.from);
+  if (published) {
+    auto layers = engine::on_published_layers(c.from, c.model);
+    if (!layers) return tell(layers.error(), exit_bad_input);
+    c.model = std::move(*layers);
+  }
   c.words = scenarios::nano_vocabulary();
   c.model.vocabulary = static_cast<int>(c.words.size());
   scenarios::source_options data;
@@ -191,7 +197,8 @@ int run_train(const train_options& o) {
   std::signal(SIGTERM, [](int) { interrupted = true; });
   using clock = std::chrono::steady_clock;
   eval_on_the_way watched(plan, std::move(unheard));
-  if (plan.eval_minutes > 0 && !c.resume && !c.from.empty())  // what later rows are held against
+  if (plan.eval_minutes > 0 && !c.resume && !c.from.empty() &&
+      !published)  // what later rows are held against
     if (auto ok = evaluate(watched, c.from, 0, o.json); !ok) return tell(ok.error(), exit_failed);
   if (interrupted) return exit_fine;  // nothing is learnt yet
   auto last_eval = clock::now();

@@ -46,7 +46,7 @@ void add_train(CLI::App& app, action& chosen) {
   sub.add_option("--steps", o.steps, "Stop after that many steps; 0 = as the config says");
   sub.add_option("--decay-steps", o.decay_steps, "Length of the last learning-rate decay");
   sub.add_option("--out", o.out, "Folder for checkpoints and curves");
-  sub.add_option("--from", o.from, "Folder of a trained model to begin with");
+  sub.add_option("--from", o.from, "Folder of a model to begin with, trained or published");
   sub.add_option("--bank", o.bank, "Folder of the speech bank (tools/scenarios/bank)");
   sub.add_option("--workers", o.workers, "Threads that make training data");
   add_json(sub, o.json);

@@ -1,5 +1,6 @@
 #include "tools/hocket/train/train_file.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -12,6 +13,8 @@ namespace {
 struct model_part final : config_base {
   std::int64_t width = 256, layers = 6, heads = 4, feed_forward = 640, window = 300;
   std::int64_t audio_context = 3, flow_width = 384, flow_blocks = 3, video = 0;
+  std::string backbone = "plain";
+  std::int64_t experts = 0, chosen = 2, loop_passes = 1;
   void visit(config_visitor& v) override {
     v.field({.name = "width",
              .doc = "of the states; a multiple of 16 times heads",
@@ -31,10 +34,39 @@ struct model_part final : config_base {
              .min = 0,
              .max = 1},
             video);
+    v.field({.name = "backbone",
+             .doc = "plain layers, or those of the published Inkling models; `inkling2` sums them "
+                    "in blocks of two",
+             .choices = {"plain", "inkling", "inkling2"}},
+            backbone);
+    v.field(
+        {.name = "experts",
+         .doc = "of a layer, feed_forward wide each; 0: one feed-forward. Not with plain layers",
+         .min = 0,
+         .max = 256},
+        experts);
+    v.field({.name = "chosen", .doc = "experts that a position takes", .min = 1, .max = 256},
+            chosen);
+    v.field({.name = "loop_passes",
+             .doc = "how often all layers but the first and last two run; `inkling2` alone",
+             .min = 1,
+             .max = 8},
+            loop_passes);
     v.field({.name = "flow_width", .doc = "of the flow head", .min = 16, .max = 8192}, flow_width);
     v.field({.name = "flow_blocks", .doc = "of the flow head", .min = 1, .max = 64}, flow_blocks);
   }
 };
+
+void set_backbone(const model_part& from, engine::model_config& c) {
+  auto& b = c.backbone;
+  b.experts = static_cast<int>(from.experts), b.chosen = static_cast<int>(from.chosen);
+  b.loop_passes = static_cast<int>(from.loop_passes);
+  if (from.backbone == "plain") return;  // which has neither: refused where they are asked for
+  b.generation = from.backbone == "inkling" ? 1 : 2;
+  b.loop_begin = b.block, b.loop_end = c.layers - b.block;
+  c.attention.rotary = false;
+  c.attention.relative_extent = c.attention.window > 0 ? std::min(c.attention.window, 1024) : 1024;
+}
 
 struct adapter_part final : config_base {
   adapter_plan a;
@@ -98,7 +130,10 @@ struct train_part final : config_base {
                     "synthesisers alone",
              .is_path = false},
             bank);
-    v.field({.name = "from", .doc = "folder of a trained model to begin with; empty: none"}, from);
+    v.field({.name = "from",
+             .doc = "folder of a trained model to begin with, or of a published Inkling "
+                    "checkpoint, whose layers and sizes it takes; empty: none"},
+            from);
     v.field({.name = "steps", .doc = "in all", .min = 1}, steps);
     v.field({.name = "warmup_steps", .doc = "until the full rate", .min = 0}, warmup);
     v.field({.name = "decay_steps", .doc = "at the end, to rate 0", .min = 0}, decay);
@@ -194,6 +229,14 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   c.model.attention.window = static_cast<int>(model.window);
   c.model.flow.width = static_cast<int>(model.flow_width);
   c.model.flow.blocks = static_cast<int>(model.flow_blocks);
+  set_backbone(model, c.model);
+  const auto sound = engine::parse_model_config(engine::to_json(c.model));
+  if (!sound && !findings.has_errors())
+    findings.add({.where = tree->where(),
+                  .code = "config.range",
+                  .message = "training: `model`: " + sound.error().message,
+                  .hint = {},
+                  .notes = {}});
   // Seeing takes no place on the time axis: weights of a model that does not see stay usable.
   c.model.layout.video = static_cast<int>(model.video);
   c.model.attention.rotary_shared = model.video > 0;

@@ -42,6 +42,8 @@ class train_loop {
       return fail("train.io", out.error().message);
     if (config_.resume) {
       if (auto resumed = resume(); !resumed) return fail("train.resume", resumed.error().message);
+    } else if (engine::is_published(config_.from)) {
+      HOCKET_TRY(trainer_.start_from_published(config_.from));
     } else if (!config_.from.empty()) {
       const auto trained = engine::interaction_model::load(config_.from, "cpu");
       if (!trained) return fail("train.from", trained.error().message);

@@ -20,9 +20,9 @@ struct train_config : engine::interaction_training {
   int batch = 8;  ///< conversations per step
   std::int64_t log_every = 20;
   double checkpoint_minutes = 4;
-  std::string from;            ///< folder of a trained model to begin with; empty: none
-  engine::vocabulary words;    ///< of the model; needed with `from`
-  bool resume = false;         ///< go on from the newest checkpoint in `output`
+  std::string from;          ///< folder of a model to begin with, trained or published; empty: none
+  engine::vocabulary words;  ///< of the model; needed with `from`
+  bool resume = false;       ///< go on from the newest checkpoint in `output`
   std::int64_t decay_now = 0;  ///< with resume: end after this many steps, all decaying
 };
 
@@ -42,7 +42,7 @@ using train_report = std::function<bool(const train_progress&, const engine::int
 /// Trains until `steps` are done or `report` says stop (false); writes `checkpoint.safetensors`
 /// (weights, moments, step) by rename, and a row per report to `curve.csv`. Gives the trainer as it is
 /// then.
-/// *Errors*: train.resume (no or unfitting checkpoint), train.from (see warm_start), train.io, those
+/// *Errors*: train.resume (no or unfitting checkpoint), train.from (see warm_start, published_start), train.io, those
 /// of the trainer.
 /// *Threads*: blocks; makes the conversations of a step and trains on them with `workers` threads.
 /// Data order depends on the seed and the step only.
