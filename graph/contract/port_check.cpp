@@ -8,6 +8,12 @@
 namespace hocket {
 namespace {
 
+// A component may cast any number to one of these: what names nothing must not reach whoever prints it.
+bool is_known(dtype type) { return type <= dtype::f64; }
+bool is_known(outcome value) { return value <= outcome::superseded; }
+bool is_known(delegation::action value) { return value <= delegation::action::cancel; }
+bool is_known(control::kind value) { return value <= control::kind::stop; }
+
 /// Bytes that a dense tensor of this shape has; -1 where the shape is none or overflows.
 std::int64_t dense_bytes(const tensor& t) {
   std::int64_t n = static_cast<std::int64_t>(size_bytes(t.type));
@@ -17,6 +23,7 @@ std::int64_t dense_bytes(const tensor& t) {
 }
 
 std::string bad_tensor(const tensor& t) {
+  if (!is_known(t.type)) return fmt::format("tensor of type {}", static_cast<int>(t.type));
   const auto want = dense_bytes(t);
   if (want == static_cast<std::int64_t>(t.data.size_bytes())) return "";
   return fmt::format("tensor {} [{}] with {} bytes of data", to_string(t.type),
@@ -87,6 +94,18 @@ struct fit_check {
       if (auto bad = bad_tensor(t); !bad.empty()) return fmt::format("{}: {}", name, bad);
     return "";
   }
+  std::string operator()(const tool_result& v) const {
+    if (is_known(v.status)) return "";
+    return fmt::format("tool_result of status {}", static_cast<int>(v.status));
+  }
+  std::string operator()(const delegation& v) const {
+    if (is_known(v.what)) return "";
+    return fmt::format("delegation with action {}", static_cast<int>(v.what));
+  }
+  std::string operator()(const control& v) const {
+    if (is_known(v.what)) return "";
+    return fmt::format("control of kind {}", static_cast<int>(v.what));
+  }
   template <class T>
   std::string operator()(const T&) const {
     return "";
@@ -96,8 +115,9 @@ struct fit_check {
 }  // namespace
 
 std::string why_unfit(const media_type& port, const payload& content) {
+  if (content.valueless_by_exception()) return "no payload";
   const auto kind = kind_of(content);
-  if (kind == payload_kind::control) return "";
+  if (kind == payload_kind::control) return std::visit(fit_check{port}, content);
   if (kind != port.kind)
     return fmt::format("{} where {} is declared", to_string(kind), to_string(port.kind));
   return std::visit(fit_check{port}, content);

@@ -1,9 +1,13 @@
 #include "graph/contract/registry.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <exception>
 #include <set>
 
 #include <fmt/format.h>
+
+#include "graph/text/clean.hpp"
 
 namespace hocket {
 namespace {
@@ -35,26 +39,76 @@ bool is_component_name(std::string_view s) {
   return dot != std::string_view::npos && is_word(s.substr(0, dot)) && is_word(s.substr(dot + 1));
 }
 
+/// A name that may be anything, for a message.
+std::string shown(const std::string& name) { return clean_text(cut_text(name, 100)); }
+
+bool is_amount(double v) { return std::isfinite(v) && v >= 0; }
+
+/// Why nothing of this type can flow; "" where it can.
+std::string why_no_media(const media_type& t) {
+  if (static_cast<int>(t.kind) >= payload_kind_count) return "its kind is none";
+  if (t.rate_hz < 0 || t.channels < 0) return "its rate and channels may not be negative";
+  if (t.element && *t.element > dtype::f64) return "its element type is none";
+  if (std::any_of(t.shape.begin(), t.shape.end(), [](std::int64_t n) { return n < -1; }))
+    return "an extent is -1 (any) or more";
+  return is_amount(t.packets_per_s) ? "" : "its packets per second are no amount";
+}
+std::string why_bad_port(const output_port& p) { return why_no_media(p.type); }
+std::string why_bad_port(const input_port& p) {
+  if (p.queue.size < 0 || p.queue.max_age_ms < 0 || p.queue.full > full_policy::latest)
+    return "its queue has no size, age or policy that there is";
+  return why_no_media(p.type);
+}
+
 template <class Ports>
 result<void> check_ports(const std::string& type, const Ports& ports) {
   std::set<std::string> seen;
-  for (const auto& p : ports)
+  for (const auto& p : ports) {
     if (!is_word(p.name) || !seen.insert(p.name).second)
-      return fail("registry.bad_port",
-                  fmt::format("{}: port `{}` is no lower-case word or stands twice", type, p.name));
+      return fail(
+          "registry.bad_port",
+          fmt::format("{}: port `{}` is no lower-case word or stands twice", type, shown(p.name)));
+    if (const auto why = why_bad_port(p); !why.empty())
+      return fail("registry.bad_port", fmt::format("{}: port `{}`: {}", type, p.name, why));
+  }
   return {};
 }
 
-result<void> check_fields(const std::string& owner, config_base& config,
+result<void> check_times(const component_info& i) {
+  const auto known = [](input_policy p) { return p <= input_policy::micro_turn; };
+  if (i.period_ms >= 1 && is_amount(i.latency_ms) && known(i.policy) &&
+      std::all_of(i.policies.begin(), i.policies.end(), known))
+    return {};
+  return fail("registry.bad_limit",
+              fmt::format("{}: its period ({} ms) must be 1 ms or more, its latency ({} ms) an "
+                          "amount, and its input policies some that there are",
+                          i.type, i.period_ms, i.latency_ms));
+}
+
+/// What the config of a type says of itself; its code runs for the first time here.
+result<void> check_config(const std::string& owner,
+                          const std::function<std::unique_ptr<config_base>()>& make,
                           const std::vector<std::string>& reserved) {
-  std::set<std::string> seen(reserved.begin(), reserved.end());
-  for (const auto& f : document(config))
-    if (!is_key(f.info.name) || !seen.insert(f.info.name).second)
-      return fail("registry.bad_field",
-                  fmt::format("{}: key `{}` is no lower-case word, stands twice or is one of the "
-                              "graph file's own keys",
-                              owner, f.info.name));
-  return {};
+  std::string why = "it makes none";
+  try {
+    const auto config = make ? make() : nullptr;
+    std::set<std::string> seen(reserved.begin(), reserved.end());
+    if (config) {
+      why.clear();
+      for (const auto& f : document(*config))
+        if (!is_key(f.info.name) || !seen.insert(f.info.name).second)
+          return fail("registry.bad_field",
+                      fmt::format("{}: key `{}` is no lower-case word, stands twice or is one of "
+                                  "the graph file's own keys",
+                                  owner, shown(f.info.name)));
+    }
+  } catch (const std::exception& e) {
+    why = fmt::format("it throws: {}", shown(e.what() != nullptr ? e.what() : ""));
+  } catch (...) {
+    why = "it throws what is no std::exception";
+  }
+  if (why.empty()) return {};
+  return fail("registry.bad_config", fmt::format("{}: its config cannot be read: {}", owner, why));
 }
 
 constexpr std::int32_t longest_call_ms = 3'600'000;
@@ -65,9 +119,9 @@ result<void> add_part(const char* what, std::map<std::string, Part, std::less<>>
                       Part& type) {
   const auto name = type.name;
   if (!is_word(name))
-    return fail("registry.bad_name", fmt::format("{} `{}` must be a lower-case word", what, name));
-  const auto config = type.make_config();
-  HOCKET_TRY(check_fields(name, *config, {"use"}));
+    return fail("registry.bad_name",
+                fmt::format("{} `{}` must be a lower-case word", what, shown(name)));
+  HOCKET_TRY(check_config(name, type.make_config, {"use"}));
   if (!into.emplace(name, std::move(type)).second)
     return fail("registry.duplicate", fmt::format("{} `{}` is registered twice", what, name));
   return {};
@@ -99,11 +153,13 @@ result<void> registry::add(component_type type) {
   const auto name = type.info.type;
   if (!is_component_name(name))
     return fail("registry.bad_name",
-                fmt::format("component type `{}` must read group.name in lower case", name));
+                fmt::format("component type `{}` must read group.name in lower case", shown(name)));
   HOCKET_TRY(check_ports(name, type.info.inputs));
   HOCKET_TRY(check_ports(name, type.info.outputs));
-  const auto config = type.make_config();
-  HOCKET_TRY(check_fields(name, *config, reserved_actor_keys()));
+  HOCKET_TRY(check_times(type.info));
+  HOCKET_TRY(check_config(name, type.make_config, reserved_actor_keys()));
+  if (!type.make)
+    return fail("registry.bad_config", fmt::format("{}: nothing makes a component of it", name));
   for (auto& p : type.info.inputs)
     if (p.queue.size == 0) p.queue = default_queue(p.type.kind);
   if (!components_.emplace(name, std::move(type)).second)
@@ -114,7 +170,8 @@ result<void> registry::add(component_type type) {
 result<void> registry::add(tool_type type) {
   const auto name = type.info.name;
   if (!is_word(name))
-    return fail("registry.bad_name", fmt::format("tool `{}` must be a lower-case word", name));
+    return fail("registry.bad_name",
+                fmt::format("tool `{}` must be a lower-case word", shown(name)));
   const auto& policy = type.info.policy;
   if (policy.time_limit_ms < 1 || policy.time_limit_ms > longest_call_ms ||
       policy.max_result_bytes < 1 || policy.max_result_bytes > largest_result)

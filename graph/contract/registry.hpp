@@ -18,9 +18,9 @@ const std::vector<std::string>& reserved_actor_keys();
 /// no static initialisers, which static libraries drop silently.
 class registry {
  public:
-  /// Errors: registry.duplicate, registry.bad_name (`group.name` in lower case; of tools, planners
-  /// and sources a word), registry.bad_port, registry.bad_field (a config key that is no lower-case
-  /// word, stands twice or is the graph's), registry.bad_limit (a tool's limits).
+  /// Errors: registry.duplicate, registry.bad_name (`group.name` in lower case; of others a word),
+  /// registry.bad_port, registry.bad_field (a config key that is no lower-case word, stands twice or is
+  /// the graph's), registry.bad_config (none, or it throws), registry.bad_limit (a tool's, or times).
   result<void> add(component_type type);
   result<void> add(tool_type type);
   result<void> add(planner_type type);
