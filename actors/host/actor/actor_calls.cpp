@@ -64,14 +64,26 @@ bool actor_cell::do_job(job& j) {
     case kind::tick:
       return call_simple(j, [&](emitter& out) { return j.who->component->tick(j.k, out); });
     case kind::task:
-      return call_simple(j, [&](emitter& out) {
+      return call_simple(j, [&](emitter& out) -> result<void> {
+        if (!task_passes_time())
+          return fail("host.endless_tasks", "its tasks make tasks, and no time passes any more");
         j.task(out);
         j.task = nullptr;
-        return result<void>{};
+        return {};
       });
     case kind::control: return call_control(j);
   }
   return true;
+}
+
+// By the clock on the wall others get their turn; stream time would stand still for all.
+bool actor_cell::task_passes_time() {
+  constexpr std::int64_t tasks_at_once_max = 250'000;
+  if (!run_.is_virtual()) return true;
+  const auto now = run_.now();
+  if (now != tasks_at_) tasks_then_ = 0;
+  tasks_at_ = now;
+  return ++tasks_then_ <= tasks_at_once_max;
 }
 
 // Calls without an input: the session of the actor, or none.

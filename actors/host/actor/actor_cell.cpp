@@ -79,14 +79,38 @@ void actor_cell::remove_session(session_id id, std::vector<account>& retired) {
   for (auto& sender : unblocked) sender->open_gate();
 }
 
+namespace {
+// Names of counters are words of the code: whoever makes more of them makes them of data.
+constexpr std::size_t counters_max = 1024, counter_name_max = 128;
+constexpr auto left_out = "counters_left_out";
+}  // namespace
+
 void actor_cell::add_count(std::string_view counter, std::int64_t add) {
   std::lock_guard lock(mutex_);
   auto it = counters_.find(counter);
-  if (it == counters_.end()) it = counters_.emplace(std::string(counter), 0).first;
-  it->second += add;
+  if (it == counters_.end()) {
+    auto name = own_words(counter, counter_name_max);
+    for (auto& c : name)
+      if (c == '\n' || c == '\t') c = ' ';
+    if (counters_.size() >= counters_max && !counters_.contains(name)) name = left_out, add = 1;
+    it = counters_.emplace(std::move(name), 0).first;
+  }
+  it->second = saturated_sum(it->second, add);
 }
 
-void actor_cell::count_bad(std::size_t port, const std::string& why) {
+void actor_cell::add_line(std::string_view message) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!lines_.takes(run_.now())) {
+      ++counters_["log_lines_left_out"];
+      return;
+    }
+  }
+  run_.observers.event(id_.name, "log", own_words(message));
+}
+
+void actor_cell::count_bad(std::size_t port, const std::string& reason) {
+  const auto why = own_words(reason);  // a schema's names what the payload says
   bool first = false;
   {
     std::lock_guard lock(mutex_);

@@ -17,6 +17,7 @@
 #include "actors/host/actor/input_queue.hpp"
 #include "actors/host/actor/instance.hpp"
 #include "actors/host/actor/outputs.hpp"
+#include "actors/host/actor/own_words.hpp"
 #include "actors/host/actor/pacing.hpp"
 #include "actors/host/actor/restarts.hpp"
 #include "actors/host/actor/set_gatherer.hpp"
@@ -115,6 +116,10 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   friend class emission;
   friend class cell_change;
   struct job;
+  struct task {
+    std::weak_ptr<instance> who;
+    std::function<void(emitter&)> run;
+  };
   bool makes_sets() const { return sets_ != nullptr; }
   /// What is handed over depends on it in virtual time alone: no question for the time else.
   timestamp sets_now() const { return run_.is_virtual() ? run_.now() : timestamp(); }
@@ -160,8 +165,10 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   void restart_or_lose(const error& why);
   void lose(const error& why);
   bool destroy_instance();
-  void drop_pending_calls();  ///< mutex held: what waited for the instance that is gone
-  void drop_tasks();          ///< mutex held
+  /// What waited for the instance that is gone. Mutex held; the tasks go when it is free again: what
+  /// they keep may come back to this cell when it goes, such as a token of `context.hold`.
+  [[nodiscard]] std::deque<task> drop_pending_calls();
+  [[nodiscard]] std::deque<task> drop_tasks();
   bool finish_close();
   void hang();
   void rescue_batch();
@@ -180,6 +187,9 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   void notify_end();  ///< tells observers that the outputs end
   void count_bad(std::size_t port, const std::string& why);
   void add_count(std::string_view counter, std::int64_t add);
+  void add_line(std::string_view message);  ///< of the component, for the log
+  /// In virtual time: false where tasks that make tasks let no time pass.
+  bool task_passes_time();
   void give_token_back();
   void notify_call(call_kind what, session_id session, std::int64_t began_ns, outcome how,
                    std::int64_t k = -1, std::span<const call_input> inputs = {},
@@ -200,10 +210,6 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   std::vector<std::shared_ptr<input_queue>> queues_;
   arrival_order order_;                       ///< one by one
   const std::unique_ptr<set_gatherer> sets_;  ///< in sets; nullptr: one by one
-  struct task {
-    std::weak_ptr<instance> who;
-    std::function<void(emitter&)> run;
-  };
   std::deque<task> tasks_;
   struct control_item {
     std::size_t port = 0;
@@ -224,6 +230,7 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   std::int64_t earlier_instances_ = 0;  ///< of the cell that it replaced
   std::string last_error_;
   std::map<std::string, std::int64_t, std::less<>> counters_;
+  line_limit lines_;
   std::shared_ptr<instance> instance_;
   std::shared_ptr<instance> opening_instance_;  ///< in `open`: what its threads post waits for it
   std::shared_ptr<batch> batch_;
@@ -234,6 +241,8 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   epoch_number call_epoch_ = 0;
   int calling_kind_ = 0;
   input_queue* direct_from_ = nullptr;
+  timestamp tasks_at_;           ///< virtual: of the last task
+  std::int64_t tasks_then_ = 0;  ///< how many at that time
   // --- by themselves
   host::outputs outputs_;
   call_watch call_;

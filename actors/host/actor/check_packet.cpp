@@ -24,7 +24,7 @@ std::string why_no_time(timestamp ts, timestamp now) {
 }
 
 std::string why_bad(const packet& p, const media_type& declared, timestamp last, timestamp now) {
-  if (!p.body) return "no payload";
+  if (!p.body || p.body->valueless_by_exception()) return "no payload";
   const auto ts = p.header.ts;
   if (auto why = why_no_time(ts, now); !why.empty()) return why;
   if (p.kind() != declared.kind)

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "actors/host/actor/actor_cell.hpp"
+#include "actors/host/actor/own_words.hpp"
 #include "graph/core/assert.hpp"
 
 namespace hocket::host {
@@ -41,9 +42,10 @@ actor_cell::outcome actor_cell::call_as(const std::shared_ptr<instance>& who, st
     if (auto r = f())
       fine = true;
     else
-      why = r.error();
+      why = own_words(r.error());
   } catch (const std::exception& e) {
-    why = {"host.exception", e.what()};
+    const char* const what = e.what();
+    why = own_words(error{"host.exception", what != nullptr ? what : "an exception without words"});
   } catch (...) {
     why = {"host.exception", "an exception that is no std::exception"};
   }

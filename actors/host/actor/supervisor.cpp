@@ -61,7 +61,7 @@ context actor_cell::make_context(const std::shared_ptr<instance>& who) {
     c.began = began_;
   }
   c.log = [weak = weak_from_this()](std::string_view message) {
-    if (auto self = weak.lock()) self->run_.observers.event(self->id().name, "log", message);
+    if (auto self = weak.lock()) self->add_line(message);
   };
   c.count = [weak = weak_from_this()](std::string_view counter, std::int64_t add) {
     if (auto self = weak.lock()) self->add_count(counter, add);
@@ -88,6 +88,8 @@ bool actor_cell::call_open() {
       who->component = processes->make(spec(), *config, run_.options.output_dir);
     else
       return fail("host.no_processes", "this program makes no processes for `process: own`");
+    if (!who->component)
+      return fail("host.no_component", "its type made no component: `make` returned nothing");
     who->surroundings = make_context(who);
     const trust::change_trial::scope on_trial(is_prepared() ? trust::change_of(&run_) : nullptr);
     return who->component->open(who->surroundings);
@@ -96,6 +98,7 @@ bool actor_cell::call_open() {
   if (traced_) notify_call(call_kind::open, id_.session, began_ns, done);
   call_.set_opening(false);
   bool again = false;
+  std::deque<task> gone;
   {
     std::lock_guard lock(mutex_);
     again = phase_ == phase::restarting;
@@ -104,9 +107,10 @@ bool actor_cell::call_open() {
       instance_ = who;
       phase_ = phase::open;
     } else {
-      drop_tasks();
+      gone = drop_tasks();
     }
   }
+  gone.clear();
   if (done != outcome::fine) run_.requests.owner_gone(who->life);
   if (done == outcome::fine) {
     call_.forget_recent();
@@ -144,32 +148,34 @@ bool actor_cell::failed(const error& why) {
 // Takes the component down; false where even its destructor hangs.
 bool actor_cell::destroy_instance() {
   std::shared_ptr<instance> old;
+  std::deque<task> gone;
   {
     std::lock_guard lock(mutex_);
     old = std::move(instance_);
     instance_ = nullptr;
-    drop_pending_calls();
+    gone = drop_pending_calls();
   }
-  if (!old) return true;
+  if (!old) return true;  // and no task
   run_.requests.owner_gone(old->life);
   error why;
   return call_as(old, monotonic_ns(), why, [&]() -> result<void> {
+           gone.clear();
            old->component.reset();
            return {};
          }) != outcome::written_off;
 }
 
-void actor_cell::drop_pending_calls() {
+std::deque<actor_cell::task> actor_cell::drop_pending_calls() {
   for (auto& c : control_)
     if (c.direct_from) c.direct_from->settle_dropped(drop_reason::actor_restarting);
   control_.clear();
   control_waiting_.store(false, std::memory_order_relaxed);
-  drop_tasks();
+  return drop_tasks();
 }
 
-void actor_cell::drop_tasks() {
-  tasks_.clear();
+std::deque<actor_cell::task> actor_cell::drop_tasks() {
   order_.forget_tasks();
+  return std::exchange(tasks_, {});
 }
 
 // Restart, or the end of this actor. The token is ours; there is no instance.
@@ -313,11 +319,12 @@ void actor_cell::hang() {
   if (traced_) notify_hung();
   phase was;
   const auto life = calling_ ? calling_->life : 0;
+  std::deque<task> gone;
   {
     std::lock_guard lock(mutex_);
     was = phase_;
     rescue_batch();
-    drop_pending_calls();
+    gone = drop_pending_calls();
     instance_ = nullptr;
     opening_instance_ = nullptr;
     calling_ = nullptr;
