@@ -77,7 +77,8 @@ void data_lane::put(std::uint32_t link, std::uint64_t seq, const encoded_packet&
 }
 
 bool data_lane::put_shared(std::uint32_t link, std::uint64_t seq, const encoded_packet& p) {
-  packet_record record{seq, p.head, {}};
+  packet_record record{seq, {}, {}};
+  record.bulk.reserve(p.bulk.size());
   std::vector<shm_writer::block> blocks;
   bool placed = true, copied = false;
   std::size_t size = p.head.size();
@@ -100,7 +101,11 @@ bool data_lane::put_shared(std::uint32_t link, std::uint64_t seq, const encoded_
     record.bulk.push_back(
         {bulk_place::way::arena, {}, block->lease, block->offset_bytes, block->size_bytes});
   }
-  placed = placed && write_shared({link, std::move(record)});
+  if (placed) {
+    message_.clear();
+    append_frame(batch_.connection, link, record, p.head, message_);
+    placed = writer_->write(std::as_bytes(std::span(message_)));
+  }
   if (placed) bytes += size;
   if (placed && !copied && !blocks.empty()) ++shm_in_place;
   if (!placed)

@@ -54,6 +54,7 @@ class data_lane {
   std::unique_ptr<shm_writer> writer_;
   data_frame batch_;
   std::vector<buffer> frames_;
+  std::string message_;  ///< the last one into shared memory: its room is used again
   std::size_t batch_bytes_ = 0;
   std::int64_t last_ns_ = 0;
 };

@@ -22,13 +22,13 @@ bool out_link::has_room(std::size_t cost) const {
   return open_ && again_ == next_ && fits(next_, sent_bytes_, cost);
 }
 
-std::uint64_t out_link::add(const packet_header& header, const encoded_packet& p) {
+std::uint64_t out_link::add(const packet_header& header, encoded_packet p) {
   entry e{static_cast<std::uint64_t>(header.session), header.seq, cost_bytes(p), {}};
   HOCKET_ASSERT(has_room(e.cost));
   again_bytes_ = sent_bytes_ += e.cost;
   account_.in_flight_bytes += e.cost;
   ++account_.sent;
-  if (lossless()) e.kept = p;
+  if (lossless()) e.kept = std::move(p);
   unconfirmed_.push_back(std::move(e));
   again_ = next_ + 1;
   return next_++;

@@ -31,7 +31,7 @@ class out_link {
   bool has_room(std::size_t cost) const;
   bool is_open() const { return open_; }
   /// Takes a packet into the books; has_room() must hold. Returns its number on the wire.
-  std::uint64_t add(const packet_header& header, const encoded_packet& p);
+  std::uint64_t add(const packet_header& header, encoded_packet p);
 
   /// Errors: wire.malformed where the peer confirms what was never sent.
   result<void> ack(const ack_record& a);

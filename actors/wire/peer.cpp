@@ -43,7 +43,7 @@ sent_how peer::send(std::uint32_t link, const packet& p) {
       return l.is_open() ? sent_how::no_credit : sent_how::no_peer;
     }
   }
-  const auto encoded = encode(p, core_.options.limits);
+  auto encoded = encode(p, core_.options.limits);
   if (!encoded) return sent_how::unsendable;
   std::lock_guard lock(books_);
   auto& l = out_.at(link);
@@ -51,7 +51,8 @@ sent_how peer::send(std::uint32_t link, const packet& p) {
     l.wait();
     return l.is_open() ? sent_how::no_credit : sent_how::no_peer;
   }
-  lane_.put(link, l.add(p.header, *encoded), *encoded);
+  lane_.put(link, l.next_seq(), *encoded);
+  l.add(p.header, std::move(*encoded));
   return sent_how::sent;
 }
 

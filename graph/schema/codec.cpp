@@ -1,35 +1,19 @@
 #include "graph/schema/codec.hpp"
 
+#include <optional>
+
 #include <fmt/format.h>
 #include <google/protobuf/stubs/logging.h>
 
 #include "graph/contract/port.hpp"
 #include "graph/core/assert.hpp"
 #include "graph/core/time_range.hpp"
+#include "graph/schema/direct.hpp"
 #include "graph/schema/fields.hpp"
 #include "graph/schema/packet.pb.h"
 
 namespace hocket::wire {
 namespace {
-
-void put_header(const packet_header& from, Header& to) {
-  to.set_session(static_cast<std::uint64_t>(from.session));
-  to.set_stream(from.stream);
-  to.set_seq(from.seq);
-  to.set_ts_ns(from.ts.ns());
-  to.set_micro_turn(from.micro_turn);
-  to.set_epoch(from.epoch);
-  to.set_origin_ts_ns(from.origin_ts.ns());
-  to.set_origin_ns(from.origin_ns);
-  for (std::size_t i = 0; i < from.way.count; ++i) {
-    const auto& h = from.way.hops[i];
-    auto& out = *to.add_way();
-    out.set_actor(h.actor);
-    out.set_queued_ns(h.queued_ns);
-    out.set_started_ns(h.started_ns);
-    out.set_emitted_ns(h.emitted_ns);
-  }
-}
 
 result<packet_header> get_header(const Header& from) {
   packet_header to;
@@ -141,15 +125,21 @@ result<encoded_packet> encode(const packet& p, const codec_limits& limits) {
   if (const auto why = why_unfit({.kind = p.kind()}, *p.body); !why.empty())
     return fail(codec_error::bad_value, why);
   if (!std::visit(all_utf8{}, *p.body)) return fail(codec_error::bad_value, "a text is not UTF-8");
-  Packet message;
   encoded_packet out;
-  put_header(p.header, *message.mutable_header());
-  put_payload(*p.body, message, out.bulk);
+  direct::append_header(p.header, out.head);
+  std::optional<Packet> message;
+  auto size = out.head.size();
+  if (!direct::append_body(*p.body, out.head, out.bulk)) {
+    put_payload(*p.body, message.emplace(), out.bulk);
+    size += message->ByteSizeLong();
+  } else {
+    size = out.head.size();
+  }
   HOCKET_TRY(check_bulk(out.bulk, limits));
-  if (message.ByteSizeLong() > limits.head_bytes)
+  if (size > limits.head_bytes)
     return fail(codec_error::too_large, fmt::format("{} bytes of header and text are more than {}",
-                                                    message.ByteSizeLong(), limits.head_bytes));
-  HOCKET_ASSERT(message.SerializeToString(&out.head));
+                                                    size, limits.head_bytes));
+  if (message) HOCKET_ASSERT(message->AppendToString(&out.head));
   return out;
 }
 
@@ -159,6 +149,14 @@ result<packet> decode(std::span<const std::byte> head, std::span<const buffer> b
     return fail(codec_error::too_large, fmt::format("{} bytes of header and text are more than {}",
                                                     head.size(), limits.head_bytes));
   HOCKET_TRY(check_bulk(bulk, limits));
+  const auto made = [](const packet_header& header, result<payload>&& body) -> result<packet> {
+    if (!body) return fail(body);
+    if (const auto why = why_unfit({.kind = kind_of(*body)}, *body); !why.empty())
+      return fail(codec_error::bad_value, why);
+    return packet{header, std::make_shared<const payload>(std::move(*body))};
+  };
+  if (auto fields = direct::read_packet(head))
+    return made(fields->header, get_payload(*fields, bulk));
   silence_protobuf();
   Packet message;
   if (!message.ParseFromArray(head.data(), static_cast<int>(head.size())))
@@ -166,14 +164,7 @@ result<packet> decode(std::span<const std::byte> head, std::span<const buffer> b
   if (!message.has_header()) return fail(codec_error::malformed, "a packet without header");
   auto header = get_header(message.header());
   if (!header) return fail(header);
-  auto body = get_payload(message, bulk);
-  if (!body) return fail(body);
-  if (const auto why = why_unfit({.kind = kind_of(*body)}, *body); !why.empty())
-    return fail(codec_error::bad_value, why);
-  packet p;
-  p.header = *header;
-  p.body = std::make_shared<const payload>(std::move(*body));
-  return p;
+  return made(*header, get_payload(message, bulk));
 }
 
 }  // namespace hocket::wire

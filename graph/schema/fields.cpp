@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "graph/schema/codec.hpp"
+#include "graph/schema/direct.hpp"
 #include "graph/schema/packet.pb.h"
 #include "graph/schema/wire.pb.h"
 #include "graph/text/clean.hpp"
@@ -118,19 +119,23 @@ struct putter {
   }
 };
 
+direct::bulk_field fields_of(const Bulk& m) {
+  return {m.frame(), m.offset_bytes(), m.size_bytes()};
+}
+
 /// The bytes that a field names, sharing the frame; copied only where they are not aligned.
-result<buffer> get_bulk(const Bulk& from, std::span<const buffer> bulk, std::size_t alignment) {
-  if (from.size_bytes() == 0) return buffer();
-  if (from.frame() >= bulk.size())
+result<buffer> get_bulk(const direct::bulk_field& from, std::span<const buffer> bulk,
+                        std::size_t alignment) {
+  if (from.size_bytes == 0) return buffer();
+  if (from.frame >= bulk.size())
+    return fail(codec_error::bad_bulk, fmt::format("bulk frame {} of {}", from.frame, bulk.size()));
+  const auto& frame = bulk[from.frame];
+  if (from.offset_bytes > frame.size_bytes() ||
+      from.size_bytes > frame.size_bytes() - from.offset_bytes)
     return fail(codec_error::bad_bulk,
-                fmt::format("bulk frame {} of {}", from.frame(), bulk.size()));
-  const auto& frame = bulk[from.frame()];
-  if (from.offset_bytes() > frame.size_bytes() ||
-      from.size_bytes() > frame.size_bytes() - from.offset_bytes())
-    return fail(codec_error::bad_bulk,
-                fmt::format("bytes {} + {} of a bulk frame of {}", from.offset_bytes(),
-                            from.size_bytes(), frame.size_bytes()));
-  auto part = frame.slice(from.offset_bytes(), from.size_bytes());
+                fmt::format("bytes {} + {} of a bulk frame of {}", from.offset_bytes,
+                            from.size_bytes, frame.size_bytes()));
+  auto part = frame.slice(from.offset_bytes, from.size_bytes);
   if (reinterpret_cast<std::uintptr_t>(part.identity()) % alignment != 0)
     return buffer::copy_of(part.bytes());
   return part;
@@ -142,28 +147,31 @@ result<std::int32_t> get_extent(std::uint32_t v, const char* what) {
   return static_cast<std::int32_t>(v);
 }
 
-result<tensor> get_tensor(const Tensor& from, std::span<const buffer> bulk) {
-  const auto type = from_wire<dtype>(from.type(), 7, "element type");
+result<tensor> get_tensor(direct::tensor_fields&& from, std::span<const buffer> bulk) {
+  const auto type = from_wire<dtype>(from.type, 7, "element type");
   if (!type) return fail(type);
-  if (from.shape_size() > max_rank)
-    return fail(codec_error::bad_value, fmt::format("a tensor of rank {}", from.shape_size()));
-  tensor to;
-  to.type = *type;
-  to.shape.assign(from.shape().begin(), from.shape().end());
-  auto data = get_bulk(from.data(), bulk, size_bytes(*type));
+  if (from.shape.size() > max_rank)
+    return fail(codec_error::bad_value, fmt::format("a tensor of rank {}", from.shape.size()));
+  auto data = get_bulk(from.data, bulk, size_bytes(*type));
   if (!data) return fail(data);
-  to.data = std::move(*data);
-  return to;
+  return tensor{*type, std::move(from.shape), std::move(*data)};
 }
 
-result<payload> get_audio(const Audio& m, std::span<const buffer> bulk) {
-  const auto rate_hz = get_extent(m.rate_hz(), "sample rate");
+result<tensor> get_tensor(const Tensor& from, std::span<const buffer> bulk) {
+  if (from.shape_size() > max_rank)
+    return fail(codec_error::bad_value, fmt::format("a tensor of rank {}", from.shape_size()));
+  return get_tensor(
+      {from.type(), {from.shape().begin(), from.shape().end()}, fields_of(from.data())}, bulk);
+}
+
+result<payload> get_audio(const direct::audio_fields& m, std::span<const buffer> bulk) {
+  const auto rate_hz = get_extent(m.rate_hz, "sample rate");
   if (!rate_hz) return fail(rate_hz);
-  const auto channels = get_extent(m.channels(), "number of channels");
+  const auto channels = get_extent(m.channels, "number of channels");
   if (!channels) return fail(channels);
-  auto samples = get_bulk(m.samples(), bulk, alignof(float));
+  auto samples = get_bulk(m.samples, bulk, alignof(float));
   if (!samples) return fail(samples);
-  return audio_chunk{*rate_hz, *channels, m.first_sample(), std::move(*samples)};
+  return audio_chunk{*rate_hz, *channels, m.first_sample, std::move(*samples)};
 }
 
 result<payload> get_video(const Video& m, std::span<const buffer> bulk) {
@@ -171,7 +179,7 @@ result<payload> get_video(const Video& m, std::span<const buffer> bulk) {
   if (!width) return fail(width);
   const auto height = get_extent(m.height(), "height");
   if (!height) return fail(height);
-  auto pixels = get_bulk(m.pixels(), bulk, 1);
+  auto pixels = get_bulk(fields_of(m.pixels()), bulk, 1);
   if (!pixels) return fail(pixels);
   return video_frame{*width, *height, std::move(*pixels)};
 }
@@ -203,7 +211,7 @@ result<payload> get_training_example(const TrainingExample& m, std::span<const b
 }
 
 result<payload> get_adapter(const Adapter& m, std::span<const buffer> bulk) {
-  auto weights = get_bulk(m.weights(), bulk, alignof(std::uint64_t));
+  auto weights = get_bulk(fields_of(m.weights()), bulk, alignof(std::uint64_t));
   if (!weights) return fail(weights);
   return adapter{clean_text(m.name()), clean_text(m.card_json()), std::move(*weights)};
 }
@@ -253,9 +261,19 @@ void put_payload(const payload& from, Packet& to, std::vector<buffer>& bulk) {
   std::visit(putter{to, bulk}, from);
 }
 
+result<payload> get_payload(direct::packet_fields& from, std::span<const buffer> bulk) {
+  if (const auto* a = std::get_if<direct::audio_fields>(&from.body)) return get_audio(*a, bulk);
+  auto t = get_tensor(std::move(std::get<direct::tensor_fields>(from.body)), bulk);
+  if (!t) return fail(t);
+  return std::move(*t);
+}
+
 result<payload> get_payload(const Packet& from, std::span<const buffer> bulk) {
   switch (from.body_case()) {
-    case Packet::kAudio: return get_audio(from.audio(), bulk);
+    case Packet::kAudio: {
+      const auto& m = from.audio();
+      return get_audio({m.rate_hz(), m.channels(), m.first_sample(), fields_of(m.samples())}, bulk);
+    }
     case Packet::kVideo: return get_video(from.video(), bulk);
     case Packet::kTensor: {
       auto t = get_tensor(from.tensor(), bulk);

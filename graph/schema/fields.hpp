@@ -11,6 +11,9 @@ namespace hocket::wire {
 
 class Packet;
 class ControlFrame;
+namespace direct {
+struct packet_fields;
+}
 
 /// Protobuf prints to stderr what a peer gets wrong; we report it as an error instead.
 void silence_protobuf();
@@ -21,6 +24,9 @@ void put_payload(const payload& from, Packet& to, std::vector<buffer>& bulk);
 /// Takes control characters and terminal sequences out of every text of a frame, but for the files of a
 /// rewire, whose reader refuses them. Here alone: what comes behind can rely on it.
 void clean_strings(ControlFrame& frame);
+
+/// The same of what was read without message objects: direct.hpp.
+result<payload> get_payload(direct::packet_fields& from, std::span<const buffer> bulk);
 
 /// Its texts are clean (graph/text/clean.hpp), as those of frames are.
 /// Errors: codec.unknown_payload, codec.bad_bulk, codec.bad_value.

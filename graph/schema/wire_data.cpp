@@ -3,6 +3,7 @@
 #include <google/protobuf/arena.h>
 
 #include "graph/schema/codec.hpp"
+#include "graph/schema/direct.hpp"
 #include "graph/schema/fields.hpp"
 #include "graph/schema/wire.pb.h"
 #include "graph/schema/wire_messages.hpp"
@@ -144,6 +145,12 @@ result<data_body> read(DataRecord& r) {
 }  // namespace
 
 std::string encode(const data_frame& f) {
+  if (f.records.size() == 1)
+    if (const auto* r = std::get_if<packet_record>(&f.records.front().body)) {
+      std::string out;
+      append_frame(f.connection, f.records.front().link, *r, r->head, out);
+      return out;
+    }
   small_arena arena;
   auto& out = arena.frame();
   out.set_connection(f.connection);
@@ -156,6 +163,7 @@ std::string encode(const data_frame& f) {
 }
 
 result<data_frame> decode_data(std::span<const std::byte> bytes, std::uint64_t* unknown) {
+  if (auto quick = direct::read_frame(bytes)) return std::move(*quick);
   silence_protobuf();
   small_arena arena;
   auto& f = arena.frame();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -117,6 +118,9 @@ result<control_frame> decode_control(std::span<const std::byte> bytes);
 std::string why_unfit(const host_message& m);
 
 std::string encode(const data_frame& f);
+/// A frame of one packet, appended: the same bytes; the head is that one, `r.head` is not looked at.
+void append_frame(std::uint64_t connection, std::uint32_t link, const packet_record& r,
+                  std::string_view head, std::string& to);
 /// Records with a body that this release does not know are left out; `unknown` counts them.
 /// Errors: codec.malformed, codec.bad_value (contradictions, more records than records_max).
 result<data_frame> decode_data(std::span<const std::byte> bytes, std::uint64_t* unknown = nullptr);
