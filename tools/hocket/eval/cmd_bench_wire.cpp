@@ -109,7 +109,8 @@ result<compared> compare(wire_kind ours, wire_kind floor, std::size_t size, doub
   return out;
 }
 
-/// Shared memory while another program keeps a core busy, and CURVE with as many as go.
+/// Shared memory while another program keeps a core busy, CURVE with as many as go, and TCP where it
+/// carries much.
 result<void> add_strained(measures& out, double seconds) {
   {
     const auto busy = wire::busy_core::start();
@@ -122,6 +123,14 @@ result<void> add_strained(measures& out, double seconds) {
     out.add("wire_busy.shm_over_futex", median(r->ratio), "ratio",
             static_cast<std::int64_t>(r->ratio.size()), 2, goal::at_most);
   }
+  constexpr std::size_t much = 1 << 20;
+  const auto tcp = compare(wire_kind::tcp, wire_kind::floor_zmq, much, seconds,
+                           [](const wire::wire_result& w) { return w.ping.p50_us; });
+  if (!tcp) return fail(tcp);
+  out.add("wire_mebibyte.tcp.p50_us", median(tcp->ours), "us");
+  out.add("wire_mebibyte.floor_zmq.p50_us", median(tcp->floor), "us");
+  out.add("wire_mebibyte.tcp_over_zmq", median(tcp->ratio), "ratio",
+          static_cast<std::int64_t>(tcp->ratio.size()), 1.5, goal::at_most);
   const auto r = compare(wire_kind::tcp_curve, wire_kind::floor_zmq_curve, 65536, seconds,
                          [](const wire::wire_result& w) { return w.packets_per_s; });
   if (!r) return fail(r);
@@ -163,7 +172,7 @@ int run_bench_wire(const bench_options& o) {
     fmt::print(stderr, "error: {} [{}]\n", done.error().message, done.error().code);
     return exit_failed;
   }
-  shown.next("wire: beside a busy core, and as much as goes");
+  shown.next("wire: beside a busy core, 1 MiB over TCP, and as much as goes");
   shown.finish();
   std::string csv = "date,language,platform,name,size_bytes,avg_us,p50_us,p90_us,p99_us,n\n";
   for (const auto& [size, by_kind] : results) {
@@ -191,8 +200,9 @@ int run_bench_wire(const bench_options& o) {
       "floor_zmq: a DEALER pair; packets_per_s and cpu_us_per_packet: one way, as many as go, CPU "
       "of both processes; shm fills each payload there, which the others do not, and copies none.");
   out.note(
-      "wire_busy: while another program keeps a core busy; wire.curve_saturation: as many as go. "
-      "Five rounds of ours and the floor in turn; medians, ratio: of the rounds' ratios.");
+      "wire_busy: while another program keeps a core busy; wire_mebibyte: 1 MiB over TCP, beside "
+      "bare ZeroMQ; wire.curve_saturation: as many as go. Five rounds of ours and the floor in "
+      "turn; medians, ratio: of the rounds' ratios.");
   if (!o.csv.empty() && !trust::write_file(o.csv, csv)) {
     fmt::print(stderr, "error: cannot write {}\n", o.csv);
     return exit_failed;
