@@ -10,6 +10,7 @@
 #include "actors/encoder/patches.hpp"
 #include "actors/gateway/door/gateway.hpp"
 #include "actors/gateway/tinker_door/tinker_door.hpp"
+#include "actors/gateway/tinker_door/worker_actor.hpp"
 #include "actors/interaction/interaction.hpp"
 #include "actors/interaction/remote/remote.hpp"
 #include "actors/mcp/source.hpp"
@@ -51,6 +52,8 @@ result<void> register_components(registry& into) {
   HOCKET_TRY(into.add(source_of<trainer::listed_tools>(
       "listed", "Tools that a file lists and that do nothing, for talks that are judged.")));
   HOCKET_TRY(into.add(type_of<tinker::tinker_door>()));
+  HOCKET_TRY(into.add(type_of<tinker::engine_actor>()));
+  HOCKET_TRY(into.add(type_of<tinker::sampler_actor>()));
   HOCKET_TRY(into.add(type_of<trainer::lora_trainer>()));
   HOCKET_TRY(into.add(type_of<trainer::labelled_talk>()));
   HOCKET_TRY(into.add(type_of<trainer::examples_file>()));

@@ -39,7 +39,7 @@ DOORS = {
         ["graph/*", "engine/*", "tools/*",
          "actors/capture/decoder_child.cpp", "actors/process/processes.cpp",  # GStreamer's registry, in the user's cache
          "actors/gateway/door/admission.cpp", "actors/gateway/edit/looks.cpp",
-         "actors/gateway/tinker/leftovers.cpp", "actors/gateway/tinker/served_model.cpp", "actors/gateway/tinker/store.cpp",
+         "actors/gateway/tinker/leftovers.cpp", "actors/gateway/tinker/engine/served_model.cpp", "actors/gateway/tinker/store.cpp",
          "actors/http/beast_server.hpp", "actors/openapi/source.cpp", "actors/process/child_main.cpp", "actors/process/python.cpp",
          "actors/record/mcap_file.cpp", "actors/record/rotation.cpp", "actors/trainer/adapters/model_sum.cpp",
          "actors/wire/keys.cpp", "actors/wire/shm_arena.cpp", "plugins/asr_pocketsphinx/recognizer.cpp",

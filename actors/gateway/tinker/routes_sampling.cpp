@@ -48,8 +48,8 @@ result<sampling_source> open_source(service::state& s, const std::string& owner,
                                                   path, from->base_model));
   if (const auto passed = pass_gate(governance::gate::serve, *from, *files, *base); !passed)
     return fail("tinker.forbidden", passed.error().message);
-  auto adapter = lora::open_adapter(
-      *base->model, {files->at("adapter_config.json"), files->at("adapter_model.safetensors")});
+  auto adapter = s.sampling.adapter(
+      *base, {files->at("adapter_config.json"), files->at("adapter_model.safetensors")});
   if (!adapter) return fail(adapter);
   base_name = from->base_model;
   return sampling_source{std::move(base), std::move(*adapter), weights_sha256(*files)};

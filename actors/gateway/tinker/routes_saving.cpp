@@ -43,8 +43,8 @@ result<save_wish> read_save(const json& body, const char* kind) {
 }
 
 /// Of the client's data nothing is known. With a ledger it names its model's sum, or there is none.
-result<json> card_of(const training_run& r, const checkpoint& about,
-                     const checkpoint_files& files) {
+result<json> card_of(const training_run& r, const checkpoint& about, const checkpoint_files& files,
+                     std::int64_t steps) {
   const auto weights = files.find("adapter_model.safetensors");
   if (weights == files.end()) return json();
   governance::card_facts f;
@@ -59,7 +59,7 @@ result<json> card_of(const training_run& r, const checkpoint& about,
   f.weights_sha256 = http::sha256_hex(weights->second);
   f.weights_bytes = static_cast<std::int64_t>(weights->second.size());
   f.source = "a client of the Tinker API";
-  f.recipe = {{"rank", r.rank}, {"steps", r.trainer->steps()}};
+  f.recipe = {{"rank", r.rank}, {"steps", steps}};
   return governance::make_card(f);
 }
 
@@ -73,12 +73,12 @@ void tell(const service::state& s, const checkpoint& about, const checkpoint_fil
 }
 
 outcome save(service::state& s, training_run& r, const save_wish& w, const checkpoint_files& files,
-             const char* type, std::int64_t most_stored) {
+             std::int64_t steps, const char* type, std::int64_t most_stored) {
   checkpoint about;
   about.path = w.path, about.path.run = r.id;
   about.owner = r.owner, about.base_model = r.base_name, about.rank = r.rank;
   about.user_metadata = w.user_metadata;
-  auto card = card_of(r, about, files);
+  auto card = card_of(r, about, files, steps);
   if (!card) return failed(card.error());
   about.card = std::move(*card);
   if (w.ttl_s > 0) about.expires_s = static_cast<std::int64_t>(std::time(nullptr)) + w.ttl_s;
@@ -103,11 +103,12 @@ answered save_as(service::state& s, call& c, const char* kind, const char* type)
   const auto wish = read_save(c.body, kind);
   return submit_operation(s, c, [&s, wish, type, most = most_bytes(c.who)](training_run& r) {
     if (!wish) return failed(wish.error());
-    const auto files = r.trainer->files();
-    checkpoint_files parts{{"adapter_config.json", files.config},
-                           {"adapter_model.safetensors", files.weights}};
-    if (wish->path.kind == "weights") parts["optimizer.safetensors"] = r.trainer->optimizer_state();
-    return save(s, r, *wish, parts, type, most);
+    auto is = r.trainer->save(wish->path.kind == "weights");
+    if (!is) return failed(is.error());
+    checkpoint_files parts{{"adapter_config.json", std::move(is->files.config)},
+                           {"adapter_model.safetensors", std::move(is->files.weights)}};
+    if (wish->path.kind == "weights") parts["optimizer.safetensors"] = std::move(is->optimizer);
+    return save(s, r, *wish, parts, is->steps, type, most);
   });
 }
 
@@ -146,9 +147,11 @@ answered save_external(service::state& s, call& c) {
   return submit_operation(s, c, [&s, wish, recipients, most = most_bytes(c.who)](training_run& r) {
     if (!wish) return failed(wish.error());
     if (!recipients) return failed(recipients.error());
-    const auto files = exported(r.trainer->files(), *recipients);
+    const auto is = r.trainer->save(false);
+    if (!is) return failed(is.error());
+    const auto files = exported(is->files, *recipients);
     if (!files) return failed(files.error());
-    return save(s, r, *wish, *files, "save_weights_external", most);
+    return save(s, r, *wish, *files, is->steps, "save_weights_external", most);
   });
 }
 
@@ -170,7 +173,9 @@ answered save_for_sampler(service::state& s, call& c) {
         return failed(passed.error());
       record.descends.push_back(origin);
     }
-    record.source = {r.base, r.trainer->snapshot()};
+    auto now = r.trainer->snapshot();
+    if (!now) return failed(now.error());
+    record.source = {r.base, std::move(*now)};
     const auto id = record.id;
     const std::lock_guard lock(s.mutex);
     auto& own = s.sessions[r.session].samplers;

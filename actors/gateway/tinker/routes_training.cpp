@@ -23,8 +23,14 @@ result<std::int64_t> whole_of(const json& body, const char* key, std::int64_t lo
 
 namespace {
 
+constexpr const char* lost_model =
+    "the host that trains was started again, or was out of reach for too long, and what this model "
+    "had learned "
+    "since its last save is gone: load a checkpoint of it (load_state), or make a new model";
+
 std::optional<outcome> without_trainer(const training_run& run) {
-  if (run.trainer) return std::nullopt;
+  if (run.trainer && !run.trainer->is_lost()) return std::nullopt;
+  if (run.trainer) return failed(lost_model);
   return failed(run.problem.empty() ? "the model is not there any more" : run.problem);
 }
 
@@ -161,12 +167,8 @@ answered create_model(service::state& s, call& c) {
   if (!run) return fail(run);
   const auto wish = read_wish(s, c.body, *run);
   if (!wish) return fail(wish);
-  return start_run(s, c, std::move(*run), [wish = *wish](training_run& r) {
-    lora::lora_config config;
-    config.rank = static_cast<int>(r.rank), config.alpha = wish.alpha;
-    config.modules = lora::modules_of(r.parts);
-    config.base_model = r.base_name;
-    auto t = lora::trainer::create(r.base->model, std::move(config), wish.seed);
+  return start_run(s, c, std::move(*run), [&s, wish = *wish](training_run& r) {
+    auto t = s.trains->create(r.base, {r.base_name, r.parts, r.rank, wish.alpha, wish.seed});
     if (!t) return failed(t.error());
     r.trainer = std::move(*t);
     return done({{"type", "create_model"}, {"model_id", r.id}});
@@ -191,11 +193,11 @@ outcome load(service::state& s, training_run& r, const checkpoint& from, bool op
   const auto moments = part("optimizer.safetensors");
   if (optimizer && moments.empty())
     return failed(from.path.text() + " holds no optimizer state: load it without");
-  auto t = lora::trainer::open(r.base->model,
-                               {part("adapter_config.json"), part("adapter_model.safetensors")},
-                               optimizer ? &moments : nullptr);
+  auto t = s.trains->open(r.base, {part("adapter_config.json"), part("adapter_model.safetensors")},
+                          optimizer ? &moments : nullptr);
   if (!t) return failed(t.error());
   r.trainer = std::move(*t);
+  r.problem.clear();
   r.loaded = name, r.saved.clear();
   return done({{"type", "load_weights"}, {"path", name}, {"model_id", r.id}});
 }
@@ -217,7 +219,11 @@ answered load_weights(service::state& s, call& c) {
     return load(s, r, *from, optimizer == true);
   };
   if (!c.body.contains("model_seq_id") || c.body["model_seq_id"].is_null())
-    return submit_operation(s, c, operation);
+    return submit_to(s, c, training_hall::operation([operation](training_run& r) {
+                       const bool is_lost = r.trainer && r.trainer->is_lost();
+                       if (auto no = without_trainer(r); no && !is_lost) return std::move(*no);
+                       return operation(r);  // also brings back what was lost with its host
+                     }));
   if (!from) return fail(from);
   auto run = new_run(s, c);
   if (!run) return fail(run);
@@ -344,7 +350,7 @@ answered get_info(service::state& s, call& c) {
                       {"lora_rank", run->rank},
                       {"optimizer_config", {{"type", "adamw"}}},
                       {"model_data",
-                       {{"arch", run->base->model->config().family},
+                       {{"arch", run->base->config.family},
                         {"model_name", run->base_name},
                         {"tokenizer_id", run->base_name}}}});
 }

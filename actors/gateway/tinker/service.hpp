@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "actors/gateway/tinker/keys/api_keys.hpp"
-#include "actors/gateway/tinker/served_model.hpp"
+#include "actors/gateway/tinker/engine/engine.hpp"
 #include "graph/contract/payload.hpp"
 #include "graph/core/result.hpp"
 
@@ -21,6 +21,9 @@ struct service_options {
   api_keys keys = {};
   double alpha = 32;  ///< of new adapters
   int at_once = 1;    ///< passes at the same time, each over sequences of many models
+  /// Who works; null: this process.
+  std::unique_ptr<training_engine> training = {};
+  std::unique_ptr<sampling_engine> sampling = {};
   /// Weights that a client saved to sample from, by owner and name, with their card; on the thread that
   /// trains, after they are on disk.
   std::function<void(const std::string& owner, const std::string& name, adapter what)> on_saved =

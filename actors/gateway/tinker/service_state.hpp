@@ -17,7 +17,7 @@
 
 #include "actors/gateway/tinker/futures.hpp"
 #include "actors/gateway/tinker/keys/usage.hpp"
-#include "actors/gateway/tinker/sampling.hpp"
+#include "actors/gateway/tinker/engine/sampling.hpp"
 #include "actors/gateway/tinker/service.hpp"
 #include "actors/gateway/tinker/store.hpp"
 #include "actors/gateway/tinker/training.hpp"
@@ -78,7 +78,11 @@ struct handed_out {
 class service::state {
  public:
   explicit state(service_options o)
-      : options(std::move(o)), training(futures, {.passes = options.at_once}) {}
+      : options(std::move(o)),
+        trains(options.training ? std::move(options.training) : train_here()),
+        samples(options.sampling ? std::move(options.sampling) : sample_here()),
+        sampling(*samples),
+        training(futures, *trains, {.passes = options.at_once}) {}
   ~state();
 
   result<void> start();
@@ -108,8 +112,10 @@ class service::state {
   /// between the two, or the ledger could not be written.
   std::atomic<bool> lacks_cards{true};
 
+  std::unique_ptr<training_engine> trains;
+  std::unique_ptr<sampling_engine> samples;
+  sampling_engine& sampling;
   training_hall training;
-  sampling_hall sampling;
 
  private:
   void tick();

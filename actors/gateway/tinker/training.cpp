@@ -14,9 +14,6 @@ namespace {
 /// Trainers of one owner that share passes at once.
 constexpr std::size_t most_of_an_owner = 64;
 
-/// More than two wait for memory more than they compute.
-const int threads_of_a_pass = std::min(2, static_cast<int>(std::thread::hardware_concurrency()));
-
 tl::unexpected<error> no_run(const std::string& run) {
   return fail(
       "tinker.not_found",
@@ -30,8 +27,8 @@ tl::unexpected<error> too_many() {
 
 }  // namespace
 
-training_hall::training_hall(future_table& futures, const limits& l)
-    : futures_(futures), limits_(l) {
+training_hall::training_hall(future_table& futures, training_engine& engine, const limits& l)
+    : futures_(futures), engine_(engine), limits_(l) {
   const auto begin = [this](const char* name, void (training_hall::*work)()) {
     threads_.emplace_back([this, work] { (this->*work)(); });
     pthread_setname_np(threads_.back().native_handle(), name);
@@ -145,7 +142,8 @@ std::size_t training_hall::loaded(const std::string& owner) const {
   return static_cast<std::size_t>(
       std::count_if(queues_.begin(), queues_.end(), [&](const auto& each) {
         const auto& q = *each.second;
-        return q.run.owner == owner && (q.is_busy || q.next == 0 || q.run.trainer);
+        return q.run.owner == owner &&
+               (q.is_busy || q.next == 0 || (q.run.trainer && !q.run.trainer->is_lost()));
       }));
 }
 
@@ -183,7 +181,7 @@ void training_hall::end_session(const std::string& session) {
 
 /// The next in turn: another owner before another model before the same again.
 training_hall::queue* training_hall::next_ready(kind k, const turn& last,
-                                                const lora::joint_passes* beside) {
+                                                const pass_worker* beside) {
   queue* best = nullptr;
   const auto is_full = [&](const std::string& owner) {
     return beside && beside->size(owner) >= most_of_an_owner;
@@ -248,26 +246,22 @@ void training_hall::work_on_others() {
 }
 
 void training_hall::work_on_passes() {
-  engine::work_pool helpers(threads_of_a_pass);
-  const engine::background_work yields(&engine::turn_gate::of_process(), &helpers);
-  lora::joint_passes joint;
+  const auto joint = engine_.passes();
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [&] {
-      return stopping_ || joint.size() > 0 || next_ready(kind::pass, last_pass_) != nullptr;
+      return stopping_ || joint->size() > 0 ||
+             next_ready(kind::pass, last_pass_, joint.get()) != nullptr;
     });
     if (stopping_) return;
-    gather(lock, joint);
+    gather(lock, *joint);
     lock.unlock();
-    {
-      const engine::work_pool::watch awake(&helpers);
-      joint.step();
-    }
+    joint->step();
     lock.lock();
   }
 }
 
-void training_hall::gather(std::unique_lock<std::mutex>& lock, lora::joint_passes& joint) {
+void training_hall::gather(std::unique_lock<std::mutex>& lock, pass_worker& joint) {
   const bool waits = joint.size() == 0;  // who is in the middle of its work waits for nobody
   const auto until = future_table::clock::now() + limits_.window;
   for (;;) {
@@ -282,8 +276,7 @@ void training_hall::gather(std::unique_lock<std::mutex>& lock, lora::joint_passe
   }
 }
 
-void training_hall::begin_pass(std::unique_lock<std::mutex>& lock, queue& q,
-                               lora::joint_passes& joint) {
+void training_hall::begin_pass(std::unique_lock<std::mutex>& lock, queue& q, pass_worker& joint) {
   last_pass_ = {q.run.owner, q.run.id};
   bool is_last = false;
   const auto p = take(q, is_last);

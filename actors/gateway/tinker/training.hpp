@@ -14,8 +14,7 @@
 #include <vector>
 
 #include "actors/gateway/tinker/futures.hpp"
-#include "actors/gateway/tinker/served_model.hpp"
-#include "engine/lora/joint_passes.hpp"
+#include "actors/gateway/tinker/engine/engine.hpp"
 
 namespace hocket::tinker {
 
@@ -26,7 +25,7 @@ struct training_run {
   std::string base_name;  ///< as the client named it
   lora::lora_parts parts;
   std::int64_t rank = 0;
-  std::unique_ptr<lora::trainer> trainer;  ///< null: not made yet, failed or unloaded
+  std::unique_ptr<model_trainer> trainer;  ///< null: not made yet, failed, lost or unloaded
   std::string problem;                     ///< why there is none
   /// The checkpoint that it was loaded from, and the newest one that was saved of it; empty: none. An
   /// incident of either concerns what is made of it without a name. As the trainer: of whose turn it is.
@@ -57,7 +56,8 @@ class training_hall {
     std::chrono::milliseconds window{2};     ///< a pass waits for others that may join it
     std::chrono::milliseconds gap{300'000};  ///< for a number that never comes
   };
-  training_hall(future_table& futures, const limits& l);
+  /// `engine` outlives the hall.
+  training_hall(future_table& futures, training_engine& engine, const limits& l);
   ~training_hall();
 
   /// Operation 0 makes its trainer. Gives the request's id; that of before where the run is known
@@ -116,15 +116,16 @@ class training_hall {
   void work_on_passes();
   void work_on_others();
   /// Takes what waits, and for `window` what may come.
-  void gather(std::unique_lock<std::mutex>& lock, lora::joint_passes& joint);
-  void begin_pass(std::unique_lock<std::mutex>& lock, queue& q, lora::joint_passes& joint);
+  void gather(std::unique_lock<std::mutex>& lock, pass_worker& joint);
+  void begin_pass(std::unique_lock<std::mutex>& lock, queue& q, pass_worker& joint);
   /// `beside`: not of those who have as much in there as one owner may.
-  queue* next_ready(kind k, const turn& last, const lora::joint_passes* beside = nullptr);
+  queue* next_ready(kind k, const turn& last, const pass_worker* beside = nullptr);
   /// Its next operation, which is taken out.
   pending take(queue& q, bool& is_last);
   void end_turn(queue& q, const std::string& request, bool is_last, outcome o);
 
   future_table& futures_;
+  training_engine& engine_;
   const limits limits_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;

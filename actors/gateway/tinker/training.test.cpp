@@ -28,7 +28,8 @@ training_run run_of(const std::string& id) {
 
 TEST_CASE("a pass that cannot even begin ends its request, and the next one runs") {
   future_table futures;
-  training_hall hall(futures, {});
+  const auto engine = train_here();
+  training_hall hall(futures, *engine, {});
   REQUIRE(hall.start(run_of("r"), [](training_run&) { return done({}); }));
   pass_work lacking, told;
   lacking.refuses = [](const training_run&) -> std::optional<outcome> { throw std::bad_alloc(); };
@@ -40,7 +41,8 @@ TEST_CASE("a pass that cannot even begin ends its request, and the next one runs
 
 TEST_CASE("a model that was not made counts as none") {
   future_table futures;
-  training_hall hall(futures, {});
+  const auto engine = train_here();
+  training_hall hall(futures, *engine, {});
   REQUIRE(hall.start(run_of("r"), [](training_run& r) {
     r.problem = "no memory";
     return failed(r.problem);
@@ -53,7 +55,8 @@ TEST_CASE("what an operation waits for is told truly") {
   future_table futures;
   std::promise<void> go;
   const auto held = go.get_future().share();
-  training_hall hall(futures, {});
+  const auto engine = train_here();
+  training_hall hall(futures, *engine, {});
   auto other = run_of("other");
   other.owner = "bob";
   const auto first = hall.start(run_of("r"), [held](training_run&) {

@@ -3,7 +3,13 @@
 
 namespace hocket::tinker {
 
-result<std::unique_ptr<running_server>> start_server(const server_settings&, saved_adapter) {
+result<std::unique_ptr<running_server>> start_server(const server_settings&, saved_adapter,
+                                                     server_links) {
+  return fail("tinker.no_engine", "this build has no engine, so that it trains nothing");
+}
+
+result<std::unique_ptr<running_worker>> start_worker(const worker_settings&,
+                                                     std::function<void(std::string)>) {
   return fail("tinker.no_engine", "this build has no engine, so that it trains nothing");
 }
 

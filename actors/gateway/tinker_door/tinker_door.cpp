@@ -53,6 +53,24 @@ void tinker_door::config::visit(config_visitor& v) {
               "fast where the processor multiplies it",
        .choices = {"fp32", "bfloat16"}},
       how.precision);
+  v.field({.name = "work",
+           .doc = "who trains and samples: this actor, or a trainer.engine and a trainer.sampler "
+                  "that are linked "
+                  "to it",
+           .choices = {"here", "linked"}},
+          work);
+  v.field(
+      {.name = "gone_after_s",
+       .doc = "with linked workers: one that is silent for so long is given up, until it is back",
+       .unit = "s",
+       .min = 2,
+       .max = 3600},
+      how.gone_after_s);
+  v.field(
+      {.name = "same_bits",
+       .doc = "with linked workers: refuse a sampler whose processor computes other bits than the "
+              "trainer's"},
+      how.same_bits);
   v.field(
       {.name = "adapters",
        .doc = "names of saved sampler weights that come into the graph, with * at their end for "
@@ -77,8 +95,14 @@ component_info tinker_door::info() {
                   {.kind = payload_kind::text},
                   "JSON: `adapter` and its `scores`, by whoever evaluates it in the graph",
                   false,
-                  default_queue(payload_kind::text)}},
-      .outputs = {{"adapters", {.kind = payload_kind::adapter}, "what clients saved"}},
+                  default_queue(payload_kind::text)},
+                 {"trained", work_media(), "of a trainer.engine (`work: linked`)", false,
+                  work_queue},
+                 {"sampled", work_media(), "of a trainer.sampler (`work: linked`)", false,
+                  work_queue}},
+      .outputs = {{"adapters", {.kind = payload_kind::adapter}, "what clients saved"},
+                  {"training", work_media(), "to a trainer.engine"},
+                  {"sampling", work_media(), "to a trainer.sampler"}},
       .scope = instance_scope::shared,
       .source = true,
       .period_ms = 200};
@@ -112,7 +136,8 @@ result<void> tinker_door::open(const context& where) {
   const auto note = create_output(where, config_.out + "/tinker.url");  // for who gave port 0
   if (!note) return fail(note);
   config_.how.folder = note->path().substr(0, note->path().rfind('/'));
-  auto started = start_server(config_.how, taker());
+  config_.how.is_linked = config_.work == "linked";
+  auto started = start_server(config_.how, taker(), links());
   if (!started) return fail(started);
   server_ = std::move(*started);
   for (const auto& c : server_->complaints()) context_.log(c);
@@ -131,7 +156,19 @@ saved_adapter tinker_door::taker() const {
   };
 }
 
+server_links tinker_door::links() {
+  to_trainer_.emplace(context_, 1, true), to_sampler_.emplace(context_, 2, true);
+  return {[to = *to_trainer_](std::string piece) { to.send(std::move(piece)); },
+          [to = *to_sampler_](std::string piece) { to.send(std::move(piece)); },
+          [log = context_.log](const std::string& line) { log(line); }};
+}
+
 result<source_state> tinker_door::produce(timestamp, emitter& out) {
+  server_->tick();
+  if (const auto bad = server_->bad_messages(); bad > bad_messages_) {
+    context_.count("bad_answers", bad - bad_messages_);
+    bad_messages_ = bad;
+  }
   std::deque<adapter> saved;
   {
     const std::lock_guard lock(inbox_->mutex);
@@ -172,7 +209,10 @@ void tinker_door::take_back_frozen(emitter& out) {
   out.emit(0, context_.time->now(), before);
 }
 
-result<void> tinker_door::process(std::size_t, const packet& p, emitter&) {
+result<void> tinker_door::process(std::size_t port, const packet& p, emitter&) {
+  if (port == 1 && server_->trained(bytes_of(p))) to_trainer_->heard_in(p.header.session);
+  if (port == 2 && server_->sampled(bytes_of(p))) to_sampler_->heard_in(p.header.session);
+  if (port != 0) return {};
   const auto* t = p.get_if<text>();
   if (t == nullptr) return {};
   const auto bad = [&](const std::string& why) {

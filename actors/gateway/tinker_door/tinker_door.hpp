@@ -3,10 +3,12 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/gateway/tinker_door/server.hpp"
+#include "actors/gateway/tinker_door/work_packets.hpp"
 #include "graph/contract/component.hpp"
 
 namespace hocket::tinker {
@@ -17,16 +19,18 @@ namespace hocket::tinker {
 /// number}}`; recorded in the ledger. Outputs: adapters: what a client saved to sample from, where its name
 /// matches `adapters` and the gate `swap` lets it; with its card. The one before it again (at last: none)
 /// once an incident freezes it.
+/// With `work: linked` it opens no weights: outputs training and sampling go to a trainer.engine and a
+/// trainer.sampler on any host, whose answers come to inputs trained and sampled.
 /// Writes `tinker.url` and checkpoints beneath `out`.
 /// Errors: those of start_server, tinker.real_time (in virtual time nobody connects), tinker.no_ledger
 /// (`gates` without `ledger`), trust.refused, ledger.*.
 /// Threads: the server's own; it only hands adapters over. Counters: saved (for the graph), refused_by_policy,
-/// frozen (taken back), bad_evaluations, unrecorded.
+/// frozen (taken back), bad_evaluations, unrecorded, bad_answers (of a worker).
 class tinker_door final : public component {
  public:
   struct config {
     server_settings how;
-    std::string out = "tinker", ledger, gates;
+    std::string out = "tinker", ledger, gates, work = "here";
     std::vector<std::string> adapters, owners;
     void visit(config_visitor& v);
   };
@@ -47,9 +51,12 @@ class tinker_door final : public component {
   result<void> follow_ledger();
   void take_back_frozen(emitter&);
   saved_adapter taker() const;
+  server_links links();
 
   config config_;
   context context_;
+  std::optional<work_sender> to_trainer_, to_sampler_;
+  std::int64_t bad_messages_ = 0;
   std::shared_ptr<inbox> inbox_ = std::make_shared<inbox>();
   std::vector<adapter> emitted_{
       adapter{}};  ///< the last is in use, the first is the model by itself

@@ -50,4 +50,19 @@ loaded open_language_model(const std::string& path, std::int64_t context, block_
               path + ": neither a GGUF file nor a folder with config.json and model.safetensors");
 }
 
+result<network_config> read_model_config(const std::string& path, std::int64_t context) {
+  std::error_code failed;
+  if (std::filesystem::is_regular_file(path, failed)) {
+    const auto file = gguf_file::open(path);
+    if (!file) return fail_in(path, file);
+    auto config = read_network_config(*file, context);
+    return config ? config : fail_in(path, config);
+  }
+  const auto json = path + "/config.json";
+  const auto text = read_text(json, 16u << 20);
+  if (!text) return fail_in(json, text);
+  auto config = read_network_config(*text, context);
+  return config ? config : fail_in(json, config);
+}
+
 }  // namespace hocket::language

@@ -17,4 +17,7 @@ namespace hocket::language {
 result<std::shared_ptr<const language_model>> open_language_model(
     const std::string& path, std::int64_t context = 0, block_types blocks = block_types::kept);
 
+/// Only what the files say of the model: no weights are read. *Errors*: as above.
+result<network_config> read_model_config(const std::string& path, std::int64_t context = 0);
+
 }  // namespace hocket::language

@@ -11,17 +11,25 @@
 #include <thread>
 #include <vector>
 
-#include "actors/gateway/tinker/served_model.hpp"
+#include "actors/gateway/tinker/engine/served_model.hpp"
 #include "actors/gateway/tinker/wire/messages.hpp"
 #include "engine/lora/trainer.hpp"
 #include "engine/transformer/background.hpp"
 
 namespace hocket::tinker {
 
+/// What is sampled through. Immutable.
+struct held_adapter {
+  lora::adapter_handle here;  ///< null: it is read through on another host, from
+  lora::adapter_files files;  ///< these
+  std::string sha256;         ///< of both files
+};
+using adapter_ptr = std::shared_ptr<const held_adapter>;
+
 /// What is sampled from: immutable, so it stays what it was while training goes on.
 struct sampling_source {
   std::shared_ptr<const served_model> base;
-  lora::adapter_handle adapter;     ///< null: the base model
+  adapter_ptr adapter;              ///< null: the base model
   std::string weights_sha256 = {};  ///< of a checkpoint's
 };
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/gateway/tinker/sampling.hpp"
+#include "actors/gateway/tinker/engine/sampling.hpp"
 #include "engine/language/sampling/sampler.hpp"
 
 namespace hocket::tinker {

@@ -1,11 +1,11 @@
-#include "actors/gateway/tinker/sampling.hpp"
+#include "actors/gateway/tinker/engine/sampling.hpp"
 
 #include <algorithm>
 #include <functional>
 #include <new>
 #include <pthread.h>
 
-#include "actors/gateway/tinker/sampling_job.hpp"
+#include "actors/gateway/tinker/engine/sampling_job.hpp"
 #include "engine/transformer/background.hpp"
 
 namespace hocket::tinker {

@@ -1,4 +1,4 @@
-#include "actors/gateway/tinker/served_model.hpp"
+#include "actors/gateway/tinker/engine/served_model.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -107,7 +107,7 @@ void make_files(const language::gguf_file& file, served_model& m) {
       config.dump(-1, ' ', false, json::error_handler_t::replace);
   m.made_files["config.json"] = json{
       {"model_type", std::string(file.text("general.architecture").value_or("llama"))},
-      {"vocab_size", m.model->config().vocabulary},
+      {"vocab_size", m.config.vocabulary},
       {"max_position_embeddings",
        m.context()}}.dump();
 }
@@ -141,12 +141,33 @@ bool served_model::ends_with(std::int32_t token) const {
   return std::find(ends.begin(), ends.end(), token) != ends.end();
 }
 result<std::string> served_model::sha256() const {
+  if (sum_elsewhere) return sum_elsewhere();
   auto sum = trainer::model_sha256(path);
   if (sum && trainer::model_stamp(path) != stamp)
     return fail("tinker.model_changed",
                 path + ": it changed since the server opened it; start the server again");
   return sum;
 }
+
+namespace {
+
+/// All but its weights.
+result<void> describe(served_model& m, std::vector<std::string> names) {
+  m.names = std::move(names);
+  m.revision = revision_of(m.path);
+  std::error_code failed;
+  if (std::filesystem::is_directory(m.path, failed)) {
+    m.folder = m.path;
+    HOCKET_TRY(read_folder(m));
+  } else {
+    HOCKET_TRY(read_gguf(m.path, m));
+  }
+  std::sort(m.ends.begin(), m.ends.end());
+  m.ends.erase(std::unique(m.ends.begin(), m.ends.end()), m.ends.end());
+  return {};
+}
+
+}  // namespace
 
 result<std::shared_ptr<const served_model>> open_served_model(const std::string& path,
                                                               std::vector<std::string> names,
@@ -157,18 +178,21 @@ result<std::shared_ptr<const served_model>> open_served_model(const std::string&
   auto model = language::open_language_model(path, context, language::block_types_of(precision));
   if (!model) return fail(model);
   m->model = std::move(*model);
-  m->names = std::move(names);
-  m->revision = revision_of(path);
-  std::error_code failed;
-  if (std::filesystem::is_directory(path, failed)) {
-    m->folder = path;
-    HOCKET_TRY(read_folder(*m));
-  } else {
-    HOCKET_TRY(read_gguf(path, *m));
-  }
-  std::sort(m->ends.begin(), m->ends.end());
-  m->ends.erase(std::unique(m->ends.begin(), m->ends.end()), m->ends.end());
+  m->config = m->model->config();
+  HOCKET_TRY(describe(*m, std::move(names)));
   return std::shared_ptr<const served_model>(std::move(m));
+}
+
+result<std::shared_ptr<served_model>> describe_served_model(const std::string& path,
+                                                            std::vector<std::string> names,
+                                                            std::int64_t context) {
+  auto m = std::make_shared<served_model>();
+  m->path = path;
+  auto config = language::read_model_config(path, context);
+  if (!config) return fail(config);
+  m->config = std::move(*config);
+  HOCKET_TRY(describe(*m, std::move(names)));
+  return m;
 }
 
 }  // namespace hocket::tinker

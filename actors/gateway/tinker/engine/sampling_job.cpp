@@ -1,4 +1,4 @@
-#include "actors/gateway/tinker/sampling_job.hpp"
+#include "actors/gateway/tinker/engine/sampling_job.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -37,7 +37,7 @@ sampling_hall::running::running(sample_job j)
     : job(std::move(j)),
       most_tokens_(job.ask.max_tokens.value_or(job.from.base->context() -
                                                static_cast<std::int64_t>(job.ask.prompt.size()))),
-      prompt_(job.from.base->model, job.from.adapter) {
+      prompt_(job.from.base->model, job.from.adapter ? job.from.adapter->here : nullptr) {
   const auto& ask = job.ask;
   const auto n = ask.prompt.size();
   answer.prompt_length = static_cast<std::int64_t>(n);
@@ -100,7 +100,7 @@ language::reading sampling_hall::running::next_part(std::size_t most) {
 result<void> sampling_hall::running::took(const language::reading& part,
                                           const std::vector<float>& scores) {
   const auto count = part.tokens.size();
-  const auto vocabulary = static_cast<std::size_t>(job.from.base->model->config().vocabulary);
+  const auto vocabulary = static_cast<std::size_t>(job.from.base->config.vocabulary);
   for (std::size_t i = 0; part.which == language::scores_of::every && i < count; ++i) {
     const auto position = read_ + i + 1;
     if (position < job.ask.prompt.size() && wants_scores_of(position))
@@ -155,7 +155,7 @@ result<void> sampling_hall::running::draw() {
 
 result<void> check(const sample_job& job) {
   const auto& ask = job.ask;
-  const auto& config = job.from.base->model->config();
+  const auto& config = job.from.base->config;
   const auto bad = [](const std::string& what) { return fail("tinker.bad_request", what); };
   if (ask.problem) return tl::unexpected(*ask.problem);
   for (const auto* tokens : {&ask.prompt, &ask.targets})

@@ -1,5 +1,5 @@
 // What a folder says of its model, as Python writes it.
-#include "actors/gateway/tinker/served_model.hpp"
+#include "actors/gateway/tinker/engine/served_model.hpp"
 
 #include <filesystem>
 #include <fstream>
