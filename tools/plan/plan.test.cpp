@@ -80,6 +80,25 @@ TEST_CASE("shapes: our own models by their folder") {
   CHECK(s.parameters() == Approx(9e6).epsilon(0.35));
 }
 
+TEST_CASE("shapes: a model of our own with experts and a loop") {
+  const auto folder = std::filesystem::temp_directory_path() / "hocket_plan_backbone";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "config.json") << R"({"width": 64, "layers": 6, "feed_forward": 32,
+    "vocabulary": 100, "attention": {"heads": 2, "kv_heads": 1, "head_dim": 32, "window": 40},
+    "backbone": {"generation": 2, "experts": 8, "chosen": 3, "loop_begin": 2, "loop_end": 4,
+                 "loop_passes": 3}})";
+  const auto s = shape_of(folder.string());
+  CHECK(s.experts == 8);
+  CHECK(s.chosen == 3);
+  CHECK(s.expert_parameters() == Approx(3 * 64 * 32));
+  CHECK(s.passes_of(1) == 1);
+  CHECK(s.passes_of(2) == 3);
+  CHECK(s.passes_of(3) == 3);
+  CHECK(s.passes_of(4) == 1);
+  CHECK(s.active_parameters() < s.parameters());
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("cost: a roofline that can be reckoned by hand") {
   const auto s = easy_shape();
   const double layer = 100 * 25 * 16 + 3 * 100 * 200, head = 1000 * 100;

@@ -62,6 +62,18 @@ model_shape read_model_folder(const std::string& folder, diagnostics& findings) 
   s.global_every = number(attention, "global_every", 0);
   s.feed_forward = number(json, "feed_forward", 0);
   s.vocabulary = number(json, "vocabulary", 0);
+  const auto backbone = part("backbone");  // the layers of a published model
+  s.experts = number(backbone, "experts", 0);
+  if (s.experts > 0) {
+    s.chosen = number(backbone, "chosen", 2), s.shared_experts = number(backbone, "shared", 0);
+    s.dense_layers = number(backbone, "dense", 0), s.expert_width = s.feed_forward;
+    s.feed_forward = s.dense_layers > 0 ? number(backbone, "dense_feed_forward", 0) : 0;
+  }
+  s.loop_passes = std::max<std::int64_t>(1, number(backbone, "loop_passes", 1));
+  if (s.loop_passes > 1) {
+    s.loop_first = number(backbone, "loop_begin", 0);
+    s.loop_last = std::max<std::int64_t>(1, number(backbone, "loop_end", 1)) - 1;
+  }
   s.inputs = number(layout, "audio", 4) + number(layout, "video", 0) + number(layout, "text_in", 1);
   s.speech_frames = number(layout, "speech", 4);
   s.outputs = number(layout, "text_out", 2) + s.speech_frames;
