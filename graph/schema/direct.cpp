@@ -21,9 +21,7 @@ constexpr std::int64_t unzigzag(std::uint64_t v) {
   return static_cast<std::int64_t>((v >> 1) ^ (~(v & 1) + 1));
 }
 constexpr std::size_t varint_bytes(std::uint64_t v) {
-  std::size_t n = 1;
-  for (; v >= 0x80; v >>= 7) ++n;
-  return n;
+  return (static_cast<std::size_t>(std::bit_width(v | 1)) + 6) / 7;
 }
 
 /// Writes into a block that is known to be large enough, or into a string.
@@ -82,6 +80,12 @@ struct reader {
   explicit reader(std::span<const std::byte> bytes)
       : at(bytes.data()), end(bytes.data() + bytes.size()) {}
   bool more() const { return sound && at < end; }
+  /// Field and type: of those that are known here it is one byte. Protobuf judges the longer ones.
+  std::uint64_t tag() {
+    if (at < end && *at < std::byte{0x80}) return static_cast<std::uint64_t>(*at++);
+    sound = false;
+    return 0;
+  }
   std::uint64_t varint() {
     std::uint64_t v = 0;
     for (int shift = 0; shift < 64; shift += 7) {
@@ -99,12 +103,13 @@ struct reader {
     sound = sound && v <= UINT32_MAX;
     return static_cast<std::uint32_t>(v);
   }
+  /// Protobuf takes a length in at most five bytes, up to 2 GiB.
   std::span<const std::byte> bytes() {
+    constexpr std::size_t longest = INT32_MAX - 1024;
+    const auto* const began = at;
     const auto n = varint();
-    if (!sound || n > static_cast<std::size_t>(end - at)) {
-      sound = false;
-      return {};
-    }
+    sound = sound && at - began <= 5 && n <= longest && n <= static_cast<std::size_t>(end - at);
+    if (!sound) return {};
     at += n;
     return {at - n, static_cast<std::size_t>(n)};
   }
@@ -124,7 +129,7 @@ bool read_hop(std::span<const std::byte> bytes, trace& way) {
   if (way.count == trace::capacity) return false;
   auto& h = way.hops[way.count++];
   reader r(bytes);
-  while (r.more()) switch (r.varint()) {
+  while (r.more()) switch (r.tag()) {
       case tag(1, is_varint): {
         const auto actor = r.varint();
         r.sound = r.sound && actor <= UINT16_MAX;
@@ -141,7 +146,7 @@ bool read_hop(std::span<const std::byte> bytes, trace& way) {
 
 bool read_header(std::span<const std::byte> bytes, packet_header& h) {
   reader r(bytes);
-  while (r.more()) switch (r.varint()) {
+  while (r.more()) switch (r.tag()) {
       case tag(1, is_varint): h.session = static_cast<session_id>(r.varint()); break;
       case tag(2, is_varint): h.stream = r.narrow(); break;
       case tag(3, is_varint): h.seq = r.varint(); break;
@@ -158,7 +163,7 @@ bool read_header(std::span<const std::byte> bytes, packet_header& h) {
 
 bool read_bulk(std::span<const std::byte> bytes, bulk_field& b) {
   reader r(bytes);
-  while (r.more()) switch (r.varint()) {
+  while (r.more()) switch (r.tag()) {
       case tag(1, is_varint): b.frame = r.narrow(); break;
       case tag(2, is_varint): b.offset_bytes = r.varint(); break;
       case tag(3, is_varint): b.size_bytes = r.varint(); break;
@@ -170,7 +175,7 @@ bool read_bulk(std::span<const std::byte> bytes, bulk_field& b) {
 bool read_body(std::span<const std::byte> bytes, tensor_fields& t) {
   bool shape = false, data = false;
   reader r(bytes);
-  while (r.more()) switch (r.varint()) {
+  while (r.more()) switch (r.tag()) {
       case tag(1, is_varint):
         t.type = static_cast<int>(r.narrow());
         if (t.type < 0 || t.type > 7) return false;
@@ -195,7 +200,7 @@ bool read_body(std::span<const std::byte> bytes, tensor_fields& t) {
 bool read_body(std::span<const std::byte> bytes, audio_fields& a) {
   bool samples = false;
   reader r(bytes);
-  while (r.more()) switch (r.varint()) {
+  while (r.more()) switch (r.tag()) {
       case tag(1, is_varint): a.rate_hz = r.narrow(); break;
       case tag(2, is_varint): a.channels = r.narrow(); break;
       case tag(3, is_varint): a.first_sample = static_cast<std::int64_t>(r.varint()); break;
@@ -212,7 +217,7 @@ bool read_place(std::span<const std::byte> bytes, bulk_place& place) {
   bool is_frame = false, is_inside = false;
   std::uint32_t lease = 0;
   reader r(bytes);
-  while (r.more()) switch (r.varint()) {
+  while (r.more()) switch (r.tag()) {
       case tag(1, is_bytes):
         if (std::exchange(is_inside, true)) return false;
         place.inside = string_of(r.bytes());
@@ -238,7 +243,7 @@ bool read_place(std::span<const std::byte> bytes, bulk_place& place) {
 bool read_record(std::span<const std::byte> bytes, packet_record& p) {
   bool head = false;
   reader r(bytes);
-  while (r.more()) switch (r.varint()) {
+  while (r.more()) switch (r.tag()) {
       case tag(1, is_varint): p.seq = r.varint(); break;
       case tag(2, is_bytes):
         if (std::exchange(head, true)) return false;
@@ -254,7 +259,7 @@ bool read_record(std::span<const std::byte> bytes, packet_record& p) {
 
 /// What stands alone in the rest of a message: one field of this number.
 std::optional<std::span<const std::byte>> only_field(reader& r, int field) {
-  if (r.varint() != tag(field, is_bytes)) return {};
+  if (r.tag() != tag(field, is_bytes)) return {};
   const auto bytes = r.bytes();
   if (!r.sound || r.at != r.end) return {};
   return bytes;
@@ -264,12 +269,9 @@ std::optional<std::span<const std::byte>> only_field(reader& r, int field) {
 std::size_t number_bytes(std::uint64_t v) { return v == 0 ? 0 : 1 + varint_bytes(v); }
 
 std::size_t place_bytes(const bulk_place& b) {
-  switch (b.how) {
-    case bulk_place::way::inside:
-      return b.inside.empty() ? 0 : 1 + varint_bytes(b.inside.size()) + b.inside.size();
-    case bulk_place::way::frame: return number_bytes(b.size_bytes) + 2;
-    case bulk_place::way::arena: break;
-  }
+  if (b.how == bulk_place::way::inside)
+    return b.inside.empty() ? 0 : 1 + varint_bytes(b.inside.size()) + b.inside.size();
+  if (b.how == bulk_place::way::frame) return number_bytes(b.size_bytes) + 2;
   return number_bytes(std::uint32_t{b.lease + 1}) + number_bytes(b.offset_bytes) +
          number_bytes(b.size_bytes);
 }
@@ -345,7 +347,7 @@ bool append_body(const payload& from, std::string& to, std::vector<buffer>& bulk
 std::optional<packet_fields> read_packet(std::span<const std::byte> bytes) {
   reader r(bytes);
   packet_fields out;
-  if (r.varint() != tag(1, is_bytes) || !read_header(r.bytes(), out.header) || !r.sound) return {};
+  if (r.tag() != tag(1, is_bytes) || !read_header(r.bytes(), out.header) || !r.sound) return {};
   auto rest = r;
   bool known = false;
   if (const auto t = only_field(rest, 4))
@@ -359,13 +361,13 @@ std::optional<data_frame> read_frame(std::span<const std::byte> bytes) {
   static_assert(std::endian::native == std::endian::little);
   reader r(bytes);
   data_frame out;
-  if (r.varint() != tag(1, is_fixed64)) return {};
+  if (r.tag() != tag(1, is_fixed64)) return {};
   out.connection = r.fixed64();
   const auto record = only_field(r, 2);
   if (!record) return {};
   reader fields(*record);
   auto& into = out.records.emplace_back();
-  if (fields.varint() != tag(1, is_varint)) return {};
+  if (fields.tag() != tag(1, is_varint)) return {};
   into.link = fields.narrow();
   const auto packet = only_field(fields, 2);
   if (!packet || !read_record(*packet, into.body.emplace<packet_record>())) return {};

@@ -6,6 +6,8 @@
 #include <random>
 
 #include "graph/schema/codec.hpp"
+#include "graph/schema/packet.pb.h"
+#include "graph/schema/wire.pb.h"
 
 using namespace hocket;
 using namespace hocket::wire;
@@ -85,6 +87,21 @@ std::string outcome_of(const std::string& frame) {
   return f ? encode(*f) : f.error().code;
 }
 
+/// As protobuf itself writes the message that these bytes are.
+template <class Message>
+std::string rewritten(const std::string& bytes) {
+  Message m;
+  return m.ParseFromString(bytes) ? m.SerializeAsString() : "no message";
+}
+
+/// A number in more bytes than it needs.
+std::string padded(std::uint8_t v, std::size_t bytes) {
+  std::string s(bytes, '\x80');
+  s.front() = static_cast<char>(v | (bytes > 1 ? 0x80 : 0));
+  if (bytes > 1) s.back() = 0;
+  return s;
+}
+
 data_frame frame_of(maker& make, const encoded_packet& p) {
   packet_record r{make.number(), p.head, {}};
   for (auto n = make.engine() % 4; n > 0; --n) {
@@ -109,8 +126,8 @@ TEST_CASE("direct: a packet's bytes are those of protobuf, and are read as proto
   for (int i = 0; i < 5'000; ++i) {
     const auto sent = encode(make.make()).value();
     direct_reads += direct::read_packet(bytes_of(sent.head)) ? 1 : 0;
-    const auto by_protobuf = outcome_of(with_unknown(sent.head), sent.bulk);
-    REQUIRE(by_protobuf == sent.head);
+    REQUIRE(rewritten<Packet>(sent.head) == sent.head);
+    REQUIRE(outcome_of(with_unknown(sent.head), sent.bulk) == sent.head);
     REQUIRE(outcome_of(sent.head, sent.bulk) == sent.head);
     const auto bad = make.damaged(sent.head);
     REQUIRE(outcome_of(bad, sent.bulk) == outcome_of(with_unknown(bad), sent.bulk));
@@ -126,10 +143,35 @@ TEST_CASE("direct: a frame of one packet is that of protobuf, and is read as pro
     const auto frame = frame_of(make, packet);
     const auto sent = encode(frame);
     direct_reads += direct::read_frame(bytes_of(sent)) ? 1 : 0;
+    REQUIRE(rewritten<DataFrame>(sent) == sent);
     REQUIRE(outcome_of(with_unknown(sent)) == sent);
     REQUIRE(outcome_of(sent) == sent);
     const auto bad = make.damaged(sent);
     REQUIRE(outcome_of(bad) == outcome_of(with_unknown(bad)));
   }
   CHECK(direct_reads > 4'000);  // but where link or connection is 0
+}
+
+TEST_CASE(
+    "direct: tags, lengths and numbers in more bytes than they need, as protobuf takes them") {
+  const std::string connection =
+      "\x09"
+      "12345678";
+  for (std::size_t n = 1; n <= 11; ++n) {
+    CAPTURE(n);
+    const auto same = [](const std::string& frame) {
+      return outcome_of(frame) == outcome_of(with_unknown(frame));
+    };
+    const auto packet = "\x08" + padded(1, n);
+    const auto packet_field = "\x12" + padded(static_cast<std::uint8_t>(packet.size()), 1) + packet;
+    const auto record = "\x08\x01" + packet_field;
+    const auto size = static_cast<std::uint8_t>(record.size());
+    CHECK(same(connection + "\x12" + padded(size, 1) + record));           // a number
+    CHECK(same(connection + "\x12" + padded(size, n) + record));           // a length
+    CHECK(same(connection + padded(0x12, n) + padded(size, 1) + record));  // a tag
+    const auto header = padded(0x0a, n) + padded(2, 1) + "\x08\x07";
+    const std::string sound("\x12\x06\x08\x01\x10\x01\x22\x00", 8);
+    const auto head = header + sound;
+    CHECK(outcome_of(head, {}) == outcome_of(with_unknown(head), {}));
+  }
 }
