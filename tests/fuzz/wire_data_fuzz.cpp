@@ -5,7 +5,8 @@
 #include "tests/fuzz/targets.hpp"
 
 // Input: the bytes of one message of the data lane. What decodes goes on into the books, as a peer's
-// would: whatever it says, the law holds.
+// would: whatever it says, the law holds. Whether it is read without message objects or by protobuf, the
+// same must come of it.
 namespace hocket::fuzz {
 namespace {
 
@@ -38,7 +39,20 @@ void feed(const data_record& r, in_link& in, out_link& out) {
   HOCKET_ASSERT(in.account().in_flight <= 8 && out.account().in_flight < 100'000);
 }
 
+/// The message's own bytes, or which error.
+std::string outcome_of(std::span<const std::byte> bytes) {
+  const auto f = decode_data(bytes);
+  return f ? encode(*f) : f.error().code;
+}
+
+void compare_readers(std::span<const std::byte> bytes) {
+  std::string same = protobuf_alone;
+  same.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  HOCKET_ASSERT(outcome_of(bytes) == outcome_of(std::as_bytes(std::span(same))));
+}
+
 void run(std::span<const std::uint8_t> bytes) {
+  compare_readers(std::as_bytes(bytes));
   const auto f = decode_data(std::as_bytes(bytes));
   if (!f) return;
   for (const auto how : {delivery::bounded, delivery::lossless}) {
