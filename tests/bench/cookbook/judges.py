@@ -30,7 +30,7 @@ def rewarded(steps):
     def passed(metrics, _):
         reward = values(metrics, "env/all/reward/total", "reward/total")
         apart = values(metrics, "optim/kl_sample_train_v2")
-        return len(reward) >= steps and apart and all(abs(x) < 1e-4 for x in apart), {"reward": reward, "kl": apart}
+        return len(reward) >= steps and bool(apart) and all(abs(x) < 1e-4 for x in apart), {"reward": reward, "kl": apart}
     return passed
 
 

@@ -13,7 +13,9 @@ def rows(key, *numbers, **more):
 
 class judged(unittest.TestCase):
     def passes(self, judge, metrics, checkpoints=WHOLE):
-        return bool(judge(metrics, checkpoints)[0])
+        passed = judge(metrics, checkpoints)[0]
+        self.assertIsInstance(passed, bool)  # it is counted
+        return passed
 
     def test_supervised(self):
         judge = judges.supervised(3)
