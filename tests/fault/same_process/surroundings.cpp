@@ -60,6 +60,14 @@ void add_surroundings(std::vector<way>& to) {
           r.where.count("down", std::numeric_limits<std::int64_t>::min());
         }
       }));
+  add("counters_of_the_host", fate::bad_packet, "words: no payload", doing([](auto& r, auto* out) {
+        for (const auto* name : {"bad_packets", "bad_\x1b[2Jpackets", "log_lines_left_out",
+                                 "late_emits", "counters_left_out"})
+          r.where.count(name, std::numeric_limits<std::int64_t>::max());
+        for (int i = 0; i < 3000; ++i) r.where.log("line");
+        for (int i = 0; i < 2000; ++i) r.where.count(fmt::format("counter_{}", i), 1);
+        out->emit(0, packet{});
+      }));
 
   // Tasks.
   add("task_of_nothing", fails, "bad_function_call",
