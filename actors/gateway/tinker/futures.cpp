@@ -34,7 +34,9 @@ outcome failed(const std::string& message, const char* category) {
 outcome failed(const error& e) {
   const bool ours = e.code.starts_with("files.") || e.code == "lora.engine" ||
                     e.code == "lora.out_of_memory" || e.code == "language.engine" ||
-                    e.code == "tinker.damaged" || e.code == "tinker.unreachable";
+                    e.code == "tinker.damaged" || e.code == "tinker.unreachable" ||
+                    e.code == "tinker.unknown_adapter" || e.code == "tinker.bad_work" ||
+                    e.code == "tinker.stopped";
   return failed(e.message, ours ? "server" : "user");
 }
 

@@ -1,5 +1,6 @@
 #include "actors/gateway/tinker/engine/linked_engines.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 
@@ -17,8 +18,11 @@ class linked_trainer final : public model_trainer {
   linked_trainer(std::shared_ptr<linked_engines> keeps, request_link& link, std::uint64_t number)
       : keeps_(std::move(keeps)), link_(link), number_(number) {}
   ~linked_trainer() override {
-    link_.submit(
-        {.owner = "", .work = pack(work{number_, drop_work{}}), .done = [](const auto&) {}});
+    // Also after a silence: who is back has it in memory still.
+    link_.submit({.owner = "",
+                  .work = pack(work{number_, drop_work{}}),
+                  .outlasts_silence = true,
+                  .done = [](const auto&) {}});
   }
 
   /// Waits for the answer.
@@ -71,17 +75,24 @@ class linked_passes final : public pass_worker {
            const std::string& owner) override {
     auto& t = static_cast<linked_trainer&>(on);
     auto bytes = pack_pass(t.number(), owner, loss, forward_only, data);
-    count(owner, 1);
-    link_.submit({.owner = owner,
-                  .work = std::move(bytes),
-                  .done = [&t, owner, then, counts = counts_](result<std::string> r) {
-                    {
-                      const std::lock_guard lock(counts->mutex);
-                      if (--counts->by_owner[owner] == 0) counts->by_owner.erase(owner);
-                    }
-                    const auto said = t.heard(std::move(r));
-                    then(said ? unpack_pass(*said) : fail(said));
-                  }});
+    {
+      const std::lock_guard lock(counts_->mutex);
+      ++counts_->by_owner[owner];
+    }
+    link_.submit(
+        {.owner = owner,
+         .work = std::move(bytes),
+         .done = [&t, owner, then, count = data.size(), counts = counts_](result<std::string> r) {
+           {
+             const std::lock_guard lock(counts->mutex);
+             if (--counts->by_owner[owner] == 0) counts->by_owner.erase(owner);
+           }
+           const auto said = t.heard(std::move(r));
+           auto is = said ? unpack_pass(*said) : fail(said);
+           if (is && is->logprobs.size() != count)
+             is = fail("tinker.bad_work", "the trainer answered other data");
+           then(std::move(is));
+         }});
   }
   void step() override {}
   std::size_t size() const override { return 0; }
@@ -92,10 +103,6 @@ class linked_passes final : public pass_worker {
   }
 
  private:
-  void count(const std::string& owner, std::size_t add) {
-    const std::lock_guard lock(counts_->mutex);
-    counts_->by_owner[owner] += add;
-  }
   request_link& link_;
   const std::shared_ptr<pass_counts> counts_;
 };
@@ -139,7 +146,14 @@ class linked_sampling final : public sampling_engine {
   void submit(sample_job job) override {
     ask(std::make_shared<const sample_job>(std::move(job)), most_tries);
   }
-  std::size_t queued(const std::string& owner) const override { return link_.queued(owner); }
+  std::size_t queued(const std::string& owner) const override {
+    const std::lock_guard lock(mutex_);
+    std::size_t held = 0;
+    for (const auto& [sha256, all] : on_the_way_)
+      held += static_cast<std::size_t>(
+          std::ranges::count(all, owner, [](const held_job& h) { return h.job->owner; }));
+    return link_.queued(owner) + held;
+  }
   result<adapter_ptr> adapter(const served_model&, lora::adapter_files files) override {
     auto sum = sha256_of(files);
     return std::make_shared<const held_adapter>(
@@ -150,8 +164,13 @@ class linked_sampling final : public sampling_engine {
  private:
   /// A sampler that is short of room may forget an adapter before it is used.
   static constexpr int most_tries = 4;
+  using job_ptr = std::shared_ptr<const sample_job>;
+  struct held_job {
+    job_ptr job;
+    int tries;
+  };
 
-  void ask(const std::shared_ptr<const sample_job>& job, int tries) {
+  void ask(const job_ptr& job, int tries) {
     const auto& adapter = job->from.adapter;
     link_.submit(
         {.owner = job->owner,
@@ -160,30 +179,49 @@ class linked_sampling final : public sampling_engine {
          .done =
              [this, job, tries](const result<std::string>& r) {
                if (!r && r.error().code == "tinker.unknown_adapter" && tries > 1)
-                 return send_adapter(job, tries - 1);
-               job->done(r ? unpack_sampled(*r) : fail(r));
+                 return send_adapter({job, tries - 1});
+               job->done(r ? unpack_sampled(*r, job->ask) : fail(r));
              },
          .begins = job->begins,
          .is_cancelled = job->is_cancelled});
   }
-  void send_adapter(const std::shared_ptr<const sample_job>& job, int tries) {
-    const auto& adapter = *job->from.adapter;
-    link_.submit({.owner = job->owner,
-                  .work = pack(work{0, adapter_work{adapter.files}}),
+  /// Once for all jobs that lack it.
+  void send_adapter(held_job h) {
+    const auto adapter = h.job->from.adapter;
+    const auto owner = h.job->owner;
+    {
+      const std::lock_guard lock(mutex_);
+      auto& all = on_the_way_[adapter->sha256];
+      all.push_back(std::move(h));
+      if (all.size() > 1) return;
+    }
+    link_.submit({.owner = owner,
+                  .work = pack(work{0, adapter_work{adapter->files}}),
                   .needs_no_model = true,
-                  .done =
-                      [this, job, tries](const result<std::string>& r) {
-                        if (!r) return job->done(fail(r));
-                        if (*r != job->from.adapter->sha256)
-                          return job->done(
-                              fail("tinker.damaged", "an adapter came to the sampler damaged"));
-                        ask(job, tries);
-                      },
-                  .begins = {},
-                  .is_cancelled = job->is_cancelled});
+                  .is_first = true,
+                  .done = [this, sha256 = adapter->sha256](const result<std::string>& r) {
+                    adapter_is_there(sha256, r);
+                  }});
+  }
+  void adapter_is_there(const std::string& sha256, const result<std::string>& r) {
+    std::vector<held_job> all;
+    {
+      const std::lock_guard lock(mutex_);
+      all = std::move(on_the_way_.extract(sha256).mapped());
+    }
+    for (const auto& [job, tries] : all) {
+      if (!r)
+        job->done(fail(r));
+      else if (*r != sha256)
+        job->done(fail("tinker.damaged", "an adapter came to the sampler damaged"));
+      else
+        ask(job, tries);
+    }
   }
   const std::shared_ptr<linked_engines> keeps_;
   request_link& link_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::vector<held_job>> on_the_way_;  ///< by the adapter that they lack
 };
 
 }  // namespace

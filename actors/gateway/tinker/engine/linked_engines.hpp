@@ -20,7 +20,8 @@ class model_agreement {
   /// `same_bits`: a sampler that computes other bits than the trainer is refused, too.
   model_agreement(std::int64_t context, std::int64_t vocabulary, bool same_bits)
       : context_(context), vocabulary_(vocabulary), same_bits_(same_bits) {}
-  /// *Errors*: tinker.other_model, tinker.other_bits, naming both and the remedy.
+  /// *Errors*: tinker.other_model, tinker.other_bits, naming both and the remedy; tinker.unreachable: the trainer,
+  /// with which a sampler is compared, has not told yet.
   std::optional<error> trainer_is(const worker_identity& it);
   std::optional<error> sampler_is(const worker_identity& it) const;
   /// SHA-256 of the trainer's model. *Errors*: tinker.unreachable: it has not told yet.

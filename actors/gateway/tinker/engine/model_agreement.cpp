@@ -32,7 +32,9 @@ std::optional<error> model_agreement::sampler_is(const worker_identity& it) cons
   auto no = described("the sampler", it);
   if (no) return no;
   const std::lock_guard lock(mutex_);
-  if (!trainer_) return std::nullopt;  // asked again each second
+  if (!trainer_)
+    return error{"tinker.unreachable",
+                 "the sampler's model cannot be compared: the trainer has not told its own yet"};
   if (it.model_sha256 != trainer_->model_sha256)
     return error{
         "tinker.other_model",

@@ -8,16 +8,28 @@
 
 namespace hocket::tinker {
 
+namespace {
+
+tl::unexpected<error> too_large(const std::string& bytes, std::size_t most) {
+  return fail("tinker.too_large",
+              fmt::format("{} bytes in one message are more than the {} that cross between hosts: "
+                          "send less in one request, or train a smaller adapter",
+                          bytes, most));
+}
+
+}  // namespace
+
+result<void> can_cross(std::string_view packed) {
+  constexpr auto most = most_piece_bytes * most_pieces;
+  if (packed.empty()) return too_large("more than 2147483647", most);
+  if (packed.size() > most) return too_large(std::to_string(packed.size()), most);
+  return {};
+}
+
 result<std::vector<std::string>> pieces_of(std::string_view message, std::uint64_t number,
                                            std::size_t piece_bytes, std::size_t most) {
   const auto count = std::max<std::size_t>(1, (message.size() + piece_bytes - 1) / piece_bytes);
-  if (count > most)
-    return fail(
-        "tinker.too_large",
-        fmt::format(
-            "{} bytes in one message are more than the {} that cross between hosts: send less "
-            "in one request, or train a smaller adapter",
-            message.size(), piece_bytes * most));
+  if (count > most) return too_large(std::to_string(message.size()), piece_bytes * most);
   std::vector<std::string> all;
   for (std::size_t i = 0; i < count; ++i) {
     work_pb::Piece p;

@@ -14,6 +14,10 @@ namespace hocket::tinker {
 /// A packet crosses with 64 MiB at most; a message of 1 GiB holds the moments of 80 million numbers.
 inline constexpr std::size_t most_piece_bytes = std::size_t{32} << 20, most_pieces = 32;
 
+/// Whether a packed request or result crosses. *Errors* (`tinker.too_large`): it does not, or it is empty, as protobuf
+/// leaves what is above 2 GiB.
+result<void> can_cross(std::string_view packed);
+
 /// `number`: another than that of the message before it. *Errors* (`tinker.too_large`): it needs more than `most` pieces.
 result<std::vector<std::string>> pieces_of(std::string_view message, std::uint64_t number,
                                            std::size_t piece_bytes = most_piece_bytes,

@@ -17,6 +17,7 @@ request_link::request_link(settings s, std::function<void(std::string)> send, ju
       server_(new_life()),
       heard_(now),
       asked_(now - settings_.hello_every),
+      ticked_(now),
       message_(first_number()) {}
 
 void request_link::submit(request r) {
@@ -24,10 +25,14 @@ void request_link::submit(request r) {
   begun now_begun;
   {
     const std::lock_guard lock(mutex_);
+    auto& of_owner = waiting_[r.owner];
     if (stopped_)
       over.emplace_back(std::move(r), fail("tinker.stopped", "the server is stopping"));
+    else if (const auto fits = can_cross(r.work); !fits)
+      over.emplace_back(std::move(r), fail(fits));
     else
-      waiting_[r.owner].push_back(std::move(r));
+      of_owner.insert(r.is_first ? of_owner.begin() : of_owner.end(), std::move(r));
+    std::erase_if(waiting_, [](const auto& e) { return e.second.empty(); });
     dispatch(over, now_begun);
   }
   finish(std::move(over), std::move(now_begun));
@@ -73,6 +78,12 @@ void request_link::dispatch(ends& over, begun& now_begun) {
   }
 }
 
+tl::unexpected<error> request_link::out_of_reach() const {
+  return fail("tinker.unreachable",
+              (not_judged_.empty() ? settings_.what + " is out of reach" : not_judged_) +
+                  ": ask again later");
+}
+
 void request_link::finish(ends&& over, begun&& now_begun) {
   for (const auto& b : now_begun) b();
   for (auto& [r, what] : over) r.done(std::move(what));
@@ -112,8 +123,10 @@ bool request_link::arrived(std::string_view piece, clock::time_point now) {
 
 void request_link::is_ready(const from_worker& m, const ready& r, clock::time_point now,
                             ends& over) {
-  heard_ = now;
   auto no = judges_(r.identity);
+  not_judged_ = no && no->code == "tinker.unreachable" ? no->message : "";
+  if (!not_judged_.empty()) return;
+  heard_ = now;
   if (no && (!refused_ || refused_->message != no->message))
     tell_(fmt::format("{} is refused: {}", settings_.what, no->message));
   if (m.worker != worker_) {
@@ -133,7 +146,7 @@ void request_link::is_ready(const from_worker& m, const ready& r, clock::time_po
       lacking.push_back(number);
   for (const auto number : lacking) {
     auto& s = sent_.at(number);
-    s.hello = hello_;
+    s.hello = hello_, s.cancel_sent = false;
     send(number, s.what.work, &over);
   }
 }
@@ -164,6 +177,9 @@ void request_link::tick(clock::time_point now) {
   {
     const std::lock_guard lock(mutex_);
     if (stopped_) return;
+    // Where this process stood still, what came meanwhile is not read yet: that is nobody's silence.
+    if (now - ticked_ > 3 * settings_.hello_every) heard_ += now - ticked_;
+    ticked_ = now;
     if (now - asked_ >= settings_.hello_every) {
       asked_ = now;
       send(0, hello{++hello_}, nullptr);
@@ -174,11 +190,16 @@ void request_link::tick(clock::time_point now) {
     for (auto it = sent_.begin(); it != sent_.end();) {
       auto& s = it->second;
       const bool cancelled = s.what.is_cancelled && s.what.is_cancelled();
+      if (silent && s.what.outlasts_silence) {
+        waiting_[s.what.owner].push_back(std::move(s.what));
+        it = sent_.erase(it);
+        continue;
+      }
       if (silent) {
         over.emplace_back(
             std::move(s.what),
             s.what.needs_no_model
-                ? fail("tinker.unreachable", settings_.what + " is out of reach: ask again later")
+                ? out_of_reach()
                 : fail("tinker.model_lost",
                        settings_.what +
                            " is out of reach, and may have done this or not: load a checkpoint "
@@ -195,15 +216,14 @@ void request_link::tick(clock::time_point now) {
     for (auto& [owner, all] : waiting_)
       for (auto it = all.begin(); it != all.end();) {
         const bool cancelled = it->is_cancelled && it->is_cancelled();
-        if (!cancelled && !silent && !refused_) {
+        if (!cancelled && (!silent || it->outlasts_silence) && !refused_) {
           ++it;
           continue;
         }
         over.emplace_back(std::move(*it),
                           cancelled  ? fail("tinker.cancelled", "the request was cancelled")
-                          : refused_ ? result<std::string>(tl::unexpected(*refused_))
-                                     : fail("tinker.unreachable",
-                                            settings_.what + " is out of reach: ask again later"));
+                          : refused_ ? tl::unexpected(*refused_)
+                                     : out_of_reach());
         it = all.erase(it);
       }
     std::erase_if(waiting_, [](const auto& e) { return e.second.empty(); });

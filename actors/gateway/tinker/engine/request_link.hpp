@@ -39,11 +39,15 @@ class request_link {
     std::string owner, work;  ///< packed
     /// It needs nothing of before: another life of the worker can do it as well.
     bool needs_no_model = false;
+    bool outlasts_silence =
+        false;              ///< it is asked once the worker is back, however long that takes
+    bool is_first = false;  ///< before what waits of its owner
     std::function<void(result<std::string>)> done;  ///< once, with the packed result
-    std::function<void()> begins;                   ///< may be null: it is on its way
-    std::function<bool()> is_cancelled;             ///< may be null
+    std::function<void()> begins = {};              ///< may be null: it is on its way
+    std::function<bool()> is_cancelled = {};        ///< may be null
   };
-  /// Why a worker is not the right one; nothing: it is.
+  /// Why a worker is not the right one; nothing: it is. tinker.unreachable: that cannot be told yet, and it is
+  /// taken for one that says nothing.
   using judge = std::function<std::optional<error>(const worker_identity&)>;
 
   request_link(settings s, std::function<void(std::string piece)> send, judge judges,
@@ -74,6 +78,7 @@ class request_link {
   void is_ready(const from_worker& m, const ready& r, clock::time_point now, ends& over);
   void another_life(ends& over);
   void finish(ends&& over, begun&& now_begun = {});
+  tl::unexpected<error> out_of_reach() const;
   bool may_send() const { return !worker_.empty() && !refused_; }
 
   const settings settings_;
@@ -86,7 +91,8 @@ class request_link {
   assembler assembler_;
   std::string worker_;  ///< its life; empty: it has not answered yet, or is silent
   std::optional<error> refused_;
-  clock::time_point heard_, asked_;
+  std::string not_judged_;  ///< why it cannot be judged yet
+  clock::time_point heard_, asked_, ticked_;
   std::uint64_t hello_ = 0, number_ = 0, message_;
   std::map<std::string, std::deque<request>> waiting_;  ///< by owner
   std::string last_owner_;

@@ -204,6 +204,46 @@ TEST_CASE("who is silent for long is given up, and welcome when it is back") {
   CHECK(back.has_value());
 }
 
+TEST_CASE("what a trainer holds of a model is let go also where that is asked for in a silence") {
+  stage s;
+  REQUIRE(s.answer({1, new_adapter{}}, true));
+  const auto step = s.ask(step_of(1, 1));
+  REQUIRE(s.becomes([&] { return step->has_value(); }, false));
+  int dropped = 0;
+  for (int i = 0; i < 2; ++i)  // one waits for its turn, one may have been sent
+    s.link.submit({.owner = "",
+                   .work = pack(work{1, drop_work{}}),
+                   .outlasts_silence = true,
+                   .done = [&](const auto&) { ++dropped; }});
+  const auto other = s.ask({2, new_adapter{}}, true);
+  REQUIRE(s.becomes([&] { return other->has_value(); }, false));
+  CHECK(dropped == 0);
+  REQUIRE(s.becomes([&] { return dropped == 2; }));
+  CHECK(code(s.answer(step_of(1, 1))) == "tinker.model_lost");
+}
+
+TEST_CASE("where the server itself stood still, nobody was silent") {
+  stage s;
+  REQUIRE(s.answer({1, new_adapter{}}, true));
+  const auto step = s.ask(step_of(1, 1));
+  s.link.tick(s.now += std::chrono::seconds(100));
+  REQUIRE(s.becomes([&] { return step->has_value(); }));
+  CHECK(**step);
+}
+
+TEST_CASE("who cannot be judged yet is asked nothing, and that does not wait for ever") {
+  stage s;
+  s.refuses = error{"tinker.unreachable", "nobody to compare it with"};
+  const auto early = s.ask({1, new_adapter{}}, true);
+  REQUIRE(s.becomes([&] { return early->has_value(); }));
+  CHECK((*early)->error().message == "nobody to compare it with: ask again later");
+  s.refuses.reset();
+  bool fine = false;
+  for (std::uint64_t i = 2; i < 100 && !fine; ++i)
+    fine = s.answer({i, new_adapter{}}, true).has_value();
+  CHECK(fine);
+}
+
 TEST_CASE("a worker of another model is refused by name, and taken once it is the right one") {
   stage s;
   s.refuses = error{"tinker.other_model", "another"};
@@ -219,7 +259,7 @@ TEST_CASE("trainer and sampler agree on the model, its precision and its bits") 
   const worker_identity same{"aa", "fp32", 64, 256, "11"};
   model_agreement a(64, 256, true), loose(64, 256, false);
   CHECK(!a.model_sha256());
-  CHECK(!a.sampler_is(same));
+  CHECK(a.sampler_is(same)->code == "tinker.unreachable");  // nobody to compare it with
   CHECK(!a.trainer_is(same));
   CHECK(!loose.trainer_is(same));
   CHECK(*a.model_sha256() == "aa");

@@ -16,6 +16,8 @@ sampler_desk::sampler_desk(std::shared_ptr<const served_model> base, worker_iden
              },
              [this] {
                adapters_.clear();  // one tenant's adapter is for its server alone
+               const std::lock_guard lock(mutex_);
+               cancelled_.clear();
              }}),
       engine_(std::move(engine)) {}
 

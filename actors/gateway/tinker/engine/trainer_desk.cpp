@@ -19,6 +19,10 @@ bool makes(const work& w) {
   return std::holds_alternative<new_adapter>(w.what) || std::holds_alternative<open_work>(w.what);
 }
 
+bool changes(const work& w) {
+  return !std::holds_alternative<save_work>(w.what) && !std::holds_alternative<drop_work>(w.what);
+}
+
 }  // namespace
 
 trainer_desk::trainer_desk(std::shared_ptr<const served_model> base, worker_identity is,
@@ -64,8 +68,11 @@ std::shared_ptr<trainer_desk::kept> trainer_desk::whose(const asked& to, const w
       said = fail("tinker.bad_work", "a request that was answered long ago");
     } else if (to.number == of->last && of->answer) {
       said = of->answer;
+    } else if (of->is_changing && !std::holds_alternative<drop_work>(w.what)) {
+      said = fail("tinker.bad_work", "a request before the one before it was answered");
     } else {
       of->last = to.number, of->answer.reset();
+      of->is_changing = changes(w);
       return of;
     }
   }
@@ -89,7 +96,11 @@ void trainer_desk::end(const job& j, result<std::string> r) {
     const std::lock_guard lock(mutex_);
     // What only reads can be done again.
     if (!std::holds_alternative<save_work>(j.what->what)) j.of->answer = r;
-    if (std::holds_alternative<drop_work>(j.what->what)) trainers_.erase(j.what->trainer);
+    if (changes(*j.what)) j.of->is_changing = false;
+    const auto found = trainers_.find(j.what->trainer);  // it may be another server's by now
+    if (std::holds_alternative<drop_work>(j.what->what) && found != trainers_.end() &&
+        found->second == j.of)
+      trainers_.erase(found);
   }
   desk_.answer(j.to, std::move(r));
 }
@@ -112,7 +123,10 @@ result<std::string> trainer_desk::run(const job& j) {
     return metrics ? result<std::string>(pack(*metrics)) : fail(metrics);
   }
   const auto is = t->save(std::get<save_work>(j.what->what).optimizer);
-  return is ? result<std::string>(pack(*is)) : fail(is);
+  if (!is) return fail(is);
+  auto packed = pack(*is);
+  HOCKET_TRY(can_cross(packed));
+  return packed;
 }
 
 void trainer_desk::work_on_others() {

@@ -32,6 +32,7 @@ class trainer_desk {
  private:
   struct kept {
     std::unique_ptr<model_trainer> trainer;  ///< of whose turn it is
+    bool is_changing = false;                ///< a request that changes it is in work
     std::uint64_t last = 0;                  ///< the newest request; with what it gave:
     std::optional<result<std::string>> answer;
   };

@@ -52,7 +52,7 @@ void put(const sample_work& from, work_pb::Sample* to) {
   to->set_target_columns(a.target_columns);
   copy_to(a.targets, to->mutable_targets());
 }
-sample_work sample_of(const work_pb::Sample& m) {
+result<sample_work> sample_of(const work_pb::Sample& m) {
   sample_work s;
   s.owner = m.owner(), s.adapter_sha256 = m.adapter_sha256();
   auto& a = s.ask;
@@ -69,6 +69,16 @@ sample_work sample_of(const work_pb::Sample& m) {
   if (m.has_last_n()) a.last_n = m.last_n();
   a.target_columns = m.target_columns();
   a.targets = list_of<std::int32_t>(m.targets());
+  // What a gateway lets pass (wire/sample.cpp); what a sampler computes with these is not looked at again.
+  const auto within = [](double v, double low, double high) { return v >= low && v <= high; };
+  const auto rows = static_cast<std::int64_t>(a.prompt.size()) - 1, all = std::ssize(a.targets);
+  const auto columns = a.target_columns;
+  if (rows < 0 || !within(a.num_samples, 1, 1024) || !within(a.topk_prompt, 0, 1024) ||
+      !within(a.topk_sample, 0, 1024) || !within(a.alternatives, 0, 1024) || a.top_k < 0 ||
+      a.max_tokens.value_or(0) < 0 || a.last_n.value_or(0) < 0 || columns < 0 ||
+      columns > INT32_MAX || rows * columns != all || !within(a.temperature, 0, 100) ||
+      !within(a.top_p, 0, 1))
+    return bad("a request to sample");
   return s;
 }
 
@@ -195,7 +205,12 @@ result<work> unpack_work(std::string_view bytes) {
     case work_pb::Work::kAdapter:
       w.what = adapter_work{files_of(m.mutable_adapter()->mutable_files())};
       return w;
-    case work_pb::Work::kSample: w.what = sample_of(m.sample()); return w;
+    case work_pb::Work::kSample: {
+      auto s = sample_of(m.sample());
+      if (!s) return fail(s);
+      w.what = std::move(*s);
+      return w;
+    }
     case work_pb::Work::WHAT_NOT_SET: break;
   }
   return bad("a request");

@@ -68,6 +68,8 @@ result<lora::pass_result> unpack_pass(std::string_view bytes);
 result<std::map<std::string, double>> unpack_metrics(std::string_view bytes);
 result<trainer_state> unpack_state(std::string_view bytes);
 result<sample_answer> unpack_sampled(std::string_view bytes);
+/// A sampled answer to this. *Errors* (`tinker.bad_work`): to another.
+result<sample_answer> unpack_sampled(std::string_view bytes, const sample_request& ask);
 
 /// Of both files of an adapter.
 std::string sha256_of(const lora::adapter_files& files);

@@ -1,4 +1,6 @@
 // What came of a request, as bytes and back.
+#include <algorithm>
+
 #include "graph/schema/tinker_work.pb.h"
 #include "actors/gateway/tinker/engine/work_messages.hpp"
 
@@ -82,6 +84,7 @@ result<trainer_state> unpack_state(std::string_view bytes) {
   work_pb::SaveResult m;
   if (!parse(m, bytes)) return bad();
   auto* files = m.mutable_files();
+  if (files->config().empty() || files->weights().empty()) return bad();  // nothing is no adapter
   return trainer_state{{std::move(*files->mutable_config()), std::move(*files->mutable_weights())},
                        std::move(*m.mutable_optimizer()),
                        m.steps()};
@@ -121,6 +124,25 @@ result<sample_answer> unpack_sampled(std::string_view bytes) {
   a.target_logprobs = list_of<float>(m.target_logprobs());
   a.alternatives = m.alternatives();
   a.alternative_rows = tops_of(m.alternative_rows());
+  const auto fit = [](const std::vector<top_tokens>& rows) {
+    return std::ranges::all_of(rows,
+                               [](const auto& t) { return t.ids.size() == t.logprobs.size(); });
+  };
+  const bool fits = fit(a.prompt_top) && fit(a.alternative_rows) &&
+                    std::ranges::all_of(a.sequences, [&](const auto& s) {
+                      return s.tokens.size() == s.logprobs.size() && fit(s.top);
+                    });
+  if (!fits) return bad();
+  return a;
+}
+
+result<sample_answer> unpack_sampled(std::string_view bytes, const sample_request& ask) {
+  auto a = unpack_sampled(bytes);
+  if (!a) return a;
+  if (std::ssize(a->sequences) != ask.num_samples || a->prompt_length != std::ssize(ask.prompt) ||
+      a->topk != ask.topk_prompt || a->target_columns != ask.target_columns ||
+      a->alternatives != ask.alternatives)
+    return bad();
   return a;
 }
 
