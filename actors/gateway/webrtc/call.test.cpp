@@ -27,6 +27,7 @@ struct side {
   std::mutex mutex;
   std::vector<std::string> messages;
   std::vector<float> sound;
+  int pictures = 0;
   bool is_open = false;
   int code = 0;
   std::string reason, sdp, failed;
@@ -45,6 +46,7 @@ struct side {
     e.sound = [this](std::vector<float> s) {
       locked([&] { sound.insert(sound.end(), s.begin(), s.end()); });
     };
+    e.picture = [this](const shown_picture&) { locked([&] { ++pictures; }); };
     e.closed = [this](int c, const std::string& why) {
       locked([&] {
         code = c;
@@ -217,11 +219,13 @@ int loud_blocks(side& e) {
 }
 
 struct pair_of_ends {
-  explicit pair_of_ends(exchange::options o = on_loopback()) : here(o), there(of_client()) {}
+  explicit pair_of_ends(exchange::options o = on_loopback(), const std::string& shows = "")
+      : here(o), there(of_client(shows)) {}
   /// Where the goodbye is lost, silence tells it in the end.
-  static exchange::options of_client() {
+  static exchange::options of_client(const std::string& shows) {
     auto o = on_loopback();
     o.limits.silence_ms = 8'000;
+    o.shows = shows;
     return o;
   }
   side server, client;  // longer than the exchanges, which tell them of the end
@@ -341,6 +345,38 @@ TEST_CASE("a call whose channel stands before its sound, of an SSRC that no line
   }));
   CHECK(is_heard(p.client, p.server));
   CHECK(is_heard(p.server, p.client));
+}
+
+TEST_CASE("a camera whose SSRC is another one than its SDP says is no end of the process") {
+  if (is_missing()) return;
+  constexpr const char* camera =
+      "videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=15/1";
+  for (const bool has_sound : {false, true}) {
+    CAPTURE(has_sound);
+    pair_of_ends p(on_loopback(), camera);
+    std::vector<medium> offered;
+    p.connect([&](description& d) {
+      offered = d.media;
+      REQUIRE(d.media.size() == 3);
+      REQUIRE(d.media[0].of == medium::kind::sound);
+      ++d.pictures_ssrc;
+      if (has_sound) return;
+      d.media[0].of = medium::kind::other;
+      std::swap(d.media[0], d.media[2]);
+      REQUIRE(d.media[0].of == medium::kind::data);
+      p.between = [&](description& answer) {  // as if its sound were taken, and silent
+        std::swap(answer.media[0], answer.media[2]);
+        answer.media[0] = offered[0];
+        answer.media[0].direction = "inactive";
+      };
+    });
+    REQUIRE(becomes(
+        [&] { return p.server.locked([&] { return p.server.is_open || p.server.code != 0; }); }));
+    CHECK(becomes([&] {
+      return p.server.locked([&] { return p.server.pictures > 2 || p.server.code != 0; });
+    }));
+    p.here.stop(0);
+  }
 }
 
 TEST_CASE("a stranger with another key than the offer's is not let in") {

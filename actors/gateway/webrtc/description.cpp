@@ -88,7 +88,8 @@ struct part {
   std::string protocol;
   std::vector<std::string> formats;
   bool is_refused = false, is_bundle_only = false;
-  std::string ufrag, pwd, fingerprint, setup;
+  std::string ufrag, pwd, fingerprint, setup, cname;
+  std::uint32_t ssrc = 0;  ///< the first that is told
 };
 
 class reader {
@@ -165,14 +166,11 @@ class reader {
     if (name == "candidate" && out_.candidates.size() < most_candidates &&
         is_udp_candidate(whole_value))
       out_.candidates.emplace_back(whole_value);
-    if (name == "ssrc" && !parts_.empty() && at.m.of == medium::kind::sound && out_.ssrc == 0) {
-      out_.ssrc = number_of<std::uint32_t>(cut(value, ' ')).value_or(0);
+    if (name == "ssrc" && at.ssrc == 0) {
+      at.ssrc = number_of<std::uint32_t>(cut(value, ' ')).value_or(0);
       if (value.starts_with("cname:") && all_of(value.substr(6), 1, 256, "+/-_.@{}"))
-        out_.cname = value.substr(6);
+        at.cname = value.substr(6);
     }
-    if (name == "ssrc" && !parts_.empty() && at.m.of == medium::kind::pictures &&
-        out_.pictures_ssrc == 0)
-      out_.pictures_ssrc = number_of<std::uint32_t>(cut(value, ' ')).value_or(0);
     return parts_.empty() ? result<void>() : of_part(name, value);
   }
 
@@ -224,6 +222,8 @@ class reader {
       if (p.m.of == medium::kind::data && (has_data || is_out)) p.m.of = medium::kind::other;
       if (p.m.of == medium::kind::pictures && (has_pictures || is_out || p.m.vp8 == 0))
         p.m.of = medium::kind::other;
+      if (p.m.of == medium::kind::sound) out_.ssrc = p.ssrc, out_.cname = p.cname;
+      if (p.m.of == medium::kind::pictures) out_.pictures_ssrc = p.ssrc;
       has_pictures = has_pictures || p.m.of == medium::kind::pictures;
       has_sound = has_sound || p.m.of == medium::kind::sound;
       has_data = has_data || p.m.of == medium::kind::data;

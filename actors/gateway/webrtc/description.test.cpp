@@ -64,6 +64,16 @@ TEST_CASE("an offer is read as far as it is used; what else it says goes no furt
   for (const char* gone :
        {"extmap", "red/", "transport-cc", "theirs", "rtx", "goog", "FID", "trickle"})
     CHECK_MESSAGE(again.find(gone) == again.npos, gone);
+  // An SSRC is that of the part that is used, not of one that is refused.
+  auto two = offer_of_browser();
+  two.insert(
+      two.find("m=video"),
+      "m=video 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:7\r\na=rtpmap:98 H264/90000\r\n"
+      "a=ssrc:70 cname:abc\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:8\r\na=ssrc:71 cname:x\r\n");
+  const auto used = read_description(two);
+  REQUIRE(used);
+  CHECK(used->ssrc == 77);
+  CHECK(used->pictures_ssrc == 78);
   auto huge = offer_of_browser();
   huge.replace(huge.find("size:262144"), 11, "size:4294967297");
   CHECK(read_description(huge)->find(medium::kind::data)->message_bytes == 1 << 30);

@@ -181,10 +181,11 @@ result<std::string> gst_call::answer(description offer) {
       offer, sound != nullptr && sound->direction != "sendonly" && sound->direction != "inactive"));
   auto served = offer;
   std::erase_if(served.media, [](const medium& m) { return m.of == medium::kind::other; });
-  // Sound whose SSRC no line tells is of the bundle's first part for GStreamer 1.22, which aborts where
-  // that is no sound. The answer has the order of the offer again.
-  std::stable_partition(served.media.begin(), served.media.end(),
-                        [](const medium& m) { return m.of == medium::kind::sound; });
+  // What comes of an SSRC that no line tells is of the bundle's first part for GStreamer 1.22, which aborts
+  // where that is a channel: first sound, then pictures. The answer has the order of the offer again.
+  for (const auto kind : {medium::kind::pictures, medium::kind::sound})
+    std::stable_partition(served.media.begin(), served.media.end(),
+                          [&](const medium& m) { return m.of == kind; });
   HOCKET_TRY(
       set_description("set-remote-description", static_cast<int>(offers), text_of(served, 1)));
   const auto ours = describe("create-answer", "answer");
