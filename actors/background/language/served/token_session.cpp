@@ -4,6 +4,7 @@
 #include <chrono>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -76,6 +77,7 @@ std::size_t token_session::holds_of(std::span<const std::int32_t> prompt) const 
 result<token_answer> token_session::ask(const token_request& r) {
   const auto until = steady::now() + milliseconds(r.time_left_ms);
   auto pause_ms = std::int64_t{settings_.first_pause_ms};
+  bool has_session = true;  // which may be lost
   for (std::int64_t tries = 0;; ++tries) {
     if (r.cancelled != nullptr && r.cancelled->load())
       return fail("language.cancelled", "nobody waits for it any more");
@@ -83,8 +85,12 @@ result<token_answer> token_session::ask(const token_request& r) {
     if (left <= 0) return fail("language.out_of_time", "the time for the answer is over");
     auto one = once(r, left);
     if (one.answer) return one.answer;
-    if (one.begun || tries >= settings_.retries) return one.answer;
-    if (one.lost) continue;
+    if (one.begun) return one.answer;
+    if (one.lost && std::exchange(has_session, false)) {
+      --tries;  // nobody waits for room
+      continue;
+    }
+    if (tries >= settings_.retries) return one.answer;
     const auto wait = std::min(std::max(one.wait_ms, pause_ms), longest_pause_ms);
     if (!one.again || one.wait_ms > longest_pause_ms || steady::now() + milliseconds(wait) >= until)
       return one.answer;
@@ -238,7 +244,7 @@ token_session::attempt token_session::stream(const token_request& r,
   } else if (!good) {
     out.answer = fail(good);
   } else if (answer.given_up()) {
-    out = refused(answer.status(), -1, without_key(answer.words().substr(0, 200), settings_.key));
+    out = refused(answer.status(), -1, error_words(answer.words(), settings_.key));
   } else {
     out.again = true;
     out.answer = fail("language.bad_answer", "the server's answer broke off in the middle");

@@ -120,6 +120,7 @@ TEST_CASE("tokens at a server: where it lost the session all is read again, at o
     inference_server server;
     auto settings = server.settings(served_engine::sglang);
     settings.first_pause_ms = 600'000;  // a pause would last longer than the request
+    settings.retries = 0;               // which are for what may be there later
     token_session s(settings);
     const auto all = right(s, hello);
     if (busy)
@@ -208,6 +209,22 @@ TEST_CASE("tokens at a server: what will not get better is told at once, without
   const auto got = ask(s, hello);
   CHECK(got.problem.find("started with --enable-streaming-session") != std::string::npos);
   CHECK(got.problem.find("s3cret") == std::string::npos);
+  // Nor half of it, where words are cut, and nothing that a terminal would obey.
+  inference_server talks;
+  auto settings = talks.settings(served_engine::sglang);
+  settings.retries = 0;
+  token_session told(settings);
+  const auto words = "\x1b[2J" + std::string(190, 'x') + " s3cret-key and more";
+  talks.said_instead =
+      "data: " +
+      plain{{"meta_info",
+             {{"finish_reason", {{"type", "abort"}, {"message", words}, {"status_code", 400}}}}}}
+          .dump() +
+      "\n\n";
+  const auto aborted = ask(told, hello);
+  CHECK(aborted.problem.find("xxxx") != std::string::npos);
+  CHECK(aborted.problem.find("s3c") == std::string::npos);
+  CHECK(aborted.problem.find('\x1b') == std::string::npos);
   served_settings nowhere;
   nowhere.base_url = "http://127.0.0.1:1";
   nowhere.retries = 1, nowhere.first_pause_ms = 1;
