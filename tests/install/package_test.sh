@@ -44,7 +44,8 @@ expect capture.gst list.txt
 "$hocket" run "$graphs/ducking.yaml" --virtual --plain --out out >run.txt 2>&1 || { cat run.txt; exit 1; }
 expect 'in flight: holds on 9 links' run.txt
 [[ -s out/air.wav ]]
-echo "the packaged program runs its graphs from any folder"
+"$hocket" serve --listen tcp://127.0.0.1:0 --duration 1 --plain --out served >serve.txt 2>&1 || { cat serve.txt; exit 1; }
+echo "the packaged program runs its graphs from any folder, also those that a command takes by itself"
 
 if python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
   "$hocket" new tool dice --python >new.txt

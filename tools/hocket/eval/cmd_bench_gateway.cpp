@@ -12,6 +12,7 @@
 #include "tools/hocket/eval/served_gateway.hpp"
 #include "tools/hocket/progress.hpp"
 #include "tools/hocket/say.hpp"
+#include "tools/hocket/shipped.hpp"
 #include "tools/report/measures.hpp"
 
 namespace hocket::cli {
@@ -254,7 +255,8 @@ int run_bench_gateway(const bench_options& o) {
       return tell(done.error(), exit_failed);
   }
   options.insert(options.end(), {"--param", "model=" + o.model});
-  auto started = served_gateway::start("configs/graphs/serve.yaml", folder.string(), options);
+  auto started =
+      served_gateway::start(shipped("configs/graphs/serve.yaml"), folder.string(), options);
   if (!started) return tell(started.error(), exit_failed);
   auto& server = **started;
   grow(server, o, false, shown, out);

@@ -8,6 +8,7 @@
 #include "tools/hocket/eval/commands.hpp"
 #include "tools/hocket/progress.hpp"
 #include "tools/hocket/say.hpp"
+#include "tools/hocket/shipped.hpp"
 #include "tools/plan/capacity.hpp"
 #include "tools/report/measures.hpp"
 #include "tools/scenarios/conversation.hpp"
@@ -45,7 +46,7 @@ result<double> measured(const std::shared_ptr<const engine::interaction_model>& 
 int run_bench_plan(const bench_options& o) {
   measures out;
   diagnostics findings;
-  const auto machines = planning::read_machines("configs/plan/machines.yaml", findings);
+  const auto machines = planning::read_machines(shipped("configs/plan/machines.yaml"), findings);
   const auto core = std::find_if(machines.begin(), machines.end(),
                                  [](const auto& m) { return m.name == "cpu_core"; });
   if (core == machines.end()) {
@@ -57,7 +58,8 @@ int run_bench_plan(const bench_options& o) {
   source.seed = 900002, source.which = scenarios::split::heldout, source.seconds = seconds_of_talk;
   const auto talk = scenarios::make_conversation(source, 0);
   if (!talk) return tell(talk.error(), exit_failed);
-  std::vector<std::string> folders{"configs/models/nano", "configs/models/duplex"};
+  std::vector<std::string> folders{shipped("configs/models/nano"),
+                                   shipped("configs/models/duplex")};
   if (std::find(folders.begin(), folders.end(), o.model) == folders.end())
     folders.push_back(o.model);
   progress shown(o.json, folders.size(), "plan");

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "tools/hocket/commands.hpp"
+#include "tools/hocket/shipped.hpp"
 
 namespace hocket::cli {
 
 struct eval_options {
   std::string what = "closed-loop";
-  std::string model = "configs/models/nano";
+  std::string model = shipped("configs/models/nano");
   std::int64_t conversations = 200;
   std::uint64_t seed = 0;             ///< 0: the held-out seeds
   double seconds = 15;                ///< length of a conversation
@@ -24,14 +25,14 @@ struct eval_options {
 int run_eval(const eval_options&);
 
 struct bench_options {
-  std::string model = "configs/models/nano";  ///< session
-  std::string language_model;                 ///< lora, tinker; without one, `all` leaves it out
-  double seconds = 0;                         ///< about how long to measure; 0: the default
-  int sessions = 0;                           ///< session: batch; 0: the default sweep
-  std::int64_t micro_turns = 0;               ///< session: 0 = 18000
-  bool quick = false;                         ///< a smoke run of a few seconds; not for reports
-  std::string out;                            ///< also writes the JSON there
-  std::string csv;                            ///< wire: also in dora-benchmark's form, to this file
+  std::string model = shipped("configs/models/nano");  ///< session
+  std::string language_model;    ///< lora, tinker; without one, `all` leaves it out
+  double seconds = 0;            ///< about how long to measure; 0: the default
+  int sessions = 0;              ///< session: batch; 0: the default sweep
+  std::int64_t micro_turns = 0;  ///< session: 0 = 18000
+  bool quick = false;            ///< a smoke run of a few seconds; not for reports
+  std::string out;               ///< also writes the JSON there
+  std::string csv;               ///< wire: also in dora-benchmark's form, to this file
   bool json = false;
 };
 int run_bench_gateway(const bench_options&);

@@ -13,6 +13,7 @@
 #include "tools/duplex/statistics.hpp"
 #include "tools/hocket/eval/served_gateway.hpp"
 #include "tools/hocket/say.hpp"
+#include "tools/hocket/shipped.hpp"
 #include "tools/hocket/types.hpp"
 #include "tools/report/measures.hpp"
 
@@ -135,7 +136,7 @@ int judge_through(const duplex_request& given) {
   for (const auto& p : o.how.params)
     if (p.starts_with("model=") || p.starts_with("device="))
       words.insert(words.end(), {"--param", p});
-  auto server = served_gateway::start("configs/graphs/serve.yaml", folder.string(), words);
+  auto server = served_gateway::start(shipped("configs/graphs/serve.yaml"), folder.string(), words);
   if (!server) return complain(server.error(), exit_failed);
   through.graph =
       "configs/graphs/parts/" + std::string(o.through == "gateway" ? "heard.yaml" : "far.yaml");

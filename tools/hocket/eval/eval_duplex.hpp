@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "tools/hocket/eval/commands.hpp"
+#include "tools/hocket/shipped.hpp"
 
 namespace hocket::cli {
 
 struct duplex_request {
-  std::string graph = "configs/graphs/talk.yaml";
+  std::string graph = shipped("configs/graphs/talk.yaml");
   graph_options how;
   std::string input, audio;        ///< "actor.port"; "": found
   std::vector<std::string> texts;  ///< "actor.port" of the model's words

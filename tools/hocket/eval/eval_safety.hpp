@@ -6,14 +6,15 @@
 #include <vector>
 
 #include "tools/hocket/eval/commands.hpp"
+#include "tools/hocket/shipped.hpp"
 
 namespace hocket::cli {
 
 struct safety_request {
-  std::string graph = "configs/graphs/guarded.yaml";
+  std::string graph = shipped("configs/graphs/guarded.yaml");
   graph_options how;
   std::string policy;  ///< "": the one that the graph names
-  std::string cases = "configs/policies/cases/house.yaml";
+  std::string cases = shipped("configs/policies/cases/house.yaml");
   std::string out = "out/safety";
   std::uint64_t seed = 1;
   std::int64_t items = 0;  ///< of each family, at most; 0: all
@@ -31,10 +32,10 @@ struct safety_request {
 int judge_safety(const safety_request&);
 
 struct red_team_request {
-  std::string graph = "configs/graphs/guarded.yaml";
+  std::string graph = shipped("configs/graphs/guarded.yaml");
   graph_options how;
   std::string policy;  ///< "": the one that the graph names
-  std::string goals = "configs/policies/cases/red_team.yaml";
+  std::string goals = shipped("configs/policies/cases/red_team.yaml");
   std::string out = "out/red_team";
   std::string keep;  ///< file of cases that what is found is added to; "": none
   std::uint64_t seed = 1;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tools/hocket/commands.hpp"
+#include "tools/hocket/shipped.hpp"
 
 namespace hocket::cli {
 
@@ -49,7 +50,7 @@ struct run_options {
 int run_run(const run_options&);
 
 struct serve_options {
-  serve_options() { run.graph = "configs/graphs/serve.yaml"; }
+  serve_options() { run.graph = shipped("configs/graphs/serve.yaml"); }
   run_options run;
   std::string actor = "door";            ///< the gateway's name in the graph
   std::string listen;                    ///< "": as the graph says

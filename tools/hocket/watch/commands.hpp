@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tools/hocket/commands.hpp"
+#include "tools/hocket/shipped.hpp"
 
 namespace hocket::cli {
 
@@ -51,7 +52,7 @@ struct doctor_options {
   std::string graph;  ///< "": the machine only
   graph_options how;
   watch_options where;  ///< running graphs; nothing else is looked at then
-  std::string models = "configs/models";
+  std::string models = shipped("configs/models");
   bool security = false;  ///< look at what is weak, and at nothing else
   bool json = false;
 };
