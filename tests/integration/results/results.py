@@ -345,7 +345,7 @@ def every_graph_is_the_same_again():
             return  # a sound card knows real time alone, and the run says so
         if name in ("serve", "remote"):
             return  # they wait for people, or for a server: tests/integration/gateway
-        if name in ("reason", "learn", "tinker", "assistant"):
+        if name in ("reason", "learn", "tinker", "tinker_hosts", "assistant"):
             return  # they need models that are fetched: configs/graphs/reason/talk.py, tests/integration/{learn,tinker,assistant}
         recording = path(f"{name}{virtual}.mcap")
         run("run", f"configs/graphs/{name}.yaml", "--out", path(f"{name}{virtual}"), "--record", recording,
