@@ -167,6 +167,7 @@ tensor_set interaction_trainer::export_weights(bool half) const {
 }
 
 bool is_published(const std::string& folder) {
+  if (folder.empty()) return false;
   const auto config = nlohmann::json::parse(config_of_folder(folder), nullptr, false);
   return config.is_object() && config.contains("model_type");
 }

@@ -79,13 +79,20 @@ http::response refused(const error& why) {
 result<std::string> gateway::turn_url() const {
   if (config_.turn.empty()) return std::string();
   std::string_view at = config_.turn;
-  const bool is_tls = at.starts_with("turns://");
-  for (const std::string_view scheme : {"turns://", "turn://", "turn:"})
-    if (at.starts_with(scheme)) at.remove_prefix(scheme.size());
-  if (at.find_first_of("@/?# ") != at.npos || at.find(':') == at.npos)
-    return fail("gateway.bad_address", "`turn` is " + config_.turn +
-                                           ", which is no `host:port` or `turns://host:port`; the "
-                                           "name goes to `turn_user`");
+  bool is_tls = false;
+  for (const std::string_view scheme : {"turns:", "turn:"}) {
+    if (!at.starts_with(scheme)) continue;
+    auto rest = at.substr(scheme.size());
+    if (rest.starts_with("//")) rest.remove_prefix(2);
+    if (rest.find(':') == rest.npos) break;  // a host of that name
+    at = rest;
+    is_tls = scheme == "turns:";
+  }
+  if (at.find_first_of("@/?# ") != at.npos || at.find(':') == at.npos)  // it may hold a password
+    return fail(
+        "gateway.bad_address",
+        "`turn` is no `host:port` or `turns://host:port`; the name goes to `turn_user`, the "
+        "variable with the password to `turn_key_env`");
   if (context_.may && !config_.turn_key_env.empty())
     HOCKET_TRY(context_.may->variable(config_.turn_key_env));
   const char* key =

@@ -238,3 +238,26 @@ TEST_CASE("calls may be switched off, and the page is told") {
   REQUIRE(on.open());
   CHECK(body_of(ask(on, "GET /v1/hocket/page HTTP/1.1"))["calls"] == true);
 }
+
+TEST_CASE("a TURN server: what its setting should not hold is refused, and not repeated") {
+  if (is_missing()) return;
+  REQUIRE(setenv("HOCKET_TURN_TEST_KEY", "k3y", 1) == 0);
+  const auto opens = [](const char* turn) -> std::string {
+    harness h(
+        type_of<door>(),
+        options({{"turn", turn}, {"turn_user", "u"}, {"turn_key_env", "HOCKET_TURN_TEST_KEY"}}));
+    const auto opened = h.open();
+    if (!opened) return opened.error().message;
+    CHECK(h.close());
+    return "";
+  };
+  for (const char* good : {"127.0.0.1:1", "turn:127.0.0.1:1", "turns:127.0.0.1:1",
+                           "turn://127.0.0.1:1", "turns://[::1]:1", "turn:3478"})
+    CHECK_MESSAGE(opens(good) == "", good);
+  for (const char* bad : {"turn://who:s3cret@127.0.0.1:1", "who:s3cret@127.0.0.1:1",
+                          "turn://s3cret", "turns:s3cret:1?transport=tcp"}) {
+    const auto why = opens(bad);
+    CHECK_MESSAGE(why.find("`turn` is no `host:port`") != why.npos, why);
+    CHECK_MESSAGE(why.find("s3cret") == why.npos, why);
+  }
+}
