@@ -58,7 +58,8 @@ struct arena_ends {
     ours = shm_arena::create(place.path, shm_arena::least_bytes() - 65536 + heap_bytes).value();
     theirs = shm_arena::open(place.path, ours->file(), ours->size_bytes()).value();
     writer = std::make_unique<shm_writer>(ours);
-    reader = std::make_unique<shm_reader>(theirs, [](shm_reader&, std::span<const std::byte>) {});
+    reader = std::make_unique<shm_reader>(
+        theirs, [](shm_reader&, std::span<const std::byte>, std::int64_t) {});
   }
   buffer make(std::size_t size_bytes, float value) {
     auto room = writer->allocate(size_bytes);

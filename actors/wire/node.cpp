@@ -277,7 +277,8 @@ bool node::impl::drain() {
       if (m.frames.empty()) continue;
       for (const auto& p : peers_)
         if (m.user.empty() || m.user == p->name())
-          p->data_message(m.route, m.frames[0].bytes(), std::span(m.frames).subspan(1), nullptr);
+          p->data_message(m.route, m.frames[0].bytes(), std::span(m.frames).subspan(1), nullptr,
+                          monotonic_ns());
     }
   }
   return any;

@@ -63,7 +63,7 @@ class peer {
 
   // The node's thread, or the thread of the arena.
   void data_message(const std::string& route, std::span<const std::byte> head,
-                    std::span<const buffer> frames, shm_reader* arena);
+                    std::span<const buffer> frames, shm_reader* arena, std::int64_t came_ns);
 
  private:
   enum class phase : std::uint8_t { idle, greeting, lanes, up };

@@ -239,7 +239,8 @@ bool peer::drain() {
   if (const auto data = data_) {
     for (const auto& m : data->receive(64)) {
       any = true;
-      data_message("", m.frames[0].bytes(), std::span(m.frames).subspan(1), nullptr);
+      data_message("", m.frames[0].bytes(), std::span(m.frames).subspan(1), nullptr,
+                   monotonic_ns());
     }
   }
   watch_sockets();

@@ -11,16 +11,19 @@ constexpr std::size_t waiting_messages_max = 4 * host_message_log::unconfirmed_m
 }  // namespace
 
 void peer::data_message(const std::string& route, std::span<const std::byte> head,
-                        std::span<const buffer> frames, shm_reader* arena) {
+                        std::span<const buffer> frames, shm_reader* arena, clock_ns came_ns) {
   auto f = decode_data(head);
   if (!f) return garbage();
   std::lock_guard deliver(deliver_);
+  // Who notes a message later delivers it, too, once `deliver_` is free.
+  bool messages_wait = false;
   {
     std::lock_guard lock(books_);
     // Of an earlier connection, or after a violation: the node's thread will end this one.
     if (f->connection != connection_ || !broken_.empty()) return;
     if (phase_ != phase::lanes && phase_ != phase::up) return;
-    live_.heard_data(monotonic_ns());
+    live_.heard_data(came_ns);
+    messages_wait = !waiting_messages_.empty();
   }
   if (arena == nullptr) become_up(route);
   std::size_t next_frame = 0;
@@ -30,7 +33,7 @@ void peer::data_message(const std::string& route, std::span<const std::byte> hea
   if (ok && next_frame != frames.size())
     ok = fail(wire_error::malformed, "bulk frames that belong to no packet");
   if (ok) {
-    deliver_messages();
+    if (messages_wait) deliver_messages();
     return;
   }
   {

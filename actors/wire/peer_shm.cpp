@@ -48,8 +48,8 @@ void peer::offered(const shm_offer& o) {
   send_control_frame(shm_answer{(*arena)->secret(), ""});
   // The reader's thread may call before the assignment is done: it gets the reader from itself.
   reader_ = std::make_unique<shm_reader>(
-      *arena, [this](shm_reader& from, std::span<const std::byte> message) {
-        data_message("", message, {}, &from);
+      *arena, [this](shm_reader& from, std::span<const std::byte> message, std::int64_t came_ns) {
+        data_message("", message, {}, &from, came_ns);
       });
 }
 

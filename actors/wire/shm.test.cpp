@@ -46,7 +46,7 @@ struct collector {
   std::condition_variable came;
   std::vector<std::string> got;
   shm_reader::handler handler() {
-    return [this](shm_reader&, std::span<const std::byte> m) {
+    return [this](shm_reader&, std::span<const std::byte> m, std::int64_t) {
       std::lock_guard lock(mutex);
       got.emplace_back(reinterpret_cast<const char*>(m.data()), m.size());
       came.notify_all();

@@ -94,7 +94,9 @@ std::optional<buffer> block_in(const std::shared_ptr<shm_arena>& arena, std::uin
 /// every message; for a short time after one it looks for the next without sleeping.
 class shm_reader {
  public:
-  using handler = std::function<void(shm_reader& from, std::span<const std::byte> message)>;
+  /// `came_ns`: when the message was found, monotonic.
+  using handler = std::function<void(shm_reader& from, std::span<const std::byte> message,
+                                     std::int64_t came_ns)>;
   shm_reader(std::shared_ptr<shm_arena> arena, handler on_message);
   ~shm_reader();  ///< waits for the thread; never from inside `on_message`
 
@@ -115,6 +117,7 @@ class shm_reader {
   std::atomic<bool> stop_{false}, broken_{false};
   std::vector<std::byte> message_;
   std::uint64_t read_ = 0;
+  std::int64_t came_ns_ = 0;  ///< when a wait ended with the message that is next; 0: not known
   spin_budget spin_{100'000};
   look_or_sleep choice_{100'000};
   std::thread thread_;
