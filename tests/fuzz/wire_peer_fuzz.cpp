@@ -90,8 +90,8 @@ void run(std::span<const std::uint8_t> bytes) {
     }
     if ((how & 1u) != 0) {
       const buffer bulk[] = {buffer::copy_of(message.subspan(0, std::min<std::size_t>(size, 7)))};
-      p.data_message("route", message, std::span(bulk).subspan(0, (how & 4u) != 0 ? 1 : 0),
-                     nullptr);
+      p.data_message("route", message, std::span(bulk).subspan(0, (how & 4u) != 0 ? 1 : 0), nullptr,
+                     monotonic_ns());
     } else if (const auto f = decode_control(message)) {
       p.control_message("route", "", *f);
     } else {
