@@ -4,9 +4,12 @@
 #include <thread>
 
 #include "actors/gateway/door/app.test.hpp"
+#include "actors/gateway/webrtc/available.test.hpp"
 #include "actors/gateway/webrtc/exchange.hpp"
 
 namespace hocket::gateway::testing {
+
+using webrtc::testing::is_missing;
 
 /// An app that calls: its end of the call, what it is told, and what it hears.
 struct caller {
@@ -103,17 +106,6 @@ struct caller {
     return out;
   }
 };
-
-inline bool is_missing() {
-#ifdef __SANITIZE_THREAD__
-  // What GStreamer's and libnice's own threads order among themselves cannot be judged.
-  MESSAGE("skipped: not with TSan");
-  return true;
-#endif
-  const auto there = webrtc::available();
-  if (!there) MESSAGE("skipped: " << there.error().message);
-  return !there;
-}
 
 inline bool is(const std::string& answer, int status) {
   return answer.starts_with("HTTP/1.1 " + std::to_string(status));

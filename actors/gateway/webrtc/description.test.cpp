@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include "actors/gateway/webrtc/form.hpp"
-#include "actors/gateway/webrtc/vp8_head.hpp"
 
 using namespace hocket::gateway::webrtc;
 
@@ -132,20 +131,6 @@ TEST_CASE("an answer: every part in the offer's order, a stream of our own, our 
   CHECK(text_of(*answer_to(*offer, ours), 5).find("msid") == std::string::npos);
   ours.media.pop_back();
   CHECK(answer_to(*offer, ours).error().code == "gateway.bad_sdp");
-}
-
-TEST_CASE("a frame of VP8 that begins anew says how large it is") {
-  std::vector<std::uint8_t> frame = {0x10, 2, 0, 0x9d, 1, 0x2a, 0x80, 0x42, 0xe0, 0x81};
-  REQUIRE(vp8_size(frame));  // the two highest bits of each are scales
-  CHECK(vp8_size(frame)->width == 640);
-  CHECK(vp8_size(frame)->height == 480);
-  frame[0] |= 1;
-  CHECK(!vp8_size(frame));
-  frame[0] &= 0xfe;
-  frame[4] = 2;
-  CHECK(!vp8_size(frame));
-  frame.resize(9);
-  CHECK(!vp8_size(frame));
 }
 
 TEST_CASE("what is no offer is refused, and told where") {
