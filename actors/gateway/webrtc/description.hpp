@@ -10,8 +10,8 @@
 
 namespace hocket::gateway::webrtc {
 
-/// One part of a description: a stream of sound, one of pictures, the data channels, or something that is
-/// not served.
+/// One part of a description: a stream of sound, one of pictures, the data channels, or something
+/// that is not served.
 struct medium {
   enum class kind : std::uint8_t { sound, data, pictures, other };
   kind of = kind::other;
@@ -27,8 +27,9 @@ struct medium {
 };
 
 /// What one side of a call says of itself (SDP, RFC 8866 and 8829), as far as we use it: one stream of
-/// Opus, one of VP8 and one bundle of data channels over one DTLS transport. All else of a stranger's text goes no
-/// further than `read_description`: what the media library is given is written anew by `text_of`.
+/// Opus, one of VP8 and one bundle of data channels over one DTLS transport. All else of a stranger's
+/// text goes no further than `read_description`: what the media library is given is written anew by
+/// `text_of`.
 struct description {
   std::string ice_ufrag, ice_pwd;
   std::string fingerprint;  ///< "sha-256 AB:CD:…"
@@ -42,9 +43,9 @@ struct description {
   const medium* find(medium::kind k) const;
 };
 
-/// Reads an offer, or an answer. The first part with Opus is the sound, the first with VP8 the pictures, the
-/// first with data channels the data; everything else, what is refused already included, is `other`. Candidates that name a host, or
-/// TCP, are left out.
+/// Reads an offer, or an answer. The first part with Opus is the sound, the first with VP8 the
+/// pictures, the first with data channels the data; everything else, what is refused already included,
+/// is `other`. Candidates that name a host, or TCP, are left out.
 ///
 /// Errors: gateway.bad_sdp (with the line and what is wrong), gateway.no_media (neither sound nor data).
 result<description> read_description(std::string_view text);

@@ -24,10 +24,10 @@ class exchange {
     call_limits limits;
     std::vector<std::string> addresses;  ///< where calls come in; empty: all of this machine
     std::string stun;  ///< stun://host:port, to learn the address before a NAT; empty: none
-    std::string turn;  ///< turn://user:key@host:port, escaped, a relay where UDP is not let
-                       ///< through; empty: none
-    std::string
-        shows;  ///< a GStreamer source whose pictures go with this side's offers; empty: none
+    /// turn://user:key@host:port, escaped, or turns: a relay where UDP is not let through; empty: none.
+    std::string turn;
+    /// A GStreamer source whose pictures go with this side's offers; empty: none.
+    std::string shows;
     std::size_t setups = 32;  ///< that wait at once; beyond: gateway.busy
   };
   struct set_up {

@@ -73,10 +73,6 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   bool is_newest(_GObject* ear);
   void jitter_added(_GstElement* e, std::uint32_t ssrc);
   void hears(_GObject* pad);
-  // gst_pictures.cpp
-  bool takes_pictures() const;
-  void sees(_GObject* pad);
-  void saw(shown_picture p);
   void channel_made(_GObject* channel);
   void push(std::vector<float> block);
   void watch_jitter();
@@ -85,6 +81,10 @@ class gst_call final : public call, public std::enable_shared_from_this<gst_call
   std::size_t channel_bytes() const;
   void close_channel();
   void hold_back_sctp();
+  // gst_pictures.cpp
+  bool takes_pictures() const;
+  void sees(_GObject* pad);
+  void saw(shown_picture p);
 
   void channel_opens();
   void channel_closed();

@@ -142,8 +142,8 @@ std::chrono::milliseconds gst_call::left() const {
                   std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()));
 }
 
-/// The addresses of this machine are there at once. Where a STUN server has no name or does not answer,
-/// libnice waits for it for seconds, or for ever: the call goes on without.
+/// The addresses of this machine are there at once. Where a STUN or TURN server has no name or does not
+/// answer, libnice waits for it for seconds, or for ever: the call goes on without.
 result<void> gst_call::gather() {
   const auto until = clock::now() + left();
   std::unique_lock lock(mutex_);
