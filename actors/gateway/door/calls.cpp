@@ -87,6 +87,7 @@ result<std::string> gateway::turn_url() const {
     if (rest.find(':') == rest.npos) break;  // a host of that name
     at = rest;
     is_tls = scheme == "turns:";
+    break;
   }
   if (at.find_first_of("@/?# ") != at.npos || at.find(':') == at.npos)  // it may hold a password
     return fail(
@@ -276,13 +277,13 @@ webrtc::call_events gateway::events_of_call(const std::shared_ptr<client>& c,
   };
   if (!sees()) return out;
   out.picture = [this, line](webrtc::shown_picture p) {
-    if (line->shown >= connection::most_shown) return;  // a newer one comes
-    ++line->shown;
+    if (line->pictures >= connection::most_pictures) return;  // a newer one comes
+    ++line->pictures;
     const bool is_taken = context_.self->run([this, line, p = std::move(p)](emitter& to) mutable {
-      --line->shown;
+      --line->pictures;
       look_at(*line, {p.width, p.height, buffer::take(std::move(p.pixels))}, to);
     });
-    if (!is_taken) --line->shown;
+    if (!is_taken) --line->pictures;
   };
   return out;
 }

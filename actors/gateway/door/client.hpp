@@ -63,13 +63,16 @@ class backlog {
   bool paused_ = false;
 };
 
+/// The gateway's outputs, in the order of its `info`.
+enum out_port : std::size_t { audio_out, text_out, client_out, answers_out, pictures_out };
+
 /// One WebSocket, or a call. All but `pending` and what is atomic is used in the actor's context only.
 struct connection {
   static constexpr int most_sound_pieces = 100;  ///< of 20 ms, on their way to the actor
+  static constexpr int most_pictures = 2;        ///< of a call, on their way to the actor
   std::shared_ptr<http::websocket> socket;
-  std::shared_ptr<webrtc::call> call;   ///< the same, where sound goes beside the messages
-  static constexpr int most_shown = 2;  ///< pictures of a call, on their way to the actor
-  std::atomic<int> shown = 0;
+  std::shared_ptr<webrtc::call> call;  ///< the same, where sound goes beside the messages
+  std::atomic<int> pictures = 0;
   std::atomic<int> sound_pieces = 0, dropped_pieces = 0;
   std::atomic<int> unheard_end = 0;                ///< its code, where the actor could not be told
   std::int64_t left_ms = 0;                        ///< of the voice: what the machine was told

@@ -8,7 +8,6 @@
 namespace hocket::gateway {
 namespace {
 
-enum out_port : std::size_t { audio_out, text_out, client_out, answers_out };
 constexpr std::string_view function_prefix = "client.";
 constexpr std::size_t most_waiting = 32;
 constexpr std::size_t most_open_calls = 64;

@@ -14,7 +14,6 @@
 namespace hocket::gateway {
 namespace {
 
-constexpr std::size_t audio_out = 0;
 constexpr double silence_rms = 1e-3;  // -60 dB of full scale
 
 std::string name_of(std::uint64_t number) { return number == 0 ? "" : std::to_string(number); }

@@ -9,7 +9,6 @@ namespace hocket::gateway {
 namespace {
 
 constexpr std::int64_t warned_ms = 60'000;  ///< before the end of a session, or half of a short one
-constexpr std::size_t text_out = 1, pictures_out = 4;
 
 }  // namespace
 

@@ -7,8 +7,6 @@
 namespace hocket::gateway {
 namespace {
 
-constexpr std::size_t pictures_out = 4;
-
 /// Whether a name of that kind, "door.pictures", stands in a graph file: as all of a word.
 bool stands_in(std::string_view file, std::string_view name) {
   const auto is_of_name = [](char c) {
