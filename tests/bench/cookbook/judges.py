@@ -26,11 +26,28 @@ def resumed(metrics, _):
     return loss[4][1] < loss[2][1] + 0.05 and loss[-1][1] < loss[3][1], {"loss": loss}
 
 
-def rewarded(steps):
+def as_sampled(metrics, steps):
+    """Whether the trainer's log probabilities of each step's samples are the sampler's, and how far they are apart."""
+    apart = values(metrics, "optim/kl_sample_train_v2")
+    return len(apart) >= steps and all(abs(x) < 1e-4 for x in apart), apart
+
+
+def preferring_shorter(steps):
+    """Each win is somebody's loss, so that the mean reward stays: answers of one group differ, and the weights move."""
     def passed(metrics, _):
-        reward = values(metrics, "env/all/reward/total", "reward/total")
-        apart = values(metrics, "optim/kl_sample_train_v2")
-        return len(reward) >= steps and bool(apart) and all(abs(x) < 1e-4 for x in apart), {"reward": reward, "kl": apart}
+        same, apart = as_sampled(metrics, steps)
+        figures = {"mixed": values(metrics, "env/all/by_group/frac_mixed"), "gradient": values(metrics, "optim/grad_norm"),
+                   "moved": values(metrics, "kl_pre_post_v2")}
+        return same and all(len(f) >= steps and min(f) > 0 for f in figures.values()), {**figures, "kl": apart}
+    return passed
+
+
+def conversing(steps, turns):
+    """Without a right guess an episode has all its turns, and nothing is learnt."""
+    def passed(metrics, _):
+        same, apart = as_sampled(metrics, steps)
+        taken = values(metrics, "env/all/turns_per_episode")
+        return same and taken == [turns] * len(apart), {"turns": taken, "kl": apart}
     return passed
 
 
@@ -46,7 +63,7 @@ def rising(steps):
 
 def preferring(metrics, _):
     loss, margin = values(metrics, "dpo_loss"), values(metrics, "margin")
-    return len(loss) >= 3 and abs(margin[0]) < 0.05 and margin[-1] > margin[0], {"loss": loss, "margin": margin}
+    return len(loss) >= 3 and len(margin) == len(loss) and abs(margin[0]) < 0.05 and margin[-1] > margin[0], {"loss": loss, "margin": margin}
 
 
 def distilled(metrics, _):
@@ -55,5 +72,6 @@ def distilled(metrics, _):
 
 
 def learnt_from_few(metrics, _):
-    entropy = values(metrics, "sdft/mean_teacher_entropy")
-    return len(entropy) >= 2 and all(x > 0 for x in entropy), {"teacher_entropy": entropy}
+    entropy, gradient = values(metrics, "sdft/mean_teacher_entropy"), values(metrics, "optim/grad_norm")
+    passed = all(len(f) >= 2 and min(f) > 0 for f in (entropy, gradient))
+    return passed, {"teacher_entropy": entropy, "gradient": gradient}

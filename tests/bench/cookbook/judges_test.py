@@ -34,17 +34,31 @@ class judged(unittest.TestCase):
         self.assertFalse(self.passes(judges.resumed, metrics(5, 4)))
 
     def test_rewards(self):
-        judge = judges.rewarded(2)
-        self.assertTrue(self.passes(judge, rows("reward/total", -1, -1, **{"optim/kl_sample_train_v2": 0})))
-        self.assertFalse(self.passes(judge, rows("reward/total", -1, -1, **{"optim/kl_sample_train_v2": 0.1})))
-        self.assertFalse(self.passes(judge, rows("reward/total", -1, -1)))  # nothing was compared
-        self.assertFalse(self.passes(judge, rows("reward/total", -1)))
         judge = judges.rising(8)
         key = "env/all/reward/total"
         self.assertTrue(self.passes(judge, rows(key, 0, 0.1, 0, 0.1, 0.2, 0.1, 0.2, 0.3)))
         self.assertFalse(self.passes(judge, rows(key, *[-0.1] * 8)))
         self.assertFalse(self.passes(judge, rows(key, 0.3, 0.2, 0.1, 0, 0, 0, 0, 0)))
         self.assertFalse(self.passes(judge, rows(key, 0, 1)))
+
+    def test_shorter(self):
+        judge, kl, mixed, moved = judges.preferring_shorter(2), "optim/kl_sample_train_v2", "env/all/by_group/frac_mixed", "kl_pre_post_v2"
+        right = {kl: 0, mixed: 1, "optim/grad_norm": 9, moved: 1e-5}
+        self.assertTrue(self.passes(judge, [right, right]))
+        self.assertFalse(self.passes(judge, [right]))
+        self.assertFalse(self.passes(judge, [right, {**right, kl: 0.1}]))
+        for key in (mixed, "optim/grad_norm", moved):  # nobody was preferred, nothing was learnt
+            self.assertFalse(self.passes(judge, [right, {**right, key: 0}]))
+        for key in right:
+            self.assertFalse(self.passes(judge, [{k: v for k, v in right.items() if k != key}] * 2))
+
+    def test_conversations(self):
+        judge, kl, turns = judges.conversing(2, 10), "optim/kl_sample_train_v2", "env/all/turns_per_episode"
+        self.assertTrue(self.passes(judge, rows(turns, 10, 10, **{kl: 0})))
+        self.assertFalse(self.passes(judge, rows(turns, 10, 10, **{kl: 0.1})))
+        self.assertFalse(self.passes(judge, rows(turns, 10, 1, **{kl: 0})))  # it ended by itself
+        self.assertFalse(self.passes(judge, rows(turns, 10, 10)))  # nothing was compared
+        self.assertFalse(self.passes(judge, rows(turns, 10, **{kl: 0})))
 
     def test_references(self):
         metrics = [{"dpo_loss": 0.69, "margin": m} for m in (0.0, 0.3, 0.6)]
@@ -54,8 +68,10 @@ class judged(unittest.TestCase):
         self.assertFalse(self.passes(judges.preferring, [metrics[0]] * 3))  # nothing was learnt
         self.assertTrue(self.passes(judges.distilled, rows("teacher_kl", 0, 0.001)))
         self.assertFalse(self.passes(judges.distilled, rows("teacher_kl", 0.1, 0)))
-        self.assertTrue(self.passes(judges.learnt_from_few, rows("sdft/mean_teacher_entropy", 1, 1)))
-        self.assertFalse(self.passes(judges.learnt_from_few, rows("sdft/mean_teacher_entropy", 1, 0)))
+        self.assertFalse(self.passes(judges.preferring, [{"dpo_loss": 0.69}] * 3))
+        self.assertTrue(self.passes(judges.learnt_from_few, rows("sdft/mean_teacher_entropy", 1, 1, **{"optim/grad_norm": 1})))
+        self.assertFalse(self.passes(judges.learnt_from_few, rows("sdft/mean_teacher_entropy", 1, 0, **{"optim/grad_norm": 1})))
+        self.assertFalse(self.passes(judges.learnt_from_few, rows("sdft/mean_teacher_entropy", 1, 1, **{"optim/grad_norm": 0})))
 
 
 if __name__ == "__main__":

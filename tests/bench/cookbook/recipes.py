@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "integration", "tinker")]
 import recipe_data
 import tiny_model
-from judges import distilled, learnt_from_few, preferring, resumed, rewarded, rising, supervised
+from judges import conversing, distilled, learnt_from_few, preferring, preferring_shorter, resumed, rising, supervised
 
 MODEL, RENDERER = "Qwen/Qwen3-8B-Base", "role_colon"
 ANSWER = 14  # tokens that " 123\n\nUser:" takes, a byte each
@@ -126,8 +126,8 @@ def recipes(o, url):
     learns = small + [anew, *math_of(steps, 8, 8), f"max_tokens={ANSWER}", "learning_rate=0.002"]
     yield "math_rl_format", "math_rl.train", lambda: learns + [f"load_checkpoint_path={warm_start(url, ANSWER, 4e-3, 0.25)}"], rising(steps)
     few = [model, renderer, anew, "batch_size=4", "max_steps=2", "eval_every=0"]
-    yield "shorter", "preference.shorter.train", few + ["group_size=4", "max_tokens=8"], rewarded(2)
-    yield "guess_number", "multiplayer_rl.guess_number.train", few + ["group_size=2", "max_tokens=6"], rewarded(2)
+    yield "shorter", "preference.shorter.train", few + ["group_size=4", "max_tokens=8"], preferring_shorter(2)
+    yield "guess_number", "multiplayer_rl.guess_number.train", few + ["group_size=2", "max_tokens=6"], conversing(2, 10)
     yield "dpo", "preference.dpo.train", [at, model, renderer, anew, "batch_size=4", "max_length=256", "max_steps=3",
                                           "learning_rate=0.001"], preferring
     taught = small + [anew, "groups_per_batch=4", "group_size=2", "max_tokens=8", "max_steps=2", "eval_every=0"]
