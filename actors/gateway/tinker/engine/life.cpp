@@ -1,8 +1,8 @@
 #include "actors/gateway/tinker/engine/life.hpp"
 
-#include <fmt/format.h>
 #include <sys/random.h>
 
+#include "actors/http/digest.hpp"
 #include "graph/core/assert.hpp"
 
 namespace hocket::tinker {
@@ -13,9 +13,6 @@ std::uint64_t first_number() {
   return n;
 }
 
-std::string new_life() {
-  const auto high = first_number(), low = first_number();
-  return fmt::format("{:016x}{:016x}", high, low);
-}
+std::string new_life() { return http::random_token(16); }
 
 }  // namespace hocket::tinker

@@ -6,7 +6,7 @@
 
 namespace hocket::tinker {
 
-/// 128 random bits as hex.
+/// 128 random bits, as text.
 std::string new_life();
 /// Of its messages: far from those of other lives.
 std::uint64_t first_number();

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "graph/schema/tinker_work.pb.h"
+#include "actors/gateway/tinker/engine/work_bytes.hpp"
 #include "actors/http/digest.hpp"
 
 namespace hocket::tinker {
@@ -10,29 +10,6 @@ namespace {
 
 tl::unexpected<error> bad(const char* what) {
   return fail("tinker.bad_work", fmt::format("{}: it cannot be read", what));
-}
-
-template <class Message>
-bool parse(Message& m, std::string_view bytes) {
-  return bytes.size() <= INT32_MAX &&
-         m.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
-
-template <class From, class To>
-void copy_to(const From& from, To* to) {
-  to->Reserve(static_cast<int>(from.size()));
-  for (const auto& v : from) to->Add(v);
-}
-template <class T, class From>
-std::vector<T> list_of(const From& from) {
-  return {from.begin(), from.end()};
-}
-
-void put(const lora::adapter_files& from, work_pb::Files* to) {
-  to->set_config(from.config), to->set_weights(from.weights);
-}
-lora::adapter_files files_of(work_pb::Files* from) {
-  return {std::move(*from->mutable_config()), std::move(*from->mutable_weights())};
 }
 
 void put(const sample_work& from, work_pb::Sample* to) {
@@ -129,7 +106,7 @@ struct put_work {
     c->set_unembed(a.parts.unembed), c->set_seed(a.seed);
   }
   void operator()(const open_work& o) const {
-    put(o.files, to.mutable_open()->mutable_files());
+    put_files(o.files, to.mutable_open()->mutable_files());
     if (o.optimizer) to.mutable_open()->set_optimizer(*o.optimizer);
   }
   void operator()(const pass_data& p) const {
@@ -143,7 +120,7 @@ struct put_work {
   void operator()(const save_work& s) const { to.set_save(s.optimizer); }
   void operator()(const drop_work&) const { to.set_drop(true); }
   void operator()(const adapter_work& a) const {
-    put(a.files, to.mutable_adapter()->mutable_files());
+    put_files(a.files, to.mutable_adapter()->mutable_files());
   }
   void operator()(const sample_work& s) const { put(s, to.mutable_sample()); }
 };

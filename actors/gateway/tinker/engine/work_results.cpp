@@ -1,28 +1,13 @@
 // What came of a request, as bytes and back.
 #include <algorithm>
 
-#include "graph/schema/tinker_work.pb.h"
+#include "actors/gateway/tinker/engine/work_bytes.hpp"
 #include "actors/gateway/tinker/engine/work_messages.hpp"
 
 namespace hocket::tinker {
 namespace {
 
 tl::unexpected<error> bad() { return fail("tinker.bad_work", "a worker's result cannot be read"); }
-
-template <class Message>
-bool parse(Message& m, std::string_view bytes) {
-  return bytes.size() <= INT32_MAX &&
-         m.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
-template <class From, class To>
-void copy_to(const From& from, To* to) {
-  to->Reserve(static_cast<int>(from.size()));
-  for (const auto& v : from) to->Add(v);
-}
-template <class T, class From>
-std::vector<T> list_of(const From& from) {
-  return {from.begin(), from.end()};
-}
 
 template <class To>
 void put(const std::vector<top_tokens>& from, To* to) {
@@ -75,19 +60,16 @@ result<std::map<std::string, double>> unpack_metrics(std::string_view bytes) {
 
 std::string pack(const trainer_state& s) {
   work_pb::SaveResult m;
-  m.mutable_files()->set_config(s.files.config);
-  m.mutable_files()->set_weights(s.files.weights);
+  put_files(s.files, m.mutable_files());
   m.set_optimizer(s.optimizer), m.set_steps(s.steps);
   return m.SerializeAsString();
 }
 result<trainer_state> unpack_state(std::string_view bytes) {
   work_pb::SaveResult m;
   if (!parse(m, bytes)) return bad();
-  auto* files = m.mutable_files();
-  if (files->config().empty() || files->weights().empty()) return bad();  // nothing is no adapter
-  return trainer_state{{std::move(*files->mutable_config()), std::move(*files->mutable_weights())},
-                       std::move(*m.mutable_optimizer()),
-                       m.steps()};
+  auto files = files_of(m.mutable_files());
+  if (files.config.empty() || files.weights.empty()) return bad();  // nothing is no adapter
+  return trainer_state{std::move(files), std::move(*m.mutable_optimizer()), m.steps()};
 }
 
 std::string pack(const sample_answer& a) {
