@@ -303,7 +303,7 @@ answered complete(service::state& s, call& c, bool is_chat) {
                 fmt::format("QuotaExceeded: {} prompts in one request, and {} requests of this key "
                             "may wait at once: send fewer prompts",
                             jobs.size(), c.who.most.futures));
-  if (s.sampling.queued(c.owner) + jobs.size() > static_cast<std::size_t>(c.who.most.futures))
+  if (s.sampling->queued(c.owner) + jobs.size() > static_cast<std::size_t>(c.who.most.futures))
     return fail("tinker.busy", "too many requests of this key wait for an answer");
   HOCKET_TRY(s.usage.take(c.who, tokens, clock::now()));
   const auto all = std::make_shared<gathered>();
@@ -316,7 +316,7 @@ answered complete(service::state& s, call& c, bool is_chat) {
       s.usage.give_back(who, unused - (a ? tokens_of(*a) : 0), clock::now());
       take(*w, *all, i, std::move(a), reply);
     };
-    s.sampling.submit(std::move(jobs[i]));
+    s.sampling->submit(std::move(jobs[i]));
   }
   return std::optional<http::response>();
 }

@@ -48,7 +48,7 @@ result<sampling_source> open_source(service::state& s, const std::string& owner,
                                                   path, from->base_model));
   if (const auto passed = pass_gate(governance::gate::serve, *from, *files, *base); !passed)
     return fail("tinker.forbidden", passed.error().message);
-  auto adapter = s.sampling.adapter(
+  auto adapter = s.sampling->adapter(
       *base, {files->at("adapter_config.json"), files->at("adapter_model.safetensors")});
   if (!adapter) return fail(adapter);
   base_name = from->base_model;
@@ -268,7 +268,7 @@ answered sample(service::state& s, call& c) {
     o.proto = encode(*a, top);
     s.futures.finish(request, std::move(o));
   };
-  s.sampling.submit(std::move(job));
+  s.sampling->submit(std::move(job));
   return sampled(request, ids);
 }
 

@@ -25,8 +25,8 @@ namespace {
 
 constexpr const char* lost_model =
     "the host that trains was started again, or was out of reach for too long, and what this model "
-    "had learned "
-    "since its last save is gone: load a checkpoint of it (load_state), or make a new model";
+    "had learned since its last save is gone: load a checkpoint of it (load_state), or make a new "
+    "model";
 
 std::optional<outcome> without_trainer(const training_run& run) {
   if (run.trainer && !run.trainer->is_lost()) return std::nullopt;

@@ -157,7 +157,7 @@ service::state::~state() {
   }
   tick_wake_.notify_all();
   if (ticker_.joinable()) ticker_.join();
-  trains->stop(), samples->stop();
+  trains->stop(), sampling->stop();
   if (server) server->stop(200);
 }
 

@@ -80,8 +80,7 @@ class service::state {
   explicit state(service_options o)
       : options(std::move(o)),
         trains(options.training ? std::move(options.training) : train_here()),
-        samples(options.sampling ? std::move(options.sampling) : sample_here()),
-        sampling(*samples),
+        sampling(options.sampling ? std::move(options.sampling) : sample_here()),
         training(futures, *trains, {.passes = options.at_once}) {}
   ~state();
 
@@ -113,8 +112,7 @@ class service::state {
   std::atomic<bool> lacks_cards{true};
 
   std::unique_ptr<training_engine> trains;
-  std::unique_ptr<sampling_engine> samples;
-  sampling_engine& sampling;
+  std::unique_ptr<sampling_engine> sampling;
   training_hall training;
 
  private:

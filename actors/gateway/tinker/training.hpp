@@ -25,7 +25,7 @@ struct training_run {
   std::string base_name;  ///< as the client named it
   lora::lora_parts parts;
   std::int64_t rank = 0;
-  std::unique_ptr<model_trainer> trainer;  ///< null: not made yet, failed, lost or unloaded
+  std::unique_ptr<model_trainer> trainer;  ///< null: not made yet, failed or unloaded
   std::string problem;                     ///< why there is none
   /// The checkpoint that it was loaded from, and the newest one that was saved of it; empty: none. An
   /// incident of either concerns what is made of it without a name. As the trainer: of whose turn it is.

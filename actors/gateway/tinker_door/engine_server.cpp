@@ -50,6 +50,7 @@ result<std::unique_ptr<running_server>> start_server(const server_settings& s,
   if (!path) return fail(path);
   const auto names = s.names.empty() ? std::vector{own_name(*path)} : s.names;
   service_options o{.address = s.address,
+                    .models = {},
                     .folder = s.folder,
                     .keys = std::move(*keys),
                     .alpha = s.alpha,

@@ -55,8 +55,7 @@ void tinker_door::config::visit(config_visitor& v) {
       how.precision);
   v.field({.name = "work",
            .doc = "who trains and samples: this actor, or a trainer.engine and a trainer.sampler "
-                  "that are linked "
-                  "to it",
+                  "that are linked to it",
            .choices = {"here", "linked"}},
           work);
   v.field(

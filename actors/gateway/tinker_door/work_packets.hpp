@@ -10,10 +10,11 @@
 
 namespace hocket::tinker {
 
-/// Bytes as a packet, and back; empty: it is no such packet.
+/// Of the packets between them: bytes.
 inline constexpr media_type work_media() {
   return {.kind = payload_kind::tensor, .element = dtype::u8, .shape = {-1}};
 }
+/// Empty: it is no such packet.
 std::string_view bytes_of(const packet& p);
 /// A queue that is never full: a worker has 64 requests at a time, in and out of at most 32 packets each. So
 /// two actors that send to each other never wait for each other.

@@ -11,7 +11,7 @@
 
 namespace hocket::tinker {
 
-/// A packet crosses with 64 MiB at most; a message of 1 GiB holds the moments of 80 million numbers.
+/// A packet crosses with 64 MiB at most; a message of 1 GiB holds an adapter of 80 million numbers with its moments.
 inline constexpr std::size_t most_piece_bytes = std::size_t{32} << 20, most_pieces = 32;
 
 /// Whether a packed request or result crosses. *Errors* (`tinker.too_large`): it does not, or it is empty, as protobuf

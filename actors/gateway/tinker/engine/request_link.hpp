@@ -39,9 +39,9 @@ class request_link {
     std::string owner, work;  ///< packed
     /// It needs nothing of before: another life of the worker can do it as well.
     bool needs_no_model = false;
-    bool outlasts_silence =
-        false;              ///< it is asked once the worker is back, however long that takes
-    bool is_first = false;  ///< before what waits of its owner
+    /// It is asked once the worker is back, however long that takes.
+    bool outlasts_silence = false;
+    bool is_first = false;                          ///< before what waits of its owner
     std::function<void(result<std::string>)> done;  ///< once, with the packed result
     std::function<void()> begins = {};              ///< may be null: it is on its way
     std::function<bool()> is_cancelled = {};        ///< may be null
