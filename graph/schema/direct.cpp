@@ -180,7 +180,7 @@ bool read_body(std::span<const std::byte> bytes, tensor_fields& t) {
         t.type = static_cast<int>(r.narrow());
         if (t.type < 0 || t.type > 7) return false;
         break;
-      case tag(2, is_bytes): {
+      case tag(2, is_bytes):
         if (std::exchange(shape, true)) return false;
         for (reader extents(r.bytes()); extents.more();) {
           t.shape.push_back(static_cast<std::int64_t>(extents.varint()));
@@ -188,7 +188,6 @@ bool read_body(std::span<const std::byte> bytes, tensor_fields& t) {
           if (!r.sound) return false;
         }
         break;
-      }
       case tag(3, is_bytes):
         if (std::exchange(data, true) || !read_bulk(r.bytes(), t.data)) return false;
         break;
@@ -304,7 +303,8 @@ void append_header(const packet_header& h, std::string& to) {
   w.number(6, h.epoch);
   w.number(7, zigzag(h.origin_ts.ns()));
   w.number(8, static_cast<std::uint64_t>(h.origin_ns));
-  for (std::size_t i = 0; i < h.way.count; ++i) {
+  // In a child it is the component that wrote the header: its count may be any.
+  for (std::size_t i = 0; i < h.way.count && i < trace::capacity; ++i) {
     hop_block part;
     writer<hop_block> hop{part};
     hop.number(1, h.way.hops[i].actor);

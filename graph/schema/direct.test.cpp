@@ -135,6 +135,13 @@ TEST_CASE("direct: a packet's bytes are those of protobuf, and are read as proto
   CHECK(direct_reads > 3'000);  // all sounds and numbers
 }
 
+TEST_CASE("direct: a header that counts more hops than there are says those that there are") {
+  auto p = maker(3).make();
+  p.header.way.count = 255;
+  const auto sent = encode(p).value();
+  CHECK(decode(bytes_of(sent.head), sent.bulk).value().header.way.count == trace::capacity);
+}
+
 TEST_CASE("direct: a frame of one packet is that of protobuf, and is read as protobuf reads it") {
   maker make(2);
   int direct_reads = 0;
