@@ -128,13 +128,9 @@ result<encoded_packet> encode(const packet& p, const codec_limits& limits) {
   encoded_packet out;
   direct::append_header(p.header, out.head);
   std::optional<Packet> message;
-  auto size = out.head.size();
-  if (!direct::append_body(*p.body, out.head, out.bulk)) {
+  if (!direct::append_body(*p.body, out.head, out.bulk))
     put_payload(*p.body, message.emplace(), out.bulk);
-    size += message->ByteSizeLong();
-  } else {
-    size = out.head.size();
-  }
+  const auto size = out.head.size() + (message ? message->ByteSizeLong() : 0);
   HOCKET_TRY(check_bulk(out.bulk, limits));
   if (size > limits.head_bytes)
     return fail(codec_error::too_large, fmt::format("{} bytes of header and text are more than {}",
@@ -156,7 +152,7 @@ result<packet> decode(std::span<const std::byte> head, std::span<const buffer> b
     return packet{header, std::make_shared<const payload>(std::move(*body))};
   };
   if (auto fields = direct::read_packet(head))
-    return made(fields->header, get_payload(*fields, bulk));
+    return made(fields->header, get_payload(std::move(*fields), bulk));
   silence_protobuf();
   Packet message;
   if (!message.ParseFromArray(head.data(), static_cast<int>(head.size())))

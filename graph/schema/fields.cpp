@@ -158,8 +158,6 @@ result<tensor> get_tensor(direct::tensor_fields&& from, std::span<const buffer> 
 }
 
 result<tensor> get_tensor(const Tensor& from, std::span<const buffer> bulk) {
-  if (from.shape_size() > max_rank)
-    return fail(codec_error::bad_value, fmt::format("a tensor of rank {}", from.shape_size()));
   return get_tensor(
       {from.type(), {from.shape().begin(), from.shape().end()}, fields_of(from.data())}, bulk);
 }
@@ -261,7 +259,7 @@ void put_payload(const payload& from, Packet& to, std::vector<buffer>& bulk) {
   std::visit(putter{to, bulk}, from);
 }
 
-result<payload> get_payload(direct::packet_fields& from, std::span<const buffer> bulk) {
+result<payload> get_payload(direct::packet_fields&& from, std::span<const buffer> bulk) {
   if (const auto* a = std::get_if<direct::audio_fields>(&from.body)) return get_audio(*a, bulk);
   auto t = get_tensor(std::move(std::get<direct::tensor_fields>(from.body)), bulk);
   if (!t) return fail(t);

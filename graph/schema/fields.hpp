@@ -25,11 +25,10 @@ void put_payload(const payload& from, Packet& to, std::vector<buffer>& bulk);
 /// rewire, whose reader refuses them. Here alone: what comes behind can rely on it.
 void clean_strings(ControlFrame& frame);
 
-/// The same of what was read without message objects: direct.hpp.
-result<payload> get_payload(direct::packet_fields& from, std::span<const buffer> bulk);
-
 /// Its texts are clean (graph/text/clean.hpp), as those of frames are.
 /// Errors: codec.unknown_payload, codec.bad_bulk, codec.bad_value.
 result<payload> get_payload(const Packet& from, std::span<const buffer> bulk);
+/// The same of what was read without message objects: direct.hpp.
+result<payload> get_payload(direct::packet_fields&& from, std::span<const buffer> bulk);
 
 }  // namespace hocket::wire
