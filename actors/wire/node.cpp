@@ -35,8 +35,7 @@ bool found_soon(std::vector<pollfd>& fds, std::int64_t until_ns) {
 }
 
 constexpr std::size_t control_bytes_max = 1u << 20;
-/// Messages of a socket that are looked at in one go: a peer that sends without end gets no
-/// further.
+/// Messages of a socket in one go: a peer that sends without end gets no further.
 constexpr std::size_t turn_messages = 64;
 
 }  // namespace

@@ -79,7 +79,7 @@ bool shm_reader::await() {
     spin_.waited(took);
     if (quick) choice_.waited(took);
   };
-  // Who sleeps at once asks neither the clock nor the processor for a pause: both cost what a message does.
+  // Who sleeps looks no more: a pause and one more look at the clock cost what a message does.
   if (quick && choice_.looks()) {
     const auto until = since + spin_.ns();
     do {
