@@ -18,14 +18,6 @@ struct mute : std::exception {
   const char* what() const noexcept override { return nullptr; }
 };
 
-template <class F>
-act doing(F f) {
-  return [f](rogue& r, emitter* out) -> result<void> {
-    f(r, out);
-    return {};
-  };
-}
-
 template <class E>
 act throws(E e) {
   return [e](rogue&, emitter*) -> result<void> { throw e; };

@@ -11,20 +11,14 @@ namespace {
 enum port : std::size_t { words, sound, numbers, pictures, results, tasks, examples, marks };
 
 template <class F>
-act doing(F f) {
-  return [f](rogue& r, emitter* out) -> result<void> {
-    f(r, *out);
-    return {};
-  };
+act emitting(F f) {
+  return doing([f](rogue& r, emitter* out) { f(r, *out); });
 }
 
 /// One packet out of a port, now.
 template <class Payload>
 act emits(port to, Payload what) {
-  return [to, what](rogue& r, emitter* out) -> result<void> {
-    out->emit(to, r.at, what);
-    return {};
-  };
+  return emitting([to, what](rogue& r, emitter& out) { out.emit(to, r.at, what); });
 }
 
 text x(std::string value = "x") { return {.value = std::move(value), .role = "user"}; }
@@ -85,18 +79,18 @@ void add_packets(std::vector<way>& to) {
 
   // Where to.
   to.push_back({"no_such_port", "process", fate::fails, "emit to output 77 of 8",
-                doing([](auto& r, auto& out) { out.emit(77, r.at, x()); })});
+                emitting([](auto& r, auto& out) { out.emit(77, r.at, x()); })});
   to.push_back({"last_port_of_all", "process", fate::fails, "emit to output",
-                doing([](auto& r, auto& out) { out.emit(SIZE_MAX, r.at, x()); })});
-  fine("another_conversation", doing([](auto& r, auto& out) {
+                emitting([](auto& r, auto& out) { out.emit(SIZE_MAX, r.at, x()); })});
+  fine("another_conversation", emitting([](auto& r, auto& out) {
          out.for_session(session_id{999});
          out.emit(words, r.at, x());
        }));
 
   // What kind.
-  bad("no_payload", "no payload", doing([](auto&, auto& out) { out.emit(words, packet{}); }));
+  bad("no_payload", "no payload", emitting([](auto&, auto& out) { out.emit(words, packet{}); }));
   bad("empty_variant", "no payload",
-      doing([](auto& r, auto& out) { out.emit(words, empty_variant(r.at)); }));
+      emitting([](auto& r, auto& out) { out.emit(words, empty_variant(r.at)); }));
   bad("another_kind", "video on a port of text", emits(words, picture(1, 1, 3)));
   bad("text_as_sound", "text on a port of audio", emits(sound, x()));
   bad("interrupt_as_data", "control on a port of text",
@@ -107,34 +101,35 @@ void add_packets(std::vector<way>& to) {
 
   // When.
   const auto at_time = [](std::int64_t ns) {
-    return doing([ns](auto&, auto& out) { out.emit(words, timestamp(ns), x()); });
+    return emitting([ns](auto&, auto& out) { out.emit(words, timestamp(ns), x()); });
   };
   bad("time_min", "timestamp is not a time", at_time(INT64_MIN));
   bad("time_max", "timestamp is not a time", at_time(far));
   bad("time_of_another_day", "ahead of stream time", at_time(86'400'000'000'000));
   fine("time_before_zero", at_time(-1'000'000'000));
-  fine("times_backwards", doing([](auto&, auto& out) {
+  fine("times_backwards", emitting([](auto&, auto& out) {
          for (int i = 9; i > 0; --i) out.emit(words, timestamp::of_ms(i), x());
        }));
-  bad("sound_backwards", "sound goes back in time", doing([](auto& r, auto& out) {
+  bad("sound_backwards", "sound goes back in time", emitting([](auto& r, auto& out) {
         out.emit(sound, r.at, chunk());
         out.emit(sound, r.at - std::chrono::milliseconds(20), chunk());
       }));
-  bad("bound_of_no_time", "bound: timestamp is not a time",
-      doing([](auto&, auto& out) { out.emit(words, timestamp(far), mark(control::kind::bound)); }));
-  bad("bound_of_another_day", "bound: timestamp is", doing([](auto& r, auto& out) {
+  bad("bound_of_no_time", "bound: timestamp is not a time", emitting([](auto&, auto& out) {
+        out.emit(words, timestamp(far), mark(control::kind::bound));
+      }));
+  bad("bound_of_another_day", "bound: timestamp is", emitting([](auto& r, auto& out) {
         out.emit(words, r.at + std::chrono::hours(24), mark(control::kind::bound));
       }));
-  fine("bounds_backwards", doing([](auto&, auto& out) {
+  fine("bounds_backwards", emitting([](auto&, auto& out) {
          for (int i = 9; i >= 0; --i)
            out.emit(words, timestamp::of_ms(i), mark(control::kind::bound));
        }));
-  bad("words_after_the_end", "after the end of its stream", doing([](auto& r, auto& out) {
+  bad("words_after_the_end", "after the end of its stream", emitting([](auto& r, auto& out) {
         out.emit(results, r.at, mark(control::kind::end_of_stream));
         out.emit(results, r.at, tool_result{});
         out.emit(results, r.at, mark(control::kind::end_of_stream));
       }));
-  fine("lies_in_the_header", doing([](auto& r, auto& out) {
+  fine("lies_in_the_header", emitting([](auto& r, auto& out) {
          auto p = make_packet(r.at, x());
          p.header.session = session_id{999};
          p.header.stream = 12345;
@@ -192,13 +187,13 @@ void add_packets(std::vector<way>& to) {
   fine("sixteen_mebibytes", emits(words, x(std::string(std::size_t{16} << 20, 'x'))));
   fine("text_of_escapes", emits(words, x("x\x1b]0;title\a\x1b[2J")));
   fine("text_no_utf8", emits(words, x("x\xff\xfe")));
-  fine("flood", doing([](auto& r, auto& out) {
+  fine("flood", emitting([](auto& r, auto& out) {
          for (int i = 0; i < 20'000; ++i) out.emit(words, r.at, x());
        }));
-  bad("flood_of_garbage", "no payload", doing([](auto&, auto& out) {
+  bad("flood_of_garbage", "no payload", emitting([](auto&, auto& out) {
         for (int i = 0; i < 20'000; ++i) out.emit(words, packet{});
       }));
-  fine("the_same_packet_often", doing([](auto& r, auto& out) {
+  fine("the_same_packet_often", emitting([](auto& r, auto& out) {
          const auto p = make_packet(r.at, x());
          for (int i = 0; i < 100; ++i) out.emit(words, p);
        }));

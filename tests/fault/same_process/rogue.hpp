@@ -26,6 +26,14 @@ enum class fate {
 class rogue;
 /// `out`: where the call has an emitter.
 using act = std::function<result<void>(rogue&, emitter* out)>;
+/// What returns no error.
+template <class F>
+act doing(F f) {
+  return [f](rogue& r, emitter* out) -> result<void> {
+    f(r, out);
+    return {};
+  };
+}
 
 struct way {
   const char* name;

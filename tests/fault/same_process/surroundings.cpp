@@ -9,14 +9,6 @@
 namespace hocket::unruly {
 namespace {
 
-template <class F>
-act doing(F f) {
-  return [f](rogue& r, emitter* out) -> result<void> {
-    f(r, out);
-    return {};
-  };
-}
-
 text x() { return {.value = "x", .role = "user"}; }
 
 /// Runs when the last copy of a task goes, wherever that is.
