@@ -135,6 +135,7 @@ const std::map<std::string, const char*>& said_of() {
       {"no_payload", "exit code 4"},
       {"other_kind", "exit code 4"},
       {"not_utf8", "exit code 4"},
+      {"more_hops_than_there_are", "exit code 4"},
       {"time_backwards", "exit code 4"},
       {"flood_packets", "exit code 4"},
       {"many_interrupts", "exit code 4"},

@@ -255,6 +255,13 @@ const std::vector<way>& ways() {
          if (out) out->emit(0, words("\xff\xfe"));
          ::_exit(4);
        }},
+      {"more_hops_than_there_are",
+       [](auto&, auto* out) {
+         auto p = words("t");
+         p.header.way.count = 255;
+         if (out) out->emit(0, std::move(p));
+         ::_exit(4);
+       }},
       {"time_backwards",
        [](auto&, auto* out) {
          for (int i = 10; out && i > 0; --i)
