@@ -62,9 +62,8 @@ struct attention_call {
   int layer;                    ///< its place in a kv_cache
   double epsilon;               ///< of the norm of queries and keys
   const row_map& rows;
-  bool pages = false;  ///< as transformer_config::pages
-  bool half_gradients =
-      false;  ///< its gradients are of bfloat16 products; as transformer_config::bfloat16
+  bool pages = false;           ///< as transformer_config::pages
+  bool half_gradients = false;  ///< of bfloat16 products; as transformer_config::bfloat16
 };
 
 /// Learnt vectors of one state-space layer.

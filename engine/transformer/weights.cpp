@@ -105,11 +105,6 @@ void draw_messages(const fresh_weights& fresh, std::int64_t d, std::int64_t rank
 }  // namespace
 
 void transformer::initialise(const at::Generator& generator) {
-  auto linear = [&](std::int64_t out, std::int64_t in) {
-    return at::randn({out, in}, generator, at::kFloat) * (1.0 / std::sqrt(static_cast<double>(in)));
-  };
-  auto zero = [](std::int64_t out, std::int64_t in) { return at::zeros({out, in}, at::kFloat); };
-  auto ones = [](std::int64_t n) { return at::ones({n}, at::kFloat); };
   const std::int64_t d = config_.width;
   HOCKET_ASSERT(config_.norm == norm_kind::rms && !config_.branch_norms);
   const fresh_weights fresh{generator};
@@ -131,20 +126,19 @@ void transformer::initialise(const at::Generator& generator) {
     HOCKET_ASSERT(f.experts.count == 0 && !f.scaled && config_.layers[i].convolution.kernel == 0);
     auto& attention = layers_[i].attention;
     auto& feed = layers_[i].feed;
-    attention.norm.gain = ones(d);
-    attention.qkv.weight.value = linear(a.qkv_width(), d);
+    attention.norm.gain = fresh.ones(d);
+    attention.qkv.weight.value = fresh.linear(a.qkv_width(), d);
     if (a.qk_norm) {
-      attention.vectors.q_gain = ones(a.head_dim);
-      attention.vectors.k_gain = ones(a.head_dim);
+      attention.vectors.q_gain = fresh.ones(a.head_dim);
+      attention.vectors.k_gain = fresh.ones(a.head_dim);
     }
-    if (a.relative_extent > 0)
-      attention.vectors.bias = at::zeros({a.heads, a.relative_extent}, at::kFloat);
-    attention.out.weight.value = zero(d, a.out_width());
-    feed.norm.gain = ones(d);
-    feed.dense.up.weight.value = linear((is_gated(f.activation) ? 2 : 1) * f.width, d);
-    feed.dense.down.weight.value = zero(d, f.width);
+    if (a.relative_extent > 0) attention.vectors.bias = fresh.zero({a.heads, a.relative_extent});
+    attention.out.weight.value = fresh.zero({d, a.out_width()});
+    feed.norm.gain = fresh.ones(d);
+    feed.dense.up.weight.value = fresh.linear((is_gated(f.activation) ? 2 : 1) * f.width, d);
+    feed.dense.down.weight.value = fresh.zero({d, f.width});
   }
-  final_norm_.gain = ones(d);
+  final_norm_.gain = fresh.ones(d);
 }
 
 namespace {
