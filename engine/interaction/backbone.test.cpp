@@ -155,6 +155,9 @@ TEST_CASE("backbones that contradict themselves are refused by name") {
         std::string::npos);
   CHECK(with(R"({"generation": 2, "loop_passes": 3, "loop_begin": 1, "loop_end": 4})", fits)
             .find("backbone.loop_end") != std::string::npos);
+  for (const char* part : {"experts", "dense", "loop_passes"})
+    CHECK(with((R"({"generation": 0, ")" + std::string(part) + R"(": 2})").c_str(), "{}")
+              .find("go with generation 1 or 2") != std::string::npos);
   CHECK(with(R"({"generation": 2, "windows": 4})", fits) ==
         "model config: backbone.windows: unknown key");
   const auto c = on_backbone(2, true);

@@ -133,8 +133,8 @@ json write(Config config, Visit visit_all) {
 std::string problem_of(const model_config& c) {
   const auto& b = c.backbone;
   if (b.generation == 0)
-    return b.experts > 0 || b.loop_passes > 1
-               ? "backbone: plain layers have no experts and no loops"
+    return b.experts > 0 || b.dense > 0 || b.loop_passes > 1
+               ? "backbone: experts, dense and loop_passes go with generation 1 or 2"
                : "";
   if (c.attention.rotary || c.attention.relative_extent == 0)
     return "backbone.generation: these layers take attention.rotary false and a relative_extent";
