@@ -63,7 +63,9 @@ if inside "$box" -- sh -c 'echo x >> /usr/share/hocket/configs/graphs/talk.yaml'
 fi
 
 echo "== the door answers, and ends in order"
-inside -v "$work/out:/out" "$box" -- hocket serve --listen tcp://127.0.0.1:18443 --duration 20 --plain --out /out/door \
+inside -v "$work/out:/out" "$box" -- hocket keys --dir /out/keys --api me >"$work/keys.log" 2>&1 || fail "a key" "$work/keys.log"
+inside -v "$work/out:/out" "$box" -- hocket serve --listen tcp://0.0.0.0:18443 --keys /out/keys/gateway.keys \
+  --name talk.example --duration 20 --plain --out /out/door \
   >"$work/door.log" 2>&1 &
 door=$!
 for ((i = 0; i < 120; ++i)); do
