@@ -89,7 +89,10 @@ result<std::string> gateway::turn_url() const {
     is_tls = scheme == "turns:";
     break;
   }
-  if (at.find_first_of("@/?# ") != at.npos || at.find(':') == at.npos)  // it may hold a password
+  // A host, or an IPv6 address in brackets, and a port; what else it is may hold a password.
+  const auto colon = at.rfind(':');
+  const bool is_one_host = at.starts_with('[') || at.find(':') == colon;
+  if (at.find_first_of("@/?# ") != at.npos || colon == at.npos || !is_one_host)
     return fail(
         "gateway.bad_address",
         "`turn` is no `host:port` or `turns://host:port`; the name goes to `turn_user`, the "

@@ -254,8 +254,9 @@ TEST_CASE("a TURN server: what its setting should not hold is refused, and not r
   for (const char* good : {"127.0.0.1:1", "turn:127.0.0.1:1", "turns:127.0.0.1:1",
                            "turn://127.0.0.1:1", "turns://[::1]:1", "turn:3478"})
     CHECK_MESSAGE(opens(good) == "", good);
-  for (const char* bad : {"turn://who:s3cret@127.0.0.1:1", "who:s3cret@127.0.0.1:1",
-                          "turn://s3cret", "turns:s3cret:1?transport=tcp"}) {
+  for (const char* bad :
+       {"turn://who:s3cret@127.0.0.1:1", "who:s3cret@127.0.0.1:1", "turn://s3cret",
+        "turns:s3cret:1?transport=tcp", "turns:turn:127.0.0.1:1", "::1:3478"}) {
     const auto why = opens(bad);
     CHECK_MESSAGE(why.find("`turn` is no `host:port`") != why.npos, why);
     CHECK_MESSAGE(why.find("s3cret") == why.npos, why);
