@@ -1,4 +1,4 @@
-// How a family's config.json is read; private to engine/language/network. No torch.
+// How a family's config.json is read; private to engine/language. No torch.
 #pragma once
 
 #include <functional>
