@@ -59,6 +59,7 @@ std::string future_table::add(const std::string& owner, const std::string& topic
   auto& count = outstanding_[owner];
   const auto own = allowed_.find(owner);
   if (count >= (own == allowed_.end() ? limits_.outstanding : own->second)) return "";
+  if (kept_.is_full(owner)) return "";
   ++count;
   auto id = unguessable("req-");
   auto& e = entries_[id];
@@ -77,7 +78,8 @@ void future_table::explain_by(explainer who) {
   explainer_ = std::move(who);
 }
 
-http::response future_table::answer(entry& e, bool takes_proto, bool metadata_only) {
+http::response future_table::answer(const std::string& id, const entry& e, bool takes_proto,
+                                    bool metadata_only) {
   const bool proto = takes_proto && !e.ended->proto.empty();
   const auto& body = proto ? e.ended->proto : e.ended->json;
   if (metadata_only && proto)
@@ -85,7 +87,7 @@ http::response future_table::answer(entry& e, bool takes_proto, bool metadata_on
             "application/json",
             json{{"status", "complete_metadata"}, {"response_payload_size", body.size()}}.dump(),
             {}};
-  e.was_read = true;
+  kept_.note_read(id, clock::now());
   return {200, proto ? "application/x-protobuf" : "application/json", body, {}};
 }
 
@@ -144,7 +146,7 @@ void future_table::poll_topic(const std::string& topic, const std::string& owner
     const std::lock_guard lock(mutex_);
     for (const auto& id : retrieved)
       if (const auto e = entries_.find(id); e != entries_.end() && e->second.owner == owner)
-        e->second.was_read = true;
+        kept_.note_received(id);
     // Who asks for more and more topics makes none, and forgets none of those that have answers.
     auto* const log = log_of(topic, owner, false);
     if (!log && !topics_.contains(topic)) now = answer(topic_log(), cursor);
@@ -172,7 +174,7 @@ void future_table::sweep_topics(clock::time_point now, answer_list& answers) {
     });
   }
   std::erase_if(topics_, [&](const auto& t) {
-    if (!t.second.waits.empty() || now - t.second.used <= limits_.keep) return false;
+    if (!t.second.waits.empty() || now - t.second.used <= limits_.results.unread) return false;
     if (--topic_counts_[t.second.owner] == 0) topic_counts_.erase(t.second.owner);
     return true;
   });
@@ -185,11 +187,11 @@ void future_table::finish(const std::string& id, outcome o) {
     const auto found = entries_.find(id);
     if (found == entries_.end() || found->second.ended) return;
     auto& e = found->second;
-    bytes_ += o.json.size() + o.proto.size();
-    e.ended = std::move(o), e.ended_at = clock::now();
+    kept_.add(id, e.owner, o.json.size() + o.proto.size(), clock::now());
+    e.ended = std::move(o);
     --outstanding_[e.owner];
     for (const auto& p : e.polls)
-      answers.emplace_back(p.reply, answer(e, p.takes_proto, p.metadata_only));
+      answers.emplace_back(p.reply, answer(id, e, p.takes_proto, p.metadata_only));
     e.polls.clear();
     if (!e.topic.empty()) note_end(id, e, answers);
   }
@@ -208,7 +210,9 @@ void future_table::poll(const std::string& id, const std::string& owner, bool ta
         e.polls.push_back({reply, takes_proto, metadata_only, clock::now() + limits_.hold});
         return;
       }
-      r = answer(e, takes_proto, metadata_only);
+      r = answer(id, e, takes_proto, metadata_only);
+    } else if (const auto fate = kept_.fate(id, owner)) {
+      r = {200, "application/json", failed(*fate).json, {}};
     }
   }
   reply(std::move(r));
@@ -233,6 +237,11 @@ std::size_t future_table::outstanding(const std::string& owner) const {
   const std::lock_guard lock(mutex_);
   const auto found = outstanding_.find(owner);
   return found == outstanding_.end() ? 0 : found->second;
+}
+
+bool future_table::is_busy() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(outstanding_, [](const auto& each) { return each.second > 0; });
 }
 
 std::size_t future_table::waiting() const {
@@ -262,33 +271,12 @@ void future_table::sweep(clock::time_point now) {
         late.push_back({i->reply, id, e.about, e.waits_for});
       e.polls.erase(first, e.polls.end());
     }
-    shrink(now);
+    for (const auto& id : kept_.expire(now)) entries_.erase(id);
   }
   for (auto& [reply, r] : topics) reply(std::move(r));
   for (const auto& p : late) {
     const auto note = asked && !p.about.empty() ? asked(p.about, p.id) : p.note;
     p.reply({200, "application/json", try_again(p.id, note).dump(), {}});
-  }
-}
-
-void future_table::shrink(clock::time_point now) {
-  const auto forget = [&](auto i) {
-    bytes_ -= i->second.ended->json.size() + i->second.ended->proto.size();
-    return entries_.erase(i);
-  };
-  for (auto i = entries_.begin(); i != entries_.end();)
-    i = i->second.ended && now - i->second.ended_at > limits_.keep ? forget(i) : std::next(i);
-  if (bytes_ <= limits_.most_bytes) return;
-  std::vector<std::map<std::string, entry>::iterator> ended;
-  for (auto i = entries_.begin(); i != entries_.end(); ++i)
-    if (i->second.ended) ended.push_back(i);
-  std::sort(ended.begin(), ended.end(), [](const auto& a, const auto& b) {
-    return std::pair(!a->second.was_read, a->second.ended_at) <
-           std::pair(!b->second.was_read, b->second.ended_at);
-  });
-  for (const auto& i : ended) {
-    if (bytes_ <= limits_.most_bytes) break;
-    forget(i);
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/gateway/tinker/kept_results.hpp"
 #include "actors/http/server.hpp"
 #include "graph/core/result.hpp"
 
@@ -27,6 +28,10 @@ outcome failed(const std::string& message, const char* category = "user");
 /// By the error's code: what the machine lacks is the server's, all else the user's.
 outcome failed(const error& e);
 
+/// Why nothing more can be asked, where future_table::add gives no name.
+inline constexpr const char* too_many_waiting =
+    "too many requests of this key wait for an answer, or too many answers to be read";
+
 /// What a request that has not ended waits for, as its client is told.
 struct queue_note {
   bool is_paused = false;  ///< there is no room to begin it: `paused_capacity`, else `active`
@@ -36,24 +41,23 @@ struct queue_note {
 nlohmann::json try_again(const std::string& request, const queue_note& note);
 
 /// Requests that are answered later, by long polling: a poll waits in a list, not in a thread.
-/// *Threads*: any. *Memory*: results stay for `keep` after the end, or until `most_bytes` of them
-/// are there: then those that were read go first, and the oldest of all others.
+/// *Threads*: any. *Memory*: results stay as kept_results says.
 class future_table {
  public:
   using clock = std::chrono::steady_clock;
   struct limits {
     std::chrono::milliseconds hold{20'000};  ///< of a poll, before `try_again`
-    std::chrono::milliseconds keep{20 * 60'000};
-    std::size_t most_bytes = std::size_t{1} << 30;
+    kept_results::limits results{};
     std::size_t outstanding = 8'192;  ///< of one owner
     std::size_t topics = 1'024;       ///< that are remembered of one owner
   };
-  explicit future_table(const limits& l) : limits_(l) {}
+  explicit future_table(const limits& l) : limits_(l), kept_(l.results) {}
   future_table() : future_table(limits{}) {}
 
   /// How many of an owner may wait, in place of `limits`. Before the first of them.
   void allow(const std::string& owner, std::size_t outstanding);
-  /// A new one, with a name that cannot be guessed; empty: the owner has too many.
+  /// A new one, with a name that cannot be guessed; empty: the owner has too many, or too many results that it
+  /// has not read.
   /// `topic`: whoever polls it hears when this one has ended. `about`: what `explain_by` is asked with.
   std::string add(const std::string& owner, const std::string& topic = "",
                   const std::string& about = "");
@@ -64,11 +68,12 @@ class future_table {
   using explainer = std::function<queue_note(const std::string& about, const std::string& request)>;
   void explain_by(explainer who);
   void finish(const std::string& id, outcome o);
-  /// Answers now or later. One of another owner is answered as one that there never was.
+  /// Answers now or later: the same as often as it is asked, until it is told that the result is gone. One of
+  /// another owner is answered as one that there never was.
   void poll(const std::string& id, const std::string& owner, bool takes_proto,
             bool allow_metadata_only, const http::responder& reply);
   /// Which requests of a topic ended behind `cursor`, now or once one does (`waits`). `retrieved`: those that the
-  /// owner has; their answers go first where there are too many.
+  /// owner has: they go.
   void poll_topic(const std::string& topic, const std::string& owner, std::int64_t cursor,
                   bool waits, const std::vector<std::string>& retrieved,
                   const http::responder& reply);
@@ -76,6 +81,7 @@ class future_table {
   result<void> cancel(const std::string& id, const std::string& owner);
   bool is_cancelled(const std::string& id) const;
   std::size_t outstanding(const std::string& owner) const;
+  bool is_busy() const;  ///< whether a request has not ended
   std::size_t waiting() const;
   /// Answers polls that have waited long enough, forgets old results. Called a few times a second.
   void sweep(clock::time_point now);
@@ -90,8 +96,7 @@ class future_table {
     std::string owner, topic, about;
     queue_note waits_for;
     std::optional<outcome> ended;
-    clock::time_point ended_at;
-    bool was_read = false, cancelled = false;
+    bool cancelled = false;
     std::vector<poll_at> polls;
   };
   /// Requests that ended, by their place in the order of all of the owner's.
@@ -113,8 +118,9 @@ class future_table {
   void note_end(const std::string& id, const entry& e, answer_list& answers);
   void sweep_topics(clock::time_point now, answer_list& answers);
   static http::response answer(const topic_log& t, std::int64_t cursor);
-  static http::response answer(entry& e, bool takes_proto, bool metadata_only);
-  void shrink(clock::time_point now);
+  /// Notes that it is read.
+  http::response answer(const std::string& id, const entry& e, bool takes_proto,
+                        bool metadata_only);
 
   const limits limits_;
   mutable std::mutex mutex_;
@@ -125,7 +131,7 @@ class future_table {
   std::map<std::string, topic_log> topics_;
   std::map<std::string, std::size_t> topic_counts_;  ///< by owner
   std::map<std::string, std::int64_t> ends_;  ///< how many requests of topics ended, by owner
-  std::size_t bytes_ = 0;
+  kept_results kept_;
 };
 
 /// 128 random bits as hex, behind a word.

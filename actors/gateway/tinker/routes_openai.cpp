@@ -304,7 +304,7 @@ answered complete(service::state& s, call& c, bool is_chat) {
                             "may wait at once: send fewer prompts",
                             jobs.size(), c.who.most.futures));
   if (s.sampling->queued(c.owner) + jobs.size() > static_cast<std::size_t>(c.who.most.futures))
-    return fail("tinker.busy", "too many requests of this key wait for an answer");
+    return fail("tinker.busy", too_many_waiting);
   HOCKET_TRY(s.usage.take(c.who, tokens, clock::now()));
   const auto all = std::make_shared<gathered>();
   all->answers.resize(jobs.size()), all->left = jobs.size();

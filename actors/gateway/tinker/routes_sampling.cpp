@@ -244,7 +244,7 @@ answered sample(service::state& s, call& c) {
       c.owner, known ? topic_of(job.ask.session_id, job.ask.seq_id / clone_numbers) : "");
   if (request.empty()) {
     if (taken) s.usage.give_back(c.who, most, clock::now());
-    return fail("tinker.busy", "too many requests of this key wait for an answer");
+    return fail("tinker.busy", too_many_waiting);
   }
   std::vector<std::string> ids;
   for (int i = 0; i < job.ask.num_samples; ++i) ids.push_back(fmt::format("{}:{}", request, i));

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "actors/gateway/json.hpp"
+#include "actors/gateway/tinker/free_memory.hpp"
 #include "actors/gateway/tinker/roles.hpp"
 #include "actors/gateway/tinker/service_state.hpp"
 #include "actors/http/address.hpp"
@@ -27,8 +28,7 @@ http::response submitted(const std::string& request, const std::string& model) {
 answered refused_in_band(service::state& s, const call& c, const error& e,
                          const std::string& model) {
   const auto request = s.futures.add(c.owner);
-  if (request.empty())
-    return fail("tinker.busy", "too many requests of this key wait for an answer");
+  if (request.empty()) return fail("tinker.busy", too_many_waiting);
   s.futures.finish(request, failed(e));
   return submitted(request, model);
 }
@@ -162,12 +162,14 @@ service::state::~state() {
 }
 
 void service::state::tick() {
+  free_memory memory;
   std::unique_lock lock(tick_mutex_);
   for (int n = 0; !stopping_; ++n) {
     tick_wake_.wait_for(lock, std::chrono::milliseconds(200));
     lock.unlock();
     const auto now = clock::now();
     futures.sweep(now);
+    memory.note(futures.is_busy(), now);
     if (n % 25 == 0) training.sweep(now), store->sweep();
     if (n % 25 == 0 && lacks_cards) record_missing_cards(*this);
     if (n % 25 == 0)

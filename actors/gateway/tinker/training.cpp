@@ -21,9 +21,7 @@ tl::unexpected<error> no_run(const std::string& run) {
                   "server was started again. Load a checkpoint of it",
                   run));
 }
-tl::unexpected<error> too_many() {
-  return fail("tinker.busy", "too many requests of this key wait for an answer");
-}
+tl::unexpected<error> too_many() { return fail("tinker.busy", too_many_waiting); }
 
 }  // namespace
 

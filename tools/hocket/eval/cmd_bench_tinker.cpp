@@ -5,6 +5,7 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <mutex>
 #include <thread>
@@ -171,13 +172,25 @@ result<std::int64_t> outstanding(const server& s, int connections, int each,
   return answered.load();
 }
 
+/// The server's memory once it rests: what is free goes back a moment after the last request.
+double resting_mib(const server& s) {
+  double before = s.program->rss_mib();
+  for (int i = 0; i < 10; ++i) {
+    std::this_thread::sleep_for(2s);
+    const double mib = s.program->rss_mib();
+    if (std::abs(mib - before) < 1) return mib;
+    before = mib;
+  }
+  return before;
+}
+
 /// Memory after the last round, over memory after the second: nothing stays but the answers, which may be
 /// asked for again.
 result<void> add_outstanding(const server& s, bool quick, measures& out) {
   const int connections = quick ? 20 : 200, each = 10, all = connections * each, rounds = 5;
   const auto limit = quick ? 60s : 180s;  // of a round: who is not through by then is told of
   std::int64_t answered = 0;
-  double seconds = 0, before = 0, threads = 0;
+  double seconds = 0, before = 0, mib = 0, threads = 0;
   for (int i = 0; i < rounds; ++i) {
     const auto began = clock::now();
     const auto done = outstanding(s, connections, each, began + limit);
@@ -185,16 +198,15 @@ result<void> add_outstanding(const server& s, bool quick, measures& out) {
     answered = i == 0 ? *done : std::min(answered, *done);
     seconds = seconds_since(began);
     threads = std::max(threads, s.program->threads());
-    const double mib = s.program->rss_mib();
+    mib = resting_mib(s);
     out.add(fmt::format("tinker.futures.round_{}.server_mib", i + 1), mib, "MiB", all);
     if (i < 2) before = mib;  // the allocator has taken what it needs
     if (*done < all) break;
   }
-  const double grown = s.program->rss_mib() - before;
   out.add("tinker.futures.answered", static_cast<double>(answered), "", all, all, goal::at_least);
   out.add("tinker.futures.seconds", seconds, "s", all);
   out.add("tinker.futures.server_threads", threads, "", all);
-  out.add("tinker.futures.grown_mib", grown, "MiB", all * (rounds - 2), 16, goal::at_most);
+  out.add("tinker.futures.grown_mib", mib - before, "MiB", all * (rounds - 2), 16, goal::at_most);
   return {};
 }
 

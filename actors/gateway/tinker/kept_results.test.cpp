@@ -1,0 +1,113 @@
+#include "actors/gateway/tinker/kept_results.hpp"
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+using namespace hocket::tinker;
+using namespace std::chrono_literals;
+
+namespace {
+
+using names = std::vector<std::string>;
+
+/// Results under a clock that the test sets.
+struct shelf {
+  kept_results kept;
+  kept_results::clock::time_point now{};
+  void end(const std::string& id, const std::string& owner, std::size_t bytes = 1) {
+    kept.add(id, owner, bytes, now);
+  }
+  void read(const std::string& id) { kept.note_read(id, now); }
+  names after(std::chrono::milliseconds time) {
+    now += time;
+    auto all = kept.expire(now);
+    std::ranges::sort(all);
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a result that nobody read stays its whole time, one that was read a while") {
+  shelf s{kept_results({.unread = 20min, .read = 2min})};
+  s.end("read", "ann"), s.end("unread", "ann");
+  CHECK(s.after(19min) == names{});
+  s.read("read");  // shortly before its time: it stays as long as any that was read
+  CHECK(s.after(1min) == names{});
+  CHECK(s.after(1s) == names{"unread"});
+  s.read("read");  // again: its client lost it once more
+  CHECK(s.after(2min) == names{});
+  CHECK(s.after(1s) == names{"read"});
+  CHECK(s.kept.bytes() == 0);
+}
+
+TEST_CASE("what an owner has read and holds too many bytes of goes sooner, the longest ago first") {
+  shelf s{kept_results({.read = 2min, .read_at_least = 1min, .read_bytes = 100})};
+  for (const auto* id : {"a", "b", "c"}) {
+    s.end(id, "ann", 50), s.end(std::string("of bob ") + id, "bob", 20);
+    s.read(id), s.read(std::string("of bob ") + id);
+    CHECK(s.after(10s) == names{});
+  }
+  s.end("unread", "ann", 1'000);
+  CHECK(s.after(30s) == names{});  // none was read a minute ago
+  CHECK(s.after(1s) == names{"a"});
+  CHECK(s.after(10s) == names{});  // b and c fit
+  CHECK(s.after(70s) == names{"b", "c", "of bob a", "of bob b", "of bob c"});
+}
+
+TEST_CASE("what a client says that it has goes at once, what it cannot have does not") {
+  shelf s{kept_results({})};
+  s.end("read", "ann"), s.end("unread", "ann");
+  s.read("read");
+  s.kept.note_received("read"), s.kept.note_received("unread"), s.kept.note_received("none");
+  CHECK(s.after(0s) == names{"read"});
+}
+
+TEST_CASE("who reads nothing may begin nothing more, and loses nothing") {
+  shelf s{kept_results({.unread_bytes = 100})};
+  s.end("a", "ann", 60), s.end("b", "bob", 60);
+  CHECK(!s.kept.is_full("ann"));
+  s.end("more", "ann", 60);
+  CHECK(s.kept.is_full("ann"));
+  CHECK(!s.kept.is_full("bob"));
+  CHECK(!s.kept.is_full("nobody"));
+  CHECK(s.after(20min) == names{});
+  s.read("a");
+  CHECK(!s.kept.is_full("ann"));
+}
+
+TEST_CASE("beyond the bytes of all, read ones go first, then the oldest of who has the most") {
+  shelf s{kept_results({.most_bytes = 100})};
+  s.end("old of ann", "ann", 30), s.end("read", "bob", 20);
+  s.after(1s);
+  s.end("of ann", "ann", 30), s.end("of bob", "bob", 40);
+  s.read("read");
+  CHECK(s.after(0s) == names{"read"});
+  s.end("more of bob", "bob", 15);
+  CHECK(s.after(0s) == names{"old of ann"});  // ann has 60, bob 55
+  CHECK(s.kept.bytes() == 85);
+}
+
+TEST_CASE("an owner is told what became of a result, and nobody else") {
+  shelf s{kept_results({.unread = 10min, .read = 1min, .remembered = 2})};
+  s.end("read", "ann"), s.end("unread", "ann");
+  CHECK(!s.kept.fate("read", "ann"));  // it is here
+  s.read("read");
+  s.after(2min);
+  REQUIRE(s.kept.fate("read", "ann"));
+  CHECK(s.kept.fate("read", "ann")->find("was delivered") != std::string::npos);
+  CHECK(!s.kept.fate("read", "bob"));
+  CHECK(!s.kept.fate("none", "ann"));
+  s.after(9min);
+  REQUIRE(s.kept.fate("unread", "ann"));
+  CHECK(s.kept.fate("unread", "ann")->find("nobody asked") != std::string::npos);
+  CHECK(s.kept.fate("read", "ann"));
+  s.after(2min);
+  CHECK(!s.kept.fate("read", "ann"));  // that was too long ago
+  s.end("third", "ann"), s.end("fourth", "ann");
+  s.after(11min);  // the third and the fourth are remembered, no more
+  CHECK(!s.kept.fate("unread", "ann"));
+  CHECK(s.kept.fate("third", "ann"));
+  CHECK(s.kept.fate("fourth", "ann"));
+}
