@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Tenants train at a server of the Tinker API while it and they are killed, its disk fills up, connections break
 and others read slowly. Nothing that was acknowledged may be lost, nothing be applied twice:
-each tenant's weights after a number of steps are, bit for bit, those of a run without any fault.
+each tenant's weights after a number of steps are, bit for bit, those of a run without any fault, which follows and
+takes --compare-minutes at most; how far it came is told.
 
 Every second round spares the server, so that it lives: its memory may grow by GROWS_MIB from a round's first third to
 its end, and by no more beyond that of the run without faults. Who reads slowly holds nobody: a question of an outsider is
@@ -29,6 +30,7 @@ import time
 from soak_tenant import fail, read, tenant, write
 
 ROUNDS = 6
+PROBES = 200
 GROWS_MIB = 64
 ANSWERED_S = 60
 READERS = 10
@@ -287,27 +289,44 @@ class soak:
         if max(self.mib) > calm_mib + GROWS_MIB + READERS * LARGE / 2**20:
             fail(f"the server took {max(self.mib)} MiB; one that nothing happens to {calm_mib:.0f}, and what slow "
                  f"readers wait for is {READERS * LARGE >> 20}")
-        if self.o.minutes >= 1 and not (compared and self.outsiders.held_back):
+        if self.o.minutes >= 1 and not (compared["probes"] and self.outsiders.held_back):
             fail("nothing was saved, so nothing was compared, or nobody read slowly")
 
 
 def compare(o, folder):
-    """The same steps at a server that nothing happens to; how many probes, and the memory that it took."""
+    """The same steps at a server that nothing happens to, all tenants at once. Weights after a step hold all steps
+    before it, so some of the probes say what all do: PROBES of each tenant by the seed, and its last. What was compared,
+    and the memory that the server took."""
     os.remove(os.path.join(folder, "stop"))
     s = server(o.hocket, folder, os.path.join(folder, "calm"))
-    count = 0
+    begun, rng, compared, problems = time.monotonic(), random.Random(o.seed), dict(probes=0, steps=0, of_steps=0), []
+    mutex = threading.Lock()
+
+    def one(number, seen, wanted):
+        try:
+            got = tenant(folder, number, 0, "calm").replay(wanted, begun + 60 * o.compare_minutes)
+            wrong = [steps for steps, probe in got.items() if seen[steps] != probe]
+            if wrong:
+                raise RuntimeError(f"after {wrong[0]} steps its weights are not those of a run without faults")
+            with mutex:
+                compared["probes"] += len(got)
+                compared["steps"] += max(got, default=0)
+        except BaseException as e:  # also fail() of a tenant
+            problems.append(f"tenant {number}: {e!r}")
+
     try:
+        threads = []
         for n in range(o.tenants):
-            got = read(os.path.join(folder, f"tenant{n}.json"), {"probes": {}})["probes"]
-            if not got:
-                continue
-            calm = tenant(folder, n, 0, f"calm{n}.json")
-            calm.train(max(int(k) for k in got))
-            for steps, probe in got.items():
-                count += 1
-                if calm.state["probes"].get(steps) != probe:
-                    fail(f"tenant {n}: after {steps} steps its weights are not those of a run without faults")
-        return count, s.rss_mib()
+            seen = tenant(folder, n).probes()
+            compared["of_steps"] += max(seen, default=0)
+            wanted = set(rng.sample(sorted(seen), min(PROBES, len(seen))) + [max(seen)] if seen else [])
+            threads.append(threading.Thread(target=one, args=(n, seen, wanted)))
+            threads[-1].start()
+        for t in threads:
+            t.join()
+        if problems:
+            fail("; ".join(problems))
+        return dict(compared, seconds=round(time.monotonic() - begun)), s.rss_mib()
     finally:
         s.end(signal.SIGTERM)
 
@@ -316,6 +335,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("hocket", nargs="?", default="build/hocket")
     p.add_argument("--minutes", type=float, default=30)
+    p.add_argument("--compare-minutes", type=float, default=15, help="the comparison ends by then, as far as it is")
     p.add_argument("--tenants", type=int, default=4)
     p.add_argument("--seed", type=int, default=1)
     o = p.parse_args()

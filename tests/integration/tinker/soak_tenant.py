@@ -1,13 +1,17 @@
-"""A tenant of soak.py, as a process of its own: it trains, saves, and is killed and begins again where it last saved."""
+"""A tenant of soak.py, as a process of its own: it trains, saves, and is killed and begins again where it last saved.
+What its weights were after a number of steps is a line in a file: the digest of what the model says of fixed data."""
 
+import hashlib
 import http.client
 import json
 import os
 import random
+import struct
 import sys
 import time
 
 EVERY = 3  # steps between two saves
+AHEAD = 16  # steps that a replay sends before it asks for the first answer
 
 
 def fail(text):
@@ -40,21 +44,21 @@ class over(Exception):
 
 
 class tenant:
-    def __init__(self, folder, number, breaks=0.2, remembers=None):
+    def __init__(self, folder, number, breaks=0.2, name="tenant"):
         self.folder, self.number, self.breaks = folder, number, breaks
-        self.state_file = os.path.join(folder, remembers or f"tenant{number}.json")
-        self.state = read(self.state_file, {"path": None, "steps": 0, "probes": {}, "refused": 0, "repeated": 0,
-                                            "session": None})
+        self.state_file = os.path.join(folder, f"{name}{number}.json")
+        self.probe_file = os.path.join(folder, f"{name}{number}.probes")
+        self.state = read(self.state_file, {"path": None, "steps": 0, "refused": 0, "repeated": 0, "session": None})
         self.rng = random.Random()
+        self.connection = None
 
     def is_over(self):
         return os.path.exists(os.path.join(self.folder, "stop"))
 
     def send(self, path, body, method="POST"):
         """One request, over a connection that may break before its answer is there. None: ask again."""
-        url = read(os.path.join(self.folder, "url"))
         try:
-            c = http.client.HTTPConnection("127.0.0.1", url, timeout=120)
+            c = self.connection or http.client.HTTPConnection("127.0.0.1", read(os.path.join(self.folder, "url")), timeout=120)
             c.request(method, "/api/v1/" + path, json.dumps(body),
                       {"X-API-Key": f"tml-soak-{self.number}", "Content-Type": "application/json"})
             if self.rng.random() < self.breaks:
@@ -63,8 +67,12 @@ class tenant:
                 return None
             r = c.getresponse()
             data = r.read()
-            c.close()
+            if self.breaks:
+                c.close()
+            else:
+                self.connection = c
         except (OSError, http.client.HTTPException):
+            self.connection = None
             time.sleep(0.05)
             return None
         if method == "POST" and b"checkpoint not found" in data:
@@ -93,16 +101,21 @@ class tenant:
         except gone:
             pass
 
-    def do(self, path, body):
-        request = self.ask(path, body, True)["request_id"]
+    def wait(self, request):
         while True:
             answer = self.ask("retrieve_future", {"request_id": request}, True)
             if answer.get("type") != "try_again":
                 return answer
 
-    def operation(self, path, /, **body):
+    def do(self, path, body):
+        return self.wait(self.ask(path, body, True)["request_id"])
+
+    def submit(self, path, /, **body):
         self.number_of_operation += 1
-        return self.do(path, dict(body, model_id=self.model, seq_id=self.number_of_operation))
+        return self.ask(path, dict(body, model_id=self.model, seq_id=self.number_of_operation), True)["request_id"]
+
+    def operation(self, path, /, **body):
+        return self.wait(self.submit(path, **body))
 
     def data(self, step):
         rng = random.Random(f"{self.number} {step}")
@@ -141,25 +154,45 @@ class tenant:
 
     def probe(self):
         a = self.operation("forward", forward_input={"data": self.data("probe"), "loss_fn": "cross_entropy"})
-        return [x for o in a["loss_fn_outputs"] for x in o["logprobs"]["data"]]
+        values = [x for o in a["loss_fn_outputs"] for x in o["logprobs"]["data"]]
+        return hashlib.sha256(struct.pack(f"<{len(values)}d", *values)).hexdigest()
 
-    def train(self, last=None):
-        steps = self.begin()
-        while not self.is_over() and steps != last:
-            a = self.operation("forward_backward", forward_backward_input={"data": self.data(steps), "loss_fn": "cross_entropy"})
+    def probes(self):
+        """Those of all lives before, by steps; a line that was cut short is none."""
+        try:
+            with open(self.probe_file) as f:
+                lines = [line.split() for line in f if line.endswith("\n")]
+        except OSError:
+            return {}
+        return {int(w[0]): w[1] for w in lines if len(w) == 2 and len(w[1]) == 64}
+
+    def note(self, probes, steps, probe):
+        if probes.get(steps) not in (None, probe):
+            fail(f"tenant {self.number}: other bits after {steps} steps than in an earlier try")
+        if steps not in probes:
+            probes[steps] = probe
+            with open(self.probe_file, "a") as f:
+                f.write(f"\n{steps} {probe}\n")  # what was cut short before it ends here
+
+    def submit_step(self, step):
+        return [self.submit("forward_backward", forward_backward_input={"data": self.data(step), "loss_fn": "cross_entropy"}),
+                self.submit("optim_step", adam_params={"learning_rate": 1e-3})]
+
+    def end_step(self, requests, steps):
+        for a in map(self.wait, requests):
             if "error" in a:
                 fail(f"tenant {self.number}: {a}")
-            a = self.operation("optim_step", adam_params={"learning_rate": 1e-3})
+        if a.get("metrics", {}).get("optim/step") != steps:
+            fail(f"tenant {self.number}: step {steps} was answered by {a}")
+
+    def train(self):
+        steps, probes = self.begin(), self.probes()
+        while not self.is_over():
+            self.end_step(self.submit_step(steps), steps + 1)
             steps += 1
-            if a.get("metrics", {}).get("optim/step") != steps:
-                fail(f"tenant {self.number}: step {steps} was answered by {a}")
             if steps % EVERY:
                 continue
-            probe = self.probe()
-            before = self.state["probes"].get(str(steps))
-            if before not in (None, probe):
-                fail(f"tenant {self.number}: other bits after {steps} steps than in an earlier try")
-            self.state["probes"][str(steps)] = probe
+            self.note(probes, steps, self.probe())
             a = self.operation("save_weights", path=f"s{steps}", overwrite=True, ttl_seconds=3600)
             if "error" in a:
                 self.state["refused"] += 1  # the disk is full: it goes on with what it has
@@ -170,6 +203,22 @@ class tenant:
                 run, kind, name = before.removeprefix("tinker://").split("/")
                 self.end(f"training_runs/{run}/checkpoints/{kind}/{name}", {}, "DELETE")
         write(self.state_file, self.state)
+
+    def replay(self, wanted, until):
+        """The same steps from the first on, without saves; the probes after the wanted numbers of steps, as far as it
+        comes by then."""
+        steps, got = self.begin(), {}
+        for stop in sorted(wanted):
+            while steps < stop:
+                if time.monotonic() > until:
+                    return got
+                ahead = range(steps, min(stop, steps + AHEAD))
+                for step, requests in [(step, self.submit_step(step)) for step in ahead]:
+                    self.end_step(requests, step + 1)
+                steps = ahead.stop
+            got[steps] = self.probe()
+        self.finish()
+        return got
 
     def live(self):
         while not self.is_over():
