@@ -18,6 +18,7 @@ from hocket import _describe, _frames as f, _memory, _wire
 from hocket.component import Component, Context, Packet, Set, Tool, prepare
 
 np = _wire.np
+_DONE = f.frame(f.DONE)  # with nothing to tell
 
 
 def line_of(e: BaseException) -> str:
@@ -63,7 +64,7 @@ class Child:
             at = None
             if size > 4096:
                 if np is not None and isinstance(array, np.ndarray):
-                    back = self.inbox.holds(array.__array_interface__["data"][0], size)
+                    back = self.inbox.holds(array, size)
                     if back is not None:
                         at = (f.RETURNED, back[0], back[1], size)
                 if at is None:
@@ -119,15 +120,16 @@ class Child:
         frames: dict[int, Any] = {}
 
         def find(index: int, offset: int, size: int) -> Any:
-            if index not in frames:
+            whole = frames.get(index)
+            if whole is None:
                 where, lease, at, n = frame.places[index]
-                if where == f.INSIDE:
-                    frames[index] = bytes(frame.inside[index])
-                elif where == f.ARENA:
-                    frames[index] = self.inbox.take(lease, at, n)
+                if where == f.ARENA:
+                    whole = self.inbox.take(lease, at, n)
+                elif where == f.INSIDE:
+                    whole = bytes(frame.inside[index])
                 else:
                     raise _wire.Malformed("a bulk comes back that was never lent")
-            whole = frames[index]
+                frames[index] = whole
             return whole if offset == 0 and size == len(whole) else whole[offset:offset + size]
 
         return find
@@ -182,6 +184,14 @@ class Child:
             all_sets.append(s)
         self.part.process_sets(all_sets)
 
+    def process(self, part: Component, frame: f.Frame) -> None:
+        packet = self.packet(frame)
+        part._at = packet.ts
+        try:
+            part.process(self.ports[frame.head.port], packet)
+        finally:
+            part._at = None
+
     def call(self, frame: f.Frame) -> str | int | None:
         what = frame.head.what
         if what == f.DESCRIBE:
@@ -204,14 +214,7 @@ class Child:
         part = self.part
         if part is None:
             raise _wire.Malformed("a call before it is open")
-        if what == f.PROCESS:
-            packet = self.packet(frame)
-            part._at = packet.ts
-            try:
-                part.process(self.ports[frame.head.port], packet)
-            finally:
-                part._at = None
-        elif what == f.CONTROL:
+        if what == f.CONTROL:
             part.on_control(self.ports[frame.head.port] if frame.head.port < len(self.ports) else "",
                             self.packet(frame))
         elif what == f.SETS:
@@ -231,12 +234,16 @@ class Child:
 
     def work(self) -> None:
         while (frame := self.reader.next()) is not None:
-            self.began = (frame.head.now, frame.head.monotonic)
+            head = frame.head
+            self.began = (head.now, head.monotonic)
             with self.lock:
                 self.in_call = True
             failed, answer = "", None
             try:
-                answer = self.call(frame)
+                if head.what == f.PROCESS and self.part is not None:
+                    self.process(self.part, frame)
+                else:
+                    answer = self.call(frame)
             except Exception as e:  # noqa: BLE001 (whatever it is, it is the run's to handle)
                 failed = line_of(e)
             del frame
@@ -245,6 +252,8 @@ class Child:
                 told, version, held, self.untold = self.untold, self.version, self.held, 0
             if failed:
                 self.replies.write(f.frame(f.FAILED, b"python.failed\0" + failed.encode(errors="replace")))
+            elif answer is None and not told and not version:
+                self.replies.write(_DONE)
             else:
                 body = answer.encode(errors="replace") if isinstance(answer, str) else b""
                 self.replies.write(f.frame(f.DONE, body, seq=answer if isinstance(answer, int) else 0,

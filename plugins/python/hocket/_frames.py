@@ -3,6 +3,7 @@ actors/process/frame.hpp."""
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import threading
@@ -47,60 +48,67 @@ class Frame(NamedTuple):
     inside: list[Any]
 
 
+_new = tuple.__new__  # of a NamedTuple: its own constructor is a function in Python
+
+
 class Reader:
-    """Frames from a descriptor."""
+    """Frames from a descriptor. What a frame shows (`body`, `inside`) holds until the next one is asked for."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._bytes = b""
+        self._read = io.FileIO(fd, closefd=False).readinto
+        self._room = memoryview(bytearray(1 << 16))
+        self._begin = self._end = 0
 
     def _need(self, n: int) -> bool:
-        have = self._bytes
-        if len(have) >= n:
-            return True
-        parts = [have]
-        size = len(have)
-        while size < n:
-            more = os.read(self._fd, max(65536, n - size))
-            if not more:
+        """Waits until `n` bytes are there."""
+        while (have := self._end - self._begin) < n:
+            if self._begin and (have == 0 or self._begin + n > len(self._room)):
+                self._room[:have] = bytes(self._room[self._begin:self._end])
+                self._begin, self._end = 0, have
+            if n > len(self._room):  # a new one: what is shown of the old one may still be looked at
+                room = memoryview(bytearray(2 * n))
+                room[:have] = self._room[:have]
+                self._room = room
+            got = self._read(self._room[self._end:] if self._end else self._room)
+            if not got:
                 return False
-            parts.append(more)
-            size += len(more)
-        self._bytes = b"".join(parts)
+            self._end += got
         return True
 
     def next(self) -> Frame | None:
         """None: nothing more will come."""
-        if not self._need(HEAD.size):
+        if self._end - self._begin < HEAD.size and not self._need(HEAD.size):
             return None
-        head = Head._make(HEAD.unpack_from(self._bytes))
-        if head.body_bytes > MOST or head.bulk_count > 256:
+        head = _new(Head, HEAD.unpack_from(self._room, self._begin))
+        body_bytes, bulk_count = head.body_bytes, head.bulk_count
+        if body_bytes > MOST or bulk_count > 256:
             raise ValueError("a frame above the limits")
-        at = HEAD.size
-        places = []
-        total = at + head.bulk_count * PLACE.size + head.body_bytes
-        if not self._need(total):
+        total = HEAD.size + bulk_count * PLACE.size + body_bytes
+        if self._end - self._begin < total and not self._need(total):
             return None
-        for _ in range(head.bulk_count):
-            place = PLACE.unpack_from(self._bytes, at)
+        places = []
+        at = self._begin + HEAD.size
+        for _ in range(bulk_count):
+            place = PLACE.unpack_from(self._room, at)
             places.append(place)
             at += PLACE.size
             if place[0] == INSIDE:
                 total += place[3]
-        if not self._need(total):
+        if self._end - self._begin < total and not self._need(total):
             return None
-        whole = memoryview(self._bytes)
-        body = whole[at:at + head.body_bytes]
-        at += head.body_bytes
+        room = self._room
+        at = self._begin + HEAD.size + bulk_count * PLACE.size
+        body = room[at:at + body_bytes]
+        at += body_bytes
         inside: list[Any] = []
         for place in places:
             if place[0] == INSIDE:
-                inside.append(whole[at:at + place[3]])
+                inside.append(room[at:at + place[3]])
                 at += place[3]
             else:
                 inside.append(None)
-        self._bytes = self._bytes[total:]
-        return Frame(head, places, body, inside)
+        self._begin += total
+        return _new(Frame, (head, places, body, inside))
 
 
 def frame(what: int, body: bytes = b"", *, port: int = 0, session: int = 0, ts: int = 0, seq: int = 0,

@@ -21,10 +21,15 @@ LEASES_AT = 256  # shm_arena::header
 LEASE_COUNT = 1024
 STEP = 1 << 20
 _WORD = struct.Struct("<I")
+_U1 = None if np is None else np.dtype("u1")
+
+
+def _at(array: Any) -> int:
+    return array.__array_interface__["data"][0]
 
 
 def _address(view: Any) -> int:
-    return np.frombuffer(view, "u1").__array_interface__["data"][0] if np is not None else 0
+    return _at(np.frombuffer(view, "u1")) if np is not None else 0
 
 
 class Inbox:
@@ -35,8 +40,8 @@ class Inbox:
         self.size = os.fstat(heap_fd).st_size
         self.heap = memoryview(mmap.mmap(heap_fd, self.size, prot=mmap.PROT_READ))
         self.base = _address(self.heap)
-        self.taken: dict[int, tuple[int, int]] = {}  # lease -> what it shows
-        self._refs: dict[int, Any] = {}
+        # By id of a block's array: its lease, offset and size, and what waits for the array's end.
+        self._shown: dict[int, tuple[int, int, int, Any]] = {}
 
     def take(self, lease: int, offset: int, size: int) -> Any:
         """A block as u8 array, in place; it goes back with the last array that shows it. A copy, where
@@ -47,22 +52,31 @@ class Inbox:
             raw = bytes(self.heap[offset:offset + size])
             self.give_back(lease)
             return raw
-        a = np.frombuffer(self.heap, "u1", size, offset)
-        self.taken[lease] = (offset, size)
-        self._refs[lease] = weakref.ref(a, lambda _, lease=lease: self.give_back(lease))
+        a = np.frombuffer(self.heap, _U1, size, offset)
+        key = id(a)
+
+        def gone(_: Any) -> None:
+            del self._shown[key]
+            self.give_back(lease)
+
+        self._shown[key] = (lease, offset, size, weakref.ref(a, gone))
         return a
 
     def give_back(self, lease: int) -> None:
-        self.taken.pop(lease, None)
-        self._refs.pop(lease, None)
         _WORD.pack_into(self._head, LEASES_AT + 4 * lease, 0)
 
-    def holds(self, address: int, size: int) -> tuple[int, int] | None:
-        """Lease and offset of bytes that lie here and have not gone back."""
-        offset = address - self.base
+    def holds(self, array: Any, size: int) -> tuple[int, int] | None:
+        """Lease and offset of an array's bytes, one behind the other, where they lie here and have not gone back."""
+        base = array.base
+        if base is None:
+            return None  # its own memory
+        whole = self._shown.get(id(array)) or self._shown.get(id(base))
+        if whole is not None and whole[2] == size:
+            return whole[0], whole[1]
+        offset = _at(array) - self.base
         if not 0 <= offset < self.size:
             return None
-        for lease, (at, n) in self.taken.items():
+        for lease, at, n, _ in self._shown.values():
             if at <= offset and offset + size <= at + n:
                 return lease, offset
         return None
@@ -150,7 +164,7 @@ class Outbox:
             room = self._take(size)
         if room is None:
             return None
-        a = np.frombuffer(self.heap, "u1", size, room.offset)
+        a = np.frombuffer(self.heap, _U1, size, room.offset)
 
         def gone(_: Any, room: _Room = room) -> None:
             room.held = False
@@ -164,8 +178,8 @@ class Outbox:
         size = _wire.nbytes(array)
         with self._lock:
             room = None
-            offset = array.__array_interface__["data"][0] - self.base if np is not None and isinstance(
-                array, np.ndarray) else -1
+            offset = _at(array) - self.base if np is not None and isinstance(
+                array, np.ndarray) and array.base is not None else -1
             if 0 <= offset < self.size:
                 room = next((r for r in self._rooms.values()
                              if r.offset <= offset and offset + size <= r.offset + r.size), None)

@@ -3,6 +3,7 @@ its own would cost more than these lines."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ except ImportError:  # arrays are memory views then
 MASK = (1 << 64) - 1
 ELEMENTS = ("", "u8", "i32", "i64", "f16", "bf16", "f32", "f64")
 DTYPES = {"u8": "u1", "i32": "<i4", "i64": "<i8", "f16": "<f2", "bf16": "<u2", "f32": "<f4", "f64": "<f8"}
+KINDS = {} if np is None else {k: np.dtype(v) for k, v in DTYPES.items()}
 CODES = {"u8": "B", "i32": "i", "i64": "q", "f16": "e", "bf16": "H", "f32": "f", "f64": "d"}
 OUTCOMES = ("", "ok", "failed", "cancelled", "timed_out", "superseded")
 ACTIONS = ("", "start", "cancel")
@@ -51,19 +53,25 @@ def fields(b: Any, at: int, end: int) -> list[tuple[int, Any]]:
     """Numbers as int, texts and messages as (from, to)."""
     out: list[tuple[int, Any]] = []
     while at < end:
-        tag, at = varint(b, at)
+        tag = b[at]
+        at += 1
+        if tag >= 0x80:  # most numbers have one byte
+            tag, at = varint(b, at - 1)
         kind = tag & 7
+        if kind != 0 and kind != 2:
+            raise Malformed(f"a field of kind {kind}")
+        v = b[at]
+        at += 1
+        if v >= 0x80:
+            v, at = varint(b, at - 1)
         if kind == 0:
-            v, at = varint(b, at)
             out.append((tag >> 3, v))
-        elif kind == 2:
-            size, at = varint(b, at)
+        else:
+            size = v
             if size > end - at:
                 raise Malformed("a field is longer than its message")
             out.append((tag >> 3, (at, at + size)))
             at += size
-        else:
-            raise Malformed(f"a field of kind {kind}")
     return out
 
 
@@ -97,18 +105,23 @@ def put_bytes(out: bytearray, number: int, v: bytes | bytearray) -> None:
 
 
 def put_bulk(out: bytearray, number: int, array: Any, place: Place) -> None:
-    view_size = nbytes(array)
+    put_place(out, number, place(array), nbytes(array))
+
+
+def put_place(out: bytearray, number: int, index: int, size: int) -> None:
     inner = bytearray()
-    put_number(inner, 1, place(array))
-    put_number(inner, 3, view_size)
+    put_number(inner, 1, index)
+    put_number(inner, 3, size)
     put_varint(out, number << 3 | 2)
     put_varint(out, len(inner))
     out += inner
 
 
 def nbytes(array: Any) -> int:
-    n = getattr(array, "nbytes", None)
-    return len(array) if n is None else int(n)
+    try:
+        return array.nbytes
+    except AttributeError:
+        return len(array)
 
 
 def as_array(element: str, raw: Any, shape: tuple[int, ...]) -> Any:
@@ -116,22 +129,32 @@ def as_array(element: str, raw: Any, shape: tuple[int, ...]) -> Any:
     if np is None:
         flat = memoryview(raw).cast("B").cast(CODES[element])
         return flat
-    a = raw.view(DTYPES[element]) if isinstance(raw, np.ndarray) else np.frombuffer(raw, DTYPES[element])
-    return a.reshape(shape)
+    kind = KINDS[element]
+    a = raw if isinstance(raw, np.ndarray) else np.frombuffer(raw, kind)
+    if a.dtype is not kind:
+        a = a.view(kind)
+    return a if a.shape == shape else a.reshape(shape)
+
+
+def _place_of(b: Any, span: tuple[int, int]) -> tuple[int, int, int]:
+    f = dict(fields(b, *span))
+    return f.get(1, 0), f.get(2, 0), f.get(3, 0)
 
 
 def _bulk(b: Any, span: tuple[int, int], find: Find) -> Any:
-    f = dict(fields(b, *span))
-    return find(f.get(1, 0), f.get(2, 0), f.get(3, 0))
+    return find(*_place_of(b, span))
 
 
 def _text(b: Any, span: tuple[int, int]) -> str:
     return str(b[span[0]:span[1]], "utf-8")
 
 
-def _tensor(b: Any, span: tuple[int, int], find: Find) -> p.Tensor:
-    element, shape, raw = "", [], b""
-    for number, v in fields(b, *span):
+@functools.lru_cache(256)
+def _layout(b: bytes) -> tuple[str, tuple[int, ...], tuple[int, int, int] | None]:
+    """What a tensor's message says: element, shape, and where its numbers are. Packets of a stream say
+    the same, so it is read once."""
+    element, shape, bulk = "", [], None
+    for number, v in fields(b, 0, len(b)):
         if number == 1 and isinstance(v, int) and 0 < v < len(ELEMENTS):
             element = ELEMENTS[v]
         elif number == 2 and isinstance(v, int):
@@ -142,36 +165,43 @@ def _tensor(b: Any, span: tuple[int, int], find: Find) -> p.Tensor:
                 n, at = varint(b, at)
                 shape.append(signed(n))
         elif number == 3:
-            raw = _bulk(b, v, find)
+            bulk = _place_of(b, v)
     if not element:
         raise Malformed("a tensor without an element type")
-    return p.Tensor(as_array(element, raw, tuple(shape)), element, tuple(shape))
+    return element, tuple(shape), bulk
+
+
+def _tensor(message: bytes, find: Find) -> p.Tensor:
+    element, shape, bulk = _layout(message) if len(message) <= 128 else _layout.__wrapped__(message)
+    return p.Tensor(as_array(element, find(*bulk) if bulk else b"", shape), element, shape)
 
 
 def decode(b: Any, find: Find) -> Any:
     """The payload of a Packet message; its header is skipped."""
+    b = bytes(b)
     at, end = 0, len(b)
     while at < end:
-        tag, at = varint(b, at)
-        size, at = varint(b, at)
-        span = (at, at + size)
-        at += size
-        if size > end or tag & 7 != 2:
+        tag, size = b[at], b[at + 1]
+        at += 2
+        if size >= 0x80:
+            size, at = varint(b, at - 1)
+        if size > end - at or tag & 7 != 2 or tag >= 0x80:
             raise Malformed("no packet")
-        if tag >> 3 != 1:
-            return _decode_body(tag >> 3, b, span, find)
+        if tag == 0x22:
+            return _tensor(b[at:at + size], find)
+        if tag != 0x0A:
+            return _decode_body(tag >> 3, b, (at, at + size), find)
+        at += size
     raise Malformed("a packet without a payload")
 
 
-def _decode_body(number: int, b: Any, span: tuple[int, int], find: Find) -> Any:
-    if number == 4:
-        return _tensor(b, span, find)
+def _decode_body(number: int, b: bytes, span: tuple[int, int], find: Find) -> Any:
     if number == 9:
         example = p.TrainingExample()
         for n, v in fields(b, *span):
             if n == 1:
                 named = dict(fields(b, *v))
-                example.tensors.append((_text(b, named.get(1, (0, 0))), _tensor(b, named[2], find)))
+                example.tensors.append((_text(b, named.get(1, (0, 0))), _tensor(b[slice(*named[2])], find)))
             elif n == 2:
                 example.provenance = _text(b, v)
         return example
@@ -212,32 +242,49 @@ def dense(array: Any, dtype: str) -> Any:
     if np is None:
         view = memoryview(array)
         return view if view.c_contiguous else view.tobytes()
-    a = np.ascontiguousarray(array, dtype)
-    return a
+    if type(array) is np.ndarray and array.dtype == dtype and array.flags.c_contiguous:
+        return array
+    return np.ascontiguousarray(array, dtype)
 
 
-def _put_tensor(out: bytearray, t: p.Tensor, place: Place) -> None:
+@functools.lru_cache(256)
+def _tensor_message(element: str, shape: tuple[int, ...], index: int, size: int, alone: bool) -> bytes:
+    out, packed = bytearray(), bytearray()
+    put_number(out, 1, ELEMENTS.index(element))
+    for n in shape:
+        put_varint(packed, n)
+    put_bytes(out, 2, packed)
+    put_place(out, 3, index, size)
+    return _packet(4, out) if alone else bytes(out)
+
+
+def _packet(number: int, body: bytearray) -> bytes:
+    out = bytearray(b"\x0a\x00")  # a header, which the run fills
+    put_varint(out, number << 3 | 2)
+    put_varint(out, len(body))
+    return bytes(out + body)
+
+
+def _encode_tensor(t: p.Tensor, place: Place, alone: bool) -> bytes:
+    """Its message; `alone`: in a packet."""
     element, data = t.element, t.data
     if np is not None and not element:
-        kinds = {np.dtype(v).str: k for k, v in DTYPES.items() if k != "bf16"}
+        kinds = {v.str: k for k, v in KINDS.items() if k != "bf16"}
         element = kinds.get(np.asarray(data).dtype.str, "")
     if element not in DTYPES:
         raise ValueError(f"tensor of {getattr(data, 'dtype', type(data).__name__)}: "
                          f"take one of {', '.join(ELEMENTS[1:])}")
-    data = dense(data, DTYPES[element])
+    data = dense(data, KINDS.get(element))
     shape = tuple(t.shape) or tuple(data.shape)
-    put_number(out, 1, ELEMENTS.index(element))
-    packed = bytearray()
-    for n in shape:
-        put_varint(packed, n)
-    put_bytes(out, 2, packed)
-    put_bulk(out, 3, data, place)
+    return _tensor_message(element, shape, place(data), nbytes(data), alone)
 
 
 def encode(v: Any, place: Place) -> bytes:
     """A Packet message with the payload alone. Errors: ValueError, TypeError."""
-    body = bytearray()
     kind = type(v)
+    if kind is p.Tensor:
+        return _encode_tensor(v, place, True)
+    body = bytearray()
     if kind is p.Audio:
         put_number(body, 1, v.rate_hz)
         put_number(body, 2, v.channels)
@@ -249,9 +296,6 @@ def encode(v: Any, place: Place) -> bytes:
         put_number(body, 2, v.height)
         put_bulk(body, 3, dense(v.pixels, "u1"), place)
         number = 3
-    elif kind is p.Tensor:
-        _put_tensor(body, v, place)
-        number = 4
     elif kind is p.Text:
         put_bytes(body, 1, v.value.encode())
         put_bytes(body, 2, v.role.encode())
@@ -284,9 +328,7 @@ def encode(v: Any, place: Place) -> bytes:
         for name, t in v.tensors:
             named = bytearray()
             put_bytes(named, 1, name.encode())
-            inner = bytearray()
-            _put_tensor(inner, t, place)
-            put_bytes(named, 2, inner)
+            put_bytes(named, 2, _encode_tensor(t, place, False))
             put_bytes(body, 1, named)
         put_bytes(body, 2, v.provenance.encode())
         number = 9
@@ -302,8 +344,4 @@ def encode(v: Any, place: Place) -> bytes:
         number = 11
     else:
         raise TypeError(f"{v!r:.100} is no payload: emit one of hocket.payloads, such as hocket.Text")
-    out = bytearray(b"\x0a\x00")  # a header, which the run fills
-    put_varint(out, number << 3 | 2)
-    put_varint(out, len(body))
-    out += body
-    return bytes(out)
+    return _packet(number, body)
