@@ -212,6 +212,7 @@ result<frame_head> child::call(say what, std::string_view bytes, std::int64_t li
   };
   if (const auto end = write_all(process_.in(), bytes, until); end != pipe_end::fine)
     return gone(what, end);
+  replies_->call_sent();
   for (frame f;;) {
     const auto end = replies_->next(f, until);
     if (end != pipe_end::fine) return gone(what, end);

@@ -6,11 +6,35 @@
 #include <vector>
 
 #include "actors/process/frame.hpp"
+#include "actors/wire/look_or_sleep.hpp"
+#include "actors/wire/spin_budget.hpp"
 
 namespace hocket::process {
 
 /// How reading or writing ended.
 enum class pipe_end : std::uint8_t { fine, closed, timed_out, malformed };
+
+/// Whether who called looks for the answer before it sleeps, and how long. To wake it costs the child,
+/// and it, tens of microseconds. It looks where answers come within `most_ns`, no longer than that in
+/// one call, and not where another program needs the core (`actors/wire/docs/shared-memory.md`).
+/// Threads: one.
+class answer_wait {
+ public:
+  void call_sent();
+  /// Until the descriptor can be read, `until_ns` (-1: no limit) is over, or looking does not pay.
+  void look(int fd, std::int64_t until_ns) const;
+  /// Something can be read.
+  void came();
+
+ private:
+  /// What two wake-ups and a short handler in Python take.
+  static constexpr std::int64_t most_ns = 200'000;
+
+  std::int64_t sent_ns_ = 0;  ///< 0: no call was sent
+  bool is_first_ = false;     ///< nothing came yet
+  wire::spin_budget budget_{most_ns};
+  wire::look_or_sleep choice_{most_ns};
+};
 
 /// Reads frames from a descriptor. Threads: one.
 class frame_reader {
@@ -30,6 +54,8 @@ class frame_reader {
   pipe_end next(frame& into) {
     return next(into, [] { return std::int64_t{-1}; });
   }
+  /// What comes next answers a call, and may be looked for.
+  void call_sent() { answers_.call_sent(); }
   /// What the sender broke, after `malformed`.
   const std::string& why() const { return why_; }
 
@@ -42,6 +68,7 @@ class frame_reader {
   int fd_;
   std::vector<std::byte> bytes_ = std::vector<std::byte>(65536);
   std::size_t begin_ = 0, end_ = 0;
+  answer_wait answers_;
   std::string why_;
 };
 
