@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import hocket  # noqa: E402
 from hocket import Audio, Component, ComponentError, Harness, Text, Tool, ToolHarness, port, setting  # noqa: E402
-from hocket import _describe, _frames, _wire, payloads  # noqa: E402
+from hocket import _describe, _frames, _memory, _wire, payloads  # noqa: E402
 
 np = _wire.np
 
@@ -248,6 +248,62 @@ class Bytes(unittest.TestCase):
         self.assertEqual(reader.next().head.what, _frames.DONE)
         self.assertIsNone(reader.next())
         os.close(r)
+
+    def test_frames_of_all_lengths(self):
+        import os
+        import threading
+        lengths = [0, 1, 5000, 70_000, 3, 300_000, 65_536 - 88, 7] * 8
+        r, w = os.pipe()
+        out = _frames.Writer(w)
+
+        def write():
+            for i, n in enumerate(lengths):
+                out.write(_frames.frame(_frames.EMIT, b"b" * (n // 2), seq=i, places=[(0, 0, 0, n)],
+                                        inside=[bytes([i]) * n]))
+            os.close(w)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        reader = _frames.Reader(r)
+        for i, n in enumerate(lengths):
+            f = reader.next()
+            self.assertEqual((f.head.seq, bytes(f.body), bytes(f.inside[0])), (i, b"b" * (n // 2), bytes([i]) * n))
+        self.assertIsNone(reader.next())
+        writer.join()
+        os.close(r)
+
+    @unittest.skipIf(np is None, "arrays are copies without numpy")
+    def test_what_goes_back_as_it_came(self):
+        import mmap
+        import os
+        import struct
+        head, heap = os.memfd_create("head"), os.memfd_create("heap")
+        os.truncate(head, 8192)
+        os.truncate(heap, 1 << 20)
+        at = _memory.LEASES_AT + 4 * 3
+        words = mmap.mmap(head, 8192)
+        words[at:at + 4] = struct.pack("<I", 1)
+        inbox = _memory.Inbox(head, heap)
+        a = inbox.take(3, 128, 64)
+        self.assertEqual(inbox.holds(a, 64), (3, 128))
+        self.assertEqual(inbox.holds(a.view("f4").reshape(4, 4), 64), (3, 128))
+        self.assertEqual(inbox.holds(a[16:32], 16), (3, 144))
+        self.assertIsNone(inbox.holds(a.copy(), 64))
+        self.assertIsNone(inbox.holds(np.frombuffer(bytes(64), "u1"), 64))
+        part = a[8:]
+        del a
+        self.assertEqual((words[at], inbox.holds(part, 56)), (1, (3, 136)))
+        del part
+        self.assertEqual(words[at], 0)
+        for fd in (head, heap):
+            os.close(fd)
+
+    @unittest.skipIf(np is None, "arrays are flat without numpy")
+    def test_a_stream_of_tensors(self):
+        for i in range(600):  # more shapes than are remembered, and each again
+            shape = (1 + i % 300, 2)
+            t = self.back(hocket.Tensor(np.full(shape, i, "i4")))
+            self.assertEqual((t.element, t.shape, int(t.data[-1, 1])), ("i32", shape, i))
 
 
 if __name__ == "__main__":
