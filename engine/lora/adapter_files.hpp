@@ -26,8 +26,7 @@ struct adapter_weights {
   std::vector<entry> entries;
   bool rounds = false;  ///< products take its matrices in bfloat16: of a model whose layers are
 
-  /// The same adapter for reading through only: packed forms, shared, which later training leaves
-  /// alone.
+  /// The same adapter for reading through only: a copy of its packed forms, side by side in memory.
   std::shared_ptr<const engine::adapter> packed() const;
   void pack();
 };

@@ -15,11 +15,23 @@ __attribute__((always_inline)) inline std::int64_t lanes_at(std::int64_t r, std:
   return rank - r > 8 ? 16 : 8;
 }
 
+/// Asks for the bytes that lie in `next` where `count` numbers lie behind their first.
+template <class Weight>
+__attribute__((always_inline)) inline void ask_for(const char* next, std::int64_t from,
+                                                   std::int64_t count) {
+  constexpr std::int64_t line = 64;
+  if (!next) return;
+  const auto bytes = count * static_cast<std::int64_t>(sizeof(Weight));
+  for (std::int64_t at = 0; at < bytes; at += line)
+    __builtin_prefetch(next + from * static_cast<std::int64_t>(sizeof(Weight)) + at);
+}
+
 /// Rows times the lanes of a tile, four sums for each.
 template <int Rows, class Vector, class Weight>
 __attribute__((always_inline)) inline void down_block(const float* x, std::int64_t in,
                                                       std::int64_t x_stride, const Weight* w,
-                                                      float scale, float* h, std::int64_t stride) {
+                                                      float scale, float* h, std::int64_t stride,
+                                                      const char* next) {
   constexpr std::int64_t lanes = sizeof(Vector) / sizeof(float);
   constexpr int sums = 4;
   Vector sum[Rows][sums];
@@ -28,7 +40,8 @@ __attribute__((always_inline)) inline void down_block(const float* x, std::int64
 #pragma GCC unroll 4
     for (int s = 0; s < sums; ++s) sum[r][s] = Vector{};
   std::int64_t k = 0;
-  for (; k + sums <= in; k += sums)
+  for (; k + sums <= in; k += sums) {
+    if constexpr (Rows == 1) ask_for<Weight>(next, k * lanes, sums * lanes);
 #pragma GCC unroll 4
     for (int s = 0; s < sums; ++s) {
       Vector weights;
@@ -36,6 +49,7 @@ __attribute__((always_inline)) inline void down_block(const float* x, std::int64
 #pragma GCC unroll 4
       for (int r = 0; r < Rows; ++r) sum[r][s] += x[r * x_stride + k + s] * weights;
     }
+  }
 #pragma GCC unroll 4
   for (int s = 0; s < sums - 1; ++s)
     if (k + s < in) {
@@ -55,25 +69,30 @@ template <class Vector, class Weight>
 __attribute__((always_inline)) inline void down_tile(const float* x, std::int64_t x_stride,
                                                      const Weight* w, float* h, std::int64_t n,
                                                      std::int64_t in, float scale,
-                                                     std::int64_t stride) {
+                                                     std::int64_t stride, const char* next) {
   std::int64_t i = 0;
   for (; i + 4 <= n; i += 4)
-    down_block<4, Vector>(x + i * x_stride, in, x_stride, w, scale, h + i * stride, stride);
+    down_block<4, Vector>(x + i * x_stride, in, x_stride, w, scale, h + i * stride, stride,
+                          nullptr);
   for (; i < n; ++i)
-    down_block<1, Vector>(x + i * x_stride, in, x_stride, w, scale, h + i * stride, stride);
+    down_block<1, Vector>(x + i * x_stride, in, x_stride, w, scale, h + i * stride, stride,
+                          n == 1 ? next : nullptr);
 }
 
 template <class Weight>
 __attribute__((always_inline)) inline void down(const float* x, std::int64_t x_stride,
                                                 const Weight* packed, float* h, std::int64_t n,
-                                                std::int64_t in, std::int64_t rank, float scale) {
+                                                std::int64_t in, std::int64_t rank, float scale,
+                                                const void* next) {
   const auto stride = padded_rank(rank);
   for (std::int64_t r = 0; r < rank; r += lanes_at(r, rank)) {
     const Weight* w = packed + r * in;
+    const char* then =
+        next ? static_cast<const char*>(next) + r * in * std::int64_t{sizeof(Weight)} : nullptr;
     if (lanes_at(r, rank) == 16)
-      down_tile<vec>(x, x_stride, w, h + r, n, in, scale, stride);
+      down_tile<vec>(x, x_stride, w, h + r, n, in, scale, stride, then);
     else
-      down_tile<half_vec>(x, x_stride, w, h + r, n, in, scale, stride);
+      down_tile<half_vec>(x, x_stride, w, h + r, n, in, scale, stride, then);
   }
 }
 
@@ -104,14 +123,15 @@ __attribute__((always_inline)) inline void outer_block(const float* h, std::int6
 template <int Rows, class Weight>
 __attribute__((always_inline)) inline void up_block(const float* h, std::int64_t rank,
                                                     const Weight* w, float* y, std::int64_t stride,
-                                                    std::int64_t valid) {
+                                                    std::int64_t valid, const char* next) {
   const auto h_stride = padded_rank(rank);
   vec sum[Rows][4];
 #pragma GCC unroll 4
   for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) sum[r][v] = vec{};
-  for (std::int64_t k = 0; k < rank; ++k)
+  for (std::int64_t k = 0; k < rank; ++k) {
+    if constexpr (Rows == 1) ask_for<Weight>(next, k * tile, tile);
 #pragma GCC unroll 2
     for (int v = 0; v < 2; ++v) {
       const auto weights = load(w + k * tile + v * 32);
@@ -121,6 +141,7 @@ __attribute__((always_inline)) inline void up_block(const float* h, std::int64_t
         sum[r][v * 2 + 1] += h[r * h_stride + k] * weights.second;
       }
     }
+  }
 #pragma GCC unroll 4
   for (int r = 0; r < Rows; ++r) {
     float* to = y + r * stride;
@@ -144,16 +165,20 @@ template <class Weight>
 __attribute__((always_inline)) inline void up(const float* h, const Weight* packed, float* y,
                                               std::int64_t stride, std::int64_t n,
                                               std::int64_t rank, std::int64_t out,
-                                              std::int64_t first, std::int64_t last) {
+                                              std::int64_t first, std::int64_t last,
+                                              const void* next) {
   const auto h_stride = padded_rank(rank);
   for (auto t = first; t < last; ++t) {
+    const char* then = next && n == 1 ? static_cast<const char*>(next) +
+                                            t * rank * tile * std::int64_t{sizeof(Weight)}
+                                      : nullptr;
     const Weight* w = packed + t * rank * tile;
     float* to = y + t * tile;
     const auto valid = out - t * tile;
     std::int64_t i = 0;
     for (; i + 4 <= n; i += 4)
-      up_block<4>(h + i * h_stride, rank, w, to + i * stride, stride, valid);
-    for (; i < n; ++i) up_block<1>(h + i * h_stride, rank, w, to + i * stride, stride, valid);
+      up_block<4>(h + i * h_stride, rank, w, to + i * stride, stride, valid, nullptr);
+    for (; i < n; ++i) up_block<1>(h + i * h_stride, rank, w, to + i * stride, stride, valid, then);
   }
 }
 
@@ -191,23 +216,25 @@ void unpack_ranks(const bf16* packed, float* w, std::int64_t rank, std::int64_t 
 }
 
 HOCKET_CLONES void infer_down(const float* x, std::int64_t stride, const float* packed, float* h,
-                              std::int64_t n, std::int64_t in, std::int64_t rank, float scale) {
-  down(x, stride, packed, h, n, in, rank, scale);
+                              std::int64_t n, std::int64_t in, std::int64_t rank, float scale,
+                              const void* next) {
+  down(x, stride, packed, h, n, in, rank, scale, next);
 }
 HOCKET_CLONES void infer_down(const float* x, std::int64_t stride, const bf16* packed, float* h,
-                              std::int64_t n, std::int64_t in, std::int64_t rank, float scale) {
-  down(x, stride, packed, h, n, in, rank, scale);
+                              std::int64_t n, std::int64_t in, std::int64_t rank, float scale,
+                              const void* next) {
+  down(x, stride, packed, h, n, in, rank, scale, next);
 }
 
 HOCKET_CLONES void infer_up(const float* h, const float* packed, float* y, std::int64_t stride,
                             std::int64_t n, std::int64_t rank, std::int64_t out, std::int64_t first,
-                            std::int64_t last) {
-  up(h, packed, y, stride, n, rank, out, first, last);
+                            std::int64_t last, const void* next) {
+  up(h, packed, y, stride, n, rank, out, first, last, next);
 }
 HOCKET_CLONES void infer_up(const float* h, const bf16* packed, float* y, std::int64_t stride,
                             std::int64_t n, std::int64_t rank, std::int64_t out, std::int64_t first,
-                            std::int64_t last) {
-  up(h, packed, y, stride, n, rank, out, first, last);
+                            std::int64_t last, const void* next) {
+  up(h, packed, y, stride, n, rank, out, first, last, next);
 }
 
 HOCKET_CLONES void sum_outer(const float* h, const float* x, std::int64_t stride, float* y,

@@ -20,18 +20,21 @@ void unpack_ranks(const float* packed, float* w, std::int64_t rank, std::int64_t
 void unpack_ranks(const bf16* packed, float* w, std::int64_t rank, std::int64_t in);
 
 /// h[n, padded_rank] = scale * x[n, in] down^T, rows of x `stride` apart. Input k goes into sum k % 4, each
-/// in order.
+/// in order. `next`, here and below: what is read after this, of about the same size; a single row, whose
+/// product is a reading of weights, asks for it meanwhile. Null: nobody knows.
 void infer_down(const float* x, std::int64_t stride, const float* packed, float* h, std::int64_t n,
-                std::int64_t in, std::int64_t rank, float scale);
+                std::int64_t in, std::int64_t rank, float scale, const void* next = nullptr);
 void infer_down(const float* x, std::int64_t stride, const bf16* packed, float* h, std::int64_t n,
-                std::int64_t in, std::int64_t rank, float scale);
+                std::int64_t in, std::int64_t rank, float scale, const void* next = nullptr);
 
 /// y[n, out], of rows `stride` apart, += h[n, padded_rank] up^T, for tiles first to last - 1 of 64 outputs
 /// of `up` [out, rank], packed by pack_weights. The sum over ranks, in order, is added at last.
 void infer_up(const float* h, const float* packed, float* y, std::int64_t stride, std::int64_t n,
-              std::int64_t rank, std::int64_t out, std::int64_t first, std::int64_t last);
+              std::int64_t rank, std::int64_t out, std::int64_t first, std::int64_t last,
+              const void* next = nullptr);
 void infer_up(const float* h, const bf16* packed, float* y, std::int64_t stride, std::int64_t n,
-              std::int64_t rank, std::int64_t out, std::int64_t first, std::int64_t last);
+              std::int64_t rank, std::int64_t out, std::int64_t first, std::int64_t last,
+              const void* next = nullptr);
 /// Columns first to last - 1 of y[rank, count] = h[n, padded_rank]^T x[n, count], or of its transpose, rows
 /// of x `stride` apart: each element summed row by row.
 void sum_outer(const float* h, const float* x, std::int64_t stride, float* y, std::int64_t n,

@@ -61,14 +61,15 @@ void check(const shape& s) {
   auto y = before;
   infer_up(h.data(), m.packed_up.data(), y.data(), stride, n, s.rank, s.out, 0, tiles);
 
-  // Row by row and tile by tile.
+  // Row by row and tile by tile, with what is read next asked for.
   auto alone = before;
   for (std::int64_t r = 0; r < n; ++r) {
     std::vector<float> own(static_cast<std::size_t>(padded), NAN);
-    infer_down(x.data() + r * s.in, s.in, m.packed_down.data(), own.data(), 1, s.in, s.rank, scale);
+    infer_down(x.data() + r * s.in, s.in, m.packed_down.data(), own.data(), 1, s.in, s.rank, scale,
+               m.packed_up.data());
     for (auto t = tiles - 1; t >= 0; --t)
       infer_up(own.data(), m.packed_up.data(), alone.data() + r * stride, stride, 1, s.rank, s.out,
-               t, t + 1);
+               t, t + 1, m.packed_down.data());
   }
   CHECK(y == alone);
 

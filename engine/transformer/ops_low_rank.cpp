@@ -16,14 +16,22 @@ using kernels::padded_rank;
 
 namespace {
 
+/// A matrix as it is packed: where, and as what.
+struct packed_part {
+  const void* at;
+  bool is_half;
+};
+packed_part packed_of(const matrix& w) {
+  HOCKET_ASSERT(w.packed.defined());
+  return {w.packed.data_ptr(), w.packed.scalar_type() == at::kBFloat16};
+}
 /// Calls with(weights) as what they are packed as.
 template <class With>
-void with_packed(const matrix& w, With with) {
-  HOCKET_ASSERT(w.packed.defined());
-  if (w.packed.scalar_type() == at::kBFloat16)
-    with(reinterpret_cast<const kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()));
+void with_packed(const packed_part& w, With with) {
+  if (w.is_half)
+    with(static_cast<const kernels::bf16*>(w.at));
   else
-    with(w.packed.data_ptr<float>());
+    with(static_cast<const float*>(w.at));
 }
 
 void pack_down(matrix& w, bool rounds) {
@@ -56,7 +64,7 @@ void pack(low_rank& part, bool rounds) {
 at::Tensor unpack_ranks(const matrix& w, std::int64_t in) {
   HOCKET_ASSERT(w.ranks && w.packed.numel() == padded_rank(w.out) * in);
   const auto value = at::empty({w.out, in}, at::kFloat);
-  with_packed(w, [&](const auto* packed) {
+  with_packed(packed_of(w), [&](const auto* packed) {
     kernels::unpack_ranks(packed, value.data_ptr<float>(), w.out, in);
   });
   return value;
@@ -78,18 +86,32 @@ std::vector<taken_part> parts_of(const matrix& w, adapters_by_row adapters) {
 
 namespace {
 
-/// Some rows of a part, or some tiles of its outputs for them.
+/// Some rows of a part, or some tiles of its outputs for them. All that they need lies here: a batch with many
+/// adapters has thousands of them, whose parts are in no cache any more.
 struct task {
-  const low_rank* part;
+  packed_part down, up;
   const float* x;
   float* h;
   float* y;
-  std::int64_t rows, first, last;
+  std::int64_t rows, rank, in, columns, first, last;
+  float scale;
+
+  void go_down(const void* next) const {
+    with_packed(down, [&](const auto* packed) {
+      kernels::infer_down(x, in, packed, h, rows, in, rank, scale, next);
+    });
+  }
+  void go_up(std::int64_t stride, const void* next) const {
+    with_packed(up, [&](const auto* packed) {
+      kernels::infer_up(h, packed, y, stride, rows, rank, columns, first, last, next);
+    });
+  }
 };
 
 /// Products of a task, about; some ten microseconds are worth a helper that is awake.
 constexpr std::int64_t at_once = 250'000, between_looks = 8'000'000;
 
+/// `one`: of a task and the one behind it, which the same thread does then; null: none.
 template <class Do>
 void divide(const std::vector<task>& tasks, std::int64_t products, Do one) {
   const auto count = static_cast<std::int64_t>(tasks.size());
@@ -99,9 +121,50 @@ void divide(const std::vector<task>& tasks, std::int64_t products, Do one) {
   background_work::divide(count, share(between_looks), share(at_once),
                           [&](std::int64_t first, std::int64_t last) {
                             for (auto i = first; i < last; ++i)
-                              one(tasks[static_cast<std::size_t>(i)]);
+                              one(tasks[static_cast<std::size_t>(i)],
+                                  i + 1 < last ? &tasks[static_cast<std::size_t>(i) + 1] : nullptr);
                           });
 }
+
+/// The tasks of some parts, by what has to be done before what.
+struct task_list {
+  std::int64_t stride = 0;              ///< of the outputs' rows
+  std::vector<task> small, downs, ups;  ///< `small`: down and up in one
+  std::int64_t small_products = 0, down_products = 0, up_products = 0;
+
+  /// Rows of a part, divided where they are many products.
+  void add(task t) {
+    const std::int64_t tiles = (t.columns + 63) / 64, all = t.rows;
+    const auto down = all * padded_rank(t.rank) * t.in, up = all * t.rank * tiles * 64;
+    t.first = 0, t.last = tiles;
+    if (down + up <= at_once) {
+      small.push_back(t);
+      small_products += down + up;
+      return;
+    }
+    const std::int64_t rows_at_once = std::max<std::int64_t>(4, at_once / (t.in * t.rank) / 4 * 4);
+    for (std::int64_t row = 0; row < all; row += rows_at_once) {
+      t.rows = std::min(rows_at_once, all - row);
+      t.first = 0, t.last = tiles;
+      downs.push_back(t);
+      const auto tiles_at_once = std::max<std::int64_t>(1, at_once / (t.rows * t.rank * 64));
+      for (std::int64_t first = 0; first < tiles; first += tiles_at_once) {
+        t.first = first, t.last = std::min(tiles, first + tiles_at_once);
+        ups.push_back(t);
+      }
+      t.x += t.rows * t.in, t.h += t.rows * padded_rank(t.rank), t.y += t.rows * stride;
+    }
+    down_products += down, up_products += up;
+  }
+  void run() const {
+    divide(small, small_products, [&](const task& t, const task* next) {
+      t.go_down(t.up.at);
+      t.go_up(stride, next ? next->down.at : nullptr);
+    });
+    divide(downs, down_products, [](const task& t, const task*) { t.go_down(nullptr); });
+    divide(ups, up_products, [&](const task& t, const task*) { t.go_up(stride, nullptr); });
+  }
+};
 
 }  // namespace
 
@@ -114,43 +177,19 @@ at::Tensor streaming::add_parts(const at::Tensor& x, const at::Tensor& y,
   std::int64_t numbers = 0;
   for (const auto& p : parts) numbers += (p.end - p.begin) * padded_rank(p.part->down.out);
   const auto between = at::empty({numbers}, at::kFloat);
-  std::vector<task> downs, ups;
-  std::int64_t down_products = 0, up_products = 0;
+  task_list tasks;
+  tasks.stride = out;
+  tasks.small.reserve(parts.size());
   float* h = between.data_ptr<float>();
   for (const auto& p : parts) {
-    const auto& up = p.part->up;
-    const std::int64_t rank = p.part->down.out, tiles = (up.out + 63) / 64;
-    HOCKET_ASSERT(p.part->down.ranks && p.part->first + up.out <= out);
-    const std::int64_t rows_at_once = std::max<std::int64_t>(4, at_once / (in * rank) / 4 * 4);
-    for (auto row = p.begin; row < p.end; row += rows_at_once) {
-      const auto rows = std::min(rows_at_once, p.end - row);
-      task t{p.part, input.data_ptr<float>() + row * in,
-             h,      y.data_ptr<float>() + row * out + p.part->first,
-             rows,   0,
-             tiles};
-      downs.push_back(t);
-      const auto tiles_at_once = std::max<std::int64_t>(1, at_once / (rows * rank * 64));
-      for (std::int64_t first = 0; first < tiles; first += tiles_at_once) {
-        t.first = first, t.last = std::min(tiles, first + tiles_at_once);
-        ups.push_back(t);
-      }
-      h += rows * padded_rank(rank);
-    }
-    down_products += (p.end - p.begin) * padded_rank(rank) * in;
-    up_products += (p.end - p.begin) * rank * tiles * 64;
+    const auto& [down, up, scale, first] = *p.part;
+    HOCKET_ASSERT(down.ranks && first + up.out <= out);
+    tasks.add({packed_of(down), packed_of(up), input.data_ptr<float>() + p.begin * in, h,
+               y.data_ptr<float>() + p.begin * out + first, p.end - p.begin, down.out, in, up.out,
+               0, 0, static_cast<float>(scale)});
+    h += (p.end - p.begin) * padded_rank(down.out);
   }
-  divide(downs, down_products, [&](const task& t) {
-    with_packed(t.part->down, [&](const auto* packed) {
-      kernels::infer_down(t.x, in, packed, t.h, t.rows, in, t.part->down.out,
-                          static_cast<float>(t.part->scale));
-    });
-  });
-  divide(ups, up_products, [&](const task& t) {
-    with_packed(t.part->up, [&](const auto* packed) {
-      kernels::infer_up(t.h, packed, t.y, out, t.rows, t.part->down.out, t.part->up.out, t.first,
-                        t.last);
-    });
-  });
+  tasks.run();
   return between;
 }
 

@@ -62,6 +62,17 @@ class slab {
   return {from, part};
 }
 
+[[maybe_unused]] std::shared_ptr<std::byte> from_own_slab(std::size_t bytes) {
+  const auto from = std::make_shared<slab>(bytes);
+  return {from, from->cut(bytes)};
+}
+
+/// Alone on the heap, where a sanitizer sees who reads past its end.
+std::shared_ptr<std::byte> from_heap(std::size_t bytes) {
+  auto* const part = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{line}));
+  return {part, [](std::byte* p) { ::operator delete (p, std::align_val_t{line}); }};
+}
+
 }  // namespace
 
 std::shared_ptr<std::byte> weight_memory(std::size_t bytes) {
@@ -69,9 +80,14 @@ std::shared_ptr<std::byte> weight_memory(std::size_t bytes) {
   constexpr std::size_t least = 64 << 10;
   if (bytes >= least) return from_slab(bytes);
 #endif
-  // Alone on the heap, where a sanitizer sees who reads past its end.
-  auto* const part = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{line}));
-  return {part, [](std::byte* p) { ::operator delete (p, std::align_val_t{line}); }};
+  return from_heap(bytes);
+}
+
+std::shared_ptr<std::byte> weight_memory_alone(std::size_t bytes) {
+#if !defined(__SANITIZE_ADDRESS__)
+  if (bytes >= large_page) return from_own_slab(bytes);
+#endif
+  return from_heap(bytes);
 }
 
 }  // namespace hocket::engine

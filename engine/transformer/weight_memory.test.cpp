@@ -8,13 +8,14 @@
 #include <doctest/doctest.h>
 
 using hocket::engine::weight_memory;
+using hocket::engine::weight_memory_alone;
 
 TEST_CASE("parts of weight memory are aligned, apart, and keep what is written to them") {
   const std::vector<std::size_t> sizes{1,       63,      64,      4096,     65536,
                                        100'001, 700'000, 9 << 20, 40 << 20, 3 << 20};
   std::vector<std::shared_ptr<std::byte>> parts;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    parts.push_back(weight_memory(sizes[i]));
+    parts.push_back(i % 3 == 2 ? weight_memory_alone(sizes[i]) : weight_memory(sizes[i]));
     REQUIRE(reinterpret_cast<std::uintptr_t>(parts[i].get()) % 64 == 0);
     std::memset(parts[i].get(), static_cast<int>(i + 1), sizes[i]);
   }
