@@ -139,7 +139,8 @@ struct task_list {
     t.first = 0, t.last = tiles;
     if (down + up <= at_once) {
       small.push_back(t);
-      small_products += down + up;
+      // Numbers that few rows share take as long to read as some products with them.
+      small_products += (t.rows < 4 ? 4 : 1) * (down + up);
       return;
     }
     const std::int64_t rows_at_once = std::max<std::int64_t>(4, at_once / (t.in * t.rank) / 4 * 4);
