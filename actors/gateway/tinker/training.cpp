@@ -1,6 +1,7 @@
 #include "actors/gateway/tinker/training.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -13,6 +14,8 @@ namespace {
 
 /// Trainers of one owner that share passes at once.
 constexpr std::size_t most_of_an_owner = 64;
+/// Numbers of a model whose requests are told again to who sends one twice; the first, which makes it, is kept.
+constexpr std::size_t most_remembered = 20'000;
 
 tl::unexpected<error> no_run(const std::string& run) {
   return fail(
@@ -95,6 +98,10 @@ result<std::string> training_hall::enqueue(const std::string& run, const std::st
   auto request = futures_.add(owner, "", run);
   if (request.empty()) return too_many();
   q.requests[number] = request;
+  // One that is forgotten is refused, not run again: it is before the next.
+  if (const auto oldest = std::next(q.requests.begin());
+      q.requests.size() > most_remembered && oldest->first < q.next)
+    q.requests.erase(oldest);
   what.request = request, what.since = future_table::clock::now();
   q.waiting[number] = std::move(what);
   wake_.notify_all();

@@ -1,5 +1,6 @@
 #include "actors/gateway/tinker/training.hpp"
 
+#include <atomic>
 #include <future>
 #include <new>
 
@@ -37,6 +38,33 @@ TEST_CASE("a pass that cannot even begin ends its request, and the next one runs
   REQUIRE(hall.submit("r", "ann", 1, lacking));
   REQUIRE(hall.submit("r", "ann", 2, told));
   CHECK(becomes([&] { return futures.outstanding("ann") == 0; }));
+}
+
+TEST_CASE("what was sent long ago is not remembered for ever, and not run again") {
+  future_table futures;
+  const auto engine = train_here();
+  training_hall hall(futures, *engine, {});
+  std::atomic<int> ran{0};
+  const auto count = [&](training_run&) {
+    ++ran;
+    return done({});
+  };
+  const auto made = hall.start(run_of("r"), count);
+  REQUIRE(made);
+  constexpr int all = 20'050;
+  result<std::string> last = made;
+  for (int number = 1; number <= all; ++number) {
+    last = hall.submit("r", "ann", number, count);
+    REQUIRE(last);
+    if (number % 4'000 == 0) REQUIRE(becomes([&] { return futures.outstanding("ann") == 0; }));
+  }
+  CHECK(becomes([&] { return futures.outstanding("ann") == 0; }));
+  CHECK(hall.submit("r", "ann", all, count).value_or("") == *last);
+  CHECK(hall.start(run_of("r"), count).value_or("") == *made);
+  const auto first = hall.submit("r", "ann", 1, count);
+  REQUIRE(!first);
+  CHECK(first.error().message.find("out of order") != std::string::npos);
+  CHECK(ran == all + 1);
 }
 
 TEST_CASE("a model that was not made counts as none") {
