@@ -114,6 +114,10 @@ std::int64_t builder::say_at(const std::string& text, std::int64_t at) {
   return place(speak(text), at);
 }
 
+std::int64_t builder::type_at(const std::string& text, std::int64_t at) {
+  return text_arrives(at / turn_samples, text) * turn_samples - 1;
+}
+
 std::int64_t builder::word_end(const speech& what, std::size_t i) {
   const auto& words = what.sound.words;
   return i < words.size() ? at_16k(words[i].end, what.sound.rate_hz) : what.length;
@@ -160,11 +164,12 @@ void builder::break_off(std::int64_t k) {
   for (token_event& t : tokens_) t.word.end = std::min(t.word.end, heard_at(k));
 }
 
-void builder::text_arrives(std::int64_t k, const std::string& words) {
+std::int64_t builder::text_arrives(std::int64_t k, const std::string& words) {
   for (const std::int32_t token : nano_vocabulary().encode(words)) {
     if (k < total_turns) text_in_[static_cast<std::size_t>(k)] = nano_vocabulary().token_of(token);
     ++k;
   }
+  return k;
 }
 
 void builder::delegates(std::int64_t k, const std::string& task, const std::string& result,

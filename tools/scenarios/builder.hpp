@@ -50,6 +50,9 @@ class builder {
   /// Places it so that its first sound is at `at`; returns the sample after its last sound.
   std::int64_t place(const speech& what, std::int64_t at, bool labelled = true);
   std::int64_t say_at(const std::string& text, std::int64_t at);
+  /// Types it instead, a word per micro-turn from the one of `at` on; returns the last sample of the
+  /// micro-turn of its last word, which is to an answer what the end of speech is.
+  std::int64_t type_at(const std::string& text, std::int64_t at);
   /// When word `i` ends, samples at 16 kHz from the begin of the speech.
   static std::int64_t word_end(const speech& what, std::size_t i);
 
@@ -64,7 +67,8 @@ class builder {
   /// What the model is saying breaks off where output `k` begins; words that have not begun vanish.
   void break_off(std::int64_t k);
   /// Text that comes in, a token per micro-turn from `k` on; unknown words come in letters.
-  void text_arrives(std::int64_t k, const std::string& words);
+  /// Returns the micro-turn after the last one.
+  std::int64_t text_arrives(std::int64_t k, const std::string& words);
   void delegates(std::int64_t k, const std::string& task, const std::string& result,
                  std::int64_t answered);
 

@@ -100,9 +100,11 @@ result<conversation> make_conversation(const source_options& options, std::uint6
     for (const family& f : chosen) weights += f.weight;
     if (field) {
       plan->go_into_the_field(options.bank);
-      chosen.push_back(*find_family("other_talk"));
-      chosen.back().weight = weights / 6;
-      weights += chosen.back().weight;
+      for (const auto& [name, part] : {std::pair("other_talk", 6), std::pair("typed", 10)}) {
+        chosen.push_back(*find_family(name));
+        chosen.back().weight = weights / part;
+      }
+      weights += weights / 6 + weights / 10;
     }
     plan->cursor = static_cast<std::int64_t>(plan->rng.uniform(0.1, 0.9) * 16000.0);
     while (!plan->full()) {

@@ -38,33 +38,7 @@ std::string time_words(random_stream& rng) {
   return text + (minute < 10 ? " oh " : " ") + words_of_number(minute);
 }
 
-void draw_delegate(builder& b) {
-  delegate_plan plan;
-  const double kind = b.rng.unit();
-  if (kind < 0.45) {
-    const int x = b.rng.integer(2, 10), y = b.rng.integer(2, 10);
-    plan.task = words_of_number(x) + " times " + words_of_number(y);
-    plan.request = "what is " + plan.task;
-    plan.result = words_of_number(x * y);
-    if (b.rng.chance(0.2)) plan.pause_s = b.rng.uniform(0.5, b.rich() ? 2.6 : 1.5);
-    if (b.rich() && plan.pause_s > 0) plan.pause_after = b.rng.integer(3, 4);
-  } else if (kind < 0.8) {
-    const std::string city = b.rng.pick(city_words());
-    plan.request = "what is the weather in " + city;
-    plan.task = "weather " + city;
-    plan.result = b.rng.pick(weather_words());
-    if (b.rich() && b.rng.chance(0.2))
-      plan.pause_s = b.rng.uniform(0.5, 2.6), plan.pause_after = b.rng.integer(4, 5);
-  } else {
-    plan.request = "what time is it";
-    plan.task = "time";
-    plan.result = time_words(b.rng);
-  }
-  const double u = b.rng.unit();
-  plan.delay_turns = 3 + static_cast<std::int64_t>(18.0 * u * u);
-  if (b.rng.chance(0.25)) plan.meanwhile = b.rng.pick(small_talk()).person;
-  play_delegate(b, plan);
-}
+void draw_delegate(builder& b) { play_delegate(b, draw_errand(b)); }
 
 void draw_count(builder& b) {
   const double kind = b.rng.unit();
@@ -136,6 +110,34 @@ void draw_cue(builder& b) {
 
 }  // namespace
 
+delegate_plan draw_errand(builder& b) {
+  delegate_plan plan;
+  const double kind = b.rng.unit();
+  if (kind < 0.45) {
+    const int x = b.rng.integer(2, 10), y = b.rng.integer(2, 10);
+    plan.task = words_of_number(x) + " times " + words_of_number(y);
+    plan.request = "what is " + plan.task;
+    plan.result = words_of_number(x * y);
+    if (b.rng.chance(0.2)) plan.pause_s = b.rng.uniform(0.5, b.rich() ? 2.6 : 1.5);
+    if (b.rich() && plan.pause_s > 0) plan.pause_after = b.rng.integer(3, 4);
+  } else if (kind < 0.8) {
+    const std::string city = b.rng.pick(city_words());
+    plan.request = "what is the weather in " + city;
+    plan.task = "weather " + city;
+    plan.result = b.rng.pick(weather_words());
+    if (b.rich() && b.rng.chance(0.2))
+      plan.pause_s = b.rng.uniform(0.5, 2.6), plan.pause_after = b.rng.integer(4, 5);
+  } else {
+    plan.request = "what time is it";
+    plan.task = "time";
+    plan.result = time_words(b.rng);
+  }
+  const double u = b.rng.unit();
+  plan.delay_turns = 3 + static_cast<std::int64_t>(18.0 * u * u);
+  if (b.rng.chance(0.25)) plan.meanwhile = b.rng.pick(small_talk()).person;
+  return plan;
+}
+
 void quiet_from(builder& b, const std::string& what, std::int64_t person_end, std::int64_t k_end) {
   const std::int64_t quiet = std::max(person_end, k_end > 0 ? heard_at(k_end) : 0);
   b.end_episode(what, quiet + samples_of(b.rng.uniform(0.1, 0.7)));
@@ -149,18 +151,20 @@ std::int64_t acknowledged(builder& b, const std::string& command) {
 }
 
 void play_sum(builder& b, const sum_plan& plan) {
-  b.begin_episode("sum", b.cursor);
+  b.begin_episode(plan.typed ? "typed" : "sum", b.cursor);
   const std::string text =
       "what is " + words_of_number(plan.a) + " plus " + words_of_number(plan.b);
-  const std::int64_t end = ask(b, text, plan.pause_s, plan.pause_after);
+  const std::int64_t end =
+      plan.typed ? b.type_at(text, b.cursor) : ask(b, text, plan.pause_s, plan.pause_after);
   const std::int64_t done =
       b.model_says(answer_turn(end), "that is " + words_of_number(plan.a + plan.b));
   quiet_from(b, text + (plan.pause_s > 0 ? ", with a pause" : ""), end, done);
 }
 
 void play_delegate(builder& b, const delegate_plan& plan) {
-  b.begin_episode("delegate", b.cursor);
-  std::int64_t person_end = ask(b, plan.request, plan.pause_s, plan.pause_after);
+  b.begin_episode(plan.typed ? "typed" : "delegate", b.cursor);
+  std::int64_t person_end = plan.typed ? b.type_at(plan.request, b.cursor)
+                                       : ask(b, plan.request, plan.pause_s, plan.pause_after);
   const std::int64_t k = answer_turn(person_end);
   std::vector<std::string> tokens = engine::words_of(plan.task);
   tokens.insert(tokens.begin(), "<delegate>");
@@ -236,10 +240,10 @@ void play_timer(builder& b, int seconds, int pings, double past_last, bool backc
   quiet_from(b, what, end, b.model_says(answer_turn(end), "okay"));
 }
 
-void play_small_talk(builder& b, std::size_t pair) {
+void play_small_talk(builder& b, std::size_t pair, bool typed) {
   const exchange& e = small_talk()[pair];
-  b.begin_episode("smalltalk", b.cursor);
-  const std::int64_t end = b.say_at(e.person, b.cursor);
+  b.begin_episode(typed ? "typed" : "smalltalk", b.cursor);
+  const std::int64_t end = typed ? b.type_at(e.person, b.cursor) : b.say_at(e.person, b.cursor);
   quiet_from(b, e.person, end, b.model_says(answer_turn(end), e.model));
 }
 
@@ -286,8 +290,10 @@ const std::vector<family>& all_families() {
 }
 
 const family* find_family(const std::string& name) {
-  static const family other_talk{"other_talk", 1.0, draw_other_talk};
-  if (name == other_talk.name) return &other_talk;
+  static const family of_the_field[] = {{"other_talk", 1.0, draw_other_talk},
+                                        {"typed", 1.0, draw_typed}};
+  for (const family& f : of_the_field)
+    if (name == f.name) return &f;
   for (const family& f : all_families())
     if (name == f.name) return &f;
   return nullptr;

@@ -14,7 +14,7 @@ struct family {
 };
 
 const std::vector<family>& all_families();
-/// Also `other_talk`, which is no part of `all`: conversations in the field hold it.
+/// Also `other_talk` and `typed`, which are no part of `all`: conversations in the field hold them.
 const family* find_family(const std::string& name);
 
 inline constexpr std::int64_t samples_of(double seconds) {
@@ -39,6 +39,7 @@ void draw_once(builder& b);
 void draw_spell(builder& b);
 void draw_lookup(builder& b);
 void draw_other_talk(builder& b);
+void draw_typed(builder& b);
 // families_video.cpp
 void draw_rep_count(builder& b);
 void draw_flash(builder& b);
@@ -51,6 +52,7 @@ struct sum_plan {
   int a = 3, b = 4;
   double pause_s = 0;   ///< 0: none
   int pause_after = 3;  ///< words before the pause
+  bool typed = false;   ///< comes as text; then there is no pause
 };
 void play_sum(builder& b, const sum_plan& plan);
 
@@ -60,6 +62,7 @@ struct delegate_plan {
   double pause_s = 0;
   std::string meanwhile;  ///< small talk of the person while it waits; empty: none
   int pause_after = 3;    ///< words
+  bool typed = false;     ///< as in `sum_plan`
 };
 void play_delegate(builder& b, const delegate_plan& plan);
 
@@ -70,6 +73,9 @@ void play_timer(builder& b, int seconds, int pings, double past_last, bool backc
 
 void play_bystander(builder& b, const std::string& words, bool faint);
 
-void play_small_talk(builder& b, std::size_t pair);
+void play_small_talk(builder& b, std::size_t pair, bool typed = false);
+
+/// An errand that is drawn: a times table, the weather, the time.
+delegate_plan draw_errand(builder& b);
 
 }  // namespace hocket::scenarios

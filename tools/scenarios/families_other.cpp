@@ -1,4 +1,5 @@
-// Talk of any content that is not for the model: it stays silent, or goes on with what it says.
+// What only conversations in the field hold. Talk of any content that is not for the model: it stays
+// silent, or goes on with what it says. Requests that are typed: it answers as if they were spoken.
 #include <algorithm>
 
 #include "tools/scenarios/families.hpp"
@@ -53,6 +54,19 @@ void draw_other_talk(builder& b) {
   // Long enough that what follows is a new beginning.
   const std::int64_t quiet = std::max(end, done > 0 ? heard_at(done) : 0);
   b.end_episode("talk for others", quiet + samples_of(rng.uniform(0.7, 1.4)));
+}
+
+void draw_typed(builder& b) {
+  const double kind = b.rng.unit();
+  if (kind < 0.4)
+    return play_sum(b, {.a = b.rng.integer(0, 10), .b = b.rng.integer(0, 10), .typed = true});
+  if (kind < 0.6)
+    return play_small_talk(b, static_cast<std::size_t>(b.rng.next() % small_talk().size()), true);
+  delegate_plan plan = draw_errand(b);
+  plan.typed = true;
+  // It is read a word per micro-turn, as results are: nothing else comes in meanwhile.
+  plan.meanwhile.clear();
+  play_delegate(b, plan);
 }
 
 }  // namespace hocket::scenarios

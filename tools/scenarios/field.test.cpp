@@ -187,6 +187,38 @@ TEST_CASE("talk for others: the model says nothing, or what it was saying") {
   CHECK(counts < 8 * 20);
 }
 
+TEST_CASE("typed requests are read, not heard, and answered when the last word is in") {
+  source_options options;
+  options.families = {"typed"};
+  options.sound = variety::rich;
+  const engine::vocabulary& words = nano_vocabulary();
+  std::set<std::string> begins;
+  int answers = 0;
+  for (std::uint64_t index = 0; index < 8; ++index) {
+    const auto made = make_conversation(options, index);
+    REQUIRE_MESSAGE(made, made.error().message);
+    CHECK(made->person_words.empty());
+    const auto& read = made->example.text_in;
+    const auto turns = static_cast<std::size_t>(made->micro_turns);
+    for (std::size_t k = 0; k < turns; ++k) {
+      const bool first =
+          read[k] != engine::vocabulary::pad && (k == 0 || read[k - 1] == engine::vocabulary::pad);
+      if (first) begins.insert(words.token_of(read[k]));
+    }
+    // Nothing is said into what is being typed, and each answer's first word is one micro-turn behind.
+    for (std::size_t k = 1; k < turns; ++k) {
+      const auto said = made->example.text_out[2 * k], before = made->example.text_out[2 * k - 2];
+      if (said == engine::vocabulary::pad || before != engine::vocabulary::pad) continue;
+      if (words.token_of(said) != "that" && words.token_of(said) != "<delegate>") continue;
+      CHECK(read[k] == engine::vocabulary::pad);
+      CHECK(read[k - 1] != engine::vocabulary::pad);
+      ++answers;
+    }
+  }
+  CHECK(begins.contains("what"));
+  CHECK(answers >= 5);
+}
+
 TEST_CASE("conversations outside the field are what they would be without it") {
   source_options options;
   options.families = {"all"};
