@@ -25,11 +25,12 @@ const training = new TrainingView($("training"));
 const consent = new Consent($);
 const camera = new CameraButton($, {
   consent, notice: (text) => notice(text), sees: () => session?.hello?.sees,
-  connect: () => sound.start().then(connect), show: (image) => session?.picture(image),
+  connect: () => (wake(), connect()), show: (image) => session?.picture(image),
 });
 let texts = {};
 let facts = {};
 let session = null;
+let forgotten = null; // the session whose deletion was asked for
 let call = null;         // where sound goes over tracks, not in messages
 let offset = null;       // performance.now() of the session's zero, as near as events tell
 let isMuted = false;
@@ -102,29 +103,31 @@ function listen(s) {
     if (facts.shows_graph) s.graph(1000);
     if (isMuted) s.mute(true);
   });
-  s.on("voice", (v) => {
+  // What still comes behind a deletion is not kept either.
+  const kept = (type, then) => s.on(type, (e) => s !== forgotten && then(e));
+  kept("voice", (v) => {
     timeline.advance(Math.max(v.end_ms, sessionMs()));
     if (!v.audio) return;
     const samples = decodeSound(v.audio);
     memory.put("model", v.start_ms, samples);
     sound.play(samples);
   });
-  s.on("said", (w) => {
+  kept("said", (w) => {
     caption("model", "Machine", w.text);
     timeline.word("model", w.start_ms, w.text.trim());
   });
-  s.on("heard", (w) => {
+  kept("heard", (w) => {
     caption("you", "You", w.text);
     timeline.word("you", w.start_ms, w.text.trim());
   });
-  s.on("turn", (t) => timeline.turn(t));
-  s.on("delegated", (d) => {
+  kept("turn", (t) => timeline.turn(t));
+  kept("delegated", (d) => {
     timeline.delegated(d.id, d.offset_ms, d.task);
     caption("work", "Working on", d.task, true);
   });
-  s.on("tool", (t) => timeline.tool(t.delegation, sessionMs(), t.name, ""));
-  s.on("tool.done", (t) => timeline.tool(t.delegation, sessionMs(), t.name, t.outcome));
-  s.on("result", (r) => {
+  kept("tool", (t) => timeline.tool(t.delegation, sessionMs(), t.name, ""));
+  kept("tool.done", (t) => timeline.tool(t.delegation, sessionMs(), t.name, t.outcome));
+  kept("result", (r) => {
     timeline.result(r.delegation, sessionMs(), r.text);
     caption("work", "Found", r.text, true);
   });
@@ -187,6 +190,13 @@ function ended(c) {
   say("Not connected");
 }
 
+/** Sound, where this device has any; a conversation needs none. */
+async function wake() {
+  const isHeard = await sound.start().catch(() => false);
+  if (!isHeard) notice("No sound starts on this device: is there a loudspeaker? Read the captions, and type.");
+  return isHeard;
+}
+
 async function startTalking() {
   if (!(await consent.ask(""))) {
     $("words").focus();
@@ -194,7 +204,11 @@ async function startTalking() {
   }
   usesMicrophone = true;
   try {
-    await sound.start();
+    if (!(await wake())) {
+      stopMicrophone();
+      await connect();
+      return say("Connected: type below");
+    }
     if ($("call").checked) {
       await sound.open($("device").value);
       await connect();
@@ -230,7 +244,7 @@ sound.onSound = (samples) => {
   if (!speaks) samples = new Float32Array(samples.length);
   const level = barOf(isMuted ? 0 : rms(samples));
   $("you-level").value = level;
-  if (!session) return;
+  if (!session || session === forgotten) return;
   const ms = sessionMs() - samples.length / 16;
   timeline.level(ms, level);
   if (!isMuted) memory.put("you", ms, samples);
@@ -239,7 +253,7 @@ sound.onSound = (samples) => {
 sound.onVoice = (samples) => {
   const level = rms(samples);
   $("model-level").value = barOf(level);
-  if (session && level > 1e-4) memory.put("model", sessionMs() - samples.length / 16, samples);
+  if (session && session !== forgotten && level > 1e-4) memory.put("model", sessionMs() - samples.length / 16, samples);
 };
 sound.onPlayed = ({ level }) => { $("model-level").value = barOf(level); };
 // Unplugged: the browser's next choice, and a word about it.
@@ -306,7 +320,7 @@ $("type").onsubmit = async (e) => {
   const words = $("words").value.trim();
   if (!words) return;
   try {
-    await sound.start();
+    wake();  // nobody waits for it who only reads
     const s = await connect();
     s.text(words);
     caption("you", "You", words, true);
@@ -335,6 +349,7 @@ $("save").onclick = () => {
 };
 $("forget").onclick = () => {
   const isThere = session !== null;
+  forgotten = session;
   session?.forget();
   memory.clear();
   timeline.clear();

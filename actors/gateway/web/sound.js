@@ -1,5 +1,8 @@
 // The microphone and the loudspeaker of the page.
 
+// Firefox waits for ever for a loudspeaker that is not there.
+const LOUDSPEAKER_WAIT_MS = 10000;
+
 /** Sound of this device: `start` on a click (browsers want one), then `onSound` gets 16 kHz pieces. */
 export class Sound {
   constructor(out) {
@@ -11,8 +14,18 @@ export class Sound {
     this.stream = null;
   }
 
-  async start() {
-    if (this.context) return this.context.resume();
+  /** Whether it can be heard; without a loudspeaker there are neither worklets nor a microphone. */
+  start() {
+    this.prepared ??= this.prepare().catch((e) => {
+      this.prepared = null;  // the next click tries again
+      throw e;
+    });
+    const wakes = this.prepared.then(() => this.context.resume()).then(() => true);
+    this.patience ??= new Promise((go) => setTimeout(() => go(false), LOUDSPEAKER_WAIT_MS));
+    return Promise.race([wakes, this.patience.then(() => this.context?.state === "running")]);
+  }
+
+  async prepare() {
     this.context = new AudioContext();
     await this.context.audioWorklet.addModule("worklet.js");
     this.speaker = new AudioWorkletNode(this.context, "speaker", { numberOfInputs: 0, outputChannelCount: [1] });
@@ -21,8 +34,7 @@ export class Sound {
     this.to = this.context.createMediaStreamDestination();
     this.speaker.connect(this.to);
     this.out.srcObject = this.to.stream;
-    await this.out.play().catch(() => {});
-    await this.context.resume();
+    this.out.play().catch(() => {});
   }
 
   /** 16 kHz pieces of a stream, to `then`; the nodes, to be disconnected. */
