@@ -16,9 +16,10 @@ def find():
 
 
 class Chromium:
-    """One browser with one page. `wav` is what its microphone hears, again and again; `more` are further flags."""
+    """One browser with one page. `wav` is what its microphone hears, again and again; `more` are further flags;
+    `environment` as a process has it."""
 
-    def __init__(self, wav=None, size=(1280, 900), mobile=False, more=()):
+    def __init__(self, wav=None, size=(1280, 900), mobile=False, more=(), environment=None):
         self.profile = tempfile.mkdtemp(prefix="hocket-chromium-")
         ours_in, theirs_out = os.pipe()
         theirs_in, ours_out = os.pipe()
@@ -37,7 +38,7 @@ class Chromium:
             os.dup2(31, 4)
 
         self.process = subprocess.Popen([find(), *flags, "about:blank"], preexec_fn=wire, close_fds=False,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        env=environment or None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(theirs_in)
         os.close(theirs_out)
         self.reads, self.writes = ours_in, ours_out

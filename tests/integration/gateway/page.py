@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """A person talks with the page: Chromium with a file as its microphone, and the duplex model behind it.
 
-    page.py HOCKET SOURCE FOLDER
+    page.py HOCKET SOURCE FOLDER [firefox]
 
-FOLDER gets what is written, pictures of the page included. Exit status 77: there is no Chromium here."""
+FOLDER gets what is written, pictures of the page included. Where a sound server can be started, what the browser
+plays is recorded and given to an independent recogniser; Firefox has its microphone from there, too. Exit status
+77: the browser, or what it hears with, is not here."""
 
 import base64
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -15,6 +18,8 @@ import wave
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import chromium
+import firefox
+import sound_card
 from served import Served
 
 failed = []
@@ -76,24 +81,63 @@ def accessibility(browser, source, where):
     return found
 
 
-def talk(browser, served, folder):
+ONES = "one two three four five six seven eight nine"
+# It finds what fits best of a hundred numbers, so that a right one is no accident.
+NUMBERS = f"""#JSGF V1.0;
+grammar answers;
+public <said> = (<phrase>)+;
+<phrase> = let me check | it is <number> | that is <number> | <number>;
+<number> = <small> | <tens> [<one>] | a hundred;
+<one> = {ONES.replace(" ", " | ")};
+<small> = zero | <one> | ten | eleven | twelve | thirteen | fourteen | fifteen | sixteen | seventeen | eighteen | nineteen;
+<tens> = twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety;
+"""
+LISTENER = """hocket: 1
+name: listener
+actors:
+  sound: {component: capture.gst, file: played.wav, pad_s: 2}
+  vad: {component: vad.energy, inputs: {audio: sound.audio}}
+  asr: {component: asr.pocketsphinx, grammar: numbers.gram, inputs: {segments: vad.segments}}
+  log: {component: record.events, file: heard.jsonl, pii.text: true, inputs: {heard: asr.text}}
+"""
+
+
+def recognised(hocket, folder):
+    """What PocketSphinx hears in FOLDER/played.wav."""
+    folder = pathlib.Path(folder)
+    (folder / "numbers.gram").write_text(NUMBERS)
+    (folder / "listener.yaml").write_text(LISTENER)
+    done = subprocess.run([hocket, "run", folder / "listener.yaml", "--virtual", "--out", folder / "listener"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        return f"(hocket run: {done.stdout[-500:]}{done.stderr[-500:]})"
+    lines = [json.loads(line) for line in (folder / "listener/heard.jsonl").read_text().splitlines()]
+    return " ".join(line["text"] for line in lines if line.get("text"))
+
+
+def talk(browser, served, folder, ask=None):
+    """`ask`: says the question, when the microphone is on."""
     browser.open(served.url + "/")
     check(bool(browser.until("document.getElementById('disclosure').textContent.includes('machine')")),
           "the page says that it is a machine")
     check(browser.run("document.getElementById('sign').hidden"), "the microphone is off before anybody agreed")
+    browser.run("setInterval(() => { window.loudest = Math.max(window.loudest ?? 0, "
+                "document.getElementById('model-level').value); }, 20), 0")
     browser.run("document.getElementById('start').focus()")
     browser.press("Enter", text="\r")
     check(bool(browser.until("document.getElementById('consent').open")), "it asks, by keyboard too")
     browser.picture(f"{folder}/consent.png", whole=False)
     browser.press("Enter", text="\r")
     check(bool(browser.until("!document.getElementById('sign').hidden")), "a sign says that the microphone is on")
+    if ask:
+        ask()
     captions = "document.getElementById('captions').innerText.toLowerCase()"
     check(bool(browser.until(f"/seven times eight/.test({captions})")), "what was said is a caption",
           browser.run(captions))
     check(bool(browser.until(f"/fifty six|56/.test({captions})")), "the answer is a caption", browser.run(captions))
     loud = ("hocket.memory.voices.model.reduce((n, p) => n + p.samples.filter(s => Math.abs(s) > 300).length, 0)")
     check(bool(browser.until(f"{loud} > 3200")), "the answer is heard", browser.run(loud))
-    check(bool(browser.until("document.getElementById('model-level').value > 0")), "it has a level")
+    check(bool(browser.until("window.loudest > 0")), "it has a level")
     check(browser.run("hocket.timeline.turns.length") > 20, "micro-turns are drawn")
     check(browser.run("hocket.timeline.work.size") >= 1, "work of the background is drawn")
     check(bool(browser.until("document.querySelectorAll('#graph g.actor-node').length >= 4")), "the graph is drawn")
@@ -127,6 +171,11 @@ def look(browser, served, folder):
           "the model looks at them")
 
 
+def look_away(browser):
+    browser.run("document.getElementById('look').click()")
+    check(browser.run("document.getElementById('camera-sign').hidden"), "the camera can be stopped")
+
+
 def use(browser, folder, checker):
     """What else the page can do, while it is connected."""
     browser.run("document.querySelector('#graph g.actor-node').dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter'}))")
@@ -148,38 +197,111 @@ def use(browser, folder, checker):
         check(wide <= 0, f"nothing is wider than the window ({name})", str(wide))
         if checker:
             accessibility(browser, checker, name)
-    browser.run("document.getElementById('look').click()")
-    check(browser.run("document.getElementById('camera-sign').hidden"), "the camera can be stopped")
+
+
+def forget(browser):
     browser.run("document.getElementById('forget').click()")
     check(bool(browser.until("hocket.session() === null")), "my session is deleted")
     check(browser.run("hocket.memory.voices.you.length + hocket.memory.voices.model.length") == 0, "nothing of it is kept")
 
 
+def in_chromium(served, folder, card, checker):
+    browser = chromium.Chromium(wav=f"{folder}/microphone.wav", environment=card and card.environment)
+    try:
+        talk(browser, served, folder)
+        look(browser, served, folder)
+        use(browser, folder, checker)
+        look_away(browser)
+        forget(browser)
+        alone(browser, served)
+    finally:
+        browser.picture(f"{folder}/last.png")
+        browser.close()
+
+
+def in_firefox(served, folder, card, checker):
+    browser = firefox.Firefox(environment=card.environment)
+    try:
+        talk(browser, served, folder, ask=lambda: card.play(f"{folder}/microphone.wav"))
+        use(browser, folder, checker)
+        forget(browser)
+        alone(browser, served)
+    finally:
+        browser.picture(f"{folder}/last.png")
+        browser.close()
+    silent_person(served)
+    browser = firefox.Firefox(fake_devices=True, environment=card.environment)  # the only camera here
+    try:
+        browser.open(served.url + "/")
+        browser.until("document.getElementById('disclosure').textContent.includes('machine')")
+        browser.run("document.getElementById('start').click()")
+        browser.until("document.getElementById('consent').open")
+        browser.run("document.getElementById('yes').click()")
+        check(bool(browser.until("!document.getElementById('sign').hidden")), "a second person talks")
+        look(browser, served, folder)
+        look_away(browser)
+        forget(browser)
+        alone(browser, served)
+    finally:
+        browser.close()
+
+
+def silent_person(served):
+    """A machine without a loudspeaker: Firefox's sound never starts, and who types converses all the same."""
+    browser = firefox.Firefox(environment={**os.environ, "PULSE_SERVER": "unix:/nowhere"})
+    try:
+        browser.open(served.url + "/")
+        browser.run("document.getElementById('words').value = 'what is seven times eight'")
+        browser.run("document.getElementById('type').requestSubmit()")
+        check(bool(browser.until("document.getElementById('notice').innerText.includes('loudspeaker')")),
+              "who has no loudspeaker is told")
+        lines = "document.querySelectorAll('#captions .you').length && document.querySelectorAll('#captions .model').length"
+        check(bool(browser.until(lines)), "who types has captions of both")
+    finally:
+        browser.close()
+
+
+def alone(browser, served):
+    outside = [r for r in browser.requests if not r.startswith((served.url, "data:", "blob:", "about:"))]
+    check(not outside, "it asks nobody else", str(outside))
+    check(not browser.console, "no error in the page", "; ".join(browser.console))
+
+
 def main():
     hocket, source, folder = sys.argv[1:4]
-    if not chromium.find():
-        print("skipped: there is no Chromium here")
+    name = sys.argv[4] if len(sys.argv) > 4 else "chromium"
+    where, play = {"chromium": (chromium, in_chromium), "firefox": (firefox, in_firefox)}[name]
+    if not where.find():
+        print(f"skipped: there is no {name} here")
+        return 77
+    if name == "firefox" and not sound_card.is_there():
+        print("skipped: Firefox has no microphone without pulseaudio and pulseaudio-utils")
         return 77
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     microphone(source, f"{folder}/microphone.wav")
     checker = axe(folder)
     if not checker:
         print("axe is not checked: npm is missing or reaches no registry")
-    with Served(hocket, source, f"{folder}/out") as served:
-        def play():
-            browser = chromium.Chromium(wav=f"{folder}/microphone.wav")
-            try:
-                talk(browser, served, folder)
-                look(browser, served, folder)
-                use(browser, folder, checker)
-                outside = [r for r in browser.requests if not r.startswith((served.url, "data:", "blob:"))]
-                check(not outside, "it asks nobody else", str(outside))
-                check(not browser.console, "no error in the page", "; ".join(browser.console))
-            finally:
-                browser.picture(f"{folder}/last.png")
-                browser.close()
-        tried(play)
-        check(served.stop() == 0, "the server ends in order")
+    card = sound_card.SoundCard() if sound_card.is_there() else None
+    if not card:
+        print("what the browser plays is not recorded: pulseaudio or pulseaudio-utils is missing")
+    try:
+        with Served(hocket, source, f"{folder}/out") as served:
+            def once():
+                if card:
+                    card.record(f"{folder}/played.wav")
+                play(served, folder, card, checker)
+                if card:
+                    card.recorded()
+                    said = recognised(hocket, folder)
+                    check("let me check" in said, "a recogniser hears the machine in what the browser played", said)
+                    # Sound that comes late is left out, and a busy machine makes much of it late.
+                    print("the recogniser heard: " + said + ("" if "fifty six" in said else " (said was: fifty six)"))
+            tried(once)
+            check(served.stop() == 0, "the server ends in order")
+    finally:
+        if card:
+            card.close()
     return 1 if failed else 0
 
 
