@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Word errors of the recogniser in a graph beside the bare package, on recordings of people.
 
-    word_errors.py HOCKET [--speech DIR] [--number 200] [--out out/word_errors]
+    word_errors.py HOCKET [--speech DIR] [--number 200] [--recogniser whisper] [--out out/word_errors]
 
 DIR/commands/WORD/*.flac are single words of many speakers (`tools/scenarios/bank` says where from); without it
 the two readings that come with the package are heard alone. The bare package is `moonshine-voice` as its maker
 gives it: its own library, each recording by itself; `model alone` is the same model without its voice detection. The graph
-hears all of them one after the other, as a microphone would, in virtual time. Prints all three, and ends with 1
+hears all of them one after the other, as a microphone would, in virtual time. With `--recogniser whisper` the bare
+package is `faster-whisper` with its own defaults (beam search, fallbacks). Prints all three, and ends with 1
 where the graph has over 2 points more than the package of all recordings together; each kind is told alone, too.
 """
 
@@ -52,8 +53,8 @@ _MODEL = """
 import json, sys, wave
 import numpy
 from assistant import models
-from assistant.moonshine import Moonshine
-hears = Moonshine(models.need("moonshine"))
+from assistant.NAME import CLASS
+hears = CLASS(models.need("NAME"))
 for path in json.load(sys.stdin):
     with wave.open(path) as f:
         samples = numpy.frombuffer(f.readframes(f.getnframes()), "<i2") / numpy.float32(32768)
@@ -76,6 +77,18 @@ for path in json.load(sys.stdin):
         samples = array("h", f.readframes(f.getnframes()))
     lines = hears.transcribe_without_streaming([x / 32768 for x in samples], 16000).lines
     print(json.dumps(" ".join(line.text for line in lines)), flush=True)
+"""
+_BARE_WHISPER = """
+import json, sys, wave
+import numpy
+from assistant import models
+from assistant.whisper import Whisper
+package = Whisper(models.need("whisper")).model
+for path in json.load(sys.stdin):
+    with wave.open(path) as f:
+        samples = numpy.frombuffer(f.readframes(f.getnframes()), "<i2") / numpy.float32(32768)
+    parts, _ = package.transcribe(samples.astype("f4"), language="en")
+    print(json.dumps(" ".join(part.text for part in parts)), flush=True)
 """
 
 
@@ -142,13 +155,14 @@ plugins: [PARTS]
 actors:
   mic: {component: capture.gst, file: PERSON, pad_s: 2}
   vad: {component: python.assistant.Ears, watchdog_ms: 60000, inputs: {audio: mic.audio}}
-  asr: {component: python.assistant.Recogniser, watchdog_ms: 60000,
+  asr: {component: python.assistant.Recogniser, watchdog_ms: 60000, recogniser: RECOGNISER, partial_ms: PARTIAL_MS,
+        process: {memory_mb: 2048, reads: [/proc/cpuinfo, /sys/devices/system/cpu]},
         inputs: {audio: mic.audio, events: vad.events}}
   log: {component: record.events, file: record.jsonl, pii.text: true, inputs: {heard: asr.text}}
 """
 
 
-def in_the_graph(hocket, items, folder, out):
+def in_the_graph(hocket, recogniser, partial_ms, items, folder, out):
     """What the graph heard in the time of each recording."""
     track, begins = array("h", bytes(2 * RATE)), []
     for _, samples in items:
@@ -157,6 +171,7 @@ def in_the_graph(hocket, items, folder, out):
     write(folder / "person.wav", track)
     parts = HERE / "assistant"
     (folder / "g.yaml").write_text(GRAPH.replace("PARTS", json.dumps(str(parts)))
+                                   .replace("RECOGNISER", recogniser).replace("PARTIAL_MS", str(partial_ms))
                                    .replace("PERSON", json.dumps(str(folder / "person.wav"))))
     done = subprocess.run([hocket, "run", folder / "g.yaml", "--plugin", parts, "--virtual", "--no-picture",
                            "--out", out], capture_output=True, text=True)
@@ -177,9 +192,12 @@ def main():
     parser.add_argument("hocket")
     parser.add_argument("--speech", help="folder with commands/WORD/*.flac")
     parser.add_argument("--number", type=int, default=200, help="of single words")
+    parser.add_argument("--recogniser", choices=["moonshine", "whisper"], default="moonshine")
+    parser.add_argument("--partial-ms", type=int, default=320, help="0: the graph decodes only at an utterance's end")
     parser.add_argument("--out", default="out/word_errors")
     o = parser.parse_args()
-    if subprocess.run([sys.executable, HERE / "install.py", "--check"]).returncode:
+    whisper = o.recogniser == "whisper"
+    if subprocess.run([sys.executable, HERE / "install.py", "--check", *(["--whisper"] if whisper else [])]).returncode:
         return 2
     if not (BARE / "moonshine_voice").is_dir():
         subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", BARE,
@@ -187,9 +205,13 @@ def main():
     items = recordings(o.speech, o.number, BARE / "moonshine_voice/assets")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        both = {"bare package": each_alone(_BARE, [BARE], items, folder),
-                "model alone": each_alone(_MODEL, [HERE, python_package(TREE)], items, folder),
-                "in the graph": in_the_graph(o.hocket, items, folder, o.out)}
+        own = [HERE, python_package(TREE)]
+        model = _MODEL.replace("NAME", o.recogniser).replace("CLASS", o.recogniser.title())
+        graph = in_the_graph(o.hocket, o.recogniser, o.partial_ms, items, folder, o.out)  # first: it can fail
+        both = {"bare package": each_alone(_BARE_WHISPER, own, items, folder) if whisper
+                else each_alone(_BARE, [BARE], items, folder),
+                "model alone": each_alone(model, own, items, folder),
+                "in the graph": graph}
     readings = sum(said in READINGS.values() for said, _ in items)
     rates = {}
     for which, heard in both.items():
