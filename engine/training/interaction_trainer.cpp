@@ -64,7 +64,8 @@ training_means means_of(const std::map<std::string, double>& sums) {
           .word_recall = of("words_right") / words,
           .word_false = of("words_false") / words,
           .heard_recall = of("heard_right") / std::max(1.0, of("heard_words")),
-          .spoken_recall = of("spoken_right") / std::max(1.0, of("spoken_frames"))};
+          .spoken_recall = of("spoken_right") / std::max(1.0, of("spoken_frames")),
+          .expert_peak = of("expert_peak") / std::max(1.0, of("expert_layers"))};
 }
 
 namespace {
@@ -74,7 +75,8 @@ trainer_config config_of(const interaction_training& o) {
           .seed = o.seed,
           .workers = o.workers,
           .only = o.only_voice ? "flow." : "",
-          .average = o.average};
+          .average = o.average,
+          .balance = o.balance};
 }
 
 void refresh(trainable& model) {

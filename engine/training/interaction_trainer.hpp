@@ -22,6 +22,7 @@ struct interaction_training {
   double text_weight = 4, heard_weight = 6, gate_weight = 1, flow_weight = 0.3;
   double spoken_weight = 1;
   double average = 0;       ///< of the weights over steps (trainer_config); exported in their place
+  double balance = 1e-3;    ///< of experts (trainer_config); without experts nothing
   bool only_voice = false;  ///< only the flow head learns; what the model writes stays as it is
   int flow_frames = 64;     ///< of a conversation
   double speech_noise = 0.3, token_dropout = 0.03, frequency_warp = 0.06;
@@ -34,6 +35,7 @@ struct training_means {
   double word_false = 0;     ///< words where there should be none or others, per true word
   double heard_recall = 0;   ///< words recognised in the frame in which they end
   double spoken_recall = 0;  ///< frames of the model's voice that know their word
+  double expert_peak = 0;    ///< rows of a layer's busiest expert over the mean; 0: no experts
 };
 
 training_means means_of(const std::map<std::string, double>& sums);

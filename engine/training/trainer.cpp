@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -27,6 +28,7 @@ struct work {
   std::unique_ptr<trainable> model;
   std::vector<parameter> leaves;
   loss_sums sums;
+  choice_counts choices;
   result<void> outcome;
 };
 
@@ -54,6 +56,7 @@ result<loss_sums> trainer::step(std::span<const training_example> examples, doub
   std::atomic<std::size_t> next{0};
   pool_.run([&](int index) {
     auto& w = workers[index];
+    const counted_choices counted(config_.balance > 0 ? &w.choices : nullptr);
     for (std::size_t i = next++; i < examples.size() && w.outcome; i = next++) {
       const auto number = static_cast<std::uint64_t>(steps_) * examples.size() + i;
       const auto loss = w.model->loss(examples[i], mix(config_.seed, number), w.sums);
@@ -67,11 +70,17 @@ result<loss_sums> trainer::step(std::span<const training_example> examples, doub
     }
   });
   loss_sums sums;
+  choice_counts choices;
   std::vector<at::Tensor> gradients(optimizer_.size());
   c10::NoGradGuard no_grad;
   for (auto& w : workers) {
     HOCKET_TRY(std::move(w.outcome));
     for (const auto& [name, value] : w.sums) sums[name] += value;
+    for (const auto& [correction, rows] : w.choices) {
+      auto& all = choices[correction];
+      all.resize(rows.size());
+      for (std::size_t e = 0; e < rows.size(); ++e) all[e] += rows[e];
+    }
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       const auto& g = w.leaves[i].value->grad();
       if (g.defined()) gradients[i] = gradients[i].defined() ? gradients[i].add_(g) : g;
@@ -88,8 +97,29 @@ result<loss_sums> trainer::step(std::span<const training_example> examples, doub
         if (!averages_.empty()) add_to_average(i);
       }
   });
+  balance_experts(choices, sums);
   ++steps_;
   return sums;
+}
+
+void trainer::balance_experts(const choice_counts& counts, loss_sums& sums) {
+  for (std::size_t i = 0; i < optimizer_.size(); ++i) {
+    const auto& p = optimizer_.parameters()[i];
+    const auto found = counts.find(p.value->data_ptr());
+    if (found == counts.end() || !p.name.starts_with(config_.only)) continue;
+    const auto& rows = found->second;
+    const auto n = static_cast<std::int64_t>(rows.size());
+    const auto total = std::accumulate(rows.begin(), rows.end(), std::int64_t{0});
+    if (total == 0) continue;
+    for (std::int64_t e = 0; e < n; ++e) {
+      const auto over = rows[static_cast<std::size_t>(e)] * n - total;
+      if (over != 0) p.value->select(0, e).add_(over > 0 ? -config_.balance : config_.balance);
+    }
+    sums["expert_layers"] += 1;
+    sums["expert_peak"] += static_cast<double>(*std::max_element(rows.begin(), rows.end()) * n) /
+                           static_cast<double>(total);
+    if (!averages_.empty()) add_to_average(i);
+  }
 }
 
 trainer::named trainer::everything() const {

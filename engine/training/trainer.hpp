@@ -11,6 +11,7 @@
 
 #include "engine/training/optimizer.hpp"
 #include "engine/training/workers.hpp"
+#include "engine/transformer/choice_count.hpp"
 #include "engine/transformer/safetensors.hpp"
 #include "graph/core/result.hpp"
 #include "graph/core/training_example.hpp"
@@ -41,6 +42,10 @@ struct trainer_config {
   /// Decay of the weights' running average over steps, 0 to 1; 0: none is kept. The first steps count
   /// less: at step t it is at most t / (t + 9).
   double average = 0;
+  /// By how much a step moves an expert's correction: up where it took fewer rows than the mean of its layer,
+  /// down where more; 0: corrections stay. Choices alone change, so it stands beside the losses.
+  /// *Source*: Wang et al. 2024, arXiv:2408.15664; DeepSeek-V3, section 2.1.2.
+  double balance = 0;
 };
 
 /// *Threads*: called by one; uses `workers` of its own. *Memory*: moments (and the average, where one
@@ -52,7 +57,8 @@ class trainer {
   trainer(trainable& model, const trainer_config& config);
 
   /// Averages the examples' losses, differentiates them and updates the parameters; `rate_scale`
-  /// multiplies the rates. *Errors*: train.bad_example (nothing changed), train.diverged (a loss is
+  /// multiplies the rates. Where experts are balanced, the sums have `expert_layers` and `expert_peak`: over
+  /// them, the rows of the busiest expert over the mean. *Errors*: train.bad_example (nothing changed), train.diverged (a loss is
   /// not finite; nothing changed).
   result<loss_sums> step(std::span<const training_example> examples, double rate_scale);
   std::int64_t steps() const { return steps_; }
@@ -72,6 +78,7 @@ class trainer {
   named averages() const;
   void begin_average();
   void add_to_average(std::size_t i);
+  void balance_experts(const choice_counts& counts, loss_sums& sums);
 
   trainable& model_;
   trainer_config config_;

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "engine/transformer/choice_count.hpp"
 #include "engine/transformer/ops_paths.hpp"
 
 namespace hocket::engine::ops {
@@ -110,6 +111,8 @@ routing route(const at::Tensor& logits, const at::Tensor& correction, const expe
     std::copy(w.begin(), w.end(), weight.data_ptr<double>() + t * weighed);
     places.insert(places.end(), taken.begin(), taken.end());
   }
+  if (correction.defined())
+    counted_choices::add(correction.data_ptr(), static_cast<std::size_t>(config.count), r.expert);
   if (path_of(logits) == path::exact) {
     const auto index = at::tensor(places, at::kLong).view({n, weighed});
     r.weight = exact::recorded_rows(

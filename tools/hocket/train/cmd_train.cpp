@@ -93,6 +93,7 @@ void print_progress(const train_progress& p, bool bar, bool json) {
                                       {"word_false", p.word_false},
                                       {"heard_recall", p.heard_recall},
                                       {"spoken_recall", p.spoken_recall},
+                                      {"expert_peak", p.expert_peak},
                                       {"rate_scale", p.rate_scale},
                                       {"seconds_per_step", p.seconds_per_step}}
                            .dump());

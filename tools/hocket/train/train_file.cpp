@@ -163,6 +163,13 @@ struct train_part final : config_base {
          .min = 0,
          .max = 0.99999},
         c.average);
+    v.field(
+        {.name = "balance",
+         .doc = "by how much a step moves a busy expert's correction down and an idle one's up; "
+                "choices alone change. 0: they stay",
+         .min = 0,
+         .max = 1},
+        c.balance);
     v.field({.name = "only_voice",
              .doc = "only the flow head learns; what the model hears and writes stays as it is"},
             c.only_voice);
@@ -254,7 +261,7 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
     read_config(*part, adapter, "adapter", {}, findings);
     plan.adapter = adapter.a;
     for (const auto& [key, given] :
-         {std::pair{"only_voice", c.only_voice}, {"average", c.average > 0}})
+         {std::pair{"only_voice", c.only_voice}, {"average", c.average > 0}, {"balance", true}})
       if (const auto* at = tree->find(key); at && given)
         findings.add(
             {.where = at->where(),
