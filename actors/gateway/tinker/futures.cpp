@@ -1,6 +1,7 @@
 #include "actors/gateway/tinker/futures.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/random.h>
@@ -64,6 +65,7 @@ std::string future_table::add(const std::string& owner, const std::string& topic
   auto id = unguessable("req-");
   auto& e = entries_[id];
   e.owner = owner, e.topic = topic, e.about = about;
+  kept_.expect(id, owner);
   return id;
 }
 
@@ -251,6 +253,16 @@ std::size_t future_table::waiting() const {
   return n;
 }
 
+void future_table::settle() {
+  constexpr std::size_t small = 16 << 10;
+  for (auto& [id, e] : entries_) {
+    if (!e.ended || std::exchange(e.is_settled, true)) continue;
+    if (e.ended->json.size() + e.ended->proto.size() > small) continue;
+    outcome copy = *e.ended;
+    std::swap(copy, *e.ended);
+  }
+}
+
 void future_table::sweep(clock::time_point now) {
   struct late_poll {
     http::responder reply;
@@ -272,6 +284,7 @@ void future_table::sweep(clock::time_point now) {
       e.polls.erase(first, e.polls.end());
     }
     for (const auto& id : kept_.expire(now)) entries_.erase(id);
+    settle();
   }
   for (auto& [reply, r] : topics) reply(std::move(r));
   for (const auto& p : late) {

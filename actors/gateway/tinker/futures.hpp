@@ -97,6 +97,7 @@ class future_table {
     queue_note waits_for;
     std::optional<outcome> ended;
     bool cancelled = false;
+    bool is_settled = false;  ///< see settle
     std::vector<poll_at> polls;
   };
   /// Requests that ended, by their place in the order of all of the owner's.
@@ -118,6 +119,9 @@ class future_table {
   void note_end(const std::string& id, const entry& e, answer_list& answers);
   void sweep_topics(clock::time_point now, answer_list& answers);
   static http::response answer(const topic_log& t, std::int64_t cursor);
+  /// Copies small results to memory of the thread that sweeps: where the sampler allocates, each of them would keep a
+  /// page between large blocks from going back to the system.
+  void settle();
   /// Notes that it is read.
   http::response answer(const std::string& id, const entry& e, bool takes_proto,
                         bool metadata_only);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -21,17 +22,23 @@ std::size_t& kept_results::bytes_of(const result& r) {
   return r.was_read ? a.read_bytes : a.unread_bytes;
 }
 
+void kept_results::expect(const std::string& id, const std::string& owner) {
+  results_[id].owner = owner;
+}
+
 void kept_results::add(const std::string& id, const std::string& owner, std::size_t bytes,
                        clock::time_point now) {
-  const auto [at, is_new] = results_.try_emplace(id, result{owner, bytes, now});
-  if (!is_new) return;
-  bytes_of(at->second) += bytes;
+  auto& r = results_[id];
+  if (std::exchange(r.has_ended, true)) return;
+  if (r.owner.empty()) r.owner = owner;
+  r.bytes = bytes, r.since = now;
+  bytes_of(r) += bytes;
   bytes_ += bytes;
 }
 
 void kept_results::note_read(const std::string& id, clock::time_point now) {
   const auto found = results_.find(id);
-  if (found == results_.end()) return;
+  if (found == results_.end() || !found->second.has_ended) return;
   auto& r = found->second;
   bytes_of(r) -= r.bytes;
   r.was_read = true, r.since = now;
@@ -58,6 +65,7 @@ std::vector<std::string> kept_results::expire(clock::time_point now) {
   for (auto i = results_.begin(); i != results_.end();) {
     const auto at = i++;
     const auto& r = at->second;
+    if (!r.has_ended) continue;
     if (r.was_received || now - r.since > (r.was_read ? limits_.read : limits_.unread))
       forget(at, now, names);
   }
@@ -92,7 +100,7 @@ void kept_results::bound_all(clock::time_point now, std::vector<std::string>& na
   std::vector<place> read;
   std::map<std::string, std::vector<place>> unread;
   for (auto i = results_.begin(); i != results_.end(); ++i)
-    (i->second.was_read ? read : unread[i->second.owner]).push_back(i);
+    if (i->second.has_ended) (i->second.was_read ? read : unread[i->second.owner]).push_back(i);
   const auto sort_oldest_last = [](std::vector<place>& all) {
     std::ranges::sort(all, std::ranges::greater(), [](place p) { return p->second.since; });
   };

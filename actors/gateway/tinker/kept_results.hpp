@@ -30,6 +30,8 @@ class kept_results {
   };
   explicit kept_results(const limits& l) : limits_(l) {}
 
+  /// There will be one, which then takes no memory of the thread that adds it.
+  void expect(const std::string& id, const std::string& owner);
   void add(const std::string& id, const std::string& owner, std::size_t bytes,
            clock::time_point now);
   void note_read(const std::string& id, clock::time_point now);
@@ -49,9 +51,9 @@ class kept_results {
  private:
   struct result {
     std::string owner;
-    std::size_t bytes;
-    clock::time_point since;  ///< its end, or its last reading
-    bool was_read = false, was_received = false;
+    std::size_t bytes = 0;
+    clock::time_point since{};  ///< its end, or its last reading
+    bool was_read = false, was_received = false, has_ended = false;
   };
   using place = std::map<std::string, result>::iterator;
   struct gone {

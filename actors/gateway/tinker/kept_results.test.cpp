@@ -56,6 +56,19 @@ TEST_CASE("what an owner has read and holds too many bytes of goes sooner, the l
   CHECK(s.after(70s) == names{"b", "c", "of bob a", "of bob b", "of bob c"});
 }
 
+TEST_CASE("a result that has not ended does not go, and has its time from its end on") {
+  shelf s{kept_results({.unread = 20min, .most_bytes = 10})};
+  s.kept.expect("late", "ann");
+  s.read("late"), s.kept.note_received("late");
+  CHECK(s.after(1h) == names{});
+  s.end("late", "ann", 5);
+  CHECK(s.after(20min) == names{});
+  s.kept.expect("more", "ann");
+  s.end("other", "bob", 6);
+  CHECK(s.after(0s) == names{"other"});  // bob has the most
+  CHECK(s.after(1s) == names{"late"});
+}
+
 TEST_CASE("what a client says that it has goes at once, what it cannot have does not") {
   shelf s{kept_results({})};
   s.end("read", "ann"), s.end("unread", "ann");
