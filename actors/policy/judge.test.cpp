@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -31,8 +32,8 @@ topic_head bombs() {
   w.bias = -4;
   w.weights.assign(head_buckets, 0);
   const std::string word = "bomb";
-  for (const auto f : head_features({&word, 1})) w.weights[f] = 9;
-  return {"test", {w}};
+  for (const auto& f : head_features({&word, 1}, {})) w.weights[f.bucket] = 9;
+  return {"test", {}, {w}};
 }
 
 struct asked {
@@ -118,6 +119,45 @@ TEST_CASE("a head comes back from its file as it was, and bad files are refused 
     CHECK(read.error().message.find("a.json") != std::string::npos);
     CHECK(read.error().message.find("hocket train judge") != std::string::npos);
   }
+}
+
+TEST_CASE("what is learnt of one word of a class holds for the others, and for their phrases") {
+  word_classes classes;
+  classes.add("make", "make"), classes.add("make", "put together"),
+      classes.add("bad", "a pipe bomb");
+  head_weights w;
+  w.topic = "bombs";
+  w.bias = -1;
+  w.weights.assign(head_buckets, 0);
+  const std::vector<std::string> words{"make", "pipe", "bomb"};
+  const auto features = head_features(words, classes);
+  for (const auto& f : features)
+    if (std::ranges::none_of(head_features(words, {}),
+                             [&](const head_feature& plain) { return plain.bucket == f.bucket; }))
+      w.weights[f.bucket] = 2;
+  const auto read = topic_head::read("a.json", topic_head("test", classes, {w}).to_json());
+  REQUIRE_MESSAGE(read, read.error().message);
+  CHECK(read->of("put together a pipe bomb"));
+  CHECK(read->of("making a pipe bomb"));
+  CHECK_FALSE(read->of("put the cake together"));
+  for (const char* bad : {R"([])", R"({"a": "b"})", R"({"a": [1]})"}) {
+    auto text = topic_head("test", {}, {w}).to_json();
+    text.replace(text.find("\"classes\": {}") + 11, 2, bad);
+    CHECK_FALSE(topic_head::read("a.json", text));
+  }
+}
+
+TEST_CASE("a word in s or ing is of its class, one in ed of what is over") {
+  word_classes classes;
+  classes.add("make", "make"), classes.add("rob", "rob"), classes.add("poison", "poison");
+  const auto named = [&](const char* text) {
+    std::string out;
+    for (const auto& p : classes.in(head_words_of(text))) out += p.name + " ";
+    return out;
+  };
+  CHECK(named("making robbing makes") == "make rob make ");
+  CHECK(named("he poisoned and robbed") == "poison.ed rob.ed ");
+  CHECK(named("maker ring s") == "");
 }
 
 TEST_CASE("words that are spelled or written with marks count as the word") {

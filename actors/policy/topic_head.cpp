@@ -15,7 +15,9 @@ using nlohmann::json;
 /// Weights as characters from `#` to `[`: neither quote nor backslash is among them.
 constexpr char zero_level = '?';
 constexpr int levels = 28;
-constexpr std::size_t pair_reach = 4;
+constexpr std::size_t pair_reach = 4, class_reach = 3;
+/// What each kind of feature weighs. Chosen on wordings of judge/dev.cases, which nothing is trained on.
+constexpr float words_length = 1, letters_length = 0.5f, classes_length = 2;
 
 class hashed {
  public:
@@ -49,6 +51,41 @@ void add_letters(const std::string& word, std::vector<std::uint32_t>& out) {
                         .add("l ")
                         .add(std::string_view(whole).substr(at[i], at[i + n] - at[i]))
                         .bucket());
+}
+
+/// Classes alone, two and three in their order, and one beside a word that says something.
+void add_classes(std::span<const std::string> words, const std::vector<word_classes::place>& all,
+                 std::vector<std::uint32_t>& out) {
+  const auto end_of = [](const word_classes::place& p) { return p.from + p.count; };
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& a = all[i];
+    out.push_back(hashed().add("c ").add(a.name).bucket());
+    for (auto k = end_of(a); k < std::min(words.size(), end_of(a) + class_reach); ++k)
+      if (!is_filler(words[k]))
+        out.push_back(hashed().add("e ").add(a.name).add(" ").add(words[k]).bucket());
+    for (std::size_t k = a.from - std::min(a.from, class_reach); k < a.from; ++k)
+      if (!is_filler(words[k]))
+        out.push_back(hashed().add("f ").add(words[k]).add(" ").add(a.name).bucket());
+    for (std::size_t j = i + 1; j < all.size(); ++j) {
+      const auto& b = all[j];
+      if (b.from < end_of(a)) continue;
+      const auto two = hashed().add(a.name).add(" ").add(b.name);
+      out.push_back(hashed(two).add(" d").bucket());
+      if (b.from == end_of(a)) out.push_back(hashed(two).add(" n").bucket());
+      for (std::size_t k = j + 1; k < all.size(); ++k)
+        if (all[k].from >= end_of(b))
+          out.push_back(hashed(two).add(" ").add(all[k].name).add(" t").bucket());
+    }
+  }
+}
+
+/// Each once, together of this length.
+void add_kind(std::vector<std::uint32_t>& buckets, float length, std::vector<head_feature>& out) {
+  std::ranges::sort(buckets);
+  buckets.erase(std::unique(buckets.begin(), buckets.end()), buckets.end());
+  const float value =
+      length / std::sqrt(static_cast<float>(std::max<std::size_t>(1, buckets.size())));
+  for (const auto b : buckets) out.push_back({b, value});
 }
 
 result<std::vector<float>> weights_of(const std::string& text, double scale) {
@@ -86,28 +123,41 @@ std::vector<std::string> head_words_of(std::string_view text) {
   return out;
 }
 
-std::vector<std::uint32_t> head_features(std::span<const std::string> words) {
-  std::vector<std::uint32_t> out;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    out.push_back(hashed().add("w ").add(words[i]).bucket());
-    add_letters(words[i], out);
-    if (i + 1 < words.size())
-      out.push_back(hashed().add("b ").add(words[i]).add(" ").add(words[i + 1]).bucket());
-    // A verb and what it is done to, whatever stands between them.
-    for (std::size_t k = i + 1; k < std::min(words.size(), i + 1 + pair_reach); ++k)
-      if (!is_filler(words[i]) && !is_filler(words[k]))
-        out.push_back(hashed().add("p ").add(words[i]).add(" ").add(words[k]).bucket());
+std::vector<std::span<const std::string>> head_windows(std::span<const std::string> words) {
+  std::vector<std::span<const std::string>> out;
+  for (const auto size : head_window_sizes) {
+    for (std::size_t from = 0; from == 0 || from + size <= words.size(); ++from)
+      out.push_back(words.subspan(from, std::min(size, words.size() - from)));
+    if (words.size() <= size) break;
   }
-  std::ranges::sort(out);
-  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 
-double head_score(const head_weights& of, std::span<const std::uint32_t> features) {
-  double sum = 0;
-  for (const auto f : features) sum += static_cast<double>(of.weights[f]);
-  const double z =
-      of.bias + (features.empty() ? 0 : sum / std::sqrt(static_cast<double>(features.size())));
+std::vector<head_feature> head_features(std::span<const std::string> words,
+                                        const word_classes& classes) {
+  std::vector<std::uint32_t> of_words, letters, of_classes;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    of_words.push_back(hashed().add("w ").add(words[i]).bucket());
+    add_letters(words[i], letters);
+    if (i + 1 < words.size())
+      of_words.push_back(hashed().add("b ").add(words[i]).add(" ").add(words[i + 1]).bucket());
+    // A verb and what it is done to, whatever stands between them.
+    for (std::size_t k = i + 1; k < std::min(words.size(), i + 1 + pair_reach); ++k)
+      if (!is_filler(words[i]) && !is_filler(words[k]))
+        of_words.push_back(hashed().add("p ").add(words[i]).add(" ").add(words[k]).bucket());
+  }
+  add_classes(words, classes.in(words), of_classes);
+  std::vector<head_feature> out;
+  add_kind(of_words, words_length, out);
+  add_kind(letters, letters_length, out);
+  add_kind(of_classes, classes_length, out);
+  return out;
+}
+
+double head_score(const head_weights& of, std::span<const head_feature> features) {
+  double z = of.bias;
+  for (const auto& f : features)
+    z += static_cast<double>(of.weights[f.bucket]) * static_cast<double>(f.value);
   return 1 / (1 + std::exp(-z));
 }
 
@@ -138,11 +188,22 @@ result<topic_head> topic_head::read(const std::string& file, const std::string& 
     h.weights = std::move(*weights);
     out.topics_.push_back(std::move(h));
   }
+  if (!all.contains("classes")) return out;
+  if (!all["classes"].is_object()) return bad("`classes` is no object");
+  for (const auto& [name, phrases] : all["classes"].items()) {
+    if (!phrases.is_array()) return bad("the class " + name + " is no list");
+    for (const auto& p : phrases) {
+      if (!p.is_string()) return bad("the class " + name + " has what is no text");
+      out.classes_.add(name, p.get<std::string>());
+    }
+  }
   return out;
 }
 
 std::string topic_head::to_json() const {
-  nlohmann::ordered_json out{{"head", name_}, {"topics", json::array()}};
+  nlohmann::ordered_json out{
+      {"head", name_}, {"classes", json::object()}, {"topics", json::array()}};
+  for (const auto& [name, phrase] : classes_.all()) out["classes"][name].push_back(phrase);
   for (const auto& t : topics_) {
     float most = 0;
     for (const float w : t.weights) most = std::max(most, std::fabs(w));
@@ -167,16 +228,14 @@ std::optional<topic_head::finding> topic_head::of(std::string_view text) const {
   const auto words = head_words_of(text);
   std::optional<finding> out;
   double surest = 1;  // of a score to its threshold
-  for (std::size_t from = 0; from < words.size(); ++from) {
-    const auto count = std::min(head_window, words.size() - from);
-    const auto features = head_features(std::span(words).subspan(from, count));
+  for (const auto& window : head_windows(words)) {
+    const auto features = head_features(window, classes_);
     for (const auto& t : topics_) {
       const double score = head_score(t, features);
       if (score < t.at_least || score / t.at_least < surest) continue;
       surest = score / t.at_least;
       out = finding{t.topic, score};
     }
-    if (from + head_window >= words.size()) break;
   }
   return out;
 }

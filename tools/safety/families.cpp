@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/policy/topic_head.hpp"
 #include "graph/spec/yaml.hpp"
 
 namespace hocket::safety {
@@ -60,6 +61,14 @@ class reader {
     for (const auto& e : *top) {
       if (e.key == "families")
         out.name = text_of(e.item);
+      else if (e.key == "classes")
+        each_list(e.item, [&](const std::string& name, const value&, std::vector<std::string> all) {
+          out.classes.emplace_back(name, std::move(all));
+        });
+      else if (e.key == "counterparts")
+        each_list(e.item, [&](const std::string& name, const value&, std::vector<std::string> all) {
+          out.counterparts.emplace_back(name, std::move(all));
+        });
       else if (e.key == "slots")
         each_list(e.item, [&](const std::string& name, const value&, std::vector<std::string> all) {
           out.slots.emplace_back(name, std::move(all));
@@ -75,6 +84,16 @@ class reader {
     for (const auto& p : out.patterns)
       if (auto fault = fault_of(out, p.text, 0); !fault.empty())
         bad(fmt::format("families: `{}`: {}", p.text, fault), tree.where());
+    for (const auto& [name, slots] : out.counterparts)
+      for (const auto& slot : slots)
+        if (slot_of(out, slot) == nullptr || slots.size() != 1)
+          bad(fmt::format("families: the counterpart of {} should be one slot that there is", name),
+              tree.where());
+    for (const auto& [name, slots] : out.classes)
+      for (const auto& slot : slots)
+        if (slot_of(out, slot) == nullptr)
+          bad(fmt::format("families: the class {}: there is no slot `{}`", name, slot),
+              tree.where());
     return out;
   }
 
@@ -116,12 +135,51 @@ result<families> read_families(const std::string& file, const std::string& yaml)
   return out;
 }
 
+policy::word_classes classes_of(const families& all) {
+  policy::word_classes out;
+  for (const auto& [name, slots] : all.classes)
+    for (const auto& slot : slots)
+      for (const auto& words : *slot_of(all, slot))
+        if (words.find('{') == words.npos) out.add(name, words);
+  return out;
+}
+
+namespace {
+
+/// The pattern with every slot that has a counterpart replaced; empty where it has none.
+std::string counterpart_of(const families& all, const std::string& text) {
+  std::string out = text;
+  bool is_other = false;
+  for (const auto& [slot, other] : all.counterparts) {
+    const auto name = "{" + slot + "}", instead = "{" + other.front() + "}";
+    for (auto at = out.find(name); at != out.npos; at = out.find(name, at + instead.size()))
+      out.replace(at, name.size(), instead), is_other = true;
+  }
+  return is_other ? out : "";
+}
+
+}  // namespace
+
 std::vector<wording> wordings_of(const families& all, std::int64_t each, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<wording> out;
+  const auto classes = classes_of(all);
+  const auto is_of_harm = [&](const std::string& text) {
+    const auto words = policy::head_words_of(text);
+    return std::ranges::any_of(classes.in(words), [&](const policy::word_classes::place& p) {
+      return std::ranges::find(all.counterparts, p.name, [](const auto& c) { return c.first; }) !=
+             all.counterparts.end();
+    });
+  };
   for (std::size_t i = 0; i < all.patterns.size(); ++i) {
     const auto& p = all.patterns[i];
-    std::set<std::string> made;
+    std::set<std::string> made, harmless;
+    if (const auto other = p.topic.empty() ? "" : counterpart_of(all, p.text); !other.empty())
+      for (std::int64_t n = 0; n < 3 * each && static_cast<std::int64_t>(harmless.size()) < each;
+           ++n)
+        if (auto text = filled(all, other, random);
+            !is_of_harm(text) && harmless.insert(text).second)
+          out.push_back({{"", std::move(text)}, i});
     // A pattern with few words gives them again; three tries for each wording that is wanted.
     for (std::int64_t n = 0; n < 3 * each && static_cast<std::int64_t>(made.size()) < each; ++n)
       if (auto text = filled(all, p.text, random); made.insert(text).second)

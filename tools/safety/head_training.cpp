@@ -14,62 +14,85 @@ namespace {
 constexpr double step = 0.5, decay = 1e-5;
 /// One pattern in so many is kept apart while thresholds are chosen.
 constexpr std::size_t folds = 5;
-constexpr double thresholds[] = {0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95};
+constexpr double thresholds[] = {0.6, 0.7, 0.8, 0.9, 0.95};
 
 struct sample {
-  std::vector<std::uint32_t> features;
+  std::vector<std::vector<policy::head_feature>> windows;
   std::string topic, words;
   bool is_apart = false;
 };
 
-// Harmless texts count by each of their windows, as they will be read; of others nobody knows which window it is.
-void add_samples(const line& l, bool is_apart, std::vector<sample>& out) {
+// Harmless texts count by each of their windows, as they will be read; others by the one that is surest.
+void add_samples(const line& l, bool is_apart, const policy::word_classes& classes,
+                 std::vector<sample>& out) {
   const auto words = policy::head_words_of(l.words);
-  const auto window = policy::head_window;
-  if (!l.topic.empty() || words.size() <= window) {
-    out.push_back({policy::head_features(words), l.topic, l.words, is_apart});
-    return;
-  }
-  for (std::size_t from = 0; from + window <= words.size(); ++from)
-    out.push_back({policy::head_features(std::span(words).subspan(from, window)), l.topic, l.words,
-                   is_apart});
+  sample s{{}, l.topic, l.words, is_apart};
+  for (const auto& window : policy::head_windows(words))
+    s.windows.push_back(policy::head_features(window, classes));
+  // What is heard so far is judged, too, and begins no request.
+  if (l.topic.empty())
+    for (const std::size_t begun : {1, 2, 3, 4, 6})
+      if (begun < words.size())
+        s.windows.push_back(policy::head_features(std::span(words).first(begun), classes));
+  out.push_back(std::move(s));
 }
+
+/// Logistic regression by AdaGrad.
+class learner {
+ public:
+  explicit learner(const std::string& topic) : seen_(policy::head_buckets, 1e-6) {
+    w_.topic = topic;
+    w_.weights.assign(policy::head_buckets, 0);
+  }
+  void see(const std::vector<policy::head_feature>& features, bool is, double weight) {
+    const double error = (policy::head_score(w_, features) - (is ? 1 : 0)) * weight;
+    for (const auto& f : features) {
+      const double gradient =
+          error * static_cast<double>(f.value) + decay * static_cast<double>(w_.weights[f.bucket]);
+      seen_[f.bucket] += gradient * gradient;
+      w_.weights[f.bucket] -= static_cast<float>(step * gradient / std::sqrt(seen_[f.bucket]));
+    }
+    seen_bias_ += error * error;
+    w_.bias -= step * error / std::sqrt(seen_bias_);
+  }
+  /// The window of a text that is most surely of the topic.
+  const std::vector<policy::head_feature>& surest(const sample& s) const {
+    return *std::ranges::max_element(
+        s.windows, {}, [&](const auto& features) { return policy::head_score(w_, features); });
+  }
+  policy::head_weights take() && { return std::move(w_); }
+
+ private:
+  policy::head_weights w_;
+  std::vector<double> seen_;
+  double seen_bias_ = 1e-6;
+};
 
 policy::head_weights trained(const std::string& topic, const std::vector<sample>& all,
                              bool leaves_apart, const head_options& how) {
-  policy::head_weights w;
-  w.topic = topic;
-  w.weights.assign(policy::head_buckets, 0);
-  std::vector<double> seen(policy::head_buckets, 1e-6);
-  double seen_bias = 1e-6, positive = 0;
+  double positive = 0;
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (leaves_apart && all[i].is_apart) continue;
     order.push_back(i);
     positive += all[i].topic == topic ? 1 : 0;
   }
-  // Both sides weigh the same.
+  // Both sides weigh nearly the same.
   const double rare = std::max(1.0, (static_cast<double>(order.size()) - positive) / positive);
+  learner by(topic);
   std::mt19937_64 random(how.seed);
   for (int pass = 0; pass < how.passes; ++pass) {
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
     for (const auto at : order) {
       const auto& s = all[at];
-      const bool is = s.topic == topic;
-      const double error =
-          (policy::head_score(w, s.features) - (is ? 1 : 0)) * (is ? std::sqrt(rare) : 1);
-      const double by =
-          error / std::sqrt(static_cast<double>(std::max<std::size_t>(1, s.features.size())));
-      for (const auto f : s.features) {
-        const double gradient = by + decay * static_cast<double>(w.weights[f]);
-        seen[f] += gradient * gradient;
-        w.weights[f] -= static_cast<float>(step * gradient / std::sqrt(seen[f]));
+      if (s.topic == topic) {
+        by.see(by.surest(s), true, std::sqrt(rare));
+      } else {
+        for (const auto& features : s.windows) by.see(features, false, 1);
       }
-      seen_bias += error * error;
-      w.bias -= step * error / std::sqrt(seen_bias);
     }
   }
-  return w;
+  return std::move(by).take();
 }
 
 // The lowest threshold that refuses few enough of the harmless ones that were kept apart.
@@ -79,7 +102,13 @@ double threshold_of(const policy::head_weights& w, const std::vector<sample>& al
     share harmless;
     for (const auto& s : all)
       if (s.is_apart && s.topic.empty())
-        ++harmless.n, harmless.good += policy::head_score(w, s.features) >= t ? 1 : 0;
+        ++harmless.n,
+            harmless.good += std::ranges::any_of(s.windows,
+                                                 [&](const auto& features) {
+                                                   return policy::head_score(w, features) >= t;
+                                                 })
+                                 ? 1
+                                 : 0;
     if (harmless.value() <= how.over_refused) return t;
   }
   return thresholds[std::size(thresholds) - 1];
@@ -107,10 +136,11 @@ result<trained_head> train_head(const families& patterns, const lines& more, con
   for (const auto& l : held_out)
     for (const auto& part : parts_of(l.words)) withheld.insert(bare(part));
   std::vector<sample> all;
+  const auto classes = classes_of(patterns);
   const auto take = [&](const line& l, bool is_apart) {
     if (withheld.contains(bare(l.words))) return void(++out.left_out);
     ++(l.topic.empty() ? out.harmless : out.wordings);
-    add_samples(l, is_apart, all);
+    add_samples(l, is_apart, classes, all);
   };
   for (const auto& w : wordings_of(patterns, how.each, how.seed))
     take(w.is, w.pattern % folds == folds - 1);
@@ -126,7 +156,7 @@ result<trained_head> train_head(const families& patterns, const lines& more, con
     whole.push_back(trained(t, all, false, how));
     whole.back().at_least = apart.back().at_least;
   }
-  const policy::topic_head first(patterns.name, std::move(apart));
+  const policy::topic_head first(patterns.name, classes, std::move(apart));
   for (const auto& s : all) {
     if (!s.is_apart) continue;
     auto& counted = s.topic.empty() ? out.apart_over_refused : out.apart_refused;
@@ -134,7 +164,7 @@ result<trained_head> train_head(const families& patterns, const lines& more, con
   }
   // As its file has it, with weights that are rounded.
   auto read = policy::topic_head::read(
-      "head", policy::topic_head(patterns.name, std::move(whole)).to_json());
+      "head", policy::topic_head(patterns.name, classes, std::move(whole)).to_json());
   if (!read) return fail(read);
   out.head = std::move(*read);
   return out;

@@ -14,10 +14,10 @@ namespace hocket::safety {
 
 struct head_options {
   std::uint64_t seed = 1;
-  std::int64_t each = 60;  ///< wordings of a pattern
-  int passes = 12;
+  std::int64_t each = 40;  ///< wordings of a pattern
+  int passes = 6;
   /// Of harmless wordings that were kept apart, what a threshold may let be refused.
-  double over_refused = 0.005;
+  double over_refused = 0.02;
 };
 
 /// Words as they are compared with held-out ones: folded, in order.

@@ -10,6 +10,7 @@ namespace {
 
 const char* const small = R"(
 families: small
+classes: {make: [make], bad: [bad]}
 slots:
   make: [make, build, put together]
   bad: [a bomb, a grenade, "{big} explosive"]
@@ -56,6 +57,7 @@ TEST_CASE("a bad file of families names the place") {
         {head + "slots: {x: [\"{x}\"]}\ntopics: {a: [\"{x}\"]}\n", "circle"},
         {head + "topics: {a: [\"{x\"]}\n", "not closed"},
         {head + "topics: {a: []}\n", "a list of texts"},
+        {head + "classes: {c: [x]}\n", "the class c: there is no slot `x`"},
         {head + "others: {}\n", "no part `others`"},
         {std::string("topics: {a: [b]}\n"), "should name"}}) {
     CAPTURE(yaml);

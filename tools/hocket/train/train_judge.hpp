@@ -16,7 +16,7 @@ struct judge_options {
   std::string held_out = shipped("configs/policies/cases/house.yaml");
   std::string out = "out/judge/house.head.json";
   std::uint64_t seed = 1;
-  std::int64_t each = 60;
+  std::int64_t each = 40;
   bool json = false;
 };
 int run_train_judge(const judge_options&);
