@@ -16,6 +16,7 @@ import hashlib
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 
@@ -59,6 +60,25 @@ def said_by(words):
     return {m["name"]: m["value"] for m in said["measures"]}
 
 
+def keep(path, text):
+    """Whole or not at all: who stops this at any moment finds the folder in order."""
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.replace(path + ".new", path)
+
+
+def steps_done(log):
+    """(step, of how many) that a training told last; what a kill cut off is left out."""
+    last = (0, 0)
+    for line in open(log, errors="replace"):
+        try:
+            said = json.loads(line)
+            last = said["step"], said["steps"]
+        except (ValueError, TypeError, KeyError):
+            pass
+    return last
+
+
 def one(o, shape, seed):
     """The figures of one shape and seed; made where they are not there."""
     folder = os.path.join(os.path.abspath(o.out), f"{shape}.{seed}")
@@ -67,8 +87,7 @@ def one(o, shape, seed):
     text = recipe(o, shape, seed, folder)
     if os.path.exists(file) and open(file).read() != text:
         raise SystemExit(f"{folder} was made with another recipe; choose another --out, or remove it")
-    with open(file, "w") as f:
-        f.write(text)
+    keep(file, text)
     measured = {"conversations": o.conversations, "micro_turns": o.micro_turns}
     if os.path.exists(result):
         done = json.load(open(result))
@@ -76,11 +95,14 @@ def one(o, shape, seed):
             return done
     trained = os.path.join(folder, "trained")  # written when the training has come to its end
     if not os.path.exists(trained):
-        begun = any(name.startswith("checkpoint") for name in os.listdir(folder))
+        begun = os.path.exists(os.path.join(folder, "checkpoint.safetensors"))
         words = [o.hocket, "train", file, "--json"] + ["--resume"] * begun
         with open(os.path.join(folder, "train.log"), "a") as log:
             if subprocess.run(words, stdout=log).returncode:
                 raise SystemExit(f"`{' '.join(words)}` failed; {log.name} has what it said")
+        done, wanted = steps_done(log.name)  # who is told to stop ends in order, too
+        if not 0 < done == wanted:
+            raise SystemExit(f"`{' '.join(words)}` was stopped at step {done} of {wanted}; start this again to go on")
         open(trained, "w").close()
     model = os.path.join(folder, "model")
     heard = said_by([o.hocket, "eval", "closed-loop", "--model", model, "--rich", "--conversations",
@@ -91,9 +113,7 @@ def one(o, shape, seed):
             "p50_ms": timed["session.micro_turn.p50_ms"], "p99_ms": timed["session.micro_turn.p99_ms"],
             "cpu_p99_ms": timed["session.micro_turn.cpu_p99_ms"], "mib": timed["session.rss_end_mib"],
             "weights_mib": os.path.getsize(os.path.join(model, "model.safetensors")) / 2**20}
-    with open(result + ".new", "w") as f:
-        json.dump(done, f, indent=1)
-    os.replace(result + ".new", result)
+    keep(result, json.dumps(done, indent=1))
     return done
 
 
@@ -126,8 +146,7 @@ def same_program(o):
     os.makedirs(o.out, exist_ok=True)
     if os.path.exists(path) and open(path).read() != digest:
         raise SystemExit(f"{o.out} was begun with another build of {o.hocket}; choose another --out")
-    with open(path, "w") as f:
-        f.write(digest)
+    keep(path, digest)
 
 
 def main():
@@ -143,6 +162,7 @@ def main():
     o = p.parse_args()
     if o.quick:
         o.seeds, o.conversations, o.micro_turns = 2, 2, 30
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or what it runs would go on alone
     same_program(o)
     results = {}
     for seed in range(1, o.seeds + 1):  # every shape once before any twice: a table as early as can be
@@ -150,8 +170,7 @@ def main():
             print(f"{shape}, seed {seed}", file=sys.stderr, flush=True)
             results.setdefault(shape, []).append(one(o, shape, seed))
     figures = table(results)
-    with open(os.path.join(o.out, "table.json"), "w") as f:
-        json.dump(figures, f, indent=1)
+    keep(os.path.join(o.out, "table.json"), json.dumps(figures, indent=1))
     for name, (mean, half) in figures.items():
         print(f"{name:36} {mean:10.4g}" + (f" +- {half:.2g}" if half is not None else ""))
     return 0

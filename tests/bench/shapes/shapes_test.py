@@ -8,16 +8,24 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 STAND_IN = """#!{python}
-import json, os, sys
+import json, os, signal, sys
 open({calls!r}, "a").write(json.dumps(sys.argv[1:]) + "\\n")
 if sys.argv[1] == "train":
     out = os.path.dirname(sys.argv[2])
-    if os.path.exists({stop!r}) and "--resume" not in sys.argv:
+    how = open({stop!r}).read() if os.path.exists({stop!r}) else ""
+    step = 7 if how == "hang" or how and "--resume" not in sys.argv else 20
+    print('{{"step": 3, "st', json.dumps({{"step": step, "steps": 20}}), sep="\\n", flush=True)  # the first was cut off
+    if step < 20:
         open(os.path.join(out, "checkpoint.safetensors"), "w").close()
-        sys.exit(1)
+    if how == "hang":
+        open({calls!r} + ".pid", "w").write(str(os.getpid()) + "\\n")
+        signal.pause()
+    if step < 20:
+        sys.exit(1 if how == "fails" else 0)  # told to stop, hocket ends in order
     os.makedirs(out + "/model", exist_ok=True)
     open(out + "/model/model.safetensors", "w").write("x" * 1024)
     sys.exit(0)
@@ -48,9 +56,29 @@ def main():
             os.remove(calls)
         return done, said
 
-    open(stop, "w").close()  # the first training is stopped on the way
-    done, said = run(fine=False)
-    assert [c[0] for c in said] == ["train"], said
+    for how, word in (("fails", "failed; "), ("ends", "was stopped at step 7 of 20")):  # on the way
+        with open(stop, "w") as f:
+            f.write(how)
+        shutil.rmtree(out, ignore_errors=True)
+        done, said = run(fine=False)
+        assert [c[0] for c in said] == ["train"] and "--resume" not in said[0] and word in done.stderr, (said, done)
+    with open(stop, "w") as f:
+        f.write("hang")
+    killed = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 100
+    while not (os.path.exists(calls + ".pid") and open(calls + ".pid").read().endswith("\n")):
+        assert time.monotonic() < until and killed.poll() is None
+        time.sleep(0.02)
+    killed.terminate()
+    assert killed.wait(100) == 1
+    try:
+        os.kill(int(open(calls + ".pid").read()), 0)
+        raise AssertionError("the training goes on alone")
+    except ProcessLookupError:
+        os.remove(calls)
+    with open(stop, "w") as f:
+        f.write("ends")
+    open(os.path.join(out, "dense.1", "recipe.yaml.new"), "w").close()  # cut off while it was written
     done, said = run("--only", "dense", "--seeds", "1")
     assert "--resume" in said[0], said
     os.remove(stop)
