@@ -25,7 +25,7 @@ const training = new TrainingView($("training"));
 const consent = new Consent($);
 const camera = new CameraButton($, {
   consent, notice: (text) => notice(text), sees: () => session?.hello?.sees,
-  connect: () => (wake(), connect()), show: (image) => session?.picture(image),
+  connect: () => (wake(), connect()), show: (image) => session !== forgotten && session?.picture(image),
 });
 let texts = {};
 let facts = {};
@@ -153,6 +153,10 @@ function makeCall() {
 }
 
 async function connect() {
+  if (session && session === forgotten) {  // what is said now would be neither kept nor answered
+    notice(texts.deleting);
+    throw new Error(texts.deleting);
+  }
   if (session) return session;
   const isCall = $("call").checked && usesMicrophone && sound.stream;
   const s = new Session({
@@ -204,18 +208,21 @@ async function startTalking() {
   }
   usesMicrophone = true;
   try {
-    if (!(await wake())) {
+    const isHeard = await wake();
+    if (!usesMicrophone) return;  // stopped meanwhile
+    if (!isHeard) {
       stopMicrophone();
       await connect();
       return say("Connected: type below");
     }
     if ($("call").checked) {
       await sound.open($("device").value);
-      await connect();
+      if (usesMicrophone) await connect();
     } else {
       await connect();
-      await sound.open($("device").value);
+      if (usesMicrophone) await sound.open($("device").value);
     }
+    if (!usesMicrophone) return;
   } catch (e) {
     const isMute = !sound.stream;
     stopMicrophone();
@@ -261,7 +268,7 @@ sound.onLost = async () => {
   notice("The microphone is gone; using another one.");
   try {
     await sound.open("");
-    await call?.replace(sound.stream);
+    if (sound.stream) await call?.replace(sound.stream);
   } catch {
     stopMicrophone();
     notice("The microphone is gone, and there is no other. You can type.");
@@ -332,7 +339,7 @@ $("device").onchange = async () => {
   if (!usesMicrophone) return;
   try {
     await sound.open($("device").value);
-    await call?.replace(sound.stream);
+    if (sound.stream) await call?.replace(sound.stream);
   } catch (e) { notice(e.message); }
 };
 navigator.mediaDevices?.addEventListener?.("devicechange", () => listDevices().catch(() => {}));
@@ -351,6 +358,7 @@ $("forget").onclick = () => {
   const isThere = session !== null;
   forgotten = session;
   session?.forget();
+  sound.silence();
   memory.clear();
   timeline.clear();
   $("captions").replaceChildren();

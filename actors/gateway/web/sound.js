@@ -12,17 +12,23 @@ export class Sound {
     this.onLost = () => {};
     this.onVoice = () => {}; // of a call
     this.stream = null;
+    this.turn = 0;  // of the microphone: another one, or none, was wanted meanwhile
   }
 
   /** Whether it can be heard; without a loudspeaker there are neither worklets nor a microphone. */
   start() {
     this.prepared ??= this.prepare().catch((e) => {
-      this.prepared = null;  // the next click tries again
+      this.context?.close().catch(() => {});
+      this.prepared = this.context = null;  // the next click tries again
       throw e;
     });
     const wakes = this.prepared.then(() => this.context.resume()).then(() => true);
-    this.patience ??= new Promise((go) => setTimeout(() => go(false), LOUDSPEAKER_WAIT_MS));
-    return Promise.race([wakes, this.patience.then(() => this.context?.state === "running")]);
+    // Of each click: what slept for a moment, or was plugged in meanwhile, has time to wake.
+    let timer;
+    const patience = new Promise((go) => {
+      timer = setTimeout(() => go(this.context?.state === "running"), LOUDSPEAKER_WAIT_MS);
+    });
+    return Promise.race([wakes, patience]).finally(() => clearTimeout(timer));
   }
 
   async prepare() {
@@ -57,9 +63,10 @@ export class Sound {
     this.out.play().catch(() => {});
   }
 
-  /** Opens a microphone; the browser's choice where `device` is empty or gone. */
+  /** Opens a microphone; the browser's choice where `device` is empty or gone. Closed meanwhile, it stays closed. */
   async open(device) {
     this.closeMicrophone();
+    const turn = this.turn;
     const wanted = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
     let stream;
     try {
@@ -68,12 +75,17 @@ export class Sound {
       if (!device) throw e;
       stream = await navigator.mediaDevices.getUserMedia({ audio: wanted });
     }
+    if (turn !== this.turn) {  // a browser asks its person first, and that takes its time
+      for (const track of stream.getTracks()) track.stop();
+      return;
+    }
     this.stream = stream;
     for (const track of stream.getAudioTracks()) track.onended = () => this.stream === stream && this.onLost();
     [this.source, this.microphone] = this.tap(stream, (samples) => this.onSound(samples));
   }
 
   closeMicrophone() {
+    ++this.turn;
     this.source?.disconnect();
     this.microphone?.disconnect();
     if (this.microphone) this.microphone.port.onmessage = null;
@@ -83,6 +95,12 @@ export class Sound {
 
   play(samples) { this.speaker?.port.postMessage(samples); }
   clear() { this.speaker?.port.postMessage("clear"); }
+  /** Neither what is to come nor what is listened to again. */
+  silence() {
+    this.clear();
+    this.replaying?.stop();
+    this.replaying = null;
+  }
 
   /** Once, beside the conversation: for listening again. */
   replay(samples) {

@@ -199,10 +199,38 @@ def use(browser, folder, checker):
             accessibility(browser, checker, name)
 
 
+# A loudspeaker that does not wake at one click and wakes at the next; a microphone that is stopped while the browser
+# still asks for it. Times are a hundredth of what they are.
+WAKES = """import('/sound.js').then(async ({ Sound }) => {
+  const { setTimeout: real, navigator: { mediaDevices } } = globalThis, ask = mediaDevices.getUserMedia;
+  globalThis.setTimeout = (then, ms) => real(then, ms / 100);
+  const sound = new Sound(document.createElement('audio')), said = [];
+  sound.prepared = Promise.resolve();
+  sound.context = { state: 'suspended', resume: () => new Promise(() => {}) };
+  said.push(await sound.start());
+  sound.context.resume = async () => {};
+  said.push(await sound.start());
+  globalThis.setTimeout = real;
+  let give, isOn = true;
+  mediaDevices.getUserMedia = () => new Promise((go) => { give = go; });
+  const opened = sound.open('');
+  sound.closeMicrophone();
+  const tracks = [{ stop: () => { isOn = false; } }];
+  give({ getTracks: () => tracks, getAudioTracks: () => tracks });
+  await opened.catch(() => {});
+  mediaDevices.getUserMedia = ask;
+  return [...said, isOn];
+})"""
+
+
 def forget(browser):
-    browser.run("document.getElementById('forget').click()")
+    check(browser.run(WAKES) == [False, True, False], "sound wakes at a later click, and a stopped microphone stays off")
+    browser.run("document.getElementById('forget').click(), document.getElementById('words').value = 'one more word', "
+                "document.getElementById('type').requestSubmit()")
     check(bool(browser.until("hocket.session() === null")), "my session is deleted")
     check(browser.run("hocket.memory.voices.you.length + hocket.memory.voices.model.length") == 0, "nothing of it is kept")
+    check(browser.run("!document.getElementById('captions').innerText && document.getElementById('words').value === 'one more word'"),
+          "who types behind it is not told of as heard")
 
 
 def in_chromium(served, folder, card, checker):
