@@ -140,11 +140,32 @@ TEST_CASE("what is learnt of one word of a class holds for the others, and for t
   CHECK(read->of("put together a pipe bomb"));
   CHECK(read->of("making a pipe bomb"));
   CHECK_FALSE(read->of("put the cake together"));
-  for (const char* bad : {R"([])", R"({"a": "b"})", R"({"a": [1]})"}) {
-    auto text = topic_head("test", {}, {w}).to_json();
-    text.replace(text.find("\"classes\": {}") + 11, 2, bad);
-    CHECK_FALSE(topic_head::read("a.json", text));
-  }
+}
+
+TEST_CASE(
+    "classes that no training makes, or none, are refused by name before anything is judged") {
+  const auto plain = bombs().to_json();
+  const auto with = [&](const std::string& key, const std::string& classes) {
+    auto text = plain;
+    text.replace(text.find("\"classes\": {}"), 13, "\"" + key + "\": " + classes);
+    const auto read = topic_head::read("a.json", text);
+    if (!read) CHECK(read.error().code == "policy.bad_head");
+    return read ? "" : read.error().message.substr(0, read.error().message.find("; `hocket"));
+  };
+  CHECK(with("classes", R"({"a": ["b", "c d"], "b": ["b"]})") == "");
+  CHECK(with("other", "{}") == "a.json: it is of an older program, since it has no `classes`");
+  CHECK(with("classes", "[]") == "a.json: `classes` is no object");
+  CHECK(with("classes", R"({"a": "b"})") == "a.json: the class a is no list");
+  CHECK(with("classes", R"({"a": [1]})") == "a.json: the class a has what is no text");
+  // What would take hours: a word of many classes, and more phrases than there are words to speak of.
+  CHECK(with("classes", R"({"a": ["x"], "b": ["an x"], "c": ["x"], "d": ["X"], "e": ["x"]})") ==
+        "a.json: `x` is of more than 4 classes");
+  CHECK(with("classes", R"({")" + std::string(65, 'a') + R"(": []})") ==
+        "a.json: the name of a class is longer than 64 bytes");
+  std::string many;
+  for (int i = 0; i < 20000; ++i) many += (i > 0 ? ",\"x" : "\"x") + std::to_string(i) + "\"";
+  CHECK(with("classes", R"({"a": [)" + many + "]}") ==
+        "a.json: its classes have more than 16384 phrases");
 }
 
 TEST_CASE("a word in s or ing is of its class, one in ed of what is over") {

@@ -16,6 +16,7 @@ using nlohmann::json;
 constexpr char zero_level = '?';
 constexpr int levels = 28;
 constexpr std::size_t pair_reach = 4, class_reach = 3;
+constexpr std::size_t most_phrases = 16384, most_classes = 4;  // of a head, of a phrase
 /// What each kind of feature weighs. Chosen on wordings of judge/dev.cases, which nothing is trained on.
 constexpr float words_length = 1, letters_length = 0.5f, classes_length = 2;
 
@@ -103,6 +104,23 @@ result<std::vector<float>> weights_of(const std::string& text, double scale) {
   return out;
 }
 
+/// What is wrong; empty: nothing. Triples of classes are counted in each run of words, so a word is of few.
+std::string read_classes(const json& all, word_classes& out) {
+  std::size_t phrases = 0;
+  for (const auto& [name, list] : all.items()) {
+    if (name.size() > 64) return "the name of a class is longer than 64 bytes";
+    if (!list.is_array()) return "the class " + name + " is no list";
+    for (const auto& p : list) {
+      if (!p.is_string()) return "the class " + name + " has what is no text";
+      if (++phrases > most_phrases)
+        return fmt::format("its classes have more than {} phrases", most_phrases);
+      if (out.add(name, p.get<std::string>()) > most_classes)
+        return fmt::format("`{}` is of more than {} classes", p.get<std::string>(), most_classes);
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::vector<std::string> head_words_of(std::string_view text) {
@@ -169,6 +187,8 @@ result<topic_head> topic_head::read(const std::string& file, const std::string& 
   if (!all.is_object() || !all.contains("head") || !all["head"].is_string() ||
       !all.contains("topics") || !all["topics"].is_array() || all["topics"].empty())
     return bad("no JSON with `head` and `topics`");
+  // Heads that were learnt without classes count other features.
+  if (!all.contains("classes")) return bad("it is of an older program, since it has no `classes`");
   topic_head out;
   out.name_ = all["head"].get<std::string>();
   for (const auto& t : all["topics"]) {
@@ -188,15 +208,8 @@ result<topic_head> topic_head::read(const std::string& file, const std::string& 
     h.weights = std::move(*weights);
     out.topics_.push_back(std::move(h));
   }
-  if (!all.contains("classes")) return out;
   if (!all["classes"].is_object()) return bad("`classes` is no object");
-  for (const auto& [name, phrases] : all["classes"].items()) {
-    if (!phrases.is_array()) return bad("the class " + name + " is no list");
-    for (const auto& p : phrases) {
-      if (!p.is_string()) return bad("the class " + name + " has what is no text");
-      out.classes_.add(name, p.get<std::string>());
-    }
-  }
+  if (const auto why = read_classes(all["classes"], out.classes_); !why.empty()) return bad(why);
   return out;
 }
 

@@ -24,11 +24,11 @@ std::vector<std::string> stems_of(const std::string& word, std::string_view endi
 
 }  // namespace
 
-void word_classes::add(const std::string& name, std::string_view text) {
+std::size_t word_classes::add(const std::string& name, std::string_view text) {
   auto words = head_words_of(text);
   if (words.size() > 1 && std::ranges::find(articles, words.front()) != std::end(articles))
     words.erase(words.begin());
-  if (words.empty()) return;
+  if (words.empty()) return 0;
   auto& at = phrases_[words.front()];
   auto found = std::ranges::find(at, words, &phrase::words);
   if (found == at.end()) {
@@ -38,6 +38,7 @@ void word_classes::add(const std::string& name, std::string_view text) {
         phrase{words, {}});
   }
   if (std::ranges::find(found->names, name) == found->names.end()) found->names.push_back(name);
+  return found->names.size();
 }
 
 void word_classes::add_all(std::span<const std::string> words, std::size_t at,

@@ -15,7 +15,8 @@ namespace hocket::policy {
 class word_classes {
  public:
   /// `phrase`: folded as a text is, less the article it begins with. Nothing is added of an empty one.
-  void add(const std::string& name, std::string_view phrase);
+  /// Returns of how many classes the phrase is now.
+  std::size_t add(const std::string& name, std::string_view phrase);
 
   struct place {
     std::size_t from = 0, count = 0;  ///< words
@@ -33,7 +34,6 @@ class word_classes {
     std::vector<std::string> words;
     std::vector<std::string> names;
   };
-  const std::vector<phrase>* of(const std::string& word) const;
   void add_all(std::span<const std::string> words, std::size_t at, std::vector<place>& out) const;
 
   std::map<std::string, std::vector<phrase>, std::less<>> phrases_;  ///< by their first word
