@@ -26,9 +26,16 @@ void read_sizes(values& v, vision_config& c) {
   c.width = size("hidden_size", 1, 1 << 14, 1024);
   c.layers = size("num_hidden_layers", 1, 512, 23);
   c.heads = size("num_attention_heads", 1, 1 << 10, 16);
-  c.patch = size(v.has("native_patch_size") ? "native_patch_size" : "patch_size", 1, 256, 20);
-  c.merge =
-      size(v.has("adapter_merge_size") ? "adapter_merge_size" : "spatial_merge_size", 1, 16, 2);
+  const auto either = [&](const char* published, const char* key, int high, int otherwise) {
+    const int n = size(key, 1, high, otherwise);
+    if (!v.has(published)) return n;
+    const int other = size(published, 1, high, otherwise);
+    if (v.has(key) && other != n)
+      v.note(published, "is " + std::to_string(other) + ", " + key + " is " + std::to_string(n));
+    return other;
+  };
+  c.patch = either("native_patch_size", "patch_size", 256, 20);
+  c.merge = either("adapter_merge_size", "spatial_merge_size", 16, 2);
   c.grid = size("posemb_grid_size", 1, 1 << 10, 32);
   c.projection = size("projection_hidden_dim", 1, 1 << 16, 4096);
   c.out = size("text_hidden_size", 1, 1 << 16, 4608);
@@ -78,7 +85,8 @@ result<vision_config> read_vision_config(std::string_view written) {
     v.note("num_attention_heads", std::to_string(c.heads) + " heads of " + std::to_string(c.width) +
                                       " numbers are none of a whole number of fours");
   if (!v.problem.empty()) return refuse(where + v.problem);
-  if (inside && whole->contains("text_config") && whole->at("text_config").is_object()) {
+  if (inside && whole->contains("text_config") && !whole->at("text_config").is_null()) {
+    if (!whole->at("text_config").is_object()) return refuse("text_config: is no object");
     values decoder(whole->at("text_config"));
     if (decoder.has("hidden_size") && decoder.at("hidden_size") != json(c.out))
       return refuse("vision_config.text_hidden_size: is " + std::to_string(c.out) +

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <exception>
 #include <unordered_map>
 #include <utility>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+#include <c10/util/Exception.h>
 
 #include "engine/language/files/dequantize.hpp"
 #include "engine/transformer/ops.hpp"
@@ -181,7 +183,8 @@ at::Tensor attend(const vision_config& c, const at::Tensor& qkv, const engine::r
   const auto k = turned(heads.select(1, 1), by).permute({1, 2, 0}).contiguous();
   const auto v = heads.select(1, 2).transpose(0, 1).contiguous();
   const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim()));
-  constexpr std::int64_t at_once = 256;  // or scores of a large picture would not fit
+  // Or scores of a large picture would not fit.
+  const std::int64_t at_once = std::clamp<std::int64_t>(4096 / c.heads, 1, 256);
   std::vector<at::Tensor> rows;
   for (std::int64_t i = 0; i < q.size(1); i += at_once) {
     const auto scores = at::matmul(q.slice(1, i, i + at_once), k).mul_(scale);
@@ -190,15 +193,30 @@ at::Tensor attend(const vision_config& c, const at::Tensor& qkv, const engine::r
   return at::cat(rows, 1).transpose(0, 1).flatten(1).contiguous();
 }
 
+/// What libtorch throws, out of memory above all.
+auto engine_failure(const std::exception& e) {
+  const auto* torch = dynamic_cast<const c10::Error*>(&e);
+  return fail("model.engine", torch != nullptr ? torch->what_without_backtrace() : e.what());
+}
+
 std::string text(std::int64_t rows, std::int64_t columns) {
   return std::to_string(rows) + " x " + std::to_string(columns);
 }
 
-result<void> check_pieces(std::int64_t rows, std::int64_t columns) {
-  if (rows > vision_tower::most_pieces || columns > vision_tower::most_pieces ||
-      rows * columns > vision_tower::most_pieces)
+/// Patches see each other, and a picture is widened to floats: a config with large patches, or with many in a
+/// piece, gets fewer pieces of them.
+std::int64_t most_pieces_of(const vision_config& c) {
+  constexpr std::int64_t most = vision_tower::most_pieces;
+  const std::int64_t patches = std::int64_t{c.merge} * c.merge,
+                     pixels = std::int64_t{c.piece()} * c.piece();
+  return std::max<std::int64_t>(1, std::min({most, 4 * most / patches, 1600 * most / pixels}));
+}
+
+result<void> check_pieces(const vision_config& c, std::int64_t rows, std::int64_t columns) {
+  const auto most = most_pieces_of(c);
+  if (rows > most || columns > most || rows * columns > most)
     return fail("model.bad_input", "a picture of " + text(rows, columns) + " pieces: at most " +
-                                       std::to_string(vision_tower::most_pieces) +
+                                       std::to_string(most) +
                                        " are looked at; make it smaller first");
   return {};
 }
@@ -210,11 +228,12 @@ result<picture_pieces> cut_picture(std::span<const std::uint8_t> pixels, std::in
   const std::int64_t side = c.piece();
   if (side < 1) return fail("model.bad_config", "the model's config: patches without pixels");
   const auto many = static_cast<std::int64_t>(pixels.size());
-  if (height < 1 || width < 1 || height > many || width > many || height * width * 3 != many)
+  if (height < 1 || width < 1 || width > many / height || height * width != many / 3 ||
+      many % 3 != 0)
     return fail("model.bad_input", std::to_string(many) + " bytes are no picture of " +
                                        text(height, width) + " pixels of 3 bytes");
   const auto rows = (height + side - 1) / side, columns = (width + side - 1) / side;
-  HOCKET_TRY(check_pieces(rows, columns));
+  HOCKET_TRY(check_pieces(c, rows, columns));
   picture_pieces p{static_cast<int>(rows), static_cast<int>(columns), {}};
   p.pixels.reserve(static_cast<std::size_t>(rows * columns * side * side * 3));
   const auto value = [](float v) { return (v / 255.0f - 0.5f) / 0.5f; };
@@ -230,7 +249,7 @@ result<picture_pieces> cut_picture(std::span<const std::uint8_t> pixels, std::in
 }
 
 result<vision_tower> vision_tower::read(const vision_config& c,
-                                        std::span<const stored_weights> tensors) {
+                                        std::span<const stored_weights> tensors) try {
   c10::NoGradGuard no_grad;
   std::vector<tensor_header> headers;
   for (const auto& t : tensors) headers.push_back({t.name, traits_of(t.type).name, t.shape});
@@ -256,13 +275,15 @@ result<vision_tower> vision_tower::read(const vision_config& c,
   w->project_out = r.stacked({"proj_out"}, c.projector_bias);
   if (!r.fine) return fail(r.fine);
   return vision_tower(c, std::move(w));
+} catch (const std::exception& e) {
+  return engine_failure(e);
 }
 
-result<std::vector<float>> vision_tower::see(const picture_pieces& picture) const {
+result<std::vector<float>> vision_tower::see(const picture_pieces& picture) const try {
   const auto& c = config_;
   const auto& w = *weights_;
   const std::int64_t side = c.piece(), patch = c.patch, merge = c.merge;
-  HOCKET_TRY(check_pieces(picture.rows, picture.columns));
+  HOCKET_TRY(check_pieces(c, picture.rows, picture.columns));
   const auto pieces = std::int64_t{picture.rows} * picture.columns;
   if (picture.rows < 1 || picture.columns < 1 ||
       static_cast<std::int64_t>(picture.pixels.size()) != pieces * side * side * 3)
@@ -285,6 +306,8 @@ result<std::vector<float>> vision_tower::see(const picture_pieces& picture) cons
   const auto rows = w.project_out(at::gelu(w.project_in(merged))).contiguous();
   const float* from = rows.data_ptr<float>();
   return std::vector<float>(from, from + rows.numel());
+} catch (const std::exception& e) {
+  return engine_failure(e);
 }
 
 }  // namespace hocket::language

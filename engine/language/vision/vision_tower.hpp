@@ -25,18 +25,21 @@ result<picture_pieces> cut_picture(std::span<const std::uint8_t> pixels, std::in
 
 /// The tower with its weights.
 /// *Memory*: matrices packed (bfloat16 where that loses nothing), the rest fp32; of a picture the rows of one
-/// layer, and scores of 256 patches at a time. *Threads*: immutable; `see` may be called by several.
+/// layer, and scores of 256 patches at a time (of fewer where there are over 16 heads). *Threads*: immutable; `see`
+/// may be called by several.
 class vision_tower {
  public:
-  static constexpr std::int64_t most_pieces = 4096;  ///< 2560 x 2560 pixels at the published sizes
+  /// 2560 x 2560 pixels at the published sizes; as many patches and pixels at others.
+  static constexpr std::int64_t most_pieces = 4096;
 
   /// From a checkpoint's tensors under their published names (`model.visual.*`), of one file or of shards.
-  /// *Errors*: as `check_vision_tensors`, found out before anything of that size is made.
+  /// *Errors*: as `check_vision_tensors`, found out before anything of that size is made; model.engine (no
+  /// memory).
   static result<vision_tower> read(const vision_config& config,
                                    std::span<const stored_weights> tensors);
 
   /// Rows [rows * columns, out], one for each piece, in order. They depend on this picture alone.
-  /// *Errors* (`model.bad_input`): another number of pixels, more than `most_pieces`.
+  /// *Errors* (`model.bad_input`): another number of pixels, more than `most_pieces`; model.engine.
   result<std::vector<float>> see(const picture_pieces& picture) const;
 
   const vision_config& config() const { return config_; }

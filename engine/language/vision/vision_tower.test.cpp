@@ -2,6 +2,7 @@
 #include "engine/language/vision/vision_tower.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -170,6 +171,14 @@ TEST_CASE(
         config + "model_type: `inkling_vision` is not supported; inkling2_vision is");
   CHECK(with("text_hidden_size", 24) ==
         config + "text_hidden_size: is 24, text_config.hidden_size is 20");
+  CHECK(with("native_patch_size", 4) == "");
+  CHECK(with("native_patch_size", 5) == config + "native_patch_size: is 5, patch_size is 4");
+  CHECK(with("adapter_merge_size", 3) ==
+        config + "adapter_merge_size: is 3, spatial_merge_size is 2");
+  auto other = f.config;
+  other["text_config"] = "20";
+  CHECK(read_vision_config(other.dump()).error().message ==
+        "the model's config: text_config: is no object");
   CHECK(!read_vision_config("{"));
   CHECK(!read_vision_config("[]"));
   CHECK(!read_vision_config(R"({"vision_config": 3})"));
@@ -195,4 +204,15 @@ TEST_CASE("what is no picture is refused, and absurd sizes before anything is ma
   CHECK(tower.see({0, 3, {}}).error().code == "model.bad_input");
   CHECK(tower.see({2, 2, std::vector<float>(5)}).error().message ==
         "5 numbers are no pieces of 8 x 8 pixels, 2 x 2");
+  // Large patches, or many in a piece, take as much of a picture and no more.
+  for (const auto& [patch, merge, most] :
+       std::vector<std::array<int, 3>>{{256, 16, 1}, {256, 1, 100}, {1, 16, 64}, {1, 1, 4096}}) {
+    auto large = config;
+    large.patch = patch, large.merge = merge;
+    const std::int64_t side = large.piece() * most + 1;
+    const std::vector<std::uint8_t> thin(static_cast<std::size_t>(side * 3));
+    CHECK(cut_picture(thin, side, 1, large).error().message ==
+          "a picture of " + std::to_string(most + 1) + " x 1 pieces: at most " +
+              std::to_string(most) + " are looked at; make it smaller first");
+  }
 }
