@@ -13,6 +13,7 @@ PROTOCOL = 1
 HEAD = struct.Struct("<IHHQqQqIIqqqqII")
 PLACE = struct.Struct("<IIQQ")
 MOST = 8 << 20
+_ROOM, _KEPT = 1 << 16, 1 << 20  # bytes to read into: at first, and at most between two frames
 
 OPEN, PROCESS, SETS, PRODUCE, TICK, CONTROL, RESUME, CLOSE, CALL, DESCRIBE = range(1, 11)
 SET, MEMBER = 20, 21
@@ -56,12 +57,15 @@ class Reader:
 
     def __init__(self, fd: int) -> None:
         self._read = io.FileIO(fd, closefd=False).readinto
-        self._room = memoryview(bytearray(1 << 16))
+        self._room = memoryview(bytearray(_ROOM))
         self._begin = self._end = 0
 
     def _need(self, n: int) -> bool:
         """Waits until `n` bytes are there."""
         while (have := self._end - self._begin) < n:
+            if have == 0 and len(self._room) > _KEPT:
+                self._room = memoryview(bytearray(_ROOM))
+                self._begin = self._end = 0
             if self._begin and (have == 0 or self._begin + n > len(self._room)):
                 self._room[:have] = bytes(self._room[self._begin:self._end])
                 self._begin, self._end = 0, have

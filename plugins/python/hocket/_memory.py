@@ -76,7 +76,7 @@ class Inbox:
         offset = _at(array) - self.base
         if not 0 <= offset < self.size:
             return None
-        for lease, at, n, _ in self._shown.values():
+        for lease, at, n, _ in list(self._shown.values()):  # one may end in another thread meanwhile
             if at <= offset and offset + size <= at + n:
                 return lease, offset
         return None

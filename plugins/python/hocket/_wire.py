@@ -4,6 +4,7 @@ its own would cost more than these lines."""
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -238,11 +239,11 @@ def _named(names: tuple[str, ...], name: str, what: str) -> int:
 
 
 def dense(array: Any, dtype: str) -> Any:
-    """The array as contiguous numbers of a type: itself where it is that already."""
+    """The array as contiguous numbers of a type, of rank 1 at least: itself where it is that already."""
     if np is None:
         view = memoryview(array)
         return view if view.c_contiguous else view.tobytes()
-    if type(array) is np.ndarray and array.dtype == dtype and array.flags.c_contiguous:
+    if type(array) is np.ndarray and array.ndim and array.dtype == dtype and array.flags.c_contiguous:
         return array
     return np.ascontiguousarray(array, dtype)
 
@@ -252,7 +253,7 @@ def _tensor_message(element: str, shape: tuple[int, ...], index: int, size: int,
     out, packed = bytearray(), bytearray()
     put_number(out, 1, ELEMENTS.index(element))
     for n in shape:
-        put_varint(packed, n)
+        put_varint(packed, operator.index(n))  # numpy's numbers are no int
     put_bytes(out, 2, packed)
     put_place(out, 3, index, size)
     return _packet(4, out) if alone else bytes(out)
@@ -335,7 +336,10 @@ def encode(v: Any, place: Place) -> bytes:
     elif kind is p.Adapter:
         put_bytes(body, 1, v.name.encode())
         put_bytes(body, 2, v.card_json.encode())
-        put_bulk(body, 3, v.weights, place)
+        weights = v.weights
+        if np is not None and isinstance(weights, np.ndarray):
+            weights = np.ascontiguousarray(weights)
+        put_bulk(body, 3, weights, place)
         number = 10
     elif kind is p.Control:
         put_number(body, 1, _named(CONTROLS, v.what, "control"))

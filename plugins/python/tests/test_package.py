@@ -221,6 +221,12 @@ class Bytes(unittest.TestCase):
             self.assertEqual((t.shape, float(t.data[1, 2])), ((2, 3), 5.0))
         e = self.back(payloads.TrainingExample([("x", hocket.Tensor(np.ones(3, "f4")))], "own"))
         self.assertEqual((e.tensors[0][0], e.provenance), ("x", "own"))
+        for one in (np.array(3, "f4"), np.float32(3), 3.0):
+            self.assertEqual(self.back(hocket.Tensor(one, "f32")).shape, (1,))
+        t = self.back(hocket.Tensor(np.ones(10, "f4"), "f32", (np.int64(5), np.int64(2))))
+        self.assertEqual(t.data.shape, (5, 2))
+        w = self.back(payloads.Adapter("a", np.arange(10, dtype="u1")[::-1])).weights
+        self.assertEqual(bytes(w), bytes(range(9, -1, -1)))
         with self.assertRaisesRegex(ValueError, "complex"):
             self.back(hocket.Tensor(np.ones(3, "c8")))
 
@@ -262,7 +268,7 @@ class Bytes(unittest.TestCase):
                                         inside=[bytes([i]) * n]))
             os.close(w)
 
-        writer = threading.Thread(target=write)
+        writer = threading.Thread(target=write, daemon=True)
         writer.start()
         reader = _frames.Reader(r)
         for i, n in enumerate(lengths):
@@ -272,18 +278,42 @@ class Bytes(unittest.TestCase):
         writer.join()
         os.close(r)
 
-    @unittest.skipIf(np is None, "arrays are copies without numpy")
-    def test_what_goes_back_as_it_came(self):
+    def test_a_large_frame_leaves_no_large_room(self):
+        import os
+        import threading
+        r, w = os.pipe()
+        lengths = [3 << 20, 10, 3 << 20, 0]
+        writer = threading.Thread(
+            target=lambda: [_frames.Writer(w).write(_frames.frame(_frames.EMIT, b"b" * n)) for n in lengths],
+            daemon=True)
+        writer.start()
+        reader = _frames.Reader(r)
+        for n in lengths:
+            self.assertEqual(bytes(reader.next().body), b"b" * n)
+        writer.join()
+        os.close(w)
+        self.assertIsNone(reader.next())
+        self.assertLessEqual(len(reader._room), 1 << 20)
+        os.close(r)
+
+    def inbox(self):
+        """One of 1 MiB, and the words of its leases as the run sees them."""
         import mmap
         import os
-        import struct
         head, heap = os.memfd_create("head"), os.memfd_create("heap")
         os.truncate(head, 8192)
         os.truncate(heap, 1 << 20)
+        out = _memory.Inbox(head, heap), mmap.mmap(head, 8192)
+        os.close(head)
+        os.close(heap)
+        return out
+
+    @unittest.skipIf(np is None, "arrays are copies without numpy")
+    def test_what_goes_back_as_it_came(self):
+        import struct
+        inbox, words = self.inbox()
         at = _memory.LEASES_AT + 4 * 3
-        words = mmap.mmap(head, 8192)
         words[at:at + 4] = struct.pack("<I", 1)
-        inbox = _memory.Inbox(head, heap)
         a = inbox.take(3, 128, 64)
         self.assertEqual(inbox.holds(a, 64), (3, 128))
         self.assertEqual(inbox.holds(a.view("f4").reshape(4, 4), 64), (3, 128))
@@ -295,8 +325,28 @@ class Bytes(unittest.TestCase):
         self.assertEqual((words[at], inbox.holds(part, 56)), (1, (3, 136)))
         del part
         self.assertEqual(words[at], 0)
-        for fd in (head, heap):
-            os.close(fd)
+
+    @unittest.skipIf(np is None, "arrays are copies without numpy")
+    def test_blocks_end_in_another_thread_while_one_is_looked_for(self):
+        import threading
+        inbox, _ = self.inbox()
+
+        def end(blocks):
+            while blocks:
+                blocks.pop()
+
+        usual = sys.getswitchinterval()
+        self.addCleanup(sys.setswitchinterval, usual)
+        sys.setswitchinterval(1e-6)
+        for _ in range(20):
+            blocks = [inbox.take(lease, 64 * lease, 64) for lease in range(1000)]
+            part = blocks[999][16:32]
+            ender = threading.Thread(target=end, args=[blocks], daemon=True)
+            ender.start()
+            while ender.is_alive():
+                self.assertEqual(inbox.holds(part, 16), (999, 64 * 999 + 16))
+            ender.join()
+        self.assertEqual(len(inbox._shown), 1)
 
     @unittest.skipIf(np is None, "arrays are flat without numpy")
     def test_a_stream_of_tensors(self):
