@@ -30,6 +30,9 @@ void take_no_sigpipe() {
 }
 
 std::size_t constexpr most_line = 4096;
+/// More frames than a pipe and what was read of it hold: what was said in time is heard however late
+/// this thread comes to it, and who goes on saying things beyond its limit does not come back.
+std::size_t constexpr most_late = 2048;
 
 std::string one_line(std::string_view text) {
   auto out = clean_text(text.substr(0, 300));
@@ -213,6 +216,7 @@ result<frame_head> child::call(say what, std::string_view bytes, std::int64_t li
   if (const auto end = write_all(process_.in(), bytes, until); end != pipe_end::fine)
     return gone(what, end);
   replies_->call_sent();
+  std::size_t late = 0;
   for (frame f;;) {
     const auto end = replies_->next(f, until);
     if (end != pipe_end::fine) return gone(what, end);
@@ -230,6 +234,9 @@ result<frame_head> child::call(say what, std::string_view bytes, std::int64_t li
       dead_ = {taken.error().code, title_ + ": " + taken.error().message};
       return tl::unexpected<error>(dead_);
     }
+    const auto limit = until();
+    late = limit >= 0 && monotonic_ns() >= limit ? late + 1 : 0;
+    if (late > most_late) return gone(what, pipe_end::timed_out);
   }
 }
 

@@ -1,8 +1,10 @@
 // Every way to misbehave, in a process of its own: the run goes on, the actor is named, books balance.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -22,9 +24,16 @@ class listener final : public host::observer {
     if (actor == "rogue") said += fmt::format("{}: {}\n", what, detail.substr(0, 2000));
   }
   void packet_emitted(const plan& p, actor_index actor, std::size_t, const packet&) override {
-    std::lock_guard lock(mutex);
-    if (p.actors[actor].name == "rogue") ++emitted;
+    if (p.actors[actor].name != "rogue") return;
+    int n = 0;
+    {
+      std::lock_guard lock(mutex);
+      n = ++emitted;
+    }
+    if (is_slow && n % 64 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
+  bool is_slow =
+      false;  ///< packets come more quickly than they are taken: there is always a next one
   std::mutex mutex;
   std::string said;
   int emitted = 0;
@@ -60,6 +69,7 @@ actors:
   const auto graph = load_plan("unruly.yaml", text, known, {}, findings);
   REQUIRE_MESSAGE(graph, findings.to_string());
   listener ears;
+  ears.is_slow = how == "packets_without_end";
   start_options o;
   o.virtual_time = true;
   o.observers = {&ears};
@@ -138,6 +148,7 @@ const std::map<std::string, const char*>& said_of() {
       {"more_hops_than_there_are", "exit code 4"},
       {"time_backwards", "exit code 4"},
       {"flood_packets", "exit code 4"},
+      {"packets_without_end", "did not come back"},
       {"many_interrupts", "exit code 4"},
       {"many_threads", "unavailable"},
       {"many_files", "no more descriptors"},

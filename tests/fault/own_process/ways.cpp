@@ -273,6 +273,11 @@ const std::vector<way>& ways() {
          for (int i = 0; out && i < 20000; ++i) out->emit(0, words("again"));
          ::_exit(4);
        }},
+      {"packets_without_end",
+       [](auto&, auto* out) {
+         for (;;)
+           if (out) out->emit(0, words("and on"));
+       }},
       {"many_interrupts",
        [](auto&, auto* out) {
          for (int i = 0; out && i < 200; ++i) out->interrupt();
