@@ -13,6 +13,8 @@ namespace {
 
 /// Polls of one sampler that wait at once.
 constexpr std::size_t most_polls = 64;
+/// What a result takes besides its own bytes, about: names, places in lists.
+constexpr std::size_t record_bytes = 1'024;
 
 }  // namespace
 
@@ -189,7 +191,7 @@ void future_table::finish(const std::string& id, outcome o) {
     const auto found = entries_.find(id);
     if (found == entries_.end() || found->second.ended) return;
     auto& e = found->second;
-    kept_.add(id, e.owner, o.json.size() + o.proto.size(), clock::now());
+    kept_.add(id, e.owner, record_bytes + o.json.size() + o.proto.size(), clock::now());
     e.ended = std::move(o);
     --outstanding_[e.owner];
     for (const auto& p : e.polls)

@@ -30,7 +30,8 @@ outcome failed(const error& e);
 
 /// Why nothing more can be asked, where future_table::add gives no name.
 inline constexpr const char* too_many_waiting =
-    "too many requests of this key wait for an answer, or too many answers to be read";
+    "too many requests of this key wait for an answer, or too many answers to be read; one that "
+    "nobody reads stays 20 minutes";
 
 /// What a request that has not ended waits for, as its client is told.
 struct queue_note {

@@ -22,6 +22,12 @@ std::size_t& kept_results::bytes_of(const result& r) {
   return r.was_read ? a.read_bytes : a.unread_bytes;
 }
 
+bool kept_results::was_read_for(std::chrono::milliseconds time, const result& r,
+                                clock::time_point now) const {
+  const auto to_take = each_64_kib * static_cast<std::int64_t>(r.bytes >> 16);
+  return r.was_read && now - r.since > time + to_take;
+}
+
 void kept_results::expect(const std::string& id, const std::string& owner) {
   results_[id].owner = owner;
 }
@@ -66,7 +72,8 @@ std::vector<std::string> kept_results::expire(clock::time_point now) {
     const auto at = i++;
     const auto& r = at->second;
     if (!r.has_ended) continue;
-    if (r.was_received || now - r.since > (r.was_read ? limits_.read : limits_.unread))
+    if (r.was_received || was_read_for(limits_.read, r, now) ||
+        (!r.was_read && now - r.since > limits_.unread))
       forget(at, now, names);
   }
   bound_read(now, names);
@@ -83,7 +90,7 @@ std::vector<std::string> kept_results::expire(clock::time_point now) {
 void kept_results::bound_read(clock::time_point now, std::vector<std::string>& names) {
   std::map<std::string, std::vector<place>> of_owners;
   for (auto i = results_.begin(); i != results_.end(); ++i)
-    if (i->second.was_read && now - i->second.since > limits_.read_at_least &&
+    if (was_read_for(limits_.read_at_least, i->second, now) &&
         accounts_[i->second.owner].read_bytes > limits_.read_bytes)
       of_owners[i->second.owner].push_back(i);
   for (auto& [owner, all] : of_owners) {
@@ -97,23 +104,30 @@ void kept_results::bound_read(clock::time_point now, std::vector<std::string>& n
 
 void kept_results::bound_all(clock::time_point now, std::vector<std::string>& names) {
   if (bytes_ <= limits_.most_bytes) return;
-  std::vector<place> read;
-  std::map<std::string, std::vector<place>> unread;
-  for (auto i = results_.begin(); i != results_.end(); ++i)
-    if (i->second.has_ended) (i->second.was_read ? read : unread[i->second.owner]).push_back(i);
-  const auto sort_oldest_last = [](std::vector<place>& all) {
-    std::ranges::sort(all, std::ranges::greater(), [](place p) { return p->second.since; });
+  std::vector<place> long_ago;
+  std::map<std::string, std::vector<place>> of_owners;
+  for (auto i = results_.begin(); i != results_.end(); ++i) {
+    if (!i->second.has_ended) continue;
+    const bool may_go = was_read_for(limits_.read_at_least, i->second, now);
+    (may_go ? long_ago : of_owners[i->second.owner]).push_back(i);
+  }
+  const auto sort_first_to_go_last = [](std::vector<place>& all) {
+    std::ranges::sort(all, std::ranges::greater(),
+                      [](place p) { return std::pair(!p->second.was_read, p->second.since); });
   };
-  sort_oldest_last(read);
-  for (; !read.empty() && bytes_ > limits_.most_bytes; read.pop_back())
-    forget(read.back(), now, names);
-  for (auto& [owner, all] : unread) sort_oldest_last(all);
-  while (bytes_ > limits_.most_bytes && !unread.empty()) {
-    const auto most = std::ranges::max_element(
-        unread, {}, [&](const auto& each) { return accounts_[each.first].unread_bytes; });
+  sort_first_to_go_last(long_ago);
+  for (; !long_ago.empty() && bytes_ > limits_.most_bytes; long_ago.pop_back())
+    forget(long_ago.back(), now, names);
+  for (auto& [owner, all] : of_owners) sort_first_to_go_last(all);
+  const auto held = [&](const auto& each) {
+    const auto& a = accounts_[each.first];
+    return a.read_bytes + a.unread_bytes;
+  };
+  while (bytes_ > limits_.most_bytes && !of_owners.empty()) {
+    const auto most = std::ranges::max_element(of_owners, {}, held);
     forget(most->second.back(), now, names);
     most->second.pop_back();
-    if (most->second.empty()) unread.erase(most);
+    if (most->second.empty()) of_owners.erase(most);
   }
 }
 
@@ -132,7 +146,8 @@ std::optional<std::string> kept_results::fate(const std::string& id,
   if (at->was_read)
     return fmt::format(
         "{} has ended and its result was delivered; it is not kept any more (a result stays {} s "
-        "after it was read, or {} s where an owner's take over {} MiB)",
+        "after it was read, or {} s where an owner's take over {} MiB, and longer where it is "
+        "large)",
         id, seconds_of(limits_.read), seconds_of(limits_.read_at_least), limits_.read_bytes >> 20);
   return fmt::format(
       "{} has ended, and nobody asked for its result in time; it is not kept any more (a result "

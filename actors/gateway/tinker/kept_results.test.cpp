@@ -90,16 +90,34 @@ TEST_CASE("who reads nothing may begin nothing more, and loses nothing") {
   CHECK(!s.kept.is_full("ann"));
 }
 
-TEST_CASE("beyond the bytes of all, read ones go first, then the oldest of who has the most") {
-  shelf s{kept_results({.most_bytes = 100})};
-  s.end("old of ann", "ann", 30), s.end("read", "bob", 20);
-  s.after(1s);
-  s.end("of ann", "ann", 30), s.end("of bob", "bob", 40);
-  s.read("read");
-  CHECK(s.after(0s) == names{"read"});
-  s.end("more of bob", "bob", 15);
-  CHECK(s.after(0s) == names{"old of ann"});  // ann has 60, bob 55
-  CHECK(s.kept.bytes() == 85);
+TEST_CASE("a large result that was read stays for as long as a slow client may take it") {
+  constexpr std::size_t mib = 1 << 20;
+  shelf s{kept_results({.read = 2min, .read_at_least = 1min, .read_bytes = 4 * mib})};
+  s.end("large", "ann", 10 * mib), s.end("small", "ann", 100);
+  s.read("large"), s.read("small");
+  CHECK(s.after(1min + 160s) == names{"small"});  // 16 s for each MiB
+  CHECK(s.after(1s) == names{"large"});           // more than 4 MiB were read
+  s.end("next", "ann", 3 * mib);
+  s.read("next");
+  CHECK(s.after(2min + 48s) == names{});
+  CHECK(s.after(1s) == names{"next"});
+}
+
+TEST_CASE(
+    "beyond the bytes of all, what was read long ago goes first, then what is of who has most") {
+  shelf s{kept_results({.read = 10min, .read_at_least = 1min, .most_bytes = 100})};
+  s.end("long ago", "bob", 20), s.end("old of ann", "ann", 30);
+  s.read("long ago");
+  CHECK(s.after(2min) == names{});
+  s.end("of ann", "ann", 30), s.end("of bob", "bob", 30);
+  CHECK(s.after(0s) == names{"long ago"});
+  s.read("of bob");  // a moment ago: who holds more does not make him lose it
+  s.end("more of ann", "ann", 30);
+  CHECK(s.after(0s) == names{"old of ann"});
+  s.read("more of ann");
+  s.end("of eve", "eve", 11);
+  CHECK(s.after(0s) == names{"more of ann"});  // her read one before her unread one
+  CHECK(s.kept.bytes() == 71);
 }
 
 TEST_CASE("an owner is told what became of a result, and nobody else") {
