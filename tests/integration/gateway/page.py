@@ -310,9 +310,15 @@ def main():
     checker = axe(folder)
     if not checker:
         print("axe is not checked: npm is missing or reaches no registry")
-    card = sound_card.SoundCard() if sound_card.is_there() else None
+    card = None
+    try:
+        card = sound_card.SoundCard() if sound_card.is_there() else None
+    except RuntimeError as e:
+        print(e)
     if not card:
-        print("what the browser plays is not recorded: pulseaudio or pulseaudio-utils is missing")
+        print("what the browser plays is not recorded: no pulseaudio, no pulseaudio-utils, or it does not start")
+        if name == "firefox":
+            return 77
     try:
         with Served(hocket, source, f"{folder}/out") as served:
             def once():
