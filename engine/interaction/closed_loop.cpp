@@ -20,10 +20,9 @@ struct run {
   std::int64_t asked = -1;         ///< micro-turn of <delegate>; -1: none open
 
   run(const script& s, std::shared_ptr<const interaction_model> model, const session_options& o)
-      : what(&s),
-        who(std::move(model), o),
-        text_in(static_cast<std::size_t>(s.micro_turns), vocabulary::pad),
-        done(s.errands.size(), false) {}
+      : what(&s), who(std::move(model), o), text_in(s.typed), done(s.errands.size(), false) {
+    text_in.resize(static_cast<std::size_t>(s.micro_turns), vocabulary::pad);
+  }
 
   micro_turn_input input() const {
     const auto k = static_cast<std::size_t>(who.micro_turns());

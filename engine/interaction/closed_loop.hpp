@@ -36,8 +36,10 @@ struct script {
   std::vector<std::uint8_t> audio;  ///< [micro_turns * 4, 80]
   std::vector<std::uint8_t> video;  ///< [micro_turns, patches...] as micro_turn_input; may be empty
   std::vector<std::uint8_t> pictured;  ///< [micro_turns] 1 where there is a picture
-  std::vector<word> words;             ///< output words without control tokens, in order of time
-  std::vector<heard> person;           ///< words of the person
+  /// [micro_turns] words that come in whatever the model does, which a person types; may be empty.
+  std::vector<std::int32_t> typed;
+  std::vector<word> words;    ///< output words without control tokens, in order of time
+  std::vector<heard> person;  ///< words of the person
   std::vector<errand> errands;
   std::vector<span_of> episodes;
 };

@@ -19,10 +19,26 @@ int family_number(const std::string& name) {
   return static_cast<int>(std::find(names.begin(), names.end(), name) - names.begin());
 }
 
+/// What comes in as text less the results, which the model has to ask for.
+std::vector<std::int32_t> typed_in(const scenarios::conversation& c,
+                                   const engine::vocabulary& words) {
+  const auto& own = scenarios::nano_vocabulary();
+  auto typed = c.example.text_in;
+  for (const auto& d : c.delegations) {
+    const auto size = static_cast<std::int64_t>(own.encode(d.result).size());
+    for (auto k = d.answered; k < std::min(d.answered + size, c.micro_turns); ++k)
+      typed[static_cast<std::size_t>(k)] = engine::vocabulary::pad;
+  }
+  for (auto& token : typed)
+    if (token != engine::vocabulary::pad) token = words.id_of(own.token_of(token));
+  return typed;
+}
+
 engine::script script_of(scenarios::conversation c, const engine::vocabulary& words) {
   constexpr std::int64_t turn = 3200, frame = 800;
   engine::script s;
   s.micro_turns = c.micro_turns;
+  s.typed = typed_in(c, words);
   s.audio = std::move(c.example.audio);
   s.video = std::move(c.example.video);
   s.pictured = std::move(c.example.pictured);
