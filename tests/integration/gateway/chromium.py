@@ -6,8 +6,9 @@ import os
 import select
 import shutil
 import subprocess
-import tempfile
 import time
+
+from browser import Browser
 
 
 def find():
@@ -15,12 +16,12 @@ def find():
     return next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
 
 
-class Chromium:
+class Chromium(Browser):
     """One browser with one page. `wav` is what its microphone hears, again and again; `more` are further flags;
     `environment` as a process has it."""
 
     def __init__(self, wav=None, size=(1280, 900), mobile=False, more=(), environment=None):
-        self.profile = tempfile.mkdtemp(prefix="hocket-chromium-")
+        super().__init__("chromium")
         ours_in, theirs_out = os.pipe()
         theirs_in, ours_out = os.pipe()
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
@@ -38,12 +39,11 @@ class Chromium:
             os.dup2(31, 4)
 
         self.process = subprocess.Popen([find(), *flags, "about:blank"], preexec_fn=wire, close_fds=False,
-                                        env=environment or None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(theirs_in)
         os.close(theirs_out)
         self.reads, self.writes = ours_in, ours_out
-        self.buffer, self.next_id, self.session = b"", 0, None
-        self.console, self.requests = [], []
+        self.buffer, self.session = b"", None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -105,15 +105,6 @@ class Chromium:
             raise RuntimeError(got["exceptionDetails"].get("exception", {}).get("description", script))
         return got["result"].get("value")
 
-    def until(self, script, limit_s=120):
-        """Waits until an expression is true, and gives its value; False where it never was."""
-        end = time.monotonic() + limit_s
-        while time.monotonic() < end:
-            if value := self.run(script):
-                return value
-            self.read(0.1)
-        return False
-
     def press(self, key, code=None, text=None):
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=code or key,
@@ -125,12 +116,6 @@ class Chromium:
             f.write(base64.b64decode(data))
 
     def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        super().close()
         os.close(self.reads)
         os.close(self.writes)
-        shutil.rmtree(self.profile, ignore_errors=True)

@@ -8,9 +8,9 @@ import pathlib
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 
+from browser import Browser
 from served import WebSocket
 
 # Asks nobody outside, gives the microphone without a window to click in, plays without a gesture. The fake
@@ -44,11 +44,11 @@ def plain(value):
     return value.get("value")
 
 
-class Firefox:
+class Firefox(Browser):
     """One browser with one page. `fake_devices`: a camera and a microphone of its own; `environment` as a process has it."""
 
     def __init__(self, size=(1280, 900), fake_devices=False, environment=None):
-        self.profile = tempfile.mkdtemp(prefix="hocket-firefox-")
+        super().__init__("firefox")
         preferences = {**PREFERENCES, "media.navigator.streams.fake": fake_devices}
         words = {True: "true", False: "false"}
         pathlib.Path(self.profile, "user.js").write_text("".join(
@@ -59,7 +59,14 @@ class Firefox:
             [find(), "--headless", "--no-remote", "--remote-debugging-port", "0", "--profile", self.profile],
             env={**(environment or os.environ), "HOME": self.profile}, stdin=subprocess.DEVNULL, stdout=self.said,
             stderr=subprocess.STDOUT)
-        self.next_id, self.console, self.requests = 0, [], []
+        self.socket = None
+        try:
+            self.connect(size)
+        except BaseException:
+            self.close()
+            raise
+
+    def connect(self, size):
         self.socket = WebSocket(self.port(), "/session")
         self.call("session.new", capabilities={})
         # A window of its own has the focus, without which no key arrives; the first one has not.
@@ -118,15 +125,6 @@ class Firefox:
             raise RuntimeError(got["exceptionDetails"]["text"])
         return plain(got["result"])
 
-    def until(self, script, limit_s=120):
-        """Waits until an expression is true, and gives its value; False where it never was."""
-        end = time.monotonic() + limit_s
-        while time.monotonic() < end:
-            if value := self.run(script):
-                return value
-            self.read(0.1)
-        return False
-
     def press(self, key, code=None, text=None):
         actions = [{"type": kind, "value": KEYS.get(key, key)} for kind in ("keyDown", "keyUp")]
         self.call("input.performActions", context=self.context, actions=[{"type": "key", "id": "keys", "actions": actions}])
@@ -137,12 +135,7 @@ class Firefox:
         pathlib.Path(path).write_bytes(base64.b64decode(data))
 
     def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.socket.close()
+        if self.socket:
+            self.socket.close()
         self.said.close()
-        shutil.rmtree(self.profile, ignore_errors=True)
+        super().close()

@@ -27,13 +27,15 @@ class SoundCard:
              "-L", "module-null-sink sink_name=loudspeaker rate=48000",
              "-L", f"module-native-protocol-unix socket={place} auth-anonymous=1"],
             env={**self.environment, "HOME": self.folder}, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
+        self.recorder = None
         until = time.monotonic() + 60
         while self.tell("set-default-sink", "loudspeaker") != 0:
             if self.server.poll() is not None or time.monotonic() > until:
-                raise RuntimeError("no sound server:\n" + pathlib.Path(self.folder, "log.txt").read_text()[-2000:])
+                said = pathlib.Path(self.folder, "log.txt").read_text()[-2000:]
+                self.close()
+                raise RuntimeError("no sound server:\n" + said)
             time.sleep(0.1)
         self.tell("set-default-source", "person.monitor")
-        self.recorder = None
 
     def tell(self, *words):
         return subprocess.run(["pactl", *words], env=self.environment, stdout=subprocess.DEVNULL,
