@@ -23,8 +23,8 @@ class free_memory {
  private:
   std::function<void()> give_back_;
   bool has_worked_ = false;
-  clock::time_point since_{},
-      last_busy_{};  ///< the begin of what has not been given back; the last of it
+  clock::time_point since_{};      ///< the begin of what has not been given back
+  clock::time_point last_busy_{};  ///< the last of it
 };
 
 }  // namespace hocket::tinker

@@ -32,8 +32,8 @@ class listener final : public host::observer {
     }
     if (is_slow && n % 64 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  bool is_slow =
-      false;  ///< packets come more quickly than they are taken: there is always a next one
+  /// Packets come more quickly than they are taken: there is always a next one.
+  bool is_slow = false;
   std::mutex mutex;
   std::string said;
   int emitted = 0;
