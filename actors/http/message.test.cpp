@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "actors/http/address.hpp"
+#include "actors/http/confidential.hpp"
 #include "actors/http/host_rules.hpp"
 #include "actors/http/url.hpp"
 
@@ -120,4 +121,13 @@ TEST_CASE("URLs are read whole or refused") {
     CHECK_MESSAGE(!read, bad);
     if (!read) CHECK(read.error().message.find("secret") == std::string::npos);
   }
+}
+
+TEST_CASE("what goes over TLS or stays on this machine is confidential") {
+  for (const char* yes : {"https://host/v1", "wss://host", "http://127.0.0.1:8000", "ws://[::1]:1",
+                          "http://localhost:8000/a"})
+    CHECK_MESSAGE(http::is_confidential(yes), yes);
+  for (const char* no : {"http://host", "ws://10.0.0.1", "http://127.0.0.1.example.org",
+                         "http://localhost.example.org", "", "ftp://localhost", "https://"})
+    CHECK_MESSAGE(!http::is_confidential(no), no);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "actors/http/digest.hpp"
 #include "engine/language/files/strict_json.hpp"
 #include "graph/contract/capability.hpp"
+#include "graph/trust/secret.hpp"
 
 namespace hocket::trainer {
 namespace {
@@ -57,9 +59,32 @@ result<void> lora_trainer::open(const context& where) {
     const auto path = where.may->readable(config_.how.model);
     if (!path) return fail(path);
   }
+  HOCKET_TRY(open_service());
   auto opened = open_lora_rounds(config_.how);
   if (!opened) return fail(opened);
   rounds_ = std::move(*opened);
+  return {};
+}
+
+/// What of the service only the run's surroundings say: whether it may be reached, and the key.
+result<void> lora_trainer::open_service() {
+  auto& s = config_.how.service;
+  if (s.base_url.empty()) {
+    if (s.model.empty() && s.key_env.empty() && s.ca_file.empty()) return {};
+    return fail("train.bad_service", "`service.base_url` is missing: where the service is");
+  }
+  if (context_.may) {
+    HOCKET_TRY(context_.may->address(s.base_url));
+    if (!s.key_env.empty()) HOCKET_TRY(context_.may->variable(s.key_env));
+    s.may_reach = [may = context_.may](const std::string& url) { return may->address(url); };
+  }
+  if (s.key_env.empty()) return {};
+  const char* key = std::getenv(s.key_env.c_str());
+  if (key == nullptr || *key == '\0')
+    return fail("train.bad_service",
+                "the variable " + s.key_env + " (`service.key_env`) is not set");
+  trust::note_secret(s.key_env, key);
+  s.key = key;
   return {};
 }
 
@@ -225,6 +250,7 @@ json lora_trainer::card_of(const trained& t, const std::string& name,
               {"batch", h.batch},         {"optimizer", h.optimizer}, {"learning_rate", h.rate},
               {"warmup_steps", h.warmup}, {"weight_decay", h.decay},  {"clip", h.clip},
               {"precision", h.precision}, {"steps", t.steps}};
+  if (!h.service.base_url.empty()) f.recipe["service"] = h.service.base_url;
   f.evaluations = json::array();
   if (t.validation_before && t.validation_after)
     f.evaluations.push_back({{"what", "validation loss"},

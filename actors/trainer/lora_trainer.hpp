@@ -28,9 +28,10 @@ namespace hocket::trainer {
 /// Conversations that begin later get the newest version within `repeat_s`.
 /// With `ledger` each card and evaluation is recorded, a version is emitted only where the gate `swap`
 /// of the file `gates` lets it, and one that an incident freezes is taken back within a micro-turn.
+/// With `service` a service of the Tinker API computes the rounds (`service/README.md`); all else stays.
 /// In real time rounds run on a thread of low priority that passes the gate of micro-turns between small
 /// ranges of its products; in virtual time, which stands still meanwhile, within a tick.
-/// Errors: model.*, train.no_engine, trust.refused (open); a round that fails is told and counted.
+/// Errors: model.*, train.no_engine, train.bad_service, trust.refused (open); a round that fails is told and counted.
 /// Counters: examples, bad_examples, forgotten (for lack of room), rounds, failed_rounds, rejected, versions, rolled_back,
 /// bad_evaluations, refused_by_policy, frozen, unrecorded (the ledger cannot be written).
 class lora_trainer final : public component {
@@ -81,6 +82,7 @@ class lora_trainer final : public component {
   void record(const std::function<result<void>(governance::records&)>& what);
   void look_for_incidents(emitter&);
   result<void> open_ledger();
+  result<void> open_service();
   nlohmann::json card_of(const trained&, const std::string& name, const std::string& parent) const;
   result<void> write(const version&) const;
   void stop();

@@ -13,8 +13,22 @@
 
 namespace hocket::trainer {
 
+/// A service of the Tinker API that trains in place of this process.
+struct service_settings {
+  std::string base_url;  ///< as its clients take it; empty: this process trains
+  std::string model;     ///< its name there
+  std::string key_env;   ///< variable that holds the key; empty: none is sent
+  std::string key;       ///< never told
+  std::string ca_file;   ///< PEM to trust instead of the system's list
+  std::int64_t patience_s =
+      900;  ///< longest wait for the result of one operation, all tries together
+  /// Whether a URL may be connected to; empty: any.
+  std::function<result<void>(const std::string& url)> may_reach;
+};
+
 struct round_settings {
-  std::string model;  ///< a GGUF file, a folder, or the name of a fetched package
+  /// A GGUF file, a folder, or the name of a fetched package. Of a service's model its words are enough.
+  std::string model;
   std::int64_t rank = 8;
   double alpha = 32;
   std::vector<std::string> parts = {"attention", "feed_forward"};
@@ -24,11 +38,13 @@ struct round_settings {
   std::string optimizer = "adamw";  ///< or muon
   std::string precision = "fp32";   ///< of products with the model's weights; or bfloat16
   double rate = 2e-4, decay = 0, clip = 1;
+  service_settings service;
 };
 
 /// What is adapted, in words that hold on every machine: no path.
 struct base_model {
-  std::string name, sha256;
+  std::string name;
+  std::string sha256;  ///< empty: only the service has the weights
 };
 
 /// What a step did.
@@ -60,7 +76,7 @@ class lora_rounds {
   /// Trains on all examples so far. `told` is asked after each small slice of work, also where no step
   /// ended (then without a value), and ends the round by false: train.stopped. Background work: it
   /// passes the gate of micro-turns.
-  /// Errors: lora.*, loss.*.
+  /// Errors: lora.*, loss.*; of a service train.service_* (`service/README.md`).
   virtual result<trained> train(std::int64_t epochs,
                                 const std::function<bool(const step_told*)>& told) = 0;
   /// Goes on from an adapter of before; empty: from none.
@@ -68,7 +84,8 @@ class lora_rounds {
   virtual const base_model& base() const = 0;
 };
 
-/// Errors: model.*, lora.bad_config, train.no_engine where this build has none.
+/// Errors: model.*, lora.bad_config, train.bad_service (what a service cannot do, or a URL that others read),
+/// train.no_engine where this build has none.
 result<std::unique_ptr<lora_rounds>> open_lora_rounds(const round_settings& s);
 
 }  // namespace hocket::trainer

@@ -10,6 +10,27 @@ void lora_trainer::config::visit(config_visitor& v) {
            .required = true,
            .is_path = true},
           how.model);
+  v.field(
+      {.name = "service.base_url",
+       .doc = "a service of the Tinker API that trains in place of this process, as its clients "
+              "take it (`https://host/path`); of `model` the tokenizer and chat template are "
+              "read here",
+       .is_address = true},
+      how.service.base_url);
+  v.field({.name = "service.model", .doc = "the model's name there"}, how.service.model);
+  v.field({.name = "service.key_env", .doc = "variable that holds the key; empty: none is sent"},
+          how.service.key_env);
+  v.field({.name = "service.ca_file",
+           .doc = "PEM file to trust instead of the system's list",
+           .is_path = true},
+          how.service.ca_file);
+  v.field({.name = "service.patience_s",
+           .doc = "longest wait for the result of one operation, all tries together; then the "
+                  "round has failed",
+           .unit = "s",
+           .min = 1,
+           .max = 86400},
+          how.service.patience_s);
   v.field({.name = "name", .doc = "of the versions: NAME-1, NAME-2, …"}, name);
   v.field({.name = "out",
            .doc = "folder of the versions, each with PEFT's files and its card",

@@ -4,8 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "actors/http/address.hpp"
-#include "actors/http/url.hpp"
+#include "actors/http/confidential.hpp"
 #include "actors/interaction/remote/remote.hpp"
 #include "graph/text/clean.hpp"
 #include "graph/trust/capability.hpp"
@@ -20,16 +19,6 @@ constexpr int most_pending = 256;           ///< messages that wait for us: more
 constexpr std::size_t most_pending_bytes = 16 << 20;
 constexpr std::size_t longest_complaint = 200, longest_code = 64;
 constexpr int most_logged = 20;  ///< complaints
-
-/// Whether a key that is sent there is read by nobody on the way.
-bool keeps_a_key(const std::string& url) {
-  const auto to = http::read_url(url);
-  if (!to) return false;
-  // A name may begin with "127.", too.
-  const bool is_number = to->host.find_first_not_of("0123456789.:") == to->host.npos;
-  return to->is_tls() || to->host == "localhost" ||
-         (is_number && http::address{to->host, to->port}.is_loopback());
-}
 
 }  // namespace
 
@@ -64,7 +53,7 @@ result<void> remote_model::open(const context& where) {
     if (key == nullptr || *key == '\0')
       return fail("remote.bad_config",
                   "the variable " + config_.key_env + " (`key_env`) is not set");
-    if (!keeps_a_key(config_.url))
+    if (!http::is_confidential(config_.url))
       return fail("remote.bad_config",
                   "a key (`key_env`) goes over wss:// or https:// only, or to this machine: `url`");
     trust::note_secret(config_.key_env, key);

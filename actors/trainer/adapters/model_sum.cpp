@@ -47,6 +47,10 @@ std::string stamp_of(const std::vector<std::string>& files) {
 
 }  // namespace
 
+bool holds_weights(const std::string& path) {
+  return std::ranges::any_of(files_of(path), [](const auto& f) { return !f.ends_with(".json"); });
+}
+
 std::string model_stamp(const std::string& path) { return stamp_of(files_of(path)); }
 
 result<std::string> model_sha256(const std::string& path) {

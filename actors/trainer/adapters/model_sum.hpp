@@ -11,6 +11,9 @@ namespace hocket::trainer {
 /// it reads all of the model. *Errors*: model_file.io.
 result<std::string> model_sha256(const std::string& path);
 
+/// Whether there are weights: a folder may have the words of a model alone.
+bool holds_weights(const std::string& path);
+
 /// Changes when one of those files does, and reads none; empty: they cannot be looked at.
 std::string model_stamp(const std::string& path);
 

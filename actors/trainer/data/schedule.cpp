@@ -36,7 +36,7 @@ std::vector<lora::training_datum> batch_of(std::span<const lora::training_datum>
   }
   const double scale = 1 / targets_of(some);
   for (auto& d : some)
-    for (double& w : d.inputs["weights"].values) w *= scale;
+    for (double& w : d.inputs["weights"].values) w = static_cast<float>(w * scale);
   return some;
 }
 

@@ -21,7 +21,8 @@ struct schedule {
 /// What is learnt of them, in targets; at least 1.
 double targets_of(std::span<const lora::training_datum> some);
 
-/// The examples of a step, their weights scaled so that the loss is a mean. Every epoch has an order of
+/// The examples of a step, their weights scaled so that the loss is a mean, as float32: a service that gets
+/// them in messages computes with the same numbers. Every epoch has an order of
 /// its own, which depends on the seed only: a resumed run takes the same.
 std::vector<lora::training_datum> batch_of(std::span<const lora::training_datum> all,
                                            const schedule& s, std::int64_t step);
