@@ -6,6 +6,7 @@
 #endif
 
 #include "engine/transformer/kernels.hpp"
+#include "engine/transformer/pairs_amx.hpp"
 
 namespace hocket::engine::kernels {
 namespace {
@@ -89,6 +90,7 @@ bool has_native_bf16() {
 
 void gemm_pairs(const bf16* a, std::int64_t lda, const bf16* b, std::int64_t ldb, float* c,
                 std::int64_t ldc, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
+  if (has_tile_registers()) return gemm_pairs_amx(a, lda, b, ldb, c, ldc, m, n, k, accumulate);
 #if defined(__x86_64__)
   if (has_native_bf16()) return native(a, lda, b, ldb, c, ldc, m, n, k, accumulate);
 #endif

@@ -62,3 +62,38 @@ TEST_CASE("pairs: every way is near the exact product, and a row's bits are its 
       }
     }
 }
+
+TEST_CASE("gemm_pairs: near the exact product in every shape, with and without what was there") {
+  std::mt19937 random(7);
+  const auto number = [&] {
+    return static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 700;
+  };
+  for (const std::int64_t m : {1, 7, 16, 17, 32, 50})
+    for (const std::int64_t n : {16, 32, 48})
+      for (const std::int64_t k : {2, 30, 32, 64, 66, 80}) {
+        // Rows are longer than they are read: what lies behind them is somebody's.
+        const auto lda = k + 3, ldb = n + 16, ldc = n + 5;
+        std::vector<bf16> a(static_cast<std::size_t>(m * lda)),
+            b(static_cast<std::size_t>(k * ldb));
+        std::vector<float> before(static_cast<std::size_t>(m * ldc));
+        for (auto& v : a) v = to_bf16(number());
+        for (auto& v : b) v = to_bf16(number());
+        for (auto& v : before) v = number();
+        for (const bool adds : {false, true}) {
+          auto c = before, alone = before;
+          gemm_pairs(a.data(), lda, b.data(), ldb, c.data(), ldc, m, n, k, adds);
+          for (std::int64_t i = 0; i < m; ++i)
+            gemm_pairs(a.data() + i * lda, lda, b.data(), ldb, alone.data() + i * ldc, ldc, 1, n, k,
+                       adds);
+          CHECK(c == alone);  // a row's bits are its own
+          for (std::int64_t i = 0; i < m; ++i)
+            for (std::int64_t j = 0; j < ldc; ++j) {
+              double sum = adds || j >= n ? before[i * ldc + j] : 0;
+              for (std::int64_t p = 0; j < n && p < k; ++p)
+                sum += static_cast<double>(to_float(a[i * lda + p])) *
+                       to_float(b[p / 2 * 2 * ldb + 2 * j + p % 2]);
+              CHECK(c[i * ldc + j] == doctest::Approx(sum).epsilon(1e-4).scale(10));
+            }
+        }
+      }
+}

@@ -15,4 +15,9 @@ bool has_tile_registers();
 void infer_pairs_amx(const bf16* x, const bf16* packed, float* y, std::int64_t n, std::int64_t in,
                      std::int64_t out, std::int64_t first, std::int64_t last);
 
+/// `gemm_pairs` (kernels.hpp).
+void gemm_pairs_amx(const bf16* a, std::int64_t lda, const bf16* b, std::int64_t ldb, float* c,
+                    std::int64_t ldc, std::int64_t m, std::int64_t n, std::int64_t k,
+                    bool accumulate);
+
 }  // namespace hocket::engine::kernels
