@@ -152,7 +152,7 @@ at::Tensor linear(const at::Tensor& x, const matrix& w, adapters_by_row adapters
     variable_list out(1);
     if (wants) out[0] = by_input(g, w, in, ends);
     if (learns) out.push_back(at::mm(g.t(), input));
-    parts->add_gradients(g, out[0], in, out);
+    parts->add_gradients(g, out[0], in, w.packed_back.defined(), out);
     return out;
   });
 }

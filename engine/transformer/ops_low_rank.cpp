@@ -8,6 +8,7 @@
 
 #include "engine/transformer/background.hpp"
 #include "engine/transformer/low_rank.hpp"
+#include "engine/transformer/low_rank_gradients.hpp"
 #include "graph/core/assert.hpp"
 
 namespace hocket::engine::ops {
@@ -265,9 +266,41 @@ void in_ranges(std::int64_t count, std::int64_t products, std::int64_t multiple,
 
 }  // namespace
 
+/// False: nothing was done, since these shapes are not for it.
+bool part_history::add_half_gradients(const at::Tensor& g, const at::Tensor& by_input,
+                                      std::int64_t in, std::vector<at::Tensor>& into) const {
+  std::vector<kernels::low_rank_rows> parts;
+  std::vector<at::Tensor> values, gradients;  // what `parts` points into
+  const float* h = kept_.empty() ? nullptr : between_.data_ptr<float>();
+  for (const auto& k : kept_) {
+    const auto& [down, up, scale, first] = k.part;
+    values.push_back(value_of(down, in).contiguous());
+    values.push_back(value_of(up, down.out).contiguous());
+    parts.push_back({k.begin, k.end, down.out, first, up.out, static_cast<float>(scale),
+                     values.end()[-2].data_ptr<float>(), values.back().data_ptr<float>(), h,
+                     nullptr, nullptr});
+    h += (k.end - k.begin) * padded_rank(down.out);
+  }
+  if (!kernels::has_low_rank_gradients(parts, in)) return false;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto learning = [&](const matrix& m, std::int64_t rows, std::int64_t columns) -> float* {
+      if (!learns(m)) return nullptr;
+      return gradients.emplace_back(at::empty({rows, columns}, at::kFloat)).data_ptr<float>();
+    };
+    parts[i].by_down = learning(kept_[i].part.down, parts[i].rank, in);
+    parts[i].by_up = learning(kept_[i].part.up, parts[i].out, parts[i].rank);
+  }
+  kernels::low_rank_gradients(g.data_ptr<float>(), g.size(1),
+                              input_.defined() ? input_.data_ptr<float>() : nullptr, in,
+                              by_input.defined() ? by_input.data_ptr<float>() : nullptr, parts);
+  into.insert(into.end(), gradients.begin(), gradients.end());
+  return true;
+}
+
 void part_history::add_gradients(const at::Tensor& g, const at::Tensor& by_input, std::int64_t in,
-                                 std::vector<at::Tensor>& into) const {
+                                 bool half, std::vector<at::Tensor>& into) const {
   const auto by_x = by_input;  // `into` may hold it, and grows
+  if (half && add_half_gradients(g, by_x, in, into)) return;
   const std::int64_t width = g.size(1);
   const float* by_y = g.data_ptr<float>();
   std::vector<turned> parts;

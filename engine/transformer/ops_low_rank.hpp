@@ -21,11 +21,14 @@ class part_history {
   /// Matrices that learn.
   void add_inputs(std::vector<at::Tensor>& inputs) const;
   /// Their gradients in the same order, from g [n, out]; adds the parts' gradient by x [n, in] to `by_input`
-  /// where that is defined. Each part's are products over its own rows.
-  void add_gradients(const at::Tensor& g, const at::Tensor& by_input, std::int64_t in,
+  /// where that is defined. Each part's are products over its own rows; `half`: of numbers rounded to
+  /// bfloat16, as the layer's own are.
+  void add_gradients(const at::Tensor& g, const at::Tensor& by_input, std::int64_t in, bool half,
                      std::vector<at::Tensor>& into) const;
 
  private:
+  bool add_half_gradients(const at::Tensor& g, const at::Tensor& by_input, std::int64_t in,
+                          std::vector<at::Tensor>& into) const;
   struct kept {
     low_rank part;
     std::int64_t begin, end;
