@@ -77,6 +77,9 @@ class Child:
             return len(places) - 1
 
         body = _wire.encode(payload, place)
+        if len(body) > f.MOST or len(places) > f.MOST_BULKS:
+            raise ValueError(f"{type(payload).__name__} of {len(body)} bytes and {len(places)} arrays: "
+                             f"{f.MOST} and {f.MOST_BULKS} cross in one packet")
         self.replies.write(f.frame(f.EMIT, body, port=port, ts=ts, places=places, inside=inside))
 
     def interrupt(self) -> None:
@@ -93,10 +96,10 @@ class Child:
         return np.empty(count, kind) if raw is None else raw.view(kind)
 
     def log(self, line: str) -> None:
-        self.events.write(f.frame(f.LOG, str(line).encode(errors="replace")[:4096]))
+        self.events.write(f.frame(f.LOG, str(line).encode(errors="replace")[:f.MOST_EVENT]))
 
     def count(self, counter: str, add: int) -> None:
-        self.events.write(f.frame(f.COUNT, counter.encode(), ts=add))
+        self.events.write(f.frame(f.COUNT, counter.encode()[:f.MOST_EVENT], ts=add))
 
     def run(self, task: Callable[[], None]) -> bool:
         with self.lock:
@@ -154,7 +157,7 @@ class Child:
             self.tool.is_virtual = self.is_virtual
             self.tool.cancelled = threading.Event()
             self.tool.progress = lambda text: self.events.write(  # type: ignore[method-assign,assignment]
-                f.frame(f.PROGRESS, str(text).encode()))
+                f.frame(f.PROGRESS, str(text)[:f.MOST // 4].encode(errors="replace")))
             self.tool.open()
             return ""
         part: Component = cls()
@@ -196,7 +199,10 @@ class Child:
         what = frame.head.what
         if what == f.DESCRIBE:
             told = json.loads(bytes(frame.body))
-            return json.dumps(_describe.manifest(told["file"], told["library"]))
+            declared = json.dumps(_describe.manifest(told["file"], told["library"]), allow_nan=False)
+            if len(declared) > f.MOST:
+                raise ValueError(f"what it declares has {len(declared)} bytes, above {f.MOST}")
+            return declared
         if what == f.OPEN:
             return self.open(bytes(frame.body))
         if what == f.CALL and self.tool is not None:
@@ -251,11 +257,13 @@ class Child:
                 self.in_call = False
                 told, version, held, self.untold = self.untold, self.version, self.held, 0
             if failed:
-                self.replies.write(f.frame(f.FAILED, b"python.failed\0" + failed.encode(errors="replace")))
+                self.replies.write(f.frame(f.FAILED, b"python.failed\0" + failed.encode(errors="replace")[:f.MOST_WHY]))
             elif answer is None and not told and not version:
                 self.replies.write(_DONE)
             else:
                 body = answer.encode(errors="replace") if isinstance(answer, str) else b""
+                if len(body) > f.MOST:  # of a tool: the run cuts it at its max_result_bytes
+                    body = body[:f.MOST].decode(errors="ignore").encode()
                 self.replies.write(f.frame(f.DONE, body, seq=answer if isinstance(answer, int) else 0,
                                            epoch=version, stream=held, count=told))
 

@@ -13,12 +13,14 @@ from typing import Any, Literal
 
 from hocket.component import Component, Tool
 from hocket.config import settings_of
+from hocket.ports import Port
 
 _SCHEMAS: dict[Any, dict[str, Any]] = {
     str: {"type": "string"}, int: {"type": "integer"}, float: {"type": "number"},
     bool: {"type": "boolean"}, list: {"type": "array"}, dict: {"type": "object"},
 }
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
+MOST_PORTS = 1024  # of one side
 
 
 def load(path: str) -> types.ModuleType:
@@ -47,23 +49,66 @@ def classes(module: types.ModuleType, base: type) -> list[type]:
 
 
 def summary(cls: type) -> str:
-    doc = inspect.getdoc(cls) if "__doc__" in vars(cls) and cls.__doc__ else ""
-    return (doc or "").split("\n\n")[0].replace("\n", " ").strip()
+    doc = inspect.getdoc(cls) if isinstance(vars(cls).get("__doc__"), str) else ""
+    return (doc or "").encode(errors="replace").decode().split("\n\n")[0].replace("\n", " ").strip()
 
 
 def tool_name(cls: type[Tool]) -> str:
     return cls.name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
 
+def _check_calls(cls: type, names: tuple[str, ...]) -> None:
+    """What a run calls has to be there, and to come back with its work done."""
+    for name in names:
+        call = getattr(cls, name)
+        if not callable(call):
+            raise TypeError(f"{cls.__name__}.{name}: it is called, and {call!r:.100} is no function")
+        if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
+            raise TypeError(f"{cls.__name__}.{name}: nobody awaits it; take `def` instead of `async def`, and "
+                            "asyncio.run() or a thread of your own for what is async")
+        if inspect.isgeneratorfunction(call):
+            raise TypeError(f"{cls.__name__}.{name}: nobody takes what it yields; emit() or return it")
+
+
+def _check_values(cls: type, kinds: dict[str, type], least: int = 0) -> None:
+    """Class attributes are of the type that they are declared with: numbers from `least` to 31 bits."""
+    for name, kind in kinds.items():
+        v = getattr(cls, name)
+        fits = isinstance(v, kind) and (kind is bool or not isinstance(v, bool))
+        if kind is float:
+            fits = isinstance(v, (int, float)) and not isinstance(v, bool)
+        if not fits:
+            raise TypeError(f"{cls.__name__}.{name}: {v!r:.100} is no {kind.__name__}")
+        if kind in (int, float) and not least <= v < 1 << 31:  # NaN is not, either
+            raise ValueError(f"{cls.__name__}.{name}: {v!r:.100} is not from {least} to {(1 << 31) - 1}")
+
+
+def _check_ports(cls: type[Component]) -> None:
+    for side in ("inputs", "outputs"):
+        ports = getattr(cls, side)
+        if not isinstance(ports, dict) or not all(isinstance(p, Port) for p in ports.values()):
+            raise TypeError(f"{cls.__name__}.{side}: take names and ports: {{\"words\": hocket.port(hocket.Text)}}")
+        if len(ports) > MOST_PORTS:
+            raise ValueError(f"{cls.__name__}.{side}: {len(ports)} ports, above {MOST_PORTS}")
+        for name in ports:
+            if not isinstance(name, str) or not _WORD.fullmatch(name):
+                raise ValueError(f"{cls.__name__}: port {name!r:.100} is no lower-case word")
+
+
 def component(module: str, cls: type[Component]) -> dict[str, Any]:
+    _check_calls(cls, ("open", "process", "process_sets", "produce", "tick", "on_control", "close"))
+    _check_values(cls, {"source": bool, "ticks": bool, "latency_ms": float})
+    _check_values(cls, {"period_ms": int}, 1)
+    _check_ports(cls)
     for attribute, allowed in (("policy", ("immediate", "latest", "aligned", "micro_turn")),
                                ("scope", ("session", "shared"))):
         if getattr(cls, attribute) not in allowed:
             raise ValueError(f"{cls.__name__}.{attribute}: {getattr(cls, attribute)!r} is none of "
                              f"{', '.join(allowed)}")
-    for name in (*cls.inputs, *cls.outputs):
-        if not _WORD.fullmatch(name):
-            raise ValueError(f"{cls.__name__}: port {name!r} is no lower-case word")
+    for policy in cls.policies:
+        if policy not in ("immediate", "latest", "aligned", "micro_turn"):
+            raise ValueError(f"{cls.__name__}.policies: {policy!r:.100} is none of immediate, latest, aligned, "
+                             "micro_turn")
     return {
         "type": f"python.{module}.{cls.__name__}",
         "summary": summary(cls),
@@ -114,6 +159,9 @@ def parameters(cls: type[Tool]) -> dict[str, Any]:
 
 
 def tool(cls: type[Tool]) -> dict[str, Any]:
+    _check_calls(cls, ("open", "call", "arguments_for"))
+    _check_values(cls, {"network": bool, "name": str})
+    _check_values(cls, {"time_limit_ms": int, "max_result_bytes": int}, 1)
     name = tool_name(cls)
     if not _WORD.fullmatch(name):
         raise ValueError(f"{cls.__name__}: a tool's name is one lower-case word, not {name!r}")

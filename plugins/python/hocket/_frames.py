@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 PROTOCOL = 1
 HEAD = struct.Struct("<IHHQqQqIIqqqqII")
 PLACE = struct.Struct("<IIQQ")
-MOST = 8 << 20
+MOST, MOST_BULKS = 8 << 20, 256  # of a frame: bytes beside its arrays, and arrays
+MOST_EVENT, MOST_WHY = 4096, 64 << 10  # of a line of the log, and of what a call failed with
 _ROOM, _KEPT = 1 << 16, 1 << 20  # bytes to read into: at first, and at most between two frames
 
 OPEN, PROCESS, SETS, PRODUCE, TICK, CONTROL, RESUME, CLOSE, CALL, DESCRIBE = range(1, 11)
@@ -39,7 +40,7 @@ class Head(NamedTuple):
     now: int
     monotonic: int
     bulk_count: int
-    count: int
+    count: int  # type: ignore[assignment]  # of what the frame tells, not of the tuple
 
 
 class Frame(NamedTuple):
@@ -85,7 +86,7 @@ class Reader:
             return None
         head = _new(Head, HEAD.unpack_from(self._room, self._begin))
         body_bytes, bulk_count = head.body_bytes, head.bulk_count
-        if body_bytes > MOST or bulk_count > 256:
+        if body_bytes > MOST or bulk_count > MOST_BULKS:
             raise ValueError("a frame above the limits")
         total = HEAD.size + bulk_count * PLACE.size + body_bytes
         if self._end - self._begin < total and not self._need(total):

@@ -84,6 +84,10 @@ def zigzag(v: int) -> int:
     return (v >> 1) ^ -(v & 1)
 
 
+def _zigzagged(v: int) -> int:
+    return v << 1 if v >= 0 else ~(v << 1)
+
+
 def put_varint(out: bytearray, v: int) -> None:
     v &= MASK
     while v > 0x7F:
@@ -94,6 +98,8 @@ def put_varint(out: bytearray, v: int) -> None:
 
 def put_number(out: bytearray, number: int, v: int) -> None:
     if v:
+        if not -(1 << 63) <= v < 1 << 64:  # else it would arrive as another one
+            raise ValueError(f"{v} is no number of 64 bits")
         put_varint(out, number << 3)
         put_varint(out, v)
 
@@ -238,7 +244,7 @@ def _named(names: tuple[str, ...], name: str, what: str) -> int:
     return names.index(name)
 
 
-def dense(array: Any, dtype: str) -> Any:
+def dense(array: Any, dtype: Any) -> Any:
     """The array as contiguous numbers of a type, of rank 1 at least: itself where it is that already."""
     if np is None:
         view = memoryview(array)
@@ -290,7 +296,12 @@ def encode(v: Any, place: Place) -> bytes:
         put_number(body, 1, v.rate_hz)
         put_number(body, 2, v.channels)
         put_number(body, 3, v.first_sample)
-        put_bulk(body, 4, dense(v.samples, "<f4"), place)
+        samples = dense(v.samples, "<f4")
+        shape: tuple[int, ...] = getattr(samples, "shape", ())
+        if len(shape) > 2 or len(shape) == 2 and shape[1] != v.channels:
+            raise ValueError(f"samples of shape {list(shape)} where there are {v.channels} channels: "
+                             "take [frames, channels]")
+        put_bulk(body, 4, samples, place)
         number = 2
     elif kind is p.Video:
         put_number(body, 1, v.width)
@@ -321,8 +332,8 @@ def encode(v: Any, place: Place) -> bytes:
         put_number(body, 2, _named(ACTIONS, v.action, "action"))
         put_bytes(body, 3, v.task.encode())
         put_bytes(body, 4, v.transcript.encode())
-        put_number(body, 5, v.from_micro_turn << 1 ^ v.from_micro_turn >> 63)
-        put_number(body, 6, v.to_micro_turn << 1 ^ v.to_micro_turn >> 63)
+        put_number(body, 5, _zigzagged(v.from_micro_turn))
+        put_number(body, 6, _zigzagged(v.to_micro_turn))
         put_number(body, 7, v.supersedes)
         number = 8
     elif kind is p.TrainingExample:

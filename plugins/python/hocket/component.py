@@ -162,6 +162,8 @@ class Component:
 
     def run(self, task: Callable[[], None]) -> bool:
         """From any thread: runs `task` in the actor's context, after what is queued."""
+        if not callable(task):
+            raise TypeError(f"run takes a function, not {task!r:.100}")
         return self._out.run(task)
 
     @contextlib.contextmanager
@@ -195,7 +197,8 @@ class Tool:
     def open(self) -> None:
         """Acquires what is needed, before the first call."""
 
-    def call(self, **arguments: Any) -> str:
+    # With both, type checkers let a tool declare the arguments that it has.
+    def call(self, *_: Any, **arguments: Any) -> str:
         raise NotImplementedError
 
     def arguments_for(self, task: str) -> dict[str, Any] | None:

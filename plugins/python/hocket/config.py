@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import typing
 from dataclasses import dataclass
 from typing import Any
@@ -59,8 +60,9 @@ def setting(default: Any = _MISSING, doc: str = "", **limits: Any) -> Any:
 
 
 def settings_of(cls: type) -> list[Setting]:
-    """The settings of a class and of what it derives from, in order. Errors: TypeError."""
+    """The settings of a class and of what it derives from, in order. Errors: TypeError, ValueError."""
     out: dict[str, Setting] = {}
+    taken = {name for base in cls.__mro__ if base.__module__ == "hocket.component" for name in vars(base)}
     for base in reversed(cls.__mro__):
         own = {k: v for k, v in vars(base).items() if isinstance(v, Setting)}
         if not own:
@@ -74,8 +76,30 @@ def settings_of(cls: type) -> list[Setting]:
                     f"list[str] or list[float], not {hint!r}"
                 )
             s.name, s.type = name, _TYPES[hint]
+            if name in taken:
+                raise ValueError(f"{cls.__name__}.{name}: a component has a `{name}` of its own; take another name")
+            if not s.required and (why := _wrong_default(s)):
+                raise ValueError(f"{cls.__name__}.{name}: its default {s.default!r:.100} {why}")
             out[name] = s
     return list(out.values())
+
+
+def _wrong_default(s: Setting) -> str:
+    """Why nobody could write it in a graph file; "" where everybody can."""
+    fit = _fit(s, s.default)
+    if fit is _MISSING:
+        return f"is not {_ARTICLES[s.type]}"
+    for one in fit if isinstance(fit, list) else [fit]:
+        if isinstance(one, float) and not math.isfinite(one):
+            return "is no finite number"
+        if isinstance(one, int) and not -(1 << 63) <= one < 1 << 63:
+            return "is no number of 64 bits"
+        if s.choices and one not in s.choices:
+            return f"is none of {', '.join(s.choices)}"
+        if isinstance(one, (int, float)) and not isinstance(one, bool) and not (
+                (s.min is None or one >= s.min) and (s.max is None or one <= s.max)):
+            return f"is outside {'' if s.min is None else s.min} to {'' if s.max is None else s.max}"
+    return ""
 
 
 def _kind_name(v: Any) -> str:

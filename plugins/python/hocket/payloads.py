@@ -18,7 +18,7 @@ class Audio:
     kind = "audio"
 
     def __post_init__(self) -> None:
-        shape = getattr(self.samples, "shape", ())
+        shape: tuple[int, ...] = getattr(self.samples, "shape", ())
         if len(shape) == 2:
             self.channels = shape[1]
 
@@ -33,7 +33,7 @@ class Video:
     kind = "video"
 
     def __post_init__(self) -> None:
-        shape = getattr(self.pixels, "shape", ())
+        shape: tuple[int, ...] = getattr(self.pixels, "shape", ())
         if len(shape) == 3:
             self.height, self.width = shape[0], shape[1]
 

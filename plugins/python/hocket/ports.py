@@ -15,7 +15,7 @@ _ELEMENTS = ("u8", "i32", "i64", "f16", "bf16", "f32", "f64")
 class Port:
     """One input or output: what it carries, and, of an input, its queue."""
 
-    payload: type
+    payload: type[Any]
     doc: str = ""
     required: bool = True
     rate_hz: int = 0

@@ -230,6 +230,20 @@ class Bytes(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "complex"):
             self.back(hocket.Tensor(np.ones(3, "c8")))
 
+    def test_numbers_arrive_as_they_are_or_not_at_all(self):
+        for n in (0, 1, -1, (1 << 62) - 1, -(1 << 62)):
+            self.assertEqual(self.back(payloads.Delegation("x", from_micro_turn=n)).from_micro_turn, n)
+        for payload in (Text("x", request=1 << 64), Text("x", request=-(1 << 63) - 1),
+                        Audio(samples(4), 1 << 70), payloads.Control("played", value=1 << 64),
+                        payloads.Delegation("x", from_micro_turn=1 << 70)):
+            with self.assertRaisesRegex(ValueError, "no number of 64 bits"):
+                self.back(payload)
+        if np is None:
+            return
+        with self.assertRaisesRegex(ValueError, r"\[2, 3, 4\].*\[frames, channels\]"):
+            self.back(Audio(np.zeros((2, 3, 4), "f4")))
+        self.assertEqual(self.back(Audio(np.zeros(8, "f4"), channels=2)).samples.shape, (4, 2))
+
     def test_garbage(self):
         import random
         chance = random.Random(1)

@@ -106,6 +106,12 @@ class Errors(InAFolder):
 
     def test_told(self):
         self.assertIn("python.no_interpreter", self.broken("x = 1", {"HOCKET_PYTHON": "/nowhere/python3"}))
+        for words, code in (("hocket needs Python 3.11 or newer, and this is 3.9", "python.old_version"),
+                            ("python3: No module named hocket", "python.no_package")):
+            other = self.folder / "other_python"
+            other.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 3\n")
+            other.chmod(0o755)
+            self.assertIn(code, self.broken("x = 1", {"HOCKET_PYTHON": str(other)}))
         said = self.broken("import not_there_at_all\n")
         self.assertIn("No module named 'not_there_at_all'", said)
         self.assertIn("mine.py:1", said)
@@ -117,6 +123,8 @@ class Errors(InAFolder):
                      "  n: int = hocket.setting(1, 'n', max=3)\n")
         self.assertIn("a setting is annotated", self.broken(component.replace(": int", ": set")))
         self.assertIn("no lower-case word", self.broken(component.replace("'words'", "'Words'")))
+        said = self.broken(component + "  async def process(self, port, packet): pass\n")
+        self.assertIn("A.process: nobody awaits it", said)
 
     def test_a_graphs_mistakes_are_found_like_any_other(self):
         (self.folder / "mine.py").write_text(

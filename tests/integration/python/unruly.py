@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import sys
@@ -88,6 +89,31 @@ def _debug_parent():
         raise OSError(ctypes.get_errno(), "ptrace")
 
 
+def _other_surroundings():
+    os.chdir("/")
+    os.umask(0o777)
+    os.environ.clear()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _alarm():
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    time.sleep(3600)
+
+
+class _LeavesInWords(Exception):
+    def __str__(self):
+        sys.exit(5)
+
+
+def _no_builtins():
+    import builtins
+
+    builtins.len = None
+
+
 class _Mute(Exception):
     def __str__(self):
         raise ValueError("it cannot even be said")
@@ -144,6 +170,10 @@ WAYS = {
     "stop_iteration": (lambda: _throw(StopIteration()), "StopIteration"),
     "generator_exit": (lambda: _throw(GeneratorExit()), "its process died"),
     "mute_error": (lambda: _throw(_Mute()), "_Mute"),
+    "other_surroundings": (_other_surroundings, ""),
+    "alarm": (_alarm, "signal 14"),
+    "leaves_in_words": (lambda: _throw(_LeavesInWords()), "exit code 5"),
+    "no_builtins": (_no_builtins, "its process died"),
     "no_streams": (lambda: (sys.stdout.close(), sys.stderr.close()), ""),
 }
 # The same, with what the run gave to it. "": it goes on.
@@ -154,6 +184,15 @@ GIVEN = {
     "backwards": (lambda self: [self.emit("words", hocket.Text("t"), ts=ts) for ts in (9, 5, 1)], ""),
     "far_future": (lambda self: self.emit("words", hocket.Text("t"), ts=1 << 70), "is no time"),
     "not_utf8": (lambda self: self.emit("words", hocket.Text("\udcff")), "UnicodeEncodeError"),
+    "far_future_as_float": (lambda self: self.emit("words", hocket.Text("t"), ts=float("inf")), "TypeError"),
+    "no_time": (lambda self: self.emit("words", hocket.Text("t"), ts=float("nan")), "TypeError"),
+    "before_all_time": (lambda self: self.emit("words", hocket.Text("t"), ts=-(1 << 63)), ""),
+    "huge_text": (lambda self: self.emit("words", hocket.Text("x" * (9 << 20))), "cross in one packet"),
+    "huge_number": (lambda self: self.emit("words", hocket.Text("t", request=1 << 80)), "no number of 64 bits"),
+    "huge_counter": (lambda self: self.count("c" * (9 << 20)), ""),
+    "huge_error": (lambda self: _throw(ValueError("x" * (9 << 20))), "xxxx"),
+    "runs_nothing": (lambda self: self.run(None), "run takes a function"),
+    "ends_its_stream": (lambda self: self.emit("words", hocket.Control("end_of_stream")), ""),
     "no_emit": (lambda self: setattr(self, "emit", None), "TypeError"),
     "no_modules": (lambda self: sys.modules.clear(), ""),
 }
