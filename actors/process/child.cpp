@@ -29,7 +29,6 @@ void take_no_sigpipe() {
   (void)done;
 }
 
-std::size_t constexpr most_line = 4096;
 /// More frames than a pipe and what was read of it hold: what was said in time is heard however late
 /// this thread comes to it, and who goes on saying things beyond its limit does not come back.
 std::size_t constexpr most_late = 2048;
@@ -131,8 +130,9 @@ bool child::take_events(frame_reader& events) {
   for (;;) {
     const auto how = events.next(f, [] { return std::int64_t{0}; });
     if (how == pipe_end::timed_out) return true;
+    if (how == pipe_end::malformed) return refuse_events(events.why());
     if (how != pipe_end::fine) return false;
-    const auto text = std::string_view(f.body).substr(0, most_line);
+    const auto text = std::string_view(f.body).substr(0, most_event_bytes);
     switch (f.head.what) {
       case say::log: events_.log(text); break;
       case say::count: events_.count(text, f.head.ts_ns); break;
@@ -143,9 +143,19 @@ bool child::take_events(frame_reader& events) {
         break;
       case say::holds: events_.holds(f.head.epoch, f.head.count); break;
       case say::progress: events_.progress(f.body); break;
-      default: return false;
+      default: return refuse_events(fmt::format("`{}`", to_string(f.head.what)));
     }
   }
+}
+
+// Nothing more is heard there: a log would block it, and what it holds would never end.
+bool child::refuse_events(std::string_view why) {
+  {
+    std::lock_guard lock(mutex_);
+    why_malformed_ = why;
+  }
+  process_.kill();
+  return false;
 }
 
 bool child::take_words(std::string& line) {
@@ -154,7 +164,7 @@ bool child::take_words(std::string& line) {
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
   if (n <= 0) return false;
   for (const char c : std::string_view(some.data(), static_cast<std::size_t>(n))) {
-    if (c != '\n' && line.size() < most_line) line += c;
+    if (c != '\n' && line.size() < most_event_bytes) line += c;
     if (c != '\n') continue;
     told_line(line);
     line.clear();
@@ -195,6 +205,13 @@ tl::unexpected<error> child::gone(say what, pipe_end how) {
     over_.store(true);
     if (listener_.joinable()) listener_.join();
     std::lock_guard lock(mutex_);
+    if (!why_malformed_.empty()) {
+      dead_ = {
+          "process.malformed",
+          fmt::format("{}: its process said beside its answers, by {}, what no child says ({})",
+                      title_, to_string(what), why_malformed_)};
+      return tl::unexpected<error>(dead_);
+    }
     dead_ = {"process.died", fmt::format("{}: its process {} {}: {}{}", title_,
                                          died ? "died in" : "gave up in", to_string(what),
                                          died ? how_it_ended(code.value_or(127), rules_)

@@ -70,6 +70,7 @@ class child {
       : rules_(std::move(rules)), process_(std::move(process)) {}
   void listen();
   bool take_events(frame_reader& events);
+  bool refuse_events(std::string_view why);
   bool take_words(std::string& line);
   void told_line(const std::string& line);
   tl::unexpected<error> gone(say what, pipe_end how);
@@ -89,7 +90,8 @@ class child {
   std::int64_t limit_ms_ = 0;  ///< of the call that is under way
   error dead_;
   std::mutex mutex_;
-  std::string words_;  ///< the last line of its standard error
+  std::string words_;          ///< the last line of its standard error
+  std::string why_malformed_;  ///< what it said beside its answers; "": nothing was wrong with it
 };
 
 /// "signal 11 (Segmentation fault)" or "exit code 3", from what sandboxed::wait says.

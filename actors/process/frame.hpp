@@ -96,6 +96,11 @@ struct frame_limits {
   std::size_t inside_bytes = 64u << 20;
 };
 
+/// What is told beside answers (lines of a log, names of counters) goes on for as long.
+inline constexpr std::size_t most_event_bytes = 4096;
+/// What a call failed with, in words.
+inline constexpr std::size_t most_why_bytes = 64 << 10;
+
 /// Takes the frame at the beginning of `bytes`; nothing where it is not whole yet. `used`: its
 /// length. Never reads outside the bytes. Errors: process.malformed.
 result<std::optional<frame>> parse_frame(std::span<const std::byte> bytes, std::size_t& used,

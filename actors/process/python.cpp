@@ -168,7 +168,11 @@ result<void> add_python(const std::string& file, const std::string& digest, regi
   if (!text) return fail(text);
   // The child is as strange as the file: what it says is read as a manifest from elsewhere is.
   registry declared;
-  HOCKET_TRY(spec::read_manifest(*text, digest, declared));
+  if (const auto read = spec::read_manifest(*text, digest, declared); !read)
+    return read.error().code != "plugin.manifest"
+               ? read
+               : fail("python.bad_module", fmt::format("{}: what it declares cannot be read: {}",
+                                                       file, read.error().message));
   for (const auto& name : declared.component_names())
     HOCKET_TRY(into.add(*declared.find_component(name)));
   const auto j = nlohmann::json::parse(*text);

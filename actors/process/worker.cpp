@@ -97,7 +97,7 @@ class worker {
     if (around_) around_->tasks().call_ends(done);
     if (why.code.empty()) return out_.answer(done, "");
     done.what = say::failed;
-    out_.answer(done, why.code + '\0' + why.message);
+    out_.answer(done, why.code + '\0' + why.message.substr(0, most_why_bytes));
   }
 
   result<void> called(const frame& f, frame_head& done) {

@@ -113,10 +113,7 @@ tool_type tool_from(const json& j) {
 }
 
 tl::unexpected<error> bad(std::string_view why) {
-  return fail("plugin.manifest",
-              fmt::format("the manifest beside it is not used: {}; `hocket run --manifest LIBRARY` "
-                          "writes it anew",
-                          why));
+  return fail("plugin.manifest", std::string(why));
 }
 
 }  // namespace

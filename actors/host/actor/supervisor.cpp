@@ -50,8 +50,14 @@ context actor_cell::make_context(const std::shared_ptr<instance>& who) {
     const auto now = life.lock();
     const auto self = weak.lock();
     if (!now || !self) return;
+    const auto at = monotonic_ns();
+    // After twice the time to drain it counts no more: who is at work for ever would hold the end of
+    // the run up for ever.
+    const auto stop_at = self->run_.end.stop_at_ns();
+    const auto drain_ns = self->run_.options.drain_limit_s * 1e9;
+    if (stop_at != 0 && static_cast<double>(at - stop_at) > 2 * drain_ns) return;
     std::lock_guard guard(now->emitting);
-    if (!now->abandoned) self->call_.renew(monotonic_ns());
+    if (!now->abandoned) self->call_.renew(at);
   };
   {
     std::lock_guard lock(mutex_);

@@ -68,11 +68,12 @@ class unruly final : public component {
   int packets_ = 0;
 };
 
-/// Ten words, one each 20 ms.
+/// Ten words or as many as there should be, one each 20 ms.
 class word_source final : public component {
  public:
   struct config {
-    void visit(config_visitor&) {}
+    std::int64_t count = 10;
+    void visit(config_visitor& v) { v.field({.name = "count", .doc = "words"}, count); }
   };
   static component_info info() {
     component_info i;
@@ -82,15 +83,16 @@ class word_source final : public component {
     i.source = true;
     return i;
   }
-  explicit word_source(config) {}
+  explicit word_source(config c) : count_(c.count) {}
   result<source_state> produce(timestamp until, emitter& out) override {
-    for (; n_ < 10 && timestamp::of_ms(n_ * 20) < until; ++n_)
+    for (; n_ < count_ && timestamp::of_ms(n_ * 20) < until; ++n_)
       out.emit(0, timestamp::of_ms(n_ * 20), text{.value = fmt::format("w{}", n_), .role = "user"});
-    return n_ < 10 ? source_state::more : source_state::end_of_stream;
+    return n_ < count_ ? source_state::more : source_state::end_of_stream;
   }
 
  private:
-  int n_ = 0;
+  std::int64_t count_;
+  std::int64_t n_ = 0;
 };
 
 class sink final : public component {

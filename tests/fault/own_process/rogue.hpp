@@ -15,6 +15,8 @@ struct way {
   std::function<void(const context&, emitter*)> act;
 };
 const std::vector<way>& ways();
+std::vector<way> ways_of_acts();    ///< what it does to itself and reaches for
+std::vector<way> ways_of_frames();  ///< what it says in the run's pipes and memory
 
 /// test.rogue (misbehaves as its config says), test.words (a source of ten numbered words),
 /// test.pairs (sets, ticks, its own tasks), and test.sound (large payloads).

@@ -7,6 +7,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,14 +17,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <limits>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
 
 #include <fmt/format.h>
-
-#include "actors/process/frame.hpp"
 
 namespace hocket::rogue {
 namespace {
@@ -40,31 +40,6 @@ void throws() { throw std::runtime_error("no way out"); }
 void (*volatile thrower)() = throws;
 void no_way_out() noexcept { thrower(); }
 
-/// Bytes into every pipe that might be the run's.
-void into_all_pipes(const std::string& bytes) {
-  for (int fd = 16; fd < 64; ++fd) (void)!::write(fd, bytes.data(), bytes.size());
-}
-
-std::string frame_of(process::frame_head h, std::vector<process::bulk_place> bulk = {}) {
-  std::string out;
-  process::append_frame(out, h, "", bulk);
-  return out;
-}
-
-void scribble_on_shared_memory() {
-  // The largest shared mappings of ours that can be written: the heads and the heap.
-  std::FILE* maps = std::fopen("/proc/self/maps", "r");
-  char line[512];
-  while (maps != nullptr && std::fgets(line, sizeof line, maps) != nullptr) {
-    unsigned long from = 0, to = 0;
-    char rights[8] = {};
-    if (std::sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && rights[3] == 's' &&
-        rights[1] == 'w')
-      std::memset(reinterpret_cast<void*>(from), 0xFF, std::min(to - from, 65536UL));
-  }
-  if (maps != nullptr) std::fclose(maps);
-}
-
 void hold_for_ever() {
   for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
 }
@@ -76,18 +51,19 @@ void refused_or_fail(bool reached, const char* what) {
 
 packet words(const char* s) { return make_packet(timestamp(0), text{.value = s, .role = "user"}); }
 
-void emit_frame(process::say what) {
-  process::frame_head h;
-  h.what = what;
-  into_all_pipes(frame_of(h));
-}
-
 }  // namespace
 
 const std::vector<way>& ways() {
-  using process::bulk_place;
-  using process::frame_head;
-  static const std::vector<way> all = {
+  static const std::vector<way> all = [] {
+    std::vector<way> some = ways_of_acts();
+    std::ranges::move(ways_of_frames(), std::back_inserter(some));
+    return some;
+  }();
+  return all;
+}
+
+std::vector<way> ways_of_acts() {
+  return {
       {"null_write", [](auto&, auto*) { *reinterpret_cast<volatile int*>(zero) = 1; }},
       {"null_call", [](auto&, auto*) { reinterpret_cast<void (*)()>(std::uintptr_t(zero))(); }},
       {"wild_read",
@@ -159,6 +135,11 @@ const std::vector<way>& ways() {
        [](auto&, auto*) {
          for (;;) zero = 0;
        }},
+      {"always_at_work",
+       [](auto& c, auto*) {
+         c.log("at work for ever");
+         for (;; std::this_thread::sleep_for(std::chrono::milliseconds(10))) c.still_at_work();
+       }},
       {"endless_sleep", [](auto&, auto*) { hold_for_ever(); }},
       {"deadlock",
        [](auto&, auto*) {
@@ -194,46 +175,6 @@ const std::vector<way>& ways() {
        [](auto&, auto*) {
          for (int fd = 0; fd < 256; ++fd) ::close(fd);
          hold_for_ever();
-       }},
-      {"bytes_in_pipes", [](auto&, auto*) { into_all_pipes(std::string(500, '\xff')); }},
-      {"zeros_in_pipes", [](auto&, auto*) { into_all_pipes(std::string(500, '\0')); }},
-      {"huge_frame",
-       [](auto&, auto*) {
-         frame_head h;
-         h.what = process::say::done;
-         h.body_bytes = 0;
-         auto bytes = frame_of(h);
-         bytes[0] = bytes[1] = bytes[2] = bytes[3] = '\x7f';
-         into_all_pipes(bytes);
-       }},
-      {"half_a_frame",
-       [](auto&, auto*) {
-         into_all_pipes(frame_of({}).substr(0, 40));
-         ::_exit(4);
-       }},
-      {"call_as_answer", [](auto&, auto*) { emit_frame(process::say::open); }},
-      {"bulk_outside",
-       [](auto&, auto*) {
-         frame_head h;
-         h.what = process::say::emit;
-         into_all_pipes(frame_of(h, {{bulk_place::kind::arena, 1, UINT64_MAX - 5, 100}}));
-       }},
-      {"bulk_of_nobody",
-       [](auto&, auto*) {
-         frame_head h;
-         h.what = process::say::emit;
-         into_all_pipes(frame_of(h, {{bulk_place::kind::returned, 77, 0, 100}}));
-       }},
-      {"lease_out_of_range",
-       [](auto&, auto*) {
-         frame_head h;
-         h.what = process::say::emit;
-         into_all_pipes(frame_of(h, {{bulk_place::kind::arena, 4'000'000'000, 0, 100}}));
-       }},
-      {"scribble",
-       [](auto&, auto*) {
-         scribble_on_shared_memory();
-         ::_exit(4);
        }},
       {"bad_port",
        [](auto&, auto* out) {
@@ -282,6 +223,42 @@ const std::vector<way>& ways() {
        [](auto&, auto* out) {
          for (int i = 0; out && i < 200; ++i) out->interrupt();
          ::_exit(4);
+       }},
+      {"text_above_all_limits",
+       [](auto&, auto* out) {
+         if (out) out->emit(0, words(std::string(16 << 20, 'x').c_str()));
+         ::_exit(4);
+       }},
+      {"signals_ignored",
+       [](auto&, auto*) {
+         sigset_t all;
+         ::sigfillset(&all);
+         ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+         for (int s = 1; s < NSIG; ++s) ::signal(s, SIG_IGN);
+         hold_for_ever();
+       }},
+      {"alarm",
+       [](auto&, auto*) {
+         ::alarm(1);
+         hold_for_ever();
+       }},
+      {"other_surroundings",
+       [](auto&, auto*) {
+         const rlimit none{0, 0};
+         (void)!::chdir("/");
+         ::umask(0777);
+         ::setsid();
+         ::setrlimit(RLIMIT_NOFILE, &none);
+         ::setrlimit(RLIMIT_FSIZE, &none);
+         for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) ::signal(s, SIG_IGN);
+         ::clearenv();
+       }},
+      {"child_that_lives_on",
+       [](auto&, auto*) {
+         if (::fork() == 0) {
+           ::setsid();
+           hold_for_ever();
+         }
        }},
       {"many_threads",
        [](auto&, auto*) {
@@ -333,7 +310,6 @@ const std::vector<way>& ways() {
          refused_or_fail(::setrlimit(RLIMIT_DATA, &all) == 0 || ::setuid(0) == 0, "more rights");
        }},
   };
-  return all;
 }
 
 }  // namespace hocket::rogue
