@@ -125,6 +125,9 @@ class Errors(InAFolder):
         self.assertIn("no lower-case word", self.broken(component.replace("'words'", "'Words'")))
         said = self.broken(component + "  async def process(self, port, packet): pass\n")
         self.assertIn("A.process: nobody awaits it", said)
+        # A child that says what it likes is told by its own file, with nothing to write anew.
+        said = self.broken(component + "import hocket._describe as d\nd.component = lambda *_: {'type': 5}\n")
+        self.assertIn("mine.py: what it declares cannot be read", said)
 
     def test_a_graphs_mistakes_are_found_like_any_other(self):
         (self.folder / "mine.py").write_text(

@@ -114,6 +114,12 @@ def _no_builtins():
     builtins.len = None
 
 
+def _beside(self):
+    os.write(self._out.events._fd, b"\xff" * 5000)
+    for _ in range(5000):
+        self.log("and on")
+
+
 class _Mute(Exception):
     def __str__(self):
         raise ValueError("it cannot even be said")
@@ -192,6 +198,7 @@ GIVEN = {
     "huge_counter": (lambda self: self.count("c" * (9 << 20)), ""),
     "huge_error": (lambda self: _throw(ValueError("x" * (9 << 20))), "xxxx"),
     "runs_nothing": (lambda self: self.run(None), "run takes a function"),
+    "beside": (_beside, "beside its answers"),
     "ends_its_stream": (lambda self: self.emit("words", hocket.Control("end_of_stream")), ""),
     "no_emit": (lambda self: setattr(self, "emit", None), "TypeError"),
     "no_modules": (lambda self: sys.modules.clear(), ""),
