@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "actors/background/guarded.hpp"
+#include "actors/background/spoken_words.hpp"
 #include "graph/contract/registry.hpp"
 
 namespace hocket::background {
@@ -47,10 +48,8 @@ result<void> agent::open(const context& where) {
       static_cast<int>(config_.max_parallel) * (most_calls_at_once + 1) + most_left_behind;
   if (config_.confirm || !config_.confirm_tools.empty())
     setup_->needs_consent = [which = config_.confirm_tools](const std::string& tool) {
-      return which.empty() || std::ranges::any_of(which, [&](const std::string& w) {
-               return w == tool ||
-                      (w.ends_with('*') && tool.starts_with(w.substr(0, w.size() - 1)));
-             });
+      return which.empty() ||
+             std::ranges::any_of(which, [&](const std::string& w) { return is_named_by(tool, w); });
     };
   outbox_ = outbox({.in_speech = config_.speakable,
                     .part_words = static_cast<std::size_t>(config_.max_words),
@@ -60,13 +59,14 @@ result<void> agent::open(const context& where) {
                     .second_life = where.restarts > 0});
   HOCKET_TRY(make_planner());
   HOCKET_TRY(read_first_adapter());
-  return tools_.open(config_.tools, config_.tool_sources, where,
-                     [self = where.self, alive = std::weak_ptr(alive_)] {
-                       if (!self) return;
-                       self->run([alive](emitter&) {
-                         if (const auto agent = alive.lock()) (*agent)->tools_.refresh();
-                       });
-                     });
+  HOCKET_TRY(tools_.open(config_.tools, config_.tool_sources, where,
+                         [self = where.self, alive = std::weak_ptr(alive_)] {
+                           if (!self) return;
+                           self->run([alive](emitter&) {
+                             if (const auto agent = alive.lock()) (*agent)->tools_.refresh();
+                           });
+                         }));
+  return know_confirmed_tools();
 }
 
 result<void> agent::make_planner() {
@@ -91,7 +91,10 @@ result<void> agent::process(std::size_t port, const packet& p, emitter& out) {
   if (const auto* words = p.get_if<text>(); words && port == client_in) take_client(*words, out);
   if (const auto* word = p.get_if<text>(); word && (port == heard_in || port == said_in)) {
     talk_.word(port == said_in, p.header.ts, word->value);
-    if (port == heard_in) take_reply(word->value, p.header.ts, out);
+    if (port == heard_in) {
+      heard_at_ = std::max(heard_at_.value_or(p.header.ts), p.header.ts);
+      take_reply(word->value, p.header.ts, out);
+    }
   }
   if (const auto* answer = p.get_if<tool_result>()) take_answer(*answer);
   if (const auto* a = p.get_if<adapter>(); a && port == adapters_in) take_adapter(*a);

@@ -113,9 +113,12 @@ class agent final : public component {
   void launch(request&, emitter&);
   void run_virtual(std::uint64_t id, request&, emitter&);
   void follow(std::uint64_t id, emitter&);
+  result<void> know_confirmed_tools() const;
   void ask_consent(std::uint64_t id, request&, const job_consent&);
   void note_questions();
   void take_reply(std::string_view word, timestamp said_at, emitter&);
+  /// One that was told by then and has no answer yet; end() where there is none.
+  std::map<std::uint64_t, request>::iterator oldest_question(timestamp told_by);
   void decide(std::uint64_t id, bool yes, const char* how, emitter&);
   void check_consents(emitter&);
   bool is_reply(const delegation&, emitter&);
@@ -170,6 +173,7 @@ class agent final : public component {
   outbox outbox_;                              ///< results that wait for their time
   std::shared_ptr<const void> unfinished_;     ///< while anything is asked and not told
   talk_log talk_;                              ///< what both said
+  std::optional<timestamp> heard_at_;          ///< the person's newest word; none: nobody links it
   std::int64_t cuts_ = 0;
   std::int64_t at_work_ = 0;
   struct next_adapter {

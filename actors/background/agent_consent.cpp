@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "actors/background/agent.hpp"
@@ -41,6 +42,31 @@ std::string spoken_arguments(const std::string& arguments_json) {
 
 }  // namespace
 
+// A tool that is misspelled there would be called without a word: who asks first does not begin so. What a
+// source has not told yet, and what the person's app offers, may come later.
+result<void> agent::know_confirmed_tools() const {
+  const auto there = tools_.now();
+  const auto is_any = [&](const std::string& which) {
+    return std::ranges::any_of(there->infos,
+                               [&](const tool_info& t) { return is_named_by(t.name, which); });
+  };
+  for (const auto& which : config_.confirm_tools) {
+    if (which == "*" || which.starts_with(client_functions::prefix) || is_any(which)) continue;
+    const auto all_of_source = which.substr(0, which.find('.') + 1) + "*";
+    if (all_of_source != "*" && !is_any(all_of_source) &&
+        std::ranges::find(config_.tools, all_of_source) != config_.tools.end())
+      continue;
+    std::vector<std::string> names;
+    for (const auto& t : there->infos) names.push_back(t.name);
+    return fail(
+        "background.no_such_tool",
+        fmt::format("confirm_tools: no tool is `{}`, and it would be called without asking; "
+                    "there are: {}",
+                    which, names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+  }
+  return {};
+}
+
 void agent::ask_consent(std::uint64_t id, request& r, const job_consent& asked) {
   const auto now = context_.time->now();
   std::string tools, arguments, names;
@@ -69,15 +95,23 @@ void agent::note_questions() {
 
 // The oldest question that was told by then is meant; a "no" may be the first word of a correction.
 void agent::take_reply(std::string_view word, timestamp said_at, emitter& out) {
+  const auto oldest = oldest_question(said_at);
+  if (oldest == requests_.end()) return;
+  // A word that is in both lists agrees to nothing.
+  if (is_among(word, config_.no_words))
+    oldest->second.said_no = context_.time->now();
+  else if (is_among(word, config_.yes_words))
+    decide(oldest->first, true, "given", out);
+}
+
+std::map<std::uint64_t, agent::request>::iterator agent::oldest_question(timestamp told_by) {
   auto oldest = requests_.end();
   for (auto r = requests_.begin(); r != requests_.end(); ++r)
     if (const auto& asked = r->second.asked_at;
-        asked && *asked <= said_at && !r->second.said_no &&
+        asked && *asked <= told_by && !r->second.said_no &&
         (oldest == requests_.end() || *asked < *oldest->second.asked_at))
       oldest = r;
-  if (oldest == requests_.end()) return;
-  if (is_among(word, config_.yes_words)) return decide(oldest->first, true, "given", out);
-  if (is_among(word, config_.no_words)) oldest->second.said_no = context_.time->now();
+  return oldest;
 }
 
 void agent::decide(std::uint64_t id, bool yes, const char* how, emitter& out) {
@@ -109,15 +143,20 @@ void agent::check_consents(emitter& out) {
     if (requests_.contains(id) && requests_[id].asked_at) decide(id, false, how, out);
 }
 
-// A model may delegate the person's "yes" as if it were a task.
+// A model may delegate the person's "yes" as if it were a task. What it read may have told it to: where the
+// person is heard, he has spoken since he was asked, or nobody agreed. A "no" needs no proof.
 bool agent::is_reply(const delegation& d, emitter& out) {
   const auto now = context_.time->now();
   const bool asks = std::ranges::any_of(
       requests_, [now](const auto& r) { return r.second.asked_at && *r.second.asked_at <= now; });
-  if (!asks || (!is_among(d.task, config_.yes_words) && !is_among(d.task, config_.no_words)))
-    return false;
+  const bool declines = is_among(d.task, config_.no_words);
+  if (!asks || (!declines && !is_among(d.task, config_.yes_words))) return false;
   tell_state(d.request, over_role, out);
-  take_reply(d.task, now, out);
+  const auto asked = oldest_question(now);
+  if (!declines && asked != requests_.end() && heard_at_ && *heard_at_ < *asked->second.asked_at)
+    context_.count("consents_not_heard", 1);
+  else
+    take_reply(d.task, now, out);
   return true;
 }
 

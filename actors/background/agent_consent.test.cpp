@@ -10,8 +10,15 @@ using namespace hocket::background::test;
 
 namespace {
 
+value list_of(std::initializer_list<const char*> words) {
+  std::vector<value> out;
+  for (const auto* w : words) out.emplace_back(std::string(w));
+  return out;
+}
+
 struct asked_person {
-  explicit asked_person(std::vector<setting> more = {})
+  /// `before`: what the person says before he is asked.
+  explicit asked_person(std::vector<setting> more = {}, const char* before = "")
       : types(tools_with(scripted_tool([this](auto&, auto&) {
           ++calls;
           return std::string("fine");
@@ -19,6 +26,10 @@ struct asked_person {
         h(type_of<background::agent>(),
           {.config = config(with(std::move(more))), .types = &types}) {
     REQUIRE(h.open());
+    if (*before != '\0') {
+      hears(before);
+      until(400);
+    }
     REQUIRE(h.push("requests", h.now(), request(1)));
     REQUIRE(h.advance_to(timestamp::of_ms(1000)));
     CHECK(said(h) == "shall i use scripted ");
@@ -86,6 +97,7 @@ TEST_CASE("confirm: a correction takes the question back, and asks its own") {
   CHECK(p.h.counter("superseded") == 1);
   CHECK(p.h.counter("consents_refused") == 0);
   CHECK(said(p.h) == "shall i use scripted shall i use scripted ");
+  p.hears("go");
   REQUIRE(p.h.push("requests", p.h.now(), request(3, "yes")));  // delegated as if it were a task
   p.until(3200);
   CHECK(p.calls == 1);
@@ -93,6 +105,25 @@ TEST_CASE("confirm: a correction takes the question back, and asks its own") {
   CHECK(p.h.values<text>("results").back().request == 2);
   CHECK(p.h.counter("answered") == 1);
   REQUIRE(p.h.close());
+}
+
+TEST_CASE("confirm: a model that was told to agree agrees for nobody who is heard") {
+  for (const bool is_heard : {true, false}) {
+    CAPTURE(is_heard);
+    asked_person p({}, is_heard ? "yes" : "");
+    REQUIRE(p.h.push("requests", p.h.now(), request(3, "Yes.")));
+    p.until(1400);
+    CHECK(p.calls == (is_heard ? 0 : 1));
+    CHECK(p.h.counter("consents_not_heard") == (is_heard ? 1 : 0));
+    CHECK(p.h.counter("consents_given") == (is_heard ? 0 : 1));
+    if (!is_heard) continue;
+    REQUIRE(p.h.push("requests", p.h.now(), request(4, "no")));  // needs no proof
+    p.until(3000);
+    CHECK(p.h.counter("consents_refused") == 1);
+    CHECK(p.calls == 0);
+    REQUIRE(p.h.close());
+    CHECK(p.h.violations().empty());
+  }
 }
 
 TEST_CASE("confirm: a cancelled request, and an end of the talk, leave nothing open") {
@@ -125,11 +156,42 @@ TEST_CASE("confirm in real time, for the tools that are named") {
   CHECK(b.out.calls.size() == 1);
   REQUIRE(b.agent->close(b.out));
   background::agent::config other;
-  other.confirm_tools = {"mail.send"};
+  other.confirm_tools = {"client.send"};  // what the app may offer later
   bench free(scripted_tool([](auto&, auto&) { return std::string("fine"); }), other);
   free.ask(request(1));
   REQUIRE(free.until([&] { return free.out.words == "fine "; }));
   REQUIRE(free.agent->close(free.out));
+}
+
+TEST_CASE(
+    "confirm: a tool that there is not is an error, since it would be called without asking") {
+  const auto types = tools_with(scripted_tool([](auto&, auto&) { return std::string("fine"); }));
+  const auto opened = [&](std::initializer_list<const char*> which) {
+    harness h(type_of<background::agent>(),
+              {.config = config({{"confirm_tools", list_of(which)}}), .types = &types});
+    return h.open();
+  };
+  for (const auto* fine : {"scripted", "scr*", "*", "client.*"}) CHECK(opened({fine}));
+  for (const auto* wrong : {"scriptde", "Scripted", "mail.send", "mail.*", "scripted.", ""}) {
+    CAPTURE(wrong);
+    const auto done = opened({"scripted", wrong});
+    REQUIRE(!done);
+    CHECK(done.error().code == "background.no_such_tool");
+    CHECK(done.error().message.find("confirm_tools: no tool is `") != std::string::npos);
+    CHECK(done.error().message.find("there are: scripted") != std::string::npos);
+  }
+}
+
+TEST_CASE("confirm: words of a graph may be written in capitals, and in both lists mean no") {
+  asked_person p({{"yes_words", list_of({"Aye", "well"})}, {"no_words", list_of({"Well"})}});
+  p.hears("aye");
+  p.until(1400);
+  CHECK(p.h.counter("consents_given") == 1);
+  asked_person q({{"yes_words", list_of({"Aye", "well"})}, {"no_words", list_of({"Well"})}});
+  q.hears("well");
+  q.until(4000);
+  CHECK(q.h.counter("consents_refused") == 1);
+  CHECK(q.calls == 0);
 }
 
 TEST_CASE("a long result is told in parts, each when it is asked for") {
