@@ -4,7 +4,7 @@
 The duplex model, the PocketSphinx cascade, this cascade with its own endpointing, and this cascade with
 the duplex model's timing. Prints a table, and writes `assistant.<measure>` of the last (of the others
 `assistant.<system>.<measure>`) to OUT/measures.json. What was run with the same --out goes on where it was.
-Exit code: 2 where the parts or models are not installed.
+Exit code: 1 where a system did not play all items, 2 where the parts or models are not installed.
 """
 
 import argparse
@@ -26,17 +26,22 @@ SHOWN = ("turn.take_over", "turn.right", "turn.latency_mean_s", "pause.take_over
 
 
 def judged(hocket: str, name: str, o: argparse.Namespace) -> list[dict] | None:
-    """The measures of one system; None where it gave none."""
+    """The measures of one system; None where it gave none, or not of all items."""
     graph, *more = SYSTEMS[name]
     families = [word for family in o.family for word in ("--family", family)]
     run = subprocess.run([hocket, "eval", "duplex", f"configs/graphs/{graph}", *more, *families, "--items", str(o.items),
                           "--seed", str(o.seed), "--jobs", "1", "--batch", "4", "--out", str(o.out / (name or "assistant")),
                           "--json"], cwd=TREE, stdout=subprocess.PIPE, text=True)
     try:
-        return json.loads(run.stdout)["measures"]
+        measures = json.loads(run.stdout)["measures"]
     except (ValueError, KeyError):
-        print(f"error: {name or 'assistant'}: no measures (exit code {run.returncode})", file=sys.stderr)
-        return None
+        measures = None
+    if run.returncode == 0 and measures is not None:
+        return measures
+    # Where items failed there are measures of the others: no longer the same for all.
+    print(f"error: {name or 'assistant'}: no measures of all items (exit code {run.returncode}); the same --out goes on "
+          "from here", file=sys.stderr)
+    return None
 
 
 def cell(one: dict | None) -> str:

@@ -8,6 +8,7 @@ import re
 import sys
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,23 +71,26 @@ def _check_calls(cls: type, names: tuple[str, ...]) -> None:
             raise TypeError(f"{cls.__name__}.{name}: nobody takes what it yields; emit() or return it")
 
 
-def _check_values(cls: type, kinds: dict[str, type], least: int = 0) -> None:
-    """Class attributes are of the type that they are declared with: numbers from `least` to 31 bits."""
+def _check_types(cls: type, kinds: dict[str, type]) -> None:
     for name, kind in kinds.items():
         v = getattr(cls, name)
-        fits = isinstance(v, kind) and (kind is bool or not isinstance(v, bool))
-        if kind is float:
-            fits = isinstance(v, (int, float)) and not isinstance(v, bool)
-        if not fits:
+        if not isinstance(v, kind):
             raise TypeError(f"{cls.__name__}.{name}: {v!r:.100} is no {kind.__name__}")
-        if kind in (int, float) and not least <= v < 1 << 31:  # NaN is not, either
-            raise ValueError(f"{cls.__name__}.{name}: {v!r:.100} is not from {least} to {(1 << 31) - 1}")
+
+
+def _check_number(cls: type, name: str, least: int, bits: int = 31, whole: bool = True) -> None:
+    """From `least` to what so many bits hold. 20.0 is a whole number, too: 1000 / 50 is."""
+    v = getattr(cls, name)
+    if isinstance(v, bool) or not isinstance(v, (int, float)) or (whole and v != v // 1):
+        raise TypeError(f"{cls.__name__}.{name}: {v!r:.100} is no {'whole ' if whole else ''}number")
+    if not least <= v < 1 << bits:  # NaN is not, either
+        raise ValueError(f"{cls.__name__}.{name}: {v!r:.100} is not from {least} to {(1 << bits) - 1}")
 
 
 def _check_ports(cls: type[Component]) -> None:
     for side in ("inputs", "outputs"):
         ports = getattr(cls, side)
-        if not isinstance(ports, dict) or not all(isinstance(p, Port) for p in ports.values()):
+        if not isinstance(ports, Mapping) or not all(isinstance(p, Port) for p in ports.values()):
             raise TypeError(f"{cls.__name__}.{side}: take names and ports: {{\"words\": hocket.port(hocket.Text)}}")
         if len(ports) > MOST_PORTS:
             raise ValueError(f"{cls.__name__}.{side}: {len(ports)} ports, above {MOST_PORTS}")
@@ -97,8 +101,9 @@ def _check_ports(cls: type[Component]) -> None:
 
 def component(module: str, cls: type[Component]) -> dict[str, Any]:
     _check_calls(cls, ("open", "process", "process_sets", "produce", "tick", "on_control", "close"))
-    _check_values(cls, {"source": bool, "ticks": bool, "latency_ms": float})
-    _check_values(cls, {"period_ms": int}, 1)
+    _check_types(cls, {"source": bool, "ticks": bool})
+    _check_number(cls, "period_ms", 1)
+    _check_number(cls, "latency_ms", 0, whole=False)
     _check_ports(cls)
     for attribute, allowed in (("policy", ("immediate", "latest", "aligned", "micro_turn")),
                                ("scope", ("session", "shared"))):
@@ -113,7 +118,7 @@ def component(module: str, cls: type[Component]) -> dict[str, Any]:
         "type": f"python.{module}.{cls.__name__}",
         "summary": summary(cls),
         "scope": cls.scope, "source": cls.source, "ticks": cls.ticks, "blocking": True,
-        "period_ms": cls.period_ms, "latency_ms": cls.latency_ms,
+        "period_ms": int(cls.period_ms), "latency_ms": cls.latency_ms,
         "policies": [cls.policy, *(p for p in cls.policies if p != cls.policy)],
         "inputs": [p.manifest(n, True) for n, p in cls.inputs.items()],
         "outputs": [p.manifest(n, False) for n, p in cls.outputs.items()],
@@ -160,14 +165,15 @@ def parameters(cls: type[Tool]) -> dict[str, Any]:
 
 def tool(cls: type[Tool]) -> dict[str, Any]:
     _check_calls(cls, ("open", "call", "arguments_for"))
-    _check_values(cls, {"network": bool, "name": str})
-    _check_values(cls, {"time_limit_ms": int, "max_result_bytes": int}, 1)
+    _check_types(cls, {"network": bool, "name": str})
+    _check_number(cls, "time_limit_ms", 1)
+    _check_number(cls, "max_result_bytes", 1, bits=63)  # who sets none takes sys.maxsize
     name = tool_name(cls)
     if not _WORD.fullmatch(name):
         raise ValueError(f"{cls.__name__}: a tool's name is one lower-case word, not {name!r}")
     return {
         "name": name, "class": cls.__name__, "summary": summary(cls), "parameters": parameters(cls),
-        "time_limit_ms": cls.time_limit_ms, "max_result_bytes": cls.max_result_bytes,
+        "time_limit_ms": int(cls.time_limit_ms), "max_result_bytes": int(cls.max_result_bytes),
         "network_hosts": ["*"] if cls.network else [],
         "knows_tasks": cls.arguments_for is not Tool.arguments_for,
     }

@@ -4,6 +4,7 @@ its own would cost more than these lines."""
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -298,7 +299,8 @@ def encode(v: Any, place: Place) -> bytes:
         put_number(body, 3, v.first_sample)
         samples = dense(v.samples, "<f4")
         shape: tuple[int, ...] = getattr(samples, "shape", ())
-        if len(shape) > 2 or len(shape) == 2 and shape[1] != v.channels:
+        # Of one channel there is one order whatever the shape, if it has one dimension beside ones.
+        if len(shape) > 1 and shape[-1] != v.channels and (v.channels != 1 or max(shape) != math.prod(shape)):
             raise ValueError(f"samples of shape {list(shape)} where there are {v.channels} channels: "
                              "take [frames, channels]")
         put_bulk(body, 4, samples, place)

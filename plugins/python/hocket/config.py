@@ -13,6 +13,8 @@ _TYPES: dict[Any, str] = {
     list[str]: "string list", list[float]: "number list",
 }
 _MISSING = object()
+# Nothing but a component's own code calls these: a setting may have the name where it needs none of them.
+_GIVEN_AWAY = {"allocate", "count", "for_session", "interrupt", "log", "run", "work_under_way"}
 
 
 @dataclass(slots=True)
@@ -62,7 +64,8 @@ def setting(default: Any = _MISSING, doc: str = "", **limits: Any) -> Any:
 def settings_of(cls: type) -> list[Setting]:
     """The settings of a class and of what it derives from, in order. Errors: TypeError, ValueError."""
     out: dict[str, Setting] = {}
-    taken = {name for base in cls.__mro__ if base.__module__ == "hocket.component" for name in vars(base)}
+    taken = {name for base in cls.__mro__ if base.__module__ == "hocket.component"
+             for name in (*vars(base), *vars(base).get("__annotations__", ()))} - _GIVEN_AWAY
     for base in reversed(cls.__mro__):
         own = {k: v for k, v in vars(base).items() if isinstance(v, Setting)}
         if not own:

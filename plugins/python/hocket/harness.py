@@ -141,7 +141,7 @@ class Harness:
     def advance_to(self, ms: float) -> None:
         """Moves the clock: micro-turns end, a source makes what belongs before it."""
         until = round(ms * 1e6)
-        period = self._cls.period_ms * 1_000_000
+        period = int(self._cls.period_ms) * 1_000_000
         while self._now < until:
             turn_end = (self._next_turn + 1) * self._turn_ns
             step = min(until, turn_end, self._now // period * period + period if self._cls.source else until)

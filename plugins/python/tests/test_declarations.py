@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 from pathlib import Path
 
@@ -45,8 +46,9 @@ class Refused(unittest.TestCase):
             ({"inputs": ["words"]}, "inputs: take names and ports"), ({"outputs": None}, "outputs: take names"),
             ({"inputs": {"words": None}}, "inputs: take names"), ({"outputs": {"Words": port(Text)}}, "lower-case word"),
             ({"outputs": {f"p{i}": port(Text) for i in range(1025)}}, "1025 ports"),
-            ({"period_ms": 0}, "period_ms: 0 is not from 1"), ({"period_ms": float("nan")}, "period_ms: nan is no int"),
-            ({"period_ms": True}, "period_ms: True is no int"), ({"period_ms": 1 << 70}, "is not from 1"),
+            ({"period_ms": 0}, "period_ms: 0 is not from 1"), ({"period_ms": float("nan")}, "period_ms: nan is no whole"),
+            ({"period_ms": True}, "period_ms: True is no whole"), ({"period_ms": 16.7}, "16.7 is no whole number"),
+            ({"period_ms": 1 << 70}, "is not from 1"), ({"period_ms": float("inf")}, "period_ms: inf is no whole"),
             ({"latency_ms": float("nan")}, "latency_ms: nan"), ({"latency_ms": -1}, "latency_ms: -1"),
             ({"source": "yes"}, "source: 'yes' is no bool"), ({"policies": ("x",)}, "policies: 'x'"),
         ):
@@ -54,7 +56,7 @@ class Refused(unittest.TestCase):
                 Harness(type("Bad", (Component,), {"inputs": port_of, **attributes}))
         for attributes, said in (
             ({"call": awaited}, "call: nobody awaits"), ({"call": yields}, "call: nobody takes"),
-            ({"time_limit_ms": -1}, "time_limit_ms: -1"), ({"max_result_bytes": 1 << 62}, "max_result_bytes"),
+            ({"time_limit_ms": -1}, "time_limit_ms: -1"), ({"max_result_bytes": 1 << 63}, "max_result_bytes"), ({"max_result_bytes": 0}, "max_result_bytes"),
             ({"name": 5}, "name: 5 is no str"), ({"network": "example.org"}, "network: 'example.org' is no bool"),
         ):
             with self.subTest(said), self.assertRaisesRegex((TypeError, ValueError), said):
@@ -68,8 +70,31 @@ class Refused(unittest.TestCase):
         ):
             with self.subTest(said), self.assertRaisesRegex(ValueError, said):
                 Harness(type("Bad", (Component,), {"n": made, "__annotations__": {"n": kind}}))
-        with self.assertRaisesRegex((TypeError, ValueError), "of its own|it is called"):
-            Harness(type("Bad", (Component,), {"emit": setting(1, "n"), "__annotations__": {"emit": int}}))
+        for name in ("emit", "context", "period_ms", "now", "_outputs"):
+            with self.subTest(name), self.assertRaisesRegex((TypeError, ValueError), "of its own|is no whole number"):
+                Harness(type("Bad", (Component,), {name: setting(1, "n"), "__annotations__": {name: int}}))
+
+    def test_what_a_run_can_use_is_not_refused(self):
+        """What authors write that is unusual and was always understood."""
+        class Odd(Component):
+            inputs = types.MappingProxyType({"words": port(Text)})
+            period_ms = 1000 / 50
+            latency_ms = 12.5
+            count: int = setting(3, "how many")
+            log: bool = setting(False, "whether")
+
+        self.assertEqual(_describe.component("m", Odd)["period_ms"], 20)
+        self.assertIsInstance(_describe.component("m", Odd)["period_ms"], int)
+        odd = Harness(Odd).component
+        self.assertEqual((odd.count, odd.log), (3, False))
+
+        class Long(Tool):
+            time_limit_ms = 6e4
+            max_result_bytes = sys.maxsize
+            def call(self, words: str) -> str: return words
+
+        told = _describe.tool(Long)
+        self.assertEqual((told["time_limit_ms"], told["max_result_bytes"]), (60000, sys.maxsize))
 
     def test_a_docstring_of_anything_is_clean_text(self):
         for doc in (5, "\udcff", None):

@@ -243,6 +243,9 @@ class Bytes(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, r"\[2, 3, 4\].*\[frames, channels\]"):
             self.back(Audio(np.zeros((2, 3, 4), "f4")))
         self.assertEqual(self.back(Audio(np.zeros(8, "f4"), channels=2)).samples.shape, (4, 2))
+        # As models give it: sets of one.
+        self.assertEqual(self.back(Audio(np.zeros((1, 1, 8), "f4"))).samples.shape, (8, 1))
+        self.assertEqual(self.back(Audio(np.zeros((1, 8, 2), "f4"), channels=2)).samples.shape, (8, 2))
 
     def test_garbage(self):
         import random

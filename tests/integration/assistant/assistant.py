@@ -72,7 +72,7 @@ class Refused(InAFolder):
 class Bench(InAFolder):
     """Four systems in one run, with a program that judges at once."""
 
-    def bench(self, checked):
+    def bench(self, checked, ends_with=0):
         parts = self.folder / "plugins/assistant"
         parts.mkdir(parents=True)
         shutil.copy(PARTS / "bench.py", parts)
@@ -80,7 +80,8 @@ class Bench(InAFolder):
         judge = self.folder / "judge"
         judge.write_text(f"#!{sys.executable}\nimport json, sys\n"
                          "print(json.dumps({'measures': [{'name': 'turn.right', 'value': len(sys.argv), 'low': 0, 'high': 1}]}))\n"
-                         "open('calls', 'a').write(' '.join(sys.argv[3:]) + '\\n')\n")
+                         "open('calls', 'a').write(' '.join(sys.argv[3:]) + '\\n')\n"
+                         f"sys.exit({ends_with})\n")
         judge.chmod(0o755)
         return run(sys.executable, parts / "bench.py", judge, "--items", 3, "--out", self.folder / "out")
 
@@ -96,6 +97,12 @@ class Bench(InAFolder):
         names = [m["name"] for m in json.loads((self.folder / "out/measures.json").read_text())["measures"]]
         self.assertEqual(names, [f"assistant.{s}turn.right" for s in ("duplex.", "pocketsphinx.", "own_endpointing.", "")])
         self.assertIn("| pocketsphinx |", said)
+
+    def test_items_that_failed_are_no_comparison(self):
+        code, said = self.bench(0, ends_with=1)
+        self.assertEqual(code, 1, said)
+        self.assertIn("duplex: no measures of all items (exit code 1)", said)
+        self.assertFalse((self.folder / "out/measures.json").exists())
 
     def test_without_the_parts(self):
         code, said = self.bench(2)
