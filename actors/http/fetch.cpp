@@ -148,7 +148,7 @@ void set_bounds(CURL* c, const fetch_request& r) {
   curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(c, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   // Where addresses are judged, a proxy's would be judged in place of the page's: none is used.
-  curl_easy_setopt(c, CURLOPT_NOPROXY, r.may_connect ? "*" : "localhost,127.0.0.1,::1");
+  curl_easy_setopt(c, CURLOPT_NOPROXY, r.may_connect ? "*" : "localhost,127.0.0.0/8,::1");
   // Whatever stays open is ours alone: a connection of another caller has another allowance.
   curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
 }

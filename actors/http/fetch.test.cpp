@@ -1,5 +1,6 @@
 #include "actors/http/fetch.hpp"
 
+#include <cstdlib>
 #include <mutex>
 
 #include "actors/http/server.test.hpp"
@@ -153,6 +154,21 @@ TEST_CASE("what may not be asked is not connected to") {
   fetch_request nobody;
   nobody.url = "http://127.0.0.1:1/";
   CHECK(code_of(fetch(nobody)) == "http.no_connection");
+}
+
+TEST_CASE("what goes to this machine goes through no proxy, however its address is written") {
+  ::setenv("http_proxy", "http://127.0.0.1:1", 1);  // nobody is there
+  auto o = odd_server();
+  o.address = "tcp://127.0.0.2:0";
+  const auto s = start(std::move(o));
+  fetch_request r;
+  r.url = s->url() + "/x";
+  const auto direct = fetch(r);
+  r.url = "http://192.0.2.1/";  // for documentation: nobody's
+  const auto proxied = fetch(r);
+  ::unsetenv("http_proxy");
+  CHECK_MESSAGE(direct, direct.error().message);
+  CHECK(code_of(proxied) == "http.no_connection");
 }
 
 TEST_CASE("Retry-After is a number of seconds or a date, and nothing else") {
