@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t block = 512;
 constexpr std::size_t most_entries = 1024, longest_name = 200;
+constexpr std::size_t most_config_bytes = 64 << 10, longest_expression = 1024, longest_words = 300;
 
 tl::unexpected<error> bad(const std::string& what) { return fail("train.bad_archive", what); }
 tl::unexpected<error> wrong(const std::string& what) { return fail("train.wrong_adapter", what); }
@@ -87,6 +88,7 @@ std::string_view file_of(std::string_view name) {
 result<lora::adapter_files> read_archive(const std::string& bytes) {
   const std::string_view all(bytes);
   std::map<std::string, std::string> found;
+  std::set<std::string> folders;  ///< of the two
   std::size_t at = 0, entries = 0;
   for (; at + block <= all.size(); ++entries) {
     const auto head = all.substr(at, block);
@@ -102,13 +104,16 @@ result<lora::adapter_files> read_archive(const std::string& bytes) {
       return bad("an entry leaves its folder: " + shown(e->name));
     if (!is_note && e->kind != '0' && e->kind != '5')
       return bad(shown(e->name) + " is neither a file nor a folder");
-    if (const auto file = file_of(e->name); e->kind == '0' && !file.empty())
+    if (const auto file = file_of(e->name); e->kind == '0' && !file.empty()) {
       if (!found.emplace(file, all.substr(at, e->size)).second)
         return bad(std::string(file) + " is there twice");
+      folders.insert(e->name.substr(0, e->name.size() - file.size()));
+    }
     at += (e->size + block - 1) / block * block;
   }
   for (const char* name : {"adapter_config.json", "adapter_model.safetensors"})
     if (!found.contains(name)) return bad(fmt::format("{} is not in it", name));
+  if (folders.size() != 1) return bad("its two files are in different folders");
   return lora::adapter_files{std::move(found["adapter_config.json"]),
                              std::move(found["adapter_model.safetensors"])};
 }
@@ -141,6 +146,37 @@ std::pair<std::string, bool> half_of(std::string_view name) {
   return {};
 }
 
+/// What others say of a stranger's file holds names out of it.
+tl::unexpected<error> retold(const error& e) {
+  return fail(e.code, cut_text(clean_text(e.message), longest_words));
+}
+
+/// Rank and scale, of every module.
+result<void> check_config(const lora::lora_config& is, const wanted_adapter& wanted) {
+  const auto is_wanted = [&](double alpha) {
+    return std::abs(alpha - wanted.alpha) <= 1e-9 * wanted.alpha;
+  };
+  if (is.rank != wanted.rank)
+    return wrong(fmt::format("its rank is {}, and {} was asked for", is.rank, wanted.rank));
+  if (!is_wanted(is.alpha))
+    return wrong(
+        fmt::format("its alpha is {}, and {} was asked for: set `alpha` to what the service gives",
+                    is.alpha, wanted.alpha));
+  if (is.rank_stabilised && wanted.rank != 1)
+    return wrong("it is scaled by alpha / sqrt(rank), and alpha / rank was asked for");
+  for (const auto& [part, rank] : is.rank_pattern)
+    if (rank != wanted.rank)
+      return wrong(fmt::format("the rank of {} is {}, and {} was asked for", shown(part), rank,
+                               wanted.rank));
+  for (const auto& [part, alpha] : is.alpha_pattern)
+    if (!is_wanted(alpha))
+      return wrong(fmt::format("the alpha of {} is {}, and {} was asked for", shown(part), alpha,
+                               wanted.alpha));
+  if (is.expression && is.expression->size() > longest_expression)
+    return wrong("its target_modules is too long an expression");
+  return {};
+}
+
 result<void> check_tensor(const engine::stored_tensor& t, std::int64_t rank, bool is_a) {
   if (t.dtype != "F32" && t.dtype != "F16" && t.dtype != "BF16")
     return wrong(fmt::format("{} is {}, not of floating point", shown(t.name), t.dtype));
@@ -154,18 +190,14 @@ result<void> check_tensor(const engine::stored_tensor& t, std::int64_t rank, boo
 }  // namespace
 
 result<void> check_adapter(const lora::adapter_files& files, const wanted_adapter& wanted) {
+  if (files.config.size() > most_config_bytes) return wrong("its configuration is too long");
   const auto config = lora::read_peft_config(files.config);
-  if (!config) return fail(config);
-  if (config->rank != wanted.rank)
-    return wrong(fmt::format("its rank is {}, and {} was asked for", config->rank, wanted.rank));
-  if (std::abs(config->alpha - wanted.alpha) > 1e-9 * wanted.alpha)
-    return wrong(
-        fmt::format("its alpha is {}, and {} was asked for: set `alpha` to what the service gives",
-                    config->alpha, wanted.alpha));
+  if (!config) return retold(config.error());
+  HOCKET_TRY(check_config(*config, wanted));
   const auto* from = reinterpret_cast<const std::byte*>(files.weights.data());
   const auto parsed = engine::safetensors_file::parse({from, from + files.weights.size()},
                                                       "adapter_model.safetensors");
-  if (!parsed) return fail(parsed);
+  if (!parsed) return retold(parsed.error());
   lora::lora_config asked;
   asked.modules = lora::modules_of(wanted.parts);
   std::map<std::string, int> halves;
@@ -175,12 +207,12 @@ result<void> check_adapter(const lora::adapter_files& files, const wanted_adapte
     if (module.empty()) return wrong(shown(t.name) + " is no part of a low-rank adapter");
     for (const bool is_asked : {false, true}) {
       const auto yes = lora::selects(is_asked ? asked : *config, module);
-      if (!yes) return fail(yes);
+      if (!yes) return retold(yes.error());
       if (!*yes)
         return wrong(fmt::format("{} is adapted, which {} does not say", shown(module),
                                  is_asked ? "`parts`" : "its configuration"));
     }
-    HOCKET_TRY(check_tensor(t, config->rank_of(module), is_a));
+    HOCKET_TRY(check_tensor(t, wanted.rank, is_a));
     halves[module] |= is_a ? 1 : 2;
   }
   if (halves.empty()) return wrong("it adapts nothing");

@@ -6,11 +6,13 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "engine/transformer/safetensors.hpp"
 
 using namespace hocket;
 using namespace hocket::trainer;
+using nlohmann::json;
 
 namespace {
 
@@ -95,6 +97,8 @@ TEST_CASE("an archive that leaves its folder, links or lies is refused whole") {
     CHECK(code(entry("a", "", kind) + config + weights + end).find("neither a file nor a folder") !=
           std::string::npos);
   CHECK(code(config + config + weights + end).find("twice") != std::string::npos);
+  CHECK(code(entry("a/adapter_config.json", "{}") + entry("b/adapter_model.safetensors", "w") + end)
+            .find("different folders") != std::string::npos);
   CHECK(code(config + end).find("adapter_model.safetensors is not in it") != std::string::npos);
   CHECK(code(config + weights.substr(0, 700)).find("cut short") != std::string::npos);
   auto damaged = config + weights + end;
@@ -126,6 +130,24 @@ TEST_CASE("an adapter that came is the one that was asked for, or is refused by 
           "its configuration");
   refused(checked({}, 4), "its rank is 4, and 2 was asked for");
   refused(checked({}, 2, 16), "its alpha is 16");
+  const auto with = [&](const char* key, const json& value) {
+    lora::lora_config plain;
+    plain.rank = 2, plain.modules = {"q_proj"};
+    auto c = json::parse(lora::write_peft_config(plain));
+    c[key] = value;
+    return check_adapter(
+        {c.dump(), safetensors({{module + "A.weight", {2, 8}}, {module + "B.weight", {8, 2}}})},
+        {.rank = 2, .alpha = 32, .parts = {true, true, false}});
+  };
+  CHECK(why(with("rank_pattern", {{"q_proj", 2}})) == "fine");
+  refused(with("rank_pattern", {{"q_proj", 4}}), "the rank of q_proj is 4");
+  refused(with("alpha_pattern", {{"q_proj", 64.0}}), "the alpha of q_proj is 64");
+  refused(with("use_rslora", true), "sqrt(rank)");
+  refused(with("target_modules", std::string(2000, '.')), "too long an expression");
+  refused(with("note", std::string(100'000, ' ')), "configuration is too long");
+  const auto rude = with("peft_type", "\x1b[2J" + std::string(10'000, 'x'));
+  CHECK(why(rude).find('\x1b') == std::string::npos);
+  CHECK(why(rude).size() < 400);
   CHECK(!check_adapter({"{", ""}, {}));
   CHECK(!check_adapter({lora::write_peft_config({}), "no tensors"}, {}));
 }

@@ -2,6 +2,7 @@
 // steps, so that what was done twice, or not, can be seen.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <functional>
@@ -64,6 +65,7 @@ class fake_service {
   std::vector<http::fetch_request> requests;
   int sessions = 0, steps = 0, slow = 0;  ///< slow: polls before each result
   bool has_external = true, is_proto_damaged = false;
+  std::int64_t pass_ms = 0;  ///< a pass takes so long, and the one behind it begins then
   std::function<lora::adapter_files(float)> files = [](float v) { return adapter_of(v); };
   std::string archive, file_base = "http://127.0.0.1:1/files/";
   std::int64_t now_ms = 0;
@@ -111,7 +113,12 @@ class fake_service {
                         {{"adapter_config.json", file_base + "adapter_config.json"},
                          {"adapter_model.safetensors", file_base + "adapter_model.safetensors"}}}});
     if (what.ends_with("/archive")) return says(json{{"url", file_base + "archive.tar"}});
-    if (r.method == "DELETE") return says(204, "");
+    if (r.method == "DELETE") {
+      std::string at = what.substr(std::string("training_runs/").size());
+      at.replace(at.find("/checkpoints"), std::string("/checkpoints").size(), "");
+      kept.erase("tinker://" + at);
+      return says(204, "");
+    }
     return operation(body, what);
   }
 
@@ -124,6 +131,7 @@ class fake_service {
     results[id] = does();
     m.requests[number] = id;
     polls_[id] = slow;
+    if (pass_ms > 0) done_ms_[id] = busy_until_ms_ = std::max(busy_until_ms_, now_ms) + pass_ms;
     return says(json{{"request_id", id}});
   }
 
@@ -180,7 +188,8 @@ class fake_service {
   answer poll(const json& body, const http::fetch_request& r) {
     const std::string id = body["request_id"];
     if (!results.contains(id)) return says(json{{"detail", "no such request"}}, 404);
-    if (polls_[id]-- > 0) return says(json{{"type", "try_again"}, {"queue_state", "active"}});
+    if (polls_[id]-- > 0 || now_ms < done_ms_[id])
+      return says(json{{"type", "try_again"}, {"queue_state", "active"}});
     const bool proto =
         http::find_header(r.headers, "Accept").value_or("") == "application/x-protobuf";
     return says(200, results[id], proto ? "application/x-protobuf" : "application/json");
@@ -193,6 +202,8 @@ class fake_service {
   }
 
   std::map<std::string, int> polls_;
+  std::map<std::string, std::int64_t> done_ms_;
+  std::int64_t busy_until_ms_ = 0;
   float shown_ = 0;
 };
 

@@ -19,16 +19,11 @@ constexpr std::int64_t first_back_off_ms = 500, longest_back_off_ms = 30'000;
 constexpr std::int64_t poll_ms = 200;  ///< between polls of a server that answers at once
 constexpr std::int64_t longest_poll_ms = 45'000;  ///< as the official client waits
 constexpr std::int64_t longest_try_ms = 120'000;
-constexpr std::size_t longest_name = 512, longest_words = 200;
+constexpr std::size_t longest_words = 200, longest_url = 300;
 
 json object_of(const std::string& body) {
   auto j = language::strict_json(body, "answer");
   return j && j->is_object() ? std::move(*j) : json();
-}
-
-std::string text_at(const json& j, const char* key) {
-  const auto v = j.is_object() ? j.value(key, json()) : json();
-  return v.is_string() ? v.get<std::string>() : std::string();
 }
 
 bool is_proto(const http::fetch_answer& a) {
@@ -43,19 +38,31 @@ bool comes_again(const http::fetch_answer& a) {
   return s == 408 || s == 409 || s == 425 || s == 429 || s >= 500 || (s == 400 && a.body.empty());
 }
 
+/// Secrets go first: half of one, where a text is cut, is not known any more.
+std::string logged(const std::string& text, std::size_t longest) {
+  return cut_text(trust::without_secrets(clean_text(text)), longest);
+}
+
 }  // namespace
+
+std::string text_at(const json& j, const char* key, std::size_t longest) {
+  const auto at = j.is_object() ? j.find(key) : j.end();
+  if (at == j.end() || !at->is_string()) return {};
+  const auto& text = at->get_ref<const std::string&>();
+  return text.size() <= longest ? text : std::string();
+}
 
 std::string service_words(const std::string& body) {
   const auto j = object_of(body);
   std::string words;
   for (const char* key : {"detail", "error", "message"})
-    if (words.empty()) words = text_at(j, key);
-  if (words.empty()) words = j.is_null() ? body.substr(0, 4 * longest_words) : j.dump();
-  return trust::without_secrets(cut_text(clean_text(words), longest_words));
+    if (words.empty()) words = text_at(j, key, body.size());
+  if (words.empty()) words = j.is_null() ? body : j.dump();
+  return logged(words, longest_words);
 }
 
 service_call::service_call(service_ask what, std::int64_t now_ms, std::int64_t patience_ms)
-    : what_(std::move(what)), until_ms_(now_ms + patience_ms) {}
+    : what_(std::move(what)), patience_ms_(patience_ms), until_ms_(now_ms + patience_ms) {}
 
 service_try service_call::next(std::int64_t now_ms) {
   service_try t;
@@ -104,10 +111,10 @@ void service_call::not_yet(std::int64_t now_ms) {
     end(fail("train.service_late", "the service has no result in time: " + last_reason_));
 }
 
-void service_call::take(const result<http::fetch_answer>& came, std::int64_t now_ms) {
-  if (came) return take_status(*came, now_ms);
+void service_call::take(result<http::fetch_answer> came, std::int64_t now_ms) {
+  if (came) return take_status(std::move(*came), now_ms);
   const auto& e = came.error();
-  const auto why = trust::without_secrets(e.message);
+  const auto why = logged(e.message, longest_url);
   if (e.code == "http.bad_tls" || e.code == "http.bad_url" || e.code == "http.not_allowed")
     return end(fail("train.service_unreachable", why));
   if (e.code == "http.too_large")
@@ -121,14 +128,14 @@ void service_call::take(const result<http::fetch_answer>& came, std::int64_t now
   again(why, -1, now_ms);
 }
 
-void service_call::take_status(const http::fetch_answer& a, std::int64_t now_ms) {
+void service_call::take_status(http::fetch_answer a, std::int64_t now_ms) {
   const int s = a.status;
-  if (is_submitted() && (s == 200 || s == 408)) return take_result(a, now_ms);
+  if (is_submitted() && (s == 200 || s == 408)) return take_result(std::move(a), now_ms);
   if (s >= 200 && s < 300) {
     if (what_.is_future && !is_submitted()) return take_name(a);
     if (what_.is_future)
       return end(fail("train.service_odd", fmt::format("a poll is answered with status {}", s)));
-    return end(service_answer{s, a.body, ""});
+    return end(service_answer{s, std::move(a.body), ""});
   }
   const auto words = fmt::format("HTTP status {}{}{}", s, a.body.empty() ? "" : ": ",
                                  a.body.empty() ? "" : service_words(a.body));
@@ -149,33 +156,31 @@ void service_call::take_status(const http::fetch_answer& a, std::int64_t now_ms)
 void service_call::take_name(const http::fetch_answer& a) {
   const auto j = object_of(a.body);
   const auto name = text_at(j, "request_id");
-  if (!name.empty() && name.size() <= longest_name) {
+  if (!name.empty()) {
     request_id_ = name;
     back_off_ms_ = 0;
     last_reason_ = "the future did not end";
     return;
   }
   // Some say at once that it went wrong.
-  if (const auto wrong = text_at(j, "error"); !wrong.empty())
+  if (j.is_object() && j.contains("error"))
     return end(fail("train.service_refused", service_words(a.body)));
   end(fail("train.service_odd", "an operation is answered without `request_id`"));
 }
 
-void service_call::take_result(const http::fetch_answer& a, std::int64_t now_ms) {
+void service_call::take_result(http::fetch_answer a, std::int64_t now_ms) {
   if (is_proto(a)) {
     if (!what_.wants_proto)
       return end(fail("train.service_odd", "a result is protobuf, and JSON was asked for"));
-    return end(service_answer{a.status, a.body, ""});
+    return end(service_answer{a.status, std::move(a.body), ""});
   }
   const auto j = object_of(a.body);
   if (text_at(j, "type") == "try_again") {
     const auto reason = text_at(j, "queue_state_reason");
     const auto state = text_at(j, "queue_state");
-    last_reason_ =
-        fmt::format("the future did not end ({}{}{})",
-                    state.empty() ? "active" : service_words(json{{"error", state}}.dump()),
-                    reason.empty() ? "" : ": ",
-                    reason.empty() ? "" : service_words(json{{"error", reason}}.dump()));
+    last_reason_ = fmt::format("the future did not end ({}{}{})",
+                               state.empty() ? "active" : logged(state, longest_words),
+                               reason.empty() ? "" : ": ", logged(reason, longest_words));
     return not_yet(now_ms);
   }
   if (a.status == 408) return again("HTTP status 408", http::retry_after_ms(a.headers), now_ms);
@@ -187,7 +192,7 @@ void service_call::take_result(const http::fetch_answer& a, std::int64_t now_ms)
   if (j.is_null()) return end(fail("train.service_odd", "a result is no JSON object"));
   if (what_.wants_proto || text_at(j, "status") == "complete_metadata")
     return end(fail("train.service_odd", "a result is not what was asked for"));
-  end(service_answer{a.status, a.body, ""});
+  end(service_answer{a.status, std::move(a.body), ""});
 }
 
 }  // namespace hocket::trainer

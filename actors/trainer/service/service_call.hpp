@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "actors/http/fetch.hpp"
 #include "graph/core/result.hpp"
 
@@ -52,26 +54,28 @@ class service_call {
   /// The next try, sent now plus its pause. Not where it is over.
   service_try next(std::int64_t now_ms);
   /// What came of it.
-  void take(const result<http::fetch_answer>& came, std::int64_t now_ms);
+  void take(result<http::fetch_answer> came, std::int64_t now_ms);
+  /// Its turn has come: what was before it in its model's order is answered. The patience counts from here.
+  void wait_from(std::int64_t now_ms) { until_ms_ = now_ms + patience_ms_; }
 
   /// The service has it: it is a future whose result is not there yet.
   bool is_submitted() const { return !request_id_.empty(); }
   /// The service may have it: a try left, and nobody said that it was refused.
   bool may_be_there() const { return may_be_there_; }
   bool is_over() const { return is_over_; }
-  const result<service_answer>& outcome() const { return outcome_; }
-  void give_up(error why) { end(fail(std::move(why.code), std::move(why.message))); }
+  const result<service_answer>& outcome() const& { return outcome_; }
+  result<service_answer> outcome() && { return std::move(outcome_); }
 
  private:
   void end(result<service_answer> r);
   void again(const std::string& why, std::int64_t wait_ms, std::int64_t now_ms);
   void not_yet(std::int64_t now_ms);
-  void take_status(const http::fetch_answer& a, std::int64_t now_ms);
-  void take_result(const http::fetch_answer& a, std::int64_t now_ms);
+  void take_status(http::fetch_answer a, std::int64_t now_ms);
+  void take_result(http::fetch_answer a, std::int64_t now_ms);
   void take_name(const http::fetch_answer& a);
 
   service_ask what_;
-  std::int64_t until_ms_, sent_ms_ = 0, pause_ms_ = 0, back_off_ms_ = 0;
+  std::int64_t patience_ms_, until_ms_, sent_ms_ = 0, pause_ms_ = 0, back_off_ms_ = 0;
   std::string request_id_, last_reason_ = "nothing came";
   bool may_be_there_ = false, is_over_ = false;
   result<service_answer> outcome_ = fail("train.service_late", "nothing came");
@@ -79,5 +83,8 @@ class service_call {
 
 /// What a service says, in a form that may be logged: cleaned, short, without secrets.
 std::string service_words(const std::string& body);
+
+/// A text of an object; empty: there is none, or a longer one.
+std::string text_at(const nlohmann::json& j, const char* key, std::size_t longest = 512);
 
 }  // namespace hocket::trainer

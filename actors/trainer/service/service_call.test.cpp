@@ -138,6 +138,13 @@ TEST_CASE("service_call: answers of no protocol end it") {
   CHECK(status.code() == "train.service_odd");
 }
 
+TEST_CASE("service_call: an error without the name of a future is the service's no") {
+  for (const char* no : {R"({"error": "too many sessions"})", R"({"error": {"code": 7}})"}) {
+    rig r;
+    CHECK(r.take(says(200, no)).code() == "train.service_refused");
+  }
+}
+
 TEST_CASE("service_call: a future that never comes ends in its time, with the last reason") {
   rig r;
   r.take(says(200, name));
@@ -162,5 +169,13 @@ TEST_CASE("service_call: words of the service are short, clean and hold no key")
         std::string::npos);
   CHECK(service_words(R"({"message": "a\u0007b"})") == "ab");
   CHECK(service_words(std::string(10'000, 'x')).size() < 300);
+  // Where the text is cut, half a key is a key, too.
+  for (const std::size_t before : {180, 190, 195, 199, 795})
+    CHECK(service_words(std::string(before, 'x') + " tml-s3cret-key").find("tml") ==
+          std::string::npos);
+  rig r;
+  r.take(fail("http.bad_tls", "https://host/\x1b[2J" + std::string(10'000, 'x')));
+  CHECK(r.words().size() < 400);
+  CHECK(r.words().find('\x1b') == std::string::npos);
   trust::forget_secrets();
 }

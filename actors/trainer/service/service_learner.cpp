@@ -37,6 +37,7 @@ class service_learner final : public learner {
 
   result<void> begin(const goes_on& more) override {
     session_.emplace(settings_.service, reach_, more);
+    here_.clear();
     reason_ = "errored";
     if (!from_.empty()) return noted(session_->open(from_, with_optimizer_));
     return noted(session_->open({adapter_of(settings_), settings_.seed}));
@@ -60,9 +61,17 @@ class service_learner final : public learner {
     const auto kept = noted(session_->save(name));
     if (!kept) return fail(kept);
     auto files = noted(session_->download(name));
-    if (!files) return files;
-    HOCKET_TRY(check_adapter(*files, adapter_of(settings_)));
-    from_ = *kept, with_optimizer_ = true;
+    const auto good = files ? check_adapter(*files, adapter_of(settings_)) : fail(files);
+    if (!good) {
+      session_->drop(name);  // nobody goes on from it
+      return fail(good);
+    }
+    // Nor from what this round kept before.
+    if (!here_.empty()) {
+      session_->drop(here_);
+      std::erase_if(kept_, [this](const auto& k) { return k.second == from_; });
+    }
+    here_ = name, from_ = *kept, with_optimizer_ = true;
     kept_[http::sha256_hex(files->weights)] = *kept;
     reason_ = "success";
     return files;
@@ -97,6 +106,7 @@ class service_learner final : public learner {
   service_reach reach_;
   std::optional<service_session> session_;
   std::string from_;  ///< a checkpoint there; empty: none
+  std::string here_;  ///< the name of the one that this round kept; empty: none yet
   bool with_optimizer_ = false;
   std::map<std::string, std::string> kept_;  ///< by the sum of the adapter's weights
   std::int64_t rounds_ = 0;

@@ -78,11 +78,58 @@ TEST_CASE("service: a round is a session, and the next one goes on from what it 
   CHECK(r.round(1)->weights == adapter_of(6).weights);
   CHECK(r.l->back_to("", "another's").error().code == "train.service_lost");
   CHECK(r.asked("DELETE") == 4);  // what was exported for the way
+  CHECK(r.service.kept.size() == 4);
+}
+
+TEST_CASE("service: of a round what it kept last stays there, and nothing of one that failed") {
+  rig r;
+  REQUIRE(r.l->begin(r.more));
+  REQUIRE(r.l->step(r.batch, 1e-3, r.more));
+  REQUIRE(r.l->end(r.more));
+  REQUIRE(r.l->step(r.batch, 1e-3, r.more));
+  const auto last = r.l->end(r.more);
+  REQUIRE(last);
+  r.l->leave();
+  const auto keeps = [&](const std::vector<std::string>& paths) {
+    std::vector<std::string> is;
+    for (const auto& [path, m] : r.service.kept) is.push_back(path);
+    CHECK(is == paths);
+  };
+  keeps({"tinker://s1:train:0/weights/round-2"});
+  for (const char* where :
+       {"external_weights_urls", "/files/", "save_weights_external", "/archive"}) {
+    r.service.faults.push_back({where, says(json{{"error", "no"}}, 403), false, 1 << 20});
+    CHECK(r.code() != "fine");
+    r.service.faults.clear();
+    r.service.has_external = where != std::string("save_weights_external");
+  }
+  r.service.has_external = true;
+  r.service.files = [](float) { return adapter_of(NAN); };
+  CHECK(r.code() == "train.wrong_adapter");
+  keeps({"tinker://s1:train:0/weights/round-2"});
+  r.service.files = [](float v) { return adapter_of(v); };
+  CHECK(r.round()->weights == adapter_of(24).weights);
+}
+
+TEST_CASE("service: each pass has its patience from when the one before it is done") {
+  rig r;
+  r.service.pass_ms = 60'000;
+  r.batch.assign(3, datum(200'000, 0.001));  // too many bytes for one request: three passes
+  REQUIRE(r.l->begin(r.more));
+  const auto loss = r.l->step(r.batch, 1e-3, r.more);
+  CHECK_MESSAGE(loss, loss.error().message);
+  CHECK(r.service.now_ms > 200'000);
+  r.service.pass_ms = 110'000;
+  CHECK(r.l->loss_of(r.batch, r.more).error().code == "train.service_late");
+  r.l->leave();
 }
 
 TEST_CASE("service: the key goes to the service alone, and not to the files") {
   rig r;
   REQUIRE(r.round());
+  r.service.faults.push_back({"create_session", says(json{{"session_id", "../../up"}}), false, 1});
+  CHECK(r.code() == "train.service_odd");
+  CHECK(r.asked("..") == 0);
   for (const auto& q : r.service.requests) {
     const bool is_file = q.url.find("/files/") != q.url.npos;
     CHECK(http::find_header(q.headers, "X-API-Key").has_value() == !is_file);
@@ -185,6 +232,8 @@ TEST_CASE("service: one without exports gives the adapter as an archive") {
   CHECK(got->weights == a.weights);
   r.service.archive = "no archive";
   CHECK(r.code() == "train.bad_archive");
+  r.service.archive = tar({std::string(100'000, ' '), a.weights});
+  CHECK(r.code() == "train.wrong_adapter");
   r.service.archive = tinker::as_tar({{"../adapter_config.json", a.config}});
   CHECK(r.code() == "train.bad_archive");
   r.service.archive = tar(adapter_of(1, 3));
@@ -203,6 +252,45 @@ TEST_CASE("service: an adapter that is wrong is not taken, and a loss that is no
   damaged.service.is_proto_damaged = true;
   CHECK(damaged.code() == "train.service_odd");
   CHECK(damaged.service.ended == std::vector<std::string>{"errored"});
+}
+
+TEST_CASE("service: no answer may be much longer than what was asked for") {
+  rig r;
+  REQUIRE(r.round());
+  for (const auto& q : r.service.requests) {
+    const bool is_weights = q.url.ends_with("adapter_model.safetensors");
+    CHECK_MESSAGE((is_weights || q.body_bytes <= (1 << 20) + 4096), q.url);
+    if (q.url.ends_with("adapter_config.json")) CHECK(q.body_bytes <= 1 << 16);
+  }
+}
+
+TEST_CASE("service: words of a stranger are clean and short, and a policy's no is told as one") {
+  rig r;
+  const auto told = [&](const std::string& url) {
+    r.service.file_base = url;
+    const auto got = r.round();
+    REQUIRE(!got);
+    CHECK(got.error().message.size() < 500);
+    CHECK(got.error().message.find('\x1b') == std::string::npos);
+    return got.error().code;
+  };
+  CHECK(told("http://10.0.0.1/" + std::string(5000, 'x')) == "train.service_unreachable");
+  CHECK(told("https://host/" + std::string(10'000, 'x')) == "train.service_odd");
+  CHECK(told("https://host/\x1b[2J") == "train.service_odd");
+  r.service.file_base = "http://127.0.0.1:1/files/";
+  r.service.files = [](float) {
+    auto f = adapter_of(1);
+    f.weights.replace(f.weights.find("F32"), 3, "F99");
+    f.weights.replace(f.weights.find("base_model"), 6, "\\u001b");  // a JSON escape of six bytes
+    return f;
+  };
+  CHECK(told(r.service.file_base).starts_with("safetensors."));
+  auto s = settings();
+  s.service.may_reach = [](const std::string& url) -> result<void> {
+    return fail("trust.refused", url + " is on no list");
+  };
+  rig closed(s);
+  CHECK(closed.code() == "train.service_unreachable");
 }
 
 TEST_CASE("service: a batch of many bytes goes in several requests, held data changes nothing") {

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <system_error>
 #include <thread>
 
 #include "actors/trainer/service/service_session.hpp"
@@ -18,7 +19,12 @@ result<http::fetch_answer> fetched(const http::fetch_request& r, const goes_on& 
   std::atomic<bool> cancelled{false};
   auto own = r;
   own.cancelled = &cancelled;
-  auto answer = std::async(std::launch::async, [&own] { return http::fetch(own); });
+  std::future<result<http::fetch_answer>> answer;
+  try {
+    answer = std::async(std::launch::async, [&own] { return http::fetch(own); });
+  } catch (const std::system_error&) {
+    return fail("http.no_connection", "there is no thread for it");
+  }
   while (answer.wait_for(look_every) != std::future_status::ready)
     if (!more()) cancelled = true;
   return answer.get();

@@ -19,19 +19,18 @@ constexpr const char* client_version = "0.38.0";  // the SDK whose messages thes
 constexpr std::int64_t beat_every_ms = 10'000;
 constexpr int small_ms = 10'000, last_ms = 2000;  ///< for what may fail
 /// Of one request with data, as the official client splits them.
-constexpr std::size_t most_data = 1024, most_bytes = 5 << 20;
-constexpr std::size_t most_pass_bytes = 64 << 20;  ///< of an answer: 4 for each target
-constexpr std::size_t longest_name = 512;
+constexpr std::size_t most_data = 1024, most_bytes = 5'000'000;
 
 std::size_t bytes_of(const training_datum& d) {
   return d.tokens.size() * (sizeof(std::int32_t) + sizeof(std::int64_t) + sizeof(float)) + 64;
 }
 
-std::string text_at(const json& j, const char* key) {
-  const auto v = j.value(key, json());
-  return v.is_string() && v.get_ref<const std::string&>().size() <= longest_name
-             ? v.get<std::string>()
-             : std::string();
+/// Of the answer to a pass. It has 4 bytes for each target; protobuf that is not as it should be takes many
+/// times its bytes in memory, so nobody gets to send much more than was asked for.
+std::size_t most_answer_bytes(std::span<const training_datum> data) {
+  std::size_t bytes = 1 << 20;
+  for (const auto& d : data) bytes += 2 * bytes_of(d);
+  return bytes;
 }
 
 /// Whether it may stand in a path as it is.
@@ -81,7 +80,7 @@ result<void> service_session::advance(service_call& c, bool until_submitted) {
 
 result<service_answer> service_session::run(service_call& c) {
   HOCKET_TRY(advance(c, false));
-  return c.outcome();
+  return std::move(c).outcome();
 }
 
 result<json> service_session::ask(service_ask what) {
@@ -132,8 +131,9 @@ result<void> service_session::begin(const char* path, json body) {
                                      .dump(),
                          .is_future = false});
   if (!made) return fail(made);
-  session_ = text_at(*made, "session_id");
-  if (!is_plain(session_)) return odd("a session has no name");
+  const auto session = text_at(*made, "session_id");
+  if (!is_plain(session)) return odd("a session has no name that can be used");
+  session_ = session;
   beat_ms_ = reach_.now_ms();
   body["session_id"] = session_, body["model_seq_id"] = 0;
   const auto model = ask({.path = fmt::format("/api/v1/{}", path), .body = body.dump()});
@@ -193,7 +193,7 @@ result<void> service_session::send_passes(std::span<const training_datum> data, 
                      .type = "application/x-protobuf",
                      .wants_proto = true,
                      .id = next_id(),
-                     .answer_bytes = most_pass_bytes};
+                     .answer_bytes = most_answer_bytes(some)};
     out.push_back({call_of(std::move(what)), static_cast<std::int64_t>(n)});
     HOCKET_TRY(advance(out.back().call, true));
     at += n;
@@ -204,6 +204,7 @@ result<void> service_session::send_passes(std::span<const training_datum> data, 
 result<double> service_session::losses_of(std::vector<sent>& passes) {
   double loss = 0;
   for (auto& p : passes) {
+    p.call.wait_from(reach_.now_ms());
     const auto a = run(p.call);
     if (!a) return fail(a);
     const auto pass = tinker::decode_pass(a->body);
@@ -239,6 +240,7 @@ result<double> service_session::step(std::span<const training_datum> data, const
   HOCKET_TRY(advance(stepped, true));
   const auto loss = losses_of(passes);
   if (!loss) return loss;
+  stepped.wait_from(reach_.now_ms());
   const auto done = run(stepped);
   if (!done) return fail(done);
   return loss;
@@ -266,6 +268,12 @@ result<std::string> service_session::save(const std::string& name) {
 void service_session::forget(const std::string& checkpoint) {
   (void)once("DELETE", checkpoint, json(), small_ms, more_);
 }
+
+std::string service_session::checkpoints() const {
+  return fmt::format("/api/v1/training_runs/{}/checkpoints", model_);
+}
+
+void service_session::drop(const std::string& name) { forget(checkpoints() + "/weights/" + name); }
 
 void service_session::finish(const char* reason) {
   if (session_.empty()) return;

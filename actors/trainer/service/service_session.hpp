@@ -62,6 +62,8 @@ class service_session {
   /// operation. What was exported for it is deleted there again.
   /// Errors: train.bad_archive, train.service_unreachable (a URL that others read, or that is forbidden), too.
   result<lora::adapter_files> download(const std::string& name);
+  /// Deletes what `save` kept.
+  void drop(const std::string& name);
   /// Tells the service, for two seconds at most, that the session is over. *reason*: success, errored or interrupted.
   void finish(const char* reason);
 
@@ -87,8 +89,9 @@ class service_session {
   result<std::string> path_of(const nlohmann::json& answer, const char* kind,
                               const std::string& name) const;
   result<lora::adapter_files> files_of(const nlohmann::json& urls);
-  result<lora::adapter_files> archive_of(const std::string& checkpoints, const std::string& name);
-  result<std::string> file(const std::string& url);
+  result<lora::adapter_files> archive_of(const std::string& name);
+  result<std::string> file(const std::string& url, std::size_t most_bytes);
+  std::string checkpoints() const;
   std::string next_id();
 
   const service_settings& settings_;
@@ -96,7 +99,8 @@ class service_session {
   goes_on more_;
   std::string session_, model_;
   std::int64_t number_ = 0;  ///< of the last operation
-  std::int64_t asks_ = 0, beat_ms_ = 0;
+  std::int64_t asks_ = 0;    ///< requests with an idempotency key
+  std::int64_t beat_ms_ = 0;
   std::string nonce_;
 };
 
