@@ -32,7 +32,9 @@ result<trainer::round_settings> settings_of(const lora_recipe& r) {
 result<lora::adapter_files> train_there(const lora_recipe& r, trainer::learner& l,
                                         const all_data& data, const trust::folder& out, bool json,
                                         validation& v, std::int64_t& steps) {
-  const trainer::goes_on more = [] { return signal_that_came() == 0; };
+  // From the first step on what was learnt is fetched also after a signal, so that what is under way there is
+  // waited for, `patience_s` at most; a second signal ends at once.
+  const trainer::goes_on more = [&steps] { return steps > 0 || signal_that_came() == 0; };
   const std::unique_ptr<trainer::learner, void (*)(trainer::learner*)> leaves(
       &l, [](trainer::learner* at) { at->leave(); });
   HOCKET_TRY(l.begin(more));
@@ -48,9 +50,8 @@ result<lora::adapter_files> train_there(const lora_recipe& r, trainer::learner& 
     if (!loss) return loss;
     return *loss / trainer::targets_of(held);
   };
-  // Also after a signal: what was learnt is fetched.
   by.save = [&]() -> result<void> {
-    auto is = l.end([] { return true; });
+    auto is = l.end(more);
     if (!is) return fail(is);
     files = std::move(*is);
     HOCKET_TRY(out.write("adapter_config.json", files.config));
