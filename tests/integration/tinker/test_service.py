@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -21,11 +22,13 @@ clock: {micro_turn_ms: 200}
 actors:
   file: {component: trainer.examples, file: FOLDER/data.jsonl}
   held: {component: trainer.examples, file: FOLDER/held.jsonl}
-  learner:
+"""
+LEARNER = """  by_BATCH:
     component: trainer.lora
     watchdog_ms: 120000
     inputs: {examples: file.examples, validation: held.examples}
     model: FOLDER/WORDS
+    out: by-BATCH
     epochs: 2
     rank: 4
     min_examples: 1
@@ -34,6 +37,7 @@ actors:
     batch: BATCH
     SERVICE
 """
+BATCHES = (1, 3)
 
 
 def tensors(path):
@@ -75,8 +79,9 @@ class at_service(unittest.TestCase):
     def path(cls, name):
         return os.path.join(cls.folder, name)
 
-    def run_it(self, out, batch=1, service="", code=0, key="tml-test-one"):
-        text = GRAPH.replace("FOLDER", self.folder).replace("BATCH", str(batch)).replace("SERVICE", service)
+    def run_it(self, out, batches=(1,), service="", code=0, key="tml-test-one"):
+        text = GRAPH + "".join(LEARNER.replace("BATCH", str(n)) for n in batches)
+        text = text.replace("FOLDER", self.folder).replace("SERVICE", service)
         graph = self.path(out + ".yaml")
         with open(graph, "w") as f:
             f.write(text.replace("WORDS", "words" if service else "model"))
@@ -93,26 +98,25 @@ class at_service(unittest.TestCase):
         with open(self.path(name)) as f:
             return f.read()
 
-    def read(self, out, name):
-        with open(self.path(f"{out}/adapters/adapter-1/{name}"), "rb") as f:
+    def read(self, name):
+        with open(self.path(name), "rb") as f:
             return f.read()
 
     def test_the_adapter_that_comes_back_is_the_one_that_is_trained_here(self):
-        for batch in (1, 3):
-            here, there = f"here-{batch}", f"there-{batch}"
-            self.run_it(here, batch)
-            self.run_it(there, batch, self.service())
-            name = "adapter_model.safetensors"
-            a, b = (tensors(self.path(f"{o}/adapters/adapter-1/{name}")) for o in (here, there))
+        self.run_it("here", BATCHES)
+        self.run_it("there", BATCHES, self.service())
+        for batch in BATCHES:
+            files = [f"{o}/by-{batch}/adapter-1/adapter_model.safetensors" for o in ("here", "there")]
+            a, b = (tensors(self.path(f)) for f in files)
             self.assertEqual(a.keys(), b.keys())
             self.assertTrue(any(any(v) for n, v in a.items() if "lora_B" in n))
             worst = max(abs(x - y) for n in a for x, y in zip(a[n], b[n]))
             if batch == 1:
-                self.assertEqual(self.read(here, name), self.read(there, name))  # and so every log probability
+                self.assertEqual(*(self.read(f) for f in files))  # and so every log probability
             else:  # here a batch is summed example by example, there in one pass
                 self.assertLess(worst, 1e-4)
-            self.assertEqual(*(len(self.text(f"{o}/adapters/curve.csv").splitlines()) for o in (here, there)))
-        card = json.loads(self.read(there, "card.json"))
+            self.assertEqual(*(len(self.text(f"{o}/by-{batch}/curve.csv").splitlines()) for o in ("here", "there")))
+        card = json.loads(self.read("there/by-3/adapter-1/card.json"))
         self.assertEqual((card["base_model"]["name"], card["base_model"]["sha256"]), (MODEL, ""))
         self.assertEqual(card["recipe"]["service"], self.s.url)
         self.assertLess(card["evaluations"][0]["after"], card["evaluations"][0]["before"])
@@ -123,24 +127,41 @@ class at_service(unittest.TestCase):
             for run in c.ask("GET", f"sessions/{session}")["training_run_ids"]:
                 self.refused_as_gone(c, run)
 
-    def recipe(self, out, more="", code=0):
-        with open(self.path("recipe.yaml"), "w") as f:
-            f.write(f"model: {self.path('words' if more else 'model')}\ndata: {self.path('data.jsonl')}\n"
-                    f"validation: {self.path('held.jsonl')}\nsteps: 6\nbatch: 4\nlearning_rate: 0.01\nrank: 4\neval_every: 3\n"
-                    f"save_every: 4\n{more}\n")
-        done = subprocess.run([HOCKET, "train", "lora", self.path("recipe.yaml"), "--out", self.path(out)], capture_output=True,
-                              text=True, timeout=300, env=dict(ENVIRONMENT, HOCKET_TEST_SERVICE_KEY="tml-test-two"))
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        return done.stdout + done.stderr
+    def recipe(self, out, service="", steps=4, key="tml-test-two"):
+        with open(self.path(out + ".yaml"), "w") as f:
+            f.write(f"model: {self.path('words' if service else 'model')}\ndata: {self.path('data.jsonl')}\n"
+                    f"validation: {self.path('held.jsonl')}\nsteps: {steps}\nbatch: 4\nlearning_rate: 0.01\nrank: 4\n"
+                    f"eval_every: 2\nsave_every: 3\n{service}\n")
+        return subprocess.Popen([HOCKET, "train", "lora", self.path(out + ".yaml"), "--out", self.path(out), "--json"],
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                env=dict(ENVIRONMENT, HOCKET_TEST_SERVICE_KEY=key))
+
+    def ends_well(self, process):
+        said, _ = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 0, said)
 
     def test_a_recipe_trained_there_is_the_one_trained_here(self):
-        self.recipe("a")
-        self.recipe("b", self.service())
+        self.ends_well(self.recipe("a"))
+        self.ends_well(self.recipe("b", self.service()))
         self.assertEqual(*(tensors(self.path(f"{o}/adapter_model.safetensors")) for o in "ab"))
         self.assertEqual(*([line.split(",")[:3] for line in self.text(f"{o}/curve.csv").splitlines()] for o in "ab"))
         card = json.loads(self.text("b/card.json"))
-        self.assertEqual((card["base_model"]["name"], card["recipe"]["steps_done"]), (MODEL, 6))
-        self.assertIn("`modules` is for training in this process", self.recipe("c", self.service() + "\nmodules: .*_proj", 2))
+        self.assertEqual((card["base_model"]["name"], card["recipe"]["steps_done"]), (MODEL, 4))
+        # Of what was saved on the way there is nothing left there.
+        self.assertEqual(self.kept("tml-test-two"), ["weights/round-2"])
+
+    def test_a_signal_ends_a_recipe_with_what_was_learnt(self):
+        run = self.recipe("c", self.service(), 1_000_000, "tml-test-three")
+        self.assertTrue(any('"step"' in line for line in run.stdout))  # up to the first
+        run.send_signal(signal.SIGINT)
+        self.ends_well(run)
+        steps = json.loads(self.text("c/card.json"))["recipe"]["steps_done"]
+        self.assertIn(steps, range(2, 1_000_000))
+        self.assertTrue(any(any(v) for n, v in tensors(self.path("c/adapter_model.safetensors")).items() if "lora_B" in n))
+        self.assertEqual(self.kept("tml-test-three"), [f"weights/round-{1 + steps // 3}"])
+
+    def kept(self, key):
+        return [x["checkpoint_id"] for x in client(self.s, key).ask("GET", "checkpoints")["checkpoints"]]
 
     def refused_as_gone(self, c, run):
         with self.assertRaises(server.refused) as caught:
