@@ -208,8 +208,9 @@ tl::unexpected<error> child::gone(say what, pipe_end how) {
     if (!why_malformed_.empty()) {
       dead_ = {
           "process.malformed",
-          fmt::format("{}: its process said beside its answers, by {}, what no child says ({})",
-                      title_, to_string(what), why_malformed_)};
+          fmt::format("{}: its process said beside its answers what no child says ({}); it was "
+                      "killed, and that was found in {}",
+                      title_, why_malformed_, to_string(what))};
       return tl::unexpected<error>(dead_);
     }
     dead_ = {"process.died", fmt::format("{}: its process {} {}: {}{}", title_,

@@ -24,8 +24,7 @@ void event_pipe::say_event(say what, std::string_view body, std::int64_t number,
   h.epoch = version;
   h.count = count;
   std::string bytes;
-  append_frame(bytes, h,
-               body.substr(0, most_event_bytes));  // of a longer one the run hears no more
+  append_frame(bytes, h, body.substr(0, most_event_bytes));
   std::lock_guard lock(mutex_);
   (void)write_all(fd_, bytes, [] { return std::int64_t{-1}; });
 }

@@ -46,16 +46,17 @@ context actor_cell::make_context(const std::shared_ptr<instance>& who) {
     });
   };
   c.sessions = make_session_control(run_.weak_from_this(), who->life, c);
-  c.still_at_work = [weak = weak_from_this(), life = std::weak_ptr(who)] {
+  // What a process says of itself cannot be relied on: after twice the time to drain it counts no
+  // more, or who is at work for ever would hold the end of the run up for ever.
+  const bool ends_with_run = hocket::spec::process_of(spec()) != nullptr;
+  c.still_at_work = [weak = weak_from_this(), life = std::weak_ptr(who), ends_with_run] {
     const auto now = life.lock();
     const auto self = weak.lock();
     if (!now || !self) return;
     const auto at = monotonic_ns();
-    // After twice the time to drain it counts no more: who is at work for ever would hold the end of
-    // the run up for ever.
     const auto stop_at = self->run_.end.stop_at_ns();
     const auto drain_ns = self->run_.options.drain_limit_s * 1e9;
-    if (stop_at != 0 && static_cast<double>(at - stop_at) > 2 * drain_ns) return;
+    if (ends_with_run && stop_at != 0 && static_cast<double>(at - stop_at) > 2 * drain_ns) return;
     std::lock_guard guard(now->emitting);
     if (!now->abandoned) self->call_.renew(at);
   };

@@ -35,6 +35,12 @@ void close_one(int& fd) {
   if (fd >= 0) ::close(std::exchange(fd, -1));
 }
 
+/// Held where a child is reaped or killed; never while one is waited for.
+std::mutex& reaping() {
+  static std::mutex one;
+  return one;
+}
+
 constexpr int lowest_ours = 32;  // above what the child puts its own at
 constexpr std::size_t most_passed = 16;
 /// Grows beside what RLIMIT_DATA counts; what threads take by default, too.
@@ -206,9 +212,12 @@ std::array<int, 3> sandboxed::take_streams() {
 
 void sandboxed::kill() {
   // Not reaped before wait() says so: the number is still the child's.
-  if (pid_ <= 0 || code_) return;
-  ::kill(-pid_, SIGKILL);  // what it started stays in its group where nothing else holds it
-  ::kill(pid_, SIGKILL);
+  {
+    const std::lock_guard lock(reaping());
+    if (pid_ <= 0 || code_) return;
+    ::kill(-pid_, SIGKILL);  // what it started stays in its group where nothing else holds it
+    ::kill(pid_, SIGKILL);
+  }
   if (group_) group_->kill();
 }
 
@@ -216,13 +225,17 @@ std::optional<int> sandboxed::wait(int wait_ms) {
   if (code_ || pid_ <= 0) return code_;
   const auto until = steady::now() + std::chrono::milliseconds(wait_ms);
   for (int pause_ms = 1;; pause_ms = std::min(pause_ms * 2, 20)) {
-    int status = 0;
-    const auto got = ::waitpid(pid_, &status, wait_ms < 0 ? 0 : WNOHANG);
-    if (got == pid_) {
-      code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-      return code_;
+    siginfo_t over{};
+    const int looked = ::waitid(P_PID, static_cast<id_t>(pid_), &over,
+                                WEXITED | WNOWAIT | (wait_ms < 0 ? 0 : WNOHANG));
+    if (looked < 0 ? errno != EINTR : over.si_pid == pid_) {
+      // Its number may be another's from here on, and kill() comes from any thread.
+      const std::lock_guard lock(reaping());
+      int status = 0;
+      const bool is_ours = ::waitpid(pid_, &status, WNOHANG) == pid_;
+      if (!is_ours) return code_ = 127;  // somebody else reaped it
+      return code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
-    if (got < 0 && errno != EINTR) return code_ = 127;  // somebody else reaped it
     if (wait_ms >= 0 && steady::now() >= until) return {};
     if (wait_ms >= 0) std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
   }

@@ -75,6 +75,12 @@ std::vector<way> ways_of_frames() {
        }},
       {"call_as_answer", [](auto&, auto*) { emit_frame(process::say::open); }},
       {"garbage_beside", [](auto&, auto*) { into(events_fd, std::string(5000, '\xff')); }},
+      // It is killed by whoever hears it while whoever called it waits for its end.
+      {"garbage_beside_and_gone",
+       [](auto&, auto*) {
+         into(events_fd, std::string(5000, '\xff'));
+         ::_exit(4);
+       }},
       {"answer_beside",
        [](auto& c, auto*) {
          frame_head h;

@@ -148,6 +148,7 @@ const std::map<std::string, const char*>& said_of() {
       {"half_a_frame", "exit code 4"},
       {"call_as_answer", "no child says"},
       {"garbage_beside", "beside its answers"},
+      {"garbage_beside_and_gone", "beside its answers"},
       {"answer_beside", "beside its answers"},
       {"log_above_all_limits", ""},
       {"counter_above_all_limits", ""},
