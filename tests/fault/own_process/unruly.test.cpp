@@ -244,10 +244,15 @@ TEST_CASE("a process misbehaves before its first call, in its last, and between 
       CAPTURE(when);
       // Opening has six times its limit.
       const auto out = run(how, when, usual, name == "endless_sleep" ? 50 : 120000);
-      CHECK(out.not_started.find(name == "throw_error" ? "as it should be said"
-                                 : name == "endless_sleep"
-                                     ? "did not come back"
-                                     : "rogue (test.rogue)") != std::string::npos);
+      CAPTURE(out.not_started);
+      const auto says = [&](const char* what) {
+        return out.not_started.find(what) != std::string::npos;
+      };
+      // Where the process itself begins late, the run's own limit is the first one.
+      if (name == "endless_sleep")
+        CHECK((says("did not come back") || says("a call took more than")));
+      else
+        CHECK(says(name == "throw_error" ? "as it should be said" : "rogue (test.rogue)"));
     }
     for (const auto* when : {"tick", "close"}) {
       CAPTURE(when);
