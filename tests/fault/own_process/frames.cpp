@@ -74,7 +74,12 @@ std::vector<way> ways_of_frames() {
          ::_exit(4);
        }},
       {"call_as_answer", [](auto&, auto*) { emit_frame(process::say::open); }},
-      {"garbage_beside", [](auto&, auto*) { into(events_fd, std::string(5000, '\xff')); }},
+      // What is heard after the run is over ends nobody: it stays until it is killed.
+      {"garbage_beside",
+       [](auto&, auto*) {
+         into(events_fd, std::string(5000, '\xff'));
+         for (;;) ::pause();
+       }},
       // It is killed by whoever hears it while whoever called it waits for its end.
       {"garbage_beside_and_gone",
        [](auto&, auto*) {
