@@ -42,8 +42,8 @@ std::uint64_t checksum(const std::string& name) {
 }
 
 /// The kernels exist for several instruction sets (HOCKET_CLONES); sums are grouped by the width of
-/// a vector, so each set has bits of its own. The lesser two were noted on a machine of x86-64-v4, with what
-/// it can do hidden from the program. Empty: no x86, whose bits nobody has noted.
+/// a vector, so each set has bits of its own. The lesser two were noted without the wider clones, and again
+/// with what the processor can do hidden from the program. Empty: no x86, whose bits nobody has noted.
 std::string instruction_set() {
 #if defined(__x86_64__)
 #if !defined(__SANITIZE_ADDRESS__)
