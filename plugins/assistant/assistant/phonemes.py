@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 from functools import cache
 
 MARKS = ",.?!;:"
@@ -15,9 +14,10 @@ _SYNCHRONOUS, _UTF8, _IPA = 2, 1, 2
 
 @cache
 def _library() -> ctypes.CDLL:
-    name = ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1"
+    # By its own name: ctypes.util.find_library starts programs and writes files, which a confined process
+    # may not, and it fails with another error where the first of them cannot be started.
     try:
-        lib = ctypes.CDLL(name)
+        lib = ctypes.CDLL("libespeak-ng.so.1")
     except OSError:
         raise RuntimeError("kokoro cannot run, missing: libespeak-ng; `tools/setup` installs it") from None
     lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
