@@ -17,7 +17,7 @@ class collector {
   void add(const engine::matrix& w, std::int64_t in, const std::vector<part>& parts) {
     std::int64_t first = 0;
     for (const auto& p : parts) {
-      all.push_back({p.name, w.id, first, p.out, in, w.grouped != nullptr});
+      all.push_back({p.name, w.id, first, p.out, in, w.grouped || w.divided});
       first += p.out;
     }
   }

@@ -30,6 +30,9 @@ at::Tensor activate(const at::Tensor& x, activation_kind kind, adapters_by_row b
 routing route(const at::Tensor& logits, const at::Tensor& correction, const experts_config& config,
               adapters_by_row blocks);
 
+/// Memory for packed weights; `lasting`: of a model that stays, in weight_memory.
+at::Tensor packed_room(std::int64_t count, at::ScalarType type, bool lasting);
+
 /// `n` rows of `width` numbers each, divided: part(first, last). A number takes about a nanosecond.
 template <class Part>
 void by_rows(std::int64_t n, std::int64_t width, Part part) {

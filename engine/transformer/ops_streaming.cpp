@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "engine/transformer/background.hpp"
+#include "engine/transformer/divided.hpp"
 #include "engine/transformer/grouped.hpp"
 #include "engine/transformer/kernels.hpp"
 #include "engine/transformer/kv_cache.hpp"
@@ -17,23 +18,20 @@
 
 namespace hocket::engine::ops {
 
-namespace {
-
-at::Tensor room_for(std::int64_t count, at::ScalarType type, bool lasting) {
+at::Tensor packed_room(std::int64_t count, at::ScalarType type, bool lasting) {
   if (!lasting) return at::empty({count}, type);
   const auto memory = weight_memory(static_cast<std::size_t>(count) * at::elementSize(type));
   return at::from_blob(
       memory.get(), {count}, [memory](void*) {}, at::TensorOptions(type));
 }
 
-}  // namespace
-
 void pack(matrix& w, bool lasting) {
   const auto value = w.value.detach().to(at::kFloat).contiguous();
   const bool exact = value.to(at::kBFloat16).to(at::kFloat).equal(value);
   const std::int64_t out = value.size(0), in = value.size(1);
   w.out = out;
-  w.packed = room_for(kernels::packed_size(out, in), exact ? at::kBFloat16 : at::kFloat, lasting);
+  w.packed =
+      packed_room(kernels::packed_size(out, in), exact ? at::kBFloat16 : at::kFloat, lasting);
   if (exact)
     kernels::pack_weights(value.data_ptr<float>(),
                           reinterpret_cast<kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()), out,
@@ -48,7 +46,7 @@ void pack_as_pairs(matrix& w, bool lasting) {
   if (in % 2 != 0) return pack(w, lasting);
   w.out = out;
   w.pairs = true;
-  w.packed = room_for(kernels::packed_size(out, in), at::kBFloat16, lasting);
+  w.packed = packed_room(kernels::packed_size(out, in), at::kBFloat16, lasting);
   kernels::pack_pairs(value.data_ptr<float>(),
                       reinterpret_cast<kernels::bf16*>(w.packed.data_ptr<at::BFloat16>()), out, in);
 }
@@ -63,6 +61,7 @@ void pack_for_training(matrix& w, bool lasting) {
 }
 
 at::Tensor packed_rows(const matrix& w, std::int64_t in, std::span<const std::int64_t> rows) {
+  if (w.divided) return packed_rows_of_all(w, in, rows);
   auto out = at::empty({static_cast<std::int64_t>(rows.size()), in}, at::kFloat);
   float* to = out.data_ptr<float>();
   for (auto row : rows) {
@@ -92,6 +91,7 @@ const float* data(const at::Tensor& t) { return t.defined() ? t.data_ptr<float>(
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const matrix& w) {
+  if (w.divided) return columns_of_all(x, w);
   HOCKET_ASSERT((w.packed.defined() && !w.ranks) || w.grouped);
   const auto input = x.contiguous();
   const std::int64_t n = input.size(0), in = input.size(1), out = w.out;

@@ -14,6 +14,7 @@ namespace hocket::engine {
 namespace kernels {
 struct grouped_weights;
 }
+struct divided_rows;
 
 /// Weight of a linear layer, [out, in] fp32, and the forms the paths derive from it.
 struct matrix {
@@ -26,6 +27,8 @@ struct matrix {
   std::shared_ptr<const kernels::grouped_weights> grouped;  ///< in place of `packed`: few bits
   std::int64_t out = 0;  ///< rows of what is packed; `value` may be gone then
   int id = -1;           ///< its place in an adapter; -1: takes none
+  /// Which of `out` are packed here, the others with other processes; null: all.
+  std::shared_ptr<const divided_rows> divided;
 };
 
 /// How a parameter is trained: hidden matrices by orthogonalised momentum, the rest by Adam.

@@ -152,20 +152,63 @@ at::Tensor transformer::experts(const at::Tensor& x, int i, const row_map& rows,
   const auto& w = layers_[i].feed;
   const auto& config = config_.layers[i].feed_forward;
   const std::int64_t n = x.size(0), chosen = config.experts.chosen;
-  auto out = at::zeros_like(x);
+  std::vector<taken_rows> parts;
   for (int e = 0; e < config.experts.count; ++e) {  // ascending: a row's sum has one order
-    std::vector<std::int64_t> taken, place;
+    taken_rows taken{e, {}, {}};
     for (std::int64_t j = 0; j < n * chosen; ++j)
-      if (choice.expert[j] == e) taken.push_back(j / chosen), place.push_back(j);
-    if (taken.empty()) continue;
-    const auto row = at::tensor(taken, at::kLong).to(x.device());
-    const auto weight =
-        choice.weight.flatten().index_select(0, at::tensor(place, at::kLong).to(x.device()));
-    const auto adapters = among(rows.adapters, taken);
-    const auto hidden = ops::activate(linear(x.index_select(0, row), w.experts[e].up, adapters),
-                                      config.activation, adapters);
-    const auto y = linear(hidden, w.experts[e].down, adapters) * weight.unsqueeze(1);
+      if (choice.expert[j] == e) taken.row.push_back(j / chosen), taken.place.push_back(j);
+    if (!taken.row.empty()) parts.push_back(std::move(taken));
+  }
+  const auto of_all =
+      w.peers ? experts_of_all(x, i, rows, choice, parts) : std::vector<at::Tensor>();
+  auto out = at::zeros_like(x);
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const auto y = w.peers ? of_all[p] : expert(x, i, rows, choice, parts[p]);
+    const auto row = at::tensor(parts[p].row, at::kLong).to(x.device());
     out = out.index_add(0, row, y.to(out.scalar_type()));
+  }
+  return out;
+}
+
+/// What an expert adds to the rows that it takes, weighted.
+at::Tensor transformer::expert(const at::Tensor& x, int i, const row_map& rows,
+                               const ops::routing& choice, const taken_rows& taken) const {
+  const auto& w = layers_[i].feed.experts[static_cast<std::size_t>(taken.expert)];
+  const auto row = at::tensor(taken.row, at::kLong).to(x.device());
+  const auto place = at::tensor(taken.place, at::kLong).to(x.device());
+  const auto weight = choice.weight.flatten().index_select(0, place);
+  const auto adapters = among(rows.adapters, taken.row);
+  const auto hidden = ops::activate(linear(x.index_select(0, row), w.up, adapters),
+                                    config_.layers[i].feed_forward.activation, adapters);
+  return linear(hidden, w.down, adapters) * weight.unsqueeze(1);
+}
+
+/// The same of each part, by the process that has the expert.
+std::vector<at::Tensor> transformer::experts_of_all(const at::Tensor& x, int i, const row_map& rows,
+                                                    const ops::routing& choice,
+                                                    const std::vector<taken_rows>& parts) const {
+  auto& peers = *layers_[i].feed.peers;
+  const auto size = static_cast<std::size_t>(peers.size());
+  const auto owner_of = [&](const taken_rows& taken) {
+    return static_cast<std::size_t>(taken.expert) % size;
+  };
+  std::vector<at::Tensor> mine{at::empty({0, x.size(1)}, at::kFloat)};
+  std::vector<std::size_t> counts(size);
+  for (const auto& taken : parts) {
+    counts[owner_of(taken)] += taken.row.size();
+    if (owner_of(taken) == static_cast<std::size_t>(peers.rank()))
+      mine.push_back(expert(x, i, rows, choice, taken));
+  }
+  const auto all = ops::rows_of_all(peers, at::cat(mine, 0), counts, x.size(1));
+  std::vector<std::int64_t> next(size);
+  for (std::size_t r = 1; r < size; ++r)
+    next[r] = next[r - 1] + static_cast<std::int64_t>(counts[r - 1]);
+  std::vector<at::Tensor> out;
+  for (const auto& taken : parts) {
+    auto& begin = next[owner_of(taken)];
+    const auto end = begin + static_cast<std::int64_t>(taken.row.size());
+    out.push_back(all.slice(0, begin, end));
+    begin = end;
   }
   return out;
 }

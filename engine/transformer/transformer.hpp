@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/transformer/config.hpp"
+#include "engine/transformer/divided.hpp"
 #include "engine/transformer/ops.hpp"
 
 namespace hocket::engine {
@@ -21,6 +22,10 @@ class transformer {
 
   /// x [rows, width] -> normalised states [rows, width].
   at::Tensor forward(at::Tensor x, const row_map& rows) const;
+
+  /// Keeps this process' part of packed matrices; of experts every one whose number, modulo the group's
+  /// size, is the process'. Attention and what streams remember stay whole.
+  void divide(const division& by);
 
   /// Appends "layers.<i>.<part>" and "final_norm": all that have values.
   void list(parameter_list& parameters);
@@ -72,7 +77,8 @@ class transformer {
     linear_weights router;
     at::Tensor correction;  ///< [experts] added to scores for choosing
     std::vector<dense_weights> experts;
-    at::Tensor scale;   ///< [1]
+    std::shared_ptr<process_group> peers;  ///< each has some of the experts; null: all are here
+    at::Tensor scale;                      ///< [1]
     at::Tensor kernel;  ///< of the convolution over what it adds, [kernel, width]
     at::Tensor asks;    ///< what it reads from blocks: [1, width]
   };
@@ -116,8 +122,18 @@ class transformer {
   at::Tensor latent_qkv(const at::Tensor& x, int i, const row_map& rows) const;
   at::Tensor apart_qkv(const three& x, const visit& at) const;
   at::Tensor feed_forward(const at::Tensor& x, const visit& at) const;
+  /// The rows that an expert takes: those of the pass, and of the choices, row by row.
+  struct taken_rows {
+    int expert;
+    std::vector<std::int64_t> row, place;
+  };
   at::Tensor experts(const at::Tensor& x, int i, const row_map& rows,
                      const ops::routing& choice) const;
+  at::Tensor expert(const at::Tensor& x, int i, const row_map& rows, const ops::routing& choice,
+                    const taken_rows& taken) const;
+  std::vector<at::Tensor> experts_of_all(const at::Tensor& x, int i, const row_map& rows,
+                                         const ops::routing& choice,
+                                         const std::vector<taken_rows>& parts) const;
   at::Tensor shared(const at::Tensor& x, int i, const row_map& rows,
                     const at::Tensor& weight) const;
   at::Tensor convolved_branch(const at::Tensor& x, const at::Tensor& taps, convolved which,

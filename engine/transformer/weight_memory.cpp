@@ -47,9 +47,10 @@ class slab {
   std::byte* end_;
 };
 
+std::mutex mutex;
+std::weak_ptr<slab> newest;  // its parts keep it
+
 [[maybe_unused]] std::shared_ptr<std::byte> from_slab(std::size_t bytes) {
-  static std::mutex mutex;
-  static std::weak_ptr<slab> newest;  // its parts keep it
   const std::lock_guard lock(mutex);
   auto from = newest.lock();
   auto* part = from ? from->cut(bytes) : nullptr;
@@ -81,6 +82,11 @@ std::shared_ptr<std::byte> weight_memory(std::size_t bytes) {
   if (bytes >= least) return from_slab(bytes);
 #endif
   return from_heap(bytes);
+}
+
+void separate_weight_memory() {
+  const std::lock_guard lock(mutex);
+  newest.reset();
 }
 
 std::shared_ptr<std::byte> weight_memory_alone(std::size_t bytes) {

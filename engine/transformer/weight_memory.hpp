@@ -14,6 +14,8 @@ namespace hocket::engine {
 /// to the system together with those that lie beside it.
 /// *Errors*: std::bad_alloc. *Threads*: any.
 std::shared_ptr<std::byte> weight_memory(std::size_t bytes);
+/// What is asked for from here on lies apart from what was asked for before, which can then go back.
+void separate_weight_memory();
 /// The same for weights that come and go: they go back to the system by themselves.
 std::shared_ptr<std::byte> weight_memory_alone(std::size_t bytes);
 

@@ -1,9 +1,11 @@
 // The transformer's weights: their places in adapters, fresh values and names.
 #include <cmath>
+#include <set>
 
 #include <ATen/ATen.h>
 
 #include "engine/transformer/transformer.hpp"
+#include "engine/transformer/weight_memory.hpp"
 #include "graph/core/assert.hpp"
 
 namespace hocket::engine {
@@ -239,6 +241,31 @@ void transformer::list(parameter_list& p) {
   }
   list_norm(p, "final_norm", final_norm_);
   p.tensor("final_asks", final_asks_, kind::vector);
+}
+
+void transformer::divide(const division& by) {
+  parameter_list all;
+  all.packed = true;
+  list(all);
+  std::set<const matrix*> whole;
+  for (auto& layer : layers_) {
+    auto& feed = layer.feed;
+    whole.insert(&feed.router.weight);
+    if (!feed.experts.empty()) feed.peers = by.group;
+    for (std::size_t e = 0; e < feed.experts.size(); ++e) {
+      auto& expert = feed.experts[e];
+      for (auto* w : {&expert.up, &expert.down}) {
+        whole.insert(&w->weight);
+        if (static_cast<int>(e) % by.group->size() == by.group->rank()) continue;
+        const int id = w->weight.id;
+        *w = {};
+        w->weight.id = id;
+      }
+    }
+  }
+  separate_weight_memory();  // the whole matrices go back
+  for (const auto& p : all.all)
+    if (p.weight && !whole.contains(p.weight)) ops::divide(*p.weight, by);
 }
 
 }  // namespace hocket::engine

@@ -43,7 +43,10 @@ result<void> language_model::check(const network_config& config,
 }
 
 result<std::shared_ptr<const language_model>> language_model::build(
-    const network_config& config, std::span<const stored_weights> tensors, block_types blocks) {
+    const network_config& config, std::span<const stored_weights> tensors, block_types blocks,
+    const engine::division* by) {
+  if (by && by->group && blocks != block_types::kept && blocks != block_types::rounded)
+    return fail("model.unsupported", "a model that several processes hold together is not trained");
   HOCKET_TRY(check(config, tensors));
   const auto source = source_of(tensors);
   try {
@@ -52,6 +55,11 @@ result<std::shared_ptr<const language_model>> language_model::build(
     own.trunk.bfloat16 = blocks == block_types::bfloat16;
     auto weights = read_weights(own, source, blocks);
     if (!weights) return fail(weights);
+    if (by && by->group) {
+      weights->peers = by->group;
+      weights->trunk.divide(*by);
+      engine::ops::divide(weights->head, *by);
+    }
     std::shared_ptr<language_model> model(new language_model);
     model->config_ = std::move(own);
     model->weights_ = std::make_unique<network_weights>(std::move(*weights));
@@ -199,7 +207,10 @@ result<std::vector<std::vector<float>>> read_batch(std::span<const reading> part
   try {
     c10::NoGradGuard no_grad;
     const engine::work_pool::watch under_way(helpers);
-    const engine::background_work background(&engine::turn_gate::of_process(), helpers, stop);
+    // The others of a group would wait for a process that stops.
+    const bool alone = !model.weights().peers;
+    const engine::background_work background(&engine::turn_gate::of_process(), helpers,
+                                             alone ? stop : nullptr);
     std::vector<std::int64_t> ids;
     engine::row_map rows;
     for (const auto& p : parts) {

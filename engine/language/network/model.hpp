@@ -15,6 +15,7 @@
 
 namespace hocket::engine {
 struct adapter;
+struct division;
 class work_pool;
 }  // namespace hocket::engine
 
@@ -46,9 +47,15 @@ class language_model {
   static result<void> check(const network_config& config, std::span<const stored_weights> tensors);
   /// From a checkpoint's tensors under Hugging Face's names, of any type that is read.
   /// *Errors*: those of `check`, model.engine, those of `dequantize`.
+  ///
+  /// With `by` (engine/transformer/divided.hpp), this process keeps its part of the weights, and all of
+  /// the group make the same calls for the same tokens: each has the scores of one process, bit by bit.
+  /// Attention and what sequences remember are in each; nothing is cancelled; no gradient passes through
+  /// it. All weights are read, and then let go of. *Errors*: model.unsupported (weights opened for
+  /// training); later language.engine, where a process of the group is gone.
   static result<std::shared_ptr<const language_model>> build(
       const network_config& config, std::span<const stored_weights> tensors,
-      block_types blocks = block_types::kept);
+      block_types blocks = block_types::kept, const engine::division* by = nullptr);
   ~language_model();
 
   const network_config& config() const { return config_; }

@@ -31,32 +31,35 @@ result<network_config> config_of(const std::string& folder, std::int64_t context
   return config ? config : fail_in(json, config);
 }
 
-loaded open_gguf(const std::string& path, std::int64_t context, block_types blocks) {
+loaded open_gguf(const std::string& path, std::int64_t context, block_types blocks,
+                 const engine::division* by) {
   const auto file = gguf_file::open(path);
   if (!file) return fail_in(path, file);
   const auto config = config_of(*file, path, context);
   if (!config) return fail(config);
-  auto model = language_model::build(*config, checkpoint_tensors(*file), blocks);
+  auto model = language_model::build(*config, checkpoint_tensors(*file), blocks, by);
   return model ? model : fail_in(path, model);
 }
 
-loaded open_folder(const std::string& folder, std::int64_t context, block_types blocks) {
+loaded open_folder(const std::string& folder, std::int64_t context, block_types blocks,
+                   const engine::division* by) {
   const auto config = config_of(folder, context);
   if (!config) return fail(config);
   const auto one = folder + "/model.safetensors", index = one + ".index.json";
   const auto path = std::filesystem::exists(index) ? index : one;
   const auto files = safetensors_set::open(path);
   if (!files) return fail_in(path, files);
-  auto model = language_model::build(*config, files->tensors(), blocks);
+  auto model = language_model::build(*config, files->tensors(), blocks, by);
   return model ? model : fail_in(path, model);
 }
 
 }  // namespace
 
-loaded open_language_model(const std::string& path, std::int64_t context, block_types blocks) {
+loaded open_language_model(const std::string& path, std::int64_t context, block_types blocks,
+                           const engine::division* by) {
   std::error_code failed;
-  if (std::filesystem::is_directory(path, failed)) return open_folder(path, context, blocks);
-  if (std::filesystem::is_regular_file(path, failed)) return open_gguf(path, context, blocks);
+  if (std::filesystem::is_directory(path, failed)) return open_folder(path, context, blocks, by);
+  if (std::filesystem::is_regular_file(path, failed)) return open_gguf(path, context, blocks, by);
   return fail("model.no_files",
               path + ": neither a GGUF file nor a folder with config.json and model.safetensors");
 }

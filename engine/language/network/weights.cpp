@@ -196,7 +196,7 @@ result<void> read_all(reader& r, const network_config& c, network_weights& w) {
 result<network_weights> read_weights(const network_config& c, const tensor_source& source,
                                      block_types blocks) {
   c10::NoGradGuard no_grad;
-  network_weights w{{}, {}, {}, transformer(c.trunk), {}};
+  network_weights w{{}, {}, {}, transformer(c.trunk), {}, {}};
   reader r(c, source, blocks);
   HOCKET_TRY(read_all(r, c, w));
   number_rest(w, c);
@@ -205,7 +205,7 @@ result<network_weights> read_weights(const network_config& c, const tensor_sourc
 
 result<void> check_weights(const network_config& c, const tensor_source& source) {
   c10::NoGradGuard no_grad;
-  network_weights w{{}, {}, {}, transformer(c.trunk), {}};
+  network_weights w{{}, {}, {}, transformer(c.trunk), {}, {}};
   auto r = reader::only_looking(c, source);
   return read_all(r, c, w);
 }

@@ -27,6 +27,8 @@ struct network_weights {
   at::Tensor table_gain;  ///< [width], where what comes from the table is normalised
   engine::transformer trunk;
   engine::matrix head;  ///< [vocabulary, width]
+  /// Processes that hold these weights together; null: all are here.
+  std::shared_ptr<engine::process_group> peers;
 };
 
 /// Rows of the table [n, width], scaled as the network wants it; `ids` are within the vocabulary.
