@@ -32,6 +32,7 @@ struct bench_options {
   std::int64_t micro_turns = 0;  ///< session: 0 = 18000
   bool quick = false;            ///< a smoke run of a few seconds; not for reports
   std::string out;               ///< also writes the JSON there
+  int processes = 2;             ///< parallel
   std::string csv;               ///< wire: also in dora-benchmark's form, to this file
   bool json = false;
 };
@@ -40,6 +41,7 @@ int run_bench_hop(const bench_options&);
 int run_bench_python(const bench_options&);
 int run_bench_session(const bench_options&);
 int run_bench_lora(const bench_options&);
+int run_bench_parallel(const bench_options&);
 int run_bench_plan(const bench_options&);
 int run_bench_tinker(const bench_options&);
 int run_bench_wire(const bench_options&);

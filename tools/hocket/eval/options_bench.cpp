@@ -33,10 +33,12 @@ int bench_gateway(const bench_options& o) {
   return run_bench_gateway(with);
 }
 constexpr named_benchmark benchmarks[] = {
-    {"gateway", bench_gateway},     {"hop", run_bench_hop},         {"python", run_bench_python},
+    {"gateway", bench_gateway},     {"hop", run_bench_hop},
+    {"python", run_bench_python},
 #ifdef HOCKET_WITH_ENGINE
-    {"lm", bench_lm, true},         {"lora", run_bench_lora, true}, {"plan", run_bench_plan},
-    {"session", run_bench_session}, {"tinker", bench_tinker, true},
+    {"lm", bench_lm, true},         {"lora", run_bench_lora, true},
+    {"plan", run_bench_plan},       {"session", run_bench_session},
+    {"tinker", bench_tinker, true}, {"parallel", run_bench_parallel, true},
 #endif
     {"wire", run_bench_wire},
 };
@@ -63,6 +65,7 @@ void add_bench(CLI::App& app, action& chosen) {
                  "python: packets through a component in Python;\n"
                  "session: micro-turns of a model;\n"
                  "lm: a language model's tokens per second;\n"
+                 "parallel: a language model that several processes hold together;\n"
                  "lora: training of adapters; wire: packets between processes;\n"
                  "tinker: tenants of a Tinker server;\n"
                  "plan: sessions per core, predicted over measured")
@@ -71,9 +74,12 @@ void add_bench(CLI::App& app, action& chosen) {
   model_option =
       sub.add_option("--model", o.model, "session, gateway: model folder")->capture_default_str();
   sub.add_option("--language-model", o.language_model,
-                 "lm, lora, tinker: folder or GGUF file; lm, tinker: a fetched package, too");
+                 "lm, lora, parallel, tinker: folder or GGUF file; all but lora:\n"
+                 "a fetched package, too");
   sub.add_option("--sessions", o.sessions, "session, gateway: conversations at once; 0 = a sweep");
   sub.add_option("--micro-turns", o.micro_turns, "session: length of the long run; 0 = 18000");
+  sub.add_option("--processes", o.processes, "parallel: how many hold the model")
+      ->capture_default_str();
   sub.add_option("--seconds", o.seconds, "About how long to measure; 0 = the default")
       ->check(finite());
 #ifdef HOCKET_WITH_ENGINE
