@@ -192,3 +192,66 @@ TEST_CASE("several hosts: who comes back opens the conversations that there are 
   t.hosts["a"]->stop();
   for (const auto& [name, s] : t.wait()) CHECK(s.why == end_reason::stopped);
 }
+
+TEST_CASE(
+    "several hosts: that no replica is left, or one is again, is told to who has no conversation "
+    "yet") {
+  auto book = std::make_shared<notebook>();
+  plan_maker g;
+  g.add("src", 0, 1, of_its_session);
+  g.source("src", 5);
+  g.add("model", 1, 1, relay());
+  g.info("model").scope = instance_scope::shared;
+  g.add("end", 1, 0, [book] {
+    auto c = std::make_unique<lambda_component>();
+    c->on_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
+      book->add(p.get_if<text>()->value);
+      return {};
+    };
+    c->on_control_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
+      const auto what = p.get_if<control>()->what;
+      if (p.header.session != session_id::none) return {};
+      if (what == control::kind::input_lost) book->add("none is left");
+      if (what == control::kind::input_recovered) book->add("one is there");
+      return {};
+    };
+    return c;
+  });
+  g.info("end").scope = instance_scope::shared;
+  g.link("src", 0, "model", 0);
+  g.link("model", 0, "end", 0);
+  auto p = placed(g, {{"src", "a"}, {"model", "b"}, {"end", "d"}});
+  p.hosts.push_back({"c", "tcp://127.0.0.1:1", "", false});
+  const auto model = g.index_of("model");
+  p.actors[model].replicas = 2;
+  std::vector<std::vector<std::string>> on(p.actors.size());
+  on[model] = {"b", "c"};
+  spec::expand_replicas(p, on);
+  host_group t(p, g.types, false, {.seed = 5, .delay_us = 300});
+  const auto told = [&](const char* what) { return book->count(what); };
+  const auto hears = [&] {
+    const auto before = book->size();
+    return eventually([&] { return book->size() > before + 5; }, 120);
+  };
+  REQUIRE(hears());
+  kill(t, "b");
+  kill(t, "c");
+  REQUIRE(eventually([&] { return told("none is left") == 1; }, 120));
+  CHECK(told("one is there") == 0);
+  start_again(t, g, "c");
+  REQUIRE(eventually([&] { return told("one is there") == 1; }, 120));
+  const auto comes = t.hosts["a"]->open_session();
+  const auto who = std::to_string(static_cast<std::uint64_t>(comes)) + ":";
+  REQUIRE(eventually(
+      [&] {
+        const auto lines = book->lines();
+        return std::ranges::any_of(lines, [&](const auto& l) { return l.starts_with(who); });
+      },
+      120));
+  start_again(t, g, "b");
+  REQUIRE(eventually([&] { return t.hosts["b"]->status().sessions == 2; }, 120));
+  CHECK(told("none is left") == 1);
+  CHECK(told("one is there") == 1);
+  t.hosts["a"]->stop();
+  for (const auto& [name, s] : t.wait()) CHECK(s.why == end_reason::stopped);
+}

@@ -109,9 +109,11 @@ class membership final : public peer_hosts, public wire::node_events {
   void lead();
   void follow();
   bool wait_until(const std::function<bool()>& holds);
+  void wait_for_who_lives(const std::function<bool()>& reached);
   bool open(const std::vector<session_start>& sessions);
   void start(std::int64_t began_ns);
   void abort();
+  void tell_it_is_gone(const std::string& peer);
   void greet_leader();
   void send_run_start(const std::string& peer);
   std::int64_t to_our_clock(const std::string& peer, std::int64_t their_ns);

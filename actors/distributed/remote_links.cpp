@@ -304,12 +304,6 @@ void remote_links::start_all() {
   for (const auto& [id, r] : first_->receivers) r->start();
 }
 
-void remote_links::notify_receivers(const std::string& peer, control::kind what,
-                                    const std::string& why) {
-  for (const auto& [id, r] : links().receivers)
-    if (r->link().peer == peer) r->notify(what, why);
-}
-
 bool remote_links::send_message(const std::string& peer, wire::host_message m) {
   return wire_.send_message(run_.local().host_index(peer), peer, std::move(m));
 }

@@ -5,7 +5,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "actors/host/actor/actor_cell.hpp"
@@ -91,7 +93,8 @@ class remote_links final : public remote_end {
   bool deliver(received&& a);
   /// This host takes part: what came before is delivered, and from here on at once.
   void start_all();
-  /// The peer is gone, or back: the receivers of its links are notified.
+  /// The peer is gone, or back: the receivers of its links are notified; where it was the last of several
+  /// replicas, or is the first again, also those for whom no conversation has begun.
   void notify_receivers(const std::string& peer, control::kind what, const std::string& why);
 
   /// True where a packet waits for the wire, or is on it, on a link to a peer that is there.
@@ -119,6 +122,7 @@ class remote_links final : public remote_end {
   void use_table(std::unique_ptr<table> t);
   /// Puts this host's end of a link into the table. `waits`: see remote_receiver.
   void add_to(table& t, const host_plan& local, const host_link& c, bool waits);
+  void tell_of_replicas(const std::string& why);
   void give_component(component_type& proxy, std::uint32_t wire_link);
   wire::remote_link options_of(const host_plan& local, const host_link& c) const;
   wire::remote_link options_of(const host_plan& local, const host_link& c,
@@ -133,9 +137,12 @@ class remote_links final : public remote_end {
   /// Of the streams that early messages are about, in all links.
   const std::shared_ptr<std::atomic<std::size_t>> early_streams_ =
       std::make_shared<std::atomic<std::size_t>>(0);
-  std::vector<host_link> prepared_;             ///< made known to the wire, not in use yet
-  const table* first_ = nullptr;                ///< of the plan that the run began with
-  const table* before_ = nullptr;               ///< without those
+  std::vector<host_link> prepared_;  ///< made known to the wire, not in use yet
+  const table* first_ = nullptr;     ///< of the plan that the run began with
+  const table* before_ = nullptr;    ///< without those
+  /// Inputs that take from replicas of which none is left: receiver, port, family.
+  std::set<std::tuple<actor_index, std::size_t, std::string>> bereft_;
+  std::mutex bereft_mutex_;                     ///< what is told of them comes in order
   std::vector<bool> actors_here_, links_here_;  ///< now or before a rewire
   mutable std::mutex here_mutex_;
 };

@@ -209,6 +209,22 @@ void remote_receiver::notify(control::kind what, const std::string& why) {
   }
 }
 
+bool remote_receiver::is_lost() const {
+  std::lock_guard lock(mutex_);
+  return lost_why_.has_value();
+}
+
+void remote_receiver::tell_shared(control::kind what, const std::string& why) {
+  link_end to;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = streams_.find(session_id::none);
+    if (retired_ != 0 || it == streams_.end()) return;
+    to = it->second.to;
+  }
+  tell(session_id::none, to, what, why);
+}
+
 void remote_receiver::tell(session_id session, const link_end& to, control::kind what,
                            const std::string& why) {
   control content;

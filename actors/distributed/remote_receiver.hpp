@@ -40,6 +40,10 @@ class remote_receiver {
   /// The peer is gone, or back: the receivers of streams that have not ended are told; that it is gone
   /// also those of streams that begin meanwhile.
   void notify(control::kind what, const std::string& why);
+  /// Its peer is gone.
+  bool is_lost() const;
+  /// Whoever takes from it is told something of no conversation.
+  void tell_shared(control::kind what, const std::string& why);
   /// This host takes part: what came before is let in, and from here on at once.
   void start();
 

@@ -2,6 +2,8 @@
 #include "actors/distributed/membership.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -125,7 +127,10 @@ void membership::follow() {
     return std::all_of(peers_.begin(), peers_.end(),
                        [](const auto& o) { return o.second.up || o.second.lost; });
   };
-  if (!wait_until(reached)) return abort();
+  if (run_start.began_ns != 0 && !run_.is_virtual())
+    wait_for_who_lives(reached);
+  else if (!wait_until(reached))
+    return abort();
   send(local_.leader, wire::actors_open{});
   if (!wait_until([&] { return start_wanted_; })) return abort();
   std::int64_t leader_began = 0;
@@ -139,6 +144,20 @@ void membership::follow() {
     run_start_->began_ns = began;
   }
   start(began);
+}
+
+// Of a run that goes on a host may be gone that this one has never seen: it would wait for it, and all new
+// conversations for this one.
+void membership::wait_for_who_lives(const std::function<bool()>& reached) {
+  constexpr auto longest = std::chrono::seconds(5);
+  std::vector<std::string> gone;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, longest, [&] { return run_.end.stopping() || reached(); });
+    for (auto& [name, o] : peers_)
+      if (!o.up && !std::exchange(o.lost, true)) gone.push_back(name);
+  }
+  for (const auto& name : gone) links_.peer_is_there(name, false);
 }
 
 // A time of the peer's monotonic clock on ours.
@@ -162,11 +181,25 @@ void membership::start(std::int64_t began_ns) {
     return begin_round_if_complete();
   }
   links_.start_all();  // what came before us, in the order of its link
+  std::vector<std::string> gone;
   {
     std::lock_guard lock(mutex_);
     started_ = true;
+    for (const auto& [name, o] : peers_)
+      if (o.lost) gone.push_back(name);
   }
+  for (const auto& name : gone) tell_it_is_gone(name);
   take_early_sessions();
+}
+
+// Nobody of this process was there to be told when it went.
+void membership::tell_it_is_gone(const std::string& peer) {
+  links_.notify_receivers(peer, control::kind::input_lost, "it was gone when this host came");
+  {
+    std::lock_guard lock(mutex_);
+    if (peers_.at(peer).lost) return;
+  }
+  links_.notify_receivers(peer, control::kind::input_recovered, "");
 }
 
 void membership::greet_leader() {

@@ -87,6 +87,8 @@ void actor_cell::notify_marker(std::size_t port, session_id session, timestamp t
 void actor_cell::notify_receivers(control::kind what, const std::string& why) {
   run_.observers.event(id_.name, to_string(what), why);
   outputs_.each_link([&](const session_outputs& out, const link_end& r) {
+    // Of a replica its own conversations are told: those that nobody has yet may begin with another one.
+    if (spec().replicas > 1 && out.id() == session_id::none) return;
     control content;
     content.what = what;
     content.detail = fmt::format("{}: {}", id_.name, trust::redacted(why));  // recorded as it is
