@@ -35,6 +35,7 @@ struct bench_options {
   int processes = 2;             ///< parallel
   std::string csv;               ///< wire: also in dora-benchmark's form, to this file
   bool json = false;
+  int calls = 0;  ///< gateway: only calls (WebRTC), so many at once; 0: all
 };
 int run_bench_gateway(const bench_options&);
 int run_bench_hop(const bench_options&);

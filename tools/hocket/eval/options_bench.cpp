@@ -77,6 +77,9 @@ void add_bench(CLI::App& app, action& chosen) {
                  "lm, lora, parallel, tinker: folder or GGUF file; all but lora:\n"
                  "a fetched package, too");
   sub.add_option("--sessions", o.sessions, "session, gateway: conversations at once; 0 = a sweep");
+  sub.add_option("--calls", o.calls,
+                 "gateway: only calls (WebRTC), so many at once; 0 = a sweep of all")
+      ->check(CLI::Range(0, 64));
   sub.add_option("--micro-turns", o.micro_turns, "session: length of the long run; 0 = 18000");
   sub.add_option("--processes", o.processes, "parallel: how many hold the model")
       ->capture_default_str();

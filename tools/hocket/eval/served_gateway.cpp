@@ -21,7 +21,8 @@ using namespace std::chrono_literals;
 
 constexpr int chunk_ms = 20, rate_hz = 16'000;
 constexpr std::int64_t burst_ms = 1'000, cycle_ms = 2'000;
-constexpr float heard_level = 0.02f;  ///< the bursts have 0.18 and more
+constexpr std::int64_t stalled_ms = 200;  ///< who was kept from speaking for so long leaves it out
+constexpr float heard_level = 0.02f;      ///< the bursts have 0.18 and more
 
 /// Noise that rises and falls like syllables, so that it passes for a voice; the same each time.
 std::vector<std::vector<float>> noises(double loud) {
@@ -104,12 +105,12 @@ talking_client::talking_client(http::websocket_client& by, const std::string& ur
   by.connect(to, [this](result<std::shared_ptr<http::websocket>> s) {
     http::websocket_events e;
     if (!s) {
-      refused_ = true;
+      refuse(s.error().message);
       return e;
     }
     take_up(*s);
     e.message = [this](std::string_view m, bool) { take(m); };
-    e.closed = [this](int, const std::string&) { open_ = false; };
+    e.closed = [this](int code, const std::string& why) { ended(code, why); };
     return e;
   });
 }
@@ -118,7 +119,7 @@ talking_client::talking_client(gateway::webrtc::exchange& by, const std::string&
     : starts_(true), with_(with), asked_at_ns_(bench_now_ns()) {
   gateway::webrtc::call_events e;
   e.message = [this](std::string_view m, bool) { take(m); };
-  e.closed = [this](int, const std::string&) { open_ = false; };
+  e.closed = [this](int code, const std::string& why) { ended(code, why); };
   e.sound = [this](std::vector<float> samples) {
     const std::lock_guard lock(mutex_);
     if (with_ == answers::echo) on_voice(static_cast<double>(bench_now_ns()) / 1e6, samples);
@@ -128,8 +129,24 @@ talking_client::talking_client(gateway::webrtc::exchange& by, const std::string&
     if (s)
       ring(*s, url);
     else
-      refused_ = true;
+      refuse("no offer could be made: " + s.error().message);
   });
+}
+
+void talking_client::refuse(std::string why) {
+  const std::lock_guard lock(mutex_);
+  why_ = std::move(why);
+  refused_ = true;
+}
+
+void talking_client::ended(int code, const std::string& why) {
+  open_ = false;
+  if (hello_at_ns_ == 0) refuse(fmt::format("it ended before it began: {} {}", code, why));
+}
+
+std::string talking_client::why() const {
+  const std::lock_guard lock(mutex_);
+  return why_;
 }
 
 void talking_client::take_up(std::shared_ptr<http::websocket> socket) {
@@ -153,12 +170,13 @@ void talking_client::ring(const gateway::webrtc::exchange::set_up& ours, const s
   r.headers = {{"Content-Type", "application/sdp"}};
   r.body = ours.sdp;
   const auto answer = http::fetch(r);
-  if (!answer || answer->status != 201) {
-    refused_ = true;
-    return;
-  }
+  if (!answer) return refuse("the gateway does not answer: " + answer.error().message);
+  if (answer->status != 201)
+    return refuse(fmt::format("the gateway answers {}: {}", answer->status, answer->body));
   const auto read = gateway::webrtc::read_description(answer->body);
-  if (!read || !ours.call->accept(*read)) refused_ = true;
+  if (!read) return refuse("its answer is none: " + read.error().message);
+  if (const auto done = ours.call->accept(*read); !done)
+    refuse("its answer is not taken: " + done.error().message);
 }
 
 void talking_client::take(std::string_view message) {
@@ -209,7 +227,12 @@ void talking_client::speak(std::int64_t now_ms, std::int64_t phase_ms) {
   static const auto loud = chunks(0.3), quiet = chunks(0);
   static const auto loud_sound = noises(0.3), quiet_sound = noises(0);
   const std::lock_guard lock(mutex_);
-  if (sent_ms_ < 0) sent_ms_ = now_ms;
+  // Said at once, it would wait behind itself and be heard late for as long as nobody is silent.
+  if (sent_ms_ >= 0 && now_ms - sent_ms_ > stalled_ms) {
+    sent_ms_ = now_ms - now_ms % chunk_ms;
+    burst_at_ms_ = -1;
+  }
+  if (sent_ms_ < 0) sent_ms_ = now_ms - now_ms % chunk_ms;
   while (sent_ms_ + chunk_ms <= now_ms) {
     const auto at = (sent_ms_ + phase_ms) % cycle_ms;
     const auto n = static_cast<std::size_t>(at % burst_ms / chunk_ms);

@@ -58,6 +58,8 @@ class talking_client {
   bool is_open() const { return open_; }
   bool is_talking() const { return hello_at_ns_ > 0; }
   bool is_refused() const { return refused_; }
+  /// Where it is refused, or its connection ended: why, in words.
+  std::string why() const;
   std::int64_t hello_after_ns() const { return hello_at_ns_ - asked_at_ns_; }
   std::int64_t bursts() const { return bursts_; }
   /// Of its last burst, which may still be heard.
@@ -68,6 +70,8 @@ class talking_client {
   void take(std::string_view message);
   void take_up(std::shared_ptr<http::websocket> socket);
   void ring(const gateway::webrtc::exchange::set_up& ours, const std::string& url);
+  void refuse(std::string why);
+  void ended(int code, const std::string& why);
   void on_turn(double at_ms, double start_ms, double level);
   void on_voice(double at_ms, std::span<const float> samples);
 
@@ -79,6 +83,7 @@ class talking_client {
   const answers with_;
   const std::int64_t asked_at_ns_;
   std::atomic<std::int64_t> hello_at_ns_{0}, bursts_{0};
+  std::string why_;
   double offset_ms_ = 0;  ///< of the session's clock, as the quickest event showed it
   bool has_offset_ = false;
   std::int64_t sent_ms_ = -1;  ///< of sound
