@@ -42,9 +42,19 @@ void contained::advance(std::int64_t now_ms, output& out) {
 void contained::end(std::string_view reason, std::int64_t now_ms, output& out) {
   guard(out, [&](output& own) { inner_->end(reason, now_ms, own); });
 }
+void contained::break_off(std::string_view why, int code, std::int64_t now_ms, output& out) {
+  guard(out, [&](output& own) { inner_->break_off(why, code, now_ms, own); });
+}
+void contained::let_go(std::string_view reason, std::int64_t now_ms, output& out) {
+  guard(out, [&](output& own) { inner_->let_go(reason, now_ms, own); });
+}
 std::string contained::resume_key() const { return inner_ ? inner_->resume_key() : std::string(); }
-void contained::resume(std::string_view message, std::int64_t now_ms, output& out) {
-  guard(out, [&](output& own) { inner_->resume(message, now_ms, own); });
+std::string contained::earlier_key() const {
+  return inner_ ? inner_->earlier_key() : std::string();
+}
+void contained::resume(std::string_view message, const next_line& by, std::int64_t now_ms,
+                       output& out) {
+  guard(out, [&](output& own) { inner_->resume(message, by, now_ms, own); });
 }
 void contained::cannot_resume(std::int64_t now_ms, output& out) {
   guard(out, [&](output& own) { inner_->cannot_resume(now_ms, own); });

@@ -25,8 +25,12 @@ class contained final : public protocol {
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
   void advance(std::int64_t now_ms, output& out) override;
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
+  void break_off(std::string_view why, int code, std::int64_t now_ms, output& out) override;
+  void let_go(std::string_view reason, std::int64_t now_ms, output& out) override;
   std::string resume_key() const override;
-  void resume(std::string_view message, std::int64_t now_ms, output& out) override;
+  std::string earlier_key() const override;
+  void resume(std::string_view message, const next_line& by, std::int64_t now_ms,
+              output& out) override;
   void cannot_resume(std::int64_t now_ms, output& out) override;
 
  private:

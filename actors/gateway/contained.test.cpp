@@ -48,7 +48,9 @@ TEST_CASE("a machine that throws costs its own client the conversation, told onc
   c.receive("b", 3, out);
   c.advance(4, out);
   c.end("over", 5, out);
-  c.resume("b", 6, out);
+  c.resume("b", {}, 6, out);
+  c.break_off("b", 1011, 7, out);
+  c.let_go("b", 8, out);
   CHECK(out.messages.size() == 3);
   CHECK(out.actions.size() == 1);
   CHECK(c.resume_key().empty());

@@ -172,7 +172,10 @@ struct ending {
 /// What answers is gone (a host died, an actor restarts), or is there again.
 struct model_state {
   bool is_there = true;
+  std::int64_t ends_in_ms = 0;  ///< gone: for so long the conversation waits for it, then it ends
 };
+/// In words, for clients that are told in words.
+std::string lack_in_words(const model_state& m);
 /// A picture that was taken turned out to be none.
 struct unseen_picture {
   std::string why;
@@ -190,6 +193,12 @@ struct output {
   std::vector<action> actions;        ///< to the graph, in order
 
   void add(action a) { actions.push_back(std::move(a)); }
+};
+
+/// A connection that goes on with a conversation.
+struct next_line {
+  bool has_track = false;  ///< its sound goes beside the messages
+  std::string resume_key;  ///< what the one after it shows; the key that this one showed is spent
 };
 
 /// One connection's protocol. `now_ms`: time since the session began; never runs backwards.
@@ -211,11 +220,25 @@ class protocol {
   virtual void advance(std::int64_t now_ms, output& out) = 0;
   /// The server wants to end; says goodbye in the protocol's way.
   virtual void end(std::string_view reason, std::int64_t now_ms, output& out) = 0;
+  /// What the server lacks ends the conversation (`code` 1011), or lets it not begin (1013: come again).
+  /// Said in the protocol's words where it has any, else by the code and its reason.
+  virtual void break_off(std::string_view why, int code, std::int64_t now_ms, output& out) {
+    const auto before = out.actions.size();
+    end(why, now_ms, out);
+    for (auto i = before; i < out.actions.size(); ++i)
+      if (auto* h = std::get_if<hang_up>(&out.actions[i])) *h = {code, std::string(why)};
+  }
+  /// This connection ends, the conversation does not: what it is told where its end has no code (a call).
+  virtual void let_go(std::string_view /*reason*/, std::int64_t /*now_ms*/, output& /*out*/) {}
 
   /// With what another connection may go on with this conversation; empty: none can.
   virtual std::string resume_key() const { return {}; }
-  /// Another connection does, with this as its first message. What was to be said meanwhile follows.
-  virtual void resume(std::string_view /*message*/, std::int64_t /*now_ms*/, output& /*out*/) {}
+  /// The key before it, which still holds: its client may not have heard of the new one yet.
+  virtual std::string earlier_key() const { return {}; }
+  /// Another connection does, with this as its first message (empty: a call that named the one before).
+  /// What was to be said meanwhile follows.
+  virtual void resume(std::string_view /*message*/, const next_line& /*by*/,
+                      std::int64_t /*now_ms*/, output& /*out*/) {}
   /// What it asked for with `go_on_with` is not there, or not for this client.
   virtual void cannot_resume(std::int64_t /*now_ms*/, output& out) {
     out.add(hang_up{1008, "there is no such conversation to go on with"});

@@ -60,6 +60,22 @@ class talk {
     take(std::move(out));
   }
 
+  void break_off(const char* why, int code) {
+    output out;
+    protocol_.break_off(why, code, now_ms, out);
+    take(std::move(out));
+  }
+  void let_go(const char* reason) {
+    output out;
+    protocol_.let_go(reason, now_ms, out);
+    take(std::move(out));
+  }
+  void resume(const std::string& message, const next_line& by) {
+    output out;
+    protocol_.resume(message, by, now_ms, out);
+    take(std::move(out));
+  }
+
   /// `turns` micro-turns of the model's voice, or of its silence, each 200 ms later.
   void model_speaks(int turns, bool is_open = true) {
     for (int i = 0; i < turns; ++i) {

@@ -33,13 +33,14 @@ inline gateway::graph_event event_of(char kind, std::string text, std::int64_t n
     case 'R': return turn_state{now_ms, 0.5, -20, {true, false, true, false}, 6, 1};
     case 'Q': return tool_seen{"call_2", "d_1", "clock", std::move(text), now_ms % 200 ? "ok" : ""};
     case 'F': return found_out{"d_1", std::move(text)};
+    case 'M': return model_state{text.size() % 2 == 0, 1000};
     case 'N': return sound_left{static_cast<std::int64_t>(text.size()) * 100};
     default: return tool_call{"call_1", std::move(text), {{"a", 1}}};
   }
 }
 
 /// A whole conversation: a line each for what the client sends (`{…`), says over a track (`P`), what the
-/// graph tells (a letter of `event_of`), or 100 ms that pass (anything else). Every event that leaves is held to the schema, and
+/// graph tells (a letter of `event_of`), another connection that goes on (`U`), or 100 ms that pass (anything else). Every event that leaves is held to the schema, and
 /// what a protocol wants of the graph to its bounds.
 inline void converse(gateway::protocol& p, const gateway::event_schema& schema,
                      std::span<const std::uint8_t> bytes) {
@@ -63,11 +64,14 @@ inline void converse(gateway::protocol& p, const gateway::event_schema& schema,
     const char kind = line.empty() ? ' ' : line[0];
     if (kind == 'P') {
       p.hear(std::vector<float>(320, line.size() % 2 == 0 ? 0.3f : 0.0f), now_ms, out);
-    } else if (std::string_view("VSWHDCTGELRQFN").find(kind) != std::string_view::npos) {
+    } else if (std::string_view("VSWHDCTGELRQFNM").find(kind) != std::string_view::npos) {
       // What the graph says is text; a client's own bytes come as messages.
       std::string text;
       for (const char c : line.substr(1)) text += static_cast<char>(c & 0x7f);
       p.on_graph(event_of(kind, text, now_ms), now_ms, out);
+    } else if (kind == 'U') {
+      if (!p.resume_key().empty())
+        p.resume(line.substr(1), {line.size() % 2 == 0, "k"}, now_ms, out);
     } else if (kind == ' ') {
       p.advance(now_ms += 100, out);
     } else {
@@ -76,7 +80,10 @@ inline void converse(gateway::protocol& p, const gateway::event_schema& schema,
     check(out);
   }
   gateway::output last;
-  p.end("over", now_ms, last);
+  if (n % 2 == 0)
+    p.end("over", now_ms, last);
+  else
+    p.break_off("nobody answers", 1011, now_ms, last);
   check(last);
 }
 

@@ -14,7 +14,8 @@ void run(std::span<const std::uint8_t> bytes) {
   machine.begin(0, out);
   machine.receive(R"({"type":"start"})", 0, out);
   machine.on_graph(gateway::said{"kept", 0, 200}, 1, out);
-  machine.resume(all.substr(std::min(all.size(), all.rfind('\n') + 1)), 2, out);
+  machine.resume(all.substr(std::min(all.size(), all.rfind('\n') + 1)),
+                 {bytes.size() % 2 == 0, "k"}, 2, out);
   for (const auto& m : out.messages)
     HOCKET_ASSERT(schema.wrong_with(*gateway::parse_object(m, 1000)).empty());
   gateway::own::machine fresh{{.resume_key = "k", .kept_bytes = 4'000, .sees = true}};

@@ -13,6 +13,7 @@ void run(std::span<const std::uint8_t> bytes) {
   gateway::realtime::settings how;
   how.sees = true;
   how.has_track = !bytes.empty() && bytes[0] == 'P';
+  if (how.has_track) how.resume_key = "rtc_k";
   gateway::realtime::machine machine{how};
   converse(machine, schema, bytes);
   gateway::realtime::beta beta{std::make_unique<gateway::realtime::machine>(how)};

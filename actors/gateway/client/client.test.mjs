@@ -46,13 +46,14 @@ test("a conversation", async () => {
   assert.deepEqual(socket.sent, [{ type: "start", sound: { rate_hz: 16000 }, instructions: "short" }]);
   socket.tell(hello());
   assert.equal((await connected).resume, "k");
+  assert.deepEqual(socket.sent[1], { type: "seen", seq: 0 });
   session.sound(new Float32Array([0, 1, -1]));
   session.picture("/9j/");
   session.text("hi");
   session.mute(true);
   session.interrupt();
   session.toolResult("7", "56");
-  assert.deepEqual(socket.sent.slice(1).map((e) => e.type), ["sound", "picture", "text", "mute", "interrupt", "tool.result"]);
+  assert.deepEqual(socket.sent.slice(2).map((e) => e.type), ["sound", "picture", "text", "mute", "interrupt", "tool.result"]);
   socket.tell({ type: "said", seq: 2, text: "a" }, { type: "said", seq: 2, text: "again" });
   session.close();
   socket.tell({ type: "bye", seq: 3, reason: "asked" });
@@ -69,14 +70,40 @@ test("a broken connection is taken up again: what was missed comes once", async 
   Fake.all[0].tell({ type: "said", seq: 4, text: "a" });
   Fake.all[0].end(1006, "");
   await until(() => Fake.all.length === 2);
+  assert.equal(Fake.all[1].url, "ws://h:1/v1/hocket?resume=k");
   Fake.all[1].open();
   assert.deepEqual(Fake.all[1].sent, [{ type: "start", resume: { key: "k", after: 4 } }]);
-  Fake.all[1].tell(hello({ seq: 9, resumed: true }), { type: "said", seq: 4, text: "a" }, { type: "said", seq: 6, text: "b" });
+  Fake.all[1].tell(hello({ seq: 9, resumed: true, resume: "k2" }), { type: "said", seq: 4, text: "a" }, { type: "said", seq: 6, text: "b" });
   assert.deepEqual(seen.slice(3), ["saida", "broken", "connecting", "open", "hello", "saidb"]);
   // Somebody else has it now: no fight over it.
   Fake.all[1].end(4001, "taken");
   assert.equal(seen.at(-1), "closed");
   assert.equal(session.hello.resumed, true);
+  assert.deepEqual(Fake.all[1].sent[1], { type: "seen", seq: 4 });
+  assert.equal(session.resumption(), null);
+});
+
+test("another page goes on with a session, or learns that it is over", async () => {
+  const first = begin();
+  Fake.all[0].open();
+  Fake.all[0].tell(hello());
+  await first.connected;
+  Fake.all[0].tell({ type: "said", seq: 4, text: "a" });
+  const kept = first.session.resumption();
+  assert.deepEqual(kept, { key: "k", after: 4 });
+  const second = begin({ resume: kept, tools: [] });
+  assert.equal(Fake.all[0].url, "ws://h:1/v1/hocket?resume=k");
+  Fake.all[0].open();
+  assert.deepEqual(Fake.all[0].sent, [{ type: "start", resume: { key: "k", after: 4 } }]);
+  Fake.all[0].tell(hello({ resumed: true, resume: "k2" }), { type: "said", seq: 5, text: "b" });
+  assert.equal((await second.connected).resumed, true);
+  assert.deepEqual(second.session.resumption(), { key: "k2", after: 5 });
+  const third = begin({ resume: kept, tools: [] });
+  Fake.all[0].open();
+  Fake.all[0].tell({ type: "error", seq: 1, code: "cannot_resume", message: "", answers: null });
+  assert.deepEqual(Fake.all[0].sent[1], { type: "start", tools: [] });
+  Fake.all[0].tell(hello({ resume: "k9" }));
+  assert.equal((await third.connected).resumed, false);
 });
 
 test("what cannot be taken up begins anew", async () => {

@@ -159,12 +159,21 @@ export interface Options {
   rateHz?: number;
   instructions?: string;
   tools?: Tool[];
+  /** What `resumption()` of an earlier session gave (another page, before a reload): goes on with that one.
+   * Where it is over by now a new one begins, and an `error` with the code `cannot_resume` says so. */
+  resume?: Resumption;
   /** Tries after a broken connection; the waits between them double from 250 ms to 4 s. */
   retries?: number;
   /** For tests, and where there is no global WebSocket. */
   makeSocket?: (url: string, protocols: string[]) => Socket;
   /** Sound and pictures wait no longer than this in the socket; what is newer is left out, and counted. */
   mostBufferedBytes?: number;
+}
+
+/** With what a conversation is gone on with: its key, which holds once, and the last event that was seen. */
+export interface Resumption {
+  key: string;
+  after: number;
 }
 
 const open = 1;
@@ -206,14 +215,23 @@ export class Session {
   droppedPictures = 0;
 
   private socket: Socket | null = null;
-  private seen = 0;
+  private key: string | null;
+  private seen: number;
   private tries = 0;
   private isOver = false;
   private forgets = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly handlers = new Map<string, Set<(e: any) => void>>();
 
-  constructor(private readonly options: Options) {}
+  constructor(private readonly options: Options) {
+    this.key = options.resume?.key ?? null;
+    this.seen = options.resume?.after ?? 0;
+  }
+
+  /** With what another `Session` goes on with this one, after a reload of the page; null: none can. */
+  resumption(): Resumption | null {
+    return this.key && !this.isOver ? { key: this.key, after: this.seen } : null;
+  }
 
   /** Calls `handler` for each event of that type, `*` for all; what comes back ends that. */
   on<T extends (ServerEvent | Connection)["type"]>(type: T, handler: (e: EventOf<T>) => void): () => void;
@@ -265,7 +283,7 @@ export class Session {
   /** Ends the session; nobody can go on with it. A connection that is broken is made again for that: `bye`
    * with the reason `forgotten` says that the server has done it, "closed" without it that it has not. */
   forget(): void {
-    const isBroken = this.hello?.resume && (!this.socket || this.socket.readyState !== open);
+    const isBroken = this.key && (!this.socket || this.socket.readyState !== open);
     if (isBroken && !this.isOver) this.forgets = true;
     else this.end("forget");
   }
@@ -302,7 +320,9 @@ export class Session {
     const protocols = ["hocket", ...(key ? ["hocket-key." + key] : [])];
     const make = makeSocket ?? ((u, p) => new WebSocket(u, p) as unknown as Socket);
     this.tell({ type: "connection", state: "connecting" });
-    const socket = make(url.replace(/\/+$/, "") + "/v1/hocket", protocols);
+    // Named here, too: who goes on needs no other place than the one that his conversation has.
+    const query = this.key ? "?resume=" + encodeURIComponent(this.key) : "";
+    const socket = make(url.replace(/\/+$/, "") + "/v1/hocket" + query, protocols);
     this.socket = socket;
     socket.onopen = () => this.start();
     socket.onmessage = (m) => {
@@ -316,7 +336,7 @@ export class Session {
 
   private start(): void {
     const { rateHz, instructions, tools } = this.options;
-    const key = this.hello?.resume;
+    const key = this.key;
     this.send({
       type: "start",
       ...(rateHz ? { sound: { rate_hz: rateHz } } : {}),
@@ -329,13 +349,17 @@ export class Session {
     if (e.type === "error" && e.code === "cannot_resume") {
       // A new conversation, at the same connection.
       this.hello = null;
+      this.key = null;
       this.seen = 0;
       this.tell(e);
       return this.forgets ? this.end("end") : this.start();
     }
     if (e.type === "hello") {
       this.hello = e;
+      this.key = e.resume;
       this.tries = 0;
+      // The key before this one is spent now, and what was seen need not be kept.
+      if (this.key) this.send({ type: "seen", seq: this.seen });
       if (this.forgets) return this.end("forget");
       this.tell({ type: "connection", state: "open" });
       return this.tell(e);
@@ -348,7 +372,7 @@ export class Session {
 
   private lost(code: number, reason: string): void {
     this.socket = null;
-    const canRetry = this.hello?.resume && code !== 1000 && code !== 1008 && code !== 4001;
+    const canRetry = this.key && code !== 1000 && code !== 1008 && code !== 4001;
     if (this.isOver || !canRetry || this.tries >= (this.options.retries ?? 8)) {
       this.isOver = true;
       return this.tell({ type: "connection", state: "closed", code, reason });

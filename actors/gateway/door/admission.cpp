@@ -145,6 +145,7 @@ result<void> gateway::start_server() {
   }
   pages.needs_key = needs_key_;
   pages.sees = [this] { return sees(); };
+  pages.answers = [this] { return answers_.load(); };
   pages.edits = config_.edit;
   pages.training = !config_.training.empty();
   HOCKET_TRY(start_desk());
@@ -194,12 +195,14 @@ std::variant<http::response, http::websocket_accept> gateway::admit(const http::
   if (kind == protocol_kind::none) return plain(404, "no protocol is spoken there");
   if (const auto call = r.parameter("call_id"); call && kind == protocol_kind::realtime)
     return admit_beside(r, *call);
-  const bool is_known = keys_->let_in(key_of(r), key_ring::clock::now()).has_value();
+  const bool is_known =
+      keys_->let_in(key_of(r), key_ring::clock::now()).has_value() || goes_on(r).has_value();
   if (auto no = site_->refuses_socket(r, is_known)) {
     count_later("refused_keys");
     return std::move(*no);
   }
-  auto entered = enter(r, {kind, false, ""});
+  if (auto no = refuses_new(r, kind)) return std::move(*no);
+  auto entered = enter(r, {kind, false, "", ""});
   if (auto* no = std::get_if<http::response>(&entered)) return std::move(*no);
   const auto c = std::get<std::shared_ptr<client>>(entered);
   return http::websocket_accept{subprotocol_for(r), [this, c](std::shared_ptr<http::websocket> s) {
@@ -211,11 +214,16 @@ std::variant<http::response, http::websocket_accept> gateway::admit(const http::
 std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http::request& r,
                                                                      entry how) {
   const auto now = key_ring::clock::now();
-  const auto visitor = keys_->let_in(key_of(r), now).value_or(key_ring::visitor{});
+  auto visitor = keys_->let_in(key_of(r), now).value_or(key_ring::visitor{});
+  const auto goes_on_by =
+      goes_on(r);  // the conversation has a place, and its token was spent for it
+  if (goes_on_by) visitor = {*goes_on_by, "", false};
   // Without keys each address is somebody.
   const auto who = visitor.name.empty() ? "at " + r.peer : visitor.name;
   const auto place = std::make_shared<trust::budget::share>();
-  if (const auto no = keys_->enter(who, now, *place); no != key_ring::refusal::none) {
+  const auto no = keys_->enter(who, now, *place);
+  const bool is_full = no == key_ring::refusal::full || no == key_ring::refusal::key_full;
+  if (no != key_ring::refusal::none && !(is_full && goes_on_by)) {
     count_later("refused_sessions");
     http::note_refused(r, why(no));
     auto busy = plain(no == key_ring::refusal::full ? 503 : 429, std::string(why(no)));
@@ -234,6 +242,7 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   c->has_track = how.has_track;
   c->key_name = visitor.name;
   c->place = place;
+  c->only_goes_on = is_full;
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
   const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(wall).count();
   session_facts facts;
@@ -250,7 +259,9 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   facts.session_ms = config_.session_limit_s * 1000;
   facts.idle_ms = config_.idle_limit_s * 1000;
   facts.resume_ms = config_.resume_s * 1000;
-  if (config_.resume_s > 0) facts.resume_key = http::random_token(18);
+  const bool is_named = how.kind == protocol_kind::own || how.kind == protocol_kind::gemini;
+  facts.resume_key = how.resume_key;
+  if (config_.resume_s > 0 && is_named) facts.resume_key = http::random_token(18);
   facts.has_track = how.has_track;
   facts.sees = sees();
   facts.is_beta = wants_beta(r);
@@ -259,6 +270,11 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
         context_.count("protocol_faults", 1);
         context_.log("a protocol failed with " + fault + ": its client is let go");
       });
+  if (how.kind == protocol_kind::own && !facts.resume_key.empty()) {
+    const std::lock_guard lock(calls_mutex_);
+    std::erase_if(waits_, [](const auto& known) { return known.second.is_gone(); });
+    waits_[facts.resume_key] = {{}, c->key_name, http::sha256_hex(key_of(r)), c, how.kind};
+  }
   return c;
 }
 

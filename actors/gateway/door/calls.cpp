@@ -189,7 +189,9 @@ void gateway::serve(const http::request& r, const http::responder& reply) {
   };
   const auto visitor = keys_->let_in(key_of(r), key_ring::clock::now());
   // Who came in by a token has spent it; that a call is his own, its end sees.
-  const bool shows_own = !at.id.empty() && !key_of(r).empty();
+  const bool names_one =
+      at.kind != protocol_kind::own && !r.parameter("resume").value_or("").empty();
+  const bool shows_own = ((!at.id.empty() || names_one) && !key_of(r).empty()) || goes_on(r);
   if (auto no = site_->refuses(r, visitor.has_value() || shows_own)) {
     if (no->status == 401) count_later("refused_keys");
     return tell(std::move(*no));
@@ -219,46 +221,48 @@ void gateway::take_call(const http::request& r, protocol_kind kind, const tell_l
   auto read = read_call(r, kind);
   if (auto* no = std::get_if<http::response>(&read)) return tell(std::move(*no));
   auto& asked = std::get<asked_call>(read);
-  auto entered = enter(r, {kind, true, asked.session_json});
-  if (auto* no = std::get_if<http::response>(&entered)) return tell(std::move(*no));
-  const auto c = std::get<std::shared_ptr<client>>(entered);
+  auto found = who_calls(r, kind, std::move(asked.session_json));
+  if (auto* no = std::get_if<http::response>(&found)) return tell(std::move(*no));
+  const auto what = std::get<asked_for>(found);
   const auto line = std::make_shared<connection>();
-  const auto id = (kind == protocol_kind::realtime ? "rtc_" : "") + http::random_token(18);
-  const auto key = key_of(r);
-  exchange_->answer(
-      std::move(asked.offer), events_of_call(c, line),
-      [this, line, id, kind, tell, key, name = c->key_name](result<webrtc::exchange::set_up> made) {
-        if (!made) {
-          keys_->give_back(key);
-          count_later("refused_calls_setup");
-          return tell(refused(made.error()));
-        }
-        line->socket = line->call = made->call;
-        {  // before its client, or its app's back end, is told of it
-          const std::lock_guard lock(calls_mutex_);
-          std::erase_if(calls_, [](const auto& known) { return known.second.line.expired(); });
-          calls_[id] = {line, name, http::sha256_hex(key)};
-        }
-        count_later("calls");
-        tell({201,
-              "application/sdp",
-              made->sdp,
-              {{"Location", std::string(call_path(kind)) + "/" + id},
-               {"Cache-Control", "no-store"}}});
-      });
+  const auto done = [this, what = what.known(), line, kind, tell,
+                     key = key_of(r)](result<webrtc::exchange::set_up> made) {
+    if (!made) {
+      if (what.is_new) keys_->give_back(key);
+      count_later("refused_calls_setup");
+      return tell(refused(made.error()));
+    }
+    line->socket = line->call = made->call;
+    {  // before its client, or its app's back end, is told of it
+      const std::lock_guard lock(calls_mutex_);
+      std::erase_if(calls_, [](const auto& known) { return known.second.is_gone(); });
+      calls_[what.id] = {line, what.key_name, http::sha256_hex(key), what.who, what.resumable};
+    }
+    count_later("calls");
+    tell({201,
+          "application/sdp",
+          made->sdp,
+          {{"Location", std::string(call_path(kind)) + "/" + what.id},
+           {"Cache-Control", "no-store"}}});
+  };
+  exchange_->answer(std::move(asked.offer), events_of_call(what, line), done);
 }
 
-webrtc::call_events gateway::events_of_call(const std::shared_ptr<client>& c,
+webrtc::call_events gateway::events_of_call(const asked_for& what,
                                             const std::shared_ptr<connection>& line) {
   webrtc::call_events out;
   const auto of_socket = events_of(line);
   out.message = of_socket.message;
   out.closed = of_socket.closed;
-  out.open = [this, c, line] {
-    const bool is_taken = context_.self->run([this, c, line](emitter& to) {
-      line->who = c;
-      c->line = line;
-      begin(c, to);
+  out.open = [this, what, line] {
+    const bool is_taken = context_.self->run([this, what, line](emitter& to) {
+      if (what.earlier.empty()) {
+        line->who = what.who;
+        what.who->line = line;
+        begin(what.who, to);
+      } else {
+        go_on(what, line, to);
+      }
       join_early(*line, to);
     });
     if (!is_taken) line->socket->close(1013, "the server does not keep up");
@@ -303,7 +307,7 @@ void gateway::heard(connection& from, std::vector<float> samples, emitter& out) 
   c->machine->hear(std::move(samples), ms_of(*c), o);
   const bool says = !o.actions.empty();
   give(*c, std::move(o), out);
-  if (says && !c->is_over && c->session == session_id::none) open_session(c);
+  if (says && !c->is_over && c->session == session_id::none) open_session(c, out);
   pump(*c, out);
 }
 
@@ -333,7 +337,10 @@ void gateway::end_call(const std::string& id, const shown& by, const tell_later&
     std::unique_lock lock(calls_mutex_);
     const auto found = calls_.find(id);
     const auto line = found == calls_.end() ? nullptr : found->second.line.lock();
-    const bool is_his = line && is_own(found->second, by);
+    const auto who = found == calls_.end() ? nullptr : found->second.who.lock();
+    // One that is broken waits for another call.
+    const bool goes = who && !who->is_over && who->line == line;
+    const bool is_his = (line || goes) && is_own(found->second, by);
     if (!is_his && !by.is_known) {
       context_.count("refused_keys", 1);
       return tell(site::problem(401, "invalid_api_key", "this key is not known"));
@@ -341,14 +348,14 @@ void gateway::end_call(const std::string& id, const shown& by, const tell_later&
     if (!is_his) return tell(site::problem(404, "not_found", "there is no such call"));
     calls_.erase(found);
     lock.unlock();
-    if (const auto c = line->who.lock(); c && !c->is_over) {
+    if (goes) {
       output o;
-      c->machine->end("hung up", ms_of(*c), o);
+      who->machine->end("hung up", ms_of(*who), o);
       for (auto& a : o.actions)
         if (auto* h = std::get_if<hang_up>(&a)) h->code = 1000;
-      give(*c, std::move(o), out);
+      give(*who, std::move(o), out);
     }
-    line->socket->close(1000, "hung up");
+    if (line) line->socket->close(1000, "hung up");
     tell({200, "text/plain; charset=utf-8", "", {}});
   });
   if (!is_taken) tell(site::problem(503, "busy", "the server does not keep up"));

@@ -97,6 +97,7 @@ struct client {
   std::vector<std::shared_ptr<connection>> aside;  ///< further ones, that hear the same
   session_id session = session_id::none;
   bool is_opening = false, is_over = false;
+  bool only_goes_on = false;  ///< let in without a place: another conversation that waits has one
   timestamp began, last_heard;
   std::optional<timestamp> alone_since;       ///< without a connection
   std::optional<timestamp> unanswered_since;  ///< what answers is gone
@@ -112,8 +113,7 @@ struct client {
   std::int64_t lost_messages = 0;  ///< not told yet
   bool told_of_length = false, told_of_idleness = false;
   std::int64_t watch_every_ms = 0, watched_ms = 0;
-  bool wants_state = false;            ///< of the run: asked for, not told yet
-  std::optional<std::string> over_to;  ///< key of the conversation that it wants to go on with
+  bool wants_state = false;  ///< of the run: asked for, not told yet
 };
 
 }  // namespace hocket::gateway

@@ -92,7 +92,7 @@ result<void> gateway::on_control(std::size_t port, const packet& p, emitter& out
 void gateway::lose_model(client& c, emitter& out) {
   c.unanswered_since = context_.time->now();
   context_.count("model_lost", 1);
-  tell(c, model_state{false}, out);
+  tell(c, model_state{false, config_.lost_s * 1000}, out);
 }
 
 /// Of the conversation that the packet is of, or of all; those that begin later too.
@@ -102,14 +102,15 @@ void gateway::model_is(bool there, const packet& p, emitter& out) {
       std::ranges::any_of(clients_, [](const auto& c) { return c.second->is_opening; });
   if (!there && (of == session_id::none || by_session_.contains(of) || is_opening))
     lost_models_.insert(of);
-  if (there && of == session_id::none) lost_models_.clear();
+  // Of no conversation: of all; of several replicas, that none of them is left, or one there again.
   if (there) lost_models_.erase(of);
+  answers_ = !lost_models_.contains(session_id::none);
   for (const auto& [key, c] : std::map(clients_)) {
     // Who has no session yet is told when it is opened.
-    const bool is_its =
-        c->session != session_id::none && (of == session_id::none || of == c->session);
-    if (!is_its || c->is_over || c->unanswered_since.has_value() != there) continue;
-    if (!there) {
+    if (c->session == session_id::none || c->is_over) continue;
+    const bool is_lost = !answers_ || lost_models_.contains(c->session);
+    if (c->unanswered_since.has_value() == is_lost) continue;
+    if (is_lost) {
       lose_model(*c, out);
       continue;
     }

@@ -47,14 +47,6 @@ std::optional<graph_event> event_of(std::size_t port, const packet& p, std::int6
   return std::nullopt;
 }
 
-/// A channel of a call ends without a code: who would come back after it is told first.
-void end_line(client& c, std::int64_t now_ms, int code, const char* reason) {
-  if (c.line->call && c.kind == protocol_kind::own)
-    c.line->socket->send(
-        line_of({{"type", "bye"}, {"seq", 0}, {"at_ms", now_ms}, {"reason", reason}}));
-  c.line->socket->close(code, reason);
-}
-
 }  // namespace
 
 bool is_voice(std::span<const float> samples) {
@@ -126,11 +118,12 @@ void gateway::begin(const std::shared_ptr<client>& c, emitter& out) {
   c->machine->begin(0, first);
   const bool speaks_first = !first.messages.empty();
   give(*c, std::move(first), out);
-  if (speaks_first) open_session(c);
+  if (speaks_first) open_session(c, out);
 }
 
-void gateway::open_session(const std::shared_ptr<client>& c) {
+void gateway::open_session(const std::shared_ptr<client>& c, emitter& out) {
   if (c->is_opening || c->is_over || c->session != session_id::none) return;
+  if (refuse_begin(*c, out)) return;
   c->is_opening = true;
   context_.count("sessions", 1);
   context_.sessions->open(
@@ -141,7 +134,9 @@ void gateway::opened(const std::shared_ptr<client>& c, const result<session_id>&
   c->is_opening = false;
   if (!id) {
     context_.log("no conversation can be opened: " + id.error().message);
-    if (c->line) c->line->socket->close(1013, "no conversation can be opened now");
+    output o;
+    c->machine->break_off("no conversation can be opened now", 1013, ms_of(*c), o);
+    give(*c, std::move(o), out);
     return leave(c);
   }
   if (c->is_over) return context_.sessions->close(*id);
@@ -166,42 +161,14 @@ void gateway::received(connection& from, const std::string& message, emitter& ou
   }
   output o;
   c->machine->receive(message, ms_of(*c), o);
+  for (const auto& a : o.actions)
+    if (const auto* over = std::get_if<go_on_with>(&a))
+      return take_over(c, over->key, message, out);
+  const bool begins = c->session == session_id::none && !c->is_opening;
+  if (begins && refuse_begin(*c, out)) return;
   give(*c, std::move(o), out);
-  if (const auto key = std::exchange(c->over_to, std::nullopt))
-    return take_over(c, *key, message, out);
-  if (!c->is_over && c->session == session_id::none) open_session(c);
+  if (!c->is_over && begins) open_session(c, out);
   pump(*c, out);
-}
-
-/// A connection goes on with the conversation that another one left. The old one may not know yet that
-/// it is dead.
-void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key,
-                        const std::string& message, emitter& out) {
-  for (const auto& [ignored, old] : std::map(clients_)) {
-    if (old == c || old->is_over || old->key_name != c->key_name ||
-        old->has_track != c->has_track || old->machine->resume_key() != key)
-      continue;
-    const auto line = std::exchange(c->line, nullptr);
-    leave(c);
-    if (old->line) {
-      old->line->who.reset();
-      end_line(*old, ms_of(*old), 4001, "another connection goes on with this conversation");
-    }
-    old->line = line;
-    line->who = old;
-    line->left_ms = 0;
-    old->alone_since.reset();
-    old->last_heard = context_.time->now();
-    context_.count("resumed", 1);
-    output o;
-    old->machine->resume(message, ms_of(*old), o);
-    give(*old, std::move(o), out);
-    for (auto& call : std::exchange(old->unheard_calls, {})) tell(*old, std::move(call), out);
-    return;
-  }
-  output o;
-  c->machine->cannot_resume(ms_of(*c), o);
-  give(*c, std::move(o), out);
 }
 
 /// A connection is over. Where somebody may come back, the conversation waits for him.
@@ -301,8 +268,8 @@ void gateway::act(client& c, action& a, emitter& out) {
     answer_call(c, *r, out);
   } else if (auto* shown = std::get_if<see_picture>(&a)) {
     look_at(c, std::move(*shown));
-  } else if (const auto* over = std::get_if<go_on_with>(&a)) {
-    c.over_to = over->key;
+  } else if (std::get_if<go_on_with>(&a) != nullptr) {
+    // Its first message asks for it, and `received` does it.
   } else if (const auto* w = std::get_if<watch_graph>(&a)) {
     c.watch_every_ms = config_.show_graph ? w->every_ms : 0;
     c.wants_state = false;

@@ -42,7 +42,7 @@ class site;
 /// loopback without), gateway.no_keys, gateway.bad_keys, gateway.no_edit (whose graph is not the operator's own), gateway.no_editor (no key may edit), gateway.bad_file, gateway.bad_address, http.*.
 /// Threads: the server's own; it only hands messages over.
 /// Counters: sessions, calls, beside_calls (second connections to one), refused_calls_setup, resumed, lingering, refused_sessions, refused_keys, dropped_messages (a client that
-/// does not read), model_lost (conversations that had to wait for it), unheard_sound (packets for a model that is gone), too_long_events (for a call; it ends with 1009), lost_packets, late_packets and voice_holes (of calls),
+/// does not read), model_lost (conversations that had to wait for it), refused_without_model (that did not begin), unheard_sound (packets for a model that is gone), too_long_events (for a call; it ends with 1009), lost_packets, late_packets and voice_holes (of calls),
 /// dropped_pieces (sound of a call, 20 ms, that came faster than it is taken), dropped_samples (sound sent faster than it is heard), slow_clients, prompts, not_served,
 /// protocol_faults (clients let go for one: please report it), pictures, bad_pictures (that decode to nothing), dropped_pictures (a newer one came before they were
 /// decoded), client_calls, refused_calls (a client has too many open), late_answers (of a client's function: unasked,
@@ -104,6 +104,7 @@ class gateway final : public component {
     protocol_kind kind = protocol_kind::none;
     bool has_track = false;
     std::string session_json;  ///< of the request; over that of its token
+    std::string resume_key;  ///< with what another call goes on; empty: the protocol's own, if any
   };
   std::variant<http::response, std::shared_ptr<client>> enter(const http::request& r, entry how);
   http::websocket_events events_of(const std::shared_ptr<connection>& line);
@@ -123,12 +124,45 @@ class gateway final : public component {
   struct placed_call {
     std::weak_ptr<connection> line;
     std::string key_name, key_digest;
+    std::weak_ptr<client> who;
+    protocol_kind resumable = protocol_kind::none;  ///< by a connection of which kind
+    bool is_gone() const { return line.expired() && who.expired(); }
   };
   shown shown_by(const std::string& key) const;
   static bool is_own(const placed_call& call, const shown& by);
   void end_call(const std::string& id, const shown& by, const tell_later& tell);
-  webrtc::call_events events_of_call(const std::shared_ptr<client>& c,
+  /// A call that is to begin, or to go on where the one of `earlier` was.
+  struct asked_for {
+    std::shared_ptr<client> who;
+    std::string id, earlier, key_name;
+    protocol_kind resumable = protocol_kind::none;  ///< another call may go on with it: by this one
+    /// The same, holding nobody.
+    struct record {
+      std::string id, key_name;
+      std::weak_ptr<client> who;
+      protocol_kind resumable;
+      bool is_new;
+    };
+    record known() const { return {id, key_name, who, resumable, earlier.empty()}; }
+  };
+  webrtc::call_events events_of_call(const asked_for& what,
                                      const std::shared_ptr<connection>& line);
+
+  // Conversations that another connection goes on with (resume.cpp): on the server's thread, …
+  std::variant<http::response, asked_for> who_calls(const http::request& r, protocol_kind kind,
+                                                    std::string session_json);
+  std::shared_ptr<client> find_call(const http::request& r, protocol_kind kind,
+                                    const std::string& earlier);
+  std::optional<std::string> goes_on(const http::request& r);
+  std::optional<http::response> refuses_new(const http::request& r, protocol_kind kind);
+  // … and in the actor's context.
+  void take_over(const std::shared_ptr<client>& c, const std::string& key,
+                 const std::string& message, emitter& out);
+  void go_on(const asked_for& what, const std::shared_ptr<connection>& line, emitter& out);
+  void hand_over(const std::shared_ptr<client>& to, const std::shared_ptr<connection>& line,
+                 const std::string& message, const std::string& next_key, emitter& out);
+  static void end_line(client& c, std::int64_t now_ms, int code, const char* reason);
+  bool refuse_begin(client& c, emitter& out);
   // … and in the actor's context.
   void heard(connection& from, std::vector<float> samples, emitter& out);
   void tell_of_track(client& c, emitter& out);
@@ -145,12 +179,10 @@ class gateway final : public component {
 
   // In the actor's context.
   void begin(const std::shared_ptr<client>& c, emitter& out);
-  void open_session(const std::shared_ptr<client>& c);
+  void open_session(const std::shared_ptr<client>& c, emitter& out);
   void opened(const std::shared_ptr<client>& c, const result<session_id>& id, emitter& out);
   void received(connection& from, const std::string& message, emitter& out);
   void gone(const std::shared_ptr<connection>& line, int code);
-  void take_over(const std::shared_ptr<client>& c, const std::string& key,
-                 const std::string& message, emitter& out);
   void leave(const std::shared_ptr<client>& c);
   void ended(session_id id);
   void tell(client& c, const graph_event& e, emitter& out);
@@ -182,9 +214,11 @@ class gateway final : public component {
   std::atomic<std::uint64_t> ids_ = 0;
   std::map<const client*, std::shared_ptr<client>> clients_;
   std::map<session_id, std::shared_ptr<client>> by_session_;
-  std::mutex calls_mutex_;                    ///< of `calls_`
+  std::mutex calls_mutex_;                    ///< of `calls_` and `waits_`
   std::map<std::string, placed_call> calls_;  ///< by id, those to come included
+  std::map<std::string, placed_call> waits_;  ///< conversations, by the keys that go on with them
   std::set<session_id> lost_models_;          ///< of these conversations; none: of all
+  std::atomic<bool> answers_ = true;          ///< a new conversation has something that answers
   run_status status_;
   picture_desk pictures_;
   std::unique_ptr<edit::desk> desk_;

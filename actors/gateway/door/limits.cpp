@@ -19,9 +19,7 @@ void gateway::watch_limits(client& c, emitter& out) {
   if (c.unanswered_since &&
       context_.time->now() - *c.unanswered_since > std::chrono::seconds(config_.lost_s)) {
     output o;
-    c.machine->end("what answers is gone", now, o);
-    for (auto& a : o.actions)
-      if (auto* h = std::get_if<hang_up>(&a)) *h = {1011, "what answers is gone"};
+    c.machine->break_off("what answers is gone", 1011, now, o);
     return give(c, std::move(o), out);
   }
   const auto longest = config_.session_limit_s * 1000, quiet = config_.idle_limit_s * 1000;

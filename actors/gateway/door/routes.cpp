@@ -119,6 +119,8 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
         if (auto agreed = parse_object(text)) s.initial.push_back(std::move(*agreed));
       s.has_track = facts.has_track;
       s.sees = facts.sees;
+      if (facts.has_track)
+        s.resume_key = facts.resume_key;  // over WebSockets the protocol has none
       auto machine = std::make_unique<realtime::machine>(std::move(s));
       if (facts.is_beta) return std::make_unique<realtime::beta>(std::move(machine));
       return machine;
@@ -146,7 +148,7 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
       s.sees = facts.sees;
       return std::make_unique<own::machine>(std::move(s));
     }
-    case protocol_kind::whip: return std::make_unique<whip::machine>();
+    case protocol_kind::whip: return std::make_unique<whip::machine>(facts.resume_key);
     case protocol_kind::none: break;
   }
   return nullptr;

@@ -67,6 +67,7 @@ std::vector<http::route> rows(const site::options& o) {
   const std::vector<http::caller> all = {stranger, neighbour, keyed}, keys = {keyed},
                                   known = o.needs_key ? keys : all;
   std::vector<http::route> out = {{"/healthz", read, all},
+                                  {"/readyz", read, all},
                                   {"/v1/hocket/page", read, all},
                                   {"/v1/hocket/graph", read, known},
                                   {"/v1/realtime/client_secrets", post, known},
@@ -116,6 +117,12 @@ http::response site::problem(int status, const std::string& code, const std::str
                                  {"code", code},
                                  {"message", message},
                                  {"param", nullptr}}}});
+}
+
+http::response site::no_model() {
+  auto out = problem(503, "model_unavailable", "what answers is gone for the moment: come again");
+  out.headers.emplace_back("Retry-After", "5");
+  return out;
 }
 
 /// What a form of any page can make a browser send, without asking first and without reading the answer.
@@ -193,7 +200,9 @@ http::response site::answer(const http::request& r) const {
 
 http::response site::api(const http::request& r) const {
   if (auto no = refuses(r, keys_->owner_of(key_of(r)).has_value())) return std::move(*no);
+  // That it lives, for who would restart it; that who comes now is answered, for who sends people here.
   if (r.path == "/healthz") return plain(200, "ok");
+  if (r.path == "/readyz") return options_.answers() ? plain(200, "ready") : no_model();
   if (r.path == "/v1/hocket/page") return page_facts();
   if (r.path == "/v1/hocket/graph") {
     if (options_.graph_yaml.empty()) return problem(404, "not_shown", "the graph is not shown");
@@ -226,6 +235,7 @@ http::response site::page_facts() const {
                             {"shows_graph", !options_.graph_yaml.empty()},
                             {"calls", options_.no_calls.empty()},
                             {"sees", options_.sees()},
+                            {"answers", options_.answers()},
                             {"edits", options_.edits},
                             {"training", options_.training},
                             {"texts", options_.texts}});

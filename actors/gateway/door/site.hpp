@@ -27,10 +27,11 @@ class site {
     std::string graph_yaml;                  ///< empty: not shown
     std::function<std::string()> graph_now;  ///< … as it is by now, where it may change
     bool needs_key = false;
-    bool edits = false;                                  ///< whoever may can change the graph
-    bool training = false;                               ///< a folder of a run that trains is shown
-    std::function<bool()> sees = [] { return false; };   ///< something takes pictures now
-    std::string no_calls = "calls are not served here";  ///< why; empty: they are
+    bool edits = false;                                 ///< whoever may can change the graph
+    bool training = false;                              ///< a folder of a run that trains is shown
+    std::function<bool()> sees = [] { return false; };  ///< something takes pictures now
+    std::function<bool()> answers = [] { return true; };  ///< a new conversation has what answers
+    std::string no_calls = "calls are not served here";   ///< why; empty: they are
     http::host_rules hosts;
   };
   site(options o, std::shared_ptr<key_ring> keys);
@@ -48,6 +49,8 @@ class site {
   http::header_list cross_origin(const http::request& r) const;
   /// An error as OpenAI's clients read one.
   static http::response problem(int status, const std::string& code, const std::string& message);
+  /// Why no conversation begins now: 503, come again.
+  static http::response no_model();
 
  private:
   std::optional<http::response> refuses_page(const http::request& r) const;

@@ -30,6 +30,8 @@ const std::vector<case_of> cases = {
     {"HEAD", "/healthz", 200, 200, 200},
     {"POST", "/healthz", 405, 405, 405},
     {"DELETE", "/healthz", 405, 405, 405},
+    {"GET", "/readyz", 200, 200, 200},
+    {"POST", "/readyz", 405, 405, 405},
     {"GET", "/", 200, 200, 200},
     {"GET", "/app.js", 200, 200, 200},
     {"PUT", "/", 405, 405, 405},

@@ -43,8 +43,8 @@ class sound_pump {
   void catch_up(std::int64_t latest);
   void look_at_lead(std::int64_t lead, std::int64_t samples);
 
-  const int rate_hz_;
-  const limits limits_;
+  int rate_hz_;
+  limits limits_;
   std::int64_t margin_;
   std::deque<float> waiting_;
   std::optional<std::int64_t> next_;        ///< where the next sample belongs

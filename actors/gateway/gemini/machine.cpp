@@ -113,7 +113,7 @@ std::string machine::resume_key() const {
 }
 
 /// What was said while nobody listened was not heard: the turn that was under way ends.
-void machine::resume(std::string_view message, std::int64_t now_ms, output& out) {
+void machine::resume(std::string_view message, const next_line&, std::int64_t now_ms, output& out) {
   if (closed_) return;
   step s{now_ms, out};
   const auto read = parse_object(message);
@@ -228,6 +228,11 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   if (std::get_if<delegated>(&e) != nullptr) patience_until_ms_ = now_ms + settings_.work_ms;
   if (std::get_if<found_out>(&e) != nullptr) patience_until_ms_ = now_ms + settings_.told_ms;
   if (const auto* u = std::get_if<unseen_picture>(&e)) return give_up(1007, u->why, s);
+  // No message of this protocol says more than that; who has a handle goes on with it.
+  if (const auto* m = std::get_if<model_state>(&e); m != nullptr && !m->is_there) {
+    if (turn_) close_turn(true, s);
+    send({{"goAway", {{"timeLeft", fmt::format("{}s", m->ends_in_ms / 1000)}}}}, s);
+  }
   if (const auto* l = std::get_if<ending>(&e))
     send({{"goAway", {{"timeLeft", fmt::format("{}s", l->in_ms / 1000)}}}}, s);
 }

@@ -35,7 +35,8 @@ class machine final : public protocol {
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
   /// The handle; empty where the client did not ask for one.
   std::string resume_key() const override;
-  void resume(std::string_view message, std::int64_t now_ms, output& out) override;
+  void resume(std::string_view message, const next_line& by, std::int64_t now_ms,
+              output& out) override;
 
  private:
   struct step {

@@ -211,3 +211,25 @@ TEST_CASE("an error is a close with its reason, a goodbye is told beforehand") {
   CHECK(r.contents() == "setupComplete goAway");
   CHECK(r.t.actions_of<hang_up>().back().code == 1001);
 }
+
+TEST_CASE("Gemini: that nobody answers is told as goAway, and as the code at the end") {
+  gemini_talk r;
+  r.setup();
+  r.t.model_speaks(2);
+  r.contents();
+  r.t.graph(model_state{false, 60'000});
+  CHECK(r.t.last("goAway")["goAway"]["timeLeft"] == "60s");
+  r.t.graph(model_state{true});
+  CHECK(r.contents() == "");
+  r.t.model_speaks(2);
+  CHECK(r.contents() == "modelTurn");
+  r.t.break_off("nobody answers", 1011);
+  CHECK(r.t.last("goAway")["goAway"]["timeLeft"] == "0s");
+  CHECK(r.t.actions_of<hang_up>()[0].code == 1011);
+  CHECK(r.t.actions_of<hang_up>()[0].reason == "nobody answers");
+  // Before it began there is no word but the code.
+  gemini_talk never;
+  never.t.break_off("come again", 1013);
+  CHECK(never.contents() == "");
+  CHECK(never.t.actions_of<hang_up>()[0].code == 1013);
+}

@@ -36,6 +36,17 @@ void machine::fail_with(const json& e, const problem& p, step& s) {
        s, e);
 }
 
+void machine::tell_lack(std::string message, step& s) {
+  send("error",
+       {{"error",
+         {{"type", "server_error"},
+          {"code", "model_unavailable"},
+          {"message", std::move(message)},
+          {"param", nullptr},
+          {"client_event_id", nullptr}}}},
+       s);
+}
+
 machine::handler machine::handler_of(const std::string& type) {
   static const std::map<std::string, handler> handlers = {
       {"session.update", &machine::session_update},
@@ -190,6 +201,13 @@ void machine::end(std::string_view reason, std::int64_t now_ms, output& out) {
   close(reason == "expired" ? "expired" : "remote_hangup", json(), s);
 }
 
+void machine::break_off(std::string_view why, int code, std::int64_t now_ms, output& out) {
+  if (closed_) return;
+  step s{now_ms, out};
+  tell_lack(std::string(why), s);
+  protocol::break_off(why, code, now_ms, out);
+}
+
 void machine::advance(std::int64_t now_ms, output& out) {
   if (!session_ || closed_ || now_ms - usage_told_ms_ < settings_.usage_every_ms) return;
   step s{now_ms, out};
@@ -277,6 +295,8 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
          {{"delta", h->text}, {"start_ms", h->start_ms}, {"end_ms", h->end_ms}}, s);
   if (const auto* d = std::get_if<delegated>(&e)) on_delegated(*d, s);
   if (const auto* c = std::get_if<tool_call>(&e)) on_tool_call(*c, s);
+  if (const auto* m = std::get_if<model_state>(&e); m != nullptr && !m->is_there)
+    tell_lack(lack_in_words(*m), s);
 }
 
 void machine::on_voice(const voice& v, step& s) {

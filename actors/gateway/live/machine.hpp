@@ -27,6 +27,7 @@ class machine final : public protocol {
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
   void advance(std::int64_t now_ms, output& out) override;
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
+  void break_off(std::string_view why, int code, std::int64_t now_ms, output& out) override;
 
  private:
   struct problem {
@@ -62,6 +63,8 @@ class machine final : public protocol {
   /// Writes an event; `answers` is the client's whose event id it carries.
   void send(const char* type, json fields, step& s, const json& answers = json());
   void fail_with(const json& e, const problem& p, step& s);
+  /// The server's own fault, not the client's.
+  void tell_lack(std::string message, step& s);
 
   const settings settings_;
   std::optional<json> session_;  ///< as it is echoed; none before session.start

@@ -150,3 +150,25 @@ TEST_CASE("a session that cannot be is refused with its reason") {
     CHECK(r.t.types() == "session.started");
   }
 }
+
+TEST_CASE("Live: that nobody answers is told at once, and at the end with the code") {
+  live::machine m{live::settings{}};
+  talk t(m, schema_of("live"));
+  t.client(json{{"type", "session.start"}, {"session", {{"model", "m"}}}});
+  t.types();
+  t.graph(model_state{false, 60'000});
+  CHECK(t.types() == "error");
+  CHECK(t.last("error")["error"]["code"] == "model_unavailable");
+  t.graph(model_state{true});
+  CHECK(t.types() == "");
+  t.break_off("nobody answers", 1011);
+  CHECK(t.types() == "error session.usage.updated session.closed");
+  CHECK(t.actions_of<hang_up>()[0].code == 1011);
+  CHECK(t.actions_of<hang_up>()[0].reason == "nobody answers");
+  // Before it began.
+  live::machine never{live::settings{}};
+  talk other(never, schema_of("live"));
+  other.break_off("come again", 1013);
+  CHECK(other.types() == "error");
+  CHECK(other.actions_of<hang_up>()[0].code == 1013);
+}

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -10,28 +11,22 @@ namespace {
 
 constexpr std::size_t most_text_bytes = 16'000;
 constexpr std::size_t most_tools_bytes = 256 * 1024;
-constexpr std::int64_t longest_hush_ms = 2'000;
 constexpr const char* served =
     "known are start, sound, text, picture, interrupt, mute, tools, tool.result, graph, ping, "
-    "forget and end";
+    "seen, forget and end";
 
 }  // namespace
 
-void machine::send(const char* type, json fields, keep how, step& s) {
+void machine::number(const char* type, json& fields, const step& s) {
   fields["type"] = type;
   fields["seq"] = ++seq_;
   fields["at_ms"] = s.now_ms;
+}
+
+void machine::send(const char* type, json fields, keep how, step& s) {
+  number(type, fields, s);
   auto text = line_of(fields);
-  if (how == keep::yes && !settings_.resume_key.empty()) {
-    kept_bytes_ += text.size();
-    kept_.push_back({seq_, text});
-    while (!kept_.empty() &&
-           (kept_bytes_ > settings_.kept_bytes || kept_.size() > settings_.kept_events)) {
-      kept_bytes_ -= kept_.front().text.size();
-      evicted_ = kept_.front().seq;
-      kept_.pop_front();
-    }
-  }
+  if (how == keep::yes) keep_event({seq_, text, {}});
   s.out.messages.push_back(std::move(text));
 }
 
@@ -55,6 +50,7 @@ machine::handler machine::handler_of(const std::string& type) {
       {"tool.result", &machine::tool_answer},
       {"graph", &machine::graph},
       {"ping", &machine::ping},
+      {"seen", &machine::seen},
       {"forget", &machine::forget_all},
       {"end", &machine::hang_up_now},
   };
@@ -116,27 +112,17 @@ void machine::start(const json& e, step& s) {
   if (!member(e, "tools").is_null()) tools(e, s);
 }
 
-std::string machine::resume_key() const {
-  return started_ && !over_ && !forgotten_ ? settings_.resume_key : std::string();
-}
-
-void machine::resume(std::string_view message, std::int64_t now_ms, output& out) {
-  step s{now_ms, out};
-  const auto e = parse_object(message);
-  if (!e || over_) return;
-  odd_byte_.clear();
-  if (!read_start(*e, s)) return;
-  const auto after = static_cast<std::uint64_t>(
-      number_of(member(*e, "resume"), "after", 0, 0, static_cast<double>(seq_)));
-  hello(true, evicted_ > after ? evicted_ : 0, s);
-  for (const auto& k : kept_)
-    if (k.seq > after) s.out.messages.push_back(k.text);
-}
-
 /// The client may begin a new one at the same connection.
 void machine::cannot_resume(std::int64_t now_ms, output& out) {
   step s{now_ms, out};
   complain("cannot_resume", "there is no such session to go on with; start a new one", json(), s);
+}
+
+void machine::break_off(std::string_view why, int code, std::int64_t now_ms, output& out) {
+  if (over_) return;
+  step s{now_ms, out};
+  complain("model_unavailable", std::string(why), json(), s);
+  protocol::break_off(why, code, now_ms, out);
 }
 
 void machine::bye(std::string_view reason, step& s) {
@@ -208,7 +194,12 @@ void machine::picture(const json& e, step& s) {
 void machine::interrupt_now(const json&, step& s) {
   hushed_since_ms_ = s.now_ms;
   s.out.add(interrupt{});
-  if (settings_.has_track) s.out.add(hush_sound{});
+  if (has_track_) s.out.add(hush_sound{});
+  for (auto& k : kept_) {  // who comes back does not hear it either
+    kept_bytes_ -= k.bytes();
+    k.samples.clear();
+    kept_bytes_ += k.bytes();
+  }
   send("interrupted", json::object(), keep::yes, s);
 }
 
@@ -251,22 +242,6 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   if (!started_ || over_) return;
   step s{now_ms, out};
   std::visit([&](const auto& one) { told(one, s); }, e);
-}
-
-void machine::told(const voice& v, step& s) {
-  const auto length_ms = static_cast<std::int64_t>(v.samples.size()) * 1000 / inner_rate_hz;
-  if (hushed_since_ms_ && (!v.is_open || s.now_ms - *hushed_since_ms_ > longest_hush_ms))
-    hushed_since_ms_.reset();
-  const bool is_open = v.is_open && !hushed_since_ms_;
-  json fields = {{"start_ms", v.start_ms}, {"end_ms", v.start_ms + length_ms}, {"open", is_open}};
-  if (settings_.has_track) {
-    if (is_open) s.out.add(play_sound{v.samples});
-    return send("voice", std::move(fields), keep::no, s);
-  }
-  // The resampler hears silence too, so that no click is left where the voice closes.
-  if (auto bytes = writer_.write(v.samples, format_); bytes && is_open)
-    fields["audio"] = encode_base64(*bytes);
-  send("voice", std::move(fields), is_open ? keep::yes : keep::no, s);
 }
 
 void machine::told(const said& w, step& s) {

@@ -24,10 +24,14 @@ struct settings {
 /// background included. README.md describes its events, `../schema/hocket.json` their fields.
 ///
 /// Every event has a number, `seq`; who lost the connection names the last that he saw and gets those
-/// behind it, as far as they are kept.
+/// behind it, as far as they are kept: the voice too, over a track where the new connection has one.
 class machine final : public protocol {
  public:
-  explicit machine(settings s) : settings_(std::move(s)), gate_(settings_.sees) {}
+  explicit machine(settings s)
+      : settings_(std::move(s)),
+        has_track_(settings_.has_track),
+        key_(settings_.resume_key),
+        gate_(settings_.sees) {}
 
   void begin(std::int64_t, output&) override {}  // the client speaks first
   void receive(std::string_view message, std::int64_t now_ms, output& out) override;
@@ -35,8 +39,12 @@ class machine final : public protocol {
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
   void advance(std::int64_t, output&) override {}
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
-  std::string resume_key() const override;
-  void resume(std::string_view message, std::int64_t now_ms, output& out) override;
+  void break_off(std::string_view why, int code, std::int64_t now_ms, output& out) override;
+  void let_go(std::string_view reason, std::int64_t now_ms, output& out) override;
+  std::string resume_key() const override { return of_open(key_); }
+  std::string earlier_key() const override { return of_open(earlier_key_); }
+  void resume(std::string_view message, const next_line& by, std::int64_t now_ms,
+              output& out) override;
   void cannot_resume(std::int64_t now_ms, output& out) override;
 
  private:
@@ -58,13 +66,25 @@ class machine final : public protocol {
   void tool_answer(const json& e, step& s);
   void graph(const json& e, step& s);
   void ping(const json& e, step& s);
+  void seen(const json& e, step& s);
   void forget_all(const json& e, step& s);
   void hang_up_now(const json& e, step& s);
 
+  struct kept_event {
+    std::uint64_t seq = 0;
+    std::string text;                   ///< without its sound
+    std::vector<std::int16_t> samples;  ///< of a voice
+    std::int64_t track_to_ms = 0;       ///< its end, of all that was given to this track; 0: none
+
+    std::size_t bytes() const { return text.size() + samples.size() * sizeof(std::int16_t); }
+  };
+
   bool read_start(const json& e, step& s);
+  /// `key`, where somebody can go on with the session.
+  std::string of_open(const std::string& key) const;
   void hello(bool resumed, std::uint64_t lost_to, step& s);
   void told(const voice& v, step& s);
-  void told(const sound_left&, step&) {}
+  void told(const sound_left& l, step&) { track_left_ms_ = l.ms; }
   void told(const said& w, step& s);
   void told(const heard& w, step& s);
   void told(const delegated& d, step& s);
@@ -81,15 +101,19 @@ class machine final : public protocol {
   void bye(std::string_view reason, step& s);
 
   enum class keep : std::uint8_t { no, yes };
+  void number(const char* type, json& fields, const step& s);
+  void keep_event(kept_event k);
+  void drop_oldest();
+  void say_again(kept_event& k, bool is_unseen, step& s);
+  void say_on_track(kept_event* kept, std::vector<float> samples, step& s);
   void send(const char* type, json fields, keep how, step& s);
   void complain(const char* code, std::string message, const json& about, step& s);
 
-  struct kept_event {
-    std::uint64_t seq;
-    std::string text;
-  };
-
   const settings settings_;
+  bool has_track_;  ///< of the connection that there is now
+  std::string key_, earlier_key_;
+  std::int64_t track_ms_ = 0,
+               track_left_ms_ = 0;  ///< given to its track; not waiting there any more
   bool started_ = false, over_ = false, muted_ = false, forgotten_ = false;
   sound_format format_{sound_format::coding::pcm16, inner_rate_hz};
   picture_gate gate_;

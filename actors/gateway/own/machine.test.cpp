@@ -129,8 +129,8 @@ TEST_CASE("own: who comes back gets what he missed, and is told what is not kept
   t.graph(said{"three ", 400, 600});
   const auto come_back = [&](json after) {
     output out;
-    m.resume(json{{"type", "start"}, {"resume", {{"key", "k7"}, {"after", after}}}}.dump(), 700,
-             out);
+    m.resume(json{{"type", "start"}, {"resume", {{"key", "k7"}, {"after", after}}}}.dump(),
+             {false, "k7"}, 700, out);
     std::string all;
     for (const auto& text : out.messages) {
       const auto e = json::parse(text);

@@ -158,41 +158,42 @@ void beta::translate(std::size_t before, output& out) const {
   out.messages = std::move(translated);
 }
 
-void beta::join(std::int64_t now_ms, output& out) {
+template <class Step>
+void beta::step(output& out, const Step& of_inner) {
   const auto before = out.messages.size();
-  inner_->join(now_ms, out);
+  of_inner();
   translate(before, out);
 }
 
+void beta::join(std::int64_t now_ms, output& out) {
+  step(out, [&] { inner_->join(now_ms, out); });
+}
 void beta::begin(std::int64_t now_ms, output& out) {
-  const auto before = out.messages.size();
-  inner_->begin(now_ms, out);
-  translate(before, out);
+  step(out, [&] { inner_->begin(now_ms, out); });
 }
 void beta::receive(std::string_view message, std::int64_t now_ms, output& out) {
-  const auto before = out.messages.size();
-  inner_->receive(of_client(message), now_ms, out);
-  translate(before, out);
+  step(out, [&] { inner_->receive(of_client(message), now_ms, out); });
 }
 void beta::hear(std::vector<float> samples, std::int64_t now_ms, output& out) {
-  const auto before = out.messages.size();
-  inner_->hear(std::move(samples), now_ms, out);
-  translate(before, out);
+  step(out, [&] { inner_->hear(std::move(samples), now_ms, out); });
 }
 void beta::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
-  const auto before = out.messages.size();
-  inner_->on_graph(e, now_ms, out);
-  translate(before, out);
+  step(out, [&] { inner_->on_graph(e, now_ms, out); });
 }
 void beta::advance(std::int64_t now_ms, output& out) {
-  const auto before = out.messages.size();
-  inner_->advance(now_ms, out);
-  translate(before, out);
+  step(out, [&] { inner_->advance(now_ms, out); });
 }
 void beta::end(std::string_view reason, std::int64_t now_ms, output& out) {
-  const auto before = out.messages.size();
-  inner_->end(reason, now_ms, out);
-  translate(before, out);
+  step(out, [&] { inner_->end(reason, now_ms, out); });
+}
+void beta::break_off(std::string_view why, int code, std::int64_t now_ms, output& out) {
+  step(out, [&] { inner_->break_off(why, code, now_ms, out); });
+}
+void beta::let_go(std::string_view reason, std::int64_t now_ms, output& out) {
+  step(out, [&] { inner_->let_go(reason, now_ms, out); });
+}
+void beta::resume(std::string_view message, const next_line& by, std::int64_t now_ms, output& out) {
+  step(out, [&] { inner_->resume(message, by, now_ms, out); });
 }
 
 }  // namespace hocket::gateway::realtime

@@ -25,8 +25,16 @@ class beta final : public protocol {
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
   void advance(std::int64_t now_ms, output& out) override;
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
+  void break_off(std::string_view why, int code, std::int64_t now_ms, output& out) override;
+  void let_go(std::string_view reason, std::int64_t now_ms, output& out) override;
+  std::string resume_key() const override { return inner_->resume_key(); }
+  void resume(std::string_view message, const next_line& by, std::int64_t now_ms,
+              output& out) override;
 
  private:
+  /// What the machine of today says in `of_inner`, translated.
+  template <class Step>
+  void step(output& out, const Step& of_inner);
   /// Of `out` what came since it had `before` messages.
   void translate(std::size_t before, output& out) const;
 

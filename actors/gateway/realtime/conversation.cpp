@@ -55,6 +55,18 @@ json read_message(const json& from, std::optional<problem>& wrong) {
 
 }  // namespace
 
+std::vector<json> conversation::newest(std::size_t bytes) const {
+  std::vector<json> out;
+  for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
+    const auto size = size_of(*item);
+    if (size > bytes) break;
+    bytes -= size;
+    out.push_back(*item);
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
 json* conversation::find(const std::string& id) {
   for (auto& item : items_)
     if (item.at("id") == id) return &item;

@@ -3,6 +3,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/gateway/realtime/session.hpp"
 
@@ -22,6 +23,8 @@ class conversation {
   json last_id() const;
   json before(const std::string& id) const;  ///< the id of the item before it, or null
   std::size_t size() const { return items_.size(); }
+  /// The last ones, in order, as many as these bytes of JSON hold.
+  std::vector<json> newest(std::size_t bytes) const;
 
  private:
   std::deque<json> items_;

@@ -139,9 +139,9 @@ void event_writer::audio_cleared(const std::string& response_id) {
   send("output_audio_buffer.cleared", {{"response_id", response_id}});
 }
 
-void event_writer::error(const problem& p, const json& event_id) {
+void event_writer::error(const problem& p, const json& event_id, const char* type) {
   send("error", {{"error",
-                  {{"type", "invalid_request_error"},
+                  {{"type", type},
                    {"code", p.code.empty() ? json() : json(p.code)},
                    {"message", p.message},
                    {"param", p.param.empty() ? json() : json(p.param)},

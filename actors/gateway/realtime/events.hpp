@@ -59,7 +59,7 @@ class event_writer {
   void audio_stopped(const std::string& response_id);
   void audio_cleared(const std::string& response_id);
   /// `event_id`: the client's that it answers; null where it gave none.
-  void error(const problem& p, const json& event_id);
+  void error(const problem& p, const json& event_id, const char* type = "invalid_request_error");
 
  private:
   void send(const char* type, json fields);

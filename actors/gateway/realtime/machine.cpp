@@ -15,7 +15,8 @@ constexpr std::size_t most_results = 64;  ///< that wait for response.create
 machine::machine(settings s)
     : settings_(std::move(s)),
       session_(settings_.session_id, settings_.model, settings_.expires_at_s),
-      gate_(settings_.sees) {
+      gate_(settings_.sees),
+      resume_key_(settings_.resume_key) {
   for (const auto& agreed : settings_.initial)
     (void)session_.update(agreed);  // it was checked then
   detector_.set(session_.turns().detector);
@@ -355,6 +356,7 @@ void machine::advance(std::int64_t now_ms, output& out) {
   s.events.timeout_triggered(id, std::max<std::int64_t>(0, heard - idle_ms), heard);
   commit_user_item(id, s);
   open_response(json::object(), s);
+  if (!lack_.empty()) return fail_response(s);
   s.out.add(prompt{});
 }
 

@@ -26,6 +26,7 @@ struct settings {
   int told_ms = 1'500;     ///< from what it found out to the voice that tells it
   bool has_track = false;  ///< sound comes and goes beside the messages (WebRTC)
   bool sees = false;       ///< something in the graph takes pictures
+  std::string resume_key;  ///< with what another call goes on; empty: none can
 };
 
 /// OpenAI Realtime (GA), the server's side: turns as a view of a model that has none.
@@ -44,6 +45,11 @@ class machine final : public protocol {
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
   void advance(std::int64_t now_ms, output& out) override;
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
+  void break_off(std::string_view why, int code, std::int64_t now_ms, output& out) override;
+  void let_go(std::string_view reason, std::int64_t now_ms, output& out) override;
+  std::string resume_key() const override { return resume_key_; }
+  void resume(std::string_view message, const next_line& by, std::int64_t now_ms,
+              output& out) override;
 
  private:
   /// One answer under way.
@@ -103,6 +109,8 @@ class machine final : public protocol {
   void on_said(const said& w, step& s);
   void on_heard(const heard& w, step& s);
   void on_tool_call(const tool_call& c, step& s);
+  void on_model(const model_state& m, step& s);
+  void fail_response(step& s);
   bool waits_for_client() const;
   bool waits_for_turn(std::int64_t now_ms) const;
   void hold(const voice& v, std::int64_t now_ms);
@@ -139,6 +147,8 @@ class machine final : public protocol {
   sound_reader reader_{inner_rate_hz};
   sound_writer writer_{inner_rate_hz};
   std::uint64_t event_count_ = 0, id_count_ = 0;
+  std::string resume_key_;
+  std::string lack_;  ///< why nothing answers now; empty: something does
 
   std::string told_instructions_;
   bool has_offered_ = false;      ///< functions

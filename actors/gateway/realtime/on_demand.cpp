@@ -58,6 +58,7 @@ void machine::response_create(const json& e, step& s) {
   muted_until_ms_ = 0;
   give_results(s);
   open_response(asked, s);
+  if (!lack_.empty()) return fail_response(s);
   s.out.add(prompt{text_of(asked, "instructions")});
   if (const auto words = std::exchange(held_words_, {}); !words.empty()) say_words(words, s);
   while (!held_.empty() && response_) {

@@ -17,6 +17,7 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   step s(*this, now_ms, out);
   if (const auto* u = std::get_if<unseen_picture>(&e))
     return s.events.error({"invalid_value", u->why, ""}, json());
+  if (const auto* m = std::get_if<model_state>(&e)) return on_model(*m, s);
   if (session_.is_transcription()) {
     if (const auto* h = std::get_if<heard>(&e)) on_heard(*h, s);
     return;
@@ -257,11 +258,16 @@ void machine::complete_response(step& s) {
 
 /// It is over, and nothing else is. `reason`: why it was cut off; null: it is whole.
 void machine::end_response(const char* reason, step& s) {
-  const bool is_whole = reason == nullptr;
+  const bool is_whole = reason == nullptr && lack_.empty();
   close_message(is_whole ? "completed" : "incomplete", s);
   auto& object = response_->object;
-  object["status"] = is_whole ? "completed" : "cancelled";
-  if (!is_whole) object["status_details"] = {{"type", "cancelled"}, {"reason", reason}};
+  object["status"] = is_whole ? "completed" : lack_.empty() ? "cancelled" : "failed";
+  if (!lack_.empty())
+    object["status_details"] = {
+        {"type", "failed"},
+        {"error", {{"type", "server_error"}, {"code", "model_unavailable"}, {"message", lack_}}}};
+  else if (!is_whole)
+    object["status_details"] = {{"type", "cancelled"}, {"reason", reason}};
   object["output"] = response_->done_items;
   object["usage"] = usage();
   const auto done = std::exchange(response_, std::nullopt);

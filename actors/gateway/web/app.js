@@ -6,6 +6,7 @@ import { Consent } from "./consent.js";
 import { GraphEditor } from "./edit.js";
 import { GraphView } from "./graph.js";
 import { keyOfAddress, lookAround } from "./look.js";
+import { Kept } from "./resume.js";
 import { Memory, Sound, barOf, rms } from "./sound.js";
 import { Timeline } from "./timeline.js";
 import { TrainingView } from "./training.js";
@@ -23,6 +24,7 @@ if (keyGiven) $("key").value = keyGiven;
 const editor = new GraphEditor($("editor"), { key: () => $("key").value, applied: () => around.readGraph() });
 const training = new TrainingView($("training"));
 const consent = new Consent($);
+const kept = new Kept();
 const camera = new CameraButton($, {
   consent, notice: (text) => notice(text), sees: () => session?.hello?.sees,
   connect: () => (wake(), connect()), show: (image) => session !== forgotten && session?.picture(image),
@@ -99,35 +101,36 @@ function listen(s) {
   s.on("hello", (h) => {
     if (!h.resumed) offset = performance.now() - h.at_ms;
     timeline.budgetMs = h.micro_turn_ms;
+    kept.keep(s, call !== null);
     if (h.lost_to) notice("Something that was said while the connection was broken is lost.");
     if (facts.shows_graph) s.graph(1000);
-    if (isMuted) s.mute(true);
+    if (isMuted || h.resumed) s.mute(isMuted);  // it may have been another page that was muted
   });
   // What still comes behind a deletion is not kept either.
-  const kept = (type, then) => s.on(type, (e) => s !== forgotten && then(e));
-  kept("voice", (v) => {
+  const on = (type, then) => s.on(type, (e) => s !== forgotten && then(e));
+  on("voice", (v) => {
     timeline.advance(Math.max(v.end_ms, sessionMs()));
     if (!v.audio) return;
     const samples = decodeSound(v.audio);
     memory.put("model", v.start_ms, samples);
     sound.play(samples);
   });
-  kept("said", (w) => {
+  on("said", (w) => {
     caption("model", "Machine", w.text);
     timeline.word("model", w.start_ms, w.text.trim());
   });
-  kept("heard", (w) => {
+  on("heard", (w) => {
     caption("you", "You", w.text);
     timeline.word("you", w.start_ms, w.text.trim());
   });
-  kept("turn", (t) => timeline.turn(t));
-  kept("delegated", (d) => {
+  on("turn", (t) => timeline.turn(t));
+  on("delegated", (d) => {
     timeline.delegated(d.id, d.offset_ms, d.task);
     caption("work", "Working on", d.task, true);
   });
-  kept("tool", (t) => timeline.tool(t.delegation, sessionMs(), t.name, ""));
-  kept("tool.done", (t) => timeline.tool(t.delegation, sessionMs(), t.name, t.outcome));
-  kept("result", (r) => {
+  on("tool", (t) => timeline.tool(t.delegation, sessionMs(), t.name, ""));
+  on("tool.done", (t) => timeline.tool(t.delegation, sessionMs(), t.name, t.outcome));
+  on("result", (r) => {
     timeline.result(r.delegation, sessionMs(), r.text);
     caption("work", "Found", r.text, true);
   });
@@ -138,15 +141,21 @@ function listen(s) {
   s.on("graph", (g) => graph.show(g.graph));
   s.on("error", (e) => {
     if (e.code === "no_pictures") camera.stop();  // the graph has changed meanwhile
-    if (e.code !== "cannot_resume") notice(e.message);
+    notice(e.code === "cannot_resume" ? "The conversation before is over; this is a new one." : e.message);
   });
   s.on("bye", (b) => notice(b.reason === "forgotten" ? texts.deleted : `The session is over: ${b.reason}.`));
 }
 
-/** A call needs a microphone; who types talks over a WebSocket. */
-function makeCall() {
+/** A call needs a microphone; who types talks over a WebSocket, and so does who goes on where calls do not get
+ * through any more: each time one does not even open, the other is tried. */
+function makeSocket(url, protocols) {
+  if (call && !call.hasOpened) {
+    sound.hear(null);
+    call = null;
+    return new WebSocket(url, protocols);
+  }
   call = new CallSocket({
-    url: location.origin + "/v1/hocket/calls", key: $("key").value, stream: sound.stream,
+    url: location.origin + "/v1/hocket/calls" + new URL(url).search, key: $("key").value, stream: sound.stream,
     onVoice: (stream) => sound.hear(stream),
   });
   return call;
@@ -161,7 +170,7 @@ async function connect() {
   const isCall = $("call").checked && usesMicrophone && sound.stream;
   const s = new Session({
     url: location.origin.replace(/^http/, "ws"), rateHz: 16000, key: $("key").value || undefined,
-    ...(isCall ? { makeSocket: makeCall } : {}),
+    resume: kept.look() ?? undefined, ...(isCall ? { makeSocket } : {}),
   });
   listen(s);
   session = s;
@@ -172,7 +181,7 @@ async function connect() {
   } catch (e) {
     session = call = null;
     say(facts.needs_key ? "Not connected: this server asks for a key" : "Not connected");
-    notice(e.message);
+    notice((await whyNobodyAnswers()) ?? e.message);
     throw e;
   }
   beganAt = performance.now();
@@ -182,13 +191,21 @@ async function connect() {
   return s;
 }
 
+/** A browser does not say why a WebSocket was refused; the server does. */
+async function whyNobodyAnswers() {
+  const ready = await fetch("/readyz").catch(() => null);
+  if (ready?.status !== 503) return null;
+  return (await ready.json().catch(() => null))?.error?.message ?? null;
+}
+
 function ended(c) {
+  kept.forget();
   if (call) sound.hear(null);
   session = call = null;
   camera.stop();
   stopMicrophone();
   sound.clear();
-  $("start").textContent = "Talk";
+  showStart();
   for (const id of ["quiet", "mute"]) $(id).disabled = true;
   if (c.code !== 1000 && c.reason) notice(c.reason);
   say("Not connected");
@@ -295,10 +312,11 @@ const holding = (on) => {
 };
 $("start").onclick = () => {
   if (!usesMicrophone) return startTalking();
+  kept.forget();
   session?.close();
   camera.stop();
   stopMicrophone();
-  $("start").textContent = "Talk";
+  showStart();
 };
 $("mute").onclick = () => {
   isMuted = !isMuted;
@@ -358,6 +376,7 @@ $("forget").onclick = () => {
   const isThere = session !== null;
   forgotten = session;
   session?.forget();
+  kept.forget();
   sound.silence();
   memory.clear();
   timeline.clear();
@@ -404,7 +423,17 @@ setInterval(() => {
   }
 }, 1000);
 
-/** For who embeds the page, and for tests. */
-globalThis.hocket = { memory, timeline, graph, editor, session: () => session };
+// The page goes, the conversation need not: it waits for who loads the page again.
+addEventListener("pagehide", () => session && session !== forgotten && kept.keep(session, call !== null));
+const showStart = () => { $("start").textContent = kept.look() ? "Go on" : "Talk"; };
+function offerToGoOn() {
+  showStart();
+  if (!kept.look()) return;
+  if (kept.look().isCall) $("call").checked = true;
+  say("A conversation waits for you: go on with it");
+}
 
-readFacts().then(around.readGraph).catch(() => say("The server does not answer"));
+/** For who embeds the page, and for tests. */
+globalThis.hocket = { memory, timeline, graph, editor, session: () => session, call: () => call };
+
+readFacts().then(offerToGoOn).then(around.readGraph).catch(() => say("The server does not answer"));

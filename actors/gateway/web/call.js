@@ -1,5 +1,7 @@
 // A call (WebRTC) in the place of a WebSocket: the same messages over a data channel, sound over tracks.
 
+const longestAwayMs = 4000;  // without a packet of the other side
+
 /** What `client.js` takes for a socket. `stream` is the microphone's, if any; `onVoice` gets the machine's. */
 export class CallSocket {
   constructor({ url, key, stream, onVoice }) {
@@ -7,8 +9,10 @@ export class CallSocket {
     this.onopen = this.onmessage = this.onerror = this.onclose = () => {};
     this.peer = new RTCPeerConnection();
     this.channel = this.peer.createDataChannel("hocket");
+    this.hasOpened = false;
     this.channel.onopen = () => {
       this.readyState = 1;
+      this.hasOpened = true;
       this.onopen();
     };
     // A channel ends without a code: what the server said last tells whether one may come back.
@@ -17,8 +21,12 @@ export class CallSocket {
       this.onmessage(m);
     };
     this.channel.onclose = () => this.over(this.bye ? 1000 : 1006, this.bye?.reason ?? "the call is over");
+    // A browser takes half a minute until it gives up; another network is there in a moment.
     this.peer.onconnectionstatechange = () => {
-      if (this.peer.connectionState === "failed") this.over(1006, "the call broke");
+      clearTimeout(this.away);
+      const state = this.peer.connectionState;
+      if (state === "failed") this.over(1006, "the call broke");
+      if (state === "disconnected") this.away = setTimeout(() => this.over(1006, "the call broke"), longestAwayMs);
     };
     this.peer.ontrack = (e) => onVoice(e.streams[0]);
     // A call that is made again may find the microphone gone: it hears, and `replace` gives it another.
@@ -53,6 +61,7 @@ export class CallSocket {
   over(code, reason) {
     if (this.readyState === 3) return;
     this.readyState = 3;
+    clearTimeout(this.away);
     this.peer.close();
     // As a WebSocket's: not while `close` is being called.
     setTimeout(() => this.onclose({ code, reason }), 0);

@@ -34,7 +34,8 @@ export class Session {
     /** Pictures that were left out for the same reason. */
     droppedPictures = 0;
     socket = null;
-    seen = 0;
+    key;
+    seen;
     tries = 0;
     isOver = false;
     forgets = false;
@@ -42,6 +43,12 @@ export class Session {
     handlers = new Map();
     constructor(options) {
         this.options = options;
+        this.key = options.resume?.key ?? null;
+        this.seen = options.resume?.after ?? 0;
+    }
+    /** With what another `Session` goes on with this one, after a reload of the page; null: none can. */
+    resumption() {
+        return this.key && !this.isOver ? { key: this.key, after: this.seen } : null;
     }
     on(type, handler) {
         let all = this.handlers.get(type);
@@ -94,7 +101,7 @@ export class Session {
     /** Ends the session; nobody can go on with it. A connection that is broken is made again for that: `bye`
      * with the reason `forgotten` says that the server has done it, "closed" without it that it has not. */
     forget() {
-        const isBroken = this.hello?.resume && (!this.socket || this.socket.readyState !== open);
+        const isBroken = this.key && (!this.socket || this.socket.readyState !== open);
         if (isBroken && !this.isOver)
             this.forgets = true;
         else
@@ -133,7 +140,9 @@ export class Session {
         const protocols = ["hocket", ...(key ? ["hocket-key." + key] : [])];
         const make = makeSocket ?? ((u, p) => new WebSocket(u, p));
         this.tell({ type: "connection", state: "connecting" });
-        const socket = make(url.replace(/\/+$/, "") + "/v1/hocket", protocols);
+        // Named here, too: who goes on needs no other place than the one that his conversation has.
+        const query = this.key ? "?resume=" + encodeURIComponent(this.key) : "";
+        const socket = make(url.replace(/\/+$/, "") + "/v1/hocket" + query, protocols);
         this.socket = socket;
         socket.onopen = () => this.start();
         socket.onmessage = (m) => {
@@ -148,7 +157,7 @@ export class Session {
     }
     start() {
         const { rateHz, instructions, tools } = this.options;
-        const key = this.hello?.resume;
+        const key = this.key;
         this.send({
             type: "start",
             ...(rateHz ? { sound: { rate_hz: rateHz } } : {}),
@@ -160,13 +169,18 @@ export class Session {
         if (e.type === "error" && e.code === "cannot_resume") {
             // A new conversation, at the same connection.
             this.hello = null;
+            this.key = null;
             this.seen = 0;
             this.tell(e);
             return this.forgets ? this.end("end") : this.start();
         }
         if (e.type === "hello") {
             this.hello = e;
+            this.key = e.resume;
             this.tries = 0;
+            // The key before this one is spent now, and what was seen need not be kept.
+            if (this.key)
+                this.send({ type: "seen", seq: this.seen });
             if (this.forgets)
                 return this.end("forget");
             this.tell({ type: "connection", state: "open" });
@@ -181,7 +195,7 @@ export class Session {
     }
     lost(code, reason) {
         this.socket = null;
-        const canRetry = this.hello?.resume && code !== 1000 && code !== 1008 && code !== 4001;
+        const canRetry = this.key && code !== 1000 && code !== 1008 && code !== 4001;
         if (this.isOver || !canRetry || this.tries >= (this.options.retries ?? 8)) {
             this.isOver = true;
             return this.tell({ type: "connection", state: "closed", code, reason });

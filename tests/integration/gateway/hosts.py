@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A gateway at the edge, what answers behind it, on another host, which dies: people are told; it comes back, and they go
+"""A gateway at the edge, what answers behind it, on another host, which dies: people are told, who comes is refused; it comes back, and they go
 on; it does not, and they end with the reason.
 
     hosts.py HOCKET SOURCE FOLDER"""
@@ -88,8 +88,11 @@ def comes_back(stage):
     stage.all_hear("each is heard, and hears")
     stage.brain.stop(signal.SIGKILL)
     stage.all_told(False, "that what answers is gone is told")
-    stage.join()
-    stage.all_told(False, "and to who comes meanwhile")
+    late = Person(stage.port)
+    check(becomes(lambda: late.socket.code == 1013), "who comes meanwhile is refused at once, to come again",
+          str(late.socket.code))
+    check(any(e.get("code") == "model_unavailable" for e in late.told), "and is told why", str(late.told))
+    late.stop()
     stage.brain = stage.host("brain")
     stage.all_told(True, "that it is back, too")
     stage.all_hear("and all go on, each heard again")

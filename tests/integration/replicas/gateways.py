@@ -2,7 +2,9 @@
 """gateways.py HOCKET CHOIR.so: two gateways and two of what answers, as processes; one of either is killed.
 
 Promised: a conversation is with the gateway that its client came to, and with what answers and is there; those whose
-answers are gone are told, wait and go on; those of a dead gateway end, and the others notice nothing.
+answers are gone are told, wait and go on; those of a dead gateway end, and the others notice nothing. Where nothing that
+answers is left, each is told in his protocol, who comes is refused at once, and `/readyz` says so; one that comes back
+is enough for new conversations.
 """
 
 import os
@@ -10,13 +12,17 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "gateway"))
 from page import becomes, check, failed  # noqa: E402: the path comes first
 from rewired import Person  # noqa: E402
+from served import WebSocket  # noqa: E402
 
 EACH = 4  # people at a gateway
+GEMINI = "/ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
 
 
 class Host:
@@ -55,6 +61,78 @@ def all_hear(people, what):
 def are_gone(people):
     """Those who were told that what answers them is gone."""
     return [p for p in people if p.model and not p.model["there"]]
+
+
+def readiness(port):
+    """(status, seconds after which one may come again) of `/readyz`."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=20) as answer:
+            return answer.status, None
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers["Retry-After"]
+
+
+class Apps:
+    """One app of each other protocol."""
+
+    def __init__(self, port):
+        self.realtime, self.live, self.gemini = (WebSocket(port, p) for p in ("/v1/realtime", "/v1/live/sessions", GEMINI))
+        self.live.send({"type": "session.start", "session": {"model": "m"}})
+        self.gemini.send({"setup": {"model": "models/m"}})
+        check(self.realtime.until("session.created", 60) and self.live.until("session.started", 60)
+              and self.gemini.until(lambda e: "setupComplete" in e, 60), "apps of the other protocols are there")
+
+    def are_told(self):
+        done = self.realtime.until("response.done", 60)
+        check(done and done["response"]["status"] == "failed", "Realtime is told: a response fails", str(done))
+        error = self.live.until("error", 60)
+        check(error and error["error"]["code"] == "model_unavailable", "Live is told: an error", str(error))
+        goes = self.gemini.until(lambda e: "goAway" in e, 60)
+        check(goes and goes["goAway"]["timeLeft"] == "600s", "Gemini is told: goAway", str(goes))
+
+    def close(self):
+        for s in (self.realtime, self.live, self.gemini):
+            s.close()
+
+
+def refuses(port, what):
+    """Who comes is told at once to come again, in each protocol."""
+    check(readiness(port) == (503, "5"), f"{what}: /readyz says so", str(readiness(port)))
+    statuses = [WebSocket(port, p).status for p in ("/v1/realtime", "/v1/live/sessions")]
+    check(statuses == [503, 503], f"{what}: Realtime and Live are refused", str(statuses))
+    own, gemini = WebSocket(port), WebSocket(port, GEMINI)
+    own.send({"type": "start"})
+    gemini.send({"setup": {"model": "models/m"}})
+    error = own.receive(20)
+    check(error and error["type"] == "error" and error["code"] == "model_unavailable", f"{what}: the page is told", str(error))
+    for s in (own, gemini):
+        while s.receive(20) is not None:
+            pass
+    check((own.code, gemini.code) == (1013, 1013), f"{what}: and closed with 1013", str((own.code, gemini.code)))
+
+
+def play_without(hosts, start, join, people):
+    """Nothing that answers is left; then one is there again. `people`: at edge1."""
+    port = hosts["edge1"].port()
+    apps = Apps(port)
+    hosts["one"].kill()
+    hosts["two"].kill()
+    check(becomes(lambda: len(are_gone(people)) == len(people)), "none is left: all are told", str([p.model for p in people]))
+    apps.are_told()
+    check(becomes(lambda: readiness(port)[0] == 503), "the gateway says so")
+    refuses(port, "none is left")
+    second = hosts["edge2"].port()
+    refuses(second, "at the other gateway")
+    start("one")
+    check(becomes(lambda: readiness(port)[0] == readiness(second)[0] == 200), "one is back: both gateways say so")
+    new = join("edge1") + join("edge2")
+    all_hear(new, "who comes is heard")
+    check(not are_gone(new), "and is told of no loss", str([p.model for p in new]))
+    start("two")
+    all_hear(people + new, "the other one, too: all go on")
+    check(all(p.socket.code is None and not p.told for p in people + new), "nobody of them was cut off",
+          str([(p.socket.code, p.told) for p in people + new]))
+    apps.close()
 
 
 def play(hosts, start, everybody):
@@ -99,6 +177,9 @@ def play(hosts, start, everybody):
     all_hear(again + at_first, "it is back, and who comes is heard")
     check(all(p.socket.code is None and not p.told for p in at_first), "those of the other one noticed nothing",
           str([(p.socket.code, p.told) for p in at_first]))
+    for p in again:  # they would see their gateway go once more
+        p.stop()
+    play_without(hosts, start, join, at_first)
     for p in everybody:
         p.stop()
     hosts["edge1"].process.terminate()

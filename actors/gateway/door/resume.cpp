@@ -1,0 +1,174 @@
+// How another connection goes on with a conversation, and how one is refused that has nobody to answer.
+#include <utility>
+
+#include "actors/gateway/door/client.hpp"
+#include "actors/gateway/door/gateway.hpp"
+#include "actors/gateway/door/site.hpp"
+#include "actors/http/digest.hpp"
+#include "actors/http/routes.hpp"
+
+namespace hocket::gateway {
+namespace {
+
+constexpr const char* gone_on = "another connection goes on with this conversation";
+
+}  // namespace
+
+// --- on the server's thread -----------------------------------------------------------------------
+
+/// The call that a new one names (`?resume=ID`), by the key or the token that it was made with, spent as it
+/// is. A call that is somebody else's, has another protocol or may not be gone on with is not there.
+std::shared_ptr<client> gateway::find_call(const http::request& r, protocol_kind kind,
+                                           const std::string& earlier) {
+  const auto by = shown_by(key_of(r));
+  const std::lock_guard lock(calls_mutex_);
+  const auto found = calls_.find(earlier);
+  if (found == calls_.end() || found->second.resumable != kind || !is_own(found->second, by))
+    return nullptr;
+  return found->second.who.lock();
+}
+
+/// `?resume`, empty: another call may go on with this one; with an id: it goes on with that one. A call of
+/// Hocket's own protocol says so in its first event.
+std::variant<http::response, gateway::asked_for> gateway::who_calls(const http::request& r,
+                                                                    protocol_kind kind,
+                                                                    std::string session_json) {
+  asked_for out;
+  out.id = (kind == protocol_kind::realtime ? "rtc_" : "") + http::random_token(18);
+  const auto resume = r.parameter("resume");
+  if (kind != protocol_kind::own && resume && config_.resume_s > 0) out.resumable = kind;
+  if (kind != protocol_kind::own && resume && !resume->empty()) {
+    out.who = find_call(r, kind, *resume);
+    out.earlier = *resume;
+    if (!out.who) {
+      count_later("refused_keys");
+      http::note_refused(r, "it names no call of its key to go on with");
+      return site::problem(404, "cannot_resume", "there is no such call to go on with");
+    }
+  } else {
+    if (auto no = refuses_new(r, kind)) return std::move(*no);
+    const bool is_named = out.resumable != protocol_kind::none;
+    auto entered = enter(r, {kind, true, std::move(session_json), is_named ? out.id : ""});
+    if (auto* no = std::get_if<http::response>(&entered)) return std::move(*no);
+    out.who = std::get<std::shared_ptr<client>>(entered);
+  }
+  out.key_name = out.who->key_name;
+  return out;
+}
+
+/// The name behind the key of a conversation that waits, or whose connection may be dead without knowing
+/// it, where `?resume=` names it and the same key is shown: it has a place already.
+std::optional<std::string> gateway::goes_on(const http::request& r) {
+  const auto key = r.parameter("resume").value_or("");
+  if (key.empty()) return std::nullopt;
+  const auto by = shown_by(key_of(r));
+  const std::lock_guard lock(calls_mutex_);
+  const auto found = waits_.find(key);
+  if (found == waits_.end() || found->second.is_gone() || !is_own(found->second, by))
+    return std::nullopt;
+  return found->second.key_name;
+}
+
+/// Where nothing answers, who cannot mean a conversation that there is already need not come in.
+std::optional<http::response> gateway::refuses_new(const http::request& r, protocol_kind kind) {
+  if (answers_ || kind == protocol_kind::own || kind == protocol_kind::gemini) return std::nullopt;
+  count_later("refused_without_model");
+  http::note_refused(r, "what answers is gone");
+  return site::no_model();
+}
+
+// --- in the actor's context -----------------------------------------------------------------------
+
+/// Whether it may not begin, since nothing answers or there is no place; then it has been told.
+bool gateway::refuse_begin(client& c, emitter& out) {
+  if (answers_ && !c.only_goes_on) return false;
+  if (!answers_) context_.count("refused_without_model", 1);
+  output o;
+  c.machine->break_off(
+      answers_ ? "all conversations are taken: come again in a moment"
+               : "what answers is gone: no conversation begins now; come again in a moment",
+      1013, ms_of(c), o);
+  give(c, std::move(o), out);
+  return true;
+}
+
+/// A connection goes on with the conversation that another one left. The old one may not know yet that
+/// it is dead.
+void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key,
+                        const std::string& message, emitter& out) {
+  const auto is = [&key](const std::string& one) {
+    return !one.empty() && http::same_secret(one, key);
+  };
+  for (const auto& [ignored, old] : std::map(clients_)) {
+    if (old == c || old->is_over || old->key_name != c->key_name || old->kind != c->kind ||
+        !(is(old->machine->resume_key()) || is(old->machine->earlier_key())))
+      continue;
+    const auto line = std::exchange(c->line, nullptr);
+    leave(c);
+    if (old->has_track != c->has_track) old->sound = std::move(c->sound);
+    const auto next = http::random_token(18);
+    if (c->kind == protocol_kind::own) {
+      const std::lock_guard lock(calls_mutex_);
+      auto found = waits_.extract(key);
+      std::erase_if(waits_, [&](const auto& w) { return w.second.who.lock() == old; });
+      if (found) {
+        waits_[next] = found.mapped();
+        waits_.insert(std::move(found));  // until its client has the new one
+      }
+    }
+    return hand_over(old, line, message, next, out);
+  }
+  output o;
+  c->machine->cannot_resume(ms_of(*c), o);
+  give(*c, std::move(o), out);
+}
+
+/// A call goes on where another one was. Of several that want to, the first one does: its id is the key from
+/// then on.
+void gateway::go_on(const asked_for& what, const std::shared_ptr<connection>& line, emitter& out) {
+  const auto& who = what.who;
+  const auto key = who->is_over ? std::string() : who->machine->resume_key();
+  if (!key.empty() && http::same_secret(key, what.earlier)) {
+    {
+      const std::lock_guard lock(calls_mutex_);
+      calls_.erase(what.earlier);
+    }
+    return hand_over(who, line, "", what.id, out);
+  }
+  output o;
+  make_protocol(who->kind, {})->let_go("there is no such call to go on with", 0, o);
+  for (auto& m : o.messages) line->socket->send(std::move(m));
+  line->is_gone = true;
+  line->socket->close(1008, "there is no such call to go on with");
+}
+
+void gateway::hand_over(const std::shared_ptr<client>& to, const std::shared_ptr<connection>& line,
+                        const std::string& message, const std::string& next_key, emitter& out) {
+  if (to->line) {
+    to->line->who.reset();
+    end_line(*to, ms_of(*to), 4001, gone_on);
+  }
+  to->line = line;
+  to->has_track = line->call != nullptr;
+  line->who = to;
+  line->left_ms = 0;
+  to->alone_since.reset();
+  to->last_heard = context_.time->now();
+  context_.count("resumed", 1);
+  output o;
+  to->machine->resume(message, {to->has_track, next_key}, ms_of(*to), o);
+  give(*to, std::move(o), out);
+  for (auto& call : std::exchange(to->unheard_calls, {})) tell(*to, std::move(call), out);
+}
+
+/// A channel of a call ends without a code: who would come back after it is told first.
+void gateway::end_line(client& c, std::int64_t now_ms, int code, const char* reason) {
+  if (c.line->call) {
+    output o;
+    c.machine->let_go(reason, now_ms, o);
+    for (auto& m : o.messages) c.line->socket->send(std::move(m));
+  }
+  c.line->socket->close(code, reason);
+}
+
+}  // namespace hocket::gateway
