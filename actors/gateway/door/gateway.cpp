@@ -142,7 +142,7 @@ void gateway::opened(const std::shared_ptr<client>& c, const result<session_id>&
   if (c->is_over) return context_.sessions->close(*id);
   c->session = *id;
   by_session_[*id] = c;
-  if (lost_models_.contains(session_id::none) || lost_models_.contains(*id)) lose_model(*c, out);
+  if (refuse_begin(*c, out)) return;
   for (auto& a : std::exchange(c->waiting, {})) act(*c, a, out);
 }
 

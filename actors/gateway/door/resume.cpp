@@ -81,12 +81,13 @@ std::optional<http::response> gateway::refuses_new(const http::request& r, proto
 
 /// Whether it may not begin, since nothing answers or there is no place; then it has been told.
 bool gateway::refuse_begin(client& c, emitter& out) {
-  if (answers_ && !c.only_goes_on) return false;
-  if (!answers_) context_.count("refused_without_model", 1);
+  const bool has_answers = answers_ && !lost_models_.contains(c.session);
+  if (has_answers && !c.only_goes_on) return false;
+  if (!has_answers) context_.count("refused_without_model", 1);
   output o;
   c.machine->break_off(
-      answers_ ? "all conversations are taken: come again in a moment"
-               : "what answers is gone: no conversation begins now; come again in a moment",
+      has_answers ? "all conversations are taken: come again in a moment"
+                  : "what answers is gone: no conversation begins now; come again in a moment",
       1013, ms_of(c), o);
   give(c, std::move(o), out);
   return true;
