@@ -157,7 +157,15 @@ void membership::wait_for_who_lives(const std::function<bool()>& reached) {
     for (auto& [name, o] : peers_)
       if (!o.up && !std::exchange(o.lost, true)) gone.push_back(name);
   }
-  for (const auto& name : gone) links_.peer_is_there(name, false);
+  for (const auto& name : gone) {
+    links_.peer_is_there(name, false);
+    bool is_up = false;  // it may have come meanwhile, and been told so before this
+    {
+      std::lock_guard lock(mutex_);
+      is_up = peers_.at(name).up;
+    }
+    if (is_up) links_.peer_is_there(name, true);
+  }
 }
 
 // A time of the peer's monotonic clock on ours.

@@ -214,10 +214,11 @@ std::variant<http::response, http::websocket_accept> gateway::admit(const http::
 std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http::request& r,
                                                                      entry how) {
   const auto now = key_ring::clock::now();
-  auto visitor = keys_->let_in(key_of(r), now).value_or(key_ring::visitor{});
+  const auto known = keys_->let_in(key_of(r), now);
+  auto visitor = known.value_or(key_ring::visitor{});
   const auto goes_on_by =
       goes_on(r);  // the conversation has a place, and its token was spent for it
-  if (goes_on_by) visitor = {*goes_on_by, "", false};
+  if (goes_on_by && !known) visitor.name = *goes_on_by;
   // Without keys each address is somebody.
   const auto who = visitor.name.empty() ? "at " + r.peer : visitor.name;
   const auto place = std::make_shared<trust::budget::share>();
@@ -242,7 +243,7 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   c->has_track = how.has_track;
   c->key_name = visitor.name;
   c->place = place;
-  c->only_goes_on = is_full;
+  c->only_goes_on = is_full || (needs_key_ && !known);  // a spent token begins nothing
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
   const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(wall).count();
   session_facts facts;

@@ -221,6 +221,9 @@ void gateway::take_call(const http::request& r, protocol_kind kind, const tell_l
   auto read = read_call(r, kind);
   if (auto* no = std::get_if<http::response>(&read)) return tell(std::move(*no));
   auto& asked = std::get<asked_call>(read);
+  // Who goes on takes no place: his tries alone would be without bound.
+  if (exchange_->calls() >= 2 * static_cast<std::size_t>(config_.max_sessions) + 32)
+    return tell(refused(fail("gateway.busy", "too many calls are on their way").value()));
   auto found = who_calls(r, kind, std::move(asked.session_json));
   if (auto* no = std::get_if<http::response>(&found)) return tell(std::move(*no));
   const auto what = std::get<asked_for>(found);
@@ -337,9 +340,14 @@ void gateway::end_call(const std::string& id, const shown& by, const tell_later&
     std::unique_lock lock(calls_mutex_);
     const auto found = calls_.find(id);
     const auto line = found == calls_.end() ? nullptr : found->second.line.lock();
-    const auto who = found == calls_.end() ? nullptr : found->second.who.lock();
-    // One that is broken waits for another call.
-    const bool goes = who && !who->is_over && who->line == line;
+    // A call that took another's place (`take_over`) is of that one's conversation.
+    auto who = line ? line->who.lock() : nullptr;
+    if (!who && found != calls_.end()) who = found->second.who.lock();
+    // One that is broken waits for another call, although its line may not be gone altogether.
+    const bool waits =
+        who && !who->line && clients_.contains(who.get()) &&
+        (found->second.resumable == protocol_kind::none || who->machine->resume_key() == id);
+    const bool goes = who && !who->is_over && (waits || (line && who->line == line));
     const bool is_his = (line || goes) && is_own(found->second, by);
     if (!is_his && !by.is_known) {
       context_.count("refused_keys", 1);

@@ -97,7 +97,7 @@ struct client {
   std::vector<std::shared_ptr<connection>> aside;  ///< further ones, that hear the same
   session_id session = session_id::none;
   bool is_opening = false, is_over = false;
-  bool only_goes_on = false;  ///< let in without a place: another conversation that waits has one
+  bool only_goes_on = false;  ///< let in without a place, or by a spent token, for one that waits
   timestamp began, last_heard;
   std::optional<timestamp> alone_since;       ///< without a connection
   std::optional<timestamp> unanswered_since;  ///< what answers is gone

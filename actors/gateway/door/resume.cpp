@@ -86,7 +86,7 @@ bool gateway::refuse_begin(client& c, emitter& out) {
   if (!has_answers) context_.count("refused_without_model", 1);
   output o;
   c.machine->break_off(
-      has_answers ? "all conversations are taken: come again in a moment"
+      has_answers ? "this connection has no place for a new conversation: come again in a moment"
                   : "what answers is gone: no conversation begins now; come again in a moment",
       1013, ms_of(c), o);
   give(c, std::move(o), out);
@@ -128,7 +128,8 @@ void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key
 /// then on.
 void gateway::go_on(const asked_for& what, const std::shared_ptr<connection>& line, emitter& out) {
   const auto& who = what.who;
-  const auto key = who->is_over ? std::string() : who->machine->resume_key();
+  // One whose own call never stood has not begun: nobody would look after it.
+  const auto key = clients_.contains(who.get()) ? who->machine->resume_key() : std::string();
   if (!key.empty() && http::same_secret(key, what.earlier)) {
     {
       const std::lock_guard lock(calls_mutex_);

@@ -178,6 +178,22 @@ TEST_CASE(
   REQUIRE(h.close());
 }
 
+TEST_CASE("with a call that never stood no other goes on") {
+  if (is_missing()) return;
+  harness h(type_of<door>(), options());
+  REQUIRE(h.open());
+  caller first(h), second(h);
+  first.offers();
+  CHECK(is(first.calls("/v1/realtime/calls?resume="), 201));
+  second.offers();
+  second.accepts(second.calls("/v1/realtime/calls?resume=" + id_of(first)));
+  REQUIRE(second.got("error"));
+  CHECK(text_of(last_of(second, "error")["error"], "code") == "connection_ended");
+  CHECK(h.sessions().size() == 1);
+  CHECK(h.counter("resumed") == 0);
+  REQUIRE(h.close());
+}
+
 TEST_CASE("a call that may be gone on with waits for that, and no longer; others end as they did") {
   if (is_missing()) return;
   harness h(type_of<door>(), options({{"resume_s", 2}}));
@@ -249,5 +265,34 @@ TEST_CASE("who comes back needs no other place, nor another token; who only says
   CHECK(again.last("hello")["resumed"] == true);
   again.send({{"type", "end"}});
   CHECK(settles(h, [&] { return h.sessions().size() == 1; }));
+  REQUIRE(h.close());
+}
+
+TEST_CASE(
+    "a spent token goes on with its conversation, and begins no other where there is a place") {
+  setenv("HOCKET_TEST_GATEWAY_KEY", "one", 1);
+  harness h(type_of<door>(), options({{"key_env", "HOCKET_TEST_GATEWAY_KEY"}}));
+  REQUIRE(h.open());
+  const auto secret = body_of(
+      ask(h, "POST /v1/realtime/client_secrets HTTP/1.1\r\nAuthorization: Bearer one", "{}"));
+  const http::header_list token = {{"Authorization", "Bearer " + text_of(secret, "value")}};
+  http::websocket_client by;
+  app first, own, realtime, again;
+  const auto url = url_of(h) + "/v1/hocket";
+  first.connect(by, url, token);
+  REQUIRE(settles(h, [&] { return first.is_open(); }));
+  first.send({{"type", "start"}});
+  REQUIRE(settles(h, [&] { return first.got("hello") && h.sessions().size() == 2; }));
+  const auto key = text_of(first.last("hello"), "resume");
+  own.connect(by, url + "?resume=" + key, token);
+  realtime.connect(by, url_of(h) + "/v1/realtime?resume=" + key, token);
+  REQUIRE(settles(h, [&] { return own.is_open() && realtime.is_open(); }));
+  own.send({{"type", "start"}});
+  CHECK(settles(h, [&] { return own.is_over(1013) && realtime.is_over(1013); }));
+  CHECK(h.sessions().size() == 2);
+  again.connect(by, url + "?resume=" + key, token);
+  REQUIRE(settles(h, [&] { return again.is_open(); }));
+  again.send({{"type", "start"}, {"resume", {{"key", key}, {"after", 0}}}});
+  CHECK(settles(h, [&] { return again.got("hello"); }));
   REQUIRE(h.close());
 }

@@ -53,7 +53,10 @@ void machine::resume(std::string_view message, const next_line& by, std::int64_t
   if (!e || over_) return;
   odd_byte_.clear();
   if (!read_start(*e, s)) return;
-  earlier_key_ = std::exchange(key_, by.resume_key);
+  // Where it shows the earlier one its client has not heard of the one between: that is what goes.
+  const auto shown = text_of(member(*e, "resume"), "key");
+  const auto before = std::exchange(key_, by.resume_key);
+  if (shown.empty() || shown != earlier_key_) earlier_key_ = before;
   writer_ = sound_writer(inner_rate_hz);
   reader_ = sound_reader(inner_rate_hz);
   // What the track before had not said yet was seen, and not heard.

@@ -119,6 +119,20 @@ TEST_CASE("own: a key goes on once; the one before holds until its client has th
   CHECK(m.earlier_key().empty());
 }
 
+TEST_CASE("own: however many hellos are lost in a row, the key that its client has still holds") {
+  machine m(of_call());
+  talk t(m, schema_of("hocket"));
+  t.client(json{{"type", "start"}});
+  for (const char* next : {"k2", "k3", "k4"}) {
+    output out;
+    m.resume(R"({"type":"start","resume":{"key":"k1","after":0}})", {true, next}, 5'000, out);
+    CHECK(m.resume_key() == next);
+    CHECK(m.earlier_key() == "k1");
+  }
+  t.client(json{{"type", "seen"}, {"seq", 0}});
+  CHECK(m.earlier_key().empty());
+}
+
 TEST_CASE("own: what is lacking is told, at once and at the end; a call that is left, too") {
   machine m(of_call());
   talk t(m, schema_of("hocket"));
