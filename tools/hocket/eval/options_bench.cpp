@@ -10,6 +10,7 @@ struct named_benchmark {
   const char* name;
   benchmark run;
   bool wants_model = false;  ///< left out of `all` without --language-model
+  bool forks = false;        ///< left out of `all`: others have started threads by then
 };
 #ifdef HOCKET_WITH_ENGINE
 lm_bench_options lm;
@@ -38,7 +39,7 @@ constexpr named_benchmark benchmarks[] = {
 #ifdef HOCKET_WITH_ENGINE
     {"lm", bench_lm, true},         {"lora", run_bench_lora, true},
     {"plan", run_bench_plan},       {"session", run_bench_session},
-    {"tinker", bench_tinker, true}, {"parallel", run_bench_parallel, true},
+    {"tinker", bench_tinker, true}, {"parallel", run_bench_parallel, true, true},
 #endif
     {"wire", run_bench_wire},
 };
@@ -46,7 +47,8 @@ constexpr named_benchmark benchmarks[] = {
 int run_bench(const std::string& what, const bench_options& o) {
   std::vector<benchmark> parts;
   for (const auto& each : benchmarks)
-    if (what == each.name || (what == "all" && (!each.wants_model || !o.language_model.empty())))
+    if (what == each.name ||
+        (what == "all" && !each.forks && (!each.wants_model || !o.language_model.empty())))
       parts.push_back(each.run);
   return run_benchmarks(parts, o);
 }
@@ -65,7 +67,8 @@ void add_bench(CLI::App& app, action& chosen) {
                  "python: packets through a component in Python;\n"
                  "session: micro-turns of a model;\n"
                  "lm: a language model's tokens per second;\n"
-                 "parallel: a language model that several processes hold together;\n"
+                 "parallel: a language model that several processes hold together\n"
+                 "(not in `all`);\n"
                  "lora: training of adapters; wire: packets between processes;\n"
                  "tinker: tenants of a Tinker server;\n"
                  "plan: sessions per core, predicted over measured")
