@@ -108,5 +108,11 @@ inline json body_of(const std::string& answer) {
   const auto at = answer.find("\r\n\r\n");
   return at == answer.npos ? json() : json::parse(answer.substr(at + 4), nullptr, false);
 }
+/// The header of a token that lets in once, got with the key "one".
+inline http::header_list token_of(harness& h) {
+  const auto secret = body_of(
+      ask(h, "POST /v1/realtime/client_secrets HTTP/1.1\r\nAuthorization: Bearer one", "{}"));
+  return {{"Authorization", "Bearer " + text_of(secret, "value")}};
+}
 
 }  // namespace hocket::gateway::testing

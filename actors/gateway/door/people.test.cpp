@@ -229,9 +229,7 @@ TEST_CASE("a token is not spent where there is no place") {
   harness h(type_of<door>(),
             options({{"key_env", "HOCKET_TEST_GATEWAY_KEY"}, {"max_sessions", 1}}));
   REQUIRE(h.open());
-  const auto secret = body_of(
-      ask(h, "POST /v1/realtime/client_secrets HTTP/1.1\r\nAuthorization: Bearer one", "{}"));
-  const http::header_list token = {{"Authorization", "Bearer " + text_of(secret, "value")}};
+  const auto token = token_of(h);
   app first, refused, again, twice;
   http::websocket_client by;
   first.connect(by, url_of(h) + "/v1/realtime", {{"Authorization", "Bearer one"}});

@@ -234,9 +234,7 @@ TEST_CASE("who comes back needs no other place, nor another token; who only says
   harness h(type_of<door>(),
             options({{"key_env", "HOCKET_TEST_GATEWAY_KEY"}, {"max_sessions", 1}}));
   REQUIRE(h.open());
-  const auto secret = body_of(
-      ask(h, "POST /v1/realtime/client_secrets HTTP/1.1\r\nAuthorization: Bearer one", "{}"));
-  const http::header_list token = {{"Authorization", "Bearer " + text_of(secret, "value")}};
+  const auto token = token_of(h);
   http::websocket_client by;
   app first, full, guess, other_key, cheat, again;
   const auto url = url_of(h) + "/v1/hocket";
@@ -273,9 +271,7 @@ TEST_CASE(
   setenv("HOCKET_TEST_GATEWAY_KEY", "one", 1);
   harness h(type_of<door>(), options({{"key_env", "HOCKET_TEST_GATEWAY_KEY"}}));
   REQUIRE(h.open());
-  const auto secret = body_of(
-      ask(h, "POST /v1/realtime/client_secrets HTTP/1.1\r\nAuthorization: Bearer one", "{}"));
-  const http::header_list token = {{"Authorization", "Bearer " + text_of(secret, "value")}};
+  const auto token = token_of(h);
   http::websocket_client by;
   app first, own, realtime, again;
   const auto url = url_of(h) + "/v1/hocket";
