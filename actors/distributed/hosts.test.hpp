@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,6 +30,30 @@ inline plan placed(const plan_maker& g, const placement& where) {
     if (names.insert(a.host).second) p.hosts.push_back({a.host, "tcp://127.0.0.1:1", "", false});
   }
   return p;
+}
+
+/// Makes components that note each text, and of a control packet what `told` makes of it; "": nothing.
+inline auto notes(std::shared_ptr<testing::notebook> book,
+                  std::function<std::string(const packet&)> told) {
+  return [book = std::move(book), told = std::move(told)]() -> std::unique_ptr<component> {
+    auto c = std::make_unique<testing::lambda_component>();
+    c->on_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
+      book->add(p.get_if<text>()->value);
+      return {};
+    };
+    c->on_control_packet = [book, told](std::size_t, const packet& p, emitter&) -> result<void> {
+      if (auto line = told(p); !line.empty()) book->add(std::move(line));
+      return {};
+    };
+    return c;
+  };
+}
+/// "lost", "recovered" where an input is; "" otherwise.
+inline std::string of_input(const packet& p) {
+  const auto what = p.get_if<control>()->what;
+  return what == control::kind::input_lost        ? "lost"
+         : what == control::kind::input_recovered ? "recovered"
+                                                  : "";
 }
 
 /// A source whose words are "SESSION:0", "SESSION:1", … and never end.

@@ -143,20 +143,7 @@ TEST_CASE(
     });
     g.source("src", 5);
     g.add("middle", 1, 1, relay());
-    g.add("end", 1, 0, [book] {
-      auto c = std::make_unique<lambda_component>();
-      c->on_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
-        book->add(p.get_if<text>()->value);
-        return {};
-      };
-      c->on_control_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
-        const auto what = p.get_if<control>()->what;
-        if (what == control::kind::input_lost) book->add("lost");
-        if (what == control::kind::input_recovered) book->add("recovered");
-        return {};
-      };
-      return c;
-    });
+    g.add("end", 1, 0, notes(book, of_input));
     g.link("src", 0, "middle", 0, {8, full_policy::block});
     g.link("middle", 0, "end", 0, {8, full_policy::block});
     host_group t(g, {{"src", "a"}, {"middle", "b"}, {"end", "c"}}, false,

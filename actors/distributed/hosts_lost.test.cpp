@@ -146,21 +146,11 @@ TEST_CASE("several hosts: who comes back opens the conversations that there are 
   g.add("src", 0, 1, of_its_session);
   g.source("src", 5);
   g.add("model", 1, 1, relay());
-  g.add("end", 1, 0, [book] {
-    auto c = std::make_unique<lambda_component>();
-    c->on_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
-      book->add(p.get_if<text>()->value);
-      return {};
-    };
-    c->on_control_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
-      const auto what = p.get_if<control>()->what;
-      const auto who = std::to_string(static_cast<std::uint64_t>(p.header.session));
-      if (what == control::kind::input_lost) book->add("lost " + who);
-      if (what == control::kind::input_recovered) book->add("recovered " + who);
-      return {};
-    };
-    return c;
-  });
+  g.add("end", 1, 0, notes(book, [](const packet& p) {
+          const auto what = of_input(p);
+          const auto who = std::to_string(static_cast<std::uint64_t>(p.header.session));
+          return what.empty() ? what : what + " " + who;
+        }));
   g.info("end").scope = instance_scope::shared;
   g.link("src", 0, "model", 0);
   g.link("model", 0, "end", 0);
@@ -202,21 +192,9 @@ TEST_CASE(
   g.source("src", 5);
   g.add("model", 1, 1, relay());
   g.info("model").scope = instance_scope::shared;
-  g.add("end", 1, 0, [book] {
-    auto c = std::make_unique<lambda_component>();
-    c->on_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
-      book->add(p.get_if<text>()->value);
-      return {};
-    };
-    c->on_control_packet = [book](std::size_t, const packet& p, emitter&) -> result<void> {
-      const auto what = p.get_if<control>()->what;
-      if (p.header.session != session_id::none) return {};
-      if (what == control::kind::input_lost) book->add("none is left");
-      if (what == control::kind::input_recovered) book->add("one is there");
-      return {};
-    };
-    return c;
-  });
+  g.add("end", 1, 0, notes(book, [](const packet& p) -> std::string {
+          return p.header.session == session_id::none ? of_input(p) : "";
+        }));
   g.info("end").scope = instance_scope::shared;
   g.link("src", 0, "model", 0);
   g.link("model", 0, "end", 0);
@@ -236,10 +214,10 @@ TEST_CASE(
   REQUIRE(hears());
   kill(t, "b");
   kill(t, "c");
-  REQUIRE(eventually([&] { return told("none is left") == 1; }, 120));
-  CHECK(told("one is there") == 0);
+  REQUIRE(eventually([&] { return told("lost") == 1; }, 120));
+  CHECK(told("recovered") == 0);
   start_again(t, g, "c");
-  REQUIRE(eventually([&] { return told("one is there") == 1; }, 120));
+  REQUIRE(eventually([&] { return told("recovered") == 1; }, 120));
   const auto comes = t.hosts["a"]->open_session();
   const auto who = std::to_string(static_cast<std::uint64_t>(comes)) + ":";
   REQUIRE(eventually(
@@ -250,8 +228,8 @@ TEST_CASE(
       120));
   start_again(t, g, "b");
   REQUIRE(eventually([&] { return t.hosts["b"]->status().sessions == 2; }, 120));
-  CHECK(told("none is left") == 1);
-  CHECK(told("one is there") == 1);
+  CHECK(told("lost") == 1);
+  CHECK(told("recovered") == 1);
   t.hosts["a"]->stop();
   for (const auto& [name, s] : t.wait()) CHECK(s.why == end_reason::stopped);
 }

@@ -18,8 +18,8 @@ void remote_links::notify_receivers(const std::string& peer, control::kind what,
 
 void remote_links::tell_of_replicas(const std::string& why) {
   const auto& whole = run_.local().whole;
-  std::lock_guard in_order(bereft_mutex_);
-  std::map<decltype(bereft_)::value_type, std::vector<remote_receiver*>> by_input;
+  std::lock_guard in_order(unserved_mutex_);
+  std::map<decltype(unserved_)::value_type, std::vector<remote_receiver*>> by_input;
   for (const auto& [id, r] : links().receivers) {
     if (r->link().link >= whole.links.size() || !r->in_use()) continue;
     const auto& link = whole.links[r->link().link];
@@ -34,11 +34,11 @@ void remote_links::tell_of_replicas(const std::string& why) {
     // More links than come from elsewhere: a replica is on this host.
     const bool is_left = all > std::ssize(receivers) ||
                          std::ranges::any_of(receivers, [](auto* r) { return !r->is_lost(); });
-    if (is_left == !bereft_.contains(input)) continue;
+    if (is_left == !unserved_.contains(input)) continue;
     if (is_left)
-      bereft_.erase(input);
+      unserved_.erase(input);
     else
-      bereft_.insert(input);
+      unserved_.insert(input);
     receivers.front()->tell_shared(
         is_left ? control::kind::input_recovered : control::kind::input_lost,
         is_left ? "" : fmt::format("no replica of {} is left: {}", family, why));

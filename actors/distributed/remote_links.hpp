@@ -141,8 +141,8 @@ class remote_links final : public remote_end {
   const table* first_ = nullptr;     ///< of the plan that the run began with
   const table* before_ = nullptr;    ///< without those
   /// Inputs that take from replicas of which none is left: receiver, port, family.
-  std::set<std::tuple<actor_index, std::size_t, std::string>> bereft_;
-  std::mutex bereft_mutex_;                     ///< what is told of them comes in order
+  std::set<std::tuple<actor_index, std::size_t, std::string>> unserved_;
+  std::mutex unserved_mutex_;                   ///< what is told of them comes in order
   std::vector<bool> actors_here_, links_here_;  ///< now or before a rewire
   mutable std::mutex here_mutex_;
 };
