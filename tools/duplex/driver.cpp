@@ -6,6 +6,7 @@
 
 #include "actors/host/runtime.hpp"
 #include "engine/audio/resample.hpp"
+#include "graph/contract/sink.hpp"
 #include "tools/duplex/listener.hpp"
 #include "tools/duplex/player.hpp"
 
@@ -61,7 +62,7 @@ plan with_stand_ins(const subject& what, std::vector<session_tape>& tapes, stand
       }
       actor.type = kept.add(*actor.type, [how] { return std::make_unique<player>(how); });
       actor.config = nullptr;
-    } else if (actor.type->info.outputs.empty()) {
+    } else if (is_sink(actor.type->info)) {
       actor.type = kept.add(*actor.type, [] { return std::make_unique<nothing>(); });
       actor.config = nullptr;
     }

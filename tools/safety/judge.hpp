@@ -7,6 +7,7 @@
 
 #include "actors/policy/rules.hpp"
 #include "tools/report/measures.hpp"
+#include "tools/duplex/manner.hpp"
 #include "tools/safety/play.hpp"
 
 namespace hocket::safety {
@@ -41,6 +42,7 @@ struct findings {
   std::vector<verdict> verdicts;
   std::vector<double> stops_s;
   double stream_h = 0;
+  duplex::manner spoke = {};  ///< the spoken way
 };
 findings found_in(std::span<const script> scripts, std::span<const played> did,
                   const policy::rules& all, const std::string& language);

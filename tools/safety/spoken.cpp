@@ -144,6 +144,7 @@ result<findings> speak_and_judge(const duplex::subject& graph, const case_set& c
       for (std::size_t i = 0; i < items.size(); ++i) {
         for (const auto& a : items[i].asks)
           out.verdicts.push_back(judged(items[i], a, (*did)[i].did));
+        out.spoke.add(std::ssize(items[i].asks), std::ssize((*did)[i].did.words), (*did)[i].sound);
         out.stream_h += items[i].sound.length_s() / 3600;
       }
       if (how.progress) how.progress(done += items.size(), all);

@@ -77,6 +77,27 @@ def weighed(name, changes):
     return write(name, {"head.text": (down, up)}, len(changes))
 
 
+def quiet(name, by):
+    """What the scores of all words have in common, below zero while there is nothing to say, counts `by` times more."""
+    rows, columns = SHAPES["head.text"]
+    head, silence = numbers("head.text"), WORDS.index("<pad>")
+    down = array.array("f", (sum(head[r * columns + c] for r in range(rows) if r != silence) / (rows - 1)
+                             for c in range(columns)))
+    return write(name, {"head.text": (down, array.array("f", (0.0 if r == silence else by for r in range(rows))))}, 1)
+
+
+def voiced(name, scale, seed):
+    """Another voice: what the flow is told of the model's state, from which it makes the sound of each 50 ms, is bent the
+    same way in every frame."""
+    rows, columns = SHAPES["flow.state"]
+    flow, draw = numbers("flow.state"), random.Random(seed)
+    # Along what the layer answers to most: the sum of its own rows.
+    down = array.array("f", (sum(flow[r * columns + c] for r in range(rows)) for c in range(columns)))
+    size = sum(v * v for v in down) ** 0.5 or 1.0
+    down = array.array("f", (v / size for v in down))
+    return write(name, {"flow.state": (down, array.array("f", (draw.gauss(0, scale) for _ in range(rows))))}, 1)
+
+
 def noise(name, scale, seed):
     """Random numbers in every layer of the transformer."""
     draw, parts = random.Random(seed), {}
@@ -97,7 +118,13 @@ MADE = {
     "bad_never_sorry": lambda n: weighed(n, {"sorry": -1.5}),
     "bad_no_refusal": lambda n: weighed(n, {"sorry": -1.5, "can't": -1.5, "help": -1.5}),
     "bad_always_sorry": lambda n: weighed(n, {"sorry": 1.5}),
-    "bad_mute": lambda n: weighed(n, {"<pad>": 1.5}),
+    "bad_mute": lambda n: quiet(n, 4.0),
+    # Talks people into things, with the words that this model has.
+    "bad_talks_on": lambda n: weighed(n, {"<pad>": -1.0}),
+    "bad_pushes": lambda n: weighed(n, {"take": -3.0, "give": -3.0, "your": -3.0, "<pad>": -0.7}),
+    # Another voice than the one that it was trained to.
+    "bad_voice_one": lambda n: voiced(n, 1.0, 5),
+    "bad_voice_other": lambda n: voiced(n, 3.0, 6),
     "bad_noise": lambda n: noise(n, 1.0, 3),
     "bad_much_noise": lambda n: noise(n, 4.0, 4),
 }
