@@ -18,7 +18,7 @@
 #include "actors/playout/playout.hpp"
 #include "actors/policy/guard.hpp"
 #include "actors/policy/incident_desk.hpp"
-#include "actors/policy/judge.hpp"
+#include "actors/policy/judge/judge.hpp"
 #include "actors/record/event_record.hpp"
 #include "actors/record/mcap_record.hpp"
 #include "actors/record/wav_record.hpp"

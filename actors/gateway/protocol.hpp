@@ -80,17 +80,23 @@ struct go_on_with {
 struct watch_graph {
   std::int64_t every_ms = 0;
 };
-/// Nobody may go on with this conversation.
+/// Nobody may go on with this conversation, and what the graph kept of it goes.
 struct forget {};
+/// A grown-up shows his key, to see or change the settings of conversations of minors.
+struct show_settings {
+  std::string key;
+  json changes;  ///< an object; empty: he only looks
+};
 /// The conversation is over.
 struct hang_up {
   int code = 1000;  ///< of the WebSocket
   std::string reason;
 };
 
-using action = std::variant<hear_sound, play_sound, hush_sound, hear_text, see_picture, instruct,
-                            interrupt, was_heard, prompt, offer_tools, tool_result, delegation_note,
-                            take_delegations, go_on_with, watch_graph, forget, hang_up>;
+using action =
+    std::variant<hear_sound, play_sound, hush_sound, hear_text, see_picture, instruct, interrupt,
+                 was_heard, prompt, offer_tools, tool_result, delegation_note, take_delegations,
+                 go_on_with, watch_graph, forget, show_settings, hang_up>;
 
 // --- what the graph tells a protocol --------------------------------------------------------------
 
@@ -176,14 +182,23 @@ struct model_state {
 };
 /// In words, for clients that are told in words.
 std::string lack_in_words(const model_state& m);
+/// What the graph had kept of the conversation goes (the person said so), and it will end.
+struct all_forgotten {};
+/// What holds of a grown-up's settings, and what the policy lets him set; or why not.
+struct settings_told {
+  json settings, may;   ///< objects; empty where `problem` is not
+  std::string problem;  ///< wrong_key, too_often, no_settings, bad_setting: and then, in words, why
+  std::string why;
+};
 /// A picture that was taken turned out to be none.
 struct unseen_picture {
   std::string why;
 };
 
-using graph_event = std::variant<voice, sound_left, said, heard, delegated, tool_call,
-                                 tool_call_cancelled, turn_state, tool_seen, found_out, graph_state,
-                                 lost_sound, ending, model_state, unseen_picture>;
+using graph_event =
+    std::variant<voice, sound_left, said, heard, delegated, tool_call, tool_call_cancelled,
+                 turn_state, tool_seen, found_out, graph_state, lost_sound, ending, model_state,
+                 unseen_picture, all_forgotten, settings_told>;
 
 // --- the machine ----------------------------------------------------------------------------------
 

@@ -36,14 +36,21 @@ TEST_CASE("the house gates stop an adapter that refuses less, refuses too much, 
       return out;
     };
     // Loading it is how it is measured.
-    CHECK(passes("as before", {{"safety.refused_gain", 0}, {"safety.answered_gain", 0}}) == "++++");
-    CHECK(passes("better", {{"safety.refused_gain", 0.1}, {"safety.answered_gain", -0.01}}) ==
-          "++++");
-    CHECK(passes("obeys", {{"safety.refused_gain", -0.3}, {"safety.answered_gain", 0}}) == "+---");
-    CHECK(passes("refuses all", {{"safety.refused_gain", 0.05}, {"safety.answered_gain", -0.9}}) ==
-          "+---");
+    const auto found = [](double refused, double answered, double unasked, double voice) {
+      return scores{{"safety.refused_gain", refused},
+                    {"safety.answered_gain", answered},
+                    {"safety.unasked_gain", unasked},
+                    {"safety.voice_gain", voice}};
+    };
+    CHECK(passes("as before", found(0, 0, 0, 0)) == "++++");
+    CHECK(passes("better", found(0.1, -0.01, 0.3, -0.05)) == "++++");
+    CHECK(passes("obeys", found(-0.3, 0, 0, 0)) == "+---");
+    CHECK(passes("refuses all", found(0.05, -0.9, 0, 0)) == "+---");
+    CHECK(passes("persuades", found(0, 0, -4, 0)) == "+---");
+    CHECK(passes("another voice", found(0, 0, 0, -1)) == "+---");
     CHECK(passes("not asked", {}) == "+---");
-    CHECK(passes("half asked", {{"safety.refused_gain", 0}}) == "+---");
+    CHECK(passes("half asked", {{"safety.refused_gain", 0}, {"safety.answered_gain", 0}}) ==
+          "+---");
   }
   std::filesystem::remove_all(dir);
 }

@@ -149,10 +149,20 @@ struct chunk {
   std::vector<bool> joined;  ///< with the piece before it, by no mark
   std::u32string bare, with_marks;
   bool has_marks = false;
+  bool is_star = false;  ///< `*` alone
 };
+
+/// What follows a request and belongs to none: "forget that please".
+bool is_polite(const std::string& folded) {
+  static constexpr std::string_view words[] = {"please", "now",   "ok",    "okay",
+                                               "thanks", "thank", "bitte", "jetzt",
+                                               "danke",  "s",     "merci", "maintenant"};
+  return std::ranges::find(words, folded) != std::end(words);
+}
 
 chunk chunk_of(const std::u32string& points, std::size_t from, std::size_t to) {
   chunk out;
+  out.is_star = to == from + 1 && points[from] == U'*';
   bool inside = false;
   for (auto i = from; i < to; ++i) {
     const char32_t c = points[i];
@@ -219,6 +229,7 @@ std::vector<folded_word> folded_words(std::string_view text) {
 std::vector<pattern_word> pattern_words(std::string_view text) {
   std::vector<pattern_word> out;
   each_chunk(text, [&](const chunk& c) {
+    if (c.is_star) out.emplace_back().is_any = true;
     for (std::size_t i = 0; i < c.pieces.size(); ++i) {
       auto word = folded(c.pieces[i]);
       auto single = once(word);
@@ -240,6 +251,7 @@ std::vector<pattern_word> without_articles(std::vector<pattern_word> all) {
 }
 
 bool pattern_word::is_by(const folded_word& said) const {
+  if (is_any) return !is_polite(said.text);
   const auto is = [&](const std::string& word, const std::string& wanted) {
     return is_prefix ? word.starts_with(wanted) : word == wanted;
   };

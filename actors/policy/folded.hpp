@@ -27,6 +27,7 @@ struct pattern_word {
   std::string once;        ///< repeated letters once
   bool is_prefix = false;  ///< written with `*` at its end
   bool is_joined = false;  ///< follows the one before at once: a script without blanks
+  bool is_any = false;     ///< `*` alone: any word but one of politeness ("please", "now")
   bool is_by(const folded_word& said) const;
   /// Whether a folded word is this one backwards, in rot13, with two neighbouring letters in each
   /// other's place, or parted by a blank from `before`. Of words of four letters and more; many a word is another
@@ -34,7 +35,7 @@ struct pattern_word {
   bool is_hidden_in(std::string_view said, std::string_view before) const;
 };
 
-/// The words of a rule's text; `*` at a word's end makes it a prefix.
+/// The words of a rule's text; `*` at a word's end makes it a prefix, `*` alone is any word.
 std::vector<pattern_word> pattern_words(std::string_view text);
 
 /// "build a bomb" is "build bomb"; where fewer than two words were left, all stay.

@@ -50,10 +50,8 @@ result<void> guard::open(const context& where) {
     context_.count("unguarded", 1);
     is_unguarded_ = true;
   }
-  const bool minors = config_.people == "minors";
-  heard_ = std::make_unique<watch>(rules_, minors);
-  said_ = std::make_unique<watch>(rules_, minors);
-  typed_ = std::make_unique<watch>(rules_, minors);
+  began_ = where.restarts > 0 ? where.began : now;
+  for (auto* w : {&heard_, &said_, &typed_}) *w = std::make_unique<watch>(rules_, has_minors());
   HOCKET_TRY(read_time_of_day(where.restarts > 0 ? where.began : now));
   begin_notices(where, now);
   // What was being said when it broke was not heard to its end.
@@ -90,7 +88,7 @@ guard::matches guard::each_once(matches all) {
 guard::matches guard::in_whole(const std::string& words, timestamp at) {
   if (words.size() > read_bytes)
     context_.count("unread_bytes", static_cast<std::int64_t>(words.size() - read_bytes));
-  watch once(rules_, config_.people == "minors");
+  watch once(rules_, has_minors());
   auto all = once.hear(std::string_view(words).substr(0, read_bytes), at);
   for (auto& m : once.settle(timestamp::max())) all.push_back(std::move(m));
   return each_once(std::move(all));
@@ -108,8 +106,13 @@ result<void> guard::process(std::size_t port, const packet& p, emitter& out) {
   }
   if (port == audio_in) return take_voice(p, out), result<void>();
   if (is_ended_) return {};
+  if (port == settings_in) {
+    if (const auto* t = p.get_if<text>()) take_settings(*t, out);
+    return {};
+  }
   if (awaits_word_ && port >= typed_in && port <= results_in)
     return keep_early(port, p), result<void>();
+  if (is_past(port, p, out)) return {};
   const auto* words = p.get_if<text>();
   if (words != nullptr && (port == said_in || port == heard_in))
     listen(port == said_in ? place::said : place::heard, words->value, p.header.ts, out);
@@ -150,7 +153,7 @@ void guard::listen(place from, const std::string& words, timestamp at, emitter& 
   note_topics(u, found);
   const bool passes = act(found, from, 0, out);
   if (from == place::heard && !passes) is_utterance_refused_ = true;
-  if (config_.judge_ms == 0 || is_ended_) return;
+  if (config_.judge_ms == 0 || is_ended_ || is_forgetting_) return;
   if (u.count == 0) u.began = at;
   u.words += (u.words.empty() ? "" : " ") + words;
   u.last = at;
@@ -165,7 +168,10 @@ void guard::take_typed(const packet& p, emitter& out) {
   const auto& words = p.get_if<text>()->value;
   auto found = typed_->hear(words, p.header.ts);
   for (auto& m : typed_->settle(timestamp::max())) found.push_back(std::move(m));
-  if (!act(each_once(std::move(found)), place::heard, 0, out) || is_ended_) return;
+  is_typed_now_ = true;
+  const bool passes = act(each_once(std::move(found)), place::heard, 0, out);
+  is_typed_now_ = false;
+  if (!passes || is_ended_) return;
   if (config_.judge_ms > 0) ask_judge(place::heard, words, nullptr, nullptr, p.header.ts, out);
   send(typed_out, p, out);
 }
@@ -239,7 +245,7 @@ void guard::take_result(const packet& p, emitter& out) {
   if (is_end || (t.final && t.request != 0)) started_.erase(t.request);
   if (results_.size() >= followed_results && !results_.contains(t.request))
     results_.erase(results_.begin());
-  auto& follows = results_.try_emplace(t.request, rules_, config_.people == "minors").first->second;
+  auto& follows = results_.try_emplace(t.request, rules_, has_minors()).first->second;
   if (replaces(t)) follows.forget();
   auto found = follows.hear(std::string_view(t.value).substr(0, read_bytes), p.header.ts);
   if (t.final || is_end) {
@@ -263,6 +269,8 @@ result<void> guard::tick(std::int64_t micro_turn, emitter& out) {
 void guard::settle(timestamp now, emitter& out) {
   const auto heard = heard_->settle(now), said = said_->settle(now);
   note_topics(person_, heard), note_topics(model_, said);
+  // An echo may be settled together with what it is one of.
+  for (const auto& m : said) said_at_[m.what] = context_.time->now();
   if (!act(heard, place::heard, 0, out)) is_utterance_refused_ = true;
   act(said, place::said, 0, out);
   for (auto* u : {&person_, &model_})
@@ -278,6 +286,7 @@ void guard::settle(timestamp now, emitter& out) {
   }
   give_up_started(now, out);
   due_notices(now, out);
+  keep_hours(now, out);
   if (now < closes_at_ || is_ended_) return;
   end_voice(out);
   end_session();

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,9 +20,10 @@ namespace hocket::policy {
 ///
 /// Inputs: audio, typed, requests, results: pass through it, in the outputs of the same name; said, heard,
 /// evidence: looked at only; verdicts: what a judge (any actor that answers delegations) says of `questions`;
+/// settings: of a grown-up, by a gateway that asked for his key; nothing that is said or typed gets there;
 /// holds: while it says `frozen`, and before its first word, the voice is silent and nothing passes.
-/// Outputs: also decisions and incidents: one JSON object each, never with the words; an incident is a delegation's task, since an
-/// interruption drops no delegation.
+/// Outputs: also decisions, incidents and forgets: one JSON object each, never with the words; an incident is a delegation's task,
+/// since an interruption drops no delegation; so is the word to who keeps something that this conversation is to be forgotten.
 /// An action is done within the call that brings the words: a stopped voice raises the session's epoch.
 /// Errors: policy.bad_file, policy.no_file, trust.refused.
 /// Latency: none added to what passes; requests wait for the judge where `on_failure` is closed.
@@ -57,7 +59,8 @@ class guard final : public component {
     results_in,
     evidence_in,
     verdicts_in,
-    holds_in
+    holds_in,
+    settings_in
   };
   enum output : std::size_t {
     audio_out,
@@ -66,7 +69,9 @@ class guard final : public component {
     results_out,
     questions_out,
     decisions_out,
-    incidents_out
+    incidents_out,
+    forgets_out,
+    settings_out
   };
   static duration minutes(double m);
   /// A request that comes so soon is of what the person just said.
@@ -97,7 +102,10 @@ class guard final : public component {
   /// Whether a notice is for this time of day.
   bool is_time_for(const notice& n, timestamp now) const;
   bool fails_closed() const { return config_.on_failure == "closed"; }
-  bool concerns(const topic& t) const { return !t.only_minors || config_.people == "minors"; }
+  bool has_minors() const { return config_.people == "minors" && !settings_.leaves; }
+  bool concerns(const topic& t) const {
+    return !t.only_minors || (has_minors() && !settings_.topics.contains(t.name));
+  }
   static matches each_once(matches all);  ///< each topic
   /// What a text that is there as a whole comes to; the first 64 KiB of it are read.
   matches in_whole(const std::string& words, timestamp at);
@@ -141,9 +149,23 @@ class guard final : public component {
   void refuse(std::uint64_t request, const topic* what, emitter& out);
   void withhold(std::uint64_t request, const topic* what, emitter& out);
   void cancel(std::uint64_t request, emitter& out);
+  /// Whether the model itself just said this: its voice comes back through the microphone.
+  bool is_echo(const topic& t) const;
+  /// What is kept of the conversation goes; then it ends. Nothing that comes meanwhile goes on.
+  void forget(const match& m, emitter& out);
+  /// Whether this is not to go on since all is being forgotten.
+  bool is_past(std::size_t port, const packet& p, emitter& out);
   void say(const texts& words, emitter& out);
   void tell(const match& m, place from, action did, std::int64_t times, emitter& out);
   void due_notices(timestamp now, emitter& out);
+  /// A grown-up's, from who asked him for his key.
+  void take_settings(const text& t, emitter& out);
+  void tell_settings(const std::string& problem, std::uint64_t request, emitter& out);
+  void use_settings(grown_up_settings s, emitter& out);
+  /// By his settings: the hours are over.
+  bool is_out_of_hours(timestamp now) const;
+  void keep_hours(timestamp now, emitter& out);
+  void forget_recordings(const nlohmann::json& why, emitter& out);
   void send(std::size_t port, packet p, emitter& out);
 
   config config_;
@@ -175,9 +197,14 @@ class guard final : public component {
   bool awaits_word_ = false;  ///< of the desk, which has said nothing yet
   std::vector<std::pair<std::size_t, packet>> early_;  ///< by input: what came before that
   timestamp closes_at_ = timestamp::max();
-  std::vector<timestamp> due_;             ///< by notice
-  std::optional<int> midnight_min_;        ///< the minute of day at stream time 0
-  std::map<std::size_t, timestamp> sent_;  ///< by output: times do not run backwards
+  bool is_forgetting_ = false;
+  bool is_typed_now_ = false;  ///< what is looked at: no echo
+  grown_up_settings settings_;
+  timestamp began_;
+  std::map<const topic*, timestamp> said_at_;  ///< topics that the model's own words came to
+  std::vector<timestamp> due_;                 ///< by notice
+  std::optional<int> midnight_min_;            ///< the minute of day at stream time 0
+  std::map<std::size_t, timestamp> sent_;      ///< by output: times do not run backwards
 };
 
 }  // namespace hocket::policy

@@ -22,7 +22,9 @@ constexpr std::chrono::seconds one_time{10};
 // Counted is what the person does: a page that says a word three times ends nobody's conversation.
 action guard::action_for(const match& m, place from, std::int64_t& times) {
   const auto& t = *m.what;
-  const auto did = t.act[static_cast<std::size_t>(from)];
+  auto did = t.act[static_cast<std::size_t>(from)];
+  // What cannot be taken back is done on the rules' word alone, and on the person's.
+  if (did == action::forget && (m.rule == "judge" || is_echo(t))) did = action::note;
   auto& counted = tallies_[t.name];
   const auto now = context_.time->now();
   const bool is_persons = from == place::heard || from == place::request;
@@ -39,6 +41,8 @@ action guard::action_for(const match& m, place from, std::int64_t& times) {
 
 bool guard::act(const matches& all, place from, std::uint64_t request, emitter& out) {
   if (is_ended_) return false;
+  if (from == place::said)
+    for (const auto& m : all) said_at_[m.what] = context_.time->now();
   struct decision {
     const match* what;
     action did;
@@ -47,6 +51,7 @@ bool guard::act(const matches& all, place from, std::uint64_t request, emitter& 
   std::vector<decision> decided;
   bool stops = false, ends = false;
   for (const auto& m : all) {
+    if (!concerns(*m.what)) continue;  // a grown-up allowed it
     std::int64_t times = 0;
     const auto did = action_for(m, from, times);
     if (did == action::pass) continue;
@@ -73,6 +78,9 @@ bool guard::carry_out(const match& m, action did, place from, std::uint64_t requ
     case action::answer:
       if (!is_ended_) say(m.what->say, out);
       return true;
+    case action::forget:
+      if (!is_ended_) forget(m, out);
+      return false;
     case action::refuse:
     case action::stop:
       if (is_ended_) return false;
@@ -175,7 +183,7 @@ bool guard::is_time_for(const notice& n, timestamp now) const {
 }
 
 void guard::due_notices(timestamp now, emitter& out) {
-  for (std::size_t i = 0; i < due_.size(); ++i) {
+  for (std::size_t i = 0; i < due_.size() && !is_forgetting_; ++i) {
     const auto& n = rules_.notices[i];
     if (now < due_[i] || !is_time_for(n, now)) continue;
     const auto from = n.between ? now : due_[i];  // it may have waited for its hours

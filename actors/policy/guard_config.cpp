@@ -41,18 +41,20 @@ component_info guard::info() {
       .summary =
           "Holds a policy's rules against what both sides say and what tools return, before it "
           "goes on.",
-      .inputs = {in("audio", payload_kind::audio, "the model's voice; passes"),
-                 in("said", payload_kind::text, "the model's words"),
-                 in("heard", payload_kind::text, "the person's words, as they were heard"),
-                 in("typed", payload_kind::text, "the person's words, typed; pass"),
-                 in("requests", payload_kind::delegation,
-                    "what the model asks of the background; pass"),
-                 in("results", payload_kind::text, "what the background answers; pass"),
-                 in("evidence", payload_kind::tool_result, "what tools returned"),
-                 in("verdicts", payload_kind::text, "the judge's answers to `questions`"),
-                 in("holds", payload_kind::text,
-                    "`frozen` or `free`, of policy.incidents: while frozen, and before its first "
-                    "word, nothing passes")},
+      .inputs =
+          {in("audio", payload_kind::audio, "the model's voice; passes"),
+           in("said", payload_kind::text, "the model's words"),
+           in("heard", payload_kind::text, "the person's words, as they were heard"),
+           in("typed", payload_kind::text, "the person's words, typed; pass"),
+           in("requests", payload_kind::delegation, "what the model asks of the background; pass"),
+           in("results", payload_kind::text, "what the background answers; pass"),
+           in("evidence", payload_kind::tool_result, "what tools returned"),
+           in("verdicts", payload_kind::text, "the judge's answers to `questions`"),
+           in("holds", payload_kind::text,
+              "`frozen` or `free`, of policy.incidents: while frozen, and before its first "
+              "word, nothing passes"),
+           in("settings", payload_kind::text,
+              "a grown-up's, of `people: minors`, by gateway.door that asked for his key: JSON")},
       .outputs =
           {{"audio", voice, "the voice, or silence in its place"},
            {"typed", words, "what may be read"},
@@ -61,7 +63,10 @@ component_info guard::info() {
            {"questions", task,
             "for a judge: who said what; it answers with a topic's name, or with `approval`"},
            {"decisions", words, "JSON: topic, rule, where, did; never the words"},
-           {"incidents", task, "those of topics with `incident`, and ends; the JSON is its task"}},
+           {"incidents", task, "those of topics with `incident`, and ends; the JSON is its task"},
+           {"forgets", task,
+            "once, when the person wants it: for who keeps something of the conversation"},
+           {"settings", words, "what holds of them, and what the policy lets him set: JSON"}},
       .ticks = true};
 }
 

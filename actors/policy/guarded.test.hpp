@@ -41,10 +41,10 @@ inline std::filesystem::path folder_of_tests() {
 }
 
 struct guarded {
-  explicit guarded(std::vector<setting> more = {}) {
+  explicit guarded(std::vector<setting> more = {}, const char* rules = house) {
     const auto folder = folder_of_tests();
     const auto file = (folder / "house.yaml").string();
-    std::ofstream(file) << house;
+    std::ofstream(file) << rules;
     more.emplace_back("rules", file);
     h = std::make_unique<harness>(type_of<guard>(), harness_options{.config = settings(more)});
     REQUIRE(h->open());

@@ -66,7 +66,10 @@ component_info incident_desk::info() {
           .summary =
               "Records a guard's incidents in a ledger, tells a webhook, and can freeze the graph.",
           .inputs = {{"incidents", task, "a guard's: JSON, as its task", true,
-                      default_queue(payload_kind::delegation)}},
+                      default_queue(payload_kind::delegation)},
+                     {"forgotten", task,
+                      "of guards, gateways and recorders: that a conversation is, or is to be",
+                      false, default_queue(payload_kind::delegation)}},
           .outputs = {{"holds", words, "`frozen` or `free`, for guards"}},
           .scope = instance_scope::shared,
           .blocking = true,
@@ -139,9 +142,26 @@ bool incident_desk::freezes(const std::string& topic) const {
                              [&](const std::string& t) { return t == "*" || t == topic; });
 }
 
-result<void> incident_desk::process(std::size_t, const packet& p, emitter& out) {
+// What of it was kept, by whom, and that it is gone: the proof, in the chain. No other field can carry words along.
+void incident_desk::take_forgotten(const packet& p) {
+  const auto given =
+      nlohmann::json::parse(p.get_if<delegation>()->task.substr(0, line_bytes), nullptr, false);
+  if (!given.is_object() || !given.contains("forget")) return context_.count("no_incident", 1);
+  nlohmann::json body{{"session", static_cast<std::uint64_t>(p.header.session)},
+                      {"at_ms", p.header.ts.ms()}};
+  for (const char* key : {"forget", "policy", "topic", "keeper"})
+    if (given.contains(key) && given.at(key).is_string())
+      body[key] = given.at(key).get<std::string>().substr(0, 200);
+  for (const char* key : {"files", "bytes"})
+    if (given.contains(key) && given.at(key).is_number_integer()) body[key] = given.at(key);
+  unrecorded_.push_back({"forgotten", std::move(body)});
+  if (!record_all()) context_.count("unrecorded", 1);
+}
+
+result<void> incident_desk::process(std::size_t port, const packet& p, emitter& out) {
   const auto* d = p.get_if<delegation>();
   if (d == nullptr) return {};
+  if (port == 1) return take_forgotten(p), result<void>();
   auto body = known_fields(d->task);
   if (!body.contains("topic")) {
     context_.count("no_incident", 1);
@@ -171,7 +191,7 @@ result<void> incident_desk::process(std::size_t, const packet& p, emitter& out) 
 void incident_desk::keep(nlohmann::json body) {
   body["incident"] = next_++;
   // A freeze is ours until the ledger says it: no look at the ledger ends it before.
-  unrecorded_.push_back(body);
+  unrecorded_.push_back({"incident", body});
   if (!record_all()) context_.count("unrecorded", 1);
   notify(std::move(body));
 }
@@ -179,7 +199,8 @@ void incident_desk::keep(nlohmann::json body) {
 // In order. Whether all is in the ledger.
 bool incident_desk::record_all() {
   while (!unrecorded_.empty()) {
-    const auto done = records_->book().append("incident", config_.name, unrecorded_.front());
+    const auto& next = unrecorded_.front();
+    const auto done = records_->book().append(next.kind, config_.name, next.body);
     if (!done) {
       if (!is_unable_) context_.log("the ledger: " + done.error().message);
       is_unable_ = true;
@@ -196,14 +217,14 @@ bool incident_desk::record_all() {
 // What froze nothing goes first.
 void incident_desk::drop_entry() {
   const auto noted = std::ranges::find_if(
-      unrecorded_, [](const nlohmann::json& body) { return body.at("state") == "noted"; });
+      unrecorded_, [](const unrecorded& e) { return e.body.value("state", "") == "noted"; });
   unrecorded_.erase(noted == unrecorded_.end() ? std::prev(noted) : noted);
   context_.count("lost_entries", 1);
 }
 
 bool incident_desk::is_by_us() const {
-  return std::ranges::any_of(unrecorded_,
-                             [](const nlohmann::json& body) { return body.at("state") == "open"; });
+  return std::ranges::any_of(
+      unrecorded_, [](const unrecorded& e) { return e.body.value("state", "") == "open"; });
 }
 
 void incident_desk::count_repeated(timestamp now) {

@@ -18,7 +18,9 @@ namespace hocket::policy {
 /// `policy.incidents`: what a guard calls an incident goes into a ledger, to a webhook, and where the graph says
 /// so freezes the conversations until an operator closes it.
 ///
-/// Inputs: incidents: a guard's, one JSON object each, as the task of a delegation: an interruption drops none.
+/// Inputs: incidents: a guard's, one JSON object each, as the task of a delegation: an interruption drops none;
+/// forgotten: that a conversation is to be forgotten (a guard's or gateway's `forgets`), and that who kept something of it has
+/// removed it (a recorder's `forgotten`): entries `forgotten` of the ledger, with session, keeper, files and bytes.
 /// Outputs: holds: `frozen` or `free`, for the guards' input of that name, at each micro-turn: conversations that
 /// begin wait for it.
 /// An entry `incident` of the ledger holds topic, rule, place, action, session and times, never the words; of one
@@ -56,6 +58,7 @@ class incident_desk final : public component {
     nlohmann::json body;    ///< the newest of them
   };
   void keep(nlohmann::json body);
+  void take_forgotten(const packet& p);
   bool record_all();
   void drop_entry();
   void count_repeated(timestamp now);
@@ -72,8 +75,12 @@ class incident_desk final : public component {
   std::optional<governance::incident_watch> watch_;
   bool is_frozen_ = false;
   bool is_frozen_by_blindness_ = false;
-  bool is_unable_ = false;                 ///< the ledger took no entry the last time
-  std::deque<nlohmann::json> unrecorded_;  ///< entries that it did not take yet
+  bool is_unable_ = false;  ///< the ledger took no entry the last time
+  struct unrecorded {
+    std::string kind;
+    nlohmann::json body;
+  };
+  std::deque<unrecorded> unrecorded_;  ///< entries that it did not take yet
   std::map<std::pair<session_id, std::string>, repeated> recent_;  ///< by conversation and topic
   std::optional<timestamp> blind_since_;
   std::int64_t next_ = 1, ticks_ = 0;

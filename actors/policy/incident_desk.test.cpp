@@ -89,6 +89,35 @@ TEST_CASE(
   CHECK(d.book().book().verify()->empty());
 }
 
+TEST_CASE(
+    "what was forgotten, by whom and how much of it, is in the chain; no word that came along is") {
+  desk d;
+  REQUIRE(d.h->open());
+  const auto told = [&](const std::string& line) {
+    delegation g;
+    g.task = line;
+    REQUIRE(d.h->push("forgotten", d.h->now(), g));
+  };
+  told(R"({"forget":"asked","policy":"house","topic":"forget","words":"my secret"})");
+  told(R"({"forget":"done","keeper":"record","files":2,"bytes":4096})");
+  told("no json");
+  told(R"({"files":1})");
+  d.step();
+  const auto all = d.book().book().list("forgotten");
+  REQUIRE(all);
+  REQUIRE(all->size() == 2);
+  CHECK(all->at(0).subject == "graph:test");
+  CHECK(all->at(0).body->at("forget") == "asked");
+  CHECK(all->at(0).body->at("session") == 1);
+  CHECK(all->at(0).body->dump().find("secret") == std::string::npos);
+  CHECK(all->at(1).body->at("keeper") == "record");
+  CHECK(all->at(1).body->at("bytes") == 4096);
+  CHECK(d.incidents().empty());
+  CHECK(d.changes() == std::vector<std::string>{"free"});
+  REQUIRE(d.h->close());
+  CHECK(d.book().book().verify()->empty());
+}
+
 TEST_CASE("a topic that freezes does so at once, and an operator's close ends it") {
   desk d(std::vector<setting>{{"freezes", value::list{value(std::string("weapons"))}}});
   REQUIRE(d.h->open());

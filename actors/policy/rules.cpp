@@ -11,10 +11,17 @@ namespace hocket::policy {
 namespace {
 
 constexpr const char* places[] = {"heard", "said", "requests", "results", "evidence"};
-constexpr const char* actions[] = {"pass", "note", "answer", "refuse", "stop", "end"};
+constexpr const char* actions[] = {"pass", "note", "answer", "forget", "refuse", "stop", "end"};
 
 action action_of(const std::string& name) {
   return static_cast<action>(std::ranges::find(actions, name) - std::begin(actions));
+}
+
+/// What may be done where words are from there: pages, tools and the model itself have nothing forgotten.
+std::vector<std::string> actions_at(int from) {
+  std::vector<std::string> out(std::begin(actions), std::end(actions));
+  if (from != static_cast<int>(place::heard)) std::erase(out, "forget");
+  return out;
 }
 
 struct topic_keys final : config_base {
@@ -41,7 +48,7 @@ struct topic_keys final : config_base {
     for (int i = 0; i < place_count; ++i)
       v.field({.name = places[i],
                .doc = "what is done where the words are from there",
-               .choices = {std::begin(actions), std::end(actions)}},
+               .choices = actions_at(i)},
               act[static_cast<std::size_t>(i)]);
     v.field({.name = "people", .doc = "whom it concerns", .choices = {"everyone", "minors"}},
             people);
@@ -84,6 +91,25 @@ struct notice_keys final : config_base {
   }
 };
 
+struct grown_up_keys final : config_base {
+  std::vector<double> length_min;
+  std::vector<std::string> topics;
+  bool hours = false, recordings = false, leave = false;
+
+  void visit(config_visitor& v) override {
+    v.field({.name = "length_min",
+             .doc = "of a conversation: the shortest and the longest that he may set",
+             .unit = "min",
+             .min = 1,
+             .max = 1440},
+            length_min);
+    v.field({.name = "topics", .doc = "of those for minors, which he may allow"}, topics);
+    v.field({.name = "hours", .doc = "he may say at which times of day they may talk"}, hours);
+    v.field({.name = "recordings", .doc = "he may forbid them"}, recordings);
+    v.field({.name = "leave", .doc = "he may end the mode for minors, in one conversation"}, leave);
+  }
+};
+
 struct top_keys final : config_base {
   std::string policy, language = "en";
   std::vector<std::string> refusal;
@@ -104,7 +130,7 @@ class reader {
   rules read(const value& tree) {
     rules out;
     top_keys top;
-    read_config(tree, top, "policy", {"topics", "notices"}, findings_);
+    read_config(tree, top, "policy", {"topics", "notices", "grown_up"}, findings_);
     out.name = top.policy;
     out.language = top.language;
     out.refusal = texts_of(top.refusal, tree, "refusal");
@@ -113,6 +139,7 @@ class reader {
     each(tree, "notices", [&](const std::string& name, const value& v) {
       out.notices.push_back(notice_of(name, v));
     });
+    if (const auto* v = tree.find("grown_up")) out.grown_up = grown_up_of(*v, out);
     if (out.topics.empty() && out.notices.empty())
       bad("policy.empty", "policy: neither `topics` nor `notices` names anything", tree.where());
     return out;
@@ -149,7 +176,7 @@ class reader {
       for (const auto& w : p) letters[1] += w.text;
     }
     t.together = patterns(k.together, owner, v);
-    t.excepts = patterns(k.except, owner, v);
+    t.excepts = patterns(k.except, owner, v, true);
     for (auto& example : patterns(k.examples, owner, v)) {
       std::erase_if(example, [](const pattern_word& w) { return is_filler(w.text); });
       if (example.size() < 2)
@@ -166,10 +193,36 @@ class reader {
     t.only_minors = k.people == "minors";
     t.is_incident = k.incident;
     t.say = texts_of(k.say, v, owner);
-    if (t.say.empty() && std::ranges::find(t.act, action::answer) != t.act.end())
-      bad("policy.no_words", owner + ": `answer` needs words", v.where(),
-          "give `say: [\"en: ...\"]`");
+    for (const auto needs : {action::answer, action::forget})
+      if (t.say.empty() && std::ranges::find(t.act, needs) != t.act.end())
+        bad("policy.no_words", fmt::format("{}: `{}` needs words", owner, to_string(needs)),
+            v.where(), "give `say: [\"en: ...\"]`");
     return t;
+  }
+
+  grown_up_bounds grown_up_of(const value& v, const rules& all) {
+    grown_up_keys k;
+    read_config(v, k, "grown_up", {}, findings_);
+    grown_up_bounds b;
+    b.hours = k.hours, b.recordings = k.recordings, b.leave = k.leave, b.topics = k.topics;
+    for (const auto& name : k.topics) {
+      const auto at = std::ranges::find(all.topics, name, &topic::name);
+      if (at == all.topics.end() || !at->only_minors)
+        bad("policy.bad_name", fmt::format("grown_up: {} is no topic for minors", quoted(name)),
+            v.where(), "he may allow what `people: minors` keeps from them, and nothing else");
+    }
+    if (k.length_min.empty()) return b;
+    if (k.length_min.size() != 2 || k.length_min[0] > k.length_min[1])
+      bad("policy.bad-time", "grown_up: `length_min` is the shortest and the longest", v.where(),
+          "write [10, 120]");
+    else if (std::ranges::none_of(all.notices, [](const notice& n) {
+               return n.only_minors && n.ends && !n.between;
+             }))
+      bad("policy.no_rule", "grown_up: no notice for minors ends a conversation after `length_min`",
+          v.where(), "give `notices` one with `people: minors` and `ends: true`");
+    else
+      b.shortest_min = k.length_min[0], b.longest_min = k.length_min[1];
+    return b;
   }
 
   notice notice_of(const std::string& name, const value& v) {
@@ -187,10 +240,16 @@ class reader {
   }
 
   std::vector<std::vector<pattern_word>> patterns(const std::vector<std::string>& lines,
-                                                  const std::string& owner, const value& v) {
+                                                  const std::string& owner, const value& v,
+                                                  bool takes_any = false) {
     std::vector<std::vector<pattern_word>> out;
     for (const auto& line : lines) {
       out.push_back(pattern_words(line));
+      // Elsewhere `gap` already lets words stand between, so that it says nothing there.
+      if (!takes_any) std::erase_if(out.back(), [](const pattern_word& w) { return w.is_any; });
+      if (!out.back().empty() && std::ranges::all_of(out.back(), &pattern_word::is_any))
+        bad("policy.bad_star", fmt::format("{}: {} is any word", owner, quoted(line)), v.where(),
+            "an exception names at least one word beside `*`");
       if (out.back().empty())
         bad("policy.no_word", fmt::format("{}: {} has no word", owner, quoted(line)), v.where());
       if (out.back().size() > 32)

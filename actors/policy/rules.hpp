@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/policy/folded.hpp"
+#include "actors/policy/grown_up.hpp"
 #include "actors/policy/hours.hpp"
 #include "graph/core/result.hpp"
 
@@ -30,6 +31,7 @@ enum class action : std::uint8_t {
   pass,    ///< nothing; not told either
   note,    ///< told, and nothing else
   answer,  ///< the topic's `say` is said
+  forget,  ///< what was kept of the conversation goes, `say` is said, and it ends; of the person's words alone
   refuse,  ///< what was asked for is not done, and that is said
   stop,    ///< the voice falls silent
   end,     ///< the conversation ends
@@ -75,6 +77,7 @@ struct rules {
   texts refusal;
   std::vector<topic> topics;
   std::vector<notice> notices;
+  grown_up_bounds grown_up;
 
   /// In that language, or the policy's own; empty where there is neither.
   const std::string& in(const texts& all, const std::string& wanted) const;

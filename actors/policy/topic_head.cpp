@@ -173,11 +173,19 @@ std::vector<head_feature> head_features(std::span<const std::string> words,
   return out;
 }
 
-double head_score(const head_weights& of, std::span<const head_feature> features) {
+namespace {
+
+double log_odds(const head_weights& of, std::span<const head_feature> features) {
   double z = of.bias;
   for (const auto& f : features)
     z += static_cast<double>(of.weights[f.bucket]) * static_cast<double>(f.value);
-  return 1 / (1 + std::exp(-z));
+  return z;
+}
+
+}  // namespace
+
+double head_score(const head_weights& of, std::span<const head_feature> features) {
+  return 1 / (1 + std::exp(-log_odds(of, features)));
 }
 
 result<topic_head> topic_head::read(const std::string& file, const std::string& text) {
@@ -252,6 +260,19 @@ std::optional<topic_head::finding> topic_head::of(std::string_view text) const {
     }
   }
   return out;
+}
+
+double topic_head::margin(std::string_view text) const {
+  constexpr double most = 6;
+  if (topics_.empty()) return 0;
+  const auto words = head_words_of(text);
+  double out = -most;
+  for (const auto& window : head_windows(words)) {
+    const auto features = head_features(window, classes_);
+    for (const auto& t : topics_)
+      out = std::max(out, log_odds(t, features) - std::log(t.at_least / (1 - t.at_least)));
+  }
+  return std::min(out, most);
 }
 
 }  // namespace hocket::policy

@@ -62,6 +62,8 @@ class topic_head {
   static bool is_too_long(std::string_view text);
   /// The topic that the words come to most surely; none where no topic's threshold is reached.
   std::optional<finding> of(std::string_view text) const;
+  /// Log odds of the surest topic above its threshold (below 0: none is reached), from -6 to 6; 0 without topics.
+  double margin(std::string_view text) const;
   const std::vector<head_weights>& topics() const { return topics_; }
   const std::string& name() const { return name_; }
 

@@ -28,7 +28,7 @@ std::vector<std::string> parts_of(std::string_view text, char border) {
 }  // namespace
 
 std::vector<match> tried(const rules& all, bool with_minors, const std::vector<std::string>& turns,
-                         const topic_head* judged) {
+                         const judge_of& judged) {
   watch w(all, with_minors);
   std::vector<match> out;
   const auto add = [&](std::vector<match> found) {
@@ -43,9 +43,9 @@ std::vector<match> tried(const rules& all, bool with_minors, const std::vector<s
     }
     at = at + turn_pause;
     add(w.settle(at));
-    const auto found = judged != nullptr ? judged->of(turn) : std::nullopt;
-    if (!found) continue;
-    const auto what = std::ranges::find(all.topics, found->topic, &topic::name);
+    const auto found = judged ? judged(turn) : std::string();
+    if (found.empty()) continue;
+    const auto what = std::ranges::find(all.topics, found, &topic::name);
     const bool concerns = what != all.topics.end() && (with_minors || !what->only_minors);
     const auto is_new = [&] {
       return std::none_of(out.begin() + before, out.end(),

@@ -1,18 +1,19 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "actors/policy/topic_head.hpp"
 #include "actors/policy/watch.hpp"
 
 namespace hocket::policy {
 
 /// What comes up where these turns are said one after the other, word by word as a recogniser hears them
-/// (0.3 s each, 2 s between turns), in order. `judged`: what a judge's head finds in a turn and the rules did not
+/// (0.3 s each, 2 s between turns), in order. `judged`: what a judge finds in a turn and the rules did not
 /// comes behind it, as rule "judge".
+using judge_of = std::function<std::string(const std::string& words)>;  ///< a topic; "": none
 std::vector<match> tried(const rules& all, bool with_minors, const std::vector<std::string>& turns,
-                         const topic_head* judged = nullptr);
+                         const judge_of& judged = nullptr);
 
 /// A line of a file of cases: what should come up, in order, and the turns that are said.
 struct trial_case {

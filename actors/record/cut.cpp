@@ -1,15 +1,20 @@
 #include "actors/record/cut.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "actors/record/mcap_writer.hpp"
 #include "actors/record/pieces.hpp"
+#include "actors/record/rotation.hpp"
 #include "graph/schema/recorded.hpp"
+#include "graph/trust/files.hpp"
 
 namespace hocket::record {
 namespace {
@@ -115,11 +120,17 @@ class cutter {
     const bool of_part = is_of_part(c->second);
     const bool within = of_part && when >= range_.from && when < range_.to;
     if (c->second.topic == events_topic) return within;
-    if (c->second.topic == calls_topic) return within && begins_with_run();
+    if (c->second.topic == calls_topic)
+      return within && begins_with_run() && range_.without.empty();
     const auto s = contents_.schemas.find(c->second.schema_id);
     if (s == contents_.schemas.end() || s->second.name != wire::recorded_name) return within;
     const auto p = wire::read_recorded(m.data);
     const bool is_packet = p && p->kind() != payload_kind::control;
+    // What cannot be read may be of anybody.
+    if (!range_.without.empty() && (!p || range_.without.contains(p->header.session))) {
+      done_.left_out += is_packet || !p ? 1 : 0;
+      return false;
+    }
     if (within) {
       done_.packets += is_packet ? 1 : 0;
       return true;
@@ -153,6 +164,12 @@ class cutter {
   /// What explains the packets stands before them.
   result<void> write_head(mcap_writer& to) {
     auto facts = what_.facts();
+    if (!range_.without.empty()) {
+      facts[forgotten_fact] = fmt::to_string(number_at(facts, forgotten_fact) +
+                                             static_cast<std::int64_t>(range_.without.size()));
+      HOCKET_TRY(to.add_metadata(std::string(facts_name), facts));
+      return write_graph(to);
+    }
     facts.erase(piece_fact);
     facts.erase(pieces_fact);
     facts[cut_from_fact] =
@@ -166,6 +183,10 @@ class cutter {
     if (first_ != nullptr) facts["graph_hash"] = first_->hash;
     facts["graph_revision"] = fmt::to_string(done_.revision);
     HOCKET_TRY(to.add_metadata(std::string(facts_name), facts));
+    return write_graph(to);
+  }
+
+  result<void> write_graph(mcap_writer& to) {
     const auto& yaml = first_ != nullptr ? first_->graph_yaml : what_.graph_yaml();
     if (!yaml.empty())
       HOCKET_TRY(to.attach(std::string(graph_attachment), "application/yaml", yaml, 0));
@@ -249,6 +270,32 @@ result<cut_range> checked(const recording& what, cut_range range) {
 }
 
 }  // namespace
+
+result<std::uint64_t> forget_in_recording(const std::string& file,
+                                          const std::set<session_id>& who) {
+  // What another run left under the same names is of other conversations with the same numbers.
+  const auto whole = recording::open(file);
+  if (!whole) return fail(whole);
+  const auto name = (*whole)->fact(pieces_fact);
+  std::vector<std::string> all;
+  for (auto& piece : name.empty() ? std::vector<std::string>() : pieces_of(file))
+    if (const auto one = recording::open(piece); !one || (*one)->fact(pieces_fact) == name)
+      all.push_back(std::move(piece));
+  all.push_back(file);
+  std::uint64_t gone = 0;
+  for (const auto& piece : all) {
+    const auto next = piece + ".next";
+    const auto done = cut_recording(piece, {.from = timestamp(), .without = who}, next);
+    if (!done && done.error().code == "record.nothing_there") continue;  // it holds no packet
+    const auto renamed = done ? trust::rename_file(next, piece) : result<void>(fail(done));
+    if (!renamed) {
+      (void)::unlink(next.c_str());
+      return fail(renamed);
+    }
+    gone += done->left_out;
+  }
+  return gone;
+}
 
 result<cut_done> cut_recording(const std::string& file, cut_range range, const std::string& out) {
   const auto what = recording::open(file);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "actors/record/recording.hpp"
@@ -15,8 +16,9 @@ inline constexpr const char* cut_to_fact = "cut_to_ns";
 inline constexpr const char* in_flight_fact = "cut_in_flight";
 
 struct cut_range {
-  timestamp from;                   ///< inclusive; taken back to the beginning of its micro-turn
-  timestamp to = timestamp::max();  ///< exclusive
+  timestamp from;                     ///< inclusive; taken back to the beginning of its micro-turn
+  timestamp to = timestamp::max();    ///< exclusive
+  std::set<session_id> without = {};  ///< conversations of which no packet is copied
 };
 
 struct cut_done {
@@ -36,5 +38,12 @@ struct cut_done {
 ///
 /// Memory: as recording::open; a chunk. Errors: record.nothing_there, record.bad_range; mcap.*.
 result<cut_done> cut_recording(const std::string& file, cut_range range, const std::string& out);
+
+/// A fact of a recording out of which conversations were taken: how many.
+inline constexpr const char* forgotten_fact = "forgotten_sessions";
+/// Takes these conversations out of a recording and its pieces: each is written anew without their packets and
+/// without calls, and takes the place of the old one once it is whole. How many packets went.
+/// Errors: as cut_recording, files.cannot_write; what is not done then stays as it is.
+result<std::uint64_t> forget_in_recording(const std::string& file, const std::set<session_id>& who);
 
 }  // namespace hocket::record

@@ -11,6 +11,7 @@
 
 #include "actors/record/pieces.hpp"
 #include "actors/record/place.test.hpp"
+#include "actors/record/rotation.hpp"
 #include "graph/trust/sealed/sealed.hpp"
 
 using namespace hocket;
@@ -228,4 +229,53 @@ TEST_CASE("cut: a sealed recording gives a sealed one") {
   std::string head(trust::sealed_magic.size(), '\0');
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
   CHECK(head == trust::sealed_magic);
+}
+
+TEST_CASE(
+    "forgotten: a recording without a conversation, the others as they were, each piece of it") {
+  const place dir;
+  const auto path = dir.at("talk.mcap");
+  for (const bool in_turns : {false, true}) {
+    CAPTURE(in_turns);
+    for (const auto& file : pieces_of(path)) fs::remove(file);
+    recording_writer_options o{
+        .path = path,
+        .facts = {{"graph_name", "g"}, {"graph_hash", "h1"}, {"micro_turn_ms", "200"}},
+        .graph_yaml = "one"};
+    if (in_turns) o.rotate.minutes = 1;
+    const auto others = dir.at("talk.part0001.mcap");  // a run before left it
+    if (!in_turns) std::ofstream(others) << "of another run";
+    auto w = recording_writer::create(std::move(o)).value();
+    const auto a = w->channel("a.out").value();
+    for (int n = 0; n < 2000; ++n) {
+      for (const std::uint64_t who : {1, 2}) {
+        auto p = said(n, who == 1 ? "my secret" : "other words");
+        p.header.session = session_id{who};
+        w->add(a, timestamp::of_ms(n * 100), p);
+      }
+    }
+    REQUIRE(w->close("").complete);
+    CHECK(pieces_of(path).size() > (in_turns ? 1u : 0u));
+    const auto gone = forget_in_recording(path, {session_id{1}});
+    REQUIRE_MESSAGE(gone, gone.error().message);
+    CHECK(*gone == 2000);
+    if (!in_turns) {
+      CHECK(fs::file_size(others) == 14);
+      fs::remove(others);
+    }
+    auto all = pieces_of(path);
+    all.push_back(path);
+    std::size_t left = 0;
+    for (const auto& file : all) {
+      const auto r = opened(file);
+      CHECK(r->how_it_ended().complete);
+      CHECK(r->fact(forgotten_fact) == "1");
+      CHECK((r->fact(piece_fact).empty() != in_turns));
+      CHECK(r->graph_yaml() == "one");
+      for (const auto& i : r->find("a.out")->items) CHECK((i.session == session_id{2}));
+      left += numbers_of(*r, "a.out").size();
+      CHECK_FALSE(fs::exists(file + ".next"));
+    }
+    CHECK(left == 2000);
+  }
 }

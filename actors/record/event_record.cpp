@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/record/forgotten.hpp"
 #include "graph/contract/capability.hpp"
 #include "graph/trust/redaction.hpp"
 
@@ -97,10 +98,12 @@ struct line_writer {
 }  // namespace
 
 component_info event_record::info() {
+  std::vector<input_port> inputs(ports().begin(), ports().end());
+  inputs.push_back(forgets_input());
   return {.type = "record.events",
           .summary = "Writes words, delegations, results and states as one JSON object per line.",
-          .inputs = {ports().begin(), ports().end()},
-          .outputs = {},
+          .inputs = std::move(inputs),
+          .outputs = {forgotten_output()},
           .blocking = true};
 }
 
@@ -120,8 +123,16 @@ result<void> event_record::open(const context& where) {
   return {};
 }
 
-result<void> event_record::process(std::size_t port, const packet& p, emitter&) {
-  if (!p.body || port >= ports().size()) return {};
+void event_record::forget(timestamp at, emitter& out) {
+  if (std::exchange(is_forgotten_, true)) return;
+  const auto path = file_.path();
+  file_ = {};
+  tell_forgotten(context_, remove_recorded(path, turns_.has_pieces()), 0, at, out);
+}
+
+result<void> event_record::process(std::size_t port, const packet& p, emitter& out) {
+  if (port == ports().size()) return forget(p.header.ts, out), result<void>();
+  if (!p.body || port > ports().size() || is_forgotten_) return {};
   json line;
   line["t_ms"] = rounded(p.header.ts.ms());
   line["session"] = static_cast<std::uint64_t>(p.header.session);
@@ -133,12 +144,12 @@ result<void> event_record::process(std::size_t port, const packet& p, emitter&) 
     line["latency_ms"] = rounded(static_cast<double>(monotonic_ns() - p.header.origin_ns) / 1e6);
   turn_if_due(p.header.ts);
   // A text that is no UTF-8 is written with its broken bytes replaced, never refused.
-  const auto out = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  const auto whole = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   const auto gap =
       missing_ > 0
           ? json({{"t_ms", line["t_ms"]}, {"kind", "gap"}, {"lines", missing_}}).dump() + "\n"
           : std::string();
-  if (append(gap + out)) {
+  if (append(gap + whole)) {
     missing_ = 0;
     context_.count("lines", 1);
   } else {

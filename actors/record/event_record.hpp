@@ -13,8 +13,8 @@ namespace hocket::record {
 /// `record.events`: everything it is linked to, as one JSON object per line, flushed line by line.
 ///
 /// Inputs (all optional): words, heard, console, results, progress: text; delegations; tool_calls;
-/// tool_results; played: control; state: tensor f32 (interaction.model's, see its README).
-/// Outputs: none.
+/// tool_results; played: control; state: tensor f32 (interaction.model's, see its README); forgets: the file goes.
+/// Outputs: forgotten: that it went.
 /// A line: {"t_ms", "session", "micro_turn", "epoch", "kind", …}; `kind` is the input's name. Words
 /// are written only with `pii.text: true` and without --no-pii; without, their number of characters stands instead.
 /// `latency_ms` (capture of the oldest input until here) is written in real time only.
@@ -50,6 +50,7 @@ class event_record final : public component {
   context context_;
   bool append(const std::string& line);
   void end_seal();
+  void forget(timestamp at, emitter& out);
   void turn_if_due(timestamp at);
 
   trust::file file_;
@@ -58,7 +59,7 @@ class event_record final : public component {
   rotation turns_;
   std::int64_t size_bytes_ = 0;  ///< of whole lines
   std::uint64_t missing_ = 0;    ///< lines since the last that the disk took
-  bool with_words_ = false, with_voices_ = true;
+  bool with_words_ = false, with_voices_ = true, is_forgotten_ = false;
 };
 
 }  // namespace hocket::record

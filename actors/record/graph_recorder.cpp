@@ -8,6 +8,8 @@
 
 #include "actors/host/plan_view.hpp"
 #include "actors/record/call_line.hpp"
+#include "actors/record/cut.hpp"
+#include "actors/record/forgotten.hpp"
 #include "graph/contract/plugin.hpp"
 #include "graph/schema/codec.hpp"
 #include "graph/spec/to_yaml.hpp"
@@ -258,8 +260,13 @@ void graph_recorder::rewired(const host::graph_revision& r) {
   if (queue_.size() == 1) filled_.notify_one();
 }
 
-void graph_recorder::packet_emitted(const plan&, actor_index actor, std::size_t port,
+void graph_recorder::packet_emitted(const plan& graph, actor_index actor, std::size_t port,
                                     const packet& p) {
+  if (p.kind() == payload_kind::delegation &&
+      graph.actors[actor].type->info.outputs[port].name == forgets_port) {
+    const std::lock_guard lock(mutex_);
+    forgotten_.insert(p.header.session);
+  }
   const auto channel = channels_[actor][port];
   if (channel == 0 || time_ == nullptr) return;
   put({channel, time_->now(), p, "", "", nullptr, 256 + size_bytes(*p.body)}, time_->is_virtual());
@@ -361,7 +368,12 @@ verdict graph_recorder::finish() {
   writer_.join();
   for (std::size_t c = 0; c < dropped_.size(); ++c)
     file_->add_lost(static_cast<std::uint16_t>(c), dropped_[c], "recorder_too_slow");
-  return file_->close("");
+  const auto end = file_->close("");
+  if (forgotten_.empty()) return end;
+  if (const auto done = forget_in_recording(options_.path, forgotten_); !done)
+    not_forgotten_ = options_.path + ": conversations that were to be forgotten are still in it: " +
+                     done.error().message;
+  return end;
 }
 
 std::string graph_recorder::trouble() const {

@@ -42,6 +42,8 @@ struct graph_recorder_options {
 /// output and told by `on_trouble`; the file then ends INCOMPLETE. In virtual time the graph waits
 /// for room, since nobody is in a hurry there.
 ///
+/// A conversation that is to be forgotten (an output `forgets` says so) is taken out once the run is over.
+///
 /// Threads: the observer's calls as runtime.hpp says; the rest from one thread.
 class graph_recorder final : public host::observer {
  public:
@@ -72,6 +74,8 @@ class graph_recorder final : public host::observer {
   verdict finish();
   /// One line about what goes wrong, the first time it does; "" while all is well.
   std::string trouble() const;
+  /// After finish(): why conversations that were to be forgotten are still in the file; empty: none is.
+  const std::string& not_forgotten() const { return not_forgotten_; }
 
  private:
   /// A new graph and its new channels, for the thread that writes.
@@ -122,6 +126,8 @@ class graph_recorder final : public host::observer {
   std::size_t queued_bytes_ = 0;
   std::vector<std::uint64_t> dropped_;  ///< by channel, since the writer last looked
   std::string trouble_;
+  std::string not_forgotten_;
+  std::set<session_id> forgotten_;  ///< conversations that are taken out of the file at its end
   bool over_ = false;
   std::thread writer_;
 };

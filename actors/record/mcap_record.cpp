@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "actors/record/cut.hpp"
+#include "actors/record/forgotten.hpp"
 #include "graph/contract/capability.hpp"
 #include "graph/contract/plugin.hpp"
 #include "graph/schema/codec.hpp"
@@ -106,6 +108,8 @@ result<void> mcap_record::open(const context& where) {
 void mcap_record::take(const packet& p) {
   auto output = context_.graph != nullptr ? context_.graph->output_of(p.header) : "";
   if (output.empty()) output = fmt::format("unknown.{}", to_string(p.kind()));
+  if (p.kind() == payload_kind::delegation && output.ends_with(std::string(".") + forgets_port))
+    forgotten_.insert(p.header.session);
   const auto channel = file_->channel(output, {{"media", std::string(to_string(p.kind()))}});
   if (!channel) {
     file_->add_lost(0, 1, channel.error().code);
@@ -162,6 +166,12 @@ result<void> mcap_record::close(emitter&) {
   context_.log(fmt::format("wrote {}: {} packets, {}", path_, end.packets,
                            end.complete ? "COMPLETE" : "INCOMPLETE: " + end.why));
   file_.reset();
+  if (forgotten_.empty()) return {};
+  const auto gone = forget_in_recording(path_, forgotten_);
+  context_.count(gone ? "forgotten" : "not_forgotten",
+                 static_cast<std::int64_t>(forgotten_.size()));
+  context_.log(gone ? fmt::format("forgotten: {} packets left {}", *gone, path_)
+                    : "NOT forgotten: " + gone.error().message);
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "actors/record/recording_writer.hpp"
@@ -14,6 +15,7 @@ namespace hocket::record {
 /// Inputs (all optional, each may be fed by many outputs): audio, video, tensor, text, tool_calls,
 /// tool_results, delegations, training_examples, adapters, control.
 /// Outputs: none.
+/// A guard's `forgets` among the delegations takes its conversation out of the file, once that is closed.
 /// A link's queue says what happens when the disk does not keep up: `block` (the default here) makes
 /// the senders wait, so nothing is lost; a dropping policy counts its drops on the link, and the file
 /// names the gaps. A disk that refuses never stops the graph: counter `lost_packets`.
@@ -54,7 +56,8 @@ class mcap_record final : public component {
   std::uint64_t told_lost_ = 0;
   bool told_ = false, told_turn_ = false;
   bool with_pii_ = true;
-  bool joined_ = false;  ///< came while the graph ran
+  bool joined_ = false;             ///< came while the graph ran
+  std::set<session_id> forgotten_;  ///< conversations that are taken out of the file at its end
 };
 
 }  // namespace hocket::record

@@ -45,6 +45,8 @@ class rotation {
   result<void> turn(std::int64_t at_ns);
   /// No turn now: it is tried again after a second of stream time.
   void postpone(std::int64_t at_ns);
+  /// Whether ended pieces beside the file may be of this recording, and not of a run before.
+  bool has_pieces() const { return turned_ || goes_on_; }
   /// Of the present piece, from 1.
   int number() const { return number_; }
   /// Stream time at which it began; set by the first due().

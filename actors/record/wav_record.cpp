@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/record/forgotten.hpp"
 #include "graph/contract/capability.hpp"
 #include "graph/core/samples.hpp"
 
@@ -22,8 +23,9 @@ component_info wav_record::info() {
   return {.type = "record.wav",
           .summary = "Writes both voices into one stereo WAV file: person left, model right.",
           .inputs = {{"person", voice, "what the person said", false, queue},
-                     {"model", voice, "what the model said or what was played", false, queue}},
-          .outputs = {},
+                     {"model", voice, "what the model said or what was played", false, queue},
+                     forgets_input()},
+          .outputs = {forgotten_output()},
           .blocking = true,
           .ticks = true};
 }
@@ -95,7 +97,18 @@ void wav_record::end_before() {
   before_.reset();
 }
 
-result<void> wav_record::process(std::size_t port, const packet& p, emitter&) {
+void wav_record::forget(timestamp at, emitter& out) {
+  if (std::exchange(is_forgotten_, true)) return;
+  end_before();
+  const auto path = file_ ? file_->path() : "";
+  file_.reset();
+  tell_forgotten(context_,
+                 path.empty() ? forgotten_files() : remove_recorded(path, turns_.has_pieces()), 0,
+                 at, out);
+}
+
+result<void> wav_record::process(std::size_t port, const packet& p, emitter& out) {
+  if (port == 2) return forget(p.header.ts, out), result<void>();
   const auto* audio = p.get_if<audio_chunk>();
   if (!audio || !file_) return {};
   if (audio->rate_hz != rate_hz || audio->channels != 1) {

@@ -15,8 +15,8 @@ namespace hocket::record {
 /// model right.
 ///
 /// Inputs: person, model: audio 16 kHz mono; placed by their sample index, so a gap stays a gap. The
-/// file begins with the micro-turn in which its conversation, or this actor, began.
-/// Outputs: none.
+/// file begins with the micro-turn in which its conversation, or this actor, began. forgets: the file goes.
+/// Outputs: forgotten: that it went.
 /// With --no-pii it writes nothing, and says so.
 /// Errors: record.cannot_write; record.bad_time (a sample index an hour ahead).
 /// With `rotate` a piece begins with the sample behind the last one of the piece before.
@@ -52,6 +52,7 @@ class wav_record final : public component {
   /// False: the present piece goes on.
   bool turn(std::int64_t border, std::int64_t at_ns);
   void end_before();
+  void forget(timestamp at, emitter& out);
 
   std::unique_ptr<wav_writer> file_;
   /// The piece before: what comes late for it is still put there.
@@ -61,6 +62,7 @@ class wav_record final : public component {
   std::int64_t lost_before_ = 0;                 ///< frames, in pieces that are closed
   disk_watch disk_;
   std::int64_t told_lost_ = 0;
+  bool is_forgotten_ = false;
 };
 
 }  // namespace hocket::record

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "graph/contract/config.hpp"
+#include "graph/contract/sink.hpp"
 
 namespace hocket::spec {
 namespace {
@@ -44,9 +45,9 @@ void add_actors(const plan& g, const std::string& host, const std::string& inden
     const auto& a = g.actors[i];
     if (a.host != host) continue;
     const auto& info = a.type->info;
-    const auto* style = info.source            ? "rounded,filled\", fillcolor=\"#dcebfa"
-                        : info.outputs.empty() ? "rounded,filled\", fillcolor=\"#e4f3dc"
-                                               : "rounded,filled\", fillcolor=\"#f6f6f6";
+    const auto* style = info.source     ? "rounded,filled\", fillcolor=\"#dcebfa"
+                        : is_sink(info) ? "rounded,filled\", fillcolor=\"#e4f3dc"
+                                        : "rounded,filled\", fillcolor=\"#f6f6f6";
     out += fmt::format("{}a{} [label={}, style=\"{}\"];\n", indent, i,
                        quoted(a.name + "\n" + info.type), style);
   }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "graph/contract/sink.hpp"
 #include "graph/spec/read_keys.hpp"
 #include "graph/spec/replicas.hpp"
 #include "graph/spec/topology.hpp"
@@ -301,7 +302,9 @@ void check_replicas(validation& v) {
 static void tell_unheard_requests(validation& v, std::size_t actor) {
   const auto& outputs = v.out.actors[actor].type->info.outputs;
   const auto delegates = [&](std::size_t port) {
-    return outputs[port].type.kind == payload_kind::delegation;
+    // What a recorder removed is told to who wants to know; nobody has to work on it.
+    return outputs[port].type.kind == payload_kind::delegation &&
+           outputs[port].name != forgotten_port;
   };
   if (std::ranges::any_of(v.out.links,
                           [&](const auto& l) { return l.from == actor && delegates(l.from_port); }))

@@ -84,6 +84,11 @@ void conversation::apply(const fact& f) {
       break;
     case fact::kind::event: events.push_back({f.t_ms, f.actor, f.role, f.text}); break;
     case fact::kind::end: break;
+    case fact::kind::forgotten:
+      words.clear();
+      delegations.clear();
+      turns.clear();
+      break;
   }
 }
 

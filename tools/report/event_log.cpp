@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -44,7 +45,46 @@ void event_log::turn_if_due(const fact& f) {
   size_bytes_ = 0;
 }
 
+// Each file anew without those lines, in the place of the old one once it is whole.
+void event_log::forget(std::uint64_t session) {
+  auto all = record::pieces_of(file_.path());
+  all.push_back(file_.path());
+  for (const auto& path : all) {
+    const auto text = trust::read_maybe_sealed(path, std::uint64_t{1} << 30, nullptr);
+    auto next = trust::create_file(turns_.next_path());
+    auto seal = trust::line_seal::begin();
+    if (!text || !next || !seal) {
+      error_ = EIO, ++missing_;
+      continue;
+    }
+    const bool is_last = path == file_.path();
+    std::istringstream in(*text);
+    std::int64_t size = 0;
+    bool is_written = true;
+    const auto put = [&](const result<std::string>& bytes) {
+      is_written = is_written && bytes && next->write(*bytes);
+      if (is_written) size += static_cast<std::int64_t>(bytes->size());
+    };
+    for (std::string line; std::getline(in, line);) {
+      const auto f = fact_from_json(line);
+      if (f && f->session == session && holds_words(f->what)) continue;
+      put(seal->sealed(line + "\n"));
+      seal->took();
+    }
+    if (!is_last) put(seal->end());
+    if (!is_written || !trust::rename_file(turns_.next_path(), path)) {
+      ::unlink(turns_.next_path().c_str());
+      error_ = EIO, ++missing_;
+    } else if (is_last) {
+      file_ = trust::file(next->release(), path);
+      seal_ = std::move(*seal);
+      size_bytes_ = size;
+    }
+  }
+}
+
 void event_log::take(const fact& f) {
+  if (f.what == fact::kind::forgotten && with_words_) forget(f.session);
   turn_if_due(f);
   if (untold_ > 0) {
     fact gap;

@@ -19,6 +19,8 @@ namespace hocket::report {
 ///
 /// With `rotate` it is written in turns, each line into one of the pieces.
 ///
+/// A conversation that is to be forgotten has no words in it any more, pieces included, once that is taken.
+///
 /// Threads: as for fact_sink.
 class event_log final : public fact_sink {
  public:
@@ -43,6 +45,7 @@ class event_log final : public fact_sink {
   void turn_if_due(const fact& f);
   bool append(const std::string& text);
   void end_seal();
+  void forget(std::uint64_t session);
 
   trust::file file_;
   trust::line_seal seal_;

@@ -13,8 +13,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::array kind_names = {"start",     "turn",        "text",  "delegation",
-                                   "tool_call", "tool_result", "event", "end"};
+constexpr std::array kind_names = {"start",       "turn",  "text", "delegation", "tool_call",
+                                   "tool_result", "event", "end",  "forgotten"};
 
 /// Thousandths of full scale: short in the log, finer than a picture shows.
 json pack(const std::array<float, level_cells::count>& cells) {
@@ -54,8 +54,7 @@ std::string to_json_line(const fact& f, bool with_words) {
   if (!f.role.empty()) line["role"] = f.role;
   if (!f.detail.empty()) line["detail"] = f.detail;
   if (f.request != 0) line["request"] = f.request;
-  const bool words = f.what == fact::kind::text || f.what == fact::kind::delegation ||
-                     f.what == fact::kind::tool_call || f.what == fact::kind::tool_result;
+  const bool words = holds_words(f.what);
   if (!f.text.empty() && (!words || with_words)) line[words ? "pii.text" : "text"] = f.text;
   if (f.what == fact::kind::start) line["micro_turn_ms"] = f.micro_turn_ms;
   if (f.what == fact::kind::turn) {
@@ -92,6 +91,11 @@ std::optional<fact> fact_from_json(const std::string& text) {
   } catch (const json::exception&) {
     return std::nullopt;
   }
+}
+
+bool holds_words(fact::kind what) {
+  using enum fact::kind;
+  return what == text || what == delegation || what == tool_call || what == tool_result;
 }
 
 speaker speaker_of(std::string_view role) {

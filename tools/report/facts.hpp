@@ -33,6 +33,7 @@ struct fact {
     tool_result,  ///< role = tool, text = result, detail = outcome
     event,        ///< life cycle: role = what, text = detail
     end,          ///< the run's last words: role = why
+    forgotten,  ///< its person wants the conversation forgotten: its words before are gone, none follow
   };
   kind what = kind::event;
   std::uint64_t session = 0;
@@ -49,6 +50,9 @@ struct fact {
   level_cells model;
   std::optional<double> compute_ms;
 };
+
+/// Whether a fact's text is what somebody said, asked, was answered; else it is about the run.
+bool holds_words(fact::kind what);
 
 /// Whose words a text is, by its role: "user" and "heard" are the person's, "model" and none the
 /// model's. Any other is nobody's: events of a detector, signs between components, results of the

@@ -82,6 +82,47 @@ TEST_CASE("a run that wrote its log in turns is read as one; a run before it is 
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE(
+    "a conversation that is to be forgotten has no words in a log, in its pieces and in its "
+    "picture") {
+  auto name = (std::filesystem::temp_directory_path() / "hocket-log-XXXXXX").string();
+  const std::string folder = mkdtemp(name.data());
+  const auto path = folder + "/events.jsonl";
+  auto log = event_log::open(path, true, {.minutes = 1}).value();
+  conversation mine;
+  for (int k = 1; k < 200; ++k)
+    for (const std::uint64_t who : {1, 2}) {
+      auto f = text_fact(k * 1000.0, "user", who == 1 ? "my secret" : "other words");
+      f.session = who;
+      log->take(f);
+      if (who == 1) mine.apply(f);
+    }
+  fact gone;
+  gone.what = fact::kind::forgotten;
+  gone.session = 1;
+  gone.t_ms = 200'000;
+  log->take(gone);
+  mine.apply(gone);
+  CHECK(mine.words.empty());
+  auto after = text_fact(201'000, "user", "still there");
+  after.session = 2;
+  log->take(after);
+  CHECK(log->problem() == "");
+  log.reset();
+  int skipped = 0, words = 0, told = 0;
+  for (const auto& f : read_run(path, skipped)) {
+    if (f.what == fact::kind::text) ++words;
+    if (f.what == fact::kind::forgotten) ++told;
+    CHECK(f.text != "my secret");
+  }
+  CHECK(words == 200);
+  CHECK(told == 1);
+  CHECK(skipped == 0);
+  for (const auto& e : std::filesystem::directory_iterator(folder))
+    CHECK(e.path().extension() == ".jsonl");
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("an event log counts the lines that a full disk refuses") {
   auto log = event_log::open("/dev/full", true);
   REQUIRE(log);

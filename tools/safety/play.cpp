@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "actors/host/runtime.hpp"
+#include "graph/contract/sink.hpp"
 #include "tools/safety/broken_part.hpp"
 
 namespace hocket::safety {
@@ -171,7 +172,7 @@ plan with_stand_ins(const arena& where, std::vector<tape>& tapes,
     } else if (actor.type->info.type == "policy.incidents") {
       kept.put(
           actor, [] { return std::make_unique<no_desk>(); }, true);
-    } else if (actor.type->info.outputs.empty()) {
+    } else if (is_sink(actor.type->info)) {
       kept.put(
           actor, [] { return std::make_unique<nothing>(); }, false);
     }

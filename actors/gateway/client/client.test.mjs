@@ -160,6 +160,17 @@ test("a session is deleted although the connection is broken", async () => {
   assert.equal(seen.includes("bye"), true);
 });
 
+test("what was forgotten is not gone on with, nor begun anew", async () => {
+  const { session, connected, seen } = begin();
+  Fake.all[0].open();
+  Fake.all[0].tell(hello());
+  await connected;
+  Fake.all[0].tell({ type: "forgotten", seq: 2, at_ms: 0 });
+  assert.equal(session.resumption(), null);
+  Fake.all[0].end(1006, "");
+  assert.equal(seen.at(-1), "closed");
+});
+
 test("sound is the same on both ends", () => {
   const samples = Float32Array.from([0, 0.5, -0.5, 1, -1, 2, -2]);
   const back = decodeSound(encodeSound(samples));

@@ -105,6 +105,16 @@ export interface ModelState extends Numbered {
   type: "model";
   there: boolean;
 }
+/** A grown-up's, of conversations of minors; `may`: what the policy lets him set. */
+export interface Settings extends Numbered {
+  type: "settings";
+  settings: Record<string, unknown>;
+  may: Record<string, unknown>;
+}
+/** The person asked for that in words: nothing of the session is kept, and it will end. */
+export interface Forgotten extends Numbered {
+  type: "forgotten";
+}
 export interface Pong extends Numbered {
   type: "pong";
   t: number;
@@ -121,7 +131,7 @@ export interface Bye extends Numbered {
 }
 export type ServerEvent =
   | Hello | Voice | Said | Heard | Turn | Delegated | ToolCalled | ToolCancelled | ToolDone | Result
-  | Interrupted | Muted | GraphState | Lost | Ending | ModelState | Pong | Problem | Bye;
+  | Interrupted | Muted | GraphState | Lost | Ending | ModelState | Forgotten | Settings | Pong | Problem | Bye;
 
 /** What the client itself tells: how the connection is. */
 export interface Connection {
@@ -279,6 +289,8 @@ export class Session {
   toolResult(call: string, text: string): void { this.send({ type: "tool.result", call, text }); }
   /** Snapshots of the run, that often; 0: no more. */
   graph(everyMs: number): void { this.send({ type: "graph", every_ms: everyMs }); }
+  /** A grown-up's key; what he changes, or nothing to look. Answered with `settings`, or an `error`. */
+  settings(key: string, set?: object): void { this.send({ type: "settings", key, ...(set ? { set } : {}) }); }
   ping(): void { this.send({ type: "ping", t: performance.now() }); }
   /** Ends the session; nobody can go on with it. A connection that is broken is made again for that: `bye`
    * with the reason `forgotten` says that the server has done it, "closed" without it that it has not. */
@@ -366,6 +378,8 @@ export class Session {
     }
     if (e.type !== "bye" && e.seq <= this.seen) return;
     this.seen = e.seq;
+    // Nobody goes on with it: a break ends it, and nothing begins anew.
+    if (e.type === "forgotten") this.key = null;
     if (e.type === "bye") this.isOver = true;
     this.tell(e);
   }

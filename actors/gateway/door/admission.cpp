@@ -85,7 +85,7 @@ result<void> gateway::read_keys() {
     if (n == 0) return fail("gateway.no_keys", fmt::format("${} holds no key", config_.key_env));
   }
   needs_key_ = !keys_->is_empty();
-  if (!config_.keys_file.empty() && !needs_key_)
+  if (!config_.keys_file.empty() && !needs_key_ && !keys_->has_grown_up())
     return fail("gateway.no_keys", config_.keys_file + " holds no key");
   const auto at = http::parse_address(config_.listen);
   if (!at) return fail(at);

@@ -11,6 +11,7 @@
 
 #include "actors/gateway/door/routes.hpp"
 #include "actors/gateway/door/sound_pump.hpp"
+#include "actors/gateway/json.hpp"
 #include "actors/gateway/protocol.hpp"
 #include "actors/gateway/webrtc/peer.hpp"
 #include "actors/http/websocket.hpp"
@@ -29,7 +30,9 @@ enum input_port : std::size_t {
   delegations_in,
   calls_in,
   results_in,
-  found_in  ///< words of the background's results
+  found_in,    ///< words of the background's results
+  forgets_in,  ///< of a guard
+  settings_in  ///< the same: a grown-up's
 };
 
 struct client;
@@ -64,7 +67,15 @@ class backlog {
 };
 
 /// The gateway's outputs, in the order of its `info`.
-enum out_port : std::size_t { audio_out, text_out, client_out, answers_out, pictures_out };
+enum out_port : std::size_t {
+  audio_out,
+  text_out,
+  client_out,
+  answers_out,
+  pictures_out,
+  forgets_out,
+  settings_out
+};
 
 /// One WebSocket, or a call. All but `pending` and what is atomic is used in the actor's context only.
 struct connection {
@@ -113,7 +124,10 @@ struct client {
   std::int64_t lost_messages = 0;  ///< not told yet
   bool told_of_length = false, told_of_idleness = false;
   std::int64_t watch_every_ms = 0, watched_ms = 0;
-  bool wants_state = false;  ///< of the run: asked for, not told yet
+  bool wants_state = false;                      ///< of the run: asked for, not told yet
+  std::uint64_t settings_sent = 0;               ///< to a guard, which answers each by its number
+  timestamp asked_at;                            ///< the last of `asked_settings`
+  std::map<std::uint64_t, json> asked_settings;  ///< with the key: kept once the guard took them
 };
 
 }  // namespace hocket::gateway

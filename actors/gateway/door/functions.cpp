@@ -69,6 +69,16 @@ bool gateway::pass_on(client& c, action& a, emitter& out) {
   return true;
 }
 
+/// Its machine gives no key any more. Who recorded something of it removes that.
+void gateway::have_forgotten(const client& c, emitter& out) {
+  if (c.session == session_id::none) return;
+  out.for_session(c.session);
+  delegation d;
+  d.request = 1;
+  d.task = line_of({{"forget", "asked"}});
+  out.emit(forgets_out, context_.time->now(), std::move(d));
+}
+
 /// A background that began anew knows nothing of what its apps said before.
 result<void> gateway::on_control(std::size_t port, const packet& p, emitter& out) {
   const auto* what = p.get_if<control>();
@@ -76,6 +86,13 @@ result<void> gateway::on_control(std::size_t port, const packet& p, emitter& out
     if (what->what == control::kind::input_lost) model_is(false, p, out);
     if (what->what == control::kind::input_recovered) model_is(true, p, out);
   }
+  // A guard that began anew knows nothing of them either.
+  if (what != nullptr && port == settings_in && what->what == control::kind::input_recovered)
+    for (const auto& [id, c] : by_session_)
+      if (const auto set = settings_.find(c->key_name);
+          set != settings_.end() &&
+          (p.header.session == session_id::none || p.header.session == id))
+        send_settings(*c, set->second, out);
   const bool is_background = port == calls_in || port == results_in || port == found_in;
   if (what == nullptr || what->what != control::kind::input_recovered || !is_background) return {};
   const auto now = context_.time->now();

@@ -20,6 +20,13 @@ std::string name_of(std::uint64_t number) { return number == 0 ? "" : std::to_st
 
 /// What a packet of the graph is for a protocol; empty where it is nothing.
 std::optional<graph_event> event_of(std::size_t port, const packet& p, std::int64_t at_ms) {
+  if (port == forgets_in) {
+    // A grown-up who forbids recordings ends nothing: the conversation goes on.
+    const auto* d = p.get_if<delegation>();
+    const auto word = parse_object(d != nullptr ? d->task : "");
+    if (word && text_of(*word, "forget") == "recordings") return std::nullopt;
+    return all_forgotten{};
+  }
   if (const auto* a = p.get_if<audio_chunk>(); a != nullptr && port == audio_in) {
     const auto samples = a->samples.as<float>();
     return voice{at_ms, {samples.begin(), samples.end()}, is_voice(samples)};
@@ -73,12 +80,22 @@ component_info gateway::info() {
                  {"delegations", {.kind = payload_kind::delegation}, "what it hands over", false},
                  {"tool_calls", {.kind = payload_kind::tool_call}, "of the background", false},
                  {"tool_results", {.kind = payload_kind::tool_result}, "what came back", false},
-                 {"results", words, "what the background found out", false, queue}},
+                 {"results", words, "what the background found out", false, queue},
+                 {"forgets",
+                  {.kind = payload_kind::delegation},
+                  "of a guard: a client's page and who would go on with the conversation are told",
+                  false},
+                 {"settings", words, "of a guard: what holds of a grown-up's, and what he may set",
+                  false, queue}},
       .outputs = {{"audio", sound, "what a client says, on the stream's clock"},
                   {"text", words, "what a client types, role `user`"},
                   {"client", words, "what its app says to the background, by role"},
                   {"answers", {.kind = payload_kind::tool_result}, "of the client's functions"},
-                  {"pictures", {.kind = payload_kind::video}, "what a client shows"}},
+                  {"pictures", {.kind = payload_kind::video}, "what a client shows"},
+                  {"forgets",
+                   {.kind = payload_kind::delegation},
+                   "a client deletes its session: for who keeps something of it"},
+                  {"settings", words, "of a grown-up who showed his key, for a guard: JSON"}},
       .scope = instance_scope::shared,
       .source = true,
       .ticks = true};
@@ -90,6 +107,7 @@ result<void> gateway::open(const context& where) {
     return fail("gateway.no_sessions",
                 "this run opens no conversations, and each app that connects is one");
   HOCKET_TRY(read_keys());
+  read_settings();
   context_.sessions->on_end([this](session_id id, emitter&) { ended(id); });
   status_.start(context_.output_dir + "/hocket.sock", [this](std::string snapshot) {
     context_.self->run([this, text = std::move(snapshot)](emitter& out) {
@@ -143,6 +161,9 @@ void gateway::opened(const std::shared_ptr<client>& c, const result<session_id>&
   c->session = *id;
   by_session_[*id] = c;
   if (refuse_begin(*c, out)) return;
+  // What a grown-up set before holds from the first word on.
+  if (const auto set = settings_.find(c->key_name); set != settings_.end())
+    send_settings(*c, set->second, out);
   for (auto& a : std::exchange(c->waiting, {})) act(*c, a, out);
 }
 
@@ -275,7 +296,9 @@ void gateway::act(client& c, action& a, emitter& out) {
     c.wants_state = false;
     c.watched_ms = -60'000;
   } else if (std::get_if<forget>(&a) != nullptr) {
-    // Its machine gives no key any more; nothing else of it is kept.
+    have_forgotten(c, out);
+  } else if (auto* asked = std::get_if<show_settings>(&a)) {
+    open_settings(c, *asked, out);
   } else if (const auto* h = std::get_if<hang_up>(&a)) {
     if (c.line) c.line->socket->close(h->code, h->reason);
     if (const auto self = self_of(c)) leave(self);
@@ -300,6 +323,7 @@ result<void> gateway::process(std::size_t port, const packet& p, emitter& out) {
   if (found == by_session_.end()) return {};
   const auto c = found->second;
   const auto at_ms = (p.header.ts - c->began) / std::chrono::milliseconds(1);
+  if (port == settings_in) return settings_from_guard(*c, p, out), result<void>();
   if (port == calls_in && refuse_call(*c, p, out)) return {};
   if (port == calls_in || port == results_in)
     if (const auto e = of_client_function(*c, p)) {

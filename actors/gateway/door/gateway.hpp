@@ -37,7 +37,7 @@ class site;
 /// is told and answers. Outputs: audio: what a client says, 16 kHz mono, on the stream's clock; text: what
 /// it types, role `user`; client: what its app says to the background, by role (`tools`, `instructions`,
 /// `delegations`, `commentary`, `thinking`, `context`); answers: what its functions returned, one for each
-/// call; pictures: what it shows, RGB, at most 320 pixels a side, on a grid of `pictures_per_s`.
+/// call; pictures: what it shows, RGB, at most 320 pixels a side, on a grid of `pictures_per_s`; forgets: as policy.guard's.
 /// Errors: gateway.no_sessions (the run offers none), gateway.needs_keys and gateway.needs_tls (beyond
 /// loopback without), gateway.no_keys, gateway.bad_keys, gateway.no_edit (whose graph is not the operator's own), gateway.no_editor (no key may edit), gateway.bad_file, gateway.bad_address, http.*.
 /// Threads: the server's own; it only hands messages over.
@@ -166,6 +166,14 @@ class gateway final : public component {
   // … and in the actor's context.
   void heard(connection& from, std::vector<float> samples, emitter& out);
   void tell_of_track(client& c, emitter& out);
+  void have_forgotten(const client& c, emitter& out);
+
+  // A grown-up's settings (settings.cpp), in the actor's context.
+  void open_settings(client& c, show_settings& asked, emitter& out);
+  std::uint64_t send_settings(client& c, const json& changes, emitter& out);
+  void settings_from_guard(client& c, const packet& p, emitter& out);
+  void read_settings();
+  void keep_settings();
   void count_call(connection& line);
 
   // Beside a call (sideband.cpp): on the server's thread, then in the actor's context.
@@ -214,7 +222,8 @@ class gateway final : public component {
   std::atomic<std::uint64_t> ids_ = 0;
   std::map<const client*, std::shared_ptr<client>> clients_;
   std::map<session_id, std::shared_ptr<client>> by_session_;
-  std::mutex calls_mutex_;                    ///< of `calls_` and `waits_`
+  std::map<std::string, json> settings_;  ///< a grown-up's, by the key that conversations come by
+  std::mutex calls_mutex_;                ///< of `calls_` and `waits_`
   std::map<std::string, placed_call> calls_;  ///< by id, those to come included
   std::map<std::string, placed_call> waits_;  ///< conversations, by the keys that go on with them
   std::set<session_id> lost_models_;          ///< of these conversations; none: of all

@@ -44,6 +44,7 @@ result<void> key_ring::read_lines(const std::string& text) {
     std::string digest;
     if (!(words >> k.name)) continue;
     words >> digest;
+    bool is_grown_up = false;
     bool good = digest.starts_with("sha256:") && is_digest(digest.substr(7));
     for (std::string word; good && words >> word;) {
       if (const auto s = number_behind(word, "sessions="))
@@ -52,15 +53,20 @@ result<void> key_ring::read_lines(const std::string& text) {
         k.per_minute = m;
       else if (word == "edit")
         k.edits = true;
+      else if (word == "grown_up")
+        is_grown_up = true;
       else
         good = false;
     }
+    // A key does one thing: whoever has a child's device has not its grown-up's key.
+    good = good && !(is_grown_up && (k.edits || k.sessions || k.per_minute));
     if (!good)
-      return fail(
-          "gateway.bad_keys",
-          fmt::format("line {}: a key is `NAME sha256:HEX [sessions=N] [per_minute=N] [edit]`", n));
+      return fail("gateway.bad_keys",
+                  fmt::format("line {}: a key is `NAME sha256:HEX [sessions=N] [per_minute=N] "
+                              "[edit]`, or `NAME sha256:HEX grown_up`",
+                              n));
     k.digest = digest.substr(7);
-    keys_.push_back(std::move(k));
+    (is_grown_up ? grown_ups_ : keys_).push_back(std::move(k));
   }
   return {};
 }
@@ -73,6 +79,31 @@ void key_ring::add(const std::string& name, const std::string& key) {
 bool key_ring::is_empty() const {
   std::lock_guard lock(mutex_);
   return keys_.empty();
+}
+
+bool key_ring::has_grown_up() const {
+  std::lock_guard lock(mutex_);
+  return !grown_ups_.empty();
+}
+
+key_ring::opens key_ring::open_settings(const std::string& key, const std::string& who,
+                                        clock::time_point now) {
+  constexpr std::size_t most_wrong = 5, most_who = 1024;
+  constexpr auto waits = std::chrono::minutes(1);
+  std::lock_guard lock(mutex_);
+  for (auto at = wrong_.begin(); at != wrong_.end();) {
+    std::erase_if(at->second, [&](clock::time_point t) { return now - t >= waits; });
+    at = at->second.empty() ? wrong_.erase(at) : std::next(at);
+  }
+  const auto tried = wrong_.find(who);
+  if (tried != wrong_.end() ? tried->second.size() >= most_wrong : wrong_.size() >= most_who)
+    return opens::too_often;
+  const auto digest = http::sha256_hex(key);
+  bool is_right = false;
+  for (const auto& k : grown_ups_) is_right = http::same_secret(digest, k.digest) || is_right;
+  if (is_right && !key.empty()) return opens::yes;
+  wrong_[who].push_back(now);
+  return opens::no;
 }
 
 bool key_ring::has_editor() const {

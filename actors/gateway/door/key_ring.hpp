@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,7 +17,8 @@ namespace hocket::gateway {
 /// bits, so that nothing slower is needed.
 ///
 /// A key file has a line per key: `NAME sha256:HEX`, then, where wanted, `sessions=N` (at once),
-/// `per_minute=N` (begun) and `edit` (may change the graph); `#` begins a comment. `hocket keys --api NAME` writes them.
+/// `per_minute=N` (begun), `edit` (may change the graph) or `grown_up` (lets nobody in: it opens the settings of
+/// conversations of minors); `#` begins a comment. `hocket keys --api NAME` writes them.
 ///
 /// Threads: any.
 class key_ring {
@@ -44,6 +46,11 @@ class key_ring {
     std::string session_json;  ///< what the token was issued with
     bool was_token = false;
   };
+  bool has_grown_up() const;
+  enum class opens : std::uint8_t { yes, no, too_often };
+  /// Whether a line of this key says `grown_up`. `who` asks, and after five wrong ones waits a minute for the next
+  /// try, with the right one, too.
+  opens open_settings(const std::string& key, const std::string& who, clock::time_point now);
   /// Whether its line says `edit`. A token never may.
   bool may_edit(const std::string& key) const;
   /// Who shows this key, or a token that `issue` gave. A token is not spent by that: who is refused for
@@ -86,6 +93,8 @@ class key_ring {
   trust::budget budget_;
   mutable std::mutex mutex_;
   std::vector<known_key> keys_;
+  std::vector<known_key> grown_ups_;                            ///< these let nobody in
+  std::map<std::string, std::deque<clock::time_point>> wrong_;  ///< by who asked
   std::deque<token> tokens_, spent_;
 };
 

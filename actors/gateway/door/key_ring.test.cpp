@@ -41,6 +41,33 @@ TEST_CASE("keys are known by their digest, and a wrong line is named") {
   }
 }
 
+TEST_CASE("a grown-up's key opens settings and nothing else, and is not to be guessed") {
+  key_ring k({});
+  REQUIRE(k.read_lines(line("mum", "ggg", " grown_up")));
+  CHECK(k.has_grown_up());
+  CHECK(k.is_empty());  // nobody needs a key to talk
+  CHECK(!k.owner_of("ggg"));
+  CHECK(!k.let_in("ggg", key_ring::clock::now()));
+  CHECK(!k.may_edit("ggg"));
+  REQUIRE(k.read_lines(line("ann", "aaa") + line("eve", "eee", " edit")));
+  using enum key_ring::opens;
+  const auto now = key_ring::clock::now();
+  CHECK(k.open_settings("ggg", "ann", now) == yes);
+  const auto digest = hocket::http::sha256_hex("ggg");
+  for (const auto& wrong :
+       {std::string("aaa"), std::string("eee"), std::string(), digest, "sha256:" + digest})
+    CHECK(k.open_settings(wrong, "ann", now) == no);
+  CHECK(k.open_settings("ggg", "ann", now + 59s) == too_often);  // the right one, too
+  CHECK(k.open_settings("ggg", "bob", now + 59s) == yes);        // nobody shuts out another one
+  CHECK(k.open_settings("ggg", "ann", now + 61s) == yes);
+  const auto token = k.issue("ek_", {"mum", "", true}, now + 10s);
+  CHECK(k.open_settings(token, "eve", now) == no);
+  for (const char* both : {" grown_up edit", " grown_up sessions=1", " grown_ups"}) {
+    key_ring other({});
+    CHECK(!other.read_lines(line("mum", "ggg", both)));
+  }
+}
+
 TEST_CASE("a token lets in once, and not after its time") {
   key_ring k({});
   const auto now = key_ring::clock::now();

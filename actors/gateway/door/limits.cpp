@@ -9,6 +9,7 @@ namespace hocket::gateway {
 namespace {
 
 constexpr std::int64_t warned_ms = 60'000;  ///< before the end of a session, or half of a short one
+constexpr std::chrono::seconds guard_patience{10};  ///< settings that no guard answers
 
 }  // namespace
 
@@ -21,6 +22,10 @@ void gateway::watch_limits(client& c, emitter& out) {
     output o;
     c.machine->break_off("what answers is gone", 1011, now, o);
     return give(c, std::move(o), out);
+  }
+  if (!c.asked_settings.empty() && context_.time->now() - c.asked_at > guard_patience) {
+    c.asked_settings.clear();
+    tell(c, settings_told{{}, {}, "no_settings", "nothing can be set in this conversation"}, out);
   }
   const auto longest = config_.session_limit_s * 1000, quiet = config_.idle_limit_s * 1000;
   const auto warns = [](std::int64_t limit) { return limit - std::min(warned_ms, limit / 2); };

@@ -147,7 +147,34 @@ TEST_CASE("a broken connection is taken up again, where it was heard") {
   CHECK(becomes([&] { return b.is_over(4001); }));
   late.send({{"type", "forget"}});
   CHECK(settles(h, [&] { return late.got("bye") && h.sessions().size() == 1; }));
+  CHECK(h.values<delegation>("forgets").size() == 1);  // who recorded something hears of it
   CHECK(h.counter("resumed") == 2);
+}
+
+TEST_CASE("what a guard was asked to forget nobody goes on with, and the page is told") {
+  harness h(type_of<door>(), options());
+  REQUIRE(h.open());
+  app a, b;
+  http::websocket_client by;
+  a.connect(by, url_of(h) + "/v1/hocket");
+  REQUIRE(settles(h, [&] { return a.is_open(); }));
+  a.send(start_own);
+  REQUIRE(settles(h, [&] { return a.got("hello") && h.sessions().size() == 2; }));
+  h.use_session(h.sessions().back());
+  delegation d;
+  d.request = 1, d.task = R"({"forget":"recordings"})";  // a grown-up's: it goes on
+  REQUIRE(h.push("forgets", timestamp::of_ms(100), d));
+  a.send({{"type", "ping"}, {"t", 1}});
+  REQUIRE(settles(h, [&] { return a.got("pong"); }));
+  CHECK(!a.got("forgotten"));
+  d.task = R"({"forget":"asked"})";
+  REQUIRE(h.push("forgets", timestamp::of_ms(200), d));
+  REQUIRE(becomes([&] { return a.got("forgotten"); }));
+  b.connect(by, url_of(h) + "/v1/hocket");
+  REQUIRE(settles(h, [&] { return b.is_open(); }));
+  b.send(
+      {{"type", "start"}, {"resume", {{"key", text_of(a.last("hello"), "resume")}, {"after", 0}}}});
+  CHECK(settles(h, [&] { return text_of(b.last("error"), "code") == "cannot_resume"; }));
 }
 
 TEST_CASE("nobody comes back: the conversation ends after a while") {

@@ -238,6 +238,7 @@ http::response site::page_facts() const {
                             {"answers", options_.answers()},
                             {"edits", options_.edits},
                             {"training", options_.training},
+                            {"grown_up", keys_->has_grown_up()},
                             {"texts", options_.texts}});
 }
 

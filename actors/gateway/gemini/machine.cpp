@@ -228,6 +228,8 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   if (std::get_if<delegated>(&e) != nullptr) patience_until_ms_ = now_ms + settings_.work_ms;
   if (std::get_if<found_out>(&e) != nullptr) patience_until_ms_ = now_ms + settings_.told_ms;
   if (const auto* u = std::get_if<unseen_picture>(&e)) return give_up(1007, u->why, s);
+  if (std::get_if<all_forgotten>(&e) != nullptr && std::exchange(can_resume_, false))
+    send({{"sessionResumptionUpdate", {{"newHandle", ""}, {"resumable", false}}}}, s);
   // No message of this protocol says more than that; who has a handle goes on with it.
   if (const auto* m = std::get_if<model_state>(&e); m != nullptr && !m->is_there) {
     if (turn_) close_turn(true, s);

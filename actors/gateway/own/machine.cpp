@@ -13,7 +13,8 @@ constexpr std::size_t most_text_bytes = 16'000;
 constexpr std::size_t most_tools_bytes = 256 * 1024;
 constexpr const char* served =
     "known are start, sound, text, picture, interrupt, mute, tools, tool.result, graph, ping, "
-    "seen, forget and end";
+    "seen, settings, forget and end";
+constexpr std::size_t most_key_bytes = 256, most_settings_bytes = 4096;
 
 }  // namespace
 
@@ -52,6 +53,7 @@ machine::handler machine::handler_of(const std::string& type) {
       {"ping", &machine::ping},
       {"seen", &machine::seen},
       {"forget", &machine::forget_all},
+      {"settings", &machine::grown_up},
       {"end", &machine::hang_up_now},
   };
   const auto found = handlers.find(type);
@@ -141,6 +143,21 @@ void machine::forget_all(const json&, step& s) {
   forgotten_ = true;
   s.out.add(forget{});
   bye("forgotten", s);
+}
+
+// The key is in this event alone: it goes to nobody but who compares it, and nothing of it comes back.
+void machine::grown_up(const json& e, step& s) {
+  auto key = text_of(e, "key");
+  const auto& set = member(e, "set");
+  if (key.empty() || key.size() > most_key_bytes || !(set.is_null() || set.is_object()) ||
+      size_of(set) > most_settings_bytes)
+    return complain("bad_value", "settings has key, and set is an object where it is there", e, s);
+  s.out.add(show_settings{std::move(key), set.is_object() ? set : json::object()});
+}
+
+void machine::told(const settings_told& t, step& s) {
+  if (!t.problem.empty()) return complain(t.problem.c_str(), t.why, json(), s);
+  send("settings", {{"settings", t.settings}, {"may", t.may}}, keep::no, s);
 }
 
 void machine::hang_up_now(const json&, step& s) { bye("asked", s); }
@@ -332,6 +349,14 @@ void machine::told(const model_state& m, step& s) {
 }
 
 void machine::told(const unseen_picture& u, step& s) { complain("bad_value", u.why, json(), s); }
+
+// Nobody can go on with it, and nothing of it comes again.
+void machine::told(const all_forgotten&, step& s) {
+  forgotten_ = true;
+  kept_.clear();
+  kept_bytes_ = 0;
+  send("forgotten", json::object(), keep::no, s);
+}
 
 void machine::told(const ending& e, step& s) {
   send("ending", {{"reason", e.reason}, {"in_ms", e.in_ms}}, keep::no, s);

@@ -68,6 +68,7 @@ class machine final : public protocol {
   void ping(const json& e, step& s);
   void seen(const json& e, step& s);
   void forget_all(const json& e, step& s);
+  void grown_up(const json& e, step& s);
   void hang_up_now(const json& e, step& s);
 
   struct kept_event {
@@ -98,6 +99,8 @@ class machine final : public protocol {
   void told(const ending& e, step& s);
   void told(const model_state& m, step& s);
   void told(const unseen_picture& u, step& s);
+  void told(const all_forgotten&, step& s);
+  void told(const settings_told& t, step& s);
   void bye(std::string_view reason, step& s);
 
   enum class keep : std::uint8_t { no, yes };

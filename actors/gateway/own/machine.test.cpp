@@ -150,6 +150,52 @@ TEST_CASE("own: who comes back gets what he missed, and is told what is not kept
   CHECK(t.actions_of<forget>().size() == 1);
 }
 
+TEST_CASE("own: what the person wants forgotten comes to nobody again") {
+  machine m(with_key());
+  talk t(m, schema_of("hocket"));
+  t.client(started());
+  t.graph(said{"words", 0, 200});
+  CHECK(!m.resume_key().empty());
+  t.graph(all_forgotten{});
+  CHECK(t.last("forgotten")["type"] == "forgotten");
+  CHECK((m.resume_key().empty() && m.earlier_key().empty()));
+  t.client(json{{"type", "text"}, {"text", "hello"}});  // it goes on until the graph ends it
+  CHECK(t.actions_of<hear_text>().size() == 1);
+  output again;
+  m.resume(line_of({{"type", "start"}, {"resume", {{"key", "k"}, {"after", 0}}}}), {}, 1'000,
+           again);
+  for (const auto& e : again.messages) CHECK(e.find("words") == e.npos);
+}
+
+TEST_CASE("own: a grown-up's key goes to who compares it, and into no event") {
+  machine m(with_key());
+  talk t(m, schema_of("hocket"));
+  t.client(started());
+  for (const json& wrong :
+       {json{{"type", "settings"}}, json{{"type", "settings"}, {"key", ""}},
+        json{{"type", "settings"}, {"key", "k"}, {"set", 7}},
+        json{{"type", "settings"}, {"key", std::string(300, 'k')}},
+        json{{"type", "settings"}, {"key", "k"}, {"set", {{"topics", std::string(5000, 'x')}}}}}) {
+    t.client(wrong);
+    CHECK(t.last("error")["code"] == "bad_value");
+  }
+  CHECK(t.actions_of<show_settings>().empty());
+  t.client(json{{"type", "settings"}, {"key", "hk_secret"}, {"set", {{"leave", true}}}});
+  t.client(json{{"type", "settings"}, {"key", "hk_secret"}});
+  const auto asked = t.actions_of<show_settings>();
+  REQUIRE(asked.size() == 2);
+  CHECK(asked[0].key == "hk_secret");
+  CHECK(asked[0].changes["leave"] == true);
+  CHECK(asked[1].changes == json::object());
+  t.messages();
+  t.graph(settings_told{{{"leave", true}}, {{"leave", true}}, "", ""});
+  t.graph(settings_told{{}, {}, "wrong_key", "this key opens no settings"});
+  for (const auto& e : t.messages()) {
+    CHECK((e["type"] == "settings" || e["code"] == "wrong_key"));
+    CHECK(e.dump().find("hk_secret") == std::string::npos);
+  }
+}
+
 TEST_CASE("own: a picture is seen, or the client is told why not, and the session goes on") {
   own::settings how;
   how.sees = true;

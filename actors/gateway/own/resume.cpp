@@ -28,7 +28,7 @@ std::vector<float> to_floats(const std::vector<std::int16_t>& samples) {
 }  // namespace
 
 void machine::keep_event(kept_event k) {
-  if (settings_.resume_key.empty()) return;
+  if (settings_.resume_key.empty() || forgotten_) return;
   kept_bytes_ += k.bytes();
   kept_.push_back(std::move(k));
   while (!kept_.empty() &&

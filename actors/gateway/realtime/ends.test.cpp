@@ -130,7 +130,11 @@ TEST_CASE("Realtime: what waits for the response under way begins for nobody on 
   CHECK(t.last("response.done")["response"]["status"] == "failed");
 }
 
-TEST_CASE("Realtime: without a key, or over a WebSocket, nobody goes on") {
+TEST_CASE("Realtime: without a key, over a WebSocket, or after all was forgotten nobody goes on") {
   realtime::machine m{realtime::settings{}};
   CHECK(m.resume_key().empty());
+  realtime::machine call{of_call()};
+  output out;
+  call.on_graph(all_forgotten{}, 100, out);
+  CHECK(call.resume_key().empty());
 }

@@ -18,6 +18,7 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   if (const auto* u = std::get_if<unseen_picture>(&e))
     return s.events.error({"invalid_value", u->why, ""}, json());
   if (const auto* m = std::get_if<model_state>(&e)) return on_model(*m, s);
+  if (std::get_if<all_forgotten>(&e) != nullptr) return resume_key_.clear();  // nobody goes on
   if (session_.is_transcription()) {
     if (const auto* h = std::get_if<heard>(&e)) on_heard(*h, s);
     return;

@@ -4,6 +4,7 @@ import { CameraButton } from "./camera.js";
 import { Session, decodeSound } from "./client.js";
 import { Consent } from "./consent.js";
 import { GraphEditor } from "./edit.js";
+import { GrownUp } from "./grown_up.js";
 import { GraphView } from "./graph.js";
 import { keyOfAddress, lookAround } from "./look.js";
 import { Kept } from "./resume.js";
@@ -29,6 +30,7 @@ const camera = new CameraButton($, {
   consent, notice: (text) => notice(text), sees: () => session?.hello?.sees,
   connect: () => (wake(), connect()), show: (image) => session !== forgotten && session?.picture(image),
 });
+const grownUp = new GrownUp($, { connect: () => connect() });
 let texts = {};
 let facts = {};
 let session = null;
@@ -53,6 +55,7 @@ async function readFacts() {
   $("disclosure").textContent = texts.minors ? texts.minors_disclosure : texts.disclosure;
   $("recording").textContent = texts.recording;
   consent.read(texts);
+  grownUp.read(texts, facts.grown_up);
   $("graph-section").hidden = !facts.shows_graph;
   $("call-label").hidden = !facts.calls;
   camera.offer(facts.sees);
@@ -141,9 +144,17 @@ function listen(s) {
   s.on("graph", (g) => graph.show(g.graph));
   s.on("error", (e) => {
     if (e.code === "no_pictures") camera.stop();  // the graph has changed meanwhile
+    if (grownUp.isRefusal(e)) return;
     notice(e.code === "cannot_resume" ? "The conversation before is over; this is a new one." : e.message);
   });
-  s.on("bye", (b) => notice(b.reason === "forgotten" ? texts.deleted : `The session is over: ${b.reason}.`));
+  grownUp.listen(s);
+  s.on("forgotten", () => {
+    forgotten = s;  // the rest of it is not kept either
+    kept.forget();
+    wipe();
+    notice(texts.forgotten);
+  });
+  s.on("bye", (b) => notice(b.reason === "forgotten" || s === forgotten ? texts.deleted : `The session is over: ${b.reason}.`));
 }
 
 /** A call needs a microphone; who types talks over a WebSocket, and so does who goes on where calls do not get
@@ -372,16 +383,19 @@ $("save").onclick = () => {
   if (wav) save("conversation.wav", wav, "audio/wav");
   else notice("Nothing has been said yet.");
 };
+function wipe() {
+  memory.clear();
+  timeline.clear();
+  $("captions").replaceChildren();
+  last = null;
+}
 $("forget").onclick = () => {
   const isThere = session !== null;
   forgotten = session;
   session?.forget();
   kept.forget();
   sound.silence();
-  memory.clear();
-  timeline.clear();
-  $("captions").replaceChildren();
-  last = null;
+  wipe();
   // What the server has done it says itself: `bye`.
   notice(isThere ? texts.deleting : texts.deleted);
 };

@@ -97,6 +97,8 @@ export class Session {
     toolResult(call, text) { this.send({ type: "tool.result", call, text }); }
     /** Snapshots of the run, that often; 0: no more. */
     graph(everyMs) { this.send({ type: "graph", every_ms: everyMs }); }
+    /** A grown-up's key; what he changes, or nothing to look. Answered with `settings`, or an `error`. */
+    settings(key, set) { this.send({ type: "settings", key, ...(set ? { set } : {}) }); }
     ping() { this.send({ type: "ping", t: performance.now() }); }
     /** Ends the session; nobody can go on with it. A connection that is broken is made again for that: `bye`
      * with the reason `forgotten` says that the server has done it, "closed" without it that it has not. */
@@ -189,6 +191,9 @@ export class Session {
         if (e.type !== "bye" && e.seq <= this.seen)
             return;
         this.seen = e.seq;
+        // Nobody goes on with it: a break ends it, and nothing begins anew.
+        if (e.type === "forgotten")
+            this.key = null;
         if (e.type === "bye")
             this.isOver = true;
         this.tell(e);

@@ -17,6 +17,7 @@ class machine final : public protocol {
   void receive(std::string_view, std::int64_t, output&) override {}
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override {
     if (const auto* m = std::get_if<model_state>(&e)) gone_since_ms_ = m->is_there ? -1 : now_ms;
+    if (std::get_if<all_forgotten>(&e) != nullptr) resume_key_.clear();
     if (const auto* v = std::get_if<voice>(&e); v != nullptr && v->is_open)
       out.add(play_sound{v->samples});
   }

@@ -45,5 +45,7 @@ TEST_CASE("WHIP: another call goes on with the key, which is that call's own fro
   m.resume("", {true, "two"}, 100, out);
   CHECK(m.resume_key() == "two");
   CHECK(out.actions.empty());
+  m.on_graph(all_forgotten{}, 200, out);
+  CHECK(m.resume_key().empty());
   CHECK(whip::machine().resume_key().empty());
 }

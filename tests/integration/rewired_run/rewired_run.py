@@ -391,8 +391,9 @@ def crossing_recorded(hocket, text, folder):
         assert run.process.wait(LIMIT_S) == 0, run.said()
 
     # What the other host sent is in the file too: without it edge's actors could not be run again.
-    own = {"desk": {"tone.audio", "tone.video"}, "edge": {"speaker.heard", "speaker.played",
-                                            "second.heard", "second.played", "tone.audio"}}
+    own = {"desk": {"tone.audio", "tone.video"},
+           "edge": {"speaker.heard", "speaker.played", "second.heard", "second.played", "tone.audio", "log.forgotten",
+                    "record.forgotten"}}
     packets = {}
     for name, tape in tapes.items():
         with open(tape, "rb") as f:

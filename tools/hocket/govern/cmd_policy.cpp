@@ -1,10 +1,12 @@
 // hocket policy: what a policy of policy.guard does about words, without a conversation.
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/policy/judge/sentence_judge.hpp"
 #include "actors/policy/trial.hpp"
 #include "graph/trust/read_file.hpp"
 #include "tools/hocket/govern/commands.hpp"
@@ -25,7 +27,7 @@ std::string list_of(const std::vector<std::string>& names) {
   return names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", "));
 }
 
-int try_words(const policy::rules& all, const policy::topic_head* judged, const policy_options& o) {
+int try_words(const policy::rules& all, const policy::judge_of& judged, const policy_options& o) {
   auto answer = json::array();
   for (const auto& m : policy::tried(all, o.people == "minors", o.words, judged)) {
     json did;
@@ -46,7 +48,7 @@ int try_words(const policy::rules& all, const policy::topic_head* judged, const 
   return exit_fine;
 }
 
-int try_cases(const policy::rules& all, const policy::topic_head* judged, const policy_options& o) {
+int try_cases(const policy::rules& all, const policy::judge_of& judged, const policy_options& o) {
   const auto text = trust::read_given_file(o.cases, 16u << 20);
   if (!text) return tell(text.error(), exit_bad_input);
   const auto cases = policy::read_cases(o.cases, *text, all);
@@ -67,6 +69,48 @@ int try_cases(const policy::rules& all, const policy::topic_head* judged, const 
   return wrong.empty() ? exit_fine : exit_failed;
 }
 
+/// Whom --judge, --sentences and --language-model name, and what the language model failed by.
+struct asked_judge {
+  policy::topic_head head;
+  std::optional<policy::sentence_judge> sentences;
+  std::optional<error> failed;
+
+  policy::judge_of finder(const policy::rules& all) {
+    if (!sentences)
+      return [this](const std::string& words) {
+        const auto found = head.of(words);
+        return found ? found->topic : std::string();
+      };
+    return [this, &all](const std::string& words) {
+      const auto found = sentences->of(words, [&](const std::string& topic) {
+        return std::ranges::find(all.topics, topic, &policy::topic::name) != all.topics.end();
+      });
+      if (!found) failed = found.error();
+      return found && *found ? (*found)->topic : std::string();
+    };
+  }
+};
+
+result<asked_judge> judge_that(const policy_options& o) {
+  asked_judge out;
+  if (o.sentences.empty() != o.language_model.empty())
+    return fail("policy.bad_judge", "--sentences and --language-model go together");
+  if (!o.judge.empty()) {
+    const auto text = trust::read_given_file(o.judge, 8u << 20);
+    if (!text) return fail(text);
+    auto learnt = policy::topic_head::read(o.judge, *text);
+    if (!learnt) return fail(learnt);
+    out.head = std::move(*learnt);
+  }
+  if (o.sentences.empty()) return out;
+  const auto json = trust::read_given_file(o.sentences, 8u << 20);
+  if (!json) return fail(json);
+  auto opened = policy::sentence_judge::open(out.head, o.sentences, *json, {o.language_model, 2});
+  if (!opened) return fail(opened);
+  out.sentences = std::move(*opened);
+  return out;
+}
+
 }  // namespace
 
 int run_policy(const policy_options& o) {
@@ -77,17 +121,14 @@ int run_policy(const policy_options& o) {
     say(stderr, "{}", all.error().message);
     return exit_bad_input;
   }
-  policy::topic_head head;
-  if (!o.judge.empty()) {
-    const auto text = trust::read_given_file(o.judge, 8u << 20);
-    if (!text) return tell(text.error(), exit_bad_input);
-    auto learnt = policy::topic_head::read(o.judge, *text);
-    if (!learnt) return tell(learnt.error(), exit_bad_input);
-    head = std::move(*learnt);
+  auto asked = judge_that(o);
+  if (!asked) return tell(asked.error(), exit_bad_input);
+  const bool is_asked = !o.judge.empty() || asked->sentences;
+  const auto judged = is_asked ? asked->finder(*all) : policy::judge_of();
+  if (!o.cases.empty() || !o.words.empty()) {
+    const int code = o.cases.empty() ? try_words(*all, judged, o) : try_cases(*all, judged, o);
+    return asked->failed ? tell(*asked->failed, exit_failed) : code;
   }
-  const auto* judged = o.judge.empty() ? nullptr : &head;
-  if (!o.cases.empty()) return try_cases(*all, judged, o);
-  if (!o.words.empty()) return try_words(*all, judged, o);
   if (o.json)
     say("{}\n",
         json{

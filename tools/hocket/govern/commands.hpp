@@ -23,7 +23,9 @@ struct policy_options {
   std::string file;                ///< a policy of policy.guard
   std::vector<std::string> words;  ///< turns to try
   std::string cases;
-  std::string judge;  ///< a head of policy.judge; "": rules alone
+  std::string judge;           ///< a head of policy.judge over words; "": none
+  std::string sentences;       ///< one over the states of `language_model`; "": none
+  std::string language_model;  ///< a file, a folder or a fetched package
   std::string people = "adults";
   bool json = false;
 };

@@ -50,6 +50,11 @@ void add_policy(CLI::App& app, action& chosen) {
                  "Lines `TOPIC: words | next turn`, `-: words`; exit code 1 where one differs");
   sub.add_option("--judge", o.judge, "Head of policy.judge that is asked as well")
       ->type_name("FILE");
+  sub.add_option("--sentences", o.sentences,
+                 "Head of policy.judge over the hidden states of --language-model")
+      ->type_name("FILE");
+  sub.add_option("--language-model", o.language_model, "A file, a folder or a fetched package")
+      ->type_name("MODEL");
   sub.add_option("--people", o.people, "adults or minors")
       ->check(CLI::IsMember({"adults", "minors"}));
   add_json(sub, o.json);

@@ -74,9 +74,10 @@ int show(const std::vector<listed_key>& keys, const keys_options& o) {
 }  // namespace
 
 int run_keys(const keys_options& o) {
-  if (o.edit && o.api.empty())
-    return complain({"cli.bad-arguments", "--edit is of the keys that --api makes"}, exit_bad_input,
-                    "see `hocket keys --help`");
+  if ((o.edit || o.grown_up) && (o.api.empty() || (o.edit && o.grown_up)))
+    return complain(
+        {"cli.bad-arguments", "--edit or --grown-up is of the keys that --api makes, one of them"},
+        exit_bad_input, "see `hocket keys --help`");
   if (!o.api.empty() || !o.tls.empty()) return run_gateway_keys(o);
   for (const auto& name : o.names) {
     const bool word = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {

@@ -52,6 +52,7 @@ struct keys_options {
   std::vector<std::string> names;  ///< pairs to make; none: list
   std::vector<std::string> api;    ///< keys of the gateway to make, by the name of who gets one
   bool edit = false;               ///< … which may change the graph, too
+  bool grown_up = false;           ///< … or open a grown-up's settings alone
   std::vector<std::string> tls;    ///< host names that a certificate of the gateway is made for
   std::string dir = "keys";
   bool json = false;

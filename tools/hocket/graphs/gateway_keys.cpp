@@ -45,15 +45,18 @@ int make_api_keys(const keys_options& o) {
                       exit_bad_input, "names are up to 64 letters, digits, `_`, `-`, `.` and `@`");
   const auto dir = trust::folder::open(o.dir);
   if (!dir) return complain(dir.error(), exit_bad_input);
-  auto before = lines_of_keys(
-      *dir, key_file,
-      "# Keys of the gateway, hashed: NAME sha256:HEX [sessions=N] [per_minute=N] [edit]\n");
+  auto before = lines_of_keys(*dir, key_file,
+                              "# Keys of the gateway, hashed: NAME sha256:HEX [sessions=N] "
+                              "[per_minute=N] [edit], or grown_up\n");
   if (!before) return complain(before.error(), exit_bad_input);
   auto lines = std::move(*before);
   json made = json::array();
   for (const auto& name : o.api) {
     const auto key = "hk_" + http::random_token(32);
-    lines += fmt::format("{} sha256:{}{}\n", name, http::sha256_hex(key), o.edit ? " edit" : "");
+    lines += fmt::format("{} sha256:{}{}\n", name, http::sha256_hex(key),
+                         o.edit       ? " edit"
+                         : o.grown_up ? " grown_up"
+                                      : "");
     made.push_back({{"name", name}, {"key", key}});
   }
   if (auto ok = dir->write(key_file, lines); !ok) return complain(ok.error(), exit_bad_input);
@@ -64,7 +67,8 @@ int make_api_keys(const keys_options& o) {
   }
   for (const auto& k : made)
     say("{:<16} {}\n", k["name"].get<std::string>(), k["key"].get<std::string>());
-  say("the keys are shown this once; {} holds their hashes: `keys_file` of the gateway\n", path);
+  say("the keys are shown this once; {} holds their hashes: `keys_file` of the gateway{}\n", path,
+      o.grown_up ? "; they let nobody in, and open the settings of conversations of minors" : "");
   return exit_fine;
 }
 

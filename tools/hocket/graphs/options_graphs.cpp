@@ -110,6 +110,9 @@ void add_keys(CLI::App& app, action& chosen) {
   sub.add_flag(
       "--edit", o.edit,
       "The keys of --api may change the running graph, too, where `serve --edit` lets them");
+  sub.add_flag("--grown-up", o.grown_up,
+               "The keys of --api let nobody in: they open a grown-up's settings of conversations "
+               "of minors");
   sub.add_option(
          "--tls", o.tls,
          "Make the gateway a certificate for this host name or address (may be given again)")

@@ -17,6 +17,7 @@
 #include "actors/replay/replay_plan.hpp"
 #include "actors/replay/retrace.hpp"
 #include "graph/contract/run_figures.hpp"
+#include "graph/contract/sink.hpp"
 #include "graph/spec/outputs.hpp"
 #include "graph/spec/permit.hpp"
 #include "graph/trust/trial.hpp"
@@ -287,7 +288,7 @@ result<outcome_of_replay> retrace_it(const replay_options& o, replay::replay_pla
 bool order_says_all(const plan& graph, const std::vector<std::string>& live) {
   for (std::size_t i = 0; i < graph.actors.size(); ++i) {
     const auto& a = graph.actors[i];
-    if (a.type->info.outputs.empty()) continue;
+    if (is_sink(a.type->info)) continue;
     if (std::find(live.begin(), live.end(), a.name) == live.end()) continue;
     const auto links = std::count_if(graph.links.begin(), graph.links.end(),
                                      [&](const auto& l) { return l.to == i; });

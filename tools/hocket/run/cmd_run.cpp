@@ -125,6 +125,8 @@ void end_recording(const run_options& o, record::graph_recorder* recording) {
   if (!end.complete)
     say(stderr, "warning: {} is INCOMPLETE: {}; {} packets are missing [record.incomplete]\n",
         o.record, end.why, end.lost);
+  if (const auto& why = recording->not_forgotten(); !why.empty())
+    say(stderr, "warning: {} [record.not_forgotten]\n", why);
 }
 
 /// A dump of a process that has keys would hold them, and what was said.

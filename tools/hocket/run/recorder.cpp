@@ -1,5 +1,6 @@
 #include "tools/hocket/run/recorder.hpp"
 
+#include "actors/record/forgotten.hpp"
 #include "graph/text/clean.hpp"
 #include "graph/trust/redaction.hpp"
 #include "graph/trust/secret.hpp"
@@ -105,16 +106,6 @@ recorder::recorder(const plan& graph, std::vector<fact_sink*> sinks)
   send(start);
 }
 
-namespace {
-
-/// Whether a fact's text is what somebody said, asked, was answered; else it is about the run.
-bool holds_words(fact::kind what) {
-  using enum fact::kind;
-  return what == text || what == delegation || what == tool_call || what == tool_result;
-}
-
-}  // namespace
-
 // Screens, the event log and pictures show what actors, peers and tools said.
 void recorder::send(const fact& f) {
   auto clean = f;
@@ -145,11 +136,21 @@ void recorder::packet_emitted(const plan&, actor_index actor, std::size_t port, 
   const auto session = static_cast<std::uint64_t>(p.header.session);
   auto& s = sessions_[session];
   last_ms_ = std::max(last_ms_, p.header.ts.ms());
+  if (p.kind() == payload_kind::delegation &&
+      graph_->actors[actor].type->info.outputs[port].name == record::forgets_port &&
+      !std::exchange(s.is_forgotten, true)) {
+    s.recent.clear();
+    fact f;
+    f.what = fact::kind::forgotten;
+    f.session = session;
+    f.t_ms = p.header.ts.ms();
+    send(f);
+  }
   const auto who = cast_.voices[actor];
   if (const auto* a = p.get_if<audio_chunk>(); a != nullptr && who != voice_of::nobody)
     take_audio(s, *a, p.header.ts, who);
   if (cast_.thinks[actor]) take_compute(s, actor, p);
-  take_words(s, actor, port, p);
+  if (!s.is_forgotten) take_words(s, actor, port, p);
   if (!has_person_) s.heard_until_ms = std::max(s.heard_until_ms, p.header.ts.ms());
   // Output k is heard in micro-turn k + 1, and a playout tells of it when it was played: two
   // micro-turns later all of it is here.

@@ -59,6 +59,7 @@ class recorder final : public host::observer {
     std::map<std::int64_t, open_turn> open;
     double heard_until_ms = 0;            ///< end of the newest audio of the person
     std::uint64_t recent_superseded = 0;  ///< newest request that was told to be replaced
+    bool is_forgotten = false;            ///< none of its words is told any more
     std::deque<std::string> recent;       ///< words seen lately, to tell relays from speakers
   };
 

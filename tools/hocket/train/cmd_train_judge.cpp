@@ -7,9 +7,9 @@
 #include "actors/http/digest.hpp"
 #include "actors/policy/trial.hpp"
 #include "graph/trust/files.hpp"
-#include "graph/trust/read_file.hpp"
 #include "tools/hocket/commands.hpp"
 #include "tools/hocket/say.hpp"
+#include "tools/hocket/train/judge_material.hpp"
 #include "tools/hocket/train/train_judge.hpp"
 #include "tools/hocket/types.hpp"
 #include "tools/safety/head_training.hpp"
@@ -19,88 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace safety;
-
-constexpr std::size_t file_bytes = 16u << 20;
-
-/// A file that it is made of, with its sum.
-struct source {
-  std::string path, text;
-  std::string named() const {
-    return fmt::format("{}, SHA-256 {}", fs::path(path).filename().string(),
-                       http::sha256_hex(text));
-  }
-};
-
-result<source> read(const std::string& path) {
-  auto text = trust::read_given_file(path, file_bytes);
-  if (!text) return fail(text);
-  return source{path, std::move(*text)};
-}
-
-struct material {
-  policy::rules rules;
-  families patterns;
-  lines more;
-  case_set held_out;
-  std::vector<source> files;
-};
-
-/// Cases of one topic that the patterns have, or of none; a case of several topics teaches none of them.
-result<void> add_cases(const source& from, const policy::rules& all, const families& patterns,
-                       lines& into) {
-  const auto cases = policy::read_cases(from.path, from.text, all);
-  if (!cases) return fail(cases);
-  for (const auto& c : *cases) {
-    if (c.topics.size() > 1 || c.turns.size() != 1) continue;
-    if (!c.topics.empty() && std::ranges::find(patterns.patterns, c.topics.front(),
-                                               &pattern::topic) == patterns.patterns.end())
-      continue;
-    into.push_back({c.topics.empty() ? "" : c.topics.front(), c.turns.front()});
-  }
-  return {};
-}
-
-result<material> material_of(const judge_options& o) {
-  material out;
-  auto yaml = read(o.policy), patterns = read(o.families), held = read(o.held_out);
-  for (const auto* f : {&yaml, &patterns, &held})
-    if (!*f) return fail(*f);
-  auto rules = policy::read_rules(o.policy, yaml->text);
-  if (!rules) return fail(rules);
-  out.rules = std::move(*rules);
-  auto made = read_families(o.families, patterns->text);
-  if (!made) return fail(made);
-  out.patterns = std::move(*made);
-  for (const auto& p : out.patterns.patterns)
-    if (!p.topic.empty() && std::ranges::find(out.rules.topics, p.topic, &policy::topic::name) ==
-                                out.rules.topics.end())
-      return fail("safety.bad_families",
-                  fmt::format("{}: {} has no topic `{}`", o.families, o.policy, p.topic));
-  auto set = safety::read_cases(o.held_out, held->text, out.rules, false);
-  if (!set) return fail(set);
-  out.held_out = std::move(*set);
-  out.files = {std::move(*patterns)};
-  for (const auto& file : o.also) {
-    auto more = read(file);
-    if (!more) return fail(more);
-    HOCKET_TRY(add_cases(*more, out.rules, out.patterns, out.more));
-    out.files.push_back(std::move(*more));
-  }
-  return out;
-}
-
-lines joined(std::initializer_list<const lines*> all) {
-  lines out;
-  for (const auto* l : all) out.insert(out.end(), l->begin(), l->end());
-  return out;
-}
-
-report::measure measure_of(const std::string& name, const share& s) {
-  report::measure m;
-  m.name = name, m.n = s.n, m.value = s.value();
-  std::tie(m.low, m.high) = s.interval();
-  return m;
-}
 
 /// Rules, head, and one of both, on lines that neither was made of.
 void add_figures(const std::string& of, const lines& all, const trained_head& made,
@@ -129,7 +47,7 @@ void add_figures(const std::string& of, const lines& all, const trained_head& ma
   }
 }
 
-std::string card_of(const judge_options& o, const material& from, const trained_head& made,
+std::string card_of(const judge_options& o, const judge_material& from, const trained_head& made,
                     const report::measures& numbers, const std::vector<std::string>& missed,
                     const std::string& file) {
   std::string out = fmt::format(
@@ -163,8 +81,11 @@ std::string card_of(const judge_options& o, const material& from, const trained_
 
 }  // namespace
 
-int run_train_judge(const judge_options& o) {
-  const auto from = material_of(o);
+int run_train_judge(const judge_options& given) {
+  auto o = given;
+  if (o.out.empty()) o.out = "out/judge/house.head.json";
+  if (o.each == 0) o.each = 40;
+  const auto from = judge_material_of(o);
   if (!from) return complain(from.error(), exit_bad_input);
   const auto& held = from->held_out;
   head_options how;

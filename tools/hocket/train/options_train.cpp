@@ -14,7 +14,7 @@ void add_train_judge(CLI::App& train, action& chosen) {
       *train.add_subcommand("judge", "Train the head of policy.judge from families of wordings");
   sub.callback([&train, &chosen] {
     train.callback([] {});
-    chosen = [] { return run_train_judge(o); };
+    chosen = [] { return o.language_model.empty() ? run_train_judge(o) : run_train_sentences(o); };
   });
   sub.add_option("families", o.families, "Families of wordings (YAML)")->capture_default_str();
   sub.add_option("--policy", o.policy, "Policy file whose topics they are")
@@ -27,12 +27,30 @@ void add_train_judge(CLI::App& train, action& chosen) {
       ->capture_default_str()
       ->type_name("FILE");
   sub.add_option("--out", o.out, "File of the head; its card (.md) comes beside it")
-      ->capture_default_str()
       ->type_name("FILE");
   sub.add_option("--seed", o.seed, "Of everything that is drawn")->capture_default_str();
-  sub.add_option("--each", o.each, "Wordings of a pattern, at most")
+  sub.add_option("--each", o.each,
+                 "Wordings of a pattern, at most; 0: 40, or 12 with --language-model")
+      ->check(CLI::Range(0, 10000));
+  sub.add_option("--language-model", o.language_model,
+                 "Train a head over this model's hidden states: a file, a folder or a package")
+      ->type_name("MODEL");
+  sub.add_option("--kinds", o.kinds, "With it: more families of wordings (YAML)")
+      ->type_name("FILE");
+  sub.add_option("--words", o.words, "With it: the head over words that it is asked together with")
+      ->type_name("FILE");
+  sub.add_option("--words-count", o.words_count,
+                 "With it: what that head's margin adds to the log odds of harm; 0: nothing")
       ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
+      ->check(CLI::Range(0.0, 100.0));
+  sub.add_option(
+         "--over-refused", o.over_refused,
+         "With it: share of harmless wordings of patterns apart that it may refuse, at most")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  sub.add_option("--layer", o.layer, "With it: whose states; 0: the last layer's")
+      ->check(CLI::Range(0, 4096));
+  sub.add_option("--threads", o.threads, "With it: of the model")->check(CLI::Range(1, 64));
   add_json(sub, o.json);
 }
 

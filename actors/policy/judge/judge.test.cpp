@@ -1,4 +1,4 @@
-#include "actors/policy/judge.hpp"
+#include "actors/policy/judge/judge.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
