@@ -132,6 +132,28 @@ test("no connection is told, and tries have an end", async () => {
   assert.equal(second.seen.at(-1), "closed");
 });
 
+test("it is tried for as long as the server keeps the conversation", async () => {
+  const { seen, connected } = begin();
+  const now = Date.now;
+  Fake.all[0].open();
+  Fake.all[0].tell(hello({ limits: { resume_ms: 30_000 } }));
+  await connected;
+  try {
+    const began = now();
+    Fake.all[0].end(1006, "");
+    await until(() => Fake.all.length === 2);
+    Date.now = () => began + 29_000;
+    Fake.all[1].end(1006, "");
+    assert.equal(seen.at(-1), "broken");
+    await until(() => Fake.all.length === 3);
+    Date.now = () => began + 31_000;
+    Fake.all[2].end(1006, "");
+    assert.equal(seen.at(-1), "closed");
+  } finally {
+    Date.now = now;
+  }
+});
+
 test("a connection that does not keep up loses sound, and nothing else", async () => {
   const { session, connected } = begin({ mostBufferedBytes: 100 });
   Fake.all[0].open();

@@ -172,7 +172,8 @@ export interface Options {
   /** What `resumption()` of an earlier session gave (another page, before a reload): goes on with that one.
    * Where it is over by now a new one begins, and an `error` with the code `cannot_resume` says so. */
   resume?: Resumption;
-  /** Tries after a broken connection; the waits between them double from 250 ms to 4 s. */
+  /** Tries after a broken connection; the waits between them double from 250 ms to 4 s. Without it: as long as
+   * the server keeps the conversation (`hello.limits.resume_ms`), and 20 s at least. */
   retries?: number;
   /** For tests, and where there is no global WebSocket. */
   makeSocket?: (url: string, protocols: string[]) => Socket;
@@ -187,6 +188,7 @@ export interface Resumption {
 }
 
 const open = 1;
+const leastTriedMs = 20_000;
 
 /** 16 bit little-endian PCM of samples in [-1, 1], in base64. */
 export function encodeSound(samples: Float32Array): string {
@@ -228,6 +230,8 @@ export class Session {
   private key: string | null;
   private seen: number;
   private tries = 0;
+  private brokenAt: number | null = null;
+  private keptMs = leastTriedMs;
   private isOver = false;
   private forgets = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -370,6 +374,8 @@ export class Session {
       this.hello = e;
       this.key = e.resume;
       this.tries = 0;
+      this.keptMs = Math.max(leastTriedMs, e.limits?.resume_ms ?? 0);
+      this.brokenAt = null;
       // The key before this one is spent now, and what was seen need not be kept.
       if (this.key) this.send({ type: "seen", seq: this.seen });
       if (this.forgets) return this.end("forget");
@@ -387,7 +393,10 @@ export class Session {
   private lost(code: number, reason: string): void {
     this.socket = null;
     const canRetry = this.key && code !== 1000 && code !== 1008 && code !== 4001;
-    if (this.isOver || !canRetry || this.tries >= (this.options.retries ?? 8)) {
+    this.brokenAt ??= Date.now();
+    const { retries } = this.options;
+    const isEnough = retries === undefined ? Date.now() - this.brokenAt > this.keptMs : this.tries >= retries;
+    if (this.isOver || !canRetry || isEnough) {
       this.isOver = true;
       return this.tell({ type: "connection", state: "closed", code, reason });
     }

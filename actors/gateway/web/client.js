@@ -1,4 +1,5 @@
 const open = 1;
+const leastTriedMs = 20_000;
 /** 16 bit little-endian PCM of samples in [-1, 1], in base64. */
 export function encodeSound(samples) {
     const bytes = new Uint8Array(samples.length * 2);
@@ -37,6 +38,8 @@ export class Session {
     key;
     seen;
     tries = 0;
+    brokenAt = null;
+    keptMs = leastTriedMs;
     isOver = false;
     forgets = false;
     timer;
@@ -180,6 +183,8 @@ export class Session {
             this.hello = e;
             this.key = e.resume;
             this.tries = 0;
+            this.keptMs = Math.max(leastTriedMs, e.limits?.resume_ms ?? 0);
+            this.brokenAt = null;
             // The key before this one is spent now, and what was seen need not be kept.
             if (this.key)
                 this.send({ type: "seen", seq: this.seen });
@@ -201,7 +206,10 @@ export class Session {
     lost(code, reason) {
         this.socket = null;
         const canRetry = this.key && code !== 1000 && code !== 1008 && code !== 4001;
-        if (this.isOver || !canRetry || this.tries >= (this.options.retries ?? 8)) {
+        this.brokenAt ??= Date.now();
+        const { retries } = this.options;
+        const isEnough = retries === undefined ? Date.now() - this.brokenAt > this.keptMs : this.tries >= retries;
+        if (this.isOver || !canRetry || isEnough) {
             this.isOver = true;
             return this.tell({ type: "connection", state: "closed", code, reason });
         }
