@@ -16,7 +16,14 @@ using namespace hocket::engine;
 
 namespace {
 
-model_config on_backbone(int generation, bool experts) {
+struct kind {
+  int generation;
+  bool experts;
+  int gates = -1, residuals = -1;
+};
+
+model_config on_backbone(const kind& of) {
+  const auto [generation, experts, gates, residuals] = of;
   model_config c;
   c.width = 64, c.layers = 4, c.feed_forward = 48, c.vocabulary = 4;
   c.attention = {.heads = 2,
@@ -28,8 +35,9 @@ model_config on_backbone(int generation, bool experts) {
                  .rotary = false,
                  .relative_extent = 9};
   c.backbone = {.generation = generation, .kernel = 4, .relative_rank = 3};
+  c.backbone.gates = gates, c.backbone.residuals = residuals;
   if (experts) c.backbone.experts = 4, c.backbone.shared = generation == 1 ? 2 : 0;
-  if (generation == 2)
+  if (c.backbone.reads_blocks())
     c.backbone.loop_begin = 2, c.backbone.loop_end = 4, c.backbone.loop_passes = 3,
     c.backbone.loop_gate_rank = 16;
   c.flow = {.patch = 48, .width = 64, .blocks = 1, .expansion = 2, .condition = 32};
@@ -60,16 +68,20 @@ bool same(const micro_turn_output& a, const micro_turn_output& b) {
   return a.text == b.text && a.heard == b.heard && a.voice == b.voice && a.speech == b.speech;
 }
 
-const std::pair<int, bool> backbones[] = {{1, false}, {1, true}, {2, false}, {2, true}};
+const kind backbones[] = {{1, false},       {1, true},        {2, false},      {2, true},
+                          {1, false, 1, 0}, {1, false, 0, 1}, {1, true, 1, 1}, {2, false, 0, 1},
+                          {2, false, 1, 0}, {2, true, 0, 0}};
 
 }  // namespace
 
 TEST_CASE(
     "on a published backbone a session has the same bits alone, in a batch, resumed and forked") {
-  for (const auto& [generation, experts] : backbones) {
-    CAPTURE(generation);
-    CAPTURE(experts);
-    const auto model = random_model(on_backbone(generation, experts));
+  for (const auto& of : backbones) {
+    CAPTURE(of.generation);
+    CAPTURE(of.experts);
+    CAPTURE(of.gates);
+    CAPTURE(of.residuals);
+    const auto model = random_model(on_backbone(of));
     constexpr int turns = 12;
     std::vector<std::vector<micro_turn_output>> alone(3);
     int voiced = 0;
@@ -119,7 +131,7 @@ TEST_CASE(
 
 TEST_CASE("on a published backbone memory is bounded, and a damaged state is refused") {
   for (const int generation : {1, 2}) {
-    const auto model = random_model(on_backbone(generation, true));
+    const auto model = random_model(on_backbone({generation, true}));
     session s(model, {});
     for (int k = 0; k < 20; ++k) REQUIRE(s.append(person(1, k)));
     const auto bytes = s.suspend();
@@ -132,7 +144,7 @@ TEST_CASE("on a published backbone memory is bounded, and a damaged state is ref
     CHECK(std::equal(held.begin(), held.begin() + 16, held.begin() + 16));
     for (std::size_t cut = 0; cut < bytes.size(); cut += 997)
       CHECK(!session::resume(model, std::span(bytes).first(cut)));
-    const auto other = random_model(on_backbone(3 - generation, true));
+    const auto other = random_model(on_backbone({3 - generation, true}));
     CHECK(session::resume(other, bytes).error().message.find("another shape") != std::string::npos);
   }
 }
@@ -155,11 +167,51 @@ TEST_CASE("backbones that contradict themselves are refused by name") {
         std::string::npos);
   CHECK(with(R"({"generation": 2, "loop_passes": 3, "loop_begin": 1, "loop_end": 4})", fits)
             .find("backbone.loop_end") != std::string::npos);
+  CHECK(with(R"({"generation": 2, "loop_passes": 3, "loop_begin": 2, "loop_end": 4})", fits) == "");
+  CHECK(
+      with(R"({"generation": 2, "residuals": 0, "loop_passes": 3, "loop_begin": 2, "loop_end": 4})",
+           fits)
+          .find("layers with residuals") != std::string::npos);
+  CHECK(with(R"({"generation": 1, "gates": 2})", fits).find("backbone.gates: 2 is outside") !=
+        std::string::npos);
   for (const char* part : {"experts", "dense", "loop_passes"})
     CHECK(with((R"({"generation": 0, ")" + std::string(part) + R"(": 2})").c_str(), "{}")
               .find("go with generation 1 or 2") != std::string::npos);
   CHECK(with(R"({"generation": 2, "windows": 4})", fits) ==
         "model config: backbone.windows: unknown key");
-  const auto c = on_backbone(2, true);
+  for (const char* part : {"gates", "residuals"})
+    CHECK(with((R"({"generation": 0, ")" + std::string(part) + R"(": 1})").c_str(), "{}")
+              .find("go with generation 1 or 2") != std::string::npos);
+  const auto c = on_backbone({2, true});
   CHECK(to_json(*parse_model_config(to_json(c))) == to_json(c));
+}
+
+TEST_CASE("gates and residuals are parts by themselves: each adds its weights and no others") {
+  const auto has = [](const kind& of, const std::string& end) {
+    network net(on_backbone(of), 1);
+    bool found = false;
+    for (const auto& p : net.parameters()) found |= p.name.ends_with(end);
+    return found;
+  };
+  for (const int generation : {1, 2})
+    for (const int gates : {0, 1})
+      for (const int residuals : {0, 1}) {
+        const kind of{generation, false, gates, residuals};
+        CAPTURE(generation);
+        CAPTURE(gates);
+        CAPTURE(residuals);
+        CHECK(has(of, "attention.gate") == (gates == 1));
+        for (const char* read : {"attention.asks", "feed.asks", "final_asks"})
+          CHECK(has(of, read) == (residuals == 1));
+        const auto trunk = on_backbone(of).trunk();
+        CHECK(trunk.layers[0].attention.row_sinks == (gates == 1));
+        CHECK(trunk.depth.layers == (residuals == 1 ? 2 : 0));
+      }
+  for (const int generation : {1, 2}) {  // unsaid, they are the generation's
+    const kind said{generation, true, generation - 1, generation - 1};
+    network unsaid(on_backbone({generation, true}), 1), told(on_backbone(said), 1);
+    const auto mine = unsaid.parameters(), other = told.parameters();
+    REQUIRE(mine.size() == other.size());
+    for (std::size_t i = 0; i < mine.size(); ++i) CHECK(at::equal(*mine[i].value, *other[i].value));
+  }
 }

@@ -42,6 +42,8 @@ void visit_backbone(backbone_settings& c, Visit&& visit) {
   visit("relative_clip", c.relative_clip, 1e-3, 1e6);
   visit("length_from", c.length_from, 0, 1 << 30);
   visit("length_rate", c.length_rate, 0, 1e3);
+  visit("gates", c.gates, -1, 1);
+  visit("residuals", c.residuals, -1, 1);
   visit("experts", c.experts, 0, 4096);
   visit("chosen", c.chosen, 1, 4096);
   visit("shared", c.shared, 0, 256);
@@ -133,8 +135,9 @@ json write(Config config, Visit visit_all) {
 std::string problem_of(const model_config& c) {
   const auto& b = c.backbone;
   if (b.generation == 0)
-    return b.experts > 0 || b.dense > 0 || b.loop_passes > 1
-               ? "backbone: experts, dense and loop_passes go with generation 1 or 2"
+    return b.experts > 0 || b.dense > 0 || b.loop_passes > 1 || b.gated() || b.reads_blocks()
+               ? "backbone: experts, dense, loop_passes, gates and residuals go with generation 1 "
+                 "or 2"
                : "";
   if (c.attention.rotary || c.attention.relative_extent == 0)
     return "backbone.generation: these layers take attention.rotary false and a relative_extent";
@@ -146,10 +149,10 @@ std::string problem_of(const model_config& c) {
     return "backbone.dense: goes with experts of generation 1";
   if (b.dense > c.layers) return "backbone.dense: is more than there are layers";
   const bool loops = b.loop_passes > 1;
-  if (loops && (b.generation == 1 || b.loop_begin % b.block != 0 || b.loop_end % b.block != 0 ||
+  if (loops && (!b.reads_blocks() || b.loop_begin % b.block != 0 || b.loop_end % b.block != 0 ||
                 b.loop_begin < 1 || b.loop_end <= b.loop_begin || b.loop_end > c.layers))
-    return "backbone.loop_end: a loop begins and ends at a block's border among the layers of "
-           "generation 2";
+    return "backbone.loop_end: a loop begins and ends at a block's border among layers with "
+           "residuals (generation 2 has them)";
   return "";
 }
 
@@ -163,6 +166,7 @@ void make_published(const model_config& c, int i, layer_config& layer) {
   if (a.window > 0) a.relative_extent = std::min(a.relative_extent, a.window);
   if (a.window == 0 && b.length_from > 0)
     a.lengths = {static_cast<double>(b.length_from), b.length_rate};
+  a.gated = a.row_sinks = b.gated();
   layer.convolution.kernel = b.kernel;
   if (i < b.dense)
     f.width = b.dense_feed_forward;
@@ -177,7 +181,7 @@ void make_published(const model_config& c, int i, layer_config& layer) {
     a.qk_norm = true, a.scale = 1.0 / a.head_dim, f.scaled = true;
     return;
   }
-  a.qk_norm = false, a.gated = a.row_sinks = true;
+  a.qk_norm = false;
   a.clip = b.clip > 0 ? b.clip : std::sqrt(512.0), a.relative_clip = b.relative_clip;
   f.activation = activation_kind::capped_gated;
   layer.convolution.dynamic = a.window == 0;
@@ -216,7 +220,7 @@ transformer_config model_config::trunk() const {
                         .feed_forward = {.width = feed_forward}});
     if (backbone.generation > 0) make_published(*this, i, c.layers.back());
   }
-  if (backbone.generation == 2) {
+  if (backbone.reads_blocks()) {
     c.depth.layers = backbone.block;
     if (backbone.loop_passes > 1)
       c.loop = {backbone.loop_begin, backbone.loop_end, backbone.loop_passes,
@@ -259,7 +263,7 @@ std::string to_json(const model_config& config) {
   object["layout"] = write(config.layout, HOCKET_VISIT(visit_layout));
   object["attention"] = write(config.attention, HOCKET_VISIT(visit_attention));
   const auto& b = config.backbone;
-  if (b.generation > 0 || b.experts > 0 || b.loop_passes > 1)
+  if (b.generation > 0 || b.experts > 0 || b.loop_passes > 1 || b.gated() || b.reads_blocks())
     object["backbone"] = write(config.backbone, HOCKET_VISIT(visit_backbone));
   object["flow"] = write(config.flow, HOCKET_VISIT(visit_flow));
   return object.dump(2);

@@ -41,7 +41,8 @@ struct attention_settings {
   bool qk_norm = true;      ///< RMS norm of queries and keys per head, with a learned gain
 };
 
-/// The layers of the published Inkling models in place of plain ones.
+/// The layers of the published Inkling models in place of plain ones. `gates` and `residuals` take a part of
+/// the second generation by itself: 0 without it, 1 with it, -1 as the generation has it.
 struct backbone_settings {
   int generation = 0;        ///< 0: plain layers; 1: Inkling's; 2: Inkling 2's
   int kernel = 4;            ///< positions of the short convolutions, the row's own included
@@ -51,16 +52,21 @@ struct backbone_settings {
   /// Scores of layers without a window grow from this position on, with this rate times its logarithm.
   int length_from = 0;  ///< 0: they do not
   double length_rate = 0.1;
-  int experts = 0;  ///< 0: one feed-forward
+  int gates = -1;      ///< gated output of attention, and sinks that each row computes
+  int residuals = -1;  ///< layers add to blocks and read from them
+  int experts = 0;     ///< 0: one feed-forward
   int chosen = 2;
   int shared = 0;          ///< experts that every row passes; generation 1
   double route_scale = 1;  ///< of the chosen experts' sum
   int dense = 0;           ///< first layers without experts; generation 1
   int dense_feed_forward = 640;
-  int block = 2;  ///< layers that add to one block; generation 2
+  int block = 2;  ///< layers that add to one block
   int loop_begin = 0, loop_end = 0,
-      loop_passes = 1;  ///< layers that run several times; generation 2
+      loop_passes = 1;  ///< layers that run several times; with residuals
   int loop_gate_rank = 16;
+
+  bool gated() const { return gates < 0 ? generation == 2 : gates > 0; }
+  bool reads_blocks() const { return residuals < 0 ? generation == 2 : residuals > 0; }
 };
 
 /// Draws one mel patch per 50 ms frame from the hidden state by flow matching.

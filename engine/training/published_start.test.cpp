@@ -89,11 +89,18 @@ micro_turn_input some_input() {
 }  // namespace
 
 TEST_CASE("on a published backbone, with experts, training learns to echo") {
-  for (const int generation : {1, 2}) {
+  struct parts {
+    int generation, gates = -1, residuals = -1;
+  };
+  for (const auto& [generation, gates, residuals] :
+       {parts{1}, parts{2}, parts{1, 1, 0}, parts{1, 0, 1}, parts{2, 0, 0}}) {
     CAPTURE(generation);
+    CAPTURE(gates);
+    CAPTURE(residuals);
     auto options = toy();
     options.model.attention.rotary = false, options.model.attention.relative_extent = 40;
-    options.model.backbone = {.generation = generation, .experts = 3};
+    options.model.backbone = {
+        .generation = generation, .gates = gates, .residuals = residuals, .experts = 3};
     options.model.feed_forward = 32;
     interaction_trainer trainer(options);
     train_to(trainer, 4);

@@ -52,8 +52,11 @@ void draw_dense(const fresh_weights& fresh, std::int64_t width, std::int64_t d,
 }
 
 /// A published layer's attention: convolutions that add nothing, bias that is none, reads of all blocks alike.
-void draw_apart(const fresh_weights& fresh, std::int64_t d, int i, const layer_config& c,
+void draw_apart(const fresh_weights& fresh, const transformer_config& config, int i,
                 transformer::attention_weights& w) {
+  const auto& c = config.layers[static_cast<std::size_t>(i)];
+  const std::int64_t d = config.width;
+  const bool reads = config.depth.layers > 0;
   const auto& a = c.attention;
   const std::int64_t kernel = c.convolution.kernel, keys = a.key_width(), values = a.value_width();
   auto& own = w.apart;
@@ -69,23 +72,23 @@ void draw_apart(const fresh_weights& fresh, std::int64_t d, int i, const layer_c
     w.vectors.q_gain = fresh.ones(a.head_dim), w.vectors.k_gain = fresh.ones(a.head_dim);
   if (a.clip > 0) own.query_scale = fresh.ones(std::int64_t{a.heads} * a.head_dim);
   if (a.relative_clip > 0) own.mix_scale = fresh.ones(std::int64_t{a.heads} * a.relative_rank);
-  if (!a.gated) return;
-  own.gate.weight.value = fresh.linear(a.out_width(), d);
-  if (i > 0) w.asks = fresh.zero({c.convolution.dynamic ? 3 : 1, d});
+  if (a.gated) own.gate.weight.value = fresh.linear(a.out_width(), d);
+  if (reads && i > 0) w.asks = fresh.zero({c.convolution.dynamic ? 3 : 1, d});
   if (!c.convolution.dynamic) return;
   for (auto* taps : {&own.key_taps, &own.value_taps})
     taps->weight.value = fresh.zero({a.kv_heads * kernel, d});
-  own.key_norm.gain = fresh.ones(d), own.value_norm.gain = fresh.ones(d);
+  if (reads) own.key_norm.gain = fresh.ones(d), own.value_norm.gain = fresh.ones(d);
 }
 
-void draw_published_feed(const fresh_weights& fresh, std::int64_t d, const layer_config& c,
-                         transformer::feed_forward_weights& w) {
+void draw_published_feed(const fresh_weights& fresh, const transformer_config& config,
+                         const layer_config& c, transformer::feed_forward_weights& w) {
+  const std::int64_t d = config.width;
   const auto& f = c.feed_forward;
   const auto& e = f.experts;
   w.norm.gain = fresh.ones(d);
   w.kernel = fresh.zero({c.convolution.kernel, d});
   if (f.scaled) w.scale = fresh.ones(1);
-  if (c.attention.gated) w.asks = fresh.zero({1, d});
+  if (config.depth.layers > 0) w.asks = fresh.zero({1, d});
   if (e.count == 0) return draw_dense(fresh, f.width, d, w.dense);
   w.router.weight.value = fresh.linear(e.count + (e.shared_scored ? e.shared : 0), d);
   w.correction = fresh.zero({e.count});
@@ -118,8 +121,8 @@ void transformer::initialise(const at::Generator& generator) {
     HOCKET_ASSERT(config_.layers[i].mixer == mixer_kind::attention && config_.layers[i].feeds());
     if (a.apart) {
       const int layer = static_cast<int>(i);
-      draw_apart(fresh, d, layer, config_.layers[i], layers_[i].attention);
-      draw_published_feed(fresh, d, config_.layers[i], layers_[i].feed);
+      draw_apart(fresh, config_, layer, layers_[i].attention);
+      draw_published_feed(fresh, config_, config_.layers[i], layers_[i].feed);
       const auto& loop = config_.loop;
       if (loop.passes > 1 && layer >= loop.begin && layer < loop.end)
         draw_messages(fresh, d, loop.gate_rank, layers_[i]);

@@ -13,7 +13,7 @@ namespace {
 struct model_part final : config_base {
   std::int64_t width = 256, layers = 6, heads = 4, feed_forward = 640, window = 300;
   std::int64_t audio_context = 3, flow_width = 384, flow_blocks = 3, video = 0;
-  std::string backbone = "plain";
+  std::string backbone = "plain", gates = "published", residuals = "published";
   std::int64_t experts = 0, chosen = 2, loop_passes = 1;
   void visit(config_visitor& v) override {
     v.field({.name = "width",
@@ -39,6 +39,15 @@ struct model_part final : config_base {
                     "in blocks of two",
              .choices = {"plain", "inkling", "inkling2"}},
             backbone);
+    v.field({.name = "gates",
+             .doc = "gated output of attention, and sinks; published: as the backbone has them. "
+                    "Not with plain layers",
+             .choices = {"published", "with", "without"}},
+            gates);
+    v.field({.name = "residuals",
+             .doc = "attention residuals over blocks of two layers; likewise",
+             .choices = {"published", "with", "without"}},
+            residuals);
     v.field(
         {.name = "experts",
          .doc = "of a layer, feed_forward wide each; 0: one feed-forward. Not with plain layers",
@@ -48,7 +57,7 @@ struct model_part final : config_base {
     v.field({.name = "chosen", .doc = "experts that a position takes", .min = 1, .max = 256},
             chosen);
     v.field({.name = "loop_passes",
-             .doc = "how often all layers but the first and last two run; `inkling2` alone",
+             .doc = "how often all layers but the first and last two run; with residuals",
              .min = 1,
              .max = 8},
             loop_passes);
@@ -57,10 +66,14 @@ struct model_part final : config_base {
   }
 };
 
+/// Of a part of a backbone, as `engine::backbone_settings` has it.
+int part_of(const std::string& said) { return said == "published" ? -1 : said == "with" ? 1 : 0; }
+
 void set_backbone(const model_part& from, engine::model_config& c) {
   auto& b = c.backbone;
   b.experts = static_cast<int>(from.experts), b.chosen = static_cast<int>(from.chosen);
   b.loop_passes = static_cast<int>(from.loop_passes);
+  b.gates = part_of(from.gates), b.residuals = part_of(from.residuals);
   if (from.backbone == "plain") return;  // which has neither: refused where they are asked for
   b.generation = from.backbone == "inkling" ? 1 : 2;
   b.loop_begin = b.block, b.loop_end = c.layers - b.block;
