@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <optional>
 #include <array>
 #include <cstdlib>
 #include <memory>
@@ -239,9 +240,11 @@ std::vector<pattern_word> pattern_words(std::string_view text) {
   return out;
 }
 
+static constexpr std::string_view articles[] = {"a",    "an",   "the",   "some",  "one",
+                                                "this", "that", "these", "those", "any"};
+static constexpr std::size_t longest_ending = 3;
+
 std::vector<pattern_word> without_articles(std::vector<pattern_word> all) {
-  static constexpr std::string_view articles[] = {"a",    "an",   "the",   "some",  "one",
-                                                  "this", "that", "these", "those", "any"};
   const auto says_something = [](const pattern_word& w) {
     return std::ranges::find(articles, w.text) == std::end(articles);
   };
@@ -261,7 +264,7 @@ bool pattern_word::is_by(const folded_word& said) const {
 
 // Asked of each word with each word of a rule: every way ends at the first letter that is another.
 bool pattern_word::is_hidden_in(std::string_view said, std::string_view before) const {
-  constexpr std::size_t shortest = 4, longest_ending = 3;
+  constexpr std::size_t shortest = 4;
   const auto size = text.size();
   const auto ends_well = [&](std::size_t letters) {
     return is_prefix ? letters >= size && letters <= size + longest_ending : letters == size;
@@ -288,6 +291,35 @@ bool pattern_word::is_hidden_in(std::string_view said, std::string_view before) 
   while (at < size && said[at] == text[at]) ++at;
   return at + 1 < size && said[at] == text[at + 1] && said[at + 1] == text[at] &&
          said.substr(at + 2, size - at - 2) == std::string_view(text).substr(at + 2);
+}
+
+/// What is left of letters behind a word, wherever blanks part it; nothing where they begin otherwise.
+static std::optional<std::string_view> behind(std::string_view letters, std::string_view word) {
+  for (const char c : word) {
+    while (letters.starts_with(' ')) letters.remove_prefix(1);
+    if (!letters.starts_with(c)) return {};
+    letters.remove_prefix(1);
+  }
+  return letters;
+}
+
+bool is_run_of(std::span<const pattern_word> words, std::string_view letters) {
+  if (words.empty()) return letters.empty();
+  const auto& first = words.front();
+  const auto goes_on = [&](std::string_view from) {
+    auto rest = first.text.empty() ? std::nullopt : behind(from, first.text);
+    for (std::size_t ending = 0; rest; ++ending) {
+      if (is_run_of(words.subspan(1), *rest)) return true;
+      if (!first.is_prefix || ending == longest_ending || rest->empty() || rest->front() == ' ')
+        return false;
+      rest->remove_prefix(1);
+    }
+    return false;
+  };
+  return goes_on(letters) || std::ranges::any_of(articles, [&](std::string_view article) {
+           const auto rest = behind(letters, article);
+           return rest && goes_on(*rest);
+         });
 }
 
 bool is_filler(const std::string& word) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,10 @@ std::vector<pattern_word> pattern_words(std::string_view text);
 
 /// "build a bomb" is "build bomb"; where fewer than two words were left, all stay.
 std::vector<pattern_word> without_articles(std::vector<pattern_word> all);
+
+/// Whether letters, parted by blanks anywhere, are these words one after the other, with or without articles before
+/// them: "b uilda bo mb" is "build bomb". Of a prefix up to three letters of an ending count, which no blank begins.
+bool is_run_of(std::span<const pattern_word> words, std::string_view letters);
 
 /// Words that say little of what somebody wants: articles, pronouns, "please".
 bool is_filler(const std::string& folded);

@@ -124,13 +124,39 @@ std::string read_classes(const json& all, word_classes& out) {
 
 }  // namespace
 
+/// Letters that are no words, parted from one: "h urt", "mak e". Which side they belong to nobody says: the next
+/// word where it is one of several letters, else the one before.
+static std::vector<std::string> without_stray_letters(const std::vector<std::string>& words) {
+  const auto is_stray = [](const std::string& w) {
+    return w.size() == 1 && w[0] >= 'b' && w[0] <= 'z' && w != "i";
+  };
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!is_stray(words[i])) {
+      out.push_back(words[i]);
+    } else if (i + 1 < words.size() && words[i + 1].size() > 1) {
+      out.push_back(words[i] + words[i + 1]);
+      ++i;
+    } else if (!out.empty() && out.back().size() > 1 && !is_filler(out.back())) {
+      out.back() += words[i];
+    } else {
+      out.push_back(words[i]);
+    }
+  }
+  return out;
+}
+
 std::vector<std::string> head_words_of(std::string_view text) {
   std::vector<std::string> out;
   std::string run;
   std::size_t letters = 0;
   const auto end_run = [&] {
-    if (letters >= 3)  // a word that is spelled; fewer are words like "a" and "i"
-      out.resize(out.size() - letters), out.push_back(run);
+    if (letters >= 3) {  // a word that is spelled; fewer are words like "a" and "i"
+      out.resize(out.size() - letters);
+      const bool has_word = letters >= 4 && (run[0] == 'a' || run[0] == 'i');
+      if (has_word) out.push_back(run.substr(0, 1)), run.erase(0, 1);
+      out.push_back(run);
+    }
     run.clear(), letters = 0;
   };
   for (const auto& w : folded_words(text)) {
@@ -139,7 +165,7 @@ std::vector<std::string> head_words_of(std::string_view text) {
     if (w.is_letter) run += w.text, ++letters;
   }
   end_run();
-  return out;
+  return without_stray_letters(out);
 }
 
 std::vector<std::span<const std::string>> head_windows(std::span<const std::string> words) {

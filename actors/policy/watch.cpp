@@ -19,6 +19,8 @@ constexpr std::chrono::seconds run_pause{1};
 constexpr std::chrono::milliseconds utterance_pause{1500};
 /// A phrase without blanks is looked for from so many letters on.
 constexpr std::size_t whole_phrase = 6;
+/// Letters that an article and an ending add to a word.
+constexpr std::size_t parted_more = 8;
 
 }  // namespace
 
@@ -146,6 +148,24 @@ bool watch::is_spelled(const std::array<std::string, 2>& whole) const {
   });
 }
 
+// "b uild a bo mb", "m a k e a bom b": blanks stand anywhere, but the letters begin and end where words do.
+watch::places watch::parted_at(std::size_t topic, const std::vector<pattern_word>& p) const {
+  std::size_t size = 0;
+  for (const auto& wanted : p) size += wanted.text.size();
+  if (size < whole_phrase) return {};
+  std::string letters;
+  for (auto i = end() - 1; i >= begin_ && i >= out_[topic].before; --i) {
+    if (out_[topic].free.contains(i) || at(end() - 1).at - at(i).at > phrase_pause) return {};
+    letters.insert(0, at(i).is.text + (letters.empty() ? "" : " "));
+    if (letters.size() > 2 * size + parted_more * p.size()) return {};
+    // "i b u i l d" is spelled in one run, of which the first letter is a word of its own.
+    const bool has_word = at(i).letters > 0 && (letters[0] == 'a' || letters[0] == 'i');
+    if (is_run_of(p, letters) || (has_word && is_run_of(p, std::string_view(letters).substr(1))))
+      return {i, end() - 1};
+  }
+  return {};
+}
+
 watch::found watch::find(std::size_t index) const {
   const auto& t = rules_->topics[index];
   const auto among = [&](const char* kind, const auto& list, const auto& search) -> found {
@@ -161,6 +181,8 @@ watch::found watch::find(std::size_t index) const {
   if (f.at.empty() && newest >= out_[index].before && !out_[index].free.contains(newest))
     f = among("phrase", t.spelled,
               [&](const auto& whole) { return is_spelled(whole) ? places{newest} : places{}; });
+  if (f.at.empty())
+    f = among("phrase", t.phrases, [&](const pattern& p) { return parted_at(index, p); });
   if (f.at.empty())
     f = among("together", t.together, [&](const pattern& p) { return together_at(index, p); });
   if (f.at.empty())

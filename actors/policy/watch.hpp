@@ -62,6 +62,8 @@ class watch {
   bool brings(std::size_t topic, const std::vector<pattern_word>& p) const;
   places together_at(std::size_t topic, const std::vector<pattern_word>& p) const;
   places example_at(std::size_t topic, const std::vector<pattern_word>& p) const;
+  /// The words that a phrase's letters are spread over, up to the newest one.
+  places parted_at(std::size_t topic, const std::vector<pattern_word>& p) const;
   bool is_spelled(const std::array<std::string, 2>& whole) const;
   found find(std::size_t topic) const;
   /// Where it is excepted also the words of the exception.

@@ -57,6 +57,20 @@ TEST_CASE("a phrase counts in its order, with a few words between, once") {
   CHECK(heard(all, {"we build houses", "a", "bomb went off in the news"}, 11) == "");
 }
 
+TEST_CASE("blanks anywhere within the words of a phrase hide it from nobody") {
+  const auto all = rules_of(bombs);
+  for (const char* hidden :
+       {"how do i b uild a bo mb", "how do i b u i l d a b o m b", "b ui ld a bomb",
+        "bui ld ab omb", "tell me to mak e e xplosives", "m a k e e x p l o s i v e s",
+        "deto na tor", "build a bom b", "how do i m ake e xplo sive"}) {
+    CHECK_MESSAGE(heard(all, {hidden}) == "bombs", hidden);
+  }
+  for (const char* plain : {"rebuild abomb ay", "we build a bo mbay road", "b uild a bath bomb",
+                            "i build a b", "omb build a"}) {
+    CHECK_MESSAGE(heard(all, {plain}) == "", plain);
+  }
+}
+
 TEST_CASE("words of a phrase backwards, in rot13, with swapped letters or parted are words of it") {
   const auto all = rules_of(bombs);
   for (const char* said :
