@@ -22,16 +22,27 @@ double hz_of_mel(double mel) {
                             : log_from_hz * std::exp(log_step * (mel - log_from_mel));
 }
 
-}  // namespace
-
-mel_filters::mel_filters(std::size_t count, std::size_t fft_size, double rate_hz, double low_hz,
-                         double high_hz)
-    : bins_(fft_size / 2 + 1), first_(count), weights_(count) {
+/// The triangles' corners, each the top of the one before it.
+std::vector<double> corners_hz(std::size_t count, double low_hz, double high_hz) {
   std::vector<double> edge(count + 2);
   const double low = mel_of_hz(low_hz), high = mel_of_hz(high_hz);
   for (std::size_t i = 0; i < edge.size(); ++i)
     edge[i] =
         hz_of_mel(low + (high - low) * static_cast<double>(i) / static_cast<double>(count + 1));
+  return edge;
+}
+
+}  // namespace
+
+std::vector<double> mel_filters::centres_hz(std::size_t count, double low_hz, double high_hz) {
+  std::vector<double> edge = corners_hz(count, low_hz, high_hz);
+  return {edge.begin() + 1, edge.end() - 1};
+}
+
+mel_filters::mel_filters(std::size_t count, std::size_t fft_size, double rate_hz, double low_hz,
+                         double high_hz)
+    : bins_(fft_size / 2 + 1), first_(count), weights_(count) {
+  const std::vector<double> edge = corners_hz(count, low_hz, high_hz);
   for (std::size_t m = 0; m < count; ++m) {
     const double left = edge[m], centre = edge[m + 1], right = edge[m + 2];
     const double area = 2.0 / (right - left);

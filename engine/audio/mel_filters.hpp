@@ -19,6 +19,9 @@ class mel_filters {
   std::size_t count() const { return first_.size(); }
   std::size_t bins() const { return bins_; }
 
+  /// Where each triangle has its top, Hz.
+  static std::vector<double> centres_hz(std::size_t count, double low_hz, double high_hz);
+
   /// `magnitude`: [bins], `mel`: [count].
   void apply(std::span<const float> magnitude, std::span<float> mel) const;
   /// The bank as a dense row-major matrix [count, bins].
