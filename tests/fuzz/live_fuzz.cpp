@@ -1,13 +1,19 @@
 #include "actors/gateway/live/machine.hpp"
 #include "tests/fuzz/gateway_conversation.hpp"
 
-// Input: a conversation, see gateway_conversation.hpp.
+// Input: a conversation, see gateway_conversation.hpp; one that begins with sound over a track is a call.
 namespace hocket::fuzz {
 namespace {
 
 void run(std::span<const std::uint8_t> bytes) {
   static const auto schema = schema_of("live");
-  gateway::live::machine machine{{}};
+  gateway::live::settings how;
+  how.has_track = !bytes.empty() && bytes[0] == 'P';
+  if (how.has_track) {
+    how.session = {{"model", "m"}, {"delegation", {{"type", "client"}}}};
+    how.session_id = how.resume_key = "live_k";
+  }
+  gateway::live::machine machine{std::move(how)};
   converse(machine, schema, bytes);
 }
 
@@ -43,7 +49,8 @@ std::vector<std::string> seeds() {
           R"({"type":"session.update","session":{"delegation":{"responses":{"tools":[]}}}})",
       start(
           R"("audio":{"format":{"type":"audio/pcma"}},"input":[{"role":"user","content":[{"text":"hi"}]}])") +
-          rest};
+          rest,
+      "P\nPP\nV\nNN\nMx\nU\nM\n" + rest};
 }
 
 }  // namespace

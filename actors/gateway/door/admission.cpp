@@ -191,10 +191,9 @@ void gateway::count_later(const char* what) {
 }
 
 std::variant<http::response, http::websocket_accept> gateway::admit(const http::request& r) {
+  if (const auto call = beside_at(r); !call.empty()) return admit_beside(r, call);
   const auto kind = protocol_at(r.path);
   if (kind == protocol_kind::none) return plain(404, "no protocol is spoken there");
-  if (const auto call = r.parameter("call_id"); call && kind == protocol_kind::realtime)
-    return admit_beside(r, *call);
   const bool is_known =
       keys_->let_in(key_of(r), key_ring::clock::now()).has_value() || goes_on(r).has_value();
   if (auto no = site_->refuses_socket(r, is_known)) {
@@ -202,7 +201,7 @@ std::variant<http::response, http::websocket_accept> gateway::admit(const http::
     return std::move(*no);
   }
   if (auto no = refuses_new(r, kind)) return std::move(*no);
-  auto entered = enter(r, {kind, false, "", ""});
+  auto entered = enter(r, {kind, false, "", "", ""});
   if (auto* no = std::get_if<http::response>(&entered)) return std::move(*no);
   const auto c = std::get<std::shared_ptr<client>>(entered);
   return http::websocket_accept{subprotocol_for(r), [this, c](std::shared_ptr<http::websocket> s) {
@@ -216,22 +215,22 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   const auto now = key_ring::clock::now();
   const auto known = keys_->let_in(key_of(r), now);
   auto visitor = known.value_or(key_ring::visitor{});
-  const auto goes_on_by =
-      goes_on(r);  // the conversation has a place, and its token was spent for it
-  if (goes_on_by && !known) visitor.name = *goes_on_by;
+  const auto named = goes_on(r);  // the conversation has a place, and its token was spent for it
+  if (named && !known) visitor.name = *named;
   // Without keys each address is somebody.
   const auto who = visitor.name.empty() ? "at " + r.peer : visitor.name;
   const auto place = std::make_shared<trust::budget::share>();
-  const auto no = keys_->enter(who, now, *place);
-  const bool is_full = no == key_ring::refusal::full || no == key_ring::refusal::key_full;
-  if (no != key_ring::refusal::none && !(is_full && goes_on_by)) {
+  // Who goes on takes neither place nor start; who may, with his first message, is let in without.
+  const auto no = named ? key_ring::refusal::full : keys_->enter(who, now, *place);
+  if (no != key_ring::refusal::none && !named && !may_go_on(how.kind, visitor.name)) {
     count_later("refused_sessions");
     http::note_refused(r, why(no));
     auto busy = plain(no == key_ring::refusal::full ? 503 : 429, std::string(why(no)));
     busy.headers = {{"Retry-After", "10"}};
     return busy;
   }
-  if (visitor.was_token && !keys_->spend(key_of(r))) {
+  const bool is_placed = no == key_ring::refusal::none;
+  if (visitor.was_token && is_placed && !keys_->spend(key_of(r))) {
     count_later("refused_keys");
     http::note_refused(r, "its token has let somebody in");
     return plain(401, "this token has let somebody in");
@@ -242,8 +241,11 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   c->kind = how.kind;
   c->has_track = how.has_track;
   c->key_name = visitor.name;
+  c->payer = who;
   c->place = place;
-  c->only_goes_on = is_full || (needs_key_ && !known);  // a spent token begins nothing
+  c->only_goes_on = !is_placed;
+  c->may_begin = known || !needs_key_;  // a spent token begins nothing
+  if (visitor.was_token && !is_placed) c->token = key_of(r);
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
   const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(wall).count();
   session_facts facts;
@@ -262,6 +264,7 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
   facts.resume_ms = config_.resume_s * 1000;
   const bool is_named = how.kind == protocol_kind::own || how.kind == protocol_kind::gemini;
   facts.resume_key = how.resume_key;
+  facts.call_id = how.call_id;
   if (config_.resume_s > 0 && is_named) facts.resume_key = http::random_token(18);
   facts.has_track = how.has_track;
   facts.sees = sees();
@@ -271,7 +274,7 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
         context_.count("protocol_faults", 1);
         context_.log("a protocol failed with " + fault + ": its client is let go");
       });
-  if (how.kind == protocol_kind::own && !facts.resume_key.empty()) {
+  if (is_named && c->may_begin && !facts.resume_key.empty()) {
     const std::lock_guard lock(calls_mutex_);
     std::erase_if(waits_, [](const auto& known) { return known.second.is_gone(); });
     waits_[facts.resume_key] = {{}, c->key_name, http::sha256_hex(key_of(r)), c, how.kind};

@@ -10,6 +10,7 @@
 #include "actors/gateway/door/client.hpp"
 #include "actors/gateway/door/gateway.hpp"
 #include "actors/gateway/door/site.hpp"
+#include "actors/gateway/live/session.hpp"
 #include "actors/gateway/realtime/session.hpp"
 #include "actors/gateway/webrtc/addresses.hpp"
 #include "actors/gateway/webrtc/form.hpp"
@@ -35,12 +36,32 @@ bool is_type(std::string_view header, std::string_view type) {
   });
 }
 
+/// Live's: JSON with the session and the transport. What is wrong with it, else its offer in `sdp`.
+std::optional<http::response> read_live(const http::request& r, asked_call& out, std::string& sdp) {
+  const auto body = parse_object(r.body);
+  if (!body) return site::problem(400, "invalid_json", "the body is a JSON object");
+  const auto& transport = member(*body, "transport");
+  sdp = text_of(transport, "sdp");
+  if (text_of(transport, "type") != "webrtc" || sdp.empty())
+    return site::problem(400, "invalid_value",
+                         "`transport` is {\"type\": \"webrtc\", \"sdp\": an offer}");
+  live::agreed read;
+  if (const auto wrong = live::read_session(member(*body, "session"), true, read))
+    return site::problem(400, wrong->code, wrong->message);
+  out.session_json = line_of(member(*body, "session"));
+  return std::nullopt;
+}
+
 /// An offer as it is, or a form with `sdp` and, for Realtime, `session`.
 std::variant<http::response, asked_call> read_call(const http::request& r, protocol_kind kind) {
   const std::string type(r.header("Content-Type").value_or(""));
   asked_call out;
   std::string sdp = r.body;
-  if (is_type(type, "multipart/form-data")) {
+  if (kind == protocol_kind::live && !is_type(type, "application/json"))
+    return site::problem(415, "unsupported_media_type", "the body is application/json");
+  if (kind == protocol_kind::live) {
+    if (auto no = read_live(r, out, sdp)) return std::move(*no);
+  } else if (is_type(type, "multipart/form-data")) {
     auto form = webrtc::read_form(type, r.body);
     if (!form) return site::problem(400, "invalid_form", form.error().message);
     sdp = (*form)["sdp"];
@@ -181,8 +202,9 @@ void gateway::serve(const http::request& r, const http::responder& reply) {
   if (desk_ && edit::desk::is_page(r.path) && r.method != "OPTIONS")
     return serve_desk(r, [reply](http::response out) { reply(std::move(out)); });
   const auto at = call_at(r.path);
-  if (at.kind == protocol_kind::none || !exchange_ || r.method == "OPTIONS")
-    return reply(site_->answer(r));
+  const bool is_call = at.kind != protocol_kind::none &&
+                       (protocol_at(r.path) == protocol_kind::none || r.method == "POST");
+  if (!is_call || !exchange_ || r.method == "OPTIONS") return reply(site_->answer(r));
   const tell_later tell = [reply, more = site_->cross_origin(r)](http::response out) {
     out.headers.insert(out.headers.end(), more.begin(), more.end());
     reply(std::move(out));
@@ -242,13 +264,18 @@ void gateway::take_call(const http::request& r, protocol_kind kind, const tell_l
       calls_[what.id] = {line, what.key_name, http::sha256_hex(key), what.who, what.resumable};
     }
     count_later("calls");
-    tell({201,
-          "application/sdp",
-          made->sdp,
-          {{"Location", std::string(call_path(kind)) + "/" + what.id},
-           {"Cache-Control", "no-store"}}});
+    tell(answered(kind, what.id, std::move(made->sdp)));
   };
   exchange_->answer(std::move(asked.offer), events_of_call(what, line), done);
+}
+
+http::response gateway::answered(protocol_kind kind, const std::string& id, std::string sdp) {
+  const http::header_list more = {{"Location", std::string(call_path(kind)) + "/" + id},
+                                  {"Cache-Control", "no-store"}};
+  if (kind != protocol_kind::live) return {201, "application/sdp", std::move(sdp), more};
+  const json body = {{"session", {{"id", id}}},
+                     {"transport", {{"type", "webrtc"}, {"sdp", std::move(sdp)}}}};
+  return {201, "application/json", line_of(body), more};
 }
 
 webrtc::call_events gateway::events_of_call(const asked_for& what,

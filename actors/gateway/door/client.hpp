@@ -18,6 +18,7 @@
 #include "graph/contract/payload.hpp"
 #include "graph/core/ids.hpp"
 #include "graph/core/timestamp.hpp"
+#include "graph/trust/budget.hpp"
 
 namespace hocket::gateway {
 
@@ -103,12 +104,16 @@ struct client {
   bool has_track = false;  ///< sound goes beside the messages
   std::unique_ptr<protocol> machine;
   std::string key_name;
-  std::shared_ptr<void> place;  ///< among the conversations that may be; given back with it
+  std::string payer;  ///< whose places and starts count: its key's, or its address'
+  std::shared_ptr<trust::budget::share>
+      place;  ///< among the conversations that may be; given back with it
   std::shared_ptr<connection> line;
   std::vector<std::shared_ptr<connection>> aside;  ///< further ones, that hear the same
   session_id session = session_id::none;
   bool is_opening = false, is_over = false;
-  bool only_goes_on = false;  ///< let in without a place, or by a spent token, for one that waits
+  bool only_goes_on = false;  ///< let in without a place, for a conversation that has one
+  bool may_begin = true;      ///< … and may take one; not by a spent token
+  std::string token;          ///< … and is spent then
   timestamp began, last_heard;
   std::optional<timestamp> alone_since;       ///< without a connection
   std::optional<timestamp> unanswered_since;  ///< what answers is gone

@@ -27,7 +27,7 @@ struct connection;
 class site;
 
 /// `gateway.door`: lets people and apps talk with the graph: a page for browsers, and the protocols that
-/// apps speak already (OpenAI Realtime, OpenAI Live, Gemini Live), plain and TLS at one port; Realtime,
+/// apps speak already (OpenAI Realtime, OpenAI Live, Gemini Live), plain and TLS at one port; Realtime, Live,
 /// the page's own and WHIP over WebRTC, too.
 ///
 /// Each client is a conversation of the run, opened and closed through `context.sessions`.
@@ -104,6 +104,7 @@ class gateway final : public component {
     protocol_kind kind = protocol_kind::none;
     bool has_track = false;
     std::string session_json;  ///< of the request; over that of its token
+    std::string call_id;
     std::string resume_key;  ///< with what another call goes on; empty: the protocol's own, if any
   };
   std::variant<http::response, std::shared_ptr<client>> enter(const http::request& r, entry how);
@@ -115,6 +116,7 @@ class gateway final : public component {
   using tell_later = std::function<void(http::response)>;
   void serve(const http::request& r, const http::responder& reply);
   void serve_desk(const http::request& r, const tell_later& tell);
+  static http::response answered(protocol_kind kind, const std::string& id, std::string sdp);
   void take_call(const http::request& r, protocol_kind kind, const tell_later& tell);
   /// What somebody shows who wants something of a call: a key, or a token, spent as it is.
   struct shown {
@@ -154,6 +156,7 @@ class gateway final : public component {
   std::shared_ptr<client> find_call(const http::request& r, protocol_kind kind,
                                     const std::string& earlier);
   std::optional<std::string> goes_on(const http::request& r);
+  bool may_go_on(protocol_kind kind, const std::string& key_name);
   std::optional<http::response> refuses_new(const http::request& r, protocol_kind kind);
   // … and in the actor's context.
   void take_over(const std::shared_ptr<client>& c, const std::string& key,
@@ -163,6 +166,7 @@ class gateway final : public component {
                  const std::string& message, const std::string& next_key, emitter& out);
   static void end_line(client& c, std::int64_t now_ms, int code, const char* reason);
   bool refuse_begin(client& c, emitter& out);
+  bool takes_place(client& c);
   // … and in the actor's context.
   void heard(connection& from, std::vector<float> samples, emitter& out);
   void tell_of_track(client& c, emitter& out);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t warned_ms = 60'000;  ///< before the end of a session, or half of a short one
 constexpr std::chrono::seconds guard_patience{10};  ///< settings that no guard answers
+constexpr std::int64_t longest_pause_ms = 10'000;  ///< of who was let in without a place
 
 }  // namespace
 
@@ -26,6 +27,11 @@ void gateway::watch_limits(client& c, emitter& out) {
   if (!c.asked_settings.empty() && context_.time->now() - c.asked_at > guard_patience) {
     c.asked_settings.clear();
     tell(c, settings_told{{}, {}, "no_settings", "nothing can be set in this conversation"}, out);
+  }
+  if (c.only_goes_on && now > longest_pause_ms) {
+    output o;
+    c.machine->break_off("this connection says nothing of what it goes on with", 1013, now, o);
+    return give(c, std::move(o), out);
   }
   const auto longest = config_.session_limit_s * 1000, quiet = config_.idle_limit_s * 1000;
   const auto warns = [](std::int64_t limit) { return limit - std::min(warned_ms, limit / 2); };

@@ -1,4 +1,5 @@
 // How another connection goes on with a conversation, and how one is refused that has nobody to answer.
+#include <algorithm>
 #include <utility>
 
 #include "actors/gateway/door/client.hpp"
@@ -34,7 +35,7 @@ std::variant<http::response, gateway::asked_for> gateway::who_calls(const http::
                                                                     protocol_kind kind,
                                                                     std::string session_json) {
   asked_for out;
-  out.id = (kind == protocol_kind::realtime ? "rtc_" : "") + http::random_token(18);
+  out.id = std::string(call_prefix(kind)) + http::random_token(18);
   const auto resume = r.parameter("resume");
   if (kind != protocol_kind::own && resume && config_.resume_s > 0) out.resumable = kind;
   if (kind != protocol_kind::own && resume && !resume->empty()) {
@@ -48,7 +49,7 @@ std::variant<http::response, gateway::asked_for> gateway::who_calls(const http::
   } else {
     if (auto no = refuses_new(r, kind)) return std::move(*no);
     const bool is_named = out.resumable != protocol_kind::none;
-    auto entered = enter(r, {kind, true, std::move(session_json), is_named ? out.id : ""});
+    auto entered = enter(r, {kind, true, std::move(session_json), out.id, is_named ? out.id : ""});
     if (auto* no = std::get_if<http::response>(&entered)) return std::move(*no);
     out.who = std::get<std::shared_ptr<client>>(entered);
   }
@@ -57,16 +58,33 @@ std::variant<http::response, gateway::asked_for> gateway::who_calls(const http::
 }
 
 /// The name behind the key of a conversation that waits, or whose connection may be dead without knowing
-/// it, where `?resume=` names it and the same key is shown: it has a place already.
+/// it: it has a place already. `?resume=` names it, by the same key; or a token is shown that has let in
+/// once, to it: some clients say with their first message what they go on with.
 std::optional<std::string> gateway::goes_on(const http::request& r) {
   const auto key = r.parameter("resume").value_or("");
-  if (key.empty()) return std::nullopt;
   const auto by = shown_by(key_of(r));
+  if (key.empty() && by.is_known) return std::nullopt;
+  const auto kind = std::max(protocol_at(r.path), call_at(r.path).kind);
   const std::lock_guard lock(calls_mutex_);
-  const auto found = waits_.find(key);
+  const auto found = key.empty() ? std::ranges::find_if(waits_,
+                                                        [&](const auto& one) {
+                                                          return one.second.resumable == kind &&
+                                                                 !one.second.is_gone() &&
+                                                                 is_own(one.second, by);
+                                                        })
+                                 : waits_.find(key);
   if (found == waits_.end() || found->second.is_gone() || !is_own(found->second, by))
     return std::nullopt;
   return found->second.key_name;
+}
+
+/// Whether the first message of a connection may mean a conversation that there is: one of its key, in its
+/// protocol.
+bool gateway::may_go_on(protocol_kind kind, const std::string& key_name) {
+  const std::lock_guard lock(calls_mutex_);
+  return std::ranges::any_of(waits_, [&](const auto& one) {
+    return one.second.resumable == kind && one.second.key_name == key_name && !one.second.is_gone();
+  });
 }
 
 /// Where nothing answers, who cannot mean a conversation that there is already need not come in.
@@ -79,10 +97,24 @@ std::optional<http::response> gateway::refuses_new(const http::request& r, proto
 
 // --- in the actor's context -----------------------------------------------------------------------
 
+/// Who was let in to go on with a conversation, and begins a new one, needs a place for that.
+bool gateway::takes_place(client& c) {
+  if (!c.only_goes_on) return true;
+  const auto now = key_ring::clock::now();
+  if (!c.may_begin || keys_->enter(c.payer, now, *c.place) != key_ring::refusal::none) return false;
+  if (!c.token.empty() && !keys_->spend(c.token)) {
+    c.place->give_back();
+    return false;
+  }
+  c.only_goes_on = false;
+  c.token.clear();
+  return true;
+}
+
 /// Whether it may not begin, since nothing answers or there is no place; then it has been told.
 bool gateway::refuse_begin(client& c, emitter& out) {
   const bool has_answers = answers_ && !lost_models_.contains(c.session);
-  if (has_answers && !c.only_goes_on) return false;
+  if (has_answers && takes_place(c)) return false;
   if (!has_answers) context_.count("refused_without_model", 1);
   output o;
   c.machine->break_off(

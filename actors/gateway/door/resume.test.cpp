@@ -236,7 +236,7 @@ TEST_CASE("who comes back needs no other place, nor another token; who only says
   REQUIRE(h.open());
   const auto token = token_of(h);
   http::websocket_client by;
-  app first, full, guess, other_key, cheat, again;
+  app first, full, begins, guess, other_key, cheat, again;
   const auto url = url_of(h) + "/v1/hocket";
   first.connect(by, url, token);
   REQUIRE(settles(h, [&] { return first.is_open(); }));
@@ -245,8 +245,12 @@ TEST_CASE("who comes back needs no other place, nor another token; who only says
   const auto key = text_of(first.last("hello"), "resume");
   first.socket->abort();
   REQUIRE(settles(h, [&] { return h.counter("lingering") == 1; }));
-  full.connect(by, url, {{"Authorization", "Bearer one"}});
+  full.connect(by, url_of(h) + "/v1/realtime", {{"Authorization", "Bearer one"}});
   CHECK(becomes([&] { return full.is_refused("503"); }));
+  begins.connect(by, url, {{"Authorization", "Bearer one"}});  // it may mean that one
+  REQUIRE(settles(h, [&] { return begins.is_open(); }));
+  begins.send({{"type", "start"}});
+  CHECK(settles(h, [&] { return begins.is_over(1013); }));
   guess.connect(by, url + "?resume=guessed", token);
   CHECK(becomes([&] { return guess.is_refused("401"); }));
   other_key.connect(by, url + "?resume=" + key, {{"Authorization", "Bearer ek_stolen"}});

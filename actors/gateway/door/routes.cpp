@@ -56,14 +56,31 @@ protocol_kind protocol_at(std::string_view path) {
 std::string_view call_path(protocol_kind k) {
   switch (k) {
     case protocol_kind::realtime: return "/v1/realtime/calls";
+    case protocol_kind::live: return "/v1/live/sessions";
     case protocol_kind::own: return "/v1/hocket/calls";
     case protocol_kind::whip: return "/v1/whip";
     default: return "";
   }
 }
 
+std::string_view call_prefix(protocol_kind k) {
+  switch (k) {
+    case protocol_kind::realtime: return "rtc_";
+    case protocol_kind::live: return "live_";
+    default: return "";
+  }
+}
+
+std::string beside_at(const http::request& r) {
+  if (r.path == "/v1/realtime") return r.parameter("call_id").value_or("");
+  const auto begin = std::string(call_path(protocol_kind::live)) + "/";
+  if (!r.path.starts_with(begin) || !ends_with(r.path, "/attach")) return "";
+  const auto id = r.path.substr(begin.size(), r.path.size() - begin.size() - 7);
+  return id.find('/') == id.npos ? id : "";
+}
+
 call_place call_at(std::string_view path) {
-  for (const auto k : {protocol_kind::realtime, protocol_kind::own, protocol_kind::whip}) {
+  for (const auto k : with_calls) {
     const auto begin = call_path(k);
     if (path == begin) return {k, "", false};
     if (!path.starts_with(begin) || path[begin.size()] != '/') continue;
@@ -127,8 +144,12 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
     }
     case protocol_kind::live: {
       live::settings s;
-      s.session_id = "live_" + facts.id;
+      s.session_id = facts.has_track && !facts.call_id.empty() ? facts.call_id : "live_" + facts.id;
       s.expires_at_s = facts.expires_at_s;
+      s.has_track = facts.has_track;
+      if (facts.has_track && !facts.session_jsons.empty())
+        s.session = parse_object(facts.session_jsons.back()).value_or(json());
+      if (facts.has_track) s.resume_key = facts.resume_key;
       return std::make_unique<live::machine>(std::move(s));
     }
     case protocol_kind::gemini: {

@@ -16,8 +16,8 @@ std::string_view to_string(protocol_kind k);
 /// Which protocol is spoken at a path.
 protocol_kind protocol_at(std::string_view path);
 
-/// A place of calls: `/v1/realtime/calls`, `/v1/hocket/calls`, `/v1/whip` take offers; with an id behind,
-/// it is one call; `/hangup` may follow.
+/// A place of calls: `/v1/realtime/calls`, `/v1/live/sessions`, `/v1/hocket/calls`, `/v1/whip` take offers;
+/// with an id behind, it is one call; `/hangup` may follow.
 struct call_place {
   protocol_kind kind = protocol_kind::none;  ///< none: it is no such place
   std::string id;                            ///< empty: where calls begin
@@ -26,6 +26,15 @@ struct call_place {
 call_place call_at(std::string_view path);
 /// "/v1/realtime/calls", of a kind that has calls.
 std::string_view call_path(protocol_kind k);
+/// Which kinds have.
+inline constexpr protocol_kind with_calls[] = {protocol_kind::realtime, protocol_kind::live,
+                                               protocol_kind::own, protocol_kind::whip};
+/// What the ids of its calls begin with, where clients know them by that.
+std::string_view call_prefix(protocol_kind k);
+
+/// The call that a WebSocket is to stand beside: `/v1/realtime?call_id=ID`, `/v1/live/sessions/ID/attach`;
+/// empty: none.
+std::string beside_at(const http::request& r);
 
 /// The key that a client shows, wherever its protocol puts one: `Authorization: Bearer` or `Token`,
 /// `x-goog-api-key`, `api-key`, `?key=`, `?access_token=`, the sub-protocols `openai-insecure-api-key.KEY`
@@ -42,11 +51,12 @@ bool wants_beta(const http::request& r);
 /// What a session is told of itself.
 struct session_facts {
   std::string id;                 ///< unique in this process
+  std::string call_id;            ///< of a call, by which its client ends it
   std::string model;              ///< as the client named it
   std::int64_t expires_at_s = 0;  ///< since 1970
   std::int64_t session_ms = 0, idle_ms = 0, resume_ms = 0;
   std::string resume_key;  ///< with what somebody may come back; empty: not at all
-  /// Realtime: what its client secret was made for, then what its call asks for; each may be empty.
+  /// What its client secret was made for (Realtime), then what its call asks for; each may be empty.
   std::vector<std::string> session_jsons;
   bool has_track = false;  ///< sound goes beside the messages
   bool sees = false;       ///< something in the graph takes pictures

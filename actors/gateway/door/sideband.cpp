@@ -1,5 +1,6 @@
-// A second connection to a call (`GET /v1/realtime?call_id=…`): an app's back end sees the events that its
-// user's browser sees, and says what it says beside it: instructions, tools, answers.
+// A second connection to a call (`GET /v1/realtime?call_id=…`, `/v1/live/sessions/ID/attach`): an app's back
+// end sees the events that its user's browser sees, and says what it says beside it: instructions, tools,
+// answers.
 #include <algorithm>
 #include <utility>
 
@@ -21,11 +22,13 @@ std::variant<http::response, http::websocket_accept> gateway::admit_beside(const
                                                                            const std::string& id) {
   const auto key = key_of(r);
   if (auto no = site_->refuses_socket(r, !key.empty())) return std::move(*no);
+  const auto kind = r.path == "/v1/realtime" ? protocol_kind::realtime : protocol_kind::live;
   std::shared_ptr<connection> of_call;
   {
     const std::lock_guard lock(calls_mutex_);
     const auto found = calls_.find(id);
-    if (found != calls_.end() && is_own(found->second, shown_by(key)))
+    if (found != calls_.end() && id.starts_with(call_prefix(kind)) &&
+        is_own(found->second, shown_by(key)))
       of_call = found->second.line.lock();
   }
   if (!of_call) {
@@ -56,8 +59,6 @@ void gateway::stand_beside(const std::shared_ptr<connection>& line, connection& 
                            emitter& out) {
   const auto c = of_call.who.lock();
   if (!c || c->is_over) return line->socket->close(1001, "the call is over, or has not begun");
-  if (c->kind != protocol_kind::realtime)
-    return line->socket->close(1008, "this call speaks another protocol");
   std::erase_if(c->aside, [](const auto& a) { return a->who.expired(); });
   if (c->aside.size() >= most_aside)
     return line->socket->close(1013, "this call has as many connections as it may");

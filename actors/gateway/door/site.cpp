@@ -72,7 +72,7 @@ std::vector<http::route> rows(const site::options& o) {
                                   {"/v1/hocket/graph", read, known},
                                   {"/v1/realtime/client_secrets", post, known},
                                   {"/v1*/auth_tokens", post, known}};
-  for (const auto k : {protocol_kind::realtime, protocol_kind::own, protocol_kind::whip}) {
+  for (const auto k : with_calls) {
     out.push_back({std::string(call_path(k)), post, known});
     // A trickled candidate (PATCH) is refused: our answer has all of ours.
     out.push_back({std::string(call_path(k)) + "/*",
@@ -87,8 +87,8 @@ std::vector<http::route> rows(const site::options& o) {
         : p.is_for == edit::page::learners ? o.training
                                            : !o.graph_yaml.empty())
       out.push_back({p.path, {p.method}, p.is_for == edit::page::editors ? keys : known});
-  // Said to whoever asks in vain, so that a client's author learns it: nothing is done there.
-  out.push_back({"/v1/live/sessions", {"GET", "HEAD", "POST"}, all});
+  out.push_back({"/v1/live/sessions/*/attach", read, all});
+  out.push_back({"/v1/live/sessions/*/attach", {opens}, known});
   for (const char* path : {"/v1/hocket", "/v1/realtime", "/v1/live/sessions", "/ws/*"}) {
     out.push_back({path, read, all});
     out.push_back({path, {opens}, known});
@@ -213,12 +213,12 @@ http::response site::api(const http::request& r) const {
   }
   if (r.path == "/v1/realtime/client_secrets") return client_secret(r);
   if (r.path.starts_with("/v1") && r.path.ends_with("/auth_tokens")) return auth_token(r);
+  if ((protocol_at(r.path) != protocol_kind::none && r.method != "POST") || !beside_at(r).empty())
+    return problem(426, "websocket_only", "a WebSocket is spoken here");
   if (call_at(r.path).kind != protocol_kind::none)
     return problem(501, "not_served", options_.no_calls + "; WebSockets are");
-  if (r.path == "/v1/live/sessions")
-    return problem(501, "not_served", "WebRTC is not served here: connect by WebSocket");
-  if (protocol_at(r.path) != protocol_kind::none)
-    return problem(426, "websocket_only", "a WebSocket is spoken here");
+  if (r.path.starts_with("/v1/live/sessions/"))
+    return problem(501, "not_served", "of a session of Live `hangup` and `attach` are served");
   return file(r.path == "/" ? "/index.html" : r.path);
 }
 

@@ -9,7 +9,6 @@ namespace hocket::gateway::live {
 namespace {
 
 constexpr std::size_t most_note_bytes = 4'000;  // the protocol says 500 tokens
-constexpr std::size_t most_session_bytes = 512 * 1024;
 constexpr const char* served =
     "known are session.start, .update and .close, session.input_audio.append, .mute and .unmute, "
     "session.instructions.append, session.thinking.append, session.commentary.append, "
@@ -36,11 +35,11 @@ void machine::fail_with(const json& e, const problem& p, step& s) {
        s, e);
 }
 
-void machine::tell_lack(std::string message, step& s) {
+void machine::tell_lack(const char* code, std::string message, step& s) {
   send("error",
        {{"error",
          {{"type", "server_error"},
-          {"code", "model_unavailable"},
+          {"code", code},
           {"message", std::move(message)},
           {"param", nullptr},
           {"client_event_id", nullptr}}}},
@@ -64,6 +63,18 @@ machine::handler machine::handler_of(const std::string& type) {
   return found == handlers.end() ? nullptr : found->second;
 }
 
+/// A call: what its client wants was said when it was set up.
+void machine::begin(std::int64_t now_ms, output& out) {
+  if (!settings_.session.is_object()) return;
+  step s{now_ms, out};
+  if (const auto p = start(settings_.session, json(), s)) fail_with({}, *p, s);
+}
+
+void machine::join(std::int64_t now_ms, output& out) {
+  step s{now_ms, out};
+  if (session_) send("session.started", {{"session", *session_}}, s);
+}
+
 void machine::receive(std::string_view message, std::int64_t now_ms, output& out) {
   step s{now_ms, out};
   if (closed_) return;
@@ -83,73 +94,22 @@ void machine::receive(std::string_view message, std::int64_t now_ms, output& out
 // --- session --------------------------------------------------------------------------------------
 
 void machine::session_start(const json& e, step& s) {
-  const auto& asked = member(e, "session");
-  if (auto p = read_session(asked)) return fail_with(e, *p, s);
+  if (const auto p = start(member(e, "session"), e, s)) fail_with(e, *p, s);
+}
+
+std::optional<problem> machine::start(const json& asked, const json& client_event, step& s) {
+  agreed read;
+  if (auto p = read_session(asked, settings_.has_track, read)) return p;
+  session_ = std::move(read.session);
+  (*session_)["id"] = settings_.session_id;
+  (*session_)["expires_at"] = settings_.expires_at_s;
+  format_ = read.format;
   started_ms_ = usage_told_ms_ = s.now_ms;
-  send("session.started", {{"session", *session_}}, s, e);
+  send("session.started", {{"session", *session_}}, s, client_event);
   if (const auto words = text_of(*session_, "instructions"); !words.empty())
     s.out.add(instruct{words});
   announce_tools(s);
-  for (const auto& item : member(asked, "input")) {
-    std::string words = text_of(item, "content");
-    for (const auto& part : member(item, "content"))
-      if (part.is_object()) words += text_of(part, "text");
-    if (!words.empty()) s.out.add(hear_text{text_of(item, "role", "user"), std::move(words)});
-  }
-}
-
-std::optional<machine::problem> machine::read_session(const json& asked) {
-  if (!asked.is_object()) return problem{"invalid_value", "session is an object", "session"};
-  if (size_of(asked) > most_session_bytes)
-    return problem{"invalid_value", "the session is larger than 512 KiB", "session"};
-  const auto model = text_of(asked, "model");
-  if (model.empty())
-    return problem{"missing_parameter", "session.model is required", "session.model"};
-  const auto& audio = member(asked, "audio");
-  const auto& format = member(audio, "format");
-  const auto type = text_of(format, "type", "audio/pcm");
-  const auto rate = member(format, "rate");
-  sound_format read;
-  if (type == "audio/pcm" && (rate.is_null() || rate == 24000 || rate == 16000))
-    read = {sound_format::coding::pcm16, rate == 16000 ? 16'000 : 24'000};
-  else if ((type == "audio/pcmu" || type == "audio/pcma") && (rate.is_null() || rate == 8000))
-    read = {type == "audio/pcmu" ? sound_format::coding::mulaw : sound_format::coding::alaw, 8'000};
-  else
-    return problem{"invalid_value",
-                   "formats are audio/pcm at 16000 or 24000, audio/pcmu and audio/pcma at 8000",
-                   "session.audio.format"};
-  const auto& instructions = member(asked, "instructions");
-  if (!instructions.is_null() && !instructions.is_string())
-    return problem{"invalid_value", "instructions is a text", "session.instructions"};
-  json made = {{"id", settings_.session_id},
-               {"expires_at", settings_.expires_at_s},
-               {"model", model},
-               {"status", "active"},
-               {"audio",
-                {{"format", {{"type", type}, {"rate", read.rate_hz}}},
-                 {"output", {{"voice", text_of(member(audio, "output"), "voice", "hocket")}}}}},
-               {"instructions", instructions},
-               {"delegation", nullptr},
-               {"store", false}};
-  session_ = std::move(made);
-  if (auto p = read_delegation(member(asked, "delegation"))) {
-    session_.reset();
-    return p;
-  }
-  format_ = read;
-  return std::nullopt;
-}
-
-std::optional<machine::problem> machine::read_delegation(const json& asked) {
-  if (asked.is_null()) return std::nullopt;
-  const auto type = text_of(asked, "type");
-  if (type != "client" && type != "responses")
-    return problem{"invalid_value", "delegation is client or responses here",
-                   "session.delegation.type"};
-  const auto& tools = member(member(asked, "responses"), "tools");
-  if (!tools.is_null() && !tools.is_array())
-    return problem{"invalid_value", "tools is a list", "session.delegation.responses.tools"};
-  (*session_)["delegation"] = asked;
+  for (auto& [role, words] : read.history) s.out.add(hear_text{role, std::move(words)});
   return std::nullopt;
 }
 
@@ -174,7 +134,8 @@ void machine::session_update(const json& e, step& s) {
     merged.merge_patch(asked);
     if (size_of(merged) > most_session_bytes)
       return fail_with(e, {"invalid_value", "the session is larger than 512 KiB", "session"}, s);
-    if (auto p = read_delegation(merged)) return fail_with(e, *p, s);
+    if (auto p = check_delegation(merged)) return fail_with(e, *p, s);
+    (*session_)["delegation"] = std::move(merged);
     announce_tools(s);
   }
   send("session.updated", {{"session", *session_}}, s, e);
@@ -204,8 +165,25 @@ void machine::end(std::string_view reason, std::int64_t now_ms, output& out) {
 void machine::break_off(std::string_view why, int code, std::int64_t now_ms, output& out) {
   if (closed_) return;
   step s{now_ms, out};
-  tell_lack(std::string(why), s);
+  tell_lack("model_unavailable", std::string(why), s);
   protocol::break_off(why, code, now_ms, out);
+}
+
+void machine::let_go(std::string_view reason, std::int64_t now_ms, output& out) {
+  step s{now_ms, out};
+  tell_lack("connection_ended", std::string(reason), s);
+}
+
+/// A new call knows nothing: it is told the session, under the name that it has from now on. What was on its
+/// way to the call before was not heard; the voice itself goes on.
+void machine::resume(std::string_view, const next_line& by, std::int64_t now_ms, output& out) {
+  if (!session_ || closed_) return;
+  step s{now_ms, out};
+  resume_key_ = by.resume_key;
+  (*session_)["id"] = by.resume_key;
+  send("session.started", {{"session", *session_}}, s);
+  if (muted_) send("session.input_audio.muted", json::object(), s);
+  if (!lack_.empty()) tell_lack("model_unavailable", lack_, s);
 }
 
 void machine::advance(std::int64_t now_ms, output& out) {
@@ -217,7 +195,15 @@ void machine::advance(std::int64_t now_ms, output& out) {
 
 // --- what the client sends ------------------------------------------------------------------------
 
+void machine::hear(std::vector<float> samples, std::int64_t, output& out) {
+  if (!session_ || closed_ || samples.empty()) return;
+  if (muted_) std::fill(samples.begin(), samples.end(), 0.0f);
+  out.add(hear_sound{std::move(samples)});
+}
+
 void machine::audio_append(const json& e, step& s) {
+  if (settings_.has_track)
+    return fail_with(e, {"invalid_value", "the sound of a call comes over its track", "type"}, s);
   const auto& audio = member(e, "audio");
   auto bytes =
       audio.is_string() ? decode_base64(audio.get_ref<const std::string&>()) : std::nullopt;
@@ -295,13 +281,22 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
          {{"delta", h->text}, {"start_ms", h->start_ms}, {"end_ms", h->end_ms}}, s);
   if (const auto* d = std::get_if<delegated>(&e)) on_delegated(*d, s);
   if (const auto* c = std::get_if<tool_call>(&e)) on_tool_call(*c, s);
-  if (const auto* m = std::get_if<model_state>(&e); m != nullptr && !m->is_there)
-    tell_lack(lack_in_words(*m), s);
+  if (const auto* m = std::get_if<model_state>(&e)) on_model(*m, s);
+}
+
+void machine::on_model(const model_state& m, step& s) {
+  lack_ = m.is_there ? std::string() : lack_in_words(m);
+  if (!m.is_there) tell_lack("model_unavailable", lack_, s);
 }
 
 void machine::on_voice(const voice& v, step& s) {
   const auto length_ms = static_cast<std::int64_t>(v.samples.size()) * 1000 / inner_rate_hz;
   if (length_ms == 0) return;
+  if (settings_.has_track) {  // where nothing is said its sender makes the silence
+    out_ms_ += length_ms;
+    if (v.is_open) s.out.add(play_sound{v.samples});
+    return;
+  }
   // A noise floor in what should be silence would look like endless speech to clients.
   const auto bytes = v.is_open ? writer_.write(v.samples, format_)
                                : writer_.write(std::vector<float>(v.samples.size()), format_);

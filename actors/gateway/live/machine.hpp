@@ -3,8 +3,8 @@
 #include <optional>
 #include <string>
 
+#include "actors/gateway/live/session.hpp"
 #include "actors/gateway/protocol.hpp"
-#include "actors/gateway/sound.hpp"
 
 namespace hocket::gateway::live {
 
@@ -12,27 +12,35 @@ struct settings {
   std::string session_id = "live_1";
   std::int64_t expires_at_s = 0;  ///< since 1970, as clients are told
   int usage_every_ms = 30'000;
+  bool has_track = false;  ///< sound comes and goes beside the messages (WebRTC)
+  json session;            ///< agreed on when a call was set up; null: `session.start` brings it
+  std::string resume_key;  ///< with what another call goes on; empty: none can
 };
 
 /// OpenAI Live (full duplex with delegation), the server's side.
 ///
 /// The protocol that fits the model: sound runs both ways all the time on one clock, silence is zeros, a
-/// micro-turn is one `session.output_audio.delta`. There are no turns, no commit and no cancel.
+/// micro-turn is one `session.output_audio.delta`. There are no turns, no commit and no cancel. Over a call
+/// sound goes beside the messages, and the session is agreed on before.
 class machine final : public protocol {
  public:
-  explicit machine(settings s) : settings_(std::move(s)) {}
+  explicit machine(settings s) : settings_(std::move(s)), resume_key_(settings_.resume_key) {}
 
-  void begin(std::int64_t, output&) override {}  // the client speaks first
+  /// Over a WebSocket the client speaks first.
+  void begin(std::int64_t now_ms, output& out) override;
+  void join(std::int64_t now_ms, output& out) override;
   void receive(std::string_view message, std::int64_t now_ms, output& out) override;
+  void hear(std::vector<float> samples, std::int64_t now_ms, output& out) override;
   void on_graph(const graph_event& e, std::int64_t now_ms, output& out) override;
   void advance(std::int64_t now_ms, output& out) override;
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
   void break_off(std::string_view why, int code, std::int64_t now_ms, output& out) override;
+  void let_go(std::string_view reason, std::int64_t now_ms, output& out) override;
+  std::string resume_key() const override { return session_ && !closed_ ? resume_key_ : ""; }
+  void resume(std::string_view message, const next_line& by, std::int64_t now_ms,
+              output& out) override;
 
  private:
-  struct problem {
-    std::string code, message, param;
-  };
   struct step {
     std::int64_t now_ms;
     output& out;
@@ -50,9 +58,9 @@ class machine final : public protocol {
   void item_create(const json& e, step& s);
   void response_create(const json& e, step& s);
 
-  std::optional<problem> read_session(const json& asked);
-  std::optional<problem> read_delegation(const json& asked);
+  std::optional<problem> start(const json& asked, const json& client_event, step& s);
   void announce_tools(step& s);
+  void on_model(const model_state& m, step& s);
   void on_voice(const voice& v, step& s);
   void on_delegated(const delegated& d, step& s);
   void on_tool_call(const tool_call& c, step& s);
@@ -64,7 +72,7 @@ class machine final : public protocol {
   void send(const char* type, json fields, step& s, const json& answers = json());
   void fail_with(const json& e, const problem& p, step& s);
   /// The server's own fault, not the client's.
-  void tell_lack(std::string message, step& s);
+  void tell_lack(const char* code, std::string message, step& s);
 
   const settings settings_;
   std::optional<json> session_;  ///< as it is echoed; none before session.start
@@ -75,6 +83,8 @@ class machine final : public protocol {
   std::uint64_t event_count_ = 0, response_count_ = 0;
   std::int64_t started_ms_ = 0, out_ms_ = 0, usage_told_ms_ = 0;
   bool muted_ = false, closed_ = false;
+  std::string resume_key_;
+  std::string lack_;           ///< why nothing answers now; empty: something does
   std::string delegation_id_;  ///< the one that calls of tools belong to
 };
 
