@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Calls (WebRTC) from Chromium, with a file as its microphone and the duplex model behind: Realtime as its clients
-in browsers speak it, and the page.
+"""Calls (WebRTC) from Chromium, with a file as its microphone and the duplex model behind: Realtime and Live as their
+clients in browsers speak them, and the page.
 
     call.py HOCKET SOURCE FOLDER
 
@@ -16,7 +16,7 @@ import chromium
 from page import becomes, check, count_of, failed, microphone, tried
 from served import Served
 
-# What Realtime's clients in browsers do: one channel, the microphone, the offer at once and without candidates.
+# What Realtime's and Live's clients in browsers do: one channel, the microphone, the offer at once and without candidates.
 REALTIME = """
 window.S = {events: [], heard: [], loud: 0, state: ''};
 window.call = async () => {
@@ -44,13 +44,18 @@ window.call = async () => {
     };
   };
   await pc.setLocalDescription();
+  const sdp = pc.localDescription.sdp, session = {model: 'x', instructions: 'Be brief.'};
   const form = new FormData();
-  form.set('sdp', pc.localDescription.sdp);
-  form.set('session', JSON.stringify({type: 'realtime', model: 'x', instructions: 'Be brief.'}));
-  const answer = await fetch('/v1/realtime/calls', {method: 'POST', body: form});
+  form.set('sdp', sdp);
+  form.set('session', JSON.stringify({type: 'realtime', ...session}));
+  const body = JSON.stringify({session, transport: {type: 'webrtc', sdp}});
+  const answer = S.live
+    ? await fetch('/v1/live/sessions', {method: 'POST', headers: {'Content-Type': 'application/json'}, body})
+    : await fetch('/v1/realtime/calls', {method: 'POST', body: form});
   S.status = answer.status;
   S.location = answer.headers.get('Location');
   S.answer = await answer.text();
+  if (answer.ok && S.live) S.answer = JSON.parse(S.answer).transport.sdp;
   if (answer.ok) await pc.setRemoteDescription({type: 'answer', sdp: S.answer});
   return S.status;
 };
@@ -99,6 +104,25 @@ def realtime(browser, served):
     gone = browser.run("fetch(S.location + '/hangup', {method: 'POST'}).then(r => r.status)")
     check(gone == 200, "hang-up is answered", str(gone))
     check(bool(browser.until("S.closed || S.state === 'disconnected' || S.state === 'failed'")), "and ends the call")
+
+
+def live(browser, served):
+    browser.open(served.url + "/v1/hocket/page")
+    browser.run(REALTIME)
+    browser.run("S.live = true")
+    check(place_is_free(browser), "Live: an offer is answered with 201", browser.run("S.answer"))
+    check((browser.run("S.location") or "").startswith("/v1/live/sessions/live_"), "Location names the session")
+    check(bool(browser.until("types().includes('session.started')")), "session.started comes over the channel",
+          browser.run("S.state"))
+    check(browser.run("S.events[0].session.instructions") == "Be brief.", "with what was asked for")
+    words = "S.events.filter(e => e.type === 'session.output_transcript.delta').map(e => e.delta).join('').toLowerCase()"
+    check(bool(browser.until(f"/fifty six|56/.test({words})")), "an answer is said", browser.run(words))
+    check(bool(browser.until("S.loud > 0.4")), "it is heard", str(browser.run("S.loud")))
+    types = browser.run("types()")
+    check("session.output_audio.delta" not in types and "error" not in types, "no sound and no error in events")
+    gone = browser.run("fetch(S.location + '/hangup', {method: 'POST'}).then(r => r.status)")
+    check(gone == 200, "hang-up is answered", str(gone))
+    check(bool(browser.until("types().includes('session.closed')")), "and told")
 
 
 def leave_in_mid_word(browser, served):
@@ -154,7 +178,7 @@ def main():
                 talk(browser, served)
             finally:
                 browser.close()
-        for talk in (lambda b, s: page(b, s, folder), realtime, leave_in_mid_word):
+        for talk in (lambda b, s: page(b, s, folder), realtime, live, leave_in_mid_word):
             tried(lambda: play(talk))
         check(served.stop() == 0, "the server ends in order")
     return 1 if failed else 0
