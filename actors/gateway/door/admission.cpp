@@ -194,12 +194,15 @@ std::variant<http::response, http::websocket_accept> gateway::admit(const http::
   if (const auto call = beside_at(r); !call.empty()) return admit_beside(r, call);
   const auto kind = protocol_at(r.path);
   if (kind == protocol_kind::none) return plain(404, "no protocol is spoken there");
-  const bool is_known =
-      keys_->let_in(key_of(r), key_ring::clock::now()).has_value() || goes_on(r).has_value();
+  const bool may_be_named = kind == protocol_kind::realtime || kind == protocol_kind::live;
+  const bool names_one = may_be_named && !r.parameter("resume").value_or("").empty();
+  const bool is_known = keys_->let_in(key_of(r), key_ring::clock::now()).has_value() ||
+                        goes_on(r).has_value() || (names_one && !key_of(r).empty());
   if (auto no = site_->refuses_socket(r, is_known)) {
     count_later("refused_keys");
     return std::move(*no);
   }
+  if (may_be_named && r.parameter("resume")) return admit_named(r, kind);
   if (auto no = refuses_new(r, kind)) return std::move(*no);
   auto entered = enter(r, {kind, false, "", "", ""});
   if (auto* no = std::get_if<http::response>(&entered)) return std::move(*no);

@@ -246,7 +246,7 @@ void gateway::take_call(const http::request& r, protocol_kind kind, const tell_l
   // Who goes on takes no place: his tries alone would be without bound.
   if (exchange_->calls() >= 2 * static_cast<std::size_t>(config_.max_sessions) + 32)
     return tell(refused(fail("gateway.busy", "too many calls are on their way").value()));
-  auto found = who_calls(r, kind, std::move(asked.session_json));
+  auto found = who_calls(r, kind, true, std::move(asked.session_json));
   if (auto* no = std::get_if<http::response>(&found)) return tell(std::move(*no));
   const auto what = std::get<asked_for>(found);
   const auto line = std::make_shared<connection>();
@@ -261,7 +261,8 @@ void gateway::take_call(const http::request& r, protocol_kind kind, const tell_l
     {  // before its client, or its app's back end, is told of it
       const std::lock_guard lock(calls_mutex_);
       std::erase_if(calls_, [](const auto& known) { return known.second.is_gone(); });
-      calls_[what.id] = {line, what.key_name, http::sha256_hex(key), what.who, what.resumable};
+      calls_[what.id] = {line,     what.key_name,  http::sha256_hex(key),
+                         what.who, what.resumable, true};
     }
     count_later("calls");
     tell(answered(kind, what.id, std::move(made->sdp)));
@@ -285,16 +286,8 @@ webrtc::call_events gateway::events_of_call(const asked_for& what,
   out.message = of_socket.message;
   out.closed = of_socket.closed;
   out.open = [this, what, line] {
-    const bool is_taken = context_.self->run([this, what, line](emitter& to) {
-      if (what.earlier.empty()) {
-        line->who = what.who;
-        what.who->line = line;
-        begin(what.who, to);
-      } else {
-        go_on(what, line, to);
-      }
-      join_early(*line, to);
-    });
+    const bool is_taken =
+        context_.self->run([this, what, line](emitter& to) { stands(what, line, to); });
     if (!is_taken) line->socket->close(1013, "the server does not keep up");
   };
   out.sound = [this, line](std::vector<float> samples) {

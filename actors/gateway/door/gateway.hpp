@@ -128,12 +128,13 @@ class gateway final : public component {
     std::string key_name, key_digest;
     std::weak_ptr<client> who;
     protocol_kind resumable = protocol_kind::none;  ///< by a connection of which kind
+    bool has_track = false;                         ///< … and by a call
     bool is_gone() const { return line.expired() && who.expired(); }
   };
   shown shown_by(const std::string& key) const;
   static bool is_own(const placed_call& call, const shown& by);
   void end_call(const std::string& id, const shown& by, const tell_later& tell);
-  /// A call that is to begin, or to go on where the one of `earlier` was.
+  /// A call that is to begin, or to go on where the one of `earlier` was; or a WebSocket, which keeps its id.
   struct asked_for {
     std::shared_ptr<client> who;
     std::string id, earlier, key_name;
@@ -152,8 +153,10 @@ class gateway final : public component {
 
   // Conversations that another connection goes on with (resume.cpp): on the server's thread, …
   std::variant<http::response, asked_for> who_calls(const http::request& r, protocol_kind kind,
-                                                    std::string session_json);
-  std::shared_ptr<client> find_call(const http::request& r, protocol_kind kind,
+                                                    bool has_track, std::string session_json);
+  std::variant<http::response, http::websocket_accept> admit_named(const http::request& r,
+                                                                   protocol_kind kind);
+  std::shared_ptr<client> find_call(const http::request& r, protocol_kind kind, bool has_track,
                                     const std::string& earlier);
   std::optional<std::string> goes_on(const http::request& r);
   bool may_go_on(protocol_kind kind, const std::string& key_name);
@@ -161,6 +164,7 @@ class gateway final : public component {
   // … and in the actor's context.
   void take_over(const std::shared_ptr<client>& c, const std::string& key,
                  const std::string& message, emitter& out);
+  void stands(const asked_for& what, const std::shared_ptr<connection>& line, emitter& out);
   void go_on(const asked_for& what, const std::shared_ptr<connection>& line, emitter& out);
   void hand_over(const std::shared_ptr<client>& to, const std::shared_ptr<connection>& line,
                  const std::string& message, const std::string& next_key, emitter& out);

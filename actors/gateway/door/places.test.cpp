@@ -90,6 +90,98 @@ TEST_CASE("a full gateway: all come back at once by WebSocket, and nobody else c
   }
 }
 
+TEST_CASE(
+    "a full gateway: who named his WebSocket of Realtime or Live goes on, by its session's id") {
+  setenv("HOCKET_TEST_GATEWAY_KEY", "one,two", 1);
+  struct named {
+    const char* path;
+    const char* answer;
+    json first;
+  };
+  const named both[] = {
+      {"/v1/realtime", "session.created", json()},
+      {"/v1/live/sessions",
+       "session.started",
+       {{"type", "session.start"}, {"session", {{"model", "m"}, {"instructions", "Be brief."}}}}}};
+  for (const auto& p : both) {
+    CAPTURE(p.path);
+    harness h(type_of<door>(), places(1, {{"key_env", "HOCKET_TEST_GATEWAY_KEY"}}));
+    REQUIRE(h.open());
+    const auto at = url_of(h) + p.path + "?resume=";
+    const auto token = token_of(h);
+    http::websocket_client by;
+    app first, again, once_more, other, nobody, guess, call, full;
+    first.connect(by, at, token);
+    REQUIRE(settles(h, [&] { return first.is_open(); }));
+    if (!p.first.is_null()) first.send(p.first);
+    REQUIRE(settles(h, [&] { return first.got(p.answer) && h.sessions().size() == 2; }));
+    const auto id = text_of(first.last(p.answer)["session"], "id");
+    first.send(
+        {{"type", "session.update"}, {"event_id", "e"}, {"session", {{"type", "realtime"}}}});
+    first.socket->abort();
+    REQUIRE(settles(h, [&] { return h.counter("lingering") == 1; }));
+    // Not by another key, by none, by a guess; a new one has no place.
+    other.connect(by, at + id, {{"Authorization", "Bearer two"}});
+    nobody.connect(by, at + id);
+    guess.connect(by, at + "sess_guessed", token);
+    full.connect(by, at, {{"Authorization", "Bearer one"}});
+    CHECK(settles(h, [&] {
+      return other.is_refused("404") && nobody.is_refused("401") && guess.is_refused("404") &&
+             full.is_refused("429");
+    }));
+    again.connect(by, at + id, token);  // spent as it is
+    REQUIRE(settles(h, [&] { return again.got(p.answer); }));
+    CHECK(text_of(again.last(p.answer)["session"], "id") == id);
+    // It lives, and does not know yet that it is dead.
+    once_more.connect(by, at + id, {{"Authorization", "Bearer one"}});
+    CHECK(settles(h, [&] { return once_more.got(p.answer) && again.is_over(4001); }));
+    CHECK(h.counter("resumed") == 2);
+    CHECK(h.sessions().size() == 2);
+    once_more.socket->close(1000, "");
+    CHECK(settles(h, [&] { return h.sessions().size() == 1; }));
+    REQUIRE(h.close());
+  }
+}
+
+TEST_CASE("Realtime: who goes on by WebSocket is told the conversation so far, and hears on") {
+  harness h(type_of<door>(), options());
+  REQUIRE(h.open());
+  http::websocket_client by;
+  app first, again, plain;
+  const auto at = url_of(h) + "/v1/realtime";
+  first.connect(by, at + "?resume=");
+  REQUIRE(settles(h, [&] { return first.got("session.created") && h.sessions().size() == 2; }));
+  first.send({{"type", "session.update"},
+              {"session", {{"type", "realtime"}, {"instructions", "Be brief."}}}});
+  first.send({{"type", "conversation.item.create"},
+              {"item",
+               {{"id", "mine"},
+                {"type", "message"},
+                {"role", "user"},
+                {"content", json::array({json{{"type", "input_text"}, {"text", "hello"}}})}}}});
+  REQUIRE(settles(h, [&] { return first.got("conversation.item.done"); }));
+  first.socket->abort();
+  const auto id = text_of(first.last("session.created")["session"], "id");
+  again.connect(by, at + "?resume=" + id);
+  REQUIRE(settles(h, [&] { return again.got("conversation.item.done"); }));
+  CHECK(again.last("session.created")["session"]["instructions"] == "Be brief.");
+  CHECK(again.last("conversation.item.done")["item"]["id"] == "mine");
+  h.use_session(h.sessions().back());
+  CHECK(settles(h, [&] {
+    static std::int64_t at_ms = 0;
+    REQUIRE(h.push("audio", timestamp::of_ms(at_ms += 200),
+                   audio_chunk{inner_rate_hz, 1, at_ms * 16,
+                               buffer::take(talk::tone(200, inner_rate_hz, 0.3))}));
+    return again.got("response.output_audio.delta");
+  }));
+  // Who did not ask for it ends with his connection, as he always did.
+  plain.connect(by, at);
+  REQUIRE(settles(h, [&] { return plain.got("session.created") && h.sessions().size() == 3; }));
+  plain.socket->abort();
+  CHECK(settles(h, [&] { return h.sessions().size() == 2; }));
+  REQUIRE(h.close());
+}
+
 TEST_CASE("a token that has let in goes on with its conversation, by its first message alone") {
   setenv("HOCKET_TEST_GATEWAY_KEY", "one", 1);
   for (const auto& p : protocols) {

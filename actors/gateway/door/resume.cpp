@@ -17,14 +17,16 @@ constexpr const char* gone_on = "another connection goes on with this conversati
 
 // --- on the server's thread -----------------------------------------------------------------------
 
-/// The call that a new one names (`?resume=ID`), by the key or the token that it was made with, spent as it
-/// is. A call that is somebody else's, has another protocol or may not be gone on with is not there.
+/// The call, or the WebSocket, that a new one names (`?resume=ID`), by the key or the token that it was made
+/// with, spent as it is. One that is somebody else's, has another protocol or may not be gone on with is not
+/// there.
 std::shared_ptr<client> gateway::find_call(const http::request& r, protocol_kind kind,
-                                           const std::string& earlier) {
+                                           bool has_track, const std::string& earlier) {
   const auto by = shown_by(key_of(r));
   const std::lock_guard lock(calls_mutex_);
   const auto found = calls_.find(earlier);
-  if (found == calls_.end() || found->second.resumable != kind || !is_own(found->second, by))
+  if (found == calls_.end() || found->second.resumable != kind ||
+      found->second.has_track != has_track || !is_own(found->second, by))
     return nullptr;
   return found->second.who.lock();
 }
@@ -33,28 +35,55 @@ std::shared_ptr<client> gateway::find_call(const http::request& r, protocol_kind
 /// Hocket's own protocol says so in its first event.
 std::variant<http::response, gateway::asked_for> gateway::who_calls(const http::request& r,
                                                                     protocol_kind kind,
+                                                                    bool has_track,
                                                                     std::string session_json) {
   asked_for out;
-  out.id = std::string(call_prefix(kind)) + http::random_token(18);
+  out.id = std::string(id_prefix(kind, has_track)) + http::random_token(18);
   const auto resume = r.parameter("resume");
   if (kind != protocol_kind::own && resume && config_.resume_s > 0) out.resumable = kind;
   if (kind != protocol_kind::own && resume && !resume->empty()) {
-    out.who = find_call(r, kind, *resume);
+    out.who = find_call(r, kind, has_track, *resume);
     out.earlier = *resume;
+    if (!has_track) out.id = *resume;  // its session's, which its client knows
     if (!out.who) {
       count_later("refused_keys");
       http::note_refused(r, "it names no call of its key to go on with");
-      return site::problem(404, "cannot_resume", "there is no such call to go on with");
+      return site::problem(404, "cannot_resume", "there is nothing of that name to go on with");
     }
   } else {
     if (auto no = refuses_new(r, kind)) return std::move(*no);
     const bool is_named = out.resumable != protocol_kind::none;
-    auto entered = enter(r, {kind, true, std::move(session_json), out.id, is_named ? out.id : ""});
+    auto entered =
+        enter(r, {kind, has_track, std::move(session_json), out.id, is_named ? out.id : ""});
     if (auto* no = std::get_if<http::response>(&entered)) return std::move(*no);
     out.who = std::get<std::shared_ptr<client>>(entered);
   }
   out.key_name = out.who->key_name;
   return out;
+}
+
+/// A WebSocket of Realtime or Live that another one may go on with, or that goes on: their clients have no
+/// word for that, and can say it in the address.
+std::variant<http::response, http::websocket_accept> gateway::admit_named(const http::request& r,
+                                                                          protocol_kind kind) {
+  auto found = who_calls(r, kind, false, "");
+  if (auto* no = std::get_if<http::response>(&found)) return std::move(*no);
+  const auto what = std::get<asked_for>(found);
+  const auto open =
+      [this, what, digest = http::sha256_hex(key_of(r))](std::shared_ptr<http::websocket> socket) {
+        const auto line = std::make_shared<connection>();
+        line->socket = std::move(socket);
+        if (what.earlier.empty()) {
+          const std::lock_guard lock(calls_mutex_);
+          std::erase_if(calls_, [](const auto& known) { return known.second.is_gone(); });
+          calls_[what.id] = {line, what.key_name, digest, what.who, what.resumable, false};
+        }
+        const bool is_taken =
+            context_.self->run([this, what, line](emitter& out) { stands(what, line, out); });
+        if (!is_taken) line->socket->close(1013, "the server does not keep up");
+        return events_of(line);
+      };
+  return http::websocket_accept{subprotocol_for(r), open};
 }
 
 /// The name behind the key of a conversation that waits, or whose connection may be dead without knowing
@@ -156,8 +185,20 @@ void gateway::take_over(const std::shared_ptr<client>& c, const std::string& key
   give(*c, std::move(o), out);
 }
 
+/// A connection that was named when it was asked for: it begins its conversation, or goes on with it.
+void gateway::stands(const asked_for& what, const std::shared_ptr<connection>& line, emitter& out) {
+  if (!what.earlier.empty()) {
+    go_on(what, line, out);
+  } else {
+    line->who = what.who;
+    what.who->line = line;
+    begin(what.who, out);
+  }
+  join_early(*line, out);
+}
+
 /// A call goes on where another one was. Of several that want to, the first one does: its id is the key from
-/// then on.
+/// then on. Of WebSockets, which keep their id, the last one does.
 void gateway::go_on(const asked_for& what, const std::shared_ptr<connection>& line, emitter& out) {
   const auto& who = what.who;
   // One whose own call never stood has not begun: nobody would look after it.
@@ -165,7 +206,10 @@ void gateway::go_on(const asked_for& what, const std::shared_ptr<connection>& li
   if (!key.empty() && http::same_secret(key, what.earlier)) {
     {
       const std::lock_guard lock(calls_mutex_);
-      calls_.erase(what.earlier);
+      if (what.id != what.earlier)
+        calls_.erase(what.earlier);
+      else if (const auto known = calls_.find(what.id); known != calls_.end())
+        known->second.line = line;
     }
     return hand_over(who, line, "", what.id, out);
   }

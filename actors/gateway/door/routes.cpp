@@ -63,9 +63,9 @@ std::string_view call_path(protocol_kind k) {
   }
 }
 
-std::string_view call_prefix(protocol_kind k) {
+std::string_view id_prefix(protocol_kind k, bool has_track) {
   switch (k) {
-    case protocol_kind::realtime: return "rtc_";
+    case protocol_kind::realtime: return has_track ? "rtc_" : "sess_";
     case protocol_kind::live: return "live_";
     default: return "";
   }
@@ -129,27 +129,26 @@ std::unique_ptr<protocol> make_protocol(protocol_kind k, const session_facts& fa
   switch (k) {
     case protocol_kind::realtime: {
       realtime::settings s;
-      s.session_id = "sess_" + facts.id;
+      s.session_id = facts.has_track || facts.call_id.empty() ? "sess_" + facts.id : facts.call_id;
       if (!facts.model.empty()) s.model = facts.model;
       s.expires_at_s = facts.expires_at_s;
       for (const auto& text : facts.session_jsons)
         if (auto agreed = parse_object(text)) s.initial.push_back(std::move(*agreed));
       s.has_track = facts.has_track;
       s.sees = facts.sees;
-      if (facts.has_track)
-        s.resume_key = facts.resume_key;  // over WebSockets the protocol has none
+      s.resume_key = facts.resume_key;
       auto machine = std::make_unique<realtime::machine>(std::move(s));
       if (facts.is_beta) return std::make_unique<realtime::beta>(std::move(machine));
       return machine;
     }
     case protocol_kind::live: {
       live::settings s;
-      s.session_id = facts.has_track && !facts.call_id.empty() ? facts.call_id : "live_" + facts.id;
+      s.session_id = facts.call_id.empty() ? "live_" + facts.id : facts.call_id;
       s.expires_at_s = facts.expires_at_s;
       s.has_track = facts.has_track;
       if (facts.has_track && !facts.session_jsons.empty())
         s.session = parse_object(facts.session_jsons.back()).value_or(json());
-      if (facts.has_track) s.resume_key = facts.resume_key;
+      s.resume_key = facts.resume_key;
       return std::make_unique<live::machine>(std::move(s));
     }
     case protocol_kind::gemini: {

@@ -29,8 +29,8 @@ std::string_view call_path(protocol_kind k);
 /// Which kinds have.
 inline constexpr protocol_kind with_calls[] = {protocol_kind::realtime, protocol_kind::live,
                                                protocol_kind::own, protocol_kind::whip};
-/// What the ids of its calls begin with, where clients know them by that.
-std::string_view call_prefix(protocol_kind k);
+/// What the ids of its calls begin with, or of conversations over a WebSocket that may be gone on with.
+std::string_view id_prefix(protocol_kind k, bool has_track);
 
 /// The call that a WebSocket is to stand beside: `/v1/realtime?call_id=ID`, `/v1/live/sessions/ID/attach`;
 /// empty: none.
@@ -50,9 +50,9 @@ bool wants_beta(const http::request& r);
 
 /// What a session is told of itself.
 struct session_facts {
-  std::string id;                 ///< unique in this process
-  std::string call_id;            ///< of a call, by which its client ends it
-  std::string model;              ///< as the client named it
+  std::string id;       ///< unique in this process
+  std::string call_id;  ///< of a call, or of a WebSocket that may be gone on with; else empty
+  std::string model;    ///< as the client named it
   std::int64_t expires_at_s = 0;  ///< since 1970
   std::int64_t session_ms = 0, idle_ms = 0, resume_ms = 0;
   std::string resume_key;  ///< with what somebody may come back; empty: not at all

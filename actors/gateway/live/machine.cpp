@@ -174,13 +174,16 @@ void machine::let_go(std::string_view reason, std::int64_t now_ms, output& out) 
   tell_lack("connection_ended", std::string(reason), s);
 }
 
-/// A new call knows nothing: it is told the session, under the name that it has from now on. What was on its
+/// A new connection knows nothing: it is told the session, under the name that it has from now on. What was on its
 /// way to the call before was not heard; the voice itself goes on.
 void machine::resume(std::string_view, const next_line& by, std::int64_t now_ms, output& out) {
   if (!session_ || closed_) return;
   step s{now_ms, out};
   resume_key_ = by.resume_key;
   (*session_)["id"] = by.resume_key;
+  odd_byte_.clear();
+  reader_ = sound_reader(inner_rate_hz);
+  writer_ = sound_writer(inner_rate_hz);
   send("session.started", {{"session", *session_}}, s);
   if (muted_) send("session.input_audio.muted", json::object(), s);
   if (!lack_.empty()) tell_lack("model_unavailable", lack_, s);

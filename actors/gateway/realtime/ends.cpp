@@ -46,7 +46,7 @@ void machine::let_go(std::string_view reason, std::int64_t now_ms, output& out) 
   s.events.error({"connection_ended", std::string(reason), ""}, json(), "server_error");
 }
 
-/// A new call knows nothing: it is told the session and the conversation so far. What was on its way to
+/// A new connection knows nothing: it is told the session and the conversation so far. What was on its way to
 /// the call before was not heard, and what was said behind that is of no response any more; the voice
 /// itself goes on.
 void machine::resume(std::string_view, const next_line& by, std::int64_t now_ms, output& out) {
@@ -62,6 +62,9 @@ void machine::resume(std::string_view, const next_line& by, std::int64_t now_ms,
   }
   for (auto& a : unheard.actions) out.add(std::move(a));
   resume_key_ = by.resume_key;
+  odd_byte_.clear();
+  reader_ = sound_reader(inner_rate_hz);
+  writer_ = sound_writer(inner_rate_hz);
   track_ms_ = track_left_ms_ = 0;
   muted_until_ms_ = 0;
   step s(*this, now_ms, out);

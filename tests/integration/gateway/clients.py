@@ -113,6 +113,72 @@ async def openai_realtime(url, question):
         ears.cancel()
 
 
+class Way:
+    """To the gateway, through a port that breaks all that goes through when it is told to."""
+
+    def __init__(self, port):
+        self.to, self.ends = port, []
+
+    async def open(self):
+        self.server = await asyncio.start_server(self.pass_on, "127.0.0.1", 0)
+        return self.server.sockets[0].getsockname()[1]
+
+    async def pass_on(self, reader, writer):
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to)
+        self.ends += [writer, far_writer]
+        await asyncio.gather(self.copy(reader, far_writer), self.copy(far_reader, writer))
+
+    async def copy(self, reader, writer):
+        try:
+            while piece := await reader.read(1 << 16):
+                writer.write(piece)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        writer.close()
+
+    def breaks(self):
+        for end in self.ends:
+            end.transport.abort()
+        self.ends = []
+
+
+async def openai_goes_on(url, question):
+    """Its connection breaks: it is made again by the package itself, and goes on with the same conversation."""
+    from openai import AsyncOpenAI
+    way, events = Way(int(url.rsplit(":", 1)[1])), []
+    base = f"http://127.0.0.1:{await way.open()}/v1"
+    created = []
+
+    def again(_):
+        return {"extra_query": {"resume": created[0].session.id}}
+    async with AsyncOpenAI(base_url=base, api_key="none").realtime.connect(
+            model="hocket", extra_query={"resume": ""}, on_reconnecting=again) as c:
+        async def listen():
+            async for e in c:
+                events.append(e)
+                if e.type == "session.created":
+                    created.append(e)
+        ears = asyncio.create_task(listen())
+        await until(lambda: created)
+        await c.conversation.item.create(item={"id": "mine", "type": "message", "role": "user",
+                                               "content": [{"type": "input_text", "text": "hello"}]})
+        await until(lambda: any(e.type == "conversation.item.done" for e in events))
+        begun = len(events)
+        way.breaks()
+        await until(lambda: len(created) == 2)
+        assert created[1].session.id == created[0].session.id, created
+        await until(lambda: any(e.type == "conversation.item.done" and e.item.id == "mine" for e in events[begun:]))
+        person = Person(24000, lambda b: c.input_audio_buffer.append(audio=base64.b64encode(b).decode()))
+        mouth = asyncio.create_task(person.live())
+        await person.say(spoken(question, 24000))
+        await until(lambda: any(e.type == "response.output_audio.delta" for e in events[begun:]))
+        assert not any(e.type == "error" for e in events), events
+        person.is_there = False
+        await mouth
+        ears.cancel()
+
+
 async def gemini_live(url, question):
     from google import genai
     from google.genai import types
@@ -158,7 +224,7 @@ async def gemini_live(url, question):
         ears.cancel()
 
 
-CLIENTS = {"openai_realtime": openai_realtime, "gemini_live": gemini_live}
+CLIENTS = {"openai_realtime": openai_realtime, "openai_goes_on": openai_goes_on, "gemini_live": gemini_live}
 
 
 def inside(name, url, question):
