@@ -285,6 +285,7 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   if (const auto* d = std::get_if<delegated>(&e)) on_delegated(*d, s);
   if (const auto* c = std::get_if<tool_call>(&e)) on_tool_call(*c, s);
   if (const auto* m = std::get_if<model_state>(&e)) on_model(*m, s);
+  if (std::get_if<all_forgotten>(&e) != nullptr) resume_key_.clear();  // nobody goes on
 }
 
 void machine::on_model(const model_state& m, step& s) {

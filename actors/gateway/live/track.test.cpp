@@ -89,6 +89,12 @@ TEST_CASE("Live over a call: another one goes on, is told the session, and that 
   CHECK(r.machine.resume_key().empty());
 }
 
+TEST_CASE("Live over a call: after all was forgotten nobody goes on") {
+  track_talk r;
+  r.t.graph(all_forgotten{});
+  CHECK(r.machine.resume_key().empty());
+}
+
 TEST_CASE("Live: who would keep a browser from an event is told that this is not done here") {
   live::agreed read;
   const auto asked = [](json channel) {
