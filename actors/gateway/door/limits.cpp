@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t warned_ms = 60'000;  ///< before the end of a session, or half of a short one
 constexpr std::chrono::seconds guard_patience{10};  ///< settings that no guard answers
-constexpr std::int64_t longest_pause_ms = 10'000;  ///< of who was let in without a place
+constexpr std::int64_t longest_pause_ms = 10'000;   ///< of who was let in without a place
 
 }  // namespace
 
