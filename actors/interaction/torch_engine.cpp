@@ -1,11 +1,12 @@
 // The engine of engine/interaction behind the actor's interface: sessions, batches, words, sound.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <map>
 
 #include "actors/interaction/micro_turn_engine.hpp"
 #include "actors/trainer/adapters/adapter_packet.hpp"
-#include "engine/audio/vocoder.hpp"
+#include "engine/audio/learnt_vocoder.hpp"
 #include "engine/interaction/session.hpp"
 #include "engine/lora/interaction/conversation_trainer.hpp"
 #include "engine/transformer/background.hpp"
@@ -19,8 +20,10 @@ struct torch_adapter final : opened_adapter {
 
 class torch_engine final : public micro_turn_engine {
  public:
-  torch_engine(std::shared_ptr<const engine::interaction_model> model, const engine_options& o)
+  torch_engine(std::shared_ptr<const engine::interaction_model> model,
+               std::shared_ptr<const engine::vocoder_weights> vocoder, const engine_options& o)
       : model_(std::move(model)),
+        vocoder_(std::move(vocoder)),
         options_(o),
         pool_(o.threads > 1 ? std::make_unique<engine::work_pool>(o.threads) : nullptr) {}
 
@@ -51,7 +54,8 @@ class torch_engine final : public micro_turn_engine {
     o.gate_threshold = static_cast<float>(options_.gate_threshold);
     o.nothing_bias = static_cast<float>(options_.nothing_bias);
     o.heard_bias = static_cast<float>(options_.heard_bias);
-    sessions_.insert_or_assign(id, voice{engine::session(model_, o), engine::vocoder()});
+    sessions_.insert_or_assign(id,
+                               voice{engine::session(model_, o), engine::voice_sound(vocoder_)});
     return {};
   }
   void close_session(session_id id) override { sessions_.erase(id); }
@@ -106,10 +110,10 @@ class torch_engine final : public micro_turn_engine {
  private:
   struct voice {
     engine::session talk;
-    engine::vocoder sound;
+    engine::voice_sound sound;
   };
 
-  turn_output said(engine::vocoder& sound, const engine::micro_turn_output& out) const {
+  turn_output said(engine::voice_sound& sound, const engine::micro_turn_output& out) const {
     turn_output turn;
     const auto& words = model_->words();
     for (const auto id : out.text)
@@ -125,6 +129,7 @@ class torch_engine final : public micro_turn_engine {
   }
 
   std::shared_ptr<const engine::interaction_model> model_;
+  std::shared_ptr<const engine::vocoder_weights> vocoder_;  ///< null: the one without a learnt part
   engine_options options_;
   std::unique_ptr<engine::work_pool> pool_;  ///< null: the actor's own thread alone
   std::map<session_id, voice> sessions_;
@@ -143,7 +148,15 @@ result<std::unique_ptr<micro_turn_engine>> make_engine(const engine_options& opt
         fmt::format("{}: hears {} and says {} frames per micro-turn; the clock of this actor "
                     "has 4 of 50 ms",
                     options.model, layout.audio, layout.speech));
-  return std::make_unique<torch_engine>(std::move(*model), options);
+  // A model may bring a vocoder that was trained for its voice.
+  std::shared_ptr<const engine::vocoder_weights> vocoder;
+  const auto file = std::filesystem::path(options.model) / "vocoder.safetensors";
+  if (std::error_code ignored; std::filesystem::exists(file, ignored)) {
+    auto opened = engine::vocoder_weights::open(file.string());
+    if (!opened) return fail(opened);
+    vocoder = std::move(*opened);
+  }
+  return std::make_unique<torch_engine>(std::move(*model), std::move(vocoder), options);
 }
 
 }  // namespace hocket::interaction

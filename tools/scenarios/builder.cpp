@@ -136,7 +136,8 @@ std::int64_t builder::model_spells(std::int64_t k, const std::string& word) {
 std::int64_t builder::model_says(std::int64_t k, const std::string& text) {
   std::optional<slip> slipped;
   if (slips_ > 0 && tongue_.chance(slips_)) slipped = slip_of(tongue_, text);
-  const phrase& what = model_voice::shared().say_undecided(slipped ? slipped->text : text);
+  model_voice& teacher = teacher_ ? *teacher_ : model_voice::shared();
+  const phrase& what = teacher.say_undecided(slipped ? slipped->text : text);
   const int episode = static_cast<int>(made_.episodes.size()) - 1;
   phrases_.push_back({&what, k, what.frames(), episode});
   for (std::size_t i = 0; i < what.words.size(); ++i) {

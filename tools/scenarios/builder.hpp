@@ -43,6 +43,8 @@ class builder {
   /// From here on the person is heard through a channel and may be a voice of the bank; before
   /// anything is said.
   void go_into_the_field(std::shared_ptr<const speech_bank> bank);
+  /// From here on the model speaks with that voice; null: flite's.
+  void taught_by(std::shared_ptr<model_voice> voice) { teacher_ = std::move(voice); }
   /// Speech of somebody in the bank for somebody else, where there is any.
   std::optional<speech> overhear(double gain_db);
   /// Speaks without placing it. `other` replaces the conversation's person.
@@ -132,6 +134,7 @@ class builder {
   std::optional<field_parts> field_;
   double slips_ = 0;
   random_stream tongue_;
+  std::shared_ptr<model_voice> teacher_;  ///< null: the shared one
   std::vector<placed_speech> placed_;
   std::vector<model_phrase> phrases_;
   std::vector<token_event> tokens_;

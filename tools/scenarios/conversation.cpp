@@ -95,6 +95,7 @@ result<conversation> make_conversation(const source_options& options, std::uint6
     auto voice = person_voice::open();
     if (!voice) return fail(voice);
     plan.emplace(**voice, seed, options.which, turns, options.sound, options.slips);
+    plan->taught_by(options.voice);
     open_eyes(*plan, chosen);
     double weights = 0;
     for (const family& f : chosen) weights += f.weight;

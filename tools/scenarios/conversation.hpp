@@ -8,6 +8,7 @@
 
 #include "engine/training/example.hpp"
 #include "graph/core/result.hpp"
+#include "tools/scenarios/model_voice.hpp"
 #include "tools/scenarios/person_voice.hpp"
 #include "tools/scenarios/speech_bank.hpp"
 
@@ -75,6 +76,7 @@ struct source_options {
   /// would be without it, sample for sample.
   double field = 0;
   std::shared_ptr<const speech_bank> bank;  ///< of the same split; none: synthesisers alone
+  std::shared_ptr<model_voice> voice;       ///< the model's; null: flite's
   /// Conversations over which `field` grows from 0 to its value, by their index.
   std::uint64_t field_ramp = 0;
 };

@@ -10,6 +10,8 @@
 #include "graph/core/assert.hpp"
 #include "tools/scenarios/flite_voice.hpp"
 #include "tools/scenarios/kinds.hpp"
+#include "tools/scenarios/voice_bank.hpp"
+#include "tools/scenarios/voice_texts.hpp"
 
 namespace hocket::scenarios {
 namespace {
@@ -33,7 +35,7 @@ std::string spelling_of(const std::string& word) {
   return found == spelt.end() ? word : found->second;
 }
 
-constexpr std::int64_t frame_samples = 800, turn_samples = 3200;
+constexpr std::int64_t frame_samples = 800;
 constexpr auto patch = static_cast<std::ptrdiff_t>(engine::speech_format::patch_size);
 
 std::vector<std::string> words_in(const std::string& text) {
@@ -94,38 +96,17 @@ phrase joined(const phrase& said, const phrase& next, std::size_t at) {
   return out;
 }
 
-// The patches before the micro-turn in which word `at` begins, as if nothing came after it. `known`:
-// the patches that stay as they are in `said`. Returns how many patches stay from now on.
-std::int64_t forget_what_comes(phrase& said, std::size_t at, std::int64_t known) {
-  const std::int64_t start = said.words[at].start;
-  const std::int64_t until = start / turn_samples * (turn_samples / frame_samples);
-  if (until <= known) return known;
-  std::vector<float> before(said.samples.begin(), said.samples.begin() + start);
-  constexpr std::int64_t fade = 80;
-  for (std::int64_t i = 0; i < std::min(fade, start); ++i)
-    before[static_cast<std::size_t>(start - 1 - i)] *= static_cast<float>(i) / float(fade);
-  before.resize(said.samples.size(), 0.0f);
-  const std::vector<float> patches = engine::speech_patches_of(before);
-  std::copy(patches.begin() + known * patch, patches.begin() + until * patch,
-            said.patches.begin() + known * patch);
-  return until;
-}
-
-// Stands for a word that is not decided yet: breath with the tongue at rest, so that the word before it
-// ends as it does by itself.
-constexpr const char* stand_in = "huh";
-
 // Each open word is said as if those after it were still undecided: up to it, the sound is that of
-// the same sentence with `stand_in` in its place.
+// the same sentence with `undecided_word` in its place.
 phrase render_undecided(const std::vector<std::string>& words) {
   std::vector<std::size_t> open;
   std::vector<std::string> now = words;
   for (std::size_t i = 1; i < words.size(); ++i)
-    if (kind_of(words[i])) open.push_back(i), now[i] = stand_in;
+    if (kind_of(words[i])) open.push_back(i), now[i] = undecided_word;
   phrase out = render(now);
   std::int64_t known = 0;
   for (const std::size_t at : open) {
-    known = forget_what_comes(out, at, known);
+    known = forget_what_comes(out, out.words[at].start, known);
     now[at] = words[at];
     phrase next = joined(out, render(now), at);
     next.patches = engine::speech_patches_of(next.samples);
@@ -142,20 +123,34 @@ model_voice& model_voice::shared() {
   return voice;
 }
 
-const phrase& model_voice::say(const std::string& text) { return kept(phrases_, text, render); }
-const phrase& model_voice::say_undecided(const std::string& text) {
-  return kept(undecided_, text, render_undecided);
+result<std::shared_ptr<model_voice>> model_voice::open(const std::string& folder) {
+  auto bank = voice_bank::open(folder);
+  if (!bank) return fail(bank);
+  std::shared_ptr<model_voice> out(new model_voice);
+  out->bank_ = std::move(*bank);
+  return out;
 }
 
-const phrase& model_voice::kept(phrases& all, const std::string& text,
-                                phrase (*make)(const std::vector<std::string>& words)) {
+std::string model_voice::name() const { return bank_ ? bank_->name() : "slt"; }
+
+const phrase& model_voice::say(const std::string& text) { return kept(phrases_, text, false); }
+const phrase& model_voice::say_undecided(const std::string& text) {
+  return kept(undecided_, text, true);
+}
+
+const phrase& model_voice::kept(phrases& all, const std::string& text, bool undecided) {
   {
     const std::shared_lock read(mutex_);
     if (const auto found = all.find(text); found != all.end()) return *found->second;
   }
   const std::unique_lock write(mutex_);
   std::unique_ptr<phrase>& slot = all[text];
-  if (!slot) slot = std::make_unique<phrase>(make(words_in(text)));
+  if (!slot) {
+    const auto words = words_in(text);
+    slot = std::make_unique<phrase>(bank_       ? bank_->say(words, undecided)
+                                    : undecided ? render_undecided(words)
+                                                : render(words));
+  }
   return *slot;
 }
 

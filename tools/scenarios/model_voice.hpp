@@ -1,4 +1,4 @@
-// The voice that the model learns: flite's `slt`, one rendering per phrase.
+// The voice that the model learns: flite's `slt` or a bank of recordings, one rendering per phrase.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "graph/core/result.hpp"
+
 namespace hocket::scenarios {
+
+class voice_bank;
 
 /// A phrase as the model should say it. It starts on a micro-turn; 30 ms of it are silence, so that
 /// a phrase that replaces another in mid-word is heard as a new one.
@@ -30,7 +34,12 @@ struct phrase {
 /// pure function of its text. *Memory*: about 30 kB per phrase, never freed.
 class model_voice {
  public:
+  /// flite's.
   static model_voice& shared();
+  /// That of a folder that bank/own_voice.py made. *Errors*: as voice_bank::open.
+  static result<std::shared_ptr<model_voice>> open(const std::string& folder);
+  /// Whose voice it is: `af_nova`; `slt` is flite's.
+  std::string name() const;
   /// Words of the vocabulary, also Spanish ones (spelt for an English voice inside).
   const phrase& say(const std::string& text);
   /// The same, by a speaker who decides on each word only when it begins: what sounds before a word of
@@ -44,8 +53,8 @@ class model_voice {
   using phrases = std::map<std::string, std::unique_ptr<phrase>>;
 
   model_voice() = default;
-  const phrase& kept(phrases& all, const std::string& text,
-                     phrase (*make)(const std::vector<std::string>& words));
+  const phrase& kept(phrases& all, const std::string& text, bool undecided);
+  std::shared_ptr<const voice_bank> bank_;  // null: flite
   std::shared_mutex mutex_;
   phrases phrases_, undecided_;
 };

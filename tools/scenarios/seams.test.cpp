@@ -7,10 +7,10 @@
 
 #include "engine/audio/dmel.hpp"
 #include "engine/audio/speech_mel.hpp"
-#include "engine/audio/vocoder.hpp"
 #include "engine/text/vocabulary.hpp"
 #include "tools/scenarios/model_voice.hpp"
 #include "tools/scenarios/seams.hpp"
+#include "tools/scenarios/voice_check.hpp"
 #include "tools/scenarios/words.hpp"
 
 #include <doctest/doctest.h>
@@ -28,24 +28,6 @@ std::vector<std::string> phrases() {
   for (const auto& e : small_talk()) out.push_back(e.model);
   for (const auto& e : sentences_about()) out.push_back(e.model);
   for (const auto& w : weather_words()) out.push_back("it is " + w);
-  return out;
-}
-
-std::vector<float> vocoded(const phrase& what) {
-  using format = engine::speech_format;
-  engine::vocoder voc;
-  std::vector<float> out;
-  for (std::int64_t k = 0; k <= what.micro_turns(); ++k) {
-    std::vector<float> patches(4 * format::patch_size, 0.0f), sound(engine::micro_turn_samples);
-    std::vector<std::uint8_t> voice(4, 0);
-    for (std::int64_t f = 0; f < 4 && k * 4 + f < what.frames(); ++f) {
-      voice[static_cast<std::size_t>(f)] = 1;
-      std::copy_n(what.patches.begin() + (k * 4 + f) * std::int64_t{format::patch_size},
-                  format::patch_size, patches.begin() + f * std::int64_t{format::patch_size});
-    }
-    voc.push(patches, voice, sound);
-    out.insert(out.end(), sound.begin(), sound.end());
-  }
   return out;
 }
 
@@ -84,7 +66,7 @@ TEST_CASE(
   std::size_t clicks = 0, clicks_teacher = 0, heard = 0;
   for (const auto& text : phrases()) {
     const phrase& what = model_voice::shared().say_undecided(text);
-    const auto made = vocoded(what);
+    const auto made = vocoded(what, engine::voice_sound());
     const auto teacher = levels_db(what.samples), ours = levels_db(made);
     for (std::size_t i = 1; i < teacher.size(); ++i) {
       if (std::min({teacher[i], teacher[i - 1], ours[i], ours[i - 1]}) < faint_db) continue;

@@ -92,8 +92,20 @@ piece best_piece(const bank_voice& voice, const std::vector<std::string>& words,
 
 }  // namespace
 
-result<std::shared_ptr<const speech_bank>> speech_bank::open(const std::string& folder,
-                                                             split which) {
+result<bank_voice> read_bank_voice(const std::string& file) {
+  std::ifstream in(file);
+  if (!in)
+    return fail("scenarios.bank",
+                file + ": cannot be read; tools/scenarios/bank/README.md says how it is made");
+  try {
+    return read_voice(nlohmann::json::parse(in, nullptr, false), file);
+  } catch (const nlohmann::json::exception& e) {
+    return fail("scenarios.bank", file + ": " + e.what());
+  }
+}
+
+result<std::shared_ptr<const speech_bank>> speech_bank::open(const std::string& folder, split which,
+                                                             const std::string& without) {
   std::error_code failed;
   std::vector<fs::path> files;
   for (fs::directory_iterator at(folder, failed), end; !failed && at != end; at.increment(failed))
@@ -111,6 +123,7 @@ result<std::shared_ptr<const speech_bank>> speech_bank::open(const std::string& 
       if (part != (which == split::train ? "train" : "heldout")) continue;
       auto voice = read_voice(index, file);
       if (!voice) return fail(voice);
+      if (voice->name == without) continue;
       const bool people = index.at("kind").get<std::string>() == "people";
       (people ? out->people_ : out->neural_).push_back(std::move(*voice));
     } catch (const nlohmann::json::exception& e) {

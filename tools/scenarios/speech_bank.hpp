@@ -25,13 +25,17 @@ struct bank_voice {
   std::vector<bank_clip> clips;
 };
 
+/// A voice by its index, VOICE.json, with VOICE.wav beside it. *Errors*: scenarios.bank.
+result<bank_voice> read_bank_voice(const std::string& file);
+
 /// What `bank/make_bank.py` made, of one split. Held in memory (2 MB a minute), never changed.
 /// *Threads*: any.
 class speech_bank {
  public:
   /// *Errors*: scenarios.bank: the folder is missing or a file of it does not read. A folder without
-  /// voices of the split is an empty bank.
-  static result<std::shared_ptr<const speech_bank>> open(const std::string& folder, split which);
+  /// voices of the split is an empty bank. `without`: a voice that is left out, the model's own.
+  static result<std::shared_ptr<const speech_bank>> open(const std::string& folder, split which,
+                                                         const std::string& without = "");
 
   const std::vector<bank_voice>& neural() const { return neural_; }
   const std::vector<bank_voice>& people() const { return people_; }

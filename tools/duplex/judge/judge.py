@@ -3,6 +3,8 @@
 
   python3 judge.py OUT --whisper DIR      OUT is the --out folder of that run; writes OUT/judged.json
   hocket eval duplex ... --out OUT        the same command again: plays nothing, and reports what was found
+  python3 judge.py OUT --whisper DIR      OUT is that of `hocket scenarios --phrases`: the teacher, and the
+                                          teacher through the vocoder, beside each other
 
 README.md beside this says what each judge needs; one that is missing is left out, and named.
 """
@@ -95,9 +97,12 @@ class dnsmos:
         self.net, self.name = net, f"DNSMOS (speechmos {importlib.metadata.version('speechmos')})"
 
     def overall(self, sound):
-        """1 to 5; a short answer is repeated to 9 s, as the package does."""
+        """1 to 5; a short answer is repeated to 9 s, as the package does. `p808`: of the same sound, its other
+        model's opinion."""
         loudest = max(1.0, float(numpy.abs(sound).max()))
-        return float(self.net.run(sound / loudest, sr=RATE)["ovrl_mos"])
+        found = self.net.run(sound / loudest, sr=RATE)
+        self.p808 = float(found["p808_mos"])
+        return float(found["ovrl_mos"])
 
 
 def judges(a):
@@ -116,11 +121,49 @@ def judges(a):
     return found
 
 
+def sides_of(path):
+    """[samples, 2], 16 kHz."""
+    with wave.open(str(path)) as f:
+        return numpy.frombuffer(f.readframes(f.getnframes()), "<i2").reshape(-1, 2).astype(numpy.float32) / 32768
+
+
+def judge_phrases(folder, ear, taste, every):
+    """What `hocket scenarios --phrases` wrote: words found and DNSMOS of the teacher and of the vocoder."""
+    made = json.loads((folder / "phrases.json").read_text())
+    sums = {side: {"said": 0, "understood": 0, "dnsmos": [], "p808": []} for side in ("teacher", "vocoded")}
+    for one in made["items"][::every]:
+        said = one["text"].split()
+        for side, sound in zip(sums, sides_of(folder / one["file"]).T):
+            s = sums[side]
+            if ear:
+                s["said"] += len(said)
+                s["understood"] += in_common(said, ear.words(sound))
+            if taste:
+                s["dnsmos"].append(taste.overall(sound))
+                s["p808"].append(taste.p808)
+    found = {"recogniser": ear.name if ear else "", "quality": taste.name if taste else ""}
+    for side, s in sums.items():
+        found[side] = dict(made[side])
+        if ear:
+            found[side]["words_found"] = round(s["understood"] / s["said"], 4)
+        if taste:
+            found[side].update(dnsmos=round(float(numpy.mean(s["dnsmos"])), 3),
+                               dnsmos_p808=round(float(numpy.mean(s["p808"])), 3))
+    (folder / "judged.json").write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("out", type=pathlib.Path, help="the --out folder of a run with --keep-sound")
     p.add_argument("--whisper", type=pathlib.Path, help="folder of a Whisper model for CTranslate2")
+    p.add_argument("--every", type=int, default=1, help="of phrases: only each n-th")
     a = p.parse_args()
+    if (a.out / "phrases.json").exists():
+        ear, taste = judges(a)
+        if not ear and not taste:
+            sys.exit("no judge at all")
+        return judge_phrases(a.out, ear, taste, a.every)
     folder, run = a.out / "items", a.out / "run.json"
     if not run.exists():
         p.error(f"{a.out} holds no run of `hocket eval duplex`")

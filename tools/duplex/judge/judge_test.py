@@ -51,5 +51,31 @@ class answers(unittest.TestCase):
         self.assertIsNone(self.item([]))
 
 
+class phrases(unittest.TestCase):
+    def test_both_sides_are_judged_and_their_figures_kept(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        both = numpy.zeros((judge.RATE, 2), "<i2")
+        both[:, 1] = 8000
+        with wave.open(str(folder / "000.wav"), "wb") as f:
+            f.setnchannels(2), f.setsampwidth(2), f.setframerate(judge.RATE)
+            f.writeframes(both.tobytes())
+        (folder / "phrases.json").write_text(json.dumps(
+            {"teacher": {"clicks": 1}, "vocoded": {"clicks": 2}, "items": [{"file": "000.wav", "text": "it is"}]}))
+
+        class listener:
+            name, p808 = "a listener", 2.0
+
+            def words(self, sound):
+                return ["it", "is"] if sound.max() > 0 else ["it"]
+
+            def overall(self, sound):
+                return 3.0 + float(sound.max() > 0)
+
+        judge.judge_phrases(folder, listener(), listener(), 1)
+        found = json.loads((folder / "judged.json").read_text())
+        self.assertEqual(found["teacher"], {"clicks": 1, "words_found": 0.5, "dnsmos": 3.0, "dnsmos_p808": 2.0})
+        self.assertEqual(found["vocoded"], {"clicks": 2, "words_found": 1.0, "dnsmos": 4.0, "dnsmos_p808": 2.0})
+
+
 if __name__ == "__main__":
     unittest.main()

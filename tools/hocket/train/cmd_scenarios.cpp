@@ -6,6 +6,8 @@
 #include "tools/hocket/say.hpp"
 #include "tools/hocket/train/commands.hpp"
 #include "tools/scenarios/files.hpp"
+#include "tools/scenarios/voice_check.hpp"
+#include "tools/scenarios/voice_texts.hpp"
 
 namespace hocket::cli {
 namespace {
@@ -34,9 +36,42 @@ int write_demo(const scenarios_options& o) {
   return exit_fine;
 }
 
+int print_texts(const scenarios_options& o) {
+  const auto texts = scenarios::voice_texts();
+  if (o.json) say("{}\n", nlohmann::json(texts).dump());
+  for (const auto& text : texts)
+    if (!o.json) say("{}\n", text);
+  return exit_fine;
+}
+
+/// The voice that is asked for; null: flite's.
+result<std::shared_ptr<scenarios::model_voice>> voice_of(const scenarios_options& o) {
+  if (o.voice.empty()) return std::shared_ptr<scenarios::model_voice>();
+  return scenarios::model_voice::open(o.voice);
+}
+
+int write_phrases(const scenarios_options& o) {
+  const auto voice = voice_of(o);
+  if (!voice) return tell(voice.error());
+  std::shared_ptr<const engine::vocoder_weights> vocoder;
+  if (!o.vocoder.empty()) {
+    auto opened = engine::vocoder_weights::open(o.vocoder);
+    if (!opened) return tell(opened.error());
+    vocoder = std::move(*opened);
+  }
+  const auto figures = scenarios::write_voice_check(
+      o.out, *voice ? **voice : scenarios::model_voice::shared(), vocoder);
+  if (!figures) return tell(figures.error());
+  say("{}\n", figures->dump(o.json ? -1 : 1));
+  if (!o.json) say("{}/phrases.json; tools/duplex/judge/judge.py {} judges them\n", o.out, o.out);
+  return exit_fine;
+}
+
 }  // namespace
 
 int run_scenarios(const scenarios_options& o) {
+  if (o.texts) return print_texts(o);
+  if (o.phrases) return write_phrases(o);
   if (o.split != "train" && o.split != "heldout") {
     say(stderr, "error: --split {}: choose train or heldout [scenarios.split]\n", o.split);
     return exit_bad_input;
@@ -57,6 +92,9 @@ int run_scenarios(const scenarios_options& o) {
     if (!bank) return tell(bank.error());
     options.bank = std::move(*bank);
   }
+  auto voice = voice_of(o);
+  if (!voice) return tell(voice.error());
+  options.voice = std::move(*voice);
   const auto begin = std::chrono::steady_clock::now();
   const auto index = scenarios::write_scenarios(o.out, options, o.count);
   if (!index) return tell(index.error());

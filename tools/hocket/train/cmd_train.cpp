@@ -61,14 +61,15 @@ result<void> evaluate(const train_plan& plan, eval_on_the_way& watched,
   return evaluate(watched, *folder, trainer.steps(), quiet);
 }
 
-/// The voices of a split; none, and a note, where the training file names a folder that is not there.
+/// The voices of a split, `without` that of the model; none, and a note, where the training file names a folder that is not there.
 result<std::shared_ptr<const scenarios::speech_bank>> bank_of(const std::string& folder,
                                                               bool asked_for,
-                                                              scenarios::split which) {
+                                                              scenarios::split which,
+                                                              const std::string& without) {
   std::shared_ptr<const scenarios::speech_bank> bank;
   std::error_code ignored;
   if (!folder.empty() && (asked_for || std::filesystem::exists(folder, ignored))) {
-    auto opened = scenarios::speech_bank::open(folder, which);
+    auto opened = scenarios::speech_bank::open(folder, which, without);
     if (!opened) return fail(opened);
     bank = std::move(*opened);
   }
@@ -179,12 +180,19 @@ int run_train(const train_options& o) {
   data.seed = plan.data_seed, data.seconds = plan.seconds, data.families = plan.families;
   data.sound = plan.variety, data.slips = plan.slips, data.field = plan.field;
   data.field_ramp = plan.field_ramp;
+  if (!o.voice.empty()) plan.voice = o.voice;
+  if (!plan.voice.empty()) {
+    auto voice = scenarios::model_voice::open(plan.voice);
+    if (!voice) return tell(voice.error(), exit_bad_input);
+    data.voice = std::move(*voice);
+  }
+  const std::string own = data.voice ? data.voice->name() : "";
   if (!o.bank.empty()) plan.bank = o.bank;
   std::shared_ptr<const scenarios::speech_bank> unheard;  // of the evaluations
   if (data.field > 0) {
-    auto bank = bank_of(plan.bank, !o.bank.empty(), scenarios::split::train);
+    auto bank = bank_of(plan.bank, !o.bank.empty(), scenarios::split::train, own);
     if (!bank) return tell(bank.error(), exit_bad_input);
-    auto heldout = bank_of(plan.bank, !o.bank.empty(), scenarios::split::heldout);
+    auto heldout = bank_of(plan.bank, !o.bank.empty(), scenarios::split::heldout, own);
     if (!heldout) return tell(heldout.error(), exit_bad_input);
     data.bank = std::move(*bank), unheard = std::move(*heldout);
   }

@@ -17,6 +17,7 @@ struct train_options {
   std::string out;                ///< "": as the config says
   std::string from;               ///< "": as the config says
   std::string bank;               ///< "": as the config says
+  std::string voice;              ///< "": as the config says
   int workers = 0;                ///< 0: as the config says
   bool json = false;              ///< one object per report instead of a progress bar
 };
@@ -33,6 +34,10 @@ struct scenarios_options {
   bool rich = false;                  ///< flite voices, rooms, echo, loss
   double field = 0;                   ///< share of conversations in the field
   std::string bank;                   ///< folder of the speech bank; "": none
+  std::string voice;                  ///< folder of the model's voice; "": flite
+  std::string vocoder;                ///< file of a learnt vocoder; "": that without one
+  bool texts = false;                 ///< print what a voice has to say
+  bool phrases = false;               ///< write what the model says, and through the vocoder
   bool demo = false;                  ///< the conversation that tools/run shows
   bool json = false;
 };

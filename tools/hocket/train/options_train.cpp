@@ -66,6 +66,7 @@ void add_train(CLI::App& app, action& chosen) {
   sub.add_option("--out", o.out, "Folder for checkpoints and curves");
   sub.add_option("--from", o.from, "Folder of a model to begin with, trained or published");
   sub.add_option("--bank", o.bank, "Folder of the speech bank (tools/scenarios/bank)");
+  sub.add_option("--voice", o.voice, "Folder of the voice it learns (bank/own_voice.py)");
   sub.add_option("--workers", o.workers, "Threads that make training data");
   add_json(sub, o.json);
   auto& lora = *sub.add_subcommand("lora", "Train an adapter of a language model");
@@ -108,6 +109,12 @@ void add_scenarios(CLI::App& app, action& chosen) {
       ->check(CLI::Range(0.0, 1.0))
       ->check(finite());
   sub.add_option("--bank", o.bank, "Folder of the speech bank (tools/scenarios/bank)");
+  sub.add_option("--voice", o.voice, "Folder of the model's own voice (bank/own_voice.py)");
+  sub.add_flag("--texts", o.texts, "Print what bank/own_voice.py has to say, and nothing else");
+  sub.add_flag("--phrases", o.phrases,
+               "Write what the model says, by its teacher and through the vocoder, to be judged");
+  sub.add_option("--vocoder", o.vocoder,
+                 "For --phrases: vocoder.safetensors; none = the plain one");
   sub.add_flag("--demo", o.demo, "The conversation that tools/run shows");
   add_json(sub, o.json);
 }

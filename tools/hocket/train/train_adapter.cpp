@@ -41,17 +41,20 @@ bool uses_bank(const train_plan& plan) { return plan.field > 0 && !plan.bank.emp
 
 /// What the card says of all steps: a resumed run goes on with the same.
 nlohmann::json origin_of(const train_plan& plan) {
-  return {{"seed", plan.engine.seed},
-          {"batch", plan.engine.batch},
-          {"rate", plan.adapter->rate},
-          {"data_seed", plan.data_seed},
-          {"seconds", plan.seconds},
-          {"families", plan.families},
-          {"variety", plan.variety == scenarios::variety::rich ? "rich" : "plain"},
-          {"slips", plan.slips},
-          {"field", plan.field},
-          {"field_ramp_steps", plan.field_ramp / static_cast<std::uint64_t>(plan.engine.batch)},
-          {"bank", uses_bank(plan) ? plan.bank : ""}};
+  nlohmann::json out{
+      {"seed", plan.engine.seed},
+      {"batch", plan.engine.batch},
+      {"rate", plan.adapter->rate},
+      {"data_seed", plan.data_seed},
+      {"seconds", plan.seconds},
+      {"families", plan.families},
+      {"variety", plan.variety == scenarios::variety::rich ? "rich" : "plain"},
+      {"slips", plan.slips},
+      {"field", plan.field},
+      {"field_ramp_steps", plan.field_ramp / static_cast<std::uint64_t>(plan.engine.batch)},
+      {"bank", uses_bank(plan) ? plan.bank : ""}};
+  if (!plan.voice.empty()) out["voice"] = plan.voice;  // records from before have none
+  return out;
 }
 
 result<shared_model> open_model(const train_config& c) {

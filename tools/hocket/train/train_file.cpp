@@ -105,7 +105,7 @@ struct train_part final : config_base {
   std::int64_t eval_conversations = 32;
   double seconds = 15, slips = 0.2, eval_minutes = 15;
   std::vector<std::string> families;
-  std::string variety = "plain", from, bank;
+  std::string variety = "plain", from, bank, voice;
   double field = 0;
   std::int64_t field_ramp_steps = 0;
   void visit(config_visitor& v) override {
@@ -143,6 +143,13 @@ struct train_part final : config_base {
                     "synthesisers alone",
              .is_path = false},
             bank);
+    v.field(
+        {.name = "voice",
+         .doc =
+             "folder that tools/scenarios/bank/own_voice.py made: what the model's voice learns; "
+             "empty: flite",
+         .is_path = false},
+        voice);
     v.field({.name = "from",
              .doc = "folder of a trained model to begin with, or of a published Inkling "
                     "checkpoint, whose layers and sizes it takes; empty: none"},
@@ -261,7 +268,7 @@ train_plan read_train_file(const std::string& path, diagnostics& findings) {
   c.model.layout.video = static_cast<int>(model.video);
   c.model.attention.rotary_shared = model.video > 0;
   plan.slips = whole.slips;
-  plan.field = whole.field, plan.bank = whole.bank;
+  plan.field = whole.field, plan.bank = whole.bank, plan.voice = whole.voice;
   plan.field_ramp = static_cast<std::uint64_t>(whole.field_ramp_steps * whole.batch);
   plan.variety = whole.variety == "rich" ? scenarios::variety::rich : scenarios::variety::plain;
   c.from = whole.from;

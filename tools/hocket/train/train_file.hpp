@@ -31,6 +31,7 @@ struct train_plan {
   double field = 0;  ///< share of conversations in the field (source_options)
   std::uint64_t field_ramp = 0;  ///< conversations over which it grows
   std::string bank;              ///< folder of the speech bank; empty: none
+  std::string voice;             ///< folder of the model's own voice; empty: flite
   double eval_minutes = 15;
   std::int64_t eval_conversations = 32;
   std::optional<adapter_plan> adapter;  ///< none: the model itself learns

@@ -51,7 +51,10 @@ class voice_file:
 
     def add(self, text, samples, words, speaker=""):
         level = numpy.sqrt(numpy.mean(samples.astype(numpy.float64) ** 2) + 1e-12)
-        samples = samples * (0.1 / level)  # -20 dBFS
+        self.append(text, samples * (0.1 / level), words, speaker)  # -20 dBFS
+
+    def append(self, text, samples, words, speaker=""):
+        """The same at the level that it has."""
         clip = {"text": text, "start": self.at, "end": self.at + len(samples),
                 "words": [[w, self.at + s, self.at + e] for w, s, e in words]}
         if speaker:
