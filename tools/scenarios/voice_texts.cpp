@@ -73,18 +73,9 @@ void add_things(strings& out) {
 }  // namespace
 
 std::vector<std::string> voice_texts() {
-  strings out{"okay",
-              "uh huh",
-              "let me check",
-              "not yet",
-              "good story",
-              "it is",
-              "yes",
-              "ping",
-              "start",
-              "stop",
-              refusal,
-              std::string("good ") + undecided_word};
+  strings out{"okay",       "uh huh", "let me check", "not yet",
+              "good story", "it is",  "yes",          "ping",
+              "start",      "stop",   refusal,        std::string("good ") + undecided_word};
   for (const exchange& e : small_talk()) out.push_back(e.model);
   for (const exchange& e : allowed_requests()) out.push_back(e.model);
   add_numbers(out);

@@ -52,8 +52,9 @@ def load(banks, out):
     for index in sorted(p for b in banks for p in b.glob("*.json")):
         if json.loads(index.read_text()).get("kind") == "people":
             continue  # telephones and rooms: nothing to sound like
-        x, cached = read(index.with_suffix(".wav")), out / f"pitch_{index.parent.name}_{index.stem}.npy"
-        if not cached.exists() or len(numpy.load(cached)) * HOP < len(x) - WINDOW:
+        sound, cached = index.with_suffix(".wav"), out / f"pitch_{index.parent.name}_{index.stem}.npy"
+        x = read(sound)
+        if not cached.exists() or cached.stat().st_mtime < sound.stat().st_mtime:
             numpy.save(cached, pitch_of(x))
         pitch = numpy.load(cached)
         print(f"{index.stem}: {len(x) / RATE:.0f} s, {numpy.isfinite(pitch).mean():.2f} voiced", flush=True)

@@ -133,7 +133,11 @@ def judge_phrases(folder, ear, taste, every):
     sums = {side: {"said": 0, "understood": 0, "dnsmos": [], "p808": []} for side in ("teacher", "vocoded")}
     for one in made["items"][::every]:
         said = one["text"].split()
-        for side, sound in zip(sums, sides_of(folder / one["file"]).T):
+        both = sides_of(folder / one["file"])
+        loud = numpy.flatnonzero(numpy.abs(both).max(axis=1) > 0.003)  # as an answer: with 0.1 s around
+        if len(loud):
+            both = both[max(0, loud[0] - RATE // 10):loud[-1] + RATE // 10]
+        for side, sound in zip(sums, both.T):
             s = sums[side]
             if ear:
                 s["said"] += len(said)

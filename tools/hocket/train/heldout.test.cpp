@@ -54,7 +54,7 @@ struct recipe {
             plan.seconds,   plan.families,
             plan.variety,   plan.slips,
             plan.field,     nullptr,
-            plan.field_ramp};
+            nullptr,        plan.field_ramp};
   }
   /// Conversations that a training of this file may ask for, continued twice.
   std::uint64_t conversations() const {
