@@ -131,10 +131,13 @@ void learnt_vocoder::push(std::span<const float> patches, std::span<const std::u
     }
     for (std::size_t m = 0; m < channels; ++m) {
       const float drawn = speaks ? patches[f * channels + m] : format::log10_floor;
-      const float floor = (format::log10_floor - format::mean) / format::scale;
-      mel[m] = speaks ? std::clamp(drawn, floor, (2.0f - format::mean) / format::scale) : floor;
+      constexpr float floor = (format::log10_floor - format::mean) / format::scale;
+      constexpr float top = (2.0f - format::mean) / format::scale;
+      // In this order NaN becomes the floor.
+      mel[m] = speaks ? std::min(std::max(floor, drawn), top) : floor;
     }
     w.net.step(s.memory, mel, said);
+    for (float& v : said) v = std::isfinite(v) ? std::clamp(v, -1000.0f, 1000.0f) : 0.0f;
     const double hz = std::clamp(f0_hz * std::exp2(double(said[0])), lowest_hz, highest_hz);
 
     // The sources go on by a hop, and at the begin by two: the frame's pitch is that of its end.

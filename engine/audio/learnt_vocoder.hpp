@@ -12,10 +12,11 @@
 
 namespace hocket::engine {
 
-/// A trained vocoder. Never changed. *Threads*: any. *Memory*: 1.4 MB as it is trained.
+/// A trained vocoder. Never changed. *Threads*: any. *Memory*: 1.3 MB as it is trained.
 class vocoder_weights {
  public:
-  /// *Errors*: vocoder.weights: what the file lacks or has in another shape; those of the file.
+  /// *Errors*: vocoder.weights: what the file lacks, has in another shape or not as finite numbers; those
+  /// of the file.
   static result<std::shared_ptr<const vocoder_weights>> open(const std::string& path);
   ~vocoder_weights();
 
@@ -35,7 +36,7 @@ class vocoder_weights {
 /// *Inputs*: any number of patches [n, 320] of normalised log-mel (speech_mel.hpp) and their voice gates; a
 /// patch whose gate is 0 is silence, whatever it holds. *Outputs*: n * 800 samples, 16 kHz. There is no
 /// look-ahead. The same bits however the patches are cut into calls. Speech that stops (gate 0) rings out
-/// within 50 ms; after 0.3 s of silence the state is that of a new session. A pure function of what was
+/// within 52 ms; after 0.3 s of silence the state is that of a new session. A pure function of what was
 /// pushed since `reset`. *Latency*: about 120 us of a core per frame that speaks (believed; not measured
 /// on an idle core), nothing while silent.
 /// *Source*: harmonic plus noise synthesis by a network's filters (Engel et al. 2020, DDSP), minimum phase

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -29,6 +30,21 @@ std::shared_ptr<const vocoder_weights> weights() {
   auto opened = vocoder_weights::open(fixture("safetensors"));
   REQUIRE_MESSAGE(opened, opened.error().message);
   return *opened;
+}
+
+/// The fixture with its first `count` numbers, or all, replaced.
+hocket::result<std::shared_ptr<const vocoder_weights>> with_numbers(float x, std::size_t count) {
+  std::ifstream in(fixture("safetensors"), std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  for (std::size_t at = 8 + header; at < bytes.size() && count > 0; at += sizeof x, --count)
+    std::memcpy(bytes.data() + at, &x, sizeof x);
+  const auto path = std::filesystem::temp_directory_path() / "hocket-wild-vocoder.safetensors";
+  std::ofstream(path, std::ios::binary) << bytes;
+  auto opened = vocoder_weights::open(path.string());
+  std::filesystem::remove(path);
+  return opened;
 }
 
 std::vector<float> some_patches(std::size_t count) {
@@ -117,12 +133,21 @@ TEST_CASE("speech that stops rings out, silence is silence, and what follows is 
   CHECK(std::ranges::all_of(none, [](float x) { return x == 0; }));
 }
 
-TEST_CASE("wild patches give finite sound") {
-  learnt_vocoder voc(weights());
+TEST_CASE("wild patches and wild weights give finite sound") {
   std::vector<float> patches(8 * patch);
   for (std::size_t i = 0; i < patches.size(); ++i) patches[i] = i % 3 == 0 ? 50.0f : -50.0f;
-  for (const float x : pushed(voc, patches, std::vector<std::uint8_t>(8, 1), {4}))
-    CHECK(std::isfinite(x));
+  patches[7] = std::nanf("");
+  const auto wild = with_numbers(1e30f, std::string::npos);
+  REQUIRE_MESSAGE(wild, wild.error().message);
+  for (const auto& w : {weights(), *wild}) {
+    learnt_vocoder voc(w);
+    const auto made = pushed(voc, patches, std::vector<std::uint8_t>(8, 1), {4});
+    CHECK(std::ranges::all_of(made, [](float x) { return std::isfinite(x); }));
+  }
+  const auto opened = with_numbers(std::nanf(""), 1);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == "vocoder.weights");
+  CHECK(opened.error().message.find("no finite number") != std::string::npos);
 }
 
 TEST_CASE("a file that is no vocoder is refused by what is wrong with it") {

@@ -20,7 +20,8 @@ namespace hocket::engine {
 namespace {
 
 constexpr std::size_t channels = speech_format::channels, enter_kernel = 3;
-constexpr std::size_t most_width = 1024, most_kernel = 64;
+constexpr std::size_t most_width = 1024, most_kernel = 64, most_blocks = 64;
+constexpr const char* remedy = "; tools/vocoder/train.py --export writes such a file";
 
 HOCKET_AUDIO_CLONES
 void add_product(const float* in, std::size_t rows, const float* weights, std::size_t columns,
@@ -40,12 +41,15 @@ result<std::vector<float>> numbers(const tensors& all, const std::string& path,
                                    const std::string& name, std::vector<std::int64_t> shape) {
   const auto found = std::ranges::find(all, name, &language::stored_weights::name);
   if (found == all.end())
-    return fail("vocoder.weights", path + ": it lacks the tensor `" + name + "`");
+    return fail("vocoder.weights", path + ": it lacks the tensor `" + name + "`" + remedy);
   if (found->shape != shape || found->type != language::tensor_type::f32)
-    return fail("vocoder.weights",
-                path + ": the tensor `" + name + "` has another shape or type than a vocoder's");
+    return fail("vocoder.weights", path + ": the tensor `" + name +
+                                       "` has another shape or type than a vocoder's" + remedy);
   std::vector<float> flat(found->bytes.size() / sizeof(float));
   std::memcpy(flat.data(), found->bytes.data(), found->bytes.size());
+  if (!std::ranges::all_of(flat, [](float x) { return std::isfinite(x); }))
+    return fail("vocoder.weights",
+                path + ": the tensor `" + name + "` holds what is no finite number" + remedy);
   if (shape.size() == 1) return flat;
   const auto out = static_cast<std::size_t>(shape[0]), in = static_cast<std::size_t>(shape[1]);
   const std::size_t kernel = shape.size() == 3 ? static_cast<std::size_t>(shape[2]) : 1;
@@ -75,7 +79,8 @@ result<vocoder_net> vocoder_net::open(const std::string& path) {
   const auto along = shape_of("blocks.0.along.weight");
   if (along.size() != 3 || along[0] < 1 || along[0] > std::int64_t{most_width} || along[2] < 1 ||
       along[2] > std::int64_t{most_kernel})
-    return fail("vocoder.weights", path + ": no `blocks.0.along.weight` that a vocoder could have");
+    return fail("vocoder.weights",
+                path + ": no `blocks.0.along.weight` that a vocoder could have" + remedy);
   vocoder_net out;
   const std::int64_t width = along[0], kernel = along[2];
   out.width_ = static_cast<std::size_t>(width), out.kernel_ = static_cast<std::size_t>(kernel);
@@ -93,6 +98,10 @@ result<vocoder_net> vocoder_net::open(const std::string& path) {
   HOCKET_TRY(read(out.leave_.bias, "leave.bias", {std::int64_t{outputs}}));
   for (std::size_t n = 0; !shape_of("blocks." + std::to_string(n) + ".along.weight").empty(); ++n) {
     const std::string name = "blocks." + std::to_string(n);
+    if (n == most_blocks)
+      return fail("vocoder.weights", path + ": `" + name + "` is beyond the " +
+                                         std::to_string(most_blocks) +
+                                         " blocks that a vocoder may have" + remedy);
     block& b = out.blocks_.emplace_back();
     HOCKET_TRY(read(b.along, name + ".along.weight", {width, 1, kernel}));
     HOCKET_TRY(read(b.along_bias, name + ".along.bias", {width}));

@@ -43,7 +43,7 @@ result<std::shared_ptr<const voice_bank>> voice_bank::open(const std::string& fo
   for (const std::string& text : voice_texts())
     for (const std::string& word :
          engine::letter_of(text).empty() ? engine::words_of(text) : std::vector<std::string>{text})
-      if (!out->knows(word) && word != undecided_word)
+      if (!out->knows(word) && (word != undecided_word || text == "uh huh"))
         return fail("scenarios.bank", folder + ": the model's voice lacks the word `" + word +
                                           "`; tools/scenarios/bank/own_voice.py makes it again");
   return std::shared_ptr<const voice_bank>(std::move(out));
@@ -100,7 +100,9 @@ void voice_bank::append(line& to, const piece& next) const {
   // Where two voiced sounds meet, the new one begins at the same place of its period.
   std::int64_t shift = 0;
   double best_match = 0.3;
-  for (std::int64_t d = -most_shift; !begins && d <= most_shift; ++d) {
+  // Something is left of a word that is as short as that.
+  const std::int64_t latest = std::min(most_shift, clip.words[next.first].end - first - 1);
+  for (std::int64_t d = -most_shift; !begins && d <= latest; ++d) {
     double product = 0, a = 1e-6, b = 1e-6;
     for (std::int64_t i = -2 * half_fade; i < 2 * half_fade; ++i) {
       const float x = out[static_cast<std::size_t>(to.at + i)], y = sound(first + d + i);

@@ -1,4 +1,4 @@
-"""The vocoder as torch sees it; engine/audio/source_filter.cpp is the same for listening.
+"""The vocoder as torch sees it; engine/audio/learnt_vocoder.cpp is the same for listening.
 
 Log-mel frames (engine/audio/speech_mel.hpp) to 16 kHz: a small causal network says of every frame (12.5 ms)
 how high the voice is and how two sources sound, a train of pulses and noise; their filters make the rest.

@@ -138,7 +138,11 @@ def main():
         net.load_state_dict(kept["net"]), optimizer.load_state_dict(kept["optimizer"])
         step, average = kept["step"], kept["average"]
         rng = numpy.random.default_rng(step + 1)
+    elif a.export:
+        p.error(f"{saved} is not there: nothing was trained yet; call it without --export first")
     voices = [] if a.export else load(a.bank, a.out)
+    if not voices and not a.export:
+        p.error("--bank names no folder with voices; tools/scenarios/bank/README.md says how they are made")
     began, sums = time.time(), []
     while step < a.steps and not a.export:
         rate = a.rate * min(1, (step + 1) / 100) * min(1, (a.steps - step) / (0.6 * a.steps))

@@ -11,7 +11,7 @@ out, free-running), `hocket bench session`. Prints `shape.<variant>.<recall|prec
 over the seeds (Student's t), and the differences of recall to `dense`, paired by seed. What is done is not done again:
 each run leaves result.json in its folder, a training that was stopped goes on from its checkpoint, and a folder made
 with another recipe or program is refused. Several of these may share a folder if each has shapes of its own (`--only`);
-who has none left prints the whole table.
+each prints those alone, `--so-far` the whole table.
 """
 
 import argparse

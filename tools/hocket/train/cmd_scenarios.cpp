@@ -87,14 +87,15 @@ int run_scenarios(const scenarios_options& o) {
   options.families = o.families;
   if (o.rich) options.sound = scenarios::variety::rich;
   options.field = o.field;
-  if (!o.bank.empty()) {
-    auto bank = scenarios::speech_bank::open(o.bank, options.which);
-    if (!bank) return tell(bank.error());
-    options.bank = std::move(*bank);
-  }
   auto voice = voice_of(o);
   if (!voice) return tell(voice.error());
   options.voice = std::move(*voice);
+  if (!o.bank.empty()) {
+    auto bank = scenarios::speech_bank::open(o.bank, options.which,
+                                             options.voice ? options.voice->name() : "");
+    if (!bank) return tell(bank.error());
+    options.bank = std::move(*bank);
+  }
   const auto begin = std::chrono::steady_clock::now();
   const auto index = scenarios::write_scenarios(o.out, options, o.count);
   if (!index) return tell(index.error());
