@@ -18,6 +18,7 @@ topics:
   wine: {people: minors, phrases: [buy wine]}
   bombs: {phrases: [build a bomb]}
 notices:
+  pause: {people: minors, after_min: 3, say: ["en: look out of the window"]}
   bedtime: {people: minors, after_min: 10, ends: true, say: ["en: good night"]}
 )";
 
@@ -71,7 +72,7 @@ TEST_CASE("he sets how long it lasts and when; it ends then with the policy's go
   minors longer;
   longer.set(R"({"length_min": 20})");
   REQUIRE(longer.h->advance_to(timestamp::of_ms(11 * 60'000)));
-  CHECK(longer.told() == "");
+  CHECK(longer.told() == "background: look out of the window");
   REQUIRE(longer.h->advance_to(timestamp::of_ms(21 * 60'000)));
   CHECK(longer.told() == "background: good night");
   CHECK(longer.h->sessions().empty());
@@ -105,6 +106,7 @@ TEST_CASE(
   g.set(R"({"leave": true})");
   REQUIRE(g.h->advance_to(timestamp::of_ms(12 * 60'000)));
   CHECK(g.h->sessions().size() == 1);
+  CHECK(g.told().find("window") == std::string::npos);  // a notice for minors is none of his
 }
 
 TEST_CASE(

@@ -185,7 +185,8 @@ bool guard::is_time_for(const notice& n, timestamp now) const {
 void guard::due_notices(timestamp now, emitter& out) {
   for (std::size_t i = 0; i < due_.size() && !is_forgetting_; ++i) {
     const auto& n = rules_.notices[i];
-    if (now < due_[i] || !is_time_for(n, now)) continue;
+    const bool is_for_them = !n.only_minors || has_minors();  // a grown-up may have ended the mode
+    if (now < due_[i] || !is_for_them || !is_time_for(n, now)) continue;
     const auto from = n.between ? now : due_[i];  // it may have waited for its hours
     due_[i] = n.again_min > 0 ? from + minutes(n.again_min) : timestamp::max();
     context_.count("notices", 1);

@@ -283,6 +283,7 @@ result<std::uint64_t> forget_in_recording(const std::string& file,
       all.push_back(std::move(piece));
   all.push_back(file);
   std::uint64_t gone = 0;
+  result<void> all_done;  // one that cannot be written anew does not keep the others
   for (const auto& piece : all) {
     const auto next = piece + ".next";
     const auto done = cut_recording(piece, {.from = timestamp(), .without = who}, next);
@@ -290,10 +291,12 @@ result<std::uint64_t> forget_in_recording(const std::string& file,
     const auto renamed = done ? trust::rename_file(next, piece) : result<void>(fail(done));
     if (!renamed) {
       (void)::unlink(next.c_str());
-      return fail(renamed);
+      if (all_done) all_done = renamed;
+      continue;
     }
     gone += done->left_out;
   }
+  if (!all_done) return fail(all_done);
   return gone;
 }
 

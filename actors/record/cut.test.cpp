@@ -277,5 +277,9 @@ TEST_CASE(
       CHECK_FALSE(fs::exists(file + ".next"));
     }
     CHECK(left == 2000);
+    if (!in_turns) continue;
+    std::ofstream(all.front()) << "broken";
+    CHECK_FALSE(forget_in_recording(path, {session_id{3}}));
+    CHECK(opened(path)->fact(forgotten_fact) == "2");  // the others are done all the same
   }
 }

@@ -253,7 +253,7 @@ void gateway::take_call(const http::request& r, protocol_kind kind, const tell_l
   const auto done = [this, what = what.known(), line, kind, tell,
                      key = key_of(r)](result<webrtc::exchange::set_up> made) {
     if (!made) {
-      if (what.is_new) keys_->give_back(key);
+      if (what.has_spent) keys_->give_back(key);
       count_later("refused_calls_setup");
       return tell(refused(made.error()));
     }

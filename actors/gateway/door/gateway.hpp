@@ -139,14 +139,15 @@ class gateway final : public component {
     std::shared_ptr<client> who;
     std::string id, earlier, key_name;
     protocol_kind resumable = protocol_kind::none;  ///< another call may go on with it: by this one
+    bool has_spent = false;  ///< its token, if any, which lets in again where no call comes of it
     /// The same, holding nobody.
     struct record {
       std::string id, key_name;
       std::weak_ptr<client> who;
       protocol_kind resumable;
-      bool is_new;
+      bool has_spent;
     };
-    record known() const { return {id, key_name, who, resumable, earlier.empty()}; }
+    record known() const { return {id, key_name, who, resumable, has_spent}; }
   };
   webrtc::call_events events_of_call(const asked_for& what,
                                      const std::shared_ptr<connection>& line);

@@ -110,7 +110,7 @@ TEST_CASE(
     const auto at = url_of(h) + p.path + "?resume=";
     const auto token = token_of(h);
     http::websocket_client by;
-    app first, again, once_more, other, nobody, guess, call, full;
+    app first, again, once_more, other, nobody, guess, beside, full;
     first.connect(by, at, token);
     REQUIRE(settles(h, [&] { return first.is_open(); }));
     if (!p.first.is_null()) first.send(p.first);
@@ -137,6 +137,11 @@ TEST_CASE(
     CHECK(settles(h, [&] { return once_more.got(p.answer) && again.is_over(4001); }));
     CHECK(h.counter("resumed") == 2);
     CHECK(h.sessions().size() == 2);
+    // It is no call: nobody stands beside it.
+    const auto attach = p.path + ("/" + id + "/attach");
+    beside.connect(by, url_of(h) + (p.first.is_null() ? "/v1/realtime?call_id=" + id : attach),
+                   token);
+    CHECK(becomes([&] { return beside.is_refused("404"); }));
     once_more.socket->close(1000, "");
     CHECK(settles(h, [&] { return h.sessions().size() == 1; }));
     REQUIRE(h.close());

@@ -57,6 +57,7 @@ std::variant<http::response, gateway::asked_for> gateway::who_calls(const http::
         enter(r, {kind, has_track, std::move(session_json), out.id, is_named ? out.id : ""});
     if (auto* no = std::get_if<http::response>(&entered)) return std::move(*no);
     out.who = std::get<std::shared_ptr<client>>(entered);
+    out.has_spent = !out.who->only_goes_on;  // who goes on shows one that another has spent
   }
   out.key_name = out.who->key_name;
   return out;

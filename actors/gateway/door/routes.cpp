@@ -74,7 +74,9 @@ std::string_view id_prefix(protocol_kind k, bool has_track) {
 std::string beside_at(const http::request& r) {
   if (r.path == "/v1/realtime") return r.parameter("call_id").value_or("");
   const auto begin = std::string(call_path(protocol_kind::live)) + "/";
-  if (!r.path.starts_with(begin) || !ends_with(r.path, "/attach")) return "";
+  if (r.path.size() < begin.size() + 7 || !r.path.starts_with(begin) ||
+      !ends_with(r.path, "/attach"))
+    return "";
   const auto id = r.path.substr(begin.size(), r.path.size() - begin.size() - 7);
   return id.find('/') == id.npos ? id : "";
 }

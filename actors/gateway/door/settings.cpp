@@ -1,4 +1,6 @@
 // A grown-up's settings for conversations of minors: asked for with his key, held to the policy by the guard.
+#include <filesystem>
+
 #include <nlohmann/json.hpp>
 
 #include "actors/gateway/door/client.hpp"
@@ -9,7 +11,7 @@ namespace hocket::gateway {
 namespace {
 
 constexpr const char* settings_file = "grown_up.json";
-constexpr std::size_t most_bytes = 1 << 20, most_kept = 4096, most_waiting = 32, most_asked = 16;
+constexpr std::size_t most_bytes = 16 << 20, most_kept = 4096, most_waiting = 32, most_asked = 16;
 
 }  // namespace
 
@@ -79,7 +81,13 @@ void gateway::read_settings() {
   const auto text =
       folder ? folder->read(settings_file, most_bytes) : result<std::string>(fail(folder));
   const auto all = text ? parse_object(*text) : result<json>(fail(text));
-  if (!all) return;  // nobody set anything yet
+  if (!all) {
+    std::error_code none;
+    if (std::filesystem::exists(std::filesystem::path(context_.output_dir) / settings_file, none))
+      context_.log(std::string("a grown-up's settings do NOT hold until they are set anew: ") +
+                   settings_file + ": " + all.error().message);
+    return;  // else nobody set anything yet
+  }
   for (const auto& [name, set] : all->items())
     if (set.is_object()) settings_[name] = set;
 }

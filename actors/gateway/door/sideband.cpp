@@ -27,7 +27,7 @@ std::variant<http::response, http::websocket_accept> gateway::admit_beside(const
   {
     const std::lock_guard lock(calls_mutex_);
     const auto found = calls_.find(id);
-    if (found != calls_.end() && id.starts_with(id_prefix(kind, true)) &&
+    if (found != calls_.end() && found->second.has_track && id.starts_with(id_prefix(kind, true)) &&
         is_own(found->second, shown_by(key)))
       of_call = found->second.line.lock();
   }
