@@ -9,7 +9,6 @@
 namespace hocket::record {
 
 /// Of a recorder's inputs and outputs for it.
-inline constexpr const char* forgets_port = "forgets";
 input_port forgets_input();
 output_port forgotten_output();
 

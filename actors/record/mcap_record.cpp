@@ -9,9 +9,9 @@
 #include <fmt/format.h>
 
 #include "actors/record/cut.hpp"
-#include "actors/record/forgotten.hpp"
 #include "graph/contract/capability.hpp"
 #include "graph/contract/plugin.hpp"
+#include "graph/contract/sink.hpp"
 #include "graph/schema/codec.hpp"
 
 namespace hocket::record {

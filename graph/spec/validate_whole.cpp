@@ -302,9 +302,7 @@ void check_replicas(validation& v) {
 static void tell_unheard_requests(validation& v, std::size_t actor) {
   const auto& outputs = v.out.actors[actor].type->info.outputs;
   const auto delegates = [&](std::size_t port) {
-    // What a recorder removed is told to who wants to know; nobody has to work on it.
-    return outputs[port].type.kind == payload_kind::delegation &&
-           outputs[port].name != forgotten_port;
+    return outputs[port].type.kind == payload_kind::delegation && !is_told_only(outputs[port]);
   };
   if (std::ranges::any_of(v.out.links,
                           [&](const auto& l) { return l.from == actor && delegates(l.from_port); }))

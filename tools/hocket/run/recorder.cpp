@@ -1,6 +1,6 @@
 #include "tools/hocket/run/recorder.hpp"
 
-#include "actors/record/forgotten.hpp"
+#include "graph/contract/sink.hpp"
 #include "graph/text/clean.hpp"
 #include "graph/trust/redaction.hpp"
 #include "graph/trust/secret.hpp"
@@ -137,7 +137,7 @@ void recorder::packet_emitted(const plan&, actor_index actor, std::size_t port, 
   auto& s = sessions_[session];
   last_ms_ = std::max(last_ms_, p.header.ts.ms());
   if (p.kind() == payload_kind::delegation &&
-      graph_->actors[actor].type->info.outputs[port].name == record::forgets_port &&
+      graph_->actors[actor].type->info.outputs[port].name == forgets_port &&
       !std::exchange(s.is_forgotten, true)) {
     s.recent.clear();
     fact f;
