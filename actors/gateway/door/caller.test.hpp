@@ -111,4 +111,39 @@ inline bool is(const std::string& answer, int status) {
   return answer.starts_with("HTTP/1.1 " + std::to_string(status));
 }
 
+/// The model speaks for a micro-turn.
+inline void say(harness& h, std::int64_t at_ms) {
+  REQUIRE(h.push("audio", timestamp::of_ms(at_ms),
+                 audio_chunk{inner_rate_hz, 1, at_ms * 16,
+                             buffer::take(talk::tone(200, inner_rate_hz, 0.3))}));
+}
+
+/// The newest event of that type that came over its channel; null: none did.
+inline json last_of(caller& c, const char* type) {
+  json out;
+  c.locked([&] {
+    for (const auto& m : c.messages)
+      if (text_of(m, "type") == type) out = m;
+  });
+  return out;
+}
+
+/// The person is heard in the newest conversation, then the model at the call; the stream's time after it, in ms.
+inline std::int64_t sound_goes_both_ways(caller& c) {
+  REQUIRE(c.h.advance_to(timestamp::of_ms(1000)));
+  CHECK(settles(c.h, [&] {
+    c.line->play(talk::tone(20, inner_rate_hz, 0.3));
+    return !c.h.outputs("audio").empty();
+  }));
+  std::int64_t at_ms = 1200;
+  CHECK(settles(c.h, [&] {
+    REQUIRE(c.h.advance_to(timestamp::of_ms(at_ms)));
+    say(c.h, at_ms);
+    at_ms += 200;
+    const std::lock_guard lock(c.mutex);
+    return c.loudest > 0.1;
+  }));
+  return at_ms;
+}
+
 }  // namespace hocket::gateway::testing

@@ -22,23 +22,7 @@ TEST_CASE("an app calls: events over its channel, sound both ways, hang-up") {
   REQUIRE(a.got("session.created"));
   REQUIRE(settles(h, [&] { return h.sessions().size() == 2; }));
   h.use_session(h.sessions().back());
-  // The person is heard.
-  REQUIRE(h.advance_to(timestamp::of_ms(1000)));
-  CHECK(settles(h, [&] {
-    a.line->play(talk::tone(20, inner_rate_hz, 0.3));
-    return !h.outputs("audio").empty();
-  }));
-  // The model is heard, and the app is told so beside it.
-  std::int64_t at_ms = 1200;
-  CHECK(settles(h, [&] {
-    REQUIRE(h.advance_to(timestamp::of_ms(at_ms)));
-    auto voice = talk::tone(200, inner_rate_hz, 0.3);
-    REQUIRE(h.push("audio", timestamp::of_ms(at_ms),
-                   audio_chunk{inner_rate_hz, 1, at_ms * 16, buffer::take(std::move(voice))}));
-    at_ms += 200;
-    const std::lock_guard lock(a.mutex);
-    return a.loudest > 0.1;
-  }));
+  sound_goes_both_ways(a);
   CHECK(a.got("output_audio_buffer.started"));
   a.locked([&] {
     for (const auto& m : a.messages) CHECK(text_of(m, "type") != "response.output_audio.delta");

@@ -38,15 +38,6 @@ std::string calls(caller& a, const std::string& path = sessions, const std::stri
   return id;
 }
 
-json last_of(caller& c, const char* type) {
-  json out;
-  c.locked([&] {
-    for (const auto& m : c.messages)
-      if (text_of(m, "type") == type) out = m;
-  });
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE("an app calls by OpenAI Live: the session has started, sound both ways, hang-up") {
@@ -61,21 +52,7 @@ TEST_CASE("an app calls by OpenAI Live: the session has started, sound both ways
   CHECK(last_of(a, "session.started")["session"]["instructions"] == "Be brief.");
   REQUIRE(settles(h, [&] { return h.sessions().size() == 2; }));
   h.use_session(h.sessions().back());
-  REQUIRE(h.advance_to(timestamp::of_ms(1000)));
-  CHECK(settles(h, [&] {
-    a.line->play(talk::tone(20, inner_rate_hz, 0.3));
-    return !h.outputs("audio").empty();
-  }));
-  std::int64_t at_ms = 1200;
-  CHECK(settles(h, [&] {
-    REQUIRE(h.advance_to(timestamp::of_ms(at_ms)));
-    REQUIRE(h.push("audio", timestamp::of_ms(at_ms),
-                   audio_chunk{inner_rate_hz, 1, at_ms * 16,
-                               buffer::take(talk::tone(200, inner_rate_hz, 0.3))}));
-    at_ms += 200;
-    const std::lock_guard lock(a.mutex);
-    return a.loudest > 0.1;
-  }));
+  const auto at_ms = sound_goes_both_ways(a);
   REQUIRE(h.push("text", timestamp::of_ms(at_ms), text{"hello", "model"}));
   CHECK(a.got("session.output_transcript.delta"));
   CHECK(last_of(a, "session.output_audio.delta").is_null());

@@ -7,22 +7,6 @@ using namespace hocket::gateway::testing;
 
 namespace {
 
-/// The model speaks for a micro-turn.
-void say(harness& h, std::int64_t at_ms) {
-  REQUIRE(h.push("audio", timestamp::of_ms(at_ms),
-                 audio_chunk{inner_rate_hz, 1, at_ms * 16,
-                             buffer::take(talk::tone(200, inner_rate_hz, 0.3))}));
-}
-
-json last_of(caller& c, const char* type) {
-  json out;
-  c.locked([&] {
-    for (const auto& m : c.messages)
-      if (text_of(m, "type") == type) out = m;
-  });
-  return out;
-}
-
 /// A call of Hocket's own protocol, begun with this event.
 void begins(caller& c, const json& start) {
   c.offers();
