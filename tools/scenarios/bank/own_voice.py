@@ -5,7 +5,7 @@
   python3 own_voice.py --kokoro DIR --texts out/texts.txt --voice out/voice
 
 out/voice/own.wav (16 kHz, mono) and own.json have the layout of a bank's voice (make_bank.py). What was said
-lies in out/voice/clips, and a call that was stopped goes on. README.md beside this says what it needs.
+lies in out/voice/clips/STYLE, and a call that was stopped goes on. README.md beside this says what it needs.
 """
 import argparse
 import pathlib
@@ -102,7 +102,7 @@ def main():
     p.add_argument("--voice", type=pathlib.Path, required=True, help="folder to write")
     p.add_argument("--style", default=STYLE)
     a = p.parse_args()
-    clips = a.voice / "clips"
+    clips = a.voice / "clips" / a.style  # another style in the same folder speaks for itself
     clips.mkdir(parents=True, exist_ok=True)
     texts = [t for t in a.texts.read_text().splitlines() if t]
     said, missing = None, []
