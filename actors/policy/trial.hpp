@@ -8,10 +8,12 @@
 
 namespace hocket::policy {
 
+/// What a judge finds in words: a topic's name; "": none.
+using judge_of = std::function<std::string(const std::string& words)>;
+
 /// What comes up where these turns are said one after the other, word by word as a recogniser hears them
 /// (0.3 s each, 2 s between turns), in order. `judged`: what a judge finds in a turn and the rules did not
 /// comes behind it, as rule "judge".
-using judge_of = std::function<std::string(const std::string& words)>;  ///< a topic; "": none
 std::vector<match> tried(const rules& all, bool with_minors, const std::vector<std::string>& turns,
                          const judge_of& judged = nullptr);
 
