@@ -15,6 +15,7 @@
 #include "actors/interaction/remote/remote.hpp"
 #include "actors/mcp/source.hpp"
 #include "actors/openapi/source.hpp"
+#include "actors/pace/pace.hpp"
 #include "actors/playout/playout.hpp"
 #include "actors/policy/guard.hpp"
 #include "actors/policy/incident_desk.hpp"
@@ -57,6 +58,7 @@ result<void> register_components(registry& into) {
   HOCKET_TRY(into.add(type_of<trainer::lora_trainer>()));
   HOCKET_TRY(into.add(type_of<trainer::labelled_talk>()));
   HOCKET_TRY(into.add(type_of<trainer::examples_file>()));
+  HOCKET_TRY(into.add(type_of<pace::pace>()));
   HOCKET_TRY(into.add(type_of<playout::playout>()));
   HOCKET_TRY(into.add(type_of<policy::guard>()));
   HOCKET_TRY(into.add(type_of<policy::incident_desk>()));

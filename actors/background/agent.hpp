@@ -156,6 +156,7 @@ class agent final : public component {
   toolbox tools_;
   std::shared_ptr<client_functions> app_ = std::make_shared<client_functions>();
   std::string app_instructions_;
+  std::string manner_;                 ///< how the person wants to be answered
   std::deque<std::string> app_notes_;  ///< what it lets us know; the newest
   int app_lines_ = 0;                  ///< of the log, about what it says
   bool left_to_client_ = false;        ///< delegations are

@@ -20,7 +20,7 @@ void agent::log_of_app(const std::string& line) {
 }
 
 /// By role: `tools` (a JSON list; null: nothing may be called), `instructions`, `delegations` (`client`: the app works on them itself),
-/// `commentary` (to be said), `thinking` and anything else (to be known).
+/// `commentary` (to be said), `manner` (of a policy: how the person wants to be spoken to), `thinking` and anything else (to be known).
 void agent::take_client(const text& t, emitter&) {
   if (t.role == "tools") {
     const bool is_alone = config_.client_functions == "alone";
@@ -48,6 +48,8 @@ void agent::take_client(const text& t, emitter&) {
       log_of_app("the app's instructions are cut to 2000 bytes");
     if (config_.planner.use == "match" && !t.value.empty())
       log_of_app("the app's instructions are not followed: `planner: match` reads none");
+  } else if (t.role == "manner") {
+    manner_ = cut_text(clean_text(t.value), longest_note);
   } else {
     app_notes_.push_back(cut_text(clean_text(t.value), longest_note));
     if (app_notes_.size() > most_notes) app_notes_.pop_front();
@@ -64,6 +66,7 @@ std::string agent::with_words_of_app(std::string transcript) const {
   for (const auto& note : app_notes_) transcript += "\n(the app knows: " + note + ")";
   if (!app_instructions_.empty())
     transcript += "\n(the app that they talk through asks you: " + app_instructions_ + ")";
+  if (!manner_.empty()) transcript += "\n(how the person wants to be answered: " + manner_ + ")";
   return transcript;
 }
 

@@ -209,6 +209,14 @@ TEST_CASE("an app's instructions and notes reach the planner; its own work is le
   CHECK(t.until([&] { return t.counts["answered"] == 1; }));
   CHECK(seen.find("be short") != seen.npos);
   CHECK(seen.find("Anna") != seen.npos);
+  t.client("manner", "in short sentences");
+  t.ask(request(3, "anything"));
+  CHECK(t.until([&] { return t.counts["answered"] == 2; }));
+  CHECK(seen.find("in short sentences") != seen.npos);
+  t.client("manner", "");
+  t.ask(request(4, "anything"));
+  CHECK(t.until([&] { return t.counts["answered"] == 3; }));
+  CHECK(seen.find("wants to be answered") == seen.npos);
   t.client("delegations", "client");
   t.ask(request(2, "anything"));
   CHECK(t.counts["left_to_client"] == 1);

@@ -71,7 +71,9 @@ class guard final : public component {
     decisions_out,
     incidents_out,
     forgets_out,
-    settings_out
+    settings_out,
+    pace_out,
+    manner_out
   };
   static duration minutes(double m);
   /// A request that comes so soon is of what the person just said.
@@ -155,6 +157,8 @@ class guard final : public component {
   void forget(const match& m, emitter& out);
   /// Whether this is not to go on since all is being forgotten.
   bool is_past(std::size_t port, const packet& p, emitter& out);
+  /// How it speaks from now on, to who makes its voice and its words.
+  void adapt(const topic& t, emitter& out);
   void say(const texts& words, emitter& out);
   void tell(const match& m, place from, action did, std::int64_t times, emitter& out);
   void due_notices(timestamp now, emitter& out);
@@ -200,6 +204,7 @@ class guard final : public component {
   bool is_forgetting_ = false;
   bool is_typed_now_ = false;  ///< what is looked at: no echo
   grown_up_settings settings_;
+  double pace_ = 1;  ///< that the person asked for
   timestamp began_;
   std::map<const topic*, timestamp> said_at_;  ///< topics that the model's own words came to
   std::vector<timestamp> due_;                 ///< by notice

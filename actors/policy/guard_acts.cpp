@@ -25,6 +25,7 @@ action guard::action_for(const match& m, place from, std::int64_t& times) {
   auto did = t.act[static_cast<std::size_t>(from)];
   // What cannot be taken back is done on the rules' word alone, and on the person's.
   if (did == action::forget && (m.rule == "judge" || is_echo(t))) did = action::note;
+  if (did == action::adapt && is_echo(t)) did = action::note;
   auto& counted = tallies_[t.name];
   const auto now = context_.time->now();
   const bool is_persons = from == place::heard || from == place::request;
@@ -77,6 +78,9 @@ bool guard::carry_out(const match& m, action did, place from, std::uint64_t requ
     case action::note: return true;
     case action::answer:
       if (!is_ended_) say(m.what->say, out);
+      return true;
+    case action::adapt:
+      if (!is_ended_) adapt(*m.what, out);
       return true;
     case action::forget:
       if (!is_ended_) forget(m, out);

@@ -66,7 +66,9 @@ component_info guard::info() {
            {"incidents", task, "those of topics with `incident`, and ends; the JSON is its task"},
            {"forgets", task,
             "once, when the person wants it: for who keeps something of the conversation"},
-           {"settings", words, "what holds of them, and what the policy lets him set: JSON"}},
+           {"settings", words, "what holds of them, and what the policy lets him set: JSON"},
+           {"pace", words, "a number: how fast it is to speak, for audio.pace"},
+           {"manner", words, "how it is to word answers, for `client` of background.agent"}},
       .ticks = true};
 }
 

@@ -11,23 +11,26 @@ namespace hocket::policy {
 namespace {
 
 constexpr const char* places[] = {"heard", "said", "requests", "results", "evidence"};
-constexpr const char* actions[] = {"pass", "note", "answer", "forget", "refuse", "stop", "end"};
+constexpr const char* actions[] = {"pass",   "note",   "answer", "adapt",
+                                   "forget", "refuse", "stop",   "end"};
 
 action action_of(const std::string& name) {
   return static_cast<action>(std::ranges::find(actions, name) - std::begin(actions));
 }
 
-/// What may be done where words are from there: pages, tools and the model itself have nothing forgotten.
+/// What may be done where words are from there: pages, tools and the model itself have nothing forgotten,
+/// and do not say how it is to speak.
 std::vector<std::string> actions_at(int from) {
   std::vector<std::string> out(std::begin(actions), std::end(actions));
-  if (from != static_cast<int>(place::heard)) std::erase(out, "forget");
+  if (from != static_cast<int>(place::heard))
+    std::erase_if(out, [](const std::string& a) { return a == "forget" || a == "adapt"; });
   return out;
 }
 
 struct topic_keys final : config_base {
-  std::vector<std::string> phrases, together, examples, except, say;
+  std::vector<std::string> phrases, together, examples, except, say, wording;
   std::int64_t gap = 2, times = 0;
-  double together_s = 60, similar = 0.75;
+  double together_s = 60, similar = 0.75, pace = 0;
   std::array<std::string, place_count> act{"refuse", "refuse", "refuse", "refuse", "note"};
   std::string then = "end", people = "everyone";
   bool incident = false;
@@ -60,6 +63,14 @@ struct topic_keys final : config_base {
     v.field({.name = "then", .doc = "what is done then", .choices = {"refuse", "stop", "end"}},
             then);
     v.field({.name = "incident", .doc = "each time is an incident"}, incident);
+    v.field({.name = "pace",
+             .doc = "for `adapt`: of the pace until then, 0.5 to 1; 1: its own again; 0: left",
+             .min = 0,
+             .max = 1},
+            pace);
+    v.field({.name = "wording",
+             .doc = "for `adapt`: `LANGUAGE: words`, which a language model is asked from then on"},
+            wording);
   }
 };
 
@@ -193,11 +204,26 @@ class reader {
     t.only_minors = k.people == "minors";
     t.is_incident = k.incident;
     t.say = texts_of(k.say, v, owner);
+    t.pace = k.pace;
+    t.wording = texts_of(k.wording, v, owner);
+    check_manner(t, v, owner);
     for (const auto needs : {action::answer, action::forget})
       if (t.say.empty() && std::ranges::find(t.act, needs) != t.act.end())
         bad("policy.no_words", fmt::format("{}: `{}` needs words", owner, to_string(needs)),
             v.where(), "give `say: [\"en: ...\"]`");
     return t;
+  }
+
+  void check_manner(const topic& t, const value& v, const std::string& owner) {
+    const bool adapts = t.act[static_cast<std::size_t>(place::heard)] == action::adapt;
+    const bool has_manner = t.pace > 0 || !t.wording.empty();
+    if (adapts && !has_manner)
+      bad("policy.no_manner", owner + ": `adapt` to what?", v.where(),
+          "give `pace: 0.8`, `wording: [\"en: ...\"]`, or `pace: 1` for its own manner again");
+    if (!adapts && has_manner)
+      bad("policy.no_manner", owner + ": `pace` and `wording` are for `heard: adapt`", v.where());
+    if (t.pace > 0 && t.pace < slowest_pace)
+      bad("policy.no_manner", owner + ": `pace` is from 0.5 to 1", v.where());
   }
 
   grown_up_bounds grown_up_of(const value& v, const rules& all) {

@@ -31,6 +31,7 @@ enum class action : std::uint8_t {
   pass,    ///< nothing; not told either
   note,    ///< told, and nothing else
   answer,  ///< the topic's `say` is said
+  adapt,  ///< it speaks in the topic's manner from now on, and says `say`; of the person's words alone
   forget,  ///< what was kept of the conversation goes, `say` is said, and it ends; of the person's words alone
   refuse,  ///< what was asked for is not done, and that is said
   stop,    ///< the voice falls silent
@@ -40,6 +41,9 @@ std::string_view to_string(action a);
 
 /// Texts by language ("en"); who asks for another one gets the policy's own.
 using texts = std::map<std::string, std::string>;
+
+/// Of the model's own tempo: slower, words fall apart.
+inline constexpr double slowest_pace = 0.5;
 
 struct topic {
   std::string name;
@@ -59,6 +63,9 @@ struct topic {
   action then = action::end;
   bool is_incident = false;
   texts say;
+  /// For `adapt`: of the pace until then, 1: its own again, 0: left; and what a language model is asked.
+  double pace = 0;
+  texts wording;
 };
 
 /// Said after so long, whatever was talked about.

@@ -68,7 +68,7 @@ TEST_CASE("the policy to begin with does what its cases say") {
   };
   const auto all = read_rules("house.yaml", read("house.yaml"));
   REQUIRE_MESSAGE(all, (all ? "" : all.error().message));
-  for (const char* file : {"house.cases", "forget.cases"}) {
+  for (const char* file : {"house.cases", "forget.cases", "manner.cases"}) {
     CAPTURE(file);
     const auto cases = read_cases(file, read(file), *all);
     REQUIRE_MESSAGE(cases, (cases ? "" : cases.error().message));
