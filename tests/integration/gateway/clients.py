@@ -3,7 +3,6 @@
 interruption. clients.py HOCKET SOURCE FOLDER; skipped (77) where PyPI is not there. Prints
 `gateway.client.NAME.passed` for each."""
 
-import array
 import asyncio
 import base64
 import json
@@ -11,54 +10,12 @@ import pathlib
 import subprocess
 import sys
 import time
-import wave
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "official"))
+from person import Person, is_loud, spoken, until
 
 PACKAGES = ["openai[realtime]==3.57.0", "google-genai==3.6.1"]
 CLOCK = {"type": "object", "properties": {"timezone": {"type": "string"}}, "required": ["timezone"]}
-
-
-def spoken(path, rate):
-    """A question as PCM16 at `rate`."""
-    with wave.open(str(path)) as w:
-        x, source = array.array("h", w.readframes(w.getnframes())), w.getframerate()
-    out, last = array.array("h"), len(x) - 1
-    for i in range(len(x) * rate // source):
-        at, part = divmod(i * source, rate)
-        out.append(x[at] + (x[min(at + 1, last)] - x[at]) * part // rate)
-    return out.tobytes()
-
-
-class Person:
-    """Speaks in pieces of 40 ms at the pace of the clock, silence where there is nothing to say."""
-
-    def __init__(self, rate, send):
-        self.size, self.send, self.words, self.is_there = rate // 25 * 2, send, b"", True
-
-    async def live(self):
-        begun, n = time.monotonic(), 0
-        while self.is_there:
-            piece, self.words = self.words[:self.size], self.words[self.size:]
-            await self.send(piece.ljust(self.size, b"\0"))
-            n += 1
-            await asyncio.sleep(max(0, begun + n * 0.04 - time.monotonic()))
-
-    async def say(self, words):
-        self.words = words
-        while self.words:
-            await asyncio.sleep(0.02)
-
-
-async def until(condition, limit_s=60):
-    end = time.monotonic() + limit_s
-    while not (found := condition()) and time.monotonic() < end:
-        await asyncio.sleep(0.02)
-    assert found, f"this did not come true within {limit_s} s: line {condition.__code__.co_firstlineno}"
-    return found
-
-
-def is_loud(pcm):
-    x = array.array("h", pcm[:len(pcm) // 2 * 2])
-    return bool(x) and max(abs(v) for v in x) > 600
 
 
 async def openai_realtime(url, question):
