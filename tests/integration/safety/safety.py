@@ -76,8 +76,8 @@ def red_team():
 def judge():
     """The head in the tree is what its recipe makes; sums may differ in a last bit between machines."""
     made, policies = os.path.join(work, "house.head.json"), os.path.join(tree, "configs/policies")
-    run("train", "judge", "--also", os.path.join(policies, "house.cases"), os.path.join(policies, "found.cases"),
-        os.path.join(policies, "judge/wordings.cases"), "--out", made)
+    also = ("house.cases", "forget.cases", "manner.cases", "found.cases", "judge/wordings.cases")
+    run("train", "judge", "--also", *(os.path.join(policies, name) for name in also), "--out", made)
     heads = []
     for path in (made, os.path.join(policies, "judge/house.head.json")):
         with open(path, encoding="utf-8") as f:

@@ -17,6 +17,13 @@ namespace {
 
 constexpr std::size_t file_bytes = 16u << 20;
 
+/// What the policy does not refuse is harmless to a judge: how it is to speak, what is to be forgotten.
+bool is_refused(const policy::rules& all, const std::string& topic) {
+  const auto at = std::ranges::find(all.topics, topic, &policy::topic::name);
+  return at == all.topics.end() ||
+         at->act[static_cast<std::size_t>(policy::place::heard)] >= policy::action::refuse;
+}
+
 /// Cases of one topic that the patterns have, or of none; a case of several topics teaches none of them.
 result<void> add_cases(const judge_source& from, const policy::rules& all, const families& patterns,
                        lines& into) {
@@ -24,10 +31,13 @@ result<void> add_cases(const judge_source& from, const policy::rules& all, const
   if (!cases) return fail(cases);
   for (const auto& c : *cases) {
     if (c.topics.size() > 1 || c.turns.size() != 1) continue;
-    if (!c.topics.empty() && std::ranges::find(patterns.patterns, c.topics.front(),
-                                               &pattern::topic) == patterns.patterns.end())
-      continue;
-    into.push_back({c.topics.empty() ? "" : c.topics.front(), c.turns.front()});
+    auto topic = c.topics.empty() ? std::string() : c.topics.front();
+    if (!topic.empty() &&
+        std::ranges::find(patterns.patterns, topic, &pattern::topic) == patterns.patterns.end()) {
+      if (is_refused(all, topic)) continue;
+      topic.clear();
+    }
+    into.push_back({std::move(topic), c.turns.front()});
   }
   return {};
 }
