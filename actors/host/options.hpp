@@ -23,6 +23,7 @@ struct runtime_options {
   std::shared_ptr<const trust::capability> may = {};
   double drain_limit_s = 5;  ///< how long an orderly stop may take
   int grace_ms = 30;         ///< real time: how long a micro-turn waits for stragglers
+  int batch_ms = 5;          ///< … and those that are complete for the others of their batch
   std::vector<observer*> observers = {};
   /// Unix socket that serves status() as JSON lines (`out/hocket.sock`); "" = none. Where it cannot
   /// be made the run goes on and says so with an event.

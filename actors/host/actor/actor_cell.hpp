@@ -62,6 +62,8 @@ class actor_cell : public std::enable_shared_from_this<actor_cell> {
   void source_due(timestamp until);
   void tick_due(std::int64_t k);
   void deadline(std::int64_t k);
+  /// It is over, and what came in time has settled; not in virtual time.
+  void turn_over(std::int64_t k);
   void open_gate();
   void wake();
   /// A remote sender: no room on the wire; open_gate() ends it.

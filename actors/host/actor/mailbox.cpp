@@ -216,6 +216,14 @@ void actor_cell::deadline(std::int64_t k) {
   wake();
 }
 
+void actor_cell::turn_over(std::int64_t k) {
+  {
+    std::lock_guard lock(mutex_);
+    if (sets_) sets_->over(k);
+  }
+  wake();
+}
+
 void actor_cell::request_open() {
   {
     std::lock_guard lock(mutex_);

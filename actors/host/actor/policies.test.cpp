@@ -266,6 +266,59 @@ TEST_CASE("aligned: a promised bound settles a silent input") {
 }
 
 TEST_CASE(
+    "micro_turn in real time: a conversation waits for nobody whose time is over, nor for what "
+    "is in no conversation") {
+  bool before_end = false;
+  const bool held = in_one_of_five([&] {
+    plan_maker g;
+    auto book = std::make_shared<notebook>();
+    before_end = false;
+    g.add("src", 0, 1, [&before_end, book] {
+      auto c = std::make_unique<lambda_component>();
+      c->on_produce = [&before_end, book, self = c.get()](timestamp until,
+                                                          emitter& out) -> result<source_state> {
+        // The second conversation says nothing.
+        if (self->where.session == session_id{1}) out.emit(0, until - duration(1), word("x"));
+        if (until < timestamp::of_ms(600)) return source_state::more;
+        before_end = before_end || book->count("1:0") > 0;
+        return source_state::end_of_stream;
+      };
+      return c;
+    });
+    g.source("src");
+    g.add("keys", 0, 1, [] {
+      auto c = std::make_unique<lambda_component>();
+      c->on_produce = [](timestamp until, emitter& out) -> result<source_state> {
+        out.for_session(session_id{1});
+        out.emit(0, until, control{control::kind::bound, "", 0});
+        return until < timestamp::of_ms(700) ? source_state::more : source_state::end_of_stream;
+      };
+      return c;
+    });
+    g.source("keys");
+    g.info("keys").scope = instance_scope::shared;
+    g.add("model", 2, 0, [book] {
+       auto c = std::make_unique<lambda_component>();
+       c->on_sets = [book](std::span<const bundle> sets, emitter&) -> result<void> {
+         for (const auto& b : sets)
+           book->add(fmt::format("{}:{}", static_cast<std::uint64_t>(b.session), b.micro_turn));
+         return {};
+       };
+       return c;
+     }).policy = input_policy::micro_turn;
+    g.info("model").scope = instance_scope::shared;
+    g.link("src", 0, "model", 0);
+    g.link("keys", 0, "model", 1);
+    runtime_options o;
+    o.sessions = 2;
+    o.grace_ms = 60'000;
+    run_plan(g, false, o);
+    return before_end;
+  });
+  CHECK(held);
+}
+
+TEST_CASE(
     "a shared actor gets the bundles of all sessions in one call, in the order of their ids") {
   for (const bool virtual_time : {true, false}) {
     CAPTURE(virtual_time);
@@ -305,6 +358,7 @@ TEST_CASE(
     g.link("model", 0, "end", 0);
     runtime_options o;
     o.sessions = 3;
+    o.batch_ms = o.grace_ms;  // these words settle a micro-turn only when the next one has begun
     const auto done = run_plan(g, virtual_time, o);
     CHECK(done.last.sessions == 3);
     const auto lines = book->lines();

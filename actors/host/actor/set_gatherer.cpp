@@ -50,6 +50,7 @@ class micro_turn final : public set_gatherer {
  public:
   using set_gatherer::set_gatherer;
   void deadline(std::int64_t k) override { deadline_k_ = std::max(deadline_k_, k); }
+  void over(std::int64_t k) override { over_k_ = std::max(over_k_, k); }
   // A late event (words, a result) joins the next set; late sound would stretch it.
   bool is_late(payload_kind kind) const override {
     return kind != payload_kind::text && is_perishable(kind);
@@ -66,13 +67,18 @@ class micro_turn final : public set_gatherer {
     }
     if (deadline_k_ >= g.next_k) return true;
     // Virtual time hands over at the deadline only; real time as soon as nothing more can come, in
-    // a shared actor when that is true of all conversations, so that they stay one batch.
-    if (is_virtual_) return false;
-    for (const auto& other : groups_)
-      if (!forward_ended(other) && other.next_k <= g.next_k && !other.queues.empty() &&
-          !is_settled(other))
-        return false;
-    return is_settled(g);
+    // a shared actor when that is true of all conversations, so that they stay one batch. One whose
+    // sound is late costs the others nothing but that: they go when the time is over.
+    if (is_virtual_ || !is_settled(g)) return false;
+    return over_k_ >= g.next_k || std::ranges::none_of(groups_, [&](const auto& other) {
+             return is_waited_for(other, g);
+           });
+  }
+
+  // What a shared actor sends to nobody in particular belongs to no conversation: nobody settles it.
+  bool is_waited_for(const input_group& other, const input_group& by) const {
+    return other.session != session_id::none && other.next_k <= by.next_k &&
+           !other.queues.empty() && !forward_ended(other) && !is_settled(other);
   }
 
   due next(input_group& g, timestamp) override {
@@ -100,7 +106,7 @@ class micro_turn final : public set_gatherer {
     return any;
   }
 
-  std::int64_t deadline_k_ = -1;
+  std::int64_t deadline_k_ = -1, over_k_ = -1;
 };
 
 }  // namespace

@@ -49,6 +49,8 @@ class set_gatherer {
   std::vector<due> take(timestamp now);
   /// The time of micro-turn `k` is over, with its grace: what is there goes.
   virtual void deadline(std::int64_t) {}
+  /// … with what it takes to settle: what is complete goes, without those that are not.
+  virtual void over(std::int64_t) {}
   /// A packet whose set is gone comes too late; else it joins the next one.
   virtual bool is_late(payload_kind kind) const = 0;
 

@@ -132,6 +132,30 @@ TEST_CASE("micro-turns in real time go as soon as nothing more of them can come"
     other.raise_bound(timestamp::of_ms(200));
     CHECK(g.take() == "1:0[0,200) 2:0[0,200) ");
   }
+  SUBCASE("one that is not complete holds nobody up once the time is over, and goes by itself") {
+    auto& other = g.queue(session_id{2});
+    g.queue(session_id{3});
+    g.sets->over(0);
+    CHECK(g.take() == "1:0[0,200) ");
+    other.raise_bound(timestamp::of_ms(200));
+    CHECK(g.take() == "2:0[0,200) ");
+    g.sets->deadline(0);
+    CHECK(g.take() == "3:0[0,200) ");
+  }
+  SUBCASE("the end of one micro-turn says nothing of the next") {
+    g.queue(session_id{2});
+    g.sets->over(0);
+    CHECK(g.take() == "1:0[0,200) ");
+    a.raise_bound(timestamp::of_ms(400));
+    b.raise_bound(timestamp::of_ms(400));
+    CHECK(!g.ready());
+  }
+  SUBCASE("what belongs to no conversation is not waited for") {
+    g.queue(session_id::none);
+    CHECK(g.take() == "1:0[0,200) ");
+    g.sets->deadline(0);
+    CHECK(g.take() == "0:0[0,200) ");
+  }
   SUBCASE("one that is ahead does not wait for one that ended") {
     auto& other = g.queue(session_id{2});
     other.set_ended();

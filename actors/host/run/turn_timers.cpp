@@ -47,17 +47,23 @@ void turn_timers::boundary(std::int64_t k) {
 // In virtual time upstream actors get their micro-turn first, and what they say is in that of
 // those behind them. In real time inputs get a little grace to arrive.
 void turn_timers::notify_deadlines(std::int64_t k) {
-  const auto tell = [this, k](actor_index a) {
-    for (const auto& c : run_.topology.cells())
-      if (c->id().actor == a) c->deadline(k);
-  };
+  using told = void (actor_cell::*)(std::int64_t);
   const auto end = run_.graph().grid.end_of(k);
+  const auto tell_at = [&](timestamp at, int rank, actor_index a, told what) {
+    const auto tell = [this, k, a, what] {
+      for (const auto& c : run_.topology.cells())
+        if (c->id().actor == a) (c.get()->*what)(k);
+    };
+    run_.at(at, rank, tell, true);
+  };
   for (const auto a : run_.layout().upstream_first) {
     if (run_.graph().actors[a].policy != input_policy::micro_turn) continue;
-    const auto grace = std::chrono::milliseconds(run_.is_virtual() ? 0 : run_.options.grace_ms);
     const auto rank = 10 + static_cast<int>(run_.layout().rank[a]);
-    run_.at(
-        end + grace, rank, [tell, a] { tell(a); }, true);
+    const auto grace = std::chrono::milliseconds(run_.is_virtual() ? 0 : run_.options.grace_ms);
+    tell_at(end + grace, rank, a, &actor_cell::deadline);
+    if (run_.is_virtual()) continue;
+    tell_at(end + std::chrono::milliseconds(run_.options.batch_ms), rank, a,
+            &actor_cell::turn_over);
   }
 }
 
