@@ -239,8 +239,10 @@ std::variant<http::response, std::shared_ptr<client>> gateway::enter(const http:
     return plain(401, "this token has let somebody in");
   }
   // What a network delays comes in order, but in heaps.
-  auto c = std::make_shared<client>(how.has_track ? sound_pump::limits{.most_margin_ms = 400}
-                                                  : sound_pump::limits{});
+  sound_pump::limits of_sound;
+  if (how.has_track) of_sound.most_margin_ms = 400;
+  of_sound.turn_ms = static_cast<int>(context_.grid.length / std::chrono::milliseconds(1));
+  auto c = std::make_shared<client>(of_sound);
   c->kind = how.kind;
   c->has_track = how.has_track;
   c->key_name = visitor.name;
