@@ -242,6 +242,17 @@ TEST_CASE("a voice that runs all the time may not fall behind, one in answers ma
   const auto after = heard_late(14'000, true);
   CHECK(heard_late(16'000, true) == after);
 
+  // Silence that waits where a voice comes is not waited for, but for a moment.
+  voice_queue calm({.is_continuous = true, .jitter_ms = 60});
+  calm.put(quiet(200), "", 0);
+  calm.take(800, 20);
+  calm.put(tone(200), "", 100);
+  CHECK(calm.waiting_ms() == 210);
+  CHECK(calm.take(160, 100)[159] == 0);
+  CHECK(calm.take(160, 110)[0] == 0.5f);
+  calm.put(tone(200), "", 300);
+  CHECK(calm.waiting_ms() == 390);  // what is said is not left out
+
   voice_queue turns({.is_continuous = false, .jitter_ms = 0, .ahead_ms = 10'000});
   CHECK(turns.put(tone(8'000), "one", 0) == 0);
   CHECK(turns.put(tone(8'000), "two", 0) == 6'000);  // the begin is being heard: the end goes

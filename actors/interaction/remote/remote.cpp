@@ -260,7 +260,7 @@ result<source_state> remote_model::produce(timestamp until, emitter& out) {
   const auto skip = longest_skip_ms * rate_hz / 1000;
   if (next_out_ < 0 || due - next_out_ > skip)
     next_out_ = due - due % static_cast<std::int64_t>(piece_samples);
-  // A piece leaves when it begins, not when it is over: who plays it has all of its delay left.
+  // A piece leaves when its time is over: by then all of it is there, however it came.
   for (; next_out_ < due; next_out_ += static_cast<std::int64_t>(piece_samples)) {
     const auto had = voice_->waiting_ms();
     auto samples = voice_->take(piece_samples, now_ms());

@@ -7,7 +7,9 @@ namespace hocket::remote {
 constexpr std::size_t per_ms = 16;
 constexpr std::size_t longest_piece = 16'000;  ///< to which small ones are joined
 constexpr std::size_t most_pieces = 8'192;
-constexpr int longer_ms = 20;               ///< after each hole
+constexpr int longer_ms = 20;  ///< after each hole
+constexpr int shorter_ms = 5;  ///< after ten seconds without any
+constexpr int forget_watches = 10;
 constexpr std::int64_t most_back_ms = 240;  ///< without having been watched
 constexpr std::size_t watch_samples =
     1'000 * per_ms;                       ///< five micro-turns: sound comes in one each
@@ -16,6 +18,7 @@ constexpr std::size_t step = 5 * per_ms;  ///< of what is left out
 std::int64_t voice_queue::put(std::vector<float> samples, std::string item, std::int64_t now_ms) {
   if (samples.empty()) return 0;
   if (waiting_ == 0) hold_until_ms_ = now_ms + wait_ms_;
+  if (limits_.is_continuous) begin_at_once(samples);
   waiting_ += samples.size();
   auto* last = pieces_.empty() ? nullptr : &pieces_.back();
   if (last != nullptr && last->item == item &&
@@ -66,6 +69,17 @@ bool voice_queue::is_silent_at_front(std::size_t samples) const {
   return samples == 0;
 }
 
+/// A voice that comes behind silence alone need not wait for more of that than for what may be late.
+void voice_queue::begin_at_once(std::span<const float> samples) {
+  const auto kept = static_cast<std::size_t>(wait_ms_) * per_ms;
+  if (waiting_ <= kept || !is_silent_at_front(waiting_) ||
+      std::ranges::all_of(samples, [](float s) { return s == 0; }))
+    return;
+  drop_front(waiting_ - kept);
+  watched_ = surplus_ = 0;
+  least_ = no_least;
+}
+
 /// A continuous voice that lies back catches up where it is silent.
 void voice_queue::catch_up(std::size_t samples) {
   const auto most = static_cast<std::size_t>(wait_ms_ + most_back_ms) * per_ms + samples;
@@ -82,6 +96,10 @@ void voice_queue::look_at_surplus(std::size_t taken) {
   least_ = std::min(least_, waiting_);
   watched_ += taken;
   if (watched_ < watch_samples) return;
+  if (++even_watches_ >= forget_watches) {
+    wait_ms_ = std::max(wait_ms_ - shorter_ms, std::min(limits_.first_ms, limits_.jitter_ms));
+    even_watches_ = 0;
+  }
   const auto kept =
       static_cast<std::size_t>(std::min(limits_.first_ms, limits_.jitter_ms)) * per_ms;
   surplus_ = least_ - std::min(least_, kept);
@@ -113,6 +131,7 @@ std::vector<float> voice_queue::take(std::size_t samples, std::int64_t now_ms) {
   if (is_hole && was_sounding_) {
     ++holes_;
     wait_ms_ = std::min(wait_ms_ + longer_ms, limits_.jitter_ms);
+    even_watches_ = 0;
   }
   was_sounding_ = !is_hole && std::any_of(out.begin(), out.end(), [](float s) { return s != 0; });
   out.resize(samples);

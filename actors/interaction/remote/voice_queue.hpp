@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,14 @@ namespace hocket::remote {
 ///
 /// A remote model that answers in turns sends faster than it speaks: that waits, up to `ahead_ms`. One
 /// whose sound runs all the time may not fall behind: over `lag_ms` the oldest goes, and where it always had
-/// more than `first_ms` left when more came, for a second, the rest is left out where it is silent.
+/// more than `first_ms` left when more came, for a second, the rest is left out where it is silent; so is
+/// silence that waits where a voice comes.
 class voice_queue {
  public:
   struct limits {
     bool is_continuous = false;
     int first_ms = 10;   ///< after a hole, sound waits this long for more, each time a bit longer,
-    int jitter_ms = 60;  ///< at most this
+    int jitter_ms = 60;  ///< at most this; 5 ms less after each ten seconds without a hole
     int lag_ms = 1'000;  ///< of a continuous one
     int ahead_ms = 120'000;  ///< of one that answers in turns
   };
@@ -50,6 +52,7 @@ class voice_queue {
   };
   std::size_t drop_front(std::size_t samples);
   bool is_silent_at_front(std::size_t samples) const;
+  void begin_at_once(std::span<const float> samples);
   void catch_up(std::size_t samples);
   void look_at_surplus(std::size_t taken);
 
@@ -60,6 +63,7 @@ class voice_queue {
   std::string item_;
   std::int64_t hold_until_ms_ = 0, holes_ = 0;
   bool was_sounding_ = false;
+  int even_watches_ = 0;                                      ///< without a hole
   std::size_t watched_ = 0, least_ = no_least, surplus_ = 0;  ///< samples; of a continuous voice
   static constexpr auto no_least = std::numeric_limits<std::size_t>::max();
 };
