@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -34,6 +35,7 @@ double percentile(std::vector<double> v, double p) {
 
 /// What one level of load showed.
 struct level {
+  std::vector<talking_client::heard_burst> heard;
   std::vector<double> total_ms;
   std::int64_t bursts = 0;  ///< said; those that were not heard count as never
   double p99() const {
@@ -93,7 +95,10 @@ class crowd {
     out.bursts =
         std::max<std::int64_t>(0, count() - std::max<std::int64_t>(before, 0) - under_way());
     for (auto& t : talkers_)
-      for (const auto& h : t->take_heard()) out.total_ms.push_back(h.total_ms);
+      for (const auto& h : t->take_heard()) {
+        out.heard.push_back(h);
+        out.total_ms.push_back(h.total_ms);
+      }
     out.bursts = std::max<std::int64_t>(out.bursts, static_cast<std::int64_t>(out.total_ms.size()));
     return out;
   }
@@ -224,6 +229,29 @@ result<void> echo(const std::string& folder, const std::vector<std::string>& opt
   return {};
 }
 
+/// Where the time between mouth and ear goes: what each stage takes at the median, and of the slowest 5 %
+/// at the mean.
+void add_stages(const std::string& name, const level& of, measures& out) {
+  using burst = talking_client::heard_burst;
+  auto slowest = of.heard;
+  std::ranges::sort(slowest, std::greater(), &burst::total_ms);
+  slowest.resize((slowest.size() + 19) / 20);
+  if (slowest.empty()) return;
+  for (const auto& [stage, part] : {std::pair{"turn_over", &burst::until_turn_over_ms},
+                                    {"waits", &burst::waits_ms},
+                                    {"computes", &burst::computes_ms},
+                                    {"back", &burst::back_ms}}) {
+    std::vector<double> all;
+    double sum = 0;
+    for (const auto& h : of.heard) all.push_back(h.*part);
+    for (const auto& h : slowest) sum += h.*part;
+    const auto n = static_cast<std::int64_t>(all.size());
+    out.add(fmt::format("{}.{}.p50_ms", name, stage), percentile(std::move(all), 0.5), "ms", n);
+    out.add(fmt::format("{}.{}.slowest_ms", name, stage), sum / double(slowest.size()), "ms",
+            static_cast<std::int64_t>(slowest.size()));
+  }
+}
+
 /// More and more people at once, until one of a hundred waits too long; over WebSockets, or over calls.
 void grow(served_gateway& server, const bench_options& o, bool calls, progress& shown,
           measures& out) {
@@ -252,6 +280,7 @@ void grow(served_gateway& server, const bench_options& o, bool calls, progress& 
     out.add(name + ".mouth_to_ear.p50_ms", std::min(percentile(now.total_ms, 0.5), 1e6), "ms",
             now.bursts);
     out.add(name + ".mouth_to_ear.p99_ms", std::min(now.p99(), 1e6), "ms", now.bursts);
+    add_stages(name, now, out);
     out.add(name + ".cpu", used, "cores", now.bursts);
     tried = n;
     mib = server.rss_mib();
@@ -337,7 +366,10 @@ int run_bench_gateway(const bench_options& o) {
       "sound, a second of "
       "silence; mouth to ear: from the first sample of a burst to the model's "
       "micro-turn that heard it, "
-      "back at the client; gateway.mouth_to_ear.p99_ms: back at the client from a graph without "
+      "back at the client, which is made of: turn_over, until the end of that micro-turn; "
+      "waits, for its sound, the others of the batch and on the ways within; computes, the step "
+      "of all in it; back, to the client (slowest: the mean of the slowest 5 %); "
+      "gateway.mouth_to_ear.p99_ms: back at the client from a graph without "
       "a model that gives back what it hears, {} at once; session_bytes: growth of resident "
       "memory over those who talk. calls: the same over WebRTC, sound over tracks.",
       o.model,

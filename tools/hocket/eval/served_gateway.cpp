@@ -190,8 +190,9 @@ void talking_client::take(std::string_view message) {
   const auto type = gateway::text_of(*e, "type");
   if (type == "hello") hello_at_ns_ = bench_now_ns();
   if (type == "turn" && with_ == answers::model)
-    on_turn(now_ms, gateway::number_of(*e, "start_ms", 0, -1e12, 1e12),
-            gateway::number_of(*e, "person", 0, 0, 1));
+    on_turn(now_ms, {at_ms, gateway::number_of(*e, "start_ms", 0, -1e12, 1e12),
+                     gateway::number_of(*e, "compute_ms", 0, 0, 1e6),
+                     gateway::number_of(*e, "person", 0, 0, 1)});
   if (type != "voice" || with_ != answers::echo) return;
   const auto bytes = gateway::decode_base64(gateway::text_of(*e, "audio")).value_or("");
   std::vector<float> samples(bytes.size() / 2);
@@ -204,10 +205,12 @@ void talking_client::take(std::string_view message) {
 }
 
 /// The first micro-turn whose model heard the burst. It cannot be told before that micro-turn has ended.
-void talking_client::on_turn(double at_ms, double start_ms, double level) {
-  if (burst_at_ms_ < 0 || level < 0.2) return;
-  if (start_ms <= burst_at_ms_ - offset_ms_) return;  // of a burst before this one
-  heard_.push_back({at_ms - burst_at_ms_});
+void talking_client::on_turn(double at_ms, const turn& t) {
+  if (burst_at_ms_ < 0 || t.level < 0.2) return;
+  const auto said_ms = burst_at_ms_ - offset_ms_;
+  if (t.over_ms <= said_ms) return;  // of a burst before this one
+  heard_.push_back({at_ms - burst_at_ms_, t.over_ms - said_ms, t.left_ms - t.over_ms - t.compute_ms,
+                    t.compute_ms, at_ms - offset_ms_ - t.left_ms});
   burst_at_ms_ = -1;
 }
 

@@ -42,6 +42,11 @@ class talking_client {
   /// `echo`, to its own first loud sample, as it is heard where sound is played as it comes.
   struct heard_burst {
     double total_ms = 0;
+    // Of the model's micro-turn, what the total is made of; nothing of an echo.
+    double until_turn_over_ms = 0;  ///< from the mouth to the end of the micro-turn that heard it
+    double waits_ms = 0;     ///< for what completes it, for the others, and on every way within
+    double computes_ms = 0;  ///< the step, of all who were in it
+    double back_ms = 0;      ///< from the gateway, more than the quickest event of all took
   };
   enum class answers : std::uint8_t { model, echo };
   talking_client(http::websocket_client& by, const std::string& url, bool starts,
@@ -72,7 +77,10 @@ class talking_client {
   void ring(const gateway::webrtc::exchange::set_up& ours, const std::string& url);
   void refuse(std::string why);
   void ended(int code, const std::string& why);
-  void on_turn(double at_ms, double start_ms, double level);
+  struct turn {
+    double left_ms, over_ms, compute_ms, level;  ///< times of the session's clock
+  };
+  void on_turn(double at_ms, const turn& t);
   void on_voice(double at_ms, std::span<const float> samples);
 
   std::shared_ptr<http::websocket> socket_;
