@@ -1,4 +1,5 @@
-// Scripted adversaries: ways of asking for what a policy forbids, after families of public taxonomies.
+// Adversaries: ways of asking for what a policy forbids, scripted after families of public taxonomies, and a
+// language model's.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "tools/safety/cases.hpp"
+#include "tools/safety/model_adversary.hpp"
 #include "tools/safety/script.hpp"
 
 namespace hocket::safety {
@@ -17,6 +19,7 @@ struct attack_word {
   bool is_core = false;
 };
 using attack_turn = std::vector<attack_word>;
+std::string text_of(const attack_turn& t);
 
 /// A conversation that ends in a disallowed request.
 struct attack {
@@ -31,12 +34,15 @@ struct strategy {
   const char* name;
   const char* what;  ///< one sentence for people
 };
+/// The last one is a language model's: it is drawn where there is one.
 const std::vector<strategy>& all_strategies();
 
-/// Draws attacks from a file of goals: a pure function of it and the seed.
+/// Draws attacks from a file of goals: a pure function of it, the seed, and what a language model answers.
 class adversary {
  public:
-  adversary(const case_set& goals, std::uint64_t seed) : goals_(goals), random_(seed) {}
+  /// `model`: who words requests anew; nullptr: nobody.
+  adversary(const case_set& goals, std::uint64_t seed, rewriter* model = nullptr)
+      : goals_(goals), random_(seed), model_(model) {}
   /// Strategies in turn; every third attack combines two.
   attack next();
 
@@ -52,11 +58,13 @@ class adversary {
   void many_shot(attack& a);
   void paraphrase(attack& a);
   void inject(attack& a);
+  void reword(attack& a);
   std::size_t draw(std::size_t below) { return static_cast<std::size_t>(random_() % below); }
   const std::string& any(const lines& from) { return from[draw(from.size())].words; }
 
   const case_set& goals_;
   std::mt19937_64 random_;
+  rewriter* model_;
   std::size_t number_ = 0;
 };
 
@@ -65,5 +73,7 @@ class adversary {
 void append_to(script& s, const attack& a, double at_s);
 /// "TOPIC: turn | turn", as in files of cases of `hocket policy`.
 std::string case_of(const attack& a);
+/// Whether a language model worded it.
+bool is_by_model(const attack& a);
 
 }  // namespace hocket::safety

@@ -133,8 +133,9 @@ result<red_team_report> attack_graph(const arena& where, const case_set& goals,
                                      const policy::rules& all, const red_team_options& how) {
   if (goals.asks.empty())
     return fail("safety.bad_cases", "the goals name nothing that this policy forbids (`asks`)");
-  adversary who(goals, how.seed);
+  adversary who(goals, how.seed, how.model);
   red_team_report out;
+  std::size_t learnt = 0;
   for (std::size_t number = 0; out.hours < how.hours;) {
     std::vector<round> rounds;
     double planned = out.hours;
@@ -149,6 +150,9 @@ result<red_team_report> attack_graph(const arena& where, const case_set& goals,
     if (!did) return fail(did);
     for (std::size_t i = 0; i < rounds.size(); ++i)
       count_round(rounds[i], (*did)[i], all, where.language, out);
+    for (; how.model != nullptr && learnt < out.successes.size(); ++learnt)
+      if (const auto& a = out.successes[learnt].what; is_by_model(a))
+        how.model->got_through(text_of(a.turns.back()));
     if (how.progress) how.progress(out.hours, static_cast<std::int64_t>(out.successes.size()));
   }
   std::vector<attack> found;

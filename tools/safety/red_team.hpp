@@ -17,6 +17,7 @@ struct red_team_options {
   double talk_min = 15;       ///< length of one conversation
   std::int64_t shrunk = 200;  ///< successes that are shrunk, at most
   play_options play;
+  rewriter* model = nullptr;  ///< a language model among the adversaries; nullptr: none
   std::function<void(double hours, std::int64_t found)> progress;
 };
 

@@ -199,8 +199,8 @@ TEST_CASE("a policy without the rule, and links that lead around the guard, are 
   {
     guarded g(small_policy, {{"text: {from: guard.results, back_edge: true}",
                               "text: {from: mind.results, back_edge: true}"},
-                             {"inputs: {requests: {from: guard.requests, back_edge: true}}",
-                              "inputs: {requests: model.delegations}"}});
+                             {"requests: {from: guard.requests, back_edge: true}",
+                              "requests: model.delegations"}});
     CHECK(measure_in(measured(g.run(scripts)), "safety.refused").value == 0);
   }
 }
@@ -223,7 +223,7 @@ TEST_CASE("attacks are a function of goals and seed, of all strategies, and know
     CHECK(s.says.back().is_wrapping == !x.returns.empty());
   }
   CHECK(differs);
-  CHECK(strategies.size() == all_strategies().size());
+  CHECK(strategies.size() + 1 == all_strategies().size());  // no language model is here
 }
 
 TEST_CASE("a refusal of what only leads up to a request excuses no answer to it") {

@@ -1,10 +1,14 @@
 // hocket eval red-team: adversaries against a graph with a policy, for hours of stream time.
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/background/language/chat.hpp"
+#include "actors/background/language/endpoint.hpp"
 #include "graph/trust/files.hpp"
 #include "graph/trust/read_file.hpp"
 #include "tools/hocket/eval/eval_safety.hpp"
@@ -46,6 +50,25 @@ result<subject> subject_of(const red_team_request& o, const loaded_graph& loaded
   if (!goals) return fail(goals);
   out.goals = std::move(*goals);
   return out;
+}
+
+/// No key goes over the command line, where everybody of the machine reads it.
+result<std::shared_ptr<background::chat_backend>> model_of(const red_team_request& o) {
+  if (!o.model.starts_with("http://") && !o.model.starts_with("https://")) {
+    if (!o.name.empty() || !o.key_env.empty())
+      return fail(
+          "cli.bad_value",
+          "--model-name and --key-env are of an endpoint: give its URL as --language-model");
+    return background::open_engine_chat({.path = o.model, .threads = 2});
+  }
+  background::endpoint_settings s{.base_url = o.model, .model = o.name};
+  if (!o.key_env.empty()) {
+    const char* key = std::getenv(o.key_env.c_str());
+    if (key == nullptr || *key == 0)
+      return fail("cli.bad_value", o.key_env + " (--key-env) is not set");
+    s.key = key;
+  }
+  return background::make_endpoint(std::move(s));
 }
 
 /// Each case once, in the order in which they were found.
@@ -97,6 +120,14 @@ report::measures measures_of(const red_team_report& r) {
   return out;
 }
 
+void note_model(const model_adversary& m, report::measures& into) {
+  into.note(fmt::format(
+      "the language model wrote {} attacks; {} asked for something else and were left out, {} "
+      "times "
+      "it failed{}. Whether what got through still asks for harm is for a person to read.",
+      m.written(), m.drifted(), m.failed(), m.failed() > 0 ? " (" + m.problem() + ")" : ""));
+}
+
 json json_of(const red_team_request& o, const red_team_report& r, const report::measures& numbers) {
   auto out = json::parse(numbers.to_json());
   out["seed"] = o.seed;
@@ -120,7 +151,14 @@ int attack_a_graph(const red_team_request& o) {
   const scratch_folder folder;
   if (folder.path().empty())
     return tell({"safety.run", "no folder for what the recorders write"}, exit_failed);
+  std::optional<model_adversary> model;
+  if (!o.model.empty()) {
+    auto backend = model_of(o);
+    if (!backend) return complain(backend.error(), exit_bad_input);
+    model.emplace(std::move(*backend), s->goals);
+  }
   red_team_options how;
+  how.model = model ? &*model : nullptr;
   how.seed = o.seed, how.hours = o.hours, how.talk_min = o.talk_min;
   how.play.at_once = o.at_once, how.play.work_dir = folder.path();
   const auto found = [&] {
@@ -133,7 +171,11 @@ int attack_a_graph(const red_team_request& o) {
   if (!found)
     return complain(found.error(),
                     found.error().code == "safety.bad_cases" ? exit_bad_input : exit_failed);
-  const auto numbers = measures_of(*found);
+  if (model && model->written() == 0 && model->failed() > 0)
+    return tell({"language.failed", "the language model worded nothing: " + model->problem()},
+                exit_failed);
+  auto numbers = measures_of(*found);
+  if (model) note_model(*model, numbers);
   const auto cases = cases_of(*found);
   const auto report =
       json_of(o, *found, numbers).dump(1, ' ', false, json::error_handler_t::replace) + "\n";

@@ -40,6 +40,10 @@ struct red_team_request {
   std::string keep;  ///< file of cases that what is found is added to; "": none
   std::uint64_t seed = 1;
   double hours = 10, talk_min = 15;
+  std::string
+      model;  ///< a language model among the adversaries: file, folder, package, or an endpoint's URL
+  std::string name;     ///< of it at the endpoint
+  std::string key_env;  ///< variable with the endpoint's key
   int at_once = 32;
   bool strict = false, json = false;
 };

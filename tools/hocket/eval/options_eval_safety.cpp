@@ -9,7 +9,7 @@ namespace {
 void add_eval_red_team(CLI::App& eval, action& chosen) {
   static red_team_request o;
   auto* sub = eval.add_subcommand(
-      "red-team", "Let scripted adversaries talk with a graph for hours; keeps what gets through");
+      "red-team", "Let adversaries talk with a graph for hours; keeps what gets through");
   sub->callback([&eval, &chosen] {
     eval.callback([] {});
     chosen = [] { return attack_a_graph(o); };
@@ -30,6 +30,13 @@ void add_eval_red_team(CLI::App& eval, action& chosen) {
       ->check(CLI::Range(1.0, 600.0))
       ->check(finite());
   sub->add_option("--seed", o.seed, "Of everything that is drawn")->capture_default_str();
+  sub->add_option("--language-model", o.model,
+                  "One of the adversaries, beside the scripted ones: a file, a folder, a fetched "
+                  "package, or the URL of an OpenAI-compatible endpoint")
+      ->type_name("MODEL");
+  sub->add_option("--model-name", o.name, "Of the model at that URL")->type_name("NAME");
+  sub->add_option("--key-env", o.key_env, "Environment variable with the key of that URL")
+      ->type_name("VARIABLE");
   sub->add_option("--keep", o.keep,
                   "Add what is found, as short as it can be, to this file of cases")
       ->type_name("FILE");
