@@ -1,6 +1,10 @@
 // The engine of a build with libtorch behind the actor's interface.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include <doctest/doctest.h>
@@ -13,11 +17,11 @@ using namespace hocket::interaction;
 namespace {
 
 /// What it says to so many persons, each with a noise of its own, turn after turn.
-std::vector<std::vector<turn_output>> said_to(int persons, int turns, int threads) {
-  auto made = make_engine({.model = HOCKET_SOURCE_DIR "/configs/models/nano",
-                           .device = "cpu",
-                           .gate_threshold = 0,
-                           .threads = threads});
+std::vector<std::vector<turn_output>> said_to(int persons, int turns, int threads,
+                                              const std::string& model = HOCKET_SOURCE_DIR
+                                              "/configs/models/nano") {
+  auto made =
+      make_engine({.model = model, .device = "cpu", .gate_threshold = 0, .threads = threads});
   REQUIRE_MESSAGE(made, (made ? "" : made.error().message));
   std::vector<turn_input> inputs(static_cast<std::size_t>(persons));
   for (int p = 0; p < persons; ++p) {
@@ -64,4 +68,33 @@ TEST_CASE("with any number of threads each person is told the same bits") {
     CHECK(std::ranges::any_of(last[p].samples, [](float s) { return std::abs(s) > 1e-3f; }));
     for (std::size_t q = 0; q < p; ++q) CHECK(last[p].samples != last[q].samples);
   }
+}
+
+TEST_CASE(
+    "a vocoder in the model's folder makes its voice, and nothing else; a broken one is named") {
+  namespace fs = std::filesystem;
+  const fs::path tree = HOCKET_SOURCE_DIR;
+  const auto folder = fs::temp_directory_path() / ("hocket_voice." + std::to_string(getpid()));
+  fs::create_directories(folder);
+  for (const char* name : {"config.json", "vocabulary.json", "model.safetensors"})
+    fs::copy_file(tree / "configs/models/nano" / name, folder / name,
+                  fs::copy_options::overwrite_existing);
+  const auto vocoder = folder / "vocoder.safetensors";
+  fs::copy_file(tree / "engine/audio/learnt_vocoder_fixture.safetensors", vocoder,
+                fs::copy_options::overwrite_existing);
+  const auto plain = said_to(1, 3, 1), learnt = said_to(1, 3, 1, folder.string());
+  for (std::size_t t = 0; t < plain.size(); ++t) {
+    const auto &a = plain[t][0], &b = learnt[t][0];
+    CHECK(a.text == b.text);
+    CHECK(std::ranges::equal(a.gates, b.gates));
+    CHECK(a.samples.size() == b.samples.size());
+    CHECK(a.samples != b.samples);
+    CHECK(std::ranges::all_of(b.samples, [](float s) { return std::isfinite(s); }));
+  }
+  std::ofstream(vocoder, std::ios::trunc) << "none";
+  const auto broken = make_engine({.model = folder.string(), .device = "cpu"});
+  REQUIRE_FALSE(broken);
+  CHECK_MESSAGE(broken.error().message.find("vocoder.safetensors") != std::string::npos,
+                broken.error().message);
+  fs::remove_all(folder);
 }
