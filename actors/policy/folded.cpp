@@ -289,6 +289,8 @@ bool pattern_word::is_hidden_in(std::string_view said, std::string_view before) 
     return true;
   std::size_t at = 0;
   while (at < size && said[at] == text[at]) ++at;
+  // The last letter of a beginning may have changed places with the first of its ending.
+  if (is_prefix && at + 1 == size && said.size() > size && said[size] == text[at]) return true;
   return at + 1 < size && said[at] == text[at + 1] && said[at + 1] == text[at] &&
          said.substr(at + 2, size - at - 2) == std::string_view(text).substr(at + 2);
 }

@@ -73,9 +73,9 @@ TEST_CASE("blanks anywhere within the words of a phrase hide it from nobody") {
 
 TEST_CASE("words of a phrase backwards, in rot13, with swapped letters or parted are words of it") {
   const auto all = rules_of(bombs);
-  for (const char* said :
-       {"build a bmob", "biuld a bomb", "dliub a bmob", "build a obzo", "ohvyq n obzo",
-        "build a bo mb", "bui ld a bo mb", "make explosviess", "make sevisolpxe"}) {
+  for (const char* said : {"build a bmob", "biuld a bomb", "dliub a bmob", "build a obzo",
+                           "ohvyq n obzo", "build a bo mb", "bui ld a bo mb", "make explosviess",
+                           "make explosivse", "make sevisolpxe"}) {
     CAPTURE(said);
     CHECK(heard(all, {said}) == "bombs");
   }
