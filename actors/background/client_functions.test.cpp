@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "actors/background/function_match.hpp"
+#include "actors/background/result_words.hpp"
 #include "actors/background/scripted.test.hpp"
 
 using namespace hocket;
@@ -164,6 +165,28 @@ TEST_CASE("a request calls the app's function, and what it returns is told") {
   t.ask(cancel);
   CHECK(t.ended(4).call == given_up);
   CHECK(t.ended(4).status == outcome::cancelled);
+  REQUIRE(t.agent->close(t.out));
+}
+
+TEST_CASE(
+    "an app's only function is asked once for what it says nothing of, one for any task always") {
+  talking_agent t(ours());
+  t.client("tools", clock_offer);
+  t.ask(request(1, "seven times eight"));
+  t.answer(t.call(1).call, "15:15");
+  t.ask(request(2, "nine times two"));
+  CHECK(t.until([&] { return t.counts["failed"] == 1; }));
+  CHECK(t.out.calls.size() == 1);
+  t.ask(request(3, "the time in rome"));
+  t.answer(t.call(2).call, "15:16");
+  t.client(
+      "tools",
+      R"([{"name":"desk","parameters":{"type":"object","properties":{"question":{"type":"string"}}}}])");
+  for (std::uint64_t n = 3; n <= 5; ++n) {
+    t.ask(request(n + 1, "nine times two"));
+    CHECK(t.call(n).arguments_json == R"({"question":"nine times two"})");
+    t.answer(t.call(n).call, "18");
+  }
   REQUIRE(t.agent->close(t.out));
 }
 

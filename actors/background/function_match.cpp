@@ -19,6 +19,10 @@ namespace {
 using json = nlohmann::ordered_json;  // parameters in the order of the app
 using strings = std::vector<std::string>;
 
+/// Names of parameters that want all of a task, not what is left of it.
+constexpr std::array<const char*, 7> for_whole_task = {"expression", "query",  "question", "text",
+                                                       "task",       "prompt", "request"};
+
 /// "getWeather_in the City" -> get weather in the city
 strings words_of(std::string_view text) {
   strings out(1);
@@ -180,8 +184,7 @@ std::string arguments_for(const tool_info& function, std::string_view task, bool
   std::set<std::string> required;
   for (const auto& name : member("required"))
     if (name.is_string()) required.insert(name.get<std::string>());
-  // An expression wants all of it, not what is left.
-  for (const char* whole : {"expression", "query", "question", "text", "task", "prompt", "request"})
+  for (const char* whole : for_whole_task)
     if (properties.contains(whole)) from.left = from.task;
   json out = json::object();
   // Those that are required choose first.
@@ -194,23 +197,16 @@ std::string arguments_for(const tool_info& function, std::string_view task, bool
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-void collect(const json& value, std::string& into, int depth) {
-  const auto add = [&](const std::string& words) { into += (into.empty() ? "" : " ") + words; };
-  if (depth > 8 || into.size() > 1000) return;
-  if (value.is_string()) {
-    const auto& text = value.get_ref<const std::string&>();
-    // A text that is JSON again is an echo or a detail for machines.
-    if (!text.empty() && text[0] != '{' && text[0] != '[') add(text);
-  } else if (value.is_number()) {
-    add(value.dump());
-  } else if (value.is_boolean()) {
-    add(value.get<bool>() ? "yes" : "no");
-  } else if (value.is_structured()) {
-    for (const auto& v : value) collect(v, into, depth + 1);
-  }
-}
-
 }  // namespace
+
+bool takes_whole_task(const tool_info& function) {
+  const auto schema = json::parse(function.parameters_json_schema, nullptr, false);
+  if (!schema.is_object() || !schema.contains("properties")) return false;
+  const auto& properties = schema["properties"];
+  return properties.is_object() && std::ranges::any_of(for_whole_task, [&](const char* name) {
+           return properties.contains(name);
+         });
+}
 
 std::string arguments_by_description(const tool_info& function, std::string_view task) {
   return arguments_for(function, task, false);
@@ -218,18 +214,6 @@ std::string arguments_by_description(const tool_info& function, std::string_view
 
 std::string arguments_in_any_case(const tool_info& function, std::string_view task) {
   return arguments_for(function, task, true);
-}
-
-std::string words_of_result(std::string_view content) {
-  const auto first = content.find_first_not_of(" \t\r\n");
-  if (first == content.npos ||
-      (content[first] != '{' && content[first] != '[' && content[first] != '"'))
-    return std::string(content);
-  const auto value = json::parse(content, nullptr, false);
-  if (value.is_discarded()) return std::string(content);
-  std::string out;
-  collect(value, out, 0);
-  return out;
 }
 
 }  // namespace hocket::background

@@ -13,10 +13,9 @@ namespace hocket::background {
 /// words that are left; a parameter that is required always gets one (a zone of time
 /// that nobody named: "UTC").
 std::string arguments_by_description(const tool_info& function, std::string_view task);
+/// Whether it has a parameter for all that was asked (`query`, `question`, `text`, ...): it is for any task.
+bool takes_whole_task(const tool_info& function);
 /// The same for a function that is asked although it shares no word.
 std::string arguments_in_any_case(const tool_info& function, std::string_view task);
-
-/// A result in JSON as words: its values in their order, without names. Other text as it is.
-std::string words_of_result(std::string_view content);
 
 }  // namespace hocket::background

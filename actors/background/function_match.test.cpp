@@ -130,17 +130,3 @@ TEST_CASE("function_match: arguments are JSON, whatever bytes a task is of") {
     CHECK(nlohmann::json::accept(arguments));
   }
 }
-
-TEST_CASE("words_of_result: nested values in their order, to a bound") {
-  CHECK(words_of_result(R"({"a":{"b":["x",{"c":1.5}]},"d":false,"e":null})") == "x 1.5 no");
-  CHECK(words_of_result("  [1, 2]\n") == "1 2");
-  CHECK(words_of_result(R"(["{\"echo\":1}", "[2]", "", "said"])") == "said");
-  CHECK(words_of_result("").empty());
-  CHECK(words_of_result(" \n") == " \n");
-  CHECK(words_of_result(R"("quoted" and not)") == R"("quoted" and not)");
-  const auto deep = std::string(100'000, '[') + std::string(100'000, ']');
-  CHECK(words_of_result(deep).empty());
-  std::string many = "[1";
-  for (int i = 0; i < 100'000; ++i) many += ",\"word\"";
-  CHECK(words_of_result(many + "]").size() < 1100);
-}

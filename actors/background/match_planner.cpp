@@ -2,6 +2,7 @@
 
 #include "actors/background/client_functions.hpp"
 #include "actors/background/function_match.hpp"
+#include "actors/background/result_words.hpp"
 #include "graph/contract/registry.hpp"
 
 namespace hocket::background {
@@ -30,10 +31,16 @@ result<plan_step> match_planner::next(const plan_view& view) {
     if (auto arguments = words->arguments_for(view.task.task); !arguments.empty())
       return plan_step::ask(tool.name, std::move(arguments));
   }
-  // An app with one function and nothing else takes all that comes.
-  if (view.tools.size() == 1 && client_functions::is_one(view.tools[0].name))
+  if (view.tools.size() == 1 && client_functions::is_one(view.tools[0].name) &&
+      may_try(view.tools[0]))
     return plan_step::ask(view.tools[0].name, arguments_in_any_case(view.tools[0], view.task.task));
   return plan_step::give_up("no tool knows this task");
+}
+
+bool match_planner::may_try(const tool_info& function) {
+  if (takes_whole_task(function)) return true;
+  const std::lock_guard lock(mutex_);
+  return tried_.insert(function.name + function.parameters_json_schema).second;
 }
 
 }  // namespace hocket::background

@@ -52,6 +52,7 @@ std::string contained::resume_key() const { return inner_ ? inner_->resume_key()
 std::string contained::earlier_key() const {
   return inner_ ? inner_->earlier_key() : std::string();
 }
+bool contained::has_goodbye() const { return !inner_ || inner_->has_goodbye(); }
 void contained::resume(std::string_view message, const next_line& by, std::int64_t now_ms,
                        output& out) {
   guard(out, [&](output& own) { inner_->resume(message, by, now_ms, own); });

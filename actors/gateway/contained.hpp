@@ -29,6 +29,7 @@ class contained final : public protocol {
   void let_go(std::string_view reason, std::int64_t now_ms, output& out) override;
   std::string resume_key() const override;
   std::string earlier_key() const override;
+  bool has_goodbye() const override;
   void resume(std::string_view message, const next_line& by, std::int64_t now_ms,
               output& out) override;
   void cannot_resume(std::int64_t now_ms, output& out) override;

@@ -29,7 +29,7 @@ struct play_sound {
 };
 /// What was to be said and was not yet is not said.
 struct hush_sound {};
-/// Typed by a person, or said by the application (`role`: user, system).
+/// Typed by a person (`role`: user), or said by the application (system), or before (assistant, history).
 struct hear_text {
   std::string role;
   std::string text;
@@ -248,6 +248,8 @@ class protocol {
 
   /// With what another connection may go on with this conversation; empty: none can.
   virtual std::string resume_key() const { return {}; }
+  /// Whether a close with 1000 ends the conversation; else who closes may come back.
+  virtual bool has_goodbye() const { return true; }
   /// The key before it, which still holds: its client may not have heard of the new one yet.
   virtual std::string earlier_key() const { return {}; }
   /// Another connection does, with this as its first message (empty: a call that named the one before).

@@ -116,6 +116,7 @@ struct client {
   std::string token;          ///< … and is spent then
   timestamp began, last_heard;
   std::optional<timestamp> alone_since;       ///< without a connection
+  bool has_closed = false;                    ///< … which its client closed with 1000
   std::optional<timestamp> unanswered_since;  ///< what answers is gone
   sound_pump sound;
   std::optional<video_frame> shown;  ///< the picture that stands

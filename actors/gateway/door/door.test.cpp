@@ -70,6 +70,7 @@ TEST_CASE("an app talks with the graph over a WebSocket") {
                         {"role", "user"},
                         {"content", json::array({json{{"type", "input_text"}, {"text", "hi"}}})}}}}
                      .dump());
+  a.socket->send(R"({"type":"response.create"})");
   REQUIRE(settles(h, [&] { return h.values<text>("text").size() == 1; }));
   CHECK(h.values<text>("text")[0].value == "hi");
   h.use_session(session);

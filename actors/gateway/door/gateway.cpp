@@ -202,9 +202,12 @@ void gateway::gone(const std::shared_ptr<connection>& line, int code) {
   const auto c = std::exchange(line->who, {}).lock();
   if (!c || c->is_over) return;
   c->line.reset();
-  if (code != 1000 && config_.resume_s > 0 && !c->machine->resume_key().empty()) {
+  const bool has_ended = code == 1000 && c->machine->has_goodbye();
+  if (!has_ended && config_.resume_s > 0 && !c->machine->resume_key().empty()) {
     c->alone_since = context_.time->now();
+    c->has_closed = code == 1000;
     context_.count("lingering", 1);
+    if (c->has_closed) leave_oldest_closed();
     return;
   }
   leave(c);

@@ -201,6 +201,7 @@ class gateway final : public component {
   void received(connection& from, const std::string& message, emitter& out);
   void gone(const std::shared_ptr<connection>& line, int code);
   void leave(const std::shared_ptr<client>& c);
+  void leave_oldest_closed();
   void ended(session_id id);
   void tell(client& c, const graph_event& e, emitter& out);
   void give(client& c, output from, emitter& out);

@@ -222,6 +222,38 @@ TEST_CASE("Gemini's handle takes a session up again") {
   CHECK(settles(h, [&] { return lost.is_over(1008); }));
 }
 
+TEST_CASE("Gemini's clients close and go on; those that do not come back hold few places") {
+  harness h(type_of<door>(), options({{"max_sessions", 4}}));
+  REQUIRE(h.open());
+  http::websocket_client by;
+  const auto at =
+      url_of(h) + "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent";
+  const auto setup = [](const std::string& handle) {
+    json resumption = json::object();
+    if (!handle.empty()) resumption["handle"] = handle;
+    return json{{"setup", {{"model", "models/hocket"}, {"sessionResumption", resumption}}}};
+  };
+  std::string handle;
+  const auto talks = [&](const std::string& with) {
+    app a;
+    a.connect(by, at);
+    REQUIRE(settles(h, [&] { return a.is_open(); }));
+    a.send(setup(with));
+    REQUIRE(settles(h, [&] { return a.got("sessionResumptionUpdate"); }));
+    handle = a.last("sessionResumptionUpdate")["sessionResumptionUpdate"]["newHandle"];
+    const auto before = h.counter("lingering");
+    a.socket->close(1000, "");
+    REQUIRE(settles(h, [&] { return h.counter("lingering") > before; }));
+  };
+  talks("");
+  const auto sessions = h.sessions().size();
+  talks(handle);
+  CHECK(h.counter("resumed") == 1);
+  CHECK(h.sessions().size() == sessions);
+  for (int i = 0; i < 5; ++i) talks("");
+  CHECK(settles(h, [&] { return h.sessions().size() == sessions; }));
+}
+
 TEST_CASE("who watches is told of micro-turns, work and the end before it comes") {
   harness h(type_of<door>(), options({{"idle_limit_s", 20}, {"session_limit_s", 600}}));
   REQUIRE(h.open());

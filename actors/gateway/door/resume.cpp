@@ -1,6 +1,7 @@
 // How another connection goes on with a conversation, and how one is refused that has nobody to answer.
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "actors/gateway/door/client.hpp"
 #include "actors/gateway/door/gateway.hpp"
@@ -221,6 +222,16 @@ void gateway::go_on(const asked_for& what, const std::shared_ptr<connection>& li
   line->socket->close(1008, "there is no such call to go on with");
 }
 
+/// Most of those that closed do not come back: they may not hold the places of others.
+void gateway::leave_oldest_closed() {
+  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(1, config_.max_sessions / 4));
+  std::vector<std::shared_ptr<client>> closed;
+  for (const auto& [ignored, c] : clients_)
+    if (c->has_closed && !c->is_over) closed.push_back(c);
+  if (closed.size() <= most) return;
+  leave(*std::ranges::min_element(closed, {}, [](const auto& c) { return *c->alone_since; }));
+}
+
 void gateway::hand_over(const std::shared_ptr<client>& to, const std::shared_ptr<connection>& line,
                         const std::string& message, const std::string& next_key, emitter& out) {
   if (to->line) {
@@ -232,6 +243,7 @@ void gateway::hand_over(const std::shared_ptr<client>& to, const std::shared_ptr
   line->who = to;
   line->left_ms = 0;
   to->alone_since.reset();
+  to->has_closed = false;
   to->last_heard = context_.time->now();
   context_.count("resumed", 1);
   output o;

@@ -76,9 +76,16 @@ void machine::setup(const json& asked, step& s) {
   if (const auto handle = text_of(member(asked, "sessionResumption"), "handle"); !handle.empty())
     return s.out.add(go_on_with{handle});
   set_up(asked, s);
-  if (!instructions.empty()) s.out.add(instruct{instructions});
-  if (auto functions = functions_of(member(asked, "tools")); !functions.empty())
-    s.out.add(offer_tools{std::move(functions)});
+  take_offer(asked, s);
+}
+
+void machine::take_offer(const json& asked, step& s) {
+  if (auto words = words_of(member(asked, "systemInstruction")); !words.empty())
+    s.out.add(instruct{std::move(words)});
+  auto functions = functions_of(member(asked, "tools"));
+  const bool has_any = !functions.empty();
+  if (has_any || has_offered_) s.out.add(offer_tools{std::move(functions)});
+  has_offered_ = has_any;
 }
 
 void machine::set_up(const json& asked, step& s) {
@@ -122,7 +129,10 @@ void machine::resume(std::string_view message, const next_line&, std::int64_t no
   in_activity_ = false;
   held_.clear();
   held_words_.clear();
-  set_up(member(e, "setup"), s);
+  const auto& asked = member(e, "setup");
+  set_up(asked, s);
+  if (words_of(member(asked, "systemInstruction")).size() <= most_instructions_bytes)
+    take_offer(asked, s);
   if (turn_) close_turn(true, s);
 }
 
@@ -163,8 +173,14 @@ void machine::sound(const std::string& bytes, const std::string& mime_type, step
   std::vector<speech_detector::mark> marks;
   if (detects_) marks = detector_.hear(*samples);
   if (!samples->empty()) s.out.add(hear_sound{std::move(*samples)});
-  for (const auto& m : marks)
-    if (m.is_start && interrupts_) cut(s);
+  for (const auto& m : marks) {
+    if (!m.is_start) {
+      if (std::exchange(was_paused_, false)) release_held(s);
+      continue;
+    }
+    typed_.pass_by(s.out);
+    if (interrupts_) cut(s);
+  }
 }
 
 /// Marks of a client that finds turns itself: what the model says meanwhile waits.
@@ -172,15 +188,20 @@ void machine::activity(bool begins, step& s) {
   if (detects_) return;
   in_activity_ = begins;
   if (begins) {
+    typed_.pass_by(s.out);
     held_.clear();
     held_words_.clear();
     if (interrupts_) cut(s);
     return;
   }
   muted_until_ms_ = 0;
+  release_held(s);
+  if (!turn_) s.out.add(prompt{});
+}
+
+void machine::release_held(step& s) {
   const auto held = std::exchange(held_, {});
   for (const auto& v : held) on_voice(v, s);
-  if (!turn_) s.out.add(prompt{});
 }
 
 void machine::client_content(const json& in, step& s) {
@@ -188,13 +209,14 @@ void machine::client_content(const json& in, step& s) {
   if (complete) cut(s);
   for (const auto& turn : member(in, "turns")) {
     if (auto words = words_of(turn); !words.empty())
-      s.out.add(hear_text{text_of(turn, "role", "user") == "model" ? "assistant" : "user",
-                          std::move(words)});
+      typed_.add(text_of(turn, "role", "user") == "model" ? "assistant" : "user", std::move(words),
+                 s.out);
     for (const auto& part : member(turn, "parts"))
       if (!closed_ && member(part, "inlineData").is_object()) blob(part["inlineData"], s);
   }
   if (!complete || closed_) return;
   muted_until_ms_ = 0;
+  typed_.ask(s.out);
   open_turn(s);
   s.out.add(prompt{});
 }
@@ -250,7 +272,7 @@ void machine::on_voice(const voice& v, step& s) {
     if (v.is_open) return;
     muted_until_ms_ = 0;
   }
-  if (in_activity_) {
+  if (holds()) {
     if (!v.is_open && held_.empty()) return;
     held_.push_back(v);
     std::int64_t all_ms = 0;
@@ -289,9 +311,8 @@ void machine::say(const voice& v, step& s) {
 
 void machine::on_said(const said& w, step& s) {
   if (w.text.empty() || s.now_ms < muted_until_ms_) return;
-  if (!has_audio_ && !in_activity_) open_turn(s);
-  if (!turn_ || in_activity_ ||
-      (has_audio_ && !turn_->spoke)) {  // words a moment before their voice
+  if (!has_audio_ && !holds()) open_turn(s);
+  if (!turn_ || holds() || (has_audio_ && !turn_->spoke)) {  // words a moment before their voice
     held_words_ += w.text;
     if (held_words_.size() > 4096) held_words_.erase(0, held_words_.size() - 4096);
     return;
@@ -321,8 +342,9 @@ void machine::close_turn(bool interrupted, step& s) {
 /// The person speaks over it: nothing of this turn follows.
 void machine::cut(step& s) {
   if (!turn_) return;
+  was_paused_ = turn_->silent_ms > 0;  // nothing is under way that they should not hear
   close_turn(true, s);
-  muted_until_ms_ = s.now_ms + 2'000;
+  muted_until_ms_ = was_paused_ ? 0 : s.now_ms + 2'000;
   s.out.add(interrupt{});
 }
 
@@ -331,7 +353,8 @@ void machine::advance(std::int64_t now_ms, output& out) {
   step s{now_ms, out};
   const bool words_are_over =
       turn_->spoke && turn_->sent_ms == 0 && now_ms - turn_->last_ms > 1'000;
-  const bool unanswered = !turn_->spoke && now_ms - turn_->began_ms > settings_.answer_ms;
+  const bool unanswered = !turn_->spoke && now_ms - turn_->began_ms > settings_.answer_ms &&
+                          now_ms >= patience_until_ms_;
   if (words_are_over || unanswered) close_turn(false, s);
 }
 

@@ -9,6 +9,7 @@
 #include "actors/gateway/picture/gate.hpp"
 #include "actors/gateway/protocol.hpp"
 #include "actors/gateway/sound.hpp"
+#include "actors/gateway/typed_words.hpp"
 
 namespace hocket::gateway::gemini {
 
@@ -17,7 +18,7 @@ struct settings {
   int work_ms = 4'000;   ///< silence while the background works is no end, this long
   int told_ms = 1'500;   ///< from what it found out to the voice that tells it
   int micro_turn_ms = 200;
-  int answer_ms = 30'000;  ///< a turn that was asked for and gets no voice ends empty
+  int answer_ms = 10'000;  ///< a turn that was asked for and gets no voice ends empty
   int held_ms = 15'000;    ///< most that is kept of a voice while the client's activity lasts
   std::string resume_key;  ///< hard to guess; empty: nobody can go on with the session
   bool sees = false;       ///< something in the graph takes pictures
@@ -35,6 +36,8 @@ class machine final : public protocol {
   void end(std::string_view reason, std::int64_t now_ms, output& out) override;
   /// The handle; empty where the client did not ask for one.
   std::string resume_key() const override;
+  /// Its clients close and go on, to change what `setup` said.
+  bool has_goodbye() const override { return false; }
   void resume(std::string_view message, const next_line& by, std::int64_t now_ms,
               output& out) override;
 
@@ -54,6 +57,7 @@ class machine final : public protocol {
   void setup(const json& asked, step& s);
   void read_setup(const json& asked);
   void set_up(const json& asked, step& s);
+  void take_offer(const json& asked, step& s);
   void realtime_input(const json& in, step& s);
   void blob(const json& in, step& s);
   void sound(const std::string& bytes, const std::string& mime_type, step& s);
@@ -65,6 +69,8 @@ class machine final : public protocol {
   void say(const voice& v, step& s);
   void on_said(const said& w, step& s);
   void open_turn(step& s);
+  bool holds() const { return in_activity_ || (was_paused_ && detector_.is_speaking()); }
+  void release_held(step& s);
   void close_turn(bool interrupted, step& s);
   void cut(step& s);
   void give_up(int code, const std::string& why, step& s);
@@ -84,6 +90,10 @@ class machine final : public protocol {
   std::optional<turn> turn_;
   std::deque<voice> held_;
   std::string held_words_;
+  bool was_paused_ =
+      false;  ///< they speak over a pause: what is said then waits for the end of that
+  typed_words typed_;
+  bool has_offered_ = false;  ///< functions
   std::int64_t muted_until_ms_ = 0, patience_until_ms_ = 0;
   double heard_ms_ = 0;
   std::map<std::string, bool> calls_;  ///< whose results are waited for

@@ -75,6 +75,17 @@ TEST_CASE("a turn of the model ends with turnComplete, an interrupted one too") 
   CHECK(r.t.actions_of<interrupt>().size() == 1);
   r.t.model_speaks(2);  // what was on its way
   CHECK(r.contents() == "");
+  r.t.model_speaks(1, false);
+  r.append(600, 0);
+  // In its pause nothing is on its way.
+  r.t.model_speaks(2);
+  r.t.model_speaks(1, false);
+  r.append(200, 0.3);
+  CHECK(r.contents() == "modelTurn interrupted turnComplete usageMetadata");
+  r.t.model_speaks(1);
+  CHECK(r.contents() == "");
+  r.append(600, 0);  // until they have spoken
+  CHECK(r.contents() == "modelTurn");
 }
 
 TEST_CASE("snake case and URL-safe base64 are as good, at the rate that the MIME type says") {
@@ -164,6 +175,65 @@ TEST_CASE("typed words are answered, by words where that was asked for") {
   r.t.client(json{{"clientContent", {{"turnComplete", true}}}});
   r.t.pass(31'000);  // nobody answers, and the client's receive() ends all the same
   CHECK(r.contents() == "generationComplete turnComplete usageMetadata");
+}
+
+TEST_CASE(
+    "what was said before is not answered; the last words of the person are, when the client "
+    "wants") {
+  const auto turn = [](const char* role, const char* words) {
+    return json{{"role", role}, {"parts", json::array({json{{"text", words}}})}};
+  };
+  const auto content = [](json turns, bool complete) {
+    return json{{"clientContent", {{"turns", std::move(turns)}, {"turnComplete", complete}}}};
+  };
+  gemini_talk r;
+  r.setup();
+  const auto typed = [&] {
+    std::string out;
+    for (const auto& t : r.t.actions_of<hear_text>()) out += t.role + ":" + t.text + " ";
+    r.t.actions();
+    return out;
+  };
+  r.t.client(content(json::array({turn("user", "hello"), turn("model", "hi")}), false));
+  CHECK(typed() == "history:hello assistant:hi ");
+  r.t.client(content(json::array({turn("user", "one"), turn("user", "two")}), true));
+  CHECK(typed() == "history:one user:two ");
+  r.t.client(content(json::array({turn("user", "parts come apart")}), false));
+  CHECK(typed() == "");
+  r.t.client(json{{"clientContent", {{"turnComplete", true}}}});
+  CHECK(typed() == "user:parts come apart ");
+  r.t.client(content(json::array({turn("user", "before")}), false));
+  r.append(600, 0.3);  // they speak on
+  CHECK(typed() == "history:before ");
+}
+
+TEST_CASE("who goes on brings functions and instructions of his own") {
+  gemini::settings how;
+  how.resume_key = "key";
+  gemini_talk r(how);
+  const auto with = [](json functions) {
+    return json{{"model", "m"},
+                {"systemInstruction", {{"parts", json::array({json{{"text", "Be kind."}}})}}},
+                {"sessionResumption", json::object()},
+                {"tools", json::array({json{{"functionDeclarations", std::move(functions)}}})}};
+  };
+  r.setup(with(json::array({json{{"name", "clock"}}})));
+  r.t.actions();
+  CHECK(!r.machine.has_goodbye());
+  for (const bool has_any : {true, false}) {
+    output out;
+    r.machine.resume(
+        json{{"setup", with(has_any ? json::array({json{{"name", "lamp"}}}) : json::array())}}
+            .dump(),
+        {}, 0, out);
+    bool is_told = false;
+    for (const auto& a : out.actions)
+      if (const auto* o = std::get_if<offer_tools>(&a)) {
+        is_told = true;
+        CHECK(o->tools.size() == (has_any ? 1 : 0));
+      }
+    CHECK(is_told);
+  }
 }
 
 TEST_CASE("functions are called with an id, and cancelled by it") {

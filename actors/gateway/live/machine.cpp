@@ -150,6 +150,7 @@ void machine::session_close(const json& e, step& s) { close("close_requested", e
 void machine::close(const char* reason, const json& client_event, step& s) {
   if (std::exchange(closed_, true)) return;
   if (session_) {
+    tell_words(s);
     send("session.usage.updated", {{"usage", usage(s.now_ms)}}, s);
     send("session.closed", {{"reason", reason}, {"session", *session_}, {"usage", usage(s.now_ms)}},
          s, client_event);
@@ -276,9 +277,7 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
   if (!session_ || closed_) return;
   step s{now_ms, out};
   if (const auto* v = std::get_if<voice>(&e)) on_voice(*v, s);
-  if (const auto* w = std::get_if<said>(&e); w != nullptr && !w->text.empty())
-    send("session.output_transcript.delta",
-         {{"delta", w->text}, {"start_ms", w->start_ms}, {"end_ms", w->end_ms}}, s);
+  if (const auto* w = std::get_if<said>(&e); w != nullptr && !w->text.empty()) on_said(*w, s);
   if (const auto* h = std::get_if<heard>(&e); h != nullptr && !h->text.empty())
     send("session.input_transcript.delta",
          {{"delta", h->text}, {"start_ms", h->start_ms}, {"end_ms", h->end_ms}}, s);
@@ -291,6 +290,20 @@ void machine::on_graph(const graph_event& e, std::int64_t now_ms, output& out) {
 void machine::on_model(const model_state& m, step& s) {
   lack_ = m.is_there ? std::string() : lack_in_words(m);
   if (!m.is_there) tell_lack("model_unavailable", lack_, s);
+}
+
+/// A word comes after the sound that it begins in: clients that take a voice apart by its energy put a word that
+/// comes before into a message of its own.
+void machine::on_said(const said& w, step& s) {
+  constexpr std::size_t most_words = 64;  // a model that says words without a voice
+  words_.push_back(w);
+  if (settings_.has_track || w.start_ms < out_ms_ || words_.size() > most_words) tell_words(s);
+}
+
+void machine::tell_words(step& s) {
+  for (const auto& w : std::exchange(words_, {}))
+    send("session.output_transcript.delta",
+         {{"delta", w.text}, {"start_ms", w.start_ms}, {"end_ms", w.end_ms}}, s);
 }
 
 void machine::on_voice(const voice& v, step& s) {
@@ -309,6 +322,7 @@ void machine::on_voice(const voice& v, step& s) {
   s.out.messages.push_back(fmt::format(
       R"({{"type":"session.output_audio.delta","start_ms":{},"end_ms":{},"delta":"{}"}})", from_ms,
       out_ms_, encode_base64(*bytes)));
+  tell_words(s);
 }
 
 void machine::on_delegated(const delegated& d, step& s) {

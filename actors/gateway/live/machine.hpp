@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/gateway/live/session.hpp"
 #include "actors/gateway/protocol.hpp"
@@ -62,6 +63,8 @@ class machine final : public protocol {
   void announce_tools(step& s);
   void on_model(const model_state& m, step& s);
   void on_voice(const voice& v, step& s);
+  void on_said(const said& w, step& s);
+  void tell_words(step& s);
   void on_delegated(const delegated& d, step& s);
   void on_tool_call(const tool_call& c, step& s);
   void response_event(const json& event, step& s);
@@ -80,6 +83,7 @@ class machine final : public protocol {
   sound_reader reader_{inner_rate_hz};
   sound_writer writer_{inner_rate_hz};
   std::string odd_byte_;
+  std::vector<said> words_;  ///< whose sound has not left
   std::uint64_t event_count_ = 0, response_count_ = 0;
   std::int64_t started_ms_ = 0, out_ms_ = 0, usage_told_ms_ = 0;
   bool muted_ = false, closed_ = false;

@@ -63,6 +63,7 @@ TEST_CASE("words of both sides have their times, notes are acknowledged and give
   live_talk r;
   r.start({{"delegation", {{"type", "client"}}}});
   CHECK(r.t.actions_of<take_delegations>().back().by_client);
+  r.t.model_speaks(2);
   r.t.graph(said{"Hello", 200, 400});
   CHECK(r.t.last("session.output_transcript.delta")["start_ms"] == 200);
   r.t.graph(heard{"what time is it", 0, 900, true});
@@ -84,6 +85,23 @@ TEST_CASE("words of both sides have their times, notes are acknowledged and give
   CHECK(notes[1].delegation_id == "d_7");
   r.send("session.commentary.append", {{"content", std::string(5000, 'x')}, {"event_id", "long"}});
   CHECK(r.t.last("error")["error"]["client_event_id"] == "long");
+}
+
+TEST_CASE("a word never comes before the sound that it begins in, and none is lost at the end") {
+  live_talk r;
+  r.start();
+  r.t.types();
+  r.t.graph(said{"it ", 8, 208});
+  r.t.graph(said{"is ", 8, 208});
+  CHECK(r.t.types() == "");
+  r.t.model_speaks(1);
+  CHECK(r.t.types() == "session.output_audio.delta session.output_transcript.delta");
+  r.t.graph(said{"late ", 100, 200});
+  CHECK(r.t.types() == "session.output_transcript.delta");
+  r.t.graph(said{"three", 208, 408});
+  CHECK(r.t.types() == "");
+  r.send("session.close");
+  CHECK(r.t.types() == "session.output_transcript.delta session.usage.updated session.closed");
 }
 
 TEST_CASE("with responses, a call of the client's function is a response of its own") {

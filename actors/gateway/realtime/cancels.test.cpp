@@ -276,3 +276,25 @@ TEST_CASE("a server that stops ends all that was asked for") {
   CHECK(over == 3);
   CHECK(r.t.actions_of<hang_up>().back().code == 1001);
 }
+
+TEST_CASE("spoken over in its pause, the answer that comes then is heard") {
+  for (const bool is_pause : {true, false}) {
+    CAPTURE(is_pause);
+    cut_talk r;
+    r.t.graph(said{"let me check", 0, 400});
+    r.t.model_speaks(2);
+    r.t.graph(delegated{"1", "time", 400, 0, 400});
+    if (is_pause) r.t.model_speaks(2, false);
+    r.person(400, 0.3);
+    CHECK(r.done()["status"] == "cancelled");
+    r.t.types();
+    r.t.graph(said{"it is three", 0, 400});
+    r.t.model_speaks(3);
+    r.t.model_speaks(1, false);
+    r.person(1'200, 0.3);  // however long they speak
+    CHECK(r.t.types() == "");
+    r.person(900, 0);
+    const auto types = r.t.types();
+    CHECK((types.find("response.created") != types.npos) == is_pause);
+  }
+}

@@ -179,12 +179,14 @@ void machine::on_mark(const speech_detector::mark& m, step& s) {
   if (user_item_.empty()) return;
   s.events.speech_stopped(user_item_, m.at_ms);
   const auto id = std::exchange(user_item_, {});
+  was_paused_ = false;
   commit_user_item(id, s);
   release_held(s);
 }
 
 void machine::commit_user_item(const std::string& id, step& s) {
   finish_transcription(s);
+  typed_.pass_by(s.out);
   const json item = {
       {"id", id},
       {"object", "realtime.item"},
@@ -288,7 +290,7 @@ void machine::give_on(const json& item, step& s) {
   }
   if (type != "message") return;
   if (auto words = words_of(item); !words.empty())
-    s.out.add(hear_text{text_of(item, "role"), std::move(words)});
+    typed_.add(text_of(item, "role"), std::move(words), s.out);
 }
 
 void machine::item_retrieve(const json& e, step& s) {
@@ -341,8 +343,9 @@ void machine::advance(std::int64_t now_ms, output& out) {
   if (response_) {
     const bool silent_words = !response_->message_id.empty() && response_->sent_ms == 0 &&
                               now_ms - response_->last_ms > 1'000;
-    const bool unanswered =
-        response_->outputs == 0 && now_ms - response_->began_ms > settings_.answer_ms;
+    const bool unanswered = response_->outputs == 0 &&
+                            now_ms - response_->began_ms > settings_.answer_ms &&
+                            now_ms >= patience_until_ms_;
     if (silent_words || unanswered) complete_response(s);
     return;
   }

@@ -9,6 +9,7 @@
 #include "actors/gateway/protocol.hpp"
 #include "actors/gateway/realtime/conversation.hpp"
 #include "actors/gateway/realtime/events.hpp"
+#include "actors/gateway/typed_words.hpp"
 
 namespace hocket::gateway::realtime {
 
@@ -19,7 +20,7 @@ struct settings {
   std::vector<json> initial;  ///< each a `session` that was agreed on before, one over the other
   int silent_turns = 4;       ///< micro-turns of silence that end a response
   int micro_turn_ms = 200;
-  int answer_ms = 30'000;  ///< a response that was asked for and gets no voice ends empty
+  int answer_ms = 10'000;  ///< a response that was asked for and gets no voice ends empty
   int held_ms = 15'000;    ///< most that is kept of a voice that has to wait for response.create
   int results_ms = 1'500;  ///< results of calls wait this long for the client's response.create
   int work_ms = 4'000;     ///< silence while the background works is no end, this long
@@ -164,7 +165,9 @@ class machine final : public protocol {
   std::optional<response> response_;
   std::deque<voice> held_;  ///< waits for response.create, or for the end of the person's turn
   std::int64_t held_since_ms_ = 0;
+  bool was_paused_ = false;  ///< they speak over a pause: what is held waits for the end of that
   std::string held_words_;
+  typed_words typed_;
   std::int64_t patience_until_ms_ = 0;  ///< the background works: its answer is of this response
   std::vector<tool_result> results_;    ///< of calls; wait for response.create
   std::int64_t results_due_ms_ = 0;

@@ -292,7 +292,7 @@ TEST_CASE("items are made, found, ordered and deleted") {
   r.send("conversation.item.create",
          {{"item", message("z", "zero")}, {"previous_item_id", "root"}});
   CHECK(r.t.last("conversation.item.added")["previous_item_id"].is_null());
-  CHECK(r.t.actions_of<hear_text>().size() == 4);
+  CHECK(r.t.actions_of<hear_text>().size() == 3);  // each became history when the next one came
   const auto code = [&](const char* type, json more) {
     r.send(type, std::move(more));
     return r.t.last("error")["error"]["code"].get<std::string>();

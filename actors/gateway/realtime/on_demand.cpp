@@ -52,9 +52,11 @@ void machine::response_create(const json& e, step& s) {
     return;
   }
   if (is_apart) return apart_.push_back(e);
+  typed_words instead;
   for (const auto& item : member(asked, "input"))
     if (auto words = words_of(item); !words.empty())
-      s.out.add(hear_text{text_of(item, "role", "user"), std::move(words)});
+      instead.add(text_of(item, "role", "user"), std::move(words), s.out);
+  (member(asked, "input").is_array() ? instead : typed_).ask(s.out);
   muted_until_ms_ = 0;
   give_results(s);
   open_response(asked, s);
@@ -93,11 +95,13 @@ void machine::output_clear(const json&, step& s) {
 }
 
 /// The response under way ends, for the graph too. What waits for it begins after that (`begin_next`): it
-/// is not what was cut off, so that neither the new epoch nor the silence may come behind its begin.
+/// is not what was cut off, so that neither the new epoch nor the silence may come behind its begin. Spoken over
+/// while it was silent, nothing of it is under way: what the model says next comes when they have spoken.
 void machine::cut_response(const char* reason, step& s) {
+  was_paused_ = reason == std::string_view("turn_detected") && response_->silent_ms > 0;
   end_response(reason, s);
   s.out.add(interrupt{});
-  muted_until_ms_ = s.now_ms + 2'000;
+  muted_until_ms_ = was_paused_ ? 0 : s.now_ms + 2'000;
 }
 
 /// Its client waits for what it asked for, too: it began, and is over.

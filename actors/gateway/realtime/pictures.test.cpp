@@ -34,6 +34,7 @@ TEST_CASE("an item with a picture is words and a picture, and its echo does not 
   viewer v;
   v.show(as_url);
   CHECK(v.t.actions_of<see_picture>().size() == 1);
+  v.t.client(json{{"type", "response.create"}});
   CHECK(v.t.actions_of<hear_text>().size() == 1);
   CHECK(v.t.last("conversation.item.added")["item"]["content"][1]["image_url"] ==
         "data:image/png;base64");

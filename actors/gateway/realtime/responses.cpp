@@ -39,7 +39,8 @@ bool machine::waits_for_client() const { return !session_.turns().creates_respon
 /// detector that they asked for: then its voice waits for it, but not for somebody who goes on speaking.
 bool machine::waits_for_turn(std::int64_t now_ms) const {
   if (user_item_.empty() || !detector_.is_speaking()) return false;
-  return held_.empty() || now_ms - held_since_ms_ < session_.turns().detector.silence_ms + 200;
+  return held_.empty() || was_paused_ ||
+         now_ms - held_since_ms_ < session_.turns().detector.silence_ms + 200;
 }
 
 void machine::hold(const voice& v, std::int64_t now_ms) {

@@ -101,3 +101,43 @@ TEST_CASE("tool_choice: none, one by name, one of them") {
   CHECK(r.t.actions_of<offer_tools>().back().tools.is_null());
   CHECK(r.t.actions_of<instruct>().back().text == "Be brief.");
 }
+
+TEST_CASE(
+    "what was said before is not answered; the person's last words are, when a response is asked "
+    "for") {
+  realtime_talk r;
+  const auto item = [](const char* role, const char* words) {
+    const char* type = role == std::string("assistant") ? "output_text" : "input_text";
+    return json{{"type", "message"},
+                {"role", role},
+                {"content", json::array({json{{"type", type}, {"text", words}}})}};
+  };
+  const auto add = [&](const char* role, const char* words) {
+    r.send("conversation.item.create", {{"item", item(role, words)}});
+  };
+  const auto typed = [&] {
+    std::string out;
+    for (const auto& t : r.t.actions_of<hear_text>()) out += t.role + ":" + t.text + " ";
+    r.t.actions();
+    return out;
+  };
+  add("user", "hello");
+  add("assistant", "hi");
+  add("system", "it rains");
+  add("user", "two and two?");
+  CHECK(typed() == "history:hello assistant:hi system:it rains ");
+  r.send("response.create", {{"response",
+                              {{"conversation", "none"},
+                               {"input", json::array({item("user", "a"), item("user", "b")})}}}});
+  CHECK(typed() == "history:a user:b ");  // in place of the conversation
+  r.send("response.cancel");
+  r.send("response.create");
+  CHECK(typed() == "user:two and two? ");
+  r.send("response.cancel");
+  r.send("response.create");
+  CHECK(typed() == "");  // asked once
+  r.send("response.cancel");
+  add("user", "never mind");
+  r.person_speaks();
+  CHECK(typed() == "history:never mind ");
+}
