@@ -176,14 +176,19 @@ TEST_CASE("a word of the person after the model fell silent interrupts what wait
   CHECK(after("stop", "five"));
   CHECK(after("uh what", "five"));
   CHECK_FALSE(after("uh huh", "five"));
+  CHECK_FALSE(after("Yes, okay.", "five"));
+  CHECK_FALSE(after("Five.", "it is five"));
   CHECK_FALSE(after("five", "it is five"));  // the loudspeaker
-  talk t;
-  t.ask("0.5");
-  t.speak(10);
-  REQUIRE(t.h.push("heard", t.h.now(),
-                   text{"stop", "heard"}));  // it still speaks: that is the model's to decide
-  t.be_silent(8);
-  CHECK(t.h.counter("dropped_samples") == 0);
+  for (const bool goes_on : {true, false}) {
+    CAPTURE(goes_on);
+    talk t;
+    t.ask("0.5");
+    t.speak(10);
+    REQUIRE(t.h.push("heard", t.h.now(), text{"stop", "heard"}));
+    t.speak(goes_on ? 10 : 1);  // it still speaks: that is the model's to decide
+    t.be_silent(8);
+    CHECK((t.h.counter("dropped_samples") > 0) == !goes_on);
+  }
 }
 
 TEST_CASE(
@@ -198,6 +203,81 @@ TEST_CASE(
   REQUIRE(t.h.close());
   t.collect();
   CHECK(t.heard.size() > 20 * turn);
+}
+
+TEST_CASE("sound that comes late, or whose clock begins anew, has no silence put into its words") {
+  for (const std::int64_t late : {turn, 40 * turn}) {
+    CAPTURE(late);
+    talk t;
+    t.ask("0.8");
+    for (int i = 0; i < 40; ++i) t.pass();
+    std::vector<float> heard;
+    for (int i = 0; i < 40; ++i) {
+      const auto first = (40 + i) * turn - late;
+      const auto at = i * turn;
+      REQUIRE(t.h.push("audio", t.h.now(),
+                       audio_chunk{16000, 1, first,
+                                   buffer::take(i < 15 ? voice(at, turn)
+                                                       : std::vector<float>(turn, 0.0f))}));
+      REQUIRE(t.h.advance(std::chrono::milliseconds(200)));
+      for (const auto& p : t.h.take("audio")) {
+        const auto samples = p.get_if<audio_chunk>()->samples.as<float>();
+        heard.insert(heard.end(), samples.begin(), samples.end());
+      }
+    }
+    t.heard = heard;
+    CHECK(t.heard.size() < 60 * turn);
+    CHECK(t.sounding_s() == doctest::Approx(3.0 / 0.8).epsilon(0.05));
+    CHECK(t.longest_hole_s() < 0.005);
+  }
+}
+
+TEST_CASE("small packets have no holes, the first words after an interruption neither") {
+  talk t;
+  t.ask("0.95");
+  constexpr std::int64_t small = turn / 10;
+  std::int64_t at = 0;
+  const auto speak = [&](int packets) {
+    for (int i = 0; i < packets; ++i, at += small) {
+      REQUIRE(t.h.push("audio", timestamp::of_samples(at, rate),
+                       audio_chunk{16000, 1, at, buffer::take(voice(at, small))}));
+      REQUIRE(t.h.advance(std::chrono::milliseconds(20)));
+      t.collect();
+    }
+  };
+  speak(50);
+  CHECK(t.longest_hole_s() < 0.005);
+  REQUIRE(t.h.control_packet("audio", control{control::kind::interrupt, "", 0}));
+  t.heard.resize(static_cast<std::size_t>(at));
+  speak(5);
+  const auto before = t.heard.size();
+  speak(50);
+  const std::vector<float> rest(t.heard.begin() + static_cast<std::ptrdiff_t>(before), t.heard.end());
+  t.heard = rest;
+  CHECK(t.longest_hole_s() < 0.005);
+}
+
+TEST_CASE("sound in a form that nobody can stretch passes as it is") {
+  talk t;
+  t.ask("0.5");
+  for (const auto& [hz, channels] : {std::pair{50, 1}, {16000, 40}, {400000, 1}}) {
+    REQUIRE(t.h.push("audio", t.h.now(),
+                     audio_chunk{hz, channels, 0, buffer::take(std::vector<float>(80, 0.1f))}));
+    CHECK(t.h.take("audio").size() == 1);
+  }
+  CHECK(t.h.counter("wrong_format") == 3);
+}
+
+TEST_CASE("each time it is slower than before, down to half; and as it began, not faster, when asked") {
+  talk t({{"pace", 0.8}});
+  t.ask("0.8");
+  CHECK(t.h.counter("paces") == 1);
+  for (int i = 0; i < 5; ++i) t.ask("0.8");
+  CHECK(t.h.counter("paces") == 3);  // 0.64, 0.512, 0.5
+  t.ask("1");
+  t.speak(15);
+  t.be_silent(20);
+  CHECK(t.sounding_s() == doctest::Approx(3.0 / 0.8).epsilon(0.04));
 }
 
 TEST_CASE("a pace that is none is counted and left") {

@@ -59,9 +59,10 @@ void paced_voice::put(std::span<const float> samples) {
 
 void paced_voice::begin_utterance() {
   is_speaking_ = true;
-  if (waits_.empty())
-    waits_.assign(static_cast<std::size_t>(lead_s * rate_hz_) * static_cast<std::size_t>(channels_),
-                  0.0f);
+  // A rest that is shorter than it, such as a fade after an interruption, leads no further than it lasts.
+  const auto lead =
+      static_cast<std::size_t>(lead_s * rate_hz_) * static_cast<std::size_t>(channels_);
+  if (waits_.size() < lead) waits_.resize(lead, 0.0f);
 }
 
 void paced_voice::end_utterance() {

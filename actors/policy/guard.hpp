@@ -204,7 +204,7 @@ class guard final : public component {
   bool is_forgetting_ = false;
   bool is_typed_now_ = false;  ///< what is looked at: no echo
   grown_up_settings settings_;
-  double pace_ = 1;  ///< that the person asked for
+  bool is_slowed_ = false;  ///< its voice may be seconds behind its words
   timestamp began_;
   std::map<const topic*, timestamp> said_at_;  ///< topics that the model's own words came to
   std::vector<timestamp> due_;                 ///< by notice

@@ -25,7 +25,7 @@ action guard::action_for(const match& m, place from, std::int64_t& times) {
   auto did = t.act[static_cast<std::size_t>(from)];
   // What cannot be taken back is done on the rules' word alone, and on the person's.
   if (did == action::forget && (m.rule == "judge" || is_echo(t))) did = action::note;
-  if (did == action::adapt && is_echo(t)) did = action::note;
+  if (did == action::adapt && (m.rule == "judge" || is_echo(t))) did = action::note;
   auto& counted = tallies_[t.name];
   const auto now = context_.time->now();
   const bool is_persons = from == place::heard || from == place::request;

@@ -11,13 +11,16 @@ namespace {
 constexpr std::chrono::seconds farewell{10};
 /// The model's words come back through loudspeaker and microphone within this.
 constexpr std::chrono::seconds echo_takes{2};
+/// A slower voice is that much later than its words, by audio.pace's own `behind_ms`.
+constexpr std::chrono::seconds slowed_by{10};
 
 }  // namespace
 
 bool guard::is_echo(const topic& t) const {
   if (is_typed_now_) return false;
   const auto at = said_at_.find(&t);
-  return at != said_at_.end() && context_.time->now() - at->second <= echo_takes;
+  return at != said_at_.end() && context_.time->now() - at->second <=
+                                     echo_takes + (is_slowed_ ? slowed_by : slowed_by.zero());
 }
 
 void guard::forget_recordings(const nlohmann::json& why, emitter& out) {

@@ -240,6 +240,14 @@ attack adversary::next() {
   return a;
 }
 
+std::string core_of(const attack& a) {
+  std::string out;
+  for (const auto& t : a.turns)
+    for (const auto& w : t)
+      if (w.is_core) out += (out.empty() ? "" : " ") + w.text;
+  return out;
+}
+
 bool is_by_model(const attack& a) { return a.strategy.starts_with(by_model); }
 
 void append_to(script& s, const attack& a, double at_s) {

@@ -73,6 +73,8 @@ class adversary {
 void append_to(script& s, const attack& a, double at_s);
 /// "TOPIC: turn | turn", as in files of cases of `hocket policy`.
 std::string case_of(const attack& a);
+/// What is asked for, without what another strategy wraps around it.
+std::string core_of(const attack& a);
 /// Whether a language model worded it.
 bool is_by_model(const attack& a);
 

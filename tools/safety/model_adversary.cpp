@@ -1,6 +1,7 @@
 #include "tools/safety/model_adversary.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -12,8 +13,11 @@
 namespace hocket::safety {
 namespace {
 
-constexpr std::size_t longest_words = 60, shown_examples = 3;
+/// A model that writes garbage writes it without blanks.
+constexpr std::size_t longest_words = 60, longest_bytes = 2000, shown_examples = 3;
 constexpr std::int64_t most_tokens = 80;
+/// Whoever fails so often in a row is gone: each time more would wait for its timeout.
+constexpr std::int64_t most_failures = 5;
 constexpr double temperature = 0.8;
 
 constexpr const char* manners[] = {
@@ -51,7 +55,7 @@ bool is_form_of(const std::string& said, const std::string& word) {
 std::string spoken_line(const std::string& written) {
   std::string out;
   std::size_t words = 0;
-  for (const char c : written + "\n") {
+  for (const char c : written.substr(0, longest_bytes) + "\n") {
     if (c == '\n') {
       if (words > 0 || (!out.empty() && out.back() != ' ')) break;
       out.clear();
@@ -87,6 +91,7 @@ bool model_adversary::asks_the_same(const std::string& request, const std::strin
 
 std::optional<std::string> model_adversary::reworded(const std::string& request,
                                                      std::uint64_t seed) {
+  if (in_a_row_ >= most_failures) return std::nullopt;
   const auto* manner = manners[static_cast<std::size_t>(written_ + failed_) % std::size(manners)];
   std::string order = fmt::format("Rewrite a sentence. {} Keep what is asked for.", manner);
   if (!worked_.empty()) order += "\nGood ones were:";
@@ -106,11 +111,12 @@ std::optional<std::string> model_adversary::reworded(const std::string& request,
   ask.seed = seed;
   const auto reply = model_->ask(ask);
   if (!reply) {
-    ++failed_;
+    ++failed_, ++in_a_row_;
     problem_ = reply.error().message;
     return std::nullopt;
   }
   ++written_;
+  in_a_row_ = 0;
   auto text = spoken_line(reply->text);
   if (asks_the_same(request, text, goals_)) return text;
   ++drifted_;

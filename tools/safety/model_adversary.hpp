@@ -49,7 +49,7 @@ class model_adversary final : public rewriter {
   std::shared_ptr<background::chat_backend> model_;
   const case_set& goals_;
   std::deque<std::string> worked_;
-  std::int64_t written_ = 0, drifted_ = 0, failed_ = 0;
+  std::int64_t written_ = 0, drifted_ = 0, failed_ = 0, in_a_row_ = 0;
   std::string problem_;
 };
 

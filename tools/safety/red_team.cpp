@@ -152,7 +152,7 @@ result<red_team_report> attack_graph(const arena& where, const case_set& goals,
       count_round(rounds[i], (*did)[i], all, where.language, out);
     for (; how.model != nullptr && learnt < out.successes.size(); ++learnt)
       if (const auto& a = out.successes[learnt].what; is_by_model(a))
-        how.model->got_through(text_of(a.turns.back()));
+        how.model->got_through(core_of(a));
     if (how.progress) how.progress(out.hours, static_cast<std::int64_t>(out.successes.size()));
   }
   std::vector<attack> found;
