@@ -74,19 +74,19 @@ component_info pace::info() {
   const auto in = [](const char* name, payload_kind kind, const char* what, bool required) {
     return input_port{name, {.kind = kind}, what, required, default_queue(kind)};
   };
-  return {
-      .type = "audio.pace",
-      .summary = "Says what it is given more slowly, at the same pitch, for who asks for it.",
-      .inputs = {in("audio", payload_kind::audio, "the voice", true),
-                 in("pace", payload_kind::text,
-                    "a number, 0.5 to 1: from now on so much of its pace until then; 1: as it began", false),
-                 in("heard", payload_kind::text,
-                    "the person's words: they interrupt what waits once the model is silent",
-                    false),
-                 in("said", payload_kind::text,
-                    "the model's words, which are no interruption where they are heard", false)},
-      .outputs = {{"audio", voice, "as much sound as came in, at the same times"}},
-      .ticks = true};
+  return {.type = "audio.pace",
+          .summary = "Says what it is given more slowly, at the same pitch, for who asks for it.",
+          .inputs =
+              {in("audio", payload_kind::audio, "the voice", true),
+               in("pace", payload_kind::text,
+                  "a number, 0.5 to 1: from now on so much of its pace until then; 1: as it began",
+                  false),
+               in("heard", payload_kind::text,
+                  "the person's words: they interrupt what waits once the model is silent", false),
+               in("said", payload_kind::text,
+                  "the model's words, which are no interruption where they are heard", false)},
+          .outputs = {{"audio", voice, "as much sound as came in, at the same times"}},
+          .ticks = true};
 }
 
 pace::pace(config c) : config_(std::move(c)) {}
@@ -143,8 +143,7 @@ void pace::take_voice(const packet& p, emitter& out) {
   voice_->put(samples);
   stop_where_it_stopped(timestamp::of_samples(until, rate_hz_));
   // What waited may have been said in its place already, where it came late.
-  const auto from =
-      std::max({chunk->first_sample, next_, sample_index(ticked_until_, rate_hz_)});
+  const auto from = std::max({chunk->first_sample, next_, sample_index(ticked_until_, rate_hz_)});
   if (until > from) say(from, until, out);
 }
 

@@ -14,15 +14,15 @@ namespace hocket::pace {
 /// `audio.pace`: a voice more slowly, at the same pitch, for who asks for it.
 ///
 /// Until somebody does, sound passes as it is. What is said more slowly lasts longer than the model's own
-/// sound: the rest waits here, and is caught up in the model's pauses. An interruption drops it; so does
-/// a word of the person after the model fell silent, or at which it falls silent, unless it only agrees (`agreement`) or is one of the
-/// model's own, which comes back through the microphone.
-/// Inputs: audio: the voice; pace: text, a number, of the pace until then; heard: the person's words; said: the
-/// model's.
+/// sound: the rest waits here, and is caught up in the model's pauses. An interruption drops it; so does a
+/// word of the person after the model fell silent, or at which it falls silent, unless it only agrees
+/// (`agreement`) or is one of the model's own, which comes back through the microphone.
+/// Inputs: audio: the voice; pace: text, a number, of the pace until then; heard: the person's words;
+/// said: the model's.
 /// Outputs: audio: as much sound as came in, at the same times.
 /// Latency: none at its own pace; at another one some 80 ms at the beginning of an utterance.
-/// Counters: paces (changes), bad_paces, wrong_format (passed as it is), dropped_samples, hurried_samples (said at the model's own pace for
-/// being too far behind).
+/// Counters: paces (changes), bad_paces, wrong_format (passed as it is), dropped_samples, hurried_samples
+/// (said at the model's own pace for being too far behind).
 class pace final : public component {
  public:
   struct config {

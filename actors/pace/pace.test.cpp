@@ -215,10 +215,10 @@ TEST_CASE("sound that comes late, or whose clock begins anew, has no silence put
     for (int i = 0; i < 40; ++i) {
       const auto first = (40 + i) * turn - late;
       const auto at = i * turn;
-      REQUIRE(t.h.push("audio", t.h.now(),
-                       audio_chunk{16000, 1, first,
-                                   buffer::take(i < 15 ? voice(at, turn)
-                                                       : std::vector<float>(turn, 0.0f))}));
+      REQUIRE(t.h.push(
+          "audio", t.h.now(),
+          audio_chunk{16000, 1, first,
+                      buffer::take(i < 15 ? voice(at, turn) : std::vector<float>(turn, 0.0f))}));
       REQUIRE(t.h.advance(std::chrono::milliseconds(200)));
       for (const auto& p : t.h.take("audio")) {
         const auto samples = p.get_if<audio_chunk>()->samples.as<float>();
@@ -252,7 +252,8 @@ TEST_CASE("small packets have no holes, the first words after an interruption ne
   speak(5);
   const auto before = t.heard.size();
   speak(50);
-  const std::vector<float> rest(t.heard.begin() + static_cast<std::ptrdiff_t>(before), t.heard.end());
+  const std::vector<float> rest(t.heard.begin() + static_cast<std::ptrdiff_t>(before),
+                                t.heard.end());
   t.heard = rest;
   CHECK(t.longest_hole_s() < 0.005);
 }
@@ -268,7 +269,8 @@ TEST_CASE("sound in a form that nobody can stretch passes as it is") {
   CHECK(t.h.counter("wrong_format") == 3);
 }
 
-TEST_CASE("each time it is slower than before, down to half; and as it began, not faster, when asked") {
+TEST_CASE(
+    "each time it is slower than before, down to half; and as it began, not faster, when asked") {
   talk t({{"pace", 0.8}});
   t.ask("0.8");
   CHECK(t.h.counter("paces") == 1);

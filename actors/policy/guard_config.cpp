@@ -67,7 +67,9 @@ component_info guard::info() {
            {"forgets", task,
             "once, when the person wants it: for who keeps something of the conversation"},
            {"settings", words, "what holds of them, and what the policy lets him set: JSON"},
-           {"pace", words, "a number: how fast it is to speak, of its pace until then; 1: as it began; for audio.pace"},
+           {"pace", words,
+            "a number: how fast it is to speak, of its pace until then; 1: as it began; for "
+            "audio.pace"},
            {"manner", words, "how it is to word answers, for `client` of background.agent"}},
       .ticks = true};
 }
