@@ -14,22 +14,21 @@ const clock = { type: 'function', name: 'clock', description: 'The time in a pla
 const base64 = bytes => bytes.toString('base64'), bytesOf = text => Buffer.from(text, 'base64');
 
 /** Asks, hears the function's result, asks again, speaks over the answer, and is answered once more. */
-async function converse(person, words, { asked, answer, loud, isInterrupted }) {
+async function converse(person, words, { asked, answer, loud, cutAt }) {
   const life = person.live();
   await sleep(500);
   await person.say(words);
   await until(asked, 'the function is called');
   await until(() => answer().includes('fifteen'), 'its result is said');
   await sleep(1500);
-  let heard = loud.length;
+  const heard = loud.length;
   await person.say(words);
   await until(() => loud.length > heard, 'an answer');
   await sleep(300);
   const over = performance.now();
   await person.say(words);
-  await until(() => isInterrupted(over), 'the answer is interrupted');
-  heard = loud.length;
-  await until(() => loud.length > heard, 'an answer to what was said over it');
+  const cut = await until(() => cutAt(over), 'the answer is interrupted');
+  await until(() => loud.some(at => at > cut), 'an answer to what was said over it');
   person.isThere = false;
   await life;
 }
@@ -56,7 +55,7 @@ async function openai_node(url, question) {
   await converse(person, spoken(question, 24000), {
     asked: () => seen('response.function_call_arguments.done'), loud,
     answer: () => events.filter(e => e.type === 'response.output_audio_transcript.done').map(e => e.transcript).join(' '),
-    isInterrupted: since => events.some(e => e.at >= since && e.type === 'response.done' && e.response.status === 'cancelled'),
+    cutAt: since => events.find(e => e.at >= since && e.type === 'response.done' && e.response.status === 'cancelled')?.at,
   });
   await until(() => seen('conversation.item.input_audio_transcription.completed'), 'what was asked, in words');
   c.close();
@@ -82,11 +81,12 @@ async function live_node(url, question) {
     delegation: { type: 'responses', responses: { model: 'any', tools: [clock] } } } });
   await until(() => seen('session.started'), 'session.started');
   const person = new Person(24000, pcm => c.send({ type: 'session.input_audio.append', audio: base64(pcm) }));
-  const isQuiet = since => !loud.some(at => at > since && at > performance.now() - 450);
+  // Nothing says so: the voice falls silent, and speaks again.
+  const silentAt = since => [since, ...loud.filter(at => at > since)].find((at, i, all) => (all[i + 1] ?? performance.now()) > at + 450);
   await converse(person, spoken(question, 24000), {
     asked: () => events.some(e => e.type === 'response.event'), loud,
     answer: () => events.filter(e => e.type === 'session.output_transcript.delta').map(e => e.delta).join(' '),
-    isInterrupted: isQuiet,  // nothing says so: the voice is silent
+    cutAt: silentAt,
   });
   c.send({ type: 'session.close' });
   await until(() => seen('session.closed'), 'session.closed');
@@ -108,7 +108,7 @@ async function agents_node(url, question) {
   await session.connect({ apiKey: 'none' });
   const person = new Person(24000, pcm => session.sendAudio(pcm.buffer.slice(pcm.byteOffset, pcm.byteOffset + pcm.length)));
   await converse(person, spoken(question, 24000), {
-    asked: () => asked.length, loud, answer: () => said('assistant'), isInterrupted: since => cut.some(at => at >= since) });
+    asked: () => asked.length, loud, answer: () => said('assistant'), cutAt: since => cut.find(at => at >= since) });
   await until(() => said('user').includes('seven'), 'what was asked, in words');
   session.close();
   return errors;
@@ -135,7 +135,7 @@ async function genai_node(url, question) {
   await converse(person, spoken(question, 16000), {
     asked: () => messages.some(m => m.toolCall), loud,
     answer: () => messages.map(m => m.serverContent?.outputTranscription?.text ?? '').join(' '),
-    isInterrupted: since => messages.some(m => m.at >= since && m.serverContent?.interrupted),
+    cutAt: since => messages.find(m => m.at >= since && m.serverContent?.interrupted)?.at,
   });
   await until(() => messages.some(m => m.serverContent?.inputTranscription?.text), 'what was asked, in words');
   session.close();
